@@ -1,0 +1,41 @@
+# `make run` shows the simulator at work, `make test` passes the tests; both set up what they need in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Debian packages that help and are not needed for the main job.
+SYSTEM_PACKAGES := python3-venv
+
+.PHONY: run test check format system-deps clean
+
+run: $(VENV)/ready
+	-$(BIN)/asymboot run topologies/bug.toml
+
+test: check
+	$(BIN)/python -m pytest --numprocesses=2 --cov
+
+check: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/ready: pyproject.toml requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Goes on without a package that cannot be had, and says so.
+system-deps:
+	apt-get update -qq || echo "!!! system-deps: the package lists could not be updated"
+	@for package in $(SYSTEM_PACKAGES); do \
+		apt-get install -y -qq --no-install-recommends $$package >/dev/null \
+			|| echo "!!! system-deps: $$package could not be installed; what needs it will be skipped"; \
+	done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
