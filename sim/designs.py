@@ -1,0 +1,187 @@
+"""The designs that were argued over, as independent choices.
+
+A design says what sizes pKVM's buffer for the host's SVE registers, what ZCR_EL2 is set to while they are
+saved and restored, what places the pointer to FFR, and what happens to a late CPU whose largest vector
+length is above anything counted so far; and, where that CPU raises the maximum, whether the store works.
+
+Sources: the thread "KVM: arm64: Fix underallocation of storage for SVE state" (June to October 2024); each
+named design cites its message.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sim import rules
+from sim.errors import InputError
+
+
+class Sizing(StrEnum):
+    """Which vector length the buffer is allocated for."""
+
+    SHARED = "max_vl"
+    """The largest that all counted CPUs have."""
+    MAX_CPU_VL = "max_cpu_vl"
+    """The largest that any CPU has, as the record's ``max_cpu_vl`` counts it."""
+    EARLY = "any-early-cpu"
+    """The largest of any early CPU, found by asking them."""
+    ARCHITECTURE = "architecture"
+    """2048 bits, whatever the CPUs have."""
+
+
+class ZcrEl2(StrEnum):
+    """What ZCR_EL2.LEN lets through during the save and the restore."""
+
+    ALL_ONES = "all-ones"
+    SHARED = "max_vl"
+    SHARED_ONE_TOO_MANY = "max_vl-one-too-many"
+    BUFFER = "buffer"
+
+
+class Pointer(StrEnum):
+    """Which vector length places the pointer to FFR in the buffer."""
+
+    BUFFER = "buffer"
+    """The one that the buffer was allocated for: a fixed offset."""
+    RDVL = "rdvl"
+    """The one that the CPU runs with at that moment."""
+
+
+class LateCpu(StrEnum):
+    """What becomes of a late CPU whose largest vector length is above ``max_cpu_vl``."""
+
+    SILENT = "silent"
+    REFUSED = "refused"
+    REFUSED_UNDER_PKVM = "refused-under-pkvm"
+    WARNED = "warned"
+    RAISES = "warned-and-raised"
+
+
+class LateStore(StrEnum):
+    """What the store that raises ``max_cpu_vl`` does.
+
+    ``vl_info`` is ``__ro_after_init``: as posted the store faults and the kernel panics.
+    """
+
+    WORKS = "works"
+    READ_ONLY = "read-only"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One answer to the thread's question, as a choice for each of its parts."""
+
+    name: str
+    buffer_sized_by: Sizing
+    zcr_el2: ZcrEl2
+    ffr_pointer: Pointer
+    late_cpu: LateCpu
+    late_store: LateStore = LateStore.READ_ONLY
+    nosve: bool = False
+    """Boot with ``arm64.nosve`` instead: nobody has SVE, and nothing is saved."""
+    source: str = "defined by the user"
+
+    def allocation_vqs(self, vq_map: int, max_cpu_vqs: int, early_vqs: int) -> int:
+        """The length the buffers are allocated for, as a set of one.
+
+        Args:
+            vq_map: the lengths that every counted CPU has.
+            max_cpu_vqs: a set whose largest member is ``max_cpu_vl``.
+            early_vqs: the lengths that any early CPU has.
+        """
+        sized_by = {
+            Sizing.SHARED: vq_map,
+            Sizing.MAX_CPU_VL: max_cpu_vqs,
+            Sizing.EARLY: early_vqs,
+            Sizing.ARCHITECTURE: rules.ARCHITECTURE_VQS,
+        }
+        return rules.largest(sized_by[self.buffer_sized_by])
+
+    def zcr_el2_limit(self, vq_map: int, allocation_vqs: int) -> int:
+        """Every VQ that ZCR_EL2 lets through during the save and the restore."""
+        match self.zcr_el2:
+            case ZcrEl2.ALL_ONES:
+                return rules.ARCHITECTURE_VQS
+            case ZcrEl2.SHARED:
+                return rules.smear(vq_map)
+            case ZcrEl2.SHARED_ONE_TOO_MANY:
+                return rules.limit_one_too_many(vq_map)
+            case ZcrEl2.BUFFER:
+                return rules.smear(allocation_vqs)
+
+    def pointer_vqs(self, allocation_vqs: int, running_vqs: int) -> int:
+        """The length that places the FFR pointer, as a set of one."""
+        return allocation_vqs if self.ffr_pointer is Pointer.BUFFER else running_vqs
+
+
+_V6_11 = Design(
+    "v6.11",
+    Sizing.SHARED,
+    ZcrEl2.ALL_ONES,
+    Pointer.BUFFER,
+    LateCpu.SILENT,
+    source="the bug: commit 66d5b53e20a6, Linux 6.11",
+)
+_BROWN_V4 = Design(
+    "brown-v4",
+    Sizing.MAX_CPU_VL,
+    ZcrEl2.ALL_ONES,
+    Pointer.RDVL,
+    LateCpu.RAISES,
+    source="message 20240704-kvm-arm64-fix-pkvm-sve-vl-v4-0-b6898ab23dc4, as posted; v2 to v7 agree",
+)
+
+DESIGNS = {
+    design.name: design
+    for design in (
+        _V6_11,
+        replace(
+            _BROWN_V4,
+            name="brown-v1",
+            late_cpu=LateCpu.REFUSED_UNDER_PKVM,
+            source="message 20240605-kvm-arm64-fix-pkvm-sve-vl-v1-2-680d6b43b4c1",
+        ),
+        _BROWN_V4,
+        replace(
+            _BROWN_V4,
+            name="brown-v4-meant",
+            late_store=LateStore.WORKS,
+            source="brown-v4 with a store that works, as its authors meant it",
+        ),
+        replace(
+            _V6_11,
+            name="tabba",
+            buffer_sized_by=Sizing.EARLY,
+            source="message 20240606092623.2236172-1-tabba",
+        ),
+        replace(
+            _V6_11,
+            name="constrain-v1",
+            zcr_el2=ZcrEl2.SHARED_ONE_TOO_MANY,
+            source="message 20240910-kvm-arm64-limit-guest-vl-v1-1-54df40b95ffb",
+        ),
+        replace(
+            _V6_11,
+            name="constrain-v2",
+            zcr_el2=ZcrEl2.SHARED,
+            source="message 20240912-kvm-arm64-limit-guest-vl-v2-1-dd2c29cb2ac9; commit a9f41588a902, Linux 6.12",
+        ),
+        replace(
+            _V6_11,
+            name="nosve",
+            nosve=True,
+            source="the rival that every user already has: arm64.nosve on the command line",
+        ),
+    )
+}
+
+
+def named(name: str) -> Design:
+    """Find a design by its name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in DESIGNS:
+        raise InputError(f"unknown design {name[:60]!r}: there are {', '.join(DESIGNS)}")
+    return DESIGNS[name]

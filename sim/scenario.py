@@ -1,0 +1,239 @@
+"""A scenario: everything that one boot depends on."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sim.designs import DESIGNS, Design, named
+from sim.errors import InputError
+from sim.series import DEFAULT, KernelSeries, kernel_series
+from sim.timing import Latencies
+from sim.topology import Topology
+
+
+class KvmMode(StrEnum):
+    """``kvm-arm.mode=``; `DEFAULT` where none was given."""
+
+    DEFAULT = "default"
+    PROTECTED = "protected"
+    NVHE = "nvhe"
+    NONE = "none"
+
+
+class Relay(StrEnum):
+    """pKVM's PSCI relay: whether it refuses CPU_ON for CPUs that were not online at KVM's init.
+
+    `RELAXED` is no real kernel's: it is what the thread's warnings guard against.
+    """
+
+    ENFORCING = "enforcing"
+    RELAXED = "relaxed"
+
+
+class Surroundings(StrEnum):
+    """What lies around a buffer of pKVM's at EL2.
+
+    `ADJACENT`: the kernel's own allocation, one page run after the other in ascending CPU number and nothing
+    else mapped around them. `ISOLATED`: each run alone. `MAPPED`: 128 KiB of other memory on either side.
+    """
+
+    ADJACENT = "adjacent"
+    ISOLATED = "isolated"
+    MAPPED = "mapped"
+
+
+class BringUp(StrEnum):
+    """How early secondaries are brought up. Linux on arm64 brings them up one at a time."""
+
+    ONE_AT_A_TIME = "one-at-a-time"
+    PARALLEL = "parallel"
+
+
+class Do(StrEnum):
+    """What user space does: write 1 or 0 to a CPU's ``online`` file, or run a guest pinned to a CPU."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    GUEST = "guest"
+
+
+_CHOICES: dict[str, type[StrEnum]] = {
+    "kvm_mode": KvmMode,
+    "relay": Relay,
+    "surroundings": Surroundings,
+    "bring_up": BringUp,
+}
+E = TypeVar("E", bound=StrEnum)
+
+
+def choice(choices: type[E], what: str, value: str) -> E:
+    """Read one of several named choices.
+
+    Raises:
+        InputError: it is none of them.
+
+    >>> choice(Relay, "relay", "relaxed")
+    <Relay.RELAXED: 'relaxed'>
+    """
+    try:
+        return choices(value)
+    except ValueError:
+        allowed = ", ".join(choices)
+        raise InputError(f"{what} is {str(value)[:60]!r}: allowed are {allowed}") from None
+
+
+PAGE_SIZES = (4096, 16384, 65536)
+MOST_ROUNDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step of user space's.
+
+    Each agent performs its actions in order, the next when the last is done and not before `at_ns`, counted
+    from user space's start; different agents run at the same time. A guest enters `rounds` times, touching SVE
+    each time.
+    """
+
+    do: Do
+    cpu: str
+    at_ns: int = 0
+    agent: str = "user space"
+    guest: str = "guest"
+    rounds: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "do", choice(Do, "do", self.do))
+        if self.at_ns < 0:
+            raise InputError(f"an action on {self.cpu} at a negative time")
+        if not 1 <= self.rounds <= MOST_ROUNDS:
+            raise InputError(f"a guest makes 1 to {MOST_ROUNDS} rounds, not {self.rounds}")
+
+
+CPU_ON_ERRORS = {
+    "DENIED": "EPERM",
+    "NOT_SUPPORTED": "EOPNOTSUPP",
+    "INVALID_PARAMETERS": "EINVAL",
+    "INVALID_ADDRESS": "EINVAL",
+    "ALREADY_ON": "EINVAL",
+    "ON_PENDING": "EINVAL",
+    "INTERNAL_FAILURE": "EINVAL",
+    "NOT_PRESENT": "EINVAL",
+    "DISABLED": "EINVAL",
+}
+"""Answers of PSCI CPU_ON, and the errno that Linux makes of each (drivers/firmware/psci/psci.c)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What firmware does wrong when CPU_ON is called for a CPU; exactly one of the three is set."""
+
+    cpu: str
+    answer: str | None = None
+    """CPU_ON is answered with this error, a key of `CPU_ON_ERRORS`."""
+    never_arrives: bool = False
+    """CPU_ON is accepted, and nothing follows."""
+    arrives_after_ns: int | None = None
+    """CPU_ON is accepted, and the CPU arrives so much later, instead of the usual latency."""
+
+    def __post_init__(self) -> None:
+        chosen = (self.answer is not None) + self.never_arrives + (self.arrives_after_ns is not None)
+        if chosen != 1:
+            raise InputError(f"a fault of {self.cpu} needs exactly one of answer, never_arrives, arrives_after")
+        if self.answer is not None and self.answer not in CPU_ON_ERRORS:
+            raise InputError(f"CPU_ON never answers {self.answer[:40]!r}: allowed are {', '.join(CPU_ON_ERRORS)}")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One system, its kernel, its design, and what happens to it.
+
+    `design` None means the kernel series' own; naming one stands for a kernel of that series patched so,
+    which then keeps buffers for the host's SVE registers even where the series' own pKVM does not.
+
+    Raises:
+        InputError: parts that contradict each other, or name a CPU that is not there.
+    """
+
+    topology: Topology
+    kernel: str = DEFAULT
+    design: Design | str | None = None
+    """May be given by name; so may the choices below."""
+    kvm_mode: KvmMode = KvmMode.DEFAULT
+    el2: bool = True
+    """The CPUs start at EL2: hypervisor mode is available."""
+    maxcpus: int | None = None
+    """``maxcpus=``: how many CPUs are brought up early; None: all."""
+    nosve: bool = False
+    """``arm64.nosve``"""
+    nosme: bool = False
+    """``arm64.nosme``"""
+    relay: Relay = Relay.ENFORCING
+    surroundings: Surroundings = Surroundings.ADJACENT
+    page_bytes: int = 4096
+    allocation_fails_at: str | None = None
+    """The CPU whose buffer pKVM cannot get memory for."""
+    bring_up: BringUp = BringUp.ONE_AT_A_TIME
+    actions: tuple[Action, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    latencies: Latencies = field(default_factory=Latencies)
+    seed: int = 0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            object.__setattr__(self, name, choice(choices, name, getattr(self, name)))
+        if isinstance(self.design, str):
+            object.__setattr__(self, "design", named(self.design))
+        if self.maxcpus is not None and self.maxcpus < 1:
+            raise InputError(f"maxcpus is {self.maxcpus}: it counts the boot CPU, so the least is 1")
+        if self.page_bytes not in PAGE_SIZES:
+            raise InputError(f"page_bytes is {self.page_bytes}: allowed are {', '.join(map(str, PAGE_SIZES))}")
+        for action in self.actions:
+            self.topology.number(action.cpu)
+        for fault in self.faults:
+            if self.topology.number(fault.cpu) == 0:
+                raise InputError(f"a fault of {fault.cpu}: nobody calls CPU_ON for the boot CPU")
+        if len({fault.cpu for fault in self.faults}) < len(self.faults):
+            raise InputError("two faults of the same CPU")
+        if self.allocation_fails_at is not None:
+            self.topology.number(self.allocation_fails_at)
+        kernel_series(self.kernel)
+
+    @property
+    def series(self) -> KernelSeries:
+        """The kernel series, with what is particular to it."""
+        return kernel_series(self.kernel)
+
+    @property
+    def active_design(self) -> Design | None:
+        """The design in force: the chosen one, else the series' own, if it has one."""
+        if self.design is not None:
+            assert isinstance(self.design, Design)
+            return self.design
+        own = self.series.own_design
+        return None if own is None else DESIGNS[own]
+
+    @property
+    def early(self) -> tuple[int, ...]:
+        """The logical numbers of the CPUs that are brought up early, the boot CPU first."""
+        logical = self.topology.logical
+        early = [number for number, one in enumerate(logical) if not one.late]
+        return tuple(early[: self.maxcpus])
+
+    @property
+    def command_line(self) -> str:
+        """The kernel command line that the scenario amounts to."""
+        design = self.active_design
+        nosve = self.nosve or (design is not None and design.nosve)
+        words = [
+            f"maxcpus={self.maxcpus}" if self.maxcpus is not None else "",
+            f"kvm-arm.mode={self.kvm_mode}" if self.kvm_mode is not KvmMode.DEFAULT else "",
+            "arm64.nosve" if nosve else "",
+            "arm64.nosme" if self.nosme else "",
+        ]
+        return " ".join(word for word in words if word)
+
+    def but(self, **changes: Any) -> "Scenario":
+        """The same scenario with some parts changed."""
+        return replace(self, **changes)
