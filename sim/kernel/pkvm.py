@@ -1,0 +1,236 @@
+"""pKVM: buffers for the host's SVE registers, the PSCI relay, and the save and restore, to the byte.
+
+The buffer holds a header (zcr_el1, fpsr, fpcr) and the registers. The save goes by a pointer to FFR: Zn lies
+at (n - 34) * W and Pn at (n - 16) * W / 8 from it, where W is the length the CPU really runs with.
+
+Source: arch/arm64/include/asm/kvm_pkvm.h (``pkvm_host_sve_state_size``), fpsimdmacros.h (``sve_save``,
+``sve_load``), arch/arm64/kvm/hyp/nvhe/hyp-main.c (``__hyp_sve_save_host``), psci-relay.c.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sim import rules
+from sim.kernel.cpufeature import CpuFeatures
+from sim.kernel.printk import HypervisorPanic, Printk
+from sim.machine.memory import Extent, Memory, UnmappedAccess
+from sim.machine.registers import P_REGISTERS, Z_REGISTERS, VectorState, VectorUnit
+from sim.scenario import Relay, Scenario
+from sim.vectors import VectorType, bits_from_vq, largest_vq, len_field, vl_bytes_from_vq
+
+FPSR_OFFSET, FPCR_OFFSET = 8, 12
+_SAVE_STATE_ADDRESS = 0xFFFF800080252F20
+_SAVE_STATE_BYTES = 0xF4
+_FIRST_STORE, _FFR_STORE = 0x8, 0xD8
+_INSTRUCTION_BYTES = 4
+
+
+class AllocationFailure(Exception):  # noqa: N818 (the kernel's -ENOMEM)
+    """There was no memory for a CPU's buffer."""
+
+
+@dataclass(slots=True)
+class Save:
+    """One save of the host's registers and, once the guest has left, their restore.
+
+    Lengths as VQ. `touched` are the bytes written, by owner, merged; offsets from the start of each run of
+    pages. What a restore shows is None until there was one.
+    """
+
+    cpu: int
+    time_ns: int
+    host_vq: int
+    """What the host ran with before."""
+    running_vq: int
+    """What EL2 ran with during the save."""
+    pointer_vq: int
+    zcr_el1_len: int
+    touched: list[Extent] = field(default_factory=list)
+    header_intact: bool = True
+    """Whether zcr_el1 is still in the header after the save."""
+    panicked: bool = False
+    at_save_vq_restored: bool | None = None
+    """Registers and ZCR_EL1 came back, compared at the length of the save."""
+    committed_vq_restored: bool | None = None
+    """The same, compared at the largest length that the host's tasks may use."""
+    host_vq_after: int | None = None
+
+
+class Pkvm:
+    """pKVM of one boot: its buffers, and who its relay knows."""
+
+    def __init__(self, scenario: Scenario, features: CpuFeatures, printk: Printk, online: frozenset[int]) -> None:
+        self._scenario = scenario
+        self._info = features.vl_info[VectorType.SVE]
+        self._printk = printk
+        self._known = online
+        self._design = scenario.active_design if features.supports(VectorType.SVE) else None
+        self.allocation_vqs = 0
+        """The length that the buffers are for, as a set of one."""
+        self.asked_bytes = 0
+        self.page_order = 0
+        self.finalised = False
+        self.saves: list[Save] = []
+        self._memory: Memory | None = None
+        self._saved: dict[int, tuple[Save, VectorState]] = {}
+
+    def allocate(self, cpus: int) -> None:
+        """Allocate a buffer for every possible CPU, online or not.
+
+        Raises:
+            AllocationFailure: for the CPU at which the scenario has memory run out.
+        """
+        if self._design is None:
+            return
+        info = self._info
+        self.allocation_vqs = self._design.allocation_vqs(info.vq_map, info.max_cpu_vqs, info.vq_partial_map)
+        self.asked_bytes = rules.buffer_bytes(largest_vq(self.allocation_vqs))
+        page_bytes = self._scenario.page_bytes
+        self.page_order = ((self.asked_bytes - 1) // page_bytes).bit_length()
+        if self._scenario.allocation_fails_at is not None:
+            number = self._scenario.topology.number(self._scenario.allocation_fails_at)
+            self._printk.event("allocation failed", number, f"{self.run_bytes} bytes")
+            raise AllocationFailure
+        self._memory = Memory(cpus, self.run_bytes, self._scenario.surroundings)
+        self._printk.event("allocated", None, f"{cpus} buffers of {self.run_bytes} bytes")
+
+    def finalise(self) -> None:
+        """Take the host's last rights, one initcall stage after KVM's."""
+        self.finalised = True
+        self._printk.event("pkvm finalised")
+
+    @property
+    def run_bytes(self) -> int:
+        """Bytes in one buffer's run of pages."""
+        return self._scenario.page_bytes << self.page_order
+
+    @property
+    def has_buffers(self) -> bool:
+        """Whether the host's SVE registers are saved to buffers at all."""
+        return self._memory is not None
+
+    def relays(self, number: int) -> bool:
+        """Whether the PSCI relay lets CPU_ON for a CPU through."""
+        return self._scenario.relay is Relay.RELAXED or number in self._known
+
+    def _select_vl(self, unit: VectorUnit) -> int:
+        """Write ZCR_EL2 as the design does, and return the VQ that is then in force at EL2."""
+        assert self._design is not None
+        unit.write_zcr_el2(len_field(self._design.zcr_el2_limit(self._info.vq_map, self.allocation_vqs)))
+        return unit.vq_at_el2()
+
+    def _registers_at(self, number: int) -> int:
+        assert self._memory is not None
+        return self._memory.run_start(number) + rules.HEADER_BYTES
+
+    def _pointer_vq(self, running_vq: int) -> int:
+        assert self._design is not None
+        return largest_vq(self._design.pointer_vqs(self.allocation_vqs, 1 << (running_vq - 1)))
+
+    def save(self, number: int, unit: VectorUnit, time_ns: int) -> Save:
+        """Save the host's registers on a CPU, because a guest wants the vector unit.
+
+        Returns:
+            The save's record, to which the restore adds.
+
+        Raises:
+            HypervisorPanic: a store met memory that is not mapped at EL2. The record is in `saves` all the same.
+        """
+        assert self._memory is not None
+        unit.write_zcr_el1(0xF)
+        host = VectorState.of_host(unit.vq_at_el1(), number)
+        running_vq = self._select_vl(unit)
+        save = Save(number, time_ns, host.vq, running_vq, self._pointer_vq(running_vq), unit.zcr_el1_len)
+        self.saves.append(save)
+        header = self._registers_at(number) - rules.HEADER_BYTES
+        touched: list[Extent] = []
+        for at, data, instruction in self._stores(number, save, host):
+            try:
+                self._memory.store(at, data, touched)
+            except UnmappedAccess:
+                save.panicked = True
+                save.touched = merged(touched)
+                self._panic(save, at - self._registers_at(number), instruction)
+        save.touched = merged(touched)
+        save.header_intact = self._memory.load(header, 8) == save.zcr_el1_len.to_bytes(8, "little")
+        self._saved[number] = (save, host)
+        return save
+
+    def _stores(self, number: int, save: Save, host: VectorState) -> Iterator[tuple[int, bytes, int]]:
+        """The save's stores in order: address, bytes, and the instruction's offset in the save routine."""
+        registers = self._registers_at(number)
+        header = registers - rules.HEADER_BYTES
+        ffr = registers + save.pointer_vq * rules.FFR_BYTES_PER_VQ
+        z_bytes, p_bytes = vl_bytes_from_vq(save.running_vq), 2 * save.running_vq
+        yield header, save.zcr_el1_len.to_bytes(8, "little"), 0
+        at = _FIRST_STORE
+        for n, z in enumerate(host.z):
+            yield ffr + (n - 34) * z_bytes, z[:z_bytes].ljust(z_bytes, b"\0"), at
+            at += _INSTRUCTION_BYTES
+        for n, p in enumerate(host.p):
+            yield ffr + (n - P_REGISTERS) * p_bytes, p[:p_bytes].ljust(p_bytes, b"\0"), at
+            at += _INSTRUCTION_BYTES
+        yield ffr, host.ffr[:p_bytes].ljust(p_bytes, b"\0"), _FFR_STORE
+        yield header + FPSR_OFFSET, host.fpsr.to_bytes(4, "little"), _FFR_STORE + 3 * _INSTRUCTION_BYTES
+        yield header + FPCR_OFFSET, host.fpcr.to_bytes(4, "little"), _FFR_STORE + 5 * _INSTRUCTION_BYTES
+
+    def _panic(self, save: Save, first: int, instruction: int) -> None:
+        where = f"__kvm_nvhe___sve_save_state+{instruction:#x}/{_SAVE_STATE_BYTES:#x}"
+        for line in (
+            f"kvm [50]: nVHE hyp panic at: [<{_SAVE_STATE_ADDRESS + instruction:016x}>] {where}!",
+            "kvm [50]: Cannot dump pKVM nVHE stacktrace: !CONFIG_PROTECTED_NVHE_STACKTRACE",
+            "Kernel panic - not syncing: HYP panic:",
+            "kvm [50]: nVHE hyp BUG at: [<ffff80008024b1a8>] __kvm_nvhe_handle_trap+0x38/0x168!",
+        ):
+            self._printk.line(line)
+        raise HypervisorPanic(
+            save.cpu,
+            f"cpu{save.cpu}'s save at {bits_from_vq(save.running_vq)} bits stores to memory that is not mapped at "
+            f"EL2: the store at byte {first} of its registers ({where})",
+        )
+
+    def restore(self, number: int, unit: VectorUnit) -> Save:
+        """Restore the host's registers on a CPU, and compare what came back with what was there."""
+        assert self._memory is not None
+        save, host = self._saved.pop(number)
+        running_vq = self._select_vl(unit)
+        back, zcr_el1 = self._load(number, running_vq)
+        unit.write_zcr_el1(zcr_el1)
+        same_zcr = unit.zcr_el1_len == save.zcr_el1_len
+        committed_vq = min(host.vq, self._info.max_vl_bytes // 16)
+        save.at_save_vq_restored = same_zcr and host.same_up_to(back, min(running_vq, host.vq))
+        save.committed_vq_restored = same_zcr and host.same_up_to(back, committed_vq)
+        save.host_vq_after = unit.vq_at_el1()
+        if not self._saved:
+            self._memory.forget()
+        return save
+
+    def _load(self, number: int, running_vq: int) -> tuple[VectorState, int]:
+        """Read the registers and the header back."""
+        assert self._memory is not None
+        registers = self._registers_at(number)
+        header = registers - rules.HEADER_BYTES
+        ffr = registers + self._pointer_vq(running_vq) * rules.FFR_BYTES_PER_VQ
+        z_bytes, p_bytes = vl_bytes_from_vq(running_vq), 2 * running_vq
+        load = self._memory.load
+        state = VectorState(
+            running_vq,
+            [load(ffr + (n - 34) * z_bytes, z_bytes) for n in range(Z_REGISTERS)],
+            [load(ffr + (n - P_REGISTERS) * p_bytes, p_bytes) for n in range(P_REGISTERS)],
+            load(ffr, p_bytes),
+            int.from_bytes(load(header + FPSR_OFFSET, 4), "little"),
+            int.from_bytes(load(header + FPCR_OFFSET, 4), "little"),
+        )
+        return state, int.from_bytes(load(header, 8), "little")
+
+
+def merged(extents: list[Extent]) -> list[Extent]:
+    """Join extents of the same owner that touch or overlap; sorted by CPU and offset."""
+    joined: list[Extent] = []
+    for one in sorted(extents, key=lambda e: (e.cpu, e.first)):
+        last = joined[-1] if joined else None
+        if last is not None and (last.cpu, last.foreign) == (one.cpu, one.foreign) and one.first <= last.last + 1:
+            joined[-1] = Extent(last.cpu, last.first, max(last.last, one.last), last.foreign)
+        else:
+            joined.append(one)
+    return joined

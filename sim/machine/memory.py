@@ -1,0 +1,112 @@
+"""Memory as EL2 sees it around pKVM's buffers: who owns each byte, and what is not mapped at all.
+
+Every possible CPU's buffer is a run of pages. In `Surroundings.ADJACENT` the runs follow one another in
+ascending CPU number and nothing else is mapped; in `ISOLATED` each run stands alone; in `MAPPED` it has
+128 KiB of somebody else's memory on either side.
+
+Each CPU's run lies in a cell of its own, all cells of one size: address = cell * size + offset. Bytes are
+kept only from the first store into a cell until `Memory.forget`.
+"""
+
+from dataclasses import dataclass
+
+from sim.scenario import Surroundings
+
+MAPPED_AROUND_BYTES = 128 * 1024
+_HOLE_BYTES = 1 << 20
+
+
+class UnmappedAccess(Exception):  # noqa: N818 (the machine's exception, not an error of the program)
+    """An access met memory that is not mapped at EL2; a store has written the mapped bytes before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A stretch of bytes, both ends included, relative to the start of the page run of logical CPU `cpu`.
+
+    `foreign`: it lies beside that run, in memory that belongs to no buffer.
+    """
+
+    cpu: int
+    first: int
+    last: int
+    foreign: bool
+
+
+class Memory:
+    """The page runs of pKVM's buffers and what surrounds them.
+
+    Args:
+        cpus: how many CPUs are possible: each has a run.
+        run_bytes: size of one run, a power-of-two number of pages.
+        surroundings: what lies around each run.
+    """
+
+    def __init__(self, cpus: int, run_bytes: int, surroundings: Surroundings) -> None:
+        self.cpus = cpus
+        self.run_bytes = run_bytes
+        hole = 0 if surroundings is Surroundings.ADJACENT else _HOLE_BYTES
+        around = MAPPED_AROUND_BYTES if surroundings is Surroundings.MAPPED else 0
+        self._run_offset = hole + around
+        self._mapped_from, self._mapped_to = hole, hole + around + run_bytes + around
+        self._cell_bytes = self._mapped_to + hole
+        self._images: dict[int, bytearray] = {}
+
+    def run_start(self, cpu: int) -> int:
+        """Address of a CPU's page run."""
+        return cpu * self._cell_bytes + self._run_offset
+
+    def _mapped_bytes(self, address: int) -> int:
+        """How many bytes from an address on belong to one owner and are mapped."""
+        cell, offset = divmod(address, self._cell_bytes)
+        if not 0 <= cell < self.cpus or not self._mapped_from <= offset < self._mapped_to:
+            return 0
+        run_end = self._run_offset + self.run_bytes
+        ends = (self._run_offset, run_end, self._mapped_to)
+        return next(end for end in ends if offset < end) - offset
+
+    def _extent(self, address: int, count: int) -> Extent:
+        cell = address // self._cell_bytes
+        first = address - self.run_start(cell)
+        return Extent(cell, first, first + count - 1, foreign=not 0 <= first < self.run_bytes)
+
+    def store(self, address: int, data: bytes, touched: list[Extent]) -> None:
+        """Write bytes, and append to `touched` whose they were.
+
+        Raises:
+            UnmappedAccess: the store reached unmapped memory; the mapped bytes before it are written.
+        """
+        while data:
+            count = min(self._mapped_bytes(address), len(data))
+            if not count:
+                raise UnmappedAccess
+            cell, offset = divmod(address, self._cell_bytes)
+            image = self._images.get(cell)
+            if image is None:
+                image = self._images[cell] = bytearray(self._mapped_to - self._mapped_from)
+            start = offset - self._mapped_from
+            image[start : start + count] = data[:count]
+            touched.append(self._extent(address, count))
+            address, data = address + count, data[count:]
+
+    def load(self, address: int, count: int) -> bytes:
+        """Read bytes; what was never written reads as 0.
+
+        Raises:
+            UnmappedAccess: some of them are not mapped.
+        """
+        read = bytearray()
+        while len(read) < count:
+            left = min(self._mapped_bytes(address), count - len(read))
+            if not left:
+                raise UnmappedAccess
+            cell, offset = divmod(address, self._cell_bytes)
+            image = self._images.get(cell, b"")
+            start = offset - self._mapped_from
+            read += image[start : start + left].ljust(left, b"\0")
+            address += left
+        return bytes(read)
+
+    def forget(self) -> None:
+        """Drop every byte: nobody's registers are in memory any more."""
+        self._images.clear()

@@ -1,0 +1,279 @@
+"""What came of a boot: log, events, CPUs, buffers, saves, hazards, as plain values and as pandas frames.
+
+Every frame's columns carry their units: ``_ns`` nanoseconds, ``_bytes``, ``_bits``, ``_vq``. Sets of lengths are
+tuples of bits. Columns named ``cpu`` hold logical numbers.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sim import rules
+from sim.facts import Facts
+from sim.hazards import Hazard, judge, notes
+from sim.kernel.fpsimd import VlInfo
+from sim.scenario import Scenario
+from sim.units import timestamp
+from sim.vectors import VectorType, bits_from_vq, bits_from_vqs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+"""Version of what `Outcome.to_dict` gives."""
+
+
+class Outcome:
+    """What came of one boot. `facts` has everything raw; the rest is made from it when asked for."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def __repr__(self) -> str:
+        logical = len(self.facts.scenario.topology.cpus)
+        return f"<Outcome: {len(self.facts.online)} of {logical} CPUs online, {len(self.found)} hazards>"
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario that was booted."""
+        return self.facts.scenario
+
+    @property
+    def vectors(self) -> dict[VectorType, VlInfo]:
+        """The kernel's record, by ``"SVE"`` and ``"SME"``."""
+        return self.facts.vectors
+
+    @cached_property
+    def found(self) -> list[Hazard]:
+        """The hazards, worst first."""
+        return judge(self.facts)
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What is worth knowing and no hazard."""
+        return notes(self.facts)
+
+    @property
+    def log_text(self) -> str:
+        """The kernel log as text, with timestamps."""
+        return "".join(f"{timestamp(line.time_ns)} {line.text}\n" for line in self.facts.log)
+
+    # Rows: what the frames, the tables and JSON are made from
+
+    def cpu_rows(self) -> list[dict[str, Any]]:
+        """A row a CPU, by logical number."""
+        facts = self.facts
+        return [
+            {
+                "cpu": number,
+                "name": one.name,
+                "cluster": "/".join(one.clusters),
+                "role": facts.role(number),
+                "sve_bits": _bits(one.usable_sve_vqs),
+                "sme_bits": _bits(one.usable_sme_vqs),
+                "state": str(facts.states[number]),
+                "host_vl_bytes": facts.host_vl_bytes(number) if number in self._online else 0,
+            }
+            for number, one in enumerate(self.scenario.topology.logical)
+        ]
+
+    @cached_property
+    def _online(self) -> frozenset[int]:
+        return frozenset(self.facts.online)
+
+    def buffer_rows(self) -> list[dict[str, Any]]:
+        """A row a buffer: one for every possible CPU, where pKVM keeps any."""
+        buffers, design = self.facts.buffers, self.scenario.active_design
+        if buffers is None or design is None:
+            return []
+        rows = []
+        for number in range(len(self.scenario.topology.cpus)):
+            need = self.facts.need(design, number)
+            rows.append(
+                {
+                    "cpu": number,
+                    "allocation_vl_bits": bits_from_vq(buffers.allocation_vq),
+                    "asked_bytes": buffers.asked_bytes,
+                    "page_order": buffers.page_order,
+                    "run_bytes": buffers.run_bytes,
+                    "save_bytes": need.size_bytes,
+                    "save_first_byte": need.first_byte,
+                    "unused_bytes": max(0, buffers.asked_bytes - need.size_bytes),
+                }
+            )
+        return rows
+
+    def save_rows(self) -> list[dict[str, Any]]:
+        """A row a save, with what its restore brought back (None: there was none)."""
+        return [
+            {
+                "cpu": save.cpu,
+                "time_ns": save.time_ns,
+                "host_vl_bits": bits_from_vq(save.host_vq),
+                "save_vl_bits": bits_from_vq(save.running_vq),
+                "pointer_vl_bits": bits_from_vq(save.pointer_vq),
+                "first_byte": rules.save_first_byte(save.pointer_vq, save.running_vq),
+                "last_byte": rules.save_last_byte(save.pointer_vq, save.running_vq),
+                "header_intact": save.header_intact,
+                "panicked": save.panicked,
+                "registers_restored": save.at_save_vq_restored,
+                "committed_restored": save.committed_vq_restored,
+                "host_vl_after_bits": None if save.host_vq_after is None else bits_from_vq(save.host_vq_after),
+            }
+            for save in self.facts.saves
+        ]
+
+    def action_rows(self) -> list[dict[str, Any]]:
+        """A row an action of user space's, in the order in which they ended."""
+        return [
+            {
+                "agent": one.action.agent,
+                "do": str(one.action.do),
+                "cpu": one.cpu,
+                "outcome": one.outcome,
+                "error": one.error,
+                "started_ns": one.started_ns,
+                "ended_ns": one.ended_ns,
+                "log": [line.text for line in self.facts.log[one.log_from : one.log_to]],
+            }
+            for one in self.facts.actions
+        ]
+
+    def hazard_rows(self) -> list[dict[str, Any]]:
+        """A row a hazard, worst first."""
+        return [
+            {
+                "rank": int(one.kind),
+                "hazard": one.kind.title,
+                "cpu": one.cpu,
+                "time_ns": one.time_ns,
+                "underrun_bytes": one.underrun_bytes,
+                "overrun_bytes": one.overrun_bytes,
+                "sentence": one.sentence,
+            }
+            for one in self.found
+        ]
+
+    def vector_rows(self) -> list[dict[str, Any]]:
+        """A row for SVE and one for SME: the enumeration's record."""
+        return [
+            {
+                "type": str(vector_type),
+                "supported": self.facts.supports[vector_type],
+                "vq_map_bits": info.vq_map_bits,
+                "vq_partial_map_bits": info.vq_partial_map_bits,
+                "min_vl_bytes": info.min_vl_bytes,
+                "max_vl_bytes": info.max_vl_bytes,
+                "default_vl_bytes": info.default_vl_bytes,
+                "max_virtualisable_vl_bytes": info.max_virtualisable_vl_bytes,
+                "max_cpu_vl_bytes": info.max_cpu_vl_bytes,
+            }
+            for vector_type, info in self.vectors.items()
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values, ready for JSON."""
+        facts, scenario = self.facts, self.scenario
+        design = scenario.active_design
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "scenario": {
+                "name": scenario.name,
+                "kernel": scenario.kernel,
+                "design": None if design is None else design.name,
+                "kvm_mode": str(scenario.kvm_mode),
+                "relay": str(scenario.relay),
+                "memory": str(scenario.surroundings),
+                "seed": scenario.seed,
+                "command_line": scenario.command_line,
+            },
+            "log": [{"time_ns": line.time_ns, "text": line.text} for line in facts.log],
+            "events": [event._asdict() for event in facts.events],
+            "cpus": self.cpu_rows(),
+            "vectors": self.vector_rows(),
+            "kvm": {
+                "initialised": facts.kvm_initialised,
+                "kvm_sve_max_vl_bytes": facts.kvm_sve_max_vl_bytes,
+                "kvm_host_sve_max_vl_bytes": facts.kvm_host_sve_max_vl_bytes,
+                "offered_bits": bits_from_vqs(facts.offered_vqs),
+            },
+            "buffers": self.buffer_rows(),
+            "saves": self.save_rows(),
+            "actions": self.action_rows(),
+            "hazards": self.hazard_rows(),
+            "notes": self.notes,
+        }
+
+    # Frames
+
+    @cached_property
+    def log(self) -> "pd.DataFrame":
+        """The kernel log: ``time_ns``, ``text``."""
+        return _frame(self.facts.log, ["time_ns", "text"])
+
+    @cached_property
+    def events(self) -> "pd.DataFrame":
+        """What happened: ``time_ns``, ``cpu``, ``kind``, ``detail``."""
+        return _frame(self.facts.events, ["time_ns", "cpu", "kind", "detail"]).astype({"cpu": "Int64"})
+
+    @cached_property
+    def cpus(self) -> "pd.DataFrame":
+        """The CPUs; columns as `cpu_rows`."""
+        return _frame(self.cpu_rows())
+
+    @cached_property
+    def buffers(self) -> "pd.DataFrame":
+        """PKVM's buffers; columns as `buffer_rows`, no row where there are none."""
+        return _frame(self.buffer_rows(), _BUFFER_COLUMNS)
+
+    @cached_property
+    def saves(self) -> "pd.DataFrame":
+        """The saves; columns as `save_rows`."""
+        return _frame(self.save_rows(), _SAVE_COLUMNS)
+
+    @cached_property
+    def actions(self) -> "pd.DataFrame":
+        """User space's actions; columns as `action_rows`."""
+        return _frame(self.action_rows(), _ACTION_COLUMNS)
+
+    @cached_property
+    def hazards(self) -> "pd.DataFrame":
+        """The hazards, worst first; columns as `hazard_rows`."""
+        return _frame(self.hazard_rows(), _HAZARD_COLUMNS).astype({"cpu": "Int64"})
+
+
+_BUFFER_COLUMNS = [
+    "cpu",
+    "allocation_vl_bits",
+    "asked_bytes",
+    "page_order",
+    "run_bytes",
+    "save_bytes",
+    "save_first_byte",
+    "unused_bytes",
+]
+_SAVE_COLUMNS = [
+    "cpu",
+    "time_ns",
+    "host_vl_bits",
+    "save_vl_bits",
+    "pointer_vl_bits",
+    "first_byte",
+    "last_byte",
+    "header_intact",
+    "panicked",
+    "registers_restored",
+    "committed_restored",
+    "host_vl_after_bits",
+]
+_ACTION_COLUMNS = ["agent", "do", "cpu", "outcome", "error", "started_ns", "ended_ns", "log"]
+_HAZARD_COLUMNS = ["rank", "hazard", "cpu", "time_ns", "underrun_bytes", "overrun_bytes", "sentence"]
+
+
+def _bits(vqs: int | None) -> tuple[int, ...] | None:
+    return None if vqs is None else bits_from_vqs(vqs)
+
+
+def _frame(rows: Any, columns: list[str] | None = None) -> "pd.DataFrame":
+    import pandas as pd  # noqa: PLC0415 (heavy, and only a frame needs it)
+
+    return pd.DataFrame(rows, columns=columns)
