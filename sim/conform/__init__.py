@@ -1,0 +1,1 @@
+"""Real boots held against the model."""

@@ -1,0 +1,362 @@
+"""Scenario files: TOML, checked against the classes below, made into a `sim.scenario.Scenario`.
+
+docs/scenario-files.md describes the format for users.
+"""
+
+import difflib
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2, named
+from sim.errors import InputError
+from sim.scenario import Action, BringUp, Do, Fault, KvmMode, Relay, Scenario, Surroundings
+from sim.series import DEFAULT
+from sim.timing import PARAMETERS, Distribution, Latencies, fixed
+from sim.topology import MOST_CPUS, Cpu, Topology
+from sim.units import nanoseconds
+from sim.vectors import LEN_FIELD, SveRule, vqs_from_bits
+
+LARGEST_FILE_BYTES = 16 * 1024 * 1024
+DEEPEST_CLUSTER = 16
+
+Bits = Annotated[int, Meta(ge=128, le=2048)]
+Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
+Name = Annotated[str, Meta(min_length=1, max_length=60)]
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A table of the file; a key that it does not have is an error."""
+
+
+class _CpuProperties(_Table):
+    """What a CPU has; given for a cluster, it is what its CPUs have unless they say otherwise."""
+
+    sve_bits: list[Bits] | UnsetType = UNSET
+    sme_bits: list[Bits] | UnsetType = UNSET
+    zcr_el3_len: Len | UnsetType = UNSET
+    smcr_el3_len: Len | UnsetType = UNSET
+    late: bool | UnsetType = UNSET
+
+
+class CpuTable(_CpuProperties):
+    """A CPU."""
+
+    name: Name | None = None
+    mpidr: Annotated[int, Meta(ge=0, lt=1 << 40)] | None = None
+
+
+class ClusterTable(_CpuProperties, kw_only=True, frozen=True):
+    """A cluster: so many CPUs alike, or listed ones, or further clusters, in this order."""
+
+    name: Name
+    count: Annotated[int, Meta(ge=0, le=MOST_CPUS)] = 0
+    cpus: list[CpuTable] = []
+    clusters: list["ClusterTable"] = []
+
+
+class TopologyTable(_Table):
+    """Who is there."""
+
+    boot_cpu: str = ""
+    sve_rule: SveRule = SveRule.MULTIPLES
+    any_vls: bool = False
+    cpus: list[CpuTable] = []
+    clusters: list[ClusterTable] = []
+
+
+class KernelTable(_Table):
+    """The kernel and its command line."""
+
+    series: str = DEFAULT
+    maxcpus: Annotated[int, Meta(ge=1, le=MOST_CPUS)] | None = None
+    arm64_nosve: bool = False
+    arm64_nosme: bool = False
+    kvm_mode: KvmMode = KvmMode.DEFAULT
+    el2: bool = True
+    page_bytes: Literal[4096, 16384, 65536] = 4096
+    bring_up: BringUp = BringUp.ONE_AT_A_TIME
+
+
+class PkvmTable(_Table):
+    """What surrounds pKVM's decisions."""
+
+    relay: Relay = Relay.ENFORCING
+    memory: Surroundings = Surroundings.ADJACENT
+    allocation_fails_at: str | None = None
+
+
+class DesignTable(_Table):
+    """A named design, or one that differs from it."""
+
+    base: str
+    name: Name | None = None
+    buffer_sized_by: Sizing | None = None
+    zcr_el2: ZcrEl2 | None = None
+    ffr_pointer: Pointer | None = None
+    late_cpu: LateCpu | None = None
+    late_store: LateStore | None = None
+
+
+class FaultTable(_Table):
+    """What firmware does wrong with a CPU."""
+
+    cpu: str
+    answer: str | None = None
+    never_arrives: bool = False
+    arrives_after: str | None = None
+
+
+class ActionTable(_Table):
+    """What user space does."""
+
+    do: Do
+    cpu: str
+    at: str = "0s"
+    agent: Name = "user space"
+    guest: Name = "guest"
+    rounds: Annotated[int, Meta(ge=1, le=1000)] = 1
+
+
+class ScenarioTable(_Table):
+    """The whole file."""
+
+    topology: TopologyTable
+    schema_version: Literal[1] = 1
+    name: str = ""
+    description: str = ""
+    seed: Annotated[int, Meta(ge=0, lt=1 << 62)] = 0
+    kernel: KernelTable = KernelTable()
+    pkvm: PkvmTable = PkvmTable()
+    design: DesignTable | None = None
+    latencies: dict[str, str | dict[str, str | int | float]] = {}
+    faults: list[FaultTable] = []
+    actions: list[ActionTable] = []
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario file.
+
+    Raises:
+        InputError: anything wrong with it, as one line that names the file, the place and what is allowed.
+    """
+    try:
+        return scenario_from_text(_read_text(path), default_name=path.stem)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        raise InputError(error.strerror or "cannot be read") from None
+    if len(raw) > LARGEST_FILE_BYTES:
+        raise InputError(f"is larger than {LARGEST_FILE_BYTES >> 20} MiB, which no scenario needs")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(f"line {line}: is not UTF-8 text") from None
+
+
+def scenario_from_text(text: str, default_name: str = "") -> Scenario:
+    """Make a scenario from the text of a scenario file.
+
+    Raises:
+        InputError: it is no TOML, or says something that cannot be.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except RecursionError:
+        raise InputError("is nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"is no TOML: {error}") from None
+    try:
+        table = msgspec.convert(raw, ScenarioTable)
+    except msgspec.ValidationError as error:
+        raise InputError(_validation(str(error))) from None
+    except RecursionError:
+        raise InputError("is nested too deeply") from None
+    return _scenario(table, default_name)
+
+
+def _validation(message: str) -> str:
+    """Turn what the validator says into place, what is wrong, and a suggestion for a key it does not know."""
+    what, _, where = message.partition(" - at `$")
+    place = where.rstrip("`").lstrip(".")
+    unknown = re.search(r"unknown field `(.*)`", what)
+    if unknown:
+        close = difflib.get_close_matches(unknown[1], _all_keys(), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        what = f"unknown key {unknown[1][:60]!r}{hint}"
+    return f"{place}: {what}" if place else what
+
+
+def _all_keys() -> list[str]:
+    tables = (
+        *(ScenarioTable, TopologyTable, ClusterTable, CpuTable, KernelTable),
+        *(PkvmTable, DesignTable, FaultTable, ActionTable),
+    )
+    return sorted({key for table in tables for key in table.__struct_fields__})
+
+
+def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
+    kernel, pkvm = table.kernel, table.pkvm
+    with _at("topology"):
+        topology = Topology(
+            tuple(_cpus(table.topology)),
+            boot_cpu=table.topology.boot_cpu,
+            sve_rule=table.topology.sve_rule,
+            any_vls=table.topology.any_vls,
+        )
+    return Scenario(
+        topology,
+        kernel=kernel.series,
+        design=None if table.design is None else _design(table.design),
+        kvm_mode=kernel.kvm_mode,
+        el2=kernel.el2,
+        maxcpus=kernel.maxcpus,
+        nosve=kernel.arm64_nosve,
+        nosme=kernel.arm64_nosme,
+        relay=pkvm.relay,
+        surroundings=pkvm.memory,
+        page_bytes=kernel.page_bytes,
+        allocation_fails_at=pkvm.allocation_fails_at,
+        bring_up=kernel.bring_up,
+        actions=tuple(_action(place, one) for place, one in enumerate(table.actions)),
+        faults=tuple(_fault(place, one) for place, one in enumerate(table.faults)),
+        latencies=_latencies(table.latencies),
+        seed=table.seed,
+        name=table.name or default_name,
+    )
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Put the place in the file before an error's message."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+
+
+# Topology
+
+
+def _cpus(table: TopologyTable) -> Iterator[Cpu]:
+    numbers = iter(range(MOST_CPUS + 1))
+    yield from _listed("cpus", table.cpus, {}, (), numbers)
+    yield from _clusters("clusters", table.clusters, {}, (), numbers)
+
+
+def _clusters(
+    place: str, clusters: list[ClusterTable], above: dict[str, Any], path: tuple[str, ...], numbers: Iterator[int]
+) -> Iterator[Cpu]:
+    if len(path) > DEEPEST_CLUSTER:
+        raise InputError(f"clusters lie more than {DEEPEST_CLUSTER} deep")
+    for name, times in Counter(one.name for one in clusters).items():
+        if times > 1:
+            raise InputError(f"{place}: two clusters are named {name!r}")
+    for index, one in enumerate(clusters):
+        here = f"{place}[{index}]"
+        given = above | _given(one)
+        inside = (*path, one.name)
+        yield from _listed(f"{here}.count", [CpuTable()] * one.count, given, inside, numbers)
+        yield from _listed(f"{here}.cpus", one.cpus, given, inside, numbers)
+        yield from _clusters(f"{here}.clusters", one.clusters, given, inside, numbers)
+
+
+def _given(table: _CpuProperties) -> dict[str, Any]:
+    """The properties that a table states."""
+    stated = {name: getattr(table, name) for name in _CpuProperties.__struct_fields__}
+    return {name: value for name, value in stated.items() if value is not UNSET}
+
+
+def _listed(
+    place: str, cpus: list[CpuTable], above: dict[str, Any], path: tuple[str, ...], numbers: Iterator[int]
+) -> Iterator[Cpu]:
+    for index, one in enumerate(cpus):
+        with _at(f"{place}[{index}]"):
+            yield _cpu(one, above | _given(one), path, next(numbers, MOST_CPUS))
+
+
+def _cpu(table: CpuTable, given: dict[str, Any], path: tuple[str, ...], number: int) -> Cpu:
+    if number >= MOST_CPUS:
+        raise InputError(f"a topology has at most {MOST_CPUS:,} CPUs")
+    return Cpu(
+        table.name or f"cpu{number}",
+        vqs_from_bits(given["sve_bits"]) if given.get("sve_bits") else None,
+        vqs_from_bits(given["sme_bits"]) if given.get("sme_bits") else None,
+        given.get("zcr_el3_len", LEN_FIELD),
+        given.get("smcr_el3_len", LEN_FIELD),
+        given.get("late", False),
+        table.mpidr,
+        path,
+    )
+
+
+# The rest
+
+
+def _design(table: DesignTable) -> Design:
+    with _at("design.base"):
+        base = named(table.base)
+    choices = ("buffer_sized_by", "zcr_el2", "ffr_pointer", "late_cpu", "late_store")
+    changed = {name: value for name in choices if (value := getattr(table, name)) is not None}
+    if not changed and table.name is None:
+        return base
+    return replace(base, name=table.name or f"{base.name}, changed", source=f"{base.name}, changed", **changed)
+
+
+def _action(place: int, table: ActionTable) -> Action:
+    with _at(f"actions[{place}]"):
+        return Action(table.do, table.cpu, nanoseconds(table.at), table.agent, table.guest, table.rounds)
+
+
+def _fault(place: int, table: FaultTable) -> Fault:
+    with _at(f"faults[{place}]"):
+        after = None if table.arrives_after is None else nanoseconds(table.arrives_after)
+        return Fault(table.cpu, table.answer, table.never_arrives, after)
+
+
+def _latencies(tables: dict[str, str | dict[str, str | int | float]]) -> Latencies:
+    known = [one.name for one in fields(Latencies)]
+    drawn = {}
+    for name, value in tables.items():
+        with _at(f"latencies.{name[:60]}"):
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise InputError(f"unknown latency{hint}: there are {', '.join(known)}")
+            drawn[name] = fixed(value) if isinstance(value, str) else _distribution(value)
+    return Latencies(**drawn)
+
+
+def _distribution(table: dict[str, str | int | float]) -> Distribution:
+    name = str(table.get("distribution", ""))
+    if name not in PARAMETERS:
+        raise InputError(f"unknown distribution {name[:40]!r}: there are {', '.join(PARAMETERS)}")
+    wanted = PARAMETERS[name]
+    if set(table) != {"distribution", *wanted}:
+        raise InputError(f"{name} takes distribution, {', '.join(wanted)}, and nothing else")
+    return Distribution(name, tuple(_parameter(key, table[key]) for key in wanted))
+
+
+def _parameter(key: str, value: str | int | float) -> float:
+    if key == "sigma":
+        if isinstance(value, str):
+            raise InputError("sigma is a plain number")
+        return float(value)
+    if not isinstance(value, str):
+        raise InputError(f"{key} is a duration with its unit, such as '200us'")
+    return float(nanoseconds(value))

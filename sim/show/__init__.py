@@ -1,0 +1,1 @@
+"""Showing what came of a boot to people."""
