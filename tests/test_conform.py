@@ -72,6 +72,7 @@ def test_each_field_is_compared(identity: str, field: str) -> None:
         value[2] += " of another kind"
     else:
         raw["observed"][field] = _altered(value)
-    kind = RecordedSave if "saving_cpu" in raw else RecordedBoot
-    disagreements = replay(msgspec.convert(raw, kind))
+    record: RecordedBoot | RecordedSave
+    record = msgspec.convert(raw, RecordedSave) if "saving_cpu" in raw else msgspec.convert(raw, RecordedBoot)
+    disagreements = replay(record)
     assert [one.field.split(".")[0].split("[")[0] for one in disagreements] == [field]

@@ -33,7 +33,7 @@ Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
 Name = Annotated[str, Meta(min_length=1, max_length=60)]
 
 
-class _Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+class _Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A table of the file; a key that it does not have is an error."""
 
 
@@ -54,7 +54,7 @@ class CpuTable(_CpuProperties):
     mpidr: Annotated[int, Meta(ge=0, lt=1 << 40)] | None = None
 
 
-class ClusterTable(_CpuProperties, kw_only=True, frozen=True):
+class ClusterTable(_CpuProperties, kw_only=True):
     """A cluster: so many CPUs alike, or listed ones, or further clusters, in this order."""
 
     name: Name
@@ -134,8 +134,8 @@ class ScenarioTable(_Table):
     name: str = ""
     description: str = ""
     seed: Annotated[int, Meta(ge=0, lt=1 << 62)] = 0
-    kernel: KernelTable = KernelTable()
-    pkvm: PkvmTable = PkvmTable()
+    kernel: KernelTable = msgspec.field(default_factory=KernelTable)
+    pkvm: PkvmTable = msgspec.field(default_factory=PkvmTable)
     design: DesignTable | None = None
     latencies: dict[str, str | dict[str, str | int | float]] = {}
     faults: list[FaultTable] = []
