@@ -4,7 +4,6 @@ They bring machine and kernel to life and decide nothing themselves. Order of a 
 secondaries; final capabilities; KVM's initcall, with pKVM's allocation; pKVM's finalisation; user space.
 """
 
-import errno
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,8 @@ from typing import Any
 import simpy
 from simpy.events import Event
 
-from sim.facts import ActionResult, Buffers, Facts, GuestVisit, Lost, PanicFact, Refused, SharedIdleTask
+from sim.errnos import Errno
+from sim.facts import ActionResult, Buffers, CpuState, Facts, GuestVisit, Lost, PanicFact, Refused, SharedIdleTask
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.kvm import Kvm
 from sim.kernel.pkvm import Pkvm
@@ -27,7 +27,7 @@ from sim.timing import Distribution
 from sim.vectors import VectorType, bits_from_vq, largest_vq
 
 Steps = Generator[Event, Any, None]
-Answer = Generator[Event, Any, int]
+Answer = Generator[Event, Any, Errno]
 
 
 def boot(scenario: Scenario) -> Outcome:
@@ -127,6 +127,7 @@ class _Boot:
         self.features.init_cpu_features(self.logical[0])
         self.smp.boot_cpu_online()
         self.facts.ever_online.add(0)
+        self.facts.states[0] = CpuState.ONLINE
         self.printk.event("booted", 0, "boot CPU")
         yield from self.smp_init()
         yield self.wait(latencies.finalise, "finalise")
@@ -168,11 +169,11 @@ class _Boot:
         return error
 
     def cpu_up(self, number: int, bring_up: _BringUp) -> Answer:
-        """Bring a CPU online; the answer is an errno, 0 where it is online."""
+        """Bring a CPU online; the answer says whether it is."""
         if not self.smp.is_present(number):
-            return errno.EINVAL
+            return Errno.EINVAL
         if self.smp.is_online(number):
-            return 0
+            return Errno.OK
         bring_up.data.task = number
         bring_up.data.killed = False
         error = yield from self.cpu_on(number, bring_up)
@@ -181,7 +182,7 @@ class _Boot:
             return error
         yield from bring_up.running.wait(WAIT_NS)
         if self.smp.is_online(number):
-            return 0
+            return Errno.OK
         return self.smp.failed_to_come_online(number, bring_up.data)
 
     def cpu_on(self, number: int, bring_up: _BringUp) -> Answer:
@@ -190,9 +191,9 @@ class _Boot:
         self.printk.event("CPU_ON", number)
         yield self.wait(latencies.cpu_on_call, "cpu_on_call", number)
         if self.kvm.pkvm is not None and not self.kvm.pkvm.relays(number):
-            self.facts.relay_refused.append(Lost(self.env.now_ns, number, "INVALID_PARAMETERS", started=False))
+            self.facts.relay_refused.append(Lost(self.env.now_ns, number, "INVALID_PARAMETERS"))
             self.printk.event("CPU_ON answered", number, "INVALID_PARAMETERS by pKVM's relay")
-            return errno.EINVAL
+            return Errno.EINVAL
         answer = self.psci.cpu_on(number)
         self.printk.event("CPU_ON answered", number, answer.answer)
         if answer.error:
@@ -201,16 +202,18 @@ class _Boot:
         self.quirk_of_returning(number)
         if not answer.arrives:
             self.lose(number, "firmware accepts CPU_ON, and the CPU never arrives")
-            return 0
+            return Errno.OK
         if answer.arrives_after_ns is not None:
             arrival: Event = self.env.timeout(answer.arrives_after_ns)
         else:
             arrival = self.wait(latencies.cpu_on, "cpu_on", number)
         self.env.process(self.secondary(number, arrival, bring_up))
-        return 0
+        return Errno.OK
 
     def lose(self, number: int, how: str, *, started: bool = True) -> None:
-        self.facts.lost.append(Lost(self.env.now_ns, number, how, started))
+        self.facts.lost.append(Lost(self.env.now_ns, number, how))
+        if started or self.facts.states.get(number) is not CpuState.LOST:
+            self.facts.states[number] = CpuState.LOST if started else CpuState.NOT_STARTED
 
     def quirk_of_returning(self, number: int) -> None:
         """6.1's hypervisor panics when a CPU that was online comes back under pKVM with SVE."""
@@ -253,28 +256,31 @@ class _Boot:
             if refusal is not None:
                 self.smp.cpu_die_early(task, bring_up.data)
                 self.facts.refused.append(Refused(self.env.now_ns, task, refusal))
+                self.facts.states[task] = CpuState.REFUSED
                 self.printk.event("refused", task, f"{refusal.type}: {refusal.reason}")
                 return
         self.features.update_cpu_features(task, cpu)
         self.smp.booted(task, physical)
         self.facts.ever_online.add(task)
+        self.facts.states[task] = CpuState.ONLINE
         self.printk.event("booted", task)
         bring_up.running.complete()
 
     def cpu_down(self, number: int) -> Answer:
         """Take a CPU offline, once its guests have left it."""
         if not self.smp.is_online(number):
-            return 0
+            return Errno.OK
         if len(self.smp.online()) == 1:
-            return errno.EBUSY
+            return Errno.EBUSY
         self.leaving(number).succeed()
         with self.seat(number).request() as seat:
             yield seat
             yield self.wait(self.scenario.latencies.cpu_off, "cpu_off", number)
             self.smp.cpu_down(number)
         del self.going_down[number]
+        self.facts.states[number] = CpuState.OFFLINE
         self.printk.event("offline", number)
-        return 0
+        return Errno.OK
 
     # User space
 
@@ -299,7 +305,7 @@ class _Boot:
                 case Do.GUEST:
                     error = yield from self.guest(action, number)
                     outcome = "ran"
-            self.finish(name, outcome if not error else "failed", errno.errorcode[error] if error else None)
+            self.finish(name, outcome if not error else "failed", error.name if error else None)
 
     def finish(self, agent: str, outcome: str, error: str | None) -> None:
         """Record what came of the action that an agent has under way."""
@@ -321,9 +327,9 @@ class _Boot:
     def guest(self, action: Action, number: int) -> Answer:
         """Run a guest on a CPU; where that goes offline, it moves to the lowest one online."""
         if not self.kvm.initialised:
-            return errno.ENOENT
+            return Errno.ENOENT
         if not self.smp.is_online(number):
-            return errno.EINVAL
+            return Errno.EINVAL
         for _ in range(action.rounds):
             with self.seat(number).request() as seat:
                 yield seat
@@ -331,7 +337,7 @@ class _Boot:
                     yield from self.guest_round(action.guest, number)
             if self.leaving(number).triggered or not self.smp.is_online(number):
                 number = next(one for one in self.smp.online() if one != number)
-        return 0
+        return Errno.OK
 
     def guest_round(self, guest: str, number: int) -> Steps:
         """One stay of a guest on a CPU: it touches SVE, so the host's registers are saved and restored."""

@@ -76,15 +76,11 @@ class SharedIdleTask:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A CPU that firmware, or pKVM's relay, kept from coming online.
-
-    `started`: CPU_ON was accepted all the same.
-    """
+    """A CPU that firmware, or pKVM's relay, kept from coming online."""
 
     time_ns: int
     cpu: int
     how: str
-    started: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +138,8 @@ class Facts:
     lost: list[Lost] = field(default_factory=list)
     shared_tasks: list[SharedIdleTask] = field(default_factory=list)
     online: list[int] = field(default_factory=list)
+    states: dict[int, CpuState] = field(default_factory=dict)
+    """Where each CPU is at the end; one that nobody tried to bring up is not in it."""
     ever_online: set[int] = field(default_factory=set)
     panic: PanicFact | None = None
     end_ns: int = 0
@@ -183,17 +181,3 @@ class Facts:
     @cached_property
     def _early(self) -> frozenset[int]:
         return frozenset(self.scenario.early)
-
-    @cached_property
-    def states(self) -> list[CpuState]:
-        """Where each CPU is at the end, by logical number."""
-        states = [CpuState.OFFLINE] * len(self.scenario.topology.cpus)
-        for lost in self.lost:
-            states[lost.cpu] = CpuState.LOST if lost.started else CpuState.NOT_STARTED
-        for refused in self.relay_refused:
-            states[refused.cpu] = CpuState.NOT_STARTED
-        for one in self.refused:
-            states[one.cpu] = CpuState.REFUSED
-        for number in self.online:
-            states[number] = CpuState.ONLINE
-        return states

@@ -312,7 +312,9 @@ def is_harmless(facts: Facts, cpu: int, refusal: Refusal) -> bool:
 
 
 def _lost(facts: Facts) -> Iterator[Hazard]:
-    for one in facts.lost:
+    """CPUs that firmware kept away, each once for a reason, however often user space tried."""
+    first = {(one.cpu, one.how): one for one in reversed(facts.lost)}
+    for one in first.values():
         yield Hazard(
             HazardKind.CPU_LOST_TO_FIRMWARE,
             one.cpu,

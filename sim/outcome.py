@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sim import rules
-from sim.facts import Facts
+from sim.facts import CpuState, Facts
 from sim.hazards import Hazard, judge, notes
 from sim.kernel.fpsimd import VlInfo
 from sim.scenario import Scenario
@@ -70,7 +70,7 @@ class Outcome:
                 "role": facts.role(number),
                 "sve_bits": _bits(one.usable_sve_vqs),
                 "sme_bits": _bits(one.usable_sme_vqs),
-                "state": str(facts.states[number]),
+                "state": str(facts.states.get(number, CpuState.OFFLINE)),
                 "host_vl_bytes": facts.host_vl_bytes(number) if number in self._online else 0,
             }
             for number, one in enumerate(self.scenario.topology.logical)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from sim.designs import DESIGNS, Design, named
+from sim.errnos import Errno
 from sim.errors import InputError
 from sim.series import DEFAULT, KernelSeries, kernel_series
 from sim.timing import Latencies
@@ -111,15 +112,15 @@ class Action:
 
 
 CPU_ON_ERRORS = {
-    "DENIED": "EPERM",
-    "NOT_SUPPORTED": "EOPNOTSUPP",
-    "INVALID_PARAMETERS": "EINVAL",
-    "INVALID_ADDRESS": "EINVAL",
-    "ALREADY_ON": "EINVAL",
-    "ON_PENDING": "EINVAL",
-    "INTERNAL_FAILURE": "EINVAL",
-    "NOT_PRESENT": "EINVAL",
-    "DISABLED": "EINVAL",
+    "DENIED": Errno.EPERM,
+    "NOT_SUPPORTED": Errno.EOPNOTSUPP,
+    "INVALID_PARAMETERS": Errno.EINVAL,
+    "INVALID_ADDRESS": Errno.EINVAL,
+    "ALREADY_ON": Errno.EINVAL,
+    "ON_PENDING": Errno.EINVAL,
+    "INTERNAL_FAILURE": Errno.EINVAL,
+    "NOT_PRESENT": Errno.EINVAL,
+    "DISABLED": Errno.EINVAL,
 }
 """Answers of PSCI CPU_ON, and the errno that Linux makes of each (drivers/firmware/psci/psci.c)."""
 

@@ -8,10 +8,10 @@ Source: arch/arm64/kernel/smp.c (``__cpu_up``, ``secondary_start_kernel``, ``cpu
 (``__secondary_too_slow``), psci.c.
 """
 
-import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sim.errnos import Errno
 from sim.kernel.printk import Printk
 
 WAIT_NS = 5_000_000_000
@@ -79,12 +79,12 @@ class Smp:
         data.killed = True
         self.runs.pop(task, None)
 
-    def failed_to_boot(self, number: int, error: int) -> None:
+    def failed_to_boot(self, number: int, error: Errno) -> None:
         """CPU_ON was answered with an error."""
         self._printk.line(f"psci: failed to boot CPU{number} ({-error})")
         self._printk.line(f"CPU{number}: failed to boot: {-error}")
 
-    def failed_to_come_online(self, number: int, data: SecondaryData) -> int:
+    def failed_to_come_online(self, number: int, data: SecondaryData) -> Errno:
         """The wait for a CPU was in vain: say what is known, and return the errno."""
         self._printk.line(f"CPU{number}: failed to come online")
         data.task = None
@@ -93,7 +93,7 @@ class Smp:
             self._printk.line(f"CPU{number}: died during early boot")
         else:
             self._printk.line(f"CPU{number}: failed in unknown state : 0x0")
-        return errno.EIO
+        return Errno.EIO
 
     def cpu_down(self, number: int) -> None:
         """A CPU has gone offline."""

@@ -3,9 +3,9 @@
 Source: the Arm Power State Coordination Interface; drivers/firmware/psci/psci.c for the errnos.
 """
 
-import errno
 from dataclasses import dataclass
 
+from sim.errnos import Errno
 from sim.scenario import CPU_ON_ERRORS, Fault
 
 
@@ -16,7 +16,7 @@ class CpuOn:
     `arrives_after_ns` None means after the usual latency; `arrives` False means never.
     """
 
-    error: int
+    error: Errno
     arrives: bool = True
     arrives_after_ns: int | None = None
     answer: str = "SUCCESS"
@@ -36,20 +36,16 @@ class Psci:
         """
         fault = self._faults.get(number)
         if number in self._awaited:
-            return CpuOn(_errno("ON_PENDING"), arrives=False, answer="ON_PENDING")
+            return CpuOn(CPU_ON_ERRORS["ON_PENDING"], arrives=False, answer="ON_PENDING")
         if fault is None:
-            return CpuOn(0)
+            return CpuOn(Errno.OK)
         if fault.answer is not None:
-            return CpuOn(_errno(fault.answer), arrives=False, answer=fault.answer)
+            return CpuOn(CPU_ON_ERRORS[fault.answer], arrives=False, answer=fault.answer)
         self._awaited.add(number)
         if fault.never_arrives:
-            return CpuOn(0, arrives=False)
-        return CpuOn(0, arrives_after_ns=fault.arrives_after_ns)
+            return CpuOn(Errno.OK, arrives=False)
+        return CpuOn(Errno.OK, arrives_after_ns=fault.arrives_after_ns)
 
     def arrived(self, number: int) -> None:
         """Note that a CPU runs: CPU_ON is no longer pending."""
         self._awaited.discard(number)
-
-
-def _errno(answer: str) -> int:
-    return int(getattr(errno, CPU_ON_ERRORS[answer]))

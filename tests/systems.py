@@ -1,0 +1,47 @@
+"""Small systems for tests: a boot in one call, and what it said in few words."""
+
+from typing import Any
+
+from sim.booting import boot
+from sim.hazards import HazardKind
+from sim.outcome import Outcome
+from sim.scenario import Action, Do, KvmMode, Scenario
+from sim.topology import Topology
+
+A64FX = [128, 256, 512]
+V1 = [128, 256]
+N2 = [128]
+
+
+def on(number: int, **more: Any) -> Action:
+    return Action(Do.ONLINE, f"cpu{number}", **more)
+
+
+def off(number: int, **more: Any) -> Action:
+    return Action(Do.OFFLINE, f"cpu{number}", **more)
+
+
+def guest(number: int, **more: Any) -> Action:
+    return Action(Do.GUEST, f"cpu{number}", **more)
+
+
+def booted(*sve_bits: list[int] | None, **parts: Any) -> Outcome:
+    """Boot CPUs cpu0, cpu1, ... with these SVE lengths."""
+    return boot(Scenario(Topology.of(sve_bits), **parts))
+
+
+def under_pkvm(*sve_bits: list[int] | None, **parts: Any) -> Outcome:
+    return booted(*sve_bits, kvm_mode=KvmMode.PROTECTED, **parts)
+
+
+def texts(outcome: Outcome) -> list[str]:
+    return [line.text for line in outcome.facts.log]
+
+
+def kinds(outcome: Outcome) -> list[HazardKind]:
+    return list(dict.fromkeys(hazard.kind for hazard in outcome.found))
+
+
+def results(outcome: Outcome) -> list[tuple[str, str | None]]:
+    """Outcome and errno of each action."""
+    return [(one.outcome, one.error) for one in outcome.facts.actions]

@@ -1,0 +1,320 @@
+"""The order of a boot, hotplug, faults of firmware, and that nothing hangs on an accident."""
+
+import os
+import subprocess
+import sys
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.booting import boot
+from sim.hazards import HazardKind
+from sim.kernel.smp import WAIT_NS
+from sim.scenario import BringUp, Fault, KvmMode, Scenario
+from sim.timing import Distribution, Latencies, fixed
+from sim.topology import Cpu, Topology
+from sim.units import nanoseconds
+from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, texts, under_pkvm
+
+SETS = st.sampled_from([N2, V1, A64FX, [128, 256, 384], [128, 256, 384, 512], [128, 256, 512, 1024]])
+
+
+def test_a_boot_logs_in_the_kernel_s_order() -> None:
+    outcome = booted(A64FX, [128, 256, 384, 512], A64FX, kernel="6.12", maxcpus=2, kvm_mode="protected")
+    assert texts(outcome) == [
+        "Booting Linux on physical CPU 0x0000000000 [0x000f0510]",
+        "Kernel command line: maxcpus=2 kvm-arm.mode=protected",
+        "smp: Bringing up secondary CPUs ...",
+        "CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
+        "smp: Brought up 1 node, 2 CPUs",
+        "SMP: Total of 2 processors activated.",
+        "SVE: maximum available vector length 64 bytes per vector",
+        "SVE: default vector length 64 bytes per vector",
+        "SVE: unvirtualisable vector lengths present",
+        "KVM: SVE vector length for guests limited to 32 bytes",
+        "kvm [1]: Protected hVHE mode initialized successfully",
+    ]
+
+
+def test_pkvm_is_finalised_after_it_allocated_and_before_user_space() -> None:
+    kinds_of_events = [event.kind for event in under_pkvm(A64FX, kernel="6.12").facts.events]
+    assert kinds_of_events == [
+        "booted",
+        "capabilities final",
+        "allocated",
+        "kvm init",
+        "pkvm finalised",
+        "user space",
+    ]
+
+
+def test_one_cpu_is_enough() -> None:
+    assert "smp: Brought up 1 node, 1 CPU" in texts(booted(V1))
+
+
+def test_any_cpu_of_the_file_may_boot_and_logs_use_logical_numbers() -> None:
+    topology = Topology((Cpu("little", 0b11), Cpu("big", 0b1011)), boot_cpu="big")
+    outcome = boot(Scenario(topology))
+    assert [row["name"] for row in outcome.cpu_rows()] == ["big", "little"]
+    assert "CPU1: Booted secondary processor 0x0000000000 [0x000f0510]" in texts(outcome)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(SETS, min_size=1, max_size=5), st.integers(0, 1000))
+def test_enumeration_does_not_depend_on_order_seed_or_bring_up(sets: list[list[int]], seed: int) -> None:
+    reference = booted(*sets).vectors["SVE"]  # type: ignore[index]
+    for order in list(permutations(sets[1:]))[:6]:
+        for bring_up in BringUp:
+            outcome = booted(sets[0], *order, bring_up=bring_up, seed=seed)
+            assert outcome.vectors["SVE"] == reference  # type: ignore[index]
+            assert len(outcome.facts.online) == len(sets)
+
+
+def test_parallel_bring_up_takes_different_orders_with_different_seeds() -> None:
+    sets = [V1] * 6
+    logs = {booted(*sets, bring_up=BringUp.PARALLEL, seed=seed).log_text for seed in range(5)}
+    assert len(logs) > 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(SETS, min_size=2, max_size=5), st.integers(0, 5), st.sampled_from(list(KvmMode)))
+def test_the_same_scenario_always_has_the_same_outcome(sets: list[list[int]], seed: int, mode: KvmMode) -> None:
+    latencies = Latencies(cpu_on=Distribution("lognormal", (200_000.0, 0.5)))
+    scenario = Scenario(
+        Topology.of(sets),
+        kernel="6.11",
+        kvm_mode=mode,
+        maxcpus=1,
+        latencies=latencies,
+        seed=seed,
+        actions=(on(1), guest(0), guest(1)),
+    )
+    assert boot(scenario).to_dict() == boot(scenario).to_dict()
+
+
+def test_the_same_bytes_in_any_process() -> None:
+    command = [sys.executable, "-m", "sim.cli", "run", "topologies/bug.toml", "--json"]
+    outputs = {
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=False).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(outputs) == 1
+    assert outputs != {b""}
+
+
+# Hotplug
+
+
+def test_a_refused_cpu_costs_the_wait_and_leaves_the_present_set() -> None:
+    outcome = booted(A64FX, A64FX, V1, kernel="6.12", maxcpus=2, actions=(on(2), on(2), off(2)))
+    assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL"), ("offline", None)]
+    first, second, _ = outcome.action_rows()
+    assert first["ended_ns"] - first["started_ns"] >= WAIT_NS
+    assert first["log"] == [
+        "SVE: cpu2: Required vector length(s) missing",
+        "CPU features: CPU2: SVE: vector length support mismatch",
+        "CPU2: will not boot",
+        "CPU2: failed to come online",
+        "psci: CPU2 killed (polled 0 ms)",
+        "CPU2: died during early boot",
+    ]
+    assert second["log"] == []
+    assert second["ended_ns"] == second["started_ns"]
+    assert outcome.cpu_rows()[2]["state"] == "refused"
+
+
+def test_a_cpu_that_comes_back_is_verified_again() -> None:
+    outcome = booted(A64FX, [128, 256, 384, 512], kernel="6.12", actions=(off(1), on(1)))
+    assert results(outcome) == [("offline", None), ("online", None)]
+    assert [event.kind for event in outcome.facts.events if event.cpu == 1].count("booted") == 2
+
+
+def test_writing_what_is_already_so_succeeds_and_logs_nothing() -> None:
+    outcome = booted(V1, V1, V1, maxcpus=2, actions=(on(1), off(2)))
+    assert results(outcome) == [("online", None), ("offline", None)]
+    assert [row["log"] for row in outcome.action_rows()] == [[], []]
+
+
+def test_the_last_cpu_stays_online() -> None:
+    outcome = booted(V1, V1, actions=(off(0), off(1)))
+    assert results(outcome) == [("offline", None), ("failed", "EBUSY")]
+    assert outcome.facts.online == [1]
+
+
+def test_the_hotplug_lock_lets_one_agent_in_at_a_time() -> None:
+    actions = tuple(on(number, agent=f"agent{number}") for number in (1, 2, 3))
+    outcome = booted(A64FX, V1, A64FX, V1, kernel="6.12", maxcpus=1, actions=actions, seed=3)
+    held = [event for event in outcome.facts.events if event.kind.startswith("lock")]
+    assert [event.kind for event in held] == ["lock taken", "lock released"] * 3
+    last = max(one.ended_ns for one in outcome.facts.actions)
+    first = min(one.started_ns for one in outcome.facts.actions)
+    assert last - first >= 2 * WAIT_NS
+
+
+def test_agents_perform_their_own_actions_in_order_and_not_before_their_time() -> None:
+    at = nanoseconds("7s")
+    outcome = booted(V1, V1, V1, maxcpus=1, actions=(on(1), on(2, at_ns=at)))
+    first, second = outcome.facts.actions
+    assert second.started_ns - first.started_ns == at
+
+
+def test_the_pkvm_relay_refuses_whoever_was_not_online_at_init() -> None:
+    actions = (on(2), off(1), on(1), on(2))
+    outcome = under_pkvm(V1, V1, V1, kernel="6.12", maxcpus=2, actions=actions)
+    assert results(outcome) == [("failed", "EINVAL"), ("offline", None), ("online", None), ("failed", "EINVAL")]
+    assert outcome.action_rows()[0]["log"] == ["psci: failed to boot CPU2 (-22)", "CPU2: failed to boot: -22"]
+    relaxed = under_pkvm(V1, V1, V1, kernel="6.12", maxcpus=2, actions=actions, relay="relaxed")
+    assert {outcome for outcome, _ in results(relaxed)} == {"online", "offline"}
+
+
+def test_a_late_cpu_is_left_out_of_the_early_bring_up() -> None:
+    topology = Topology((Cpu("cpu0", 0b11), Cpu("prime", 0b1011, late=True), Cpu("cpu2", 0b11)))
+    outcome = boot(Scenario(topology, actions=(on(0),)))
+    assert outcome.facts.online == [0, 2]
+    assert [row["role"] for row in outcome.cpu_rows()] == ["boot", "late", "early"]
+
+
+# Kernels
+
+
+def test_6_1_refuses_a_harmless_cpu_that_later_kernels_accept() -> None:
+    sets = ([128, 256, 384], A64FX, V1)
+    old = booted(*sets, kernel="6.1", maxcpus=2, actions=(on(2),))
+    new = booted(*sets, kernel="6.12", maxcpus=2, actions=(on(2),))
+    assert results(old) == [("failed", "EIO")]
+    assert "SVE: cpu2: Required vector length(s) missing" not in texts(old)
+    assert kinds(old) == [HazardKind.HARMLESS_CPU_REFUSED]
+    assert results(new) == [("online", None)]
+
+
+def test_6_1_panics_when_a_cpu_comes_back_under_pkvm_with_sve() -> None:
+    outcome = under_pkvm(V1, V1, kernel="6.1", actions=(off(1), on(1)))
+    assert results(outcome) == [("offline", None), ("hung", None)]
+    assert kinds(outcome) == [HazardKind.HYPERVISOR_PANIC]
+    assert kinds(under_pkvm(None, None, kernel="6.1", actions=(off(1), on(1)))) == []
+
+
+def test_only_protected_mode_with_sve_since_6_11_has_buffers() -> None:
+    assert under_pkvm(V1, V1, kernel="6.1").buffer_rows() == []
+    assert len(under_pkvm(V1, V1, kernel="6.11").buffer_rows()) == 2
+    assert booted(V1, V1, kernel="6.11").buffer_rows() == []
+    assert under_pkvm(None, V1, kernel="6.11").buffer_rows() == []
+    assert under_pkvm(V1, V1, kernel="6.11", nosve=True).buffer_rows() == []
+
+
+@pytest.mark.parametrize(("el2", "mode"), [(False, "protected"), (False, "default"), (True, "none"), (False, "none")])
+def test_without_kvm_its_limits_stay_0_and_late_cpus_are_verified_all_the_same(el2: bool, mode: str) -> None:
+    extra = [128, 256, 384, 512]
+    outcome = booted(A64FX, A64FX, extra, kernel="6.12", maxcpus=2, el2=el2, kvm_mode=mode, actions=(on(2), guest(0)))
+    assert outcome.facts.kvm_sve_max_vl_bytes == 0
+    assert outcome.vectors["SVE"].max_virtualisable_vl_bytes == 64  # type: ignore[index]
+    assert results(outcome) == [("online", None) if not el2 else ("failed", "EIO"), ("failed", "ENOENT")]
+    reason = "kvm [1]: KVM disabled from command line" if el2 else "kvm [1]: HYP mode not available"
+    assert reason in texts(outcome)
+    asked = "KVM is not available. Ignoring kvm-arm.mode" in texts(outcome)
+    assert asked == (not el2 and mode == "protected")
+
+
+def test_one_early_cpu_without_sve_takes_it_from_all() -> None:
+    outcome = booted(A64FX, None, A64FX, None, maxcpus=2, actions=(on(2), on(3)))
+    info = outcome.vectors["SVE"]  # type: ignore[index]
+    assert not outcome.facts.supports[info.type]
+    assert (info.min_vl_bytes, info.max_vl_bytes, info.max_virtualisable_vl_bytes) == (16, 16, 16)
+    assert info.vq_map_bits == (128, 256, 512)
+    variation = [line for line in texts(outcome) if line.startswith("CPU features")]
+    assert [line.split(" 0x")[0] for line in variation] == [
+        "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64PFR0_EL1. Boot CPU:",
+        "CPU features: Unsupported CPU feature variation detected.",
+        "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64PFR0_EL1. Boot CPU:",
+    ]
+
+
+def test_sme_needs_a_kernel_that_uses_it() -> None:
+    topology = Topology.of([V1, V1], [[128, 256], [128]])
+    assert boot(Scenario(topology, kernel="6.16")).vectors["SME"].max_vl_bytes == 16  # type: ignore[index]
+    old = boot(Scenario(topology, kernel="6.12"))
+    assert not any(line.startswith("SME") for line in texts(old))
+    assert any("does not use SME" in note for note in old.notes)
+
+
+# Faults of firmware
+
+FAULTS = st.sampled_from(["DENIED", "INTERNAL_FAILURE", "never", "5ms", "5001ms", "9s"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "number", "name"),
+    [("DENIED", -1, "EPERM"), ("NOT_SUPPORTED", -95, "EOPNOTSUPP"), ("INTERNAL_FAILURE", -22, "EINVAL")],
+)
+def test_cpu_on_answered_with_an_error_fails_at_once(answer: str, number: int, name: str) -> None:
+    outcome = booted(V1, V1, maxcpus=1, faults=(Fault("cpu1", answer=answer),), actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", name)] * 2
+    log = [f"psci: failed to boot CPU1 ({number})", f"CPU1: failed to boot: {number}"]
+    assert [row["log"] for row in outcome.action_rows()] == [log, log]
+    assert outcome.action_rows()[0]["ended_ns"] - outcome.action_rows()[0]["started_ns"] < WAIT_NS
+    assert [hazard.kind for hazard in outcome.found] == [HazardKind.CPU_LOST_TO_FIRMWARE]
+
+
+def test_a_cpu_that_never_arrives_costs_the_wait_and_is_still_pending() -> None:
+    outcome = booted(V1, V1, maxcpus=1, faults=(Fault("cpu1", never_arrives=True),), actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL")]
+    assert outcome.action_rows()[0]["log"] == ["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"]
+    assert outcome.cpu_rows()[1]["state"] == "lost"
+
+
+def test_a_boot_goes_on_without_an_early_cpu_that_never_arrives() -> None:
+    outcome = booted(V1, A64FX, V1, faults=(Fault("cpu1", never_arrives=True),))
+    assert outcome.facts.online == [0, 2]
+    assert outcome.vectors["SVE"].vq_partial_map_bits == (128, 256)  # type: ignore[index]
+
+
+def test_a_latecomer_parks_while_nothing_is_brought_up() -> None:
+    late = Fault("cpu1", arrives_after_ns=WAIT_NS + nanoseconds("1ms"))
+    outcome = booted(V1, V1, maxcpus=1, faults=(late,), actions=(on(1),))
+    assert outcome.facts.online == [0]
+    assert "parks" in outcome.found[0].sentence
+    assert kinds(outcome) == [HazardKind.CPU_LOST_TO_FIRMWARE]
+
+
+def test_a_latecomer_takes_the_next_cpu_s_idle_task() -> None:
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("5000500us"))
+    outcome = booted(V1, V1, V1, faults=(late,), latencies=Latencies(cpu_on=fixed("1ms")))
+    assert kinds(outcome) == [HazardKind.SHARED_IDLE_TASK, HazardKind.CPU_LOST_TO_FIRMWARE]
+    shared = outcome.facts.shared_tasks[0]
+    assert (shared.cpu, shared.task, shared.runs_it) == (2, 2, 1)
+    assert "CPU2: Booted secondary processor 0x0000000001 [0x000f0510]" in texts(outcome)
+
+
+def test_a_latecomer_takes_what_the_last_successful_bring_up_left() -> None:
+    late = Fault("cpu1", arrives_after_ns=WAIT_NS + nanoseconds("20ms"))
+    outcome = booted(V1, V1, V1, faults=(late,))
+    shared = outcome.facts.shared_tasks[0]
+    assert (shared.cpu, shared.task, shared.runs_it) == (1, 2, 2)
+
+
+def test_a_latecomer_is_in_time_for_a_retry_of_itself() -> None:
+    late = Fault("cpu1", arrives_after_ns=WAIT_NS + nanoseconds("30ms"))
+    outcome = booted(V1, V1, maxcpus=1, faults=(late,), actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL")]
+    assert outcome.facts.online == [0, 1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.dictionaries(st.integers(1, 4), FAULTS), st.integers(0, 3), st.integers(1, 5), st.sampled_from(list(BringUp)))
+def test_no_fault_hangs_or_breaks_a_boot(faults: dict[int, str], seed: int, early: int, bring_up: BringUp) -> None:
+    made = []
+    for number, what in faults.items():
+        name = f"cpu{number}"
+        if what == "never":
+            made.append(Fault(name, never_arrives=True))
+        elif what[0].isdigit():
+            made.append(Fault(name, arrives_after_ns=nanoseconds(what)))
+        else:
+            made.append(Fault(name, answer=what))
+    actions = tuple(on(number, agent=f"agent{number % 2}") for number in (1, 2, 3, 4, 1))
+    outcome = booted(*[V1] * 5, faults=tuple(made), seed=seed, maxcpus=early, bring_up=bring_up, actions=actions)
+    assert len(outcome.facts.actions) == len(actions)
+    if not faults:
+        assert outcome.found == []
