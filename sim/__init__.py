@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from sim.errors import InputError
     from sim.hazards import Hazard, HazardKind
     from sim.outcome import Outcome
-    from sim.scenario import Action, Fault, Scenario
+    from sim.scenario import Action, BringUp, Do, Fault, KvmMode, Relay, Scenario, Surroundings
     from sim.timing import Distribution, Latencies
     from sim.topology import Cpu, Topology, cpu
 
 _HOME = {
     "DESIGNS": "sim.designs",
     "Action": "sim.scenario",
+    "BringUp": "sim.scenario",
+    "Do": "sim.scenario",
+    "KvmMode": "sim.scenario",
+    "Relay": "sim.scenario",
+    "Surroundings": "sim.scenario",
     "Cpu": "sim.topology",
     "Design": "sim.designs",
     "Distribution": "sim.timing",
@@ -41,16 +46,21 @@ _HOME = {
 __all__ = [
     "DESIGNS",
     "Action",
+    "BringUp",
     "Cpu",
     "Design",
     "Distribution",
+    "Do",
     "Fault",
     "Hazard",
     "HazardKind",
     "InputError",
+    "KvmMode",
     "Latencies",
     "Outcome",
+    "Relay",
     "Scenario",
+    "Surroundings",
     "Topology",
     "boot",
     "cpu",

@@ -28,7 +28,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="asymboot")
+@click.version_option(package_name="asymboot", prog_name="asymboot")
 def main() -> None:
     """Simulate asymmetric SMP boot and late CPU onlining on arm64."""
 

@@ -13,7 +13,7 @@ from sim.hazards import Hazard, judge, notes
 from sim.kernel.fpsimd import VlInfo
 from sim.scenario import Scenario
 from sim.units import timestamp
-from sim.vectors import VectorType, bits_from_vq, bits_from_vqs
+from sim.vectors import bits_from_vq, bits_from_vqs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,9 +38,9 @@ class Outcome:
         return self.facts.scenario
 
     @property
-    def vectors(self) -> dict[VectorType, VlInfo]:
+    def vectors(self) -> dict[str, VlInfo]:
         """The kernel's record, by ``"SVE"`` and ``"SME"``."""
-        return self.facts.vectors
+        return {str(vector_type): info for vector_type, info in self.facts.vectors.items()}
 
     @cached_property
     def found(self) -> list[Hazard]:
@@ -167,7 +167,7 @@ class Outcome:
                 "max_virtualisable_vl_bytes": info.max_virtualisable_vl_bytes,
                 "max_cpu_vl_bytes": info.max_cpu_vl_bytes,
             }
-            for vector_type, info in self.vectors.items()
+            for vector_type, info in self.facts.vectors.items()
         ]
 
     def to_dict(self) -> dict[str, Any]:

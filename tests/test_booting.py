@@ -64,11 +64,11 @@ def test_any_cpu_of_the_file_may_boot_and_logs_use_logical_numbers() -> None:
 @settings(deadline=None, max_examples=60)
 @given(st.lists(SETS, min_size=1, max_size=5), st.integers(0, 1000))
 def test_enumeration_does_not_depend_on_order_seed_or_bring_up(sets: list[list[int]], seed: int) -> None:
-    reference = booted(*sets).vectors["SVE"]  # type: ignore[index]
+    reference = booted(*sets).vectors["SVE"]
     for order in list(permutations(sets[1:]))[:6]:
         for bring_up in BringUp:
             outcome = booted(sets[0], *order, bring_up=bring_up, seed=seed)
-            assert outcome.vectors["SVE"] == reference  # type: ignore[index]
+            assert outcome.vectors["SVE"] == reference
             assert len(outcome.facts.online) == len(sets)
 
 
@@ -209,7 +209,7 @@ def test_without_kvm_its_limits_stay_0_and_late_cpus_are_verified_all_the_same(e
     extra = [128, 256, 384, 512]
     outcome = booted(A64FX, A64FX, extra, kernel="6.12", maxcpus=2, el2=el2, kvm_mode=mode, actions=(on(2), guest(0)))
     assert outcome.facts.kvm_sve_max_vl_bytes == 0
-    assert outcome.vectors["SVE"].max_virtualisable_vl_bytes == 64  # type: ignore[index]
+    assert outcome.vectors["SVE"].max_virtualisable_vl_bytes == 64
     assert results(outcome) == [("online", None) if not el2 else ("failed", "EIO"), ("failed", "ENOENT")]
     reason = "kvm [1]: KVM disabled from command line" if el2 else "kvm [1]: HYP mode not available"
     assert reason in texts(outcome)
@@ -219,7 +219,7 @@ def test_without_kvm_its_limits_stay_0_and_late_cpus_are_verified_all_the_same(e
 
 def test_one_early_cpu_without_sve_takes_it_from_all() -> None:
     outcome = booted(A64FX, None, A64FX, None, maxcpus=2, actions=(on(2), on(3)))
-    info = outcome.vectors["SVE"]  # type: ignore[index]
+    info = outcome.vectors["SVE"]
     assert not outcome.facts.supports[info.type]
     assert (info.min_vl_bytes, info.max_vl_bytes, info.max_virtualisable_vl_bytes) == (16, 16, 16)
     assert info.vq_map_bits == (128, 256, 512)
@@ -233,7 +233,7 @@ def test_one_early_cpu_without_sve_takes_it_from_all() -> None:
 
 def test_sme_needs_a_kernel_that_uses_it() -> None:
     topology = Topology.of([V1, V1], [[128, 256], [128]])
-    assert boot(Scenario(topology, kernel="6.16")).vectors["SME"].max_vl_bytes == 16  # type: ignore[index]
+    assert boot(Scenario(topology, kernel="6.16")).vectors["SME"].max_vl_bytes == 16
     old = boot(Scenario(topology, kernel="6.12"))
     assert not any(line.startswith("SME") for line in texts(old))
     assert any("does not use SME" in note for note in old.notes)
@@ -267,7 +267,7 @@ def test_a_cpu_that_never_arrives_costs_the_wait_and_is_still_pending() -> None:
 def test_a_boot_goes_on_without_an_early_cpu_that_never_arrives() -> None:
     outcome = booted(V1, A64FX, V1, faults=(Fault("cpu1", never_arrives=True),))
     assert outcome.facts.online == [0, 2]
-    assert outcome.vectors["SVE"].vq_partial_map_bits == (128, 256)  # type: ignore[index]
+    assert outcome.vectors["SVE"].vq_partial_map_bits == (128, 256)
 
 
 def test_a_latecomer_parks_while_nothing_is_brought_up() -> None:
