@@ -4,6 +4,7 @@ They bring machine and kernel to life and decide nothing themselves. Order of a 
 secondaries; final capabilities; KVM's initcall, with pKVM's allocation; pKVM's finalisation; user space.
 """
 
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,7 @@ class _Boot:
         self.guest_seats: dict[int, simpy.Resource] = {}
         self.going_down: dict[int, Event] = {}
         self.underway: dict[str, tuple[Action, int, int]] = {}
-        self.draws = 0
+        self.draws: Counter[tuple[str, int]] = Counter()
         self.facts = Facts(scenario, self.printk.lines, self.printk.events, self.features.vl_info)
 
     # Running
@@ -105,8 +106,10 @@ class _Boot:
 
     def wait(self, latency: Distribution, what: str, cpu: int = 0) -> Event:
         """Let a drawn latency pass; each draw has a stream of its own."""
-        self.draws += 1
-        return self.env.timeout(latency.draw_ns(f"{self.scenario.seed}/{what}/{cpu}/{self.draws}"))
+        if latency.name == "fixed":
+            return self.env.timeout(latency.draw_ns(""))
+        self.draws[what, cpu] += 1
+        return self.env.timeout(latency.draw_ns(f"{self.scenario.seed}/{what}/{cpu}/{self.draws[what, cpu]}"))
 
     def unit(self, physical: int) -> VectorUnit:
         """A CPU's vector unit, made when something is first done to it."""
@@ -320,6 +323,10 @@ class _Boot:
         """The event that tells guests to leave a CPU."""
         return self.going_down.setdefault(number, self.env.event())
 
+    def stays(self, number: int) -> bool:
+        """Whether a CPU is online and nobody takes it down."""
+        return self.smp.is_online(number) and not self.leaving(number).triggered
+
     def seat(self, number: int) -> simpy.Resource:
         """What a guest holds while it is on a CPU: one at a time."""
         return self.guest_seats.setdefault(number, simpy.Resource(self.env, capacity=1))
@@ -330,12 +337,14 @@ class _Boot:
             return Errno.ENOENT
         if not self.smp.is_online(number):
             return Errno.EINVAL
-        for _ in range(action.rounds):
+        rounds = 0
+        while rounds < action.rounds:
             with self.seat(number).request() as seat:
                 yield seat
-                if not self.leaving(number).triggered and self.smp.is_online(number):
+                if self.stays(number):
                     yield from self.guest_round(action.guest, number)
-            if self.leaving(number).triggered or not self.smp.is_online(number):
+                    rounds += 1
+            if not self.stays(number):
                 number = next(one for one in self.smp.online() if one != number)
         return Errno.OK
 

@@ -11,7 +11,7 @@ from sim.conform.records import HostVl, ObservedBoot, RecordedBoot, RecordedCpu,
 from sim.designs import LateStore, named
 from sim.errors import InputError
 from sim.kernel.fpsimd import VlInfo
-from sim.kernel.pkvm import Save
+from sim.kernel.pkvm import Save, merged
 from sim.machine.memory import Extent
 from sim.outcome import Outcome
 from sim.rules import HEADER_BYTES
@@ -265,41 +265,39 @@ def _shown(record: RecordedSave, outcome: Outcome) -> dict[str, Any]:
     if not saves:
         return {**dict.fromkeys(_SHOWN), "changed_ranges": 0}
     last = saves[-1]
-    own = [
-        extent
-        for extent in last.touched
-        if extent.cpu == last.cpu and (record.memory != Surroundings.ADJACENT or not extent.foreign)
-    ]
-    restored = [save.at_save_vq_restored for save in saves if not save.panicked]
+    own = _changed(record, outcome, last.cpu)
+    others = {
+        str(cpu): (changed[0].first - HEADER_BYTES, changed[-1].last - HEADER_BYTES)
+        for cpu in range(len(record.cpus))
+        if cpu != last.cpu and (changed := _changed(record, outcome, cpu))
+    }
     return {
         "first_byte": own[0].first - HEADER_BYTES,
         "last_byte": own[-1].last - HEADER_BYTES,
         "changed_ranges": _ranges(own),
         "zcr_el1_intact": last.header_intact,
-        "bytes_in_other_cpus_buffers": _in_others(record, outcome, last) or None,
-        "registers_restored": all(restored),
+        "bytes_in_other_cpus_buffers": others if others and record.memory == Surroundings.ADJACENT else None,
+        "registers_restored": all(save.at_save_vq_restored for save in saves if not save.panicked),
         "host_vl_bytes": _host_vl(saves),
     }
+
+
+def _changed(record: RecordedSave, outcome: Outcome, cpu: int) -> list[Extent]:
+    """The bytes in and, but for adjacent buffers, around a CPU's buffer that any save changed."""
+    return merged(
+        [
+            extent
+            for save in outcome.facts.saves
+            for extent in save.touched
+            if extent.cpu == cpu and (record.memory != Surroundings.ADJACENT or not extent.foreign)
+        ]
+    )
 
 
 def _ranges(extents: list[Extent]) -> int:
     """How many stretches of bytes, where neighbouring owners count as one."""
     gaps = sum(after.first > before.last + 1 for before, after in pairwise(extents))
     return 1 + gaps
-
-
-def _in_others(record: RecordedSave, outcome: Outcome, last: Save) -> dict[str, tuple[int, int]]:
-    """First and last byte changed in each other buffer that the save hit, its owner's own save included."""
-    hit = {extent.cpu for extent in last.touched if extent.cpu != last.cpu}
-    before = [save for save in outcome.facts.saves if save.cpu in record.saved_before]
-    found = {}
-    for cpu in sorted(hit):
-        extents = [
-            extent for save in (last, *before) for extent in save.touched if extent.cpu == cpu and not extent.foreign
-        ]
-        first, final = min(e.first for e in extents), max(e.last for e in extents)
-        found[str(cpu)] = (first - HEADER_BYTES, final - HEADER_BYTES)
-    return found
 
 
 def _host_vl(saves: list[Save]) -> HostVl:
