@@ -93,11 +93,13 @@ class _Boot:
         """Complete the facts with what the kernel holds at the end."""
         facts, kvm = self.facts, self.kvm
         facts.online = self.smp.online()
+        facts.runs = self.smp.runs
         facts.supports = {vector_type: self.features.supports(vector_type) for vector_type in VectorType}
         facts.announced = self.features.announced
         facts.kvm_initialised = kvm.initialised
         facts.kvm_sve_max_vl_bytes = kvm.kvm_sve_max_vl_bytes
         facts.kvm_host_sve_max_vl_bytes = kvm.kvm_host_sve_max_vl_bytes
+        facts.allocation_failed_at = kvm.allocation_failed_at
         facts.offered_vqs = kvm.offered_vqs()
         if kvm.pkvm is not None:
             facts.saves = kvm.pkvm.saves
@@ -195,6 +197,7 @@ class _Boot:
         yield self.wait(latencies.cpu_on_call, "cpu_on_call", number)
         if self.kvm.pkvm is not None and not self.kvm.pkvm.relays(number):
             self.facts.relay_refused.append(Lost(self.env.now_ns, number, "INVALID_PARAMETERS"))
+            self.facts.states[number] = CpuState.NOT_STARTED
             self.printk.event("CPU_ON answered", number, "INVALID_PARAMETERS by pKVM's relay")
             return Errno.EINVAL
         answer = self.psci.cpu_on(number)
@@ -229,8 +232,8 @@ class _Boot:
             self.printk.line("Kernel panic - not syncing: HYP panic:")
             raise HypervisorPanic(
                 number,
-                f"cpu{number} comes back after it was offline, and the hypervisor of {self.scenario.kernel} panics "
-                "(a bug of that series)",
+                f"{self.scenario.topology.label(number)} comes back after it was offline, and the hypervisor of "
+                f"{self.scenario.kernel} panics (a bug of that series)",
             )
 
     def secondary(self, physical: int, arrival: Event, bring_up: _BringUp) -> Steps:
@@ -257,9 +260,10 @@ class _Boot:
         if self.features.final:
             refusal = self.features.verify_local_cpu_capabilities(task, cpu)
             if refusal is not None:
-                self.smp.cpu_die_early(task, bring_up.data)
-                self.facts.refused.append(Refused(self.env.now_ns, task, refusal))
-                self.facts.states[task] = CpuState.REFUSED
+                self.smp.cpu_die_early(task, physical, bring_up.data)
+                self.facts.refused.append(Refused(self.env.now_ns, task, physical, refusal))
+                if not self.smp.is_online(task):
+                    self.facts.states[task] = CpuState.REFUSED
                 self.printk.event("refused", task, f"{refusal.type}: {refusal.reason}")
                 return
         self.features.update_cpu_features(task, cpu)
@@ -293,7 +297,7 @@ class _Boot:
         actions = [action for action in self.scenario.actions if action.agent == name]
         for place, action in enumerate(actions):
             if place:
-                yield self.wait(self.scenario.latencies.sysfs_write, "sysfs_write")
+                yield self.wait(self.scenario.latencies.sysfs_write, f"sysfs_write by {name}")
             if start_ns + action.at_ns > self.env.now_ns:
                 yield self.env.timeout(start_ns + action.at_ns - self.env.now_ns)
             self.underway[name] = (action, self.env.now_ns, len(self.printk.lines))
@@ -306,8 +310,7 @@ class _Boot:
                     error = yield from self.locked(number, self.cpu_down(number))
                     outcome = "offline"
                 case Do.GUEST:
-                    error = yield from self.guest(action, number)
-                    outcome = "ran"
+                    outcome, error = yield from self.guest(action, number)
             self.finish(name, outcome if not error else "failed", error.name if error else None)
 
     def finish(self, agent: str, outcome: str, error: str | None) -> None:
@@ -331,25 +334,30 @@ class _Boot:
         """What a guest holds while it is on a CPU: one at a time."""
         return self.guest_seats.setdefault(number, simpy.Resource(self.env, capacity=1))
 
-    def guest(self, action: Action, number: int) -> Answer:
+    def guest(self, action: Action, number: int) -> Generator[Event, Any, tuple[str, Errno]]:
         """Run a guest on a CPU; where that goes offline, it moves to the lowest one online."""
         if not self.kvm.initialised:
-            return Errno.ENOENT
+            return "failed", Errno.ENOENT
         if not self.smp.is_online(number):
-            return Errno.EINVAL
+            return "failed", Errno.EINVAL
         rounds = 0
         while rounds < action.rounds:
             with self.seat(number).request() as seat:
                 yield seat
                 if self.stays(number):
-                    yield from self.guest_round(action.guest, number)
+                    killed = yield from self.guest_round(action.guest, number)
                     rounds += 1
+                    if killed:
+                        return "killed", Errno.OK
             if not self.stays(number):
                 number = next(one for one in self.smp.online() if one != number)
-        return Errno.OK
+        return "ran", Errno.OK
 
-    def guest_round(self, guest: str, number: int) -> Steps:
-        """One stay of a guest on a CPU: it touches SVE, so the host's registers are saved and restored."""
+    def guest_round(self, guest: str, number: int) -> Generator[Event, Any, bool]:
+        """One stay of a guest on a CPU: it touches SVE, so the host's registers are saved and restored.
+
+        The answer is whether the host kills the guest for what it finds afterwards.
+        """
         latencies = self.scenario.latencies
         unit = self.unit(self.smp.runs[number])
         view = self.kvm.guest_view(unit)
@@ -367,6 +375,7 @@ class _Boot:
             pkvm.restore(number, unit)
             self.printk.event("restore", number)
             yield self.wait(latencies.save, "save", number)
+        return view.killed
 
 
 def _buffers(pkvm: Pkvm) -> Buffers | None:

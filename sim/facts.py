@@ -13,6 +13,7 @@ from sim.kernel.pkvm import Save
 from sim.kernel.printk import Event, LogLine
 from sim.machine.registers import VectorUnit
 from sim.scenario import Action, Scenario
+from sim.topology import Cpu
 from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
 
 
@@ -35,7 +36,7 @@ class ActionResult:
     action: Action
     cpu: int
     outcome: str
-    """online, offline, ran, failed or hung"""
+    """online, offline, ran, killed, failed or hung"""
     error: str | None
     """The name of the errno, where the outcome is failed."""
     started_ns: int
@@ -61,6 +62,9 @@ class Refused:
 
     time_ns: int
     cpu: int
+    """The number it took."""
+    silicon: int
+    """The number of the CPU that it is."""
     refusal: Refusal
 
 
@@ -128,6 +132,8 @@ class Facts:
     offered_vqs: int = 0
     """The lengths KVM offers to guests."""
     buffers: Buffers | None = None
+    allocation_failed_at: int | None = None
+    """The CPU for whose buffer pKVM got no memory."""
     units: dict[int, VectorUnit] = field(default_factory=dict)
     """Vector units that something was written to; the others are as firmware left them."""
     saves: list[Save] = field(default_factory=list)
@@ -140,13 +146,24 @@ class Facts:
     online: list[int] = field(default_factory=list)
     states: dict[int, CpuState] = field(default_factory=dict)
     """Where each CPU is at the end; one that nobody tried to bring up is not in it."""
+    runs: dict[int, int] = field(default_factory=dict)
+    """Which CPU each online number is: its own, unless a latecomer took another's boot arguments."""
     ever_online: set[int] = field(default_factory=set)
     panic: PanicFact | None = None
     end_ns: int = 0
 
-    def unit(self, cpu: int) -> VectorUnit:
-        """A CPU's vector unit as it is at the end."""
-        return self.units.get(cpu) or VectorUnit(self.scenario.topology.logical[cpu])
+    def label(self, number: int) -> str:
+        """How sentences name a CPU."""
+        return self.scenario.topology.label(number)
+
+    def silicon(self, number: int) -> Cpu:
+        """The CPU that runs under a number, or would."""
+        return self.scenario.topology.logical[self.runs.get(number, number)]
+
+    def unit(self, number: int) -> VectorUnit:
+        """The vector unit of the CPU that runs under a number, as it is at the end."""
+        physical = self.runs.get(number, number)
+        return self.units.get(physical) or VectorUnit(self.scenario.topology.logical[physical])
 
     def host_vl_bytes(self, cpu: int) -> int:
         """The VL that the host can run with on a CPU at the end, ZCR_EL1 at its maximum; 0 without SVE."""

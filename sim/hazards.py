@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from sim import rules
-from sim.facts import Facts
-from sim.kernel.cpufeature import Reason, Refusal, own_vqs
+from sim.facts import Facts, Refused
+from sim.kernel.cpufeature import Reason, own_vqs
 from sim.kernel.pkvm import Save
 from sim.machine.memory import Extent
-from sim.scenario import Relay
+from sim.scenario import KvmMode, Relay
 from sim.vectors import VectorType, bits_from_vq, braces
 
 
@@ -83,12 +83,6 @@ def judge(facts: Facts) -> list[Hazard]:
     return sorted(found, key=lambda h: (h.kind, -1 if h.cpu is None else h.cpu, h.time_ns, h.sentence))
 
 
-def label(facts: Facts, cpu: int) -> str:
-    """How sentences name a CPU: by its logical number, with the file's name where that differs."""
-    name = facts.scenario.topology.logical[cpu].name
-    return f"cpu{cpu}" if name == f"cpu{cpu}" else f"cpu{cpu} ({name})"
-
-
 def _panics(facts: Facts) -> Iterator[Hazard]:
     panic = facts.panic
     if panic is not None:
@@ -109,7 +103,7 @@ def _saves(facts: Facts) -> Iterator[Hazard]:
 
 def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
     assert facts.buffers is not None
-    who, bits = label(facts, save.cpu), bits_from_vq(save.running_vq)
+    who, bits = facts.label(save.cpu), bits_from_vq(save.running_vq)
     first = rules.save_first_byte(save.pointer_vq, save.running_vq)
     outside = [extent for extent in save.touched if extent.foreign or extent.cpu != save.cpu]
     under = sum(_count(extent) for extent in outside if _is_below(extent, save.cpu))
@@ -168,7 +162,7 @@ def _victim(facts: Facts, extent: Extent) -> str:
         ("slack", asked, facts.buffers.run_bytes),
     )
     hit = [
-        f"{min(end, extent.last + 1) - max(start, extent.first)} bytes of {label(facts, extent.cpu)}'s {what}"
+        f"{min(end, extent.last + 1) - max(start, extent.first)} bytes of {facts.label(extent.cpu)}'s {what}"
         for what, start, end in parts
         if max(start, extent.first) < min(end, extent.last + 1)
     ]
@@ -179,7 +173,7 @@ def _of_restore(facts: Facts, save: Save) -> Iterator[Hazard]:
     if save.at_save_vq_restored is None or (save.at_save_vq_restored and save.committed_vq_restored):
         return
     assert save.host_vq_after is not None
-    who, bits = label(facts, save.cpu), bits_from_vq(save.running_vq)
+    who, bits = facts.label(save.cpu), bits_from_vq(save.running_vq)
     before, after = bits_from_vq(save.host_vq), bits_from_vq(save.host_vq_after)
     vl = f"; the host's vector length falls from {before} to {after} bits" if after < before else ""
     how = (
@@ -200,14 +194,14 @@ def _committed(facts: Facts) -> Iterator[Hazard]:
         if not facts.supports.get(vector_type):
             continue
         for number in facts.online:
-            own = own_vqs(facts.scenario.topology.logical[number], vector_type) or 0
+            own = own_vqs(facts.silicon(number), vector_type) or 0
             lacking = rules.missing(info.vq_map, own)
             if lacking:
                 yield Hazard(
                     HazardKind.LACKS_COMMITTED_VL,
                     number,
                     facts.end_ns,
-                    f"{label(facts, number)} is online and lacks {vector_type} {braces(lacking)}, which tasks may use",
+                    f"{facts.label(number)} is online and lacks {vector_type} {braces(lacking)}, which tasks may use",
                 )
 
 
@@ -222,8 +216,8 @@ def _guests(facts: Facts) -> Iterator[Hazard]:
                 HazardKind.GUEST_VLS_DIFFER,
                 visit.cpu,
                 visit.time_ns,
-                f"guest {visit.guest!r} sees {braces(vqs)} on {label(facts, cpu)} and {braces(visit.vqs)} on "
-                f"{label(facts, visit.cpu)}",
+                f"guest {visit.guest!r} sees {braces(vqs)} on {facts.label(cpu)} and {braces(visit.vqs)} on "
+                f"{facts.label(visit.cpu)}",
             )
 
 
@@ -234,7 +228,7 @@ def _shared_tasks(facts: Facts) -> Iterator[Hazard]:
             HazardKind.SHARED_IDLE_TASK,
             one.cpu,
             one.time_ns,
-            f"{label(facts, one.cpu)} starts on {whose} idle task, which {label(facts, one.runs_it)} runs already: "
+            f"{facts.label(one.cpu)} starts on {whose} idle task, which {facts.label(one.runs_it)} runs already: "
             "two CPUs run as one, on one stack",
         )
 
@@ -244,18 +238,16 @@ def _denied(facts: Facts) -> Iterator[Hazard]:
     info = facts.vectors[VectorType.SVE]
     if not facts.supports.get(VectorType.SVE):
         return
-    for number in facts.online:
-        unit = facts.units.get(number)
-        if unit is None:
-            continue
-        denied = info.vq_map & ~unit.vqs_at_el1_below(unit.zcr_el2_len)
-        own = facts.scenario.topology.logical[number].usable_sve_vqs or 0
-        if denied & own:
+    for number in facts.online if facts.units else ():
+        unit = facts.unit(number)
+        own = facts.silicon(number).usable_sve_vqs or 0
+        denied = info.vq_map & own & ~unit.vqs_at_el1_below(unit.zcr_el2_len)
+        if denied:
             yield Hazard(
                 HazardKind.HOST_DENIED_VL,
                 number,
                 facts.end_ns,
-                f"on {label(facts, number)} ZCR_EL2 keeps the host from {braces(denied & own)}, which all CPUs have",
+                f"on {facts.label(number)} ZCR_EL2 keeps the host from {braces(denied)}, which all CPUs have",
             )
 
 
@@ -279,27 +271,35 @@ def _denied_by_command_line(facts: Facts) -> Iterator[Hazard]:
 
 def _refused(facts: Facts) -> Iterator[Hazard]:
     for one in facts.refused:
-        if is_harmless(facts, one.cpu, one.refusal):
-            own = own_vqs(facts.scenario.topology.logical[one.cpu], one.refusal.type) or 0
+        if is_harmless(facts, one):
+            own = _own_vqs(facts, one)
             yield Hazard(
                 HazardKind.HARMLESS_CPU_REFUSED,
                 one.cpu,
                 one.time_ns,
-                f"{label(facts, one.cpu)} with {one.refusal.type} {braces(own)} is refused ({one.refusal.reason}), "
+                f"{_refused_cpu(facts, one)} with {one.refusal.type} {braces(own)} is refused ({one.refusal.reason}), "
                 f"though it has all of vq_map {braces(facts.vectors[one.refusal.type].vq_map)} and nothing in the way",
             )
 
 
-def is_harmless(facts: Facts, cpu: int, refusal: Refusal) -> bool:
+def _own_vqs(facts: Facts, one: Refused) -> int:
+    return own_vqs(facts.scenario.topology.logical[one.silicon], one.refusal.type) or 0
+
+
+def _refused_cpu(facts: Facts, one: Refused) -> str:
+    return facts.label(one.silicon) + ("" if one.silicon == one.cpu else f", started as cpu{one.cpu},")
+
+
+def is_harmless(facts: Facts, one: Refused) -> bool:
     """Whether a CPU refused by its vector lengths would have done no harm.
 
     It has all of ``vq_map``; no extra length up to ``max_virtualisable_vl`` where hypervisor mode is available;
     and its own save would stay inside the bytes asked for and come back.
     """
-    if refusal.reason is Reason.LACKS_EXTENSION:
+    if one.refusal.reason is Reason.LACKS_EXTENSION:
         return False
-    info = facts.vectors[refusal.type]
-    own = own_vqs(facts.scenario.topology.logical[cpu], refusal.type) or 0
+    info = facts.vectors[one.refusal.type]
+    own = _own_vqs(facts, one)
     if rules.missing(info.vq_map, own):
         return False
     if facts.scenario.el2 and rules.unsupported(info.vq_map, info.virtualisable_vqs, own):
@@ -307,7 +307,7 @@ def is_harmless(facts: Facts, cpu: int, refusal: Refusal) -> bool:
     design = facts.scenario.active_design
     if facts.buffers is None or design is None:
         return True
-    need = facts.need(design, cpu)
+    need = facts.need(design, one.silicon)
     return need.first_byte >= 0 and need.size_bytes <= facts.buffers.asked_bytes and need.keeps_committed
 
 
@@ -319,7 +319,7 @@ def _lost(facts: Facts) -> Iterator[Hazard]:
             HazardKind.CPU_LOST_TO_FIRMWARE,
             one.cpu,
             one.time_ns,
-            f"{label(facts, one.cpu)}: {one.how}",
+            f"{facts.label(one.cpu)}: {one.how}",
         )
 
 
@@ -335,11 +335,11 @@ def notes(facts: Facts) -> list[str]:
 
 def _refusal_notes(facts: Facts) -> Iterator[str]:
     for lost in facts.relay_refused:
-        yield f"{label(facts, lost.cpu)} was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"
+        yield f"{facts.label(lost.cpu)} was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"
     for one in facts.refused:
-        if not is_harmless(facts, one.cpu, one.refusal):
+        if not is_harmless(facts, one):
             lengths = f" {braces(one.refusal.vqs)}" if one.refusal.vqs else ""
-            yield f"{label(facts, one.cpu)} was refused: {one.refusal.type}: {one.refusal.reason}{lengths}"
+            yield f"{_refused_cpu(facts, one)} was refused: {one.refusal.type}: {one.refusal.reason}{lengths}"
 
 
 def _limit_notes(facts: Facts) -> Iterator[str]:
@@ -360,6 +360,9 @@ def _limit_notes(facts: Facts) -> Iterator[str]:
 
 def _memory_notes(facts: Facts) -> Iterator[str]:
     design = facts.scenario.active_design
+    if facts.allocation_failed_at is not None:
+        who = facts.label(facts.allocation_failed_at)
+        yield f"pKVM got no memory for {who}'s buffer: the system goes on without KVM and without the PSCI relay"
     if facts.buffers is None or design is None:
         return
     cpus = len(facts.scenario.topology.cpus)
@@ -374,7 +377,7 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
 
 def _setting_notes(facts: Facts) -> Iterator[str]:
     scenario = facts.scenario
-    if scenario.relay is Relay.RELAXED:
+    if scenario.relay is Relay.RELAXED and scenario.el2 and scenario.kvm_mode is KvmMode.PROTECTED:
         yield "the PSCI relay is relaxed: no real pKVM starts a CPU that was not online at KVM's init"
     if not scenario.series.has_sme and any(one.sme_vqs is not None for one in scenario.topology.cpus):
         yield f"kernel {scenario.kernel} does not use SME (ARM64_SME depends on BROKEN before 6.16)"

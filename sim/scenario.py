@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
-from sim.errors import InputError
+from sim.errors import InputError, check_printable
 from sim.series import DEFAULT, KernelSeries, kernel_series
 from sim.timing import Latencies
 from sim.topology import Topology
@@ -105,6 +105,8 @@ class Action:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "do", choice(Do, "do", self.do))
+        check_printable("the agent's name", self.agent)
+        check_printable("the guest's name", self.guest)
         if self.at_ns < 0:
             raise InputError(f"an action on {self.cpu} at a negative time")
         if not 1 <= self.rounds <= MOST_ROUNDS:
@@ -192,13 +194,15 @@ class Scenario:
             raise InputError(f"page_bytes is {self.page_bytes}: allowed are {', '.join(map(str, PAGE_SIZES))}")
         for action in self.actions:
             self.topology.number(action.cpu)
+        faulty: dict[str, Fault] = {}
         for fault in self.faults:
             if self.topology.number(fault.cpu) == 0:
                 raise InputError(f"a fault of {fault.cpu}: nobody calls CPU_ON for the boot CPU")
-        if len({fault.cpu for fault in self.faults}) < len(self.faults):
-            raise InputError("two faults of the same CPU")
+            if faulty.setdefault(fault.cpu, fault) is not fault:
+                raise InputError(f"two faults of the same CPU, {fault.cpu!r}")
         if self.allocation_fails_at is not None:
             self.topology.number(self.allocation_fails_at)
+        check_printable("the scenario's name", self.name)
         kernel_series(self.kernel)
 
     @property

@@ -23,13 +23,15 @@ PARAMETERS = {
 }
 """Each distribution's parameters: durations, but for lognormal's sigma, which is a number."""
 
+LARGEST_SIGMA = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """A named distribution of durations, its parameters in nanoseconds (sigma: a plain number)."""
 
     name: str
-    parameters: tuple[float, ...]
+    parameters: tuple[int | float, ...]
 
     def __post_init__(self) -> None:
         wanted = PARAMETERS.get(self.name)
@@ -37,8 +39,11 @@ class Distribution:
             raise InputError(f"unknown distribution {self.name[:40]!r}: there are {', '.join(PARAMETERS)}")
         if len(self.parameters) != len(wanted):
             raise InputError(f"{self.name} takes {' and '.join(wanted)}")
-        if any(not math.isfinite(one) or one < 0 for one in self.parameters):
-            raise InputError(f"{self.name}: {' and '.join(wanted)} must be finite and not negative")
+        for what, value in zip(wanted, self.parameters, strict=True):
+            most = LARGEST_SIGMA if what == "sigma" else LONGEST_NS
+            if not 0 <= value <= most:
+                limit = f"at most {LARGEST_SIGMA}" if what == "sigma" else "at most a year"
+                raise InputError(f"{self.name}: {what} must be finite, {limit} and not negative")
         if self.name == "uniform" and self.parameters[0] > self.parameters[1]:
             raise InputError("uniform: low is above high")
 
@@ -54,8 +59,7 @@ class Distribution:
                 drawn = -math.log(1.0 - generator.random()) * self.parameters[0]
             case _:
                 median, sigma = self.parameters
-                exponent = min(generator.gauss(0.0, 1.0) * sigma, 300.0)
-                drawn = median * math.exp(exponent)
+                drawn = median * math.exp(min(generator.gauss(0.0, 1.0) * sigma, 300.0))
         return min(round(drawn), LONGEST_NS)
 
 
@@ -65,7 +69,7 @@ def fixed(text: str) -> Distribution:
     >>> fixed("200us").draw_ns("any stream")
     200000
     """
-    return Distribution("fixed", (float(nanoseconds(text)),))
+    return Distribution("fixed", (nanoseconds(text),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sim.errors import InputError
+from sim.errors import InputError, check_printable
 from sim.vectors import (
+    ALL_VQS,
     LEN_FIELD,
     SveRule,
     bits_from_vqs,
@@ -124,6 +125,7 @@ class Topology:
         object.__setattr__(self, "boot_cpu", boot_cpu)
         for number, one in enumerate(self.logical):
             self._index[one.name] = number
+        self._check_mpidrs()
         if self.logical[0].late:
             raise InputError(f"{boot_cpu!r} cannot be late: it is the boot CPU")
 
@@ -140,6 +142,12 @@ class Topology:
         return cls(tuple(cpu(f"cpu{n}", a, b) for n, (a, b) in enumerate(zip(sve_bits, sme, strict=True))))
 
     def _check(self, one: Cpu) -> None:
+        check_printable("the name", one.name)
+        for cluster in one.clusters:
+            check_printable("the cluster's name", cluster)
+        for vqs in (one.sve_vqs, one.sme_vqs):
+            if vqs is not None and not 0 <= vqs <= ALL_VQS:
+                raise InputError(f"{one.name}: a set of vector lengths has bits 0 to 15, not {vqs:#x}")
         for what, length in (("zcr_el3_len", one.zcr_el3_len), ("smcr_el3_len", one.smcr_el3_len)):
             if not 0 <= length <= LEN_FIELD:
                 raise InputError(f"{one.name}: {what} is {length}: the field holds 0 to {LEN_FIELD}")
@@ -148,9 +156,16 @@ class Topology:
             if reason is not None and (not self.any_vls or not one.sve_vqs & 1):
                 raise InputError(f"{one.name}: SVE lengths {braces(one.sve_vqs)}: {reason}")
         if one.sme_vqs is not None:
-            reason = "an empty set" if not one.sme_vqs else why_not_sme(one.sme_vqs)
+            reason = why_not_sme(one.sme_vqs)
             if reason is not None and (not self.any_vls or not one.sme_vqs):
                 raise InputError(f"{one.name}: SME lengths {braces(one.sme_vqs)}: {reason}")
+
+    def _check_mpidrs(self) -> None:
+        owners: dict[int, str] = {}
+        for number, one in enumerate(self.logical):
+            other = owners.setdefault(self.mpidr(number), one.name)
+            if other != one.name:
+                raise InputError(f"{other} and {one.name} have the same MPIDR, {self.mpidr(number):#x}")
 
     @cached_property
     def logical(self) -> tuple[Cpu, ...]:
@@ -168,6 +183,11 @@ class Topology:
             raise InputError(f"there is no CPU {name[:60]!r}")
         return self._index[name]
 
+    def label(self, number: int) -> str:
+        """How sentences name a CPU: by its logical number, with the file's name where that differs."""
+        name = self.logical[number].name
+        return f"cpu{number}" if name == f"cpu{number}" else f"cpu{number} ({name})"
+
     def mpidr(self, number: int) -> int:
         """MPIDR_EL1 of a logical CPU: as given, else its place in the file, eight bits a level."""
         one = self.logical[number]
@@ -178,23 +198,20 @@ class Topology:
         return {one.name: place for place, one in enumerate(self.cpus)}
 
     @cached_property
-    def graph(self) -> "nx.DiGraph[str]":
-        """Clusters and CPUs as a directed graph: edges lead from ``"system"`` over clusters to CPUs.
+    def graph(self) -> "nx.DiGraph[str | tuple[str, ...]]":
+        """Clusters and CPUs as a directed graph: edges lead from the system over clusters to CPUs.
 
-        A cluster's node is its path prefixed with ``"cluster:"`` (``"cluster:big/pair0"``), a CPU's is its
-        name. Nodes have ``kind`` (system, cluster, cpu); CPUs also ``number``, ``sve_bits``, ``sme_bits`` and ``late``.
+        A CPU's node is its name. A cluster's is its path, a tuple of names; the system's is the empty path.
+        Nodes have ``kind`` (system, cluster, cpu); CPUs also ``number``, ``sve_bits``, ``sme_bits`` and ``late``.
         """
         import networkx as nx  # noqa: PLC0415 (heavy, and a boot needs no graph)
 
-        graph: nx.DiGraph[str] = nx.DiGraph()
-        graph.add_node("system", kind="system")
+        graph: nx.DiGraph[str | tuple[str, ...]] = nx.DiGraph()
+        graph.add_node((), kind="system")
         for number, one in enumerate(self.logical):
-            above = "system"
             for depth in range(len(one.clusters)):
-                cluster = "cluster:" + "/".join(one.clusters[: depth + 1])
-                graph.add_node(cluster, kind="cluster")
-                graph.add_edge(above, cluster)
-                above = cluster
+                graph.add_node(one.clusters[: depth + 1], kind="cluster")
+                graph.add_edge(one.clusters[:depth], one.clusters[: depth + 1])
             graph.add_node(
                 one.name,
                 kind="cpu",
@@ -203,7 +220,7 @@ class Topology:
                 sme_bits=None if one.sme_vqs is None else bits_from_vqs(one.sme_vqs),
                 late=one.late,
             )
-            graph.add_edge(above, one.name)
+            graph.add_edge(one.clusters, one.name)
         return graph
 
 

@@ -32,12 +32,14 @@ def nanoseconds(text: str) -> int:
             f"{text[:40]!r} is not a duration: write a number of at least 0 and a unit "
             f"({', '.join(NANOSECONDS)}), such as '200us'"
         )
-    exact = Decimal(match[1]) * NANOSECONDS[match[2]]
-    if exact != int(exact):
+    whole, _, fraction = match[1].partition(".")
+    scaled, scale = int(whole + fraction) * NANOSECONDS[match[2]], int("1" + "0" * len(fraction))
+    exact = scaled // scale
+    if scaled % scale:
         raise InputError(f"{text.strip()!r} is not a whole number of nanoseconds")
     if exact > LONGEST_NS:
         raise InputError(f"{text.strip()!r} is longer than a year")
-    return int(exact)
+    return exact
 
 
 def duration(ns: int) -> str:

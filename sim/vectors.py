@@ -184,6 +184,8 @@ def why_not_sme(vqs: int) -> str | None:
     >>> why_not_sme(vqs_from_bits([128, 384]))
     '384 is not a power of two, and streaming lengths are'
     """
+    if not vqs:
+        return "an empty set"
     odd = vqs & ~POWERS_OF_TWO
     if odd:
         return f"{bits_from_vqs(odd)[0]} is not a power of two, and streaming lengths are"

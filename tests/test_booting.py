@@ -301,6 +301,41 @@ def test_a_latecomer_is_in_time_for_a_retry_of_itself() -> None:
     assert outcome.facts.online == [0, 1]
 
 
+SLOW = Latencies(cpu_on=fixed("1ms"))
+
+
+def test_a_latecomer_is_judged_by_the_silicon_it_is_and_not_by_the_number_it_took() -> None:
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("5000500us"))
+    gone = Fault("cpu2", never_arrives=True)
+    outcome = booted(A64FX, A64FX, V1, faults=(late, gone), latencies=SLOW)
+    assert outcome.facts.runs == {0: 0, 2: 1}
+    assert kinds(outcome) == [HazardKind.CPU_LOST_TO_FIRMWARE]
+    assert outcome.cpu_rows()[2]["host_vl_bytes"] == 64
+    refused = booted(
+        V1,
+        N2,
+        V1,
+        maxcpus=2,
+        faults=(Fault("cpu1", arrives_after_ns=nanoseconds("5450900us")),),
+        actions=(on(2),),
+        latencies=SLOW,
+    )
+    assert HazardKind.HARMLESS_CPU_REFUSED not in kinds(refused)
+    assert any("cpu1, started as cpu2, was refused" in note for note in refused.notes)
+
+
+def test_a_refused_cpu_does_not_take_its_idle_task_from_who_runs_it() -> None:
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("5000500us"))
+    outcome = booted(V1, V1, N2, faults=(late,), latencies=SLOW, actions=(guest(2),))
+    assert results(outcome) == [("ran", None)]
+    assert outcome.cpu_rows()[2]["state"] == "online"
+
+
+def test_a_cpu_that_the_relay_refused_was_not_started() -> None:
+    outcome = under_pkvm(V1, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
+    assert outcome.cpu_rows()[1]["state"] == "not started"
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.dictionaries(st.integers(1, 4), FAULTS), st.integers(0, 3), st.integers(1, 5), st.sampled_from(list(BringUp)))
 def test_no_fault_hangs_or_breaks_a_boot(faults: dict[int, str], seed: int, early: int, bring_up: BringUp) -> None:

@@ -200,6 +200,11 @@ def test_an_underrun_names_its_victims() -> None:
     assert hazard.sentence.endswith("(258 bytes of cpu0's saved registers, 3534 bytes of cpu0's slack)")
 
 
+def test_overwritten_padding_of_the_registers_is_noticed_on_every_cpu() -> None:
+    outcome = under_pkvm(FULL, N2, design="v6.11", surroundings="mapped", actions=(guest(0),))
+    assert kinds(outcome) == CORRUPTED
+
+
 def test_foreign_memory_is_a_victim_where_it_is_mapped() -> None:
     outcome = under_pkvm(V1, A64FX, design="v6.11", surroundings="mapped", actions=(guest(1),))
     assert "1072 bytes of foreign memory" in outcome.found[0].sentence
@@ -253,7 +258,7 @@ def test_a_bound_that_is_no_length_kills_the_guest_that_uses_it() -> None:
     sets = ([128, 256, 512, 896], [128, 256, 512, 768, 896])
     outcome = booted(*sets, kernel="6.12", actions=(guest(0),))
     assert outcome.facts.kvm_sve_max_vl_bytes == 80
-    assert outcome.facts.guests[0].killed
+    assert results(outcome) == [("killed", None)]
     assert any("80 bytes is no vector length" in note for note in outcome.notes)
 
 

@@ -48,7 +48,8 @@ class Disagreement:
     simulated: Any
 
     def __str__(self) -> str:
-        return f"{self.id}: {self.field}: recorded {self.recorded!r}, simulated {self.simulated!r}"
+        identity = self.id if self.id.isprintable() else ascii(self.id)
+        return f"{identity}: {self.field}: recorded {self.recorded!r}, simulated {self.simulated!r}"
 
 
 def replay(record: RecordedBoot | RecordedSave) -> list[Disagreement]:

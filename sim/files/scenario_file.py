@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -137,7 +138,7 @@ class ScenarioTable(_Table):
     kernel: KernelTable = msgspec.field(default_factory=KernelTable)
     pkvm: PkvmTable = msgspec.field(default_factory=PkvmTable)
     design: DesignTable | None = None
-    latencies: dict[str, str | dict[str, str | int | float]] = {}
+    latencies: dict[str, Any] = {}
     faults: list[FaultTable] = []
     actions: list[ActionTable] = []
 
@@ -158,8 +159,8 @@ def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST_FILE_BYTES + 1)
-    except OSError as error:
-        raise InputError(error.strerror or "cannot be read") from None
+    except (OSError, ValueError) as error:
+        raise InputError(getattr(error, "strerror", None) or f"cannot be read: {error}") from None
     if len(raw) > LARGEST_FILE_BYTES:
         raise InputError(f"is larger than {LARGEST_FILE_BYTES >> 20} MiB, which no scenario needs")
     try:
@@ -191,23 +192,43 @@ def scenario_from_text(text: str, default_name: str = "") -> Scenario:
 
 
 def _validation(message: str) -> str:
-    """Turn what the validator says into place, what is wrong, and a suggestion for a key it does not know."""
+    """Turn what the validator says into the place, what is wrong, and what is allowed there."""
     what, _, where = message.partition(" - at `$")
     place = where.rstrip("`").lstrip(".")
-    unknown = re.search(r"unknown field `(.*)`", what)
+    unknown = re.search(r"unknown field `(.*)`", what, re.DOTALL)
     if unknown:
-        close = difflib.get_close_matches(unknown[1], _all_keys(), n=1)
+        close = difflib.get_close_matches(unknown[1], _table_at(place).__struct_fields__, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         what = f"unknown key {unknown[1][:60]!r}{hint}"
+    elif what.startswith("Invalid enum value"):
+        table, _, key = re.sub(r"\[\d+\]", "", place).rpartition(".")
+        hint = get_type_hints(_table_at(table))[key]
+        what += f": allowed are {', '.join(map(str, _choices(hint)))}"
     return f"{place}: {what}" if place else what
 
 
-def _all_keys() -> list[str]:
-    tables = (
-        *(ScenarioTable, TopologyTable, ClusterTable, CpuTable, KernelTable),
-        *(PkvmTable, DesignTable, FaultTable, ActionTable),
-    )
-    return sorted({key for table in tables for key in table.__struct_fields__})
+def _table_at(place: str) -> type[msgspec.Struct]:
+    """The table that lies at a place in the file."""
+    table: type[msgspec.Struct] = ScenarioTable
+    for key in re.findall(r"[a-z_]\w*", place):
+        inside = _types_in(get_type_hints(table)[key])
+        table = next(one for one in inside if isinstance(one, type) and issubclass(one, msgspec.Struct))
+    return table
+
+
+def _types_in(hint: Any) -> Iterator[Any]:
+    """A type and every type within it."""
+    yield hint
+    for one in get_args(hint):
+        yield from _types_in(one)
+
+
+def _choices(hint: Any) -> list[Any]:
+    """The values that a type of named choices allows."""
+    for one in _types_in(hint):
+        if isinstance(one, type) and issubclass(one, StrEnum):
+            return list(one)
+    return [one for one in _types_in(hint) if isinstance(one, int)]
 
 
 def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
@@ -219,6 +240,9 @@ def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
             sve_rule=table.topology.sve_rule,
             any_vls=table.topology.any_vls,
         )
+    if pkvm.allocation_fails_at is not None:
+        with _at("pkvm.allocation_fails_at"):
+            topology.number(pkvm.allocation_fails_at)
     return Scenario(
         topology,
         kernel=kernel.series,
@@ -233,8 +257,8 @@ def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
         page_bytes=kernel.page_bytes,
         allocation_fails_at=pkvm.allocation_fails_at,
         bring_up=kernel.bring_up,
-        actions=tuple(_action(place, one) for place, one in enumerate(table.actions)),
-        faults=tuple(_fault(place, one) for place, one in enumerate(table.faults)),
+        actions=tuple(_action(place, one, topology) for place, one in enumerate(table.actions)),
+        faults=tuple(_fault(place, one, topology) for place, one in enumerate(table.faults)),
         latencies=_latencies(table.latencies),
         seed=table.seed,
         name=table.name or default_name,
@@ -318,31 +342,36 @@ def _design(table: DesignTable) -> Design:
     return replace(base, name=table.name or f"{base.name}, changed", source=f"{base.name}, changed", **changed)
 
 
-def _action(place: int, table: ActionTable) -> Action:
+def _action(place: int, table: ActionTable, topology: Topology) -> Action:
     with _at(f"actions[{place}]"):
+        topology.number(table.cpu)
         return Action(table.do, table.cpu, nanoseconds(table.at), table.agent, table.guest, table.rounds)
 
 
-def _fault(place: int, table: FaultTable) -> Fault:
+def _fault(place: int, table: FaultTable, topology: Topology) -> Fault:
     with _at(f"faults[{place}]"):
         after = None if table.arrives_after is None else nanoseconds(table.arrives_after)
-        return Fault(table.cpu, table.answer, table.never_arrives, after)
+        fault = Fault(table.cpu, table.answer, table.never_arrives, after)
+        topology.number(table.cpu)
+        return fault
 
 
-def _latencies(tables: dict[str, str | dict[str, str | int | float]]) -> Latencies:
+def _latencies(tables: dict[str, Any]) -> Latencies:
     known = [one.name for one in fields(Latencies)]
     drawn = {}
     for name, value in tables.items():
         with _at(f"latencies.{name[:60]}"):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise InputError(f"unknown latency{hint}: there are {', '.join(known)}")
+                hint = f"did you mean {close[0]!r}? There" if close else "there"
+                raise InputError(f"unknown latency: {hint} are {', '.join(known)}")
             drawn[name] = fixed(value) if isinstance(value, str) else _distribution(value)
     return Latencies(**drawn)
 
 
-def _distribution(table: dict[str, str | int | float]) -> Distribution:
+def _distribution(table: Any) -> Distribution:
+    if not isinstance(table, dict):
+        raise InputError(f"Expected a duration such as '200us' or a distribution's table, got {table!r:.40}")
     name = str(table.get("distribution", ""))
     if name not in PARAMETERS:
         raise InputError(f"unknown distribution {name[:40]!r}: there are {', '.join(PARAMETERS)}")
@@ -352,11 +381,11 @@ def _distribution(table: dict[str, str | int | float]) -> Distribution:
     return Distribution(name, tuple(_parameter(key, table[key]) for key in wanted))
 
 
-def _parameter(key: str, value: str | int | float) -> float:
+def _parameter(key: str, value: Any) -> int | float:
     if key == "sigma":
-        if isinstance(value, str):
+        if not isinstance(value, int | float):
             raise InputError("sigma is a plain number")
-        return float(value)
+        return value
     if not isinstance(value, str):
         raise InputError(f"{key} is a duration with its unit, such as '200us'")
-    return float(nanoseconds(value))
+    return nanoseconds(value)

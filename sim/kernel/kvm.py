@@ -37,6 +37,7 @@ class Kvm:
         self.initialised = False
         self.kvm_sve_max_vl_bytes = 0
         self.kvm_host_sve_max_vl_bytes = 0
+        self.allocation_failed_at: int | None = None
         self.pkvm: Pkvm | None = None
 
     def early_kvm_mode_cfg(self) -> None:
@@ -59,7 +60,8 @@ class Kvm:
             pkvm = Pkvm(self._scenario, self._features, self._printk, frozenset(online))
             try:
                 pkvm.allocate(cpus)
-            except AllocationFailure:
+            except AllocationFailure as failure:
+                self.allocation_failed_at = failure.cpu
                 self._printk.line("kvm [1]: error initializing Hyp mode: -12")
                 return
             self.pkvm = pkvm

@@ -28,6 +28,10 @@ _INSTRUCTION_BYTES = 4
 class AllocationFailure(Exception):  # noqa: N818 (the kernel's -ENOMEM)
     """There was no memory for a CPU's buffer."""
 
+    def __init__(self, cpu: int) -> None:
+        super().__init__(cpu)
+        self.cpu = cpu
+
 
 @dataclass(slots=True)
 class Save:
@@ -90,7 +94,7 @@ class Pkvm:
         if self._scenario.allocation_fails_at is not None:
             number = self._scenario.topology.number(self._scenario.allocation_fails_at)
             self._printk.event("allocation failed", number, f"{self.run_bytes} bytes")
-            raise AllocationFailure
+            raise AllocationFailure(number)
         self._memory = Memory(cpus, self.run_bytes, self._scenario.surroundings)
         self._printk.event("allocated", None, f"{cpus} buffers of {self.run_bytes} bytes")
 
@@ -185,8 +189,8 @@ class Pkvm:
             self._printk.line(line)
         raise HypervisorPanic(
             save.cpu,
-            f"cpu{save.cpu}'s save at {bits_from_vq(save.running_vq)} bits stores to memory that is not mapped at "
-            f"EL2: the store at byte {first} of its registers ({where})",
+            f"{self._scenario.topology.label(save.cpu)}'s save at {bits_from_vq(save.running_vq)} bits stores to "
+            f"memory that is not mapped at EL2: the store at byte {first} of its registers ({where})",
         )
 
     def restore(self, number: int, unit: VectorUnit) -> Save:

@@ -72,12 +72,13 @@ class Smp:
         self._printk.line(f"CPU{task}: Booted secondary processor {self._mpidr(physical):#012x} [{MIDR:#010x}]")
         self._online[task] = 1
 
-    def cpu_die_early(self, task: int, data: SecondaryData) -> None:
-        """A CPU refused itself: it leaves the present set and waits to be killed."""
+    def cpu_die_early(self, task: int, physical: int, data: SecondaryData) -> None:
+        """A CPU refused itself: the number it took leaves the present set, and it waits to be killed."""
         self._printk.line(f"CPU{task}: will not boot")
         self._present[task] = 0
         data.killed = True
-        self.runs.pop(task, None)
+        if self.runs.get(task) == physical:
+            del self.runs[task]
 
     def failed_to_boot(self, number: int, error: Errno) -> None:
         """CPU_ON was answered with an error."""

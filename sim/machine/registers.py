@@ -1,7 +1,7 @@
 """One CPU's vector registers and the control registers that select its vector length.
 
 Registers hold recognisable patterns, so that what comes back can be compared with what was there: every
-byte of Zn is 0x40 + n in the low half of each quadword, with the CPU's number in the high half; Pn is
+byte of Zn is 0x40 + n in the low half of each quadword, with the CPU's number plus 1 in the high half; Pn is
 0x80 + n, FFR all ones.
 
 Source: the Arm Architecture Reference Manual; the patterns are those of the measured runs.
@@ -34,7 +34,7 @@ class VectorState:
     @classmethod
     def of_host(cls, vq: int, number: int) -> "VectorState":
         """What the host loads on logical CPU `number`."""
-        tag = number.to_bytes(QUADWORD_BYTES // 2, "little")
+        tag = (number + 1).to_bytes(QUADWORD_BYTES // 2, "little")
         z = [(bytes([0x40 + n]) * (QUADWORD_BYTES // 2) + tag) * vq for n in range(Z_REGISTERS)]
         p = [bytes([0x80 + n]) * (P_BYTES_PER_VQ * vq) for n in range(P_REGISTERS)]
         return cls(vq, z, p, b"\xff" * (P_BYTES_PER_VQ * vq))
