@@ -1,0 +1,297 @@
+"""What the documents show is so: every example runs, and no hazard, key or allowed value is left out.
+
+Fenced blocks are told apart by the words after their fence:
+
+- ``toml``: a whole scenario, which must boot; with ``# NAME.toml`` as its first line, commands may run it by that
+  name. In a hazard's section of docs/hazards.md it must show that hazard.
+- ``toml partial``: a part of a scenario, which must be TOML.
+- ``toml wrong``: a scenario that is refused, with an error that its document quotes.
+- ``console``: commands and what they print, with ``...`` where lines are left out.
+"""
+
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from msgspec import inspect
+from msgspec.structs import FieldInfo
+
+from sim.booting import boot
+from sim.cli import main
+from sim.designs import DESIGNS
+from sim.errors import InputError
+from sim.files import scenario_file
+from sim.files.scenario_file import scenario_from_text
+from sim.hazards import HazardKind
+from sim.scenario import CPU_ON_ERRORS
+from sim.timing import PARAMETERS, Distribution, Latencies, fixed
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+HAZARDS = ROOT / "docs" / "hazards.md"
+FORMAT = ROOT / "docs" / "scenario-files.md"
+NO_SCENARIO = {HazardKind.LACKS_COMMITTED_VL, HazardKind.GUEST_VLS_DIFFER}
+"""Hazards that no scenario reaches; their sections have to say so."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: the words after its fence, the heading above it, and its text."""
+
+    document: Path
+    line: int
+    fence: str
+    section: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.document.name}:{self.line}"
+
+    @property
+    def file_name(self) -> str | None:
+        """The name by which commands run it, if it has one."""
+        match = re.match(r"# (\S+\.toml)\n", self.text)
+        return match[1] if match else None
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of a console block, and the lines that the document shows of its output."""
+
+    block: Block
+    words: tuple[str, ...]
+    shown: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.block}: {' '.join(self.words)}"
+
+
+def _blocks(document: Path) -> Iterator[Block]:
+    fence, section, start, inside = "", "", 0, False
+    lines = document.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if line.startswith("```"):
+            if inside:
+                text = "".join(f"{one}\n" for one in lines[start : number - 1])
+                yield Block(document, start, fence, section, text)
+            fence, start, inside = line[3:].strip(), number, not inside
+        elif not inside and line.startswith("#"):
+            section = line.lstrip("#").strip().strip("`")
+    assert not inside, f"{document.name}:{start}: a fence is left open"
+
+
+def _commands(block: Block) -> Iterator[Command]:
+    for part in re.split(r"^\$ ", block.text.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
+        command, *output = part.splitlines()
+        words = shlex.split(command)
+        if words[:1] == ["asymboot"]:
+            yield Command(block, tuple(words[1:]), tuple(one for one in output if one.strip() not in {"", "..."}))
+
+
+BLOCKS = [block for document in DOCUMENTS for block in _blocks(document)]
+WHOLE = [block for block in BLOCKS if block.fence == "toml"]
+COMMANDS = [command for block in BLOCKS if block.fence == "console" for command in _commands(block)]
+
+
+def _output(command: Command, folder: Path) -> str:
+    """Run a command from the repository's root, and return what it prints."""
+    files = {block.file_name: block.text for block in WHOLE if block.document == command.block.document}
+    words: list[str] = []
+    for word in command.words:
+        if word in files:
+            (folder / word).write_text(files[word], encoding="utf-8")
+            words.append(str(folder / word))
+        elif "*" in word:
+            words += sorted(str(path) for path in Path().glob(word))
+        else:
+            words.append(word)
+    result = CliRunner().invoke(main, words, env={"COLUMNS": "120", "FORCE_COLOR": None, "TTY_COMPATIBLE": None})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code != 2, result.output
+    return result.output
+
+
+def _sections(document: Path) -> dict[str, str]:
+    """Each heading's text up to the next heading, whatever its level; without fenced blocks."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    parts = re.split(r"^#+ (.*)\n", text, flags=re.MULTILINE)
+    return {heading.strip("`"): text for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def _table(text: str, heading: str) -> dict[str, list[str]]:
+    """A table's rows: the first cell, without backticks, to the other cells."""
+    match = re.search(rf"^\| {heading} \|.*\n\|[-|]*\n((?:\|.*\n)+)", text, flags=re.MULTILINE)
+    assert match is not None, f"no table of {heading}"
+    rows = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in match[1].splitlines()]
+    return {row[0].replace("`", ""): row[1:] for row in rows}
+
+
+# Every document
+
+
+def test_fences_of_toml_are_of_a_known_kind() -> None:
+    kinds = {block.fence for block in BLOCKS if block.fence.startswith("toml")}
+    assert kinds <= {"toml", "toml partial", "toml wrong"}
+
+
+@pytest.mark.parametrize("block", WHOLE, ids=str)
+def test_a_whole_scenario_boots_and_shows_the_hazard_of_its_section(block: Block) -> None:
+    outcome = boot(scenario_from_text(block.text))
+    if block.document == HAZARDS and block.section in {kind.title for kind in HazardKind}:
+        assert block.section in {hazard.kind.title for hazard in outcome.found}
+
+
+@pytest.mark.parametrize("block", [one for one in BLOCKS if one.fence == "toml partial"], ids=str)
+def test_a_part_of_a_scenario_is_toml(block: Block) -> None:
+    assert tomllib.loads(block.text)
+
+
+@pytest.mark.parametrize("block", [one for one in BLOCKS if one.fence == "toml wrong"], ids=str)
+def test_a_wrong_scenario_is_refused_as_quoted(block: Block) -> None:
+    with pytest.raises(InputError) as error:
+        scenario_from_text(block.text)
+    quotes = [one for one in BLOCKS if (one.document, one.fence) == (block.document, "text")]
+    quote = next(one for one in quotes if one.line > block.line)
+    assert quote.text == f"asymboot: scenario.toml: {error.value}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_a_command_prints_what_is_shown(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    printed = {line.rstrip() for line in _output(command, tmp_path).splitlines()}
+    assert [line for line in command.shown if line.rstrip() not in printed] == []
+
+
+# docs/hazards.md
+
+
+def test_each_hazard_has_its_section_in_rank_order() -> None:
+    headings = re.findall(r"^## (.*)$", HAZARDS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert headings == [*(kind.title for kind in sorted(HazardKind)), "Notes"]
+
+
+@pytest.mark.parametrize("kind", HazardKind, ids=lambda kind: kind.title)
+def test_each_hazard_is_shown_or_said_to_be_out_of_reach(
+    kind: HazardKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind in NO_SCENARIO:
+        assert "No scenario reaches this." in _sections(HAZARDS)[kind.title]
+        return
+    monkeypatch.chdir(ROOT)
+    here = [one for one in COMMANDS if (one.block.document, one.block.section) == (HAZARDS, kind.title)]
+    assert any(f"\n{kind.title}: " in _output(command, tmp_path) for command in here)
+
+
+# docs/scenario-files.md
+
+TABLES: dict[str, Any] = {
+    "The file": scenario_file.ScenarioTable,
+    "[topology]": scenario_file.TopologyTable,
+    "CPUs": scenario_file.CpuTable,
+    "Clusters": scenario_file.ClusterTable,
+    "[kernel]": scenario_file.KernelTable,
+    "[pkvm]": scenario_file.PkvmTable,
+    "[design]": scenario_file.DesignTable,
+    "[[faults]]": scenario_file.FaultTable,
+    "[[actions]]": scenario_file.ActionTable,
+}
+
+
+def test_every_table_has_a_section() -> None:
+    in_code = {
+        value
+        for name, value in vars(scenario_file).items()
+        if isinstance(value, type) and issubclass(value, msgspec.Struct) and not name.startswith("_")
+    }
+    assert set(TABLES.values()) == in_code
+
+
+def _keys(section: str) -> dict[str, list[str]]:
+    """The keys that a section documents; one row may have several that are alike."""
+    rows = _table(_sections(FORMAT)[section], "Key")
+    return {key: cells for row, cells in rows.items() for key in row.split(", ")}
+
+
+@pytest.mark.parametrize("section", TABLES)
+def test_a_section_has_each_key_of_its_table_and_no_other(section: str) -> None:
+    assert set(_keys(section)) == set(TABLES[section].__struct_fields__)
+
+
+def _plain_default(field: FieldInfo) -> str | None:
+    """A key's default as the document writes it; None where that is put in words."""
+    if field.required:
+        return "required"
+    if field.default is None or not isinstance(field.default, bool | int | str):
+        return None
+    return f"`{json.dumps(field.default)}`"
+
+
+@pytest.mark.parametrize("section", TABLES)
+def test_defaults_are_those_of_the_code(section: str) -> None:
+    keys = _keys(section)
+    told_in_words = {"name", "boot_cpu"}
+    for field in msgspec.structs.fields(TABLES[section]):
+        default = _plain_default(field)
+        if default is not None and (field.required or field.name not in told_in_words):
+            assert keys[field.name][1] == default, field.name
+
+
+def _choices(kind: inspect.Type) -> Iterator[Any]:
+    """The values that a key allows, where they are listed in the code."""
+    if isinstance(kind, inspect.UnionType):
+        for one in kind.types:
+            yield from _choices(one)
+    elif isinstance(kind, inspect.EnumType):
+        yield from (one.value for one in kind.cls)
+    elif isinstance(kind, inspect.LiteralType):
+        yield from kind.values
+
+
+@pytest.mark.parametrize("section", TABLES)
+def test_each_allowed_value_is_listed(section: str) -> None:
+    described = inspect.type_info(TABLES[section])
+    assert isinstance(described, inspect.StructType)
+    text = _sections(FORMAT)[section]
+    choices = [value for field in described.fields for value in _choices(field.type)]
+    assert [value for value in choices if f"`{json.dumps(value)}`" not in text] == []
+
+
+def test_each_latency_is_listed_with_its_default() -> None:
+    rows = _table(_sections(FORMAT)["[latencies]"], "Key")
+    told = {name: fixed(cells[0].strip('`"')) for name, cells in rows.items()}
+    defaults: dict[str, Distribution] = {one.name: getattr(Latencies(), one.name) for one in fields(Latencies)}
+    assert told == defaults
+
+
+def test_each_distribution_is_listed_with_its_parameters() -> None:
+    rows = _table(_sections(FORMAT)["[latencies]"], "Distribution")
+    assert {name: tuple(re.findall(r"`(\w+)`", cells[0])) for name, cells in rows.items()} == PARAMETERS
+
+
+def test_each_answer_of_firmware_is_listed_with_its_errno() -> None:
+    rows = _table(_sections(FORMAT)["[[faults]]"], "Answer")
+    assert {name: cells[0] for name, cells in rows.items()} == {
+        answer: error.name for answer, error in CPU_ON_ERRORS.items()
+    }
+
+
+def test_each_named_design_is_listed_with_its_choices() -> None:
+    rows = _table(_sections(FORMAT)["[design]"], "Design")
+    choices = ("buffer_sized_by", "zcr_el2", "ffr_pointer", "late_cpu", "late_store")
+    assert {name: [cell.strip("`") for cell in cells] for name, cells in rows.items()} == {
+        name: [str(getattr(design, choice)) for choice in choices] for name, design in DESIGNS.items()
+    }
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_python_blocks_run(document: Path) -> None:
+    for block in re.findall(r"^```python\n(.*?)^```$", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+        exec(compile(block, document.name, "exec"), {})  # noqa: S102 (the project's own documents)
