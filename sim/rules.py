@@ -8,6 +8,8 @@ minus, without a branch on a value, so that the same source runs on
 - a Z3 bit-vector: all topologies at once. It must be wider than 16 bits, because Z3's ``>>`` copies the
   sign and is then the same as a logical shift for every set.
 
+All sets given to a rule are of one kind: a column beside a single set needs that set as a column too.
+
 A rule returns a set, or a set that stands for a truth by not being empty. Which log line that means is
 decided elsewhere. A few rules need the VQ as a number, which the caller has from its set.
 

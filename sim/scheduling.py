@@ -38,6 +38,8 @@ class SeededEnvironment(simpy.Environment):
 class Completion:
     """The kernel's completion: it counts, so a completion that nobody waited for satisfies the next wait.
 
+    One process at a time may wait; the hotplug lock sees to that.
+
     Source: include/linux/completion.h; arch/arm64/kernel/smp.c never reinitialises ``cpu_running``.
     """
 

@@ -7,6 +7,7 @@ the others follow in the file's order. `Topology.graph` gives clusters and CPUs 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING
 
 from sim.errors import InputError, check_printable
@@ -195,7 +196,10 @@ class Topology:
 
     @cached_property
     def _place(self) -> dict[str, int]:
-        return {one.name: place for place, one in enumerate(self.cpus)}
+        """Each CPU's place in the file, past those places that somebody was given as an MPIDR."""
+        given = {one.mpidr for one in self.cpus}
+        free = (place for place in count() if place not in given)
+        return {one.name: next(free) for one in self.cpus if one.mpidr is None}
 
     @cached_property
     def graph(self) -> "nx.DiGraph[str | tuple[str, ...]]":

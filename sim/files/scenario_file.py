@@ -20,13 +20,16 @@ from msgspec import UNSET, Meta, UnsetType
 from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2, named
 from sim.errors import InputError
 from sim.scenario import Action, BringUp, Do, Fault, KvmMode, Relay, Scenario, Surroundings
-from sim.series import DEFAULT
+from sim.series import DEFAULT, kernel_series
 from sim.timing import PARAMETERS, Distribution, Latencies, fixed
 from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.units import nanoseconds
 from sim.vectors import LEN_FIELD, SveRule, vqs_from_bits
 
 LARGEST_FILE_BYTES = 16 * 1024 * 1024
+LARGEST_INTEGER_BITS = 63
+MOST_DOTS_SQUARED = 20_000_000
+"""Bounds the time that the TOML reader takes, which grows with the square of a dotted key's parts."""
 DEEPEST_CLUSTER = 16
 
 Bits = Annotated[int, Meta(ge=128, le=2048)]
@@ -164,7 +167,7 @@ def _read_text(path: Path) -> str:
     if len(raw) > LARGEST_FILE_BYTES:
         raise InputError(f"is larger than {LARGEST_FILE_BYTES >> 20} MiB, which no scenario needs")
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise InputError(f"line {line}: is not UTF-8 text") from None
@@ -176,26 +179,41 @@ def scenario_from_text(text: str, default_name: str = "") -> Scenario:
     Raises:
         InputError: it is no TOML, or says something that cannot be.
     """
+    if sum(line.count(".") ** 2 for line in text.splitlines()) > MOST_DOTS_SQUARED:
+        raise InputError("is nested too deeply: its dotted keys have too many parts")
     try:
         raw = tomllib.loads(text)
+        _check_integers(raw, "")
+        table = msgspec.convert(raw, ScenarioTable)
     except RecursionError:
         raise InputError("is nested too deeply") from None
-    except ValueError as error:
-        raise InputError(f"is no TOML: {error}") from None
-    try:
-        table = msgspec.convert(raw, ScenarioTable)
     except msgspec.ValidationError as error:
         raise InputError(_validation(str(error))) from None
-    except RecursionError:
-        raise InputError("is nested too deeply") from None
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"is no TOML: {error}") from None
     return _scenario(table, default_name)
+
+
+def _check_integers(value: Any, place: str) -> None:
+    """Refuse integers that TOML does not have, before anybody tries to write one down."""
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            _check_integers(inside, f"{place}.{key}" if place else key)
+    elif isinstance(value, list):
+        for index, inside in enumerate(value):
+            _check_integers(inside, f"{place}[{index}]")
+    elif isinstance(value, int) and value.bit_length() > LARGEST_INTEGER_BITS:
+        raise InputError(f"{place}: an integer of TOML's has at most 64 bits")
 
 
 def _validation(message: str) -> str:
     """Turn what the validator says into the place, what is wrong, and what is allowed there."""
-    what, _, where = message.partition(" - at `$")
-    place = where.rstrip("`").lstrip(".")
-    unknown = re.search(r"unknown field `(.*)`", what, re.DOTALL)
+    at = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
+    what, place = (message[: at.start()], at[1]) if at else (message, "")
+    what = re.sub(r"^Object missing required field `(\w+)`$", r"the key '\1' is missing", what)
+    unknown = re.match(r"Object contains unknown field `(.*)`", what, re.DOTALL)
     if unknown:
         close = difflib.get_close_matches(unknown[1], _table_at(place).__struct_fields__, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
@@ -243,6 +261,8 @@ def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
     if pkvm.allocation_fails_at is not None:
         with _at("pkvm.allocation_fails_at"):
             topology.number(pkvm.allocation_fails_at)
+    with _at("kernel.series"):
+        kernel_series(kernel.series)
     return Scenario(
         topology,
         kernel=kernel.series,
@@ -383,7 +403,7 @@ def _distribution(table: Any) -> Distribution:
 
 def _parameter(key: str, value: Any) -> int | float:
     if key == "sigma":
-        if not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError("sigma is a plain number")
         return value
     if not isinstance(value, str):
