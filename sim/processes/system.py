@@ -1,0 +1,79 @@
+"""The system that a boot brings to life: the clock, machine and kernel, and the facts as they come."""
+
+from collections import Counter
+from collections.abc import Generator
+from typing import Any
+
+from simpy.events import Event
+
+from sim.errnos import Errno
+from sim.facts import Buffers, Facts
+from sim.kernel.cpufeature import CpuFeatures
+from sim.kernel.kvm import Kvm
+from sim.kernel.pkvm import Pkvm
+from sim.kernel.printk import Printk
+from sim.kernel.smp import Smp
+from sim.machine.firmware import Psci
+from sim.machine.registers import VectorUnit
+from sim.scenario import Scenario
+from sim.scheduling import SeededEnvironment
+from sim.timing import Distribution
+from sim.vectors import VectorType, largest_vq
+
+Steps = Generator[Event, Any, None]
+"""A process, or a part of one."""
+Answer = Generator[Event, Any, Errno]
+"""A part of a process that ends with an errno."""
+
+
+class System:
+    """One system: what its processes share."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.logical = scenario.topology.logical
+        self.env = SeededEnvironment(scenario.seed)
+        self.printk = Printk(lambda: self.env.now_ns)
+        self.features = CpuFeatures(scenario, self.printk)
+        self.smp = Smp(len(self.logical), scenario.topology.mpidr, self.printk)
+        self.kvm = Kvm(scenario, self.features, self.printk)
+        self.psci = Psci({scenario.topology.number(fault.cpu): fault for fault in scenario.faults})
+        self.facts = Facts(scenario, self.printk.lines, self.printk.events, self.features.vl_info)
+        self._draws: Counter[tuple[str, int]] = Counter()
+
+    def wait(self, latency: Distribution, what: str, cpu: int = 0) -> Event:
+        """Let a drawn latency pass; each draw has a stream of its own."""
+        if latency.name == "fixed":
+            return self.env.timeout(latency.draw_ns(""))
+        self._draws[what, cpu] += 1
+        return self.env.timeout(latency.draw_ns(f"{self.scenario.seed}/{what}/{cpu}/{self._draws[what, cpu]}"))
+
+    def unit(self, physical: int) -> VectorUnit:
+        """A CPU's vector unit, made when something is first done to it."""
+        units = self.facts.units
+        if physical not in units:
+            units[physical] = VectorUnit(self.logical[physical])
+        return units[physical]
+
+    def gather(self) -> None:
+        """Complete the facts with what the kernel holds at the end."""
+        facts, kvm = self.facts, self.kvm
+        facts.online = self.smp.online()
+        facts.runs = self.smp.runs
+        facts.supports = {vector_type: self.features.supports(vector_type) for vector_type in VectorType}
+        facts.announced = self.features.announced
+        facts.kvm_initialised = kvm.initialised
+        facts.kvm_sve_max_vl_bytes = kvm.kvm_sve_max_vl_bytes
+        facts.kvm_host_sve_max_vl_bytes = kvm.kvm_host_sve_max_vl_bytes
+        facts.allocation_failed_at = kvm.allocation_failed_at
+        facts.offered_vqs = kvm.offered_vqs()
+        if kvm.pkvm is not None:
+            facts.saves = kvm.pkvm.saves
+            facts.buffers = _buffers(kvm.pkvm)
+        facts.end_ns = max(self.printk.lines[-1].time_ns, self.printk.events[-1].time_ns)
+
+
+def _buffers(pkvm: Pkvm) -> Buffers | None:
+    if not pkvm.has_buffers:
+        return None
+    return Buffers(largest_vq(pkvm.allocation_vqs), pkvm.asked_bytes, pkvm.page_order, pkvm.run_bytes)
