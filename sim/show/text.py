@@ -18,9 +18,8 @@ MOST_ROWS = 32
 
 def show(outcome: Outcome, console: Console) -> None:
     """Print everything that `asymboot run` shows."""
-    _heading(console, "Kernel log")
-    for line in outcome.log_text.splitlines():
-        _line(console, line)
+    _line(console, "Kernel log", "bold")
+    console.file.write(outcome.log_text)
     _cpus(outcome, console)
     _record(outcome, console)
     _buffers(outcome, console)
