@@ -94,7 +94,10 @@ def conform(recorded: bool, files: tuple[Path, ...]) -> None:  # noqa: ARG001 (c
     total: Counter[str] = Counter()
     agree: Counter[str] = Counter()
     for file in files:
-        for record in read_records(file):
+        records = read_records(file)
+        if not records:
+            raise InputError(f"{file}: holds no recorded runs")
+        for record in records:
             kind = "boots" if isinstance(record, RecordedBoot) else "saves"
             try:
                 found = replay(record)

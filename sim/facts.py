@@ -125,7 +125,8 @@ class Facts:
     events: list[Event]
     vectors: dict[VectorType, VlInfo]
     supports: dict[VectorType, bool] = field(default_factory=dict)
-    announced: dict[int, set[VectorType]] = field(default_factory=dict)
+    announced_vqs: int = 0
+    """SVE lengths above the maximum that the kernel said a late CPU has."""
     kvm_initialised: bool = False
     kvm_sve_max_vl_bytes: int = 0
     kvm_host_sve_max_vl_bytes: int = 0
@@ -145,7 +146,7 @@ class Facts:
     shared_tasks: list[SharedIdleTask] = field(default_factory=list)
     online: list[int] = field(default_factory=list)
     states: dict[int, CpuState] = field(default_factory=dict)
-    """Where each CPU is at the end; one that nobody tried to bring up is not in it."""
+    """What last became of each CPU that somebody tried to bring up."""
     runs: dict[int, int] = field(default_factory=dict)
     """Which CPU each online number is: its own, unless a latecomer took another's boot arguments."""
     ever_online: set[int] = field(default_factory=set)
@@ -156,6 +157,16 @@ class Facts:
         """How sentences name a CPU."""
         return self.scenario.topology.label(number)
 
+    def state(self, number: int) -> CpuState:
+        """Where a CPU is at the end; a number is online whichever CPU runs under it."""
+        if number in self._online:
+            return CpuState.ONLINE
+        return self.states.get(number, CpuState.OFFLINE)
+
+    @cached_property
+    def _online(self) -> frozenset[int]:
+        return frozenset(self.online)
+
     def silicon(self, number: int) -> Cpu:
         """The CPU that runs under a number, or would."""
         return self.scenario.topology.logical[self.runs.get(number, number)]
@@ -165,7 +176,7 @@ class Facts:
         physical = self.runs.get(number, number)
         return self.units.get(physical) or VectorUnit(self.scenario.topology.logical[physical])
 
-    def host_vl_bytes(self, cpu: int) -> int:
+    def host_max_vl_bytes(self, cpu: int) -> int:
         """The VL that the host can run with on a CPU at the end, ZCR_EL1 at its maximum; 0 without SVE."""
         if not self.supports.get(VectorType.SVE):
             return 0

@@ -13,7 +13,7 @@ from sim.kernel.cpufeature import Reason, own_vqs
 from sim.kernel.pkvm import Save
 from sim.machine.memory import Extent
 from sim.scenario import KvmMode, Relay
-from sim.vectors import VectorType, bits_from_vq, braces
+from sim.vectors import VectorType, bits_from_vq, braces, largest_vq
 
 
 class HazardKind(IntEnum):
@@ -109,11 +109,12 @@ def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
     under = sum(_count(extent) for extent in outside if _is_below(extent, save.cpu))
     over = sum(_count(extent) for extent in outside) - under
     if outside:
+        last = rules.save_last_byte(save.pointer_vq, save.running_vq)
         where = (
-            f"starts {-first} bytes before its registers"
-            if first < 0
-            else f"ends {first + rules.REGISTER_BYTES_PER_VQ * save.running_vq} bytes after its registers' start"
+            f"starts {-first} bytes before its registers" if first < 0 else f"goes on to byte {last} of its registers"
         )
+        if save.panicked:
+            where += ", had it got through"
         victims = "; ".join(_victim(facts, extent) for extent in outside)
         yield Hazard(
             HazardKind.OUT_OF_BOUNDS_WRITE,
@@ -132,7 +133,7 @@ def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
         )
     size = rules.buffer_bytes(save.running_vq)
     if size > facts.buffers.asked_bytes:
-        announced = VectorType.SVE in facts.announced.get(save.cpu, ())
+        announced = save.running_vq <= largest_vq(facts.announced_vqs)
         yield Hazard(
             HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED if announced else HazardKind.ALLOCATION_EXCEEDED_SILENTLY,
             save.cpu,
@@ -308,7 +309,7 @@ def is_harmless(facts: Facts, one: Refused) -> bool:
     if facts.buffers is None or design is None:
         return True
     need = facts.need(design, one.silicon)
-    return need.first_byte >= 0 and need.size_bytes <= facts.buffers.asked_bytes and need.keeps_committed
+    return need.size_bytes <= facts.buffers.asked_bytes and need.keeps_committed
 
 
 def _lost(facts: Facts) -> Iterator[Hazard]:
@@ -338,8 +339,8 @@ def _refusal_notes(facts: Facts) -> Iterator[str]:
         yield f"{facts.label(lost.cpu)} was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"
     for one in facts.refused:
         if not is_harmless(facts, one):
-            lengths = f" {braces(one.refusal.vqs)}" if one.refusal.vqs else ""
-            yield f"{_refused_cpu(facts, one)} was refused: {one.refusal.type}: {one.refusal.reason}{lengths}"
+            why = f"{one.refusal.reason} {one.refusal.lengths}".rstrip()
+            yield f"{_refused_cpu(facts, one)} was refused: {one.refusal.type}: {why}"
 
 
 def _limit_notes(facts: Facts) -> Iterator[str]:
@@ -350,6 +351,8 @@ def _limit_notes(facts: Facts) -> Iterator[str]:
                 f"the host is limited to the {vector_type} lengths that all CPUs share, {braces(info.vq_map)}: "
                 f"{braces(hidden)} is not on every early CPU"
             )
+    if facts.supports.get(VectorType.SME) and not facts.vectors[VectorType.SME].vq_map:
+        yield "the early CPUs' streaming lengths share nothing: the kernel warns, reports 0 bytes and goes on"
     killed = sorted({visit.guest for visit in facts.guests if visit.killed})
     if killed:
         yield (
@@ -380,4 +383,6 @@ def _setting_notes(facts: Facts) -> Iterator[str]:
     if scenario.relay is Relay.RELAXED and scenario.el2 and scenario.kvm_mode is KvmMode.PROTECTED:
         yield "the PSCI relay is relaxed: no real pKVM starts a CPU that was not online at KVM's init"
     if not scenario.series.has_sme and any(one.sme_vqs is not None for one in scenario.topology.cpus):
-        yield f"kernel {scenario.kernel} does not use SME (ARM64_SME depends on BROKEN before 6.16)"
+        yield f"kernel {scenario.kernel} is taken not to use SME: ARM64_SME depended on BROKEN until 6.16"
+    if scenario.allocation_fails_at is not None and facts.allocation_failed_at is None:
+        yield "allocation_fails_at has no effect: pKVM allocates no buffers in this boot"

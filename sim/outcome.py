@@ -60,7 +60,12 @@ class Outcome:
     # Rows: what the frames, the tables and JSON are made from
 
     def cpu_rows(self) -> list[dict[str, Any]]:
-        """A row a CPU, by logical number."""
+        """A row a CPU, by logical number.
+
+        ``run_by`` is the CPU whose silicon runs under the number: another's, where a latecomer took its boot
+        arguments. The lengths are those of that silicon. ``host_max_vl_bytes`` is the most that the host can run
+        with there in the end, ZCR_EL1 at its maximum; 0 where the CPU is not online or there is no SVE.
+        """
         facts = self.facts
         return [
             {
@@ -68,17 +73,14 @@ class Outcome:
                 "name": one.name,
                 "cluster": "/".join(one.clusters),
                 "role": facts.role(number),
-                "sve_bits": _bits(one.usable_sve_vqs),
-                "sme_bits": _bits(one.usable_sme_vqs),
-                "state": str(facts.states.get(number, CpuState.OFFLINE)),
-                "host_vl_bytes": facts.host_vl_bytes(number) if number in self._online else 0,
+                "run_by": facts.runs.get(number, number),
+                "sve_bits": _bits(facts.silicon(number).usable_sve_vqs),
+                "sme_bits": _bits(facts.silicon(number).usable_sme_vqs),
+                "state": str(facts.state(number)),
+                "host_max_vl_bytes": (facts.host_max_vl_bytes(number) if facts.state(number) is CpuState.ONLINE else 0),
             }
             for number, one in enumerate(self.scenario.topology.logical)
         ]
-
-    @cached_property
-    def _online(self) -> frozenset[int]:
-        return frozenset(self.facts.online)
 
     def buffer_rows(self) -> list[dict[str, Any]]:
         """A row a buffer: one for every possible CPU, where pKVM keeps any."""
@@ -103,7 +105,11 @@ class Outcome:
         return rows
 
     def save_rows(self) -> list[dict[str, Any]]:
-        """A row a save, with what its restore brought back (None: there was none)."""
+        """A row a save, with what its restore brought back (None: there was none).
+
+        ``first_byte`` and ``last_byte`` are the ends of the registers in the buffer, from the start of its
+        registers; None where the save did not get through. ``written_bytes`` counts the header too.
+        """
         return [
             {
                 "cpu": save.cpu,
@@ -111,8 +117,9 @@ class Outcome:
                 "host_vl_bits": bits_from_vq(save.host_vq),
                 "save_vl_bits": bits_from_vq(save.running_vq),
                 "pointer_vl_bits": bits_from_vq(save.pointer_vq),
-                "first_byte": rules.save_first_byte(save.pointer_vq, save.running_vq),
-                "last_byte": rules.save_last_byte(save.pointer_vq, save.running_vq),
+                "first_byte": None if save.panicked else rules.save_first_byte(save.pointer_vq, save.running_vq),
+                "last_byte": None if save.panicked else rules.save_last_byte(save.pointer_vq, save.running_vq),
+                "written_bytes": sum(extent.last - extent.first + 1 for extent in save.touched),
                 "header_intact": save.header_intact,
                 "panicked": save.panicked,
                 "registers_restored": save.at_save_vq_restored,
@@ -259,6 +266,7 @@ _SAVE_COLUMNS = [
     "pointer_vl_bits",
     "first_byte",
     "last_byte",
+    "written_bytes",
     "header_intact",
     "panicked",
     "registers_restored",

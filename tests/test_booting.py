@@ -236,12 +236,12 @@ def test_sme_needs_a_kernel_that_uses_it() -> None:
     assert boot(Scenario(topology, kernel="6.16")).vectors["SME"].max_vl_bytes == 16
     old = boot(Scenario(topology, kernel="6.12"))
     assert not any(line.startswith("SME") for line in texts(old))
-    assert any("does not use SME" in note for note in old.notes)
+    assert any("not to use SME" in note for note in old.notes)
 
 
 # Faults of firmware
 
-FAULTS = st.sampled_from(["DENIED", "INTERNAL_FAILURE", "never", "5ms", "5001ms", "9s"])
+FAULTS = st.sampled_from(["DENIED", "INTERNAL_FAILURE", "never", "5ms", "5000300us", "5000500us", "5001ms", "9s"])
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_a_latecomer_is_judged_by_the_silicon_it_is_and_not_by_the_number_it_too
     outcome = booted(A64FX, A64FX, V1, faults=(late, gone), latencies=SLOW)
     assert outcome.facts.runs == {0: 0, 2: 1}
     assert kinds(outcome) == [HazardKind.CPU_LOST_TO_FIRMWARE]
-    assert outcome.cpu_rows()[2]["host_vl_bytes"] == 64
+    assert outcome.cpu_rows()[2]["host_max_vl_bytes"] == 64
     refused = booted(
         V1,
         N2,
@@ -336,9 +336,83 @@ def test_a_cpu_that_the_relay_refused_was_not_started() -> None:
     assert outcome.cpu_rows()[1]["state"] == "not started"
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.dictionaries(st.integers(1, 4), FAULTS), st.integers(0, 3), st.integers(1, 5), st.sampled_from(list(BringUp)))
-def test_no_fault_hangs_or_breaks_a_boot(faults: dict[int, str], seed: int, early: int, bring_up: BringUp) -> None:
+def test_who_takes_a_refused_cpu_s_idle_task_runs_under_its_number() -> None:
+    topology = Topology((Cpu("cpu0", 0b11), Cpu("cpu1", 0b1, late=True), Cpu("cpu2", 0b11, late=True)))
+    late = Fault("cpu2", arrives_after_ns=nanoseconds("5001300us"))
+    latencies = Latencies(probe=fixed("500us"))
+    outcome = boot(Scenario(topology, actions=(on(2), on(1), guest(1)), faults=(late,), latencies=latencies))
+    assert outcome.facts.runs == {0: 0, 1: 2}
+    assert HazardKind.LACKS_COMMITTED_VL not in kinds(outcome)
+    assert results(outcome)[2] == ("ran", None)
+    row = outcome.cpu_rows()[1]
+    assert (row["run_by"], row["sve_bits"], row["state"]) == (2, (128, 256), "online")
+
+
+def test_silicon_that_runs_already_cannot_be_started_again() -> None:
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("5000500us"))
+    outcome = booted(V1, V1, V1, faults=(late,), latencies=SLOW, actions=(on(1),))
+    assert outcome.facts.runs == {0: 0, 2: 1}
+    assert results(outcome) == [("failed", "EINVAL")]
+    assert [h.cpu for h in outcome.found if h.kind is HazardKind.CPU_LOST_TO_FIRMWARE] == [1]
+    parked = booted(
+        V1,
+        V1,
+        maxcpus=1,
+        faults=(Fault("cpu1", arrives_after_ns=nanoseconds("5100ms")),),
+        actions=(on(1), on(1, at_ns=nanoseconds("7s"))),
+    )
+    assert results(parked) == [("failed", "EIO"), ("failed", "EINVAL")]
+    assert parked.facts.online == [0]
+
+
+def test_a_number_is_online_whatever_became_of_its_own_silicon() -> None:
+    late = tuple(Fault(f"cpu{n}", arrives_after_ns=nanoseconds("5000300us")) for n in (1, 2))
+    outcome = booted(N2, N2, N2, N2, faults=late, latencies=SLOW)
+    states = [row["state"] for row in outcome.cpu_rows()]
+    assert [number for number, state in enumerate(states) if state == "online"] == outcome.facts.online
+
+
+def test_a_cpu_that_comes_back_has_its_control_registers_reset() -> None:
+    actions = (guest(1), off(1), on(1))
+    outcome = under_pkvm(V1, A64FX, kernel="6.12", actions=actions)
+    assert outcome.facts.unit(1).zcr_el2_len == 15
+    assert under_pkvm(V1, A64FX, kernel="6.12", actions=actions[:1]).facts.unit(1).zcr_el2_len == 1
+
+
+@pytest.mark.parametrize(("kernel", "uses"), [("6.12", False), ("6.15", False), ("6.16", True), ("7.4", True)])
+def test_sme_is_used_from_6_16_on(kernel: str, uses: bool) -> None:
+    outcome = boot(Scenario(Topology.of([V1], [[128, 256]]), kernel=kernel))
+    assert any(line.startswith("SME: ") for line in texts(outcome)) == uses
+
+
+def test_streaming_lengths_that_share_nothing_are_told() -> None:
+    outcome = boot(Scenario(Topology.of([V1, V1], [[128], [256]]), kernel="6.18"))
+    assert "SME: minimum available vector length 0 bytes per vector" in texts(outcome)
+    assert any("share nothing" in note for note in outcome.notes)
+
+
+def test_6_1_without_hypervisor_mode_refuses_a_harmless_cpu_whatever_it_has_extra() -> None:
+    sets = ([128, 256, 512, 768], [128, 256, 512, 1024], [128, 256, 384, 512])
+    assert kinds(booted(*sets, kernel="6.1", maxcpus=2, el2=False, actions=(on(2),))) == [
+        HazardKind.HARMLESS_CPU_REFUSED
+    ]
+    assert kinds(booted(*sets, kernel="6.1", maxcpus=2, actions=(on(2),))) == []
+
+
+MIXED = st.lists(st.sampled_from([N2, V1, A64FX, [128, 256, 384, 512]]), min_size=5, max_size=5)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.dictionaries(st.integers(1, 4), FAULTS),
+    st.integers(0, 3),
+    st.integers(1, 5),
+    st.sampled_from(list(BringUp)),
+    MIXED,
+)
+def test_no_fault_hangs_or_breaks_a_boot(
+    faults: dict[int, str], seed: int, early: int, bring_up: BringUp, sets: list[list[int]]
+) -> None:
     made = []
     for number, what in faults.items():
         name = f"cpu{number}"
@@ -348,8 +422,16 @@ def test_no_fault_hangs_or_breaks_a_boot(faults: dict[int, str], seed: int, earl
             made.append(Fault(name, arrives_after_ns=nanoseconds(what)))
         else:
             made.append(Fault(name, answer=what))
-    actions = tuple(on(number, agent=f"agent{number % 2}") for number in (1, 2, 3, 4, 1))
-    outcome = booted(*[V1] * 5, faults=tuple(made), seed=seed, maxcpus=early, bring_up=bring_up, actions=actions)
+    actions = tuple(
+        do(number, agent=f"agent{number % 2}")
+        for do, number in zip([on, guest, off] * 4, [1, 2, 3, 4] * 3, strict=True)
+    )
+    outcome = booted(
+        *sets, faults=tuple(made), seed=seed, maxcpus=early, bring_up=bring_up, actions=actions, latencies=SLOW
+    )
     assert len(outcome.facts.actions) == len(actions)
+    assert set(outcome.facts.runs) == set(outcome.facts.online)
+    assert HazardKind.LACKS_COMMITTED_VL not in kinds(outcome)
     if not faults:
         assert outcome.found == []
+        assert all(number == run_by for number, run_by in outcome.facts.runs.items())

@@ -118,6 +118,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     [
         ("", "no JSON list"),
         ("{}", "no JSON list"),
+        ("[]", "holds no recorded runs"),
         ("[1]", "run 0"),
         ('[{"id": "x"}]', "run 0"),
         ("[" * 100_000, "no JSON list"),

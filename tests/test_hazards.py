@@ -74,7 +74,7 @@ def test_frames_have_their_columns_with_and_without_rows() -> None:
         assert list(one.columns) == list(other.columns), name
         assert len(other) > 0, name
     assert list(full.hazards["rank"]) == sorted(full.hazards["rank"])
-    assert full.cpus.loc[1, "host_vl_bytes"] == 64
+    assert full.cpus.loc[1, "host_max_vl_bytes"] == 64
     assert repr(full) == "<Outcome: 2 of 2 CPUs online, 4 hazards>"
 
 

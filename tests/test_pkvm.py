@@ -190,6 +190,24 @@ def test_a_warned_cpu_does_not_raise_the_maximum() -> None:
     assert HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED in kinds(outcome)
 
 
+def test_a_second_late_cpu_is_covered_by_what_the_first_announced() -> None:
+    outcome = under_pkvm(
+        V1, A64FX, A64FX, design="brown-v4-meant", maxcpus=1, relay="relaxed", actions=(on(1), on(2), guest(2))
+    )
+    assert kinds(outcome) == [HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED]
+
+
+@pytest.mark.parametrize(("design", "bytes_"), [("v6.11", 32), ("brown-v4", 64), ("constrain-v2", 32)])
+def test_kvm_s_limit_for_the_host_is_what_the_design_sizes_by(design: str, bytes_: int) -> None:
+    assert booted(V1, A64FX, design=design, kernel="6.12").facts.kvm_host_sve_max_vl_bytes == bytes_
+
+
+def test_a_save_that_panicked_has_no_last_byte() -> None:
+    outcome = under_pkvm(A64FX, V1, design="v6.11", actions=(guest(0),))
+    row = outcome.save_rows()[0]
+    assert (row["first_byte"], row["last_byte"], row["written_bytes"]) == (None, None, 8)
+
+
 # Victims
 
 
@@ -259,6 +277,8 @@ def test_a_bound_that_is_no_length_kills_the_guest_that_uses_it() -> None:
     outcome = booted(*sets, kernel="6.12", actions=(guest(0),))
     assert outcome.facts.kvm_sve_max_vl_bytes == 80
     assert results(outcome) == [("killed", None)]
+    protected = under_pkvm(*sets, kernel="6.12", actions=(guest(0),))
+    assert results(protected) == [("ran", None)]
     assert any("80 bytes is no vector length" in note for note in outcome.notes)
 
 

@@ -121,11 +121,7 @@ def _action(text: str) -> Action:
 def _compare_boot(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
     seen, facts = record.observed, outcome.facts
     user_space_ns = next((e.time_ns for e in facts.events if e.kind == "user space"), facts.end_ns)
-    boot_log = [
-        line.text
-        for line in facts.log
-        if line.time_ns <= user_space_ns and line.text.startswith(_BOOT_LOG) and "is not available" not in line.text
-    ]
+    boot_log = [line.text for line in facts.log if line.time_ns <= user_space_ns and line.text.startswith(_BOOT_LOG)]
     yield "boot_log", _masked(seen.boot_log), _masked(boot_log)
     yield from _compare_announced(seen, outcome)
     for vector_type, vl_info in ((VectorType.SVE, seen.vl_info_sve), (VectorType.SME, seen.vl_info_sme)):
@@ -266,31 +262,31 @@ def _shown(record: RecordedSave, outcome: Outcome) -> dict[str, Any]:
     if not saves:
         return {**dict.fromkeys(_SHOWN), "changed_ranges": 0}
     last = saves[-1]
-    own = _changed(record, outcome, last.cpu)
+    own = _changed(outcome, last.cpu, and_around=record.memory != Surroundings.ADJACENT)
     others = {
         str(cpu): (changed[0].first - HEADER_BYTES, changed[-1].last - HEADER_BYTES)
         for cpu in range(len(record.cpus))
-        if cpu != last.cpu and (changed := _changed(record, outcome, cpu))
+        if cpu != last.cpu and (changed := _changed(outcome, cpu, and_around=False))
     }
     return {
         "first_byte": own[0].first - HEADER_BYTES,
         "last_byte": own[-1].last - HEADER_BYTES,
         "changed_ranges": _ranges(own),
         "zcr_el1_intact": last.header_intact,
-        "bytes_in_other_cpus_buffers": others if others and record.memory == Surroundings.ADJACENT else None,
+        "bytes_in_other_cpus_buffers": others or None,
         "registers_restored": all(save.at_save_vq_restored for save in saves if not save.panicked),
         "host_vl_bytes": _host_vl(saves),
     }
 
 
-def _changed(record: RecordedSave, outcome: Outcome, cpu: int) -> list[Extent]:
-    """The bytes in and, but for adjacent buffers, around a CPU's buffer that any save changed."""
+def _changed(outcome: Outcome, cpu: int, *, and_around: bool) -> list[Extent]:
+    """The bytes in a CPU's run of pages, or also around it, that any save changed."""
     return merged(
         [
             extent
             for save in outcome.facts.saves
             for extent in save.touched
-            if extent.cpu == cpu and (record.memory != Surroundings.ADJACENT or not extent.foreign)
+            if extent.cpu == cpu and (and_around or not extent.foreign)
         ]
     )
 

@@ -12,7 +12,7 @@ from sim.kernel.fpsimd import LateVerdict, VlInfo
 from sim.kernel.printk import KernelPanic, Printk
 from sim.scenario import KvmMode, Scenario
 from sim.topology import Cpu
-from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
+from sim.vectors import VectorType, bits_from_vq, braces, largest_vq, vl_bytes_from_vq
 
 _CAPABILITY = {VectorType.SVE: "Scalable Vector Extension", VectorType.SME: "Scalable Matrix Extension"}
 _ID_REGISTER = {VectorType.SVE: "SYS_ID_AA64PFR0_EL1", VectorType.SME: "SYS_ID_AA64PFR1_EL1"}
@@ -27,16 +27,20 @@ class Reason(StrEnum):
     MISSING = "lacks a length that all early CPUs have"
     UNSUPPORTED = "has a length that guests could see there and nowhere else"
     PSEUDO_REGISTER = "its largest length is below every early CPU's largest"
-    ABOVE_MAXIMUM = "its largest length is above every early CPU's"
+    ABOVE_MAXIMUM = "its largest length is above every counted CPU's largest"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A late CPU that will not boot: which extension, why, and the lengths in question."""
+    """A late CPU that will not boot: which extension, why, and the lengths in question, in bits."""
 
     type: VectorType
     reason: Reason
-    vqs: int
+    lengths: str = ""
+
+
+def _compared(vqs: int, relation: str, other_vqs: int) -> str:
+    return f"({bits_from_vq(largest_vq(vqs))} {relation} {bits_from_vq(largest_vq(other_vqs))} bits)"
 
 
 def own_vqs(cpu: Cpu, vector_type: VectorType) -> int | None:
@@ -60,8 +64,8 @@ class CpuFeatures:
         }
         self.vl_info = {vector_type: VlInfo(vector_type) for vector_type in VectorType}
         self.final = False
-        self.announced: dict[int, set[VectorType]] = {}
-        """Late CPUs of which the kernel said that they exceed the maximum."""
+        self.announced_vqs = 0
+        """SVE lengths above the maximum that the kernel said a late CPU has."""
         self._has = dict.fromkeys(VectorType, False)
         self._boot: Cpu | None = None
         self._variation_seen = False
@@ -125,7 +129,7 @@ class CpuFeatures:
         info.setup()
         if vector_type is VectorType.SME:
             if not info.vq_map:
-                self._printk.line("WARNING: no SME vector length is common to all CPUs (sme_setup)")
+                self._printk.event("WARN", 0, "sme_setup: no length is common to all CPUs")
             self._printk.line(f"SME: minimum available vector length {info.min_vl_bytes} bytes per vector")
         self._printk.line(f"{vector_type}: maximum available vector length {info.max_vl_bytes} bytes per vector")
         self._printk.line(f"{vector_type}: default vector length {info.default_vl_bytes} bytes per vector")
@@ -148,7 +152,7 @@ class CpuFeatures:
                     f"{self._series.capability_number(vector_type)} ({_CAPABILITY[vector_type]}), "
                     "System: 1, CPU: 0"
                 )
-                return Refusal(vector_type, Reason.LACKS_EXTENSION, 0)
+                return Refusal(vector_type, Reason.LACKS_EXTENSION)
         for vector_type in supported:
             refusal = self._verify(number, cpu, vector_type)
             if refusal is not None:
@@ -162,18 +166,19 @@ class CpuFeatures:
         assert vqs is not None
         verdict = info.vec_verify_vq_map(vqs)
         if self._series.has_pseudo_registers and verdict.below_floor:
-            return Refusal(vector_type, Reason.PSEUDO_REGISTER, verdict.below_floor)
+            return Refusal(vector_type, Reason.PSEUDO_REGISTER, _compared(vqs, "below", info.pseudo_register_vqs))
+        counted_vqs = info.max_cpu_vqs
         if verdict.above_maximum and self._refuses_above_maximum(number, vqs, info):
-            return Refusal(vector_type, Reason.ABOVE_MAXIMUM, verdict.above_maximum)
+            return Refusal(vector_type, Reason.ABOVE_MAXIMUM, _compared(vqs, "above", counted_vqs))
         return self._lengths_refused(number, vector_type, verdict)
 
     def _lengths_refused(self, number: int, vector_type: VectorType, verdict: LateVerdict) -> Refusal | None:
         if verdict.missing:
             self._printk.line(f"{vector_type}: cpu{number}: Required vector length(s) missing")
-            return Refusal(vector_type, Reason.MISSING, verdict.missing)
+            return Refusal(vector_type, Reason.MISSING, braces(verdict.missing))
         if self._hyp_available and verdict.unsupported:
             self._printk.line(f"{vector_type}: cpu{number}: Unsupported vector length(s) present")
-            return Refusal(vector_type, Reason.UNSUPPORTED, verdict.unsupported)
+            return Refusal(vector_type, Reason.UNSUPPORTED, braces(verdict.unsupported))
         return None
 
     def _refuses_above_maximum(self, number: int, vqs: int, info: VlInfo) -> bool:
@@ -181,17 +186,18 @@ class CpuFeatures:
         late_cpu = LateCpu.SILENT if self._design is None else self._design.late_cpu
         largest_bytes = vl_bytes_from_vq(largest_vq(vqs))
         if late_cpu is LateCpu.REFUSED or (late_cpu is LateCpu.REFUSED_UNDER_PKVM and self._pkvm):
-            self._announce(number, info.type, "would increase maximum VL")
+            self._announce(number, vqs, info.type, "would increase maximum VL")
             return True
         if late_cpu in {LateCpu.WARNED, LateCpu.RAISES}:
-            self._announce(number, info.type, f"increases maximum VL to {largest_bytes}")
+            self._announce(number, vqs, info.type, f"increases maximum VL to {largest_bytes}")
         if late_cpu is LateCpu.RAISES:
             assert self._design is not None
             self._raise_maximum(number, vqs, info, self._design.late_store)
         return False
 
-    def _announce(self, number: int, vector_type: VectorType, what: str) -> None:
-        self.announced.setdefault(number, set()).add(vector_type)
+    def _announce(self, number: int, vqs: int, vector_type: VectorType, what: str) -> None:
+        if vector_type is VectorType.SVE:
+            self.announced_vqs |= vqs
         self._printk.line(f"{vector_type}: cpu{number}: {what}")
 
     def _raise_maximum(self, number: int, vqs: int, info: VlInfo, store: LateStore) -> None:

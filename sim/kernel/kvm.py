@@ -19,8 +19,9 @@ class GuestView:
     """What a guest finds on one CPU: the set of lengths it can select there.
 
     `killed`: KVM's limit is no supported length, so the hardware runs the guest with less than KVM
-    expects; the host sees the difference when it saves the guest's registers, and kills the process that
-    runs the guest.
+    expects; the host sees the difference when it saves the guest's registers (``fpsimd_save``), and kills the
+    process that runs the guest. A pKVM that saves and restores the registers itself leaves the host
+    nothing to see.
     """
 
     vqs: int
@@ -28,7 +29,10 @@ class GuestView:
 
 
 class Kvm:
-    """KVM as initialised for a scenario; limits in bytes, 0 where KVM did not initialise."""
+    """KVM as initialised for a scenario; limits in bytes, 0 until they are computed.
+
+    They stay 0 without SVE or hypervisor mode and under ``kvm-arm.mode=none``; a failed allocation comes later.
+    """
 
     def __init__(self, scenario: Scenario, features: CpuFeatures, printk: Printk) -> None:
         self._scenario = scenario
@@ -102,4 +106,6 @@ class Kvm:
             return GuestView(0, killed=False)
         limit = self._features.vl_info[VectorType.SVE].virtualisable_vqs
         vqs = unit.vqs_at_el1_below(len_field(limit))
-        return GuestView(vqs, killed=vl_bytes_from_vq(largest_vq(vqs)) != self.kvm_sve_max_vl_bytes)
+        host_saves_guest = self.pkvm is None or not self.pkvm.has_buffers
+        differs = vl_bytes_from_vq(largest_vq(vqs)) != self.kvm_sve_max_vl_bytes
+        return GuestView(vqs, killed=host_saves_guest and differs)

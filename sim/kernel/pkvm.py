@@ -73,7 +73,6 @@ class Pkvm:
         """The length that the buffers are for, as a set of one."""
         self.asked_bytes = 0
         self.page_order = 0
-        self.finalised = False
         self.saves: list[Save] = []
         self._memory: Memory | None = None
         self._saved: dict[int, tuple[Save, VectorState]] = {}
@@ -100,7 +99,6 @@ class Pkvm:
 
     def finalise(self) -> None:
         """Take the host's last rights, one initcall stage after KVM's."""
-        self.finalised = True
         self._printk.event("pkvm finalised")
 
     @property

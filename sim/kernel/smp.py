@@ -58,10 +58,6 @@ class Smp:
         """The CPUs that are online, ascending."""
         return [number for number, is_online in enumerate(self._online) if is_online]
 
-    def present_count(self) -> int:
-        """How many CPUs are present."""
-        return sum(self._present)
-
     def boot_cpu_online(self) -> None:
         """The boot CPU needs nobody to bring it up."""
         self._online[0] = 1
@@ -71,6 +67,7 @@ class Smp:
         """A CPU has come through its start and is online, as the CPU whose idle task it took."""
         self._printk.line(f"CPU{task}: Booted secondary processor {self._mpidr(physical):#012x} [{MIDR:#010x}]")
         self._online[task] = 1
+        self.runs.setdefault(task, physical)
 
     def cpu_die_early(self, task: int, physical: int, data: SecondaryData) -> None:
         """A CPU refused itself: the number it took leaves the present set, and it waits to be killed."""
@@ -96,11 +93,11 @@ class Smp:
             self._printk.line(f"CPU{number}: failed in unknown state : 0x0")
         return Errno.EIO
 
-    def cpu_down(self, number: int) -> None:
-        """A CPU has gone offline."""
+    def cpu_down(self, number: int) -> int:
+        """A CPU has gone offline; the answer is the CPU that it was."""
         self._online[number] = 0
-        self.runs.pop(number, None)
         self._killed_line(number)
+        return self.runs.pop(number)
 
     def _killed_line(self, number: int) -> None:
         self._printk.line(f"psci: CPU{number} killed (polled 0 ms)")

@@ -11,41 +11,49 @@ from sim.scenario import CPU_ON_ERRORS, Fault
 
 @dataclass(frozen=True, slots=True)
 class CpuOn:
-    """What comes of one CPU_ON: an errno (0: accepted), and when the CPU arrives.
+    """What comes of one CPU_ON: an errno, and when the CPU arrives.
 
-    `arrives_after_ns` None means after the usual latency; `arrives` False means never.
+    `arrives_after_ns` None means after the usual latency; `arrives` False means never. `by_fault`: the
+    scenario has firmware answer so; otherwise the answer follows from what the CPU is doing.
     """
 
     error: Errno
     arrives: bool = True
     arrives_after_ns: int | None = None
     answer: str = "SUCCESS"
+    by_fault: bool = False
 
 
 class Psci:
-    """Answers CPU_ON for logical CPUs."""
+    """Answers CPU_ON for CPUs, named by their logical numbers; it knows which ones run."""
 
     def __init__(self, faults: dict[int, Fault]) -> None:
         self._faults = faults
         self._awaited: set[int] = set()
+        self._on: set[int] = {0}
 
     def cpu_on(self, number: int) -> CpuOn:
         """Ask for a CPU to be started.
 
-        One that was accepted before and has not arrived yet is still ON_PENDING.
+        One that was accepted before and has not arrived yet is still ON_PENDING; one that runs, under whatever
+        number or parked, is ALREADY_ON.
         """
         fault = self._faults.get(number)
-        if number in self._awaited:
-            return CpuOn(CPU_ON_ERRORS["ON_PENDING"], arrives=False, answer="ON_PENDING")
+        if number in self._awaited or number in self._on:
+            answer = "ON_PENDING" if number in self._awaited else "ALREADY_ON"
+            return CpuOn(CPU_ON_ERRORS[answer], arrives=False, answer=answer)
+        if fault is not None and fault.answer is not None:
+            return CpuOn(CPU_ON_ERRORS[fault.answer], arrives=False, answer=fault.answer, by_fault=True)
+        self._awaited.add(number)
         if fault is None:
             return CpuOn(Errno.OK)
-        if fault.answer is not None:
-            return CpuOn(CPU_ON_ERRORS[fault.answer], arrives=False, answer=fault.answer)
-        self._awaited.add(number)
-        if fault.never_arrives:
-            return CpuOn(Errno.OK, arrives=False)
-        return CpuOn(Errno.OK, arrives_after_ns=fault.arrives_after_ns)
+        return CpuOn(Errno.OK, arrives=not fault.never_arrives, arrives_after_ns=fault.arrives_after_ns)
 
     def arrived(self, number: int) -> None:
         """Note that a CPU runs: CPU_ON is no longer pending."""
         self._awaited.discard(number)
+        self._on.add(number)
+
+    def off(self, number: int) -> None:
+        """Note that a CPU called CPU_OFF."""
+        self._on.discard(number)

@@ -106,8 +106,9 @@ class Hotplug:
             return Errno.EINVAL
         answer = self._system.psci.cpu_on(number)
         self._printk.event("CPU_ON answered", number, answer.answer)
-        if answer.error:
+        if answer.by_fault:
             self._lose(number, f"firmware answers CPU_ON with {answer.answer}", started=False)
+        if answer.error:
             return answer.error
         self._quirk_of_returning(number)
         if not answer.arrives:
@@ -165,9 +166,9 @@ class Hotplug:
             refusal = self._features.verify_local_cpu_capabilities(task, cpu)
             if refusal is not None:
                 self._smp.cpu_die_early(task, physical, bring_up.data)
+                self._system.psci.off(physical)
                 self._facts.refused.append(Refused(self._env.now_ns, task, physical, refusal))
-                if not self._smp.is_online(task):
-                    self._facts.states[task] = CpuState.REFUSED
+                self._facts.states[task] = CpuState.REFUSED
                 self._printk.event("refused", task, f"{refusal.type}: {refusal.reason}")
                 return
         self._features.update_cpu_features(task, cpu)
@@ -187,7 +188,7 @@ class Hotplug:
         with self._guests.seat(number).request() as seat:
             yield seat
             yield self._system.wait(self._system.scenario.latencies.cpu_off, "cpu_off", number)
-            self._smp.cpu_down(number)
+            self._system.psci.off(self._smp.cpu_down(number))
             self._guests.left(number)
         self._facts.states[number] = CpuState.OFFLINE
         self._printk.event("offline", number)

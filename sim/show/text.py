@@ -46,7 +46,7 @@ def _together(rows: list[dict[str, Any]], cpus: int) -> list[dict[str, Any]]:
         return [{**row, "cpu": str(row["cpu"])} for row in rows]
 
     def alike(row: dict[str, Any]) -> list[str]:
-        return [str(value) for key, value in row.items() if key not in {"cpu", "name"}]
+        return [str(value) for key, value in row.items() if key not in {"cpu", "name", "run_by"}]
 
     joined = []
     for _, group in groupby(rows, alike):
@@ -79,12 +79,14 @@ def _cpus(outcome: Outcome, console: Console) -> None:
     columns = {"CPU": "right", "name": "left", "role": "left", "SVE, bits": "left"}
     if has_sme:
         columns["SME, bits"] = "left"
-    columns |= {"state": "left", "host VL, bytes": "right"}
+    columns |= {"state": "left", "host max VL, bytes": "right"}
     cells = []
     for row in rows:
         name = f"{row['cluster']}/{row['name']}" if row["cluster"] else row["name"]
+        if row["run_by"] not in {None, int(row["cpu"].split("-")[0])}:
+            name += f", run by cpu{row['run_by']}"
         sme = [_bits(row["sme_bits"])] if has_sme else []
-        vl = str(row["host_vl_bytes"] or "")
+        vl = str(row["host_max_vl_bytes"] or "")
         cells.append([row["cpu"], name, row["role"], _bits(row["sve_bits"]), *sme, row["state"], vl])
     _heading(console, "CPUs")
     _table(console, columns, cells)
