@@ -11,6 +11,7 @@ from rich.text import Text
 
 from sim.outcome import Outcome
 from sim.topology import cpu_list
+from sim.units import duration
 
 MOST_ROWS = 32
 """Above so many CPUs, neighbours that are alike share a row."""
@@ -129,13 +130,13 @@ def _actions(outcome: Outcome, console: Console) -> None:
     if not rows:
         return
     _heading(console, "What user space did")
-    columns = dict.fromkeys(["agent", "action", "outcome"], "left") | {"took, ms": "right"}
+    columns = dict.fromkeys(["agent", "action", "outcome"], "left") | {"took": "right"}
     cells = [
         [
             row["agent"],
             f"{row['do']} cpu{row['cpu']}",
             f"{row['outcome']} ({row['error']})" if row["error"] else row["outcome"],
-            f"{(row['ended_ns'] - row['started_ns']) / 1e6:.3f}",
+            duration(row["ended_ns"] - row["started_ns"]),
         ]
         for row in rows
     ]
