@@ -12,7 +12,7 @@ from sim.facts import Facts, Refused
 from sim.kernel.cpufeature import Reason, own_vqs
 from sim.kernel.pkvm import Save
 from sim.machine.memory import Extent
-from sim.scenario import KvmMode, Relay
+from sim.scenario import Relay
 from sim.vectors import VectorType, bits_from_vq, braces, largest_vq
 
 
@@ -106,8 +106,8 @@ def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
     who, bits = facts.label(save.cpu), bits_from_vq(save.running_vq)
     first = rules.save_first_byte(save.pointer_vq, save.running_vq)
     outside = [extent for extent in save.touched if extent.foreign or extent.cpu != save.cpu]
-    under = sum(_count(extent) for extent in outside if _is_below(extent, save.cpu))
-    over = sum(_count(extent) for extent in outside) - under
+    under = sum(extent.bytes for extent in outside if _is_below(extent, save.cpu))
+    over = sum(extent.bytes for extent in outside) - under
     if outside:
         last = rules.save_last_byte(save.pointer_vq, save.running_vq)
         where = (
@@ -143,10 +143,6 @@ def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
         )
 
 
-def _count(extent: Extent) -> int:
-    return extent.last - extent.first + 1
-
-
 def _is_below(extent: Extent, cpu: int) -> bool:
     return extent.cpu < cpu or (extent.cpu == cpu and extent.first < 0)
 
@@ -155,7 +151,7 @@ def _victim(facts: Facts, extent: Extent) -> str:
     """Whose bytes an extent outside the own run hits: foreign memory, or parts of a neighbour's run."""
     assert facts.buffers is not None
     if extent.foreign:
-        return f"{_count(extent)} bytes of foreign memory"
+        return f"{extent.bytes} bytes of foreign memory"
     asked = facts.buffers.asked_bytes
     parts = (
         ("header", 0, rules.HEADER_BYTES),
@@ -253,20 +249,22 @@ def _denied(facts: Facts) -> Iterator[Hazard]:
 
 
 def _denied_by_command_line(facts: Facts) -> Iterator[Hazard]:
-    words = facts.scenario.command_line.split()
-    logical = facts.scenario.topology.logical
-    for vector_type, word in ((VectorType.SVE, "arm64.nosve"), (VectorType.SME, "arm64.nosme")):
-        if word not in words or (vector_type is VectorType.SME and not facts.scenario.series.has_sme):
+    scenario = facts.scenario
+    logical = scenario.topology.logical
+    sme_off = scenario.nosme and scenario.series.has_sme
+    for vector_type, off in ((VectorType.SVE, scenario.sve_off), (VectorType.SME, sme_off)):
+        if not off:
             continue
         shared = rules.ARCHITECTURE_VQS
-        for number in facts.scenario.early:
+        for number in scenario.early:
             shared &= own_vqs(logical[number], vector_type) or 0
         if shared:
             yield Hazard(
                 HazardKind.HOST_DENIED_VL,
                 None,
                 facts.end_ns,
-                f"{word} keeps the host from {vector_type} {braces(shared)}, which all early CPUs have",
+                f"arm64.no{vector_type.lower()} keeps the host from {vector_type} {braces(shared)}, "
+                "which all early CPUs have",
             )
 
 
@@ -380,7 +378,7 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
 
 def _setting_notes(facts: Facts) -> Iterator[str]:
     scenario = facts.scenario
-    if scenario.relay is Relay.RELAXED and scenario.el2 and scenario.kvm_mode is KvmMode.PROTECTED:
+    if scenario.relay is Relay.RELAXED and scenario.has_pkvm:
         yield "the PSCI relay is relaxed: no real pKVM starts a CPU that was not online at KVM's init"
     if not scenario.series.has_sme and any(one.sme_vqs is not None for one in scenario.topology.cpus):
         yield f"kernel {scenario.kernel} is taken not to use SME: ARM64_SME depended on BROKEN until 6.16"

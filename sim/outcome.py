@@ -119,7 +119,7 @@ class Outcome:
                 "pointer_vl_bits": bits_from_vq(save.pointer_vq),
                 "first_byte": None if save.panicked else rules.save_first_byte(save.pointer_vq, save.running_vq),
                 "last_byte": None if save.panicked else rules.save_last_byte(save.pointer_vq, save.running_vq),
-                "written_bytes": sum(extent.last - extent.first + 1 for extent in save.touched),
+                "written_bytes": sum(extent.bytes for extent in save.touched),
                 "header_intact": save.header_intact,
                 "panicked": save.panicked,
                 "registers_restored": save.at_save_vq_restored,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeVar
 
 from sim.designs import DESIGNS, Design, named
@@ -205,7 +206,7 @@ class Scenario:
         check_printable("the scenario's name", self.name)
         kernel_series(self.kernel)
 
-    @property
+    @cached_property
     def series(self) -> KernelSeries:
         """The kernel series, with what is particular to it."""
         return kernel_series(self.kernel)
@@ -219,7 +220,7 @@ class Scenario:
         own = self.series.own_design
         return None if own is None else DESIGNS[own]
 
-    @property
+    @cached_property
     def early(self) -> tuple[int, ...]:
         """The logical numbers of the CPUs that are brought up early, the boot CPU first."""
         logical = self.topology.logical
@@ -227,14 +228,22 @@ class Scenario:
         return tuple(early[: self.maxcpus])
 
     @property
+    def sve_off(self) -> bool:
+        """Whether ``arm64.nosve`` is on the command line, by itself or as the design."""
+        return self.nosve or (self.active_design is not None and self.active_design.nosve)
+
+    @property
+    def has_pkvm(self) -> bool:
+        """Whether KVM comes up in protected mode."""
+        return self.el2 and self.kvm_mode is KvmMode.PROTECTED
+
+    @property
     def command_line(self) -> str:
         """The kernel command line that the scenario amounts to."""
-        design = self.active_design
-        nosve = self.nosve or (design is not None and design.nosve)
         words = [
             f"maxcpus={self.maxcpus}" if self.maxcpus is not None else "",
             f"kvm-arm.mode={self.kvm_mode}" if self.kvm_mode is not KvmMode.DEFAULT else "",
-            "arm64.nosve" if nosve else "",
+            "arm64.nosve" if self.sve_off else "",
             "arm64.nosme" if self.nosme else "",
         ]
         return " ".join(word for word in words if word)

@@ -11,13 +11,13 @@ from sim.conform.records import HostVl, ObservedBoot, RecordedBoot, RecordedCpu,
 from sim.designs import LateStore, named
 from sim.errors import InputError
 from sim.kernel.fpsimd import VlInfo
-from sim.kernel.pkvm import Save, merged
-from sim.machine.memory import Extent
+from sim.kernel.pkvm import Save
+from sim.machine.memory import Extent, merged
 from sim.outcome import Outcome
 from sim.rules import HEADER_BYTES
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings, choice
-from sim.topology import Cpu, Topology, cpu_list
-from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, largest_vq, vl_bytes_from_vq, vqs_from_bits
+from sim.topology import Topology, cpu, cpu_list
+from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, largest_vq, vl_bytes_from_vq
 
 SAVES_KERNEL = "6.12"
 """The saves were measured with kernels built from this series."""
@@ -74,15 +74,7 @@ Field = tuple[str, Any, Any]
 
 def _topology(cpus: list[RecordedCpu]) -> Topology:
     return Topology(
-        tuple(
-            Cpu(
-                f"cpu{number}",
-                None if one.sve_bits is None else vqs_from_bits(one.sve_bits),
-                None if one.sme_bits is None else vqs_from_bits(one.sme_bits),
-            )
-            for number, one in enumerate(cpus)
-        ),
-        any_vls=True,
+        tuple(cpu(f"cpu{number}", one.sve_bits, one.sme_bits) for number, one in enumerate(cpus)), any_vls=True
     )
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sim.designs import Design, LateCpu, LateStore
 from sim.kernel.fpsimd import LateVerdict, VlInfo
 from sim.kernel.printk import KernelPanic, Printk
-from sim.scenario import KvmMode, Scenario
+from sim.scenario import Scenario
 from sim.topology import Cpu
 from sim.vectors import VectorType, bits_from_vq, braces, largest_vq, vl_bytes_from_vq
 
@@ -56,10 +56,9 @@ class CpuFeatures:
         self._series = scenario.series
         self._design: Design | None = scenario.active_design
         self._hyp_available = scenario.el2
-        self._pkvm = scenario.el2 and scenario.kvm_mode is KvmMode.PROTECTED
-        off = scenario.nosve or (self._design is not None and self._design.nosve)
+        self._pkvm = scenario.has_pkvm
         self._usable = {
-            VectorType.SVE: not off,
+            VectorType.SVE: not scenario.sve_off,
             VectorType.SME: scenario.series.has_sme and not scenario.nosme,
         }
         self.vl_info = {vector_type: VlInfo(vector_type) for vector_type in VectorType}
@@ -119,10 +118,9 @@ class CpuFeatures:
     def setup_system_features(self) -> None:
         """Make the capabilities final, and say what they are."""
         self.final = True
-        if self._has[VectorType.SVE]:
-            self._setup(VectorType.SVE)
-        if self._has[VectorType.SME]:
-            self._setup(VectorType.SME)
+        for vector_type in VectorType:
+            if self._has[vector_type]:
+                self._setup(vector_type)
 
     def _setup(self, vector_type: VectorType) -> None:
         info = self.vl_info[vector_type]

@@ -58,12 +58,11 @@ class Kvm:
         if self._scenario.kvm_mode is KvmMode.NONE:
             self._printk.line("kvm [1]: KVM disabled from command line")
             return
-        if self._features.supports(VectorType.SVE):
-            self._kvm_arm_init_sve()
+        host_vqs = self._kvm_arm_init_sve() if self._features.supports(VectorType.SVE) else 0
         if self._scenario.kvm_mode is KvmMode.PROTECTED:
             pkvm = Pkvm(self._scenario, self._features, self._printk, frozenset(online))
             try:
-                pkvm.allocate(cpus)
+                pkvm.allocate(cpus, host_vqs)
             except AllocationFailure as failure:
                 self.allocation_failed_at = failure.cpu
                 self._printk.line("kvm [1]: error initializing Hyp mode: -12")
@@ -72,16 +71,18 @@ class Kvm:
         self._printk.line(f"kvm [1]: {self._mode_words()} mode initialized successfully")
         self.initialised = True
 
-    def _kvm_arm_init_sve(self) -> None:
+    def _kvm_arm_init_sve(self) -> int:
+        """Set KVM's limits; the answer is the host's, as a set of one."""
         info = self._features.vl_info[VectorType.SVE]
         self.kvm_sve_max_vl_bytes = info.max_virtualisable_vl_bytes
         if info.max_virtualisable_vl_bytes < info.max_vl_bytes:
             self._printk.line(f"KVM: SVE vector length for guests limited to {self.kvm_sve_max_vl_bytes} bytes")
-        host_vqs = info.vq_map
+        host_vqs = rules.largest(info.vq_map)
         design = self._scenario.active_design
         if design is not None:
             host_vqs = design.allocation_vqs(info.vq_map, info.max_cpu_vqs, info.vq_partial_map)
         self.kvm_host_sve_max_vl_bytes = vl_bytes_from_vq(largest_vq(host_vqs))
+        return host_vqs
 
     def _mode_words(self) -> str:
         named = self._scenario.series.names_hyp_flavour
@@ -106,6 +107,10 @@ class Kvm:
             return GuestView(0, killed=False)
         limit = self._features.vl_info[VectorType.SVE].virtualisable_vqs
         vqs = unit.vqs_at_el1_below(len_field(limit))
-        host_saves_guest = self.pkvm is None or not self.pkvm.has_buffers
         differs = vl_bytes_from_vq(largest_vq(vqs)) != self.kvm_sve_max_vl_bytes
-        return GuestView(vqs, killed=host_saves_guest and differs)
+        return GuestView(vqs, killed=self.saving_pkvm is None and differs)
+
+    @property
+    def saving_pkvm(self) -> Pkvm | None:
+        """PKVM, where it keeps buffers and so saves the host's SVE registers."""
+        return self.pkvm if self.pkvm is not None and self.pkvm.has_buffers else None

@@ -9,20 +9,45 @@ Source: arch/arm64/include/asm/kvm_pkvm.h (``pkvm_host_sve_state_size``), fpsimd
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sim import rules
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.printk import HypervisorPanic, Printk
-from sim.machine.memory import Extent, Memory, UnmappedAccess
-from sim.machine.registers import P_REGISTERS, Z_REGISTERS, VectorState, VectorUnit
+from sim.machine.memory import Extent, Memory, UnmappedAccess, merged
+from sim.machine.registers import (
+    P_BYTES_PER_VQ,
+    P_REGISTERS,
+    Z_REGISTERS,
+    ZCR_EL1_OF_HOST,
+    VectorState,
+    VectorUnit,
+)
 from sim.scenario import Relay, Scenario
-from sim.vectors import VectorType, bits_from_vq, largest_vq, len_field, vl_bytes_from_vq
+from sim.vectors import QUADWORD_BYTES, VectorType, bits_from_vq, largest_vq, len_field, vl_bytes_from_vq
 
 FPSR_OFFSET, FPCR_OFFSET = 8, 12
 _SAVE_STATE_ADDRESS = 0xFFFF800080252F20
 _SAVE_STATE_BYTES = 0xF4
 _FIRST_STORE, _FFR_STORE = 0x8, 0xD8
 _INSTRUCTION_BYTES = 4
+
+
+class _Places(NamedTuple):
+    """Where a save puts what: addresses, and the bytes of one Z and one P register."""
+
+    header: int
+    ffr: int
+    z_bytes: int
+    p_bytes: int
+
+    def z(self, n: int) -> int:
+        """Address of Zn: the P registers lie between Z31 and FFR, and take as much as two Z registers."""
+        return self.ffr + (n - Z_REGISTERS - 2) * self.z_bytes
+
+    def p(self, n: int) -> int:
+        """Address of Pn."""
+        return self.ffr + (n - P_REGISTERS) * self.p_bytes
 
 
 class AllocationFailure(Exception):  # noqa: N818 (the kernel's -ENOMEM)
@@ -77,16 +102,15 @@ class Pkvm:
         self._memory: Memory | None = None
         self._saved: dict[int, tuple[Save, VectorState]] = {}
 
-    def allocate(self, cpus: int) -> None:
-        """Allocate a buffer for every possible CPU, online or not.
+    def allocate(self, cpus: int, allocation_vqs: int) -> None:
+        """Allocate a buffer for every possible CPU, online or not, for the length that a set of one holds.
 
         Raises:
             AllocationFailure: for the CPU at which the scenario has memory run out.
         """
         if self._design is None:
             return
-        info = self._info
-        self.allocation_vqs = self._design.allocation_vqs(info.vq_map, info.max_cpu_vqs, info.vq_partial_map)
+        self.allocation_vqs = allocation_vqs
         self.asked_bytes = rules.buffer_bytes(largest_vq(self.allocation_vqs))
         page_bytes = self._scenario.page_bytes
         self.page_order = ((self.asked_bytes - 1) // page_bytes).bit_length()
@@ -98,7 +122,7 @@ class Pkvm:
         self._printk.event("allocated", None, f"{cpus} buffers of {self.run_bytes} bytes")
 
     def finalise(self) -> None:
-        """Take the host's last rights, one initcall stage after KVM's."""
+        """Deprivilege the host for good, one initcall stage after KVM's."""
         self._printk.event("pkvm finalised")
 
     @property
@@ -121,9 +145,11 @@ class Pkvm:
         unit.write_zcr_el2(len_field(self._design.zcr_el2_limit(self._info.vq_map, self.allocation_vqs)))
         return unit.vq_at_el2()
 
-    def _registers_at(self, number: int) -> int:
+    def _places(self, number: int, pointer_vq: int, running_vq: int) -> _Places:
         assert self._memory is not None
-        return self._memory.run_start(number) + rules.HEADER_BYTES
+        header = self._memory.run_start(number)
+        ffr = header + rules.HEADER_BYTES + pointer_vq * rules.FFR_BYTES_PER_VQ
+        return _Places(header, ffr, vl_bytes_from_vq(running_vq), P_BYTES_PER_VQ * running_vq)
 
     def _pointer_vq(self, running_vq: int) -> int:
         assert self._design is not None
@@ -139,42 +165,24 @@ class Pkvm:
             HypervisorPanic: a store met memory that is not mapped at EL2. The record is in `saves` all the same.
         """
         assert self._memory is not None
-        unit.write_zcr_el1(0xF)
+        unit.write_zcr_el1(ZCR_EL1_OF_HOST)
         host = VectorState.of_host(unit.vq_at_el1(), number)
         running_vq = self._select_vl(unit)
         save = Save(number, time_ns, host.vq, running_vq, self._pointer_vq(running_vq), unit.zcr_el1_len)
         self.saves.append(save)
-        header = self._registers_at(number) - rules.HEADER_BYTES
+        places = self._places(number, save.pointer_vq, running_vq)
         touched: list[Extent] = []
-        for at, data, instruction in self._stores(number, save, host):
+        for at, data, instruction in _stores(places, save.zcr_el1_len, host):
             try:
                 self._memory.store(at, data, touched)
             except UnmappedAccess:
                 save.panicked = True
                 save.touched = merged(touched)
-                self._panic(save, at - self._registers_at(number), instruction)
+                self._panic(save, at - places.header - rules.HEADER_BYTES, instruction)
         save.touched = merged(touched)
-        save.header_intact = self._memory.load(header, 8) == save.zcr_el1_len.to_bytes(8, "little")
+        save.header_intact = self._memory.load(places.header, 8) == save.zcr_el1_len.to_bytes(8, "little")
         self._saved[number] = (save, host)
         return save
-
-    def _stores(self, number: int, save: Save, host: VectorState) -> Iterator[tuple[int, bytes, int]]:
-        """The save's stores in order: address, bytes, and the instruction's offset in the save routine."""
-        registers = self._registers_at(number)
-        header = registers - rules.HEADER_BYTES
-        ffr = registers + save.pointer_vq * rules.FFR_BYTES_PER_VQ
-        z_bytes, p_bytes = vl_bytes_from_vq(save.running_vq), 2 * save.running_vq
-        yield header, save.zcr_el1_len.to_bytes(8, "little"), 0
-        at = _FIRST_STORE
-        for n, z in enumerate(host.z):
-            yield ffr + (n - 34) * z_bytes, z[:z_bytes].ljust(z_bytes, b"\0"), at
-            at += _INSTRUCTION_BYTES
-        for n, p in enumerate(host.p):
-            yield ffr + (n - P_REGISTERS) * p_bytes, p[:p_bytes].ljust(p_bytes, b"\0"), at
-            at += _INSTRUCTION_BYTES
-        yield ffr, host.ffr[:p_bytes].ljust(p_bytes, b"\0"), _FFR_STORE
-        yield header + FPSR_OFFSET, host.fpsr.to_bytes(4, "little"), _FFR_STORE + 3 * _INSTRUCTION_BYTES
-        yield header + FPCR_OFFSET, host.fpcr.to_bytes(4, "little"), _FFR_STORE + 5 * _INSTRUCTION_BYTES
 
     def _panic(self, save: Save, first: int, instruction: int) -> None:
         where = f"__kvm_nvhe___sve_save_state+{instruction:#x}/{_SAVE_STATE_BYTES:#x}"
@@ -199,7 +207,7 @@ class Pkvm:
         back, zcr_el1 = self._load(number, running_vq)
         unit.write_zcr_el1(zcr_el1)
         same_zcr = unit.zcr_el1_len == save.zcr_el1_len
-        committed_vq = min(host.vq, self._info.max_vl_bytes // 16)
+        committed_vq = min(host.vq, self._info.max_vl_bytes // QUADWORD_BYTES)
         save.at_save_vq_restored = same_zcr and host.same_up_to(back, min(running_vq, host.vq))
         save.committed_vq_restored = same_zcr and host.same_up_to(back, committed_vq)
         save.host_vq_after = unit.vq_at_el1()
@@ -210,29 +218,29 @@ class Pkvm:
     def _load(self, number: int, running_vq: int) -> tuple[VectorState, int]:
         """Read the registers and the header back."""
         assert self._memory is not None
-        registers = self._registers_at(number)
-        header = registers - rules.HEADER_BYTES
-        ffr = registers + self._pointer_vq(running_vq) * rules.FFR_BYTES_PER_VQ
-        z_bytes, p_bytes = vl_bytes_from_vq(running_vq), 2 * running_vq
+        at = self._places(number, self._pointer_vq(running_vq), running_vq)
         load = self._memory.load
         state = VectorState(
             running_vq,
-            [load(ffr + (n - 34) * z_bytes, z_bytes) for n in range(Z_REGISTERS)],
-            [load(ffr + (n - P_REGISTERS) * p_bytes, p_bytes) for n in range(P_REGISTERS)],
-            load(ffr, p_bytes),
-            int.from_bytes(load(header + FPSR_OFFSET, 4), "little"),
-            int.from_bytes(load(header + FPCR_OFFSET, 4), "little"),
+            [load(at.z(n), at.z_bytes) for n in range(Z_REGISTERS)],
+            [load(at.p(n), at.p_bytes) for n in range(P_REGISTERS)],
+            load(at.ffr, at.p_bytes),
+            int.from_bytes(load(at.header + FPSR_OFFSET, 4), "little"),
+            int.from_bytes(load(at.header + FPCR_OFFSET, 4), "little"),
         )
-        return state, int.from_bytes(load(header, 8), "little")
+        return state, int.from_bytes(load(at.header, 8), "little")
 
 
-def merged(extents: list[Extent]) -> list[Extent]:
-    """Join extents of the same owner that touch or overlap; sorted by CPU and offset."""
-    joined: list[Extent] = []
-    for one in sorted(extents, key=lambda e: (e.cpu, e.first)):
-        last = joined[-1] if joined else None
-        if last is not None and (last.cpu, last.foreign) == (one.cpu, one.foreign) and one.first <= last.last + 1:
-            joined[-1] = Extent(last.cpu, last.first, max(last.last, one.last), last.foreign)
-        else:
-            joined.append(one)
-    return joined
+def _stores(places: _Places, zcr_el1: int, host: VectorState) -> Iterator[tuple[int, bytes, int]]:
+    """The save's stores in order: address, bytes, and the instruction's offset in the save routine."""
+    yield places.header, zcr_el1.to_bytes(8, "little"), 0
+    at = _FIRST_STORE
+    for n, z in enumerate(host.z):
+        yield places.z(n), z[: places.z_bytes].ljust(places.z_bytes, b"\0"), at
+        at += _INSTRUCTION_BYTES
+    for n, p in enumerate(host.p):
+        yield places.p(n), p[: places.p_bytes].ljust(places.p_bytes, b"\0"), at
+        at += _INSTRUCTION_BYTES
+    yield places.ffr, host.ffr[: places.p_bytes].ljust(places.p_bytes, b"\0"), _FFR_STORE
+    yield places.header + FPSR_OFFSET, host.fpsr.to_bytes(4, "little"), _FFR_STORE + 3 * _INSTRUCTION_BYTES
+    yield places.header + FPCR_OFFSET, host.fpcr.to_bytes(4, "little"), _FFR_STORE + 5 * _INSTRUCTION_BYTES

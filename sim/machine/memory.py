@@ -32,6 +32,11 @@ class Extent:
     last: int
     foreign: bool
 
+    @property
+    def bytes(self) -> int:
+        """How many bytes it has."""
+        return self.last - self.first + 1
+
 
 class Memory:
     """The page runs of pKVM's buffers and what surrounds them.
@@ -110,3 +115,15 @@ class Memory:
     def forget(self) -> None:
         """Drop every byte: nobody's registers are in memory any more."""
         self._images.clear()
+
+
+def merged(extents: list[Extent]) -> list[Extent]:
+    """Join extents of the same owner that touch or overlap; sorted by CPU and offset."""
+    joined: list[Extent] = []
+    for one in sorted(extents, key=lambda e: (e.cpu, e.first)):
+        last = joined[-1] if joined else None
+        if last is not None and (last.cpu, last.foreign) == (one.cpu, one.foreign) and one.first <= last.last + 1:
+            joined[-1] = Extent(last.cpu, last.first, max(last.last, one.last), last.foreign)
+        else:
+            joined.append(one)
+    return joined

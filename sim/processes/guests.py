@@ -75,15 +75,14 @@ class Guests:
         view = self._kvm.guest_view(unit)
         self._facts.guests.append(GuestVisit(guest, number, self._env.now_ns, view.vqs, view.killed))
         self._printk.event("guest enters", number, guest)
-        pkvm = self._kvm.pkvm
-        saves = pkvm is not None and pkvm.has_buffers
-        if pkvm is not None and saves:
+        pkvm = self._kvm.saving_pkvm
+        if pkvm is not None:
             save = pkvm.save(number, unit, self._env.now_ns)
             self._printk.event("save", number, f"{bits_from_vq(save.running_vq)} bits")
             yield self._system.wait(latencies.save, "save", number)
         yield self._system.wait(latencies.guest_run, "guest_run", number) | self._leaving(number)
         self._printk.event("guest leaves", number, guest)
-        if pkvm is not None and saves:
+        if pkvm is not None:
             pkvm.restore(number, unit)
             self._printk.event("restore", number)
             yield self._system.wait(latencies.save, "save", number)

@@ -10,7 +10,6 @@ from sim.errnos import Errno
 from sim.facts import Buffers, Facts
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.kvm import Kvm
-from sim.kernel.pkvm import Pkvm
 from sim.kernel.printk import Printk
 from sim.kernel.smp import Smp
 from sim.machine.firmware import Psci
@@ -67,13 +66,9 @@ class System:
         facts.kvm_host_sve_max_vl_bytes = kvm.kvm_host_sve_max_vl_bytes
         facts.allocation_failed_at = kvm.allocation_failed_at
         facts.offered_vqs = kvm.offered_vqs()
-        if kvm.pkvm is not None:
-            facts.saves = kvm.pkvm.saves
-            facts.buffers = _buffers(kvm.pkvm)
+        pkvm = kvm.saving_pkvm
+        if pkvm is not None:
+            facts.saves = pkvm.saves
+            vq = largest_vq(pkvm.allocation_vqs)
+            facts.buffers = Buffers(vq, pkvm.asked_bytes, pkvm.page_order, pkvm.run_bytes)
         facts.end_ns = max(self.printk.lines[-1].time_ns, self.printk.events[-1].time_ns)
-
-
-def _buffers(pkvm: Pkvm) -> Buffers | None:
-    if not pkvm.has_buffers:
-        return None
-    return Buffers(largest_vq(pkvm.allocation_vqs), pkvm.asked_bytes, pkvm.page_order, pkvm.run_bytes)

@@ -47,7 +47,7 @@ def _together(rows: list[dict[str, Any]], cpus: int) -> list[dict[str, Any]]:
         return [{**row, "cpu": str(row["cpu"])} for row in rows]
 
     def alike(row: dict[str, Any]) -> list[str]:
-        return [str(value) for key, value in row.items() if key not in {"cpu", "name", "run_by"}]
+        return [str(value) for key, value in row.items() if key not in {"cpu", "name"}]
 
     joined = []
     for _, group in groupby(rows, alike):
@@ -75,7 +75,8 @@ def _table(console: Console, columns: dict[str, str], rows: list[list[str]]) -> 
 
 
 def _cpus(outcome: Outcome, console: Console) -> None:
-    rows = _together(outcome.cpu_rows(), len(outcome.scenario.topology.cpus))
+    own = [{**row, "run_by": None} if row["run_by"] == row["cpu"] else row for row in outcome.cpu_rows()]
+    rows = _together(own, len(outcome.scenario.topology.cpus))
     has_sme = any(row["sme_bits"] is not None for row in rows)
     columns = {"CPU": "right", "name": "left", "role": "left", "SVE, bits": "left"}
     if has_sme:
@@ -84,7 +85,7 @@ def _cpus(outcome: Outcome, console: Console) -> None:
     cells = []
     for row in rows:
         name = f"{row['cluster']}/{row['name']}" if row["cluster"] else row["name"]
-        if row["run_by"] not in {None, int(row["cpu"].split("-")[0])}:
+        if row["run_by"] is not None:
             name += f", run by cpu{row['run_by']}"
         sme = [_bits(row["sme_bits"])] if has_sme else []
         vl = str(row["host_max_vl_bytes"] or "")
