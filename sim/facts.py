@@ -125,8 +125,8 @@ class Facts:
     events: list[Event]
     vectors: dict[VectorType, VlInfo]
     supports: dict[VectorType, bool] = field(default_factory=dict)
-    announced_vqs: int = 0
-    """SVE lengths above the maximum that the kernel said a late CPU has."""
+    announced: dict[int, int] = field(default_factory=dict)
+    """Late CPUs that the kernel said are above the maximum, with their SVE lengths."""
     kvm_initialised: bool = False
     kvm_sve_max_vl_bytes: int = 0
     kvm_host_sve_max_vl_bytes: int = 0

@@ -133,7 +133,7 @@ def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
         )
     size = rules.buffer_bytes(save.running_vq)
     if size > facts.buffers.asked_bytes:
-        announced = save.running_vq <= largest_vq(facts.announced_vqs)
+        announced = any(save.running_vq <= largest_vq(vqs) for vqs in facts.announced.values())
         yield Hazard(
             HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED if announced else HazardKind.ALLOCATION_EXCEEDED_SILENTLY,
             save.cpu,

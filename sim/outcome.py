@@ -1,25 +1,35 @@
-"""What came of a boot: log, events, CPUs, buffers, saves, hazards, as plain values and as pandas frames.
-
-Every frame's columns carry their units: ``_ns`` nanoseconds, ``_bytes``, ``_bits``, ``_vq``. Sets of lengths are
-tuples of bits. Columns named ``cpu`` hold logical numbers.
-"""
+"""What came of a boot: log, events, CPUs, buffers, saves, hazards, as rows (`sim.rows`) and as pandas frames."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sim import rules
 from sim.facts import CpuState, Facts
+from sim.frames import frame
 from sim.hazards import Hazard, judge, notes
 from sim.kernel.fpsimd import VlInfo
+from sim.rows import (
+    SCHEMA_VERSION,
+    ActionRow,
+    BufferRow,
+    CpuRow,
+    EventRow,
+    HazardRow,
+    KvmRow,
+    LogRow,
+    OutcomeRecord,
+    SaveRow,
+    ScenarioRow,
+    VectorRow,
+)
 from sim.scenario import Scenario
 from sim.units import timestamp
 from sim.vectors import bits_from_vq, bits_from_vqs
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SCHEMA_VERSION = 1
-"""Version of what `Outcome.to_dict` gives."""
 
 
 class Outcome:
@@ -59,229 +69,188 @@ class Outcome:
 
     # Rows: what the frames, the tables and JSON are made from
 
-    def cpu_rows(self) -> list[dict[str, Any]]:
-        """A row a CPU, by logical number.
-
-        ``run_by`` is the CPU whose silicon runs under the number: another's, where a latecomer took its boot
-        arguments. The lengths are those of that silicon. ``host_max_vl_bytes`` is the most that the host can run
-        with there in the end, ZCR_EL1 at its maximum; 0 where the CPU is not online or there is no SVE.
-        """
+    def cpu_rows(self) -> list[CpuRow]:
+        """A row a CPU, by logical number."""
         facts = self.facts
         return [
-            {
-                "cpu": number,
-                "name": one.name,
-                "cluster": "/".join(one.clusters),
-                "role": facts.role(number),
-                "run_by": facts.runs.get(number, number),
-                "sve_bits": _bits(facts.silicon(number).usable_sve_vqs),
-                "sme_bits": _bits(facts.silicon(number).usable_sme_vqs),
-                "state": str(facts.state(number)),
-                "host_max_vl_bytes": (facts.host_max_vl_bytes(number) if facts.state(number) is CpuState.ONLINE else 0),
-            }
+            CpuRow(
+                cpu=number,
+                name=one.name,
+                cluster="/".join(one.clusters),
+                role=facts.role(number),
+                run_by=facts.runs.get(number, number),
+                sve_bits=_bits(facts.silicon(number).usable_sve_vqs),
+                sme_bits=_bits(facts.silicon(number).usable_sme_vqs),
+                state=str(facts.state(number)),
+                host_max_vl_bytes=facts.host_max_vl_bytes(number) if facts.state(number) is CpuState.ONLINE else 0,
+            )
             for number, one in enumerate(self.scenario.topology.logical)
         ]
 
-    def buffer_rows(self) -> list[dict[str, Any]]:
+    def buffer_rows(self) -> list[BufferRow]:
         """A row a buffer: one for every possible CPU, where pKVM keeps any."""
         buffers, design = self.facts.buffers, self.scenario.active_design
         if buffers is None or design is None:
             return []
-        rows = []
-        for number in range(len(self.scenario.topology.cpus)):
-            need = self.facts.need(design, number)
-            rows.append(
-                {
-                    "cpu": number,
-                    "allocation_vl_bits": bits_from_vq(buffers.allocation_vq),
-                    "asked_bytes": buffers.asked_bytes,
-                    "page_order": buffers.page_order,
-                    "run_bytes": buffers.run_bytes,
-                    "save_bytes": need.size_bytes,
-                    "save_first_byte": need.first_byte,
-                    "unused_bytes": max(0, buffers.asked_bytes - need.size_bytes),
-                }
-            )
-        return rows
-
-    def save_rows(self) -> list[dict[str, Any]]:
-        """A row a save, with what its restore brought back (None: there was none).
-
-        ``first_byte`` and ``last_byte`` are the ends of the registers in the buffer, from the start of its
-        registers; None where the save did not get through. ``written_bytes`` counts the header too.
-        """
+        needs = [self.facts.need(design, number) for number in range(len(self.scenario.topology.cpus))]
         return [
-            {
-                "cpu": save.cpu,
-                "time_ns": save.time_ns,
-                "host_vl_bits": bits_from_vq(save.host_vq),
-                "save_vl_bits": bits_from_vq(save.running_vq),
-                "pointer_vl_bits": bits_from_vq(save.pointer_vq),
-                "first_byte": None if save.panicked else rules.save_first_byte(save.pointer_vq, save.running_vq),
-                "last_byte": None if save.panicked else rules.save_last_byte(save.pointer_vq, save.running_vq),
-                "written_bytes": sum(extent.bytes for extent in save.touched),
-                "header_intact": save.header_intact,
-                "panicked": save.panicked,
-                "registers_restored": save.at_save_vq_restored,
-                "committed_restored": save.committed_vq_restored,
-                "host_vl_after_bits": None if save.host_vq_after is None else bits_from_vq(save.host_vq_after),
-            }
+            BufferRow(
+                cpu=number,
+                allocation_vl_bits=bits_from_vq(buffers.allocation_vq),
+                asked_bytes=buffers.asked_bytes,
+                page_order=buffers.page_order,
+                run_bytes=buffers.run_bytes,
+                save_bytes=need.size_bytes,
+                save_first_byte=need.first_byte,
+                unused_bytes=max(0, buffers.asked_bytes - need.size_bytes),
+            )
+            for number, need in enumerate(needs)
+        ]
+
+    def save_rows(self) -> list[SaveRow]:
+        """A row a save."""
+        return [
+            SaveRow(
+                cpu=save.cpu,
+                time_ns=save.time_ns,
+                host_vl_bits=bits_from_vq(save.host_vq),
+                save_vl_bits=bits_from_vq(save.running_vq),
+                pointer_vl_bits=bits_from_vq(save.pointer_vq),
+                first_byte=None if save.panicked else rules.save_first_byte(save.pointer_vq, save.running_vq),
+                last_byte=None if save.panicked else rules.save_last_byte(save.pointer_vq, save.running_vq),
+                written_bytes=sum(extent.bytes for extent in save.touched),
+                header_intact=save.header_intact,
+                panicked=save.panicked,
+                registers_restored=save.at_save_vq_restored,
+                committed_restored=save.committed_vq_restored,
+                host_vl_after_bits=None if save.host_vq_after is None else bits_from_vq(save.host_vq_after),
+            )
             for save in self.facts.saves
         ]
 
-    def action_rows(self) -> list[dict[str, Any]]:
+    def action_rows(self) -> list[ActionRow]:
         """A row an action of user space's, in the order in which they ended."""
         return [
-            {
-                "agent": one.action.agent,
-                "do": str(one.action.do),
-                "cpu": one.cpu,
-                "outcome": one.outcome,
-                "error": one.error,
-                "started_ns": one.started_ns,
-                "ended_ns": one.ended_ns,
-                "log": [line.text for line in self.facts.log[one.log_from : one.log_to]],
-            }
+            ActionRow(
+                agent=one.action.agent,
+                do=one.action.do.value,
+                cpu=one.cpu,
+                outcome=one.outcome,
+                error=one.error,
+                started_ns=one.started_ns,
+                ended_ns=one.ended_ns,
+                log=[line.text for line in self.facts.log[one.log_from : one.log_to]],
+            )
             for one in self.facts.actions
         ]
 
-    def hazard_rows(self) -> list[dict[str, Any]]:
+    def hazard_rows(self) -> list[HazardRow]:
         """A row a hazard, worst first."""
         return [
-            {
-                "rank": int(one.kind),
-                "hazard": one.kind.title,
-                "cpu": one.cpu,
-                "time_ns": one.time_ns,
-                "underrun_bytes": one.underrun_bytes,
-                "overrun_bytes": one.overrun_bytes,
-                "sentence": one.sentence,
-            }
+            HazardRow(
+                rank=int(one.kind),
+                hazard=one.kind.title,
+                cpu=one.cpu,
+                time_ns=one.time_ns,
+                underrun_bytes=one.underrun_bytes,
+                overrun_bytes=one.overrun_bytes,
+                sentence=one.sentence,
+            )
             for one in self.found
         ]
 
-    def vector_rows(self) -> list[dict[str, Any]]:
+    def vector_rows(self) -> list[VectorRow]:
         """A row for SVE and one for SME: the enumeration's record."""
         return [
-            {
-                "type": str(vector_type),
-                "supported": self.facts.supports[vector_type],
-                "vq_map_bits": info.vq_map_bits,
-                "vq_partial_map_bits": info.vq_partial_map_bits,
-                "min_vl_bytes": info.min_vl_bytes,
-                "max_vl_bytes": info.max_vl_bytes,
-                "default_vl_bytes": info.default_vl_bytes,
-                "max_virtualisable_vl_bytes": info.max_virtualisable_vl_bytes,
-                "max_cpu_vl_bytes": info.max_cpu_vl_bytes,
-            }
+            VectorRow(
+                type=vector_type.value,
+                supported=self.facts.supports[vector_type],
+                vq_map_bits=info.vq_map_bits,
+                vq_partial_map_bits=info.vq_partial_map_bits,
+                min_vl_bytes=info.min_vl_bytes,
+                max_vl_bytes=info.max_vl_bytes,
+                default_vl_bytes=info.default_vl_bytes,
+                max_virtualisable_vl_bytes=info.max_virtualisable_vl_bytes,
+                max_cpu_vl_bytes=info.max_cpu_vl_bytes,
+            )
             for vector_type, info in self.facts.vectors.items()
         ]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values, ready for JSON."""
+    def record(self) -> OutcomeRecord:
+        """Everything, as JSON has it."""
         facts, scenario = self.facts, self.scenario
         design = scenario.active_design
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "scenario": {
-                "name": scenario.name,
-                "kernel": scenario.kernel,
-                "design": None if design is None else design.name,
-                "kvm_mode": str(scenario.kvm_mode),
-                "relay": str(scenario.relay),
-                "memory": str(scenario.surroundings),
-                "seed": scenario.seed,
-                "command_line": scenario.command_line,
-            },
-            "log": [{"time_ns": line.time_ns, "text": line.text} for line in facts.log],
-            "events": [event._asdict() for event in facts.events],
-            "cpus": self.cpu_rows(),
-            "vectors": self.vector_rows(),
-            "kvm": {
-                "initialised": facts.kvm_initialised,
-                "kvm_sve_max_vl_bytes": facts.kvm_sve_max_vl_bytes,
-                "kvm_host_sve_max_vl_bytes": facts.kvm_host_sve_max_vl_bytes,
-                "offered_bits": bits_from_vqs(facts.offered_vqs),
-            },
-            "buffers": self.buffer_rows(),
-            "saves": self.save_rows(),
-            "actions": self.action_rows(),
-            "hazards": self.hazard_rows(),
-            "notes": self.notes,
-        }
+        return OutcomeRecord(
+            schema_version=SCHEMA_VERSION,
+            scenario=ScenarioRow(
+                name=scenario.name,
+                kernel=scenario.kernel,
+                design=None if design is None else design.name,
+                kvm_mode=str(scenario.kvm_mode),
+                relay=str(scenario.relay),
+                memory=str(scenario.surroundings),
+                seed=scenario.seed,
+                command_line=scenario.command_line,
+            ),
+            log=[LogRow(*line) for line in facts.log],
+            events=[EventRow(*event) for event in facts.events],
+            cpus=self.cpu_rows(),
+            vectors=self.vector_rows(),
+            kvm=KvmRow(
+                initialised=facts.kvm_initialised,
+                kvm_sve_max_vl_bytes=facts.kvm_sve_max_vl_bytes,
+                kvm_host_sve_max_vl_bytes=facts.kvm_host_sve_max_vl_bytes,
+                offered_bits=bits_from_vqs(facts.offered_vqs),
+            ),
+            buffers=self.buffer_rows(),
+            saves=self.save_rows(),
+            actions=self.action_rows(),
+            hazards=self.hazard_rows(),
+            notes=self.notes,
+        )
 
-    # Frames
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.record())
+        return plain
+
+    # Frames: docs/outcome.md has their columns
 
     @cached_property
     def log(self) -> "pd.DataFrame":
-        """The kernel log: ``time_ns``, ``text``."""
-        return _frame(self.facts.log, ["time_ns", "text"])
+        """The kernel log; columns of `LogRow`."""
+        return frame([LogRow(*line) for line in self.facts.log], LogRow)
 
     @cached_property
     def events(self) -> "pd.DataFrame":
-        """What happened: ``time_ns``, ``cpu``, ``kind``, ``detail``."""
-        return _frame(self.facts.events, ["time_ns", "cpu", "kind", "detail"]).astype({"cpu": "Int64"})
+        """What happened; columns of `EventRow`."""
+        return frame([EventRow(*event) for event in self.facts.events], EventRow)
 
     @cached_property
     def cpus(self) -> "pd.DataFrame":
-        """The CPUs; columns as `cpu_rows`."""
-        return _frame(self.cpu_rows())
+        """The CPUs; columns of `CpuRow`."""
+        return frame(self.cpu_rows(), CpuRow)
 
     @cached_property
     def buffers(self) -> "pd.DataFrame":
-        """PKVM's buffers; columns as `buffer_rows`, no row where there are none."""
-        return _frame(self.buffer_rows(), _BUFFER_COLUMNS)
+        """PKVM's buffers; columns of `BufferRow`, no row where there are none."""
+        return frame(self.buffer_rows(), BufferRow)
 
     @cached_property
     def saves(self) -> "pd.DataFrame":
-        """The saves; columns as `save_rows`."""
-        return _frame(self.save_rows(), _SAVE_COLUMNS)
+        """The saves; columns of `SaveRow`."""
+        return frame(self.save_rows(), SaveRow)
 
     @cached_property
     def actions(self) -> "pd.DataFrame":
-        """User space's actions; columns as `action_rows`."""
-        return _frame(self.action_rows(), _ACTION_COLUMNS)
+        """User space's actions; columns of `ActionRow`."""
+        return frame(self.action_rows(), ActionRow)
 
     @cached_property
     def hazards(self) -> "pd.DataFrame":
-        """The hazards, worst first; columns as `hazard_rows`."""
-        return _frame(self.hazard_rows(), _HAZARD_COLUMNS).astype({"cpu": "Int64"})
-
-
-_BUFFER_COLUMNS = [
-    "cpu",
-    "allocation_vl_bits",
-    "asked_bytes",
-    "page_order",
-    "run_bytes",
-    "save_bytes",
-    "save_first_byte",
-    "unused_bytes",
-]
-_SAVE_COLUMNS = [
-    "cpu",
-    "time_ns",
-    "host_vl_bits",
-    "save_vl_bits",
-    "pointer_vl_bits",
-    "first_byte",
-    "last_byte",
-    "written_bytes",
-    "header_intact",
-    "panicked",
-    "registers_restored",
-    "committed_restored",
-    "host_vl_after_bits",
-]
-_ACTION_COLUMNS = ["agent", "do", "cpu", "outcome", "error", "started_ns", "ended_ns", "log"]
-_HAZARD_COLUMNS = ["rank", "hazard", "cpu", "time_ns", "underrun_bytes", "overrun_bytes", "sentence"]
+        """The hazards, worst first; columns of `HazardRow`."""
+        return frame(self.hazard_rows(), HazardRow)
 
 
 def _bits(vqs: int | None) -> tuple[int, ...] | None:
     return None if vqs is None else bits_from_vqs(vqs)
-
-
-def _frame(rows: Any, columns: list[str] | None = None) -> "pd.DataFrame":
-    import pandas as pd  # noqa: PLC0415 (heavy, and only a frame needs it)
-
-    return pd.DataFrame(rows, columns=columns)

@@ -13,6 +13,14 @@ from sim.vectors import VectorType
 RECORDED = ("6.1", "6.12", "6.16", "6.18", "7.3")
 DEFAULT = "6.18"
 OLDEST = (6, 1)
+THRESHOLDS = {
+    "6.1": "the pseudo registers' test; a CPU that returns under pKVM panics the hypervisor",
+    "6.7": "that test is gone",
+    "6.11": "pKVM has buffers, sized wrongly: the bug",
+    "6.12": "the bug is fixed",
+    "6.16": "SME can be configured again",
+}
+"""Releases in which something that is modelled came or went, and what; a series between two is like the older."""
 _SVE_CAPABILITY = {(6, 1): 51, (6, 12): 67, (6, 16): 73, (6, 18): 80, (7, 3): 87}
 
 

@@ -57,7 +57,7 @@ def test_one_cpu_is_enough() -> None:
 def test_any_cpu_of_the_file_may_boot_and_logs_use_logical_numbers() -> None:
     topology = Topology((Cpu("little", 0b11), Cpu("big", 0b1011)), boot_cpu="big")
     outcome = boot(Scenario(topology))
-    assert [row["name"] for row in outcome.cpu_rows()] == ["big", "little"]
+    assert [row.name for row in outcome.cpu_rows()] == ["big", "little"]
     assert "CPU1: Booted secondary processor 0x0000000000 [0x000f0510]" in texts(outcome)
 
 
@@ -111,8 +111,8 @@ def test_a_refused_cpu_costs_the_wait_and_leaves_the_present_set() -> None:
     outcome = booted(A64FX, A64FX, V1, kernel="6.12", maxcpus=2, actions=(on(2), on(2), off(2)))
     assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL"), ("offline", None)]
     first, second, _ = outcome.action_rows()
-    assert first["ended_ns"] - first["started_ns"] >= WAIT_NS
-    assert first["log"] == [
+    assert first.ended_ns - first.started_ns >= WAIT_NS
+    assert first.log == [
         "SVE: cpu2: Required vector length(s) missing",
         "CPU features: CPU2: SVE: vector length support mismatch",
         "CPU2: will not boot",
@@ -120,9 +120,9 @@ def test_a_refused_cpu_costs_the_wait_and_leaves_the_present_set() -> None:
         "psci: CPU2 killed (polled 0 ms)",
         "CPU2: died during early boot",
     ]
-    assert second["log"] == []
-    assert second["ended_ns"] == second["started_ns"]
-    assert outcome.cpu_rows()[2]["state"] == "refused"
+    assert second.log == []
+    assert second.ended_ns == second.started_ns
+    assert outcome.cpu_rows()[2].state == "refused"
 
 
 def test_a_cpu_that_comes_back_is_verified_again() -> None:
@@ -134,7 +134,7 @@ def test_a_cpu_that_comes_back_is_verified_again() -> None:
 def test_writing_what_is_already_so_succeeds_and_logs_nothing() -> None:
     outcome = booted(V1, V1, V1, maxcpus=2, actions=(on(1), off(2)))
     assert results(outcome) == [("online", None), ("offline", None)]
-    assert [row["log"] for row in outcome.action_rows()] == [[], []]
+    assert [row.log for row in outcome.action_rows()] == [[], []]
 
 
 def test_the_last_cpu_stays_online() -> None:
@@ -164,7 +164,7 @@ def test_the_pkvm_relay_refuses_whoever_was_not_online_at_init() -> None:
     actions = (on(2), off(1), on(1), on(2))
     outcome = under_pkvm(V1, V1, V1, kernel="6.12", maxcpus=2, actions=actions)
     assert results(outcome) == [("failed", "EINVAL"), ("offline", None), ("online", None), ("failed", "EINVAL")]
-    assert outcome.action_rows()[0]["log"] == ["psci: failed to boot CPU2 (-22)", "CPU2: failed to boot: -22"]
+    assert outcome.action_rows()[0].log == ["psci: failed to boot CPU2 (-22)", "CPU2: failed to boot: -22"]
     relaxed = under_pkvm(V1, V1, V1, kernel="6.12", maxcpus=2, actions=actions, relay="relaxed")
     assert {outcome for outcome, _ in results(relaxed)} == {"online", "offline"}
 
@@ -173,7 +173,7 @@ def test_a_late_cpu_is_left_out_of_the_early_bring_up() -> None:
     topology = Topology((Cpu("cpu0", 0b11), Cpu("prime", 0b1011, late=True), Cpu("cpu2", 0b11)))
     outcome = boot(Scenario(topology, actions=(on(0),)))
     assert outcome.facts.online == [0, 2]
-    assert [row["role"] for row in outcome.cpu_rows()] == ["boot", "late", "early"]
+    assert [row.role for row in outcome.cpu_rows()] == ["boot", "late", "early"]
 
 
 # Kernels
@@ -252,16 +252,16 @@ def test_cpu_on_answered_with_an_error_fails_at_once(answer: str, number: int, n
     outcome = booted(V1, V1, maxcpus=1, faults=(Fault("cpu1", answer=answer),), actions=(on(1), on(1)))
     assert results(outcome) == [("failed", name)] * 2
     log = [f"psci: failed to boot CPU1 ({number})", f"CPU1: failed to boot: {number}"]
-    assert [row["log"] for row in outcome.action_rows()] == [log, log]
-    assert outcome.action_rows()[0]["ended_ns"] - outcome.action_rows()[0]["started_ns"] < WAIT_NS
+    assert [row.log for row in outcome.action_rows()] == [log, log]
+    assert outcome.action_rows()[0].ended_ns - outcome.action_rows()[0].started_ns < WAIT_NS
     assert [hazard.kind for hazard in outcome.found] == [HazardKind.CPU_LOST_TO_FIRMWARE]
 
 
 def test_a_cpu_that_never_arrives_costs_the_wait_and_is_still_pending() -> None:
     outcome = booted(V1, V1, maxcpus=1, faults=(Fault("cpu1", never_arrives=True),), actions=(on(1), on(1)))
     assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL")]
-    assert outcome.action_rows()[0]["log"] == ["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"]
-    assert outcome.cpu_rows()[1]["state"] == "lost"
+    assert outcome.action_rows()[0].log == ["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"]
+    assert outcome.cpu_rows()[1].state == "lost"
 
 
 def test_a_boot_goes_on_without_an_early_cpu_that_never_arrives() -> None:
@@ -310,7 +310,7 @@ def test_a_latecomer_is_judged_by_the_silicon_it_is_and_not_by_the_number_it_too
     outcome = booted(A64FX, A64FX, V1, faults=(late, gone), latencies=SLOW)
     assert outcome.facts.runs == {0: 0, 2: 1}
     assert kinds(outcome) == [HazardKind.CPU_LOST_TO_FIRMWARE]
-    assert outcome.cpu_rows()[2]["host_max_vl_bytes"] == 64
+    assert outcome.cpu_rows()[2].host_max_vl_bytes == 64
     refused = booted(
         V1,
         N2,
@@ -328,12 +328,12 @@ def test_a_refused_cpu_does_not_take_its_idle_task_from_who_runs_it() -> None:
     late = Fault("cpu1", arrives_after_ns=nanoseconds("5000500us"))
     outcome = booted(V1, V1, N2, faults=(late,), latencies=SLOW, actions=(guest(2),))
     assert results(outcome) == [("ran", None)]
-    assert outcome.cpu_rows()[2]["state"] == "online"
+    assert outcome.cpu_rows()[2].state == "online"
 
 
 def test_a_cpu_that_the_relay_refused_was_not_started() -> None:
     outcome = under_pkvm(V1, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
-    assert outcome.cpu_rows()[1]["state"] == "not started"
+    assert outcome.cpu_rows()[1].state == "not started"
 
 
 def test_who_takes_a_refused_cpu_s_idle_task_runs_under_its_number() -> None:
@@ -345,7 +345,7 @@ def test_who_takes_a_refused_cpu_s_idle_task_runs_under_its_number() -> None:
     assert HazardKind.LACKS_COMMITTED_VL not in kinds(outcome)
     assert results(outcome)[2] == ("ran", None)
     row = outcome.cpu_rows()[1]
-    assert (row["run_by"], row["sve_bits"], row["state"]) == (2, (128, 256), "online")
+    assert (row.run_by, row.sve_bits, row.state) == (2, (128, 256), "online")
 
 
 def test_silicon_that_runs_already_cannot_be_started_again() -> None:
@@ -368,7 +368,7 @@ def test_silicon_that_runs_already_cannot_be_started_again() -> None:
 def test_a_number_is_online_whatever_became_of_its_own_silicon() -> None:
     late = tuple(Fault(f"cpu{n}", arrives_after_ns=nanoseconds("5000300us")) for n in (1, 2))
     outcome = booted(N2, N2, N2, N2, faults=late, latencies=SLOW)
-    states = [row["state"] for row in outcome.cpu_rows()]
+    states = [row.state for row in outcome.cpu_rows()]
     assert [number for number, state in enumerate(states) if state == "online"] == outcome.facts.online
 
 

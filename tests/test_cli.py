@@ -38,7 +38,7 @@ def test_run_shows_log_tables_and_hazards_worst_first() -> None:
         "max_virtualisable_vl, bytes",
         "1108 bytes asked for",
         "Hazards, worst first",
-        "out-of-bounds write: cpu1's save at 512 bits starts 1088 bytes before its registers: ",
+        "out-of-bounds write: cpu1's save at 512 bits starts 1088 bytes before its\n  registers: ",
         "allocation exceeded, nothing logged: ",
         "Notes",
     ]
@@ -152,7 +152,10 @@ def test_conform_names_the_run_that_cannot_be(tmp_path: Path, change: dict[str, 
 
 
 def test_help_and_version() -> None:
-    assert "Example: asymboot run" in asymboot("run", "--help").stdout
+    for command in ([], *([name] for name in main.commands)):
+        shown = asymboot(*command, "--help").stdout
+        assert "Example" in shown
+        assert max(map(len, shown.splitlines())) <= 80
     assert asymboot("--version").stdout.startswith("asymboot, version ")
 
 

@@ -28,7 +28,7 @@ from sim.booting import boot
 from sim.cli import main
 from sim.designs import DESIGNS
 from sim.errors import InputError
-from sim.files import scenario_file
+from sim.files import scenario_tables
 from sim.files.scenario_file import scenario_from_text
 from sim.hazards import HazardKind
 from sim.scenario import CPU_ON_ERRORS
@@ -113,7 +113,7 @@ def _output(command: Command, folder: Path) -> str:
             words += sorted(str(path) for path in Path().glob(word))
         else:
             words.append(word)
-    result = CliRunner().invoke(main, words, env={"COLUMNS": "120", "FORCE_COLOR": None, "TTY_COMPATIBLE": None})
+    result = CliRunner().invoke(main, words, env={"COLUMNS": "80", "FORCE_COLOR": None, "TTY_COMPATIBLE": None})
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code != 2, result.output
     return result.output
@@ -193,24 +193,24 @@ def test_each_hazard_is_shown_or_said_to_be_out_of_reach(
 # docs/scenario-files.md
 
 TABLES: dict[str, Any] = {
-    "The file": scenario_file.ScenarioTable,
-    "[topology]": scenario_file.TopologyTable,
-    "CPUs": scenario_file.CpuTable,
-    "Clusters": scenario_file.ClusterTable,
-    "[kernel]": scenario_file.KernelTable,
-    "[pkvm]": scenario_file.PkvmTable,
-    "[design]": scenario_file.DesignTable,
-    "[[faults]]": scenario_file.FaultTable,
-    "[[actions]]": scenario_file.ActionTable,
+    "The file": scenario_tables.ScenarioTable,
+    "[topology]": scenario_tables.TopologyTable,
+    "CPUs": scenario_tables.CpuTable,
+    "Clusters": scenario_tables.ClusterTable,
+    "[kernel]": scenario_tables.KernelTable,
+    "[pkvm]": scenario_tables.PkvmTable,
+    "[design]": scenario_tables.DesignTable,
+    "[[faults]]": scenario_tables.FaultTable,
+    "[[actions]]": scenario_tables.ActionTable,
 }
 
 
 def test_every_table_has_a_section() -> None:
     in_code = {
         value
-        for name, value in vars(scenario_file).items()
+        for name, value in vars(scenario_tables).items()
         if isinstance(value, type) and issubclass(value, msgspec.Struct) and not name.startswith("_")
-    }
+    } - {scenario_tables.Table, scenario_tables.CpuProperties}
     assert set(TABLES.values()) == in_code
 
 

@@ -35,9 +35,9 @@ def lengths(vqs: int) -> list[int]:
     return [128 * vq for vq in range(1, 17) if vqs >> (vq - 1) & 1]
 
 
-def last_save(outcome: Outcome) -> tuple[int, int]:
+def last_save(outcome: Outcome) -> tuple[int | None, int | None]:
     row = outcome.save_rows()[-1]
-    return row["first_byte"], row["last_byte"]
+    return row.first_byte, row.last_byte
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def last_save(outcome: Outcome) -> tuple[int, int]:
 def test_buffers_come_in_whole_runs_of_pages(page_bytes: int, bits: list[int], order: int) -> None:
     outcome = under_pkvm(bits, bits, kernel="6.12", page_bytes=page_bytes)
     rows = outcome.buffer_rows()
-    assert [(row["page_order"], row["run_bytes"]) for row in rows] == [(order, page_bytes << order)] * 2
-    assert rows[0]["asked_bytes"] == 16 + 546 * (max(bits) // 128)
+    assert [(row.page_order, row.run_bytes) for row in rows] == [(order, page_bytes << order)] * 2
+    assert rows[0].asked_bytes == 16 + 546 * (max(bits) // 128)
 
 
 def test_every_possible_cpu_has_a_buffer_online_or_not() -> None:
@@ -88,7 +88,7 @@ def test_designs_on_256_beside_512(
     design: str, asked_bytes: int, span: tuple[int, int], hazards: list[HazardKind]
 ) -> None:
     outcome = under_pkvm(V1, A64FX, design=design, kernel="6.12", actions=(guest(1),))
-    assert outcome.buffer_rows()[0]["asked_bytes"] == asked_bytes
+    assert outcome.buffer_rows()[0].asked_bytes == asked_bytes
     assert last_save(outcome) == span
     assert kinds(outcome) == hazards
 
@@ -109,13 +109,13 @@ def test_constrain_v1_corrupts_where_a_cpu_has_one_quadword_more() -> None:
 
 def test_constrain_v1_saves_a_symmetric_2048_bit_system_at_128_bits() -> None:
     outcome = under_pkvm(FULL, FULL, design="constrain-v1", actions=(guest(1),))
-    assert outcome.save_rows()[0]["save_vl_bits"] == 128
+    assert outcome.save_rows()[0].save_vl_bits == 128
     assert kinds(outcome) == [HazardKind.NOT_RESTORED, HazardKind.HOST_DENIED_VL]
 
 
 def test_constrain_v2_narrows_the_host_at_the_first_save_and_denies_nothing_shared() -> None:
     outcome = under_pkvm(V1, A64FX, design="constrain-v2", actions=(guest(1, rounds=2),))
-    assert [row["host_vl_bits"] for row in outcome.save_rows()] == [512, 256]
+    assert [row.host_vl_bits for row in outcome.save_rows()] == [512, 256]
     assert outcome.found == []
 
 
@@ -205,7 +205,7 @@ def test_kvm_s_limit_for_the_host_is_what_the_design_sizes_by(design: str, bytes
 def test_a_save_that_panicked_has_no_last_byte() -> None:
     outcome = under_pkvm(A64FX, V1, design="v6.11", actions=(guest(0),))
     row = outcome.save_rows()[0]
-    assert (row["first_byte"], row["last_byte"], row["written_bytes"]) == (None, None, 8)
+    assert (row.first_byte, row.last_byte, row.written_bytes) == (None, None, 8)
 
 
 # Victims
@@ -323,7 +323,7 @@ def test_a_save_touches_what_the_rules_predict(
     written = sum(one.last - one.first + 1 for one in touched)
     overlap = max(0, min(0, last + 1) - max(-16, first))
     assert written == 546 * running + 16 - overlap
-    inside = first >= 0 and rules.buffer_bytes(running) <= outcome.buffer_rows()[0]["asked_bytes"]
+    inside = first >= 0 and rules.buffer_bytes(running) <= outcome.buffer_rows()[0].asked_bytes
     assert bool(outcome.facts.saves[0].at_save_vq_restored) or not inside
     if inside and running >= shared.bit_length():
         assert outcome.found == []

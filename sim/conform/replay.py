@@ -159,14 +159,14 @@ def _compare_vl_info(name: str, seen: RecordedVlInfo, info: VlInfo) -> Iterator[
 
 
 def _compare_actions(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
-    rows = [row for row in outcome.action_rows() if row["do"] != Do.GUEST]
+    rows = [row for row in outcome.action_rows() if row.do != Do.GUEST]
     for place, seen in enumerate(record.observed.actions):
         name = f"actions[{place}] {seen.action}"
-        row = rows[place] if place < len(rows) else {"outcome": None, "error": None, "log": []}
-        yield f"{name}: outcome", seen.outcome, row["outcome"]
-        yield f"{name}: error", seen.error, row["error"]
+        row = rows[place] if place < len(rows) else None
+        yield f"{name}: outcome", seen.outcome, None if row is None else row.outcome
+        yield f"{name}: error", seen.error, None if row is None else row.error
         if seen.outcome != "hung":  # nobody was left to write its log down
-            yield f"{name}: log", _masked(seen.log), _masked(row["log"])
+            yield f"{name}: log", _masked(seen.log), [] if row is None else _masked(row.log)
 
 
 def _compare_guests(seen: ObservedBoot, outcome: Outcome) -> Iterator[Field]:

@@ -1,4 +1,4 @@
-"""Scenario files: TOML, checked against the classes below, made into a `sim.scenario.Scenario`.
+"""Scenario files: TOML, checked against `sim.files.scenario_tables`, made into a `sim.scenario.Scenario`.
 
 docs/scenario-files.md describes the format for users.
 """
@@ -12,138 +12,35 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET
 
-from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2, named
+from sim.designs import Design, named
 from sim.errors import InputError
-from sim.scenario import Action, BringUp, Do, Fault, KvmMode, Relay, Scenario, Surroundings
-from sim.series import DEFAULT, kernel_series
+from sim.files.scenario_tables import (
+    ActionTable,
+    ClusterTable,
+    CpuProperties,
+    CpuTable,
+    DesignTable,
+    FaultTable,
+    ScenarioTable,
+    TopologyTable,
+)
+from sim.scenario import Action, Fault, Scenario
+from sim.series import kernel_series
 from sim.timing import PARAMETERS, Distribution, Latencies, fixed
 from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.units import nanoseconds
-from sim.vectors import LEN_FIELD, SveRule, vqs_from_bits
+from sim.vectors import LEN_FIELD, vqs_from_bits
 
 LARGEST_FILE_BYTES = 16 * 1024 * 1024
 LARGEST_INTEGER_BITS = 63
 MOST_DOTS_SQUARED = 20_000_000
 """Bounds the time that the TOML reader takes, which grows with the square of a dotted key's parts."""
 DEEPEST_CLUSTER = 16
-
-Bits = Annotated[int, Meta(ge=128, le=2048)]
-Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
-Name = Annotated[str, Meta(min_length=1, max_length=60)]
-
-
-class _Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file; a key that it does not have is an error."""
-
-
-class _CpuProperties(_Table):
-    """What a CPU has; given for a cluster, it is what its CPUs have unless they say otherwise."""
-
-    sve_bits: list[Bits] | UnsetType = UNSET
-    sme_bits: list[Bits] | UnsetType = UNSET
-    zcr_el3_len: Len | UnsetType = UNSET
-    smcr_el3_len: Len | UnsetType = UNSET
-    late: bool | UnsetType = UNSET
-
-
-class CpuTable(_CpuProperties):
-    """A CPU."""
-
-    name: Name | None = None
-    mpidr: Annotated[int, Meta(ge=0, lt=1 << 40)] | None = None
-
-
-class ClusterTable(_CpuProperties, kw_only=True):
-    """A cluster: so many CPUs alike, or listed ones, or further clusters, in this order."""
-
-    name: Name
-    count: Annotated[int, Meta(ge=0, le=MOST_CPUS)] = 0
-    cpus: list[CpuTable] = []
-    clusters: list["ClusterTable"] = []
-
-
-class TopologyTable(_Table):
-    """Who is there."""
-
-    boot_cpu: str = ""
-    sve_rule: SveRule = SveRule.MULTIPLES
-    any_vls: bool = False
-    cpus: list[CpuTable] = []
-    clusters: list[ClusterTable] = []
-
-
-class KernelTable(_Table):
-    """The kernel and its command line."""
-
-    series: str = DEFAULT
-    maxcpus: Annotated[int, Meta(ge=1, le=MOST_CPUS)] | None = None
-    arm64_nosve: bool = False
-    arm64_nosme: bool = False
-    kvm_mode: KvmMode = KvmMode.DEFAULT
-    el2: bool = True
-    page_bytes: Literal[4096, 16384, 65536] = 4096
-    bring_up: BringUp = BringUp.ONE_AT_A_TIME
-
-
-class PkvmTable(_Table):
-    """What surrounds pKVM's decisions."""
-
-    relay: Relay = Relay.ENFORCING
-    memory: Surroundings = Surroundings.ADJACENT
-    allocation_fails_at: str | None = None
-
-
-class DesignTable(_Table):
-    """A named design, or one that differs from it."""
-
-    base: str
-    name: Name | None = None
-    buffer_sized_by: Sizing | None = None
-    zcr_el2: ZcrEl2 | None = None
-    ffr_pointer: Pointer | None = None
-    late_cpu: LateCpu | None = None
-    late_store: LateStore | None = None
-
-
-class FaultTable(_Table):
-    """What firmware does wrong with a CPU."""
-
-    cpu: str
-    answer: str | None = None
-    never_arrives: bool = False
-    arrives_after: str | None = None
-
-
-class ActionTable(_Table):
-    """What user space does."""
-
-    do: Do
-    cpu: str
-    at: str = "0s"
-    agent: Name = "user space"
-    guest: Name = "guest"
-    rounds: Annotated[int, Meta(ge=1, le=1000)] = 1
-
-
-class ScenarioTable(_Table):
-    """The whole file."""
-
-    topology: TopologyTable
-    schema_version: Literal[1] = 1
-    name: str = ""
-    description: str = ""
-    seed: Annotated[int, Meta(ge=0, lt=1 << 62)] = 0
-    kernel: KernelTable = msgspec.field(default_factory=KernelTable)
-    pkvm: PkvmTable = msgspec.field(default_factory=PkvmTable)
-    design: DesignTable | None = None
-    latencies: dict[str, Any] = {}
-    faults: list[FaultTable] = []
-    actions: list[ActionTable] = []
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -320,9 +217,9 @@ def _clusters(
         yield from _clusters(f"{here}.clusters", one.clusters, given, inside, numbers)
 
 
-def _given(table: _CpuProperties) -> dict[str, Any]:
+def _given(table: CpuProperties) -> dict[str, Any]:
     """The properties that a table states."""
-    stated = {name: getattr(table, name) for name in _CpuProperties.__struct_fields__}
+    stated = {name: getattr(table, name) for name in CpuProperties.__struct_fields__}
     return {name: value for name, value in stated.items() if value is not UNSET}
 
 

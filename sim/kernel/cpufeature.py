@@ -63,8 +63,8 @@ class CpuFeatures:
         }
         self.vl_info = {vector_type: VlInfo(vector_type) for vector_type in VectorType}
         self.final = False
-        self.announced_vqs = 0
-        """SVE lengths above the maximum that the kernel said a late CPU has."""
+        self.announced: dict[int, int] = {}
+        """Late CPUs that the kernel said are above the maximum, with their SVE lengths."""
         self._has = dict.fromkeys(VectorType, False)
         self._boot: Cpu | None = None
         self._variation_seen = False
@@ -195,7 +195,7 @@ class CpuFeatures:
 
     def _announce(self, number: int, vqs: int, vector_type: VectorType, what: str) -> None:
         if vector_type is VectorType.SVE:
-            self.announced_vqs |= vqs
+            self.announced[number] = vqs
         self._printk.line(f"{vector_type}: cpu{number}: {what}")
 
     def _raise_maximum(self, number: int, vqs: int, info: VlInfo, store: LateStore) -> None:

@@ -1,0 +1,34 @@
+"""The command line: ``asymboot``.
+
+Exit codes: 0 all is well; 1 hazards, or a disagreement with a record; 2 bad input.
+"""
+
+import click
+
+from sim.cli.catalogue import list_, show
+from sim.cli.compare import compare
+from sim.cli.conform import conform
+from sim.cli.errors import Commands
+from sim.cli.run import run
+from sim.cli.scenario_files import check, new, schema
+
+
+@click.group(name="asymboot", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="asymboot", prog_name="asymboot")
+def main() -> None:
+    """Simulate asymmetric SMP boot and late CPU onlining on arm64.
+
+    \b
+    Examples:
+      asymboot run bug                  boot a scenario, show what came of it
+      asymboot compare bug              the same under every design
+      asymboot list                     scenarios, designs, kernels, hazards
+      asymboot new mine.toml            a commented scenario to start from
+
+    FILE is a scenario file, or the name of one that `asymboot list` shows. Commands exit with 0 if all is well,
+    1 if there are hazards or a disagreement with a record, 2 if the input is wrong.
+    """  # noqa: D301 (click's own mark for lines that stay as they are)
+
+
+for command in (run, compare, show, list_, new, check, schema, conform):
+    main.add_command(command)

@@ -1,0 +1,52 @@
+"""``asymboot compare``: every design on one scenario."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sim.cli import options
+
+
+@click.command()
+@click.argument("file", type=options.FILE)
+@click.option(
+    "--relay", type=click.Choice(["enforcing", "relaxed", "both"]), help="pKVM's PSCI relay; both: one after the other."
+)
+@click.option(
+    "--memory",
+    type=click.Choice(["adjacent", "isolated", "mapped", "all"]),
+    help="What surrounds pKVM's buffers at EL2; all: one after the other.",
+)
+@options.kernel
+@options.kvm
+@options.seed
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON instead.")
+def compare(file: Path, relay: str | None, memory: str | None, as_json: bool, **changes: Any) -> None:
+    """Boot FILE under every named design, a row each.
+
+    A design that the file defines itself comes first. Exits with 0, hazards or not; 2 if the input is wrong.
+
+    \b
+    Examples:
+      asymboot compare bug
+      asymboot compare late-cpu-above-maximum --relay both
+      asymboot compare bug --memory all --json
+    """  # noqa: D301
+    from sim.scenario import Relay, Surroundings  # noqa: PLC0415
+    from sim.study.comparison import compare as compare_designs  # noqa: PLC0415
+
+    both, every = relay == "both", memory == "all"
+    scenario = options.load(file, relay=None if both else relay, memory=None if every else memory, **changes)
+    comparison = compare_designs(
+        scenario, relays=tuple(Relay) if both else None, memories=tuple(Surroundings) if every else None
+    )
+    if as_json:
+        import msgspec  # noqa: PLC0415
+
+        click.echo(msgspec.json.encode(comparison.record()))
+        return
+    from sim.show.comparison_text import show  # noqa: PLC0415
+    from sim.show.console import terminal  # noqa: PLC0415
+
+    show(comparison, terminal())

@@ -1,0 +1,35 @@
+"""Options that commands share: what they change in a scenario, and how a scenario is found."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from sim.series import RECORDED
+
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+
+FILE = click.Path(path_type=Path)
+_NAMES = {"kvm": "kvm_mode", "memory": "surroundings"}
+
+kernel = click.option(
+    "--kernel",
+    metavar="SERIES",
+    shell_complete=lambda _ctx, _param, typed: [CompletionItem(one) for one in RECORDED if one.startswith(typed)],
+    help="Kernel series, such as 6.12.",
+)
+kvm = click.option("--kvm", type=click.Choice(["default", "protected", "nvhe", "none"]), help="kvm-arm.mode=")
+seed = click.option(
+    "--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of drawn latencies and of the order at equal times."
+)
+
+
+def load(file: Path, **options: Any) -> "Scenario":
+    """Read a scenario, with what the options change in it."""
+    from sim.files.scenario_file import read_scenario  # noqa: PLC0415 (imports only what a command needs)
+    from sim.files.shipped import find  # noqa: PLC0415
+
+    changes = {_NAMES.get(key, key): value for key, value in options.items() if value is not None}
+    return read_scenario(find(file)).but(**changes)

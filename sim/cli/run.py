@@ -1,0 +1,100 @@
+"""``asymboot run``: boot a scenario and show what came of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cli import options
+from sim.designs import DESIGNS
+from sim.errors import InputError
+
+if TYPE_CHECKING:
+    from sim.outcome import Outcome
+
+
+@click.command()
+@click.argument("file", type=options.FILE)
+@click.option(
+    "--design",
+    type=click.Choice(list(DESIGNS)),
+    metavar="NAME",
+    help="A named design, instead of the file's; `asymboot list designs` has them.",
+)
+@options.kernel
+@click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay.")
+@options.kvm
+@click.option(
+    "--memory",
+    type=click.Choice(["adjacent", "isolated", "mapped"]),
+    help="What surrounds pKVM's buffers at EL2.",
+)
+@options.seed
+@click.option("--json", "form", flag_value="json", help="Print everything as JSON instead.")
+@click.option("--log-only", "form", flag_value="log", help="Print the kernel log only.")
+@click.option("-q", "--quiet", "form", flag_value="nothing", help="Print nothing: the exit code tells.")
+@click.option("--watch", is_flag=True, help="Run again whenever the file changes, until Ctrl-C.")
+def run(file: Path, form: str | None, watch: bool, **changes: Any) -> None:
+    """Boot FILE and show what came of it.
+
+    Exits with 0 if there was no hazard, 1 if there was one, 2 if the input is wrong.
+
+    \b
+    Examples:
+      asymboot run bug
+      asymboot run bug --design constrain-v2
+      asymboot run mine.toml --kernel 6.11 --kvm protected --watch
+      asymboot run mine.toml --json | jq .hazards
+    """  # noqa: D301
+    if watch:
+        _watch(file, form, changes)
+    else:
+        click.get_current_context().exit(_run(file, form, changes))
+
+
+def _run(file: Path, form: str | None, changes: dict[str, Any]) -> int:
+    from sim.booting import boot  # noqa: PLC0415
+
+    outcome = boot(options.load(file, **changes))
+    _print(outcome, form)
+    return 1 if outcome.found else 0
+
+
+def _print(outcome: "Outcome", form: str | None) -> None:
+    if form == "json":
+        import msgspec  # noqa: PLC0415
+
+        click.echo(msgspec.json.encode(outcome.record()))
+    elif form == "log":
+        click.echo(outcome.log_text, nl=False)
+    elif form is None:
+        from sim.show.console import terminal  # noqa: PLC0415
+        from sim.show.outcome_text import show  # noqa: PLC0415
+
+        show(outcome, terminal())
+
+
+def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
+    """Run now and after each change; what is wrong with the file is said, and the next change awaited."""
+    from watchfiles import watch  # noqa: PLC0415
+
+    from sim.files.shipped import find  # noqa: PLC0415
+
+    file = find(file)
+    if not file.parent.is_dir():
+        raise InputError(f"{file}: No such file or directory")
+
+    def ours(_change: object, path: str) -> bool:
+        return Path(path).name == file.name
+
+    def once() -> None:
+        try:
+            _run(file, form, changes)
+        except InputError as error:
+            click.echo(f"asymboot: {error}", err=True)
+
+    changed = watch(file.parent, watch_filter=ours, recursive=False, raise_interrupt=False)
+    once()
+    for _ in changed:
+        click.secho(f"\n{'-' * 24} {file.name} changed {'-' * 24}", dim=True)
+        once()

@@ -1,0 +1,73 @@
+"""``asymboot new``, ``check`` and ``schema``: scenario files."""
+
+from pathlib import Path
+
+import click
+
+from sim.cli import options
+from sim.errors import InputError
+
+
+@click.command()
+@click.argument("file", type=options.FILE, required=False)
+def new(file: Path | None) -> None:
+    """Write a commented scenario to start from.
+
+    Without FILE it is printed. FILE must not exist yet.
+
+    \b
+    Examples:
+      asymboot new mine.toml
+      asymboot new > mine.toml
+    """  # noqa: D301
+    from sim.files.shipped import template  # noqa: PLC0415
+
+    if file is None:
+        click.echo(template(), nl=False)
+        return
+    try:
+        with file.open("x", encoding="utf-8") as out:
+            out.write(template())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=options.FILE)
+def check(files: tuple[Path, ...]) -> None:
+    """Say what is wrong with each FILE; boot nothing.
+
+    Exits with 0 if all are well, 2 if one is not.
+
+    \b
+    Example:
+      asymboot check topologies/*.toml
+    """  # noqa: D301
+    wrong = False
+    for file in files:
+        try:
+            scenario = options.load(file)
+        except InputError as error:
+            wrong = True
+            click.echo(f"asymboot: {error}", err=True)
+        else:
+            cpus = len(scenario.topology.cpus)
+            click.echo(f"{file}: ok, {cpus:,} CPU{'s' if cpus > 1 else ''}")
+    click.get_current_context().exit(2 if wrong else 0)
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["scenario", "outcome", "comparison"]), default="scenario")
+def schema(what: str) -> None:
+    """Print a JSON Schema.
+
+    That of scenario files; or of an outcome or a comparison, as `run --json` and `compare --json` print them.
+
+    \b
+    Examples:
+      asymboot schema > scenario.schema.json
+      asymboot schema outcome
+    """  # noqa: D301
+    from sim.files.schemas import schema_text  # noqa: PLC0415
+
+    click.echo(schema_text(what), nl=False)

@@ -1,0 +1,33 @@
+"""The scenarios that ship, under their names, and the one to start from."""
+
+from importlib.resources import files
+from pathlib import Path
+
+
+def folder() -> Path:
+    """Where the scenarios that ship lie: inside the installed package, or beside it in the repository."""
+    package = Path(str(files("sim")))
+    inside = package / "topologies"
+    return inside if inside.is_dir() else package.parent / "topologies"
+
+
+def shipped() -> list[Path]:
+    """The scenario files that ship, by name."""
+    return sorted(folder().glob("*.toml"))
+
+
+def find(path: Path) -> Path:
+    """The file that a path names: itself, or, where there is no such file, the shipped scenario of that name.
+
+    >>> find(Path("bug")).name
+    'bug.toml'
+    """
+    if path.exists():
+        return path
+    named = folder() / f"{path}.toml"
+    return named if path.name == str(path) and named.is_file() else path
+
+
+def template() -> str:
+    """The text of a commented scenario to start from."""
+    return (files("sim") / "files" / "template.toml").read_text(encoding="utf-8")

@@ -1,0 +1,59 @@
+"""What there is to boot, a line each: scenarios, designs, kernels, hazards."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from sim.designs import DESIGNS
+from sim.files.scenario_file import read_scenario
+from sim.files.shipped import shipped
+from sim.hazards import HazardKind
+from sim.series import DEFAULT, RECORDED, THRESHOLDS, kernel_series
+from sim.show.console import heading, line, table
+
+
+def show_catalogue(console: Console, what: Sequence[str]) -> None:
+    """Print the named parts of the catalogue, or all of it."""
+    parts = {"topologies": _topologies, "designs": _designs, "kernels": _kernels, "hazards": _hazards}
+    for place, name in enumerate(one for one in parts if one in what or not what):
+        heading(console, name.capitalize(), first=not place)
+        parts[name](console)
+
+
+def _topologies(console: Console) -> None:
+    scenarios = [(file.stem, read_scenario(file)) for file in shipped()]
+    rows = [(stem, f"{len(one.topology.cpus):,}", one.kernel, one.name) for stem, one in scenarios]
+    table(console, {"name": "left", "CPUs": "right", "kernel": "left", "what it is": "wrap"}, rows)
+
+
+def _designs(console: Console) -> None:
+    columns = dict.fromkeys(["design", "buffer", "ZCR_EL2", "pointer", "late CPU above"], "left")
+    rows = [
+        (one.name, one.buffer_sized_by, one.zcr_el2, one.ffr_pointer, one.late_cpu)
+        if not one.nosve
+        else (one.name, "none", "", "", "")
+        for one in DESIGNS.values()
+    ]
+    table(console, columns, rows)
+
+
+def _kernels(console: Console) -> None:
+    rows = []
+    for name in sorted({*RECORDED, *THRESHOLDS}, key=lambda one: kernel_series(one).version):
+        series = kernel_series(name)
+        told = "recorded boots" if name in RECORDED else ""
+        default = "the default" if name == DEFAULT else ""
+        rows.append(
+            (
+                name,
+                series.own_design or "no buffers yet",
+                "used" if series.has_sme else "not used",
+                ", ".join(filter(None, [told, default, THRESHOLDS.get(name)])),
+            )
+        )
+    table(console, {"series": "left", "pKVM's design": "left", "SME": "left", "particulars": "wrap"}, rows)
+    line(console, "Any other series from 6.1 on is like the one listed before it.")
+
+
+def _hazards(console: Console) -> None:
+    table(console, {"rank": "right", "hazard": "left"}, [(str(kind.value), kind.title) for kind in HazardKind])

@@ -1,0 +1,147 @@
+"""A boot's outcome as text for a terminal: log, tables, record, buffers, actions, hazards, notes."""
+
+from itertools import groupby
+
+from rich.console import Console
+
+from sim.outcome import Outcome
+from sim.rows import ActionRow, BufferRow, CpuRow
+from sim.show.console import heading, lengths, line, table
+from sim.show.grouping import MOST_ROWS, grouped, short_cpu_list
+from sim.units import duration
+
+MOST_ALIKE = 8
+"""Where there are many hazards of one kind, so many of them are shown."""
+
+
+def show(outcome: Outcome, console: Console) -> None:
+    """Print everything that `asymboot run` shows."""
+    heading(console, "Kernel log", first=True)
+    console.file.write(outcome.log_text)
+    _cpus(outcome, console)
+    _record(outcome, console)
+    _buffers(outcome, console)
+    _actions(outcome, console)
+    _hazards(outcome, console)
+    _notes(outcome, console)
+
+
+def _cpus(outcome: Outcome, console: Console) -> None:
+    rows = outcome.cpu_rows()
+    logical = outcome.scenario.topology.logical
+    has_sme = any(row.sme_bits is not None for row in rows)
+    columns = {"CPU": "right", "name": "wrap", "role": "left", "SVE, bits": "wrap"}
+    if has_sme:
+        columns["SME, bits"] = "wrap"
+    columns |= {"state": "left", "host max VL, bytes": "right"}
+
+    def alike(row: CpuRow) -> tuple[object, ...]:
+        run_by = None if row.run_by == row.cpu else row.run_by
+        return row.role, run_by, row.sve_bits, row.sme_bits, row.state, row.host_max_vl_bytes
+
+    cells = []
+    for clusters, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters):
+        row = members[0]
+        sme = [lengths(row.sme_bits)] if has_sme else []
+        vl = str(row.host_max_vl_bytes or "")
+        cpus = short_cpu_list([member.cpu for member in members])
+        cells.append([cpus, _name(clusters, members), row.role, lengths(row.sve_bits), *sme, row.state, vl])
+    heading(console, "CPUs")
+    table(console, columns, cells)
+
+
+def _name(clusters: tuple[str, ...], members: list[CpuRow]) -> str:
+    """What the scenario calls a CPU, or several."""
+    first, last = members[0], members[-1]
+    if first is not last:
+        return "/".join(clusters) or f"{first.name}..{last.name}"
+    run_by = "" if first.run_by == first.cpu else f", run by cpu{first.run_by}"
+    return "/".join((*clusters, first.name)) + run_by
+
+
+def _record(outcome: Outcome, console: Console) -> None:
+    heading(console, "The kernel's record of vector lengths")
+    rows = [row for row in outcome.vector_rows() if row.supported or row.vq_partial_map_bits]
+    if not rows:
+        line(console, "no vector lengths: the system has neither SVE nor SME")
+        return
+    keys = [key for key in rows[0].__struct_fields__ if key not in {"type", "supported"}]
+    columns = dict.fromkeys(["", *(row.type for row in rows)], "left")
+    cells = [[key.replace("_b", ", b"), *(_value(getattr(row, key)) for row in rows)] for key in keys]
+    table(console, columns, cells)
+
+
+def _value(value: int | tuple[int, ...]) -> str:
+    return str(value) if isinstance(value, int) else lengths(value)
+
+
+def _buffers(outcome: Outcome, console: Console) -> None:
+    rows = outcome.buffer_rows()
+    if not rows:
+        return
+    first, logical = rows[0], outcome.scenario.topology.logical
+    heading(console, "pKVM's buffers for the host's SVE registers")
+    line(
+        console,
+        f"for {first.allocation_vl_bits} bits: {first.asked_bytes} bytes asked for, a run of "
+        f"{first.run_bytes} bytes for each of {len(rows)} possible CPUs",
+    )
+
+    def alike(row: BufferRow) -> tuple[int, ...]:
+        return row.save_bytes, row.save_first_byte, row.unused_bytes
+
+    columns = dict.fromkeys(["CPU", "its save, bytes", "registers from byte", "unused, bytes"], "right")
+    cells = [
+        [short_cpu_list([row.cpu for row in members]), *map(str, alike(members[0]))]
+        for _, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters)
+    ]
+    table(console, columns, cells)
+
+
+def _actions(outcome: Outcome, console: Console) -> None:
+    rows = outcome.action_rows()
+    if not rows:
+        return
+    heading(console, "What user space did")
+
+    def alike(row: ActionRow) -> tuple[object, ...]:
+        return row.agent, row.do, row.outcome, row.error
+
+    columns = {"agent": "wrap", "action": "wrap", "outcome": "left", "took": "wrap"}
+    cells = []
+    for _, members in grouped(rows, alike):
+        row = members[0]
+        cpu = f"cpu{row.cpu}" if len(members) == 1 else short_cpu_list(list({one.cpu for one in members}))
+        ended = f"{row.outcome} ({row.error})" if row.error else row.outcome
+        cells.append([row.agent, f"{row.do} {cpu}", ended, _took(members)])
+    table(console, columns, cells)
+
+
+def _took(rows: list[ActionRow]) -> str:
+    """How long actions took: the shortest and the longest."""
+    took_ns = [row.ended_ns - row.started_ns for row in rows]
+    return " to ".join(dict.fromkeys([duration(min(took_ns)), duration(max(took_ns))]))
+
+
+def _hazards(outcome: Outcome, console: Console) -> None:
+    heading(console, "Hazards, worst first")
+    if not outcome.found:
+        line(console, "none", "green")
+    for kind, hazards in groupby(outcome.found, lambda hazard: hazard.kind):
+        members = list(hazards)
+        shown = members if len(outcome.found) <= MOST_ROWS else members[:MOST_ALIKE]
+        for hazard in shown:
+            line(console, f"{kind.title}: {hazard.sentence}", "bold red", len(kind.title) + 1)
+        if len(shown) < len(members):
+            line(console, f"{kind.title}: {len(members) - len(shown)} more", "bold red", len(kind.title) + 1)
+
+
+def _notes(outcome: Outcome, console: Console) -> None:
+    if not outcome.notes:
+        return
+    heading(console, "Notes")
+    shown = outcome.notes if len(outcome.notes) <= MOST_ROWS else outcome.notes[:MOST_ALIKE]
+    for note in shown:
+        line(console, note)
+    if len(shown) < len(outcome.notes):
+        line(console, f"{len(outcome.notes) - len(shown)} more; --json has all")

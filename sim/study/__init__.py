@@ -1,0 +1,1 @@
+"""Many boots at once."""

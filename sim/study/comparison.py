@@ -1,0 +1,154 @@
+"""Every design on one scenario, side by side."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING
+
+from sim.booting import boot
+from sim.designs import DESIGNS, Design
+from sim.frames import frame
+from sim.hazards import HazardKind
+from sim.outcome import Outcome
+from sim.rows import SCHEMA_VERSION, ClusterRow, ComparisonRecord, DesignRow
+from sim.scenario import Relay, Scenario, Surroundings
+from sim.topology import cpu_list
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What each design makes of a scenario: a row a design, relay and memory, and their clusters' rows."""
+
+    scenario: Scenario
+    design_rows: list[DesignRow]
+    cluster_rows: list[ClusterRow]
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {self.scenario.name!r}: {len(self.design_rows)} boots>"
+
+    def _repr_html_(self) -> str:
+        return str(self.designs.to_html(index=False))
+
+    @cached_property
+    def designs(self) -> "pd.DataFrame":
+        """The designs; columns of `DesignRow`."""
+        return frame(self.design_rows, DesignRow)
+
+    @cached_property
+    def clusters(self) -> "pd.DataFrame":
+        """What the host can run with on each cluster afterwards; columns of `ClusterRow`."""
+        return frame(self.cluster_rows, ClusterRow)
+
+    def record(self) -> ComparisonRecord:
+        """Everything, as JSON has it."""
+        return ComparisonRecord(SCHEMA_VERSION, self.scenario.name, self.design_rows, self.cluster_rows)
+
+
+def compare(
+    scenario: Scenario,
+    *,
+    designs: Sequence[Design | str] | None = None,
+    relays: Sequence[Relay | str] | None = None,
+    memories: Sequence[Surroundings | str] | None = None,
+) -> Comparison:
+    """Boot a scenario under each design, each relay and each memory.
+
+    Args:
+        scenario: what to boot; its own design comes first where it is none of the named ones.
+        designs: None: all named ones.
+        relays: None: the scenario's.
+        memories: what surrounds the buffers; None: the scenario's.
+
+    Raises:
+        InputError: a name that is none.
+
+    >>> from sim import Scenario, Topology
+    >>> compare(Scenario(Topology.of([[128], [128, 256]]), kvm_mode="protected"))
+    <Comparison of '': 8 boots>
+    """
+    chosen = list(designs) if designs is not None else _all_designs(scenario)
+    settings = product(relays or [scenario.relay], memories or [scenario.surroundings], chosen)
+    design_rows: list[DesignRow] = []
+    cluster_rows: list[ClusterRow] = []
+    for relay, memory, design in settings:
+        outcome = boot(scenario.but(relay=relay, surroundings=memory, design=design))
+        design_rows.append(_design_row(outcome))
+        cluster_rows += _cluster_rows(outcome)
+    return Comparison(scenario, design_rows, cluster_rows)
+
+
+def _all_designs(scenario: Scenario) -> list[Design | str]:
+    own = scenario.active_design
+    return [*([own] if own is not None and own not in DESIGNS.values() else []), *DESIGNS.values()]
+
+
+def _design_row(outcome: Outcome) -> DesignRow:
+    facts, scenario = outcome.facts, outcome.scenario
+    late = set(range(len(scenario.topology.cpus))) - set(scenario.early)
+    hazards = Counter(hazard.kind for hazard in outcome.found)
+    design, relay, memory = _settings(outcome)
+    return DesignRow(
+        design=design,
+        relay=relay,
+        memory=memory,
+        late_cpus=len(late),
+        late_accepted=len(late & facts.ever_online),
+        late_refused=len(late & {one.cpu for one in facts.refused}),
+        late_refused_by_relay=len(late & {one.cpu for one in facts.relay_refused}),
+        late_warned=len(late & facts.announced.keys()),
+        asked_bytes=None if facts.buffers is None else facts.buffers.asked_bytes,
+        pages=None if facts.buffers is None else 1 << facts.buffers.page_order,
+        kernel_panic=hazards[HazardKind.KERNEL_PANIC],
+        hypervisor_panic=hazards[HazardKind.HYPERVISOR_PANIC],
+        out_of_bounds_write=hazards[HazardKind.OUT_OF_BOUNDS_WRITE],
+        not_restored=hazards[HazardKind.NOT_RESTORED],
+        header_destroyed=hazards[HazardKind.HEADER_DESTROYED],
+        lacks_committed_vl=hazards[HazardKind.LACKS_COMMITTED_VL],
+        guest_vls_differ=hazards[HazardKind.GUEST_VLS_DIFFER],
+        allocation_exceeded_silently=hazards[HazardKind.ALLOCATION_EXCEEDED_SILENTLY],
+        allocation_exceeded_announced=hazards[HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED],
+        shared_idle_task=hazards[HazardKind.SHARED_IDLE_TASK],
+        host_denied_vl=hazards[HazardKind.HOST_DENIED_VL],
+        harmless_cpu_refused=hazards[HazardKind.HARMLESS_CPU_REFUSED],
+        cpu_lost_to_firmware=hazards[HazardKind.CPU_LOST_TO_FIRMWARE],
+    )
+
+
+def _settings(outcome: Outcome) -> tuple[str, str, str]:
+    """Design, relay and memory of a boot."""
+    scenario = outcome.scenario
+    assert scenario.active_design is not None
+    return scenario.active_design.name, str(scenario.relay), str(scenario.surroundings)
+
+
+def _cluster_rows(outcome: Outcome) -> Iterator[ClusterRow]:
+    facts = outcome.facts
+    alive = frozenset[int]() if facts.panic is not None else frozenset(facts.online)
+    for name, members in _clusters(outcome.scenario).items():
+        online = [facts.host_max_vl_bytes(number) for number in members if number in alive]
+        yield ClusterRow(
+            *_settings(outcome),
+            cluster=name,
+            cpus=len(members),
+            online=len(online),
+            least_host_max_vl_bytes=min(online, default=None),
+            host_max_vl_bytes=max(online, default=None),
+        )
+
+
+def _clusters(scenario: Scenario) -> dict[str, list[int]]:
+    """Each cluster's CPUs, as logical numbers; CPUs outside clusters with those that are like them."""
+    inside: dict[str, list[int]] = {}
+    outside: dict[tuple[int | None, bool], list[int]] = {}
+    early = set(scenario.early)
+    for number, one in enumerate(scenario.topology.logical):
+        if one.clusters:
+            inside.setdefault("/".join(one.clusters), []).append(number)
+        else:
+            outside.setdefault((one.usable_sve_vqs, number in early), []).append(number)
+    return {f"cpu{cpu_list(numbers)}": numbers for numbers in outside.values()} | inside
