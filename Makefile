@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Debian packages that help and are not needed for the main job.
 SYSTEM_PACKAGES := python3-venv
 
-.PHONY: run test check format system-deps clean
+.PHONY: run test check bench format system-deps clean
 
 run: $(VENV)/ready
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
@@ -18,6 +18,11 @@ check: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/ready
+	$(BIN)/python -m benchmarks.boot_speed
+	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.start_up
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,66 @@
+"""A boot as one would write it in SimPy by hand: the processes, resources and waits of `sim.booting`, and nothing else.
+
+No record of vector lengths, no log, no facts: what is left is what SimPy itself costs.
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+import simpy
+
+US, MS, S = 1_000, 1_000_000, 1_000_000_000
+Steps = Generator[simpy.Event, Any, None]
+
+
+class Boot:
+    """One boot of so many CPUs, some of them late; user space brings these online in order."""
+
+    def __init__(self, cpus: int, early: int) -> None:
+        self.env = simpy.Environment()
+        self.lock = simpy.Resource(self.env, capacity=1)
+        self.early = range(1, early)
+        self.late = range(early, cpus)
+        self.online = [0]
+        self.running = self.env.event()
+        self.env.process(self.boot_cpu())
+
+    def boot_cpu(self) -> Steps:
+        """The boot CPU, to user space."""
+        yield self.env.timeout(100 * US)
+        for number in self.early:
+            yield from self.bring_up(number)
+        yield self.env.timeout(300 * US)
+        yield self.env.timeout(30 * MS)
+        yield self.env.timeout(20 * MS)
+        yield self.env.timeout(400 * MS)
+        self.env.process(self.user_space())
+
+    def bring_up(self, number: int) -> Steps:
+        """Bring a CPU online under the hotplug lock."""
+        with self.lock.request() as lock:
+            yield lock
+            yield self.env.timeout(20 * US)
+            self.running = self.env.event()
+            self.env.process(self.secondary(number))
+            yield self.running | self.env.timeout(5 * S)
+
+    def secondary(self, number: int) -> Steps:
+        """A secondary CPU."""
+        yield self.env.timeout(200 * US)
+        yield self.env.timeout(100 * US)
+        self.online.append(number)
+        self.running.succeed()
+
+    def user_space(self) -> Steps:
+        """Bring the late CPUs online."""
+        for place, number in enumerate(self.late):
+            if place:
+                yield self.env.timeout(1 * MS)
+            yield from self.bring_up(number)
+
+
+def boot(cpus: int, early: int) -> list[int]:
+    """Boot, and return the CPUs that are online."""
+    one = Boot(cpus, early)
+    one.env.run()
+    return one.online

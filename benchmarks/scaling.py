@@ -1,0 +1,77 @@
+"""Whether cost grows with the number of CPUs and no faster: events a second, the garbage collector's share, memory."""
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+
+from benchmarks.timing import seconds
+from sim import KvmMode, Scenario, Topology, boot
+
+SMALL, LARGE, LARGEST = 64, 16_384, 65_536
+
+
+def scenario(cpus: int) -> Scenario:
+    """So many CPUs under pKVM, all of them early."""
+    return Scenario(Topology.of([[128, 256]] * cpus), kvm_mode=KvmMode.PROTECTED)
+
+
+class Collector:
+    """Measures what the garbage collector does while it is watched."""
+
+    def __init__(self) -> None:
+        self.runs = [0, 0, 0]
+        self.seconds = 0.0
+        self._started = 0.0
+
+    def __call__(self, phase: str, info: dict[str, int]) -> None:
+        """Be told by the garbage collector."""
+        if phase == "start":
+            self._started = time.perf_counter()
+        else:
+            self.seconds += time.perf_counter() - self._started
+            self.runs[info["generation"]] += 1
+
+
+def watched(call: Callable[[], object]) -> Collector:
+    """Call once under watch."""
+    collector = Collector()
+    gc.callbacks.append(collector)
+    call()
+    gc.callbacks.remove(collector)
+    return collector
+
+
+def main() -> None:
+    """Measure and print."""
+    rates = {}
+    for cpus in (SMALL, LARGE):
+        one = scenario(cpus)
+        events = len(boot(one).facts.events)
+        calls = max(1, 4096 // cpus)
+        taken = min(seconds(partial(boot, one), calls) for _ in range(5))
+        collector = watched(partial(boot, one))
+        rates[cpus] = events / taken
+        runs = "/".join(map(str, collector.runs))
+        print(
+            f"{cpus:,} CPUs: {events:,} events, {rates[cpus]:,.0f} a second; the garbage collector ran {runs} times "
+            f"(young/middle/old), {collector.seconds / taken:.0%} of the time"
+        )
+    print(f"events a second at {LARGE:,} CPUs: {rates[LARGE] / rates[SMALL]:.0%} of that at {SMALL} (at least 60%)")
+    one = scenario(LARGEST)
+    taken = seconds(partial(boot, one))
+    print(f"{LARGEST:,} CPUs boot in {taken:.1f} s")
+    one = scenario(LARGE)
+    assert one.topology.logical
+    assert one.early
+    tracemalloc.start()
+    outcome = boot(one)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(outcome.facts.online) == LARGE
+    print(f"peak of traced memory at {LARGE:,} CPUs: {peak / LARGE:,.0f} bytes a CPU (less than 4,096)")
+
+
+if __name__ == "__main__":
+    main()
