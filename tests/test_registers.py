@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.machine.registers import VectorState, VectorUnit
+from sim.machine.registers import BYTES_PER_VQ, VectorState, VectorUnit, register_at
 from sim.rules import REGISTER_BYTES_PER_VQ
 from sim.topology import Cpu, cpu
 from sim.vectors import bits_from_vqs
@@ -97,29 +97,39 @@ def test_selection_agrees_with_a_search_through_the_lengths(
 # Patterns
 
 
-def registers(state: VectorState) -> list[bytes]:
-    return [*state.z, *state.p, state.ffr]
-
-
 @pytest.mark.parametrize("vq", range(1, 17))
 def test_registers_fill_what_a_save_writes(vq: int) -> None:
-    state = VectorState.of_host(vq, 0)
-    assert (len(state.z), len(state.p)) == (32, 16)
-    assert {len(one) for one in state.z} == {16 * vq}
-    assert {len(one) for one in [*state.p, state.ffr]} == {2 * vq}
-    assert sum(map(len, registers(state))) == REGISTER_BYTES_PER_VQ * vq
+    registers = list(VectorState.of_host(vq, 0).registers())
+    assert [len(one) for one in registers] == [16 * vq] * 32 + [2 * vq] * 17
+    assert sum(map(len, registers)) == REGISTER_BYTES_PER_VQ * vq
 
 
 @pytest.mark.parametrize("vq", [1, 4])
 def test_no_two_registers_hold_the_same(vq: int) -> None:
-    assert len(set(registers(VectorState.of_host(vq, 3)))) == 32 + 16 + 1
+    assert len(set(VectorState.of_host(vq, 3).registers())) == 32 + 16 + 1
 
 
 def test_z_registers_tell_cpus_apart_in_every_quadword() -> None:
     one, other = VectorState.of_host(4, 1), VectorState.of_host(4, 2)
-    for a, b in zip(one.z, other.z, strict=True):
-        assert all(a[at : at + 16] != b[at : at + 16] for at in range(0, 64, 16))
+    for at in range(0, 32 * 64, 16):
+        assert one.image[at : at + 16] != other.image[at : at + 16]
     assert not one.same_up_to(other, 1)
+
+
+@pytest.mark.parametrize("vq", [1, 3, 16])
+def test_each_byte_belongs_to_the_register_it_lies_in(vq: int) -> None:
+    places = [place for place, one in enumerate(VectorState.of_host(vq, 0).registers()) for _ in one]
+    assert [register_at(byte, vq) for byte in range(len(places))] == places
+    with pytest.raises(IndexError):
+        register_at(len(places), vq)
+
+
+@given(st.integers(1, 16), st.integers(1, 16))
+def test_another_length_keeps_the_low_end_of_every_register(vq: int, other_vq: int) -> None:
+    state = VectorState.of_host(vq, 2)
+    for one, other in zip(state.registers(), state.at(other_vq).registers(), strict=True):
+        both = min(len(one), len(other))
+        assert other == one[:both] + b"\0" * (len(other) - both)
 
 
 @settings(deadline=None)
@@ -135,14 +145,10 @@ def test_one_cpus_pattern_is_the_same_at_every_length_they_both_have(number: int
 @given(st.data(), st.integers(1, 16))
 def test_a_changed_byte_shows_from_its_own_quadword_on(data: st.DataObject, vq: int) -> None:
     state, changed = VectorState.of_host(vq, 5), VectorState.of_host(vq, 5)
-    bank, bytes_per_vq = data.draw(st.sampled_from([(changed.z, 16), (changed.p, 2), ([changed.ffr], 2)]))
-    register = data.draw(st.integers(0, len(bank) - 1))
-    at = data.draw(st.integers(0, bytes_per_vq * vq - 1))
-    content = bytearray(bank[register])
-    content[at] ^= 0xFF
-    bank[register] = bytes(content)
-    if len(bank) == 1:
-        changed.ffr = bank[0]
+    byte = data.draw(st.integers(0, len(state.image) - 1))
+    place = register_at(byte, vq)
+    bytes_per_vq, at = BYTES_PER_VQ[place], byte - sum(BYTES_PER_VQ[:place]) * vq
+    changed.image = state.image[:byte] + bytes([state.image[byte] ^ 0xFF]) + state.image[byte + 1 :]
     for up_to in range(1, vq + 1):
         assert state.same_up_to(changed, up_to) == (at >= bytes_per_vq * up_to)
 

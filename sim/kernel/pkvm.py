@@ -7,47 +7,22 @@ Source: arch/arm64/include/asm/kvm_pkvm.h (``pkvm_host_sve_state_size``), fpsimd
 ``sve_load``), arch/arm64/kvm/hyp/nvhe/hyp-main.c (``__hyp_sve_save_host``), psci-relay.c.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NoReturn
 
 from sim import rules
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.printk import HypervisorPanic, Printk
 from sim.machine.memory import Extent, Memory, UnmappedAccess, merged
-from sim.machine.registers import (
-    P_BYTES_PER_VQ,
-    P_REGISTERS,
-    Z_REGISTERS,
-    ZCR_EL1_OF_HOST,
-    VectorState,
-    VectorUnit,
-)
+from sim.machine.registers import BYTES_PER_VQ, ZCR_EL1_OF_HOST, VectorState, VectorUnit, register_at
 from sim.scenario import Relay, Scenario
-from sim.vectors import QUADWORD_BYTES, VectorType, bits_from_vq, largest_vq, len_field, vl_bytes_from_vq
+from sim.vectors import QUADWORD_BYTES, VectorType, bits_from_vq, largest_vq, len_field
 
 FPSR_OFFSET, FPCR_OFFSET = 8, 12
 _SAVE_STATE_ADDRESS = 0xFFFF800080252F20
 _SAVE_STATE_BYTES = 0xF4
 _FIRST_STORE, _FFR_STORE = 0x8, 0xD8
 _INSTRUCTION_BYTES = 4
-
-
-class _Places(NamedTuple):
-    """Where a save puts what: addresses, and the bytes of one Z and one P register."""
-
-    header: int
-    ffr: int
-    z_bytes: int
-    p_bytes: int
-
-    def z(self, n: int) -> int:
-        """Address of Zn: the P registers lie between Z31 and FFR, and take as much as two Z registers."""
-        return self.ffr + (n - Z_REGISTERS - 2) * self.z_bytes
-
-    def p(self, n: int) -> int:
-        """Address of Pn."""
-        return self.ffr + (n - P_REGISTERS) * self.p_bytes
 
 
 class AllocationFailure(Exception):  # noqa: N818 (the kernel's -ENOMEM)
@@ -145,11 +120,11 @@ class Pkvm:
         unit.write_zcr_el2(len_field(self._design.zcr_el2_limit(self._info.vq_map, self.allocation_vqs)))
         return unit.vq_at_el2()
 
-    def _places(self, number: int, pointer_vq: int, running_vq: int) -> _Places:
+    def _registers(self, number: int, running_vq: int) -> int:
+        """Address of Z0: as far before FFR as the running length has it, wherever the design puts FFR."""
         assert self._memory is not None
-        header = self._memory.run_start(number)
-        ffr = header + rules.HEADER_BYTES + pointer_vq * rules.FFR_BYTES_PER_VQ
-        return _Places(header, ffr, vl_bytes_from_vq(running_vq), P_BYTES_PER_VQ * running_vq)
+        pointer = rules.HEADER_BYTES + rules.FFR_BYTES_PER_VQ * self._pointer_vq(running_vq)
+        return self._memory.run_start(number) + pointer - rules.FFR_BYTES_PER_VQ * running_vq
 
     def _pointer_vq(self, running_vq: int) -> int:
         assert self._design is not None
@@ -170,21 +145,33 @@ class Pkvm:
         running_vq = self._select_vl(unit)
         save = Save(number, time_ns, host.vq, running_vq, self._pointer_vq(running_vq), unit.zcr_el1_len)
         self.saves.append(save)
-        places = self._places(number, save.pointer_vq, running_vq)
-        touched: list[Extent] = []
-        for at, data, instruction in _stores(places, save.zcr_el1_len, host):
-            try:
-                self._memory.store(at, data, touched)
-            except UnmappedAccess:
-                save.panicked = True
-                save.touched = merged(touched)
-                self._panic(save, at - places.header - rules.HEADER_BYTES, instruction)
-        save.touched = merged(touched)
-        save.header_intact = self._memory.load(places.header, 8) == save.zcr_el1_len.to_bytes(8, "little")
+        try:
+            self._store(number, host.at(running_vq), save)
+        finally:
+            save.touched = merged(save.touched)
+        header = self._memory.load(self._memory.run_start(number), 8)
+        save.header_intact = header == save.zcr_el1_len.to_bytes(8, "little")
         self._saved[number] = (save, host)
         return save
 
-    def _panic(self, save: Save, first: int, instruction: int) -> None:
+    def _store(self, number: int, host: VectorState, save: Save) -> None:
+        """Store zcr_el1, the registers upwards, then fpsr and fpcr."""
+        assert self._memory is not None
+        header, registers = self._memory.run_start(number), self._registers(number, host.vq)
+        self._memory.store(header, save.zcr_el1_len.to_bytes(8, "little"), save.touched)
+        try:
+            self._memory.store(registers, host.image, save.touched)
+        except UnmappedAccess as access:
+            place = register_at(access.address - registers, host.vq)
+            first = registers + sum(BYTES_PER_VQ[:place]) * host.vq
+            self._panic(save, first - header - rules.HEADER_BYTES, place)
+        self._memory.store(header + FPSR_OFFSET, host.fpsr.to_bytes(4, "little"), save.touched)
+        self._memory.store(header + FPCR_OFFSET, host.fpcr.to_bytes(4, "little"), save.touched)
+
+    def _panic(self, save: Save, first: int, place: int) -> NoReturn:
+        """The store of a register, the first byte of it so far into the buffer's registers, met unmapped memory."""
+        save.panicked = True
+        instruction = _FFR_STORE if place == len(BYTES_PER_VQ) - 1 else _FIRST_STORE + place * _INSTRUCTION_BYTES
         where = f"__kvm_nvhe___sve_save_state+{instruction:#x}/{_SAVE_STATE_BYTES:#x}"
         for line in (
             f"kvm [50]: nVHE hyp panic at: [<{_SAVE_STATE_ADDRESS + instruction:016x}>] {where}!",
@@ -218,29 +205,11 @@ class Pkvm:
     def _load(self, number: int, running_vq: int) -> tuple[VectorState, int]:
         """Read the registers and the header back."""
         assert self._memory is not None
-        at = self._places(number, self._pointer_vq(running_vq), running_vq)
-        load = self._memory.load
+        load, header = self._memory.load, self._memory.run_start(number)
         state = VectorState(
             running_vq,
-            [load(at.z(n), at.z_bytes) for n in range(Z_REGISTERS)],
-            [load(at.p(n), at.p_bytes) for n in range(P_REGISTERS)],
-            load(at.ffr, at.p_bytes),
-            int.from_bytes(load(at.header + FPSR_OFFSET, 4), "little"),
-            int.from_bytes(load(at.header + FPCR_OFFSET, 4), "little"),
+            load(self._registers(number, running_vq), rules.REGISTER_BYTES_PER_VQ * running_vq),
+            int.from_bytes(load(header + FPSR_OFFSET, 4), "little"),
+            int.from_bytes(load(header + FPCR_OFFSET, 4), "little"),
         )
-        return state, int.from_bytes(load(at.header, 8), "little")
-
-
-def _stores(places: _Places, zcr_el1: int, host: VectorState) -> Iterator[tuple[int, bytes, int]]:
-    """The save's stores in order: address, bytes, and the instruction's offset in the save routine."""
-    yield places.header, zcr_el1.to_bytes(8, "little"), 0
-    at = _FIRST_STORE
-    for n, z in enumerate(host.z):
-        yield places.z(n), z[: places.z_bytes].ljust(places.z_bytes, b"\0"), at
-        at += _INSTRUCTION_BYTES
-    for n, p in enumerate(host.p):
-        yield places.p(n), p[: places.p_bytes].ljust(places.p_bytes, b"\0"), at
-        at += _INSTRUCTION_BYTES
-    yield places.ffr, host.ffr[: places.p_bytes].ljust(places.p_bytes, b"\0"), _FFR_STORE
-    yield places.header + FPSR_OFFSET, host.fpsr.to_bytes(4, "little"), _FFR_STORE + 3 * _INSTRUCTION_BYTES
-    yield places.header + FPCR_OFFSET, host.fpcr.to_bytes(4, "little"), _FFR_STORE + 5 * _INSTRUCTION_BYTES
+        return state, int.from_bytes(load(header, 8), "little")

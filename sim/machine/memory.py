@@ -19,6 +19,10 @@ _HOLE_BYTES = 1 << 20
 class UnmappedAccess(Exception):  # noqa: N818 (the machine's exception, not an error of the program)
     """An access met memory that is not mapped at EL2; a store has written the mapped bytes before it."""
 
+    def __init__(self, address: int) -> None:
+        super().__init__(address)
+        self.address = address
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
@@ -84,7 +88,7 @@ class Memory:
         while data:
             count = min(self._mapped_bytes(address), len(data))
             if not count:
-                raise UnmappedAccess
+                raise UnmappedAccess(address)
             cell, offset = divmod(address, self._cell_bytes)
             image = self._images.get(cell)
             if image is None:
@@ -104,7 +108,7 @@ class Memory:
         while len(read) < count:
             left = min(self._mapped_bytes(address), count - len(read))
             if not left:
-                raise UnmappedAccess
+                raise UnmappedAccess(address)
             cell, offset = divmod(address, self._cell_bytes)
             image = self._images.get(cell, b"")
             start = offset - self._mapped_from

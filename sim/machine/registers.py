@@ -7,27 +7,27 @@ byte of Zn is 0x40 + n in the low half of each quadword, with the CPU's number p
 Source: the Arm Architecture Reference Manual; the patterns are those of the measured runs.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sim import rules
 from sim.topology import Cpu
 from sim.vectors import LEN_FIELD, QUADWORD_BYTES, largest_vq, vqs_up_to_len
 
-Z_REGISTERS = 32
-P_REGISTERS = 16
+Z_REGISTERS, P_REGISTERS = 32, 16
 P_BYTES_PER_VQ = 2
+BYTES_PER_VQ = (QUADWORD_BYTES,) * Z_REGISTERS + (P_BYTES_PER_VQ,) * (P_REGISTERS + 1)
+"""Bytes per VQ of each register, in the order in which a save stores them: Z0 to Z31, P0 to P15, FFR."""
 ZCR_EL1_OF_HOST = LEN_FIELD
 """What the host has in ZCR_EL1: its maximum."""
 
 
 @dataclass(slots=True)
 class VectorState:
-    """The contents of Z, P, FFR, FPSR and FPCR at one vector length."""
+    """The contents of Z, P and FFR at one vector length, as they lie one after another in memory; FPSR and FPCR."""
 
     vq: int
-    z: list[bytes]
-    p: list[bytes]
-    ffr: bytes
+    image: bytes
     fpsr: int = 0
     fpcr: int = 0
 
@@ -35,19 +35,39 @@ class VectorState:
     def of_host(cls, vq: int, number: int) -> "VectorState":
         """What the host loads on logical CPU `number`."""
         tag = (number + 1).to_bytes(QUADWORD_BYTES // 2, "little")
-        z = [(bytes([0x40 + n]) * (QUADWORD_BYTES // 2) + tag) * vq for n in range(Z_REGISTERS)]
-        p = [bytes([0x80 + n]) * (P_BYTES_PER_VQ * vq) for n in range(P_REGISTERS)]
-        return cls(vq, z, p, b"\xff" * (P_BYTES_PER_VQ * vq))
+        z = b"".join((bytes([0x40 + n]) * (QUADWORD_BYTES // 2) + tag) * vq for n in range(Z_REGISTERS))
+        p = b"".join(bytes([0x80 + n]) * (P_BYTES_PER_VQ * vq) for n in range(P_REGISTERS))
+        return cls(vq, z + p + b"\xff" * (P_BYTES_PER_VQ * vq))
+
+    def registers(self) -> Iterator[bytes]:
+        """Each register's bytes, in the order of `BYTES_PER_VQ`."""
+        start = 0
+        for bytes_per_vq in BYTES_PER_VQ:
+            end = start + bytes_per_vq * self.vq
+            yield self.image[start:end]
+            start = end
+
+    def at(self, vq: int) -> "VectorState":
+        """The same at another length: what lies above it is gone, and what was not there is 0."""
+        if vq == self.vq:
+            return self
+        sizes = [bytes_per_vq * vq for bytes_per_vq in BYTES_PER_VQ]
+        image = b"".join(one[:size].ljust(size, b"\0") for one, size in zip(self.registers(), sizes, strict=True))
+        return VectorState(vq, image, self.fpsr, self.fpcr)
 
     def same_up_to(self, other: "VectorState", vq: int) -> bool:
         """Whether both hold the same in the low `vq` quadwords of every register."""
-        z_bytes, p_bytes = vq * QUADWORD_BYTES, vq * P_BYTES_PER_VQ
-        return (
-            all(a[:z_bytes] == b[:z_bytes] for a, b in zip(self.z, other.z, strict=True))
-            and all(a[:p_bytes] == b[:p_bytes] for a, b in zip(self.p, other.p, strict=True))
-            and self.ffr[:p_bytes] == other.ffr[:p_bytes]
-            and (self.fpsr, self.fpcr) == (other.fpsr, other.fpcr)
-        )
+        return self.at(vq) == other.at(vq)
+
+
+def register_at(byte: int, vq: int) -> int:
+    """Which register, as a place in `BYTES_PER_VQ`, a byte of an image belongs to."""
+    end = 0
+    for place, bytes_per_vq in enumerate(BYTES_PER_VQ):
+        end += bytes_per_vq * vq
+        if byte < end:
+            return place
+    raise IndexError(byte)
 
 
 class VectorUnit:
