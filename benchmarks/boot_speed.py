@@ -4,24 +4,34 @@ from functools import partial
 
 from benchmarks.handwritten import boot as by_hand
 from benchmarks.timing import in_turns
-from sim import Action, Do, Scenario, Topology, boot
+from sim import Action, Do, KvmMode, Scenario, Topology, boot
 
 CPUS = 8
 
 
 def main() -> None:
     """Measure and print."""
-    topology = Topology.of([[128, 256]] * CPUS)
-    for early in (CPUS, CPUS // 2):
-        late = tuple(Action(Do.ONLINE, f"cpu{number}") for number in range(early, CPUS))
-        scenario = Scenario(topology, maxcpus=early, actions=late)
-        assert boot(scenario).facts.online == by_hand(CPUS, early) == list(range(CPUS))
-        pair = in_turns(partial(boot, scenario), partial(by_hand, CPUS, early), calls=200, rounds=15)
-        print(
-            f"boot() of {CPUS} CPUs, {CPUS - early} of them late: {pair.first_s * 1e6:.0f} us, "
-            f"{1 / pair.first_s:,.0f} boots a second; by hand {pair.second_s * 1e6:.0f} us; "
-            f"ratio {pair.ratio:.2f} (at most 5)"
-        )
+    measure("all early", early=CPUS, guests=0)
+    measure("4 late, brought online", early=CPUS // 2, guests=0)
+    measure("all early, pKVM, a guest on each", early=CPUS, guests=CPUS)
+
+
+def measure(what: str, *, early: int, guests: int) -> None:
+    """Measure one scenario and print what came of it."""
+    actions = [Action(Do.ONLINE, f"cpu{number}") for number in range(early, CPUS)]
+    actions += [Action(Do.GUEST, f"cpu{number}") for number in range(guests)]
+    scenario = Scenario(
+        Topology.of([[128, 256]] * CPUS),
+        kvm_mode=KvmMode.PROTECTED if guests else KvmMode.DEFAULT,
+        maxcpus=early,
+        actions=tuple(actions),
+    )
+    assert boot(scenario).facts.online == by_hand(CPUS, early, guests) == list(range(CPUS))
+    pair = in_turns(partial(boot, scenario), partial(by_hand, CPUS, early, guests), calls=100, rounds=15)
+    print(
+        f"boot() of {CPUS} CPUs, {what}: {pair.first_s * 1e6:.0f} us, {1 / pair.first_s:,.0f} boots a second; "
+        f"by hand {pair.second_s * 1e6:.0f} us; ratio {pair.ratio:.2f} (at most 5)"
+    )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,12 @@ Steps = Generator[simpy.Event, Any, None]
 
 
 class Boot:
-    """One boot of so many CPUs, some of them late; user space brings these online in order."""
+    """One boot of so many CPUs, some of them late; user space brings these online, then runs a guest on some."""
 
-    def __init__(self, cpus: int, early: int) -> None:
+    def __init__(self, cpus: int, early: int, guests: int) -> None:
         self.env = simpy.Environment()
+        self.seats = [simpy.Resource(self.env, capacity=1) for _ in range(guests)]
+        self.leaving = [self.env.event() for _ in range(guests)]
         self.lock = simpy.Resource(self.env, capacity=1)
         self.early = range(1, early)
         self.late = range(early, cpus)
@@ -52,15 +54,25 @@ class Boot:
         self.running.succeed()
 
     def user_space(self) -> Steps:
-        """Bring the late CPUs online."""
-        for place, number in enumerate(self.late):
+        """Bring the late CPUs online, then run the guests."""
+        steps = [self.bring_up(number) for number in self.late]
+        steps += [self.guest(number) for number in range(len(self.seats))]
+        for place, step in enumerate(steps):
             if place:
                 yield self.env.timeout(1 * MS)
-            yield from self.bring_up(number)
+            yield from step
+
+    def guest(self, number: int) -> Steps:
+        """A guest's stay on a CPU, with the save before it and the restore after it."""
+        with self.seats[number].request() as seat:
+            yield seat
+            yield self.env.timeout(2 * US)
+            yield self.env.timeout(500 * US) | self.leaving[number]
+            yield self.env.timeout(2 * US)
 
 
-def boot(cpus: int, early: int) -> list[int]:
+def boot(cpus: int, early: int, guests: int) -> list[int]:
     """Boot, and return the CPUs that are online."""
-    one = Boot(cpus, early)
+    one = Boot(cpus, early, guests)
     one.env.run()
     return one.online

@@ -1,5 +1,7 @@
 """How ZCR_EL1, ZCR_EL2 and ZCR_EL3 select a length, and the patterns that registers hold."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -144,17 +146,16 @@ def test_one_cpus_pattern_is_the_same_at_every_length_they_both_have(number: int
 @settings(deadline=None)
 @given(st.data(), st.integers(1, 16))
 def test_a_changed_byte_shows_from_its_own_quadword_on(data: st.DataObject, vq: int) -> None:
-    state, changed = VectorState.of_host(vq, 5), VectorState.of_host(vq, 5)
+    state = VectorState.of_host(vq, 5)
     byte = data.draw(st.integers(0, len(state.image) - 1))
     place = register_at(byte, vq)
     bytes_per_vq, at = BYTES_PER_VQ[place], byte - sum(BYTES_PER_VQ[:place]) * vq
-    changed.image = state.image[:byte] + bytes([state.image[byte] ^ 0xFF]) + state.image[byte + 1 :]
+    changed = replace(state, image=state.image[:byte] + bytes([state.image[byte] ^ 0xFF]) + state.image[byte + 1 :])
     for up_to in range(1, vq + 1):
         assert state.same_up_to(changed, up_to) == (at >= bytes_per_vq * up_to)
 
 
 @pytest.mark.parametrize("register", ["fpsr", "fpcr"])
 def test_a_changed_status_or_control_register_shows_at_every_length(register: str) -> None:
-    state, changed = VectorState.of_host(2, 0), VectorState.of_host(2, 0)
-    setattr(changed, register, 1)
-    assert not state.same_up_to(changed, 1)
+    state = VectorState.of_host(2, 0)
+    assert not state.same_up_to(replace(state, **{register: 1}), 1)

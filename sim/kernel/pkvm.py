@@ -7,6 +7,7 @@ Source: arch/arm64/include/asm/kvm_pkvm.h (``pkvm_host_sve_state_size``), fpsimd
 ``sve_load``), arch/arm64/kvm/hyp/nvhe/hyp-main.c (``__hyp_sve_save_host``), psci-relay.c.
 """
 
+import struct
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -18,7 +19,9 @@ from sim.machine.registers import BYTES_PER_VQ, ZCR_EL1_OF_HOST, VectorState, Ve
 from sim.scenario import Relay, Scenario
 from sim.vectors import QUADWORD_BYTES, VectorType, bits_from_vq, largest_vq, len_field
 
-FPSR_OFFSET, FPCR_OFFSET = 8, 12
+_HEADER = struct.Struct("<QII")
+"""zcr_el1, fpsr and fpcr."""
+_ZCR_EL1_BYTES = 8
 _SAVE_STATE_ADDRESS = 0xFFFF800080252F20
 _SAVE_STATE_BYTES = 0xF4
 _FIRST_STORE, _FFR_STORE = 0x8, 0xD8
@@ -149,8 +152,8 @@ class Pkvm:
             self._store(number, host.at(running_vq), save)
         finally:
             save.touched = merged(save.touched)
-        header = self._memory.load(self._memory.run_start(number), 8)
-        save.header_intact = header == save.zcr_el1_len.to_bytes(8, "little")
+        header = self._memory.load(self._memory.run_start(number), _ZCR_EL1_BYTES)
+        save.header_intact = header == save.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little")
         self._saved[number] = (save, host)
         return save
 
@@ -158,15 +161,15 @@ class Pkvm:
         """Store zcr_el1, the registers upwards, then fpsr and fpcr."""
         assert self._memory is not None
         header, registers = self._memory.run_start(number), self._registers(number, host.vq)
-        self._memory.store(header, save.zcr_el1_len.to_bytes(8, "little"), save.touched)
+        self._memory.store(header, save.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little"), save.touched)
         try:
             self._memory.store(registers, host.image, save.touched)
         except UnmappedAccess as access:
             place = register_at(access.address - registers, host.vq)
             first = registers + sum(BYTES_PER_VQ[:place]) * host.vq
             self._panic(save, first - header - rules.HEADER_BYTES, place)
-        self._memory.store(header + FPSR_OFFSET, host.fpsr.to_bytes(4, "little"), save.touched)
-        self._memory.store(header + FPCR_OFFSET, host.fpcr.to_bytes(4, "little"), save.touched)
+        status = host.fpsr.to_bytes(4, "little") + host.fpcr.to_bytes(4, "little")
+        self._memory.store(header + _ZCR_EL1_BYTES, status, save.touched)
 
     def _panic(self, save: Save, first: int, place: int) -> NoReturn:
         """The store of a register, the first byte of it so far into the buffer's registers, met unmapped memory."""
@@ -205,11 +208,8 @@ class Pkvm:
     def _load(self, number: int, running_vq: int) -> tuple[VectorState, int]:
         """Read the registers and the header back."""
         assert self._memory is not None
-        load, header = self._memory.load, self._memory.run_start(number)
-        state = VectorState(
-            running_vq,
-            load(self._registers(number, running_vq), rules.REGISTER_BYTES_PER_VQ * running_vq),
-            int.from_bytes(load(header + FPSR_OFFSET, 4), "little"),
-            int.from_bytes(load(header + FPCR_OFFSET, 4), "little"),
-        )
-        return state, int.from_bytes(load(header, 8), "little")
+        registers = rules.REGISTER_BYTES_PER_VQ * running_vq
+        image = self._memory.load(self._registers(number, running_vq), registers)
+        header = self._memory.load(self._memory.run_start(number), rules.HEADER_BYTES)
+        zcr_el1, fpsr, fpcr = _HEADER.unpack(header)
+        return VectorState(running_vq, image, fpsr, fpcr), zcr_el1

@@ -9,6 +9,7 @@ Source: the Arm Architecture Reference Manual; the patterns are those of the mea
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sim import rules
 from sim.topology import Cpu
@@ -22,7 +23,7 @@ ZCR_EL1_OF_HOST = LEN_FIELD
 """What the host has in ZCR_EL1: its maximum."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class VectorState:
     """The contents of Z, P and FFR at one vector length, as they lie one after another in memory; FPSR and FPCR."""
 
@@ -32,6 +33,7 @@ class VectorState:
     fpcr: int = 0
 
     @classmethod
+    @lru_cache(maxsize=256)
     def of_host(cls, vq: int, number: int) -> "VectorState":
         """What the host loads on logical CPU `number`."""
         tag = (number + 1).to_bytes(QUADWORD_BYTES // 2, "little")
