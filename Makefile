@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Debian packages that help and are not needed for the main job.
 SYSTEM_PACKAGES := python3-venv
 
-.PHONY: run test check bench format system-deps clean
+.PHONY: run test check bench schema format system-deps clean
 
 run: $(VENV)/ready
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
@@ -23,6 +23,10 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.boot_speed
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.start_up
+
+# What editors check scenario files against; to be run when their tables change.
+schema: $(VENV)/ready
+	$(BIN)/asymboot schema > topologies/scenario.schema.json
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

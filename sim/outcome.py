@@ -210,8 +210,8 @@ class Outcome:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values."""
-        plain: dict[str, Any] = msgspec.to_builtins(self.record())
+        """Everything as plain values, just as JSON has them."""
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.record()))
         return plain
 
     # Frames: docs/outcome.md has their columns

@@ -244,6 +244,20 @@ def test_defaults_are_those_of_the_code(section: str) -> None:
             assert keys[field.name][1] == default, field.name
 
 
+def _plain(cell: str) -> str:
+    """A cell without its markup and links."""
+    return re.sub(r": \[`.*`\]\(#\w+\)", "", cell).replace("`", "")
+
+
+@pytest.mark.parametrize("section", TABLES)
+def test_editors_say_what_the_document_says(section: str) -> None:
+    keys = _keys(section)
+    properties = msgspec.json.schema(TABLES[section])["$defs"][TABLES[section].__name__]["properties"]
+    inherited = set(scenario_tables.CpuProperties.__struct_fields__) if section == "Clusters" else set()
+    told = {name: one["description"] for name, one in properties.items() if name not in inherited}
+    assert told == {name: _plain(keys[name][2]) for name in told}
+
+
 def _choices(kind: inspect.Type) -> Iterator[Any]:
     """The values that a key allows, where they are listed in the code."""
     if isinstance(kind, inspect.UnionType):

@@ -155,7 +155,7 @@ def test_a_changed_byte_shows_from_its_own_quadword_on(data: st.DataObject, vq: 
         assert state.same_up_to(changed, up_to) == (at >= bytes_per_vq * up_to)
 
 
-@pytest.mark.parametrize("register", ["fpsr", "fpcr"])
-def test_a_changed_status_or_control_register_shows_at_every_length(register: str) -> None:
+def test_a_changed_status_or_control_register_shows_at_every_length() -> None:
     state = VectorState.of_host(2, 0)
-    assert not state.same_up_to(replace(state, **{register: 1}), 1)
+    assert not state.same_up_to(replace(state, fpsr=1), 1)
+    assert not state.same_up_to(replace(state, fpcr=1), 1)

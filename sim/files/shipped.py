@@ -1,5 +1,6 @@
 """The scenarios that ship, under their names, and the one to start from."""
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,10 +23,9 @@ def find(path: Path) -> Path:
     >>> find(Path("bug")).name
     'bug.toml'
     """
-    if path.exists():
+    if os.path.lexists(path):
         return path
-    named = folder() / f"{path}.toml"
-    return named if path.name == str(path) and named.is_file() else path
+    return {file.stem: file for file in shipped()}.get(str(path), path)
 
 
 def template() -> str:

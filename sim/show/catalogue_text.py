@@ -22,8 +22,8 @@ def show_catalogue(console: Console, what: Sequence[str]) -> None:
 
 def _topologies(console: Console) -> None:
     scenarios = [(file.stem, read_scenario(file)) for file in shipped()]
-    rows = [(stem, f"{len(one.topology.cpus):,}", one.kernel, one.name) for stem, one in scenarios]
-    table(console, {"name": "left", "CPUs": "right", "kernel": "left", "what it is": "wrap"}, rows)
+    rows = [(stem, f"{len(one.topology.cpus):,}", one.name) for stem, one in scenarios]
+    table(console, {"name": "left", "CPUs": "right", "what it is": "wrap"}, rows)
 
 
 def _designs(console: Console) -> None:

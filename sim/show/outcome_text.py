@@ -51,12 +51,13 @@ def _cpus(outcome: Outcome, console: Console) -> None:
 
 
 def _name(clusters: tuple[str, ...], members: list[CpuRow]) -> str:
-    """What the scenario calls a CPU, or several."""
+    """What the scenario calls a CPU; a CPU's name that says no more than its number is left out inside a cluster."""
     first, last = members[0], members[-1]
     if first is not last:
         return "/".join(clusters) or f"{first.name}..{last.name}"
+    name = () if clusters and first.name == f"cpu{first.cpu}" else (first.name,)
     run_by = "" if first.run_by == first.cpu else f", run by cpu{first.run_by}"
-    return "/".join((*clusters, first.name)) + run_by
+    return "/".join((*clusters, *name)) + run_by
 
 
 def _record(outcome: Outcome, console: Console) -> None:
