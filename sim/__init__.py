@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from sim.booting import boot
     from sim.designs import DESIGNS, Design
     from sim.errors import InputError
+    from sim.files.scenario_file import read_scenario
     from sim.hazards import Hazard, HazardKind
     from sim.outcome import Outcome
     from sim.scenario import Action, BringUp, Do, Fault, KvmMode, Relay, Scenario, Surroundings
+    from sim.study.comparison import Comparison, compare
     from sim.timing import Distribution, Latencies
     from sim.topology import Cpu, Topology, cpu
 
@@ -28,6 +30,7 @@ _HOME = {
     "KvmMode": "sim.scenario",
     "Relay": "sim.scenario",
     "Surroundings": "sim.scenario",
+    "Comparison": "sim.study.comparison",
     "Cpu": "sim.topology",
     "Design": "sim.designs",
     "Distribution": "sim.timing",
@@ -40,13 +43,16 @@ _HOME = {
     "Scenario": "sim.scenario",
     "Topology": "sim.topology",
     "boot": "sim.booting",
+    "compare": "sim.study.comparison",
     "cpu": "sim.topology",
+    "read_scenario": "sim.files.scenario_file",
 }
 
 __all__ = [
     "DESIGNS",
     "Action",
     "BringUp",
+    "Comparison",
     "Cpu",
     "Design",
     "Distribution",
@@ -63,7 +69,9 @@ __all__ = [
     "Surroundings",
     "Topology",
     "boot",
+    "compare",
     "cpu",
+    "read_scenario",
 ]
 
 

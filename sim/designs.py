@@ -67,7 +67,7 @@ class LateStore(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Design:
     """One answer to the thread's question, as a choice for each of its parts."""
 
@@ -80,6 +80,12 @@ class Design:
     nosve: bool = False
     """Boot with ``arm64.nosve`` instead: nobody has SVE, and nothing is saved."""
     source: str = "defined by the user"
+
+    def __repr__(self) -> str:
+        return (
+            f"<Design {self.name!r}: buffer sized by {self.buffer_sized_by}, ZCR_EL2 {self.zcr_el2}, FFR pointer by "
+            f"{self.ffr_pointer}, late CPU above the maximum {self.late_cpu}>"
+        )
 
     def allocation_vqs(self, vq_map: int, max_cpu_vqs: int, early_vqs: int) -> int:
         """The length the buffers are allocated for, as a set of one.

@@ -1,6 +1,7 @@
-"""Rows as pandas frames: each column has the type that its row class states, rows or no rows."""
+"""Rows as pandas frames, each column of the type that its row class states; and tables for notebooks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PLAIN = {int: "int64", bool: "bool", str: "str"}
+_MOST_ROWS = 32
 _MAY_BE_MISSING = {int: "Int64", bool: "boolean", str: "str"}
 
 
@@ -40,3 +42,11 @@ def frame(rows: Sequence[Row], row: type[Row]) -> "pd.DataFrame":
     made = pd.DataFrame(columns)
     made.attrs = {"schema_version": SCHEMA_VERSION, "row": row.__name__}
     return made
+
+
+def as_html(title: str, rows: Sequence[Mapping[str, object]]) -> str:
+    """A titled table for notebooks; its middle is left out where it is long, and all text is shown as text."""
+    import pandas as pd  # noqa: PLC0415
+
+    shown = pd.DataFrame.from_records(list(rows)).to_html(index=False, max_rows=_MOST_ROWS, border=0, na_rep="")
+    return f"<p><b>{escape(title.strip('<>'))}</b></p>{shown if rows else '<p>none</p>'}"

@@ -7,7 +7,7 @@ import msgspec
 
 from sim import rules
 from sim.facts import CpuState, Facts
-from sim.frames import frame
+from sim.frames import as_html, frame
 from sim.hazards import Hazard, judge, notes
 from sim.kernel.fpsimd import VlInfo
 from sim.rows import (
@@ -39,8 +39,19 @@ class Outcome:
         self.facts = facts
 
     def __repr__(self) -> str:
-        logical = len(self.facts.scenario.topology.cpus)
-        return f"<Outcome: {len(self.facts.online)} of {logical} CPUs online, {len(self.found)} hazards>"
+        facts = self.facts
+        name = f" of {self.scenario.name!r}" if self.scenario.name else ""
+        panic = "" if facts.panic is None else "panicked, "
+        hazards = len(self.found)
+        return (
+            f"<Outcome{name}: {panic}{len(facts.online):,} of {len(self.scenario.topology.cpus):,} CPUs online, "
+            f"{hazards:,} hazard{'' if hazards == 1 else 's'}>"
+        )
+
+    def _repr_html_(self) -> str:
+        hazards = [{"hazard": row.hazard, "cpu": row.cpu, "sentence": row.sentence} for row in self.hazard_rows()]
+        cpus = [msgspec.structs.asdict(row) for row in self.cpu_rows()]
+        return as_html(f"{self!r}; hazards:", hazards) + as_html("CPUs", cpus)
 
     @property
     def scenario(self) -> Scenario:

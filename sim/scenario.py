@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
 from sim.errors import InputError, check_printable
+from sim.frames import as_html
 from sim.series import DEFAULT, KernelSeries, kernel_series
 from sim.timing import Latencies
 from sim.topology import Topology
@@ -148,7 +149,7 @@ class Fault:
             raise InputError(f"CPU_ON never answers {self.answer[:40]!r}: allowed are {', '.join(CPU_ON_ERRORS)}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scenario:
     """One system, its kernel, its design, and what happens to it.
 
@@ -205,6 +206,28 @@ class Scenario:
             self.topology.number(self.allocation_fails_at)
         check_printable("the scenario's name", self.name)
         kernel_series(self.kernel)
+
+    def __repr__(self) -> str:
+        return f"<Scenario {self.name!r}: {', '.join(f'{key} {value}' for key, value in self._settings().items())}>"
+
+    def _repr_html_(self) -> str:
+        settings = [{"setting": key, "value": value} for key, value in self._settings().items()]
+        return as_html(f"Scenario {self.name!r}", settings) + self.topology._repr_html_()
+
+    def _settings(self) -> dict[str, str]:
+        """What tells scenarios apart at a glance."""
+        cpus, late = len(self.topology.cpus), len(self.topology.cpus) - len(self.early)
+        told = {
+            "CPUs": f"{cpus:,}" + (f" ({late:,} late)" if late else ""),
+            "kernel": self.kernel,
+            "design": "none" if self.active_design is None else self.active_design.name,
+            "KVM": str(self.kvm_mode) if self.el2 else "without EL2",
+            "relay": str(self.relay) if self.has_pkvm else "",
+            "actions": str(len(self.actions) or ""),
+            "faults": str(len(self.faults) or ""),
+            "seed": str(self.seed or ""),
+        }
+        return {key: value for key, value in told.items() if value}
 
     @cached_property
     def series(self) -> KernelSeries:

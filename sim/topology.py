@@ -4,6 +4,7 @@ A topology keeps its CPUs in the order of the file. Linux numbers them: the boot
 the others follow in the file's order. `Topology.graph` gives clusters and CPUs as a networkx graph.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from sim.errors import InputError, check_printable
+from sim.frames import as_html
 from sim.vectors import (
     ALL_VQS,
     LEN_FIELD,
@@ -27,9 +29,10 @@ if TYPE_CHECKING:
     import networkx as nx
 
 MOST_CPUS = 65_536
+_MOST_SETS_TOLD = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cpu:
     """One CPU: what its silicon supports and what its firmware leaves of it.
 
@@ -47,6 +50,11 @@ class Cpu:
     late: bool = False
     mpidr: int | None = None
     clusters: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        place = f" in {'/'.join(self.clusters)}" if self.clusters else ""
+        sve, sme = _lengths(self.usable_sve_vqs), _lengths(self.usable_sme_vqs)
+        return f"<Cpu {self.name!r}{place}: SVE bits {sve}, SME bits {sme}{', late' if self.late else ''}>"
 
     @property
     def usable_sve_vqs(self) -> int | None:
@@ -94,7 +102,7 @@ def cpu(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Topology:
     """The CPUs of one system, in the order of the file; 1 to 65,536 of them.
 
@@ -129,6 +137,26 @@ class Topology:
         self._check_mpidrs()
         if self.logical[0].late:
             raise InputError(f"{boot_cpu!r} cannot be late: it is the boot CPU")
+
+    def __repr__(self) -> str:
+        sets = Counter(_lengths(one.usable_sve_vqs) for one in self.cpus)
+        told = ", ".join(f"{count:,} with {lengths}" for lengths, count in sets.most_common(_MOST_SETS_TOLD))
+        more = ", ..." if len(sets) > _MOST_SETS_TOLD else ""
+        return f"<Topology of {len(self.cpus):,} CPUs: SVE bits of {told}{more}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            {
+                "CPU": number,
+                "name": one.name,
+                "cluster": "/".join(one.clusters),
+                "SVE, bits": _lengths(one.usable_sve_vqs),
+                "SME, bits": _lengths(one.usable_sme_vqs),
+                "late": "late" if one.late else "",
+            }
+            for number, one in enumerate(self.logical)
+        ]
+        return as_html(repr(self), rows)
 
     @classmethod
     def of(
@@ -226,6 +254,10 @@ class Topology:
             )
             graph.add_edge(one.clusters, one.name)
         return graph
+
+
+def _lengths(vqs: int | None) -> str:
+    return "none" if vqs is None else braces(vqs)
 
 
 def cpu_list(numbers: list[int]) -> str:

@@ -67,17 +67,6 @@ def test_memory_that_no_cpu_can_use_is_a_note() -> None:
     ]
 
 
-def test_frames_have_their_columns_with_and_without_rows() -> None:
-    empty, full = booted(V1), under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1),))
-    for name in ("log", "events", "cpus", "buffers", "saves", "actions", "hazards"):
-        one, other = getattr(empty, name), getattr(full, name)
-        assert list(one.columns) == list(other.columns), name
-        assert len(other) > 0, name
-    assert list(full.hazards["rank"]) == sorted(full.hazards["rank"])
-    assert full.cpus.loc[1, "host_max_vl_bytes"] == 64
-    assert repr(full) == "<Outcome: 2 of 2 CPUs online, 4 hazards>"
-
-
 def test_nosve_on_the_command_line_denies_what_all_early_cpus_have() -> None:
     assert kinds(booted(V1, A64FX, nosve=True)) == [HazardKind.HOST_DENIED_VL]
     assert kinds(booted(V1, None, nosve=True)) == []

@@ -12,6 +12,7 @@ from sim.vectors import (
     QUADWORD_BYTES,
     VectorType,
     bits_from_vqs,
+    braces,
     largest_vq,
     smallest_vq,
     vl_bytes_from_vq,
@@ -34,7 +35,7 @@ class LateVerdict(NamedTuple):
     """Its lengths outside ``vq_map`` and at most ``max_virtualisable_vl``."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class VlInfo:
     """``vl_info``: what the system's CPUs can do, for one vector type. Sizes in bytes.
 
@@ -59,6 +60,13 @@ class VlInfo:
     def __post_init__(self) -> None:
         if self.type is VectorType.SVE:
             self.min_vl_bytes = self.max_vl_bytes = self.max_virtualisable_vl_bytes = QUADWORD_BYTES
+
+    def __repr__(self) -> str:
+        return (
+            f"<VlInfo of {self.type}: vq_map {braces(self.vq_map)}, vq_partial_map {braces(self.vq_partial_map)}; "
+            f"bytes: min_vl {self.min_vl_bytes}, max_vl {self.max_vl_bytes}, default {self.default_vl_bytes}, "
+            f"max_virtualisable_vl {self.max_virtualisable_vl_bytes}, max_cpu_vl {self.max_cpu_vl_bytes}>"
+        )
 
     @property
     def max_cpu_vl_bytes(self) -> int:

@@ -7,9 +7,11 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sim.booting import boot
 from sim.designs import DESIGNS, Design
-from sim.frames import frame
+from sim.frames import as_html, frame
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.rows import SCHEMA_VERSION, ClusterRow, ComparisonRecord, DesignRow
@@ -32,7 +34,7 @@ class Comparison:
         return f"<Comparison of {self.scenario.name!r}: {len(self.design_rows)} boots>"
 
     def _repr_html_(self) -> str:
-        return str(self.designs.to_html(index=False))
+        return as_html(repr(self), [msgspec.structs.asdict(row) for row in self.design_rows])
 
     @cached_property
     def designs(self) -> "pd.DataFrame":

@@ -1,0 +1,204 @@
+"""How objects show themselves: in a prompt, in a notebook, and in frames."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+import pandas as pd
+import pytest
+
+from sim import rows
+from sim.booting import boot
+from sim.designs import DESIGNS
+from sim.frames import dtypes, frame
+from sim.kernel.fpsimd import VlInfo
+from sim.outcome import Outcome
+from sim.rows import SCHEMA_VERSION, ActionRow, BufferRow, CpuRow, EventRow, HazardRow, LogRow, Row, SaveRow
+from sim.scenario import KvmMode, Scenario
+from sim.study.comparison import compare
+from sim.topology import Topology, cpu
+from sim.vectors import VectorType
+from tests.systems import A64FX, N2, V1, booted, guest, on, under_pkvm
+
+FRAMES: dict[str, type[Row]] = {
+    "log": LogRow,
+    "events": EventRow,
+    "cpus": CpuRow,
+    "buffers": BufferRow,
+    "saves": SaveRow,
+    "actions": ActionRow,
+    "hazards": HazardRow,
+}
+MARKUP = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def bug() -> Outcome:
+    return under_pkvm(V1, A64FX, kernel="6.11", name="bug", actions=(guest(1),))
+
+
+def test_every_object_says_what_it_is(bug: Outcome) -> None:
+    assert repr(cpu("big", V1, late=True, clusters=("a", "b"))) == (
+        "<Cpu 'big' in a/b: SVE bits {128,256}, SME bits none, late>"
+    )
+    assert repr(Topology.of([V1, V1, A64FX, None])) == (
+        "<Topology of 4 CPUs: SVE bits of 2 with {128,256}, 1 with {128,256,512}, 1 with none>"
+    )
+    assert repr(bug.scenario) == (
+        "<Scenario 'bug': CPUs 2, kernel 6.11, design v6.11, KVM protected, relay enforcing, actions 1>"
+    )
+    assert repr(bug) == "<Outcome of 'bug': 2 of 2 CPUs online, 4 hazards>"
+    assert repr(boot(bug.scenario.but(surroundings="isolated", name=""))) == (
+        "<Outcome: panicked, 2 of 2 CPUs online, 2 hazards>"
+    )
+    assert repr(bug.vectors["SVE"]).startswith(
+        "<VlInfo of SVE: vq_map {128,256}, vq_partial_map {128,256,512}; bytes: "
+    )
+    assert repr(VlInfo(VectorType.SME)).startswith("<VlInfo of SME: vq_map {}, ")
+    assert repr(DESIGNS["tabba"]).startswith("<Design 'tabba': buffer sized by any-early-cpu, ")
+    assert repr(compare(bug.scenario)) == "<Comparison of 'bug': 8 boots>"
+
+
+def test_large_systems_say_little() -> None:
+    many = Topology.of([[128 * one for one in range(1, vq + 1)] for vq in range(1, 17)] * 64)
+    for one in (many, Scenario(many), boot(Scenario(many))):
+        assert len(repr(one)) < 400
+        html: str = one._repr_html_()
+        assert html.count("<tr") < 100
+
+
+@pytest.mark.parametrize(
+    "show", [lambda o: o, lambda o: o.scenario, lambda o: o.scenario.topology, lambda o: compare(o.scenario)]
+)
+def test_notebooks_show_names_as_text(show: Callable[[Outcome], Any]) -> None:
+    topology = Topology((cpu(MARKUP, N2, clusters=(MARKUP,)), cpu("other", V1)))
+    outcome = boot(Scenario(topology, name=MARKUP, kernel="6.11", kvm_mode=KvmMode.PROTECTED))
+    html = show(outcome)._repr_html_()
+    assert "<table" in html
+    assert MARKUP not in html
+    assert "&lt;script&gt;" in html
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_frame_has_documented_columns_and_types_with_and_without_rows(name: str, bug: Outcome) -> None:
+    row = FRAMES[name]
+    for outcome in (bug, booted(V1)):
+        one: pd.DataFrame = getattr(outcome, name)
+        assert {column: str(dtype) for column, dtype in one.dtypes.items()} == dtypes(row)
+        assert one.attrs == {"schema_version": SCHEMA_VERSION, "row": row.__name__}
+    assert len(getattr(bug, name)) > 0
+    assert dtypes(row).keys() == get_type_hints(row).keys()
+
+
+def test_what_is_missing_is_missing(bug: Outcome) -> None:
+    panicked = boot(bug.scenario.but(surroundings="isolated"))
+    assert panicked.saves["first_byte"].isna().all()
+    assert bug.saves["first_byte"].tolist() == [-1088]
+    assert bug.actions["error"].isna().all()
+    assert bug.cpus["sme_bits"].isna().all()
+    assert bug.cpus["sve_bits"].tolist() == [(128, 256), (128, 256, 512)]
+
+
+def test_frames_written_to_parquet_carry_the_schemas_version(bug: Outcome, tmp_path: Path) -> None:
+    for name, row in FRAMES.items():
+        written: pd.DataFrame = getattr(bug, name)
+        written.to_parquet(tmp_path / name)
+        read = pd.read_parquet(tmp_path / name)
+        assert read.attrs == {"schema_version": SCHEMA_VERSION, "row": row.__name__}
+        assert list(read.columns) == list(written.columns)
+        assert len(read) == len(written)
+
+
+def test_every_column_is_described() -> None:
+    tables = [value for value in vars(rows).values() if isinstance(value, type) and issubclass(value, Row)]
+    assert len(tables) > len(FRAMES)
+    for row in tables:
+        assert row.__doc__
+
+
+def test_frames_are_made_of_any_rows() -> None:
+    one = frame([LogRow(1, "a"), LogRow(2, "b")], LogRow)
+    assert one["time_ns"].tolist() == [1, 2]
+
+
+# Comparison
+
+
+def test_a_comparison_has_every_named_design_in_order() -> None:
+    comparison = compare(Scenario(Topology.of([V1, A64FX]), kvm_mode=KvmMode.PROTECTED))
+    assert comparison.designs["design"].tolist() == list(DESIGNS)
+    assert {str(one) for one in comparison.designs["relay"]} == {"enforcing"}
+
+
+def test_a_comparison_counts_hazards_as_boots_do() -> None:
+    scenario = Scenario(
+        Topology.of([V1, A64FX, N2]),
+        kernel="6.12",
+        kvm_mode=KvmMode.PROTECTED,
+        maxcpus=2,
+        actions=(guest(1), on(2), guest(0)),
+    )
+    comparison = compare(scenario, relays=["enforcing", "relaxed"], memories=["adjacent", "isolated", "mapped"])
+    assert len(comparison.design_rows) == len(DESIGNS) * 2 * 3
+    for row in comparison.design_rows:
+        outcome = boot(scenario.but(design=row.design, relay=row.relay, surroundings=row.memory))
+        kinds = [hazard.kind.name.lower() for hazard in outcome.found]
+        counts = {name: kinds.count(name) for name in set(kinds)}
+        columns = msgspec.structs.asdict(row)
+        assert {name: columns[name] for name in list(columns)[-13:] if columns[name]} == counts
+        asked = outcome.facts.buffers and outcome.facts.buffers.asked_bytes
+        assert row.asked_bytes == asked
+
+
+def test_what_becomes_of_late_cpus() -> None:
+    scenario = Scenario(
+        Topology.of([V1, V1, A64FX, N2, V1]),
+        kernel="6.12",
+        kvm_mode=KvmMode.PROTECTED,
+        maxcpus=2,
+        actions=(on(2), on(3), on(4)),
+    )
+    comparison = compare(scenario, relays=["enforcing", "relaxed"], designs=["v6.11", "brown-v1", "brown-v4-meant"])
+    columns = ["late_cpus", "late_accepted", "late_refused", "late_refused_by_relay", "late_warned"]
+    assert comparison.designs[columns].to_numpy().tolist() == [
+        [3, 0, 0, 3, 0],
+        [3, 0, 0, 3, 0],
+        [3, 0, 0, 3, 0],
+        [3, 2, 1, 0, 0],
+        [3, 1, 2, 0, 1],
+        [3, 2, 1, 0, 1],
+    ]
+
+
+def test_the_hosts_largest_vl_is_told_by_cluster() -> None:
+    topology = Topology(
+        (
+            cpu("a", V1, clusters=("little",)),
+            cpu("b", A64FX, clusters=("big",)),
+            cpu("c", A64FX, clusters=("big",), late=True),
+            cpu("d", V1),
+            cpu("e", V1),
+        )
+    )
+    scenario = Scenario(
+        topology,
+        kernel="6.12",
+        kvm_mode=KvmMode.PROTECTED,
+    )
+    rows = compare(scenario, designs=["v6.11"]).cluster_rows
+    told = [(row.cluster, row.cpus, row.online, row.least_host_max_vl_bytes, row.host_max_vl_bytes) for row in rows]
+    assert told == [("cpu3-4", 2, 2, 32, 32), ("little", 1, 1, 32, 32), ("big", 2, 1, 64, 64)]
+
+
+def test_after_a_panic_nobody_runs_with_anything() -> None:
+    scenario = under_pkvm(A64FX, V1, kernel="6.11", actions=(guest(0),)).scenario
+    (row,) = {one.host_max_vl_bytes for one in compare(scenario, designs=["v6.11"]).cluster_rows}
+    assert row is None
+
+
+def test_a_design_of_ones_own_comes_first() -> None:
+    mine = replace(DESIGNS["tabba"], name="mine")
+    comparison = compare(Scenario(Topology.of([V1]), kvm_mode=KvmMode.PROTECTED, design=mine))
+    assert comparison.designs["design"].tolist() == ["mine", *DESIGNS]
