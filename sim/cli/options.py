@@ -1,5 +1,6 @@
 """Options that commands share: what they change in a scenario, and how a scenario is found."""
 
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,20 @@ from sim.series import RECORDED
 if TYPE_CHECKING:
     from sim.scenario import Scenario
 
-FILE = click.Path(path_type=Path)
+
+class _ScenarioFile(click.Path):
+    """A path; shells complete files, and where none fits the names of scenarios that ship."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer what may stand here."""
+        from sim.files.shipped import shipped  # noqa: PLC0415
+
+        if "/" in incomplete or any(Path().glob(f"{escape(incomplete)}*")):
+            return super().shell_complete(ctx, param, incomplete)
+        return [CompletionItem(file.stem) for file in shipped() if file.stem.startswith(incomplete)]
+
+
+FILE = _ScenarioFile(path_type=Path)
 _NAMES = {"kvm": "kvm_mode", "memory": "surroundings"}
 
 kernel = click.option(
