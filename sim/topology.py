@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_CPUS = 65_536
 _MOST_SETS_TOLD = 4
+_MOST_NAMES_TOLD = 8
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -209,7 +210,9 @@ class Topology:
             InputError: there is none.
         """
         if name not in self._index:
-            raise InputError(f"there is no CPU {name[:60]!r}")
+            names = [one.name for one in self.logical]
+            there = ", ".join(names) if len(names) <= _MOST_NAMES_TOLD else f"{len(names):,}, {names[0]} to {names[-1]}"
+            raise InputError(f"there is no CPU {name[:60]!r}: there are {there}")
         return self._index[name]
 
     def label(self, number: int) -> str:

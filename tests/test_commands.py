@@ -204,7 +204,7 @@ def test_check_goes_on_after_a_wrong_file(tmp_path: Path) -> None:
     result = asymboot("check", BUG, str(wrong), BUG)
     assert result.exit_code == 2
     assert result.stdout == f"{BUG}: ok, 2 CPUs\n" * 2
-    assert result.stderr == f"asymboot: {wrong}: kernel.maxcpus: Expected `int` >= 1\n"
+    assert result.stderr == f"asymboot: {wrong}: kernel.maxcpus: is 0, and must be at least 1\n"
 
 
 @pytest.mark.parametrize("what", [[], ["scenario"], ["outcome"], ["comparison"]])

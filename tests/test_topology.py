@@ -62,7 +62,7 @@ def test_equal_cpus_in_equal_order_are_equal_topologies() -> None:
 
 
 def test_an_unknown_cpu_has_no_number() -> None:
-    with pytest.raises(InputError, match=r"^there is no CPU 'c9'$"):
+    with pytest.raises(InputError, match=r"^there is no CPU 'c9': there are c0, c1, c2$"):
         plain(3).number("c9")
 
 

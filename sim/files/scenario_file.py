@@ -4,15 +4,13 @@ docs/scenario-files.md describes the format for users.
 """
 
 import difflib
-import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -29,6 +27,7 @@ from sim.files.scenario_tables import (
     ScenarioTable,
     TopologyTable,
 )
+from sim.files.wording import in_words
 from sim.scenario import Action, Fault, Scenario
 from sim.series import kernel_series
 from sim.timing import PARAMETERS, Distribution, Latencies, fixed
@@ -85,7 +84,7 @@ def scenario_from_text(text: str, default_name: str = "") -> Scenario:
     except RecursionError:
         raise InputError("is nested too deeply") from None
     except msgspec.ValidationError as error:
-        raise InputError(_validation(str(error))) from None
+        raise InputError(in_words(str(error), raw)) from None
     except InputError:
         raise
     except ValueError as error:
@@ -103,47 +102,6 @@ def _check_integers(value: Any, place: str) -> None:
             _check_integers(inside, f"{place}[{index}]")
     elif isinstance(value, int) and value.bit_length() > LARGEST_INTEGER_BITS:
         raise InputError(f"{place}: an integer of TOML's has at most 64 bits")
-
-
-def _validation(message: str) -> str:
-    """Turn what the validator says into the place, what is wrong, and what is allowed there."""
-    at = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
-    what, place = (message[: at.start()], at[1]) if at else (message, "")
-    what = re.sub(r"^Object missing required field `(\w+)`$", r"the key '\1' is missing", what)
-    unknown = re.match(r"Object contains unknown field `(.*)`", what, re.DOTALL)
-    if unknown:
-        close = difflib.get_close_matches(unknown[1], _table_at(place).__struct_fields__, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        what = f"unknown key {unknown[1][:60]!r}{hint}"
-    elif what.startswith("Invalid enum value"):
-        table, _, key = re.sub(r"\[\d+\]", "", place).rpartition(".")
-        hint = get_type_hints(_table_at(table))[key]
-        what += f": allowed are {', '.join(map(str, _choices(hint)))}"
-    return f"{place}: {what}" if place else what
-
-
-def _table_at(place: str) -> type[msgspec.Struct]:
-    """The table that lies at a place in the file."""
-    table: type[msgspec.Struct] = ScenarioTable
-    for key in re.findall(r"[a-z_]\w*", place):
-        inside = _types_in(get_type_hints(table)[key])
-        table = next(one for one in inside if isinstance(one, type) and issubclass(one, msgspec.Struct))
-    return table
-
-
-def _types_in(hint: Any) -> Iterator[Any]:
-    """A type and every type within it."""
-    yield hint
-    for one in get_args(hint):
-        yield from _types_in(one)
-
-
-def _choices(hint: Any) -> list[Any]:
-    """The values that a type of named choices allows."""
-    for one in _types_in(hint):
-        if isinstance(one, type) and issubclass(one, StrEnum):
-            return list(one)
-    return [one for one in _types_in(hint) if isinstance(one, int)]
 
 
 def _scenario(table: ScenarioTable, default_name: str) -> Scenario:

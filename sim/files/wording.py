@@ -1,0 +1,100 @@
+"""What the validator says, in the words of the file: the place, what is wrong, and what is allowed there."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+
+from sim.files.scenario_tables import ScenarioTable
+
+_WORDS = {
+    "str": "text in quotes",
+    "int": "an integer",
+    "float": "a number with a fraction",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "date": "a date",
+    "datetime": "a date",
+    "time": "a time of day",
+}
+_LONGEST_VALUE = 60
+
+
+def in_words(message: str, raw: Any) -> str:
+    """One line from the validator's message about a file that holds `raw`."""
+    at = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
+    what, place = (message[: at.start()], at[1]) if at else (message, "")
+    told = _what(what, place, raw)
+    return f"{place}: {told}" if place else told
+
+
+def _what(what: str, place: str, raw: Any) -> str:
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
+        return f"the key {missing[1]!r} is missing"
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL):
+        allowed = _table_at(place).__struct_fields__
+        return f"unknown key {unknown[1][:_LONGEST_VALUE]!r}{_suggestion(unknown[1], allowed)}"
+    if what.startswith("Invalid enum value"):
+        table, _, key = re.sub(r"\[\d+\]", "", place).rpartition(".")
+        choices = _choices(get_type_hints(_table_at(table))[key])
+        return f"is {_value_at(place, raw)!r:.{_LONGEST_VALUE}}: allowed are {', '.join(map(str, choices))}"
+    return _expected(what, _value_at(place, raw))
+
+
+def _expected(what: str, value: Any) -> str:
+    """A value of the wrong type, or out of range."""
+    if kinds := re.fullmatch(r"Expected `(.*)`, got `(\w+)`", what):
+        wanted = [_WORDS[one] for one in kinds[1].split(" | ") if one != "null"]
+        return f"must be {' or '.join(wanted)}, and is {_WORDS[kinds[2]]}"
+    if length := re.fullmatch(r"Expected `str` of length (>=|<=) (\d+)", what):
+        return f"must have at {'least' if length[1] == '>=' else 'most'} {length[2]} characters"
+    if limit := re.fullmatch(r"Expected `int` (>=|<=|<) (\d+)", what):
+        most = int(limit[2]) - (limit[1] == "<")
+        return f"is {value}, and must be at {'least' if limit[1] == '>=' else 'most'} {most}"
+    return what
+
+
+def _suggestion(key: str, allowed: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(key, allowed, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f": allowed are {', '.join(allowed)}"
+
+
+def _steps(place: str) -> Iterator[str | int]:
+    """The keys and indices that lead to a place."""
+    for key, index in re.findall(r"([a-z_]\w*)|\[(\d+)\]", place):
+        yield key or int(index)
+
+
+def _value_at(place: str, raw: Any) -> Any:
+    for step in _steps(place):
+        raw = raw[step]
+    return raw
+
+
+def _table_at(place: str) -> type[msgspec.Struct]:
+    """The table that lies at a place in the file."""
+    table: type[msgspec.Struct] = ScenarioTable
+    for key in _steps(place):
+        if isinstance(key, str):
+            inside = _types_in(get_type_hints(table)[key])
+            table = next(one for one in inside if isinstance(one, type) and issubclass(one, msgspec.Struct))
+    return table
+
+
+def _types_in(hint: Any) -> Iterator[Any]:
+    """A type and every type within it."""
+    yield hint
+    for one in get_args(hint):
+        yield from _types_in(one)
+
+
+def _choices(hint: Any) -> list[Any]:
+    """The values that a type of named choices allows."""
+    for one in _types_in(hint):
+        if isinstance(one, type) and issubclass(one, StrEnum):
+            return list(one)
+    return [one for one in _types_in(hint) if isinstance(one, int)]
