@@ -1,15 +1,22 @@
 """Scenario files: what they say, and that whatever is wrong with one is told in one line."""
 
+import datetime as dt
+import math
 import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from click.testing import CliRunner
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from sim.cli import main
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.errors import InputError
-from sim.files.scenario_file import LARGEST_FILE_BYTES, read_scenario, scenario_from_text
+from sim.files.scenario_file import LARGEST_FILE_BYTES, read_scenario, scenario_from_data, scenario_from_text
 from sim.scenario import Action, BringUp, Do, Fault, KvmMode, Relay, Scenario, Surroundings
 from sim.timing import Distribution, Latencies, fixed
 from sim.topology import Cpu
@@ -548,6 +555,8 @@ def test_a_file_of_16_mib_is_read_and_one_byte_more_is_not(tmp_path: Path) -> No
 
 # Whatever is in the file
 
+LARGEST_BOOTED = 64
+
 WHOLE = """schema_version = 1
 seed = 3
 [topology]
@@ -646,3 +655,68 @@ def test_any_bytes_in_a_file_are_read_or_refused(tmp_path: Path, raw: bytes) -> 
     else:
         said = f"{file}: {len(scenario.topology.cpus)}"
     assert said.startswith(f"{file}: ")
+
+
+@slow
+@given(mutations(), st.sampled_from([["run"], ["run", "--json"], ["compare", "--json"], ["show"], ["check"]]))
+def test_every_command_survives_a_mutated_file(tmp_path: Path, text: str, command: list[str]) -> None:
+    assume(not is_read(text) or len(scenario_from_text(text).topology.cpus) <= LARGEST_BOOTED)
+    file = tmp_path / "x.toml"
+    file.write_bytes(text.encode())
+    result = CliRunner().invoke(main, [*command, str(file)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), text
+    assert result.exit_code in {0, 1, 2}
+    assert result.stderr.count("\n") == (result.exit_code == 2)
+
+
+def places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in what a file holds."""
+    if place:
+        yield place
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield from places(one, (*place, key))
+
+
+WRONG = [
+    -1,
+    0,
+    3,
+    1 << 62,
+    1 << 70,
+    1.5,
+    math.nan,
+    math.inf,
+    True,
+    "",
+    "x" * 70,
+    "a\nb",
+    "5 parsecs",
+    [],
+    [[]],
+    {},
+    {"x": 1},
+]
+WRONG += [dt.date(2024, 7, 4), dt.time(12), dt.datetime(2024, 7, 4, tzinfo=dt.UTC)]
+
+
+@pytest.mark.parametrize("place", list(places(tomllib.loads(WHOLE))), ids=lambda place: ".".join(map(str, place)))
+def test_a_wrong_value_anywhere_is_told_by_its_place_in_plain_words(place: tuple[str | int, ...]) -> None:
+    *way, last = place
+    refused = 0
+    for wrong in WRONG:
+        data: Any = tomllib.loads(WHOLE)
+        inside = data
+        for step in way:
+            inside = inside[step]
+        inside[last] = wrong
+        try:
+            scenario_from_data(data)
+        except InputError as error:
+            refused += 1
+            said = str(error)
+            assert len(said.splitlines()) == 1
+            assert "`" not in said
+            assert "Expected" not in said
+            assert str(place[0]) in said or "cpu" in said
+    assert refused

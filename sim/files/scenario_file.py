@@ -78,17 +78,26 @@ def scenario_from_text(text: str, default_name: str = "") -> Scenario:
     if sum(line.count(".") ** 2 for line in text.splitlines()) > MOST_DOTS_SQUARED:
         raise InputError("is nested too deeply: its dotted keys have too many parts")
     try:
-        raw = tomllib.loads(text)
-        _check_integers(raw, "")
-        table = msgspec.convert(raw, ScenarioTable)
+        return scenario_from_data(tomllib.loads(text), default_name)
     except RecursionError:
         raise InputError("is nested too deeply") from None
-    except msgspec.ValidationError as error:
-        raise InputError(in_words(str(error), raw)) from None
     except InputError:
         raise
     except ValueError as error:
         raise InputError(f"is no TOML: {error}") from None
+
+
+def scenario_from_data(raw: dict[str, Any], default_name: str = "") -> Scenario:
+    """Make a scenario from what a scenario file holds, as plain values.
+
+    Raises:
+        InputError: it says something that cannot be.
+    """
+    _check_integers(raw, "")
+    try:
+        table = msgspec.convert(raw, ScenarioTable)
+    except msgspec.ValidationError as error:
+        raise InputError(in_words(str(error), raw)) from None
     return _scenario(table, default_name)
 
 
@@ -246,7 +255,7 @@ def _latencies(tables: dict[str, Any]) -> Latencies:
 
 def _distribution(table: Any) -> Distribution:
     if not isinstance(table, dict):
-        raise InputError(f"Expected a duration such as '200us' or a distribution's table, got {table!r:.40}")
+        raise InputError(f"must be a duration such as '200us' or a distribution's table, and is {table!r:.40}")
     name = str(table.get("distribution", ""))
     if name not in PARAMETERS:
         raise InputError(f"unknown distribution {name[:40]!r}: there are {', '.join(PARAMETERS)}")
