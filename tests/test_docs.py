@@ -10,8 +10,11 @@ Fenced blocks are told apart by the words after their fence:
 """
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -30,12 +33,25 @@ from sim.designs import DESIGNS
 from sim.errors import InputError
 from sim.files import scenario_tables
 from sim.files.scenario_file import scenario_from_text
+from sim.frames import dtypes
 from sim.hazards import HazardKind
+from sim.rows import (
+    ActionRow,
+    BufferRow,
+    ClusterRow,
+    CpuRow,
+    DesignRow,
+    EventRow,
+    HazardRow,
+    LogRow,
+    Row,
+    SaveRow,
+)
 from sim.scenario import CPU_ON_ERRORS
 from sim.timing import PARAMETERS, Distribution, Latencies, fixed
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
 HAZARDS = ROOT / "docs" / "hazards.md"
 FORMAT = ROOT / "docs" / "scenario-files.md"
 NO_SCENARIO = {HazardKind.LACKS_COMMITTED_VL, HazardKind.GUEST_VLS_DIFFER}
@@ -135,11 +151,6 @@ def _table(text: str, heading: str) -> dict[str, list[str]]:
 
 
 # Every document
-
-
-def test_fences_of_toml_are_of_a_known_kind() -> None:
-    kinds = {block.fence for block in BLOCKS if block.fence.startswith("toml")}
-    assert kinds <= {"toml", "toml partial", "toml wrong"}
 
 
 @pytest.mark.parametrize("block", WHOLE, ids=str)
@@ -305,7 +316,59 @@ def test_each_named_design_is_listed_with_its_choices() -> None:
     }
 
 
+@pytest.mark.parametrize("block", [one for one in BLOCKS if one.fence == "sh"], ids=str)
+def test_shell_blocks_run(block: Block) -> None:
+    """In a shell that finds `asymboot`; what make would do is not done, but it must know how."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = re.sub(r"^make ", "make --dry-run ", block.text, flags=re.MULTILINE)
+    subprocess.run(["bash", "-euc", script], cwd=ROOT, env={**os.environ, "PATH": path}, check=True)
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    text = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    assert set(re.findall(r"`make ([a-z-]+)", text)) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_fence_is_of_a_known_kind() -> None:
+    known = {"", "text", "sh", "console", "python", "toml", "toml partial", "toml wrong"}
+    assert {block.fence for block in BLOCKS} <= known
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_python_blocks_run(document: Path) -> None:
     for block in re.findall(r"^```python\n(.*?)^```$", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
         exec(compile(block, document.name, "exec"), {})  # noqa: S102 (the project's own documents)
+
+
+# docs/outcome.md
+
+OUTCOME = ROOT / "docs" / "outcome.md"
+ROWS: dict[str, type[Row]] = {
+    "The log: `outcome.log": LogRow,
+    "What happened: `outcome.events": EventRow,
+    "CPUs: `outcome.cpus": CpuRow,
+    "pKVM's buffers: `outcome.buffers": BufferRow,
+    "Saves: `outcome.saves": SaveRow,
+    "Actions: `outcome.actions": ActionRow,
+    "Hazards: `outcome.hazards": HazardRow,
+    "Designs compared: `comparison.designs": DesignRow,
+    "Their clusters: `comparison.clusters": ClusterRow,
+}
+
+
+@pytest.mark.parametrize("section", ROWS)
+def test_each_column_is_documented_with_its_type_and_meaning(section: str) -> None:
+    row = ROWS[section]
+    columns = _table(_sections(OUTCOME)[section], "Column")
+    properties = msgspec.json.schema(row)["$defs"][row.__name__]["properties"]
+    assert columns == {
+        name: [f"`{dtype}`", properties[name].get("description", "")] for name, dtype in dtypes(row).items()
+    }

@@ -1,5 +1,7 @@
 """``asymboot run``: boot a scenario and show what came of it."""
 
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,8 @@ from sim.errors import InputError
 
 if TYPE_CHECKING:
     from sim.outcome import Outcome
+
+_LOOK_EVERY_MS = 500
 
 
 @click.command()
@@ -47,7 +51,8 @@ def run(file: Path, form: str | None, watch: bool, **changes: Any) -> None:
       asymboot run mine.toml --json | jq .hazards
     """  # noqa: D301
     if watch:
-        _watch(file, form, changes)
+        with suppress(KeyboardInterrupt):
+            _watch(file, form, changes)
     else:
         click.get_current_context().exit(_run(file, form, changes))
 
@@ -75,7 +80,11 @@ def _print(outcome: "Outcome", form: str | None) -> None:
 
 
 def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
-    """Run now and after each change; what is wrong with the file is said, and the next change awaited."""
+    """Run now and after each change; what is wrong with the file is said, and the next change awaited.
+
+    The file is looked at after every event in its folder, and now and then without one: an event may be missed while
+    a run is under way, and some file systems send none.
+    """
     from watchfiles import watch  # noqa: PLC0415
 
     from sim.files.shipped import find  # noqa: PLC0415
@@ -83,18 +92,28 @@ def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
     file = find(file)
     if not file.parent.is_dir():
         raise InputError(f"{file}: No such file or directory")
+    seen = _version(file)
+    _run_and_go_on(file, form, changes)
+    for _ in watch(file.parent, recursive=False, rust_timeout=_LOOK_EVERY_MS, yield_on_timeout=True):
+        now = _version(file)
+        if now != seen:
+            seen = now
+            click.secho(f"\n{'-' * 24} {file.name} changed {'-' * 24}", dim=True)
+            _run_and_go_on(file, form, changes)
 
-    def ours(_change: object, path: str) -> bool:
-        return Path(path).name == file.name
 
-    def once() -> None:
-        try:
-            _run(file, form, changes)
-        except InputError as error:
-            click.echo(f"asymboot: {error}", err=True)
+def _version(file: Path) -> tuple[int, ...]:
+    """What differs after a file was written or replaced."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return ()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
-    changed = watch(file.parent, watch_filter=ours, recursive=False, raise_interrupt=False)
-    once()
-    for _ in changed:
-        click.secho(f"\n{'-' * 24} {file.name} changed {'-' * 24}", dim=True)
-        once()
+
+def _run_and_go_on(file: Path, form: str | None, changes: dict[str, Any]) -> None:
+    try:
+        _run(file, form, changes)
+    except InputError as error:
+        click.echo(f"asymboot: {error}", err=True)
+    sys.stdout.flush()
