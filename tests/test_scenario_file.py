@@ -544,13 +544,13 @@ def test_a_file_that_is_not_utf_8_is_refused_by_line(tmp_path: Path) -> None:
     assert refusal_of_file(file) == f"{file}: line 3: is not UTF-8 text"
 
 
-def test_a_file_of_16_mib_is_read_and_one_byte_more_is_not(tmp_path: Path) -> None:
+def test_a_file_of_8_mib_is_read_and_one_byte_more_is_not(tmp_path: Path) -> None:
     file = tmp_path / "x.toml"
     text = TWO_CPUS.encode() + b"#"
     file.write_bytes(text.ljust(LARGEST_FILE_BYTES, b"x"))
     assert len(read_scenario(file).topology.cpus) == 2
-    file.write_bytes(text.ljust(16 * 1024 * 1024 + 1, b"x"))
-    assert refusal_of_file(file) == f"{file}: is larger than 16 MiB, which no scenario needs"
+    file.write_bytes(text.ljust(8 * 1024 * 1024 + 1, b"x"))
+    assert refusal_of_file(file) == f"{file}: is larger than 8 MiB, which no scenario needs"
 
 
 # Whatever is in the file

@@ -35,7 +35,7 @@ from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.units import nanoseconds
 from sim.vectors import LEN_FIELD, vqs_from_bits
 
-LARGEST_FILE_BYTES = 16 * 1024 * 1024
+LARGEST_FILE_BYTES = 8 * 1024 * 1024
 LARGEST_INTEGER_BITS = 63
 MOST_DOTS_SQUARED = 20_000_000
 """Bounds the time that the TOML reader takes, which grows with the square of a dotted key's parts."""
