@@ -35,7 +35,8 @@ class Boot:
         yield self.env.timeout(30 * MS)
         yield self.env.timeout(20 * MS)
         yield self.env.timeout(400 * MS)
-        self.env.process(self.user_space())
+        if self.late or self.seats:
+            self.env.process(self.user_space())
 
     def bring_up(self, number: int) -> Steps:
         """Bring a CPU online under the hotplug lock."""

@@ -6,15 +6,16 @@ import tracemalloc
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.timing import seconds
-from sim import KvmMode, Scenario, Topology, boot
+from benchmarks.timing import hold, seconds
+from sim import Action, Do, KvmMode, Scenario, Topology, boot
 
 SMALL, LARGE, LARGEST = 64, 16_384, 65_536
 
 
-def scenario(cpus: int) -> Scenario:
-    """So many CPUs under pKVM, all of them early."""
-    return Scenario(Topology.of([[128, 256]] * cpus), kvm_mode=KvmMode.PROTECTED)
+def scenario(cpus: int, guests: int = 0) -> Scenario:
+    """So many CPUs under pKVM, all of them early, and a guest on some."""
+    actions = tuple(Action(Do.GUEST, f"cpu{number}") for number in range(guests))
+    return Scenario(Topology.of([[128, 256]] * cpus), kvm_mode=KvmMode.PROTECTED, actions=actions)
 
 
 class Collector:
@@ -34,13 +35,13 @@ class Collector:
             self.runs[info["generation"]] += 1
 
 
-def watched(call: Callable[[], object]) -> Collector:
-    """Call once under watch."""
+def watched(call: Callable[[], object]) -> tuple[Collector, float]:
+    """Call once under watch; also how long it took."""
     collector = Collector()
     gc.callbacks.append(collector)
-    call()
+    taken = seconds(call)
     gc.callbacks.remove(collector)
-    return collector
+    return collector, taken
 
 
 def main() -> None:
@@ -51,26 +52,30 @@ def main() -> None:
         events = len(boot(one).facts.events)
         calls = max(1, 4096 // cpus)
         taken = min(seconds(partial(boot, one), calls) for _ in range(5))
-        collector = watched(partial(boot, one))
+        collector, under_watch = watched(partial(boot, one))
         rates[cpus] = events / taken
         runs = "/".join(map(str, collector.runs))
         print(
             f"{cpus:,} CPUs: {events:,} events, {rates[cpus]:,.0f} a second; the garbage collector ran {runs} times "
-            f"(young/middle/old), {collector.seconds / taken:.0%} of the time"
+            f"(young/middle/old), {collector.seconds / under_watch:.0%} of the time"
         )
     print(f"events a second at {LARGE:,} CPUs: {rates[LARGE] / rates[SMALL]:.0%} of that at {SMALL} (at least 60%)")
-    one = scenario(LARGEST)
-    taken = seconds(partial(boot, one))
-    print(f"{LARGEST:,} CPUs boot in {taken:.1f} s")
-    one = scenario(LARGE)
-    assert one.topology.logical
-    assert one.early
+    hold("events a second", rates[SMALL] / rates[LARGE], 1 / 0.6)
+    print(f"{LARGEST:,} CPUs boot in {seconds(partial(boot, scenario(LARGEST))):.1f} s")
+    for guests in (0, LARGE):
+        peak = memory_a_cpu(guests)
+        print(f"peak of traced memory at {LARGE:,} CPUs, {guests:,} guests: {peak:,.0f} bytes a CPU (less than 4,096)")
+        hold("bytes a CPU", peak, 4096)
+
+
+def memory_a_cpu(guests: int) -> float:
+    """Peak of traced memory while a scenario is made and booted, over the number of its CPUs."""
     tracemalloc.start()
-    outcome = boot(one)
+    outcome = boot(scenario(LARGE, guests))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(outcome.facts.online) == LARGE
-    print(f"peak of traced memory at {LARGE:,} CPUs: {peak / LARGE:,.0f} bytes a CPU (less than 4,096)")
+    return peak / LARGE
 
 
 if __name__ == "__main__":

@@ -22,6 +22,12 @@ def seconds(call: Callable[[], object], calls: int = 1) -> float:
     return (time.perf_counter() - start) / calls
 
 
+def hold(what: str, figure: float, limit: float) -> None:
+    """End with exit code 1 where a figure is above its limit."""
+    if figure > limit:
+        raise SystemExit(f"{what}: {figure:.2f} is above the limit of {limit:g}")
+
+
 def in_turns(first: Callable[[], object], second: Callable[[], object], *, calls: int, rounds: int) -> Pair:
     """Time both, one after the other, round by round; the ratio is the first's time to the second's."""
     first(), second()

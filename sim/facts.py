@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sim import rules
 from sim.designs import Design
-from sim.kernel.cpufeature import Refusal
+from sim.kernel.cpufeature import Announced, Refusal
 from sim.kernel.fpsimd import VlInfo
 from sim.kernel.pkvm import Save
 from sim.kernel.printk import Event, LogLine
@@ -125,8 +125,7 @@ class Facts:
     events: list[Event]
     vectors: dict[VectorType, VlInfo]
     supports: dict[VectorType, bool] = field(default_factory=dict)
-    announced: dict[int, int] = field(default_factory=dict)
-    """Late CPUs that the kernel said are above the maximum, with their SVE lengths."""
+    announced: list[Announced] = field(default_factory=list)
     kvm_initialised: bool = False
     kvm_sve_max_vl_bytes: int = 0
     kvm_host_sve_max_vl_bytes: int = 0

@@ -44,9 +44,10 @@ def frame(rows: Sequence[Row], row: type[Row]) -> "pd.DataFrame":
     return made
 
 
-def as_html(title: str, rows: Sequence[Mapping[str, object]]) -> str:
+def as_html(title: str, rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -> str:
     """A titled table for notebooks; its middle is left out where it is long, and all text is shown as text."""
     import pandas as pd  # noqa: PLC0415
 
-    shown = pd.DataFrame.from_records(list(rows)).to_html(index=False, max_rows=_MOST_ROWS, border=0, na_rep="")
-    return f"<p><b>{escape(title.strip('<>'))}</b></p>{shown if rows else '<p>none</p>'}"
+    table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame.from_records(list(rows))
+    shown = table.to_html(index=False, max_rows=_MOST_ROWS, border=0, na_rep="") if len(table) else "<p>none</p>"
+    return f"<p><b>{escape(title)}</b></p>{shown}"

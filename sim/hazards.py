@@ -105,7 +105,7 @@ def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
     assert facts.buffers is not None
     who, bits = facts.label(save.cpu), bits_from_vq(save.running_vq)
     first = rules.save_first_byte(save.pointer_vq, save.running_vq)
-    outside = [extent for extent in save.touched if extent.foreign or extent.cpu != save.cpu]
+    outside = save.outside
     under = sum(extent.bytes for extent in outside if _is_below(extent, save.cpu))
     over = sum(extent.bytes for extent in outside) - under
     if outside:
@@ -133,7 +133,10 @@ def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
         )
     size = rules.buffer_bytes(save.running_vq)
     if size > facts.buffers.asked_bytes:
-        announced = any(save.running_vq <= largest_vq(vqs) for vqs in facts.announced.values())
+        announced = any(
+            one.type is VectorType.SVE and one.time_ns <= save.time_ns and save.running_vq <= largest_vq(one.vqs)
+            for one in facts.announced
+        )
         yield Hazard(
             HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED if announced else HazardKind.ALLOCATION_EXCEEDED_SILENTLY,
             save.cpu,
@@ -324,12 +327,8 @@ def _lost(facts: Facts) -> Iterator[Hazard]:
 
 def notes(facts: Facts) -> list[str]:
     """What is worth knowing and no hazard, in a fixed order."""
-    return [
-        *_refusal_notes(facts),
-        *_limit_notes(facts),
-        *_memory_notes(facts),
-        *_setting_notes(facts),
-    ]
+    told = (*_refusal_notes(facts), *_limit_notes(facts), *_memory_notes(facts), *_setting_notes(facts))
+    return list(dict.fromkeys(told))
 
 
 def _refusal_notes(facts: Facts) -> Iterator[str]:
@@ -378,6 +377,8 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
 
 def _setting_notes(facts: Facts) -> Iterator[str]:
     scenario = facts.scenario
+    if scenario.topology.hypothetical:
+        yield "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
     if scenario.relay is Relay.RELAXED and scenario.has_pkvm:
         yield "the PSCI relay is relaxed: no real pKVM starts a CPU that was not online at KVM's init"
     if not scenario.series.has_sme and any(one.sme_vqs is not None for one in scenario.topology.cpus):

@@ -49,9 +49,8 @@ class Outcome:
         )
 
     def _repr_html_(self) -> str:
-        hazards = [{"hazard": row.hazard, "cpu": row.cpu, "sentence": row.sentence} for row in self.hazard_rows()]
-        cpus = [msgspec.structs.asdict(row) for row in self.cpu_rows()]
-        return as_html(f"{self!r}; hazards:", hazards) + as_html("CPUs", cpus)
+        hazards = self.hazards[["hazard", "cpu", "sentence"]]
+        return as_html(f"{repr(self)[1:-1]}; hazards:", hazards) + as_html("CPUs", self.cpus)
 
     @property
     def scenario(self) -> Scenario:
@@ -189,20 +188,10 @@ class Outcome:
 
     def record(self) -> OutcomeRecord:
         """Everything, as JSON has it."""
-        facts, scenario = self.facts, self.scenario
-        design = scenario.active_design
+        facts = self.facts
         return OutcomeRecord(
             schema_version=SCHEMA_VERSION,
-            scenario=ScenarioRow(
-                name=scenario.name,
-                kernel=scenario.kernel,
-                design=None if design is None else design.name,
-                kvm_mode=str(scenario.kvm_mode),
-                relay=str(scenario.relay),
-                memory=str(scenario.surroundings),
-                seed=scenario.seed,
-                command_line=scenario.command_line,
-            ),
+            scenario=scenario_row(self.scenario),
             log=[LogRow(*line) for line in facts.log],
             events=[EventRow(*event) for event in facts.events],
             cpus=self.cpu_rows(),
@@ -261,6 +250,21 @@ class Outcome:
     def hazards(self) -> "pd.DataFrame":
         """The hazards, worst first; columns of `HazardRow`."""
         return frame(self.hazard_rows(), HazardRow)
+
+
+def scenario_row(scenario: Scenario) -> ScenarioRow:
+    """A scenario in short."""
+    design = scenario.active_design
+    return ScenarioRow(
+        name=scenario.name,
+        kernel=scenario.kernel,
+        design=None if design is None else design.name,
+        kvm_mode=str(scenario.kvm_mode),
+        relay=str(scenario.relay),
+        memory=str(scenario.surroundings),
+        seed=scenario.seed,
+        command_line=scenario.command_line,
+    )
 
 
 def _bits(vqs: int | None) -> tuple[int, ...] | None:

@@ -145,7 +145,7 @@ class VectorRow(Row, frozen=True, gc=False):
 
 
 class ScenarioRow(Row, frozen=True, gc=False):
-    """What was booted, in short."""
+    """What was booted, in short; in a comparison design, relay and memory are the scenario's own."""
 
     name: str
     kernel: Annotated[str, Meta(description="kernel series")]
@@ -186,7 +186,8 @@ class OutcomeRecord(msgspec.Struct, frozen=True):
 class DesignRow(Row, frozen=True, gc=False):
     """What one design makes of a scenario. The last thirteen columns count hazards, by kind, the worst first."""
 
-    design: Annotated[str, Meta(description="its name")]
+    design: Annotated[str, Meta(description="its name; none where the kernel's own pKVM keeps no buffers")]
+    own: Annotated[bool, Meta(description="it is the scenario's own: what its file or its kernel has")]
     relay: Annotated[str, Meta(description="pKVM's PSCI relay: enforcing or relaxed")]
     memory: Annotated[str, Meta(description="what surrounds the buffers: adjacent, isolated or mapped")]
     late_cpus: Annotated[int, Meta(description="CPUs that are not brought up early")]
@@ -219,8 +220,10 @@ class ClusterRow(Row, frozen=True, gc=False):
     design: Annotated[str, Meta(description="as in the designs' rows")]
     relay: Annotated[str, Meta(description="as there")]
     memory: Annotated[str, Meta(description="as there")]
-    cluster: Annotated[str, Meta(description="its path; CPUs outside clusters are put together where they are alike")]
-    cpus: Annotated[int, Meta(description="CPUs in it")]
+    cluster: Annotated[
+        str, Meta(description="its path; CPUs outside clusters are put together where they are alike, by their numbers")
+    ]
+    cpus: Annotated[int, Meta(description="CPUs in it, not in clusters inside it")]
     online: Annotated[int, Meta(description="of these online at the end; none after a panic")]
     least_host_max_vl_bytes: Annotated[
         int | None, Meta(description="the host's largest VL on the online CPU where that is least; missing without any")
@@ -232,6 +235,6 @@ class ComparisonRecord(msgspec.Struct, frozen=True):
     """Every design on one scenario: what ``asymboot compare --json`` prints."""
 
     schema_version: Literal[1]
-    scenario: str
+    scenario: ScenarioRow
     designs: list[DesignRow]
     clusters: list[ClusterRow]

@@ -87,6 +87,8 @@ def choice(choices: type[E], what: str, value: str) -> E:
 
 PAGE_SIZES = (4096, 16384, 65536)
 MOST_ROUNDS = 1000
+MOST_STEPS = 200_000
+"""Of all actions together, each round of a guest counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +196,7 @@ class Scenario:
             raise InputError(f"maxcpus is {self.maxcpus}: it counts the boot CPU, so the least is 1")
         if self.page_bytes not in PAGE_SIZES:
             raise InputError(f"page_bytes is {self.page_bytes}: allowed are {', '.join(map(str, PAGE_SIZES))}")
-        for action in self.actions:
-            self.topology.number(action.cpu)
+        self._check_actions()
         faulty: dict[str, Fault] = {}
         for fault in self.faults:
             if self.topology.number(fault.cpu) == 0:
@@ -206,6 +207,13 @@ class Scenario:
             self.topology.number(self.allocation_fails_at)
         check_printable("the scenario's name", self.name)
         kernel_series(self.kernel)
+
+    def _check_actions(self) -> None:
+        steps = sum(action.rounds for action in self.actions)
+        if steps > MOST_STEPS:
+            raise InputError(f"actions: {steps:,} steps, rounds of guests counted: the most is {MOST_STEPS:,}")
+        for action in self.actions:
+            self.topology.number(action.cpu)
 
     def __repr__(self) -> str:
         return f"<Scenario {self.name!r}: {', '.join(f'{key} {value}' for key, value in self._settings().items())}>"

@@ -157,7 +157,7 @@ class Topology:
             }
             for number, one in enumerate(self.logical)
         ]
-        return as_html(repr(self), rows)
+        return as_html(repr(self)[1:-1], rows)
 
     @classmethod
     def of(
@@ -174,7 +174,7 @@ class Topology:
     def _check(self, one: Cpu) -> None:
         check_printable("the name", one.name)
         for cluster in one.clusters:
-            check_printable("the cluster's name", cluster)
+            _check_cluster(cluster)
         for vqs in (one.sve_vqs, one.sme_vqs):
             if vqs is not None and not 0 <= vqs <= ALL_VQS:
                 raise InputError(f"{one.name}: a set of vector lengths has bits 0 to 15, not {vqs:#x}")
@@ -214,6 +214,11 @@ class Topology:
             there = ", ".join(names) if len(names) <= _MOST_NAMES_TOLD else f"{len(names):,}, {names[0]} to {names[-1]}"
             raise InputError(f"there is no CPU {name[:60]!r}: there are {there}")
         return self._index[name]
+
+    @property
+    def hypothetical(self) -> bool:
+        """Whether its silicon mixes sets of vector lengths, which no shipping system does; firmware may."""
+        return len({(one.sve_vqs, one.sme_vqs) for one in self.cpus}) > 1
 
     def label(self, number: int) -> str:
         """How sentences name a CPU: by its logical number, with the file's name where that differs."""
@@ -257,6 +262,12 @@ class Topology:
             )
             graph.add_edge(one.clusters, one.name)
         return graph
+
+
+def _check_cluster(name: str) -> None:
+    check_printable("the cluster's name", name)
+    if "/" in name:
+        raise InputError(f"the cluster's name {name[:60]!r} has a /, which stands between clusters in what is shown")
 
 
 def _lengths(vqs: int | None) -> str:

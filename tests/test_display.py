@@ -12,6 +12,7 @@ import pytest
 from sim import rows
 from sim.booting import boot
 from sim.designs import DESIGNS
+from sim.errors import InputError
 from sim.frames import dtypes, frame
 from sim.kernel.fpsimd import VlInfo
 from sim.outcome import Outcome
@@ -31,7 +32,7 @@ FRAMES: dict[str, type[Row]] = {
     "actions": ActionRow,
     "hazards": HazardRow,
 }
-MARKUP = "<script>alert(1)</script>"
+MARKUP = "<script>alert(1)"
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +171,25 @@ def test_what_becomes_of_late_cpus() -> None:
         [3, 1, 2, 0, 1],
         [3, 2, 1, 0, 1],
     ]
+
+
+def test_sme_that_is_announced_counts_as_warned() -> None:
+    topology = Topology.of([[128]] * 3, [[128], [128], [128, 1024]])
+    scenario = Scenario(topology, kernel="6.18", maxcpus=2, actions=(on(2),))
+    rows = compare(scenario, designs=["v6.11", "brown-v4", "brown-v4-meant"]).design_rows
+    assert [(row.late_warned, row.kernel_panic) for row in rows] == [(0, 0), (1, 1), (1, 0)]
+
+
+def test_two_designs_of_one_name_are_refused() -> None:
+    mine = replace(DESIGNS["v6.11"], name="tabba")
+    with pytest.raises(InputError, match="two designs are named 'tabba'"):
+        compare(Scenario(Topology.of([V1]), design=mine))
+
+
+def test_a_cluster_named_like_a_cpu_is_told_apart() -> None:
+    topology = Topology((cpu("a", V1), cpu("b", V1, clusters=("cpu0",))))
+    rows = compare(Scenario(topology, kernel="6.12"), designs=["tabba"]).cluster_rows
+    assert [(row.cluster, row.cpus) for row in rows] == [("cpu0 (no cluster)", 1), ("cpu0", 1)]
 
 
 def test_the_hosts_largest_vl_is_told_by_cluster() -> None:

@@ -1,6 +1,7 @@
 """Hazards that no scenario reaches today are still found where the facts show them; order and notes."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,9 @@ from sim.facts import GuestVisit
 from sim.hazards import HazardKind, judge
 from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.topology import Topology, cpu
-from tests.systems import A64FX, V1, booted, guest, kinds, on, under_pkvm
+from tests.systems import A64FX, N2, V1, booted, guest, kinds, on, under_pkvm
+
+HYPOTHETICAL = "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
 
 
 def test_hazards_are_ranked_and_printed_worst_first() -> None:
@@ -53,9 +56,29 @@ def test_what_is_by_design_is_a_note_and_no_hazard() -> None:
     assert relay.notes == ["cpu1 was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"]
     lacking = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
     assert lacking.found == []
-    assert lacking.notes == ["cpu1 was refused: SVE: lacks a length that all early CPUs have {512}"]
+    assert lacking.notes == ["cpu1 was refused: SVE: lacks a length that all early CPUs have {512}", HYPOTHETICAL]
     without = booted(A64FX, None, kernel="6.12", maxcpus=1, actions=(on(1),))
-    assert without.notes == ["cpu1 was refused: SVE: lacks the extension"]
+    assert without.notes == ["cpu1 was refused: SVE: lacks the extension", HYPOTHETICAL]
+
+
+def test_silicon_that_differs_is_hypothetical_and_firmware_is_not() -> None:
+    assert booted(V1, A64FX).notes[-1] == HYPOTHETICAL
+    firmware = Topology((cpu("a", A64FX), cpu("b", A64FX, zcr_el3_len=1)))
+    assert HYPOTHETICAL not in boot(Scenario(firmware)).notes
+
+
+def test_a_note_is_given_once() -> None:
+    outcome = under_pkvm(V1, V1, kernel="6.12", maxcpus=1, actions=(on(1), on(1), on(1)))
+    assert len(outcome.notes) == 1
+
+
+def test_what_is_announced_after_a_save_does_not_count() -> None:
+    small = replace(DESIGNS["brown-v4-meant"], name="small", buffer_sized_by=Sizing.SHARED)
+    parts: dict[str, Any] = {"kernel": "6.12", "design": small, "maxcpus": 2, "relay": "relaxed"}
+    late = under_pkvm(N2, V1, A64FX, **parts, actions=(guest(1), on(2)))
+    assert kinds(late) == [HazardKind.ALLOCATION_EXCEEDED_SILENTLY]
+    early = under_pkvm(N2, V1, A64FX, **parts, actions=(on(2), guest(1)))
+    assert kinds(early) == [HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED]
 
 
 def test_memory_that_no_cpu_can_use_is_a_note() -> None:

@@ -25,8 +25,8 @@ def main() -> None:
       asymboot list                     scenarios, designs, kernels, hazards
       asymboot new mine.toml            a commented scenario to start from
 
-    FILE is a scenario file, or the name of one that `asymboot list` shows. Commands exit with 0 if all is well,
-    1 if there are hazards or a disagreement with a record, 2 if the input is wrong.
+    FILE is a scenario file, or the name of one that `asymboot list` shows. Commands exit with 0 if all is well;
+    run with 1 if there are hazards, conform with 1 if a record disagrees; all with 2 if the input is wrong.
     """  # noqa: D301 (click's own mark for lines that stay as they are)
 
 

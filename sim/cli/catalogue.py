@@ -8,11 +8,14 @@ from sim.cli import options
 
 
 @click.command("list")
-@click.argument("what", nargs=-1, type=click.Choice(["topologies", "designs", "kernels", "hazards"]))
+@click.argument(
+    "what", nargs=-1, metavar="[WHAT]...", type=click.Choice(["topologies", "designs", "kernels", "hazards"])
+)
 def list_(what: tuple[str, ...]) -> None:
     """List topologies, designs, kernels and hazards.
 
-    A line each, or WHAT of them alone. Any name under topologies may stand for FILE in other commands.
+    A line each; or only WHAT is named: topologies, designs, kernels, hazards. Any name under topologies may stand for
+    FILE in other commands.
 
     \b
     Examples:
@@ -26,7 +29,7 @@ def list_(what: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("file", type=options.FILE)
+@click.argument("file", type=options.SCENARIO)
 def show(file: Path) -> None:
     """Show FILE's topology as a tree with vector lengths.
 

@@ -9,7 +9,7 @@ from sim.cli import options
 
 
 @click.command()
-@click.argument("file", type=options.FILE)
+@click.argument("file", type=options.SCENARIO)
 @click.option(
     "--relay", type=click.Choice(["enforcing", "relaxed", "both"]), help="pKVM's PSCI relay; both: one after the other."
 )

@@ -1,6 +1,7 @@
 """How commands end: every error is one line on the standard error and an exit code, never a traceback."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ class Commands(click.Group):
         **extra: Any,
     ) -> NoReturn:
         """Run a command and exit."""
+        _print_anything()
         try:
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
@@ -40,6 +42,13 @@ class Commands(click.Group):
         except OSError as error:
             _cannot_write(error)
         sys.exit(code)
+
+
+def _print_anything() -> None:
+    """Escape what the output's encoding lacks, where that is not UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(line: str) -> NoReturn:

@@ -1,6 +1,5 @@
 """Options that commands share: what they change in a scenario, and how a scenario is found."""
 
-from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,18 +13,21 @@ if TYPE_CHECKING:
 
 
 class _ScenarioFile(click.Path):
-    """A path; shells complete files, and where none fits the names of scenarios that ship."""
+    """A path, or the name of a scenario that ships."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Offer what may stand here."""
+        """Offer names and scenario files that begin so; else leave it to the shell, which offers any file."""
         from sim.files.shipped import shipped  # noqa: PLC0415
 
-        if "/" in incomplete or any(Path().glob(f"{escape(incomplete)}*")):
+        here = [str(file) for file in sorted(Path().glob("*.toml"))]
+        fitting = [one for one in (*here, *(file.stem for file in shipped())) if one.startswith(incomplete)]
+        if not incomplete or not fitting:
             return super().shell_complete(ctx, param, incomplete)
-        return [CompletionItem(file.stem) for file in shipped() if file.stem.startswith(incomplete)]
+        return [CompletionItem(one) for one in fitting]
 
 
-FILE = _ScenarioFile(path_type=Path)
+SCENARIO = _ScenarioFile(path_type=Path)
+FILE = click.Path(path_type=Path)
 _NAMES = {"kvm": "kvm_mode", "memory": "surroundings"}
 
 kernel = click.option(

@@ -18,7 +18,7 @@ _LOOK_EVERY_MS = 500
 
 
 @click.command()
-@click.argument("file", type=options.FILE)
+@click.argument("file", type=options.SCENARIO)
 @click.option(
     "--design",
     type=click.Choice(list(DESIGNS)),
@@ -34,11 +34,11 @@ _LOOK_EVERY_MS = 500
     help="What surrounds pKVM's buffers at EL2.",
 )
 @options.seed
-@click.option("--json", "form", flag_value="json", help="Print everything as JSON instead.")
-@click.option("--log-only", "form", flag_value="log", help="Print the kernel log only.")
-@click.option("-q", "--quiet", "form", flag_value="nothing", help="Print nothing: the exit code tells.")
+@click.option("--json", is_flag=True, help="Print everything as JSON instead.")
+@click.option("--log-only", is_flag=True, help="Print the kernel log only.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code tells.")
 @click.option("--watch", is_flag=True, help="Run again whenever the file changes, until Ctrl-C.")
-def run(file: Path, form: str | None, watch: bool, **changes: Any) -> None:
+def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **changes: Any) -> None:
     """Boot FILE and show what came of it.
 
     Exits with 0 if there was no hazard, 1 if there was one, 2 if the input is wrong.
@@ -50,6 +50,10 @@ def run(file: Path, form: str | None, watch: bool, **changes: Any) -> None:
       asymboot run mine.toml --kernel 6.11 --kvm protected --watch
       asymboot run mine.toml --json | jq .hazards
     """  # noqa: D301
+    forms = [name for name, asked in (("--json", json), ("--log-only", log_only), ("--quiet", quiet)) if asked]
+    if len(forms) > 1 or (quiet and watch):
+        raise click.UsageError(f"{' and '.join([*forms, *['--watch'] * watch])} do not go together.")
+    form = forms[0] if forms else None
     if watch:
         with suppress(KeyboardInterrupt):
             _watch(file, form, changes)
@@ -66,11 +70,11 @@ def _run(file: Path, form: str | None, changes: dict[str, Any]) -> int:
 
 
 def _print(outcome: "Outcome", form: str | None) -> None:
-    if form == "json":
+    if form == "--json":
         import msgspec  # noqa: PLC0415
 
         click.echo(msgspec.json.encode(outcome.record()))
-    elif form == "log":
+    elif form == "--log-only":
         click.echo(outcome.log_text, nl=False)
     elif form is None:
         from sim.show.console import terminal  # noqa: PLC0415
@@ -98,7 +102,7 @@ def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
         now = _version(file)
         if now != seen:
             seen = now
-            click.secho(f"\n{'-' * 24} {file.name} changed {'-' * 24}", dim=True)
+            click.secho(f"\n{'-' * 24} {file.name} changed {'-' * 24}", dim=True, err=True)
             _run_and_go_on(file, form, changes)
 
 

@@ -33,7 +33,7 @@ def new(file: Path | None) -> None:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=options.FILE)
+@click.argument("files", nargs=-1, required=True, type=options.SCENARIO)
 def check(files: tuple[Path, ...]) -> None:
     """Say what is wrong with each FILE; boot nothing.
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from sim.designs import Design, named
+from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError
 from sim.files.scenario_tables import (
     ActionTable,
@@ -223,6 +223,8 @@ def _design(table: DesignTable) -> Design:
     changed = {name: value for name in choices if (value := getattr(table, name)) is not None}
     if not changed and table.name is None:
         return base
+    if table.name in DESIGNS:
+        raise InputError(f"design.name: {table.name!r} is the name of another design: give this one a name of its own")
     return replace(base, name=table.name or f"{base.name}, changed", source=f"{base.name}, changed", **changed)
 
 

@@ -13,15 +13,18 @@ from msgspec import UNSET, Meta, UnsetType
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmMode, Relay, Surroundings
 from sim.series import DEFAULT
-from sim.timing import PARAMETERS, Latencies
+from sim.timing import LARGEST_SIGMA, PARAMETERS, Latencies
 from sim.topology import MOST_CPUS
 from sim.vectors import LEN_FIELD, SveRule
 
 SCHEMA_VERSION: Literal[1] = 1
 """Version of the format."""
 
-_DURATION = {"type": "string", "pattern": r"^ *\d+(\.\d+)? *(ns|us|µs|ms|s|min) *$", "examples": ["200us"]}
-_SERIES = {"pattern": r"^\d+\.\d+$", "examples": ["6.12"]}
+_DURATION = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|min)\s*$", "examples": ["200us"]}
+_SERIES = {
+    "pattern": r"^(6\.[1-9][0-9]{0,2}|([7-9]|[1-9][0-9]{1,2})\.(0|[1-9][0-9]{0,2}))$",
+    "examples": ["6.12"],
+}
 
 
 def _distribution(name: str) -> dict[str, Any]:
@@ -31,20 +34,30 @@ def _distribution(name: str) -> dict[str, Any]:
         "type": "object",
         "properties": {
             "distribution": {"const": name},
-            **{one: {"type": "number"} if one == "sigma" else _DURATION for one in parameters},
+            **{one: _SIGMA if one == "sigma" else _DURATION for one in parameters},
         },
         "required": ["distribution", *parameters],
         "additionalProperties": False,
     }
 
 
+_SIGMA = {"type": "number", "minimum": 0, "maximum": LARGEST_SIGMA}
 _LATENCY = {"anyOf": [_DURATION, *(_distribution(name) for name in PARAMETERS)]}
 _LATENCIES = {
     "properties": {one.name: _LATENCY for one in fields(Latencies)},
     "additionalProperties": False,
 }
 
+_ONE_FAULT = {
+    "oneOf": [
+        {"required": ["answer"]},
+        {"required": ["never_arrives"], "properties": {"never_arrives": {"const": True}}},
+        {"required": ["arrives_after"]},
+    ]
+}
+
 Bits = Annotated[int, Meta(ge=128, le=2048, extra_json_schema={"multipleOf": 128})]
+Lengths = Annotated[list[Bits], Meta(extra_json_schema={"uniqueItems": True})]
 Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
 Name = Annotated[str, Meta(min_length=1, max_length=60)]
 Duration = Annotated[str, Meta(extra_json_schema=_DURATION)]
@@ -57,8 +70,8 @@ class Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class CpuProperties(Table):
     """What a CPU has; given for a cluster, it is what its CPUs have unless they say otherwise."""
 
-    sve_bits: Annotated[list[Bits] | UnsetType, Meta(description="the SVE lengths that the silicon supports")] = UNSET
-    sme_bits: Annotated[list[Bits] | UnsetType, Meta(description="the streaming lengths that the silicon supports")] = (
+    sve_bits: Annotated[Lengths | UnsetType, Meta(description="the SVE lengths that the silicon supports")] = UNSET
+    sme_bits: Annotated[Lengths | UnsetType, Meta(description="the streaming lengths that the silicon supports")] = (
         UNSET
     )
     zcr_el3_len: Annotated[
@@ -76,7 +89,9 @@ class CpuProperties(Table):
 class CpuTable(CpuProperties):
     """A CPU."""
 
-    name: Annotated[Name | None, Meta(description="what the file calls it; N is its place in the file, from 0")] = None
+    name: Annotated[
+        Name | None, Meta(description="what the file calls it; the default is cpu and its place in the file, from 0")
+    ] = None
     mpidr: Annotated[
         Annotated[int, Meta(ge=0, lt=1 << 40)] | None,
         Meta(description="0 to 2^40 - 1; MPIDR_EL1, which the log shows"),
@@ -86,7 +101,10 @@ class CpuTable(CpuProperties):
 class ClusterTable(CpuProperties, kw_only=True):
     """A cluster: so many CPUs alike, or listed ones, or further clusters, in this order."""
 
-    name: Annotated[Name, Meta(description="must differ from its neighbours'")]
+    name: Annotated[
+        Name,
+        Meta(description="without a /; must differ from its neighbours'", extra_json_schema={"pattern": "^[^/]*$"}),
+    ]
     count: Annotated[int, Meta(ge=0, le=MOST_CPUS, description="so many CPUs that say nothing of their own")] = 0
     cpus: Annotated[list[CpuTable], Meta(description="CPUs written out, after those of count")] = []
     clusters: Annotated[
@@ -98,7 +116,7 @@ class TopologyTable(Table):
     """Who is there."""
 
     boot_cpu: Annotated[str, Meta(description="name of the CPU that boots the system")] = ""
-    sve_rule: Annotated[SveRule, Meta(description="which sets of SVE lengths are legal, see below")] = SveRule.MULTIPLES
+    sve_rule: Annotated[SveRule, Meta(description="which sets of SVE lengths are legal")] = SveRule.MULTIPLES
     any_vls: Annotated[bool, Meta(description="accept sets that the architecture forbids")] = False
     cpus: Annotated[list[CpuTable], Meta(description="CPUs outside any cluster")] = []
     clusters: Annotated[list[ClusterTable], Meta(description="clusters, which come after cpus")] = []
@@ -142,7 +160,10 @@ class PkvmTable(Table):
 class DesignTable(Table):
     """A named design, or one that differs from it."""
 
-    base: Annotated[str, Meta(description="a named design, see below", extra_json_schema={"enum": list(DESIGNS)})]
+    base: Annotated[
+        str,
+        Meta(description="a named design; asymboot list designs shows them", extra_json_schema={"enum": list(DESIGNS)}),
+    ]
     name: Annotated[Name | None, Meta(description="what the changed design is called")] = None
     buffer_sized_by: Annotated[Sizing | None, Meta(description="the length that a buffer is for")] = None
     zcr_el2: Annotated[ZcrEl2 | None, Meta(description="what ZCR_EL2.LEN lets through during save and restore")] = None
@@ -213,5 +234,7 @@ class ScenarioTable(Table):
     latencies: Annotated[
         dict[str, Any], Meta(description="how long each step takes", extra_json_schema=_LATENCIES)
     ] = {}
-    faults: Annotated[list[FaultTable], Meta(description="what firmware does wrong")] = []
+    faults: Annotated[
+        list[Annotated[FaultTable, Meta(extra_json_schema=_ONE_FAULT)]], Meta(description="what firmware does wrong")
+    ] = []
     actions: Annotated[list[ActionTable], Meta(description="what user space does")] = []

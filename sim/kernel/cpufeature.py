@@ -6,6 +6,7 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_feat
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sim.designs import Design, LateCpu, LateStore
 from sim.kernel.fpsimd import LateVerdict, VlInfo
@@ -39,6 +40,15 @@ class Refusal:
     lengths: str = ""
 
 
+class Announced(NamedTuple):
+    """The log said that a late CPU is above the maximum; its lengths as a set."""
+
+    time_ns: int
+    cpu: int
+    type: VectorType
+    vqs: int
+
+
 def _compared(vqs: int, relation: str, other_vqs: int) -> str:
     return f"({bits_from_vq(largest_vq(vqs))} {relation} {bits_from_vq(largest_vq(other_vqs))} bits)"
 
@@ -63,8 +73,7 @@ class CpuFeatures:
         }
         self.vl_info = {vector_type: VlInfo(vector_type) for vector_type in VectorType}
         self.final = False
-        self.announced: dict[int, int] = {}
-        """Late CPUs that the kernel said are above the maximum, with their SVE lengths."""
+        self.announced: list[Announced] = []
         self._has = dict.fromkeys(VectorType, False)
         self._boot: Cpu | None = None
         self._variation_seen = False
@@ -194,9 +203,8 @@ class CpuFeatures:
         return False
 
     def _announce(self, number: int, vqs: int, vector_type: VectorType, what: str) -> None:
-        if vector_type is VectorType.SVE:
-            self.announced[number] = vqs
         self._printk.line(f"{vector_type}: cpu{number}: {what}")
+        self.announced.append(Announced(self._printk.lines[-1].time_ns, number, vector_type, vqs))
 
     def _raise_maximum(self, number: int, vqs: int, info: VlInfo, store: LateStore) -> None:
         if store is LateStore.READ_ONLY:

@@ -62,6 +62,11 @@ class Save:
     """The same, compared at the largest length that the host's tasks may use."""
     host_vq_after: int | None = None
 
+    @property
+    def outside(self) -> list[Extent]:
+        """The bytes that it wrote outside its own run of pages."""
+        return [extent for extent in self.touched if extent.foreign or extent.cpu != self.cpu]
+
 
 class Pkvm:
     """pKVM of one boot: its buffers, and who its relay knows."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from sim.designs import DESIGNS
+from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped import shipped
 from sim.hazards import HazardKind
@@ -22,19 +22,24 @@ def show_catalogue(console: Console, what: Sequence[str]) -> None:
 
 def _topologies(console: Console) -> None:
     scenarios = [(file.stem, read_scenario(file)) for file in shipped()]
-    rows = [(stem, f"{len(one.topology.cpus):,}", one.name) for stem, one in scenarios]
+    rows = [
+        (stem, f"{len(one.topology.cpus):,}", one.name + "*" * one.topology.hypothetical) for stem, one in scenarios
+    ]
     table(console, {"name": "left", "CPUs": "right", "what it is": "wrap"}, rows)
+    line(console, "* hypothetical: no shipping system mixes CPUs with different vector lengths")
 
 
 def _designs(console: Console) -> None:
+    line(console, "How pKVM saves the host's SVE registers, and what becomes of a late CPU above the maximum.")
     columns = dict.fromkeys(["design", "buffer", "ZCR_EL2", "pointer", "late CPU above"], "left")
-    rows = [
-        (one.name, one.buffer_sized_by, one.zcr_el2, one.ffr_pointer, one.late_cpu)
-        if not one.nosve
-        else (one.name, "none", "", "", "")
-        for one in DESIGNS.values()
-    ]
-    table(console, columns, rows)
+    table(console, columns, [_choices(one) for one in DESIGNS.values()])
+
+
+def _choices(design: Design) -> list[str]:
+    if design.nosve:
+        return [design.name, "none", "", "", "arm64.nosve"]
+    late = f"raises: {design.late_store}" if design.late_cpu is LateCpu.RAISES else str(design.late_cpu)
+    return [design.name, design.buffer_sized_by, design.zcr_el2, design.ffr_pointer, late]
 
 
 def _kernels(console: Console) -> None:
@@ -52,7 +57,7 @@ def _kernels(console: Console) -> None:
             )
         )
     table(console, {"series": "left", "pKVM's design": "left", "SME": "left", "particulars": "wrap"}, rows)
-    line(console, "Any other series from 6.1 on is like the one listed before it.")
+    line(console, "Any other series from 6.2 on is like the one listed before it.")
 
 
 def _hazards(console: Console) -> None:

@@ -10,17 +10,27 @@ from sim.show.console import heading, line, table
 from sim.study.comparison import Comparison
 
 _MOST_CLUSTERS = 4
+_LEGEND = (
+    "*: the scenario's own. late in: late CPUs brought online; out: refused, by the kernel or by pKVM's relay; warned: "
+    "said to be above the maximum. hazards: their ranks. asked: bytes for each possible CPU's buffer, in so many "
+    "pages. host VL: the largest afterwards, in bytes."
+)
 
 
 def show(comparison: Comparison, console: Console) -> None:
     """Print everything that `asymboot compare` shows."""
     scenario = comparison.scenario
-    cpus = len(scenario.topology.cpus)
-    late = cpus - len(scenario.early)
-    line(console, f"{scenario.name}: {cpus:,} possible CPUs, {late:,} of them late; kernel {scenario.kernel}")
+    cpus, late = len(scenario.topology.cpus), len(scenario.topology.cpus) - len(scenario.early)
+    hypothetical = "; hypothetical" if scenario.topology.hypothetical else ""
+    kvm = f"KVM mode {scenario.kvm_mode}" if scenario.el2 else "no EL2"
+    what = f"{cpus:,} possible CPUs, {late:,} of them late; kernel {scenario.kernel}, {kvm}{hypothetical}"
+    line(console, f"{scenario.name}: {what}")
     for (relay, memory), rows in groupby(comparison.design_rows, lambda row: (row.relay, row.memory)):
-        heading(console, f"relay {relay}, memory {memory}")
+        heading(console, f"relay {relay}, memory {memory}" if scenario.has_pkvm else "no pKVM: no relay, no buffers")
         _table(console, list(rows), comparison.cluster_rows)
+        if not scenario.has_pkvm:
+            break
+    line(console, _LEGEND)
     heading(console, "Hazards by rank")
     kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in comparison.design_rows)]
     for kind in kinds:
@@ -37,7 +47,7 @@ def _count(row: DesignRow, kind: HazardKind) -> int:
 def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) -> None:
     """Print one table; a column that would be empty is left out."""
     columns = {
-        "design": ("wrap", [row.design for row in rows]),
+        "design": ("wrap", [row.design + "*" * row.own for row in rows]),
         "late in": ("right", [_number(row.late_accepted) for row in rows]),
         "out": ("right", [_number(row.late_refused + row.late_refused_by_relay) for row in rows]),
         "warned": ("right", [_number(row.late_warned) for row in rows]),
@@ -62,9 +72,7 @@ def _number(number: int | None) -> str:
 def _hazards(row: DesignRow) -> str:
     """The ranks of a design's hazards, with how many there are of each."""
     counts = {kind.value: _count(row, kind) for kind in HazardKind}
-    return " ".join(
-        f"{rank}" if count == 1 else f"{rank}\N{MULTIPLICATION SIGN}{count}" for rank, count in counts.items() if count
-    )
+    return " ".join(f"{rank}" if count == 1 else f"{rank}x{count}" for rank, count in counts.items() if count)
 
 
 def _host_vl(row: DesignRow, clusters: list[ClusterRow]) -> str:

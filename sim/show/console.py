@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDEST_SET = 30
-_NARROWEST = 80
+_WIDEST_SET = 19
+_NARROWEST_COLUMN = 18
+_GAP = 2
 
 
 def terminal() -> Console:
@@ -49,18 +50,24 @@ def lengths(bits: Iterable[int] | None) -> str:
 def table(console: Console, columns: dict[str, str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; each column's heading maps to how it is set: right, left, or wrap (left, as narrow as need be).
 
-    On a terminal of less than 80 columns every column may wrap: nothing is ever cut off.
+    Where a terminal is too narrow for it, its lines are longer than the terminal: nothing is ever cut off.
     """
-    roomy = console.width >= _NARROWEST
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    for title, how in columns.items():
+    cells = [[str(cell) for cell in row] for row in rows]
+    for place, (title, how) in enumerate(columns.items()):
+        longest = max(len(part) for cell in (title, *(row[place] for row in cells)) for part in cell.split("\n"))
         made.add_column(
             title,
             justify="right" if how == "right" else "left",
-            no_wrap=roomy and how != "wrap",
+            no_wrap=how != "wrap",
+            min_width=min(longest, _NARROWEST_COLUMN) if how == "wrap" else longest,
             overflow="fold",
             vertical="top",
         )
-    for row in rows:
+    for row in cells:
         made.add_row(*(Text(cell) for cell in row))
+    narrowest = sum(column.min_width or 0 for column in made.columns) + _GAP * len(made.columns)
+    room = console.width
+    console.width = max(room, narrowest)
     console.print(made)
+    console.width = room

@@ -7,7 +7,7 @@ from sim.topology import cpu_list
 
 MOST_ROWS = 32
 """Above so many, rows are grouped."""
-_LONGEST_LIST = 40
+_LONGEST_LIST = 16
 
 T = TypeVar("T")
 
@@ -41,4 +41,5 @@ def short_cpu_list(numbers: list[int]) -> str:
     text = cpu_list(sorted(numbers))
     if len(text) <= _LONGEST_LIST:
         return text
-    return f"{text[: text.rindex(',', 0, _LONGEST_LIST)]},... ({len(numbers)} CPUs)"
+    cut = text.rfind(",", 0, _LONGEST_LIST)
+    return f"{text[:cut] if cut > 0 else text},...\n({len(numbers):,} CPUs)"

@@ -33,7 +33,7 @@ def _cpus(outcome: Outcome, console: Console) -> None:
     columns = {"CPU": "right", "name": "wrap", "role": "left", "SVE, bits": "wrap"}
     if has_sme:
         columns["SME, bits"] = "wrap"
-    columns |= {"state": "left", "host max VL, bytes": "right"}
+    columns |= {"state": "left", "host max\nVL, bytes": "right"}
 
     def alike(row: CpuRow) -> tuple[object, ...]:
         run_by = None if row.run_by == row.cpu else row.run_by

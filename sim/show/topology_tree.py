@@ -13,6 +13,9 @@ from sim.show.grouping import MOST_ROWS, short_cpu_list
 from sim.topology import Cpu
 from sim.vectors import LEN_FIELD, braces
 
+_LONGEST_SET = 50
+"""Longer ones get spaces, so that a line can end between lengths."""
+
 
 @dataclass
 class _Cluster:
@@ -41,7 +44,8 @@ def show_topology(scenario: Scenario, console: Console) -> None:
             cluster = cluster.inside.setdefault(name, _Cluster())
         role = "boot" if number == 0 else "early" if number in early else "late"
         cluster.cpus.append((number, f"{role}, {_lengths(one)}"))
-    tree = Tree(Text(f"{scenario.name}: {_count(len(topology.cpus), 'CPU')}"))
+    hypothetical = ", hypothetical" if topology.hypothetical else ""
+    tree = Tree(Text(f"{scenario.name}: {_count(len(topology.cpus), 'CPU')}{hypothetical}"))
     _grow(tree, root, scenario, share=len(topology.cpus) > MOST_ROWS)
     console.print(tree)
 
@@ -99,4 +103,5 @@ def _extension(name: str, vqs: int | None, usable_vqs: int | None, register: str
     if vqs is None or usable_vqs is None:
         return f"no {name}"
     firmware = f" of {braces(vqs)} ({register}.LEN {len_field})" if len_field < LEN_FIELD and usable_vqs != vqs else ""
-    return f"{name} {braces(usable_vqs)}{firmware}"
+    told = f"{braces(usable_vqs)}{firmware}"
+    return f"{name} {told.replace(',', ', ') if len(told) > _LONGEST_SET else told}"

@@ -7,13 +7,12 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from sim.booting import boot
 from sim.designs import DESIGNS, Design
+from sim.errors import InputError
 from sim.frames import as_html, frame
 from sim.hazards import HazardKind
-from sim.outcome import Outcome
+from sim.outcome import Outcome, scenario_row
 from sim.rows import SCHEMA_VERSION, ClusterRow, ComparisonRecord, DesignRow
 from sim.scenario import Relay, Scenario, Surroundings
 from sim.topology import cpu_list
@@ -34,7 +33,7 @@ class Comparison:
         return f"<Comparison of {self.scenario.name!r}: {len(self.design_rows)} boots>"
 
     def _repr_html_(self) -> str:
-        return as_html(repr(self), [msgspec.structs.asdict(row) for row in self.design_rows])
+        return as_html(repr(self)[1:-1], self.designs)
 
     @cached_property
     def designs(self) -> "pd.DataFrame":
@@ -48,13 +47,13 @@ class Comparison:
 
     def record(self) -> ComparisonRecord:
         """Everything, as JSON has it."""
-        return ComparisonRecord(SCHEMA_VERSION, self.scenario.name, self.design_rows, self.cluster_rows)
+        return ComparisonRecord(SCHEMA_VERSION, scenario_row(self.scenario), self.design_rows, self.cluster_rows)
 
 
 def compare(
     scenario: Scenario,
     *,
-    designs: Sequence[Design | str] | None = None,
+    designs: Sequence[Design | str | None] | None = None,
     relays: Sequence[Relay | str] | None = None,
     memories: Sequence[Surroundings | str] | None = None,
 ) -> Comparison:
@@ -62,47 +61,52 @@ def compare(
 
     Args:
         scenario: what to boot; its own design comes first where it is none of the named ones.
-        designs: None: all named ones.
+        designs: None: all named ones; in it, None is what the kernel series has.
         relays: None: the scenario's.
         memories: what surrounds the buffers; None: the scenario's.
 
     Raises:
-        InputError: a name that is none.
+        InputError: a name that is none, or that two designs have.
 
     >>> from sim import Scenario, Topology
     >>> compare(Scenario(Topology.of([[128], [128, 256]]), kvm_mode="protected"))
     <Comparison of '': 8 boots>
     """
     chosen = list(designs) if designs is not None else _all_designs(scenario)
+    names = Counter(one.name if isinstance(one, Design) else str(one) for one in chosen)
+    for name, times in names.items():
+        if times > 1:
+            raise InputError(f"two designs are named {name!r}: give each a name of its own")
     settings = product(relays or [scenario.relay], memories or [scenario.surroundings], chosen)
     design_rows: list[DesignRow] = []
     cluster_rows: list[ClusterRow] = []
     for relay, memory, design in settings:
         outcome = boot(scenario.but(relay=relay, surroundings=memory, design=design))
-        design_rows.append(_design_row(outcome))
+        design_rows.append(_design_row(outcome, own=outcome.scenario.active_design == scenario.active_design))
         cluster_rows += _cluster_rows(outcome)
     return Comparison(scenario, design_rows, cluster_rows)
 
 
-def _all_designs(scenario: Scenario) -> list[Design | str]:
+def _all_designs(scenario: Scenario) -> list[Design | str | None]:
     own = scenario.active_design
-    return [*([own] if own is not None and own not in DESIGNS.values() else []), *DESIGNS.values()]
+    return [*([own] if own not in DESIGNS.values() else []), *DESIGNS.values()]
 
 
-def _design_row(outcome: Outcome) -> DesignRow:
+def _design_row(outcome: Outcome, *, own: bool) -> DesignRow:
     facts, scenario = outcome.facts, outcome.scenario
     late = set(range(len(scenario.topology.cpus))) - set(scenario.early)
     hazards = Counter(hazard.kind for hazard in outcome.found)
     design, relay, memory = _settings(outcome)
     return DesignRow(
         design=design,
+        own=own,
         relay=relay,
         memory=memory,
         late_cpus=len(late),
         late_accepted=len(late & facts.ever_online),
         late_refused=len(late & {one.cpu for one in facts.refused}),
         late_refused_by_relay=len(late & {one.cpu for one in facts.relay_refused}),
-        late_warned=len(late & facts.announced.keys()),
+        late_warned=len(late & {one.cpu for one in facts.announced}),
         asked_bytes=None if facts.buffers is None else facts.buffers.asked_bytes,
         pages=None if facts.buffers is None else 1 << facts.buffers.page_order,
         kernel_panic=hazards[HazardKind.KERNEL_PANIC],
@@ -124,8 +128,8 @@ def _design_row(outcome: Outcome) -> DesignRow:
 def _settings(outcome: Outcome) -> tuple[str, str, str]:
     """Design, relay and memory of a boot."""
     scenario = outcome.scenario
-    assert scenario.active_design is not None
-    return scenario.active_design.name, str(scenario.relay), str(scenario.surroundings)
+    design = "none" if scenario.active_design is None else scenario.active_design.name
+    return design, str(scenario.relay), str(scenario.surroundings)
 
 
 def _cluster_rows(outcome: Outcome) -> Iterator[ClusterRow]:
@@ -153,4 +157,5 @@ def _clusters(scenario: Scenario) -> dict[str, list[int]]:
             inside.setdefault("/".join(one.clusters), []).append(number)
         else:
             outside.setdefault((one.usable_sve_vqs, number in early), []).append(number)
-    return {f"cpu{cpu_list(numbers)}": numbers for numbers in outside.values()} | inside
+    labels = {f"cpu{cpu_list(numbers)}": numbers for numbers in outside.values()}
+    return {f"{label} (no cluster)" if label in inside else label: one for label, one in labels.items()} | inside
