@@ -435,3 +435,57 @@ def test_no_fault_hangs_or_breaks_a_boot(
     if not faults:
         assert outcome.found == []
         assert all(number == run_by for number, run_by in outcome.facts.runs.items())
+
+
+def test_who_came_online_on_a_shared_idle_task_stays_when_the_other_is_refused() -> None:
+    """cpu1 takes cpu2's idle task first, probes longer, and is refused when cpu2 is online on it already."""
+    faults = (
+        Fault("cpu1", arrives_after_ns=nanoseconds("5100ms")),
+        Fault("cpu2", arrives_after_ns=nanoseconds("300ms")),
+    )
+    for actions in ((guest(2, at_ns=nanoseconds("20s")),), (off(2, at_ns=nanoseconds("20s")), on(2))):
+        outcome = booted(
+            V1,
+            N2,
+            V1,
+            maxcpus=1,
+            seed=5,
+            faults=faults,
+            latencies=Latencies(probe=Distribution("uniform", (0, 4_000_000_000))),
+            actions=(on(1), on(2), *actions),
+        )
+        assert HazardKind.SHARED_IDLE_TASK in kinds(outcome)
+        assert outcome.facts.refused[0].silicon == 1
+        assert results(outcome)[2][0] in {"ran", "offline"}
+        assert outcome.cpu_rows()[2].run_by == 2
+
+
+FIRMWARE_TIMES = st.sampled_from(["1ms", "300ms", "4s", "5s", "5000300us", "5100ms", "6s", "9s", "14s"])
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_no_order_of_arrivals_loses_count_of_who_runs_what(data: st.DataObject) -> None:
+    sets = data.draw(st.lists(st.sampled_from([V1, N2, A64FX]), min_size=3, max_size=4))
+    numbers = st.integers(1, len(sets) - 1)
+    late = data.draw(st.sets(numbers, max_size=3))
+    faults = tuple(Fault(f"cpu{n}", arrives_after_ns=nanoseconds(data.draw(FIRMWARE_TIMES))) for n in sorted(late))
+    steps = st.builds(
+        lambda do, number, at: do(number, at_ns=nanoseconds(at)),
+        st.sampled_from([on, off, guest]),
+        numbers,
+        st.sampled_from(["0s", "1s", "7s", "20s"]),
+    )
+    outcome = booted(
+        *sets,
+        maxcpus=data.draw(st.integers(1, len(sets))),
+        seed=data.draw(st.integers(0, 20)),
+        kvm_mode=data.draw(st.sampled_from(list(KvmMode))),
+        relay="relaxed",
+        kernel=data.draw(st.sampled_from(["6.1", "6.12"])),
+        faults=faults,
+        latencies=Latencies(probe=Distribution("uniform", (0, 4_000_000_000))),
+        actions=tuple(data.draw(st.lists(steps, max_size=6))),
+    )
+    assert set(outcome.facts.online) <= outcome.facts.runs.keys()
+    assert len(set(outcome.facts.runs.values())) == len(outcome.facts.runs)

@@ -44,7 +44,10 @@ class Smp:
         self._present = bytearray(b"\1") * cpus
         self._online = bytearray(cpus)
         self.runs: dict[int, int] = {}
-        """Idle task to the CPU that runs it, both as logical numbers: the same, unless something went wrong."""
+        """Idle task to the CPU that runs it, both as logical numbers: the same, unless something went wrong.
+
+        Where two CPUs took one, it is the first that came online, or else the first that took it.
+        """
 
     def is_online(self, number: int) -> bool:
         """Whether a CPU is online."""
@@ -66,8 +69,9 @@ class Smp:
     def booted(self, task: int, physical: int) -> None:
         """A CPU has come through its start and is online, as the CPU whose idle task it took."""
         self._printk.line(f"CPU{task}: Booted secondary processor {self._mpidr(physical):#012x} [{MIDR:#010x}]")
+        if not self._online[task]:
+            self.runs[task] = physical
         self._online[task] = 1
-        self.runs.setdefault(task, physical)
 
     def cpu_die_early(self, task: int, physical: int, data: SecondaryData) -> None:
         """A CPU refused itself: the number it took leaves the present set, and it waits to be killed."""
