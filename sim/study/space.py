@@ -1,0 +1,174 @@
+"""Spaces of systems: groups of CPUs, the sets of lengths that each may have, and the settings to boot them under.
+
+A point of a space gives every group one of its candidate sets. The first group holds the boot CPU. Groups of one role,
+size and choice of sets are interchangeable: exchanging their sets gives a system that differs in CPU numbers only.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import comb, prod
+
+from sim.designs import DESIGNS, Design
+from sim.errors import InputError
+from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings
+from sim.series import DEFAULT
+from sim.topology import MOST_CPUS, Cpu, Topology
+from sim.vectors import SveRule, why_not_sve
+
+MOST_GROUPS = 64
+
+
+def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
+    """Every set of SVE lengths that the architecture allows, up to a largest VQ, ascending as numbers.
+
+    >>> [bin(one) for one in legal_sets(4)]
+    ['0b1', '0b11', '0b111', '0b1011', '0b1111']
+    """
+    return tuple(vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """CPUs that share a set of lengths: a CPU by itself, or a cluster. `sets` are its candidates; 0: no SVE.
+
+    `weights` are whole numbers, one for each candidate: how often it occurs beside the others.
+    """
+
+    name: str
+    sets: tuple[int, ...]
+    cpus: int = 1
+    late: bool = False
+    weights: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.sets:
+            raise InputError(f"group {self.name!r} has no candidate sets")
+        if len(set(self.sets)) < len(self.sets):
+            raise InputError(f"group {self.name!r} has a candidate set twice")
+        if self.cpus < 1:
+            raise InputError(f"group {self.name!r} has {self.cpus} CPUs: the least is 1")
+        if not self.weights:
+            object.__setattr__(self, "weights", (1,) * len(self.sets))
+        if len(self.weights) != len(self.sets) or min(self.weights) < 1:
+            raise InputError(f"group {self.name!r} needs a weight of at least 1 for each candidate set")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a point is booted under; the kernel series is the space's."""
+
+    design: Design
+    relay: Relay
+    kvm_mode: KvmMode
+    memory: Surroundings
+
+
+@dataclass(frozen=True)
+class Space:
+    """A space of systems and the settings to boot them under.
+
+    Raises:
+        InputError: no early group, too many groups or CPUs, or a name twice.
+    """
+
+    groups: tuple[Group, ...]
+    kernel: str = DEFAULT
+    designs: tuple[Design, ...] = tuple(DESIGNS.values())
+    relays: tuple[Relay, ...] = tuple(Relay)
+    kvm_modes: tuple[KvmMode, ...] = (KvmMode.PROTECTED,)
+    memories: tuple[Surroundings, ...] = (Surroundings.ADJACENT,)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.groups) <= MOST_GROUPS:
+            raise InputError(f"a space has 1 to {MOST_GROUPS} groups, not {len(self.groups)}")
+        if self.groups[0].late:
+            raise InputError("the first group holds the boot CPU, and cannot be late")
+        if self.cpus > MOST_CPUS:
+            raise InputError(f"a space has systems of at most {MOST_CPUS:,} CPUs, not {self.cpus:,}")
+        for what, times in Counter(one.name for one in self.groups).items():
+            if times > 1:
+                raise InputError(f"two groups are named {what!r}")
+
+    @property
+    def cpus(self) -> int:
+        """How many CPUs each system has."""
+        return sum(one.cpus for one in self.groups)
+
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return prod(len(one.sets) for one in self.groups)
+
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """What each point is booted under, in order."""
+        combined = product(self.kvm_modes, self.memories, self.relays, self.designs)
+        return tuple(Setting(design, relay, mode, memory) for mode, memory, relay, design in combined)
+
+    @cached_property
+    def classes(self) -> tuple[tuple[int, ...], ...]:
+        """The groups that are interchangeable, as places; the boot CPU's group is by itself."""
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for place, one in enumerate(self.groups):
+            key = (place == 0, one.late, one.cpus, one.sets, one.weights)
+            alike.setdefault(key, []).append(place)
+        return tuple(tuple(places) for places in alike.values())
+
+    @property
+    def points_up_to_symmetry(self) -> int:
+        """How many points there are if exchanging interchangeable groups makes no difference.
+
+        >>> pair = tuple(Group(name, (1, 3, 11)) for name in ("boot", "a", "b"))
+        >>> Space(pair).points, Space(pair).points_up_to_symmetry
+        (27, 18)
+        """
+        return prod(comb(len(self.groups[places[0]].sets) + len(places) - 1, len(places)) for places in self.classes)
+
+    def digits(self, point: int) -> tuple[int, ...]:
+        """Which candidate each group has at a point; the last group's changes fastest."""
+        digits = []
+        for one in reversed(self.groups):
+            point, digit = divmod(point, len(one.sets))
+            digits.append(digit)
+        return tuple(reversed(digits))
+
+    def sets_at(self, point: int) -> tuple[int, ...]:
+        """Each group's set of lengths at a point.
+
+        Raises:
+            InputError: there is no such point.
+        """
+        if not 0 <= point < self.points:
+            raise InputError(f"there is no point {point:,}: the space has {self.points:,}")
+        return tuple(one.sets[digit] for one, digit in zip(self.groups, self.digits(point), strict=True))
+
+    def scenario(self, sets: Sequence[int], setting: Setting) -> Scenario:
+        """The scenario of a point: late CPUs are brought online, then a guest visits every CPU that is online.
+
+        Both go by sets, the smaller number first, then by CPU number: so the order does not depend on how
+        interchangeable groups are numbered.
+        """
+        cpus = tuple(self._cpus(sets))
+        order = sorted(range(len(cpus)), key=lambda number: (cpus[number].sve_vqs or 0, number))
+        late = [Action(Do.ONLINE, cpus[number].name) for number in order if cpus[number].late]
+        guests = [Action(Do.GUEST, cpus[number].name) for number in order]
+        return Scenario(
+            Topology(cpus, any_vls=True),
+            kernel=self.kernel,
+            design=setting.design,
+            kvm_mode=setting.kvm_mode,
+            relay=setting.relay,
+            surroundings=setting.memory,
+            actions=(*late, *guests),
+            name=self.name,
+        )
+
+    def _cpus(self, sets: Sequence[int]) -> Iterator[Cpu]:
+        for one, vqs in zip(self.groups, sets, strict=True):
+            for number in range(one.cpus):
+                name = one.name if one.cpus == 1 else f"{one.name}{number}"
+                yield Cpu(name, vqs or None, late=one.late, clusters=(one.name,) if one.cpus > 1 else ())

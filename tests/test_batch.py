@@ -1,0 +1,120 @@
+"""A batch comes to what boots come to: exhaustively for small systems, and by Hypothesis beyond."""
+
+from collections import Counter
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.booting import boot
+from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.outcome import Outcome
+from sim.rules import buffer_bytes
+from sim.scenario import KvmMode, Relay, Surroundings
+from sim.study.batch import Batch, Sets, Verdict
+from sim.study.space import Group, Setting, Space, legal_sets
+from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
+
+SMALL = (0, *legal_sets(4))
+"""No SVE, and every set up to 512 bits."""
+ROLES = [(early, cpus - early) for cpus in (1, 2, 3) for early in range(1, cpus + 1)]
+
+
+def space_of(early: int, late: int, sets: tuple[int, ...] = SMALL, kernel: str = "6.12") -> Space:
+    groups = [Group(f"early{n}", sets) for n in range(early)] + [
+        Group(f"late{n}", sets, late=True) for n in range(late)
+    ]
+    return Space(tuple(groups), kernel=kernel)
+
+
+def columns(points: list[tuple[int, ...]]) -> list[Sets]:
+    return [np.array(column, np.uint16) for column in zip(*points, strict=True)]
+
+
+def of_boot(outcome: Outcome) -> dict[str, object]:
+    """What a boot came to, in the batch's terms."""
+    facts = outcome.facts
+    late = set(range(len(outcome.scenario.topology.cpus))) - set(outcome.scenario.early)
+    return {
+        "asked": 0 if facts.buffers is None else facts.buffers.asked_bytes,
+        "accepted": len(late & facts.ever_online),
+        "refused": len({one.cpu for one in facts.refused}),
+        "by relay": len({one.cpu for one in facts.relay_refused}),
+        "warned": len({one.cpu for one in facts.announced}),
+        "hazards": Counter(hazard.kind for hazard in outcome.found),
+    }
+
+
+def of_batch(verdict: Verdict, row: int) -> dict[str, object]:
+    """What a row of a batch came to."""
+    vq = largest_vq(int(verdict.allocation_vqs[row]))
+    return {
+        "asked": buffer_bytes(vq) if vq else 0,
+        "accepted": verdict.late_accepted[row],
+        "refused": verdict.late_refused[row],
+        "by relay": verdict.late_refused_by_relay[row],
+        "warned": verdict.late_warned[row],
+        "hazards": Counter({kind: int(counts[row]) for kind, counts in verdict.hazards.items() if counts[row]}),
+    }
+
+
+def assert_equal(space: Space, points: list[tuple[int, ...]], setting: Setting) -> None:
+    batch = Batch(space, columns(points))
+    verdict = batch.judge(setting)
+    for row, point in enumerate(points):
+        outcome = boot(space.scenario(point, setting))
+        assert of_batch(verdict, row) == of_boot(outcome), (point, setting)
+        if outcome.facts.supports[VectorType.SVE]:
+            info = outcome.vectors["SVE"]
+            assert batch.record.vq_map[row] == info.vq_map
+            assert batch.record.vq_partial_map[row] == info.vq_partial_map
+            bound = vl_bytes_from_vq(largest_vq(int(batch.record.virtualisable_vqs[row])))
+            assert bound == info.max_virtualisable_vl_bytes
+
+
+@pytest.mark.parametrize("roles", ROLES, ids=lambda roles: f"{roles[0]} early, {roles[1]} late")
+@pytest.mark.parametrize("relay", Relay)
+@pytest.mark.parametrize("design", DESIGNS.values(), ids=lambda design: design.name)
+def test_every_system_of_three_cpus_up_to_512_bits(roles: tuple[int, int], relay: Relay, design: Design) -> None:
+    space = space_of(*roles)
+    points = list(product(SMALL, repeat=sum(roles)))
+    assert_equal(space, points, Setting(design, relay, KvmMode.PROTECTED, Surroundings.ADJACENT))
+
+
+DESIGN = st.builds(
+    Design,
+    name=st.just("drawn"),
+    buffer_sized_by=st.sampled_from(Sizing),
+    zcr_el2=st.sampled_from(ZcrEl2),
+    ffr_pointer=st.sampled_from(Pointer),
+    late_cpu=st.sampled_from(LateCpu),
+    late_store=st.sampled_from(LateStore),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_any_system_under_any_design(data: st.DataObject) -> None:
+    sets = (0, *legal_sets(16))
+    early, late = data.draw(st.integers(1, 4)), data.draw(st.integers(0, 4))
+    space = space_of(early, late, sets, data.draw(st.sampled_from(["6.1", "6.6", "6.11", "6.18"])))
+    few = data.draw(st.lists(st.sampled_from(sets), min_size=1, max_size=3))
+    points = data.draw(
+        st.lists(st.tuples(*[st.sampled_from(few)] * (early + late)), min_size=1, max_size=10, unique=True)
+    )
+    setting = Setting(
+        data.draw(DESIGN | st.sampled_from(list(DESIGNS.values()))),
+        data.draw(st.sampled_from(Relay)),
+        data.draw(st.sampled_from(KvmMode)),
+        data.draw(st.sampled_from(Surroundings)),
+    )
+    assert_equal(space, points, setting)
+
+
+def test_clusters_share_a_set() -> None:
+    groups = (Group("little", SMALL, cpus=2), Group("big", SMALL, cpus=3), Group("prime", SMALL, cpus=2, late=True))
+    space = Space(groups, kernel="6.12")
+    for setting in space.settings:
+        assert_equal(space, [(3, 11, 11), (11, 3, 15), (1, 1, 11), (1, 15, 1)], setting)
