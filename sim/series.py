@@ -95,9 +95,11 @@ def kernel_series(name: str) -> KernelSeries:
     Raises:
         InputError: not of that form, or older than 6.1, where the facts begin.
     """
-    match = re.fullmatch(r"(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})", name)
-    if match is None:
-        raise InputError(f"unknown kernel series {name[:40]!r}: write it as 6.12; recorded: {', '.join(RECORDED)}")
+    match = re.fullmatch(r"(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})", str(name))
+    if match is None or not isinstance(name, str):
+        raise InputError(
+            f"unknown kernel series {name!r:.40}: write it as text such as '6.12'; recorded: {', '.join(RECORDED)}"
+        )
     series = KernelSeries(int(match[1]), int(match[2]))
     if series.version < OLDEST:
         raise InputError(f"kernel series {series} is older than 6.1, where the facts begin")

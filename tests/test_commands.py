@@ -304,6 +304,19 @@ def test_a_full_disk_is_one_line() -> None:
         assert (done.returncode, done.stderr) == (2, "asymboot: the output: No space left on device\n")
 
 
+def test_a_closed_output_is_one_line() -> None:
+    command = f"{' '.join(ASYMBOOT)} run bug >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "asymboot: the output: it is closed\n")
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "20", "abc", ""])
+def test_any_width_of_a_terminal_will_do(columns: str) -> None:
+    for command in (["run", BUG], ["compare", BUG], ["show", BUG], ["list"]):
+        result = CliRunner().invoke(main, command, env={"COLUMNS": columns})
+        assert result.exit_code in {0, 1}, result.output
+
+
 def completed(*words: str) -> list[str]:
     """What a shell offers for the last word."""
     env = {

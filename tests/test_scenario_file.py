@@ -389,7 +389,7 @@ BAD: dict[str, tuple[str, str]] = {
     "an unknown boot CPU": ('[topology]\nboot_cpu = "z"\ncpus = [{}]', r"^topology: the boot CPU 'z' is not"),
     "a late boot CPU": (one_cpu("late = true"), r"^topology: 'cpu0' cannot be late: it is the boot CPU$"),
     # Kernel, pKVM, design
-    "a series of words": (kernel('series = "banana"'), r"kernel series 'banana': write it as 6\.12"),
+    "a series of words": (kernel('series = "banana"'), r"kernel series 'banana': write it as text such as '6\.12'"),
     "an old series": (kernel('series = "5.19"'), r"kernel series 5\.19 is older than 6\.1"),
     "an unknown mode": (kernel('kvm_mode = "protcted"'), r"^kernel\.kvm_mode: .*'protcted': .*protected, nvhe, none$"),
     "no early CPU": (kernel("maxcpus = 0"), r"^kernel\.maxcpus: is -?\d+, and must be at least 1$"),
@@ -521,6 +521,10 @@ def test_the_file_is_named_before_what_is_wrong_with_it(tmp_path: Path) -> None:
 def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
     assert refusal_of_file(tmp_path / "none.toml") == f"{tmp_path / 'none.toml'}: No such file or directory"
     assert refusal_of_file(tmp_path) == f"{tmp_path}: Is a directory"
+
+
+def test_a_path_may_be_text() -> None:
+    assert read_scenario(str(TOPOLOGIES / "bug.toml")).name == "the bug of Linux 6.11"
 
 
 def test_a_path_with_a_nul_is_refused() -> None:

@@ -45,7 +45,9 @@ class Commands(click.Group):
 
 
 def _print_anything() -> None:
-    """Escape what the output's encoding lacks, where that is not UTF-8."""
+    """Escape what the output's encoding lacks, where that is not UTF-8; and see that there is an output."""
+    if sys.stdout is None:
+        _fail("asymboot: the output: it is closed")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -42,12 +42,13 @@ MOST_DOTS_SQUARED = 20_000_000
 DEEPEST_CLUSTER = 16
 
 
-def read_scenario(path: Path) -> Scenario:
+def read_scenario(path: Path | str) -> Scenario:
     """Read a scenario file.
 
     Raises:
         InputError: anything wrong with it, as one line that names the file, the place and what is allowed.
     """
+    path = Path(path)
     try:
         return scenario_from_text(_read_text(path), default_name=path.stem)
     except InputError as error:

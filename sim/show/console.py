@@ -29,7 +29,13 @@ def heading(console: Console, text: str, *, first: bool = False) -> None:
 
 def line(console: Console, text: str, style: str = "", styled: int | None = None) -> None:
     """Print a line, wrapped at words, its further lines indented; `styled` characters of it have the style."""
-    wrapped = textwrap.fill(text, console.width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+    wrapped = textwrap.fill(
+        text,
+        max(console.width, _NARROWEST_COLUMN),
+        subsequent_indent="  ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
     printed = Text(wrapped)
     printed.stylize(style, 0, styled)
     console.print(printed, soft_wrap=True)
