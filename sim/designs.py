@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sim import rules
-from sim.errors import InputError
+from sim.errors import InputError, choice
 
 
 class Sizing(StrEnum):
@@ -67,9 +67,22 @@ class LateStore(StrEnum):
     SKIPPED = "skipped"
 
 
+_CHOICES: dict[str, type[StrEnum]] = {
+    "buffer_sized_by": Sizing,
+    "zcr_el2": ZcrEl2,
+    "ffr_pointer": Pointer,
+    "late_cpu": LateCpu,
+    "late_store": LateStore,
+}
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Design:
-    """One answer to the thread's question, as a choice for each of its parts."""
+    """One answer to the thread's question, as a choice for each of its parts; choices may be given by name.
+
+    Raises:
+        InputError: a choice that is none.
+    """
 
     name: str
     buffer_sized_by: Sizing
@@ -80,6 +93,10 @@ class Design:
     nosve: bool = False
     """Boot with ``arm64.nosve`` instead: nobody has SVE, and nothing is saved."""
     source: str = "defined by the user"
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            object.__setattr__(self, name, choice(choices, name, getattr(self, name)))
 
     def __repr__(self) -> str:
         return (

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
-from sim.errors import InputError, check_printable
+from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
 from sim.series import DEFAULT, KernelSeries, kernel_series
 from sim.timing import Latencies
@@ -66,24 +66,6 @@ _CHOICES: dict[str, type[StrEnum]] = {
     "surroundings": Surroundings,
     "bring_up": BringUp,
 }
-E = TypeVar("E", bound=StrEnum)
-
-
-def choice(choices: type[E], what: str, value: str) -> E:
-    """Read one of several named choices.
-
-    Raises:
-        InputError: it is none of them.
-
-    >>> choice(Relay, "relay", "relaxed")
-    <Relay.RELAXED: 'relaxed'>
-    """
-    try:
-        return choices(value)
-    except ValueError:
-        allowed = ", ".join(choices)
-        raise InputError(f"{what} is {str(value)[:60]!r}: allowed are {allowed}") from None
-
 
 PAGE_SIZES = (4096, 16384, 65536)
 MOST_ROUNDS = 1000
@@ -144,6 +126,8 @@ class Fault:
     """CPU_ON is accepted, and the CPU arrives so much later, instead of the usual latency."""
 
     def __post_init__(self) -> None:
+        if self.arrives_after_ns is not None and self.arrives_after_ns < 0:
+            raise InputError(f"a fault of {self.cpu}: it arrives after a negative time")
         chosen = (self.answer is not None) + self.never_arrives + (self.arrives_after_ns is not None)
         if chosen != 1:
             raise InputError(f"a fault of {self.cpu} needs exactly one of answer, never_arrives, arrives_after")

@@ -95,7 +95,7 @@ def kernel_series(name: str) -> KernelSeries:
     Raises:
         InputError: not of that form, or older than 6.1, where the facts begin.
     """
-    match = re.fullmatch(r"(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})", str(name))
+    match = re.fullmatch(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})", str(name))
     if match is None or not isinstance(name, str):
         raise InputError(
             f"unknown kernel series {name!r:.40}: write it as text such as '6.12'; recorded: {', '.join(RECORDED)}"

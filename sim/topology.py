@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
 
-from sim.errors import InputError, check_printable
+from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
 from sim.vectors import (
     ALL_VQS,
@@ -123,6 +123,7 @@ class Topology:
     def __post_init__(self) -> None:
         if not 1 <= len(self.cpus) <= MOST_CPUS:
             raise InputError(f"a topology has 1 to {MOST_CPUS:,} CPUs, not {len(self.cpus):,}")
+        object.__setattr__(self, "sve_rule", choice(SveRule, "sve_rule", self.sve_rule))
         object.__setattr__(self, "_index", {})
         boot_cpu = self.boot_cpu or self.cpus[0].name
         for one in self.cpus:

@@ -63,4 +63,4 @@ def _cannot_write(error: OSError) -> NoReturn:
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (until the process ends)
     if error.errno == errno.EPIPE:
         sys.exit(1)
-    _fail(f"asymboot: {error.filename or 'the output'}: {error.strerror}")
+    _fail(f"asymboot: {error.filename or 'the output'}: {error.strerror or error}")

@@ -26,8 +26,8 @@ class _ScenarioFile(click.Path):
         return [CompletionItem(one) for one in fitting]
 
 
-SCENARIO = _ScenarioFile(path_type=Path)
-FILE = click.Path(path_type=Path)
+SCENARIO = _ScenarioFile(path_type=Path, readable=False)
+FILE = click.Path(path_type=Path, readable=False)
 _NAMES = {"kvm": "kvm_mode", "memory": "surroundings"}
 
 kernel = click.option(

@@ -9,9 +9,11 @@ import click
 
 from sim.cli import options
 from sim.designs import DESIGNS
-from sim.errors import InputError
+from sim.errors import InputError, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from sim.outcome import Outcome
 
 _LOOK_EVERY_MS = 500
@@ -98,11 +100,25 @@ def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
         raise InputError(f"{file}: No such file or directory")
     seen = _version(file)
     _run_and_go_on(file, form, changes)
+    try:
+        _look(file, form, changes, watch, seen)
+    except RuntimeError as error:
+        raise InputError(f"{file.parent}: cannot be watched: {error}") from None
+
+
+def _look(
+    file: Path,
+    form: str | None,
+    changes: dict[str, Any],
+    watch: "Callable[..., Iterable[object]]",
+    seen: tuple[int, ...],
+) -> None:
+    """Run after each change, for ever."""
     for _ in watch(file.parent, recursive=False, rust_timeout=_LOOK_EVERY_MS, yield_on_timeout=True):
         now = _version(file)
         if now != seen:
             seen = now
-            click.secho(f"\n{'-' * 24} {file.name} changed {'-' * 24}", dim=True, err=True)
+            click.secho(f"\n{'-' * 24} {printable(file.name)} changed {'-' * 24}", dim=True, err=True)
             _run_and_go_on(file, form, changes)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sim.cli import options
-from sim.errors import InputError
+from sim.errors import InputError, printable
 
 
 @click.command()
@@ -27,7 +27,12 @@ def new(file: Path | None) -> None:
         return
     try:
         with file.open("x", encoding="utf-8") as out:
-            out.write(template())
+            try:
+                out.write(template())
+                out.flush()
+            except OSError:
+                file.unlink()
+                raise
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
 
@@ -52,7 +57,7 @@ def check(files: tuple[Path, ...]) -> None:
             click.echo(f"asymboot: {error}", err=True)
         else:
             cpus = len(scenario.topology.cpus)
-            click.echo(f"{file}: ok, {cpus:,} CPU{'s' if cpus > 1 else ''}")
+            click.echo(f"{printable(str(file))}: ok, {cpus:,} CPU{'s' if cpus > 1 else ''}")
     click.get_current_context().exit(2 if wrong else 0)
 
 

@@ -10,6 +10,8 @@ import msgspec
 
 from sim.errors import InputError
 
+LARGEST_FILE_BYTES = 16 * 1024 * 1024
+
 
 class RecordedCpu(msgspec.Struct, frozen=True):
     """The lengths a CPU supports, in bits; None: it has no SVE, or no SME."""
@@ -121,7 +123,11 @@ def read_records(path: Path) -> list[RecordedBoot | RecordedSave]:
         InputError: the file cannot be read, is no JSON list, or a run in it lacks a field.
     """
     try:
-        raw = msgspec.json.decode(path.read_bytes(), type=list[msgspec.Raw])
+        with path.open("rb") as file:
+            text = file.read(LARGEST_FILE_BYTES + 1)
+        if len(text) > LARGEST_FILE_BYTES:
+            raise InputError(f"{path}: is larger than {LARGEST_FILE_BYTES >> 20} MiB")
+        raw = msgspec.json.decode(text, type=list[msgspec.Raw])
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -9,13 +9,13 @@ from typing import Any
 from sim.booting import boot
 from sim.conform.records import HostVl, ObservedBoot, RecordedBoot, RecordedCpu, RecordedSave, RecordedVlInfo
 from sim.designs import LateStore, named
-from sim.errors import InputError
+from sim.errors import InputError, choice
 from sim.kernel.fpsimd import VlInfo
 from sim.kernel.pkvm import Save
 from sim.machine.memory import Extent, merged
 from sim.outcome import Outcome
 from sim.rules import HEADER_BYTES
-from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings, choice
+from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings
 from sim.topology import Topology, cpu, cpu_list
 from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, largest_vq, vl_bytes_from_vq
 

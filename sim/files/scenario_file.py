@@ -4,6 +4,7 @@ docs/scenario-files.md describes the format for users.
 """
 
 import difflib
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -37,8 +38,12 @@ from sim.vectors import LEN_FIELD, vqs_from_bits
 
 LARGEST_FILE_BYTES = 8 * 1024 * 1024
 LARGEST_INTEGER_BITS = 63
-MOST_DOTS_SQUARED = 20_000_000
-"""Bounds the time that the TOML reader takes, which grows with the square of a dotted key's parts."""
+MOST_DOTS = 500_000
+"""Bounds what the TOML reader makes of dotted keys, each part of which is a table."""
+_LONG_KEY = re.compile(
+    r"""(?<![^ \t\r\n.=,{}\[\]"'])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[^ \t\r\n.=,{}\[\]"']++)[ \t]*+\.[ \t]*+){24}"""
+)
+"""A dotted key of more than 24 parts: the TOML reader walks them all for each key below."""
 DEEPEST_CLUSTER = 16
 
 
@@ -76,8 +81,11 @@ def scenario_from_text(text: str, default_name: str = "") -> Scenario:
     Raises:
         InputError: it is no TOML, or says something that cannot be.
     """
-    if sum(line.count(".") ** 2 for line in text.splitlines()) > MOST_DOTS_SQUARED:
-        raise InputError("is nested too deeply: its dotted keys have too many parts")
+    if text.count(".") > MOST_DOTS:
+        raise InputError(f"has more than {MOST_DOTS:,} dots, which no scenario needs")
+    if long_key := _LONG_KEY.search(text):
+        line = text.count("\n", 0, long_key.start()) + 1
+        raise InputError(f"line {line}: is nested too deeply: more than 24 names with dots between them")
     try:
         return scenario_from_data(tomllib.loads(text), default_name)
     except RecursionError:
@@ -94,7 +102,9 @@ def scenario_from_data(raw: dict[str, Any], default_name: str = "") -> Scenario:
     Raises:
         InputError: it says something that cannot be.
     """
-    _check_integers(raw, "")
+    if (huge := _huge_integer(raw)) is not None:
+        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in reversed(huge))
+        raise InputError(f"{place.removeprefix('.')}: an integer of TOML's has at most 64 bits")
     try:
         table = msgspec.convert(raw, ScenarioTable)
     except msgspec.ValidationError as error:
@@ -102,16 +112,16 @@ def scenario_from_data(raw: dict[str, Any], default_name: str = "") -> Scenario:
     return _scenario(table, default_name)
 
 
-def _check_integers(value: Any, place: str) -> None:
-    """Refuse integers that TOML does not have, before anybody tries to write one down."""
-    if isinstance(value, dict):
-        for key, inside in value.items():
-            _check_integers(inside, f"{place}.{key}" if place else key)
-    elif isinstance(value, list):
-        for index, inside in enumerate(value):
-            _check_integers(inside, f"{place}[{index}]")
-    elif isinstance(value, int) and value.bit_length() > LARGEST_INTEGER_BITS:
-        raise InputError(f"{place}: an integer of TOML's has at most 64 bits")
+def _huge_integer(value: Any) -> list[str | int] | None:
+    """Find an integer that TOML does not have, before anybody writes it down; its place, the innermost step first."""
+    if isinstance(value, int):
+        return [] if value.bit_length() > LARGEST_INTEGER_BITS else None
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inside in steps:
+        found = _huge_integer(inside)
+        if found is not None:
+            return [*found, step]
+    return None
 
 
 def _scenario(table: ScenarioTable, default_name: str) -> Scenario:

@@ -217,7 +217,10 @@ class ScenarioTable(Table):
         SCHEMA_VERSION
     )
     name: Annotated[
-        str, Meta(description="what the scenario is called; the default is the file's name without .toml")
+        Annotated[str, Meta(max_length=200)],
+        Meta(
+            description="what the scenario is called, in at most 200 characters; by default as the file, without .toml"
+        ),
     ] = ""
     description: Annotated[str, Meta(description="for readers; the simulator does not use it")] = ""
     seed: Annotated[

@@ -27,9 +27,15 @@ _LONGEST_VALUE = 60
 def in_words(message: str, raw: Any) -> str:
     """One line from the validator's message about a file that holds `raw`."""
     at = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
-    what, place = (message[: at.start()], at[1]) if at else (message, "")
-    told = _what(what, place, raw)
-    return f"{place}: {told}" if place else told
+    if at is None or _is_a_key(message, raw):
+        return _what(message, "", raw)
+    return f"{at[1]}: {_what(message[: at.start()], at[1], raw)}"
+
+
+def _is_a_key(message: str, raw: Any) -> bool:
+    """Whether what looks like a place belongs to an unknown key of the file's."""
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL)
+    return unknown is not None and unknown[1] in raw
 
 
 def _what(what: str, place: str, raw: Any) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 _WIDEST_SET = 19
 _NARROWEST_COLUMN = 18
 _GAP = 2
+_MOST_ROWS = 256
 
 
 def terminal() -> Console:
@@ -59,7 +60,8 @@ def table(console: Console, columns: dict[str, str], rows: Iterable[Sequence[str
     Where a terminal is too narrow for it, its lines are longer than the terminal: nothing is ever cut off.
     """
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    cells = [[str(cell) for cell in row] for row in rows]
+    every = [[str(cell) for cell in row] for row in rows]
+    cells = every[:_MOST_ROWS]
     for place, (title, how) in enumerate(columns.items()):
         longest = max(len(part) for cell in (title, *(row[place] for row in cells)) for part in cell.split("\n"))
         made.add_column(
@@ -77,3 +79,5 @@ def table(console: Console, columns: dict[str, str], rows: Iterable[Sequence[str
     console.width = max(room, narrowest)
     console.print(made)
     console.width = room
+    if len(every) > len(cells):
+        line(console, f"{len(every) - len(cells):,} more rows; --json has all")

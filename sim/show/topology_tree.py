@@ -1,7 +1,8 @@
 """A topology as a tree for a terminal: clusters, CPUs, and each CPU's vector lengths."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 
 from rich.console import Console
@@ -28,9 +29,10 @@ class _Cluster:
         """How many CPUs it has."""
         return len(self.cpus) + sum(one.size() for one in self.inside.values())
 
+    @cached_property
     def shape(self) -> tuple[object, ...]:
         """What it is apart from names and numbers: clusters of one shape are alike."""
-        return tuple(what for _, what in self.cpus), tuple(one.shape() for one in self.inside.values())
+        return tuple(what for _, what in self.cpus), tuple(one.shape for one in self.inside.values())
 
 
 def show_topology(scenario: Scenario, console: Console) -> None:
@@ -72,18 +74,21 @@ def _lines(cpus: list[tuple[int, str]], *, share: bool) -> list[tuple[list[int],
 
 def _alike(clusters: dict[str, _Cluster], *, share: bool) -> Iterator[list[str]]:
     """The names of neighbouring clusters that share a branch."""
-    for _, run in groupby(clusters, lambda name: clusters[name].shape() if share else name):
+    for _, run in groupby(clusters, lambda name: clusters[name].shape if share else name):
         yield list(run)
 
 
-def _merged(clusters: list[_Cluster]) -> _Cluster:
+def _merged(clusters: Sequence[_Cluster]) -> _Cluster:
     """Clusters of one shape as one."""
     return _Cluster(
         [cpu for one in clusters for cpu in one.cpus],
-        {
-            name: _merged([list(one.inside.values())[place] for one in clusters])
-            for place, name in enumerate(clusters[0].inside)
-        },
+        dict(
+            zip(
+                clusters[0].inside,
+                map(_merged, zip(*(one.inside.values() for one in clusters), strict=True)),
+                strict=True,
+            )
+        ),
     )
 
 
