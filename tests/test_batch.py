@@ -13,7 +13,8 @@ from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, Zc
 from sim.outcome import Outcome
 from sim.rules import buffer_bytes
 from sim.scenario import KvmMode, Relay, Surroundings
-from sim.study.batch import Batch, Sets, Verdict
+from sim.study.batch import Batch, Verdict
+from sim.study.effects import Sets
 from sim.study.space import Group, Setting, Space, legal_sets
 from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
 

@@ -12,7 +12,7 @@ from sim.designs import DESIGNS
 from sim.errors import InputError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterator
 
     from sim.outcome import Outcome
 
@@ -91,8 +91,6 @@ def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
     The file is looked at after every event in its folder, and now and then without one: an event may be missed while
     a run is under way, and some file systems send none.
     """
-    from watchfiles import watch  # noqa: PLC0415
-
     from sim.files.shipped import find  # noqa: PLC0415
 
     file = find(file)
@@ -100,26 +98,22 @@ def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
         raise InputError(f"{file}: No such file or directory")
     seen = _version(file)
     _run_and_go_on(file, form, changes)
-    try:
-        _look(file, form, changes, watch, seen)
-    except RuntimeError as error:
-        raise InputError(f"{file.parent}: cannot be watched: {error}") from None
-
-
-def _look(
-    file: Path,
-    form: str | None,
-    changes: dict[str, Any],
-    watch: "Callable[..., Iterable[object]]",
-    seen: tuple[int, ...],
-) -> None:
-    """Run after each change, for ever."""
-    for _ in watch(file.parent, recursive=False, rust_timeout=_LOOK_EVERY_MS, yield_on_timeout=True):
+    for _ in _events(file.parent):
         now = _version(file)
         if now != seen:
             seen = now
             click.secho(f"\n{'-' * 24} {printable(file.name)} changed {'-' * 24}", dim=True, err=True)
             _run_and_go_on(file, form, changes)
+
+
+def _events(folder: Path) -> "Iterator[object]":
+    """Something for each event in a folder, and every now and then."""
+    from watchfiles import watch  # noqa: PLC0415
+
+    try:
+        yield from watch(folder, recursive=False, rust_timeout=_LOOK_EVERY_MS, yield_on_timeout=True)
+    except RuntimeError as error:
+        raise InputError(f"{folder}: cannot be watched: {error}") from None
 
 
 def _version(file: Path) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from sim.errors import InputError
+from sim.files.reading import read_at_most
 
 LARGEST_FILE_BYTES = 16 * 1024 * 1024
 
@@ -123,13 +124,10 @@ def read_records(path: Path) -> list[RecordedBoot | RecordedSave]:
         InputError: the file cannot be read, is no JSON list, or a run in it lacks a field.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST_FILE_BYTES + 1)
-        if len(text) > LARGEST_FILE_BYTES:
-            raise InputError(f"{path}: is larger than {LARGEST_FILE_BYTES >> 20} MiB")
+        text = read_at_most(path, LARGEST_FILE_BYTES, "list of runs")
         raw = msgspec.json.decode(text, type=list[msgspec.Raw])
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: no JSON list of recorded runs: {error}") from None
     return [_record(path, place, one) for place, one in enumerate(raw)]

@@ -18,6 +18,7 @@ from msgspec import UNSET
 
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError
+from sim.files.reading import read_at_most
 from sim.files.scenario_tables import (
     ActionTable,
     ClusterTable,
@@ -61,13 +62,7 @@ def read_scenario(path: Path | str) -> Scenario:
 
 
 def _read_text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise InputError(getattr(error, "strerror", None) or f"cannot be read: {error}") from None
-    if len(raw) > LARGEST_FILE_BYTES:
-        raise InputError(f"is larger than {LARGEST_FILE_BYTES >> 20} MiB, which no scenario needs")
+    raw = read_at_most(path, LARGEST_FILE_BYTES, "scenario")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

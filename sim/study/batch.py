@@ -18,12 +18,10 @@ from sim.designs import LateCpu, LateStore
 from sim.hazards import HazardKind
 from sim.scenario import KvmMode, Relay
 from sim.series import kernel_series
-from sim.study.effects import Effects, Place, effects_on
+from sim.study.effects import Effects, Flags, Place, Sets, effects_on
 from sim.study.space import Setting, Space
 from sim.vectors import VQ_MAX
 
-Sets = NDArray[np.uint16]
-Flags = NDArray[np.bool_]
 Counts = NDArray[np.uint32]
 Turns = NDArray[np.int64]
 
