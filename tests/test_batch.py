@@ -1,6 +1,7 @@
 """A batch comes to what boots come to: exhaustively for small systems, and by Hypothesis beyond."""
 
 from collections import Counter
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from sim.booting import boot
 from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.rules import buffer_bytes
 from sim.scenario import KvmMode, Relay, Surroundings
-from sim.study.batch import Batch, Verdict
+from sim.study.batch import Batch, Counts, Verdict
 from sim.study.effects import Sets
 from sim.study.space import Group, Setting, Space, legal_sets
 from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
@@ -119,3 +121,44 @@ def test_clusters_share_a_set() -> None:
     space = Space(groups, kernel="6.12")
     for setting in space.settings:
         assert_equal(space, [(3, 11, 11), (11, 3, 15), (1, 1, 11), (1, 15, 1)], setting)
+
+
+@pytest.mark.parametrize(
+    ("memory", "sets", "groups"),
+    [
+        (Surroundings.ADJACENT, (0, 1, 3, 11), [(1, False), (1, False), (1, True), (1, True), (1, True)]),
+        (Surroundings.ADJACENT, (1, 0xFFFF), [(1, False)] * 4 + [(1, True)] * 4),
+        (Surroundings.MAPPED, (1, 0x8001, 0xFF), [(2, False), (2, False), (2, True), (2, True)]),
+        (Surroundings.ISOLATED, (0, 0xFF, 0x8B), [(1, False), (1, False), (3, True), (3, True)]),
+    ],
+)
+def test_a_space_up_to_symmetry_has_the_totals_of_the_full_one(
+    memory: Surroundings, sets: tuple[int, ...], groups: list[tuple[int, bool]]
+) -> None:
+    named = (Group(f"g{n}", sets, cpus, late) for n, (cpus, late) in enumerate(groups))
+    space = Space(tuple(named), kernel="6.12", memories=(memory,))
+    points = list(product(sets, repeat=len(groups)))
+    times = Counter(tuple(point) for point in map(partial(representative, space), points))
+    assert len(times) == space.points_up_to_symmetry < space.points
+    reduced = list(times)
+    weights = np.array([times[point] for point in reduced])
+    full_batch, reduced_batch = Batch(space, columns(points)), Batch(space, columns(reduced))
+    for setting in space.settings:
+        full, few = full_batch.judge(setting), reduced_batch.judge(setting)
+        for kind in HazardKind:
+            assert totals(full.hazards[kind]) == totals(few.hazards[kind], weights), (setting, kind)
+
+
+def representative(space: Space, point: tuple[int, ...]) -> tuple[int, ...]:
+    """The point that stands for those with the sets of interchangeable groups exchanged."""
+    chosen = list(point)
+    for places in space.classes:
+        for place, vqs in zip(places, sorted(point[place] for place in places), strict=True):
+            chosen[place] = vqs
+    return tuple(chosen)
+
+
+def totals(counts: Counts, weights: "Counts | None" = None) -> dict[int, int]:
+    """How many systems have each number of hazards."""
+    weights = np.ones_like(counts) if weights is None else weights
+    return {int(n): int(weights[counts == n].sum()) for n in np.unique(counts)}

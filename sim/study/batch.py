@@ -37,7 +37,7 @@ class CpuColumn(NamedTuple):
     late: bool
     vqs: Sets
     turn: Turns
-    """Systems bring CPUs online and run guests by sets, then by numbers: a smaller turn comes first."""
+    """Systems bring CPUs online and run guests by sets, then by the space's order: a smaller turn comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,10 @@ class Batch:
         self.cpus = list(self._cpus(columns))
 
     def _cpus(self, columns: Sequence[Sets]) -> Iterator[CpuColumn]:
-        number = 0
+        number, rank = 0, {cpu: rank for rank, cpu in enumerate(self.space.order)}
         for group, vqs in zip(self.space.groups, columns, strict=True):
             for _ in range(group.cpus):
-                yield CpuColumn(number, group.late, vqs, vqs.astype(np.int64) * self.space.cpus + number)
+                yield CpuColumn(number, group.late, vqs, vqs.astype(np.int64) * self.space.cpus + rank[number])
                 number += 1
 
     @cached_property

@@ -61,6 +61,18 @@ def effects_on(place: Place, pointer: Pointer, allocation_vq: NDArray[np.uint8],
     return Effects(panics, leaves, destroys, changes)
 
 
+def told_apart_by(place: Place, pointer: Pointer, lengths: int) -> tuple[tuple[int, ...], ...]:
+    """What tells CPUs' places apart: equal for two places where saves with these running lengths do the same.
+
+    Args:
+        place: where the CPU's buffer lies.
+        pointer: what places the pointer to FFR.
+        lengths: the running lengths to compare, as a set.
+    """
+    tables = (_lengths(place.shortened(), pointer, vq) for vq in range(VQ_MAX + 1))
+    return tuple(tuple(effect & lengths for effect in table) for table in tables)
+
+
 @cache
 def _lengths(place: Place, pointer: Pointer, allocation_vq: int) -> tuple[int, ...]:
     """The running lengths, as sets, with which a save has each of the effects."""

@@ -1,7 +1,9 @@
 """Spaces of systems: groups of CPUs, the sets of lengths that each may have, and the settings to boot them under.
 
 A point of a space gives every group one of its candidate sets. The first group holds the boot CPU. Groups of one role,
-size and choice of sets are interchangeable: exchanging their sets gives a system that differs in CPU numbers only.
+size and choice of sets are interchangeable where saves on their CPUs do the same: exchanging their sets then gives a
+system that differs in CPU numbers only. Saves may do different things because a buffer has fewer neighbours on one side
+than a save that leaves its run of pages reaches (`sim.study.effects`).
 """
 
 from collections import Counter
@@ -13,8 +15,10 @@ from math import comb, prod
 
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
+from sim.rules import smear
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings
 from sim.series import DEFAULT
+from sim.study.effects import Place, told_apart_by
 from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.vectors import SveRule, why_not_sve
 
@@ -111,12 +115,39 @@ class Space:
 
     @cached_property
     def classes(self) -> tuple[tuple[int, ...], ...]:
-        """The groups that are interchangeable, as places; the boot CPU's group is by itself."""
+        """The groups that are interchangeable, as places in `groups`; the boot CPU's group is by itself."""
         alike: dict[tuple[object, ...], list[int]] = {}
+        first = 0
         for place, one in enumerate(self.groups):
-            key = (place == 0, one.late, one.cpus, one.sets, one.weights)
-            alike.setdefault(key, []).append(place)
+            saves = self._saves_of(one, first) if place else ()
+            alike.setdefault((place == 0, one.late, one.cpus, one.sets, one.weights, saves), []).append(place)
+            first += one.cpus
         return tuple(tuple(places) for places in alike.values())
+
+    def _saves_of(self, group: Group, first: int) -> tuple[object, ...]:
+        """What saves do on each CPU of a group, in any setting that has saves."""
+        under = {
+            (one.design.ffr_pointer, one.memory)
+            for one in self.settings
+            if one.kvm_mode is KvmMode.PROTECTED and not one.design.nosve
+        }
+        lengths = smear(max(group.sets))
+        places = range(first, first + group.cpus)
+        return tuple(
+            told_apart_by(Place(cpu, self.cpus, memory), pointer, lengths)
+            for pointer, memory in sorted(under)
+            for cpu in places
+        )
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """The CPUs' numbers in the order of those that have the same set: by classes, then by numbers.
+
+        With classes first, exchanging the sets of interchangeable groups changes nothing but numbers.
+        """
+        class_of = {place: index for index, places in enumerate(self.classes) for place in places}
+        of_cpu = [class_of[place] for place, one in enumerate(self.groups) for _ in range(one.cpus)]
+        return tuple(sorted(range(self.cpus), key=lambda number: (of_cpu[number], number)))
 
     @property
     def points_up_to_symmetry(self) -> int:
@@ -149,11 +180,11 @@ class Space:
     def scenario(self, sets: Sequence[int], setting: Setting) -> Scenario:
         """The scenario of a point: late CPUs are brought online, then a guest visits every CPU that is online.
 
-        Both go by sets, the smaller number first, then by CPU number: so the order does not depend on how
-        interchangeable groups are numbered.
+        Both go by sets, the smaller number first, then by `order`: so nothing depends on how interchangeable groups
+        are numbered.
         """
         cpus = tuple(self._cpus(sets))
-        order = sorted(range(len(cpus)), key=lambda number: (cpus[number].sve_vqs or 0, number))
+        order = sorted(self.order, key=lambda number: cpus[number].sve_vqs or 0)
         late = [Action(Do.ONLINE, cpus[number].name) for number in order if cpus[number].late]
         guests = [Action(Do.GUEST, cpus[number].name) for number in order]
         return Scenario(
