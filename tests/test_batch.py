@@ -1,6 +1,7 @@
 """A batch comes to what boots come to: exhaustively for small systems, and by Hypothesis beyond."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 
 from sim.booting import boot
 from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
-from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.rules import buffer_bytes
 from sim.scenario import KvmMode, Relay, Surroundings
-from sim.study.batch import Batch, Counts, Verdict
+from sim.study.batch import Batch, Layout, Record
 from sim.study.effects import Sets
+from sim.study.judge import Counts, Verdict, verdict, words
 from sim.study.space import Group, Setting, Space, legal_sets
+from sim.study.steps import ACCEPTED, BY_RELAY, HAZARDS, REFUSED, WARNED
 from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
 
 SMALL = (0, *legal_sets(4))
@@ -25,11 +27,10 @@ SMALL = (0, *legal_sets(4))
 ROLES = [(early, cpus - early) for cpus in (1, 2, 3) for early in range(1, cpus + 1)]
 
 
-def space_of(early: int, late: int, sets: tuple[int, ...] = SMALL, kernel: str = "6.12") -> Space:
-    groups = [Group(f"early{n}", sets) for n in range(early)] + [
-        Group(f"late{n}", sets, late=True) for n in range(late)
-    ]
-    return Space(tuple(groups), kernel=kernel)
+def space_of(early: int, late: int) -> Space:
+    groups = [Group(f"early{n}", SMALL) for n in range(early)]
+    groups += [Group(f"late{n}", SMALL, late=True) for n in range(late)]
+    return Space(tuple(groups), kernel="6.12")
 
 
 def columns(points: list[tuple[int, ...]]) -> list[Sets]:
@@ -63,17 +64,28 @@ def of_batch(verdict: Verdict, row: int) -> dict[str, object]:
     }
 
 
+def assert_words_agree(found: Verdict, word: Sets) -> None:
+    """A row's word has the bits of what was counted."""
+    counted = {1 << place: found.hazards[kind] for place, kind in enumerate(HAZARDS)}
+    counted |= {ACCEPTED: found.late_accepted, REFUSED: found.late_refused}
+    counted |= {BY_RELAY: found.late_refused_by_relay, WARNED: found.late_warned}
+    for bit, counts in counted.items():
+        assert ((word & bit != 0) == (counts != 0)).all()
+
+
 def assert_equal(space: Space, points: list[tuple[int, ...]], setting: Setting) -> None:
-    batch = Batch(space, columns(points))
-    verdict = batch.judge(setting)
+    batch = Batch(Layout(space), columns(points), len(points))
+    found = verdict(batch, setting)
+    assert_words_agree(found, np.broadcast_to(words(batch, setting), batch.rows))
+    record = {name: np.broadcast_to(getattr(batch.record, name), batch.rows) for name in Record.__slots__}
     for row, point in enumerate(points):
         outcome = boot(space.scenario(point, setting))
-        assert of_batch(verdict, row) == of_boot(outcome), (point, setting)
+        assert of_batch(found, row) == of_boot(outcome), (point, setting)
         if outcome.facts.supports[VectorType.SVE]:
             info = outcome.vectors["SVE"]
-            assert batch.record.vq_map[row] == info.vq_map
-            assert batch.record.vq_partial_map[row] == info.vq_partial_map
-            bound = vl_bytes_from_vq(largest_vq(int(batch.record.virtualisable_vqs[row])))
+            assert record["vq_map"][row] == info.vq_map
+            assert record["vq_partial_map"][row] == info.vq_partial_map
+            bound = vl_bytes_from_vq(largest_vq(int(record["virtualisable_vqs"][row])))
             assert bound == info.max_virtualisable_vl_bytes
 
 
@@ -97,21 +109,28 @@ DESIGN = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_any_system_under_any_design(data: st.DataObject) -> None:
     sets = (0, *legal_sets(16))
-    early, late = data.draw(st.integers(1, 4)), data.draw(st.integers(0, 4))
-    space = space_of(early, late, sets, data.draw(st.sampled_from(["6.1", "6.6", "6.11", "6.18"])))
+    roles = [False, *data.draw(st.lists(st.booleans(), max_size=6))]
+    groups = tuple(Group(f"g{n}", sets, data.draw(st.integers(1, 3)), late) for n, late in enumerate(roles))
+    space = Space(groups, data.draw(st.sampled_from(["6.1", "6.6", "6.11", "6.18"])))
     few = data.draw(st.lists(st.sampled_from(sets), min_size=1, max_size=3))
-    points = data.draw(
-        st.lists(st.tuples(*[st.sampled_from(few)] * (early + late)), min_size=1, max_size=10, unique=True)
-    )
+    point = st.tuples(*[st.sampled_from(few)] * len(groups))
+    points = data.draw(st.lists(point, min_size=1, max_size=10, unique=True))
     setting = Setting(
         data.draw(DESIGN | st.sampled_from(list(DESIGNS.values()))),
         data.draw(st.sampled_from(Relay)),
         data.draw(st.sampled_from(KvmMode)),
         data.draw(st.sampled_from(Surroundings)),
+    )
+    space = replace(
+        space,
+        designs=(setting.design,),
+        relays=(setting.relay,),
+        kvm_modes=(setting.kvm_mode,),
+        memories=(setting.memory,),
     )
     assert_equal(space, points, setting)
 
@@ -142,10 +161,11 @@ def test_a_space_up_to_symmetry_has_the_totals_of_the_full_one(
     assert len(times) == space.points_up_to_symmetry < space.points
     reduced = list(times)
     weights = np.array([times[point] for point in reduced])
-    full_batch, reduced_batch = Batch(space, columns(points)), Batch(space, columns(reduced))
+    full_batch = Batch(Layout(space), columns(points), len(points))
+    reduced_batch = Batch(Layout(space), columns(reduced), len(reduced))
     for setting in space.settings:
-        full, few = full_batch.judge(setting), reduced_batch.judge(setting)
-        for kind in HazardKind:
+        full, few = verdict(full_batch, setting), verdict(reduced_batch, setting)
+        for kind in HAZARDS:
             assert totals(full.hazards[kind]) == totals(few.hazards[kind], weights), (setting, kind)
 
 

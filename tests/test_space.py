@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sim.errors import InputError
 from sim.scenario import Do
+from sim.study.points import Exhaustive, sets_at
 from sim.study.space import Group, Space, legal_sets
 from sim.vectors import SveRule, why_not_sve
 
@@ -28,7 +29,8 @@ def test_counts_are_those_of_listing_everything(kinds: list[tuple[bool, int, tup
     space = Space(tuple(groups))
     points = list(product(*(one.sets for one in space.groups)))
     assert len(points) == space.points
-    assert [space.sets_at(point) for point in range(space.points)] == points
+    walk = Exhaustive(space)
+    assert [sets_at(walk, point) for point in range(space.points)] == points
     reduced = {tuple(tuple(sorted(point[place] for place in places)) for places in space.classes) for point in points}
     assert len(reduced) == space.points_up_to_symmetry
 
@@ -60,7 +62,7 @@ def test_a_points_scenario_goes_by_sets_then_by_numbers() -> None:
         (lambda: Space((Group("a", (1,), late=True),)), "the first group holds the boot CPU"),
         (lambda: Space((Group("a", (1,)), Group("a", (1,)))), "two groups are named 'a'"),
         (lambda: Space((Group("a", (1,), cpus=70_000),)), "at most 65,536 CPUs, not 70,000"),
-        (lambda: Space((Group("a", THREE),)).sets_at(3), "there is no point 3: the space has 3"),
+        (lambda: sets_at(Exhaustive(Space((Group("a", THREE),))), 3), "there is no point 3: there are 3"),
     ],
 )
 def test_what_cannot_be_is_refused(make: object, message: str) -> None:

@@ -6,39 +6,31 @@ came of it is kept as sets of running lengths. A batch of many systems then need
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim import rules
 from sim.designs import DESIGNS, Pointer, ZcrEl2
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.pkvm import Pkvm, Save
 from sim.kernel.printk import HypervisorPanic, Printk
 from sim.machine.registers import VectorUnit
 from sim.scenario import KvmMode, Scenario, Surroundings
+from sim.study.steps import HEADER, NOT_RESTORED, OUTSIDE, PANIC, SILENT
 from sim.topology import Cpu, Topology
 from sim.vectors import VQ_MAX
 
 Sets = NDArray[np.uint16]
-Flags = NDArray[np.bool_]
 
 REACH = 3
 """A save reaches at most so many page runs beyond its own: CPUs further from the first or the last are alike."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effects:
-    """What the saves on one CPU of many systems do: a truth for each system."""
-
-    panics: Flags
-    """A store meets memory that is not mapped."""
-    leaves_its_run: Flags
-    """Bytes outside the CPU's own run of pages are written."""
-    destroys_header: Flags
-    changes_registers: Flags
-    """What the restore brings back differs, compared at the length of the save."""
+EFFECTS = (PANIC, OUTSIDE, HEADER, NOT_RESTORED)
+"""A store meets memory that is not mapped; bytes outside the own run are written; the header is overwritten; what the
+restore brings back differs, compared at the length of the save."""
 
 
 class Place(NamedTuple):
@@ -54,11 +46,44 @@ class Place(NamedTuple):
         return Place(below, below + 1 + above, self.memory)
 
 
-def effects_on(place: Place, pointer: Pointer, allocation_vq: NDArray[np.uint8], running: Sets) -> Effects:
-    """What saves do on a CPU, for each buffer's VQ (0: no buffer) and each running length, a set of one."""
-    tables = np.array([_lengths(place.shortened(), pointer, vq) for vq in range(VQ_MAX + 1)], np.uint16)
-    panics, leaves, destroys, changes = (running & column[allocation_vq] != 0 for column in tables.T)
-    return Effects(panics, leaves, destroys, changes)
+@dataclass(frozen=True)
+class Effects:
+    """What saves do at one place: most hazards come with every save that exceeds its buffer, or with none."""
+
+    on_exceeding: int
+    """The hazards of every save that exceeds its buffer, as bits of a word."""
+    on_exceeding_at: int
+    """The hazards of those alone that do so at some lengths."""
+    at_vqs: int
+    """These lengths, as a set."""
+    tables: tuple[tuple[int, Sets], ...]
+    """For each other hazard: its bit, and for each buffer's VQ (0: none) the running lengths that have it."""
+
+    @property
+    def panics(self) -> bool:
+        """Whether any save here may panic."""
+        any_save = self.on_exceeding | self.on_exceeding_at
+        return bool(any_save & PANIC) or any(bit == PANIC for bit, _ in self.tables)
+
+
+@cache
+def effects_at(place: Place, pointer: Pointer, running_vqs: int, allocation_vqs: int) -> Effects:
+    """What saves do at a place (shortened), where CPUs run with some lengths and buffers are for some lengths."""
+    on_exceeding, on_exceeding_at, at_vqs, tables = SILENT, 0, 0, []
+    allocations = [vq for vq in range(1, VQ_MAX + 1) if allocation_vqs >> (vq - 1) & 1]
+    for effect, bit in enumerate(EFFECTS):
+        table = [_lengths(place, pointer, vq)[effect] & running_vqs for vq in range(VQ_MAX + 1)]
+        happens = [table[vq] for vq in allocations]
+        at = reduce(or_, happens, 0)
+        if not at:
+            continue
+        if happens == [rules.above(running_vqs, 1 << (vq - 1)) for vq in allocations]:
+            on_exceeding |= bit
+        elif at_vqs in {0, at} and happens == [rules.above(at, 1 << (vq - 1)) for vq in allocations]:
+            on_exceeding_at, at_vqs = on_exceeding_at | bit, at
+        else:
+            tables.append((bit, np.array(table, np.uint16)))
+    return Effects(on_exceeding, on_exceeding_at, at_vqs, tuple(tables))
 
 
 def told_apart_by(place: Place, pointer: Pointer, lengths: int) -> tuple[tuple[int, ...], ...]:
@@ -75,8 +100,8 @@ def told_apart_by(place: Place, pointer: Pointer, lengths: int) -> tuple[tuple[i
 
 @cache
 def _lengths(place: Place, pointer: Pointer, allocation_vq: int) -> tuple[int, ...]:
-    """The running lengths, as sets, with which a save has each of the effects."""
-    sets = [0, 0, 0, 0]
+    """The running lengths, as sets, with which a save has each of the `EFFECTS`."""
+    sets = [0] * len(EFFECTS)
     for vq in range(1, VQ_MAX + 1) if allocation_vq else ():
         save = _save(place, pointer, allocation_vq, vq)
         shown = (save.panicked, bool(save.outside), not save.header_intact, save.at_save_vq_restored is False)

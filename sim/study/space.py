@@ -9,18 +9,18 @@ than a save that leaves its run of pages reaches (`sim.study.effects`).
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import product
 from math import comb, prod
+from operator import or_
 
-from sim.designs import DESIGNS, Design
+from sim.designs import DESIGNS, Design, Pointer
 from sim.errors import InputError
-from sim.rules import smear
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings
 from sim.series import DEFAULT
 from sim.study.effects import Place, told_apart_by
 from sim.topology import MOST_CPUS, Cpu, Topology
-from sim.vectors import SveRule, why_not_sve
+from sim.vectors import VQ_MAX, SveRule, why_not_sve
 
 MOST_GROUPS = 64
 
@@ -34,7 +34,7 @@ def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, .
     return tuple(vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """CPUs that share a set of lengths: a CPU by itself, or a cluster. `sets` are its candidates; 0: no SVE.
 
@@ -59,6 +59,11 @@ class Group:
         if len(self.weights) != len(self.sets) or min(self.weights) < 1:
             raise InputError(f"group {self.name!r} needs a weight of at least 1 for each candidate set")
 
+    @cached_property
+    def any_vqs(self) -> int:
+        """The lengths that occur in any candidate set, as a set."""
+        return reduce(or_, self.sets)
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -68,6 +73,16 @@ class Setting:
     relay: Relay
     kvm_mode: KvmMode
     memory: Surroundings
+
+    @property
+    def has_pkvm(self) -> bool:
+        """Whether KVM comes up in protected mode."""
+        return self.kvm_mode is KvmMode.PROTECTED
+
+    @property
+    def has_saves(self) -> bool:
+        """Whether the host's SVE registers are saved."""
+        return self.has_pkvm and not self.design.nosve
 
 
 @dataclass(frozen=True)
@@ -124,19 +139,23 @@ class Space:
             first += one.cpus
         return tuple(tuple(places) for places in alike.values())
 
+    @cached_property
+    def save_settings(self) -> tuple[tuple[Pointer, Surroundings], ...]:
+        """What saves depend on beside lengths, over all settings that have saves."""
+        under = {(one.design.ffr_pointer, one.memory) for one in self.settings if one.has_saves}
+        return tuple(sorted(under))
+
+    @cached_property
+    def allocation_vqs(self) -> int:
+        """The lengths that buffers may be for, as a set."""
+        return reduce(or_, (one.any_vqs for one in self.groups if not one.late), 1 << (VQ_MAX - 1))
+
     def _saves_of(self, group: Group, first: int) -> tuple[object, ...]:
         """What saves do on each CPU of a group, in any setting that has saves."""
-        under = {
-            (one.design.ffr_pointer, one.memory)
-            for one in self.settings
-            if one.kvm_mode is KvmMode.PROTECTED and not one.design.nosve
-        }
-        lengths = smear(max(group.sets))
-        places = range(first, first + group.cpus)
         return tuple(
-            told_apart_by(Place(cpu, self.cpus, memory), pointer, lengths)
-            for pointer, memory in sorted(under)
-            for cpu in places
+            told_apart_by(Place(cpu, self.cpus, memory), pointer, group.any_vqs)
+            for pointer, memory in self.save_settings
+            for cpu in range(first, first + group.cpus)
         )
 
     @cached_property
@@ -158,24 +177,6 @@ class Space:
         (27, 18)
         """
         return prod(comb(len(self.groups[places[0]].sets) + len(places) - 1, len(places)) for places in self.classes)
-
-    def digits(self, point: int) -> tuple[int, ...]:
-        """Which candidate each group has at a point; the last group's changes fastest."""
-        digits = []
-        for one in reversed(self.groups):
-            point, digit = divmod(point, len(one.sets))
-            digits.append(digit)
-        return tuple(reversed(digits))
-
-    def sets_at(self, point: int) -> tuple[int, ...]:
-        """Each group's set of lengths at a point.
-
-        Raises:
-            InputError: there is no such point.
-        """
-        if not 0 <= point < self.points:
-            raise InputError(f"there is no point {point:,}: the space has {self.points:,}")
-        return tuple(one.sets[digit] for one, digit in zip(self.groups, self.digits(point), strict=True))
 
     def scenario(self, sets: Sequence[int], setting: Setting) -> Scenario:
         """The scenario of a point: late CPUs are brought online, then a guest visits every CPU that is online.

@@ -1,0 +1,232 @@
+"""What every system of a batch comes to under one setting: a word for each row, and counts where they are wanted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim import rules
+from sim.designs import LateCpu, LateStore
+from sim.hazards import HazardKind
+from sim.scenario import Relay
+from sim.study import steps
+from sim.study.batch import EVERY_BIT, NONE, Batch, Unit, Words, column
+from sim.study.effects import Sets
+from sim.study.space import Setting
+from sim.study.turns import NEVER, Turns
+from sim.study.turns import turn as turn_of
+
+Counts = NDArray[np.uint32]
+
+
+class Fate(NamedTuple):
+    """What becomes of some CPUs, or of the system as a whole: a word, and how many there are."""
+
+    word: Words
+    cpus: int
+    told: int
+    """Of how many of them the log names the length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one setting makes of a batch, counted for each system: its late CPUs, and its hazards by kind."""
+
+    allocation_vqs: Sets
+    """What pKVM's buffers are for, as a set of one; empty where there are none."""
+    late_accepted: Counts
+    late_refused: Counts
+    late_refused_by_relay: Counts
+    late_warned: Counts
+    hazards: dict[HazardKind, Counts]
+
+
+def outcome_key(setting: Setting) -> tuple[object, ...]:
+    """Settings that agree in this come to the same words on every system."""
+    design = setting.design
+    if design.nosve:
+        return (design.nosve, setting.has_pkvm and setting.relay)
+    saves = (design.buffer_sized_by, design.zcr_el2, design.ffr_pointer, setting.memory) if setting.has_pkvm else ()
+    if setting.has_pkvm and setting.relay is Relay.ENFORCING:
+        return saves
+    return (*saves, setting.has_pkvm, design.late_cpu, design.late_cpu is LateCpu.RAISES and design.late_store)
+
+
+def words(batch: Batch, setting: Setting) -> Words:
+    """What each system comes to: the hazards, and whether late CPUs were accepted, refused, warned about, as bits.
+
+    One word for each row, or one for all.
+    """
+    word = NONE
+    for fate in Judge(batch, setting, singly=False).fates:
+        word = word | fate.word
+    return word
+
+
+def verdict(batch: Batch, setting: Setting) -> Verdict:
+    """What each system comes to, counted."""
+    judge = Judge(batch, setting, singly=True)
+    allocation = batch.allocation(setting.design) if setting.has_saves else NONE
+    return Verdict(
+        allocation_vqs=np.broadcast_to(allocation, batch.rows),
+        late_accepted=_count(batch, judge.fates, steps.ACCEPTED),
+        late_refused=_count(batch, judge.fates, steps.REFUSED),
+        late_refused_by_relay=_count(batch, judge.fates, steps.BY_RELAY),
+        late_warned=_count(batch, judge.fates, steps.WARNED),
+        hazards={kind: _count(batch, judge.fates, 1 << place) for place, kind in enumerate(steps.HAZARDS)},
+    )
+
+
+def _count(batch: Batch, fates: Sequence[Fate], bit: int) -> Counts:
+    counts = np.zeros(batch.rows, np.uint32)
+    for fate in fates:
+        cpus = fate.told if bit == steps.WARNED else fate.cpus
+        counts += ((fate.word & bit) != 0) * np.uint32(cpus)
+    return counts
+
+
+class Judge:
+    """One setting and one batch: late CPUs are brought online, then a guest visits every CPU that is online.
+
+    Args:
+        batch: the systems.
+        setting: what they are booted under.
+        singly: whether each fate must be right by itself, or only all of a system's together.
+    """
+
+    def __init__(self, batch: Batch, setting: Setting, *, singly: bool) -> None:
+        self._batch, self._setting, self._design, self._singly = batch, setting, setting.design, singly
+
+    @cached_property
+    def fates(self) -> list[Fate]:
+        """What becomes of every unit, and of the system."""
+        if self._setting.has_pkvm and self._setting.relay is Relay.ENFORCING:
+            return [*self._as_a_whole(), *self._visited(dict(self._refused_by_relay()))]
+        panics_at = self._kernel_panics_at()
+        late, announced = self._brought_online(panics_at)
+        return [*self._as_a_whole(), *self._dead(panics_at), *self._visited(late, announced, panics_at)]
+
+    # The system as a whole
+
+    def _as_a_whole(self) -> Iterator[Fate]:
+        if self._design.nosve:
+            record = self._batch.record
+            yield Fate(record.has_sve & steps.when(record.vq_map) & column(steps.DENIED), 1, 1)
+
+    def _dead(self, panics_at: Turns | None) -> Iterator[Fate]:
+        if panics_at is not None:
+            yield Fate((panics_at != NEVER) * np.uint16(steps.KERNEL_PANIC), 1, 1)
+
+    # Late CPUs
+
+    def _refused_by_relay(self) -> Iterator[tuple[Unit, Words]]:
+        for unit in self._batch.layout.late:
+            yield unit, column(steps.BY_RELAY)
+
+    @cached_property
+    def _looks(self) -> bool:
+        """Whether the design looks at a late CPU's largest length."""
+        late_cpu = self._design.late_cpu
+        under = self._setting.has_pkvm or late_cpu is not LateCpu.REFUSED_UNDER_PKVM
+        return late_cpu is not LateCpu.SILENT and under and not self._design.nosve
+
+    @property
+    def _raises(self) -> LateStore | None:
+        """How the design raises the maximum, if it does."""
+        return self._design.late_store if self._looks and self._design.late_cpu is LateCpu.RAISES else None
+
+    def _found(self, unit: Unit) -> Words:
+        return NONE if self._design.nosve else self._batch.found(unit)
+
+    def _saved(self, unit: Unit) -> Words:
+        if not self._setting.has_saves:
+            return NONE
+        return self._batch.saved(unit, self._design, self._setting.memory)
+
+    def _kernel_panics_at(self) -> Turns | None:
+        """The turn at which a store to read-only data panics the kernel; None where no store can."""
+        if self._raises is not LateStore.READ_ONLY:
+            return None
+        at = np.full(1, NEVER, np.uint32)
+        for unit in self._batch.layout.late:
+            at = self._batch.run.earliest(at, self._found(unit), column(steps.ABOVE), *self._batch.turn(unit))
+        return at
+
+    def _brought_online(self, panics_at: Turns | None) -> tuple[dict[Unit, Words], Sets]:
+        """What becomes of the late units, and the lengths that the log names."""
+        looks = column(steps.ABOVE if self._looks else 0)
+        refuses = self._design.late_cpu in {LateCpu.REFUSED, LateCpu.REFUSED_UNDER_PKVM}
+        late, announced = {}, NONE
+        for unit in self._batch.layout.late:
+            tried = heard = EVERY_BIT
+            if panics_at is not None:
+                turn = turn_of(*self._batch.turn(unit))
+                tried, heard = _every_bit(turn < panics_at), _every_bit(turn <= panics_at)
+            if self._raises is LateStore.WORKS and self._singly:
+                heard = ~self._raised_before(unit)
+            late[unit] = self._batch.run.late(
+                self._found(unit), self._saved(unit), tried, heard, looks, EVERY_BIT if refuses else NONE
+            )
+            if self._looks and self._setting.has_saves:
+                announced = self._batch.run.announced_with(announced, late[unit], self._batch.columns[unit.group])
+        return late, announced
+
+    def _raised_before(self, one: Unit) -> Words:
+        """Where the maximum was raised to a unit's largest length already: no earlier turn has a larger one."""
+        before = NONE
+        own, turn = self._batch.columns[one.group], turn_of(*self._batch.turn(one))
+        for other in self._batch.layout.late:
+            if other is not one:
+                as_large = steps.when(rules.above(own, self._batch.columns[other.group]))
+                before = before | (_every_bit(turn_of(*self._batch.turn(other)) < turn) & ~as_large)
+        return before
+
+    def _told_of(self, unit: Unit, word: Words, announced: Sets) -> Words:
+        """A unit's word, where the log may have named lengths as large as it saves with."""
+        return self._batch.run.told_of(
+            word, self._batch.columns[unit.group], self._batch.limit(self._design), announced
+        )
+
+    # Guests
+
+    def _visited(
+        self, late: dict[Unit, Words], announced: Sets = NONE, panics_at: Turns | None = None
+    ) -> Iterator[Fate]:
+        """A guest on every CPU that is online, each at its turn, until one of them panics the hypervisor."""
+        unit_words = {unit: late[unit] if unit.late else self._saved(unit) for unit in self._batch.layout.units}
+        if self._setting.has_saves:
+            if announced is not NONE:
+                unit_words = {
+                    unit: word if word is NONE else self._told_of(unit, word, announced)
+                    for unit, word in unit_words.items()
+                }
+            unit_words = self._until_panic(unit_words, panics_at)
+        told_once = self._raises in {LateStore.WORKS, LateStore.READ_ONLY}
+        for unit, word in unit_words.items():
+            yield Fate(word, unit.cpus, 1 if told_once else unit.cpus)
+
+    def _until_panic(self, unit_words: dict[Unit, Words], panics_at: Turns | None) -> dict[Unit, Words]:
+        """Without the saves that a panic of the kernel or the hypervisor forestalls."""
+        if panics_at is not None:
+            dead = _every_bit(panics_at != NEVER) & column(steps.OF_SAVES)
+            unit_words = {unit: word if word is NONE else word & ~dead for unit, word in unit_words.items()}
+        panicking = [unit for unit, word in unit_words.items() if word is not NONE and self._may_panic(unit)]
+        if not panicking:
+            return unit_words
+        at = np.full(1, NEVER, np.uint32)
+        for unit in panicking:
+            at = self._batch.run.earliest(at, unit_words[unit], column(steps.PANIC), *self._batch.turn(unit))
+        return {
+            unit: word if word is NONE else self._batch.run.until(word, *self._batch.turn(unit), at)
+            for unit, word in unit_words.items()
+        }
+
+    def _may_panic(self, unit: Unit) -> bool:
+        return self._batch.layout.effects(unit, self._design, self._setting.memory).panics
+
+
+def _every_bit(flags: NDArray[np.bool_]) -> Words:
+    return flags * np.uint16(0xFFFF)
