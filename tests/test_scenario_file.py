@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sim.cli import main
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.errors import InputError
-from sim.files.scenario_file import LARGEST_FILE_BYTES, read_scenario, scenario_from_data, scenario_from_text
+from sim.files.scenario_file import read_scenario, scenario_from_data, scenario_from_text
+from sim.files.toml_tables import LARGEST_FILE_BYTES
 from sim.scenario import Action, BringUp, Do, Fault, KvmMode, Relay, Scenario, Surroundings
 from sim.timing import Distribution, Latencies, fixed
 from sim.topology import Cpu

@@ -4,21 +4,16 @@ docs/scenario-files.md describes the format for users.
 """
 
 import difflib
-import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError
-from sim.files.reading import read_at_most
 from sim.files.scenario_tables import (
     ActionTable,
     ClusterTable,
@@ -29,7 +24,7 @@ from sim.files.scenario_tables import (
     ScenarioTable,
     TopologyTable,
 )
-from sim.files.wording import in_words
+from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
 from sim.scenario import Action, Fault, Scenario
 from sim.series import kernel_series
 from sim.timing import PARAMETERS, Distribution, Latencies, fixed
@@ -37,14 +32,6 @@ from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.units import nanoseconds
 from sim.vectors import LEN_FIELD, vqs_from_bits
 
-LARGEST_FILE_BYTES = 8 * 1024 * 1024
-LARGEST_INTEGER_BITS = 63
-MOST_DOTS = 500_000
-"""Bounds what the TOML reader makes of dotted keys, each part of which is a table."""
-_LONG_KEY = re.compile(
-    r"""(?<![^ \t\r\n.=,{}\[\]"'])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[^ \t\r\n.=,{}\[\]"']++)[ \t]*+\.[ \t]*+){24}"""
-)
-"""A dotted key of more than 24 parts: the TOML reader walks them all for each key below."""
 DEEPEST_CLUSTER = 16
 
 
@@ -55,19 +42,8 @@ def read_scenario(path: Path | str) -> Scenario:
         InputError: anything wrong with it, as one line that names the file, the place and what is allowed.
     """
     path = Path(path)
-    try:
-        return scenario_from_text(_read_text(path), default_name=path.stem)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def _read_text(path: Path) -> str:
-    raw = read_at_most(path, LARGEST_FILE_BYTES, "scenario")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise InputError(f"line {line}: is not UTF-8 text") from None
+    with at(f"{path}"):
+        return scenario_from_text(read_text(path, "scenario"), default_name=path.stem)
 
 
 def scenario_from_text(text: str, default_name: str = "") -> Scenario:
@@ -76,19 +52,7 @@ def scenario_from_text(text: str, default_name: str = "") -> Scenario:
     Raises:
         InputError: it is no TOML, or says something that cannot be.
     """
-    if text.count(".") > MOST_DOTS:
-        raise InputError(f"has more than {MOST_DOTS:,} dots, which no scenario needs")
-    if long_key := _LONG_KEY.search(text):
-        line = text.count("\n", 0, long_key.start()) + 1
-        raise InputError(f"line {line}: is nested too deeply: more than 24 names with dots between them")
-    try:
-        return scenario_from_data(tomllib.loads(text), default_name)
-    except RecursionError:
-        raise InputError("is nested too deeply") from None
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(f"is no TOML: {error}") from None
+    return _scenario(table_from_text(text, ScenarioTable), default_name)
 
 
 def scenario_from_data(raw: dict[str, Any], default_name: str = "") -> Scenario:
@@ -97,31 +61,12 @@ def scenario_from_data(raw: dict[str, Any], default_name: str = "") -> Scenario:
     Raises:
         InputError: it says something that cannot be.
     """
-    if (huge := _huge_integer(raw)) is not None:
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in reversed(huge))
-        raise InputError(f"{place.removeprefix('.')}: an integer of TOML's has at most 64 bits")
-    try:
-        table = msgspec.convert(raw, ScenarioTable)
-    except msgspec.ValidationError as error:
-        raise InputError(in_words(str(error), raw)) from None
-    return _scenario(table, default_name)
-
-
-def _huge_integer(value: Any) -> list[str | int] | None:
-    """Find an integer that TOML does not have, before anybody writes it down; its place, the innermost step first."""
-    if isinstance(value, int):
-        return [] if value.bit_length() > LARGEST_INTEGER_BITS else None
-    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for step, inside in steps:
-        found = _huge_integer(inside)
-        if found is not None:
-            return [*found, step]
-    return None
+    return _scenario(table_from_data(raw, ScenarioTable), default_name)
 
 
 def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
     kernel, pkvm = table.kernel, table.pkvm
-    with _at("topology"):
+    with at("topology"):
         topology = Topology(
             tuple(_cpus(table.topology)),
             boot_cpu=table.topology.boot_cpu,
@@ -129,14 +74,14 @@ def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
             any_vls=table.topology.any_vls,
         )
     if pkvm.allocation_fails_at is not None:
-        with _at("pkvm.allocation_fails_at"):
+        with at("pkvm.allocation_fails_at"):
             topology.number(pkvm.allocation_fails_at)
-    with _at("kernel.series"):
+    with at("kernel.series"):
         kernel_series(kernel.series)
     return Scenario(
         topology,
         kernel=kernel.series,
-        design=None if table.design is None else _design(table.design),
+        design=None if table.design is None else design_from(table.design),
         kvm_mode=kernel.kvm_mode,
         el2=kernel.el2,
         maxcpus=kernel.maxcpus,
@@ -153,15 +98,6 @@ def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
         seed=table.seed,
         name=table.name or default_name,
     )
-
-
-@contextmanager
-def _at(place: str) -> Iterator[None]:
-    """Put the place in the file before an error's message."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{place}: {error}") from None
 
 
 # Topology
@@ -200,7 +136,7 @@ def _listed(
     place: str, cpus: list[CpuTable], above: dict[str, Any], path: tuple[str, ...], numbers: Iterator[int]
 ) -> Iterator[Cpu]:
     for index, one in enumerate(cpus):
-        with _at(f"{place}[{index}]"):
+        with at(f"{place}[{index}]"):
             yield _cpu(one, above | _given(one), path, next(numbers, MOST_CPUS))
 
 
@@ -222,26 +158,31 @@ def _cpu(table: CpuTable, given: dict[str, Any], path: tuple[str, ...], number: 
 # The rest
 
 
-def _design(table: DesignTable) -> Design:
-    with _at("design.base"):
+def design_from(table: DesignTable, place: str = "design") -> Design:
+    """The design of a design's table, which lies at a place in the file.
+
+    Raises:
+        InputError: no such base, or a name that another design has.
+    """
+    with at(f"{place}.base"):
         base = named(table.base)
     choices = ("buffer_sized_by", "zcr_el2", "ffr_pointer", "late_cpu", "late_store")
     changed = {name: value for name in choices if (value := getattr(table, name)) is not None}
     if not changed and table.name is None:
         return base
     if table.name in DESIGNS:
-        raise InputError(f"design.name: {table.name!r} is the name of another design: give this one a name of its own")
+        raise InputError(f"{place}.name: {table.name!r} is the name of another design: give this one a name of its own")
     return replace(base, name=table.name or f"{base.name}, changed", source=f"{base.name}, changed", **changed)
 
 
 def _action(place: int, table: ActionTable, topology: Topology) -> Action:
-    with _at(f"actions[{place}]"):
+    with at(f"actions[{place}]"):
         topology.number(table.cpu)
         return Action(table.do, table.cpu, nanoseconds(table.at), table.agent, table.guest, table.rounds)
 
 
 def _fault(place: int, table: FaultTable, topology: Topology) -> Fault:
-    with _at(f"faults[{place}]"):
+    with at(f"faults[{place}]"):
         after = None if table.arrives_after is None else nanoseconds(table.arrives_after)
         fault = Fault(table.cpu, table.answer, table.never_arrives, after)
         topology.number(table.cpu)
@@ -252,7 +193,7 @@ def _latencies(tables: dict[str, Any]) -> Latencies:
     known = [one.name for one in fields(Latencies)]
     drawn = {}
     for name, value in tables.items():
-        with _at(f"latencies.{name[:60]}"):
+        with at(f"latencies.{name[:60]}"):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {close[0]!r}? There" if close else "there"

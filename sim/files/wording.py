@@ -8,8 +8,6 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from sim.files.scenario_tables import ScenarioTable
-
 _WORDS = {
     "str": "text in quotes",
     "int": "an integer",
@@ -24,12 +22,12 @@ _WORDS = {
 _LONGEST_VALUE = 60
 
 
-def in_words(message: str, raw: Any) -> str:
-    """One line from the validator's message about a file that holds `raw`."""
+def in_words(message: str, raw: Any, kind: type[msgspec.Struct]) -> str:
+    """One line from the validator's message about a file that holds `raw` where it should hold a table."""
     at = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
     if at is None or _is_a_key(message, raw):
-        return _what(message, "", raw)
-    return f"{at[1]}: {_what(message[: at.start()], at[1], raw)}"
+        return _what(message, "", raw, kind)
+    return f"{at[1]}: {_what(message[: at.start()], at[1], raw, kind)}"
 
 
 def _is_a_key(message: str, raw: Any) -> bool:
@@ -38,15 +36,15 @@ def _is_a_key(message: str, raw: Any) -> bool:
     return unknown is not None and unknown[1] in raw
 
 
-def _what(what: str, place: str, raw: Any) -> str:
+def _what(what: str, place: str, raw: Any, kind: type[msgspec.Struct]) -> str:
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
         return f"the key {missing[1]!r} is missing"
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL):
-        allowed = _table_at(place).__struct_fields__
+        allowed = _table_at(place, kind).__struct_fields__
         return f"unknown key {unknown[1][:_LONGEST_VALUE]!r}{_suggestion(unknown[1], allowed)}"
     if what.startswith("Invalid enum value"):
         table, _, key = re.sub(r"\[\d+\]", "", place).rpartition(".")
-        choices = _choices(get_type_hints(_table_at(table))[key])
+        choices = _choices(get_type_hints(_table_at(table, kind))[key])
         return f"is {_value_at(place, raw)!r:.{_LONGEST_VALUE}}: allowed are {', '.join(map(str, choices))}"
     return _expected(what, _value_at(place, raw))
 
@@ -81,9 +79,8 @@ def _value_at(place: str, raw: Any) -> Any:
     return raw
 
 
-def _table_at(place: str) -> type[msgspec.Struct]:
-    """The table that lies at a place in the file."""
-    table: type[msgspec.Struct] = ScenarioTable
+def _table_at(place: str, table: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The table that lies at a place in the file, whose own table is given."""
     for key in _steps(place):
         if isinstance(key, str):
             inside = _types_in(get_type_hints(table)[key])

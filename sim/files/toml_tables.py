@@ -1,0 +1,96 @@
+"""Reading TOML that somebody else wrote: bounded, checked against a table's class, with one line for what is wrong."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from sim.errors import InputError
+from sim.files.reading import read_at_most
+from sim.files.wording import in_words
+
+LARGEST_FILE_BYTES = 8 * 1024 * 1024
+LARGEST_INTEGER_BITS = 63
+MOST_DOTS = 500_000
+"""Bounds what the TOML reader makes of dotted keys, each part of which is a table."""
+_LONG_KEY = re.compile(
+    r"""(?<![^ \t\r\n.=,{}\[\]"'])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[^ \t\r\n.=,{}\[\]"']++)[ \t]*+\.[ \t]*+){24}"""
+)
+"""A dotted key of more than 24 parts: the TOML reader walks them all for each key below."""
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a file; `what` names what it should hold.
+
+    Raises:
+        InputError: it cannot be read, is too large, or is no text.
+    """
+    raw = read_at_most(path, LARGEST_FILE_BYTES, what)
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(f"line {line}: is not UTF-8 text") from None
+
+
+def table_from_text(text: str, kind: type[T]) -> T:
+    """A table from TOML.
+
+    Raises:
+        InputError: it is no TOML, or not what the table's class allows.
+    """
+    if text.count(".") > MOST_DOTS:
+        raise InputError(f"has more than {MOST_DOTS:,} dots, which no scenario needs")
+    if long_key := _LONG_KEY.search(text):
+        line = text.count("\n", 0, long_key.start()) + 1
+        raise InputError(f"line {line}: is nested too deeply: more than 24 names with dots between them")
+    try:
+        return table_from_data(tomllib.loads(text), kind)
+    except RecursionError:
+        raise InputError("is nested too deeply") from None
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"is no TOML: {error}") from None
+
+
+def table_from_data(raw: dict[str, Any], kind: type[T]) -> T:
+    """A table from plain values.
+
+    Raises:
+        InputError: they are not what the table's class allows.
+    """
+    if (huge := _huge_integer(raw)) is not None:
+        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in reversed(huge))
+        raise InputError(f"{place.removeprefix('.')}: an integer of TOML's has at most 64 bits")
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(in_words(str(error), raw, kind)) from None
+
+
+def _huge_integer(value: Any) -> list[str | int] | None:
+    """Find an integer that TOML does not have, before anybody writes it down; its place, the innermost step first."""
+    if isinstance(value, int):
+        return [] if value.bit_length() > LARGEST_INTEGER_BITS else None
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inside in steps:
+        found = _huge_integer(inside)
+        if found is not None:
+            return [*found, step]
+    return None
+
+
+@contextmanager
+def at(place: str) -> Iterator[None]:
+    """Put the place before an error's message."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
