@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.errors import InputError
@@ -22,6 +22,7 @@ def test_legal_sets_are_exactly_those_that_the_rule_allows(up_to_vq: int, rule: 
     assert list(legal) == [vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 2), st.sampled_from([THREE, (1, 3)])), min_size=1, max_size=5))
 def test_counts_are_those_of_listing_everything(kinds: list[tuple[bool, int, tuple[int, ...]]]) -> None:
     groups = [Group("boot", THREE)]

@@ -11,6 +11,7 @@ from sim.cli.conform import conform
 from sim.cli.errors import Commands
 from sim.cli.run import run
 from sim.cli.scenario_files import check, new, schema
+from sim.cli.sweeping import replay, space, summary, sweep
 
 
 @click.group(name="asymboot", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,6 +23,7 @@ def main() -> None:
     Examples:
       asymboot run bug                  boot a scenario, show what came of it
       asymboot compare bug              the same under every design
+      asymboot sweep late-cpu -o out    every system of a space, counted
       asymboot list                     scenarios, designs, kernels, hazards
       asymboot new mine.toml            a commented scenario to start from
 
@@ -30,5 +32,5 @@ def main() -> None:
     """  # noqa: D301 (click's own mark for lines that stay as they are)
 
 
-for command in (run, compare, show, list_, new, check, schema, conform):
+for command in (run, compare, show, list_, new, check, schema, conform, space, sweep, summary, replay):
     main.add_command(command)

@@ -12,21 +12,30 @@ if TYPE_CHECKING:
     from sim.scenario import Scenario
 
 
-class _ScenarioFile(click.Path):
-    """A path, or the name of a scenario that ships."""
+class _ShippedFile(click.Path):
+    """A path, or the name of a scenario, or of a space, that ships."""
+
+    def __init__(self, shipped: str) -> None:
+        super().__init__(path_type=Path, readable=False)
+        self._shipped = shipped
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer names and scenario files that begin so; else leave it to the shell, which offers any file."""
-        from sim.files.shipped import shipped  # noqa: PLC0415
+        from sim.files import shipped  # noqa: PLC0415
 
         here = [str(file) for file in sorted(Path().glob("*.toml"))]
-        fitting = [one for one in (*here, *(file.stem for file in shipped())) if one.startswith(incomplete)]
+        fitting = [
+            one
+            for one in (*here, *(file.stem for file in getattr(shipped, self._shipped)()))
+            if one.startswith(incomplete)
+        ]
         if not incomplete or not fitting:
             return super().shell_complete(ctx, param, incomplete)
         return [CompletionItem(one) for one in fitting]
 
 
-SCENARIO = _ScenarioFile(path_type=Path, readable=False)
+SCENARIO = _ShippedFile("shipped")
+SPACE = _ShippedFile("shipped_spaces")
 FILE = click.Path(path_type=Path, readable=False)
 _NAMES = {"kvm": "kvm_mode", "memory": "surroundings"}
 

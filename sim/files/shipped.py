@@ -28,6 +28,18 @@ def find(path: Path) -> Path:
     return {file.stem: file for file in shipped()}.get(str(path), path)
 
 
+def shipped_spaces() -> list[Path]:
+    """The space files that ship, by name."""
+    return sorted((folder() / "spaces").glob("*.toml"))
+
+
+def find_space(path: Path) -> Path:
+    """The file that a path names: itself, or, where there is no such file, the shipped space of that name."""
+    if os.path.lexists(path):
+        return path
+    return {file.stem: file for file in shipped_spaces()}.get(str(path), path)
+
+
 def template() -> str:
     """The text of a commented scenario to start from."""
     return (files("sim") / "files" / "template.toml").read_text(encoding="utf-8")

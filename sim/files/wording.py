@@ -56,6 +56,8 @@ def _expected(what: str, value: Any) -> str:
         return f"must be {' or '.join(wanted)}, and is {_WORDS[kinds[2]]}"
     if length := re.fullmatch(r"Expected `str` of length (>=|<=) (\d+)", what):
         return f"must have at {'least' if length[1] == '>=' else 'most'} {length[2]} characters"
+    if length := re.fullmatch(r"Expected `array` of length (>=|<=) (\d+)", what):
+        return f"must have at {'least' if length[1] == '>=' else 'most'} {length[2]} entries"
     if limit := re.fullmatch(r"Expected `int` (>=|<=|<) (\d+)", what):
         most = int(limit[2]) - (limit[1] == "<")
         return f"is {value}, and must be at {'least' if limit[1] == '>=' else 'most'} {most}"
@@ -100,4 +102,4 @@ def _choices(hint: Any) -> list[Any]:
     for one in _types_in(hint):
         if isinstance(one, type) and issubclass(one, StrEnum):
             return list(one)
-    return [one for one in _types_in(hint) if isinstance(one, int)]
+    return [one for one in _types_in(hint) if isinstance(one, int | str)]

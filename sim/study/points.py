@@ -50,8 +50,15 @@ class Block(NamedTuple):
 class Points(Protocol):
     """The points of a space that a sweep visits, in order."""
 
-    space: Space
-    points: int
+    @property
+    def space(self) -> Space:
+        """Whose points they are."""
+        ...
+
+    @property
+    def points(self) -> int:
+        """How many there are."""
+        ...
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
         """The points from one number up to another, as blocks in order."""

@@ -20,7 +20,7 @@ from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings
 from sim.series import DEFAULT
 from sim.study.effects import Place, told_apart_by
 from sim.topology import MOST_CPUS, Cpu, Topology
-from sim.vectors import VQ_MAX, SveRule, why_not_sve
+from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_sve
 
 MOST_GROUPS = 64
 
@@ -32,6 +32,21 @@ def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, .
     ['0b1', '0b11', '0b111', '0b1011', '0b1111']
     """
     return tuple(vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None)
+
+
+def power_of_two_sets(up_to_vq: int) -> tuple[int, ...]:
+    """The sets that have every power of two up to a largest one, and nothing else.
+
+    >>> [bin(one) for one in power_of_two_sets(4)]
+    ['0b1', '0b11', '0b1011']
+
+    Raises:
+        InputError: the largest is no power of two.
+    """
+    if up_to_vq & (up_to_vq - 1):
+        raise InputError(f"is {bits_from_vq(up_to_vq)}: powers of two are 128, 256, 512, 1024 and 2048")
+    powers = [1 << power for power in range(up_to_vq.bit_length())]
+    return tuple(sum(1 << (vq - 1) for vq in powers[: many + 1]) for many in range(len(powers)))
 
 
 @dataclass(frozen=True)
@@ -52,12 +67,20 @@ class Group:
             raise InputError(f"group {self.name!r} has no candidate sets")
         if len(set(self.sets)) < len(self.sets):
             raise InputError(f"group {self.name!r} has a candidate set twice")
+        for vqs in self.sets:
+            if vqs and not 0 < vqs & 1 <= vqs <= ALL_VQS:
+                raise InputError(f"group {self.name!r}: {braces(vqs & ALL_VQS)}: every set has 128")
         if self.cpus < 1:
             raise InputError(f"group {self.name!r} has {self.cpus} CPUs: the least is 1")
         if not self.weights:
             object.__setattr__(self, "weights", (1,) * len(self.sets))
         if len(self.weights) != len(self.sets) or min(self.weights) < 1:
             raise InputError(f"group {self.name!r} needs a weight of at least 1 for each candidate set")
+
+    @property
+    def cpu_names(self) -> list[str]:
+        """Its CPUs' names: its own, numbered where there are many."""
+        return [self.name] if self.cpus == 1 else [f"{self.name}{number}" for number in range(self.cpus)]
 
     @cached_property
     def any_vqs(self) -> int:
@@ -111,6 +134,8 @@ class Space:
         for what, times in Counter(one.name for one in self.groups).items():
             if times > 1:
                 raise InputError(f"two groups are named {what!r}")
+        if len({name for one in self.groups for name in one.cpu_names}) < self.cpus:
+            raise InputError("two CPUs have the same name: groups' CPUs are named by the group, and numbered if many")
 
     @property
     def cpus(self) -> int:
@@ -200,7 +225,7 @@ class Space:
         )
 
     def _cpus(self, sets: Sequence[int]) -> Iterator[Cpu]:
+        has_clusters = any(one.cpus > 1 for one in self.groups)
         for one, vqs in zip(self.groups, sets, strict=True):
-            for number in range(one.cpus):
-                name = one.name if one.cpus == 1 else f"{one.name}{number}"
-                yield Cpu(name, vqs or None, late=one.late, clusters=(one.name,) if one.cpus > 1 else ())
+            for name in one.cpu_names:
+                yield Cpu(name, vqs or None, late=one.late, clusters=(one.name,) if has_clusters else ())

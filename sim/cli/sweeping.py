@@ -1,0 +1,200 @@
+"""``asymboot space``, ``sweep``, ``summary`` and ``replay``: many systems at once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sim.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sim.study.space import Space
+    from sim.sweep.summary import Summary
+    from sim.sweep.sweeping import Report
+
+
+def _load(file: Path) -> "Space":
+    from sim.files.shipped import find_space  # noqa: PLC0415
+    from sim.files.space_file import read_space  # noqa: PLC0415
+
+    return read_space(find_space(file))
+
+
+@click.command()
+@click.argument("file", type=options.SPACE)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON instead.")
+def space(file: Path, as_json: bool) -> None:
+    """Say how many systems FILE describes, and how long a sweep of them takes here.
+
+    FILE is a space file, or the name of one that ships. Nothing is swept.
+
+    \b
+    Examples:
+      asymboot space late-cpu
+      asymboot space mine.toml --json | jq .points
+    """  # noqa: D301
+    from rich.console import Console  # noqa: PLC0415
+
+    from sim.sweep.estimate import describe  # noqa: PLC0415
+
+    read = _load(file)
+    with Console(stderr=True).status("measuring"):
+        told = describe(read)
+    if as_json:
+        import msgspec  # noqa: PLC0415
+
+        click.echo(msgspec.json.encode(told))
+        return
+    from sim.show.console import terminal  # noqa: PLC0415
+    from sim.show.sweep_text import show_space  # noqa: PLC0415
+
+    show_space(read, told, terminal())
+
+
+@click.command()
+@click.argument("file", type=options.SPACE, required=False)
+@click.option("-o", "--output", type=options.FILE, metavar="DIR", help="The folder for the results: a new one.")
+@click.option("--resume", type=options.FILE, metavar="DIR", help="Go on with an interrupted sweep, instead of FILE.")
+@click.option("--symmetric", is_flag=True, help="Visit one point for all that differ by exchanging CPUs alike.")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Visit N points drawn by their weights.")
+@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="The sample's seed; 0 by default.")
+@click.option(
+    "--keep",
+    type=click.Choice(["all", "hazards", "counts"]),
+    help="Rows to keep beside counts: all, those with hazards, or (by default) none.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="So many processes; by default one for each core.")
+@click.option("--scheduler", metavar="ADDRESS", help="Let the workers of a Dask cluster compute.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
+def sweep(  # noqa: PLR0917 (click gives them by name)
+    file: Path | None,
+    output: Path | None,
+    resume: Path | None,
+    symmetric: bool,
+    sample: int | None,
+    seed: int | None,
+    keep: str | None,
+    jobs: int | None,
+    scheduler: str | None,
+    quiet: bool,
+) -> None:
+    """Compute every system of the space FILE under its settings, into a folder.
+
+    Ctrl-C, or worse, loses nothing that is done: --resume goes on, to the same bytes. Exits with 0, hazards or not; 2
+    if the input is wrong.
+
+    \b
+    Examples:
+      asymboot sweep late-cpu -o out
+      asymboot sweep late-cpu -o out --symmetric --keep hazards
+      asymboot sweep huge.toml -o out --sample 1000000 --seed 1
+      asymboot sweep --resume out
+    """  # noqa: D301
+    from sim.sweep import sweeping  # noqa: PLC0415
+
+    if resume is not None:
+        given = {"FILE": file, "--output": output, "--sample": sample, "--seed": seed, "--keep": keep}
+        given |= {"--symmetric": symmetric or None}
+        for name, value in given.items():
+            if value is not None:
+                raise click.UsageError(f"--resume goes on as the sweep was begun: leave out {name}.")
+        _swept(resume, quiet, lambda report: sweeping.resume(resume, jobs=jobs, scheduler=scheduler, report=report))
+        return
+    if file is None or output is None:
+        raise click.UsageError("FILE and --output DIR are needed, or --resume DIR.")
+    if seed is not None and sample is None:
+        raise click.UsageError("--seed goes with --sample: the other walks draw nothing.")
+    read = _load(file)
+    _swept(
+        output,
+        quiet,
+        lambda report: sweeping.sweep(
+            read,
+            output,
+            symmetric=symmetric,
+            sample=sample or 0,
+            seed=seed or 0,
+            keep=keep or "counts",
+            jobs=jobs,
+            scheduler=scheduler,
+            report=report,
+        ),
+    )
+
+
+def _swept(folder: Path, quiet: bool, run: "Callable[[Report | None], Summary]") -> None:
+    """Run a sweep with a bar, and show what came of it."""
+    if quiet:
+        run(None)
+        return
+    from rich.console import Console  # noqa: PLC0415
+
+    from sim.show.console import terminal  # noqa: PLC0415
+    from sim.show.sweep_text import progress_bar, show_summary  # noqa: PLC0415
+
+    try:
+        with progress_bar(Console(stderr=True)) as report:
+            found = run(report)
+    except KeyboardInterrupt:
+        click.echo(f"asymboot: stopped; what is done is kept: asymboot sweep --resume {folder} goes on", err=True)
+        raise
+    show_summary(found, terminal())
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=options.FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON instead.")
+def summary(folder: Path, as_json: bool) -> None:
+    """Show what the sweep in DIR came to, as far as it is done: hazards by design and relay, with examples.
+
+    \b
+    Examples:
+      asymboot summary out
+      asymboot summary out --json | jq '.[] | select(.design == "v6.11")'
+    """  # noqa: D301
+    from sim.sweep.summary import read_summary  # noqa: PLC0415
+
+    found = read_summary(folder)
+    if as_json:
+        import msgspec  # noqa: PLC0415
+
+        click.echo(msgspec.json.encode(found.hazard_rows))
+        return
+    from sim.show.console import terminal  # noqa: PLC0415
+    from sim.show.sweep_text import show_summary  # noqa: PLC0415
+
+    show_summary(found, terminal())
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=options.FILE)
+@click.option("--row", type=click.IntRange(min=0), required=True, help="The row's number, as summary and rows have it.")
+@click.option("--save", type=options.FILE, metavar="FILE", help="Write the scenario to FILE, which must not exist yet.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code tells.")
+def replay(folder: Path, row: int, save: Path | None, quiet: bool) -> None:
+    """Boot the system of a row of the sweep in DIR, and show what came of it.
+
+    Exits with 0 if there was no hazard, 1 if there was one, 2 if the input is wrong.
+
+    \b
+    Examples:
+      asymboot replay out --row 117
+      asymboot replay out --row 117 --save example.toml
+    """  # noqa: D301
+    from sim.booting import boot  # noqa: PLC0415
+    from sim.sweep.replay import scenario_of_row  # noqa: PLC0415
+
+    scenario = scenario_of_row(folder, row)
+    if save is not None:
+        from sim.files.scenario_writing import save_scenario  # noqa: PLC0415
+
+        save_scenario(scenario, save)
+    outcome = boot(scenario)
+    if not quiet:
+        from sim.show.console import terminal  # noqa: PLC0415
+        from sim.show.outcome_text import show  # noqa: PLC0415
+
+        show(outcome, terminal())
+    click.get_current_context().exit(1 if outcome.found else 0)

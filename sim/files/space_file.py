@@ -1,0 +1,151 @@
+"""Space files: TOML, checked against `sim.files.space_tables`, made into a `sim.study.space.Space`; and back.
+
+docs/sweeps.md describes the format for users.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sim.designs import DESIGNS, Design, named
+from sim.errors import InputError, check_printable
+from sim.files.scenario_file import design_from
+from sim.files.scenario_tables import DesignTable
+from sim.files.scenario_writing import design_table
+from sim.files.space_tables import GroupTable, SetTable, SpaceTable
+from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
+from sim.series import kernel_series
+from sim.study.space import Group, Space, legal_sets, power_of_two_sets
+from sim.vectors import bits_from_vqs, vq_from_bits, vqs_from_bits
+
+
+def read_space(path: Path | str) -> Space:
+    """Read a space file.
+
+    Raises:
+        InputError: anything wrong with it, as one line that names the file, the place and what is allowed.
+    """
+    path = Path(path)
+    with at(f"{path}"):
+        return _space(table_from_text(read_text(path, "space"), SpaceTable), path.stem)
+
+
+def space_from_data(raw: dict[str, Any]) -> Space:
+    """Make a space from what a space file holds, as plain values.
+
+    Raises:
+        InputError: it says something that cannot be.
+    """
+    return _space(table_from_data(raw, SpaceTable), "")
+
+
+def _space(table: SpaceTable, default_name: str) -> Space:
+    groups = [group for place, one in enumerate(table.groups) for group in _groups(f"groups[{place}]", one)]
+    with at("kernel"):
+        kernel_series(table.kernel)
+    with at("name"):
+        check_printable("the space's name", table.name)
+    return Space(
+        tuple(_boot_first(groups, table.boot)),
+        kernel=table.kernel,
+        designs=tuple(_designs(table.designs)),
+        relays=_once("relays", table.relays),
+        kvm_modes=_once("kvm_modes", table.kvm_modes),
+        memories=_once("memories", table.memories),
+        name=table.name or default_name,
+    )
+
+
+def _once(place: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    twice = {str(one) for one in values if values.count(one) > 1}
+    if twice:
+        raise InputError(f"{place}: {', '.join(sorted(twice))} is there twice")
+    return values
+
+
+def _boot_first(groups: list[Group], boot: str | None) -> Iterator[Group]:
+    early = [group for group in groups if not group.late]
+    if boot is None and not early:
+        raise InputError("groups: no group is early, and one of them holds the boot CPU")
+    names = [group.name for group in early]
+    if boot is not None and boot not in names:
+        raise InputError(f"boot: is {boot!r:.60}: the early groups are {', '.join(names) or 'none'}")
+    first = early[0 if boot is None else names.index(boot)]
+    yield first
+    yield from (group for group in groups if group is not first)
+
+
+def _groups(place: str, table: GroupTable) -> Iterator[Group]:
+    with at(place):
+        check_printable("the group's name", table.name)
+        sets, weights = _sets(table)
+        for number in range(table.count):
+            name = table.name if table.count == 1 else f"{table.name}{number}"
+            yield Group(name, sets, table.cpus, table.late, weights)
+
+
+def _sets(table: GroupTable) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if isinstance(table.sets, list):
+        if table.up_to_bits is not None:
+            raise InputError('up_to_bits goes with "legal" or "powers-of-two" sets, not with a list')
+        listed = [one if isinstance(one, SetTable) else SetTable(sve_bits=one) for one in table.sets]
+        return tuple(vqs_from_bits(one.sve_bits) if one.sve_bits else 0 for one in listed), tuple(
+            one.weight for one in listed
+        )
+    if table.up_to_bits is None:
+        raise InputError(f'"{table.sets}" sets need up_to_bits')
+    sets = legal_sets if table.sets == "legal" else power_of_two_sets
+    with at("up_to_bits"):
+        return sets(vq_from_bits(table.up_to_bits)), ()
+
+
+def _designs(tables: list[DesignTable | str] | None) -> Iterator[Design]:
+    if tables is None:
+        yield from DESIGNS.values()
+        return
+    seen: set[str] = set()
+    for number, one in enumerate(tables):
+        place = f"designs[{number}]"
+        if isinstance(one, str):
+            with at(place):
+                design = named(one)
+        else:
+            design = design_from(one, place)
+        if design.name in seen:
+            raise InputError(f"{place}: a design named {design.name!r} is there already")
+        seen.add(design.name)
+        yield design
+
+
+# Back
+
+
+def space_to_data(space: Space) -> dict[str, Any]:
+    """What a space file that describes a space holds, as plain values."""
+    table = SpaceTable(
+        name=space.name,
+        kernel=space.kernel,
+        designs=[one.name if DESIGNS.get(one.name) == one else design_table(one) for one in space.designs],
+        relays=space.relays,
+        kvm_modes=space.kvm_modes,
+        memories=space.memories,
+        groups=[_group_table(group) for group in space.groups],
+    )
+    data: dict[str, Any] = msgspec.to_builtins(table)
+    return data
+
+
+def _group_table(group: Group) -> GroupTable:
+    up_to = max(group.sets).bit_length()
+    sets: Any
+    bits = None
+    if set(group.weights) == {1} and up_to and group.sets == legal_sets(up_to):
+        sets, bits = "legal", up_to * 128
+    else:
+        sets = [
+            SetTable(sve_bits=list(bits_from_vqs(vqs)), weight=weight)
+            for vqs, weight in zip(group.sets, group.weights, strict=True)
+        ]
+    return GroupTable(name=group.name, sets=sets, up_to_bits=bits, cpus=group.cpus, late=group.late)

@@ -1,0 +1,71 @@
+"""The tables of a space file, as classes: their keys, types, defaults, ranges and meaning.
+
+docs/sweeps.md says the same at greater length.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from sim.files.scenario_tables import Bits, DesignTable, Lengths, Name, Table
+from sim.scenario import KvmMode, Relay, Surroundings
+from sim.series import DEFAULT
+from sim.study.space import MOST_GROUPS
+from sim.topology import MOST_CPUS
+
+SCHEMA_VERSION: Literal[1] = 1
+"""Version of the format."""
+
+Choice = Literal["legal", "powers-of-two"]
+
+
+class SetTable(Table):
+    """A candidate set of lengths, with how often it occurs beside the others."""
+
+    sve_bits: Annotated[Lengths, Meta(description="the SVE lengths; an empty list: no SVE")]
+    weight: Annotated[int, Meta(ge=1, le=1 << 32, description="how often it occurs beside the others")] = 1
+
+
+class GroupTable(Table):
+    """CPUs that share a set of lengths, or many such groups that are alike."""
+
+    name: Annotated[Name, Meta(description="what it is called; of many groups, what stands before their numbers")]
+    sets: Annotated[
+        Choice | list[SetTable | Lengths],
+        Meta(description='"legal", "powers-of-two", or a list of sets: lists of lengths, or tables with a weight'),
+    ]
+    up_to_bits: Annotated[
+        Bits | None, Meta(description='the largest length of "legal" or "powers-of-two" sets, which need it')
+    ] = None
+    count: Annotated[int, Meta(ge=1, le=MOST_GROUPS, description="so many groups alike, each with its own set")] = 1
+    cpus: Annotated[int, Meta(ge=1, le=MOST_CPUS, description="so many CPUs that share one set: a cluster")] = 1
+    late: Annotated[bool, Meta(description="left out of the early bring-up")] = False
+
+
+class SpaceTable(Table):
+    """A space of systems and the settings to boot them under."""
+
+    groups: Annotated[
+        list[GroupTable], Meta(min_length=1, max_length=MOST_GROUPS, description="the CPUs, in ascending number")
+    ]
+    schema_version: Annotated[Literal[1], Meta(description="version of this format; only 1 is allowed")] = (
+        SCHEMA_VERSION
+    )
+    name: Annotated[
+        Annotated[str, Meta(max_length=200)],
+        Meta(description="what the space is called; by default as the file, without .toml"),
+    ] = ""
+    description: Annotated[str, Meta(description="for readers; the simulator does not use it")] = ""
+    boot: Annotated[
+        str | None, Meta(description="the group that holds the boot CPU; by default the first early one")
+    ] = None
+    kernel: Annotated[str, Meta(description='kernel series, from "6.1" on')] = DEFAULT
+    designs: Annotated[
+        Annotated[list[DesignTable | str], Meta(min_length=1)] | None,
+        Meta(description="names of designs, or tables as in scenario files; by default all named ones"),
+    ] = None
+    relays: Annotated[tuple[Relay, ...], Meta(min_length=1, description="pKVM's PSCI relay")] = tuple(Relay)
+    kvm_modes: Annotated[tuple[KvmMode, ...], Meta(min_length=1, description="kvm-arm.mode=")] = (KvmMode.PROTECTED,)
+    memories: Annotated[
+        tuple[Surroundings, ...], Meta(min_length=1, description="what lies around each buffer at EL2")
+    ] = (Surroundings.ADJACENT,)

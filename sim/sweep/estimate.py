@@ -1,0 +1,56 @@
+"""How long a sweep takes on this machine, measured on some of its points."""
+
+import time
+
+from sim.errors import InputError
+from sim.rows import SpaceRecord
+from sim.study.batch import Batch, Layout
+from sim.study.judge import outcome_key, words
+from sim.study.points import BLOCK_ROWS, MOST_POINTS
+from sim.study.space import Space
+from sim.study.tally import Sizes, Tally
+from sim.sweep.part import COMPILE_S, is_compiled, steps_for
+from sim.sweep.plan import Plan, Walk
+from sim.sweep.workers import usable_cores
+
+_PLACES = 4
+
+
+def describe(space: Space) -> SpaceRecord:
+    """How many points a space has, and how long a sweep of them takes here."""
+    settings = len(space.settings)
+    return SpaceRecord(
+        name=space.name,
+        points=space.points,
+        points_up_to_symmetry=space.points_up_to_symmetry,
+        settings=settings,
+        rows=space.points * settings,
+        rows_up_to_symmetry=space.points_up_to_symmetry * settings,
+        most_points=MOST_POINTS,
+        estimated_s=estimate_s(Plan(space)),
+        estimated_up_to_symmetry_s=estimate_s(Plan(space, Walk.SYMMETRIC)),
+    )
+
+
+def estimate_s(plan: Plan) -> float | None:
+    """How long a sweep that only counts takes on all cores; None where there are too many points for it."""
+    try:
+        points = plan.points
+    except InputError:
+        return None
+    run, layout = steps_for(plan), Layout(plan.space)
+    settings = {outcome_key(one): one for one in plan.space.settings}.values()
+    tallies = [Tally() for _ in settings]
+    measured, spent = 0, 0.0
+    for place in range(_PLACES + 1):  # the first time is not measured: it fills caches
+        start = points.points * max(place - 1, 0) // _PLACES
+        began = time.perf_counter()
+        for block in points.blocks(start, min(start + BLOCK_ROWS, points.points)):
+            batch, sizes = Batch(layout, block.columns, block.rows, run), Sizes(plan.space, block)
+            for setting, tally in zip(settings, tallies, strict=True):
+                tally.add(block, words(batch, setting), sizes, run.counts)
+            measured += block.rows if place else 0
+        spent += time.perf_counter() - began if place else 0
+    if points.points <= measured:
+        return spent
+    return points.points * spent / measured / min(usable_cores(), plan.parts) + (COMPILE_S if is_compiled(plan) else 0)

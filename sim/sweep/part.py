@@ -1,0 +1,146 @@
+"""Computing one part of a sweep: what it counts, and the rows it keeps, as bytes to be written."""
+
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sim.study.batch import NUMPY, Batch, Layout, Steps
+from sim.study.judge import outcome_key, words
+from sim.study.points import Block
+from sim.study.tally import Example, Sizes, Tally
+from sim.sweep.plan import Keep, Plan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COMPILE_S = 3
+"""What compiling takes, about."""
+COMPILED_FROM = 1 << 23
+"""From so many points on, compiling the steps is sooner done than doing without."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a sweep, computed."""
+
+    number: int
+    counts: bytes
+    """What was counted, as JSON: a tally for each setting."""
+    rows: bytes | None
+    """The rows that are kept, as Parquet; None where none are."""
+
+
+class TallyRecord(msgspec.Struct, frozen=True):
+    """What one setting came to over a part's points."""
+
+    words: list[tuple[int, int]]
+    """How often each word of `sim.study.steps` occurs, by weight."""
+    first: list[tuple[int, int]]
+    """For each hazard's bit, the first point that shows it."""
+    smallest: list[tuple[int, Example]]
+    """For each hazard's bit, the smallest example."""
+
+    @classmethod
+    def of(cls, tally: Tally) -> "TallyRecord":
+        """The record of a tally."""
+        return cls(sorted(tally.words.items()), sorted(tally.first.items()), sorted(tally.smallest.items()))
+
+    def tally(self) -> Tally:
+        """The tally again."""
+        tally = Tally(first=dict(self.first), smallest=dict(self.smallest))
+        tally.words.update(dict(self.words))
+        return tally
+
+
+class PartRecord(msgspec.Struct, frozen=True):
+    """What a part's file of counts holds."""
+
+    part: int
+    tallies: list[TallyRecord]
+    rows_sha256: str | None
+
+
+_HASH_HEX = 64
+
+
+def seal(record: PartRecord) -> bytes:
+    """A part's counts as bytes that tell whether they are whole: a checksum's line, then JSON."""
+    body = msgspec.json.encode(record) + b"\n"
+    return sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def unseal(sealed: bytes) -> PartRecord | None:
+    """A part's counts, or None where the bytes are not what was written."""
+    checksum, body = sealed[:_HASH_HEX], sealed[_HASH_HEX + 1 :]
+    if sha256(body).hexdigest().encode() != checksum:
+        return None
+    try:
+        return msgspec.json.decode(body, type=PartRecord)
+    except msgspec.DecodeError:
+        return None
+
+
+def compute_part(plan: Plan, number: int) -> Part:
+    """Compute a part of a sweep."""
+    computing = _Computing(plan)
+    return computing.part(number)
+
+
+@cache
+def _steps() -> Steps:
+    from sim.study.compiled import compiled_steps  # noqa: PLC0415 (heavy, and only for large sweeps)
+
+    return compiled_steps()
+
+
+def is_compiled(plan: Plan) -> bool:
+    """Whether a sweep is large enough to compile its steps, and there is a compiler."""
+    return plan.points.points >= COMPILED_FROM and find_spec("numba") is not None
+
+
+def steps_for(plan: Plan) -> Steps:
+    """The steps to compute with."""
+    return _steps() if is_compiled(plan) else NUMPY
+
+
+class _Computing:
+    """What is the same for all parts of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._run, self._layout = plan, steps_for(plan), Layout(plan.space)
+        keys: dict[tuple[object, ...], int] = {}
+        self._kinds = [keys.setdefault(outcome_key(setting), len(keys)) for setting in plan.space.settings]
+        self._settings = [plan.space.settings[self._kinds.index(kind)] for kind in range(len(keys))]
+
+    def part(self, number: int) -> Part:
+        tallies = [Tally() for _ in self._settings]
+        kept: list[pa.Table] = []
+        for block in self._plan.points.blocks(*self._plan.span(number)):
+            batch = Batch(self._layout, block.columns, block.rows, self._run)
+            self._count(block, batch, tallies)
+            if self._plan.keep is not Keep.COUNTS:
+                kept.append(self._rows(block, batch))
+        rows = _parquet(kept) if kept else None
+        by_setting = [TallyRecord.of(tallies[kind]) for kind in self._kinds]
+        record = PartRecord(number, by_setting, None if rows is None else sha256(rows).hexdigest())
+        return Part(number, seal(record), rows)
+
+    def _count(self, block: Block, batch: Batch, tallies: list[Tally]) -> None:
+        sizes = Sizes(self._plan.space, block)
+        for setting, tally in zip(self._settings, tallies, strict=True):
+            tally.add(block, words(batch, setting), sizes, self._run.counts)
+
+    def _rows(self, block: Block, batch: Batch) -> "pa.Table":
+        from sim.sweep.rows import kept_rows  # noqa: PLC0415 (pyarrow, only where rows are kept)
+
+        return kept_rows(self._plan, block, batch)
+
+
+def _parquet(tables: "list[pa.Table]") -> bytes:
+    from sim.sweep.rows import parquet  # noqa: PLC0415
+
+    return parquet(tables)

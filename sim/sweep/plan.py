@@ -1,0 +1,132 @@
+"""What a sweep is to do: the same plan gives the same bytes, whoever computes its parts, in whatever order."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+from sim.errors import InputError, choice
+from sim.files.space_file import space_from_data, space_to_data
+from sim.study.points import BLOCK_ROWS, Exhaustive, Points, Sample, UpToSymmetry
+from sim.study.space import Space
+
+COUNTED_POINTS = 1 << 22
+"""So many points in a part where rows are only counted."""
+KEPT_ROWS = 1 << 19
+"""So many rows in a part, about, where rows are kept."""
+MOST_PARTS = 1 << 14
+MOST_SEED = (1 << 62) - 1
+
+
+def versions() -> dict[str, str]:
+    """The versions of what decides a sweep's bytes."""
+    return {name: version(name) for name in ("asymboot", "numpy", "pyarrow")}
+
+
+class Keep(StrEnum):
+    """Which rows a sweep keeps beside what it counts."""
+
+    ALL = "all"
+    HAZARDS = "hazards"
+    """Those with hazards."""
+    COUNTS = "counts"
+    """None."""
+
+
+class Walk(StrEnum):
+    """Which points a sweep visits."""
+
+    EXHAUSTIVE = "exhaustive"
+    SYMMETRIC = "symmetric"
+    """One for all that differ by an exchange of interchangeable groups, counted as often."""
+    SAMPLE = "sample"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep's plan.
+
+    Raises:
+        InputError: parts that contradict each other.
+    """
+
+    space: Space
+    walk: Walk = Walk.EXHAUSTIVE
+    keep: Keep = Keep.COUNTS
+    sample: int = 0
+    """How many points a sample has; 0 for the other walks."""
+    seed: int = 0
+    """Of a sample."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "walk", choice(Walk, "walk", self.walk))
+        object.__setattr__(self, "keep", choice(Keep, "keep", self.keep))
+        if (self.sample > 0) != (self.walk is Walk.SAMPLE):
+            raise InputError("a sample has a number of points, and the other walks have none")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise InputError(f"the seed is {self.seed}: allowed are 0 to 2^62 - 1")
+
+    @cached_property
+    def points(self) -> Points:
+        """The points, in order.
+
+        Raises:
+            InputError: there are too many.
+        """
+        match self.walk:
+            case Walk.EXHAUSTIVE:
+                return Exhaustive(self.space)
+            case Walk.SYMMETRIC:
+                return UpToSymmetry(self.space)
+            case Walk.SAMPLE:
+                return Sample(self.space, self.sample, self.seed)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are: one for each point and setting."""
+        return self.points.points * len(self.space.settings)
+
+    @cached_property
+    def part_points(self) -> int:
+        """How many points each part has; the last may have fewer."""
+        least = -(-self.points.points // MOST_PARTS)
+        usual = COUNTED_POINTS if self.keep is Keep.COUNTS else max(1, KEPT_ROWS // len(self.space.settings))
+        wanted = max(least, usual)
+        return wanted if wanted < BLOCK_ROWS else -(-wanted // BLOCK_ROWS) * BLOCK_ROWS
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are."""
+        return -(-self.points.points // self.part_points)
+
+    def span(self, part: int) -> tuple[int, int]:
+        """The points of a part: from one number up to another."""
+        start = part * self.part_points
+        return start, min(start + self.part_points, self.points.points)
+
+    def to_data(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        return {
+            "space": space_to_data(self.space),
+            "walk": str(self.walk),
+            "keep": str(self.keep),
+            "sample": self.sample,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> "Plan":
+        """A plan from plain values.
+
+        Raises:
+            InputError: they are none.
+        """
+        try:
+            return cls(
+                space_from_data(data["space"]), data["walk"], data["keep"], int(data["sample"]), int(data["seed"])
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"is no plan of a sweep: {error!r}") from None

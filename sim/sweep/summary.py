@@ -1,0 +1,171 @@
+"""What a sweep's parts come to together: hazards by setting, with shares and examples, as frames and Parquet."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.frames import as_html
+from sim.study import steps
+from sim.study.points import sets_at
+from sim.study.space import Setting
+from sim.study.tally import Tally
+from sim.sweep.folder import Folder
+from sim.sweep.plan import Plan, Walk
+from sim.vectors import bits_from_vqs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LATE = {
+    "late_accepted": steps.ACCEPTED,
+    "late_refused": steps.REFUSED,
+    "late_refused_by_relay": steps.BY_RELAY,
+    "late_warned": steps.WARNED,
+}
+_CONFIDENCE = 0.95
+
+
+@dataclass(repr=False)
+class Summary:
+    """What a sweep came to."""
+
+    plan: Plan
+    tallies: list[Tally]
+    """One for each setting of the space."""
+    points: int
+    """How many points were computed; all, unless parts are missing."""
+
+    def __repr__(self) -> str:
+        told = f"{self.points:,} of {self.plan.points.points:,} points"
+        return f"<Summary of {self.plan.space.name!r}: {told}, {len(self.tallies)} settings>"
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self)[1:-1], self.hazard_rows)
+
+    @cached_property
+    def systems(self) -> int:
+        """How many systems the points stand for, by weight."""
+        return sum(self.tallies[0].words.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether all points were computed."""
+        return self.points == self.plan.points.points
+
+    @cached_property
+    def hazards(self) -> "pd.DataFrame":
+        """One row for each setting and hazard that occurs.
+
+        Columns: design, relay, kvm_mode, memory, hazard; ``systems``, by weight, and their ``share``; in a sample the
+        share's 95 % interval (Clopper and Pearson's), ``share_low`` and ``share_high``; ``first_row`` and
+        ``smallest_row``, for `asymboot replay`; and the smallest example's sets, ``<group>_sve_bits``.
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        return pd.DataFrame(self.hazard_rows, columns=list(self._hazard_columns()))
+
+    @cached_property
+    def outcomes(self) -> "pd.DataFrame":
+        """One row for each setting and combination of hazards and fates of late CPUs, with ``systems`` by weight."""
+        import pandas as pd  # noqa: PLC0415
+
+        return pd.DataFrame(list(self._outcome_rows()))
+
+    @cached_property
+    def hazard_rows(self) -> list[dict[str, Any]]:
+        """The rows of `hazards`, as plain values."""
+        return list(self._hazard_rows())
+
+    def _hazard_columns(self) -> Iterator[str]:
+        yield from ("design", "relay", "kvm_mode", "memory", "hazard", "systems", "share")
+        if self.plan.walk is Walk.SAMPLE:
+            yield from ("share_low", "share_high")
+        yield from ("first_row", "smallest_row")
+        yield from (f"{group.name}_sve_bits" for group in self.plan.space.groups)
+
+    def _hazard_rows(self) -> Iterator[dict[str, Any]]:
+        for number, (setting, tally) in enumerate(zip(self.plan.space.settings, self.tallies, strict=True)):
+            for place, kind in enumerate(steps.HAZARDS):
+                bit = 1 << place
+                systems = sum(times for word, times in tally.words.items() if word & bit)
+                if systems:
+                    example = tally.smallest[bit].point
+                    yield {
+                        **_said(setting),
+                        "hazard": kind.name.lower(),
+                        "systems": systems,
+                        "share": systems / self.systems,
+                        **self._interval(systems),
+                        "first_row": self._row(tally.first[bit], number),
+                        "smallest_row": self._row(example, number),
+                        **self._sets(example),
+                    }
+
+    def _row(self, point: int, setting: int) -> int:
+        return point * len(self.plan.space.settings) + setting
+
+    def _sets(self, point: int) -> dict[str, str]:
+        sets = zip(self.plan.space.groups, sets_at(self.plan.points, point), strict=True)
+        return {f"{group.name}_sve_bits": ",".join(map(str, bits_from_vqs(vqs))) for group, vqs in sets}
+
+    def _interval(self, systems: int) -> dict[str, float]:
+        """The share's confidence interval, in a sample."""
+        if self.plan.walk is not Walk.SAMPLE:
+            return {}
+        from scipy.stats import binomtest  # noqa: PLC0415 (heavy)
+
+        interval = binomtest(systems, self.systems).proportion_ci(_CONFIDENCE)
+        return {"share_low": float(interval.low), "share_high": float(interval.high)}
+
+    def _outcome_rows(self) -> Iterator[dict[str, Any]]:
+        for setting, tally in zip(self.plan.space.settings, self.tallies, strict=True):
+            for word, systems in sorted(tally.words.items()):
+                hazards = {kind.name.lower(): bool(word >> place & 1) for place, kind in enumerate(steps.HAZARDS)}
+                late = {name: bool(word & bit) for name, bit in _LATE.items()}
+                yield {**_said(setting), **hazards, **late, "systems": systems}
+
+    def write(self, folder: Folder) -> None:
+        """Write the frames into the sweep's folder.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        for name, frame in (("hazards", self.hazards), ("outcomes", self.outcomes)):
+            file = io.BytesIO()
+            frame.to_parquet(file, index=False)
+            folder.write(f"{name}.parquet", file.getvalue())
+
+
+def _said(setting: Setting) -> dict[str, str]:
+    return {
+        "design": setting.design.name,
+        "relay": str(setting.relay),
+        "kvm_mode": str(setting.kvm_mode),
+        "memory": str(setting.memory),
+    }
+
+
+def summarise(folder: Folder) -> Summary:
+    """Put together what the parts of a sweep counted, as far as they are there."""
+    tallies = [Tally() for _ in folder.plan.space.settings]
+    points = 0
+    for number in range(folder.plan.parts):
+        record = folder.counted(number)
+        if record is not None:
+            start, stop = folder.plan.span(number)
+            points += stop - start
+            for tally, counted in zip(tallies, record.tallies, strict=True):
+                tally.merge(counted.tally())
+    return Summary(folder.plan, tallies, points)
+
+
+def read_summary(folder: Path | str) -> Summary:
+    """What a sweep came to, as far as it is done.
+
+    Raises:
+        InputError: no sweep is there.
+    """
+    return summarise(Folder.open(Path(folder)))

@@ -1,0 +1,145 @@
+"""Who computes the parts of a sweep: this process, processes of this machine, or the workers of a Dask cluster.
+
+Each is a context that gives a function: parts to compute in, computed parts out, in whatever order they are done.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from sim.errors import InputError
+from sim.sweep.part import Part, compute_part, steps_for
+from sim.sweep.plan import Plan, versions
+
+Compute = Callable[[Iterator[int]], Iterator[Part]]
+
+_AHEAD = 2
+"""So many parts wait for each worker."""
+_REACH_S = 10
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def here(plan: Plan) -> Iterator[Compute]:
+    """This process."""
+    yield lambda parts: (compute_part(plan, part) for part in parts)
+
+
+@contextmanager
+def processes(plan: Plan, workers: int) -> Iterator[Compute]:
+    """Processes of this machine.
+
+    Raises:
+        InputError: a process ended before its work was done.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(plan,))
+
+    def compute(parts: Iterator[int]) -> Iterator[Part]:
+        waiting = {pool.submit(_compute, part) for part in islice(parts, workers * _AHEAD)}
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    raise InputError("a worker process was killed; what is done is kept: resume the sweep") from None
+            waiting |= {pool.submit(_compute, part) for part in islice(parts, workers * _AHEAD - len(waiting))}
+
+    try:
+        yield compute
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001 (nobody waits for half a part)
+            process.terminate()
+
+
+_plan: Plan | None = None
+
+
+def _begin(plan: Plan) -> None:
+    """Make a process ready: it leaves Ctrl-C to its parent, and has compiled before it counts."""
+    global _plan  # noqa: PLW0603 (sent once to each process, not with each part)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _plan = plan
+    steps_for(plan)
+
+
+def _compute(part: int) -> Part:
+    assert _plan is not None
+    return compute_part(_plan, part)
+
+
+# Dask
+
+
+@contextmanager
+def cluster(plan: Plan, address: str) -> Iterator[Compute]:
+    """The workers of a Dask cluster.
+
+    Raises:
+        InputError: there is no scheduler, or no worker of the same versions.
+    """
+    client = _client(address)
+    try:
+        _check_versions(client, address)
+        sent = client.scatter(plan, broadcast=True, hash=False)
+
+        def compute(parts: Iterator[int]) -> Iterator[Part]:
+            from distributed import as_completed  # noqa: PLC0415
+
+            ahead = max(1, sum(client.nthreads().values())) * _AHEAD
+            submitted = (client.submit(compute_part, sent, part, pure=False, retries=3) for part in parts)
+            done = as_completed(islice(submitted, ahead))
+            for future in done:
+                yield _result(future)
+                for following in islice(submitted, 1):
+                    done.add(following)
+
+        yield compute
+    finally:
+        client.close()
+
+
+def _result(future: Any) -> Part:
+    part: Part = future.result()
+    future.release()
+    return part
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client  # noqa: PLC0415
+    except ImportError:
+        raise InputError("a cluster needs Dask: install asymboot[cluster]") from None
+    try:
+        return Client(address, timeout=_REACH_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"scheduler {address!r:.80}: cannot be reached: {str(error).splitlines()[0]}") from None
+
+
+def _check_versions(client: Any, address: str) -> None:
+    """See that every worker would write the same bytes."""
+    try:
+        found = client.run(versions)
+    except Exception as error:
+        raise InputError(f"scheduler {address!r:.80}: its workers cannot run asymboot: {error}") from None
+    if not found:
+        raise InputError(f"scheduler {address!r:.80}: has no workers")
+    own = versions()
+    for worker, theirs in found.items():
+        for name, mine in own.items():
+            if theirs.get(name) != mine:
+                raise InputError(
+                    f"scheduler {address!r:.80}: {worker} has {name} {theirs.get(name)}, and this is {mine}"
+                )
