@@ -59,7 +59,8 @@ def space(file: Path, as_json: bool) -> None:
 @click.option("--resume", type=options.FILE, metavar="DIR", help="Go on with an interrupted sweep, instead of FILE.")
 @click.option("--symmetric", is_flag=True, help="Visit one point for all that differ by exchanging CPUs alike.")
 @click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Visit N points drawn by their weights.")
-@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="The sample's seed; 0 by default.")
+@click.option("--replications", type=click.IntRange(min=1), metavar="N", help="Boot each point N times, and time it.")
+@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the sample and the boots; 0 by default.")
 @click.option(
     "--keep",
     type=click.Choice(["all", "hazards", "counts"]),
@@ -74,6 +75,7 @@ def sweep(  # noqa: PLR0917 (click gives them by name)
     resume: Path | None,
     symmetric: bool,
     sample: int | None,
+    replications: int | None,
     seed: int | None,
     keep: str | None,
     jobs: int | None,
@@ -96,7 +98,7 @@ def sweep(  # noqa: PLR0917 (click gives them by name)
 
     if resume is not None:
         given = {"FILE": file, "--output": output, "--sample": sample, "--seed": seed, "--keep": keep}
-        given |= {"--symmetric": symmetric or None}
+        given |= {"--symmetric": symmetric or None, "--replications": replications}
         for name, value in given.items():
             if value is not None:
                 raise click.UsageError(f"--resume goes on as the sweep was begun: leave out {name}.")
@@ -104,8 +106,8 @@ def sweep(  # noqa: PLR0917 (click gives them by name)
         return
     if file is None or output is None:
         raise click.UsageError("FILE and --output DIR are needed, or --resume DIR.")
-    if seed is not None and sample is None:
-        raise click.UsageError("--seed goes with --sample: the other walks draw nothing.")
+    if seed is not None and sample is None and replications is None:
+        raise click.UsageError("--seed goes with --sample or --replications: nothing else is drawn.")
     read = _load(file)
     _swept(
         output,
@@ -117,6 +119,7 @@ def sweep(  # noqa: PLR0917 (click gives them by name)
             sample=sample or 0,
             seed=seed or 0,
             keep=keep or "counts",
+            replications=replications or 0,
             jobs=jobs,
             scheduler=scheduler,
             report=report,

@@ -94,7 +94,7 @@ def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
         bring_up=kernel.bring_up,
         actions=tuple(_action(place, one, topology) for place, one in enumerate(table.actions)),
         faults=tuple(_fault(place, one, topology) for place, one in enumerate(table.faults)),
-        latencies=_latencies(table.latencies),
+        latencies=latencies_from(table.latencies),
         seed=table.seed,
         name=table.name or default_name,
     )
@@ -189,7 +189,12 @@ def _fault(place: int, table: FaultTable, topology: Topology) -> Fault:
         return fault
 
 
-def _latencies(tables: dict[str, Any]) -> Latencies:
+def latencies_from(tables: dict[str, Any]) -> Latencies:
+    """The latencies that a file's table says; the others are as by default.
+
+    Raises:
+        InputError: there is no such latency, or no such duration.
+    """
     known = [one.name for one in fields(Latencies)]
     drawn = {}
     for name, value in tables.items():

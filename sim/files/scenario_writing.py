@@ -44,7 +44,7 @@ def scenario_text(scenario: Scenario) -> str:
             allocation_fails_at=scenario.allocation_fails_at,
         ),
         design=_design(scenario.design) if isinstance(scenario.design, Design) else None,
-        latencies=dict(_latencies(scenario.latencies)),
+        latencies=dict(latencies_data(scenario.latencies)),
         faults=[
             FaultTable(
                 cpu=one.cpu,
@@ -175,8 +175,8 @@ def design_table(design: Design) -> DesignTable:
     )
 
 
-def _latencies(latencies: Latencies) -> Iterator[tuple[str, Any]]:
-    """The latencies that differ from the defaults."""
+def latencies_data(latencies: Latencies) -> Iterator[tuple[str, Any]]:
+    """The latencies that differ from the defaults, as a file's table says them."""
     for field in fields(Latencies):
         drawn, usual = getattr(latencies, field.name), getattr(Latencies(), field.name)
         if drawn != usual:

@@ -11,9 +11,9 @@ import msgspec
 
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError, check_printable
-from sim.files.scenario_file import design_from
+from sim.files.scenario_file import design_from, latencies_from
 from sim.files.scenario_tables import DesignTable
-from sim.files.scenario_writing import design_table
+from sim.files.scenario_writing import design_table, latencies_data
 from sim.files.space_tables import GroupTable, SetTable, SpaceTable
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
 from sim.series import kernel_series
@@ -54,6 +54,7 @@ def _space(table: SpaceTable, default_name: str) -> Space:
         relays=_once("relays", table.relays),
         kvm_modes=_once("kvm_modes", table.kvm_modes),
         memories=_once("memories", table.memories),
+        latencies=latencies_from(table.latencies),
         name=table.name or default_name,
     )
 
@@ -132,6 +133,7 @@ def space_to_data(space: Space) -> dict[str, Any]:
         kvm_modes=space.kvm_modes,
         memories=space.memories,
         groups=[_group_table(group) for group in space.groups],
+        latencies=dict(latencies_data(space.latencies)),
     )
     data: dict[str, Any] = msgspec.to_builtins(table)
     return data

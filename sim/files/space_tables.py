@@ -3,8 +3,9 @@
 docs/sweeps.md says the same at greater length.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from sim.files.scenario_tables import Bits, DesignTable, Lengths, Name, Table
@@ -69,3 +70,6 @@ class SpaceTable(Table):
     memories: Annotated[
         tuple[Surroundings, ...], Meta(min_length=1, description="what lies around each buffer at EL2")
     ] = (Surroundings.ADJACENT,)
+    latencies: Annotated[
+        dict[str, Any], Meta(description="how long each step takes, in timing studies; as in scenario files")
+    ] = msgspec.field(default_factory=dict)

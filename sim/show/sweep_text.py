@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
+from math import isnan
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -15,9 +17,11 @@ from sim.sweep.plan import Walk
 from sim.sweep.summary import Summary
 from sim.sweep.sweeping import Progress as SweepProgress
 from sim.sweep.sweeping import Report
+from sim.sweep.timings import METRICS
 from sim.vectors import bits_from_vq
 
 _MOST_NAMED = 3
+_MS = 1_000_000
 _PERCENT = 100
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
@@ -101,11 +105,35 @@ def show_summary(summary: Summary, console: Console) -> None:
         table(console, columns, [list(_cells(summary, row)) for row in found])
     if not rows:
         line(console, "no hazards", "green")
+    _show_timings(summary, console)
     line(
         console,
         "share: of systems, by weight. smallest: the row with the smallest largest length, then the fewest lengths; "
         "its sets: the largest length of each group. asymboot replay shows a row's boot.",
     )
+
+
+def _show_timings(summary: Summary, console: Console) -> None:
+    for metric, found in groupby(sorted(summary.timing_rows, key=_metric_order), lambda row: row["metric"]):
+        heading(console, f"{metric}: {METRICS[metric]}")
+        columns = {
+            "design": "wrap",
+            "relay": "left",
+            "KVM": "left",
+            "memory": "left",
+            "mean, ms": "right",
+            "95 %": "left",
+        }
+        table(console, columns, [_timing_cells(row) for row in found])
+
+
+def _metric_order(row: dict[str, Any]) -> int:
+    return list(METRICS).index(row["metric"])
+
+
+def _timing_cells(row: dict[str, Any]) -> list[str]:
+    interval = "" if isnan(row["low_ns"]) else f"{row['low_ns'] / _MS:,.3f} to {row['high_ns'] / _MS:,.3f}"
+    return [row["design"], row["relay"], row["kvm_mode"], row["memory"], f"{row['mean_ns'] / _MS:,.3f}", interval]
 
 
 def _cells(summary: Summary, row: dict[str, object]) -> Iterator[str]:

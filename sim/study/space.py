@@ -8,7 +8,7 @@ than a save that leaves its run of pages reaches (`sim.study.effects`).
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from itertools import product
 from math import comb, prod
@@ -19,6 +19,7 @@ from sim.errors import InputError
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings
 from sim.series import DEFAULT
 from sim.study.effects import Place, told_apart_by
+from sim.timing import Latencies
 from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_sve
 
@@ -122,6 +123,8 @@ class Space:
     relays: tuple[Relay, ...] = tuple(Relay)
     kvm_modes: tuple[KvmMode, ...] = (KvmMode.PROTECTED,)
     memories: tuple[Surroundings, ...] = (Surroundings.ADJACENT,)
+    latencies: Latencies = field(default_factory=Latencies)
+    """How long each step takes, in timing studies."""
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -221,6 +224,7 @@ class Space:
             relay=setting.relay,
             surroundings=setting.memory,
             actions=(*late, *guests),
+            latencies=self.latencies,
             name=self.name,
         )
 

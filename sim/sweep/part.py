@@ -13,6 +13,7 @@ from sim.study.judge import outcome_key, words
 from sim.study.points import Block
 from sim.study.tally import Example, Sizes, Tally
 from sim.sweep.plan import Keep, Plan
+from sim.sweep.timings import Times, TimesRecord, TimesTallies, tally_times, times_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,6 +62,8 @@ class PartRecord(msgspec.Struct, frozen=True):
 
     part: int
     tallies: list[TallyRecord]
+    times: list[list[TimesRecord]]
+    """In a timing study, for each setting a record for each metric; else empty."""
     rows_sha256: str | None
 
 
@@ -118,15 +121,18 @@ class _Computing:
 
     def part(self, number: int) -> Part:
         tallies = [Tally() for _ in self._settings]
+        studied = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
         kept: list[pa.Table] = []
         for block in self._plan.points.blocks(*self._plan.span(number)):
             batch = Batch(self._layout, block.columns, block.rows, self._run)
             self._count(block, batch, tallies)
+            times = self._study(block, studied) if studied else None
             if self._plan.keep is not Keep.COUNTS:
-                kept.append(self._rows(block, batch))
+                kept.append(self._rows(block, batch, times))
         rows = _parquet(kept) if kept else None
         by_setting = [TallyRecord.of(tallies[kind]) for kind in self._kinds]
-        record = PartRecord(number, by_setting, None if rows is None else sha256(rows).hexdigest())
+        by_metric = [[one.record() for one in tally.by_metric] for tally in studied]
+        record = PartRecord(number, by_setting, by_metric, None if rows is None else sha256(rows).hexdigest())
         return Part(number, seal(record), rows)
 
     def _count(self, block: Block, batch: Batch, tallies: list[Tally]) -> None:
@@ -134,10 +140,15 @@ class _Computing:
         for setting, tally in zip(self._settings, tallies, strict=True):
             tally.add(block, words(batch, setting), sizes, self._run.counts)
 
-    def _rows(self, block: Block, batch: Batch) -> "pa.Table":
+    def _study(self, block: Block, studied: list[TimesTallies]) -> Times:
+        times = times_of(self._plan, block)
+        tally_times(self._plan, block, times, studied)
+        return times
+
+    def _rows(self, block: Block, batch: Batch, times: Times | None) -> "pa.Table":
         from sim.sweep.rows import kept_rows  # noqa: PLC0415 (pyarrow, only where rows are kept)
 
-        return kept_rows(self._plan, block, batch)
+        return kept_rows(self._plan, block, batch, times)
 
 
 def _parquet(tables: "list[pa.Table]") -> bytes:

@@ -15,6 +15,9 @@ COUNTED_POINTS = 1 << 22
 """So many points in a part where rows are only counted."""
 KEPT_ROWS = 1 << 19
 """So many rows in a part, about, where rows are kept."""
+BOOTS = 1 << 12
+"""So many boots in a part of a timing study, about."""
+MOST_REPLICATIONS = 1_000_000
 MOST_PARTS = 1 << 14
 MOST_SEED = (1 << 62) - 1
 
@@ -57,13 +60,17 @@ class Plan:
     sample: int = 0
     """How many points a sample has; 0 for the other walks."""
     seed: int = 0
-    """Of a sample."""
+    """Of a sample, and of a timing study."""
+    replications: int = 0
+    """In a timing study, how often each point is booted under each setting; 0: nothing is booted."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "walk", choice(Walk, "walk", self.walk))
         object.__setattr__(self, "keep", choice(Keep, "keep", self.keep))
         if (self.sample > 0) != (self.walk is Walk.SAMPLE):
             raise InputError("a sample has a number of points, and the other walks have none")
+        if not 0 <= self.replications <= MOST_REPLICATIONS:
+            raise InputError(f"{self.replications:,} replications: allowed are 1 to {MOST_REPLICATIONS:,}")
         if not 0 <= self.seed <= MOST_SEED:
             raise InputError(f"the seed is {self.seed}: allowed are 0 to 2^62 - 1")
 
@@ -90,6 +97,8 @@ class Plan:
     @cached_property
     def part_points(self) -> int:
         """How many points each part has; the last may have fewer."""
+        if self.replications:
+            return max(1, BOOTS // (len(self.space.settings) * self.replications))
         least = -(-self.points.points // MOST_PARTS)
         usual = COUNTED_POINTS if self.keep is Keep.COUNTS else max(1, KEPT_ROWS // len(self.space.settings))
         wanted = max(least, usual)
@@ -113,6 +122,7 @@ class Plan:
             "keep": str(self.keep),
             "sample": self.sample,
             "seed": self.seed,
+            "replications": self.replications,
         }
 
     @classmethod
@@ -123,9 +133,8 @@ class Plan:
             InputError: they are none.
         """
         try:
-            return cls(
-                space_from_data(data["space"]), data["walk"], data["keep"], int(data["sample"]), int(data["seed"])
-            )
+            numbers = (int(data[name]) for name in ("sample", "seed", "replications"))
+            return cls(space_from_data(data["space"]), data["walk"], data["keep"], *numbers)
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise

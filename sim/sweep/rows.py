@@ -15,6 +15,7 @@ from sim.study.judge import Verdict, verdict
 from sim.study.points import Block
 from sim.study.space import Group, Setting, Space
 from sim.sweep.plan import Keep, Plan
+from sim.sweep.timings import METRICS, Times, seed_of
 from sim.vectors import VQ_MAX, bits_from_vq, bits_from_vqs
 
 _LARGEST_BITS = np.array([bits_from_vq(vqs.bit_length()) if vqs else 0 for vqs in range(1 << VQ_MAX)], np.uint16)
@@ -41,8 +42,16 @@ LATE = {
 }
 
 
-def schema(space: Space) -> pa.Schema:
-    """The columns of a space's rows; each says in its metadata what it holds."""
+STUDY = {
+    "replication": "which boot of the row, from 0; only in timing studies, as what follows",
+    "seed": "the boot's seed",
+    **METRICS,
+}
+
+
+def schema(plan: Plan) -> pa.Schema:
+    """The columns of a sweep's rows; each says in its metadata what it holds."""
+    space = plan.space
     fields = [
         _field("row", pa.int64(), "the row's number: of asymboot replay --row"),
         _field("point", pa.int64(), "the point's number, in the order of the walk"),
@@ -55,6 +64,7 @@ def schema(space: Space) -> pa.Schema:
         *(_field(name, pa.uint16(), what) for name, what in RECORD.items()),
         *(_field(name, pa.uint32(), what) for name, what in LATE.items()),
         *(_field(kind.name.lower(), pa.uint32(), f"hazards: {kind.title}") for kind in steps.HAZARDS),
+        *(_field(name, pa.int64(), what) for name, what in STUDY.items() if plan.replications),
     ]
     return pa.schema(fields)
 
@@ -63,15 +73,18 @@ def _field(name: str, kind: pa.DataType, what: str) -> pa.Field:
     return pa.field(name, kind, nullable=False, metadata={"description": what})
 
 
-def kept_rows(plan: Plan, block: Block, batch: Batch) -> pa.Table:
-    """The rows of a block that a sweep keeps, in order."""
+def kept_rows(plan: Plan, block: Block, batch: Batch, times: Times | None = None) -> pa.Table:
+    """The rows of a block that a sweep keeps, in order; in a timing study, one for each boot."""
     settings = plan.space.settings
     verdicts = [verdict(batch, setting) for setting in settings]
     columns = dict(_columns(plan.space, block, batch, verdicts))
+    if times is not None:
+        columns = {name: np.repeat(values, plan.replications) for name, values in columns.items()}
+        columns |= _studied(plan, columns["row"], times)
     if plan.keep is Keep.HAZARDS:
         hazards = np.any([columns[kind.name.lower()] for kind in steps.HAZARDS], axis=0)
         columns = {name: values[hazards] for name, values in columns.items()}
-    table = schema(plan.space)
+    table = schema(plan)
     arrays = [_array(columns[one.name], one.type, plan.space, one.name) for one in table]
     return pa.Table.from_arrays(arrays, schema=table)
 
@@ -97,6 +110,14 @@ def _columns(
         yield name, _side_by_side([getattr(one, name) for one in verdicts])
     for kind in steps.HAZARDS:
         yield kind.name.lower(), _side_by_side([one.hazards[kind] for one in verdicts])
+
+
+def _studied(plan: Plan, rows: NDArray[np.generic], times: Times) -> dict[str, NDArray[np.generic]]:
+    """The columns of a timing study; rows stand there once for each replication."""
+    replications = np.arange(len(rows)) % plan.replications
+    seeds = [seed_of(plan, *pair) for pair in zip(rows.tolist(), replications.tolist(), strict=True)]
+    measured = dict(zip(METRICS, times.reshape(-1, len(METRICS)).T, strict=True))
+    return {"replication": replications, "seed": np.array(seeds, np.int64), **measured}
 
 
 def _side_by_side(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:

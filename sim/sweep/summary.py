@@ -14,6 +14,7 @@ from sim.study.space import Setting
 from sim.study.tally import Tally
 from sim.sweep.folder import Folder
 from sim.sweep.plan import Plan, Walk
+from sim.sweep.timings import METRICS, TimesTallies
 from sim.vectors import bits_from_vqs
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Summary:
     """One for each setting of the space."""
     points: int
     """How many points were computed; all, unless parts are missing."""
+    times: list[TimesTallies]
+    """One for each setting, in a timing study."""
 
     def __repr__(self) -> str:
         told = f"{self.points:,} of {self.plan.points.points:,} points"
@@ -49,6 +52,38 @@ class Summary:
     def systems(self) -> int:
         """How many systems the points stand for, by weight."""
         return sum(self.tallies[0].words.values())
+
+    @cached_property
+    def timings(self) -> "pd.DataFrame":
+        """In a timing study, one row for each setting and metric: the mean in ns with its 95 % interval, Student's.
+
+        Columns: design, relay, kvm_mode, memory, metric (as in `sim.sweep.timings.METRICS`), ``boots``, ``mean_ns``,
+        ``low_ns``, ``high_ns``. The interval is over replications where every point was visited, and over points in a
+        sample; it is missing where there are too few of them.
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        columns = ["design", "relay", "kvm_mode", "memory", "metric", "boots", "mean_ns", "low_ns", "high_ns"]
+        return pd.DataFrame(self.timing_rows, columns=columns)
+
+    @cached_property
+    def timing_rows(self) -> list[dict[str, Any]]:
+        """The rows of `timings`, as plain values."""
+        return list(self._timing_rows())
+
+    def _timing_rows(self) -> Iterator[dict[str, Any]]:
+        replications = self.plan.replications
+        for setting, tallies in zip(self.plan.space.settings, self.times, strict=False):
+            for metric, tally in zip(METRICS, tallies.by_metric, strict=True):
+                low, high = tally.interval_ns(replications, sampled=self.plan.walk is Walk.SAMPLE)
+                yield {
+                    **_said(setting),
+                    "metric": metric,
+                    "boots": tally.points * replications,
+                    "mean_ns": tally.mean_ns(replications),
+                    "low_ns": low,
+                    "high_ns": high,
+                }
 
     @property
     def complete(self) -> bool:
@@ -133,7 +168,10 @@ class Summary:
         Raises:
             OSError: it cannot be written.
         """
-        for name, frame in (("hazards", self.hazards), ("outcomes", self.outcomes)):
+        frames = {"hazards": self.hazards, "outcomes": self.outcomes}
+        if self.plan.replications:
+            frames["timings"] = self.timings
+        for name, frame in frames.items():
             file = io.BytesIO()
             frame.to_parquet(file, index=False)
             folder.write(f"{name}.parquet", file.getvalue())
@@ -150,7 +188,9 @@ def _said(setting: Setting) -> dict[str, str]:
 
 def summarise(folder: Folder) -> Summary:
     """Put together what the parts of a sweep counted, as far as they are there."""
-    tallies = [Tally() for _ in folder.plan.space.settings]
+    settings = folder.plan.space.settings
+    tallies = [Tally() for _ in settings]
+    times = [TimesTallies() for _ in settings] if folder.plan.replications else []
     points = 0
     for number in range(folder.plan.parts):
         record = folder.counted(number)
@@ -159,7 +199,9 @@ def summarise(folder: Folder) -> Summary:
             points += stop - start
             for tally, counted in zip(tallies, record.tallies, strict=True):
                 tally.merge(counted.tally())
-    return Summary(folder.plan, tallies, points)
+            for study, records in zip(times, record.times, strict=True):
+                study.merge(records)
+    return Summary(folder.plan, tallies, points, times if points else [])
 
 
 def read_summary(folder: Path | str) -> Summary:

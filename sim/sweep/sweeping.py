@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sim.errors import InputError
+from sim.errors import InputError, choice
 from sim.hazards import HazardKind
 from sim.study import steps
 from sim.study.space import Space
@@ -51,6 +51,7 @@ def sweep(
     sample: int = 0,
     seed: int = 0,
     keep: Keep | str = Keep.COUNTS,
+    replications: int = 0,
     jobs: int | None = None,
     scheduler: str | None = None,
     report: Report | None = None,
@@ -62,8 +63,9 @@ def sweep(
         folder: where results go; it is made, and holds nothing yet.
         symmetric: visit one point for all that differ by an exchange of interchangeable groups.
         sample: visit so many points, drawn by their weights, instead of all; 0: all.
-        seed: of the sample.
+        seed: of the sample, and of the boots.
         keep: which rows to keep beside counts.
+        replications: make it a timing study: boot every point so often under each setting, in SimPy.
         jobs: how many processes of this machine work; by default one for each core.
         scheduler: the address of a Dask cluster's scheduler, whose workers work instead.
         report: called after each part.
@@ -75,7 +77,7 @@ def sweep(
     if symmetric and sample:
         raise InputError("a sweep is up to symmetry, or a sample, not both")
     walk = Walk.SYMMETRIC if symmetric else Walk.SAMPLE if sample else Walk.EXHAUSTIVE
-    plan = Plan(space, walk, Keep(keep), sample, seed)
+    plan = Plan(space, walk, choice(Keep, "keep", keep), sample, seed, replications)
     _ = plan.points
     return _run(Folder.create(Path(folder), plan), jobs, scheduler, report)
 
