@@ -102,7 +102,9 @@ def sweep(  # noqa: PLR0917 (click gives them by name)
         for name, value in given.items():
             if value is not None:
                 raise click.UsageError(f"--resume goes on as the sweep was begun: leave out {name}.")
-        _swept(resume, quiet, lambda report: sweeping.resume(resume, jobs=jobs, scheduler=scheduler, report=report))
+        _swept(
+            resume, quiet, lambda report: sweeping.resume_sweep(resume, jobs=jobs, scheduler=scheduler, report=report)
+        )
         return
     if file is None or output is None:
         raise click.UsageError("FILE and --output DIR are needed, or --resume DIR.")
@@ -112,7 +114,7 @@ def sweep(  # noqa: PLR0917 (click gives them by name)
     _swept(
         output,
         quiet,
-        lambda report: sweeping.sweep(
+        lambda report: sweeping.run_sweep(
             read,
             output,
             symmetric=symmetric,

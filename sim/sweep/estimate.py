@@ -27,17 +27,18 @@ def describe(space: Space) -> SpaceRecord:
         rows=space.points * settings,
         rows_up_to_symmetry=space.points_up_to_symmetry * settings,
         most_points=MOST_POINTS,
-        estimated_s=estimate_s(Plan(space)),
-        estimated_up_to_symmetry_s=estimate_s(Plan(space, Walk.SYMMETRIC)),
+        estimated_s=estimate_s(space, Walk.EXHAUSTIVE),
+        estimated_up_to_symmetry_s=estimate_s(space, Walk.SYMMETRIC),
     )
 
 
-def estimate_s(plan: Plan) -> float | None:
+def estimate_s(space: Space, walk: Walk) -> float | None:
     """How long a sweep that only counts takes on all cores; None where there are too many points for it."""
     try:
-        points = plan.points
+        plan = Plan(space, walk)
     except InputError:
         return None
+    points = plan.points
     run, layout = steps_for(plan), Layout(plan.space)
     settings = {outcome_key(one): one for one in plan.space.settings}.values()
     tallies = [Tally() for _ in settings]

@@ -51,7 +51,7 @@ class Plan:
     """A sweep's plan.
 
     Raises:
-        InputError: parts that contradict each other.
+        InputError: parts that contradict each other, or more points than can be walked through.
     """
 
     space: Space
@@ -63,6 +63,8 @@ class Plan:
     """Of a sample, and of a timing study."""
     replications: int = 0
     """In a timing study, how often each point is booted under each setting; 0: nothing is booted."""
+    part_points: int = 0
+    """So many points in each part, but perhaps the last; 0: as is best."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "walk", choice(Walk, "walk", self.walk))
@@ -73,14 +75,12 @@ class Plan:
             raise InputError(f"{self.replications:,} replications: allowed are 1 to {MOST_REPLICATIONS:,}")
         if not 0 <= self.seed <= MOST_SEED:
             raise InputError(f"the seed is {self.seed}: allowed are 0 to 2^62 - 1")
+        if self.part_points < 1:
+            object.__setattr__(self, "part_points", self._usual_part_points())
 
     @cached_property
     def points(self) -> Points:
-        """The points, in order.
-
-        Raises:
-            InputError: there are too many.
-        """
+        """The points, in order."""
         match self.walk:
             case Walk.EXHAUSTIVE:
                 return Exhaustive(self.space)
@@ -94,9 +94,7 @@ class Plan:
         """How many rows there are: one for each point and setting."""
         return self.points.points * len(self.space.settings)
 
-    @cached_property
-    def part_points(self) -> int:
-        """How many points each part has; the last may have fewer."""
+    def _usual_part_points(self) -> int:
         if self.replications:
             return max(1, BOOTS // (len(self.space.settings) * self.replications))
         least = -(-self.points.points // MOST_PARTS)
@@ -123,6 +121,7 @@ class Plan:
             "sample": self.sample,
             "seed": self.seed,
             "replications": self.replications,
+            "part_points": self.part_points,
         }
 
     @classmethod
@@ -133,7 +132,7 @@ class Plan:
             InputError: they are none.
         """
         try:
-            numbers = (int(data[name]) for name in ("sample", "seed", "replications"))
+            numbers = (int(data[name]) for name in ("sample", "seed", "replications", "part_points"))
             return cls(space_from_data(data["space"]), data["walk"], data["keep"], *numbers)
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError):

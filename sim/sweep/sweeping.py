@@ -43,7 +43,7 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-def sweep(
+def run_sweep(
     space: Space,
     folder: Path | str,
     *,
@@ -78,11 +78,10 @@ def sweep(
         raise InputError("a sweep is up to symmetry, or a sample, not both")
     walk = Walk.SYMMETRIC if symmetric else Walk.SAMPLE if sample else Walk.EXHAUSTIVE
     plan = Plan(space, walk, choice(Keep, "keep", keep), sample, seed, replications)
-    _ = plan.points
     return _run(Folder.create(Path(folder), plan), jobs, scheduler, report)
 
 
-def resume(
+def resume_sweep(
     folder: Path | str, *, jobs: int | None = None, scheduler: str | None = None, report: Report | None = None
 ) -> Summary:
     """Go on with a sweep after an interruption; what is missing or broken is computed.
