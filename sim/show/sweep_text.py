@@ -20,7 +20,8 @@ from sim.sweep.sweeping import Report
 from sim.sweep.timings import METRICS
 from sim.vectors import bits_from_vq
 
-_MOST_NAMED = 3
+_MOST_NAMED = 2
+_MILLION = 1_000_000
 _MS = 1_000_000
 _PERCENT = 100
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
@@ -191,10 +192,11 @@ def progress_bar(console: Console) -> Iterator[Report]:
 
 def _rate(progress: SweepProgress, elapsed_s: float) -> str:
     new = progress.done - progress.found_before
-    return f"{new / elapsed_s:,.0f} points/s" if new and elapsed_s else ""
+    return f"{new / elapsed_s / _MILLION:,.2f} M/s" if new and elapsed_s else ""
 
 
 def hazards_so_far(progress: SweepProgress) -> str:
-    """The worst hazards so far, and how many rows have each."""
-    found = [kind for kind in HazardKind if progress.rows_by_hazard[kind]]
-    return ", ".join(f"{kind.title} {progress.rows_by_hazard[kind]:,}" for kind in found[:_MOST_NAMED]) or "no hazards"
+    """The worst hazards so far, and the share of rows that have each."""
+    rows = progress.rows_by_hazard
+    found = [kind for kind in HazardKind if rows[kind]]
+    return ", ".join(f"{kind.title} {percent(rows[kind] / progress.rows)}" for kind in found[:_MOST_NAMED])

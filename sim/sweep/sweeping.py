@@ -27,6 +27,8 @@ class Progress:
     """How many are computed, those of an earlier run among them."""
     found_before: int = 0
     """How many an earlier run had computed."""
+    rows: int = 0
+    """How many rows so far, by weight."""
     rows_by_hazard: Counter[HazardKind] = field(default_factory=Counter)
     """How many of the rows so far have each hazard, by weight."""
 
@@ -35,6 +37,7 @@ class Progress:
         self.done += points
         for tally in record.tallies:
             for word, times in tally.words:
+                self.rows += times
                 self.rows_by_hazard.update(
                     {kind: times for place, kind in enumerate(steps.HAZARDS) if word >> place & 1}
                 )

@@ -3,15 +3,16 @@
 Each is a context that gives a function: parts to compute in, computed parts out, in whatever order they are done.
 """
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
+
+from loky import ProcessPoolExecutor
 
 from sim.errors import InputError
 from sim.sweep.part import Part, compute_part, steps_for
@@ -22,6 +23,8 @@ Compute = Callable[[Iterator[int]], Iterator[Part]]
 _AHEAD = 2
 """So many parts wait for each worker."""
 _REACH_S = 10
+_IDLE_S = 10
+"""A process that has nothing to do for so long ends: its parent may be gone."""
 
 
 def usable_cores() -> int:
@@ -42,8 +45,7 @@ def processes(plan: Plan, workers: int) -> Iterator[Compute]:
     Raises:
         InputError: a process ended before its work was done.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(plan,))
+    pool = ProcessPoolExecutor(workers, timeout=_IDLE_S, initializer=_begin, initargs=(plan,))
 
     def compute(parts: Iterator[int]) -> Iterator[Part]:
         waiting = {pool.submit(_compute, part) for part in islice(parts, workers * _AHEAD)}
@@ -59,9 +61,7 @@ def processes(plan: Plan, workers: int) -> Iterator[Compute]:
     try:
         yield compute
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in list((pool._processes or {}).values()):  # noqa: SLF001 (nobody waits for half a part)
-            process.terminate()
+        pool.shutdown(wait=True, kill_workers=True)
 
 
 _plan: Plan | None = None
