@@ -58,7 +58,9 @@ class Steps(NamedTuple):
     told_of: Callable[..., Words] = steps.told_of
     earliest: Callable[..., Turns] = turns.earliest
     until: Callable[..., Words] = turns.until
-    counts: Callable[[Words], NDArray[np.int64]] = counts
+    before: Callable[..., Words] = turns.before
+    up_to: Callable[..., Words] = turns.up_to
+    counts: Callable[[Words], NDArray[np.integer]] = counts
 
 
 NUMPY = Steps()
@@ -144,7 +146,9 @@ class Batch:
 
     def __init__(self, layout: Layout, columns: Sequence[Sets], rows: int, run: Steps = NUMPY) -> None:
         self.layout, self.columns, self.rows, self.run = layout, columns, rows, run
-        self._kept: dict[tuple[object, ...], Sets] = {}
+        self._findings: dict[int, Words] = {}
+        self._allocated: dict[tuple[object, ...], tuple[Sets, Sets]] = {}
+        self._saves: dict[tuple[object, ...], Words] = {}
 
     @cached_property
     def record(self) -> Record:
@@ -173,7 +177,9 @@ class Batch:
 
     def found(self, unit: Unit) -> Words:
         """What verification finds of a late unit where the kernel has SVE."""
-        return self._once(("found", unit.group), lambda: self._found(self.columns[unit.group]))
+        if unit.group not in self._findings:
+            self._findings[unit.group] = self._found(self.columns[unit.group])
+        return self._findings[unit.group]
 
     def _found(self, own: Sets) -> Words:
         record = self.record
@@ -188,28 +194,30 @@ class Batch:
 
     def allocation(self, design: Design) -> Sets:
         """What pKVM's buffers are for, as a set of one; empty where there are none."""
-        record = self.record
-        seen = record.vq_partial_map
-        return self._once(
-            ("allocation", design.buffer_sized_by),
-            lambda: np.asarray(design.allocation_vqs(record.vq_map, seen, seen), np.uint16) & record.has_sve,  # type: ignore[arg-type]
-        )
+        return self._buffers(design)[0]
 
     def limit(self, design: Design) -> Sets:
         """What ZCR_EL2 lets through during saves."""
-        allocation = self.allocation(design)
-        return self._once(
-            ("limit", design.zcr_el2, design.buffer_sized_by),
-            lambda: np.atleast_1d(np.asarray(design.zcr_el2_limit(self.record.vq_map, allocation), np.uint16)),  # type: ignore[arg-type]
-        )
+        return self._buffers(design)[1]
+
+    def _buffers(self, design: Design) -> tuple[Sets, Sets]:
+        key = (design.buffer_sized_by, design.zcr_el2)
+        if key not in self._allocated:
+            record, seen = self.record, self.record.vq_partial_map
+            allocation = _column(design.allocation_vqs(record.vq_map, seen, seen)) & record.has_sve  # type: ignore[arg-type]
+            limit = _column(design.zcr_el2_limit(record.vq_map, allocation))  # type: ignore[arg-type]
+            self._allocated[key] = allocation, limit
+        return self._allocated[key]
 
     def saved(self, unit: Unit, design: Design, memory: Surroundings) -> Words:
         """The hazards of the saves on a unit's CPUs, should they come online."""
-        saving = (design.ffr_pointer, memory, design.buffer_sized_by, design.zcr_el2)
-        return self._once(("saved", unit, *saving), lambda: self._saved(unit, design, memory))
+        key = (unit, design.ffr_pointer, memory, design.buffer_sized_by, design.zcr_el2)
+        if key not in self._saves:
+            self._saves[key] = self._saved(unit, design, memory)
+        return self._saves[key]
 
     def _saved(self, unit: Unit, design: Design, memory: Surroundings) -> Words:
-        own, limit, allocation = self.columns[unit.group], self.limit(design), self.allocation(design)
+        own, (allocation, limit) = self.columns[unit.group], self._buffers(design)
         effects = self.layout.effects(unit, design, memory)
         word = self.run.saved(
             own,
@@ -227,7 +235,7 @@ class Batch:
             word = steps.unless_panicked(word)
         return word if unit.late or word.any() else NONE
 
-    def _once(self, key: tuple[object, ...], compute: Callable[[], Sets]) -> Sets:
-        if key not in self._kept:
-            self._kept[key] = compute()
-        return self._kept[key]
+
+def _column(sets: object) -> Sets:
+    """A set for all rows, or a column, as a column."""
+    return np.atleast_1d(np.asarray(sets, np.uint16))

@@ -94,10 +94,11 @@ def _compiled(ufunc: Any) -> Callable[..., Any]:
     """A function that calls a ufunc with columns of one length."""
 
     def call(*columns: NDArray[Any]) -> Words:
-        rows = max([len(one) for one in columns])
-        # Where one column has one element for all rows, the compiled loop is not vectorised.
-        same = [one if len(one) == rows else _repeated(one.item(), one.dtype.char, rows) for one in columns]
-        return cast("Words", ufunc(*same))
+        rows = max([one.size for one in columns])
+        if rows > 1:
+            # Where one column has one element for all rows, the compiled loop is not vectorised.
+            columns = tuple([one if one.size > 1 else _repeated(one.item(), one.dtype.char, rows) for one in columns])
+        return cast("Words", ufunc(*columns))
 
     return call
 
@@ -117,18 +118,16 @@ def _step(step: Callable[..., Any]) -> Any:
     return numba.vectorize([f"uint16({kinds})"])(wrapper).ufunc
 
 
-def _count(word: Words) -> NDArray[np.int64]:
-    """How often each word occurs; on four tables, so that neighbours that are alike need not wait for each other."""
-    tables = np.zeros((4, steps.WORDS), np.int64)
-    whole = len(word) // 4 * 4
-    for row in range(0, whole, 4):
+def _count(word: Words) -> NDArray[np.uint32]:
+    """How often each word occurs; on two tables, so that neighbours that are alike need not wait for each other."""
+    tables = np.zeros((2, steps.WORDS), np.uint32)
+    whole = len(word) // 2 * 2
+    for row in range(0, whole, 2):
         tables[0, word[row]] += 1
         tables[1, word[row + 1]] += 1
-        tables[2, word[row + 2]] += 1
-        tables[3, word[row + 3]] += 1
     for row in range(whole, len(word)):
         tables[0, word[row]] += 1
-    times: NDArray[np.int64] = tables[0] + tables[1] + tables[2] + tables[3]
+    times: NDArray[np.uint32] = tables[0] + tables[1]
     return times
 
 
@@ -146,5 +145,7 @@ def compiled_steps() -> Steps:
         told_of=told_of,
         earliest=_compiled(numba.vectorize(["uint32(uint32,uint16,uint16,uint16,uint16)"])(turns.earliest).ufunc),
         until=_compiled(numba.vectorize(["uint16(uint16,uint16,uint16,uint32)"])(turns.until).ufunc),
-        counts=numba.njit(["int64[::1](uint16[::1])"])(_count),
+        before=_compiled(numba.vectorize(["uint16(uint16,uint16,uint32)"])(turns.before).ufunc),
+        up_to=_compiled(numba.vectorize(["uint16(uint16,uint16,uint32)"])(turns.up_to).ufunc),
+        counts=numba.njit(["uint32[::1](uint16[::1])"])(_count),
     )

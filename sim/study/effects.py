@@ -6,7 +6,7 @@ came of it is kept as sets of running lengths. A batch of many systems then need
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
 from operator import or_
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ class Effects:
     tables: tuple[tuple[int, Sets], ...]
     """For each other hazard: its bit, and for each buffer's VQ (0: none) the running lengths that have it."""
 
-    @property
+    @cached_property
     def panics(self) -> bool:
         """Whether any save here may panic."""
         any_save = self.on_exceeding | self.on_exceeding_at

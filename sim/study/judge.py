@@ -62,7 +62,8 @@ def words(batch: Batch, setting: Setting) -> Words:
     """
     word = NONE
     for fate in Judge(batch, setting, singly=False).fates:
-        word = word | fate.word
+        if fate.word is not NONE:
+            word = word | fate.word
     return word
 
 
@@ -99,6 +100,10 @@ class Judge:
 
     def __init__(self, batch: Batch, setting: Setting, *, singly: bool) -> None:
         self._batch, self._setting, self._design, self._singly = batch, setting, setting.design, singly
+        self._has_saves = setting.has_saves
+        self._looks = self._looks_at_lengths()
+        raises = self._looks and self._design.late_cpu is LateCpu.RAISES
+        self._raises = self._design.late_store if raises else None
 
     @cached_property
     def fates(self) -> list[Fate]:
@@ -126,23 +131,17 @@ class Judge:
         for unit in self._batch.layout.late:
             yield unit, column(steps.BY_RELAY)
 
-    @cached_property
-    def _looks(self) -> bool:
+    def _looks_at_lengths(self) -> bool:
         """Whether the design looks at a late CPU's largest length."""
         late_cpu = self._design.late_cpu
         under = self._setting.has_pkvm or late_cpu is not LateCpu.REFUSED_UNDER_PKVM
         return late_cpu is not LateCpu.SILENT and under and not self._design.nosve
 
-    @property
-    def _raises(self) -> LateStore | None:
-        """How the design raises the maximum, if it does."""
-        return self._design.late_store if self._looks and self._design.late_cpu is LateCpu.RAISES else None
-
     def _found(self, unit: Unit) -> Words:
         return NONE if self._design.nosve else self._batch.found(unit)
 
     def _saved(self, unit: Unit) -> Words:
-        if not self._setting.has_saves:
+        if not self._has_saves:
             return NONE
         return self._batch.saved(unit, self._design, self._setting.memory)
 
@@ -163,14 +162,14 @@ class Judge:
         for unit in self._batch.layout.late:
             tried = heard = EVERY_BIT
             if panics_at is not None:
-                turn = turn_of(*self._batch.turn(unit))
-                tried, heard = _every_bit(turn < panics_at), _every_bit(turn <= panics_at)
+                turn = self._batch.turn(unit)
+                tried, heard = self._batch.run.before(*turn, panics_at), self._batch.run.up_to(*turn, panics_at)
             if self._raises is LateStore.WORKS and self._singly:
                 heard = ~self._raised_before(unit)
             late[unit] = self._batch.run.late(
                 self._found(unit), self._saved(unit), tried, heard, looks, EVERY_BIT if refuses else NONE
             )
-            if self._looks and self._setting.has_saves:
+            if self._looks and self._has_saves:
                 announced = self._batch.run.announced_with(announced, late[unit], self._batch.columns[unit.group])
         return late, announced
 
@@ -197,7 +196,7 @@ class Judge:
     ) -> Iterator[Fate]:
         """A guest on every CPU that is online, each at its turn, until one of them panics the hypervisor."""
         unit_words = {unit: late[unit] if unit.late else self._saved(unit) for unit in self._batch.layout.units}
-        if self._setting.has_saves:
+        if self._has_saves:
             if announced is not NONE:
                 unit_words = {
                     unit: word if word is NONE else self._told_of(unit, word, announced)
@@ -211,14 +210,16 @@ class Judge:
     def _until_panic(self, unit_words: dict[Unit, Words], panics_at: Turns | None) -> dict[Unit, Words]:
         """Without the saves that a panic of the kernel or the hypervisor forestalls."""
         if panics_at is not None:
-            dead = _every_bit(panics_at != NEVER) & column(steps.OF_SAVES)
-            unit_words = {unit: word if word is NONE else word & ~dead for unit, word in unit_words.items()}
+            alive = ~(_every_bit(panics_at != NEVER) & column(steps.OF_SAVES))
+            unit_words = {unit: word if word is NONE else word & alive for unit, word in unit_words.items()}
         panicking = [unit for unit, word in unit_words.items() if word is not NONE and self._may_panic(unit)]
         if not panicking:
             return unit_words
         at = np.full(1, NEVER, np.uint32)
         for unit in panicking:
             at = self._batch.run.earliest(at, unit_words[unit], column(steps.PANIC), *self._batch.turn(unit))
+        if at.min() == NEVER:
+            return unit_words
         return {
             unit: word if word is NONE else self._batch.run.until(word, *self._batch.turn(unit), at)
             for unit, word in unit_words.items()

@@ -1,9 +1,9 @@
 """What a sweep counts: how often each outcome occurs under each setting, and examples of each hazard."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from sim.study.points import MOST_POINTS, Block, Weights
 from sim.study.space import Group, Space
 from sim.vectors import VQ_MAX
 
-Count = Callable[[Words], NDArray[np.int64]]
+Count = Callable[[Words], NDArray[np.integer]]
 
 _LIMB_BITS = 26
 """Weights are added up in parts of so many bits, so that sums in floating point are exact."""
@@ -73,7 +73,7 @@ class Tally:
 
     def _find_smaller(self, block: Block, word: Words, sizes: "Sizes", bits: list[int]) -> None:
         largest = max(self.smallest.get(bit, _LARGEST) for bit in bits)
-        rows = np.flatnonzero(sizes.key < (largest.largest_vq << 16 | largest.lengths))
+        rows = sizes.below(largest.largest_vq << 16 | largest.lengths)
         if not len(rows):
             return
         words, keys = np.broadcast_to(word, block.rows)[rows], sizes.key[rows]
@@ -91,6 +91,7 @@ class Sizes:
 
     def __init__(self, space: Space, block: Block) -> None:
         self._block = block
+        self._below: dict[int, NDArray[np.intp]] = {}
         least = [_least(group, one) for group, one in zip(space.groups, block.columns, strict=True)]
         self.bound = Example(max(vq for vq, _ in least), sum(lengths for _, lengths in least), block.first)
         """No system of the block is smaller."""
@@ -111,6 +112,12 @@ class Sizes:
         largest = np.frexp(any_vqs.astype(np.float32))[1].astype(np.uint32)
         return np.broadcast_to(largest << np.uint32(16) | lengths, self._block.rows)
 
+    def below(self, key: int) -> NDArray[np.intp]:
+        """The rows of systems whose key is smaller; settings mostly ask for the same."""
+        if key not in self._below:
+            self._below[key] = np.flatnonzero(self.key < key)
+        return self._below[key]
+
 
 def _least(group: Group, column: Sets) -> tuple[int, int]:
     """The smallest largest VQ, and the smallest number of lengths, that a group has in a block."""
@@ -118,9 +125,10 @@ def _least(group: Group, column: Sets) -> tuple[int, int]:
     return min(one.bit_length() for one in sets), min(one.bit_count() for one in sets)
 
 
-def hazard_bits(word: int) -> Iterator[int]:
+@cache
+def hazard_bits(word: int) -> tuple[int, ...]:
     """The bits of a word that stand for hazards."""
-    return (1 << place for place in range(len(steps.HAZARDS)) if word >> place & 1)
+    return tuple(1 << place for place in range(len(steps.HAZARDS)) if word >> place & 1)
 
 
 def histogram(word: Words, block: Block, count: Count = counts) -> dict[int, int]:

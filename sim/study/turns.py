@@ -26,6 +26,16 @@ def until(word: Any, own: Any, rank: Any, panic: Any) -> Any:
     return word & ~(np.uint16(turn(own, rank) > panic) * np.uint16(OF_SAVES))
 
 
+def before(own: Any, rank: Any, panic: Any) -> Any:
+    """Every bit where a CPU's turn comes before a panic's, else none."""
+    return np.uint16(turn(own, rank) < panic) * np.uint16(0xFFFF)
+
+
+def up_to(own: Any, rank: Any, panic: Any) -> Any:
+    """Every bit where a CPU's turn comes before a panic's or is the same, else none."""
+    return np.uint16(turn(own, rank) <= panic) * np.uint16(0xFFFF)
+
+
 def turn(own: Any, rank: Any) -> Any:
     """When a CPU has its turn.
 
