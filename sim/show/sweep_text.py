@@ -167,7 +167,7 @@ def percent(share: object) -> str:
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Report]:
-    """A bar with the rate, the time left and the hazards so far; the report to give to a sweep moves it."""
+    """A bar with the rate, the time left and the hazards so far, where there is a terminal; a report moves it."""
     columns = (
         BarColumn(bar_width=None),
         TaskProgressColumn(),
@@ -175,19 +175,23 @@ def progress_bar(console: Console) -> Iterator[Report]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[hazards]}"),
     )
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=None, rate="", hazards="")
+    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    task = bar.add_task("", total=None, rate="", hazards="")
 
-        def report(progress: SweepProgress) -> None:
-            bar.update(
-                task,
-                total=progress.points,
-                completed=progress.done,
-                rate=_rate(progress, bar.tasks[0].elapsed or 0),
-                hazards=hazards_so_far(progress),
-            )
+    def report(progress: SweepProgress) -> None:
+        bar.start()  # only now: what is refused before is one line
+        bar.update(
+            task,
+            total=progress.points,
+            completed=progress.done,
+            rate=_rate(progress, bar.tasks[0].elapsed or 0),
+            hazards=hazards_so_far(progress),
+        )
 
+    try:
         yield report
+    finally:
+        bar.stop()
 
 
 def _rate(progress: SweepProgress, elapsed_s: float) -> str:

@@ -100,7 +100,7 @@ def cluster(plan: Plan, address: str) -> Iterator[Compute]:
 
             ahead = max(1, sum(client.nthreads().values())) * _AHEAD
             submitted = (client.submit(compute_part, sent, part, pure=False, retries=3) for part in parts)
-            done = as_completed(islice(submitted, ahead))
+            done = as_completed(list(islice(submitted, ahead)), loop=client.loop)
             for future in done:
                 yield _result(future)
                 for following in islice(submitted, 1):
