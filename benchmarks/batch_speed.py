@@ -1,0 +1,123 @@
+"""The batch against C: the same verdicts on the same columns, on one core.
+
+Enumeration, verification of late CPUs and buffer verdict of 8 CPUs, 4 early and 4 late, under v6.11 with a relaxed
+relay and mapped memory: a word for each system. The C programs are this project's own: `c/row_by_row.c` is written with
+plain branches and compiled without vectors; `c/columns.c` is as fast as we can write it.
+"""
+
+import ctypes
+import shutil
+import subprocess
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.timing import hold, in_turns, seconds
+from sim.designs import DESIGNS
+from sim.scenario import KvmMode, Relay, Surroundings
+from sim.study import steps
+from sim.study.batch import NUMPY, Batch, Layout, Steps
+from sim.study.compiled import compiled_steps
+from sim.study.judge import words
+from sim.study.points import BLOCK_ROWS
+from sim.study.space import Group, Setting, Space, legal_sets
+
+Columns = list[NDArray[np.uint16]]
+
+ROWS = 1 << 22
+EARLY, LATE = 4, 4
+SETTING = Setting(DESIGNS["v6.11"], Relay.RELAXED, KvmMode.PROTECTED, Surroundings.MAPPED)
+SOURCES = Path(__file__).parent / "c"
+ROUNDS = 7
+
+
+class Parameters(ctypes.Structure):
+    """``struct parameters`` of c/judged.h."""
+
+    _fields_ = (
+        ("cpus", ctypes.c_int),
+        ("early", ctypes.c_int),
+        ("on_exceeding", ctypes.c_uint16),
+        ("accepted", ctypes.c_uint16),
+        ("refused", ctypes.c_uint16),
+    )
+
+
+def space() -> Space:
+    """Eight CPUs of any legal set up to 512 bits."""
+    groups = tuple(Group(f"cpu{n}", (0, *legal_sets(4)), late=n >= EARLY) for n in range(EARLY + LATE))
+    return Space(groups, "6.12", (SETTING.design,), (SETTING.relay,), memories=(SETTING.memory,))
+
+
+def ours(layout: Layout, run: Steps, columns: Columns, out: NDArray[np.uint16]) -> None:
+    """Judge all systems, a block at a time."""
+    for start in range(0, ROWS, BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        batch = Batch(layout, [column[rows] for column in columns], BLOCK_ROWS, run)
+        out[rows] = words(batch, SETTING)
+
+
+def built(source: str, options: list[str], folder: Path) -> Callable[..., None]:
+    """A C program's function, compiled into a folder."""
+    library = folder / f"{source}.so"
+    program = str(SOURCES / f"{source}.c")
+    command = ["gcc", "-O3", "-march=native", *options, "-shared", "-fPIC", f"-o{library}", program]
+    subprocess.run(command, check=True)  # noqa: S603 (our own sources)
+    judge: Callable[..., None] = ctypes.CDLL(str(library)).judge
+    return judge
+
+
+def c_call(judge: Callable[..., None], layout: Layout, columns: Columns, out: NDArray[np.uint16]) -> Callable[[], None]:
+    """A call of a C program on the columns, a block at a time as ours."""
+    effects = {layout.effects(unit, SETTING.design, SETTING.memory).on_exceeding for unit in layout.units}
+    (on_exceeding,) = effects
+    parameters = Parameters(EARLY + LATE, EARLY, on_exceeding, steps.ACCEPTED, steps.REFUSED)
+    pointers = (ctypes.c_void_p * len(columns))(*(column.ctypes.data for column in columns))
+    arguments = (ctypes.byref(parameters), pointers, ctypes.c_void_p(out.ctypes.data), ctypes.c_long(ROWS))
+    return lambda: judge(*arguments)
+
+
+def main() -> None:
+    """Measure and print."""
+    stream = np.random.default_rng(1)
+    candidates, layout = np.array((0, *legal_sets(4)), np.uint16), Layout(space())
+    columns = [candidates[stream.integers(0, len(candidates), ROWS)] for _ in range(EARLY + LATE)]
+    out, expected = np.empty(ROWS, np.uint16), np.empty(ROWS, np.uint16)
+    compiled = partial(ours, layout, compiled_steps(), columns, out)
+    plain = partial(ours, layout, NUMPY, columns, expected)
+    compiled(), plain()
+    assert (out == expected).all()
+    rate = ROWS / min(seconds(compiled) for _ in range(ROUNDS))
+    touched = (EARLY + LATE + 1) * out.itemsize
+    source, target = np.zeros(ROWS * 8, np.uint16), np.zeros(ROWS * 8, np.uint16)
+    copied = 2 * source.nbytes / min(seconds(partial(np.copyto, target, source)) for _ in range(ROUNDS))
+    print(f"compiled: {rate / 1e6:,.0f} million systems a second, {1e9 / rate:.2f} ns each")
+    print(
+        f"columns read and written: {touched * rate / 1e9:.1f} GB/s; copying memory: {copied / 1e9:.1f} GB/s; "
+        f"{touched * rate / copied:.0%}"
+    )
+    print(f"plain numpy: {in_turns(plain, compiled, calls=1, rounds=ROUNDS).ratio:.1f} times as long")
+    if shutil.which("gcc") is None:
+        print("!!! no gcc: the comparison with C is left out")
+        return
+    with TemporaryDirectory() as folder:
+        limits = {"row_by_row": (["-fno-tree-vectorize"], 1 / 2), "columns": ([], 1 / 0.4)}
+        for name, (options, limit) in limits.items():
+            out[:] = 0
+            call = c_call(built(name, options, Path(folder)), layout, columns, out)
+            call()
+            assert (out == expected).all(), name
+            pair = in_turns(compiled, call, calls=1, rounds=ROUNDS)
+            print(
+                f"c/{name}.c: {ROWS / pair.second_s / 1e6:,.0f} million systems a second; "
+                f"ours {1 / pair.ratio:.2f} times as many (at least {1 / limit:g})"
+            )
+            hold(f"time over that of {name}", pair.ratio, limit)
+
+
+if __name__ == "__main__":
+    main()
