@@ -33,6 +33,7 @@ from sim.designs import DESIGNS
 from sim.errors import InputError
 from sim.files import scenario_tables
 from sim.files.scenario_file import scenario_from_text
+from sim.files.space_tables import GroupTable, SpaceTable
 from sim.frames import dtypes
 from sim.hazards import HazardKind
 from sim.rows import (
@@ -48,6 +49,10 @@ from sim.rows import (
     SaveRow,
 )
 from sim.scenario import CPU_ON_ERRORS
+from sim.study import steps
+from sim.study.space import Group, Space
+from sim.sweep.plan import Plan
+from sim.sweep.rows import schema
 from sim.timing import PARAMETERS, Distribution, Latencies, fixed
 
 ROOT = Path(__file__).parent.parent
@@ -125,6 +130,8 @@ def _output(command: Command, folder: Path) -> str:
         if word in files:
             (folder / word).write_text(files[word], encoding="utf-8")
             words.append(str(folder / word))
+        elif re.fullmatch(r"out(-\w+)?", word):
+            words.append(str(folder / word))
         elif "*" in word:
             words += sorted(str(path) for path in Path().glob(word))
         else:
@@ -133,6 +140,16 @@ def _output(command: Command, folder: Path) -> str:
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code != 2, result.output
     return result.output
+
+
+def _that_fill_its_folder(command: Command) -> Iterator[Command]:
+    """The commands before it in its document that write into the folder that it reads."""
+    for earlier in COMMANDS:
+        if earlier is command:
+            return
+        same = earlier.block.document == command.block.document
+        if same and "-o" in earlier.words and earlier.words[earlier.words.index("-o") + 1] in command.words:
+            yield earlier
 
 
 def _sections(document: Path) -> dict[str, str]:
@@ -177,6 +194,8 @@ def test_a_wrong_scenario_is_refused_as_quoted(block: Block) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_a_command_prints_what_is_shown(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+    for earlier in _that_fill_its_folder(command):
+        _output(earlier, tmp_path)
     printed = {line.rstrip() for line in _output(command, tmp_path).splitlines()}
     assert [line for line in command.shown if line.rstrip() not in printed] == []
 
@@ -343,7 +362,9 @@ def test_every_fence_is_of_a_known_kind() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_python_blocks_run(document: Path) -> None:
+def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "topologies").symlink_to(ROOT / "topologies")
+    monkeypatch.chdir(tmp_path)
     for block in re.findall(r"^```python\n(.*?)^```$", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
         exec(compile(block, document.name, "exec"), {})  # noqa: S102 (the project's own documents)
 
@@ -372,3 +393,23 @@ def test_each_column_is_documented_with_its_type_and_meaning(section: str) -> No
     assert columns == {
         name: [f"`{dtype}`", properties[name].get("description", "")] for name, dtype in dtypes(row).items()
     }
+
+
+# docs/sweeps.md
+
+SWEEPS = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+
+
+def test_every_key_of_a_space_file_is_documented() -> None:
+    format_of_space, of_group = SWEEPS.split("Each of the `groups`:")
+    assert set(_table(format_of_space, "key")) == set(SpaceTable.__struct_fields__)
+    assert set(_table(of_group, "key")) == set(GroupTable.__struct_fields__)
+
+
+def test_every_column_of_a_sweeps_rows_is_documented() -> None:
+    told = {name for cell in _table(SWEEPS, "column") for name in cell.split(", ")}
+    plan = Plan(Space((Group("<group>", (1,)),)), replications=1)
+    hazards = {kind.name.lower() for kind in steps.HAZARDS}
+    (span,) = [one for one in told if " to " in one]
+    assert {*span.split(" to ")} <= hazards
+    assert (told - {span}) | hazards == set(schema(plan).names)
