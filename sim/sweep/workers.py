@@ -6,7 +6,7 @@ Each is a context that gives a function: parts to compute in, computed parts out
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
@@ -93,7 +93,8 @@ def cluster(plan: Plan, address: str) -> Iterator[Compute]:
     client = _client(address)
     try:
         _check_versions(client, address)
-        sent = client.scatter(plan, broadcast=True, hash=False)
+        # A task and no scattered data: where its workers die with it, it is computed again.
+        sent = client.submit(_same, plan, pure=False)
 
         def compute(parts: Iterator[int]) -> Iterator[Part]:
             from distributed import as_completed  # noqa: PLC0415
@@ -102,7 +103,7 @@ def cluster(plan: Plan, address: str) -> Iterator[Compute]:
             submitted = (client.submit(compute_part, sent, part, pure=False, retries=3) for part in parts)
             done = as_completed(list(islice(submitted, ahead)), loop=client.loop)
             for future in done:
-                yield _result(future)
+                yield _result(future, address)
                 for following in islice(submitted, 1):
                     done.add(following)
 
@@ -111,8 +112,21 @@ def cluster(plan: Plan, address: str) -> Iterator[Compute]:
         client.close()
 
 
-def _result(future: Any) -> Part:
-    part: Part = future.result()
+def _same(plan: Plan) -> Plan:
+    return plan
+
+
+def _result(future: Any, address: str) -> Part:
+    from distributed import KilledWorker  # noqa: PLC0415
+
+    try:
+        part: Part = future.result()
+    except (CancelledError, KilledWorker, OSError) as error:
+        told = str(error).splitlines()[0]
+        raise InputError(
+            f"scheduler {address!r:.80}: is gone, or its workers are ({told:.200}); what is done is kept: "
+            "resume the sweep"
+        ) from None
     future.release()
     return part
 
