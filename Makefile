@@ -23,6 +23,8 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.boot_speed
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.start_up
+	$(BIN)/python -m benchmarks.batch_speed
+	$(BIN)/python -m benchmarks.sweep_speed
 
 # What editors check scenario files against; to be run when their tables change.
 schema: $(VENV)/ready

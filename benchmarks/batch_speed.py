@@ -9,6 +9,7 @@ import ctypes
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,11 +21,12 @@ from benchmarks.timing import hold, in_turns, seconds
 from sim.designs import DESIGNS
 from sim.scenario import KvmMode, Relay, Surroundings
 from sim.study import steps
-from sim.study.batch import NUMPY, Batch, Layout, Steps
-from sim.study.compiled import compiled_steps
+from sim.study.batch import Batch, Layout
+from sim.study.compiled import CompiledWords
 from sim.study.judge import words
 from sim.study.points import BLOCK_ROWS
 from sim.study.space import Group, Setting, Space, legal_sets
+from sim.sweep.part import unlike
 
 Columns = list[NDArray[np.uint16]]
 
@@ -53,12 +55,10 @@ def space() -> Space:
     return Space(groups, "6.12", (SETTING.design,), (SETTING.relay,), memories=(SETTING.memory,))
 
 
-def ours(layout: Layout, run: Steps, columns: Columns, out: NDArray[np.uint16]) -> None:
-    """Judge all systems, a block at a time."""
+def by_blocks(judge: Callable[[Columns, int], object], columns: Columns) -> None:
+    """Judge all systems, a block at a time, as a sweep does."""
     for start in range(0, ROWS, BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        batch = Batch(layout, [column[rows] for column in columns], BLOCK_ROWS, run)
-        out[rows] = words(batch, SETTING)
+        judge([column[start : start + BLOCK_ROWS] for column in columns], BLOCK_ROWS)
 
 
 def built(source: str, options: list[str], folder: Path) -> Callable[..., None]:
@@ -72,7 +72,7 @@ def built(source: str, options: list[str], folder: Path) -> Callable[..., None]:
 
 
 def c_call(judge: Callable[..., None], layout: Layout, columns: Columns, out: NDArray[np.uint16]) -> Callable[[], None]:
-    """A call of a C program on the columns, a block at a time as ours."""
+    """A call of a C program on the columns, all rows in one go."""
     effects = {layout.effects(unit, SETTING.design, SETTING.memory).on_exceeding for unit in layout.units}
     (on_exceeding,) = effects
     parameters = Parameters(EARLY + LATE, EARLY, on_exceeding, steps.ACCEPTED, steps.REFUSED)
@@ -81,33 +81,15 @@ def c_call(judge: Callable[..., None], layout: Layout, columns: Columns, out: ND
     return lambda: judge(*arguments)
 
 
-def main() -> None:
-    """Measure and print."""
-    stream = np.random.default_rng(1)
-    candidates, layout = np.array((0, *legal_sets(4)), np.uint16), Layout(space())
-    columns = [candidates[stream.integers(0, len(candidates), ROWS)] for _ in range(EARLY + LATE)]
-    out, expected = np.empty(ROWS, np.uint16), np.empty(ROWS, np.uint16)
-    compiled = partial(ours, layout, compiled_steps(), columns, out)
-    plain = partial(ours, layout, NUMPY, columns, expected)
-    compiled(), plain()
-    assert (out == expected).all()
-    rate = ROWS / min(seconds(compiled) for _ in range(ROUNDS))
-    touched = (EARLY + LATE + 1) * out.itemsize
-    source, target = np.zeros(ROWS * 8, np.uint16), np.zeros(ROWS * 8, np.uint16)
-    copied = 2 * source.nbytes / min(seconds(partial(np.copyto, target, source)) for _ in range(ROUNDS))
-    print(f"compiled: {rate / 1e6:,.0f} million systems a second, {1e9 / rate:.2f} ns each")
-    print(
-        f"columns read and written: {touched * rate / 1e9:.1f} GB/s; copying memory: {copied / 1e9:.1f} GB/s; "
-        f"{touched * rate / copied:.0%}"
-    )
-    print(f"plain numpy: {in_turns(plain, compiled, calls=1, rounds=ROUNDS).ratio:.1f} times as long")
+def against_c(compiled: Callable[[], None], layout: Layout, columns: Columns, expected: NDArray[np.uint16]) -> None:
+    """Hold ours to both C programs."""
     if shutil.which("gcc") is None:
         print("!!! no gcc: the comparison with C is left out")
         return
+    limits = {"row_by_row": (["-fno-tree-vectorize"], 1 / 2), "columns": ([], 1 / 0.4)}
     with TemporaryDirectory() as folder:
-        limits = {"row_by_row": (["-fno-tree-vectorize"], 1 / 2), "columns": ([], 1 / 0.4)}
         for name, (options, limit) in limits.items():
-            out[:] = 0
+            out = np.zeros(ROWS, np.uint16)
             call = c_call(built(name, options, Path(folder)), layout, columns, out)
             call()
             assert (out == expected).all(), name
@@ -117,6 +99,43 @@ def main() -> None:
                 f"ours {1 / pair.ratio:.2f} times as many (at least {1 / limit:g})"
             )
             hold(f"time over that of {name}", pair.ratio, limit)
+
+
+def all_designs(columns: Columns) -> None:
+    """Compare every named design under both relay settings with one design under one."""
+    layout = Layout(replace(space(), designs=tuple(DESIGNS.values()), relays=tuple(Relay)))
+    settings = layout.space.settings
+    every = partial(by_blocks, CompiledWords(layout, unlike(settings)), columns)
+    for design in DESIGNS.values():
+        alone = CompiledWords(layout, [replace(SETTING, design=design)])
+        pair = in_turns(every, partial(by_blocks, alone, columns), calls=1, rounds=ROUNDS)
+        print(f"{len(settings)} settings: {pair.ratio:.2f} times the cost of {design.name} alone, relay relaxed")
+        if design.name == "brown-v4":
+            hold("all named designs over one", pair.ratio, 3)
+
+
+def main() -> None:
+    """Measure and print."""
+    stream = np.random.default_rng(1)
+    candidates, layout = np.array((0, *legal_sets(4)), np.uint16), Layout(space())
+    columns = [candidates[stream.integers(0, len(candidates), ROWS)] for _ in range(EARLY + LATE)]
+    judge = CompiledWords(layout, [SETTING])
+    (expected,) = judge(columns, ROWS)
+    assert (words(Batch(layout, columns, ROWS), SETTING) == expected).all()
+    compiled = partial(by_blocks, judge, columns)
+    plain = partial(by_blocks, lambda some, rows: words(Batch(layout, some, rows), SETTING), columns)
+    rate = ROWS / min(seconds(compiled) for _ in range(ROUNDS))
+    touched = (EARLY + LATE + 1) * expected.itemsize
+    source, target = np.zeros(ROWS * 8, np.uint16), np.zeros(ROWS * 8, np.uint16)
+    copied = 2 * source.nbytes / min(seconds(partial(np.copyto, target, source)) for _ in range(ROUNDS))
+    print(f"compiled: {rate / 1e6:,.0f} million systems a second, {1e9 / rate:.2f} ns each")
+    print(
+        f"columns read and written: {touched * rate / 1e9:.1f} GB/s; copying memory: {copied / 1e9:.1f} GB/s; "
+        f"{touched * rate / copied:.0%}"
+    )
+    print(f"plain numpy: {in_turns(plain, compiled, calls=1, rounds=ROUNDS).ratio:.1f} times as long")
+    all_designs(columns)
+    against_c(compiled, layout, columns, expected)
 
 
 if __name__ == "__main__":

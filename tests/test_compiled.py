@@ -1,6 +1,5 @@
-"""Compiled steps are the plain ones, faster."""
+"""Compiled words are the plain ones, faster; and the steps are the same on ints as on columns."""
 
-from functools import cache
 from inspect import signature
 
 import numpy as np
@@ -8,25 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.scenario import KvmMode, Surroundings
-from sim.study import steps
-from sim.study.batch import NUMPY, Batch, Layout, Steps
+from sim.study import steps, turns
+from sim.study.batch import Batch, Layout
 from sim.study.judge import words
 from sim.study.points import Sample
 from sim.study.space import Group, Space, legal_sets
+from sim.study.turns import NEVER, Turn
 
-pytest.importorskip("numba", reason="numba is not installed: the extra asymboot[fast] is not tested")
-
-
-@cache
-def compiled() -> Steps:
-    from sim.study.compiled import compiled_steps  # noqa: PLC0415
-
-    return compiled_steps()
-
-
-STEPS = ("found", "saved", "late", "announced_with", "told_of")
+STEPS = ("found", "saved", "saved_at", "late", "announced_with", "told_of")
 EDGES = np.array([0, 1, 2, 0x8000, 0xFFFF, 0x7FFF, 0x8001, 0b1011], np.uint16)
+DESIGN = st.builds(
+    Design,
+    name=st.just("drawn"),
+    buffer_sized_by=st.sampled_from(Sizing),
+    zcr_el2=st.sampled_from(ZcrEl2),
+    ffr_pointer=st.sampled_from(Pointer),
+    late_cpu=st.sampled_from(LateCpu),
+    late_store=st.sampled_from(LateStore),
+)
 
 
 def drawn(columns: int, rows: int) -> list[np.ndarray[tuple[int], np.dtype[np.uint16]]]:
@@ -38,57 +38,62 @@ def drawn(columns: int, rows: int) -> list[np.ndarray[tuple[int], np.dtype[np.ui
 
 
 @pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize("rows", [8, 4099])
-def test_a_compiled_step_is_the_plain_one(name: str, rows: int) -> None:
-    plain, fast = getattr(NUMPY, name), getattr(compiled(), name)
-    columns = drawn(len(signature(plain).parameters), rows)
-    assert (plain(*columns) == fast(*columns)).all()
-    same = [columns[0], *(column[:1] for column in columns[1:])]
-    assert (plain(*same) == fast(*same)).all()
-    assert (plain(*(column[:1] for column in columns)) == fast(*(column[:1] for column in columns))).all()
-
-
-@pytest.mark.parametrize("name", STEPS)
 def test_a_step_on_ints_is_the_one_on_columns(name: str) -> None:
-    plain = getattr(steps, name)
-    columns = drawn(len(signature(plain).parameters), 200)
-    for row, expected in enumerate(getattr(NUMPY, name)(*columns).tolist()):
-        assert plain(*(int(column[row]) for column in columns)) & 0xFFFF == expected
+    step = getattr(steps, name)
+    columns = drawn(len(signature(step).parameters), 200)
+    for row, expected in enumerate(step(*columns).tolist()):
+        assert step(*(int(column[row]) for column in columns)) & 0xFFFF == expected
 
 
-@pytest.mark.parametrize("name", ["earliest", "until", "before", "up_to"])
-def test_compiled_turns_are_the_plain_ones(name: str) -> None:
-    word, own, rank, other = drawn(4, 5000)
-    panic = (other.astype(np.uint32) << 16) | rank
-    arguments = {
-        "earliest": (panic, word, np.array([2], np.uint16), own, rank[:1]),
-        "until": (word, own, rank[:1], panic),
-        "before": (own, rank, panic),
-        "up_to": (own, rank, panic),
-    }[name]
-    plain, fast = getattr(NUMPY, name)(*arguments), getattr(compiled(), name)(*arguments)
-    assert plain.dtype == fast.dtype
-    assert (plain == fast).all()
+def test_turns_are_in_the_order_of_sets_and_then_ranks() -> None:
+    vqs, rank, word, other = drawn(4, 5000)
+    rank = (rank & np.uint16(0xFF)).astype(np.uint16)
+    place = np.array([7], np.uint16)
+    plain = list(zip(vqs.tolist(), rank.tolist(), strict=True))
+    one, two = Turn(vqs, rank), Turn(other, place)
+    earlier = [(2**16 - 1) * (a < (b, 7)) for a, b in zip(plain, other.tolist(), strict=True)]
+    assert turns.precedes(one, two).tolist() == earlier
+    first = turns.earliest(one, word, 2, two)
+    pairs = zip(plain, zip(word.tolist(), other.tolist(), strict=True), strict=True)
+    assert list(zip(first.vqs.tolist(), first.rank.tolist(), strict=True)) == [
+        min(a, (b, 7)) if w & 2 else a for a, (w, b) in pairs
+    ]
+    assert turns.ever(one).all()
+    assert not turns.ever(turns.earliest(NEVER, np.zeros(5000, np.uint16), 2, one)).any()
 
 
-@pytest.mark.parametrize("rows", [0, 1, 5, 10_000])
-def test_words_are_counted_alike(rows: int) -> None:
-    word = np.random.default_rng(1).integers(0, steps.WORDS, rows).astype(np.uint16)
-    assert (compiled().counts(word) == NUMPY.counts(word)).all()
-
-
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=40)
 @given(st.data())
-def test_whole_batches_come_to_the_same_words(data: st.DataObject) -> None:
+def test_compiled_words_are_the_plain_ones(data: st.DataObject) -> None:
+    compiled = pytest.importorskip(
+        "sim.study.compiled", reason="llvmlite is not installed: the extra asymboot[fast] is not tested"
+    )
     up_to = data.draw(st.sampled_from([2, 4, 8, 16]))
     sets = tuple(data.draw(st.lists(st.sampled_from((0, *legal_sets(up_to))), min_size=1, max_size=6, unique=True)))
     roles = [False, *data.draw(st.lists(st.booleans(), max_size=6))]
     groups = tuple(Group(f"g{n}", sets, data.draw(st.integers(1, 2)), late) for n, late in enumerate(roles))
     memory, mode = data.draw(st.sampled_from(Surroundings)), data.draw(st.sampled_from(KvmMode))
-    space = Space(groups, data.draw(st.sampled_from(["6.1", "6.12"])), memories=(memory,), kvm_modes=(mode,))
+    designs = data.draw(st.lists(DESIGN, min_size=1, max_size=4) | st.just(list(DESIGNS.values())))
+    series = data.draw(st.sampled_from(["6.1", "6.12"]))
+    space = Space(groups, series, tuple(designs), memories=(memory,), kvm_modes=(mode,))
     layout = Layout(space)
-    (block,) = Sample(space, 300, 1).blocks(0, 300)
+    rows = data.draw(st.sampled_from([0, 1, 3, 300]))
+    blocks = list(Sample(space, 300, 1).blocks(0, rows)) or [next(Sample(space, 1, 1).blocks(0, 1)).part(0, 0)]
+    for block in blocks:
+        plain = Batch(layout, block.columns, block.rows)
+        fast = compiled.CompiledWords(layout, space.settings)(block.columns, block.rows)
+        for setting, word in zip(space.settings, fast, strict=True):
+            assert word.tolist() == np.broadcast_to(words(plain, setting), block.rows).tolist()
+
+
+def test_many_settings_are_compiled_as_several_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = pytest.importorskip("sim.study.compiled", reason="llvmlite is not installed")
+    monkeypatch.setattr(compiled, "_MOST_IN_A_LOOP", 6)
+    sets = (0, *legal_sets(4))
+    space = Space((Group("boot", sets), Group("late", sets, late=True)), "6.12", memories=tuple(Surroundings))
+    (block,) = Sample(space, 200, 3).blocks(0, 200)
+    layout = Layout(space)
     plain = Batch(layout, block.columns, block.rows)
-    fast = Batch(layout, block.columns, block.rows, compiled())
-    for setting in space.settings:
-        assert (words(plain, setting) == words(fast, setting)).all()
+    fast = compiled.CompiledWords(layout, space.settings)(block.columns, block.rows)
+    for setting, word in zip(space.settings, fast, strict=True):
+        assert (word == words(plain, setting)).all()

@@ -8,12 +8,11 @@ gives.
 Every column has one element for each row, or one for all rows: what a batch has in common is computed once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +21,13 @@ from sim import rules
 from sim.designs import Design, Pointer
 from sim.scenario import Surroundings
 from sim.series import kernel_series
-from sim.study import steps, turns
+from sim.study import steps
 from sim.study.effects import Effects, Place, Sets, effects_at
 from sim.study.space import Space
-from sim.study.turns import Turns
-from sim.vectors import VQ_MAX
+from sim.study.turns import Turn
 
 Words = NDArray[np.uint16]
 """Bits as in `sim.study.steps`."""
-_VQ = np.array([vqs.bit_length() for vqs in range(1 << VQ_MAX)], dtype=np.uint8)
-"""The largest VQ of each set, as a number."""
 
 
 @cache
@@ -41,29 +37,6 @@ def column(vqs: int) -> Sets:
 
 
 NONE, EVERY_BIT = column(0), column(0xFFFF)
-
-
-def counts(word: Words) -> NDArray[np.int64]:
-    """How often each word occurs in a column."""
-    return np.bincount(word, minlength=steps.WORDS)
-
-
-class Steps(NamedTuple):
-    """The functions that a batch calls on every row; compiled ones take the same arguments."""
-
-    found: Callable[..., Words] = steps.found
-    saved: Callable[..., Words] = steps.saved
-    late: Callable[..., Words] = steps.late
-    announced_with: Callable[..., Sets] = steps.announced_with
-    told_of: Callable[..., Words] = steps.told_of
-    earliest: Callable[..., Turns] = turns.earliest
-    until: Callable[..., Words] = turns.until
-    before: Callable[..., Words] = turns.before
-    up_to: Callable[..., Words] = turns.up_to
-    counts: Callable[[Words], NDArray[np.integer]] = counts
-
-
-NUMPY = Steps()
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,11 +114,10 @@ class Batch:
         layout: of the space whose groups the columns are.
         columns: each group's sets: for all rows, or one for every row.
         rows: how many systems there are.
-        run: the steps to judge by.
     """
 
-    def __init__(self, layout: Layout, columns: Sequence[Sets], rows: int, run: Steps = NUMPY) -> None:
-        self.layout, self.columns, self.rows, self.run = layout, columns, rows, run
+    def __init__(self, layout: Layout, columns: Sequence[Sets], rows: int) -> None:
+        self.layout, self.columns, self.rows = layout, columns, rows
         self._findings: dict[int, Words] = {}
         self._allocated: dict[tuple[object, ...], tuple[Sets, Sets]] = {}
         self._saves: dict[tuple[object, ...], Words] = {}
@@ -156,14 +128,13 @@ class Batch:
         boot, *secondaries = [
             vqs for group, vqs in zip(self.layout.space.groups, self.columns, strict=True) if not group.late
         ]
-        vq_map, seen, has = boot, boot, boot != 0
+        vq_map, seen, has = boot, boot, steps.when(boot)
         for vqs in secondaries:
             vq_map = rules.shared_with(vq_map, vqs)
             seen = rules.seen_with(seen, vqs)
-            has = has & (vqs != 0)
-        every_bit = has.astype(np.uint16) * np.uint16(0xFFFF)
+            has = has & steps.when(vqs)
         floor = self._floor(boot, secondaries) if self.layout.floor else NONE
-        return Record(every_bit, vq_map, seen, rules.virtualisable(vq_map, seen), floor)
+        return Record(has, vq_map, seen, rules.virtualisable(vq_map, seen), floor)
 
     def _floor(self, boot: Sets, secondaries: Iterable[Sets]) -> Sets:
         floor = rules.smear(boot)
@@ -171,9 +142,9 @@ class Batch:
             floor = rules.pseudo_register(floor, vqs)
         return floor
 
-    def turn(self, unit: Unit) -> tuple[Sets, Sets]:
-        """What says when a unit's first CPU goes online and runs its guest, as `sim.study.turns.turn` takes it."""
-        return self.columns[unit.group], column(unit.rank)
+    def turn(self, unit: Unit) -> Turn:
+        """When a unit's first CPU goes online and runs its guest."""
+        return Turn(self.columns[unit.group], column(unit.rank))
 
     def found(self, unit: Unit) -> Words:
         """What verification finds of a late unit where the kernel has SVE."""
@@ -183,7 +154,7 @@ class Batch:
 
     def _found(self, own: Sets) -> Words:
         record = self.record
-        return self.run.found(
+        return steps.found(
             own,
             record.has_sve,
             record.vq_map,
@@ -219,7 +190,7 @@ class Batch:
     def _saved(self, unit: Unit, design: Design, memory: Surroundings) -> Words:
         own, (allocation, limit) = self.columns[unit.group], self._buffers(design)
         effects = self.layout.effects(unit, design, memory)
-        word = self.run.saved(
+        word = steps.saved(
             own,
             limit,
             allocation,
@@ -229,13 +200,14 @@ class Batch:
             column(effects.at_vqs),
         )
         if effects.tables:
-            running, vq = rules.selected(own, limit), _VQ[allocation]
-            for bit, table in effects.tables:
-                word = word | (running & table[vq] != 0) * np.uint16(bit)
+            running = rules.selected(own, limit)
+            for table in effects.tables:
+                happens = steps.saved_at(running, allocation, column(table.allocations), column(table.lengths))
+                word = word | (happens & column(table.bit))
             word = steps.unless_panicked(word)
-        return word if unit.late or word.any() else NONE
+        return word
 
 
-def _column(sets: object) -> Sets:
+def _column(sets: Sets | int) -> Sets:
     """A set for all rows, or a column, as a column."""
-    return np.atleast_1d(np.asarray(sets, np.uint16))
+    return column(sets) if isinstance(sets, int) else sets

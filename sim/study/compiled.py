@@ -1,151 +1,195 @@
-"""The steps of a batch compiled: the same functions, as ufuncs over columns of 16 bits.
+"""The words of a batch compiled: what the rules do to columns, as one loop over rows without columns in between.
 
-A set of lengths is a type of its own here, 16 bits wide in registers as in memory, with the operators that
-`sim.rules.Bits` asks for and no others. numpy stays the reference: tests hold one to the other.
+The functions that judge (`sim.study.judge` and below) run once, on values of LLVM's instead of columns: each operation
+becomes an instruction in the loop's body, and LLVM makes vectors of it. numpy stays the reference: tests hold one to
+the other.
 """
 
-import operator
-from collections.abc import Callable
-from functools import cache, lru_cache
-from inspect import isfunction, signature
+import ctypes
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import Any, cast
 
-import numba
+import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.core.imputils import lower_builtin
-from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.core.typing.templates import signature as signature_of
-from numba.extending import intrinsic, models, register_jitable, register_model
 from numpy.typing import NDArray
 
-from sim import rules
-from sim.study import steps, turns
-from sim.study.batch import Steps, Words
+from sim.study.batch import Batch, Layout, Words
+from sim.study.effects import Sets
+from sim.study.judge import words
+from sim.study.space import Setting
 
-_BITS = ir.IntType(16)
-
-
-class _Set(types.Type):
-    def __init__(self) -> None:
-        super().__init__("VqSet")
-
-
-_set = _Set()
+_SET, _ROWS = ir.IntType(16), ir.IntType(64)
+_COLUMN = _SET.as_pointer()
+_MOST_IN_A_LOOP = 256
+"""Groups times settings in one loop: the time to compile one grows faster than what is in it."""
+_OPTIMISATION = 3
 
 
-@register_model(_Set)
-class _Model(models.PrimitiveModel):
-    def __init__(self, manager: Any, of: Any) -> None:
-        super().__init__(manager, of, _BITS)
+class _Value:
+    """What a column holds in the row at hand: an integer of LLVM's, with the operators that the rules use."""
+
+    __array_ufunc__ = None  # a numpy constant beside it leaves the operation to it
+
+    def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
+        self._builder, self.value = builder, value
+
+    def _made(self, value: ir.Value) -> "_Value":
+        return _Value(self._builder, value)
+
+    def _operand(self, other: object) -> ir.Value:
+        return _as_llvm(other, self.value.type)
+
+    def __and__(self, other: object) -> "_Value":
+        return self._made(self._builder.and_(self.value, self._operand(other)))
+
+    def __or__(self, other: object) -> "_Value":
+        return self._made(self._builder.or_(self.value, self._operand(other)))
+
+    def __xor__(self, other: object) -> "_Value":
+        return self._made(self._builder.xor(self.value, self._operand(other)))
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __sub__(self, other: object) -> "_Value":
+        return self._made(self._builder.sub(self.value, self._operand(other)))
+
+    def __lshift__(self, other: object) -> "_Value":
+        return self._made(self._builder.shl(self.value, self._operand(other)))
+
+    def __rshift__(self, other: object) -> "_Value":
+        return self._made(self._builder.lshr(self.value, self._operand(other)))
+
+    def __invert__(self) -> "_Value":
+        return self._made(self._builder.not_(self.value))
+
+    def __neg__(self) -> "_Value":
+        return self._made(self._builder.neg(self.value))
+
+    def __lt__(self, other: object) -> "_Value":
+        return self._made(self._builder.icmp_unsigned("<", self.value, self._operand(other)))
+
+    def __gt__(self, other: object) -> "_Value":
+        return self._made(self._builder.icmp_unsigned(">", self.value, self._operand(other)))
+
+    def astype(self, kind: type[np.unsignedinteger[Any]]) -> "_Value":
+        """The same, as wide as a type of numpy's that is no narrower."""
+        return self._made(self._builder.zext(self.value, ir.IntType(np.dtype(kind).itemsize * 8)))
 
 
-def _narrow(builder: Any, value: Any) -> Any:
-    return value if value.type.width == _BITS.width else builder.trunc(value, _BITS)
+class CompiledWords:
+    """The words of batches under some settings, compiled; that takes a few milliseconds for each group and setting.
+
+    Args:
+        layout: of the space.
+        settings: what the systems are booted under.
+    """
+
+    def __init__(self, layout: Layout, settings: Sequence[Setting]) -> None:
+        self._many = len(settings)
+        together = max(1, _MOST_IN_A_LOOP // len(layout.space.groups))
+        self._loops = [_Loop(layout, settings[start : start + together]) for start in range(0, self._many, together)]
+
+    def __call__(self, columns: Sequence[Sets], rows: int) -> list[Words]:
+        """A word for each row, for every setting."""
+        given = [one if one.size == rows else _repeated(int(one[0]), rows) for one in columns]
+        out = list(np.empty((self._many, rows), np.uint16))
+        left = iter(out)
+        for loop in self._loops:
+            loop(given, list(islice(left, loop.settings)), rows)
+        return out
 
 
-@intrinsic
-def _as_set(_context: Any, value: Any) -> Any:
-    return _set(value), lambda _context, builder, _signature, arguments: _narrow(builder, arguments[0])
+class _Loop:
+    """One compiled loop, for some settings."""
+
+    def __init__(self, layout: Layout, settings: Sequence[Setting]) -> None:
+        self.settings = len(settings)
+        module = ir.Module()
+        loop = _declare(module, len(layout.space.groups) + self.settings)
+        _write_body(loop, layout, settings)
+        _write_entry(module, loop)
+        self._engine = _engine(module)
+        address = self._engine.get_function_address("entry")
+        self._entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(address)
+
+    def __call__(self, columns: Sequence[Sets], out: Sequence[Words], rows: int) -> None:
+        addresses = np.array([_address(one) for one in (*columns, *out)], np.uintp)
+        self._entry(_address(addresses), rows)
 
 
-@intrinsic
-def _as_uint16(_context: Any, value: Any) -> Any:
-    return types.uint16(value), lambda _context, _builder, _signature, arguments: arguments[0]
-
-
-def _operator(function: Callable[..., Any], instruction: str) -> None:
-    """Give sets an operator; beside a set, an int is one too."""
-
-    class Template(AbstractTemplate):
-        def generic(self, arguments: tuple[Any, ...], _keywords: Any) -> Any:
-            if _set not in arguments:
-                return None
-            return signature_of(_set, *(_set if one is _set else types.int64 for one in arguments))
-
-    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return getattr(builder, instruction)(*(_narrow(builder, one) for one in arguments))
-
-    infer_global(function)(Template)
-    accepted = [(_set,)] if instruction in {"not_", "neg"} else [(_set, _set), (_set, types.Integer)]
-    for arguments in accepted:
-        lower_builtin(function, *arguments)(emit)
-
-
-def _register() -> None:
-    for function, instruction in (
-        (operator.and_, "and_"),
-        (operator.or_, "or_"),
-        (operator.sub, "sub"),
-        (operator.rshift, "lshr"),
-        (operator.lshift, "shl"),
-        (operator.invert, "not_"),
-        (operator.neg, "neg"),
-    ):
-        _operator(function, instruction)
-    for module in (rules, steps):
-        for function in filter(isfunction, vars(module).values()):
-            register_jitable(function)
-    register_jitable(turns.turn)
-
-
-def _compiled(ufunc: Any) -> Callable[..., Any]:
-    """A function that calls a ufunc with columns of one length."""
-
-    def call(*columns: NDArray[Any]) -> Words:
-        rows = max([one.size for one in columns])
-        if rows > 1:
-            # Where one column has one element for all rows, the compiled loop is not vectorised.
-            columns = tuple([one if one.size > 1 else _repeated(one.item(), one.dtype.char, rows) for one in columns])
-        return cast("Words", ufunc(*columns))
-
-    return call
+def _address(column: NDArray[Any]) -> int:
+    assert column.flags.c_contiguous
+    address: int = column.__array_interface__["data"][0]
+    return address
 
 
 @lru_cache(maxsize=128)
-def _repeated(element: int, kind: str, rows: int) -> NDArray[Any]:
-    return np.full(rows, element, kind)
+def _repeated(element: int, rows: int) -> Sets:
+    return np.full(rows, element, np.uint16)
 
 
-def _step(step: Callable[..., Any]) -> Any:
-    """A ufunc that calls a step on every row."""
-    names = ", ".join(signature(step).parameters)
-    wrapped = ", ".join(f"as_set({name})" for name in signature(step).parameters)
-    scope = {"step": step, "as_set": _as_set, "as_uint16": _as_uint16}
-    wrapper = eval(f"lambda {names}: as_uint16(step({wrapped}))", scope)  # noqa: S307 - the number of arguments varies
-    kinds = ",".join(["uint16"] * len(signature(step).parameters))
-    return numba.vectorize([f"uint16({kinds})"])(wrapper).ufunc
+def _declare(module: ir.Module, columns: int) -> ir.Function:
+    """A function that takes columns which do not overlap, and a number of rows."""
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_COLUMN] * columns + [_ROWS]), "loop")
+    for column in function.args[:-1]:
+        column.add_attribute("noalias")
+    function.attributes.add("noinline")
+    return function
 
 
-def _count(word: Words) -> NDArray[np.uint32]:
-    """How often each word occurs; on two tables, so that neighbours that are alike need not wait for each other."""
-    tables = np.zeros((2, steps.WORDS), np.uint32)
-    whole = len(word) // 2 * 2
-    for row in range(0, whole, 2):
-        tables[0, word[row]] += 1
-        tables[1, word[row + 1]] += 1
-    for row in range(whole, len(word)):
-        tables[0, word[row]] += 1
-    times: NDArray[np.uint32] = tables[0] + tables[1]
-    return times
+def _write_body(loop: ir.Function, layout: Layout, settings: Sequence[Setting]) -> None:
+    start, body, end = (loop.append_basic_block(name) for name in ("start", "body", "end"))
+    builder = ir.IRBuilder(start)
+    builder.cbranch(builder.icmp_unsigned("==", loop.args[-1], _ROWS(0)), end, body)
+    builder.position_at_end(body)
+    row = builder.phi(_ROWS)
+    row.add_incoming(_ROWS(0), start)
+    groups = len(layout.space.groups)
+    read = [_Value(builder, builder.load(builder.gep(column, [row]), typ=_SET)) for column in loop.args[:groups]]
+    batch = Batch(layout, cast("list[Sets]", read), 1)
+    for setting, column in zip(settings, loop.args[groups:-1], strict=True):
+        builder.store(_as_llvm(words(batch, setting), _SET), builder.gep(column, [row]))
+    following = builder.add(row, _ROWS(1), flags=["nuw", "nsw"])
+    row.add_incoming(following, body)
+    builder.cbranch(builder.icmp_unsigned("==", following, loop.args[-1]), end, body)
+    builder.position_at_end(end)
+    builder.ret_void()
 
 
-@cache
-def compiled_steps() -> Steps:
-    """Compile the steps, which takes some seconds."""
-    _register()
-    by_step = (steps.found, steps.saved, steps.late, steps.announced_with, steps.told_of)
-    found, saved, late, announced_with, told_of = (_compiled(_step(step)) for step in by_step)
-    return Steps(
-        found=found,
-        saved=saved,
-        late=late,
-        announced_with=announced_with,
-        told_of=told_of,
-        earliest=_compiled(numba.vectorize(["uint32(uint32,uint16,uint16,uint16,uint16)"])(turns.earliest).ufunc),
-        until=_compiled(numba.vectorize(["uint16(uint16,uint16,uint16,uint32)"])(turns.until).ufunc),
-        before=_compiled(numba.vectorize(["uint16(uint16,uint16,uint32)"])(turns.before).ufunc),
-        up_to=_compiled(numba.vectorize(["uint16(uint16,uint16,uint32)"])(turns.up_to).ufunc),
-        counts=numba.njit(["uint32[::1](uint16[::1])"])(_count),
-    )
+def _as_llvm(one: object, kind: ir.IntType) -> ir.Value:
+    """A value of LLVM's, or a constant of a type: an int, or a numpy column of one element."""
+    if isinstance(one, _Value):
+        return one.value
+    constant = int(one.item() if isinstance(one, np.ndarray) else cast("int", one))
+    return kind(constant & ((1 << kind.width) - 1))
+
+
+def _write_entry(module: ir.Module, loop: ir.Function) -> None:
+    """What is called from Python: the columns' addresses are in memory."""
+    entry = ir.Function(module, ir.FunctionType(ir.VoidType(), [_COLUMN.as_pointer(), _ROWS]), "entry")
+    builder = ir.IRBuilder(entry.append_basic_block())
+    columns = [
+        builder.load(builder.gep(entry.args[0], [_ROWS(place)]), typ=_COLUMN) for place in range(len(loop.args) - 1)
+    ]
+    builder.call(loop, [*columns, entry.args[1]])
+    builder.ret_void()
+
+
+def _engine(module: ir.Module) -> Any:
+    """A module compiled for this machine; its functions live as long as it does."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    features = llvm.get_host_cpu_features().flatten()
+    machine = target.create_target_machine(llvm.get_host_cpu_name(), features, opt=_OPTIMISATION, jit=True)
+    parsed = llvm.parse_assembly(str(module))
+    tuning = llvm.create_pipeline_tuning_options(speed_level=_OPTIMISATION)
+    tuning.loop_vectorization = True
+    passes = llvm.create_pass_builder(machine, tuning)
+    passes.getModulePassManager().run(parsed, passes)
+    engine = llvm.create_mcjit_compiler(parsed, machine)
+    engine.finalize_object()
+    return engine

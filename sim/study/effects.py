@@ -46,6 +46,14 @@ class Place(NamedTuple):
         return Place(below, below + 1 + above, self.memory)
 
 
+class Table(NamedTuple):
+    """A hazard that comes with some running lengths where the buffer is for some lengths; both are sets."""
+
+    bit: int
+    allocations: int
+    lengths: int
+
+
 @dataclass(frozen=True)
 class Effects:
     """What saves do at one place: most hazards come with every save that exceeds its buffer, or with none."""
@@ -56,24 +64,24 @@ class Effects:
     """The hazards of those alone that do so at some lengths."""
     at_vqs: int
     """These lengths, as a set."""
-    tables: tuple[tuple[int, Sets], ...]
-    """For each other hazard: its bit, and for each buffer's VQ (0: none) the running lengths that have it."""
+    tables: tuple["Table", ...]
+    """Where every other hazard comes from."""
 
     @cached_property
     def panics(self) -> bool:
         """Whether any save here may panic."""
         any_save = self.on_exceeding | self.on_exceeding_at
-        return bool(any_save & PANIC) or any(bit == PANIC for bit, _ in self.tables)
+        return bool(any_save & PANIC) or any(table.bit == PANIC for table in self.tables)
 
 
 @cache
 def effects_at(place: Place, pointer: Pointer, running_vqs: int, allocation_vqs: int) -> Effects:
     """What saves do at a place (shortened), where CPUs run with some lengths and buffers are for some lengths."""
-    on_exceeding, on_exceeding_at, at_vqs, tables = SILENT, 0, 0, []
+    on_exceeding, on_exceeding_at, at_vqs = SILENT, 0, 0
+    tables: list[Table] = []
     allocations = [vq for vq in range(1, VQ_MAX + 1) if allocation_vqs >> (vq - 1) & 1]
     for effect, bit in enumerate(EFFECTS):
-        table = [_lengths(place, pointer, vq)[effect] & running_vqs for vq in range(VQ_MAX + 1)]
-        happens = [table[vq] for vq in allocations]
+        happens = [_lengths(place, pointer, vq)[effect] & running_vqs for vq in allocations]
         at = reduce(or_, happens, 0)
         if not at:
             continue
@@ -82,7 +90,9 @@ def effects_at(place: Place, pointer: Pointer, running_vqs: int, allocation_vqs:
         elif at_vqs in {0, at} and happens == [rules.above(at, 1 << (vq - 1)) for vq in allocations]:
             on_exceeding_at, at_vqs = on_exceeding_at | bit, at
         else:
-            tables.append((bit, np.array(table, np.uint16)))
+            for lengths in dict.fromkeys(filter(None, happens)):
+                alike = (vq for vq, one in zip(allocations, happens, strict=True) if one == lengths)
+                tables.append(Table(bit, sum(1 << (vq - 1) for vq in alike), lengths))
     return Effects(on_exceeding, on_exceeding_at, at_vqs, tuple(tables))
 
 

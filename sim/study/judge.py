@@ -12,12 +12,11 @@ from sim import rules
 from sim.designs import LateCpu, LateStore
 from sim.hazards import HazardKind
 from sim.scenario import Relay
-from sim.study import steps
+from sim.study import steps, turns
 from sim.study.batch import EVERY_BIT, NONE, Batch, Unit, Words, column
 from sim.study.effects import Sets
 from sim.study.space import Setting
-from sim.study.turns import NEVER, Turns
-from sim.study.turns import turn as turn_of
+from sim.study.turns import Turn
 
 Counts = NDArray[np.uint32]
 
@@ -121,9 +120,9 @@ class Judge:
             record = self._batch.record
             yield Fate(record.has_sve & steps.when(record.vq_map) & column(steps.DENIED), 1, 1)
 
-    def _dead(self, panics_at: Turns | None) -> Iterator[Fate]:
+    def _dead(self, panics_at: Turn | None) -> Iterator[Fate]:
         if panics_at is not None:
-            yield Fate((panics_at != NEVER) * np.uint16(steps.KERNEL_PANIC), 1, 1)
+            yield Fate(turns.ever(panics_at) & steps.KERNEL_PANIC, 1, 1)
 
     # Late CPUs
 
@@ -145,16 +144,16 @@ class Judge:
             return NONE
         return self._batch.saved(unit, self._design, self._setting.memory)
 
-    def _kernel_panics_at(self) -> Turns | None:
+    def _kernel_panics_at(self) -> Turn | None:
         """The turn at which a store to read-only data panics the kernel; None where no store can."""
         if self._raises is not LateStore.READ_ONLY:
             return None
-        at = np.full(1, NEVER, np.uint32)
+        at = turns.NEVER
         for unit in self._batch.layout.late:
-            at = self._batch.run.earliest(at, self._found(unit), column(steps.ABOVE), *self._batch.turn(unit))
+            at = turns.earliest(at, self._found(unit), steps.ABOVE, self._batch.turn(unit))
         return at
 
-    def _brought_online(self, panics_at: Turns | None) -> tuple[dict[Unit, Words], Sets]:
+    def _brought_online(self, panics_at: Turn | None) -> tuple[dict[Unit, Words], Sets]:
         """What becomes of the late units, and the lengths that the log names."""
         looks = column(steps.ABOVE if self._looks else 0)
         refuses = self._design.late_cpu in {LateCpu.REFUSED, LateCpu.REFUSED_UNDER_PKVM}
@@ -163,36 +162,34 @@ class Judge:
             tried = heard = EVERY_BIT
             if panics_at is not None:
                 turn = self._batch.turn(unit)
-                tried, heard = self._batch.run.before(*turn, panics_at), self._batch.run.up_to(*turn, panics_at)
+                tried, heard = turns.precedes(turn, panics_at), ~turns.precedes(panics_at, turn)
             if self._raises is LateStore.WORKS and self._singly:
                 heard = ~self._raised_before(unit)
-            late[unit] = self._batch.run.late(
+            late[unit] = steps.late(
                 self._found(unit), self._saved(unit), tried, heard, looks, EVERY_BIT if refuses else NONE
             )
             if self._looks and self._has_saves:
-                announced = self._batch.run.announced_with(announced, late[unit], self._batch.columns[unit.group])
+                announced = steps.announced_with(announced, late[unit], self._batch.columns[unit.group])
         return late, announced
 
     def _raised_before(self, one: Unit) -> Words:
         """Where the maximum was raised to a unit's largest length already: no earlier turn has a larger one."""
         before = NONE
-        own, turn = self._batch.columns[one.group], turn_of(*self._batch.turn(one))
+        own, turn = self._batch.columns[one.group], self._batch.turn(one)
         for other in self._batch.layout.late:
             if other is not one:
                 as_large = steps.when(rules.above(own, self._batch.columns[other.group]))
-                before = before | (_every_bit(turn_of(*self._batch.turn(other)) < turn) & ~as_large)
+                before = before | (turns.precedes(self._batch.turn(other), turn) & ~as_large)
         return before
 
     def _told_of(self, unit: Unit, word: Words, announced: Sets) -> Words:
         """A unit's word, where the log may have named lengths as large as it saves with."""
-        return self._batch.run.told_of(
-            word, self._batch.columns[unit.group], self._batch.limit(self._design), announced
-        )
+        return steps.told_of(word, self._batch.columns[unit.group], self._batch.limit(self._design), announced)
 
     # Guests
 
     def _visited(
-        self, late: dict[Unit, Words], announced: Sets = NONE, panics_at: Turns | None = None
+        self, late: dict[Unit, Words], announced: Sets = NONE, panics_at: Turn | None = None
     ) -> Iterator[Fate]:
         """A guest on every CPU that is online, each at its turn, until one of them panics the hypervisor."""
         unit_words = {unit: late[unit] if unit.late else self._saved(unit) for unit in self._batch.layout.units}
@@ -207,27 +204,21 @@ class Judge:
         for unit, word in unit_words.items():
             yield Fate(word, unit.cpus, 1 if told_once else unit.cpus)
 
-    def _until_panic(self, unit_words: dict[Unit, Words], panics_at: Turns | None) -> dict[Unit, Words]:
+    def _until_panic(self, unit_words: dict[Unit, Words], panics_at: Turn | None) -> dict[Unit, Words]:
         """Without the saves that a panic of the kernel or the hypervisor forestalls."""
         if panics_at is not None:
-            alive = ~(_every_bit(panics_at != NEVER) & column(steps.OF_SAVES))
+            alive = ~(turns.ever(panics_at) & steps.OF_SAVES)
             unit_words = {unit: word if word is NONE else word & alive for unit, word in unit_words.items()}
         panicking = [unit for unit, word in unit_words.items() if word is not NONE and self._may_panic(unit)]
         if not panicking:
             return unit_words
-        at = np.full(1, NEVER, np.uint32)
+        at = turns.NEVER
         for unit in panicking:
-            at = self._batch.run.earliest(at, unit_words[unit], column(steps.PANIC), *self._batch.turn(unit))
-        if at.min() == NEVER:
-            return unit_words
+            at = turns.earliest(at, unit_words[unit], steps.PANIC, self._batch.turn(unit))
         return {
-            unit: word if word is NONE else self._batch.run.until(word, *self._batch.turn(unit), at)
+            unit: word if word is NONE else turns.until(word, self._batch.turn(unit), at)
             for unit, word in unit_words.items()
         }
 
     def _may_panic(self, unit: Unit) -> bool:
         return self._batch.layout.effects(unit, self._design, self._setting.memory).panics
-
-
-def _every_bit(flags: NDArray[np.bool_]) -> Words:
-    return flags * np.uint16(0xFFFF)

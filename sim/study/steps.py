@@ -1,8 +1,8 @@
 """What becomes of one CPU, as pure functions over columns: the steps that a batch is judged by.
 
 Like the rules that they call (`sim.rules`), they are bit operations without a branch on a value: the same source runs
-on ints, on numpy columns, and compiled (`sim.study.compiled`). A word of 16 bits holds the answer: a bit for each
-hazard that a batch can find, and for what became of late CPUs. A condition is every bit, or none.
+on ints, on numpy columns, and on a compiler's values (`sim.study.compiled`). A word of 16 bits holds the answer: a bit
+for each hazard that a batch can find, and for what became of late CPUs. A condition is every bit, or none.
 """
 
 from sim import rules
@@ -67,19 +67,23 @@ def saved(own: S, limit: S, allocation: S, vq_map: S, on_exceeding: S, on_exceed
 
     Args:
         own: the CPU's lengths.
-        limit: what ZCR_EL2 lets through.
+        limit: every length that ZCR_EL2 lets through: a shared one that it does not is denied, and not restored.
         allocation: what the buffer is for, as a set of one.
         vq_map: the lengths that all early CPUs have.
         on_exceeding: the hazards that a save has where it exceeds its buffer.
         on_exceeding_at: those that it has where it does so at some lengths.
         at_vqs: these lengths.
     """
-    running = rules.selected(own, limit)
-    above = rules.above(running, allocation)
-    exceeds = (when(above) & on_exceeding) | (when(above & at_vqs) & on_exceeding_at)
-    loses = when(rules.above(vq_map & own, running)) & NOT_RESTORED
-    denied = when(vq_map & own & ~rules.smear(limit)) & DENIED
-    return unless_panicked(exceeds | loses | denied) & when(allocation)
+    within = own & limit
+    above = rules.above(within, allocation)
+    exceeds = (when(above) & on_exceeding) | (when(above & rules.largest(within) & at_vqs) & on_exceeding_at)
+    cut_off = when(vq_map & ~limit & own) & (NOT_RESTORED | DENIED)
+    return unless_panicked(exceeds | cut_off) & when(allocation)
+
+
+def saved_at(running: S, allocation: S, allocations: S, lengths: S) -> S:
+    """Every bit where a CPU runs with one of some lengths, and its buffer is for one of some lengths; else none."""
+    return when(allocation & allocations) & when(running & lengths)
 
 
 def unless_panicked(word: S) -> S:
@@ -113,6 +117,5 @@ def announced_with(announced: S, word: S, own: S) -> S:
 
 def told_of(word: S, own: S, limit: S, announced: S) -> S:
     """The hazards of a save where the log named a length as large: it does not exceed its buffer silently."""
-    running = rules.selected(own, limit)
-    known = word & SILENT & ~when(rules.above(running, announced))
+    known = word & SILENT & ~when(rules.above(own & limit, announced))
     return (word & ~known) | (known << 1)

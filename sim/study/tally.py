@@ -1,7 +1,6 @@
 """What a sweep counts: how often each outcome occurs under each setting, and examples of each hazard."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import NamedTuple
@@ -10,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.study import steps
-from sim.study.batch import Words, counts
+from sim.study.batch import Words
 from sim.study.effects import Sets
 from sim.study.points import MOST_POINTS, Block, Weights
 from sim.study.space import Group, Space
 from sim.vectors import VQ_MAX
-
-Count = Callable[[Words], NDArray[np.integer]]
 
 _LIMB_BITS = 26
 """Weights are added up in parts of so many bits, so that sums in floating point are exact."""
@@ -52,16 +49,15 @@ class Tally:
         for bit, example in other.smallest.items():
             self.smallest[bit] = min(example, self.smallest.get(bit, example))
 
-    def add(self, block: Block, word: Words, sizes: "Sizes", count: Count = counts) -> None:
+    def add(self, block: Block, word: Words, sizes: "Sizes") -> None:
         """Count one block.
 
         Args:
             block: the points.
             word: a word for each of them, or one for all.
             sizes: the block's.
-            count: what counts words.
         """
-        counts = histogram(word, block, count)
+        counts = histogram(word, block)
         self.words.update(counts)
         shown = {bit for one in counts for bit in hazard_bits(one)}
         for bit in shown - self.first.keys():
@@ -131,13 +127,13 @@ def hazard_bits(word: int) -> tuple[int, ...]:
     return tuple(1 << place for place in range(len(steps.HAZARDS)) if word >> place & 1)
 
 
-def histogram(word: Words, block: Block, count: Count = counts) -> dict[int, int]:
+def histogram(word: Words, block: Block) -> dict[int, int]:
     """How often each word occurs in a block, by weight."""
     if len(word) == 1:
         one = block.weights
         return {int(word[0]): int(one[0]) * block.rows if len(one) == 1 else sum(map(int, one))}
     if len(block.weights) == 1:
-        times = count(word)
+        times = np.bincount(word)
         return {int(one): int(times[one]) * int(block.weights[0]) for one in np.flatnonzero(times)}
     return _weighted(word, block.weights)
 

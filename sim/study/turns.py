@@ -1,46 +1,51 @@
-"""When each CPU goes online and runs its guest: by its set, then by its place among CPUs with the same set.
+"""When each CPU goes online and runs its guest: by its set, then by its rank among CPUs with the same set.
 
-Functions on numpy columns, which compile as they are. Turns are 32 bits wide; the smaller, the earlier.
+Functions on columns, numpy's or compiled (`sim.study.compiled`), without a branch on a value. Nothing is wider than a
+set: a compiled loop then has as many rows in a vector as fit.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sim.study.steps import OF_SAVES
-
-Turns = NDArray[np.uint32]
-
-NEVER = 0xFFFFFFFF
-"""Later than any turn."""
+from sim.study.steps import OF_SAVES, when
 
 
-def earliest(so_far: Any, word: Any, bit: Any, own: Any, rank: Any) -> Any:
+class Turn(NamedTuple):
+    """A CPU's turn: its set and its rank, each a column or the same for all rows; the smaller, the earlier."""
+
+    vqs: Any
+    rank: Any
+
+
+NEVER = Turn(np.full(1, 0xFFFF, np.uint16), np.full(1, 0xFFFF, np.uint16))
+"""Later than any turn: no rank is as large."""
+
+
+def earliest(so_far: Turn, word: Any, bit: int, turn: Turn) -> Turn:
     """The earliest turn after one more CPU: its own, where its word has a bit."""
-    return np.minimum(so_far, turn(own, rank) | (np.uint32((word & bit) == 0) * np.uint32(NEVER)))
+    lacks_it = ~when(word & bit)
+    mine = Turn(turn.vqs | lacks_it, lacks_it | turn.rank)
+    is_earlier = precedes(mine, so_far)
+    vqs, rank = (old ^ ((old ^ new) & is_earlier) for old, new in zip(so_far, mine, strict=True))
+    return Turn(vqs, rank)
 
 
-def until(word: Any, own: Any, rank: Any, panic: Any) -> Any:
+def precedes(turn: Turn, other: Turn) -> Any:
+    """Every bit where a turn comes before another, else none."""
+    at_once = ~when(turn.vqs ^ other.vqs)
+    return _every_bit(turn.vqs < other.vqs) | (at_once & _every_bit(turn.rank < other.rank))
+
+
+def until(word: Any, turn: Turn, panic: Turn) -> Any:
     """A CPU's word without what its guest brings about, where its turn comes after a panic's."""
-    return word & ~(np.uint16(turn(own, rank) > panic) * np.uint16(OF_SAVES))
+    return word & ~(precedes(panic, turn) & OF_SAVES)
 
 
-def before(own: Any, rank: Any, panic: Any) -> Any:
-    """Every bit where a CPU's turn comes before a panic's, else none."""
-    return np.uint16(turn(own, rank) < panic) * np.uint16(0xFFFF)
+def ever(panic: Turn) -> Any:
+    """Every bit where a panic has a turn, else none."""
+    return precedes(panic, NEVER)
 
 
-def up_to(own: Any, rank: Any, panic: Any) -> Any:
-    """Every bit where a CPU's turn comes before a panic's or is the same, else none."""
-    return np.uint16(turn(own, rank) <= panic) * np.uint16(0xFFFF)
-
-
-def turn(own: Any, rank: Any) -> Any:
-    """When a CPU has its turn.
-
-    Args:
-        own: its set.
-        rank: its place among CPUs with the same set.
-    """
-    return np.uint32(own) << np.uint32(16) | np.uint32(rank)
+def _every_bit(condition: Any) -> Any:
+    return -condition.astype(np.uint16)

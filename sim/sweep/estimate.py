@@ -4,16 +4,17 @@ import time
 
 from sim.errors import InputError
 from sim.rows import SpaceRecord
-from sim.study.batch import Batch, Layout
-from sim.study.judge import outcome_key, words
+from sim.study.batch import Layout
 from sim.study.points import BLOCK_ROWS, MOST_POINTS
 from sim.study.space import Space
 from sim.study.tally import Sizes, Tally
-from sim.sweep.part import COMPILE_S, is_compiled, steps_for
+from sim.sweep.part import is_compiled, unlike, words_by
 from sim.sweep.plan import Plan, Walk
 from sim.sweep.workers import usable_cores
 
 _PLACES = 4
+COMPILE_S = 0.006
+"""What compiling takes for each group and setting, about."""
 
 
 def describe(space: Space) -> SpaceRecord:
@@ -38,20 +39,20 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
         plan = Plan(space, walk)
     except InputError:
         return None
-    points = plan.points
-    run, layout = steps_for(plan), Layout(plan.space)
-    settings = {outcome_key(one): one for one in plan.space.settings}.values()
+    points, layout, settings = plan.points, Layout(plan.space), unlike(plan.space.settings)
+    words = words_by(layout, settings, compiled=is_compiled(plan))
     tallies = [Tally() for _ in settings]
     measured, spent = 0, 0.0
     for place in range(_PLACES + 1):  # the first time is not measured: it fills caches
         start = points.points * max(place - 1, 0) // _PLACES
         began = time.perf_counter()
         for block in points.blocks(start, min(start + BLOCK_ROWS, points.points)):
-            batch, sizes = Batch(layout, block.columns, block.rows, run), Sizes(plan.space, block)
-            for setting, tally in zip(settings, tallies, strict=True):
-                tally.add(block, words(batch, setting), sizes, run.counts)
+            sizes = Sizes(plan.space, block)
+            for word, tally in zip(words(block), tallies, strict=True):
+                tally.add(block, word, sizes)
             measured += block.rows if place else 0
         spent += time.perf_counter() - began if place else 0
     if points.points <= measured:
         return spent
-    return points.points * spent / measured / min(usable_cores(), plan.parts) + (COMPILE_S if is_compiled(plan) else 0)
+    compiling_s = COMPILE_S * len(plan.space.groups) * len(settings) if is_compiled(plan) else 0
+    return points.points * spent / measured / min(usable_cores(), plan.parts) + compiling_s

@@ -1,16 +1,19 @@
 """Computing one part of a sweep: what it counts, and the rows it keeps, as bytes to be written."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from sim.study.batch import NUMPY, Batch, Layout, Steps
+from sim.study.batch import Batch, Layout
+from sim.study.batch import Words as WordColumn
 from sim.study.judge import outcome_key, words
 from sim.study.points import Block
+from sim.study.space import Setting
 from sim.study.tally import Example, Sizes, Tally
 from sim.sweep.plan import Keep, Plan
 from sim.sweep.timings import Times, TimesRecord, TimesTallies, tally_times, times_of
@@ -18,10 +21,11 @@ from sim.sweep.timings import Times, TimesRecord, TimesTallies, tally_times, tim
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COMPILE_S = 3
-"""What compiling takes, about."""
-COMPILED_FROM = 1 << 23
-"""From so many points on, compiling the steps is sooner done than doing without."""
+COMPILED_FROM = 1 << 21
+"""From so many points on, compiling is sooner done than doing without."""
+
+Words = Callable[[Block], list[WordColumn]]
+"""What the systems of a block come to: for each setting a word for each row, or one for all rows."""
 
 
 @dataclass(frozen=True)
@@ -89,66 +93,83 @@ def unseal(sealed: bytes) -> PartRecord | None:
 
 def compute_part(plan: Plan, number: int) -> Part:
     """Compute a part of a sweep."""
-    computing = _Computing(plan)
-    return computing.part(number)
+    return _computing(plan).part(number)
 
 
-@cache
-def _steps() -> Steps:
-    from sim.study.compiled import compiled_steps  # noqa: PLC0415 (heavy, and only for large sweeps)
-
-    return compiled_steps()
+def prepare(plan: Plan) -> None:
+    """Compile what there is to compile before the first part is computed."""
+    _computing(plan)
 
 
 def is_compiled(plan: Plan) -> bool:
-    """Whether a sweep is large enough to compile its steps, and there is a compiler."""
-    return plan.points.points >= COMPILED_FROM and find_spec("numba") is not None
+    """Whether a sweep is large enough to be compiled, and there is a compiler."""
+    return plan.points.points >= COMPILED_FROM and find_spec("llvmlite") is not None
 
 
-def steps_for(plan: Plan) -> Steps:
-    """The steps to compute with."""
-    return _steps() if is_compiled(plan) else NUMPY
+def words_by(layout: Layout, settings: Sequence[Setting], *, compiled: bool) -> Words:
+    """What computes words, compiled or not."""
+    if compiled:
+        from sim.study.compiled import CompiledWords  # noqa: PLC0415 (heavy, and only for large sweeps)
+
+        loops = CompiledWords(layout, settings)
+        return lambda block: loops(block.columns, block.rows)
+
+    def plain(block: Block) -> list[WordColumn]:
+        batch = Batch(layout, block.columns, block.rows)
+        return [words(batch, setting) for setting in settings]
+
+    return plain
+
+
+def unlike(settings: Sequence[Setting]) -> list[Setting]:
+    """Settings without those that come to the same words as an earlier one."""
+    return list({outcome_key(one): one for one in reversed(settings)}.values())[::-1]
+
+
+@lru_cache(maxsize=4)
+def _computing(plan: Plan) -> "_Computing":
+    return _Computing(plan)
 
 
 class _Computing:
     """What is the same for all parts of a plan."""
 
     def __init__(self, plan: Plan) -> None:
-        self._plan, self._run, self._layout = plan, steps_for(plan), Layout(plan.space)
-        keys: dict[tuple[object, ...], int] = {}
-        self._kinds = [keys.setdefault(outcome_key(setting), len(keys)) for setting in plan.space.settings]
-        self._settings = [plan.space.settings[self._kinds.index(kind)] for kind in range(len(keys))]
+        self._plan, self._layout = plan, Layout(plan.space)
+        self._settings = unlike(plan.space.settings)
+        kinds = {outcome_key(one): kind for kind, one in enumerate(self._settings)}
+        self._kinds = [kinds[outcome_key(one)] for one in plan.space.settings]
+        self._words = words_by(self._layout, self._settings, compiled=is_compiled(plan))
 
     def part(self, number: int) -> Part:
         tallies = [Tally() for _ in self._settings]
         studied = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
         kept: list[pa.Table] = []
         for block in self._plan.points.blocks(*self._plan.span(number)):
-            batch = Batch(self._layout, block.columns, block.rows, self._run)
-            self._count(block, batch, tallies)
+            self._count(block, tallies)
             times = self._study(block, studied) if studied else None
             if self._plan.keep is not Keep.COUNTS:
-                kept.append(self._rows(block, batch, times))
+                kept.append(self._rows(block, times))
         rows = _parquet(kept) if kept else None
         by_setting = [TallyRecord.of(tallies[kind]) for kind in self._kinds]
         by_metric = [[one.record() for one in tally.by_metric] for tally in studied]
         record = PartRecord(number, by_setting, by_metric, None if rows is None else sha256(rows).hexdigest())
         return Part(number, seal(record), rows)
 
-    def _count(self, block: Block, batch: Batch, tallies: list[Tally]) -> None:
+    def _count(self, block: Block, tallies: list[Tally]) -> None:
         sizes = Sizes(self._plan.space, block)
-        for setting, tally in zip(self._settings, tallies, strict=True):
-            tally.add(block, words(batch, setting), sizes, self._run.counts)
+        for word, tally in zip(self._words(block), tallies, strict=True):
+            tally.add(block, word, sizes)
 
     def _study(self, block: Block, studied: list[TimesTallies]) -> Times:
         times = times_of(self._plan, block)
         tally_times(self._plan, block, times, studied)
         return times
 
-    def _rows(self, block: Block, batch: Batch, times: Times | None) -> "pa.Table":
+    def _rows(self, block: Block, times: Times | None) -> "pa.Table":
         from sim.sweep.rows import kept_rows  # noqa: PLC0415 (pyarrow, only where rows are kept)
 
-        return kept_rows(self._plan, block, batch, times)
+        return kept_rows(self._plan, block, Batch(self._layout, block.columns, block.rows), times)
 
 
 def _parquet(tables: "list[pa.Table]") -> bytes:

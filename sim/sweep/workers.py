@@ -15,7 +15,7 @@ from typing import Any
 from loky import ProcessPoolExecutor
 
 from sim.errors import InputError
-from sim.sweep.part import Part, compute_part, steps_for
+from sim.sweep.part import Part, compute_part, prepare
 from sim.sweep.plan import Plan, versions
 
 Compute = Callable[[Iterator[int]], Iterator[Part]]
@@ -48,15 +48,15 @@ def processes(plan: Plan, workers: int) -> Iterator[Compute]:
     pool = ProcessPoolExecutor(workers, timeout=_IDLE_S, initializer=_begin, initargs=(plan,))
 
     def compute(parts: Iterator[int]) -> Iterator[Part]:
-        waiting = {pool.submit(_compute, part) for part in islice(parts, workers * _AHEAD)}
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                try:
+        try:
+            waiting = {pool.submit(_compute, part) for part in islice(parts, workers * _AHEAD)}
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
                     yield future.result()
-                except BrokenProcessPool:
-                    raise InputError("a worker process was killed; what is done is kept: resume the sweep") from None
-            waiting |= {pool.submit(_compute, part) for part in islice(parts, workers * _AHEAD - len(waiting))}
+                waiting |= {pool.submit(_compute, part) for part in islice(parts, workers * _AHEAD - len(waiting))}
+        except BrokenProcessPool:
+            raise InputError("a worker process was killed; what is done is kept: resume the sweep") from None
 
     try:
         yield compute
@@ -72,7 +72,7 @@ def _begin(plan: Plan) -> None:
     global _plan  # noqa: PLW0603 (sent once to each process, not with each part)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _plan = plan
-    steps_for(plan)
+    prepare(plan)
 
 
 def _compute(part: int) -> Part:
