@@ -6,7 +6,7 @@ the other.
 """
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, cast
@@ -20,6 +20,7 @@ from sim.study.batch import Batch, Layout, Words
 from sim.study.effects import Sets
 from sim.study.judge import words
 from sim.study.space import Setting
+from sim.study.value import Operation, Value, constant
 
 _SET, _ROWS = ir.IntType(16), ir.IntType(64)
 _COLUMN = _SET.as_pointer()
@@ -28,55 +29,32 @@ _MOST_IN_A_LOOP = 256
 _OPTIMISATION = 3
 
 
-class _Value:
-    """What a column holds in the row at hand: an integer of LLVM's, with the operators that the rules use."""
+_INSTRUCTIONS: dict[Operation, Callable[..., ir.Value]] = {
+    Operation.AND: ir.IRBuilder.and_,
+    Operation.OR: ir.IRBuilder.or_,
+    Operation.XOR: ir.IRBuilder.xor,
+    Operation.MINUS: ir.IRBuilder.sub,
+    Operation.SHIFT_LEFT: ir.IRBuilder.shl,
+    Operation.SHIFT_RIGHT: ir.IRBuilder.lshr,
+    Operation.IS_LESS: lambda builder, one, other: builder.icmp_unsigned("<", one, other),
+    Operation.IS_MORE: lambda builder, one, other: builder.icmp_unsigned(">", one, other),
+    Operation.NOT: ir.IRBuilder.not_,
+    Operation.NEGATIVE: ir.IRBuilder.neg,
+}
 
-    __array_ufunc__ = None  # a numpy constant beside it leaves the operation to it
+
+class _Emitted(Value):
+    """An integer of LLVM's: what is done with it becomes instructions."""
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
         self._builder, self.value = builder, value
 
-    def _made(self, value: ir.Value) -> "_Value":
-        return _Value(self._builder, value)
+    def _do(self, operation: Operation, *others: object) -> "_Emitted":
+        operands = (_as_llvm(one, self.value.type) for one in others)
+        return _Emitted(self._builder, _INSTRUCTIONS[operation](self._builder, self.value, *operands))
 
-    def _operand(self, other: object) -> ir.Value:
-        return _as_llvm(other, self.value.type)
-
-    def __and__(self, other: object) -> "_Value":
-        return self._made(self._builder.and_(self.value, self._operand(other)))
-
-    def __or__(self, other: object) -> "_Value":
-        return self._made(self._builder.or_(self.value, self._operand(other)))
-
-    def __xor__(self, other: object) -> "_Value":
-        return self._made(self._builder.xor(self.value, self._operand(other)))
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __sub__(self, other: object) -> "_Value":
-        return self._made(self._builder.sub(self.value, self._operand(other)))
-
-    def __lshift__(self, other: object) -> "_Value":
-        return self._made(self._builder.shl(self.value, self._operand(other)))
-
-    def __rshift__(self, other: object) -> "_Value":
-        return self._made(self._builder.lshr(self.value, self._operand(other)))
-
-    def __invert__(self) -> "_Value":
-        return self._made(self._builder.not_(self.value))
-
-    def __neg__(self) -> "_Value":
-        return self._made(self._builder.neg(self.value))
-
-    def __lt__(self, other: object) -> "_Value":
-        return self._made(self._builder.icmp_unsigned("<", self.value, self._operand(other)))
-
-    def __gt__(self, other: object) -> "_Value":
-        return self._made(self._builder.icmp_unsigned(">", self.value, self._operand(other)))
-
-    def astype(self, kind: type[np.unsignedinteger[Any]]) -> "_Value":
-        """The same, as wide as a type of numpy's that is no narrower."""
-        return self._made(self._builder.zext(self.value, ir.IntType(np.dtype(kind).itemsize * 8)))
+    def astype(self, kind: type[np.uint16]) -> "_Emitted":  # noqa: ARG002 (sets are of one width)
+        return _Emitted(self._builder, self._builder.zext(self.value, _SET))
 
 
 class CompiledWords:
@@ -148,7 +126,7 @@ def _write_body(loop: ir.Function, layout: Layout, settings: Sequence[Setting]) 
     row = builder.phi(_ROWS)
     row.add_incoming(_ROWS(0), start)
     groups = len(layout.space.groups)
-    read = [_Value(builder, builder.load(builder.gep(column, [row]), typ=_SET)) for column in loop.args[:groups]]
+    read = [_Emitted(builder, builder.load(builder.gep(column, [row]), typ=_SET)) for column in loop.args[:groups]]
     batch = Batch(layout, cast("list[Sets]", read), 1)
     for setting, column in zip(settings, loop.args[groups:-1], strict=True):
         builder.store(_as_llvm(words(batch, setting), _SET), builder.gep(column, [row]))
@@ -160,11 +138,8 @@ def _write_body(loop: ir.Function, layout: Layout, settings: Sequence[Setting]) 
 
 
 def _as_llvm(one: object, kind: ir.IntType) -> ir.Value:
-    """A value of LLVM's, or a constant of a type: an int, or a numpy column of one element."""
-    if isinstance(one, _Value):
-        return one.value
-    constant = int(one.item() if isinstance(one, np.ndarray) else cast("int", one))
-    return kind(constant & ((1 << kind.width) - 1))
+    """A value of LLVM's, or a constant of a type."""
+    return one.value if isinstance(one, _Emitted) else kind(constant(one) & ((1 << kind.width) - 1))
 
 
 def _write_entry(module: ir.Module, loop: ir.Function) -> None:
