@@ -106,12 +106,18 @@ class Judge:
 
     @cached_property
     def fates(self) -> list[Fate]:
-        """What becomes of every unit, and of the system."""
+        """What becomes of the system, and of every unit."""
+        told_once = self._raises in {LateStore.WORKS, LateStore.READ_ONLY}
+        of_units = (Fate(word, unit.cpus, 1 if told_once else unit.cpus) for unit, word in self.by_unit.items())
+        return [*self._as_a_whole(), *self._dead(), *of_units]
+
+    @cached_property
+    def by_unit(self) -> dict[Unit, Words]:
+        """What becomes of every unit."""
         if self._setting.has_pkvm and self._setting.relay is Relay.ENFORCING:
-            return [*self._as_a_whole(), *self._visited(dict(self._refused_by_relay()))]
-        panics_at = self._kernel_panics_at()
-        late, announced = self._brought_online(panics_at)
-        return [*self._as_a_whole(), *self._dead(panics_at), *self._visited(late, announced, panics_at)]
+            return self._visited(dict(self._refused_by_relay()))
+        late, announced = self._brought_online()
+        return self._visited(late, announced)
 
     # The system as a whole
 
@@ -120,9 +126,9 @@ class Judge:
             record = self._batch.record
             yield Fate(record.has_sve & steps.when(record.vq_map) & column(steps.DENIED), 1, 1)
 
-    def _dead(self, panics_at: Turn | None) -> Iterator[Fate]:
-        if panics_at is not None:
-            yield Fate(turns.ever(panics_at) & steps.KERNEL_PANIC, 1, 1)
+    def _dead(self) -> Iterator[Fate]:
+        if self._panics_at is not None:
+            yield Fate(turns.ever(self._panics_at) & steps.KERNEL_PANIC, 1, 1)
 
     # Late CPUs
 
@@ -144,25 +150,27 @@ class Judge:
             return NONE
         return self._batch.saved(unit, self._design, self._setting.memory)
 
-    def _kernel_panics_at(self) -> Turn | None:
+    @cached_property
+    def _panics_at(self) -> Turn | None:
         """The turn at which a store to read-only data panics the kernel; None where no store can."""
-        if self._raises is not LateStore.READ_ONLY:
+        relayed = not self._setting.has_pkvm or self._setting.relay is Relay.RELAXED
+        if self._raises is not LateStore.READ_ONLY or not relayed:
             return None
         at = turns.NEVER
         for unit in self._batch.layout.late:
             at = turns.earliest(at, self._found(unit), steps.ABOVE, self._batch.turn(unit))
         return at
 
-    def _brought_online(self, panics_at: Turn | None) -> tuple[dict[Unit, Words], Sets]:
+    def _brought_online(self) -> tuple[dict[Unit, Words], Sets]:
         """What becomes of the late units, and the lengths that the log names."""
         looks = column(steps.ABOVE if self._looks else 0)
         refuses = self._design.late_cpu in {LateCpu.REFUSED, LateCpu.REFUSED_UNDER_PKVM}
         late, announced = {}, NONE
         for unit in self._batch.layout.late:
             tried = heard = EVERY_BIT
-            if panics_at is not None:
+            if self._panics_at is not None:
                 turn = self._batch.turn(unit)
-                tried, heard = turns.precedes(turn, panics_at), ~turns.precedes(panics_at, turn)
+                tried, heard = turns.precedes(turn, self._panics_at), ~turns.precedes(self._panics_at, turn)
             if self._raises is LateStore.WORKS and self._singly:
                 heard = ~self._raised_before(unit)
             late[unit] = steps.late(
@@ -188,26 +196,22 @@ class Judge:
 
     # Guests
 
-    def _visited(
-        self, late: dict[Unit, Words], announced: Sets = NONE, panics_at: Turn | None = None
-    ) -> Iterator[Fate]:
+    def _visited(self, late: dict[Unit, Words], announced: Sets = NONE) -> dict[Unit, Words]:
         """A guest on every CPU that is online, each at its turn, until one of them panics the hypervisor."""
         unit_words = {unit: late[unit] if unit.late else self._saved(unit) for unit in self._batch.layout.units}
-        if self._has_saves:
-            if announced is not NONE:
-                unit_words = {
-                    unit: word if word is NONE else self._told_of(unit, word, announced)
-                    for unit, word in unit_words.items()
-                }
-            unit_words = self._until_panic(unit_words, panics_at)
-        told_once = self._raises in {LateStore.WORKS, LateStore.READ_ONLY}
-        for unit, word in unit_words.items():
-            yield Fate(word, unit.cpus, 1 if told_once else unit.cpus)
+        if not self._has_saves:
+            return unit_words
+        if announced is not NONE:
+            unit_words = {
+                unit: word if word is NONE else self._told_of(unit, word, announced)
+                for unit, word in unit_words.items()
+            }
+        return self._until_panic(unit_words)
 
-    def _until_panic(self, unit_words: dict[Unit, Words], panics_at: Turn | None) -> dict[Unit, Words]:
+    def _until_panic(self, unit_words: dict[Unit, Words]) -> dict[Unit, Words]:
         """Without the saves that a panic of the kernel or the hypervisor forestalls."""
-        if panics_at is not None:
-            alive = ~(turns.ever(panics_at) & steps.OF_SAVES)
+        if self._panics_at is not None:
+            alive = ~(turns.ever(self._panics_at) & steps.OF_SAVES)
             unit_words = {unit: word if word is NONE else word & alive for unit, word in unit_words.items()}
         panicking = [unit for unit, word in unit_words.items() if word is not NONE and self._may_panic(unit)]
         if not panicking:
