@@ -252,3 +252,39 @@ class SpaceRecord(msgspec.Struct, frozen=True):
     most_points: Annotated[int, Meta(description="so many points can be walked through")]
     estimated_s: Annotated[float | None, Meta(description="seconds that a sweep takes here; null: too many points")]
     estimated_up_to_symmetry_s: float | None
+
+
+class ProofRow(Row, frozen=True, gc=False):
+    """What came of one property under one setting, over all systems."""
+
+    design: str
+    relay: str
+    kernel: str
+    memory: str
+    early_cpus: Annotated[int, Meta(description="so many early CPUs were asked about")]
+    late_cpus: Annotated[int, Meta(description="so many late ones")]
+    any_number: Annotated[bool, Meta(description="they stand for any number of CPUs")]
+    property: Annotated[str, Meta(description="its name")]
+    answer: Annotated[str, Meta(description="proved, refuted, or unknown: the solver gave up")]
+    early_sve_bits: Annotated[
+        tuple[tuple[int, ...], ...], Meta(description="the smallest system that breaks it: its early CPUs' lengths")
+    ]
+    late_sve_bits: Annotated[tuple[tuple[int, ...], ...], Meta(description="and its late CPUs'")]
+    shown: Annotated[str | None, Meta(description="the hazard that a boot of that system shows")]
+
+
+class PromiseRow(Row, frozen=True, gc=False):
+    """What one of all possible designs promises, over all systems."""
+
+    design: str
+    relay: str
+    buffer_sized_by: str
+    zcr_el2: str
+    ffr_pointer: str
+    late_cpu: str
+    late_store: str
+    answers: Annotated[dict[str, str], Meta(description="for each property: proved, refuted or unknown")]
+    safe: Annotated[bool, Meta(description="nothing panics, is overwritten, lost, or different elsewhere")]
+    refuses_nobody_harmless: bool
+    denies_nothing: bool
+    cost: Annotated[int, Meta(description="of its buffers, by rank: 0 is never dearer than 1, nor 1 than 2")]

@@ -98,7 +98,7 @@ class Judge:
     """
 
     def __init__(self, batch: Batch, setting: Setting, *, singly: bool) -> None:
-        self._batch, self._setting, self._design, self._singly = batch, setting, setting.design, singly
+        self.batch, self.setting, self._design, self._singly = batch, setting, setting.design, singly
         self._has_saves = setting.has_saves
         self._looks = self._looks_at_lengths()
         raises = self._looks and self._design.late_cpu is LateCpu.RAISES
@@ -114,7 +114,7 @@ class Judge:
     @cached_property
     def by_unit(self) -> dict[Unit, Words]:
         """What becomes of every unit."""
-        if self._setting.has_pkvm and self._setting.relay is Relay.ENFORCING:
+        if self.setting.has_pkvm and self.setting.relay is Relay.ENFORCING:
             return self._visited(dict(self._refused_by_relay()))
         late, announced = self._brought_online()
         return self._visited(late, announced)
@@ -123,7 +123,7 @@ class Judge:
 
     def _as_a_whole(self) -> Iterator[Fate]:
         if self._design.nosve:
-            record = self._batch.record
+            record = self.batch.record
             yield Fate(record.has_sve & steps.when(record.vq_map) & column(steps.DENIED), 1, 1)
 
     def _dead(self) -> Iterator[Fate]:
@@ -133,32 +133,32 @@ class Judge:
     # Late CPUs
 
     def _refused_by_relay(self) -> Iterator[tuple[Unit, Words]]:
-        for unit in self._batch.layout.late:
+        for unit in self.batch.layout.late:
             yield unit, column(steps.BY_RELAY)
 
     def _looks_at_lengths(self) -> bool:
         """Whether the design looks at a late CPU's largest length."""
         late_cpu = self._design.late_cpu
-        under = self._setting.has_pkvm or late_cpu is not LateCpu.REFUSED_UNDER_PKVM
+        under = self.setting.has_pkvm or late_cpu is not LateCpu.REFUSED_UNDER_PKVM
         return late_cpu is not LateCpu.SILENT and under and not self._design.nosve
 
     def _found(self, unit: Unit) -> Words:
-        return NONE if self._design.nosve else self._batch.found(unit)
+        return NONE if self._design.nosve else self.batch.found(unit)
 
     def _saved(self, unit: Unit) -> Words:
         if not self._has_saves:
             return NONE
-        return self._batch.saved(unit, self._design, self._setting.memory)
+        return self.batch.saved(unit, self._design, self.setting.memory)
 
     @cached_property
     def _panics_at(self) -> Turn | None:
         """The turn at which a store to read-only data panics the kernel; None where no store can."""
-        relayed = not self._setting.has_pkvm or self._setting.relay is Relay.RELAXED
+        relayed = not self.setting.has_pkvm or self.setting.relay is Relay.RELAXED
         if self._raises is not LateStore.READ_ONLY or not relayed:
             return None
         at = turns.NEVER
-        for unit in self._batch.layout.late:
-            at = turns.earliest(at, self._found(unit), steps.ABOVE, self._batch.turn(unit))
+        for unit in self.batch.layout.late:
+            at = turns.earliest(at, self._found(unit), steps.ABOVE, self.batch.turn(unit))
         return at
 
     def _brought_online(self) -> tuple[dict[Unit, Words], Sets]:
@@ -166,10 +166,10 @@ class Judge:
         looks = column(steps.ABOVE if self._looks else 0)
         refuses = self._design.late_cpu in {LateCpu.REFUSED, LateCpu.REFUSED_UNDER_PKVM}
         late, announced = {}, NONE
-        for unit in self._batch.layout.late:
+        for unit in self.batch.layout.late:
             tried = heard = EVERY_BIT
             if self._panics_at is not None:
-                turn = self._batch.turn(unit)
+                turn = self.batch.turn(unit)
                 tried, heard = turns.precedes(turn, self._panics_at), ~turns.precedes(self._panics_at, turn)
             if self._raises is LateStore.WORKS and self._singly:
                 heard = ~self._raised_before(unit)
@@ -177,28 +177,28 @@ class Judge:
                 self._found(unit), self._saved(unit), tried, heard, looks, EVERY_BIT if refuses else NONE
             )
             if self._looks and self._has_saves:
-                announced = steps.announced_with(announced, late[unit], self._batch.columns[unit.group])
+                announced = steps.announced_with(announced, late[unit], self.batch.columns[unit.group])
         return late, announced
 
     def _raised_before(self, one: Unit) -> Words:
         """Where the maximum was raised to a unit's largest length already: no earlier turn has a larger one."""
         before = NONE
-        own, turn = self._batch.columns[one.group], self._batch.turn(one)
-        for other in self._batch.layout.late:
+        own, turn = self.batch.columns[one.group], self.batch.turn(one)
+        for other in self.batch.layout.late:
             if other is not one:
-                as_large = steps.when(rules.above(own, self._batch.columns[other.group]))
-                before = before | (turns.precedes(self._batch.turn(other), turn) & ~as_large)
+                as_large = steps.when(rules.above(own, self.batch.columns[other.group]))
+                before = before | (turns.precedes(self.batch.turn(other), turn) & ~as_large)
         return before
 
     def _told_of(self, unit: Unit, word: Words, announced: Sets) -> Words:
         """A unit's word, where the log may have named lengths as large as it saves with."""
-        return steps.told_of(word, self._batch.columns[unit.group], self._batch.limit(self._design), announced)
+        return steps.told_of(word, self.batch.columns[unit.group], self.batch.limit(self._design), announced)
 
     # Guests
 
     def _visited(self, late: dict[Unit, Words], announced: Sets = NONE) -> dict[Unit, Words]:
         """A guest on every CPU that is online, each at its turn, until one of them panics the hypervisor."""
-        unit_words = {unit: late[unit] if unit.late else self._saved(unit) for unit in self._batch.layout.units}
+        unit_words = {unit: late[unit] if unit.late else self._saved(unit) for unit in self.batch.layout.units}
         if not self._has_saves:
             return unit_words
         if announced is not NONE:
@@ -218,11 +218,11 @@ class Judge:
             return unit_words
         at = turns.NEVER
         for unit in panicking:
-            at = turns.earliest(at, unit_words[unit], steps.PANIC, self._batch.turn(unit))
+            at = turns.earliest(at, unit_words[unit], steps.PANIC, self.batch.turn(unit))
         return {
-            unit: word if word is NONE else turns.until(word, self._batch.turn(unit), at)
+            unit: word if word is NONE else turns.until(word, self.batch.turn(unit), at)
             for unit, word in unit_words.items()
         }
 
     def _may_panic(self, unit: Unit) -> bool:
-        return self._batch.layout.effects(unit, self._design, self._setting.memory).panics
+        return self.batch.layout.effects(unit, self._design, self.setting.memory).panics

@@ -73,5 +73,5 @@ class Value(ABC):
 
 
 def constant(one: object) -> int:
-    """A constant beside a value: an int, or a column of one element."""
-    return int(cast("Any", one).item() if isinstance(one, np.ndarray) else cast("int", one))
+    """A constant beside a value: an int, or numpy's, or a column of one element."""
+    return int(cast("Any", one).item() if isinstance(one, np.ndarray | np.generic) else cast("int", one))

@@ -1,0 +1,258 @@
+"""Proofs: whether any system of so many CPUs breaks a property, whatever legal sets they have; and if so, the smallest.
+
+The functions that judge a batch run on symbols instead of columns (`sim.study.judge`, and the rules below it): what Z3
+then says is so of every row that a batch could have.
+
+A system stands for every smaller one: an early CPU may be like another, and a late one like the boot CPU, and neither
+changes what becomes of the rest. docs/proofs.md shows which systems stand for any number of CPUs.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import z3
+
+from sim.designs import Design
+from sim.errors import InputError
+from sim.hazards import HazardKind
+from sim.prove.properties import Property
+from sim.prove.symbols import Symbol, as_z3, is_legal
+from sim.rows import ProofRow
+from sim.scenario import KvmMode, Relay, Scenario, Surroundings
+from sim.series import DEFAULT, kernel_series
+from sim.study.batch import Batch, Layout
+from sim.study.judge import Judge
+from sim.study.space import MOST_GROUPS, Group, Setting, Space
+from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vqs
+
+EARLY, LATE = 3, 1
+"""CPUs of a system that stands for any number of them."""
+LONGEST_S = 60
+"""How long a question may take, by default."""
+_COUNT_BITS = 12
+"""Enough to count the lengths of all CPUs."""
+
+
+class Answer(StrEnum):
+    """What came of a question."""
+
+    PROVED = "proved"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+    """The solver gave up."""
+
+
+_ANSWERS = {"sat": Answer.REFUTED, "unsat": Answer.PROVED}
+"""To whether there is a system that breaks a property."""
+
+
+class System(NamedTuple):
+    """Sets of lengths: those of the early CPUs, the boot CPU first, and those of the late ones."""
+
+    early: tuple[int, ...]
+    late: tuple[int, ...]
+
+    @property
+    def size(self) -> tuple[int, int, int, int, "System"]:
+        """The smaller, the better an example: fewest CPUs, smallest VLs, fewest lengths; then fewest late CPUs."""
+        sets = self.early + self.late
+        return (len(sets), max(sets).bit_length(), sum(one.bit_count() for one in sets), len(self.late), self)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which systems a proof is about.
+
+    Raises:
+        InputError: too many CPUs, or too few.
+    """
+
+    early: int = EARLY
+    late: int = LATE
+    kernel: str = DEFAULT
+    memory: Surroundings = Surroundings.MAPPED
+    """In mapped memory what a save does is the same on every CPU, and only the kernel can panic."""
+    up_to_vq: int = VQ_MAX
+    rule: SveRule = SveRule.MULTIPLES
+    longest_s: float = LONGEST_S
+
+    def __post_init__(self) -> None:
+        if self.early < 1 or self.late < 0 or self.early + self.late > MOST_GROUPS:
+            told = f"{self.early} early and {self.late} late CPUs"
+            raise InputError(f"{told}: allowed are 1 early CPU or more, and {MOST_GROUPS} CPUs in all")
+        kernel_series(self.kernel)
+
+    @property
+    def stands_for_any_number(self) -> bool:
+        """Whether what is so of these systems is so of any number of CPUs (docs/proofs.md)."""
+        floor = kernel_series(self.kernel).has_pseudo_registers
+        return self.early >= EARLY and self.late >= LATE and self.memory is Surroundings.MAPPED and not floor
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one property under one setting."""
+
+    prop: Property
+    setting: Setting
+    answer: Answer
+    smallest: System | None = None
+    """The smallest system that breaks it, where it is refuted and that was asked for."""
+    scenario: Scenario | None = None
+    """The same, to be booted."""
+
+
+def prove(question: Question, setting: Setting, prop: Property, *, smallest: bool = True) -> Finding:
+    """Prove a property of all systems, or refute it.
+
+    Args:
+        question: which systems.
+        setting: the design, the relay, the KVM mode; its memory is the question's.
+        prop: the property.
+        smallest: whether to look for the smallest system that breaks it.
+    """
+    setting = replace(setting, memory=question.memory)
+    answer = _systems(question, setting, question.early, question.late).ask(prop)
+    if answer is not Answer.REFUTED or not smallest:
+        return Finding(prop, setting, answer)
+    found = _smallest(question, setting, prop)
+    if found is None:
+        return Finding(prop, setting, Answer.REFUTED)
+    space = _space(question, setting, len(found.early), len(found.late))
+    name = f"{setting.design.name}, relay {setting.relay}: not {prop.name}"
+    return Finding(prop, setting, answer, found, space.scenario(found.early + found.late, setting).but(name=name))
+
+
+def _smallest(question: Question, setting: Setting, prop: Property) -> System | None:
+    for cpus in range(1, question.early + question.late + 1):
+        found = list(_of_size(question, setting, prop, cpus))
+        if found:
+            return min(found, key=lambda one: one.size)
+    return None
+
+
+def _of_size(question: Question, setting: Setting, prop: Property, cpus: int) -> Iterator[System]:
+    """The smallest systems of so many CPUs, one for each split into early and late ones."""
+    for late in range(min(cpus - 1, question.late) + 1):
+        if cpus - late <= question.early:
+            found = _systems(question, setting, cpus - late, late).smallest(prop)
+            if found is not None:
+                yield found
+
+
+def _space(question: Question, setting: Setting, early: int, late: int) -> Space:
+    """The space that has all systems of so many CPUs; its candidates are never listed."""
+    any_set = (1, ALL_VQS)
+    cpus = [Group("boot" if not n else f"early{n}", any_set) for n in range(early)]
+    cpus += [Group(f"late{n}" if late > 1 else "late", any_set, late=True) for n in range(late)]
+    return Space(
+        tuple(cpus), question.kernel, (setting.design,), (setting.relay,), (setting.kvm_mode,), (question.memory,)
+    )
+
+
+@lru_cache(maxsize=64)
+def _systems(question: Question, setting: Setting, early: int, late: int) -> "_Systems":
+    return _Systems(question, setting, early, late)
+
+
+class _Systems:
+    """All systems of so many CPUs under one setting, as symbols."""
+
+    def __init__(self, question: Question, setting: Setting, early: int, late: int) -> None:
+        self._early, self._question = early, question
+        self._sets = [Symbol.named(f"cpu{number}") for number in range(early + late)]
+        batch = Batch(Layout(_space(question, setting, early, late)), self._sets, 1)  # type: ignore[arg-type]
+        self._judge = Judge(batch, setting, singly=False)
+
+    def _solver(self, prop: Property) -> "_Solver":
+        """A solver that looks for systems that break a property."""
+        legal = (is_legal(one, self._question.rule, self._question.up_to_vq) for one in self._sets)
+        return _Solver(self._question.longest_s, *legal, as_z3(prop.broken(self._judge)) != 0)
+
+    def ask(self, prop: Property) -> Answer:
+        """Whether no system breaks a property."""
+        return self._solver(prop).check()
+
+    def smallest(self, prop: Property) -> System | None:
+        """The smallest system that breaks a property; None where none does."""
+        solver = self._solver(prop)
+        if solver.check() is not Answer.REFUTED:
+            return None
+        sets = [one.expression for one in self._sets]
+        bits = [z3.Extract(place, place, one) for one in sets for place in range(VQ_MAX)]
+        lengths = z3.Sum([z3.ZeroExt(_COUNT_BITS - 1, bit) for bit in bits])
+        solver.lower(lambda vq: z3.And([one & ~((1 << vq) - 1) == 0 for one in sets]), self._question.up_to_vq)
+        solver.lower(lambda count: z3.ULE(lengths, count), len(bits))
+        found = tuple(solver.lowest(one) for one in sets)
+        return System(found[: self._early], found[self._early :])
+
+
+class _Solver:
+    """Z3, with what is asked for so far."""
+
+    def __init__(self, longest_s: float, *conditions: Any) -> None:
+        self._solver = z3.SolverFor("QF_BV")
+        self._solver.set("timeout", int(longest_s * 1000))
+        self._solver.add(*conditions)
+
+    def check(self, *more: Any) -> Answer:
+        """Whether nothing is as asked for."""
+        return _ANSWERS.get(str(self._solver.check(*more)), Answer.UNKNOWN)
+
+    def lower(self, at_most: Callable[[int], Any], most: int) -> None:
+        """Ask for the least that a number can be, which is some number up to `most`."""
+        least = 1
+        while least < most:
+            middle = (least + most) // 2
+            if self.check(at_most(middle)) is Answer.REFUTED:
+                most = middle
+            else:
+                least = middle + 1
+        self._solver.add(at_most(most))
+
+    def lowest(self, vqs: Any) -> int:
+        """Ask for the lowest that a set can be as a number, so that the example is always the same."""
+        value = 0
+        for place in reversed(range(VQ_MAX)):
+            lower = value | ((1 << place) - 1)
+            if self.check(z3.UGE(vqs, value), z3.ULE(vqs, lower)) is not Answer.REFUTED:
+                value |= 1 << place
+        self._solver.add(vqs == value)
+        return value
+
+
+def prove_each(
+    question: Question,
+    designs: Iterable[Design],
+    relays: Iterable[Relay],
+    properties: Sequence[Property],
+    *,
+    kvm_mode: KvmMode = KvmMode.PROTECTED,
+) -> Iterator[Finding]:
+    """Prove properties of designs under relay settings, one after the other: by relay, design and property."""
+    for relay in relays:
+        for design in designs:
+            for prop in properties:
+                yield prove(question, Setting(design, relay, kvm_mode, question.memory), prop)
+
+
+def proof_row(question: Question, finding: Finding, shown: HazardKind | None) -> ProofRow:
+    """A finding as a row; `shown` is the hazard that a boot of its example shows."""
+    smallest = finding.smallest or System((), ())
+    return ProofRow(
+        design=finding.setting.design.name,
+        relay=str(finding.setting.relay),
+        kernel=question.kernel,
+        memory=str(question.memory),
+        early_cpus=question.early,
+        late_cpus=question.late,
+        any_number=question.stands_for_any_number,
+        property=finding.prop.name,
+        answer=str(finding.answer),
+        early_sve_bits=tuple(map(bits_from_vqs, smallest.early)),
+        late_sve_bits=tuple(map(bits_from_vqs, smallest.late)),
+        shown=None if shown is None else shown.title,
+    )

@@ -1,0 +1,145 @@
+"""Proofs as text for a terminal: which design promises what, and the smallest systems that break a promise."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from rich.console import Console
+
+from sim.designs import Design, LateCpu
+from sim.hazards import HazardKind
+from sim.prove.design_space import LATE_CHOICES, Promises
+from sim.prove.properties import PROPERTIES, SAFETY, Property
+from sim.prove.proving import Answer, Finding, Question, System
+from sim.scenario import Relay
+from sim.show.console import heading, lengths, line, table
+from sim.vectors import bits_from_vq, bits_from_vqs
+
+_MARKS = {Answer.PROVED: "yes", Answer.REFUTED: "no", Answer.UNKNOWN: "?"}
+
+
+def show_question(question: Question, console: Console) -> None:
+    """Print what systems are asked about."""
+    cpus = f"{question.early} early and {question.late} late CPUs"
+    more = "which stand for any number of CPUs (docs/proofs.md)" if question.stands_for_any_number else "and any fewer"
+    sets = f"every legal set up to {bits_from_vq(question.up_to_vq)} bits, {question.rule}"
+    line(console, f"{cpus}, {more}; {sets}; kernel {question.kernel}, protected, memory {question.memory}")
+
+
+def show_findings(findings: Sequence[Finding], shown: Sequence[HazardKind | None], console: Console) -> None:
+    """Print what came of properties under settings: a row a setting, and an example of each promise that is broken.
+
+    Args:
+        findings: ordered by settings.
+        shown: for each finding, the hazard that a boot of its example showed; None where there is no example.
+        console: where to.
+    """
+    properties = list(dict.fromkeys(one.prop for one in findings))
+    for relay, of_relay in groupby(findings, lambda one: one.setting.relay):
+        heading(console, f"relay {relay}")
+        rows = [
+            [design, *(_MARKS[one.answer] for one in found)]
+            for design, found in groupby(of_relay, lambda one: one.setting.design.name)
+        ]
+        columns = {"design": "wrap"} | {f"{place + 1}": "left" for place in range(len(properties))}
+        table(console, columns, rows)
+    _legend(properties, console)
+    examples = _examples(findings, shown)
+    if examples:
+        heading(console, "The smallest systems that break them, and what their boots show")
+        columns = {
+            "design": "wrap",
+            "relay": "wrap",
+            "breaks": "left",
+            "early": "left",
+            "late": "left",
+            "shown": "wrap",
+        }
+        table(console, columns, [_cells(key, found, properties) for key, found in examples.items()])
+
+
+_Key = tuple[str, System]
+_Examples = dict[_Key, list[tuple[Finding, HazardKind | None]]]
+
+
+def _examples(findings: Sequence[Finding], shown: Sequence[HazardKind | None]) -> _Examples:
+    """What each smallest system breaks of a design."""
+    examples: _Examples = {}
+    for one, hazard in zip(findings, shown, strict=True):
+        if one.smallest is not None:
+            examples.setdefault((one.setting.design.name, one.smallest), []).append((one, hazard))
+    return examples
+
+
+def _cells(key: _Key, found: list[tuple[Finding, HazardKind | None]], properties: list[Property]) -> list[str]:
+    design, system = key
+    relays = dict.fromkeys(str(one.setting.relay) for one, _ in found)
+    broken = sorted({properties.index(one.prop) + 1 for one, _ in found})
+    hazards = sorted({"none: a mistake of asymboot" if kind is None else str(int(kind)) for _, kind in found})
+    return [
+        design,
+        " ".join(relays) if len(relays) < len(Relay) else "both",
+        " ".join(map(str, broken)),
+        "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.early),
+        "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.late),
+        " ".join(hazards),
+    ]
+
+
+def _legend(properties: Iterable[Property], console: Console) -> None:
+    heading(console, "Promises: yes, proved; no, refuted; ?, the solver gave up")
+    for place, one in enumerate(properties):
+        line(console, f"{place + 1} {one.name}: {one.statement}")
+
+
+def show_design_space(promises: Sequence[Promises], console: Console) -> None:
+    """Print which designs of the whole space are safe on every system, and what each of these costs."""
+    for relay, found in groupby(promises, lambda one: one.relay):
+        every = list(found)
+        safe = [one for one in every if one.is_safe]
+        heading(console, f"relay {relay}: {len(every)} designs, {len(safe)} safe on every system")
+        table(
+            console,
+            {
+                "buffer sized by": "left",
+                "ZCR_EL2": "left",
+                "pointer": "wrap",
+                "late CPU above": "wrap",
+                "refuses": "left",
+                "denies": "left",
+            },
+            [_safe(members) for members in _alike(safe)],
+        )
+    line(console, f"safe: {', '.join(SAFETY)} are proved. On no system is an earlier row's buffer the dearer one.")
+    line(
+        console,
+        "refuses: some harmless CPU is refused on some system. denies: the host is denied a VL that all CPUs have.",
+    )
+    _legend([PROPERTIES[name] for name in (*SAFETY, "no-harmless-refused", "none-denied")], console)
+
+
+def _alike(safe: Sequence[Promises]) -> list[list[Promises]]:
+    """Designs that cost and promise the same, and differ in the FFR pointer and what becomes of a late CPU."""
+    alike: dict[tuple[object, ...], list[Promises]] = {}
+    for one in safe:
+        key = (one.cost, one.design.zcr_el2, one.refuses_nobody_harmless, one.denies_nothing)
+        alike.setdefault(key, []).append(one)
+    return sorted(alike.values(), key=lambda members: (members[0].cost, not members[0].refuses_nobody_harmless))
+
+
+def _safe(members: list[Promises]) -> list[str]:
+    design = members[0].design
+    pointers = dict.fromkeys(str(one.design.ffr_pointer) for one in members)
+    late = dict.fromkeys(_late(one.design) for one in members)
+    return [
+        str(design.buffer_sized_by),
+        str(design.zcr_el2),
+        ", ".join(pointers),
+        ", ".join(late) if len(late) < len(LATE_CHOICES) else "any",
+        "" if members[0].refuses_nobody_harmless else "yes",
+        "" if members[0].denies_nothing else "yes",
+    ]
+
+
+def _late(design: Design) -> str:
+    """What becomes of a late CPU above the maximum, and of the store that raises it."""
+    return f"{design.late_cpu} ({design.late_store})" if design.late_cpu is LateCpu.RAISES else str(design.late_cpu)
