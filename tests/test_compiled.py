@@ -1,5 +1,6 @@
 """Compiled words are the plain ones, faster; and the steps are the same on ints as on columns."""
 
+from dataclasses import replace
 from inspect import signature
 
 import numpy as np
@@ -29,7 +30,7 @@ DESIGN = st.builds(
 )
 
 
-def drawn(columns: int, rows: int) -> list[np.ndarray[tuple[int], np.dtype[np.uint16]]]:
+def columns_of(columns: int, rows: int) -> list[np.ndarray[tuple[int], np.dtype[np.uint16]]]:
     stream = np.random.default_rng(columns)
     return [
         np.concatenate([stream.permutation(EDGES), stream.integers(0, 1 << 16, rows - len(EDGES)).astype(np.uint16)])
@@ -40,13 +41,13 @@ def drawn(columns: int, rows: int) -> list[np.ndarray[tuple[int], np.dtype[np.ui
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_on_ints_is_the_one_on_columns(name: str) -> None:
     step = getattr(steps, name)
-    columns = drawn(len(signature(step).parameters), 200)
+    columns = columns_of(len(signature(step).parameters), 200)
     for row, expected in enumerate(step(*columns).tolist()):
         assert step(*(int(column[row]) for column in columns)) & 0xFFFF == expected
 
 
 def test_turns_are_in_the_order_of_sets_and_then_ranks() -> None:
-    vqs, rank, word, other = drawn(4, 5000)
+    vqs, rank, word, other = columns_of(4, 5000)
     rank = (rank & np.uint16(0xFF)).astype(np.uint16)
     place = np.array([7], np.uint16)
     plain = list(zip(vqs.tolist(), rank.tolist(), strict=True))
@@ -73,7 +74,8 @@ def test_compiled_words_are_the_plain_ones(data: st.DataObject) -> None:
     roles = [False, *data.draw(st.lists(st.booleans(), max_size=6))]
     groups = tuple(Group(f"g{n}", sets, data.draw(st.integers(1, 2)), late) for n, late in enumerate(roles))
     memory, mode = data.draw(st.sampled_from(Surroundings)), data.draw(st.sampled_from(KvmMode))
-    designs = data.draw(st.lists(DESIGN, min_size=1, max_size=4) | st.just(list(DESIGNS.values())))
+    drawn = data.draw(st.lists(DESIGN, min_size=1, max_size=4) | st.just(list(DESIGNS.values())))
+    designs = [replace(design, name=f"drawn {number}") for number, design in enumerate(drawn)]
     series = data.draw(st.sampled_from(["6.1", "6.12"]))
     space = Space(groups, series, tuple(designs), memories=(memory,), kvm_modes=(mode,))
     layout = Layout(space)

@@ -2,10 +2,12 @@
 
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.designs import DESIGNS
 from sim.errors import InputError
 from sim.scenario import Do
 from sim.study.points import Exhaustive, sets_at
@@ -57,8 +59,14 @@ def test_a_points_scenario_goes_by_sets_then_by_numbers() -> None:
         (lambda: Group("a", ()), "has no candidate sets"),
         (lambda: Group("a", (1, 1)), "a candidate set twice"),
         (lambda: Group("a", (1,), cpus=0), "the least is 1"),
-        (lambda: Group("a", (1, 3), weights=(1,)), "a weight of at least 1 for each"),
-        (lambda: Group("a", (1, 3), weights=(1, 0)), "a weight of at least 1 for each"),
+        (lambda: Group("a", (1, 3), weights=(1,)), "a weight from 1 to 4,294,967,296 for each"),
+        (lambda: Group("a", (1, 3), weights=(1, 0)), "a weight from 1 to 4,294,967,296 for each"),
+        (lambda: Group("", (1,)), "a group has no name"),
+        (lambda: Group("a\nb", (1,)), "cannot be printed"),
+        (lambda: Group("a", (1, 3), weights=(1, 1 << 33)), "a weight from 1 to 4,294,967,296 for each"),
+        (lambda: Space((Group("a", (1,)),), name="p\nq"), "cannot be printed"),
+        (lambda: Space((Group("a", (1,)),), designs=()), "a space needs a design"),
+        (lambda: Space((Group("a", (1,)),), designs=(DESIGNS["tabba"],) * 2), "two designs are named 'tabba'"),
         (lambda: Space(()), "1 to 64 groups, not 0"),
         (lambda: Space((Group("a", (1,), late=True),)), "the first group holds the boot CPU"),
         (lambda: Space((Group("a", (1,)), Group("a", (1,)))), "two groups are named 'a'"),
@@ -69,3 +77,9 @@ def test_a_points_scenario_goes_by_sets_then_by_numbers() -> None:
 def test_what_cannot_be_is_refused(make: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_lists_and_numpy_numbers_are_taken() -> None:
+    group = Group("a", [np.uint16(1), 3], weights=[np.int64(2), 1])  # type: ignore[arg-type]
+    assert group == Group("a", (1, 3), weights=(2, 1))
+    assert {type(one) for one in (*group.sets, *group.weights)} == {int}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from sim import Group, InputError, Space, boot, read_summary, resume_sweep, run_sweep, scenario_of_row
+from sim import (
+    DESIGNS,
+    Distribution,
+    Group,
+    InputError,
+    Latencies,
+    Space,
+    boot,
+    legal_sets,
+    read_summary,
+    resume_sweep,
+    run_sweep,
+    scenario_of_row,
+)
 from sim.files.scenario_file import read_scenario
 from sim.files.space_file import space_from_data
 from sim.study import steps
@@ -22,6 +37,7 @@ from sim.study.points import Exhaustive, sets_at
 from sim.sweep import plan as planning
 from sim.sweep.folder import Folder
 from sim.sweep.sweeping import Progress
+from sim.sweep.timings import measure
 from sim.units import nanoseconds
 
 SETS = (1, 3, 11)
@@ -180,6 +196,110 @@ def test_a_part_that_is_broken_is_computed_again(tmp_path: Path, name: str, harm
     assert contents(tmp_path) == expected
 
 
+@pytest.mark.parametrize("name", ["rows", "parts"])
+def test_a_folder_that_is_gone_is_made_again(tmp_path: Path, name: str) -> None:
+    run_sweep(SPACE, tmp_path, jobs=1, keep="all")
+    expected = contents(tmp_path)
+    shutil.rmtree(tmp_path / name)
+    resume_sweep(tmp_path, jobs=1)
+    assert contents(tmp_path) == expected
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_every_byte_of_a_part_is_checked(tmp_path: Path) -> None:
+    run_sweep(SPACE, tmp_path, jobs=1)
+    file = tmp_path / "parts" / "000003.json"
+    whole = file.read_bytes()
+    for place in (0, 63, 64, 65, len(whole) - 1):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert read_summary(tmp_path).points == 134
+    resume_sweep(tmp_path, jobs=1)
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_changed_plan_and_parts_of_another_are_not_taken(tmp_path: Path) -> None:
+    run_sweep(SPACE, tmp_path / "a", jobs=1, sample=50, seed=1)
+    run_sweep(SPACE, tmp_path / "b", jobs=1, sample=50, seed=2)
+    expected = contents(tmp_path / "a")
+    shutil.copy(tmp_path / "b" / "parts" / "000001.json", tmp_path / "a" / "parts" / "000001.json")
+    shutil.copy(tmp_path / "a" / "parts" / "000003.json", tmp_path / "a" / "parts" / "000002.json")
+    assert read_summary(tmp_path / "a").points == 30
+    resume_sweep(tmp_path / "a", jobs=1)
+    assert contents(tmp_path / "a") == expected
+    manifest = tmp_path / "a" / "sweep.json"
+    manifest.write_text(manifest.read_text().replace('"late": true', '"late": false'))
+    with pytest.raises(InputError, match=r"sweep\.json: was changed since the sweep began"):
+        resume_sweep(tmp_path / "a")
+
+
+def test_a_beginning_without_a_plan_is_begun_again(tmp_path: Path) -> None:
+    (tmp_path / ".sweep.json.new").write_text("{")
+    assert run_sweep(SPACE, tmp_path, jobs=1).complete
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"keep": "hazards"}, r"96,889,010,407 points are too many to keep rows of .* keep counts alone"),
+        ({"replications": 1}, r"96,889,010,407 points are too many to boot under 16 settings: the most is 4,194,304"),
+        ({"sample": 10**12, "keep": "all"}, r"1,000,000,000,000 points are too many to keep rows of"),
+        ({"sample": 2.5}, r"sample is 2\.5: it is a whole number"),
+        ({"sample": -1}, r"a sample of -1 points: allowed are 1 to"),
+    ],
+)
+def test_a_sweep_that_would_never_end_is_refused_before_it_begins(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    space = Space(tuple(Group(f"g{n}", legal_sets(5)) for n in range(13)), kernel="6.12")
+    with pytest.raises(InputError, match=message):
+        run_sweep(space, tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
+def test_many_cpus_alike_are_walked_through_up_to_symmetry(tmp_path: Path) -> None:
+    space = Space(tuple(Group(f"g{n}", (1, 3)) for n in range(40)), kernel="6.12", designs=(DESIGNS["v6.11"],))
+    found = run_sweep(space, tmp_path, symmetric=True, jobs=1)
+    assert found.points < 100
+    assert found.systems == 2**40
+
+
+def test_frames_have_the_same_types_whatever_is_found(tmp_path: Path) -> None:
+    some = run_sweep(SPACE, tmp_path / "some", jobs=1)
+    none = run_sweep(Space((Group("boot", (1,)),), "6.12", (DESIGNS["constrain-v2"],)), tmp_path / "none", jobs=1)
+    assert len(none.hazards) == 0
+    shared = [str(name) for name in none.hazards if not str(name).endswith("_sve_bits")]
+    assert none.hazards[shared].dtypes.astype(str).tolist() == some.hazards[shared].dtypes.astype(str).tolist()
+    types = pq.read_schema(tmp_path / "none" / "hazards.parquet").types
+    assert not any(str(one) == "null" for one in types)
+
+
+def test_a_replication_is_booted_again_with_its_seed(tmp_path: Path) -> None:
+    latencies = Latencies(probe=Distribution("uniform", (0, 200_000)))
+    space = Space(SPACE.groups[:2], "6.12", SPACE.designs[:1], SPACE.relays[:1], latencies=latencies)
+    run_sweep(space, tmp_path, jobs=1, keep="all", replications=3)
+    rows = pd.read_parquet(tmp_path / "rows")
+    for row in rows.iloc[::5].to_dict("records"):
+        scenario = scenario_of_row(tmp_path, row["row"], replication=row["replication"])
+        assert scenario.seed == row["seed"]
+        assert measure(boot(scenario))[0] == row["all_online_ns"]
+    with pytest.raises(InputError, match="there is no replication 3: there are 3"):
+        scenario_of_row(tmp_path, 0, replication=3)
+
+
+def test_intervals_cover_the_truth_where_one_point_tells_most(tmp_path: Path) -> None:
+    latencies = Latencies(probe=Distribution("uniform", (0, 200_000)))
+    groups = (Group("boot", (1,)), Group("early", SETS, weights=(1_000_000, 1, 1)))
+    space = Space(groups, "6.12", SPACE.designs[:1], SPACE.relays[:1], latencies=latencies)
+    truth, inside = None, 0
+    for seed in range(40):
+        rows = run_sweep(space, tmp_path / str(seed), jobs=1, replications=2, seed=seed).timings
+        row = rows[rows["metric"] == "all_online_ns"].iloc[0]
+        truth = truth or run_sweep(space, tmp_path / "truth", jobs=1, replications=1000).timings["mean_ns"].iloc[0]
+        inside += row["low_ns"] <= truth <= row["high_ns"]
+    assert inside >= 34  # of 40, where 38 are expected; with too many degrees of freedom it was about 28
+
+
 def test_a_part_of_another_sweep_is_not_taken_for_this_ones(tmp_path: Path) -> None:
     run_sweep(SPACE, tmp_path / "a", jobs=1)
     run_sweep(Space(SPACE.groups[:2], kernel="6.12", designs=SPACE.designs[:1]), tmp_path / "b", jobs=1)
@@ -322,8 +442,9 @@ def test_from_a_file_to_a_saved_example(tmp_path: Path) -> None:
     shown = asymboot("summary", "out", cwd=tmp_path)
     assert shown.returncode == 0
     assert shown.stdout == done.stdout
-    rows = json.loads(asymboot("summary", "out", "--json", cwd=tmp_path).stdout)
-    worst = next(row for row in rows if row["hazard"] == "kernel_panic")
+    told = json.loads(asymboot("summary", "out", "--json", cwd=tmp_path).stdout)
+    assert told["complete"]
+    worst = next(row for row in told["hazards"] if row["hazard"] == "kernel_panic")
     replayed = asymboot("replay", "out", "--row", str(worst["smallest_row"]), "--save", "worst.toml", cwd=tmp_path)
     assert replayed.returncode == 1
     assert "Kernel panic" in replayed.stdout
@@ -410,6 +531,18 @@ def test_a_sweep_that_is_killed_or_stopped_goes_on_to_the_same_bytes(tmp_path: P
     resumed = asymboot("sweep", "--resume", "out", "--quiet", cwd=tmp_path)
     assert (resumed.returncode, resumed.stdout, resumed.stderr) == (0, "", "")
     assert contents(tmp_path / "out") == whole(tmp_path)
+
+
+def test_no_process_outlives_a_sweep_that_is_killed(tmp_path: Path) -> None:
+    running = begun(tmp_path, parts=1)
+    below = psutil.Process(running.pid).children(recursive=True)
+    assert below
+    running.kill()
+    running.wait()
+    assert running.stderr is not None
+    running.stderr.close()
+    _, left = psutil.wait_procs(below, timeout=30)
+    assert not left
 
 
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:

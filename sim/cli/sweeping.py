@@ -138,26 +138,28 @@ def _swept(folder: Path, quiet: bool, run: "Callable[[Report | None], Summary]")
 
     from sim.show.console import terminal  # noqa: PLC0415
     from sim.show.sweep_text import progress_bar, show_summary  # noqa: PLC0415
+    from sim.sweep.folder import is_sweep  # noqa: PLC0415
 
     try:
         with progress_bar(Console(stderr=True)) as report:
             found = run(report)
     except KeyboardInterrupt:
-        click.echo(f"asymboot: stopped; what is done is kept: asymboot sweep --resume {folder} goes on", err=True)
+        if is_sweep(folder):
+            click.echo(f"asymboot: stopped; what is done is kept: asymboot sweep --resume {folder} goes on", err=True)
         raise
     show_summary(found, terminal())
 
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=options.FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead.")
 def summary(folder: Path, as_json: bool) -> None:
     """Show what the sweep in DIR came to, as far as it is done: hazards by design and relay, with examples.
 
     \b
     Examples:
       asymboot summary out
-      asymboot summary out --json | jq '.[] | select(.design == "v6.11")'
+      asymboot summary out --json | jq '.hazards[] | select(.design == "v6.11")'
     """  # noqa: D301
     from sim.sweep.summary import read_summary  # noqa: PLC0415
 
@@ -165,7 +167,7 @@ def summary(folder: Path, as_json: bool) -> None:
     if as_json:
         import msgspec  # noqa: PLC0415
 
-        click.echo(msgspec.json.encode(found.hazard_rows))
+        click.echo(msgspec.json.encode(found.record()))
         return
     from sim.show.console import terminal  # noqa: PLC0415
     from sim.show.sweep_text import show_summary  # noqa: PLC0415
@@ -176,9 +178,10 @@ def summary(folder: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("folder", metavar="DIR", type=options.FILE)
 @click.option("--row", type=click.IntRange(min=0), required=True, help="The row's number, as summary and rows have it.")
+@click.option("--replication", type=click.IntRange(min=0), help="Which of a timing study's boots of that row.")
 @click.option("--save", type=options.FILE, metavar="FILE", help="Write the scenario to FILE, which must not exist yet.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code tells.")
-def replay(folder: Path, row: int, save: Path | None, quiet: bool) -> None:
+def replay(folder: Path, row: int, replication: int | None, save: Path | None, quiet: bool) -> None:
     """Boot the system of a row of the sweep in DIR, and show what came of it.
 
     Exits with 0 if there was no hazard, 1 if there was one, 2 if the input is wrong.
@@ -191,7 +194,7 @@ def replay(folder: Path, row: int, save: Path | None, quiet: bool) -> None:
     from sim.booting import boot  # noqa: PLC0415
     from sim.sweep.replay import scenario_of_row  # noqa: PLC0415
 
-    scenario = scenario_of_row(folder, row)
+    scenario = scenario_of_row(folder, row, replication=replication)
     if save is not None:
         from sim.files.scenario_writing import save_scenario  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 from sim.files.scenario_tables import Bits, DesignTable, Lengths, Name, Table
 from sim.scenario import KvmMode, Relay, Surroundings
 from sim.series import DEFAULT
-from sim.study.space import MOST_GROUPS
+from sim.study.space import MOST_GROUPS, MOST_WEIGHT
 from sim.topology import MOST_CPUS
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -24,7 +24,7 @@ class SetTable(Table):
     """A candidate set of lengths, with how often it occurs beside the others."""
 
     sve_bits: Annotated[Lengths, Meta(description="the SVE lengths; an empty list: no SVE")]
-    weight: Annotated[int, Meta(ge=1, le=1 << 32, description="how often it occurs beside the others")] = 1
+    weight: Annotated[int, Meta(ge=1, le=MOST_WEIGHT, description="how often it occurs beside the others")] = 1
 
 
 class GroupTable(Table):

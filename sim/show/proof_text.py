@@ -45,16 +45,12 @@ def show_findings(findings: Sequence[Finding], shown: Sequence[HazardKind | None
     _legend(properties, console)
     examples = _examples(findings, shown)
     if examples:
-        heading(console, "The smallest systems that break them, and what their boots show")
-        columns = {
-            "design": "wrap",
-            "relay": "wrap",
-            "breaks": "left",
-            "early": "left",
-            "late": "left",
-            "shown": "wrap",
-        }
-        table(console, columns, [_cells(key, found, properties) for key, found in examples.items()])
+        heading(console, "The smallest systems that break them, and the hazards of their boots")
+        titles = ("design", "relay", "breaks", "early", "late", "hazards")
+        rows = [_cells(key, found, properties) for key, found in examples.items()]
+        table(console, dict.fromkeys(titles, "left"), rows)
+        for kind in sorted({kind for kind in shown if kind is not None}):
+            line(console, f"hazard {kind}: {kind.title}")
 
 
 _Key = tuple[str, System]
@@ -74,14 +70,16 @@ def _cells(key: _Key, found: list[tuple[Finding, HazardKind | None]], properties
     design, system = key
     relays = dict.fromkeys(str(one.setting.relay) for one, _ in found)
     broken = sorted({properties.index(one.prop) + 1 for one, _ in found})
-    hazards = sorted({"none: a mistake of asymboot" if kind is None else str(int(kind)) for _, kind in found})
+    hazards = " ".join(map(str, sorted({int(kind) for _, kind in found if kind is not None})))
+    if any(kind is None for _, kind in found):
+        hazards += " (some break shows nothing: a mistake of asymboot)"
     return [
         design,
         " ".join(relays) if len(relays) < len(Relay) else "both",
         " ".join(map(str, broken)),
         "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.early),
         "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.late),
-        " ".join(hazards),
+        hazards,
     ]
 
 

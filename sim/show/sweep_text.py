@@ -49,16 +49,15 @@ def show_space(space: Space, told: SpaceRecord, console: Console) -> None:
     heading(console, "Points")
     line(console, f"{told.points:,}; {told.points_up_to_symmetry:,} up to symmetry")
     line(console, f"{told.settings:,} settings each: {told.rows:,} rows; {told.rows_up_to_symmetry:,} up to symmetry")
-    if told.estimated_s is None:
+    every, few = told.estimated_s, told.estimated_up_to_symmetry_s
+    if every is None and few is None:
         line(console, f"too many to walk through: the most is {told.most_points:,}; take a sample")
     else:
-        line(console, f"about {duration(told.estimated_s)} here, with --keep counts; {_symmetric(told)}")
+        line(console, f"{_about(every)} here, with --keep counts; {_about(few)} with --symmetric")
 
 
-def _symmetric(told: SpaceRecord) -> str:
-    if told.estimated_up_to_symmetry_s is None:
-        return "too many up to symmetry as well"
-    return f"{duration(told.estimated_up_to_symmetry_s)} up to symmetry"
+def _about(seconds: float | None) -> str:
+    return "too many to walk through" if seconds is None else f"about {duration(seconds)}"
 
 
 def _role(group: Group) -> str:

@@ -8,7 +8,7 @@ and a point's weight says how many points it stands for. What does not change wi
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb, factorial, prod
+from math import comb, prod
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -24,7 +24,8 @@ BLOCK_ROWS = 1 << 15
 """At most so many rows in a block: its columns stay in a core's cache."""
 MOST_POINTS = 10**12
 """So many points can be walked through."""
-MOST_WEIGHT = 1 << 62
+MOST_SYSTEMS = 1 << 62
+"""The weights of all points together: sums of them are 64 bits wide."""
 _KEPT = 1 << 20
 """The values of a dial that has at most so many are kept."""
 
@@ -83,7 +84,7 @@ class _Dial(Protocol):
     @property
     def places(self) -> Sequence[int]: ...
     @property
-    def most_weight(self) -> int: ...
+    def weighs(self) -> bool: ...
 
     def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
         """The columns of the dial's places, and the weights, for some of its values."""
@@ -94,7 +95,7 @@ class _One:
     """A group by itself: a value is a candidate."""
 
     def __init__(self, place: int, group: Group) -> None:
-        self.size, self.places, self.most_weight = len(group.sets), [place], max(group.weights)
+        self.size, self.places, self.weighs = len(group.sets), [place], max(group.weights) > 1
         self._sets, self._weights = np.array(group.sets, np.uint16), np.array(group.weights, np.uint64)
 
     def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
@@ -111,9 +112,9 @@ class _Alike:
     def __init__(self, places: Sequence[int], group: Group) -> None:
         self.places, self._group = places, group
         self.size = comb(len(group.sets) + len(places) - 1, len(places))
-        self.most_weight = factorial(len(places)) * max(group.weights) ** len(places)
+        self.weighs = len(places) > 1 or max(group.weights) > 1
         self._starts = [
-            np.array([min(comb(c, m), MOST_WEIGHT) for c in range(len(group.sets) + m)], np.int64)
+            np.array([min(comb(c, m), MOST_SYSTEMS) for c in range(len(group.sets) + m)], np.int64)
             for m in range(1, len(places) + 1)
         ]
 
@@ -141,12 +142,13 @@ class _Alike:
     def _times(self, candidates: list[NDArray[np.int64]]) -> Weights:
         """How many points each value stands for, weights included: orders of equal candidates count once."""
         weights = np.array(self._group.weights, np.uint64)
-        times = np.full(len(candidates[0]), factorial(len(candidates)), np.uint64)
-        alike = np.ones(len(times), np.uint64)
+        times, alike = np.ones((2, len(candidates[0])), np.uint64)
         for m, one in enumerate(candidates):
             if m:
                 alike = np.where(one == candidates[m - 1], alike + np.uint64(1), np.uint64(1))
-            times //= alike
+            # times * (m + 1) // alike, which is whole, without a product beyond 64 bits
+            whole, rest = np.divmod(times, alike)
+            times = whole * np.uint64(m + 1) + rest * np.uint64(m + 1) // alike
         for one in candidates:
             times *= weights[one]
         return times
@@ -166,12 +168,17 @@ class _Walk:
 
     def _check(self) -> None:
         if self.points > MOST_POINTS:
+            few = self.space.points_up_to_symmetry
+            fewer = f"go up to symmetry ({few:,} points), or " if few < self.points and few <= MOST_POINTS else ""
             raise InputError(
-                f"{self.points:,} points are too many to walk through: the most is {MOST_POINTS:,}; take a sample"
+                f"{self.points:,} points are too many to walk through: the most is {MOST_POINTS:,}; "
+                f"{fewer}take a sample"
             )
-        if prod(dial.most_weight for dial in self._dials) > MOST_WEIGHT:
+        systems = prod(sum(group.weights) for group in self.space.groups)
+        if systems > MOST_SYSTEMS:
             raise InputError(
-                f"the weight of a point may exceed {MOST_WEIGHT:,}: give smaller weights, or take a sample"
+                f"the weights of all points come to {systems:,}: the most is 2^62; give smaller weights or fewer sets, "
+                "or take a sample"
             )
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
@@ -211,7 +218,7 @@ class _Walk:
 
     @cached_property
     def _has_weights(self) -> bool:
-        return any(dial.most_weight > 1 for dial in self._dials)
+        return any(dial.weighs for dial in self._dials)
 
     @cached_property
     def _inner(self) -> dict[int, Sets]:

@@ -15,7 +15,7 @@ from math import comb, prod
 from operator import or_
 
 from sim.designs import DESIGNS, Design, Pointer
-from sim.errors import InputError
+from sim.errors import InputError, check_printable
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings
 from sim.series import DEFAULT
 from sim.study.effects import Place, told_apart_by
@@ -24,6 +24,7 @@ from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_sve
 
 MOST_GROUPS = 64
+MOST_WEIGHT = 1 << 32
 
 
 def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
@@ -64,6 +65,11 @@ class Group:
     weights: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
+        object.__setattr__(self, "weights", tuple(int(one) for one in self.weights))
+        if not self.name:
+            raise InputError("a group has no name")
+        check_printable("the group's name", self.name)
         if not self.sets:
             raise InputError(f"group {self.name!r} has no candidate sets")
         if len(set(self.sets)) < len(self.sets):
@@ -75,8 +81,8 @@ class Group:
             raise InputError(f"group {self.name!r} has {self.cpus} CPUs: the least is 1")
         if not self.weights:
             object.__setattr__(self, "weights", (1,) * len(self.sets))
-        if len(self.weights) != len(self.sets) or min(self.weights) < 1:
-            raise InputError(f"group {self.name!r} needs a weight of at least 1 for each candidate set")
+        if len(self.weights) != len(self.sets) or not all(1 <= one <= MOST_WEIGHT for one in self.weights):
+            raise InputError(f"group {self.name!r} needs a weight from 1 to {MOST_WEIGHT:,} for each candidate set")
 
     @property
     def cpu_names(self) -> list[str]:
@@ -134,9 +140,13 @@ class Space:
             raise InputError("the first group holds the boot CPU, and cannot be late")
         if self.cpus > MOST_CPUS:
             raise InputError(f"a space has systems of at most {MOST_CPUS:,} CPUs, not {self.cpus:,}")
-        for what, times in Counter(one.name for one in self.groups).items():
-            if times > 1:
-                raise InputError(f"two groups are named {what!r}")
+        check_printable("the space's name", self.name)
+        for what, of in (("groups", self.groups), ("designs", self.designs)):
+            for name, times in Counter(one.name for one in of).items():
+                if times > 1:
+                    raise InputError(f"two {what} are named {name!r:.60}")
+        if not self.settings:
+            raise InputError("a space needs a design, a relay setting, a KVM mode and a memory, or more of each")
         if len({name for one in self.groups for name in one.cpu_names}) < self.cpus:
             raise InputError("two CPUs have the same name: groups' CPUs are named by the group, and numbered if many")
 

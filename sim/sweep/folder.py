@@ -18,7 +18,7 @@ import msgspec
 
 from sim.errors import InputError
 from sim.sweep.part import Part, PartRecord, unseal
-from sim.sweep.plan import Keep, Plan, versions
+from sim.sweep.plan import Plan, versions
 
 SCHEMA_VERSION = 1
 """Of the folder: its files, and the columns in them."""
@@ -47,14 +47,17 @@ class Folder:
             raise InputError(f"{path}: holds this sweep already: asymboot sweep --resume {path} goes on with it")
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: is not a folder")
-        if path.is_dir() and (foreign := sorted(one.name for one in path.iterdir() if one.name != _LOCK)):
+        own = {_LOCK, _beside(Path(_MANIFEST)).name}
+        if path.is_dir() and (foreign := sorted({one.name for one in path.iterdir()} - own)):
             raise InputError(f"{path}: holds {foreign[0]!r:.60}, which is no sweep's: choose an empty folder")
         path.mkdir(parents=True, exist_ok=True)
-        (path / "parts").mkdir()
-        if plan.keep is not Keep.COUNTS:
-            (path / "rows").mkdir()
         folder = cls(path, plan, versions())
-        manifest = {"schema_version": SCHEMA_VERSION, "made_with": folder.made_with, "plan": plan.to_data()}
+        manifest = {
+            "schema_version": SCHEMA_VERSION,
+            "made_with": folder.made_with,
+            "plan_sha256": plan.sha256,
+            "plan": plan.to_data(),
+        }
         folder.write(_MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
         return folder
 
@@ -78,9 +81,12 @@ class Folder:
         if not isinstance(made_with, dict) or not isinstance(data.get("plan"), dict):
             raise InputError(f"{manifest}: lacks the plan or the versions")
         try:
-            return cls(path, Plan.from_data(data["plan"]), made_with)
+            plan = Plan.from_data(data["plan"])
         except InputError as error:
             raise InputError(f"{manifest}: {error}") from None
+        if data.get("plan_sha256") != plan.sha256:
+            raise InputError(f"{manifest}: was changed since the sweep began: sweep anew, into another folder")
+        return cls(path, plan, made_with)
 
     def check_versions(self) -> None:
         """See that what goes on with the sweep is what began it.
@@ -117,23 +123,23 @@ class Folder:
 
     def part(self, number: int) -> PartRecord | None:
         """What a part counted; None where it is missing or broken, or its rows are."""
+        record = self.counted(number)
+        if record is None or record.rows_sha256 is None:
+            return record
         try:
-            record = unseal(self._counts(number).read_bytes())
-            if record is None or record.part != number or len(record.tallies) != len(self.plan.space.settings):
-                return None
-            if record.rows_sha256 is not None:
-                rows = self.rows_file(number).read_bytes()
-                return record if sha256(rows).hexdigest() == record.rows_sha256 else None
+            rows = self.rows_file(number).read_bytes()
         except FileNotFoundError:
             return None
-        return record
+        return record if sha256(rows).hexdigest() == record.rows_sha256 else None
 
     def counted(self, number: int) -> PartRecord | None:
         """What a part counted, whatever became of its rows."""
         try:
-            return unseal(self._counts(number).read_bytes())
+            record = unseal(self._counts(number).read_bytes())
         except FileNotFoundError:
             return None
+        is_own = record is not None and (record.plan_sha256, record.part) == (self.plan.sha256, number)
+        return record if is_own else None
 
     def add(self, part: Part) -> None:
         """Write a part: its rows first, so that its counts say that all of it is there."""
@@ -155,8 +161,9 @@ class Folder:
             OSError: it cannot be written; what was there before still is.
         """
         file = self.path / name
-        beside = file.with_name(f".{file.name}.new")
+        beside = _beside(file)
         try:
+            file.parent.mkdir(exist_ok=True)
             with beside.open("wb") as stream:
                 stream.write(content)
                 stream.flush()
@@ -165,3 +172,13 @@ class Folder:
         except OSError as error:
             beside.unlink(missing_ok=True)
             raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(file)) from None
+
+
+def is_sweep(path: Path) -> bool:
+    """Whether a sweep was begun in a folder."""
+    return (path / _MANIFEST).is_file()
+
+
+def _beside(file: Path) -> Path:
+    """Where a file is written before it takes its place."""
+    return file.with_name(f".{file.name}.new")

@@ -64,14 +64,12 @@ class TallyRecord(msgspec.Struct, frozen=True):
 class PartRecord(msgspec.Struct, frozen=True):
     """What a part's file of counts holds."""
 
+    plan_sha256: str
     part: int
     tallies: list[TallyRecord]
     times: list[list[TimesRecord]]
     """In a timing study, for each setting a record for each metric; else empty."""
     rows_sha256: str | None
-
-
-_HASH_HEX = 64
 
 
 def seal(record: PartRecord) -> bytes:
@@ -82,7 +80,7 @@ def seal(record: PartRecord) -> bytes:
 
 def unseal(sealed: bytes) -> PartRecord | None:
     """A part's counts, or None where the bytes are not what was written."""
-    checksum, body = sealed[:_HASH_HEX], sealed[_HASH_HEX + 1 :]
+    checksum, _, body = sealed.partition(b"\n")
     if sha256(body).hexdigest().encode() != checksum:
         return None
     try:
@@ -153,7 +151,9 @@ class _Computing:
         rows = _parquet(kept) if kept else None
         by_setting = [TallyRecord.of(tallies[kind]) for kind in self._kinds]
         by_metric = [[one.record() for one in tally.by_metric] for tally in studied]
-        record = PartRecord(number, by_setting, by_metric, None if rows is None else sha256(rows).hexdigest())
+        record = PartRecord(
+            self._plan.sha256, number, by_setting, by_metric, None if rows is None else sha256(rows).hexdigest()
+        )
         return Part(number, seal(record), rows)
 
     def _count(self, block: Block, tallies: list[Tally]) -> None:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
 
+import msgspec
+
 from sim.errors import InputError, choice
 from sim.files.space_file import space_from_data, space_to_data
-from sim.study.points import BLOCK_ROWS, Exhaustive, Points, Sample, UpToSymmetry
+from sim.study.points import BLOCK_ROWS, MOST_POINTS, Exhaustive, Points, Sample, UpToSymmetry
 from sim.study.space import Space
 
 COUNTED_POINTS = 1 << 22
@@ -69,6 +72,11 @@ class Plan:
     def __post_init__(self) -> None:
         object.__setattr__(self, "walk", choice(Walk, "walk", self.walk))
         object.__setattr__(self, "keep", choice(Keep, "keep", self.keep))
+        for name in ("sample", "seed", "replications"):
+            if not isinstance(getattr(self, name), int):
+                raise InputError(f"{name} is {getattr(self, name)!r:.40}: it is a whole number")
+        if self.sample < 0:
+            raise InputError(f"a sample of {self.sample:,} points: allowed are 1 to {MOST_POINTS:,}")
         if (self.sample > 0) != (self.walk is Walk.SAMPLE):
             raise InputError("a sample has a number of points, and the other walks have none")
         if not 0 <= self.replications <= MOST_REPLICATIONS:
@@ -77,6 +85,7 @@ class Plan:
             raise InputError(f"the seed is {self.seed}: allowed are 0 to 2^62 - 1")
         if self.part_points < 1:
             object.__setattr__(self, "part_points", self._usual_part_points())
+        self._check_size()
 
     @cached_property
     def points(self) -> Points:
@@ -97,10 +106,27 @@ class Plan:
     def _usual_part_points(self) -> int:
         if self.replications:
             return max(1, BOOTS // (len(self.space.settings) * self.replications))
-        least = -(-self.points.points // MOST_PARTS)
-        usual = COUNTED_POINTS if self.keep is Keep.COUNTS else max(1, KEPT_ROWS // len(self.space.settings))
-        wanted = max(least, usual)
+        wanted = max(1, KEPT_ROWS // len(self.space.settings))
+        if self.keep is Keep.COUNTS:
+            wanted = max(COUNTED_POINTS, -(-self.points.points // MOST_PARTS))
         return wanted if wanted < BLOCK_ROWS else -(-wanted // BLOCK_ROWS) * BLOCK_ROWS
+
+    def _check_size(self) -> None:
+        """See that what each point takes is bounded, and so is the number of parts."""
+        if self.parts <= MOST_PARTS:
+            return
+        most = MOST_PARTS * self.part_points
+        what = "boot" if self.replications else "keep rows of"
+        less = "" if self.replications else "keep counts alone, or "
+        raise InputError(
+            f"{self.points.points:,} points are too many to {what} under {len(self.space.settings):,} settings: "
+            f"the most is {most:,}; {less}take a sample"
+        )
+
+    @cached_property
+    def sha256(self) -> str:
+        """What tells this plan from any other."""
+        return sha256(msgspec.json.encode(self.to_data(), order="sorted")).hexdigest()
 
     @property
     def parts(self) -> int:

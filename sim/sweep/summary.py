@@ -12,7 +12,7 @@ from sim.study import steps
 from sim.study.points import sets_at
 from sim.study.space import Setting
 from sim.study.tally import Tally
-from sim.sweep.folder import Folder
+from sim.sweep.folder import SCHEMA_VERSION, Folder
 from sim.sweep.plan import Plan, Walk
 from sim.sweep.timings import METRICS, TimesTallies
 from sim.vectors import bits_from_vqs
@@ -63,8 +63,9 @@ class Summary:
         """
         import pandas as pd  # noqa: PLC0415
 
-        columns = ["design", "relay", "kvm_mode", "memory", "metric", "boots", "mean_ns", "low_ns", "high_ns"]
-        return pd.DataFrame(self.timing_rows, columns=columns)
+        texts = dict.fromkeys(("design", "relay", "kvm_mode", "memory", "metric"), "str")
+        numbers = {"boots": "int64", "mean_ns": "float64", "low_ns": "float64", "high_ns": "float64"}
+        return pd.DataFrame(self.timing_rows, columns=[*texts, *numbers]).astype(texts | numbers)
 
     @cached_property
     def timing_rows(self) -> list[dict[str, Any]]:
@@ -100,7 +101,8 @@ class Summary:
         """
         import pandas as pd  # noqa: PLC0415
 
-        return pd.DataFrame(self.hazard_rows, columns=list(self._hazard_columns()))
+        columns = self._hazard_columns()
+        return pd.DataFrame(self.hazard_rows, columns=list(columns)).astype(columns)
 
     @cached_property
     def outcomes(self) -> "pd.DataFrame":
@@ -114,12 +116,33 @@ class Summary:
         """The rows of `hazards`, as plain values."""
         return list(self._hazard_rows())
 
-    def _hazard_columns(self) -> Iterator[str]:
-        yield from ("design", "relay", "kvm_mode", "memory", "hazard", "systems", "share")
-        if self.plan.walk is Walk.SAMPLE:
-            yield from ("share_low", "share_high")
-        yield from ("first_row", "smallest_row")
-        yield from (f"{group.name}_sve_bits" for group in self.plan.space.groups)
+    def _hazard_columns(self) -> dict[str, str]:
+        """The columns of `hazards`, with their types: the same whatever was found."""
+        drawn = self.plan.walk is Walk.SAMPLE
+        return {
+            **dict.fromkeys(("design", "relay", "kvm_mode", "memory", "hazard"), "str"),
+            "systems": "int64",
+            "share": "float64",
+            **(dict.fromkeys(("share_low", "share_high"), "float64") if drawn else {}),
+            "first_row": "int64",
+            "smallest_row": "int64",
+            **{f"{group.name}_sve_bits": "str" for group in self.plan.space.groups},
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Everything as plain values, as JSON has it; an interval that cannot be told is null."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.plan.space.name,
+            "kernel": self.plan.space.kernel,
+            "walk": str(self.plan.walk),
+            "points": self.points,
+            "points_in_all": self.plan.points.points,
+            "complete": self.complete,
+            "systems": self.systems,
+            "hazards": self.hazard_rows,
+            "timings": self.timing_rows,
+        }
 
     def _hazard_rows(self) -> Iterator[dict[str, Any]]:
         for number, (setting, tally) in enumerate(zip(self.plan.space.settings, self.tallies, strict=True)):

@@ -77,6 +77,8 @@ class TimesRecord(msgspec.Struct, frozen=True):
     """Of all times, by their points' weights."""
     within: str
     """Of each point's replications times squares, less the square of the sum, by the weights' squares."""
+    within_squared: str
+    """Of the squares of the terms of `within`."""
     between: str
     """Of the squares of each point's sum."""
 
@@ -89,6 +91,7 @@ class TimesTally:
     weights: int = 0
     sum: int = 0
     within: int = 0
+    within_squared: int = 0
     between: int = 0
 
     def add(self, weight: int, times: list[int]) -> None:
@@ -97,7 +100,9 @@ class TimesTally:
         self.points += 1
         self.weights += weight
         self.sum += weight * total
-        self.within += weight**2 * (len(times) * sum(one * one for one in times) - total**2)
+        within = weight**2 * (len(times) * sum(one * one for one in times) - total**2)
+        self.within += within
+        self.within_squared += within**2
         self.between += total**2
 
     def merge(self, record: TimesRecord) -> None:
@@ -106,11 +111,13 @@ class TimesTally:
         self.weights += int(record.weights)
         self.sum += int(record.sum)
         self.within += int(record.within)
+        self.within_squared += int(record.within_squared)
         self.between += int(record.between)
 
     def record(self) -> TimesRecord:
         """The tally's record."""
-        return TimesRecord(self.points, str(self.weights), str(self.sum), str(self.within), str(self.between))
+        sums = (self.weights, self.sum, self.within, self.within_squared, self.between)
+        return TimesRecord(self.points, *map(str, sums))
 
     def mean_ns(self, replications: int) -> float:
         """The mean over all points, by weight."""
@@ -119,7 +126,8 @@ class TimesTally:
     def interval_ns(self, replications: int, *, sampled: bool) -> tuple[float, float]:
         """The mean's 95 % interval, Student's: over points drawn, or over each point's replications.
 
-        NaN where there are too few to tell.
+        Points whose times spread more, or that weigh more, tell more of the mean's spread than others: over
+        replications the degrees of freedom are Welch's and Satterthwaite's. NaN where there are too few to tell.
         """
         from scipy.stats import t  # noqa: PLC0415 (heavy)
 
@@ -128,10 +136,11 @@ class TimesTally:
             return float("nan"), float("nan")
         if sampled:
             spread = (self.points * self.between - self.sum**2) / (self.points - 1)
-            error, freedom = sqrt(spread) / self.points / replications, self.points - 1
+            error, freedom = sqrt(spread) / self.points / replications, float(self.points - 1)
         else:
             spread = self.within / (replications - 1)
-            error, freedom = sqrt(spread) / replications / self.weights, self.points * (replications - 1)
+            error = sqrt(spread) / replications / self.weights
+            freedom = (replications - 1) * self.within**2 / self.within_squared if self.within else 1.0
         reach = float(t.ppf((1 + _CONFIDENCE) / 2, freedom)) * error
         mean = self.mean_ns(replications)
         return mean - reach, mean + reach

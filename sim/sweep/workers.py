@@ -3,13 +3,16 @@
 Each is a context that gives a function: parts to compute in, computed parts out, in whatever order they are done.
 """
 
+import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
+from threading import Thread, current_thread, main_thread
 from typing import Any
 
 from loky import ProcessPoolExecutor
@@ -23,8 +26,8 @@ Compute = Callable[[Iterator[int]], Iterator[Part]]
 _AHEAD = 2
 """So many parts wait for each worker."""
 _REACH_S = 10
-_IDLE_S = 10
-"""A process that has nothing to do for so long ends: its parent may be gone."""
+_WATCH_S = 1
+"""A process looks so often whether its parent is still there."""
 
 
 def usable_cores() -> int:
@@ -45,11 +48,12 @@ def processes(plan: Plan, workers: int) -> Iterator[Compute]:
     Raises:
         InputError: a process ended before its work was done.
     """
-    pool = ProcessPoolExecutor(workers, timeout=_IDLE_S, initializer=_begin, initargs=(plan,))
+    pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(plan,))
 
     def compute(parts: Iterator[int]) -> Iterator[Part]:
         try:
-            waiting = {pool.submit(_compute, part) for part in islice(parts, workers * _AHEAD)}
+            with _interrupts_ignored():  # the processes, which are made now, inherit that
+                waiting = {pool.submit(_compute, part) for part in islice(parts, workers * _AHEAD)}
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -64,6 +68,19 @@ def processes(plan: Plan, workers: int) -> Iterator[Compute]:
         pool.shutdown(wait=True, kill_workers=True)
 
 
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment; only the main thread can."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 _plan: Plan | None = None
 
 
@@ -71,8 +88,16 @@ def _begin(plan: Plan) -> None:
     """Make a process ready: it leaves Ctrl-C to its parent, and has compiled before it counts."""
     global _plan  # noqa: PLW0603 (sent once to each process, not with each part)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _plan = plan
     prepare(plan)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has gone: it may be stuck in handing over what nobody takes."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    os._exit(1)
 
 
 def _compute(part: int) -> Part:
@@ -137,9 +162,22 @@ def _client(address: str) -> Any:
     except ImportError:
         raise InputError("a cluster needs Dask: install asymboot[cluster]") from None
     try:
+        asyncio.run(asyncio.wait_for(_reach(address), _REACH_S))
         return Client(address, timeout=_REACH_S, set_as_default=False)
+    except TimeoutError:
+        raise InputError(f"scheduler {address!r:.80}: cannot be reached: no answer in {_REACH_S} s") from None
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"scheduler {address!r:.80}: cannot be reached: {str(error).splitlines()[0]}") from None
+        told = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"scheduler {address!r:.80}: cannot be reached: {told}") from None
+
+
+async def _reach(address: str) -> None:
+    """See that something that speaks Dask's protocol answers: a client would wait for it with many words."""
+    from distributed.comm.addressing import normalize_address  # noqa: PLC0415
+    from distributed.comm.core import connect  # noqa: PLC0415
+
+    comm = await connect(normalize_address(address), timeout=_REACH_S)
+    await comm.close()
 
 
 def _check_versions(client: Any, address: str) -> None:

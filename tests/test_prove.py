@@ -1,0 +1,225 @@
+"""Proofs: what they say of all systems, every system says; and every counterexample is booted."""
+
+import json
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from sim.cli import main
+from sim.designs import DESIGNS, Design
+from sim.errors import InputError
+from sim.files.scenario_file import read_scenario
+from sim.scenario import KvmMode, Relay, Surroundings
+from sim.study.batch import Batch, Layout
+from sim.study.judge import Judge
+from sim.study.space import Group, Setting, Space, legal_sets, power_of_two_sets
+from sim.vectors import SveRule, why_not_sve
+
+z3 = pytest.importorskip("z3", reason="Z3 is not installed: the extra asymboot[prove] is not tested")
+
+from sim.prove import proving  # noqa: E402
+from sim.prove.checking import shown_by  # noqa: E402
+from sim.prove.design_space import every_design, prove_every_design  # noqa: E402
+from sim.prove.properties import PROPERTIES, Property, named  # noqa: E402
+from sim.prove.proving import Answer, Question, System, prove  # noqa: E402
+from sim.prove.symbols import Symbol, as_z3, is_legal  # noqa: E402
+
+SMALL = legal_sets(4)
+ROLES = [(early, cpus - early) for cpus in (1, 2, 3) for early in range(1, cpus + 1)]
+
+
+def setting(design: str | Design, relay: Relay = Relay.RELAXED, memory: Surroundings = Surroundings.MAPPED) -> Setting:
+    chosen = design if isinstance(design, Design) else DESIGNS[design]
+    return Setting(chosen, relay, KvmMode.PROTECTED, memory)
+
+
+@cache
+def batch_of(early: int, late: int, memory: Surroundings) -> Batch:
+    """All systems of so many CPUs over lengths up to 512 bits."""
+    groups = [Group(f"early{n}", SMALL) for n in range(early)] + [Group(f"l{n}", SMALL, late=True) for n in range(late)]
+    designs = (*DESIGNS.values(), *every_design())
+    points = list(product(SMALL, repeat=early + late))
+    columns = [np.array(column, np.uint16) for column in zip(*points, strict=True)]
+    space = Space(tuple(groups), "6.12", designs, memories=(memory,))
+    return Batch(Layout(space), columns, len(points))
+
+
+def any_breaks(one: Setting, prop: Property, early: int, late: int) -> bool:
+    judge = Judge(batch_of(early, late, one.memory), one, singly=False)
+    return bool(np.asarray(prop.broken(judge)).any())
+
+
+@pytest.mark.parametrize("memory", [Surroundings.MAPPED, Surroundings.ADJACENT])
+@pytest.mark.parametrize("roles", ROLES, ids=lambda roles: f"{roles[0]} early, {roles[1]} late")
+def test_a_proof_says_what_every_system_of_three_cpus_up_to_512_bits_says(
+    roles: tuple[int, int], memory: Surroundings
+) -> None:
+    question = Question(*roles, kernel="6.12", memory=memory, up_to_vq=4)
+    designs = list(DESIGNS.values()) if memory is Surroundings.ADJACENT else [*DESIGNS.values(), *every_design()]
+    refuted = 0
+    for design, relay in product(designs, Relay):
+        one = setting(design, relay, memory)
+        for prop in PROPERTIES.values():
+            answer = prove(question, one, prop, smallest=False).answer
+            assert (answer is Answer.REFUTED) == any_breaks(one, prop, *roles), (design, relay, prop.name)
+            refuted += answer is Answer.REFUTED
+    assert refuted
+
+
+@pytest.mark.parametrize(
+    ("design", "prop", "smallest"),
+    [
+        ("v6.11", "in-its-pages", System((1, 3), ())),
+        ("v6.11", "announced", System((1, 3), ())),
+        ("constrain-v1", "restored", System((0x808B,), ())),
+        ("constrain-v1", "in-bytes-asked", System((1, 3), ())),
+        ("brown-v4", "no-panic", System((1,), (3,))),
+        ("brown-v4-meant", "in-its-pages", System((1,), (0x8B,))),
+        ("brown-v4-meant", "in-bytes-asked", System((1,), (3,))),
+        ("tabba", "announced", System((1,), (3,))),
+        ("nosve", "none-denied", System((1,), ())),
+    ],
+)
+def test_the_smallest_system_is_found_and_its_boot_shows_it(design: str, prop: str, smallest: System) -> None:
+    found = prove(Question(), setting(design), named(prop))
+    assert (found.answer, found.smallest) == (Answer.REFUTED, smallest)
+    assert shown_by(found) in found.prop.hazards
+
+
+@pytest.mark.parametrize("name", ["brown-v1", "constrain-v2"])
+def test_what_is_safe_is_proved(name: str) -> None:
+    for relay, prop in product(Relay, PROPERTIES.values()):
+        assert prove(Question(), setting(name, relay), prop).answer is Answer.PROVED
+
+
+def test_no_smaller_system_breaks_a_promise() -> None:
+    found = prove(Question(up_to_vq=4, kernel="6.12"), setting("constrain-v1"), named("in-its-pages"))
+    assert found.smallest is not None
+    breaking = []
+    for early, late in ROLES:
+        judge = Judge(batch_of(early, late, Surroundings.MAPPED), setting("constrain-v1"), singly=False)
+        rows = np.flatnonzero(np.broadcast_to(np.asarray(named("in-its-pages").broken(judge)), judge.batch.rows))
+        sets = [column.tolist() for column in judge.batch.columns]
+        for row in rows.tolist():
+            point = tuple(column[row] for column in sets)
+            breaking.append(System(point[:early], point[early:]))
+    assert min(breaking, key=lambda one: one.size) == found.smallest
+
+
+@pytest.mark.parametrize("rule", SveRule)
+def test_legal_symbols_are_the_legal_sets(rule: SveRule) -> None:
+    one = Symbol.named("one")
+    for vqs in [*range(1 << 9), 0x808B, 0x8000, 0xFFFF, 0x808A]:
+        expected = 0 < vqs < 1 << 16 and why_not_sve(vqs, rule) is None
+        solver = z3.Solver()
+        solver.add(as_z3(one) == vqs)
+        assert (str(solver.check(is_legal(one, rule, 16))) == "sat") == expected, bin(vqs)
+    assert power_of_two_sets(16)[-1] == 0x808B
+
+
+def test_what_stands_for_any_number_of_cpus() -> None:
+    assert Question().stands_for_any_number
+    assert not Question(early=2).stands_for_any_number
+    assert not Question(late=0).stands_for_any_number
+    assert not Question(kernel="6.1").stands_for_any_number
+    assert not Question(memory=Surroundings.ADJACENT).stands_for_any_number
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_more_cpus_break_no_promise_that_three_and_one_keep(name: str) -> None:
+    for prop in PROPERTIES.values():
+        few = prove(Question(), setting(name), prop, smallest=False).answer
+        assert prove(Question(early=6, late=4), setting(name), prop, smallest=False).answer is few
+
+
+def test_every_design_is_a_combination_of_the_choices() -> None:
+    designs = list(every_design())
+    assert len({one.name for one in designs}) == len(designs) == 120
+    promises = list(prove_every_design(Question(early=2, late=1, up_to_vq=2)))
+    assert len(promises) == 240
+    safe = {one.design.name for one in promises if one.is_safe and one.relay is Relay.RELAXED}
+    assert "max_vl; max_vl; buffer; silent" in safe
+    assert "max_vl; all-ones; buffer; silent" not in safe
+    pointers = {name.replace("; rdvl;", "; buffer;") for name in safe}
+    assert all(name.replace("; buffer;", "; rdvl;", 1) in safe or "; buffer; buffer;" in name for name in pointers)
+
+
+def test_questions_that_cannot_be_are_refused() -> None:
+    for early, late in ((0, 1), (1, -1), (60, 5)):
+        with pytest.raises(InputError, match="allowed are 1 early CPU or more, and 64 CPUs in all"):
+            Question(early, late)
+    with pytest.raises(InputError, match="unknown property 'x': there are no-panic, in-its-pages"):
+        named("x")
+
+
+def test_a_solver_that_gives_up_is_told_and_what_was_found_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([Answer.PROVED])
+    monkeypatch.setattr(proving._Solver, "check", lambda _self: next(answers, Answer.UNKNOWN))
+    words = ["prove", "--design", "tabba", "--relay", "enforcing", "--property", "no-panic", "--property", "restored"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "tabba yes ?" in " ".join(result.stdout.split())
+    assert "the solver gave up on 1 of 2 questions after 60 s each" in result.stderr
+
+
+# The command line
+
+
+def test_named_designs_are_proved_and_examples_written(tmp_path: Path) -> None:
+    words = ["prove", "--design", "constrain-v1", "--relay", "enforcing", "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 1
+    assert "which stand for any number of CPUs" in result.stdout
+    assert "constrain-v1 yes no no no yes yes no yes no" in " ".join(result.stdout.split())
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    files = sorted(file.name for file in (tmp_path / "out").iterdir())
+    broken = ["announced", "in-bytes-asked", "in-its-pages", "none-denied", "restored"]
+    assert files == [f"constrain-v1-enforcing-{name}.toml" for name in broken]
+    for name in files:
+        assert read_scenario(tmp_path / "out" / name).active_design == DESIGNS["constrain-v1"]
+        assert CliRunner().invoke(main, ["run", str(tmp_path / "out" / name), "-q"]).exit_code == 1
+    again = CliRunner().invoke(main, words)
+    assert again.exit_code == 2
+    assert again.stderr.strip().endswith("exists already")
+
+
+def test_json_has_every_finding() -> None:
+    words = ["prove", "--design", "tabba", "--property", "announced", "--up-to", "512", "--powers-of-two", "--json"]
+    result = CliRunner().invoke(main, words)
+    rows = json.loads(result.stdout)
+    assert [(row["relay"], row["answer"]) for row in rows] == [("enforcing", "proved"), ("relaxed", "refuted")]
+    assert (rows[1]["early_sve_bits"], rows[1]["late_sve_bits"]) == ([[128]], [[128, 256]])
+    assert rows[1]["shown"] == "allocation exceeded, nothing logged"
+    proved = CliRunner().invoke(main, ["prove", "--design", "constrain-v2", "--property", "restored", "--cpus", "4"])
+    assert (proved.exit_code, "2 early and 2 late CPUs, and any fewer" in proved.stdout) == (0, True)
+
+
+def test_all_designs_are_shown() -> None:
+    result = CliRunner().invoke(main, ["prove", "--all-designs", "--up-to", "256", "--early", "2"])
+    assert result.exit_code == 1
+    assert "relay relaxed: 120 designs" in result.stdout
+    rows = json.loads(CliRunner().invoke(main, ["prove", "--all-designs", "--up-to", "128", "--json"]).stdout)
+    assert len(rows) == 240
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--design", "nosuch"], "unknown design 'nosuch'"),
+        (["--property", "nosuch"], "unknown property 'nosuch'"),
+        (["--cpus", "4", "--early", "2"], "leave out --early and --late"),
+        (["--cpus", "65"], "33 early and 32 late CPUs: allowed are 1 early CPU or more, and 64 CPUs in all"),
+        (["--up-to", "200"], "200 bits is no vector length"),
+        (["--kernel", "5.10"], "5.10"),
+        (["--all-designs", "--design", "tabba"], "--all-designs asks everything"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(words: list[str], message: str) -> None:
+    result = CliRunner().invoke(main, ["prove", *words])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
