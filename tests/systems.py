@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from hypothesis import strategies as st
+
 from sim.booting import boot
+from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.scenario import Action, Do, KvmMode, Scenario
@@ -11,6 +14,16 @@ from sim.topology import Topology
 A64FX = [128, 256, 512]
 V1 = [128, 256]
 N2 = [128]
+DESIGN = st.builds(
+    Design,
+    name=st.just("drawn"),
+    buffer_sized_by=st.sampled_from(Sizing),
+    zcr_el2=st.sampled_from(ZcrEl2),
+    ffr_pointer=st.sampled_from(Pointer),
+    late_cpu=st.sampled_from(LateCpu),
+    late_store=st.sampled_from(LateStore),
+)
+"""Any design that there could be."""
 
 
 def on(number: int, **more: Any) -> Action:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.booting import boot
-from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.designs import DESIGNS, Design
 from sim.outcome import Outcome
 from sim.rules import buffer_bytes
 from sim.scenario import KvmMode, Relay, Surroundings
@@ -21,6 +21,7 @@ from sim.study.judge import Counts, Verdict, verdict, words
 from sim.study.space import Group, Setting, Space, legal_sets
 from sim.study.steps import ACCEPTED, BY_RELAY, HAZARDS, REFUSED, WARNED
 from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
+from tests.systems import DESIGN
 
 SMALL = (0, *legal_sets(4))
 """No SVE, and every set up to 512 bits."""
@@ -96,17 +97,6 @@ def test_every_system_of_three_cpus_up_to_512_bits(roles: tuple[int, int], relay
     space = space_of(*roles)
     points = list(product(SMALL, repeat=sum(roles)))
     assert_equal(space, points, Setting(design, relay, KvmMode.PROTECTED, Surroundings.ADJACENT))
-
-
-DESIGN = st.builds(
-    Design,
-    name=st.just("drawn"),
-    buffer_sized_by=st.sampled_from(Sizing),
-    zcr_el2=st.sampled_from(ZcrEl2),
-    ffr_pointer=st.sampled_from(Pointer),
-    late_cpu=st.sampled_from(LateCpu),
-    late_store=st.sampled_from(LateStore),
-)
 
 
 @settings(deadline=None, max_examples=100)

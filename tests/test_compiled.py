@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.designs import DESIGNS
 from sim.scenario import KvmMode, Surroundings
 from sim.study import steps, turns
 from sim.study.batch import Batch, Layout
@@ -16,18 +16,10 @@ from sim.study.judge import words
 from sim.study.points import Sample
 from sim.study.space import Group, Space, legal_sets
 from sim.study.turns import NEVER, Turn
+from tests.systems import DESIGN
 
 STEPS = ("found", "saved", "saved_at", "late", "announced_with", "told_of")
 EDGES = np.array([0, 1, 2, 0x8000, 0xFFFF, 0x7FFF, 0x8001, 0b1011], np.uint16)
-DESIGN = st.builds(
-    Design,
-    name=st.just("drawn"),
-    buffer_sized_by=st.sampled_from(Sizing),
-    zcr_el2=st.sampled_from(ZcrEl2),
-    ffr_pointer=st.sampled_from(Pointer),
-    late_cpu=st.sampled_from(LateCpu),
-    late_store=st.sampled_from(LateStore),
-)
 
 
 def columns_of(columns: int, rows: int) -> list[np.ndarray[tuple[int], np.dtype[np.uint16]]]:

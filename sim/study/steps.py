@@ -25,13 +25,10 @@ HAZARDS = (
 KERNEL_PANIC, PANIC, OUTSIDE, NOT_RESTORED, HEADER, SILENT, ANNOUNCED, DENIED, HARMLESS = (
     1 << place for place in range(len(HAZARDS))
 )
-ANY_HAZARD = (1 << len(HAZARDS)) - 1
 ACCEPTED, REFUSED, BY_RELAY, WARNED = (1 << place for place in range(len(HAZARDS), len(HAZARDS) + 4))
 """Late CPUs: brought online; refused by verification; refused by the relay; the log names their length."""
 OF_SAVES = PANIC | OUTSIDE | NOT_RESTORED | HEADER | SILENT | ANNOUNCED | DENIED
 """What only a guest's entry brings about."""
-WORDS = 1 << 13
-"""So many different words there can be."""
 
 LACKS_SVE, BELOW, ABOVE, FAULTY = 1, 2, 4, 8
 """What verification finds: no SVE; below the pseudo register; above every early CPU; lengths missing or extra."""
