@@ -13,6 +13,7 @@ from sim.processes.hotplug import Hotplug
 from sim.processes.system import Steps, System
 from sim.processes.user_space import UserSpace
 from sim.scenario import Scenario
+from sim.scheduling import Environment, SeededEnvironment
 
 
 def boot(scenario: Scenario) -> Outcome:
@@ -25,20 +26,36 @@ def boot(scenario: Scenario) -> Outcome:
     >>> boot(Scenario(Topology.of([[128, 256, 512], [128, 256]]))).vectors["SVE"].max_vl_bytes
     32
     """
-    system = System(scenario)
-    guests = Guests(system)
-    hotplug = Hotplug(system, guests)
-    user_space = UserSpace(system, hotplug, guests)
-    system.env.process(_boot_cpu(system, hotplug, user_space))
-    try:
-        system.env.run()
-    except Panic as panic:
-        of_hypervisor = isinstance(panic, HypervisorPanic)
-        system.printk.event("panic", panic.cpu, panic.sentence)
-        system.facts.panic = PanicFact(system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence)
-        user_space.stop()
-    system.gather()
-    return Outcome(system.facts)
+    return Running(scenario, SeededEnvironment(scenario.seed)).to_the_end()
+
+
+class Running:
+    """A boot under way.
+
+    Args:
+        scenario: what to boot.
+        env: what lets its steps happen, and when.
+    """
+
+    def __init__(self, scenario: Scenario, env: Environment) -> None:
+        self.system = System(scenario, env)
+        self.guests = Guests(self.system)
+        self.hotplug = Hotplug(self.system, self.guests)
+        self.user_space = UserSpace(self.system, self.hotplug, self.guests)
+        env.process(_boot_cpu(self.system, self.hotplug, self.user_space))
+
+    def to_the_end(self) -> Outcome:
+        """Run everything that happens; a panic of the simulated system is an end as well."""
+        system = self.system
+        try:
+            system.env.run()
+        except Panic as panic:
+            of_hypervisor = isinstance(panic, HypervisorPanic)
+            system.printk.event("panic", panic.cpu, panic.sentence)
+            system.facts.panic = PanicFact(system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence)
+            self.user_space.stop()
+        system.gather()
+        return Outcome(system.facts)
 
 
 def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simpy.events import Event, EventPriority
 
 from sim.errors import InputError
-from sim.scheduling import Completion, SeededEnvironment
+from sim.scheduling import Completion, SeededEnvironment, Step
 from sim.timing import Distribution, fixed
 from sim.units import LONGEST_NS, NANOSECONDS, duration, nanoseconds, timestamp
 
@@ -310,7 +310,7 @@ def waits(completes_at: list[int], timeouts: list[int], seed: int = 0) -> list[i
 
     def waiter() -> Steps:
         for timeout in timeouts:
-            yield from completion.wait(timeout)
+            yield from completion.wait(timeout, Step("give up", 1))
             log.append(env.now_ns)
 
     for at in completes_at:
@@ -345,7 +345,7 @@ def test_completions_are_counted_and_satisfy_later_waits_at_once() -> None:
     def waiter() -> Steps:
         yield env.timeout(5)
         for _ in range(3):
-            yield from completion.wait(10)
+            yield from completion.wait(10, Step("give up", 1))
             log.append(env.now_ns)
 
     completion.complete()

@@ -44,7 +44,9 @@ class Guests:
 
     def seat(self, number: int) -> simpy.Resource:
         """What a guest holds while it is on a CPU: one at a time."""
-        return self._seats.setdefault(number, simpy.Resource(self._env, capacity=1))
+        if number not in self._seats:
+            self._seats[number] = self._env.lock(f"a guest's place on cpu{number}")
+        return self._seats[number]
 
     def run(self, action: Action, number: int) -> Generator[Event, Any, tuple[str, Errno]]:
         """Run a guest on a CPU; where that goes offline, it moves to the lowest one online."""

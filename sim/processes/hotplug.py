@@ -5,7 +5,6 @@ Source: arch/arm64/kernel/smp.c (``__cpu_up``, ``secondary_start_kernel``), kern
 
 from dataclasses import dataclass
 
-import simpy
 from simpy.events import Event
 
 from sim.errnos import Errno
@@ -15,8 +14,11 @@ from sim.kernel.smp import WAIT_NS, SecondaryData
 from sim.processes.guests import Guests
 from sim.processes.system import Answer, Steps, System
 from sim.scenario import BringUp
-from sim.scheduling import Completion
+from sim.scheduling import Completion, Step
 from sim.vectors import VectorType
+
+GIVE_UP, LATE_ARRIVAL = "give up waiting for", "late arrival of"
+"""Steps: the wait for a CPU ends in vain; a CPU arrives when firmware's fault lets it."""
 
 
 @dataclass(slots=True)
@@ -39,11 +41,16 @@ class Hotplug:
         self._features = system.features
         self._kvm = system.kvm
         self._guests = guests
-        self._lock = simpy.Resource(system.env, capacity=1)
+        self._lock = system.env.lock("the hotplug lock")
         self._shared = self._apart()
 
     def _apart(self) -> _BringUp:
         return _BringUp(SecondaryData(), Completion(self._env))
+
+    @property
+    def boot_arguments(self) -> object:
+        """What a CPU that arrives late may find: ``secondary_data``, and whether its arrival is counted."""
+        return self._shared
 
     def smp_init(self) -> Steps:
         """Bring up the early secondaries, one at a time or, where the scenario wants it, in parallel."""
@@ -89,7 +96,7 @@ class Hotplug:
         if error:
             self._smp.failed_to_boot(number, error)
             return error
-        yield from bring_up.running.wait(WAIT_NS)
+        yield from bring_up.running.wait(WAIT_NS, Step(GIVE_UP, number))
         if self._smp.is_online(number):
             return Errno.OK
         return self._smp.failed_to_come_online(number, bring_up.data)
@@ -115,7 +122,7 @@ class Hotplug:
             self._lose(number, "firmware accepts CPU_ON, and the CPU never arrives")
             return Errno.OK
         if answer.arrives_after_ns is not None:
-            arrival: Event = self._env.timeout(answer.arrives_after_ns)
+            arrival = self._env.after(answer.arrives_after_ns, Step(LATE_ARRIVAL, number))
         else:
             arrival = self._system.wait(latencies.cpu_on, "cpu_on", number)
         self._env.process(self._secondary(number, arrival, bring_up))

@@ -15,7 +15,7 @@ from sim.kernel.smp import Smp
 from sim.machine.firmware import Psci
 from sim.machine.registers import VectorUnit
 from sim.scenario import Scenario
-from sim.scheduling import SeededEnvironment
+from sim.scheduling import Environment, Step
 from sim.timing import Distribution
 from sim.vectors import VectorType, largest_vq
 
@@ -28,24 +28,26 @@ Answer = Generator[Event, Any, Errno]
 class System:
     """One system: what its processes share."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, env: Environment) -> None:
         self.scenario = scenario
         self.logical = scenario.topology.logical
-        self.env = SeededEnvironment(scenario.seed)
+        self.env = env
         self.printk = Printk(lambda: self.env.now_ns)
         self.features = CpuFeatures(scenario, self.printk)
         self.smp = Smp(len(self.logical), scenario.topology.mpidr, self.printk)
         self.kvm = Kvm(scenario, self.features, self.printk)
         self.psci = Psci({scenario.topology.number(fault.cpu): fault for fault in scenario.faults})
         self.facts = Facts(scenario, self.printk.lines, self.printk.events, self.features.vl_info)
-        self._draws: Counter[tuple[str, int]] = Counter()
+        self._draws: Counter[Step] = Counter()
 
-    def wait(self, latency: Distribution, what: str, cpu: int = 0) -> Event:
+    def wait(self, latency: Distribution, what: str, who: int | str = 0) -> Event:
         """Let a drawn latency pass; each draw has a stream of its own."""
+        step = Step(what, who)
         if latency.name == "fixed":
-            return self.env.timeout(latency.draw_ns(""))
-        self._draws[what, cpu] += 1
-        return self.env.timeout(latency.draw_ns(f"{self.scenario.seed}/{what}/{cpu}/{self._draws[what, cpu]}"))
+            return self.env.after(latency.draw_ns(""), step)
+        self._draws[step] += 1
+        drawn_ns = latency.draw_ns(f"{self.scenario.seed}/{what}/{who}/{self._draws[step]}")
+        return self.env.after(drawn_ns, step)
 
     def unit(self, physical: int) -> VectorUnit:
         """A CPU's vector unit, made when something is first done to it."""
@@ -71,4 +73,4 @@ class System:
             facts.saves = pkvm.saves
             vq = largest_vq(pkvm.allocation_vqs)
             facts.buffers = Buffers(vq, pkvm.asked_bytes, pkvm.page_order, pkvm.run_bytes)
-        facts.end_ns = max(self.printk.lines[-1].time_ns, self.printk.events[-1].time_ns)
+        facts.end_ns = max(told[-1].time_ns for told in (self.printk.lines, self.printk.events) if told)

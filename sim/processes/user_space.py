@@ -5,6 +5,7 @@ from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
 from sim.processes.system import Steps, System
 from sim.scenario import Action, Do
+from sim.scheduling import Step
 
 
 class UserSpace:
@@ -17,28 +18,36 @@ class UserSpace:
         self._hotplug = hotplug
         self._guests = guests
         self._underway: dict[str, tuple[Action, int, int]] = {}
+        self.left: dict[str, list[Action]] = {}
+        """What each agent has not begun yet."""
 
     def start(self) -> None:
         """Let every agent begin."""
-        agents: dict[str, list[Action]] = {}
         for action in self._system.scenario.actions:
-            agents.setdefault(action.agent, []).append(action)
-        for name, actions in agents.items():
-            self._env.process(self._agent(name, actions))
+            self.left.setdefault(action.agent, []).append(action)
+        for name in self.left:
+            self._env.begin(self._agent(name), name)
 
     def stop(self) -> None:
         """The system has stopped: what is under way stays so."""
         for agent in list(self._underway):
             self._finish(agent, "hung", None)
 
-    def _agent(self, name: str, actions: list[Action]) -> Steps:
+    def under_way(self, agent: str) -> Action | None:
+        """What an agent is doing."""
+        return self._underway[agent][0] if agent in self._underway else None
+
+    def _agent(self, name: str) -> Steps:
         """Perform one agent's actions in order."""
-        start_ns = self._env.now_ns
-        for place, action in enumerate(actions):
-            if place:
-                yield self._system.wait(self._system.scenario.latencies.sysfs_write, f"sysfs_write by {name}")
-            if start_ns + action.at_ns > self._env.now_ns:
-                yield self._env.timeout(start_ns + action.at_ns - self._env.now_ns)
+        start_ns, left = self._env.now_ns, self.left[name]
+        first = left[0]
+        while left:
+            action = left[0]
+            if action is not first:
+                yield self._system.wait(self._system.scenario.latencies.sysfs_write, "sysfs_write by", name)
+            if action.at_ns:
+                yield self._env.after(max(0, start_ns + action.at_ns - self._env.now_ns), Step("time comes for", name))
+            del left[0]
             self._underway[name] = (action, self._env.now_ns, len(self._printk.lines))
             number = self._system.scenario.topology.number(action.cpu)
             match action.do:
