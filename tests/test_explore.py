@@ -1,12 +1,19 @@
 """Exploring: every order of a boot's own steps, and no hazard lost by leaving out what is independent."""
 
 import random
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from sim.booting import Running, boot
+from sim.cli import main
 from sim.explore.choosing import ChosenEnvironment
 from sim.explore.exploring import Explored, explore, follow
+from sim.explore.schedule_file import read_schedule, replay_schedule, save_schedule, schedule_text
+from sim.files.scenario_file import read_scenario
+from sim.files.shipped import find
 from sim.hazards import HazardKind
 from sim.scenario import Action, Fault, KvmMode, Relay, Scenario
 from sim.timing import Distribution, Latencies
@@ -140,3 +147,78 @@ def test_a_limit_ends_the_search_and_what_was_found_is_kept() -> None:
     one = SCENARIOS["the bug"]
     some = explore(one, reduced=False, most_states=20)
     assert (some.complete, some.states) == (False, 20)
+
+
+# Schedules as files, and the commands
+
+
+def asymboot(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def test_a_schedule_is_found_written_and_replayed(tmp_path: Path) -> None:
+    words = [
+        "explore",
+        "late-cpu-above-maximum",
+        "--design",
+        "brown-v4",
+        "--relay",
+        "relaxed",
+        "-o",
+        str(tmp_path / "s"),
+    ]
+    found = asymboot(*words)
+    assert found.exit_code == 1
+    assert "every order" in found.stdout
+    assert "kernel panic: 14 steps" in found.stdout
+    file = tmp_path / "s" / "kernel_panic.json"
+    replayed = asymboot("replay", str(file))
+    assert replayed.exit_code == 1
+    assert "Kernel panic - not syncing" in replayed.stdout
+    assert asymboot("replay", str(file)).stdout == replayed.stdout
+    again = asymboot(*words)
+    assert (again.exit_code, again.stderr.strip().endswith("exists already")) == (2, True)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_schedules_file_says_all_of_it(name: str, tmp_path: Path) -> None:
+    one = SCENARIOS[name].but(name=name)
+    for kind, schedule in explore(one).schedules.items():
+        save_schedule(one, schedule, tmp_path / f"{kind.name}.json")
+        assert read_schedule(tmp_path / f"{kind.name}.json") == (one, schedule)
+        assert replay_schedule(one, schedule).log_text == follow(one, schedule)[0].log_text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[:1], "is no schedule"),
+        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "is of version 2, and this reads 1"),
+        (lambda text: text.replace("[topology]", "[topolgy]"), "scenario: "),
+        (
+            lambda text: text.replace('"finalise"', '"finalize"'),
+            "step 6 of the schedule, 'finalize cpu0', cannot be next",
+        ),
+        (lambda text: text.replace('"steps": [', '"steps": [["probe", 7],'), "step 1 of the schedule, 'probe cpu7'"),
+        (lambda text: text.replace('"steps"', '"stages"'), "is no schedule"),
+        (lambda text: text[: text.rindex("]")].rstrip() + ', ["probe", 2]]}', "nothing more can happen"),
+    ],
+)
+def test_a_schedule_that_does_not_fit_is_one_line(change: Callable[[str], str], message: str, tmp_path: Path) -> None:
+    one = read_scenario(find(Path("late-cpu-above-maximum"))).but(design="brown-v4", relay=Relay.RELAXED)
+    text = change(schedule_text(one, explore(one).schedules[HazardKind.KERNEL_PANIC]))
+    (tmp_path / "one.json").write_text(text)
+    result = asymboot("replay", str(tmp_path / "one.json"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_limit_is_told_and_nothing_found_is_exit_code_0(tmp_path: Path) -> None:
+    some = asymboot("explore", "late-arrival", "--states", "3")
+    assert (some.exit_code, "some orders: 3 states" in some.stdout) == (2, True)
+    assert some.stderr == "asymboot: 3 states were covered, and there are more: --states covers more\n"
+    none = asymboot("explore", "graviton3")
+    assert (none.exit_code, "no hazard can be reached" in none.stdout) == (0, True)
+    assert asymboot("replay", str(tmp_path)).exit_code == 2
+    assert "unknown design" in asymboot("explore", "bug", "--design", "nosuch").stderr

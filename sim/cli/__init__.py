@@ -9,6 +9,7 @@ from sim.cli.catalogue import list_, show
 from sim.cli.compare import compare
 from sim.cli.conform import conform
 from sim.cli.errors import Commands
+from sim.cli.exploring import explore
 from sim.cli.proving import prove
 from sim.cli.run import run
 from sim.cli.scenario_files import check, new, schema
@@ -25,6 +26,7 @@ def main() -> None:
       asymboot run bug                  boot a scenario, show what came of it
       asymboot compare bug              the same under every design
       asymboot sweep late-cpu -o out    every system of a space, counted
+      asymboot explore late-arrival     every order of a scenario's steps
       asymboot prove                    what designs promise on every system
       asymboot list                     scenarios, designs, kernels, hazards
       asymboot new mine.toml            a commented scenario to start from
@@ -34,5 +36,5 @@ def main() -> None:
     """  # noqa: D301 (click's own mark for lines that stay as they are)
 
 
-for command in (run, compare, show, list_, new, check, schema, conform, space, sweep, summary, replay, prove):
+for command in (run, compare, show, list_, new, check, schema, conform, space, sweep, summary, replay, prove, explore):
     main.add_command(command)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 )
 @options.kernel
 @click.option("--all-designs", is_flag=True, help="Every combination of the choices, instead of named designs.")
-@click.option("--timeout", type=click.IntRange(1), default=60, metavar="S", help="Seconds that a question may take.")
+@click.option(
+    "--timeout", type=click.IntRange(1, 1_000_000), default=60, metavar="S", help="Seconds that a question may take."
+)
 @click.option(
     "-o", "--output", type=options.FILE, metavar="DIR", help="Write the smallest systems there, as scenarios."
 )

@@ -10,6 +10,7 @@ from sim.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sim.outcome import Outcome
     from sim.study.space import Space
     from sim.sweep.summary import Summary
     from sim.sweep.sweeping import Report
@@ -176,13 +177,13 @@ def summary(folder: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=options.FILE)
-@click.option("--row", type=click.IntRange(min=0), required=True, help="The row's number, as summary and rows have it.")
+@click.argument("folder", metavar="DIR|FILE", type=options.FILE)
+@click.option("--row", type=click.IntRange(min=0), help="The row's number, as summary and rows have it.")
 @click.option("--replication", type=click.IntRange(min=0), help="Which of a timing study's boots of that row.")
 @click.option("--save", type=options.FILE, metavar="FILE", help="Write the scenario to FILE, which must not exist yet.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code tells.")
-def replay(folder: Path, row: int, replication: int | None, save: Path | None, quiet: bool) -> None:
-    """Boot the system of a row of the sweep in DIR, and show what came of it.
+def replay(folder: Path, row: int | None, replication: int | None, save: Path | None, quiet: bool) -> None:
+    """Boot the system of a row of the sweep in DIR, or run the schedule FILE, and show what came of it.
 
     Exits with 0 if there was no hazard, 1 if there was one, 2 if the input is wrong.
 
@@ -190,7 +191,18 @@ def replay(folder: Path, row: int, replication: int | None, save: Path | None, q
     Examples:
       asymboot replay out --row 117
       asymboot replay out --row 117 --save example.toml
+      asymboot replay schedules/kernel_panic.json
     """  # noqa: D301
+    outcome = _of_schedule(folder) if row is None else _of_row(folder, row, replication, save)
+    if not quiet:
+        from sim.show.console import terminal  # noqa: PLC0415
+        from sim.show.outcome_text import show  # noqa: PLC0415
+
+        show(outcome, terminal())
+    click.get_current_context().exit(1 if outcome.found else 0)
+
+
+def _of_row(folder: Path, row: int, replication: int | None, save: Path | None) -> "Outcome":
     from sim.booting import boot  # noqa: PLC0415
     from sim.sweep.replay import scenario_of_row  # noqa: PLC0415
 
@@ -199,10 +211,12 @@ def replay(folder: Path, row: int, replication: int | None, save: Path | None, q
         from sim.files.scenario_writing import save_scenario  # noqa: PLC0415
 
         save_scenario(scenario, save)
-    outcome = boot(scenario)
-    if not quiet:
-        from sim.show.console import terminal  # noqa: PLC0415
-        from sim.show.outcome_text import show  # noqa: PLC0415
+    return boot(scenario)
 
-        show(outcome, terminal())
-    click.get_current_context().exit(1 if outcome.found else 0)
+
+def _of_schedule(file: Path) -> "Outcome":
+    if file.is_dir():
+        raise click.UsageError("a sweep's folder needs --row.")
+    from sim.explore.schedule_file import read_schedule, replay_schedule  # noqa: PLC0415
+
+    return replay_schedule(*read_schedule(file))

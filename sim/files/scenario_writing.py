@@ -71,7 +71,16 @@ def save_scenario(scenario: Scenario, path: Path) -> None:
         InputError: the file exists, or its CPUs lie in an order that a file cannot say.
         OSError: it cannot be written.
     """
-    text = scenario_text(scenario)
+    write_new(path, scenario_text(scenario))
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a text to a file that does not exist yet.
+
+    Raises:
+        InputError: the file exists.
+        OSError: it cannot be written.
+    """
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -3,8 +3,8 @@
 The functions that judge a batch run on symbols instead of columns (`sim.study.judge`, and the rules below it): what Z3
 then says is so of every row that a batch could have.
 
-A system stands for every smaller one: an early CPU may be like another, and a late one like the boot CPU, and neither
-changes what becomes of the rest. docs/proofs.md shows which systems stand for any number of CPUs.
+In mapped memory a system stands for every smaller one: an early CPU may be like another, and a late one like the boot
+CPU, and neither changes what becomes of the rest. docs/proofs.md shows which systems stand for any number of CPUs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -118,7 +118,10 @@ def prove(question: Question, setting: Setting, prop: Property, *, smallest: boo
     answer = _systems(question, setting, question.early, question.late).ask(prop)
     if answer is not Answer.REFUTED or not smallest:
         return Finding(prop, setting, answer)
-    found = _smallest(question, setting, prop)
+    try:
+        found = _smallest(question, setting, prop)
+    except _GaveUpError:
+        found = None
     if found is None:
         return Finding(prop, setting, Answer.REFUTED)
     space = _space(question, setting, len(found.early), len(found.late))
@@ -179,7 +182,7 @@ class _Systems:
     def smallest(self, prop: Property) -> System | None:
         """The smallest system that breaks a property; None where none does."""
         solver = self._solver(prop)
-        if solver.check() is not Answer.REFUTED:
+        if not solver.finds():
             return None
         sets = [one.expression for one in self._sets]
         bits = [z3.Extract(place, place, one) for one in sets for place in range(VQ_MAX)]
@@ -188,6 +191,10 @@ class _Systems:
         solver.lower(lambda count: z3.ULE(lengths, count), len(bits))
         found = tuple(solver.lowest(one) for one in sets)
         return System(found[: self._early], found[self._early :])
+
+
+class _GaveUpError(Exception):
+    """The solver gave up on the way to the smallest system: what was found may not be it."""
 
 
 class _Solver:
@@ -202,12 +209,23 @@ class _Solver:
         """Whether nothing is as asked for."""
         return _ANSWERS.get(str(self._solver.check(*more)), Answer.UNKNOWN)
 
+    def finds(self, *more: Any) -> bool:
+        """Whether something is as asked for.
+
+        Raises:
+            _GaveUpError: that is not known.
+        """
+        answer = self.check(*more)
+        if answer is Answer.UNKNOWN:
+            raise _GaveUpError
+        return answer is Answer.REFUTED
+
     def lower(self, at_most: Callable[[int], Any], most: int) -> None:
         """Ask for the least that a number can be, which is some number up to `most`."""
         least = 1
         while least < most:
             middle = (least + most) // 2
-            if self.check(at_most(middle)) is Answer.REFUTED:
+            if self.finds(at_most(middle)):
                 most = middle
             else:
                 least = middle + 1
@@ -218,7 +236,7 @@ class _Solver:
         value = 0
         for place in reversed(range(VQ_MAX)):
             lower = value | ((1 << place) - 1)
-            if self.check(z3.UGE(vqs, value), z3.ULE(vqs, lower)) is not Answer.REFUTED:
+            if not self.finds(z3.UGE(vqs, value), z3.ULE(vqs, lower)):
                 value |= 1 << place
         self._solver.add(vqs == value)
         return value

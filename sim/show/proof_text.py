@@ -10,7 +10,7 @@ from sim.hazards import HazardKind
 from sim.prove.design_space import LATE_CHOICES, Promises
 from sim.prove.properties import PROPERTIES, SAFETY, Property
 from sim.prove.proving import Answer, Finding, Question, System
-from sim.scenario import Relay
+from sim.scenario import Relay, Surroundings
 from sim.show.console import heading, lengths, line, table
 from sim.vectors import bits_from_vq, bits_from_vqs
 
@@ -20,7 +20,11 @@ _MARKS = {Answer.PROVED: "yes", Answer.REFUTED: "no", Answer.UNKNOWN: "?"}
 def show_question(question: Question, console: Console) -> None:
     """Print what systems are asked about."""
     cpus = f"{question.early} early and {question.late} late CPUs"
-    more = "which stand for any number of CPUs (docs/proofs.md)" if question.stands_for_any_number else "and any fewer"
+    more = "just so many"
+    if question.memory is Surroundings.MAPPED:
+        more = (
+            "which stand for any number of CPUs (docs/proofs.md)" if question.stands_for_any_number else "and any fewer"
+        )
     sets = f"every legal set up to {bits_from_vq(question.up_to_vq)} bits, {question.rule}"
     line(console, f"{cpus}, {more}; {sets}; kernel {question.kernel}, protected, memory {question.memory}")
 

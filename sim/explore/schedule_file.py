@@ -1,0 +1,84 @@
+"""Schedules as files: a scenario and the order of its steps, as JSON that replays to the same log."""
+
+from pathlib import Path
+
+import msgspec
+
+from sim.booting import Running
+from sim.errors import InputError
+from sim.explore.choosing import ChosenEnvironment, late_arrivals
+from sim.files.scenario_file import scenario_from_text
+from sim.files.scenario_writing import scenario_text, write_new
+from sim.files.toml_tables import at, read_text
+from sim.outcome import Outcome
+from sim.scenario import Scenario
+from sim.scheduling import Step
+
+SCHEMA_VERSION = 1
+_MOST_TOLD = 5
+
+
+class ScheduleRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a schedule's file holds."""
+
+    schema_version: int
+    scenario: str
+    """The text of its scenario file."""
+    steps: list[tuple[str, int | str]]
+    """What happens, and to whom: a CPU by its logical number, or an agent by its name."""
+
+
+def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
+    """A schedule as the text of its file."""
+    record = ScheduleRecord(SCHEMA_VERSION, scenario_text(scenario), [(step.what, step.who) for step in steps])
+    return msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
+
+
+def save_schedule(scenario: Scenario, steps: tuple[Step, ...], path: Path) -> None:
+    """Write a schedule to a file that does not exist yet, in a folder that is made where it is missing.
+
+    Raises:
+        InputError: the file exists.
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_new(path, schedule_text(scenario, steps))
+
+
+def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
+    """Read a schedule.
+
+    Raises:
+        InputError: it is none, or its scenario is wrong.
+    """
+    with at(str(path)):
+        try:
+            record = msgspec.json.decode(read_text(path, "schedule"), type=ScheduleRecord)
+        except msgspec.DecodeError as error:
+            raise InputError(f"is no schedule: {error}") from None
+        if record.schema_version != SCHEMA_VERSION:
+            raise InputError(f"is of version {record.schema_version}, and this reads {SCHEMA_VERSION}")
+        with at("scenario"):
+            scenario = scenario_from_text(record.scenario)
+    return scenario, tuple(Step(what, who) for what, who in record.steps)
+
+
+def replay_schedule(scenario: Scenario, steps: tuple[Step, ...]) -> Outcome:
+    """Run a scenario by a schedule; it ends where the schedule ends.
+
+    Raises:
+        InputError: a step of the schedule may not be next.
+    """
+    left = iter(enumerate(steps, 1))
+
+    def choose(enabled: list[Step]) -> Step | None:
+        number, step = next(left, (0, None))
+        if step is not None and step not in enabled:
+            told = ", ".join(map(str, enabled[:_MOST_TOLD])) + (", ..." if len(enabled) > _MOST_TOLD else "")
+            raise InputError(f"step {number} of the schedule, {str(step)!r}, cannot be next: what can is {told}")
+        return step
+
+    outcome = Running(scenario, ChosenEnvironment(choose, late_arrivals(scenario))).to_the_end()
+    if (following := next(left, None)) is not None:
+        raise InputError(f"step {following[0]} of the schedule, {str(following[1])!r}: nothing more can happen")
+    return outcome
