@@ -26,6 +26,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.batch_speed
 	$(BIN)/python -m benchmarks.sweep_speed
 	$(BIN)/python -m benchmarks.proof_speed
+	$(BIN)/python -m benchmarks.explore_speed
 
 # What editors check scenario files against; to be run when their tables change.
 schema: $(VENV)/ready
