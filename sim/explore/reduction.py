@@ -11,6 +11,7 @@ What a step may depend on is judged from what agents have left to do. Where that
 from sim import rules
 from sim.booting import Running
 from sim.designs import LateCpu, LateStore
+from sim.explore.choosing import late_arrivals
 from sim.processes.hotplug import GIVE_UP
 from sim.scenario import Action, Do
 from sim.scheduling import Step
@@ -39,7 +40,7 @@ class Reduction:
 
     def _is_plain(self) -> bool:
         """Whether late arrivals, which meet whatever is there, are out of the question."""
-        return not any(fault.arrives_after_ns is not None for fault in self._scenario.faults)
+        return not late_arrivals(self._scenario)
 
     def _is_private(self, step: Step) -> bool:
         """Whether a step is independent of everything that may happen without it."""

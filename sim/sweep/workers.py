@@ -147,9 +147,8 @@ def _result(future: Any, address: str) -> Part:
     try:
         part: Part = future.result()
     except (CancelledError, KilledWorker, OSError) as error:
-        told = str(error).splitlines()[0]
         raise InputError(
-            f"scheduler {address!r:.80}: is gone, or its workers are ({told:.200}); what is done is kept: "
+            f"scheduler {address!r:.80}: is gone, or its workers are ({_told(error):.200}); what is done is kept: "
             "resume the sweep"
         ) from None
     future.release()
@@ -167,8 +166,12 @@ def _client(address: str) -> Any:
     except TimeoutError:
         raise InputError(f"scheduler {address!r:.80}: cannot be reached: no answer in {_REACH_S} s") from None
     except (OSError, ValueError, TypeError) as error:
-        told = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"scheduler {address!r:.80}: cannot be reached: {told}") from None
+        raise InputError(f"scheduler {address!r:.80}: cannot be reached: {_told(error)}") from None
+
+
+def _told(error: BaseException) -> str:
+    """An error in one line; some say nothing but what they are."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 async def _reach(address: str) -> None:
