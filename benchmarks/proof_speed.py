@@ -9,7 +9,7 @@ from benchmarks.timing import hold
 from sim.designs import DESIGNS
 from sim.prove.design_space import prove_every_design
 from sim.prove.properties import PROPERTIES
-from sim.prove.proving import Question, prove
+from sim.prove.proving import Question, prove_property
 from sim.scenario import KvmMode, Relay
 from sim.study.space import Setting
 
@@ -25,7 +25,7 @@ def main() -> None:
         for prop in PROPERTIES.values():
             setting = Setting(design, Relay.RELAXED, KvmMode.PROTECTED, question.memory)
             began = time.perf_counter()
-            answer = prove(question, setting, prop, smallest=False).answer
+            answer = prove_property(question, setting, prop, smallest=False).answer
             worst[design.name, prop.name, str(answer)] = time.perf_counter() - began
     slowest = sorted(worst.items(), key=lambda one: -one[1])
     print(f"{EARLY + LATE} CPUs, {len(worst)} questions: {sum(worst.values()):.1f} s in all; the slowest:")

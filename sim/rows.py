@@ -267,10 +267,12 @@ class ProofRow(Row, frozen=True, gc=False):
     property: Annotated[str, Meta(description="its name")]
     answer: Annotated[str, Meta(description="proved, refuted, or unknown: the solver gave up")]
     early_sve_bits: Annotated[
-        tuple[tuple[int, ...], ...], Meta(description="the smallest system that breaks it: its early CPUs' lengths")
+        tuple[tuple[int, ...], ...], Meta(description="a system that breaks it: its early CPUs' lengths")
     ]
     late_sve_bits: Annotated[tuple[tuple[int, ...], ...], Meta(description="and its late CPUs'")]
-    shown: Annotated[str | None, Meta(description="the hazard that a boot of that system shows")]
+    smallest: Annotated[bool | None, Meta(description="no smaller one does; false: the solver gave up on that")]
+    hazards: Annotated[tuple[str, ...], Meta(description="what a boot of that system showed")]
+    shown: Annotated[bool | None, Meta(description="one of these breaks the property")]
 
 
 class PromiseRow(Row, frozen=True, gc=False):

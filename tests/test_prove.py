@@ -1,6 +1,8 @@
 """Proofs: what they say of all systems, every system says; and every counterexample is booted."""
 
 import json
+import subprocess
+import sys
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -22,10 +24,10 @@ from sim.vectors import SveRule, why_not_sve
 z3 = pytest.importorskip("z3", reason="Z3 is not installed: the extra asymboot[prove] is not tested")
 
 from sim.prove import proving  # noqa: E402
-from sim.prove.checking import shown_by  # noqa: E402
+from sim.prove.checking import hazards_of  # noqa: E402
 from sim.prove.design_space import every_design, prove_every_design  # noqa: E402
 from sim.prove.properties import PROPERTIES, Property, named  # noqa: E402
-from sim.prove.proving import Answer, Question, System, prove  # noqa: E402
+from sim.prove.proving import Answer, Question, System, prove_property  # noqa: E402
 from sim.prove.symbols import Symbol, as_z3, is_legal  # noqa: E402
 
 SMALL = legal_sets(4)
@@ -64,7 +66,7 @@ def test_a_proof_says_what_every_system_of_three_cpus_up_to_512_bits_says(
     for design, relay in product(designs, Relay):
         one = setting(design, relay, memory)
         for prop in PROPERTIES.values():
-            answer = prove(question, one, prop, smallest=False).answer
+            answer = prove_property(question, one, prop, smallest=False).answer
             assert (answer is Answer.REFUTED) == any_breaks(one, prop, *roles), (design, relay, prop.name)
             refuted += answer is Answer.REFUTED
     assert refuted
@@ -85,20 +87,21 @@ def test_a_proof_says_what_every_system_of_three_cpus_up_to_512_bits_says(
     ],
 )
 def test_the_smallest_system_is_found_and_its_boot_shows_it(design: str, prop: str, smallest: System) -> None:
-    found = prove(Question(), setting(design), named(prop))
-    assert (found.answer, found.smallest) == (Answer.REFUTED, smallest)
-    assert shown_by(found) in found.prop.hazards
+    found = prove_property(Question(), setting(design), named(prop))
+    assert (found.answer, found.example) == (Answer.REFUTED, smallest)
+    assert found.is_smallest
+    assert hazards_of(found) & found.prop.hazards
 
 
 @pytest.mark.parametrize("name", ["brown-v1", "constrain-v2"])
 def test_what_is_safe_is_proved(name: str) -> None:
     for relay, prop in product(Relay, PROPERTIES.values()):
-        assert prove(Question(), setting(name, relay), prop).answer is Answer.PROVED
+        assert prove_property(Question(), setting(name, relay), prop).answer is Answer.PROVED
 
 
 def test_no_smaller_system_breaks_a_promise() -> None:
-    found = prove(Question(up_to_vq=4, kernel="6.12"), setting("constrain-v1"), named("in-its-pages"))
-    assert found.smallest is not None
+    found = prove_property(Question(up_to_vq=4, kernel="6.12"), setting("constrain-v1"), named("in-its-pages"))
+    assert found.example is not None
     breaking = []
     for early, late in ROLES:
         judge = Judge(batch_of(early, late, Surroundings.MAPPED), setting("constrain-v1"), singly=False)
@@ -107,7 +110,7 @@ def test_no_smaller_system_breaks_a_promise() -> None:
         for row in rows.tolist():
             point = tuple(column[row] for column in sets)
             breaking.append(System(point[:early], point[early:]))
-    assert min(breaking, key=lambda one: one.size) == found.smallest
+    assert min(breaking, key=lambda one: one.size) == found.example
 
 
 @pytest.mark.parametrize("rule", SveRule)
@@ -132,8 +135,8 @@ def test_what_stands_for_any_number_of_cpus() -> None:
 @pytest.mark.parametrize("name", DESIGNS)
 def test_more_cpus_break_no_promise_that_three_and_one_keep(name: str) -> None:
     for prop in PROPERTIES.values():
-        few = prove(Question(), setting(name), prop, smallest=False).answer
-        assert prove(Question(early=6, late=4), setting(name), prop, smallest=False).answer is few
+        few = prove_property(Question(), setting(name), prop, smallest=False).answer
+        assert prove_property(Question(early=6, late=4), setting(name), prop, smallest=False).answer is few
 
 
 def test_every_design_is_a_combination_of_the_choices() -> None:
@@ -166,7 +169,60 @@ def test_a_solver_that_gives_up_is_told_and_what_was_found_is_kept(monkeypatch: 
     assert "the solver gave up on 1 of 2 questions after 60 s each" in result.stderr
 
 
+def test_what_was_refuted_is_kept_where_the_solver_gives_up_on_the_smallest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def give_up(*_: object) -> None:
+        raise proving._GaveUpError
+
+    monkeypatch.setattr(proving._Solver, "lower", give_up)
+    words = ["prove", "--design", "v6.11", "--relay", "enforcing", "--property", "in-its-pages", "-o", str(tmp_path)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "the solver gave up on the smallest of 1 examples after 60 s each" in result.stderr
+    assert "this is some" in result.stdout
+    assert "1 of 1 broken promises show" in result.stdout
+    assert CliRunner().invoke(main, ["run", str(tmp_path / "v6.11-enforcing-in-its-pages.toml"), "-q"]).exit_code == 1
+
+
 # The command line
+
+
+_CTRL_C_AFTER_THE_FIRST_ANSWER = """
+import os, signal, threading
+from sim.cli import main
+from sim.prove import proving
+
+def prove_and_press(*args):
+    found = one(*args)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    proving.prove_property = one
+    return found
+
+one, proving.prove_property = proving.prove_property, prove_and_press
+main()
+"""
+
+
+def test_ctrl_c_shows_what_is_known() -> None:
+    command = [sys.executable, "-c", _CTRL_C_AFTER_THE_FIRST_ANSWER, "prove", "--cpus", "64"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (130, "asymboot: stopped; what was found until then is above\n")
+    assert "v6.11" in result.stdout
+
+
+@pytest.mark.parametrize("taken", ["a file", "in the way", "in the way/deeper", "old"])
+def test_a_folder_that_has_no_room_is_told_before_anything_is_proved(
+    taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "prove_property", lambda *_: pytest.fail("proved"))
+    (tmp_path / "a file").touch()
+    (tmp_path / "in the way").symlink_to("nowhere")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "tabba-relaxed-restored.toml").touch()
+    result = CliRunner().invoke(main, ["prove", "--design", "tabba", "-o", str(tmp_path / taken)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
 
 
 def test_named_designs_are_proved_and_examples_written(tmp_path: Path) -> None:
@@ -193,7 +249,8 @@ def test_json_has_every_finding() -> None:
     rows = json.loads(result.stdout)
     assert [(row["relay"], row["answer"]) for row in rows] == [("enforcing", "proved"), ("relaxed", "refuted")]
     assert (rows[1]["early_sve_bits"], rows[1]["late_sve_bits"]) == ([[128]], [[128, 256]])
-    assert rows[1]["shown"] == "allocation exceeded, nothing logged"
+    assert "allocation exceeded, nothing logged" in rows[1]["hazards"]
+    assert (rows[0]["smallest"], rows[0]["shown"], rows[1]["smallest"], rows[1]["shown"]) == (None, None, True, True)
     proved = CliRunner().invoke(main, ["prove", "--design", "constrain-v2", "--property", "restored", "--cpus", "4"])
     assert (proved.exit_code, "2 early and 2 late CPUs, and any fewer" in proved.stdout) == (0, True)
 
@@ -209,6 +266,7 @@ def test_all_designs_are_shown() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["-o", ""], "a path cannot be empty"),
         (["--design", "nosuch"], "unknown design 'nosuch'"),
         (["--property", "nosuch"], "unknown property 'nosuch'"),
         (["--cpus", "4", "--early", "2"], "leave out --early and --late"),

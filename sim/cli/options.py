@@ -36,7 +36,19 @@ class _ShippedFile(click.Path):
 
 SCENARIO = _ShippedFile("shipped")
 SPACE = _ShippedFile("shipped_spaces")
-FILE = click.Path(path_type=Path, readable=False)
+
+
+class _Path(click.Path):
+    """A path; an empty one is a mistake, and not the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty path."""
+        if value == "":
+            self.fail("a path cannot be empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = _Path(path_type=Path, readable=False)
 _NAMES = {"kvm": "kvm_mode", "memory": "surroundings"}
 
 kernel = click.option(

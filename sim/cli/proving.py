@@ -1,15 +1,16 @@
 """``asymboot prove``: what designs promise on every system."""
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sim.cli import options
+from sim.cli.stopping import Stoppable
 
 if TYPE_CHECKING:
-    from sim.hazards import HazardKind
-    from sim.prove.proving import Finding, Question
+    from sim.prove.proving import Answer, Finding, Question
 
 
 @click.command()
@@ -46,7 +47,7 @@ def prove(
     """Prove what designs promise, over all legal sets of lengths, or find the smallest system that breaks it.
 
     Each such system is booted, to see that it shows what it should. Exits with 0 if everything is proved, 1 if
-    anything is refuted, 2 if the input is wrong or the solver gave up.
+    anything is refuted, 2 if the input is wrong or the solver gave up. Ctrl-C shows what is known by then.
 
     \b
     Examples:
@@ -113,7 +114,8 @@ def _named(
 
     from sim.designs import DESIGNS  # noqa: PLC0415
     from sim.designs import named as named_design  # noqa: PLC0415
-    from sim.prove.checking import shown_by  # noqa: PLC0415
+    from sim.files.results import check_room  # noqa: PLC0415
+    from sim.prove.checking import example_name, hazards_of, save_example  # noqa: PLC0415
     from sim.prove.properties import PROPERTIES  # noqa: PLC0415
     from sim.prove.properties import named as named_property  # noqa: PLC0415
     from sim.prove.proving import prove_each  # noqa: PLC0415
@@ -122,19 +124,21 @@ def _named(
     relays = [Relay(relay)] if relay else list(Relay)
     chosen = [named_design(name) for name in dict.fromkeys(designs)] or list(DESIGNS.values())
     asked = [named_property(name) for name in dict.fromkeys(properties)] or list(PROPERTIES.values())
+    if output is not None:
+        every = itertools.product(chosen, relays, asked)
+        check_room(output, (example_name(design.name, str(one), prop.name) for design, one, prop in every))
     findings: list[Finding] = []
-    shown: list[HazardKind | None] = []
-    with Console(stderr=True).status("proving") as status:
+    with Console(stderr=True).status("proving") as status, Stoppable() as search:
         for finding in prove_each(question, chosen, relays, asked):
             status.update(f"proving: {finding.setting.design.name}, relay {finding.setting.relay}")
             findings.append(finding)
-            shown.append(shown_by(finding, output))
+    hazards = [hazards_of(one) for one in findings]
     if as_json:
         import msgspec  # noqa: PLC0415
 
         from sim.prove.proving import proof_row  # noqa: PLC0415
 
-        rows = [proof_row(question, one, hazard) for one, hazard in zip(findings, shown, strict=True)]
+        rows = [proof_row(question, one, kinds) for one, kinds in zip(findings, hazards, strict=True)]
         click.echo(msgspec.json.encode(rows))
     else:
         from sim.show.console import terminal  # noqa: PLC0415
@@ -142,8 +146,12 @@ def _named(
 
         console = terminal()
         show_question(question, console)
-        show_findings(findings, shown, console)
-    _end([str(one.answer) for one in findings], question)
+        show_findings(findings, hazards, console)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        written = [file for one in findings if (file := save_example(one, output)) is not None]
+        click.echo(f"{len(written)} examples written to {output}", err=True)
+    _end(question, [one.answer for one in findings], sum(not one.is_smallest for one in findings), search)
 
 
 def _every_design(question: "Question", *, as_json: bool) -> None:
@@ -152,7 +160,7 @@ def _every_design(question: "Question", *, as_json: bool) -> None:
     from sim.prove.design_space import promise_row, prove_every_design  # noqa: PLC0415
 
     promises = []
-    with Console(stderr=True).status("proving") as status:
+    with Console(stderr=True).status("proving") as status, Stoppable() as search:
         for one in prove_every_design(question):
             promises.append(one)
             status.update(f"proving: {len(promises)} designs done")
@@ -167,16 +175,19 @@ def _every_design(question: "Question", *, as_json: bool) -> None:
         console = terminal()
         show_question(question, console)
         show_design_space(promises, console)
-    _end([str(answer) for one in promises for answer in one.answers.values()], question)
+    _end(question, [answer for one in promises for answer in one.answers.values()], 0, search)
 
 
-def _end(answers: list[str], question: "Question") -> None:
+def _end(question: "Question", answers: "list[Answer]", without_smallest: int, search: Stoppable) -> None:
     """Exit with the code that the answers come to."""
-    given_up = answers.count("unknown")
+    from sim.prove.proving import Answer  # noqa: PLC0415
+
+    search.exit_if_stopped()
+    given_up = answers.count(Answer.UNKNOWN)
+    longer = f"after {question.longest_s:g} s each: --timeout gives it longer, fewer CPUs make it easier"
     if given_up:
-        click.echo(
-            f"asymboot: the solver gave up on {given_up} of {len(answers)} questions after {question.longest_s:g} s "
-            "each: --timeout gives it longer, fewer CPUs make it easier",
-            err=True,
-        )
-    click.get_current_context().exit(2 if given_up else 1 if "refuted" in answers else 0)
+        click.echo(f"asymboot: the solver gave up on {given_up} of {len(answers)} questions {longer}", err=True)
+    if without_smallest:
+        click.echo(f"asymboot: the solver gave up on the smallest of {without_smallest} examples {longer}", err=True)
+    unsettled = given_up or without_smallest
+    click.get_current_context().exit(2 if unsettled else 1 if Answer.REFUTED in answers else 0)

@@ -1,24 +1,31 @@
-"""Counterexamples booted: what a proof refutes, a boot must show."""
+"""Examples booted: what a proof refutes, a boot must show."""
 
 from pathlib import Path
 
 from sim.booting import boot
-from sim.files.scenario_file import read_scenario, scenario_from_text
-from sim.files.scenario_writing import save_scenario, scenario_text
+from sim.files.scenario_file import scenario_from_text
+from sim.files.scenario_writing import scenario_text, write_new
 from sim.hazards import HazardKind
 from sim.prove.proving import Finding
-from sim.scenario import Scenario
 
 
-def shown_by(finding: Finding, folder: Path | None = None) -> HazardKind | None:
-    """Boot a finding's smallest system from its scenario file, and say which hazard shows that the property is broken.
+def hazards_of(finding: Finding) -> frozenset[HazardKind]:
+    """Boot a finding's example from the text of its scenario file, and say which hazards it shows.
 
-    Args:
-        finding: what a proof found.
-        folder: where to write the scenario file; None: it is read back, but not written.
+    They include one of `finding.prop.hazards`, or asymboot contradicts itself. Without an example there are none.
+    """
+    if finding.scenario is None:
+        return frozenset()
+    return frozenset(one.kind for one in boot(scenario_from_text(scenario_text(finding.scenario))).found)
 
-    Returns:
-        The worst hazard that breaks the property; None where there is no example, or none shows.
+
+def example_name(design: str, relay: str, prop: str) -> str:
+    """The name of the scenario file of an example."""
+    return f"{design}-{relay}-{prop}.toml"
+
+
+def save_example(finding: Finding, folder: Path) -> Path | None:
+    """Write a finding's example to a folder, as a scenario file; None where there is none.
 
     Raises:
         InputError: the file exists already.
@@ -26,14 +33,6 @@ def shown_by(finding: Finding, folder: Path | None = None) -> HazardKind | None:
     """
     if finding.scenario is None:
         return None
-    found = {one.kind for one in boot(_from_file(finding, finding.scenario, folder)).found}
-    return min(found & finding.prop.hazards, default=None)
-
-
-def _from_file(finding: Finding, scenario: Scenario, folder: Path | None) -> Scenario:
-    if folder is None:
-        return scenario_from_text(scenario_text(scenario))
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{finding.setting.design.name}-{finding.setting.relay}-{finding.prop.name}.toml"
-    save_scenario(scenario, file)
-    return read_scenario(file)
+    file = folder / example_name(finding.setting.design.name, str(finding.setting.relay), finding.prop.name)
+    write_new(file, scenario_text(finding.scenario))
+    return file

@@ -6,7 +6,7 @@ from itertools import product
 
 from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.prove.properties import PROPERTIES, SAFETY
-from sim.prove.proving import Answer, Question, prove
+from sim.prove.proving import Answer, Question, prove_property
 from sim.rows import PromiseRow
 from sim.scenario import KvmMode, Relay
 from sim.study.judge import outcome_key
@@ -72,7 +72,8 @@ def prove_every_design(question: Question) -> Iterator[Promises]:
         key = outcome_key(setting)
         if key not in known:
             known[key] = {
-                name: prove(question, setting, prop, smallest=False).answer for name, prop in PROPERTIES.items()
+                name: prove_property(question, setting, prop, smallest=False).answer
+                for name, prop in PROPERTIES.items()
             }
         yield Promises(design, relay, known[key])
 

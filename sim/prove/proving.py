@@ -45,6 +45,7 @@ class Answer(StrEnum):
     """The solver gave up."""
 
 
+_INTERRUPTED = "interrupted from keyboard"
 _ANSWERS = {"sat": Answer.REFUTED, "unsat": Answer.PROVED}
 """To whether there is a system that breaks a property."""
 
@@ -99,13 +100,20 @@ class Finding:
     prop: Property
     setting: Setting
     answer: Answer
-    smallest: System | None = None
-    """The smallest system that breaks it, where it is refuted and that was asked for."""
+    example: System | None = None
+    """A system that breaks it, where it is refuted and that was asked for."""
+    is_smallest: bool = True
+    """Whether no smaller system breaks it; not known where the solver gave up looking for one."""
     scenario: Scenario | None = None
-    """The same, to be booted."""
+    """The example, to be booted."""
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the solver gave up on the answer, or on the smallest example."""
+        return self.answer is Answer.UNKNOWN or not self.is_smallest
 
 
-def prove(question: Question, setting: Setting, prop: Property, *, smallest: bool = True) -> Finding:
+def prove_property(question: Question, setting: Setting, prop: Property, *, smallest: bool = True) -> Finding:
     """Prove a property of all systems, or refute it.
 
     Args:
@@ -113,28 +121,34 @@ def prove(question: Question, setting: Setting, prop: Property, *, smallest: boo
         setting: the design, the relay, the KVM mode; its memory is the question's.
         prop: the property.
         smallest: whether to look for the smallest system that breaks it.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, which Z3 catches, was pressed.
     """
     setting = replace(setting, memory=question.memory)
-    answer = _systems(question, setting, question.early, question.late).ask(prop)
-    if answer is not Answer.REFUTED or not smallest:
+    answer, found = _systems(question, setting, question.early, question.late).ask(prop)
+    if found is None or not smallest:
         return Finding(prop, setting, answer)
+    is_smallest = True
     try:
-        found = _smallest(question, setting, prop)
+        found = _smallest(question, setting, prop, found)
     except _GaveUpError:
-        found = None
-    if found is None:
-        return Finding(prop, setting, Answer.REFUTED)
+        is_smallest = False
     space = _space(question, setting, len(found.early), len(found.late))
     name = f"{setting.design.name}, relay {setting.relay}: not {prop.name}"
-    return Finding(prop, setting, answer, found, space.scenario(found.early + found.late, setting).but(name=name))
+    scenario = space.scenario(found.early + found.late, setting).but(name=name)
+    return Finding(prop, setting, answer, found, is_smallest, scenario)
 
 
-def _smallest(question: Question, setting: Setting, prop: Property) -> System | None:
-    for cpus in range(1, question.early + question.late + 1):
+def _smallest(question: Question, setting: Setting, prop: Property, known: System) -> System:
+    """The smallest system that breaks a property, where one is known that does."""
+    for cpus in range(1, question.early + question.late):
         found = list(_of_size(question, setting, prop, cpus))
         if found:
             return min(found, key=lambda one: one.size)
-    return None
+    return min(
+        _of_size(question, setting, prop, question.early + question.late), key=lambda one: one.size, default=known
+    )
 
 
 def _of_size(question: Question, setting: Setting, prop: Property, cpus: int) -> Iterator[System]:
@@ -175,9 +189,16 @@ class _Systems:
         legal = (is_legal(one, self._question.rule, self._question.up_to_vq) for one in self._sets)
         return _Solver(self._question.longest_s, *legal, as_z3(prop.broken(self._judge)) != 0)
 
-    def ask(self, prop: Property) -> Answer:
-        """Whether no system breaks a property."""
-        return self._solver(prop).check()
+    def ask(self, prop: Property) -> tuple[Answer, System | None]:
+        """Whether no system breaks a property, and if one does, some such system."""
+        solver = self._solver(prop)
+        answer = solver.check()
+        return answer, self._system(
+            [solver.value(one.expression) for one in self._sets]
+        ) if answer is Answer.REFUTED else None
+
+    def _system(self, sets: list[int]) -> System:
+        return System(tuple(sets[: self._early]), tuple(sets[self._early :]))
 
     def smallest(self, prop: Property) -> System | None:
         """The smallest system that breaks a property; None where none does."""
@@ -189,8 +210,7 @@ class _Systems:
         lengths = z3.Sum([z3.ZeroExt(_COUNT_BITS - 1, bit) for bit in bits])
         solver.lower(lambda vq: z3.And([one & ~((1 << vq) - 1) == 0 for one in sets]), self._question.up_to_vq)
         solver.lower(lambda count: z3.ULE(lengths, count), len(bits))
-        found = tuple(solver.lowest(one) for one in sets)
-        return System(found[: self._early], found[self._early :])
+        return self._system([solver.lowest(one) for one in sets])
 
 
 class _GaveUpError(Exception):
@@ -207,7 +227,14 @@ class _Solver:
 
     def check(self, *more: Any) -> Answer:
         """Whether nothing is as asked for."""
-        return _ANSWERS.get(str(self._solver.check(*more)), Answer.UNKNOWN)
+        answer = _ANSWERS.get(str(self._solver.check(*more)), Answer.UNKNOWN)
+        if answer is Answer.UNKNOWN and self._solver.reason_unknown() == _INTERRUPTED:
+            raise KeyboardInterrupt
+        return answer
+
+    def value(self, vqs: Any) -> int:
+        """What a set is in the system that was found last."""
+        return int(self._solver.model().eval(vqs, model_completion=True).as_long())
 
     def finds(self, *more: Any) -> bool:
         """Whether something is as asked for.
@@ -254,12 +281,12 @@ def prove_each(
     for relay in relays:
         for design in designs:
             for prop in properties:
-                yield prove(question, Setting(design, relay, kvm_mode, question.memory), prop)
+                yield prove_property(question, Setting(design, relay, kvm_mode, question.memory), prop)
 
 
-def proof_row(question: Question, finding: Finding, shown: HazardKind | None) -> ProofRow:
-    """A finding as a row; `shown` is the hazard that a boot of its example shows."""
-    smallest = finding.smallest or System((), ())
+def proof_row(question: Question, finding: Finding, hazards: frozenset[HazardKind]) -> ProofRow:
+    """A finding as a row, with the hazards of a boot of its example."""
+    example = finding.example or System((), ())
     return ProofRow(
         design=finding.setting.design.name,
         relay=str(finding.setting.relay),
@@ -270,7 +297,9 @@ def proof_row(question: Question, finding: Finding, shown: HazardKind | None) ->
         any_number=question.stands_for_any_number,
         property=finding.prop.name,
         answer=str(finding.answer),
-        early_sve_bits=tuple(map(bits_from_vqs, smallest.early)),
-        late_sve_bits=tuple(map(bits_from_vqs, smallest.late)),
-        shown=None if shown is None else shown.title,
+        early_sve_bits=tuple(map(bits_from_vqs, example.early)),
+        late_sve_bits=tuple(map(bits_from_vqs, example.late)),
+        smallest=finding.is_smallest if finding.example else None,
+        hazards=tuple(kind.title for kind in sorted(hazards)),
+        shown=bool(hazards & finding.prop.hazards) if finding.example else None,
     )

@@ -29,61 +29,79 @@ def show_question(question: Question, console: Console) -> None:
     line(console, f"{cpus}, {more}; {sets}; kernel {question.kernel}, protected, memory {question.memory}")
 
 
-def show_findings(findings: Sequence[Finding], shown: Sequence[HazardKind | None], console: Console) -> None:
+def show_findings(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]], console: Console) -> None:
     """Print what came of properties under settings: a row a setting, and an example of each promise that is broken.
 
     Args:
         findings: ordered by settings.
-        shown: for each finding, the hazard that a boot of its example showed; None where there is no example.
+        hazards: for each finding, what a boot of its example showed.
         console: where to.
     """
     properties = list(dict.fromkeys(one.prop for one in findings))
     for relay, of_relay in groupby(findings, lambda one: one.setting.relay):
         heading(console, f"relay {relay}")
         rows = [
-            [design, *(_MARKS[one.answer] for one in found)]
+            [design, *_marks(found, properties)]
             for design, found in groupby(of_relay, lambda one: one.setting.design.name)
         ]
         columns = {"design": "wrap"} | {f"{place + 1}": "left" for place in range(len(properties))}
         table(console, columns, rows)
     _legend(properties, console)
-    examples = _examples(findings, shown)
+    examples = _examples(findings, hazards)
     if examples:
         heading(console, "The smallest systems that break them, and the hazards of their boots")
         titles = ("design", "relay", "breaks", "early", "late", "hazards")
         rows = [_cells(key, found, properties) for key, found in examples.items()]
         table(console, dict.fromkeys(titles, "left"), rows)
-        for kind in sorted({kind for kind in shown if kind is not None}):
+        for kind in sorted(frozenset[HazardKind]().union(*hazards)):
             line(console, f"hazard {kind}: {kind.title}")
+        _tell_exceptions(findings, hazards, console)
+
+
+def _tell_exceptions(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]], console: Console) -> None:
+    """Say that each boot shows what it should, and each system is the smallest; or which not."""
+    every = [(one, kinds) for one, kinds in zip(findings, hazards, strict=True) if one.example is not None]
+    shown = sum(bool(kinds & one.prop.hazards) for one, kinds in every)
+    line(console, f"{shown} of {len(every)} broken promises show in the boots of their examples")
+    for one, kinds in every:
+        told = f"{one.prop.name} of {one.setting.design.name}, relay {one.setting.relay}"
+        if not kinds & one.prop.hazards:
+            line(console, f"{told}: its boot shows nothing of it, a mistake of asymboot", "red")
+        if not one.is_smallest:
+            line(console, f"{told}: the solver gave up on the smallest example; this is some")
+
+
+def _marks(found: Iterable[Finding], properties: Sequence[Property]) -> list[str]:
+    """A mark for each property; none where a search was ended before it."""
+    answers = {one.prop: one.answer for one in found}
+    return [_MARKS[answers[prop]] if prop in answers else "" for prop in properties]
 
 
 _Key = tuple[str, System]
-_Examples = dict[_Key, list[tuple[Finding, HazardKind | None]]]
+_Examples = dict[_Key, list[tuple[Finding, frozenset[HazardKind]]]]
 
 
-def _examples(findings: Sequence[Finding], shown: Sequence[HazardKind | None]) -> _Examples:
-    """What each smallest system breaks of a design."""
+def _examples(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]]) -> _Examples:
+    """What each system breaks of a design."""
     examples: _Examples = {}
-    for one, hazard in zip(findings, shown, strict=True):
-        if one.smallest is not None:
-            examples.setdefault((one.setting.design.name, one.smallest), []).append((one, hazard))
+    for one, kinds in zip(findings, hazards, strict=True):
+        if one.example is not None:
+            examples.setdefault((one.setting.design.name, one.example), []).append((one, kinds))
     return examples
 
 
-def _cells(key: _Key, found: list[tuple[Finding, HazardKind | None]], properties: list[Property]) -> list[str]:
+def _cells(key: _Key, found: list[tuple[Finding, frozenset[HazardKind]]], properties: list[Property]) -> list[str]:
     design, system = key
     relays = dict.fromkeys(str(one.setting.relay) for one, _ in found)
     broken = sorted({properties.index(one.prop) + 1 for one, _ in found})
-    hazards = " ".join(map(str, sorted({int(kind) for _, kind in found if kind is not None})))
-    if any(kind is None for _, kind in found):
-        hazards += " (some break shows nothing: a mistake of asymboot)"
+    hazards = sorted({int(kind) for _, kinds in found for kind in kinds})
     return [
         design,
         " ".join(relays) if len(relays) < len(Relay) else "both",
         " ".join(map(str, broken)),
         "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.early),
         "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.late),
-        hazards,
+        " ".join(map(str, hazards)),
     ]
 
 
