@@ -1,7 +1,7 @@
 """A boot from beginning to end.
 
 Its order: the boot CPU; early secondaries; final capabilities; KVM's initcall, with pKVM's allocation; pKVM's
-finalisation; user space.
+finalisation; user space. A scenario may free KVM's from it.
 """
 
 from sim.facts import CpuState, PanicFact
@@ -12,7 +12,7 @@ from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
 from sim.processes.system import Steps, System
 from sim.processes.user_space import UserSpace
-from sim.scenario import Scenario
+from sim.scenario import KvmInit, Scenario
 from sim.scheduling import Environment, SeededEnvironment
 
 
@@ -53,7 +53,7 @@ class Running:
             of_hypervisor = isinstance(panic, HypervisorPanic)
             system.printk.event("panic", panic.cpu, panic.sentence)
             system.facts.panic = PanicFact(system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence)
-            self.user_space.stop()
+        self.user_space.stop()
         system.gather()
         return Outcome(system.facts)
 
@@ -74,12 +74,21 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     yield system.wait(latencies.finalise, "finalise")
     system.features.setup_system_features()
     system.printk.event("capabilities final", 0)
+    if system.scenario.kvm_init is KvmInit.ANY_TIME:
+        system.env.process(_kvm(system))
+    else:
+        yield from _kvm(system)
+    yield system.wait(latencies.user_space, "user_space")
+    system.printk.event("user space", 0)
+    user_space.start()
+
+
+def _kvm(system: System) -> Steps:
+    """KVM's initcall, and pKVM's last step, one initcall stage later."""
+    latencies = system.scenario.latencies
     yield system.wait(latencies.kvm_init, "kvm_init")
     system.kvm.kvm_arm_init(system.smp.online(), len(system.logical))
     system.printk.event("kvm init", 0)
     yield system.wait(latencies.pkvm_finalise, "pkvm_finalise")
     if system.kvm.pkvm is not None:
         system.kvm.pkvm.finalise()
-    yield system.wait(latencies.user_space, "user_space")
-    system.printk.event("user space", 0)
-    user_space.start()

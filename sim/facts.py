@@ -12,7 +12,7 @@ from sim.kernel.fpsimd import VlInfo
 from sim.kernel.pkvm import Save
 from sim.kernel.printk import Event, LogLine
 from sim.machine.registers import VectorUnit
-from sim.scenario import Action, Scenario
+from sim.scenario import Action, Do, Scenario
 from sim.topology import Cpu
 from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
 
@@ -36,7 +36,7 @@ class ActionResult:
     action: Action
     cpu: int
     outcome: str
-    """online, offline, ran, killed, failed or hung"""
+    """online, offline, ran, killed or failed; hung, where the boot ended in the middle of it"""
     error: str | None
     """The name of the errno, where the outcome is failed."""
     started_ns: int
@@ -151,6 +151,19 @@ class Facts:
     ever_online: set[int] = field(default_factory=set)
     panic: PanicFact | None = None
     end_ns: int = 0
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Who waits, and for what, where everything came to a stop without a panic."""
+        hung = (one for one in self.actions if one.outcome == "hung" and self.panic is None)
+        return tuple(sorted(f"{one.action.agent!r} waits {self._for_what(one)}" for one in hung))
+
+    def _for_what(self, one: ActionResult) -> str:
+        return (
+            f"for {self.label(one.cpu)} to be online"
+            if one.action.do is Do.AWAIT
+            else f"in {one.action.do} of {self.label(one.cpu)}"
+        )
 
     def label(self, number: int) -> str:
         """How sentences name a CPU."""

@@ -12,7 +12,7 @@ from sim.facts import Facts, Refused
 from sim.kernel.cpufeature import Reason, own_vqs
 from sim.kernel.pkvm import Save
 from sim.machine.memory import Extent
-from sim.scenario import Relay
+from sim.scenario import KvmInit, Relay
 from sim.vectors import VectorType, bits_from_vq, braces, largest_vq
 
 
@@ -327,7 +327,8 @@ def _lost(facts: Facts) -> Iterator[Hazard]:
 
 def notes(facts: Facts) -> list[str]:
     """What is worth knowing and no hazard, in a fixed order."""
-    told = (*_refusal_notes(facts), *_limit_notes(facts), *_memory_notes(facts), *_setting_notes(facts))
+    waiting = (f"{one} for ever" for one in facts.waiting)
+    told = (*_refusal_notes(facts), *waiting, *_limit_notes(facts), *_memory_notes(facts), *_setting_notes(facts))
     return list(dict.fromkeys(told))
 
 
@@ -381,6 +382,8 @@ def _setting_notes(facts: Facts) -> Iterator[str]:
         yield "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
     if scenario.relay is Relay.RELAXED and scenario.has_pkvm:
         yield "the PSCI relay is relaxed: no real pKVM starts a CPU that was not online at KVM's init"
+    if scenario.kvm_init is KvmInit.ANY_TIME:
+        yield "KVM initialises at any time: no real kernel lets user space begin before it"
     if not scenario.series.has_sme and any(one.sme_vqs is not None for one in scenario.topology.cpus):
         yield f"kernel {scenario.kernel} is taken not to use SME: ARM64_SME depended on BROKEN until 6.16"
     if scenario.allocation_fails_at is not None and facts.allocation_failed_at is None:

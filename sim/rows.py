@@ -109,7 +109,9 @@ class ActionRow(Row, frozen=True, gc=False):
     agent: Annotated[str, Meta(description="who did it")]
     do: Annotated[str, Meta(description="online, offline or guest")]
     cpu: Annotated[int, Meta(description="to which CPU")]
-    outcome: Annotated[str, Meta(description="online, offline, ran, killed, failed or hung")]
+    outcome: Annotated[
+        str, Meta(description="online, offline, ran, killed or failed; hung: the boot ended in the middle of it")
+    ]
     error: Annotated[str | None, Meta(description="the errno's name where it failed")]
     started_ns: Annotated[int, Meta(description="when it began")]
     ended_ns: Annotated[int, Meta(description="when it was done")]

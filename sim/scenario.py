@@ -52,12 +52,23 @@ class BringUp(StrEnum):
     PARALLEL = "parallel"
 
 
+class KvmInit(StrEnum):
+    """When KVM and pKVM initialise. `ANY_TIME`, beside user space, is no kernel's: initcalls come before user space."""
+
+    IN_ORDER = "in-order"
+    ANY_TIME = "any-time"
+
+
 class Do(StrEnum):
-    """What user space does: write 1 or 0 to a CPU's ``online`` file, or run a guest pinned to a CPU."""
+    """What user space does.
+
+    It writes 1 or 0 to a CPU's ``online`` file, runs a guest pinned to a CPU, or waits until a CPU is online.
+    """
 
     ONLINE = "online"
     OFFLINE = "offline"
     GUEST = "guest"
+    AWAIT = "await"
 
 
 _CHOICES: dict[str, type[StrEnum]] = {
@@ -65,6 +76,7 @@ _CHOICES: dict[str, type[StrEnum]] = {
     "relay": Relay,
     "surroundings": Surroundings,
     "bring_up": BringUp,
+    "kvm_init": KvmInit,
 }
 
 PAGE_SIZES = (4096, 16384, 65536)
@@ -165,6 +177,7 @@ class Scenario:
     allocation_fails_at: str | None = None
     """The CPU whose buffer pKVM cannot get memory for."""
     bring_up: BringUp = BringUp.ONE_AT_A_TIME
+    kvm_init: KvmInit = KvmInit.IN_ORDER
     actions: tuple[Action, ...] = ()
     faults: tuple[Fault, ...] = ()
     latencies: Latencies = field(default_factory=Latencies)

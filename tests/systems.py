@@ -38,6 +38,10 @@ def guest(number: int, **more: Any) -> Action:
     return Action(Do.GUEST, f"cpu{number}", **more)
 
 
+def wait_for(number: int, **more: Any) -> Action:
+    return Action(Do.AWAIT, f"cpu{number}", **more)
+
+
 def booted(*sve_bits: list[int] | None, **parts: Any) -> Outcome:
     """Boot CPUs cpu0, cpu1, ... with these SVE lengths."""
     return boot(Scenario(Topology.of(sve_bits), **parts))

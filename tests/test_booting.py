@@ -16,7 +16,7 @@ from sim.scenario import BringUp, Fault, KvmMode, Scenario
 from sim.timing import Distribution, Latencies, fixed
 from sim.topology import Cpu, Topology
 from sim.units import nanoseconds
-from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, texts, under_pkvm
+from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, texts, under_pkvm, wait_for
 
 SETS = st.sampled_from([N2, V1, A64FX, [128, 256, 384], [128, 256, 384, 512], [128, 256, 512, 1024]])
 
@@ -489,3 +489,43 @@ def test_no_order_of_arrivals_loses_count_of_who_runs_what(data: st.DataObject) 
     )
     assert set(outcome.facts.online) <= outcome.facts.runs.keys()
     assert len(set(outcome.facts.runs.values())) == len(outcome.facts.runs)
+
+
+# Waiting for a CPU; KVM's init freed from its place
+
+
+def test_an_agent_waits_until_a_cpu_is_online() -> None:
+    outcome = booted(N2, N2, maxcpus=1, actions=(wait_for(1, agent="vmm"), guest(1, agent="vmm"), on(1)))
+    assert results(outcome) == [("online", None), ("online", None), ("ran", None)]
+    assert outcome.facts.waiting == ()
+    again = booted(N2, N2, actions=(wait_for(1), off(1), wait_for(0)))
+    assert results(again) == [("online", None), ("offline", None), ("online", None)]
+
+
+def test_an_agent_that_waits_looks_whether_the_cpu_is_still_online() -> None:
+    actions = (wait_for(1, agent="vmm"), on(1, agent="one"), off(1, agent="one"))
+    for seed in range(5):
+        assert results(booted(N2, N2, maxcpus=1, seed=seed, actions=actions))[-1] == ("offline", None)
+
+
+def test_who_waits_for_a_cpu_that_never_comes_is_told() -> None:
+    outcome = booted(V1, N2, maxcpus=1, actions=(wait_for(1, agent="vmm"), guest(1, agent="vmm"), on(1)))
+    assert results(outcome) == [("failed", "EIO"), ("hung", None)]
+    assert "'vmm' waits for cpu1 to be online for ever" in outcome.notes
+    assert outcome.found == []
+
+
+def test_two_that_wait_for_each_other_are_told() -> None:
+    actions = (wait_for(1, agent="a"), on(2, agent="a"), wait_for(2, agent="b"), on(1, agent="b"))
+    outcome = booted(N2, N2, N2, maxcpus=1, actions=actions)
+    assert outcome.facts.waiting == ("'a' waits for cpu1 to be online", "'b' waits for cpu2 to be online")
+
+
+def test_kvm_initialises_when_its_latency_is_over_where_it_is_freed() -> None:
+    parts = {"maxcpus": 1, "kernel": "6.12", "kvm_mode": KvmMode.PROTECTED, "actions": (on(1), guest(0))}
+    early = booted(N2, N2, **parts)
+    assert results(early) == [("failed", "EINVAL"), ("ran", None)]
+    late = booted(N2, N2, **parts, kvm_init="any-time", latencies=Latencies(kvm_init=fixed("10s")))
+    assert results(late) == [("online", None), ("failed", "ENOENT")]
+    assert late.notes[-1] == "KVM initialises at any time: no real kernel lets user space begin before it"
+    assert [event.kind for event in late.facts.events][-2:] == ["kvm init", "pkvm finalised"]

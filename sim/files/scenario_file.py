@@ -92,6 +92,7 @@ def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
         page_bytes=kernel.page_bytes,
         allocation_fails_at=pkvm.allocation_fails_at,
         bring_up=kernel.bring_up,
+        kvm_init=kernel.kvm_init,
         actions=tuple(_action(place, one, topology) for place, one in enumerate(table.actions)),
         faults=tuple(_fault(place, one, topology) for place, one in enumerate(table.faults)),
         latencies=latencies_from(table.latencies),

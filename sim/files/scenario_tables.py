@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
-from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmMode, Relay, Surroundings
+from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, Relay, Surroundings
 from sim.series import DEFAULT
 from sim.timing import LARGEST_SIGMA, PARAMETERS, Latencies
 from sim.topology import MOST_CPUS
@@ -145,6 +145,7 @@ class KernelTable(Table):
     bring_up: Annotated[BringUp, Meta(description='how early CPUs come up: "one-at-a-time" or "parallel"')] = (
         BringUp.ONE_AT_A_TIME
     )
+    kvm_init: Annotated[KvmInit, Meta(description='when KVM initialises: "in-order" or "any-time"')] = KvmInit.IN_ORDER
 
 
 class PkvmTable(Table):
@@ -196,7 +197,7 @@ class FaultTable(Table):
 class ActionTable(Table):
     """What user space does."""
 
-    do: Annotated[Do, Meta(description='"online", "offline" or "guest"')]
+    do: Annotated[Do, Meta(description='"online", "offline", "guest" or "await"')]
     cpu: Annotated[str, Meta(description="where")]
     at: Annotated[Duration, Meta(description="not before this time, counted from user space's start")] = "0s"
     agent: Annotated[Name, Meta(description="who does it")] = "user space"

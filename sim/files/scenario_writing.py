@@ -164,6 +164,7 @@ def _kernel(scenario: Scenario) -> KernelTable:
         el2=scenario.el2,
         page_bytes=scenario.page_bytes,  # type: ignore[arg-type]
         bring_up=scenario.bring_up,
+        kvm_init=scenario.kvm_init,
     )
 
 

@@ -43,6 +43,7 @@ class Hotplug:
         self._guests = guests
         self._lock = system.env.lock("the hotplug lock")
         self._shared = self._apart()
+        self._coming: dict[int, Event] = {}
 
     def _apart(self) -> _BringUp:
         return _BringUp(SecondaryData(), Completion(self._env))
@@ -51,6 +52,10 @@ class Hotplug:
     def boot_arguments(self) -> object:
         """What a CPU that arrives late may find: ``secondary_data``, and whether its arrival is counted."""
         return self._shared
+
+    def coming(self, number: int) -> Event:
+        """The event that a CPU comes online, the next time that it does."""
+        return self._coming.setdefault(number, self._env.event())
 
     def smp_init(self) -> Steps:
         """Bring up the early secondaries, one at a time or, where the scenario wants it, in parallel."""
@@ -184,6 +189,8 @@ class Hotplug:
         self._facts.states[task] = CpuState.ONLINE
         self._printk.event("booted", task)
         bring_up.running.complete()
+        if (awaited := self._coming.pop(task, None)) is not None:
+            awaited.succeed()
 
     def _cpu_down(self, number: int) -> Answer:
         """Take a CPU offline, once its guests have left it."""

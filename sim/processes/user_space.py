@@ -1,9 +1,10 @@
 """User space: agents that write to sysfs and run guests, each its own actions in order."""
 
+from sim.errnos import Errno
 from sim.facts import ActionResult
 from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
-from sim.processes.system import Steps, System
+from sim.processes.system import Answer, Steps, System
 from sim.scenario import Action, Do
 from sim.scheduling import Step
 
@@ -29,7 +30,7 @@ class UserSpace:
             self._env.begin(self._agent(name), name)
 
     def stop(self) -> None:
-        """The system has stopped: what is under way stays so."""
+        """Nothing happens any more: what is under way stays so."""
         for agent in list(self._underway):
             self._finish(agent, "hung", None)
 
@@ -57,9 +58,19 @@ class UserSpace:
                 case Do.OFFLINE:
                     error = yield from self._hotplug.offline(number)
                     outcome = "offline"
+                case Do.AWAIT:
+                    error = yield from self._await(name, number)
+                    outcome = "online"
                 case Do.GUEST:
                     outcome, error = yield from self._guests.run(action, number)
             self._finish(name, outcome if not error else "failed", error.name if error else None)
+
+    def _await(self, name: str, number: int) -> Answer:
+        """Wait until a CPU is online: whoever is told that it came looks whether it still is."""
+        while not self._system.smp.is_online(number):
+            yield self._hotplug.coming(number)
+            yield self._env.after(0, Step("looks again:", name))
+        return Errno.OK
 
     def _finish(self, agent: str, outcome: str, error: str | None) -> None:
         """Record what came of the action that an agent has under way."""
