@@ -292,3 +292,31 @@ class PromiseRow(Row, frozen=True, gc=False):
     refuses_nobody_harmless: bool
     denies_nothing: bool
     cost: Annotated[int, Meta(description="of its buffers, by rank: 0 is never dearer than 1, nor 1 than 2")]
+
+
+class FoundRow(Row, frozen=True, gc=False):
+    """A hazard or deadlock that orders of a scenario's steps can come to."""
+
+    what: Annotated[str, Meta(description="the hazard's title, or deadlock")]
+    waiting: Annotated[tuple[str, ...], Meta(description="of a deadlock: who waits, and for what")]
+    steps: Annotated[
+        tuple[tuple[str, int | str], ...],
+        Meta(description="a schedule that shows it: what happens, and to which CPU or agent"),
+    ]
+    shortest: Annotated[bool, Meta(description="no schedule has fewer steps; false: that is not known")]
+    runs: Annotated[int, Meta(description="drawn orders that met it")]
+
+
+class ExplorationRecord(msgspec.Struct, frozen=True):
+    """What came of all orders of a scenario's steps, or of some that were drawn."""
+
+    schema_version: Literal[1]
+    scenario: str
+    strategy: Annotated[str, Meta(description="exhaustive, random or pct")]
+    complete: Annotated[bool, Meta(description="whether all orders were covered")]
+    states: Annotated[int | None, Meta(description="that were covered; null where orders were drawn")]
+    ends: Annotated[int, Meta(description="different states in which nothing more can happen")]
+    orders: Annotated[int, Meta(description="from the beginning to an end, of the steps that were tried or drawn")]
+    runs: Annotated[int, Meta(description="from the beginning")]
+    steps_left_out: Annotated[int | None, Meta(description="independent of those tried; null where orders were drawn")]
+    found: Annotated[list[FoundRow], Meta(description="hazards, worst first, then deadlocks")]

@@ -1,24 +1,30 @@
 """Exploring: every order of a boot's own steps, and no hazard lost by leaving out what is independent."""
 
-import random
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-from sim.booting import Running, boot
+from sim.booting import boot
 from sim.cli import main
-from sim.explore.choosing import ChosenEnvironment
-from sim.explore.exploring import Explored, explore, follow
+from sim.explore.exploring import Exploration, Explored, explore_orders
+from sim.explore.following import Run, follow
+from sim.explore.reached import Deadlock, Schedule, reached
+from sim.explore.sampling import Strategy, sample_orders
 from sim.explore.schedule_file import read_schedule, replay_schedule, save_schedule, schedule_text
+from sim.explore.shortest import Shortest
 from sim.files.scenario_file import read_scenario
+from sim.files.schemas import schema_text
 from sim.files.shipped import find
 from sim.hazards import HazardKind
-from sim.scenario import Action, Fault, KvmMode, Relay, Scenario
-from sim.timing import Distribution, Latencies
+from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, Relay, Scenario
+from sim.timing import Distribution, Latencies, fixed
 from sim.topology import Topology
-from tests.systems import guest, off, on
+from tests.systems import guest, off, on, wait_for
 
 WIDE, NARROW = [128, 256, 512], [128]
 DRAWN = Latencies(
@@ -69,45 +75,93 @@ SCENARIOS = {
     "a CPU that never comes": scenario(
         NARROW, NARROW, early=1, actions=agents(late=[1], guests=[0, 1]), faults=(Fault("cpu1", never_arrives=True),)
     ),
+    "an agent that waits": scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=1,
+        actions=[wait_for(1, agent="vmm"), guest(1, agent="vmm"), on(1, agent="one"), guest(0, agent="other")],
+    ),
+    "a CPU that is gone again": scenario(
+        NARROW,
+        NARROW,
+        early=1,
+        actions=[wait_for(1, agent="vmm"), guest(1, agent="vmm"), on(1, agent="one"), off(1, agent="one")],
+    ),
+    "two that wait for each other": scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=1,
+        actions=[wait_for(1, agent="a"), on(2, agent="a"), wait_for(2, agent="b"), on(1, agent="b")],
+    ),
+    "KVM at any time": scenario(
+        NARROW, WIDE, early=1, actions=agents(late=[1], guests=[0, 1]), design="tabba", kvm_init=KvmInit.ANY_TIME
+    ),
+    "a relay that is there late": scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=1,
+        actions=agents(late=[1, 2], guests=[1]),
+        relay=Relay.ENFORCING,
+        kvm_init=KvmInit.ANY_TIME,
+    ),
+    "parallel bring-up": scenario(
+        NARROW, WIDE, [128, 256], early=3, actions=agents(late=[], guests=[0, 1]), bring_up=BringUp.PARALLEL
+    ),
 }
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_leaving_out_what_is_independent_loses_no_hazard_and_no_end(name: str) -> None:
-    few, every = explore(SCENARIOS[name]), explore(SCENARIOS[name], reduced=False)
-    assert few.schedules.keys() == every.schedules.keys()
+def test_leaving_out_what_is_independent_loses_no_hazard_no_deadlock_and_no_end(name: str) -> None:
+    few, every = explore_orders(SCENARIOS[name]), explore_orders(SCENARIOS[name], reduced=False)
+    assert few.found.keys() == every.found.keys()
     assert few.ends == every.ends
     assert few.states <= every.states
+    assert few.orders <= every.orders
     assert few.complete
     assert every.complete
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_whatever_time_does_was_explored(name: str) -> None:
-    found = explore(SCENARIOS[name]).schedules.keys()
+    found = explore_orders(SCENARIOS[name]).found.keys()
     for seed in range(40):
         outcome = boot(SCENARIOS[name].but(seed=seed, latencies=DRAWN))
-        assert {one.kind for one in outcome.found} <= found
+        assert reached(outcome, ended=True) <= found
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_schedule_shows_its_hazard_and_no_step_of_it_can_be_left_out(name: str) -> None:
+def test_a_schedule_shows_what_it_should_and_no_shorter_one_does(name: str) -> None:
     one = SCENARIOS[name]
-    for kind, schedule in explore(one).schedules.items():
-        outcome, done = follow(one, schedule)
-        assert done == schedule
-        assert kind in {hazard.kind for hazard in outcome.found}
-        assert follow(one, schedule)[0].log_text == outcome.log_text
-        for place in range(len(schedule)):
-            without, _ = follow(one, schedule[:place] + schedule[place + 1 :])
-            assert kind not in {hazard.kind for hazard in without.found}
+    for what, found in explore_orders(one).found.items():
+        outcome, done, ended = follow(one, found.schedule)
+        assert done == found.schedule
+        assert what in reached(outcome, ended=ended)
+        assert found.is_shortest
+        every = Shortest(one, {what: found.schedule})
+        if not isinstance(what, Deadlock):
+            every.search(float("inf"), reduced=False)
+            assert every.is_shortest(what)
+            assert len(every.schedules[what]) == len(found.schedule)
 
 
-@pytest.mark.parametrize("name", ["a store that panics", "a late CPU that exceeds", "the bug"])
-def test_no_schedule_is_shorter_than_those_of_all_orders(name: str) -> None:
-    one = SCENARIOS[name]
-    few, every = explore(one).schedules, explore(one, reduced=False).schedules
-    assert {kind: len(steps) for kind, steps in few.items()} == {kind: len(steps) for kind, steps in every.items()}
+@pytest.mark.parametrize("name", ["the bug", "refused", "two that wait for each other", "parallel bring-up"])
+def test_every_order_is_counted_and_the_shortest_deadlock_is_found(name: str) -> None:
+    one = SCENARIOS[name].but(actions=SCENARIOS[name].actions[:4])
+    left: list[Schedule] = [()]
+    orders, shortest = 0, dict[Deadlock, int]()
+    while left:
+        run = Run(one, left.pop(), lambda _, enabled: enabled, goes_on=True)
+        left += [(*run.schedule, step) for step in run.next]
+        orders += not run.next
+        for what in run.reached:
+            if isinstance(what, Deadlock):
+                shortest[what] = min(shortest.get(what, 1000), len(run.schedule))
+    assert explore_orders(one, reduced=False).orders == orders
+    found = explore_orders(one).found
+    assert {what: len(found[what].schedule) for what in found if isinstance(what, Deadlock)} == shortest
 
 
 @pytest.mark.parametrize(
@@ -115,29 +169,34 @@ def test_no_schedule_is_shorter_than_those_of_all_orders(name: str) -> None:
     [
         ("the relay", set()),
         ("refused", set()),
+        ("an agent that waits", set()),
+        ("parallel bring-up", set()),
         ("a store that panics", {HazardKind.KERNEL_PANIC}),
         ("a CPU that is late", {HazardKind.SHARED_IDLE_TASK, HazardKind.CPU_LOST_TO_FIRMWARE}),
         ("a CPU that never comes", {HazardKind.CPU_LOST_TO_FIRMWARE}),
+        ("a CPU that is gone again", {Deadlock(("'vmm' waits for cpu1 to be online",))}),
+        (
+            "two that wait for each other",
+            {Deadlock(("'a' waits for cpu1 to be online", "'b' waits for cpu2 to be online"))},
+        ),
     ],
 )
 def test_what_can_be_reached(name: str, hazards: set[HazardKind]) -> None:
-    assert explore(SCENARIOS[name]).schedules.keys() == hazards
+    assert explore_orders(SCENARIOS[name]).found.keys() == hazards
 
 
-def test_a_random_order_is_one_of_those_explored() -> None:
-    one = SCENARIOS["a late CPU that exceeds"]
-    found = explore(one).schedules.keys()
-    for seed in range(50):
-        draw = random.Random(seed)  # noqa: S311 (an order, not a secret)
-        outcome = Running(one, ChosenEnvironment(draw.choice, frozenset())).to_the_end()
-        assert {hazard.kind for hazard in outcome.found} <= found
+def test_a_late_cpu_comes_before_or_after_a_relay_that_is_free() -> None:
+    free = SCENARIOS["a relay that is there late"]
+    times = replace(DRAWN, kvm_init=Distribution("exponential", (2_000_000,)), user_space=fixed("1ms"))
+    online = {tuple(boot(free.but(seed=seed, latencies=times)).facts.online) for seed in range(60)}
+    assert online == {(0,), (0, 1), (0, 2), (0, 1, 2)}
 
 
 def test_independent_late_cpus_need_few_states() -> None:
     def of(late: int) -> Explored:
         numbers = list(range(1, late + 1))
         actions = agents(late=numbers, guests=[0, *numbers])
-        return explore(scenario(*[NARROW] * (late + 1), early=1, actions=actions))
+        return explore_orders(scenario(*[NARROW] * (late + 1), early=1, actions=actions))
 
     assert [of(late).ends for late in (1, 2, 3)] == [2, 4, 8]
     assert of(3).states < 200
@@ -145,8 +204,48 @@ def test_independent_late_cpus_need_few_states() -> None:
 
 def test_a_limit_ends_the_search_and_what_was_found_is_kept() -> None:
     one = SCENARIOS["the bug"]
-    some = explore(one, reduced=False, most_states=20)
+    some = explore_orders(one, reduced=False, most_states=20)
     assert (some.complete, some.states) == (False, 20)
+    assert not explore_orders(one, longest_s=0).complete
+
+
+def test_what_was_found_is_there_when_a_search_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    exploration = Exploration(SCENARIOS["the bug"])
+    monkeypatch.setattr(Exploration, "_shorten", lambda *_: pytest.fail("stopped"))
+    with pytest.raises(pytest.fail.Exception):
+        exploration.run()
+    assert HazardKind.OUT_OF_BOUNDS_WRITE in exploration.explored.found
+
+
+# Orders that are drawn
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_drawn_orders_are_among_those_explored(name: str, strategy: Strategy) -> None:
+    one = SCENARIOS[name]
+    drawn, explored = sample_orders(one, strategy, 50), explore_orders(one)
+    assert drawn.found.keys() <= explored.found.keys()
+    assert 1 <= drawn.ends <= explored.ends
+    for what, found in drawn.found.items():
+        assert what in reached(follow(one, found.schedule)[0], ended=True)
+        assert 1 <= found.runs <= drawn.runs == 50
+        assert len(found.schedule) >= len(explored.found[what].schedule)
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_seed_draws_the_same_orders(strategy: Strategy) -> None:
+    one = SCENARIOS["a CPU that is late"]
+    assert sample_orders(one, strategy, 20, seed=3) == sample_orders(one, strategy, 20, seed=3)
+    assert sample_orders(one, strategy, 20, seed=3) != sample_orders(one, strategy, 20, seed=4)
+
+
+def test_priorities_keep_their_promise() -> None:
+    """A CPU arrives late on another's idle task: that hangs on three steps."""
+    one = SCENARIOS["a CPU that is late"]
+    drawn = sample_orders(one, Strategy.PCT, 300, depth=3)
+    met = drawn.found[HazardKind.SHARED_IDLE_TASK].runs
+    assert met >= 300 / (drawn.actors * drawn.most_steps**2)
 
 
 # Schedules as files, and the commands
@@ -170,7 +269,8 @@ def test_a_schedule_is_found_written_and_replayed(tmp_path: Path) -> None:
     found = asymboot(*words)
     assert found.exit_code == 1
     assert "every order" in found.stdout
-    assert "kernel panic: 14 steps" in found.stdout
+    assert "kernel panic: 14 steps, the shortest" in found.stdout
+    assert found.stderr.endswith(f"1 schedules written to {tmp_path / 's'}\n")
     file = tmp_path / "s" / "kernel_panic.json"
     replayed = asymboot("replay", str(file))
     assert replayed.exit_code == 1
@@ -183,9 +283,9 @@ def test_a_schedule_is_found_written_and_replayed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_schedules_file_says_all_of_it(name: str, tmp_path: Path) -> None:
     one = SCENARIOS[name].but(name=name)
-    for kind, schedule in explore(one).schedules.items():
-        save_schedule(one, schedule, tmp_path / f"{kind.name}.json")
-        assert read_schedule(tmp_path / f"{kind.name}.json") == (one, schedule)
+    for number, schedule in enumerate(found.schedule for found in explore_orders(one).found.values()):
+        save_schedule(one, schedule, tmp_path / f"{number}.json")
+        assert read_schedule(tmp_path / f"{number}.json") == (one, schedule)
         assert replay_schedule(one, schedule).log_text == follow(one, schedule)[0].log_text
 
 
@@ -206,7 +306,7 @@ def test_a_schedules_file_says_all_of_it(name: str, tmp_path: Path) -> None:
 )
 def test_a_schedule_that_does_not_fit_is_one_line(change: Callable[[str], str], message: str, tmp_path: Path) -> None:
     one = read_scenario(find(Path("late-cpu-above-maximum"))).but(design="brown-v4", relay=Relay.RELAXED)
-    text = change(schedule_text(one, explore(one).schedules[HazardKind.KERNEL_PANIC]))
+    text = change(schedule_text(one, explore_orders(one).found[HazardKind.KERNEL_PANIC].schedule))
     (tmp_path / "one.json").write_text(text)
     result = asymboot("replay", str(tmp_path / "one.json"))
     assert (result.exit_code, result.stdout) == (2, "")
@@ -216,9 +316,52 @@ def test_a_schedule_that_does_not_fit_is_one_line(change: Callable[[str], str], 
 
 def test_a_limit_is_told_and_nothing_found_is_exit_code_0(tmp_path: Path) -> None:
     some = asymboot("explore", "late-arrival", "--states", "3")
-    assert (some.exit_code, "some orders: 3 states" in some.stdout) == (2, True)
-    assert some.stderr == "asymboot: 3 states were covered, and there are more: --states covers more\n"
+    assert (some.exit_code, "not every order" in some.stdout, "3 states" in some.stdout) == (2, True, True)
+    assert some.stderr == "asymboot: 3 states were covered, and there are more: --states or --seconds allows them\n"
+    assert asymboot("explore", "late-arrival", "--seconds", "0").exit_code == 2
     none = asymboot("explore", "graviton3")
-    assert (none.exit_code, "no hazard can be reached" in none.stdout) == (0, True)
+    assert (none.exit_code, "none can be reached: no hazard, no deadlock" in none.stdout) == (0, True)
     assert asymboot("replay", str(tmp_path)).exit_code == 2
-    assert "unknown design" in asymboot("explore", "bug", "--design", "nosuch").stderr
+
+
+def test_drawn_orders_are_told() -> None:
+    drawn = asymboot("explore", "late-arrival", "--strategy", "pct", "--runs", "100", "--depth", "2")
+    assert drawn.exit_code == 1
+    assert "100 orders drawn (pct)" in drawn.stdout
+    assert "what hangs on 2 steps" in drawn.stdout
+    assert asymboot("explore", "graviton3", "--strategy", "random", "--runs", "5").exit_code == 0
+
+
+def test_a_freed_initcall_is_labelled(tmp_path: Path) -> None:
+    file = tmp_path / "free.toml"
+    file.write_text('kernel.kvm_init = "any-time"\n[topology]\ncpus = [{ sve_bits = [128] }]\n')
+    for strategy in ("exhaustive", "random"):
+        told = asymboot("explore", str(file), "--strategy", strategy).stdout
+        assert "KVM initialises at any time, as in no real kernel" in told
+
+
+@pytest.mark.parametrize("strategy", ["exhaustive", "random", "pct"])
+def test_json_keeps_to_its_schema(strategy: str) -> None:
+    told = json.loads(asymboot("explore", "late-arrival", "--strategy", strategy, "--json").stdout)
+    jsonschema.Draft202012Validator(json.loads(schema_text("exploration"))).validate(told)
+    assert (told["strategy"], told["complete"]) == (strategy, strategy == "exhaustive")
+    assert [one["what"] for one in told["found"]] == ["two CPUs on one idle task", "CPU lost to firmware"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["bug", "--design", "nosuch"], "unknown design 'nosuch'"),
+        (["bug", "--seed", "1"], "--seed does not go with --strategy exhaustive"),
+        (["bug", "--strategy", "random", "--depth", "2"], "--depth does not go with --strategy random"),
+        (["bug", "--strategy", "pct", "--states", "2"], "--states does not go with --strategy pct"),
+        (["nosuch.toml"], "nosuch.toml"),
+        (["bug", "-o", "pyproject.toml"], "pyproject.toml: is no folder"),
+        (["bug", "-o", ""], "a path cannot be empty"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(words: list[str], message: str) -> None:
+    result = asymboot("explore", *words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1

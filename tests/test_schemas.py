@@ -10,15 +10,14 @@ import msgspec
 import pytest
 
 from sim.booting import boot
+from sim.files import schemas
 from sim.files.scenario_file import read_scenario
 from sim.files.schemas import schema_text
 from sim.files.shipped import folder, shipped, template
 from sim.study.comparison import compare
 from tests.test_docs import WHOLE, Block
 
-SCHEMAS: dict[str, dict[str, Any]] = {
-    what: json.loads(schema_text(what)) for what in ("scenario", "outcome", "comparison")
-}
+SCHEMAS: dict[str, dict[str, Any]] = {what: json.loads(schema_text(what)) for what in schemas.SCHEMAS}
 
 
 def valid(what: str, value: Any) -> bool:

@@ -62,11 +62,16 @@ def check(files: tuple[Path, ...]) -> None:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["scenario", "outcome", "comparison"]), default="scenario")
+@click.argument(
+    "what",
+    type=click.Choice(["scenario", "outcome", "comparison", "exploration", "proof", "promises"]),
+    default="scenario",
+)
 def schema(what: str) -> None:
     """Print a JSON Schema.
 
-    That of scenario files; or of an outcome or a comparison, as `run --json` and `compare --json` print them.
+    That of scenario files; or of what `run`, `compare`, `explore`, `prove` and `prove --all-designs` print with --json:
+    an outcome, a comparison, an exploration, a proof, or promises.
 
     \b
     Examples:

@@ -13,6 +13,7 @@ from simpy.core import EmptySchedule
 from simpy.events import NORMAL, Event, EventPriority, Process
 from simpy.resources.resource import Request
 
+from sim.booting import Running
 from sim.processes.hotplug import GIVE_UP
 from sim.scenario import Scenario
 from sim.scheduling import Environment, Step
@@ -120,6 +121,11 @@ class ChosenLock(simpy.Resource):
         if event is self._granted:
             super()._do_put(event)
         return True
+
+
+def chosen_boot(scenario: Scenario, choose: Choose) -> Running:
+    """A boot whose steps are chosen, about to begin."""
+    return Running(scenario, ChosenEnvironment(choose, late_arrivals(scenario)))
 
 
 def late_arrivals(scenario: Scenario) -> frozenset[int]:

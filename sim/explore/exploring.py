@@ -1,20 +1,19 @@
 """Every order of a scenario's steps, until the whole reachable state space is covered."""
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
 
 from sim.booting import Running
-from sim.explore.choosing import ChosenEnvironment, late_arrivals
+from sim.explore.following import Run, without_needless
+from sim.explore.reached import Deadlock, Found, Reached, Schedule
 from sim.explore.reduction import Reduction
+from sim.explore.shortest import Shortest
 from sim.explore.state import state_of
-from sim.hazards import HazardKind
-from sim.outcome import Outcome
 from sim.scenario import Scenario
 from sim.scheduling import Step
 
-Schedule = tuple[Step, ...]
-"""The steps of a run, in order."""
 MOST_STATES = 1_000_000
 
 
@@ -26,111 +25,141 @@ class Explored:
     """Different states in which more than one step was tried, or none was left."""
     ends: int = 0
     """Different states in which nothing more can happen."""
+    orders: int = 0
+    """Orders of steps, from the beginning to an end, of those steps that were tried."""
     runs: int = 0
     """How often the scenario was run, from its beginning."""
     steps_tried: int = 0
     steps_left_out: int = 0
     """Steps that could have been next, and were independent of those that were tried."""
-    complete: bool = True
+    complete: bool = False
     """Whether everything that can be reached was."""
-    schedules: dict[HazardKind, Schedule] = field(default_factory=dict)
-    """The hazards that can be reached, each with a schedule that does, of which no step can be left out."""
+    found: dict[Reached, Found] = field(default_factory=dict)
+    """The hazards and deadlocks that can be reached, each with a schedule."""
 
 
-class _Stop:
-    """Follows a schedule, then goes on while there is one way, and stops where there are more."""
-
-    def __init__(self, schedule: Schedule, *, reduced: bool) -> None:
-        self.schedule, self._reduced = list(schedule), reduced
-        self._at = 0
-        self.running: Running | None = None
-        self.next: list[Step] = []
-        self.left_out = 0
-
-    def __call__(self, enabled: list[Step]) -> Step | None:
-        if self._at < len(self.schedule):
-            self._at += 1
-            return self.schedule[self._at - 1]
-        assert self.running is not None
-        needed = Reduction(self.running).needed(enabled) if self._reduced else enabled
-        self.left_out += len(enabled) - len(needed)
-        if len(needed) > 1:
-            self.next = needed
-            return None
-        self._at += 1
-        self.schedule.append(needed[0])
-        return needed[0]
+@dataclass(slots=True)
+class _State:
+    schedule: Schedule
+    """The shortest that leads there, of those met."""
+    next: list[Step]
+    left_out: int
+    after: list[bytes] = field(default_factory=list)
+    covered: bool = False
 
 
-def explore(scenario: Scenario, *, reduced: bool = True, most_states: int = MOST_STATES) -> Explored:
+class Exploration:
+    """An exploration of a scenario; what it found by then is there whenever it is stopped."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        reduced: bool = True,
+        most_states: int = MOST_STATES,
+        longest_s: float = float("inf"),
+    ) -> None:
+        """Prepare to explore a scenario.
+
+        Args:
+            scenario: what to explore.
+            reduced: leave out orders that come to the same (`sim.explore.reduction`).
+            most_states: how many states to cover at most.
+            longest_s: how long to go on.
+        """
+        self._scenario, self._reduced = scenario, reduced
+        self._most_states, self._longest_s = most_states, longest_s
+        self._states: dict[bytes, _State] = {}
+        self._waiting: list[tuple[int, int, bytes]] = []
+        self.explored = Explored()
+
+    def run(self) -> None:
+        """Cover all states, those first that fewer steps lead to; then look for the shortest schedules."""
+        until = time.monotonic() + self._longest_s
+        self._visit(())
+        while self._waiting and self.explored.states < self._most_states and time.monotonic() < until:
+            self._cover(heappop(self._waiting)[-1])
+        self.explored.complete = not self._waiting
+        self.explored.orders = self._orders()
+        self._shorten(until)
+
+    def _needed(self, running: Running, enabled: list[Step]) -> list[Step]:
+        return Reduction(running).needed(enabled) if self._reduced else enabled
+
+    def _visit(self, schedule: Schedule) -> bytes:
+        """Run by a schedule until there is more than one way, or none."""
+        run = Run(self._scenario, schedule, self._needed, goes_on=True)
+        self.explored.runs += 1
+        for what in run.reached:
+            known = self.explored.found.get(what)
+            if known is None or len(run.schedule) < len(known.schedule):
+                self.explored.found[what] = Found(what, run.schedule)
+        key = state_of(run.running)
+        known_state = self._states.get(key)
+        if known_state is None or len(run.schedule) < len(known_state.schedule):
+            self._states[key] = _State(run.schedule, run.next, run.left_out)
+            heappush(self._waiting, (len(run.schedule), self.explored.runs, key))
+        return key
+
+    def _cover(self, key: bytes) -> None:
+        """Try all that is to be tried from a state."""
+        state = self._states[key]
+        if state.covered:
+            return
+        state.covered = True
+        self.explored.states += 1
+        self.explored.ends += not state.next
+        self.explored.steps_tried += len(state.next)
+        self.explored.steps_left_out += state.left_out
+        state.after = [self._visit((*state.schedule, step)) for step in state.next]
+
+    def _orders(self) -> int:
+        """How many ways lead from the beginning to an end."""
+        orders: dict[bytes, int] = {}
+        for key in TopologicalSorter({key: state.after for key, state in self._states.items()}).static_order():
+            state = self._states[key]
+            orders[key] = sum(orders[after] for after in state.after) if state.next else 1
+        return orders[next(iter(self._states))]
+
+    def _shorten(self, until: float) -> None:
+        """Give each hazard the shortest schedule that shows it; a deadlock's is, where all was covered."""
+        found = self.explored.found
+        hazards: dict[Reached, Schedule] = {}
+        for what, one in found.items():
+            if isinstance(what, Deadlock):
+                found[what] = replace(one, is_shortest=self.explored.complete)
+            else:
+                hazards[what] = without_needless(self._scenario, one.schedule, what)
+                found[what] = replace(one, schedule=hazards[what])
+        shortest = Shortest(self._scenario, hazards)
+        shortest.search(until, reduced=self._reduced)
+        for what, schedule in shortest.schedules.items():
+            found[what] = replace(found[what], schedule=schedule, is_shortest=shortest.is_shortest(what))
+
+
+def explore_orders(
+    scenario: Scenario,
+    *,
+    reduced: bool = True,
+    most_states: int = MOST_STATES,
+    longest_s: float = float("inf"),
+) -> Explored:
     """Let the steps of a scenario happen in every order, whatever time they take.
 
-    Each run begins anew, since processes cannot be copied, follows a schedule, and stops where more than one step may
-    be next. A state that was met before is not gone on from.
+    A state that was met before is not gone on from. What follows is the same for the same scenario, except where time
+    ends it.
 
     Args:
         scenario: what to explore.
         reduced: leave out orders that come to the same (`sim.explore.reduction`).
         most_states: how many states to cover at most.
+        longest_s: how long to go on.
+
+    >>> from sim import Scenario, Topology
+    >>> explored = explore_orders(Scenario(Topology.of([[128], [128, 256]])))
+    >>> explored.complete, explored.orders, explored.found
+    (True, 1, {})
     """
-    explored, seen = Explored(), set[int]()
-    frontier: deque[Schedule] = deque([()])
-    late = late_arrivals(scenario)
-    while frontier and explored.states < most_states:
-        choose = _Stop(frontier.popleft(), reduced=reduced)
-        running = choose.running = Running(scenario, ChosenEnvironment(choose, late))
-        _note(explored, running.to_the_end(), choose)
-        state = state_of(running)
-        if state not in seen:
-            seen.add(state)
-            _count(explored, choose)
-            frontier.extend((*choose.schedule, step) for step in choose.next)
-    explored.complete = not frontier
-    for kind, schedule in explored.schedules.items():
-        explored.schedules[kind] = _shortened(scenario, schedule, kind)
-    return explored
-
-
-def follow(scenario: Scenario, schedule: Sequence[Step]) -> tuple[Outcome, Schedule]:
-    """Run a scenario by a schedule, to its end; a step that may not be next is left out.
-
-    Returns:
-        What came of it, and the steps that happened.
-    """
-    left, done = deque(schedule), list[Step]()
-
-    def choose(enabled: list[Step]) -> Step | None:
-        while left and left[0] not in enabled:
-            left.popleft()
-        if not left:
-            return None
-        done.append(left.popleft())
-        return done[-1]
-
-    outcome = Running(scenario, ChosenEnvironment(choose, late_arrivals(scenario))).to_the_end()
-    return outcome, tuple(done)
-
-
-def _shortened(scenario: Scenario, schedule: Schedule, kind: HazardKind) -> Schedule:
-    """A schedule without the steps that a hazard does not need: none of those that are left can be left out."""
-    place = len(schedule)
-    while place:
-        place -= 1
-        outcome, shorter = follow(scenario, schedule[:place] + schedule[place + 1 :])
-        if any(hazard.kind is kind for hazard in outcome.found):
-            schedule, place = shorter, min(place, len(shorter))
-    return schedule
-
-
-def _note(explored: Explored, outcome: Outcome, choose: _Stop) -> None:
-    """Keep the schedule of each hazard that was not met before."""
-    explored.runs += 1
-    for hazard in outcome.found:
-        explored.schedules.setdefault(hazard.kind, tuple(choose.schedule))
-
-
-def _count(explored: Explored, choose: _Stop) -> None:
-    explored.states += 1
-    explored.ends += not choose.next
-    explored.steps_tried += len(choose.next)
-    explored.steps_left_out += choose.left_out
+    exploration = Exploration(scenario, reduced=reduced, most_states=most_states, longest_s=longest_s)
+    exploration.run()
+    return exploration.explored

@@ -13,12 +13,11 @@ from sim.booting import Running
 from sim.designs import LateCpu, LateStore
 from sim.explore.choosing import late_arrivals
 from sim.processes.hotplug import GIVE_UP
-from sim.scenario import Action, Do
+from sim.scenario import Action, Do, KvmInit
 from sim.scheduling import Step
 from sim.vectors import VectorType
 
 _OF_BRING_UP = {"cpu_on_call", "cpu_on", GIVE_UP}
-_OF_GUESTS = {"save", "guest_run"}
 _OF_AGENTS = {"begin", "sysfs_write by", "time comes for"}
 
 
@@ -38,28 +37,58 @@ class Reduction:
                 return [step]
         return self._grants(enabled) or self._around_a_probe(enabled) or enabled
 
+    def can_wait(self, enabled: list[Step]) -> frozenset[Step]:
+        """Steps that can be put off until just before one that they make possible, and show nothing with others."""
+        if not self._is_plain():
+            return frozenset()
+        quiet = (step for step in enabled if step.what in _OF_BRING_UP or self._is_of_an_agent_without_guest(step))
+        return frozenset(step for step in quiet if self._is_private(step))
+
+    def _is_of_an_agent_without_guest(self, step: Step) -> bool:
+        return step.what in _OF_AGENTS and self._user_space.left[str(step.who)][0].do is not Do.GUEST
+
     def _is_plain(self) -> bool:
         """Whether late arrivals, which meet whatever is there, are out of the question."""
         return not late_arrivals(self._scenario)
 
     def _is_private(self, step: Step) -> bool:
         """Whether a step is independent of everything that may happen without it."""
-        if step.what in _OF_BRING_UP:
-            return True
-        if step.what in _OF_GUESTS:
-            return self._saves_stay_apart() and not self._goes_offline()
-        if step.what in _OF_AGENTS:
-            return self._begins_privately(str(step.who))
-        if step.what != "probe" or self._goes_offline():
-            return False
-        return not self._others_on(int(step.who), self._bringer(int(step.who)))
+        match step.what:
+            case "cpu_on" | "pkvm_finalise" | "give up waiting for":
+                private = True
+            case "cpu_on_call":
+                private = not self._kvm_to_come()
+            case "save" | "guest_run":
+                private = self._guests_are_alone()
+            case "looks again:":
+                private = not self._goes_offline()
+            case "begin" | "sysfs_write by" | "time comes for":
+                private = self._begins_privately(str(step.who))
+            case "probe":
+                private = self._arrives_privately(int(step.who))
+            case _:
+                private = False
+        return private
+
+    def _guests_are_alone(self) -> bool:
+        """Whether it makes no difference to a guest when it runs."""
+        return self._saves_stay_apart() and not self._goes_offline() and not self._kvm_to_come()
+
+    def _arrives_privately(self, number: int) -> bool:
+        """Whether nobody but who brings a CPU online has to do with it."""
+        return not (self._goes_offline() or self._kvm_to_come() or self._others_on(number, self._bringer(number)))
 
     def _begins_privately(self, agent: str) -> bool:
         action = self._user_space.left[agent][0]
-        if action.do is not Do.GUEST:
+        if action.do in {Do.ONLINE, Do.OFFLINE}:
             return True  # it waits for the hotplug lock, which whoever waits may get
-        number = self._number(action)
-        return self._saves_stay_apart() and not self._goes_offline() and not self._others_on(number, agent)
+        if self._goes_offline() or self._others_on(self._number(action), agent):
+            return False
+        return action.do is Do.AWAIT or self._guests_are_alone()
+
+    def _kvm_to_come(self) -> bool:
+        """Whether user space is there, and KVM is not: who is online then, and what the relay says, hang on it."""
+        return self._scenario.kvm_init is KvmInit.ANY_TIME and not self._running.system.kvm.decided
 
     def _others_on(self, number: int, agent: str | None) -> bool:
         """Whether other agents have something to do with a CPU, or are about it."""
@@ -116,6 +145,8 @@ class Reduction:
         """A CPU that is about to be online, and the agents whose next action is about it."""
         design = self._scenario.active_design
         if design is not None and design.late_cpu is LateCpu.RAISES and design.late_store is LateStore.READ_ONLY:
+            return []
+        if self._kvm_to_come():
             return []
         for probe in enabled:
             if probe.what == "probe":

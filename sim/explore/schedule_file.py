@@ -4,9 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from sim.booting import Running
 from sim.errors import InputError
-from sim.explore.choosing import ChosenEnvironment, late_arrivals
+from sim.explore.choosing import chosen_boot
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_writing import scenario_text, write_new
 from sim.files.toml_tables import at, read_text
@@ -78,7 +77,7 @@ def replay_schedule(scenario: Scenario, steps: tuple[Step, ...]) -> Outcome:
             raise InputError(f"step {number} of the schedule, {str(step)!r}, cannot be next: what can is {told}")
         return step
 
-    outcome = Running(scenario, ChosenEnvironment(choose, late_arrivals(scenario))).to_the_end()
+    outcome = chosen_boot(scenario, choose).to_the_end()
     if (following := next(left, None)) is not None:
         raise InputError(f"step {following[0]} of the schedule, {str(following[1])!r}: nothing more can happen")
     return outcome

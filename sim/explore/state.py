@@ -6,6 +6,7 @@ of it, nor what is only told of the past: the log, the events, the saves that ar
 
 from collections.abc import Iterator
 from enum import Enum
+from hashlib import blake2b
 from types import GeneratorType
 from typing import Any
 
@@ -28,8 +29,8 @@ _ROOTS = {"_system", "_facts", "_features", "_kvm", "_guests", "_smp"}
 """What parts of a system call each other; each is looked at once."""
 
 
-def state_of(running: Running) -> int:
-    """A number that tells states of one scenario apart."""
+def state_of(running: Running) -> bytes:
+    """What tells states of one scenario apart: 16 bytes, the digest of all that a state is."""
     system = running.system
     env = system.env
     assert isinstance(env, ChosenEnvironment)
@@ -50,7 +51,8 @@ def state_of(running: Running) -> int:
         running.guests,
         arguments,
     )
-    return hash((tuple(known.of(one) for one in parts), tuple(env.enabled()), known.processes()))
+    state = (tuple(known.of(one) for one in parts), tuple(env.enabled()), known.processes())
+    return blake2b(repr(state).encode(), digest_size=16).digest()
 
 
 class _Known:

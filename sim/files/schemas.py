@@ -5,18 +5,21 @@ from typing import Any
 import msgspec
 
 from sim.files import scenario_tables
-from sim.rows import SCHEMA_VERSION, ComparisonRecord, OutcomeRecord
+from sim.rows import SCHEMA_VERSION, ComparisonRecord, ExplorationRecord, OutcomeRecord, PromiseRow, ProofRow
 
-_SCHEMAS: dict[str, tuple[type[msgspec.Struct], int, str]] = {
+SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "scenario": (scenario_tables.ScenarioTable, scenario_tables.SCHEMA_VERSION, "scenario file of asymboot"),
     "outcome": (OutcomeRecord, SCHEMA_VERSION, "what asymboot run --json prints"),
     "comparison": (ComparisonRecord, SCHEMA_VERSION, "what asymboot compare --json prints"),
+    "exploration": (ExplorationRecord, SCHEMA_VERSION, "what asymboot explore --json prints"),
+    "proof": (list[ProofRow], SCHEMA_VERSION, "what asymboot prove --json prints"),
+    "promises": (list[PromiseRow], SCHEMA_VERSION, "what asymboot prove --all-designs --json prints"),
 }
 
 
 def schema_text(what: str) -> str:
-    """The JSON Schema (2020-12) of ``scenario``, ``outcome`` or ``comparison``, as text."""
-    kind, version, title = _SCHEMAS[what]
+    """The JSON Schema (2020-12) of one of `SCHEMAS`, as text."""
+    kind, version, title = SCHEMAS[what]
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:asymboot:{what}:{version}",

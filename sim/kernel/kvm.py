@@ -38,6 +38,8 @@ class Kvm:
         self._scenario = scenario
         self._features = features
         self._printk = printk
+        self.decided = False
+        """Whether its initcall is over, however that ended."""
         self.initialised = False
         self.kvm_sve_max_vl_bytes = 0
         self.kvm_host_sve_max_vl_bytes = 0
@@ -52,6 +54,7 @@ class Kvm:
 
     def kvm_arm_init(self, online: list[int], cpus: int) -> None:
         """Initialise KVM; in protected mode allocate a buffer for every possible CPU."""
+        self.decided = True
         if not self._scenario.el2:
             self._printk.line("kvm [1]: HYP mode not available")
             return

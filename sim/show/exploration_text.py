@@ -2,25 +2,74 @@
 
 from rich.console import Console
 
-from sim.explore.exploring import Explored, Schedule
-from sim.scenario import Scenario
+from sim.explore.exploring import Explored
+from sim.explore.reached import Found, Schedule, in_order
+from sim.explore.sampling import Sampled, Strategy
+from sim.scenario import KvmInit, Scenario
 from sim.show.console import heading, line, table
 
+_MOST_WRITTEN_OUT = 10**15
 
-def show(scenario: Scenario, explored: Explored, console: Console) -> None:
-    """Print which hazards can be reached, each with its schedule, a lane for each CPU and agent."""
-    covered = "every order" if explored.complete else "some orders"
-    line(console, f"{scenario.name}: {covered}: {explored.states:,} states, {explored.ends:,} of them ends")
+
+def show_explored(scenario: Scenario, explored: Explored, console: Console) -> None:
+    """Print what every order comes to: hazards and deadlocks, each with its schedule, a lane for each CPU and agent."""
+    covered = "every order" if explored.complete else "not every order"
+    line(console, f"{_named(scenario)}{covered}: {_count(explored.orders, 'order')} of the steps tried")
+    line(console, f"{_count(explored.states, 'state')}, {explored.ends:,} of them ends; {_count(explored.runs, 'run')}")
     line(
         console,
-        f"{explored.runs:,} runs; {explored.steps_tried:,} steps tried, {explored.steps_left_out:,} left out as "
-        "independent of these",
+        f"{_count(explored.steps_tried, 'step')} tried, {explored.steps_left_out:,} left out as independent of these",
     )
-    for kind, schedule in sorted(explored.schedules.items()):
-        heading(console, f"{kind.title}: {len(schedule)} steps")
-        _lanes(schedule, console)
-    if not explored.schedules:
-        line(console, "no hazard can be reached", "green")
+    _label(scenario, console)
+    for one in in_order(explored.found.values()):
+        shortest = "the shortest" if one.is_shortest else "of which none can be left out"
+        heading(console, f"{one.what.title}: {len(one.schedule)} steps, {shortest}")
+        _lanes(one.schedule, console)
+    if not explored.found:
+        line(
+            console,
+            "no hazard and no deadlock was reached"
+            if not explored.complete
+            else "none can be reached: no hazard, no deadlock",
+            "green",
+        )
+
+
+def show_sampled(scenario: Scenario, strategy: Strategy, depth: int, sampled: Sampled, console: Console) -> None:
+    """Print what drawn orders came to."""
+    line(console, f"{_named(scenario)}{sampled.runs:,} orders drawn ({strategy}): {sampled.ends:,} different ends")
+    if strategy is Strategy.PCT:
+        least = sampled.actors * sampled.most_steps ** (depth - 1)
+        line(
+            console,
+            f"a run meets what hangs on {depth} steps with a probability of 1 in {least:,} or more: {sampled.actors} "
+            f"CPUs and agents, {sampled.most_steps} steps",
+        )
+    _label(scenario, console)
+    for one in in_order(sampled.found.values()):
+        heading(console, f"{one.what.title}: in {_share(one, sampled)}; {len(one.schedule)} steps")
+        _lanes(one.schedule, console)
+    if not sampled.found:
+        line(console, "no hazard and no deadlock was met", "green")
+
+
+def _share(one: Found, sampled: Sampled) -> str:
+    return f"{one.runs:,} of {sampled.runs:,} runs"
+
+
+def _named(scenario: Scenario) -> str:
+    return f"{scenario.name}: " if scenario.name else ""
+
+
+def _label(scenario: Scenario, console: Console) -> None:
+    """Say where no real kernel behaves as the scenario has it."""
+    if scenario.kvm_init is KvmInit.ANY_TIME:
+        line(console, "KVM initialises at any time, as in no real kernel", "yellow")
+
+
+def _count(number: int, what: str) -> str:
+    told = f"{number:,}" if number < _MOST_WRITTEN_OUT else f"{number:.2e}"
+    return f"{told} {what}{'' if number == 1 else 's'}"
 
 
 def _lanes(schedule: Schedule, console: Console) -> None:

@@ -1,0 +1,68 @@
+"""What an order of steps can come to: hazards, and deadlocks; and the schedules that show them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sim.hazards import HazardKind
+from sim.outcome import Outcome
+from sim.scheduling import Step
+
+Schedule = tuple[Step, ...]
+"""The steps of a run, in order."""
+
+
+@dataclass(frozen=True, order=True)
+class Deadlock:
+    """Nothing more can happen, and somebody still waits."""
+
+    waiting: tuple[str, ...]
+    """Who waits, and for what."""
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        return "deadlock: " + "; ".join(self.waiting)
+
+
+Reached = HazardKind | Deadlock
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that can be reached, and how."""
+
+    what: Reached
+    schedule: Schedule
+    """Steps that show it; it can be replayed."""
+    is_shortest: bool = False
+    """Whether no schedule with fewer steps shows it; otherwise that is not known."""
+    runs: int = 1
+    """In how many runs it was met."""
+
+
+def reached(outcome: Outcome, *, ended: bool) -> set[Reached]:
+    """What a run came to; `ended` says whether nothing more could have happened."""
+    found: set[Reached] = {hazard.kind for hazard in outcome.found}
+    if ended and outcome.facts.waiting:
+        found.add(Deadlock(outcome.facts.waiting))
+    return found
+
+
+def in_order(found: Iterable[Found]) -> list[Found]:
+    """Hazards, worst first, then deadlocks."""
+    return sorted(found, key=lambda one: (isinstance(one.what, Deadlock), one.what))
+
+
+def possible_file_names() -> list[str]:
+    """The names of the files that schedules are written to, where there is at most one deadlock."""
+    return [*(f"{kind.name.lower()}.json" for kind in HazardKind), "deadlock_1.json"]
+
+
+def file_names(found: Iterable[Found]) -> dict[str, Found]:
+    """Names for the schedules' files."""
+    named: dict[str, Found] = {}
+    for one in in_order(found):
+        deadlocks = sum(name.startswith("deadlock") for name in named)
+        name = f"deadlock_{deadlocks + 1}" if isinstance(one.what, Deadlock) else one.what.name.lower()
+        named[f"{name}.json"] = one
+    return named
