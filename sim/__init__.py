@@ -14,14 +14,21 @@ if TYPE_CHECKING:
     from sim.booting import boot
     from sim.designs import DESIGNS, Design
     from sim.errors import InputError
+    from sim.explore.exploring import Explored, explore_orders
+    from sim.explore.reached import Deadlock, Found
+    from sim.explore.sampling import Sampled, Strategy, sample_orders
+    from sim.explore.schedule_file import read_schedule, replay_schedule, save_schedule
     from sim.files.scenario_file import read_scenario
     from sim.files.scenario_writing import scenario_text
     from sim.files.space_file import read_space
     from sim.hazards import Hazard, HazardKind
     from sim.outcome import Outcome
-    from sim.scenario import Action, BringUp, Do, Fault, KvmMode, Relay, Scenario, Surroundings
+    from sim.prove.design_space import Promises, prove_every_design
+    from sim.prove.properties import PROPERTIES, Property
+    from sim.prove.proving import Answer, Finding, Question, prove_each, prove_property
+    from sim.scenario import Action, BringUp, Do, Fault, KvmInit, KvmMode, Relay, Scenario, Surroundings
     from sim.study.comparison import Comparison, compare
-    from sim.study.space import Group, Space, legal_sets, power_of_two_sets
+    from sim.study.space import Group, Setting, Space, legal_sets, power_of_two_sets
     from sim.sweep.replay import scenario_of_row
     from sim.sweep.summary import Summary, read_summary
     from sim.sweep.sweeping import resume_sweep, run_sweep
@@ -30,74 +37,116 @@ if TYPE_CHECKING:
 
 _HOME = {
     "DESIGNS": "sim.designs",
+    "PROPERTIES": "sim.prove.properties",
     "Action": "sim.scenario",
+    "Answer": "sim.prove.proving",
     "BringUp": "sim.scenario",
     "Comparison": "sim.study.comparison",
     "Cpu": "sim.topology",
+    "Deadlock": "sim.explore.reached",
     "Design": "sim.designs",
     "Distribution": "sim.timing",
     "Do": "sim.scenario",
+    "Explored": "sim.explore.exploring",
     "Fault": "sim.scenario",
+    "Finding": "sim.prove.proving",
+    "Found": "sim.explore.reached",
     "Group": "sim.study.space",
     "Hazard": "sim.hazards",
     "HazardKind": "sim.hazards",
     "InputError": "sim.errors",
+    "KvmInit": "sim.scenario",
     "KvmMode": "sim.scenario",
     "Latencies": "sim.timing",
     "Outcome": "sim.outcome",
+    "Promises": "sim.prove.design_space",
+    "Property": "sim.prove.properties",
+    "Question": "sim.prove.proving",
     "Relay": "sim.scenario",
+    "Sampled": "sim.explore.sampling",
     "Scenario": "sim.scenario",
+    "Setting": "sim.study.space",
     "Space": "sim.study.space",
+    "Strategy": "sim.explore.sampling",
     "Summary": "sim.sweep.summary",
     "Surroundings": "sim.scenario",
     "Topology": "sim.topology",
     "boot": "sim.booting",
     "compare": "sim.study.comparison",
     "cpu": "sim.topology",
+    "explore_orders": "sim.explore.exploring",
     "legal_sets": "sim.study.space",
     "power_of_two_sets": "sim.study.space",
+    "prove_each": "sim.prove.proving",
+    "prove_every_design": "sim.prove.design_space",
+    "prove_property": "sim.prove.proving",
     "read_scenario": "sim.files.scenario_file",
+    "read_schedule": "sim.explore.schedule_file",
     "read_space": "sim.files.space_file",
     "read_summary": "sim.sweep.summary",
+    "replay_schedule": "sim.explore.schedule_file",
     "resume_sweep": "sim.sweep.sweeping",
     "run_sweep": "sim.sweep.sweeping",
+    "sample_orders": "sim.explore.sampling",
+    "save_schedule": "sim.explore.schedule_file",
     "scenario_of_row": "sim.sweep.replay",
     "scenario_text": "sim.files.scenario_writing",
 }
 
 __all__ = [
     "DESIGNS",
+    "PROPERTIES",
     "Action",
+    "Answer",
     "BringUp",
     "Comparison",
     "Cpu",
+    "Deadlock",
     "Design",
     "Distribution",
     "Do",
+    "Explored",
     "Fault",
+    "Finding",
+    "Found",
     "Group",
     "Hazard",
     "HazardKind",
     "InputError",
+    "KvmInit",
     "KvmMode",
     "Latencies",
     "Outcome",
+    "Promises",
+    "Property",
+    "Question",
     "Relay",
+    "Sampled",
     "Scenario",
+    "Setting",
     "Space",
+    "Strategy",
     "Summary",
     "Surroundings",
     "Topology",
     "boot",
     "compare",
     "cpu",
+    "explore_orders",
     "legal_sets",
     "power_of_two_sets",
+    "prove_each",
+    "prove_every_design",
+    "prove_property",
     "read_scenario",
+    "read_schedule",
     "read_space",
     "read_summary",
+    "replay_schedule",
     "resume_sweep",
     "run_sweep",
+    "sample_orders",
+    "save_schedule",
     "scenario_of_row",
     "scenario_text",
 ]
