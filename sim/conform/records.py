@@ -10,6 +10,7 @@ import msgspec
 
 from sim.errors import InputError
 from sim.files.reading import read_at_most
+from sim.topology import Topology, cpu
 
 LARGEST_FILE_BYTES = 16 * 1024 * 1024
 
@@ -115,6 +116,13 @@ class RecordedSave(msgspec.Struct, frozen=True):
     saved_before: list[int]
     memory: str
     observed: ObservedSave
+
+
+def topology_of(cpus: list[RecordedCpu]) -> Topology:
+    """The CPUs of a recorded run, as cpu0, cpu1 and so on."""
+    return Topology(
+        tuple(cpu(f"cpu{number}", one.sve_bits, one.sme_bits) for number, one in enumerate(cpus)), any_vls=True
+    )
 
 
 def read_records(path: Path) -> list[RecordedBoot | RecordedSave]:
