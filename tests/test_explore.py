@@ -8,6 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sim.booting import boot
 from sim.cli import main
@@ -37,8 +39,8 @@ DRAWN = Latencies(
 
 
 def scenario(*sve_bits: list[int], early: int, actions: list[Action], **more: object) -> Scenario:
-    settings = {"kvm_mode": KvmMode.PROTECTED, "relay": Relay.RELAXED, "kernel": "6.12"} | more
-    return Scenario(Topology.of(sve_bits), maxcpus=early, actions=tuple(actions), **settings)  # type: ignore[arg-type]
+    chosen = {"kvm_mode": KvmMode.PROTECTED, "relay": Relay.RELAXED, "kernel": "6.12"} | more
+    return Scenario(Topology.of(sve_bits), maxcpus=early, actions=tuple(actions), **chosen)  # type: ignore[arg-type]
 
 
 def agents(*, late: list[int], guests: list[int]) -> list[Action]:
@@ -49,6 +51,7 @@ def agents(*, late: list[int], guests: list[int]) -> list[Action]:
     ]
 
 
+AGENTS = st.sampled_from(["a", "b"])
 SCENARIOS = {
     "a late CPU, guests everywhere": scenario(NARROW, NARROW, early=1, actions=agents(late=[1], guests=[0, 1])),
     "the bug": scenario(NARROW, WIDE, early=2, actions=agents(late=[], guests=[0, 1]), design="v6.11"),
@@ -107,6 +110,18 @@ SCENARIOS = {
         relay=Relay.ENFORCING,
         kvm_init=KvmInit.ANY_TIME,
     ),
+    "the same again": scenario(
+        NARROW, WIDE, early=2, actions=[off(1), off(1), guest(0), guest(0), guest(1, agent="other")], design="v6.11"
+    ),
+    "a panic while others wait": scenario(
+        NARROW,
+        [128, 256],
+        WIDE,
+        early=1,
+        actions=[on(2, agent="c"), on(2, agent="a"), guest(2, agent="c")],
+        design="brown-v4",
+        kvm_mode=KvmMode.DEFAULT,
+    ),
     "parallel bring-up": scenario(
         NARROW, WIDE, [128, 256], early=3, actions=agents(late=[], guests=[0, 1]), bring_up=BringUp.PARALLEL
     ),
@@ -122,6 +137,27 @@ def test_leaving_out_what_is_independent_loses_no_hazard_no_deadlock_and_no_end(
     assert few.orders <= every.orders
     assert few.complete
     assert every.complete
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_the_same_holds_for_whatever_agents_do(data: st.DataObject) -> None:
+    sets = data.draw(st.lists(st.sampled_from([NARROW, [128, 256], WIDE]), min_size=2, max_size=3))
+    number = st.integers(0, len(sets) - 1)
+    acts = st.builds(
+        lambda do, cpu, agent: do(cpu, agent=agent), st.sampled_from([on, off, guest, wait_for]), number, AGENTS
+    )
+    one = scenario(
+        *sets,
+        early=data.draw(st.integers(1, len(sets))),
+        actions=data.draw(st.lists(acts, min_size=1, max_size=4)),
+        design=data.draw(st.sampled_from([None, "v6.11", "tabba", "brown-v4", "brown-v1"])),
+        relay=data.draw(st.sampled_from(Relay)),
+    )
+    few, every = explore_orders(one), explore_orders(one, reduced=False)
+    assert (few.found.keys(), few.ends) == (every.found.keys(), every.ends)
+    for what, found in few.found.items():
+        assert not found.is_shortest or len(found.schedule) <= len(every.found[what].schedule)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -147,7 +183,9 @@ def test_a_schedule_shows_what_it_should_and_no_shorter_one_does(name: str) -> N
             assert len(every.schedules[what]) == len(found.schedule)
 
 
-@pytest.mark.parametrize("name", ["the bug", "refused", "two that wait for each other", "parallel bring-up"])
+@pytest.mark.parametrize(
+    "name", ["the bug", "refused", "the same again", "two that wait for each other", "parallel bring-up"]
+)
 def test_every_order_is_counted_and_the_shortest_deadlock_is_found(name: str) -> None:
     one = SCENARIOS[name].but(actions=SCENARIOS[name].actions[:4])
     left: list[Schedule] = [()]

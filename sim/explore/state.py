@@ -37,6 +37,8 @@ def state_of(running: Running) -> bytes:
     known = _Known(env.processes)
     arguments = running.hotplug.boot_arguments if late_arrivals(system.scenario) else None
     facts = system.facts
+    if facts.panic is not None:  # nothing more happens, to anybody
+        return _digest(known.of(facts.panic))
     first_seen = {visit.guest: (visit.cpu, visit.vqs) for visit in reversed(facts.guests)}
     parts = (
         system.smp,
@@ -50,8 +52,13 @@ def state_of(running: Running) -> bytes:
         {lock.what: lock for lock in env.locks if lock.users or lock.queue},
         running.guests,
         arguments,
+        {agent: len(left) for agent, left in running.user_space.left.items()},
     )
     state = (tuple(known.of(one) for one in parts), tuple(env.enabled()), known.processes())
+    return _digest(state)
+
+
+def _digest(state: Any) -> bytes:
     return blake2b(repr(state).encode(), digest_size=16).digest()
 
 
