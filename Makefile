@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Debian packages that help and are not needed for the main job.
-SYSTEM_PACKAGES := python3-venv
+SYSTEM_PACKAGES := python3-venv qemu-system-arm
+# Where the kernels of live boots lie, and Debian's suites that they come from.
+KERNELS := kernels
+SUITES ?= bookworm trixie
 
-.PHONY: run test check bench schema format system-deps clean
+.PHONY: run test check bench conform schema format system-deps clean
 
 run: $(VENV)/ready
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
@@ -28,6 +31,12 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.proof_speed
 	$(BIN)/python -m benchmarks.explore_speed
 
+# Boots the directed cases under real kernels, beside the simulator.
+conform: $(VENV)/ready system-deps
+	@for suite in $(SUITES); do \
+		$(BIN)/asymboot conform tests/truth/directed/linux-6.12.json --kernel $(KERNELS)/$$suite || failed=1; \
+	done; test -z "$$failed"
+
 # What editors check scenario files against; to be run when their tables change.
 schema: $(VENV)/ready
 	$(BIN)/asymboot schema > topologies/scenario.schema.json
@@ -49,6 +58,8 @@ system-deps:
 		apt-get install -y -qq --no-install-recommends $$package >/dev/null \
 			|| echo "!!! system-deps: $$package could not be installed; what needs it will be skipped"; \
 	done
+	@tools/fetch-kernels $(KERNELS) $(SUITES) \
+		|| echo "!!! system-deps: arm64 kernels could not be fetched; live boots will be skipped"
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

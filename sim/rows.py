@@ -5,7 +5,7 @@ docs/outcome.md follow. Units stand in the names: ``_ns`` nanoseconds, ``_bytes`
 of bits. A column named ``cpu`` holds logical numbers.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -320,3 +320,23 @@ class ExplorationRecord(msgspec.Struct, frozen=True):
     runs: Annotated[int, Meta(description="from the beginning")]
     steps_left_out: Annotated[int | None, Meta(description="independent of those tried; null where orders were drawn")]
     found: Annotated[list[FoundRow], Meta(description="hazards, worst first, then deadlocks")]
+
+
+class FieldRow(msgspec.Struct, frozen=True):
+    """One thing that a real kernel showed, and the simulator's."""
+
+    name: str
+    kernel: Annotated[Any, Meta(description="what the real kernel showed; null: nothing")]
+    simulator: Annotated[Any, Meta(description="what the simulator says")]
+    agrees: bool
+
+
+class ConformanceRow(msgspec.Struct, frozen=True):
+    """A run of a real kernel beside the simulator's."""
+
+    id: Annotated[str, Meta(description="the kernel series, and the name of the case")]
+    release: Annotated[str, Meta(description="of the kernel; may be empty")]
+    qemu: Annotated[str, Meta(description="its version; may be empty")]
+    agrees: Annotated[bool, Meta(description="every field does")]
+    fields: list[FieldRow]
+    not_compared: Annotated[list[str], Meta(description="what could not be read of this kernel")]

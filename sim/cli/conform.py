@@ -1,46 +1,167 @@
 """``asymboot conform``: hold the simulator against real kernels."""
 
+import os
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sim.cli import options
+from sim.cli.stopping import Stoppable
 from sim.errors import InputError
+
+if TYPE_CHECKING:
+    from sim.conform.cases import Case
+    from sim.conform.live.conforming import Conformance
+    from sim.conform.live.image import Image
+    from sim.conform.recording import Recording
+
+_ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
 
 
 @click.command()
-@click.option("--recorded", is_flag=True, required=True, help="Replay recorded runs of real kernels.")
-@click.argument("files", nargs=-1, required=True, type=options.FILE)
-def conform(recorded: bool, files: tuple[Path, ...]) -> None:  # noqa: ARG001 (click's way)
-    """Hold the simulator against real boots.
+@click.argument("files", nargs=-1, type=options.SCENARIO, metavar="[FILE]...")
+@click.option("--recorded", is_flag=True, help="Replay recorded runs of real kernels; boot nothing.")
+@click.option("--kernel", type=options.FILE, metavar="IMAGE", help="Boot this arm64 kernel under QEMU.")
+@click.option("--busybox", type=options.FILE, metavar="FILE", help="The guest's; by default that beside the kernel.")
+@click.option("--design", metavar="NAME", help="The kernel is patched so; by default its series' own.")
+@click.option("--random", type=click.IntRange(1, 100_000), metavar="N", help="Boot so many systems drawn at random.")
+@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of these; 0 by default.")
+@click.option("--record", type=options.FILE, metavar="DIR", help="Add the boots to recordings there.")
+@click.option("--jobs", type=click.IntRange(1, 1024), help="So many boots at a time; by default one a core.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything that is compared as JSON instead.")
+def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: Any) -> None:
+    """Hold the simulator against real kernels, field by field.
 
-    Each FILE is a JSON list of recorded boots or saves. Prints every field that disagrees, and how many runs
-    agree. Exits with 0 if all do, 1 if some do not, 2 if the input is wrong.
+    With --kernel each FILE's system is booted under QEMU and in the simulator: a scenario file, or a list of recorded
+    boots (.json) to boot again. With --recorded each FILE is a list of recorded boots or saves.
+
+    Exits with 0 if everything agrees, 1 if something does not, 2 if the input is wrong or QEMU could not boot it all.
 
     \b
-    Example:
+    Examples:
       asymboot conform --recorded tests/truth/*.json
+      asymboot conform bug phone --kernel Image
+      asymboot conform --random 20 --seed 1 --kernel Image --record recorded
     """  # noqa: D301
-    from sim.conform.records import RecordedBoot, read_records  # noqa: PLC0415
-    from sim.conform.replay import replay  # noqa: PLC0415
+    given = {name: value for name, value in live.items() if value is not None}
+    if recorded:
+        for name in _ONLY_LIVE:
+            if name in given:
+                raise click.UsageError(f"--{name} boots live: it does not go with --recorded.")
+        _recorded(files, as_json=as_json)
+    elif "kernel" not in given:
+        raise click.UsageError("either --kernel IMAGE, to boot it, or --recorded.")
+    else:
+        _live(files, as_json=as_json, **given)
 
+
+def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
+    from sim.conform.replay import replay_each  # noqa: PLC0415
+    from sim.conform.report import conformance_row  # noqa: PLC0415
+
+    if not files:
+        raise click.UsageError("--recorded needs the files of recorded runs.")
     total: Counter[str] = Counter()
     agree: Counter[str] = Counter()
-    for file in files:
-        records = read_records(file)
-        if not records:
-            raise InputError(f"{file}: holds no recorded runs")
-        for record in records:
-            kind = "boots" if isinstance(record, RecordedBoot) else "saves"
-            try:
-                found = replay(record)
-            except InputError as error:
-                raise InputError(f"{file}: {error}") from None
-            for disagreement in found:
-                click.echo(str(disagreement))
-            total[kind] += 1
-            agree[kind] += not found
-    for kind, runs in sorted(total.items()):
-        click.echo(f"{runs} {kind}, {agree[kind]} agree")
+    rows = []
+    for record, fields in replay_each(files):
+        rows.append(row := conformance_row(record, fields))
+        total[record.kind] += 1
+        agree[record.kind] += row.agrees
+        if not as_json:
+            identity = record.id if record.id.isprintable() else ascii(record.id)
+            for field in fields:
+                if not field.agrees:
+                    click.echo(f"{identity}: {field}")
+    if as_json:
+        _print_json(rows)
+    else:
+        for kind, runs in sorted(total.items()):
+            click.echo(f"{runs} {kind}, {agree[kind]} agree")
     click.get_current_context().exit(0 if total == agree else 1)
+
+
+def _live(
+    files: tuple[Path, ...],
+    *,
+    as_json: bool,
+    kernel: Path,
+    busybox: Path | None = None,
+    design: str | None = None,
+    random: int | None = None,
+    seed: int | None = None,
+    record: Path | None = None,
+    jobs: int | None = None,
+) -> None:
+    from sim.conform.live.conforming import prepared  # noqa: PLC0415
+    from sim.conform.live.image import Image  # noqa: PLC0415
+    from sim.conform.recording import Recording  # noqa: PLC0415
+
+    if seed is not None and random is None:
+        raise click.UsageError("--seed is that of --random N.")
+    image = Image.found(kernel, busybox)
+    cases = prepared(_cases(files, random or 0, seed or 0, image), image, design)
+    names = [case.name for case in cases]
+    recording = None if record is None else Recording(record, image.series, names)
+    done = _boot(cases, image, recording, jobs or os.cpu_count() or 1, as_json=as_json)
+    if as_json:
+        from sim.conform.report import conformance_row  # noqa: PLC0415
+
+        _print_json([conformance_row(one.record, one.fields, one.not_compared) for one in done])
+    else:
+        click.echo(f"{len(done)} boots, {sum(one.agrees for one in done)} agree")
+    agree = all(one.agrees for one in done)
+    click.get_current_context().exit(2 if len(done) < len(cases) else 0 if agree else 1)
+
+
+def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "list[Case]":
+    from sim.conform.cases import cases_of  # noqa: PLC0415
+    from sim.conform.random_cases import random_cases  # noqa: PLC0415
+
+    cases = [case for file in files for case in cases_of(file)] + random_cases(random, seed, image.series)
+    if not cases:
+        raise click.UsageError("nothing to boot: name a FILE, or --random N.")
+    twice = [name for name, times in Counter(case.name for case in cases).items() if times > 1]
+    if twice:
+        raise InputError(f"two boots named {twice[0]!r}: rename one's file")
+    return cases
+
+
+def _boot(
+    cases: "list[Case]", image: "Image", recording: "Recording | None", jobs: int, *, as_json: bool
+) -> "list[Conformance]":
+    """Boot the cases, and show and record each when it and all before it are done; one that cannot be is left out."""
+    import asyncio  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from sim.conform.live.conforming import NotBooted, conform_each  # noqa: PLC0415
+    from sim.show.conformance_text import show_conformance  # noqa: PLC0415
+    from sim.show.console import terminal  # noqa: PLC0415
+
+    console, done = terminal(), list["Conformance"]()
+
+    async def boot_all() -> None:
+        async for one in conform_each(cases, image, at_a_time=jobs):
+            if isinstance(one, NotBooted):
+                click.echo(f"asymboot: {one.name}: not booted: {one.reason}", err=True)
+                continue
+            done.append(one)
+            status.update(f"{len(done)} of {len(cases)} boots")
+            if recording is not None:
+                recording.add(one.record)
+            if not as_json:
+                show_conformance(one, console)
+
+    with Console(stderr=True).status(f"0 of {len(cases)} boots") as status, Stoppable() as booting:
+        asyncio.run(boot_all())
+    booting.exit_if_stopped()
+    return done
+
+
+def _print_json(rows: Any) -> None:
+    import msgspec  # noqa: PLC0415
+
+    click.echo(msgspec.json.encode(rows))

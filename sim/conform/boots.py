@@ -12,6 +12,7 @@ from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.topology import cpu_list
 from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, largest_vq
 
+_FROM_MEMORY = ("vl_info_sve", "kvm_sve_max_vl_bytes", "kvm_host_sve_max_vl_bytes")
 _BOOT_LOG = ("SVE: ", "SME: ", "KVM: ", "kvm [")
 
 
@@ -46,6 +47,17 @@ def _action(text: str) -> Action:
 
 def compare_boot(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
     """What a boot showed, beside what a simulated boot of the same system shows."""
+    for field in _every_field(record, outcome):
+        if field.name not in record.not_read:
+            yield field
+
+
+def not_compared(record: RecordedBoot) -> list[str]:
+    """The names of what was not read, or could not be."""
+    return [*record.not_read, *(name for name in _FROM_MEMORY if getattr(record.observed, name) is None)]
+
+
+def _every_field(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
     seen, facts = record.observed, outcome.facts
     user_space_ns = next((e.time_ns for e in facts.events if e.kind == "user space"), facts.end_ns)
     boot_log = [line.text for line in facts.log if line.time_ns <= user_space_ns and line.text.startswith(_BOOT_LOG)]

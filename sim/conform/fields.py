@@ -25,6 +25,9 @@ class Field(NamedTuple):
         """Whether both are the same."""
         return bool(self.recorded == self.simulated)
 
+    def __str__(self) -> str:
+        return f"{self.name}: recorded {self.recorded!r}, simulated {self.simulated!r}"
+
 
 def masked(lines: list[str]) -> list[str]:
     """Replace what differs from machine to machine: identification values, process numbers and the like."""

@@ -5,6 +5,7 @@ what each field means.
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
@@ -29,6 +30,7 @@ class RecordedAction(msgspec.Struct, frozen=True):
     outcome: str
     error: str | None
     log: list[str]
+    guest_seconds: float | None = None
 
 
 class RecordedVlInfo(msgspec.Struct, frozen=True):
@@ -63,16 +65,21 @@ class ObservedBoot(msgspec.Struct, frozen=True):
     completed: bool
 
 
-class RecordedBoot(msgspec.Struct, frozen=True):
+class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True):
     """A boot of a distribution's kernel."""
 
+    kind: ClassVar[str] = "boots"
     id: str
     kernel: str
+    release: str = ""
+    qemu: str = ""
     cpus: list[RecordedCpu]
     early: int
     el2: bool
     kvm_mode: str
     command_line: str
+    not_read: list[str] = []
+    """Fields of what was observed that nobody looked at; they are null."""
     observed: ObservedBoot
 
 
@@ -105,6 +112,7 @@ class ObservedSave(msgspec.Struct, frozen=True):
 class RecordedSave(msgspec.Struct, frozen=True):
     """A run of a kernel built with one of the designs."""
 
+    kind: ClassVar[str] = "saves"
     id: str
     design: str
     relay: str

@@ -5,12 +5,21 @@ from typing import Any
 import msgspec
 
 from sim.files import scenario_tables
-from sim.rows import SCHEMA_VERSION, ComparisonRecord, ExplorationRecord, OutcomeRecord, PromiseRow, ProofRow
+from sim.rows import (
+    SCHEMA_VERSION,
+    ComparisonRecord,
+    ConformanceRow,
+    ExplorationRecord,
+    OutcomeRecord,
+    PromiseRow,
+    ProofRow,
+)
 
 SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "scenario": (scenario_tables.ScenarioTable, scenario_tables.SCHEMA_VERSION, "scenario file of asymboot"),
     "outcome": (OutcomeRecord, SCHEMA_VERSION, "what asymboot run --json prints"),
     "comparison": (ComparisonRecord, SCHEMA_VERSION, "what asymboot compare --json prints"),
+    "conformance": (list[ConformanceRow], SCHEMA_VERSION, "what asymboot conform --json prints"),
     "exploration": (ExplorationRecord, SCHEMA_VERSION, "what asymboot explore --json prints"),
     "proof": (list[ProofRow], SCHEMA_VERSION, "what asymboot prove --json prints"),
     "promises": (list[PromiseRow], SCHEMA_VERSION, "what asymboot prove --all-designs --json prints"),

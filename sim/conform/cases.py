@@ -1,0 +1,30 @@
+"""What to boot live: scenarios, and the systems of boots that were recorded."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from sim.conform.boots import boot_scenario
+from sim.conform.records import RecordedBoot, read_records
+from sim.files.scenario_file import read_scenario
+from sim.files.shipped import find
+from sim.scenario import Scenario
+
+
+class Case(NamedTuple):
+    """A scenario to boot, and its name among others."""
+
+    name: str
+    scenario: Scenario
+
+
+def cases_of(file: Path) -> list[Case]:
+    """The scenario of a file, or the systems of a list of recorded boots (``.json``).
+
+    Raises:
+        InputError: the file is wrong.
+    """
+    if file.suffix != ".json":
+        path = find(file)
+        return [Case(path.stem, read_scenario(path))]
+    boots = (record for record in read_records(file) if isinstance(record, RecordedBoot))
+    return [Case(record.id.rpartition("/")[2], boot_scenario(record)) for record in boots]

@@ -1,0 +1,1 @@
+"""Boots of real kernels under QEMU, beside the simulator's."""

@@ -1,0 +1,177 @@
+"""One real boot of a scenario's system, recorded."""
+
+import re
+from dataclasses import dataclass
+
+from sim.conform.live import kernel_memory
+from sim.conform.live.image import Image
+from sim.conform.live.initramfs import initramfs
+from sim.conform.live.machine import Machine, machine
+from sim.conform.live.saying import Said, said
+from sim.conform.records import ObservedBoot, RecordedBoot, RecordedCpu
+from sim.errors import InputError
+from sim.scenario import Action, BringUp, Do, KvmInit, KvmMode, Relay, Scenario
+from sim.vectors import bits_from_vqs
+
+_ARGUMENTS = "console=ttyAMA0 earlycon nokaslr panic=-1 rdinit=/init"
+_LONGEST_S, _LONGEST_OF_CPU_S, _LONGEST_OF_ACTION_S = 60, 10, 20
+_MOST_ARGUMENTS_BYTES = 2000
+_BITS_OF_A_BYTE = 8
+_NEVER_READ = ["guest_vls_bits", "guest_rdvl_bits"]
+"""What would take a virtual machine in the guest."""
+_LINE = re.compile(r"(SVE|SME): (minimum|maximum|default) \D*(\d+) bytes")
+_ACTIONS = {Do.ONLINE: "on", Do.OFFLINE: "off"}
+
+
+@dataclass(frozen=True)
+class LiveBoot:
+    """A boot of a real kernel, recorded, and the console as it was."""
+
+    record: RecordedBoot
+    console: str
+
+
+def as_booted(scenario: Scenario, image: Image, design: str | None = None) -> Scenario:
+    """The scenario's system and actions under a kernel that is there.
+
+    Series and relay are the kernel's, and the design is its series' own.
+
+    Args:
+        scenario: what is to be booted.
+        image: the kernel.
+        design: the kernel is patched so.
+
+    Raises:
+        InputError: what matters of it cannot be had from real firmware and a real kernel.
+    """
+    first = tuple(range(len(scenario.early)))
+    with_sme = [one for one in scenario.topology.cpus if one.sme_vqs is not None]
+    reasons = {
+        "faults of firmware": bool(scenario.faults),
+        "several agents, whose order is not the scenario's": len({one.agent for one in scenario.actions}) > 1,
+        'an action "await", which has no end in real time': any(one.do is Do.AWAIT for one in scenario.actions),
+        "an early CPU behind a late one, as maxcpus= counts": scenario.early != first,
+        "a failing allocation": scenario.allocation_fails_at is not None,
+        "CPUs brought up in parallel": scenario.bring_up is not BringUp.ONE_AT_A_TIME,
+        "KVM's init at any time": scenario.kvm_init is not KvmInit.IN_ORDER,
+        "CPUs with SME and without": len({one.sme_vqs is None for one in scenario.topology.cpus}) > 1,
+        "CPUs with SME of which some lack SVE": len({one.sve_vqs is None for one in with_sme}) > 1,
+    }
+    told = [reason for reason, is_so in reasons.items() if is_so]
+    if told:
+        raise InputError(f"cannot be booted live: it has {', '.join(told)}")
+    actions = tuple(one for one in scenario.actions if one.do is not Do.GUEST)
+    return scenario.but(kernel=str(image.series), design=design, relay=Relay.ENFORCING, actions=actions)
+
+
+async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot:
+    """Boot a scenario's system, and record what it shows.
+
+    Args:
+        identity: the record's.
+        scenario: as `as_booted` returns it.
+        image: the kernel.
+
+    Raises:
+        InputError: QEMU does not start, or its CPUs cannot have the lengths.
+    """
+    cpus = [_recorded(one.usable_sve_vqs, one.usable_sme_vqs) for one in scenario.topology.logical]
+    longest_s = _LONGEST_S + _LONGEST_OF_CPU_S * len(cpus) + _LONGEST_OF_ACTION_S * len(scenario.actions)
+    async with machine(image.kernel, initramfs(image.busybox), _arguments(scenario), cpus, el2=scenario.el2) as guest:
+        await guest.run(longest_s)
+        told = said(guest.console)
+        observed = _observed(told, await _of_memory(guest, told))
+        qemu = guest.version
+    words = [word for word, is_on in (("arm64.nosve", scenario.sve_off), ("arm64.nosme", scenario.nosme)) if is_on]
+    record = RecordedBoot(
+        id=identity,
+        kernel=str(image.series),
+        release=image.release,
+        qemu=qemu,
+        cpus=cpus,
+        early=len(scenario.early),
+        el2=scenario.el2,
+        kvm_mode=str(scenario.kvm_mode),
+        command_line=" ".join(words),
+        not_read=_NEVER_READ if told.release else [*_NEVER_READ, "task_vls_bits"],
+        observed=observed,
+    )
+    return LiveBoot(record, told.console)
+
+
+def _recorded(sve_vqs: int | None, sme_vqs: int | None) -> RecordedCpu:
+    sve, sme = (None if vqs is None else list(bits_from_vqs(vqs)) for vqs in (sve_vqs, sme_vqs))
+    return RecordedCpu(sve, sme)
+
+
+def _arguments(scenario: Scenario) -> str:
+    """The kernel's command line."""
+    actions = ",".join(f"{_ACTIONS[one.do]}:{_number(scenario, one)}" for one in scenario.actions)
+    words = [
+        _ARGUMENTS,
+        f"maxcpus={len(scenario.early)}",
+        f"kvm-arm.mode={scenario.kvm_mode}" if scenario.kvm_mode is not KvmMode.DEFAULT else "",
+        "arm64.nosve" if scenario.sve_off else "",
+        "arm64.nosme" if scenario.nosme else "",
+        f"asymboot_actions={actions}" if actions else "",
+    ]
+    line = " ".join(word for word in words if word)
+    if len(line) > _MOST_ARGUMENTS_BYTES:
+        raise InputError(f"{len(scenario.actions)} actions: too many for a kernel's command line")
+    return line
+
+
+def _number(scenario: Scenario, action: Action) -> int:
+    return scenario.topology.number(action.cpu)
+
+
+@dataclass(frozen=True)
+class _OfMemory:
+    """What the kernel's memory holds; None: it could not be read."""
+
+    vl_infos: kernel_memory.VlInfos | None
+    kvm_sve_max_vl_bytes: int | None
+    kvm_host_sve_max_vl_bytes: int | None
+
+
+async def _of_memory(guest: Machine, told: Said) -> _OfMemory:
+    if told.code_address is None or told.image_end is None:
+        return _OfMemory(None, None, None)
+    begins = kernel_memory.beginning(told.code_address)
+    image = await guest.memory(begins, told.image_end - begins)
+
+    def read(name: str, size: int) -> bytes:
+        place = kernel_memory.place(told.symbols, name)
+        return b"" if place is None else image[place : place + size]
+
+    def number(name: str) -> int | None:
+        return int.from_bytes(memory, "little") if (memory := read(name, 4)) else None
+
+    records = read("vl_info", kernel_memory.RECORDS_BYTES)
+    vl_infos = kernel_memory.vl_infos(records) if records else kernel_memory.found_vl_infos(image)
+    return _OfMemory(vl_infos, number("kvm_sve_max_vl"), number("kvm_host_sve_max_vl"))
+
+
+def _observed(told: Said, memory: _OfMemory) -> ObservedBoot:
+    sizes = {(match[1], match[2]): int(match[3]) for line in told.boot_log if (match := _LINE.match(line))}
+    sve, sme = memory.vl_infos or (None, None)
+    tasks = told.task_bytes.get("sve")
+    return ObservedBoot(
+        boot_log=told.boot_log,
+        sve_max_bytes=sizes.get(("SVE", "maximum")),
+        sve_default_bytes=sizes.get(("SVE", "default")),
+        unvirtualisable_warning=any("unvirtualisable" in line for line in told.boot_log),
+        sme_min_bytes=sizes.get(("SME", "minimum")),
+        sme_max_bytes=sizes.get(("SME", "maximum")),
+        sme_default_bytes=sizes.get(("SME", "default")),
+        vl_info_sve=sve,
+        vl_info_sme=sme if ("SME", "maximum") in sizes else None,
+        kvm_sve_max_vl_bytes=memory.kvm_sve_max_vl_bytes,
+        kvm_host_sve_max_vl_bytes=memory.kvm_host_sve_max_vl_bytes,
+        task_vls_bits=None if tasks is None else [one * _BITS_OF_A_BYTE for one in tasks],
+        guest_vls_bits=None,
+        guest_rdvl_bits=None,
+        actions=told.actions,
+        online_at_end=told.online,
+        completed=told.ended,
+    )

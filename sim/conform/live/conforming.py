@@ -1,0 +1,81 @@
+"""Real boots beside simulated ones, several at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from sim.booting import boot
+from sim.conform.boots import compare_boot, not_compared
+from sim.conform.cases import Case
+from sim.conform.fields import Field
+from sim.conform.live.booting import as_booted, boot_live
+from sim.conform.live.image import Image
+from sim.conform.records import RecordedBoot
+from sim.errors import InputError
+from sim.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """What a real boot showed, beside what the simulator says."""
+
+    record: RecordedBoot
+    fields: list[Field]
+    not_compared: list[str]
+    """What could not be read of this kernel."""
+    console: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every field does."""
+        return all(field.agrees for field in self.fields)
+
+
+@dataclass(frozen=True)
+class NotBooted:
+    """A case of which there is nothing to say, because QEMU could not be had to boot it."""
+
+    name: str
+    reason: str
+
+
+def prepared(cases: Sequence[Case], image: Image, design: str | None = None) -> list[Case]:
+    """The cases as the kernel will have them (`as_booted`).
+
+    Raises:
+        InputError: one cannot be booted live.
+    """
+    return [Case(case.name, _prepared(case, image, design)) for case in cases]
+
+
+def _prepared(case: Case, image: Image, design: str | None) -> Scenario:
+    try:
+        return as_booted(case.scenario, image, design)
+    except InputError as error:
+        raise InputError(f"{case.name}: {error}") from None
+
+
+async def conform_each(
+    cases: Sequence[Case], image: Image, *, at_a_time: int
+) -> AsyncIterator[Conformance | NotBooted]:
+    """Boot each case, so many at a time, and compare it: in the order of the cases."""
+    free = asyncio.Semaphore(at_a_time)
+
+    async def conform(case: Case) -> Conformance | NotBooted:
+        identity = f"{image.series}/{case.name}"
+        try:
+            async with free:
+                live = await boot_live(identity, case.scenario, image)
+        except InputError as error:
+            return NotBooted(identity, str(error))
+        fields = list(compare_boot(live.record, boot(case.scenario)))
+        return Conformance(live.record, fields, not_compared(live.record), live.console)
+
+    tasks = [asyncio.create_task(conform(case)) for case in cases]
+    try:
+        for task in tasks:
+            yield await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,320 @@
+"""What live boots are made of, without QEMU: what is asked of a kernel, and how what it says is read."""
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sim import Action, Do, Fault, InputError, KvmInit, Relay, Scenario, Topology, boot, cpu
+from sim.cli import main
+from sim.conform.boots import boot_scenario, compare_boot, not_compared
+from sim.conform.cases import cases_of
+from sim.conform.live import kernel_memory
+from sim.conform.live.booting import as_booted
+from sim.conform.live.image import Image
+from sim.conform.live.initramfs import initramfs
+from sim.conform.live.saying import said
+from sim.conform.random_cases import random_cases
+from sim.conform.recording import Recording
+from sim.conform.records import RecordedAction, RecordedBoot, RecordedVlInfo, read_records
+from sim.series import kernel_series
+from sim.vectors import why_not_sme, why_not_sve
+
+DIRECTED = Path(__file__).parent / "truth" / "directed" / "linux-6.12.json"
+
+
+# Images
+
+
+def _image(release: str = "6.12.9-test") -> bytes:
+    banner = f"Linux version {release} (someone@somewhere)".encode()
+    return b"MZ".ljust(56, b"\0") + b"ARM\x64" + bytes(64) + banner + b"\0"
+
+
+def _busybox() -> bytes:
+    return b"\x7fELF\x02\x01".ljust(18, b"\0") + b"\xb7\0" + bytes(64)
+
+
+@pytest.fixture(autouse=True)
+def _emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something by QEMU's name, which starts and ends."""
+    program = tmp_path / "bin" / "qemu-system-aarch64"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho out of order >&2\nexit 3\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Path:
+    (tmp_path / "Image").write_bytes(_image())
+    (tmp_path / "busybox").write_bytes(_busybox())
+    return tmp_path / "Image"
+
+
+def test_an_image_says_which_linux_it_is(kernel: Path) -> None:
+    image = Image.found(kernel)
+    assert (image.release, str(image.series)) == ("6.12.9-test", "6.12")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is no arm64 kernel image"),
+        (b"\x1f\x8bno", "cannot be unpacked"),
+        (_image().replace(b"Linux", b"Minix"), "says nowhere which Linux it is"),
+        (_image("5.10.1"), "older than 6.1"),
+    ],
+)
+def test_what_is_no_image_is_refused(kernel: Path, content: bytes, told: str) -> None:
+    kernel.write_bytes(content)
+    with pytest.raises(InputError, match=told):
+        Image.found(kernel)
+
+
+def test_what_is_missing_is_named(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="cannot be read as a kernel image: No such file"):
+        Image.found(kernel.parent / "none")
+    (kernel.parent / "busybox").write_bytes(b"#!/bin/sh")
+    with pytest.raises(InputError, match="busybox: is no arm64 program"):
+        Image.found(kernel)
+    (kernel.parent / "busybox").unlink()
+    with pytest.raises(InputError, match="busybox-static:arm64"):
+        Image.found(kernel)
+    monkeypatch.setenv("PATH", str(kernel.parent))
+    with pytest.raises(InputError, match="is not installed: on Debian it is in the package qemu-system-arm"):
+        Image.found(kernel)
+
+
+def _conform(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, ["conform", *map(str, words)], env={"COLUMNS": "120"})
+
+
+def test_a_qemu_that_does_not_start_is_told_of_each_case(kernel: Path, tmp_path: Path) -> None:
+    result = _conform("bug", "phone", "--kernel", kernel, "--record", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "asymboot: 6.12/bug: not booted: qemu-system-aarch64 does not start: out of order" in result.stderr
+    assert "asymboot: 6.12/phone: not booted: " in result.stderr
+    assert result.stdout == "0 boots, 0 agree\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["bug"], "either --kernel IMAGE, to boot it, or --recorded"),
+        (["--recorded"], "--recorded needs the files of recorded runs"),
+        (["--recorded", "x.json", "--seed", "1"], "--seed boots live: it does not go with --recorded"),
+        (["--kernel", "KERNEL"], "nothing to boot: name a FILE, or --random N"),
+        (["--kernel", "KERNEL", "--seed", "1", "bug"], "--seed is that of --random N"),
+        (["--kernel", "KERNEL", "bug", "bug"], "two boots named 'bug': rename one's file"),
+        (["--kernel", "KERNEL", "late-arrival"], "late-arrival: cannot be booted live: it has faults of firmware"),
+        (["--kernel", "KERNEL", "bug", "--design", "none"], "unknown design 'none'"),
+        (["--kernel", "KERNEL", "bug", "--record", "KERNEL"], "is no folder"),
+        (["--kernel", "KERNEL", "nothing.json"], "nothing.json: "),
+    ],
+)
+def test_wrong_input_is_told_in_a_line(kernel: Path, words: list[str], told: str) -> None:
+    result = _conform(*(str(kernel) if word == "KERNEL" else word for word in words))
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert told in result.stderr
+
+
+# What is asked of the guest
+
+
+def test_the_archive_holds_the_programs_and_a_console() -> None:
+    archive = initramfs(b"program")
+    names, place = {}, 0
+    while "TRAILER!!!" not in names:
+        fields = [int(archive[place + 6 + 8 * one : place + 14 + 8 * one], 16) for one in range(13)]
+        size, name_size = fields[6], fields[11]
+        begins = -(-(place + 110 + name_size) // 4) * 4
+        name = archive[place + 110 : place + 109 + name_size].decode()
+        names[name] = (fields[1], archive[begins : begins + size])
+        place = -(-(begins + size) // 4) * 4
+    assert place == len(archive)
+    assert names["bin/busybox"] == (0o100755, b"program")
+    assert names["init"][1].startswith(b"#!/bin/busybox sh\n")
+    assert names["dev/console"][0] == 0o020600
+
+
+def _scenario(**changes: object) -> Scenario:
+    topology = Topology.of([[128], [128, 256], [128]])
+    return Scenario(topology, maxcpus=2, kernel="6.18", design="tabba", relay=Relay.RELAXED).but(**changes)
+
+
+@pytest.fixture
+def image(kernel: Path) -> Image:
+    return Image.found(kernel)
+
+
+def test_what_is_the_kernels_is_the_images(image: Image) -> None:
+    actions = (Action(Do.ONLINE, "cpu2"), Action(Do.GUEST, "cpu0"))
+    booted = as_booted(_scenario(actions=actions), image)
+    assert (booted.kernel, booted.design, booted.relay) == ("6.12", None, Relay.ENFORCING)
+    assert booted.actions == actions[:1]
+    patched = as_booted(_scenario(), image, "tabba").active_design
+    assert patched is not None
+    assert patched.name == "tabba"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"faults": (Fault("cpu1", never_arrives=True),)}, "faults of firmware"),
+        ({"actions": tuple(Action(Do.ONLINE, "cpu2", agent=one) for one in "ab")}, "several agents"),
+        ({"actions": (Action(Do.AWAIT, "cpu2"),)}, "await"),
+        ({"allocation_fails_at": "cpu1"}, "a failing allocation"),
+        ({"bring_up": "parallel"}, "in parallel"),
+        ({"kvm_init": KvmInit.ANY_TIME}, "at any time"),
+        ({"topology": Topology((cpu("a", [128]), cpu("b", [128], late=True), cpu("c", [128])))}, "behind a late one"),
+        ({"topology": Topology((cpu("a", [128], [128]), cpu("b", [128])))}, "with SME and without"),
+        ({"topology": Topology((cpu("a", [128], [128]), cpu("b", None, [128])))}, "of which some lack SVE"),
+    ],
+)
+def test_what_only_the_simulator_can_do_is_not_booted(image: Image, changes: dict[str, object], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        as_booted(_scenario(**changes), image)
+
+
+def test_random_cases_are_legal_and_the_same_again() -> None:
+    cases = random_cases(60, 7, kernel_series("7.3"))
+    assert cases[:20] == random_cases(20, 7, kernel_series("7.3"))
+    assert len({case.scenario for case in cases}) == len({case.name for case in cases}) == 60
+    for case in cases:
+        for one in case.scenario.topology.cpus:
+            assert one.sve_vqs is None or why_not_sve(one.sve_vqs) is None
+            assert one.sme_vqs is None or why_not_sme(one.sme_vqs) is None
+    assert any(one.sme_vqs for case in cases for one in case.scenario.topology.cpus)
+    assert not any(
+        one.sme_vqs for case in random_cases(60, 7, kernel_series("6.12")) for one in case.scenario.topology.cpus
+    )
+
+
+# What the guest says
+
+CONSOLE = """\
+[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x000f0510]
+@@ release 6.12.9-test\r
+@@ log [    0.092657] CPU features: detected: Scalable Vector Extension\r
+@@ log [    0.104840] SVE: maximum available vector length 32 bytes per vector\r
+@@ log [    0.506315] kvm [1]: IPA Size Limit: 48 bits\r
+@@ log [    0.510081] kvm [1]: VHE mode initialized successfully\r
+@@ lengths sve 16 16 32\r
+@@ code   40210000-4185ffff : Kernel code\r
+@@ data   41eb0000-4220ffff : Kernel data\r
+@@ symbol ffff800080000000 T _text\r
+@@ try on:1 1.50\r
+@@ done on:1 6.61 sh: write error: Input/output error\r
+@@ log [    2.1] GICv3: CPU1: found redistributor 1 region 0:0x00000000080c0000\r
+@@ log [    2.2] SVE: cpu1: Required vector length(s) missing\r
+@@ try off:2 6.70\r
+@@ done off:2 6.81\r
+"""
+
+
+def test_a_console_is_read() -> None:
+    told = said(CONSOLE + "@@ online 0-1\r\n@@ end\r\n")
+    assert told.release == "6.12.9-test"
+    assert told.boot_log == [
+        "SVE: maximum available vector length 32 bytes per vector",
+        "kvm [1]: VHE mode initialized successfully",
+    ]
+    assert told.task_bytes == {"sve": [16, 32]}
+    assert (told.code_address, told.image_end) == (0x40210000, 0x42210000)
+    assert told.symbols == {"_text": 0xFFFF800080000000}
+    assert told.actions == [
+        RecordedAction("on:1", "failed", "EIO", ["SVE: cpu1: Required vector length(s) missing"], 5.11),
+        RecordedAction("off:2", "offline", None, [], 0.11),
+    ]
+    assert (told.online, told.ended) == ("0-1", True)
+
+
+def test_an_action_that_nobody_came_back_from_hangs_with_what_the_console_shows() -> None:
+    panic = "[    7.1] Kernel panic - not syncing: HYP panic:\n[    7.1] ---[ end Kernel panic - not syncing ]---\n"
+    told = said(CONSOLE + "@@ try on:2 6.90\r\n" + panic)
+    assert told.actions[-1] == RecordedAction("on:2", "hung", None, ["Kernel panic - not syncing: HYP panic:"])
+    assert not told.ended
+
+
+def test_lines_that_a_panic_ran_into_say_nothing() -> None:
+    assert (
+        said("@@ lengths sve 16 [    7.1] Kernel panic\n@@ symbol\n@@ code \n@@ try on:1\n@@ done on").task_bytes == {}
+    )
+
+
+# What the kernel's memory holds
+
+
+def _record(kind: int, name: int, *, shared: int = 0, partial: int = 0) -> bytes:
+    maps = (one.to_bytes(64, "little") for one in (shared, partial))
+    return struct.pack("<I4xQiii4x64s64s", kind, name, 16, 32, 16, *maps)
+
+
+FIRST, SECOND = 1 << 511, 1 << 510
+SVE = RecordedVlInfo(16, 32, 16, [128], [128, 256])
+NAME_AT = 0x1234
+
+
+def test_the_kernels_record_is_read() -> None:
+    sve = _record(0, NAME_AT, shared=FIRST, partial=FIRST | SECOND)
+    assert kernel_memory.vl_infos(sve + bytes(160)) == (SVE, None)
+    assert kernel_memory.vl_infos(sve + _record(1, 8)) == (SVE, RecordedVlInfo(16, 32, 16, [], []))
+    assert kernel_memory.vl_infos(sve + _record(2, 8)) is None
+    assert kernel_memory.vl_infos(_record(7, NAME_AT) + bytes(160)) is None
+    assert kernel_memory.vl_infos(bytes(16) + struct.pack("<i", 17) + bytes(300)) is None
+
+
+def test_a_record_that_has_no_symbol_is_found_by_its_name() -> None:
+    sve = _record(0, 0xFFFF800008000000 + NAME_AT, shared=FIRST, partial=FIRST | SECOND)
+    memory = bytearray(0x4000)
+    memory[NAME_AT - 1 : NAME_AT + 4] = b"\0SVE\0"
+    memory[0x2008 : 0x2008 + len(sve)] = sve
+    assert kernel_memory.found_vl_infos(bytes(memory)) == (SVE, None)
+    memory[0x3000 : 0x3000 + len(sve)] = sve
+    assert kernel_memory.found_vl_infos(bytes(memory)) is None
+    assert kernel_memory.found_vl_infos(bytes(64)) is None
+
+
+def test_symbols_lie_in_the_image() -> None:
+    assert kernel_memory.place({"_text": 0x1000, "vl_info": 0x1800}, "vl_info") == 0x800
+    assert kernel_memory.place({"vl_info": 0x1800}, "vl_info") is None
+    assert kernel_memory.beginning(0x40210000) == 0x40200000
+
+
+# Recordings
+
+
+def _boots() -> list[RecordedBoot]:
+    return [one for one in read_records(DIRECTED) if isinstance(one, RecordedBoot)]
+
+
+def test_a_recording_grows_and_has_each_boot_once(tmp_path: Path) -> None:
+    first, second = _boots()[:2]
+    series = kernel_series("6.12")
+    Recording(tmp_path / "new", series, ["any"]).add(first)
+    Recording(tmp_path / "new", series, ["any"]).add(second)
+    path = tmp_path / "new" / "linux-6.12.json"
+    assert read_records(path) == [first, second]
+    assert path.read_text(encoding="utf-8").count("\n") == 4
+    with pytest.raises(InputError, match=f"has {first.id} already: record elsewhere, or take it out"):
+        Recording(tmp_path / "new", series, [first.id.removeprefix("6.12/")])
+
+
+def test_recorded_boots_can_be_booted_again(image: Image) -> None:
+    for case, record in zip(cases_of(DIRECTED), _boots(), strict=True):
+        booted = as_booted(case.scenario, image)
+        assert [f"{'on' if one.do is Do.ONLINE else 'off'}:{one.cpu[3:]}" for one in booted.actions] == [
+            one.action for one in record.observed.actions
+        ]
+
+
+def test_what_was_not_read_is_not_compared() -> None:
+    record = _boots()[0]
+    names = [field.name for field in compare_boot(record, boot(boot_scenario(record)))]
+    assert "task_vls_bits" in names
+    assert not set(record.not_read) & set(names)
+    assert not_compared(record) == record.not_read == ["guest_vls_bits", "guest_rdvl_bits"]
