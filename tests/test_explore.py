@@ -139,7 +139,7 @@ def test_leaving_out_what_is_independent_loses_no_hazard_no_deadlock_and_no_end(
     assert every.complete
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_the_same_holds_for_whatever_agents_do(data: st.DataObject) -> None:
     sets = data.draw(st.lists(st.sampled_from([NARROW, [128, 256], WIDE]), min_size=2, max_size=3))
