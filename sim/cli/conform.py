@@ -98,9 +98,12 @@ def _live(
     from sim.conform.live.conforming import prepared  # noqa: PLC0415
     from sim.conform.live.image import Image  # noqa: PLC0415
     from sim.conform.recording import Recording  # noqa: PLC0415
+    from sim.designs import named  # noqa: PLC0415
 
     if seed is not None and random is None:
         raise click.UsageError("--seed is that of --random N.")
+    if design is not None:
+        named(design)
     image = Image.found(kernel, busybox)
     cases = prepared(_cases(files, random or 0, seed or 0, image), image, design)
     names = [case.name for case in cases]

@@ -218,5 +218,8 @@ def _of_schedule(file: Path) -> "Outcome":
     if file.is_dir():
         raise click.UsageError("a sweep's folder needs --row.")
     from sim.explore.schedule_file import read_schedule, replay_schedule  # noqa: PLC0415
+    from sim.files.toml_tables import at  # noqa: PLC0415
 
-    return replay_schedule(*read_schedule(file))
+    scenario, steps = read_schedule(file)
+    with at(str(file)):
+        return replay_schedule(scenario, steps)

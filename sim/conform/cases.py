@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sim.conform.boots import boot_scenario
 from sim.conform.records import RecordedBoot, read_records
+from sim.errors import InputError
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped import find
 from sim.scenario import Scenario
@@ -26,5 +27,7 @@ def cases_of(file: Path) -> list[Case]:
     if file.suffix != ".json":
         path = find(file)
         return [Case(path.stem, read_scenario(path))]
-    boots = (record for record in read_records(file) if isinstance(record, RecordedBoot))
+    boots = [record for record in read_records(file) if isinstance(record, RecordedBoot)]
+    if not boots:
+        raise InputError(f"{file}: holds no recorded boots")
     return [Case(record.id.rpartition("/")[2], boot_scenario(record)) for record in boots]
