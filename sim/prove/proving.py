@@ -18,6 +18,7 @@ import z3
 from sim.designs import Design
 from sim.errors import InputError
 from sim.hazards import HazardKind
+from sim.prove.interrupting import interruptible
 from sim.prove.properties import Property
 from sim.prove.symbols import Symbol, as_z3, is_legal
 from sim.rows import ProofRow
@@ -45,7 +46,7 @@ class Answer(StrEnum):
     """The solver gave up."""
 
 
-_INTERRUPTED = "interrupted from keyboard"
+_INTERRUPTED = "interrupted"
 _ANSWERS = {"sat": Answer.REFUTED, "unsat": Answer.PROVED}
 """To whether there is a system that breaks a property."""
 
@@ -123,9 +124,13 @@ def prove_property(question: Question, setting: Setting, prop: Property, *, smal
         smallest: whether to look for the smallest system that breaks it.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, which Z3 catches, was pressed.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
     setting = replace(setting, memory=question.memory)
+    return interruptible(lambda: _prove(question, setting, prop, smallest=smallest))
+
+
+def _prove(question: Question, setting: Setting, prop: Property, *, smallest: bool) -> Finding:
     answer, found = _systems(question, setting, question.early, question.late).ask(prop)
     if found is None or not smallest:
         return Finding(prop, setting, answer)
@@ -223,6 +228,7 @@ class _Solver:
     def __init__(self, longest_s: float, *conditions: Any) -> None:
         self._solver = z3.SolverFor("QF_BV")
         self._solver.set("timeout", int(longest_s * 1000))
+        self._solver.set("ctrl_c", False)
         self._solver.add(*conditions)
 
     def check(self, *more: Any) -> Answer:
