@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
+from sim.conform.live import booting
 from sim.conform.records import RecordedBoot, read_records
 from sim.conform.replay import replay
 
@@ -67,6 +68,14 @@ def test_a_prediction_that_is_wrong_is_shown() -> None:
     assert "the kernel:    32" in result.output
     assert "the simulator: 64" in result.output
     assert result.output.endswith("1 boots, 0 agree\n")
+
+
+def test_a_guest_that_does_not_end_in_time_is_no_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_LONGEST_S", "_LONGEST_OF_CPU_S", "_LONGEST_OF_ACTION_S"):
+        monkeypatch.setattr(booting, name, 0.5)
+    result = _conform("bug")
+    assert (result.exit_code, result.stdout) == (2, "0 boots, 0 agree\n")
+    assert "bug: not booted: the guest did not end within " in result.stderr
 
 
 def _emulators(of: psutil.Process) -> list[psutil.Process]:

@@ -110,7 +110,7 @@ def test_a_qemu_that_does_not_start_is_told_of_each_case(kernel: Path, tmp_path:
         (["--kernel", "KERNEL"], "nothing to boot: name a FILE, or --random N"),
         (["--kernel", "KERNEL", "--seed", "1", "bug"], "--seed is that of --random N"),
         (["--kernel", "KERNEL", "bug", "bug"], "two boots named 'bug': rename one's file"),
-        (["--kernel", "KERNEL", "late-arrival"], "late-arrival: cannot be booted live: it has faults of firmware"),
+        (["--kernel", "KERNEL", "late-arrival"], "late-arrival: not booted: it has faults of firmware"),
         (["--kernel", "KERNEL", "bug", "--design", "none"], "asymboot: unknown design 'none'"),
         (["--kernel", "KERNEL", "bug", "--record", "KERNEL"], "is no folder"),
         (["--kernel", "KERNEL", "nothing.json"], "nothing.json: "),

@@ -95,7 +95,6 @@ def _live(
     record: Path | None = None,
     jobs: int | None = None,
 ) -> None:
-    from sim.conform.live.conforming import prepared  # noqa: PLC0415
     from sim.conform.live.image import Image  # noqa: PLC0415
     from sim.conform.recording import Recording  # noqa: PLC0415
     from sim.designs import named  # noqa: PLC0415
@@ -105,10 +104,10 @@ def _live(
     if design is not None:
         named(design)
     image = Image.found(kernel, busybox)
-    cases = prepared(_cases(files, random or 0, seed or 0, image), image, design)
+    cases = _cases(files, random or 0, seed or 0, image)
     names = [case.name for case in cases]
     recording = None if record is None else Recording(record, image.series, names)
-    done = _boot(cases, image, recording, jobs or os.cpu_count() or 1, as_json=as_json)
+    done = _boot(cases, image, design, recording, jobs=jobs or os.cpu_count() or 1, as_json=as_json)
     if as_json:
         from sim.conform.report import conformance_row  # noqa: PLC0415
 
@@ -133,7 +132,13 @@ def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "
 
 
 def _boot(
-    cases: "list[Case]", image: "Image", recording: "Recording | None", jobs: int, *, as_json: bool
+    cases: "list[Case]",
+    image: "Image",
+    design: str | None,
+    recording: "Recording | None",
+    *,
+    jobs: int,
+    as_json: bool,
 ) -> "list[Conformance]":
     """Boot the cases, and show and record each when it and all before it are done; one that cannot be is left out."""
     import asyncio  # noqa: PLC0415
@@ -147,7 +152,7 @@ def _boot(
     console, done = terminal(), list["Conformance"]()
 
     async def boot_all() -> None:
-        async for one in conform_each(cases, image, at_a_time=jobs):
+        async for one in conform_each(cases, image, design=design, at_a_time=jobs):
             if isinstance(one, NotBooted):
                 click.echo(f"asymboot: {one.name}: not booted: {one.reason}", err=True)
                 continue

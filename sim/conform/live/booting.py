@@ -59,7 +59,7 @@ def as_booted(scenario: Scenario, image: Image, design: str | None = None) -> Sc
     }
     told = [reason for reason, is_so in reasons.items() if is_so]
     if told:
-        raise InputError(f"cannot be booted live: it has {', '.join(told)}")
+        raise InputError(f"it has {', '.join(told)}")
     actions = tuple(one for one in scenario.actions if one.do is not Do.GUEST)
     return scenario.but(kernel=str(image.series), design=design, relay=Relay.ENFORCING, actions=actions)
 
@@ -73,7 +73,7 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         image: the kernel.
 
     Raises:
-        InputError: QEMU does not start, or its CPUs cannot have the lengths.
+        InputError: QEMU does not start, its CPUs cannot have the lengths, or the guest does not end in time.
     """
     cpus = [_recorded(one.usable_sve_vqs, one.usable_sme_vqs) for one in scenario.topology.logical]
     longest_s = _LONGEST_S + _LONGEST_OF_CPU_S * len(cpus) + _LONGEST_OF_ACTION_S * len(scenario.actions)

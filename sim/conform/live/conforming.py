@@ -12,7 +12,6 @@ from sim.conform.live.booting import as_booted, boot_live
 from sim.conform.live.image import Image
 from sim.conform.records import RecordedBoot
 from sim.errors import InputError
-from sim.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -33,42 +32,34 @@ class Conformance:
 
 @dataclass(frozen=True)
 class NotBooted:
-    """A case of which there is nothing to say, because QEMU could not be had to boot it."""
+    """A case of which there is nothing to say: it cannot be booted live, or was not to its end."""
 
     name: str
     reason: str
 
 
-def prepared(cases: Sequence[Case], image: Image, design: str | None = None) -> list[Case]:
-    """The cases as the kernel will have them (`as_booted`).
-
-    Raises:
-        InputError: one cannot be booted live.
-    """
-    return [Case(case.name, _prepared(case, image, design)) for case in cases]
-
-
-def _prepared(case: Case, image: Image, design: str | None) -> Scenario:
-    try:
-        return as_booted(case.scenario, image, design)
-    except InputError as error:
-        raise InputError(f"{case.name}: {error}") from None
-
-
 async def conform_each(
-    cases: Sequence[Case], image: Image, *, at_a_time: int
+    cases: Sequence[Case], image: Image, *, design: str | None = None, at_a_time: int
 ) -> AsyncIterator[Conformance | NotBooted]:
-    """Boot each case, so many at a time, and compare it: in the order of the cases."""
+    """Boot each case, so many at a time, and compare it: in the order of the cases.
+
+    Args:
+        cases: what to boot; each as the kernel will have it (`as_booted`).
+        image: the kernel.
+        design: it is patched so.
+        at_a_time: so many boots.
+    """
     free = asyncio.Semaphore(at_a_time)
 
     async def conform(case: Case) -> Conformance | NotBooted:
         identity = f"{image.series}/{case.name}"
         try:
+            scenario = as_booted(case.scenario, image, design)
             async with free:
-                live = await boot_live(identity, case.scenario, image)
+                live = await boot_live(identity, scenario, image)
         except InputError as error:
             return NotBooted(identity, str(error))
-        fields = list(compare_boot(live.record, boot(case.scenario)))
+        fields = list(compare_boot(live.record, boot(scenario)))
         return Conformance(live.record, fields, not_compared(live.record), live.console)
 
     tasks = [asyncio.create_task(conform(case)) for case in cases]

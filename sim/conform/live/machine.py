@@ -21,6 +21,8 @@ from sim.vectors import VQ_MAX, bits_from_vq
 
 EMULATOR = "qemu-system-aarch64"
 _MEMORY_MIB = 512
+_TIME_BY_INSTRUCTIONS = ("-icount", "shift=0,sleep=off")
+"""The guest's time is what it executes, and waiting takes none: many CPUs do not drown in timer ticks."""
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 _END_OF_PANIC = b"---[ end Kernel panic"
 _LONGEST_ANSWER_S, _LONGEST_END_S = 30, 5
@@ -112,8 +114,12 @@ class Machine:
             if has != value:
                 raise InputError(f"{EMULATOR}: {cpu}: {name} cannot be {'on' if value else 'off'}")
 
-    async def run(self, longest_s: float) -> bool:
-        """Let it run until it ends, by itself or in a panic; False if that took too long."""
+    async def run(self, longest_s: float) -> None:
+        """Let it run until it ends, by itself or in a panic.
+
+        Raises:
+            InputError: that took too long, or QEMU ended.
+        """
         with self._monitor.listener("SHUTDOWN") as ended:
             await self._ask("cont")
             ends = [
@@ -129,9 +135,13 @@ class Machine:
                 await asyncio.gather(*ends, return_exceptions=True)
         if ends[-1] in done:
             raise InputError(f"{EMULATOR} ended while the guest ran: {await self._last_words()}")
+        if not done:
+            raise InputError(f"the guest did not end within {longest_s} s; its last line: {self._last_line()!r}")
         await self._ask("stop")
         await asyncio.sleep(_CONSOLE_LAGS_S)
-        return bool(done)
+
+    def _last_line(self) -> str:
+        return next((line for line in reversed(self.console.splitlines()) if line.strip()), "")
 
     async def _last_words(self) -> str:
         """What QEMU said before it ended, and how it did."""
@@ -215,6 +225,7 @@ def _command(
         *(_DIES_WITH_US if shutil.which(_DIES_WITH_US[0]) else ()),
         EMULATOR,
         *("-nodefaults", "-display", "none", "-S", "-no-reboot", "-action", "shutdown=pause"),
+        *_TIME_BY_INSTRUCTIONS,
         *("-machine", f"virt,gic-version=3,virtualization={'on' if el2 else 'off'}"),
         *("-cpu", f"max,pauth-impdef=on{sme}", "-smp", str(len(cpus)), "-m", str(_MEMORY_MIB)),
         *("-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"),
