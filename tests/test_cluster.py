@@ -1,5 +1,6 @@
 """Sweeps on a Dask cluster: the same bytes as here, whatever becomes of a worker."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -96,6 +97,14 @@ def test_every_walk_and_study_is_the_same_on_a_cluster(cluster: Any, tmp_path: P
     run_sweep(SPACE, tmp_path / "here", keep="hazards", jobs=1, **more)
     run_sweep(SPACE, tmp_path / "there", keep="hazards", scheduler=cluster.scheduler_address, **more)
     assert files(tmp_path / "there") == files(tmp_path / "here")
+
+
+def test_a_notebook_whose_loop_runs_reaches_a_cluster(cluster: Any, local: Path, tmp_path: Path) -> None:
+    async def cell() -> None:
+        run_sweep(SPACE, tmp_path / "out", keep="all", scheduler=cluster.scheduler_address)
+
+    asyncio.run(cell())
+    assert files(tmp_path / "out") == files(local)
 
 
 def test_a_sweep_that_was_begun_here_goes_on_there(cluster: Any, local: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
@@ -161,7 +161,8 @@ def _client(address: str) -> Any:
     except ImportError:
         raise InputError("a cluster needs Dask: install asymboot[cluster]") from None
     try:
-        asyncio.run(asyncio.wait_for(_reach(address), _REACH_S))
+        with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a running loop already
+            thread.submit(asyncio.run, asyncio.wait_for(_reach(address), _REACH_S)).result()
         return Client(address, timeout=_REACH_S, set_as_default=False)
     except TimeoutError:
         raise InputError(f"scheduler {address!r:.80}: cannot be reached: no answer in {_REACH_S} s") from None
