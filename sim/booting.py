@@ -61,6 +61,7 @@ class Running:
 def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     latencies = system.scenario.latencies
     mpidr = system.scenario.topology.mpidr(0)
+    system.printk.event("arrived", 0)
     system.printk.line(f"Booting Linux on physical CPU {mpidr:#012x} [{MIDR:#010x}]")
     system.printk.line(f"Kernel command line: {system.scenario.command_line}".rstrip())
     system.kvm.early_kvm_mode_cfg()

@@ -41,6 +41,7 @@ def test_a_boot_logs_in_the_kernel_s_order() -> None:
 def test_pkvm_is_finalised_after_it_allocated_and_before_user_space() -> None:
     kinds_of_events = [event.kind for event in under_pkvm(A64FX, kernel="6.12").facts.events]
     assert kinds_of_events == [
+        "arrived",
         "booted",
         "capabilities final",
         "allocated",

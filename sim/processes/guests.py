@@ -82,10 +82,12 @@ class Guests:
             save = pkvm.save(number, unit, self._env.now_ns)
             self._printk.event("save", number, f"{bits_from_vq(save.running_vq)} bits")
             yield self._system.wait(latencies.save, "save", number)
+            self._printk.event("saved", number)
         yield self._system.wait(latencies.guest_run, "guest_run", number) | self._leaving(number)
         self._printk.event("guest leaves", number, guest)
         if pkvm is not None:
             pkvm.restore(number, unit)
             self._printk.event("restore", number)
             yield self._system.wait(latencies.save, "save", number)
+            self._printk.event("restored", number)
         return view.killed
