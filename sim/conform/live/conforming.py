@@ -44,7 +44,7 @@ async def conform_each(
     """Boot each case, so many at a time, and compare it: in the order of the cases.
 
     Args:
-        cases: what to boot; each as the kernel will have it (`as_booted`).
+        cases: what to boot; of each, what a real kernel can have (`as_booted`).
         image: the kernel.
         design: it is patched so.
         at_a_time: so many boots.
