@@ -126,6 +126,8 @@ class Facts:
     vectors: dict[VectorType, VlInfo]
     supports: dict[VectorType, bool] = field(default_factory=dict)
     announced: list[Announced] = field(default_factory=list)
+    kvm_decided: bool = False
+    """Whether KVM's initcall is over, however it ended."""
     kvm_initialised: bool = False
     kvm_sve_max_vl_bytes: int = 0
     kvm_host_sve_max_vl_bytes: int = 0

@@ -76,7 +76,7 @@ def judge(facts: Facts) -> list[Hazard]:
         *_committed(facts),
         *_guests(facts),
         *_shared_tasks(facts),
-        *_denied(facts),
+        *_denied_by_command_line(facts),
         *_refused(facts),
         *_lost(facts),
     ]
@@ -130,6 +130,13 @@ def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
             save.cpu,
             save.time_ns,
             f"{who}'s save at {bits} bits runs over its own header: zcr_el1 is lost",
+        )
+    if save.denied_vqs:
+        yield Hazard(
+            HazardKind.HOST_DENIED_VL,
+            save.cpu,
+            save.time_ns,
+            f"on {who} ZCR_EL2 keeps the host from {braces(save.denied_vqs)}, which all CPUs have",
         )
     size = rules.buffer_bytes(save.running_vq)
     if size > facts.buffers.asked_bytes:
@@ -233,24 +240,6 @@ def _shared_tasks(facts: Facts) -> Iterator[Hazard]:
         )
 
 
-def _denied(facts: Facts) -> Iterator[Hazard]:
-    yield from _denied_by_command_line(facts)
-    info = facts.vectors[VectorType.SVE]
-    if not facts.supports.get(VectorType.SVE):
-        return
-    for number in facts.online if facts.units else ():
-        unit = facts.unit(number)
-        own = facts.silicon(number).usable_sve_vqs or 0
-        denied = info.vq_map & own & ~unit.vqs_at_el1_below(unit.zcr_el2_len)
-        if denied:
-            yield Hazard(
-                HazardKind.HOST_DENIED_VL,
-                number,
-                facts.end_ns,
-                f"on {facts.label(number)} ZCR_EL2 keeps the host from {braces(denied)}, which all CPUs have",
-            )
-
-
 def _denied_by_command_line(facts: Facts) -> Iterator[Hazard]:
     scenario = facts.scenario
     logical = scenario.topology.logical
@@ -296,9 +285,9 @@ def is_harmless(facts: Facts, one: Refused) -> bool:
     """Whether a CPU refused by its vector lengths would have done no harm.
 
     It has all of ``vq_map``; no extra length up to ``max_virtualisable_vl`` where hypervisor mode is available;
-    and its own save would stay inside the bytes asked for and come back.
+    and its own save would stay inside the bytes asked for and come back. That is not known before KVM's initcall.
     """
-    if one.refusal.reason is Reason.LACKS_EXTENSION:
+    if one.refusal.reason is Reason.LACKS_EXTENSION or not facts.kvm_decided:
         return False
     info = facts.vectors[one.refusal.type]
     own = _own_vqs(facts, one)

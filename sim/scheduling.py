@@ -87,7 +87,7 @@ class Completion:
 
     def __init__(self, env: Environment) -> None:
         self._env = env
-        self._done = 0
+        self.done = 0
         self._awaited: Event | None = None
 
     def complete(self) -> None:
@@ -95,12 +95,12 @@ class Completion:
         if self._awaited is not None and not self._awaited.triggered:
             self._awaited.succeed()
         else:
-            self._done += 1
+            self.done += 1
 
     def wait(self, timeout_ns: int, step: Step) -> Generator[Event, Any, None]:
         """Wait until completed, or for so long, which ends with a step; which of the two it was is not told."""
-        if self._done:
-            self._done -= 1
+        if self.done:
+            self.done -= 1
             return
         self._awaited = self._env.event()
         yield self._awaited | self._env.after(timeout_ns, step)

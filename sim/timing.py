@@ -24,6 +24,8 @@ PARAMETERS = {
 """Each distribution's parameters: durations, but for lognormal's sigma, which is a number."""
 
 LARGEST_SIGMA = 100
+_LONGEST_TAIL = 53 * math.log(2)
+"""The largest value of -log(1 - u), for a random number u of 53 bits below 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,19 @@ class Distribution:
                 raise InputError(f"{self.name}: {what} must be finite, {limit} and not negative")
         if self.name == "uniform" and self.parameters[0] > self.parameters[1]:
             raise InputError("uniform: low is above high")
+
+    @property
+    def longest_ns(self) -> int:
+        """The longest duration that can be drawn: random numbers have 53 bits, so even long tails end."""
+        match self.name:
+            case "exponential":
+                longest = _LONGEST_TAIL * self.parameters[0]
+            case "lognormal":
+                median, sigma = self.parameters
+                longest = median * math.exp(min(math.sqrt(2 * _LONGEST_TAIL) * sigma, 300.0))
+            case _:
+                longest = self.parameters[-1]
+        return min(math.ceil(longest), LONGEST_NS)
 
     def draw_ns(self, stream: str) -> int:
         """Draw a duration in whole nanoseconds, at most a year, from the stream of that name."""

@@ -1,6 +1,7 @@
 """Exploring: every order of a boot's own steps, and no hazard lost by leaving out what is independent."""
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 from sim.booting import boot
 from sim.cli import main
+from sim.explore.choosing import chosen_boot
 from sim.explore.exploring import Exploration, Explored, explore_orders
 from sim.explore.following import Run, follow
-from sim.explore.reached import Deadlock, Schedule, reached
+from sim.explore.reached import Deadlock, Reached, Schedule, reached
 from sim.explore.sampling import Strategy, sample_orders
 from sim.explore.schedule_file import read_schedule, replay_schedule, save_schedule, schedule_text
 from sim.explore.shortest import Shortest
@@ -24,11 +26,13 @@ from sim.files.schemas import schema_text
 from sim.files.shipped import find
 from sim.hazards import HazardKind
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, Relay, Scenario
+from sim.scheduling import Step
 from sim.timing import Distribution, Latencies, fixed
 from sim.topology import Topology
 from tests.systems import guest, off, on, wait_for
 
 WIDE, NARROW = [128, 256, 512], [128]
+FULL = [128, 256, 512, 1024, 2048]
 DRAWN = Latencies(
     cpu_on=Distribution("exponential", (200_000,)),
     probe=Distribution("exponential", (100_000,)),
@@ -38,7 +42,7 @@ DRAWN = Latencies(
 )
 
 
-def scenario(*sve_bits: list[int], early: int, actions: list[Action], **more: object) -> Scenario:
+def scenario(*sve_bits: list[int] | None, early: int, actions: list[Action], **more: object) -> Scenario:
     chosen = {"kvm_mode": KvmMode.PROTECTED, "relay": Relay.RELAXED, "kernel": "6.12"} | more
     return Scenario(Topology.of(sve_bits), maxcpus=early, actions=tuple(actions), **chosen)  # type: ignore[arg-type]
 
@@ -122,6 +126,49 @@ SCENARIOS = {
         design="brown-v4",
         kvm_mode=KvmMode.DEFAULT,
     ),
+    "a guest beside a CPU that goes offline": scenario(
+        FULL,
+        FULL,
+        early=2,
+        actions=[guest(1), off(1), on(0, agent="nothing")],
+        design="constrain-v1",
+    ),
+    "KVM after a refusal": scenario(
+        NARROW,
+        NARROW,
+        early=2,
+        actions=[off(0, agent="a"), off(1, agent="b"), on(1, agent="b")],
+        design="brown-v1",
+        kernel="6.2",
+        kvm_init=KvmInit.ANY_TIME,
+    ),
+    "two guests of one name": scenario(
+        NARROW, WIDE, early=2, actions=[guest(1, agent="a"), guest(0, agent="b")], design="tabba"
+    ),
+    "guests that move": scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=3,
+        actions=[off(1), on(1), guest(1, agent="one", rounds=2), guest(2, agent="two"), off(2, agent="three")],
+    ),
+    "a wait that ends at once": scenario(
+        NARROW,
+        [128, 256],
+        NARROW,
+        early=3,
+        actions=[on(2, agent="b")],
+        kernel="6.1",
+        faults=(Fault("cpu1", arrives_after_ns=6_000_000_000),),
+    ),
+    "parallel bring-up without SVE": scenario(
+        [128, 256],
+        None,
+        WIDE,
+        early=3,
+        actions=agents(late=[], guests=[0]),
+        bring_up=BringUp.PARALLEL,
+    ),
     "parallel bring-up": scenario(
         NARROW, WIDE, [128, 256], early=3, actions=agents(late=[], guests=[0, 1]), bring_up=BringUp.PARALLEL
     ),
@@ -158,6 +205,57 @@ def test_the_same_holds_for_whatever_agents_do(data: st.DataObject) -> None:
     assert (few.found.keys(), few.ends) == (every.found.keys(), every.ends)
     for what, found in few.found.items():
         assert not found.is_shortest or len(found.schedule) <= len(every.found[what].schedule)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_what_an_order_has_shown_it_shows_to_its_end(name: str) -> None:
+    """Otherwise it would hang on where a run is left what it came to."""
+    taken: list[Step] = []
+
+    def draw(enabled: list[Step]) -> Step:
+        taken.append(chance.choice(enabled))
+        return taken[-1]
+
+    chance = random.Random(name)  # noqa: S311 (an order)
+    chosen_boot(SCENARIOS[name], draw).to_the_end()
+    shown: set[Reached] = set()
+    for length in range(len(taken) + 1):
+        before, shown = shown, reached(follow(SCENARIOS[name], taken[:length])[0], ended=False)
+        assert before <= shown
+
+
+@pytest.mark.parametrize("latencies", [Latencies(), Latencies(cpu_on=fixed("4s"), probe=fixed("999ms"))])
+def test_a_cpu_that_arrives_within_the_wait_is_not_late(latencies: Latencies) -> None:
+    late = scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=1,
+        actions=agents(late=[1, 2], guests=[]),
+        faults=(Fault("cpu1", arrives_after_ns=3_000_000_000),),
+        latencies=latencies,
+    )
+    assert explore_orders(late).found == {}
+
+
+@pytest.mark.parametrize(
+    "cpu_on", [fixed("5s"), Distribution("uniform", (0, 6_000_000_000)), Distribution("exponential", (200_000_000,))]
+)
+def test_a_cpu_that_a_latency_may_keep_beyond_the_wait_is_late(cpu_on: Distribution) -> None:
+    slow = scenario(
+        NARROW,
+        NARROW,
+        early=1,
+        actions=agents(late=[1], guests=[]),
+        latencies=Latencies(cpu_on=cpu_on),
+    )
+    assert explore_orders(slow).found.keys() == {HazardKind.CPU_LOST_TO_FIRMWARE}
+
+
+def test_a_fault_of_a_cpu_that_nobody_brings_up_costs_nothing() -> None:
+    one = scenario(NARROW, NARROW, NARROW, early=1, actions=agents(late=[1], guests=[0, 1]))
+    late = one.but(faults=(Fault("cpu2", arrives_after_ns=6_000_000_000),))
+    assert explore_orders(late).states == explore_orders(one).states
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -14,12 +14,14 @@ from simpy.events import NORMAL, Event, EventPriority, Process
 from simpy.resources.resource import Request
 
 from sim.booting import Running
-from sim.processes.hotplug import GIVE_UP
-from sim.scenario import Scenario
+from sim.kernel.smp import WAIT_NS
+from sim.processes.hotplug import GIVE_UP, LATE_ARRIVAL
+from sim.scenario import Do, Scenario
 from sim.scheduling import Environment, Step
 
 STEP_NS = 1_000
-_ON_ITS_WAY = ("cpu_on", "probe")
+ON_ITS_WAY = ("cpu_on", LATE_ARRIVAL, "probe")
+"""The steps of a CPU that was started and is not online yet."""
 
 Choose = Callable[[list[Step]], Step | None]
 """Which of the steps that may be next is; None: none, the run is left there."""
@@ -30,7 +32,7 @@ class ChosenEnvironment(Environment):
 
     def __init__(self, choose: Choose, late: frozenset[int]) -> None:
         super().__init__()
-        self._choose, self._late = choose, late
+        self._choose, self.late = choose, late
         self._awaited: dict[Step, Event] = {}
         self.processes: list[Process] = []
         self.agents: dict[Process, str] = {}
@@ -71,11 +73,15 @@ class ChosenEnvironment(Environment):
     def enabled(self) -> list[Step]:
         """The steps that may be next, in order.
 
-        The wait for a CPU ends in vain only where that CPU is not on its way, or comes as late as a fault lets it.
+        The wait for a CPU ends in vain only where that CPU is not on its way, or may come too late.
         """
-        awaited = {step for step, event in self._awaited.items() if event.callbacks}
+        awaited = self.awaited()
         steps = [step for step in awaited if step.what != GIVE_UP or self._may_give_up(step, awaited)]
         return sorted([*steps, *self._grants()], key=lambda step: (step.what, str(step.who)))
+
+    def awaited(self) -> set[Step]:
+        """The steps that somebody waits for."""
+        return {step for step, event in self._awaited.items() if event.callbacks}
 
     def _grants(self) -> dict[Step, tuple["ChosenLock", Request]]:
         """Who may get a lock that is free."""
@@ -86,7 +92,7 @@ class ChosenEnvironment(Environment):
         return self.agents.get(request.proc, "boot") if request.proc is not None else "boot"
 
     def _may_give_up(self, step: Step, awaited: set[Step]) -> bool:
-        return step.who in self._late or not any(Step(what, step.who) in awaited for what in _ON_ITS_WAY)
+        return step.who in self.late or not any(Step(what, step.who) in awaited for what in ON_ITS_WAY)
 
     def step(self) -> None:
         """Let the next event happen: what follows from the last step, or else a chosen one."""
@@ -129,6 +135,18 @@ def chosen_boot(scenario: Scenario, choose: Choose) -> Running:
 
 
 def late_arrivals(scenario: Scenario) -> frozenset[int]:
-    """The CPUs that arrive when a fault lets them."""
-    faults = (fault for fault in scenario.faults if fault.arrives_after_ns is not None)
-    return frozenset(scenario.topology.number(fault.cpu) for fault in faults)
+    """The CPUs that somebody brings up, and that may need longer than the wait for them.
+
+    Here alone it matters how long something takes: until the CPU arrives, by a fault or by the latency of ``cpu_on``,
+    and until it is probed.
+    """
+    number = scenario.topology.number
+    brought_up = {*scenario.early[1:], *(number(action.cpu) for action in scenario.actions if action.do is Do.ONLINE)}
+    faults = {number(fault.cpu): fault.arrives_after_ns for fault in scenario.faults}
+    cpu_on_ns, probe_ns = scenario.latencies.cpu_on.longest_ns, scenario.latencies.probe.longest_ns
+
+    def longest_ns(cpu: int) -> int:
+        after_ns = faults.get(cpu)
+        return probe_ns + (cpu_on_ns if after_ns is None else after_ns)
+
+    return frozenset(cpu for cpu in brought_up if longest_ns(cpu) >= WAIT_NS)

@@ -84,5 +84,5 @@ class _Look:
 
     def _all(self, running: Running, enabled: list[Step]) -> list[Step]:
         if self._reduced:
-            self.can_wait = Reduction(running).can_wait(enabled)
+            self.can_wait = Reduction(running, enabled).can_wait()
         return enabled

@@ -15,7 +15,7 @@ from simpy.events import Event, Process
 from simpy.resources.resource import Request
 
 from sim.booting import Running
-from sim.explore.choosing import ChosenEnvironment, late_arrivals
+from sim.explore.choosing import ChosenEnvironment
 from sim.kernel.cpufeature import Announced
 from sim.kernel.pkvm import Save
 from sim.kernel.printk import Printk
@@ -35,11 +35,12 @@ def state_of(running: Running) -> bytes:
     env = system.env
     assert isinstance(env, ChosenEnvironment)
     known = _Known(env.processes)
-    arguments = running.hotplug.boot_arguments if late_arrivals(system.scenario) else None
+    arguments = running.hotplug.boot_arguments if env.late else None
     facts = system.facts
     if facts.panic is not None:  # nothing more happens, to anybody
         return _digest(known.of(facts.panic))
-    first_seen = {visit.guest: (visit.cpu, visit.vqs) for visit in reversed(facts.guests)}
+    seen = {(visit.guest, visit.vqs) for visit in facts.guests}
+    refused = [] if system.kvm.decided else facts.refused  # whether that was harmless is not known yet
     parts = (
         system.smp,
         system.features,
@@ -48,7 +49,8 @@ def state_of(running: Running) -> bytes:
         facts.units,
         facts.states,
         facts.ever_online,
-        first_seen,
+        seen,
+        {(one.cpu, one.silicon, one.refusal.type, one.refusal.reason) for one in refused},
         {lock.what: lock for lock in env.locks if lock.users or lock.queue},
         running.guests,
         arguments,

@@ -52,6 +52,8 @@ class Save:
     """What EL2 ran with during the save."""
     pointer_vq: int
     zcr_el1_len: int
+    denied_vqs: int
+    """Of the lengths that all early CPUs have and this CPU has, those that ZCR_EL2 keeps the host from afterwards."""
     touched: list[Extent] = field(default_factory=list)
     header_intact: bool = True
     """Whether zcr_el1 is still in the header after the save."""
@@ -151,7 +153,8 @@ class Pkvm:
         unit.write_zcr_el1(ZCR_EL1_OF_HOST)
         host = VectorState.of_host(unit.vq_at_el1(), number)
         running_vq = self._select_vl(unit)
-        save = Save(number, time_ns, host.vq, running_vq, self._pointer_vq(running_vq), unit.zcr_el1_len)
+        denied_vqs = self._info.vq_map & unit.usable_vqs & ~unit.vqs_at_el1_below(unit.zcr_el2_len)
+        save = Save(number, time_ns, host.vq, running_vq, self._pointer_vq(running_vq), unit.zcr_el1_len, denied_vqs)
         self.saves.append(save)
         try:
             self._store(number, host.at(running_vq), save)

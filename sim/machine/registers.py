@@ -87,6 +87,11 @@ class VectorUnit:
         self.zcr_el1_len = ZCR_EL1_OF_HOST
         self.zcr_el2_len = LEN_FIELD
 
+    @property
+    def usable_vqs(self) -> int:
+        """The set of lengths that firmware lets through."""
+        return self.supported_vqs & self._el3_vqs
+
     def write_zcr_el1(self, value: int) -> None:
         """Set ZCR_EL1; only its LEN field is kept."""
         self.zcr_el1_len = value & LEN_FIELD
@@ -106,4 +111,4 @@ class VectorUnit:
 
     def vqs_at_el1_below(self, zcr_el2_len: int) -> int:
         """The set of lengths that EL1 can select while ZCR_EL2.LEN is as given."""
-        return self.supported_vqs & self._el3_vqs & vqs_up_to_len(zcr_el2_len)
+        return self.usable_vqs & vqs_up_to_len(zcr_el2_len)

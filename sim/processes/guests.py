@@ -12,6 +12,9 @@ from sim.processes.system import System
 from sim.scenario import Action
 from sim.vectors import bits_from_vq
 
+PLACE = "a guest's place on cpu"
+"""What the lock on a CPU's place for guests is called, but for the CPU's number."""
+
 
 class Guests:
     """The guests of one system; CPUs are numbered logically."""
@@ -45,7 +48,7 @@ class Guests:
     def seat(self, number: int) -> simpy.Resource:
         """What a guest holds while it is on a CPU: one at a time."""
         if number not in self._seats:
-            self._seats[number] = self._env.lock(f"a guest's place on cpu{number}")
+            self._seats[number] = self._env.lock(f"{PLACE}{number}")
         return self._seats[number]
 
     def run(self, action: Action, number: int) -> Generator[Event, Any, tuple[str, Errno]]:

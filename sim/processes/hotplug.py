@@ -53,6 +53,11 @@ class Hotplug:
         """What a CPU that arrives late may find: ``secondary_data``, and whether its arrival is counted."""
         return self._shared
 
+    @property
+    def has_uncollected_arrivals(self) -> bool:
+        """Whether a CPU came when nobody waited for it, so that the next wait ends at once."""
+        return self._shared.running.done > 0
+
     def coming(self, number: int) -> Event:
         """The event that a CPU comes online, the next time that it does."""
         return self._coming.setdefault(number, self._env.event())

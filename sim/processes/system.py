@@ -63,6 +63,7 @@ class System:
         facts.runs = self.smp.runs
         facts.supports = {vector_type: self.features.supports(vector_type) for vector_type in VectorType}
         facts.announced = self.features.announced
+        facts.kvm_decided = kvm.decided
         facts.kvm_initialised = kvm.initialised
         facts.kvm_sve_max_vl_bytes = kvm.kvm_sve_max_vl_bytes
         facts.kvm_host_sve_max_vl_bytes = kvm.kvm_host_sve_max_vl_bytes
