@@ -36,7 +36,8 @@ class ActionResult:
     action: Action
     cpu: int
     outcome: str
-    """online, offline, ran, killed or failed; hung, where the boot ended in the middle of it"""
+    """online, offline, ran, killed or failed; hung, where the boot ended in the middle of it; under way, where a
+    schedule did"""
     error: str | None
     """The name of the errno, where the outcome is failed."""
     started_ns: int
@@ -153,6 +154,8 @@ class Facts:
     ever_online: set[int] = field(default_factory=set)
     panic: PanicFact | None = None
     end_ns: int = 0
+    left_early: bool = False
+    """Whether the run was left where more could have happened, as a schedule wanted it."""
 
     @property
     def waiting(self) -> tuple[str, ...]:

@@ -317,7 +317,15 @@ def _lost(facts: Facts) -> Iterator[Hazard]:
 def notes(facts: Facts) -> list[str]:
     """What is worth knowing and no hazard, in a fixed order."""
     waiting = (f"{one} for ever" for one in facts.waiting)
-    told = (*_refusal_notes(facts), *waiting, *_limit_notes(facts), *_memory_notes(facts), *_setting_notes(facts))
+    early = ["the schedule ends here, and more could have happened"] if facts.left_early else []
+    told = (
+        *early,
+        *_refusal_notes(facts),
+        *waiting,
+        *_limit_notes(facts),
+        *_memory_notes(facts),
+        *_setting_notes(facts),
+    )
     return list(dict.fromkeys(told))
 
 

@@ -110,7 +110,11 @@ class ActionRow(Row, frozen=True, gc=False):
     do: Annotated[str, Meta(description="online, offline or guest")]
     cpu: Annotated[int, Meta(description="to which CPU")]
     outcome: Annotated[
-        str, Meta(description="online, offline, ran, killed or failed; hung: the boot ended in the middle of it")
+        str,
+        Meta(
+            description="online, offline, ran, killed or failed; hung: the boot ended in the middle of it; under way: "
+            "a schedule did"
+        ),
     ]
     error: Annotated[str | None, Meta(description="the errno's name where it failed")]
     started_ns: Annotated[int, Meta(description="when it began")]
@@ -304,6 +308,7 @@ class FoundRow(Row, frozen=True, gc=False):
         Meta(description="a schedule that shows it: what happens, and to which CPU or agent"),
     ]
     shortest: Annotated[bool, Meta(description="no schedule has fewer steps; false: that is not known")]
+    minimal: Annotated[bool, Meta(description="no step of it can be left out; false: that is not known")]
     runs: Annotated[int, Meta(description="drawn orders that met it")]
 
 
@@ -316,7 +321,10 @@ class ExplorationRecord(msgspec.Struct, frozen=True):
     complete: Annotated[bool, Meta(description="whether all orders were covered")]
     states: Annotated[int | None, Meta(description="that were covered; null where orders were drawn")]
     ends: Annotated[int, Meta(description="different states in which nothing more can happen")]
-    orders: Annotated[int, Meta(description="from the beginning to an end, of the steps that were tried or drawn")]
+    orders: Annotated[
+        int | float,
+        Meta(description="from the beginning to an end, of the steps that were tried or drawn; rounded from 2^63 on"),
+    ]
     runs: Annotated[int, Meta(description="from the beginning")]
     steps_left_out: Annotated[int | None, Meta(description="independent of those tried; null where orders were drawn")]
     found: Annotated[list[FoundRow], Meta(description="hazards, worst first, then deadlocks")]

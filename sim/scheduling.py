@@ -30,6 +30,9 @@ class Step(NamedTuple):
 class Environment(simpy.Environment):
     """What a boot runs in: a clock in whole nanoseconds, and steps that it lets happen."""
 
+    left_early = False
+    """Whether the run was left where more could have happened."""
+
     def __init__(self) -> None:
         super().__init__(initial_time=0)
 

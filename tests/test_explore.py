@@ -1,9 +1,15 @@
 """Exploring: every order of a boot's own steps, and no hazard lost by leaving out what is independent."""
 
+import itertools
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import jsonschema
@@ -11,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from sim.booting import boot
 from sim.cli import main
@@ -27,6 +34,7 @@ from sim.files.shipped import find
 from sim.hazards import HazardKind
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, Relay, Scenario
 from sim.scheduling import Step
+from sim.show.schedule_text import show_schedule
 from sim.timing import Distribution, Latencies, fixed
 from sim.topology import Topology
 from tests.systems import guest, off, on, wait_for
@@ -220,7 +228,7 @@ def test_what_an_order_has_shown_it_shows_to_its_end(name: str) -> None:
     chosen_boot(SCENARIOS[name], draw).to_the_end()
     shown: set[Reached] = set()
     for length in range(len(taken) + 1):
-        before, shown = shown, reached(follow(SCENARIOS[name], taken[:length])[0], ended=False)
+        before, shown = shown, reached(follow(SCENARIOS[name], taken[:length])[0])
         assert before <= shown
 
 
@@ -263,16 +271,16 @@ def test_whatever_time_does_was_explored(name: str) -> None:
     found = explore_orders(SCENARIOS[name]).found.keys()
     for seed in range(40):
         outcome = boot(SCENARIOS[name].but(seed=seed, latencies=DRAWN))
-        assert reached(outcome, ended=True) <= found
+        assert reached(outcome) <= found
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_schedule_shows_what_it_should_and_no_shorter_one_does(name: str) -> None:
     one = SCENARIOS[name]
     for what, found in explore_orders(one).found.items():
-        outcome, done, ended = follow(one, found.schedule)
+        outcome, done = follow(one, found.schedule)
         assert done == found.schedule
-        assert what in reached(outcome, ended=ended)
+        assert what in reached(outcome)
         assert found.is_shortest
         every = Shortest(one, {what: found.schedule})
         if not isinstance(what, Deadlock):
@@ -364,7 +372,7 @@ def test_drawn_orders_are_among_those_explored(name: str, strategy: Strategy) ->
     assert drawn.found.keys() <= explored.found.keys()
     assert 1 <= drawn.ends <= explored.ends
     for what, found in drawn.found.items():
-        assert what in reached(follow(one, found.schedule)[0], ended=True)
+        assert what in reached(follow(one, found.schedule)[0])
         assert 1 <= found.runs <= drawn.runs == 50
         assert len(found.schedule) >= len(explored.found[what].schedule)
 
@@ -406,7 +414,7 @@ def test_a_schedule_is_found_written_and_replayed(tmp_path: Path) -> None:
     assert found.exit_code == 1
     assert "every order" in found.stdout
     assert "kernel panic: 14 steps, the shortest" in found.stdout
-    assert found.stderr.endswith(f"1 schedules written to {tmp_path / 's'}\n")
+    assert found.stderr.endswith(f"1 schedule written to {tmp_path / 's'}\n")
     file = tmp_path / "s" / "kernel_panic.json"
     replayed = asymboot("replay", str(file))
     assert replayed.exit_code == 1
@@ -450,10 +458,108 @@ def test_a_schedule_that_does_not_fit_is_one_line(change: Callable[[str], str], 
     assert result.stderr.count("\n") == 1
 
 
+def test_a_replayed_deadlock_is_an_error_and_a_schedule_that_ends_early_is_none(tmp_path: Path) -> None:
+    one = SCENARIOS["a CPU that is gone again"]
+    (found,) = explore_orders(one).found.values()
+    save_schedule(one, found.schedule, tmp_path / "all.json")
+    save_schedule(one, found.schedule[:-4], tmp_path / "some.json")
+    whole, cut = asymboot("replay", str(tmp_path / "all.json")), asymboot("replay", str(tmp_path / "some.json"))
+    assert (whole.exit_code, "'vmm' waits for cpu1 to be online for ever" in whole.stdout) == (1, True)
+    assert (cut.exit_code, "the schedule ends here, and more could have happened" in cut.stdout) == (0, True)
+    assert "for ever" not in cut.stdout
+    told = json.loads(asymboot("replay", str(tmp_path / "some.json"), "--json").stdout)
+    assert "under way" in {action["outcome"] for action in told["actions"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--save", "one.toml"], "--save goes with --row"),
+        (["--replication", "1"], "--replication goes with --row"),
+        (["--json", "--log-only"], "--json and --log-only do not go together"),
+    ],
+)
+def test_what_does_not_go_with_a_schedule_is_refused(words: list[str], message: str, tmp_path: Path) -> None:
+    save_schedule(SCENARIOS["the bug"], (), tmp_path / "s.json")
+    result = asymboot("replay", str(tmp_path / "s.json"), *words)
+    assert (result.exit_code, result.stdout, message in result.stderr) == (2, "", True)
+
+
+def lanes(*steps: Step, width: int = 400) -> list[str]:
+    told = StringIO()
+    show_schedule(steps, Console(file=told, width=width, markup=False))
+    return told.getvalue().splitlines()
+
+
+def test_agents_may_be_called_like_a_cpu_or_a_column() -> None:
+    steps = [Step("probe", 1), Step("begin", "cpu1"), Step("begin", "step"), Step("begin", "[red]a")]
+    assert lanes(*steps)[0].split() == ["step", "cpu1", "[red]a", "'cpu1'", "'step'"]
+
+
+def test_cpus_that_only_boot_share_a_lane_where_there_are_many() -> None:
+    early = [Step("probe", number) for number in range(40)]
+    told = lanes(*early, Step("user_space", 0), Step("begin", "a"), Step("cpu_on", 50))
+    assert told[0].split() == ["step", "cpu0", "cpu50", "a", "other", "CPUs"]
+    assert told[8].split() == ["7", "probe", "cpu6"]
+    many = lanes(Step("user_space", 0), *early)
+    assert many[0].split() == ["step", "what"]
+    assert many[-1].split() == ["41", "probe", "cpu39"]
+
+
+@pytest.mark.parametrize("strategy", ["exhaustive", "random"])
+def test_what_was_found_is_written_before_anything_is_printed(strategy: str, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = ["explore", "bug", "--strategy", strategy, "-o", str(tmp_path / "s")]
+    command = [sys.executable, "-m", "sim.cli", *words]
+    subprocess.run(command, stdout=writing, stderr=subprocess.DEVNULL, check=False)
+    os.close(writing)
+    assert (tmp_path / "s" / "out_of_bounds_write.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_keeps_what_was_found(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Exploration, "_shorten", lambda *_: os.kill(os.getpid(), number))
+    result = asymboot("explore", "bug", "-o", str(tmp_path / "s"))
+    assert result.exit_code == 128 + number
+    assert "stopped" in result.stderr
+    assert (tmp_path / "s" / "out_of_bounds_write.json").exists()
+
+
+def test_another_deadlock_of_before_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "deadlock_2.json").touch()
+    result = asymboot("explore", "bug", "-o", str(tmp_path))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "deadlock_2.json: exists already" in result.stderr
+
+
+def test_one_order_needs_no_search() -> None:
+    one = scenario(NARROW, WIDE, early=2, actions=[guest(1, rounds=500)], design="v6.11")
+    explored = explore_orders(one)
+    assert (explored.orders, explored.runs) == (1, 1)
+    assert all(found.is_shortest for found in explored.found.values())
+    assert len(explored.found[HazardKind.OUT_OF_BOUNDS_WRITE].schedule) < 20
+
+
+def test_time_ends_the_search_for_shorter_schedules_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = SCENARIOS["the bug"]
+    exploration = Exploration(one, longest_s=1000)
+    times = itertools.chain([0.0] * (explore_orders(one).states + 1), itertools.repeat(2000.0))
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    exploration.run()
+    assert exploration.explored.complete
+    found = exploration.explored.found[HazardKind.OUT_OF_BOUNDS_WRITE]
+    assert not found.is_minimal
+    assert HazardKind.OUT_OF_BOUNDS_WRITE in reached(follow(one, found.schedule)[0])
+
+
 def test_a_limit_is_told_and_nothing_found_is_exit_code_0(tmp_path: Path) -> None:
     some = asymboot("explore", "late-arrival", "--states", "3")
     assert (some.exit_code, "not every order" in some.stdout, "3 states" in some.stdout) == (2, True, True)
-    assert some.stderr == "asymboot: 3 states were covered, and there are more: --states or --seconds allows them\n"
+    told = (
+        "asymboot: 3 states were covered, and there are more: --states allows them; --strategy pct draws whole orders"
+    )
+    assert some.stderr == f"{told}\n"
     assert asymboot("explore", "late-arrival", "--seconds", "0").exit_code == 2
     none = asymboot("explore", "graviton3")
     assert (none.exit_code, "none can be reached: no hazard, no deadlock" in none.stdout) == (0, True)
@@ -491,6 +597,7 @@ def test_json_keeps_to_its_schema(strategy: str) -> None:
         (["bug", "--seed", "1"], "--seed does not go with --strategy exhaustive"),
         (["bug", "--strategy", "random", "--depth", "2"], "--depth does not go with --strategy random"),
         (["bug", "--strategy", "pct", "--states", "2"], "--states does not go with --strategy pct"),
+        (["bug", "--seconds", "nan"], "'nan' is not a valid float"),
         (["nosuch.toml"], "nosuch.toml"),
         (["bug", "-o", "pyproject.toml"], "pyproject.toml: is no folder"),
         (["bug", "-o", ""], "a path cannot be empty"),

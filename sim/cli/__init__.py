@@ -11,9 +11,10 @@ from sim.cli.conform import conform
 from sim.cli.errors import Commands
 from sim.cli.exploring import explore
 from sim.cli.proving import prove
+from sim.cli.replaying import replay
 from sim.cli.run import run
 from sim.cli.scenario_files import check, new, schema
-from sim.cli.sweeping import replay, space, summary, sweep
+from sim.cli.sweeping import space, summary, sweep
 
 
 @click.group(name="asymboot", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

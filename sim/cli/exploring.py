@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli import options
-from sim.cli.stopping import Stoppable
+from sim.cli.stopping import TO_END, Stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _GOES_WITH = {
     "exhaustive": ("states", "seconds", "no_reduction"),
-    "random": ("runs", "seed"),
-    "pct": ("runs", "seed", "depth"),
+    "random": ("runs", "seconds", "seed"),
+    "pct": ("runs", "seconds", "seed", "depth"),
 }
 
 
@@ -35,7 +35,7 @@ _GOES_WITH = {
 )
 @click.option("--no-reduction", is_flag=True, default=None, help="Try orders that come to the same as well.")
 @click.option("--states", type=click.IntRange(1), help="Cover so many states at most; 1,000,000 by default.")
-@click.option("--seconds", type=click.FloatRange(0), help="Stop after so many seconds.")
+@click.option("--seconds", type=options.SECONDS, help="Stop after so many seconds.")
 @click.option("--runs", type=click.IntRange(1), help="Draw so many orders; 1,000 by default.")
 @click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the drawn orders; 0 by default.")
 @click.option("--depth", type=click.IntRange(1, 100), help="pct: what hangs on so many steps is met; 3 by default.")
@@ -54,7 +54,7 @@ def explore(file: Path, strategy: str, output: Path | None, *, as_json: bool, **
       asymboot replay schedules/out_of_bounds_write.json
       asymboot explore huge.toml --strategy pct --runs 10000
     """  # noqa: D301
-    from sim.explore.reached import possible_file_names  # noqa: PLC0415
+    from sim.explore.reached import FILE_NAMES  # noqa: PLC0415
     from sim.files.results import check_room  # noqa: PLC0415
 
     names = {name for of_one in _GOES_WITH.values() for name in of_one}
@@ -64,7 +64,7 @@ def explore(file: Path, strategy: str, output: Path | None, *, as_json: bool, **
             raise click.UsageError(f"--{name.replace('_', '-')} does not go with --strategy {strategy}.")
     scenario = options.load(file, **others)
     if output is not None:
-        check_room(output, possible_file_names())
+        check_room(output, FILE_NAMES)
     if strategy == "exhaustive":
         _every_order(scenario, output, as_json=as_json, **limits)
     else:
@@ -85,9 +85,10 @@ def _every_order(
     from sim.explore.exploring import Exploration  # noqa: PLC0415
 
     exploration = Exploration(scenario, reduced=not no_reduction, most_states=states, longest_s=seconds)
-    with Console(stderr=True).status("exploring"), Stoppable() as search:
+    with Console(stderr=True).status("exploring"), Stoppable(TO_END) as search:
         exploration.run()
     explored = exploration.explored
+    saved = _save(scenario, explored.found.values(), output)
     if as_json:
         from sim.explore.record import exploration_record  # noqa: PLC0415
 
@@ -97,13 +98,13 @@ def _every_order(
         from sim.show.exploration_text import show_explored  # noqa: PLC0415
 
         show_explored(scenario, explored, terminal())
-    _save(scenario, explored.found.values(), output)
+    click.echo(saved, err=True, nl=False)
     search.exit_if_stopped()
     if not explored.complete:
-        more = (
-            f"asymboot: {explored.states:,} states were covered, and there are more: --states or --seconds allows them"
-        )
-        click.echo(more, err=True)
+        limit = "--states" if explored.states >= states else "--seconds"
+        told = f"asymboot: {explored.states:,} states were covered, and there are more: {limit} allows them"
+        whole = "" if explored.ends else "; --strategy pct draws whole orders"
+        click.echo(told + whole, err=True)
     click.get_current_context().exit(2 if not explored.complete else 1 if explored.found else 0)
 
 
@@ -114,6 +115,7 @@ def _drawn_orders(
     *,
     as_json: bool,
     runs: int = 1000,
+    seconds: float = float("inf"),
     seed: int = 0,
     depth: int = 3,
 ) -> None:
@@ -122,9 +124,10 @@ def _drawn_orders(
     from sim.explore.sampling import Sampling, Strategy  # noqa: PLC0415
 
     sampling = Sampling(scenario, Strategy(strategy), seed=seed, depth=depth)
-    with Console(stderr=True).status("exploring"), Stoppable() as search:
-        sampling.run(runs)
+    with Console(stderr=True).status("exploring"), Stoppable(TO_END) as search:
+        sampling.run(runs, seconds)
     sampled = sampling.sampled
+    saved = _save(scenario, sampled.found.values(), output)
     if as_json:
         from sim.explore.record import sampling_record  # noqa: PLC0415
 
@@ -134,7 +137,7 @@ def _drawn_orders(
         from sim.show.exploration_text import show_sampled  # noqa: PLC0415
 
         show_sampled(scenario, Strategy(strategy), depth, sampled, terminal())
-    _save(scenario, sampled.found.values(), output)
+    click.echo(saved, err=True, nl=False)
     search.exit_if_stopped()
     click.get_current_context().exit(1 if sampled.found else 0)
 
@@ -145,14 +148,14 @@ def _print_json(record: Any) -> None:
     click.echo(msgspec.json.encode(record))
 
 
-def _save(scenario: "Scenario", found: "Iterable[Found]", folder: Path | None) -> None:
-    """Write a file for each schedule."""
+def _save(scenario: "Scenario", found: "Iterable[Found]", folder: Path | None) -> str:
+    """Write a file for each schedule, before anything is printed, and say so."""
     from sim.explore.reached import file_names  # noqa: PLC0415
     from sim.explore.schedule_file import save_schedule  # noqa: PLC0415
 
     named = file_names(found)
     if folder is None or not named:
-        return
+        return ""
     for name, one in named.items():
         save_schedule(scenario, one.schedule, folder / name)
-    click.echo(f"{len(named)} schedules written to {folder}", err=True)
+    return f"{len(named)} schedule{'s' if len(named) > 1 else ''} written to {folder}\n"

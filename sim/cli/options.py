@@ -1,5 +1,6 @@
 """Options that commands share: what they change in a scenario, and how a scenario is found."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,33 @@ class _Path(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _Seconds(click.FloatRange):
+    """A duration in seconds, 0 or more."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is no number, which compares with nothing."""
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a valid float.", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds(0)
 FILE = _Path(path_type=Path, readable=False)
 _NAMES = {"kvm": "kvm_mode", "memory": "surroundings"}
+
+
+def only_one(asked: dict[str, bool]) -> str | None:
+    """The one of several options that was given, if any.
+
+    Raises:
+        click.UsageError: more than one was.
+    """
+    given = [name for name, is_given in asked.items() if is_given]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} do not go together.")
+    return given[0] if given else None
+
 
 kernel = click.option(
     "--kernel",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli import options
-from sim.cli.stopping import Stoppable
+from sim.cli.stopping import TO_END, Stoppable
 
 if TYPE_CHECKING:
     from sim.prove.proving import Answer, Finding, Question
@@ -128,7 +128,7 @@ def _named(
         every = itertools.product(chosen, relays, asked)
         check_room(output, (example_name(design.name, str(one), prop.name) for design, one, prop in every))
     findings: list[Finding] = []
-    with Console(stderr=True).status("proving") as status, Stoppable() as search:
+    with Console(stderr=True).status("proving") as status, Stoppable(TO_END) as search:
         for finding in prove_each(question, chosen, relays, asked):
             status.update(f"proving: {finding.setting.design.name}, relay {finding.setting.relay}")
             findings.append(finding)
@@ -160,7 +160,7 @@ def _every_design(question: "Question", *, as_json: bool) -> None:
     from sim.prove.design_space import promise_row, prove_every_design  # noqa: PLC0415
 
     promises = []
-    with Console(stderr=True).status("proving") as status, Stoppable() as search:
+    with Console(stderr=True).status("proving") as status, Stoppable(TO_END) as search:
         for one in prove_every_design(question):
             promises.append(one)
             status.update(f"proving: {len(promises)} designs done")

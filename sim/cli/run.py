@@ -12,11 +12,25 @@ from sim.designs import DESIGNS
 from sim.errors import InputError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sim.outcome import Outcome
 
 _LOOK_EVERY_MS = 500
+
+
+def in_forms(command: "Callable[..., None]") -> "Callable[..., None]":
+    """Let a command show an outcome in another form."""
+    for option in reversed(_FORMS):
+        command = option(command)
+    return command
+
+
+_FORMS = (
+    click.option("--json", is_flag=True, help="Print everything as JSON instead."),
+    click.option("--log-only", is_flag=True, help="Print the kernel log only."),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code tells."),
+)
 
 
 @click.command()
@@ -36,14 +50,12 @@ _LOOK_EVERY_MS = 500
     help="What surrounds pKVM's buffers at EL2.",
 )
 @options.seed
-@click.option("--json", is_flag=True, help="Print everything as JSON instead.")
-@click.option("--log-only", is_flag=True, help="Print the kernel log only.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code tells.")
+@in_forms
 @click.option("--watch", is_flag=True, help="Run again whenever the file changes, until Ctrl-C.")
 def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **changes: Any) -> None:
     """Boot FILE and show what came of it.
 
-    Exits with 0 if there was no hazard, 1 if there was one, 2 if the input is wrong.
+    Exits with 0 if there was no hazard and nobody waits for ever, 1 if so, 2 if the input is wrong.
 
     \b
     Examples:
@@ -52,10 +64,8 @@ def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **chan
       asymboot run mine.toml --kernel 6.11 --kvm protected --watch
       asymboot run mine.toml --json | jq .hazards
     """  # noqa: D301
-    forms = [name for name, asked in (("--json", json), ("--log-only", log_only), ("--quiet", quiet)) if asked]
-    if len(forms) > 1 or (quiet and watch):
-        raise click.UsageError(f"{' and '.join([*forms, *['--watch'] * watch])} do not go together.")
-    form = forms[0] if forms else None
+    form = options.only_one({"--json": json, "--log-only": log_only, "--quiet": quiet})
+    options.only_one({"--quiet": quiet, "--watch": watch})
     if watch:
         with suppress(KeyboardInterrupt):
             _watch(file, form, changes)
@@ -67,11 +77,17 @@ def _run(file: Path, form: str | None, changes: dict[str, Any]) -> int:
     from sim.booting import boot  # noqa: PLC0415
 
     outcome = boot(options.load(file, **changes))
-    _print(outcome, form)
-    return 1 if outcome.found else 0
+    print_outcome(outcome, form)
+    return exit_code(outcome)
 
 
-def _print(outcome: "Outcome", form: str | None) -> None:
+def exit_code(outcome: "Outcome") -> int:
+    """What a command exits with that shows an outcome."""
+    return 1 if outcome.found or outcome.facts.waiting else 0
+
+
+def print_outcome(outcome: "Outcome", form: str | None) -> None:
+    """Print an outcome in one of the forms, or else for people."""
     if form == "--json":
         import msgspec  # noqa: PLC0415
 

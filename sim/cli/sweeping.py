@@ -1,4 +1,4 @@
-"""``asymboot space``, ``sweep``, ``summary`` and ``replay``: many systems at once."""
+"""``asymboot space``, ``sweep`` and ``summary``: many systems at once."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,6 @@ from sim.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sim.outcome import Outcome
     from sim.study.space import Space
     from sim.sweep.summary import Summary
     from sim.sweep.sweeping import Report
@@ -174,52 +173,3 @@ def summary(folder: Path, as_json: bool) -> None:
     from sim.show.sweep_text import show_summary  # noqa: PLC0415
 
     show_summary(found, terminal())
-
-
-@click.command()
-@click.argument("folder", metavar="DIR|FILE", type=options.FILE)
-@click.option("--row", type=click.IntRange(min=0), help="The row's number, as summary and rows have it.")
-@click.option("--replication", type=click.IntRange(min=0), help="Which of a timing study's boots of that row.")
-@click.option("--save", type=options.FILE, metavar="FILE", help="Write the scenario to FILE, which must not exist yet.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code tells.")
-def replay(folder: Path, row: int | None, replication: int | None, save: Path | None, quiet: bool) -> None:
-    """Boot the system of a row of the sweep in DIR, or run the schedule FILE, and show what came of it.
-
-    Exits with 0 if there was no hazard, 1 if there was one, 2 if the input is wrong.
-
-    \b
-    Examples:
-      asymboot replay out --row 117
-      asymboot replay out --row 117 --save example.toml
-      asymboot replay schedules/kernel_panic.json
-    """  # noqa: D301
-    outcome = _of_schedule(folder) if row is None else _of_row(folder, row, replication, save)
-    if not quiet:
-        from sim.show.console import terminal  # noqa: PLC0415
-        from sim.show.outcome_text import show  # noqa: PLC0415
-
-        show(outcome, terminal())
-    click.get_current_context().exit(1 if outcome.found else 0)
-
-
-def _of_row(folder: Path, row: int, replication: int | None, save: Path | None) -> "Outcome":
-    from sim.booting import boot  # noqa: PLC0415
-    from sim.sweep.replay import scenario_of_row  # noqa: PLC0415
-
-    scenario = scenario_of_row(folder, row, replication=replication)
-    if save is not None:
-        from sim.files.scenario_writing import save_scenario  # noqa: PLC0415
-
-        save_scenario(scenario, save)
-    return boot(scenario)
-
-
-def _of_schedule(file: Path) -> "Outcome":
-    if file.is_dir():
-        raise click.UsageError("a sweep's folder needs --row.")
-    from sim.explore.schedule_file import read_schedule, replay_schedule  # noqa: PLC0415
-    from sim.files.toml_tables import at  # noqa: PLC0415
-
-    scenario, steps = read_schedule(file)
-    with at(str(file)):
-        return replay_schedule(scenario, steps)

@@ -88,8 +88,9 @@ class ChosenEnvironment(Environment):
         waiting = ((lock, request) for lock in self.locks if not lock.users for request in lock.queue)
         return {Step(f"take {lock.what}:", self._who(request)): (lock, request) for lock, request in waiting}
 
-    def _who(self, request: Request) -> str:
-        return self.agents.get(request.proc, "boot") if request.proc is not None else "boot"
+    def _who(self, request: Request) -> int | str:
+        """The agent that waits for a lock; what belongs to none is the boot CPU's."""
+        return self.agents.get(request.proc, 0) if request.proc is not None else 0
 
     def _may_give_up(self, step: Step, awaited: set[Step]) -> bool:
         return step.who in self.late or not any(Step(what, step.who) in awaited for what in ON_ITS_WAY)
@@ -100,6 +101,7 @@ class ChosenEnvironment(Environment):
             enabled = self.enabled()
             chosen = self._choose(enabled) if enabled else None
             if chosen is None:
+                self.left_early = bool(enabled)
                 raise EmptySchedule
             self._now += STEP_NS
             if chosen in self._awaited:

@@ -6,9 +6,10 @@ from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 
 from sim.booting import Running
-from sim.explore.following import Run, without_needless
+from sim.explore.following import Run
 from sim.explore.reached import Deadlock, Found, Reached, Schedule
 from sim.explore.reduction import Reduction
+from sim.explore.shortening import first_shown, without_needless
 from sim.explore.shortest import Shortest
 from sim.explore.state import state_of
 from sim.scenario import Scenario
@@ -124,17 +125,25 @@ class Exploration:
     def _shorten(self, until: float) -> None:
         """Give each hazard the shortest schedule that shows it; a deadlock's is, where all was covered."""
         found = self.explored.found
+        complete = self.explored.complete
+        only = complete and self.explored.orders == 1 and not self.explored.steps_left_out
         hazards: dict[Reached, Schedule] = {}
         for what, one in found.items():
             if isinstance(what, Deadlock):
-                found[what] = replace(one, is_shortest=self.explored.complete)
-            else:
-                hazards[what] = without_needless(self._scenario, one.schedule, what)
-                found[what] = replace(one, schedule=hazards[what])
+                found[what] = replace(one, is_shortest=complete)
+                continue
+            schedule = first_shown(self._scenario, one.schedule, what)
+            found[what] = replace(one, schedule=schedule, is_shortest=only)
+            if not only:
+                schedule, is_minimal = without_needless(self._scenario, schedule, what, until)
+                found[what] = replace(one, schedule=schedule, is_minimal=is_minimal)
+                hazards[what] = schedule
         shortest = Shortest(self._scenario, hazards)
         shortest.search(until, reduced=self._reduced)
         for what, schedule in shortest.schedules.items():
-            found[what] = replace(found[what], schedule=schedule, is_shortest=shortest.is_shortest(what))
+            is_shortest = shortest.is_shortest(what)
+            is_minimal = is_shortest or (found[what].is_minimal and schedule == hazards[what])
+            found[what] = replace(found[what], schedule=schedule, is_shortest=is_shortest, is_minimal=is_minimal)
 
 
 def explore_orders(

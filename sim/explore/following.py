@@ -46,7 +46,7 @@ class Run:
     @property
     def reached(self) -> set[Reached]:
         """What it came to."""
-        return reached(self.outcome, ended=not self.enabled)
+        return reached(self.outcome)
 
     def _choose(self, enabled: list[Step]) -> Step | None:
         if self._at < len(self._taken):
@@ -66,34 +66,21 @@ Choices = Callable[[Running, list[Step]], list[Step]]
 """Which of the steps that may be next in a boot are to be tried."""
 
 
-def follow(scenario: Scenario, schedule: Sequence[Step]) -> tuple[Outcome, Schedule, bool]:
+def follow(scenario: Scenario, schedule: Sequence[Step]) -> tuple[Outcome, Schedule]:
     """Run a scenario by a schedule, to its end; a step that may not be next is left out.
 
     Returns:
-        What came of it, the steps that happened, and whether nothing more can happen.
+        What came of it, and the steps that happened.
     """
-    left, done, ended = deque(schedule), list[Step](), True
+    left, done = deque(schedule), list[Step]()
 
     def choose(enabled: list[Step]) -> Step | None:
-        nonlocal ended
         while left and left[0] not in enabled:
             left.popleft()
         if not left:
-            ended = False
             return None
         done.append(left.popleft())
         return done[-1]
 
     outcome = chosen_boot(scenario, choose).to_the_end()
-    return outcome, tuple(done), ended
-
-
-def without_needless(scenario: Scenario, schedule: Schedule, what: Reached) -> Schedule:
-    """A schedule without steps that are not needed to show something: none of those left can be left out."""
-    place = len(schedule)
-    while place:
-        place -= 1
-        outcome, shorter, ended = follow(scenario, schedule[:place] + schedule[place + 1 :])
-        if what in reached(outcome, ended=ended):
-            schedule, place = shorter, min(place, len(shorter))
-    return schedule
+    return outcome, tuple(done)

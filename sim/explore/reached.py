@@ -36,14 +36,16 @@ class Found:
     """Steps that show it; it can be replayed."""
     is_shortest: bool = False
     """Whether no schedule with fewer steps shows it; otherwise that is not known."""
+    is_minimal: bool = False
+    """Whether no step of it can be left out; otherwise that is not known."""
     runs: int = 1
     """In how many runs it was met."""
 
 
-def reached(outcome: Outcome, *, ended: bool) -> set[Reached]:
-    """What a run came to; `ended` says whether nothing more could have happened."""
+def reached(outcome: Outcome) -> set[Reached]:
+    """What a run came to."""
     found: set[Reached] = {hazard.kind for hazard in outcome.found}
-    if ended and outcome.facts.waiting:
+    if outcome.facts.waiting:
         found.add(Deadlock(outcome.facts.waiting))
     return found
 
@@ -53,9 +55,8 @@ def in_order(found: Iterable[Found]) -> list[Found]:
     return sorted(found, key=lambda one: (isinstance(one.what, Deadlock), one.what))
 
 
-def possible_file_names() -> list[str]:
-    """The names of the files that schedules are written to, where there is at most one deadlock."""
-    return [*(f"{kind.name.lower()}.json" for kind in HazardKind), "deadlock_1.json"]
+FILE_NAMES = (*(f"{kind.name.lower()}.json" for kind in HazardKind), "deadlock_*.json")
+"""What the files may be called that schedules are written to; the asterisk is a number."""
 
 
 def file_names(found: Iterable[Found]) -> dict[str, Found]:

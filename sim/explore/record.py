@@ -8,6 +8,8 @@ from sim.explore.sampling import Sampled, Strategy
 from sim.rows import SCHEMA_VERSION, ExplorationRecord, FoundRow
 from sim.scenario import Scenario
 
+_LARGEST = 2**63 - 1
+
 
 def exploration_record(scenario: Scenario, explored: Explored) -> ExplorationRecord:
     """What came of exploring every order, as plain values."""
@@ -18,7 +20,7 @@ def exploration_record(scenario: Scenario, explored: Explored) -> ExplorationRec
         explored.complete,
         explored.states,
         explored.ends,
-        explored.orders,
+        explored.orders if explored.orders <= _LARGEST else float(explored.orders),
         explored.runs,
         explored.steps_left_out,
         _rows(explored.found.values()),
@@ -41,6 +43,7 @@ def _rows(found: Iterable[Found]) -> list[FoundRow]:
             waiting=one.what.waiting if isinstance(one.what, Deadlock) else (),
             steps=tuple((step.what, step.who) for step in one.schedule),
             shortest=one.is_shortest,
+            minimal=one.is_shortest or one.is_minimal,
             runs=one.runs,
         )
         for one in in_order(found)

@@ -5,13 +5,14 @@ guarantees of finding bugs", ASPLOS 2010.
 """
 
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sim.explore.choosing import chosen_boot
-from sim.explore.following import without_needless
 from sim.explore.reached import Deadlock, Found, Reached, reached
+from sim.explore.shortening import first_shown, without_needless
 from sim.explore.state import state_of
 from sim.scenario import Scenario
 from sim.scheduling import Step
@@ -62,14 +63,19 @@ class Sampling:
         self._actors: set[int | str] = set()
         self.sampled = Sampled()
 
-    def run(self, runs: int) -> None:
-        """Draw so many orders."""
+    def run(self, runs: int, longest_s: float = float("inf")) -> None:
+        """Draw so many orders, or for so long; then make the schedules of what was found shorter."""
+        until = time.monotonic() + longest_s
         for number in range(runs):
+            if time.monotonic() >= until:
+                break
             self._draw(number)
         for what, one in self.sampled.found.items():
             if not isinstance(what, Deadlock):
-                shorter = without_needless(self._scenario, one.schedule, what)
-                self.sampled.found[what] = replace(one, schedule=shorter)
+                first = first_shown(self._scenario, one.schedule, what)
+                self.sampled.found[what] = replace(one, schedule=first)
+                shorter, is_minimal = without_needless(self._scenario, first, what, until)
+                self.sampled.found[what] = replace(one, schedule=shorter, is_minimal=is_minimal)
 
     def _draw(self, number: int) -> None:
         taken: list[Step] = []
@@ -89,7 +95,7 @@ class Sampling:
         self._ends.add(state_of(running))
         self._actors |= {step.who for step in taken}
         sampled.ends, sampled.actors = len(self._ends), len(self._actors)
-        for what in reached(outcome, ended=True):
+        for what in reached(outcome):
             known = sampled.found.get(what, Found(what, tuple(taken), runs=0))
             schedule = min(known.schedule, tuple(taken), key=len)
             sampled.found[what] = Found(what, schedule, runs=known.runs + 1)

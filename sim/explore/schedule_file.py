@@ -6,14 +6,16 @@ import msgspec
 
 from sim.errors import InputError
 from sim.explore.choosing import chosen_boot
+from sim.files.reading import read_at_most
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_writing import scenario_text, write_new
-from sim.files.toml_tables import at, read_text
+from sim.files.toml_tables import at
 from sim.outcome import Outcome
 from sim.scenario import Scenario
 from sim.scheduling import Step
 
 SCHEMA_VERSION = 1
+MOST_BYTES = 64 << 20
 _MOST_TOLD = 5
 
 
@@ -28,16 +30,23 @@ class ScheduleRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
-    """A schedule as the text of its file."""
+    """A schedule as the text of its file.
+
+    Raises:
+        InputError: it is so long that its file could not be read.
+    """
     record = ScheduleRecord(SCHEMA_VERSION, scenario_text(scenario), [(step.what, step.who) for step in steps])
-    return msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
+    text = msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
+    if len(text.encode()) > MOST_BYTES:
+        raise InputError(f"a schedule of {len(steps):,} steps needs more than the {MOST_BYTES >> 20} MiB that are read")
+    return text
 
 
 def save_schedule(scenario: Scenario, steps: tuple[Step, ...], path: Path) -> None:
     """Write a schedule to a file that does not exist yet, in a folder that is made where it is missing.
 
     Raises:
-        InputError: the file exists.
+        InputError: the file exists, or the schedule is too long for one.
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +61,7 @@ def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
     """
     with at(str(path)):
         try:
-            record = msgspec.json.decode(read_text(path, "schedule"), type=ScheduleRecord)
+            record = msgspec.json.decode(read_at_most(path, MOST_BYTES, "schedule"), type=ScheduleRecord)
         except msgspec.DecodeError as error:
             raise InputError(f"is no schedule: {error}") from None
         if record.schema_version != SCHEMA_VERSION:

@@ -7,8 +7,8 @@ from pathlib import Path
 from sim.errors import InputError
 
 
-def check_room(folder: Path, names: Iterable[str]) -> None:
-    """Refuse a folder in which files of these names could not be made.
+def check_room(folder: Path, patterns: Iterable[str]) -> None:
+    """Refuse a folder in which files could not be made whose names match one of these patterns.
 
     Raises:
         InputError: it, or what it would lie in, is no folder or cannot be written to, or it has one of the files.
@@ -18,6 +18,6 @@ def check_room(folder: Path, names: Iterable[str]) -> None:
         raise InputError(f"{nearest}: is no folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{nearest}: cannot be written to")
-    for name in names:
-        if (folder / name).exists():
-            raise InputError(f"{folder / name}: exists already")
+    for file in sorted(folder.glob("*")):
+        if any(file.match(pattern) for pattern in patterns):
+            raise InputError(f"{file}: exists already")

@@ -74,4 +74,5 @@ class System:
             facts.saves = pkvm.saves
             vq = largest_vq(pkvm.allocation_vqs)
             facts.buffers = Buffers(vq, pkvm.asked_bytes, pkvm.page_order, pkvm.run_bytes)
+        facts.left_early = self.env.left_early
         facts.end_ns = max(told[-1].time_ns for told in (self.printk.lines, self.printk.events) if told)

@@ -32,7 +32,7 @@ class UserSpace:
     def stop(self) -> None:
         """Nothing happens any more: what is under way stays so."""
         for agent in list(self._underway):
-            self._finish(agent, "hung", None)
+            self._finish(agent, "under way" if self._env.left_early else "hung", None)
 
     def under_way(self, agent: str) -> Action | None:
         """What an agent is doing."""

@@ -3,10 +3,11 @@
 from rich.console import Console
 
 from sim.explore.exploring import Explored
-from sim.explore.reached import Found, Schedule, in_order
+from sim.explore.reached import Found, in_order
 from sim.explore.sampling import Sampled, Strategy
 from sim.scenario import KvmInit, Scenario
-from sim.show.console import heading, line, table
+from sim.show.console import heading, line
+from sim.show.schedule_text import show_schedule
 
 _MOST_WRITTEN_OUT = 10**15
 
@@ -14,7 +15,10 @@ _MOST_WRITTEN_OUT = 10**15
 def show_explored(scenario: Scenario, explored: Explored, console: Console) -> None:
     """Print what every order comes to: hazards and deadlocks, each with its schedule, a lane for each CPU and agent."""
     covered = "every order" if explored.complete else "not every order"
-    line(console, f"{_named(scenario)}{covered}: {_count(explored.orders, 'order')} of the steps tried")
+    ended = "orders were not counted" if explored.ends else "no order came to an end"
+    if explored.orders:
+        ended = f"{_count(explored.orders, 'order')} of the steps tried"
+    line(console, f"{_named(scenario)}{covered}: {ended}")
     line(console, f"{_count(explored.states, 'state')}, {explored.ends:,} of them ends; {_count(explored.runs, 'run')}")
     line(
         console,
@@ -22,9 +26,8 @@ def show_explored(scenario: Scenario, explored: Explored, console: Console) -> N
     )
     _label(scenario, console)
     for one in in_order(explored.found.values()):
-        shortest = "the shortest" if one.is_shortest else "of which none can be left out"
-        heading(console, f"{one.what.title}: {len(one.schedule)} steps, {shortest}")
-        _lanes(one.schedule, console)
+        heading(console, f"{one.what.title}: {_length(one)}")
+        show_schedule(one.schedule, console)
     if not explored.found:
         line(
             console,
@@ -33,6 +36,13 @@ def show_explored(scenario: Scenario, explored: Explored, console: Console) -> N
             else "none can be reached: no hazard, no deadlock",
             "green",
         )
+
+
+def _length(one: Found) -> str:
+    steps = _count(len(one.schedule), "step")
+    if one.is_shortest:
+        return f"{steps}, the shortest"
+    return f"{steps}, of which none can be left out" if one.is_minimal else f"{steps}, perhaps not all needed"
 
 
 def show_sampled(scenario: Scenario, strategy: Strategy, depth: int, sampled: Sampled, console: Console) -> None:
@@ -47,8 +57,8 @@ def show_sampled(scenario: Scenario, strategy: Strategy, depth: int, sampled: Sa
         )
     _label(scenario, console)
     for one in in_order(sampled.found.values()):
-        heading(console, f"{one.what.title}: in {_share(one, sampled)}; {len(one.schedule)} steps")
-        _lanes(one.schedule, console)
+        heading(console, f"{one.what.title}: in {_share(one, sampled)}; {_length(one)}")
+        show_schedule(one.schedule, console)
     if not sampled.found:
         line(console, "no hazard and no deadlock was met", "green")
 
@@ -70,14 +80,3 @@ def _label(scenario: Scenario, console: Console) -> None:
 def _count(number: int, what: str) -> str:
     told = f"{number:,}" if number < _MOST_WRITTEN_OUT else f"{number:.2e}"
     return f"{told} {what}{'' if number == 1 else 's'}"
-
-
-def _lanes(schedule: Schedule, console: Console) -> None:
-    """A schedule as swim-lanes: a row for each step, a column for each CPU or agent."""
-    lanes = sorted({step.who for step in schedule}, key=lambda who: (isinstance(who, str), who))
-    titles = {f"cpu{who}" if isinstance(who, int) else who: "wrap" for who in lanes}
-    rows = [
-        [str(number), *(step.what.removesuffix(":") if who == step.who else "" for who in lanes)]
-        for number, step in enumerate(schedule, 1)
-    ]
-    table(console, {"step": "right"} | titles, rows)
