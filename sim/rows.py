@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 SCHEMA_VERSION: Literal[1] = 1
+SCHEDULE_VERSION = 1
 """Version of every output: what rows have which columns. Raised when a column goes or changes its meaning."""
 
 
@@ -328,6 +329,17 @@ class ExplorationRecord(msgspec.Struct, frozen=True):
     runs: Annotated[int, Meta(description="from the beginning")]
     steps_left_out: Annotated[int | None, Meta(description="independent of those tried; null where orders were drawn")]
     found: Annotated[list[FoundRow], Meta(description="hazards, worst first, then deadlocks")]
+
+
+class ScheduleRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a schedule's file holds."""
+
+    schema_version: Annotated[int, Meta(description="1")]
+    scenario: Annotated[str, Meta(description="the text of its scenario file")]
+    steps: Annotated[
+        list[tuple[str, int | str]],
+        Meta(description="what happens, and to whom: a CPU by its logical number, or an agent by its name"),
+    ]
 
 
 class FieldRow(msgspec.Struct, frozen=True):

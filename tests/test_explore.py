@@ -39,6 +39,7 @@ from sim.timing import Distribution, Latencies, fixed
 from sim.topology import Topology
 from tests.systems import guest, off, on, wait_for
 
+SCHEDULES = jsonschema.Draft202012Validator(json.loads(schema_text("schedule")))
 WIDE, NARROW = [128, 256, 512], [128]
 FULL = [128, 256, 512, 1024, 2048]
 DRAWN = Latencies(
@@ -430,6 +431,7 @@ def test_a_schedules_file_says_all_of_it(name: str, tmp_path: Path) -> None:
     for number, schedule in enumerate(found.schedule for found in explore_orders(one).found.values()):
         save_schedule(one, schedule, tmp_path / f"{number}.json")
         assert read_schedule(tmp_path / f"{number}.json") == (one, schedule)
+        SCHEDULES.validate(json.loads((tmp_path / f"{number}.json").read_text()))
         assert replay_schedule(one, schedule).log_text == follow(one, schedule)[0].log_text
 
 

@@ -11,22 +11,12 @@ from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_writing import scenario_text, write_new
 from sim.files.toml_tables import at
 from sim.outcome import Outcome
+from sim.rows import SCHEDULE_VERSION, ScheduleRecord
 from sim.scenario import Scenario
 from sim.scheduling import Step
 
-SCHEMA_VERSION = 1
 MOST_BYTES = 64 << 20
 _MOST_TOLD = 5
-
-
-class ScheduleRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a schedule's file holds."""
-
-    schema_version: int
-    scenario: str
-    """The text of its scenario file."""
-    steps: list[tuple[str, int | str]]
-    """What happens, and to whom: a CPU by its logical number, or an agent by its name."""
 
 
 def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
@@ -35,7 +25,7 @@ def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
     Raises:
         InputError: it is so long that its file could not be read.
     """
-    record = ScheduleRecord(SCHEMA_VERSION, scenario_text(scenario), [(step.what, step.who) for step in steps])
+    record = ScheduleRecord(SCHEDULE_VERSION, scenario_text(scenario), [(step.what, step.who) for step in steps])
     text = msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
     if len(text.encode()) > MOST_BYTES:
         raise InputError(f"a schedule of {len(steps):,} steps needs more than the {MOST_BYTES >> 20} MiB that are read")
@@ -64,8 +54,8 @@ def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
             record = msgspec.json.decode(read_at_most(path, MOST_BYTES, "schedule"), type=ScheduleRecord)
         except msgspec.DecodeError as error:
             raise InputError(f"is no schedule: {error}") from None
-        if record.schema_version != SCHEMA_VERSION:
-            raise InputError(f"is of version {record.schema_version}, and this reads {SCHEMA_VERSION}")
+        if record.schema_version != SCHEDULE_VERSION:
+            raise InputError(f"is of version {record.schema_version}, and this reads {SCHEDULE_VERSION}")
         with at("scenario"):
             scenario = scenario_from_text(record.scenario)
     return scenario, tuple(Step(what, who) for what, who in record.steps)

@@ -6,6 +6,7 @@ import msgspec
 
 from sim.files import scenario_tables
 from sim.rows import (
+    SCHEDULE_VERSION,
     SCHEMA_VERSION,
     ComparisonRecord,
     ConformanceRow,
@@ -13,6 +14,7 @@ from sim.rows import (
     OutcomeRecord,
     PromiseRow,
     ProofRow,
+    ScheduleRecord,
 )
 
 SCHEMAS: dict[str, tuple[Any, int, str]] = {
@@ -21,6 +23,7 @@ SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "comparison": (ComparisonRecord, SCHEMA_VERSION, "what asymboot compare --json prints"),
     "conformance": (list[ConformanceRow], SCHEMA_VERSION, "what asymboot conform --json prints"),
     "exploration": (ExplorationRecord, SCHEMA_VERSION, "what asymboot explore --json prints"),
+    "schedule": (ScheduleRecord, SCHEDULE_VERSION, "a schedule that asymboot explore writes"),
     "proof": (list[ProofRow], SCHEMA_VERSION, "what asymboot prove --json prints"),
     "promises": (list[PromiseRow], SCHEMA_VERSION, "what asymboot prove --all-designs --json prints"),
 }
