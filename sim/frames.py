@@ -10,7 +10,7 @@ from sim.rows import SCHEMA_VERSION, Row
 if TYPE_CHECKING:
     import pandas as pd
 
-_PLAIN = {int: "int64", bool: "bool", str: "str"}
+_PLAIN = {int: "int64", float: "float64", bool: "bool", str: "str"}
 _MOST_ROWS = 32
 _MAY_BE_MISSING = {int: "Int64", bool: "boolean", str: "str"}
 

@@ -151,6 +151,15 @@ class VectorRow(Row, frozen=True, gc=False):
     max_cpu_vl_bytes: Annotated[int, Meta(description="max_cpu_vl of Brown's series: the largest of any counted CPU")]
 
 
+class WaitRow(Row, frozen=True, gc=False):
+    """What a boot's length went to: waits of one kind on its critical path, the longest first."""
+
+    waited_for: Annotated[str, Meta(description="what was waited for, in words")]
+    waited_ns: Annotated[int, Meta(description="how long, together")]
+    times: Annotated[int, Meta(description="how often")]
+    share: Annotated[float, Meta(description="of the whole path: 0 to 1")]
+
+
 class ScenarioRow(Row, frozen=True, gc=False):
     """What was booted, in short; in a comparison design, relay and memory are the scenario's own."""
 

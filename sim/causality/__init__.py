@@ -1,0 +1,1 @@
+"""What waited for what in a boot, and what its length is made of."""

@@ -1,0 +1,192 @@
+"""A boot as lanes of spans and marks: what pictures, traces and reports of it are drawn from.
+
+Spans and marks are read from the events of an outcome; their lanes are CPUs by logical number, and two more: the boot
+as a whole, and the hotplug lock.
+"""
+
+import re
+from enum import StrEnum
+from typing import NamedTuple
+
+from sim.kernel.printk import Event
+from sim.outcome import Outcome
+
+BOOT, LOCK = "boot", "hotplug lock"
+"""Lanes that are no CPU's."""
+Lane = int | str
+"""A CPU by its logical number, `BOOT` or `LOCK`."""
+
+
+class SpanKind(StrEnum):
+    """What takes time."""
+
+    PHASE = "phase of the boot"
+    LOCK_HELD = "hotplug lock held"
+    CPU_ON = "CPU_ON until it arrives"
+    PROBING = "probing"
+    VERIFYING = "probing, then verified"
+    """A CPU that comes when the capabilities are final: it is probed, and verified against them."""
+    WAITED_FOR = "waited for in vain"
+    ONLINE = "online"
+    GUEST = "guest"
+    SAVE = "save"
+    RESTORE = "restore"
+
+
+class MarkKind(StrEnum):
+    """What takes none."""
+
+    ALLOCATED = "pKVM allocates"
+    REFUSED = "refused"
+    NOT_STARTED = "CPU_ON fails"
+    WARNED = "WARN"
+    PANIC = "panic"
+
+
+class Span(NamedTuple):
+    """Something that took time."""
+
+    lane: Lane
+    kind: SpanKind
+    start_ns: int
+    end_ns: int
+    detail: str = ""
+
+
+class Mark(NamedTuple):
+    """Something that happened at a moment."""
+
+    lane: Lane
+    kind: MarkKind
+    time_ns: int
+    detail: str = ""
+
+
+class Timeline(NamedTuple):
+    """What happened when, by lane."""
+
+    spans: list[Span]
+    marks: list[Mark]
+    end_ns: int
+
+
+def timeline(outcome: Outcome) -> Timeline:
+    """Read spans and marks from an outcome's events, each in the order in which it ends."""
+    reader = _Reader(outcome.facts.end_ns)
+    for event in outcome.facts.events:
+        reader.read(event)
+    reader.close()
+    return Timeline(reader.spans, reader.marks, reader.end_ns)
+
+
+_TASK = re.compile(r"takes the idle task of cpu(\d+)")
+_PHASES = {
+    "capabilities final": "CPUs come up",
+    "kvm init": "initcalls",
+    "pkvm finalised": "KVM's initcall",
+    "user space": "rest of the boot",
+}
+"""What a phase was, by the event that ends it."""
+_MARKS = {
+    "refused": MarkKind.REFUSED,
+    "allocated": MarkKind.ALLOCATED,
+    "allocation failed": MarkKind.PANIC,
+    "WARN": MarkKind.WARNED,
+    "panic": MarkKind.PANIC,
+}
+_OF_BOOT = {"allocated", "WARN"}
+_ENDS = {
+    "guest leaves": SpanKind.GUEST,
+    "saved": SpanKind.SAVE,
+    "restored": SpanKind.RESTORE,
+    "offline": SpanKind.ONLINE,
+}
+_BEGINS = {"guest enters": SpanKind.GUEST, "save": SpanKind.SAVE, "restore": SpanKind.RESTORE}
+
+
+class _Reader:
+    def __init__(self, end_ns: int) -> None:
+        self.spans: list[Span] = []
+        self.marks: list[Mark] = []
+        self.end_ns = end_ns
+        self._phase_ns = 0
+        self._open: dict[tuple[Lane, SpanKind], tuple[int, str]] = {}
+        self._answered_ns: dict[int, int] = {}
+        self._probed_as: dict[int, int] = {}
+        self._final = False
+        self._last_phase = "CPUs come up"
+
+    def read(self, event: Event) -> None:
+        """Take one more event."""
+        cpu, kind = event.cpu, event.kind
+        if kind in _PHASES:
+            self.spans.append(Span(BOOT, SpanKind.PHASE, self._phase_ns, event.time_ns, _PHASES[kind]))
+            self._phase_ns = event.time_ns
+            self._final = True
+            self._last_phase = "user space" if kind == "user space" else "panic"
+        if kind in _MARKS:
+            lane = BOOT if cpu is None or kind in _OF_BOOT else cpu
+            self.marks.append(Mark(lane, _MARKS[kind], event.time_ns, event.detail))
+        if cpu is None:
+            return
+        if kind in _BEGINS:
+            self._begin(cpu, _BEGINS[kind], event.time_ns, event.detail)
+        if kind in _ENDS:
+            self._end(cpu, _ENDS[kind], event.time_ns)
+        self._hotplug(cpu, event)
+
+    def _hotplug(self, cpu: int, event: Event) -> None:
+        now_ns = event.time_ns
+        match event.kind:
+            case "lock taken":
+                self._begin(LOCK, SpanKind.LOCK_HELD, now_ns, f"for cpu{cpu}")
+            case "CPU_ON":
+                self._begin(cpu, SpanKind.CPU_ON, now_ns)
+            case "CPU_ON answered" if event.detail != "SUCCESS":
+                self._end(cpu, SpanKind.CPU_ON, now_ns)
+                self.marks.append(Mark(cpu, MarkKind.NOT_STARTED, now_ns, event.detail))
+            case "CPU_ON answered":
+                self._answered_ns[cpu] = now_ns
+            case "arrived":
+                self._arrived(cpu, event)
+            case "booted":
+                self._end_probing(cpu, now_ns)
+                self._begin(cpu, SpanKind.ONLINE, now_ns)
+            case "refused":
+                self._end_probing(cpu, now_ns)
+                self._begin(cpu, SpanKind.WAITED_FOR, now_ns, "it refused itself")
+            case "lock released":
+                self._end(LOCK, SpanKind.LOCK_HELD, now_ns)
+                self._end(cpu, SpanKind.WAITED_FOR, now_ns)
+                if (cpu, SpanKind.CPU_ON) in self._open and (cpu, SpanKind.ONLINE) not in self._open:
+                    start_ns = self._answered_ns[cpu]
+                    self.spans.append(Span(cpu, SpanKind.WAITED_FOR, start_ns, now_ns, "it did not arrive"))
+
+    def _arrived(self, cpu: int, event: Event) -> None:
+        self._end(cpu, SpanKind.CPU_ON, event.time_ns)
+        task = _TASK.match(event.detail)
+        if task is not None:
+            self._probed_as[int(task[1])] = cpu
+        if task is not None or cpu == 0:
+            self._begin(cpu, SpanKind.VERIFYING if self._final else SpanKind.PROBING, event.time_ns, event.detail)
+
+    def _end_probing(self, cpu: int, now_ns: int) -> None:
+        """A CPU that took another's idle task is probed on its own lane, and is then that other CPU."""
+        silicon = self._probed_as.pop(cpu, cpu)
+        self._end(silicon, SpanKind.PROBING, now_ns)
+        self._end(silicon, SpanKind.VERIFYING, now_ns)
+
+    def _begin(self, lane: Lane, kind: SpanKind, now_ns: int, detail: str = "") -> None:
+        self._open.setdefault((lane, kind), (now_ns, detail))
+
+    def _end(self, lane: Lane, kind: SpanKind, now_ns: int) -> None:
+        if (lane, kind) in self._open:
+            start_ns, detail = self._open.pop((lane, kind))
+            self.spans.append(Span(lane, kind, start_ns, now_ns, detail))
+
+    def close(self) -> None:
+        """End what is still open: a boot may end in the middle of it."""
+        if self._phase_ns < self.end_ns:
+            self.spans.append(Span(BOOT, SpanKind.PHASE, self._phase_ns, self.end_ns, self._last_phase))
+        for lane, kind in list(self._open):
+            self._end(lane, kind, self.end_ns)
