@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim.booting import boot
+    from sim.causality.graph import causality
+    from sim.causality.path import CriticalPath, critical_path
     from sim.designs import DESIGNS, Design
     from sim.errors import InputError
     from sim.explore.exploring import Explored, explore_orders
@@ -43,6 +45,7 @@ _HOME = {
     "BringUp": "sim.scenario",
     "Comparison": "sim.study.comparison",
     "Cpu": "sim.topology",
+    "CriticalPath": "sim.causality.path",
     "Deadlock": "sim.explore.reached",
     "Design": "sim.designs",
     "Distribution": "sim.timing",
@@ -72,8 +75,10 @@ _HOME = {
     "Surroundings": "sim.scenario",
     "Topology": "sim.topology",
     "boot": "sim.booting",
+    "causality": "sim.causality.graph",
     "compare": "sim.study.comparison",
     "cpu": "sim.topology",
+    "critical_path": "sim.causality.path",
     "explore_orders": "sim.explore.exploring",
     "legal_sets": "sim.study.space",
     "power_of_two_sets": "sim.study.space",
@@ -101,6 +106,7 @@ __all__ = [
     "BringUp",
     "Comparison",
     "Cpu",
+    "CriticalPath",
     "Deadlock",
     "Design",
     "Distribution",
@@ -130,8 +136,10 @@ __all__ = [
     "Surroundings",
     "Topology",
     "boot",
+    "causality",
     "compare",
     "cpu",
+    "critical_path",
     "explore_orders",
     "legal_sets",
     "power_of_two_sets",

@@ -37,6 +37,7 @@ class MarkKind(StrEnum):
     """What takes none."""
 
     ALLOCATED = "pKVM allocates"
+    ALLOCATION_FAILED = "allocation fails"
     REFUSED = "refused"
     NOT_STARTED = "CPU_ON fails"
     WARNED = "WARN"
@@ -90,11 +91,11 @@ _PHASES = {
 _MARKS = {
     "refused": MarkKind.REFUSED,
     "allocated": MarkKind.ALLOCATED,
-    "allocation failed": MarkKind.PANIC,
+    "allocation failed": MarkKind.ALLOCATION_FAILED,
     "WARN": MarkKind.WARNED,
     "panic": MarkKind.PANIC,
 }
-_OF_BOOT = {"allocated", "WARN"}
+_OF_BOOT = {"allocated", "allocation failed", "WARN"}
 _ENDS = {
     "guest leaves": SpanKind.GUEST,
     "saved": SpanKind.SAVE,

@@ -77,9 +77,7 @@ class CriticalPath:
         rows = self.rows()
         if not rows:
             return "nothing took any time"
-        return (
-            f"{duration(rows[0].waited_ns)} of {duration(self.total_ns)} were spent waiting for {rows[0].waited_for}"
-        )
+        return f"{duration(rows[0].waited_ns)} of {duration(self.total_ns)} were spent waiting for {rows[0].waited_for}"
 
     def _waits(self) -> Iterator[Wait]:
         for before, after in zip(self.events, self.events[1:], strict=False):
@@ -119,7 +117,7 @@ def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
 
 
 def _let_happen(graph: "nx.DiGraph[int]", event: int) -> list[int]:
-    return [before for before, _, let_happen in graph.in_edges(event, data="let_happen") if let_happen]
+    return [before for before, _, edge in graph.in_edges(event, data=True) if edge["let_happen"]]
 
 
 def _named(what: str, steps: list[Step]) -> str:
@@ -130,4 +128,4 @@ def _named(what: str, steps: list[Step]) -> str:
         return _OF_AGENT[what].format(" and ".join(sorted({repr(step.who) for step in steps})))
     numbers = sorted({int(step.who) for step in steps})
     cpus = f"cpu{cpu_list(numbers)}" if len(numbers) <= _MOST_NAMED else f"{len(numbers):,} CPUs"
-    return _OF_CPU[what].format(cpus)
+    return _OF_CPU[what].format(cpus).replace("CPUs's", "CPUs'")

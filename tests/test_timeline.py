@@ -1,0 +1,100 @@
+"""A boot's events as lanes of spans and marks."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.booting import boot
+from sim.files.scenario_file import read_scenario
+from sim.files.shipped import shipped
+from sim.outcome import Outcome
+from sim.scenario import BringUp, Fault, KvmInit, KvmMode, Relay, Scenario
+from sim.timeline import BOOT, LOCK, Lane, MarkKind, SpanKind, timeline
+from sim.topology import Topology
+from tests.systems import A64FX, V1, guest, off, on, under_pkvm
+
+SETS = [[128], [128, 256], [128, 256, 512]]
+
+
+def spans(outcome: Outcome, lane: Lane) -> list[tuple[str, int, int]]:
+    return [(one.kind.value, one.start_ns, one.end_ns) for one in timeline(outcome).spans if one.lane == lane]
+
+
+def test_a_refused_cpu_is_waited_for_under_the_lock() -> None:
+    outcome = boot(read_scenario(next(file for file in shipped() if file.stem == "late-cpu-refused")))
+    (cpu_on, verifying, waited), marks = spans(outcome, 2), timeline(outcome).marks
+    assert [one[0] for one in (cpu_on, verifying, waited)] == [
+        SpanKind.CPU_ON,
+        SpanKind.VERIFYING,
+        SpanKind.WAITED_FOR,
+    ]
+    assert (cpu_on[2], verifying[2]) == (verifying[1], waited[1])
+    assert ("hotplug lock held", cpu_on[1], waited[2]) in spans(outcome, LOCK)
+    assert [(one.lane, one.kind) for one in marks] == [(2, MarkKind.REFUSED)]
+
+
+def test_the_phases_of_a_boot_follow_each_other() -> None:
+    phases = [one for one in timeline(under_pkvm(V1, A64FX, actions=(guest(1),))).spans if one.lane == BOOT]
+    assert [one.detail for one in phases] == [
+        "CPUs come up",
+        "initcalls",
+        "KVM's initcall",
+        "rest of the boot",
+        "user space",
+    ]
+    assert all(one.end_ns == other.start_ns for one, other in pairwise(phases))
+
+
+def test_a_cpu_that_went_offline_and_came_back_was_online_twice() -> None:
+    outcome = under_pkvm(V1, V1, kernel="6.12", actions=(off(1), on(1)))
+    assert [one[0] for one in spans(outcome, 1)].count(SpanKind.ONLINE) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "kinds"),
+    [
+        (Fault("cpu1", answer="DENIED"), [MarkKind.NOT_STARTED]),
+        (Fault("cpu1", never_arrives=True), []),
+    ],
+)
+def test_a_cpu_that_does_not_come_is_never_online(fault: Fault, kinds: list[MarkKind]) -> None:
+    outcome = under_pkvm(V1, V1, kernel="6.12", faults=(fault,))
+    assert SpanKind.ONLINE not in {one[0] for one in spans(outcome, 1)}
+    assert [one.kind for one in timeline(outcome).marks if one.lane == 1] == kinds
+
+
+def test_a_failed_allocation_is_marked() -> None:
+    outcome = under_pkvm(V1, V1, kernel="6.12", allocation_fails_at="cpu1")
+    assert [(one.lane, one.kind) for one in timeline(outcome).marks] == [(BOOT, MarkKind.ALLOCATION_FAILED)]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_spans_of_a_kind_do_not_overlap_and_tell_what_happened(data: st.DataObject) -> None:
+    sets = data.draw(st.lists(st.sampled_from(SETS), min_size=1, max_size=4))
+    act = st.builds(lambda do, cpu: do(cpu), st.sampled_from([on, off, guest]), st.integers(0, len(sets) - 1))
+    outcome = boot(
+        Scenario(
+            Topology.of(sets),
+            maxcpus=data.draw(st.integers(1, len(sets))),
+            kvm_mode=data.draw(st.sampled_from(KvmMode)),
+            relay=data.draw(st.sampled_from(Relay)),
+            bring_up=data.draw(st.sampled_from(BringUp)),
+            kvm_init=data.draw(st.sampled_from(KvmInit)),
+            actions=tuple(data.draw(st.lists(act, max_size=5))),
+        )
+    )
+    told = timeline(outcome)
+    assert all(0 <= one.start_ns <= one.end_ns <= told.end_ns for one in told.spans)
+    assert all(0 <= one.time_ns <= told.end_ns for one in told.marks)
+    by_lane: dict[tuple[Lane, SpanKind], list[tuple[int, int]]] = {}
+    for one in told.spans:
+        by_lane.setdefault((one.lane, one.kind), []).append((one.start_ns, one.end_ns))
+    assert all(one[1] <= other[0] for many in by_lane.values() for one, other in pairwise(sorted(many)))
+    online = {lane for (lane, kind), many in by_lane.items() if kind is SpanKind.ONLINE and many[-1][1] == told.end_ns}
+    assert online >= set(outcome.facts.online)
+    kinds = [one.kind for one in told.spans]
+    assert kinds.count(SpanKind.GUEST) == len(outcome.facts.guests)
+    assert kinds.count(SpanKind.SAVE) == len(outcome.facts.saves)
