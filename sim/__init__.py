@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sim.booting import boot
-    from sim.causality.graph import causality
-    from sim.causality.path import CriticalPath, critical_path
+    from sim.causes.graph import causality
+    from sim.causes.path import CriticalPath, critical_path
     from sim.designs import DESIGNS, Design
     from sim.errors import InputError
     from sim.explore.exploring import Explored, explore_orders
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from sim.files.space_file import read_space
     from sim.hazards import Hazard, HazardKind
     from sim.outcome import Outcome
+    from sim.plot.buffers_picture import plot_buffers
+    from sim.plot.designs_picture import plot_designs
+    from sim.plot.heat_picture import plot_heat
+    from sim.plot.lengths_picture import plot_lengths
+    from sim.plot.timeline_picture import plot_boot
+    from sim.plot.topology_picture import plot_topology
     from sim.prove.design_space import Promises, prove_every_design
     from sim.prove.properties import PROPERTIES, Property
     from sim.prove.proving import Answer, Finding, Question, prove_each, prove_property
@@ -45,7 +51,7 @@ _HOME = {
     "BringUp": "sim.scenario",
     "Comparison": "sim.study.comparison",
     "Cpu": "sim.topology",
-    "CriticalPath": "sim.causality.path",
+    "CriticalPath": "sim.causes.path",
     "Deadlock": "sim.explore.reached",
     "Design": "sim.designs",
     "Distribution": "sim.timing",
@@ -75,12 +81,18 @@ _HOME = {
     "Surroundings": "sim.scenario",
     "Topology": "sim.topology",
     "boot": "sim.booting",
-    "causality": "sim.causality.graph",
+    "causality": "sim.causes.graph",
     "compare": "sim.study.comparison",
     "cpu": "sim.topology",
-    "critical_path": "sim.causality.path",
+    "critical_path": "sim.causes.path",
     "explore_orders": "sim.explore.exploring",
     "legal_sets": "sim.study.space",
+    "plot_boot": "sim.plot.timeline_picture",
+    "plot_buffers": "sim.plot.buffers_picture",
+    "plot_designs": "sim.plot.designs_picture",
+    "plot_heat": "sim.plot.heat_picture",
+    "plot_lengths": "sim.plot.lengths_picture",
+    "plot_topology": "sim.plot.topology_picture",
     "power_of_two_sets": "sim.study.space",
     "prove_each": "sim.prove.proving",
     "prove_every_design": "sim.prove.design_space",
@@ -142,6 +154,12 @@ __all__ = [
     "critical_path",
     "explore_orders",
     "legal_sets",
+    "plot_boot",
+    "plot_buffers",
+    "plot_designs",
+    "plot_heat",
+    "plot_lengths",
+    "plot_topology",
     "power_of_two_sets",
     "prove_each",
     "prove_every_design",

@@ -82,10 +82,10 @@ def timeline(outcome: Outcome) -> Timeline:
 
 _TASK = re.compile(r"takes the idle task of cpu(\d+)")
 _PHASES = {
-    "capabilities final": "CPUs come up",
-    "kvm init": "initcalls",
-    "pkvm finalised": "KVM's initcall",
-    "user space": "rest of the boot",
+    "capabilities final": "early CPUs",
+    "kvm init": "to KVM's initcall",
+    "pkvm finalised": "to pKVM's finalisation",
+    "user space": "to user space",
 }
 """What a phase was, by the event that ends it."""
 _MARKS = {
@@ -115,7 +115,7 @@ class _Reader:
         self._answered_ns: dict[int, int] = {}
         self._probed_as: dict[int, int] = {}
         self._final = False
-        self._last_phase = "CPUs come up"
+        self._last_phase = "early CPUs"
 
     def read(self, event: Event) -> None:
         """Take one more event."""

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.booting import boot
-from sim.causality.graph import causality
-from sim.causality.path import critical_path
+from sim.causes.graph import causality
+from sim.causes.path import critical_path
 from sim.errors import InputError
 from sim.explore.exploring import explore_orders
 from sim.explore.following import follow
@@ -79,6 +79,8 @@ def test_the_path_is_named() -> None:
     )
     path = critical_path(under_pkvm(V1, V1, kernel="6.12", latencies=latencies))
     assert path.sentence == "14 ms of 17.52 ms were spent waiting for cpu1's CPU_ON"
+    assert [event for event, node in path.graph.nodes(data=True) if node["critical"]] == list(path.events)
+    assert sum(edge["critical"] for _, _, edge in path.graph.edges(data=True)) == len(path.events) - 1
     assert repr(path) == f"<CriticalPath: {path.sentence}>"
     assert path.waits.columns.tolist() == ["waited_for", "waited_ns", "times", "share"]
     assert path.waits["share"].sum() == pytest.approx(1)

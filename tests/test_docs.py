@@ -47,6 +47,7 @@ from sim.rows import (
     LogRow,
     Row,
     SaveRow,
+    WaitRow,
 )
 from sim.scenario import CPU_ON_ERRORS
 from sim.study import steps
@@ -336,11 +337,16 @@ def test_each_named_design_is_listed_with_its_choices() -> None:
 
 
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.fence == "sh"], ids=str)
-def test_shell_blocks_run(block: Block) -> None:
-    """In a shell that finds `asymboot`; what make would do is not done, but it must know how."""
+def test_shell_blocks_run(block: Block, tmp_path: Path) -> None:
+    """In a shell that finds `asymboot`, in a folder of its own that looks like the repository.
+
+    What make would do is not done, but it must know how.
+    """
+    for entry in ROOT.iterdir():
+        (tmp_path / entry.name).symlink_to(entry)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     script = re.sub(r"^make ", "make --dry-run ", block.text, flags=re.MULTILINE)
-    subprocess.run(["bash", "-euc", script], cwd=ROOT, env={**os.environ, "PATH": path}, check=True)
+    subprocess.run(["bash", "-euc", script], cwd=tmp_path, env={**os.environ, "PATH": path}, check=True)
 
 
 def test_every_make_target_that_is_named_exists() -> None:
@@ -380,6 +386,7 @@ ROWS: dict[str, type[Row]] = {
     "Saves: `outcome.saves": SaveRow,
     "Actions: `outcome.actions": ActionRow,
     "Hazards: `outcome.hazards": HazardRow,
+    "Waits: `critical_path(outcome).waits": WaitRow,
     "Designs compared: `comparison.designs": DesignRow,
     "Their clusters: `comparison.clusters": ClusterRow,
 }

@@ -38,10 +38,10 @@ def test_a_refused_cpu_is_waited_for_under_the_lock() -> None:
 def test_the_phases_of_a_boot_follow_each_other() -> None:
     phases = [one for one in timeline(under_pkvm(V1, A64FX, actions=(guest(1),))).spans if one.lane == BOOT]
     assert [one.detail for one in phases] == [
-        "CPUs come up",
-        "initcalls",
-        "KVM's initcall",
-        "rest of the boot",
+        "early CPUs",
+        "to KVM's initcall",
+        "to pKVM's finalisation",
+        "to user space",
         "user space",
     ]
     assert all(one.end_ns == other.start_ns for one, other in pairwise(phases))

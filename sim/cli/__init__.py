@@ -10,6 +10,7 @@ from sim.cli.compare import compare
 from sim.cli.conform import conform
 from sim.cli.errors import Commands
 from sim.cli.exploring import explore
+from sim.cli.plotting import plot
 from sim.cli.proving import prove
 from sim.cli.replaying import replay
 from sim.cli.run import run
@@ -29,6 +30,7 @@ def main() -> None:
       asymboot sweep late-cpu -o out    every system of a space, counted
       asymboot explore late-arrival     every order of a scenario's steps
       asymboot prove                    what designs promise on every system
+      asymboot plot boot bug -o b.svg   a picture of it
       asymboot list                     scenarios, designs, kernels, hazards
       asymboot new mine.toml            a commented scenario to start from
 
@@ -37,5 +39,22 @@ def main() -> None:
     """  # noqa: D301 (click's own mark for lines that stay as they are)
 
 
-for command in (run, compare, show, list_, new, check, schema, conform, space, sweep, summary, replay, prove, explore):
+_COMMANDS = (
+    run,
+    compare,
+    show,
+    list_,
+    new,
+    check,
+    schema,
+    conform,
+    space,
+    sweep,
+    summary,
+    replay,
+    prove,
+    explore,
+    plot,
+)
+for command in _COMMANDS:
     main.add_command(command)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from sim.designs import DESIGNS
 from sim.series import RECORDED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sim.scenario import Scenario
 
 
@@ -87,6 +90,42 @@ kvm = click.option("--kvm", type=click.Choice(["default", "protected", "nvhe", "
 seed = click.option(
     "--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of drawn latencies and of the order at equal times."
 )
+
+
+_OF_SCENARIO = (
+    click.option(
+        "--design",
+        type=click.Choice(list(DESIGNS)),
+        metavar="NAME",
+        help="A named design, instead of the file's; `asymboot list designs` has them.",
+    ),
+    kernel,
+    click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay."),
+    kvm,
+    click.option(
+        "--memory",
+        type=click.Choice(["adjacent", "isolated", "mapped"]),
+        help="What surrounds pKVM's buffers at EL2.",
+    ),
+    seed,
+)
+
+
+def of_scenario(command: "Callable[..., None]") -> "Callable[..., None]":
+    """Let a command boot a scenario otherwise than its file says."""
+    for option in reversed(_OF_SCENARIO):
+        command = option(command)
+    return command
+
+
+def refuse_unless(given: dict[str, Any], goes_with: str) -> None:
+    """Refuse options that were given and do not go with what is asked for.
+
+    Raises:
+        click.UsageError: there are some.
+    """
+    if given:
+        raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} goes with {goes_with} only.")
 
 
 def load(file: Path, **options: Any) -> "Scenario":

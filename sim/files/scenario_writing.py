@@ -74,18 +74,23 @@ def save_scenario(scenario: Scenario, path: Path) -> None:
     write_new(path, scenario_text(scenario))
 
 
-def write_new(path: Path, text: str) -> None:
-    """Write a text to a file that does not exist yet.
+def write_new(path: Path, content: str | bytes) -> None:
+    """Write text, or bytes, to a file that does not exist yet: all of it, or no file.
 
     Raises:
         InputError: the file exists.
         OSError: it cannot be written.
     """
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        file = path.open("xb")
     except FileExistsError:
         raise InputError(f"{path}: exists already") from None
+    try:
+        with file:
+            file.write(content.encode() if isinstance(content, str) else content)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _stated(table: msgspec.Struct) -> dict[str, Any]:

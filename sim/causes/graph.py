@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sim.causality.recording import recorded_causes
+from sim.causes.recording import recorded_causes
 from sim.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -13,7 +13,8 @@ def causality(outcome: Outcome) -> "nx.DiGraph[int]":
     """What waited for what in a boot.
 
     A node is an event, named by its row in `outcome.events`, with that row's `time_ns`, `cpu`, `kind` and `detail`. An
-    edge goes from an event to one that could not happen before it, with
+    edge goes from an event to one that could not happen before it. Nodes and edges have `critical`, which is False here
+    and which `critical_path()` sets on its path. Edges have also
 
     - `let_happen`: this is what the later one waited for in the end. Each event but the first has one such edge; others
       only say what came before in the same process, which had to wait longer for something else;
@@ -33,13 +34,13 @@ def causality(outcome: Outcome) -> "nx.DiGraph[int]":
     graph: nx.DiGraph[int] = nx.DiGraph()
     events = outcome.facts.events
     for number, event in enumerate(events):
-        graph.add_node(number, **event._asdict())
+        graph.add_node(number, **event._asdict(), critical=False)
     for number, cause in enumerate(recorded_causes(outcome)):
         if cause.before is None:
             continue
         waited_ns = sum(wait.waited_ns for wait in cause.waits)
-        graph.add_edge(cause.before, number, let_happen=True, waits=cause.waits, waited_ns=waited_ns)
+        graph.add_edge(cause.before, number, let_happen=True, waits=cause.waits, waited_ns=waited_ns, critical=False)
         if cause.of_process not in {None, cause.before}:
             waited_ns = events[number].time_ns - events[cause.of_process].time_ns
-            graph.add_edge(cause.of_process, number, let_happen=False, waits=(), waited_ns=waited_ns)
+            graph.add_edge(cause.of_process, number, let_happen=False, waits=(), waited_ns=waited_ns, critical=False)
     return graph

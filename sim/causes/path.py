@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from sim.causality.graph import causality
-from sim.causality.recording import Wait
+from sim.causes.graph import causality
+from sim.causes.recording import Wait
 from sim.errors import InputError
 from sim.frames import as_html, frame
 from sim.outcome import Outcome
@@ -44,7 +45,7 @@ class CriticalPath:
     """What determined when an event of a boot happened."""
 
     graph: "nx.DiGraph[int]"
-    """As `causality()` made it."""
+    """As `causality()` made it; nodes and edges on the path are marked `critical`, the others are not."""
     events: tuple[int, ...]
     """The events on the path, in their order, as nodes of the graph."""
     total_ns: int
@@ -80,7 +81,7 @@ class CriticalPath:
         return f"{duration(rows[0].waited_ns)} of {duration(self.total_ns)} were spent waiting for {rows[0].waited_for}"
 
     def _waits(self) -> Iterator[Wait]:
-        for before, after in zip(self.events, self.events[1:], strict=False):
+        for before, after in pairwise(self.events):
             yield from (wait for wait in self.graph.edges[before, after]["waits"] if wait.waited_ns)
 
     def __repr__(self) -> str:
@@ -110,10 +111,15 @@ def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
     last = len(graph) - 1 if end is None else end
     if last not in graph:
         raise InputError(f"event {last}: the boot has {len(graph):,} events, from 0")
-    path = [last]
-    while before := _let_happen(graph, path[-1]):
-        path.extend(before)
-    return CriticalPath(graph, tuple(reversed(path)), graph.nodes[last]["time_ns"])
+    path: list[int] = [last]
+    while causes := _let_happen(graph, path[-1]):
+        path.extend(causes)
+    path.reverse()
+    for event in path:
+        graph.nodes[event]["critical"] = True
+    for before, after in pairwise(path):
+        graph.edges[before, after]["critical"] = True
+    return CriticalPath(graph, tuple(path), graph.nodes[last]["time_ns"])
 
 
 def _let_happen(graph: "nx.DiGraph[int]", event: int) -> list[int]:

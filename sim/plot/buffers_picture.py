@@ -1,0 +1,188 @@
+"""What saves do to pKVM's buffers, to scale: whose bytes are written, from which offset to which."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from sim import rules
+from sim.facts import Buffers
+from sim.kernel.pkvm import Save
+from sim.machine.memory import Extent
+from sim.outcome import Outcome
+from sim.plot import style
+from sim.scenario import Surroundings
+from sim.vectors import bits_from_vq
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_WIDTH_IN, _ROW_IN = 11.0, 0.62
+_MOST_ROWS = 8
+_MARGIN = 0.04
+"""Of the range shown, on either side."""
+_HEADER, _REGISTERS, _SLACK = "header", "registers", "slack"
+_COLOURS = {_HEADER: style.GREY, _REGISTERS: "#b9dcf2", _SLACK: style.PALE}
+_OWN, _IN_SLACK, _OUTSIDE = "bytes written, as asked for", "written beyond, in its own slack", "written outside"
+_HITS = {_OWN: style.BLUE, _IN_SLACK: style.YELLOW, _OUTSIDE: style.RED}
+
+
+class Stretch(NamedTuple):
+    """A stretch of memory: its first byte and the one after its last, from the start of the saving CPU's buffer."""
+
+    first: int
+    end: int
+    what: str
+    cpu: int
+
+
+def plot_buffers(outcome: Outcome) -> style.Picture:
+    """Saves of the host's registers, each beside its CPU's buffer and what lies around it, to scale.
+
+    The bytes count from the start of the saving CPU's own run of pages, which begins with the header. Of many different
+    saves the first eight are shown, those that write outside first.
+    """
+    saves = shown_saves(outcome)
+    buffers = outcome.facts.buffers
+    if buffers is None or not saves:
+        why = "no buffers for the host's SVE registers" if buffers is None else "no guest made a save"
+        return style.new_picture(
+            _WIDTH_IN, 0.2, outcome.scenario.name or "buffers", f"there is nothing to show: {why}"
+        )[0]
+    labels = [_label(outcome, save) for save in saves]
+    labels_in = max(style.text_width_in(line, style.SMALL_PT) for one in labels for line in one.split("\n")) + 0.3
+    handles = [style.patch(what, colour) for what, colour in (_COLOURS | _HITS).items()]
+    handles.append(style.patch(_around(outcome), "white", "....", edgecolor=style.GREY))
+    below_in = 0.55 + style.legend_height_in([*handles], _WIDTH_IN - 0.3)
+    picture, _ = style.new_picture(
+        _WIDTH_IN, _ROW_IN * len(saves) + below_in, outcome.scenario.name or "buffers", _subtitle(outcome, buffers)
+    )
+    width_in = _WIDTH_IN - labels_in - 0.35
+    axes = style.axes_at(picture, labels_in, below_in, width_in, _ROW_IN * len(saves))
+    first, end = _range(saves, buffers)
+    axes.set_xlim(first, end)
+    axes.set_ylim(len(saves) - 0.5, -0.5)
+    axes.set_yticks(range(len(saves)), labels, parse_math=False)
+    axes.tick_params(axis="y", length=0)
+    for row, save in enumerate(saves):
+        _draw(axes, outcome, save, row, width_in / (end - first))
+    _ticks(axes, saves, buffers, (end - first) / width_in)
+    axes.set_xlabel("bytes from the start of the CPU's own buffer", size=style.SMALL_PT)
+    style.legend(picture, [*handles], 0.15, 0.08, _WIDTH_IN - 0.3)
+    return picture
+
+
+def shown_saves(outcome: Outcome) -> list[Save]:
+    """The saves to show: each kind of a CPU's once, those that write outside first, at most eight."""
+    kinds: dict[tuple[int, int, int], Save] = {}
+    for save in outcome.facts.saves:
+        kinds.setdefault((save.cpu, save.running_vq, save.pointer_vq), save)
+    return sorted(kinds.values(), key=lambda save: (not save.outside, save.cpu))[:_MOST_ROWS]
+
+
+def memory_around(outcome: Outcome, save: Save, buffers: Buffers) -> Iterator[Stretch]:
+    """The saving CPU's buffer, and where buffers lie side by side those of its neighbours."""
+    neighbours = outcome.scenario.surroundings is Surroundings.ADJACENT
+    for cpu in range(save.cpu - 1, save.cpu + 2) if neighbours else (save.cpu,):
+        if 0 <= cpu < len(outcome.scenario.topology.cpus):
+            start = (cpu - save.cpu) * buffers.run_bytes
+            yield Stretch(start, start + rules.HEADER_BYTES, _HEADER, cpu)
+            yield Stretch(start + rules.HEADER_BYTES, start + buffers.asked_bytes, _REGISTERS, cpu)
+            yield Stretch(start + buffers.asked_bytes, start + buffers.run_bytes, _SLACK, cpu)
+
+
+def hits(save: Save, buffers: Buffers) -> Iterator[Stretch]:
+    """The bytes that a save wrote: as asked for, beyond that in its own slack, or outside."""
+    for extent in save.touched:
+        first = _place(extent, save, buffers)
+        end = first + extent.bytes
+        if extent in save.outside:
+            yield Stretch(first, end, _OUTSIDE, extent.cpu)
+            continue
+        asked = min(max(first, buffers.asked_bytes), end)
+        if first < asked:
+            yield Stretch(first, asked, _OWN, extent.cpu)
+        if asked < end:
+            yield Stretch(asked, end, _IN_SLACK, extent.cpu)
+
+
+def _place(extent: Extent, save: Save, buffers: Buffers) -> int:
+    """Where an extent begins, from the start of the saving CPU's buffer; where they lie apart, none lies in another."""
+    return extent.first + (extent.cpu - save.cpu) * buffers.run_bytes
+
+
+def _range(saves: list[Save], buffers: Buffers) -> tuple[float, float]:
+    every = [one for save in saves for one in hits(save, buffers)]
+    first = min(0, *(one.first for one in every))
+    end = max(buffers.run_bytes, *(one.end for one in every))
+    margin = _MARGIN * (end - first)
+    return first - margin, end + margin
+
+
+def _draw(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: float) -> None:
+    buffers = outcome.facts.buffers
+    assert buffers is not None
+    first, end = axes.get_xlim()
+    axes.broken_barh(
+        [(first, end - first)],
+        (row - 0.3, 0.6),
+        facecolor="white",
+        hatch="....",
+        edgecolor=style.LIGHT,
+        linewidth=0,
+    )
+    for one in memory_around(outcome, save, buffers):
+        shown_first, shown_end = max(one.first, first), min(one.end, end)
+        if shown_first >= shown_end:
+            continue
+        axes.broken_barh(
+            [(shown_first, shown_end - shown_first)],
+            (row - 0.3, 0.6),
+            facecolor=_COLOURS[one.what],
+            alpha=1.0 if one.cpu == save.cpu else 0.55,
+            edgecolor="white",
+            linewidth=0.5,
+        )
+        told = _named(one, save)
+        if style.text_width_in(told, style.SMALL_PT) < (shown_end - shown_first) * in_per_byte - 0.06:
+            middle = (shown_first + shown_end) / 2
+            axes.text(middle, row - 0.14, told, size=style.SMALL_PT, ha="center", va="center")
+    for one in hits(save, buffers):
+        axes.broken_barh([(one.first, one.end - one.first)], (row + 0.02, 0.2), facecolor=_HITS[one.what])
+
+
+def _named(one: Stretch, save: Save) -> str:
+    return f"{one.what}, {one.end - one.first} bytes" if one.cpu == save.cpu else f"cpu{one.cpu}'s {one.what}"
+
+
+def _ticks(axes: "Axes", saves: list[Save], buffers: Buffers, bytes_per_in: float) -> None:
+    """Label where buffers and writes begin and end, where there is room; writes first."""
+    every = [one for save in saves for one in hits(save, buffers)]
+    outside = [place for one in every if one.what == _OUTSIDE for place in (one.first, one.end)]
+    wanted = [0, *outside, buffers.asked_bytes, buffers.run_bytes, *(place for one in every for place in one[:2])]
+    chosen: list[int] = []
+    for place in wanted:
+        apart_in = style.text_width_in("-00000", style.SMALL_PT) + 0.05
+        if all(abs(place - other) / bytes_per_in >= apart_in for other in chosen):
+            chosen.append(place)
+    axes.set_xticks(sorted(chosen))
+
+
+def _label(outcome: Outcome, save: Save) -> str:
+    lost = "" if save.header_intact else "\nits header is lost"
+    panicked = "\nthe hypervisor panics" if save.panicked else ""
+    return f"{outcome.facts.label(save.cpu)}, {bits_from_vq(save.running_vq)} bits{lost}{panicked}"
+
+
+def _around(outcome: Outcome) -> str:
+    mapped = outcome.scenario.surroundings is Surroundings.MAPPED
+    return "somebody else's memory" if mapped else "nothing is mapped"
+
+
+def _subtitle(outcome: Outcome, buffers: Buffers) -> str:
+    design = outcome.scenario.active_design
+    told = f"design {design.name}: " if design is not None else ""
+    kinds = len({(save.cpu, save.running_vq, save.pointer_vq) for save in outcome.facts.saves})
+    more = f"; {kinds - _MOST_ROWS} more saves are not shown" if kinds > _MOST_ROWS else ""
+    return (
+        f"{told}buffers for {bits_from_vq(buffers.allocation_vq)} bits, {buffers.asked_bytes} bytes asked for in a run "
+        f"of {buffers.run_bytes}; memory {outcome.scenario.surroundings}{more}"
+    )

@@ -1,0 +1,101 @@
+"""Designs side by side: what their buffers cost, and which hazards they have."""
+
+from typing import TYPE_CHECKING
+
+from sim.hazards import HazardKind
+from sim.plot import style
+from sim.study.comparison import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sim.rows import DesignRow
+
+_ROW_IN, _BARS_IN, _COLUMN_IN = 0.28, 2.0, 0.5
+_SLANT = 0.71
+"""How high a heading at 45 degrees is, by its length."""
+_CORRUPTING = HazardKind.HEADER_DESTROYED
+"""Hazards up to this one corrupt or stop something; the others lose something."""
+
+
+def plot_designs(comparison: Comparison) -> style.Picture:
+    """A row a design: bytes asked for each CPU's buffer, and how often each hazard occurs.
+
+    Hazards that occur under none are left out. What corrupts or panics is red, what is lost or refused orange.
+    """
+    rows = comparison.design_rows
+    kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in rows)]
+    labels = _labels(rows)
+    labels_in = max(style.text_width_in(one, style.SMALL_PT) for one in labels) + 0.35
+    longest_in = max((style.text_width_in(kind.title, style.SMALL_PT) for kind in kinds), default=0.0)
+    width_in = max(7.5, labels_in + _BARS_IN + 0.6 + _COLUMN_IN * len(kinds) + longest_in * _SLANT)
+    height_in = _ROW_IN * len(rows)
+    headings_in = 0.3 + longest_in * _SLANT
+    title = comparison.scenario.name or "designs"
+    told = f"Linux {comparison.scenario.kernel}, KVM {comparison.scenario.kvm_mode}, by design"
+    picture, _ = style.new_picture(width_in, height_in + headings_in + 0.6, title, told)
+    bars = style.axes_at(picture, labels_in, 0.55, _BARS_IN, height_in)
+    _draw_bars(bars, rows, labels)
+    if kinds:
+        left_in = labels_in + _BARS_IN + 0.6
+        grid = style.axes_at(picture, left_in, 0.55, _COLUMN_IN * len(kinds), height_in)
+        _draw_grid(grid, rows, kinds)
+    else:
+        bars.set_title("no hazard under any design", size=style.TEXT_PT, loc="left")
+    return picture
+
+
+def _labels(rows: "list[DesignRow]") -> list[str]:
+    """Designs' names, with relay and memory where these differ."""
+    relays, memories = ({getattr(row, name) for row in rows} for name in ("relay", "memory"))
+    return [
+        ", ".join([row.design, *([row.relay] if len(relays) > 1 else []), *([row.memory] if len(memories) > 1 else [])])
+        for row in rows
+    ]
+
+
+def _count(row: "DesignRow", kind: HazardKind) -> int:
+    return int(getattr(row, kind.name.lower()))
+
+
+def _draw_bars(axes: "Axes", rows: "list[DesignRow]", labels: list[str]) -> None:
+    sizes = [row.asked_bytes or 0 for row in rows]
+    axes.barh(range(len(rows)), sizes, height=0.6, color=style.SKY)
+    axes.set_xlim(0, max(1, *sizes) * 1.3)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), labels, parse_math=False)
+    axes.set_xticks([])
+    axes.spines["bottom"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("bytes asked for each CPU's buffer", size=style.SMALL_PT)
+    for place, row in enumerate(rows):
+        told = "none" if row.asked_bytes is None else f"{row.asked_bytes:,}"
+        axes.annotate(told, (sizes[place], place), (4, 0), textcoords="offset points", size=style.SMALL_PT, va="center")
+
+
+def _draw_grid(axes: "Axes", rows: "list[DesignRow]", kinds: list[HazardKind]) -> None:
+    for place, row in enumerate(rows):
+        for column, kind in enumerate(kinds):
+            count = _count(row, kind)
+            colour = style.PALE if not count else style.RED if kind <= _CORRUPTING else style.ORANGE
+            axes.broken_barh([(column - 0.46, 0.92)], (place - 0.43, 0.86), facecolor=colour)
+            if count:
+                axes.text(
+                    column,
+                    place,
+                    f"{count:,}",
+                    size=style.SMALL_PT,
+                    ha="center",
+                    va="center",
+                    color="white" if kind <= _CORRUPTING else style.BLACK,
+                    weight="bold",
+                )
+    axes.set_xlim(-0.5, len(kinds) - 0.5)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.xaxis.tick_top()
+    axes.set_xticks(range(len(kinds)), [kind.title for kind in kinds], rotation=45, ha="left", rotation_mode="anchor")
+    axes.set_yticks([])
+    axes.tick_params(length=0)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.set_xlabel("times that each hazard occurs", size=style.SMALL_PT)

@@ -1,0 +1,193 @@
+"""A sweep as heat maps: the share of systems with a hazard, by two columns of its rows, a map for each setting."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from sim.errors import InputError
+from sim.hazards import HazardKind
+from sim.plot import style
+from sim.study.steps import HAZARDS
+from sim.sweep.folder import Folder
+from sim.sweep.plan import Keep, Plan
+from sim.sweep.rows import RECORD, SETTING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+_CELL_IN, _BESIDE_IN, _BELOW_IN = 0.52, 0.95, 0.7
+_WIDEST_IN = 11.0
+_MOST_MAPS = 12
+_MOST_CELLS = 32
+_DARK, _HALF = 0.85, 0.5
+
+
+def plot_heat(
+    folder: Path, hazard: str, *, x: str | None = None, y: str | None = None, design: str | None = None
+) -> style.Picture:
+    """The share of a sweep's systems that have a hazard, by weight, over two columns of its rows.
+
+    Of a column with sets of lengths, the largest length counts. There is a map for each setting, at most twelve.
+
+    Args:
+        folder: the sweep's; all of its rows were kept.
+        hazard: as a column of the rows has it, such as ``out_of_bounds_write``.
+        x: the column from left to right; by default the last group's lengths.
+        y: the column from below upwards; by default the first group's lengths, or the early CPUs' shared maximum where
+            there is only one group.
+        design: show this design's settings only.
+
+    Raises:
+        InputError: no sweep is there, its rows were not kept, or it has no such column, hazard or design.
+    """
+    plan = Folder.open(folder).plan
+    _check(plan, folder, hazard, design)
+    groups = [f"{group.name}_sve_bits" for group in plan.space.groups]
+    x = x or groups[-1]
+    y = y or (groups[0] if groups[0] != x else "max_vl_bits")
+    maps = [one for one in _maps(heat_counts(folder, hazard, x, y)) if design is None or one.setting[0] == design]
+    return _draw(plan, maps, hazard, (x, y))
+
+
+class _Map(NamedTuple):
+    """The counts under one setting: by place, how many systems there are, and how many have the hazard."""
+
+    setting: tuple[str, ...]
+    counts: dict[tuple[int, int], tuple[int, int]]
+
+    @property
+    def has_hazard(self) -> bool:
+        return any(with_hazard for _, with_hazard in self.counts.values())
+
+
+def _maps(counts: "pd.DataFrame") -> list[_Map]:
+    maps: dict[tuple[str, ...], _Map] = {}
+    for row in counts.to_dict("records"):
+        setting = tuple(str(row[name]) for name in SETTING)
+        place = int(row["x"]), int(row["y"])
+        maps.setdefault(setting, _Map(setting, {})).counts[place] = int(row["systems"]), int(row["with_hazard"])
+    return list(maps.values())
+
+
+def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
+    """How many systems there are, by weight, and how many have a hazard, for each setting and place on a heat map.
+
+    Columns: design, relay, kvm_mode, memory, ``x``, ``y`` (bits or counts), ``systems``, ``with_hazard``.
+
+    Raises:
+        InputError: the rows have no such column.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    plan = Folder.open(folder).plan
+    allowed = [*(f"{group.name}_sve_bits" for group in plan.space.groups), *RECORD]
+    for column in (x, y):
+        if column not in allowed:
+            raise InputError(f"{folder}: there is no column {column[:60]!r} to draw: there are {', '.join(allowed)}")
+    by = [*SETTING, "x", "y"]
+    parts = []
+    for file in sorted((folder / "rows").glob("*.parquet")):
+        rows = pd.read_parquet(file, columns=list(dict.fromkeys([*SETTING, x, y, "weight", hazard])))
+        rows = rows.assign(x=_numbers(rows[x]), y=_numbers(rows[y]), with_hazard=rows["weight"] * (rows[hazard] > 0))
+        parts.append(rows.astype(dict.fromkeys(SETTING, "str")).groupby(by)[["weight", "with_hazard"]].sum())
+    every = pd.concat(parts).groupby(level=by).sum().rename(columns={"weight": "systems"})
+    return every.reset_index()
+
+
+def _numbers(column: "pd.Series") -> "pd.Series":
+    """A column as numbers: of sets as text, each one's largest."""
+    if column.dtype.kind in "ui":
+        return column
+    return column.astype("str").str.rsplit(",", n=1).str[-1].replace("", "0").astype("int64")
+
+
+def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
+    there = [kind.name.lower() for kind in HAZARDS]
+    if hazard not in there:
+        raise InputError(f"there is no hazard {hazard[:60]!r} in a sweep's rows: there are {', '.join(there)}")
+    if plan.keep is not Keep.ALL:
+        raise InputError(f"{folder}: it kept {plan.keep} and a heat map needs every row: sweep with --keep all")
+    designs = list(dict.fromkeys(setting.design.name for setting in plan.space.settings))
+    if design is not None and design not in designs:
+        raise InputError(f"{folder}: it has no design {design[:60]!r}: there are {', '.join(designs)}")
+    if not any((folder / "rows").glob("*.parquet")):
+        raise InputError(f"{folder}: no part of it is done yet")
+
+
+def _draw(plan: Plan, every: list[_Map], hazard: str, axes_of: tuple[str, str]) -> style.Picture:
+    kind = HazardKind[hazard.upper()]
+    found = [one for one in every if one.has_hazard]
+    maps = found[:_MOST_MAPS]
+    title = f"{plan.space.name or 'sweep'}: {kind.title}"
+    told = _told(plan, len(every), len(found))
+    if not maps:
+        return style.new_picture(6.0, 0.2, title, told)[0]
+    xs, ys = ([*sorted({place[axis] for one in maps for place in one.counts})] for axis in (0, 1))
+    if max(len(xs), len(ys)) > _MOST_CELLS:
+        raise InputError(f"a heat map has at most {_MOST_CELLS} values a side, and these are {len(xs)} by {len(ys)}")
+    width_in, height_in = max(1.9, _CELL_IN * len(xs)), 0.62 * _CELL_IN * len(ys)
+    columns = max(1, min(len(maps), int((_WIDEST_IN - 0.2) / (width_in + _BESIDE_IN))))
+    lines = -(-len(maps) // columns)
+    whole_in = max(6.0, columns * (width_in + _BESIDE_IN) + 0.3)
+    picture, _ = style.new_picture(whole_in, lines * (height_in + _BELOW_IN) + 0.25, title, told)
+    for place, one in enumerate(maps):
+        line, column = divmod(place, columns)
+        bottom_in = (lines - 1 - line) * (height_in + _BELOW_IN) + 0.55
+        axes = style.axes_at(picture, 0.75 + column * (width_in + _BESIDE_IN), bottom_in, width_in, height_in)
+        _draw_map(axes, one, xs, ys, _colours(kind))
+        axes.set_title(_setting(one.setting, every), size=style.SMALL_PT, loc="left", parse_math=False)
+        axes.set_xlabel(_axis(axes_of[0]) if place + columns >= len(maps) else "", size=style.SMALL_PT)
+        axes.set_ylabel(_axis(axes_of[1]) if not column else "", size=style.SMALL_PT)
+    return picture
+
+
+def _told(plan: Plan, every: int, found: int) -> str:
+    told = f"share of systems in percent, Linux {plan.space.kernel}"
+    if found < every:
+        told += f"; it occurs under {found} of {every} settings"
+    return told + (f", of which {_MOST_MAPS} are shown" if found > _MOST_MAPS else "")
+
+
+def _draw_map(axes: "Axes", one: _Map, xs: list[int], ys: list[int], colours: "Colormap") -> None:
+    for (x, y), (systems, with_hazard) in one.counts.items():
+        share = with_hazard / systems
+        column, row = xs.index(x), ys.index(y)
+        axes.broken_barh([(column - 0.48, 0.96)], (row - 0.48, 0.96), facecolor=colours(share))
+        colour = "white" if share > _DARK else style.BLACK
+        axes.text(column, row, _percent(share), size=style.SMALL_PT, ha="center", va="center", color=colour)
+    axes.set_xlim(-0.5, len(xs) - 0.5)
+    axes.set_ylim(-0.5, len(ys) - 0.5)
+    axes.set_xticks(range(len(xs)), [str(one) for one in xs])
+    axes.set_yticks(range(len(ys)), [str(one) for one in ys])
+    axes.tick_params(length=0)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+
+
+def _percent(share: float) -> str:
+    """A share in percent: 0 and 100 only where it is none, or all."""
+    rounded = round(100 * share)
+    if rounded in {0, 100} and share not in {0.0, 1.0}:
+        return "<1" if share < _HALF else ">99"
+    return str(rounded)
+
+
+def _colours(kind: HazardKind) -> "Colormap":
+    from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
+
+    end = style.RED if kind <= HazardKind.HEADER_DESTROYED else style.ORANGE
+    return LinearSegmentedColormap.from_list("share", [style.PALE, end])
+
+
+def _setting(setting: tuple[str, ...], maps: list[_Map]) -> str:
+    """What tells a setting from the others."""
+    told = [part for place, part in enumerate(setting) if not place or len({one.setting[place] for one in maps}) > 1]
+    return ", ".join(told)
+
+
+def _axis(column: str) -> str:
+    largest = column.removesuffix("_sve_bits")
+    if largest != column:
+        return f"{largest}: largest VL, bits"
+    return f"{column.removesuffix('_bits')}, bits"

@@ -1,0 +1,208 @@
+"""A boot as a picture: a lane a CPU, above them the boot's phases and the hotplug lock; the critical path on top."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sim.causes.path import CriticalPath, critical_path
+from sim.errors import InputError
+from sim.outcome import Outcome
+from sim.plot import style
+from sim.plot.rows import cpu_rows
+from sim.plot.scale import TimeScale
+from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, timeline
+
+if TYPE_CHECKING:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+_WIDTH_IN = 11.0
+_HEIGHTS_IN = ((16, 0.30), (64, 0.22), (256, 0.15))
+"""How high a lane is, up to so many of them."""
+_COLOURS = {
+    SpanKind.ONLINE: style.LIGHT,
+    SpanKind.CPU_ON: style.SKY,
+    SpanKind.PROBING: style.BLUE,
+    SpanKind.VERIFYING: style.GREEN,
+    SpanKind.WAITED_FOR: style.PALE,
+    SpanKind.GUEST: style.PINK,
+    SpanKind.SAVE: style.RED,
+    SpanKind.RESTORE: style.YELLOW,
+    SpanKind.LOCK_HELD: style.GREY,
+    SpanKind.PHASE: style.LIGHT,
+}
+_HATCHES = {SpanKind.WAITED_FOR: "////"}
+_HALF = {SpanKind.ONLINE: 0.22, SpanKind.WAITED_FOR: 0.26}
+"""Half the height of what lies below the rest, as a share of the lane's."""
+_HALF_OF_REST = 0.38
+_SIGNS = {
+    MarkKind.ALLOCATED: ("v", style.BLACK),
+    MarkKind.ALLOCATION_FAILED: ("X", style.RED),
+    MarkKind.REFUSED: ("x", style.BLACK),
+    MarkKind.NOT_STARTED: ("s", style.ORANGE),
+    MarkKind.WARNED: ("d", style.ORANGE),
+    MarkKind.PANIC: ("*", style.RED),
+}
+
+
+def plot_boot(outcome: Outcome) -> style.Picture:
+    """A boot as lanes over time.
+
+    The time axis is not to scale: gaps between events are drawn by their logarithm, so that 2 us and 5 s can both be
+    seen. The black line is the critical path: the waits that the boot's length is the sum of. Above 256 CPUs those of a
+    cluster share a lane.
+    """
+    return _Drawing(outcome).picture
+
+
+class _Drawing:
+    def __init__(self, outcome: Outcome) -> None:
+        told = timeline(outcome)
+        rows = cpu_rows(outcome.scenario.topology)
+        self._row_of: dict[Lane, int] = {BOOT: 0, LOCK: 1}
+        self._row_of |= {number: place for place, row in enumerate(rows, 2) for number in row.cpus}
+        self._labels = [BOOT, LOCK, *(row.label for row in rows)]
+        phases = [(span.start_ns, span.end_ns) for span in told.spans if span.kind is SpanKind.PHASE]
+        self._scale = TimeScale(_moments(told), phases)
+        path = _path(outcome)
+        lane_in = next((height for most, height in _HEIGHTS_IN if len(rows) <= most), _HEIGHTS_IN[-1][1])
+        labels_in = min(2.4, max(style.text_width_in(one, style.SMALL_PT) for one in self._labels)) + 0.2
+        width_in = _WIDTH_IN - labels_in - 0.35
+        handles = _handles(told, path is not None)
+        below_in = 0.55 + style.legend_height_in(handles, _WIDTH_IN - 0.3)
+        height_in = lane_in * len(self._labels)
+        self.picture, _ = style.new_picture(_WIDTH_IN, height_in + below_in, _title(outcome), _subtitle(outcome, path))
+        self._axes = style.axes_at(self.picture, labels_in, below_in, width_in, height_in)
+        self._prepare(labels_in, width_in)
+        self._draw(told)
+        if path is not None:
+            self._draw_path(path)
+        style.legend(self.picture, handles, 0.15, 0.08, _WIDTH_IN - 0.3)
+
+    def _prepare(self, labels_in: float, width_in: float) -> None:
+        axes, end = self._axes, self._scale.end or 1.0
+        axes.set_xlim(0, end)
+        axes.set_ylim(len(self._labels) - 0.5, -0.5)
+        names = [style.shortened(one, labels_in - 0.15, style.SMALL_PT) for one in self._labels]
+        axes.set_yticks(range(len(names)), names, parse_math=False)
+        axes.tick_params(axis="y", length=0)
+        tick_in = style.text_width_in("00.000000", style.SMALL_PT) + 0.08
+        ticks = self._scale.ticks(end * tick_in / width_in)
+        axes.set_xticks([self._scale.place(one) for one in ticks], [f"{one / 1e9:.6f}" for one in ticks])
+        axes.set_xlabel("time in seconds, as in the log; long gaps are compressed", size=style.SMALL_PT)
+        for tick in ticks:
+            axes.axvline(self._scale.place(tick), color=style.PALE, linewidth=0.6, zorder=0)
+        axes.axhline(1.5, color=style.LIGHT, linewidth=0.6)
+
+    def _draw(self, told: Timeline) -> None:
+        by_row: dict[tuple[int, SpanKind], list[Span]] = {}
+        for span in told.spans:
+            by_row.setdefault((self._row_of[span.lane], span.kind), []).append(span)
+        for order, kind in enumerate(_COLOURS, 2):
+            for (row, one), spans in by_row.items():
+                if one is kind:
+                    self._draw_spans(row, kind, spans, order)
+        for mark in told.marks:
+            self._draw_mark(mark)
+        for span in told.spans:
+            if span.kind is SpanKind.PHASE:
+                self._name_phase(span)
+
+    def _draw_spans(self, row: int, kind: SpanKind, spans: list[Span], order: int) -> None:
+        half = _HALF.get(kind, _HALF_OF_REST)
+        hatch = _HATCHES.get(kind, "")
+        self._axes.broken_barh(
+            list(self._merged(spans)),
+            (row - half, 2 * half),
+            facecolor=_COLOURS[kind],
+            hatch=hatch,
+            edgecolor=style.ORANGE if hatch else "white" if kind is SpanKind.PHASE else "none",
+            linewidth=1.0 if kind is SpanKind.PHASE else 0.3,
+            zorder=order,
+        )
+
+    def _merged(self, spans: list[Span]) -> Iterator[tuple[float, float]]:
+        """Where spans lie, as starts and widths; of CPUs that share a row, one where they overlap."""
+        start = end = -1.0
+        shared = len({one.lane for one in spans}) > 1
+        for first, last in sorted((self._scale.place(one.start_ns), self._scale.place(one.end_ns)) for one in spans):
+            if first > end or (first == end and not shared):
+                if end >= 0:
+                    yield start, end - start
+                start, end = first, last
+            else:
+                end = max(end, last)
+        yield start, end - start
+
+    def _draw_mark(self, mark: Mark) -> None:
+        marker, colour = _SIGNS[mark.kind]
+        self._axes.plot(
+            self._scale.place(mark.time_ns),
+            self._row_of[mark.lane],
+            linestyle="none",
+            marker=marker,
+            color=colour,
+            markersize=5,
+            markeredgewidth=1.5 if marker == "x" else 0.5,
+            zorder=20,
+            clip_on=False,
+        )
+
+    def _name_phase(self, span: Span) -> None:
+        start, end = self._scale.place(span.start_ns), self._scale.place(span.end_ns)
+        width_in = (end - start) / (self._scale.end or 1) * self._axes.get_position().width * _WIDTH_IN
+        if style.text_width_in(span.detail, style.SMALL_PT) < width_in - 0.06:
+            middle = (start + end) / 2
+            self._axes.text(
+                middle, 0, span.detail, size=style.SMALL_PT, ha="center", va="center", zorder=15, parse_math=False
+            )
+
+    def _draw_path(self, path: CriticalPath) -> None:
+        nodes = [path.graph.nodes[event] for event in path.events]
+        places = [self._scale.place(node["time_ns"]) for node in nodes]
+        rows = [self._row_of[node["cpu"] or 0] for node in nodes]
+        self._axes.plot(places, rows, drawstyle="steps-pre", color=style.BLACK, linewidth=0.9, zorder=12)
+
+
+def _moments(told: Timeline) -> Iterator[int]:
+    for span in told.spans:
+        yield span.start_ns
+        yield span.end_ns
+    yield from (mark.time_ns for mark in told.marks)
+    yield told.end_ns
+
+
+def _path(outcome: Outcome) -> CriticalPath | None:
+    """The critical path; none of a boot by a schedule, which has no times."""
+    try:
+        return critical_path(outcome)
+    except InputError:
+        return None
+
+
+def _title(outcome: Outcome) -> str:
+    return outcome.scenario.name or "a boot"
+
+
+def _subtitle(outcome: Outcome, path: CriticalPath | None) -> str:
+    scenario = outcome.scenario
+    design = scenario.active_design
+    told = f"Linux {scenario.kernel}, KVM {scenario.kvm_mode}"
+    if design is not None and scenario.has_pkvm:
+        told += f", design {design.name}, relay {scenario.relay}"
+    return told if path is None else f"{told}: {path.sentence}"
+
+
+def _handles(told: Timeline, has_path: bool) -> "list[Patch | Line2D]":
+    kinds = {span.kind for span in told.spans} - {SpanKind.PHASE}
+    signs = {mark.kind for mark in told.marks}
+    handles: list[Patch | Line2D] = [
+        style.patch(
+            kind.value, colour, _HATCHES.get(kind, ""), **({"edgecolor": style.ORANGE} if kind in _HATCHES else {})
+        )
+        for kind, colour in _COLOURS.items()
+        if kind in kinds
+    ]
+    handles += [style.sign(kind.value, *how) for kind, how in _SIGNS.items() if kind in signs]
+    if has_path:
+        handles.append(style.line("critical path", style.BLACK))
+    return handles
