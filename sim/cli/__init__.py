@@ -13,6 +13,7 @@ from sim.cli.exploring import explore
 from sim.cli.plotting import plot
 from sim.cli.proving import prove
 from sim.cli.replaying import replay
+from sim.cli.reporting import report
 from sim.cli.run import run
 from sim.cli.scenario_files import check, new, schema
 from sim.cli.sweeping import space, summary, sweep
@@ -31,6 +32,7 @@ def main() -> None:
       asymboot explore late-arrival     every order of a scenario's steps
       asymboot prove                    what designs promise on every system
       asymboot plot boot bug -o b.svg   a picture of it
+      asymboot report bug -o r.html     all of it as one page
       asymboot list                     scenarios, designs, kernels, hazards
       asymboot new mine.toml            a commented scenario to start from
 
@@ -55,6 +57,7 @@ _COMMANDS = (
     prove,
     explore,
     plot,
+    report,
 )
 for command in _COMMANDS:
     main.add_command(command)

@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sim.designs import DESIGNS
+from sim.errors import InputError
 from sim.series import RECORDED
 
 if TYPE_CHECKING:
@@ -126,6 +127,18 @@ def refuse_unless(given: dict[str, Any], goes_with: str) -> None:
     """
     if given:
         raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} goes with {goes_with} only.")
+
+
+def check_new(file: Path) -> None:
+    """Refuse a file that exists, or that could not be made, before what it is to hold is computed.
+
+    Raises:
+        InputError: so it is.
+    """
+    if file.exists() or file.is_symlink():
+        raise InputError(f"{file}: exists already")
+    if not file.absolute().parent.is_dir():
+        raise InputError(f"{file.parent}: is no folder")
 
 
 def load(file: Path, **options: Any) -> "Scenario":

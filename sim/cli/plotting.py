@@ -43,14 +43,14 @@ def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others
     of_heat = {name: others.pop(name) for name in ("x", "y")} | {"hazard": hazard}
     if picture != "heat":
         options.refuse_unless({name: one for name, one in of_heat.items() if one is not None}, "plot heat")
-    check_output(output)
+    _check(output)
     made = _heat(file, of_heat, others) if picture == "heat" else _of_scenario(picture, file, others)
     from sim.files.scenario_writing import write_new  # noqa: PLC0415
 
     write_new(output, made.as_bytes(output.suffix[1:].lower()))
 
 
-def check_output(output: Path) -> None:
+def _check(output: Path) -> None:
     """Refuse what cannot be a new picture's file, before anything is drawn."""
     try:
         from sim.plot.style import FORMATS  # noqa: PLC0415
@@ -58,10 +58,7 @@ def check_output(output: Path) -> None:
         raise InputError("pictures need matplotlib: install asymboot[plot]") from None
     if output.suffix[1:].lower() not in FORMATS:
         raise InputError(f"{output}: pictures are written as {', '.join(f'.{one}' for one in FORMATS)}")
-    if output.exists() or output.is_symlink():
-        raise InputError(f"{output}: exists already")
-    if not output.absolute().parent.is_dir():
-        raise InputError(f"{output.parent}: is no folder")
+    options.check_new(output)
 
 
 def _of_scenario(picture: str, file: Path, changes: dict[str, Any]) -> "Picture":

@@ -20,7 +20,7 @@ _MOST_ROWS = 8
 _MARGIN = 0.04
 """Of the range shown, on either side."""
 _HEADER, _REGISTERS, _SLACK = "header", "registers", "slack"
-_COLOURS = {_HEADER: style.GREY, _REGISTERS: "#b9dcf2", _SLACK: style.PALE}
+_COLOURS = {_HEADER: style.GREY, _REGISTERS: style.FADED_SKY, _SLACK: style.PALE}
 _OWN, _IN_SLACK, _OUTSIDE = "bytes written, as asked for", "written beyond, in its own slack", "written outside"
 _HITS = {_OWN: style.BLUE, _IN_SLACK: style.YELLOW, _OUTSIDE: style.RED}
 
@@ -34,6 +34,7 @@ class Stretch(NamedTuple):
     cpu: int
 
 
+@style.styled
 def plot_buffers(outcome: Outcome) -> style.Picture:
     """Saves of the host's registers, each beside its CPU's buffer and what lies around it, to scale.
 
@@ -50,7 +51,7 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
     labels = [_label(outcome, save) for save in saves]
     labels_in = max(style.text_width_in(line, style.SMALL_PT) for one in labels for line in one.split("\n")) + 0.3
     handles = [style.patch(what, colour) for what, colour in (_COLOURS | _HITS).items()]
-    handles.append(style.patch(_around(outcome), "white", "....", edgecolor=style.GREY))
+    handles.append(style.patch(_around(outcome), style.PAPER, "....", edgecolor=style.GREY))
     below_in = 0.55 + style.legend_height_in([*handles], _WIDTH_IN - 0.3)
     picture, _ = style.new_picture(
         _WIDTH_IN, _ROW_IN * len(saves) + below_in, outcome.scenario.name or "buffers", _subtitle(outcome, buffers)
@@ -124,7 +125,7 @@ def _draw(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: flo
     axes.broken_barh(
         [(first, end - first)],
         (row - 0.3, 0.6),
-        facecolor="white",
+        facecolor=style.PAPER,
         hatch="....",
         edgecolor=style.LIGHT,
         linewidth=0,
@@ -138,7 +139,7 @@ def _draw(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: flo
             (row - 0.3, 0.6),
             facecolor=_COLOURS[one.what],
             alpha=1.0 if one.cpu == save.cpu else 0.55,
-            edgecolor="white",
+            edgecolor=style.PAPER,
             linewidth=0.5,
         )
         told = _named(one, save)

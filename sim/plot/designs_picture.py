@@ -18,6 +18,7 @@ _CORRUPTING = HazardKind.HEADER_DESTROYED
 """Hazards up to this one corrupt or stop something; the others lose something."""
 
 
+@style.styled
 def plot_designs(comparison: Comparison) -> style.Picture:
     """A row a design: bytes asked for each CPU's buffer, and how often each hazard occurs.
 
@@ -87,7 +88,7 @@ def _draw_grid(axes: "Axes", rows: "list[DesignRow]", kinds: list[HazardKind]) -
                     size=style.SMALL_PT,
                     ha="center",
                     va="center",
-                    color="white" if kind <= _CORRUPTING else style.BLACK,
+                    color=style.WHITE if kind <= _CORRUPTING else style.INK,
                     weight="bold",
                 )
     axes.set_xlim(-0.5, len(kinds) - 0.5)

@@ -20,9 +20,11 @@ _CELL_IN, _BESIDE_IN, _BELOW_IN = 0.52, 0.95, 0.7
 _WIDEST_IN = 11.0
 _MOST_MAPS = 12
 _MOST_CELLS = 32
+_NONE = "#edf0f2"
 _DARK, _HALF = 0.85, 0.5
 
 
+@style.styled
 def plot_heat(
     folder: Path, hazard: str, *, x: str | None = None, y: str | None = None, design: str | None = None
 ) -> style.Picture:
@@ -154,7 +156,7 @@ def _draw_map(axes: "Axes", one: _Map, xs: list[int], ys: list[int], colours: "C
         share = with_hazard / systems
         column, row = xs.index(x), ys.index(y)
         axes.broken_barh([(column - 0.48, 0.96)], (row - 0.48, 0.96), facecolor=colours(share))
-        colour = "white" if share > _DARK else style.BLACK
+        colour = style.WHITE if share > _DARK else style.INK
         axes.text(column, row, _percent(share), size=style.SMALL_PT, ha="center", va="center", color=colour)
     axes.set_xlim(-0.5, len(xs) - 0.5)
     axes.set_ylim(-0.5, len(ys) - 0.5)
@@ -177,7 +179,7 @@ def _colours(kind: HazardKind) -> "Colormap":
     from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
 
     end = style.RED if kind <= HazardKind.HEADER_DESTROYED else style.ORANGE
-    return LinearSegmentedColormap.from_list("share", [style.PALE, end])
+    return LinearSegmentedColormap.from_list("share", [_NONE, end])
 
 
 def _setting(setting: tuple[str, ...], maps: list[_Map]) -> str:

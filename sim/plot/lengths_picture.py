@@ -38,6 +38,7 @@ class LengthRow(NamedTuple):
     state: str
 
 
+@style.styled
 def plot_lengths(outcome: Outcome) -> style.Picture:
     """CPUs by vector lengths: which each has, which all share, which are hidden or missing, and how far guests go.
 
@@ -95,7 +96,7 @@ def length_rows(outcome: Outcome) -> list[LengthRow]:
 
 def _handle(one: Cell) -> "Patch":
     label, colour, hatch = one.value
-    return style.patch(label, "white", hatch, edgecolor=colour) if hatch else style.patch(label, colour)
+    return style.patch(label, style.PAPER, hatch, edgecolor=colour) if hatch else style.patch(label, colour)
 
 
 def _label(outcome: Outcome, members: tuple[int, ...]) -> str:
@@ -119,13 +120,13 @@ def _draw(axes: "Axes", outcome: Outcome, kind: VectorType, rows: list[LengthRow
         axes.broken_barh(
             [(first - 0.46, 0.92)],
             (place - 0.43, 0.86),
-            facecolor=colour if not hatch else "white",
+            facecolor=colour if not hatch else style.PAPER,
             hatch=hatch,
             edgecolor=colour if hatch else "none",
             linewidth=0.5,
         )
         if one is Cell.MISSING:
-            axes.plot(first, place, "x", color="white", markersize=_SIGN_PT, markeredgewidth=1.6)
+            axes.plot(first, place, "x", color=style.WHITE, markersize=_SIGN_PT, markeredgewidth=1.6)
     axes.set_xlim(-0.5, max(2, len(columns)) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.xaxis.tick_top()

@@ -23,7 +23,12 @@ from matplotlib.patches import Patch
 
 from sim.errors import InputError
 
-BLACK, GREY, LIGHT, PALE = "#1a1a1a", "#7f7f7f", "#d5d9dc", "#eceff1"
+BLACK, GREY, LIGHT, PALE, PAPER = "#1a1a1a", "#7f7f7f", "#d5d9dc", "#eceff1", "#fefefe"
+INK, WHITE = "#111111", "#ffffff"
+"""What is written on a colour, whatever the paper's."""
+FADED_SKY = "#b9dcf2"
+_ON_DARK = {BLACK: "#e6e8ea", LIGHT: "#4a5058", PALE: "#2b3036", PAPER: "#16191d", FADED_SKY: "#1f4f6e"}
+"""What these are on dark paper; the other colours, and `INK`, stay."""
 ORANGE, SKY, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
 BLUE, RED, PINK = "#0072b2", "#d55e00", "#cc79a7"
 NAME_PT, TEXT_PT, SMALL_PT = 10.0, 8.0, 7.0
@@ -35,7 +40,13 @@ _STYLE: dict[Any, Any] = {
     "font.size": TEXT_PT,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "axes.facecolor": PAPER,
     "axes.edgecolor": GREY,
+    "text.color": BLACK,
+    "axes.labelcolor": BLACK,
+    "ytick.color": BLACK,
     "axes.labelsize": TEXT_PT,
     "xtick.color": BLACK,
     "xtick.labelsize": SMALL_PT,
@@ -44,6 +55,8 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "asymboot",
 }
+styled = mpl.rc_context(_STYLE)
+"""Decorates what draws, so that all of it is drawn alike whatever the caller has set."""
 _METADATA: Mapping[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 _WIDEST_LETTER = 0.62
 """Of the font's size, on average."""
@@ -68,6 +81,13 @@ class Picture(Figure):
             warnings.filterwarnings("ignore", "Glyph .* missing")
             self.savefig(file, format=kind, dpi=_DPI, metadata=_METADATA[kind])
         return file.getvalue()
+
+    def as_svg(self, *, dark: bool = False) -> str:
+        """The figure as SVG, on light paper or on dark."""
+        drawn = self.as_bytes("svg").decode()
+        for light, dark_one in _ON_DARK.items() if dark else ():
+            drawn = drawn.replace(light, dark_one)
+        return drawn
 
     def save(self, path: Path) -> None:
         """Write the figure to a file; its suffix says of which kind, and it is replaced where it exists.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WIDTH_IN = 11.0
 _HEIGHTS_IN = ((16, 0.30), (64, 0.22), (256, 0.15))
 """How high a lane is, up to so many of them."""
-_COLOURS = {
+COLOURS = {
     SpanKind.ONLINE: style.LIGHT,
     SpanKind.CPU_ON: style.SKY,
     SpanKind.PROBING: style.BLUE,
@@ -34,7 +34,7 @@ _HATCHES = {SpanKind.WAITED_FOR: "////"}
 _HALF = {SpanKind.ONLINE: 0.22, SpanKind.WAITED_FOR: 0.26}
 """Half the height of what lies below the rest, as a share of the lane's."""
 _HALF_OF_REST = 0.38
-_SIGNS = {
+SIGNS = {
     MarkKind.ALLOCATED: ("v", style.BLACK),
     MarkKind.ALLOCATION_FAILED: ("X", style.RED),
     MarkKind.REFUSED: ("x", style.BLACK),
@@ -44,6 +44,7 @@ _SIGNS = {
 }
 
 
+@style.styled
 def plot_boot(outcome: Outcome) -> style.Picture:
     """A boot as lanes over time.
 
@@ -61,9 +62,8 @@ class _Drawing:
         self._row_of: dict[Lane, int] = {BOOT: 0, LOCK: 1}
         self._row_of |= {number: place for place, row in enumerate(rows, 2) for number in row.cpus}
         self._labels = [BOOT, LOCK, *(row.label for row in rows)]
-        phases = [(span.start_ns, span.end_ns) for span in told.spans if span.kind is SpanKind.PHASE]
-        self._scale = TimeScale(_moments(told), phases)
-        path = _path(outcome)
+        self._scale = TimeScale(moments(told), phases(told))
+        path = path_of(outcome)
         lane_in = next((height for most, height in _HEIGHTS_IN if len(rows) <= most), _HEIGHTS_IN[-1][1])
         labels_in = min(2.4, max(style.text_width_in(one, style.SMALL_PT) for one in self._labels)) + 0.2
         width_in = _WIDTH_IN - labels_in - 0.35
@@ -97,7 +97,7 @@ class _Drawing:
         by_row: dict[tuple[int, SpanKind], list[Span]] = {}
         for span in told.spans:
             by_row.setdefault((self._row_of[span.lane], span.kind), []).append(span)
-        for order, kind in enumerate(_COLOURS, 2):
+        for order, kind in enumerate(COLOURS, 2):
             for (row, one), spans in by_row.items():
                 if one is kind:
                     self._draw_spans(row, kind, spans, order)
@@ -113,9 +113,9 @@ class _Drawing:
         self._axes.broken_barh(
             list(self._merged(spans)),
             (row - half, 2 * half),
-            facecolor=_COLOURS[kind],
+            facecolor=COLOURS[kind],
             hatch=hatch,
-            edgecolor=style.ORANGE if hatch else "white" if kind is SpanKind.PHASE else "none",
+            edgecolor=style.ORANGE if hatch else style.PAPER if kind is SpanKind.PHASE else "none",
             linewidth=1.0 if kind is SpanKind.PHASE else 0.3,
             zorder=order,
         )
@@ -134,7 +134,7 @@ class _Drawing:
         yield start, end - start
 
     def _draw_mark(self, mark: Mark) -> None:
-        marker, colour = _SIGNS[mark.kind]
+        marker, colour = SIGNS[mark.kind]
         self._axes.plot(
             self._scale.place(mark.time_ns),
             self._row_of[mark.lane],
@@ -163,7 +163,13 @@ class _Drawing:
         self._axes.plot(places, rows, drawstyle="steps-pre", color=style.BLACK, linewidth=0.9, zorder=12)
 
 
-def _moments(told: Timeline) -> Iterator[int]:
+def phases(told: Timeline) -> list[tuple[int, int]]:
+    """From when to when each phase of a boot went, in nanoseconds."""
+    return [(span.start_ns, span.end_ns) for span in told.spans if span.kind is SpanKind.PHASE]
+
+
+def moments(told: Timeline) -> Iterator[int]:
+    """Every moment that something begins, ends or happens, in nanoseconds."""
     for span in told.spans:
         yield span.start_ns
         yield span.end_ns
@@ -171,7 +177,7 @@ def _moments(told: Timeline) -> Iterator[int]:
     yield told.end_ns
 
 
-def _path(outcome: Outcome) -> CriticalPath | None:
+def path_of(outcome: Outcome) -> CriticalPath | None:
     """The critical path; none of a boot by a schedule, which has no times."""
     try:
         return critical_path(outcome)
@@ -199,10 +205,10 @@ def _handles(told: Timeline, has_path: bool) -> "list[Patch | Line2D]":
         style.patch(
             kind.value, colour, _HATCHES.get(kind, ""), **({"edgecolor": style.ORANGE} if kind in _HATCHES else {})
         )
-        for kind, colour in _COLOURS.items()
+        for kind, colour in COLOURS.items()
         if kind in kinds
     ]
-    handles += [style.sign(kind.value, *how) for kind, how in _SIGNS.items() if kind in signs]
+    handles += [style.sign(kind.value, *how) for kind, how in SIGNS.items() if kind in signs]
     if has_path:
         handles.append(style.line("critical path", style.BLACK))
     return handles

@@ -30,6 +30,7 @@ class _Box:
     height_in: float = 0.0
 
 
+@style.styled
 def plot_topology(topology: Topology, title: str = "") -> style.Picture:
     """Clusters and CPUs, by logical number; a bold edge: the boot CPU; a dashed one: left out of the early bring-up.
 
@@ -40,8 +41,8 @@ def plot_topology(topology: Topology, title: str = "") -> style.Picture:
     _measure(root, _WIDEST_IN - 0.3)
     handles = [style.patch(label, colour) for label, colour in _colours(topology).values()]
     handles += [
-        style.patch("boot CPU", "white", edgecolor=style.BLACK, linewidth=1.6),
-        style.patch("late", "white", edgecolor=style.BLACK, linestyle="--"),
+        style.patch("boot CPU", style.PAPER, edgecolor=style.BLACK, linewidth=1.6),
+        style.patch("late", style.PAPER, edgecolor=style.BLACK, linestyle="--"),
     ]
     width_in = max(5.0, root.width_in + 0.3)
     below_in = style.legend_height_in([*handles], width_in - 0.3) + 0.2
@@ -159,7 +160,7 @@ def _draw_cpu(axes: "Axes", topology: Topology, number: int, at: tuple[float, fl
         size=style.SMALL_PT,
         ha="center",
         va="center",
-        color="white" if dark else style.BLACK,
+        color=style.WHITE if dark else style.INK,
     )
 
 

@@ -1,0 +1,50 @@
+"""``asymboot report``: a boot or a sweep as one page."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sim.cli import options
+from sim.errors import InputError
+
+
+@click.command()
+@click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", required=True, help="A new .html.")
+@options.of_scenario
+def report(file: Path, output: Path, **changes: Any) -> None:
+    """Write the boot of FILE, or the sweep in DIR, as one page that needs no network.
+
+    \b
+    Examples:
+      asymboot report bug -o report.html
+      asymboot report late-cpu-above-maximum --relay relaxed --design tabba -o late.html
+      asymboot report out -o sweep.html
+    """  # noqa: D301
+    _check(output)
+    if file.is_dir():
+        options.refuse_unless({name: one for name, one in changes.items() if one is not None}, "a scenario")
+        from sim.report.page import sweep_page  # noqa: PLC0415
+
+        made = sweep_page(file)
+    else:
+        scenario = options.load(file, **changes)
+        from sim.booting import boot  # noqa: PLC0415
+        from sim.report.page import boot_page  # noqa: PLC0415
+
+        made = boot_page(boot(scenario))
+    from sim.files.scenario_writing import write_new  # noqa: PLC0415
+
+    write_new(output, made)
+
+
+def _check(output: Path) -> None:
+    """Refuse what cannot be a new page's file, before anything is made."""
+    try:
+        import sim.report.page  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise InputError(f"reports need {error.name}: install asymboot[report]") from None
+    if output.suffix.lower() not in {".html", ".htm"}:
+        raise InputError(f"{output}: a report is written as .html")
+    options.check_new(output)

@@ -1,0 +1,1 @@
+"""A boot, or a sweep, as one page that needs nothing else: no network, no server, no other file."""
