@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from sim.designs import DESIGNS
 from sim.series import RECORDED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sim.scenario import Scenario
 
 
@@ -87,6 +90,31 @@ kvm = click.option("--kvm", type=click.Choice(["default", "protected", "nvhe", "
 seed = click.option(
     "--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of drawn latencies and of the order at equal times."
 )
+
+_IN_SCENARIO = (
+    click.option(
+        "--design",
+        type=click.Choice(list(DESIGNS)),
+        metavar="NAME",
+        help="A named design, instead of the file's; `asymboot list designs` has them.",
+    ),
+    kernel,
+    click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay."),
+    kvm,
+    click.option(
+        "--memory",
+        type=click.Choice(["adjacent", "isolated", "mapped"]),
+        help="What surrounds pKVM's buffers at EL2.",
+    ),
+    seed,
+)
+
+
+def in_scenario(command: "Callable[..., None]") -> "Callable[..., None]":
+    """Let a command change anything in a scenario that options can change."""
+    for option in reversed(_IN_SCENARIO):
+        command = option(command)
+    return command
 
 
 def load(file: Path, **options: Any) -> "Scenario":

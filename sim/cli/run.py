@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli import options
-from sim.designs import DESIGNS
 from sim.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -35,21 +34,7 @@ _FORMS = (
 
 @click.command()
 @click.argument("file", type=options.SCENARIO)
-@click.option(
-    "--design",
-    type=click.Choice(list(DESIGNS)),
-    metavar="NAME",
-    help="A named design, instead of the file's; `asymboot list designs` has them.",
-)
-@options.kernel
-@click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay.")
-@options.kvm
-@click.option(
-    "--memory",
-    type=click.Choice(["adjacent", "isolated", "mapped"]),
-    help="What surrounds pKVM's buffers at EL2.",
-)
-@options.seed
+@options.in_scenario
 @in_forms
 @click.option("--watch", is_flag=True, help="Run again whenever the file changes, until Ctrl-C.")
 def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **changes: Any) -> None:

@@ -74,18 +74,25 @@ def save_scenario(scenario: Scenario, path: Path) -> None:
     write_new(path, scenario_text(scenario))
 
 
-def write_new(path: Path, text: str) -> None:
-    """Write a text to a file that does not exist yet.
+def write_new(path: Path, content: str | bytes) -> None:
+    """Write a file that does not exist yet, whole or not at all.
 
     Raises:
         InputError: the file exists.
         OSError: it cannot be written.
     """
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        file = path.open("xb")
     except FileExistsError:
         raise InputError(f"{path}: exists already") from None
+    try:
+        with file:
+            file.write(content.encode() if isinstance(content, str) else content)
+    except BaseException as error:
+        path.unlink()
+        if isinstance(error, OSError):
+            error.filename = str(path)  # which a failed write does not tell
+        raise
 
 
 def _stated(table: msgspec.Struct) -> dict[str, Any]:
