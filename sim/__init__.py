@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from sim.sweep.sweeping import resume_sweep, run_sweep
     from sim.timing import Distribution, Latencies
     from sim.topology import Cpu, Topology, cpu
+    from sim.trace.formats import TraceFormat
+    from sim.trace.saving import save_trace
 
 _HOME = {
     "DESIGNS": "sim.designs",
@@ -74,6 +76,7 @@ _HOME = {
     "Summary": "sim.sweep.summary",
     "Surroundings": "sim.scenario",
     "Topology": "sim.topology",
+    "TraceFormat": "sim.trace.formats",
     "boot": "sim.booting",
     "causality": "sim.causality.graph",
     "compare": "sim.study.comparison",
@@ -94,6 +97,7 @@ _HOME = {
     "run_sweep": "sim.sweep.sweeping",
     "sample_orders": "sim.explore.sampling",
     "save_schedule": "sim.explore.schedule_file",
+    "save_trace": "sim.trace.saving",
     "scenario_of_row": "sim.sweep.replay",
     "scenario_text": "sim.files.scenario_writing",
 }
@@ -135,6 +139,7 @@ __all__ = [
     "Summary",
     "Surroundings",
     "Topology",
+    "TraceFormat",
     "boot",
     "causality",
     "compare",
@@ -155,6 +160,7 @@ __all__ = [
     "run_sweep",
     "sample_orders",
     "save_schedule",
+    "save_trace",
     "scenario_of_row",
     "scenario_text",
 ]

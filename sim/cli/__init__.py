@@ -15,6 +15,7 @@ from sim.cli.replaying import replay
 from sim.cli.run import run
 from sim.cli.scenario_files import check, new, schema
 from sim.cli.sweeping import space, summary, sweep
+from sim.cli.tracing import trace
 
 
 @click.group(name="asymboot", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +30,7 @@ def main() -> None:
       asymboot sweep late-cpu -o out    every system of a space, counted
       asymboot explore late-arrival     every order of a scenario's steps
       asymboot prove                    what designs promise on every system
+      asymboot trace bug -o boot.jsonl  what happened, for other tools
       asymboot list                     scenarios, designs, kernels, hazards
       asymboot new mine.toml            a commented scenario to start from
 
@@ -37,5 +39,21 @@ def main() -> None:
     """  # noqa: D301 (click's own mark for lines that stay as they are)
 
 
-for command in (run, compare, show, list_, new, check, schema, conform, space, sweep, summary, replay, prove, explore):
+for command in (
+    run,
+    compare,
+    show,
+    list_,
+    new,
+    check,
+    schema,
+    conform,
+    space,
+    sweep,
+    summary,
+    replay,
+    prove,
+    explore,
+    trace,
+):
     main.add_command(command)
