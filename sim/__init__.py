@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from sim.sweep.sweeping import resume_sweep, run_sweep
     from sim.timing import Distribution, Latencies
     from sim.topology import Cpu, Topology, cpu
+    from sim.trace.formats import TraceFormat
+    from sim.trace.saving import save_trace
 
 _HOME = {
     "DESIGNS": "sim.designs",
@@ -80,6 +82,7 @@ _HOME = {
     "Summary": "sim.sweep.summary",
     "Surroundings": "sim.scenario",
     "Topology": "sim.topology",
+    "TraceFormat": "sim.trace.formats",
     "boot": "sim.booting",
     "causality": "sim.causes.graph",
     "compare": "sim.study.comparison",
@@ -106,6 +109,7 @@ _HOME = {
     "run_sweep": "sim.sweep.sweeping",
     "sample_orders": "sim.explore.sampling",
     "save_schedule": "sim.explore.schedule_file",
+    "save_trace": "sim.trace.saving",
     "scenario_of_row": "sim.sweep.replay",
     "scenario_text": "sim.files.scenario_writing",
 }
@@ -147,6 +151,7 @@ __all__ = [
     "Summary",
     "Surroundings",
     "Topology",
+    "TraceFormat",
     "boot",
     "causality",
     "compare",
@@ -173,6 +178,7 @@ __all__ = [
     "run_sweep",
     "sample_orders",
     "save_schedule",
+    "save_trace",
     "scenario_of_row",
     "scenario_text",
 ]

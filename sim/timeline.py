@@ -112,7 +112,9 @@ class _Reader:
         self.end_ns = end_ns
         self._phase_ns = 0
         self._open: dict[tuple[Lane, SpanKind], tuple[int, str]] = {}
-        self._answered_ns: dict[int, int] = {}
+        self._accepted_ns: dict[int, int] = {}
+        """When CPU_ON was accepted for CPUs that have not arrived."""
+        self._waited_for: set[int] = set()
         self._probed_as: dict[int, int] = {}
         self._final = False
         self._last_phase = "early CPUs"
@@ -144,10 +146,12 @@ class _Reader:
             case "CPU_ON":
                 self._begin(cpu, SpanKind.CPU_ON, now_ns)
             case "CPU_ON answered" if event.detail != "SUCCESS":
-                self._end(cpu, SpanKind.CPU_ON, now_ns)
+                if cpu not in self._accepted_ns:  # otherwise it is on its way still
+                    self._end(cpu, SpanKind.CPU_ON, now_ns)
                 self.marks.append(Mark(cpu, MarkKind.NOT_STARTED, now_ns, event.detail))
             case "CPU_ON answered":
-                self._answered_ns[cpu] = now_ns
+                self._accepted_ns[cpu] = now_ns
+                self._waited_for.add(cpu)
             case "arrived":
                 self._arrived(cpu, event)
             case "booted":
@@ -157,14 +161,21 @@ class _Reader:
                 self._end_probing(cpu, now_ns)
                 self._begin(cpu, SpanKind.WAITED_FOR, now_ns, "it refused itself")
             case "lock released":
-                self._end(LOCK, SpanKind.LOCK_HELD, now_ns)
-                self._end(cpu, SpanKind.WAITED_FOR, now_ns)
-                if (cpu, SpanKind.CPU_ON) in self._open and (cpu, SpanKind.ONLINE) not in self._open:
-                    start_ns = self._answered_ns[cpu]
-                    self.spans.append(Span(cpu, SpanKind.WAITED_FOR, start_ns, now_ns, "it did not arrive"))
+                self._released(cpu, now_ns)
+
+    def _released(self, cpu: int, now_ns: int) -> None:
+        """The lock is free again: if it was held for a CPU that did not come, that was waited for in vain."""
+        self._end(LOCK, SpanKind.LOCK_HELD, now_ns)
+        self._end(cpu, SpanKind.WAITED_FOR, now_ns)
+        came = (cpu, SpanKind.ONLINE) in self._open
+        if cpu in self._waited_for and cpu in self._accepted_ns and not came:
+            start_ns = self._accepted_ns[cpu]
+            self.spans.append(Span(cpu, SpanKind.WAITED_FOR, start_ns, now_ns, "it did not arrive"))
+        self._waited_for.discard(cpu)
 
     def _arrived(self, cpu: int, event: Event) -> None:
         self._end(cpu, SpanKind.CPU_ON, event.time_ns)
+        self._accepted_ns.pop(cpu, None)
         task = _TASK.match(event.detail)
         if task is not None:
             self._probed_as[int(task[1])] = cpu

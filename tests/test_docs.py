@@ -55,6 +55,8 @@ from sim.study.space import Group, Space
 from sim.sweep.plan import Plan
 from sim.sweep.rows import schema
 from sim.timing import PARAMETERS, Distribution, Latencies, fixed
+from sim.trace.drawing import drawn
+from sim.trace.formats import BY_SUFFIX
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
@@ -131,7 +133,7 @@ def _output(command: Command, folder: Path) -> str:
         if word in files:
             (folder / word).write_text(files[word], encoding="utf-8")
             words.append(str(folder / word))
-        elif re.fullmatch(r"out(-\w+)?", word):
+        elif re.fullmatch(r"out(-\w+)?|boot\.[\w-]+", word):
             words.append(str(folder / word))
         elif "*" in word:
             words += sorted(str(path) for path in Path().glob(word))
@@ -420,3 +422,19 @@ def test_every_column_of_a_sweeps_rows_is_documented() -> None:
     (span,) = [one for one in told if " to " in one]
     assert {*span.split(" to ")} <= hazards
     assert (told - {span}) | hazards == set(schema(plan).names)
+
+
+# docs/traces.md
+
+TRACES = (ROOT / "docs" / "traces.md").read_text(encoding="utf-8")
+
+
+def test_every_ending_of_a_traces_name_is_documented_with_its_format() -> None:
+    rows = {name: re.findall(r"`(\.[\w-]+)`", cells[0]) for name, cells in _table(TRACES, "Format").items()}
+    assert {ending: name for name, endings in rows.items() for ending in endings} == BY_SUFFIX
+
+
+def test_every_track_is_documented_in_its_place() -> None:
+    root, *tracks = drawn(boot(scenario_from_text("[topology]\ncpus = [{ sve_bits = [128] }]\n"))).tracks
+    below = sorted((one for one in tracks if one.parent == 1), key=lambda one: one.rank)
+    assert (root.parent, [one.name for one in below]) == (0, list(_table(TRACES, "Track")))

@@ -65,6 +65,17 @@ def test_a_cpu_that_does_not_come_is_never_online(fault: Fault, kinds: list[Mark
     assert [one.kind for one in timeline(outcome).marks if one.lane == 1] == kinds
 
 
+def test_a_cpu_that_is_asked_for_again_while_it_is_on_its_way_stays_so() -> None:
+    late = Fault("cpu1", arrives_after_ns=20_000_000_000)
+    outcome = under_pkvm(V1, V1, kernel="6.12", relay=Relay.RELAXED, faults=(late,), actions=(on(1),))
+    kinds = [one for one in spans(outcome, 1) if one[0] in {SpanKind.CPU_ON, SpanKind.WAITED_FOR}]
+    assert [(one[0], one[2] - one[1]) for one in kinds] == [
+        (SpanKind.WAITED_FOR, 5_000_000_000),
+        (SpanKind.CPU_ON, 20_000_020_000),
+    ]
+    assert [one.detail for one in timeline(outcome).marks if one.kind is MarkKind.NOT_STARTED] == ["ON_PENDING"]
+
+
 def test_a_failed_allocation_is_marked() -> None:
     outcome = under_pkvm(V1, V1, kernel="6.12", allocation_fails_at="cpu1")
     assert [(one.lane, one.kind) for one in timeline(outcome).marks] == [(BOOT, MarkKind.ALLOCATION_FAILED)]

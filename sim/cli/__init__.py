@@ -17,6 +17,7 @@ from sim.cli.reporting import report
 from sim.cli.run import run
 from sim.cli.scenario_files import check, new, schema
 from sim.cli.sweeping import space, summary, sweep
+from sim.cli.tracing import trace
 
 
 @click.group(name="asymboot", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,6 +34,7 @@ def main() -> None:
       asymboot prove                    what designs promise on every system
       asymboot plot boot bug -o b.svg   a picture of it
       asymboot report bug -o r.html     all of it as one page
+      asymboot trace bug -o boot.jsonl  what happened, for other tools
       asymboot list                     scenarios, designs, kernels, hazards
       asymboot new mine.toml            a commented scenario to start from
 
@@ -58,6 +60,7 @@ _COMMANDS = (
     explore,
     plot,
     report,
+    trace,
 )
 for command in _COMMANDS:
     main.add_command(command)

@@ -92,7 +92,6 @@ seed = click.option(
     "--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of drawn latencies and of the order at equal times."
 )
 
-
 _OF_SCENARIO = (
     click.option(
         "--design",

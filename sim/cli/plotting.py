@@ -45,7 +45,7 @@ def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others
         options.refuse_unless({name: one for name, one in of_heat.items() if one is not None}, "plot heat")
     _check(output)
     made = _heat(file, of_heat, others) if picture == "heat" else _of_scenario(picture, file, others)
-    from sim.files.scenario_writing import write_new  # noqa: PLC0415
+    from sim.files.writing import write_new  # noqa: PLC0415
 
     write_new(output, made.as_bytes(output.suffix[1:].lower()))
 

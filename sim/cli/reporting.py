@@ -19,7 +19,7 @@ def report(file: Path, output: Path, **changes: Any) -> None:
     \b
     Examples:
       asymboot report bug -o report.html
-      asymboot report late-cpu-above-maximum --relay relaxed --design tabba -o late.html
+      asymboot report phone --relay relaxed --design tabba -o phone.html
       asymboot report out -o sweep.html
     """  # noqa: D301
     _check(output)
@@ -34,7 +34,7 @@ def report(file: Path, output: Path, **changes: Any) -> None:
         from sim.report.page import boot_page  # noqa: PLC0415
 
         made = boot_page(boot(scenario))
-    from sim.files.scenario_writing import write_new  # noqa: PLC0415
+    from sim.files.writing import write_new  # noqa: PLC0415
 
     write_new(output, made)
 

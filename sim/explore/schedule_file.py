@@ -8,8 +8,9 @@ from sim.errors import InputError
 from sim.explore.choosing import chosen_boot
 from sim.files.reading import read_at_most
 from sim.files.scenario_file import scenario_from_text
-from sim.files.scenario_writing import scenario_text, write_new
+from sim.files.scenario_writing import scenario_text
 from sim.files.toml_tables import at
+from sim.files.writing import write_new
 from sim.outcome import Outcome
 from sim.rows import SCHEDULE_VERSION, ScheduleRecord
 from sim.scenario import Scenario

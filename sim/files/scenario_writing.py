@@ -21,6 +21,7 @@ from sim.files.scenario_tables import (
     ScenarioTable,
     TopologyTable,
 )
+from sim.files.writing import write_new
 from sim.scenario import Scenario
 from sim.timing import PARAMETERS, Distribution, Latencies
 from sim.topology import Cpu, Topology
@@ -72,25 +73,6 @@ def save_scenario(scenario: Scenario, path: Path) -> None:
         OSError: it cannot be written.
     """
     write_new(path, scenario_text(scenario))
-
-
-def write_new(path: Path, content: str | bytes) -> None:
-    """Write text, or bytes, to a file that does not exist yet: all of it, or no file.
-
-    Raises:
-        InputError: the file exists.
-        OSError: it cannot be written.
-    """
-    try:
-        file = path.open("xb")
-    except FileExistsError:
-        raise InputError(f"{path}: exists already") from None
-    try:
-        with file:
-            file.write(content.encode() if isinstance(content, str) else content)
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def _stated(table: msgspec.Struct) -> dict[str, Any]:

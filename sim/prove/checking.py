@@ -4,7 +4,8 @@ from pathlib import Path
 
 from sim.booting import boot
 from sim.files.scenario_file import scenario_from_text
-from sim.files.scenario_writing import scenario_text, write_new
+from sim.files.scenario_writing import scenario_text
+from sim.files.writing import write_new
 from sim.hazards import HazardKind
 from sim.prove.proving import Finding
 

@@ -1,0 +1,26 @@
+"""Writing files: what is there already stays as it is."""
+
+from pathlib import Path
+
+from sim.errors import InputError
+
+
+def write_new(path: Path, content: str | bytes) -> None:
+    """Write text, or bytes, to a file that does not exist yet: all of it, or no file.
+
+    Raises:
+        InputError: the file exists.
+        OSError: it cannot be written.
+    """
+    try:
+        file = path.open("xb")
+    except FileExistsError:
+        raise InputError(f"{path}: exists already") from None
+    try:
+        with file:
+            file.write(content.encode() if isinstance(content, str) else content)
+    except BaseException as error:
+        path.unlink()
+        if isinstance(error, OSError):
+            error.filename = str(path)  # which a failed write does not tell
+        raise

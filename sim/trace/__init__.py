@@ -1,0 +1,1 @@
+"""Boots as traces for other tools: Perfetto's own format, the kernel log as text, events as JSON lines."""

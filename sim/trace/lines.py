@@ -1,0 +1,11 @@
+"""Events as JSON lines."""
+
+import msgspec
+
+from sim.outcome import Outcome
+from sim.rows import EventRow
+
+
+def jsonl_text(outcome: Outcome) -> str:
+    """A boot's events, a line of JSON each, with the columns of `EventRow`."""
+    return msgspec.json.Encoder().encode_lines([EventRow(*event) for event in outcome.facts.events]).decode()
