@@ -8,7 +8,7 @@ SYSTEM_PACKAGES := python3-venv qemu-system-arm chromium
 KERNELS := kernels
 SUITES ?= bookworm trixie
 
-.PHONY: run test check bench conform schema format system-deps clean
+.PHONY: run test check bench conform schema picture format system-deps clean
 
 run: $(VENV)/ready
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
@@ -40,6 +40,11 @@ conform: $(VENV)/ready system-deps
 # What editors check scenario files against; to be run when their tables change.
 schema: $(VENV)/ready
 	$(BIN)/asymboot schema > topologies/scenario.schema.json
+
+# What the README shows; to be run when pictures change.
+picture: $(VENV)/ready
+	rm -f docs/pictures/late-cpu-refused.svg
+	$(BIN)/asymboot plot boot late-cpu-refused -o docs/pictures/late-cpu-refused.svg
 
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sim.prove.design_space import Promises, prove_every_design
     from sim.prove.properties import PROPERTIES, Property
     from sim.prove.proving import Answer, Finding, Question, prove_each, prove_property
+    from sim.report.page import boot_page, sweep_page
     from sim.scenario import Action, BringUp, Do, Fault, KvmInit, KvmMode, Relay, Scenario, Surroundings
     from sim.study.comparison import Comparison, compare
     from sim.study.space import Group, Setting, Space, legal_sets, power_of_two_sets
@@ -84,6 +85,7 @@ _HOME = {
     "Topology": "sim.topology",
     "TraceFormat": "sim.trace.formats",
     "boot": "sim.booting",
+    "boot_page": "sim.report.page",
     "causality": "sim.causes.graph",
     "compare": "sim.study.comparison",
     "cpu": "sim.topology",
@@ -112,6 +114,7 @@ _HOME = {
     "save_trace": "sim.trace.saving",
     "scenario_of_row": "sim.sweep.replay",
     "scenario_text": "sim.files.scenario_writing",
+    "sweep_page": "sim.report.page",
 }
 
 __all__ = [
@@ -153,6 +156,7 @@ __all__ = [
     "Topology",
     "TraceFormat",
     "boot",
+    "boot_page",
     "causality",
     "compare",
     "cpu",
@@ -181,6 +185,7 @@ __all__ = [
     "save_trace",
     "scenario_of_row",
     "scenario_text",
+    "sweep_page",
 ]
 
 

@@ -135,6 +135,12 @@ def test_the_same_picture_has_the_same_bytes(kind: str) -> None:
     assert made[0].startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[kind])
 
 
+def test_the_readmes_picture_is_what_its_command_draws() -> None:
+    kept = Path(__file__).parent.parent / "docs" / "pictures" / "late-cpu-refused.svg"
+    drawn_now = plot_boot(boot(read_scenario(find(Path("late-cpu-refused"))))).as_bytes("svg")
+    assert kept.read_bytes() == drawn_now, "run `make picture`"
+
+
 def test_a_picture_shows_itself_in_a_notebook() -> None:
     assert plot_topology(Topology.of([V1, V1]))._repr_png_().startswith(b"\x89PNG")
 
