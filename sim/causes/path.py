@@ -105,7 +105,7 @@ def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
 
     >>> from sim import Scenario, Topology, boot
     >>> critical_path(boot(Scenario(Topology.of([[128], [128]])))).sentence
-    '400 ms of 430.72 ms were spent waiting for user space to start'
+    '400 ms of 450.72 ms were spent waiting for user space to start'
     """
     graph = causality(outcome)
     last = len(graph) - 1 if end is None else end
