@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import z3
 
 from sim.designs import Design
-from sim.errors import InputError
+from sim.errors import InputError, choice
 from sim.frames import as_html
 from sim.hazards import HazardKind
 from sim.prove.interrupting import interruptible
@@ -74,10 +74,10 @@ class System(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Question:
-    """Which systems a proof is about.
+    """Which systems a proof is about; memory and rule may be given by name.
 
     Raises:
-        InputError: too many CPUs, or too few.
+        InputError: too many CPUs, or too few; a name that is none.
     """
 
     early: int = EARLY
@@ -94,6 +94,8 @@ class Question:
             told = f"{self.early} early and {self.late} late CPUs"
             raise InputError(f"{told}: allowed are 1 early CPU or more, and {MOST_GROUPS} CPUs in all")
         kernel_series(self.kernel)
+        object.__setattr__(self, "memory", choice(Surroundings, "memory", self.memory))
+        object.__setattr__(self, "rule", choice(SveRule, "rule", self.rule))
 
     def __repr__(self) -> str:
         many = ", which stand for any number" if self.stands_for_any_number else ""
