@@ -57,7 +57,11 @@ from sim.sweep.rows import schema
 from sim.timing import PARAMETERS, Distribution, Latencies, fixed
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / folder / "README.md" for folder in ("benchmarks", "notebooks")),
+]
 HAZARDS = ROOT / "docs" / "hazards.md"
 FORMAT = ROOT / "docs" / "scenario-files.md"
 NO_SCENARIO = {HazardKind.LACKS_COMMITTED_VL, HazardKind.GUEST_VLS_DIFFER}
