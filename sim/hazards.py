@@ -56,7 +56,7 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Hazard:
     """Something that went wrong: its kind, the logical CPU, the moment, and a sentence with the numbers."""
 
@@ -66,6 +66,9 @@ class Hazard:
     sentence: str
     underrun_bytes: int = 0
     overrun_bytes: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Hazard {self.kind}, {self.kind.title}: {self.sentence}>"
 
 
 def judge(facts: Facts) -> list[Hazard]:

@@ -1,6 +1,6 @@
 """A scenario: everything that one boot depends on."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -217,7 +217,8 @@ class Scenario:
 
     def _repr_html_(self) -> str:
         settings = [{"setting": key, "value": value} for key, value in self._settings().items()]
-        return as_html(f"Scenario {self.name!r}", settings) + self.topology._repr_html_()
+        told = as_html(f"Scenario {self.name!r}", settings) + self.topology._repr_html_()
+        return told + as_html("Actions", [asdict(one) for one in self.actions]) if self.actions else told
 
     def _settings(self) -> dict[str, str]:
         """What tells scenarios apart at a glance."""

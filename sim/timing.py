@@ -10,10 +10,11 @@ depend on the order of draws, nor on the process that makes them.
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sim.errors import InputError
-from sim.units import LONGEST_NS, nanoseconds
+from sim.frames import as_html
+from sim.units import LONGEST_NS, duration, nanoseconds
 
 PARAMETERS = {
     "fixed": ("value",),
@@ -28,7 +29,7 @@ _LONGEST_TAIL = 53 * math.log(2)
 """The largest value of -log(1 - u), for a random number u of 53 bits below 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Distribution:
     """A named distribution of durations, its parameters in nanoseconds (sigma: a plain number)."""
 
@@ -48,6 +49,16 @@ class Distribution:
                 raise InputError(f"{self.name}: {what} must be finite, {limit} and not negative")
         if self.name == "uniform" and self.parameters[0] > self.parameters[1]:
             raise InputError("uniform: low is above high")
+
+    def __str__(self) -> str:
+        if self.name == "fixed":
+            return duration(round(self.parameters[0]))
+        named = zip(PARAMETERS[self.name], self.parameters, strict=True)
+        told = (f"{what} {value if what == 'sigma' else duration(round(value))}" for what, value in named)
+        return f"{self.name} with {' and '.join(told)}"
+
+    def __repr__(self) -> str:
+        return f"<Distribution: {self}>"
 
     @property
     def longest_ns(self) -> int:
@@ -87,7 +98,7 @@ def fixed(text: str) -> Distribution:
     return Distribution("fixed", (nanoseconds(text),))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Latencies:
     """How long each step takes; every default is an assumption."""
 
@@ -113,3 +124,12 @@ class Latencies:
     """A guest's stay on a CPU between two exits."""
     save: Distribution = fixed("2us")
     """Saving, or restoring, the host's SVE registers."""
+
+    def __repr__(self) -> str:
+        own = (one.name for one in fields(self) if getattr(self, one.name) != one.default)
+        told = ", ".join(f"{name} {getattr(self, name)}" for name in own)
+        return f"<Latencies: {f'{told}; the others' if told else 'all'} as by default>"
+
+    def _repr_html_(self) -> str:
+        rows = [{"step": one.name, "takes": str(getattr(self, one.name))} for one in fields(self)]
+        return as_html("Latencies", rows)

@@ -3,25 +3,38 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_type_hints
 
 import msgspec
 import pandas as pd
 import pytest
 
+import sim
 from sim import rows
 from sim.booting import boot
+from sim.causes.path import critical_path
 from sim.designs import DESIGNS
 from sim.errors import InputError
+from sim.explore.exploring import Explored, explore_orders
+from sim.explore.reached import Deadlock, Found
+from sim.explore.sampling import Sampled, sample_orders
 from sim.frames import dtypes, frame
 from sim.kernel.fpsimd import VlInfo
 from sim.outcome import Outcome
+from sim.plot.topology_picture import plot_topology
+from sim.prove.properties import PROPERTIES
 from sim.rows import SCHEMA_VERSION, ActionRow, BufferRow, CpuRow, EventRow, HazardRow, LogRow, Row, SaveRow
-from sim.scenario import KvmMode, Scenario
+from sim.scenario import Fault, KvmMode, Relay, Scenario, Surroundings
+from sim.scheduling import Step
 from sim.study.comparison import compare
+from sim.study.space import Group, Setting, Space, legal_sets
+from sim.sweep.summary import Summary
+from sim.sweep.sweeping import run_sweep
+from sim.timing import Distribution, Latencies, fixed
 from sim.topology import Topology, cpu
 from sim.vectors import VectorType
-from tests.systems import A64FX, N2, V1, booted, guest, on, under_pkvm
+from tests.systems import A64FX, N2, V1, booted, guest, on, under_pkvm, wait_for
 
 FRAMES: dict[str, type[Row]] = {
     "log": LogRow,
@@ -70,16 +83,159 @@ def test_large_systems_say_little() -> None:
         assert html.count("<tr") < 100
 
 
-@pytest.mark.parametrize(
-    "show", [lambda o: o, lambda o: o.scenario, lambda o: o.scenario.topology, lambda o: compare(o.scenario)]
-)
-def test_notebooks_show_names_as_text(show: Callable[[Outcome], Any]) -> None:
+MARKED = replace(DESIGNS["tabba"], name=MARKUP)
+
+
+@pytest.fixture(scope="module")
+def marked() -> Outcome:
+    """A boot in which everything that can be named is called by markup."""
     topology = Topology((cpu(MARKUP, N2, clusters=(MARKUP,)), cpu("other", V1)))
-    outcome = boot(Scenario(topology, name=MARKUP, kernel="6.11", kvm_mode=KvmMode.PROTECTED))
-    html = show(outcome)._repr_html_()
+    actions = (guest(0), wait_for(0, agent=MARKUP))
+    return boot(
+        Scenario(
+            topology,
+            name=MARKUP,
+            kernel="6.11",
+            kvm_mode=KvmMode.PROTECTED,
+            design=MARKED,
+            actions=tuple(replace(one, cpu=MARKUP) for one in actions),
+        )
+    )
+
+
+def marked_setting() -> Setting:
+    return Setting(MARKED, Relay.RELAXED, KvmMode.PROTECTED, Surroundings.MAPPED)
+
+
+def marked_space() -> Space:
+    return Space((Group(MARKUP, legal_sets(2)),), designs=(MARKED,), name=MARKUP)
+
+
+def of_proofs() -> ModuleType:
+    """What is there only where Z3 is."""
+    pytest.importorskip("z3", reason="Z3 is not installed: how proofs show themselves is not tested")
+    return sim
+
+
+def marked_found() -> Found:
+    return Found(Deadlock((f"{MARKUP!r} waits for cpu1",)), (Step("sysfs_write by", MARKUP), Step("save", 1)))
+
+
+SHOWN: dict[str, Callable[[Outcome, Path], Any]] = {
+    "outcome": lambda outcome, _: outcome,
+    "scenario": lambda outcome, _: outcome.scenario,
+    "topology": lambda outcome, _: outcome.scenario.topology,
+    "comparison": lambda outcome, _: compare(outcome.scenario),
+    "critical path": lambda outcome, _: critical_path(
+        boot(outcome.scenario.but(actions=tuple(replace(one, agent=MARKUP) for one in outcome.scenario.actions * 2)))
+    ),
+    "space": lambda *_: marked_space(),
+    "summary": lambda _, folder: run_sweep(
+        replace(marked_space(), groups=(Group("a", (1, 3)), Group("b", (1, 3), late=True))), folder / "out", jobs=1
+    ),
+    "finding": lambda *_: of_proofs().Finding(PROPERTIES["restored"], marked_setting(), sim.Answer.REFUTED),
+    "promises": lambda *_: of_proofs().Promises(MARKED, Relay.RELAXED, dict.fromkeys(PROPERTIES, sim.Answer.PROVED)),
+    "found": lambda *_: marked_found(),
+    "explored": lambda *_: Explored(found={marked_found().what: marked_found()}),
+    "sampled": lambda *_: Sampled(found={marked_found().what: marked_found()}),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_notebooks_show_names_as_text(name: str, marked: Outcome, tmp_path: Path) -> None:
+    html = SHOWN[name](marked, tmp_path)._repr_html_()
     assert "<table" in html
-    assert MARKUP not in html
+    assert "<script" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_every_public_object_shows_itself_well(bug: Outcome) -> None:
+    """As a table or a picture, or in a line that says what it is; never by an address."""
+    scenario = bug.scenario
+    space = Space((Group("a", legal_sets(8)), Group("b", (1,), cpus=2, late=True)))
+    found = marked_found()
+    finding = of_proofs().Finding(PROPERTIES["restored"], marked_setting(), sim.Answer.PROVED)
+    samples = (
+        bug,
+        bug.found[0],
+        bug.found[0].kind,
+        scenario,
+        scenario.topology,
+        scenario.topology.cpus[0],
+        scenario.actions[0],
+        scenario.latencies,
+        scenario.latencies.probe,
+        scenario.kvm_mode,
+        scenario.relay,
+        scenario.surroundings,
+        scenario.bring_up,
+        scenario.kvm_init,
+        scenario.actions[0].do,
+        Fault("cpu1", answer="DENIED"),
+        DESIGNS["tabba"],
+        PROPERTIES["restored"],
+        compare(scenario),
+        critical_path(bug),
+        space,
+        space.groups[0],
+        space.settings[0],
+        sim.Question(),
+        finding,
+        finding.answer,
+        sim.Promises(MARKED, Relay.RELAXED, dict.fromkeys(PROPERTIES, sim.Answer.REFUTED)),
+        found,
+        found.what,
+        Explored(),
+        Sampled(),
+        sim.Strategy.PCT,
+        InputError("wrong"),
+    )
+    public = {one for name in sim.__all__ if isinstance(one := getattr(sim, name), type)}
+    assert public - {type(one) for one in samples} == {Summary}  # shown above
+    for one in samples:
+        assert len(repr(one)) < 250
+        assert " at 0x" not in repr(one)
+    assert plot_topology(scenario.topology)._repr_png_().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("one", "told"),
+    [
+        (fixed("200us"), "<Distribution: 200 us>"),
+        (Distribution("lognormal", (1000.0, 0.3)), "<Distribution: lognormal with median 1 us and sigma 0.3>"),
+        (Latencies(), "<Latencies: all as by default>"),
+        (Latencies(probe=fixed("1ms")), "<Latencies: probe 1 ms; the others as by default>"),
+        (PROPERTIES["restored"], "<Property 'restored': registers come back>"),
+        (Deadlock(("'b' waits for cpu1",)), "<Deadlock: 'b' waits for cpu1>"),
+        (Found(Deadlock(("a", "b")), (Step("save", 1),)), "<Found: deadlock: a; b: 1 step, perhaps not all needed>"),
+        (Group("a", (1, 0)), "<Group 'a': 1 CPU; any of {128} none>"),
+        (Group("a", (1, 3), cpus=2, late=True), "<Group 'a': 2 late CPUs; any of {128} {128,256}>"),
+        (
+            Group("a", legal_sets(8)),
+            "<Group 'a': 1 CPU; any of {128} {128,256} {128,256,384} {128,256,512} {128,256,384,512} ..., 35 sets>",
+        ),
+        (marked_setting(), f"<Setting: design {MARKUP!r}, relay relaxed, KVM protected, memory mapped>"),
+        (
+            Space((Group("a", (1, 3)),), kernel="6.12", name="one"),
+            "<Space 'one': CPUs 1, points 2, settings 16, kernel 6.12>",
+        ),
+    ],
+)
+def test_objects_say_what_they_are_in_one_line(one: object, told: str) -> None:
+    assert repr(one) == told
+
+
+def test_what_was_explored_or_drawn_says_how_much() -> None:
+    scenario = Scenario(Topology.of([V1, A64FX]))
+    explored = explore_orders(scenario)
+    assert repr(explored) == "<Explored: every order; states 1, ends 1, runs 1, hazards and deadlocks 0>"
+    drawn = sample_orders(scenario, "random", 3)
+    assert repr(drawn) == "<Sampled: orders drawn 3, different ends 1, hazards and deadlocks 0>"
+
+
+def test_a_scenario_shows_what_user_space_does(bug: Outcome) -> None:
+    assert "<b>Actions</b>" in bug.scenario._repr_html_()
+    assert "<b>Actions</b>" not in bug.scenario.but(actions=())._repr_html_()
 
 
 @pytest.mark.parametrize("name", FRAMES)

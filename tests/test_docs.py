@@ -59,7 +59,11 @@ from sim.trace.drawing import drawn
 from sim.trace.formats import BY_SUFFIX
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / folder / "README.md" for folder in ("benchmarks", "notebooks")),
+]
 HAZARDS = ROOT / "docs" / "hazards.md"
 FORMAT = ROOT / "docs" / "scenario-files.md"
 NO_SCENARIO = {HazardKind.LACKS_COMMITTED_VL, HazardKind.GUEST_VLS_DIFFER}

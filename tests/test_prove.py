@@ -25,9 +25,9 @@ z3 = pytest.importorskip("z3", reason="Z3 is not installed: the extra asymboot[p
 
 from sim.prove import proving  # noqa: E402
 from sim.prove.checking import hazards_of  # noqa: E402
-from sim.prove.design_space import every_design, prove_every_design  # noqa: E402
+from sim.prove.design_space import Promises, every_design, prove_every_design  # noqa: E402
 from sim.prove.properties import PROPERTIES, Property, named  # noqa: E402
-from sim.prove.proving import Answer, Question, System, prove_property  # noqa: E402
+from sim.prove.proving import Answer, Finding, Question, System, prove_property  # noqa: E402
 from sim.prove.symbols import Symbol, as_z3, is_legal  # noqa: E402
 
 SMALL = legal_sets(4)
@@ -149,6 +149,30 @@ def test_every_design_is_a_combination_of_the_choices() -> None:
     assert "max_vl; all-ones; buffer; silent" not in safe
     pointers = {name.replace("; rdvl;", "; buffer;") for name in safe}
     assert all(name.replace("; buffer;", "; rdvl;", 1) in safe or "; buffer; buffer;" in name for name in pointers)
+
+
+def test_a_question_takes_names() -> None:
+    question = Question(memory="adjacent", rule="powers-of-two")  # type: ignore[arg-type]
+    assert question == Question(memory=Surroundings.ADJACENT, rule=SveRule.POWERS_OF_TWO)
+    assert not question.stands_for_any_number
+    setting = Setting(DESIGNS["constrain-v1"], Relay.ENFORCING, KvmMode.PROTECTED, Surroundings.MAPPED)
+    refuted = prove_property(Question(1, 0, rule="powers-of-two"), setting, named("none-denied"))  # type: ignore[arg-type]
+    assert str(refuted.example) == "{128,256,512,1024,2048}"
+    with pytest.raises(InputError, match="rule"):
+        Question(rule="any")  # type: ignore[arg-type]
+
+
+def test_questions_findings_and_promises_say_what_they_are_in_one_line() -> None:
+    setting = Setting(DESIGNS["tabba"], Relay.RELAXED, KvmMode.PROTECTED, Surroundings.MAPPED)
+    told = "3 early and 1 late CPUs, which stand for any number; lengths multiples-of-128 up to 2048 bits"
+    assert repr(Question(kernel="6.12")) == f"<Question: {told}; kernel 6.12, memory mapped>"
+    assert "any number" not in repr(Question(early=1))
+    assert repr(System((1, 3), (11,))) == "<System: {128} {128,256} and late {128,256,512}>"
+    refuted = Finding(named("restored"), setting, Answer.REFUTED, System((1, 3), ()))
+    assert repr(refuted) == "<Finding: restored of 'tabba', relay relaxed: refuted by {128} {128,256}>"
+    assert "{128} {128,256}" in refuted._repr_html_()
+    kept = Promises(DESIGNS["tabba"], Relay.RELAXED, dict.fromkeys(PROPERTIES, Answer.PROVED))
+    assert repr(kept) == "<Promises of 'tabba', relay relaxed: 9 of 9 kept, safe>"
 
 
 def test_questions_that_cannot_be_are_refused() -> None:

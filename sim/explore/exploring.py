@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 
 from sim.booting import Running
 from sim.explore.following import Run
-from sim.explore.reached import Deadlock, Found, Reached, Schedule
+from sim.explore.reached import Deadlock, Found, Reached, Schedule, found_html
 from sim.explore.reduction import Reduction
 from sim.explore.shortening import first_shown, without_needless
 from sim.explore.shortest import Shortest
@@ -18,7 +18,7 @@ from sim.scheduling import Step
 MOST_STATES = 1_000_000
 
 
-@dataclass
+@dataclass(repr=False)
 class Explored:
     """What came of exploring a scenario."""
 
@@ -37,6 +37,14 @@ class Explored:
     """Whether everything that can be reached was."""
     found: dict[Reached, Found] = field(default_factory=dict)
     """The hazards and deadlocks that can be reached, each with a schedule."""
+
+    def __repr__(self) -> str:
+        covered = "every order" if self.complete else "not every order"
+        told = f"states {self.states:,}, ends {self.ends:,}, runs {self.runs:,}"
+        return f"<Explored: {covered}; {told}, hazards and deadlocks {len(self.found):,}>"
+
+    def _repr_html_(self) -> str:
+        return found_html(repr(self)[1:-1], self.found)
 
 
 @dataclass(slots=True)

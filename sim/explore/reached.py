@@ -1,8 +1,9 @@
 """What an order of steps can come to: hazards, and deadlocks; and the schedules that show them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from sim.frames import as_html
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.scheduling import Step
@@ -11,7 +12,7 @@ Schedule = tuple[Step, ...]
 """The steps of a run, in order."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, repr=False)
 class Deadlock:
     """Nothing more can happen, and somebody still waits."""
 
@@ -23,11 +24,14 @@ class Deadlock:
         """What it is, for people."""
         return "deadlock: " + "; ".join(self.waiting)
 
+    def __repr__(self) -> str:
+        return f"<Deadlock: {'; '.join(self.waiting)}>"
+
 
 Reached = HazardKind | Deadlock
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Found:
     """Something that can be reached, and how."""
 
@@ -41,6 +45,24 @@ class Found:
     runs: int = 1
     """In how many runs it was met."""
 
+    @property
+    def length(self) -> str:
+        """How many steps show it, and whether fewer would."""
+        steps = f"{len(self.schedule):,} step{'' if len(self.schedule) == 1 else 's'}"
+        if self.is_shortest:
+            return f"{steps}, the shortest"
+        return f"{steps}, of which none can be left out" if self.is_minimal else f"{steps}, perhaps not all needed"
+
+    def __repr__(self) -> str:
+        return f"<Found: {self.what.title}: {self.length}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            {"step": number, "who": f"cpu{who}" if isinstance(who, int) else who, "what": what.removesuffix(":")}
+            for number, (what, who) in enumerate(self.schedule, 1)
+        ]
+        return as_html(f"{self.what.title}: {self.length}", rows)
+
 
 def reached(outcome: Outcome) -> set[Reached]:
     """What a run came to."""
@@ -53,6 +75,12 @@ def reached(outcome: Outcome) -> set[Reached]:
 def in_order(found: Iterable[Found]) -> list[Found]:
     """Hazards, worst first, then deadlocks."""
     return sorted(found, key=lambda one: (isinstance(one.what, Deadlock), one.what))
+
+
+def found_html(title: str, found: Mapping[Reached, Found]) -> str:
+    """What was found, as a table for notebooks."""
+    rows = [{"reached": one.what.title, "schedule": one.length, "runs": one.runs} for one in in_order(found.values())]
+    return as_html(title, rows)
 
 
 FILE_NAMES = (*(f"{kind.name.lower()}.json" for kind in HazardKind), "deadlock_*.json")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sim.explore.choosing import chosen_boot
-from sim.explore.reached import Deadlock, Found, Reached, reached
+from sim.explore.reached import Deadlock, Found, Reached, found_html, reached
 from sim.explore.shortening import first_shown, without_needless
 from sim.explore.state import state_of
 from sim.scenario import Scenario
@@ -29,7 +29,7 @@ class Strategy(StrEnum):
     """CPUs and agents have drawn priorities, which change at a few drawn steps."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Sampled:
     """What came of orders that were drawn."""
 
@@ -44,6 +44,13 @@ class Sampled:
     """Different states in which the runs ended."""
     found: dict[Reached, Found] = field(default_factory=dict)
     """The hazards and deadlocks that were met, each with a schedule."""
+
+    def __repr__(self) -> str:
+        told = f"orders drawn {self.runs:,}, different ends {self.ends:,}"
+        return f"<Sampled: {told}, hazards and deadlocks {len(self.found):,}>"
+
+    def _repr_html_(self) -> str:
+        return found_html(repr(self)[1:-1], self.found)
 
 
 class Sampling:

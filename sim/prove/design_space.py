@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.frames import as_html
 from sim.prove.properties import PROPERTIES, SAFETY
 from sim.prove.proving import Answer, Question, prove_property
 from sim.rows import PromiseRow
@@ -31,7 +32,7 @@ def every_design() -> Iterator[Design]:
         yield Design(f"{sizing}; {zcr_el2}; {pointer}; {late}", sizing, zcr_el2, pointer, late_cpu, store)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Promises:
     """What one design promises under one relay, on every system that the question is about."""
 
@@ -39,6 +40,18 @@ class Promises:
     relay: Relay
     answers: dict[str, Answer]
     """By the properties' names."""
+
+    def __repr__(self) -> str:
+        kept = sum(answer is Answer.PROVED for answer in self.answers.values())
+        told = f"{kept} of {len(self.answers)} kept, {'safe' if self.is_safe else 'not safe'}"
+        return f"<Promises of {self.design.name!r}, relay {self.relay}: {told}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            {"promise": name, "statement": PROPERTIES[name].statement, "answer": str(answer)}
+            for name, answer in self.answers.items()
+        ]
+        return as_html(repr(self)[1:-1], rows)
 
     @property
     def is_safe(self) -> bool:

@@ -23,7 +23,7 @@ Broken = Callable[[Judge], Words]
 """Not 0 in the systems that break a property."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Property:
     """A promise that a design keeps or breaks."""
 
@@ -32,6 +32,9 @@ class Property:
     hazards: frozenset[HazardKind]
     """A boot that breaks it shows at least one of these."""
     broken: Broken
+
+    def __repr__(self) -> str:
+        return f"<Property {self.name!r}: {self.statement}>"
 
 
 def _shows(*kinds: HazardKind) -> tuple[frozenset[HazardKind], Broken]:

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import z3
 
 from sim.designs import Design
-from sim.errors import InputError
+from sim.errors import InputError, choice
+from sim.frames import as_html
 from sim.hazards import HazardKind
 from sim.prove.interrupting import interruptible
 from sim.prove.properties import Property
@@ -27,7 +28,7 @@ from sim.series import DEFAULT, kernel_series
 from sim.study.batch import Batch, Layout
 from sim.study.judge import Judge
 from sim.study.space import MOST_GROUPS, Group, Setting, Space
-from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vqs
+from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, bits_from_vqs, braces
 
 EARLY, LATE = 3, 1
 """CPUs of a system that stands for any number of them."""
@@ -57,6 +58,13 @@ class System(NamedTuple):
     early: tuple[int, ...]
     late: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        return f"<System: {self}>"
+
+    def __str__(self) -> str:
+        early, late = (" ".join(map(braces, sets)) for sets in self)
+        return f"{early} and late {late}" if late else early
+
     @property
     def size(self) -> tuple[int, int, int, int, "System"]:
         """The smaller, the better an example: fewest CPUs, smallest VLs, fewest lengths; then fewest late CPUs."""
@@ -64,12 +72,12 @@ class System(NamedTuple):
         return (len(sets), max(sets).bit_length(), sum(one.bit_count() for one in sets), len(self.late), self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Question:
-    """Which systems a proof is about.
+    """Which systems a proof is about; memory and rule may be given by name.
 
     Raises:
-        InputError: too many CPUs, or too few.
+        InputError: too many CPUs, or too few; a name that is none.
     """
 
     early: int = EARLY
@@ -86,6 +94,14 @@ class Question:
             told = f"{self.early} early and {self.late} late CPUs"
             raise InputError(f"{told}: allowed are 1 early CPU or more, and {MOST_GROUPS} CPUs in all")
         kernel_series(self.kernel)
+        object.__setattr__(self, "memory", choice(Surroundings, "memory", self.memory))
+        object.__setattr__(self, "rule", choice(SveRule, "rule", self.rule))
+
+    def __repr__(self) -> str:
+        many = ", which stand for any number" if self.stands_for_any_number else ""
+        sets = f"{self.rule} up to {bits_from_vq(self.up_to_vq)} bits"
+        told = f"{self.early} early and {self.late} late CPUs{many}"
+        return f"<Question: {told}; lengths {sets}; kernel {self.kernel}, memory {self.memory}>"
 
     @property
     def stands_for_any_number(self) -> bool:
@@ -94,7 +110,7 @@ class Question:
         return self.early >= EARLY and self.late >= LATE and self.memory is Surroundings.MAPPED and not floor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding:
     """What came of one property under one setting."""
 
@@ -107,6 +123,16 @@ class Finding:
     """Whether no smaller system breaks it; not known where the solver gave up looking for one."""
     scenario: Scenario | None = None
     """The example, to be booted."""
+
+    def __repr__(self) -> str:
+        example = "" if self.example is None else f" by {self.example}"
+        what = f"{self.prop.name} of {self.setting.design.name!r}, relay {self.setting.relay}"
+        return f"<Finding: {what}: {self.answer}{example}>"
+
+    def _repr_html_(self) -> str:
+        promise = {"promise": self.prop.name, "statement": self.prop.statement, "answer": str(self.answer)}
+        example = {} if self.example is None else {"by": str(self.example), "smallest": self.is_smallest}
+        return as_html("Finding", [self.setting.row() | promise | example])
 
     @property
     def gave_up(self) -> bool:

@@ -26,7 +26,7 @@ def show_explored(scenario: Scenario, explored: Explored, console: Console) -> N
     )
     _label(scenario, console)
     for one in in_order(explored.found.values()):
-        heading(console, f"{one.what.title}: {_length(one)}")
+        heading(console, f"{one.what.title}: {one.length}")
         show_schedule(one.schedule, console)
     if not explored.found:
         line(
@@ -36,13 +36,6 @@ def show_explored(scenario: Scenario, explored: Explored, console: Console) -> N
             else "none can be reached: no hazard, no deadlock",
             "green",
         )
-
-
-def _length(one: Found) -> str:
-    steps = _count(len(one.schedule), "step")
-    if one.is_shortest:
-        return f"{steps}, the shortest"
-    return f"{steps}, of which none can be left out" if one.is_minimal else f"{steps}, perhaps not all needed"
 
 
 def show_sampled(scenario: Scenario, strategy: Strategy, depth: int, sampled: Sampled, console: Console) -> None:
@@ -57,7 +50,7 @@ def show_sampled(scenario: Scenario, strategy: Strategy, depth: int, sampled: Sa
         )
     _label(scenario, console)
     for one in in_order(sampled.found.values()):
-        heading(console, f"{one.what.title}: in {_share(one, sampled)}; {_length(one)}")
+        heading(console, f"{one.what.title}: in {_share(one, sampled)}; {one.length}")
         show_schedule(one.schedule, console)
     if not sampled.found:
         line(console, "no hazard and no deadlock was met", "green")

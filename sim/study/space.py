@@ -16,6 +16,7 @@ from operator import or_
 
 from sim.designs import DESIGNS, Design, Pointer
 from sim.errors import InputError, check_printable
+from sim.frames import as_html
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario, Surroundings
 from sim.series import DEFAULT
 from sim.study.effects import Place, told_apart_by
@@ -25,6 +26,7 @@ from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_
 
 MOST_GROUPS = 64
 MOST_WEIGHT = 1 << 32
+_MOST_SETS_TOLD = 5
 
 
 def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
@@ -51,7 +53,7 @@ def power_of_two_sets(up_to_vq: int) -> tuple[int, ...]:
     return tuple(sum(1 << (vq - 1) for vq in powers[: many + 1]) for many in range(len(powers)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Group:
     """CPUs that share a set of lengths: a CPU by itself, or a cluster. `sets` are its candidates; 0: no SVE.
 
@@ -84,6 +86,20 @@ class Group:
         if len(self.weights) != len(self.sets) or not all(1 <= one <= MOST_WEIGHT for one in self.weights):
             raise InputError(f"group {self.name!r} needs a weight from 1 to {MOST_WEIGHT:,} for each candidate set")
 
+    def __repr__(self) -> str:
+        cpus = f"{self.cpus:,} {'late ' if self.late else ''}CPU{'' if self.cpus == 1 else 's'}"
+        return f"<Group {self.name!r}: {cpus}; any of {self._told_sets()}>"
+
+    def _told_sets(self) -> str:
+        """The candidates, or the first few and how many there are."""
+        told = " ".join(braces(one) if one else "none" for one in self.sets[:_MOST_SETS_TOLD])
+        return told if len(self.sets) <= _MOST_SETS_TOLD else f"{told} ..., {len(self.sets):,} sets"
+
+    def row(self) -> dict[str, object]:
+        """It as a row of a table."""
+        role = "late" if self.late else "early"
+        return {"group": self.name, "CPUs": self.cpus, "role": role, "candidate sets, bits": self._told_sets()}
+
     @property
     def cpu_names(self) -> list[str]:
         """Its CPUs' names: its own, numbered where there are many."""
@@ -95,7 +111,7 @@ class Group:
         return reduce(or_, self.sets)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Setting:
     """What a point is booted under; the kernel series is the space's."""
 
@@ -103,6 +119,19 @@ class Setting:
     relay: Relay
     kvm_mode: KvmMode
     memory: Surroundings
+
+    def __repr__(self) -> str:
+        told = f"relay {self.relay}, KVM {self.kvm_mode}, memory {self.memory}"
+        return f"<Setting: design {self.design.name!r}, {told}>"
+
+    def row(self) -> dict[str, str]:
+        """It as a row of a table."""
+        return {
+            "design": self.design.name,
+            "relay": str(self.relay),
+            "kvm_mode": str(self.kvm_mode),
+            "memory": str(self.memory),
+        }
 
     @property
     def has_pkvm(self) -> bool:
@@ -115,7 +144,7 @@ class Setting:
         return self.has_pkvm and not self.design.nosve
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Space:
     """A space of systems and the settings to boot them under.
 
@@ -149,6 +178,16 @@ class Space:
             raise InputError("a space needs a design, a relay setting, a KVM mode and a memory, or more of each")
         if len({name for one in self.groups for name in one.cpu_names}) < self.cpus:
             raise InputError("two CPUs have the same name: groups' CPUs are named by the group, and numbered if many")
+
+    def __repr__(self) -> str:
+        return (
+            f"<Space {self.name!r}: CPUs {self.cpus:,}, points {self.points:,}, settings {len(self.settings):,}, "
+            f"kernel {self.kernel}>"
+        )
+
+    def _repr_html_(self) -> str:
+        groups = as_html(repr(self)[1:-1], [one.row() for one in self.groups])
+        return groups + as_html("Settings", [one.row() for one in self.settings])
 
     @property
     def cpus(self) -> int:

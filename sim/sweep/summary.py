@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sim.frames import as_html
 from sim.study import steps
 from sim.study.points import sets_at
-from sim.study.space import Setting
 from sim.study.tally import Tally
 from sim.sweep.folder import SCHEMA_VERSION, Folder
 from sim.sweep.plan import Plan, Walk
@@ -78,7 +77,7 @@ class Summary:
             for metric, tally in zip(METRICS, tallies.by_metric, strict=True):
                 low, high = tally.interval_ns(replications, sampled=self.plan.walk is Walk.SAMPLE)
                 yield {
-                    **_said(setting),
+                    **setting.row(),
                     "metric": metric,
                     "boots": tally.points * replications,
                     "mean_ns": tally.mean_ns(replications),
@@ -152,7 +151,7 @@ class Summary:
                 if systems:
                     example = tally.smallest[bit].point
                     yield {
-                        **_said(setting),
+                        **setting.row(),
                         "hazard": kind.name.lower(),
                         "systems": systems,
                         "share": systems / self.systems,
@@ -183,7 +182,7 @@ class Summary:
             for word, systems in sorted(tally.words.items()):
                 hazards = {kind.name.lower(): bool(word >> place & 1) for place, kind in enumerate(steps.HAZARDS)}
                 late = {name: bool(word & bit) for name, bit in _LATE.items()}
-                yield {**_said(setting), **hazards, **late, "systems": systems}
+                yield {**setting.row(), **hazards, **late, "systems": systems}
 
     def write(self, folder: Folder) -> None:
         """Write the frames into the sweep's folder.
@@ -198,15 +197,6 @@ class Summary:
             file = io.BytesIO()
             frame.to_parquet(file, index=False)
             folder.write(f"{name}.parquet", file.getvalue())
-
-
-def _said(setting: Setting) -> dict[str, str]:
-    return {
-        "design": setting.design.name,
-        "relay": str(setting.relay),
-        "kvm_mode": str(setting.kvm_mode),
-        "memory": str(setting.memory),
-    }
 
 
 def summarise(folder: Folder) -> Summary:
