@@ -1,6 +1,7 @@
 """Real kernels, booted: the simulator is right about them, and nothing is left behind."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -83,9 +84,12 @@ def _emulators(of: psutil.Process) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
-def test_no_machine_outlives_the_command(how: signal.Signals) -> None:
-    words = ["conform", "--random", "4", "--kernel", str(KERNELS[-1])]
-    command = subprocess.Popen([sys.executable, "-m", "sim.cli", *words], stdout=subprocess.DEVNULL, stderr=-1)
+def test_no_machine_outlives_the_command(how: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / EMULATOR).symlink_to(str(shutil.which(EMULATOR)))  # the only program there is
+    words = [sys.executable, "-m", "sim.cli", "conform", "--random", "4", "--kernel", str(KERNELS[-1])]
+    command = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=-1, env={**os.environ, "PATH": str(tmp_path)}, cwd=ROOT
+    )
     process = psutil.Process(command.pid)
     while not (machines := _emulators(process)):
         assert command.poll() is None
@@ -95,5 +99,5 @@ def test_no_machine_outlives_the_command(how: signal.Signals) -> None:
     _, told = command.communicate(timeout=30)
     gone, alive = psutil.wait_procs(machines, timeout=10)
     assert (len(gone), alive) == (len(machines), [])
-    assert command.returncode == (130 if how is signal.SIGINT else -how)
+    assert command.returncode == (-how if how is signal.SIGKILL else 128 + how)
     assert b"Traceback" not in told

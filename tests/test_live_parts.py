@@ -1,25 +1,36 @@
 """What live boots are made of, without QEMU: what is asked of a kernel, and how what it says is read."""
 
+import asyncio
+import json
 import os
+import signal
 import struct
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
+import msgspec
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 
 from sim import Action, Do, Fault, InputError, KvmInit, Relay, Scenario, Topology, boot, cpu
 from sim.cli import main
+from sim.cli.stopping import TO_END
 from sim.conform.boots import boot_scenario, compare_boot, not_compared
 from sim.conform.cases import cases_of
-from sim.conform.live import kernel_memory
-from sim.conform.live.booting import as_booted
+from sim.conform.live import conforming, guarded, kernel_memory, machine
+from sim.conform.live.booting import LiveBoot, as_booted
 from sim.conform.live.image import Image
 from sim.conform.live.initramfs import initramfs
 from sim.conform.live.saying import said
 from sim.conform.random_cases import random_cases
 from sim.conform.recording import Recording
-from sim.conform.records import RecordedAction, RecordedBoot, RecordedVlInfo, read_records
+from sim.conform.records import RecordedAction, RecordedBoot, RecordedCpu, RecordedVlInfo, read_records
 from sim.series import kernel_series
+from sim.show import conformance_text
 from sim.vectors import why_not_sme, why_not_sve
 
 DIRECTED = Path(__file__).parent / "truth" / "directed" / "linux-6.12.json"
@@ -286,11 +297,172 @@ def test_symbols_lie_in_the_image() -> None:
     assert kernel_memory.beginning(0x40210000) == 0x40200000
 
 
-# Recordings
+# Many boots
 
 
 def _boots() -> list[RecordedBoot]:
     return [one for one in read_records(DIRECTED) if isinstance(one, RecordedBoot)]
+
+
+class Stage:
+    """Where recorded boots are played as if they were booted."""
+
+    def __init__(self, kernel: Path, boots: Sequence[RecordedBoot]) -> None:
+        self.kernel = kernel
+        self.records = {one.id: one for one in boots}
+        self.ended: list[str] = []
+        self.first: Callable[[str], Awaitable[None]] = self._nothing
+        """What is done before a boot, by its id."""
+
+    async def _nothing(self, identity: str) -> None:
+        pass
+
+    async def play(self, identity: str, *_: object) -> LiveBoot:
+        beside = asyncio.create_task(_for_ever())  # as a machine has some, which it needs to its end
+        try:
+            await self.first(identity)
+            return LiveBoot(self.records[identity], "")
+        finally:
+            await asyncio.sleep(0.01)
+            if beside.cancel():
+                self.ended.append(identity)
+
+    def conform(self, *words: str | Path) -> Result:
+        file = self.kernel.parent / "boots.json"
+        file.write_bytes(msgspec.json.encode(list(self.records.values())))
+        return _conform(file, "--kernel", self.kernel, "--jobs", "3", *words)
+
+
+@pytest.fixture
+def stage(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Three boots to be played."""
+    there = Stage(kernel, _boots()[:3])
+    monkeypatch.setattr(conforming, "boot_live", there.play)
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, *TO_END)}
+    yield there
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+def test_what_cannot_be_written_ends_the_boots_that_are_under_way(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = stage.records
+    stage.first = lambda identity: stage._nothing("") if identity == first else _for_ever()
+    monkeypatch.setattr(conformance_text, "heading", Mock(side_effect=InputError("no space left")))
+    result = stage.conform()
+    assert (result.exit_code, result.stderr) == (2, "asymboot: no space left\n")
+    assert sorted(stage.ended) == sorted([first, *others])
+
+
+def test_a_slow_boot_holds_up_no_other(stage: Stage, tmp_path: Path) -> None:
+    slow, *others = stage.records
+    file = tmp_path / "out" / "linux-6.12.json"
+
+    async def first(identity: str) -> None:
+        for _ in range(1000 if identity == slow else 0):
+            if file.exists() and len(read_records(file)) == len(others):
+                return
+            await asyncio.sleep(0.01)
+        if identity == slow:
+            raise InputError("nothing was recorded meanwhile")
+
+    stage.first = first
+    result = stage.conform("--record", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert [line.partition(": ")[0] for line in result.stdout.splitlines() if "agree:" in line] == [*others, slow]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_signal_ends_the_boots_and_what_was_done_is_told(stage: Stage, number: int, times: int) -> None:
+    *quick, last = stage.records
+
+    async def first(identity: str) -> None:
+        if identity == last:
+            while len(stage.ended) < len(quick):
+                await asyncio.sleep(0.01)
+            for _ in range(times):
+                os.kill(os.getpid(), number)
+            await _for_ever()
+
+    stage.first = first
+    result = stage.conform("--json")
+    assert result.exit_code == 128 + number
+    assert result.stderr == "asymboot: stopped; what was found until then is above\n"
+    assert [row["id"] for row in json.loads(result.stdout)] == quick
+    assert stage.ended[-1] == last
+
+
+def test_a_signal_that_is_ignored_stays_so(stage: Stage) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    async def first(_: str) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    stage.first = first
+    assert stage.conform().exit_code == 0
+
+
+@pytest.fixture
+def _emulator_that_is_silent(_emulator: None, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "qemu-system-aarch64").write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
+
+
+@pytest.mark.usefixtures("_emulator_that_is_silent")
+def test_a_machine_that_does_not_answer_is_ended_at_once(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_LONGEST_ANSWER_S", "_LONGEST_END_S"):
+        monkeypatch.setattr(machine, name, 500)
+
+    async def begin() -> None:
+        async with machine.machine(kernel, b"", "", [RecordedCpu([128])], el2=True):
+            raise AssertionError
+
+    async def begin_and_cancel() -> None:
+        beginning = asyncio.create_task(begin())
+        while not (started := psutil.Process().children()):
+            await asyncio.sleep(0.01)
+        for _ in range(2):
+            beginning.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await beginning
+        assert not [one for one in started if one.is_running()]
+
+    asyncio.run(asyncio.wait_for(begin_and_cancel(), 120))
+
+
+_STARTS = """
+import os, subprocess, sys
+subprocess.Popen([sys.executable, "-I", "-S", sys.argv[1], str(os.getpid()), "sleep", "600"])
+input()
+"""
+
+
+def test_a_guarded_program_is_killed_with_what_started_it() -> None:
+    command = [sys.executable, "-c", _STARTS, guarded.__file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as parent:
+        while not (there := [one for one in psutil.Process(parent.pid).children() if one.name() == "sleep"]):
+            assert parent.poll() is None
+        parent.kill()
+    assert psutil.wait_procs(there, timeout=60)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("parent", "program", "told"),
+    [("0", "sleep", "what started it is gone\n"), ("", "no-such-program", "No such file or directory\n")],
+)
+def test_a_program_that_cannot_be_guarded_is_told(parent: str, program: str, told: str) -> None:
+    words = [sys.executable, guarded.__file__, parent or str(os.getpid()), program]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (1, told)
+
+
+# Recordings
 
 
 def test_a_recording_grows_and_has_each_boot_once(tmp_path: Path) -> None:
