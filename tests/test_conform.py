@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from sim.conform.boots import not_compared
 from sim.conform.records import RecordedBoot, RecordedSave, read_records
 from sim.conform.replay import replay
 
@@ -78,3 +79,46 @@ def test_each_field_is_compared(identity: str, field: str) -> None:
     record = msgspec.convert(raw, RecordedSave) if "saving_cpu" in raw else msgspec.convert(raw, RecordedBoot)
     differ = [one.name for one in replay(record) if not one.agrees]
     assert [name.split(".")[0].split("[")[0] for name in differ] == [field]
+
+
+def _boot(identity: str, asked: list[str] | None, **observed: Any) -> RecordedBoot:
+    raw = _first("run", identity)
+    return msgspec.convert({**raw, "asked": asked, "observed": {**raw["observed"], **observed}}, RecordedBoot)
+
+
+def _differ(record: RecordedBoot) -> dict[str, tuple[Any, Any]]:
+    return {one.name: (one.recorded, one.simulated) for one in replay(record) if not one.agrees}
+
+
+def test_an_action_that_was_asked_for_and_not_performed_is_a_difference() -> None:
+    performed = [one["action"] for one in _first("run", "6.12/late-refused-retried")["observed"]["actions"]]
+    whole = _boot("6.12/late-refused-retried", performed)
+    assert _differ(whole) == {}
+    none = _boot("6.12/late-refused-retried", performed, actions=[])
+    assert _differ(none)["actions"] == ([], performed)
+    dead = _boot("6.12/late-refused-retried", performed, actions=[], completed=False, online_at_end=None)
+    assert {"actions", "completed", "online_at_end"} <= set(_differ(dead))
+
+
+def test_actions_that_are_other_ones_are_a_difference() -> None:
+    actions = _first("run", "6.12/late-refused-retried")["observed"]["actions"]
+    asked = [one["action"] for one in actions]
+    other = _differ(_boot("6.12/late-refused-retried", asked, actions=[{**actions[0], "action": "on:9"}, *actions[1:]]))
+    assert other["actions"][0][0] == "on:9"
+    assert "actions[0] on:9: outcome" in other
+
+
+def test_a_panics_text_is_compared_where_it_was_heard() -> None:
+    *others, hung = _first("run", "6.1/random-5-8")["observed"]["actions"]
+    asked = [one["action"] for one in (*others, hung)]
+    name = f"actions[{len(others)}] {hung['action']}: log"
+    for log in ([], ["Kernel panic - not syncing: Fatal exception"]):
+        record = _boot("6.1/random-5-8", asked, actions=[*others, {**hung, "log": log}])
+        assert _differ(record) == {name: (log, ["Kernel panic - not syncing: HYP panic:"])}
+        assert name not in not_compared(record)
+
+
+def test_a_panics_text_that_nobody_noted_is_not_compared() -> None:
+    *others, hung = _first("run", "6.1/f-a")["observed"]["actions"]
+    assert (hung["outcome"], hung["log"]) == ("hung", [])
+    assert f"actions[{len(others)}] {hung['action']}: log" in not_compared(_boot("6.1/f-a", None))

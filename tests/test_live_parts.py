@@ -15,6 +15,7 @@ import msgspec
 import psutil
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from sim import Action, Do, Fault, InputError, KvmInit, Relay, Scenario, Topology, boot, cpu
 from sim.cli import main
@@ -310,6 +311,7 @@ class Stage:
     def __init__(self, kernel: Path, boots: Sequence[RecordedBoot]) -> None:
         self.kernel = kernel
         self.records = {one.id: one for one in boots}
+        self.played = self.records
         self.ended: list[str] = []
         self.first: Callable[[str], Awaitable[None]] = self._nothing
         """What is done before a boot, by its id."""
@@ -321,7 +323,7 @@ class Stage:
         beside = asyncio.create_task(_for_ever())  # as a machine has some, which it needs to its end
         try:
             await self.first(identity)
-            return LiveBoot(self.records[identity], "")
+            return LiveBoot(self.played[identity], "")
         finally:
             await asyncio.sleep(0.01)
             if beside.cancel():
@@ -406,6 +408,16 @@ def test_a_signal_that_is_ignored_stays_so(stage: Stage) -> None:
 
     stage.first = first
     assert stage.conform().exit_code == 0
+
+
+def test_actions_that_no_guest_performed_are_a_difference(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    boots = [one for one in _boots() if one.observed.actions][:1]
+    stage = Stage(kernel, boots)
+    monkeypatch.setattr(conforming, "boot_live", stage.play)
+    stage.played = {one.id: replace(one, observed=replace(one.observed, actions=[])) for one in boots}
+    result = stage.conform()
+    assert result.exit_code == 1
+    assert "  DIFF  actions\n" in result.stdout
 
 
 @pytest.fixture

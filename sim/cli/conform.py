@@ -64,6 +64,8 @@ def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: A
 
 
 def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
+    from sim.conform.boots import not_compared  # noqa: PLC0415
+    from sim.conform.records import RecordedBoot  # noqa: PLC0415
     from sim.conform.replay import replay_each  # noqa: PLC0415
     from sim.conform.report import conformance_row  # noqa: PLC0415
 
@@ -73,7 +75,8 @@ def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
     agree: Counter[str] = Counter()
     rows = []
     for record, fields in replay_each(files):
-        rows.append(row := conformance_row(record, fields))
+        unread = not_compared(record) if isinstance(record, RecordedBoot) else ()
+        rows.append(row := conformance_row(record, fields, unread))
         total[record.kind] += 1
         agree[record.kind] += row.agrees
         if not as_json:

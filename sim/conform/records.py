@@ -65,7 +65,7 @@ class ObservedBoot(msgspec.Struct, frozen=True):
     completed: bool
 
 
-class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A boot of a distribution's kernel."""
 
     kind: ClassVar[str] = "boots"
@@ -78,6 +78,8 @@ class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True):
     el2: bool
     kvm_mode: str
     command_line: str
+    asked: list[str] | None = None
+    """The actions that user space was told to perform; None: nobody noted them, and they are those that it did."""
     not_read: list[str] = []
     """Fields of what was observed that nobody looked at; they are null."""
     observed: ObservedBoot

@@ -1,8 +1,10 @@
 """One real boot of a scenario's system, recorded."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sim.conform.boots import action_text
 from sim.conform.live import kernel_memory
 from sim.conform.live.image import Image
 from sim.conform.live.initramfs import initramfs
@@ -10,7 +12,7 @@ from sim.conform.live.machine import Machine, machine
 from sim.conform.live.saying import Said, said
 from sim.conform.records import ObservedBoot, RecordedBoot, RecordedCpu
 from sim.errors import InputError
-from sim.scenario import Action, BringUp, Do, KvmInit, KvmMode, Relay, Scenario
+from sim.scenario import BringUp, Do, KvmInit, KvmMode, Relay, Scenario
 from sim.vectors import bits_from_vqs
 
 _ARGUMENTS = "console=ttyAMA0 earlycon nokaslr panic=-1 rdinit=/init"
@@ -20,7 +22,6 @@ _BITS_OF_A_BYTE = 8
 _NEVER_READ = ["guest_vls_bits", "guest_rdvl_bits"]
 """What would take a virtual machine in the guest."""
 _LINE = re.compile(r"(SVE|SME): (minimum|maximum|default) \D*(\d+) bytes")
-_ACTIONS = {Do.ONLINE: "on", Do.OFFLINE: "off"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
     """
     cpus = [_recorded(one.usable_sve_vqs, one.usable_sme_vqs) for one in scenario.topology.logical]
     longest_s = _LONGEST_S + _LONGEST_OF_CPU_S * len(cpus) + _LONGEST_OF_ACTION_S * len(scenario.actions)
-    async with machine(image.kernel, initramfs(image.busybox), _arguments(scenario), cpus, el2=scenario.el2) as guest:
+    asked = [action_text(one.do, scenario.topology.number(one.cpu)) for one in scenario.actions]
+    arguments = _arguments(scenario, asked)
+    async with machine(image.kernel, initramfs(image.busybox), arguments, cpus, el2=scenario.el2) as guest:
         await guest.run(longest_s)
         told = said(guest.console)
         observed = _observed(told, await _of_memory(guest, told))
@@ -93,6 +96,7 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         el2=scenario.el2,
         kvm_mode=str(scenario.kvm_mode),
         command_line=" ".join(words),
+        asked=asked,
         not_read=_NEVER_READ if told.release else [*_NEVER_READ, "task_vls_bits"],
         observed=observed,
     )
@@ -104,25 +108,20 @@ def _recorded(sve_vqs: int | None, sme_vqs: int | None) -> RecordedCpu:
     return RecordedCpu(sve, sme)
 
 
-def _arguments(scenario: Scenario) -> str:
+def _arguments(scenario: Scenario, actions: Sequence[str]) -> str:
     """The kernel's command line."""
-    actions = ",".join(f"{_ACTIONS[one.do]}:{_number(scenario, one)}" for one in scenario.actions)
     words = [
         _ARGUMENTS,
         f"maxcpus={len(scenario.early)}",
         f"kvm-arm.mode={scenario.kvm_mode}" if scenario.kvm_mode is not KvmMode.DEFAULT else "",
         "arm64.nosve" if scenario.sve_off else "",
         "arm64.nosme" if scenario.nosme else "",
-        f"asymboot_actions={actions}" if actions else "",
+        f"asymboot_actions={','.join(actions)}" if actions else "",
     ]
     line = " ".join(word for word in words if word)
     if len(line) > _MOST_ARGUMENTS_BYTES:
-        raise InputError(f"{len(scenario.actions)} actions: too many for a kernel's command line")
+        raise InputError(f"{len(actions)} actions: too many for a kernel's command line")
     return line
-
-
-def _number(scenario: Scenario, action: Action) -> int:
-    return scenario.topology.number(action.cpu)
 
 
 @dataclass(frozen=True)
