@@ -9,6 +9,7 @@ import pytest
 from sim.conform.boots import not_compared
 from sim.conform.records import RecordedBoot, RecordedSave, read_records
 from sim.conform.replay import replay
+from sim.errors import InputError
 
 TRUTH = Path(__file__).parent / "truth"
 FILES = sorted(TRUTH.rglob("*.json"))
@@ -122,3 +123,12 @@ def test_a_panics_text_that_nobody_noted_is_not_compared() -> None:
     *others, hung = _first("run", "6.1/f-a")["observed"]["actions"]
     assert (hung["outcome"], hung["log"]) == ("hung", [])
     assert f"actions[{len(others)}] {hung['action']}: log" in not_compared(_boot("6.1/f-a", None))
+
+
+def test_a_recording_says_how_its_kernel_was_patched() -> None:
+    raw = _first("run", "6.12/protected-early-differ")
+    own, patched = (msgspec.convert({**raw, "design": name}, RecordedBoot) for name in (None, "brown-v4"))
+    assert _differ(own) == {}
+    assert "kvm_host_sve_max_vl_bytes" in _differ(patched)
+    with pytest.raises(InputError, match="unknown design 'mine'"):
+        replay(msgspec.convert({**raw, "design": "mine"}, RecordedBoot))

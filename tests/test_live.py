@@ -62,13 +62,15 @@ def test_a_real_boot_is_recorded_and_replays(tmp_path: Path) -> None:
     assert all(field.agrees for field in replay(record))
 
 
-def test_a_prediction_that_is_wrong_is_shown() -> None:
-    result = _conform("bug", "--design", "brown-v4")
+def test_a_prediction_that_is_wrong_is_shown_and_again_when_it_is_replayed(tmp_path: Path) -> None:
+    result = _conform("bug", "--design", "brown-v4", "--record", tmp_path)
     assert result.exit_code == 1, result.output
     assert "  DIFF  kvm_host_sve_max_vl_bytes\n" in result.output
     assert "the kernel:    32" in result.output
     assert "the simulator: 64" in result.output
     assert result.output.endswith("1 boots, 0 agree\n")
+    again = CliRunner().invoke(main, ["conform", "--recorded", *map(str, tmp_path.iterdir())])
+    assert "kvm_host_sve_max_vl_bytes: recorded 32, simulated 64\n" in again.output
 
 
 def test_a_guest_that_does_not_end_in_time_is_no_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:

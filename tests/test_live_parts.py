@@ -1,6 +1,7 @@
 """What live boots are made of, without QEMU: what is asked of a kernel, and how what it says is read."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -8,6 +9,8 @@ import struct
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -487,6 +490,64 @@ def test_a_recording_grows_and_has_each_boot_once(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8").count("\n") == 4
     with pytest.raises(InputError, match=f"has {first.id} already: record elsewhere, or take it out"):
         Recording(tmp_path / "new", series, [first.id.removeprefix("6.12/")])
+
+
+def test_boots_lie_in_the_order_of_their_cases_behind_those_of_others(tmp_path: Path) -> None:
+    series, (other, *boots) = kernel_series("6.12"), _boots()[:5]
+    own = Recording(tmp_path, series, [one.id.removeprefix("6.12/") for one in boots])
+    Recording(tmp_path, series, []).add(other)
+    for one in (boots[2], boots[0], boots[3], boots[1]):
+        own.add(one)
+    assert read_records(own.path) == [other, *boots]
+
+
+def _record_some(folder: Path, part: int) -> None:
+    boots = _boots()[part::3]
+    recording = Recording(folder, kernel_series("6.12"), [one.id.removeprefix("6.12/") for one in boots])
+    for one in boots:
+        recording.add(one)
+
+
+def test_commands_that_record_into_one_folder_lose_nothing(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(3, get_context("spawn")) as pool:
+        assert list(pool.map(_record_some, [tmp_path / "out"] * 3, range(3))) == [None] * 3
+    (file,) = (tmp_path / "out").iterdir()
+    assert {one.id for one in read_records(file)} == {one.id for one in _boots()}
+
+
+def test_a_boot_that_another_command_recorded_meanwhile_is_told(tmp_path: Path) -> None:
+    boot, series = _boots()[0], kernel_series("6.12")
+    first, second = (Recording(tmp_path, series, [boot.id.removeprefix("6.12/")]) for _ in range(2))
+    first.add(boot)
+    with pytest.raises(InputError, match=f"has {boot.id} already"):
+        second.add(boot)
+
+
+def test_a_recording_that_cannot_be_written_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = _boots()[:2]
+    recording = Recording(tmp_path / "out", kernel_series("6.12"), [])
+    recording.add(first)
+    monkeypatch.setattr(Path, "replace", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(InputError, match="json: No space left on device"):
+        recording.add(second)
+    assert list((tmp_path / "out").iterdir()) == [recording.path]
+    assert read_records(recording.path) == [first]
+
+
+def test_a_folder_that_becomes_a_file_ends_the_command(stage: Stage, tmp_path: Path) -> None:
+    *_, last = stage.records
+
+    async def first(identity: str) -> None:
+        if identity == last:
+            await _for_ever()
+        (tmp_path / "out").touch()
+
+    stage.first = first
+    result = stage.conform("--record", tmp_path / "out")
+    assert (result.exit_code, result.stderr) == (2, f"asymboot: {tmp_path}/out/linux-6.12.json: File exists\n")
+    assert last in stage.ended
 
 
 def test_recorded_boots_can_be_booted_again(image: Image) -> None:

@@ -28,6 +28,7 @@ def boot_scenario(record: RecordedBoot) -> Scenario:
     return Scenario(
         topology_of(record.cpus),
         kernel=record.kernel,
+        design=record.design,
         kvm_mode=choice(KvmMode, "kvm_mode", record.kvm_mode),
         el2=record.el2,
         maxcpus=record.early,

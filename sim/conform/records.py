@@ -78,6 +78,8 @@ class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     el2: bool
     kvm_mode: str
     command_line: str
+    design: str | None = None
+    """The kernel was patched so; None: it has its series' own."""
     asked: list[str] | None = None
     """The actions that user space was told to perform; None: nobody noted them, and they are those that it did."""
     not_read: list[str] = []

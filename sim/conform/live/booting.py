@@ -11,6 +11,7 @@ from sim.conform.live.initramfs import initramfs
 from sim.conform.live.machine import Machine, machine
 from sim.conform.live.saying import Said, said
 from sim.conform.records import ObservedBoot, RecordedBoot, RecordedCpu
+from sim.designs import Design
 from sim.errors import InputError
 from sim.scenario import BringUp, Do, KvmInit, KvmMode, Relay, Scenario
 from sim.vectors import bits_from_vqs
@@ -96,6 +97,7 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         el2=scenario.el2,
         kvm_mode=str(scenario.kvm_mode),
         command_line=" ".join(words),
+        design=scenario.design.name if isinstance(scenario.design, Design) else None,
         asked=asked,
         not_read=_NEVER_READ if told.release else [*_NEVER_READ, "task_vls_bits"],
         observed=observed,
