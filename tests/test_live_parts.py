@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import Mock
 
+import jsonschema
 import msgspec
 import psutil
 import pytest
@@ -26,15 +27,18 @@ from sim.cli.stopping import TO_END
 from sim.conform.boots import boot_scenario, compare_boot, not_compared
 from sim.conform.cases import cases_of
 from sim.conform.live import conforming, guarded, kernel_memory, machine
-from sim.conform.live.booting import LiveBoot, as_booted
+from sim.conform.live.booting import LiveBoot
+from sim.conform.live.fitting import as_booted, left_out
 from sim.conform.live.image import Image
 from sim.conform.live.initramfs import initramfs
 from sim.conform.live.saying import said
 from sim.conform.random_cases import random_cases
 from sim.conform.recording import Recording
-from sim.conform.records import RecordedAction, RecordedBoot, RecordedCpu, RecordedVlInfo, read_records
+from sim.conform.records import ObservedBoot, RecordedAction, RecordedBoot, RecordedCpu, RecordedVlInfo, read_records
+from sim.files.schemas import schema_text
 from sim.series import kernel_series
 from sim.show import conformance_text
+from sim.timing import Latencies, fixed
 from sim.vectors import why_not_sme, why_not_sve
 
 DIRECTED = Path(__file__).parent / "truth" / "directed" / "linux-6.12.json"
@@ -194,6 +198,36 @@ def test_what_is_the_kernels_is_the_images(image: Image) -> None:
 def test_what_only_the_simulator_can_do_is_not_booted(image: Image, changes: dict[str, object], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         as_booted(_scenario(**changes), image)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"kernel": "6.12", "design": None, "relay": "enforcing"}, []),
+        ({}, ["series 6.18", "design tabba", "relay relaxed"]),
+        ({"kernel": "6.12", "design": "constrain-v2", "relay": "enforcing", "seed": 1}, ["seed"]),
+        (
+            {"kernel": "6.12", "design": None, "page_bytes": 65536, "surroundings": "isolated"},
+            ["relay relaxed", "page_bytes 65536", "memory isolated"],
+        ),
+        (
+            {"kernel": "6.12", "design": "tabba", "latencies": Latencies(probe=fixed("1us"))},
+            ["design tabba", "relay relaxed", "latencies"],
+        ),
+        (
+            {"kernel": "6.11", "design": None, "actions": (Action(Do.ONLINE, "cpu2", 5), Action(Do.GUEST, "cpu0"))},
+            ["series 6.11", "relay relaxed", "guests", "the actions' times"],
+        ),
+    ],
+)
+def test_what_is_left_out_is_said(image: Image, changes: dict[str, object], told: list[str]) -> None:
+    scenario = _scenario(**changes)
+    assert left_out(scenario, as_booted(scenario, image)) == told
+
+
+def test_a_design_that_the_kernel_is_patched_to_is_not_left_out(image: Image) -> None:
+    scenario = _scenario(kernel="6.12", relay="enforcing")
+    assert left_out(scenario, as_booted(scenario, image, "tabba")) == []
 
 
 def test_random_cases_are_legal_and_the_same_again() -> None:
@@ -423,6 +457,30 @@ def test_actions_that_no_guest_performed_are_a_difference(kernel: Path, monkeypa
     assert "  DIFF  actions\n" in result.stdout
 
 
+@pytest.mark.parametrize(("differs", "code"), [(True, 1), (False, 2)])
+def test_a_difference_outweighs_a_boot_that_there_was_not(stage: Stage, differs: bool, code: int) -> None:
+    one, *_, lost = stage.records
+    if differs:
+        stage.played = {**stage.records, one: replace(stage.records[one], observed=_other(stage.records[one]))}
+
+    async def first(identity: str) -> None:
+        if identity == lost:
+            raise InputError("it fell over")
+
+    stage.first = first
+    result = stage.conform("--json")
+    assert (result.exit_code, result.stderr) == (code, f"asymboot: {lost}: not booted: it fell over\n")
+    rows = json.loads(result.stdout)
+    assert [row["id"] for row in rows] == list(stage.records)
+    assert [row["agrees"] for row in rows] == [not differs, True, None]
+    assert [row["not_booted"] for row in rows] == [None, None, "it fell over"]
+    jsonschema.validate(rows, json.loads(schema_text("conformance")))
+
+
+def _other(record: RecordedBoot) -> ObservedBoot:
+    return replace(record.observed, online_at_end="7")
+
+
 @pytest.fixture
 def _emulator_that_is_silent(_emulator: None, tmp_path: Path) -> None:
     (tmp_path / "bin" / "qemu-system-aarch64").write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
@@ -438,15 +496,16 @@ def test_a_machine_that_does_not_answer_is_ended_at_once(kernel: Path, monkeypat
             raise AssertionError
 
     async def begin_and_cancel() -> None:
+        others = psutil.Process().children()
         beginning = asyncio.create_task(begin())
-        while not (started := psutil.Process().children()):
+        while not (started := [one for one in psutil.Process().children() if one not in others]):
             await asyncio.sleep(0.01)
         for _ in range(2):
             beginning.cancel()
             await asyncio.sleep(0)
         with pytest.raises(asyncio.CancelledError):
             await beginning
-        assert not [one for one in started if one.is_running()]
+        assert psutil.wait_procs(started, timeout=60)[1] == []
 
     asyncio.run(asyncio.wait_for(begin_and_cancel(), 120))
 
@@ -548,6 +607,13 @@ def test_a_folder_that_becomes_a_file_ends_the_command(stage: Stage, tmp_path: P
     result = stage.conform("--record", tmp_path / "out")
     assert (result.exit_code, result.stderr) == (2, f"asymboot: {tmp_path}/out/linux-6.12.json: File exists\n")
     assert last in stage.ended
+
+
+@pytest.mark.parametrize("file", sorted(DIRECTED.parent.parent.rglob("linux-*.json")), ids=str)
+def test_every_recorded_boot_has_a_name_of_its_own(file: Path) -> None:
+    cases = cases_of(file)
+    assert len({case.name for case in cases}) == len(cases) == len(read_records(file))
+    assert not [case for case in cases if any(one.do is Do.GUEST for one in case.scenario.actions)]
 
 
 def test_recorded_boots_can_be_booted_again(image: Image) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sim.conform.live.conforming import Conformance, NotBooted
     from sim.conform.live.image import Image
     from sim.conform.recording import Recording
+    from sim.rows import ConformanceRow
 
     Booting = Callable[[Callable[[Conformance | NotBooted], None]], Coroutine[Any, Any, None]]
 
@@ -78,7 +79,7 @@ def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
         unread = not_compared(record) if isinstance(record, RecordedBoot) else ()
         rows.append(row := conformance_row(record, fields, unread))
         total[record.kind] += 1
-        agree[record.kind] += row.agrees
+        agree[record.kind] += bool(row.agrees)
         if not as_json:
             identity = record.id if record.id.isprintable() else ascii(record.id)
             for field in fields:
@@ -107,7 +108,6 @@ def _live(
     from sim.conform.live.conforming import Conformance, conform_each  # noqa: PLC0415
     from sim.conform.live.image import Image  # noqa: PLC0415
     from sim.conform.recording import Recording  # noqa: PLC0415
-    from sim.conform.report import conformance_row  # noqa: PLC0415
     from sim.designs import named  # noqa: PLC0415
 
     if seed is not None and random is None:
@@ -119,14 +119,24 @@ def _live(
     recording = None if record is None else Recording(record, image.series, [case.name for case in cases])
     booting = partial(conform_each, cases, image, design=design, at_a_time=jobs or os.cpu_count() or 1)
     done, stopped_by = _boot(booting, len(cases), recording, as_json=as_json)
-    booted = [one for case in cases if isinstance(one := done.get(f"{image.series}/{case.name}"), Conformance)]
+    in_order = [one for case in cases if (one := done.get(f"{image.series}/{case.name}")) is not None]
+    booted = [one for one in in_order if isinstance(one, Conformance)]
     if as_json:
-        _print_json([conformance_row(one.record, one.fields, one.not_compared) for one in booted])
+        _print_json([_row(one) for one in in_order])
     else:
         click.echo(f"{len(booted)} boots, {sum(one.agrees for one in booted)} agree")
     exit_if_stopped_by(stopped_by)
     differ = not all(one.agrees for one in booted)
     click.get_current_context().exit(1 if differ else 2 if len(booted) < len(cases) else 0)
+
+
+def _row(one: "Conformance | NotBooted") -> "ConformanceRow":
+    from sim.conform.live.conforming import NotBooted  # noqa: PLC0415
+    from sim.conform.report import conformance_row, not_booted_row  # noqa: PLC0415
+
+    if isinstance(one, NotBooted):
+        return not_booted_row(one.name, one.reason)
+    return conformance_row(one.record, one.fields, one.not_compared, one.left_out)
 
 
 def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "list[Case]":

@@ -13,7 +13,7 @@ from sim.conform.live.saying import Said, said
 from sim.conform.records import ObservedBoot, RecordedBoot, RecordedCpu
 from sim.designs import Design
 from sim.errors import InputError
-from sim.scenario import BringUp, Do, KvmInit, KvmMode, Relay, Scenario
+from sim.scenario import KvmMode, Scenario
 from sim.vectors import bits_from_vqs
 
 _ARGUMENTS = "console=ttyAMA0 earlycon nokaslr panic=-1 rdinit=/init"
@@ -31,39 +31,6 @@ class LiveBoot:
 
     record: RecordedBoot
     console: str
-
-
-def as_booted(scenario: Scenario, image: Image, design: str | None = None) -> Scenario:
-    """The scenario's system and actions under a kernel that is there.
-
-    Series and relay are the kernel's, and the design is its series' own.
-
-    Args:
-        scenario: what is to be booted.
-        image: the kernel.
-        design: the kernel is patched so.
-
-    Raises:
-        InputError: what matters of it cannot be had from real firmware and a real kernel.
-    """
-    first = tuple(range(len(scenario.early)))
-    with_sme = [one for one in scenario.topology.cpus if one.sme_vqs is not None]
-    reasons = {
-        "faults of firmware": bool(scenario.faults),
-        "several agents, whose order is not the scenario's": len({one.agent for one in scenario.actions}) > 1,
-        'an action "await", which has no end in real time': any(one.do is Do.AWAIT for one in scenario.actions),
-        "an early CPU behind a late one, as maxcpus= counts": scenario.early != first,
-        "a failing allocation": scenario.allocation_fails_at is not None,
-        "CPUs brought up in parallel": scenario.bring_up is not BringUp.ONE_AT_A_TIME,
-        "KVM's init at any time": scenario.kvm_init is not KvmInit.IN_ORDER,
-        "CPUs with SME and without": len({one.sme_vqs is None for one in scenario.topology.cpus}) > 1,
-        "CPUs with SME of which some lack SVE": len({one.sve_vqs is None for one in with_sme}) > 1,
-    }
-    told = [reason for reason, is_so in reasons.items() if is_so]
-    if told:
-        raise InputError(f"it has {', '.join(told)}")
-    actions = tuple(one for one in scenario.actions if one.do is not Do.GUEST)
-    return scenario.but(kernel=str(image.series), design=design, relay=Relay.ENFORCING, actions=actions)
 
 
 async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot:

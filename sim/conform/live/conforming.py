@@ -8,7 +8,8 @@ from sim.booting import boot
 from sim.conform.boots import compare_boot, not_compared
 from sim.conform.cases import Case
 from sim.conform.fields import Field
-from sim.conform.live.booting import as_booted, boot_live
+from sim.conform.live.booting import boot_live
+from sim.conform.live.fitting import as_booted, left_out
 from sim.conform.live.image import Image
 from sim.conform.records import RecordedBoot
 from sim.errors import InputError
@@ -23,6 +24,8 @@ class Conformance:
     fields: list[Field]
     not_compared: list[str]
     """What could not be read of this kernel."""
+    left_out: list[str]
+    """What the case asks for and its boot had not."""
     console: str
 
     @property
@@ -85,4 +88,5 @@ async def _conform(case: Case, image: Image, design: str | None) -> Conformance 
     except OSError as error:
         return NotBooted(identity, error.strerror or str(error))
     fields = list(compare_boot(live.record, boot(scenario)))
-    return Conformance(identity, live.record, fields, not_compared(live.record), live.console)
+    left = left_out(case.scenario, scenario)
+    return Conformance(identity, live.record, fields, not_compared(live.record), left, live.console)
