@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gzip
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, cast
 from unittest.mock import Mock
 
 import jsonschema
@@ -26,7 +28,8 @@ from sim.cli import main
 from sim.cli.stopping import TO_END
 from sim.conform.boots import boot_scenario, compare_boot, not_compared
 from sim.conform.cases import cases_of
-from sim.conform.live import conforming, guarded, kernel_memory, machine
+from sim.conform.live import booting, conforming, guarded, kernel_memory, machine
+from sim.conform.live import image as live_image
 from sim.conform.live.booting import LiveBoot
 from sim.conform.live.fitting import as_booted, left_out
 from sim.conform.live.image import Image
@@ -85,12 +88,26 @@ def test_an_image_says_which_linux_it_is(kernel: Path) -> None:
         (b"\x1f\x8bno", "cannot be unpacked"),
         (_image().replace(b"Linux", b"Minix"), "says nowhere which Linux it is"),
         (_image("5.10.1"), "older than 6.1"),
+        (gzip.compress(bytes(1 << 21), mtime=0), "too large for a kernel image when it is unpacked"),
+        (gzip.compress(b"MZ", mtime=0)[:-9] + bytes(9), "cannot be unpacked"),
     ],
 )
-def test_what_is_no_image_is_refused(kernel: Path, content: bytes, told: str) -> None:
+def test_what_is_no_image_is_refused(kernel: Path, content: bytes, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_image, "_LARGEST_IMAGE_BYTES", 1 << 20)
     kernel.write_bytes(content)
     with pytest.raises(InputError, match=told):
         Image.found(kernel)
+
+
+def test_what_has_no_end_is_not_read(kernel: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for endless in (Path("/dev/zero"), tmp_path / "pipe"):
+        with pytest.raises(InputError, match="cannot be read as a kernel image: is no regular file"):
+            Image.found(endless)
+        with pytest.raises(InputError, match="cannot be read as a busybox: is no regular file"):
+            Image.found(kernel, endless)
+        result = _conform(endless, "--kernel", kernel)
+        assert (result.exit_code, result.stderr) == (2, f"asymboot: {endless}: is no regular file\n")
 
 
 def test_what_is_missing_is_named(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +349,34 @@ def test_a_record_that_has_no_symbol_is_found_by_its_name() -> None:
 def test_symbols_lie_in_the_image() -> None:
     assert kernel_memory.place({"_text": 0x1000, "vl_info": 0x1800}, "vl_info") == 0x800
     assert kernel_memory.place({"vl_info": 0x1800}, "vl_info") is None
+    assert kernel_memory.place({"_text": 0x1000}, "vl_info") is None
     assert kernel_memory.beginning(0x40210000) == 0x40200000
+
+
+class _Guest:
+    """A guest whose memory begins at 0x40200000."""
+
+    console = ""
+
+    def __init__(self, memory: bytes) -> None:
+        self._memory = memory
+
+    async def memory(self, address: int, size: int) -> bytes:
+        return self._memory[address - 0x40200000 :][:size]
+
+
+@pytest.mark.parametrize("hidden", ["0" * 16, "ffff800080000000"])
+def test_what_kallsyms_hides_is_not_compared(hidden: str) -> None:
+    symbols = [f"@@ symbol {hidden} D {name}" for name in ("_text", "vl_info", "kvm_sve_max_vl")]
+    told = said("\n".join([*CONSOLE.splitlines()[:-5], *symbols]))
+    memory = asyncio.run(booting._of_memory(cast("Any", _Guest(b"MZ" * 1000)), told))
+    assert memory == booting._OfMemory(None, None, None)
+
+
+def test_what_iomem_hides_is_not_compared() -> None:
+    told = said("@@ code 00000000-00000000 : Kernel code\n@@ data 00000000-00000000 : Kernel data\n")
+    memory = asyncio.run(booting._of_memory(cast("Any", _Guest(b"")), told))
+    assert memory == booting._OfMemory(None, None, None)
 
 
 # Many boots
@@ -609,7 +653,9 @@ def test_a_folder_that_becomes_a_file_ends_the_command(stage: Stage, tmp_path: P
     assert last in stage.ended
 
 
-@pytest.mark.parametrize("file", sorted(DIRECTED.parent.parent.rglob("linux-*.json")), ids=str)
+@pytest.mark.parametrize(
+    "file", sorted(DIRECTED.parent.parent.rglob("linux-*.json")), ids=lambda file: file.parent.name
+)
 def test_every_recorded_boot_has_a_name_of_its_own(file: Path) -> None:
     cases = cases_of(file)
     assert len({case.name for case in cases}) == len(cases) == len(read_records(file))

@@ -103,7 +103,7 @@ class _OfMemory:
 
 
 async def _of_memory(guest: Machine, told: Said) -> _OfMemory:
-    if told.code_address is None or told.image_end is None:
+    if not told.code_address or not told.image_end:  # 0 where the kernel hides it
         return _OfMemory(None, None, None)
     begins = kernel_memory.beginning(told.code_address)
     image = await guest.memory(begins, told.image_end - begins)
