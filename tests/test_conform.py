@@ -1,5 +1,6 @@
 """Every recorded run of a real kernel agrees, and a record that says otherwise is caught."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from sim.conform.boots import not_compared
 from sim.conform.records import RecordedBoot, RecordedSave, read_records
 from sim.conform.replay import replay
 from sim.errors import InputError
+from sim.series import RECORDED, kernel_series
+from sim.vectors import VectorType
 
 TRUTH = Path(__file__).parent / "truth"
 FILES = sorted(TRUTH.rglob("*.json"))
@@ -132,3 +135,31 @@ def test_a_recording_says_how_its_kernel_was_patched() -> None:
     assert "kvm_host_sve_max_vl_bytes" in _differ(patched)
     with pytest.raises(InputError, match="unknown design 'mine'"):
         replay(msgspec.convert({**raw, "design": "mine"}, RecordedBoot))
+
+
+def test_lengths_that_tasks_have_of_sme_are_compared_where_somebody_asked() -> None:
+    identity = "6.16/sme-early-asym-late-missing"
+    shared = _first("run", identity)["observed"]["vl_info_sme"]["vq_map_bits"]
+    assert _differ(_boot(identity, None, task_sme_vls_bits=shared)) == {}
+    assert _differ(_boot(identity, None, task_sme_vls_bits=[128])) == {"task_sme_vls_bits": ([128], shared)}
+    assert "task_sme_vls_bits" in not_compared(_boot(identity, None))
+    assert "task_sme_vls_bits" not in not_compared(_boot("6.12/b2", None))
+
+
+def test_the_series_that_are_said_to_be_recorded_are() -> None:
+    boots = [one for file in FILES for one in read_records(file) if isinstance(one, RecordedBoot)]
+    assert {one.kernel for one in boots} == set(RECORDED)
+
+
+def test_capabilities_have_the_numbers_that_were_recorded() -> None:
+    lines = [
+        (one.kernel, int(match[1]))
+        for file in FILES
+        for one in read_records(file)
+        if isinstance(one, RecordedBoot)
+        for action in one.observed.actions
+        for match in re.finditer(r"capability (\d+) \(Scalable Vector Extension\)", "\n".join(action.log))
+    ]
+    assert {kernel for kernel, _ in lines} == set(RECORDED)
+    for kernel, number in lines:
+        assert kernel_series(kernel).capability_number(VectorType.SVE) == number

@@ -300,6 +300,10 @@ def test_a_console_is_read() -> None:
     assert (told.online, told.ended) == ("0-1", True)
 
 
+def test_a_length_of_0_is_none() -> None:
+    assert said("@@ lengths sve 16 32\n@@ lengths sme 0 0 0\n").task_bytes == {"sve": [16, 32], "sme": []}
+
+
 def test_an_action_that_nobody_came_back_from_hangs_with_what_the_console_shows() -> None:
     panic = "[    7.1] Kernel panic - not syncing: HYP panic:\n[    7.1] ---[ end Kernel panic - not syncing ]---\n"
     told = said(CONSOLE + "@@ try on:2 6.90\r\n" + panic)

@@ -69,7 +69,8 @@ def not_compared(record: RecordedBoot) -> list[str]:
     """The names of what was not read, or could not be."""
     unread = (name for name in _FROM_MEMORY if getattr(record.observed, name) is None)
     unheard = (f"{_place(*one)}: log" for one in enumerate(record.observed.actions) if not _is_heard(record, one[1]))
-    return [*record.not_read, *unread, *unheard]
+    has_sme, asked = record.observed.sme_max_bytes is not None, record.observed.task_sme_vls_bits is not None
+    return [*record.not_read, *unread, *(["task_sme_vls_bits"] if has_sme and not asked else []), *unheard]
 
 
 def _place(place: int, action: RecordedAction) -> str:
@@ -94,14 +95,18 @@ def _every_field(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
         yield Field("kvm_sve_max_vl_bytes", seen.kvm_sve_max_vl_bytes, facts.kvm_sve_max_vl_bytes)
     if seen.kvm_host_sve_max_vl_bytes is not None:
         yield Field("kvm_host_sve_max_vl_bytes", seen.kvm_host_sve_max_vl_bytes, facts.kvm_host_sve_max_vl_bytes)
-    has_sve = facts.supports[VectorType.SVE]
-    tasks = list(outcome.vectors[VectorType.SVE].vq_map_bits) if has_sve else None
-    yield Field("task_vls_bits", seen.task_vls_bits, tasks)
+    yield Field("task_vls_bits", seen.task_vls_bits, _task_vls_bits(outcome, VectorType.SVE))
+    if seen.task_sme_vls_bits is not None:
+        yield Field("task_sme_vls_bits", seen.task_sme_vls_bits, _task_vls_bits(outcome, VectorType.SME))
     yield from _compare_actions(record, outcome)
     yield Field("completed", seen.completed, facts.panic is None)
     yield from _compare_guests(seen, outcome)
     online = None if facts.panic is not None else cpu_list(facts.online)
     yield Field("online_at_end", seen.online_at_end, online)
+
+
+def _task_vls_bits(outcome: Outcome, vector_type: VectorType) -> list[int] | None:
+    return list(outcome.vectors[vector_type].vq_map_bits) if outcome.facts.supports[vector_type] else None
 
 
 def _compare_announced(seen: ObservedBoot, outcome: Outcome) -> Iterator[Field]:

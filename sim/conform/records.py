@@ -43,7 +43,7 @@ class RecordedVlInfo(msgspec.Struct, frozen=True):
     vq_partial_map_bits: list[int]
 
 
-class ObservedBoot(msgspec.Struct, frozen=True):
+class ObservedBoot(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a boot showed."""
 
     boot_log: list[str]
@@ -63,6 +63,8 @@ class ObservedBoot(msgspec.Struct, frozen=True):
     actions: list[RecordedAction]
     online_at_end: str | None
     completed: bool
+    task_sme_vls_bits: list[int] | None = None
+    """None: there were none, or nobody asked."""
 
 
 class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -123,7 +123,7 @@ async def _of_memory(guest: Machine, told: Said) -> _OfMemory:
 def _observed(told: Said, memory: _OfMemory) -> ObservedBoot:
     sizes = {(match[1], match[2]): int(match[3]) for line in told.boot_log if (match := _LINE.match(line))}
     sve, sme = memory.vl_infos or (None, None)
-    tasks = told.task_bytes.get("sve")
+    tasks = {name: [one * _BITS_OF_A_BYTE for one in lengths] for name, lengths in told.task_bytes.items()}
     return ObservedBoot(
         boot_log=told.boot_log,
         sve_max_bytes=sizes.get(("SVE", "maximum")),
@@ -136,10 +136,11 @@ def _observed(told: Said, memory: _OfMemory) -> ObservedBoot:
         vl_info_sme=sme if ("SME", "maximum") in sizes else None,
         kvm_sve_max_vl_bytes=memory.kvm_sve_max_vl_bytes,
         kvm_host_sve_max_vl_bytes=memory.kvm_host_sve_max_vl_bytes,
-        task_vls_bits=None if tasks is None else [one * _BITS_OF_A_BYTE for one in tasks],
+        task_vls_bits=tasks.get("sve"),
         guest_vls_bits=None,
         guest_rdvl_bits=None,
         actions=told.actions,
         online_at_end=told.online,
         completed=told.ended,
+        task_sme_vls_bits=tasks.get("sme"),
     )
