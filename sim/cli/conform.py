@@ -105,7 +105,10 @@ def _live(
     record: Path | None = None,
     jobs: int | None = None,
 ) -> None:
-    from sim.conform.live.conforming import Conformance, conform_each  # noqa: PLC0415
+    try:
+        from sim.conform.live.conforming import Conformance, conform_each  # noqa: PLC0415
+    except ImportError:
+        raise InputError("live boots need a QMP library: install asymboot[live]") from None
     from sim.conform.live.image import Image  # noqa: PLC0415
     from sim.conform.recording import Recording  # noqa: PLC0415
     from sim.designs import named  # noqa: PLC0415
