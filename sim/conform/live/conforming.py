@@ -69,13 +69,12 @@ async def conform_each(
             one = await _conform(case, image, design)
         done(one)
 
-    tasks = [asyncio.create_task(conform(case)) for case in cases]
     try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.TaskGroup() as booting:
+            for case in cases:
+                booting.create_task(conform(case))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 async def _conform(case: Case, image: Image, design: str | None) -> Conformance | NotBooted:
