@@ -1,6 +1,6 @@
 """Kernel series as data: what differs between the kernels that the simulator speaks for.
 
-Boots of 6.1, 6.12, 6.16, 6.18 and 7.3 are recorded. A series between them follows from the release in which
+Boots of 6.1, 6.12, 6.16, 6.18, 7.2 and 7.3 are recorded. A series between them follows from the release in which
 each difference came or went; one beyond the newest recorded is taken to be like it.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sim.errors import InputError
 from sim.vectors import VectorType
 
-RECORDED = ("6.1", "6.12", "6.16", "6.18", "7.3")
+RECORDED = ("6.1", "6.12", "6.16", "6.18", "7.2", "7.3")
 DEFAULT = "6.18"
 OLDEST = (6, 1)
 THRESHOLDS = {
@@ -22,7 +22,7 @@ THRESHOLDS = {
     "6.16": "SME can be configured again",
 }
 """Releases in which something that is modelled came or went, and what; a series between two is like the older."""
-_SVE_CAPABILITY = {(6, 1): 51, (6, 12): 67, (6, 16): 73, (6, 18): 80, (7, 3): 87}
+_SVE_CAPABILITY = {(6, 1): 51, (6, 12): 67, (6, 16): 73, (6, 18): 80, (7, 2): 85, (7, 3): 87}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The command line: what it prints, what it exits with, and that bad input is one line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
+from sim.files.schemas import SCHEMAS
 
 ROOT = Path(__file__).parent.parent
 BUG = str(ROOT / "topologies" / "bug.toml")
@@ -113,6 +115,13 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert "is no TOML" in refused("run", str(TRUTH / "linux-6.16.json"))
 
 
+@pytest.mark.parametrize("words", [("run",), ("sweep", "-o", "out"), ("conform", "--recorded"), ("replay",)])
+def test_a_pipe_is_no_file(words: tuple[str, ...], tmp_path: Path) -> None:
+    for name in ("pipe.toml", "pipe.json"):
+        os.mkfifo(tmp_path / name)
+        assert "is no regular file" in refused(*words, str(tmp_path / name))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -149,6 +158,12 @@ def test_conform_names_the_run_that_cannot_be(tmp_path: Path, change: dict[str, 
     line = refused("conform", "--recorded", str(file))
     assert message in line
     assert "run 6.16/a" in line
+
+
+@pytest.mark.parametrize("what", SCHEMAS)
+def test_every_schema_is_printed(what: str) -> None:
+    result = asymboot("schema", what)
+    assert (result.exit_code, json.loads(result.stdout)["$id"]) == (0, f"urn:asymboot:{what}:1")
 
 
 def test_help_and_version() -> None:

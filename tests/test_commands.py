@@ -400,3 +400,9 @@ def test_watch_runs_again_after_each_change_and_outlives_mistakes(tmp_path: Path
     assert code == 0
     assert "Traceback" not in watching.output.read_text()
     assert "other.toml" not in watching.output.read_text()
+
+
+def test_make_installs_packages_before_it_needs_them(tmp_path: Path) -> None:
+    words = ["make", "--dry-run", "conform", f"VENV={tmp_path}/none"]
+    told = subprocess.run(words, cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=True).stdout
+    assert 0 < told.index("apt-get install") < told.index("-m venv") < told.index("asymboot conform")

@@ -1,6 +1,7 @@
 """Real kernels, booted: the simulator is right about them, and nothing is left behind."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -61,13 +62,15 @@ def test_a_real_boot_is_recorded_and_replays(tmp_path: Path) -> None:
     assert all(field.agrees for field in replay(record))
 
 
-def test_a_prediction_that_is_wrong_is_shown() -> None:
-    result = _conform("bug", "--design", "brown-v4")
+def test_a_prediction_that_is_wrong_is_shown_and_again_when_it_is_replayed(tmp_path: Path) -> None:
+    result = _conform("bug", "--design", "brown-v4", "--record", tmp_path)
     assert result.exit_code == 1, result.output
     assert "  DIFF  kvm_host_sve_max_vl_bytes\n" in result.output
     assert "the kernel:    32" in result.output
     assert "the simulator: 64" in result.output
     assert result.output.endswith("1 boots, 0 agree\n")
+    again = CliRunner().invoke(main, ["conform", "--recorded", *map(str, tmp_path.iterdir())])
+    assert "kvm_host_sve_max_vl_bytes: recorded 32, simulated 64\n" in again.output
 
 
 def test_a_guest_that_does_not_end_in_time_is_no_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,9 +86,12 @@ def _emulators(of: psutil.Process) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
-def test_no_machine_outlives_the_command(how: signal.Signals) -> None:
-    words = ["conform", "--random", "4", "--kernel", str(KERNELS[-1])]
-    command = subprocess.Popen([sys.executable, "-m", "sim.cli", *words], stdout=subprocess.DEVNULL, stderr=-1)
+def test_no_machine_outlives_the_command(how: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / EMULATOR).symlink_to(str(shutil.which(EMULATOR)))  # the only program there is
+    words = [sys.executable, "-m", "sim.cli", "conform", "--random", "4", "--kernel", str(KERNELS[-1])]
+    command = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=-1, env={**os.environ, "PATH": str(tmp_path)}, cwd=ROOT
+    )
     process = psutil.Process(command.pid)
     while not (machines := _emulators(process)):
         assert command.poll() is None
@@ -95,5 +101,5 @@ def test_no_machine_outlives_the_command(how: signal.Signals) -> None:
     _, told = command.communicate(timeout=30)
     gone, alive = psutil.wait_procs(machines, timeout=10)
     assert (len(gone), alive) == (len(machines), [])
-    assert command.returncode == (130 if how is signal.SIGINT else -how)
+    assert command.returncode == (-how if how is signal.SIGKILL else 128 + how)
     assert b"Traceback" not in told

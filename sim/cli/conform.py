@@ -2,20 +2,26 @@
 
 import os
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sim.cli import options
-from sim.cli.stopping import Stoppable
+from sim.cli.stopping import exit_if_stopped_by
 from sim.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from sim.conform.cases import Case
-    from sim.conform.live.conforming import Conformance
+    from sim.conform.live.conforming import Conformance, NotBooted
     from sim.conform.live.image import Image
     from sim.conform.recording import Recording
+    from sim.rows import ConformanceRow
+
+    Booting = Callable[[Callable[[Conformance | NotBooted], None]], Coroutine[Any, Any, None]]
 
 _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
 
@@ -37,7 +43,8 @@ def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: A
     With --kernel each FILE's system is booted under QEMU and in the simulator: a scenario file, or a list of recorded
     boots (.json) to boot again. With --recorded each FILE is a list of recorded boots or saves.
 
-    Exits with 0 if everything agrees, 1 if something does not, 2 if the input is wrong or QEMU could not boot it all.
+    Exits with 0 if everything agrees, 1 if something does not; else 2 if the input is wrong or QEMU could not boot it
+    all. Ctrl-C shows what was done by then.
 
     \b
     Examples:
@@ -58,6 +65,8 @@ def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: A
 
 
 def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
+    from sim.conform.boots import not_compared  # noqa: PLC0415
+    from sim.conform.records import RecordedBoot  # noqa: PLC0415
     from sim.conform.replay import replay_each  # noqa: PLC0415
     from sim.conform.report import conformance_row  # noqa: PLC0415
 
@@ -67,9 +76,10 @@ def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
     agree: Counter[str] = Counter()
     rows = []
     for record, fields in replay_each(files):
-        rows.append(row := conformance_row(record, fields))
+        unread = not_compared(record) if isinstance(record, RecordedBoot) else ()
+        rows.append(row := conformance_row(record, fields, unread))
         total[record.kind] += 1
-        agree[record.kind] += row.agrees
+        agree[record.kind] += bool(row.agrees)
         if not as_json:
             identity = record.id if record.id.isprintable() else ascii(record.id)
             for field in fields:
@@ -95,6 +105,10 @@ def _live(
     record: Path | None = None,
     jobs: int | None = None,
 ) -> None:
+    try:
+        from sim.conform.live.conforming import Conformance, conform_each  # noqa: PLC0415
+    except ImportError:
+        raise InputError("live boots need a QMP library: install asymboot[live]") from None
     from sim.conform.live.image import Image  # noqa: PLC0415
     from sim.conform.recording import Recording  # noqa: PLC0415
     from sim.designs import named  # noqa: PLC0415
@@ -105,17 +119,27 @@ def _live(
         named(design)
     image = Image.found(kernel, busybox)
     cases = _cases(files, random or 0, seed or 0, image)
-    names = [case.name for case in cases]
-    recording = None if record is None else Recording(record, image.series, names)
-    done = _boot(cases, image, design, recording, jobs=jobs or os.cpu_count() or 1, as_json=as_json)
+    recording = None if record is None else Recording(record, image.series, [case.name for case in cases])
+    booting = partial(conform_each, cases, image, design=design, at_a_time=jobs or os.cpu_count() or 1)
+    done, stopped_by = _boot(booting, len(cases), recording, as_json=as_json)
+    in_order = [one for case in cases if (one := done.get(f"{image.series}/{case.name}")) is not None]
+    booted = [one for one in in_order if isinstance(one, Conformance)]
     if as_json:
-        from sim.conform.report import conformance_row  # noqa: PLC0415
-
-        _print_json([conformance_row(one.record, one.fields, one.not_compared) for one in done])
+        _print_json([_row(one) for one in in_order])
     else:
-        click.echo(f"{len(done)} boots, {sum(one.agrees for one in done)} agree")
-    agree = all(one.agrees for one in done)
-    click.get_current_context().exit(2 if len(done) < len(cases) else 0 if agree else 1)
+        click.echo(f"{len(booted)} boots, {sum(one.agrees for one in booted)} agree")
+    exit_if_stopped_by(stopped_by)
+    differ = not all(one.agrees for one in booted)
+    click.get_current_context().exit(1 if differ else 2 if len(booted) < len(cases) else 0)
+
+
+def _row(one: "Conformance | NotBooted") -> "ConformanceRow":
+    from sim.conform.live.conforming import NotBooted  # noqa: PLC0415
+    from sim.conform.report import conformance_row, not_booted_row  # noqa: PLC0415
+
+    if isinstance(one, NotBooted):
+        return not_booted_row(one.name, one.reason)
+    return conformance_row(one.record, one.fields, one.not_compared, one.left_out)
 
 
 def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "list[Case]":
@@ -132,41 +156,43 @@ def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "
 
 
 def _boot(
-    cases: "list[Case]",
-    image: "Image",
-    design: str | None,
-    recording: "Recording | None",
-    *,
-    jobs: int,
-    as_json: bool,
-) -> "list[Conformance]":
-    """Boot the cases, and show and record each when it and all before it are done; one that cannot be is left out."""
-    import asyncio  # noqa: PLC0415
+    booting: "Booting", count: int, recording: "Recording | None", *, as_json: bool
+) -> "tuple[dict[str, Conformance | NotBooted], int]":
+    """Boot so many cases, and record and show each as soon as it is done.
 
+    Returns:
+        What was done, by name, and the number of the signal that stopped it, or 0.
+    """
     from rich.console import Console  # noqa: PLC0415
 
-    from sim.conform.live.conforming import NotBooted, conform_each  # noqa: PLC0415
+    from sim.cli.cancelling import Cancellable  # noqa: PLC0415
+
+    done: dict[str, Conformance | NotBooted] = {}
+
+    def keep(one: "Conformance | NotBooted") -> None:
+        done[one.name] = one
+        status.update(f"{len(done)} of {count} boots")
+        _keep(one, recording, as_json=as_json)
+
+    cancellable = Cancellable()
+    with Console(stderr=True).status(f"0 of {count} boots") as status:
+        cancellable.run(booting(keep))
+    return done, cancellable.stopped_by
+
+
+def _keep(one: "Conformance | NotBooted", recording: "Recording | None", *, as_json: bool) -> None:
+    """Record and show what was done; of a case that was not booted, say so."""
+    from sim.conform.live.conforming import NotBooted  # noqa: PLC0415
     from sim.show.conformance_text import show_conformance  # noqa: PLC0415
     from sim.show.console import terminal  # noqa: PLC0415
 
-    console, done = terminal(), list["Conformance"]()
-
-    async def boot_all() -> None:
-        async for one in conform_each(cases, image, design=design, at_a_time=jobs):
-            if isinstance(one, NotBooted):
-                click.echo(f"asymboot: {one.name}: not booted: {one.reason}", err=True)
-                continue
-            done.append(one)
-            status.update(f"{len(done)} of {len(cases)} boots")
-            if recording is not None:
-                recording.add(one.record)
-            if not as_json:
-                show_conformance(one, console)
-
-    with Console(stderr=True).status(f"0 of {len(cases)} boots") as status, Stoppable() as booting:
-        asyncio.run(boot_all())
-    booting.exit_if_stopped()
-    return done
+    if isinstance(one, NotBooted):
+        click.echo(f"asymboot: {one.name}: not booted: {one.reason}", err=True)
+        return
+    if recording is not None:
+        recording.add(one.record)
+    if not as_json:
+        show_conformance(one, terminal())
 
 
 def _print_json(rows: Any) -> None:

@@ -7,6 +7,9 @@ import click
 from sim.cli import options
 from sim.errors import InputError, printable
 
+_SCHEMAS = ("scenario", "outcome", "comparison", "conformance", "exploration", "schedule", "proof", "promises")
+"""As sim/files/schemas.py has them, which takes time to import."""
+
 
 @click.command()
 @click.argument("file", type=options.FILE, required=False)
@@ -62,16 +65,13 @@ def check(files: tuple[Path, ...]) -> None:
 
 
 @click.command()
-@click.argument(
-    "what",
-    type=click.Choice(["scenario", "outcome", "comparison", "exploration", "proof", "promises"]),
-    default="scenario",
-)
+@click.argument("what", type=click.Choice(_SCHEMAS), default="scenario")
 def schema(what: str) -> None:
     """Print a JSON Schema.
 
-    That of scenario files; or of what `run`, `compare`, `explore`, `prove` and `prove --all-designs` print with --json:
-    an outcome, a comparison, an exploration, a proof, or promises.
+    That of scenario files, or of the schedules that `explore` writes; or of what `run`, `compare`, `conform`,
+    `explore`, `prove` and `prove --all-designs` print with --json: an outcome, a comparison, conformance, an
+    exploration, a proof, or promises.
 
     \b
     Examples:

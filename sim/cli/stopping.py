@@ -40,6 +40,11 @@ class Stoppable:
 
     def exit_if_stopped(self) -> None:
         """End the command with its code, if it was stopped."""
-        if self.stopped_by:
-            click.echo("asymboot: stopped; what was found until then is above", err=True)
-            click.get_current_context().exit(_OF_SIGNAL + self.stopped_by)
+        exit_if_stopped_by(self.stopped_by)
+
+
+def exit_if_stopped_by(number: int) -> None:
+    """End the command with the code of a signal; do nothing where its number is 0."""
+    if number:
+        click.echo("asymboot: stopped; what was found until then is above", err=True)
+        click.get_current_context().exit(_OF_SIGNAL + number)

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterator
+from itertools import dropwhile
 
 from sim.conform.fields import Field, masked
-from sim.conform.records import ObservedBoot, RecordedBoot, RecordedVlInfo, topology_of
+from sim.conform.records import ObservedBoot, RecordedAction, RecordedBoot, RecordedVlInfo, topology_of
 from sim.errors import InputError, choice
 from sim.kernel.fpsimd import VlInfo
 from sim.outcome import Outcome
+from sim.rows import ActionRow
 from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.topology import cpu_list
 from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, largest_vq
 
 _FROM_MEMORY = ("vl_info_sve", "kvm_sve_max_vl_bytes", "kvm_host_sve_max_vl_bytes")
+_LAST_WORDS = ("Kernel panic", "Internal error")
 _BOOT_LOG = ("SVE: ", "SME: ", "KVM: ", "kvm [")
 
 
@@ -25,17 +28,22 @@ def boot_scenario(record: RecordedBoot) -> Scenario:
     return Scenario(
         topology_of(record.cpus),
         kernel=record.kernel,
+        design=record.design,
         kvm_mode=choice(KvmMode, "kvm_mode", record.kvm_mode),
         el2=record.el2,
         maxcpus=record.early,
         nosve="arm64.nosve" in words,
         nosme="arm64.nosme" in words,
         actions=(
-            *(_action(one.action) for one in record.observed.actions),
+            *(_action(one) for one in (_performed(record) if record.asked is None else record.asked)),
             *(Action(Do.GUEST, f"cpu{number}") for number in range(len(record.cpus))),
         ),
         name=record.id,
     )
+
+
+def _performed(record: RecordedBoot) -> list[str]:
+    return [one.action for one in record.observed.actions]
 
 
 def _action(text: str) -> Action:
@@ -43,6 +51,11 @@ def _action(text: str) -> Action:
     if match is None:
         raise InputError(f"{text[:40]!r} is no action: it is on:N or off:N")
     return Action(Do.ONLINE if match[1] == "on" else Do.OFFLINE, f"cpu{match[2]}")
+
+
+def action_text(do: str, number: int) -> str:
+    """An action on a CPU as records have it: on:N or off:N."""
+    return f"{'on' if do == Do.ONLINE else 'off'}:{number}"
 
 
 def compare_boot(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
@@ -54,7 +67,19 @@ def compare_boot(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
 
 def not_compared(record: RecordedBoot) -> list[str]:
     """The names of what was not read, or could not be."""
-    return [*record.not_read, *(name for name in _FROM_MEMORY if getattr(record.observed, name) is None)]
+    unread = (name for name in _FROM_MEMORY if getattr(record.observed, name) is None)
+    unheard = (f"{_place(*one)}: log" for one in enumerate(record.observed.actions) if not _is_heard(record, one[1]))
+    has_sme, asked = record.observed.sme_max_bytes is not None, record.observed.task_sme_vls_bits is not None
+    return [*record.not_read, *unread, *(["task_sme_vls_bits"] if has_sme and not asked else []), *unheard]
+
+
+def _place(place: int, action: RecordedAction) -> str:
+    return f"actions[{place}] {action.action}"
+
+
+def _is_heard(record: RecordedBoot, action: RecordedAction) -> bool:
+    """Whether somebody noted an action's log: where it hung, a console that was listened to."""
+    return action.outcome != "hung" or bool(action.log) or record.asked is not None
 
 
 def _every_field(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
@@ -70,14 +95,18 @@ def _every_field(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
         yield Field("kvm_sve_max_vl_bytes", seen.kvm_sve_max_vl_bytes, facts.kvm_sve_max_vl_bytes)
     if seen.kvm_host_sve_max_vl_bytes is not None:
         yield Field("kvm_host_sve_max_vl_bytes", seen.kvm_host_sve_max_vl_bytes, facts.kvm_host_sve_max_vl_bytes)
-    has_sve = facts.supports[VectorType.SVE]
-    tasks = list(outcome.vectors[VectorType.SVE].vq_map_bits) if has_sve else None
-    yield Field("task_vls_bits", seen.task_vls_bits, tasks)
+    yield Field("task_vls_bits", seen.task_vls_bits, _task_vls_bits(outcome, VectorType.SVE))
+    if seen.task_sme_vls_bits is not None:
+        yield Field("task_sme_vls_bits", seen.task_sme_vls_bits, _task_vls_bits(outcome, VectorType.SME))
     yield from _compare_actions(record, outcome)
     yield Field("completed", seen.completed, facts.panic is None)
     yield from _compare_guests(seen, outcome)
     online = None if facts.panic is not None else cpu_list(facts.online)
     yield Field("online_at_end", seen.online_at_end, online)
+
+
+def _task_vls_bits(outcome: Outcome, vector_type: VectorType) -> list[int] | None:
+    return list(outcome.vectors[vector_type].vq_map_bits) if outcome.facts.supports[vector_type] else None
 
 
 def _compare_announced(seen: ObservedBoot, outcome: Outcome) -> Iterator[Field]:
@@ -103,13 +132,22 @@ def _compare_vl_info(name: str, seen: RecordedVlInfo, info: VlInfo) -> Iterator[
 
 def _compare_actions(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
     rows = [row for row in outcome.action_rows() if row.do != Do.GUEST]
+    simulated = [action_text(row.do, row.cpu) for row in rows]
+    yield Field("actions", _performed(record), simulated)
     for place, seen in enumerate(record.observed.actions):
-        name = f"actions[{place}] {seen.action}"
-        row = rows[place] if place < len(rows) else None
+        name = _place(place, seen)
+        row = rows[place] if simulated[place : place + 1] == [seen.action] else None
         yield Field(f"{name}: outcome", seen.outcome, None if row is None else row.outcome)
         yield Field(f"{name}: error", seen.error, None if row is None else row.error)
-        if seen.outcome != "hung":  # nobody was left to write its log down
-            yield Field(f"{name}: log", masked(seen.log), [] if row is None else masked(row.log))
+        if _is_heard(record, seen):
+            yield Field(f"{name}: log", masked(seen.log), [] if row is None else masked(_heard(row)))
+
+
+def _heard(row: ActionRow) -> list[str]:
+    """An action's log, as far as it can be heard: where it hung, what a console shows, which is the kernel's end."""
+    if row.outcome != "hung":
+        return row.log
+    return list(dropwhile(lambda line: not line.startswith(_LAST_WORDS), row.log))
 
 
 def _compare_guests(seen: ObservedBoot, outcome: Outcome) -> Iterator[Field]:

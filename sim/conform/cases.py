@@ -8,7 +8,7 @@ from sim.conform.records import RecordedBoot, read_records
 from sim.errors import InputError
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped import find
-from sim.scenario import Scenario
+from sim.scenario import Do, Scenario
 
 
 class Case(NamedTuple):
@@ -30,4 +30,11 @@ def cases_of(file: Path) -> list[Case]:
     boots = [record for record in read_records(file) if isinstance(record, RecordedBoot)]
     if not boots:
         raise InputError(f"{file}: holds no recorded boots")
-    return [Case(record.id.rpartition("/")[2], boot_scenario(record)) for record in boots]
+    return [_case_of(record) for record in boots]
+
+
+def _case_of(record: RecordedBoot) -> Case:
+    """Its system and what was done to it, without the guests that its replay asks."""
+    scenario = boot_scenario(record)
+    actions = tuple(one for one in scenario.actions if one.do is not Do.GUEST)
+    return Case(record.id.removeprefix(f"{record.kernel}/"), scenario.but(actions=actions))

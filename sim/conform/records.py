@@ -43,7 +43,7 @@ class RecordedVlInfo(msgspec.Struct, frozen=True):
     vq_partial_map_bits: list[int]
 
 
-class ObservedBoot(msgspec.Struct, frozen=True):
+class ObservedBoot(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a boot showed."""
 
     boot_log: list[str]
@@ -63,9 +63,11 @@ class ObservedBoot(msgspec.Struct, frozen=True):
     actions: list[RecordedAction]
     online_at_end: str | None
     completed: bool
+    task_sme_vls_bits: list[int] | None = None
+    """None: there were none, or nobody asked."""
 
 
-class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A boot of a distribution's kernel."""
 
     kind: ClassVar[str] = "boots"
@@ -78,6 +80,10 @@ class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True):
     el2: bool
     kvm_mode: str
     command_line: str
+    design: str | None = None
+    """The kernel was patched so; None: it has its series' own."""
+    asked: list[str] | None = None
+    """The actions that user space was told to perform; None: nobody noted them, and they are those that it did."""
     not_read: list[str] = []
     """Fields of what was observed that nobody looked at; they are null."""
     observed: ObservedBoot

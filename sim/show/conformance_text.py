@@ -24,6 +24,8 @@ def show_conformance(one: Conformance, console: Console) -> None:
                 line(console, f"        {difference}", "red")
     if one.not_compared:
         line(console, f"  not compared: {', '.join(one.not_compared)}", "dim")
+    if one.left_out:
+        line(console, f"  left out: {', '.join(one.left_out)}", "dim")
     if not record.observed.completed:
         line(console, "  the guest did not reach its end; its last lines:", "dim")
         for last in one.console.splitlines()[-_LAST_LINES:]:

@@ -1,16 +1,19 @@
 """One real boot of a scenario's system, recorded."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sim.conform.boots import action_text
 from sim.conform.live import kernel_memory
 from sim.conform.live.image import Image
 from sim.conform.live.initramfs import initramfs
 from sim.conform.live.machine import Machine, machine
 from sim.conform.live.saying import Said, said
 from sim.conform.records import ObservedBoot, RecordedBoot, RecordedCpu
+from sim.designs import Design
 from sim.errors import InputError
-from sim.scenario import Action, BringUp, Do, KvmInit, KvmMode, Relay, Scenario
+from sim.scenario import KvmMode, Scenario
 from sim.vectors import bits_from_vqs
 
 _ARGUMENTS = "console=ttyAMA0 earlycon nokaslr panic=-1 rdinit=/init"
@@ -20,7 +23,6 @@ _BITS_OF_A_BYTE = 8
 _NEVER_READ = ["guest_vls_bits", "guest_rdvl_bits"]
 """What would take a virtual machine in the guest."""
 _LINE = re.compile(r"(SVE|SME): (minimum|maximum|default) \D*(\d+) bytes")
-_ACTIONS = {Do.ONLINE: "on", Do.OFFLINE: "off"}
 
 
 @dataclass(frozen=True)
@@ -29,39 +31,6 @@ class LiveBoot:
 
     record: RecordedBoot
     console: str
-
-
-def as_booted(scenario: Scenario, image: Image, design: str | None = None) -> Scenario:
-    """The scenario's system and actions under a kernel that is there.
-
-    Series and relay are the kernel's, and the design is its series' own.
-
-    Args:
-        scenario: what is to be booted.
-        image: the kernel.
-        design: the kernel is patched so.
-
-    Raises:
-        InputError: what matters of it cannot be had from real firmware and a real kernel.
-    """
-    first = tuple(range(len(scenario.early)))
-    with_sme = [one for one in scenario.topology.cpus if one.sme_vqs is not None]
-    reasons = {
-        "faults of firmware": bool(scenario.faults),
-        "several agents, whose order is not the scenario's": len({one.agent for one in scenario.actions}) > 1,
-        'an action "await", which has no end in real time': any(one.do is Do.AWAIT for one in scenario.actions),
-        "an early CPU behind a late one, as maxcpus= counts": scenario.early != first,
-        "a failing allocation": scenario.allocation_fails_at is not None,
-        "CPUs brought up in parallel": scenario.bring_up is not BringUp.ONE_AT_A_TIME,
-        "KVM's init at any time": scenario.kvm_init is not KvmInit.IN_ORDER,
-        "CPUs with SME and without": len({one.sme_vqs is None for one in scenario.topology.cpus}) > 1,
-        "CPUs with SME of which some lack SVE": len({one.sve_vqs is None for one in with_sme}) > 1,
-    }
-    told = [reason for reason, is_so in reasons.items() if is_so]
-    if told:
-        raise InputError(f"it has {', '.join(told)}")
-    actions = tuple(one for one in scenario.actions if one.do is not Do.GUEST)
-    return scenario.but(kernel=str(image.series), design=design, relay=Relay.ENFORCING, actions=actions)
 
 
 async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot:
@@ -77,7 +46,9 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
     """
     cpus = [_recorded(one.usable_sve_vqs, one.usable_sme_vqs) for one in scenario.topology.logical]
     longest_s = _LONGEST_S + _LONGEST_OF_CPU_S * len(cpus) + _LONGEST_OF_ACTION_S * len(scenario.actions)
-    async with machine(image.kernel, initramfs(image.busybox), _arguments(scenario), cpus, el2=scenario.el2) as guest:
+    asked = [action_text(one.do, scenario.topology.number(one.cpu)) for one in scenario.actions]
+    arguments = _arguments(scenario, asked)
+    async with machine(image.kernel, initramfs(image.busybox), arguments, cpus, el2=scenario.el2) as guest:
         await guest.run(longest_s)
         told = said(guest.console)
         observed = _observed(told, await _of_memory(guest, told))
@@ -93,6 +64,8 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         el2=scenario.el2,
         kvm_mode=str(scenario.kvm_mode),
         command_line=" ".join(words),
+        design=scenario.design.name if isinstance(scenario.design, Design) else None,
+        asked=asked,
         not_read=_NEVER_READ if told.release else [*_NEVER_READ, "task_vls_bits"],
         observed=observed,
     )
@@ -104,25 +77,20 @@ def _recorded(sve_vqs: int | None, sme_vqs: int | None) -> RecordedCpu:
     return RecordedCpu(sve, sme)
 
 
-def _arguments(scenario: Scenario) -> str:
+def _arguments(scenario: Scenario, actions: Sequence[str]) -> str:
     """The kernel's command line."""
-    actions = ",".join(f"{_ACTIONS[one.do]}:{_number(scenario, one)}" for one in scenario.actions)
     words = [
         _ARGUMENTS,
         f"maxcpus={len(scenario.early)}",
         f"kvm-arm.mode={scenario.kvm_mode}" if scenario.kvm_mode is not KvmMode.DEFAULT else "",
         "arm64.nosve" if scenario.sve_off else "",
         "arm64.nosme" if scenario.nosme else "",
-        f"asymboot_actions={actions}" if actions else "",
+        f"asymboot_actions={','.join(actions)}" if actions else "",
     ]
     line = " ".join(word for word in words if word)
     if len(line) > _MOST_ARGUMENTS_BYTES:
-        raise InputError(f"{len(scenario.actions)} actions: too many for a kernel's command line")
+        raise InputError(f"{len(actions)} actions: too many for a kernel's command line")
     return line
-
-
-def _number(scenario: Scenario, action: Action) -> int:
-    return scenario.topology.number(action.cpu)
 
 
 @dataclass(frozen=True)
@@ -135,7 +103,7 @@ class _OfMemory:
 
 
 async def _of_memory(guest: Machine, told: Said) -> _OfMemory:
-    if told.code_address is None or told.image_end is None:
+    if not told.code_address or not told.image_end:  # 0 where the kernel hides it
         return _OfMemory(None, None, None)
     begins = kernel_memory.beginning(told.code_address)
     image = await guest.memory(begins, told.image_end - begins)
@@ -155,7 +123,7 @@ async def _of_memory(guest: Machine, told: Said) -> _OfMemory:
 def _observed(told: Said, memory: _OfMemory) -> ObservedBoot:
     sizes = {(match[1], match[2]): int(match[3]) for line in told.boot_log if (match := _LINE.match(line))}
     sve, sme = memory.vl_infos or (None, None)
-    tasks = told.task_bytes.get("sve")
+    tasks = {name: [one * _BITS_OF_A_BYTE for one in lengths] for name, lengths in told.task_bytes.items()}
     return ObservedBoot(
         boot_log=told.boot_log,
         sve_max_bytes=sizes.get(("SVE", "maximum")),
@@ -168,10 +136,11 @@ def _observed(told: Said, memory: _OfMemory) -> ObservedBoot:
         vl_info_sme=sme if ("SME", "maximum") in sizes else None,
         kvm_sve_max_vl_bytes=memory.kvm_sve_max_vl_bytes,
         kvm_host_sve_max_vl_bytes=memory.kvm_host_sve_max_vl_bytes,
-        task_vls_bits=None if tasks is None else [one * _BITS_OF_A_BYTE for one in tasks],
+        task_vls_bits=tasks.get("sve"),
         guest_vls_bits=None,
         guest_rdvl_bits=None,
         actions=told.actions,
         online_at_end=told.online,
         completed=told.ended,
+        task_sme_vls_bits=tasks.get("sme"),
     )

@@ -3,12 +3,15 @@
 import gzip
 import re
 import shutil
+import zlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Self
 
 from sim.conform.live.machine import EMULATOR
 from sim.errors import InputError
+from sim.files.reading import read_at_most
 from sim.series import KernelSeries, kernel_series
 
 _LARGEST_IMAGE_BYTES = 512 * 1024 * 1024
@@ -47,14 +50,22 @@ def _unpacked(path: Path) -> bytes:
     """An image's bytes."""
     image = _read(path, "kernel image")
     if image[:2] == b"\x1f\x8b":
-        try:
-            image = gzip.decompress(image)
-        except (OSError, EOFError) as error:
-            raise InputError(f"{path}: cannot be unpacked: {error}") from None
+        image = _decompressed(path, image)
     place, magic = _ARM64_MAGIC
     if image[place] != magic:
         raise InputError(f"{path}: is no arm64 kernel image: allowed are arch/arm64/boot/Image and Image.gz")
     return image
+
+
+def _decompressed(path: Path, image: bytes) -> bytes:
+    try:
+        with gzip.open(BytesIO(image)) as file:
+            unpacked = file.read(_LARGEST_IMAGE_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be unpacked: {error}") from None
+    if len(unpacked) > _LARGEST_IMAGE_BYTES:
+        raise InputError(f"{path}: is too large for a kernel image when it is unpacked")
+    return unpacked
 
 
 def _busybox(kernel: Path, given: Path | None) -> bytes:
@@ -73,8 +84,6 @@ def _busybox(kernel: Path, given: Path | None) -> bytes:
 
 def _read(path: Path, what: str) -> bytes:
     try:
-        if path.stat().st_size > _LARGEST_IMAGE_BYTES:
-            raise InputError(f"{path}: is too large for a {what}")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read as a {what}: {error.strerror}") from None
+        return read_at_most(path, _LARGEST_IMAGE_BYTES, what)
+    except InputError as error:
+        raise InputError(f"{path}: cannot be read as a {what}: {error}") from None

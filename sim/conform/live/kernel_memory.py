@@ -24,13 +24,14 @@ VlInfos = tuple[RecordedVlInfo, RecordedVlInfo | None]
 
 
 def place(symbols: Mapping[str, int], name: str) -> int | None:
-    """Where a symbol lies in the kernel's image; None where the kernel does not name it.
+    """Where a symbol lies in the kernel's image; None where the kernel does not name it, or hides where it is as 0.
 
     Args:
         symbols: virtual addresses, of the image's beginning among them.
         name: the symbol.
     """
-    return symbols[name] - symbols["_text"] if name in symbols and "_text" in symbols else None
+    there, begins = symbols.get(name, 0), symbols.get("_text", 0)
+    return there - begins if 0 < begins < there else None
 
 
 def beginning(code: int) -> int:
@@ -59,6 +60,8 @@ def found_vl_infos(image: bytes) -> VlInfos | None:
 
 def vl_infos(memory: bytes) -> VlInfos | None:
     """The records; None where the bytes hold something else."""
+    if len(memory) != RECORDS_BYTES:
+        return None
     sve, sme = _RECORD.iter_unpack(memory)
     first = _vl_info(*sve[2:]) if sve[0] == 0 else None
     second = _vl_info(*sme[2:]) if sme[0] == 1 else None

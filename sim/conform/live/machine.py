@@ -5,9 +5,8 @@ It leaves nothing behind: it has no files but open ones, and ends with the proce
 
 import asyncio
 import os
-import shutil
-import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -23,7 +22,7 @@ EMULATOR = "qemu-system-aarch64"
 _MEMORY_MIB = 512
 _TIME_BY_INSTRUCTIONS = ("-icount", "shift=0,sleep=off")
 """The guest's time is what it executes, and waiting takes none: many CPUs do not drown in timer ticks."""
-_DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+_ENDS_WITH_US = Path(__file__).with_name("guarded.py")
 _END_OF_PANIC = b"---[ end Kernel panic"
 _LONGEST_ANSWER_S, _LONGEST_END_S = 30, 5
 _CONSOLE_LAGS_S = 0.05
@@ -154,25 +153,30 @@ class Machine:
         return told.decode(errors="replace").strip() or f"its exit status is {self._process.returncode}"
 
     async def memory(self, address: int, size: int) -> bytes:
-        """Some bytes of the guest's memory, by physical address.
+        """Some bytes of the guest's memory, by physical address; none where there is no memory.
 
         Raises:
-            QMPError: there is no memory.
+            InputError: QEMU does not answer.
         """
         path = f"/proc/self/fd/{self._memory}"
-        await self._ask("pmemsave", {"val": address, "size": size, "filename": path})
+        try:
+            await self._ask("pmemsave", {"val": address, "size": size, "filename": path})
+        except QMPError:
+            return b""
         return os.pread(self._memory, size, 0)
 
     async def close(self) -> None:
-        """End it, whatever it does, and wait until it is gone."""
-        with suppress(QMPError, EOFError, OSError, InputError):
-            await self._ask("quit")
+        """End it, whatever it does, and wait until it is gone: even where that is cancelled."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        ending = asyncio.create_task(self._end())
         try:
-            async with asyncio.timeout(_LONGEST_END_S):
-                await self._process.wait()
-        except TimeoutError:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            await self._process.wait()
+            await asyncio.shield(ending)
+        finally:
+            await ending
+
+    async def _end(self) -> None:
+        await self._process.wait()
         with suppress(QMPError, EOFError, OSError):
             await self._monitor.disconnect()
         self._reading.cancel()
@@ -195,8 +199,8 @@ async def machine(
     Raises:
         InputError: QEMU does not start, or its CPUs cannot have the lengths.
     """
-    with _open_memory("memory") as memory, _open_memory("initramfs", initramfs) as initrd:
-        ours, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair()
+    with _open_memory("memory") as memory, _open_memory("initramfs", initramfs) as initrd, ours:
         command = _command(kernel, arguments, cpus, theirs.fileno(), initrd, el2=el2)
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -207,8 +211,7 @@ async def machine(
                 pass_fds=(theirs.fileno(), initrd, memory),
                 start_new_session=True,  # Ctrl-C is for us, and we end it
             )
-        monitor = QMPClient()
-        running = Machine(process, monitor, memory)
+        running = Machine(process, QMPClient(), memory)
         try:
             await running.begin(ours)
             await running.set_lengths(cpus)
@@ -222,7 +225,7 @@ def _command(
 ) -> list[str]:
     sme = "" if any(cpu.sme_bits is not None for cpu in cpus) else ",sme=off"
     return [
-        *(_DIES_WITH_US if shutil.which(_DIES_WITH_US[0]) else ()),
+        *(sys.executable, "-I", "-S", str(_ENDS_WITH_US), str(os.getpid())),
         EMULATOR,
         *("-nodefaults", "-display", "none", "-S", "-no-reboot", "-action", "shutdown=pause"),
         *_TIME_BY_INSTRUCTIONS,

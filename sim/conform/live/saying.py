@@ -67,7 +67,7 @@ class _Reader:
                 self._log(_STAMP.sub("", text, count=1))
             case "lengths":
                 extension, *lengths = text.split()
-                self.said.task_bytes[extension] = sorted({int(one) for one in lengths})
+                self.said.task_bytes[extension] = sorted({int(one) for one in lengths} - {0})  # 0: there is none
             case "code" | "data":
                 first, last = (int(one, 16) for one in text.strip().partition(" ")[0].split("-"))
                 if kind == "code":
