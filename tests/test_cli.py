@@ -116,10 +116,18 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("run",), ("sweep", "-o", "out"), ("conform", "--recorded"), ("replay",)])
-def test_a_pipe_is_no_file(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_pipe_that_nobody_writes_to_is_empty_and_not_waited_for(words: tuple[str, ...], tmp_path: Path) -> None:
     for name in ("pipe.toml", "pipe.json"):
         os.mkfifo(tmp_path / name)
-        assert "is no regular file" in refused(*words, str(tmp_path / name))
+        assert f"{name}: " in refused(*words, str(tmp_path / name))
+
+
+def test_a_scenario_may_come_through_a_pipe() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, Path(BUG).read_bytes())
+    os.close(writing)
+    assert CliRunner().invoke(main, ["run", f"/dev/fd/{reading}", "--quiet"]).exit_code == 1
+    os.close(reading)
 
 
 @pytest.mark.parametrize(
