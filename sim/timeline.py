@@ -24,7 +24,7 @@ class SpanKind(StrEnum):
     LOCK_HELD = "hotplug lock held"
     CPU_ON = "CPU_ON until it arrives"
     PROBING = "probing"
-    VERIFYING = "probing, then verified"
+    VERIFYING = "probing, to be verified"
     """A CPU that comes when the capabilities are final: it is probed, and verified against them."""
     WAITED_FOR = "waited for in vain"
     ONLINE = "online"
@@ -39,9 +39,11 @@ class MarkKind(StrEnum):
     ALLOCATED = "pKVM allocates"
     ALLOCATION_FAILED = "allocation fails"
     REFUSED = "refused"
+    PARKED = "comes too late, parks"
     NOT_STARTED = "CPU_ON fails"
     WARNED = "WARN"
     PANIC = "panic"
+    HAZARD = "hazard"
 
 
 class Span(NamedTuple):
@@ -80,11 +82,20 @@ def timeline(outcome: Outcome) -> Timeline:
     return Timeline(reader.spans, reader.marks, reader.end_ns)
 
 
+def hazard_marks(outcome: Outcome) -> list[Mark]:
+    """Where and when hazards show, once a CPU and moment; those of the whole system lie on the boot's lane."""
+    told: dict[tuple[Lane, int], list[str]] = {}
+    for hazard in outcome.found:
+        lane = BOOT if hazard.cpu is None else hazard.cpu
+        told.setdefault((lane, hazard.time_ns), []).append(hazard.kind.title)
+    return [Mark(lane, MarkKind.HAZARD, time_ns, ", ".join(titles)) for (lane, time_ns), titles in told.items()]
+
+
 _TASK = re.compile(r"takes the idle task of cpu(\d+)")
 _PHASES = {
     "capabilities final": "early CPUs",
     "kvm init": "to KVM's initcall",
-    "pkvm finalised": "to pKVM's finalisation",
+    "pkvm finalised": "to pKVM final",
     "user space": "to user space",
 }
 """What a phase was, by the event that ends it."""
@@ -114,7 +125,6 @@ class _Reader:
         self._open: dict[tuple[Lane, SpanKind], tuple[int, str]] = {}
         self._accepted_ns: dict[int, int] = {}
         """When CPU_ON was accepted for CPUs that have not arrived."""
-        self._waited_for: set[int] = set()
         self._probed_as: dict[int, int] = {}
         self._final = False
         self._last_phase = "early CPUs"
@@ -122,11 +132,11 @@ class _Reader:
     def read(self, event: Event) -> None:
         """Take one more event."""
         cpu, kind = event.cpu, event.kind
-        if kind in _PHASES:
+        if kind in _PHASES and self._last_phase != "user space":
             self.spans.append(Span(BOOT, SpanKind.PHASE, self._phase_ns, event.time_ns, _PHASES[kind]))
             self._phase_ns = event.time_ns
             self._final = True
-            self._last_phase = "user space" if kind == "user space" else "panic"
+            self._last_phase = "user space" if kind == "user space" else "until it ends"
         if kind in _MARKS:
             lane = BOOT if cpu is None or kind in _OF_BOOT else cpu
             self.marks.append(Mark(lane, _MARKS[kind], event.time_ns, event.detail))
@@ -151,7 +161,6 @@ class _Reader:
                 self.marks.append(Mark(cpu, MarkKind.NOT_STARTED, now_ns, event.detail))
             case "CPU_ON answered":
                 self._accepted_ns[cpu] = now_ns
-                self._waited_for.add(cpu)
             case "arrived":
                 self._arrived(cpu, event)
             case "booted":
@@ -160,18 +169,18 @@ class _Reader:
             case "refused":
                 self._end_probing(cpu, now_ns)
                 self._begin(cpu, SpanKind.WAITED_FOR, now_ns, "it refused itself")
-            case "lock released":
-                self._released(cpu, now_ns)
+            case _:
+                self._waited(cpu, event.kind, now_ns)
 
-    def _released(self, cpu: int, now_ns: int) -> None:
-        """The lock is free again: if it was held for a CPU that did not come, that was waited for in vain."""
-        self._end(LOCK, SpanKind.LOCK_HELD, now_ns)
-        self._end(cpu, SpanKind.WAITED_FOR, now_ns)
-        came = (cpu, SpanKind.ONLINE) in self._open
-        if cpu in self._waited_for and cpu in self._accepted_ns and not came:
-            start_ns = self._accepted_ns[cpu]
+    def _waited(self, cpu: int, kind: str, now_ns: int) -> None:
+        """The lock is free again; a CPU was waited for in vain, since it refused itself or since it was started."""
+        if kind == "lock released":
+            self._end(LOCK, SpanKind.LOCK_HELD, now_ns)
+        elif kind == "gave up" and (cpu, SpanKind.WAITED_FOR) in self._open:
+            self._end(cpu, SpanKind.WAITED_FOR, now_ns)
+        elif kind == "gave up":
+            start_ns = self._accepted_ns.get(cpu, now_ns)
             self.spans.append(Span(cpu, SpanKind.WAITED_FOR, start_ns, now_ns, "it did not arrive"))
-        self._waited_for.discard(cpu)
 
     def _arrived(self, cpu: int, event: Event) -> None:
         self._end(cpu, SpanKind.CPU_ON, event.time_ns)
@@ -181,6 +190,8 @@ class _Reader:
             self._probed_as[int(task[1])] = cpu
         if task is not None or cpu == 0:
             self._begin(cpu, SpanKind.VERIFYING if self._final else SpanKind.PROBING, event.time_ns, event.detail)
+        else:
+            self.marks.append(Mark(cpu, MarkKind.PARKED, event.time_ns, "nobody waits for it any more"))
 
     def _end_probing(self, cpu: int, now_ns: int) -> None:
         """A CPU that took another's idle task is probed on its own lane, and is then that other CPU."""

@@ -15,6 +15,7 @@ from sim.explore.following import follow
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped import find, shipped
 from sim.files.space_file import read_space
+from sim.plot.timeline_picture import path_of
 from sim.report.interactive import MOST_SPANS
 from sim.report.origins import origin
 from sim.report.page import boot_page, sweep_page
@@ -147,7 +148,15 @@ def test_the_timeline_is_zoomed_by_keyboard_and_tells_when_pointed_at(browser: B
         page.get_by_role("button", name="zoom in", exact=True).press("Enter")
         nearer = page.evaluate("document.getElementById('timeline-figure').layout.xaxis.range.map(Number)")
         assert nearer[1] - nearer[0] == pytest.approx((near[1] - near[0]) / 2)
+        for _ in range(6):
+            page.get_by_role("button", name="zoom in", exact=True).press("Enter")
+            page.get_by_role("button", name="right", exact=True).press("Enter")
+        assert page.locator("button[aria-pressed=true]").count() == 0
+        far = page.evaluate("document.getElementById('timeline-figure').layout.xaxis.range.map(Number)")
+        assert whole[0] <= far[0] < far[1] <= whole[1]
         page.get_by_role("button", name="all", exact=True).press("Enter")
+        page.wait_for_function("document.querySelector('button[aria-pressed=true]').textContent === 'all'")
+        assert page.locator("#timeline-figure .xtick").count() > 3
         bar = page.locator("#timeline-figure .barlayer .trace").nth(1).locator("path").first
         bar.scroll_into_view_if_needed()
         bar.hover(force=True)
@@ -201,8 +210,9 @@ def test_the_same_boot_gives_the_same_page() -> None:
 @pytest.mark.parametrize("file", shipped(), ids=lambda one: one.stem)
 def test_every_hazard_comes_with_its_event(file: Path) -> None:
     outcome = boot(read_scenario(file))
+    path = path_of(outcome)
     for hazard in outcome.found:
-        found = origin(outcome, hazard)
+        found = origin(outcome, hazard, path)
         assert found is not None
         assert found.led[-1] == found.event
         event = outcome.facts.events[found.event]

@@ -158,7 +158,7 @@ def test_counters_have_units() -> None:
 def test_spans_that_overlap_get_tracks_of_their_own() -> None:
     read = read_back(perfetto_trace(shipped_outcome("late-arrival")))
     on_cpu2 = "/boot of late arrival on another's idle task/CPUs/all/cpu2"
-    assert [one[0] for one in read.slices[on_cpu2]] == ["CPU_ON until it arrives", "probing, then verified"]
+    assert [one[0] for one in read.slices[on_cpu2]] == ["CPU_ON until it arrives", "probing, to be verified"]
     assert [one[0] for one in read.slices[f"{on_cpu2}/meanwhile"]] == ["online"]
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _OF_SYSTEM = {
     "finalise": "the capabilities to be final",
     "kvm_init": "KVM's initcall",
-    "pkvm_finalise": "pKVM's finalisation",
+    "pkvm_finalise": "the initcalls after KVM's",
     "user_space": "user space to start",
 }
 _OF_CPU = {
@@ -36,7 +36,10 @@ _OF_CPU = {
     GIVE_UP: "{}, which did not come online",
     LATE_ARRIVAL: "{}'s late arrival",
 }
-_OF_AGENT = {"sysfs_write by": "{}'s next write to sysfs", "time comes for": "{}'s time to come"}
+_OF_AGENT = {
+    "sysfs_write by": "the pause before the next action of {}",
+    "time comes for": "the time at which {} acts",
+}
 _MOST_NAMED = 4
 
 
@@ -111,15 +114,20 @@ def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
     last = len(graph) - 1 if end is None else end
     if last not in graph:
         raise InputError(f"event {last}: the boot has {len(graph):,} events, from 0")
-    path: list[int] = [last]
-    while causes := _let_happen(graph, path[-1]):
-        path.extend(causes)
-    path.reverse()
+    path = path_to(graph, last)
     for event in path:
         graph.nodes[event]["critical"] = True
     for before, after in pairwise(path):
         graph.edges[before, after]["critical"] = True
     return CriticalPath(graph, tuple(path), graph.nodes[last]["time_ns"])
+
+
+def path_to(graph: "nx.DiGraph[int]", event: int) -> list[int]:
+    """The events that let one happen, from the first on; that one is the last."""
+    path = [event]
+    while causes := _let_happen(graph, path[-1]):
+        path.extend(causes)
+    return path[::-1]
 
 
 def _let_happen(graph: "nx.DiGraph[int]", event: int) -> list[int]:
@@ -131,7 +139,7 @@ def _named(what: str, steps: list[Step]) -> str:
     if what in _OF_SYSTEM:
         return _OF_SYSTEM[what]
     if what in _OF_AGENT:
-        return _OF_AGENT[what].format(" and ".join(sorted({repr(step.who) for step in steps})))
+        return _OF_AGENT[what].format(" and ".join(sorted({str(step.who) for step in steps})))
     numbers = sorted({int(step.who) for step in steps})
     cpus = f"cpu{cpu_list(numbers)}" if len(numbers) <= _MOST_NAMED else f"{len(numbers):,} CPUs"
     return _OF_CPU[what].format(cpus).replace("CPUs's", "CPUs'")

@@ -71,7 +71,7 @@ def _of_scenario(picture: str, file: Path, changes: dict[str, Any]) -> "Picture"
     if picture == "topology":
         from sim.plot.topology_picture import plot_topology  # noqa: PLC0415
 
-        return plot_topology(scenario.topology, scenario.name)
+        return plot_topology(scenario)
     from sim.booting import boot  # noqa: PLC0415
 
     outcome = boot(scenario)

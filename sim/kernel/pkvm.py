@@ -58,6 +58,8 @@ class Save:
     header_intact: bool = True
     """Whether zcr_el1 is still in the header after the save."""
     panicked: bool = False
+    fault_byte: int | None = None
+    """Where the register begins whose store met unmapped memory, from the start of the buffer's registers."""
     at_save_vq_restored: bool | None = None
     """Registers and ZCR_EL1 came back, compared at the length of the save."""
     committed_vq_restored: bool | None = None
@@ -181,7 +183,7 @@ class Pkvm:
 
     def _panic(self, save: Save, first: int, place: int) -> NoReturn:
         """The store of a register, the first byte of it so far into the buffer's registers, met unmapped memory."""
-        save.panicked = True
+        save.panicked, save.fault_byte = True, first
         instruction = _FFR_STORE if place == len(BYTES_PER_VQ) - 1 else _FIRST_STORE + place * _INSTRUCTION_BYTES
         where = f"__kvm_nvhe___sve_save_state+{instruction:#x}/{_SAVE_STATE_BYTES:#x}"
         for line in (

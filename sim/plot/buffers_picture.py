@@ -14,15 +14,18 @@ from sim.vectors import bits_from_vq
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
-_WIDTH_IN, _ROW_IN = 11.0, 0.62
+_WIDTH_IN, _ROW_IN = 11.0, 0.66
 _MOST_ROWS = 8
 _MARGIN = 0.04
 """Of the range shown, on either side."""
 _HEADER, _REGISTERS, _SLACK = "header", "registers", "slack"
 _COLOURS = {_HEADER: style.GREY, _REGISTERS: style.FADED_SKY, _SLACK: style.PALE}
-_OWN, _IN_SLACK, _OUTSIDE = "bytes written, as asked for", "written beyond, in its own slack", "written outside"
-_HITS = {_OWN: style.BLUE, _IN_SLACK: style.YELLOW, _OUTSIDE: style.RED}
+_OWN, _OVER_HEADER = "bytes written, as asked for", "written over its own header"
+_IN_SLACK, _OUTSIDE = "written beyond, in its own slack", "written outside"
+_HITS = {_OWN: style.BLUE, _OVER_HEADER: style.PINK, _IN_SLACK: style.YELLOW, _OUTSIDE: style.RED}
 
 
 class Stretch(NamedTuple):
@@ -50,7 +53,10 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
         )[0]
     labels = [_label(outcome, save) for save in saves]
     labels_in = max(style.text_width_in(line, style.SMALL_PT) for one in labels for line in one.split("\n")) + 0.3
-    handles = [style.patch(what, colour) for what, colour in (_COLOURS | _HITS).items()]
+    handles: list[Patch | Line2D] = [style.patch(what, colour) for what, colour in (_COLOURS | _HITS).items()]
+    handles.append(style.line("the CPU's own run of pages", style.BLACK))
+    if any(save.panicked for save in saves):
+        handles.append(style.sign("the store that panics", "*", style.RED))
     handles.append(style.patch(_around(outcome), style.PAPER, "....", edgecolor=style.GREY))
     below_in = 0.55 + style.legend_height_in([*handles], _WIDTH_IN - 0.3)
     picture, _ = style.new_picture(
@@ -80,9 +86,12 @@ def shown_saves(outcome: Outcome) -> list[Save]:
 
 
 def memory_around(outcome: Outcome, save: Save, buffers: Buffers) -> Iterator[Stretch]:
-    """The saving CPU's buffer, and where buffers lie side by side those of its neighbours."""
-    neighbours = outcome.scenario.surroundings is Surroundings.ADJACENT
-    for cpu in range(save.cpu - 1, save.cpu + 2) if neighbours else (save.cpu,):
+    """The saving CPU's buffer, and where buffers lie side by side those that the save hits, and their neighbours."""
+    cpus = [save.cpu]
+    if outcome.scenario.surroundings is Surroundings.ADJACENT:
+        hit = [extent.cpu for extent in save.touched]
+        cpus = [*range(min([save.cpu, *hit]) - 1, max([save.cpu, *hit]) + 2)]
+    for cpu in cpus:
         if 0 <= cpu < len(outcome.scenario.topology.cpus):
             start = (cpu - save.cpu) * buffers.run_bytes
             yield Stretch(start, start + rules.HEADER_BYTES, _HEADER, cpu)
@@ -91,13 +100,16 @@ def memory_around(outcome: Outcome, save: Save, buffers: Buffers) -> Iterator[St
 
 
 def hits(save: Save, buffers: Buffers) -> Iterator[Stretch]:
-    """The bytes that a save wrote: as asked for, beyond that in its own slack, or outside."""
+    """The bytes that a save wrote: as asked for, over its header, beyond that in its own slack, or outside."""
     for extent in save.touched:
         first = _place(extent, save, buffers)
         end = first + extent.bytes
         if extent in save.outside:
             yield Stretch(first, end, _OUTSIDE, extent.cpu)
             continue
+        if not save.header_intact and first < rules.HEADER_BYTES:
+            yield Stretch(first, min(end, rules.HEADER_BYTES), _OVER_HEADER, extent.cpu)
+            first = min(end, rules.HEADER_BYTES)
         asked = min(max(first, buffers.asked_bytes), end)
         if first < asked:
             yield Stretch(first, asked, _OWN, extent.cpu)
@@ -110,10 +122,16 @@ def _place(extent: Extent, save: Save, buffers: Buffers) -> int:
     return extent.first + (extent.cpu - save.cpu) * buffers.run_bytes
 
 
+def _fault(save: Save) -> int | None:
+    """Where a save met unmapped memory, from the start of its CPU's buffer."""
+    return None if save.fault_byte is None else save.fault_byte + rules.HEADER_BYTES
+
+
 def _range(saves: list[Save], buffers: Buffers) -> tuple[float, float]:
     every = [one for save in saves for one in hits(save, buffers)]
-    first = min(0, *(one.first for one in every))
-    end = max(buffers.run_bytes, *(one.end for one in every))
+    faults = [place for save in saves if (place := _fault(save)) is not None]
+    first = min(0, *faults, *(one.first for one in every))
+    end = max(buffers.run_bytes, *faults, *(one.end for one in every))
     margin = _MARGIN * (end - first)
     return first - margin, end + margin
 
@@ -138,7 +156,6 @@ def _draw(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: flo
             [(shown_first, shown_end - shown_first)],
             (row - 0.3, 0.6),
             facecolor=_COLOURS[one.what],
-            alpha=1.0 if one.cpu == save.cpu else 0.55,
             edgecolor=style.PAPER,
             linewidth=0.5,
         )
@@ -147,7 +164,13 @@ def _draw(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: flo
             middle = (shown_first + shown_end) / 2
             axes.text(middle, row - 0.14, told, size=style.SMALL_PT, ha="center", va="center")
     for one in hits(save, buffers):
-        axes.broken_barh([(one.first, one.end - one.first)], (row + 0.02, 0.2), facecolor=_HITS[one.what])
+        axes.broken_barh(
+            [(one.first, one.end - one.first)], (row + 0.02, 0.2), facecolor=_HITS[one.what], edgecolor=_HITS[one.what]
+        )
+    for border in (0, buffers.run_bytes):
+        axes.plot([border, border], [row - 0.3, row + 0.3], color=style.BLACK, linewidth=1.2)
+    if (fault := _fault(save)) is not None:
+        axes.plot(fault, row + 0.12, "*", color=style.RED, markersize=9)
 
 
 def _named(one: Stretch, save: Save) -> str:
@@ -158,7 +181,15 @@ def _ticks(axes: "Axes", saves: list[Save], buffers: Buffers, bytes_per_in: floa
     """Label where buffers and writes begin and end, where there is room; writes first."""
     every = [one for save in saves for one in hits(save, buffers)]
     outside = [place for one in every if one.what == _OUTSIDE for place in (one.first, one.end)]
-    wanted = [0, *outside, buffers.asked_bytes, buffers.run_bytes, *(place for one in every for place in one[:2])]
+    faults = [place for save in saves if (place := _fault(save)) is not None]
+    wanted = [
+        0,
+        *outside,
+        *faults,
+        buffers.asked_bytes,
+        buffers.run_bytes,
+        *(place for one in every for place in one[:2]),
+    ]
     chosen: list[int] = []
     for place in wanted:
         apart_in = style.text_width_in("-00000", style.SMALL_PT) + 0.05
@@ -170,7 +201,8 @@ def _ticks(axes: "Axes", saves: list[Save], buffers: Buffers, bytes_per_in: floa
 def _label(outcome: Outcome, save: Save) -> str:
     lost = "" if save.header_intact else "\nits header is lost"
     panicked = "\nthe hypervisor panics" if save.panicked else ""
-    return f"{outcome.facts.label(save.cpu)}, {bits_from_vq(save.running_vq)} bits{lost}{panicked}"
+    cut = "\nregisters come back changed" if save.at_save_vq_restored is False else ""
+    return f"{outcome.facts.label(save.cpu)}, {bits_from_vq(save.running_vq)} bits{lost}{cut}{panicked}"
 
 
 def _around(outcome: Outcome) -> str:

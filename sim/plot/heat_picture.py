@@ -137,8 +137,13 @@ def _draw(plan: Plan, every: list[_Map], hazard: str, axes_of: tuple[str, str]) 
         line, column = divmod(place, columns)
         bottom_in = (lines - 1 - line) * (height_in + _BELOW_IN) + 0.55
         axes = style.axes_at(picture, 0.75 + column * (width_in + _BESIDE_IN), bottom_in, width_in, height_in)
-        _draw_map(axes, one, xs, ys, _colours(kind))
-        axes.set_title(_setting(one.setting, every), size=style.SMALL_PT, loc="left", parse_math=False)
+        _draw_map(axes, one, (xs, ys), kind)
+        axes.set_title(
+            style.shortened(_setting(one.setting, every), width_in + 0.7, style.SMALL_PT),
+            size=style.SMALL_PT,
+            loc="left",
+            parse_math=False,
+        )
         axes.set_xlabel(_axis(axes_of[0]) if place + columns >= len(maps) else "", size=style.SMALL_PT)
         axes.set_ylabel(_axis(axes_of[1]) if not column else "", size=style.SMALL_PT)
     return picture
@@ -151,20 +156,25 @@ def _told(plan: Plan, every: int, found: int) -> str:
     return told + (f", of which {_MOST_MAPS} are shown" if found > _MOST_MAPS else "")
 
 
-def _draw_map(axes: "Axes", one: _Map, xs: list[int], ys: list[int], colours: "Colormap") -> None:
+def _draw_map(axes: "Axes", one: _Map, places: tuple[list[int], list[int]], kind: HazardKind) -> None:
+    (xs, ys), colours = places, _colours(kind)
     for (x, y), (systems, with_hazard) in one.counts.items():
         share = with_hazard / systems
         column, row = xs.index(x), ys.index(y)
         axes.broken_barh([(column - 0.48, 0.96)], (row - 0.48, 0.96), facecolor=colours(share))
-        colour = style.WHITE if share > _DARK else style.INK
+        colour = style.WHITE if share > _DARK and kind <= HazardKind.HEADER_DESTROYED else style.INK
         axes.text(column, row, _percent(share), size=style.SMALL_PT, ha="center", va="center", color=colour)
     axes.set_xlim(-0.5, len(xs) - 0.5)
     axes.set_ylim(-0.5, len(ys) - 0.5)
-    axes.set_xticks(range(len(xs)), [str(one) for one in xs])
-    axes.set_yticks(range(len(ys)), [str(one) for one in ys])
+    axes.set_xticks(range(len(xs)), [_value(one) for one in xs])
+    axes.set_yticks(range(len(ys)), [_value(one) for one in ys])
     axes.tick_params(length=0)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
+
+
+def _value(bits: int) -> str:
+    return str(bits) if bits else "none"
 
 
 def _percent(share: float) -> str:
@@ -184,7 +194,12 @@ def _colours(kind: HazardKind) -> "Colormap":
 
 def _setting(setting: tuple[str, ...], maps: list[_Map]) -> str:
     """What tells a setting from the others."""
-    told = [part for place, part in enumerate(setting) if not place or len({one.setting[place] for one in maps}) > 1]
+    parts = zip(setting, ("", "relay ", "KVM ", "memory "), strict=True)
+    told = [
+        f"{what}{part}"
+        for place, (part, what) in enumerate(parts)
+        if not place or len({one.setting[place] for one in maps}) > 1
+    ]
     return ", ".join(told)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from enum import Enum
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.kernel.cpufeature import own_vqs
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
 
-_MOST_ROWS = 64
+_MOST_ROWS, _LONGEST_LIST = 64, 24
 _ROW_IN, _COLUMN_IN = 0.24, 0.46
 _STATE_IN = 0.85
 _SIGN_PT = 7
@@ -42,7 +41,8 @@ class LengthRow(NamedTuple):
 def plot_lengths(outcome: Outcome) -> style.Picture:
     """CPUs by vector lengths: which each has, which all share, which are hidden or missing, and how far guests go.
 
-    Above 64 CPUs, neighbours that are alike share a row; SME's lengths stand beside SVE's where some CPU has them.
+    Above 64 CPUs, those that are alike share a row, and at most 64 rows are shown. SME's lengths stand beside SVE's
+    where some CPU has them.
     """
     rows = length_rows(outcome)
     kinds = [one for one in VectorType if _columns(outcome, one)] or [VectorType.SVE]
@@ -80,18 +80,17 @@ def cell(outcome: Outcome, kind: VectorType, number: int, vq: int) -> Cell:
 
 
 def length_rows(outcome: Outcome) -> list[LengthRow]:
-    """The rows: a CPU each, or neighbours that are alike."""
+    """The rows: a CPU each; where there are too many, CPUs that are alike, wherever they are."""
     topology, facts = outcome.scenario.topology, outcome.facts
     numbers = range(len(topology.cpus))
     if len(numbers) <= _MOST_ROWS:
         return [LengthRow(_label(outcome, (number,)), (number,), str(facts.state(number))) for number in numbers]
-
-    def alike(number: int) -> tuple[object, ...]:
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for number in numbers:
         own = tuple(own_vqs(facts.silicon(number), kind) for kind in VectorType)
-        return own, str(facts.state(number)), facts.role(number) == "late"
-
-    groups = [tuple(members) for _, members in groupby(numbers, alike)]
-    return [LengthRow(_label(outcome, members), members, str(facts.state(members[0]))) for members in groups]
+        groups.setdefault((own, str(facts.state(number)), facts.role(number) == "late"), []).append(number)
+    members = [tuple(one) for one in groups.values()]
+    return [LengthRow(_label(outcome, one), one, str(facts.state(one[0]))) for one in members[:_MOST_ROWS]]
 
 
 def _handle(one: Cell) -> "Patch":
@@ -101,7 +100,10 @@ def _handle(one: Cell) -> "Patch":
 
 def _label(outcome: Outcome, members: tuple[int, ...]) -> str:
     number = members[0]
-    told = f"cpu{cpu_list(list(members))}" if members[1:] else outcome.scenario.topology.label(number)
+    told = outcome.scenario.topology.label(number)
+    if members[1:]:
+        told = f"cpu{cpu_list(list(members))}"
+        told = told if len(told) <= _LONGEST_LIST else f"{len(members):,} CPUs from cpu{number} on"
     return f"{told}, late" if outcome.facts.role(number) == "late" else told
 
 
@@ -156,6 +158,6 @@ def _subtitle(outcome: Outcome) -> str:
     if not facts.supports[VectorType.SVE]:
         return f"Linux {outcome.scenario.kernel}: the system has no SVE"
     return (
-        f"Linux {outcome.scenario.kernel}: tasks use at most {8 * info.max_vl_bytes} bits, guests at most "
+        f"Linux {outcome.scenario.kernel}: with SVE, tasks use at most {8 * info.max_vl_bytes} bits, guests at most "
         f"{8 * info.max_virtualisable_vl_bytes}; the largest of any early CPU is {8 * info.max_cpu_vl_bytes}"
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 _UNIT_NS = 1_000
-_LEAST_SHARE = 0.11
+_LEAST_SHARE = 0.12
 """Gaps of this length are drawn nearly to scale; of longer ones, the logarithm."""
 
 
@@ -47,13 +47,17 @@ class TimeScale:
         The longest gaps are what a reader looks for, so their ends come first.
         """
         places = dict(zip(self._moments_ns, self._places, strict=True))
-        gaps = zip(self._places, self._places[1:], self._moments_ns, self._moments_ns[1:], strict=False)
-        by_gap = [one for _, _, *ends in sorted(gaps, key=lambda gap: gap[0] - gap[1]) for one in reversed(ends)]
         chosen: list[int] = []
-        for moment in (self._moments_ns[0], self._moments_ns[-1], *by_gap):
+        for moment in self.by_importance():
             if all(abs(places[moment] - places[other]) >= least for other in chosen):
                 chosen.append(moment)
         return sorted(chosen)
+
+    def by_importance(self) -> list[int]:
+        """All moments: the first and the last, then the ends of gaps, the longest first."""
+        gaps = zip(self._places, self._places[1:], self._moments_ns, self._moments_ns[1:], strict=False)
+        by_gap = [one for _, _, *ends in sorted(gaps, key=lambda gap: gap[0] - gap[1]) for one in reversed(ends)]
+        return list(dict.fromkeys([self._moments_ns[0], self._moments_ns[-1], *by_gap]))
 
 
 def _factors(widths: list[float]) -> list[float]:

@@ -7,9 +7,9 @@ from sim.causes.path import CriticalPath, critical_path
 from sim.errors import InputError
 from sim.outcome import Outcome
 from sim.plot import style
-from sim.plot.rows import cpu_rows
+from sim.plot.rows import MOST_CPUS, cpu_rows
 from sim.plot.scale import TimeScale
-from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, timeline
+from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, hazard_marks, timeline
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
@@ -31,16 +31,20 @@ COLOURS = {
     SpanKind.PHASE: style.LIGHT,
 }
 _HATCHES = {SpanKind.WAITED_FOR: "////"}
+_BORDERED = {SpanKind.PHASE, SpanKind.LOCK_HELD}
 _HALF = {SpanKind.ONLINE: 0.22, SpanKind.WAITED_FOR: 0.26}
 """Half the height of what lies below the rest, as a share of the lane's."""
 _HALF_OF_REST = 0.38
+_FEWEST_LETTERS = 4
 SIGNS = {
-    MarkKind.ALLOCATED: ("v", style.BLACK),
+    MarkKind.ALLOCATED: ("v", style.BLUE),
     MarkKind.ALLOCATION_FAILED: ("X", style.RED),
-    MarkKind.REFUSED: ("x", style.BLACK),
+    MarkKind.REFUSED: ("x", style.RED),
+    MarkKind.PARKED: ("h", style.PINK),
     MarkKind.NOT_STARTED: ("s", style.ORANGE),
     MarkKind.WARNED: ("d", style.ORANGE),
     MarkKind.PANIC: ("*", style.RED),
+    MarkKind.HAZARD: ("^", style.RED),
 }
 
 
@@ -58,12 +62,15 @@ def plot_boot(outcome: Outcome) -> style.Picture:
 class _Drawing:
     def __init__(self, outcome: Outcome) -> None:
         told = timeline(outcome)
+        told.marks.extend(hazard_marks(outcome))
         rows = cpu_rows(outcome.scenario.topology)
         self._row_of: dict[Lane, int] = {BOOT: 0, LOCK: 1}
         self._row_of |= {number: place for place, row in enumerate(rows, 2) for number in row.cpus}
         self._labels = [BOOT, LOCK, *(row.label for row in rows)]
         self._scale = TimeScale(moments(told), phases(told))
         path = path_of(outcome)
+        self._end_ns = told.end_ns
+        self._axis = axis_of(path)
         lane_in = next((height for most, height in _HEIGHTS_IN if len(rows) <= most), _HEIGHTS_IN[-1][1])
         labels_in = min(2.4, max(style.text_width_in(one, style.SMALL_PT) for one in self._labels)) + 0.2
         width_in = _WIDTH_IN - labels_in - 0.35
@@ -85,10 +92,10 @@ class _Drawing:
         names = [style.shortened(one, labels_in - 0.15, style.SMALL_PT) for one in self._labels]
         axes.set_yticks(range(len(names)), names, parse_math=False)
         axes.tick_params(axis="y", length=0)
-        tick_in = style.text_width_in("00.000000", style.SMALL_PT) + 0.08
+        tick_in = style.text_width_in(f"{self._end_ns / 1e9:.6f}", style.SMALL_PT) + 0.08
         ticks = self._scale.ticks(end * tick_in / width_in)
         axes.set_xticks([self._scale.place(one) for one in ticks], [f"{one / 1e9:.6f}" for one in ticks])
-        axes.set_xlabel("time in seconds, as in the log; long gaps are compressed", size=style.SMALL_PT)
+        axes.set_xlabel(self._axis, size=style.SMALL_PT)
         for tick in ticks:
             axes.axvline(self._scale.place(tick), color=style.PALE, linewidth=0.6, zorder=0)
         axes.axhline(1.5, color=style.LIGHT, linewidth=0.6)
@@ -115,8 +122,8 @@ class _Drawing:
             (row - half, 2 * half),
             facecolor=COLOURS[kind],
             hatch=hatch,
-            edgecolor=style.ORANGE if hatch else style.PAPER if kind is SpanKind.PHASE else "none",
-            linewidth=1.0 if kind is SpanKind.PHASE else 0.3,
+            edgecolor=style.ORANGE if hatch else style.PAPER if kind in _BORDERED else "none",
+            linewidth=1.0 if kind in _BORDERED else 0.3,
             zorder=order,
         )
 
@@ -150,17 +157,23 @@ class _Drawing:
     def _name_phase(self, span: Span) -> None:
         start, end = self._scale.place(span.start_ns), self._scale.place(span.end_ns)
         width_in = (end - start) / (self._scale.end or 1) * self._axes.get_position().width * _WIDTH_IN
-        if style.text_width_in(span.detail, style.SMALL_PT) < width_in - 0.06:
+        told = style.shortened(span.detail, width_in - 0.06, style.SMALL_PT)
+        if len(told) >= _FEWEST_LETTERS:
             middle = (start + end) / 2
-            self._axes.text(
-                middle, 0, span.detail, size=style.SMALL_PT, ha="center", va="center", zorder=15, parse_math=False
-            )
+            self._axes.text(middle, 0, told, size=style.SMALL_PT, ha="center", va="center", zorder=15, parse_math=False)
 
     def _draw_path(self, path: CriticalPath) -> None:
         nodes = [path.graph.nodes[event] for event in path.events]
         places = [self._scale.place(node["time_ns"]) for node in nodes]
         rows = [self._row_of[node["cpu"] or 0] for node in nodes]
         self._axes.plot(places, rows, drawstyle="steps-pre", color=style.BLACK, linewidth=0.9, zorder=12)
+
+
+def axis_of(path: CriticalPath | None) -> str:
+    """What the time axis shows; a boot by a schedule, which has no critical path, counts steps."""
+    if path is None:
+        return "steps of the schedule, as the log tells them: 0.000001 a step"
+    return "time in seconds, as in the log; long gaps are compressed"
 
 
 def phases(told: Timeline) -> list[tuple[int, int]]:
@@ -195,6 +208,8 @@ def _subtitle(outcome: Outcome, path: CriticalPath | None) -> str:
     told = f"Linux {scenario.kernel}, KVM {scenario.kvm_mode}"
     if design is not None and scenario.has_pkvm:
         told += f", design {design.name}, relay {scenario.relay}"
+    if len(scenario.topology.cpus) > MOST_CPUS:
+        told += "; a bar: one of the lane's CPUs or more"
     return told if path is None else f"{told}: {path.sentence}"
 
 

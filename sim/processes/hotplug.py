@@ -109,7 +109,9 @@ class Hotplug:
         yield from bring_up.running.wait(WAIT_NS, Step(GIVE_UP, number))
         if self._smp.is_online(number):
             return Errno.OK
-        return self._smp.failed_to_come_online(number, bring_up.data)
+        error = self._smp.failed_to_come_online(number, bring_up.data)
+        self._printk.event("gave up", number)
+        return error
 
     def _cpu_on(self, number: int, bring_up: _BringUp) -> Answer:
         """Call PSCI CPU_ON, through pKVM's relay where there is one."""

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sim.causes.path import CriticalPath
 from sim.outcome import Outcome
+from sim.plot import style
 from sim.plot.rows import cpu_rows
 from sim.plot.scale import TimeScale
-from sim.plot.timeline_picture import COLOURS, SIGNS, moments, phases
+from sim.plot.timeline_picture import COLOURS, SIGNS, axis_of, moments, phases
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline
 from sim.units import duration
 
@@ -19,26 +20,26 @@ if TYPE_CHECKING:
 MOST_SPANS = 20_000
 """More are too many for a page."""
 _LANE_PX, _AROUND_PX = 24, 150
-_TICKS = 9
+_TICKS, _MOST_TICKS = 9, 4_000
 _SYMBOLS = {
     MarkKind.ALLOCATED: "triangle-down",
     MarkKind.ALLOCATION_FAILED: "x",
     MarkKind.REFUSED: "x-thin-open",
+    MarkKind.PARKED: "hexagon",
     MarkKind.NOT_STARTED: "square",
     MarkKind.WARNED: "diamond",
     MarkKind.PANIC: "star",
+    MarkKind.HAZARD: "triangle-up",
 }
 _WIDTHS = {SpanKind.ONLINE: 0.44, SpanKind.WAITED_FOR: 0.52}
 _WIDTH_OF_REST = 0.76
 
 
 class View(NamedTuple):
-    """A part of the time axis to look at: its name, from where to where, and what its ticks say."""
+    """A part of the time axis to look at: its name, and from where to where."""
 
     name: str
     range: tuple[float, float]
-    ticks: list[float]
-    labels: list[str]
 
 
 class Lanes:
@@ -61,16 +62,21 @@ class Lanes:
 
     def _view(self, name: str, start_ns: int, end_ns: int) -> View:
         start, end = self._scale.place(start_ns), self._scale.place(end_ns)
-        there = [one for one in self._scale.ticks((end - start) / _TICKS) if start_ns <= one <= end_ns]
         margin = 0.01 * (end - start)
-        labels = [f"{one / 1e9:.6f}" for one in there]
-        return View(name, (start - margin, end + margin), [self._scale.place(one) for one in there], labels)
+        return View(name, (start - margin, end + margin))
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Moments that may be labelled, as places and labels: those that matter most first."""
+        moments_ns = self._scale.by_importance()[:_MOST_TICKS]
+        return [(self._scale.place(one), f"{one / 1e9:.6f}") for one in moments_ns]
 
     def figure(self) -> "go.Figure":
         """The figure, without colours of paper and type, which the page's style has."""
         import plotly.graph_objects as go  # noqa: PLC0415 (heavy)
 
         whole = self.views[0]
+        first = sorted(self._scale.ticks(self._scale.end / _TICKS))
         traces = [*self._bars(), *self._path_line(), *self._signs()]
         clear = "rgba(0,0,0,0)"
         layout: dict[str, Any] = {
@@ -85,9 +91,9 @@ class Lanes:
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             "xaxis": {
                 "range": whole.range,
-                "tickvals": whole.ticks,
-                "ticktext": whole.labels,
-                "title": {"text": "seconds, as in the log; long gaps are compressed", "standoff": 8},
+                "tickvals": [self._scale.place(one) for one in first],
+                "ticktext": [f"{one / 1e9:.6f}" for one in first],
+                "title": {"text": axis_of(self._path), "standoff": 8},
                 "zeroline": False,
             },
             "yaxis": {
@@ -116,7 +122,11 @@ class Lanes:
                     x=[self._scale.place(one.end_ns) - start for one, start in zip(spans, starts, strict=True)],
                     y=[self._row_of[one.lane] for one in spans],
                     width=_WIDTHS.get(kind, _WIDTH_OF_REST),
-                    marker={"color": colour, "pattern": {"shape": "/"} if kind is SpanKind.WAITED_FOR else {}},
+                    marker=_marker(kind, colour),
+                    text=[escape(one.detail, quote=False) if kind is SpanKind.PHASE else "" for one in spans],
+                    textposition="inside",
+                    insidetextanchor="middle",
+                    constraintext="none",
                     hovertext=[self._of_span(one) for one in spans],
                     hoverinfo="text",
                     showlegend=kind is not SpanKind.PHASE,
@@ -133,7 +143,12 @@ class Lanes:
                     mode="markers",
                     x=[self._scale.place(one.time_ns) for one in marks],
                     y=[self._row_of[one.lane] for one in marks],
-                    marker={"symbol": _SYMBOLS[kind], "color": colour, "size": 10, "line": {"width": 2}},
+                    marker={
+                        "symbol": _SYMBOLS[kind],
+                        "color": colour,
+                        "size": 10,
+                        "line": {"width": 2, "color": colour},
+                    },
                     hovertext=[self._of_mark(one) for one in marks],
                     hoverinfo="text",
                 )
@@ -166,3 +181,11 @@ class Lanes:
 
     def _detail(self, detail: str) -> list[str]:
         return [escape(detail, quote=False)] if detail else []
+
+
+def _marker(kind: SpanKind, colour: str) -> dict[str, Any]:
+    """How bars of a kind are filled, as in the picture."""
+    if kind is SpanKind.WAITED_FOR:
+        return {"color": "rgba(0,0,0,0)", "pattern": {"shape": "/", "fgcolor": style.ORANGE, "solidity": 0.4}}
+    bordered = kind in {SpanKind.PHASE, SpanKind.LOCK_HELD}
+    return {"color": colour, "line": {"color": style.PAPER, "width": 1 if bordered else 0}}

@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-from sim.causes.path import CriticalPath, critical_path
-from sim.errors import InputError
+from sim.causes.path import CriticalPath, path_to
 from sim.hazards import Hazard, HazardKind
 from sim.outcome import Outcome
 
@@ -35,8 +34,14 @@ class Origin(NamedTuple):
     led: tuple[int, ...]
 
 
-def origin(outcome: Outcome, hazard: Hazard) -> Origin | None:
-    """Find the event that a hazard comes with; None where the boot was over before there was one."""
+def origin(outcome: Outcome, hazard: Hazard, path: CriticalPath | None) -> Origin | None:
+    """Find the event that a hazard comes with; None where the boot was over before there was one.
+
+    Args:
+        outcome: what came of the boot.
+        hazard: one of its hazards.
+        path: the boot's critical path, whose graph says what led where; None: that is not known.
+    """
     kinds = _SHOWN_BY[hazard.kind]
     events = outcome.facts.events
     there = [
@@ -46,13 +51,6 @@ def origin(outcome: Outcome, hazard: Hazard) -> Origin | None:
     ]
     if not there:
         return None
-    return Origin(there[-1], _led_to(outcome, there[-1]))
-
-
-def _led_to(outcome: Outcome, event: int) -> tuple[int, ...]:
-    """The last events that let an event happen, where that is known: of boots by time."""
-    try:
-        path: CriticalPath = critical_path(outcome, event)
-    except InputError:
-        return (event,)
-    return path.events[-_MOST_LED:]
+    event = there[-1]
+    led = [event] if path is None else path_to(path.graph, event)[-_MOST_LED:]
+    return Origin(event, tuple(led))

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim import __name__ as package
+from sim.causes.path import CriticalPath
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers
 from sim.plot.designs_picture import plot_designs
@@ -22,7 +23,7 @@ from sim.report.origins import origin
 from sim.study.comparison import compare
 from sim.sweep.plan import Keep
 from sim.sweep.summary import Summary, read_summary
-from sim.timeline import timeline
+from sim.timeline import hazard_marks, timeline
 from sim.units import duration
 
 MOST_ROWS = 5_000
@@ -44,13 +45,14 @@ def _templates() -> Environment:
 def boot_page(outcome: Outcome) -> str:
     """A boot as one HTML page: hazards, timeline, log, topology, lengths, buffers, designs."""
     told = timeline(outcome)
+    told.marks.extend(hazard_marks(outcome))
     path = path_of(outcome)
     lanes = Lanes(outcome, told, path) if len(told.spans) <= MOST_SPANS else None
     page = {
         "title": outcome.scenario.name or "a boot",
         "outcome": outcome,
         "settings": _settings(outcome),
-        "hazards": _hazards(outcome),
+        "hazards": _hazards(outcome, path),
         "path": path,
         "lanes": lanes,
         "timeline": _timeline(lanes)
@@ -60,9 +62,7 @@ def boot_page(outcome: Outcome) -> str:
         "log_lines": len(outcome.facts.log),
         "events": list(enumerate(outcome.facts.events[:MOST_ROWS])),
         "events_in_all": len(outcome.facts.events),
-        "topology": picture(
-            plot_topology(outcome.scenario.topology, "CPUs by cluster"), repr(outcome.scenario.topology)
-        ),
+        "topology": picture(plot_topology(outcome.scenario), repr(outcome.scenario.topology)),
         "lengths": picture(plot_lengths(outcome), "CPUs by vector lengths"),
         "buffers": picture(plot_buffers(outcome), "what saves write, beside pKVM's buffers"),
         "has_buffers": outcome.facts.buffers is not None,
@@ -124,10 +124,10 @@ def _settings(outcome: Outcome) -> list[tuple[str, str]]:
     ]
 
 
-def _hazards(outcome: Outcome) -> list[dict[str, Any]]:
+def _hazards(outcome: Outcome, path: CriticalPath | None) -> list[dict[str, Any]]:
     """The hazards by kind, each with where it comes from."""
     return [
-        {"title": kind.title, "members": [(one, origin(outcome, one)) for one in members]}
+        {"title": kind.title, "members": [(one, origin(outcome, one, path)) for one in members]}
         for kind, members in groupby(outcome.found, lambda hazard: hazard.kind)
     ]
 
