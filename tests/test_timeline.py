@@ -40,7 +40,7 @@ def test_the_phases_of_a_boot_follow_each_other() -> None:
     assert [one.detail for one in phases] == [
         "early CPUs",
         "to KVM's initcall",
-        "to pKVM's finalisation",
+        "to pKVM final",
         "to user space",
         "user space",
     ]
