@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sim.files.scenario_writing import scenario_text
     from sim.files.space_file import read_space
     from sim.hazards import Hazard, HazardKind
+    from sim.importing.device_tree import read_device_tree
     from sim.outcome import Outcome
     from sim.plot.buffers_picture import plot_buffers
     from sim.plot.designs_picture import plot_designs
@@ -102,6 +103,7 @@ _HOME = {
     "prove_each": "sim.prove.proving",
     "prove_every_design": "sim.prove.design_space",
     "prove_property": "sim.prove.proving",
+    "read_device_tree": "sim.importing.device_tree",
     "read_scenario": "sim.files.scenario_file",
     "read_schedule": "sim.explore.schedule_file",
     "read_space": "sim.files.space_file",
@@ -173,6 +175,7 @@ __all__ = [
     "prove_each",
     "prove_every_design",
     "prove_property",
+    "read_device_tree",
     "read_scenario",
     "read_schedule",
     "read_space",

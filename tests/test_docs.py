@@ -6,6 +6,7 @@ Fenced blocks are told apart by the words after their fence:
   name. In a hazard's section of docs/hazards.md it must show that hazard.
 - ``toml partial``: a part of a scenario, which must be TOML.
 - ``toml wrong``: a scenario that is refused, with an error that its document quotes.
+- ``dts``: a device tree's source, with ``// NAME.dts`` as its first line, which commands and Python read by that name.
 - ``console``: commands and what they print, with ``...`` where lines are left out.
 """
 
@@ -13,6 +14,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -86,7 +88,7 @@ class Block:
     @property
     def file_name(self) -> str | None:
         """The name by which commands run it, if it has one."""
-        match = re.match(r"# (\S+\.toml)\n", self.text)
+        match = re.match(r"(?:# (?=\S+\.toml\n)|// (?=\S+\.dts\n))(\S+)\n", self.text)
         return match[1] if match else None
 
 
@@ -126,12 +128,15 @@ def _commands(block: Block) -> Iterator[Command]:
 
 BLOCKS = [block for document in DOCUMENTS for block in _blocks(document)]
 WHOLE = [block for block in BLOCKS if block.fence == "toml"]
+SOURCES = [block for block in BLOCKS if block.fence == "dts"]
 COMMANDS = [command for block in BLOCKS if block.fence == "console" for command in _commands(block)]
 
 
 def _output(command: Command, folder: Path) -> str:
     """Run a command from the repository's root, and return what it prints."""
-    files = {block.file_name: block.text for block in WHOLE if block.document == command.block.document}
+    if command.words[0] == "import":
+        _skip_without_device_trees()
+    files = {block.file_name: block.text for block in WHOLE + SOURCES if block.document == command.block.document}
     words: list[str] = []
     for word in command.words:
         if word in files:
@@ -147,6 +152,12 @@ def _output(command: Command, folder: Path) -> str:
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code != 2, result.output
     return result.output
+
+
+def _skip_without_device_trees() -> None:
+    pytest.importorskip("libfdt", reason="pylibfdt is not installed: examples with device trees are not run")
+    if shutil.which("dtc") is None:
+        pytest.skip("dtc is not installed: examples with device trees are not run")
 
 
 def _that_fill_its_folder(command: Command) -> Iterator[Command]:
@@ -369,7 +380,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_every_fence_is_of_a_known_kind() -> None:
-    known = {"", "text", "sh", "console", "python", "toml", "toml partial", "toml wrong"}
+    known = {"", "text", "sh", "console", "python", "dts", "toml", "toml partial", "toml wrong"}
     assert {block.fence for block in BLOCKS} <= known
 
 
@@ -377,6 +388,9 @@ def test_every_fence_is_of_a_known_kind() -> None:
 def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "topologies").symlink_to(ROOT / "topologies")
     monkeypatch.chdir(tmp_path)
+    for source in (block for block in SOURCES if block.document == document):
+        _skip_without_device_trees()
+        Path(str(source.file_name)).write_text(source.text, encoding="utf-8")
     for block in re.findall(r"^```python\n(.*?)^```$", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
         exec(compile(block, document.name, "exec"), {})  # noqa: S102 (the project's own documents)
 

@@ -10,6 +10,7 @@ from sim.cli.compare import compare
 from sim.cli.conform import conform
 from sim.cli.errors import Commands
 from sim.cli.exploring import explore
+from sim.cli.importing import import_
 from sim.cli.plotting import plot
 from sim.cli.proving import prove
 from sim.cli.replaying import replay
@@ -37,6 +38,7 @@ def main() -> None:
       asymboot trace bug -o boot.jsonl  what happened, for other tools
       asymboot list                     scenarios, designs, kernels, hazards
       asymboot new mine.toml            a commented scenario to start from
+      asymboot import board.dtb         one from a device tree
 
     FILE is a scenario file, or the name of one that `asymboot list` shows. Commands exit with 0 if all is well;
     run with 1 if there are hazards, conform with 1 if a record disagrees; all with 2 if the input is wrong.
@@ -50,6 +52,7 @@ _COMMANDS = (
     list_,
     new,
     check,
+    import_,
     schema,
     conform,
     space,
