@@ -250,6 +250,8 @@ TABLES: dict[str, Any] = {
     "[design]": scenario_tables.DesignTable,
     "[[faults]]": scenario_tables.FaultTable,
     "[[actions]]": scenario_tables.ActionTable,
+    "[expect]": scenario_tables.ExpectTable,
+    "[expect.sve]": scenario_tables.VectorExpectTable,
 }
 
 

@@ -52,7 +52,7 @@ def scenario_from_text(text: str, default_name: str = "") -> Scenario:
     Raises:
         InputError: it is no TOML, or says something that cannot be.
     """
-    return _scenario(table_from_text(text, ScenarioTable), default_name)
+    return scenario_from_table(table_from_text(text, ScenarioTable), default_name)
 
 
 def scenario_from_data(raw: dict[str, Any], default_name: str = "") -> Scenario:
@@ -61,10 +61,15 @@ def scenario_from_data(raw: dict[str, Any], default_name: str = "") -> Scenario:
     Raises:
         InputError: it says something that cannot be.
     """
-    return _scenario(table_from_data(raw, ScenarioTable), default_name)
+    return scenario_from_table(table_from_data(raw, ScenarioTable), default_name)
 
 
-def _scenario(table: ScenarioTable, default_name: str) -> Scenario:
+def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
+    """Make a scenario from what a scenario file holds.
+
+    Raises:
+        InputError: it says something that cannot be.
+    """
     kernel, pkvm = table.kernel, table.pkvm
     with at("topology"):
         topology = Topology(

@@ -11,12 +11,16 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.facts import CpuState
+from sim.hazards import HazardKind
 from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, Relay, Surroundings
 from sim.series import DEFAULT
 from sim.timing import LARGEST_SIGMA, PARAMETERS, Latencies
 from sim.topology import MOST_CPUS
 from sim.vectors import LEN_FIELD, SveRule
 
+HAZARDS = [kind.name.lower() for kind in HazardKind]
+"""The names of hazards in files."""
 SCHEMA_VERSION: Literal[1] = 1
 """Version of the format."""
 
@@ -210,6 +214,37 @@ class ActionTable(Table):
     ] = 1
 
 
+class VectorExpectTable(Table):
+    """What the kernel's record of one kind of vector lengths should hold at the end; what is not stated may be any."""
+
+    supported: Annotated[bool | UnsetType, Meta(description="whether the system has it")] = UNSET
+    vq_map_bits: Annotated[Lengths | UnsetType, Meta(description="the lengths that all early CPUs have")] = UNSET
+    vq_partial_map_bits: Annotated[Lengths | UnsetType, Meta(description="the lengths that any has")] = UNSET
+    min_vl_bytes: Annotated[int | UnsetType, Meta(description="the smallest VL")] = UNSET
+    max_vl_bytes: Annotated[int | UnsetType, Meta(description="the largest VL of tasks")] = UNSET
+    default_vl_bytes: Annotated[int | UnsetType, Meta(description="the VL that tasks begin with")] = UNSET
+    max_virtualisable_vl_bytes: Annotated[int | UnsetType, Meta(description="the bound on guests' VLs")] = UNSET
+    max_cpu_vl_bytes: Annotated[int | UnsetType, Meta(description="the largest VL of any counted CPU")] = UNSET
+
+
+class ExpectTable(Table):
+    """What should come of the boot, for tests; the boot itself does not look at it."""
+
+    cpus: Annotated[
+        dict[str, CpuState] | UnsetType,
+        Meta(description='CPUs by name: "online", "offline", "refused", "not started" or "lost" at the end'),
+    ] = UNSET
+    log: Annotated[
+        list[str] | UnsetType, Meta(description="parts of lines of the kernel log, which come in this order")
+    ] = UNSET
+    hazards: Annotated[
+        list[Annotated[str, Meta(extra_json_schema={"enum": HAZARDS})]] | UnsetType,
+        Meta(description="all hazards, by the names that docs/hazards.md has, in lower case with underscores"),
+    ] = UNSET
+    sve: Annotated[VectorExpectTable | UnsetType, Meta(description="the record of SVE lengths")] = UNSET
+    sme: Annotated[VectorExpectTable | UnsetType, Meta(description="the record of SME lengths")] = UNSET
+
+
 class ScenarioTable(Table):
     """One system, its kernel, and what happens to it."""
 
@@ -242,3 +277,4 @@ class ScenarioTable(Table):
         list[Annotated[FaultTable, Meta(extra_json_schema=_ONE_FAULT)]], Meta(description="what firmware does wrong")
     ] = []
     actions: Annotated[list[ActionTable], Meta(description="what user space does")] = []
+    expect: Annotated[ExpectTable | UnsetType, Meta(description="what should come of it, for tests")] = UNSET

@@ -1,0 +1,132 @@
+"""Hypothesis strategies: legal sets of vector lengths, topologies, designs, scenarios, schedules.
+
+They shrink to the smallest system: fewer CPUs, smaller and fewer lengths, named before unnamed designs, no actions.
+"""
+
+from collections.abc import Sequence
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.explore.choosing import chosen_boot
+from sim.explore.reached import Schedule
+from sim.scenario import Action, Do, KvmMode, Relay, Scenario
+from sim.scheduling import Step
+from sim.series import RECORDED
+from sim.topology import Topology
+from sim.vectors import VQ_MAX, SveRule, bits_from_vqs, vq_from_bits, why_not_sve
+
+_POWERS_OF_TWO = (1, 2, 4, 8, 16)
+_MOST_BITS = 2048
+
+
+def vl_sets(
+    *, up_to_bits: int = _MOST_BITS, rule: SveRule | str = SveRule.MULTIPLES
+) -> SearchStrategy[tuple[int, ...]]:
+    """Legal sets of SVE lengths, in bits, ascending; {128} is the smallest.
+
+    Args:
+        up_to_bits: the largest length that there may be.
+        rule: which sets the architecture allows.
+    """
+    most_vq, rule = vq_from_bits(up_to_bits), SveRule(rule)
+    legal = [vqs for vqs in _sets(most_vq) if why_not_sve(vqs, rule) is None]
+    legal.sort(key=lambda vqs: (vqs.bit_length(), vqs.bit_count(), vqs))
+    return st.sampled_from([bits_from_vqs(vqs) for vqs in legal])
+
+
+def _sets(most_vq: int) -> range:
+    return range(1, 1 << min(most_vq, VQ_MAX))
+
+
+def sme_sets(*, up_to_bits: int = _MOST_BITS) -> SearchStrategy[tuple[int, ...]]:
+    """Legal sets of streaming lengths, in bits, ascending: powers of two, at least one."""
+    powers = [128 * one for one in _POWERS_OF_TWO if 128 * one <= up_to_bits]
+    return st.sets(st.sampled_from(powers), min_size=1).map(lambda bits: tuple(sorted(bits)))
+
+
+@st.composite
+def topologies(
+    draw: DrawFn,
+    *,
+    least_cpus: int = 1,
+    most_cpus: int = 4,
+    sve_bits: SearchStrategy[Sequence[int] | None] | None = None,
+    sme_bits: SearchStrategy[Sequence[int] | None] | None = None,
+) -> Topology:
+    """Topologies of CPUs named cpu0, cpu1, ...
+
+    Args:
+        draw: given by Hypothesis.
+        least_cpus: so many at least.
+        most_cpus: so many at most.
+        sve_bits: what SVE lengths a CPU may have; None: any legal set up to 512 bits.
+        sme_bits: what streaming lengths; None: no SME.
+    """
+    sve = vl_sets(up_to_bits=512) if sve_bits is None else sve_bits
+    cpus = draw(st.lists(sve, min_size=least_cpus, max_size=most_cpus))
+    streaming = [None if sme_bits is None else draw(sme_bits) for _ in cpus]
+    return Topology.of(cpus, streaming)
+
+
+def designs(*, named: bool = True) -> SearchStrategy[Design]:
+    """Designs: the named ones first; without `named`, every combination of the choices."""
+    every = st.builds(
+        Design,
+        name=st.just("drawn"),
+        buffer_sized_by=st.sampled_from(Sizing),
+        zcr_el2=st.sampled_from(ZcrEl2),
+        ffr_pointer=st.sampled_from(Pointer),
+        late_cpu=st.sampled_from(LateCpu),
+        late_store=st.sampled_from(LateStore),
+    )
+    return st.sampled_from(list(DESIGNS.values())) if named else every
+
+
+@st.composite
+def scenarios(
+    draw: DrawFn,
+    *,
+    topology: SearchStrategy[Topology] | None = None,
+    design: SearchStrategy[Design | str | None] | None = None,
+    kernel: SearchStrategy[str] | None = None,
+    relay: SearchStrategy[Relay] | None = None,
+    most_actions: int = 4,
+) -> Scenario:
+    """Scenarios under pKVM: CPUs early and late, brought online, taken offline, and visited by a guest.
+
+    Args:
+        draw: given by Hypothesis.
+        topology: which systems; None: `topologies()`.
+        design: which designs; None: the kernel's own.
+        kernel: which series; None: those with recorded boots.
+        relay: pKVM's PSCI relay; None: either.
+        most_actions: so many at most.
+    """
+    system = draw(topologies() if topology is None else topology)
+    names = [one.name for one in system.logical]
+    early = draw(st.integers(1, len(names)).map(lambda late: len(names) + 1 - late))
+    act = st.builds(Action, st.sampled_from([Do.GUEST, Do.ONLINE, Do.OFFLINE]), st.sampled_from(names))
+    return Scenario(
+        system,
+        kernel=draw(st.sampled_from(sorted(RECORDED)) if kernel is None else kernel),
+        design=draw(st.none() if design is None else design),
+        kvm_mode=KvmMode.PROTECTED,
+        relay=draw(st.sampled_from(Relay) if relay is None else relay),
+        maxcpus=early,
+        actions=tuple(draw(st.lists(act, max_size=most_actions))),
+    )
+
+
+@st.composite
+def schedules(draw: DrawFn, scenario: Scenario) -> Schedule:
+    """Orders of a scenario's steps, from its beginning to its end; the simplest takes the first that may be next."""
+    taken: list[Step] = []
+
+    def choose(enabled: list[Step]) -> Step:
+        taken.append(enabled[draw(st.integers(0, len(enabled) - 1))])
+        return taken[-1]
+
+    chosen_boot(scenario, choose).to_the_end()
+    return tuple(taken)

@@ -1,0 +1,235 @@
+"""The pytest plugin, assertions and strategies, as another project's tests use them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+from sim.booting import boot as boot_scenario
+from sim.explore.following import follow
+from sim.files.expectations import read_expected
+from sim.files.scenario_file import read_scenario
+from sim.hazards import HazardKind
+from sim.scenario import Action, Do, KvmMode, Scenario
+from sim.testing.assertions import assert_hazards, assert_log, assert_state
+from sim.testing.expecting import PARTS
+from sim.testing.strategies import designs, scenarios, schedules, sme_sets, topologies, vl_sets
+from sim.topology import Topology
+from sim.vectors import SveRule, vqs_from_bits, why_not_sme, why_not_sve
+from tests.systems import A64FX, V1, booted, guest, on, under_pkvm
+
+BUG = """
+name = "the bug"
+[topology]
+cpus = [{ sve_bits = [128, 256] }, { sve_bits = [128, 256, 512] }]
+[kernel]
+series = "6.11"
+kvm_mode = "protected"
+[[actions]]
+do = "guest"
+cpu = "cpu1"
+"""
+RIGHT = """
+[expect]
+cpus = { cpu0 = "online", cpu1 = "online" }
+log = ["CPU1: Booted", "SVE: maximum available vector length 32 bytes", "Protected nVHE mode initialized"]
+hazards = ["out_of_bounds_write", "not_restored", "header_destroyed", "allocation_exceeded_silently"]
+[expect.sve]
+max_vl_bytes = 32
+vq_partial_map_bits = [128, 256, 512]
+[expect.sme]
+supported = false
+"""
+WRONG = """
+[expect]
+cpus = { cpu1 = "refused" }
+log = ["CPU1: Booted", "SVE: maximum available vector length 64 bytes per vector"]
+hazards = ["kernel_panic", "not_restored"]
+[expect.sve]
+max_vl_bytes = 64
+vq_map_bits = [128]
+"""
+
+
+def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "sim.testing.plugin",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        *words,
+    ]
+    return subprocess.run(
+        [*command, "--rootdir", str(folder), "-c", "/dev/null", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(Path(__file__).parent.parent), "PATH": "", "NO_COLOR": "1", "COLUMNS": "200"},
+    )
+
+
+def test_each_part_that_a_file_expects_is_a_test(tmp_path: Path) -> None:
+    (tmp_path / "test_bug.toml").write_text(BUG + RIGHT)
+    (tmp_path / "test_none.toml").write_text(BUG)
+    (tmp_path / "test_other.toml").write_text("[tool]\nexpected = 1\n")
+    (tmp_path / "bug.toml").write_text(BUG + WRONG)
+    told = run_pytest(tmp_path, "--collect-only", "-q")
+    assert told.stdout.splitlines()[:5] == [f"test_bug.toml::{part}" for part in PARTS]
+    assert "5 tests collected" in told.stdout
+    assert "5 passed" in run_pytest(tmp_path, "-n2", "-p", "xdist").stdout
+
+
+def test_a_failure_shows_what_came_and_how_to_see_it(tmp_path: Path) -> None:
+    (tmp_path / "test_bug.toml").write_text(BUG + WRONG)
+    told = run_pytest(tmp_path)
+    assert told.returncode == 1
+    for line in (
+        "cpu1: expected refused, and it is online",
+        "= [    0.000420] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
+        "- expected from here on: SVE: maximum available vector length 64 bytes per vector",
+        "? like it: SVE: maximum available vector length 32 bytes per vector",
+        "- kernel_panic: expected, and not there",
+        "+ out_of_bounds_write: cpu1's save at 512 bits starts 1088 bytes before its registers",
+        "SVE vq_map_bits: expected [128], and it is [128, 256]",
+        "SVE max_vl_bytes: expected 64, and it is 32",
+        f"asymboot run {tmp_path / 'test_bug.toml'} shows all of it",
+    ):
+        assert line in told.stdout
+    assert "Traceback" not in told.stdout
+    assert "4 failed" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("expect", "message"),
+    [
+        ('[expect]\nhazards = ["nosuch"]', "expect: hazards: there is no 'nosuch': there are kernel_panic"),
+        ('[expect]\ncpus = { cpu7 = "online" }', "expect: cpus: there is no CPU 'cpu7'"),
+        ('[expect]\ncpus = { cpu1 = "on" }', "Invalid enum value 'on'"),
+        ("[expect]\nlog = 1", "log"),
+        ("[expect]\nother = 1", "other"),
+    ],
+)
+def test_a_mistake_in_a_file_is_an_error_of_collection(expect: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "test_bug.toml").write_text(BUG + expect)
+    told = run_pytest(tmp_path)
+    assert told.returncode == 2
+    assert message in told.stdout
+    assert "Traceback" not in told.stdout
+
+
+def test_what_is_expected_is_no_part_of_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "one.toml").write_text(BUG + RIGHT)
+    (tmp_path / "other.toml").write_text(BUG)
+    assert read_scenario(tmp_path / "one.toml") == read_scenario(tmp_path / "other.toml")
+    assert read_expected(tmp_path / "other.toml") is None
+
+
+def test_fixtures_and_markers(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text(
+        """
+import pytest
+from pathlib import Path
+from sim import Scenario
+
+seen = set()
+
+@pytest.mark.every_design
+@pytest.mark.every_relay
+def test_all(boot, design, relay, kernel_log):
+    outcome = boot("bug", design=design, relay=relay)
+    assert outcome.scenario.active_design.name == design
+    assert str(outcome.scenario.relay) == relay
+    assert len(kernel_log) == len(outcome.log)
+
+def test_topology(boot, topology, kernel_log):
+    system = topology([128], [128, 256], None)
+    first, second = boot(system), boot(Scenario(system), kernel="6.1")
+    assert kernel_log == first.log["text"].tolist() + second.log["text"].tolist()
+
+def test_apart(kernel_log):
+    assert kernel_log == []
+"""
+    )
+    told = run_pytest(tmp_path, "--strict-markers", "-W", "error")
+    assert "18 passed" in told.stdout, told.stdout
+
+
+def test_unused_the_plugin_imports_nothing_of_the_simulators() -> None:
+    script = "import sys, sim.testing.plugin; print([one for one in sys.modules if one.partition('.')[0] in HEAVY])"
+    heavy = {"simpy", "pandas", "networkx", "msgspec", "hypothesis", "numpy"}
+    told = subprocess.run(
+        [sys.executable, "-c", script.replace("HEAVY", repr(heavy))], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "[]\n"
+
+
+# Assertions
+
+
+def test_assertions_pass_where_all_is_so() -> None:
+    outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
+    assert_state(outcome, "cpu1", "refused")
+    assert_log(outcome, "Bringing up", "Required vector length(s) missing", "CPU1: failed to come online")
+    assert_hazards(outcome)
+    assert_hazards(under_pkvm(V1, kernel="6.12", nosve=True), HazardKind.HOST_DENIED_VL)
+    assert_log(outcome)
+
+
+def test_assertions_say_what_came_instead() -> None:
+    outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),), name="late")
+    with pytest.raises(AssertionError, match="late:\ncpu1: expected online, and it is refused\nSVE: cpu1: Required"):
+        assert_state(outcome, "cpu1", "online")
+    with pytest.raises(AssertionError, match="- expected from here on: Bringing up"):
+        assert_log(outcome, "CPU1: failed to come online", "Bringing up")
+    with pytest.raises(AssertionError, match=r"- kernel_panic: expected, and not there"):
+        assert_hazards(outcome, "kernel_panic")
+
+
+# Strategies
+
+
+@given(vl_sets(), vl_sets(up_to_bits=512, rule="powers-of-two"), sme_sets())
+def test_sets_are_legal(sve: tuple[int, ...], powers: tuple[int, ...], sme: tuple[int, ...]) -> None:
+    assert why_not_sve(vqs_from_bits(sve), SveRule.MULTIPLES) is None
+    assert why_not_sve(vqs_from_bits(powers), SveRule.POWERS_OF_TWO) is None
+    assert why_not_sme(vqs_from_bits(sme)) is None
+    assert max(powers) <= 512
+
+
+def test_the_smallest_system_that_shows_the_bug_has_two_cpus() -> None:
+    def corrupts(topology: Topology) -> bool:
+        guests = tuple(Action(Do.GUEST, cpu.name) for cpu in topology.cpus)
+        outcome = boot_scenario(Scenario(topology, kernel="6.11", kvm_mode=KvmMode.PROTECTED, actions=guests))
+        return any(hazard.kind is HazardKind.OUT_OF_BOUNDS_WRITE for hazard in outcome.found)
+
+    smallest = find(topologies(most_cpus=8), corrupts, settings=settings(max_examples=500, derandomize=True))
+    assert [cpu.sve_vqs for cpu in smallest.cpus] == [0b1, 0b11]
+
+
+@settings(deadline=None, max_examples=50)
+@given(scenarios(design=designs(named=False), topology=topologies(sme_bits=sme_sets())))
+def test_scenarios_boot(scenario: Scenario) -> None:
+    assert boot_scenario(scenario).facts.events
+
+
+def test_the_smallest_scenario_is_one_cpu_and_nothing_to_do() -> None:
+    smallest = find(scenarios(), lambda _: True, settings=settings(derandomize=True))
+    assert (len(smallest.topology.cpus), smallest.actions, smallest.early) == (1, (), (0,))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.data())
+def test_schedules_can_be_followed_to_the_end(data: st.DataObject) -> None:
+    scenario = under_pkvm(V1, A64FX, kernel="6.11", maxcpus=1, actions=(on(1, agent="a"), guest(1), guest(0))).scenario
+    schedule = data.draw(schedules(scenario))
+    outcome, done = follow(scenario, schedule)
+    assert done == schedule
+    assert not outcome.facts.left_early
