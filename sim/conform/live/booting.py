@@ -7,10 +7,12 @@ from sim.conform.live import kernel_memory
 from sim.conform.live.image import Image
 from sim.conform.live.initramfs import initramfs
 from sim.conform.live.machine import Machine, machine
+from sim.conform.live.possible import not_in_qemu, not_real
 from sim.conform.live.saying import Said, said
+from sim.conform.live.words import kernel_words
 from sim.conform.records import ObservedBoot, RecordedBoot, RecordedCpu
 from sim.errors import InputError
-from sim.scenario import Action, BringUp, Do, KvmInit, KvmMode, Relay, Scenario
+from sim.scenario import Action, Do, Relay, Scenario
 from sim.vectors import bits_from_vqs
 
 _ARGUMENTS = "console=ttyAMA0 earlycon nokaslr panic=-1 rdinit=/init"
@@ -44,20 +46,11 @@ def as_booted(scenario: Scenario, image: Image, design: str | None = None) -> Sc
     Raises:
         InputError: what matters of it cannot be had from real firmware and a real kernel.
     """
-    first = tuple(range(len(scenario.early)))
-    with_sme = [one for one in scenario.topology.cpus if one.sme_vqs is not None]
     reasons = {
-        "faults of firmware": bool(scenario.faults),
         "several agents, whose order is not the scenario's": len({one.agent for one in scenario.actions}) > 1,
         'an action "await", which has no end in real time': any(one.do is Do.AWAIT for one in scenario.actions),
-        "an early CPU behind a late one, as maxcpus= counts": scenario.early != first,
-        "a failing allocation": scenario.allocation_fails_at is not None,
-        "CPUs brought up in parallel": scenario.bring_up is not BringUp.ONE_AT_A_TIME,
-        "KVM's init at any time": scenario.kvm_init is not KvmInit.IN_ORDER,
-        "CPUs with SME and without": len({one.sme_vqs is None for one in scenario.topology.cpus}) > 1,
-        "CPUs with SME of which some lack SVE": len({one.sve_vqs is None for one in with_sme}) > 1,
     }
-    told = [reason for reason, is_so in reasons.items() if is_so]
+    told = [*not_real(scenario), *(reason for reason, is_so in reasons.items() if is_so), *not_in_qemu(scenario)]
     if told:
         raise InputError(f"it has {', '.join(told)}")
     actions = tuple(one for one in scenario.actions if one.do is not Do.GUEST)
@@ -109,13 +102,10 @@ def _arguments(scenario: Scenario) -> str:
     actions = ",".join(f"{_ACTIONS[one.do]}:{_number(scenario, one)}" for one in scenario.actions)
     words = [
         _ARGUMENTS,
-        f"maxcpus={len(scenario.early)}",
-        f"kvm-arm.mode={scenario.kvm_mode}" if scenario.kvm_mode is not KvmMode.DEFAULT else "",
-        "arm64.nosve" if scenario.sve_off else "",
-        "arm64.nosme" if scenario.nosme else "",
-        f"asymboot_actions={actions}" if actions else "",
+        *kernel_words(scenario),
+        *([f"asymboot_actions={actions}"] if actions else []),
     ]
-    line = " ".join(word for word in words if word)
+    line = " ".join(words)
     if len(line) > _MOST_ARGUMENTS_BYTES:
         raise InputError(f"{len(scenario.actions)} actions: too many for a kernel's command line")
     return line
