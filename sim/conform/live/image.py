@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from sim.conform.live.machine import EMULATOR
+from sim.conform.live.words import EMULATOR
 from sim.errors import InputError
 from sim.series import KernelSeries, kernel_series
 
