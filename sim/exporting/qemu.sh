@@ -4,8 +4,8 @@ set -euf
 : "${KERNEL:?an arm64 kernel image}" "${INITRD:?its initramfs}"
 
 folder=$(mktemp -d)
-talker=
-trap 'kill "$talker" 2>/dev/null || :; rm -rf "$folder"' EXIT
+started=
+trap 'kill $started 2>/dev/null || :; rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
 mkfifo "$folder/qmp.in" "$folder/qmp.out"
 
@@ -57,9 +57,12 @@ talk() {
 
 printf 'QMP: %s\n' "$folder/qmp.sock" >&2
 talk <"$folder/qmp.out" >"$folder/qmp.in" &
-talker=$!
+started=$!
+exec 3<&0 # a program in the background has another input
 @@
     -kernel "$KERNEL" -initrd "$INITRD" -serial stdio \
     -chardev pipe,id=lengths,path="$folder/qmp" -mon chardev=lengths,mode=control \
-    -qmp unix:"$folder/qmp.sock",server=on,wait=off
+    -qmp unix:"$folder/qmp.sock",server=on,wait=off <&3 &
+started="$started $!"
+wait "$!"
 [ -e "$folder/given" ]
