@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Debian packages that help and are not needed for the main job.
-SYSTEM_PACKAGES := python3-venv qemu-system-arm chromium
+SYSTEM_PACKAGES := python3-venv qemu-system-arm device-tree-compiler graphviz chromium
 # Where the kernels of live boots lie, and Debian's suites that they come from.
 KERNELS := kernels
 SUITES ?= bookworm trixie
