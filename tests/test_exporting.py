@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
@@ -270,6 +271,20 @@ def test_a_qemu_that_does_not_start_ends_the_script(tmp_path: Path) -> None:
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     with started(export_text(shipped("bug"), "qemu"), tmp_path, PATH=path) as process:
         assert process.wait(60) == 7
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", EMULATOR, "the kernel"]
+
+
+def test_a_script_that_is_told_to_end_ends_qemu(tmp_path: Path) -> None:
+    (tmp_path / EMULATOR).write_text("#!/bin/sh\necho $$ >&2\nexec sleep 600\n", encoding="utf-8")
+    (tmp_path / EMULATOR).chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    with started(export_text(shipped("bug"), "qemu"), tmp_path, PATH=path) as process:
+        assert process.stderr is not None
+        number = next(int(line) for line in process.stderr if line.strip().isdigit())
+        emulator = psutil.Process(number)
+        process.terminate()
+        assert process.wait(60) == 1
+        assert psutil.wait_procs([emulator], 60)[1] == []
     assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", EMULATOR, "the kernel"]
 
 

@@ -68,10 +68,8 @@ def _started(scenario: Scenario) -> str:
     sme = any(one.sme_vqs is not None for one in scenario.topology.cpus)
     words = board(len(scenario.topology.cpus), el2=scenario.el2, sme=sme)
     words += ["-append", " ".join([_ARGUMENTS, *kernel_words(scenario)])]
-    return (
-        "".join(f" \\\n    {one}" if one.startswith("-") else f" {one}" for one in map(shlex.quote, words))[1:]
-        + " \\\n"
-    )
+    lines = [f" \\\n    {one}" if one.startswith("-") else f" {one}" for one in map(shlex.quote, words)]
+    return "".join(lines).lstrip() + " \\\n"
 
 
 def _lost(scenario: Scenario) -> tuple[str, ...]:
