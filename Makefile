@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Debian packages that help and are not needed for the main job.
-SYSTEM_PACKAGES := python3-venv qemu-system-arm chromium device-tree-compiler
+SYSTEM_PACKAGES := python3-venv qemu-system-arm device-tree-compiler graphviz chromium
 # Where the kernels of live boots lie, and Debian's suites that they come from.
 KERNELS := kernels
 SUITES ?= bookworm trixie

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sim.explore.reached import Deadlock, Found
     from sim.explore.sampling import Sampled, Strategy, sample_orders
     from sim.explore.schedule_file import read_schedule, replay_schedule, save_schedule
+    from sim.exporting.exporting import export_text
+    from sim.exporting.formats import ExportFormat
     from sim.files.scenario_file import read_scenario
     from sim.files.scenario_writing import scenario_text
     from sim.files.space_file import read_space
@@ -61,6 +63,7 @@ _HOME = {
     "Distribution": "sim.timing",
     "Do": "sim.scenario",
     "Explored": "sim.explore.exploring",
+    "ExportFormat": "sim.exporting.formats",
     "Fault": "sim.scenario",
     "Finding": "sim.prove.proving",
     "Found": "sim.explore.reached",
@@ -92,6 +95,7 @@ _HOME = {
     "cpu": "sim.topology",
     "critical_path": "sim.causes.path",
     "explore_orders": "sim.explore.exploring",
+    "export_text": "sim.exporting.exporting",
     "legal_sets": "sim.study.space",
     "plot_boot": "sim.plot.timeline_picture",
     "plot_buffers": "sim.plot.buffers_picture",
@@ -133,6 +137,7 @@ __all__ = [
     "Distribution",
     "Do",
     "Explored",
+    "ExportFormat",
     "Fault",
     "Finding",
     "Found",
@@ -164,6 +169,7 @@ __all__ = [
     "cpu",
     "critical_path",
     "explore_orders",
+    "export_text",
     "legal_sets",
     "plot_boot",
     "plot_buffers",

@@ -188,6 +188,7 @@ def test_every_public_object_shows_itself_well(bug: Outcome) -> None:
         Explored(),
         Sampled(),
         sim.Strategy.PCT,
+        sim.ExportFormat.DOT,
         sim.TraceFormat.PERFETTO,
         InputError("wrong"),
     )

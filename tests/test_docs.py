@@ -119,8 +119,10 @@ def _blocks(document: Path) -> Iterator[Block]:
 
 
 def _commands(block: Block) -> Iterator[Command]:
-    for part in re.split(r"^\$ ", block.text.replace("\\\n", " "), flags=re.MULTILINE)[1:]:
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
         command, *output = part.splitlines()
+        while command.endswith("\\"):
+            command = command[:-1] + output.pop(0)
         words = shlex.split(command)
         if words[:1] == ["asymboot"]:
             yield Command(block, tuple(words[1:]), tuple(one for one in output if one.strip() not in {"", "..."}))

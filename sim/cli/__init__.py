@@ -10,6 +10,7 @@ from sim.cli.compare import compare
 from sim.cli.conform import conform
 from sim.cli.errors import Commands
 from sim.cli.exploring import explore
+from sim.cli.exporting import export
 from sim.cli.importing import import_
 from sim.cli.plotting import plot
 from sim.cli.proving import prove
@@ -36,6 +37,7 @@ def main() -> None:
       asymboot plot boot bug -o b.svg   a picture of it
       asymboot report bug -o r.html     all of it as one page
       asymboot trace bug -o boot.jsonl  what happened, for other tools
+      asymboot export bug --to qemu     its topology, for another emulator
       asymboot list                     scenarios, designs, kernels, hazards
       asymboot new mine.toml            a commented scenario to start from
       asymboot import board.dtb         one from a device tree
@@ -64,6 +66,7 @@ _COMMANDS = (
     plot,
     report,
     trace,
+    export,
 )
 for command in _COMMANDS:
     main.add_command(command)

@@ -10,10 +10,11 @@ from sim.conform.live.image import Image
 from sim.conform.live.initramfs import initramfs
 from sim.conform.live.machine import Machine, machine
 from sim.conform.live.saying import Said, said
+from sim.conform.live.words import kernel_words
 from sim.conform.records import ObservedBoot, RecordedBoot, RecordedCpu
 from sim.designs import Design
 from sim.errors import InputError
-from sim.scenario import KvmMode, Scenario
+from sim.scenario import Scenario
 from sim.vectors import bits_from_vqs
 
 _ARGUMENTS = "console=ttyAMA0 earlycon nokaslr panic=-1 rdinit=/init"
@@ -81,13 +82,10 @@ def _arguments(scenario: Scenario, actions: Sequence[str]) -> str:
     """The kernel's command line."""
     words = [
         _ARGUMENTS,
-        f"maxcpus={len(scenario.early)}",
-        f"kvm-arm.mode={scenario.kvm_mode}" if scenario.kvm_mode is not KvmMode.DEFAULT else "",
-        "arm64.nosve" if scenario.sve_off else "",
-        "arm64.nosme" if scenario.nosme else "",
-        f"asymboot_actions={','.join(actions)}" if actions else "",
+        *kernel_words(scenario),
+        *([f"asymboot_actions={','.join(actions)}"] if actions else []),
     ]
-    line = " ".join(word for word in words if word)
+    line = " ".join(words)
     if len(line) > _MOST_ARGUMENTS_BYTES:
         raise InputError(f"{len(actions)} actions: too many for a kernel's command line")
     return line

@@ -1,8 +1,9 @@
 """What of a scenario a real boot can have."""
 
 from sim.conform.live.image import Image
+from sim.conform.live.possible import not_in_qemu, not_real
 from sim.errors import InputError
-from sim.scenario import BringUp, Do, KvmInit, Relay, Scenario
+from sim.scenario import Do, Relay, Scenario
 from sim.topology import Topology
 
 _DEFAULTS = Scenario(Topology.of([None]))
@@ -21,20 +22,11 @@ def as_booted(scenario: Scenario, image: Image, design: str | None = None) -> Sc
     Raises:
         InputError: what matters of it cannot be had from real firmware and a real kernel.
     """
-    first = tuple(range(len(scenario.early)))
-    with_sme = [one for one in scenario.topology.cpus if one.sme_vqs is not None]
     reasons = {
-        "faults of firmware": bool(scenario.faults),
         "several agents, whose order is not the scenario's": len({one.agent for one in scenario.actions}) > 1,
         'an action "await", which has no end in real time': any(one.do is Do.AWAIT for one in scenario.actions),
-        "an early CPU behind a late one, as maxcpus= counts": scenario.early != first,
-        "a failing allocation": scenario.allocation_fails_at is not None,
-        "CPUs brought up in parallel": scenario.bring_up is not BringUp.ONE_AT_A_TIME,
-        "KVM's init at any time": scenario.kvm_init is not KvmInit.IN_ORDER,
-        "CPUs with SME and without": len({one.sme_vqs is None for one in scenario.topology.cpus}) > 1,
-        "CPUs with SME of which some lack SVE": len({one.sve_vqs is None for one in with_sme}) > 1,
     }
-    told = [reason for reason, is_so in reasons.items() if is_so]
+    told = [*not_real(scenario), *(reason for reason, is_so in reasons.items() if is_so), *not_in_qemu(scenario)]
     if told:
         raise InputError(f"it has {', '.join(told)}")
     actions = tuple(one for one in scenario.actions if one.do is not Do.GUEST)

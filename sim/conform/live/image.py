@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Self
 
-from sim.conform.live.machine import EMULATOR
+from sim.conform.live.words import EMULATOR
 from sim.errors import InputError
 from sim.files.reading import read_at_most
 from sim.series import KernelSeries, kernel_series

@@ -14,21 +14,15 @@ from typing import Any
 
 from qemu.qmp import ExecInterruptedError, QMPClient, QMPError, StateError
 
+from sim.conform.live.words import EMULATOR, board, properties
 from sim.conform.records import RecordedCpu
 from sim.errors import InputError
-from sim.vectors import VQ_MAX, bits_from_vq
 
-EMULATOR = "qemu-system-aarch64"
-_MEMORY_MIB = 512
-_TIME_BY_INSTRUCTIONS = ("-icount", "shift=0,sleep=off")
-"""The guest's time is what it executes, and waiting takes none: many CPUs do not drown in timer ticks."""
 _ENDS_WITH_US = Path(__file__).with_name("guarded.py")
 _END_OF_PANIC = b"---[ end Kernel panic"
 _LONGEST_ANSWER_S, _LONGEST_END_S = 30, 5
 _CONSOLE_LAGS_S = 0.05
 _MOST_CONSOLE_BYTES = 16 * 1024 * 1024
-_SVE_BITS = tuple(bits_from_vq(vq) for vq in range(1, VQ_MAX + 1))
-_SME_BITS = tuple(1 << power for power in range(7, 12))
 
 
 class Machine:
@@ -83,10 +77,7 @@ class Machine:
         """
         found = await self._ask("query-cpus-fast")
         for number, (place, cpu) in enumerate(zip(found, cpus, strict=True)):
-            wanted = {f"sve{one}": one in (cpu.sve_bits or ()) for one in _SVE_BITS} | {"sve": cpu.sve_bits is not None}
-            if cpu.sme_bits is not None:
-                wanted |= {f"sme{one}": one in cpu.sme_bits for one in _SME_BITS}
-            await self._set(place["qom-path"], wanted, f"cpu{number}")
+            await self._set(place["qom-path"], properties(cpu.sve_bits, cpu.sme_bits), f"cpu{number}")
 
     async def _ask(self, command: str, arguments: dict[str, Any] | None = None) -> Any:
         """Have QEMU do something.
@@ -223,14 +214,11 @@ async def machine(
 def _command(
     kernel: Path, arguments: str, cpus: Sequence[RecordedCpu], monitor: int, initrd: int, *, el2: bool
 ) -> list[str]:
-    sme = "" if any(cpu.sme_bits is not None for cpu in cpus) else ",sme=off"
+    sme = any(cpu.sme_bits is not None for cpu in cpus)
     return [
         *(sys.executable, "-I", "-S", str(_ENDS_WITH_US), str(os.getpid())),
-        EMULATOR,
-        *("-nodefaults", "-display", "none", "-S", "-no-reboot", "-action", "shutdown=pause"),
-        *_TIME_BY_INSTRUCTIONS,
-        *("-machine", f"virt,gic-version=3,virtualization={'on' if el2 else 'off'}"),
-        *("-cpu", f"max,pauth-impdef=on{sme}", "-smp", str(len(cpus)), "-m", str(_MEMORY_MIB)),
+        *board(len(cpus), el2=el2, sme=sme),
+        *("-action", "shutdown=pause"),
         *("-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"),
         *("-serial", "stdio", "-kernel", str(kernel), "-initrd", f"/proc/self/fd/{initrd}", "-append", arguments),
     ]

@@ -1,0 +1,1 @@
+"""Topologies for other emulators and tools, a file a format."""
