@@ -21,6 +21,8 @@ MOST_SPANS = 20_000
 """More are too many for a page."""
 _LANE_PX, _AROUND_PX = 24, 150
 _TICKS, _MOST_TICKS = 9, 4_000
+_NAME_IN = 1.5
+"""No lane's name is wider, so that there is room for lanes on a narrow screen."""
 _SYMBOLS = {
     MarkKind.ALLOCATED: "triangle-down",
     MarkKind.ALLOCATION_FAILED: "x",
@@ -49,7 +51,11 @@ class Lanes:
         self._told, self._path = told, path
         self._scale = TimeScale(moments(told), phases(told))
         rows = cpu_rows(outcome.scenario.topology)
-        self._names = [BOOT, LOCK, *(escape(row.label, quote=False) for row in rows)]
+        self._names = [
+            BOOT,
+            LOCK,
+            *(escape(style.shortened(row.label, _NAME_IN, style.SMALL_PT), quote=False) for row in rows),
+        ]
         self._row_of: dict[Lane, int] = {BOOT: 0, LOCK: 1}
         self._row_of |= {number: place for place, row in enumerate(rows, 2) for number in row.cpus}
 
