@@ -60,8 +60,6 @@ def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         "-m",
         "pytest",
         "-p",
-        "sim.testing.plugin",
-        "-p",
         "no:cacheprovider",
         "-p",
         "no:randomly",
