@@ -3,26 +3,19 @@
 from typing import Any
 
 from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
 
 from sim.booting import boot
-from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
-from sim.scenario import Action, Do, KvmMode, Scenario
+from sim.scenario import Action, BringUp, Do, KvmMode, Relay, Scenario
+from sim.testing.strategies import designs
 from sim.topology import Topology
 
 A64FX = [128, 256, 512]
 V1 = [128, 256]
 N2 = [128]
-DESIGN = st.builds(
-    Design,
-    name=st.just("drawn"),
-    buffer_sized_by=st.sampled_from(Sizing),
-    zcr_el2=st.sampled_from(ZcrEl2),
-    ffr_pointer=st.sampled_from(Pointer),
-    late_cpu=st.sampled_from(LateCpu),
-    late_store=st.sampled_from(LateStore),
-)
+DESIGN = designs(named=False)
 """Any design that there could be."""
 
 
@@ -49,6 +42,26 @@ def booted(*sve_bits: list[int] | None, **parts: Any) -> Outcome:
 
 def under_pkvm(*sve_bits: list[int] | None, **parts: Any) -> Outcome:
     return booted(*sve_bits, kvm_mode=KvmMode.PROTECTED, **parts)
+
+
+@st.composite
+def small_scenarios(draw: DrawFn) -> Scenario:
+    """Up to four CPUs, early and late, with a few actions of up to two agents."""
+    sets = draw(st.lists(st.sampled_from([N2, V1, A64FX]), min_size=1, max_size=4))
+    act = st.builds(
+        lambda do, cpu, agent: do(cpu, agent=agent),
+        st.sampled_from([on, off, guest]),
+        st.integers(0, len(sets) - 1),
+        st.sampled_from("ab"),
+    )
+    return Scenario(
+        Topology.of(sets),
+        maxcpus=draw(st.integers(1, len(sets))),
+        kvm_mode=draw(st.sampled_from(KvmMode)),
+        relay=draw(st.sampled_from(Relay)),
+        bring_up=draw(st.sampled_from(BringUp)),
+        actions=tuple(draw(st.lists(act, max_size=5))),
+    )
 
 
 def texts(outcome: Outcome) -> list[str]:

@@ -16,10 +16,9 @@ from sim.explore.following import follow
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped import shipped
 from sim.outcome import Outcome
-from sim.scenario import BringUp, Fault, KvmMode, Relay, Scenario
+from sim.scenario import Fault, Scenario
 from sim.timing import Distribution, Latencies, fixed
-from sim.topology import Topology
-from tests.systems import A64FX, V1, booted, guest, off, on, under_pkvm
+from tests.systems import A64FX, V1, booted, guest, on, small_scenarios, under_pkvm
 
 DRAWN = Latencies(
     cpu_on=Distribution("exponential", (200_000,)),
@@ -46,31 +45,17 @@ def test_the_waits_on_a_path_sum_to_its_length(file: Path) -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.data())
-def test_so_they_do_for_every_event_of_any_boot(data: st.DataObject) -> None:
-    sets = data.draw(st.lists(st.sampled_from([[128], [128, 256], [128, 256, 512]]), min_size=1, max_size=4))
-    act = st.builds(
-        lambda do, cpu, agent: do(cpu, agent=agent),
-        st.sampled_from([on, off, guest]),
-        st.integers(0, len(sets) - 1),
-        st.sampled_from("ab"),
-    )
-    faults = st.lists(st.sampled_from([Fault("cpu1", arrives_after_ns=6 * 10**9)]), max_size=1)
-    assert_waits_sum_to_times(
-        boot(
-            Scenario(
-                Topology.of(sets),
-                maxcpus=data.draw(st.integers(1, len(sets))),
-                kvm_mode=data.draw(st.sampled_from(KvmMode)),
-                relay=data.draw(st.sampled_from(Relay)),
-                bring_up=data.draw(st.sampled_from(BringUp)),
-                actions=tuple(data.draw(st.lists(act, max_size=5))),
-                faults=tuple(data.draw(faults)) if len(sets) > 1 else (),
-                latencies=data.draw(st.sampled_from([Latencies(), DRAWN])),
-                seed=data.draw(st.integers(0, 5)),
-            )
-        )
-    )
+@given(
+    small_scenarios(),
+    st.lists(st.just(Fault("cpu1", arrives_after_ns=6 * 10**9)), max_size=1),
+    st.sampled_from([Latencies(), DRAWN]),
+    st.integers(0, 5),
+)
+def test_so_they_do_for_every_event_of_any_boot(
+    scenario: Scenario, faults: list[Fault], latencies: Latencies, seed: int
+) -> None:
+    faults = faults if len(scenario.topology.cpus) > 1 else []
+    assert_waits_sum_to_times(boot(scenario.but(faults=tuple(faults), latencies=latencies, seed=seed)))
 
 
 def test_the_path_is_named() -> None:

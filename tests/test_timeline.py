@@ -10,12 +10,9 @@ from sim.booting import boot
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped import shipped
 from sim.outcome import Outcome
-from sim.scenario import BringUp, Fault, KvmInit, KvmMode, Relay, Scenario
+from sim.scenario import Fault, KvmInit, Relay, Scenario
 from sim.timeline import BOOT, LOCK, Lane, MarkKind, SpanKind, timeline
-from sim.topology import Topology
-from tests.systems import A64FX, V1, guest, off, on, under_pkvm
-
-SETS = [[128], [128, 256], [128, 256, 512]]
+from tests.systems import A64FX, V1, guest, off, on, small_scenarios, under_pkvm
 
 
 def spans(outcome: Outcome, lane: Lane) -> list[tuple[str, int, int]]:
@@ -82,21 +79,9 @@ def test_a_failed_allocation_is_marked() -> None:
 
 
 @settings(deadline=None)
-@given(st.data())
-def test_spans_of_a_kind_do_not_overlap_and_tell_what_happened(data: st.DataObject) -> None:
-    sets = data.draw(st.lists(st.sampled_from(SETS), min_size=1, max_size=4))
-    act = st.builds(lambda do, cpu: do(cpu), st.sampled_from([on, off, guest]), st.integers(0, len(sets) - 1))
-    outcome = boot(
-        Scenario(
-            Topology.of(sets),
-            maxcpus=data.draw(st.integers(1, len(sets))),
-            kvm_mode=data.draw(st.sampled_from(KvmMode)),
-            relay=data.draw(st.sampled_from(Relay)),
-            bring_up=data.draw(st.sampled_from(BringUp)),
-            kvm_init=data.draw(st.sampled_from(KvmInit)),
-            actions=tuple(data.draw(st.lists(act, max_size=5))),
-        )
-    )
+@given(small_scenarios(), st.sampled_from(KvmInit))
+def test_spans_of_a_kind_do_not_overlap_and_tell_what_happened(scenario: Scenario, kvm_init: KvmInit) -> None:
+    outcome = boot(scenario.but(kvm_init=kvm_init))
     told = timeline(outcome)
     assert all(0 <= one.start_ns <= one.end_ns <= told.end_ns for one in told.spans)
     assert all(0 <= one.time_ns <= told.end_ns for one in told.marks)

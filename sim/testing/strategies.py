@@ -14,10 +14,10 @@ from sim.explore.reached import Schedule
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
 from sim.scheduling import Step
 from sim.series import RECORDED
+from sim.study.space import legal_sets
 from sim.topology import Topology
-from sim.vectors import VQ_MAX, SveRule, bits_from_vqs, vq_from_bits, why_not_sve
+from sim.vectors import POWERS_OF_TWO, SveRule, bits_from_vqs, vq_from_bits
 
-_POWERS_OF_TWO = (1, 2, 4, 8, 16)
 _MOST_BITS = 2048
 
 
@@ -30,19 +30,16 @@ def vl_sets(
         up_to_bits: the largest length that there may be.
         rule: which sets the architecture allows.
     """
-    most_vq, rule = vq_from_bits(up_to_bits), SveRule(rule)
-    legal = [vqs for vqs in _sets(most_vq) if why_not_sve(vqs, rule) is None]
-    legal.sort(key=lambda vqs: (vqs.bit_length(), vqs.bit_count(), vqs))
+    legal = sorted(
+        legal_sets(vq_from_bits(up_to_bits), SveRule(rule)),
+        key=lambda vqs: (vqs.bit_length(), vqs.bit_count(), vqs),
+    )
     return st.sampled_from([bits_from_vqs(vqs) for vqs in legal])
-
-
-def _sets(most_vq: int) -> range:
-    return range(1, 1 << min(most_vq, VQ_MAX))
 
 
 def sme_sets(*, up_to_bits: int = _MOST_BITS) -> SearchStrategy[tuple[int, ...]]:
     """Legal sets of streaming lengths, in bits, ascending: powers of two, at least one."""
-    powers = [128 * one for one in _POWERS_OF_TWO if 128 * one <= up_to_bits]
+    powers = [bits for bits in bits_from_vqs(POWERS_OF_TWO) if bits <= up_to_bits]
     return st.sets(st.sampled_from(powers), min_size=1).map(lambda bits: tuple(sorted(bits)))
 
 
