@@ -25,7 +25,7 @@ from sim.rows import (
     VectorRow,
 )
 from sim.scenario import Scenario
-from sim.units import timestamp
+from sim.units import counted, timestamp
 from sim.vectors import bits_from_vq, bits_from_vqs
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Outcome:
         hazards = len(self.found)
         return (
             f"<Outcome{name}: {panic}{len(facts.online):,} of {len(self.scenario.topology.cpus):,} CPUs online, "
-            f"{hazards:,} hazard{'' if hazards == 1 else 's'}>"
+            f"{counted(hazards, 'hazard')}>"
         )
 
     def _repr_html_(self) -> str:

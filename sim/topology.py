@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
 MOST_CPUS = 65_536
+MPIDR_AFFINITY = 0xFF_00FF_FFFF
+"""The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK): Aff3, and Aff2 to Aff0."""
 _MOST_SETS_TOLD = 4
 _MOST_NAMES_TOLD = 8
 

@@ -54,6 +54,24 @@ def duration(ns: int) -> str:
     return f"{ns} ns"
 
 
+def seconds(ns: int) -> str:
+    """Write a moment in seconds, as far as the kernel's log has them.
+
+    >>> seconds(450_720_000)
+    '0.450720'
+    """
+    return f"{ns / 1e9:.6f}"
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something.
+
+    >>> counted(1, "CPU"), counted(1000, "CPU")
+    ('1 CPU', '1,000 CPUs')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def timestamp(ns: int) -> str:
     """Write a moment as the kernel's log does: seconds and microseconds in brackets.
 

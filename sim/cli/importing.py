@@ -41,8 +41,7 @@ def import_(source: Path, output: Path | None, vls: tuple[str, ...]) -> None:
 
     given = read_vls(vls)
     if source.is_dir():
-        of_one = {"output": output, "vl": vls}
-        options.refuse_unless({name: value for name, value in of_one.items() if value}, "one device tree")
+        options.refuse_given({"output": output, "vl": vls or None}, "one device tree")
         _survey(source)
         return
     if output is not None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from sim.scenario import Scenario
 
+    Command = Callable[..., None]
+
 
 class _ShippedFile(click.Path):
     """A path, or the name of a scenario, or of a space, that ships."""
@@ -92,7 +94,19 @@ seed = click.option(
     "--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of drawn latencies and of the order at equal times."
 )
 
-_OF_SCENARIO = (
+
+def together(*added: "Callable[[Command], Command]") -> "Callable[[Command], Command]":
+    """Several options as one decorator, in the order in which help shows them."""
+
+    def decorated(command: "Command") -> "Command":
+        for option in reversed(added):
+            command = option(command)
+        return command
+
+    return decorated
+
+
+of_scenario = together(
     click.option(
         "--design",
         type=click.Choice(list(DESIGNS)),
@@ -109,23 +123,18 @@ _OF_SCENARIO = (
     ),
     seed,
 )
+"""Lets a command boot a scenario otherwise than its file says."""
 
 
-def of_scenario(command: "Callable[..., None]") -> "Callable[..., None]":
-    """Let a command boot a scenario otherwise than its file says."""
-    for option in reversed(_OF_SCENARIO):
-        command = option(command)
-    return command
-
-
-def refuse_unless(given: dict[str, Any], goes_with: str) -> None:
-    """Refuse options that were given and do not go with what is asked for.
+def refuse_given(asked: dict[str, Any], goes_with: str) -> None:
+    """Refuse options of which one was given, and which do not go with what is asked for; None: it was not.
 
     Raises:
         click.UsageError: there are some.
     """
+    given = [f"--{name}" for name, value in asked.items() if value is not None]
     if given:
-        raise click.UsageError(f"{' and '.join(f'--{name}' for name in given)} goes with {goes_with} only.")
+        raise click.UsageError(f"{' and '.join(given)} goes with {goes_with} only.")
 
 
 def check_new(file: Path) -> None:

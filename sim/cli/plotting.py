@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from sim.plot.style import Picture
 
 PICTURES = ("boot", "lengths", "buffers", "designs", "topology", "heat")
-_OF_HEAT = ("hazard", "x", "y")
 
 
 @click.command()
@@ -42,7 +41,7 @@ def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others
     """  # noqa: D301
     of_heat = {name: others.pop(name) for name in ("x", "y")} | {"hazard": hazard}
     if picture != "heat":
-        options.refuse_unless({name: one for name, one in of_heat.items() if one is not None}, "plot heat")
+        options.refuse_given(of_heat, "plot heat")
     _check(output)
     made = _heat(file, of_heat, others) if picture == "heat" else _of_scenario(picture, file, others)
     from sim.files.writing import write_new  # noqa: PLC0415
@@ -90,7 +89,7 @@ def _of_scenario(picture: str, file: Path, changes: dict[str, Any]) -> "Picture"
 
 def _heat(folder: Path, of_heat: dict[str, Any], changes: dict[str, Any]) -> "Picture":
     design = changes.pop("design")
-    options.refuse_unless({name: one for name, one in changes.items() if one is not None}, "a scenario")
+    options.refuse_given(changes, "a scenario")
     if of_heat["hazard"] is None:
         raise click.UsageError("a heat map needs --hazard, such as out_of_bounds_write.")
     from sim.plot.heat_picture import plot_heat  # noqa: PLC0415

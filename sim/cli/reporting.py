@@ -24,7 +24,7 @@ def report(file: Path, output: Path, **changes: Any) -> None:
     """  # noqa: D301
     _check(output)
     if file.is_dir():
-        options.refuse_unless({name: one for name, one in changes.items() if one is not None}, "a scenario")
+        options.refuse_given(changes, "a scenario")
         from sim.report.page import sweep_page  # noqa: PLC0415
 
         made = sweep_page(file)

@@ -11,25 +11,19 @@ from sim.cli import options
 from sim.errors import InputError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sim.outcome import Outcome
 
 _LOOK_EVERY_MS = 500
 
 
-def in_forms(command: "Callable[..., None]") -> "Callable[..., None]":
-    """Let a command show an outcome in another form."""
-    for option in reversed(_FORMS):
-        command = option(command)
-    return command
-
-
-_FORMS = (
+in_forms = options.together(
     click.option("--json", is_flag=True, help="Print everything as JSON instead."),
     click.option("--log-only", is_flag=True, help="Print the kernel log only."),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code tells."),
 )
+"""Lets a command show an outcome in another form."""
 
 
 @click.command()

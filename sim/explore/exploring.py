@@ -93,7 +93,7 @@ class Exploration:
         self._shorten(until)
 
     def _needed(self, running: Running, enabled: list[Step]) -> list[Step]:
-        return Reduction(running, enabled).needed() if self._reduced else enabled
+        return Reduction(running, enabled).needed() if self._reduced and len(enabled) > 1 else enabled
 
     def _visit(self, schedule: Schedule) -> bytes:
         """Run by a schedule until there is more than one way, or none."""

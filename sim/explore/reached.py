@@ -7,6 +7,7 @@ from sim.frames import as_html
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.scheduling import Step
+from sim.units import counted
 
 Schedule = tuple[Step, ...]
 """The steps of a run, in order."""
@@ -48,7 +49,7 @@ class Found:
     @property
     def length(self) -> str:
         """How many steps show it, and whether fewer would."""
-        steps = f"{len(self.schedule):,} step{'' if len(self.schedule) == 1 else 's'}"
+        steps = counted(len(self.schedule), "step")
         if self.is_shortest:
             return f"{steps}, the shortest"
         return f"{steps}, of which none can be left out" if self.is_minimal else f"{steps}, perhaps not all needed"

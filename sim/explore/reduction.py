@@ -43,8 +43,6 @@ class Reduction:
 
     def needed(self) -> list[Step]:
         """The steps to try."""
-        if len(self._enabled) == 1:
-            return self._enabled
         for step in self._enabled:
             if self._is_private(step):
                 return [step]

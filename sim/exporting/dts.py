@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 
 from sim.errors import InputError
 from sim.exporting.formats import Exported
-from sim.exporting.telling import count, lengths_of
+from sim.exporting.telling import lengths_of
 from sim.scenario import Scenario
-from sim.topology import Topology
+from sim.topology import MPIDR_AFFINITY, Topology
+from sim.units import counted
 
-_AFFINITY = 0xFF_00FF_FFFF
-"""What reg has of MPIDR_EL1: Aff3 in its first cell, Aff2 to Aff0 in its second."""
 _LOST_OF_MPIDR = "bits of MPIDRs that are no affinity"
 
 
@@ -31,7 +30,7 @@ def dts(scenario: Scenario) -> Exported:
     lines = [
         "/dts-v1/;",
         "",
-        f'// "{scenario.name}": {count(len(topology.cpus))}, booted by cpu0.',
+        f'// "{scenario.name}": {counted(len(topology.cpus), "CPU")}, booted by cpu0.',
         "// A device tree carries no vector lengths: comments tell each CPU's.",
         "/ {",
         "\tcpus {",
@@ -43,7 +42,7 @@ def dts(scenario: Scenario) -> Exported:
         "\t};",
         "};",
     ]
-    lost = any((one.mpidr or 0) & ~_AFFINITY for one in topology.cpus)
+    lost = any((one.mpidr or 0) & ~MPIDR_AFFINITY for one in topology.cpus)
     return Exported(
         "".join(f"{line}\n" for line in lines),
         ("vector lengths, which only comments tell", *([_LOST_OF_MPIDR] if lost else [])),
@@ -53,7 +52,7 @@ def dts(scenario: Scenario) -> Exported:
 def _check_affinities(topology: Topology) -> None:
     owners: dict[int, str] = {}
     for number, one in enumerate(topology.logical):
-        affinity = topology.mpidr(number) & _AFFINITY
+        affinity = topology.mpidr(number) & MPIDR_AFFINITY
         other = owners.setdefault(affinity, one.name)
         if other != one.name:
             raise InputError(
@@ -63,7 +62,7 @@ def _check_affinities(topology: Topology) -> None:
 
 def _cpu(topology: Topology, number: int, early: set[int]) -> Iterator[str]:
     """A CPU's node, and in a comment what the tree does not hold."""
-    affinity = topology.mpidr(number) & _AFFINITY
+    affinity = topology.mpidr(number) & MPIDR_AFFINITY
     properties = [
         'device_type = "cpu";',
         'compatible = "arm,armv8";',

@@ -12,9 +12,10 @@ from collections.abc import Callable, Hashable, Iterator
 
 from sim.errors import InputError
 from sim.exporting.formats import Exported
-from sim.exporting.telling import count, lengths_of
+from sim.exporting.telling import lengths_of
 from sim.scenario import Scenario
 from sim.topology import Cpu, Topology
+from sim.units import counted
 from sim.vectors import POWERS_OF_TWO, bits_from_vq, largest_vq
 
 PLATFORM = "FVP_Base_RevC-2xAEMvA"
@@ -34,7 +35,7 @@ def fvp(scenario: Scenario) -> Exported:
     clusters = _clusters(topology)
     lost = _lost(topology, clusters)
     lines = [
-        f"# {PLATFORM}: {count(len(topology.cpus))}",
+        f"# {PLATFORM}: {counted(len(topology.cpus), 'CPU')}",
         f"# For --config-file, or each line behind a -C; veclen counts units of {_VECLEN_BITS} bits.",
         *(f"# Lost: {one}." for one in lost),
     ]
@@ -65,7 +66,7 @@ def _clusters(topology: Topology) -> list[list[int]]:
             return clusters
     raise InputError(
         f"{PLATFORM} has {_MOST_CLUSTERS} clusters of at most {_MOST_CORES} CPUs, each of one largest SVE length and "
-        f"one set of streaming lengths: these {count(len(topology.cpus))} do not fit"
+        f"one set of streaming lengths: these {counted(len(topology.cpus), 'CPU')} do not fit"
     )
 
 

@@ -8,9 +8,10 @@ from sim.conform.live.words import board, kernel_words, properties
 from sim.designs import Design
 from sim.errors import InputError
 from sim.exporting.formats import Exported
-from sim.exporting.telling import count, lengths_of
+from sim.exporting.telling import lengths_of
 from sim.scenario import Relay, Scenario
 from sim.topology import Topology
+from sim.units import counted
 from sim.vectors import bits_from_vqs
 
 _MOST_CPUS = 512
@@ -39,7 +40,7 @@ def qemu(scenario: Scenario) -> Exported:
 
 def _about(scenario: Scenario, lost: tuple[str, ...]) -> str:
     lines = [
-        f'"{scenario.name}": {count(len(scenario.topology.cpus))} in QEMU.',
+        f'"{scenario.name}": {counted(len(scenario.topology.cpus), "CPU")} in QEMU.',
         f"KERNEL is an arm64 image of Linux {scenario.kernel} with pages of {scenario.page_bytes} bytes, INITRD its",
         "initramfs.",
         *(f"Lost: {one}." for one in lost),

@@ -19,12 +19,3 @@ def _lengths(extension: str, usable_vqs: int | None, vqs: int | None) -> str:
     if usable_vqs is None or vqs is None:
         return f"no {extension}"
     return f"{extension} {braces(usable_vqs)}" + (f" of {braces(vqs)}" if usable_vqs != vqs else "")
-
-
-def count(cpus: int) -> str:
-    """So many CPUs.
-
-    >>> count(1), count(1000)
-    ('1 CPU', '1,000 CPUs')
-    """
-    return f"{cpus:,} CPU{'s' if cpus > 1 else ''}"

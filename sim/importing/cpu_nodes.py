@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from sim.errors import InputError
 from sim.importing.blob import Node
 from sim.importing.cores import is_arm64
-from sim.topology import MOST_CPUS
+from sim.topology import MOST_CPUS, MPIDR_AFFINITY
 
-MPIDR_AFFINITY = 0xFF_00FF_FFFF
-"""The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK); a node's reg has no others."""
 _CELLS = {1: 4, 2: 8}
 """Bytes of a reg of so many cells."""
 

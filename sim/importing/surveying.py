@@ -8,6 +8,7 @@ from pathlib import Path
 from sim.errors import InputError, printable
 from sim.importing.device_tree import Imported, import_device_tree
 from sim.topology import Topology
+from sim.units import counted
 from sim.vectors import braces
 
 _SUFFIXES = {".dtb", ".dts"}
@@ -55,14 +56,10 @@ def _line(imported: Imported) -> str:
     topology = imported.scenario.topology
     clusters = len(set(imported.clusters.paths.values()) - {()})
     unknown = f"; not known: {', '.join(imported.unknown)}" if imported.unknown else ""
-    return f"{_count(len(topology.cpus), 'CPU')} in {_count(clusters, 'cluster')}, {_lengths(topology)}{unknown}"
+    return f"{counted(len(topology.cpus), 'CPU')} in {counted(clusters, 'cluster')}, {_lengths(topology)}{unknown}"
 
 
 def _lengths(topology: Topology) -> str:
     """How many CPUs have which SVE lengths."""
     sets = Counter("no SVE" if one.sve_vqs is None else f"SVE {braces(one.sve_vqs)}" for one in topology.cpus)
     return ", ".join(sets) if len(sets) == 1 else ", ".join(f"{count:,} with {said}" for said, count in sets.items())
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

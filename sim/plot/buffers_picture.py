@@ -48,9 +48,7 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
     buffers = outcome.facts.buffers
     if buffers is None or not saves:
         why = "no buffers for the host's SVE registers" if buffers is None else "no guest made a save"
-        return style.new_picture(
-            _WIDTH_IN, 0.2, outcome.scenario.name or "buffers", f"there is nothing to show: {why}"
-        )[0]
+        return style.new_picture(_WIDTH_IN, 0.2, outcome.scenario.name or "buffers", f"there is nothing to show: {why}")
     labels = [_label(outcome, save) for save in saves]
     labels_in = max(style.text_width_in(line, style.SMALL_PT) for one in labels for line in one.split("\n")) + 0.3
     handles: list[Patch | Line2D] = [style.patch(what, colour) for what, colour in (_COLOURS | _HITS).items()]
@@ -59,7 +57,7 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
         handles.append(style.sign("the store that panics", "*", style.RED))
     handles.append(style.patch(_around(outcome), style.PAPER, "....", edgecolor=style.GREY))
     below_in = 0.55 + style.legend_height_in([*handles], _WIDTH_IN - 0.3)
-    picture, _ = style.new_picture(
+    picture = style.new_picture(
         _WIDTH_IN, _ROW_IN * len(saves) + below_in, outcome.scenario.name or "buffers", _subtitle(outcome, buffers)
     )
     width_in = _WIDTH_IN - labels_in - 0.35
@@ -127,11 +125,14 @@ def _fault(save: Save) -> int | None:
     return None if save.fault_byte is None else save.fault_byte + rules.HEADER_BYTES
 
 
+def _faults(saves: list[Save]) -> list[int]:
+    return [place for save in saves if (place := _fault(save)) is not None]
+
+
 def _range(saves: list[Save], buffers: Buffers) -> tuple[float, float]:
     every = [one for save in saves for one in hits(save, buffers)]
-    faults = [place for save in saves if (place := _fault(save)) is not None]
-    first = min(0, *faults, *(one.first for one in every))
-    end = max(buffers.run_bytes, *faults, *(one.end for one in every))
+    first = min(0, *_faults(saves), *(one.first for one in every))
+    end = max(buffers.run_bytes, *_faults(saves), *(one.end for one in every))
     margin = _MARGIN * (end - first)
     return first - margin, end + margin
 
@@ -181,11 +182,10 @@ def _ticks(axes: "Axes", saves: list[Save], buffers: Buffers, bytes_per_in: floa
     """Label where buffers and writes begin and end, where there is room; writes first."""
     every = [one for save in saves for one in hits(save, buffers)]
     outside = [place for one in every if one.what == _OUTSIDE for place in (one.first, one.end)]
-    faults = [place for save in saves if (place := _fault(save)) is not None]
     wanted = [
         0,
         *outside,
-        *faults,
+        *_faults(saves),
         buffers.asked_bytes,
         buffers.run_bytes,
         *(place for one in every for place in one[:2]),

@@ -34,7 +34,7 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     headings_in = 0.3 + longest_in * _SLANT
     title = comparison.scenario.name or "designs"
     told = f"Linux {comparison.scenario.kernel}, KVM {comparison.scenario.kvm_mode}, by design"
-    picture, _ = style.new_picture(width_in, height_in + headings_in + 0.6, title, told)
+    picture = style.new_picture(width_in, height_in + headings_in + 0.6, title, told)
     bars = style.axes_at(picture, labels_in, 0.55, _BARS_IN, height_in)
     _draw_bars(bars, rows, labels)
     if kinds:
@@ -96,7 +96,5 @@ def _draw_grid(axes: "Axes", rows: "list[DesignRow]", kinds: list[HazardKind]) -
     axes.xaxis.tick_top()
     axes.set_xticks(range(len(kinds)), [kind.title for kind in kinds], rotation=45, ha="left", rotation_mode="anchor")
     axes.set_yticks([])
-    axes.tick_params(length=0)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
+    style.bare(axes)
     axes.set_xlabel("times that each hazard occurs", size=style.SMALL_PT)

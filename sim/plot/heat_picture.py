@@ -124,7 +124,7 @@ def _draw(plan: Plan, every: list[_Map], hazard: str, axes_of: tuple[str, str]) 
     title = f"{plan.space.name or 'sweep'}: {kind.title}"
     told = _told(plan, len(every), len(found))
     if not maps:
-        return style.new_picture(6.0, 0.2, title, told)[0]
+        return style.new_picture(6.0, 0.2, title, told)
     xs, ys = ([*sorted({place[axis] for one in maps for place in one.counts})] for axis in (0, 1))
     if max(len(xs), len(ys)) > _MOST_CELLS:
         raise InputError(f"a heat map has at most {_MOST_CELLS} values a side, and these are {len(xs)} by {len(ys)}")
@@ -132,7 +132,7 @@ def _draw(plan: Plan, every: list[_Map], hazard: str, axes_of: tuple[str, str]) 
     columns = max(1, min(len(maps), int((_WIDEST_IN - 0.2) / (width_in + _BESIDE_IN))))
     lines = -(-len(maps) // columns)
     whole_in = max(6.0, columns * (width_in + _BESIDE_IN) + 0.3)
-    picture, _ = style.new_picture(whole_in, lines * (height_in + _BELOW_IN) + 0.25, title, told)
+    picture = style.new_picture(whole_in, lines * (height_in + _BELOW_IN) + 0.25, title, told)
     for place, one in enumerate(maps):
         line, column = divmod(place, columns)
         bottom_in = (lines - 1 - line) * (height_in + _BELOW_IN) + 0.55
@@ -168,9 +168,7 @@ def _draw_map(axes: "Axes", one: _Map, places: tuple[list[int], list[int]], kind
     axes.set_ylim(-0.5, len(ys) - 0.5)
     axes.set_xticks(range(len(xs)), [_value(one) for one in xs])
     axes.set_yticks(range(len(ys)), [_value(one) for one in ys])
-    axes.tick_params(length=0)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
+    style.bare(axes)
 
 
 def _value(bits: int) -> str:

@@ -8,7 +8,7 @@ from sim.kernel.cpufeature import own_vqs
 from sim.outcome import Outcome
 from sim.plot import style
 from sim.topology import cpu_list
-from sim.vectors import VectorType, bits_from_vq, bits_from_vqs
+from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, vq_from_bits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,20 +45,20 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
     where some CPU has them.
     """
     rows = length_rows(outcome)
-    kinds = [one for one in VectorType if _columns(outcome, one)] or [VectorType.SVE]
+    columns = {kind: found for kind in VectorType if (found := _columns(outcome, kind))} or {VectorType.SVE: []}
     labels_in = max(style.text_width_in(row.label, style.SMALL_PT) for row in rows) + 0.3
-    widths_in = [_COLUMN_IN * max(2, len(_columns(outcome, one))) for one in kinds]
-    width_in = max(6.0, labels_in + sum(widths_in) + 0.35 * (len(kinds) - 1) + _STATE_IN + 0.2)
+    widths_in = [_COLUMN_IN * max(2, len(found)) for found in columns.values()]
+    width_in = max(6.0, labels_in + sum(widths_in) + 0.35 * (len(columns) - 1) + _STATE_IN + 0.2)
     handles = [_handle(one) for one in Cell]
     bound = style.line("guests go no further (max_virtualisable_vl)", style.BLACK)
     below_in = style.legend_height_in([*handles, bound], width_in - 0.3) + 0.15
     height_in = _ROW_IN * len(rows) + 0.42
     title = outcome.scenario.name or "vector lengths"
-    picture, _ = style.new_picture(width_in, height_in + below_in, title, _subtitle(outcome))
+    picture = style.new_picture(width_in, height_in + below_in, title, _subtitle(outcome))
     left_in = labels_in
-    for place, (kind, panel_in) in enumerate(zip(kinds, widths_in, strict=True)):
+    for place, (kind, panel_in) in enumerate(zip(columns, widths_in, strict=True)):
         axes = style.axes_at(picture, left_in, below_in, panel_in, _ROW_IN * len(rows))
-        _draw(axes, outcome, kind, rows)
+        _draw(axes, outcome, kind, rows, columns[kind])
         axes.set_yticks(range(len(rows)), [row.label for row in rows] if not place else [], parse_math=False)
         left_in += panel_in + 0.35
     for place, row in enumerate(rows):
@@ -112,11 +112,10 @@ def _columns(outcome: Outcome, kind: VectorType) -> list[int]:
     every = 0
     for number in range(len(outcome.scenario.topology.cpus)):
         every |= own_vqs(outcome.facts.silicon(number), kind) or 0
-    return [bits // bits_from_vq(1) for bits in bits_from_vqs(every)]
+    return [vq_from_bits(bits) for bits in bits_from_vqs(every)]
 
 
-def _draw(axes: "Axes", outcome: Outcome, kind: VectorType, rows: list[LengthRow]) -> None:
-    columns = _columns(outcome, kind)
+def _draw(axes: "Axes", outcome: Outcome, kind: VectorType, rows: list[LengthRow], columns: list[int]) -> None:
     for one, place, first in _cells(outcome, kind, rows, columns):
         _, colour, hatch = one.value
         axes.broken_barh(
@@ -135,9 +134,7 @@ def _draw(axes: "Axes", outcome: Outcome, kind: VectorType, rows: list[LengthRow
     axes.set_xticks(range(len(columns)), [str(bits_from_vq(vq)) for vq in columns])
     axes.set_xlabel(f"{kind}, bits" if columns else "no CPU has SVE", size=style.SMALL_PT)
     axes.xaxis.set_label_position("top")
-    axes.tick_params(length=0)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
+    style.bare(axes)
     bound = outcome.facts.vectors[kind].virtualisable_vqs.bit_length()
     if outcome.facts.supports[kind] and kind is VectorType.SVE and bound:
         reached = sum(vq <= bound for vq in columns)

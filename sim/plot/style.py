@@ -99,12 +99,8 @@ class Picture(Figure):
         path.write_bytes(made)
 
 
-def new_picture(width_in: float, height_in: float, title: str, subtitle: str = "") -> tuple[Picture, float]:
-    """An empty figure with a title.
-
-    Returns:
-        The figure, and the height in inches that its title takes at the top.
-    """
+def new_picture(width_in: float, height_in: float, title: str, subtitle: str = "") -> Picture:
+    """An empty figure so wide and so high, and on top of that a title."""
     with mpl.rc_context(_STYLE):
         lines = wrapped(title, (width_in - 0.3) / _BOLD, NAME_PT) if title else []
         below = wrapped(subtitle, width_in - 0.3, TEXT_PT) if subtitle else []
@@ -126,7 +122,7 @@ def new_picture(width_in: float, height_in: float, title: str, subtitle: str = "
                 parse_math=False,
             )
             top_in -= height_of[size]
-    return figure, taken_in
+    return figure
 
 
 def axes_at(figure: Figure, left_in: float, bottom_in: float, width_in: float, height_in: float) -> Axes:
@@ -136,16 +132,22 @@ def axes_at(figure: Figure, left_in: float, bottom_in: float, width_in: float, h
         return figure.add_axes((left_in / width, bottom_in / height, width_in / width, height_in / height))
 
 
+def bare(axes: Axes) -> None:
+    """Leave out the marks of ticks, and the lines at the left and below."""
+    axes.tick_params(length=0)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+
+
 def legend(figure: Figure, handles: list[Patch | Line2D], left_in: float, bottom_in: float, width_in: float) -> None:
     """A legend below the axes, in as many columns as fit."""
     width, height = figure.get_size_inches()
-    longest_in = max(text_width_in(str(one.get_label()), SMALL_PT) for one in handles) + 0.55
     with mpl.rc_context(_STYLE):
         figure.legend(
             handles=handles,
             loc="lower left",
             bbox_to_anchor=(left_in / width, bottom_in / height),
-            ncols=max(1, int(width_in / longest_in)),
+            ncols=_legend_columns(handles, width_in),
             frameon=False,
             fontsize=SMALL_PT,
             borderaxespad=0,
@@ -154,11 +156,15 @@ def legend(figure: Figure, handles: list[Patch | Line2D], left_in: float, bottom
         )
 
 
+def _legend_columns(handles: list[Patch | Line2D], width_in: float) -> int:
+    """In how many columns of the longest entry's width a legend fits."""
+    longest_in = max(text_width_in(str(one.get_label()), SMALL_PT) for one in handles) + 0.55
+    return max(1, int(width_in / longest_in))
+
+
 def legend_height_in(handles: list[Patch | Line2D], width_in: float) -> float:
     """How high the legend is, in inches."""
-    longest_in = max(text_width_in(str(one.get_label()), SMALL_PT) for one in handles) + 0.55
-    columns = max(1, int(width_in / longest_in))
-    return -(-len(handles) // columns) * 1.7 * SMALL_PT / PT_PER_INCH + 0.1
+    return -(-len(handles) // _legend_columns(handles, width_in)) * 1.7 * SMALL_PT / PT_PER_INCH + 0.1
 
 
 @lru_cache(maxsize=1)

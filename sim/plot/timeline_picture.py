@@ -10,6 +10,7 @@ from sim.plot import style
 from sim.plot.rows import MOST_CPUS, cpu_rows
 from sim.plot.scale import TimeScale
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, hazard_marks, timeline
+from sim.units import seconds
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
@@ -77,7 +78,7 @@ class _Drawing:
         handles = _handles(told, path is not None)
         below_in = 0.55 + style.legend_height_in(handles, _WIDTH_IN - 0.3)
         height_in = lane_in * len(self._labels)
-        self.picture, _ = style.new_picture(_WIDTH_IN, height_in + below_in, _title(outcome), _subtitle(outcome, path))
+        self.picture = style.new_picture(_WIDTH_IN, height_in + below_in, _title(outcome), _subtitle(outcome, path))
         self._axes = style.axes_at(self.picture, labels_in, below_in, width_in, height_in)
         self._prepare(labels_in, width_in)
         self._draw(told)
@@ -92,9 +93,9 @@ class _Drawing:
         names = [style.shortened(one, labels_in - 0.15, style.SMALL_PT) for one in self._labels]
         axes.set_yticks(range(len(names)), names, parse_math=False)
         axes.tick_params(axis="y", length=0)
-        tick_in = style.text_width_in(f"{self._end_ns / 1e9:.6f}", style.SMALL_PT) + 0.08
+        tick_in = style.text_width_in(seconds(self._end_ns), style.SMALL_PT) + 0.08
         ticks = self._scale.ticks(end * tick_in / width_in)
-        axes.set_xticks([self._scale.place(one) for one in ticks], [f"{one / 1e9:.6f}" for one in ticks])
+        axes.set_xticks([self._scale.place(one) for one in ticks], [seconds(one) for one in ticks])
         axes.set_xlabel(self._axis, size=style.SMALL_PT)
         for tick in ticks:
             axes.axvline(self._scale.place(tick), color=style.PALE, linewidth=0.6, zorder=0)

@@ -52,7 +52,7 @@ def plot_topology(what: Scenario | Topology, title: str = "") -> style.Picture:
     width_in = max(5.0, root.width_in + 0.3)
     below_in = style.legend_height_in([*handles], width_in - 0.3) + 0.2
     named = title or ("topology" if isinstance(what, Topology) else what.name or "topology")
-    picture, _ = style.new_picture(width_in, root.height_in + below_in, named, drawing.told)
+    picture = style.new_picture(width_in, root.height_in + below_in, named, drawing.told)
     axes = style.axes_at(picture, 0.15, below_in, root.width_in, root.height_in)
     axes.set_xlim(0, root.width_in)
     axes.set_ylim(root.height_in, 0)

@@ -10,7 +10,7 @@ from sim.plot.rows import cpu_rows
 from sim.plot.scale import TimeScale
 from sim.plot.timeline_picture import COLOURS, SIGNS, axis_of, moments, phases
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline
-from sim.units import duration
+from sim.units import duration, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,14 +75,14 @@ class Lanes:
     def ticks(self) -> list[tuple[float, str]]:
         """Moments that may be labelled, as places and labels: those that matter most first."""
         moments_ns = self._scale.by_importance()[:_MOST_TICKS]
-        return [(self._scale.place(one), f"{one / 1e9:.6f}") for one in moments_ns]
+        return [(self._scale.place(one), seconds(one)) for one in moments_ns]
 
     def figure(self) -> "go.Figure":
         """The figure, without colours of paper and type, which the page's style has."""
         import plotly.graph_objects as go  # noqa: PLC0415 (heavy)
 
         whole = self.views[0]
-        first = sorted(self._scale.ticks(self._scale.end / _TICKS))
+        first = self._scale.ticks(self._scale.end / _TICKS)
         traces = [*self._bars(), *self._path_line(), *self._signs()]
         clear = "rgba(0,0,0,0)"
         layout: dict[str, Any] = {
@@ -98,7 +98,7 @@ class Lanes:
             "xaxis": {
                 "range": whole.range,
                 "tickvals": [self._scale.place(one) for one in first],
-                "ticktext": [f"{one / 1e9:.6f}" for one in first],
+                "ticktext": [seconds(one) for one in first],
                 "title": {"text": axis_of(self._path), "standoff": 8},
                 "zeroline": False,
             },
@@ -175,11 +175,11 @@ class Lanes:
 
     def _of_span(self, span: Span) -> str:
         took = duration(span.end_ns - span.start_ns)
-        when = f"{span.start_ns / 1e9:.6f} to {span.end_ns / 1e9:.6f} s, {took}"
+        when = f"{seconds(span.start_ns)} to {seconds(span.end_ns)} s, {took}"
         return "<br>".join([f"{self._lane(span.lane)}: {span.kind.value}", when, *self._detail(span.detail)])
 
     def _of_mark(self, mark: Mark) -> str:
-        when = f"{mark.time_ns / 1e9:.6f} s"
+        when = f"{seconds(mark.time_ns)} s"
         return "<br>".join([f"{self._lane(mark.lane)}: {mark.kind.value}", when, *self._detail(mark.detail)])
 
     def _lane(self, lane: Lane) -> str:

@@ -24,7 +24,7 @@ from sim.study.comparison import compare
 from sim.sweep.plan import Keep
 from sim.sweep.summary import Summary, read_summary
 from sim.timeline import hazard_marks, timeline
-from sim.units import duration
+from sim.units import duration, seconds
 
 MOST_ROWS = 5_000
 """Of a table: a page with more is slow."""
@@ -38,7 +38,7 @@ def _templates() -> Environment:
         loader=PackageLoader(f"{package}.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     templates.filters["duration"] = duration
-    templates.filters["seconds"] = lambda ns: f"{ns / 1e9:.6f}"
+    templates.filters["seconds"] = seconds
     return templates
 
 

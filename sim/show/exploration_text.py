@@ -8,6 +8,7 @@ from sim.explore.sampling import Sampled, Strategy
 from sim.scenario import KvmInit, Scenario
 from sim.show.console import heading, line
 from sim.show.schedule_text import show_schedule
+from sim.units import counted
 
 _MOST_WRITTEN_OUT = 10**15
 
@@ -71,5 +72,4 @@ def _label(scenario: Scenario, console: Console) -> None:
 
 
 def _count(number: int, what: str) -> str:
-    told = f"{number:,}" if number < _MOST_WRITTEN_OUT else f"{number:.2e}"
-    return f"{told} {what}{'' if number == 1 else 's'}"
+    return counted(number, what) if number < _MOST_WRITTEN_OUT else f"{number:.2e} {what}s"

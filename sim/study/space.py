@@ -22,6 +22,7 @@ from sim.series import DEFAULT
 from sim.study.effects import Place, told_apart_by
 from sim.timing import Latencies
 from sim.topology import MOST_CPUS, Cpu, Topology
+from sim.units import counted
 from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_sve
 
 MOST_GROUPS = 64
@@ -87,7 +88,7 @@ class Group:
             raise InputError(f"group {self.name!r} needs a weight from 1 to {MOST_WEIGHT:,} for each candidate set")
 
     def __repr__(self) -> str:
-        cpus = f"{self.cpus:,} {'late ' if self.late else ''}CPU{'' if self.cpus == 1 else 's'}"
+        cpus = counted(self.cpus, "late CPU" if self.late else "CPU")
         return f"<Group {self.name!r}: {cpus}; any of {self._told_sets()}>"
 
     def _told_sets(self) -> str:
