@@ -243,6 +243,7 @@ def test_known_cores_have_legal_lengths_and_a_source() -> None:
     assert known_core(("acme,new", "arm,neoverse-v1")) == _table().cores["arm,neoverse-v1"]
     assert known_core(("qcom,kryo",)) is None
     assert not _table().not_arm64 & set(_table().cores)
+    assert set(_table().midrs.values()) <= set(_table().cores)
 
 
 def test_a_core_with_sme_has_its_streaming_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -288,7 +289,7 @@ def test_import_tells_unknown_cores_unless_their_lengths_are_given(tmp_path: Pat
     board = saved(tmp_path, tree(node(0), node(1, "acme,a"), {"reg": 2, "device_type": "cpu"}, node(3, "acme,a")))
     assert asymboot("import", board).stderr == (
         f"asymboot: {board}: unknown core acme,a: taken to have no SVE: cpu1,3\n"
-        f"asymboot: {board}: unknown core without compatible: taken to have no SVE: cpu2\n"
+        f"asymboot: {board}: unknown core (not told): taken to have no SVE: cpu2\n"
     )
     assert asymboot("import", board, "--vl", "cluster0=128").stderr == ""
 

@@ -9,7 +9,7 @@ from sim.cli import options
 from sim.errors import InputError
 
 if TYPE_CHECKING:
-    from sim.importing.device_tree import Imported
+    from sim.importing.imported import Imported
 
 
 @click.command("import")

@@ -1,17 +1,17 @@
-"""Which clusters a tree's CPUs are in: as its cpu-map says, else by MPIDR.
+"""Which clusters CPUs are in: as a device tree's cpu-map says, else by MPIDR.
 
 Source: Documentation/devicetree/bindings/cpu/cpu-topology.txt; drivers/base/arch_topology.c parse_dt_topology(), which
 drops a cpu-map that leaves a CPU out.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sim.errors import InputError
 from sim.files.scenario_file import DEEPEST_CLUSTER
 from sim.importing.blob import Node
-from sim.importing.cpu_nodes import CpuNode, CpuNodes
+from sim.importing.cpu_nodes import CpuNodes
 
 _ENTRY = re.compile(r"(socket|cluster|core|thread)[0-9]{1,6}")
 _LEVEL_BITS = 8
@@ -34,14 +34,15 @@ def read_clusters(root: Node, nodes: CpuNodes) -> Clusters:
     Raises:
         InputError: the cpu-map names a CPU twice, or what is none; or it is nested too deeply.
     """
+    mpidrs = {one.number: one.mpidr for one in nodes.cpus}
     folder = root.child("cpus")
     cpu_map = None if folder is None else folder.child("cpu-map")
     if cpu_map is None:
-        return _by_mpidr(nodes.cpus, "the tree has no cpu-map")
+        return by_mpidr(mpidrs, "the tree has no cpu-map")
     paths = _by_map(cpu_map, nodes)
     left_out = [one.name for one in nodes.cpus if one.number not in paths]
     if left_out:
-        return _by_mpidr(nodes.cpus, f"the cpu-map leaves out {left_out[0]}, so Linux drops it")
+        return by_mpidr(mpidrs, f"the cpu-map leaves out {left_out[0]}, so Linux drops it")
     return Clusters(paths, "the cpu-map")
 
 
@@ -82,14 +83,14 @@ def _entries(node: Node, path: ClusterPath) -> Iterator[tuple[str, ClusterPath, 
 # From MPIDR
 
 
-def _by_mpidr(cpus: tuple[CpuNode, ...], why: str) -> Clusters:
-    """A cluster for each value of the affinity above that which numbers cores."""
-    by_aff1 = len(cpus) > 1 and not any(one.mpidr & 0xFF for one in cpus)
+def by_mpidr(mpidrs: Mapping[int, int], why: str) -> Clusters:
+    """A cluster for each value of the affinity above that which numbers cores; MPIDRs are by Linux's numbers."""
+    by_aff1 = len(mpidrs) > 1 and not any(mpidr & 0xFF for mpidr in mpidrs.values())
     level = 2 if by_aff1 else 1
     places: dict[int, str] = {}
     paths: dict[int, ClusterPath] = {}
-    for one in cpus:
-        above = one.mpidr >> level * _LEVEL_BITS
-        paths[one.number] = (places.setdefault(above, f"cluster{len(places)}"),)
+    for number, mpidr in mpidrs.items():
+        above = mpidr >> level * _LEVEL_BITS
+        paths[number] = (places.setdefault(above, f"cluster{len(places)}"),)
     cores = "Aff1, as Aff0 is 0 everywhere" if by_aff1 else "Aff0"
     return Clusters(paths, f"MPIDR affinity, with cores numbered by {cores}: {why}")

@@ -1,10 +1,14 @@
-"""What is known of cores' vector lengths: the table of cores.toml, by compatible string, each with its source."""
+"""What is known of cores: their vector lengths, by compatible string or MIDR, each with its source (cores.toml)."""
 
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import msgspec
+
+_NO_VARIANT_OR_REVISION = 0xFF00_FFF0
+_ARCHITECTURE_BY_FEATURES = 0x000F_0000
+"""MIDR_EL1.Architecture of every arm64 core: its ID registers tell what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class Core:
 @dataclass(frozen=True, slots=True)
 class _Table:
     cores: dict[str, Core]
+    midrs: dict[str, str]
     not_arm64: frozenset[str]
 
 
@@ -30,6 +35,17 @@ def known_core(compatible: tuple[str, ...]) -> Core | None:
     """
     cores = _table().cores
     return next((cores[one] for one in compatible if one in cores), None)
+
+
+def compatible_of_midr(midr: int) -> tuple[str, ...]:
+    """A core's compatible string by its MIDR_EL1, whatever its variant and revision; none if it is not known.
+
+    >>> compatible_of_midr(0x411FD403)
+    ('arm,neoverse-v1',)
+    """
+    model = midr & _NO_VARIANT_OR_REVISION | _ARCHITECTURE_BY_FEATURES
+    name = _table().midrs.get(f"{model:#010x}")
+    return () if name is None else (name,)
 
 
 def is_arm64(compatible: str) -> bool:

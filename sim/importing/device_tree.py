@@ -1,50 +1,22 @@
 """Device trees, as blobs or source, made into scenarios: ``asymboot import``."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from sim.errors import printable
 from sim.files.reading import read_at_most
 from sim.files.toml_tables import LARGEST_FILE_BYTES, at
 from sim.importing.blob import MAGIC, Node, root_of, sound
-from sim.importing.clusters import Clusters, read_clusters
+from sim.importing.clusters import read_clusters
 from sim.importing.cpu_nodes import CpuNode, CpuNodes, read_cpus
-from sim.importing.lengths import Lengths, Vls, read_lengths
+from sim.importing.imported import LONGEST_NAME, Imported, as_in_a_file, cpus_of
+from sim.importing.lengths import Vls, read_lengths
+from sim.importing.seen import SeenCpu
 from sim.importing.source import compiled
 from sim.scenario import Scenario
-from sim.topology import Cpu, Topology
-from sim.vectors import vqs_from_bits
+from sim.topology import cpu_list
 
-LONGEST_NAME = 200
-"""What a scenario file allows its name to have, in characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """A scenario made from a device tree, and what it was made from."""
-
-    path: Path
-    model: str
-    nodes: CpuNodes
-    clusters: Clusters
-    lengths: dict[int, Lengths]
-    """Each CPU's, by its number."""
-    scenario: Scenario
-
-    @property
-    def unknown(self) -> dict[str, list[int]]:
-        """The numbers of the CPUs without lengths because nothing is known of their core, by the core's string."""
-        found: dict[str, list[int]] = {}
-        for one in self.nodes.cpus:
-            if not self.lengths[one.number].known:
-                found.setdefault(core_name(one), []).append(one.number)
-        return found
-
-
-def core_name(cpu: CpuNode) -> str:
-    """What a tree calls a CPU's core."""
-    return printable(cpu.compatible[0][:60]) if cpu.compatible else "without compatible"
+_LONGEST_TEXT = 100
 
 
 def read_device_tree(path: Path | str, vls: Vls | None = None) -> Scenario:
@@ -71,11 +43,19 @@ def import_device_tree(path: Path, vls: Vls) -> Imported:
         root = _root(path)
         nodes = read_cpus(root)
         clusters = read_clusters(root, nodes)
-        lengths = read_lengths(nodes.cpus, clusters.paths, vls)
-        topology = _topology(nodes.cpus, clusters, lengths)
         model = " ".join(root.texts("model")) or "without a model"
-        scenario = Scenario(topology, name=printable(path.stem)[:LONGEST_NAME])
-        return Imported(path, model, nodes, clusters, lengths, scenario)
+        cpus = tuple(_seen(one) for one in nodes.cpus)
+        lengths = read_lengths(cpus, clusters.paths, vls)
+        topology = as_in_a_file(cpus_of(cpus, clusters, lengths))
+        return Imported(
+            path,
+            cpus,
+            clusters,
+            lengths,
+            tuple(_remarks(path, model, nodes)),
+            "of which a tree has none; capacity is capacity-dmips-mhz, which nothing here depends on:",
+            Scenario(topology, name=printable(path.stem)[:LONGEST_NAME]),
+        )
 
 
 def _root(path: Path) -> Node:
@@ -85,27 +65,30 @@ def _root(path: Path) -> Node:
     return root_of(raw)
 
 
-def _topology(nodes: tuple[CpuNode, ...], clusters: Clusters, lengths: dict[int, Lengths]) -> Topology:
-    cpus = []
-    for one in nodes:
-        has = lengths[one.number]
-        with at(one.name):
-            sve_vqs, sme_vqs = (None if bits is None else vqs_from_bits(bits) for bits in (has.sve_bits, has.sme_bits))
-        cpus.append(
-            Cpu(one.name, sve_vqs, sme_vqs, mpidr=one.mpidr, clusters=clusters.paths[one.number]),
-        )
-    return Topology(tuple(_in_file_order(cpus, 0)), boot_cpu=nodes[0].name)
+def _seen(node: CpuNode) -> SeenCpu:
+    return SeenCpu(node.number, node.mpidr, compatible=node.compatible, capacity=node.capacity)
 
 
-def _in_file_order(cpus: Iterable[Cpu], depth: int) -> list[Cpu]:
-    """The CPUs as a scenario file has them: those of a cluster together, those outside clusters first."""
-    ordered: list[Cpu] = []
-    below: dict[str, list[Cpu]] = {}
+def _remarks(path: Path, model: str, nodes: CpuNodes) -> Iterator[str]:
+    yield f"From {_short(path.name)}: {_short(model)}."
+    yield "CPUs: as Linux numbers them, in the order of /cpus; mpidr is reg. That the first one boots is an assumption."
+    for one in nodes.failed:
+        yield f"Left out: {_short(one.node)}, whose status is {_short(one.status)}."
+    yield from _start_up(nodes.cpus)
+
+
+def _start_up(cpus: tuple[CpuNode, ...]) -> Iterator[str]:
+    """How CPUs are started, as far as that is not as simulated; and who is disabled."""
+    other: dict[str, list[int]] = {}
     for one in cpus:
-        if len(one.clusters) == depth:
-            ordered.append(one)
-        else:
-            below.setdefault(one.clusters[depth], []).append(one)
-    for members in below.values():
-        ordered += _in_file_order(members, depth + 1)
-    return ordered
+        if one.enable_method != "psci":
+            other.setdefault(one.enable_method, []).append(one.number)
+    for method, numbers in other.items():
+        said = f'enable-method "{_short(method)}"' if method else "no enable-method"
+        yield f"Simulated as if started by PSCI: cpu{cpu_list(numbers)} with {said}."
+    if disabled := [one.number for one in cpus if one.status not in {"", "okay", "ok"}]:
+        yield f"Not okay by status, and started by Linux all the same: cpu{cpu_list(disabled)}."
+
+
+def _short(text: str) -> str:
+    return printable(text[:_LONGEST_TEXT])

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sim.errors import InputError, printable
-from sim.importing.device_tree import Imported, import_device_tree
+from sim.importing.device_tree import import_device_tree
+from sim.importing.imported import Imported
 from sim.topology import Topology
 from sim.units import counted
 from sim.vectors import braces
@@ -40,7 +41,7 @@ def survey(folder: Path, report: Callable[[str, bool], None]) -> Survey:
             report(str(error), False)
             continue
         found.read += 1
-        found.cpus += len(imported.nodes.cpus)
+        found.cpus += len(imported.cpus)
         found.unknown.update({core: len(numbers) for core, numbers in imported.unknown.items()})
         report(f"{printable(str(path))}: {_line(imported)}", True)
     if not found.read + found.failed:
