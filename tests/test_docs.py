@@ -390,7 +390,8 @@ def test_every_fence_is_of_a_known_kind() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "topologies").symlink_to(ROOT / "topologies")
+    for folder in ("topologies", "tests"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.chdir(tmp_path)
     for source in (block for block in SOURCES if block.document == document):
         _skip_without_device_trees()

@@ -1,1 +1,1 @@
-"""Systems that somebody else described, made into scenarios."""
+"""Systems that somebody else described, or that ran, made into scenarios."""

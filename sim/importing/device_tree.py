@@ -1,13 +1,14 @@
 """Device trees, as blobs or source, made into scenarios: ``asymboot import``."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sim.errors import printable
+from sim.errors import InputError, printable
 from sim.files.reading import read_at_most
 from sim.files.toml_tables import LARGEST_FILE_BYTES, at
 from sim.importing.blob import MAGIC, Node, root_of, sound
-from sim.importing.clusters import read_clusters
+from sim.importing.clusters import Clusters, read_clusters
 from sim.importing.cpu_nodes import CpuNode, CpuNodes, read_cpus
 from sim.importing.imported import LONGEST_NAME, Imported, as_in_a_file, cpus_of
 from sim.importing.lengths import Vls, read_lengths
@@ -17,6 +18,15 @@ from sim.scenario import Scenario
 from sim.topology import cpu_list
 
 _LONGEST_TEXT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What a device tree says of its CPUs, in Linux's order if the first one boots."""
+
+    cpus: tuple[SeenCpu, ...]
+    clusters: Clusters
+    remarks: tuple[str, ...]
 
 
 def read_device_tree(path: Path | str, vls: Vls | None = None) -> Scenario:
@@ -39,23 +49,50 @@ def import_device_tree(path: Path, vls: Vls) -> Imported:
     Raises:
         InputError: see `read_device_tree`.
     """
-    with at(f"{path}"), sound():
-        root = _root(path)
-        nodes = read_cpus(root)
-        clusters = read_clusters(root, nodes)
-        model = " ".join(root.texts("model")) or "without a model"
-        cpus = tuple(_seen(one) for one in nodes.cpus)
-        lengths = read_lengths(cpus, clusters.paths, vls)
-        topology = as_in_a_file(cpus_of(cpus, clusters, lengths))
+    tree = read_tree(path)
+    with at(f"{path}"):
+        lengths = read_lengths(tree.cpus, tree.clusters.paths, vls)
+        topology = as_in_a_file(cpus_of(tree.cpus, tree.clusters, lengths))
         return Imported(
             path,
-            cpus,
-            clusters,
+            tree.cpus,
+            tree.clusters,
             lengths,
-            tuple(_remarks(path, model, nodes)),
+            (
+                *tree.remarks,
+                "CPUs: as Linux numbers them, in the order of /cpus, if the first one boots; mpidr is reg.",
+            ),
             "of which a tree has none; capacity is capacity-dmips-mhz, which nothing here depends on:",
             Scenario(topology, name=printable(path.stem)[:LONGEST_NAME]),
         )
+
+
+def read_tree(path: Path) -> Tree:
+    """Read a device tree's CPUs and clusters.
+
+    Raises:
+        InputError: see `read_device_tree`.
+    """
+    with at(f"{path}"), sound():
+        root = _root(path)
+        nodes = read_cpus(root)
+        model = " ".join(root.texts("model")) or "without a model"
+        cpus = tuple(_seen(one) for one in nodes.cpus)
+        return Tree(cpus, read_clusters(root, nodes), tuple(_remarks(path, model, nodes)))
+
+
+def as_booted_by(tree: Tree, mpidr: int) -> Tree:
+    """The same tree with the CPU of that MPIDR as Linux's CPU 0, and the others in their order after it.
+
+    Raises:
+        InputError: it has no such CPU.
+    """
+    if mpidr not in {one.mpidr for one in tree.cpus}:
+        raise InputError(f"MPIDR {mpidr:#x}, which booted, is none of the tree's")
+    ordered = sorted(tree.cpus, key=lambda one: one.mpidr != mpidr)
+    paths = {number: tree.clusters.paths[one.number] for number, one in enumerate(ordered)}
+    cpus = tuple(replace(one, number=number) for number, one in enumerate(ordered))
+    return replace(tree, cpus=cpus, clusters=replace(tree.clusters, paths=paths))
 
 
 def _root(path: Path) -> Node:
@@ -71,7 +108,6 @@ def _seen(node: CpuNode) -> SeenCpu:
 
 def _remarks(path: Path, model: str, nodes: CpuNodes) -> Iterator[str]:
     yield f"From {_short(path.name)}: {_short(model)}."
-    yield "CPUs: as Linux numbers them, in the order of /cpus; mpidr is reg. That the first one boots is an assumption."
     for one in nodes.failed:
         yield f"Left out: {_short(one.node)}, whose status is {_short(one.status)}."
     yield from _start_up(nodes.cpus)

@@ -35,12 +35,13 @@ class Imported:
     """Sentences on what was seen and cannot be so."""
 
     @property
-    def unknown(self) -> dict[str, list[int]]:
-        """The numbers of the CPUs whose lengths nobody knows, by what their core is called."""
-        found: dict[str, list[int]] = {}
+    def unknown(self) -> dict[tuple[str, str], list[int]]:
+        """The numbers of the CPUs whose lengths nobody knows, by their core's name and what they are taken to have."""
+        found: dict[tuple[str, str], list[int]] = {}
         for one in self.cpus:
-            if not self.lengths[one.number].known:
-                found.setdefault(one.core_name, []).append(one.number)
+            has = self.lengths[one.number]
+            if not has.known:
+                found.setdefault((one.core_name, str(has)), []).append(one.number)
         return found
 
 

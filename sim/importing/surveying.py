@@ -42,7 +42,7 @@ def survey(folder: Path, report: Callable[[str, bool], None]) -> Survey:
             continue
         found.read += 1
         found.cpus += len(imported.cpus)
-        found.unknown.update({core: len(numbers) for core, numbers in imported.unknown.items()})
+        found.unknown.update({core: len(numbers) for (core, _), numbers in imported.unknown.items()})
         report(f"{printable(str(path))}: {_line(imported)}", True)
     if not found.read + found.failed:
         raise InputError(f"{folder}: has no .dtb and no .dts below it")
@@ -56,7 +56,7 @@ def _trees(folder: Path) -> Iterator[Path]:
 def _line(imported: Imported) -> str:
     topology = imported.scenario.topology
     clusters = len(set(imported.clusters.paths.values()) - {()})
-    unknown = f"; not known: {', '.join(imported.unknown)}" if imported.unknown else ""
+    unknown = f"; not known: {', '.join(core for core, _ in imported.unknown)}" if imported.unknown else ""
     return f"{counted(len(topology.cpus), 'CPU')} in {counted(clusters, 'cluster')}, {_lengths(topology)}{unknown}"
 
 

@@ -1,0 +1,69 @@
+"""Where what a machine said contradicts the model: the same system is booted, and its log is read as the real one."""
+
+from collections.abc import Iterator
+
+from sim.importing.kernel_log import KernelLog, kernel_log, steps_of
+from sim.importing.sysfs import Sysfs
+from sim.outcome import Outcome
+from sim.topology import cpu_list
+from sim.vectors import VectorType
+
+_NOTHING = "nothing"
+
+
+def of_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
+    """Sentences on what a log says and the model does not, or says otherwise.
+
+    Args:
+        log: what the log says.
+        outcome: of the same system, with its CPUs in Linux's order and the log's late steps as its actions.
+        sets: what sentences call the CPUs' sets of vector lengths.
+    """
+    simulated = kernel_log(outcome.log_text)
+    if "KVM" not in log.announced:  # a kernel may be built without it
+        simulated.announced.pop("KVM", None)
+    for name in dict.fromkeys((*log.announced, *simulated.announced)):
+        said, implied = (one.announced.get(name, _NOTHING) for one in (log, simulated))
+        if said != implied:
+            yield f"the log says {name} {said}, {sets} imply {implied}"
+    yield from _of_cpus(_early(log, simulated), sets)
+    yield from _of_cpus(_late(log, outcome), sets)
+    panic = outcome.facts.panic
+    if log.panic is not None and panic is None:
+        yield f"the log ends in {log.panic[:100]!r}, and the model goes on"
+    if log.panic is None and panic is not None:
+        yield f"the model ends in a panic, and the log does not: {panic.sentence}"
+
+
+def of_sysfs(sysfs: Sysfs, outcome: Outcome, sets: str) -> Iterator[str]:
+    """Sentences on what sysfs shows, after all that the log tells, and the model does not."""
+    online = cpu_list(outcome.facts.online)
+    if (seen := cpu_list(list(sysfs.online))) != online:
+        yield f"sysfs says that cpu{seen} are online, the model that cpu{online} are"
+    has_sve = outcome.facts.supports[VectorType.SVE]
+    if sysfs.has_sve not in {None, has_sve}:
+        shown, implied = ("has" if one else "lacks" for one in (sysfs.has_sve, has_sve))
+        yield f"cpuinfo says that the system {shown} SVE, {sets} imply that it {implied} it"
+
+
+def _early(log: KernelLog, simulated: KernelLog) -> Iterator[tuple[int, str, str]]:
+    said, implied = ({step.cpu: str(step) for step in each.early} for each in (log, simulated))
+    for number in sorted({*said, *implied}):
+        yield number, said.get(number, _NOTHING), implied.get(number, _NOTHING)
+
+
+def _late(log: KernelLog, outcome: Outcome) -> Iterator[tuple[int, str, str]]:
+    rows = outcome.action_rows()
+    for place, said in enumerate(log.late):
+        implied = [str(one) for one in steps_of(rows[place].log if place < len(rows) else ()) if one.cpu == said.cpu]
+        yield said.cpu, str(said), implied[-1] if implied else _NOTHING
+
+
+def _of_cpus(steps: Iterator[tuple[int, str, str]], sets: str) -> Iterator[str]:
+    """A sentence for all CPUs of which the same is said, and the same is implied."""
+    alike: dict[tuple[str, str], set[int]] = {}
+    for number, said, implied in steps:
+        if said != implied:
+            alike.setdefault((said, implied), set()).add(number)
+    for (said, implied), numbers in alike.items():
+        yield f"cpu{cpu_list(sorted(numbers))}: the log says {said!r}, {sets} imply {implied!r}"

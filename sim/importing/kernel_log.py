@@ -1,0 +1,259 @@
+"""The kernel log of an arm64 boot: CPUs that came, went or were refused, vector lengths, KVM."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sim.errors import InputError
+from sim.files.reading import read_at_most
+from sim.importing.log_lines import Heard, heard, other_architecture
+from sim.importing.seen import SeenCpu
+from sim.topology import MOST_CPUS, MPIDR_AFFINITY
+
+_LARGEST_LOG_BYTES = 64 * 1024 * 1024
+_FIELDS = {"0": ("has_sve", 32), "1": ("has_sme", 24)}
+"""ID_AA64PFR0_EL1.SVE and ID_AA64PFR1_EL1.SME: what it tells, and where its four bits begin."""
+_CAPABILITIES = {"Scalable Vector Extension": "has_sve", "Scalable Matrix Extension": "has_sme"}
+_NOSVE = {"arm64.nosve", "id_aa64pfr0.sve=0"}
+
+
+class Ending(StrEnum):
+    """What became of a CPU that was brought up or taken down."""
+
+    ONLINE = "comes online"
+    OFFLINE = "goes offline"
+    REFUSED = "is refused"
+    NOT_STARTED = "is not started"
+    LOST = "does not come online"
+
+
+class Step(NamedTuple):
+    """One CPU, by Linux's number, brought up or taken down; why it was refused, or which error it was."""
+
+    cpu: int
+    ending: Ending
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.ending} ({self.why})" if self.why else str(self.ending)
+
+
+@dataclass(slots=True)
+class KernelLog:
+    """What a log says of one boot."""
+
+    boots: int = 0
+    """How many boots the text holds; this is the last one."""
+    release: str = ""
+    command_line: frozenset[str] = frozenset()
+    cpus: dict[int, SeenCpu] = field(default_factory=dict)
+    possible: int = 0
+    """How many CPUs there are, in the kernel's account."""
+    early: list[Step] = field(default_factory=list)
+    late: list[Step] = field(default_factory=list)
+    announced: dict[str, str] = field(default_factory=dict)
+    """What is said of vector lengths and KVM, by what it is about."""
+    el2: bool | None = None
+    panic: str | None = None
+    oddities: list[str] = field(default_factory=list)
+    """Sentences on where it contradicts itself."""
+
+    @property
+    def nosve(self) -> bool:
+        """Whether the command line hides SVE."""
+        return not _NOSVE.isdisjoint(self.command_line)
+
+    def value(self, parameter: str) -> str | None:
+        """A parameter's value on the command line."""
+        values = (word.partition("=")[2] for word in self.command_line if word.startswith(f"{parameter}="))
+        return next(values, None)
+
+
+def read_kernel_log(path: Path) -> KernelLog:
+    """Read a log's last boot.
+
+    Raises:
+        InputError: it cannot be read, is no log of an arm64 kernel, or begins after the kernel did.
+    """
+    return kernel_log(read_at_most(path, _LARGEST_LOG_BYTES, "kernel log").decode(errors="replace"))
+
+
+def kernel_log(text: str) -> KernelLog:
+    """The same from a log's text.
+
+    Raises:
+        InputError: see `read_kernel_log`.
+    """
+    lines = list(heard(text))
+    begins = [place for place, one in enumerate(lines) if one.kind == "boot"]
+    if not begins:
+        raise InputError(_why_not(text, lines))
+    reader = _Reader()
+    for one in lines[begins[-1] :]:
+        reader.read(one)
+    reader.finish()
+    reader.log.boots = len(begins)
+    return reader.log
+
+
+def steps_of(lines: Iterable[str]) -> list[Step]:
+    """What became of CPUs in some lines of a log."""
+    reader = _Reader()
+    for one in heard("\n".join(lines)):
+        reader.read(one)
+    return reader.log.early
+
+
+def _why_not(text: str, lines: list[Heard]) -> str:
+    if other := other_architecture(text):
+        return f"is a log of {other}, not of arm64"
+    if any(one.kind in {"booted", "kvm", "length", "killed"} for one in lines):
+        return "begins after the kernel did, and its first lines are needed: journalctl -k -b may have them"
+    return "is no log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"
+
+
+class _Reader:
+    """Takes one line after the other."""
+
+    def __init__(self) -> None:
+        self.log = KernelLog()
+        self._up = False
+        self._why: dict[int, str] = {}
+        """Why a CPU is about to be refused."""
+        self._dying: set[int] = set()
+        """CPUs that the kernel kills because it refused them."""
+
+    def read(self, one: Heard) -> None:
+        try:
+            getattr(self, f"_{one.kind}")(one.said)
+        except InputError as error:
+            raise InputError(f"line {one.line}: {error}") from None
+
+    # What each kind of line says
+
+    def _boot(self, said: Mapping[str, str]) -> None:
+        self._see(0, said)
+
+    def _release(self, said: Mapping[str, str]) -> None:
+        self.log.release = said["release"]
+
+    def _command_line(self, said: Mapping[str, str]) -> None:
+        self.log.command_line |= frozenset(said["words"].split())  # a long one comes as several lines
+
+    def _possible(self, said: Mapping[str, str]) -> None:
+        count = int(said["count"])
+        if not 1 <= count <= MOST_CPUS:
+            raise InputError(f"{count} CPUs: a topology has 1 to {MOST_CPUS:,}")
+        self.log.possible = self.log.possible or count
+
+    def _booted(self, said: Mapping[str, str]) -> None:
+        number = self._number(said)
+        self._see(number, said)
+        self._dying.discard(number)
+        self._step(number, Ending.ONLINE)
+
+    def _brought_up(self, _: Mapping[str, str]) -> None:
+        self._up = True
+
+    def _started_at(self, said: Mapping[str, str]) -> None:
+        self.log.el2 = said["level"] == "2"
+
+    def _length(self, said: Mapping[str, str]) -> None:
+        self.log.announced[f"{said['type']} {said['which']}"] = f"{said['bytes']} bytes"
+
+    def _unvirtualisable(self, _: Mapping[str, str]) -> None:
+        self.log.announced["unvirtualisable SVE lengths"] = "are present"
+
+    def _guests(self, said: Mapping[str, str]) -> None:
+        self.log.announced["guests' SVE maximum"] = f"{said['bytes']} bytes"
+
+    def _kvm(self, said: Mapping[str, str]) -> None:
+        self.log.announced["KVM"] = repr(said["what"])
+
+    def _variation(self, said: Mapping[str, str]) -> None:
+        name, shift = _FIELDS[said["register"]]
+        for number, value in ((0, said["boot"]), (self._number(said), said["other"])):
+            self._change(number, **{name: bool(int(value, 16) >> shift & 0xF)})
+
+    def _conflict(self, said: Mapping[str, str]) -> None:
+        number = self._number(said)
+        self._why[number] = f"lacks {said['what']}"
+        if said["what"] in _CAPABILITIES:
+            self._change(number, **{_CAPABILITIES[said["what"]]: False})
+
+    def _lengths(self, said: Mapping[str, str]) -> None:
+        self._why[self._number(said)] = f"{said['type']}: {said['what']}"
+
+    def _mismatch(self, said: Mapping[str, str]) -> None:
+        self._why.setdefault(self._number(said), f"{said['type']}: vector length support mismatch")
+
+    def _will_not_boot(self, said: Mapping[str, str]) -> None:
+        self._why.setdefault(self._number(said), "for what is not modelled")
+
+    def _failed_online(self, said: Mapping[str, str]) -> None:
+        number = self._number(said)
+        why = self._why.pop(number, None)
+        if why is None:
+            self._step(number, Ending.LOST)
+        else:
+            self._dying.add(number)
+            self._step(number, Ending.REFUSED, why)
+
+    def _not_started(self, said: Mapping[str, str]) -> None:
+        self._step(self._number(said), Ending.NOT_STARTED, said["error"])
+
+    def _killed(self, said: Mapping[str, str]) -> None:
+        number = self._number(said)
+        if number in self._dying:
+            self._dying.discard(number)
+        else:
+            self._step(number, Ending.OFFLINE)
+
+    def _panic(self, said: Mapping[str, str]) -> None:
+        self.log.panic = said["what"]
+
+    # What is kept
+
+    def _number(self, said: Mapping[str, str]) -> int:
+        number = int(said["cpu"])
+        if number >= MOST_CPUS:
+            raise InputError(f"CPU{number}: a topology has at most {MOST_CPUS:,} CPUs")
+        if self.log.possible and number >= self.log.possible:
+            raise InputError(f"CPU{number}, and the log says before that there are {self.log.possible} CPUs")
+        return number
+
+    def _step(self, number: int, ending: Ending, why: str = "") -> None:
+        self._change(number)
+        (self.log.late if self._up else self.log.early).append(Step(number, ending, why))
+
+    def _see(self, number: int, said: Mapping[str, str]) -> None:
+        mpidr, midr = int(said["mpidr"], 16), int(said["midr"], 16)
+        if mpidr & ~MPIDR_AFFINITY:
+            raise InputError(f"CPU{number}: {mpidr:#x} has bits that are none of an MPIDR's affinity")
+        before = self.log.cpus.get(number)
+        if before is None or before.mpidr is None:
+            self._change(number, mpidr=mpidr, midr=midr)
+        elif before.mpidr != mpidr:
+            self.log.oddities.append(f"cpu{number} came as MPIDR {before.mpidr:#x}, and later as {mpidr:#x}")
+
+    def _change(self, number: int, **changes: Any) -> None:
+        self.log.cpus[number] = replace(self.log.cpus.get(number, SeenCpu(number)), **changes)
+
+    # What follows from what was not said
+
+    def finish(self) -> None:
+        """Conclude who has SVE and SME: whoever came without a word on that is like the boot CPU."""
+        log = self.log
+        log.possible = log.possible or max(log.cpus) + 1
+        came = {step.cpu for step in (*log.early, *log.late) if step.ending is Ending.ONLINE}
+        for name, said in (("has_sve", "SVE maximum"), ("has_sme", "SME maximum")):
+            of_boot = getattr(log.cpus[0], name)
+            if of_boot is None:
+                of_boot = True if said in log.announced else None
+                if name == "has_sve" and of_boot is None and not log.nosve:
+                    of_boot = False
+            for number in sorted(came | {0}):
+                if getattr(log.cpus[number], name) is None:
+                    self._change(number, **{name: of_boot})
