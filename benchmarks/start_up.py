@@ -1,4 +1,4 @@
-"""What a run from the command line costs: `asymboot run` on 8 CPUs against Python importing SimPy."""
+"""What starting costs: `asymboot run` on 8 CPUs against Python importing SimPy, pytest with the plugin and without."""
 
 import subprocess
 import sys
@@ -8,18 +8,22 @@ from pathlib import Path
 from benchmarks.timing import hold, in_turns
 
 LIMIT = 6
+PLUGIN_LIMIT_MS = 20
 SCENARIO = "[topology]\nclusters = [{ name = 'all', count = 8, sve_bits = [128, 256] }]\n"
 
 
 def main() -> None:
     """Measure and print."""
+    of_run()
+    of_plugin()
+
+
+def of_run() -> None:
+    """`asymboot run`."""
     asymboot = Path(sys.executable).with_name("asymboot")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "eight.toml"
         file.write_text(SCENARIO, encoding="utf-8")
-
-        def command(*words: str | Path) -> None:
-            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
         pair = in_turns(
             lambda: command(asymboot, "run", file),
@@ -32,6 +36,27 @@ def main() -> None:
         f"ratio {pair.ratio:.2f} (at most {LIMIT})"
     )
     hold("asymboot run", pair.ratio, LIMIT)
+
+
+def of_plugin() -> None:
+    """Pytest, of a test that does not use the plugin."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "test_nothing.py"
+        file.write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+        alone = (sys.executable, "-m", "pytest", "-q", "--disable-plugin-autoload", "-p", "no:cacheprovider", file)
+        with_it = (*alone, "-p", "sim.testing.plugin")
+        pair = in_turns(lambda: command(*with_it), lambda: command(*alone), calls=1, rounds=41)
+    more_ms = (pair.first_s - pair.second_s) * 1e3
+    print(
+        f"pytest with the plugin unused: {pair.first_s * 1e3:.0f} ms; without it: {pair.second_s * 1e3:.0f} ms; "
+        f"difference {more_ms:.1f} ms (at most {PLUGIN_LIMIT_MS})"
+    )
+    hold("the plugin", more_ms, PLUGIN_LIMIT_MS)
+
+
+def command(*words: str | Path) -> None:
+    """Run a command, whose output nobody needs."""
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
 if __name__ == "__main__":
