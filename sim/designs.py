@@ -41,7 +41,7 @@ class Pointer(StrEnum):
     """Which vector length places the pointer to FFR in the buffer."""
 
     BUFFER = "buffer"
-    """The one that the buffer was allocated for: a fixed offset."""
+    """The one that the buffer was allocated for, a fixed offset."""
     RDVL = "rdvl"
     """The one that the CPU runs with at that moment."""
 
@@ -197,6 +197,7 @@ DESIGNS = {
         ),
     )
 }
+"""The named designs, by name, in the order in which they are shown."""
 
 
 def named(name: str) -> Design:

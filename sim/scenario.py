@@ -164,9 +164,9 @@ class Scenario:
     """May be given by name; so may the choices below."""
     kvm_mode: KvmMode = KvmMode.DEFAULT
     el2: bool = True
-    """The CPUs start at EL2: hypervisor mode is available."""
+    """The CPUs start at EL2, so that hypervisor mode is available."""
     maxcpus: int | None = None
-    """``maxcpus=``: how many CPUs are brought up early; None: all."""
+    """How many CPUs are brought up early, as ``maxcpus=`` says; all, if None."""
     nosve: bool = False
     """``arm64.nosve``"""
     nosme: bool = False
@@ -242,7 +242,7 @@ class Scenario:
 
     @property
     def active_design(self) -> Design | None:
-        """The design in force: the chosen one, else the series' own, if it has one."""
+        """The design in force, which is the chosen one, else the series' own, if it has one."""
         if self.design is not None:
             assert isinstance(self.design, Design)
             return self.design

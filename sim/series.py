@@ -82,7 +82,7 @@ class KernelSeries:
 
     @property
     def panics_when_cpu_returns_under_pkvm(self) -> bool:
-        """Quirk of 6.1: with SVE under pKVM, a CPU that went offline and comes back panics the hypervisor.
+        """A quirk of 6.1. With SVE under pKVM, a CPU that went offline and comes back panics the hypervisor.
 
         Seen in three recorded boots of 6.1, not in 6.12; when it went is not known.
         """

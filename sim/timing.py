@@ -62,7 +62,7 @@ class Distribution:
 
     @property
     def longest_ns(self) -> int:
-        """The longest duration that can be drawn: random numbers have 53 bits, so even long tails end."""
+        """The longest duration that can be drawn; random numbers have 53 bits, so even long tails end."""
         match self.name:
             case "exponential":
                 longest = _LONGEST_TAIL * self.parameters[0]

@@ -116,10 +116,10 @@ class Topology:
 
     cpus: tuple[Cpu, ...]
     boot_cpu: str = ""
-    """The boot CPU's name; empty: the first."""
+    """The boot CPU's name; the first CPU, if empty."""
     sve_rule: SveRule = SveRule.MULTIPLES
     any_vls: bool = False
-    """Accept sets that the architecture forbids: they are meant."""
+    """Accept sets that the architecture forbids, as they are meant."""
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -242,7 +242,7 @@ class Topology:
 
     @cached_property
     def graph(self) -> "nx.DiGraph[str | tuple[str, ...]]":
-        """Clusters and CPUs as a directed graph: edges lead from the system over clusters to CPUs.
+        """Clusters and CPUs as a directed graph, whose edges lead from the system over clusters to CPUs.
 
         A CPU's node is its name. A cluster's is its path, a tuple of names; the system's is the empty path.
         Nodes have ``kind`` (system, cluster, cpu); CPUs also ``number``, ``sve_bits``, ``sme_bits`` and ``late``.

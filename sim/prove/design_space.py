@@ -70,7 +70,7 @@ class Promises:
 
     @property
     def cost(self) -> int:
-        """What its buffers cost beside those of others, from 0: on no system do lower ones cost more."""
+        """What its buffers cost beside those of others, from 0; on no system do lower ones cost more."""
         return _SIZINGS.index(self.design.buffer_sized_by)
 
 

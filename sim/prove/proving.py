@@ -67,7 +67,7 @@ class System(NamedTuple):
 
     @property
     def size(self) -> tuple[int, int, int, int, "System"]:
-        """The smaller, the better an example: fewest CPUs, smallest VLs, fewest lengths; then fewest late CPUs."""
+        """The smaller, the better an example; by CPUs, then the largest VL, then lengths, then late CPUs."""
         sets = self.early + self.late
         return (len(sets), max(sets).bit_length(), sum(one.bit_count() for one in sets), len(self.late), self)
 

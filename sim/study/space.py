@@ -103,7 +103,7 @@ class Group:
 
     @property
     def cpu_names(self) -> list[str]:
-        """Its CPUs' names: its own, numbered where there are many."""
+        """Its CPUs' names, which are its own, numbered where there are many."""
         return [self.name] if self.cpus == 1 else [f"{self.name}{number}" for number in range(self.cpus)]
 
     @cached_property
@@ -238,7 +238,7 @@ class Space:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The CPUs' numbers in the order of those that have the same set: by classes, then by numbers.
+        """The CPUs' numbers in the order of those that have the same set, by classes, then by numbers.
 
         With classes first, exchanging the sets of interchangeable groups changes nothing but numbers.
         """

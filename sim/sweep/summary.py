@@ -54,7 +54,7 @@ class Summary:
 
     @cached_property
     def timings(self) -> "pd.DataFrame":
-        """In a timing study, one row for each setting and metric: the mean in ns with its 95 % interval, Student's.
+        """In a timing study, one row for each setting and metric, with the mean in ns and its 95 % interval, Student's.
 
         Columns: design, relay, kvm_mode, memory, metric (as in `sim.sweep.timings.METRICS`), ``boots``, ``mean_ns``,
         ``low_ns``, ``high_ns``. The interval is over replications where every point was visited, and over points in a
