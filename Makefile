@@ -11,12 +11,12 @@ SUITES ?= bookworm trixie
 # What is booted; SME has its cases in linux-7.3.json, for kernels from 6.16 and QEMU from 10.0 on.
 CASES ?= tests/truth/directed/linux-6.12.json
 
-.PHONY: run test check bench conform schema picture format system-deps clean
+.PHONY: run test check docs bench conform schema picture format system-deps clean
 
 run: $(VENV)/ready
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
 
-test: check
+test: check docs
 	$(BIN)/python -m pytest --numprocesses=2 --cov
 
 check: $(VENV)/ready
@@ -24,6 +24,12 @@ check: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Into build/docs, from nothing, so that each page is read and no warning is missed.
+docs: $(VENV)/ready
+	rm -rf build/docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --fresh-env \
+		--builder html --doctree-dir build/doctrees --conf-dir docs . build/docs
 
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.boot_speed
@@ -73,4 +79,4 @@ system-deps:
 		|| echo "!!! system-deps: arm64 kernels could not be fetched; live boots will be skipped"
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage

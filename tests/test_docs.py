@@ -8,6 +8,7 @@ Fenced blocks are told apart by the words after their fence:
 - ``toml wrong``: a scenario that is refused, with an error that its document quotes.
 - ``dts``: a device tree's source, with ``// NAME.dts`` as its first line, which commands and Python read by that name.
 - ``console``: commands and what they print, with ``...`` where lines are left out.
+- ``{toctree}``, ``{eval-rst}``: for Sphinx, which fails on what is wrong with them (``make docs``).
 """
 
 import json
@@ -29,6 +30,7 @@ from click.testing import CliRunner
 from msgspec import inspect
 from msgspec.structs import FieldInfo
 
+import sim
 from sim.booting import boot
 from sim.cli import main
 from sim.designs import DESIGNS
@@ -144,7 +146,7 @@ def _output(command: Command, folder: Path) -> str:
         if word in files:
             (folder / word).write_text(files[word], encoding="utf-8")
             words.append(str(folder / word))
-        elif re.fullmatch(r"out(-\w+)?|boot\.[\w-]+", word):
+        elif re.fullmatch(r"out(-\w+)?(/[\w.]+)?|boot\.[\w-]+", word):
             words.append(str(folder / word))
         elif "*" in word:
             words += sorted(str(path) for path in Path().glob(word))
@@ -168,7 +170,8 @@ def _that_fill_its_folder(command: Command) -> Iterator[Command]:
         if earlier is command:
             return
         same = earlier.block.document == command.block.document
-        if same and "-o" in earlier.words and earlier.words[earlier.words.index("-o") + 1] in command.words:
+        folders = {word.split("/")[0] for word in command.words}
+        if same and "-o" in earlier.words and earlier.words[earlier.words.index("-o") + 1] in folders:
             yield earlier
 
 
@@ -384,7 +387,8 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_every_fence_is_of_a_known_kind() -> None:
-    known = {"", "text", "sh", "console", "python", "dts", "toml", "toml partial", "toml wrong"}
+    for_sphinx = {"{toctree}", "{eval-rst}"}
+    known = {"", "text", "sh", "console", "python", "dts", "toml", "toml partial", "toml wrong"} | for_sphinx
     assert {block.fence for block in BLOCKS} <= known
 
 
@@ -398,6 +402,29 @@ def test_python_blocks_run(document: Path, tmp_path: Path, monkeypatch: pytest.M
         Path(str(source.file_name)).write_text(source.text, encoding="utf-8")
     for block in re.findall(r"^```python\n(.*?)^```$", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
         exec(compile(block, document.name, "exec"), {})  # noqa: S102 (the project's own documents)
+
+
+# docs/commands.md
+
+
+def test_each_command_has_its_how_to_and_an_example() -> None:
+    page = ROOT / "docs" / "commands.md"
+    sections = re.split(r"^## `(.*)`\n", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    how_tos = dict(zip(sections[::2], sections[1::2], strict=True))
+    assert list(how_tos) == list(main.commands)
+    for name, text in how_tos.items():
+        assert "**How do I " in text, name
+        pages = {page.name, *re.findall(r"\]\(([\w-]+\.md)", text)}
+        examples = [block for block in BLOCKS if block.document.name in pages]
+        assert any(f"asymboot {name} " in block.text for block in examples), name
+
+
+# docs/reference.md
+
+
+def test_each_public_name_is_in_the_reference() -> None:
+    reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert set(sim.__all__) <= set(re.findall(r"^\.\. auto\w+:: sim\.(?:\w+\.)*(\w+)$", reference, re.MULTILINE))
 
 
 # docs/outcome.md

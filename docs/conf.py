@@ -1,0 +1,68 @@
+"""How Sphinx builds the guide: ``make docs``.
+
+Its sources are the repository's own pages, where they lie: links among them are the same here and there.
+"""
+
+import re
+from importlib import metadata
+
+import click
+from sphinx.application import Sphinx
+
+project = "asymboot"
+release = metadata.version("asymboot")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+root_doc = "docs/index"
+include_patterns = ["docs/*.md", "*.md", "benchmarks/README.md", "notebooks/README.md"]
+exclude_patterns = [".*", "build", "dist", "kernels"]
+
+myst_heading_anchors = 3  # as deep as links go
+default_role = "code"  # docstrings and help texts put names between single backticks
+smartquotes = False  # an option's two hyphens are no dash
+highlight_language = "none"
+autodoc_default_options = {"members": True, "undoc-members": True, "member-order": "bysource"}
+autodoc_preserve_defaults = True
+
+nitpicky = True
+nitpick_ignore_regex = [
+    # Other packages' types: their references would have to be fetched.
+    ("py:class", r"(collections|hypothesis\.strategies|numpy|nx|pathlib|pd)\..*"),
+    # Rows, whose columns docs/outcome.md has, and what is not public of attributes that are.
+    ("py:class", r"sim\.rows\..*"),
+    ("py:class", r"sim\.facts\.Facts|sim\.kernel\.fpsimd\.LateVerdict|sim\.study\.(judge\.Judge|tally\.Tally)"),
+    ("py:class", r"sim\.sweep\.(folder\.Folder|part\.PartRecord|plan\.Plan|timings\.TimesTallies)"),
+]
+
+html_theme = "furo"
+html_title = project
+html_extra_path = ["start"]
+html_show_copyright = False
+html_show_sphinx = False
+html_copy_source = False
+
+
+def _defaults_short(
+    _app: Sphinx, _what: str, _name: str, _obj: object, _options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Defaults that have no text of their own, such as `<factory>`, would keep a signature from being read."""
+    return signature and re.sub(r"<[^>]*>(, <[^>]*>)*", "...", signature), returns
+
+
+def _examples_as_typed(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Set what click leaves as it is (sphinx-click: a line block) as a literal block, in which nothing is markup."""
+    plain: list[str] = []
+    for line in lines:
+        if not line.startswith("| "):
+            plain.append(line)
+        elif line.startswith("|  "):
+            plain.append(line.removeprefix("| "))
+        else:
+            plain += [f"{line.removeprefix('| ')}:", ""]
+    lines[:] = plain
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-signature", _defaults_short)
+    app.connect("sphinx-click-process-description", _examples_as_typed)
