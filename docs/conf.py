@@ -52,13 +52,16 @@ def _defaults_short(
 def _examples_as_typed(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
     """Set what click leaves as it is (sphinx-click: a line block) as a literal block, in which nothing is markup."""
     plain: list[str] = []
+    inside = False
     for line in lines:
-        if not line.startswith("| "):
+        text = line.removeprefix("| ")
+        if text == line:
             plain.append(line)
-        elif line.startswith("|  "):
-            plain.append(line.removeprefix("| "))
+        elif inside:
+            plain.append(f"  {text}")
         else:
-            plain += [f"{line.removeprefix('| ')}:", ""]
+            plain += [f"{text}:", ""] if text.endswith(":") else ["::", "", f"  {text}"]
+        inside = text != line
     lines[:] = plain
 
 
