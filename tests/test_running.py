@@ -237,6 +237,17 @@ def test_firmware_that_refuses_or_loses_an_early_cpu_is_a_fault(tmp_path: Path) 
     assert odd == ()
 
 
+def test_a_cpu_refused_for_what_is_not_modelled_is_one_that_never_arrives(tmp_path: Path) -> None:
+    text = (
+        HEAD.format(cpus=2)
+        + "CPU features: CPU1: Detected conflict for capability 9 (32-bit EL0 Support), System: 1, CPU: 0\n"
+        + "CPU1: will not boot\nCPU1: failed to come online\npsci: CPU1 killed (polled 0 ms)\n"
+        + "CPU1: died during early boot\n"
+    )
+    scenario, odd = imported_log(text, tmp_path, cluster0=None)
+    assert (scenario.faults, odd) == ((Fault("cpu1", never_arrives=True),), ())
+
+
 def test_a_cpu_that_took_the_place_of_another_is_told(tmp_path: Path) -> None:
     again = BOOTED.format(1).replace("0x0000000001", "0x0000000002")
     text = HEAD.format(cpus=2) + BOOTED.format(1) + "smp: Brought up\npsci: CPU1 killed (polled 0 ms)\n" + again

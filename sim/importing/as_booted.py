@@ -24,7 +24,7 @@ def scenario_of(log: KernelLog, topology: Topology, name: str) -> Scenario:
         kvm_mode=KvmMode(mode) if mode in set(KvmMode) else KvmMode.DEFAULT,
         el2=log.el2 if log.el2 is not None else log.announced.get("KVM") != _NO_HYP,
         nosve=log.nosve,
-        nosme="arm64.nosme" in log.command_line,
+        nosme=log.nosme,
         actions=tuple(
             Action(Do.OFFLINE if step.ending is Ending.OFFLINE else Do.ONLINE, f"cpu{step.cpu}") for step in log.late
         ),
@@ -53,7 +53,7 @@ def _faults(log: KernelLog) -> Iterator[Fault]:
     relay = log.value("kvm-arm.mode") == KvmMode.PROTECTED
     answers = {str(-error): answer for answer, error in reversed(CPU_ON_ERRORS.items())}
     for number, step in sorted({step.cpu: step for step in reversed(steps) if step.cpu not in came}.items()):
-        if step.ending is Ending.LOST:
+        if step.ending in {Ending.LOST, Ending.REFUSED_OTHERWISE}:
             yield Fault(f"cpu{number}", never_arrives=True)
         elif step.ending is Ending.NOT_STARTED and step.why in answers and (number in early or not relay):
             yield Fault(f"cpu{number}", answer=answers[step.why])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sim.importing.kernel_log import KernelLog, kernel_log, steps_of
+from sim.importing.kernel_log import Ending, KernelLog, Step, kernel_log, steps_of
 from sim.importing.sysfs import Sysfs
 from sim.outcome import Outcome
 from sim.topology import cpu_list
@@ -47,7 +47,7 @@ def of_sysfs(sysfs: Sysfs, outcome: Outcome, sets: str) -> Iterator[str]:
 
 
 def _early(log: KernelLog, simulated: KernelLog) -> Iterator[tuple[int, str, str]]:
-    said, implied = ({step.cpu: str(step) for step in each.early} for each in (log, simulated))
+    said, implied = ({step.cpu: _told(step) for step in each.early} for each in (log, simulated))
     for number in sorted({*said, *implied}):
         yield number, said.get(number, _NOTHING), implied.get(number, _NOTHING)
 
@@ -55,8 +55,13 @@ def _early(log: KernelLog, simulated: KernelLog) -> Iterator[tuple[int, str, str
 def _late(log: KernelLog, outcome: Outcome) -> Iterator[tuple[int, str, str]]:
     rows = outcome.action_rows()
     for place, said in enumerate(log.late):
-        implied = [str(one) for one in steps_of(rows[place].log if place < len(rows) else ()) if one.cpu == said.cpu]
-        yield said.cpu, str(said), implied[-1] if implied else _NOTHING
+        implied = [_told(one) for one in steps_of(rows[place].log if place < len(rows) else ()) if one.cpu == said.cpu]
+        yield said.cpu, _told(said), implied[-1] if implied else _NOTHING
+
+
+def _told(step: Step) -> str:
+    """What a step comes to; who is refused for what is not modelled is simulated as if it never arrived."""
+    return str(Ending.LOST if step.ending is Ending.REFUSED_OTHERWISE else step)
 
 
 def _of_cpus(steps: Iterator[tuple[int, str, str]], sets: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ _FIELDS = {"0": ("has_sve", 32), "1": ("has_sme", 24)}
 """ID_AA64PFR0_EL1.SVE and ID_AA64PFR1_EL1.SME: what it tells, and where its four bits begin."""
 _CAPABILITIES = {"Scalable Vector Extension": "has_sve", "Scalable Matrix Extension": "has_sme"}
 _NOSVE = {"arm64.nosve", "id_aa64pfr0.sve=0"}
+_NOSME = {"arm64.nosme", "id_aa64pfr1.sme=0"}
 
 
 class Ending(StrEnum):
@@ -25,6 +26,8 @@ class Ending(StrEnum):
     ONLINE = "comes online"
     OFFLINE = "goes offline"
     REFUSED = "is refused"
+    REFUSED_OTHERWISE = "is refused, not for vector lengths"
+    """For what is not modelled."""
     NOT_STARTED = "is not started"
     LOST = "does not come online"
 
@@ -64,6 +67,11 @@ class KernelLog:
     def nosve(self) -> bool:
         """Whether the command line hides SVE."""
         return not _NOSVE.isdisjoint(self.command_line)
+
+    @property
+    def nosme(self) -> bool:
+        """Whether it hides SME."""
+        return not _NOSME.isdisjoint(self.command_line)
 
     def value(self, parameter: str) -> str | None:
         """A parameter's value on the command line."""
@@ -179,8 +187,8 @@ class _Reader:
 
     def _conflict(self, said: Mapping[str, str]) -> None:
         number = self._number(said)
-        self._why[number] = f"lacks {said['what']}"
         if said["what"] in _CAPABILITIES:
+            self._why[number] = f"lacks {said['what']}"
             self._change(number, **{_CAPABILITIES[said["what"]]: False})
 
     def _lengths(self, said: Mapping[str, str]) -> None:
@@ -190,7 +198,7 @@ class _Reader:
         self._why.setdefault(self._number(said), f"{said['type']}: vector length support mismatch")
 
     def _will_not_boot(self, said: Mapping[str, str]) -> None:
-        self._why.setdefault(self._number(said), "for what is not modelled")
+        self._why.setdefault(self._number(said), "")
 
     def _failed_online(self, said: Mapping[str, str]) -> None:
         number = self._number(said)
@@ -199,7 +207,7 @@ class _Reader:
             self._step(number, Ending.LOST)
         else:
             self._dying.add(number)
-            self._step(number, Ending.REFUSED, why)
+            self._step(number, Ending.REFUSED if why else Ending.REFUSED_OTHERWISE, why)
 
     def _not_started(self, said: Mapping[str, str]) -> None:
         self._step(self._number(said), Ending.NOT_STARTED, said["error"])
