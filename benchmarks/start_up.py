@@ -44,7 +44,7 @@ def of_plugin() -> None:
         file = Path(folder) / "test_nothing.py"
         file.write_text("def test_nothing():\n    pass\n", encoding="utf-8")
         alone = (sys.executable, "-m", "pytest", "-q", "--disable-plugin-autoload", "-p", "no:cacheprovider", file)
-        with_it = (*alone, "-p", "sim.testing.plugin")
+        with_it = (*alone, "-p", "asymboot_pytest")
         pair = in_turns(lambda: command(*with_it), lambda: command(*alone), calls=1, rounds=41)
     more_ms = (pair.first_s - pair.second_s) * 1e3
     print(

@@ -1,5 +1,7 @@
 """The pytest plugin, assertions and strategies, as another project's tests use them."""
 
+import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from sim.booting import boot as boot_scenario
+from sim.errors import InputError
 from sim.explore.following import follow
 from sim.files.expectations import read_expected
 from sim.files.scenario_file import read_scenario
@@ -86,19 +89,26 @@ def test_each_part_that_a_file_expects_is_a_test(tmp_path: Path) -> None:
 
 
 def test_a_failure_shows_what_came_and_how_to_see_it(tmp_path: Path) -> None:
-    (tmp_path / "test_bug.toml").write_text(BUG + WRONG)
+    file = tmp_path / "with a blank" / "test_bug.toml"
+    file.parent.mkdir()
+    file.write_text(BUG + WRONG)
     told = run_pytest(tmp_path)
     assert told.returncode == 1
     for line in (
         "cpu1: expected refused, and it is online",
         "= [    0.000420] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
-        "- expected from here on: SVE: maximum available vector length 64 bytes per vector",
+        "the log lacks 1 line there: SVE: maximum available vector length 64 bytes per vector",
+        "- SVE: maximum available vector length 64 bytes per vector",
         "? like it: SVE: maximum available vector length 32 bytes per vector",
         "- kernel_panic: expected, and not there",
         "+ out_of_bounds_write: cpu1's save at 512 bits starts 1088 bytes before its registers",
         "SVE vq_map_bits: expected [128], and it is [128, 256]",
         "SVE max_vl_bytes: expected 64, and it is 32",
-        f"asymboot run {tmp_path / 'test_bug.toml'} shows all of it",
+        f"  asymboot run '{file}'",
+        f"  pytest '{file}::log'",
+        "test_bug.toml::cpus - cpu1: expected refused, and it is online",
+        "test_bug.toml::log - the log lacks 1 line there: SVE: maximum",
+        "test_bug.toml::hazards - hazards: 1 missing, 3 unexpected",
     ):
         assert line in told.stdout
     assert "Traceback" not in told.stdout
@@ -108,7 +118,7 @@ def test_a_failure_shows_what_came_and_how_to_see_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("expect", "message"),
     [
-        ('[expect]\nhazards = ["nosuch"]', "expect: hazards: there is no 'nosuch': there are kernel_panic"),
+        ('[expect]\nhazards = ["nosuch"]', "expect: hazards: there is no hazard 'nosuch': there are kernel_panic"),
         ('[expect]\ncpus = { cpu7 = "online" }', "expect: cpus: there is no CPU 'cpu7'"),
         ('[expect]\ncpus = { cpu1 = "on" }', "Invalid enum value 'on'"),
         ("[expect]\nlog = 1", "log"),
@@ -127,7 +137,68 @@ def test_what_is_expected_is_no_part_of_the_scenario(tmp_path: Path) -> None:
     (tmp_path / "one.toml").write_text(BUG + RIGHT)
     (tmp_path / "other.toml").write_text(BUG)
     assert read_scenario(tmp_path / "one.toml") == read_scenario(tmp_path / "other.toml")
-    assert read_expected(tmp_path / "other.toml") is None
+    with pytest.raises(InputError, match=r"other.toml: expects nothing: it has no table \[expect\]"):
+        read_expected(tmp_path / "other.toml")
+
+
+@pytest.mark.parametrize(
+    "table", ["[expect]", "[ expect ]", '["expect"]', "[expect.sve]\nmax_vl_bytes = 32\n[expect]", "\ufeff[expect]"]
+)
+def test_a_table_is_found_however_it_is_written(table: str, tmp_path: Path) -> None:
+    text = f'{table}\nhazards = ["kernel_panic"]\n'
+    (tmp_path / "test_bug.toml").write_text(text + BUG if table.startswith("\ufeff") else BUG + text)
+    if table.startswith("\ufeff"):
+        (tmp_path / "test_bug.toml").write_text("\ufeff" + BUG + text[1:])
+    assert "test_bug.toml::hazards" in run_pytest(tmp_path, "--collect-only", "-q").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BUG + "[expects]\nhazards = []", "unknown key 'expects'; did you mean 'expect'?"),
+        (BUG + "[Expect]\nhazards = []", "unknown key 'Expect'"),
+        (BUG + "[expect]\n", "expect: expects nothing: give cpus, log, hazards, sve or sme"),
+        (BUG + "[expect]\nhazards = [", "test_bug.toml: is no TOML"),
+    ],
+)
+def test_a_scenario_file_that_means_to_expect_something_is_no_silence(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "test_bug.toml").write_text(text)
+    told = run_pytest(tmp_path)
+    assert told.returncode == 2
+    assert message in told.stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[case1]\nexpect = 'b'\n",
+        "[[case]]\nexpect = 3\n",
+        "expect.status = 200\n",
+        "[expect]\nstatus = 200\n[request]\n",
+        'doc = """\n[expect]\ntopology\n"""\n',
+        "[topology]\nkind = 'ring'\n",
+        "[expect\n",
+        "\x00\xff",
+    ],
+)
+def test_other_peoples_toml_is_left_alone(text: str, tmp_path: Path) -> None:
+    (tmp_path / "test_other.toml").write_text(text)
+    (tmp_path / "test_one.py").write_text("def test_one(): pass\n")
+    assert "1 passed" in run_pytest(tmp_path).stdout
+
+
+def test_a_project_with_a_package_called_sim_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "sim").mkdir()
+    (tmp_path / "sim" / "__init__.py").write_text("THEIRS = 1\n")
+    (tmp_path / "test_one.py").write_text("from sim import THEIRS\n\ndef test_one():\n    assert THEIRS\n")
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in told.stdout, told.stdout + told.stderr
 
 
 def test_fixtures_and_markers(tmp_path: Path) -> None:
@@ -154,15 +225,51 @@ def test_topology(boot, topology, kernel_log):
 
 def test_apart(kernel_log):
     assert kernel_log == []
+
+@pytest.mark.every_relay
+class TestSome:
+    def test_with(self, relay):
+        assert relay
+
+    def test_without(self):
+        pass
+
+@pytest.mark.every_design("tabba", "v6.11")
+def test_two(design):
+    assert design in {"tabba", "v6.11"}
+
+class TestOwn:
+    @pytest.fixture
+    def kernel_log(self):
+        return "mine"
+
+    def test_own(self, boot, kernel_log):
+        assert kernel_log == "mine"
+        assert len(boot("bug").log)
 """
     )
     told = run_pytest(tmp_path, "--strict-markers", "-W", "error")
-    assert "18 passed" in told.stdout, told.stdout
+    assert "24 passed" in told.stdout, told.stdout
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        ("@pytest.mark.every_design('v7')\ndef test_one(design): pass", "every_design: no 'v7': allowed are ['v6.11'"),
+        ("@pytest.mark.every_relay(only='relaxed')\ndef test_one(relay): pass", "every_relay: no 'only=': allowed are"),
+        ("@pytest.mark.every_relay\ndef test_one(): pass", "every_relay needs a parameter relay"),
+    ],
+)
+def test_a_marker_that_cannot_be_followed_is_an_error_of_collection(test: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text(f"import pytest\n\n{test}\n")
+    told = run_pytest(tmp_path)
+    assert told.returncode == 2
+    assert message in told.stdout
 
 
 def test_unused_the_plugin_imports_nothing_of_the_simulators() -> None:
-    script = "import sys, sim.testing.plugin; print([one for one in sys.modules if one.partition('.')[0] in HEAVY])"
-    heavy = {"simpy", "pandas", "networkx", "msgspec", "hypothesis", "numpy"}
+    script = "import sys, asymboot_pytest; print([one for one in sys.modules if one.partition('.')[0] in HEAVY])"
+    heavy = {"sim", "simpy", "pandas", "networkx", "msgspec", "hypothesis", "numpy"}
     told = subprocess.run(
         [sys.executable, "-c", script.replace("HEAVY", repr(heavy))], capture_output=True, text=True, check=True
     )
@@ -183,12 +290,37 @@ def test_assertions_pass_where_all_is_so() -> None:
 
 def test_assertions_say_what_came_instead() -> None:
     outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),), name="late")
-    with pytest.raises(AssertionError, match="late:\ncpu1: expected online, and it is refused\nSVE: cpu1: Required"):
+    with pytest.raises(AssertionError, match=r"cpu1: expected online, and it is refused\n.*SVE: cpu1: Required"):
         assert_state(outcome, "cpu1", "online")
-    with pytest.raises(AssertionError, match="- expected from here on: Bringing up"):
+    with pytest.raises(AssertionError, match=r"the log lacks 1 line there: Bringing up\n(.*\n)*- Bringing up"):
         assert_log(outcome, "CPU1: failed to come online", "Bringing up")
     with pytest.raises(AssertionError, match=r"- kernel_panic: expected, and not there"):
         assert_hazards(outcome, "kernel_panic")
+    with pytest.raises(InputError, match=r"there is no hazard 'kernel_pnaic': .*did you mean 'kernel_panic'\?"):
+        assert_hazards(outcome, "kernel_pnaic")
+    with pytest.raises(InputError, match="the state is 'Online': allowed are online, offline, refused"):
+        assert_state(outcome, "cpu1", "Online")
+
+
+def test_what_the_log_says_of_a_cpu_is_not_what_it_says_of_another() -> None:
+    outcome = booted(*[V1] * 12, kernel="6.12")
+    with pytest.raises(AssertionError) as caught:
+        assert_state(outcome, "cpu1", "lost")
+    assert re.findall(r"CPU\d+", str(caught.value)) == ["CPU1"]
+
+
+def test_every_missing_line_is_told_beside_few_of_the_log() -> None:
+    outcome = booted(*[V1] * 100, kernel="6.12")
+    with pytest.raises(AssertionError) as caught:
+        assert_log(outcome, "CPU50: Booted", "CPU10: Booted", "SVE: nothing\x1b[31m", "VHE mode")
+    told = str(caught.value).splitlines()
+    assert told[0] == "the log lacks 2 lines there: CPU10: Booted"
+    assert [one for one in told if one.startswith("-")] == ["- CPU10: Booted", "- SVE: nothing\\x1b[31m"]
+    assert [one[-40:] for one in told if one.startswith("=")] == [
+        "secondary processor 0x0000000032 [0x000f0510]"[-40:],
+        "kvm [1]: VHE mode initialized successfully"[-40:],
+    ]
+    assert len(told) < 30
 
 
 # Strategies
@@ -216,6 +348,30 @@ def test_the_smallest_system_that_shows_the_bug_has_two_cpus() -> None:
 @given(scenarios(design=designs(named=False), topology=topologies(sme_bits=sme_sets())))
 def test_scenarios_boot(scenario: Scenario) -> None:
     assert boot_scenario(scenario).facts.events
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_smallest_scenario_that_shows_the_bug_has_two_cpus_and_a_guest(seed: int) -> None:
+    def corrupts(scenario: Scenario) -> bool:
+        return any(one.kind is HazardKind.OUT_OF_BOUNDS_WRITE for one in boot_scenario(scenario).found)
+
+    drawn = scenarios(kernel=st.just("6.11"), design=st.none(), topology=topologies(most_cpus=6))
+    chance = random.Random(seed)  # noqa: S311
+    smallest = find(drawn, corrupts, settings=settings(max_examples=2000, database=None), random=chance)
+    assert [cpu.sve_vqs for cpu in smallest.topology.cpus] == [0b1, 0b11]
+    assert [one.do for one in smallest.actions] == [Do.GUEST]
+
+
+def test_scenarios_as_they_are_drawn_often_show_a_hazard() -> None:
+    found = find(scenarios(), lambda one: boot_scenario(one).found != [], settings=settings(derandomize=True))
+    assert boot_scenario(found).found
+
+
+def test_lengths_that_are_none_are_refused_at_once() -> None:
+    with pytest.raises(InputError, match="64 bits is no vector length"):
+        sme_sets(up_to_bits=64)
+    with pytest.raises(InputError, match="rule is 'any': allowed are"):
+        vl_sets(rule="any")
 
 
 def test_the_smallest_scenario_is_one_cpu_and_nothing_to_do() -> None:

@@ -1,8 +1,10 @@
 """What a scenario file expects of its boot: the table ``[expect]``."""
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from sim.errors import InputError
 from sim.files.scenario_file import scenario_from_table
@@ -11,8 +13,8 @@ from sim.files.toml_tables import at, read_text, table_from_text
 from sim.scenario import Scenario
 
 
-def read_expected(path: Path) -> tuple[Scenario, ExpectTable] | None:
-    """Read a scenario file with what it expects; None where it expects nothing.
+def read_expected(path: Path) -> tuple[Scenario, ExpectTable]:
+    """Read a scenario file with what it expects, which must be something.
 
     Raises:
         InputError: anything wrong with it, as one line that names the file, the place and what is allowed.
@@ -21,16 +23,30 @@ def read_expected(path: Path) -> tuple[Scenario, ExpectTable] | None:
         table = table_from_text(read_text(path, "scenario"), ScenarioTable)
         scenario = scenario_from_table(table, default_name=path.stem)
         if table.expect is UNSET:
-            return None
+            raise InputError("expects nothing: it has no table [expect]")
         with at("expect"):
             _check(table.expect, scenario)
         return scenario, table.expect
 
 
+def check_hazards(names: Iterable[str]) -> None:
+    """Refuse names of hazards that there are not.
+
+    Raises:
+        InputError: one is none.
+    """
+    for name in names:
+        if name not in HAZARDS:
+            near = difflib.get_close_matches(name, HAZARDS, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"there is no hazard {name[:60]!r}: there are {', '.join(HAZARDS)}{meant}")
+
+
 def _check(expect: ExpectTable, scenario: Scenario) -> None:
+    if all(value is UNSET for value in structs.asdict(expect).values()):
+        raise InputError("expects nothing: give cpus, log, hazards, sve or sme")
     for name in expect.cpus if expect.cpus is not UNSET else ():
         with at("cpus"):
             scenario.topology.number(name)
-    for name in expect.hazards if expect.hazards is not UNSET else ():
-        if name not in HAZARDS:
-            raise InputError(f"hazards: there is no {name[:60]!r}: there are {', '.join(HAZARDS)}")
+    with at("hazards"):
+        check_hazards(expect.hazards if expect.hazards is not UNSET else ())

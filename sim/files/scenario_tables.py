@@ -239,7 +239,7 @@ class ExpectTable(Table):
     ] = UNSET
     hazards: Annotated[
         list[Annotated[str, Meta(extra_json_schema={"enum": HAZARDS})]] | UnsetType,
-        Meta(description="all hazards, by the names that docs/hazards.md has, in lower case with underscores"),
+        Meta(description="all hazards, by the names that asymboot list hazards has"),
     ] = UNSET
     sve: Annotated[VectorExpectTable | UnsetType, Meta(description="the record of SVE lengths")] = UNSET
     sme: Annotated[VectorExpectTable | UnsetType, Meta(description="the record of SME lengths")] = UNSET

@@ -61,4 +61,5 @@ def _kernels(console: Console) -> None:
 
 
 def _hazards(console: Console) -> None:
-    table(console, {"rank": "right", "hazard": "left"}, [(str(kind.value), kind.title) for kind in HazardKind])
+    columns = {"rank": "right", "hazard": "left", "name in files": "left"}
+    table(console, columns, [(str(kind.value), kind.title, kind.name.lower()) for kind in HazardKind])

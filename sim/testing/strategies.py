@@ -3,12 +3,16 @@
 They shrink to the smallest system: fewer CPUs, smaller and fewer lengths, named before unnamed designs, no actions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+try:
+    from hypothesis import strategies as st
+    from hypothesis.strategies import DrawFn, SearchStrategy
+except ImportError as error:
+    raise ImportError("sim.testing.strategies needs the package hypothesis: install asymboot[properties]") from error
 
 from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.errors import choice
 from sim.explore.choosing import chosen_boot
 from sim.explore.reached import Schedule
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
@@ -19,6 +23,10 @@ from sim.topology import Topology
 from sim.vectors import POWERS_OF_TWO, SveRule, bits_from_vqs, vq_from_bits
 
 _MOST_BITS = 2048
+_KERNELS = ("6.11", *RECORDED)
+"""The one with the bug, and those with recorded boots."""
+_MOST_CPUS = 64
+"""Of which late ones and those acted on are drawn; fewer there are as it shrinks."""
 
 
 def vl_sets(
@@ -29,17 +37,24 @@ def vl_sets(
     Args:
         up_to_bits: the largest length that there may be.
         rule: which sets the architecture allows.
+
+    Raises:
+        InputError: the length is none, or there is no such rule.
     """
     legal = sorted(
-        legal_sets(vq_from_bits(up_to_bits), SveRule(rule)),
+        legal_sets(vq_from_bits(up_to_bits), choice(SveRule, "rule", rule)),
         key=lambda vqs: (vqs.bit_length(), vqs.bit_count(), vqs),
     )
     return st.sampled_from([bits_from_vqs(vqs) for vqs in legal])
 
 
 def sme_sets(*, up_to_bits: int = _MOST_BITS) -> SearchStrategy[tuple[int, ...]]:
-    """Legal sets of streaming lengths, in bits, ascending: powers of two, at least one."""
-    powers = [bits for bits in bits_from_vqs(POWERS_OF_TWO) if bits <= up_to_bits]
+    """Legal sets of streaming lengths, in bits, ascending: powers of two, at least one.
+
+    Raises:
+        InputError: `up_to_bits` is no length.
+    """
+    powers = [bits for bits in bits_from_vqs(POWERS_OF_TWO) if vq_from_bits(bits) <= vq_from_bits(up_to_bits)]
     return st.sets(st.sampled_from(powers), min_size=1).map(lambda bits: tuple(sorted(bits)))
 
 
@@ -91,29 +106,34 @@ def scenarios(
     relay: SearchStrategy[Relay] | None = None,
     most_actions: int = 4,
 ) -> Scenario:
-    """Scenarios under pKVM: CPUs early and late, brought online, taken offline, and visited by a guest.
+    """Scenarios under pKVM: CPUs early and late, visited by a guest, brought online, taken offline.
 
     Args:
         draw: given by Hypothesis.
         topology: which systems; None: `topologies()`.
-        design: which designs; None: the kernel's own.
-        kernel: which series; None: those with recorded boots.
+        design: which designs; None: the kernel's own, or a named one.
+        kernel: which series; None: 6.11, which has the bug, and those with recorded boots.
         relay: pKVM's PSCI relay; None: either.
         most_actions: so many at most.
     """
     system = draw(topologies() if topology is None else topology)
     names = [one.name for one in system.logical]
-    early = draw(st.integers(1, len(names)).map(lambda late: len(names) + 1 - late))
-    act = st.builds(Action, st.sampled_from([Do.GUEST, Do.ONLINE, Do.OFFLINE]), st.sampled_from(names))
+    some_cpu = st.integers(0, _MOST_CPUS - 1)  # the last one where it is beyond, so that CPUs can go as it shrinks
+    act = st.builds(Action, st.sampled_from([Do.GUEST, Do.ONLINE, Do.OFFLINE]), some_cpu.map(_one_of(names)))
+    early = max(1, len(names) - draw(some_cpu))
     return Scenario(
         system,
-        kernel=draw(st.sampled_from(sorted(RECORDED)) if kernel is None else kernel),
-        design=draw(st.none() if design is None else design),
+        kernel=draw(st.sampled_from(_KERNELS) if kernel is None else kernel),
+        design=draw(st.none() | designs() if design is None else design),
         kvm_mode=KvmMode.PROTECTED,
         relay=draw(st.sampled_from(Relay) if relay is None else relay),
         maxcpus=early,
         actions=tuple(draw(st.lists(act, max_size=most_actions))),
     )
+
+
+def _one_of(names: Sequence[str]) -> Callable[[int], str]:
+    return lambda place: names[min(place, len(names) - 1)]
 
 
 @st.composite

@@ -1,12 +1,17 @@
-"""The pytest plugin: what pytest loads when it starts. Everything of the simulator's is imported when it is used."""
+"""The pytest plugin: what pytest loads when it starts, in projects that may have a package ``sim`` of their own.
 
+So nothing of asymboot's is imported before it is used.
+"""
+
+import shlex
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sim.files.scenario_tables import ExpectTable
     from sim.outcome import Outcome
@@ -14,9 +19,11 @@ if TYPE_CHECKING:
     from sim.topology import Topology
 
 _MARKERS = (
-    "every_design: run the test once under each named design; the fixture design is its name",
-    "every_relay: run the test once for each setting of pKVM's PSCI relay; the fixture relay is its name",
+    "every_design(*names): run the test once under each of these designs, or each named one (fixture: design)",
+    "every_relay(*names): run the test once for each of these settings of the PSCI relay, or both (fixture: relay)",
 )
+_LARGEST_FILE_BYTES = 8 * 1024 * 1024
+"""What a scenario file may have."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,19 +32,40 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
 
 
+# Scenario files as tests
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ScenarioFile | None":
-    """Collect ``test_*.toml`` where it has a table ``[expect]``."""
+    """Collect ``test_*.toml`` where it is a scenario file that expects something."""
     if file_path.suffix != ".toml" or not file_path.name.startswith("test_"):
         return None
-    if not _expects(file_path):
+    if not _is_ours(file_path):
         return None
     return ScenarioFile.from_parent(parent, path=file_path)
 
 
-def _expects(path: Path) -> bool:
-    """Whether a file has a table ``[expect]``, or one below it: other people's TOML is none of ours."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return any(line.strip().startswith(("[expect]", "[expect.", "expect.", "expect ")) for line in lines)
+def _is_ours(path: Path) -> bool:
+    """Whether a file has the tables of a scenario and one like ``expect``: other people's TOML is none of ours.
+
+    One that cannot be read is taken for ours where its lines look so: that is an error, and must be told.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST_FILE_BYTES + 1)
+    except OSError:
+        return True
+    if len(raw) > _LARGEST_FILE_BYTES or b"topology" not in raw or b"expect" not in raw.lower():
+        return False
+    text = raw.decode("utf-8-sig", errors="replace")
+    try:
+        return _like_a_scenario(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        lines = [line.strip() for line in text.splitlines()]
+        return all(any(line.startswith(table) for line in lines) for table in ("[topology", "[expect"))
+
+
+def _like_a_scenario(keys: dict[str, Any]) -> bool:
+    return "topology" in keys and any(key.lower().startswith("expect") for key in keys)
 
 
 class ScenarioFile(pytest.File):
@@ -52,13 +80,11 @@ class ScenarioFile(pytest.File):
         from sim.testing.expecting import stated  # noqa: PLC0415
 
         try:
-            read = read_expected(self.path)
+            scenario, expect = read_expected(self.path)
         except InputError as error:
             raise self.CollectError(str(error)) from None
-        if read is not None:
-            scenario, expect = read
-            for part in stated(expect):
-                yield ScenarioItem.from_parent(self, name=part, scenario=scenario, expect=expect)
+        for part in stated(expect):
+            yield ScenarioItem.from_parent(self, name=part, scenario=scenario, expect=expect)
 
     def outcome(self, scenario: "Scenario") -> "Outcome":
         """What comes of the scenario, which is booted once."""
@@ -94,29 +120,54 @@ class ScenarioItem(pytest.Item):
             raise Unexpected("\n".join(lines))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What differs, and how to see all of it."""
+        """What differs, first of all, and how to see the rest and try again."""
         if not isinstance(excinfo.value, Unexpected):
             return super().repr_failure(excinfo, style)
-        return f"{self._expect_of()}\n{excinfo.value}\n\nasymboot run {self.path} shows all of it"
-
-    def _expect_of(self) -> str:
-        return f"[expect] {self.name} of {self._scenario.name}:"
+        again, shown = shlex.quote(f"{self.path}::{self.name}"), shlex.quote(str(self.path))
+        return f"{excinfo.value}\n\nThe whole boot, and this test again:\n  asymboot run {shown}\n  pytest {again}"
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the test is."""
         return self.path, 0, f"{self.path.name}: {self.name}"
 
 
+# Markers
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test for every design, or every setting of the relay, where it is marked so."""
-    if metafunc.definition.get_closest_marker("every_design") is not None:
-        from sim.designs import DESIGNS  # noqa: PLC0415
+    _run_for_each(metafunc, "every_design", "design", _design_names)
+    _run_for_each(metafunc, "every_relay", "relay", _relay_names)
 
-        metafunc.parametrize("design", list(DESIGNS))
-    if metafunc.definition.get_closest_marker("every_relay") is not None:
-        from sim.scenario import Relay  # noqa: PLC0415
 
-        metafunc.parametrize("relay", [str(one) for one in Relay])
+def _run_for_each(metafunc: pytest.Metafunc, marker: str, fixture: str, allowed: "Callable[[], list[str]]") -> None:
+    mark = metafunc.definition.get_closest_marker(marker)
+    if mark is None:
+        return
+    every = allowed()
+    wrong = [*(f"{name}=" for name in mark.kwargs), *(str(one) for one in mark.args if str(one) not in every)]
+    if wrong:
+        pytest.fail(f"{metafunc.definition.nodeid}: {marker}: no {wrong[0]!r}: allowed are {every}", pytrace=False)
+    of_function = any(one.name == marker for one in metafunc.definition.own_markers)
+    if fixture in metafunc.fixturenames:
+        metafunc.parametrize(fixture, [str(one) for one in mark.args] or every)
+    elif of_function:
+        pytest.fail(f"{metafunc.definition.nodeid}: {marker} needs a parameter {fixture}", pytrace=False)
+
+
+def _design_names() -> list[str]:
+    from sim.designs import DESIGNS  # noqa: PLC0415
+
+    return list(DESIGNS)
+
+
+def _relay_names() -> list[str]:
+    from sim.scenario import Relay  # noqa: PLC0415
+
+    return [str(one) for one in Relay]
+
+
+# Fixtures
 
 
 @pytest.fixture
@@ -124,26 +175,31 @@ def topology() -> "Callable[..., Topology]":
     """Make a topology from each CPU's SVE lengths in bits: ``topology([128], [128, 256])``; None: no SVE."""
     from sim.topology import Topology  # noqa: PLC0415
 
-    def of(*sve_bits: list[int] | None) -> Topology:
+    def of(*sve_bits: "Sequence[int] | None") -> Topology:
         return Topology.of(sve_bits)
 
     return of
 
 
 @pytest.fixture
-def kernel_log() -> list[str]:
-    """The lines that kernels logged which the fixture boot booted in this test."""
+def _asymboot_log() -> list[str]:
     return []
 
 
 @pytest.fixture
-def boot(kernel_log: list[str]) -> "Callable[..., Outcome]":
+def kernel_log(_asymboot_log: list[str]) -> list[str]:
+    """The lines that kernels logged which the fixture boot booted in this test."""
+    return _asymboot_log
+
+
+@pytest.fixture
+def boot(_asymboot_log: list[str]) -> "Callable[..., Outcome]":
     """Boot a scenario, a topology, a scenario file, or one that ships by name; keywords change the scenario."""
     from sim.booting import boot as boot_scenario  # noqa: PLC0415
 
     def booted(what: "Scenario | Topology | Path | str", **changes: Any) -> "Outcome":
         outcome = boot_scenario(_scenario(what).but(**changes))
-        kernel_log.extend(line.text for line in outcome.facts.log)
+        _asymboot_log.extend(line.text for line in outcome.facts.log)
         return outcome
 
     return booted
