@@ -150,10 +150,31 @@ def test_log_and_sysfs_of_two_machines_contradict_each_other() -> None:
     assert imported.contradictions[-1] == "sysfs says that cpu0-2,4 are online, the model that cpu0-1 are"
 
 
-def test_cpuinfo_without_sve_contradicts_cores_that_have_it(tmp_path: Path) -> None:
+def test_cpuinfo_with_sve_contradicts_cores_that_have_none(tmp_path: Path) -> None:
+    root = sysfs_of(tmp_path, cpuinfo=cpuinfo(part="0xd0c"))
+    imported = import_running_machine(None, root, None, {})
+    assert imported.contradictions == ("cpuinfo says that the system has SVE, the sets given imply that it lacks it",)
+
+
+def test_cpuinfo_without_the_sve_of_its_cores_is_as_with_nosve(tmp_path: Path) -> None:
     root = sysfs_of(tmp_path, cpuinfo=cpuinfo(part="0xd40", features="fp asimd"))
     imported = import_running_machine(None, root, None, {})
-    assert imported.contradictions == ("cpuinfo says that the system lacks SVE, the sets given imply that it has it",)
+    assert (imported.scenario.nosve, imported.contradictions) == (True, ())
+    assert imported.scenario.topology.cpus[0].sve_vqs == 0b11
+    assert "cpuinfo has no SVE, and CPUs have: simulated as with arm64.nosve." in imported.remarks
+
+
+def test_sysfs_that_contradicts_itself_is_told(tmp_path: Path) -> None:
+    root = sysfs_of(tmp_path, cpuinfo(part="0xd0c"), **{"cpu0/regs/identification/midr_el1": "0x411FD411"})
+    imported = import_running_machine(None, root, None, {"cpu0": (128,)})
+    assert imported.contradictions == ("cpu0: cpuinfo says MIDR 0x411fd0c1, midr_el1 0x411fd411",)
+
+
+def test_a_cpu_without_topology_in_the_copy_is_put_beside_another(tmp_path: Path) -> None:
+    texts = {f"cpu0/topology/{name}": "0" for name in ("physical_package_id", "cluster_id")}
+    root = sysfs_of(tmp_path, cpuinfo(), possible="0-1", online="0-1", **texts)
+    imported = import_running_machine(None, root, None, {})
+    assert [one.clusters for one in imported.scenario.topology.cpus] == [("cluster0",), ("cluster0",)]
 
 
 def test_a_tree_gives_clusters_and_is_numbered_by_the_cpu_that_booted(tmp_path: Path) -> None:
@@ -190,6 +211,15 @@ def test_a_tree_gives_clusters_and_is_numbered_by_the_cpu_that_booted(tmp_path: 
         "Nov  6 18:32:36 board kernel: [    0.000000] ",
         "2026-11-26T18:32:36+0000 board kernel: ",
         "[    0.000000] board kernel: ",
+        "6,0,0,-;",
+        "2026-11-26T18:32:36,000000+00:00 ",
+        "\x1b[32m[    0.000000] \x1b[0m",
+        "2026-11-26T18:32:36.123 [    0.000000] ",
+        "[    0.000000] c0 0 ",
+        "[    0.000000]  (0)[0:swapper]",
+        "[    0.000000] I[0:      swapper/0:    0] ",
+        "> > [    0.000000] ",
+        "12:[    0.000000] ",
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r\r\n"])
@@ -197,6 +227,13 @@ def test_stamps_of_every_kind_are_passed_over(stamp: str, end: str) -> None:
     text = (MACHINES / "mixed" / "dmesg").read_text(encoding="utf-8")
     stamped = "".join(stamp + line + end for line in without_stamps(text))
     assert kernel_log(stamped) == kernel_log(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
+    dmesg = MACHINES / "mixed" / "dmesg"
+    (tmp_path / "dmesg").write_text("\0\0" + dmesg.read_text(encoding="utf-8"), encoding=encoding)
+    assert read_kernel_log(tmp_path / "dmesg") == read_kernel_log(dmesg)
 
 
 def test_of_several_boots_the_last_one_counts(tmp_path: Path) -> None:
@@ -250,9 +287,14 @@ def test_a_cpu_refused_for_what_is_not_modelled_is_one_that_never_arrives(tmp_pa
 
 def test_a_cpu_that_took_the_place_of_another_is_told(tmp_path: Path) -> None:
     again = BOOTED.format(1).replace("0x0000000001", "0x0000000002")
-    text = HEAD.format(cpus=2) + BOOTED.format(1) + "smp: Brought up\npsci: CPU1 killed (polled 0 ms)\n" + again
+    text = (
+        HEAD.format(cpus=2)
+        + BOOTED.format(1)
+        + "smp: Brought up 1 node, 2 CPUs\npsci: CPU1 killed (polled 0 ms)\n"
+        + again
+    )
     _, odd = imported_log(text, tmp_path, cluster0=None)
-    assert odd == ("cpu1 came as MPIDR 0x1, and later as 0x2",)
+    assert odd == ("cpu1 came as MPIDR 0x1, MIDR 0x411fd403, and later as MPIDR 0x2, MIDR 0x411fd403",)
 
 
 def test_streaming_lengths_are_as_little_as_the_log_implies(tmp_path: Path) -> None:
@@ -269,9 +311,71 @@ def test_streaming_lengths_are_as_little_as_the_log_implies(tmp_path: Path) -> N
 
 
 def test_a_panic_that_the_model_does_not_have_is_told(tmp_path: Path) -> None:
-    text = HEAD.format(cpus=1) + "Kernel panic - not syncing: VFS: Unable to mount root fs\n"
+    text = HEAD.format(cpus=1) + "Kernel panic - not syncing: Attempted to kill the idle task!\n"
     _, odd = imported_log(text, tmp_path, cpu0=None)
-    assert odd == ("the log ends in 'Kernel panic - not syncing: VFS: Unable to mount root fs', and the model goes on",)
+    assert odd == (
+        "the log ends in 'Kernel panic - not syncing: Attempted to kill the idle task!', and the model goes on",
+    )
+
+
+def test_a_panic_of_something_else_is_a_remark(tmp_path: Path) -> None:
+    path = tmp_path / "boot.log"
+    path.write_text(HEAD.format(cpus=1) + "Kernel panic - not syncing: VFS: Unable to mount root fs\n")
+    imported = import_running_machine(path, None, None, {"cpu0": None})
+    assert imported.contradictions == ()
+    assert imported.remarks[-1] == "The log ends in 'Kernel panic - not syncing: VFS: Unable to mount root fs'."
+
+
+def test_the_last_of_two_parameters_counts_as_for_linux(tmp_path: Path) -> None:
+    words = "kvm-arm.mode=nvhe kvm_arm.mode=protected quiet -- arm64.nosve"
+    text = (
+        HEAD.format(cpus=1) + f"Kernel command line: {words}\nkvm [1]: Protected nVHE mode initialized successfully\n"
+    )
+    scenario, odd = imported_log(text, tmp_path, cpu0=None)
+    assert (scenario.kvm_mode, scenario.nosve, odd) == (KvmMode.PROTECTED, False, ())
+
+
+@pytest.mark.parametrize("mode", ["Hyp mode", "Hyp nVHE mode", "VHE mode", "VHE+NV2 mode"])
+def test_whether_kvm_uses_vhe_depends_on_cpus_and_is_no_contradiction(mode: str, tmp_path: Path) -> None:
+    _, odd = imported_log(HEAD.format(cpus=1) + f"kvm [1]: {mode} initialized successfully\n", tmp_path, cpu0=None)
+    assert odd == ()
+
+
+def test_a_log_that_is_cut_short_says_nothing_by_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "boot.log"
+    path.write_text(HEAD.format(cpus=4) + BOOTED.format(1))
+    imported = import_running_machine(path, None, None, {})
+    assert imported.contradictions == ()
+    assert [one.sve_vqs for one in imported.scenario.topology.cpus] == [0b11, 0b11, None, None]  # Neoverse V1
+    assert imported.scenario.maxcpus is None
+    assert "The log ends before capabilities are final: what it does not say is not known." in imported.remarks
+
+
+def test_a_lost_line_is_seen_by_the_kernels_own_count(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=3) + BOOTED.format(2) + "smp: Brought up 1 node, 3 CPUs\n"
+    scenario, odd = imported_log(text, tmp_path, cluster0=None)
+    assert odd == ("the log says that 3 CPUs were brought up, and shows 2",)
+    assert scenario.early == (0, 1, 2)
+
+
+def test_lines_said_twice_are_told_and_not_done_twice(tmp_path: Path) -> None:
+    off = "psci: CPU1 killed (polled 0 ms)\n"
+    text = HEAD.format(cpus=2) + BOOTED.format(1) + "smp: Brought up 1 node, 2 CPUs\n" + BOOTED.format(1) + 2 * off
+    scenario, odd = imported_log(text, tmp_path, cluster0=None)
+    assert [one.do for one in scenario.actions] == [Do.OFFLINE]
+    assert odd == (
+        "the log says that cpu1 comes online, and it is online already",
+        "the log says that cpu1 goes offline, and it is not online",
+    )
+
+
+def test_a_tree_of_another_board_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("libfdt", reason="pylibfdt is not installed")
+    from tests.test_device_tree import BIG_LITTLE, saved  # noqa: PLC0415 (skips itself without libfdt)
+
+    (tmp_path / "boot.log").write_text(HEAD.format(cpus=3))
+    imported = import_running_machine(tmp_path / "boot.log", None, saved(tmp_path, BIG_LITTLE), {})
+    assert imported.contradictions[0] == "cpu0: MIDR 0x411fd403 is arm,neoverse-v1, and the tree says arm,cortex-a510"
 
 
 def test_a_panic_in_the_middle_of_a_step_leaves_the_step_out() -> None:
@@ -328,12 +432,20 @@ def test_the_log_of_any_boot_makes_the_scenario_that_logs_the_same(
     ("text", "message"),
     [
         ("", "is no log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"),
-        ("[    0.0] x86/fpu: Supporting XSAVE feature 0x001\n", "is a log of x86, not of arm64"),
+        ("[    0.0] x86/fpu: Supporting XSAVE feature 0x001\n", "is a log of x86, which cannot be imported"),
         (
             "[    0.0] Booting Linux on physical CPU 0x0\nCPU: ARMv7 Processor [412fc0f1]\n",
-            "is a log of 32-bit Arm, not",
+            "is a log of 32-bit Arm, which cannot",
         ),
-        ("[    0.0] Booting Linux on hartid 0\n", "is a log of RISC-V, not of arm64"),
+        ("[    0.0] Booting Linux on hartid 0\n", "is a log of RISC-V, which cannot be imported"),
+        (
+            "Booting Linux on physical CPU 0x0\nBoot CPU: AArch64 Processor [51af8014]\n",
+            "is a log of arm64 before Linux 4.17, which cannot be imported",
+        ),
+        (
+            HEAD.format(cpus=1) + "SVE: maximum available vector length 33 bytes per vector\n",
+            "line 4: SVE maximum of 33 bytes, which no vector has: 16 to 256",
+        ),
         ("[    9.0] CPU3: Booted secondary processor 0x0000000003 [0x411fd403]\n", "begins after the kernel did, and"),
         (HEAD.format(cpus=99999), "line 3: 99999 CPUs: a topology has 1 to 65,536"),
         (HEAD.format(cpus=2) + BOOTED.format(2), "line 4: CPU2, and the log says before that there are 2 CPUs"),

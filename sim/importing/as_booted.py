@@ -17,14 +17,14 @@ def scenario_of(log: KernelLog, topology: Topology, name: str) -> Scenario:
     Raises:
         InputError: the log has more steps than a scenario may have.
     """
-    mode = log.value("kvm-arm.mode")
+    mode = log.command_line.value("kvm-arm.mode")
     return Scenario(
         topology,
         kernel=series_of(log)[0],
         kvm_mode=KvmMode(mode) if mode in set(KvmMode) else KvmMode.DEFAULT,
         el2=log.el2 if log.el2 is not None else log.announced.get("KVM") != _NO_HYP,
-        nosve=log.nosve,
-        nosme=log.nosme,
+        nosve=log.command_line.nosve,
+        nosme=log.command_line.nosme,
         actions=tuple(
             Action(Do.OFFLINE if step.ending is Ending.OFFLINE else Do.ONLINE, f"cpu{step.cpu}") for step in log.late
         ),
@@ -50,7 +50,7 @@ def _faults(log: KernelLog) -> Iterator[Fault]:
     steps = (*log.early, *log.late)
     early = {step.cpu for step in log.early}
     came = {step.cpu for step in steps if step.ending is Ending.ONLINE}
-    relay = log.value("kvm-arm.mode") == KvmMode.PROTECTED
+    relay = log.command_line.value("kvm-arm.mode") == KvmMode.PROTECTED
     answers = {str(-error): answer for answer, error in reversed(CPU_ON_ERRORS.items())}
     for number, step in sorted({step.cpu: step for step in reversed(steps) if step.cpu not in came}.items()):
         if step.ending in {Ending.LOST, Ending.REFUSED_OTHERWISE}:

@@ -1,4 +1,4 @@
-"""The lines of a kernel log that are understood, whatever stamps stand before them.
+"""The lines of a kernel log that are understood, whatever stands before them: stamps, levels, callers, names, quotes.
 
 Source: arch/arm64/kernel/setup.c, smp.c, cpufeature.c, fpsimd.c, arch/arm64/kvm/arm.c, drivers/firmware/psci/psci.c,
 mm/slub.c, kernel/rcu/tree_plugin.h.
@@ -9,47 +9,45 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _LONGEST_LINE = 4096
-_STAMPS = re.compile(
-    r"(?:<\d{1,4}>)?"  # the level, as a serial console or /dev/kmsg has it
-    r"(?:[a-z]{1,9} {0,2}:[a-z]{1,9} {0,2}: )?"  # facility and level: dmesg -x
-    r"(?:\[[^\[\]]{1,40}\] ?){0,3}"  # dmesg, with -T or -d too; callers
-    r"(?:(?:\S{1,64} {1,2}){1,6}kernel: )?"  # journalctl -k, syslog
-    r"(?:\[[^\[\]]{1,40}\] ?){0,3}"
-)
-_MAYBE = re.compile(r"CPU|cpu|SVE|SME|KVM|kvm \[|Linux|Kernel|smp: |SLUB: ")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_MAYBE = re.compile(r"CPU|cpu|SVE|SME|KVM|kvm \[|Linux|[Kk]ernel|smp: |SLUB: |devtmpfs|as init process")
+_BEGINS = r"(?<![^\s\]):;>])"
+"""Before a message stands nothing, or the end of a stamp."""
 _CPU = r"CPU(?P<cpu>\d{1,7}): "
 _PLACE = r"0x(?P<mpidr>[0-9a-f]{1,16}) \[0x(?P<midr>[0-9a-f]{1,8})\]"
 _LINES = {
     "boot": rf"Booting Linux on physical CPU {_PLACE}",
-    "release": r"Linux version (?P<release>\S+)",
+    "release": r"Linux version (?P<release>\d\S*)",
     "command_line": r"Kernel command line: (?P<words>.*)",
     "possible": r"(?:SLUB: .*\bCPUs=|.*\bnr_cpu_ids[=:])(?P<count>\d{1,7})\b",
     "booted": rf"{_CPU}Booted secondary processor {_PLACE}",
-    "brought_up": r"smp: Brought up |SMP: Total of ",
+    "brought_up": r"smp: Brought up \d+ nodes?, (?P<count>\d{1,7}) CPUs?",
     "started_at": r"CPU: All CPU\(s\) started at EL(?P<level>[12])",
     "length": r"(?P<type>SVE|SME): (?P<which>minimum|maximum|default) .{0,10}vector length (?P<bytes>\d{1,9})\b",
     "unvirtualisable": r"SVE: unvirtualisable vector lengths present",
     "guests": r"KVM: SVE vector length for guests limited to (?P<bytes>\d{1,9}) byte",
     "kvm": r"kvm \[\d+\]: (?P<what>.*mode initialized successfully|HYP mode not available"
     r"|KVM disabled from command line|error initializing Hyp mode: -?\d+)",
+    "went_on": r"devtmpfs: initialized|Freeing unused kernel|Run \S+ as init process",
     "variation": r"CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64PFR(?P<register>[01])_EL1\. "
     r"Boot CPU: 0x(?P<boot>[0-9a-f]{1,16}), CPU(?P<cpu>\d{1,7}): 0x(?P<other>[0-9a-f]{1,16})",
-    "conflict": rf"CPU features: {_CPU}Detected conflict for capability \d+ \((?P<what>[^()]{{1,80}})\)",
+    "conflict": rf"CPU features: {_CPU}Detected conflict for capability \d+ \((?P<what>.{{1,80}}?)\), System",
     "lengths": r"(?P<type>SVE|SME): cpu(?P<cpu>\d{1,7}): (?P<what>Required vector length\(s\) missing"
     r"|Unsupported vector length\(s\) present|would increase maximum VL)",
     "mismatch": rf"CPU features: {_CPU}(?P<type>SVE|SME): vector length support mismatch",
-    "will_not_boot": rf"{_CPU}will not boot",
+    "unfit": rf"{_CPU}(?P<what>will not boot|is stuck in kernel|does not support .{{1,80}})",
     "failed_online": rf"{_CPU}failed to come online",
     "not_started": rf"{_CPU}failed to boot: (?P<error>-?\d{{1,5}})",
     "killed": r"psci: CPU(?P<cpu>\d{1,7}) killed",
     "panic": r"(?P<what>Kernel panic - not syncing: .*)",
 }
-_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _LINES.items()}
+_PATTERNS = {kind: re.compile(_BEGINS + f"(?:{pattern})") for kind, pattern in _LINES.items()}
 _OTHERS = {
     "x86": re.compile(r"x86/fpu: |BIOS-e820: |smpboot: CPU0: "),
     "32-bit Arm": re.compile(r"CPU: ARMv[4-7] Processor \["),
     "RISC-V": re.compile(r"Booting Linux on hartid |riscv: "),
     "Power": re.compile(r"Linux version \S+ \([^)]*\) \(powerpc|ppc64_pft_size"),
+    "arm64 before Linux 4.17": re.compile(r"Boot CPU: AArch64 Processor \["),
 }
 
 
@@ -66,15 +64,13 @@ def heard(text: str) -> Iterator[Heard]:
     for number, line in enumerate(text.splitlines(), 1):
         if not _MAYBE.search(line):
             continue
-        bare = line[:_LONGEST_LINE]
-        stamps = _STAMPS.match(bare)
-        begins = 0 if stamps is None else stamps.end()
+        plain = _COLOUR.sub("", line[:_LONGEST_LINE])
         for kind, pattern in _PATTERNS.items():
-            if match := pattern.match(bare, begins):
+            if match := pattern.search(plain):
                 yield Heard(number, kind, match.groupdict())
                 break
 
 
-def other_architecture(text: str) -> str | None:
-    """Which architecture's log a text is, if that of one that is no arm64."""
+def other_kernel(text: str) -> str | None:
+    """Whose log a text is, if that of a kernel which cannot be understood."""
     return next((name for name, pattern in _OTHERS.items() if pattern.search(text)), None)

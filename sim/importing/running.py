@@ -13,7 +13,7 @@ from sim.importing.as_booted import scenario_of, series_of
 from sim.importing.clusters import ClusterPath, Clusters, by_mpidr
 from sim.importing.device_tree import Tree, as_booted_by, read_tree
 from sim.importing.imported import LONGEST_NAME, Imported, as_in_a_file, cpus_of
-from sim.importing.kernel_log import KernelLog, read_kernel_log
+from sim.importing.kernel_log import Ending, KernelLog, read_kernel_log
 from sim.importing.lengths import NOT_KNOWN, Lengths, Vls, read_lengths
 from sim.importing.seen import SeenCpu, merged
 from sim.importing.sysfs import Sysfs, read_sysfs
@@ -72,7 +72,7 @@ def import_running_machine(dmesg: Path | None, sysfs: Path | None, tree: Path | 
         clusters = _clusters(seen, cpus)
         lengths = read_lengths(cpus, clusters.paths, vls, _otherwise(seen, cpus))
         linux = _with_lateness(cpus_of(cpus, clusters, lengths), _early(seen))
-        scenario = _scenario(seen.log, Topology(tuple(linux)), printable(path.resolve().stem)[:LONGEST_NAME])
+        scenario = _scenario(seen, Topology(tuple(linux)), printable(path.resolve().stem)[:LONGEST_NAME])
         assumed = any(not one.known for one in lengths.values())
         odd += _odd(seen, scenario, "the sets, of which some are assumed," if assumed else "the sets given")
         return Imported(
@@ -80,7 +80,7 @@ def import_running_machine(dmesg: Path | None, sysfs: Path | None, tree: Path | 
             cpus,
             clusters,
             lengths,
-            (*_remarks(seen, dmesg, sysfs), *_silent(cpus)),
+            (*_remarks(seen, dmesg, sysfs), *_not_so(seen, cpus, linux)),
             "which a machine does not list; its kernel says the largest that all early CPUs share:",
             scenario.but(**_in_file_order(linux)),
             tuple(odd),
@@ -138,9 +138,13 @@ def _clusters(seen: _Running, cpus: tuple[SeenCpu, ...]) -> Clusters:
 
 def _early(seen: _Running) -> set[int]:
     """Who was brought up before user space; without a log, who is online."""
-    if seen.log is not None:
-        return {0, *(step.cpu for step in seen.log.early)}
-    return set() if seen.sysfs is None else set(seen.sysfs.online)
+    log = seen.log
+    if log is None:
+        return set() if seen.sysfs is None else set(seen.sysfs.online)
+    if log.brought_up:
+        return {0, *(step.cpu for step in log.early)}
+    most = log.command_line.value("maxcpus") or ""
+    return set(range(max(1, int(most)) if most.isdecimal() else log.possible))
 
 
 def _with_lateness(cpus: list[Cpu], early: set[int]) -> list[Cpu]:
@@ -158,8 +162,16 @@ def _in_file_order(linux: list[Cpu]) -> dict[str, Any]:
     return {"topology": Topology(plain, topology.boot_cpu), "maxcpus": early}
 
 
-def _scenario(log: KernelLog | None, topology: Topology, name: str) -> Scenario:
-    return Scenario(topology, name=name) if log is None else scenario_of(log, topology, name)
+def _scenario(seen: _Running, topology: Topology, name: str) -> Scenario:
+    if seen.log is not None:
+        return scenario_of(seen.log, topology, name)
+    return Scenario(topology, nosve=_hidden(seen, topology.cpus), name=name)
+
+
+def _hidden(seen: _Running, cpus: Iterable[Cpu]) -> bool:
+    """Whether cpuinfo has no SVE though a CPU has: as with arm64.nosve."""
+    has_not = seen.log is None and seen.sysfs is not None and seen.sysfs.has_sve is False
+    return has_not and any(one.sve_vqs is not None for one in cpus)
 
 
 def _odd(seen: _Running, scenario: Scenario, sets: str) -> Iterator[str]:
@@ -168,6 +180,7 @@ def _odd(seen: _Running, scenario: Scenario, sets: str) -> Iterator[str]:
         yield from seen.log.oddities
         yield from contradictions.of_log(seen.log, outcome, sets)
     if seen.sysfs is not None:
+        yield from seen.sysfs.oddities
         yield from contradictions.of_sysfs(seen.sysfs, outcome, sets)
 
 
@@ -220,6 +233,18 @@ def _remarks(seen: _Running, dmesg: Path | None, sysfs: Path | None) -> Iterator
         yield from seen.tree.remarks
 
 
-def _silent(cpus: Iterable[SeenCpu]) -> Iterator[str]:
+def _not_so(seen: _Running, cpus: Iterable[SeenCpu], linux: Iterable[Cpu]) -> Iterator[str]:
+    """What is not known, and what is simulated otherwise than it was."""
     if silent := [one.number for one in cpus if one.mpidr is None and one.midr is None]:
-        yield f"Nothing is known of cpu{cpu_list(silent)}, which did not come online."
+        yield f"Nothing is known of cpu{cpu_list(silent)}."
+    if _hidden(seen, linux):
+        yield "cpuinfo has no SVE, and CPUs have: simulated as with arm64.nosve."
+    if seen.log is None:
+        return
+    if not seen.log.final:
+        yield "The log ends before capabilities are final: what it does not say is not known."
+    for step in (*seen.log.early, *seen.log.late):
+        if step.ending is Ending.REFUSED_OTHERWISE:
+            yield f"cpu{step.cpu} was refused for what is not modelled ({step.why}): simulated as if it never arrived."
+    if seen.log.panic is not None:
+        yield f"The log ends in {seen.log.panic!r}."

@@ -62,7 +62,18 @@ def merged(sources: Mapping[str, Mapping[int, SeenCpu]]) -> tuple[dict[int, Seen
                 elif there != value:
                     contradictions.append(f"{one.name}: {source} says {_shown(name, value)}, not {_shown(name, there)}")
             cpus[number] = replace(known, **news)
+    contradictions += (said for one in cpus.values() if (said := _two_cores(one)) is not None)
     return dict(sorted(cpus.items())), contradictions
+
+
+def _two_cores(cpu: SeenCpu) -> str | None:
+    """That a CPU's MIDR and its compatible string are two cores' of Arm; others' strings stand for several cores."""
+    of_midr = () if cpu.midr is None else compatible_of_midr(cpu.midr)
+    if not of_midr or not cpu.compatible or not known_core(cpu.compatible) or not cpu.compatible[0].startswith("arm,"):
+        return None
+    if of_midr[0] in cpu.compatible:
+        return None
+    return f"{cpu.name}: MIDR {cpu.midr:#010x} is {of_midr[0]}, and the tree says {cpu.compatible[0]}"
 
 
 def _said(cpu: SeenCpu) -> Iterator[tuple[str, Any]]:

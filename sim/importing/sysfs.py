@@ -21,7 +21,7 @@ _LARGEST_CPUINFO_BYTES = 128 * 1024 * 1024
 _CPU_FOLDERS = ("sys/devices/system/cpu", ".")
 _CPUINFO = ("proc/cpuinfo", "cpuinfo")
 _RANGE = re.compile(r"(\d{1,7})(?:-(\d{1,7}))?")
-_NO_CLUSTER = {-1, 0xFFFF}
+_NO_CLUSTER = {-1, 0xFFFF, 0xFFFF_FFFF}
 """cluster_id where the firmware names none."""
 
 
@@ -36,6 +36,8 @@ class Sysfs:
     """The clusters around each CPU that was online: what is offline has no topology."""
     has_sve: bool | None
     """Whether /proc/cpuinfo has sve among the features; None without it."""
+    oddities: tuple[str, ...]
+    """Sentences on where it contradicts itself."""
 
 
 def read_sysfs(root: Path) -> Sysfs:
@@ -52,13 +54,19 @@ def read_sysfs(root: Path) -> Sysfs:
         raise InputError(f"{folder}: possible must be CPUs from 0 on, and online some of them")
     cpuinfo = next((root / one for one in _CPUINFO if (root / one).is_file()), None)
     midrs, has_sve = ({}, None) if cpuinfo is None else _cpuinfo(cpuinfo)
-    midrs |= {one: midr for one in possible if (midr := _midr(folder, one)) is not None}
+    own = {one: midr for one in possible if (midr := _midr(folder, one)) is not None}
+    odd = [
+        f"cpu{one}: cpuinfo says MIDR {midrs[one]:#010x}, midr_el1 {own[one]:#010x}"
+        for one in sorted(own)
+        if midrs.get(one, own[one]) != own[one]
+    ]
+    midrs |= own
     if not midrs:
         raise InputError(f"{root}: nothing shows that this is arm64: no proc/cpuinfo, no cpu*/regs/identification")
     if max(midrs) >= len(possible):
         raise InputError(f"{cpuinfo}: CPU{max(midrs)} is not possible: there are {len(possible)} CPUs")
     cpus = {one: SeenCpu(one, midr=midrs.get(one)) for one in possible}
-    return Sysfs(possible, online, cpus, _paths(folder, online), has_sve)
+    return Sysfs(possible, online, cpus, _paths(folder, online), has_sve, tuple(odd))
 
 
 def _text(path: Path) -> str:
@@ -85,7 +93,7 @@ def _number(path: Path) -> int | None:
     if not path.is_file():
         return None
     text = _text(path)
-    if not re.fullmatch(r"-?\d{1,10}|0x[0-9a-f]{1,16}", text):
+    if not re.fullmatch(r"-?\d{1,10}|0x[0-9a-fA-F]{1,16}", text):
         raise InputError(f"{path}: {text[:40]!r} is no number")
     return int(text, 0)
 
@@ -99,7 +107,7 @@ def _midr(folder: Path, number: int) -> int | None:
 
 
 def _paths(folder: Path, online: tuple[int, ...]) -> dict[int, ClusterPath]:
-    places = {one: folder / f"cpu{one}" / "topology" for one in online}
+    places = {one: place for one in online if (place := folder / f"cpu{one}" / "topology").is_dir()}
     packages = {one: _number(place / "physical_package_id") for one, place in places.items()}
     several = len(set(packages.values())) > 1
     return {one: (*((f"socket{packages[one]}",) if several else ()), *_inside(place)) for one, place in places.items()}
