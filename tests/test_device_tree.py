@@ -169,11 +169,11 @@ def test_sockets_nested_clusters_cores_and_threads_are_clusters(tmp_path: Path) 
 
 def test_a_file_has_clusters_together_and_names_keep_linux_numbers(tmp_path: Path) -> None:
     nodes = [node(place, phandle=place + 1) for place in range(3)]
-    cpu_map = {"core0": core(3), "cluster0": {"core0": core(1), "core1": core(2)}}
+    cpu_map = {"cluster0": {"core0": core(1), "core1": core(3)}, "cluster1": {"core0": core(2)}}
     path = saved(tmp_path, tree(*nodes, cpu_map=cpu_map))
     imported = import_device_tree(path, {})
     topology = imported.scenario.topology
-    assert clusters(topology) == {"cpu2": "", "cpu0": "cluster0", "cpu1": "cluster0"}
+    assert clusters(topology) == {"cpu0": "cluster0", "cpu2": "cluster0", "cpu1": "cluster1"}
     assert [one.name for one in topology.logical] == ["cpu0", "cpu2", "cpu1"]
     assert "Linux numbers CPUs as their names do, the simulator does not" in annotated_text(imported)
 
@@ -204,6 +204,43 @@ def test_a_cpu_map_that_leaves_a_cpu_out_is_dropped(tmp_path: Path) -> None:
     assert clusters(imported.scenario.topology) == {"cpu0": "cluster0", "cpu1": "cluster1"}
 
 
+@pytest.mark.parametrize(
+    ("cpu_map", "why"),
+    [
+        ({"cluster0": {"core0": core(1)}, "cluster2": {"core0": core(2)}}, "the cpu-map leaves out cpu1"),
+        ({"cluster1": {"core0": core(1), "core1": core(2)}}, "the cpu-map leaves out cpu0"),
+        ({"cluster0": {"core0": core(1), "core2": core(2)}}, "the cpu-map leaves out cpu1"),
+        ({"core0": core(1), "core1": core(2)}, "in the cpu-map cores lie outside any cluster (core0)"),
+        (
+            {"cluster0": {"cluster0": {"core0": core(1)}, "core0": core(2)}},
+            "in the cpu-map clusters and cores lie in one node (cluster0/core0)",
+        ),
+        (
+            {"cluster0": {"core0": {"thread0": core(1)} | core(2)}},
+            "in the cpu-map cluster0/core0 has threads and a cpu",
+        ),
+        ({"cluster0": {"core0": {}}}, "in the cpu-map cluster0/core0 has no cpu"),
+        ({"socket0": {"cluster0": {"core0": core(1)}}, "cluster0": {"core0": core(2)}}, "the cpu-map leaves out cpu1"),
+    ],
+)
+def test_a_cpu_map_that_linux_does_not_take_is_dropped(cpu_map: Tree, why: str, tmp_path: Path) -> None:
+    path = saved(tmp_path, tree(node(0, phandle=1), node(0x101, phandle=2), cpu_map=cpu_map))
+    imported = import_device_tree(path, {})
+    assert imported.clusters.origin.endswith(f"{why}, so Linux drops it")
+    assert clusters(imported.scenario.topology) == {"cpu0": "cluster0", "cpu1": "cluster1"}
+
+
+@pytest.mark.parametrize(
+    "core", ["intel,ce4100", "PowerPC,e500mc", "brcm,bmips5000", "loongson,la364", "qcom,krait", "arm,arm1176jzf-s"]
+)
+def test_cores_of_other_architectures_are_refused(core: str, tmp_path: Path) -> None:
+    assert refusal(tmp_path, tree(node(0, core))) == f"cpu@0 is {core}, which is not arm64"
+
+
+def test_a_core_of_an_emulator_is_arm64(tmp_path: Path) -> None:
+    assert read(tmp_path, tree(node(0, "arm,armv8"), node(1, "arm,arm-v8"))).topology.cpus
+
+
 # Vector lengths
 
 
@@ -213,12 +250,15 @@ def test_given_lengths_override_cores_and_the_last_one_counts(tmp_path: Path) ->
 
 
 def test_a_cluster_is_named_by_its_path_or_its_end_where_that_is_one(tmp_path: Path) -> None:
-    cpu_map = {f"socket{one}": {f"cluster{one}": {"cluster7": {"core0": core(one + 1)}}} for one in (0, 1)}
-    two = tree(node(0, phandle=1), node(1, phandle=2), cpu_map=cpu_map)
-    for name in ("socket1", "cluster1", "socket1/cluster1", "cluster1/cluster7", "socket1/cluster1/cluster7"):
-        assert sve(read(tmp_path, two, **{name: (128,)}).topology) == {"cpu0": (), "cpu1": (128,)}
-    told = refusal(tmp_path, two, cluster7=(128,))
-    assert told == "several clusters are called 'cluster7': socket0/cluster0/cluster7, socket1/cluster1/cluster7"
+    second = {"cluster0": {"core0": core(2)}, "cluster1": {"cluster0": {"core0": core(3)}}}
+    cpu_map = {"socket0": {"cluster0": {"core0": core(1)}}, "socket1": second}
+    three = tree(*(node(place, phandle=place + 1) for place in range(3)), cpu_map=cpu_map)
+    for name in ("cluster1", "socket1/cluster1", "cluster1/cluster0", "socket1/cluster1/cluster0"):
+        found = sve(read(tmp_path, three, **{name: (128,)}).topology)
+        assert found == {"cpu0": (), "cpu1": (), "cpu2": (128,)}
+    assert sve(read(tmp_path, three, socket1=(128,)).topology) == {"cpu0": (), "cpu1": (128,), "cpu2": (128,)}
+    told = refusal(tmp_path, three, cluster0=(128,))
+    assert told.startswith("several clusters are called 'cluster0': socket0/cluster0, socket1/cluster0, socket1/")
 
 
 @pytest.mark.parametrize(
@@ -367,7 +407,7 @@ TWO = (node(0, phandle=1), node(1, phandle=2))
         (tree(node(5), node(5)), "cpu@0 and cpu@1 have the same reg, 0x5"),
         (tree(node(0, phandle=1), node(1, phandle=1)), "cpu@0 and cpu@1 have the same phandle, 0x1"),
         (tree(node(0, "arm,cortex-a7")), "cpu@0 is arm,cortex-a7, which is not arm64"),
-        (tree(node(0, "sifive,u74\0riscv")), "cpu@0 is riscv, which is not arm64"),
+        (tree(node(0, "sifive,u74\0riscv")), "cpu@0 is sifive,u74, which is not arm64"),
         (tree(*TWO, cpu_map={"cluster0": {"core0": core(1), "core1": core(1)}}), "cluster0/core1: cpu@0 is named a "),
         (tree(*TWO, cpu_map={"cluster0": {"core0": core(9)}}), "cluster0/core0: there is no CPU of the phandle 0x9"),
         (tree(*TWO, cpu_map={"cluster0": {"phandle": 9, "core0": core(9)}}), "there is no CPU of the phandle 0x9"),
@@ -504,6 +544,8 @@ def test_a_compiler_that_takes_too_long_is_stopped(tmp_path: Path, monkeypatch: 
 def test_source_for_the_preprocessor_is_refused_with_its_line(tmp_path: Path) -> None:
     told = from_source(tmp_path, "/dts-v1/;\n\n # include <dt-bindings/gpio/gpio.h>\n")
     assert "line 3: #include is the C preprocessor's" in told
+    told = from_source(tmp_path, "/dts-v1/; /* \n#include <first.h>\n */\n#include <second.h>\n")
+    assert "line 4: #include is the C preprocessor's" in told
 
 
 def test_without_dtc_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,14 +176,17 @@ WITHOUT = (cpu("a", V1), cpu("b", None), cpu("c", [128, 256, 384], zcr_el3_len=1
 @pytest.mark.parametrize("cpus", [WITH_SME, WITHOUT], ids=["sme", "sve"])
 def test_cpus_in_qemu_have_the_lengths(cpus: tuple[Cpu, ...], tmp_path: Path) -> None:
     topology = Topology(cpus)
-    with started(export_text(Scenario(topology), "qemu"), tmp_path) as process:
+    temporary = tmp_path / "with, comma"
+    temporary.mkdir()
+    with started(export_text(Scenario(topology), "qemu"), tmp_path, TMPDIR=str(temporary)) as process:
         assert process.stderr is not None
         socket = process.stderr.readline().removeprefix("QMP: ").strip()
         found = asyncio.run(asyncio.wait_for(lengths_in(socket, len(cpus)), 60))
         assert process.wait(30) == 0
     wanted = [properties(bits(one.usable_sve_vqs), bits(one.usable_sme_vqs)) for one in topology.logical]
     assert [{name: has[name] for name in one} for has, one in zip(found, wanted, strict=True)] == wanted
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", "the kernel"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", "the kernel", "with, comma"]
+    assert not list(temporary.iterdir())
 
 
 FAKE = """#!{python}
@@ -412,6 +415,24 @@ def test_what_an_fvp_cannot_be_told_is_lost() -> None:
         "the order of CPUs",
         "MPIDRs, which are the FVP's own",
     )
+
+
+def test_late_cpus_are_lost_and_so_is_a_boot_cpu_that_is_not_the_first() -> None:
+    topology = Topology((cpu("x", V1, late=True), cpu("y", V1, clusters=("big",))), boot_cpu="y")
+    told = {to: exported(Scenario(topology), to).lost for to in (ExportFormat.FVP, ExportFormat.DTS)}
+    assert "late CPUs" in told[ExportFormat.FVP]
+    assert told[ExportFormat.DTS] == (
+        "vector lengths, which only comments tell",
+        "late CPUs, which only comments tell",
+        "clusters' names, which only comments tell",
+        "that y boots, though it is not the first",
+    )
+
+
+def test_what_does_not_fit_names_the_scenario() -> None:
+    result = CliRunner().invoke(main, ["export", "phone", "--to", "fvp"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("asymboot: phone: FVP_Base_RevC-2xAEMvA has 2 clusters of at most 4 CPUs")
 
 
 def test_what_does_not_fit_an_fvp_is_bad_input() -> None:

@@ -36,9 +36,11 @@ def export(file: Path, to: str, output: Path | None, **changes: Any) -> None:
         options.check_new(output)
     scenario = options.load(file, **changes)
     from sim.exporting.exporting import exported  # noqa: PLC0415
+    from sim.files.toml_tables import at  # noqa: PLC0415
     from sim.files.writing import write_new  # noqa: PLC0415
 
-    made = exported(scenario, ExportFormat(to))
+    with at(str(file)):
+        made = exported(scenario, ExportFormat(to))
     if output is None:
         click.echo(made.text, nl=False)
     else:

@@ -13,8 +13,6 @@ from sim.scenario import Scenario
 from sim.topology import MPIDR_AFFINITY, Topology
 from sim.units import counted
 
-_LOST_OF_MPIDR = "bits of MPIDRs that are no affinity"
-
 
 def dts(scenario: Scenario) -> Exported:
     """CPUs in the order of the file, by which Linux numbers them behind the one that boots.
@@ -42,11 +40,19 @@ def dts(scenario: Scenario) -> Exported:
         "\t};",
         "};",
     ]
-    lost = any((one.mpidr or 0) & ~MPIDR_AFFINITY for one in topology.cpus)
-    return Exported(
-        "".join(f"{line}\n" for line in lines),
-        ("vector lengths, which only comments tell", *([_LOST_OF_MPIDR] if lost else [])),
-    )
+    return Exported("".join(f"{line}\n" for line in lines), _lost(scenario))
+
+
+def _lost(scenario: Scenario) -> tuple[str, ...]:
+    topology = scenario.topology
+    lost = {
+        "vector lengths, which only comments tell": True,
+        "late CPUs, which only comments tell": len(scenario.early) < len(topology.cpus),
+        "clusters' names, which only comments tell": any(one.clusters for one in topology.cpus),
+        f"that {topology.boot_cpu} boots, though it is not the first": topology.boot_cpu != topology.cpus[0].name,
+        "bits of MPIDRs that are no affinity": any((one.mpidr or 0) & ~MPIDR_AFFINITY for one in topology.cpus),
+    }
+    return tuple(what for what, is_so in lost.items() if is_so)
 
 
 def _check_affinities(topology: Topology) -> None:

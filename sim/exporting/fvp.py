@@ -33,7 +33,7 @@ def fvp(scenario: Scenario) -> Exported:
     """
     topology = scenario.topology
     clusters = _clusters(topology)
-    lost = _lost(topology, clusters)
+    lost = _lost(scenario, clusters)
     lines = [
         f"# {PLATFORM}: {counted(len(topology.cpus), 'CPU')}",
         f"# For --config-file, or each line behind a -C; veclen counts units of {_VECLEN_BITS} bits.",
@@ -102,8 +102,9 @@ def _power_bits(name: str, vqs: int) -> int:
     return sum(1 << power for power in range(5) if vqs >> ((1 << power) - 1) & 1)
 
 
-def _lost(topology: Topology, clusters: list[list[int]]) -> tuple[str, ...]:
+def _lost(scenario: Scenario, clusters: list[list[int]]) -> tuple[str, ...]:
     """What the FVP cannot be told."""
+    topology = scenario.topology
     paths = [[topology.logical[one].clusters for one in numbers] for numbers in clusters]
     order = [one for numbers in clusters for one in numbers]
     lost = {
@@ -112,6 +113,7 @@ def _lost(topology: Topology, clusters: list[list[int]]) -> tuple[str, ...]:
         ),
         "which CPUs share a cluster": any(len(set(one)) > 1 for one in paths)
         or len({one[0] for one in paths}) < len(paths),
+        "late CPUs": len(scenario.early) < len(topology.cpus),
         "the order of CPUs": order != sorted(order),
         "MPIDRs, which are the FVP's own": any(one.mpidr is not None for one in topology.cpus),
     }

@@ -5,6 +5,7 @@ set -euf
 
 folder=$(mktemp -d)
 started=
+place=$(printf '%s' "$folder" | sed 's/,/,,/g') # as QEMU's options have a comma
 trap 'kill $started 2>/dev/null || :; rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
 mkfifo "$folder/qmp.in" "$folder/qmp.out"
@@ -61,8 +62,8 @@ started=$!
 exec 3<&0 # a program in the background has another input
 @@
     -kernel "$KERNEL" -initrd "$INITRD" -serial stdio \
-    -chardev pipe,id=lengths,path="$folder/qmp" -mon chardev=lengths,mode=control \
-    -qmp unix:"$folder/qmp.sock",server=on,wait=off <&3 &
+    -chardev pipe,id=lengths,path="$place/qmp" -mon chardev=lengths,mode=control \
+    -qmp unix:"$place/qmp.sock",server=on,wait=off <&3 &
 started="$started $!"
 wait "$!"
 [ -e "$folder/given" ]

@@ -1,19 +1,18 @@
 """Which clusters CPUs are in: as a device tree's cpu-map says, else by MPIDR.
 
-Source: Documentation/devicetree/bindings/cpu/cpu-topology.txt; drivers/base/arch_topology.c parse_dt_topology(), which
-drops a cpu-map that leaves a CPU out.
+Source: Documentation/devicetree/bindings/cpu/cpu-topology.txt; drivers/base/arch_topology.c parse_socket(),
+parse_cluster(), parse_core(), parse_dt_topology(): nodes count from 0, and a cpu-map that leaves a CPU out is dropped.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count, takewhile
 
 from sim.errors import InputError
 from sim.files.scenario_file import DEEPEST_CLUSTER
 from sim.importing.blob import Node
 from sim.importing.cpu_nodes import CpuNodes
 
-_ENTRY = re.compile(r"(socket|cluster|core|thread)[0-9]{1,6}")
 _LEVEL_BITS = 8
 
 ClusterPath = tuple[str, ...]
@@ -28,6 +27,10 @@ class Clusters:
     origin: str
 
 
+class _Dropped(Exception):  # noqa: N818 (its text ends a sentence)
+    """Linux does not take a cpu-map."""
+
+
 def read_clusters(root: Node, nodes: CpuNodes) -> Clusters:
     """The clusters of a tree's CPUs.
 
@@ -39,7 +42,10 @@ def read_clusters(root: Node, nodes: CpuNodes) -> Clusters:
     cpu_map = None if folder is None else folder.child("cpu-map")
     if cpu_map is None:
         return by_mpidr(mpidrs, "the tree has no cpu-map")
-    paths = _by_map(cpu_map, nodes)
+    try:
+        paths = _by_map(cpu_map, nodes)
+    except _Dropped as dropped:
+        return by_mpidr(mpidrs, f"in the cpu-map {dropped}, so Linux drops it")
     left_out = [one.name for one in nodes.cpus if one.number not in paths]
     if left_out:
         return by_mpidr(mpidrs, f"the cpu-map leaves out {left_out[0]}, so Linux drops it")
@@ -53,7 +59,7 @@ def _by_map(cpu_map: Node, nodes: CpuNodes) -> dict[int, ClusterPath]:
     by_phandle = {one.phandle: one for one in (*nodes.failed, *nodes.cpus) if one.phandle}
     failed = {one.phandle for one in nodes.failed}
     paths: dict[int, ClusterPath] = {}
-    for place, path, phandle in _entries(cpu_map, ()):
+    for place, path, phandle in _entries(cpu_map):
         if phandle not in by_phandle:
             raise InputError(f"cpu-map: {place}: there is no CPU of the phandle {phandle:#x}")
         if phandle in failed:
@@ -65,19 +71,49 @@ def _by_map(cpu_map: Node, nodes: CpuNodes) -> dict[int, ClusterPath]:
     return paths
 
 
-def _entries(node: Node, path: ClusterPath) -> Iterator[tuple[str, ClusterPath, int]]:
-    """Each CPU that a cpu-map names: where it does, the clusters around it, and its phandle."""
+def _entries(cpu_map: Node) -> Iterator[tuple[str, ClusterPath, int]]:
+    """Each CPU that a cpu-map names: where it does, the clusters around it, and its phandle.
+
+    Raises:
+        _Dropped: Linux does not take the map.
+    """
+    sockets = _numbered(cpu_map, "socket")
+    for name, socket in sockets:
+        yield from _of_cluster(socket, (name,), 0)
+    if not sockets:
+        yield from _of_cluster(cpu_map, (), 0)
+
+
+def _of_cluster(node: Node, path: ClusterPath, depth: int) -> Iterator[tuple[str, ClusterPath, int]]:
     if len(path) > DEEPEST_CLUSTER:
         raise InputError(f"cpu-map: is nested more than {DEEPEST_CLUSTER} deep")
-    for child in node.children():
-        name = child.name
-        kind = _ENTRY.fullmatch(name)
-        if kind is None:
-            continue
-        if (phandle := child.cell("cpu")) is not None:
-            yield "/".join((*path, name)), path, phandle
-        elif kind[1] != "thread":
-            yield from _entries(child, (*path, name))
+    clusters = _numbered(node, "cluster")
+    for name, cluster in clusters:
+        yield from _of_cluster(cluster, (*path, name), depth + 1)
+    for name, core in _numbered(node, "core"):
+        if depth == 0 or clusters:
+            around = "clusters and cores lie in one node" if clusters else "cores lie outside any cluster"
+            raise _Dropped(f"{around} ({'/'.join((*path, name))})")
+        yield from _of_core(core, path, name)
+
+
+def _of_core(node: Node, path: ClusterPath, name: str) -> Iterator[tuple[str, ClusterPath, int]]:
+    threads = _numbered(node, "thread")
+    where = "/".join((*path, name))
+    if bool(threads) == (node.value("cpu") is not None):
+        raise _Dropped(f"{where} has {'threads and a cpu' if threads else 'no cpu'}")
+    for own, one, around in [(f"/{key}", thread, (*path, name)) for key, thread in threads] or [("", node, path)]:
+        phandle = one.cell("cpu")
+        if phandle is None:
+            raise _Dropped(f"{where}{own} has no cpu")
+        yield f"{where}{own}", around, phandle
+
+
+def _numbered(node: Node, kind: str) -> list[tuple[str, Node]]:
+    """The nodes of a kind right below, counted from 0 until one is missing."""
+    children = {child.name: child for child in node.children()}
+    names = (f"{kind}{number}" for number in count())
+    return [(name, children[name]) for name in takewhile(children.__contains__, names)]
 
 
 # From MPIDR

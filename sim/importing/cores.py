@@ -11,6 +11,10 @@ _ARCHITECTURE_BY_FEATURES = 0x000F_0000
 """MIDR_EL1.Architecture of every arm64 core: its ID registers tell what it is."""
 
 
+_ANY_ARM = {"arm,armv8", "arm,arm-v8"}
+"""What trees call cores of emulators and hypervisors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """A core's vector lengths in bits, none where it lacks the extension, and who says so."""
@@ -25,6 +29,7 @@ class _Table:
     cores: dict[str, Core]
     midrs: dict[str, str]
     not_arm64: frozenset[str]
+    not_arm64_begins: tuple[str, ...]
 
 
 def known_core(compatible: tuple[str, ...]) -> Core | None:
@@ -50,7 +55,10 @@ def compatible_of_midr(midr: int) -> tuple[str, ...]:
 
 def is_arm64(compatible: str) -> bool:
     """Whether a CPU of that compatible string may be arm64; False for those known to be something else."""
-    return compatible not in _table().not_arm64
+    table = _table()
+    return compatible in _ANY_ARM or not (
+        compatible in table.not_arm64 or compatible.startswith(table.not_arm64_begins)
+    )
 
 
 @cache

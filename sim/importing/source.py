@@ -17,7 +17,13 @@ _BLOCK_BYTES = 512
 _LONGEST_COMPLAINT_BYTES = 64 << 10
 _BOUNDED = 'ulimit -t "$1" && ulimit -v "$2" && ulimit -f "$3" && shift 3 && exec "$@"'
 """A source may include or copy any file, even an endless one."""
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include\b", re.MULTILINE)
+
+
+def _lines_of(comment: re.Match[str]) -> str:
+    """The line ends of a comment, so that those behind it keep their numbers."""
+    return "\n" * comment[0].count("\n")
 
 
 def compiled(path: Path, text: str) -> bytes:
@@ -26,8 +32,9 @@ def compiled(path: Path, text: str) -> bytes:
     Raises:
         InputError: there is no dtc; it finds a mistake, or takes too much of something.
     """
-    if include := _INCLUDE.search(text):
-        line = text.count("\n", 0, include.start()) + 1
+    told = _COMMENT.sub(_lines_of, text)
+    if include := _INCLUDE.search(told):
+        line = told.count("\n", 0, include.start()) + 1
         raise InputError(f"line {line}: #include is the C preprocessor's, and dtc's is /include/: run cpp on it first")
     shell, dtc = shutil.which("sh"), shutil.which("dtc")
     if shell is None or dtc is None:
