@@ -91,7 +91,7 @@ class Design:
     late_cpu: LateCpu
     late_store: LateStore = LateStore.READ_ONLY
     nosve: bool = False
-    """Boot with ``arm64.nosve`` instead: nobody has SVE, and nothing is saved."""
+    """Whether it boots with ``arm64.nosve`` instead, so that nobody has SVE and nothing is saved."""
     source: str = "defined by the user"
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ class Step(NamedTuple):
     """Something that happens after a while, and to whom; no two that are awaited at once are the same."""
 
     what: str
+    """The name of a latency, or of what is waited for."""
     who: int | str
     """A CPU by its logical number, or an agent of user space's by its name."""
 

@@ -8,6 +8,8 @@ Fenced blocks are told apart by the words after their fence:
 - ``toml wrong``: a scenario that is refused, with an error that its document quotes.
 - ``dts``: a device tree's source, with ``// NAME.dts`` as its first line, which commands and Python read by that name.
 - ``console``: commands and what they print, with ``...`` where lines are left out.
+- ``console kernel``: the same with a kernel to boot, for which kernels/trixie stands.
+- ``text``: what something else printed.
 - ``{toctree}``, ``{eval-rst}``: for Sphinx, which fails on what is wrong with them (``make docs``).
 """
 
@@ -133,13 +135,16 @@ def _commands(block: Block) -> Iterator[Command]:
 BLOCKS = [block for document in DOCUMENTS for block in _blocks(document)]
 WHOLE = [block for block in BLOCKS if block.fence == "toml"]
 SOURCES = [block for block in BLOCKS if block.fence == "dts"]
-COMMANDS = [command for block in BLOCKS if block.fence == "console" for command in _commands(block)]
+COMMANDS = [command for block in BLOCKS if block.fence.startswith("console") for command in _commands(block)]
+STAND_IN = {"arch/arm64/boot/Image": "kernels/trixie", "busybox": "kernels/busybox"}
 
 
 def _output(command: Command, folder: Path) -> str:
     """Run a command from the repository's root, and return what it prints."""
-    if command.words[0] == "import":
+    if any(word.endswith(".dts") for word in command.words):
         _skip_without_device_trees()
+    if command.block.fence == "console kernel":
+        _skip_without_kernels()
     files = {block.file_name: block.text for block in WHOLE + SOURCES if block.document == command.block.document}
     words: list[str] = []
     for word in command.words:
@@ -151,7 +156,7 @@ def _output(command: Command, folder: Path) -> str:
         elif "*" in word:
             words += sorted(str(path) for path in Path().glob(word))
         else:
-            words.append(word)
+            words.append(STAND_IN.get(word, word) if command.block.fence == "console kernel" else word)
     result = CliRunner().invoke(main, words, env={"COLUMNS": "80", "FORCE_COLOR": None, "TTY_COMPATIBLE": None})
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code != 2, result.output
@@ -162,6 +167,12 @@ def _skip_without_device_trees() -> None:
     pytest.importorskip("libfdt", reason="pylibfdt is not installed: examples with device trees are not run")
     if shutil.which("dtc") is None:
         pytest.skip("dtc is not installed: examples with device trees are not run")
+
+
+def _skip_without_kernels() -> None:
+    pytest.importorskip("qemu.qmp", reason="qemu.qmp is not installed: examples with kernels are not run")
+    if shutil.which("qemu-system-aarch64") is None or not (ROOT / "kernels" / "trixie").exists():
+        pytest.skip("no QEMU, or no kernels/ (make system-deps): examples with kernels are not run")
 
 
 def _that_fill_its_folder(command: Command) -> Iterator[Command]:
@@ -388,7 +399,18 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_every_fence_is_of_a_known_kind() -> None:
     for_sphinx = {"{toctree}", "{eval-rst}"}
-    known = {"", "text", "sh", "console", "python", "dts", "toml", "toml partial", "toml wrong"} | for_sphinx
+    known = {
+        "",
+        "text",
+        "sh",
+        "console",
+        "console kernel",
+        "python",
+        "dts",
+        "toml",
+        "toml partial",
+        "toml wrong",
+    } | for_sphinx
     assert {block.fence for block in BLOCKS} <= known
 
 
@@ -425,6 +447,26 @@ def test_each_command_has_its_how_to_and_an_example() -> None:
 def test_each_public_name_is_in_the_reference() -> None:
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     assert set(sim.__all__) <= set(re.findall(r"^\.\. auto\w+:: sim\.(?:\w+\.)*(\w+)$", reference, re.MULTILINE))
+
+
+# docs/testing.md
+
+
+def test_the_examples_of_tests_pass_as_tests(tmp_path: Path) -> None:
+    document = ROOT / "docs" / "testing.md"
+    for block in BLOCKS:
+        if block.document == document and block.fence in {"toml", "python"}:
+            name = block.file_name or f"test_line_{block.line}.py"
+            (tmp_path / name).write_text(block.text, encoding="utf-8")
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", ".", "-W", "error"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "6 passed" in told.stdout, told.stdout
 
 
 # docs/outcome.md

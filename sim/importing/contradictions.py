@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from sim.importing.kernel_log import Ending, KernelLog, Step, kernel_log, steps_of
+from sim.importing.kernel_log import Ending, Hotplug, KernelLog, hotplugs_of, kernel_log
 from sim.importing.sysfs import Sysfs
 from sim.outcome import Outcome
 from sim.topology import cpu_list
@@ -60,11 +60,13 @@ def _early(log: KernelLog, simulated: KernelLog) -> Iterator[tuple[int, str, str
 def _late(log: KernelLog, outcome: Outcome) -> Iterator[tuple[int, str, str]]:
     rows = outcome.action_rows()
     for place, said in enumerate(log.late):
-        implied = [_told(one) for one in steps_of(rows[place].log if place < len(rows) else ()) if one.cpu == said.cpu]
+        implied = [
+            _told(one) for one in hotplugs_of(rows[place].log if place < len(rows) else ()) if one.cpu == said.cpu
+        ]
         yield said.cpu, _told(said), implied[-1] if implied else _NOTHING
 
 
-def _told(step: Step) -> str:
+def _told(step: Hotplug) -> str:
     """What a step comes to; who is refused for what is not modelled is simulated as if it never arrived."""
     return str(Ending.LOST if step.ending is Ending.REFUSED_OTHERWISE else step)
 

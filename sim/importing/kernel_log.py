@@ -33,7 +33,7 @@ class Ending(StrEnum):
     LOST = "does not come online"
 
 
-class Step(NamedTuple):
+class Hotplug(NamedTuple):
     """One CPU, by Linux's number, brought up or taken down; why it was refused, or which error it was."""
 
     cpu: int
@@ -59,8 +59,8 @@ class KernelLog:
     """Whether it goes on until the early CPUs are there."""
     final: bool = False
     """Whether it goes on until capabilities are final, so that what it does not say by then is not so."""
-    early: list[Step] = field(default_factory=list)
-    late: list[Step] = field(default_factory=list)
+    early: list[Hotplug] = field(default_factory=list)
+    late: list[Hotplug] = field(default_factory=list)
     announced: dict[str, str] = field(default_factory=dict)
     """What is said of vector lengths and KVM, by what it is about."""
     el2: bool | None = None
@@ -98,7 +98,7 @@ def kernel_log(text: str) -> KernelLog:
     return reader.log
 
 
-def steps_of(lines: Iterable[str]) -> list[Step]:
+def hotplugs_of(lines: Iterable[str]) -> list[Hotplug]:
     """What became of CPUs in some lines of a log."""
     reader = _Reader(online=None)
     for one in heard("\n".join(lines)):
@@ -257,7 +257,7 @@ class _Reader:
         self._change(number)
         if self._online is not None:
             self._online = self._online - {number} | ({number} if ending is Ending.ONLINE else set())
-        (self.log.late if self.log.brought_up else self.log.early).append(Step(number, ending, why))
+        (self.log.late if self.log.brought_up else self.log.early).append(Hotplug(number, ending, why))
 
     def _see(self, number: int, said: Mapping[str, str]) -> None:
         mpidr, midr = int(said["mpidr"], 16), int(said["midr"], 16)
@@ -292,7 +292,7 @@ class _Reader:
         if len(silent) + len(came) == self._count:
             for number in silent:
                 self._change(number)
-                self.log.early.append(Step(number, Ending.ONLINE))
+                self.log.early.append(Hotplug(number, Ending.ONLINE))
 
     def _conclude_who_has_what(self) -> None:
         """Whoever came without a word on an extension is like the boot CPU."""

@@ -56,7 +56,9 @@ class System(NamedTuple):
     """Sets of lengths: those of the early CPUs, the boot CPU first, and those of the late ones."""
 
     early: tuple[int, ...]
+    """A set for each, in which bit VQ - 1 stands for VQ."""
     late: tuple[int, ...]
+    """A set for each late CPU."""
 
     def __repr__(self) -> str:
         return f"<System: {self}>"

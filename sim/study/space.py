@@ -155,7 +155,7 @@ class Space:
 
     groups: tuple[Group, ...]
     kernel: str = DEFAULT
-    designs: tuple[Design, ...] = tuple(DESIGNS.values())
+    designs: tuple[Design, ...] = field(default_factory=lambda: tuple(DESIGNS.values()))
     relays: tuple[Relay, ...] = tuple(Relay)
     kvm_modes: tuple[KvmMode, ...] = (KvmMode.PROTECTED,)
     memories: tuple[Surroundings, ...] = (Surroundings.ADJACENT,)

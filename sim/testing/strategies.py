@@ -22,16 +22,13 @@ from sim.study.space import legal_sets
 from sim.topology import Topology
 from sim.vectors import POWERS_OF_TWO, SveRule, bits_from_vqs, vq_from_bits
 
-_MOST_BITS = 2048
 _KERNELS = ("6.11", *RECORDED)
 """The one with the bug, and those with recorded boots."""
 _MOST_CPUS = 64
 """Of which late ones and those acted on are drawn; fewer there are as it shrinks."""
 
 
-def vl_sets(
-    *, up_to_bits: int = _MOST_BITS, rule: SveRule | str = SveRule.MULTIPLES
-) -> SearchStrategy[tuple[int, ...]]:
+def vl_sets(*, up_to_bits: int = 2048, rule: SveRule | str = SveRule.MULTIPLES) -> SearchStrategy[tuple[int, ...]]:
     """Legal sets of SVE lengths, in bits, ascending; {128} is the smallest.
 
     Args:
@@ -48,7 +45,7 @@ def vl_sets(
     return st.sampled_from([bits_from_vqs(vqs) for vqs in legal])
 
 
-def sme_sets(*, up_to_bits: int = _MOST_BITS) -> SearchStrategy[tuple[int, ...]]:
+def sme_sets(*, up_to_bits: int = 2048) -> SearchStrategy[tuple[int, ...]]:
     """Legal sets of streaming lengths, in bits, ascending: powers of two, at least one.
 
     Raises:
