@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sim import Action, Do, InputError, KvmMode, Scenario, Topology, boot, read_running_machine
 from sim.cli import main
 from sim.files.scenario_file import read_scenario
-from sim.importing.kernel_log import KernelLog, kernel_log, read_kernel_log
+from sim.importing.kernel_log import KernelLog
+from sim.importing.log_reading import kernel_log, read_kernel_log
 from sim.importing.running import import_running_machine
 from sim.importing.sysfs import read_sysfs
 from sim.scenario import Fault
@@ -153,7 +154,7 @@ def test_log_and_sysfs_of_two_machines_contradict_each_other() -> None:
 def test_cpuinfo_with_sve_contradicts_cores_that_have_none(tmp_path: Path) -> None:
     root = sysfs_of(tmp_path, cpuinfo=cpuinfo(part="0xd0c"))
     imported = import_running_machine(None, root, None, {})
-    assert imported.contradictions == ("cpuinfo says that the system has SVE, the sets given imply that it lacks it",)
+    assert imported.contradictions == ("cpuinfo says that the system has SVE, the cores' sets imply that it lacks it",)
 
 
 def test_cpuinfo_without_the_sve_of_its_cores_is_as_with_nosve(tmp_path: Path) -> None:
@@ -250,7 +251,7 @@ def test_a_known_core_is_known_by_its_midr(tmp_path: Path) -> None:
         HEAD.format(cpus=1) + "SVE: maximum available vector length 32 bytes per vector\n", tmp_path
     )
     assert [one.sve_vqs for one in scenario.topology.cpus] == [0b11]
-    assert odd == ("the log says SVE default nothing, the sets given imply 32 bytes",)
+    assert odd == ("the log says SVE default nothing, the cores' sets imply 32 bytes",)
 
 
 def test_a_kernel_older_than_the_model_is_simulated_as_the_oldest(tmp_path: Path) -> None:

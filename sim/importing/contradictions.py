@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from sim.importing.kernel_log import Ending, Hotplug, KernelLog, hotplugs_of, kernel_log
+from sim.importing.kernel_log import Ending, Hotplug, KernelLog
+from sim.importing.log_reading import hotplugs_of, kernel_log
 from sim.importing.sysfs import Sysfs
 from sim.outcome import Outcome
 from sim.topology import cpu_list
