@@ -3,6 +3,8 @@
 So nothing of asymboot's is imported before it is used.
 """
 
+import difflib
+import importlib.util
 import shlex
 import tomllib
 from pathlib import Path
@@ -22,6 +24,7 @@ _MARKERS = (
     "every_design(*names): run the test once under each of these designs, or each named one (fixture: design)",
     "every_relay(*names): run the test once for each of these settings of the PSCI relay, or both (fixture: relay)",
 )
+_NEAR = 0.8
 _LARGEST_FILE_BYTES = 8 * 1024 * 1024
 """What a scenario file may have."""
 
@@ -45,7 +48,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ScenarioF
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file has the tables of a scenario and one like ``expect``: other people's TOML is none of ours.
+    """Whether a file is a scenario that is to expect something: other people's TOML is none of ours.
 
     One that cannot be read is taken for ours where its lines look so: that is an error, and must be told.
     """
@@ -54,18 +57,23 @@ def _is_ours(path: Path) -> bool:
             raw = file.read(_LARGEST_FILE_BYTES + 1)
     except OSError:
         return True
-    if len(raw) > _LARGEST_FILE_BYTES or b"topology" not in raw or b"expect" not in raw.lower():
+    if len(raw) > _LARGEST_FILE_BYTES or b"topology" not in raw:
         return False
     text = raw.decode("utf-8-sig", errors="replace")
     try:
         return _like_a_scenario(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError, ValueError):
         lines = [line.strip() for line in text.splitlines()]
-        return all(any(line.startswith(table) for line in lines) for table in ("[topology", "[expect"))
+        return all(
+            any(line.startswith((f"[{table}]", f"[{table}.")) for line in lines) for table in ("topology", "expect")
+        )
 
 
 def _like_a_scenario(keys: dict[str, Any]) -> bool:
-    return "topology" in keys and any(key.lower().startswith("expect") for key in keys)
+    """Whether it has a scenario's CPUs, and a table that is called ``expect`` or nearly so."""
+    topology = keys.get("topology")
+    has_cpus = isinstance(topology, dict) and ("cpus" in topology or "clusters" in topology)
+    return has_cpus and bool(difflib.get_close_matches("expect", map(str.lower, keys), 1, _NEAR))
 
 
 class ScenarioFile(pytest.File):
@@ -75,6 +83,7 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> "Iterator[ScenarioItem]":
         """Read the file; what is wrong with it is an error of collection, in one line."""
+        _check_that_sim_is_ours()
         from sim.errors import InputError  # noqa: PLC0415
         from sim.files.expectations import read_expected  # noqa: PLC0415
         from sim.testing.expecting import stated  # noqa: PLC0415
@@ -155,6 +164,12 @@ def _run_for_each(metafunc: pytest.Metafunc, marker: str, fixture: str, allowed:
         pytest.fail(f"{metafunc.definition.nodeid}: {marker} needs a parameter {fixture}", pytrace=False)
 
 
+def _check_that_sim_is_ours() -> None:
+    """Say in one line that a project has a package of the same name as asymboot's."""
+    if importlib.util.find_spec("sim.booting") is None:
+        pytest.fail("asymboot's package is called sim, and another one of that name is in its place", pytrace=False)
+
+
 def _design_names() -> list[str]:
     from sim.designs import DESIGNS  # noqa: PLC0415
 
@@ -173,6 +188,7 @@ def _relay_names() -> list[str]:
 @pytest.fixture
 def topology() -> "Callable[..., Topology]":
     """Make a topology from each CPU's SVE lengths in bits: ``topology([128], [128, 256])``; None: no SVE."""
+    _check_that_sim_is_ours()
     from sim.topology import Topology  # noqa: PLC0415
 
     def of(*sve_bits: "Sequence[int] | None") -> Topology:
@@ -195,6 +211,7 @@ def kernel_log(_asymboot_log: list[str]) -> list[str]:
 @pytest.fixture
 def boot(_asymboot_log: list[str]) -> "Callable[..., Outcome]":
     """Boot a scenario, a topology, a scenario file, or one that ships by name; keywords change the scenario."""
+    _check_that_sim_is_ours()
     from sim.booting import boot as boot_scenario  # noqa: PLC0415
 
     def booted(what: "Scenario | Topology | Path | str", **changes: Any) -> "Outcome":

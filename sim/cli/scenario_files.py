@@ -51,10 +51,14 @@ def check(files: tuple[Path, ...]) -> None:
     Example:
       asymboot check topologies/*.toml
     """  # noqa: D301
+    from sim.files.expectations import check_expected  # noqa: PLC0415
+    from sim.files.shipped import find  # noqa: PLC0415
+
     wrong = False
     for file in files:
         try:
             scenario = options.load(file)
+            check_expected(find(file))
         except InputError as error:
             wrong = True
             click.echo(f"asymboot: {error}", err=True)

@@ -3,8 +3,9 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, Struct, structs
 
 from sim.errors import InputError
 from sim.files.scenario_file import scenario_from_table
@@ -29,6 +30,19 @@ def read_expected(path: Path) -> tuple[Scenario, ExpectTable]:
         return scenario, table.expect
 
 
+def check_expected(path: Path) -> None:
+    """Check what a scenario file expects, if it expects anything.
+
+    Raises:
+        InputError: see `read_expected`.
+    """
+    with at(f"{path}"):
+        table = table_from_text(read_text(path, "scenario"), ScenarioTable)
+        if table.expect is not UNSET:
+            with at("expect"):
+                _check(table.expect, scenario_from_table(table, default_name=path.stem))
+
+
 def check_hazards(names: Iterable[str]) -> None:
     """Refuse names of hazards that there are not.
 
@@ -43,10 +57,21 @@ def check_hazards(names: Iterable[str]) -> None:
 
 
 def _check(expect: ExpectTable, scenario: Scenario) -> None:
-    if all(value is UNSET for value in structs.asdict(expect).values()):
+    parts = {name: value for name, value in structs.asdict(expect).items() if value is not UNSET}
+    if not parts:
         raise InputError("expects nothing: give cpus, log, hazards, sve or sme")
+    for name, value in parts.items():
+        if name != "hazards" and _is_empty(value):
+            raise InputError(f"{name}: expects nothing")
+    if expect.log is not UNSET and not all(line.strip() for line in expect.log):
+        raise InputError("log: an empty line comes in every log")
     for name in expect.cpus if expect.cpus is not UNSET else ():
         with at("cpus"):
             scenario.topology.number(name)
     with at("hazards"):
         check_hazards(expect.hazards if expect.hazards is not UNSET else ())
+
+
+def _is_empty(value: Any) -> bool:
+    given = structs.asdict(value).values() if isinstance(value, Struct) else value
+    return all(one is UNSET for one in given)

@@ -43,10 +43,18 @@ def _what(what: str, place: str, raw: Any, kind: type[msgspec.Struct]) -> str:
         allowed = _table_at(place, kind).__struct_fields__
         return f"unknown key {unknown[1][:_LONGEST_VALUE]!r}{_suggestion(unknown[1], allowed)}"
     if what.startswith("Invalid enum value"):
-        table, _, key = re.sub(r"\[\d+\]", "", place).rpartition(".")
+        table, _, key = re.sub(r"\[[\d.]+\]", "", place).rpartition(".")
         choices = _choices(get_type_hints(_table_at(table, kind))[key])
-        return f"is {_value_at(place, raw)!r:.{_LONGEST_VALUE}}: allowed are {', '.join(map(str, choices))}"
+        return f"{_wrong_one(_value_at(place, raw), choices)}: allowed are {', '.join(map(str, choices))}"
     return _expected(what, _value_at(place, raw))
+
+
+def _wrong_one(value: Any, choices: list[Any]) -> str:
+    """The value that is none of the choices; of a table's the first one, since the validator does not say which."""
+    if isinstance(value, dict):
+        key, value = next(one for one in value.items() if one[1] not in choices)
+        return f"{key[:_LONGEST_VALUE]!r} is {value!r:.{_LONGEST_VALUE}}"
+    return f"is {value!r:.{_LONGEST_VALUE}}"
 
 
 def _expected(what: str, value: Any) -> str:

@@ -24,8 +24,8 @@ from sim.vectors import POWERS_OF_TWO, SveRule, bits_from_vqs, vq_from_bits
 
 _KERNELS = ("6.11", *RECORDED)
 """The one with the bug, and those with recorded boots."""
-_MOST_CPUS = 64
-"""Of which late ones and those acted on are drawn; fewer there are as it shrinks."""
+_FEW, _MOST_CPUS = 2, 64
+"""CPUs that are late, or acted on."""
 
 
 def vl_sets(*, up_to_bits: int = 2048, rule: SveRule | str = SveRule.MULTIPLES) -> SearchStrategy[tuple[int, ...]]:
@@ -108,20 +108,21 @@ def scenarios(
     Args:
         draw: given by Hypothesis.
         topology: which systems; None: `topologies()`.
-        design: which designs; None: the kernel's own, or a named one.
+        design: which designs; None: the kernel's own, or a named one but nosve, which denies every host its SVE.
         kernel: which series; None: 6.11, which has the bug, and those with recorded boots.
         relay: pKVM's PSCI relay; None: either.
         most_actions: so many at most.
     """
     system = draw(topologies() if topology is None else topology)
     names = [one.name for one in system.logical]
-    some_cpu = st.integers(0, _MOST_CPUS - 1)  # the last one where it is beyond, so that CPUs can go as it shrinks
-    act = st.builds(Action, st.sampled_from([Do.GUEST, Do.ONLINE, Do.OFFLINE]), some_cpu.map(_one_of(names)))
-    early = max(1, len(names) - draw(some_cpu))
+    # A number beyond is the last one's, so that CPUs can go as it shrinks.
+    some_cpu = st.integers(0, _FEW) | st.integers(0, _MOST_CPUS - 1)
+    act = st.builds(Action, st.sampled_from([Do.GUEST, Do.ONLINE, Do.GUEST, Do.OFFLINE]), some_cpu.map(_one_of(names)))
+    early = max(1, len(names) - draw(st.integers(0, _FEW)))
     return Scenario(
         system,
         kernel=draw(st.sampled_from(_KERNELS) if kernel is None else kernel),
-        design=draw(st.none() | designs() if design is None else design),
+        design=draw(st.none() | designs().filter(lambda one: not one.nosve) if design is None else design),
         kvm_mode=KvmMode.PROTECTED,
         relay=draw(st.sampled_from(Relay) if relay is None else relay),
         maxcpus=early,
