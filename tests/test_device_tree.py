@@ -231,10 +231,25 @@ def test_a_cpu_map_that_linux_does_not_take_is_dropped(cpu_map: Tree, why: str, 
 
 
 @pytest.mark.parametrize(
-    "core", ["intel,ce4100", "PowerPC,e500mc", "brcm,bmips5000", "loongson,la364", "qcom,krait", "arm,arm1176jzf-s"]
+    "core",
+    [
+        "intel,ce4100",
+        "PowerPC,e500mc",
+        "brcm,bmips5000",
+        "loongson,la364",
+        "qcom,krait",
+        "arm,arm1176jzf-s",
+        "arm,cortex-r52",
+    ],
 )
 def test_cores_of_other_architectures_are_refused(core: str, tmp_path: Path) -> None:
     assert refusal(tmp_path, tree(node(0, core))) == f"cpu@0 is {core}, which is not arm64"
+
+
+def test_cells_of_the_root_count_and_the_first_of_several_threads(tmp_path: Path) -> None:
+    one = tree(node(0) | {"reg": cells(0x300, 0x301)}, node(1, status="fail") | {"reg": b""})
+    one["#address-cells"] = one["cpus"].pop("#address-cells")
+    assert [cpu.mpidr for cpu in read(tmp_path, one).topology.cpus] == [0x300]
 
 
 def test_a_core_of_an_emulator_is_arm64(tmp_path: Path) -> None:

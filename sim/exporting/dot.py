@@ -19,7 +19,8 @@ def dot(scenario: Scenario) -> Exported:
         *_inside(scenario.topology, (), early, counter()),
         "}",
     ]
-    return Exported("".join(f"{line}\n" for line in lines))
+    lost = ("MPIDRs",) if any(one.mpidr is not None for one in scenario.topology.cpus) else ()
+    return Exported("".join(f"{line}\n" for line in lines), lost)
 
 
 def _inside(topology: Topology, path: tuple[str, ...], early: set[int], numbers: Iterator[int]) -> Iterator[str]:

@@ -4,6 +4,7 @@ Sources: the kernel's Documentation/devicetree/bindings/arm/cpus.yaml (reg, enab
 Documentation/devicetree/bindings/cpu/cpu-topology.txt (cpu-map).
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from sim.errors import InputError
@@ -48,7 +49,9 @@ def _lost(scenario: Scenario) -> tuple[str, ...]:
     lost = {
         "vector lengths, which only comments tell": True,
         "late CPUs, which only comments tell": len(scenario.early) < len(topology.cpus),
-        "clusters' names, which only comments tell": any(one.clusters for one in topology.cpus),
+        "clusters' names, which only comments tell": any(
+            not re.fullmatch(r"cluster\d+", name) for one in topology.cpus for name in one.clusters
+        ),
         f"that {topology.boot_cpu} boots, though it is not the first": topology.boot_cpu != topology.cpus[0].name,
         "bits of MPIDRs that are no affinity": any((one.mpidr or 0) & ~MPIDR_AFFINITY for one in topology.cpus),
     }

@@ -29,8 +29,9 @@ def of_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
     expected = simulated.announced if log.final else {}
     for name in dict.fromkeys((*log.announced, *expected)):
         said, implied = (one.announced.get(name, _NOTHING) for one in (log, simulated))
-        if said != implied:
-            whose = "the model says" if name == "KVM" else f"{sets} imply"
+        if said != implied and not (said == _NOTHING and _is_lost(name, log)):
+            of_kernel = name == "KVM" or (name.startswith("SME ") and not outcome.scenario.series.has_sme)
+            whose = f"the model of Linux {outcome.scenario.kernel} says" if of_kernel else f"{sets} imply"
             yield f"the log says {name} {said}, {whose} {implied}"
     yield from _of_cpus(_early(log, simulated), sets)
     yield from _of_cpus(_late(log, outcome), sets)
@@ -39,6 +40,12 @@ def of_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
         yield f"the log ends in {log.panic!r}, and the model goes on"
     if log.panic is None and panic is not None:
         yield f"the model ends in a panic, and the log does not: {panic.sentence}"
+
+
+def _is_lost(name: str, log: KernelLog) -> bool:
+    """Whether the line that would say a length is missing beside others that say one of the same extension."""
+    extension = name.partition(" ")[0]
+    return extension in {"SVE", "SME"} and any(one.startswith(f"{extension} ") for one in log.announced)
 
 
 def of_sysfs(sysfs: Sysfs, outcome: Outcome, sets: str) -> Iterator[str]:
@@ -60,11 +67,21 @@ def _early(log: KernelLog, simulated: KernelLog) -> Iterator[tuple[int, str, str
 
 def _late(log: KernelLog, outcome: Outcome) -> Iterator[tuple[int, str, str]]:
     rows = outcome.action_rows()
+    not_modelled = log.returned_not()
     for place, said in enumerate(log.late):
-        implied = [
-            _told(one) for one in hotplugs_of(rows[place].log if place < len(rows) else ()) if one.cpu == said.cpu
-        ]
-        yield said.cpu, _told(said), implied[-1] if implied else _NOTHING
+        if said in not_modelled:
+            continue
+        steps = hotplugs_of(rows[place].log if place < len(rows) else ())
+        implied = [one for one in steps if one.cpu == said.cpu][-1:]
+        if implied and _is_less_exact(said, implied[0]):
+            continue
+        yield said.cpu, _told(said), _told(implied[0]) if implied else _NOTHING
+
+
+def _is_less_exact(said: Hotplug, implied: Hotplug) -> bool:
+    """Whether both are refused for lengths, and the line is missing that says for which."""
+    both = said.ending is implied.ending is Ending.REFUSED
+    return both and said.why.endswith("mismatch") and implied.why.startswith(said.why[:3])
 
 
 def _told(step: Hotplug) -> str:

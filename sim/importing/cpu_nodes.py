@@ -54,7 +54,7 @@ def read_cpus(root: Node) -> CpuNodes:
     folder = root.child("cpus")
     if folder is None:
         raise InputError("has no /cpus")
-    cells = folder.cell("#address-cells")
+    cells = folder.cell("#address-cells") or root.cell("#address-cells")
     if cells not in _CELLS:
         raise InputError(f"/cpus: #address-cells must be 1 or 2, and is {'missing' if cells is None else cells}")
     cpus: list[CpuNode] = []
@@ -63,7 +63,7 @@ def read_cpus(root: Node) -> CpuNodes:
         if not _is_cpu(node):
             continue
         one = _cpu(len(cpus), node, cells)
-        (failed if one.status == "fail" or one.status.startswith("fail-") else cpus).append(one)
+        (failed if _is_failed(node) else cpus).append(one)
         if len(cpus) + len(failed) > MOST_CPUS:
             raise InputError(f"/cpus has more than {MOST_CPUS:,} CPUs")
     if not cpus:
@@ -76,6 +76,11 @@ def _is_cpu(node: Node) -> bool:
     return node.value("device_type") == b"cpu\0" or node.name.partition("@")[0] == "cpu"
 
 
+def _is_failed(node: Node) -> bool:
+    status = " ".join(node.texts("status"))
+    return status == "fail" or status.startswith("fail-")
+
+
 def _cpu(number: int, node: Node, cells: int) -> CpuNode:
     compatible = node.texts("compatible")
     if other := next((one for one in compatible if not is_arm64(one)), None):
@@ -83,7 +88,7 @@ def _cpu(number: int, node: Node, cells: int) -> CpuNode:
     return CpuNode(
         number,
         node.name,
-        _mpidr(node, cells),
+        0 if _is_failed(node) else _mpidr(node, cells),
         node.phandle,
         compatible,
         node.cell("capacity-dmips-mhz"),
@@ -94,10 +99,10 @@ def _cpu(number: int, node: Node, cells: int) -> CpuNode:
 
 def _mpidr(node: Node, cells: int) -> int:
     reg = node.value("reg")
-    if reg is None or len(reg) != _CELLS[cells]:
+    if not reg or len(reg) % _CELLS[cells]:
         has = "none" if reg is None else f"{len(reg)} bytes"
         raise InputError(f"{node.name}: reg must have {_CELLS[cells]} bytes, as #address-cells says, and has {has}")
-    mpidr = int.from_bytes(reg, "big")
+    mpidr = int.from_bytes(reg[: _CELLS[cells]], "big")  # Linux takes the first of several threads'
     if mpidr & ~MPIDR_AFFINITY:
         raise InputError(
             f"{node.name}: reg is {mpidr:#x}, and an MPIDR's affinity has bits in {MPIDR_AFFINITY:#x} only"

@@ -54,3 +54,14 @@ class KernelLog:
     panic: str | None = None
     oddities: list[str] = field(default_factory=list)
     """Sentences on where it contradicts itself."""
+
+    @property
+    def without_sve(self) -> bool:
+        """Whether it goes on long enough to say what SVE there is, and says nothing."""
+        told = self.cpus[0].has_sve or any(name.startswith("SVE ") for name in self.announced)
+        return self.final and not told and not self.command_line.nosve
+
+    def returned_not(self) -> list[Hotplug]:
+        """CPUs that had come and did not come again, for whatever firmware did then."""
+        came = {step.cpu for step in (*self.early, *self.late) if step.ending is Ending.ONLINE}
+        return [one for one in self.late if one.cpu in came and one.ending in {Ending.LOST, Ending.NOT_STARTED}]

@@ -52,17 +52,21 @@ def read_vls(words: Iterable[str]) -> dict[str, tuple[int, ...] | None]:
 
 
 def read_lengths(
-    cpus: Iterable[SeenCpu], paths: Mapping[int, tuple[str, ...]], vls: Vls, otherwise: Lengths = NOT_KNOWN
+    cpus: Iterable[SeenCpu],
+    paths: Mapping[int, tuple[str, ...]],
+    vls: Vls,
+    otherwise: Mapping[int, Lengths] | None = None,
 ) -> dict[int, Lengths]:
     """Each CPU's lengths, by its number; where several of `vls` mean a CPU, the last one counts.
 
-    `otherwise` is taken where nobody knows a CPU's.
+    `otherwise` is taken where nobody knows a CPU's; None: none.
 
     Raises:
         InputError: one of `vls` means no CPU, or clusters of several places.
     """
     numbers = {one.name: one.number for one in cpus}
-    lengths = {one.number: _unless_given(one, otherwise) for one in cpus}
+    assumed = otherwise or {}
+    lengths = {one.number: _unless_given(one, assumed.get(one.number, NOT_KNOWN)) for one in cpus}
     for name, said in vls.items():
         bits = None if said is None else tuple(said)
         for number in _meant(name, numbers, paths):

@@ -19,6 +19,7 @@ _FIELDS = {"0": ("has_sve", 32), "1": ("has_sme", 24)}
 """ID_AA64PFR0_EL1.SVE and ID_AA64PFR1_EL1.SME: what it tells, and where its four bits begin."""
 _CAPABILITIES = {"Scalable Vector Extension": "has_sve", "Scalable Matrix Extension": "has_sme"}
 _LONGEST_TEXT = 120
+_GZIP = b"\x1f\x8b"
 
 
 def read_kernel_log(path: Path) -> KernelLog:
@@ -28,6 +29,8 @@ def read_kernel_log(path: Path) -> KernelLog:
         InputError: it cannot be read, is no log of an arm64 kernel, or begins after the kernel did.
     """
     raw = read_at_most(path, _LARGEST_LOG_BYTES, "kernel log")
+    if raw.startswith(_GZIP):
+        raise InputError("is compressed: give it unpacked")
     encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     return kernel_log(raw.decode(encoding, errors="replace").replace("\0", ""))
 
@@ -61,6 +64,8 @@ def hotplugs_of(lines: Iterable[str]) -> list[Hotplug]:
 def _why_not(text: str, lines: list[Heard]) -> str:
     if other := other_kernel(text):
         return f"is a log of {other}, which cannot be imported"
+    if text.lstrip().startswith(("{", "[{")):
+        return "is JSON: give the log as text"
     if any(one.kind in {"booted", "kvm", "length", "killed"} for one in lines):
         return "begins after the kernel did, and its first lines are needed: journalctl -k -b may have them"
     return "is no log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"
@@ -113,8 +118,7 @@ class _Reader:
         self._see(number, said)
         self._dying.discard(number)
         if self._online is not None and number in self._online:
-            self.log.oddities.append(f"the log says that cpu{number} comes online, and it is online already")
-            return
+            self._step(number, Ending.OFFLINE)  # nothing said so: PSCI before 0.2 does not, or a line is lost
         self._step(number, Ending.ONLINE)
 
     def _brought_up(self, said: Mapping[str, str]) -> None:
@@ -122,9 +126,14 @@ class _Reader:
         self._count = int(said["count"])
 
     def _went_on(self, _: Mapping[str, str]) -> None:
-        self.log.final = True
+        self.log.brought_up = self.log.final = True
+
+    def _detected(self, said: Mapping[str, str]) -> None:
+        self.log.brought_up = True
+        self._change(0, **{_CAPABILITIES[said["what"]]: True})
 
     def _started_at(self, said: Mapping[str, str]) -> None:
+        self.log.brought_up = True
         self.log.el2 = said["level"] == "2"
 
     def _length(self, said: Mapping[str, str]) -> None:
@@ -132,7 +141,7 @@ class _Reader:
         if vl_bytes % vl_bytes_from_vq(1) or vl_bytes > most:
             raise InputError(f"{said['type']} {said['which']} of {vl_bytes} bytes, which no vector has: 16 to {most}")
         self.log.announced[f"{said['type']} {said['which']}"] = f"{vl_bytes} bytes"
-        self.log.final = True
+        self.log.brought_up = True
 
     def _unvirtualisable(self, _: Mapping[str, str]) -> None:
         self.log.announced["unvirtualisable SVE lengths"] = "are present"
@@ -144,7 +153,7 @@ class _Reader:
         mode = "not in protected mode" if "Protected" not in said["what"] else "in protected mode"
         initialised = said["what"].endswith("successfully")  # which other mode it is depends on the CPUs' VHE
         self.log.announced["KVM"] = f"is initialised, {mode}" if initialised else repr(said["what"])
-        self.log.final = True
+        self.log.brought_up = self.log.final = True
 
     def _variation(self, said: Mapping[str, str]) -> None:
         name, shift = _FIELDS[said["register"]]
@@ -170,15 +179,11 @@ class _Reader:
 
     def _failed_online(self, said: Mapping[str, str]) -> None:
         number = self._number(said)
-        why, otherwise = self._why.pop(number, None), self._otherwise.pop(number, None)
-        if why is not None:
-            self._step(number, Ending.REFUSED, why)
-        elif otherwise is not None:
-            self._step(number, Ending.REFUSED_OTHERWISE, otherwise)
+        if number in self._why or number in self._otherwise:
+            self._refuse(number)
+            self._dying.add(number)
         else:
             self._step(number, Ending.LOST)
-            return
-        self._dying.add(number)
 
     def _not_started(self, said: Mapping[str, str]) -> None:
         self._step(self._number(said), Ending.NOT_STARTED, said["error"])
@@ -211,6 +216,12 @@ class _Reader:
             self._online = self._online - {number} | ({number} if ending is Ending.ONLINE else set())
         (self.log.late if self.log.brought_up else self.log.early).append(Hotplug(number, ending, why))
 
+    def _refuse(self, number: int) -> None:
+        why, otherwise = self._why.pop(number, None), self._otherwise.pop(number, "")
+        self._step(
+            number, Ending.REFUSED_OTHERWISE if why is None else Ending.REFUSED, otherwise if why is None else why
+        )
+
     def _see(self, number: int, said: Mapping[str, str]) -> None:
         mpidr, midr = int(said["mpidr"], 16), int(said["midr"], 16)
         if mpidr & ~MPIDR_AFFINITY:
@@ -229,6 +240,8 @@ class _Reader:
 
     def finish(self) -> None:
         """Conclude who came, and who has SVE and SME."""
+        for number in sorted({*self._why, *self._otherwise}):  # the log ends before the kernel gave them up
+            self._refuse(number)
         self.log.final = self.log.final or bool(self.log.late)
         self.log.possible = self.log.possible or max(self.log.cpus) + 1
         self._conclude_who_came()
@@ -252,10 +265,8 @@ class _Reader:
         came = {step.cpu for step in (*log.early, *log.late) if step.ending is Ending.ONLINE}
         for name, said in (("has_sve", "SVE maximum"), ("has_sme", "SME maximum")):
             of_boot = getattr(log.cpus[0], name)
-            if of_boot is None:
-                of_boot = True if said in log.announced else None
-                if name == "has_sve" and of_boot is None and log.final and not log.command_line.nosve:
-                    of_boot = False
+            if of_boot is None and said in log.announced:
+                of_boot = True
             for number in sorted(came | {0}):
                 if getattr(log.cpus[number], name) is None:
                     self._change(number, **{name: of_boot})

@@ -57,11 +57,18 @@ def cpus_of(seen: Machine) -> tuple[tuple[SeenCpu, ...], list[str]]:
     if seen.sysfs is not None:
         sources["sysfs"], counts["sysfs"] = seen.sysfs.cpus, len(seen.sysfs.possible)
     if seen.tree is not None:
-        sources["the tree"], counts["the tree"] = {one.number: one for one in seen.tree.cpus}, len(seen.tree.cpus)
+        own = seen.tree.cpus[: _nr_cpus(seen.log)]
+        sources["the tree"], counts["the tree"] = {one.number: one for one in own}, len(own)
     cpus, odd = merged(sources)
     if len(set(counts.values())) > 1:
         odd.append("how many CPUs are possible: " + ", ".join(f"{source} says {n}" for source, n in counts.items()))
     return tuple(cpus.get(number, SeenCpu(number)) for number in range(max(counts.values()))), odd
+
+
+def _nr_cpus(log: KernelLog | None) -> int | None:
+    """How many CPUs ``nr_cpus=`` leaves of all; None where it is not given."""
+    given = None if log is None else log.command_line.value("nr_cpus")
+    return log.possible if log is not None and given is not None else None
 
 
 def clusters_of(seen: Machine, cpus: tuple[SeenCpu, ...]) -> Clusters:
@@ -85,7 +92,7 @@ def early_of(seen: Machine) -> set[int]:
     """Who was brought up before user space; without a log, who is online."""
     log = seen.log
     if log is None:
-        return set() if seen.sysfs is None else set(seen.sysfs.online)
+        return {0} if seen.sysfs is None else {0, *seen.sysfs.online}
     if log.brought_up:
         return {0, *(step.cpu for step in log.early)}
     most = log.command_line.value("maxcpus") or ""

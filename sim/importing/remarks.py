@@ -34,9 +34,12 @@ def not_so(seen: Machine, cpus: Iterable[SeenCpu], *, sve_hidden: bool) -> Itera
     if silent := [one.number for one in cpus if one.mpidr is None and one.midr is None]:
         yield f"Nothing is known of cpu{cpu_list(silent)}."
     if sve_hidden:
-        yield "cpuinfo has no SVE, and CPUs have: simulated as with arm64.nosve."
+        whose = "cpuinfo has" if seen.log is None else "The log has"
+        yield f"{whose} no SVE, and the CPUs' cores have: simulated as with arm64.nosve."
     if seen.log is None:
         return
+    for step in seen.log.returned_not():
+        yield f"cpu{step.cpu} {step.ending} though it came before: a fault that comes and goes is not modelled."
     if not seen.log.final:
         yield "The log ends before capabilities are final: what it does not say is not known."
     for step in (*seen.log.early, *seen.log.late):

@@ -16,7 +16,7 @@ from sim.importing.imported import cpus_of as simulated
 from sim.importing.lengths import Vls, read_lengths
 from sim.importing.machine import Machine, clusters_of, cpus_of, early_of, read_machine
 from sim.importing.remarks import not_so, origin
-from sim.scenario import Scenario
+from sim.scenario import Action, Do, Scenario
 from sim.topology import Cpu, Topology
 
 
@@ -57,7 +57,9 @@ def import_running_machine(dmesg: Path | None, sysfs: Path | None, tree: Path | 
         clusters = clusters_of(seen, cpus)
         lengths = read_lengths(cpus, clusters.paths, vls, assumed_lengths(seen, cpus))
         linux = _with_lateness(simulated(cpus, clusters, lengths), early_of(seen))
-        scenario = _scenario(seen, Topology(tuple(linux)), printable(path.resolve().stem)[:LONGEST_NAME])
+        hidden = not vls and _hides_sve(seen, linux)
+        name = printable(path.resolve().stem)[:LONGEST_NAME]
+        scenario = _scenario(seen, Topology(tuple(linux)), name, sve_hidden=hidden)
         assumed = any(not one.known for one in lengths.values())
         given = "the sets given" if vls else "the cores' sets"
         odd += _odd(seen, scenario, "the sets, of which some are assumed," if assumed else given)
@@ -66,7 +68,7 @@ def import_running_machine(dmesg: Path | None, sysfs: Path | None, tree: Path | 
             cpus,
             clusters,
             lengths,
-            (*origin(seen, dmesg, sysfs), *not_so(seen, cpus, sve_hidden=seen.log is None and scenario.nosve)),
+            (*origin(seen, dmesg, sysfs), *not_so(seen, cpus, sve_hidden=hidden)),
             "which a machine does not list; its kernel says the largest that all early CPUs share:",
             scenario.but(**_in_file_order(linux)),
             tuple(odd),
@@ -88,11 +90,20 @@ def _in_file_order(linux: list[Cpu]) -> dict[str, Any]:
     return {"topology": Topology(plain, topology.boot_cpu), "maxcpus": early}
 
 
-def _scenario(seen: Machine, topology: Topology, name: str) -> Scenario:
+def _hides_sve(seen: Machine, linux: list[Cpu]) -> bool:
+    """Whether every early CPU has SVE by its core, and neither log nor cpuinfo has any."""
+    without = seen.log.without_sve if seen.log is not None else seen.sysfs is not None and seen.sysfs.has_sve is False
+    return without and all(one.sve_vqs is not None for one in linux if not one.late)
+
+
+def _scenario(seen: Machine, topology: Topology, name: str, *, sve_hidden: bool) -> Scenario:
     if seen.log is not None:
-        return scenario_of(seen.log, topology, name)
-    hidden = seen.sysfs is not None and seen.sysfs.has_sve is False
-    return Scenario(topology, nosve=hidden and any(one.sve_vqs is not None for one in topology.cpus), name=name)
+        scenario = scenario_of(seen.log, topology, name)
+        return scenario.but(nosve=scenario.nosve or sve_hidden)
+    boot_cpu = topology.logical[0].name
+    online = seen.sysfs is None or 0 in seen.sysfs.online
+    gone = () if online else (Action(Do.OFFLINE, boot_cpu),)
+    return Scenario(topology, nosve=sve_hidden, actions=gone, name=name)
 
 
 def _odd(seen: Machine, scenario: Scenario, sets: str) -> Iterator[str]:
