@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -695,6 +697,15 @@ def test_import_says_what_it_needs(
     result = asymboot(*words)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_log_may_come_through_a_pipe() -> None:
+    command = [sys.executable, "-m", "sim.cli", "import", "--dmesg", "/dev/stdin", "--vl=cluster0=128"]
+    told = subprocess.run(
+        command, input=(MACHINES / "nosve" / "dmesg").read_text(), capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stderr) == (0, "")
+    assert 'name = "stdin"' in told.stdout
 
 
 def test_python_wants_a_log_or_sysfs() -> None:

@@ -58,7 +58,7 @@ def import_running_machine(dmesg: Path | None, sysfs: Path | None, tree: Path | 
         lengths = read_lengths(cpus, clusters.paths, vls, assumed_lengths(seen, cpus))
         linux = _with_lateness(simulated(cpus, clusters, lengths), early_of(seen))
         hidden = not vls and _hides_sve(seen, linux)
-        name = printable(path.resolve().stem)[:LONGEST_NAME]
+        name = printable(path.stem or path.resolve().stem)[:LONGEST_NAME]
         scenario = _scenario(seen, Topology(tuple(linux)), name, sve_hidden=hidden)
         assumed = any(not one.known for one in lengths.values())
         given = "the sets given" if vls else "the cores' sets"
