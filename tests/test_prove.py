@@ -279,12 +279,10 @@ def test_json_has_every_finding() -> None:
     assert (proved.exit_code, "2 early and 2 late CPUs, and any fewer" in proved.stdout) == (0, True)
 
 
-def test_all_designs_are_shown() -> None:
-    result = CliRunner().invoke(main, ["prove", "--all-designs", "--up-to", "256", "--early", "2"])
+def test_all_designs_are_rows_of_json() -> None:
+    result = CliRunner().invoke(main, ["prove", "--all-designs", "--up-to", "256", "--early", "2", "--json"])
     assert result.exit_code == 1
-    assert "relay relaxed: 120 designs" in result.stdout
-    rows = json.loads(CliRunner().invoke(main, ["prove", "--all-designs", "--up-to", "128", "--json"]).stdout)
-    assert len(rows) == 240
+    assert len(json.loads(result.stdout)) == 240
 
 
 @pytest.mark.parametrize(
