@@ -63,6 +63,14 @@ def asymboot(*words: str | Path) -> Result:
     return CliRunner().invoke(main, ["import", *map(str, words)])
 
 
+def big_little(folder: Path) -> Path:
+    """A device tree of three CPUs."""
+    pytest.importorskip("libfdt", reason="pylibfdt is not installed")
+    from tests.test_device_tree import BIG_LITTLE, saved  # noqa: PLC0415 (skips itself without libfdt)
+
+    return saved(folder, BIG_LITTLE)
+
+
 def without_stamps(text: str) -> list[str]:
     return [re.sub(r"^\[.*?\] ", "", line) for line in text.splitlines()]
 
@@ -250,12 +258,9 @@ def test_a_cpu_without_topology_in_the_copy_is_put_beside_another(tmp_path: Path
 
 
 def test_a_tree_gives_clusters_and_is_numbered_by_the_cpu_that_booted(tmp_path: Path) -> None:
-    pytest.importorskip("libfdt", reason="pylibfdt is not installed")
-    from tests.test_device_tree import BIG_LITTLE, saved  # noqa: PLC0415 (skips itself without libfdt)
-
     log = HEAD.format(cpus=3).replace("0x0000000000", "0x0000000200") + BOOTED.format(1).replace("0001 [", "0000 [")
     (tmp_path / "boot.log").write_text(log)
-    tree = saved(tmp_path, BIG_LITTLE)
+    tree = big_little(tmp_path)
     imported = import_running_machine(tmp_path / "boot.log", None, tree, {})
     clusters = {one.name: one.clusters for one in imported.scenario.topology.cpus}
     assert clusters == {"cpu0": ("cluster1",), "cpu1": ("cluster0",), "cpu2": ("cluster0",)}
@@ -465,21 +470,15 @@ def test_what_a_kernel_does_not_use_is_the_kernels_and_not_the_sets(tmp_path: Pa
 
 
 def test_nr_cpus_leaves_cpus_of_the_tree_out(tmp_path: Path) -> None:
-    pytest.importorskip("libfdt", reason="pylibfdt is not installed")
-    from tests.test_device_tree import BIG_LITTLE, saved  # noqa: PLC0415 (skips itself without libfdt)
-
     text = HEAD.format(cpus=1).replace("411fd403", "000f0510") + "Kernel command line: nr_cpus=1\n"
     (tmp_path / "boot.log").write_text(text)
-    imported = import_running_machine(tmp_path / "boot.log", None, saved(tmp_path, BIG_LITTLE), {})
+    imported = import_running_machine(tmp_path / "boot.log", None, big_little(tmp_path), {})
     assert ([one.name for one in imported.scenario.topology.cpus], imported.contradictions) == (["cpu0"], ())
 
 
 def test_a_tree_of_another_board_is_told(tmp_path: Path) -> None:
-    pytest.importorskip("libfdt", reason="pylibfdt is not installed")
-    from tests.test_device_tree import BIG_LITTLE, saved  # noqa: PLC0415 (skips itself without libfdt)
-
     (tmp_path / "boot.log").write_text(HEAD.format(cpus=3))
-    imported = import_running_machine(tmp_path / "boot.log", None, saved(tmp_path, BIG_LITTLE), {})
+    imported = import_running_machine(tmp_path / "boot.log", None, big_little(tmp_path), {})
     assert imported.contradictions[0] == "cpu0: MIDR 0x411fd403 is arm,neoverse-v1, and the tree says arm,cortex-a510"
 
 

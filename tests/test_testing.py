@@ -77,6 +77,12 @@ def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def run_pytest_within(folder: Path) -> subprocess.CompletedProcess[str]:
+    """As somebody does in a project's own folder, which comes first where packages are looked for."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
 def test_each_part_that_a_file_expects_is_a_test(tmp_path: Path) -> None:
     (tmp_path / "test_bug.toml").write_text(BUG + RIGHT)
     (tmp_path / "test_none.toml").write_text(BUG)
@@ -201,23 +207,11 @@ def test_a_project_with_a_package_called_sim_is_left_alone(tmp_path: Path) -> No
     (tmp_path / "sim").mkdir()
     (tmp_path / "sim" / "__init__.py").write_text("THEIRS = 1\n")
     (tmp_path / "test_one.py").write_text("from sim import THEIRS\n\ndef test_one():\n    assert THEIRS\n")
-    told = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = run_pytest_within(tmp_path)
     assert "1 passed" in told.stdout, told.stdout + told.stderr
     (tmp_path / "test_bug.toml").write_text(BUG + RIGHT)
     (tmp_path / "test_two.py").write_text("def test_two(boot):\n    pass\n")
-    told = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = run_pytest_within(tmp_path)
     assert "asymboot's package is called sim, and another one of that name is in its place" in told.stdout
     assert "Traceback" not in told.stdout
 

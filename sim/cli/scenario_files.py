@@ -51,14 +51,13 @@ def check(files: tuple[Path, ...]) -> None:
     Example:
       asymboot check topologies/*.toml
     """  # noqa: D301
-    from sim.files.expectations import check_expected  # noqa: PLC0415
+    from sim.files.expectations import read_checked  # noqa: PLC0415
     from sim.files.shipped import find  # noqa: PLC0415
 
     wrong = False
     for file in files:
         try:
-            scenario = options.load(file)
-            check_expected(find(file))
+            scenario, _ = read_checked(find(file))
         except InputError as error:
             wrong = True
             click.echo(f"asymboot: {error}", err=True)

@@ -20,27 +20,26 @@ def read_expected(path: Path) -> tuple[Scenario, ExpectTable]:
     Raises:
         InputError: anything wrong with it, as one line that names the file, the place and what is allowed.
     """
-    with at(f"{path}"):
-        table = table_from_text(read_text(path, "scenario"), ScenarioTable)
-        scenario = scenario_from_table(table, default_name=path.stem)
-        if table.expect is UNSET:
-            raise InputError("expects nothing: it has no table [expect]")
-        with at("expect"):
-            _check(table.expect, scenario)
-        return scenario, table.expect
+    scenario, expect = read_checked(path)
+    if expect is None:
+        raise InputError(f"{path}: expects nothing: it has no table [expect]")
+    return scenario, expect
 
 
-def check_expected(path: Path) -> None:
-    """Check what a scenario file expects, if it expects anything.
+def read_checked(path: Path) -> tuple[Scenario, ExpectTable | None]:
+    """Read a scenario file with what it expects, if it expects anything.
 
     Raises:
         InputError: see `read_expected`.
     """
     with at(f"{path}"):
         table = table_from_text(read_text(path, "scenario"), ScenarioTable)
-        if table.expect is not UNSET:
-            with at("expect"):
-                _check(table.expect, scenario_from_table(table, default_name=path.stem))
+        scenario = scenario_from_table(table, default_name=path.stem)
+        if table.expect is UNSET:
+            return scenario, None
+        with at("expect"):
+            _check(table.expect, scenario)
+        return scenario, table.expect
 
 
 def check_hazards(names: Iterable[str]) -> None:

@@ -47,12 +47,11 @@ def series_of(log: KernelLog) -> tuple[str, str]:
 
 def _faults(log: KernelLog) -> Iterator[Fault]:
     """Faults of CPUs that never came online, where nothing else explains it."""
-    steps = (*log.early, *log.late)
     early = {step.cpu for step in log.early}
-    came = {step.cpu for step in steps if step.ending is Ending.ONLINE}
+    came = log.came
     relay = log.command_line.value("kvm-arm.mode") == KvmMode.PROTECTED
     answers = {str(-error): answer for answer, error in reversed(CPU_ON_ERRORS.items())}
-    for number, step in sorted({step.cpu: step for step in reversed(steps) if step.cpu not in came}.items()):
+    for number, step in sorted({step.cpu: step for step in reversed(log.hotplugs) if step.cpu not in came}.items()):
         if step.ending in {Ending.LOST, Ending.REFUSED_OTHERWISE}:
             yield Fault(f"cpu{number}", never_arrives=True)
         elif step.ending is Ending.NOT_STARTED and step.why in answers and (number in early or not relay):

@@ -1,6 +1,6 @@
 """The vector lengths that CPUs are taken to have of which nobody knows them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from sim.importing.kernel_log import Ending, KernelLog
 from sim.importing.lengths import NOT_KNOWN, Lengths
@@ -12,19 +12,19 @@ _BITS_OF_A_BYTE = 8
 _SMALLEST_BITS = bits_from_vq(1)
 
 
-def assumed_lengths(seen: Machine, cpus: Iterable[SeenCpu]) -> dict[int, Lengths]:
+def assumed_lengths(seen: Machine, cpus: Sequence[SeenCpu]) -> dict[int, Lengths]:
     """As little as the log's maximum implies, and what makes it refuse those that it refused.
 
     Where no log says a maximum: 128 bits where there is SVE, and none where there is not.
     """
-    usual = _usual(seen, cpus := list(cpus))
+    usual = _usual(seen, cpus)
     lengths = {one.number: usual for one in cpus}
     if seen.log is not None and usual.sve_bits is not None:
         lengths |= _refused(seen.log, usual.sve_bits, usual.sme_bits)
     return lengths
 
 
-def _usual(seen: Machine, cpus: Iterable[SeenCpu]) -> Lengths:
+def _usual(seen: Machine, cpus: Sequence[SeenCpu]) -> Lengths:
     announced = {} if seen.log is None else seen.log.announced
     sve, sme = (
         _up_to(_bits(announced, f"{one} maximum"), _bits(announced, f"{one} minimum")) for one in ("SVE", "SME")
@@ -54,6 +54,6 @@ def _refused(log: KernelLog, sve_bits: tuple[int, ...], sme_bits: tuple[int, ...
     source = "not known: so that it is refused as in the log"
     return {
         step.cpu: Lengths(with_more if "Unsupported" in step.why else lacking, sme_bits, source, known=False)
-        for step in (*log.early, *log.late)
+        for step in log.hotplugs
         if step.ending is Ending.REFUSED and step.why.startswith("SVE: ")
     }

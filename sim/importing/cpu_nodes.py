@@ -63,7 +63,7 @@ def read_cpus(root: Node) -> CpuNodes:
         if not _is_cpu(node):
             continue
         one = _cpu(len(cpus), node, cells)
-        (failed if _is_failed(node) else cpus).append(one)
+        (failed if _is_failed(one.status) else cpus).append(one)
         if len(cpus) + len(failed) > MOST_CPUS:
             raise InputError(f"/cpus has more than {MOST_CPUS:,} CPUs")
     if not cpus:
@@ -76,8 +76,7 @@ def _is_cpu(node: Node) -> bool:
     return node.value("device_type") == b"cpu\0" or node.name.partition("@")[0] == "cpu"
 
 
-def _is_failed(node: Node) -> bool:
-    status = " ".join(node.texts("status"))
+def _is_failed(status: str) -> bool:
     return status == "fail" or status.startswith("fail-")
 
 
@@ -85,15 +84,16 @@ def _cpu(number: int, node: Node, cells: int) -> CpuNode:
     compatible = node.texts("compatible")
     if other := next((one for one in compatible if not is_arm64(one)), None):
         raise InputError(f"{node.name} is {other}, which is not arm64")
+    status = " ".join(node.texts("status"))
     return CpuNode(
         number,
         node.name,
-        0 if _is_failed(node) else _mpidr(node, cells),
+        0 if _is_failed(status) else _mpidr(node, cells),
         node.phandle,
         compatible,
         node.cell("capacity-dmips-mhz"),
         " ".join(node.texts("enable-method")),
-        " ".join(node.texts("status")),
+        status,
     )
 
 

@@ -56,6 +56,16 @@ class KernelLog:
     """Sentences on where it contradicts itself."""
 
     @property
+    def hotplugs(self) -> list[Hotplug]:
+        """All of them, in their order."""
+        return [*self.early, *self.late]
+
+    @property
+    def came(self) -> set[int]:
+        """The CPUs that came online, at whatever time."""
+        return {step.cpu for step in self.hotplugs if step.ending is Ending.ONLINE}
+
+    @property
     def without_sve(self) -> bool:
         """Whether it goes on long enough to say what SVE there is, and says nothing."""
         told = self.cpus[0].has_sve or any(name.startswith("SVE ") for name in self.announced)
@@ -63,5 +73,5 @@ class KernelLog:
 
     def returned_not(self) -> list[Hotplug]:
         """CPUs that had come and did not come again, for whatever firmware did then."""
-        came = {step.cpu for step in (*self.early, *self.late) if step.ending is Ending.ONLINE}
+        came = self.came
         return [one for one in self.late if one.cpu in came and one.ending in {Ending.LOST, Ending.NOT_STARTED}]

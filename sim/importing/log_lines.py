@@ -70,8 +70,10 @@ def heard(text: str) -> Iterator[Heard]:
         if not _MAYBE.search(line):
             continue
         plain = _COLOUR.sub("", line[:_LONGEST_LINE])
+        if plain == last or plain in before:
+            continue
         one = _understood(number, plain)
-        if one is None or plain == last or plain in before:
+        if one is None:
             continue
         if one.kind == "boot":
             before.clear()

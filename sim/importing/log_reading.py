@@ -262,11 +262,10 @@ class _Reader:
     def _conclude_who_has_what(self) -> None:
         """Whoever came without a word on an extension is like the boot CPU."""
         log = self.log
-        came = {step.cpu for step in (*log.early, *log.late) if step.ending is Ending.ONLINE}
         for name, said in (("has_sve", "SVE maximum"), ("has_sme", "SME maximum")):
             of_boot = getattr(log.cpus[0], name)
             if of_boot is None and said in log.announced:
                 of_boot = True
-            for number in sorted(came | {0}):
+            for number in sorted(log.came | {0}):
                 if getattr(log.cpus[number], name) is None:
                     self._change(number, **{name: of_boot})

@@ -42,7 +42,7 @@ def not_so(seen: Machine, cpus: Iterable[SeenCpu], *, sve_hidden: bool) -> Itera
         yield f"cpu{step.cpu} {step.ending} though it came before: a fault that comes and goes is not modelled."
     if not seen.log.final:
         yield "The log ends before capabilities are final: what it does not say is not known."
-    for step in (*seen.log.early, *seen.log.late):
+    for step in seen.log.hotplugs:
         if step.ending is Ending.REFUSED_OTHERWISE:
             yield f"cpu{step.cpu} was refused for what is not modelled ({step.why}): simulated as if it never arrived."
     if seen.log.panic is not None:

@@ -31,14 +31,19 @@ class SeenCpu:
         return f"cpu{self.number}"
 
     @property
+    def compatible_of_midr(self) -> tuple[str, ...]:
+        """Its core's compatible string by its MIDR; none if that is not known."""
+        return () if self.midr is None else compatible_of_midr(self.midr)
+
+    @property
     def core(self) -> Core | None:
         """What is known of its core: by MIDR, which is the silicon's own, else by the compatible strings."""
-        return known_core((*(() if self.midr is None else compatible_of_midr(self.midr)), *self.compatible))
+        return known_core((*self.compatible_of_midr, *self.compatible))
 
     @property
     def core_name(self) -> str:
         """What its core is called."""
-        names = self.compatible or (() if self.midr is None else compatible_of_midr(self.midr))
+        names = self.compatible or self.compatible_of_midr
         if names:
             return printable(names[0][:_LONGEST_CORE])
         return "(not told)" if self.midr is None else f"of MIDR {self.midr:#010x}"
@@ -68,7 +73,7 @@ def merged(sources: Mapping[str, Mapping[int, SeenCpu]]) -> tuple[dict[int, Seen
 
 def _two_cores(cpu: SeenCpu) -> str | None:
     """That a CPU's MIDR and its compatible string are two cores' of Arm; others' strings stand for several cores."""
-    of_midr = () if cpu.midr is None else compatible_of_midr(cpu.midr)
+    of_midr = cpu.compatible_of_midr
     if not of_midr or not cpu.compatible or not known_core(cpu.compatible) or not cpu.compatible[0].startswith("arm,"):
         return None
     if of_midr[0] in cpu.compatible:
