@@ -355,7 +355,9 @@ def test_the_smallest_system_that_shows_the_bug_has_two_cpus() -> None:
         outcome = boot_scenario(Scenario(topology, kernel="6.11", kvm_mode=KvmMode.PROTECTED, actions=guests))
         return any(hazard.kind is HazardKind.OUT_OF_BOUNDS_WRITE for hazard in outcome.found)
 
-    smallest = find(topologies(most_cpus=8), corrupts, settings=settings(max_examples=500, derandomize=True))
+    smallest = find(
+        topologies(most_cpus=8), corrupts, settings=settings(max_examples=500, derandomize=True, deadline=None)
+    )
     assert [cpu.sve_vqs for cpu in smallest.cpus] == [0b1, 0b11]
 
 
@@ -372,13 +374,13 @@ def test_the_smallest_scenario_that_shows_the_bug_has_two_cpus_and_a_guest(seed:
 
     drawn = scenarios(kernel=st.just("6.11"), design=st.none(), topology=topologies(most_cpus=6))
     chance = random.Random(seed)  # noqa: S311
-    smallest = find(drawn, corrupts, settings=settings(max_examples=2000, database=None), random=chance)
+    smallest = find(drawn, corrupts, settings=settings(max_examples=2000, database=None, deadline=None), random=chance)
     assert [cpu.sve_vqs for cpu in smallest.topology.cpus] == [0b1, 0b11]
     assert [one.do for one in smallest.actions] == [Do.GUEST]
 
 
 def test_scenarios_as_they_are_drawn_can_show_a_hazard_that_is_not_nosves() -> None:
-    searched = settings(derandomize=True, max_examples=3000)
+    searched = settings(derandomize=True, max_examples=3000, deadline=None)
     found = boot_scenario(find(scenarios(), lambda one: boot_scenario(one).found != [], settings=searched)).found
     assert HazardKind.HOST_DENIED_VL not in {one.kind for one in found}
 
@@ -391,7 +393,7 @@ def test_lengths_that_are_none_are_refused_at_once() -> None:
 
 
 def test_the_smallest_scenario_is_one_cpu_and_nothing_to_do() -> None:
-    smallest = find(scenarios(), lambda _: True, settings=settings(derandomize=True))
+    smallest = find(scenarios(), lambda _: True, settings=settings(derandomize=True, deadline=None))
     assert (len(smallest.topology.cpus), smallest.actions, smallest.early) == (1, (), (0,))
 
 
