@@ -84,9 +84,9 @@ class ScenarioFile(pytest.File):
     def collect(self) -> "Iterator[ScenarioItem]":
         """Read the file; what is wrong with it is an error of collection, in one line."""
         _check_that_sim_is_ours()
-        from sim.errors import InputError  # noqa: PLC0415
-        from sim.files.expectations import read_expected  # noqa: PLC0415
-        from sim.testing.expecting import stated  # noqa: PLC0415
+        from sim.errors import InputError
+        from sim.files.expectations import read_expected
+        from sim.testing.expectation_diff import stated
 
         try:
             scenario, expect = read_expected(self.path)
@@ -97,7 +97,7 @@ class ScenarioFile(pytest.File):
 
     def outcome(self, scenario: "Scenario") -> "Outcome":
         """What comes of the scenario, which is booted once."""
-        from sim.booting import boot  # noqa: PLC0415
+        from sim.boot_run import boot
 
         if self._outcome is None:
             self._outcome = boot(scenario)
@@ -121,7 +121,7 @@ class ScenarioItem(pytest.Item):
         Raises:
             Unexpected: something differs.
         """
-        from sim.testing.expecting import differences  # noqa: PLC0415
+        from sim.testing.expectation_diff import differences
 
         assert isinstance(self.parent, ScenarioFile)
         lines = differences(self.parent.outcome(self._scenario), self._expect, self.name)
@@ -166,18 +166,18 @@ def _run_for_each(metafunc: pytest.Metafunc, marker: str, fixture: str, allowed:
 
 def _check_that_sim_is_ours() -> None:
     """Say in one line that a project has a package of the same name as asymboot's."""
-    if importlib.util.find_spec("sim.booting") is None:
+    if importlib.util.find_spec("sim.boot_run") is None:
         pytest.fail("asymboot's package is called sim, and another one of that name is in its place", pytrace=False)
 
 
 def _design_names() -> list[str]:
-    from sim.designs import DESIGNS  # noqa: PLC0415
+    from sim.designs import DESIGNS
 
     return list(DESIGNS)
 
 
 def _relay_names() -> list[str]:
-    from sim.scenario import Relay  # noqa: PLC0415
+    from sim.scenario import Relay
 
     return [str(one) for one in Relay]
 
@@ -189,7 +189,7 @@ def _relay_names() -> list[str]:
 def topology() -> "Callable[..., Topology]":
     """Make a topology from each CPU's SVE lengths in bits: ``topology([128], [128, 256])``; None: no SVE."""
     _check_that_sim_is_ours()
-    from sim.topology import Topology  # noqa: PLC0415
+    from sim.topology import Topology
 
     def of(*sve_bits: "Sequence[int] | None") -> Topology:
         return Topology.of(sve_bits)
@@ -212,7 +212,7 @@ def kernel_log(_asymboot_log: list[str]) -> list[str]:
 def boot(_asymboot_log: list[str]) -> "Callable[..., Outcome]":
     """Boot a scenario, a topology, a scenario file, or one that ships by name; keywords change the scenario."""
     _check_that_sim_is_ours()
-    from sim.booting import boot as boot_scenario  # noqa: PLC0415
+    from sim.boot_run import boot as boot_scenario
 
     def booted(what: "Scenario | Topology | Path | str", **changes: Any) -> "Outcome":
         outcome = boot_scenario(_scenario(what).but(**changes))
@@ -223,10 +223,10 @@ def boot(_asymboot_log: list[str]) -> "Callable[..., Outcome]":
 
 
 def _scenario(what: "Scenario | Topology | Path | str") -> "Scenario":
-    from sim.files.scenario_file import read_scenario  # noqa: PLC0415
-    from sim.files.shipped import find  # noqa: PLC0415
-    from sim.scenario import Scenario  # noqa: PLC0415
-    from sim.topology import Topology  # noqa: PLC0415
+    from sim.files.scenario_file import read_scenario
+    from sim.files.shipped_scenarios import find
+    from sim.scenario import Scenario
+    from sim.topology import Topology
 
     if isinstance(what, Scenario):
         return what

@@ -19,20 +19,20 @@ from numpy.typing import NDArray
 
 from benchmarks.timing import hold, in_turns, seconds
 from sim.designs import DESIGNS
-from sim.scenario import KvmMode, Relay, Surroundings
-from sim.study import steps
-from sim.study.batch import Batch, Layout
-from sim.study.compiled import CompiledWords
-from sim.study.judge import words
+from sim.scenario import KvmMode, MemoryLayout, Relay
+from sim.study import verdict_bits
+from sim.study.batch import Batch, SpaceModel
+from sim.study.compiled_batch import CompiledWords
+from sim.study.evaluate import outcome_bits
 from sim.study.points import BLOCK_ROWS
-from sim.study.space import Group, Setting, Space, legal_sets
-from sim.sweep.part import unlike
+from sim.study.system_space import Group, Setting, Space, legal_sets
+from sim.sweep.sweep_part import unlike
 
 Columns = list[NDArray[np.uint16]]
 
 ROWS = 1 << 22
 EARLY, LATE = 4, 4
-SETTING = Setting(DESIGNS["v6.11"], Relay.RELAXED, KvmMode.PROTECTED, Surroundings.MAPPED)
+SETTING = Setting(DESIGNS["v6.11"], Relay.RELAXED, KvmMode.PROTECTED, MemoryLayout.MAPPED)
 SOURCES = Path(__file__).parent / "c"
 ROUNDS = 7
 
@@ -56,7 +56,7 @@ def space() -> Space:
 
 
 def by_blocks(judge: Callable[[Columns, int], object], columns: Columns) -> None:
-    """Judge all systems, a block at a time, as a sweep does."""
+    """Evaluation all systems, a block at a time, as a sweep does."""
     for start in range(0, ROWS, BLOCK_ROWS):
         judge([column[start : start + BLOCK_ROWS] for column in columns], BLOCK_ROWS)
 
@@ -71,17 +71,19 @@ def built(source: str, options: list[str], folder: Path) -> Callable[..., None]:
     return judge
 
 
-def c_call(judge: Callable[..., None], layout: Layout, columns: Columns, out: NDArray[np.uint16]) -> Callable[[], None]:
+def c_call(
+    judge: Callable[..., None], layout: SpaceModel, columns: Columns, out: NDArray[np.uint16]
+) -> Callable[[], None]:
     """A call of a C program on the columns, all rows in one go."""
     effects = {layout.effects(unit, SETTING.design, SETTING.memory).on_exceeding for unit in layout.units}
     (on_exceeding,) = effects
-    parameters = Parameters(EARLY + LATE, EARLY, on_exceeding, steps.ACCEPTED, steps.REFUSED)
+    parameters = Parameters(EARLY + LATE, EARLY, on_exceeding, verdict_bits.ACCEPTED, verdict_bits.REFUSED)
     pointers = (ctypes.c_void_p * len(columns))(*(column.ctypes.data for column in columns))
     arguments = (ctypes.byref(parameters), pointers, ctypes.c_void_p(out.ctypes.data), ctypes.c_long(ROWS))
     return lambda: judge(*arguments)
 
 
-def against_c(compiled: Callable[[], None], layout: Layout, columns: Columns, expected: NDArray[np.uint16]) -> None:
+def against_c(compiled: Callable[[], None], layout: SpaceModel, columns: Columns, expected: NDArray[np.uint16]) -> None:
     """Hold ours to both C programs."""
     if shutil.which("gcc") is None:
         print("!!! no gcc: the comparison with C is left out")
@@ -103,7 +105,7 @@ def against_c(compiled: Callable[[], None], layout: Layout, columns: Columns, ex
 
 def all_designs(columns: Columns) -> None:
     """Compare every named design under both relay settings with one design under one."""
-    layout = Layout(replace(space(), designs=tuple(DESIGNS.values()), relays=tuple(Relay)))
+    layout = SpaceModel(replace(space(), designs=tuple(DESIGNS.values()), relays=tuple(Relay)))
     settings = layout.space.settings
     every = partial(by_blocks, CompiledWords(layout, unlike(settings)), columns)
     for design in DESIGNS.values():
@@ -117,13 +119,13 @@ def all_designs(columns: Columns) -> None:
 def main() -> None:
     """Measure and print."""
     stream = np.random.default_rng(1)
-    candidates, layout = np.array((0, *legal_sets(4)), np.uint16), Layout(space())
+    candidates, layout = np.array((0, *legal_sets(4)), np.uint16), SpaceModel(space())
     columns = [candidates[stream.integers(0, len(candidates), ROWS)] for _ in range(EARLY + LATE)]
     judge = CompiledWords(layout, [SETTING])
     (expected,) = judge(columns, ROWS)
-    assert (words(Batch(layout, columns, ROWS), SETTING) == expected).all()
+    assert (outcome_bits(Batch(layout, columns, ROWS), SETTING) == expected).all()
     compiled = partial(by_blocks, judge, columns)
-    plain = partial(by_blocks, lambda some, rows: words(Batch(layout, some, rows), SETTING), columns)
+    plain = partial(by_blocks, lambda some, rows: outcome_bits(Batch(layout, some, rows), SETTING), columns)
     rate = ROWS / min(seconds(compiled) for _ in range(ROUNDS))
     touched = (EARLY + LATE + 1) * expected.itemsize
     source, target = np.zeros(ROWS * 8, np.uint16), np.zeros(ROWS * 8, np.uint16)

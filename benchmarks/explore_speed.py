@@ -7,7 +7,7 @@ import time
 
 from benchmarks.timing import hold
 from sim import Action, Do, KvmMode, Relay, Scenario, Topology
-from sim.explore.exploring import explore_orders
+from sim.explore.exploration import explore_orders
 
 EARLY = 2
 MOST_S = {4: 5, 6: 60}

@@ -1,4 +1,4 @@
-"""A boot as one would write it in SimPy by hand: the processes, resources and waits of `sim.booting`, and nothing else.
+"""A boot as one would write it in SimPy by hand: the processes, resources and waits of a boot.
 
 No record of vector lengths, no log, no facts: what is left is what SimPy itself costs.
 """

@@ -8,10 +8,10 @@ import time
 from benchmarks.timing import hold
 from sim.designs import DESIGNS
 from sim.prove.design_space import prove_every_design
+from sim.prove.proof import Question, prove_property
 from sim.prove.properties import PROPERTIES
-from sim.prove.proving import Question, prove_property
 from sim.scenario import KvmMode, Relay
-from sim.study.space import Setting
+from sim.study.system_space import Setting
 
 EARLY = LATE = 32
 MOST_S, MOST_ALL_S = 2, 120

@@ -11,22 +11,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim.booting import boot
-    from sim.causes.graph import causality
-    from sim.causes.path import CriticalPath, critical_path
+    from sim.boot_run import boot
+    from sim.causes.causality import causality
+    from sim.causes.critical_path import CriticalPath, critical_path
     from sim.designs import DESIGNS, Design
     from sim.errors import InputError
-    from sim.explore.exploring import Explored, explore_orders
-    from sim.explore.reached import Deadlock, Found
-    from sim.explore.sampling import Sampled, Strategy, sample_orders
+    from sim.explore.exploration import Explored, explore_orders
+    from sim.explore.findings import Deadlock, Found
+    from sim.explore.random_orders import Sampled, Strategy, sample_orders
     from sim.explore.schedule_file import read_schedule, replay_schedule, save_schedule
-    from sim.exporting.exporting import export_text
-    from sim.exporting.formats import ExportFormat
+    from sim.export.export_formats import ExportFormat
+    from sim.export.export_text import export_text
     from sim.files.scenario_file import read_scenario
-    from sim.files.scenario_writing import scenario_text
+    from sim.files.scenario_text import scenario_text
     from sim.files.space_file import read_space
     from sim.hazards import Hazard, HazardKind
-    from sim.importing.device_tree import read_device_tree
+    from sim.importer.device_tree import read_device_tree
+    from sim.latencies import Distribution, Latencies
     from sim.outcome import Outcome
     from sim.plot.buffers_picture import plot_buffers
     from sim.plot.designs_picture import plot_designs
@@ -35,92 +36,91 @@ if TYPE_CHECKING:
     from sim.plot.timeline_picture import plot_boot
     from sim.plot.topology_picture import plot_topology
     from sim.prove.design_space import Promises, prove_every_design
+    from sim.prove.proof import Answer, Finding, Question, prove_each, prove_property
     from sim.prove.properties import PROPERTIES, Property
-    from sim.prove.proving import Answer, Finding, Question, prove_each, prove_property
     from sim.report.page import boot_page, sweep_page
-    from sim.scenario import Action, BringUp, Do, Fault, KvmInit, KvmMode, Relay, Scenario, Surroundings
+    from sim.scenario import Action, BringUp, Do, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
     from sim.study.comparison import Comparison, compare
-    from sim.study.space import Group, Setting, Space, legal_sets, power_of_two_sets
-    from sim.sweep.replay import scenario_of_row
-    from sim.sweep.summary import Summary, read_summary
-    from sim.sweep.sweeping import resume_sweep, run_sweep
-    from sim.timing import Distribution, Latencies
+    from sim.study.system_space import Group, Setting, Space, legal_sets, power_of_two_sets
+    from sim.sweep.row_scenario import scenario_of_row
+    from sim.sweep.sweep_run import resume_sweep, run_sweep
+    from sim.sweep.sweep_summary import Summary, read_summary
     from sim.topology import Cpu, Topology, cpu
-    from sim.trace.formats import TraceFormat
-    from sim.trace.saving import save_trace
+    from sim.trace.trace_file import save_trace
+    from sim.trace.trace_formats import TraceFormat
 
 _HOME = {
     "DESIGNS": "sim.designs",
     "PROPERTIES": "sim.prove.properties",
     "Action": "sim.scenario",
-    "Answer": "sim.prove.proving",
+    "Answer": "sim.prove.proof",
     "BringUp": "sim.scenario",
     "Comparison": "sim.study.comparison",
     "Cpu": "sim.topology",
-    "CriticalPath": "sim.causes.path",
-    "Deadlock": "sim.explore.reached",
+    "CriticalPath": "sim.causes.critical_path",
+    "Deadlock": "sim.explore.findings",
     "Design": "sim.designs",
-    "Distribution": "sim.timing",
+    "Distribution": "sim.latencies",
     "Do": "sim.scenario",
-    "Explored": "sim.explore.exploring",
-    "ExportFormat": "sim.exporting.formats",
+    "Explored": "sim.explore.exploration",
+    "ExportFormat": "sim.export.export_formats",
     "Fault": "sim.scenario",
-    "Finding": "sim.prove.proving",
-    "Found": "sim.explore.reached",
-    "Group": "sim.study.space",
+    "Finding": "sim.prove.proof",
+    "Found": "sim.explore.findings",
+    "Group": "sim.study.system_space",
     "Hazard": "sim.hazards",
     "HazardKind": "sim.hazards",
     "InputError": "sim.errors",
     "KvmInit": "sim.scenario",
     "KvmMode": "sim.scenario",
-    "Latencies": "sim.timing",
+    "Latencies": "sim.latencies",
     "Outcome": "sim.outcome",
     "Promises": "sim.prove.design_space",
     "Property": "sim.prove.properties",
-    "Question": "sim.prove.proving",
+    "Question": "sim.prove.proof",
     "Relay": "sim.scenario",
-    "Sampled": "sim.explore.sampling",
+    "Sampled": "sim.explore.random_orders",
     "Scenario": "sim.scenario",
-    "Setting": "sim.study.space",
-    "Space": "sim.study.space",
-    "Strategy": "sim.explore.sampling",
-    "Summary": "sim.sweep.summary",
-    "Surroundings": "sim.scenario",
+    "Setting": "sim.study.system_space",
+    "Space": "sim.study.system_space",
+    "Strategy": "sim.explore.random_orders",
+    "Summary": "sim.sweep.sweep_summary",
+    "MemoryLayout": "sim.scenario",
     "Topology": "sim.topology",
-    "TraceFormat": "sim.trace.formats",
-    "boot": "sim.booting",
+    "TraceFormat": "sim.trace.trace_formats",
+    "boot": "sim.boot_run",
     "boot_page": "sim.report.page",
-    "causality": "sim.causes.graph",
+    "causality": "sim.causes.causality",
     "compare": "sim.study.comparison",
     "cpu": "sim.topology",
-    "critical_path": "sim.causes.path",
-    "explore_orders": "sim.explore.exploring",
-    "export_text": "sim.exporting.exporting",
-    "legal_sets": "sim.study.space",
+    "critical_path": "sim.causes.critical_path",
+    "explore_orders": "sim.explore.exploration",
+    "export_text": "sim.export.export_text",
+    "legal_sets": "sim.study.system_space",
     "plot_boot": "sim.plot.timeline_picture",
     "plot_buffers": "sim.plot.buffers_picture",
     "plot_designs": "sim.plot.designs_picture",
     "plot_heat": "sim.plot.heat_picture",
     "plot_lengths": "sim.plot.lengths_picture",
     "plot_topology": "sim.plot.topology_picture",
-    "power_of_two_sets": "sim.study.space",
-    "prove_each": "sim.prove.proving",
+    "power_of_two_sets": "sim.study.system_space",
+    "prove_each": "sim.prove.proof",
     "prove_every_design": "sim.prove.design_space",
-    "prove_property": "sim.prove.proving",
-    "read_device_tree": "sim.importing.device_tree",
-    "read_running_machine": "sim.importing.running",
+    "prove_property": "sim.prove.proof",
+    "read_device_tree": "sim.importer.device_tree",
+    "read_running_machine": "sim.importer.running",
     "read_scenario": "sim.files.scenario_file",
     "read_schedule": "sim.explore.schedule_file",
     "read_space": "sim.files.space_file",
-    "read_summary": "sim.sweep.summary",
+    "read_summary": "sim.sweep.sweep_summary",
     "replay_schedule": "sim.explore.schedule_file",
-    "resume_sweep": "sim.sweep.sweeping",
-    "run_sweep": "sim.sweep.sweeping",
-    "sample_orders": "sim.explore.sampling",
+    "resume_sweep": "sim.sweep.sweep_run",
+    "run_sweep": "sim.sweep.sweep_run",
+    "sample_orders": "sim.explore.random_orders",
     "save_schedule": "sim.explore.schedule_file",
-    "save_trace": "sim.trace.saving",
-    "scenario_of_row": "sim.sweep.replay",
-    "scenario_text": "sim.files.scenario_writing",
+    "save_trace": "sim.trace.trace_file",
+    "scenario_of_row": "sim.sweep.row_scenario",
+    "scenario_text": "sim.files.scenario_text",
     "sweep_page": "sim.report.page",
 }
 
@@ -149,6 +149,7 @@ __all__ = [
     "KvmInit",
     "KvmMode",
     "Latencies",
+    "MemoryLayout",
     "Outcome",
     "Promises",
     "Property",
@@ -160,7 +161,6 @@ __all__ = [
     "Space",
     "Strategy",
     "Summary",
-    "Surroundings",
     "Topology",
     "TraceFormat",
     "boot",

@@ -64,7 +64,7 @@ class Refused:
     time_ns: int
     cpu: int
     """The number it took."""
-    silicon: int
+    hw_cpu: int
     """The number of the CPU that it is."""
     refusal: Refusal
 
@@ -76,7 +76,7 @@ class SharedIdleTask:
     time_ns: int
     cpu: int
     task: int
-    runs_it: int
+    running_hw_cpu: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +184,14 @@ class Facts:
     def _online(self) -> frozenset[int]:
         return frozenset(self.online)
 
-    def silicon(self, number: int) -> Cpu:
+    def hardware(self, number: int) -> Cpu:
         """The CPU that runs under a number, or would."""
         return self.scenario.topology.logical[self.runs.get(number, number)]
 
     def unit(self, number: int) -> VectorUnit:
         """The vector unit of the CPU that runs under a number, as it is at the end."""
-        physical = self.runs.get(number, number)
-        return self.units.get(physical) or VectorUnit(self.scenario.topology.logical[physical])
+        hw_cpu = self.runs.get(number, number)
+        return self.units.get(hw_cpu) or VectorUnit(self.scenario.topology.logical[hw_cpu])
 
     def host_max_vl_bytes(self, cpu: int) -> int:
         """The VL that the host can run with on a CPU at the end, ZCR_EL1 at its maximum; 0 without SVE."""

@@ -34,7 +34,7 @@ def _dtype(hint: Any) -> str:
 
 def frame(rows: Sequence[Row], row: type[Row]) -> "pd.DataFrame":
     """Make a frame; its ``attrs`` tell the rows' class and the schema's version, and Parquet keeps them."""
-    import pandas as pd  # noqa: PLC0415 (heavy, and only a frame needs it)
+    import pandas as pd
 
     columns = {
         name: pd.Series([getattr(one, name) for one in rows], dtype=dtype) for name, dtype in dtypes(row).items()
@@ -46,7 +46,7 @@ def frame(rows: Sequence[Row], row: type[Row]) -> "pd.DataFrame":
 
 def as_html(title: str, rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -> str:
     """A titled table for notebooks; its middle is left out where it is long, and all text is shown as text."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame.from_records(list(rows))
     shown = table.to_html(index=False, max_rows=_MOST_ROWS, border=0, na_rep="") if len(table) else "<p>none</p>"

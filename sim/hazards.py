@@ -204,7 +204,7 @@ def _committed(facts: Facts) -> Iterator[Hazard]:
         if not facts.supports.get(vector_type):
             continue
         for number in facts.online:
-            own = own_vqs(facts.silicon(number), vector_type) or 0
+            own = own_vqs(facts.hardware(number), vector_type) or 0
             lacking = rules.missing(info.vq_map, own)
             if lacking:
                 yield Hazard(
@@ -238,8 +238,8 @@ def _shared_tasks(facts: Facts) -> Iterator[Hazard]:
             HazardKind.SHARED_IDLE_TASK,
             one.cpu,
             one.time_ns,
-            f"{facts.label(one.cpu)} starts on {whose} idle task, which {facts.label(one.runs_it)} runs already: "
-            "two CPUs run as one, on one stack",
+            f"{facts.label(one.cpu)} starts on {whose} idle task, which {facts.label(one.running_hw_cpu)} runs "
+            "already: two CPUs run as one, on one stack",
         )
 
 
@@ -277,11 +277,11 @@ def _refused(facts: Facts) -> Iterator[Hazard]:
 
 
 def _own_vqs(facts: Facts, one: Refused) -> int:
-    return own_vqs(facts.scenario.topology.logical[one.silicon], one.refusal.type) or 0
+    return own_vqs(facts.scenario.topology.logical[one.hw_cpu], one.refusal.type) or 0
 
 
 def _refused_cpu(facts: Facts, one: Refused) -> str:
-    return facts.label(one.silicon) + ("" if one.silicon == one.cpu else f", started as cpu{one.cpu},")
+    return facts.label(one.hw_cpu) + ("" if one.hw_cpu == one.cpu else f", started as cpu{one.cpu},")
 
 
 def is_harmless(facts: Facts, one: Refused) -> bool:
@@ -301,7 +301,7 @@ def is_harmless(facts: Facts, one: Refused) -> bool:
     design = facts.scenario.active_design
     if facts.buffers is None or design is None:
         return True
-    need = facts.need(design, one.silicon)
+    need = facts.need(design, one.hw_cpu)
     return need.size_bytes <= facts.buffers.asked_bytes and need.keeps_committed
 
 

@@ -88,9 +88,9 @@ class Outcome:
                 name=one.name,
                 cluster="/".join(one.clusters),
                 role=facts.role(number),
-                run_by=facts.runs.get(number, number),
-                sve_bits=_bits(facts.silicon(number).usable_sve_vqs),
-                sme_bits=_bits(facts.silicon(number).usable_sme_vqs),
+                hw_cpu=facts.runs.get(number, number),
+                sve_bits=_bits(facts.hardware(number).usable_sve_vqs),
+                sme_bits=_bits(facts.hardware(number).usable_sme_vqs),
                 state=str(facts.state(number)),
                 host_max_vl_bytes=facts.host_max_vl_bytes(number) if facts.state(number) is CpuState.ONLINE else 0,
             )
@@ -261,7 +261,7 @@ def scenario_row(scenario: Scenario) -> ScenarioRow:
         design=None if design is None else design.name,
         kvm_mode=str(scenario.kvm_mode),
         relay=str(scenario.relay),
-        memory=str(scenario.surroundings),
+        memory=str(scenario.memory),
         seed=scenario.seed,
         command_line=scenario.command_line,
     )

@@ -42,7 +42,7 @@ class CpuRow(Row, frozen=True, gc=False):
     name: Annotated[str, Meta(description="its name in the scenario")]
     cluster: Annotated[str, Meta(description="the clusters around it, outermost first, with / between; may be empty")]
     role: Annotated[str, Meta(description="boot, early (an early secondary) or late")]
-    run_by: Annotated[
+    hw_cpu: Annotated[
         int,
         Meta(description="the CPU whose silicon runs under the number: another's where a latecomer took its arguments"),
     ]

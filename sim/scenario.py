@@ -9,8 +9,8 @@ from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
 from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
-from sim.series import DEFAULT, KernelSeries, kernel_series
-from sim.timing import Latencies
+from sim.kernel_series import DEFAULT, KernelSeries, kernel_series
+from sim.latencies import Latencies
 from sim.topology import Topology
 
 
@@ -33,7 +33,7 @@ class Relay(StrEnum):
     RELAXED = "relaxed"
 
 
-class Surroundings(StrEnum):
+class MemoryLayout(StrEnum):
     """What lies around a buffer of pKVM's at EL2.
 
     `ADJACENT`: the kernel's own allocation, one page run after the other in ascending CPU number and nothing
@@ -74,7 +74,7 @@ class Do(StrEnum):
 _CHOICES: dict[str, type[StrEnum]] = {
     "kvm_mode": KvmMode,
     "relay": Relay,
-    "surroundings": Surroundings,
+    "memory": MemoryLayout,
     "bring_up": BringUp,
     "kvm_init": KvmInit,
 }
@@ -172,7 +172,7 @@ class Scenario:
     nosme: bool = False
     """``arm64.nosme``"""
     relay: Relay = Relay.ENFORCING
-    surroundings: Surroundings = Surroundings.ADJACENT
+    memory: MemoryLayout = MemoryLayout.ADJACENT
     page_bytes: int = 4096
     allocation_fails_at: str | None = None
     """The CPU whose buffer pKVM cannot get memory for."""

@@ -195,9 +195,9 @@ class _Reader:
 
     def _end_probing(self, cpu: int, now_ns: int) -> None:
         """A CPU that took another's idle task is probed on its own lane, and is then that other CPU."""
-        silicon = self._probed_as.pop(cpu, cpu)
-        self._end(silicon, SpanKind.PROBING, now_ns)
-        self._end(silicon, SpanKind.VERIFYING, now_ns)
+        hw_cpu = self._probed_as.pop(cpu, cpu)
+        self._end(hw_cpu, SpanKind.PROBING, now_ns)
+        self._end(hw_cpu, SpanKind.VERIFYING, now_ns)
 
     def _begin(self, lane: Lane, kind: SpanKind, now_ns: int, detail: str = "") -> None:
         self._open.setdefault((lane, kind), (now_ns, detail))

@@ -247,7 +247,7 @@ class Topology:
         A CPU's node is its name. A cluster's is its path, a tuple of names; the system's is the empty path.
         Nodes have ``kind`` (system, cluster, cpu); CPUs also ``number``, ``sve_bits``, ``sme_bits`` and ``late``.
         """
-        import networkx as nx  # noqa: PLC0415 (heavy, and a boot needs no graph)
+        import networkx as nx
 
         graph: nx.DiGraph[str | tuple[str, ...]] = nx.DiGraph()
         graph.add_node((), kind="system")

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from sim.booting import boot
+from sim.boot_run import boot
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.scenario import Action, BringUp, Do, KvmMode, Relay, Scenario

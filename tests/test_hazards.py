@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import sim
-from sim.booting import boot
+from sim.boot_run import boot
 from sim.designs import DESIGNS, Sizing
 from sim.facts import GuestVisit
 from sim.hazards import HazardKind, judge

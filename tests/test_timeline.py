@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.booting import boot
+from sim.boot_run import boot
 from sim.files.scenario_file import read_scenario
-from sim.files.shipped import shipped
+from sim.files.shipped_scenarios import shipped
 from sim.outcome import Outcome
 from sim.scenario import Fault, KvmInit, Relay, Scenario
 from sim.timeline import BOOT, LOCK, Lane, MarkKind, SpanKind, timeline

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simpy.events import Event, EventPriority
 
+from sim.environment import Completion, SeededEnvironment, Step
 from sim.errors import InputError
-from sim.scheduling import Completion, SeededEnvironment, Step
-from sim.timing import Distribution, fixed
+from sim.latencies import Distribution, fixed
 from sim.units import LONGEST_NS, NANOSECONDS, duration, nanoseconds, timestamp
 
 SECOND = 1_000_000_000

@@ -5,21 +5,26 @@ Exit codes: 0 all is well; 1 hazards, or a disagreement with a record; 2 bad inp
 
 import click
 
-from sim.cli.catalogue import list_, show
+from sim.cli.check import check
+from sim.cli.command_group import Commands
 from sim.cli.compare import compare
 from sim.cli.conform import conform
-from sim.cli.errors import Commands
-from sim.cli.exploring import explore
-from sim.cli.exporting import export
-from sim.cli.importing import import_
-from sim.cli.plotting import plot
-from sim.cli.proving import prove
-from sim.cli.replaying import replay
-from sim.cli.reporting import report
+from sim.cli.explore import explore
+from sim.cli.export import export
+from sim.cli.import_ import import_
+from sim.cli.list import list_
+from sim.cli.new import new
+from sim.cli.plot import plot
+from sim.cli.prove import prove
+from sim.cli.replay import replay
+from sim.cli.report import report
 from sim.cli.run import run
-from sim.cli.scenario_files import check, new, schema
-from sim.cli.sweeping import space, summary, sweep
-from sim.cli.tracing import trace
+from sim.cli.schema import schema
+from sim.cli.show import show
+from sim.cli.space import space
+from sim.cli.summary import summary
+from sim.cli.sweep import sweep
+from sim.cli.trace import trace
 
 
 @click.group(name="asymboot", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

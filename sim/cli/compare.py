@@ -33,23 +33,23 @@ def compare(file: Path, relay: str | None, memory: str | None, as_json: bool, **
       asymboot compare late-cpu-above-maximum --relay both
       asymboot compare bug --memory all --json
     """  # noqa: D301
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from sim.scenario import Relay, Surroundings  # noqa: PLC0415
-    from sim.study.comparison import compare as compare_designs  # noqa: PLC0415
+    from sim.scenario import MemoryLayout, Relay
+    from sim.study.comparison import compare as compare_designs
 
     both, every = relay == "both", memory == "all"
     scenario = options.load(file, relay=None if both else relay, memory=None if every else memory, **changes)
     with Console(stderr=True).status("booting under each design"):
         comparison = compare_designs(
-            scenario, relays=tuple(Relay) if both else None, memories=tuple(Surroundings) if every else None
+            scenario, relays=tuple(Relay) if both else None, memories=tuple(MemoryLayout) if every else None
         )
     if as_json:
-        import msgspec  # noqa: PLC0415
+        import msgspec
 
         click.echo(msgspec.json.encode(comparison.record()))
         return
-    from sim.show.comparison_text import show  # noqa: PLC0415
-    from sim.show.console import terminal  # noqa: PLC0415
+    from sim.show.comparison_text import show
+    from sim.show.console import terminal
 
     show(comparison, terminal())

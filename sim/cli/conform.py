@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli import options
-from sim.cli.stopping import exit_if_stopped_by
+from sim.cli.stop_signals import exit_if_stopped_by
 from sim.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from sim.conform.cases import Case
-    from sim.conform.live.conforming import Conformance, NotBooted
-    from sim.conform.live.image import Image
-    from sim.conform.recording import Recording
+    from sim.conform.live.kernel_image import Image
+    from sim.conform.live.live_conformance import Conformance, NotBooted
+    from sim.conform.live_cases import Case
+    from sim.conform.record_writer import Recording
     from sim.rows import ConformanceRow
 
     Booting = Callable[[Callable[[Conformance | NotBooted], None]], Coroutine[Any, Any, None]]
@@ -65,10 +65,10 @@ def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: A
 
 
 def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
-    from sim.conform.boots import not_compared  # noqa: PLC0415
-    from sim.conform.records import RecordedBoot  # noqa: PLC0415
-    from sim.conform.replay import replay_each  # noqa: PLC0415
-    from sim.conform.report import conformance_row  # noqa: PLC0415
+    from sim.conform.conformance import replay_each
+    from sim.conform.conformance_report import conformance_row
+    from sim.conform.recorded_boot import not_compared
+    from sim.conform.run_records import RecordedBoot
 
     if not files:
         raise click.UsageError("--recorded needs the files of recorded runs.")
@@ -106,12 +106,12 @@ def _live(
     jobs: int | None = None,
 ) -> None:
     try:
-        from sim.conform.live.conforming import Conformance, conform_each  # noqa: PLC0415
+        from sim.conform.live.live_conformance import Conformance, conform_each
     except ImportError:
         raise InputError("live boots need a QMP library: install asymboot[live]") from None
-    from sim.conform.live.image import Image  # noqa: PLC0415
-    from sim.conform.recording import Recording  # noqa: PLC0415
-    from sim.designs import named  # noqa: PLC0415
+    from sim.conform.live.kernel_image import Image
+    from sim.conform.record_writer import Recording
+    from sim.designs import named
 
     if seed is not None and random is None:
         raise click.UsageError("--seed is that of --random N.")
@@ -134,8 +134,8 @@ def _live(
 
 
 def _row(one: "Conformance | NotBooted") -> "ConformanceRow":
-    from sim.conform.live.conforming import NotBooted  # noqa: PLC0415
-    from sim.conform.report import conformance_row, not_booted_row  # noqa: PLC0415
+    from sim.conform.conformance_report import conformance_row, not_booted_row
+    from sim.conform.live.live_conformance import NotBooted
 
     if isinstance(one, NotBooted):
         return not_booted_row(one.name, one.reason)
@@ -143,8 +143,8 @@ def _row(one: "Conformance | NotBooted") -> "ConformanceRow":
 
 
 def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "list[Case]":
-    from sim.conform.cases import cases_of  # noqa: PLC0415
-    from sim.conform.random_cases import random_cases  # noqa: PLC0415
+    from sim.conform.live_cases import cases_of
+    from sim.conform.random_cases import random_cases
 
     cases = [case for file in files for case in cases_of(file)] + random_cases(random, seed, image.series)
     if not cases:
@@ -163,9 +163,9 @@ def _boot(
     Returns:
         What was done, by name, and the number of the signal that stopped it, or 0.
     """
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
-    from sim.cli.cancelling import Cancellable  # noqa: PLC0415
+    from sim.cli.cancellation import Cancellable
 
     done: dict[str, Conformance | NotBooted] = {}
 
@@ -182,9 +182,9 @@ def _boot(
 
 def _keep(one: "Conformance | NotBooted", recording: "Recording | None", *, as_json: bool) -> None:
     """Record and show what was done; of a case that was not booted, say so."""
-    from sim.conform.live.conforming import NotBooted  # noqa: PLC0415
-    from sim.show.conformance_text import show_conformance  # noqa: PLC0415
-    from sim.show.console import terminal  # noqa: PLC0415
+    from sim.conform.live.live_conformance import NotBooted
+    from sim.show.conformance_text import show_conformance
+    from sim.show.console import terminal
 
     if isinstance(one, NotBooted):
         click.echo(f"asymboot: {one.name}: not booted: {one.reason}", err=True)
@@ -196,6 +196,6 @@ def _keep(one: "Conformance | NotBooted", recording: "Recording | None", *, as_j
 
 
 def _print_json(rows: Any) -> None:
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
     click.echo(msgspec.json.encode(rows))

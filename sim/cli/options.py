@@ -9,12 +9,13 @@ from click.shell_completion import CompletionItem
 
 from sim.designs import DESIGNS
 from sim.errors import InputError
-from sim.series import RECORDED
+from sim.kernel_series import RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sim.scenario import Scenario
+    from sim.study.system_space import Space
 
     Command = Callable[..., None]
 
@@ -28,12 +29,12 @@ class _ShippedFile(click.Path):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer names and scenario files that begin so; else leave it to the shell, which offers any file."""
-        from sim.files import shipped  # noqa: PLC0415
+        from sim.files import shipped_scenarios
 
         here = [str(file) for file in sorted(Path().glob("*.toml"))]
         fitting = [
             one
-            for one in (*here, *(file.stem for file in getattr(shipped, self._shipped)()))
+            for one in (*here, *(file.stem for file in getattr(shipped_scenarios, self._shipped)()))
             if one.startswith(incomplete)
         ]
         if not incomplete or not fitting:
@@ -68,7 +69,7 @@ class _Seconds(click.FloatRange):
 
 SECONDS = _Seconds(0)
 FILE = _Path(path_type=Path, readable=False)
-_NAMES = {"kvm": "kvm_mode", "memory": "surroundings"}
+_NAMES = {"kvm": "kvm_mode", "memory": "memory"}
 
 
 def only_one(asked: dict[str, bool]) -> str | None:
@@ -151,8 +152,16 @@ def check_new(file: Path) -> None:
 
 def load(file: Path, **options: Any) -> "Scenario":
     """Read a scenario, with what the options change in it."""
-    from sim.files.scenario_file import read_scenario  # noqa: PLC0415 (imports only what a command needs)
-    from sim.files.shipped import find  # noqa: PLC0415
+    from sim.files.scenario_file import read_scenario
+    from sim.files.shipped_scenarios import find
 
     changes = {_NAMES.get(key, key): value for key, value in options.items() if value is not None}
     return read_scenario(find(file)).but(**changes)
+
+
+def load_space(file: Path) -> "Space":
+    """Read a space file, or a space that ships under a name."""
+    from sim.files.shipped_scenarios import find_space
+    from sim.files.space_file import read_space
+
+    return read_space(find_space(file))

@@ -53,7 +53,7 @@ def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **chan
 
 
 def _run(file: Path, form: str | None, changes: dict[str, Any]) -> int:
-    from sim.booting import boot  # noqa: PLC0415
+    from sim.boot_run import boot
 
     outcome = boot(options.load(file, **changes))
     print_outcome(outcome, form)
@@ -68,14 +68,14 @@ def exit_code(outcome: "Outcome") -> int:
 def print_outcome(outcome: "Outcome", form: str | None) -> None:
     """Print an outcome in one of the forms, or else for people."""
     if form == "--json":
-        import msgspec  # noqa: PLC0415
+        import msgspec
 
         click.echo(msgspec.json.encode(outcome.record()))
     elif form == "--log-only":
         click.echo(outcome.log_text, nl=False)
     elif form is None:
-        from sim.show.console import terminal  # noqa: PLC0415
-        from sim.show.outcome_text import show  # noqa: PLC0415
+        from sim.show.console import terminal
+        from sim.show.outcome_text import show
 
         show(outcome, terminal())
 
@@ -86,7 +86,7 @@ def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
     The file is looked at after every event in its folder, and now and then without one: an event may be missed while
     a run is under way, and some file systems send none.
     """
-    from sim.files.shipped import find  # noqa: PLC0415
+    from sim.files.shipped_scenarios import find
 
     file = find(file)
     if not file.parent.is_dir():
@@ -103,7 +103,7 @@ def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
 
 def _events(folder: Path) -> "Iterator[object]":
     """Something for each event in a folder, and every now and then."""
-    from watchfiles import watch  # noqa: PLC0415
+    from watchfiles import watch
 
     try:
         yield from watch(folder, recursive=False, rust_timeout=_LOOK_EVERY_MS, yield_on_timeout=True)

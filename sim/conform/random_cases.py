@@ -2,9 +2,9 @@
 
 import random
 
-from sim.conform.cases import Case
+from sim.conform.live_cases import Case
+from sim.kernel_series import KernelSeries
 from sim.scenario import Action, Do, KvmMode, Scenario
-from sim.series import KernelSeries
 from sim.topology import Cpu, Topology
 from sim.vectors import VQ_MAX, bits_from_vq, vqs_from_bits
 

@@ -5,19 +5,19 @@ enough to try a set of steps such that nothing which may happen without them dep
 every order that is left out differs from one that is tried by exchanges of independent steps, and shows the same
 hazards.
 
-What a step may depend on is judged from what lies ahead (`sim.explore.ahead`). Where that is not plain, every step is
-tried.
+What a step may depend on is judged from what lies ahead (`sim.explore.pending_actions`). Where that is not plain,
+every step is tried.
 """
 
 from sim import rules
-from sim.booting import Running
+from sim.boot_run import BootRun
 from sim.designs import LateCpu, LateStore
-from sim.explore.ahead import Ahead
+from sim.environment import Step
+from sim.explore.pending_actions import Ahead
 from sim.kernel.cpufeature import own_vqs
 from sim.processes.guests import PLACE
 from sim.processes.hotplug import GIVE_UP
 from sim.scenario import BringUp, Do
-from sim.scheduling import Step
 from sim.vectors import VectorType
 
 _OF_BRING_UP = {"cpu_on_call", "cpu_on", GIVE_UP}
@@ -34,7 +34,7 @@ class Reduction:
         enabled: the steps that may be next.
     """
 
-    def __init__(self, running: Running, enabled: list[Step]) -> None:
+    def __init__(self, running: BootRun, enabled: list[Step]) -> None:
         self._running, self._scenario = running, running.system.scenario
         self._left = running.user_space.left
         self._enabled = enabled

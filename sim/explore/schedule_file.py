@@ -4,17 +4,17 @@ from pathlib import Path
 
 import msgspec
 
+from sim.environment import Step
 from sim.errors import InputError
-from sim.explore.choosing import chosen_boot
-from sim.files.reading import read_at_most
+from sim.explore.controlled_env import chosen_boot
+from sim.files.bounded_read import read_at_most
+from sim.files.new_file import write_new
 from sim.files.scenario_file import scenario_from_text
-from sim.files.scenario_writing import scenario_text
+from sim.files.scenario_text import scenario_text
 from sim.files.toml_tables import at
-from sim.files.writing import write_new
 from sim.outcome import Outcome
 from sim.rows import SCHEDULE_VERSION, ScheduleRecord
 from sim.scenario import Scenario
-from sim.scheduling import Step
 
 MOST_BYTES = 64 << 20
 _MOST_TOLD = 5

@@ -25,9 +25,9 @@ from sim.files.scenario_tables import (
     TopologyTable,
 )
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
+from sim.kernel_series import kernel_series
+from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
 from sim.scenario import Action, Fault, Scenario
-from sim.series import kernel_series
-from sim.timing import PARAMETERS, Distribution, Latencies, fixed
 from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.units import nanoseconds
 from sim.vectors import LEN_FIELD, vqs_from_bits
@@ -93,7 +93,7 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
         nosve=kernel.arm64_nosve,
         nosme=kernel.arm64_nosme,
         relay=pkvm.relay,
-        surroundings=pkvm.memory,
+        memory=pkvm.memory,
         page_bytes=kernel.page_bytes,
         allocation_fails_at=pkvm.allocation_fails_at,
         bring_up=kernel.bring_up,

@@ -13,9 +13,9 @@ from msgspec import UNSET, Meta, UnsetType
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.facts import CpuState
 from sim.hazards import HazardKind
-from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, Relay, Surroundings
-from sim.series import DEFAULT
-from sim.timing import LARGEST_SIGMA, PARAMETERS, Latencies
+from sim.kernel_series import DEFAULT
+from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies
+from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, MemoryLayout, Relay
 from sim.topology import MOST_CPUS
 from sim.vectors import LEN_FIELD, SveRule
 
@@ -157,8 +157,8 @@ class PkvmTable(Table):
 
     relay: Annotated[Relay, Meta(description='the PSCI relay: "enforcing" or "relaxed"')] = Relay.ENFORCING
     memory: Annotated[
-        Surroundings, Meta(description='what lies around each buffer at EL2: "adjacent", "isolated" or "mapped"')
-    ] = Surroundings.ADJACENT
+        MemoryLayout, Meta(description='what lies around each buffer at EL2: "adjacent", "isolated" or "mapped"')
+    ] = MemoryLayout.ADJACENT
     allocation_fails_at: Annotated[str | None, Meta(description="the CPU for whose buffer there is no memory")] = None
 
 

@@ -1,4 +1,4 @@
-"""Space files: TOML, checked against `sim.files.space_tables`, made into a `sim.study.space.Space`; and back.
+"""Space files: TOML, checked against `sim.files.space_tables`, made into a `sim.study.system_space.Space`; and back.
 
 docs/sweeps.md describes the format for users.
 """
@@ -13,11 +13,11 @@ from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError, check_printable
 from sim.files.scenario_file import design_from, latencies_from
 from sim.files.scenario_tables import DesignTable
-from sim.files.scenario_writing import design_table, latencies_data
+from sim.files.scenario_text import design_table, latencies_data
 from sim.files.space_tables import GroupTable, SetTable, SpaceTable
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
-from sim.series import kernel_series
-from sim.study.space import Group, Space, legal_sets, power_of_two_sets
+from sim.kernel_series import kernel_series
+from sim.study.system_space import Group, Space, legal_sets, power_of_two_sets
 from sim.vectors import bits_from_vqs, vq_from_bits, vqs_from_bits
 
 

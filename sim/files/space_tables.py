@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from sim.files.scenario_tables import Bits, DesignTable, Lengths, Name, Table
-from sim.scenario import KvmMode, Relay, Surroundings
-from sim.series import DEFAULT
-from sim.study.space import MOST_GROUPS, MOST_WEIGHT
+from sim.kernel_series import DEFAULT
+from sim.scenario import KvmMode, MemoryLayout, Relay
+from sim.study.system_space import MOST_GROUPS, MOST_WEIGHT
 from sim.topology import MOST_CPUS
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -68,8 +68,8 @@ class SpaceTable(Table):
     relays: Annotated[tuple[Relay, ...], Meta(min_length=1, description="pKVM's PSCI relay")] = tuple(Relay)
     kvm_modes: Annotated[tuple[KvmMode, ...], Meta(min_length=1, description="kvm-arm.mode=")] = (KvmMode.PROTECTED,)
     memories: Annotated[
-        tuple[Surroundings, ...], Meta(min_length=1, description="what lies around each buffer at EL2")
-    ] = (Surroundings.ADJACENT,)
+        tuple[MemoryLayout, ...], Meta(min_length=1, description="what lies around each buffer at EL2")
+    ] = (MemoryLayout.ADJACENT,)
     latencies: Annotated[
         dict[str, Any], Meta(description="how long each step takes, in timing studies; as in scenario files")
     ] = msgspec.field(default_factory=dict)

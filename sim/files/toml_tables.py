@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from sim.errors import InputError
-from sim.files.reading import read_at_most
-from sim.files.wording import in_words
+from sim.files.bounded_read import read_at_most
+from sim.files.validation_messages import in_words
 
 LARGEST_FILE_BYTES = 8 * 1024 * 1024
 LARGEST_INTEGER_BITS = 63

@@ -14,7 +14,7 @@ from typing import NoReturn
 from sim import rules
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.printk import HypervisorPanic, Printk
-from sim.machine.memory import Extent, Memory, UnmappedAccess, merged
+from sim.machine.memory import El2Memory, Extent, UnmappedAccess, merged
 from sim.machine.registers import BYTES_PER_VQ, ZCR_EL1_OF_HOST, VectorState, VectorUnit, register_at
 from sim.scenario import Relay, Scenario
 from sim.vectors import QUADWORD_BYTES, VectorType, bits_from_vq, largest_vq, len_field
@@ -86,7 +86,7 @@ class Pkvm:
         self.asked_bytes = 0
         self.page_order = 0
         self.saves: list[Save] = []
-        self._memory: Memory | None = None
+        self._memory: El2Memory | None = None
         self._saved: dict[int, tuple[Save, VectorState]] = {}
 
     def allocate(self, cpus: int, allocation_vqs: int) -> None:
@@ -105,7 +105,7 @@ class Pkvm:
             number = self._scenario.topology.number(self._scenario.allocation_fails_at)
             self._printk.event("allocation failed", number, f"{self.run_bytes} bytes")
             raise AllocationFailure(number)
-        self._memory = Memory(cpus, self.run_bytes, self._scenario.surroundings)
+        self._memory = El2Memory(cpus, self.run_bytes, self._scenario.memory)
         self._printk.event("allocated", None, f"{cpus} buffers of {self.run_bytes} bytes")
 
     def finalise(self) -> None:

@@ -66,19 +66,19 @@ class Smp:
         self._online[0] = 1
         self.runs[0] = 0
 
-    def booted(self, task: int, physical: int) -> None:
+    def booted(self, task: int, hw_cpu: int) -> None:
         """A CPU has come through its start and is online, as the CPU whose idle task it took."""
-        self._printk.line(f"CPU{task}: Booted secondary processor {self._mpidr(physical):#012x} [{MIDR:#010x}]")
+        self._printk.line(f"CPU{task}: Booted secondary processor {self._mpidr(hw_cpu):#012x} [{MIDR:#010x}]")
         if not self._online[task]:
-            self.runs[task] = physical
+            self.runs[task] = hw_cpu
         self._online[task] = 1
 
-    def cpu_die_early(self, task: int, physical: int, data: SecondaryData) -> None:
+    def cpu_die_early(self, task: int, hw_cpu: int, data: SecondaryData) -> None:
         """A CPU refused itself: the number it took leaves the present set, and it waits to be killed."""
         self._printk.line(f"CPU{task}: will not boot")
         self._present[task] = 0
         data.killed = True
-        if self.runs.get(task) == physical:
+        if self.runs.get(task) == hw_cpu:
             del self.runs[task]
 
     def failed_to_boot(self, number: int, error: Errno) -> None:

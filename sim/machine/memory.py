@@ -1,16 +1,16 @@
 """Memory as EL2 sees it around pKVM's buffers: who owns each byte, and what is not mapped at all.
 
-Every possible CPU's buffer is a run of pages. In `Surroundings.ADJACENT` the runs follow one another in
+Every possible CPU's buffer is a run of pages. In `MemoryLayout.ADJACENT` the runs follow one another in
 ascending CPU number and nothing else is mapped; in `ISOLATED` each run stands alone; in `MAPPED` it has
 128 KiB of somebody else's memory on either side.
 
 Each CPU's run lies in a cell of its own, all cells of one size: address = cell * size + offset. Bytes are
-kept only from the first store into a cell until `Memory.forget`.
+kept only from the first store into a cell until `El2Memory.forget`.
 """
 
 from dataclasses import dataclass
 
-from sim.scenario import Surroundings
+from sim.scenario import MemoryLayout
 
 MAPPED_AROUND_BYTES = 128 * 1024
 _HOLE_BYTES = 1 << 20
@@ -42,20 +42,20 @@ class Extent:
         return self.last - self.first + 1
 
 
-class Memory:
+class El2Memory:
     """The page runs of pKVM's buffers and what surrounds them.
 
     Args:
         cpus: how many CPUs are possible: each has a run.
         run_bytes: size of one run, a power-of-two number of pages.
-        surroundings: what lies around each run.
+        memory: what lies around each run.
     """
 
-    def __init__(self, cpus: int, run_bytes: int, surroundings: Surroundings) -> None:
+    def __init__(self, cpus: int, run_bytes: int, memory: MemoryLayout) -> None:
         self.cpus = cpus
         self.run_bytes = run_bytes
-        hole = 0 if surroundings is Surroundings.ADJACENT else _HOLE_BYTES
-        around = MAPPED_AROUND_BYTES if surroundings is Surroundings.MAPPED else 0
+        hole = 0 if memory is MemoryLayout.ADJACENT else _HOLE_BYTES
+        around = MAPPED_AROUND_BYTES if memory is MemoryLayout.MAPPED else 0
         self._run_offset = hole + around
         self._mapped_from, self._mapped_to = hole, hole + around + run_bytes + around
         self._cell_bytes = self._mapped_to + hole

@@ -9,7 +9,7 @@ from sim.kernel.pkvm import Save
 from sim.machine.memory import Extent
 from sim.outcome import Outcome
 from sim.plot import style
-from sim.scenario import Surroundings
+from sim.scenario import MemoryLayout
 from sim.vectors import bits_from_vq
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def shown_saves(outcome: Outcome) -> list[Save]:
 def memory_around(outcome: Outcome, save: Save, buffers: Buffers) -> Iterator[Stretch]:
     """The saving CPU's buffer, and where buffers lie side by side those that the save hits, and their neighbours."""
     cpus = [save.cpu]
-    if outcome.scenario.surroundings is Surroundings.ADJACENT:
+    if outcome.scenario.memory is MemoryLayout.ADJACENT:
         hit = [extent.cpu for extent in save.touched]
         cpus = [*range(min([save.cpu, *hit]) - 1, max([save.cpu, *hit]) + 2)]
     for cpu in cpus:
@@ -206,7 +206,7 @@ def _label(outcome: Outcome, save: Save) -> str:
 
 
 def _around(outcome: Outcome) -> str:
-    mapped = outcome.scenario.surroundings is Surroundings.MAPPED
+    mapped = outcome.scenario.memory is MemoryLayout.MAPPED
     return "somebody else's memory" if mapped else "nothing is mapped"
 
 
@@ -217,5 +217,5 @@ def _subtitle(outcome: Outcome, buffers: Buffers) -> str:
     more = f"; {kinds - _MOST_ROWS} more saves are not shown" if kinds > _MOST_ROWS else ""
     return (
         f"{told}buffers for {bits_from_vq(buffers.allocation_vq)} bits, {buffers.asked_bytes} bytes asked for in a run "
-        f"of {buffers.run_bytes}; memory {outcome.scenario.surroundings}{more}"
+        f"of {buffers.run_bytes}; memory {outcome.scenario.memory}{more}"
     )

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from sim.errors import InputError
 from sim.hazards import HazardKind
 from sim.plot import style
-from sim.study.steps import HAZARDS
-from sim.sweep.folder import Folder
-from sim.sweep.plan import Keep, Plan
-from sim.sweep.rows import RECORD, SETTING
+from sim.study.verdict_bits import HAZARDS
+from sim.sweep.sweep_folder import Folder
+from sim.sweep.sweep_plan import Keep, Plan
+from sim.sweep.sweep_rows import RECORD, SETTING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
     Raises:
         InputError: the rows have no such column.
     """
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     plan = Folder.open(folder).plan
     allowed = [*(f"{group.name}_sve_bits" for group in plan.space.groups), *RECORD]
@@ -184,7 +184,7 @@ def _percent(share: float) -> str:
 
 
 def _colours(kind: HazardKind) -> "Colormap":
-    from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
+    from matplotlib.colors import LinearSegmentedColormap
 
     end = style.RED if kind <= HazardKind.HEADER_DESTROYED else style.ORANGE
     return LinearSegmentedColormap.from_list("share", [_NONE, end])

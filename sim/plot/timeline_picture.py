@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sim.causes.path import CriticalPath, critical_path
+from sim.causes.critical_path import CriticalPath, critical_path
 from sim.errors import InputError
 from sim.outcome import Outcome
 from sim.plot import style
-from sim.plot.rows import MOST_CPUS, cpu_rows
-from sim.plot.scale import TimeScale
+from sim.plot.picture_rows import MOST_CPUS, cpu_rows
+from sim.plot.time_axis import TimeScale
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, hazard_marks, timeline
 from sim.units import seconds
 

@@ -135,7 +135,7 @@ class _Drawing:
             line_height_in = max(line_height_in, inside.height_in + _PAD_IN)
 
     def _draw_cpu(self, axes: "Axes", number: int, at: tuple[float, float]) -> None:
-        from matplotlib.patches import Rectangle  # noqa: PLC0415
+        from matplotlib.patches import Rectangle
 
         is_late = number in self._late
         _, colour = self.colours[largest_vq(self._vqs(self._topology.logical[number]))]
@@ -173,7 +173,7 @@ def _depth(topology: Topology) -> int:
 
 
 def _outline(axes: "Axes", box: _Box, at: tuple[float, float]) -> None:
-    from matplotlib.patches import FancyBboxPatch  # noqa: PLC0415
+    from matplotlib.patches import FancyBboxPatch
 
     left, top = at
     outline = FancyBboxPatch(

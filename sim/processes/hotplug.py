@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from simpy.events import Event
 
+from sim.environment import Completion, Step
 from sim.errnos import Errno
 from sim.facts import CpuState, Lost, Refused, SharedIdleTask
 from sim.kernel.printk import HypervisorPanic
@@ -14,7 +15,6 @@ from sim.kernel.smp import WAIT_NS, SecondaryData
 from sim.processes.guests import Guests
 from sim.processes.system import Answer, Steps, System
 from sim.scenario import BringUp
-from sim.scheduling import Completion, Step
 from sim.vectors import VectorType
 
 GIVE_UP, LATE_ARRIVAL = "give up waiting for", "late arrival of"
@@ -160,38 +160,38 @@ class Hotplug:
                 f"{self._system.scenario.kernel} panics (a bug of that series)",
             )
 
-    def _secondary(self, physical: int, arrival: Event, bring_up: _BringUp) -> Steps:
+    def _secondary(self, hw_cpu: int, arrival: Event, bring_up: _BringUp) -> Steps:
         """A secondary CPU, from its arrival in the kernel on. Which CPU it becomes, it is told there."""
         yield arrival
-        self._system.psci.arrived(physical)
-        self._facts.units.pop(physical, None)
+        self._system.psci.arrived(hw_cpu)
+        self._facts.units.pop(hw_cpu, None)
         task = bring_up.data.task
-        self._printk.event("arrived", physical, "" if task is None else f"takes the idle task of cpu{task}")
+        self._printk.event("arrived", hw_cpu, "" if task is None else f"takes the idle task of cpu{task}")
         if task is None:
-            self._lose(physical, "it arrives when nobody waits for it any more, finds no boot arguments, and parks")
+            self._lose(hw_cpu, "it arrives when nobody waits for it any more, finds no boot arguments, and parks")
             return
-        if task != physical:
-            self._lose(physical, f"it arrives when nobody waits for it any more, and takes cpu{task}'s arguments")
-        runs_it = self._smp.runs.setdefault(task, physical)
-        if runs_it != physical:
-            self._facts.shared_tasks.append(SharedIdleTask(self._env.now_ns, physical, task, runs_it))
-        yield self._system.wait(self._system.scenario.latencies.probe, "probe", physical)
-        self._start_secondary(physical, task, bring_up)
+        if task != hw_cpu:
+            self._lose(hw_cpu, f"it arrives when nobody waits for it any more, and takes cpu{task}'s arguments")
+        running_hw_cpu = self._smp.runs.setdefault(task, hw_cpu)
+        if running_hw_cpu != hw_cpu:
+            self._facts.shared_tasks.append(SharedIdleTask(self._env.now_ns, hw_cpu, task, running_hw_cpu))
+        yield self._system.wait(self._system.scenario.latencies.probe, "probe", hw_cpu)
+        self._start_secondary(hw_cpu, task, bring_up)
 
-    def _start_secondary(self, physical: int, task: int, bring_up: _BringUp) -> None:
+    def _start_secondary(self, hw_cpu: int, task: int, bring_up: _BringUp) -> None:
         """``secondary_start_kernel``: be verified or counted, then go online or die."""
-        cpu = self._system.logical[physical]
+        cpu = self._system.logical[hw_cpu]
         if self._features.final:
             refusal = self._features.verify_local_cpu_capabilities(task, cpu)
             if refusal is not None:
-                self._smp.cpu_die_early(task, physical, bring_up.data)
-                self._system.psci.off(physical)
-                self._facts.refused.append(Refused(self._env.now_ns, task, physical, refusal))
+                self._smp.cpu_die_early(task, hw_cpu, bring_up.data)
+                self._system.psci.off(hw_cpu)
+                self._facts.refused.append(Refused(self._env.now_ns, task, hw_cpu, refusal))
                 self._facts.states[task] = CpuState.REFUSED
                 self._printk.event("refused", task, f"{refusal.type}: {refusal.reason}")
                 return
         self._features.update_cpu_features(task, cpu)
-        self._smp.booted(task, physical)
+        self._smp.booted(task, hw_cpu)
         self._facts.ever_online.add(task)
         self._facts.states[task] = CpuState.ONLINE
         self._printk.event("booted", task)

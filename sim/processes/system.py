@@ -6,17 +6,17 @@ from typing import Any
 
 from simpy.events import Event
 
+from sim.environment import Environment, Step
 from sim.errnos import Errno
 from sim.facts import Buffers, Facts
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.kvm import Kvm
 from sim.kernel.printk import Printk
 from sim.kernel.smp import Smp
+from sim.latencies import Distribution
 from sim.machine.firmware import Psci
 from sim.machine.registers import VectorUnit
 from sim.scenario import Scenario
-from sim.scheduling import Environment, Step
-from sim.timing import Distribution
 from sim.vectors import VectorType, largest_vq
 
 Steps = Generator[Event, Any, None]
@@ -49,12 +49,12 @@ class System:
         drawn_ns = latency.draw_ns(f"{self.scenario.seed}/{what}/{who}/{self._draws[step]}")
         return self.env.after(drawn_ns, step)
 
-    def unit(self, physical: int) -> VectorUnit:
+    def unit(self, hw_cpu: int) -> VectorUnit:
         """A CPU's vector unit, made when something is first done to it."""
         units = self.facts.units
-        if physical not in units:
-            units[physical] = VectorUnit(self.logical[physical])
-        return units[physical]
+        if hw_cpu not in units:
+            units[hw_cpu] = VectorUnit(self.logical[hw_cpu])
+        return units[hw_cpu]
 
     def gather(self) -> None:
         """Complete the facts with what the kernel holds at the end."""

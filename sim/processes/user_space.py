@@ -1,12 +1,12 @@
 """User space: agents that write to sysfs and run guests, each its own actions in order."""
 
+from sim.environment import Step
 from sim.errnos import Errno
 from sim.facts import ActionResult
 from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
 from sim.processes.system import Answer, Steps, System
 from sim.scenario import Action, Do
-from sim.scheduling import Step
 
 
 class UserSpace:

@@ -6,12 +6,12 @@ from itertools import product
 
 from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.frames import as_html
+from sim.prove.proof import Answer, Question, prove_property
 from sim.prove.properties import PROPERTIES, SAFETY
-from sim.prove.proving import Answer, Question, prove_property
 from sim.rows import PromiseRow
 from sim.scenario import KvmMode, Relay
-from sim.study.judge import outcome_key
-from sim.study.space import Setting
+from sim.study.evaluate import outcome_key
+from sim.study.system_space import Setting
 
 _SIZINGS = (Sizing.SHARED, Sizing.MAX_CPU_VL, Sizing.ARCHITECTURE)
 """From the cheapest to the dearest; at KVM's init ``any-early-cpu`` and ``max_cpu_vl`` are the same."""

@@ -15,11 +15,11 @@ import numpy as np
 from sim import rules
 from sim.errors import InputError
 from sim.hazards import HazardKind
-from sim.study import steps
-from sim.study.batch import NONE, Words
-from sim.study.judge import Judge
+from sim.study import verdict_bits
+from sim.study.batch import NONE, OutcomeBits
+from sim.study.evaluate import Evaluation
 
-Broken = Callable[[Judge], Words]
+Broken = Callable[[Evaluation], OutcomeBits]
 """Not 0 in the systems that break a property."""
 
 
@@ -39,27 +39,27 @@ class Property:
 
 def _shows(*kinds: HazardKind) -> tuple[frozenset[HazardKind], Broken]:
     """Some hazards that a batch can find, and the condition that any of them is there."""
-    bits = sum(1 << steps.HAZARDS.index(kind) for kind in kinds)
+    bits = sum(1 << verdict_bits.HAZARDS.index(kind) for kind in kinds)
     return frozenset(kinds), lambda judge: reduce(or_, (fate.word for fate in judge.fates), NONE) & np.uint16(bits)
 
 
-def _of_accepted(condition: Callable[[Judge, Any], Any]) -> Broken:
+def _of_accepted(condition: Callable[[Evaluation, Any], Any]) -> Broken:
     """A condition on the set of any late CPU that the kernel accepts, where it has SVE."""
 
-    def found(judge: Judge) -> Iterator[Words]:
+    def found(judge: Evaluation) -> Iterator[OutcomeBits]:
         for unit, word in judge.by_unit.items():
             if unit.late and not judge.setting.design.nosve:
-                accepted = steps.when(word & steps.ACCEPTED)
+                accepted = verdict_bits.when(word & verdict_bits.ACCEPTED)
                 yield accepted & judge.batch.record.has_sve & condition(judge, judge.batch.columns[unit.group])
 
     return lambda judge: reduce(or_, found(judge), NONE)
 
 
-def _lacks(judge: Judge, own: Any) -> Any:
+def _lacks(judge: Evaluation, own: Any) -> Any:
     return rules.missing(judge.batch.record.vq_map, own)
 
 
-def _guest_sees_otherwise(judge: Judge, own: Any) -> Any:
+def _guest_sees_otherwise(judge: Evaluation, own: Any) -> Any:
     record = judge.batch.record
     return (own & record.virtualisable_vqs) ^ rules.guest_lengths(record.vq_map, record.virtualisable_vqs)
 

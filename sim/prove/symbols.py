@@ -7,7 +7,7 @@ import numpy as np
 import z3
 
 from sim import rules
-from sim.study.value import Operation, Value, constant
+from sim.study.symbolic_value import Operation, Value, constant
 from sim.vectors import POWERS_OF_TWO, VQ_MAX, SveRule
 
 _OPERATIONS: dict[Operation, Callable[..., Any]] = {

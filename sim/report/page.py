@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim import __name__ as package
-from sim.causes.path import CriticalPath
+from sim.causes.critical_path import CriticalPath
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers
 from sim.plot.designs_picture import plot_designs
@@ -17,12 +17,12 @@ from sim.plot.heat_picture import plot_heat
 from sim.plot.lengths_picture import plot_lengths
 from sim.plot.timeline_picture import path_of, plot_boot
 from sim.plot.topology_picture import plot_topology
-from sim.report.embedding import datatables, picture, plotly
-from sim.report.interactive import MOST_SPANS, Lanes
-from sim.report.origins import origin
+from sim.report.embedded_assets import datatables, picture, plotly
+from sim.report.hazard_origin import origin
+from sim.report.interactive_timeline import MOST_SPANS, Lanes
 from sim.study.comparison import compare
-from sim.sweep.plan import Keep
-from sim.sweep.summary import Summary, read_summary
+from sim.sweep.sweep_plan import Keep
+from sim.sweep.sweep_summary import Summary, read_summary
 from sim.timeline import hazard_marks, timeline
 from sim.units import duration, seconds
 
@@ -97,7 +97,7 @@ def _render(name: str, page: dict[str, Any]) -> str:
 
 
 def _timeline(lanes: Lanes) -> Markup:
-    from plotly.io import to_html  # noqa: PLC0415 (heavy)
+    from plotly.io import to_html
 
     made: str = to_html(
         lanes.figure(),
@@ -118,7 +118,7 @@ def _settings(outcome: Outcome) -> list[tuple[str, str]]:
         ("KVM", str(scenario.kvm_mode)),
         ("design", "none" if design is None else design.name),
         ("relay", str(scenario.relay)),
-        ("memory", str(scenario.surroundings)),
+        ("memory", str(scenario.memory)),
         ("seed", str(scenario.seed)),
         ("CPUs", f"{len(scenario.topology.cpus):,}, {len(outcome.facts.online):,} online at the end"),
     ]

@@ -6,9 +6,9 @@ from rich.console import Console
 
 from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.scenario_file import read_scenario
-from sim.files.shipped import shipped
+from sim.files.shipped_scenarios import shipped
 from sim.hazards import HazardKind
-from sim.series import DEFAULT, RECORDED, THRESHOLDS, kernel_series
+from sim.kernel_series import DEFAULT, RECORDED, THRESHOLDS, kernel_series
 from sim.show.console import heading, line, table
 
 

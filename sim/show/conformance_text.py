@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from sim.conform.live.conforming import Conformance
+from sim.conform.live.live_conformance import Conformance
 from sim.show.console import heading, line
 
 _LAST_LINES = 12

@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from sim.explore.exploring import Explored
-from sim.explore.reached import Found, in_order
-from sim.explore.sampling import Sampled, Strategy
+from sim.explore.exploration import Explored
+from sim.explore.findings import Found, in_order
+from sim.explore.random_orders import Sampled, Strategy
 from sim.scenario import KvmInit, Scenario
 from sim.show.console import heading, line
 from sim.show.schedule_text import show_schedule

@@ -7,7 +7,7 @@ from rich.console import Console
 from sim.outcome import Outcome
 from sim.rows import ActionRow, BufferRow, CpuRow
 from sim.show.console import heading, lengths, line, table
-from sim.show.grouping import MOST_ROWS, grouped, short_cpu_list
+from sim.show.row_groups import MOST_ROWS, grouped, short_cpu_list
 from sim.units import duration
 
 MOST_ALIKE = 8
@@ -36,8 +36,8 @@ def _cpus(outcome: Outcome, console: Console) -> None:
     columns |= {"state": "left", "host max\nVL, bytes": "right"}
 
     def alike(row: CpuRow) -> tuple[object, ...]:
-        run_by = None if row.run_by == row.cpu else row.run_by
-        return row.role, run_by, row.sve_bits, row.sme_bits, row.state, row.host_max_vl_bytes
+        hw_cpu = None if row.hw_cpu == row.cpu else row.hw_cpu
+        return row.role, hw_cpu, row.sve_bits, row.sme_bits, row.state, row.host_max_vl_bytes
 
     cells = []
     for clusters, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters):
@@ -56,8 +56,8 @@ def _name(clusters: tuple[str, ...], members: list[CpuRow]) -> str:
     if first is not last:
         return "/".join(clusters) or f"{first.name}..{last.name}"
     name = () if clusters and first.name == f"cpu{first.cpu}" else (first.name,)
-    run_by = "" if first.run_by == first.cpu else f", run by cpu{first.run_by}"
-    return "/".join((*clusters, *name)) + run_by
+    hw_cpu = "" if first.hw_cpu == first.cpu else f", run by cpu{first.hw_cpu}"
+    return "/".join((*clusters, *name)) + hw_cpu
 
 
 def _record(outcome: Outcome, console: Console) -> None:

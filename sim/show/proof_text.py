@@ -8,9 +8,9 @@ from rich.console import Console
 from sim.designs import Design, LateCpu
 from sim.hazards import HazardKind
 from sim.prove.design_space import LATE_CHOICES, Promises
+from sim.prove.proof import Answer, Finding, Question, System
 from sim.prove.properties import PROPERTIES, SAFETY, Property
-from sim.prove.proving import Answer, Finding, Question, System
-from sim.scenario import Relay, Surroundings
+from sim.scenario import MemoryLayout, Relay
 from sim.show.console import heading, lengths, line, table
 from sim.vectors import bits_from_vq, bits_from_vqs
 
@@ -21,7 +21,7 @@ def show_question(question: Question, console: Console) -> None:
     """Print what systems are asked about."""
     cpus = f"{question.early} early and {question.late} late CPUs"
     more = "just so many"
-    if question.memory is Surroundings.MAPPED:
+    if question.memory is MemoryLayout.MAPPED:
         more = (
             "which stand for any number of CPUs (docs/proofs.md)" if question.stands_for_any_number else "and any fewer"
         )

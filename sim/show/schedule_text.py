@@ -2,8 +2,8 @@
 
 from rich.console import Console
 
-from sim.explore.reached import Schedule
-from sim.scheduling import Step
+from sim.environment import Step
+from sim.explore.findings import Schedule
 from sim.show.console import table
 
 _MOST_LANES = 12

@@ -12,12 +12,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from sim.hazards import HazardKind
 from sim.rows import SpaceRecord
 from sim.show.console import heading, line, table
-from sim.study.space import Group, Space
-from sim.sweep.plan import Walk
-from sim.sweep.summary import Summary
-from sim.sweep.sweeping import Progress as SweepProgress
-from sim.sweep.sweeping import Report
-from sim.sweep.timings import METRICS
+from sim.study.system_space import Group, Space
+from sim.sweep.sweep_plan import Walk
+from sim.sweep.sweep_run import Progress as SweepProgress
+from sim.sweep.sweep_run import Report
+from sim.sweep.sweep_summary import Summary
+from sim.sweep.timing_study import METRICS
 from sim.vectors import bits_from_vq
 
 _MOST_NAMED = 2

@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from sim.scenario import Scenario
-from sim.show.grouping import MOST_ROWS, short_cpu_list
+from sim.show.row_groups import MOST_ROWS, short_cpu_list
 from sim.topology import Cpu
 from sim.vectors import LEN_FIELD, braces
 

@@ -1,9 +1,9 @@
 """Many systems at once: what they have in common under every setting, as numpy columns.
 
-A batch has a column of sets for each group of a space; a row is a system. `sim.study.judge` computes what each comes to
-under a setting, by the rules that boot (`sim.rules`, `sim.designs`) and by what saves do (`sim.study.effects`), without
-booting. The scenario of a row is `Space.scenario`'s; tests/test_batch.py holds its verdict to what `sim.booting.boot`
-gives.
+A batch has a column of sets for each group of a space; a row is a system. `sim.study.evaluate` computes what each
+comes to under a setting, by the rules that boot (`sim.rules`, `sim.designs`) and by what saves do
+(`sim.study.save_outcomes`), without booting. The scenario of a row is `Space.scenario`'s;
+tests/study/test_batch.py holds its verdict to what `sim.boot_run.boot` gives.
 
 Every column has one element for each row, or one for all rows: what a batch has in common is computed once.
 """
@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 
 from sim import rules
 from sim.designs import Design, Pointer
-from sim.scenario import Surroundings
-from sim.series import kernel_series
-from sim.study import steps
-from sim.study.effects import Effects, Place, Sets, effects_at
-from sim.study.space import Space
-from sim.study.turns import Turn
+from sim.kernel_series import kernel_series
+from sim.scenario import MemoryLayout
+from sim.study import verdict_bits
+from sim.study.ordering import Turn
+from sim.study.save_outcomes import Effects, Place, Sets, effects_at
+from sim.study.system_space import Space
 
-Words = NDArray[np.uint16]
-"""Bits as in `sim.study.steps`."""
+OutcomeBits = NDArray[np.uint16]
+"""Bits as in `sim.study.verdict_bits`."""
 
 
 @cache
@@ -65,7 +65,7 @@ class Record:
     """Every length up to the pseudo register's; empty where the kernel has none."""
 
 
-class Layout:
+class SpaceModel:
     """How the systems of a space lie in memory: what is the same for every batch of it."""
 
     def __init__(self, space: Space) -> None:
@@ -80,7 +80,7 @@ class Layout:
             for pointer, memory in space.save_settings
         }
 
-    def effects(self, unit: Unit, design: Design, memory: Surroundings) -> Effects:
+    def effects(self, unit: Unit, design: Design, memory: MemoryLayout) -> Effects:
         """What saves do on a unit's CPUs."""
         return self._effects[unit, design.ffr_pointer, memory]
 
@@ -102,7 +102,7 @@ class Layout:
         effects = [self._effects_on(group, cpu, pointer, memory) for pointer, memory in self.space.save_settings]
         return None if any(one.panics for one in effects) else tuple(map(id, effects))
 
-    def _effects_on(self, group: int, cpu: int, pointer: Pointer, memory: Surroundings) -> Effects:
+    def _effects_on(self, group: int, cpu: int, pointer: Pointer, memory: MemoryLayout) -> Effects:
         place = Place(cpu, self.space.cpus, memory).shortened()
         return effects_at(place, pointer, self.space.groups[group].any_vqs, self.space.allocation_vqs)
 
@@ -116,11 +116,11 @@ class Batch:
         rows: how many systems there are.
     """
 
-    def __init__(self, layout: Layout, columns: Sequence[Sets], rows: int) -> None:
+    def __init__(self, layout: SpaceModel, columns: Sequence[Sets], rows: int) -> None:
         self.layout, self.columns, self.rows = layout, columns, rows
-        self._findings: dict[int, Words] = {}
+        self._findings: dict[int, OutcomeBits] = {}
         self._allocated: dict[tuple[object, ...], tuple[Sets, Sets]] = {}
-        self._saves: dict[tuple[object, ...], Words] = {}
+        self._saves: dict[tuple[object, ...], OutcomeBits] = {}
 
     @cached_property
     def record(self) -> Record:
@@ -128,11 +128,11 @@ class Batch:
         boot, *secondaries = [
             vqs for group, vqs in zip(self.layout.space.groups, self.columns, strict=True) if not group.late
         ]
-        vq_map, seen, has = boot, boot, steps.when(boot)
+        vq_map, seen, has = boot, boot, verdict_bits.when(boot)
         for vqs in secondaries:
             vq_map = rules.shared_with(vq_map, vqs)
             seen = rules.seen_with(seen, vqs)
-            has = has & steps.when(vqs)
+            has = has & verdict_bits.when(vqs)
         floor = self._floor(boot, secondaries) if self.layout.floor else NONE
         return Record(has, vq_map, seen, rules.virtualisable(vq_map, seen), floor)
 
@@ -146,15 +146,15 @@ class Batch:
         """When a unit's first CPU goes online and runs its guest."""
         return Turn(self.columns[unit.group], column(unit.rank))
 
-    def found(self, unit: Unit) -> Words:
+    def found(self, unit: Unit) -> OutcomeBits:
         """What verification finds of a late unit where the kernel has SVE."""
         if unit.group not in self._findings:
             self._findings[unit.group] = self._found(self.columns[unit.group])
         return self._findings[unit.group]
 
-    def _found(self, own: Sets) -> Words:
+    def _found(self, own: Sets) -> OutcomeBits:
         record = self.record
-        return steps.found(
+        return verdict_bits.found(
             own,
             record.has_sve,
             record.vq_map,
@@ -180,17 +180,17 @@ class Batch:
             self._allocated[key] = allocation, limit
         return self._allocated[key]
 
-    def saved(self, unit: Unit, design: Design, memory: Surroundings) -> Words:
+    def saved(self, unit: Unit, design: Design, memory: MemoryLayout) -> OutcomeBits:
         """The hazards of the saves on a unit's CPUs, should they come online."""
         key = (unit, design.ffr_pointer, memory, design.buffer_sized_by, design.zcr_el2)
         if key not in self._saves:
             self._saves[key] = self._saved(unit, design, memory)
         return self._saves[key]
 
-    def _saved(self, unit: Unit, design: Design, memory: Surroundings) -> Words:
+    def _saved(self, unit: Unit, design: Design, memory: MemoryLayout) -> OutcomeBits:
         own, (allocation, limit) = self.columns[unit.group], self._buffers(design)
         effects = self.layout.effects(unit, design, memory)
-        word = steps.saved(
+        word = verdict_bits.saved(
             own,
             limit,
             allocation,
@@ -202,9 +202,9 @@ class Batch:
         if effects.tables:
             running = rules.selected(own, limit)
             for table in effects.tables:
-                happens = steps.saved_at(running, allocation, column(table.allocations), column(table.lengths))
+                happens = verdict_bits.saved_at(running, allocation, column(table.allocations), column(table.lengths))
                 word = word | (happens & column(table.bit))
-            word = steps.unless_panicked(word)
+            word = verdict_bits.unless_panicked(word)
         return word
 
 

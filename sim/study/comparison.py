@@ -7,14 +7,14 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
-from sim.booting import boot
+from sim.boot_run import boot
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
 from sim.frames import as_html, frame
 from sim.hazards import HazardKind
 from sim.outcome import Outcome, scenario_row
 from sim.rows import SCHEMA_VERSION, ClusterRow, ComparisonRecord, DesignRow
-from sim.scenario import Relay, Scenario, Surroundings
+from sim.scenario import MemoryLayout, Relay, Scenario
 from sim.topology import cpu_list
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def compare(
     *,
     designs: Sequence[Design | str | None] | None = None,
     relays: Sequence[Relay | str] | None = None,
-    memories: Sequence[Surroundings | str] | None = None,
+    memories: Sequence[MemoryLayout | str] | None = None,
 ) -> Comparison:
     """Boot a scenario under each design, each relay and each memory.
 
@@ -77,11 +77,11 @@ def compare(
     for name, times in names.items():
         if times > 1:
             raise InputError(f"two designs are named {name!r}: give each a name of its own")
-    settings = product(relays or [scenario.relay], memories or [scenario.surroundings], chosen)
+    settings = product(relays or [scenario.relay], memories or [scenario.memory], chosen)
     design_rows: list[DesignRow] = []
     cluster_rows: list[ClusterRow] = []
     for relay, memory, design in settings:
-        outcome = boot(scenario.but(relay=relay, surroundings=memory, design=design))
+        outcome = boot(scenario.but(relay=relay, memory=memory, design=design))
         design_rows.append(_design_row(outcome, own=outcome.scenario.active_design == scenario.active_design))
         cluster_rows += _cluster_rows(outcome)
     return Comparison(scenario, design_rows, cluster_rows)
@@ -129,7 +129,7 @@ def _settings(outcome: Outcome) -> tuple[str, str, str]:
     """Design, relay and memory of a boot."""
     scenario = outcome.scenario
     design = "none" if scenario.active_design is None else scenario.active_design.name
-    return design, str(scenario.relay), str(scenario.surroundings)
+    return design, str(scenario.relay), str(scenario.memory)
 
 
 def _cluster_rows(outcome: Outcome) -> Iterator[ClusterRow]:

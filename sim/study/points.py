@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.study.effects import Sets
-from sim.study.space import Group, Space
+from sim.study.save_outcomes import Sets
+from sim.study.system_space import Group, Space
 
 Weights = NDArray[np.uint64]
 
@@ -78,7 +78,7 @@ def sets_at(points: Points, number: int) -> tuple[int, ...]:
     return tuple(int(column[0]) for column in block.columns)
 
 
-class _Dial(Protocol):
+class _Digit(Protocol):
     @property
     def size(self) -> int: ...
     @property
@@ -157,7 +157,7 @@ class _Alike:
 class _Walk:
     """A walk through all settings of some dials."""
 
-    def __init__(self, space: Space, dials: Sequence[_Dial]) -> None:
+    def __init__(self, space: Space, dials: Sequence[_Digit]) -> None:
         self.space, self._dials = space, dials
         self.points = prod(dial.size for dial in dials)
         self._split, self._inner_rows = len(dials) - 1, 1
@@ -211,7 +211,7 @@ class _Walk:
             weights = weights * np.repeat(times, self._inner_rows) * self._inner_weights[:rows]
         return Block(first, rows, tuple(columns[place] for place in range(len(columns))), weights)
 
-    def _outer(self, turn: int) -> Iterator[tuple[_Dial, int]]:
+    def _outer(self, turn: int) -> Iterator[tuple[_Digit, int]]:
         for dial in reversed(self._dials[: self._split]):
             turn, at = divmod(turn, dial.size)
             yield dial, at

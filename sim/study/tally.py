@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.study import steps
-from sim.study.batch import Words
-from sim.study.effects import Sets
+from sim.study import verdict_bits
+from sim.study.batch import OutcomeBits
 from sim.study.points import MOST_POINTS, Block, Weights
-from sim.study.space import Group, Space
+from sim.study.save_outcomes import Sets
+from sim.study.system_space import Group, Space
 from sim.vectors import VQ_MAX
 
 _LIMB_BITS = 26
@@ -35,7 +35,7 @@ class Tally:
     """What one setting came to, over some points."""
 
     words: Counter[int] = field(default_factory=Counter)
-    """How often each word of `sim.study.steps` occurs, by weight."""
+    """How often each word of `sim.study.verdict_bits` occurs, by weight."""
     first: dict[int, int] = field(default_factory=dict)
     """For each hazard's bit, the first point that shows it."""
     smallest: dict[int, Example] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Tally:
         for bit, example in other.smallest.items():
             self.smallest[bit] = min(example, self.smallest.get(bit, example))
 
-    def add(self, block: Block, word: Words, sizes: "Sizes") -> None:
+    def add(self, block: Block, word: OutcomeBits, sizes: "Sizes") -> None:
         """Count one block.
 
         Args:
@@ -67,7 +67,7 @@ class Tally:
         if larger:
             self._find_smaller(block, word, sizes, larger)
 
-    def _find_smaller(self, block: Block, word: Words, sizes: "Sizes", bits: list[int]) -> None:
+    def _find_smaller(self, block: Block, word: OutcomeBits, sizes: "Sizes", bits: list[int]) -> None:
         largest = max(self.smallest.get(bit, _LARGEST) for bit in bits)
         rows = sizes.below(largest.largest_vq << 16 | largest.lengths)
         if not len(rows):
@@ -124,10 +124,10 @@ def _least(group: Group, column: Sets) -> tuple[int, int]:
 @cache
 def hazard_bits(word: int) -> tuple[int, ...]:
     """The bits of a word that stand for hazards."""
-    return tuple(1 << place for place in range(len(steps.HAZARDS)) if word >> place & 1)
+    return tuple(1 << place for place in range(len(verdict_bits.HAZARDS)) if word >> place & 1)
 
 
-def histogram(word: Words, block: Block) -> dict[int, int]:
+def histogram(word: OutcomeBits, block: Block) -> dict[int, int]:
     """How often each word occurs in a block, by weight."""
     if len(word) == 1:
         one = block.weights
@@ -138,7 +138,7 @@ def histogram(word: Words, block: Block) -> dict[int, int]:
     return _weighted(word, block.weights)
 
 
-def _weighted(word: Words, weights: Weights) -> dict[int, int]:
+def _weighted(word: OutcomeBits, weights: Weights) -> dict[int, int]:
     times: Counter[int] = Counter()
     most, shift = int(weights.max()), 0
     while most >> shift:

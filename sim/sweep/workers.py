@@ -18,8 +18,8 @@ from typing import Any
 from loky import ProcessPoolExecutor
 
 from sim.errors import InputError
-from sim.sweep.part import Part, compute_part, prepare
-from sim.sweep.plan import Plan, versions
+from sim.sweep.sweep_part import Part, compute_part, prepare
+from sim.sweep.sweep_plan import Plan, versions
 
 Compute = Callable[[Iterator[int]], Iterator[Part]]
 
@@ -122,7 +122,7 @@ def cluster(plan: Plan, address: str) -> Iterator[Compute]:
         sent = client.submit(_same, plan, pure=False)
 
         def compute(parts: Iterator[int]) -> Iterator[Part]:
-            from distributed import as_completed  # noqa: PLC0415
+            from distributed import as_completed
 
             ahead = max(1, sum(client.nthreads().values())) * _AHEAD
             submitted = (client.submit(compute_part, sent, part, pure=False, retries=3) for part in parts)
@@ -142,7 +142,7 @@ def _same(plan: Plan) -> Plan:
 
 
 def _result(future: Any, address: str) -> Part:
-    from distributed import KilledWorker  # noqa: PLC0415
+    from distributed import KilledWorker
 
     try:
         part: Part = future.result()
@@ -157,7 +157,7 @@ def _result(future: Any, address: str) -> Part:
 
 def _client(address: str) -> Any:
     try:
-        from distributed import Client  # noqa: PLC0415
+        from distributed import Client
     except ImportError:
         raise InputError("a cluster needs Dask: install asymboot[cluster]") from None
     try:
@@ -177,8 +177,8 @@ def _told(error: BaseException) -> str:
 
 async def _reach(address: str) -> None:
     """See that something that speaks Dask's protocol answers: a client would wait for it with many words."""
-    from distributed.comm.addressing import normalize_address  # noqa: PLC0415
-    from distributed.comm.core import connect  # noqa: PLC0415
+    from distributed.comm.addressing import normalize_address
+    from distributed.comm.core import connect
 
     comm = await connect(normalize_address(address), timeout=_REACH_S)
     await comm.close()

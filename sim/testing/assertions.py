@@ -5,7 +5,7 @@ from sim.facts import CpuState
 from sim.files.expectations import check_hazards
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
-from sim.testing.expecting import missing_in_order, wrong_hazards, wrong_state
+from sim.testing.expectation_diff import missing_in_order, wrong_hazards, wrong_state
 
 
 def assert_log(outcome: Outcome, *parts: str) -> None:

@@ -12,13 +12,13 @@ except ImportError as error:
     raise ImportError("sim.testing.strategies needs the package hypothesis: install asymboot[properties]") from error
 
 from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.environment import Step
 from sim.errors import choice
-from sim.explore.choosing import chosen_boot
-from sim.explore.reached import Schedule
+from sim.explore.controlled_env import chosen_boot
+from sim.explore.findings import Schedule
+from sim.kernel_series import RECORDED
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
-from sim.scheduling import Step
-from sim.series import RECORDED
-from sim.study.space import legal_sets
+from sim.study.system_space import legal_sets
 from sim.topology import Topology
 from sim.vectors import POWERS_OF_TWO, SveRule, bits_from_vqs, vq_from_bits
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sim.errors import InputError
 from sim.outcome import Outcome
-from sim.trace.drawing import drawn
+from sim.trace.boot_trace import drawn
 from sim.trace.tracks import Track, TrackEvent, What
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def perfetto_trace(outcome: Outcome) -> bytes:
     if cpus > MOST_CPUS:
         raise InputError(f"a Perfetto trace has a track a CPU: at most {MOST_CPUS:,}, not {cpus:,}; other formats do")
     try:
-        from perfetto.trace_builder.proto_builder import TraceProtoBuilder  # noqa: PLC0415 (heavy, and an extra)
+        from perfetto.trace_builder.proto_builder import TraceProtoBuilder
     except ImportError:
         raise InputError("Perfetto traces need its package: install asymboot[trace]") from None
     trace = drawn(outcome)

@@ -9,7 +9,7 @@ import re
 import struct
 from collections.abc import Mapping
 
-from sim.conform.records import RecordedVlInfo
+from sim.conform.run_records import RecordedVlInfo
 from sim.vectors import VQ_MAX, bits_from_vq
 
 _RECORD = struct.Struct("<I4xQiii4x64s64s")

@@ -1,0 +1,35 @@
+"""``asymboot check``: what is wrong with scenario files."""
+
+from pathlib import Path
+
+import click
+
+from sim.cli import options
+from sim.errors import InputError, printable
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=options.SCENARIO)
+def check(files: tuple[Path, ...]) -> None:
+    """Say what is wrong with each FILE; boot nothing.
+
+    Exits with 0 if all are well, 2 if one is not.
+
+    \b
+    Example:
+      asymboot check topologies/*.toml
+    """  # noqa: D301
+    from sim.files.expectations import read_checked
+    from sim.files.shipped_scenarios import find
+
+    wrong = False
+    for file in files:
+        try:
+            scenario, _ = read_checked(find(file))
+        except InputError as error:
+            wrong = True
+            click.echo(f"asymboot: {error}", err=True)
+        else:
+            cpus = len(scenario.topology.cpus)
+            click.echo(f"{printable(str(file))}: ok, {cpus:,} CPU{'s' if cpus > 1 else ''}")
+    click.get_current_context().exit(2 if wrong else 0)

@@ -1,0 +1,161 @@
+"""``asymboot explore``: every order of one scenario, or some that are drawn."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cli import options
+from sim.cli.stop_signals import TO_END, Stoppable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sim.explore.findings import Found
+    from sim.scenario import Scenario
+
+_GOES_WITH = {
+    "exhaustive": ("states", "seconds", "no_reduction"),
+    "random": ("runs", "seconds", "seed"),
+    "pct": ("runs", "seconds", "seed", "depth"),
+}
+
+
+@click.command()
+@click.argument("file", type=options.SCENARIO)
+@click.option("--design", metavar="NAME", help="A named design.")
+@click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay.")
+@options.kernel
+@options.kvm
+@click.option(
+    "--strategy",
+    type=click.Choice(["exhaustive", "random", "pct"]),
+    default="exhaustive",
+    help="Every order; or orders that are drawn, step by step or by priorities.",
+)
+@click.option("--no-reduction", is_flag=True, default=None, help="Try orders that come to the same as well.")
+@click.option("--states", type=click.IntRange(1), help="Cover so many states at most; 1,000,000 by default.")
+@click.option("--seconds", type=options.SECONDS, help="Stop after so many seconds.")
+@click.option("--runs", type=click.IntRange(1), help="Draw so many orders; 1,000 by default.")
+@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the drawn orders; 0 by default.")
+@click.option("--depth", type=click.IntRange(1, 100), help="pct: what hangs on so many steps is met; 3 by default.")
+@click.option("-o", "--output", type=options.FILE, metavar="DIR", help="Write the schedules there.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON instead.")
+def explore(file: Path, strategy: str, output: Path | None, *, as_json: bool, **others: Any) -> None:
+    """Let FILE's steps happen in every order, whatever time they take, and say what can be reached.
+
+    Each hazard and deadlock comes with a schedule; asymboot replay runs its file. Exits with 0 if none can be reached,
+    1 if one can, 2 if the input is wrong or a limit was reached first. Ctrl-C shows what was found by then.
+
+    \b
+    Examples:
+      asymboot explore late-arrival
+      asymboot explore bug --design v6.11 -o schedules
+      asymboot replay schedules/out_of_bounds_write.json
+      asymboot explore huge.toml --strategy pct --runs 10000
+    """  # noqa: D301
+    from sim.explore.findings import FILE_NAMES
+    from sim.files.result_folder import check_room
+
+    names = {name for of_one in _GOES_WITH.values() for name in of_one}
+    limits = {name: value for name in sorted(names) if (value := others.pop(name)) is not None}
+    for name in limits:
+        if name not in _GOES_WITH[strategy]:
+            raise click.UsageError(f"--{name.replace('_', '-')} does not go with --strategy {strategy}.")
+    scenario = options.load(file, **others)
+    if output is not None:
+        check_room(output, FILE_NAMES)
+    if strategy == "exhaustive":
+        _every_order(scenario, output, as_json=as_json, **limits)
+    else:
+        _drawn_orders(scenario, output, strategy, as_json=as_json, **limits)
+
+
+def _every_order(
+    scenario: "Scenario",
+    output: Path | None,
+    *,
+    as_json: bool,
+    states: int = 1_000_000,
+    seconds: float = float("inf"),
+    no_reduction: bool = False,
+) -> None:
+    from rich.console import Console
+
+    from sim.explore.exploration import Exploration
+
+    exploration = Exploration(scenario, reduced=not no_reduction, most_states=states, longest_s=seconds)
+    with Console(stderr=True).status("exploring"), Stoppable(TO_END) as search:
+        exploration.run()
+    explored = exploration.explored
+    saved = _save(scenario, explored.found.values(), output)
+    if as_json:
+        from sim.explore.exploration_record import exploration_record
+
+        _print_json(exploration_record(scenario, explored))
+    else:
+        from sim.show.console import terminal
+        from sim.show.exploration_text import show_explored
+
+        show_explored(scenario, explored, terminal())
+    click.echo(saved, err=True, nl=False)
+    search.exit_if_stopped()
+    if not explored.complete:
+        limit = "--states" if explored.states >= states else "--seconds"
+        told = f"asymboot: {explored.states:,} states were covered, and there are more: {limit} allows them"
+        whole = "" if explored.ends else "; --strategy pct draws whole orders"
+        click.echo(told + whole, err=True)
+    click.get_current_context().exit(2 if not explored.complete else 1 if explored.found else 0)
+
+
+def _drawn_orders(
+    scenario: "Scenario",
+    output: Path | None,
+    strategy: str,
+    *,
+    as_json: bool,
+    runs: int = 1000,
+    seconds: float = float("inf"),
+    seed: int = 0,
+    depth: int = 3,
+) -> None:
+    from rich.console import Console
+
+    from sim.explore.random_orders import Sampling, Strategy
+
+    sampling = Sampling(scenario, Strategy(strategy), seed=seed, depth=depth)
+    with Console(stderr=True).status("exploring"), Stoppable(TO_END) as search:
+        sampling.run(runs, seconds)
+    sampled = sampling.sampled
+    saved = _save(scenario, sampled.found.values(), output)
+    if as_json:
+        from sim.explore.exploration_record import sampling_record
+
+        _print_json(sampling_record(scenario, Strategy(strategy), sampled))
+    else:
+        from sim.show.console import terminal
+        from sim.show.exploration_text import show_sampled
+
+        show_sampled(scenario, Strategy(strategy), depth, sampled, terminal())
+    click.echo(saved, err=True, nl=False)
+    search.exit_if_stopped()
+    click.get_current_context().exit(1 if sampled.found else 0)
+
+
+def _print_json(record: Any) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.encode(record))
+
+
+def _save(scenario: "Scenario", found: "Iterable[Found]", folder: Path | None) -> str:
+    """Write a file for each schedule, before anything is printed, and say so."""
+    from sim.explore.findings import file_names
+    from sim.explore.schedule_file import save_schedule
+
+    named = file_names(found)
+    if folder is None or not named:
+        return ""
+    for name, one in named.items():
+        save_schedule(scenario, one.schedule, folder / name)
+    return f"{len(named)} schedule{'s' if len(named) > 1 else ''} written to {folder}\n"

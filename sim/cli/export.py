@@ -1,0 +1,49 @@
+"""``asymboot export``: a scenario's topology for another emulator or tool."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sim.cli import options
+from sim.errors import printable
+from sim.export.export_formats import ExportFormat
+
+
+@click.command()
+@click.argument("file", type=options.SCENARIO)
+@click.option(
+    "--to",
+    type=click.Choice([one.value for one in ExportFormat]),
+    required=True,
+    help="A script for QEMU, parameters for an FVP, a device tree's source, a graph.",
+)
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="Where to write; must not exist yet.")
+@options.of_scenario
+def export(file: Path, to: str, output: Path | None, **changes: Any) -> None:
+    """Write the topology of FILE for another emulator or tool.
+
+    Without --output it is printed. What the format cannot hold is told on the standard error. Exits with 2 if the input
+    is wrong, or if what matters of it cannot be had there.
+
+    \b
+    Examples:
+      asymboot export bug --to qemu -o boot.sh
+      KERNEL=Image INITRD=initrd.img sh boot.sh
+      asymboot export phone --to dot | dot -Tsvg > phone.svg
+    """  # noqa: D301
+    if output is not None:
+        options.check_new(output)
+    scenario = options.load(file, **changes)
+    from sim.export.export_text import exported
+    from sim.files.new_file import write_new
+    from sim.files.toml_tables import at
+
+    with at(str(file)):
+        made = exported(scenario, ExportFormat(to))
+    if output is None:
+        click.echo(made.text, nl=False)
+    else:
+        write_new(output, made.text)
+    if made.lost:
+        click.echo(f"asymboot: {printable(str(file))}: {to} has no place for: {'; '.join(made.lost)}", err=True)

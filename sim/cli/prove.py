@@ -1,0 +1,193 @@
+"""``asymboot prove``: what designs promise on every system."""
+
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.cli import options
+from sim.cli.stop_signals import TO_END, Stoppable
+
+if TYPE_CHECKING:
+    from sim.prove.proof import Answer, Finding, Question
+
+
+@click.command()
+@click.option("--design", "designs", multiple=True, metavar="NAME", help="A named design; by default all, one by one.")
+@click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay; by default both.")
+@click.option("--property", "properties", multiple=True, metavar="NAME", help="A promise; by default all.")
+@click.option("--cpus", type=click.IntRange(2), help="So many CPUs, half of them late, instead of any number.")
+@click.option("--early", type=click.IntRange(1), help="So many early CPUs.")
+@click.option("--late", type=click.IntRange(0), help="So many late CPUs.")
+@click.option("--up-to", "up_to_bits", type=click.IntRange(128, 2048), default=2048, help="The largest VL, in bits.")
+@click.option("--powers-of-two", is_flag=True, help="Allow no other lengths, as newer architecture revisions.")
+@click.option(
+    "--memory", type=click.Choice(["adjacent", "isolated", "mapped"]), default="mapped", help="Around buffers."
+)
+@options.kernel
+@click.option("--all-designs", is_flag=True, help="Every combination of the choices, instead of named designs.")
+@click.option(
+    "--timeout", type=click.IntRange(1, 1_000_000), default=60, metavar="S", help="Seconds that a question may take."
+)
+@click.option(
+    "-o", "--output", type=options.FILE, metavar="DIR", help="Write the smallest systems there, as scenarios."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON instead.")
+def prove(
+    designs: tuple[str, ...],
+    properties: tuple[str, ...],
+    *,
+    relay: str | None,
+    all_designs: bool,
+    output: Path | None,
+    as_json: bool,
+    **asked: Any,
+) -> None:
+    """Prove what designs promise, over all legal sets of lengths, or find the smallest system that breaks it.
+
+    Each such system is booted, to see that it shows what it should. Exits with 0 if everything is proved, 1 if
+    anything is refuted, 2 if the input is wrong or the solver gave up. Ctrl-C shows what is known by then.
+
+    \b
+    Examples:
+      asymboot prove
+      asymboot prove --design constrain-v1 -o examples
+      asymboot prove --cpus 64 --property in-its-pages
+      asymboot prove --all-designs
+    """  # noqa: D301
+    if all_designs and (designs or relay or properties or output):
+        raise click.UsageError("--all-designs asks everything: leave out --design, --relay, --property and --output.")
+    question = _question(**asked)
+    if all_designs:
+        _every_design(question, as_json=as_json)
+    else:
+        _named(question, designs, relay, properties, output=output, as_json=as_json)
+
+
+def _question(
+    *,
+    cpus: int | None,
+    early: int | None,
+    late: int | None,
+    up_to_bits: int,
+    powers_of_two: bool,
+    memory: str,
+    kernel: str | None,
+    timeout: int,
+) -> "Question":
+    if cpus is not None and (early is not None or late is not None):
+        raise click.UsageError("--cpus says how many are early and late: leave out --early and --late.")
+    try:
+        from sim.prove import proof
+    except ImportError:
+        from sim.errors import InputError
+
+        raise InputError("proofs need Z3: install asymboot[prove]") from None
+    from sim.kernel_series import DEFAULT
+    from sim.scenario import MemoryLayout
+    from sim.vectors import SveRule, vq_from_bits
+
+    if cpus is not None:
+        early, late = cpus - cpus // 2, cpus // 2
+    return proof.Question(
+        early=proof.EARLY if early is None else early,
+        late=proof.LATE if late is None else late,
+        kernel=kernel or DEFAULT,
+        memory=MemoryLayout(memory),
+        up_to_vq=vq_from_bits(up_to_bits),
+        rule=SveRule.POWERS_OF_TWO if powers_of_two else SveRule.MULTIPLES,
+        longest_s=timeout,
+    )
+
+
+def _named(
+    question: "Question",
+    designs: tuple[str, ...],
+    relay: str | None,
+    properties: tuple[str, ...],
+    *,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    from rich.console import Console
+
+    from sim.designs import DESIGNS
+    from sim.designs import named as named_design
+    from sim.files.result_folder import check_room
+    from sim.prove.counterexample_boot import example_name, hazards_of, save_example
+    from sim.prove.proof import prove_each
+    from sim.prove.properties import PROPERTIES
+    from sim.prove.properties import named as named_property
+    from sim.scenario import Relay
+
+    relays = [Relay(relay)] if relay else list(Relay)
+    chosen = [named_design(name) for name in dict.fromkeys(designs)] or list(DESIGNS.values())
+    asked = [named_property(name) for name in dict.fromkeys(properties)] or list(PROPERTIES.values())
+    if output is not None:
+        every = itertools.product(chosen, relays, asked)
+        check_room(output, (example_name(design.name, str(one), prop.name) for design, one, prop in every))
+    findings: list[Finding] = []
+    with Console(stderr=True).status("proving") as status, Stoppable(TO_END) as search:
+        for finding in prove_each(question, chosen, relays, asked):
+            status.update(f"proving: {finding.setting.design.name}, relay {finding.setting.relay}")
+            findings.append(finding)
+    hazards = [hazards_of(one) for one in findings]
+    if as_json:
+        import msgspec
+
+        from sim.prove.proof import proof_row
+
+        rows = [proof_row(question, one, kinds) for one, kinds in zip(findings, hazards, strict=True)]
+        click.echo(msgspec.json.encode(rows))
+    else:
+        from sim.show.console import terminal
+        from sim.show.proof_text import show_findings, show_question
+
+        console = terminal()
+        show_question(question, console)
+        show_findings(findings, hazards, console)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        written = [file for one in findings if (file := save_example(one, output)) is not None]
+        click.echo(f"{len(written)} examples written to {output}", err=True)
+    _end(question, [one.answer for one in findings], sum(not one.is_smallest for one in findings), search)
+
+
+def _every_design(question: "Question", *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from sim.prove.design_space import promise_row, prove_every_design
+
+    promises = []
+    with Console(stderr=True).status("proving") as status, Stoppable(TO_END) as search:
+        for one in prove_every_design(question):
+            promises.append(one)
+            status.update(f"proving: {len(promises)} designs done")
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode([promise_row(one) for one in promises]))
+    else:
+        from sim.show.console import terminal
+        from sim.show.proof_text import show_design_space, show_question
+
+        console = terminal()
+        show_question(question, console)
+        show_design_space(promises, console)
+    _end(question, [answer for one in promises for answer in one.answers.values()], 0, search)
+
+
+def _end(question: "Question", answers: "list[Answer]", without_smallest: int, search: Stoppable) -> None:
+    """Exit with the code that the answers come to."""
+    from sim.prove.proof import Answer
+
+    search.exit_if_stopped()
+    given_up = answers.count(Answer.UNKNOWN)
+    longer = f"after {question.longest_s:g} s each: --timeout gives it longer, fewer CPUs make it easier"
+    if given_up:
+        click.echo(f"asymboot: the solver gave up on {given_up} of {len(answers)} questions {longer}", err=True)
+    if without_smallest:
+        click.echo(f"asymboot: the solver gave up on the smallest of {without_smallest} examples {longer}", err=True)
+    unsettled = given_up or without_smallest
+    click.get_current_context().exit(2 if unsettled else 1 if Answer.REFUTED in answers else 0)

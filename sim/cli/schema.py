@@ -1,0 +1,25 @@
+"""``asymboot schema``: JSON Schemas of scenario files and of outputs."""
+
+import click
+
+_SCHEMAS = ("scenario", "outcome", "comparison", "conformance", "exploration", "schedule", "proof", "promises")
+"""As sim/files/schemas.py has them, which takes time to import."""
+
+
+@click.command()
+@click.argument("what", type=click.Choice(_SCHEMAS), default="scenario")
+def schema(what: str) -> None:
+    """Print a JSON Schema.
+
+    That of scenario files, or of the schedules that `explore` writes; or of what `run`, `compare`, `conform`,
+    `explore`, `prove` and `prove --all-designs` print with --json: an outcome, a comparison, conformance, an
+    exploration, a proof, or promises.
+
+    \b
+    Examples:
+      asymboot schema > scenario.schema.json
+      asymboot schema outcome
+    """  # noqa: D301
+    from sim.files.schemas import schema_text
+
+    click.echo(schema_text(what), nl=False)

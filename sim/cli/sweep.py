@@ -1,0 +1,111 @@
+"""``asymboot sweep``: every system of a space, or a sample."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sim.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sim.sweep.sweep_run import Report
+    from sim.sweep.sweep_summary import Summary
+
+
+@click.command()
+@click.argument("file", type=options.SPACE, required=False)
+@click.option("-o", "--output", type=options.FILE, metavar="DIR", help="The folder for the results: a new one.")
+@click.option("--resume", type=options.FILE, metavar="DIR", help="Go on with an interrupted sweep, instead of FILE.")
+@click.option("--symmetric", is_flag=True, help="Visit one point for all that differ by exchanging CPUs alike.")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Visit N points drawn by their weights.")
+@click.option("--replications", type=click.IntRange(min=1), metavar="N", help="Boot each point N times, and time it.")
+@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the sample and the boots; 0 by default.")
+@click.option(
+    "--keep",
+    type=click.Choice(["all", "hazards", "counts"]),
+    help="Rows to keep beside counts: all, those with hazards, or (by default) none.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="So many processes; by default one for each core.")
+@click.option("--scheduler", metavar="ADDRESS", help="Let the workers of a Dask cluster compute.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
+def sweep(  # noqa: PLR0917 (click gives them by name)
+    file: Path | None,
+    output: Path | None,
+    resume: Path | None,
+    symmetric: bool,
+    sample: int | None,
+    replications: int | None,
+    seed: int | None,
+    keep: str | None,
+    jobs: int | None,
+    scheduler: str | None,
+    quiet: bool,
+) -> None:
+    """Compute every system of the space FILE under its settings, into a folder.
+
+    Ctrl-C, or worse, loses nothing that is done: --resume goes on, to the same bytes. Exits with 0, hazards or not; 2
+    if the input is wrong.
+
+    \b
+    Examples:
+      asymboot sweep late-cpu -o out
+      asymboot sweep late-cpu -o out --symmetric --keep hazards
+      asymboot sweep huge.toml -o out --sample 1000000 --seed 1
+      asymboot sweep --resume out
+    """  # noqa: D301
+    from sim.sweep import sweep_run
+
+    if resume is not None:
+        given = {"FILE": file, "--output": output, "--sample": sample, "--seed": seed, "--keep": keep}
+        given |= {"--symmetric": symmetric or None, "--replications": replications}
+        for name, value in given.items():
+            if value is not None:
+                raise click.UsageError(f"--resume goes on as the sweep was begun: leave out {name}.")
+        _swept(
+            resume, quiet, lambda report: sweep_run.resume_sweep(resume, jobs=jobs, scheduler=scheduler, report=report)
+        )
+        return
+    if file is None or output is None:
+        raise click.UsageError("FILE and --output DIR are needed, or --resume DIR.")
+    if seed is not None and sample is None and replications is None:
+        raise click.UsageError("--seed goes with --sample or --replications: nothing else is drawn.")
+    read = options.load_space(file)
+    _swept(
+        output,
+        quiet,
+        lambda report: sweep_run.run_sweep(
+            read,
+            output,
+            symmetric=symmetric,
+            sample=sample or 0,
+            seed=seed or 0,
+            keep=keep or "counts",
+            replications=replications or 0,
+            jobs=jobs,
+            scheduler=scheduler,
+            report=report,
+        ),
+    )
+
+
+def _swept(folder: Path, quiet: bool, run: "Callable[[Report | None], Summary]") -> None:
+    """Run a sweep with a bar, and show what came of it."""
+    if quiet:
+        run(None)
+        return
+    from rich.console import Console
+
+    from sim.show.console import terminal
+    from sim.show.sweep_text import progress_bar, show_summary
+    from sim.sweep.sweep_folder import is_sweep
+
+    try:
+        with progress_bar(Console(stderr=True)) as report:
+            found = run(report)
+    except KeyboardInterrupt:
+        if is_sweep(folder):
+            click.echo(f"asymboot: stopped; what is done is kept: asymboot sweep --resume {folder} goes on", err=True)
+        raise
+    show_summary(found, terminal())

@@ -1,0 +1,42 @@
+"""Recorded runs replayed: build the same system, boot it here, compare every field."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from sim.boot_run import boot
+from sim.conform.compared_fields import Field
+from sim.conform.recorded_boot import boot_scenario, compare_boot
+from sim.conform.recorded_save import compare_save, save_scenario
+from sim.conform.run_records import RecordedBoot, RecordedSave, read_records
+from sim.errors import InputError
+
+
+def replay(record: RecordedBoot | RecordedSave) -> list[Field]:
+    """Boot the system of a recorded run, and compare what it showed with what the simulator says.
+
+    Raises:
+        InputError: the record describes a system that there cannot be.
+    """
+    try:
+        if isinstance(record, RecordedBoot):
+            return list(compare_boot(record, boot(boot_scenario(record))))
+        return list(compare_save(record, boot(save_scenario(record))))
+    except InputError as error:
+        raise InputError(f"run {record.id}: {error}") from None
+
+
+def replay_each(files: Iterable[Path]) -> Iterator[tuple[RecordedBoot | RecordedSave, list[Field]]]:
+    """Replay every run of some files.
+
+    Raises:
+        InputError: a file is wrong, holds nothing, or describes a system that there cannot be.
+    """
+    for file in files:
+        records = read_records(file)
+        if not records:
+            raise InputError(f"{file}: holds no recorded runs")
+        for record in records:
+            try:
+                yield record, replay(record)
+            except InputError as error:
+                raise InputError(f"{file}: {error}") from None

@@ -1,0 +1,182 @@
+"""Every order of a scenario's steps, until the whole reachable state space is covered."""
+
+import time
+from dataclasses import dataclass, field, replace
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
+
+from sim.boot_run import BootRun
+from sim.environment import Step
+from sim.explore.breadth_first import Shortest
+from sim.explore.delta_debugging import first_shown, without_needless
+from sim.explore.findings import Deadlock, Found, Reached, Schedule, found_html
+from sim.explore.fingerprint import state_of
+from sim.explore.reduction import Reduction
+from sim.explore.schedule_run import Run
+from sim.scenario import Scenario
+
+MOST_STATES = 1_000_000
+
+
+@dataclass(repr=False)
+class Explored:
+    """What came of exploring a scenario."""
+
+    states: int = 0
+    """Different states in which more than one step was tried, or none was left."""
+    ends: int = 0
+    """Different states in which nothing more can happen."""
+    orders: int = 0
+    """Orders of steps, from the beginning to an end, of those steps that were tried."""
+    runs: int = 0
+    """How often the scenario was run, from its beginning."""
+    steps_tried: int = 0
+    steps_left_out: int = 0
+    """Steps that could have been next, and were independent of those that were tried."""
+    complete: bool = False
+    """Whether everything that can be reached was."""
+    found: dict[Reached, Found] = field(default_factory=dict)
+    """The hazards and deadlocks that can be reached, each with a schedule."""
+
+    def __repr__(self) -> str:
+        covered = "every order" if self.complete else "not every order"
+        told = f"states {self.states:,}, ends {self.ends:,}, runs {self.runs:,}"
+        return f"<Explored: {covered}; {told}, hazards and deadlocks {len(self.found):,}>"
+
+    def _repr_html_(self) -> str:
+        return found_html(repr(self)[1:-1], self.found)
+
+
+@dataclass(slots=True)
+class _State:
+    schedule: Schedule
+    """The shortest that leads there, of those met."""
+    next: list[Step]
+    left_out: int
+    after: list[bytes] = field(default_factory=list)
+    covered: bool = False
+
+
+class Exploration:
+    """An exploration of a scenario; what it found by then is there whenever it is stopped."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        reduced: bool = True,
+        most_states: int = MOST_STATES,
+        longest_s: float = float("inf"),
+    ) -> None:
+        """Prepare to explore a scenario.
+
+        Args:
+            scenario: what to explore.
+            reduced: leave out orders that come to the same (`sim.explore.reduction`).
+            most_states: how many states to cover at most.
+            longest_s: how long to go on.
+        """
+        self._scenario, self._reduced = scenario, reduced
+        self._most_states, self._longest_s = most_states, longest_s
+        self._states: dict[bytes, _State] = {}
+        self._waiting: list[tuple[int, int, bytes]] = []
+        self.explored = Explored()
+
+    def run(self) -> None:
+        """Cover all states, those first that fewer steps lead to; then look for the shortest schedules."""
+        until = time.monotonic() + self._longest_s
+        self._visit(())
+        while self._waiting and self.explored.states < self._most_states and time.monotonic() < until:
+            self._cover(heappop(self._waiting)[-1])
+        self.explored.complete = not self._waiting
+        self.explored.orders = self._orders()
+        self._shorten(until)
+
+    def _needed(self, running: BootRun, enabled: list[Step]) -> list[Step]:
+        return Reduction(running, enabled).needed() if self._reduced and len(enabled) > 1 else enabled
+
+    def _visit(self, schedule: Schedule) -> bytes:
+        """Run by a schedule until there is more than one way, or none."""
+        run = Run(self._scenario, schedule, self._needed, goes_on=True)
+        self.explored.runs += 1
+        for what in run.reached:
+            known = self.explored.found.get(what)
+            if known is None or len(run.schedule) < len(known.schedule):
+                self.explored.found[what] = Found(what, run.schedule)
+        key = state_of(run.running)
+        known_state = self._states.get(key)
+        if known_state is None or len(run.schedule) < len(known_state.schedule):
+            self._states[key] = _State(run.schedule, run.next, run.left_out)
+            heappush(self._waiting, (len(run.schedule), self.explored.runs, key))
+        return key
+
+    def _cover(self, key: bytes) -> None:
+        """Try all that is to be tried from a state."""
+        state = self._states[key]
+        if state.covered:
+            return
+        state.covered = True
+        self.explored.states += 1
+        self.explored.ends += not state.next
+        self.explored.steps_tried += len(state.next)
+        self.explored.steps_left_out += state.left_out
+        state.after = [self._visit((*state.schedule, step)) for step in state.next]
+
+    def _orders(self) -> int:
+        """How many ways lead from the beginning to an end."""
+        orders: dict[bytes, int] = {}
+        for key in TopologicalSorter({key: state.after for key, state in self._states.items()}).static_order():
+            state = self._states[key]
+            orders[key] = sum(orders[after] for after in state.after) if state.next else 1
+        return orders[next(iter(self._states))]
+
+    def _shorten(self, until: float) -> None:
+        """Give each hazard the shortest schedule that shows it; a deadlock's is, where all was covered."""
+        found = self.explored.found
+        complete = self.explored.complete
+        only = complete and self.explored.orders == 1 and not self.explored.steps_left_out
+        hazards: dict[Reached, Schedule] = {}
+        for what, one in found.items():
+            if isinstance(what, Deadlock):
+                found[what] = replace(one, is_shortest=complete)
+                continue
+            schedule = first_shown(self._scenario, one.schedule, what)
+            found[what] = replace(one, schedule=schedule, is_shortest=only)
+            if not only:
+                schedule, is_minimal = without_needless(self._scenario, schedule, what, until)
+                found[what] = replace(one, schedule=schedule, is_minimal=is_minimal)
+                hazards[what] = schedule
+        shortest = Shortest(self._scenario, hazards)
+        shortest.search(until, reduced=self._reduced)
+        for what, schedule in shortest.schedules.items():
+            is_shortest = shortest.is_shortest(what)
+            is_minimal = is_shortest or (found[what].is_minimal and schedule == hazards[what])
+            found[what] = replace(found[what], schedule=schedule, is_shortest=is_shortest, is_minimal=is_minimal)
+
+
+def explore_orders(
+    scenario: Scenario,
+    *,
+    reduced: bool = True,
+    most_states: int = MOST_STATES,
+    longest_s: float = float("inf"),
+) -> Explored:
+    """Let the steps of a scenario happen in every order, whatever time they take.
+
+    A state that was met before is not gone on from. What follows is the same for the same scenario, except where time
+    ends it.
+
+    Args:
+        scenario: what to explore.
+        reduced: leave out orders that come to the same (`sim.explore.reduction`).
+        most_states: how many states to cover at most.
+        longest_s: how long to go on.
+
+    >>> from sim import Scenario, Topology
+    >>> explored = explore_orders(Scenario(Topology.of([[128], [128, 256]])))
+    >>> explored.complete, explored.orders, explored.found
+    (True, 1, {})
+    """
+    exploration = Exploration(scenario, reduced=reduced, most_states=most_states, longest_s=longest_s)
+    exploration.run()
+    return exploration.explored

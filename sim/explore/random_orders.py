@@ -1,0 +1,147 @@
+"""Some orders of a scenario's steps, drawn: where there are too many to try them all.
+
+Source of the priorities: Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized scheduler with probabilistic
+guarantees of finding bugs", ASPLOS 2010.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from sim.environment import Step
+from sim.explore.controlled_env import chosen_boot
+from sim.explore.delta_debugging import first_shown, without_needless
+from sim.explore.findings import Deadlock, Found, Reached, found_html, reached
+from sim.explore.fingerprint import state_of
+from sim.scenario import Scenario
+
+DEPTH = 3
+
+
+class Strategy(StrEnum):
+    """How orders are drawn."""
+
+    RANDOM = "random"
+    """Each step is drawn from those that may be next."""
+    PCT = "pct"
+    """CPUs and agents have drawn priorities, which change at a few drawn steps."""
+
+
+@dataclass(repr=False)
+class Sampled:
+    """What came of orders that were drawn."""
+
+    runs: int = 0
+    steps: int = 0
+    """Of all runs together."""
+    most_steps: int = 0
+    """Of one run."""
+    actors: int = 0
+    """CPUs and agents that took steps."""
+    ends: int = 0
+    """Different states in which the runs ended."""
+    found: dict[Reached, Found] = field(default_factory=dict)
+    """The hazards and deadlocks that were met, each with a schedule."""
+
+    def __repr__(self) -> str:
+        told = f"orders drawn {self.runs:,}, different ends {self.ends:,}"
+        return f"<Sampled: {told}, hazards and deadlocks {len(self.found):,}>"
+
+    def _repr_html_(self) -> str:
+        return found_html(repr(self)[1:-1], self.found)
+
+
+class Sampling:
+    """Orders that are drawn; what came of them by then is there whenever it is stopped."""
+
+    def __init__(self, scenario: Scenario, strategy: Strategy, *, seed: int = 0, depth: int = DEPTH) -> None:
+        """Prepare to draw orders.
+
+        Args:
+            scenario: what to run.
+            strategy: how to draw.
+            seed: of all draws; each run has a stream of its own.
+            depth: with `Strategy.PCT`, priorities change at so many steps, less one.
+        """
+        self._scenario, self._strategy, self._seed, self._depth = scenario, strategy, seed, depth
+        self._ends: set[bytes] = set()
+        self._actors: set[int | str] = set()
+        self.sampled = Sampled()
+
+    def run(self, runs: int, longest_s: float = float("inf")) -> None:
+        """Draw so many orders, or for so long; then make the schedules of what was found shorter."""
+        until = time.monotonic() + longest_s
+        for number in range(runs):
+            if time.monotonic() >= until:
+                break
+            self._draw(number)
+        for what, one in self.sampled.found.items():
+            if not isinstance(what, Deadlock):
+                first = first_shown(self._scenario, one.schedule, what)
+                self.sampled.found[what] = replace(one, schedule=first)
+                shorter, is_minimal = without_needless(self._scenario, first, what, until)
+                self.sampled.found[what] = replace(one, schedule=shorter, is_minimal=is_minimal)
+
+    def _draw(self, number: int) -> None:
+        taken: list[Step] = []
+        draw = random.Random(f"{self._seed}/order/{number}")  # noqa: S311 (an order, not a secret)
+        choose = draw.choice if self._strategy is Strategy.RANDOM else self._by_priority(draw)
+
+        def choose_and_note(enabled: list[Step]) -> Step:
+            taken.append(choose(enabled))
+            return taken[-1]
+
+        running = chosen_boot(self._scenario, choose_and_note)
+        outcome = running.to_the_end()
+        sampled = self.sampled
+        sampled.runs += 1
+        sampled.steps += len(taken)
+        sampled.most_steps = max(sampled.most_steps, len(taken))
+        self._ends.add(state_of(running))
+        self._actors |= {step.who for step in taken}
+        sampled.ends, sampled.actors = len(self._ends), len(self._actors)
+        for what in reached(outcome):
+            known = sampled.found.get(what, Found(what, tuple(taken), runs=0))
+            schedule = min(known.schedule, tuple(taken), key=len)
+            sampled.found[what] = Found(what, schedule, runs=known.runs + 1)
+
+    def _by_priority(self, draw: random.Random) -> Callable[[list[Step]], Step]:
+        """Choose the step of whoever has the highest priority; at drawn steps that becomes the lowest."""
+        priorities: dict[int | str, float] = {}
+        longest = max(self.sampled.most_steps, self._depth)
+        changes = set(draw.sample(range(longest), self._depth - 1))
+        taken = 0
+
+        def choose(enabled: list[Step]) -> Step:
+            nonlocal taken
+            for step in enabled:
+                priorities.setdefault(step.who, draw.random())
+            if taken in changes:
+                first = max(enabled, key=lambda step: priorities[step.who])
+                priorities[first.who] = -taken - 1
+            taken += 1
+            return max(enabled, key=lambda step: priorities[step.who])
+
+        return choose
+
+
+def sample_orders(
+    scenario: Scenario, strategy: Strategy | str, runs: int, *, seed: int = 0, depth: int = DEPTH
+) -> Sampled:
+    """Let the steps of a scenario happen in so many drawn orders.
+
+    The same seed draws the same orders.
+
+    Args:
+        scenario: what to run.
+        strategy: how to draw.
+        runs: so many orders.
+        seed: of all draws.
+        depth: with `Strategy.PCT`, priorities change at so many steps, less one: a run meets what hangs on so many
+            steps with a probability of at least 1 / (actors * most_steps ** (depth - 1)).
+    """
+    sampling = Sampling(scenario, Strategy(strategy), seed=seed, depth=depth)
+    sampling.run(runs)
+    return sampling.sampled

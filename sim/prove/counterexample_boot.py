@@ -1,0 +1,39 @@
+"""Examples booted: what a proof refutes, a boot must show."""
+
+from pathlib import Path
+
+from sim.boot_run import boot
+from sim.files.new_file import write_new
+from sim.files.scenario_file import scenario_from_text
+from sim.files.scenario_text import scenario_text
+from sim.hazards import HazardKind
+from sim.prove.proof import Finding
+
+
+def hazards_of(finding: Finding) -> frozenset[HazardKind]:
+    """Boot a finding's example from the text of its scenario file, and say which hazards it shows.
+
+    They include one of `finding.prop.hazards`, or asymboot contradicts itself. Without an example there are none.
+    """
+    if finding.scenario is None:
+        return frozenset()
+    return frozenset(one.kind for one in boot(scenario_from_text(scenario_text(finding.scenario))).found)
+
+
+def example_name(design: str, relay: str, prop: str) -> str:
+    """The name of the scenario file of an example."""
+    return f"{design}-{relay}-{prop}.toml"
+
+
+def save_example(finding: Finding, folder: Path) -> Path | None:
+    """Write a finding's example to a folder, as a scenario file; None where there is none.
+
+    Raises:
+        InputError: the file exists already.
+        OSError: it cannot be written.
+    """
+    if finding.scenario is None:
+        return None
+    file = folder / example_name(finding.setting.design.name, str(finding.setting.relay), finding.prop.name)
+    write_new(file, scenario_text(finding.scenario))
+    return file

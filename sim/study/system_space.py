@@ -1,0 +1,285 @@
+"""Spaces of systems: groups of CPUs, the sets of lengths that each may have, and the settings to boot them under.
+
+A point of a space gives every group one of its candidate sets. The first group holds the boot CPU. Groups of one role,
+size and choice of sets are interchangeable where saves on their CPUs do the same: exchanging their sets then gives a
+system that differs in CPU numbers only. Saves may do different things because a buffer has fewer neighbours on one side
+than a save that leaves its run of pages reaches (`sim.study.save_outcomes`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
+from itertools import product
+from math import comb, prod
+from operator import or_
+
+from sim.designs import DESIGNS, Design, Pointer
+from sim.errors import InputError, check_printable
+from sim.frames import as_html
+from sim.kernel_series import DEFAULT
+from sim.latencies import Latencies
+from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
+from sim.study.save_outcomes import Place, told_apart_by
+from sim.topology import MOST_CPUS, Cpu, Topology
+from sim.units import counted
+from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_sve
+
+MOST_GROUPS = 64
+MOST_WEIGHT = 1 << 32
+_MOST_SETS_TOLD = 5
+
+
+def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
+    """Every set of SVE lengths that the architecture allows, up to a largest VQ, ascending as numbers.
+
+    >>> [bin(one) for one in legal_sets(4)]
+    ['0b1', '0b11', '0b111', '0b1011', '0b1111']
+    """
+    return tuple(vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None)
+
+
+def power_of_two_sets(up_to_vq: int) -> tuple[int, ...]:
+    """The sets that have every power of two up to a largest one, and nothing else.
+
+    >>> [bin(one) for one in power_of_two_sets(4)]
+    ['0b1', '0b11', '0b1011']
+
+    Raises:
+        InputError: the largest is no power of two.
+    """
+    if up_to_vq & (up_to_vq - 1):
+        raise InputError(f"is {bits_from_vq(up_to_vq)}: powers of two are 128, 256, 512, 1024 and 2048")
+    powers = [1 << power for power in range(up_to_vq.bit_length())]
+    return tuple(sum(1 << (vq - 1) for vq in powers[: many + 1]) for many in range(len(powers)))
+
+
+@dataclass(frozen=True, repr=False)
+class Group:
+    """CPUs that share a set of lengths: a CPU by itself, or a cluster. `sets` are its candidates; 0: no SVE.
+
+    `weights` are whole numbers, one for each candidate: how often it occurs beside the others.
+    """
+
+    name: str
+    sets: tuple[int, ...]
+    cpus: int = 1
+    late: bool = False
+    weights: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
+        object.__setattr__(self, "weights", tuple(int(one) for one in self.weights))
+        if not self.name:
+            raise InputError("a group has no name")
+        check_printable("the group's name", self.name)
+        if not self.sets:
+            raise InputError(f"group {self.name!r} has no candidate sets")
+        if len(set(self.sets)) < len(self.sets):
+            raise InputError(f"group {self.name!r} has a candidate set twice")
+        for vqs in self.sets:
+            if vqs and not 0 < vqs & 1 <= vqs <= ALL_VQS:
+                raise InputError(f"group {self.name!r}: {braces(vqs & ALL_VQS)}: every set has 128")
+        if self.cpus < 1:
+            raise InputError(f"group {self.name!r} has {self.cpus} CPUs: the least is 1")
+        if not self.weights:
+            object.__setattr__(self, "weights", (1,) * len(self.sets))
+        if len(self.weights) != len(self.sets) or not all(1 <= one <= MOST_WEIGHT for one in self.weights):
+            raise InputError(f"group {self.name!r} needs a weight from 1 to {MOST_WEIGHT:,} for each candidate set")
+
+    def __repr__(self) -> str:
+        cpus = counted(self.cpus, "late CPU" if self.late else "CPU")
+        return f"<Group {self.name!r}: {cpus}; any of {self._told_sets()}>"
+
+    def _told_sets(self) -> str:
+        """The candidates, or the first few and how many there are."""
+        told = " ".join(braces(one) if one else "none" for one in self.sets[:_MOST_SETS_TOLD])
+        return told if len(self.sets) <= _MOST_SETS_TOLD else f"{told} ..., {len(self.sets):,} sets"
+
+    def row(self) -> dict[str, object]:
+        """It as a row of a table."""
+        role = "late" if self.late else "early"
+        return {"group": self.name, "CPUs": self.cpus, "role": role, "candidate sets, bits": self._told_sets()}
+
+    @property
+    def cpu_names(self) -> list[str]:
+        """Its CPUs' names, which are its own, numbered where there are many."""
+        return [self.name] if self.cpus == 1 else [f"{self.name}{number}" for number in range(self.cpus)]
+
+    @cached_property
+    def any_vqs(self) -> int:
+        """The lengths that occur in any candidate set, as a set."""
+        return reduce(or_, self.sets)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Setting:
+    """What a point is booted under; the kernel series is the space's."""
+
+    design: Design
+    relay: Relay
+    kvm_mode: KvmMode
+    memory: MemoryLayout
+
+    def __repr__(self) -> str:
+        told = f"relay {self.relay}, KVM {self.kvm_mode}, memory {self.memory}"
+        return f"<Setting: design {self.design.name!r}, {told}>"
+
+    def row(self) -> dict[str, str]:
+        """It as a row of a table."""
+        return {
+            "design": self.design.name,
+            "relay": str(self.relay),
+            "kvm_mode": str(self.kvm_mode),
+            "memory": str(self.memory),
+        }
+
+    @property
+    def has_pkvm(self) -> bool:
+        """Whether KVM comes up in protected mode."""
+        return self.kvm_mode is KvmMode.PROTECTED
+
+    @property
+    def has_saves(self) -> bool:
+        """Whether the host's SVE registers are saved."""
+        return self.has_pkvm and not self.design.nosve
+
+
+@dataclass(frozen=True, repr=False)
+class Space:
+    """A space of systems and the settings to boot them under.
+
+    Raises:
+        InputError: no early group, too many groups or CPUs, or a name twice.
+    """
+
+    groups: tuple[Group, ...]
+    kernel: str = DEFAULT
+    designs: tuple[Design, ...] = field(default_factory=lambda: tuple(DESIGNS.values()))
+    relays: tuple[Relay, ...] = tuple(Relay)
+    kvm_modes: tuple[KvmMode, ...] = (KvmMode.PROTECTED,)
+    memories: tuple[MemoryLayout, ...] = (MemoryLayout.ADJACENT,)
+    latencies: Latencies = field(default_factory=Latencies)
+    """How long each step takes, in timing studies."""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.groups) <= MOST_GROUPS:
+            raise InputError(f"a space has 1 to {MOST_GROUPS} groups, not {len(self.groups)}")
+        if self.groups[0].late:
+            raise InputError("the first group holds the boot CPU, and cannot be late")
+        if self.cpus > MOST_CPUS:
+            raise InputError(f"a space has systems of at most {MOST_CPUS:,} CPUs, not {self.cpus:,}")
+        check_printable("the space's name", self.name)
+        for what, of in (("groups", self.groups), ("designs", self.designs)):
+            for name, times in Counter(one.name for one in of).items():
+                if times > 1:
+                    raise InputError(f"two {what} are named {name!r:.60}")
+        if not self.settings:
+            raise InputError("a space needs a design, a relay setting, a KVM mode and a memory, or more of each")
+        if len({name for one in self.groups for name in one.cpu_names}) < self.cpus:
+            raise InputError("two CPUs have the same name: groups' CPUs are named by the group, and numbered if many")
+
+    def __repr__(self) -> str:
+        return (
+            f"<Space {self.name!r}: CPUs {self.cpus:,}, points {self.points:,}, settings {len(self.settings):,}, "
+            f"kernel {self.kernel}>"
+        )
+
+    def _repr_html_(self) -> str:
+        groups = as_html(repr(self)[1:-1], [one.row() for one in self.groups])
+        return groups + as_html("Settings", [one.row() for one in self.settings])
+
+    @property
+    def cpus(self) -> int:
+        """How many CPUs each system has."""
+        return sum(one.cpus for one in self.groups)
+
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return prod(len(one.sets) for one in self.groups)
+
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """What each point is booted under, in order."""
+        combined = product(self.kvm_modes, self.memories, self.relays, self.designs)
+        return tuple(Setting(design, relay, mode, memory) for mode, memory, relay, design in combined)
+
+    @cached_property
+    def classes(self) -> tuple[tuple[int, ...], ...]:
+        """The groups that are interchangeable, as places in `groups`; the boot CPU's group is by itself."""
+        alike: dict[tuple[object, ...], list[int]] = {}
+        first = 0
+        for place, one in enumerate(self.groups):
+            saves = self._saves_of(one, first) if place else ()
+            alike.setdefault((place == 0, one.late, one.cpus, one.sets, one.weights, saves), []).append(place)
+            first += one.cpus
+        return tuple(tuple(places) for places in alike.values())
+
+    @cached_property
+    def save_settings(self) -> tuple[tuple[Pointer, MemoryLayout], ...]:
+        """What saves depend on beside lengths, over all settings that have saves."""
+        under = {(one.design.ffr_pointer, one.memory) for one in self.settings if one.has_saves}
+        return tuple(sorted(under))
+
+    @cached_property
+    def allocation_vqs(self) -> int:
+        """The lengths that buffers may be for, as a set."""
+        return reduce(or_, (one.any_vqs for one in self.groups if not one.late), 1 << (VQ_MAX - 1))
+
+    def _saves_of(self, group: Group, first: int) -> tuple[object, ...]:
+        """What saves do on each CPU of a group, in any setting that has saves."""
+        return tuple(
+            told_apart_by(Place(cpu, self.cpus, memory), pointer, group.any_vqs)
+            for pointer, memory in self.save_settings
+            for cpu in range(first, first + group.cpus)
+        )
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """The CPUs' numbers in the order of those that have the same set, by classes, then by numbers.
+
+        With classes first, exchanging the sets of interchangeable groups changes nothing but numbers.
+        """
+        class_of = {place: index for index, places in enumerate(self.classes) for place in places}
+        of_cpu = [class_of[place] for place, one in enumerate(self.groups) for _ in range(one.cpus)]
+        return tuple(sorted(range(self.cpus), key=lambda number: (of_cpu[number], number)))
+
+    @property
+    def points_up_to_symmetry(self) -> int:
+        """How many points there are if exchanging interchangeable groups makes no difference.
+
+        >>> pair = tuple(Group(name, (1, 3, 11)) for name in ("boot", "a", "b"))
+        >>> Space(pair).points, Space(pair).points_up_to_symmetry
+        (27, 18)
+        """
+        return prod(comb(len(self.groups[places[0]].sets) + len(places) - 1, len(places)) for places in self.classes)
+
+    def scenario(self, sets: Sequence[int], setting: Setting) -> Scenario:
+        """The scenario of a point: late CPUs are brought online, then a guest visits every CPU that is online.
+
+        Both go by sets, the smaller number first, then by `order`: so nothing depends on how interchangeable groups
+        are numbered.
+        """
+        cpus = tuple(self._cpus(sets))
+        order = sorted(self.order, key=lambda number: cpus[number].sve_vqs or 0)
+        late = [Action(Do.ONLINE, cpus[number].name) for number in order if cpus[number].late]
+        guests = [Action(Do.GUEST, cpus[number].name) for number in order]
+        return Scenario(
+            Topology(cpus, any_vls=True),
+            kernel=self.kernel,
+            design=setting.design,
+            kvm_mode=setting.kvm_mode,
+            relay=setting.relay,
+            memory=setting.memory,
+            actions=(*late, *guests),
+            latencies=self.latencies,
+            name=self.name,
+        )
+
+    def _cpus(self, sets: Sequence[int]) -> Iterator[Cpu]:
+        has_clusters = any(one.cpus > 1 for one in self.groups)
+        for one, vqs in zip(self.groups, sets, strict=True):
+            for name in one.cpu_names:
+                yield Cpu(name, vqs or None, late=one.late, clusters=(one.name,) if has_clusters else ())

@@ -1,0 +1,33 @@
+"""A row of a sweep, as the scenario that it stands for."""
+
+from pathlib import Path
+
+from sim.errors import InputError
+from sim.scenario import Scenario
+from sim.study.points import sets_at
+from sim.sweep.sweep_folder import Folder
+from sim.sweep.timing_study import seed_of
+
+
+def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = None) -> Scenario:
+    """The scenario of a row of a sweep, whether or not its rows were kept.
+
+    Args:
+        folder: the sweep's.
+        row: the row's number.
+        replication: which of its boots, in a timing study, with the seed that it had there.
+
+    Raises:
+        InputError: no sweep is there, or no such row or replication.
+    """
+    plan = Folder.open(Path(folder)).plan
+    if not 0 <= row < plan.rows:
+        raise InputError(f"{folder}: there is no row {row:,}: there are {plan.rows:,}, counted from 0")
+    point, setting = divmod(row, len(plan.space.settings))
+    name = f"{plan.space.name or Path(folder).name}, row {row}"
+    scenario = plan.space.scenario(sets_at(plan.points, point), plan.space.settings[setting]).but(name=name)
+    if replication is None:
+        return scenario
+    if not 0 <= replication < plan.replications:
+        raise InputError(f"{folder}: there is no replication {replication:,}: there are {plan.replications:,}")
+    return scenario.but(seed=seed_of(plan, row, replication))

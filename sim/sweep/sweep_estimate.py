@@ -1,0 +1,58 @@
+"""How long a sweep takes on this machine, measured on some of its points."""
+
+import time
+
+from sim.errors import InputError
+from sim.rows import SpaceRecord
+from sim.study.batch import SpaceModel
+from sim.study.points import BLOCK_ROWS, MOST_POINTS
+from sim.study.system_space import Space
+from sim.study.tally import Sizes, Tally
+from sim.sweep.sweep_part import is_compiled, unlike, words_by
+from sim.sweep.sweep_plan import Plan, Walk
+from sim.sweep.workers import usable_cores
+
+_PLACES = 4
+COMPILE_S = 0.006
+"""What compiling takes for each group and setting, about."""
+
+
+def describe(space: Space) -> SpaceRecord:
+    """How many points a space has, and how long a sweep of them takes here."""
+    settings = len(space.settings)
+    return SpaceRecord(
+        name=space.name,
+        points=space.points,
+        points_up_to_symmetry=space.points_up_to_symmetry,
+        settings=settings,
+        rows=space.points * settings,
+        rows_up_to_symmetry=space.points_up_to_symmetry * settings,
+        most_points=MOST_POINTS,
+        estimated_s=estimate_s(space, Walk.EXHAUSTIVE),
+        estimated_up_to_symmetry_s=estimate_s(space, Walk.SYMMETRIC),
+    )
+
+
+def estimate_s(space: Space, walk: Walk) -> float | None:
+    """How long a sweep that only counts takes on all cores; None where there are too many points for it."""
+    try:
+        plan = Plan(space, walk)
+    except InputError:
+        return None
+    points, layout, settings = plan.points, SpaceModel(plan.space), unlike(plan.space.settings)
+    words = words_by(layout, settings, compiled=is_compiled(plan))
+    tallies = [Tally() for _ in settings]
+    measured, spent = 0, 0.0
+    for place in range(_PLACES + 1):  # the first time is not measured: it fills caches
+        start = points.points * max(place - 1, 0) // _PLACES
+        began = time.perf_counter()
+        for block in points.blocks(start, min(start + BLOCK_ROWS, points.points)):
+            sizes = Sizes(plan.space, block)
+            for word, tally in zip(words(block), tallies, strict=True):
+                tally.add(block, word, sizes)
+            measured += block.rows if place else 0
+        spent += time.perf_counter() - began if place else 0
+    if points.points <= measured:
+        return spent
+    compiling_s = COMPILE_S * len(plan.space.groups) * len(settings) if is_compiled(plan) else 0
+    return points.points * spent / measured / min(usable_cores(), plan.parts) + compiling_s

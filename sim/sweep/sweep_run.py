@@ -1,0 +1,151 @@
+"""Running a sweep: its plan, its folder and its workers put together, with a report after each part."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sim.errors import InputError, choice
+from sim.hazards import HazardKind
+from sim.study import verdict_bits
+from sim.study.system_space import Space
+from sim.sweep import sweep_summary, workers
+from sim.sweep.sweep_folder import Folder
+from sim.sweep.sweep_part import PartRecord, unseal
+from sim.sweep.sweep_plan import Keep, Plan, Walk
+from sim.sweep.sweep_summary import Summary
+
+
+@dataclass
+class Progress:
+    """How far a sweep is."""
+
+    points: int
+    """How many there are."""
+    done: int = 0
+    """How many are computed, those of an earlier run among them."""
+    found_before: int = 0
+    """How many an earlier run had computed."""
+    rows: int = 0
+    """How many rows so far, by weight."""
+    rows_by_hazard: Counter[HazardKind] = field(default_factory=Counter)
+    """How many of the rows so far have each hazard, by weight."""
+
+    def add(self, record: PartRecord, points: int) -> None:
+        """Count a part."""
+        self.done += points
+        for tally in record.tallies:
+            for word, times in tally.words:
+                self.rows += times
+                self.rows_by_hazard.update(
+                    {kind: times for place, kind in enumerate(verdict_bits.HAZARDS) if word >> place & 1}
+                )
+
+
+Report = Callable[[Progress], None]
+
+
+def run_sweep(
+    space: Space,
+    folder: Path | str,
+    *,
+    symmetric: bool = False,
+    sample: int = 0,
+    seed: int = 0,
+    keep: Keep | str = Keep.COUNTS,
+    replications: int = 0,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    report: Report | None = None,
+) -> Summary:
+    """Compute every point of a space, or a sample, into a folder, and say what came of it.
+
+    Args:
+        space: the systems, and the settings to boot them under.
+        folder: where results go; it is made, and holds nothing yet.
+        symmetric: visit one point for all that differ by an exchange of interchangeable groups.
+        sample: visit so many points, drawn by their weights, instead of all; 0: all.
+        seed: of the sample, and of the boots.
+        keep: which rows to keep beside counts.
+        replications: make it a timing study: boot every point so often under each setting, in SimPy.
+        jobs: how many processes of this machine work; by default one for each core.
+        scheduler: the address of a Dask cluster's scheduler, whose workers work instead.
+        report: called after each part.
+
+    Raises:
+        InputError: more points than can be walked through; a folder that holds something else; no scheduler.
+        OSError: the folder cannot be written to; what is done is kept.
+    """
+    if symmetric and sample:
+        raise InputError("a sweep is up to symmetry, or a sample, not both")
+    walk = Walk.SYMMETRIC if symmetric else Walk.SAMPLE if sample else Walk.EXHAUSTIVE
+    plan = Plan(space, walk, choice(Keep, "keep", keep), sample, seed, replications)
+    return _run(Folder.create(Path(folder), plan), jobs, scheduler, report)
+
+
+def resume_sweep(
+    folder: Path | str, *, jobs: int | None = None, scheduler: str | None = None, report: Report | None = None
+) -> Summary:
+    """Go on with a sweep after an interruption; what is missing or broken is computed.
+
+    Args:
+        folder: the sweep's.
+        jobs: how many processes of this machine work; by default one for each core.
+        scheduler: the address of a Dask cluster's scheduler, whose workers work instead.
+        report: called after each part.
+
+    Raises:
+        InputError: no sweep is there, or other versions began it; no scheduler.
+        OSError: the folder cannot be written to; what is done is kept.
+    """
+    begun = Folder.open(Path(folder))
+    begun.check_versions()
+    return _run(begun, jobs, scheduler, report)
+
+
+def _run(folder: Folder, jobs: int | None, scheduler: str | None, report: Report | None) -> Summary:
+    plan = folder.plan
+    with folder.locked():
+        progress = Progress(plan.points.points)
+        missing = list(_missing(folder, progress))
+        progress.found_before = progress.done
+        if report is not None:
+            report(progress)
+        if missing:
+            with _workers(plan, jobs, scheduler, len(missing)) as compute:
+                for part in compute(iter(missing)):
+                    folder.add(part)
+                    _count(progress, plan, unseal(part.counts))
+                    if report is not None:
+                        report(progress)
+        found = sweep_summary.summarise(folder)
+        found.write(folder)
+    return found
+
+
+def _missing(folder: Folder, progress: Progress) -> Iterator[int]:
+    """The parts that are not there, whole; the others are counted."""
+    for number in range(folder.plan.parts):
+        record = folder.part(number)
+        if record is None:
+            yield number
+        else:
+            _count(progress, folder.plan, record)
+
+
+def _count(progress: Progress, plan: Plan, record: PartRecord | None) -> None:
+    assert record is not None
+    start, stop = plan.span(record.part)
+    progress.add(record, stop - start)
+
+
+def _workers(
+    plan: Plan, jobs: int | None, scheduler: str | None, parts: int
+) -> AbstractContextManager[workers.Compute]:
+    if jobs is not None and jobs < 1:
+        raise InputError(f"{jobs} processes: the least is 1")
+    if scheduler is not None:
+        return workers.cluster(plan, scheduler)
+    jobs = min(jobs or workers.usable_cores(), parts)
+    return workers.here(plan) if jobs == 1 else workers.processes(plan, jobs)

@@ -1,0 +1,228 @@
+"""What a sweep's parts come to together: hazards by setting, with shares and examples, as frames and Parquet."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.frames import as_html
+from sim.study import verdict_bits
+from sim.study.points import sets_at
+from sim.study.tally import Tally
+from sim.sweep.sweep_folder import SCHEMA_VERSION, Folder
+from sim.sweep.sweep_plan import Plan, Walk
+from sim.sweep.timing_study import METRICS, TimesTallies
+from sim.vectors import bits_from_vqs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LATE = {
+    "late_accepted": verdict_bits.ACCEPTED,
+    "late_refused": verdict_bits.REFUSED,
+    "late_refused_by_relay": verdict_bits.BY_RELAY,
+    "late_warned": verdict_bits.WARNED,
+}
+_CONFIDENCE = 0.95
+
+
+@dataclass(repr=False)
+class Summary:
+    """What a sweep came to."""
+
+    plan: Plan
+    tallies: list[Tally]
+    """One for each setting of the space."""
+    points: int
+    """How many points were computed; all, unless parts are missing."""
+    times: list[TimesTallies]
+    """One for each setting, in a timing study."""
+
+    def __repr__(self) -> str:
+        told = f"{self.points:,} of {self.plan.points.points:,} points"
+        return f"<Summary of {self.plan.space.name!r}: {told}, {len(self.tallies)} settings>"
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self)[1:-1], self.hazard_rows)
+
+    @cached_property
+    def systems(self) -> int:
+        """How many systems the points stand for, by weight."""
+        return sum(self.tallies[0].words.values())
+
+    @cached_property
+    def timings(self) -> "pd.DataFrame":
+        """In a timing study, one row for each setting and metric, with the mean in ns and its 95 % interval, Student's.
+
+        Columns: design, relay, kvm_mode, memory, metric (as in `sim.sweep.timing_study.METRICS`), ``boots``,
+        ``mean_ns``, ``low_ns``, ``high_ns``. The interval is over replications where every point was visited, and over
+        points in a sample; it is missing where there are too few of them.
+        """
+        import pandas as pd
+
+        texts = dict.fromkeys(("design", "relay", "kvm_mode", "memory", "metric"), "str")
+        numbers = {"boots": "int64", "mean_ns": "float64", "low_ns": "float64", "high_ns": "float64"}
+        return pd.DataFrame(self.timing_rows, columns=[*texts, *numbers]).astype(texts | numbers)
+
+    @cached_property
+    def timing_rows(self) -> list[dict[str, Any]]:
+        """The rows of `timings`, as plain values."""
+        return list(self._timing_rows())
+
+    def _timing_rows(self) -> Iterator[dict[str, Any]]:
+        replications = self.plan.replications
+        for setting, tallies in zip(self.plan.space.settings, self.times, strict=False):
+            for metric, tally in zip(METRICS, tallies.by_metric, strict=True):
+                low, high = tally.interval_ns(replications, sampled=self.plan.walk is Walk.SAMPLE)
+                yield {
+                    **setting.row(),
+                    "metric": metric,
+                    "boots": tally.points * replications,
+                    "mean_ns": tally.mean_ns(replications),
+                    "low_ns": low,
+                    "high_ns": high,
+                }
+
+    @property
+    def complete(self) -> bool:
+        """Whether all points were computed."""
+        return self.points == self.plan.points.points
+
+    @cached_property
+    def hazards(self) -> "pd.DataFrame":
+        """One row for each setting and hazard that occurs.
+
+        Columns: design, relay, kvm_mode, memory, hazard; ``systems``, by weight, and their ``share``; in a sample the
+        share's 95 % interval (Clopper and Pearson's), ``share_low`` and ``share_high``; ``first_row`` and
+        ``smallest_row``, for `asymboot replay`; and the smallest example's sets, ``<group>_sve_bits``.
+        """
+        import pandas as pd
+
+        columns = self._hazard_columns()
+        return pd.DataFrame(self.hazard_rows, columns=list(columns)).astype(columns)
+
+    @cached_property
+    def outcomes(self) -> "pd.DataFrame":
+        """One row for each setting and combination of hazards and fates of late CPUs, with ``systems`` by weight."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self._outcome_rows()))
+
+    @cached_property
+    def hazard_rows(self) -> list[dict[str, Any]]:
+        """The rows of `hazards`, as plain values."""
+        return list(self._hazard_rows())
+
+    def _hazard_columns(self) -> dict[str, str]:
+        """The columns of `hazards`, with their types: the same whatever was found."""
+        drawn = self.plan.walk is Walk.SAMPLE
+        return {
+            **dict.fromkeys(("design", "relay", "kvm_mode", "memory", "hazard"), "str"),
+            "systems": "int64",
+            "share": "float64",
+            **(dict.fromkeys(("share_low", "share_high"), "float64") if drawn else {}),
+            "first_row": "int64",
+            "smallest_row": "int64",
+            **{f"{group.name}_sve_bits": "str" for group in self.plan.space.groups},
+        }
+
+    def record(self) -> dict[str, Any]:
+        """Everything as plain values, as JSON has it; an interval that cannot be told is null."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "name": self.plan.space.name,
+            "kernel": self.plan.space.kernel,
+            "walk": str(self.plan.walk),
+            "points": self.points,
+            "points_in_all": self.plan.points.points,
+            "complete": self.complete,
+            "systems": self.systems,
+            "hazards": self.hazard_rows,
+            "timings": self.timing_rows,
+        }
+
+    def _hazard_rows(self) -> Iterator[dict[str, Any]]:
+        for number, (setting, tally) in enumerate(zip(self.plan.space.settings, self.tallies, strict=True)):
+            for place, kind in enumerate(verdict_bits.HAZARDS):
+                bit = 1 << place
+                systems = sum(times for word, times in tally.words.items() if word & bit)
+                if systems:
+                    example = tally.smallest[bit].point
+                    yield {
+                        **setting.row(),
+                        "hazard": kind.name.lower(),
+                        "systems": systems,
+                        "share": systems / self.systems,
+                        **self._interval(systems),
+                        "first_row": self._row(tally.first[bit], number),
+                        "smallest_row": self._row(example, number),
+                        **self._sets(example),
+                    }
+
+    def _row(self, point: int, setting: int) -> int:
+        return point * len(self.plan.space.settings) + setting
+
+    def _sets(self, point: int) -> dict[str, str]:
+        sets = zip(self.plan.space.groups, sets_at(self.plan.points, point), strict=True)
+        return {f"{group.name}_sve_bits": ",".join(map(str, bits_from_vqs(vqs))) for group, vqs in sets}
+
+    def _interval(self, systems: int) -> dict[str, float]:
+        """The share's confidence interval, in a sample."""
+        if self.plan.walk is not Walk.SAMPLE:
+            return {}
+        from scipy.stats import binomtest
+
+        interval = binomtest(systems, self.systems).proportion_ci(_CONFIDENCE)
+        return {"share_low": float(interval.low), "share_high": float(interval.high)}
+
+    def _outcome_rows(self) -> Iterator[dict[str, Any]]:
+        for setting, tally in zip(self.plan.space.settings, self.tallies, strict=True):
+            for word, systems in sorted(tally.words.items()):
+                hazards = {
+                    kind.name.lower(): bool(word >> place & 1) for place, kind in enumerate(verdict_bits.HAZARDS)
+                }
+                late = {name: bool(word & bit) for name, bit in _LATE.items()}
+                yield {**setting.row(), **hazards, **late, "systems": systems}
+
+    def write(self, folder: Folder) -> None:
+        """Write the frames into the sweep's folder.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        frames = {"hazards": self.hazards, "outcomes": self.outcomes}
+        if self.plan.replications:
+            frames["timings"] = self.timings
+        for name, frame in frames.items():
+            file = io.BytesIO()
+            frame.to_parquet(file, index=False)
+            folder.write(f"{name}.parquet", file.getvalue())
+
+
+def summarise(folder: Folder) -> Summary:
+    """Put together what the parts of a sweep counted, as far as they are there."""
+    settings = folder.plan.space.settings
+    tallies = [Tally() for _ in settings]
+    times = [TimesTallies() for _ in settings] if folder.plan.replications else []
+    points = 0
+    for number in range(folder.plan.parts):
+        record = folder.counted(number)
+        if record is not None:
+            start, stop = folder.plan.span(number)
+            points += stop - start
+            for tally, counted in zip(tallies, record.tallies, strict=True):
+                tally.merge(counted.tally())
+            for study, records in zip(times, record.times, strict=True):
+                study.merge(records)
+    return Summary(folder.plan, tallies, points, times if points else [])
+
+
+def read_summary(folder: Path | str) -> Summary:
+    """What a sweep came to, as far as it is done.
+
+    Raises:
+        InputError: no sweep is there.
+    """
+    return summarise(Folder.open(Path(folder)))

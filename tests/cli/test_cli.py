@@ -1,0 +1,193 @@
+"""The command line: what it prints, what it exits with, and that bad input is one line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sim.cli import main
+from sim.files.schemas import SCHEMAS
+
+ROOT = Path(__file__).parents[2]
+BUG = str(ROOT / "topologies" / "bug.toml")
+TRUTH = ROOT / "tests" / "truth"
+
+
+def asymboot(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def refused(*words: str) -> str:
+    """The one line that bad input gets."""
+    result = asymboot(*words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    return result.stderr.strip()
+
+
+def test_run_shows_log_tables_and_hazards_worst_first() -> None:
+    result = asymboot("run", BUG)
+    assert result.exit_code == 1
+    parts = [
+        "[    0.000420] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
+        "\nCPUs\n",
+        "{128,256,512}",
+        "max_virtualisable_vl, bytes",
+        "1108 bytes asked for",
+        "Hazards, worst first",
+        "out-of-bounds write: cpu1's save at 512 bits starts 1088 bytes before its\n  registers: ",
+        "allocation exceeded, nothing logged: ",
+        "Notes",
+    ]
+    places = [result.stdout.find(part) for part in parts]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ([], 1),
+        (["--design", "constrain-v2"], 0),
+        (["--kernel", "6.12"], 0),
+        (["--kvm", "nvhe"], 0),
+        (["--memory", "isolated"], 1),
+        (["--relay", "relaxed", "--seed", "3"], 1),
+    ],
+)
+def test_options_take_the_place_of_what_the_file_says(options: list[str], code: int) -> None:
+    assert asymboot("run", BUG, *options).exit_code == code
+
+
+def test_memory_changes_the_verdict() -> None:
+    assert "hypervisor panic: " in asymboot("run", BUG, "--memory", "isolated").stdout
+
+
+def test_json_has_everything_and_a_schema_version() -> None:
+    result = asymboot("run", BUG, "--json")
+    assert result.exit_code == 1
+    outcome = json.loads(result.stdout)
+    assert outcome["schema_version"] == 1
+    assert outcome["hazards"][0]["rank"] == 3
+    assert outcome["buffers"][0]["asked_bytes"] == 1108
+    assert {"log", "events", "cpus", "vectors", "kvm", "saves", "actions", "notes"} <= set(outcome)
+
+
+def test_many_cpus_share_rows(tmp_path: Path) -> None:
+    file = tmp_path / "many.toml"
+    file.write_text('[topology]\nclusters = [{ name = "all", count = 1000, sve_bits = [128, 256] }]\n')
+    result = asymboot("run", str(file))
+    assert result.exit_code == 0
+    tables = result.stdout.partition("\nCPUs\n")[2]
+    assert "1-999" in tables
+    assert len(tables.splitlines()) < 40
+
+
+def test_conform_counts_what_agrees() -> None:
+    result = asymboot("conform", "--recorded", *(str(TRUTH / name) for name in ("linux-6.16.json", "pkvm-saves.json")))
+    assert result.exit_code == 0
+    assert result.stdout == "25 boots, 25 agree\n114 saves, 114 agree\n"
+
+
+def test_conform_prints_what_disagrees(tmp_path: Path) -> None:
+    runs = json.loads((TRUTH / "linux-6.16.json").read_text())
+    runs[3]["observed"]["sve_max_bytes"] = 256
+    file = tmp_path / "runs.json"
+    file.write_text(json.dumps(runs))
+    result = asymboot("conform", "--recorded", str(file))
+    assert result.exit_code == 1
+    assert result.stdout == "6.16/c: sve_max_bytes: recorded 256, simulated 64\n25 boots, 24 agree\n"
+
+
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.toml"
+    assert refused("run", str(missing)) == f"asymboot: {missing}: No such file or directory"
+    assert "unknown kernel series" in refused("run", BUG, "--kernel", "newest")
+    assert "older than 6.1" in refused("run", BUG, "--kernel", "5.10")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[topology]\ncpus = [{ sve_bit = [128] }]\n")
+    assert refused("run", str(broken)).endswith("topology.cpus[0]: unknown key 'sve_bit'; did you mean 'sve_bits'?")
+    assert "is no TOML" in refused("run", str(TRUTH / "linux-6.16.json"))
+
+
+@pytest.mark.parametrize("words", [("run",), ("sweep", "-o", "out"), ("conform", "--recorded"), ("replay",)])
+def test_a_pipe_that_nobody_writes_to_is_empty_and_not_waited_for(words: tuple[str, ...], tmp_path: Path) -> None:
+    for name in ("pipe.toml", "pipe.json"):
+        os.mkfifo(tmp_path / name)
+        assert f"{name}: " in refused(*words, str(tmp_path / name))
+
+
+def test_a_scenario_may_come_through_a_pipe() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, Path(BUG).read_bytes())
+    os.close(writing)
+    assert CliRunner().invoke(main, ["run", f"/dev/fd/{reading}", "--quiet"]).exit_code == 1
+    os.close(reading)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no JSON list"),
+        ("{}", "no JSON list"),
+        ("[]", "holds no recorded runs"),
+        ("[1]", "run 0"),
+        ('[{"id": "x"}]', "run 0"),
+        ("[" * 100_000, "no JSON list"),
+        ("\udcff", "no JSON list"),
+    ],
+)
+def test_conform_refuses_what_is_no_record(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "bad.json"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    assert message in refused("conform", "--recorded", str(file))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cpus": []}, "1 to 65,536 CPUs"),
+        ({"kernel": "4.19"}, "older than 6.1"),
+        ({"kvm_mode": "sideways"}, "kvm_mode is 'sideways'"),
+        ({"early": 0}, "maxcpus is 0"),
+        ({"command_line": "quiet"}, "not modelled: quiet"),
+        ({"cpus": [{"sve_bits": [100], "sme_bits": None}]}, "100 bits is no vector length"),
+    ],
+)
+def test_conform_names_the_run_that_cannot_be(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    runs = json.loads((TRUTH / "linux-6.16.json").read_text())
+    file = tmp_path / "runs.json"
+    file.write_text(json.dumps([{**runs[0], **change}]))
+    line = refused("conform", "--recorded", str(file))
+    assert message in line
+    assert "run 6.16/a" in line
+
+
+@pytest.mark.parametrize("what", SCHEMAS)
+def test_every_schema_is_printed(what: str) -> None:
+    result = asymboot("schema", what)
+    assert (result.exit_code, json.loads(result.stdout)["$id"]) == (0, f"urn:asymboot:{what}:1")
+
+
+def test_help_and_version() -> None:
+    for command in ([], *([name] for name in main.commands)):
+        shown = asymboot(*command, "--help").stdout
+        assert "Example" in shown
+        assert max(map(len, shown.splitlines())) <= 80
+    assert asymboot("--version").stdout.startswith("asymboot, version ")
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    program = (
+        "import sys, sim, sim.cli; print(sorted({'pandas', 'networkx', 'simpy', 'rich', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    booted = "import sys; from sim import boot; print(sorted({'pandas', 'networkx', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", booted], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,411 @@
+"""The commands beside run: compare, list, show, new, check, schema; and how all of them meet a terminal."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sim.cli import main
+from sim.designs import DESIGNS
+from sim.files.scenario_file import read_scenario, scenario_from_text
+from sim.files.shipped_scenarios import folder, shipped
+from sim.hazards import HazardKind
+from sim.kernel_series import RECORDED
+
+BUG = str(folder() / "bug.toml")
+SMALL = [file for file in shipped() if len(read_scenario(file).topology.cpus) <= 8]
+ASYMBOOT = [sys.executable, "-m", "sim.cli"]
+LONGEST_WAIT_S = 30
+
+
+def asymboot(*words: str) -> Result:
+    return CliRunner().invoke(main, words, env={"COLUMNS": None})
+
+
+def lines(*words: str) -> list[str]:
+    result = asymboot(*words)
+    assert result.exit_code == 0, result.output
+    return [line.rstrip() for line in result.stdout.splitlines()]
+
+
+# run
+
+
+def test_log_only_is_the_log() -> None:
+    result = asymboot("run", BUG, "--log-only")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0] == "[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x000f0510]"
+    assert all(line.startswith("[ ") for line in result.stdout.splitlines())
+
+
+def test_quiet_says_nothing_and_exits_as_ever() -> None:
+    for more, code in (([], 1), (["--kernel", "6.12"], 0)):
+        result = asymboot("run", BUG, "--quiet", *more)
+        assert (result.output, result.exit_code) == ("", code)
+
+
+@pytest.mark.parametrize("file", SMALL, ids=lambda file: file.stem)
+@pytest.mark.parametrize("command", [["run"], ["compare", "--relay", "both"], ["show"]], ids=" ".join)
+def test_up_to_eight_cpus_fit_80_columns_but_for_the_kernels_own_lines(command: list[str], file: Path) -> None:
+    shown = asymboot(*command, str(file)).stdout.splitlines()
+    assert max(len(line) for line in shown if not line.startswith("[ ")) <= 80
+
+
+def test_above_32_cpus_a_cluster_is_a_row() -> None:
+    shown = asymboot("run", "server-1024").stdout.partition("\nCPUs\n")[2].partition("\n\n")[0].splitlines()
+    assert len(shown) <= 2 + 32
+    assert any(line.split()[:2] == ["64-127", "socket0/cluster1"] for line in shown)
+
+
+def test_many_clusters_are_put_together_level_by_level(tmp_path: Path) -> None:
+    file = tmp_path / "many.toml"
+    inner = ", ".join(f"{{ name = 'c{n}', count = 2, sve_bits = [128] }}" for n in range(40))
+    file.write_text(f"[topology]\nclusters = [{{ name = 's0', clusters = [{inner}] }}, {{ name = 's1', count = 4 }}]\n")
+    shown = asymboot("run", str(file)).stdout.partition("\nCPUs\n")[2].partition("\n\n")[0]
+    assert [line.split()[:2] for line in shown.splitlines()[3:]] == [["0", "s0"], ["1-79", "s0"], ["80-83", "s1"]]
+
+
+def test_many_hazards_notes_and_actions_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "many.toml"
+    actions = "".join(f"[[actions]]\ndo = 'guest'\ncpu = 'cpu{n}'\n" for n in range(1, 60))
+    file.write_text(
+        "[kernel]\nseries = '6.11'\nkvm_mode = 'protected'\n"
+        "[[topology.clusters]]\nname = 'narrow'\ncount = 1\nsve_bits = [128]\n"
+        f"[[topology.clusters]]\nname = 'wide'\ncount = 59\nsve_bits = [128, 256]\n{actions}"
+    )
+    shown = asymboot("run", str(file)).stdout
+    assert "out-of-bounds write: 51 more" in shown
+    assert "guest 1-59" in shown
+    assert len(shown.partition("\nCPUs\n")[2].splitlines()) < 130
+
+
+# compare
+
+
+def test_compare_has_a_row_for_each_design() -> None:
+    shown = lines("compare", BUG)
+    rows = [line.split() for line in shown if line.split()[:1] and line.split()[0].rstrip("*") in DESIGNS]
+    assert [row[0].rstrip("*") for row in rows] == list(DESIGNS)
+    assert rows[0] == ["v6.11*", "3", "4", "5", "8", "1108", "1", "cpu0", "32"]
+    assert " 3 out-of-bounds write" in shown
+
+
+def test_compare_takes_relay_and_memory_one_after_the_other() -> None:
+    shown = lines("compare", BUG, "--relay", "both", "--memory", "all")
+    settings = [line for line in shown if line.startswith("relay ")]
+    assert settings == [
+        f"relay {relay}, memory {memory}"
+        for relay in ("enforcing", "relaxed")
+        for memory in ("adjacent", "isolated", "mapped")
+    ]
+    assert "relay enforcing, memory isolated" in lines("compare", BUG, "--memory", "isolated")
+
+
+def test_without_pkvm_there_is_one_table() -> None:
+    shown = lines("compare", BUG, "--relay", "both", "--kvm", "nvhe")
+    assert shown.count("no pKVM: no relay, no buffers") == 1
+    assert not [line for line in shown if line.startswith("relay ")]
+
+
+def test_compare_begins_with_what_a_kernel_without_buffers_does() -> None:
+    (own, *others) = json.loads(asymboot("compare", BUG, "--kernel", "6.1", "--json").stdout)["designs"]
+    assert (own["design"], own["own"], own["asked_bytes"]) == ("none", True, None)
+    assert [row["design"] for row in others] == list(DESIGNS)
+    assert not any(row["own"] for row in others)
+
+
+def test_compare_as_json() -> None:
+    result = asymboot("compare", BUG, "--json", "--kernel", "6.12")
+    assert result.exit_code == 0
+    comparison = json.loads(result.stdout)
+    assert comparison["schema_version"] == 1
+    assert [row["design"] for row in comparison["designs"]] == list(DESIGNS)
+    assert comparison["designs"][0]["out_of_bounds_write"] == 1
+    assert {row["cluster"] for row in comparison["clusters"]} == {"cpu0", "cpu1"}
+
+
+# list, show, new, check, schema
+
+
+def test_list_has_everything_a_line_each() -> None:
+    shown = lines("list")
+    assert max(map(len, shown)) <= 80
+    firsts = [line.split()[0] for line in shown if line.split()]
+    for name in (*(file.stem for file in shipped()), *DESIGNS, *RECORDED):
+        assert firsts.count(name) == 1, name
+    for kind in HazardKind:
+        assert any(
+            line.split()[:1] == [str(kind.value)] and kind.title in line and line.endswith(kind.name.lower())
+            for line in shown
+        )
+
+
+def test_list_of_some() -> None:
+    assert lines("list", "hazards")[0] == "Hazards"
+    shown = lines("list", "kernels", "designs")
+    assert [line for line in shown if line in {"Topologies", "Designs", "Kernels", "Hazards"}] == ["Designs", "Kernels"]
+
+
+def test_names_that_are_listed_stand_for_files() -> None:
+    assert asymboot("run", "bug").stdout == asymboot("run", BUG).stdout
+    assert "did you mean" not in asymboot("run", "bugs").stderr
+    assert asymboot("run", "bugs").exit_code == 2
+
+
+def test_show_is_a_tree() -> None:
+    assert lines("show", "broken-el3-firmware") == [
+        "broken EL3 firmware: 4 CPUs",
+        "├── cluster0: 2 CPUs",
+        "│   ├── cpu0: boot, SVE {128,256,512}",
+        "│   └── cpu1: early, SVE {128,256,512}",
+        "└── cluster1: 2 CPUs",
+        "    ├── cpu2: early, SVE {128,256} of {128,256,512} (ZCR_EL3.LEN 1)",
+        "    └── cpu3: early, SVE {128,256} of {128,256,512} (ZCR_EL3.LEN 1)",
+    ]
+    assert lines("show", "sme-only")[3] == "└── cpu2: late, SVE {128}, SME {256,1024}"
+    assert "├── cpu1: early, no SVE" in lines("show", "cpu-without-sve")
+
+
+def test_show_puts_alike_clusters_together() -> None:
+    assert lines("show", "server-1024")[-4:] == [
+        "│       └── cpu256-767: early, SVE {128,256,512}",
+        "└── socket3: 256 CPUs",
+        "    └── cluster0 to cluster3: 4 clusters, in all 256 CPUs",
+        "        └── cpu768-1023: late, SVE {128,256} of {128,256,512} (ZCR_EL3.LEN 1)",
+    ]
+
+
+def test_new_is_a_scenario_to_start_from(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    assert lines("new", str(file)) == []
+    assert file.read_text(encoding="utf-8") == asymboot("new").stdout
+    assert lines("check", str(file)) == [f"{file}: ok, 4 CPUs"]
+    assert asymboot("run", str(file)).exit_code == 1
+    for key in ("seed", "design", "faults", "latencies", "zcr_el3_len", "relay", "memory", "boot_cpu", "page_bytes"):
+        assert key in file.read_text(encoding="utf-8")
+
+
+def test_what_new_comments_out_is_right_too() -> None:
+    text = asymboot("new").stdout
+    head, commented = text.partition("schema_version")[0], text.partition("schema_version")[1:]
+    uncommented = re.sub(r"^# (?=(\[|\w+ = ))", "", "".join(commented), flags=re.MULTILINE)
+    assert uncommented != "".join(commented)
+    scenario = scenario_from_text(head + uncommented)
+    assert scenario.faults
+    assert scenario.latencies.probe.name == "uniform"
+
+
+def test_new_overwrites_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("precious", encoding="utf-8")
+    result = asymboot("new", str(file))
+    assert (result.exit_code, result.stderr) == (2, f"asymboot: {file}: File exists\n")
+    assert file.read_text(encoding="utf-8") == "precious"
+    result = asymboot("new", str(tmp_path / "no" / "mine.toml"))
+    assert result.stderr.endswith("No such file or directory\n")
+
+
+def test_check_goes_on_after_a_wrong_file(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[topology]\ncpus = [{}]\n[kernel]\nmaxcpus = 0\n", encoding="utf-8")
+    result = asymboot("check", BUG, str(wrong), BUG)
+    assert result.exit_code == 2
+    assert result.stdout == f"{BUG}: ok, 2 CPUs\n" * 2
+    assert result.stderr == f"asymboot: {wrong}: kernel.maxcpus: is 0, and must be at least 1\n"
+
+
+@pytest.mark.parametrize("what", [[], ["scenario"], ["outcome"], ["comparison"]])
+def test_schema_prints_json(what: list[str]) -> None:
+    schema = json.loads(asymboot("schema", *what).stdout)
+    assert schema["$id"] == f"urn:asymboot:{what[0] if what else 'scenario'}:1"
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", BUG, "--json", "--quiet"], "--json and --quiet do not go together"),
+        (["run", BUG, "--watch", "-q"], "--quiet and --watch do not go together"),
+        (["run"], "asymboot run: Missing argument 'FILE'."),
+        (["run", BUG, "--memroy", "mapped"], "'--memory'"),
+        (["run", BUG, "--memory", "lost"], "'lost' is not one of 'adjacent', 'isolated', 'mapped'"),
+        (["run", BUG, "--design", "best"], "'constrain-v1'"),
+        (["run", BUG, "--seed", "-1"], "-1 is not in the range"),
+        (["run", BUG, "--seed", "1e9"], "is not a valid integer"),
+        (["compare", BUG, "--relay", "all"], "'both'"),
+        (["list", "planets"], "'planets' is not one of 'topologies', 'designs'"),
+        (["cmopare"], "No such command 'cmopare'"),
+        (["--jsno"], "No such option '--jsno'"),
+    ],
+)
+def test_wrong_options_are_one_line(words: list[str], message: str) -> None:
+    result = asymboot(*words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert "--help)" in result.stderr
+
+
+# Terminals
+
+
+def on_terminal(*words: str, **environment: str) -> str:
+    """What a command prints on a terminal of 80 columns."""
+    master, slave = pty.openpty()
+    kept = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}}
+    env = kept | {"TERM": "xterm-256color"} | environment
+    with subprocess.Popen([*ASYMBOOT, *words], stdout=slave, stderr=slave, env=env) as process:
+        os.close(slave)
+        printed = b"".join(_read(master))
+        process.wait(LONGEST_WAIT_S)
+    os.close(master)
+    return printed.decode()
+
+
+def _read(descriptor: int) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = os.read(descriptor, 65_536)
+        except OSError:
+            return
+        if not chunk:
+            return
+        yield chunk
+
+
+def test_colour_is_for_terminals_and_no_color_switches_it_off() -> None:
+    assert "\x1b[" in on_terminal("run", BUG)
+    assert "\x1b[" not in on_terminal("run", BUG, NO_COLOR="1").replace("\x1b[1m", "").replace("\x1b[0m", "")
+    piped = subprocess.run([*ASYMBOOT, "run", BUG], capture_output=True, check=False)
+    assert b"\x1b" not in piped.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = f"{' '.join(ASYMBOOT)} run {folder() / 'server-1024.toml'} | head -n 1"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "Kernel log\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_line() -> None:
+    for words in (["run", BUG], ["run", BUG, "--json"], ["compare", BUG], ["schema"]):
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            done = subprocess.run([*ASYMBOOT, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (done.returncode, done.stderr) == (2, "asymboot: the output: No space left on device\n")
+
+
+def test_a_closed_output_is_one_line() -> None:
+    command = f"{' '.join(ASYMBOOT)} run bug >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "asymboot: the output: it is closed\n")
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "20", "abc", ""])
+def test_any_width_of_a_terminal_will_do(columns: str) -> None:
+    for command in (["run", BUG], ["compare", BUG], ["show", BUG], ["list"]):
+        result = CliRunner().invoke(main, command, env={"COLUMNS": columns})
+        assert result.exit_code in {0, 1}, result.output
+
+
+def completed(*words: str) -> list[str]:
+    """What a shell offers for the last word."""
+    env = {
+        **os.environ,
+        "_ASYMBOOT_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(("asymboot", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
+    done = subprocess.run(ASYMBOOT, env=env, capture_output=True, text=True, check=False)
+    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+
+def test_shells_complete_commands_options_and_values() -> None:
+    assert completed("c") == ["check", "compare", "conform"]
+    assert completed("run", "--k") == ["--kernel", "--kvm"]
+    assert completed("run", "--design", "con") == ["constrain-v1", "constrain-v2"]
+    assert completed("run", "--kernel", "6.1") == ["6.1", "6.12", "6.16", "6.18"]
+    assert completed("run", "bu") == ["bug"]
+    assert completed("new", "bu") == ["bu"]  # left to the shell, which completes files
+
+
+def test_an_output_that_is_not_utf_8_gets_escapes(tmp_path: Path) -> None:
+    file = tmp_path / "names.toml"
+    file.write_text('name = "größer"\n[topology]\ncpus = [{ name = "cpuä", sve_bits = [128] }]\n', encoding="utf-8")
+    for command in ("run", "show", "compare", "check"):
+        env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run([*ASYMBOOT, command, str(file)], capture_output=True, env=env, check=True)
+        assert done.stderr == b""
+        assert done.stdout.isascii()
+
+
+def test_nothing_is_cut_off_however_narrow(tmp_path: Path) -> None:
+    file = tmp_path / "alternating.toml"
+    cpus = ", ".join("{ sve_bits = [128] }, { sve_bits = [128, 256] }" for _ in range(20))
+    file.write_text(f"[topology]\nclusters = [{{ name = 'one', cpus = [{cpus}] }}]\n", encoding="utf-8")
+    for columns in ("80", "40"):
+        shown = CliRunner().invoke(main, ["run", str(file)], env={"COLUMNS": columns}).stdout
+        table = shown.partition("\nCPUs\n")[2].partition("\n\n")[0]
+        for word in ("early", "online", "{128,256}", "CPUs)", "role"):
+            assert word in table, table
+
+
+# --watch
+
+
+class Watching:
+    """A run that watches its file, and what it has printed so far."""
+
+    def __init__(self, file: Path) -> None:
+        self.output = file.with_suffix(".out")
+        with self.output.open("w") as out:
+            self.process = subprocess.Popen([*ASYMBOOT, "run", str(file), "--watch"], stdout=out, stderr=out)
+
+    def wait_for(self, text: str, times: int = 1) -> None:
+        deadline = time.monotonic() + LONGEST_WAIT_S
+        while self.output.read_text().count(text) < times:
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.02)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(LONGEST_WAIT_S)
+
+
+def test_watch_runs_again_after_each_change_and_outlives_mistakes(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    good = Path(BUG).read_text(encoding="utf-8")
+    file.write_text(good, encoding="utf-8")
+    watching = Watching(file)
+    try:
+        watching.wait_for("out-of-bounds write")
+        (tmp_path / "other.toml").write_text("", encoding="utf-8")
+        file.write_text("[topology\n", encoding="utf-8")
+        watching.wait_for("is no TOML")
+        renamed = tmp_path / "as-editors-do"
+        renamed.write_text(good, encoding="utf-8")
+        renamed.replace(file)
+        watching.wait_for("out-of-bounds write", times=2)
+    finally:
+        code = watching.stop()
+    assert code == 0
+    assert "Traceback" not in watching.output.read_text()
+    assert "other.toml" not in watching.output.read_text()
+
+
+def test_make_installs_packages_before_it_needs_them(tmp_path: Path) -> None:
+    words = ["make", "--dry-run", "conform", f"VENV={tmp_path}/none"]
+    told = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True).stdout
+    assert 0 < told.index("apt-get install") < told.index("-m venv") < told.index("asymboot conform")

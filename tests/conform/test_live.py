@@ -1,0 +1,105 @@
+"""Real kernels, booted: the simulator is right about them, and nothing is left behind."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from click.testing import CliRunner, Result
+
+from sim.cli import main
+from sim.conform.conformance import replay
+from sim.conform.live import live_boot
+from sim.conform.run_records import RecordedBoot, read_records
+
+ROOT = Path(__file__).parents[2]
+KERNELS = sorted((ROOT / "kernels").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
+DIRECTED = ROOT / "tests" / "truth" / "directed" / "linux-6.12.json"
+EMULATOR = "qemu-system-aarch64"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which(EMULATOR) is None or not KERNELS,
+    reason="LIVE BOOTS SKIPPED: they need qemu-system-arm and a Debian arm64 kernel in kernels/: make system-deps",
+)
+
+SIX = [
+    "bound-is-no-length",
+    "late-refused-retried",
+    "late-extra-above-maximum",
+    "protected-early-differ",
+    "nvhe-late-extra-below-bound",
+    "boot-cpu-without-sve",
+]
+
+
+def _conform(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, ["conform", *map(str, words), "--kernel", str(KERNELS[-1])])
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_the_simulator_is_right_about_a_real_kernel(name: str, tmp_path: Path) -> None:
+    (line,) = [line for line in DIRECTED.read_text(encoding="utf-8").splitlines() if f'"6.12/{name}"' in line]
+    (tmp_path / "one.json").write_text(f"[{line.rstrip(',')}]", encoding="utf-8")
+    result = _conform(tmp_path / "one.json")
+    assert result.exit_code == 0, result.output
+    assert f"/{name}: all " in result.output
+
+
+def test_a_real_boot_is_recorded_and_replays(tmp_path: Path) -> None:
+    result = _conform("--random", "1", "--seed", "3", "--record", tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    (row,) = json.loads(result.stdout)
+    (file,) = tmp_path.iterdir()
+    (record,) = read_records(file)
+    assert isinstance(record, RecordedBoot)
+    assert (row["id"], row["release"]) == (record.id, record.release)
+    assert all(field.agrees for field in replay(record))
+
+
+def test_a_prediction_that_is_wrong_is_shown_and_again_when_it_is_replayed(tmp_path: Path) -> None:
+    result = _conform("bug", "--design", "brown-v4", "--record", tmp_path)
+    assert result.exit_code == 1, result.output
+    assert "  DIFF  kvm_host_sve_max_vl_bytes\n" in result.output
+    assert "the kernel:    32" in result.output
+    assert "the simulator: 64" in result.output
+    assert result.output.endswith("1 boots, 0 agree\n")
+    again = CliRunner().invoke(main, ["conform", "--recorded", *map(str, tmp_path.iterdir())])
+    assert "kvm_host_sve_max_vl_bytes: recorded 32, simulated 64\n" in again.output
+
+
+def test_a_guest_that_does_not_end_in_time_is_no_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_LONGEST_S", "_LONGEST_OF_CPU_S", "_LONGEST_OF_ACTION_S"):
+        monkeypatch.setattr(live_boot, name, 0.5)
+    result = _conform("bug")
+    assert (result.exit_code, result.stdout) == (2, "0 boots, 0 agree\n")
+    assert "bug: not booted: the guest did not end within " in result.stderr
+
+
+def _emulators(of: psutil.Process) -> list[psutil.Process]:
+    return [one for one in of.children(recursive=True) if one.name() == EMULATOR]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+def test_no_machine_outlives_the_command(how: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / EMULATOR).symlink_to(str(shutil.which(EMULATOR)))  # the only program there is
+    words = [sys.executable, "-m", "sim.cli", "conform", "--random", "4", "--kernel", str(KERNELS[-1])]
+    command = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=-1, env={**os.environ, "PATH": str(tmp_path)}, cwd=ROOT
+    )
+    process = psutil.Process(command.pid)
+    while not (machines := _emulators(process)):
+        assert command.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    command.send_signal(how)
+    _, told = command.communicate(timeout=30)
+    gone, alive = psutil.wait_procs(machines, timeout=10)
+    assert (len(gone), alive) == (len(machines), [])
+    assert command.returncode == (-how if how is signal.SIGKILL else 128 + how)
+    assert b"Traceback" not in told

@@ -1,0 +1,343 @@
+"""Pictures: nothing overlaps or is cut off, the same picture has the same bytes, and the numbers in them are right."""
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from sim.boot_run import boot
+from sim.causes.critical_path import critical_path
+from sim.cli import main
+from sim.cli.plot import PICTURES
+from sim.errors import InputError
+from sim.explore.exploration import explore_orders
+from sim.explore.schedule_run import follow
+from sim.files.scenario_file import read_scenario
+from sim.files.shipped_scenarios import find, shipped
+from sim.files.space_file import read_space
+from sim.outcome import Outcome
+from sim.plot.buffers_picture import hits, memory_around, plot_buffers, shown_saves
+from sim.plot.designs_picture import plot_designs
+from sim.plot.heat_picture import heat_counts, plot_heat
+from sim.plot.lengths_picture import Cell, cell, length_rows, plot_lengths
+from sim.plot.picture_rows import cpu_rows
+from sim.plot.style import Picture, shortened, text_width_in
+from sim.plot.time_axis import TimeScale
+from sim.plot.timeline_picture import plot_boot
+from sim.plot.topology_picture import plot_topology
+from sim.scenario import KvmMode, Relay, Scenario
+from sim.study.comparison import compare
+from sim.sweep.sweep_plan import Keep
+from sim.sweep.sweep_run import run_sweep
+from sim.sweep.sweep_summary import read_summary
+from sim.topology import Cpu, Topology, cpu
+from sim.vectors import VectorType
+from tests.systems import A64FX, N2, V1, guest, off, on, under_pkvm
+
+UNTRUSTED = "$x_1^{2}$ \\frac <b>&amp; {} %s 日本 " + "long " * 30
+
+
+def mixed(cpus: int, **more: Any) -> Scenario:
+    """CPUs of three kinds in clusters, some late, each with a guest."""
+    sets = [A64FX, V1, N2]
+    every = tuple(
+        cpu(f"core{number}", sets[number * 3 // cpus], clusters=("package", f"cluster{number * 4 // cpus}"))
+        for number in range(cpus)
+    )
+    late = cpus - cpus // 4
+    actions = [*(on(number) for number in range(late, cpus)), *(guest(number) for number in range(cpus))]
+    named = tuple(type(one)(one.do, every[int(one.cpu[3:])].name, guest=one.guest) for one in actions)
+    parts = {"kvm_mode": KvmMode.PROTECTED, "relay": Relay.RELAXED, "design": "v6.11", "kernel": "6.12"} | more
+    return Scenario(Topology(every), maxcpus=late, actions=named, **parts)
+
+
+def drawn(picture: str, scenario: Scenario) -> Picture:
+    match picture:
+        case "boot":
+            return plot_boot(boot(scenario))
+        case "lengths":
+            return plot_lengths(boot(scenario))
+        case "buffers":
+            return plot_buffers(boot(scenario))
+        case "designs":
+            return plot_designs(compare(scenario))
+        case _:
+            return plot_topology(scenario)
+
+
+def boxes(picture: Picture) -> list[tuple[str, Bbox]]:
+    """Where each text lies, in pixels."""
+    canvas = FigureCanvasAgg(picture)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    texts: list[Text] = picture.findobj(Text)
+    texts = [one for one in texts if one.get_visible() and one.get_text()]
+    return [(one.get_text(), one.get_window_extent(renderer)) for one in texts if one.get_rotation() != 45]
+
+
+def assert_tidy(picture: Picture) -> None:
+    """No two texts overlap, and none is cut off."""
+    width, height = picture.get_size_inches() * picture.dpi
+    found = boxes(picture)
+    assert found
+    for text, box in found:
+        assert -1 <= box.x0 <= box.x1 <= width + 1, text
+        assert -1 <= box.y0 <= box.y1 <= height + 1, text
+    for (one, here), (other, there) in combinations(found, 2):
+        overlap = min(here.x1, there.x1) - max(here.x0, there.x0), min(here.y1, there.y1) - max(here.y0, there.y0)
+        assert min(overlap) <= 1, (one, other, overlap)
+
+
+SCENARIO_PICTURES = [one for one in PICTURES if one != "heat"]
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing")
+@pytest.mark.parametrize("picture", SCENARIO_PICTURES)
+@pytest.mark.parametrize("cpus", [4, 16, 64])
+def test_no_text_overlaps_or_is_cut_off(picture: str, cpus: int) -> None:
+    assert_tidy(drawn(picture, mixed(cpus, name=f"{cpus} CPUs")))
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing")
+@pytest.mark.parametrize("picture", SCENARIO_PICTURES)
+def test_names_are_text_whatever_is_in_them(picture: str) -> None:
+    name = UNTRUSTED[:190]
+    one = Scenario(
+        Topology((cpu(name[:40], V1, clusters=(name[:60],)), cpu("b", V1, clusters=(name[:60],)))),
+        name=name,
+        kvm_mode=KvmMode.PROTECTED,
+        actions=(guest(0).__class__(guest(0).do, "b"),),
+        kernel="6.11",
+    )
+    made = drawn(picture, one)
+    assert_tidy(made)
+    assert "$x_1^{2}$" in " ".join(text for text, _ in boxes(made))
+
+
+@pytest.mark.parametrize("file", shipped(), ids=lambda one: one.stem)
+def test_every_shipped_scenario_can_be_drawn(file: Path) -> None:
+    outcome = boot(read_scenario(file))
+    for made in (plot_boot(outcome), plot_lengths(outcome), plot_buffers(outcome)):
+        assert_tidy(made)
+    assert_tidy(plot_topology(outcome.scenario))
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_the_same_picture_has_the_same_bytes(kind: str) -> None:
+    made = [plot_boot(boot(mixed(4))).as_bytes(kind) for _ in range(2)]
+    assert made[0] == made[1]
+    assert made[0].startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[kind])
+
+
+def test_the_readmes_picture_is_what_its_command_draws() -> None:
+    kept = Path(__file__).parents[2] / "docs" / "pictures" / "late-cpu-refused.svg"
+    drawn_now = plot_boot(boot(read_scenario(find(Path("late-cpu-refused"))))).as_bytes("svg")
+    assert kept.read_bytes() == drawn_now, "run `make picture`"
+
+
+def test_a_picture_shows_itself_in_a_notebook() -> None:
+    assert plot_topology(Topology.of([V1, V1]))._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_kind_of_file_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="pictures are png, svg, pdf"):
+        plot_topology(Topology.of([V1])).save(tmp_path / "one.gif")
+
+
+# Lanes
+
+
+def test_many_cpus_share_lanes() -> None:
+    clusters = tuple(Cpu(f"c{n}", 1, clusters=(f"k{n // 64}",)) for n in range(1024))
+    assert [row.label for row in cpu_rows(Topology(clusters))][:2] == ["k0 (cpu0-63)", "k1 (cpu64-127)"]
+    flat = cpu_rows(Topology(tuple(Cpu(f"c{n}", 1) for n in range(65_536))))
+    assert (len(flat), flat[0].label, flat[-1].cpus[-1]) == (64, "cpu0-1023", 65_535)
+    assert len(cpu_rows(Topology.of([N2] * 256))) == 256
+
+
+def test_the_most_cpus_give_a_picture_that_sums_up() -> None:
+    made = plot_boot(boot(Scenario(Topology(tuple(Cpu(f"c{n}", 1) for n in range(65_536))), maxcpus=1)))
+    assert made.get_size_inches()[1] < 30
+
+
+def test_a_boot_of_one_instant_and_a_schedule_can_be_drawn() -> None:
+    scenario = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1),)).scenario
+    (found, *_) = explore_orders(scenario).found.values()
+    assert_tidy(plot_boot(follow(scenario, found.schedule)[0]))
+    assert_tidy(plot_boot(follow(scenario, ())[0]))
+
+
+def test_the_critical_path_is_named_in_the_picture() -> None:
+    outcome = under_pkvm(V1, V1, kernel="6.12", actions=(off(1), on(1)))
+    assert critical_path(outcome).sentence in " ".join(text for text, _ in boxes(plot_boot(outcome)))
+
+
+def test_time_runs_on_and_long_gaps_are_compressed() -> None:
+    scale = TimeScale([0, 1_000, 2_000, 5_000_000_000])
+    places = [scale.place(ns) for ns in (0, 500, 1_000, 2_000, 2_500_000_000, 5_000_000_000)]
+    assert places == sorted(places)
+    assert places[-1] == scale.end == scale.place(10**12)
+    assert scale.end < 30
+    assert scale.ticks(0.5)[0] == 0
+    assert scale.ticks(0.5)[-1] == 5_000_000_000
+    assert len(scale.ticks(1000)) == 1
+
+
+def test_each_phase_has_its_share_of_the_axis() -> None:
+    moments = [*range(0, 64_000_000, 100_000), 10**9]
+    scale = TimeScale(moments, [(0, 63_900_000), (63_900_000, 10**9)])
+    assert (scale.end - scale.place(63_900_000)) / scale.end == pytest.approx(0.12)
+
+
+def test_text_is_shortened_to_its_room() -> None:
+    assert shortened("abc", 5, 8) == "abc"
+    short = shortened("a long name that has no room", 0.6, 8)
+    assert short.endswith("…")
+    assert text_width_in(short, 8) <= 0.6
+
+
+# What is in them
+
+
+def test_cells_say_what_becomes_of_a_length() -> None:
+    outcome = boot(read_scenario(find(Path("late-cpu-refused"))))
+    row = [cell(outcome, VectorType.SVE, number, 4) for number in range(3)]
+    assert row == [Cell.SHARED, Cell.SHARED, Cell.MISSING]
+    hidden = under_pkvm(V1, A64FX, kernel="6.12")
+    assert [cell(hidden, VectorType.SVE, number, 4) for number in range(2)] == [Cell.ABSENT, Cell.HIDDEN]
+
+
+def test_alike_neighbours_share_a_row_where_there_are_many() -> None:
+    rows = length_rows(boot(read_scenario(find(Path("server-1024")))))
+    assert [row.label for row in rows] == ["cpu0-767", "cpu768,1023, late", "cpu769-1022, late"]
+    assert sum(len(row.cpus) for row in rows) == 1024
+
+
+@pytest.mark.parametrize("memory", ["adjacent", "mapped"])
+def test_the_bytes_drawn_are_those_written(memory: str) -> None:
+    outcome = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1), guest(0)), memory=memory)
+    buffers = outcome.facts.buffers
+    assert buffers is not None
+    saves = shown_saves(outcome)
+    assert [save.cpu for save in saves] == [1, 0]
+    for save in saves:
+        told = list(hits(save, buffers))
+        assert sum(one.end - one.first for one in told) == sum(extent.bytes for extent in save.touched)
+        outside = sum(one.end - one.first for one in told if one.what == "written outside")
+        assert outside == sum(extent.bytes for extent in save.outside)
+    assert min(one.first for one in hits(saves[0], buffers)) == -1072
+    assert len(list(memory_around(outcome, saves[0], buffers))) == (6 if memory == "adjacent" else 3)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "why"),
+    [
+        (boot(Scenario(Topology.of([V1]))), "no buffers"),
+        (under_pkvm(V1, kernel="6.12"), "no guest made a save"),
+    ],
+)
+def test_nothing_to_show_is_said(outcome: Outcome, why: str) -> None:
+    assert why in " ".join(text for text, _ in boxes(plot_buffers(outcome)))
+
+
+def test_designs_that_never_go_wrong_say_so() -> None:
+    scenario = Scenario(Topology.of([V1, V1]), kernel="6.12", kvm_mode=KvmMode.PROTECTED)
+    made = plot_designs(compare(scenario, designs=["brown-v1", "constrain-v2"]))
+    assert "no hazard under any design" in [text for text, _ in boxes(made)]
+
+
+# Sweeps
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sweep") / "out"
+    run_sweep(read_space(find_space("late-cpu")), folder, keep=Keep.ALL)
+    return folder
+
+
+def find_space(name: str) -> Path:
+    return Path(__file__).parents[2] / "topologies" / "spaces" / f"{name}.toml"
+
+
+def test_a_heat_map_counts_as_the_summary_does(swept: Path) -> None:
+    counts = heat_counts(swept, "out_of_bounds_write", "late_sve_bits", "early0_sve_bits")
+    by_setting = counts.groupby(["design", "relay"])[["systems", "with_hazard"]].sum()
+    hazards = read_summary(swept).hazards
+    told = hazards[hazards["hazard"] == "out_of_bounds_write"].set_index(["design", "relay"])["systems"]
+    found = by_setting["with_hazard"][by_setting["with_hazard"] > 0]
+    pd.testing.assert_series_equal(found.sort_index(), told.sort_index(), check_names=False)
+    assert set(by_setting["systems"]) == {read_summary(swept).systems}
+    assert sorted(set(counts["x"])) == [128, 256, 384, 512]
+
+
+@pytest.mark.parametrize("hazard", ["out_of_bounds_write", "harmless_cpu_refused", "hypervisor_panic"])
+def test_heat_maps_are_tidy(swept: Path, hazard: str) -> None:
+    assert_tidy(plot_heat(swept, hazard))
+    assert_tidy(plot_heat(swept, hazard, x="max_vl_bits", y="max_cpu_vl_bits", design="constrain-v1"))
+
+
+def asymboot(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.mark.parametrize("picture", SCENARIO_PICTURES)
+def test_the_command_writes_a_picture(picture: str, tmp_path: Path) -> None:
+    result = asymboot("plot", picture, "bug", "-o", tmp_path / "one.svg")
+    assert (result.exit_code, result.output) == (0, "")
+    assert "<svg" in (tmp_path / "one.svg").read_text()
+
+
+def test_the_command_draws_a_sweep(swept: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = [
+        "plot",
+        "heat",
+        swept,
+        "--hazard",
+        "kernel_panic",
+        "--design",
+        "brown-v4",
+        "-o",
+        tmp_path / "one.PNG",
+    ]
+    assert asymboot(*words).exit_code == 0
+    assert asymboot(*words).stderr.strip().endswith("one.PNG: exists already")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["boot", "bug", "-o", "one.gif"], "one.gif: pictures are written as .png, .svg, .pdf"),
+        (["boot", "bug", "-o", "one"], "one: pictures are written as"),
+        (["boot", "bug", "-o", "nowhere/one.png"], "nowhere: is no folder"),
+        (["boot", "bug"], "Missing option '-o'"),
+        (["picture", "bug", "-o", "one.png"], "'picture' is not one of"),
+        (["boot", "nosuch.toml", "-o", "one.png"], "nosuch.toml"),
+        (["boot", "bug", "--hazard", "x", "-o", "one.png"], "--hazard goes with plot heat only"),
+        (["heat", "SWEPT", "-o", "one.png"], "a heat map needs --hazard"),
+        (["heat", "SWEPT", "--hazard", "x", "-o", "one.png"], "there is no hazard 'x'"),
+        (["heat", "SWEPT", "--hazard", "kernel_panic", "--x", "y", "-o", "one.png"], "there is no column 'y' to draw"),
+        (["heat", "SWEPT", "--hazard", "kernel_panic", "--kvm", "none", "-o", "one.png"], "--kvm goes with a scenario"),
+        (["heat", "bug", "--hazard", "kernel_panic", "-o", "one.png"], "holds no sweep"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    words: list[str], message: str, swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = asymboot("plot", *(str(swept) if word == "SWEPT" else word for word in words))
+    assert (result.exit_code, result.stdout, list(tmp_path.iterdir())) == (2, "", [])
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_sweep_that_kept_no_rows_cannot_be_drawn(tmp_path: Path) -> None:
+    run_sweep(read_space(find_space("late-cpu")), tmp_path / "out", keep=Keep.HAZARDS)
+    with pytest.raises(InputError, match="sweep with --keep all"):
+        plot_heat(tmp_path / "out", "kernel_panic")

@@ -1,0 +1,532 @@
+"""The order of a boot, hotplug, faults of firmware, and that nothing hangs on an accident."""
+
+import os
+import subprocess
+import sys
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.boot_run import boot
+from sim.hazards import HazardKind
+from sim.kernel.smp import WAIT_NS
+from sim.latencies import Distribution, Latencies, fixed
+from sim.scenario import BringUp, Fault, KvmMode, Scenario
+from sim.topology import Cpu, Topology
+from sim.units import nanoseconds
+from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, texts, under_pkvm, wait_for
+
+SETS = st.sampled_from([N2, V1, A64FX, [128, 256, 384], [128, 256, 384, 512], [128, 256, 512, 1024]])
+
+
+def test_a_boot_logs_in_the_kernel_s_order() -> None:
+    outcome = booted(A64FX, [128, 256, 384, 512], A64FX, kernel="6.12", maxcpus=2, kvm_mode="protected")
+    assert texts(outcome) == [
+        "Booting Linux on physical CPU 0x0000000000 [0x000f0510]",
+        "Kernel command line: maxcpus=2 kvm-arm.mode=protected",
+        "smp: Bringing up secondary CPUs ...",
+        "CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
+        "smp: Brought up 1 node, 2 CPUs",
+        "SMP: Total of 2 processors activated.",
+        "SVE: maximum available vector length 64 bytes per vector",
+        "SVE: default vector length 64 bytes per vector",
+        "SVE: unvirtualisable vector lengths present",
+        "KVM: SVE vector length for guests limited to 32 bytes",
+        "kvm [1]: Protected hVHE mode initialized successfully",
+    ]
+
+
+def test_pkvm_is_finalised_after_it_allocated_and_before_user_space() -> None:
+    kinds_of_events = [event.kind for event in under_pkvm(A64FX, kernel="6.12").facts.events]
+    assert kinds_of_events == [
+        "arrived",
+        "booted",
+        "capabilities final",
+        "allocated",
+        "kvm init",
+        "pkvm finalised",
+        "user space",
+    ]
+
+
+def test_one_cpu_is_enough() -> None:
+    assert "smp: Brought up 1 node, 1 CPU" in texts(booted(V1))
+
+
+def test_any_cpu_of_the_file_may_boot_and_logs_use_logical_numbers() -> None:
+    topology = Topology((Cpu("little", 0b11), Cpu("big", 0b1011)), boot_cpu="big")
+    outcome = boot(Scenario(topology))
+    assert [row.name for row in outcome.cpu_rows()] == ["big", "little"]
+    assert "CPU1: Booted secondary processor 0x0000000000 [0x000f0510]" in texts(outcome)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(SETS, min_size=1, max_size=5), st.integers(0, 1000))
+def test_enumeration_does_not_depend_on_order_seed_or_bring_up(sets: list[list[int]], seed: int) -> None:
+    reference = booted(*sets).vectors["SVE"]
+    for order in list(permutations(sets[1:]))[:6]:
+        for bring_up in BringUp:
+            outcome = booted(sets[0], *order, bring_up=bring_up, seed=seed)
+            assert outcome.vectors["SVE"] == reference
+            assert len(outcome.facts.online) == len(sets)
+
+
+def test_parallel_bring_up_takes_different_orders_with_different_seeds() -> None:
+    sets = [V1] * 6
+    logs = {booted(*sets, bring_up=BringUp.PARALLEL, seed=seed).log_text for seed in range(5)}
+    assert len(logs) > 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(SETS, min_size=2, max_size=5), st.integers(0, 5), st.sampled_from(list(KvmMode)))
+def test_the_same_scenario_always_has_the_same_outcome(sets: list[list[int]], seed: int, mode: KvmMode) -> None:
+    latencies = Latencies(cpu_on=Distribution("lognormal", (200_000.0, 0.5)))
+    scenario = Scenario(
+        Topology.of(sets),
+        kernel="6.11",
+        kvm_mode=mode,
+        maxcpus=1,
+        latencies=latencies,
+        seed=seed,
+        actions=(on(1), guest(0), guest(1)),
+    )
+    assert boot(scenario).to_dict() == boot(scenario).to_dict()
+
+
+def test_the_same_bytes_in_any_process() -> None:
+    command = [sys.executable, "-m", "sim.cli", "run", "topologies/bug.toml", "--json"]
+    outputs = {
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=False).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(outputs) == 1
+    assert outputs != {b""}
+
+
+# Hotplug
+
+
+def test_a_refused_cpu_costs_the_wait_and_leaves_the_present_set() -> None:
+    outcome = booted(A64FX, A64FX, V1, kernel="6.12", maxcpus=2, actions=(on(2), on(2), off(2)))
+    assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL"), ("offline", None)]
+    first, second, _ = outcome.action_rows()
+    assert first.ended_ns - first.started_ns >= WAIT_NS
+    assert first.log == [
+        "SVE: cpu2: Required vector length(s) missing",
+        "CPU features: CPU2: SVE: vector length support mismatch",
+        "CPU2: will not boot",
+        "CPU2: failed to come online",
+        "psci: CPU2 killed (polled 0 ms)",
+        "CPU2: died during early boot",
+    ]
+    assert second.log == []
+    assert second.ended_ns == second.started_ns
+    assert outcome.cpu_rows()[2].state == "refused"
+
+
+def test_a_cpu_that_comes_back_is_verified_again() -> None:
+    outcome = booted(A64FX, [128, 256, 384, 512], kernel="6.12", actions=(off(1), on(1)))
+    assert results(outcome) == [("offline", None), ("online", None)]
+    assert [event.kind for event in outcome.facts.events if event.cpu == 1].count("booted") == 2
+
+
+def test_writing_what_is_already_so_succeeds_and_logs_nothing() -> None:
+    outcome = booted(V1, V1, V1, maxcpus=2, actions=(on(1), off(2)))
+    assert results(outcome) == [("online", None), ("offline", None)]
+    assert [row.log for row in outcome.action_rows()] == [[], []]
+
+
+def test_the_last_cpu_stays_online() -> None:
+    outcome = booted(V1, V1, actions=(off(0), off(1)))
+    assert results(outcome) == [("offline", None), ("failed", "EBUSY")]
+    assert outcome.facts.online == [1]
+
+
+def test_the_hotplug_lock_lets_one_agent_in_at_a_time() -> None:
+    actions = tuple(on(number, agent=f"agent{number}") for number in (1, 2, 3))
+    outcome = booted(A64FX, V1, A64FX, V1, kernel="6.12", maxcpus=1, actions=actions, seed=3)
+    held = [event for event in outcome.facts.events if event.kind.startswith("lock")]
+    assert [event.kind for event in held] == ["lock taken", "lock released"] * 3
+    last = max(one.ended_ns for one in outcome.facts.actions)
+    first = min(one.started_ns for one in outcome.facts.actions)
+    assert last - first >= 2 * WAIT_NS
+
+
+def test_agents_perform_their_own_actions_in_order_and_not_before_their_time() -> None:
+    at = nanoseconds("7s")
+    outcome = booted(V1, V1, V1, maxcpus=1, actions=(on(1), on(2, at_ns=at)))
+    first, second = outcome.facts.actions
+    assert second.started_ns - first.started_ns == at
+
+
+def test_the_pkvm_relay_refuses_whoever_was_not_online_at_init() -> None:
+    actions = (on(2), off(1), on(1), on(2))
+    outcome = under_pkvm(V1, V1, V1, kernel="6.12", maxcpus=2, actions=actions)
+    assert results(outcome) == [("failed", "EINVAL"), ("offline", None), ("online", None), ("failed", "EINVAL")]
+    assert outcome.action_rows()[0].log == ["psci: failed to boot CPU2 (-22)", "CPU2: failed to boot: -22"]
+    relaxed = under_pkvm(V1, V1, V1, kernel="6.12", maxcpus=2, actions=actions, relay="relaxed")
+    assert {outcome for outcome, _ in results(relaxed)} == {"online", "offline"}
+
+
+def test_a_late_cpu_is_left_out_of_the_early_bring_up() -> None:
+    topology = Topology((Cpu("cpu0", 0b11), Cpu("prime", 0b1011, late=True), Cpu("cpu2", 0b11)))
+    outcome = boot(Scenario(topology, actions=(on(0),)))
+    assert outcome.facts.online == [0, 2]
+    assert [row.role for row in outcome.cpu_rows()] == ["boot", "late", "early"]
+
+
+# Kernels
+
+
+def test_6_1_refuses_a_harmless_cpu_that_later_kernels_accept() -> None:
+    sets = ([128, 256, 384], A64FX, V1)
+    old = booted(*sets, kernel="6.1", maxcpus=2, actions=(on(2),))
+    new = booted(*sets, kernel="6.12", maxcpus=2, actions=(on(2),))
+    assert results(old) == [("failed", "EIO")]
+    assert "SVE: cpu2: Required vector length(s) missing" not in texts(old)
+    assert kinds(old) == [HazardKind.HARMLESS_CPU_REFUSED]
+    assert results(new) == [("online", None)]
+
+
+def test_6_1_panics_when_a_cpu_comes_back_under_pkvm_with_sve() -> None:
+    outcome = under_pkvm(V1, V1, kernel="6.1", actions=(off(1), on(1)))
+    assert results(outcome) == [("offline", None), ("hung", None)]
+    assert kinds(outcome) == [HazardKind.HYPERVISOR_PANIC]
+    assert kinds(under_pkvm(None, None, kernel="6.1", actions=(off(1), on(1)))) == []
+
+
+def test_only_protected_mode_with_sve_since_6_11_has_buffers() -> None:
+    assert under_pkvm(V1, V1, kernel="6.1").buffer_rows() == []
+    assert len(under_pkvm(V1, V1, kernel="6.11").buffer_rows()) == 2
+    assert booted(V1, V1, kernel="6.11").buffer_rows() == []
+    assert under_pkvm(None, V1, kernel="6.11").buffer_rows() == []
+    assert under_pkvm(V1, V1, kernel="6.11", nosve=True).buffer_rows() == []
+
+
+@pytest.mark.parametrize(("el2", "mode"), [(False, "protected"), (False, "default"), (True, "none"), (False, "none")])
+def test_without_kvm_its_limits_stay_0_and_late_cpus_are_verified_all_the_same(el2: bool, mode: str) -> None:
+    extra = [128, 256, 384, 512]
+    outcome = booted(A64FX, A64FX, extra, kernel="6.12", maxcpus=2, el2=el2, kvm_mode=mode, actions=(on(2), guest(0)))
+    assert outcome.facts.kvm_sve_max_vl_bytes == 0
+    assert outcome.vectors["SVE"].max_virtualisable_vl_bytes == 64
+    assert results(outcome) == [("online", None) if not el2 else ("failed", "EIO"), ("failed", "ENOENT")]
+    reason = "kvm [1]: KVM disabled from command line" if el2 else "kvm [1]: HYP mode not available"
+    assert reason in texts(outcome)
+    asked = "KVM is not available. Ignoring kvm-arm.mode" in texts(outcome)
+    assert asked == (not el2 and mode == "protected")
+
+
+def test_one_early_cpu_without_sve_takes_it_from_all() -> None:
+    outcome = booted(A64FX, None, A64FX, None, maxcpus=2, actions=(on(2), on(3)))
+    info = outcome.vectors["SVE"]
+    assert not outcome.facts.supports[info.type]
+    assert (info.min_vl_bytes, info.max_vl_bytes, info.max_virtualisable_vl_bytes) == (16, 16, 16)
+    assert info.vq_map_bits == (128, 256, 512)
+    variation = [line for line in texts(outcome) if line.startswith("CPU features")]
+    assert [line.split(" 0x")[0] for line in variation] == [
+        "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64PFR0_EL1. Boot CPU:",
+        "CPU features: Unsupported CPU feature variation detected.",
+        "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64PFR0_EL1. Boot CPU:",
+    ]
+
+
+def test_sme_needs_a_kernel_that_uses_it() -> None:
+    topology = Topology.of([V1, V1], [[128, 256], [128]])
+    assert boot(Scenario(topology, kernel="6.16")).vectors["SME"].max_vl_bytes == 16
+    old = boot(Scenario(topology, kernel="6.12"))
+    assert not any(line.startswith("SME") for line in texts(old))
+    assert any("not to use SME" in note for note in old.notes)
+
+
+# Faults of firmware
+
+FAULTS = st.sampled_from(["DENIED", "INTERNAL_FAILURE", "never", "5ms", "5000300us", "5000500us", "5001ms", "9s"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "number", "name"),
+    [("DENIED", -1, "EPERM"), ("NOT_SUPPORTED", -95, "EOPNOTSUPP"), ("INTERNAL_FAILURE", -22, "EINVAL")],
+)
+def test_cpu_on_answered_with_an_error_fails_at_once(answer: str, number: int, name: str) -> None:
+    outcome = booted(V1, V1, maxcpus=1, faults=(Fault("cpu1", answer=answer),), actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", name)] * 2
+    log = [f"psci: failed to boot CPU1 ({number})", f"CPU1: failed to boot: {number}"]
+    assert [row.log for row in outcome.action_rows()] == [log, log]
+    assert outcome.action_rows()[0].ended_ns - outcome.action_rows()[0].started_ns < WAIT_NS
+    assert [hazard.kind for hazard in outcome.found] == [HazardKind.CPU_LOST_TO_FIRMWARE]
+
+
+def test_a_cpu_that_never_arrives_costs_the_wait_and_is_still_pending() -> None:
+    outcome = booted(V1, V1, maxcpus=1, faults=(Fault("cpu1", never_arrives=True),), actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL")]
+    assert outcome.action_rows()[0].log == ["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"]
+    assert outcome.cpu_rows()[1].state == "lost"
+
+
+def test_a_boot_goes_on_without_an_early_cpu_that_never_arrives() -> None:
+    outcome = booted(V1, A64FX, V1, faults=(Fault("cpu1", never_arrives=True),))
+    assert outcome.facts.online == [0, 2]
+    assert outcome.vectors["SVE"].vq_partial_map_bits == (128, 256)
+
+
+def test_a_latecomer_parks_while_nothing_is_brought_up() -> None:
+    late = Fault("cpu1", arrives_after_ns=WAIT_NS + nanoseconds("1ms"))
+    outcome = booted(V1, V1, maxcpus=1, faults=(late,), actions=(on(1),))
+    assert outcome.facts.online == [0]
+    assert "parks" in outcome.found[0].sentence
+    assert kinds(outcome) == [HazardKind.CPU_LOST_TO_FIRMWARE]
+
+
+def test_a_latecomer_takes_the_next_cpu_s_idle_task() -> None:
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("5000500us"))
+    outcome = booted(V1, V1, V1, faults=(late,), latencies=Latencies(cpu_on=fixed("1ms")))
+    assert kinds(outcome) == [HazardKind.SHARED_IDLE_TASK, HazardKind.CPU_LOST_TO_FIRMWARE]
+    shared = outcome.facts.shared_tasks[0]
+    assert (shared.cpu, shared.task, shared.running_hw_cpu) == (2, 2, 1)
+    assert "CPU2: Booted secondary processor 0x0000000001 [0x000f0510]" in texts(outcome)
+
+
+def test_a_latecomer_takes_what_the_last_successful_bring_up_left() -> None:
+    late = Fault("cpu1", arrives_after_ns=WAIT_NS + nanoseconds("20ms"))
+    outcome = booted(V1, V1, V1, faults=(late,))
+    shared = outcome.facts.shared_tasks[0]
+    assert (shared.cpu, shared.task, shared.running_hw_cpu) == (1, 2, 2)
+
+
+def test_a_latecomer_is_in_time_for_a_retry_of_itself() -> None:
+    late = Fault("cpu1", arrives_after_ns=WAIT_NS + nanoseconds("30ms"))
+    outcome = booted(V1, V1, maxcpus=1, faults=(late,), actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL")]
+    assert outcome.facts.online == [0, 1]
+
+
+SLOW = Latencies(cpu_on=fixed("1ms"))
+
+
+def test_a_latecomer_is_judged_by_the_silicon_it_is_and_not_by_the_number_it_took() -> None:
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("5000500us"))
+    gone = Fault("cpu2", never_arrives=True)
+    outcome = booted(A64FX, A64FX, V1, faults=(late, gone), latencies=SLOW)
+    assert outcome.facts.runs == {0: 0, 2: 1}
+    assert kinds(outcome) == [HazardKind.CPU_LOST_TO_FIRMWARE]
+    assert outcome.cpu_rows()[2].host_max_vl_bytes == 64
+    refused = booted(
+        V1,
+        N2,
+        V1,
+        maxcpus=2,
+        faults=(Fault("cpu1", arrives_after_ns=nanoseconds("5450900us")),),
+        actions=(on(2),),
+        latencies=SLOW,
+    )
+    assert HazardKind.HARMLESS_CPU_REFUSED not in kinds(refused)
+    assert any("cpu1, started as cpu2, was refused" in note for note in refused.notes)
+
+
+def test_a_refused_cpu_does_not_take_its_idle_task_from_who_runs_it() -> None:
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("5000500us"))
+    outcome = booted(V1, V1, N2, faults=(late,), latencies=SLOW, actions=(guest(2),))
+    assert results(outcome) == [("ran", None)]
+    assert outcome.cpu_rows()[2].state == "online"
+
+
+def test_a_cpu_that_the_relay_refused_was_not_started() -> None:
+    outcome = under_pkvm(V1, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
+    assert outcome.cpu_rows()[1].state == "not started"
+
+
+def test_who_takes_a_refused_cpu_s_idle_task_runs_under_its_number() -> None:
+    topology = Topology((Cpu("cpu0", 0b11), Cpu("cpu1", 0b1, late=True), Cpu("cpu2", 0b11, late=True)))
+    late = Fault("cpu2", arrives_after_ns=nanoseconds("5001300us"))
+    latencies = Latencies(probe=fixed("500us"))
+    outcome = boot(Scenario(topology, actions=(on(2), on(1), guest(1)), faults=(late,), latencies=latencies))
+    assert outcome.facts.runs == {0: 0, 1: 2}
+    assert HazardKind.LACKS_COMMITTED_VL not in kinds(outcome)
+    assert results(outcome)[2] == ("ran", None)
+    row = outcome.cpu_rows()[1]
+    assert (row.hw_cpu, row.sve_bits, row.state) == (2, (128, 256), "online")
+
+
+def test_silicon_that_runs_already_cannot_be_started_again() -> None:
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("5000500us"))
+    outcome = booted(V1, V1, V1, faults=(late,), latencies=SLOW, actions=(on(1),))
+    assert outcome.facts.runs == {0: 0, 2: 1}
+    assert results(outcome) == [("failed", "EINVAL")]
+    assert [h.cpu for h in outcome.found if h.kind is HazardKind.CPU_LOST_TO_FIRMWARE] == [1]
+    parked = booted(
+        V1,
+        V1,
+        maxcpus=1,
+        faults=(Fault("cpu1", arrives_after_ns=nanoseconds("5100ms")),),
+        actions=(on(1), on(1, at_ns=nanoseconds("7s"))),
+    )
+    assert results(parked) == [("failed", "EIO"), ("failed", "EINVAL")]
+    assert parked.facts.online == [0]
+
+
+def test_a_number_is_online_whatever_became_of_its_own_silicon() -> None:
+    late = tuple(Fault(f"cpu{n}", arrives_after_ns=nanoseconds("5000300us")) for n in (1, 2))
+    outcome = booted(N2, N2, N2, N2, faults=late, latencies=SLOW)
+    states = [row.state for row in outcome.cpu_rows()]
+    assert [number for number, state in enumerate(states) if state == "online"] == outcome.facts.online
+
+
+def test_a_cpu_that_comes_back_has_its_control_registers_reset() -> None:
+    actions = (guest(1), off(1), on(1))
+    outcome = under_pkvm(V1, A64FX, kernel="6.12", actions=actions)
+    assert outcome.facts.unit(1).zcr_el2_len == 15
+    assert under_pkvm(V1, A64FX, kernel="6.12", actions=actions[:1]).facts.unit(1).zcr_el2_len == 1
+
+
+@pytest.mark.parametrize(("kernel", "uses"), [("6.12", False), ("6.15", False), ("6.16", True), ("7.4", True)])
+def test_sme_is_used_from_6_16_on(kernel: str, uses: bool) -> None:
+    outcome = boot(Scenario(Topology.of([V1], [[128, 256]]), kernel=kernel))
+    assert any(line.startswith("SME: ") for line in texts(outcome)) == uses
+
+
+def test_streaming_lengths_that_share_nothing_are_told() -> None:
+    outcome = boot(Scenario(Topology.of([V1, V1], [[128], [256]]), kernel="6.18"))
+    assert "SME: minimum available vector length 0 bytes per vector" in texts(outcome)
+    assert any("share nothing" in note for note in outcome.notes)
+
+
+def test_6_1_without_hypervisor_mode_refuses_a_harmless_cpu_whatever_it_has_extra() -> None:
+    sets = ([128, 256, 512, 768], [128, 256, 512, 1024], [128, 256, 384, 512])
+    assert kinds(booted(*sets, kernel="6.1", maxcpus=2, el2=False, actions=(on(2),))) == [
+        HazardKind.HARMLESS_CPU_REFUSED
+    ]
+    assert kinds(booted(*sets, kernel="6.1", maxcpus=2, actions=(on(2),))) == []
+
+
+MIXED = st.lists(st.sampled_from([N2, V1, A64FX, [128, 256, 384, 512]]), min_size=5, max_size=5)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.dictionaries(st.integers(1, 4), FAULTS),
+    st.integers(0, 3),
+    st.integers(1, 5),
+    st.sampled_from(list(BringUp)),
+    MIXED,
+)
+def test_no_fault_hangs_or_breaks_a_boot(
+    faults: dict[int, str], seed: int, early: int, bring_up: BringUp, sets: list[list[int]]
+) -> None:
+    made = []
+    for number, what in faults.items():
+        name = f"cpu{number}"
+        if what == "never":
+            made.append(Fault(name, never_arrives=True))
+        elif what[0].isdigit():
+            made.append(Fault(name, arrives_after_ns=nanoseconds(what)))
+        else:
+            made.append(Fault(name, answer=what))
+    actions = tuple(
+        do(number, agent=f"agent{number % 2}")
+        for do, number in zip([on, guest, off] * 4, [1, 2, 3, 4] * 3, strict=True)
+    )
+    outcome = booted(
+        *sets, faults=tuple(made), seed=seed, maxcpus=early, bring_up=bring_up, actions=actions, latencies=SLOW
+    )
+    assert len(outcome.facts.actions) == len(actions)
+    assert set(outcome.facts.runs) == set(outcome.facts.online)
+    assert HazardKind.LACKS_COMMITTED_VL not in kinds(outcome)
+    if not faults:
+        assert outcome.found == []
+        assert all(number == hw_cpu for number, hw_cpu in outcome.facts.runs.items())
+
+
+def test_who_came_online_on_a_shared_idle_task_stays_when_the_other_is_refused() -> None:
+    """cpu1 takes cpu2's idle task first, probes longer, and is refused when cpu2 is online on it already."""
+    faults = (
+        Fault("cpu1", arrives_after_ns=nanoseconds("5100ms")),
+        Fault("cpu2", arrives_after_ns=nanoseconds("300ms")),
+    )
+    for actions in ((guest(2, at_ns=nanoseconds("20s")),), (off(2, at_ns=nanoseconds("20s")), on(2))):
+        outcome = booted(
+            V1,
+            N2,
+            V1,
+            maxcpus=1,
+            seed=5,
+            faults=faults,
+            latencies=Latencies(probe=Distribution("uniform", (0, 4_000_000_000))),
+            actions=(on(1), on(2), *actions),
+        )
+        assert HazardKind.SHARED_IDLE_TASK in kinds(outcome)
+        assert outcome.facts.refused[0].hw_cpu == 1
+        assert results(outcome)[2][0] in {"ran", "offline"}
+        assert outcome.cpu_rows()[2].hw_cpu == 2
+
+
+FIRMWARE_TIMES = st.sampled_from(["1ms", "300ms", "4s", "5s", "5000300us", "5100ms", "6s", "9s", "14s"])
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_no_order_of_arrivals_loses_count_of_who_runs_what(data: st.DataObject) -> None:
+    sets = data.draw(st.lists(st.sampled_from([V1, N2, A64FX]), min_size=3, max_size=4))
+    numbers = st.integers(1, len(sets) - 1)
+    late = data.draw(st.sets(numbers, max_size=3))
+    faults = tuple(Fault(f"cpu{n}", arrives_after_ns=nanoseconds(data.draw(FIRMWARE_TIMES))) for n in sorted(late))
+    steps = st.builds(
+        lambda do, number, at: do(number, at_ns=nanoseconds(at)),
+        st.sampled_from([on, off, guest]),
+        numbers,
+        st.sampled_from(["0s", "1s", "7s", "20s"]),
+    )
+    outcome = booted(
+        *sets,
+        maxcpus=data.draw(st.integers(1, len(sets))),
+        seed=data.draw(st.integers(0, 20)),
+        kvm_mode=data.draw(st.sampled_from(list(KvmMode))),
+        relay="relaxed",
+        kernel=data.draw(st.sampled_from(["6.1", "6.12"])),
+        faults=faults,
+        latencies=Latencies(probe=Distribution("uniform", (0, 4_000_000_000))),
+        actions=tuple(data.draw(st.lists(steps, max_size=6))),
+    )
+    assert set(outcome.facts.online) <= outcome.facts.runs.keys()
+    assert len(set(outcome.facts.runs.values())) == len(outcome.facts.runs)
+
+
+# Waiting for a CPU; KVM's init freed from its place
+
+
+def test_an_agent_waits_until_a_cpu_is_online() -> None:
+    outcome = booted(N2, N2, maxcpus=1, actions=(wait_for(1, agent="vmm"), guest(1, agent="vmm"), on(1)))
+    assert results(outcome) == [("online", None), ("online", None), ("ran", None)]
+    assert outcome.facts.waiting == ()
+    again = booted(N2, N2, actions=(wait_for(1), off(1), wait_for(0)))
+    assert results(again) == [("online", None), ("offline", None), ("online", None)]
+
+
+def test_an_agent_that_waits_looks_whether_the_cpu_is_still_online() -> None:
+    actions = (wait_for(1, agent="vmm"), on(1, agent="one"), off(1, agent="one"))
+    for seed in range(5):
+        assert results(booted(N2, N2, maxcpus=1, seed=seed, actions=actions))[-1] == ("offline", None)
+
+
+def test_who_waits_for_a_cpu_that_never_comes_is_told() -> None:
+    outcome = booted(V1, N2, maxcpus=1, actions=(wait_for(1, agent="vmm"), guest(1, agent="vmm"), on(1)))
+    assert results(outcome) == [("failed", "EIO"), ("hung", None)]
+    assert "'vmm' waits for cpu1 to be online for ever" in outcome.notes
+    assert outcome.found == []
+
+
+def test_two_that_wait_for_each_other_are_told() -> None:
+    actions = (wait_for(1, agent="a"), on(2, agent="a"), wait_for(2, agent="b"), on(1, agent="b"))
+    outcome = booted(N2, N2, N2, maxcpus=1, actions=actions)
+    assert outcome.facts.waiting == ("'a' waits for cpu1 to be online", "'b' waits for cpu2 to be online")
+
+
+def test_kvm_initialises_when_its_latency_is_over_where_it_is_freed() -> None:
+    parts = {"maxcpus": 1, "kernel": "6.12", "kvm_mode": KvmMode.PROTECTED, "actions": (on(1), guest(0))}
+    early = booted(N2, N2, **parts)
+    assert results(early) == [("failed", "EINVAL"), ("ran", None)]
+    late = booted(N2, N2, **parts, kvm_init="any-time", latencies=Latencies(kvm_init=fixed("10s")))
+    assert results(late) == [("online", None), ("failed", "ENOENT")]
+    assert late.notes[-1] == "KVM initialises at any time: no real kernel lets user space begin before it"
+    assert [event.kind for event in late.facts.events][-2:] == ["kvm init", "pkvm finalised"]

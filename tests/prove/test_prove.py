@@ -1,0 +1,305 @@
+"""Proofs: what they say of all systems, every system says; and every counterexample is booted."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from sim.cli import main
+from sim.designs import DESIGNS, Design
+from sim.errors import InputError
+from sim.files.scenario_file import read_scenario
+from sim.scenario import KvmMode, MemoryLayout, Relay
+from sim.study.batch import Batch, SpaceModel
+from sim.study.evaluate import Evaluation
+from sim.study.system_space import Group, Setting, Space, legal_sets, power_of_two_sets
+from sim.vectors import SveRule, why_not_sve
+
+z3 = pytest.importorskip("z3", reason="Z3 is not installed: the extra asymboot[prove] is not tested")
+
+from sim.prove import proof  # noqa: E402
+from sim.prove.counterexample_boot import hazards_of  # noqa: E402
+from sim.prove.design_space import Promises, every_design, prove_every_design  # noqa: E402
+from sim.prove.proof import Answer, Finding, Question, System, prove_property  # noqa: E402
+from sim.prove.properties import PROPERTIES, Property, named  # noqa: E402
+from sim.prove.symbols import Symbol, as_z3, is_legal  # noqa: E402
+
+SMALL = legal_sets(4)
+ROLES = [(early, cpus - early) for cpus in (1, 2, 3) for early in range(1, cpus + 1)]
+
+
+def setting(design: str | Design, relay: Relay = Relay.RELAXED, memory: MemoryLayout = MemoryLayout.MAPPED) -> Setting:
+    chosen = design if isinstance(design, Design) else DESIGNS[design]
+    return Setting(chosen, relay, KvmMode.PROTECTED, memory)
+
+
+@cache
+def batch_of(early: int, late: int, memory: MemoryLayout) -> Batch:
+    """All systems of so many CPUs over lengths up to 512 bits."""
+    groups = [Group(f"early{n}", SMALL) for n in range(early)] + [Group(f"l{n}", SMALL, late=True) for n in range(late)]
+    designs = (*DESIGNS.values(), *every_design())
+    points = list(product(SMALL, repeat=early + late))
+    columns = [np.array(column, np.uint16) for column in zip(*points, strict=True)]
+    space = Space(tuple(groups), "6.12", designs, memories=(memory,))
+    return Batch(SpaceModel(space), columns, len(points))
+
+
+def any_breaks(one: Setting, prop: Property, early: int, late: int) -> bool:
+    judge = Evaluation(batch_of(early, late, one.memory), one, singly=False)
+    return bool(np.asarray(prop.broken(judge)).any())
+
+
+@pytest.mark.parametrize("memory", [MemoryLayout.MAPPED, MemoryLayout.ADJACENT])
+@pytest.mark.parametrize("roles", ROLES, ids=lambda roles: f"{roles[0]} early, {roles[1]} late")
+def test_a_proof_says_what_every_system_of_three_cpus_up_to_512_bits_says(
+    roles: tuple[int, int], memory: MemoryLayout
+) -> None:
+    question = Question(*roles, kernel="6.12", memory=memory, up_to_vq=4)
+    designs = list(DESIGNS.values()) if memory is MemoryLayout.ADJACENT else [*DESIGNS.values(), *every_design()]
+    refuted = 0
+    for design, relay in product(designs, Relay):
+        one = setting(design, relay, memory)
+        for prop in PROPERTIES.values():
+            answer = prove_property(question, one, prop, smallest=False).answer
+            assert (answer is Answer.REFUTED) == any_breaks(one, prop, *roles), (design, relay, prop.name)
+            refuted += answer is Answer.REFUTED
+    assert refuted
+
+
+@pytest.mark.parametrize(
+    ("design", "prop", "smallest"),
+    [
+        ("v6.11", "in-its-pages", System((1, 3), ())),
+        ("v6.11", "announced", System((1, 3), ())),
+        ("constrain-v1", "restored", System((0x808B,), ())),
+        ("constrain-v1", "in-bytes-asked", System((1, 3), ())),
+        ("brown-v4", "no-panic", System((1,), (3,))),
+        ("brown-v4-meant", "in-its-pages", System((1,), (0x8B,))),
+        ("brown-v4-meant", "in-bytes-asked", System((1,), (3,))),
+        ("tabba", "announced", System((1,), (3,))),
+        ("nosve", "none-denied", System((1,), ())),
+    ],
+)
+def test_the_smallest_system_is_found_and_its_boot_shows_it(design: str, prop: str, smallest: System) -> None:
+    found = prove_property(Question(), setting(design), named(prop))
+    assert (found.answer, found.example) == (Answer.REFUTED, smallest)
+    assert found.is_smallest
+    assert hazards_of(found) & found.prop.hazards
+
+
+@pytest.mark.parametrize("name", ["brown-v1", "constrain-v2"])
+def test_what_is_safe_is_proved(name: str) -> None:
+    for relay, prop in product(Relay, PROPERTIES.values()):
+        assert prove_property(Question(), setting(name, relay), prop).answer is Answer.PROVED
+
+
+def test_no_smaller_system_breaks_a_promise() -> None:
+    found = prove_property(Question(up_to_vq=4, kernel="6.12"), setting("constrain-v1"), named("in-its-pages"))
+    assert found.example is not None
+    breaking = []
+    for early, late in ROLES:
+        judge = Evaluation(batch_of(early, late, MemoryLayout.MAPPED), setting("constrain-v1"), singly=False)
+        rows = np.flatnonzero(np.broadcast_to(np.asarray(named("in-its-pages").broken(judge)), judge.batch.rows))
+        sets = [column.tolist() for column in judge.batch.columns]
+        for row in rows.tolist():
+            point = tuple(column[row] for column in sets)
+            breaking.append(System(point[:early], point[early:]))
+    assert min(breaking, key=lambda one: one.size) == found.example
+
+
+@pytest.mark.parametrize("rule", SveRule)
+def test_legal_symbols_are_the_legal_sets(rule: SveRule) -> None:
+    one = Symbol.named("one")
+    for vqs in [*range(1 << 9), 0x808B, 0x8000, 0xFFFF, 0x808A]:
+        expected = 0 < vqs < 1 << 16 and why_not_sve(vqs, rule) is None
+        solver = z3.Solver()
+        solver.add(as_z3(one) == vqs)
+        assert (str(solver.check(is_legal(one, rule, 16))) == "sat") == expected, bin(vqs)
+    assert power_of_two_sets(16)[-1] == 0x808B
+
+
+def test_what_stands_for_any_number_of_cpus() -> None:
+    assert Question().stands_for_any_number
+    assert not Question(early=2).stands_for_any_number
+    assert not Question(late=0).stands_for_any_number
+    assert not Question(kernel="6.1").stands_for_any_number
+    assert not Question(memory=MemoryLayout.ADJACENT).stands_for_any_number
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_more_cpus_break_no_promise_that_three_and_one_keep(name: str) -> None:
+    for prop in PROPERTIES.values():
+        few = prove_property(Question(), setting(name), prop, smallest=False).answer
+        assert prove_property(Question(early=6, late=4), setting(name), prop, smallest=False).answer is few
+
+
+def test_every_design_is_a_combination_of_the_choices() -> None:
+    designs = list(every_design())
+    assert len({one.name for one in designs}) == len(designs) == 120
+    promises = list(prove_every_design(Question(early=2, late=1, up_to_vq=2)))
+    assert len(promises) == 240
+    safe = {one.design.name for one in promises if one.is_safe and one.relay is Relay.RELAXED}
+    assert "max_vl; max_vl; buffer; silent" in safe
+    assert "max_vl; all-ones; buffer; silent" not in safe
+    pointers = {name.replace("; rdvl;", "; buffer;") for name in safe}
+    assert all(name.replace("; buffer;", "; rdvl;", 1) in safe or "; buffer; buffer;" in name for name in pointers)
+
+
+def test_a_question_takes_names() -> None:
+    question = Question(memory="adjacent", rule="powers-of-two")  # type: ignore[arg-type]
+    assert question == Question(memory=MemoryLayout.ADJACENT, rule=SveRule.POWERS_OF_TWO)
+    assert not question.stands_for_any_number
+    setting = Setting(DESIGNS["constrain-v1"], Relay.ENFORCING, KvmMode.PROTECTED, MemoryLayout.MAPPED)
+    refuted = prove_property(Question(1, 0, rule="powers-of-two"), setting, named("none-denied"))  # type: ignore[arg-type]
+    assert str(refuted.example) == "{128,256,512,1024,2048}"
+    with pytest.raises(InputError, match="rule"):
+        Question(rule="any")  # type: ignore[arg-type]
+
+
+def test_questions_findings_and_promises_say_what_they_are_in_one_line() -> None:
+    setting = Setting(DESIGNS["tabba"], Relay.RELAXED, KvmMode.PROTECTED, MemoryLayout.MAPPED)
+    told = "3 early and 1 late CPUs, which stand for any number; lengths multiples-of-128 up to 2048 bits"
+    assert repr(Question(kernel="6.12")) == f"<Question: {told}; kernel 6.12, memory mapped>"
+    assert "any number" not in repr(Question(early=1))
+    assert repr(System((1, 3), (11,))) == "<System: {128} {128,256} and late {128,256,512}>"
+    refuted = Finding(named("restored"), setting, Answer.REFUTED, System((1, 3), ()))
+    assert repr(refuted) == "<Finding: restored of 'tabba', relay relaxed: refuted by {128} {128,256}>"
+    assert "{128} {128,256}" in refuted._repr_html_()
+    kept = Promises(DESIGNS["tabba"], Relay.RELAXED, dict.fromkeys(PROPERTIES, Answer.PROVED))
+    assert repr(kept) == "<Promises of 'tabba', relay relaxed: 9 of 9 kept, safe>"
+
+
+def test_questions_that_cannot_be_are_refused() -> None:
+    for early, late in ((0, 1), (1, -1), (60, 5)):
+        with pytest.raises(InputError, match="allowed are 1 early CPU or more, and 64 CPUs in all"):
+            Question(early, late)
+    with pytest.raises(InputError, match="unknown property 'x': there are no-panic, in-its-pages"):
+        named("x")
+
+
+def test_a_solver_that_gives_up_is_told_and_what_was_found_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([Answer.PROVED])
+    monkeypatch.setattr(proof._Solver, "check", lambda _self: next(answers, Answer.UNKNOWN))
+    words = ["prove", "--design", "tabba", "--relay", "enforcing", "--property", "no-panic", "--property", "restored"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "tabba yes ?" in " ".join(result.stdout.split())
+    assert "the solver gave up on 1 of 2 questions after 60 s each" in result.stderr
+
+
+def test_what_was_refuted_is_kept_where_the_solver_gives_up_on_the_smallest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def give_up(*_: object) -> None:
+        raise proof._GaveUpError
+
+    monkeypatch.setattr(proof._Solver, "lower", give_up)
+    words = ["prove", "--design", "v6.11", "--relay", "enforcing", "--property", "in-its-pages", "-o", str(tmp_path)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "the solver gave up on the smallest of 1 examples after 60 s each" in result.stderr
+    assert "this is some" in result.stdout
+    assert "1 of 1 broken promises show" in result.stdout
+    assert CliRunner().invoke(main, ["run", str(tmp_path / "v6.11-enforcing-in-its-pages.toml"), "-q"]).exit_code == 1
+
+
+# The command line
+
+
+_CTRL_C_AFTER_THE_FIRST_ANSWER = """
+import os, signal, threading
+from sim.cli import main
+from sim.prove import proof
+
+def prove_and_press(*args):
+    found = one(*args)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    proof.prove_property = one
+    return found
+
+one, proof.prove_property = proof.prove_property, prove_and_press
+main()
+"""
+
+
+def test_ctrl_c_shows_what_is_known() -> None:
+    command = [sys.executable, "-c", _CTRL_C_AFTER_THE_FIRST_ANSWER, "prove", "--cpus", "64"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (130, "asymboot: stopped; what was found until then is above\n")
+    assert "v6.11" in result.stdout
+
+
+@pytest.mark.parametrize("taken", ["a file", "in the way", "in the way/deeper", "old"])
+def test_a_folder_that_has_no_room_is_told_before_anything_is_proved(
+    taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proof, "prove_property", lambda *_: pytest.fail("proved"))
+    (tmp_path / "a file").touch()
+    (tmp_path / "in the way").symlink_to("nowhere")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "tabba-relaxed-restored.toml").touch()
+    result = CliRunner().invoke(main, ["prove", "--design", "tabba", "-o", str(tmp_path / taken)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+
+
+def test_named_designs_are_proved_and_examples_written(tmp_path: Path) -> None:
+    words = ["prove", "--design", "constrain-v1", "--relay", "enforcing", "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 1
+    assert "which stand for any number of CPUs" in result.stdout
+    assert "constrain-v1 yes no no no yes yes no yes no" in " ".join(result.stdout.split())
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    files = sorted(file.name for file in (tmp_path / "out").iterdir())
+    broken = ["announced", "in-bytes-asked", "in-its-pages", "none-denied", "restored"]
+    assert files == [f"constrain-v1-enforcing-{name}.toml" for name in broken]
+    for name in files:
+        assert read_scenario(tmp_path / "out" / name).active_design == DESIGNS["constrain-v1"]
+        assert CliRunner().invoke(main, ["run", str(tmp_path / "out" / name), "-q"]).exit_code == 1
+    again = CliRunner().invoke(main, words)
+    assert again.exit_code == 2
+    assert again.stderr.strip().endswith("exists already")
+
+
+def test_json_has_every_finding() -> None:
+    words = ["prove", "--design", "tabba", "--property", "announced", "--up-to", "512", "--powers-of-two", "--json"]
+    result = CliRunner().invoke(main, words)
+    rows = json.loads(result.stdout)
+    assert [(row["relay"], row["answer"]) for row in rows] == [("enforcing", "proved"), ("relaxed", "refuted")]
+    assert (rows[1]["early_sve_bits"], rows[1]["late_sve_bits"]) == ([[128]], [[128, 256]])
+    assert "allocation exceeded, nothing logged" in rows[1]["hazards"]
+    assert (rows[0]["smallest"], rows[0]["shown"], rows[1]["smallest"], rows[1]["shown"]) == (None, None, True, True)
+    proved = CliRunner().invoke(main, ["prove", "--design", "constrain-v2", "--property", "restored", "--cpus", "4"])
+    assert (proved.exit_code, "2 early and 2 late CPUs, and any fewer" in proved.stdout) == (0, True)
+
+
+def test_all_designs_are_rows_of_json() -> None:
+    result = CliRunner().invoke(main, ["prove", "--all-designs", "--up-to", "256", "--early", "2", "--json"])
+    assert result.exit_code == 1
+    assert len(json.loads(result.stdout)) == 240
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", ""], "a path cannot be empty"),
+        (["--design", "nosuch"], "unknown design 'nosuch'"),
+        (["--property", "nosuch"], "unknown property 'nosuch'"),
+        (["--cpus", "4", "--early", "2"], "leave out --early and --late"),
+        (["--cpus", "65"], "33 early and 32 late CPUs: allowed are 1 early CPU or more, and 64 CPUs in all"),
+        (["--up-to", "200"], "200 bits is no vector length"),
+        (["--kernel", "5.10"], "5.10"),
+        (["--all-designs", "--design", "tabba"], "--all-designs asks everything"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(words: list[str], message: str) -> None:
+    result = CliRunner().invoke(main, ["prove", *words])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1

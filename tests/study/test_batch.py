@@ -1,0 +1,174 @@
+"""A batch comes to what boots come to: exhaustively for small systems, and by Hypothesis beyond."""
+
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.boot_run import boot
+from sim.designs import DESIGNS, Design
+from sim.outcome import Outcome
+from sim.rules import buffer_bytes
+from sim.scenario import KvmMode, MemoryLayout, Relay
+from sim.study.batch import Batch, Record, SpaceModel
+from sim.study.evaluate import Counts, Verdict, outcome_bits, verdict
+from sim.study.save_outcomes import Sets
+from sim.study.system_space import Group, Setting, Space, legal_sets
+from sim.study.verdict_bits import ACCEPTED, BY_RELAY, HAZARDS, REFUSED, WARNED
+from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
+from tests.systems import DESIGN
+
+SMALL = (0, *legal_sets(4))
+"""No SVE, and every set up to 512 bits."""
+ROLES = [(early, cpus - early) for cpus in (1, 2, 3) for early in range(1, cpus + 1)]
+
+
+def space_of(early: int, late: int) -> Space:
+    groups = [Group(f"early{n}", SMALL) for n in range(early)]
+    groups += [Group(f"late{n}", SMALL, late=True) for n in range(late)]
+    return Space(tuple(groups), kernel="6.12")
+
+
+def columns(points: list[tuple[int, ...]]) -> list[Sets]:
+    return [np.array(column, np.uint16) for column in zip(*points, strict=True)]
+
+
+def of_boot(outcome: Outcome) -> dict[str, object]:
+    """What a boot came to, in the batch's terms."""
+    facts = outcome.facts
+    late = set(range(len(outcome.scenario.topology.cpus))) - set(outcome.scenario.early)
+    return {
+        "asked": 0 if facts.buffers is None else facts.buffers.asked_bytes,
+        "accepted": len(late & facts.ever_online),
+        "refused": len({one.cpu for one in facts.refused}),
+        "by relay": len({one.cpu for one in facts.relay_refused}),
+        "warned": len({one.cpu for one in facts.announced}),
+        "hazards": Counter(hazard.kind for hazard in outcome.found),
+    }
+
+
+def of_batch(verdict: Verdict, row: int) -> dict[str, object]:
+    """What a row of a batch came to."""
+    vq = largest_vq(int(verdict.allocation_vqs[row]))
+    return {
+        "asked": buffer_bytes(vq) if vq else 0,
+        "accepted": verdict.late_accepted[row],
+        "refused": verdict.late_refused[row],
+        "by relay": verdict.late_refused_by_relay[row],
+        "warned": verdict.late_warned[row],
+        "hazards": Counter({kind: int(counts[row]) for kind, counts in verdict.hazards.items() if counts[row]}),
+    }
+
+
+def assert_words_agree(found: Verdict, word: Sets) -> None:
+    """A row's word has the bits of what was counted."""
+    counted = {1 << place: found.hazards[kind] for place, kind in enumerate(HAZARDS)}
+    counted |= {ACCEPTED: found.late_accepted, REFUSED: found.late_refused}
+    counted |= {BY_RELAY: found.late_refused_by_relay, WARNED: found.late_warned}
+    for bit, counts in counted.items():
+        assert ((word & bit != 0) == (counts != 0)).all()
+
+
+def assert_equal(space: Space, points: list[tuple[int, ...]], setting: Setting) -> None:
+    batch = Batch(SpaceModel(space), columns(points), len(points))
+    found = verdict(batch, setting)
+    assert_words_agree(found, np.broadcast_to(outcome_bits(batch, setting), batch.rows))
+    record = {name: np.broadcast_to(getattr(batch.record, name), batch.rows) for name in Record.__slots__}
+    for row, point in enumerate(points):
+        outcome = boot(space.scenario(point, setting))
+        assert of_batch(found, row) == of_boot(outcome), (point, setting)
+        if outcome.facts.supports[VectorType.SVE]:
+            info = outcome.vectors["SVE"]
+            assert record["vq_map"][row] == info.vq_map
+            assert record["vq_partial_map"][row] == info.vq_partial_map
+            bound = vl_bytes_from_vq(largest_vq(int(record["virtualisable_vqs"][row])))
+            assert bound == info.max_virtualisable_vl_bytes
+
+
+@pytest.mark.parametrize("roles", ROLES, ids=lambda roles: f"{roles[0]} early, {roles[1]} late")
+@pytest.mark.parametrize("relay", Relay)
+@pytest.mark.parametrize("design", DESIGNS.values(), ids=lambda design: design.name)
+def test_every_system_of_three_cpus_up_to_512_bits(roles: tuple[int, int], relay: Relay, design: Design) -> None:
+    space = space_of(*roles)
+    points = list(product(SMALL, repeat=sum(roles)))
+    assert_equal(space, points, Setting(design, relay, KvmMode.PROTECTED, MemoryLayout.ADJACENT))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data())
+def test_any_system_under_any_design(data: st.DataObject) -> None:
+    sets = (0, *legal_sets(16))
+    roles = [False, *data.draw(st.lists(st.booleans(), max_size=6))]
+    groups = tuple(Group(f"g{n}", sets, data.draw(st.integers(1, 3)), late) for n, late in enumerate(roles))
+    space = Space(groups, data.draw(st.sampled_from(["6.1", "6.6", "6.11", "6.18"])))
+    few = data.draw(st.lists(st.sampled_from(sets), min_size=1, max_size=3))
+    point = st.tuples(*[st.sampled_from(few)] * len(groups))
+    points = data.draw(st.lists(point, min_size=1, max_size=10, unique=True))
+    setting = Setting(
+        data.draw(DESIGN | st.sampled_from(list(DESIGNS.values()))),
+        data.draw(st.sampled_from(Relay)),
+        data.draw(st.sampled_from(KvmMode)),
+        data.draw(st.sampled_from(MemoryLayout)),
+    )
+    space = replace(
+        space,
+        designs=(setting.design,),
+        relays=(setting.relay,),
+        kvm_modes=(setting.kvm_mode,),
+        memories=(setting.memory,),
+    )
+    assert_equal(space, points, setting)
+
+
+def test_clusters_share_a_set() -> None:
+    groups = (Group("little", SMALL, cpus=2), Group("big", SMALL, cpus=3), Group("prime", SMALL, cpus=2, late=True))
+    space = Space(groups, kernel="6.12")
+    for setting in space.settings:
+        assert_equal(space, [(3, 11, 11), (11, 3, 15), (1, 1, 11), (1, 15, 1)], setting)
+
+
+@pytest.mark.parametrize(
+    ("memory", "sets", "groups"),
+    [
+        (MemoryLayout.ADJACENT, (0, 1, 3, 11), [(1, False), (1, False), (1, True), (1, True), (1, True)]),
+        (MemoryLayout.ADJACENT, (1, 0xFFFF), [(1, False)] * 4 + [(1, True)] * 4),
+        (MemoryLayout.MAPPED, (1, 0x8001, 0xFF), [(2, False), (2, False), (2, True), (2, True)]),
+        (MemoryLayout.ISOLATED, (0, 0xFF, 0x8B), [(1, False), (1, False), (3, True), (3, True)]),
+    ],
+)
+def test_a_space_up_to_symmetry_has_the_totals_of_the_full_one(
+    memory: MemoryLayout, sets: tuple[int, ...], groups: list[tuple[int, bool]]
+) -> None:
+    named = (Group(f"g{n}", sets, cpus, late) for n, (cpus, late) in enumerate(groups))
+    space = Space(tuple(named), kernel="6.12", memories=(memory,))
+    points = list(product(sets, repeat=len(groups)))
+    times = Counter(tuple(point) for point in map(partial(representative, space), points))
+    assert len(times) == space.points_up_to_symmetry < space.points
+    reduced = list(times)
+    weights = np.array([times[point] for point in reduced])
+    full_batch = Batch(SpaceModel(space), columns(points), len(points))
+    reduced_batch = Batch(SpaceModel(space), columns(reduced), len(reduced))
+    for setting in space.settings:
+        full, few = verdict(full_batch, setting), verdict(reduced_batch, setting)
+        for kind in HAZARDS:
+            assert totals(full.hazards[kind]) == totals(few.hazards[kind], weights), (setting, kind)
+
+
+def representative(space: Space, point: tuple[int, ...]) -> tuple[int, ...]:
+    """The point that stands for those with the sets of interchangeable groups exchanged."""
+    chosen = list(point)
+    for places in space.classes:
+        for place, vqs in zip(places, sorted(point[place] for place in places), strict=True):
+            chosen[place] = vqs
+    return tuple(chosen)
+
+
+def totals(counts: Counts, weights: "Counts | None" = None) -> dict[int, int]:
+    """How many systems have each number of hazards."""
+    weights = np.ones_like(counts) if weights is None else weights
+    return {int(n): int(weights[counts == n].sum()) for n in np.unique(counts)}

@@ -1,0 +1,85 @@
+"""Spaces: how many points they have, which groups are interchangeable, and what a point's scenario is."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.designs import DESIGNS
+from sim.errors import InputError
+from sim.scenario import Do
+from sim.study.points import Exhaustive, sets_at
+from sim.study.system_space import Group, Space, legal_sets
+from sim.vectors import SveRule, why_not_sve
+
+THREE = (1, 3, 11)
+
+
+@pytest.mark.parametrize("rule", SveRule)
+@pytest.mark.parametrize("up_to_vq", [1, 2, 3, 4, 8, 16])
+def test_legal_sets_are_exactly_those_that_the_rule_allows(up_to_vq: int, rule: SveRule) -> None:
+    legal = legal_sets(up_to_vq, rule)
+    assert list(legal) == [vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 2), st.sampled_from([THREE, (1, 3)])), min_size=1, max_size=5))
+def test_counts_are_those_of_listing_everything(kinds: list[tuple[bool, int, tuple[int, ...]]]) -> None:
+    groups = [Group("boot", THREE)]
+    groups += [Group(f"g{n}", sets, cpus, late) for n, (late, cpus, sets) in enumerate(kinds)]
+    space = Space(tuple(groups))
+    points = list(product(*(one.sets for one in space.groups)))
+    assert len(points) == space.points
+    walk = Exhaustive(space)
+    assert [sets_at(walk, point) for point in range(space.points)] == points
+    reduced = {tuple(tuple(sorted(point[place] for place in places)) for places in space.classes) for point in points}
+    assert len(reduced) == space.points_up_to_symmetry
+
+
+def test_a_points_scenario_goes_by_sets_then_by_numbers() -> None:
+    groups = (
+        Group("boot", THREE),
+        Group("pair", THREE, cpus=2),
+        Group("x", THREE, late=True),
+        Group("y", THREE, late=True),
+    )
+    space = Space(groups, kernel="6.12")
+    scenario = space.scenario((3, 11, 11, 1), space.settings[0])
+    assert [one.name for one in scenario.topology.cpus] == ["boot", "pair0", "pair1", "x", "y"]
+    done = [(action.do, action.cpu) for action in scenario.actions]
+    assert done[:2] == [(Do.ONLINE, "y"), (Do.ONLINE, "x")]
+    assert done[2:] == [(Do.GUEST, name) for name in ("y", "boot", "pair0", "pair1", "x")]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Group("a", ()), "has no candidate sets"),
+        (lambda: Group("a", (1, 1)), "a candidate set twice"),
+        (lambda: Group("a", (1,), cpus=0), "the least is 1"),
+        (lambda: Group("a", (1, 3), weights=(1,)), "a weight from 1 to 4,294,967,296 for each"),
+        (lambda: Group("a", (1, 3), weights=(1, 0)), "a weight from 1 to 4,294,967,296 for each"),
+        (lambda: Group("", (1,)), "a group has no name"),
+        (lambda: Group("a\nb", (1,)), "cannot be printed"),
+        (lambda: Group("a", (1, 3), weights=(1, 1 << 33)), "a weight from 1 to 4,294,967,296 for each"),
+        (lambda: Space((Group("a", (1,)),), name="p\nq"), "cannot be printed"),
+        (lambda: Space((Group("a", (1,)),), designs=()), "a space needs a design"),
+        (lambda: Space((Group("a", (1,)),), designs=(DESIGNS["tabba"],) * 2), "two designs are named 'tabba'"),
+        (lambda: Space(()), "1 to 64 groups, not 0"),
+        (lambda: Space((Group("a", (1,), late=True),)), "the first group holds the boot CPU"),
+        (lambda: Space((Group("a", (1,)), Group("a", (1,)))), "two groups are named 'a'"),
+        (lambda: Space((Group("a", (1,), cpus=70_000),)), "at most 65,536 CPUs, not 70,000"),
+        (lambda: sets_at(Exhaustive(Space((Group("a", THREE),))), 3), "there is no point 3: there are 3"),
+    ],
+)
+def test_what_cannot_be_is_refused(make: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make()  # type: ignore[operator]
+
+
+def test_lists_and_numpy_numbers_are_taken() -> None:
+    group = Group("a", [np.uint16(1), 3], weights=[np.int64(2), 1])  # type: ignore[arg-type]
+    assert group == Group("a", (1, 3), weights=(2, 1))
+    assert {type(one) for one in (*group.sets, *group.weights)} == {int}

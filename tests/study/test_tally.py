@@ -1,0 +1,69 @@
+"""What is counted over blocks is what counting rows one by one gives, in whatever parts."""
+
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from sim.study import points
+from sim.study.batch import Batch, SpaceModel
+from sim.study.evaluate import outcome_bits
+from sim.study.points import Exhaustive
+from sim.study.system_space import Group, Space
+from sim.study.tally import Example, Sizes, Tally, hazard_bits
+
+SETS = (0, 1, 3, 11, 0x8B)
+
+
+def space_of(weights: tuple[int, ...] = ()) -> Space:
+    early = (Group("boot", SETS, weights=weights), Group("early", (11, 1, 3)))
+    return Space((*early, Group("late", SETS, late=True), Group("last", SETS, late=True)), kernel="6.12")
+
+
+def tallied(space: Space, spans: list[tuple[int, int]], setting: int) -> Tally:
+    layout, total = SpaceModel(space), Tally()
+    for start, stop in spans:
+        part = Tally()
+        for block in Exhaustive(space).blocks(start, stop):
+            batch = Batch(layout, block.columns, block.rows)
+            part.add(block, outcome_bits(batch, space.settings[setting]), Sizes(space, block))
+        total.merge(part)
+    return total
+
+
+def row_by_row(space: Space, setting: int) -> Tally:
+    layout, tally = SpaceModel(space), Tally()
+    for point in range(space.points):
+        (block,) = Exhaustive(space).blocks(point, point + 1)
+        word = int(outcome_bits(Batch(layout, block.columns, 1), space.settings[setting])[0])
+        sets = [int(column[0]) for column in block.columns]
+        tally.words[word] += int(block.weights[0])
+        size = Example(max(vqs.bit_length() for vqs in sets), sum(vqs.bit_count() for vqs in sets), point)
+        for bit in hazard_bits(word):
+            tally.first.setdefault(bit, point)
+            tally.smallest[bit] = min(size, tally.smallest.get(bit, size))
+    return tally
+
+
+@pytest.mark.parametrize("rows", [1 << 15, 30, 1])
+@pytest.mark.parametrize("weights", [(), (1, 2, 3, 4, 5), (1 << 32, 1, 1 << 27, 7, 3)], ids=["none", "small", "large"])
+def test_tallies_of_parts_in_any_order_are_a_count_of_every_row(
+    monkeypatch: pytest.MonkeyPatch, weights: tuple[int, ...], rows: int
+) -> None:
+    monkeypatch.setattr(points, "BLOCK_ROWS", rows)
+    space = space_of(weights)
+    spans = [(start, min(start + 17, space.points)) for start in range(0, space.points, 17)]
+    random.Random(1).shuffle(spans)  # noqa: S311 (an order, not a secret)
+    for setting in (0, 1, 8, 10, 11, 13):
+        expected = row_by_row(space, setting)
+        assert tallied(space, [(0, space.points)], setting) == expected
+        assert tallied(space, spans, setting) == expected
+    assert sum(expected.words.values()) == sum(weights or [1] * 5) * 3 * 5 * 5
+
+
+def test_a_batch_that_is_all_alike_is_counted_by_weight() -> None:
+    space = Space((Group("boot", (3, 1), weights=(5, 7)),), kernel="6.12")
+    assert tallied(space, [(0, 2)], 0).words == Counter({0: 12})
+    assert isinstance(tallied(space, [(0, 2)], 0).words[0], int)
+    assert np.uint64(12) == 12

@@ -1,0 +1,407 @@
+"""The pytest plugin, assertions and strategies, as another project's tests use them."""
+
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+from sim.boot_run import boot as boot_scenario
+from sim.errors import InputError
+from sim.explore.schedule_run import follow
+from sim.files.expectations import read_expected
+from sim.files.scenario_file import read_scenario
+from sim.hazards import HazardKind
+from sim.scenario import Action, Do, KvmMode, Scenario
+from sim.testing.assertions import assert_hazards, assert_log, assert_state
+from sim.testing.expectation_diff import PARTS
+from sim.testing.strategies import designs, scenarios, schedules, sme_sets, topologies, vl_sets
+from sim.topology import Topology
+from sim.vectors import SveRule, vqs_from_bits, why_not_sme, why_not_sve
+from tests.systems import A64FX, V1, booted, guest, on, under_pkvm
+
+BUG = """
+name = "the bug"
+[topology]
+cpus = [{ sve_bits = [128, 256] }, { sve_bits = [128, 256, 512] }]
+[kernel]
+series = "6.11"
+kvm_mode = "protected"
+[[actions]]
+do = "guest"
+cpu = "cpu1"
+"""
+RIGHT = """
+[expect]
+cpus = { cpu0 = "online", cpu1 = "online" }
+log = ["CPU1: Booted", "SVE: maximum available vector length 32 bytes", "Protected nVHE mode initialized"]
+hazards = ["out_of_bounds_write", "not_restored", "header_destroyed", "allocation_exceeded_silently"]
+[expect.sve]
+max_vl_bytes = 32
+vq_partial_map_bits = [128, 256, 512]
+[expect.sme]
+supported = false
+"""
+WRONG = """
+[expect]
+cpus = { cpu1 = "refused" }
+log = ["CPU1: Booted", "SVE: maximum available vector length 64 bytes per vector"]
+hazards = ["kernel_panic", "not_restored"]
+[expect.sve]
+max_vl_bytes = 64
+vq_map_bits = [128]
+"""
+
+
+def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        *words,
+    ]
+    return subprocess.run(
+        [*command, "--rootdir", str(folder), "-c", "/dev/null", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "", "NO_COLOR": "1", "COLUMNS": "200"},
+    )
+
+
+def run_pytest_within(folder: Path) -> subprocess.CompletedProcess[str]:
+    """As somebody does in a project's own folder, which comes first where packages are looked for."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_each_part_that_a_file_expects_is_a_test(tmp_path: Path) -> None:
+    (tmp_path / "test_bug.toml").write_text(BUG + RIGHT)
+    (tmp_path / "test_none.toml").write_text(BUG)
+    (tmp_path / "test_other.toml").write_text("[tool]\nexpected = 1\n")
+    (tmp_path / "bug.toml").write_text(BUG + WRONG)
+    told = run_pytest(tmp_path, "--collect-only", "-q")
+    assert told.stdout.splitlines()[:5] == [f"test_bug.toml::{part}" for part in PARTS]
+    assert "5 tests collected" in told.stdout
+    assert "5 passed" in run_pytest(tmp_path, "-n2", "-p", "xdist").stdout
+
+
+def test_a_failure_shows_what_came_and_how_to_see_it(tmp_path: Path) -> None:
+    file = tmp_path / "with a blank" / "test_bug.toml"
+    file.parent.mkdir()
+    file.write_text(BUG + WRONG)
+    told = run_pytest(tmp_path)
+    assert told.returncode == 1
+    for line in (
+        "cpu1: expected refused, and it is online",
+        "= [    0.000420] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
+        "the log lacks 1 line there: SVE: maximum available vector length 64 bytes per vector",
+        "- SVE: maximum available vector length 64 bytes per vector",
+        "? like it: SVE: maximum available vector length 32 bytes per vector",
+        "- kernel_panic: expected, and not there",
+        "+ out_of_bounds_write: cpu1's save at 512 bits starts 1088 bytes before its registers",
+        "SVE vq_map_bits: expected [128], and it is [128, 256]",
+        "SVE max_vl_bytes: expected 64, and it is 32",
+        f"  asymboot run '{file}'",
+        f"  pytest '{file}::log'",
+        "test_bug.toml::cpus - cpu1: expected refused, and it is online",
+        "test_bug.toml::log - the log lacks 1 line there: SVE: maximum",
+        "test_bug.toml::hazards - hazards: 1 missing, 3 unexpected",
+    ):
+        assert line in told.stdout
+    assert "Traceback" not in told.stdout
+    assert "4 failed" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("expect", "message"),
+    [
+        ('[expect]\nhazards = ["nosuch"]', "expect: hazards: there is no hazard 'nosuch': there are kernel_panic"),
+        ('[expect]\ncpus = { cpu7 = "online" }', "expect: cpus: there is no CPU 'cpu7'"),
+        (
+            '[expect]\ncpus = { cpu0 = "online", cpu1 = "not_started" }',
+            "expect.cpus[...]: 'cpu1' is 'not_started': allowed are online, offline, refused, not started, lost",
+        ),
+        ("[expect]\nlog = []", "expect: log: expects nothing"),
+        ("[expect]\ncpus = {}", "expect: cpus: expects nothing"),
+        ("[expect.sve]", "expect: sve: expects nothing"),
+        ("[expect]\nlog = ['']", "expect: log: an empty line comes in every log"),
+        ("[expect]\nlog = 1", "log"),
+        ("[expect]\nother = 1", "other"),
+    ],
+)
+def test_a_mistake_in_a_file_is_an_error_of_collection(expect: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "test_bug.toml").write_text(BUG + expect)
+    told = run_pytest(tmp_path)
+    assert told.returncode == 2
+    assert message in told.stdout
+    assert "Traceback" not in told.stdout
+
+
+def test_what_is_expected_is_no_part_of_the_scenario(tmp_path: Path) -> None:
+    (tmp_path / "one.toml").write_text(BUG + RIGHT)
+    (tmp_path / "other.toml").write_text(BUG)
+    assert read_scenario(tmp_path / "one.toml") == read_scenario(tmp_path / "other.toml")
+    with pytest.raises(InputError, match=r"other.toml: expects nothing: it has no table \[expect\]"):
+        read_expected(tmp_path / "other.toml")
+
+
+@pytest.mark.parametrize(
+    "table", ["[expect]", "[ expect ]", '["expect"]', "[expect.sve]\nmax_vl_bytes = 32\n[expect]", "\ufeff[expect]"]
+)
+def test_a_table_is_found_however_it_is_written(table: str, tmp_path: Path) -> None:
+    text = f'{table}\nhazards = ["kernel_panic"]\n'
+    (tmp_path / "test_bug.toml").write_text(text + BUG if table.startswith("\ufeff") else BUG + text)
+    if table.startswith("\ufeff"):
+        (tmp_path / "test_bug.toml").write_text("\ufeff" + BUG + text[1:])
+    assert "test_bug.toml::hazards" in run_pytest(tmp_path, "--collect-only", "-q").stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BUG + "[expects]\nhazards = []", "unknown key 'expects'; did you mean 'expect'?"),
+        (BUG + "[Expect]\nhazards = []", "unknown key 'Expect'"),
+        (BUG + "[expect]\n", "expect: expects nothing: give cpus, log, hazards, sve or sme"),
+        (BUG + "[expect]\nhazards = [", "test_bug.toml: is no TOML"),
+    ],
+)
+def test_a_scenario_file_that_means_to_expect_something_is_no_silence(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "test_bug.toml").write_text(text)
+    told = run_pytest(tmp_path)
+    assert told.returncode == 2
+    assert message in told.stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[case1]\nexpect = 'b'\n",
+        "[[case]]\nexpect = 3\n",
+        "expect.status = 200\n",
+        "[expect]\nstatus = 200\n[request]\n",
+        'doc = """\n[expect]\ntopology\n"""\n',
+        "[topology]\nkind = 'ring'\n",
+        "[topology]\nnodes = 3\n[expected_results]\nstatus = 200\n",
+        "expect = 3\ntopology = 1\n",
+        "[topologyX]\n[expect_failure]\n[\n",
+        "[expect\n",
+        "\x00\xff",
+    ],
+)
+def test_other_peoples_toml_is_left_alone(text: str, tmp_path: Path) -> None:
+    (tmp_path / "test_other.toml").write_text(text)
+    (tmp_path / "test_one.py").write_text("def test_one(): pass\n")
+    assert "1 passed" in run_pytest(tmp_path).stdout
+
+
+def test_a_project_with_a_package_called_sim_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "sim").mkdir()
+    (tmp_path / "sim" / "__init__.py").write_text("THEIRS = 1\n")
+    (tmp_path / "test_one.py").write_text("from sim import THEIRS\n\ndef test_one():\n    assert THEIRS\n")
+    told = run_pytest_within(tmp_path)
+    assert "1 passed" in told.stdout, told.stdout + told.stderr
+    (tmp_path / "test_bug.toml").write_text(BUG + RIGHT)
+    (tmp_path / "test_two.py").write_text("def test_two(boot):\n    pass\n")
+    told = run_pytest_within(tmp_path)
+    assert "asymboot's package is called sim, and another one of that name is in its place" in told.stdout
+    assert "Traceback" not in told.stdout
+
+
+def test_fixtures_and_markers(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text(
+        """
+import pytest
+from pathlib import Path
+from sim import Scenario
+
+seen = set()
+
+@pytest.mark.every_design
+@pytest.mark.every_relay
+def test_all(boot, design, relay, kernel_log):
+    outcome = boot("bug", design=design, relay=relay)
+    assert outcome.scenario.active_design.name == design
+    assert str(outcome.scenario.relay) == relay
+    assert len(kernel_log) == len(outcome.log)
+
+def test_topology(boot, topology, kernel_log):
+    system = topology([128], [128, 256], None)
+    first, second = boot(system), boot(Scenario(system), kernel="6.1")
+    assert kernel_log == first.log["text"].tolist() + second.log["text"].tolist()
+
+def test_apart(kernel_log):
+    assert kernel_log == []
+
+@pytest.mark.every_relay
+class TestSome:
+    def test_with(self, relay):
+        assert relay
+
+    def test_without(self):
+        pass
+
+@pytest.mark.every_design("tabba", "v6.11")
+def test_two(design):
+    assert design in {"tabba", "v6.11"}
+
+class TestOwn:
+    @pytest.fixture
+    def kernel_log(self):
+        return "mine"
+
+    def test_own(self, boot, kernel_log):
+        assert kernel_log == "mine"
+        assert len(boot("bug").log)
+"""
+    )
+    told = run_pytest(tmp_path, "--strict-markers", "-W", "error")
+    assert "24 passed" in told.stdout, told.stdout
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [
+        ("@pytest.mark.every_design('v7')\ndef test_one(design): pass", "every_design: no 'v7': allowed are ['v6.11'"),
+        ("@pytest.mark.every_relay(only='relaxed')\ndef test_one(relay): pass", "every_relay: no 'only=': allowed are"),
+        ("@pytest.mark.every_relay\ndef test_one(): pass", "every_relay needs a parameter relay"),
+    ],
+)
+def test_a_marker_that_cannot_be_followed_is_an_error_of_collection(test: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text(f"import pytest\n\n{test}\n")
+    told = run_pytest(tmp_path)
+    assert told.returncode == 2
+    assert message in told.stdout
+
+
+def test_unused_the_plugin_imports_nothing_of_the_simulators() -> None:
+    script = "import sys, asymboot_pytest; print([one for one in sys.modules if one.partition('.')[0] in HEAVY])"
+    heavy = {"sim", "simpy", "pandas", "networkx", "msgspec", "hypothesis", "numpy"}
+    told = subprocess.run(
+        [sys.executable, "-c", script.replace("HEAVY", repr(heavy))], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "[]\n"
+
+
+# Assertions
+
+
+def test_assertions_pass_where_all_is_so() -> None:
+    outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
+    assert_state(outcome, "cpu1", "refused")
+    assert_log(outcome, "Bringing up", "Required vector length(s) missing", "CPU1: failed to come online")
+    assert_hazards(outcome)
+    assert_hazards(under_pkvm(V1, kernel="6.12", nosve=True), HazardKind.HOST_DENIED_VL)
+    assert_log(outcome)
+
+
+def test_assertions_say_what_came_instead() -> None:
+    outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),), name="late")
+    with pytest.raises(AssertionError, match=r"cpu1: expected online, and it is refused\n.*SVE: cpu1: Required"):
+        assert_state(outcome, "cpu1", "online")
+    with pytest.raises(AssertionError, match=r"the log lacks 1 line there: Bringing up\n(.*\n)*- Bringing up"):
+        assert_log(outcome, "CPU1: failed to come online", "Bringing up")
+    with pytest.raises(AssertionError, match=r"- kernel_panic: expected, and not there"):
+        assert_hazards(outcome, "kernel_panic")
+    with pytest.raises(InputError, match=r"there is no hazard 'kernel_pnaic': .*did you mean 'kernel_panic'\?"):
+        assert_hazards(outcome, "kernel_pnaic")
+    with pytest.raises(InputError, match="the state is 'Online': allowed are online, offline, refused"):
+        assert_state(outcome, "cpu1", "Online")
+
+
+def test_what_the_log_says_of_a_cpu_is_not_what_it_says_of_another() -> None:
+    outcome = booted(*[V1] * 12, kernel="6.12")
+    with pytest.raises(AssertionError) as caught:
+        assert_state(outcome, "cpu1", "lost")
+    assert re.findall(r"CPU\d+", str(caught.value)) == ["CPU1"]
+
+
+def test_every_missing_line_is_told_beside_few_of_the_log() -> None:
+    outcome = booted(*[V1] * 100, kernel="6.12")
+    with pytest.raises(AssertionError) as caught:
+        assert_log(outcome, "CPU50: Booted", "CPU10: Booted", "SVE: nothing\x1b[31m", "VHE mode")
+    told = str(caught.value).splitlines()
+    assert told[0] == "the log lacks 2 lines there: CPU10: Booted"
+    assert [one for one in told if one.startswith("-")] == ["- CPU10: Booted", "- SVE: nothing\\x1b[31m"]
+    assert [one[-40:] for one in told if one.startswith("=")] == [
+        "secondary processor 0x0000000032 [0x000f0510]"[-40:],
+        "kvm [1]: VHE mode initialized successfully"[-40:],
+    ]
+    assert len(told) < 30
+
+
+# Strategies
+
+
+@given(vl_sets(), vl_sets(up_to_bits=512, rule="powers-of-two"), sme_sets())
+def test_sets_are_legal(sve: tuple[int, ...], powers: tuple[int, ...], sme: tuple[int, ...]) -> None:
+    assert why_not_sve(vqs_from_bits(sve), SveRule.MULTIPLES) is None
+    assert why_not_sve(vqs_from_bits(powers), SveRule.POWERS_OF_TWO) is None
+    assert why_not_sme(vqs_from_bits(sme)) is None
+    assert max(powers) <= 512
+
+
+def test_the_smallest_system_that_shows_the_bug_has_two_cpus() -> None:
+    def corrupts(topology: Topology) -> bool:
+        guests = tuple(Action(Do.GUEST, cpu.name) for cpu in topology.cpus)
+        outcome = boot_scenario(Scenario(topology, kernel="6.11", kvm_mode=KvmMode.PROTECTED, actions=guests))
+        return any(hazard.kind is HazardKind.OUT_OF_BOUNDS_WRITE for hazard in outcome.found)
+
+    smallest = find(
+        topologies(most_cpus=8), corrupts, settings=settings(max_examples=500, derandomize=True, deadline=None)
+    )
+    assert [cpu.sve_vqs for cpu in smallest.cpus] == [0b1, 0b11]
+
+
+@settings(deadline=None, max_examples=50)
+@given(scenarios(design=designs(named=False), topology=topologies(sme_bits=sme_sets())))
+def test_scenarios_boot(scenario: Scenario) -> None:
+    assert boot_scenario(scenario).facts.events
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_smallest_scenario_that_shows_the_bug_has_two_cpus_and_a_guest(seed: int) -> None:
+    def corrupts(scenario: Scenario) -> bool:
+        return any(one.kind is HazardKind.OUT_OF_BOUNDS_WRITE for one in boot_scenario(scenario).found)
+
+    drawn = scenarios(kernel=st.just("6.11"), design=st.none(), topology=topologies(most_cpus=6))
+    chance = random.Random(seed)  # noqa: S311
+    smallest = find(drawn, corrupts, settings=settings(max_examples=2000, database=None, deadline=None), random=chance)
+    assert [cpu.sve_vqs for cpu in smallest.topology.cpus] == [0b1, 0b11]
+    assert [one.do for one in smallest.actions] == [Do.GUEST]
+
+
+def test_scenarios_as_they_are_drawn_can_show_a_hazard_that_is_not_nosves() -> None:
+    searched = settings(derandomize=True, max_examples=3000, deadline=None)
+    found = boot_scenario(find(scenarios(), lambda one: boot_scenario(one).found != [], settings=searched)).found
+    assert HazardKind.HOST_DENIED_VL not in {one.kind for one in found}
+
+
+def test_lengths_that_are_none_are_refused_at_once() -> None:
+    with pytest.raises(InputError, match="64 bits is no vector length"):
+        sme_sets(up_to_bits=64)
+    with pytest.raises(InputError, match="rule is 'any': allowed are"):
+        vl_sets(rule="any")
+
+
+def test_the_smallest_scenario_is_one_cpu_and_nothing_to_do() -> None:
+    smallest = find(scenarios(), lambda _: True, settings=settings(derandomize=True, deadline=None))
+    assert (len(smallest.topology.cpus), smallest.actions, smallest.early) == (1, (), (0,))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.data())
+def test_schedules_can_be_followed_to_the_end(data: st.DataObject) -> None:
+    scenario = under_pkvm(V1, A64FX, kernel="6.11", maxcpus=1, actions=(on(1, agent="a"), guest(1), guest(0))).scenario
+    schedule = data.draw(schedules(scenario))
+    outcome, done = follow(scenario, schedule)
+    assert done == schedule
+    assert not outcome.facts.left_early
