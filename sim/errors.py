@@ -1,4 +1,8 @@
-"""The one error that user input may cause, and what checks plain values."""
+"""Errors that end a command with one line, and checks of plain values.
+
+Every error of this tree carries one printable line. The command line prints it and exits with 2; a library user
+catches `AsymbootError`, or the class that says what to do about it.
+"""
 
 from enum import StrEnum
 from typing import TypeVar
@@ -8,17 +12,33 @@ LONGEST_MESSAGE = 600
 E = TypeVar("E", bound=StrEnum)
 
 
-class InputError(ValueError):
-    """Something in a scenario, a file or an option is wrong; the message is one plain line.
-
-    What cannot be printed is escaped, and what is too long cut short, wherever it came from. The command line
-    prints the message and exits with 2.
-    """
+class AsymbootError(Exception):
+    """A failure that one line explains; unprintable characters are escaped and long messages are cut."""
 
     def __init__(self, message: str) -> None:
         if len(message) > LONGEST_MESSAGE:
             message = f"{message[: LONGEST_MESSAGE // 2]} ... {message[-LONGEST_MESSAGE // 2 :]}"
         super().__init__(printable(message))
+
+
+class InputError(AsymbootError, ValueError):
+    """Something in a scenario, a file or an option is wrong."""
+
+
+class MissingExtra(AsymbootError, ImportError):
+    """A feature needs packages that the base installation leaves out; the message has the command that installs them."""
+
+
+class WorkerLost(AsymbootError, RuntimeError):
+    """A process or a cluster's worker that computed parts of a sweep is gone."""
+
+
+class SchedulerGone(AsymbootError, ConnectionError):
+    """A cluster's scheduler cannot be reached, or closed the connection."""
+
+
+class EmulatorFailed(AsymbootError, RuntimeError):
+    """QEMU could not be started, or ended before the boot did."""
 
 
 def printable(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from sim.errors import InputError
+from sim.errors import AsymbootError
 
 
 class Commands(click.Group):
@@ -35,7 +35,7 @@ class Commands(click.Group):
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx is not None else "asymboot"
             _fail(f"{where}: {error.format_message()} (see {where} --help)")
-        except InputError as error:
+        except AsymbootError as error:
             _fail(f"asymboot: {error}")
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
@@ -54,7 +54,7 @@ def _print_anything() -> None:
 
 
 def _fail(line: str) -> NoReturn:
-    click.echo(str(InputError(line)), err=True)
+    click.echo(str(AsymbootError(line)), err=True)
     sys.exit(2)
 
 
