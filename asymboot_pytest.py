@@ -104,7 +104,7 @@ class ScenarioFile(pytest.File):
         return self._outcome
 
 
-class Unexpected(Exception):  # noqa: N818 (what pytest shows is its text)
+class Unexpected(Exception):
     """Something came of a boot that its file does not expect."""
 
 

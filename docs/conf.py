@@ -31,7 +31,10 @@ nitpick_ignore_regex = [
     # Rows, whose columns docs/outcome.md has, and what is not public of attributes that are.
     ("py:class", r"sim\.rows\..*"),
     ("py:class", r"sim\.facts\.Facts|sim\.kernel\.fpsimd\.LateVerdict|sim\.study\.(evaluate\.Evaluation|tally\.Tally)"),
-    ("py:class", r"sim\.sweep\.(sweep_folder\.Folder|sweep_part\.PartRecord|sweep_plan\.Plan|timing_study\.TimesTallies)"),
+    (
+        "py:class",
+        r"sim\.sweep\.(sweep_folder\.Folder|sweep_part\.PartRecord|sweep_plan\.Plan|timing_study\.TimesTallies)",
+    ),
 ]
 
 html_theme = "furo"

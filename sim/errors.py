@@ -26,7 +26,7 @@ class InputError(AsymbootError, ValueError):
 
 
 class MissingExtra(AsymbootError, ImportError):
-    """A feature needs packages that the base installation leaves out; the message has the command that installs them."""
+    """A feature needs packages that the base installation leaves out; the message says how to install them."""
 
 
 class WorkerLost(AsymbootError, RuntimeError):

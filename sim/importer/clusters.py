@@ -27,7 +27,7 @@ class Clusters:
     origin: str
 
 
-class _Dropped(Exception):  # noqa: N818 (its text ends a sentence)
+class _Dropped(Exception):
     """Linux does not take a cpu-map."""
 
 

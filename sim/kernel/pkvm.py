@@ -28,7 +28,7 @@ _FIRST_STORE, _FFR_STORE = 0x8, 0xD8
 _INSTRUCTION_BYTES = 4
 
 
-class AllocationFailure(Exception):  # noqa: N818 (the kernel's -ENOMEM)
+class AllocationFailure(Exception):
     """There was no memory for a CPU's buffer."""
 
     def __init__(self, cpu: int) -> None:

@@ -37,7 +37,7 @@ class Printk:
         self.events.append(Event(self._clock(), cpu, kind, detail))
 
 
-class Panic(Exception):  # noqa: N818 (the simulated kernel's, not an error of the program)
+class Panic(Exception):
     """The simulated system stops here; the sentence says why.
 
     SimPy makes failed processes' exceptions anew from their arguments, so these are kept whole.

@@ -16,7 +16,7 @@ MAPPED_AROUND_BYTES = 128 * 1024
 _HOLE_BYTES = 1 << 20
 
 
-class UnmappedAccess(Exception):  # noqa: N818 (the machine's exception, not an error of the program)
+class UnmappedAccess(Exception):
     """An access met memory that is not mapped at EL2; a store has written the mapped bytes before it."""
 
     def __init__(self, address: int) -> None:

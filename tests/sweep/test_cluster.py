@@ -108,7 +108,7 @@ def test_a_notebook_whose_loop_runs_reaches_a_cluster(cluster: Any, local: Path,
 
 
 def test_a_sweep_that_was_begun_here_goes_on_there(cluster: Any, local: Path, tmp_path: Path) -> None:
-    class Enough(Exception):  # noqa: N818 (no error)
+    class Enough(Exception):
         pass
 
     def until_enough(progress: Progress) -> None:

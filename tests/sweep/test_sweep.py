@@ -145,7 +145,7 @@ def test_the_bytes_are_the_same_however_a_sweep_is_run(tmp_path: Path, keep: str
     assert contents(tmp_path / "two") == expected
 
 
-class Stop(Exception):  # noqa: N818 (nothing is wrong)
+class Stop(Exception):
     """Ends a sweep in its middle."""
 
 
