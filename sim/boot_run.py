@@ -1,13 +1,13 @@
 """A boot from beginning to end.
 
 Its order: the boot CPU; early secondaries; final capabilities; KVM's initcall, with pKVM's allocation; pKVM's
-finalisation; user space. A scenario may free KVM's from it.
+finalisation; user space. A scenario may let KVM's initcall run beside user space.
 """
 
-from sim.environment import Environment, SeededEnvironment
+from sim.cause_recorder import CauseRecorder
+from sim.environment import Environment, SeededEnvironment, StepKind
 from sim.facts import CpuState, PanicFact
-from sim.kernel.printk import HypervisorPanic, Panic
-from sim.kernel.smp import MIDR
+from sim.kernel.printk import EventKind, HypervisorPanic, Panic
 from sim.outcome import Outcome
 from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
@@ -16,17 +16,26 @@ from sim.processes.user_space import UserSpace
 from sim.scenario import KvmInit, Scenario
 
 
-def boot(scenario: Scenario) -> Outcome:
+def boot(scenario: Scenario, *, causes: bool = False) -> Outcome:
     """Boot a scenario, and run everything that happens in it.
 
-    The same scenario always has the same outcome. A panic of the simulated system ends its boot and is part
-    of the outcome.
+    The same scenario always has the same outcome. A panic of the simulated system ends its boot and is part of the
+    outcome.
+
+    Args:
+        scenario: what to boot.
+        causes: record what caused each event, as `causality()` and `critical_path()` need; a boot takes longer then.
 
     >>> from sim import Scenario, Topology
     >>> boot(Scenario(Topology.of([[128, 256, 512], [128, 256]]))).vectors["SVE"].max_vl_bytes
     32
     """
-    return BootRun(scenario, SeededEnvironment(scenario.seed)).to_the_end()
+    if not causes:
+        return BootRun(scenario, SeededEnvironment(scenario.seed)).to_the_end()
+    recorder = CauseRecorder(scenario.seed)
+    run = BootRun(scenario, recorder)
+    recorder.events = run.system.printk.events
+    return Outcome(run.to_the_end().facts, recorder.causes)
 
 
 class BootRun:
@@ -34,7 +43,7 @@ class BootRun:
 
     Args:
         scenario: what to boot.
-        env: what lets its steps happen, and when.
+        env: the environment that lets its steps happen.
     """
 
     def __init__(self, scenario: Scenario, env: Environment) -> None:
@@ -44,52 +53,66 @@ class BootRun:
         self.user_space = UserSpace(self.system, self.hotplug, self.guests)
         env.process(_boot_cpu(self.system, self.hotplug, self.user_space))
 
+    def snapshot(self, *, late_arrivals: bool) -> tuple[object, ...]:
+        """Return everything that later steps depend on; locks and awaited steps are the environment's.
+
+        Args:
+            late_arrivals: whether a CPU may arrive late, so that the shared boot arguments matter.
+        """
+        hotplug = self.hotplug.snapshot(late_arrivals=late_arrivals)
+        return self.system.snapshot(), self.guests.snapshot(), hotplug, self.user_space.snapshot()
+
     def to_the_end(self) -> Outcome:
         """Run everything that happens; a panic of the simulated system is an end as well."""
         system = self.system
         try:
             system.env.run()
         except Panic as panic:
-            of_hypervisor = isinstance(panic, HypervisorPanic)
-            system.printk.event("panic", panic.cpu, panic.sentence)
-            system.facts.panic = PanicFact(system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence)
+            self._record_panic(panic)
         self.user_space.stop()
-        system.gather()
-        return Outcome(system.facts)
+        return Outcome(system.facts())
+
+    def _record_panic(self, panic: Panic) -> None:
+        system, of_hypervisor = self.system, isinstance(panic, HypervisorPanic)
+        event = system.printk.event(EventKind.PANIC, panic.cpu, text=panic.sentence)
+        system.recorder.panic = PanicFact(system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence, event)
+        pkvm = system.kvm.saving_pkvm
+        # A save that panics has no event of its own: the panic is its event.
+        if pkvm is not None and pkvm.area is not None and pkvm.area.saves and pkvm.area.saves[-1].panicked:
+            pkvm.area.note_event(event)
 
 
 def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
-    latencies = system.scenario.latencies
-    mpidr = system.scenario.topology.mpidr(0)
-    system.printk.event("arrived", 0)
-    system.printk.line(f"Booting Linux on physical CPU {mpidr:#012x} [{MIDR:#010x}]")
-    system.printk.line(f"Kernel command line: {system.scenario.command_line}".rstrip())
+    printk, latencies = system.printk, system.scenario.latencies
+    mpidr, midr = system.scenario.topology.mpidr(0), system.logical[0].features.core.midr
+    printk.event(EventKind.ARRIVED, 0)
+    printk.line(f"Booting Linux on physical CPU {mpidr:#012x} [{midr:#010x}]")
+    printk.line(f"Kernel command line: {system.scenario.command_line}".rstrip())
     system.kvm.early_kvm_mode_cfg()
-    yield system.wait(latencies.probe, "probe")
+    yield system.wait(latencies.probe, StepKind.PROBE)
     system.features.init_cpu_features(system.logical[0])
     system.smp.boot_cpu_online()
-    system.facts.ever_online.add(0)
-    system.facts.states[0] = CpuState.ONLINE
-    system.printk.event("booted", 0, "boot CPU")
+    system.recorder.states[0] = CpuState.ONLINE
+    system.recorder.booted_events[0] = printk.event(EventKind.BOOTED, 0, text="boot CPU")
     yield from hotplug.smp_init()
-    yield system.wait(latencies.finalise, "finalise")
+    yield system.wait(latencies.finalise, StepKind.FINALISE)
     system.features.setup_system_features()
-    system.printk.event("capabilities final", 0)
+    system.recorder.final_event = printk.event(EventKind.CAPABILITIES_FINAL, 0)
     if system.scenario.kvm_init is KvmInit.ANY_TIME:
         system.env.process(_kvm(system))
     else:
         yield from _kvm(system)
-    yield system.wait(latencies.user_space, "user_space")
-    system.printk.event("user space", 0)
+    yield system.wait(latencies.user_space, StepKind.USER_SPACE)
+    printk.event(EventKind.USER_SPACE, 0)
     user_space.start()
 
 
 def _kvm(system: System) -> Steps:
-    """KVM's initcall, and pKVM's last step, one initcall stage later."""
+    """Run KVM's initcall, and pKVM's last step one initcall stage later."""
     latencies = system.scenario.latencies
-    yield system.wait(latencies.kvm_init, "kvm_init")
+    yield system.wait(latencies.kvm_init, StepKind.KVM_INIT)
     system.kvm.kvm_arm_init(system.smp.online(), len(system.logical))
-    system.printk.event("kvm init", 0)
-    yield system.wait(latencies.pkvm_finalise, "pkvm_finalise")
+    system.printk.event(EventKind.KVM_INIT, 0)
+    yield system.wait(latencies.pkvm_finalise, StepKind.PKVM_FINALISE)
     if system.kvm.pkvm is not None:
         system.kvm.pkvm.finalise()

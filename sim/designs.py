@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from sim import rules
 from sim.errors import InputError, choice
+from sim.rules import S
 
 
 class Sizing(StrEnum):
@@ -104,27 +105,28 @@ class Design:
             f"{self.ffr_pointer}, late CPU above the maximum {self.late_cpu}>"
         )
 
-    def allocation_vqs(self, vq_map: int, max_cpu_vqs: int, early_vqs: int) -> int:
-        """The length the buffers are allocated for, as a set of one.
+    def allocation_vqs(self, vq_map: S, max_cpu_vqs: S, early_vqs: S, architecture_vqs: S) -> S:
+        """Return the length that the buffers are allocated for, as a set of one.
 
         Args:
             vq_map: the lengths that every counted CPU has.
             max_cpu_vqs: a set whose largest member is ``max_cpu_vl``.
             early_vqs: the lengths that any early CPU has.
+            architecture_vqs: `sim.rules.ARCHITECTURE_VQS`, as a set of the same kind.
         """
         sized_by = {
             Sizing.SHARED: vq_map,
             Sizing.MAX_CPU_VL: max_cpu_vqs,
             Sizing.EARLY: early_vqs,
-            Sizing.ARCHITECTURE: rules.ARCHITECTURE_VQS,
+            Sizing.ARCHITECTURE: architecture_vqs,
         }
         return rules.largest(sized_by[self.buffer_sized_by])
 
-    def zcr_el2_limit(self, vq_map: int, allocation_vqs: int) -> int:
-        """Every VQ that ZCR_EL2 lets through during the save and the restore."""
+    def zcr_el2_limit(self, vq_map: S, allocation_vqs: S, architecture_vqs: S) -> S:
+        """Return every VQ that ZCR_EL2 lets through during the save and the restore; sets as above."""
         match self.zcr_el2:
             case ZcrEl2.ALL_ONES:
-                return rules.ARCHITECTURE_VQS
+                return architecture_vqs
             case ZcrEl2.SHARED:
                 return rules.smear(vq_map)
             case ZcrEl2.SHARED_ONE_TOO_MANY:
@@ -133,7 +135,7 @@ class Design:
                 return rules.smear(allocation_vqs)
 
     def pointer_vqs(self, allocation_vqs: int, running_vqs: int) -> int:
-        """The length that places the FFR pointer, as a set of one."""
+        """Return the length that places the FFR pointer, as a set of one."""
         return allocation_vqs if self.ffr_pointer is Pointer.BUFFER else running_vqs
 
 

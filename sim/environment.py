@@ -1,14 +1,15 @@
-"""The simulation's clock and the order of its events.
+"""The simulation's clock, its steps, and the order of its events.
 
-SimPy breaks ties between events of the same time by the order in which they were made: an accident of the
-program. Here a seeded stream breaks them, so that a scenario's outcome shows where it hangs on such an
-order (try other seeds), and the same seed always gives the same order.
+SimPy breaks ties between events of the same time by the order in which they were made, an accident of the program.
+Here a seeded stream breaks them, so that the outcome of a scenario that depends on such an order varies with the seed,
+and the same seed always gives the same order.
 
 Time is a whole number of nanoseconds.
 """
 
 import random
 from collections.abc import Generator
+from enum import StrEnum
 from heapq import heappush
 from typing import Any, NamedTuple
 
@@ -16,23 +17,67 @@ import simpy
 from simpy.events import NORMAL, Event, EventPriority
 
 
-class Step(NamedTuple):
-    """Something that happens after a while, and to whom; no two that are awaited at once are the same."""
+class StepKind(StrEnum):
+    """The kinds of step: the latencies of a boot, and what else a process waits for."""
 
-    what: str
-    """The name of a latency, or of what is waited for."""
+    PROBE = "probe"
+    FINALISE = "finalise"
+    KVM_INIT = "kvm_init"
+    PKVM_FINALISE = "pkvm_finalise"
+    USER_SPACE = "user_space"
+    CPU_ON_CALL = "cpu_on_call"
+    CPU_ON = "cpu_on"
+    LATE_ARRIVAL = "late arrival of"
+    """A CPU arrives at the time that a fault of firmware sets."""
+    GIVE_UP = "give up waiting for"
+    """The wait for a CPU ends in vain."""
+    CPU_OFF = "cpu_off"
+    GUEST_RUN = "guest_run"
+    SAVE = "save"
+    RESTORE = "restore"
+    SYSFS_WRITE = "sysfs_write by"
+    TIME_COMES = "time comes for"
+    """The time comes at which an agent's action may start."""
+    LOOK_AGAIN = "looks again:"
+    """An agent that waits for a CPU checks whether it is still online."""
+    BEGIN = "begin"
+    """An agent begins; chosen by explorers only."""
+    TAKE_HOTPLUG_LOCK = "take the hotplug lock:"
+    TAKE_SEAT = "take a guest's place on"
+    """A lock is granted; chosen by explorers only."""
+
+
+class Step(NamedTuple):
+    """Something that happens after a while; no two steps that are awaited at the same time are equal."""
+
+    kind: StepKind
     who: int | str
-    """A CPU by its logical number, or an agent of user space's by its name."""
+    """A CPU by its logical number, or an agent of user space by its name."""
+    seat: int | None = None
+    """The CPU whose seat for guests is taken, by its logical number."""
+
+    @property
+    def words(self) -> str:
+        """The kind of step, in words; of a seat, with its CPU."""
+        return self.kind.value if self.seat is None else f"{self.kind} cpu{self.seat}:"
 
     def __str__(self) -> str:
-        return f"{self.what} {f'cpu{self.who}' if isinstance(self.who, int) else repr(self.who)}"
+        return f"{self.words} {f'cpu{self.who}' if isinstance(self.who, int) else repr(self.who)}"
+
+
+class Lock(NamedTuple):
+    """The identity of a lock: the hotplug lock, or the seat for guests on a CPU."""
+
+    kind: StepKind
+    """The step by which it is taken."""
+    seat: int | None = None
 
 
 class Environment(simpy.Environment):
-    """What a boot runs in: a clock in whole nanoseconds, and steps that it lets happen."""
+    """The environment that a boot runs in: a clock in whole nanoseconds, and steps that it lets happen."""
 
     left_early = False
-    """Whether the run was left where more could have happened."""
+    """The run ended where more could have happened."""
 
     def __init__(self) -> None:
         super().__init__(initial_time=0)
@@ -43,15 +88,15 @@ class Environment(simpy.Environment):
         return int(self._now)
 
     def after(self, delay_ns: int, step: Step) -> Event:
-        """An event for a step that happens so much later."""
+        """Return an event for a step that happens after a delay."""
         raise NotImplementedError
 
     def begin(self, process: Generator[Event, Any, None], agent: str) -> None:
-        """Start a process of user space's."""
+        """Start a process of user space."""
         raise NotImplementedError
 
-    def lock(self, what: str) -> simpy.Resource:
-        """Something that one process holds at a time."""
+    def lock(self, which: Lock) -> simpy.Resource:
+        """Make a lock, which one process holds at a time."""
         raise NotImplementedError
 
 
@@ -62,16 +107,19 @@ class SeededEnvironment(Environment):
         super().__init__()
         self._tie_breaks = random.Random(f"{seed}/same-time order")  # noqa: S311 (a simulation)
 
-    def after(self, delay_ns: int, step: Step) -> Event:  # noqa: ARG002 (time alone decides here)
-        """An event for a step that happens so much later."""
+    def after(self, delay_ns: int, step: Step) -> Event:
+        """Return an event for a step that happens after a delay."""
+        del step  # time alone decides here
         return self.timeout(delay_ns)
 
-    def begin(self, process: Generator[Event, Any, None], agent: str) -> None:  # noqa: ARG002 (all begin at once)
-        """Start a process of user space's."""
+    def begin(self, process: Generator[Event, Any, None], agent: str) -> None:
+        """Start a process of user space."""
+        del agent  # all agents begin at the same time
         self.process(process)
 
-    def lock(self, what: str) -> simpy.Resource:  # noqa: ARG002 (one is like another)
-        """Something that one process holds at a time: first come, first served."""
+    def lock(self, which: Lock) -> simpy.Resource:
+        """Make a lock that is granted in the order of the requests."""
+        del which  # locks differ for explorers only
         return simpy.Resource(self, capacity=1)
 
     def schedule(self, event: Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
@@ -82,9 +130,9 @@ class SeededEnvironment(Environment):
 
 
 class Completion:
-    """The kernel's completion: it counts, so a completion that nobody waited for satisfies the next wait.
+    """The kernel's completion: it counts, so a completion that came before the wait satisfies the next wait.
 
-    One process at a time may wait; the hotplug lock sees to that.
+    One process at a time may wait; the hotplug lock ensures that.
 
     Source: include/linux/completion.h; arch/arm64/kernel/smp.c never reinitialises ``cpu_running``.
     """
@@ -94,15 +142,19 @@ class Completion:
         self.done = 0
         self._awaited: Event | None = None
 
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        return self.done, self._awaited is not None and not self._awaited.triggered
+
     def complete(self) -> None:
-        """Wake who waits, or let the next one not wait at all."""
+        """Wake the process that waits, or let the next wait end at once."""
         if self._awaited is not None and not self._awaited.triggered:
             self._awaited.succeed()
         else:
             self.done += 1
 
     def wait(self, timeout_ns: int, step: Step) -> Generator[Event, Any, None]:
-        """Wait until completed, or for so long, which ends with a step; which of the two it was is not told."""
+        """Wait until completed, or for a time at most, which ends with a step; the caller cannot tell which."""
         if self.done:
             self.done -= 1
             return

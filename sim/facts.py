@@ -1,24 +1,27 @@
-"""Everything that happened in one boot, as plain data: what verdicts and tables are made from."""
+"""Everything that happened in a boot, as frozen data: hazards, tables and pictures are made from it.
 
-from dataclasses import dataclass, field
+CPUs are logical numbers, times nanoseconds, events places among the boot's events. `hw_cpu` names CPU hardware by the
+logical number of its MPIDR; the two differ where a late arrival took another CPU's boot arguments.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
 from sim import rules
-from sim.designs import Design
 from sim.kernel.cpufeature import Announced, Refusal
 from sim.kernel.fpsimd import VlInfo
-from sim.kernel.pkvm import Save
 from sim.kernel.printk import Event, LogLine
-from sim.machine.registers import VectorUnit
+from sim.kernel.save_area import BufferSize, Save
 from sim.scenario import Action, Do, Scenario
 from sim.topology import Cpu
-from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
+from sim.vectors import LEN_FIELD, VectorType, largest_vq, vl_bytes_from_vq, vqs_up_to_len
 
 
 class CpuState(StrEnum):
-    """Where a CPU is at the end."""
+    """The state of a CPU at the end."""
 
     ONLINE = "online"
     OFFLINE = "offline"
@@ -29,17 +32,39 @@ class CpuState(StrEnum):
     """CPU_ON was accepted, and the CPU never came online."""
 
 
+class ActionOutcome(StrEnum):
+    """The outcome of an action of user space."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    RAN = "ran"
+    KILLED = "killed"
+    FAILED = "failed"
+    HUNG = "hung"
+    """The boot ended in the middle of the action."""
+    UNDER_WAY = "under way"
+    """A schedule ended in the middle of the action."""
+
+
+class LossKind(StrEnum):
+    """The ways in which firmware, or pKVM's relay, keeps a CPU from coming online."""
+
+    RELAY_REFUSES = "pKVM's relay refuses CPU_ON"
+    FIRMWARE_ANSWERS = "firmware answers CPU_ON with an error"
+    NEVER_ARRIVES = "the CPU never arrives"
+    PARKS = "the CPU arrives too late and finds no boot arguments"
+    TAKES_ARGUMENTS = "the CPU arrives too late and takes another's boot arguments"
+
+
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What came of one action; `log_from` and `log_to` bound the lines logged meanwhile."""
+    """The result of an action; the lines logged meanwhile are `log_from` up to `log_to`."""
 
     action: Action
     cpu: int
-    outcome: str
-    """online, offline, ran, killed or failed; hung, where the boot ended in the middle of it; under way, where a
-    schedule did"""
+    outcome: ActionOutcome
     error: str | None
-    """The name of the errno, where the outcome is failed."""
+    """The name of the errno of an action that failed."""
     started_ns: int
     ended_ns: int
     log_from: int
@@ -48,35 +73,37 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True)
 class GuestVisit:
-    """A guest's stay on a CPU: the set of lengths it could select there."""
+    """A guest's stay on a CPU, with the set of lengths that it can select there."""
 
     guest: str
     cpu: int
     time_ns: int
     vqs: int
     killed: bool
+    event: int
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A late CPU refused itself."""
+    """The refusal of a late CPU, under the logical number whose boot arguments it took."""
 
     time_ns: int
     cpu: int
-    """The number it took."""
     hw_cpu: int
-    """The number of the CPU that it is."""
     refusal: Refusal
+    event: int
 
 
 @dataclass(frozen=True, slots=True)
 class SharedIdleTask:
-    """A CPU took an idle task that another CPU runs already; logical numbers."""
+    """A CPU took an idle task that another CPU runs already."""
 
     time_ns: int
-    cpu: int
+    hw_cpu: int
     task: int
+    """The logical number whose idle task it is."""
     running_hw_cpu: int
+    event: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,82 +112,112 @@ class Lost:
 
     time_ns: int
     cpu: int
-    how: str
+    kind: LossKind
+    event: int
+    answer: str = ""
+    """The answer to CPU_ON, if that is an error."""
+    task: int | None = None
+    """The logical number whose boot arguments it took."""
 
 
 @dataclass(frozen=True, slots=True)
 class PanicFact:
-    """Where the system stopped."""
+    """The panic that stopped the system."""
 
     time_ns: int
     cpu: int
     of_hypervisor: bool
     sentence: str
+    event: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Buffers:
     """pKVM's buffers: one for every possible CPU, all alike."""
 
     allocation_vq: int
-    asked_bytes: int
-    page_order: int
-    run_bytes: int
+    size: BufferSize
+    limit_vqs: int
+    """Every VQ that ZCR_EL2 lets through during a save."""
+
+    @property
+    def asked_bytes(self) -> int:
+        """Bytes asked for, for each buffer."""
+        return self.size.asked_bytes
+
+    @property
+    def page_order(self) -> int:
+        """Each run has 2^page_order pages."""
+        return self.size.page_order
+
+    @property
+    def run_bytes(self) -> int:
+        """Bytes in each run of pages."""
+        return self.size.run_bytes
 
 
 class Need(NamedTuple):
-    """What one CPU's save needs: where its registers begin in the buffer, and bytes with the header."""
+    """The needs of a CPU's save."""
 
     first_byte: int
+    """The first byte of its registers, from the start of the buffer's registers."""
     size_bytes: int
-    keeps_committed: bool
-    """It saves at least the largest length that the host's tasks may use there."""
+    """Bytes with the header; 0 without SVE."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Facts:
-    """Everything that happened in one boot. CPUs are logical numbers, times nanoseconds."""
+    """Everything that happened in one boot."""
 
     scenario: Scenario
-    log: list[LogLine]
-    events: list[Event]
-    vectors: dict[VectorType, VlInfo]
-    supports: dict[VectorType, bool] = field(default_factory=dict)
-    announced: list[Announced] = field(default_factory=list)
-    kvm_decided: bool = False
-    """Whether KVM's initcall is over, however it ended."""
-    kvm_initialised: bool = False
-    kvm_sve_max_vl_bytes: int = 0
-    kvm_host_sve_max_vl_bytes: int = 0
-    offered_vqs: int = 0
-    """The lengths KVM offers to guests."""
-    buffers: Buffers | None = None
-    allocation_failed_at: int | None = None
+    log: tuple[LogLine, ...]
+    events: tuple[Event, ...]
+    vectors: Mapping[VectorType, VlInfo]
+    supports: Mapping[VectorType, bool]
+    """The vector types that the system has."""
+    announced: tuple[Announced, ...]
+    kvm_decided: bool
+    """KVM's initcall is over, whatever its result."""
+    kvm_initialised: bool
+    kvm_sve_max_vl_bytes: int
+    kvm_host_sve_max_vl_bytes: int
+    offered_vqs: int
+    """The lengths that KVM offers to guests."""
+    buffers: Buffers | None
+    allocation_failed_at: int | None
     """The CPU for whose buffer pKVM got no memory."""
-    units: dict[int, VectorUnit] = field(default_factory=dict)
-    """Vector units that something was written to; the others are as firmware left them."""
-    saves: list[Save] = field(default_factory=list)
-    actions: list[ActionResult] = field(default_factory=list)
-    guests: list[GuestVisit] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    relay_refused: list[Lost] = field(default_factory=list)
-    lost: list[Lost] = field(default_factory=list)
-    shared_tasks: list[SharedIdleTask] = field(default_factory=list)
-    online: list[int] = field(default_factory=list)
-    states: dict[int, CpuState] = field(default_factory=dict)
-    """What last became of each CPU that somebody tried to bring up."""
-    runs: dict[int, int] = field(default_factory=dict)
-    """Which CPU each online number is: its own, unless a latecomer took another's boot arguments."""
-    ever_online: set[int] = field(default_factory=set)
-    panic: PanicFact | None = None
-    end_ns: int = 0
-    left_early: bool = False
-    """Whether the run was left where more could have happened, as a schedule wanted it."""
+    zcr_el2_len: Mapping[int, int]
+    """ZCR_EL2.LEN on the hardware CPUs on which it was written; elsewhere it is 15."""
+    saves: tuple[Save, ...]
+    actions: tuple[ActionResult, ...]
+    guests: tuple[GuestVisit, ...]
+    refused: tuple[Refused, ...]
+    relay_refused: tuple[Lost, ...]
+    lost: tuple[Lost, ...]
+    shared_tasks: tuple[SharedIdleTask, ...]
+    online: tuple[int, ...]
+    states: Mapping[int, CpuState]
+    """The last state of each CPU that was brought up, whether or not it came."""
+    runs: Mapping[int, int]
+    """The hardware CPU that runs each number that was online."""
+    booted_events: Mapping[int, int]
+    """The event with which each CPU came online last."""
+    final_event: int | None
+    """The event with which the capabilities became final."""
+    panic: PanicFact | None
+    end_ns: int
+    left_early: bool
+    """The run ended where more could have happened, because its schedule did."""
+
+    @property
+    def ever_online(self) -> frozenset[int]:
+        """The CPUs that were online at any time."""
+        return frozenset(self.booted_events)
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Who waits, and for what, where everything came to a stop without a panic."""
-        hung = (one for one in self.actions if one.outcome == "hung" and self.panic is None)
+        """The agents that wait, and for what, where everything came to a stop without a panic."""
+        hung = (one for one in self.actions if one.outcome is ActionOutcome.HUNG and self.panic is None)
         return tuple(sorted(f"{one.action.agent!r} waits {self._for_what(one)}" for one in hung))
 
     def _for_what(self, one: ActionResult) -> str:
@@ -171,11 +228,11 @@ class Facts:
         )
 
     def label(self, number: int) -> str:
-        """How sentences name a CPU."""
+        """Return the name of a CPU in sentences."""
         return self.scenario.topology.label(number)
 
     def state(self, number: int) -> CpuState:
-        """Where a CPU is at the end; a number is online whichever CPU runs under it."""
+        """Return a CPU's state at the end; a number is online whichever CPU runs under it."""
         if number in self._online:
             return CpuState.ONLINE
         return self.states.get(number, CpuState.OFFLINE)
@@ -184,44 +241,40 @@ class Facts:
     def _online(self) -> frozenset[int]:
         return frozenset(self.online)
 
+    def hw_cpu(self, number: int) -> int:
+        """Return the hardware CPU that runs under a number, or would."""
+        return self.runs.get(number, number)
+
     def hardware(self, number: int) -> Cpu:
-        """The CPU that runs under a number, or would."""
-        return self.scenario.topology.logical[self.runs.get(number, number)]
+        """Return the CPU that runs under a number, or would."""
+        return self.scenario.topology.logical[self.hw_cpu(number)]
 
-    def unit(self, number: int) -> VectorUnit:
-        """The vector unit of the CPU that runs under a number, as it is at the end."""
-        hw_cpu = self.runs.get(number, number)
-        return self.units.get(hw_cpu) or VectorUnit(self.scenario.topology.logical[hw_cpu])
-
-    def host_max_vl_bytes(self, cpu: int) -> int:
-        """The VL that the host can run with on a CPU at the end, ZCR_EL1 at its maximum; 0 without SVE."""
-        if not self.supports.get(VectorType.SVE):
+    def host_max_vl_bytes(self, number: int) -> int:
+        """Return the largest VL that ZCR_EL2 lets the host select on a CPU at the end, in bytes; 0 without SVE."""
+        if not self.supports[VectorType.SVE]:
             return 0
-        unit = self.unit(cpu)
-        return vl_bytes_from_vq(largest_vq(unit.vqs_at_el1_below(unit.zcr_el2_len)))
+        limit_vqs = vqs_up_to_len(self.zcr_el2_len.get(self.hw_cpu(number), LEN_FIELD))
+        usable_vqs = self.hardware(number).usable_vqs(VectorType.SVE) or 0
+        return vl_bytes_from_vq(largest_vq(usable_vqs & limit_vqs))
 
-    def need(self, design: Design, cpu: int) -> Need:
-        """What a save on a CPU needs under a design, online or not, with the buffers of this boot."""
-        assert self.buffers is not None
-        vq_map = self.vectors[VectorType.SVE].vq_map
-        allocation_vqs = 1 << (self.buffers.allocation_vq - 1)
-        own = self.scenario.topology.logical[cpu].usable_sve_vqs or 0
-        running = rules.selected(own, design.zcr_el2_limit(vq_map, allocation_vqs))
+    def need(self, number: int) -> Need:
+        """Return what a save on a CPU needs in this boot's buffers, whether or not it is online."""
+        buffers, design = self.buffers, self.scenario.active_design
+        assert buffers is not None
+        assert design is not None
+        own_vqs = self.scenario.topology.logical[number].usable_vqs(VectorType.SVE) or 0
+        running = rules.selected(own_vqs, buffers.limit_vqs)
+        if not running:
+            return Need(0, 0)
+        pointer_vq = largest_vq(design.pointer_vqs(1 << (buffers.allocation_vq - 1), running))
         running_vq = largest_vq(running)
-        if not running_vq:
-            return Need(0, 0, keeps_committed=True)
-        pointer_vq = largest_vq(design.pointer_vqs(allocation_vqs, running))
-        return Need(
-            rules.save_first_byte(pointer_vq, running_vq),
-            rules.buffer_bytes(running_vq),
-            keeps_committed=running_vq >= largest_vq(rules.largest(vq_map & own)),
-        )
+        return Need(rules.save_first_byte(pointer_vq, running_vq), rules.buffer_bytes(running_vq))
 
-    def role(self, cpu: int) -> str:
-        """Whether a CPU is the boot CPU, an early secondary or a late CPU."""
-        if cpu == 0:
+    def role(self, number: int) -> str:
+        """Return the role of a CPU: boot, early (an early secondary) or late."""
+        if number == 0:
             return "boot"
-        return "early" if cpu in self._early else "late"
+        return "early" if number in self._early else "late"
 
     @cached_property
     def _early(self) -> frozenset[int]:

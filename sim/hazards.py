@@ -1,159 +1,148 @@
-"""What went wrong in a boot: hazards, worst first, and notes, which are worth knowing and no hazard.
+"""The hazards of a boot: what went wrong, worst first, each as one sentence with its numbers.
 
-Each is one plain sentence with its numbers. docs/hazards.md has a paragraph on each.
+A hazard is a member of `HazardKind` and the function below it that finds it, marked with `@finds`; everything else
+(columns, names in files, tables, pages) follows from these two. docs/hazards.md has a section on each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum
+from functools import total_ordering
 
 from sim import rules
-from sim.facts import Facts, Refused
-from sim.kernel.cpufeature import Reason, own_vqs
-from sim.kernel.pkvm import Save
+from sim.facts import Facts, LossKind, Lost, Refused
+from sim.kernel.save_area import Save
 from sim.machine.memory import Extent
-from sim.scenario import KvmInit, Relay
+from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, bits_from_vq, braces, largest_vq
 
 
-class HazardKind(IntEnum):
-    """The hazards; the number is the rank, 1 the worst."""
+@total_ordering
+class HazardKind(Enum):
+    """The hazards: for each its name in files and columns, its title for people, and its severity.
 
-    KERNEL_PANIC = 1
-    HYPERVISOR_PANIC = 2
-    OUT_OF_BOUNDS_WRITE = 3
-    NOT_RESTORED = 4
-    HEADER_DESTROYED = 5
-    LACKS_COMMITTED_VL = 6
-    GUEST_VLS_DIFFER = 7
-    ALLOCATION_EXCEEDED_SILENTLY = 8
-    ALLOCATION_EXCEEDED_ANNOUNCED = 9
-    SHARED_IDLE_TASK = 10
-    HOST_DENIED_VL = 11
-    HARMLESS_CPU_REFUSED = 12
-    CPU_LOST_TO_FIRMWARE = 13
+    The larger the severity, the worse; it orders hazards and means nothing else. Kinds compare by it, the worst first.
+    """
+
+    KERNEL_PANIC = "kernel_panic", "kernel panic", 130
+    HYPERVISOR_PANIC = "hypervisor_panic", "hypervisor panic", 120
+    OUT_OF_BOUNDS_WRITE = "out_of_bounds_write", "out-of-bounds write", 110
+    NOT_RESTORED = "not_restored", "registers or VL not restored", 100
+    HEADER_DESTROYED = "header_destroyed", "header destroyed", 90
+    LACKS_COMMITTED_VL = "lacks_committed_vl", "CPU online that lacks a committed VL", 80
+    GUEST_VLS_DIFFER = "guest_vls_differ", "guest sees different VLs on different CPUs", 70
+    ALLOCATION_EXCEEDED_SILENTLY = "allocation_exceeded_silently", "allocation exceeded, nothing logged", 60
+    ALLOCATION_EXCEEDED_ANNOUNCED = "allocation_exceeded_announced", "allocation exceeded, announced", 50
+    SHARED_IDLE_TASK = "shared_idle_task", "two CPUs on one idle task", 40
+    HOST_DENIED_VL = "host_denied_vl", "host denied a VL that all CPUs have", 30
+    HARMLESS_CPU_REFUSED = "harmless_cpu_refused", "harmless CPU refused by VL", 20
+    CPU_LOST_TO_FIRMWARE = "cpu_lost_to_firmware", "CPU lost to firmware", 10
+
+    title: str
+    severity: int
+
+    def __new__(cls, name_in_files: str, title: str, severity: int) -> "HazardKind":
+        """Make a member; its value is its name in files."""
+        member = object.__new__(cls)
+        member._value_ = name_in_files
+        member.title, member.severity = title, severity
+        return member
+
+    def __lt__(self, other: "HazardKind") -> bool:
+        return self.severity > other.severity
 
     @property
-    def title(self) -> str:
-        """The hazard's name for people."""
-        return _TITLES[self]
-
-
-_TITLES = {
-    HazardKind.KERNEL_PANIC: "kernel panic",
-    HazardKind.HYPERVISOR_PANIC: "hypervisor panic",
-    HazardKind.OUT_OF_BOUNDS_WRITE: "out-of-bounds write",
-    HazardKind.NOT_RESTORED: "registers or VL not restored",
-    HazardKind.HEADER_DESTROYED: "header destroyed",
-    HazardKind.LACKS_COMMITTED_VL: "CPU online that lacks a committed VL",
-    HazardKind.GUEST_VLS_DIFFER: "guest sees different VLs on different CPUs",
-    HazardKind.ALLOCATION_EXCEEDED_SILENTLY: "allocation exceeded, nothing logged",
-    HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED: "allocation exceeded, announced",
-    HazardKind.SHARED_IDLE_TASK: "two CPUs on one idle task",
-    HazardKind.HOST_DENIED_VL: "host denied a VL that all CPUs have",
-    HazardKind.HARMLESS_CPU_REFUSED: "harmless CPU refused by VL",
-    HazardKind.CPU_LOST_TO_FIRMWARE: "CPU lost to firmware",
-}
+    def rank(self) -> int:
+        """Its place among all kinds by severity; 1 is the worst."""
+        return 1 + sum(other.severity > self.severity for other in HazardKind)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Hazard:
-    """Something that went wrong: its kind, the logical CPU, the moment, and a sentence with the numbers."""
+    """A hazard: its kind, the logical CPU, the time, a sentence with the numbers, and the event that caused it."""
 
     kind: HazardKind
     cpu: int | None
     time_ns: int
     sentence: str
+    event: int | None
+    """The place among the boot's events; None where the boot ended before there was one."""
     underrun_bytes: int = 0
     overrun_bytes: int = 0
 
     def __repr__(self) -> str:
-        return f"<Hazard {self.kind}, {self.kind.title}: {self.sentence}>"
+        return f"<Hazard {self.kind.rank}, {self.kind.title}: {self.sentence}>"
 
 
-def judge(facts: Facts) -> list[Hazard]:
+Finder = Callable[[Facts], Iterable[Hazard]]
+_FINDERS: dict[HazardKind, Finder] = {}
+
+
+def finds(kind: HazardKind) -> Callable[[Finder], Finder]:
+    """Mark the function that finds a kind of hazard in the facts of a boot."""
+
+    def register(finder: Finder) -> Finder:
+        _FINDERS[kind] = finder
+        return finder
+
+    return register
+
+
+def find_hazards(facts: Facts) -> list[Hazard]:
     """Find every hazard of a boot, worst first, then by CPU and time."""
-    found = [
-        *_panics(facts),
-        *_saves(facts),
-        *_committed(facts),
-        *_guests(facts),
-        *_shared_tasks(facts),
-        *_denied_by_command_line(facts),
-        *_refused(facts),
-        *_lost(facts),
-    ]
-    return sorted(found, key=lambda h: (h.kind, -1 if h.cpu is None else h.cpu, h.time_ns, h.sentence))
+    found = (hazard for finder in _FINDERS.values() for hazard in finder(facts))
+    return sorted(found, key=lambda one: (one.kind, -1 if one.cpu is None else one.cpu, one.time_ns, one.sentence))
 
 
-def _panics(facts: Facts) -> Iterator[Hazard]:
-    panic = facts.panic
-    if panic is not None:
-        kind = HazardKind.HYPERVISOR_PANIC if panic.of_hypervisor else HazardKind.KERNEL_PANIC
-        yield Hazard(kind, panic.cpu, panic.time_ns, panic.sentence)
+@finds(HazardKind.KERNEL_PANIC)
+def _kernel_panic(facts: Facts) -> Iterator[Hazard]:
+    if facts.panic is not None and not facts.panic.of_hypervisor:
+        panic = facts.panic
+        yield Hazard(HazardKind.KERNEL_PANIC, panic.cpu, panic.time_ns, panic.sentence, panic.event)
 
 
-def _saves(facts: Facts) -> Iterator[Hazard]:
-    """Hazards of saves and restores, each once for a CPU, however often it happened."""
-    seen: set[tuple[HazardKind, int, str]] = set()
-    for save in facts.saves:
-        for hazard in (*_of_save(facts, save), *_of_restore(facts, save)):
-            key = hazard.kind, save.cpu, hazard.sentence
-            if key not in seen:
-                seen.add(key)
-                yield hazard
+@finds(HazardKind.HYPERVISOR_PANIC)
+def _hypervisor_panic(facts: Facts) -> Iterator[Hazard]:
+    if facts.panic is not None and facts.panic.of_hypervisor:
+        panic = facts.panic
+        yield Hazard(HazardKind.HYPERVISOR_PANIC, panic.cpu, panic.time_ns, panic.sentence, panic.event)
 
 
-def _of_save(facts: Facts, save: Save) -> Iterator[Hazard]:
-    assert facts.buffers is not None
-    who, bits = facts.label(save.cpu), bits_from_vq(save.running_vq)
+# Saves and restores: each hazard once for a CPU, however often its guests come
+
+
+def _once(hazards: Iterable[Hazard]) -> Iterable[Hazard]:
+    """Return the first of each group of hazards that differ in their times only."""
+    first: dict[tuple[int | None, str], Hazard] = {}
+    for hazard in hazards:
+        first.setdefault((hazard.cpu, hazard.sentence), hazard)
+    return first.values()
+
+
+def _of_save(kind: HazardKind, facts: Facts, save: Save, words: str, under: int = 0, over: int = 0) -> Hazard:
+    sentence = f"{facts.label(save.cpu)}'s {words}"
+    return Hazard(kind, save.cpu, save.time_ns, sentence, save.event, under, over)
+
+
+@finds(HazardKind.OUT_OF_BOUNDS_WRITE)
+def _out_of_bounds_write(facts: Facts) -> Iterable[Hazard]:
+    return _once(_outside(facts, save) for save in facts.saves if save.outside)
+
+
+def _outside(facts: Facts, save: Save) -> Hazard:
     first = rules.save_first_byte(save.pointer_vq, save.running_vq)
-    outside = save.outside
-    under = sum(extent.bytes for extent in outside if _is_below(extent, save.cpu))
-    over = sum(extent.bytes for extent in outside) - under
-    if outside:
-        last = rules.save_last_byte(save.pointer_vq, save.running_vq)
-        where = (
-            f"starts {-first} bytes before its registers" if first < 0 else f"goes on to byte {last} of its registers"
-        )
-        if save.panicked:
-            where += ", had it got through"
-        victims = "; ".join(_victim(facts, extent) for extent in outside)
-        yield Hazard(
-            HazardKind.OUT_OF_BOUNDS_WRITE,
-            save.cpu,
-            save.time_ns,
-            f"{who}'s save at {bits} bits {where}: {under} bytes fall below its page run and {over} above ({victims})",
-            under,
-            over,
-        )
-    if not save.header_intact:
-        yield Hazard(
-            HazardKind.HEADER_DESTROYED,
-            save.cpu,
-            save.time_ns,
-            f"{who}'s save at {bits} bits runs over its own header: zcr_el1 is lost",
-        )
-    if save.denied_vqs:
-        yield Hazard(
-            HazardKind.HOST_DENIED_VL,
-            save.cpu,
-            save.time_ns,
-            f"on {who} ZCR_EL2 keeps the host from {braces(save.denied_vqs)}, which all CPUs have",
-        )
-    size = rules.buffer_bytes(save.running_vq)
-    if size > facts.buffers.asked_bytes:
-        announced = any(
-            one.type is VectorType.SVE and one.time_ns <= save.time_ns and save.running_vq <= largest_vq(one.vqs)
-            for one in facts.announced
-        )
-        yield Hazard(
-            HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED if announced else HazardKind.ALLOCATION_EXCEEDED_SILENTLY,
-            save.cpu,
-            save.time_ns,
-            f"{who}'s save at {bits} bits needs {size} bytes of the {facts.buffers.asked_bytes} asked for, "
-            + ("and the log announced it" if announced else "and nothing was logged"),
-        )
+    last = rules.save_last_byte(save.pointer_vq, save.running_vq)
+    where = f"starts {-first} bytes before its registers" if first < 0 else f"goes on to byte {last} of its registers"
+    if save.panicked:
+        where += ", had it got through"
+    under = sum(extent.bytes for extent in save.outside if _is_below(extent, save.cpu))
+    over = sum(extent.bytes for extent in save.outside) - under
+    victims = "; ".join(_victim(facts, extent) for extent in save.outside)
+    words = (
+        f"save at {bits_from_vq(save.running_vq)} bits {where}: {under} bytes fall below its page run and {over} above "
+        f"({victims})"
+    )
+    return _of_save(HazardKind.OUT_OF_BOUNDS_WRITE, facts, save, words, under, over)
 
 
 def _is_below(extent: Extent, cpu: int) -> bool:
@@ -161,7 +150,7 @@ def _is_below(extent: Extent, cpu: int) -> bool:
 
 
 def _victim(facts: Facts, extent: Extent) -> str:
-    """Whose bytes an extent outside the own run hits: foreign memory, or parts of a neighbour's run."""
+    """Name the owner of an extent outside the save's own run: foreign memory, or parts of a neighbour's run."""
     assert facts.buffers is not None
     if extent.foreign:
         return f"{extent.bytes} bytes of foreign memory"
@@ -172,219 +161,221 @@ def _victim(facts: Facts, extent: Extent) -> str:
         ("slack", asked, facts.buffers.run_bytes),
     )
     hit = [
-        f"{min(end, extent.last + 1) - max(start, extent.first)} bytes of {facts.label(extent.cpu)}'s {what}"
-        for what, start, end in parts
+        f"{min(end, extent.last + 1) - max(start, extent.first)} bytes of {facts.label(extent.cpu)}'s {part}"
+        for part, start, end in parts
         if max(start, extent.first) < min(end, extent.last + 1)
     ]
     return ", ".join(hit)
 
 
-def _of_restore(facts: Facts, save: Save) -> Iterator[Hazard]:
-    if save.at_save_vq_restored is None or (save.at_save_vq_restored and save.committed_vq_restored):
-        return
+@finds(HazardKind.NOT_RESTORED)
+def _not_restored(facts: Facts) -> Iterable[Hazard]:
+    return _once(
+        _changed(facts, save)
+        for save in facts.saves
+        if save.at_save_vq_restored is not None and not (save.at_save_vq_restored and save.committed_vq_restored)
+    )
+
+
+def _changed(facts: Facts, save: Save) -> Hazard:
     assert save.host_vq_after is not None
-    who, bits = facts.label(save.cpu), bits_from_vq(save.running_vq)
     before, after = bits_from_vq(save.host_vq), bits_from_vq(save.host_vq_after)
+    bits = bits_from_vq(save.running_vq)
     vl = f"; the host's vector length falls from {before} to {after} bits" if after < before else ""
     how = (
         "come back changed"
         if not save.at_save_vq_restored
         else f"come back without what lies above {bits} bits, which tasks may use"
     )
-    yield Hazard(
-        HazardKind.NOT_RESTORED,
-        save.cpu,
-        save.time_ns,
-        f"{who}'s registers, saved at {bits} bits, {how}{vl}",
+    return _of_save(HazardKind.NOT_RESTORED, facts, save, f"registers, saved at {bits} bits, {how}{vl}")
+
+
+@finds(HazardKind.HEADER_DESTROYED)
+def _header_destroyed(facts: Facts) -> Iterable[Hazard]:
+    return _once(
+        _of_save(
+            HazardKind.HEADER_DESTROYED,
+            facts,
+            save,
+            f"save at {bits_from_vq(save.running_vq)} bits runs over its own header: zcr_el1 is lost",
+        )
+        for save in facts.saves
+        if not save.header_intact
     )
 
 
-def _committed(facts: Facts) -> Iterator[Hazard]:
+@finds(HazardKind.ALLOCATION_EXCEEDED_SILENTLY)
+def _exceeded_silently(facts: Facts) -> Iterable[Hazard]:
+    kind = HazardKind.ALLOCATION_EXCEEDED_SILENTLY
+    exceeding = (save for save in facts.saves if _exceeds(facts, save) and not _is_announced(facts, save))
+    return _once(_exceeded(kind, facts, save, "and nothing was logged") for save in exceeding)
+
+
+@finds(HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED)
+def _exceeded_announced(facts: Facts) -> Iterable[Hazard]:
+    kind = HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED
+    exceeding = (save for save in facts.saves if _exceeds(facts, save) and _is_announced(facts, save))
+    return _once(_exceeded(kind, facts, save, "and the log announced it") for save in exceeding)
+
+
+def _exceeds(facts: Facts, save: Save) -> bool:
+    assert facts.buffers is not None
+    return rules.buffer_bytes(save.running_vq) > facts.buffers.asked_bytes
+
+
+def _is_announced(facts: Facts, save: Save) -> bool:
+    """Return True if the log announced a length at least as large before the save."""
+    return any(
+        one.type is VectorType.SVE and one.time_ns <= save.time_ns and save.running_vq <= largest_vq(one.vqs)
+        for one in facts.announced
+    )
+
+
+def _exceeded(kind: HazardKind, facts: Facts, save: Save, logged: str) -> Hazard:
+    assert facts.buffers is not None
+    size, asked = rules.buffer_bytes(save.running_vq), facts.buffers.asked_bytes
+    bits = bits_from_vq(save.running_vq)
+    return _of_save(kind, facts, save, f"save at {bits} bits needs {size} bytes of the {asked} asked for, {logged}")
+
+
+# Vector lengths that tasks and guests find
+
+
+@finds(HazardKind.LACKS_COMMITTED_VL)
+def _lacks_committed_vl(facts: Facts) -> Iterator[Hazard]:
     for vector_type, info in facts.vectors.items():
-        if not facts.supports.get(vector_type):
-            continue
-        for number in facts.online:
-            own = own_vqs(facts.hardware(number), vector_type) or 0
-            lacking = rules.missing(info.vq_map, own)
+        for number in facts.online if facts.supports[vector_type] else ():
+            lacking = rules.missing(info.vq_map, facts.hardware(number).usable_vqs(vector_type) or 0)
             if lacking:
                 yield Hazard(
                     HazardKind.LACKS_COMMITTED_VL,
                     number,
                     facts.end_ns,
                     f"{facts.label(number)} is online and lacks {vector_type} {braces(lacking)}, which tasks may use",
+                    facts.booted_events[number],
                 )
 
 
-def _guests(facts: Facts) -> Iterator[Hazard]:
+@finds(HazardKind.GUEST_VLS_DIFFER)
+def _guest_vls_differ(facts: Facts) -> Iterator[Hazard]:
     first_seen: dict[str, tuple[int, int]] = {}
-    told: set[tuple[str, int]] = set()
+    reported: set[tuple[str, int]] = set()
     for visit in facts.guests:
         cpu, vqs = first_seen.setdefault(visit.guest, (visit.cpu, visit.vqs))
-        if visit.vqs != vqs and (visit.guest, visit.cpu) not in told:
-            told.add((visit.guest, visit.cpu))
+        if visit.vqs != vqs and (visit.guest, visit.cpu) not in reported:
+            reported.add((visit.guest, visit.cpu))
             yield Hazard(
                 HazardKind.GUEST_VLS_DIFFER,
                 visit.cpu,
                 visit.time_ns,
                 f"guest {visit.guest!r} sees {braces(vqs)} on {facts.label(cpu)} and {braces(visit.vqs)} on "
                 f"{facts.label(visit.cpu)}",
+                visit.event,
             )
 
 
-def _shared_tasks(facts: Facts) -> Iterator[Hazard]:
-    for one in facts.shared_tasks:
-        whose = "its own" if one.cpu == one.task else f"cpu{one.task}'s"
-        yield Hazard(
-            HazardKind.SHARED_IDLE_TASK,
-            one.cpu,
-            one.time_ns,
-            f"{facts.label(one.cpu)} starts on {whose} idle task, which {facts.label(one.running_hw_cpu)} runs "
-            "already: two CPUs run as one, on one stack",
-        )
-
-
-def _denied_by_command_line(facts: Facts) -> Iterator[Hazard]:
-    scenario = facts.scenario
-    logical = scenario.topology.logical
-    sme_off = scenario.nosme and scenario.series.has_sme
-    for vector_type, off in ((VectorType.SVE, scenario.sve_off), (VectorType.SME, sme_off)):
-        if not off:
-            continue
-        shared = rules.ARCHITECTURE_VQS
-        for number in scenario.early:
-            shared &= own_vqs(logical[number], vector_type) or 0
+@finds(HazardKind.HOST_DENIED_VL)
+def _host_denied_vl(facts: Facts) -> Iterator[Hazard]:
+    yield from _once(_denied_by_zcr_el2(facts, save) for save in facts.saves if save.denied_vqs)
+    for vector_type, traits in VECTOR_TYPES.items():
+        shared = _shared_by_early(facts, vector_type) if facts.scenario.switched_off(vector_type) else 0
         if shared:
             yield Hazard(
                 HazardKind.HOST_DENIED_VL,
                 None,
                 facts.end_ns,
-                f"arm64.no{vector_type.lower()} keeps the host from {vector_type} {braces(shared)}, "
-                "which all early CPUs have",
+                f"{traits.option} keeps the host from {vector_type} {braces(shared)}, which all early CPUs have",
+                facts.final_event,
             )
 
 
-def _refused(facts: Facts) -> Iterator[Hazard]:
+def _denied_by_zcr_el2(facts: Facts, save: Save) -> Hazard:
+    return Hazard(
+        HazardKind.HOST_DENIED_VL,
+        save.cpu,
+        save.time_ns,
+        f"on {facts.label(save.cpu)} ZCR_EL2 keeps the host from {braces(save.denied_vqs)}, which all CPUs have",
+        save.event,
+    )
+
+
+def _shared_by_early(facts: Facts, vector_type: VectorType) -> int:
+    shared = rules.ARCHITECTURE_VQS
+    for number in facts.scenario.early:
+        shared &= facts.scenario.topology.logical[number].usable_vqs(vector_type) or 0
+    return shared
+
+
+# CPUs that do not come, or come as another
+
+
+@finds(HazardKind.SHARED_IDLE_TASK)
+def _shared_idle_task(facts: Facts) -> Iterator[Hazard]:
+    for one in facts.shared_tasks:
+        owner = "its own" if one.hw_cpu == one.task else f"cpu{one.task}'s"
+        yield Hazard(
+            HazardKind.SHARED_IDLE_TASK,
+            one.hw_cpu,
+            one.time_ns,
+            f"{facts.label(one.hw_cpu)} starts on {owner} idle task, which {facts.label(one.running_hw_cpu)} runs "
+            "already: two CPUs run as one, on one stack",
+            one.event,
+        )
+
+
+@finds(HazardKind.HARMLESS_CPU_REFUSED)
+def _harmless_cpu_refused(facts: Facts) -> Iterator[Hazard]:
     for one in facts.refused:
-        if is_harmless(facts, one):
-            own = _own_vqs(facts, one)
+        kind = one.refusal.vector_type
+        if kind is not None and refused_needlessly(facts, one):
+            own = facts.scenario.topology.logical[one.hw_cpu].usable_vqs(kind) or 0
             yield Hazard(
                 HazardKind.HARMLESS_CPU_REFUSED,
                 one.cpu,
                 one.time_ns,
-                f"{_refused_cpu(facts, one)} with {one.refusal.type} {braces(own)} is refused ({one.refusal.reason}), "
-                f"though it has all of vq_map {braces(facts.vectors[one.refusal.type].vq_map)} and nothing in the way",
+                f"{refused_cpu(facts, one)} with {kind} {braces(own)} is refused ({one.refusal.reason}), "
+                f"though it has all of vq_map {braces(facts.vectors[kind].vq_map)} and nothing in the way",
+                one.event,
             )
 
 
-def _own_vqs(facts: Facts, one: Refused) -> int:
-    return own_vqs(facts.scenario.topology.logical[one.hw_cpu], one.refusal.type) or 0
+def refused_needlessly(facts: Facts, one: Refused) -> bool:
+    """Return True if a CPU that was refused by its vector lengths would have done no harm.
+
+    Its own save would stay inside the bytes asked for and come back (`sim.rules.refused_needlessly`). This is not
+    known before KVM's initcall.
+    """
+    if not facts.kvm_decided:
+        return False
+    exceeds = loses = 0
+    if facts.buffers is not None:
+        own = facts.scenario.topology.logical[one.hw_cpu].usable_vqs(VectorType.SVE) or 0
+        limit, vq_map = facts.buffers.limit_vqs, facts.vectors[VectorType.SVE].vq_map
+        exceeds = rules.save_exceeds(own, limit, 1 << (facts.buffers.allocation_vq - 1))
+        loses = rules.save_denies(vq_map, own, limit)
+    return bool(rules.refused_needlessly(one.refusal.verdict, exceeds, loses))
 
 
-def _refused_cpu(facts: Facts, one: Refused) -> str:
+def refused_cpu(facts: Facts, one: Refused) -> str:
+    """Name a refused CPU, with the logical number under which it started where that is another's."""
     return facts.label(one.hw_cpu) + ("" if one.hw_cpu == one.cpu else f", started as cpu{one.cpu},")
 
 
-def is_harmless(facts: Facts, one: Refused) -> bool:
-    """Whether a CPU refused by its vector lengths would have done no harm.
-
-    It has all of ``vq_map``; no extra length up to ``max_virtualisable_vl`` where hypervisor mode is available;
-    and its own save would stay inside the bytes asked for and come back. That is not known before KVM's initcall.
-    """
-    if one.refusal.reason is Reason.LACKS_EXTENSION or not facts.kvm_decided:
-        return False
-    info = facts.vectors[one.refusal.type]
-    own = _own_vqs(facts, one)
-    if rules.missing(info.vq_map, own):
-        return False
-    if facts.scenario.el2 and rules.unsupported(info.vq_map, info.virtualisable_vqs, own):
-        return False
-    design = facts.scenario.active_design
-    if facts.buffers is None or design is None:
-        return True
-    need = facts.need(design, one.hw_cpu)
-    return need.size_bytes <= facts.buffers.asked_bytes and need.keeps_committed
-
-
-def _lost(facts: Facts) -> Iterator[Hazard]:
-    """CPUs that firmware kept away, each once for a reason, however often user space tried."""
-    first = {(one.cpu, one.how): one for one in reversed(facts.lost)}
-    for one in first.values():
-        yield Hazard(
-            HazardKind.CPU_LOST_TO_FIRMWARE,
-            one.cpu,
-            one.time_ns,
-            f"{facts.label(one.cpu)}: {one.how}",
-        )
-
-
-def notes(facts: Facts) -> list[str]:
-    """What is worth knowing and no hazard, in a fixed order."""
-    waiting = (f"{one} for ever" for one in facts.waiting)
-    early = ["the schedule ends here, and more could have happened"] if facts.left_early else []
-    told = (
-        *early,
-        *_refusal_notes(facts),
-        *waiting,
-        *_limit_notes(facts),
-        *_memory_notes(facts),
-        *_setting_notes(facts),
+@finds(HazardKind.CPU_LOST_TO_FIRMWARE)
+def _cpu_lost_to_firmware(facts: Facts) -> Iterable[Hazard]:
+    kind = HazardKind.CPU_LOST_TO_FIRMWARE
+    return _once(
+        Hazard(kind, one.cpu, one.time_ns, f"{facts.label(one.cpu)}: {_loss(one)}", one.event) for one in facts.lost
     )
-    return list(dict.fromkeys(told))
 
 
-def _refusal_notes(facts: Facts) -> Iterator[str]:
-    for lost in facts.relay_refused:
-        yield f"{facts.label(lost.cpu)} was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"
-    for one in facts.refused:
-        if not is_harmless(facts, one):
-            why = f"{one.refusal.reason} {one.refusal.lengths}".rstrip()
-            yield f"{_refused_cpu(facts, one)} was refused: {one.refusal.type}: {why}"
-
-
-def _limit_notes(facts: Facts) -> Iterator[str]:
-    for vector_type, info in facts.vectors.items():
-        hidden = info.vq_partial_map & ~info.vq_map
-        if facts.supports.get(vector_type) and hidden:
-            yield (
-                f"the host is limited to the {vector_type} lengths that all CPUs share, {braces(info.vq_map)}: "
-                f"{braces(hidden)} is not on every early CPU"
-            )
-    if facts.supports.get(VectorType.SME) and not facts.vectors[VectorType.SME].vq_map:
-        yield "the early CPUs' streaming lengths share nothing: the kernel warns, reports 0 bytes and goes on"
-    killed = sorted({visit.guest for visit in facts.guests if visit.killed})
-    if killed:
-        yield (
-            f"KVM's limit of {facts.kvm_sve_max_vl_bytes} bytes is no vector length that the CPUs have: a guest "
-            f"that uses it is killed ({', '.join(killed)})"
-        )
-
-
-def _memory_notes(facts: Facts) -> Iterator[str]:
-    design = facts.scenario.active_design
-    if facts.allocation_failed_at is not None:
-        who = facts.label(facts.allocation_failed_at)
-        yield f"pKVM got no memory for {who}'s buffer: the system goes on without KVM and without the PSCI relay"
-    if facts.buffers is None or design is None:
-        return
-    cpus = len(facts.scenario.topology.cpus)
-    needed = max(facts.need(design, number).size_bytes for number in range(cpus))
-    unused = facts.buffers.asked_bytes - needed
-    if unused > 0:
-        yield (
-            f"of the {facts.buffers.asked_bytes} bytes asked for each of {cpus} possible CPUs, {unused} are more than "
-            "any CPU could use"
-        )
-
-
-def _setting_notes(facts: Facts) -> Iterator[str]:
-    scenario = facts.scenario
-    if scenario.topology.hypothetical:
-        yield "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
-    if scenario.relay is Relay.RELAXED and scenario.has_pkvm:
-        yield "the PSCI relay is relaxed: no real pKVM starts a CPU that was not online at KVM's init"
-    if scenario.kvm_init is KvmInit.ANY_TIME:
-        yield "KVM initialises at any time: no real kernel lets user space begin before it"
-    if not scenario.series.has_sme and any(one.sme_vqs is not None for one in scenario.topology.cpus):
-        yield f"kernel {scenario.kernel} is taken not to use SME: ARM64_SME depended on BROKEN until 6.16"
-    if scenario.allocation_fails_at is not None and facts.allocation_failed_at is None:
-        yield "allocation_fails_at has no effect: pKVM allocates no buffers in this boot"
+def _loss(one: Lost) -> str:
+    match one.kind:
+        case LossKind.FIRMWARE_ANSWERS | LossKind.RELAY_REFUSES:
+            return f"firmware answers CPU_ON with {one.answer}"
+        case LossKind.NEVER_ARRIVES:
+            return "firmware accepts CPU_ON, and the CPU never arrives"
+        case LossKind.PARKS:
+            return "it arrives when the wait for it is over, finds no boot arguments, and parks"
+        case LossKind.TAKES_ARGUMENTS:
+            return f"it arrives when the wait for it is over, and takes cpu{one.task}'s arguments"

@@ -1,4 +1,4 @@
-"""What came of a boot: log, events, CPUs, buffers, saves, hazards, as rows (`sim.rows`) and as pandas frames."""
+"""The outcome of a boot: log, events, CPUs, buffers, saves, hazards, as rows and as pandas frames."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sim import rules
+from sim.cause_recorder import Cause
+from sim.event_text import event_detail
 from sim.facts import CpuState, Facts
 from sim.frames import as_html, frame
-from sim.hazards import Hazard, judge, notes
+from sim.hazards import Hazard, find_hazards
 from sim.kernel.fpsimd import VlInfo
-from sim.rows import (
-    SCHEMA_VERSION,
+from sim.notes import notes_of
+from sim.outcome_rows import (
     ActionRow,
     BufferRow,
     CpuRow,
@@ -24,6 +26,7 @@ from sim.rows import (
     ScenarioRow,
     VectorRow,
 )
+from sim.rows import SCHEMA_VERSION
 from sim.scenario import Scenario
 from sim.units import counted, timestamp
 from sim.vectors import bits_from_vq, bits_from_vqs
@@ -33,10 +36,16 @@ if TYPE_CHECKING:
 
 
 class Outcome:
-    """What came of one boot. `facts` has everything raw; the rest is made from it when asked for."""
+    """The outcome of a boot. `facts` has everything raw; the rest is made from it when it is asked for.
 
-    def __init__(self, facts: Facts) -> None:
+    Args:
+        facts: everything that happened.
+        causes: the cause of each event, if they were recorded.
+    """
+
+    def __init__(self, facts: Facts, causes: tuple[Cause, ...] | None = None) -> None:
         self.facts = facts
+        self.causes = causes
 
     def __repr__(self) -> str:
         facts = self.facts
@@ -59,28 +68,32 @@ class Outcome:
 
     @property
     def vectors(self) -> dict[str, VlInfo]:
-        """The kernel's record, by ``"SVE"`` and ``"SME"``."""
+        """The kernel's record of vector lengths, by ``"SVE"`` and ``"SME"``."""
         return {str(vector_type): info for vector_type, info in self.facts.vectors.items()}
 
     @cached_property
     def found(self) -> list[Hazard]:
         """The hazards, worst first."""
-        return judge(self.facts)
+        return find_hazards(self.facts)
 
     @cached_property
     def notes(self) -> list[str]:
-        """What is worth knowing and no hazard."""
-        return notes(self.facts)
+        """Facts worth knowing that are not hazards, as sentences."""
+        return notes_of(self.facts)
 
     @property
     def log_text(self) -> str:
-        """The kernel log as text, with timestamps."""
+        """The kernel log as text, with time stamps."""
         return "".join(f"{timestamp(line.time_ns)} {line.text}\n" for line in self.facts.log)
 
-    # Rows: what the frames, the tables and JSON are made from
+    # Rows, from which frames, tables and JSON are made
+
+    def event_rows(self) -> list[EventRow]:
+        """Return a row for each event."""
+        return [EventRow(one.time_ns, one.cpu, one.kind.value, event_detail(one)) for one in self.facts.events]
 
     def cpu_rows(self) -> list[CpuRow]:
-        """A row a CPU, by logical number."""
+        """Return a row for each CPU, by logical number."""
         facts = self.facts
         return [
             CpuRow(
@@ -88,7 +101,7 @@ class Outcome:
                 name=one.name,
                 cluster="/".join(one.clusters),
                 role=facts.role(number),
-                hw_cpu=facts.runs.get(number, number),
+                hw_cpu=facts.hw_cpu(number),
                 sve_bits=_bits(facts.hardware(number).usable_sve_vqs),
                 sme_bits=_bits(facts.hardware(number).usable_sme_vqs),
                 state=str(facts.state(number)),
@@ -98,11 +111,11 @@ class Outcome:
         ]
 
     def buffer_rows(self) -> list[BufferRow]:
-        """A row a buffer: one for every possible CPU, where pKVM keeps any."""
-        buffers, design = self.facts.buffers, self.scenario.active_design
-        if buffers is None or design is None:
+        """Return a row for each buffer, one for every possible CPU; none where pKVM has no buffers."""
+        buffers = self.facts.buffers
+        if buffers is None:
             return []
-        needs = [self.facts.need(design, number) for number in range(len(self.scenario.topology.cpus))]
+        needs = [self.facts.need(number) for number in range(len(self.scenario.topology.cpus))]
         return [
             BufferRow(
                 cpu=number,
@@ -118,7 +131,7 @@ class Outcome:
         ]
 
     def save_rows(self) -> list[SaveRow]:
-        """A row a save."""
+        """Return a row for each save."""
         return [
             SaveRow(
                 cpu=save.cpu,
@@ -139,13 +152,13 @@ class Outcome:
         ]
 
     def action_rows(self) -> list[ActionRow]:
-        """A row an action of user space's, in the order in which they ended."""
+        """Return a row for each action of user space, in the order in which they ended."""
         return [
             ActionRow(
                 agent=one.action.agent,
                 do=one.action.do.value,
                 cpu=one.cpu,
-                outcome=one.outcome,
+                outcome=one.outcome.value,
                 error=one.error,
                 started_ns=one.started_ns,
                 ended_ns=one.ended_ns,
@@ -155,10 +168,10 @@ class Outcome:
         ]
 
     def hazard_rows(self) -> list[HazardRow]:
-        """A row a hazard, worst first."""
+        """Return a row for each hazard, worst first."""
         return [
             HazardRow(
-                rank=int(one.kind),
+                rank=one.kind.rank,
                 hazard=one.kind.title,
                 cpu=one.cpu,
                 time_ns=one.time_ns,
@@ -170,7 +183,7 @@ class Outcome:
         ]
 
     def vector_rows(self) -> list[VectorRow]:
-        """A row for SVE and one for SME: the enumeration's record."""
+        """Return a row for each vector type: the kernel's record."""
         return [
             VectorRow(
                 type=vector_type.value,
@@ -187,13 +200,13 @@ class Outcome:
         ]
 
     def record(self) -> OutcomeRecord:
-        """Everything, as JSON has it."""
+        """Return everything, as JSON has it."""
         facts = self.facts
         return OutcomeRecord(
             schema_version=SCHEMA_VERSION,
             scenario=scenario_row(self.scenario),
             log=[LogRow(*line) for line in facts.log],
-            events=[EventRow(*event) for event in facts.events],
+            events=self.event_rows(),
             cpus=self.cpu_rows(),
             vectors=self.vector_rows(),
             kvm=KvmRow(
@@ -210,7 +223,7 @@ class Outcome:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain values, just as JSON has them."""
+        """Return everything as plain values, as JSON has them."""
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.record()))
         return plain
 
@@ -223,8 +236,8 @@ class Outcome:
 
     @cached_property
     def events(self) -> "pd.DataFrame":
-        """What happened; columns of `EventRow`."""
-        return frame([EventRow(*event) for event in self.facts.events], EventRow)
+        """The events; columns of `EventRow`."""
+        return frame(self.event_rows(), EventRow)
 
     @cached_property
     def cpus(self) -> "pd.DataFrame":
@@ -233,7 +246,7 @@ class Outcome:
 
     @cached_property
     def buffers(self) -> "pd.DataFrame":
-        """PKVM's buffers; columns of `BufferRow`, no row where there are none."""
+        """The buffers of pKVM; columns of `BufferRow`."""
         return frame(self.buffer_rows(), BufferRow)
 
     @cached_property
@@ -243,7 +256,7 @@ class Outcome:
 
     @cached_property
     def actions(self) -> "pd.DataFrame":
-        """User space's actions; columns of `ActionRow`."""
+        """The actions of user space; columns of `ActionRow`."""
         return frame(self.action_rows(), ActionRow)
 
     @cached_property
@@ -253,7 +266,7 @@ class Outcome:
 
 
 def scenario_row(scenario: Scenario) -> ScenarioRow:
-    """A scenario in short."""
+    """Return the settings of a scenario."""
     design = scenario.active_design
     return ScenarioRow(
         name=scenario.name,

@@ -1,5 +1,6 @@
-"""A scenario: everything that one boot depends on."""
+"""A scenario: everything that a boot depends on."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -9,13 +10,15 @@ from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
 from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
+from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_series import DEFAULT, KernelSeries, kernel_series
 from sim.latencies import Latencies
 from sim.topology import Topology
+from sim.vectors import VectorType
 
 
 class KvmMode(StrEnum):
-    """``kvm-arm.mode=``; `DEFAULT` where none was given."""
+    """``kvm-arm.mode=`` on the kernel's command line; `DEFAULT`: the option is not given."""
 
     DEFAULT = "default"
     PROTECTED = "protected"
@@ -26,7 +29,7 @@ class KvmMode(StrEnum):
 class Relay(StrEnum):
     """pKVM's PSCI relay: whether it refuses CPU_ON for CPUs that were not online at KVM's init.
 
-    `RELAXED` is no real kernel's: it is what the thread's warnings guard against.
+    Real kernels are `ENFORCING`. `RELAXED` is the situation that the thread's warnings guard against.
     """
 
     ENFORCING = "enforcing"
@@ -34,10 +37,10 @@ class Relay(StrEnum):
 
 
 class MemoryLayout(StrEnum):
-    """What lies around a buffer of pKVM's at EL2.
+    """The memory around pKVM's buffers at EL2.
 
-    `ADJACENT`: the kernel's own allocation, one page run after the other in ascending CPU number and nothing
-    else mapped around them. `ISOLATED`: each run alone. `MAPPED`: 128 KiB of other memory on either side.
+    `ADJACENT`: as the kernel allocates them, one run of pages after the other in ascending CPU number, with nothing
+    else mapped around them. `ISOLATED`: each run alone. `MAPPED`: 128 KiB of other memory on either side of each.
     """
 
     ADJACENT = "adjacent"
@@ -46,21 +49,24 @@ class MemoryLayout(StrEnum):
 
 
 class BringUp(StrEnum):
-    """How early secondaries are brought up. Linux on arm64 brings them up one at a time."""
+    """The order in which early secondaries are brought up; Linux on arm64 brings them up one at a time."""
 
     ONE_AT_A_TIME = "one-at-a-time"
     PARALLEL = "parallel"
 
 
 class KvmInit(StrEnum):
-    """When KVM and pKVM initialise. `ANY_TIME`, beside user space, is no kernel's: initcalls come before user space."""
+    """The time at which KVM and pKVM initialise.
+
+    In every real kernel initcalls come before user space. `ANY_TIME` lets KVM's run beside user space.
+    """
 
     IN_ORDER = "in-order"
     ANY_TIME = "any-time"
 
 
 class Do(StrEnum):
-    """What user space does.
+    """An operation of user space.
 
     It writes 1 or 0 to a CPU's ``online`` file, runs a guest pinned to a CPU, or waits until a CPU is online.
     """
@@ -82,16 +88,19 @@ _CHOICES: dict[str, type[StrEnum]] = {
 PAGE_SIZES = (4096, 16384, 65536)
 MOST_ROUNDS = 1000
 MOST_STEPS = 200_000
-"""Of all actions together, each round of a guest counted."""
+"""The most steps of all actions together; each round of a guest is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One step of user space's.
+    """An action of user space on a CPU, which is given by its name in the topology.
 
-    Each agent performs its actions in order, the next when the last is done and not before `at_ns`, counted
-    from user space's start; different agents run at the same time. A guest enters `rounds` times, touching SVE
-    each time.
+    Each agent performs its actions in order. The next starts when the last has ended, and not before `at_ns`
+    nanoseconds after user space's start; different agents run at the same time. A guest enters `rounds` times and
+    touches SVE each time.
+
+    Raises:
+        InputError: an unknown operation, a negative time, too many rounds, or a name that cannot be printed.
     """
 
     do: Do
@@ -122,20 +131,24 @@ CPU_ON_ERRORS = {
     "NOT_PRESENT": Errno.EINVAL,
     "DISABLED": Errno.EINVAL,
 }
-"""Answers of PSCI CPU_ON, and the errno that Linux makes of each (drivers/firmware/psci/psci.c)."""
+"""Answers of PSCI CPU_ON, with the errno that Linux turns each into (drivers/firmware/psci/psci.c)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What firmware does wrong when CPU_ON is called for a CPU; exactly one of the three is set."""
+    """A fault of firmware when CPU_ON is called for a CPU; exactly one of its three kinds is set.
+
+    Raises:
+        InputError: none or several kinds are set, the answer is unknown, or the time is negative.
+    """
 
     cpu: str
     answer: str | None = None
     """CPU_ON is answered with this error, a key of `CPU_ON_ERRORS`."""
     never_arrives: bool = False
-    """CPU_ON is accepted, and nothing follows."""
+    """CPU_ON is accepted, and the CPU never arrives in the kernel."""
     arrives_after_ns: int | None = None
-    """CPU_ON is accepted, and the CPU arrives so much later, instead of the usual latency."""
+    """CPU_ON is accepted, and the CPU arrives this much later, instead of after the usual latency."""
 
     def __post_init__(self) -> None:
         if self.arrives_after_ns is not None and self.arrives_after_ns < 0:
@@ -149,24 +162,26 @@ class Fault:
 
 @dataclass(frozen=True, repr=False)
 class Scenario:
-    """One system, its kernel, its design, and what happens to it.
+    """A system, its kernel, its design, and what user space and firmware do to it.
 
-    `design` None means the kernel series' own; naming one stands for a kernel of that series patched so,
+    `design` None means the kernel's own. A named design stands for a kernel of that series with the design's patch,
     which then keeps buffers for the host's SVE registers even where the series' own pKVM does not.
 
     Raises:
-        InputError: parts that contradict each other, or name a CPU that is not there.
+        InputError: parts contradict each other, or name a CPU that the topology lacks.
     """
 
     topology: Topology
     kernel: str = DEFAULT
     design: Design | str | None = None
-    """May be given by name; so may the choices below."""
+    """A design or its name; the choices below may be given by name as well."""
+    kernel_flags: Mapping[str, bool] = field(default_factory=dict)
+    """Flags (`sim.kernel_flags`) that this kernel has set otherwise than its series has by default."""
     kvm_mode: KvmMode = KvmMode.DEFAULT
     el2: bool = True
-    """The CPUs start at EL2, so that hypervisor mode is available."""
+    """Whether the CPUs start at EL2, so that hypervisor mode is available."""
     maxcpus: int | None = None
-    """How many CPUs are brought up early, as ``maxcpus=`` says; all, if None."""
+    """The number of CPUs that are brought up early, ``maxcpus=``; None: all that are not late."""
     nosve: bool = False
     """``arm64.nosve``"""
     nosme: bool = False
@@ -175,7 +190,7 @@ class Scenario:
     memory: MemoryLayout = MemoryLayout.ADJACENT
     page_bytes: int = 4096
     allocation_fails_at: str | None = None
-    """The CPU whose buffer pKVM cannot get memory for."""
+    """The name of the CPU for whose buffer pKVM gets no memory."""
     bring_up: BringUp = BringUp.ONE_AT_A_TIME
     kvm_init: KvmInit = KvmInit.IN_ORDER
     actions: tuple[Action, ...] = ()
@@ -197,13 +212,13 @@ class Scenario:
         faulty: dict[str, Fault] = {}
         for fault in self.faults:
             if self.topology.number(fault.cpu) == 0:
-                raise InputError(f"a fault of {fault.cpu}: nobody calls CPU_ON for the boot CPU")
+                raise InputError(f"a fault of {fault.cpu}: CPU_ON is never called for the boot CPU")
             if faulty.setdefault(fault.cpu, fault) is not fault:
                 raise InputError(f"two faults of the same CPU, {fault.cpu!r}")
         if self.allocation_fails_at is not None:
             self.topology.number(self.allocation_fails_at)
         check_printable("the scenario's name", self.name)
-        kernel_series(self.kernel)
+        kernel_flags(kernel_series(self.kernel), self.kernel_flags)
 
     def _check_actions(self) -> None:
         steps = sum(action.rounds for action in self.actions)
@@ -221,7 +236,7 @@ class Scenario:
         return told + as_html("Actions", [asdict(one) for one in self.actions]) if self.actions else told
 
     def _settings(self) -> dict[str, str]:
-        """What tells scenarios apart at a glance."""
+        """Return the settings that tell scenarios apart at a glance."""
         cpus, late = len(self.topology.cpus), len(self.topology.cpus) - len(self.early)
         told = {
             "CPUs": f"{cpus:,}" + (f" ({late:,} late)" if late else ""),
@@ -237,16 +252,21 @@ class Scenario:
 
     @cached_property
     def series(self) -> KernelSeries:
-        """The kernel series, with what is particular to it."""
+        """The kernel series."""
         return kernel_series(self.kernel)
+
+    @cached_property
+    def flags(self) -> KernelFlags:
+        """The kernel's flags: the series' defaults, with `kernel_flags` applied."""
+        return kernel_flags(self.series, self.kernel_flags)
 
     @property
     def active_design(self) -> Design | None:
-        """The design in force, which is the chosen one, else the series' own, if it has one."""
+        """The design in force: the chosen one, else the kernel's own; None where the kernel has none."""
         if self.design is not None:
             assert isinstance(self.design, Design)
             return self.design
-        own = self.series.own_design
+        own = self.flags.own_design
         return None if own is None else DESIGNS[own]
 
     @cached_property
@@ -258,17 +278,26 @@ class Scenario:
 
     @property
     def sve_off(self) -> bool:
-        """Whether ``arm64.nosve`` is on the command line, by itself or as the design."""
+        """True if ``arm64.nosve`` is on the command line, by itself or as the design."""
         return self.nosve or (self.active_design is not None and self.active_design.nosve)
+
+    def switched_off(self, vector_type: VectorType) -> bool:
+        """Return True if the command line switches a vector extension off that the kernel could use."""
+        off = {VectorType.SVE: self.sve_off, VectorType.SME: self.nosme}[vector_type]
+        return off and self.configured(vector_type)
+
+    def configured(self, vector_type: VectorType) -> bool:
+        """Return True if the kernel is built to use a vector extension."""
+        return {VectorType.SVE: True, VectorType.SME: self.flags.sme}[vector_type]
 
     @property
     def has_pkvm(self) -> bool:
-        """Whether KVM comes up in protected mode."""
+        """True if KVM comes up in protected mode, as pKVM."""
         return self.el2 and self.kvm_mode is KvmMode.PROTECTED
 
     @property
     def command_line(self) -> str:
-        """The kernel command line that the scenario amounts to."""
+        """The kernel's command line that the scenario stands for."""
         words = [
             f"maxcpus={self.maxcpus}" if self.maxcpus is not None else "",
             f"kvm-arm.mode={self.kvm_mode}" if self.kvm_mode is not KvmMode.DEFAULT else "",
@@ -278,5 +307,5 @@ class Scenario:
         return " ".join(word for word in words if word)
 
     def but(self, **changes: Any) -> "Scenario":
-        """The same scenario with some parts changed."""
+        """Return the same scenario with some parts changed."""
         return replace(self, **changes)

@@ -1,28 +1,29 @@
-"""CPUs and clusters: who has which vector lengths, and who is brought up early.
+"""CPUs and clusters of one system: their features, their numbers, and which of them are brought up early.
 
-A topology keeps its CPUs in the order of the file. Linux numbers them: the boot CPU is logical CPU 0, and
-the others follow in the file's order. `Topology.graph` gives clusters and CPUs as a networkx graph.
+A topology keeps its CPUs in the order of the file. Linux numbers them: the boot CPU is logical CPU 0, and the others
+follow in the file's order. `Topology.graph` gives clusters and CPUs as a networkx graph.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
+from sim.id_registers import QEMU_MAX, Core
+from sim.vector_types import VECTOR_TYPES
 from sim.vectors import (
     ALL_VQS,
     LEN_FIELD,
     SveRule,
+    VectorType,
     bits_from_vqs,
     braces,
     vqs_from_bits,
     vqs_up_to_len,
-    why_not_sme,
-    why_not_sve,
 )
 
 if TYPE_CHECKING:
@@ -35,44 +36,139 @@ _MOST_SETS_TOLD = 4
 _MOST_NAMES_TOLD = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a CPU's hardware has: its core, and a set of lengths for each vector type that it has."""
+
+    vqs: Mapping[VectorType, int] = field(default_factory=dict)
+    core: Core = QEMU_MAX
+    id_registers: Mapping[str, int] = field(init=False, compare=False, repr=False)
+    """The ID registers: the core's, with 0 in the fields of vector types that the CPU lacks."""
+
+    def __post_init__(self) -> None:
+        registers = dict(self.core.id_registers)
+        for vector_type, traits in VECTOR_TYPES.items():
+            if vector_type not in self.vqs:
+                name = traits.id_field.register
+                registers[name] = traits.id_field.put(registers[name], 0)
+        object.__setattr__(self, "id_registers", registers)
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """What EL3 lets lower exception levels have of a CPU: the LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given."""
+
+    el3_len: Mapping[VectorType, int] = field(default_factory=dict)
+
+
+_NO_VECTORS = Features()
+_NO_LIMITS = Firmware()
+
+
+# CPUs that are alike share one object, so that systems of many CPUs stay small and the kernel sees at once that two
+# CPUs do not differ.
+@lru_cache(maxsize=4096)
+def _features(sve_vqs: int | None, sme_vqs: int | None) -> Features:
+    given = {VectorType.SVE: sve_vqs, VectorType.SME: sme_vqs}
+    return Features({vector_type: vqs for vector_type, vqs in given.items() if vqs is not None})
+
+
+@lru_cache(maxsize=256)
+def _firmware(zcr_el3_len: int, smcr_el3_len: int) -> Firmware:
+    limits = {VectorType.SVE: zcr_el3_len, VectorType.SME: smcr_el3_len}
+    return Firmware({vector_type: length for vector_type, length in limits.items() if length != LEN_FIELD})
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Cpu:
-    """One CPU: what its silicon supports and what its firmware leaves of it.
+    """One CPU: what its hardware has, and what its firmware leaves of it.
 
-    `sve_vqs` and `sme_vqs` are sets (`sim.vectors`); None where the CPU has no such extension. The two LEN
-    are the firmware's ZCR_EL3.LEN and SMCR_EL3.LEN: firmware that sets them differently on different CPUs
-    makes identical silicon asymmetric. A CPU that is `late` is left out of the early bring-up even where
-    ``maxcpus=`` would include it. `clusters` is the path of clusters around it, outermost first.
+    Firmware that sets LEN differently on different CPUs makes identical hardware asymmetric. A CPU that is `late` is
+    left out of the early bring-up even where ``maxcpus=`` would include it. `clusters` is the path of clusters around
+    it, outermost first. `mpidr` None: its place in the file.
     """
 
     name: str
-    sve_vqs: int | None = None
-    sme_vqs: int | None = None
-    zcr_el3_len: int = LEN_FIELD
-    smcr_el3_len: int = LEN_FIELD
+    features: Features = _NO_VECTORS
+    firmware: Firmware = _NO_LIMITS
     late: bool = False
     mpidr: int | None = None
     clusters: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        sve_vqs: int | None = None,
+        sme_vqs: int | None = None,
+        *,
+        zcr_el3_len: int = LEN_FIELD,
+        smcr_el3_len: int = LEN_FIELD,
+        late: bool = False,
+        mpidr: int | None = None,
+        clusters: tuple[str, ...] = (),
+    ) -> Self:
+        """Make a CPU from its sets of lengths (`sim.vectors`); None means that it lacks the extension.
+
+        >>> Cpu.of("a64fx", 0b1011).sve_vqs
+        11
+        """
+        features, firmware = _features(sve_vqs, sme_vqs), _firmware(zcr_el3_len, smcr_el3_len)
+        return cls(name, features, firmware, late, mpidr, clusters)
 
     def __repr__(self) -> str:
         place = f" in {'/'.join(self.clusters)}" if self.clusters else ""
         sve, sme = _lengths(self.usable_sve_vqs), _lengths(self.usable_sme_vqs)
         return f"<Cpu {self.name!r}{place}: SVE bits {sve}, SME bits {sme}{', late' if self.late else ''}>"
 
+    def vqs(self, vector_type: VectorType) -> int | None:
+        """Return the lengths that the hardware supports; None where it lacks the extension."""
+        return self.features.vqs.get(vector_type)
+
+    def el3_len(self, vector_type: VectorType) -> int:
+        """Return the LEN field of the firmware's ZCR_EL3 or SMCR_EL3."""
+        return self.firmware.el3_len.get(vector_type, LEN_FIELD)
+
+    def usable_vqs(self, vector_type: VectorType) -> int | None:
+        """Return the lengths that firmware lets the kernel find; None where the hardware lacks the extension."""
+        vqs = self.vqs(vector_type)
+        if vqs is None:
+            return None
+        usable = vqs & vqs_up_to_len(self.el3_len(vector_type))
+        return usable or (vqs & -vqs if VECTOR_TYPES[vector_type].selects_always else 0)
+
+    @property
+    def sve_vqs(self) -> int | None:
+        """The SVE lengths that the hardware supports; None without SVE."""
+        return self.vqs(VectorType.SVE)
+
+    @property
+    def sme_vqs(self) -> int | None:
+        """The streaming lengths that the hardware supports; None without SME."""
+        return self.vqs(VectorType.SME)
+
     @property
     def usable_sve_vqs(self) -> int | None:
-        """The SVE lengths that firmware lets the kernel find."""
-        return None if self.sve_vqs is None else self.sve_vqs & vqs_up_to_len(self.zcr_el3_len)
+        """The SVE lengths that firmware lets the kernel find; None without SVE."""
+        return self.usable_vqs(VectorType.SVE)
 
     @property
     def usable_sme_vqs(self) -> int | None:
-        """The streaming lengths that firmware lets the kernel find.
+        """The streaming lengths that firmware lets the kernel find; None without SME.
 
-        A streaming length is always selected: where LEN lets none through, it is the smallest one.
+        A streaming length is always selected: where LEN lets none through, it is the smallest.
         """
-        if self.sme_vqs is None:
-            return None
-        return self.sme_vqs & vqs_up_to_len(self.smcr_el3_len) or self.sme_vqs & -self.sme_vqs
+        return self.usable_vqs(VectorType.SME)
+
+    @property
+    def zcr_el3_len(self) -> int:
+        """The firmware's ZCR_EL3.LEN."""
+        return self.el3_len(VectorType.SVE)
+
+    @property
+    def smcr_el3_len(self) -> int:
+        """The firmware's SMCR_EL3.LEN."""
+        return self.el3_len(VectorType.SME)
 
 
 def cpu(
@@ -87,21 +183,29 @@ def cpu(
 ) -> Cpu:
     """Make a CPU from lengths in bits; None means that it lacks the extension.
 
+    Args:
+        name: the CPU's name, unique in its topology.
+        sve_bits: SVE vector lengths, in bits.
+        sme_bits: streaming vector lengths, in bits.
+        zcr_el3_len: the firmware's ZCR_EL3.LEN, 0 to 15.
+        smcr_el3_len: the firmware's SMCR_EL3.LEN, 0 to 15.
+        late: whether it is left out of the early bring-up.
+        clusters: the path of clusters around it, outermost first.
+
     Raises:
-        InputError: a length is none.
+        InputError: a length is not a multiple of 128 from 128 to 2048, or is given twice.
 
     >>> cpu("a64fx", [128, 256, 512]).sve_vqs
     11
     """
-    return Cpu(
+    return Cpu.of(
         name,
         None if sve_bits is None else vqs_from_bits(sve_bits),
         None if sme_bits is None else vqs_from_bits(sme_bits),
-        zcr_el3_len,
-        smcr_el3_len,
-        late,
-        None,
-        clusters,
+        zcr_el3_len=zcr_el3_len,
+        smcr_el3_len=smcr_el3_len,
+        late=late,
+        clusters=clusters,
     )
 
 
@@ -178,20 +282,20 @@ class Topology:
         check_printable("the name", one.name)
         for cluster in one.clusters:
             _check_cluster(cluster)
-        for vqs in (one.sve_vqs, one.sme_vqs):
-            if vqs is not None and not 0 <= vqs <= ALL_VQS:
-                raise InputError(f"{one.name}: a set of vector lengths has bits 0 to 15, not {vqs:#x}")
-        for what, length in (("zcr_el3_len", one.zcr_el3_len), ("smcr_el3_len", one.smcr_el3_len)):
-            if not 0 <= length <= LEN_FIELD:
-                raise InputError(f"{one.name}: {what} is {length}: the field holds 0 to {LEN_FIELD}")
-        if one.sve_vqs is not None:
-            reason = why_not_sve(one.sve_vqs, self.sve_rule)
-            if reason is not None and (not self.any_vls or not one.sve_vqs & 1):
-                raise InputError(f"{one.name}: SVE lengths {braces(one.sve_vqs)}: {reason}")
-        if one.sme_vqs is not None:
-            reason = why_not_sme(one.sme_vqs)
-            if reason is not None and (not self.any_vls or not one.sme_vqs):
-                raise InputError(f"{one.name}: SME lengths {braces(one.sme_vqs)}: {reason}")
+        for vector_type in VectorType:
+            self._check_lengths(one, vector_type)
+
+    def _check_lengths(self, one: Cpu, vector_type: VectorType) -> None:
+        vqs, length, traits = one.vqs(vector_type), one.el3_len(vector_type), VECTOR_TYPES[vector_type]
+        if not 0 <= length <= LEN_FIELD:
+            raise InputError(f"{one.name}: {traits.el3_len_key} is {length}: the field holds 0 to {LEN_FIELD}")
+        if vqs is None:
+            return
+        if not 0 <= vqs <= ALL_VQS:
+            raise InputError(f"{one.name}: a set of vector lengths has bits 0 to 15, not {vqs:#x}")
+        reason = traits.why_not(vqs, self.sve_rule)
+        if reason is not None and not (self.any_vls and vqs and vqs & traits.always_in == traits.always_in):
+            raise InputError(f"{one.name}: {vector_type} lengths {braces(vqs)}: {reason}")
 
     def _check_mpidrs(self) -> None:
         owners: dict[int, str] = {}

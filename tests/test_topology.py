@@ -53,7 +53,7 @@ def test_a_cpu_keeps_its_mpidr_whoever_boots() -> None:
 
 
 def test_a_given_mpidr_is_kept() -> None:
-    assert Topology((cpu("a"), Cpu("b", mpidr=0x80000100))).mpidr(1) == 0x80000100
+    assert Topology((cpu("a"), Cpu.of("b", mpidr=0x80000100))).mpidr(1) == 0x80000100
 
 
 def test_equal_cpus_in_equal_order_are_equal_topologies() -> None:
@@ -156,7 +156,7 @@ def test_a_cpu_without_an_extension_has_no_set_rather_than_an_empty_one() -> Non
 @settings(deadline=None)
 @given(st.integers(0, 0xFFFF), st.integers(0, 15))
 def test_what_firmware_leaves_is_what_fits_its_len(vqs: int, length: int) -> None:
-    one = Cpu("a", vqs | 1, zcr_el3_len=length)
+    one = Cpu.of("a", vqs | 1, zcr_el3_len=length)
     kept = bits_from_vqs(one.usable_sve_vqs or 0)
     assert kept == tuple(bits for bits in bits_from_vqs(vqs | 1) if bits <= 128 * (length + 1))
     assert kept[0] == 128
@@ -195,7 +195,7 @@ def test_sme_is_never_without_any_length(any_vls: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "one", [Cpu("a", sve_vqs=0x1FFFF), Cpu("a", sve_vqs=-1), Cpu("a", sme_vqs=1 << 31)], ids=["17", "negative", "sme"]
+    "one", [Cpu.of("a", sve_vqs=0x1FFFF), Cpu.of("a", sve_vqs=-1), Cpu.of("a", sme_vqs=1 << 31)], ids=["17", "negative", "sme"]
 )
 def test_a_set_that_no_architecture_can_have_is_refused(one: Cpu) -> None:
     with pytest.raises(InputError):
@@ -213,7 +213,7 @@ def test_two_cpus_of_one_name_are_refused() -> None:
 
 
 def test_two_cpus_of_one_mpidr_are_refused() -> None:
-    assert "MPIDR" in refusal(Cpu("a", mpidr=1), Cpu("b", mpidr=1))
+    assert "MPIDR" in refusal(Cpu.of("a", mpidr=1), Cpu.of("b", mpidr=1))
 
 
 def test_an_unknown_boot_cpu_is_refused() -> None:

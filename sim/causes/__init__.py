@@ -1,1 +1,1 @@
-"""What waited for what in a boot, and what its length is made of."""
+"""The causes of a boot's events, and the critical path that its length follows from."""

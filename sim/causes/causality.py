@@ -1,8 +1,10 @@
-"""The events of a boot as a directed graph: what waited for what."""
+"""The events of a boot as a directed graph, whose edges say what waited for what."""
 
 from typing import TYPE_CHECKING
 
-from sim.causes.cause_recorder import recorded_causes
+from sim.boot_run import boot
+from sim.cause_recorder import Cause
+from sim.errors import InputError
 from sim.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -10,32 +12,36 @@ if TYPE_CHECKING:
 
 
 def causality(outcome: Outcome) -> "nx.DiGraph[int]":
-    """What waited for what in a boot.
+    """Return what waited for what in a boot, as a graph of its events.
 
     A node is an event, named by its row in `outcome.events`, with that row's `time_ns`, `cpu`, `kind` and `detail`. An
     edge goes from an event to one that could not happen before it. Nodes and edges have `critical`, which is False here
-    and which `critical_path()` sets on its path. Edges have also
+    and which `critical_path()` sets on its path. Edges also have
 
-    - `let_happen`: this is what the later one waited for in the end. Each event but the first has one such edge; others
-      only say what came before in the same process, which had to wait longer for something else;
+    - `let_happen`: the later event waited for this one in the end. Each event but the first has one such edge; the other
+      edges only say what came before in the same process, which had to wait longer for something else;
     - `waits`: the steps that took time between the two, as (`sim.environment.Step`, nanoseconds), and `waited_ns`,
-      their sum: the time between the two events, where `let_happen`.
+      their sum: the time between the two events, if `let_happen`.
+
+    An outcome of `boot(scenario, causes=True)` has its causes; others are booted again to record them.
 
     Raises:
         InputError: the outcome is that of a schedule, which has no times.
 
     >>> from sim import Scenario, Topology, boot
-    >>> graph = causality(boot(Scenario(Topology.of([[128], [128]]))))
+    >>> graph = causality(boot(Scenario(Topology.of([[128], [128]])), causes=True))
     >>> [(graph.nodes[a]["kind"], graph.nodes[b]["kind"]) for a, b in graph.edges][:3]
     [('arrived', 'booted'), ('booted', 'lock taken'), ('lock taken', 'CPU_ON')]
     """
     import networkx as nx
 
     graph: nx.DiGraph[int] = nx.DiGraph()
-    events = outcome.facts.events
+    events = outcome.event_rows()
     for number, event in enumerate(events):
-        graph.add_node(number, **event._asdict(), critical=False)
-    for number, cause in enumerate(recorded_causes(outcome)):
+        graph.add_node(
+            number, time_ns=event.time_ns, cpu=event.cpu, kind=event.kind, detail=event.detail, critical=False
+        )
+    for number, cause in enumerate(_causes(outcome)):
         if cause.before is None:
             continue
         waited_ns = sum(wait.waited_ns for wait in cause.waits)
@@ -44,3 +50,11 @@ def causality(outcome: Outcome) -> "nx.DiGraph[int]":
             waited_ns = events[number].time_ns - events[cause.of_process].time_ns
             graph.add_edge(cause.of_process, number, let_happen=False, waits=(), waited_ns=waited_ns, critical=False)
     return graph
+
+
+def _causes(outcome: Outcome) -> tuple[Cause, ...]:
+    """Return the cause of each event; an outcome without them is booted again."""
+    recorded = outcome if outcome.causes is not None else boot(outcome.scenario, causes=True)
+    if recorded.causes is None or recorded.facts.events != outcome.facts.events:
+        raise InputError("causes are known only of boots by time; this outcome is that of a schedule")
+    return recorded.causes

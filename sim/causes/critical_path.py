@@ -1,18 +1,19 @@
-"""The critical path of a boot: the chain of waits that its length is the sum of."""
+"""The critical path of a boot: the chain of waits whose sum is the boot's length."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from msgspec import Meta
+
+from sim.cause_recorder import Wait
 from sim.causes.causality import causality
-from sim.causes.cause_recorder import Wait
-from sim.environment import Step
+from sim.environment import Step, StepKind
 from sim.errors import InputError
 from sim.frames import as_html, frame
 from sim.outcome import Outcome
-from sim.processes.hotplug import GIVE_UP, LATE_ARRIVAL
-from sim.rows import WaitRow
+from sim.rows import Row
 from sim.topology import cpu_list
 from sim.units import duration
 
@@ -21,31 +22,42 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _OF_SYSTEM = {
-    "finalise": "the capabilities to be final",
-    "kvm_init": "KVM's initcall",
-    "pkvm_finalise": "the initcalls after KVM's",
-    "user_space": "user space to start",
+    StepKind.FINALISE: "the capabilities to be final",
+    StepKind.KVM_INIT: "KVM's initcall",
+    StepKind.PKVM_FINALISE: "the initcalls after KVM's",
+    StepKind.USER_SPACE: "user space to start",
 }
 _OF_CPU = {
-    "probe": "{}'s probing",
-    "cpu_on_call": "the answer to CPU_ON for {}",
-    "cpu_on": "{}'s CPU_ON",
-    "cpu_off": "{} to go off",
-    "guest_run": "the guest on {}",
-    "save": "{}'s saves and restores",
-    GIVE_UP: "{}, which did not come online",
-    LATE_ARRIVAL: "{}'s late arrival",
+    StepKind.PROBE: "{}'s probing",
+    StepKind.CPU_ON_CALL: "the answer to CPU_ON for {}",
+    StepKind.CPU_ON: "{}'s CPU_ON",
+    StepKind.CPU_OFF: "{} to go off",
+    StepKind.GUEST_RUN: "the guest on {}",
+    StepKind.SAVE: "{}'s saves and restores",
+    StepKind.GIVE_UP: "{}, which did not come online",
+    StepKind.LATE_ARRIVAL: "{}'s late arrival",
 }
 _OF_AGENT = {
-    "sysfs_write by": "the pause before the next action of {}",
-    "time comes for": "the time at which {} acts",
+    StepKind.SYSFS_WRITE: "the pause before the next action of {}",
+    StepKind.TIME_COMES: "the time at which {} acts",
 }
+_COUNTED_AS = {StepKind.RESTORE: StepKind.SAVE}
+"""Restores are counted with saves."""
 _MOST_NAMED = 4
+
+
+class WaitRow(Row, frozen=True, gc=False):
+    """The waits of a kind on a boot's critical path; rows are longest first."""
+
+    waited_for: Annotated[str, Meta(description="subject of the wait, in words")]
+    waited_ns: Annotated[int, Meta(description="sum of the waits")]
+    times: Annotated[int, Meta(description="number of waits")]
+    share: Annotated[float, Meta(description="share of the whole path, 0 to 1")]
 
 
 @dataclass(frozen=True)
 class CriticalPath:
-    """What determined when an event of a boot happened."""
+    """The chain of waits that determined when an event of a boot happened."""
 
     graph: "nx.DiGraph[int]"
     """As `causality()` made it; nodes and edges on the path are marked `critical`, the others are not."""
@@ -55,29 +67,29 @@ class CriticalPath:
     """From the beginning to the last of them."""
 
     def rows(self) -> list[WaitRow]:
-        """What the time went to, the most first: a row a kind of wait, whichever CPUs it was for."""
-        waits: dict[str, list[Wait]] = {}
+        """Return a row for each kind of wait, whichever CPUs it was for; the longest first."""
+        waits: dict[StepKind, list[Wait]] = {}
         for wait in self._waits():
-            waits.setdefault(wait.step.what, []).append(wait)
+            waits.setdefault(_COUNTED_AS.get(wait.step.kind, wait.step.kind), []).append(wait)
         rows = [
             WaitRow(
-                waited_for=_named(what, [wait.step for wait in alike]),
+                waited_for=_named(kind, [wait.step for wait in alike]),
                 waited_ns=sum(wait.waited_ns for wait in alike),
                 times=len(alike),
                 share=sum(wait.waited_ns for wait in alike) / self.total_ns,
             )
-            for what, alike in waits.items()
+            for kind, alike in waits.items()
         ]
         return sorted(rows, key=lambda row: -row.waited_ns)
 
     @property
     def waits(self) -> "pd.DataFrame":
-        """The same as a frame; columns of `WaitRow`."""
+        """The rows as a frame; columns of `WaitRow`."""
         return frame(self.rows(), WaitRow)
 
     @property
     def sentence(self) -> str:
-        """What most of the time was spent on."""
+        """The kind of wait that most of the time was spent on, in a sentence."""
         rows = self.rows()
         if not rows:
             return "nothing took any time"
@@ -95,12 +107,12 @@ class CriticalPath:
 
 
 def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
-    """The chain of waits that determined when a boot's last event happened, or another.
+    """Return the chain of waits that determined when a boot's last event, or another, happened.
 
     The sum of the waits is exactly the time of that event.
 
     Args:
-        outcome: what came of a boot.
+        outcome: the outcome of a boot; `boot(scenario, causes=True)` spares a second boot.
         end: the event, as its row in `outcome.events`; by default the last.
 
     Raises:
@@ -123,7 +135,7 @@ def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
 
 
 def path_to(graph: "nx.DiGraph[int]", event: int) -> list[int]:
-    """The events that let one happen, from the first on; that one is the last."""
+    """Return the events that let an event happen, from the first to that event."""
     path = [event]
     while causes := _let_happen(graph, path[-1]):
         path.extend(causes)
@@ -134,12 +146,12 @@ def _let_happen(graph: "nx.DiGraph[int]", event: int) -> list[int]:
     return [before for before, _, edge in graph.in_edges(event, data=True) if edge["let_happen"]]
 
 
-def _named(what: str, steps: list[Step]) -> str:
-    """What steps of a kind wait for, in words."""
-    if what in _OF_SYSTEM:
-        return _OF_SYSTEM[what]
-    if what in _OF_AGENT:
-        return _OF_AGENT[what].format(" and ".join(sorted({str(step.who) for step in steps})))
+def _named(kind: StepKind, steps: list[Step]) -> str:
+    """Return what steps of a kind wait for, in words."""
+    if kind in _OF_SYSTEM:
+        return _OF_SYSTEM[kind]
+    if kind in _OF_AGENT:
+        return _OF_AGENT[kind].format(" and ".join(sorted({str(step.who) for step in steps})))
     numbers = sorted({int(step.who) for step in steps})
     cpus = f"cpu{cpu_list(numbers)}" if len(numbers) <= _MOST_NAMED else f"{len(numbers):,} CPUs"
-    return _OF_CPU[what].format(cpus).replace("CPUs's", "CPUs'")
+    return _OF_CPU[kind].format(cpus).replace("CPUs's", "CPUs'")

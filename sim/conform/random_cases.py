@@ -34,7 +34,7 @@ def _case(draw: random.Random, seed: int, number: int, series: KernelSeries) -> 
     with_sme = series.has_sme and draw.random() < 1 / 3
     pool = [_sve_vqs(draw) for _ in range(draw.randint(1, 3))]
     cpus = tuple(
-        Cpu(
+        Cpu.of(
             f"cpu{one}",
             None if not with_sme and draw.random() < _SELDOM else draw.choice(pool),
             _sme_vqs(draw) if with_sme else None,

@@ -149,15 +149,15 @@ def _listed(
 def _cpu(table: CpuTable, given: dict[str, Any], path: tuple[str, ...], number: int) -> Cpu:
     if number >= MOST_CPUS:
         raise InputError(f"a topology has at most {MOST_CPUS:,} CPUs")
-    return Cpu(
+    return Cpu.of(
         table.name or f"cpu{number}",
         vqs_from_bits(given["sve_bits"]) if given.get("sve_bits") else None,
         vqs_from_bits(given["sme_bits"]) if given.get("sme_bits") else None,
-        given.get("zcr_el3_len", LEN_FIELD),
-        given.get("smcr_el3_len", LEN_FIELD),
-        given.get("late", False),
-        table.mpidr,
-        path,
+        zcr_el3_len=given.get("zcr_el3_len", LEN_FIELD),
+        smcr_el3_len=given.get("smcr_el3_len", LEN_FIELD),
+        late=given.get("late", False),
+        mpidr=table.mpidr,
+        clusters=path,
     )
 
 

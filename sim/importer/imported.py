@@ -56,7 +56,7 @@ def cpus_of(seen: Iterable[SeenCpu], clusters: Clusters, lengths: dict[int, Leng
         has = lengths[one.number]
         with at(one.name):
             sve_vqs, sme_vqs = (None if bits is None else vqs_from_bits(bits) for bits in (has.sve_bits, has.sme_bits))
-        cpus.append(Cpu(one.name, sve_vqs, sme_vqs, mpidr=one.mpidr, clusters=clusters.paths[one.number]))
+        cpus.append(Cpu.of(one.name, sve_vqs, sme_vqs, mpidr=one.mpidr, clusters=clusters.paths[one.number]))
     return cpus
 
 

@@ -1,4 +1,4 @@
-"""What is software: the enumeration's record, CPU features, hotplug, KVM, pKVM and the log.
+"""The software: the enumeration, CPU features, hotplug, KVM, pKVM and the kernel log.
 
-Modules mirror kernel files and keep their names. They decide and log; `sim.processes` says when.
+Modules mirror kernel files and keep their names. They decide and log; `sim.processes` lets time pass.
 """

@@ -1,47 +1,45 @@
-"""CPU features: counting early CPUs, final capabilities, and the verdict on late ones.
+"""CPU features: early CPUs are counted, capabilities become final, and late CPUs are verified.
 
-Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_features``,
+An engine over `sim.kernel.feature_tables`. The sanitised value of an ID register's field combines the values of all
+early CPUs; a capability is the system's if its sanitised field is large enough. A capability with vector lengths has a
+record of them beside it (`sim.kernel.fpsimd`).
+
+Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_features``, ``check_update_ftr_reg``,
 ``verify_local_cpu_capabilities``, ``verify_sve_features``, ``verify_sme_features``).
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
-from sim.designs import Design, LateCpu, LateStore
-from sim.kernel.fpsimd import LateVerdict, VlInfo
-from sim.kernel.printk import KernelPanic, Printk
+from sim import rules
+from sim.designs import LateCpu, LateStore
+from sim.kernel.feature_tables import CAPABILITIES, FTR_REGS, Capability
+from sim.kernel.fpsimd import VlInfo
+from sim.kernel.printk import EventKind, KernelPanic, Printk
+from sim.rules import LateVerdict, Reason
 from sim.scenario import Scenario
 from sim.topology import Cpu
+from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, bits_from_vq, braces, largest_vq, vl_bytes_from_vq
 
-_CAPABILITY = {VectorType.SVE: "Scalable Vector Extension", VectorType.SME: "Scalable Matrix Extension"}
-_ID_REGISTER = {VectorType.SVE: "SYS_ID_AA64PFR0_EL1", VectorType.SME: "SYS_ID_AA64PFR1_EL1"}
-_ID_WITHOUT = {VectorType.SVE: 0x1301001021110222, VectorType.SME: 0x0000000000000321}
-_ID_FIELD = {VectorType.SVE: 1 << 32, VectorType.SME: 1 << 24}
-
-
-class Reason(StrEnum):
-    """Why a late CPU was refused by its vector lengths, or for lacking the extension."""
-
-    LACKS_EXTENSION = "lacks the extension"
-    MISSING = "lacks a length that all early CPUs have"
-    UNSUPPORTED = "has a length that guests could see there and nowhere else"
-    PSEUDO_REGISTER = "its largest length is below every early CPU's largest"
-    ABOVE_MAXIMUM = "its largest length is above every counted CPU's largest"
+_EVERY_BIT = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A late CPU that will not boot: which extension, why, and the lengths in question, in bits."""
+    """The refusal of a late CPU: by which extension, why, and the lengths in question, in bits."""
 
-    type: VectorType
+    extension: str
+    """The name of the ID register's field: SVE, SME."""
+    vector_type: VectorType | None
+    """The extension's vector type; None where it has no lengths."""
     reason: Reason
+    verdict: LateVerdict[int]
     lengths: str = ""
 
 
 class Announced(NamedTuple):
-    """The log said that a late CPU is above the maximum; its lengths as a set."""
+    """A line of the log that says that a late CPU, with these lengths as a set, is above the maximum."""
 
     time_ns: int
     cpu: int
@@ -49,162 +47,189 @@ class Announced(NamedTuple):
     vqs: int
 
 
-def _compared(vqs: int, relation: str, other_vqs: int) -> str:
-    return f"({bits_from_vq(largest_vq(vqs))} {relation} {bits_from_vq(largest_vq(other_vqs))} bits)"
-
-
-def own_vqs(cpu: Cpu, vector_type: VectorType) -> int | None:
-    """The lengths that the kernel finds on a CPU; None where it lacks the extension."""
-    return cpu.usable_sve_vqs if vector_type is VectorType.SVE else cpu.usable_sme_vqs
-
-
 class CpuFeatures:
-    """The system's features, as far as vector lengths are concerned."""
+    """The system's features."""
 
     def __init__(self, scenario: Scenario, printk: Printk) -> None:
         self._printk = printk
         self._series = scenario.series
-        self._design: Design | None = scenario.active_design
+        self._has_pseudo_registers = scenario.flags.pseudo_registers
         self._hyp_available = scenario.el2
-        self._pkvm = scenario.has_pkvm
         self._usable = {
-            VectorType.SVE: not scenario.sve_off,
-            VectorType.SME: scenario.series.has_sme and not scenario.nosme,
+            vector_type: scenario.configured(vector_type) and not scenario.switched_off(vector_type)
+            for vector_type in VectorType
         }
+        design = scenario.active_design
+        self._late_store = None if design is None or design.late_cpu is not LateCpu.RAISES else design.late_store
+        late_cpu = LateCpu.SILENT if design is None else design.late_cpu
+        if late_cpu is LateCpu.REFUSED_UNDER_PKVM:
+            late_cpu = LateCpu.REFUSED if scenario.has_pkvm else LateCpu.SILENT
+        self._announces = 0 if late_cpu is LateCpu.SILENT else _EVERY_BIT
+        self._refuses = _EVERY_BIT if late_cpu is LateCpu.REFUSED else 0
         self.vl_info = {vector_type: VlInfo(vector_type) for vector_type in VectorType}
         self.final = False
         self.announced: list[Announced] = []
-        self._has = dict.fromkeys(VectorType, False)
         self._boot: Cpu | None = None
+        self._sanitised: dict[str, int] = {}
+        self._supports = dict.fromkeys(VectorType, False)
         self._variation_seen = False
 
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        records = tuple(info.snapshot() for info in self.vl_info.values())
+        announced = tuple((one.cpu, one.type, one.vqs) for one in self.announced)
+        return (
+            self.final,
+            self._boot is not None,
+            tuple(self._sanitised.items()),
+            self._variation_seen,
+            records,
+            announced,
+        )
+
     def supports(self, vector_type: VectorType) -> bool:
-        """Whether the system has the extension: every counted CPU does, and nobody switched it off."""
-        return self._has[vector_type]
+        """Return True if the system has the extension: every counted CPU does, and the command line allows it."""
+        return self._supports[vector_type]
+
+    def _has(self, capability: Capability) -> bool:
+        """Return True if the system has a capability: all counted CPUs do, and it is not switched off."""
+        usable = capability.vector_type is None or self._usable[capability.vector_type]
+        return usable and capability.is_of(self._sanitised)
+
+    def _detect(self) -> None:
+        for capability in CAPABILITIES:
+            if capability.vector_type is not None:
+                self._supports[capability.vector_type] = self._has(capability)
 
     def init_cpu_features(self, boot: Cpu) -> None:
         """Take the boot CPU's features for the system's."""
         self._boot = boot
+        self._sanitised = {reg.name: boot.features.id_registers[reg.name] for reg in FTR_REGS}
+        self._detect()
         for vector_type, info in self.vl_info.items():
-            vqs = own_vqs(boot, vector_type)
-            self._has[vector_type] = self._usable[vector_type] and vqs is not None
-            if self._has[vector_type] and vqs is not None:
+            vqs = boot.usable_vqs(vector_type)
+            if vqs is not None and self.supports(vector_type):
                 info.vec_init_vq_map(vqs)
 
     def update_cpu_features(self, number: int, cpu: Cpu) -> None:
-        """Count an early secondary, or note how an accepted late CPU differs.
+        """Count an early secondary, or report how an accepted late CPU differs.
 
-        One early CPU without an extension takes it from the whole system; what was counted so far stays.
+        An early CPU without an extension takes it from the whole system; the lengths counted so far stay.
         """
         self._sanity_check(number, cpu)
         if self.final:
             return
+        self._sanitise(cpu)
         for vector_type, info in self.vl_info.items():
-            vqs = own_vqs(cpu, vector_type)
-            if vqs is None:
-                self._has[vector_type] = False
-            elif self._has[vector_type]:
+            vqs = cpu.usable_vqs(vector_type)
+            if vqs is not None and self.supports(vector_type):
                 info.vec_update_vq_map(vqs)
 
-    def _sanity_check(self, number: int, cpu: Cpu) -> None:
-        """Log each feature in which a CPU differs from the boot CPU."""
+    def _sanitise(self, cpu: Cpu) -> None:
         assert self._boot is not None
-        taints = False
-        for vector_type in VectorType:
-            here = own_vqs(cpu, vector_type) is not None
-            there = own_vqs(self._boot, vector_type) is not None
-            if here != there:
-                without, field = _ID_WITHOUT[vector_type], _ID_FIELD[vector_type]
+        if cpu.features is self._boot.features:
+            return
+        for reg in FTR_REGS:
+            for bits in reg.bits:
+                system, own = self._sanitised[reg.name], cpu.features.id_registers[reg.name]
+                safe = bits.safe_value(bits.field.of(system), bits.field.of(own))
+                self._sanitised[reg.name] = bits.field.put(system, safe)
+        self._detect()
+
+    def _sanity_check(self, number: int, cpu: Cpu) -> None:
+        """Log each ID register in which a CPU differs from the boot CPU; the first difference taints the kernel."""
+        assert self._boot is not None
+        if cpu.features is self._boot.features:
+            return
+        differs = False
+        for reg in FTR_REGS:
+            boot, own = self._boot.features.id_registers[reg.name], cpu.features.id_registers[reg.name]
+            if (boot ^ own) & reg.strict_mask:
                 self._printk.line(
-                    f"CPU features: SANITY CHECK: Unexpected variation in {_ID_REGISTER[vector_type]}. "
-                    f"Boot CPU: {without + there * field:#018x}, CPU{number}: {without + here * field:#018x}"
+                    f"CPU features: SANITY CHECK: Unexpected variation in SYS_{reg.name}. "
+                    f"Boot CPU: {boot:#018x}, CPU{number}: {own:#018x}"
                 )
-                taints = True
-        if taints and not self._variation_seen:
+                differs = True
+        if differs and not self._variation_seen:
             self._variation_seen = True
             self._printk.line("CPU features: Unsupported CPU feature variation detected.")
 
     def setup_system_features(self) -> None:
-        """Make the capabilities final, and say what they are."""
+        """Make the capabilities final, and log the vector lengths."""
         self.final = True
-        for vector_type in VectorType:
-            if self._has[vector_type]:
-                self._setup(vector_type)
+        for vector_type, info in self.vl_info.items():
+            if self.supports(vector_type):
+                self._setup(info)
 
-    def _setup(self, vector_type: VectorType) -> None:
-        info = self.vl_info[vector_type]
+    def _setup(self, info: VlInfo) -> None:
         info.setup()
-        if vector_type is VectorType.SME:
-            if not info.vq_map:
-                self._printk.event("WARN", 0, "sme_setup: no length is common to all CPUs")
-            self._printk.line(f"SME: minimum available vector length {info.min_vl_bytes} bytes per vector")
-        self._printk.line(f"{vector_type}: maximum available vector length {info.max_vl_bytes} bytes per vector")
-        self._printk.line(f"{vector_type}: default vector length {info.default_vl_bytes} bytes per vector")
-        if vector_type is VectorType.SVE and info.max_virtualisable_vl_bytes < info.max_vl_bytes:
-            self._printk.line("SVE: unvirtualisable vector lengths present")
+        traits = VECTOR_TYPES[info.type]
+        if not info.vq_map:
+            self._printk.event(EventKind.WARN, 0, text=f"{info.type.lower()}_setup: no length is common to all CPUs")
+        if traits.logs_minimum:
+            self._printk.line(f"{info.type}: minimum available vector length {info.min_vl_bytes} bytes per vector")
+        self._printk.line(f"{info.type}: maximum available vector length {info.max_vl_bytes} bytes per vector")
+        self._printk.line(f"{info.type}: default vector length {info.default_vl_bytes} bytes per vector")
+        if traits.is_virtualised and info.max_virtualisable_vl_bytes < info.max_vl_bytes:
+            self._printk.line(f"{info.type}: unvirtualisable vector lengths present")
 
     def verify_local_cpu_capabilities(self, number: int, cpu: Cpu) -> Refusal | None:
         """Decide about a late CPU; None where it is accepted.
 
-        A missing extension is found first, then SVE is verified before SME; the first failure ends the CPU.
+        Capabilities are compared first, then the lengths of each vector type; the first failure ends the CPU.
 
         Raises:
             KernelPanic: the design raises ``max_cpu_vl`` by a store to read-only memory.
         """
-        supported = [vector_type for vector_type in VectorType if self._has[vector_type]]
-        for vector_type in supported:
-            if own_vqs(cpu, vector_type) is None:
+        for capability in CAPABILITIES:
+            if self._has(capability) and not capability.is_of(cpu.features.id_registers):
                 self._printk.line(
-                    f"CPU features: CPU{number}: Detected conflict for capability "
-                    f"{self._series.capability_number(vector_type)} ({_CAPABILITY[vector_type]}), "
-                    "System: 1, CPU: 0"
+                    f"CPU features: CPU{number}: Detected conflict for capability {capability.number(self._series)} "
+                    f"({capability.description}), System: 1, CPU: 0"
                 )
-                return Refusal(vector_type, Reason.LACKS_EXTENSION)
-        for vector_type in supported:
-            refusal = self._verify(number, cpu, vector_type)
-            if refusal is not None:
-                self._printk.line(f"CPU features: CPU{number}: {vector_type}: vector length support mismatch")
-                return refusal
+                verdict = rules.late_verdict(rules.late_findings(0, 0, 0, 0, 0), 0, 0)
+                return Refusal(capability.field.name, capability.vector_type, Reason.LACKS_EXTENSION, verdict)
+        for vector_type in VectorType:
+            if self.supports(vector_type):
+                refusal = self._verify_lengths(number, cpu, vector_type)
+                if refusal is not None:
+                    self._printk.line(f"CPU features: CPU{number}: {vector_type}: vector length support mismatch")
+                    return refusal
         return None
 
-    def _verify(self, number: int, cpu: Cpu, vector_type: VectorType) -> Refusal | None:
-        info = self.vl_info[vector_type]
-        vqs = own_vqs(cpu, vector_type)
+    def _verify_lengths(self, number: int, cpu: Cpu, vector_type: VectorType) -> Refusal | None:
+        vqs, info = cpu.usable_vqs(vector_type), self.vl_info[vector_type]
         assert vqs is not None
-        verdict = info.vec_verify_vq_map(vqs)
-        if self._series.has_pseudo_registers and verdict.below_floor:
-            return Refusal(vector_type, Reason.PSEUDO_REGISTER, _compared(vqs, "below", info.pseudo_register_vqs))
+        findings = info.vec_verify_vq_map(
+            vqs, hyp_available=self._hyp_available, has_pseudo_register=self._has_pseudo_registers
+        )
         counted_vqs = info.max_cpu_vqs
-        if verdict.above_maximum and self._refuses_above_maximum(number, vqs, info):
-            return Refusal(vector_type, Reason.ABOVE_MAXIMUM, _compared(vqs, "above", counted_vqs))
-        return self._lengths_refused(number, vector_type, verdict)
+        verdict = rules.late_verdict(findings, self._announces, self._refuses)
+        if verdict.announced:
+            self._announce(number, vqs, vector_type)
+        match rules.first_reason(findings, self._refuses):
+            case None:
+                return None
+            case Reason.PSEUDO_REGISTER as reason:
+                lengths = _compared(vqs, "below", info.pseudo_register_vqs)
+            case Reason.ABOVE_MAXIMUM as reason:
+                lengths = _compared(vqs, "above", counted_vqs)
+            case Reason.MISSING as reason:
+                self._printk.line(f"{vector_type}: cpu{number}: Required vector length(s) missing")
+                lengths = braces(findings.missing)
+            case reason:
+                self._printk.line(f"{vector_type}: cpu{number}: Unsupported vector length(s) present")
+                lengths = braces(findings.unsupported)
+        return Refusal(vector_type, vector_type, reason, verdict, lengths)
 
-    def _lengths_refused(self, number: int, vector_type: VectorType, verdict: LateVerdict) -> Refusal | None:
-        if verdict.missing:
-            self._printk.line(f"{vector_type}: cpu{number}: Required vector length(s) missing")
-            return Refusal(vector_type, Reason.MISSING, braces(verdict.missing))
-        if self._hyp_available and verdict.unsupported:
-            self._printk.line(f"{vector_type}: cpu{number}: Unsupported vector length(s) present")
-            return Refusal(vector_type, Reason.UNSUPPORTED, braces(verdict.unsupported))
-        return None
-
-    def _refuses_above_maximum(self, number: int, vqs: int, info: VlInfo) -> bool:
-        """What the design does about a late CPU above ``max_cpu_vl``; True where it refuses it."""
-        late_cpu = LateCpu.SILENT if self._design is None else self._design.late_cpu
+    def _announce(self, number: int, vqs: int, vector_type: VectorType) -> None:
+        """Log that a late CPU is above ``max_cpu_vl``, and raise the maximum where the design does."""
         largest_bytes = vl_bytes_from_vq(largest_vq(vqs))
-        if late_cpu is LateCpu.REFUSED or (late_cpu is LateCpu.REFUSED_UNDER_PKVM and self._pkvm):
-            self._announce(number, vqs, info.type, "would increase maximum VL")
-            return True
-        if late_cpu in {LateCpu.WARNED, LateCpu.RAISES}:
-            self._announce(number, vqs, info.type, f"increases maximum VL to {largest_bytes}")
-        if late_cpu is LateCpu.RAISES:
-            assert self._design is not None
-            self._raise_maximum(number, vqs, info, self._design.late_store)
-        return False
-
-    def _announce(self, number: int, vqs: int, vector_type: VectorType, what: str) -> None:
+        what = "would increase maximum VL" if self._refuses else f"increases maximum VL to {largest_bytes}"
         self._printk.line(f"{vector_type}: cpu{number}: {what}")
         self.announced.append(Announced(self._printk.lines[-1].time_ns, number, vector_type, vqs))
+        if self._late_store is not None:
+            self._raise_maximum(number, vqs, self.vl_info[vector_type], self._late_store)
 
     def _raise_maximum(self, number: int, vqs: int, info: VlInfo, store: LateStore) -> None:
         if store is LateStore.READ_ONLY:
@@ -218,3 +243,7 @@ class CpuFeatures:
             )
         if store is LateStore.WORKS:
             info.max_cpu_vqs |= vqs
+
+
+def _compared(vqs: int, relation: str, other_vqs: int) -> str:
+    return f"({bits_from_vq(largest_vq(vqs))} {relation} {bits_from_vq(largest_vq(other_vqs))} bits)"

@@ -1,13 +1,14 @@
-"""The kernel's record of vector lengths, one for SVE and one for SME.
+"""The kernel's record of vector lengths, one for each vector type.
 
 Source: arch/arm64/kernel/fpsimd.c (``struct vl_info``, ``vec_init_vq_map``, ``vec_update_vq_map``,
 ``vec_verify_vq_map``, ``sve_setup``, ``sme_setup``).
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sim import rules
+from sim.rules import LateFindings
+from sim.vector_types import VECTOR_TYPES
 from sim.vectors import (
     QUADWORD_BYTES,
     VectorType,
@@ -18,34 +19,20 @@ from sim.vectors import (
     vl_bytes_from_vq,
 )
 
-DEFAULT_VL_BYTES = {VectorType.SVE: 64, VectorType.SME: 32}
-"""A task's default VL is the largest supported one that is at most this."""
-
-
-class LateVerdict(NamedTuple):
-    """What the verification of a late CPU found, as sets; an empty one means that all is well there."""
-
-    above_maximum: int
-    """Its lengths above ``max_cpu_vl``: what Brown's series looks at."""
-    below_floor: int
-    """Not empty where its largest length is below the sanitised pseudo register: kernels before 6.7."""
-    missing: int
-    """Lengths of ``vq_map`` that it lacks."""
-    unsupported: int
-    """Its lengths outside ``vq_map`` and at most ``max_virtualisable_vl``."""
-
 
 @dataclass(slots=True, repr=False)
 class VlInfo:
-    """``vl_info``: what the system's CPUs can do, for one vector type. Sizes in bytes.
+    """``vl_info``: what the system's CPUs support, for one vector type. Sizes in bytes, sets as in `sim.vectors`.
 
-    `max_cpu_vl_bytes` is of Brown's series: the largest length of any counted CPU; here it is always
-    computed, and only some designs use it. `default_vl_bytes` is what tasks start with.
+    ``max_cpu_vl`` is of Brown's series: the largest length of any counted CPU. It is always computed here, and only
+    some designs use it.
     """
 
     type: VectorType
     vq_map: int = 0
+    """The lengths that every counted CPU has."""
     vq_partial_map: int = 0
+    """The lengths that some counted CPU has."""
     max_cpu_vqs: int = 0
     """A set whose largest member is ``max_cpu_vl``."""
     pseudo_register_vqs: int = 0
@@ -56,10 +43,11 @@ class VlInfo:
     max_vl_bytes: int = 0
     max_virtualisable_vl_bytes: int = 0
     default_vl_bytes: int = 0
+    """The VL that tasks start with."""
 
     def __post_init__(self) -> None:
-        if self.type is VectorType.SVE:
-            self.min_vl_bytes = self.max_vl_bytes = self.max_virtualisable_vl_bytes = QUADWORD_BYTES
+        initial = VECTOR_TYPES[self.type].initial_vl_bytes
+        self.min_vl_bytes = self.max_vl_bytes = self.max_virtualisable_vl_bytes = initial
 
     def __repr__(self) -> str:
         return (
@@ -68,9 +56,15 @@ class VlInfo:
             f"max_virtualisable_vl {self.max_virtualisable_vl_bytes}, max_cpu_vl {self.max_cpu_vl_bytes}>"
         )
 
+    def snapshot(self) -> tuple[int, ...]:
+        """Return everything that later steps depend on; limits in bytes follow from the sets."""
+        sets = self.vq_map, self.vq_partial_map, self.max_cpu_vqs, self.pseudo_register_vqs, self.virtualisable_vqs
+        limits = self.min_vl_bytes, self.max_vl_bytes, self.max_virtualisable_vl_bytes, self.default_vl_bytes
+        return *sets, *limits
+
     @property
     def max_cpu_vl_bytes(self) -> int:
-        """The largest length of any counted CPU, in bytes; 0 before one was counted."""
+        """The largest length of any counted CPU, in bytes; 0 before the first was counted."""
         return vl_bytes_from_vq(largest_vq(self.max_cpu_vqs))
 
     @property
@@ -96,24 +90,26 @@ class VlInfo:
         self.pseudo_register_vqs = rules.pseudo_register(self.pseudo_register_vqs, own_vqs)
 
     def setup(self) -> None:
-        """Finalise, after the last early CPU: the limits that everybody uses from now on.
+        """Compute the limits, after the last early CPU: the kernel uses them from then on.
 
-        SME never sets ``max_virtualisable_vl``. Early CPUs whose SME sets share nothing leave 0 everywhere.
+        SME never sets ``max_virtualisable_vl``. Early CPUs whose SME sets share no length leave 0 everywhere.
         """
-        preferred = (1 << (DEFAULT_VL_BYTES[self.type] // QUADWORD_BYTES)) - 1
+        traits = VECTOR_TYPES[self.type]
+        preferred = (1 << (traits.default_vl_bytes // QUADWORD_BYTES)) - 1
         self.min_vl_bytes = vl_bytes_from_vq(smallest_vq(self.vq_map))
         self.max_vl_bytes = vl_bytes_from_vq(largest_vq(self.vq_map))
         default_vqs = rules.default_length(self.vq_map, preferred)
         self.default_vl_bytes = vl_bytes_from_vq(largest_vq(default_vqs))
-        if self.type is VectorType.SVE:
+        if traits.is_virtualised:
             self.virtualisable_vqs = rules.virtualisable(self.vq_map, self.vq_partial_map)
             self.max_virtualisable_vl_bytes = vl_bytes_from_vq(largest_vq(self.virtualisable_vqs))
 
-    def vec_verify_vq_map(self, own_vqs: int) -> LateVerdict:
-        """Hold a late CPU against the record."""
-        return LateVerdict(
-            above_maximum=rules.above(own_vqs, self.max_cpu_vqs),
-            below_floor=rules.below_floor(self.pseudo_register_vqs, own_vqs),
-            missing=rules.missing(self.vq_map, own_vqs),
-            unsupported=rules.unsupported(self.vq_map, self.virtualisable_vqs, own_vqs),
+    def vec_verify_vq_map(self, own_vqs: int, *, hyp_available: bool, has_pseudo_register: bool) -> LateFindings[int]:
+        """Return what the verification of a late CPU with these lengths finds."""
+        return rules.late_findings(
+            own_vqs,
+            self.vq_map,
+            self.max_cpu_vqs,
+            self.virtualisable_vqs if hyp_available else 0,
+            self.pseudo_register_vqs if has_pseudo_register else 0,
         )

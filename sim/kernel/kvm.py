@@ -1,4 +1,4 @@
-"""KVM's initialisation, and what it lets guests have.
+"""KVM's initialisation, and the vector lengths that guests get.
 
 Source: arch/arm64/kvm/arm.c (``kvm_arm_init``, ``early_kvm_mode_cfg``), reset.c (``kvm_arm_init_sve``).
 """
@@ -16,12 +16,11 @@ from sim.vectors import VectorType, largest_vq, len_field, vl_bytes_from_vq
 
 @dataclass(frozen=True, slots=True)
 class GuestView:
-    """What a guest finds on one CPU: the set of lengths it can select there.
+    """The set of lengths that a guest can select on a CPU.
 
-    `killed`: KVM's limit is no supported length, so the hardware runs the guest with less than KVM
-    expects; the host sees the difference when it saves the guest's registers (``fpsimd_save``), and kills the
-    process that runs the guest. A pKVM that saves and restores the registers itself leaves the host
-    nothing to see.
+    `killed`: KVM's limit is not a supported length, so the hardware runs the guest with less than KVM expects. The
+    host sees the difference when it saves the guest's registers (``fpsimd_save``), and kills the process that runs
+    the guest. With a pKVM that saves and restores the registers itself, the host sees nothing.
     """
 
     vqs: int
@@ -29,9 +28,9 @@ class GuestView:
 
 
 class Kvm:
-    """KVM as initialised for a scenario; limits in bytes, 0 until they are computed.
+    """KVM; its limits are in bytes, and 0 until they are computed.
 
-    They stay 0 without SVE or hypervisor mode and under ``kvm-arm.mode=none``; a failed allocation comes later.
+    They stay 0 without SVE or hypervisor mode and under ``kvm-arm.mode=none``. A failed allocation comes after them.
     """
 
     def __init__(self, scenario: Scenario, features: CpuFeatures, printk: Printk) -> None:
@@ -39,12 +38,17 @@ class Kvm:
         self._features = features
         self._printk = printk
         self.decided = False
-        """Whether its initcall is over, however that ended."""
+        """Its initcall is over, whatever its result."""
         self.initialised = False
         self.kvm_sve_max_vl_bytes = 0
         self.kvm_host_sve_max_vl_bytes = 0
         self.allocation_failed_at: int | None = None
         self.pkvm: Pkvm | None = None
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        limits = self.kvm_sve_max_vl_bytes, self.kvm_host_sve_max_vl_bytes, self.allocation_failed_at
+        return self.decided, self.initialised, *limits, None if self.pkvm is None else self.pkvm.snapshot()
 
     def early_kvm_mode_cfg(self) -> None:
         """Read ``kvm-arm.mode=``, before anything else is up."""
@@ -75,7 +79,7 @@ class Kvm:
         self.initialised = True
 
     def _kvm_arm_init_sve(self) -> int:
-        """Set KVM's limits; the answer is the host's, as a set of one."""
+        """Set KVM's limits, and return the host's, as a set of one."""
         info = self._features.vl_info[VectorType.SVE]
         self.kvm_sve_max_vl_bytes = info.max_virtualisable_vl_bytes
         if info.max_virtualisable_vl_bytes < info.max_vl_bytes:
@@ -83,12 +87,12 @@ class Kvm:
         host_vqs = rules.largest(info.vq_map)
         design = self._scenario.active_design
         if design is not None:
-            host_vqs = design.allocation_vqs(info.vq_map, info.max_cpu_vqs, info.vq_partial_map)
+            host_vqs = design.allocation_vqs(info.vq_map, info.max_cpu_vqs, info.vq_partial_map, rules.ARCHITECTURE_VQS)
         self.kvm_host_sve_max_vl_bytes = vl_bytes_from_vq(largest_vq(host_vqs))
         return host_vqs
 
     def _mode_words(self) -> str:
-        named = self._scenario.series.names_hyp_flavour
+        named = self._scenario.flags.hyp_flavour
         match self._scenario.kvm_mode:
             case KvmMode.PROTECTED:
                 return "Protected hVHE" if named else "Protected nVHE"
@@ -98,14 +102,14 @@ class Kvm:
                 return "VHE"
 
     def offered_vqs(self) -> int:
-        """The lengths KVM offers to guests (KVM_REG_ARM64_SVE_VLS)."""
+        """Return the lengths that KVM offers to guests (KVM_REG_ARM64_SVE_VLS)."""
         if not self.initialised or not self._features.supports(VectorType.SVE):
             return 0
         info = self._features.vl_info[VectorType.SVE]
         return rules.guest_lengths(info.vq_map, info.virtualisable_vqs)
 
     def guest_view(self, unit: VectorUnit) -> GuestView:
-        """What a guest with KVM's limit finds on a CPU."""
+        """Return the lengths that a guest with KVM's limit can select on a CPU."""
         if not self.kvm_sve_max_vl_bytes:
             return GuestView(0, killed=False)
         limit = self._features.vl_info[VectorType.SVE].virtualisable_vqs
@@ -115,5 +119,5 @@ class Kvm:
 
     @property
     def saving_pkvm(self) -> Pkvm | None:
-        """PKVM, where it keeps buffers and so saves the host's SVE registers."""
-        return self.pkvm if self.pkvm is not None and self.pkvm.has_buffers else None
+        """PKVM, where it has buffers and so saves the host's SVE registers."""
+        return self.pkvm if self.pkvm is not None and self.pkvm.area is not None else None

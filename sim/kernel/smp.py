@@ -1,22 +1,22 @@
-"""Which CPUs are present and online, and the boot arguments that an arriving CPU takes.
+"""The sets of present and online CPUs, and the boot arguments that an arriving CPU takes.
 
-One record, ``secondary_data``, holds the idle task for the CPU that is being brought up. It is cleared where
-the wait for a CPU was in vain, and *only* there: after a CPU came online its idle task stays in the record
-until the next bring-up. A CPU that arrives too late takes whatever it finds.
+One record, ``secondary_data``, holds the idle task for the CPU that is being brought up. It is cleared when the wait
+for a CPU ends in vain, and *only* then: after a CPU came online its idle task stays in the record until the next
+bring-up. A CPU that arrives too late takes whatever the record holds. It may then run under another CPU's logical
+number; its own hardware is named `hw_cpu`, by the logical number of its MPIDR.
 
 Source: arch/arm64/kernel/smp.c (``__cpu_up``, ``secondary_start_kernel``, ``cpu_die_early``), head.S
 (``__secondary_too_slow``), psci.c.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sim.errnos import Errno
 from sim.kernel.printk import Printk
+from sim.topology import Topology
 
 WAIT_NS = 5_000_000_000
-"""How long a CPU waits for another to come online: a fact, not a latency."""
-MIDR = 0x000F0510
+"""The time that a CPU waits for another to come online: a fact, not a latency."""
 
 
 @dataclass(slots=True)
@@ -24,57 +24,66 @@ class SecondaryData:
     """``secondary_data``: the arguments for the next CPU to arrive."""
 
     task: int | None = None
-    """Whose idle task it takes, as a logical number."""
+    """The logical number of the CPU whose idle task it takes; None: no boot arguments."""
     killed: bool = False
     """``status`` is CPU_KILL_ME: the CPU refused itself."""
 
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        return self.task, self.killed
+
 
 class Smp:
-    """CPU sets and boot arguments; CPUs are logical numbers.
+    """The sets of CPUs, as logical numbers.
 
     Args:
-        cpus: how many CPUs are possible.
-        mpidr: MPIDR_EL1 of a CPU.
+        topology: the CPUs, all of them possible.
         printk: the kernel log.
     """
 
-    def __init__(self, cpus: int, mpidr: Callable[[int], int], printk: Printk) -> None:
+    def __init__(self, topology: Topology, printk: Printk) -> None:
         self._printk = printk
-        self._mpidr = mpidr
+        self._topology = topology
+        cpus = len(topology.cpus)
         self._present = bytearray(b"\1") * cpus
         self._online = bytearray(cpus)
         self.runs: dict[int, int] = {}
-        """Idle task to the CPU that runs it, both as logical numbers: the same, unless something went wrong.
+        """The hardware CPU that runs each idle task: its own, unless a late arrival took another's.
 
-        Where two CPUs took one, it is the first that came online, or else the first that took it.
+        Where two CPUs took one task, it is the first of them that came online, else the first that took it.
         """
 
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        return bytes(self._present), bytes(self._online), tuple(sorted(self.runs.items()))
+
     def is_online(self, number: int) -> bool:
-        """Whether a CPU is online."""
+        """Return True if a CPU is online."""
         return bool(self._online[number])
 
     def is_present(self, number: int) -> bool:
-        """Whether a CPU is present: one that was refused is not."""
+        """Return True if a CPU is present; a CPU that was refused no longer is."""
         return bool(self._present[number])
 
     def online(self) -> list[int]:
-        """The CPUs that are online, ascending."""
+        """Return the CPUs that are online, in ascending order."""
         return [number for number, is_online in enumerate(self._online) if is_online]
 
     def boot_cpu_online(self) -> None:
-        """The boot CPU needs nobody to bring it up."""
+        """Mark the boot CPU as online."""
         self._online[0] = 1
         self.runs[0] = 0
 
     def booted(self, task: int, hw_cpu: int) -> None:
-        """A CPU has come through its start and is online, as the CPU whose idle task it took."""
-        self._printk.line(f"CPU{task}: Booted secondary processor {self._mpidr(hw_cpu):#012x} [{MIDR:#010x}]")
+        """Mark a CPU as online after its start, under the number whose idle task it took."""
+        midr = self._topology.logical[hw_cpu].features.core.midr
+        self._printk.line(f"CPU{task}: Booted secondary processor {self._topology.mpidr(hw_cpu):#012x} [{midr:#010x}]")
         if not self._online[task]:
             self.runs[task] = hw_cpu
         self._online[task] = 1
 
     def cpu_die_early(self, task: int, hw_cpu: int, data: SecondaryData) -> None:
-        """A CPU refused itself: the number it took leaves the present set, and it waits to be killed."""
+        """Take the number of a CPU that refused itself out of the present set; the CPU waits to be killed."""
         self._printk.line(f"CPU{task}: will not boot")
         self._present[task] = 0
         data.killed = True
@@ -82,12 +91,12 @@ class Smp:
             del self.runs[task]
 
     def failed_to_boot(self, number: int, error: Errno) -> None:
-        """CPU_ON was answered with an error."""
+        """Log that CPU_ON was answered with an error."""
         self._printk.line(f"psci: failed to boot CPU{number} ({-error})")
         self._printk.line(f"CPU{number}: failed to boot: {-error}")
 
     def failed_to_come_online(self, number: int, data: SecondaryData) -> Errno:
-        """The wait for a CPU was in vain: say what is known, and return the errno."""
+        """Log that the wait for a CPU ended in vain, clear its boot arguments, and return the errno."""
         self._printk.line(f"CPU{number}: failed to come online")
         data.task = None
         if data.killed:
@@ -98,7 +107,7 @@ class Smp:
         return Errno.EIO
 
     def cpu_down(self, number: int) -> int:
-        """A CPU has gone offline; the answer is the CPU that it was."""
+        """Mark a CPU as offline, and return the hardware CPU that ran under the number."""
         self._online[number] = 0
         self._killed_line(number)
         return self.runs.pop(number)

@@ -1,1 +1,1 @@
-"""What is hardware: a CPU's vector registers, memory as EL2 sees it, firmware."""
+"""The hardware: a CPU's vector registers, memory as EL2 maps it, and firmware."""

@@ -1,4 +1,4 @@
-"""Firmware as Linux meets it: PSCI CPU_ON, with the faults a scenario gives it.
+"""Firmware as Linux calls it: PSCI CPU_ON, with the faults that a scenario gives it.
 
 Source: the Arm Power State Coordination Interface; drivers/firmware/psci/psci.c for the errnos.
 """
@@ -11,10 +11,10 @@ from sim.scenario import CPU_ON_ERRORS, Fault
 
 @dataclass(frozen=True, slots=True)
 class CpuOn:
-    """What comes of one CPU_ON: an errno, and when the CPU arrives.
+    """The result of a CPU_ON: an errno, and the time of the CPU's arrival.
 
-    `arrives_after_ns` None means after the usual latency; `arrives` False means never. `by_fault`: the
-    scenario has firmware answer so; otherwise the answer follows from what the CPU is doing.
+    `arrives_after_ns` None means after the usual latency; `arrives` False means never. `by_fault`: a fault of the
+    scenario causes the answer; otherwise it follows from the state of the CPU.
     """
 
     error: Errno
@@ -25,18 +25,26 @@ class CpuOn:
 
 
 class Psci:
-    """Answers CPU_ON for CPUs, named by their logical numbers; it knows which ones run."""
+    """The implementation of PSCI: it answers CPU_ON, and knows which hardware CPUs run.
+
+    Args:
+        faults: each faulty CPU's fault, by logical number.
+    """
 
     def __init__(self, faults: dict[int, Fault]) -> None:
         self._faults = faults
         self._awaited: set[int] = set()
         self._on: set[int] = {0}
 
-    def cpu_on(self, number: int) -> CpuOn:
-        """Ask for a CPU to be started.
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        return tuple(sorted(self._awaited)), tuple(sorted(self._on))
 
-        One that was accepted before and has not arrived yet is still ON_PENDING; one that runs, under whatever
-        number or parked, is ALREADY_ON.
+    def cpu_on(self, number: int) -> CpuOn:
+        """Answer CPU_ON for a CPU.
+
+        A CPU that was started and has not arrived yet is ON_PENDING; one that runs, under any number or parked, is
+        ALREADY_ON.
         """
         fault = self._faults.get(number)
         if number in self._awaited or number in self._on:
@@ -50,10 +58,10 @@ class Psci:
         return CpuOn(Errno.OK, arrives=not fault.never_arrives, arrives_after_ns=fault.arrives_after_ns)
 
     def arrived(self, number: int) -> None:
-        """Note that a CPU runs: CPU_ON is no longer pending."""
+        """Record that a CPU runs: CPU_ON is no longer pending."""
         self._awaited.discard(number)
         self._on.add(number)
 
     def off(self, number: int) -> None:
-        """Note that a CPU called CPU_OFF."""
+        """Record that a CPU called CPU_OFF."""
         self._on.discard(number)

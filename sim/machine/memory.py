@@ -1,11 +1,11 @@
-"""Memory as EL2 sees it around pKVM's buffers: who owns each byte, and what is not mapped at all.
+"""EL2's memory around pKVM's buffers: the owner of each byte, and the bytes that are not mapped.
 
-Every possible CPU's buffer is a run of pages. In `MemoryLayout.ADJACENT` the runs follow one another in
-ascending CPU number and nothing else is mapped; in `ISOLATED` each run stands alone; in `MAPPED` it has
-128 KiB of somebody else's memory on either side.
+Every possible CPU's buffer is a run of pages. In `MemoryLayout.ADJACENT` the runs follow one another in ascending CPU
+number and nothing else is mapped; in `ISOLATED` each run stands alone; in `MAPPED` it has 128 KiB of foreign memory on
+either side.
 
-Each CPU's run lies in a cell of its own, all cells of one size: address = cell * size + offset. Bytes are
-kept only from the first store into a cell until `El2Memory.forget`.
+Each CPU's run is in a cell of its own, all cells of one size: address = cell × size + offset. Bytes are kept only from
+the first store into a cell until `El2Memory.forget`, so that systems of 65,536 CPUs need no memory for idle ones.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _HOLE_BYTES = 1 << 20
 
 
 class UnmappedAccess(Exception):
-    """An access met memory that is not mapped at EL2; a store has written the mapped bytes before it."""
+    """An access reached memory that is not mapped at EL2; a store has written the mapped bytes before it."""
 
     def __init__(self, address: int) -> None:
         super().__init__(address)
@@ -26,9 +26,9 @@ class UnmappedAccess(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """A stretch of bytes, both ends included, relative to the start of the page run of logical CPU `cpu`.
+    """Consecutive bytes from `first` to `last`, counted from the start of the page run of logical CPU `cpu`.
 
-    `foreign`: it lies beside that run, in memory that belongs to no buffer.
+    `foreign`: they are beside that run, in memory that belongs to no buffer.
     """
 
     cpu: int
@@ -38,35 +38,35 @@ class Extent:
 
     @property
     def bytes(self) -> int:
-        """How many bytes it has."""
+        """The number of bytes."""
         return self.last - self.first + 1
 
 
 class El2Memory:
-    """The page runs of pKVM's buffers and what surrounds them.
+    """The page runs of pKVM's buffers and the memory around them.
 
     Args:
-        cpus: how many CPUs are possible: each has a run.
-        run_bytes: size of one run, a power-of-two number of pages.
-        memory: what lies around each run.
+        cpus: the number of possible CPUs; each has a run.
+        run_bytes: the size of a run in bytes, a power-of-two number of pages.
+        layout: what is around each run.
     """
 
-    def __init__(self, cpus: int, run_bytes: int, memory: MemoryLayout) -> None:
+    def __init__(self, cpus: int, run_bytes: int, layout: MemoryLayout) -> None:
         self.cpus = cpus
         self.run_bytes = run_bytes
-        hole = 0 if memory is MemoryLayout.ADJACENT else _HOLE_BYTES
-        around = MAPPED_AROUND_BYTES if memory is MemoryLayout.MAPPED else 0
+        hole = 0 if layout is MemoryLayout.ADJACENT else _HOLE_BYTES
+        around = MAPPED_AROUND_BYTES if layout is MemoryLayout.MAPPED else 0
         self._run_offset = hole + around
         self._mapped_from, self._mapped_to = hole, hole + around + run_bytes + around
         self._cell_bytes = self._mapped_to + hole
         self._images: dict[int, bytearray] = {}
 
     def run_start(self, cpu: int) -> int:
-        """Address of a CPU's page run."""
+        """Return the address of a CPU's page run."""
         return cpu * self._cell_bytes + self._run_offset
 
     def _mapped_bytes(self, address: int) -> int:
-        """How many bytes from an address on belong to one owner and are mapped."""
+        """Return the number of mapped bytes from an address on that belong to one owner."""
         cell, offset = divmod(address, self._cell_bytes)
         if not 0 <= cell < self.cpus or not self._mapped_from <= offset < self._mapped_to:
             return 0
@@ -80,7 +80,7 @@ class El2Memory:
         return Extent(cell, first, first + count - 1, foreign=not 0 <= first < self.run_bytes)
 
     def store(self, address: int, data: bytes, touched: list[Extent]) -> None:
-        """Write bytes, and append to `touched` whose they were.
+        """Write bytes, and append the extents they fall into to `touched`.
 
         Raises:
             UnmappedAccess: the store reached unmapped memory; the mapped bytes before it are written.
@@ -99,7 +99,7 @@ class El2Memory:
             address, data = address + count, data[count:]
 
     def load(self, address: int, count: int) -> bytes:
-        """Read bytes; what was never written reads as 0.
+        """Read bytes; those that were never written read as 0.
 
         Raises:
             UnmappedAccess: some of them are not mapped.
@@ -116,8 +116,12 @@ class El2Memory:
             address += left
         return bytes(read)
 
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        return tuple((cell, bytes(image)) for cell, image in sorted(self._images.items()))
+
     def forget(self) -> None:
-        """Drop every byte: nobody's registers are in memory any more."""
+        """Drop every byte: no registers are in memory any more."""
         self._images.clear()
 
 

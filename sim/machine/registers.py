@@ -1,8 +1,8 @@
-"""One CPU's vector registers and the control registers that select its vector length.
+"""A CPU's vector registers, and the control registers that select its vector length.
 
-Registers hold recognisable patterns, so that what comes back can be compared with what was there: every
-byte of Zn is 0x40 + n in the low half of each quadword, with the CPU's number plus 1 in the high half; Pn is
-0x80 + n, FFR all ones.
+Registers hold recognisable patterns, so that a restore can be compared with the state before the save: every byte of
+the low half of a quadword of Zn is 0x40 + n, the high half holds the CPU's number plus 1; every byte of Pn is 0x80 + n,
+FFR is all ones.
 
 Source: the Arm Architecture Reference Manual; the patterns are those of the measured runs.
 """
@@ -18,14 +18,14 @@ from sim.vectors import LEN_FIELD, QUADWORD_BYTES, largest_vq, vqs_up_to_len
 Z_REGISTERS, P_REGISTERS = 32, 16
 P_BYTES_PER_VQ = 2
 BYTES_PER_VQ = (QUADWORD_BYTES,) * Z_REGISTERS + (P_BYTES_PER_VQ,) * (P_REGISTERS + 1)
-"""Bytes per VQ of each register, in the order in which a save stores them: Z0 to Z31, P0 to P15, FFR."""
+"""Bytes per VQ of each register, in the order of a save: Z0 to Z31, P0 to P15, FFR."""
 ZCR_EL1_OF_HOST = LEN_FIELD
-"""What the host has in ZCR_EL1: its maximum."""
+"""The LEN that the host keeps in ZCR_EL1: the maximum."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorState:
-    """The contents of Z, P and FFR at one vector length, as they lie one after another in memory; FPSR and FPCR."""
+    """The contents of Z, P and FFR at one vector length, one after another as in memory; FPSR and FPCR."""
 
     vq: int
     image: bytes
@@ -35,14 +35,14 @@ class VectorState:
     @classmethod
     @lru_cache(maxsize=256)
     def of_host(cls, vq: int, number: int) -> "VectorState":
-        """What the host loads on logical CPU `number`."""
+        """Return the pattern that the host loads on logical CPU `number`."""
         tag = (number + 1).to_bytes(QUADWORD_BYTES // 2, "little")
         z = b"".join((bytes([0x40 + n]) * (QUADWORD_BYTES // 2) + tag) * vq for n in range(Z_REGISTERS))
         p = b"".join(bytes([0x80 + n]) * (P_BYTES_PER_VQ * vq) for n in range(P_REGISTERS))
         return cls(vq, z + p + b"\xff" * (P_BYTES_PER_VQ * vq))
 
     def registers(self) -> Iterator[bytes]:
-        """Each register's bytes, in the order of `BYTES_PER_VQ`."""
+        """Yield each register's bytes, in the order of `BYTES_PER_VQ`."""
         start = 0
         for bytes_per_vq in BYTES_PER_VQ:
             end = start + bytes_per_vq * self.vq
@@ -50,7 +50,7 @@ class VectorState:
             start = end
 
     def at(self, vq: int) -> "VectorState":
-        """The same at another length: what lies above it is gone, and what was not there is 0."""
+        """Return the state at another length: bytes above it are gone, and bytes that are new are 0."""
         if vq == self.vq:
             return self
         sizes = [bytes_per_vq * vq for bytes_per_vq in BYTES_PER_VQ]
@@ -58,12 +58,16 @@ class VectorState:
         return VectorState(vq, image, self.fpsr, self.fpcr)
 
     def same_up_to(self, other: "VectorState", vq: int) -> bool:
-        """Whether both hold the same in the low `vq` quadwords of every register."""
+        """Return True if the low `vq` quadwords of every register are equal."""
         return self.at(vq) == other.at(vq)
 
 
 def register_at(byte: int, vq: int) -> int:
-    """Which register, as a place in `BYTES_PER_VQ`, a byte of an image belongs to."""
+    """Return the register, as a place in `BYTES_PER_VQ`, that a byte of an image belongs to.
+
+    Raises:
+        IndexError: the image has no such byte.
+    """
     end = 0
     for place, bytes_per_vq in enumerate(BYTES_PER_VQ):
         end += bytes_per_vq * vq
@@ -73,10 +77,10 @@ def register_at(byte: int, vq: int) -> int:
 
 
 class VectorUnit:
-    """The SVE side of one CPU: what its silicon supports, and ZCR_EL1, ZCR_EL2 and ZCR_EL3.
+    """A CPU's SVE unit: the lengths that the hardware supports, and ZCR_EL1, ZCR_EL2 and ZCR_EL3.
 
-    The length in force at EL1 is the largest supported one that all three let through; at EL2, ZCR_EL1 has
-    no say. Each LEN field keeps four bits of what is written to it.
+    The length in force at EL1 is the largest supported length that all three let through; at EL2, ZCR_EL1 does not
+    count. Each LEN field keeps four bits of the value written to it.
     """
 
     __slots__ = ("_el3_vqs", "supported_vqs", "zcr_el1_len", "zcr_el2_len")
@@ -92,23 +96,27 @@ class VectorUnit:
         """The set of lengths that firmware lets through."""
         return self.supported_vqs & self._el3_vqs
 
+    def snapshot(self) -> tuple[int, int]:
+        """Return everything that later steps depend on."""
+        return self.zcr_el1_len, self.zcr_el2_len
+
     def write_zcr_el1(self, value: int) -> None:
-        """Set ZCR_EL1; only its LEN field is kept."""
+        """Write ZCR_EL1; only its LEN field is kept."""
         self.zcr_el1_len = value & LEN_FIELD
 
     def write_zcr_el2(self, value: int) -> None:
-        """Set ZCR_EL2; only its LEN field is kept."""
+        """Write ZCR_EL2; only its LEN field is kept."""
         self.zcr_el2_len = value & LEN_FIELD
 
     def vq_at_el2(self) -> int:
-        """The VQ that EL2 runs with; RDVL there reads 16 times as many bytes."""
+        """Return the VQ that EL2 runs with; RDVL there reads 16 × VQ bytes."""
         return largest_vq(rules.selected(self.supported_vqs, self._el3_vqs & vqs_up_to_len(self.zcr_el2_len)))
 
     def vq_at_el1(self) -> int:
-        """The VQ that EL1 runs with."""
+        """Return the VQ that EL1 runs with."""
         limit = self._el3_vqs & vqs_up_to_len(self.zcr_el2_len) & vqs_up_to_len(self.zcr_el1_len)
         return largest_vq(rules.selected(self.supported_vqs, limit))
 
     def vqs_at_el1_below(self, zcr_el2_len: int) -> int:
-        """The set of lengths that EL1 can select while ZCR_EL2.LEN is as given."""
+        """Return the set of lengths that EL1 can select while ZCR_EL2.LEN has a value."""
         return self.usable_vqs & vqs_up_to_len(zcr_el2_len)

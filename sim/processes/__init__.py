@@ -1,4 +1,4 @@
-"""The SimPy processes of a boot: hotplug, guests and user space, around the one system they move.
+"""The SimPy processes of a boot: hotplug, guests and user space, around the system that they share.
 
-They say when things happen; machine and kernel decide what.
+They let time pass; machine and kernel decide.
 """

@@ -1,96 +1,108 @@
 """Guests: each stay on a CPU touches SVE, so that the hypervisor saves and restores the host's registers."""
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any
 
 import simpy
 from simpy.events import Event
 
+from sim.environment import Lock, StepKind
 from sim.errnos import Errno
-from sim.facts import GuestVisit
+from sim.facts import ActionOutcome, GuestVisit
+from sim.kernel.printk import EventKind
 from sim.processes.system import System
 from sim.scenario import Action
 from sim.vectors import bits_from_vq
 
-PLACE = "a guest's place on cpu"
-"""What the lock on a CPU's place for guests is called, but for the CPU's number."""
+
+@dataclass(slots=True)
+class _GuestRun:
+    """The progress of an agent's guest: the CPU that it is on, the rounds that are over, and its fate."""
+
+    number: int
+    rounds: int = 0
+    killed: bool = False
 
 
 class Guests:
-    """The guests of one system; CPUs are numbered logically."""
+    """The guests of a system; CPUs are logical numbers."""
 
     def __init__(self, system: System) -> None:
         self._system = system
         self._printk = system.printk
-        self._facts = system.facts
         self._smp = system.smp
         self._env = system.env
         self._kvm = system.kvm
         self._seats: dict[int, simpy.Resource] = {}
         self._going_down: dict[int, Event] = {}
+        self._runs: dict[str, _GuestRun] = {}
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on; locks and awaited steps are the environment's."""
+        leaving = tuple(sorted((number, event.triggered) for number, event in self._going_down.items()))
+        runs = tuple(sorted((agent, run.number, run.rounds, run.killed) for agent, run in self._runs.items()))
+        return leaving, runs
 
     def _leaving(self, number: int) -> Event:
-        """The event that tells guests to leave a CPU."""
+        """Return the event that tells guests to leave a CPU."""
         return self._going_down.setdefault(number, self._env.event())
 
     def _stays(self, number: int) -> bool:
-        """Whether a CPU is online and nobody takes it down."""
+        """Return True if a CPU is online and is not being taken down."""
         return self._smp.is_online(number) and not self._leaving(number).triggered
 
     def leave(self, number: int) -> None:
-        """Tell a CPU's guests to leave it; whoever then has its seat knows that they did."""
+        """Tell a CPU's guests to leave it; the next holder of its seat knows that they have."""
         self._leaving(number).succeed()
 
     def left(self, number: int) -> None:
-        """The CPU is offline: guests may come again when it is back."""
+        """Let guests come again when the CPU, now offline, is back."""
         del self._going_down[number]
 
     def seat(self, number: int) -> simpy.Resource:
-        """What a guest holds while it is on a CPU: one at a time."""
+        """Return the lock that a guest holds while it is on a CPU."""
         if number not in self._seats:
-            self._seats[number] = self._env.lock(f"{PLACE}{number}")
+            self._seats[number] = self._env.lock(Lock(StepKind.TAKE_SEAT, number))
         return self._seats[number]
 
-    def run(self, action: Action, number: int) -> Generator[Event, Any, tuple[str, Errno]]:
-        """Run a guest on a CPU; where that goes offline, it moves to the lowest one online."""
+    def run(self, action: Action, number: int) -> Generator[Event, Any, tuple[ActionOutcome, Errno]]:
+        """Run a guest on a CPU; when that goes offline, the guest moves to the lowest one online."""
         if not self._kvm.initialised:
-            return "failed", Errno.ENOENT
+            return ActionOutcome.FAILED, Errno.ENOENT
         if not self._smp.is_online(number):
-            return "failed", Errno.EINVAL
-        rounds = 0
-        while rounds < action.rounds:
-            with self.seat(number).request() as seat:
+            return ActionOutcome.FAILED, Errno.EINVAL
+        run = self._runs[action.agent] = _GuestRun(number)
+        while run.rounds < action.rounds and not run.killed:
+            with self.seat(run.number).request() as seat:
                 yield seat
-                if self._stays(number):
-                    killed = yield from self._round(action.guest, number)
-                    rounds += 1
-                    if killed:
-                        return "killed", Errno.OK
-            if not self._stays(number):
-                number = next(one for one in self._smp.online() if one != number)
-        return "ran", Errno.OK
+                if self._stays(run.number):
+                    yield from self._round(action.guest, run)
+                    run.rounds += 1
+            if not run.killed and not self._stays(run.number):
+                run.number = next(online for online in self._smp.online() if online != run.number)
+        del self._runs[action.agent]
+        return ActionOutcome.KILLED if run.killed else ActionOutcome.RAN, Errno.OK
 
-    def _round(self, guest: str, number: int) -> Generator[Event, Any, bool]:
-        """One stay of a guest on a CPU: it touches SVE, so the host's registers are saved and restored.
-
-        The answer is whether the host kills the guest for what it finds afterwards.
-        """
-        latencies = self._system.scenario.latencies
+    def _round(self, guest: str, run: _GuestRun) -> Generator[Event, Any, None]:
+        """Let a guest stay on a CPU once: it touches SVE, so the host's registers are saved and restored."""
+        number, latencies = run.number, self._system.scenario.latencies
         unit = self._system.unit(self._smp.runs[number])
         view = self._kvm.guest_view(unit)
-        self._facts.guests.append(GuestVisit(guest, number, self._env.now_ns, view.vqs, view.killed))
-        self._printk.event("guest enters", number, guest)
+        entered = self._printk.event(EventKind.GUEST_ENTERS, number, guest=guest)
+        visit = GuestVisit(guest, number, self._env.now_ns, view.vqs, view.killed, entered)
+        self._system.recorder.guests.append(visit)
+        run.killed = view.killed
         pkvm = self._kvm.saving_pkvm
-        if pkvm is not None:
+        if pkvm is not None and pkvm.area is not None:
             save = pkvm.save(number, unit, self._env.now_ns)
-            self._printk.event("save", number, f"{bits_from_vq(save.running_vq)} bits")
-            yield self._system.wait(latencies.save, "save", number)
-            self._printk.event("saved", number)
-        yield self._system.wait(latencies.guest_run, "guest_run", number) | self._leaving(number)
-        self._printk.event("guest leaves", number, guest)
-        if pkvm is not None:
-            pkvm.restore(number, unit)
-            self._printk.event("restore", number)
-            yield self._system.wait(latencies.save, "save", number)
-            self._printk.event("restored", number)
-        return view.killed
+            pkvm.area.note_event(self._printk.event(EventKind.SAVE, number, vl_bits=bits_from_vq(save.running_vq)))
+            yield self._system.wait(latencies.save, StepKind.SAVE, number)
+            self._printk.event(EventKind.SAVED, number)
+        yield self._system.wait(latencies.guest_run, StepKind.GUEST_RUN, number) | self._leaving(number)
+        self._printk.event(EventKind.GUEST_LEAVES, number, guest=guest)
+        if pkvm is not None and pkvm.area is not None:
+            pkvm.area.restore(number, unit)
+            self._printk.event(EventKind.RESTORE, number)
+            yield self._system.wait(latencies.save, StepKind.RESTORE, number)
+            self._printk.event(EventKind.RESTORED, number)

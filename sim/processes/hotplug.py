@@ -1,4 +1,4 @@
-"""CPUs coming and going: bring-up by another CPU, arrival in the kernel, taking down.
+"""CPU hotplug: bring-up by another CPU, arrival in the kernel, and taking down.
 
 Source: arch/arm64/kernel/smp.c (``__cpu_up``, ``secondary_start_kernel``), kernel/cpu.c (the hotplug lock).
 """
@@ -7,69 +7,88 @@ from dataclasses import dataclass
 
 from simpy.events import Event
 
-from sim.environment import Completion, Step
+from sim.environment import Completion, Lock, Step, StepKind
 from sim.errnos import Errno
-from sim.facts import CpuState, Lost, Refused, SharedIdleTask
-from sim.kernel.printk import HypervisorPanic
+from sim.facts import CpuState, LossKind, Lost, Refused, SharedIdleTask
+from sim.kernel.printk import EventKind, HypervisorPanic
 from sim.kernel.smp import WAIT_NS, SecondaryData
+from sim.machine.firmware import CpuOn
 from sim.processes.guests import Guests
 from sim.processes.system import Answer, Steps, System
 from sim.scenario import BringUp
 from sim.vectors import VectorType
 
-GIVE_UP, LATE_ARRIVAL = "give up waiting for", "late arrival of"
-"""Steps: the wait for a CPU ends in vain; a CPU arrives when firmware's fault lets it."""
-
 
 @dataclass(slots=True)
 class _BringUp:
-    """What a bring-up and the CPU it waits for share. Linux has one for all; parallel bring-up one a CPU."""
+    """The state that a bring-up and the CPU it waits for share: ``secondary_data`` and ``cpu_running``.
+
+    Linux has one for all CPUs; parallel bring-up, which Linux does not have on arm64, has one for each.
+    """
 
     data: SecondaryData
     running: Completion
 
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        return self.data.snapshot(), self.running.snapshot()
+
 
 class Hotplug:
-    """Bring-up and taking down of one system's CPUs, numbered logically."""
+    """The bring-up and taking down of a system's CPUs, which are logical numbers."""
 
     def __init__(self, system: System, guests: Guests) -> None:
         self._system = system
         self._printk = system.printk
-        self._facts = system.facts
+        self._recorder = system.recorder
         self._smp = system.smp
         self._env = system.env
         self._features = system.features
         self._kvm = system.kvm
         self._guests = guests
-        self._lock = system.env.lock("the hotplug lock")
-        self._shared = self._apart()
+        self._lock = system.env.lock(Lock(StepKind.TAKE_HOTPLUG_LOCK))
+        self._shared = self._new_bring_up()
+        self._arriving: dict[int, _BringUp] = {}
+        self._probing: dict[int, int] = {}
         self._coming: dict[int, Event] = {}
 
-    def _apart(self) -> _BringUp:
+    def _new_bring_up(self) -> _BringUp:
         return _BringUp(SecondaryData(), Completion(self._env))
 
-    @property
-    def boot_arguments(self) -> object:
-        """What a CPU that arrives late may find: ``secondary_data``, and whether its arrival is counted."""
-        return self._shared
+    def snapshot(self, *, late_arrivals: bool) -> tuple[object, ...]:
+        """Return everything that later steps depend on; locks and awaited steps are the environment's.
+
+        Args:
+            late_arrivals: whether a CPU may still arrive late and find the boot arguments of another.
+        """
+        arriving = tuple(
+            (hw_cpu, bring_up is self._shared, bring_up.snapshot())
+            for hw_cpu, bring_up in sorted(self._arriving.items())
+        )
+        shared = self._shared.snapshot() if late_arrivals else None
+        return (
+            shared,
+            arriving if late_arrivals else tuple(sorted(self._arriving)),
+            tuple(sorted(self._probing.items())),
+        )
 
     @property
     def has_uncollected_arrivals(self) -> bool:
-        """Whether a CPU came when nobody waited for it, so that the next wait ends at once."""
+        """True if a CPU came online when no process waited for it, so that the next wait ends at once."""
         return self._shared.running.done > 0
 
     def coming(self, number: int) -> Event:
-        """The event that a CPU comes online, the next time that it does."""
+        """Return the event that a CPU comes online the next time."""
         return self._coming.setdefault(number, self._env.event())
 
     def smp_init(self) -> Steps:
-        """Bring up the early secondaries, one at a time or, where the scenario wants it, in parallel."""
+        """Bring up the early secondaries, one at a time or, where the scenario says so, in parallel."""
         system = self._system
         system.printk.line("smp: Bringing up secondary CPUs ...")
         secondaries = system.scenario.early[1:]
         if system.scenario.bring_up is BringUp.PARALLEL:
-            apart = [system.env.process(self._cpu_up(number, self._apart())) for number in secondaries]
-            yield system.env.all_of(apart)
+            bring_ups = [system.env.process(self._cpu_up(number, self._new_bring_up())) for number in secondaries]
+            yield system.env.all_of(bring_ups)
         else:
             for number in secondaries:
                 yield from self.online(number)
@@ -86,16 +105,16 @@ class Hotplug:
         return (yield from self._locked(number, self._cpu_down(number)))
 
     def _locked(self, number: int, steps: Answer) -> Answer:
-        """Do something to a CPU under the hotplug lock."""
+        """Run steps on a CPU under the hotplug lock."""
         with self._lock.request() as lock:
             yield lock
-            self._printk.event("lock taken", number)
+            self._printk.event(EventKind.LOCK_TAKEN, number)
             error = yield from steps
-            self._printk.event("lock released", number)
+            self._printk.event(EventKind.LOCK_RELEASED, number)
         return error
 
     def _cpu_up(self, number: int, bring_up: _BringUp) -> Answer:
-        """Bring a CPU online; the answer says whether it is."""
+        """Bring a CPU online, and return whether it is."""
         if not self._smp.is_present(number):
             return Errno.EINVAL
         if self._smp.is_online(number):
@@ -106,101 +125,111 @@ class Hotplug:
         if error:
             self._smp.failed_to_boot(number, error)
             return error
-        yield from bring_up.running.wait(WAIT_NS, Step(GIVE_UP, number))
+        yield from bring_up.running.wait(WAIT_NS, Step(StepKind.GIVE_UP, number))
         if self._smp.is_online(number):
             return Errno.OK
         error = self._smp.failed_to_come_online(number, bring_up.data)
-        self._printk.event("gave up", number)
+        self._printk.event(EventKind.GAVE_UP, number)
         return error
 
     def _cpu_on(self, number: int, bring_up: _BringUp) -> Answer:
-        """Call PSCI CPU_ON, through pKVM's relay where there is one."""
-        latencies = self._system.scenario.latencies
-        self._printk.event("CPU_ON", number)
-        yield self._system.wait(latencies.cpu_on_call, "cpu_on_call", number)
+        """Call PSCI CPU_ON, through pKVM's relay under pKVM."""
+        self._printk.event(EventKind.CPU_ON, number)
+        yield self._system.wait(self._system.scenario.latencies.cpu_on_call, StepKind.CPU_ON_CALL, number)
         if self._kvm.pkvm is not None and not self._kvm.pkvm.relays(number):
-            self._facts.relay_refused.append(Lost(self._env.now_ns, number, "INVALID_PARAMETERS"))
-            self._facts.states[number] = CpuState.NOT_STARTED
-            self._printk.event("CPU_ON answered", number, "INVALID_PARAMETERS by pKVM's relay")
-            return Errno.EINVAL
+            return self._refused_by_relay(number)
         answer = self._system.psci.cpu_on(number)
-        self._printk.event("CPU_ON answered", number, answer.answer)
+        answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, answer=answer.answer)
         if answer.by_fault:
-            self._lose(number, f"firmware answers CPU_ON with {answer.answer}", started=False)
+            self._lose(number, LossKind.FIRMWARE_ANSWERS, answered, answer=answer.answer)
         if answer.error:
             return answer.error
         self._quirk_of_returning(number)
         if not answer.arrives:
-            self._lose(number, "firmware accepts CPU_ON, and the CPU never arrives")
+            self._lose(number, LossKind.NEVER_ARRIVES, answered)
             return Errno.OK
-        if answer.arrives_after_ns is not None:
-            arrival = self._env.after(answer.arrives_after_ns, Step(LATE_ARRIVAL, number))
-        else:
-            arrival = self._system.wait(latencies.cpu_on, "cpu_on", number)
-        self._env.process(self._secondary(number, arrival, bring_up))
+        self._arriving[number] = bring_up
+        self._env.process(self._secondary(number, self._arrival(number, answer), bring_up))
         return Errno.OK
 
-    def _lose(self, number: int, how: str, *, started: bool = True) -> None:
-        self._facts.lost.append(Lost(self._env.now_ns, number, how))
-        if started or self._facts.states.get(number) is not CpuState.LOST:
-            self._facts.states[number] = CpuState.LOST if started else CpuState.NOT_STARTED
+    def _refused_by_relay(self, number: int) -> Errno:
+        refusal = "INVALID_PARAMETERS"
+        answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, answer=refusal, by_relay=True)
+        lost = Lost(self._env.now_ns, number, LossKind.RELAY_REFUSES, answered, answer=refusal)
+        self._recorder.relay_refused.append(lost)
+        self._recorder.states[number] = CpuState.NOT_STARTED
+        return Errno.EINVAL
+
+    def _arrival(self, number: int, answer: CpuOn) -> Event:
+        """Return the event of a CPU's arrival in the kernel."""
+        if answer.arrives_after_ns is not None:
+            return self._env.after(answer.arrives_after_ns, Step(StepKind.LATE_ARRIVAL, number))
+        return self._system.wait(self._system.scenario.latencies.cpu_on, StepKind.CPU_ON, number)
+
+    def _lose(self, number: int, kind: LossKind, event: int, *, answer: str = "", task: int | None = None) -> None:
+        self._recorder.lose(Lost(self._env.now_ns, number, kind, event, answer, task))
 
     def _quirk_of_returning(self, number: int) -> None:
-        """6.1's hypervisor panics when a CPU that was online comes back under pKVM with SVE."""
+        """Panic the hypervisor if the kernel's flag says so: a CPU that was online comes back under pKVM with SVE."""
+        scenario = self._system.scenario
         if (
-            self._system.scenario.series.panics_when_cpu_returns_under_pkvm
+            scenario.flags.hyp_panic_on_return
             and self._kvm.pkvm is not None
             and self._features.supports(VectorType.SVE)
-            and number in self._facts.ever_online
+            and number in self._recorder.booted_events
         ):
             self._printk.line("Kernel panic - not syncing: HYP panic:")
             raise HypervisorPanic(
                 number,
-                f"{self._facts.label(number)} comes back after it was offline, and the hypervisor of "
-                f"{self._system.scenario.kernel} panics (a bug of that series)",
+                f"{scenario.topology.label(number)} comes back after it was offline, and the hypervisor of "
+                f"{scenario.kernel} panics (a bug of that series)",
             )
 
     def _secondary(self, hw_cpu: int, arrival: Event, bring_up: _BringUp) -> Steps:
-        """A secondary CPU, from its arrival in the kernel on. Which CPU it becomes, it is told there."""
+        """Run a secondary CPU from its arrival in the kernel on; its boot arguments tell it which CPU it becomes."""
         yield arrival
+        del self._arriving[hw_cpu]
         self._system.psci.arrived(hw_cpu)
-        self._facts.units.pop(hw_cpu, None)
+        self._recorder.units.pop(hw_cpu, None)
         task = bring_up.data.task
-        self._printk.event("arrived", hw_cpu, "" if task is None else f"takes the idle task of cpu{task}")
+        arrived = self._printk.event(EventKind.ARRIVED, hw_cpu, task)
         if task is None:
-            self._lose(hw_cpu, "it arrives when nobody waits for it any more, finds no boot arguments, and parks")
+            self._lose(hw_cpu, LossKind.PARKS, arrived)
             return
         if task != hw_cpu:
-            self._lose(hw_cpu, f"it arrives when nobody waits for it any more, and takes cpu{task}'s arguments")
+            self._lose(hw_cpu, LossKind.TAKES_ARGUMENTS, arrived, task=task)
         running_hw_cpu = self._smp.runs.setdefault(task, hw_cpu)
         if running_hw_cpu != hw_cpu:
-            self._facts.shared_tasks.append(SharedIdleTask(self._env.now_ns, hw_cpu, task, running_hw_cpu))
-        yield self._system.wait(self._system.scenario.latencies.probe, "probe", hw_cpu)
+            shared = SharedIdleTask(self._env.now_ns, hw_cpu, task, running_hw_cpu, arrived)
+            self._recorder.shared_tasks.append(shared)
+        self._probing[hw_cpu] = task
+        yield self._system.wait(self._system.scenario.latencies.probe, StepKind.PROBE, hw_cpu)
+        del self._probing[hw_cpu]
         self._start_secondary(hw_cpu, task, bring_up)
 
     def _start_secondary(self, hw_cpu: int, task: int, bring_up: _BringUp) -> None:
-        """``secondary_start_kernel``: be verified or counted, then go online or die."""
+        """``secondary_start_kernel``: verify or count a CPU, which then goes online or dies."""
         cpu = self._system.logical[hw_cpu]
         if self._features.final:
             refusal = self._features.verify_local_cpu_capabilities(task, cpu)
             if refusal is not None:
                 self._smp.cpu_die_early(task, hw_cpu, bring_up.data)
                 self._system.psci.off(hw_cpu)
-                self._facts.refused.append(Refused(self._env.now_ns, task, hw_cpu, refusal))
-                self._facts.states[task] = CpuState.REFUSED
-                self._printk.event("refused", task, f"{refusal.type}: {refusal.reason}")
+                kind, reason = refusal.vector_type, refusal.reason
+                event = self._printk.event(EventKind.REFUSED, task, vector_type=kind, reason=reason)
+                self._recorder.refused.append(Refused(self._env.now_ns, task, hw_cpu, refusal, event))
+                self._recorder.states[task] = CpuState.REFUSED
                 return
         self._features.update_cpu_features(task, cpu)
         self._smp.booted(task, hw_cpu)
-        self._facts.ever_online.add(task)
-        self._facts.states[task] = CpuState.ONLINE
-        self._printk.event("booted", task)
+        self._recorder.states[task] = CpuState.ONLINE
+        self._recorder.booted_events[task] = self._printk.event(EventKind.BOOTED, task)
         bring_up.running.complete()
         if (awaited := self._coming.pop(task, None)) is not None:
             awaited.succeed()
 
     def _cpu_down(self, number: int) -> Answer:
-        """Take a CPU offline, once its guests have left it."""
+        """Take a CPU offline, after its guests have left it."""
         if not self._smp.is_online(number):
             return Errno.OK
         if len(self._smp.online()) == 1:
@@ -208,9 +237,9 @@ class Hotplug:
         self._guests.leave(number)
         with self._guests.seat(number).request() as seat:
             yield seat
-            yield self._system.wait(self._system.scenario.latencies.cpu_off, "cpu_off", number)
+            yield self._system.wait(self._system.scenario.latencies.cpu_off, StepKind.CPU_OFF, number)
             self._system.psci.off(self._smp.cpu_down(number))
             self._guests.left(number)
-        self._facts.states[number] = CpuState.OFFLINE
-        self._printk.event("offline", number)
+        self._recorder.states[number] = CpuState.OFFLINE
+        self._printk.event(EventKind.OFFLINE, number)
         return Errno.OK

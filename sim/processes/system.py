@@ -1,4 +1,4 @@
-"""The system that a boot brings to life: the clock, machine and kernel, and the facts as they come."""
+"""The system that a boot runs: the clock, machine and kernel, and the recorder of facts."""
 
 from collections import Counter
 from collections.abc import Generator
@@ -6,9 +6,9 @@ from typing import Any
 
 from simpy.events import Event
 
-from sim.environment import Environment, Step
+from sim.environment import Environment, Step, StepKind
 from sim.errnos import Errno
-from sim.facts import Buffers, Facts
+from sim.facts import Facts
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.kvm import Kvm
 from sim.kernel.printk import Printk
@@ -16,17 +16,20 @@ from sim.kernel.smp import Smp
 from sim.latencies import Distribution
 from sim.machine.firmware import Psci
 from sim.machine.registers import VectorUnit
+from sim.processes.recorder import Recorder
 from sim.scenario import Scenario
-from sim.vectors import VectorType, largest_vq
 
 Steps = Generator[Event, Any, None]
 """A process, or a part of one."""
 Answer = Generator[Event, Any, Errno]
 """A part of a process that ends with an errno."""
 
+_STREAMS = {StepKind.RESTORE: StepKind.SAVE}
+"""Saves and restores have one latency, and draw from one stream."""
+
 
 class System:
-    """One system: what its processes share."""
+    """A system: everything that its processes share."""
 
     def __init__(self, scenario: Scenario, env: Environment) -> None:
         self.scenario = scenario
@@ -34,45 +37,34 @@ class System:
         self.env = env
         self.printk = Printk(lambda: self.env.now_ns)
         self.features = CpuFeatures(scenario, self.printk)
-        self.smp = Smp(len(self.logical), scenario.topology.mpidr, self.printk)
+        self.smp = Smp(scenario.topology, self.printk)
         self.kvm = Kvm(scenario, self.features, self.printk)
         self.psci = Psci({scenario.topology.number(fault.cpu): fault for fault in scenario.faults})
-        self.facts = Facts(scenario, self.printk.lines, self.printk.events, self.features.vl_info)
+        self.recorder = Recorder(scenario)
         self._draws: Counter[Step] = Counter()
 
-    def wait(self, latency: Distribution, what: str, who: int | str = 0) -> Event:
-        """Let a drawn latency pass; each draw has a stream of its own."""
-        step = Step(what, who)
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on, but for processes."""
+        parts = self.smp, self.features, self.kvm, self.psci
+        return *(part.snapshot() for part in parts), self.recorder.snapshot(kvm_decided=self.kvm.decided)
+
+    def wait(self, latency: Distribution, kind: StepKind, who: int | str = 0) -> Event:
+        """Return the event that a latency has passed; each draw has a stream of its own."""
         if latency.name == "fixed":
-            return self.env.after(latency.draw_ns(""), step)
-        self._draws[step] += 1
-        drawn_ns = latency.draw_ns(f"{self.scenario.seed}/{what}/{who}/{self._draws[step]}")
-        return self.env.after(drawn_ns, step)
+            return self.env.after(latency.draw_ns(""), Step(kind, who))
+        stream = Step(_STREAMS.get(kind, kind), who)
+        self._draws[stream] += 1
+        drawn_ns = latency.draw_ns(f"{self.scenario.seed}/{stream.kind}/{who}/{self._draws[stream]}")
+        return self.env.after(drawn_ns, Step(kind, who))
 
     def unit(self, hw_cpu: int) -> VectorUnit:
-        """A CPU's vector unit, made when something is first done to it."""
-        units = self.facts.units
+        """Return a hardware CPU's vector unit, which is made at its first use."""
+        units = self.recorder.units
         if hw_cpu not in units:
             units[hw_cpu] = VectorUnit(self.logical[hw_cpu])
         return units[hw_cpu]
 
-    def gather(self) -> None:
-        """Complete the facts with what the kernel holds at the end."""
-        facts, kvm = self.facts, self.kvm
-        facts.online = self.smp.online()
-        facts.runs = self.smp.runs
-        facts.supports = {vector_type: self.features.supports(vector_type) for vector_type in VectorType}
-        facts.announced = self.features.announced
-        facts.kvm_decided = kvm.decided
-        facts.kvm_initialised = kvm.initialised
-        facts.kvm_sve_max_vl_bytes = kvm.kvm_sve_max_vl_bytes
-        facts.kvm_host_sve_max_vl_bytes = kvm.kvm_host_sve_max_vl_bytes
-        facts.allocation_failed_at = kvm.allocation_failed_at
-        facts.offered_vqs = kvm.offered_vqs()
-        pkvm = kvm.saving_pkvm
-        if pkvm is not None:
-            facts.saves = pkvm.saves
-            vq = largest_vq(pkvm.allocation_vqs)
-            facts.buffers = Buffers(vq, pkvm.asked_bytes, pkvm.page_order, pkvm.run_bytes)
-        facts.left_early = self.env.left_early
-        facts.end_ns = max(told[-1].time_ns for told in (self.printk.lines, self.printk.events) if told)
+    def facts(self) -> Facts:
+        """Return the facts of the boot, which is over."""
+        left_early = self.env.left_early
+        return self.recorder.facts(self.printk, self.features, self.smp, self.kvm, left_early=left_early)

@@ -1,8 +1,8 @@
-"""User space: agents that write to sysfs and run guests, each its own actions in order."""
+"""User space: agents that write to sysfs and run guests, each performing its own actions in order."""
 
-from sim.environment import Step
+from sim.environment import Step, StepKind
 from sim.errnos import Errno
-from sim.facts import ActionResult
+from sim.facts import ActionOutcome, ActionResult
 from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
 from sim.processes.system import Answer, Steps, System
@@ -10,7 +10,7 @@ from sim.scenario import Action, Do
 
 
 class UserSpace:
-    """The agents of one system."""
+    """The agents of a system."""
 
     def __init__(self, system: System, hotplug: Hotplug, guests: Guests) -> None:
         self._system = system
@@ -20,7 +20,11 @@ class UserSpace:
         self._guests = guests
         self._underway: dict[str, tuple[Action, int, int]] = {}
         self.left: dict[str, list[Action]] = {}
-        """What each agent has not begun yet."""
+        """The actions that each agent has not begun yet."""
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on; each agent's actions are the scenario's."""
+        return tuple(sorted((agent, len(left), agent in self._underway) for agent, left in self.left.items()))
 
     def start(self) -> None:
         """Let every agent begin."""
@@ -30,12 +34,12 @@ class UserSpace:
             self._env.begin(self._agent(name), name)
 
     def stop(self) -> None:
-        """Nothing happens any more: what is under way stays so."""
+        """Record the actions that are under way, because nothing happens any more."""
         for agent in list(self._underway):
-            self._finish(agent, "under way" if self._env.left_early else "hung", None)
+            self._finish(agent, ActionOutcome.UNDER_WAY if self._env.left_early else ActionOutcome.HUNG, None)
 
     def under_way(self, agent: str) -> Action | None:
-        """What an agent is doing."""
+        """Return the action that an agent performs now; None between two."""
         return self._underway[agent][0] if agent in self._underway else None
 
     def _agent(self, name: str) -> Steps:
@@ -45,38 +49,40 @@ class UserSpace:
         while left:
             action = left[0]
             if action is not first:
-                yield self._system.wait(self._system.scenario.latencies.sysfs_write, "sysfs_write by", name)
+                yield self._system.wait(self._system.scenario.latencies.sysfs_write, StepKind.SYSFS_WRITE, name)
             if action.at_ns:
-                yield self._env.after(max(0, start_ns + action.at_ns - self._env.now_ns), Step("time comes for", name))
+                yield self._env.after(
+                    max(0, start_ns + action.at_ns - self._env.now_ns), Step(StepKind.TIME_COMES, name)
+                )
             del left[0]
             self._underway[name] = (action, self._env.now_ns, len(self._printk.lines))
             number = self._system.scenario.topology.number(action.cpu)
             match action.do:
                 case Do.ONLINE:
                     error = yield from self._hotplug.online(number)
-                    outcome = "online"
+                    outcome = ActionOutcome.ONLINE
                 case Do.OFFLINE:
                     error = yield from self._hotplug.offline(number)
-                    outcome = "offline"
+                    outcome = ActionOutcome.OFFLINE
                 case Do.AWAIT:
                     error = yield from self._await(name, number)
-                    outcome = "online"
+                    outcome = ActionOutcome.ONLINE
                 case Do.GUEST:
                     outcome, error = yield from self._guests.run(action, number)
-            self._finish(name, outcome if not error else "failed", error.name if error else None)
+            self._finish(name, outcome if not error else ActionOutcome.FAILED, error.name if error else None)
 
     def _await(self, name: str, number: int) -> Answer:
-        """Wait until a CPU is online: whoever is told that it came looks whether it still is."""
+        """Wait until a CPU is online; after each time it comes, check that it still is."""
         while not self._system.smp.is_online(number):
             yield self._hotplug.coming(number)
-            yield self._env.after(0, Step("looks again:", name))
+            yield self._env.after(0, Step(StepKind.LOOK_AGAIN, name))
         return Errno.OK
 
-    def _finish(self, agent: str, outcome: str, error: str | None) -> None:
-        """Record what came of the action that an agent has under way."""
+    def _finish(self, agent: str, outcome: ActionOutcome, error: str | None) -> None:
+        """Record the result of the action that an agent has under way."""
         action, started_ns, log_from = self._underway.pop(agent)
         number = self._system.scenario.topology.number(action.cpu)
         ended_ns, log_to = self._env.now_ns, len(self._printk.lines)
-        self._system.facts.actions.append(
+        self._system.recorder.actions.append(
             ActionResult(action, number, outcome, error, started_ns, ended_ns, log_from, log_to)
         )

@@ -133,7 +133,7 @@ def _save(place: Place, pointer: Pointer, allocation_vq: int, running_vq: int) -
     features.init_cpu_features(scenario.topology.logical[0])
     pkvm = Pkvm(scenario, features, printk, frozenset())
     pkvm.allocate(place.cpus, 1 << (allocation_vq - 1))
-    unit = VectorUnit(Cpu("asked", 1 << (running_vq - 1)))
+    unit = VectorUnit(Cpu.of("asked", 1 << (running_vq - 1)))
     with suppress(HypervisorPanic):
         pkvm.save(place.cpu, unit, 0)
         pkvm.restore(place.cpu, unit)

@@ -282,4 +282,4 @@ class Space:
         has_clusters = any(one.cpus > 1 for one in self.groups)
         for one, vqs in zip(self.groups, sets, strict=True):
             for name in one.cpu_names:
-                yield Cpu(name, vqs or None, late=one.late, clusters=(one.name,) if has_clusters else ())
+                yield Cpu.of(name, vqs or None, late=one.late, clusters=(one.name,) if has_clusters else ())

@@ -61,7 +61,7 @@ def test_every_file_that_comes_with_the_simulator_can_be_read(file: Path) -> Non
 def test_the_shortest_file_is_an_ordinary_boot() -> None:
     scenario = scenario_from_text("[topology]\ncpus = [{}]")
     assert scenario == Scenario(scenario.topology)
-    assert scenario.topology.cpus == (Cpu("cpu0"),)
+    assert scenario.topology.cpus == (Cpu.of("cpu0"),)
 
 
 def test_everything_in_a_file_arrives() -> None:
@@ -123,8 +123,8 @@ def test_everything_in_a_file_arrives() -> None:
     )
     assert scenario.topology.sve_rule is SveRule.POWERS_OF_TWO
     assert scenario.topology.logical == (
-        Cpu("b", 0b1, mpidr=0x100),
-        Cpu("a", 0b11, 0b1000, zcr_el3_len=0, smcr_el3_len=3, late=True),
+        Cpu.of("b", 0b1, mpidr=0x100),
+        Cpu.of("a", 0b11, 0b1000, zcr_el3_len=0, smcr_el3_len=3, late=True),
     )
 
 

@@ -87,7 +87,7 @@ def test_selection_agrees_with_a_search_through_the_lengths(
     lengths: set[int], el3: int, el1: int, el2: int, asked: int
 ) -> None:
     supported = {1, *lengths}
-    one = VectorUnit(Cpu("a", sum(1 << (vq - 1) for vq in supported), zcr_el3_len=el3))
+    one = VectorUnit(Cpu.of("a", sum(1 << (vq - 1) for vq in supported), zcr_el3_len=el3))
     one.write_zcr_el1(el1)
     one.write_zcr_el2(el2)
     assert one.vq_at_el2() == max(vq for vq in supported if vq - 1 <= min(el2 % 16, el3))

@@ -154,15 +154,15 @@ def test_a_kind_of_file_that_there_is_not_is_refused(tmp_path: Path) -> None:
 
 
 def test_many_cpus_share_lanes() -> None:
-    clusters = tuple(Cpu(f"c{n}", 1, clusters=(f"k{n // 64}",)) for n in range(1024))
+    clusters = tuple(Cpu.of(f"c{n}", 1, clusters=(f"k{n // 64}",)) for n in range(1024))
     assert [row.label for row in cpu_rows(Topology(clusters))][:2] == ["k0 (cpu0-63)", "k1 (cpu64-127)"]
-    flat = cpu_rows(Topology(tuple(Cpu(f"c{n}", 1) for n in range(65_536))))
+    flat = cpu_rows(Topology(tuple(Cpu.of(f"c{n}", 1) for n in range(65_536))))
     assert (len(flat), flat[0].label, flat[-1].cpus[-1]) == (64, "cpu0-1023", 65_535)
     assert len(cpu_rows(Topology.of([N2] * 256))) == 256
 
 
 def test_the_most_cpus_give_a_picture_that_sums_up() -> None:
-    made = plot_boot(boot(Scenario(Topology(tuple(Cpu(f"c{n}", 1) for n in range(65_536))), maxcpus=1)))
+    made = plot_boot(boot(Scenario(Topology(tuple(Cpu.of(f"c{n}", 1) for n in range(65_536))), maxcpus=1)))
     assert made.get_size_inches()[1] < 30
 
 

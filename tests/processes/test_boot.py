@@ -56,7 +56,7 @@ def test_one_cpu_is_enough() -> None:
 
 
 def test_any_cpu_of_the_file_may_boot_and_logs_use_logical_numbers() -> None:
-    topology = Topology((Cpu("little", 0b11), Cpu("big", 0b1011)), boot_cpu="big")
+    topology = Topology((Cpu.of("little", 0b11), Cpu.of("big", 0b1011)), boot_cpu="big")
     outcome = boot(Scenario(topology))
     assert [row.name for row in outcome.cpu_rows()] == ["big", "little"]
     assert "CPU1: Booted secondary processor 0x0000000000 [0x000f0510]" in texts(outcome)
@@ -171,7 +171,7 @@ def test_the_pkvm_relay_refuses_whoever_was_not_online_at_init() -> None:
 
 
 def test_a_late_cpu_is_left_out_of_the_early_bring_up() -> None:
-    topology = Topology((Cpu("cpu0", 0b11), Cpu("prime", 0b1011, late=True), Cpu("cpu2", 0b11)))
+    topology = Topology((Cpu.of("cpu0", 0b11), Cpu.of("prime", 0b1011, late=True), Cpu.of("cpu2", 0b11)))
     outcome = boot(Scenario(topology, actions=(on(0),)))
     assert outcome.facts.online == [0, 2]
     assert [row.role for row in outcome.cpu_rows()] == ["boot", "late", "early"]
@@ -338,7 +338,7 @@ def test_a_cpu_that_the_relay_refused_was_not_started() -> None:
 
 
 def test_who_takes_a_refused_cpu_s_idle_task_runs_under_its_number() -> None:
-    topology = Topology((Cpu("cpu0", 0b11), Cpu("cpu1", 0b1, late=True), Cpu("cpu2", 0b11, late=True)))
+    topology = Topology((Cpu.of("cpu0", 0b11), Cpu.of("cpu1", 0b1, late=True), Cpu.of("cpu2", 0b11, late=True)))
     late = Fault("cpu2", arrives_after_ns=nanoseconds("5001300us"))
     latencies = Latencies(probe=fixed("500us"))
     outcome = boot(Scenario(topology, actions=(on(2), on(1), guest(1)), faults=(late,), latencies=latencies))

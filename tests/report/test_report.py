@@ -224,7 +224,7 @@ def test_a_schedule_and_a_huge_system_have_pages_too() -> None:
     scenario = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1),)).scenario
     (found, *_) = explore_orders(scenario).found.values()
     assert "critical path" not in boot_page(follow(scenario, found.schedule)[0])
-    huge = Topology(tuple(Cpu(f"c{number}", 1) for number in range(MOST_SPANS // 4 + 1)))
+    huge = Topology(tuple(Cpu.of(f"c{number}", 1) for number in range(MOST_SPANS // 4 + 1)))
     page = boot_page(boot(Scenario(huge)))
     assert "The first 5000 of" in page
     assert 'id="timeline-figure"' not in page

@@ -1,0 +1,50 @@
+"""ID registers: their fields, and the cores whose values they hold.
+
+Values are 64 bits, as an MRS at EL1 reads them. Field names are those of the Arm Architecture Reference Manual.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class IdField:
+    """A field of an ID register, unsigned, `width` bits from bit `shift` on."""
+
+    register: str
+    name: str
+    shift: int
+    width: int = 4
+
+    @property
+    def mask(self) -> int:
+        """The field's bits in the register."""
+        return ((1 << self.width) - 1) << self.shift
+
+    def of(self, register_value: int) -> int:
+        """Return the field's value in a register's value."""
+        return (register_value & self.mask) >> self.shift
+
+    def put(self, register_value: int, field_value: int) -> int:
+        """Return a register's value with the field replaced."""
+        return (register_value & ~self.mask) | (field_value << self.shift)
+
+
+@dataclass(frozen=True, eq=False)
+class Core:
+    """A core model: MIDR_EL1, ID registers with everything that the core can have, and where they were read."""
+
+    name: str
+    midr: int
+    id_registers: Mapping[str, int]
+    source: str
+
+
+QEMU_MAX = Core(
+    "max",
+    0x000F0510,
+    MappingProxyType({"ID_AA64PFR0_EL1": 0x1301001121110222, "ID_AA64PFR1_EL1": 0x0000101002000121}),
+    "QEMU's -cpu max, as the recorded boots show it (tests/truth); ID_AA64PFR1_EL1 as QEMU 10.2 has it",
+)
+"""The core of a CPU whose own is not stated."""

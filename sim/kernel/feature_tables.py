@@ -1,0 +1,85 @@
+"""The tables of cpufeature: ID registers with their fields, and capabilities, as data.
+
+The engine (`sim.kernel.cpufeature`) knows no feature by name. SVE and SME are the first two entries; a capability
+without vector lengths is an entry whose `vector_type` is None.
+
+Source: arch/arm64/kernel/cpufeature.c (``arm64_ftr_regs``, ``arm64_features``).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sim.id_registers import IdField
+from sim.kernel_series import KernelSeries
+from sim.vector_types import VECTOR_TYPES
+from sim.vectors import VectorType
+
+
+def lower_safe(system_value: int, cpu_value: int) -> int:
+    """Return the sanitised value of a field of type FTR_LOWER_SAFE: the smaller one."""
+    return min(system_value, cpu_value)
+
+
+@dataclass(frozen=True, slots=True)
+class FtrBits:
+    """``struct arm64_ftr_bits``: a field, how CPUs' values combine, and whether a difference is reported."""
+
+    field: IdField
+    safe_value: Callable[[int, int], int] = lower_safe
+    strict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FtrReg:
+    """``struct arm64_ftr_reg``: an ID register and those of its fields that the kernel looks at."""
+
+    name: str
+    bits: tuple[FtrBits, ...]
+
+    @property
+    def strict_mask(self) -> int:
+        """The bits in which CPUs must not differ without a word in the log."""
+        mask = 0
+        for one in self.bits:
+            mask |= one.field.mask if one.strict else 0
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """``struct arm64_cpu_capabilities`` of system scope: all early CPUs must have it, and so must late ones."""
+
+    description: str
+    field: IdField
+    min_value: int
+    numbers: Mapping[tuple[int, int], int]
+    """Its number by the first series that has it so; no two series agree."""
+    vector_type: VectorType | None = None
+
+    def is_of(self, id_registers: Mapping[str, int]) -> bool:
+        """Return True if a CPU with these ID registers has the capability."""
+        return self.field.of(id_registers[self.field.register]) >= self.min_value
+
+    def number(self, series: KernelSeries) -> int:
+        """Return the capability's number in a series' log."""
+        return self.numbers[max(version for version in self.numbers if version <= series.version)]
+
+
+_SVE_NUMBERS = {(6, 1): 51, (6, 12): 67, (6, 16): 73, (6, 18): 80, (7, 2): 85, (7, 3): 87}
+"""Recorded. No boot shows SME's; in the kernel's list it follows SVE's."""
+_NUMBERS = {
+    VectorType.SVE: _SVE_NUMBERS,
+    VectorType.SME: {version: number + 1 for version, number in _SVE_NUMBERS.items()},
+}
+
+CAPABILITIES = tuple(
+    Capability(traits.capability, traits.id_field, 1, _NUMBERS[vector_type], vector_type)
+    for vector_type, traits in VECTOR_TYPES.items()
+)
+"""The capabilities, in the order in which the kernel verifies them."""
+
+FTR_REGS = tuple(
+    FtrReg(name, tuple(FtrBits(one.field) for one in CAPABILITIES if one.field.register == name))
+    for name in dict.fromkeys(one.field.register for one in CAPABILITIES)
+)
+"""The ID registers, in the order in which the kernel compares them."""

@@ -1,0 +1,210 @@
+"""pKVM's buffers for the host's SVE registers, and the save and restore, to the byte.
+
+A buffer holds a header (zcr_el1, fpsr, fpcr) and the registers. The save goes by a pointer to FFR: Zn is at
+(n - 34) × W and Pn at (n - 16) × W / 8 from it, where W is the length that the CPU really runs with. A pointer placed
+for another length therefore moves all registers, over the header and out of the buffer if W is larger.
+
+Source: arch/arm64/include/asm/kvm_pkvm.h (``pkvm_host_sve_state_size``), fpsimdmacros.h (``sve_save``, ``sve_load``),
+arch/arm64/kvm/hyp/nvhe/hyp-main.c (``__hyp_sve_save_host``).
+"""
+
+import struct
+from dataclasses import dataclass, replace
+
+from sim import rules
+from sim.designs import Pointer
+from sim.machine.memory import El2Memory, Extent, UnmappedAccess, merged
+from sim.machine.registers import BYTES_PER_VQ, ZCR_EL1_OF_HOST, VectorState, VectorUnit, register_at
+from sim.scenario import MemoryLayout
+from sim.vectors import largest_vq, len_field
+
+_HEADER = struct.Struct("<QII")
+"""zcr_el1, fpsr and fpcr."""
+_ZCR_EL1_BYTES = 8
+
+
+class StoreFault(Exception):
+    """A save's store to memory that is not mapped at EL2; `register` is a place in `BYTES_PER_VQ`."""
+
+    def __init__(self, register: int) -> None:
+        super().__init__(register)
+        self.register = register
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A save of the host's registers and, after the guest has left, their restore.
+
+    Lengths are VQ. `touched` are the bytes written, merged by owner, from the start of each run of pages. The fields of
+    the restore are None before it.
+    """
+
+    cpu: int
+    time_ns: int
+    host_vq: int
+    """The VQ that the host ran with before."""
+    running_vq: int
+    """The VQ that EL2 ran with during the save."""
+    pointer_vq: int
+    """The VQ that placed the pointer to FFR."""
+    zcr_el1_len: int
+    denied_vqs: int
+    """The lengths that all early CPUs and this CPU have, and that ZCR_EL2 keeps the host from afterwards."""
+    touched: tuple[Extent, ...] = ()
+    header_intact: bool = True
+    """zcr_el1 is still in the header after the save."""
+    panicked: bool = False
+    fault_byte: int | None = None
+    """The first byte of the register whose store met unmapped memory, from the start of the buffer's registers."""
+    at_save_vq_restored: bool | None = None
+    """Registers and ZCR_EL1 came back, compared at the length of the save."""
+    committed_vq_restored: bool | None = None
+    """Registers and ZCR_EL1 came back, compared at the largest length that the host's tasks may use."""
+    host_vq_after: int | None = None
+    event: int | None = None
+    """The event of the save or, if it panicked, of the panic, as a place among the boot's events."""
+
+    @property
+    def outside(self) -> list[Extent]:
+        """The bytes that it wrote outside its own run of pages."""
+        return [extent for extent in self.touched if extent.foreign or extent.cpu != self.cpu]
+
+
+@dataclass(frozen=True, slots=True)
+class BufferSize:
+    """The size of each buffer, all of them alike."""
+
+    asked_bytes: int
+    page_order: int
+    """A run has 2^page_order pages."""
+    run_bytes: int
+
+    @classmethod
+    def of(cls, allocation_vq: int, page_bytes: int) -> "BufferSize":
+        """Return the size of a buffer for a VQ: header and registers, rounded up to a power of two of pages."""
+        asked_bytes = rules.buffer_bytes(allocation_vq)
+        page_order = ((asked_bytes - 1) // page_bytes).bit_length()
+        return cls(asked_bytes, page_order, page_bytes << page_order)
+
+
+class SaveArea:
+    """The buffers of all possible CPUs, and what saves and restores do to them.
+
+    Args:
+        cpus: the number of possible CPUs.
+        size: the size of a buffer.
+        layout: what is around each buffer's run of pages.
+        allocation_vqs: the length that the buffers are for, as a set of one.
+        limit_vqs: every VQ that ZCR_EL2 lets through during saves and restores.
+        ffr_pointer: what places the pointer to FFR.
+        vq_map: the lengths that tasks may use.
+    """
+
+    def __init__(
+        self,
+        cpus: int,
+        size: BufferSize,
+        layout: MemoryLayout,
+        *,
+        allocation_vqs: int,
+        limit_vqs: int,
+        ffr_pointer: Pointer,
+        vq_map: int,
+    ) -> None:
+        self.size = size
+        self.allocation_vqs, self.limit_vqs = allocation_vqs, limit_vqs
+        self._ffr_pointer, self._vq_map = ffr_pointer, vq_map
+        self._memory = El2Memory(cpus, size.run_bytes, layout)
+        self._host: dict[int, tuple[int, VectorState]] = {}
+        self.saves: list[Save] = []
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on: the registers that are saved now, and memory."""
+        pending = tuple(
+            (cpu, replace(self.saves[place], time_ns=0, event=None), state)
+            for cpu, (place, state) in sorted(self._host.items())
+        )
+        return pending, self._memory.snapshot()
+
+    def pointer_vq(self, running_vq: int) -> int:
+        """Return the VQ that places the pointer to FFR on a CPU that runs with a VQ."""
+        return largest_vq(self.allocation_vqs) if self._ffr_pointer is Pointer.BUFFER else running_vq
+
+    def _select_vl(self, unit: VectorUnit) -> int:
+        """Write ZCR_EL2, and return the VQ that is then in force at EL2."""
+        unit.write_zcr_el2(len_field(self.limit_vqs))
+        return unit.vq_at_el2()
+
+    def _registers(self, number: int, running_vq: int) -> int:
+        """Return the address of Z0."""
+        first_byte = rules.save_first_byte(self.pointer_vq(running_vq), running_vq)
+        return self._memory.run_start(number) + rules.HEADER_BYTES + first_byte
+
+    def save(self, number: int, unit: VectorUnit, time_ns: int) -> Save:
+        """Save the host's registers on a CPU.
+
+        Raises:
+            StoreFault: a store met memory that is not mapped at EL2. The record is in `saves` all the same.
+        """
+        unit.write_zcr_el1(ZCR_EL1_OF_HOST)
+        host = VectorState.of_host(unit.vq_at_el1(), number)
+        running_vq = self._select_vl(unit)
+        denied_vqs = rules.save_denies(self._vq_map, unit.usable_vqs, self.limit_vqs)
+        save = Save(number, time_ns, host.vq, running_vq, self.pointer_vq(running_vq), unit.zcr_el1_len, denied_vqs)
+        touched: list[Extent] = []
+        try:
+            self._store(number, host.at(running_vq), save, touched)
+        except UnmappedAccess as access:
+            place, first = self._faulting_register(number, running_vq, access.address)
+            self.saves.append(replace(save, touched=tuple(merged(touched)), panicked=True, fault_byte=first))
+            raise StoreFault(place) from None
+        header = self._memory.load(self._memory.run_start(number), _ZCR_EL1_BYTES)
+        intact = header == save.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little")
+        self.saves.append(replace(save, touched=tuple(merged(touched)), header_intact=intact))
+        self._host[number] = (len(self.saves) - 1, host)
+        return self.saves[-1]
+
+    def _store(self, number: int, host: VectorState, save: Save, touched: list[Extent]) -> None:
+        """Store zcr_el1, the registers upwards, then fpsr and fpcr."""
+        header = self._memory.run_start(number)
+        self._memory.store(header, save.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little"), touched)
+        self._memory.store(self._registers(number, host.vq), host.image, touched)
+        status = host.fpsr.to_bytes(4, "little") + host.fpcr.to_bytes(4, "little")
+        self._memory.store(header + _ZCR_EL1_BYTES, status, touched)
+
+    def _faulting_register(self, number: int, running_vq: int, address: int) -> tuple[int, int]:
+        """Return the register of a faulting store, and its first byte from the start of the buffer's registers."""
+        registers = self._registers(number, running_vq)
+        place = register_at(address - registers, running_vq)
+        first = registers + sum(BYTES_PER_VQ[:place]) * running_vq
+        return place, first - self._memory.run_start(number) - rules.HEADER_BYTES
+
+    def note_event(self, event: int) -> None:
+        """Note the event that the last save comes with."""
+        self.saves[-1] = replace(self.saves[-1], event=event)
+
+    def restore(self, number: int, unit: VectorUnit) -> Save:
+        """Restore the host's registers on a CPU, and compare them with those before the save."""
+        place, host = self._host.pop(number)
+        save, running_vq = self.saves[place], self._select_vl(unit)
+        back, zcr_el1 = self._load(number, running_vq)
+        unit.write_zcr_el1(zcr_el1)
+        same_zcr = unit.zcr_el1_len == save.zcr_el1_len
+        committed_vq = min(host.vq, largest_vq(self._vq_map))
+        self.saves[place] = replace(
+            save,
+            at_save_vq_restored=same_zcr and host.same_up_to(back, min(running_vq, host.vq)),
+            committed_vq_restored=same_zcr and host.same_up_to(back, committed_vq),
+            host_vq_after=unit.vq_at_el1(),
+        )
+        if not self._host:
+            self._memory.forget()
+        return self.saves[place]
+
+    def _load(self, number: int, running_vq: int) -> tuple[VectorState, int]:
+        """Read the registers and the header back."""
+        registers = rules.REGISTER_BYTES_PER_VQ * running_vq
+        image = self._memory.load(self._registers(number, running_vq), registers)
+        header = self._memory.load(self._memory.run_start(number), rules.HEADER_BYTES)
+        zcr_el1, fpsr, fpcr = _HEADER.unpack(header)
+        return VectorState(running_vq, image, fpsr, fpcr), zcr_el1

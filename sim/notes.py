@@ -1,0 +1,81 @@
+"""The notes of a boot: facts worth knowing that are not hazards, each as one sentence, in a fixed order."""
+
+from collections.abc import Iterator
+
+from sim.facts import Facts
+from sim.hazards import refused_cpu, refused_needlessly
+from sim.scenario import KvmInit, Relay
+from sim.vectors import VectorType, braces
+
+
+def notes_of(facts: Facts) -> list[str]:
+    """Return the notes of a boot; each is there once."""
+    waiting = (f"{one} for ever" for one in facts.waiting)
+    early = ["the schedule ends here, and more could have happened"] if facts.left_early else []
+    told = (
+        *early,
+        *_refusal_notes(facts),
+        *waiting,
+        *_limit_notes(facts),
+        *_memory_notes(facts),
+        *_setting_notes(facts),
+    )
+    return list(dict.fromkeys(told))
+
+
+def _refusal_notes(facts: Facts) -> Iterator[str]:
+    for lost in facts.relay_refused:
+        yield f"{facts.label(lost.cpu)} was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"
+    for one in facts.refused:
+        if not refused_needlessly(facts, one):
+            why = f"{one.refusal.reason} {one.refusal.lengths}".rstrip()
+            yield f"{refused_cpu(facts, one)} was refused: {one.refusal.extension}: {why}"
+
+
+def _limit_notes(facts: Facts) -> Iterator[str]:
+    for vector_type, info in facts.vectors.items():
+        hidden = info.vq_partial_map & ~info.vq_map
+        if facts.supports[vector_type] and hidden:
+            yield (
+                f"the host is limited to the {vector_type} lengths that all CPUs share, {braces(info.vq_map)}: "
+                f"{braces(hidden)} is not on every early CPU"
+            )
+    if facts.supports[VectorType.SME] and not facts.vectors[VectorType.SME].vq_map:
+        yield "the early CPUs share no streaming length: the kernel warns, reports 0 bytes and goes on"
+    killed = sorted({visit.guest for visit in facts.guests if visit.killed})
+    if killed:
+        yield (
+            f"KVM's limit of {facts.kvm_sve_max_vl_bytes} bytes is not a vector length of the CPUs: a guest that "
+            f"uses it is killed ({', '.join(killed)})"
+        )
+
+
+def _memory_notes(facts: Facts) -> Iterator[str]:
+    if facts.allocation_failed_at is not None:
+        who = facts.label(facts.allocation_failed_at)
+        yield f"pKVM got no memory for {who}'s buffer: the system goes on without KVM and without the PSCI relay"
+    if facts.buffers is None:
+        return
+    cpus = len(facts.scenario.topology.cpus)
+    needed = max(facts.need(number).size_bytes for number in range(cpus))
+    unused = facts.buffers.asked_bytes - needed
+    if unused > 0:
+        yield (
+            f"of the {facts.buffers.asked_bytes} bytes asked for each of {cpus} possible CPUs, {unused} are more than "
+            "any CPU could use"
+        )
+
+
+def _setting_notes(facts: Facts) -> Iterator[str]:
+    scenario = facts.scenario
+    if scenario.topology.hypothetical:
+        yield "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
+    if scenario.relay is Relay.RELAXED and scenario.has_pkvm:
+        yield "the PSCI relay is relaxed: no real pKVM starts a CPU that was not online at KVM's init"
+    if scenario.kvm_init is KvmInit.ANY_TIME:
+        yield "KVM initialises at any time: no real kernel lets user space begin before it"
+    has_sme = any(one.vqs(VectorType.SME) is not None for one in scenario.topology.cpus)
+    if has_sme and not scenario.configured(VectorType.SME):
+        yield f"kernel {scenario.kernel} is taken not to use SME: ARM64_SME depended on BROKEN until 6.16"
+    if scenario.allocation_fails_at is not None and facts.allocation_failed_at is None:
+        yield "allocation_fails_at has no effect: pKVM allocates no buffers in this boot"

@@ -1,0 +1,186 @@
+"""The rows of an outcome: log, events, CPUs, buffers, saves, actions, hazards, vector lengths."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from sim.rows import Row
+
+
+class LogRow(Row, frozen=True, gc=False):
+    """A line of the kernel log."""
+
+    time_ns: Annotated[int, Meta(description="time of the line")]
+    text: Annotated[str, Meta(description="the line without its timestamp")]
+
+
+class EventRow(Row, frozen=True, gc=False):
+    """Something that happened, whether or not the kernel logs it."""
+
+    time_ns: Annotated[int, Meta(description="time of the event")]
+    cpu: Annotated[int | None, Meta(description="the CPU; missing for the whole system")]
+    kind: Annotated[str, Meta(description="the kind of event")]
+    detail: Annotated[str, Meta(description="particulars in words; may be empty")]
+
+
+class CpuRow(Row, frozen=True, gc=False):
+    """A CPU, by logical number."""
+
+    cpu: Annotated[int, Meta(description="logical number")]
+    name: Annotated[str, Meta(description="name in the scenario")]
+    cluster: Annotated[str, Meta(description="the clusters around it, outermost first, with / between; may be empty")]
+    role: Annotated[str, Meta(description="boot, early (an early secondary) or late")]
+    hw_cpu: Annotated[
+        int,
+        Meta(
+            description="the CPU hardware that runs under the number: another's if a late arrival took its boot arguments"
+        ),
+    ]
+    sve_bits: Annotated[
+        tuple[int, ...] | None, Meta(description="SVE lengths that firmware leaves that hardware; missing without SVE")
+    ]
+    sme_bits: Annotated[
+        tuple[int, ...] | None, Meta(description="streaming lengths that firmware leaves it; missing without SME")
+    ]
+    state: Annotated[str, Meta(description="state at the end: online, offline, refused, not started or lost")]
+    host_max_vl_bytes: Annotated[
+        int,
+        Meta(description="the largest VL that the host can select there at the end; 0 where offline or without SVE"),
+    ]
+
+
+class BufferRow(Row, frozen=True, gc=False):
+    """pKVM's buffer for the host's SVE registers of a possible CPU."""
+
+    cpu: Annotated[int, Meta(description="the CPU that saves to it")]
+    allocation_vl_bits: Annotated[int, Meta(description="the VL that the buffers are allocated for")]
+    asked_bytes: Annotated[int, Meta(description="bytes for the header and the registers of that VL")]
+    page_order: Annotated[int, Meta(description="the run has 2^page_order pages")]
+    run_bytes: Annotated[int, Meta(description="size of the run of pages")]
+    save_bytes: Annotated[int, Meta(description="bytes that a save on this CPU needs, header included; 0 without SVE")]
+    save_first_byte: Annotated[
+        int,
+        Meta(
+            description="first byte of that save's registers, from the start of the buffer's registers; negative: before it"
+        ),
+    ]
+    unused_bytes: Annotated[int, Meta(description="bytes asked for that such a save does not need")]
+
+
+class SaveRow(Row, frozen=True, gc=False):
+    """A save of the host's registers, and the result of its restore."""
+
+    cpu: Annotated[int, Meta(description="the CPU")]
+    time_ns: Annotated[int, Meta(description="time of its start")]
+    host_vl_bits: Annotated[int, Meta(description="the VL that the host ran with before")]
+    save_vl_bits: Annotated[int, Meta(description="the VL that EL2 ran with")]
+    pointer_vl_bits: Annotated[int, Meta(description="the VL that placed the pointer to FFR")]
+    first_byte: Annotated[
+        int | None,
+        Meta(description="first byte of the registers written, from their start; missing if the save panicked"),
+    ]
+    last_byte: Annotated[
+        int | None, Meta(description="last byte of the registers written; missing if the save panicked")
+    ]
+    written_bytes: Annotated[int, Meta(description="bytes written, header included")]
+    header_intact: Annotated[bool, Meta(description="zcr_el1 is still in the header after the save")]
+    panicked: Annotated[bool, Meta(description="a store met memory that is not mapped at EL2")]
+    registers_restored: Annotated[
+        bool | None, Meta(description="all registers came back, compared at the save's VL; missing without a restore")
+    ]
+    committed_restored: Annotated[
+        bool | None,
+        Meta(description="all registers came back, compared at the largest VL that the host's tasks may use"),
+    ]
+    host_vl_after_bits: Annotated[int | None, Meta(description="the VL that the host runs with after the restore")]
+
+
+class ActionRow(Row, frozen=True, gc=False):
+    """An action of user space; rows are in the order in which the actions ended."""
+
+    agent: Annotated[str, Meta(description="the agent")]
+    do: Annotated[str, Meta(description="online, offline, guest or await")]
+    cpu: Annotated[int, Meta(description="the CPU")]
+    outcome: Annotated[
+        str,
+        Meta(
+            description="online, offline, ran, killed or failed; hung: the boot ended in the middle of it; under way: "
+            "a schedule ended in the middle of it"
+        ),
+    ]
+    error: Annotated[str | None, Meta(description="name of the errno if it failed")]
+    started_ns: Annotated[int, Meta(description="time of its start")]
+    ended_ns: Annotated[int, Meta(description="time of its end")]
+    log: Annotated[list[str], Meta(description="lines that the kernel logged meanwhile")]
+
+
+class HazardRow(Row, frozen=True, gc=False):
+    """A hazard; rows are worst first."""
+
+    rank: Annotated[
+        int, Meta(description="place of its kind by severity, 1 the worst; docs/hazards.md is in this order")
+    ]
+    hazard: Annotated[str, Meta(description="title")]
+    cpu: Annotated[int | None, Meta(description="the CPU; missing for the whole system")]
+    time_ns: Annotated[int, Meta(description="time")]
+    underrun_bytes: Annotated[int, Meta(description="bytes written below the buffer's run of pages")]
+    overrun_bytes: Annotated[int, Meta(description="bytes written above it")]
+    sentence: Annotated[str, Meta(description="sentence with the numbers")]
+
+
+class VectorRow(Row, frozen=True, gc=False):
+    """The kernel's record of vector lengths, one row for SVE and one for SME."""
+
+    type: Annotated[str, Meta(description="SVE or SME")]
+    supported: Annotated[
+        bool, Meta(description="the system has it: every counted CPU does, and it is not switched off")
+    ]
+    vq_map_bits: Annotated[tuple[int, ...], Meta(description="the lengths that every counted CPU has")]
+    vq_partial_map_bits: Annotated[tuple[int, ...], Meta(description="the lengths that some counted CPU has")]
+    min_vl_bytes: Annotated[int, Meta(description="min_vl")]
+    max_vl_bytes: Annotated[int, Meta(description="max_vl: the largest that all counted CPUs share")]
+    default_vl_bytes: Annotated[int, Meta(description="the VL that tasks start with")]
+    max_virtualisable_vl_bytes: Annotated[
+        int, Meta(description="max_virtualisable_vl: a bound, which need not be a VL")
+    ]
+    max_cpu_vl_bytes: Annotated[int, Meta(description="max_cpu_vl of Brown's series: the largest of any counted CPU")]
+
+
+class ScenarioRow(Row, frozen=True, gc=False):
+    """The settings of a scenario; in a comparison, design, relay and memory are the scenario's own."""
+
+    name: str
+    kernel: Annotated[str, Meta(description="kernel series")]
+    design: Annotated[str | None, Meta(description="the design in force; null before there were any")]
+    kvm_mode: str
+    relay: str
+    memory: str
+    seed: int
+    command_line: str
+
+
+class KvmRow(Row, frozen=True, gc=False):
+    """KVM's limits."""
+
+    initialised: bool
+    kvm_sve_max_vl_bytes: Annotated[int, Meta(description="guests' limit")]
+    kvm_host_sve_max_vl_bytes: Annotated[int, Meta(description="the VL that pKVM takes for the host's largest")]
+    offered_bits: Annotated[tuple[int, ...], Meta(description="the lengths that KVM offers to guests")]
+
+
+class OutcomeRecord(msgspec.Struct, frozen=True):
+    """Everything about a boot, as ``asymboot run --json`` prints it."""
+
+    schema_version: Literal[1]
+    scenario: ScenarioRow
+    log: list[LogRow]
+    events: list[EventRow]
+    cpus: list[CpuRow]
+    vectors: list[VectorRow]
+    kvm: KvmRow
+    buffers: list[BufferRow]
+    saves: list[SaveRow]
+    actions: list[ActionRow]
+    hazards: list[HazardRow]
+    notes: list[str]

@@ -1,0 +1,103 @@
+"""The recorder of a boot: it takes facts as they come, and freezes them at the end."""
+
+from copy import copy
+
+from sim.facts import (
+    ActionResult,
+    Buffers,
+    CpuState,
+    Facts,
+    GuestVisit,
+    LossKind,
+    Lost,
+    PanicFact,
+    Refused,
+    SharedIdleTask,
+)
+from sim.kernel.cpufeature import CpuFeatures
+from sim.kernel.kvm import Kvm
+from sim.kernel.printk import Printk
+from sim.kernel.smp import Smp
+from sim.machine.registers import VectorUnit
+from sim.scenario import Scenario
+from sim.vectors import VectorType, largest_vq
+
+
+class Recorder:
+    """The facts of a boot under way. Processes append to its lists and set its fields."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self.units: dict[int, VectorUnit] = {}
+        """The vector units that were used, by hardware CPU; the others are as firmware left them."""
+        self.actions: list[ActionResult] = []
+        self.guests: list[GuestVisit] = []
+        self.refused: list[Refused] = []
+        self.relay_refused: list[Lost] = []
+        self.lost: list[Lost] = []
+        self.shared_tasks: list[SharedIdleTask] = []
+        self.states: dict[int, CpuState] = {}
+        self.booted_events: dict[int, int] = {}
+        self.final_event: int | None = None
+        self.panic: PanicFact | None = None
+
+    def snapshot(self, *, kvm_decided: bool) -> tuple[object, ...]:
+        """Return everything that later steps and hazards depend on.
+
+        Of the past that is: the lengths that guests saw, since a guest that sees others later is a hazard; the CPUs'
+        states; and refusals before KVM's initcall, since whether they were needless is known only then.
+        """
+        units = tuple((hw_cpu, unit.snapshot()) for hw_cpu, unit in sorted(self.units.items()))
+        seen = tuple(sorted({(visit.guest, visit.vqs) for visit in self.guests}))
+        undecided = () if kvm_decided else self.refused
+        refused = {(one.cpu, one.hw_cpu, one.refusal.extension, one.refusal.reason) for one in undecided}
+        return (
+            units,
+            seen,
+            tuple(sorted(refused)),
+            tuple(sorted(self.states.items())),
+            tuple(sorted(self.booted_events)),
+        )
+
+    def lose(self, lost: Lost) -> None:
+        """Record that a CPU was lost, and its state."""
+        self.lost.append(lost)
+        not_started = lost.kind is LossKind.FIRMWARE_ANSWERS
+        # A CPU that was started and lost before stays lost, whatever a later CPU_ON is answered.
+        if not (not_started and self.states.get(lost.cpu) is CpuState.LOST):
+            self.states[lost.cpu] = CpuState.NOT_STARTED if not_started else CpuState.LOST
+
+    def facts(self, printk: Printk, features: CpuFeatures, smp: Smp, kvm: Kvm, *, left_early: bool) -> Facts:
+        """Return the facts of the boot, which is over."""
+        area = None if kvm.saving_pkvm is None else kvm.saving_pkvm.area
+        return Facts(
+            scenario=self._scenario,
+            log=tuple(printk.lines),
+            events=tuple(printk.events),
+            vectors={vector_type: copy(info) for vector_type, info in features.vl_info.items()},
+            supports={vector_type: features.supports(vector_type) for vector_type in VectorType},
+            announced=tuple(features.announced),
+            kvm_decided=kvm.decided,
+            kvm_initialised=kvm.initialised,
+            kvm_sve_max_vl_bytes=kvm.kvm_sve_max_vl_bytes,
+            kvm_host_sve_max_vl_bytes=kvm.kvm_host_sve_max_vl_bytes,
+            offered_vqs=kvm.offered_vqs(),
+            buffers=None if area is None else Buffers(largest_vq(area.allocation_vqs), area.size, area.limit_vqs),
+            allocation_failed_at=kvm.allocation_failed_at,
+            zcr_el2_len={hw_cpu: unit.zcr_el2_len for hw_cpu, unit in self.units.items()},
+            saves=() if area is None else tuple(area.saves),
+            actions=tuple(self.actions),
+            guests=tuple(self.guests),
+            refused=tuple(self.refused),
+            relay_refused=tuple(self.relay_refused),
+            lost=tuple(self.lost),
+            shared_tasks=tuple(self.shared_tasks),
+            online=tuple(smp.online()),
+            states=dict(self.states),
+            runs=dict(smp.runs),
+            booted_events=dict(self.booted_events),
+            final_event=self.final_event,
+            panic=self.panic,
+            end_ns=max(told[-1].time_ns for told in (printk.lines, printk.events) if told),
+            left_early=left_early,
+        )

@@ -1,0 +1,77 @@
+"""What the kernel derives from sets of vector lengths, and decides about them, as pure functions.
+
+A rule returns a set, a set that stands for a truth by having members, or a mask (every bit, or none). Which log line
+follows is decided elsewhere (`sim.kernel`).
+"""
+
+from sim.rules.bits import ARCHITECTURE_VQS, Bits, S, above, largest, one_if_any, smallest, smear, when
+from sim.rules.host_save import (
+    FFR_BYTES_PER_VQ,
+    HEADER_BYTES,
+    REGISTER_BYTES_PER_VQ,
+    buffer_bytes,
+    save_denies,
+    save_exceeds,
+    save_first_byte,
+    save_last_byte,
+)
+from sim.rules.late_cpu import (
+    LateFindings,
+    LateVerdict,
+    Reason,
+    below_floor,
+    first_reason,
+    late_findings,
+    late_verdict,
+    missing,
+    refused_needlessly,
+    unsupported,
+)
+from sim.rules.vector_lengths import (
+    default_length,
+    guest_lengths,
+    limit_one_too_many,
+    pseudo_register,
+    seen_with,
+    selected,
+    shared_with,
+    virtualisable,
+)
+
+__all__ = [
+    "ARCHITECTURE_VQS",
+    "FFR_BYTES_PER_VQ",
+    "HEADER_BYTES",
+    "REGISTER_BYTES_PER_VQ",
+    "Bits",
+    "LateFindings",
+    "LateVerdict",
+    "Reason",
+    "S",
+    "above",
+    "below_floor",
+    "buffer_bytes",
+    "default_length",
+    "first_reason",
+    "guest_lengths",
+    "largest",
+    "late_findings",
+    "late_verdict",
+    "limit_one_too_many",
+    "missing",
+    "one_if_any",
+    "pseudo_register",
+    "refused_needlessly",
+    "save_denies",
+    "save_exceeds",
+    "save_first_byte",
+    "save_last_byte",
+    "seen_with",
+    "selected",
+    "shared_with",
+    "smallest",
+    "smear",
+    "unsupported",
+    "virtualisable",
+    "when",
+]

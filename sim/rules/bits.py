@@ -1,0 +1,92 @@
+"""Sets of vector lengths as bits, and the operations that every rule is made of.
+
+A set is encoded as in `sim.vectors`: bit VQ - 1 stands for VQ. Every rule is AND, OR, NOT, shifts and subtraction,
+without a branch on a value, so that the same source runs on
+
+- a Python ``int``: one boot;
+- a column of numpy ``uint16`` (`sim.study.column.Column`, or an array itself): many systems, one a row;
+- a value that emits LLVM IR (`sim.study.compiled_batch`): the loop over those rows, compiled;
+- a Z3 bit-vector of 16 bits (`sim.prove.symbols.Symbol`): all systems at once. Its ``>>`` must be logical. Z3's own
+  ``>>`` copies the sign bit, so a plain `z3.BitVec` must be wider than 16 bits.
+
+All sets that a rule takes are of one kind; constants may be ints.
+"""
+
+from typing import Protocol, Self, TypeVar
+
+ARCHITECTURE_VQS = 0xFFFF
+"""Every VQ that the architecture allows: 128 to 2048 bits."""
+
+
+class Bits(Protocol):
+    """The operators that a set must offer."""
+
+    def __and__(self, other: Self | int, /) -> Self: ...
+    def __or__(self, other: Self | int, /) -> Self: ...
+    def __invert__(self) -> Self: ...
+    def __neg__(self) -> Self: ...
+    def __sub__(self, other: Self | int, /) -> Self: ...
+    def __rshift__(self, other: int, /) -> Self: ...
+    def __lshift__(self, other: int, /) -> Self: ...
+
+
+S = TypeVar("S", bound=Bits)
+
+
+def smear(vqs: S) -> S:
+    """Return every VQ up to the largest member: the lengths that a limit set to that member lets through.
+
+    >>> bin(smear(0b1001))
+    '0b1111'
+    """
+    vqs = vqs | (vqs >> 1)
+    vqs = vqs | (vqs >> 2)
+    vqs = vqs | (vqs >> 4)
+    return vqs | (vqs >> 8)
+
+
+def largest(vqs: S) -> S:
+    """Return the largest member as a set of one; the empty set has none.
+
+    >>> bin(largest(0b1011))
+    '0b1000'
+    """
+    up_to = smear(vqs)
+    return up_to & ~(up_to >> 1)
+
+
+def smallest(vqs: S) -> S:
+    """Return the smallest member as a set of one; the empty set has none.
+
+    >>> bin(smallest(0b1010))
+    '0b10'
+    """
+    return vqs & -vqs
+
+
+def one_if_any(vqs: S) -> S:
+    """Return 1 for a set with members, 0 for the empty set.
+
+    >>> one_if_any(0b1000), one_if_any(0)
+    (1, 0)
+    """
+    # Of v and -v, one has bit 15 set unless v is 0: v is at most 0xFFFF, and 2^16 - v has the sign bit otherwise.
+    return ((vqs | -vqs) >> 15) & 1
+
+
+def when(vqs: S) -> S:
+    """Return a mask: every bit where a set has members, else none.
+
+    >>> when(0b1000), when(0)
+    (-1, 0)
+    """
+    return -one_if_any(vqs)
+
+
+def above(vqs: S, other_vqs: S) -> S:
+    """Return the members above the other set's largest.
+
+    >>> bin(above(0b1011, 0b11)), bin(above(0b11, 0b11))
+    ('0b1000', '0b0')
+    """
+    return vqs & ~smear(other_vqs)
