@@ -76,10 +76,10 @@ class BootRun:
         system, of_hypervisor = self.system, isinstance(panic, HypervisorPanic)
         event = system.printk.event(EventKind.PANIC, panic.cpu, text=panic.sentence)
         system.recorder.panic = PanicFact(system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence, event)
-        pkvm = system.kvm.saving_pkvm
+        area = system.kvm.save_area
         # A save that panics has no event of its own: the panic is its event.
-        if pkvm is not None and pkvm.area is not None and pkvm.area.saves and pkvm.area.saves[-1].panicked:
-            pkvm.area.note_event(event)
+        if area is not None and area.saves and area.saves[-1].panicked:
+            area.note_event(event)
 
 
 def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:

@@ -1,24 +1,35 @@
 """The details of events, in words."""
 
+from collections.abc import Callable
+
 from sim.kernel.printk import Event, EventKind
 
 
 def event_detail(event: Event) -> str:
     """Return the particulars of an event in words; empty for most kinds."""
-    match event.kind:
-        case EventKind.ARRIVED:
-            return "" if event.task is None else f"takes the idle task of cpu{event.task}"
-        case EventKind.REFUSED:
-            return f"{event.vector_type}: {event.reason}"
-        case EventKind.CPU_ON_ANSWERED:
-            return f"{event.answer} by pKVM's relay" if event.by_relay else event.answer
-        case EventKind.ALLOCATED:
-            return f"{event.buffers} buffers of {event.size_bytes} bytes"
-        case EventKind.ALLOCATION_FAILED:
-            return f"{event.size_bytes} bytes"
-        case EventKind.GUEST_ENTERS | EventKind.GUEST_LEAVES:
-            return event.guest
-        case EventKind.SAVE:
-            return f"{event.vl_bits} bits"
-        case _:
-            return event.text
+    words = _WORDS.get(event.kind)
+    return event.text if words is None else words(event)
+
+
+def _arrived(event: Event) -> str:
+    return "" if event.task is None else f"takes the idle task of cpu{event.task}"
+
+
+def _cpu_on_answered(event: Event) -> str:
+    return f"{event.answer} by pKVM's relay" if event.by_relay else event.answer
+
+
+def _guest(event: Event) -> str:
+    return event.guest
+
+
+_WORDS: dict[EventKind, Callable[[Event], str]] = {
+    EventKind.ARRIVED: _arrived,
+    EventKind.REFUSED: lambda event: f"{event.extension}: {event.reason}",
+    EventKind.CPU_ON_ANSWERED: _cpu_on_answered,
+    EventKind.ALLOCATED: lambda event: f"{event.buffers} buffers of {event.size_bytes} bytes",
+    EventKind.ALLOCATION_FAILED: lambda event: f"{event.size_bytes} bytes",
+    EventKind.GUEST_ENTERS: _guest,
+    EventKind.GUEST_LEAVES: _guest,
+    EventKind.SAVE: lambda event: f"{event.vl_bits} bits",
+}

@@ -119,9 +119,11 @@ def _once(hazards: Iterable[Hazard]) -> Iterable[Hazard]:
     return first.values()
 
 
-def _of_save(kind: HazardKind, facts: Facts, save: Save, words: str, under: int = 0, over: int = 0) -> Hazard:
+def _of_save(
+    kind: HazardKind, facts: Facts, save: Save, words: str, *, underrun_bytes: int = 0, overrun_bytes: int = 0
+) -> Hazard:
     sentence = f"{facts.label(save.cpu)}'s {words}"
-    return Hazard(kind, save.cpu, save.time_ns, sentence, save.event, under, over)
+    return Hazard(kind, save.cpu, save.time_ns, sentence, save.event, underrun_bytes, overrun_bytes)
 
 
 @finds(HazardKind.OUT_OF_BOUNDS_WRITE)
@@ -142,7 +144,7 @@ def _outside(facts: Facts, save: Save) -> Hazard:
         f"save at {bits_from_vq(save.running_vq)} bits {where}: {under} bytes fall below its page run and {over} above "
         f"({victims})"
     )
-    return _of_save(HazardKind.OUT_OF_BOUNDS_WRITE, facts, save, words, under, over)
+    return _of_save(HazardKind.OUT_OF_BOUNDS_WRITE, facts, save, words, underrun_bytes=under, overrun_bytes=over)
 
 
 def _is_below(extent: Extent, cpu: int) -> bool:

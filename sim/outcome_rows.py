@@ -33,9 +33,7 @@ class CpuRow(Row, frozen=True, gc=False):
     role: Annotated[str, Meta(description="boot, early (an early secondary) or late")]
     hw_cpu: Annotated[
         int,
-        Meta(
-            description="the CPU hardware that runs under the number: another's if a late arrival took its boot arguments"
-        ),
+        Meta(description="the CPU hardware that runs under the number, by its own logical number"),
     ]
     sve_bits: Annotated[
         tuple[int, ...] | None, Meta(description="SVE lengths that firmware leaves that hardware; missing without SVE")
@@ -61,9 +59,7 @@ class BufferRow(Row, frozen=True, gc=False):
     save_bytes: Annotated[int, Meta(description="bytes that a save on this CPU needs, header included; 0 without SVE")]
     save_first_byte: Annotated[
         int,
-        Meta(
-            description="first byte of that save's registers, from the start of the buffer's registers; negative: before it"
-        ),
+        Meta(description="first byte of that save's registers, from the start of the buffer's registers"),
     ]
     unused_bytes: Annotated[int, Meta(description="bytes asked for that such a save does not need")]
 
@@ -91,7 +87,7 @@ class SaveRow(Row, frozen=True, gc=False):
     ]
     committed_restored: Annotated[
         bool | None,
-        Meta(description="all registers came back, compared at the largest VL that the host's tasks may use"),
+        Meta(description="all registers came back, compared at the largest VL of the host's tasks"),
     ]
     host_vl_after_bits: Annotated[int | None, Meta(description="the VL that the host runs with after the restore")]
 
@@ -118,9 +114,7 @@ class ActionRow(Row, frozen=True, gc=False):
 class HazardRow(Row, frozen=True, gc=False):
     """A hazard; rows are worst first."""
 
-    rank: Annotated[
-        int, Meta(description="place of its kind by severity, 1 the worst; docs/hazards.md is in this order")
-    ]
+    rank: Annotated[int, Meta(description="place of its kind by severity; 1 is the worst")]
     hazard: Annotated[str, Meta(description="title")]
     cpu: Annotated[int | None, Meta(description="the CPU; missing for the whole system")]
     time_ns: Annotated[int, Meta(description="time")]
@@ -141,9 +135,7 @@ class VectorRow(Row, frozen=True, gc=False):
     min_vl_bytes: Annotated[int, Meta(description="min_vl")]
     max_vl_bytes: Annotated[int, Meta(description="max_vl: the largest that all counted CPUs share")]
     default_vl_bytes: Annotated[int, Meta(description="the VL that tasks start with")]
-    max_virtualisable_vl_bytes: Annotated[
-        int, Meta(description="max_virtualisable_vl: a bound, which need not be a VL")
-    ]
+    max_virtualisable_vl_bytes: Annotated[int, Meta(description="max_virtualisable_vl: a bound, which may not be a VL")]
     max_cpu_vl_bytes: Annotated[int, Meta(description="max_cpu_vl of Brown's series: the largest of any counted CPU")]
 
 

@@ -1,1 +1,1 @@
-"""All orders of one scenario: the boot's own steps, each let happen when an explorer chooses it."""
+"""All orders of a scenario: the boot's own steps, each happening when an explorer chooses it."""

@@ -1,8 +1,8 @@
-"""The shortest schedules: no schedule with fewer steps shows the same.
+"""Breadth-first search for the shortest schedules that show a finding.
 
-The search tries schedules in the order of their length. A step that is independent of all that may happen without it,
-and shows nothing together with others, can be put off until just before a step that it makes possible
-(`Reduction.can_wait`): so after such a step only those that it made possible are tried.
+Schedules are tried in the order of their length. A step that is independent of everything that may happen without it,
+and that shows no hazard itself, can be put off until just before a step that it enables (`Reduction.postponable`); so
+after such a step only the steps that it enabled are tried.
 """
 
 import time
@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from sim.boot_run import BootRun
 from sim.environment import Step
 from sim.explore.findings import Reached, Schedule
-from sim.explore.fingerprint import state_of
+from sim.explore.fingerprint import fingerprint
 from sim.explore.reduction import Reduction
 from sim.explore.schedule_run import Run
 from sim.scenario import Scenario
@@ -20,26 +20,26 @@ MOST_RUNS = 20_000
 
 
 class Shortest:
-    """A search for the shortest schedules that show what is known to be reached."""
+    """A search for the shortest schedules of findings that are known to be reachable."""
 
     def __init__(self, scenario: Scenario, known: dict[Reached, Schedule]) -> None:
         """Prepare to search.
 
         Args:
             scenario: what is run.
-            known: for each that is looked for, a schedule that shows it.
+            known: for each finding, a schedule that shows it.
         """
         self._scenario = scenario
         self.schedules = dict(known)
-        """For each, the shortest schedule known."""
+        """For each finding, the shortest known schedule."""
         self._tried = 0
 
     def is_shortest(self, what: Reached) -> bool:
-        """Whether all shorter schedules were tried."""
+        """Return True if all shorter schedules were tried."""
         return self._tried >= len(self.schedules[what]) - 1
 
     def search(self, until: float, *, reduced: bool = True, most_runs: int = MOST_RUNS) -> None:
-        """Try schedules, the shorter ones first, until that is so of all; or until a time, or so many runs."""
+        """Try schedules, shorter ones first, until all findings have their shortest, a time, or a number of runs."""
         first = self._run((), reduced=reduced)
         waiting = [(0, 0, first, first.enabled)]
         seen: set[tuple[bytes, tuple[Step, ...]]] = set()
@@ -55,8 +55,8 @@ class Shortest:
                     return
                 runs += 1
                 run = self._run((*before.schedule, step), reduced=reduced)
-                made_possible = [one for one in run.enabled if one not in before.enabled]
-                after = made_possible if step in before.can_wait else run.enabled
+                newly_enabled = [one for one in run.enabled if one not in before.enabled]
+                after = newly_enabled if step in before.postponable else run.enabled
                 key = (run.state, tuple(after))
                 if after and key not in seen:
                     seen.add(key)
@@ -73,16 +73,16 @@ class Shortest:
 
 
 class _Look:
-    """What a run came to, and what may be next."""
+    """A run's findings, its state, and the steps that are enabled after it."""
 
     def __init__(self, scenario: Scenario, schedule: Schedule, *, reduced: bool) -> None:
-        self.can_wait: frozenset[Step] = frozenset()
+        self.postponable: frozenset[Step] = frozenset()
         self._reduced = reduced
         run = Run(scenario, schedule, self._all)
         self.schedule, self.enabled, self.reached = schedule, run.enabled, run.reached
-        self.state = state_of(run.running)
+        self.state = fingerprint(run.boot_run)
 
-    def _all(self, running: BootRun, enabled: list[Step]) -> list[Step]:
+    def _all(self, run: BootRun, enabled: list[Step]) -> list[Step]:
         if self._reduced:
-            self.can_wait = Reduction(running, enabled).can_wait()
+            self.postponable = Reduction(run, enabled).postponable()
         return enabled

@@ -1,10 +1,10 @@
-"""A boot whose steps happen when they are chosen, whatever time they take.
+"""An environment in which the explorer chooses the next step, whatever time steps take.
 
-What is chosen are the events of the SimPy run itself: nothing is modelled twice. What follows from a step without time
-passing follows at once, in the order in which it was made. Time counts steps, a microsecond each.
+The chosen steps are the events of the SimPy run itself, so nothing is modelled twice. Whatever follows from a step
+without time passing follows at once, in the order in which SimPy made it. The clock counts steps, one microsecond each.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from heapq import heappush
 from typing import Any
 
@@ -14,89 +14,104 @@ from simpy.events import NORMAL, Event, EventPriority, Process
 from simpy.resources.resource import Request
 
 from sim.boot_run import BootRun
-from sim.environment import Environment, Step
+from sim.environment import Environment, Lock, Step, StepKind
 from sim.kernel.smp import WAIT_NS
-from sim.processes.hotplug import GIVE_UP, LATE_ARRIVAL
 from sim.scenario import Do, Scenario
 
 STEP_NS = 1_000
-ON_ITS_WAY = ("cpu_on", LATE_ARRIVAL, "probe")
+ON_ITS_WAY = (StepKind.CPU_ON, StepKind.LATE_ARRIVAL, StepKind.PROBE)
 """The steps of a CPU that was started and is not online yet."""
 
 Choose = Callable[[list[Step]], Step | None]
-"""Which of the steps that may be next is; None: none, the run is left there."""
+"""Pick one of the enabled steps; None stops the run."""
 
 
-class ChosenEnvironment(Environment):
-    """What lets a step happen when it is chosen."""
+class ControlledEnvironment(Environment):
+    """An environment whose steps happen when they are chosen.
+
+    Args:
+        choose: picks the next step.
+        late: the CPUs that may need longer than the wait for them, as logical numbers.
+    """
 
     def __init__(self, choose: Choose, late: frozenset[int]) -> None:
         super().__init__()
         self._choose, self.late = choose, late
         self._awaited: dict[Step, Event] = {}
-        self.processes: list[Process] = []
-        self.agents: dict[Process, str] = {}
-        self.locks: list[ChosenLock] = []
+        self._agents: dict[Process, str] = {}
+        self.locks: list[ControlledLock] = []
 
-    def after(self, delay_ns: int, step: Step) -> Event:  # noqa: ARG002 (any step may be next)
-        """An event for a step that happens when it is chosen."""
+    def after(self, delay_ns: int, step: Step) -> Event:
+        """Return an event for a step that happens when it is chosen."""
+        del delay_ns  # any enabled step may be next
         event = self._awaited[step] = Event(self)
         event._ok, event._value = True, None  # noqa: SLF001 (as simpy.Timeout is made)
         return event
 
-    def process(self, generator: Generator[Event, Any, Any]) -> Process:
-        """Start a process; it is known from then on."""
-        process = super().process(generator)
-        self.processes.append(process)
-        return process
-
     def begin(self, process: Generator[Event, Any, None], agent: str) -> None:
-        """Start a process of user space's when its beginning is chosen."""
+        """Start a process of user space when its beginning is chosen."""
 
         def begun() -> Generator[Event, Any, None]:
-            yield self.after(0, Step("begin", agent))
+            yield self.after(0, Step(StepKind.BEGIN, agent))
             yield from process
 
-        self.agents[self.process(begun())] = agent
+        self._agents[self.process(begun())] = agent
 
-    def lock(self, what: str) -> "ChosenLock":
-        """Something that one process holds at a time; which of those that wait gets it is chosen."""
-        self.locks.append(ChosenLock(self, what))
+    def lock(self, which: Lock) -> "ControlledLock":
+        """Make a lock whose next holder is chosen among the processes that wait for it."""
+        self.locks.append(ControlledLock(self, which))
         return self.locks[-1]
 
     def schedule(self, event: Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
-        """Queue what follows from a step: it happens at once, first come first served."""
+        """Queue an event that follows from a step: it happens at once, in the order of these calls."""
         assert delay == 0
         queue: list[Any] = self._queue
         heappush(queue, (self._now, priority, next(self._eid), event))
 
-    def enabled(self) -> list[Step]:
-        """The steps that may be next, in order.
+    def snapshot(self) -> tuple[object, ...]:
+        """Return the steps that are enabled and awaited, and the locks that are held or waited for.
 
-        The wait for a CPU ends in vain only where that CPU is not on its way, or may come too late.
+        The order of waiting does not matter: the next holder is chosen.
+        """
+        locks = tuple(
+            (lock.which, self._names(lock.users), self._names(lock.queue))
+            for lock in sorted(self.locks, key=lambda lock: (lock.which.kind, lock.which.seat or 0))
+            if lock.users or lock.queue
+        )
+        return tuple(self.enabled()), tuple(sorted(self.awaited(), key=_order)), locks
+
+    def _names(self, requests: Iterable[Request]) -> tuple[str, ...]:
+        return tuple(sorted(repr(self._owner(request)) for request in requests))
+
+    def enabled(self) -> list[Step]:
+        """Return the steps that may be next, in a fixed order.
+
+        The wait for a CPU may end in vain only if that CPU is not on its way, or may come too late.
         """
         awaited = self.awaited()
-        steps = [step for step in awaited if step.what != GIVE_UP or self._may_give_up(step, awaited)]
-        return sorted([*steps, *self._grants()], key=lambda step: (step.what, str(step.who)))
+        steps = [step for step in awaited if step.kind is not StepKind.GIVE_UP or self._may_give_up(step, awaited)]
+        return sorted([*steps, *self._grants()], key=_order)
 
     def awaited(self) -> set[Step]:
-        """The steps that somebody waits for."""
+        """Return the steps that a process waits for."""
         return {step for step, event in self._awaited.items() if event.callbacks}
 
-    def _grants(self) -> dict[Step, tuple["ChosenLock", Request]]:
-        """Who may get a lock that is free."""
+    def _grants(self) -> dict[Step, tuple["ControlledLock", Request]]:
+        """Return the steps that grant a free lock to a process that waits for it."""
         waiting = ((lock, request) for lock in self.locks if not lock.users for request in lock.queue)
-        return {Step(f"take {lock.what}:", self._who(request)): (lock, request) for lock, request in waiting}
+        return {
+            Step(lock.which.kind, self._owner(request), lock.which.seat): (lock, request) for lock, request in waiting
+        }
 
-    def _who(self, request: Request) -> int | str:
-        """The agent that waits for a lock; what belongs to none is the boot CPU's."""
-        return self.agents.get(request.proc, 0) if request.proc is not None else 0
+    def _owner(self, request: Request) -> int | str:
+        """Return the agent that requests a lock; a process of no agent is the boot CPU's."""
+        return self._agents.get(request.proc, 0) if request.proc is not None else 0
 
     def _may_give_up(self, step: Step, awaited: set[Step]) -> bool:
-        return step.who in self.late or not any(Step(what, step.who) in awaited for what in ON_ITS_WAY)
+        return step.who in self.late or not any(Step(kind, step.who) in awaited for kind in ON_ITS_WAY)
 
     def step(self) -> None:
-        """Let the next event happen: what follows from the last step, or else a chosen one."""
+        """Let the next event happen: one that follows from the last step, or else a chosen step."""
         if not self._queue:
             enabled = self.enabled()
             chosen = self._choose(enabled) if enabled else None
@@ -112,35 +127,44 @@ class ChosenEnvironment(Environment):
         super().step()
 
 
-class ChosenLock(simpy.Resource):
-    """A lock that is granted when that is chosen."""
+def _order(step: Step) -> tuple[str, str]:
+    return step.words, str(step.who)
 
-    def __init__(self, env: ChosenEnvironment, what: str) -> None:
+
+class ControlledLock(simpy.Resource):
+    """A lock that is granted when that is chosen.
+
+    Args:
+        env: the environment.
+        which: the lock's identity.
+    """
+
+    def __init__(self, env: ControlledEnvironment, which: Lock) -> None:
         super().__init__(env, capacity=1)
-        self.what = what
+        self.which = which
         self._granted: Request | None = None
 
     def grant(self, request: Request) -> None:
-        """Give the lock to one of those that wait for it."""
+        """Give the lock to a process that waits for it."""
         self._granted = request
         self._trigger_put(None)
 
-    def _do_put(self, event: Request) -> bool:  # type: ignore[override]
+    def _do_put(self, event: Request) -> bool:  # type: ignore[override]  # SimPy states None, and looks at the bool
         if event is self._granted:
             super()._do_put(event)
         return True
 
 
-def chosen_boot(scenario: Scenario, choose: Choose) -> BootRun:
-    """A boot whose steps are chosen, about to begin."""
-    return BootRun(scenario, ChosenEnvironment(choose, late_arrivals(scenario)))
+def controlled_boot(scenario: Scenario, choose: Choose) -> BootRun:
+    """Return a boot whose steps are chosen, before its first step."""
+    return BootRun(scenario, ControlledEnvironment(choose, late_arrivals(scenario)))
 
 
 def late_arrivals(scenario: Scenario) -> frozenset[int]:
-    """The CPUs that somebody brings up, and that may need longer than the wait for them.
+    """Return the CPUs that are brought up, early or by an agent, and may need longer than the wait for them.
 
-    Here alone it matters how long something takes: until the CPU arrives, by a fault or by the latency of ``cpu_on``,
-    and until it is probed.
+    This is the only place where an exploration depends on durations: the time until a CPU arrives, by a fault or by the
+    latency of ``cpu_on``, and until it is probed.
     """
     number = scenario.topology.number
     brought_up = {*scenario.early[1:], *(number(action.cpu) for action in scenario.actions if action.do is Do.ONLINE)}

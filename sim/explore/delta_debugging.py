@@ -1,4 +1,7 @@
-"""Schedules made shorter, as far as they still show what they should."""
+"""Delta debugging of schedules: leave steps out as long as the finding remains.
+
+Source of the idea: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", IEEE TSE 2002.
+"""
 
 import time
 from bisect import bisect_left
@@ -9,7 +12,7 @@ from sim.scenario import Scenario
 
 
 def first_shown(scenario: Scenario, schedule: Schedule, what: Reached) -> Schedule:
-    """The beginning of a schedule up to the step that shows something: what is shown once stays so."""
+    """Return the beginning of a schedule up to the step that shows a finding; once shown, it stays so."""
 
     def is_shown(length: int) -> bool:
         return what in reached(follow(scenario, schedule[:length])[0])
@@ -17,19 +20,21 @@ def first_shown(scenario: Scenario, schedule: Schedule, what: Reached) -> Schedu
     return schedule[: bisect_left(range(len(schedule)), True, key=is_shown)]
 
 
-def without_needless(
+def minimised(
     scenario: Scenario, schedule: Schedule, what: Reached, until: float = float("inf")
 ) -> tuple[Schedule, bool]:
-    """A schedule without steps that are not needed to show something: many at a time first, then one by one.
+    """Return a schedule without the steps that its finding does not need.
+
+    Half of the steps are tried first, then ever smaller parts, then single steps.
 
     Args:
         scenario: what is run.
-        schedule: a schedule that shows it.
-        what: what it shows.
-        until: a time, as `time.monotonic` tells it, at which to stop.
+        schedule: a schedule that shows the finding.
+        what: the finding.
+        until: the time, of `time.monotonic`, at which to stop.
 
     Returns:
-        The schedule, and whether it is known that no step of it can be left out.
+        The schedule, and whether no step of it can be left out; False: not known.
     """
     size = max(1, len(schedule) // 2)
     while True:

@@ -1,4 +1,7 @@
-"""Every order of a scenario's steps, until the whole reachable state space is covered."""
+"""Exhaustive exploration: a worklist of states, until the whole reachable state space is covered.
+
+Visited states are not expanded again: they are told apart by their fingerprints (`sim.explore.fingerprint`).
+"""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -8,9 +11,9 @@ from heapq import heappop, heappush
 from sim.boot_run import BootRun
 from sim.environment import Step
 from sim.explore.breadth_first import Shortest
-from sim.explore.delta_debugging import first_shown, without_needless
+from sim.explore.delta_debugging import first_shown, minimised
 from sim.explore.findings import Deadlock, Found, Reached, Schedule, found_html
-from sim.explore.fingerprint import state_of
+from sim.explore.fingerprint import fingerprint
 from sim.explore.reduction import Reduction
 from sim.explore.schedule_run import Run
 from sim.scenario import Scenario
@@ -20,23 +23,23 @@ MOST_STATES = 1_000_000
 
 @dataclass(repr=False)
 class Explored:
-    """What came of exploring a scenario."""
+    """The result of exploring a scenario."""
 
     states: int = 0
-    """Different states in which more than one step was tried, or none was left."""
+    """Different states in which more than one step was explored, or no step is enabled."""
     ends: int = 0
-    """Different states in which nothing more can happen."""
+    """Different states in which no step is enabled."""
     orders: int = 0
-    """Orders of steps, from the beginning to an end, of those steps that were tried."""
+    """Orders of the explored steps from the beginning to an end."""
     runs: int = 0
-    """How often the scenario was run, from its beginning."""
+    """Runs of the scenario from its beginning."""
     steps_tried: int = 0
     steps_left_out: int = 0
-    """Steps that could have been next, and were independent of those that were tried."""
+    """Enabled steps that were not explored, because they are independent of those that were."""
     complete: bool = False
-    """Whether everything that can be reached was."""
+    """Every reachable state was covered."""
     found: dict[Reached, Found] = field(default_factory=dict)
-    """The hazards and deadlocks that can be reached, each with a schedule."""
+    """The hazards and deadlocks that are reachable, each with a schedule."""
 
     def __repr__(self) -> str:
         covered = "every order" if self.complete else "not every order"
@@ -50,7 +53,7 @@ class Explored:
 @dataclass(slots=True)
 class _State:
     schedule: Schedule
-    """The shortest that leads there, of those met."""
+    """The shortest known schedule that leads there."""
     next: list[Step]
     left_out: int
     after: list[bytes] = field(default_factory=list)
@@ -58,7 +61,7 @@ class _State:
 
 
 class Exploration:
-    """An exploration of a scenario; what it found by then is there whenever it is stopped."""
+    """An exploration of a scenario; when it is stopped, `explored` has the findings so far."""
 
     def __init__(
         self,
@@ -72,9 +75,9 @@ class Exploration:
 
         Args:
             scenario: what to explore.
-            reduced: leave out orders that come to the same (`sim.explore.reduction`).
-            most_states: how many states to cover at most.
-            longest_s: how long to go on.
+            reduced: use partial-order reduction (`sim.explore.reduction`).
+            most_states: the most states to cover.
+            longest_s: the most seconds to search.
         """
         self._scenario, self._reduced = scenario, reduced
         self._most_states, self._longest_s = most_states, longest_s
@@ -83,7 +86,7 @@ class Exploration:
         self.explored = Explored()
 
     def run(self) -> None:
-        """Cover all states, those first that fewer steps lead to; then look for the shortest schedules."""
+        """Cover all states, nearest first; then search for the shortest schedules."""
         until = time.monotonic() + self._longest_s
         self._visit(())
         while self._waiting and self.explored.states < self._most_states and time.monotonic() < until:
@@ -92,18 +95,18 @@ class Exploration:
         self.explored.orders = self._orders()
         self._shorten(until)
 
-    def _needed(self, running: BootRun, enabled: list[Step]) -> list[Step]:
-        return Reduction(running, enabled).needed() if self._reduced and len(enabled) > 1 else enabled
+    def _to_explore(self, run: BootRun, enabled: list[Step]) -> list[Step]:
+        return Reduction(run, enabled).persistent_set() if self._reduced and len(enabled) > 1 else enabled
 
     def _visit(self, schedule: Schedule) -> bytes:
-        """Run by a schedule until there is more than one way, or none."""
-        run = Run(self._scenario, schedule, self._needed, goes_on=True)
+        """Follow a schedule, and go on until there is a choice, or no step; return the state's fingerprint."""
+        run = Run(self._scenario, schedule, self._to_explore, goes_on=True)
         self.explored.runs += 1
         for what in run.reached:
             known = self.explored.found.get(what)
             if known is None or len(run.schedule) < len(known.schedule):
                 self.explored.found[what] = Found(what, run.schedule)
-        key = state_of(run.running)
+        key = fingerprint(run.boot_run)
         known_state = self._states.get(key)
         if known_state is None or len(run.schedule) < len(known_state.schedule):
             self._states[key] = _State(run.schedule, run.next, run.left_out)
@@ -111,7 +114,7 @@ class Exploration:
         return key
 
     def _cover(self, key: bytes) -> None:
-        """Try all that is to be tried from a state."""
+        """Explore the steps of a state."""
         state = self._states[key]
         if state.covered:
             return
@@ -123,7 +126,7 @@ class Exploration:
         state.after = [self._visit((*state.schedule, step)) for step in state.next]
 
     def _orders(self) -> int:
-        """How many ways lead from the beginning to an end."""
+        """Return the number of paths from the beginning to an end."""
         orders: dict[bytes, int] = {}
         for key in TopologicalSorter({key: state.after for key, state in self._states.items()}).static_order():
             state = self._states[key]
@@ -131,7 +134,10 @@ class Exploration:
         return orders[next(iter(self._states))]
 
     def _shorten(self, until: float) -> None:
-        """Give each hazard the shortest schedule that shows it; a deadlock's is, where all was covered."""
+        """Give each hazard the shortest schedule that shows it.
+
+        Where every state was covered, nearest first, a deadlock's schedule is the shortest already.
+        """
         found = self.explored.found
         complete = self.explored.complete
         only = complete and self.explored.orders == 1 and not self.explored.steps_left_out
@@ -143,7 +149,7 @@ class Exploration:
             schedule = first_shown(self._scenario, one.schedule, what)
             found[what] = replace(one, schedule=schedule, is_shortest=only)
             if not only:
-                schedule, is_minimal = without_needless(self._scenario, schedule, what, until)
+                schedule, is_minimal = minimised(self._scenario, schedule, what, until)
                 found[what] = replace(one, schedule=schedule, is_minimal=is_minimal)
                 hazards[what] = schedule
         shortest = Shortest(self._scenario, hazards)
@@ -163,14 +169,13 @@ def explore_orders(
 ) -> Explored:
     """Let the steps of a scenario happen in every order, whatever time they take.
 
-    A state that was met before is not gone on from. What follows is the same for the same scenario, except where time
-    ends it.
+    Visited states are not expanded again. The result is the same for the same scenario, unless time ends the search.
 
     Args:
         scenario: what to explore.
-        reduced: leave out orders that come to the same (`sim.explore.reduction`).
-        most_states: how many states to cover at most.
-        longest_s: how long to go on.
+        reduced: use partial-order reduction (`sim.explore.reduction`).
+        most_states: the most states to cover.
+        longest_s: the most seconds to search.
 
     >>> from sim import Scenario, Topology
     >>> explored = explore_orders(Scenario(Topology.of([[128], [128, 256]])))

@@ -1,18 +1,56 @@
-"""What came of exploring as plain values, for JSON."""
+"""The result of an exploration as plain values, for JSON."""
 
 from collections.abc import Iterable
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
 
 from sim.explore.exploration import Explored
 from sim.explore.findings import Deadlock, Found, in_order
 from sim.explore.random_orders import Sampled, Strategy
-from sim.rows import SCHEMA_VERSION, ExplorationRecord, FoundRow
+from sim.explore.schedule_file import StepRecord
+from sim.rows import SCHEMA_VERSION, Row
 from sim.scenario import Scenario
 
 _LARGEST = 2**63 - 1
 
 
+class FoundRow(Row, frozen=True, gc=False):
+    """A hazard or deadlock that some order of a scenario's steps reaches."""
+
+    what: Annotated[str, Meta(description="title of the hazard, or deadlock")]
+    waiting: Annotated[tuple[str, ...], Meta(description="of a deadlock: the agents that wait, and for what")]
+    steps: Annotated[
+        tuple[StepRecord, ...], Meta(description="schedule that shows it: kind of step, CPU or agent, seat")
+    ]
+    shortest: Annotated[bool, Meta(description="no schedule has fewer steps; false: not known")]
+    minimal: Annotated[bool, Meta(description="no step of it can be left out; false: not known")]
+    runs: Annotated[int, Meta(description="drawn orders that reached it")]
+
+
+class ExplorationRecord(msgspec.Struct, frozen=True):
+    """The findings of all orders of a scenario's steps, or of drawn orders."""
+
+    schema_version: Literal[1]
+    scenario: str
+    strategy: Annotated[str, Meta(description="exhaustive, random or pct")]
+    complete: Annotated[bool, Meta(description="all orders were covered")]
+    states: Annotated[int | None, Meta(description="states covered; null if orders were drawn")]
+    ends: Annotated[int, Meta(description="different states in which no step is enabled")]
+    orders: Annotated[
+        int | float,
+        Meta(description="orders of the steps tried or drawn, from the beginning to an end; rounded from 2^63 on"),
+    ]
+    runs: Annotated[int, Meta(description="runs from the beginning")]
+    steps_left_out: Annotated[
+        int | None, Meta(description="steps independent of those tried; null if orders were drawn")
+    ]
+    found: Annotated[list[FoundRow], Meta(description="hazards, worst first, then deadlocks")]
+
+
 def exploration_record(scenario: Scenario, explored: Explored) -> ExplorationRecord:
-    """What came of exploring every order, as plain values."""
+    """Return the result of exploring every order."""
     return ExplorationRecord(
         SCHEMA_VERSION,
         scenario.name,
@@ -28,7 +66,7 @@ def exploration_record(scenario: Scenario, explored: Explored) -> ExplorationRec
 
 
 def sampling_record(scenario: Scenario, strategy: Strategy, sampled: Sampled) -> ExplorationRecord:
-    """What came of orders that were drawn, as plain values."""
+    """Return the result of drawn orders."""
     found = _rows(sampled.found.values())
     runs = sampled.runs
     return ExplorationRecord(
@@ -41,7 +79,7 @@ def _rows(found: Iterable[Found]) -> list[FoundRow]:
         FoundRow(
             what="deadlock" if isinstance(one.what, Deadlock) else one.what.title,
             waiting=one.what.waiting if isinstance(one.what, Deadlock) else (),
-            steps=tuple((step.what, step.who) for step in one.schedule),
+            steps=tuple(StepRecord.of(step) for step in one.schedule),
             shortest=one.is_shortest,
             minimal=one.is_shortest or one.is_minimal,
             runs=one.runs,

@@ -1,4 +1,4 @@
-"""What an order of steps can come to: hazards, and deadlocks; and the schedules that show them."""
+"""Findings: the hazards and deadlocks that orders of steps reach, each with a schedule that shows it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ Schedule = tuple[Step, ...]
 
 @dataclass(frozen=True, order=True, repr=False)
 class Deadlock:
-    """Nothing more can happen, and somebody still waits."""
+    """A state in which no step is enabled and an agent still waits."""
 
     waiting: tuple[str, ...]
-    """Who waits, and for what."""
+    """The agents that wait, and for what, as sentences."""
 
     @property
     def title(self) -> str:
-        """What it is, for people."""
+        """Its name for people."""
         return "deadlock: " + "; ".join(self.waiting)
 
     def __repr__(self) -> str:
@@ -34,21 +34,21 @@ Reached = HazardKind | Deadlock
 
 @dataclass(frozen=True, repr=False)
 class Found:
-    """Something that can be reached, and how."""
+    """A hazard or deadlock that is reached, and a schedule that shows it."""
 
     what: Reached
     schedule: Schedule
     """Steps that show it; it can be replayed."""
     is_shortest: bool = False
-    """Whether no schedule with fewer steps shows it; otherwise that is not known."""
+    """No schedule with fewer steps shows it; False: not known."""
     is_minimal: bool = False
-    """Whether no step of it can be left out; otherwise that is not known."""
+    """No step of it can be left out; False: not known."""
     runs: int = 1
-    """In how many runs it was met."""
+    """The number of runs that reached it."""
 
     @property
     def length(self) -> str:
-        """How many steps show it, and whether fewer would."""
+        """The number of steps of the schedule, and whether fewer would do."""
         steps = counted(len(self.schedule), "step")
         if self.is_shortest:
             return f"{steps}, the shortest"
@@ -59,14 +59,18 @@ class Found:
 
     def _repr_html_(self) -> str:
         rows = [
-            {"step": number, "who": f"cpu{who}" if isinstance(who, int) else who, "what": what.removesuffix(":")}
-            for number, (what, who) in enumerate(self.schedule, 1)
+            {
+                "step": number,
+                "who": f"cpu{step.who}" if isinstance(step.who, int) else step.who,
+                "what": step.words.removesuffix(":"),
+            }
+            for number, step in enumerate(self.schedule, 1)
         ]
         return as_html(f"{self.what.title}: {self.length}", rows)
 
 
 def reached(outcome: Outcome) -> set[Reached]:
-    """What a run came to."""
+    """Return the hazards and deadlocks of a run."""
     found: set[Reached] = {hazard.kind for hazard in outcome.found}
     if outcome.facts.waiting:
         found.add(Deadlock(outcome.facts.waiting))
@@ -74,25 +78,31 @@ def reached(outcome: Outcome) -> set[Reached]:
 
 
 def in_order(found: Iterable[Found]) -> list[Found]:
-    """Hazards, worst first, then deadlocks."""
-    return sorted(found, key=lambda one: (isinstance(one.what, Deadlock), one.what))
+    """Return findings in order: hazards, worst first, then deadlocks."""
+    return sorted(found, key=_order)
+
+
+def _order(one: Found) -> tuple[bool, int, tuple[str, ...]]:
+    if isinstance(one.what, Deadlock):
+        return True, 0, one.what.waiting
+    return False, one.what.rank, ()
 
 
 def found_html(title: str, found: Mapping[Reached, Found]) -> str:
-    """What was found, as a table for notebooks."""
+    """Return findings as a table for notebooks."""
     rows = [{"reached": one.what.title, "schedule": one.length, "runs": one.runs} for one in in_order(found.values())]
     return as_html(title, rows)
 
 
-FILE_NAMES = (*(f"{kind.name.lower()}.json" for kind in HazardKind), "deadlock_*.json")
-"""What the files may be called that schedules are written to; the asterisk is a number."""
+FILE_NAMES = (*(f"{kind.value}.json" for kind in HazardKind), "deadlock_*.json")
+"""The names of the files that schedules are written to; the asterisk is a number."""
 
 
 def file_names(found: Iterable[Found]) -> dict[str, Found]:
-    """Names for the schedules' files."""
+    """Return the names of the schedules' files."""
     named: dict[str, Found] = {}
     for one in in_order(found):
         deadlocks = sum(name.startswith("deadlock") for name in named)
-        name = f"deadlock_{deadlocks + 1}" if isinstance(one.what, Deadlock) else one.what.name.lower()
+        name = f"deadlock_{deadlocks + 1}" if isinstance(one.what, Deadlock) else one.what.value
         named[f"{name}.json"] = one
     return named

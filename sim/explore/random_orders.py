@@ -1,4 +1,4 @@
-"""Some orders of a scenario's steps, drawn: where there are too many to try them all.
+"""Random orders of a scenario's steps, for scenarios with too many orders to explore.
 
 Source of the priorities: Burckhardt, Kothari, Musuvathi, Nagarakatte, "A randomized scheduler with probabilistic
 guarantees of finding bugs", ASPLOS 2010.
@@ -11,39 +11,39 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sim.environment import Step
-from sim.explore.controlled_env import chosen_boot
-from sim.explore.delta_debugging import first_shown, without_needless
+from sim.explore.controlled_env import controlled_boot
+from sim.explore.delta_debugging import first_shown, minimised
 from sim.explore.findings import Deadlock, Found, Reached, found_html, reached
-from sim.explore.fingerprint import state_of
+from sim.explore.fingerprint import fingerprint
 from sim.scenario import Scenario
 
 DEPTH = 3
 
 
 class Strategy(StrEnum):
-    """How orders are drawn."""
+    """The strategies by which orders are drawn."""
 
     RANDOM = "random"
-    """Each step is drawn from those that may be next."""
+    """Each step is drawn from the enabled steps."""
     PCT = "pct"
-    """CPUs and agents have drawn priorities, which change at a few drawn steps."""
+    """CPUs and agents have random priorities, which change at a few random steps."""
 
 
 @dataclass(repr=False)
 class Sampled:
-    """What came of orders that were drawn."""
+    """The result of drawn orders."""
 
     runs: int = 0
     steps: int = 0
-    """Of all runs together."""
+    """The steps of all runs together."""
     most_steps: int = 0
-    """Of one run."""
+    """The most steps of a run."""
     actors: int = 0
-    """CPUs and agents that took steps."""
+    """The number of CPUs and agents that took steps."""
     ends: int = 0
     """Different states in which the runs ended."""
     found: dict[Reached, Found] = field(default_factory=dict)
-    """The hazards and deadlocks that were met, each with a schedule."""
+    """The hazards and deadlocks that were reached, each with a schedule."""
 
     def __repr__(self) -> str:
         told = f"orders drawn {self.runs:,}, different ends {self.ends:,}"
@@ -54,7 +54,7 @@ class Sampled:
 
 
 class Sampling:
-    """Orders that are drawn; what came of them by then is there whenever it is stopped."""
+    """A series of drawn orders; when it is stopped, `sampled` has the findings so far."""
 
     def __init__(self, scenario: Scenario, strategy: Strategy, *, seed: int = 0, depth: int = DEPTH) -> None:
         """Prepare to draw orders.
@@ -62,8 +62,8 @@ class Sampling:
         Args:
             scenario: what to run.
             strategy: how to draw.
-            seed: of all draws; each run has a stream of its own.
-            depth: with `Strategy.PCT`, priorities change at so many steps, less one.
+            seed: the seed of all draws; each run has a stream of its own.
+            depth: with `Strategy.PCT`, priorities change at depth - 1 steps.
         """
         self._scenario, self._strategy, self._seed, self._depth = scenario, strategy, seed, depth
         self._ends: set[bytes] = set()
@@ -71,7 +71,7 @@ class Sampling:
         self.sampled = Sampled()
 
     def run(self, runs: int, longest_s: float = float("inf")) -> None:
-        """Draw so many orders, or for so long; then make the schedules of what was found shorter."""
+        """Draw a number of orders, or until a time; then shorten the schedules of the findings."""
         until = time.monotonic() + longest_s
         for number in range(runs):
             if time.monotonic() >= until:
@@ -81,7 +81,7 @@ class Sampling:
             if not isinstance(what, Deadlock):
                 first = first_shown(self._scenario, one.schedule, what)
                 self.sampled.found[what] = replace(one, schedule=first)
-                shorter, is_minimal = without_needless(self._scenario, first, what, until)
+                shorter, is_minimal = minimised(self._scenario, first, what, until)
                 self.sampled.found[what] = replace(one, schedule=shorter, is_minimal=is_minimal)
 
     def _draw(self, number: int) -> None:
@@ -93,13 +93,13 @@ class Sampling:
             taken.append(choose(enabled))
             return taken[-1]
 
-        running = chosen_boot(self._scenario, choose_and_note)
-        outcome = running.to_the_end()
+        run = controlled_boot(self._scenario, choose_and_note)
+        outcome = run.to_the_end()
         sampled = self.sampled
         sampled.runs += 1
         sampled.steps += len(taken)
         sampled.most_steps = max(sampled.most_steps, len(taken))
-        self._ends.add(state_of(running))
+        self._ends.add(fingerprint(run))
         self._actors |= {step.who for step in taken}
         sampled.ends, sampled.actors = len(self._ends), len(self._actors)
         for what in reached(outcome):
@@ -108,7 +108,7 @@ class Sampling:
             sampled.found[what] = Found(what, schedule, runs=known.runs + 1)
 
     def _by_priority(self, draw: random.Random) -> Callable[[list[Step]], Step]:
-        """Choose the step of whoever has the highest priority; at drawn steps that becomes the lowest."""
+        """Choose the step of the CPU or agent with the highest priority; at drawn steps that becomes the lowest."""
         priorities: dict[int | str, float] = {}
         longest = max(self.sampled.most_steps, self._depth)
         changes = set(draw.sample(range(longest), self._depth - 1))
@@ -130,17 +130,15 @@ class Sampling:
 def sample_orders(
     scenario: Scenario, strategy: Strategy | str, runs: int, *, seed: int = 0, depth: int = DEPTH
 ) -> Sampled:
-    """Let the steps of a scenario happen in so many drawn orders.
-
-    The same seed draws the same orders.
+    """Let the steps of a scenario happen in drawn orders; the same seed draws the same orders.
 
     Args:
         scenario: what to run.
         strategy: how to draw.
-        runs: so many orders.
-        seed: of all draws.
-        depth: with `Strategy.PCT`, priorities change at so many steps, less one: a run meets what hangs on so many
-            steps with a probability of at least 1 / (actors * most_steps ** (depth - 1)).
+        runs: the number of orders.
+        seed: the seed of all draws.
+        depth: with `Strategy.PCT`, priorities change at depth - 1 steps: a run reaches a finding that depends on the
+            order of `depth` steps with a probability of at least 1 / (actors * most_steps ** (depth - 1)).
     """
     sampling = Sampling(scenario, Strategy(strategy), seed=seed, depth=depth)
     sampling.run(runs)

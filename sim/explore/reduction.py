@@ -1,190 +1,189 @@
-"""Which of the steps that may be next need be tried: the others come to the same in whatever order.
+"""Partial-order reduction: choose, in each state, a persistent set of the enabled steps.
 
-Two steps are independent where neither changes what the other does, nor whether it may happen. From a state it is
-enough to try a set of steps such that nothing which may happen without them depends on one of them (a persistent set):
-every order that is left out differs from one that is tried by exchanges of independent steps, and shows the same
-hazards.
+Two steps are independent if neither changes what the other does nor whether it is enabled. A set T of enabled steps is
+persistent if nothing reachable without T depends on a step of T; exploring T alone then reaches every hazard and every
+deadlock (Godefroid, LNCS 1032, theorem 4.3). We over-approximate dependence from the actions that are still pending
+(`sim.explore.pending_actions`): where independence is not provable, every enabled step is explored.
 
-What a step may depend on is judged from what lies ahead (`sim.explore.pending_actions`). Where that is not plain,
-every step is tried.
+The reduction is sound only for hazards that depend on the final state or on one step. `tests/explore` compares it with
+no reduction on random scenarios.
 """
 
 from sim import rules
 from sim.boot_run import BootRun
 from sim.designs import LateCpu, LateStore
-from sim.environment import Step
-from sim.explore.pending_actions import Ahead
-from sim.kernel.cpufeature import own_vqs
-from sim.processes.guests import PLACE
-from sim.processes.hotplug import GIVE_UP
+from sim.environment import Step, StepKind
+from sim.explore.pending_actions import PendingActions
 from sim.scenario import BringUp, Do
 from sim.vectors import VectorType
 
-_OF_BRING_UP = {"cpu_on_call", "cpu_on", GIVE_UP}
-_OF_AGENTS = {"begin", "sysfs_write by", "time comes for"}
-_OF_LOCK = {Do.ONLINE, Do.OFFLINE}
-_TAKE_A_PLACE = f"take {PLACE}"
+_OF_BRING_UP = {StepKind.CPU_ON_CALL, StepKind.CPU_ON, StepKind.GIVE_UP}
+_OF_AGENTS = {StepKind.BEGIN, StepKind.SYSFS_WRITE, StepKind.TIME_COMES}
+_UNDER_LOCK = {Do.ONLINE, Do.OFFLINE}
 
 
 class Reduction:
-    """What is independent in one state of a boot under way.
+    """The independence of steps in one state of a boot under way.
 
     Args:
-        running: the boot.
-        enabled: the steps that may be next.
+        run: the boot.
+        enabled: the enabled steps.
     """
 
-    def __init__(self, running: BootRun, enabled: list[Step]) -> None:
-        self._running, self._scenario = running, running.system.scenario
-        self._left = running.user_space.left
+    def __init__(self, run: BootRun, enabled: list[Step]) -> None:
+        self._run, self._scenario = run, run.system.scenario
+        self._left = run.user_space.left
         self._enabled = enabled
-        self._ahead = Ahead(running)
-        self._punctual = self._ahead.is_punctual()
+        self._pending = PendingActions(run)
+        self._punctual = self._pending.is_punctual()
 
-    def needed(self) -> list[Step]:
-        """The steps to try."""
+    def persistent_set(self) -> list[Step]:
+        """Return the enabled steps to explore; the rest are reached by commuting independent steps."""
         for step in self._enabled:
-            if self._is_private(step):
-                return [step]
-        return self._grants() or self._around_a_probe() or self._enabled
+            if self._is_independent(step):
+                return [step]  # a singleton is persistent: nothing that may happen without it depends on it
+        return self._lock_grants() or self._around_a_probe() or self._enabled
 
-    def can_wait(self) -> frozenset[Step]:
-        """Steps that can be put off until just before one that they make possible, and show nothing with others."""
-        return frozenset(step for step in self._enabled if self._is_quiet(step) and self._is_private(step))
+    def postponable(self) -> frozenset[Step]:
+        """Return steps that can be put off until just before a step that they enable, and show no hazard themselves."""
+        return frozenset(step for step in self._enabled if self._shows_nothing(step) and self._is_independent(step))
 
-    def _is_quiet(self, step: Step) -> bool:
-        of_agent = step.what in _OF_AGENTS and self._left[str(step.who)][0].do is not Do.GUEST
-        return of_agent or step.what in _OF_BRING_UP
+    def _shows_nothing(self, step: Step) -> bool:
+        of_agent = step.kind in _OF_AGENTS and self._left[str(step.who)][0].do is not Do.GUEST
+        return of_agent or step.kind in _OF_BRING_UP
 
-    def _is_private(self, step: Step) -> bool:
-        """Whether a step is independent of everything that may happen without it."""
-        match step.what:
-            case "pkvm_finalise":
-                private = True
-            case "save" | "guest_run":
-                private = self._guests_are_alone() and int(step.who) not in self._ahead.down
-            case "looks again:":
-                private = self._ahead.stays_online(self._awaited_by(str(step.who)))
-            case "begin" | "sysfs_write by" | "time comes for":
-                private = self._begins_privately(str(step.who))
+    def _is_independent(self, step: Step) -> bool:
+        """Return True if a step is provably independent of everything that may happen without it."""
+        match step.kind:
+            case StepKind.PKVM_FINALISE:
+                independent = True
+            case StepKind.SAVE | StepKind.RESTORE | StepKind.GUEST_RUN:
+                independent = self._guests_are_independent() and int(step.who) not in self._pending.down
+            case StepKind.LOOK_AGAIN:
+                independent = self._pending.stays_online(self._awaited_by(str(step.who)))
+            case StepKind.BEGIN | StepKind.SYSFS_WRITE | StepKind.TIME_COMES:
+                independent = self._begin_is_independent(str(step.who))
             case _:
-                private = self._punctual and self._is_private_where_nobody_is_late(step)
-        return private
+                # A late arrival may meet whatever is there when it comes.
+                independent = self._punctual and self._is_independent_if_punctual(step)
+        return independent
 
-    def _is_private_where_nobody_is_late(self, step: Step) -> bool:
-        match step.what:
-            case "cpu_on" | "give up waiting for" | "late arrival of":
-                private = True
-            case "cpu_on_call":
-                private = not self._ahead.is_kvm_to_come()
-            case "probe":
-                private = self._comes_or_goes_privately(int(step.who), Do.ONLINE) and self._is_counted_in_any_order()
-            case "cpu_off":
-                private = self._comes_or_goes_privately(int(step.who), Do.OFFLINE)
-            case what if what.startswith(_TAKE_A_PLACE):
-                private = self._takes_a_place_privately(step)
+    def _is_independent_if_punctual(self, step: Step) -> bool:
+        match step.kind:
+            case StepKind.CPU_ON | StepKind.GIVE_UP | StepKind.LATE_ARRIVAL:
+                independent = True
+            case StepKind.CPU_ON_CALL:
+                independent = not self._pending.is_kvm_pending()
+            case StepKind.PROBE:
+                independent = self._is_alone_with(int(step.who), Do.ONLINE) and self._counting_commutes()
+            case StepKind.CPU_OFF:
+                independent = self._is_alone_with(int(step.who), Do.OFFLINE)
+            case StepKind.TAKE_SEAT:
+                independent = self._seat_is_uncontested(step)
             case _:
-                private = False
-        return private
+                independent = False
+        return independent
 
-    def _guests_are_alone(self) -> bool:
-        """Whether it makes no difference to a guest, on a CPU that stays, when it runs."""
-        return self._saves_stay_apart() and not self._ahead.is_kvm_to_come()
+    def _guests_are_independent(self) -> bool:
+        """Return True if the time of a guest's stay, on a CPU that stays online, makes no difference."""
+        return self._saves_stay_apart() and not self._pending.is_kvm_pending()
 
     def _awaited_by(self, agent: str) -> int:
-        action = self._running.user_space.under_way(agent)
+        action = self._run.user_space.under_way(agent)
         assert action is not None
-        return self._ahead.number(action)
+        return self._pending.number(action)
 
-    def _comes_or_goes_privately(self, number: int, do: Do) -> bool:
-        """Whether nobody but who brings a CPU online, or takes it down, has to do with it."""
-        ahead = self._ahead
-        alone = not (ahead.others_on(number, ahead.who(do, number)) or ahead.is_waited_at(number))
-        return alone and ahead.is_steady() and not ahead.is_kvm_to_come()
+    def _is_alone_with(self, number: int, do: Do) -> bool:
+        """Return True if only the agent that brings a CPU online, or takes it down, has pending actions on it."""
+        pending = self._pending
+        alone = not (pending.has_others(number, pending.agent_of(do, number)) or pending.is_seat_awaited(number))
+        return alone and pending.is_steady() and not pending.is_kvm_pending()
 
-    def _is_counted_in_any_order(self) -> bool:
-        """Whether early CPUs may be counted in any order: what was counted before one without an extension stays."""
-        features, scenario = self._running.system.features, self._scenario
+    def _counting_commutes(self) -> bool:
+        """Return True if early CPUs may be counted in any order.
+
+        They may not if some lack an extension: lengths counted before such a CPU stay in the maps, later ones do not.
+        """
+        features, scenario = self._run.system.features, self._scenario
         if features.final or scenario.bring_up is not BringUp.PARALLEL:
             return True
         early = [scenario.topology.logical[number] for number in scenario.early]
-        return all(len({own_vqs(cpu, vector_type) is None for cpu in early}) == 1 for vector_type in VectorType)
+        return all(len({cpu.usable_vqs(vector_type) is None for cpu in early}) == 1 for vector_type in VectorType)
 
-    def _begins_privately(self, agent: str) -> bool:
+    def _begin_is_independent(self, agent: str) -> bool:
         action = self._left[agent][0]
-        if action.do in _OF_LOCK:
-            return True  # it waits for the hotplug lock, which whoever waits may get
-        if action.do is Do.GUEST and not self._guests_are_alone():
+        if action.do in _UNDER_LOCK:
+            return True  # it only queues for the hotplug lock, and the next holder is chosen among all that wait
+        if action.do is Do.GUEST and not self._guests_are_independent():
             return False
-        number = self._ahead.number(action)
-        alone = self._punctual and not self._ahead.others_on(number, agent) and self._ahead.is_steady()
-        return alone or self._ahead.stays_online(number)
+        number = self._pending.number(action)
+        alone = self._punctual and not self._pending.has_others(number, agent) and self._pending.is_steady()
+        return alone or self._pending.stays_online(number)
 
-    def _takes_a_place_privately(self, step: Step) -> bool:
-        """Whether nobody else can come to a place on a CPU, where a guest would stay or the CPU would be taken down."""
-        agent, number = str(step.who), int(step.what.removeprefix(_TAKE_A_PLACE).removesuffix(":"))
-        rivals = any(one.what == step.what and one.who != step.who for one in self._enabled)
-        if rivals or self._ahead.others_on(number, agent):
+    def _seat_is_uncontested(self, step: Step) -> bool:
+        """Return True if no other process can come to wait for the same seat."""
+        agent, number = str(step.who), step.seat
+        assert number is not None
+        rivals = any((one.kind, one.seat) == (step.kind, number) and one.who != step.who for one in self._enabled)
+        if rivals or self._pending.has_others(number, agent):
             return False
-        guests_come = number == 0 or not self._ahead.is_steady()
-        return self._guests_are_alone() and not (self._ahead.down and guests_come)
+        guests_come = number == 0 or not self._pending.is_steady()
+        return self._guests_are_independent() and not (self._pending.down and guests_come)
 
     def _saves_stay_apart(self) -> bool:
-        """Whether no save on any CPU can exceed its buffer, so that no guest meets another's bytes."""
-        pkvm, design = self._running.system.kvm.saving_pkvm, self._scenario.active_design
-        if pkvm is None or design is None:
+        """Return True if no save on any CPU can exceed its buffer, so that guests cannot meet another CPU's bytes."""
+        area = self._run.system.kvm.save_area
+        if area is None:
             return True
-        vq_map = self._running.system.features.vl_info[VectorType.SVE].vq_map
-        limit = design.zcr_el2_limit(vq_map, pkvm.allocation_vqs)
-        own = (cpu.usable_sve_vqs or 0 for cpu in self._scenario.topology.cpus)
-        return not any(rules.above(one & limit, pkvm.allocation_vqs) for one in own)
+        own = (cpu.usable_vqs(VectorType.SVE) or 0 for cpu in self._scenario.topology.cpus)
+        return not any(rules.save_exceeds(vqs, area.limit_vqs, area.allocation_vqs) for vqs in own)
 
-    def _grants(self) -> list[Step]:
-        """Those who may get the hotplug lock, where nobody else may come to wait for it meanwhile.
+    def _lock_grants(self) -> list[Step]:
+        """Return the grants of the hotplug lock, if no other process may come to wait for it meanwhile.
 
-        Whoever gets it to take a CPU offline turns its guests away at once.
+        The holder that takes a CPU offline turns its guests away at once, so such grants depend on guests.
         """
-        takes = [step for step in self._enabled if step.what == "take the hotplug lock:"]
-        waiting = {str(step.who) for step in takes}
+        grants = [step for step in self._enabled if step.kind is StepKind.TAKE_HOTPLUG_LOCK]
+        waiting = {str(step.who) for step in grants}
         later = any(
-            action.do in _OF_LOCK for agent, left in self._left.items() if agent not in waiting for action in left
+            action.do in _UNDER_LOCK for agent, left in self._left.items() if agent not in waiting for action in left
         )
         quiet = self._punctual and not any(self._turns_guests_away(agent) for agent in waiting)
-        return takes if quiet and not later else []
+        return grants if quiet and not later else []
 
     def _turns_guests_away(self, agent: str) -> bool:
-        action = self._running.user_space.under_way(agent)
+        action = self._run.user_space.under_way(agent)
         if action is None or action.do is not Do.OFFLINE:
             return False
-        number, ahead = self._ahead.number(action), self._ahead
-        return ahead.others_on(number, agent) or not ahead.is_steady() or ahead.is_waited_at(number)
+        number, pending = self._pending.number(action), self._pending
+        return pending.has_others(number, agent) or not pending.is_steady() or pending.is_seat_awaited(number)
 
     def _around_a_probe(self) -> list[Step]:
-        """A CPU that is about to be online, and the agents whose next action is about it."""
+        """Return the probe of a CPU together with the next steps of the agents whose next action is on that CPU."""
         design = self._scenario.active_design
         if design is not None and design.late_cpu is LateCpu.RAISES and design.late_store is LateStore.READ_ONLY:
-            return []
-        apart = self._punctual and self._ahead.is_steady() and not self._ahead.is_kvm_to_come()
-        if not apart or not self._is_counted_in_any_order():
+            return []  # the probe may panic the kernel, and everything depends on that
+        apart = self._punctual and self._pending.is_steady() and not self._pending.is_kvm_pending()
+        if not apart or not self._counting_commutes():
             return []
         for probe in self._enabled:
-            if probe.what == "probe":
-                found = self._about(int(probe.who))
-                if found is not None:
-                    return [probe, *found]
+            if probe.kind is StepKind.PROBE:
+                others = self._next_steps_on(int(probe.who))
+                if others is not None:
+                    return [probe, *others]
         return []
 
-    def _about(self, number: int) -> list[Step] | None:
-        """The next steps of the agents that have something to do with a CPU; None where one of them is elsewhere."""
-        ahead = self._ahead
-        if number in ahead.down or ahead.is_waited_at(number) or not self._saves_stay_apart():
+    def _next_steps_on(self, number: int) -> list[Step] | None:
+        """Return the next steps of the agents with pending actions on a CPU; None if one of them acts elsewhere."""
+        pending = self._pending
+        if number in pending.down or pending.is_seat_awaited(number) or not self._saves_stay_apart():
             return None
-        bringer, found = ahead.who(Do.ONLINE, number), []
+        bringer, found = pending.agent_of(Do.ONLINE, number), []
         for agent, left in self._left.items():
-            if agent == bringer or not any(ahead.number(action) == number for action in left):
+            if agent == bringer or not any(pending.number(action) == number for action in left):
                 continue
-            step = next((one for one in self._enabled if one.what in _OF_AGENTS and one.who == agent), None)
-            if step is None or ahead.number(left[0]) != number or left[0].do is not Do.GUEST:
+            step = next((one for one in self._enabled if one.kind in _OF_AGENTS and one.who == agent), None)
+            if step is None or pending.number(left[0]) != number or left[0].do is not Do.GUEST:
                 return None
             found.append(step)
         return found

@@ -1,32 +1,59 @@
-"""Schedules as files: a scenario and the order of its steps, as JSON that replays to the same log."""
+"""Schedule files: a scenario and the order of its steps, as JSON that replays to the same log."""
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from sim.environment import Step
+from sim.environment import Step, StepKind
 from sim.errors import InputError
-from sim.explore.controlled_env import chosen_boot
+from sim.explore.controlled_env import controlled_boot
 from sim.files.bounded_read import read_at_most
 from sim.files.new_file import write_new
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_text import scenario_text
 from sim.files.toml_tables import at
 from sim.outcome import Outcome
-from sim.rows import SCHEDULE_VERSION, ScheduleRecord
 from sim.scenario import Scenario
 
+SCHEDULE_VERSION = 2
+"""The version of schedule files: 2 since steps have a kind, an owner and a seat."""
 MOST_BYTES = 64 << 20
 _MOST_TOLD = 5
 
 
+class StepRecord(msgspec.Struct, frozen=True, array_like=True):
+    """A step, as an array: its kind, the CPU or agent, and the CPU of a seat that is taken or null."""
+
+    kind: StepKind
+    who: int | str
+    seat: int | None = None
+
+    @classmethod
+    def of(cls, step: Step) -> "StepRecord":
+        """Return the record of a step."""
+        return cls(step.kind, step.who, step.seat)
+
+
+class ScheduleRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of a schedule file."""
+
+    schema_version: Annotated[int, Meta(description="2")]
+    scenario: Annotated[str, Meta(description="text of the scenario file")]
+    steps: Annotated[
+        list[StepRecord],
+        Meta(description="kind of step, CPU by its logical number or agent by its name, and CPU of a seat"),
+    ]
+
+
 def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
-    """A schedule as the text of its file.
+    """Return a schedule as the text of its file.
 
     Raises:
-        InputError: it is so long that its file could not be read.
+        InputError: the text is longer than a file that is read may be.
     """
-    record = ScheduleRecord(SCHEDULE_VERSION, scenario_text(scenario), [(step.what, step.who) for step in steps])
+    record = ScheduleRecord(SCHEDULE_VERSION, scenario_text(scenario), [StepRecord.of(step) for step in steps])
     text = msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
     if len(text.encode()) > MOST_BYTES:
         raise InputError(f"a schedule of {len(steps):,} steps needs more than the {MOST_BYTES >> 20} MiB that are read")
@@ -34,10 +61,10 @@ def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
 
 
 def save_schedule(scenario: Scenario, steps: tuple[Step, ...], path: Path) -> None:
-    """Write a schedule to a file that does not exist yet, in a folder that is made where it is missing.
+    """Write a schedule to a new file, in a folder that is made if it is missing.
 
     Raises:
-        InputError: the file exists, or the schedule is too long for one.
+        InputError: the file exists, or the schedule is too long for a file.
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,25 +75,25 @@ def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
     """Read a schedule.
 
     Raises:
-        InputError: it is none, or its scenario is wrong.
+        InputError: the file is not a schedule, or its scenario is wrong.
     """
     with at(str(path)):
         try:
             record = msgspec.json.decode(read_at_most(path, MOST_BYTES, "schedule"), type=ScheduleRecord)
         except msgspec.DecodeError as error:
-            raise InputError(f"is no schedule: {error}") from None
+            raise InputError(f"is not a schedule: {error}") from None
         if record.schema_version != SCHEDULE_VERSION:
             raise InputError(f"is of version {record.schema_version}, and this reads {SCHEDULE_VERSION}")
         with at("scenario"):
             scenario = scenario_from_text(record.scenario)
-    return scenario, tuple(Step(what, who) for what, who in record.steps)
+    return scenario, tuple(Step(one.kind, one.who, one.seat) for one in record.steps)
 
 
 def replay_schedule(scenario: Scenario, steps: tuple[Step, ...]) -> Outcome:
-    """Run a scenario by a schedule; it ends where the schedule ends.
+    """Run a scenario by a schedule; the run ends where the schedule ends.
 
     Raises:
-        InputError: a step of the schedule may not be next.
+        InputError: a step of the schedule is not enabled in its turn.
     """
     left = iter(enumerate(steps, 1))
 
@@ -77,7 +104,7 @@ def replay_schedule(scenario: Scenario, steps: tuple[Step, ...]) -> Outcome:
             raise InputError(f"step {number} of the schedule, {str(step)!r}, cannot be next: what can is {told}")
         return step
 
-    outcome = chosen_boot(scenario, choose).to_the_end()
+    outcome = controlled_boot(scenario, choose).to_the_end()
     if (following := next(left, None)) is not None:
         raise InputError(f"step {following[0]} of the schedule, {str(following[1])!r}: nothing more can happen")
     return outcome

@@ -1,20 +1,20 @@
-"""Runs that follow a schedule."""
+"""Runs of a scenario that follow a schedule."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from sim.boot_run import BootRun
 from sim.environment import Step
-from sim.explore.controlled_env import chosen_boot
+from sim.explore.controlled_env import controlled_boot
 from sim.explore.findings import Reached, Schedule, reached
 from sim.outcome import Outcome
 from sim.scenario import Scenario
 
 
 class Run:
-    """A run by a schedule, from the beginning, and what may follow.
+    """A run that follows a schedule from the beginning, and the steps that may follow it.
 
-    Processes cannot be copied, so each run begins anew.
+    Generators cannot be copied, so each run starts from the beginning.
     """
 
     def __init__(self, scenario: Scenario, schedule: Schedule, choices: "Choices", *, goes_on: bool = False) -> None:
@@ -23,20 +23,20 @@ class Run:
         Args:
             scenario: what to run.
             schedule: the steps to follow.
-            choices: what is asked where the schedule ends: which of the steps that may be next are to be tried.
-            goes_on: whether the run goes on from there while only one step is to be tried.
+            choices: returns the steps to explore of those that are enabled after the schedule.
+            goes_on: go on from there as long as there is one step to explore.
         """
         self._choices, self._goes_on = choices, goes_on
         self._taken = list(schedule)
         self._at = 0
         self.enabled: list[Step] = []
-        """What may be next."""
+        """The steps that are enabled after the schedule."""
         self.next: list[Step] = []
-        """What of it is to be tried."""
+        """The enabled steps to explore."""
         self.left_out = 0
-        """So many steps that might have been next on the way, beyond the schedule, are not to be tried."""
-        self.running = chosen_boot(scenario, self._choose)
-        self.outcome = self.running.to_the_end()
+        """The number of enabled steps beyond the schedule that need not be explored."""
+        self.boot_run = controlled_boot(scenario, self._choose)
+        self.outcome = self.boot_run.to_the_end()
 
     @property
     def schedule(self) -> Schedule:
@@ -45,14 +45,14 @@ class Run:
 
     @property
     def reached(self) -> set[Reached]:
-        """What it came to."""
+        """The hazards and deadlocks of the run."""
         return reached(self.outcome)
 
     def _choose(self, enabled: list[Step]) -> Step | None:
         if self._at < len(self._taken):
             self._at += 1
             return self._taken[self._at - 1]
-        self.enabled, self.next = enabled, self._choices(self.running, enabled)
+        self.enabled, self.next = enabled, self._choices(self.boot_run, enabled)
         self.left_out += len(enabled) - len(self.next)
         if len(self.next) > 1 or not self._goes_on:
             return None
@@ -63,14 +63,14 @@ class Run:
 
 
 Choices = Callable[[BootRun, list[Step]], list[Step]]
-"""Which of the steps that may be next in a boot are to be tried."""
+"""Return the steps to explore of those that are enabled in a boot."""
 
 
 def follow(scenario: Scenario, schedule: Sequence[Step]) -> tuple[Outcome, Schedule]:
-    """Run a scenario by a schedule, to its end; a step that may not be next is left out.
+    """Run a scenario by a schedule, to its end; a step that is not enabled is left out.
 
     Returns:
-        What came of it, and the steps that happened.
+        The outcome, and the steps that happened.
     """
     left, done = deque(schedule), list[Step]()
 
@@ -82,5 +82,5 @@ def follow(scenario: Scenario, schedule: Sequence[Step]) -> tuple[Outcome, Sched
         done.append(left.popleft())
         return done[-1]
 
-    outcome = chosen_boot(scenario, choose).to_the_end()
+    outcome = controlled_boot(scenario, choose).to_the_end()
     return outcome, tuple(done)

@@ -9,6 +9,7 @@ from sim import rules
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.pkvm import AllocationFailure, Pkvm
 from sim.kernel.printk import Printk
+from sim.kernel.save_area import SaveArea
 from sim.machine.registers import VectorUnit
 from sim.scenario import KvmMode, Scenario
 from sim.vectors import VectorType, largest_vq, len_field, vl_bytes_from_vq
@@ -115,9 +116,9 @@ class Kvm:
         limit = self._features.vl_info[VectorType.SVE].virtualisable_vqs
         vqs = unit.vqs_at_el1_below(len_field(limit))
         differs = vl_bytes_from_vq(largest_vq(vqs)) != self.kvm_sve_max_vl_bytes
-        return GuestView(vqs, killed=self.saving_pkvm is None and differs)
+        return GuestView(vqs, killed=self.save_area is None and differs)
 
     @property
-    def saving_pkvm(self) -> Pkvm | None:
-        """PKVM, where it has buffers and so saves the host's SVE registers."""
-        return self.pkvm if self.pkvm is not None and self.pkvm.area is not None else None
+    def save_area(self) -> SaveArea | None:
+        """The buffers to which pKVM saves the host's SVE registers; None where it does not."""
+        return None if self.pkvm is None else self.pkvm.area

@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sim.rules import Reason
-from sim.vectors import VectorType
 
 
 class LogLine(NamedTuple):
@@ -20,7 +19,7 @@ class EventKind(StrEnum):
 
     ARRIVED = "arrived"  # task: the idle task that the CPU takes; None for the boot CPU and for a CPU that parks
     BOOTED = "booted"
-    REFUSED = "refused"  # vector_type, reason
+    REFUSED = "refused"  # extension, reason
     OFFLINE = "offline"
     GAVE_UP = "gave up"
     LOCK_TAKEN = "lock taken"
@@ -55,7 +54,7 @@ class Event(NamedTuple):
     task: int | None = None
     answer: str = ""
     by_relay: bool = False
-    vector_type: VectorType | None = None
+    extension: str = ""
     reason: Reason | None = None
     guest: str = ""
     vl_bits: int = 0
@@ -88,7 +87,7 @@ class Printk:
         answer: str = "",
         *,
         by_relay: bool = False,
-        vector_type: VectorType | None = None,
+        extension: str = "",
         reason: Reason | None = None,
         guest: str = "",
         vl_bits: int = 0,
@@ -105,7 +104,7 @@ class Printk:
                 task,
                 answer,
                 by_relay,
-                vector_type,
+                extension,
                 reason,
                 guest,
                 vl_bits,

@@ -93,16 +93,16 @@ class Guests:
         visit = GuestVisit(guest, number, self._env.now_ns, view.vqs, view.killed, entered)
         self._system.recorder.guests.append(visit)
         run.killed = view.killed
-        pkvm = self._kvm.saving_pkvm
-        if pkvm is not None and pkvm.area is not None:
+        pkvm, area = self._kvm.pkvm, self._kvm.save_area
+        if pkvm is not None and area is not None:
             save = pkvm.save(number, unit, self._env.now_ns)
-            pkvm.area.note_event(self._printk.event(EventKind.SAVE, number, vl_bits=bits_from_vq(save.running_vq)))
+            area.note_event(self._printk.event(EventKind.SAVE, number, vl_bits=bits_from_vq(save.running_vq)))
             yield self._system.wait(latencies.save, StepKind.SAVE, number)
             self._printk.event(EventKind.SAVED, number)
         yield self._system.wait(latencies.guest_run, StepKind.GUEST_RUN, number) | self._leaving(number)
         self._printk.event(EventKind.GUEST_LEAVES, number, guest=guest)
-        if pkvm is not None and pkvm.area is not None:
-            pkvm.area.restore(number, unit)
+        if area is not None:
+            area.restore(number, unit)
             self._printk.event(EventKind.RESTORE, number)
             yield self._system.wait(latencies.save, StepKind.RESTORE, number)
             self._printk.event(EventKind.RESTORED, number)

@@ -215,8 +215,7 @@ class Hotplug:
             if refusal is not None:
                 self._smp.cpu_die_early(task, hw_cpu, bring_up.data)
                 self._system.psci.off(hw_cpu)
-                kind, reason = refusal.vector_type, refusal.reason
-                event = self._printk.event(EventKind.REFUSED, task, vector_type=kind, reason=reason)
+                event = self._printk.event(EventKind.REFUSED, task, extension=refusal.extension, reason=refusal.reason)
                 self._recorder.refused.append(Refused(self._env.now_ns, task, hw_cpu, refusal, event))
                 self._recorder.states[task] = CpuState.REFUSED
                 return

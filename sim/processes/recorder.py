@@ -1,6 +1,7 @@
 """The recorder of a boot: it takes facts as they come, and freezes them at the end."""
 
 from copy import copy
+from typing import TYPE_CHECKING
 
 from sim.facts import (
     ActionResult,
@@ -18,9 +19,11 @@ from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.kvm import Kvm
 from sim.kernel.printk import Printk
 from sim.kernel.smp import Smp
-from sim.machine.registers import VectorUnit
 from sim.scenario import Scenario
 from sim.vectors import VectorType, largest_vq
+
+if TYPE_CHECKING:
+    from sim.machine.registers import VectorUnit
 
 
 class Recorder:
@@ -69,7 +72,7 @@ class Recorder:
 
     def facts(self, printk: Printk, features: CpuFeatures, smp: Smp, kvm: Kvm, *, left_early: bool) -> Facts:
         """Return the facts of the boot, which is over."""
-        area = None if kvm.saving_pkvm is None else kvm.saving_pkvm.area
+        area = kvm.save_area
         return Facts(
             scenario=self._scenario,
             log=tuple(printk.lines),
