@@ -5,7 +5,7 @@ docs/outcome.md follow. Units stand in the names: ``_ns`` nanoseconds, ``_bytes`
 of bits. A column named ``cpu`` holds logical numbers.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -349,25 +349,3 @@ class ScheduleRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[tuple[str, int | str]],
         Meta(description="what happens, and to whom: a CPU by its logical number, or an agent by its name"),
     ]
-
-
-class FieldRow(msgspec.Struct, frozen=True):
-    """One thing that a real kernel showed, and the simulator's."""
-
-    name: str
-    kernel: Annotated[Any, Meta(description="what the real kernel showed; null: nothing")]
-    simulator: Annotated[Any, Meta(description="what the simulator says")]
-    agrees: bool
-
-
-class ConformanceRow(msgspec.Struct, frozen=True):
-    """A run of a real kernel beside the simulator's."""
-
-    id: Annotated[str, Meta(description="the kernel series, and the name of the case")]
-    release: Annotated[str, Meta(description="of the kernel; may be empty")]
-    qemu: Annotated[str, Meta(description="its version; may be empty")]
-    agrees: Annotated[bool | None, Meta(description="every field does; null where there is none: it was not booted")]
-    fields: list[FieldRow]
-    not_compared: Annotated[list[str], Meta(description="what could not be read of this kernel")]
-    left_out: Annotated[list[str], Meta(description="what the scenario asks for and the boot had not")]
-    not_booted: Annotated[str | None, Meta(description="why it was not booted, or not to its end; null where it was")]

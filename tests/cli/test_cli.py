@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
-from sim.files.schemas import SCHEMAS
+from sim.schemas import SCHEMAS
 
 ROOT = Path(__file__).parents[2]
 BUG = str(ROOT / "topologies" / "bug.toml")
