@@ -1,22 +1,23 @@
-"""Rows as pandas frames, each column of the type that its row class states; and tables for notebooks."""
+"""Pandas frames made of rows, each column with the type that the row's class states; HTML tables for notebooks."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from types import UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from sim.rows import SCHEMA_VERSION, Row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PLAIN = {int: "int64", float: "float64", bool: "bool", str: "str"}
-_MOST_ROWS = 32
-_MAY_BE_MISSING = {int: "Int64", bool: "boolean", str: "str"}
+_DTYPES: dict[object, str] = {int: "int64", float: "float64", bool: "bool", str: "str"}
+_NULLABLE_DTYPES: dict[object, str] = {int: "Int64", bool: "boolean", str: "str"}
+"""The types of columns in which a value may be missing."""
+_MAX_HTML_ROWS = 32
 
 
 def dtypes(row: type[Row]) -> dict[str, str]:
-    """Each column's pandas dtype; sets of lengths and lists of lines are ``object`` columns of tuples.
+    """Return the pandas dtype of each column; sets of lengths and lists of lines are ``object`` columns.
 
     >>> from sim.rows import HazardRow
     >>> dtypes(HazardRow)["cpu"]
@@ -25,29 +26,35 @@ def dtypes(row: type[Row]) -> dict[str, str]:
     return {name: _dtype(hint) for name, hint in get_type_hints(row).items()}
 
 
-def _dtype(hint: Any) -> str:
+def _dtype(hint: object) -> str:
     if isinstance(hint, UnionType):
-        kind = next(one for one in get_args(hint) if one is not type(None))
-        return _MAY_BE_MISSING.get(kind, "object")
-    return _PLAIN.get(hint, "object")
+        of_values = next(member for member in get_args(hint) if member is not type(None))
+        return _NULLABLE_DTYPES.get(of_values, "object")
+    return _DTYPES.get(hint, "object")
 
 
-def frame(rows: Sequence[Row], row: type[Row]) -> "pd.DataFrame":
-    """Make a frame; its ``attrs`` tell the rows' class and the schema's version, and Parquet keeps them."""
+def frame(rows: Sequence[Row], row_class: type[Row]) -> "pd.DataFrame":
+    """Return a frame of rows, with the columns and dtypes of their class even where there are no rows.
+
+    Its ``attrs`` name the class and the schema's version; pandas keeps them in Parquet files.
+    """
     import pandas as pd
 
     columns = {
-        name: pd.Series([getattr(one, name) for one in rows], dtype=dtype) for name, dtype in dtypes(row).items()
+        name: pd.Series([getattr(row, name) for row in rows], dtype=dtype) for name, dtype in dtypes(row_class).items()
     }
     made = pd.DataFrame(columns)
-    made.attrs = {"schema_version": SCHEMA_VERSION, "row": row.__name__}
+    made.attrs = {"schema_version": SCHEMA_VERSION, "row": row_class.__name__}
     return made
 
 
 def as_html(title: str, rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -> str:
-    """A titled table for notebooks; its middle is left out where it is long, and all text is shown as text."""
+    """Return a table with a title as HTML for notebooks; all text is escaped.
+
+    Above 32 rows the first and the last 16 are shown.
+    """
     import pandas as pd
 
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame.from_records(list(rows))
-    shown = table.to_html(index=False, max_rows=_MOST_ROWS, border=0, na_rep="") if len(table) else "<p>none</p>"
+    shown = table.to_html(index=False, max_rows=_MAX_HTML_ROWS, border=0, na_rep="") if len(table) else "<p>none</p>"
     return f"<p><b>{escape(title)}</b></p>{shown}"

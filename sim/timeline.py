@@ -1,7 +1,7 @@
-"""A boot as lanes of spans and marks: what pictures, traces and reports of it are drawn from.
+"""The timeline of a boot: lanes of spans and marks, from which pictures, traces and reports are drawn.
 
-Spans and marks are read from the events of an outcome; their lanes are CPUs by logical number, and two more: the boot
-as a whole, and the hotplug lock.
+Spans and marks are read from the events of an outcome. Each CPU has a lane, by its logical number; two more lanes hold
+the boot as a whole and the hotplug lock.
 """
 
 import re
@@ -12,20 +12,20 @@ from sim.kernel.printk import Event
 from sim.outcome import Outcome
 
 BOOT, LOCK = "boot", "hotplug lock"
-"""Lanes that are no CPU's."""
+"""The lanes that do not belong to a CPU."""
 Lane = int | str
 """A CPU by its logical number, `BOOT` or `LOCK`."""
 
 
 class SpanKind(StrEnum):
-    """What takes time."""
+    """The kinds of spans."""
 
     PHASE = "phase of the boot"
     LOCK_HELD = "hotplug lock held"
     CPU_ON = "CPU_ON until it arrives"
     PROBING = "probing"
     VERIFYING = "probing, to be verified"
-    """A CPU that comes when the capabilities are final: it is probed, and verified against them."""
+    """A CPU that arrives after the capabilities are final is probed, and verified against them."""
     WAITED_FOR = "waited for in vain"
     ONLINE = "online"
     GUEST = "guest"
@@ -34,7 +34,7 @@ class SpanKind(StrEnum):
 
 
 class MarkKind(StrEnum):
-    """What takes none."""
+    """The kinds of marks."""
 
     ALLOCATED = "pKVM allocates"
     ALLOCATION_FAILED = "allocation fails"
@@ -47,7 +47,7 @@ class MarkKind(StrEnum):
 
 
 class Span(NamedTuple):
-    """Something that took time."""
+    """A stretch of time on a lane."""
 
     lane: Lane
     kind: SpanKind
@@ -57,7 +57,7 @@ class Span(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """Something that happened at a moment."""
+    """A moment on a lane."""
 
     lane: Lane
     kind: MarkKind
@@ -66,7 +66,7 @@ class Mark(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """What happened when, by lane."""
+    """The spans and marks of a boot, and its end."""
 
     spans: list[Span]
     marks: list[Mark]
@@ -74,7 +74,7 @@ class Timeline(NamedTuple):
 
 
 def timeline(outcome: Outcome) -> Timeline:
-    """Read spans and marks from an outcome's events, each in the order in which it ends."""
+    """Read the spans and marks of a boot from its events; spans are ordered by their ends."""
     reader = _Reader(outcome.facts.end_ns)
     for event in outcome.facts.events:
         reader.read(event)
@@ -83,7 +83,7 @@ def timeline(outcome: Outcome) -> Timeline:
 
 
 def hazard_marks(outcome: Outcome) -> list[Mark]:
-    """Where and when hazards show, once a CPU and moment; those of the whole system lie on the boot's lane."""
+    """Return a mark for each CPU and moment with hazards; those of the whole system lie on the boot's lane."""
     told: dict[tuple[Lane, int], list[str]] = {}
     for hazard in outcome.found:
         lane = BOOT if hazard.cpu is None else hazard.cpu
@@ -98,7 +98,7 @@ _PHASES = {
     "pkvm finalised": "to pKVM final",
     "user space": "to user space",
 }
-"""What a phase was, by the event that ends it."""
+"""The name of each phase, by the kind of the event that ends it."""
 _MARKS = {
     "refused": MarkKind.REFUSED,
     "allocated": MarkKind.ALLOCATED,
@@ -117,6 +117,8 @@ _BEGINS = {"guest enters": SpanKind.GUEST, "save": SpanKind.SAVE, "restore": Spa
 
 
 class _Reader:
+    """A state machine that reads events in order; it holds the spans that have begun and not yet ended."""
+
     def __init__(self, end_ns: int) -> None:
         self.spans: list[Span] = []
         self.marks: list[Mark] = []
@@ -124,13 +126,14 @@ class _Reader:
         self._phase_ns = 0
         self._open: dict[tuple[Lane, SpanKind], tuple[int, str]] = {}
         self._accepted_ns: dict[int, int] = {}
-        """When CPU_ON was accepted for CPUs that have not arrived."""
+        """When CPU_ON was accepted, for each CPU that has not arrived yet."""
         self._probed_as: dict[int, int] = {}
+        """The CPU hardware that is being probed under each logical number."""
         self._final = False
         self._last_phase = "early CPUs"
 
     def read(self, event: Event) -> None:
-        """Take one more event."""
+        """Process the next event."""
         cpu, kind = event.cpu, event.kind
         if kind in _PHASES and self._last_phase != "user space":
             self.spans.append(Span(BOOT, SpanKind.PHASE, self._phase_ns, event.time_ns, _PHASES[kind]))
@@ -156,7 +159,8 @@ class _Reader:
             case "CPU_ON":
                 self._begin(cpu, SpanKind.CPU_ON, now_ns)
             case "CPU_ON answered" if event.detail != "SUCCESS":
-                if cpu not in self._accepted_ns:  # otherwise it is on its way still
+                # A second CPU_ON fails while the first is still under way: the CPU's span goes on until it arrives.
+                if cpu not in self._accepted_ns:
                     self._end(cpu, SpanKind.CPU_ON, now_ns)
                 self.marks.append(Mark(cpu, MarkKind.NOT_STARTED, now_ns, event.detail))
             case "CPU_ON answered":
@@ -173,7 +177,7 @@ class _Reader:
                 self._waited(cpu, event.kind, now_ns)
 
     def _waited(self, cpu: int, kind: str, now_ns: int) -> None:
-        """The lock is free again; a CPU was waited for in vain, since it refused itself or since it was started."""
+        """End the lock's span, or the wait for a CPU that refused itself or that never arrived."""
         if kind == "lock released":
             self._end(LOCK, SpanKind.LOCK_HELD, now_ns)
         elif kind == "gave up" and (cpu, SpanKind.WAITED_FOR) in self._open:
@@ -191,10 +195,10 @@ class _Reader:
         if task is not None or cpu == 0:
             self._begin(cpu, SpanKind.VERIFYING if self._final else SpanKind.PROBING, event.time_ns, event.detail)
         else:
-            self.marks.append(Mark(cpu, MarkKind.PARKED, event.time_ns, "nobody waits for it any more"))
+            self.marks.append(Mark(cpu, MarkKind.PARKED, event.time_ns, "no CPU waits for it any more"))
 
     def _end_probing(self, cpu: int, now_ns: int) -> None:
-        """A CPU that took another's idle task is probed on its own lane, and is then that other CPU."""
+        """End the probing of a CPU, which lies on the lane of the hardware that took its idle task."""
         hw_cpu = self._probed_as.pop(cpu, cpu)
         self._end(hw_cpu, SpanKind.PROBING, now_ns)
         self._end(hw_cpu, SpanKind.VERIFYING, now_ns)
@@ -208,7 +212,7 @@ class _Reader:
             self.spans.append(Span(lane, kind, start_ns, now_ns, detail))
 
     def close(self) -> None:
-        """End what is still open: a boot may end in the middle of it."""
+        """End the spans that are still open: a boot may end in the middle of them."""
         if self._phase_ns < self.end_ns:
             self.spans.append(Span(BOOT, SpanKind.PHASE, self._phase_ns, self.end_ns, self._last_phase))
         for lane, kind in list(self._open):

@@ -1,7 +1,7 @@
-"""Durations with units, kept as whole nanoseconds so that sums are exact.
+"""Durations and their units. They are kept as whole nanoseconds, so that sums are exact.
 
-Files write a duration as text with its unit (``"200us"``, ``"5 s"``); the simulation's clock, and every
-name that ends in ``_ns``, counts nanoseconds as an ``int``.
+Files write a duration as text with its unit (``"200us"``, ``"5 s"``). The simulation's clock, and every name that ends
+in ``_ns``, counts nanoseconds as an ``int``.
 """
 
 import re
@@ -10,18 +10,20 @@ from decimal import Decimal
 from sim.errors import InputError
 
 NANOSECONDS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "min": 60_000_000_000}
+"""The length of each unit that a duration may be written in."""
 
 LONGEST_NS = 365 * 24 * 3600 * NANOSECONDS["s"]
-"""A year: longer durations in a scenario are taken for a mistake."""
+"""The longest duration that a scenario may state, a year: anything longer is taken for a mistake."""
 
 _DURATION = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([a-zµ]+)\s*")
 
 
 def nanoseconds(text: str) -> int:
-    """Read a duration with its unit as whole nanoseconds.
+    """Return a duration that is written with its unit, in nanoseconds.
 
     Raises:
-        InputError: no number, no unit or an unknown one, a fraction of a nanosecond, or over a year.
+        InputError: the text has no number, no unit or an unknown unit, or states a fraction of a nanosecond or more
+            than a year.
 
     >>> nanoseconds("200us"), nanoseconds("1.5 ms"), nanoseconds("5s")
     (200000, 1500000, 5000000000)
@@ -32,18 +34,19 @@ def nanoseconds(text: str) -> int:
             f"{text[:40]!r} is not a duration: write a number of at least 0 and a unit "
             f"({', '.join(NANOSECONDS)}), such as '200us'"
         )
+    # In integers: a float would round 53 bits away, and a wrong nanosecond changes which event comes first.
     whole, _, fraction = match[1].partition(".")
-    scaled, scale = int(whole + fraction) * NANOSECONDS[match[2]], int("1" + "0" * len(fraction))
-    exact = scaled // scale
-    if scaled % scale:
+    scale: int = 10 ** len(fraction)
+    ns, remainder = divmod(int(whole + fraction) * NANOSECONDS[match[2]], scale)
+    if remainder:
         raise InputError(f"{text.strip()!r} is not a whole number of nanoseconds")
-    if exact > LONGEST_NS:
+    if ns > LONGEST_NS:
         raise InputError(f"{text.strip()!r} is longer than a year")
-    return exact
+    return ns
 
 
 def duration(ns: int) -> str:
-    """Write nanoseconds in the largest unit that leaves at least one.
+    """Return a duration as text, in the largest of s, ms, us and ns in which it is at least 1.
 
     >>> duration(200_000), duration(1_500_000), duration(5_000_000_000), duration(0)
     ('200 us', '1.5 ms', '5 s', '0 ns')
@@ -55,7 +58,7 @@ def duration(ns: int) -> str:
 
 
 def seconds(ns: int) -> str:
-    """Write a moment in seconds, as far as the kernel's log has them.
+    """Return a moment in seconds, with the six decimals of the kernel's log.
 
     >>> seconds(450_720_000)
     '0.450720'
@@ -63,17 +66,17 @@ def seconds(ns: int) -> str:
     return f"{ns / 1e9:.6f}"
 
 
-def counted(number: int, what: str) -> str:
-    """So many of something.
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which is in the plural unless the number is 1.
 
     >>> counted(1, "CPU"), counted(1000, "CPU")
     ('1 CPU', '1,000 CPUs')
     """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def timestamp(ns: int) -> str:
-    """Write a moment as the kernel's log does: seconds and microseconds in brackets.
+    """Return a moment as the kernel's log writes it: seconds and microseconds in brackets.
 
     >>> timestamp(5_200_123_456)
     '[    5.200123]'

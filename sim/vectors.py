@@ -1,11 +1,11 @@
-"""Vector lengths, their four units, sets of them, and which sets the architecture allows.
+"""Vector lengths: their four units, sets of them, and the sets that the architecture allows.
 
-A vector length (VL) is counted in **bits** by people (128 to 2048), in **bytes** by the kernel (``vl``), in
-quadwords of 128 bits by its bitmaps (``vq``), and as **LEN** = VQ - 1 by the four-bit field of the ZCR_ELx
-and SMCR_ELx registers.
+A vector length (VL) has four units: **bits** (128 to 2048) for people; **bytes** for the kernel (``vl``);
+quadwords of 128 bits for the kernel's bitmaps (**VQ** = bits / 128); and **LEN** = VQ - 1 in the four-bit field of the
+ZCR_ELx and SMCR_ELx registers.
 
-A set of vector lengths is a whole number: bit VQ - 1 stands for VQ. Every name that ends in ``vqs`` or
-``map`` holds such a set.
+A set of vector lengths is a whole number whose bit VQ - 1 stands for VQ. Every name that ends in ``vqs`` or ``map``
+holds such a set.
 
 Sources: arch/arm64/include/uapi/asm/sve_context.h and sigcontext.h (the units); the Arm Architecture
 Reference Manual (the sets, and how ZCR_ELx.LEN selects one).
@@ -21,41 +21,40 @@ QUADWORD_BYTES = 16
 VQ_MAX = 16
 """The architecture's largest VQ: 2048 bits."""
 LEN_FIELD = 0xF
-"""ZCR_ELx.LEN and SMCR_ELx.LEN have four bits; writing 16 leaves 0."""
+"""The mask of ZCR_ELx.LEN and SMCR_ELx.LEN: a register written with 16 holds 0."""
 ALL_VQS = (1 << VQ_MAX) - 1
+"""The set of every multiple of 128 up to 2048 bits."""
 POWERS_OF_TWO = 0b1000_0000_1000_1011
-"""VQ 1, 2, 4, 8 and 16: 128, 256, 512, 1024 and 2048 bits."""
+"""The set of VQ 1, 2, 4, 8 and 16: 128, 256, 512, 1024 and 2048 bits."""
 
 
 class VectorType(StrEnum):
-    """What a vector length belongs to: ordinary (SVE) or streaming mode (SME)."""
+    """The kernel's vector types: SVE for ordinary mode, SME for streaming mode."""
 
     SVE = "SVE"
     SME = "SME"
 
 
 class SveRule(StrEnum):
-    """Which SVE sets are legal.
-
-    ``MULTIPLES``: 128 bits and every power of two below the largest, other multiples of 128 as the
-    implementation likes. ``POWERS_OF_TWO``: the newer architecture, which allows nothing else.
-    """
+    """The architecture's rule about SVE sets. Both demand 128 bits and every power of two below the largest length."""
 
     MULTIPLES = "multiples-of-128"
+    """Other multiples of 128 bits are optional."""
     POWERS_OF_TWO = "powers-of-two"
+    """The newer architecture allows no other lengths."""
 
 
 def vq_from_bits(bits: int) -> int:
     """Convert bits to VQ.
 
     Raises:
-        InputError: not a multiple of 128 from 128 to 2048.
+        InputError: `bits` is not a multiple of 128 from 128 to 2048.
 
     >>> vq_from_bits(512)
     4
     """
     if bits % QUADWORD_BITS or not QUADWORD_BITS <= bits <= VQ_MAX * QUADWORD_BITS:
-        raise InputError(f"{bits} bits is no vector length: allowed are multiples of 128 from 128 to 2048")
+        raise InputError(f"{bits} bits is not a vector length: allowed are multiples of 128 from 128 to 2048")
     return bits // QUADWORD_BITS
 
 
@@ -78,7 +77,7 @@ def vl_bytes_from_vq(vq: int) -> int:
 
 
 def len_field(vqs: int) -> int:
-    """LEN of the largest member of a set, which must not be empty.
+    """Return the LEN of the largest member of a set, which must not be empty.
 
     >>> len_field(vqs_from_bits([128, 256, 512]))
     3
@@ -87,7 +86,7 @@ def len_field(vqs: int) -> int:
 
 
 def vqs_up_to_len(len_value: int) -> int:
-    """Every VQ that a LEN field lets through, after the field has dropped all but its four bits.
+    """Return every VQ up to the one in a LEN field that has been written with a value; the field keeps four bits.
 
     >>> bits_from_vqs(vqs_up_to_len(1)), bits_from_vqs(vqs_up_to_len(16))
     ((128, 256), (128,))
@@ -96,10 +95,10 @@ def vqs_up_to_len(len_value: int) -> int:
 
 
 def vqs_from_bits(lengths_bits: Iterable[int]) -> int:
-    """Make a set of vector lengths given in bits.
+    """Return the set of the lengths in `lengths_bits`.
 
     Raises:
-        InputError: one of them is no vector length, or is given twice.
+        InputError: a number is not a vector length, or is given twice.
 
     >>> bin(vqs_from_bits([128, 256, 512]))  # A64FX
     '0b1011'
@@ -114,7 +113,7 @@ def vqs_from_bits(lengths_bits: Iterable[int]) -> int:
 
 
 def bits_from_vqs(vqs: int) -> tuple[int, ...]:
-    """List a set's members in bits, smallest first.
+    """Return the members of a set in bits, smallest first.
 
     >>> bits_from_vqs(0b11)  # Neoverse V1
     (128, 256)
@@ -123,7 +122,7 @@ def bits_from_vqs(vqs: int) -> tuple[int, ...]:
 
 
 def braces(vqs: int) -> str:
-    """Write a set as kernel developers do.
+    """Return a set as kernel developers write it.
 
     >>> braces(0b1011)
     '{128,256,512}'
@@ -132,7 +131,7 @@ def braces(vqs: int) -> str:
 
 
 def largest_vq(vqs: int) -> int:
-    """The largest member as a number; 0 for the empty set.
+    """Return the VQ of the largest member; 0 for the empty set.
 
     >>> largest_vq(0b1011)
     4
@@ -141,7 +140,7 @@ def largest_vq(vqs: int) -> int:
 
 
 def smallest_vq(vqs: int) -> int:
-    """The smallest member as a number; 0 for the empty set.
+    """Return the VQ of the smallest member; 0 for the empty set.
 
     >>> smallest_vq(0b1010)
     2
@@ -150,7 +149,7 @@ def smallest_vq(vqs: int) -> int:
 
 
 def why_not_sve(vqs: int, rule: SveRule = SveRule.MULTIPLES) -> str | None:
-    """Say why the architecture forbids a CPU this set of SVE lengths, or None if it does not.
+    """Return the reason why the architecture forbids a CPU this set of SVE lengths; None if it allows the set.
 
     >>> why_not_sve(vqs_from_bits([128, 512]))
     '256 is missing: every power of two below the largest length (512) is mandatory'
@@ -164,20 +163,20 @@ def why_not_sve(vqs: int, rule: SveRule = SveRule.MULTIPLES) -> str | None:
     below_largest = (1 << len_field(vqs)) - 1
     missing = POWERS_OF_TWO & below_largest & ~vqs
     if missing:
-        what = ", ".join(map(str, bits_from_vqs(missing)))
+        lengths = ", ".join(map(str, bits_from_vqs(missing)))
         largest = bits_from_vq(largest_vq(vqs))
-        verb = "are" if missing & (missing - 1) else "is"
-        return f"{what} {verb} missing: every power of two below the largest length ({largest}) is mandatory"
-    odd = vqs & ~POWERS_OF_TWO
-    if odd and rule is SveRule.POWERS_OF_TWO:
-        return f"{bits_from_vqs(odd)[0]} is not a power of two, and the powers-of-two rule allows nothing else"
+        verb = "are" if missing.bit_count() > 1 else "is"
+        return f"{lengths} {verb} missing: every power of two below the largest length ({largest}) is mandatory"
+    others = vqs & ~POWERS_OF_TWO
+    if others and rule is SveRule.POWERS_OF_TWO:
+        return f"{bits_from_vqs(others)[0]} is not a power of two, and the powers-of-two rule allows nothing else"
     return None
 
 
 def why_not_sme(vqs: int) -> str | None:
-    """Say why the architecture forbids a CPU this set of streaming lengths, or None if it does not.
+    """Return the reason why the architecture forbids a CPU this set of streaming lengths; None if it allows the set.
 
-    128 bits is not mandatory there.
+    128 bits is not mandatory in streaming mode.
 
     >>> why_not_sme(vqs_from_bits([512, 1024])) is None
     True
@@ -186,7 +185,8 @@ def why_not_sme(vqs: int) -> str | None:
     """
     if not vqs:
         return "an empty set"
-    odd = vqs & ~POWERS_OF_TWO
-    if odd:
-        return f"{bits_from_vqs(odd)[0]} is not a power of two, and streaming lengths are"
+    others = vqs & ~POWERS_OF_TWO
+    if others:
+        return f"{bits_from_vqs(others)[0]} is not a power of two, and streaming lengths are"
+
     return None

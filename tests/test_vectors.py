@@ -55,7 +55,9 @@ def test_the_four_units_of_a_length_agree(bits: int) -> None:
 
 def test_only_multiples_of_128_up_to_2048_are_lengths() -> None:
     for bits in set(range(-2048, 4200)) - set(LENGTHS):
-        with pytest.raises(InputError, match=f"^{bits} bits is no vector length: .*multiples of 128 from 128 to 2048$"):
+        with pytest.raises(
+            InputError, match=f"^{bits} bits is not a vector length: .*multiples of 128 from 128 to 2048$"
+        ):
             vq_from_bits(bits)
 
 

@@ -15,11 +15,11 @@ from sim.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from sim.conform.conformance_rows import ConformanceRow
     from sim.conform.live.kernel_image import Image
     from sim.conform.live.live_conformance import Conformance, NotBooted
     from sim.conform.live_cases import Case
     from sim.conform.record_writer import Recording
-    from sim.rows import ConformanceRow
 
     Booting = Callable[[Callable[[Conformance | NotBooted], None]], Coroutine[Any, Any, None]]
 
@@ -66,7 +66,7 @@ def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: A
 
 def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
     from sim.conform.conformance import replay_each
-    from sim.conform.conformance_report import conformance_row
+    from sim.conform.conformance_rows import conformance_row
     from sim.conform.recorded_boot import not_compared
     from sim.conform.run_records import RecordedBoot
 
@@ -134,7 +134,7 @@ def _live(
 
 
 def _row(one: "Conformance | NotBooted") -> "ConformanceRow":
-    from sim.conform.conformance_report import conformance_row, not_booted_row
+    from sim.conform.conformance_rows import conformance_row, not_booted_row
     from sim.conform.live.live_conformance import NotBooted
 
     if isinstance(one, NotBooted):

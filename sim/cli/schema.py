@@ -3,7 +3,7 @@
 import click
 
 _SCHEMAS = ("scenario", "outcome", "comparison", "conformance", "exploration", "schedule", "proof", "promises")
-"""As sim/files/schemas.py has them, which takes time to import."""
+"""As sim/schemas.py has them, which takes time to import."""
 
 
 @click.command()
@@ -20,6 +20,6 @@ def schema(what: str) -> None:
       asymboot schema > scenario.schema.json
       asymboot schema outcome
     """  # noqa: D301
-    from sim.files.schemas import schema_text
+    from sim.schemas import schema_text
 
     click.echo(schema_text(what), nl=False)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
-from sim.files.schemas import SCHEMAS
+from sim.schemas import SCHEMAS
 
 ROOT = Path(__file__).parents[2]
 BUG = str(ROOT / "topologies" / "bug.toml")
@@ -156,7 +156,7 @@ def test_conform_refuses_what_is_no_record(tmp_path: Path, text: str, message: s
         ({"kvm_mode": "sideways"}, "kvm_mode is 'sideways'"),
         ({"early": 0}, "maxcpus is 0"),
         ({"command_line": "quiet"}, "not modelled: quiet"),
-        ({"cpus": [{"sve_bits": [100], "sme_bits": None}]}, "100 bits is no vector length"),
+        ({"cpus": [{"sve_bits": [100], "sme_bits": None}]}, "100 bits is not a vector length"),
     ],
 )
 def test_conform_names_the_run_that_cannot_be(tmp_path: Path, change: dict[str, object], message: str) -> None:

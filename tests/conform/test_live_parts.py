@@ -45,9 +45,9 @@ from sim.conform.run_records import (
     RecordedVlInfo,
     read_records,
 )
-from sim.files.schemas import schema_text
 from sim.kernel_series import kernel_series
 from sim.latencies import Latencies, fixed
+from sim.schemas import schema_text
 from sim.show import conformance_text
 from sim.vectors import why_not_sme, why_not_sve
 

@@ -30,11 +30,11 @@ from sim.explore.random_orders import Strategy, sample_orders
 from sim.explore.schedule_file import read_schedule, replay_schedule, save_schedule, schedule_text
 from sim.explore.schedule_run import Run, follow
 from sim.files.scenario_file import read_scenario
-from sim.files.schemas import schema_text
 from sim.files.shipped_scenarios import find
 from sim.hazards import HazardKind
 from sim.latencies import Distribution, Latencies, fixed
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, Relay, Scenario
+from sim.schemas import schema_text
 from sim.show.schedule_text import show_schedule
 from sim.topology import Topology
 from tests.systems import guest, off, on, wait_for

@@ -281,7 +281,7 @@ def test_a_cluster_is_named_by_its_path_or_its_end_where_that_is_one(tmp_path: P
     [
         ({"gpu": (128,)}, "there is no CPU or cluster 'gpu': there are cpu0 to cpu2, cluster0, cluster1"),
         ({"cpu3": (128,)}, "there is no CPU or cluster 'cpu3'"),
-        ({"cpu1": (100,)}, "cpu1: 100 bits is no vector length"),
+        ({"cpu1": (100,)}, "cpu1: 100 bits is not a vector length"),
         ({"cpu1": (128, 128)}, "cpu1: 128 bits is given twice"),
         ({"cpu1": (128, 512)}, "cpu1: SVE lengths {128,512}: 256 is missing"),
     ],

@@ -293,7 +293,7 @@ def test_all_designs_are_rows_of_json() -> None:
         (["--property", "nosuch"], "unknown property 'nosuch'"),
         (["--cpus", "4", "--early", "2"], "leave out --early and --late"),
         (["--cpus", "65"], "33 early and 32 late CPUs: allowed are 1 early CPU or more, and 64 CPUs in all"),
-        (["--up-to", "200"], "200 bits is no vector length"),
+        (["--up-to", "200"], "200 bits is not a vector length"),
         (["--kernel", "5.10"], "5.10"),
         (["--all-designs", "--design", "tabba"], "--all-designs asks everything"),
     ],

@@ -386,7 +386,7 @@ def test_scenarios_as_they_are_drawn_can_show_a_hazard_that_is_not_nosves() -> N
 
 
 def test_lengths_that_are_none_are_refused_at_once() -> None:
-    with pytest.raises(InputError, match="64 bits is no vector length"):
+    with pytest.raises(InputError, match="64 bits is not a vector length"):
         sme_sets(up_to_bits=64)
     with pytest.raises(InputError, match="rule is 'any': allowed are"):
         vl_sets(rule="any")

@@ -1,6 +1,6 @@
 """Becomes another program, which is killed when the process that started it is gone.
 
-    python guarded.py PARENT PROGRAM [ARGUMENT...]
+    python parent_death.py PARENT PROGRAM [ARGUMENT...]
 
 It is a program of its own because nothing of Python's is safe between the fork and the exec of a process with threads.
 """

@@ -14,11 +14,11 @@ from typing import Any
 
 from qemu.qmp import ExecInterruptedError, QMPClient, QMPError, StateError
 
+from sim.conform.live import parent_death
 from sim.conform.live.qemu_args import EMULATOR, board, properties
 from sim.conform.run_records import RecordedCpu
 from sim.errors import InputError
 
-_ENDS_WITH_US = Path(__file__).with_name("guarded.py")
 _END_OF_PANIC = b"---[ end Kernel panic"
 _LONGEST_ANSWER_S, _LONGEST_END_S = 30, 5
 _CONSOLE_LAGS_S = 0.05
@@ -216,7 +216,7 @@ def _command(
 ) -> list[str]:
     sme = any(cpu.sme_bits is not None for cpu in cpus)
     return [
-        *(sys.executable, "-I", "-S", str(_ENDS_WITH_US), str(os.getpid())),
+        *(sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid())),
         *board(len(cpus), el2=el2, sme=sme),
         *("-action", "shutdown=pause"),
         *("-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"),

@@ -1,15 +1,18 @@
-"""JSON Schemas: of scenario files, for editors, and of what ``--json`` prints, for programs."""
+"""JSON Schemas: of scenario files, for editors, and of what ``--json`` prints, for programs.
+
+The module stands above the packages whose output it describes, because each of them defines its own rows.
+"""
 
 from typing import Any
 
 import msgspec
 
+from sim.conform.conformance_rows import ConformanceRow
 from sim.files import scenario_tables
 from sim.rows import (
     SCHEDULE_VERSION,
     SCHEMA_VERSION,
     ComparisonRecord,
-    ConformanceRow,
     ExplorationRecord,
     OutcomeRecord,
     PromiseRow,

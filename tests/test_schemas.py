@@ -9,11 +9,11 @@ import jsonschema
 import msgspec
 import pytest
 
+from sim import schemas
 from sim.boot_run import boot
-from sim.files import schemas
 from sim.files.scenario_file import read_scenario
-from sim.files.schemas import schema_text
 from sim.files.shipped_scenarios import folder, shipped, template
+from sim.schemas import schema_text
 from sim.study.comparison import compare
 from tests.docs.test_docs import WHOLE, Block
 

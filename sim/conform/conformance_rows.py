@@ -1,0 +1,79 @@
+"""Rows of ``asymboot conform --json``: a run of a real kernel beside the simulator's, field by field.
+
+Their JSON Schema is ``asymboot schema conformance``.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from sim.conform.compared_fields import Field
+from sim.conform.run_records import RecordedBoot, RecordedSave
+
+
+class FieldRow(msgspec.Struct, frozen=True):
+    """One value that a real kernel showed, beside the simulator's. Fields have values of many types, kept as JSON."""
+
+    name: str
+    kernel: Annotated[msgspec.Raw, Meta(description="what the real kernel showed; null: nothing")]
+    simulator: Annotated[msgspec.Raw, Meta(description="what the simulator says")]
+    agrees: bool
+
+
+class ConformanceRow(msgspec.Struct, frozen=True):
+    """A run of a real kernel beside the simulator's."""
+
+    id: Annotated[str, Meta(description="the kernel series, and the name of the case")]
+    release: Annotated[str, Meta(description="of the kernel; may be empty")]
+    qemu: Annotated[str, Meta(description="its version; may be empty")]
+    agrees: Annotated[
+        bool | None, Meta(description="True if every field agrees; null where the case was not booted, without fields")
+    ]
+    fields: list[FieldRow]
+    not_compared: Annotated[list[str], Meta(description="fields that could not be read of this kernel")]
+    left_out: Annotated[list[str], Meta(description="parts of the scenario that the boot did not have")]
+    not_booted: Annotated[
+        str | None, Meta(description="why the case was not booted, or not to its end; null where it was")
+    ]
+
+
+def conformance_row(
+    record: RecordedBoot | RecordedSave,
+    fields: Iterable[Field],
+    not_compared: Iterable[str] = (),
+    left_out: Iterable[str] = (),
+) -> ConformanceRow:
+    """Return the row of a run that was compared.
+
+    Args:
+        record: what the real kernel showed.
+        fields: the comparison, field by field.
+        not_compared: the names of fields that could not be read of this kernel.
+        left_out: the parts of the scenario that the boot did not have.
+    """
+    rows = [_field_row(field) for field in fields]
+    release, qemu = (record.release, record.qemu) if isinstance(record, RecordedBoot) else ("", "")
+    return ConformanceRow(
+        id=record.id,
+        release=release,
+        qemu=qemu,
+        agrees=all(row.agrees for row in rows),
+        fields=rows,
+        not_compared=list(not_compared),
+        left_out=list(left_out),
+        not_booted=None,
+    )
+
+
+def _field_row(field: Field) -> FieldRow:
+    kernel, simulator = (msgspec.Raw(msgspec.json.encode(value)) for value in (field.recorded, field.simulated))
+    return FieldRow(field.name, kernel, simulator, field.agrees)
+
+
+def not_booted_row(identity: str, reason: str) -> ConformanceRow:
+    """Return the row of a case that was not booted, which has no fields."""
+    return ConformanceRow(
+        id=identity, release="", qemu="", agrees=None, fields=[], not_compared=[], left_out=[], not_booted=reason
+    )
