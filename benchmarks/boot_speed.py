@@ -27,7 +27,7 @@ def measure(what: str, *, early: int, guests: int) -> None:
         maxcpus=early,
         actions=tuple(actions),
     )
-    assert boot(scenario).facts.online == by_hand(CPUS, early, guests) == list(range(CPUS))
+    assert [*boot(scenario).facts.online] == by_hand(CPUS, early, guests) == [*range(CPUS)]
     pair = in_turns(partial(boot, scenario), partial(by_hand, CPUS, early, guests), calls=100, rounds=15)
     print(
         f"boot() of {CPUS} CPUs, {what}: {pair.first_s * 1e6:.0f} us, {1 / pair.first_s:,.0f} boots a second; "

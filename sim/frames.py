@@ -19,7 +19,7 @@ _MAX_HTML_ROWS = 32
 def dtypes(row: type[Row]) -> dict[str, str]:
     """Return the pandas dtype of each column; sets of lengths and lists of lines are ``object`` columns.
 
-    >>> from sim.rows import HazardRow
+    >>> from sim.outcome_rows import HazardRow
     >>> dtypes(HazardRow)["cpu"]
     'Int64'
     """

@@ -8,17 +8,13 @@ from typing import Any
 import msgspec
 
 from sim.conform.conformance_rows import ConformanceRow
+from sim.explore.exploration_record import ExplorationRecord
+from sim.explore.schedule_file import SCHEDULE_VERSION, ScheduleRecord
 from sim.files import scenario_tables
-from sim.rows import (
-    SCHEDULE_VERSION,
-    SCHEMA_VERSION,
-    ComparisonRecord,
-    ExplorationRecord,
-    OutcomeRecord,
-    PromiseRow,
-    ProofRow,
-    ScheduleRecord,
-)
+from sim.outcome_rows import OutcomeRecord
+from sim.prove.proof_rows import PromiseRow, ProofRow
+from sim.rows import SCHEMA_VERSION
+from sim.study.comparison_rows import ComparisonRecord
 
 SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "scenario": (scenario_tables.ScenarioTable, scenario_tables.SCHEMA_VERSION, "scenario file of asymboot"),

@@ -4,11 +4,12 @@ Spans and marks are read from the events of an outcome. Each CPU has a lane, by 
 the boot as a whole and the hotplug lock.
 """
 
-import re
 from enum import StrEnum
 from typing import NamedTuple
 
-from sim.kernel.printk import Event
+from sim.event_text import event_detail
+from sim.kernel.printk import Event, EventKind
+from sim.machine.firmware import SUCCESS
 from sim.outcome import Outcome
 
 BOOT, LOCK = "boot", "hotplug lock"
@@ -91,29 +92,32 @@ def hazard_marks(outcome: Outcome) -> list[Mark]:
     return [Mark(lane, MarkKind.HAZARD, time_ns, ", ".join(titles)) for (lane, time_ns), titles in told.items()]
 
 
-_TASK = re.compile(r"takes the idle task of cpu(\d+)")
 _PHASES = {
-    "capabilities final": "early CPUs",
-    "kvm init": "to KVM's initcall",
-    "pkvm finalised": "to pKVM final",
-    "user space": "to user space",
+    EventKind.CAPABILITIES_FINAL: "early CPUs",
+    EventKind.KVM_INIT: "to KVM's initcall",
+    EventKind.PKVM_FINALISED: "to pKVM final",
+    EventKind.USER_SPACE: "to user space",
 }
 """The name of each phase, by the kind of the event that ends it."""
 _MARKS = {
-    "refused": MarkKind.REFUSED,
-    "allocated": MarkKind.ALLOCATED,
-    "allocation failed": MarkKind.ALLOCATION_FAILED,
-    "WARN": MarkKind.WARNED,
-    "panic": MarkKind.PANIC,
+    EventKind.REFUSED: MarkKind.REFUSED,
+    EventKind.ALLOCATED: MarkKind.ALLOCATED,
+    EventKind.ALLOCATION_FAILED: MarkKind.ALLOCATION_FAILED,
+    EventKind.WARN: MarkKind.WARNED,
+    EventKind.PANIC: MarkKind.PANIC,
 }
-_OF_BOOT = {"allocated", "allocation failed", "WARN"}
+_OF_BOOT = {EventKind.ALLOCATED, EventKind.ALLOCATION_FAILED, EventKind.WARN}
 _ENDS = {
-    "guest leaves": SpanKind.GUEST,
-    "saved": SpanKind.SAVE,
-    "restored": SpanKind.RESTORE,
-    "offline": SpanKind.ONLINE,
+    EventKind.GUEST_LEAVES: SpanKind.GUEST,
+    EventKind.SAVED: SpanKind.SAVE,
+    EventKind.RESTORED: SpanKind.RESTORE,
+    EventKind.OFFLINE: SpanKind.ONLINE,
 }
-_BEGINS = {"guest enters": SpanKind.GUEST, "save": SpanKind.SAVE, "restore": SpanKind.RESTORE}
+_BEGINS = {
+    EventKind.GUEST_ENTERS: SpanKind.GUEST,
+    EventKind.SAVE: SpanKind.SAVE,
+    EventKind.RESTORE: SpanKind.RESTORE,
+}
 
 
 class _Reader:
@@ -130,23 +134,23 @@ class _Reader:
         self._probed_as: dict[int, int] = {}
         """The CPU hardware that is being probed under each logical number."""
         self._final = False
-        self._last_phase = "early CPUs"
+        self._in_user_space = False
 
     def read(self, event: Event) -> None:
         """Process the next event."""
         cpu, kind = event.cpu, event.kind
-        if kind in _PHASES and self._last_phase != "user space":
+        if kind in _PHASES and not self._in_user_space:
             self.spans.append(Span(BOOT, SpanKind.PHASE, self._phase_ns, event.time_ns, _PHASES[kind]))
             self._phase_ns = event.time_ns
             self._final = True
-            self._last_phase = "user space" if kind == "user space" else "until it ends"
+            self._in_user_space = kind is EventKind.USER_SPACE
         if kind in _MARKS:
             lane = BOOT if cpu is None or kind in _OF_BOOT else cpu
-            self.marks.append(Mark(lane, _MARKS[kind], event.time_ns, event.detail))
+            self.marks.append(Mark(lane, _MARKS[kind], event.time_ns, event_detail(event)))
         if cpu is None:
             return
         if kind in _BEGINS:
-            self._begin(cpu, _BEGINS[kind], event.time_ns, event.detail)
+            self._begin(cpu, _BEGINS[kind], event.time_ns, event_detail(event))
         if kind in _ENDS:
             self._end(cpu, _ENDS[kind], event.time_ns)
         self._hotplug(cpu, event)
@@ -154,46 +158,46 @@ class _Reader:
     def _hotplug(self, cpu: int, event: Event) -> None:
         now_ns = event.time_ns
         match event.kind:
-            case "lock taken":
+            case EventKind.LOCK_TAKEN:
                 self._begin(LOCK, SpanKind.LOCK_HELD, now_ns, f"for cpu{cpu}")
-            case "CPU_ON":
+            case EventKind.CPU_ON:
                 self._begin(cpu, SpanKind.CPU_ON, now_ns)
-            case "CPU_ON answered" if event.detail != "SUCCESS":
+            case EventKind.CPU_ON_ANSWERED if event.answer != SUCCESS:
                 # A second CPU_ON fails while the first is still under way: the CPU's span goes on until it arrives.
                 if cpu not in self._accepted_ns:
                     self._end(cpu, SpanKind.CPU_ON, now_ns)
-                self.marks.append(Mark(cpu, MarkKind.NOT_STARTED, now_ns, event.detail))
-            case "CPU_ON answered":
+                self.marks.append(Mark(cpu, MarkKind.NOT_STARTED, now_ns, event_detail(event)))
+            case EventKind.CPU_ON_ANSWERED:
                 self._accepted_ns[cpu] = now_ns
-            case "arrived":
+            case EventKind.ARRIVED:
                 self._arrived(cpu, event)
-            case "booted":
+            case EventKind.BOOTED:
                 self._end_probing(cpu, now_ns)
                 self._begin(cpu, SpanKind.ONLINE, now_ns)
-            case "refused":
+            case EventKind.REFUSED:
                 self._end_probing(cpu, now_ns)
                 self._begin(cpu, SpanKind.WAITED_FOR, now_ns, "it refused itself")
             case _:
                 self._waited(cpu, event.kind, now_ns)
 
-    def _waited(self, cpu: int, kind: str, now_ns: int) -> None:
+    def _waited(self, cpu: int, kind: EventKind, now_ns: int) -> None:
         """End the lock's span, or the wait for a CPU that refused itself or that never arrived."""
-        if kind == "lock released":
+        if kind is EventKind.LOCK_RELEASED:
             self._end(LOCK, SpanKind.LOCK_HELD, now_ns)
-        elif kind == "gave up" and (cpu, SpanKind.WAITED_FOR) in self._open:
+        elif kind is EventKind.GAVE_UP and (cpu, SpanKind.WAITED_FOR) in self._open:
             self._end(cpu, SpanKind.WAITED_FOR, now_ns)
-        elif kind == "gave up":
+        elif kind is EventKind.GAVE_UP:
             start_ns = self._accepted_ns.get(cpu, now_ns)
             self.spans.append(Span(cpu, SpanKind.WAITED_FOR, start_ns, now_ns, "it did not arrive"))
 
     def _arrived(self, cpu: int, event: Event) -> None:
         self._end(cpu, SpanKind.CPU_ON, event.time_ns)
         self._accepted_ns.pop(cpu, None)
-        task = _TASK.match(event.detail)
-        if task is not None:
-            self._probed_as[int(task[1])] = cpu
-        if task is not None or cpu == 0:
-            self._begin(cpu, SpanKind.VERIFYING if self._final else SpanKind.PROBING, event.time_ns, event.detail)
+        if event.task is not None:
+            self._probed_as[event.task] = cpu
+        if event.task is not None or cpu == 0:
+            kind = SpanKind.VERIFYING if self._final else SpanKind.PROBING
+            self._begin(cpu, kind, event.time_ns, event_detail(event))
         else:
             self.marks.append(Mark(cpu, MarkKind.PARKED, event.time_ns, "no CPU waits for it any more"))
 
@@ -211,9 +215,15 @@ class _Reader:
             start_ns, detail = self._open.pop((lane, kind))
             self.spans.append(Span(lane, kind, start_ns, now_ns, detail))
 
+    def _last_phase(self) -> str:
+        """Return the name of the phase in which the boot ended."""
+        if self._in_user_space:
+            return "user space"
+        return "until it ends" if self._final else "early CPUs"
+
     def close(self) -> None:
         """End the spans that are still open: a boot may end in the middle of them."""
         if self._phase_ns < self.end_ns:
-            self.spans.append(Span(BOOT, SpanKind.PHASE, self._phase_ns, self.end_ns, self._last_phase))
+            self.spans.append(Span(BOOT, SpanKind.PHASE, self._phase_ns, self.end_ns, self._last_phase()))
         for lane, kind in list(self._open):
             self._end(lane, kind, self.end_ns)

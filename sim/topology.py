@@ -381,7 +381,7 @@ def _lengths(vqs: int | None) -> str:
     return "none" if vqs is None else braces(vqs)
 
 
-def cpu_list(numbers: list[int]) -> str:
+def cpu_list(numbers: Iterable[int]) -> str:
     """Write ascending CPU numbers as sysfs does.
 
     >>> cpu_list([0, 1, 3, 5, 6, 7])

@@ -195,7 +195,9 @@ def test_sme_is_never_without_any_length(any_vls: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "one", [Cpu.of("a", sve_vqs=0x1FFFF), Cpu.of("a", sve_vqs=-1), Cpu.of("a", sme_vqs=1 << 31)], ids=["17", "negative", "sme"]
+    "one",
+    [Cpu.of("a", sve_vqs=0x1FFFF), Cpu.of("a", sve_vqs=-1), Cpu.of("a", sme_vqs=1 << 31)],
+    ids=["17", "negative", "sme"],
 )
 def test_a_set_that_no_architecture_can_have_is_refused(one: Cpu) -> None:
     with pytest.raises(InputError):

@@ -3,6 +3,7 @@
 import random
 
 from sim.conform.live_cases import Case
+from sim.kernel_flags import kernel_flags
 from sim.kernel_series import KernelSeries
 from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.topology import Cpu, Topology
@@ -31,7 +32,7 @@ def random_cases(count: int, seed: int, series: KernelSeries) -> list[Case]:
 
 def _case(draw: random.Random, seed: int, number: int, series: KernelSeries) -> Case:
     count = draw.randint(*_CPUS)
-    with_sme = series.has_sme and draw.random() < 1 / 3
+    with_sme = kernel_flags(series).sme and draw.random() < 1 / 3
     pool = [_sve_vqs(draw) for _ in range(draw.randint(1, 3))]
     cpus = tuple(
         Cpu.of(

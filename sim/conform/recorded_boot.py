@@ -9,7 +9,7 @@ from sim.conform.run_records import ObservedBoot, RecordedAction, RecordedBoot, 
 from sim.errors import InputError, choice
 from sim.kernel.fpsimd import VlInfo
 from sim.outcome import Outcome
-from sim.rows import ActionRow
+from sim.outcome_rows import ActionRow
 from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.topology import cpu_list
 from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, largest_vq

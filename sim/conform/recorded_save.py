@@ -10,7 +10,7 @@ from sim.conform.compared_fields import Field, masked
 from sim.conform.run_records import HostVl, RecordedSave, topology_of
 from sim.designs import LateStore, named
 from sim.errors import InputError, choice
-from sim.kernel.pkvm import Save
+from sim.kernel.save_area import Save
 from sim.machine.memory import Extent, merged
 from sim.outcome import Outcome
 from sim.rules import HEADER_BYTES

@@ -30,7 +30,7 @@ def of_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
     for name in dict.fromkeys((*log.announced, *expected)):
         said, implied = (one.announced.get(name, _NOTHING) for one in (log, simulated))
         if said != implied and not (said == _NOTHING and _is_lost(name, log)):
-            of_kernel = name == "KVM" or (name.startswith("SME ") and not outcome.scenario.series.has_sme)
+            of_kernel = name == "KVM" or (name.startswith("SME ") and not outcome.scenario.flags.sme)
             whose = f"the model of Linux {outcome.scenario.kernel} says" if of_kernel else f"{sets} imply"
             yield f"the log says {name} {said}, {whose} {implied}"
     yield from _of_cpus(_early(log, simulated), sets)

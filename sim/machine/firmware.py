@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from sim.errnos import Errno
 from sim.scenario import CPU_ON_ERRORS, Fault
 
+SUCCESS = "SUCCESS"
+"""The answer to a CPU_ON that was accepted."""
+
 
 @dataclass(frozen=True, slots=True)
 class CpuOn:
@@ -20,7 +23,7 @@ class CpuOn:
     error: Errno
     arrives: bool = True
     arrives_after_ns: int | None = None
-    answer: str = "SUCCESS"
+    answer: str = SUCCESS
     by_fault: bool = False
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sim import rules
 from sim.facts import Buffers
-from sim.kernel.pkvm import Save
+from sim.kernel.save_area import Save
 from sim.machine.memory import Extent
 from sim.outcome import Outcome
 from sim.plot import style

@@ -9,7 +9,7 @@ from sim.study.comparison import Comparison
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sim.rows import DesignRow
+    from sim.study.comparison_rows import DesignRow
 
 _ROW_IN, _BARS_IN, _COLUMN_IN = 0.28, 2.0, 0.5
 _SLANT = 0.71

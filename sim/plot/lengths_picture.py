@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
-from sim.kernel.cpufeature import own_vqs
 from sim.outcome import Outcome
 from sim.plot import style
 from sim.topology import cpu_list
@@ -72,7 +71,7 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
 def cell(outcome: Outcome, kind: VectorType, number: int, vq: int) -> Cell:
     """What becomes of a length on a CPU."""
     info, one = outcome.facts.vectors[kind], 1 << (vq - 1)
-    has = bool((own_vqs(outcome.facts.hardware(number), kind) or 0) & one)
+    has = bool((outcome.facts.hardware(number).usable_vqs(kind) or 0) & one)
     committed = bool(info.vq_map & one) and outcome.facts.supports[kind]
     if has:
         return Cell.SHARED if committed else Cell.HIDDEN
@@ -87,7 +86,7 @@ def length_rows(outcome: Outcome) -> list[LengthRow]:
         return [LengthRow(_label(outcome, (number,)), (number,), str(facts.state(number))) for number in numbers]
     groups: dict[tuple[object, ...], list[int]] = {}
     for number in numbers:
-        own = tuple(own_vqs(facts.hardware(number), kind) for kind in VectorType)
+        own = tuple(facts.hardware(number).usable_vqs(kind) for kind in VectorType)
         groups.setdefault((own, str(facts.state(number)), facts.role(number) == "late"), []).append(number)
     members = [tuple(one) for one in groups.values()]
     return [LengthRow(_label(outcome, one), one, str(facts.state(one[0]))) for one in members[:_MOST_ROWS]]
@@ -111,7 +110,7 @@ def _columns(outcome: Outcome, kind: VectorType) -> list[int]:
     """The lengths that some CPU has, as VQ."""
     every = 0
     for number in range(len(outcome.scenario.topology.cpus)):
-        every |= own_vqs(outcome.facts.hardware(number), kind) or 0
+        every |= outcome.facts.hardware(number).usable_vqs(kind) or 0
     return [vq_from_bits(bits) for bits in bits_from_vqs(every)]
 
 

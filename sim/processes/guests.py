@@ -24,6 +24,10 @@ class _GuestRun:
     rounds: int = 0
     killed: bool = False
 
+    def is_over(self, rounds: int) -> bool:
+        """Return True if the guest was killed or has made its rounds."""
+        return self.killed or self.rounds >= rounds
+
 
 class Guests:
     """The guests of a system; CPUs are logical numbers."""
@@ -73,13 +77,13 @@ class Guests:
         if not self._smp.is_online(number):
             return ActionOutcome.FAILED, Errno.EINVAL
         run = self._runs[action.agent] = _GuestRun(number)
-        while run.rounds < action.rounds and not run.killed:
+        while not run.is_over(action.rounds):
             with self.seat(run.number).request() as seat:
                 yield seat
                 if self._stays(run.number):
                     yield from self._round(action.guest, run)
                     run.rounds += 1
-            if not run.killed and not self._stays(run.number):
+            if not (run.is_over(action.rounds) or self._stays(run.number)):
                 run.number = next(online for online in self._smp.online() if online != run.number)
         del self._runs[action.agent]
         return ActionOutcome.KILLED if run.killed else ActionOutcome.RAN, Errno.OK

@@ -127,7 +127,7 @@ def _settings(outcome: Outcome) -> list[tuple[str, str]]:
 def _hazards(outcome: Outcome, path: CriticalPath | None) -> list[dict[str, Any]]:
     """The hazards by kind, each with where it comes from."""
     return [
-        {"title": kind.title, "members": [(one, origin(outcome, one, path)) for one in members]}
+        {"title": kind.title, "members": [(one, origin(one, path)) for one in members]}
         for kind, members in groupby(outcome.found, lambda hazard: hazard.kind)
     ]
 

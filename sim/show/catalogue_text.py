@@ -8,7 +8,8 @@ from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import shipped
 from sim.hazards import HazardKind
-from sim.kernel_series import DEFAULT, RECORDED, THRESHOLDS, kernel_series
+from sim.kernel_flags import kernel_flags, thresholds
+from sim.kernel_series import DEFAULT, RECORDED, kernel_series
 from sim.show.console import heading, line, table
 
 
@@ -43,17 +44,17 @@ def _choices(design: Design) -> list[str]:
 
 
 def _kernels(console: Console) -> None:
-    rows = []
-    for name in sorted({*RECORDED, *THRESHOLDS}, key=lambda one: kernel_series(one).version):
-        series = kernel_series(name)
+    rows, changes = [], thresholds()
+    for name in sorted({*RECORDED, *changes}, key=lambda one: kernel_series(one).version):
+        flags = kernel_flags(kernel_series(name))
         told = "recorded boots" if name in RECORDED else ""
         default = "the default" if name == DEFAULT else ""
         rows.append(
             (
                 name,
-                series.own_design or "no buffers yet",
-                "used" if series.has_sme else "not used",
-                ", ".join(filter(None, [told, default, THRESHOLDS.get(name)])),
+                flags.own_design or "no buffers yet",
+                "used" if flags.sme else "not used",
+                ", ".join(filter(None, [told, default, *changes.get(name, ())])),
             )
         )
     table(console, {"series": "left", "pKVM's design": "left", "SME": "left", "particulars": "wrap"}, rows)
@@ -62,4 +63,4 @@ def _kernels(console: Console) -> None:
 
 def _hazards(console: Console) -> None:
     columns = {"rank": "right", "hazard": "left", "name in files": "left"}
-    table(console, columns, [(str(kind.value), kind.title, kind.name.lower()) for kind in HazardKind])
+    table(console, columns, [(str(kind.rank), kind.title, kind.value) for kind in sorted(HazardKind)])

@@ -5,9 +5,9 @@ from itertools import groupby
 from rich.console import Console
 
 from sim.hazards import HazardKind
-from sim.rows import ClusterRow, DesignRow
 from sim.show.console import heading, line, table
 from sim.study.comparison import Comparison
+from sim.study.comparison_rows import ClusterRow, DesignRow
 
 _MOST_CLUSTERS = 4
 _LEGEND = (
@@ -34,14 +34,13 @@ def show(comparison: Comparison, console: Console) -> None:
     heading(console, "Hazards by rank")
     kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in comparison.design_rows)]
     for kind in kinds:
-        line(console, f"{kind:2} {kind.title}")
+        line(console, f"{kind.rank:2} {kind.title}")
     if not kinds:
         line(console, "none", "green")
 
 
 def _count(row: DesignRow, kind: HazardKind) -> int:
-    count: int = getattr(row, kind.name.lower())
-    return count
+    return row.hazards(kind)
 
 
 def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) -> None:
@@ -51,7 +50,7 @@ def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) 
         "late in": ("right", [_number(row.late_accepted) for row in rows]),
         "out": ("right", [_number(row.late_refused + row.late_refused_by_relay) for row in rows]),
         "warned": ("right", [_number(row.late_warned) for row in rows]),
-        "panic": ("left", ["kernel" * row.kernel_panic + "hyp" * row.hypervisor_panic for row in rows]),
+        "panic": ("left", [_panic(row) for row in rows]),
         "hazards": ("wrap", [_hazards(row) for row in rows]),
         "asked": ("right", [_number(row.asked_bytes) for row in rows]),
         "pages": ("right", [_number(row.pages) for row in rows]),
@@ -65,13 +64,17 @@ def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) 
     )
 
 
+def _panic(row: DesignRow) -> str:
+    return "kernel" * row.hazards(HazardKind.KERNEL_PANIC) + "hyp" * row.hazards(HazardKind.HYPERVISOR_PANIC)
+
+
 def _number(number: int | None) -> str:
     return str(number or "")
 
 
 def _hazards(row: DesignRow) -> str:
     """The ranks of a design's hazards, with how many there are of each."""
-    counts = {kind.value: _count(row, kind) for kind in HazardKind}
+    counts = {kind.rank: _count(row, kind) for kind in sorted(HazardKind)}
     return " ".join(f"{rank}" if count == 1 else f"{rank}x{count}" for rank, count in counts.items() if count)
 
 

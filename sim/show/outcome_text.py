@@ -5,7 +5,7 @@ from itertools import groupby
 from rich.console import Console
 
 from sim.outcome import Outcome
-from sim.rows import ActionRow, BufferRow, CpuRow
+from sim.outcome_rows import ActionRow, BufferRow, CpuRow
 from sim.show.console import heading, lengths, line, table
 from sim.show.row_groups import MOST_ROWS, grouped, short_cpu_list
 from sim.units import duration

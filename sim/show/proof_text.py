@@ -54,7 +54,7 @@ def show_findings(findings: Sequence[Finding], hazards: Sequence[frozenset[Hazar
         rows = [_cells(key, found, properties) for key, found in examples.items()]
         table(console, dict.fromkeys(titles, "left"), rows)
         for kind in sorted(frozenset[HazardKind]().union(*hazards)):
-            line(console, f"hazard {kind}: {kind.title}")
+            line(console, f"hazard {kind.rank}: {kind.title}")
         _tell_exceptions(findings, hazards, console)
 
 
@@ -94,7 +94,7 @@ def _cells(key: _Key, found: list[tuple[Finding, frozenset[HazardKind]]], proper
     design, system = key
     relays = dict.fromkeys(str(one.setting.relay) for one, _ in found)
     broken = sorted({properties.index(one.prop) + 1 for one, _ in found})
-    hazards = sorted({int(kind) for _, kinds in found for kind in kinds})
+    hazards = sorted({kind.rank for _, kinds in found for kind in kinds})
     return [
         design,
         " ".join(relays) if len(relays) < len(Relay) else "both",

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from sim.environment import Step
+from sim.environment import Step, StepKind
 from sim.explore.findings import Schedule
 from sim.show.console import table
 
@@ -32,7 +32,7 @@ def show_schedule(schedule: Schedule, console: Console) -> None:
 
 def _of_user_space(schedule: Schedule) -> Schedule:
     """The steps from the first of user space's on."""
-    start = next((place for place, step in enumerate(schedule) if step.what == "user_space"), len(schedule))
+    start = next((place for place, step in enumerate(schedule) if step.kind is StepKind.USER_SPACE), len(schedule))
     return schedule[start:]
 
 
@@ -43,7 +43,7 @@ def _titles(lanes: list[int | str]) -> list[str]:
 
 
 def _what(step: Step) -> str:
-    return step.what.removesuffix(":")
+    return step.words.removesuffix(":")
 
 
 def _shared(step: Step, own: list[int | str]) -> str:

@@ -14,7 +14,7 @@ except ImportError as error:
 from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.environment import Step
 from sim.errors import choice
-from sim.explore.controlled_env import chosen_boot
+from sim.explore.controlled_env import controlled_boot
 from sim.explore.findings import Schedule
 from sim.kernel_series import RECORDED
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
@@ -143,5 +143,5 @@ def schedules(draw: DrawFn, scenario: Scenario) -> Schedule:
         taken.append(enabled[draw(st.integers(0, len(enabled) - 1))])
         return taken[-1]
 
-    chosen_boot(scenario, choose).to_the_end()
+    controlled_boot(scenario, choose).to_the_end()
     return tuple(taken)

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from sim.event_text import event_detail
 from sim.hazards import Hazard
+from sim.kernel.printk import EventKind
 from sim.outcome import Outcome
 from sim.timeline import BOOT, LOCK, Lane, Mark, Span, SpanKind, timeline
 from sim.trace.cpu_on_calls import cpu_on_calls
@@ -38,21 +40,21 @@ def _online(trace: Trace, track: int, outcome: Outcome) -> None:
     """Count by numbers: two CPUs on one idle task are one number online."""
     trace.count(track, 0, 0)
     online: set[int | None] = set()
-    for time_ns, cpu, kind, _ in outcome.facts.events:
-        if kind == "booted":
-            online.add(cpu)
-        elif kind == "offline":
-            online.discard(cpu)
+    for event in outcome.facts.events:
+        if event.kind is EventKind.BOOTED:
+            online.add(event.cpu)
+        elif event.kind is EventKind.OFFLINE:
+            online.discard(event.cpu)
         else:
             continue
-        trace.count(track, time_ns, len(online))
+        trace.count(track, event.time_ns, len(online))
 
 
 def _allocated(trace: Trace, track: int, outcome: Outcome) -> None:
     trace.count(track, 0, 0)
     buffers, cpus = outcome.facts.buffers, len(outcome.scenario.topology.cpus)
     for event in outcome.facts.events:
-        if event.kind == "allocated" and buffers is not None:
+        if event.kind is EventKind.ALLOCATED and buffers is not None:
             trace.count(track, event.time_ns, buffers.run_bytes * cpus)
 
 
@@ -107,8 +109,9 @@ def _calls(trace: Trace, track: int, lanes: dict[Lane, int], outcome: Outcome) -
         flow = 0 if call.arrived_ns is None else number
         name = f"CPU_ON {outcome.facts.label(call.cpu)}"
         trace.instant(track, call.time_ns, name, flow_from=flow, answer=call.answer)
-        if call.arrived_ns is not None:
-            trace.instant(lanes[call.cpu], call.arrived_ns, "arrived", flow_to=flow, detail=call.as_told)
+        if call.arrival is not None:
+            detail = event_detail(call.arrival)
+            trace.instant(lanes[call.cpu], call.arrival.time_ns, "arrived", flow_to=flow, detail=detail)
 
 
 def _moments(trace: Trace, lanes: dict[Lane, int], marks: list[Mark], hazards: list[Hazard]) -> None:

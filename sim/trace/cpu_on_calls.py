@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sim.kernel.printk import Event
+from sim.event_text import event_detail
+from sim.kernel.printk import Event, EventKind
+from sim.machine.firmware import SUCCESS
 
 
 @dataclass(slots=True)
@@ -16,8 +18,8 @@ class CpuOnCall:
     """As PSCI names it; empty where the boot ended before it."""
     arrived_ns: int | None = None
     """When the CPU arrived in the kernel; None: it never did, or not because of this call."""
-    as_told: str = ""
-    """What the CPU finds there, in words."""
+    arrival: Event | None = None
+    """The event of that arrival."""
 
 
 def cpu_on_calls(events: Iterable[Event]) -> list[CpuOnCall]:
@@ -25,17 +27,18 @@ def cpu_on_calls(events: Iterable[Event]) -> list[CpuOnCall]:
     calls: list[CpuOnCall] = []
     latest: dict[int, CpuOnCall] = {}
     accepted: dict[int, CpuOnCall] = {}
-    for time_ns, cpu, kind, detail in events:
+    for event in events:
+        cpu = event.cpu
         if cpu is None:
             continue
-        if kind == "CPU_ON":
-            latest[cpu] = CpuOnCall(cpu, time_ns)
+        if event.kind is EventKind.CPU_ON:
+            latest[cpu] = CpuOnCall(cpu, event.time_ns)
             calls.append(latest[cpu])
-        elif kind == "CPU_ON answered":
-            latest[cpu].answer = detail
-            if detail == "SUCCESS":
+        elif event.kind is EventKind.CPU_ON_ANSWERED:
+            latest[cpu].answer = event_detail(event)
+            if event.answer == SUCCESS:
                 accepted[cpu] = latest[cpu]
-        elif kind == "arrived" and cpu in accepted:
+        elif event.kind is EventKind.ARRIVED and cpu in accepted:
             call = accepted.pop(cpu)
-            call.arrived_ns, call.as_told = time_ns, detail
+            call.arrived_ns, call.arrival = event.time_ns, event
     return calls

@@ -3,9 +3,8 @@
 import msgspec
 
 from sim.outcome import Outcome
-from sim.rows import EventRow
 
 
 def jsonl_text(outcome: Outcome) -> str:
     """A boot's events, a line of JSON each, with the columns of `EventRow`."""
-    return msgspec.json.Encoder().encode_lines([EventRow(*event) for event in outcome.facts.events]).decode()
+    return msgspec.json.Encoder().encode_lines(outcome.event_rows()).decode()

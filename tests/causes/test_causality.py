@@ -98,5 +98,5 @@ def test_an_event_that_is_not_there_is_refused(event: int) -> None:
 def test_a_schedule_has_no_times() -> None:
     scenario = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1),)).scenario
     (found, *_) = explore_orders(scenario).found.values()
-    with pytest.raises(InputError, match="followed a schedule"):
+    with pytest.raises(InputError, match="that of a schedule"):
         causality(follow(scenario, found.schedule)[0])

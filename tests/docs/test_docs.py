@@ -34,6 +34,7 @@ from msgspec.structs import FieldInfo
 
 import sim
 from sim.boot_run import boot
+from sim.causes.critical_path import WaitRow
 from sim.cli import main
 from sim.designs import DESIGNS
 from sim.errors import InputError
@@ -43,21 +44,11 @@ from sim.files.space_tables import GroupTable, SpaceTable
 from sim.frames import dtypes
 from sim.hazards import HazardKind
 from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
-from sim.rows import (
-    ActionRow,
-    BufferRow,
-    ClusterRow,
-    CpuRow,
-    DesignRow,
-    EventRow,
-    HazardRow,
-    LogRow,
-    Row,
-    SaveRow,
-    WaitRow,
-)
+from sim.outcome_rows import ActionRow, BufferRow, CpuRow, EventRow, HazardRow, LogRow, SaveRow
+from sim.rows import Row
 from sim.scenario import CPU_ON_ERRORS
 from sim.study import verdict_bits
+from sim.study.comparison_rows import ClusterRow, DesignRow
 from sim.study.system_space import Group, Space
 from sim.sweep.sweep_plan import Plan
 from sim.sweep.sweep_rows import schema

@@ -21,9 +21,9 @@ from rich.console import Console
 
 from sim.boot_run import boot
 from sim.cli import main
-from sim.environment import Step
+from sim.environment import Step, StepKind
 from sim.explore.breadth_first import Shortest
-from sim.explore.controlled_env import chosen_boot
+from sim.explore.controlled_env import controlled_boot
 from sim.explore.exploration import Exploration, Explored, explore_orders
 from sim.explore.findings import Deadlock, Reached, Schedule, reached
 from sim.explore.random_orders import Strategy, sample_orders
@@ -226,7 +226,7 @@ def test_what_an_order_has_shown_it_shows_to_its_end(name: str) -> None:
         return taken[-1]
 
     chance = random.Random(name)  # noqa: S311 (an order)
-    chosen_boot(SCENARIOS[name], draw).to_the_end()
+    controlled_boot(SCENARIOS[name], draw).to_the_end()
     shown: set[Reached] = set()
     for length in range(len(taken) + 1):
         before, shown = shown, reached(follow(SCENARIOS[name], taken[:length])[0])
@@ -494,16 +494,21 @@ def lanes(*steps: Step, width: int = 400) -> list[str]:
 
 
 def test_agents_may_be_called_like_a_cpu_or_a_column() -> None:
-    steps = [Step("probe", 1), Step("begin", "cpu1"), Step("begin", "step"), Step("begin", "[red]a")]
+    steps = [
+        Step(StepKind.PROBE, 1),
+        Step(StepKind.BEGIN, "cpu1"),
+        Step(StepKind.BEGIN, "step"),
+        Step(StepKind.BEGIN, "[red]a"),
+    ]
     assert lanes(*steps)[0].split() == ["step", "cpu1", "[red]a", "'cpu1'", "'step'"]
 
 
 def test_cpus_that_only_boot_share_a_lane_where_there_are_many() -> None:
-    early = [Step("probe", number) for number in range(40)]
-    told = lanes(*early, Step("user_space", 0), Step("begin", "a"), Step("cpu_on", 50))
+    early = [Step(StepKind.PROBE, number) for number in range(40)]
+    told = lanes(*early, Step(StepKind.USER_SPACE, 0), Step(StepKind.BEGIN, "a"), Step(StepKind.CPU_ON, 50))
     assert told[0].split() == ["step", "cpu0", "cpu50", "a", "other", "CPUs"]
     assert told[8].split() == ["7", "probe", "cpu6"]
-    many = lanes(Step("user_space", 0), *early)
+    many = lanes(Step(StepKind.USER_SPACE, 0), *early)
     assert many[0].split() == ["step", "what"]
     assert many[-1].split() == ["41", "probe", "cpu39"]
 

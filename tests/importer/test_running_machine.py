@@ -114,7 +114,7 @@ def test_lengths_that_nobody_knows_are_as_little_as_the_log_implies() -> None:
     assert has == {"cpu0": 0b1011, "cpu1": 0b1011, "cpu2": 0b1011, "cpu3": 0b1, "cpu4": 0b1011, "cpu5": None}
     assert imported.lengths[3].source == "not known: so that it is refused as in the log"
     assert imported.contradictions == ()
-    assert boot(imported.scenario).facts.online == [0, 1, 2, 4]
+    assert boot(imported.scenario).facts.online == (0, 1, 2, 4)
 
 
 def test_a_cpu_refused_for_lengths_that_others_lack_is_taken_to_have_one(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_log_and_sysfs_of_one_machine_go_together() -> None:
     imported = import_running_machine(mixed / "dmesg", mixed, None, vls(SETS["mixed"]))
     assert imported.contradictions == ()
     assert "sysfs" in imported.clusters.origin
-    assert boot(imported.scenario).facts.online == [0, 1, 2, 4]
+    assert boot(imported.scenario).facts.online == (0, 1, 2, 4)
 
 
 def test_log_and_sysfs_of_two_machines_contradict_each_other() -> None:
@@ -241,7 +241,7 @@ def test_a_boot_cpu_that_went_offline_is_early_and_gone(tmp_path: Path) -> None:
         None, sysfs_of(tmp_path, cpuinfo(features="fp"), possible="0-1", online="1"), None, {}
     )
     assert imported.contradictions == ()
-    assert boot(imported.scenario).facts.online == [1]
+    assert boot(imported.scenario).facts.online == (1,)
 
 
 def test_sysfs_that_contradicts_itself_is_told(tmp_path: Path) -> None:

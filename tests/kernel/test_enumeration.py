@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.kernel.fpsimd import LateVerdict, VlInfo
+from sim.kernel.fpsimd import VlInfo
+from sim.rules import LateFindings
 from sim.vectors import VectorType, bits_from_vqs, vqs_from_bits
 
 SVE, SME = VectorType.SVE, VectorType.SME
@@ -41,8 +42,8 @@ def final(vector_type: VectorType, *cpus: Lengths) -> VlInfo:
     return info
 
 
-def verdict(info: VlInfo, late: Lengths) -> LateVerdict:
-    return info.vec_verify_vq_map(vqs_from_bits(late))
+def verdict(info: VlInfo, late: Lengths) -> LateFindings[int]:
+    return info.vec_verify_vq_map(vqs_from_bits(late), hyp_available=True, has_pseudo_register=True)
 
 
 def limits(info: VlInfo) -> tuple[int, int, int, int]:
@@ -116,7 +117,7 @@ def test_a_late_cpu_lacks_nothing_where_sme_sets_share_nothing() -> None:
 
 
 def test_a_late_cpu_like_the_others_is_beyond_reproach() -> None:
-    assert verdict(final(SVE, A64FX, A64FX), A64FX) == (0, 0, 0, 0)
+    assert verdict(final(SVE, A64FX, A64FX), A64FX) == LateFindings(0, 0, 0, 0, 0)
 
 
 def test_a_late_cpu_is_told_each_length_it_lacks_or_has_too_many() -> None:

@@ -265,7 +265,7 @@ def test_a_guest_moves_when_its_cpu_goes_offline_and_the_registers_come_back_fir
     outcome = under_pkvm(V1, V1, kernel="6.12", actions=actions)
     assert [visit.cpu for visit in outcome.facts.guests] == [1, 1, 0]
     assert all(save.at_save_vq_restored for save in outcome.facts.saves)
-    assert outcome.facts.online == [0]
+    assert outcome.facts.online == (0,)
 
 
 def test_a_guest_pinned_to_an_offline_cpu_cannot_run() -> None:

@@ -212,7 +212,7 @@ def test_every_hazard_comes_with_its_event(file: Path) -> None:
     outcome = boot(read_scenario(file))
     path = path_of(outcome)
     for hazard in outcome.found:
-        found = origin(outcome, hazard, path)
+        found = origin(hazard, path)
         assert found is not None
         assert found.led[-1] == found.event
         event = outcome.facts.events[found.event]

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 import sim
-from sim import rows
+from sim import outcome_rows
 from sim.boot_run import boot
 from sim.causes.critical_path import critical_path
 from sim.designs import DESIGNS
-from sim.environment import Step
+from sim.environment import Step, StepKind
 from sim.errors import InputError
 from sim.explore.exploration import Explored, explore_orders
 from sim.explore.findings import Deadlock, Found
@@ -24,9 +24,10 @@ from sim.frames import dtypes, frame
 from sim.kernel.fpsimd import VlInfo
 from sim.latencies import Distribution, Latencies, fixed
 from sim.outcome import Outcome
+from sim.outcome_rows import ActionRow, BufferRow, CpuRow, EventRow, HazardRow, LogRow, SaveRow
 from sim.plot.topology_picture import plot_topology
 from sim.prove.properties import PROPERTIES
-from sim.rows import SCHEMA_VERSION, ActionRow, BufferRow, CpuRow, EventRow, HazardRow, LogRow, Row, SaveRow
+from sim.rows import SCHEMA_VERSION, Row
 from sim.scenario import Fault, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.comparison import compare
 from sim.study.system_space import Group, Setting, Space, legal_sets
@@ -118,7 +119,9 @@ def of_proofs() -> ModuleType:
 
 
 def marked_found() -> Found:
-    return Found(Deadlock((f"{MARKUP!r} waits for cpu1",)), (Step("sysfs_write by", MARKUP), Step("save", 1)))
+    return Found(
+        Deadlock((f"{MARKUP!r} waits for cpu1",)), (Step(StepKind.SYSFS_WRITE, MARKUP), Step(StepKind.SAVE, 1))
+    )
 
 
 SHOWN: dict[str, Callable[[Outcome, Path], Any]] = {
@@ -209,7 +212,10 @@ def test_every_public_object_shows_itself_well(bug: Outcome) -> None:
         (Latencies(probe=fixed("1ms")), "<Latencies: probe 1 ms; the others as by default>"),
         (PROPERTIES["restored"], "<Property 'restored': registers come back>"),
         (Deadlock(("'b' waits for cpu1",)), "<Deadlock: 'b' waits for cpu1>"),
-        (Found(Deadlock(("a", "b")), (Step("save", 1),)), "<Found: deadlock: a; b: 1 step, perhaps not all needed>"),
+        (
+            Found(Deadlock(("a", "b")), (Step(StepKind.SAVE, 1),)),
+            "<Found: deadlock: a; b: 1 step, perhaps not all needed>",
+        ),
         (Group("a", (1, 0)), "<Group 'a': 1 CPU; any of {128} none>"),
         (Group("a", (1, 3), cpus=2, late=True), "<Group 'a': 2 late CPUs; any of {128} {128,256}>"),
         (
@@ -271,7 +277,7 @@ def test_frames_written_to_parquet_carry_the_schemas_version(bug: Outcome, tmp_p
 
 
 def test_every_column_is_described() -> None:
-    tables = [value for value in vars(rows).values() if isinstance(value, type) and issubclass(value, Row)]
+    tables = [value for value in vars(outcome_rows).values() if isinstance(value, type) and issubclass(value, Row)]
     assert len(tables) > len(FRAMES)
     for row in tables:
         assert row.__doc__
