@@ -7,7 +7,7 @@ finalisation; user space. A scenario may let KVM's initcall run beside user spac
 from sim.cause_recorder import CauseRecorder
 from sim.environment import Environment, SeededEnvironment, StepKind
 from sim.facts import CpuState, PanicFact
-from sim.kernel.printk import EventKind, HypervisorPanic, Panic
+from sim.kernel.printk import EventKind, HypervisorPanic, Panic, Words
 from sim.outcome import Outcome
 from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
@@ -74,7 +74,7 @@ class BootRun:
 
     def _record_panic(self, panic: Panic) -> None:
         system, of_hypervisor = self.system, isinstance(panic, HypervisorPanic)
-        event = system.printk.event(EventKind.PANIC, panic.cpu, text=panic.sentence)
+        event = system.printk.event(EventKind.PANIC, panic.cpu, Words(panic.sentence))
         system.recorder.panic = PanicFact(system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence, event)
         area = system.kvm.save_area
         # A save that panics has no event of its own: the panic is its event.
@@ -93,7 +93,7 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     system.features.init_cpu_features(system.logical[0])
     system.smp.boot_cpu_online()
     system.recorder.states[0] = CpuState.ONLINE
-    system.recorder.booted_events[0] = printk.event(EventKind.BOOTED, 0, text="boot CPU")
+    system.recorder.booted_events[0] = printk.event(EventKind.BOOTED, 0, Words("boot CPU"))
     yield from hotplug.smp_init()
     yield system.wait(latencies.finalise, StepKind.FINALISE)
     system.features.setup_system_features()

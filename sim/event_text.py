@@ -1,35 +1,23 @@
 """The details of events, in words."""
 
-from collections.abc import Callable
-
-from sim.kernel.printk import Event, EventKind
+from sim.kernel.printk import Allocation, Arrival, CpuOnAnswer, Event, Guest, RefusedBy, SaveLength, Words
 
 
 def event_detail(event: Event) -> str:
-    """Return the particulars of an event in words; empty for most kinds."""
-    words = _WORDS.get(event.kind)
-    return event.text if words is None else words(event)
-
-
-def _arrived(event: Event) -> str:
-    return "" if event.task is None else f"takes the idle task of cpu{event.task}"
-
-
-def _cpu_on_answered(event: Event) -> str:
-    return f"{event.answer} by pKVM's relay" if event.by_relay else event.answer
-
-
-def _guest(event: Event) -> str:
-    return event.guest
-
-
-_WORDS: dict[EventKind, Callable[[Event], str]] = {
-    EventKind.ARRIVED: _arrived,
-    EventKind.REFUSED: lambda event: f"{event.extension}: {event.reason}",
-    EventKind.CPU_ON_ANSWERED: _cpu_on_answered,
-    EventKind.ALLOCATED: lambda event: f"{event.buffers} buffers of {event.size_bytes} bytes",
-    EventKind.ALLOCATION_FAILED: lambda event: f"{event.size_bytes} bytes",
-    EventKind.GUEST_ENTERS: _guest,
-    EventKind.GUEST_LEAVES: _guest,
-    EventKind.SAVE: lambda event: f"{event.vl_bits} bits",
-}
+    """Return the particulars of an event in words; empty for many kinds."""
+    match event.detail:
+        case Arrival(task) if task is not None:
+            words = f"takes the idle task of cpu{task}"
+        case CpuOnAnswer(answer, by_relay):
+            words = f"{answer} by pKVM's relay" if by_relay else answer
+        case RefusedBy(extension, reason):
+            words = f"{extension}: {reason}"
+        case Allocation(buffers, run_bytes):
+            words = f"{buffers} buffers of {run_bytes} bytes" if buffers else f"{run_bytes} bytes"
+        case SaveLength(vl_bits):
+            words = f"{vl_bits} bits"
+        case Guest(words) | Words(words):
+            pass
+        case _:
+            words = ""
+    return words

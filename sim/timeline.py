@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sim.event_text import event_detail
-from sim.kernel.printk import Event, EventKind
+from sim.kernel.printk import Arrival, CpuOnAnswer, Event, EventKind
 from sim.machine.firmware import SUCCESS
 from sim.outcome import Outcome
 
@@ -162,7 +162,7 @@ class _Reader:
                 self._begin(LOCK, SpanKind.LOCK_HELD, now_ns, f"for cpu{cpu}")
             case EventKind.CPU_ON:
                 self._begin(cpu, SpanKind.CPU_ON, now_ns)
-            case EventKind.CPU_ON_ANSWERED if event.answer != SUCCESS:
+            case EventKind.CPU_ON_ANSWERED if event.detail != CpuOnAnswer(SUCCESS):
                 # A second CPU_ON fails while the first is still under way: the CPU's span goes on until it arrives.
                 if cpu not in self._accepted_ns:
                     self._end(cpu, SpanKind.CPU_ON, now_ns)
@@ -193,9 +193,9 @@ class _Reader:
     def _arrived(self, cpu: int, event: Event) -> None:
         self._end(cpu, SpanKind.CPU_ON, event.time_ns)
         self._accepted_ns.pop(cpu, None)
-        if event.task is not None:
-            self._probed_as[event.task] = cpu
-        if event.task is not None or cpu == 0:
+        task = event.detail.task if isinstance(event.detail, Arrival) else cpu  # the boot CPU takes its own
+        if task is not None:
+            self._probed_as[task] = cpu
             kind = SpanKind.VERIFYING if self._final else SpanKind.PROBING
             self._begin(cpu, kind, event.time_ns, event_detail(event))
         else:

@@ -15,7 +15,7 @@ from sim import rules
 from sim.designs import LateCpu, LateStore
 from sim.kernel.feature_tables import CAPABILITIES, FTR_REGS, Capability
 from sim.kernel.fpsimd import VlInfo
-from sim.kernel.printk import EventKind, KernelPanic, Printk
+from sim.kernel.printk import EventKind, KernelPanic, Printk, Words
 from sim.rules import LateVerdict, Reason
 from sim.scenario import Scenario
 from sim.topology import Cpu
@@ -165,7 +165,7 @@ class CpuFeatures:
         info.setup()
         traits = VECTOR_TYPES[info.type]
         if not info.vq_map:
-            self._printk.event(EventKind.WARN, 0, text=f"{info.type.lower()}_setup: no length is common to all CPUs")
+            self._printk.event(EventKind.WARN, 0, Words(f"{info.type.lower()}_setup: no length is common to all CPUs"))
         if traits.logs_minimum:
             self._printk.line(f"{info.type}: minimum available vector length {info.min_vl_bytes} bytes per vector")
         self._printk.line(f"{info.type}: maximum available vector length {info.max_vl_bytes} bytes per vector")

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from sim import rules
 from sim.kernel.cpufeature import CpuFeatures
-from sim.kernel.printk import EventKind, HypervisorPanic, Printk
+from sim.kernel.printk import Allocation, EventKind, HypervisorPanic, Printk
 from sim.kernel.save_area import BufferSize, Save, SaveArea, StoreFault
 from sim.machine.registers import BYTES_PER_VQ, VectorUnit
 from sim.scenario import Relay, Scenario
@@ -62,7 +62,7 @@ class Pkvm:
         size = BufferSize.of(largest_vq(allocation_vqs), self._scenario.page_bytes)
         if self._scenario.allocation_fails_at is not None:
             number = self._scenario.topology.number(self._scenario.allocation_fails_at)
-            self._printk.event(EventKind.ALLOCATION_FAILED, number, size_bytes=size.run_bytes)
+            self._printk.event(EventKind.ALLOCATION_FAILED, number, Allocation(0, size.run_bytes))
             raise AllocationFailure(number)
         self.area = SaveArea(
             cpus,
@@ -73,7 +73,7 @@ class Pkvm:
             ffr_pointer=self._design.ffr_pointer,
             vq_map=self._info.vq_map,
         )
-        self._printk.event(EventKind.ALLOCATED, buffers=cpus, size_bytes=size.run_bytes)
+        self._printk.event(EventKind.ALLOCATED, None, Allocation(cpus, size.run_bytes))
 
     def finalise(self) -> None:
         """Deprivilege the host for good, one initcall stage after KVM's."""

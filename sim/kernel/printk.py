@@ -15,31 +15,79 @@ class LogLine(NamedTuple):
 
 
 class EventKind(StrEnum):
-    """The kinds of event; the comments name the fields of `Event` that each sets beside `cpu`."""
+    """The kinds of event; a comment names the class of the event's detail, if it has any."""
 
-    ARRIVED = "arrived"  # task: the idle task that the CPU takes; None for the boot CPU and for a CPU that parks
+    ARRIVED = "arrived"  # Arrival
     BOOTED = "booted"
-    REFUSED = "refused"  # extension, reason
+    REFUSED = "refused"  # RefusedBy
     OFFLINE = "offline"
     GAVE_UP = "gave up"
     LOCK_TAKEN = "lock taken"
     LOCK_RELEASED = "lock released"
     CPU_ON = "CPU_ON"
-    CPU_ON_ANSWERED = "CPU_ON answered"  # answer, by_relay
+    CPU_ON_ANSWERED = "CPU_ON answered"  # CpuOnAnswer
     CAPABILITIES_FINAL = "capabilities final"
-    WARN = "WARN"  # text
-    ALLOCATED = "allocated"  # buffers, size_bytes: of each
-    ALLOCATION_FAILED = "allocation failed"  # size_bytes
+    WARN = "WARN"  # Words
+    ALLOCATED = "allocated"  # Allocation
+    ALLOCATION_FAILED = "allocation failed"  # Allocation
     KVM_INIT = "kvm init"
     PKVM_FINALISED = "pkvm finalised"
     USER_SPACE = "user space"
-    GUEST_ENTERS = "guest enters"  # guest
-    GUEST_LEAVES = "guest leaves"  # guest
-    SAVE = "save"  # vl_bits: the length that EL2 runs with
+    GUEST_ENTERS = "guest enters"  # Guest
+    GUEST_LEAVES = "guest leaves"  # Guest
+    SAVE = "save"  # SaveLength
     SAVED = "saved"
     RESTORE = "restore"
     RESTORED = "restored"
-    PANIC = "panic"  # text
+    PANIC = "panic"  # Words
+
+
+class Arrival(NamedTuple):
+    """The idle task that an arriving CPU takes, by logical number; None: it finds no boot arguments."""
+
+    task: int | None
+
+
+class CpuOnAnswer(NamedTuple):
+    """The answer to CPU_ON, as PSCI names it; `by_relay`: pKVM's relay gave it."""
+
+    answer: str
+    by_relay: bool = False
+
+
+class RefusedBy(NamedTuple):
+    """The extension that a CPU was refused for, and the reason."""
+
+    extension: str
+    reason: Reason
+
+
+class Allocation(NamedTuple):
+    """The number of buffers that were allocated, and the bytes of each; 0 buffers if that failed."""
+
+    buffers: int
+    run_bytes: int
+
+
+class Guest(NamedTuple):
+    """The name of a guest."""
+
+    name: str
+
+
+class SaveLength(NamedTuple):
+    """The vector length that EL2 saves with, in bits."""
+
+    vl_bits: int
+
+
+class Words(NamedTuple):
+    """A sentence of the kernel or the hypervisor."""
+
+    text: str
+
+
+Detail = Arrival | CpuOnAnswer | RefusedBy | Allocation | Guest | SaveLength | Words
 
 
 class Event(NamedTuple):
@@ -51,16 +99,7 @@ class Event(NamedTuple):
     time_ns: int
     cpu: int | None
     kind: EventKind
-    task: int | None = None
-    answer: str = ""
-    by_relay: bool = False
-    extension: str = ""
-    reason: Reason | None = None
-    guest: str = ""
-    vl_bits: int = 0
-    buffers: int = 0
-    size_bytes: int = 0
-    text: str = ""
+    detail: Detail | None = None
 
 
 class Printk:
@@ -79,40 +118,9 @@ class Printk:
         """Write a line to the kernel log."""
         self.lines.append(LogLine(self._clock(), text))
 
-    def event(
-        self,
-        kind: EventKind,
-        cpu: int | None = None,
-        task: int | None = None,
-        answer: str = "",
-        *,
-        by_relay: bool = False,
-        extension: str = "",
-        reason: Reason | None = None,
-        guest: str = "",
-        vl_bits: int = 0,
-        buffers: int = 0,
-        size_bytes: int = 0,
-        text: str = "",
-    ) -> int:
+    def event(self, kind: EventKind, cpu: int | None = None, detail: Detail | None = None) -> int:
         """Record an event, and return its place among the events."""
-        self.events.append(
-            Event(
-                self._clock(),
-                cpu,
-                kind,
-                task,
-                answer,
-                by_relay,
-                extension,
-                reason,
-                guest,
-                vl_bits,
-                buffers,
-                size_bytes,
-                text,
-            )
-        )
+        self.events.append(Event(self._clock(), cpu, kind, detail))
         return len(self.events) - 1
 
 

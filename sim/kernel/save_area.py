@@ -9,7 +9,8 @@ arch/arm64/kvm/hyp/nvhe/hyp-main.c (``__hyp_sve_save_host``).
 """
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from sim import rules
 from sim.designs import Pointer
@@ -31,8 +32,7 @@ class StoreFault(Exception):
         self.register = register
 
 
-@dataclass(frozen=True, slots=True)
-class Save:
+class Save(NamedTuple):
     """A save of the host's registers and, after the guest has left, their restore.
 
     Lengths are VQ. `touched` are the bytes written, merged by owner, from the start of each run of pages. The fields of
@@ -121,7 +121,7 @@ class SaveArea:
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on: the registers that are saved now, and memory."""
         pending = tuple(
-            (cpu, replace(self.saves[place], time_ns=0, event=None), state)
+            (cpu, self.saves[place]._replace(time_ns=0, event=None), state)
             for cpu, (place, state) in sorted(self._host.items())
         )
         return pending, self._memory.snapshot()
@@ -156,11 +156,11 @@ class SaveArea:
             self._store(number, host.at(running_vq), save, touched)
         except UnmappedAccess as access:
             place, first = self._faulting_register(number, running_vq, access.address)
-            self.saves.append(replace(save, touched=tuple(merged(touched)), panicked=True, fault_byte=first))
+            self.saves.append(save._replace(touched=tuple(merged(touched)), panicked=True, fault_byte=first))
             raise StoreFault(place) from None
         header = self._memory.load(self._memory.run_start(number), _ZCR_EL1_BYTES)
         intact = header == save.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little")
-        self.saves.append(replace(save, touched=tuple(merged(touched)), header_intact=intact))
+        self.saves.append(save._replace(touched=tuple(merged(touched)), header_intact=intact))
         self._host[number] = (len(self.saves) - 1, host)
         return self.saves[-1]
 
@@ -181,7 +181,7 @@ class SaveArea:
 
     def note_event(self, event: int) -> None:
         """Note the event that the last save comes with."""
-        self.saves[-1] = replace(self.saves[-1], event=event)
+        self.saves[-1] = self.saves[-1]._replace(event=event)
 
     def restore(self, number: int, unit: VectorUnit) -> Save:
         """Restore the host's registers on a CPU, and compare them with those before the save."""
@@ -191,8 +191,7 @@ class SaveArea:
         unit.write_zcr_el1(zcr_el1)
         same_zcr = unit.zcr_el1_len == save.zcr_el1_len
         committed_vq = min(host.vq, largest_vq(self._vq_map))
-        self.saves[place] = replace(
-            save,
+        self.saves[place] = save._replace(
             at_save_vq_restored=same_zcr and host.same_up_to(back, min(running_vq, host.vq)),
             committed_vq_restored=same_zcr and host.same_up_to(back, committed_vq),
             host_vq_after=unit.vq_at_el1(),

@@ -10,7 +10,7 @@ from simpy.events import Event
 from sim.environment import Lock, StepKind
 from sim.errnos import Errno
 from sim.facts import ActionOutcome, GuestVisit
-from sim.kernel.printk import EventKind
+from sim.kernel.printk import EventKind, Guest, SaveLength
 from sim.processes.system import System
 from sim.scenario import Action
 from sim.vectors import bits_from_vq
@@ -93,18 +93,19 @@ class Guests:
         number, latencies = run.number, self._system.scenario.latencies
         unit = self._system.unit(self._smp.runs[number])
         view = self._kvm.guest_view(unit)
-        entered = self._printk.event(EventKind.GUEST_ENTERS, number, guest=guest)
+        entered = self._printk.event(EventKind.GUEST_ENTERS, number, Guest(guest))
         visit = GuestVisit(guest, number, self._env.now_ns, view.vqs, view.killed, entered)
         self._system.recorder.guests.append(visit)
         run.killed = view.killed
         pkvm, area = self._kvm.pkvm, self._kvm.save_area
         if pkvm is not None and area is not None:
             save = pkvm.save(number, unit, self._env.now_ns)
-            area.note_event(self._printk.event(EventKind.SAVE, number, vl_bits=bits_from_vq(save.running_vq)))
+            length = SaveLength(bits_from_vq(save.running_vq))
+            area.note_event(self._printk.event(EventKind.SAVE, number, length))
             yield self._system.wait(latencies.save, StepKind.SAVE, number)
             self._printk.event(EventKind.SAVED, number)
         yield self._system.wait(latencies.guest_run, StepKind.GUEST_RUN, number) | self._leaving(number)
-        self._printk.event(EventKind.GUEST_LEAVES, number, guest=guest)
+        self._printk.event(EventKind.GUEST_LEAVES, number, Guest(guest))
         if area is not None:
             area.restore(number, unit)
             self._printk.event(EventKind.RESTORE, number)

@@ -10,7 +10,7 @@ from simpy.events import Event
 from sim.environment import Completion, Lock, Step, StepKind
 from sim.errnos import Errno
 from sim.facts import CpuState, LossKind, Lost, Refused, SharedIdleTask
-from sim.kernel.printk import EventKind, HypervisorPanic
+from sim.kernel.printk import Arrival, CpuOnAnswer, EventKind, HypervisorPanic, RefusedBy
 from sim.kernel.smp import WAIT_NS, SecondaryData
 from sim.machine.firmware import CpuOn
 from sim.processes.guests import Guests
@@ -139,7 +139,7 @@ class Hotplug:
         if self._kvm.pkvm is not None and not self._kvm.pkvm.relays(number):
             return self._refused_by_relay(number)
         answer = self._system.psci.cpu_on(number)
-        answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, answer=answer.answer)
+        answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, CpuOnAnswer(answer.answer))
         if answer.by_fault:
             self._lose(number, LossKind.FIRMWARE_ANSWERS, answered, answer=answer.answer)
         if answer.error:
@@ -153,9 +153,9 @@ class Hotplug:
         return Errno.OK
 
     def _refused_by_relay(self, number: int) -> Errno:
-        refusal = "INVALID_PARAMETERS"
-        answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, answer=refusal, by_relay=True)
-        lost = Lost(self._env.now_ns, number, LossKind.RELAY_REFUSES, answered, answer=refusal)
+        refusal = CpuOnAnswer("INVALID_PARAMETERS", by_relay=True)
+        answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, refusal)
+        lost = Lost(self._env.now_ns, number, LossKind.RELAY_REFUSES, answered, answer=refusal.answer)
         self._recorder.relay_refused.append(lost)
         self._recorder.states[number] = CpuState.NOT_STARTED
         return Errno.EINVAL
@@ -192,7 +192,7 @@ class Hotplug:
         self._system.psci.arrived(hw_cpu)
         self._recorder.units.pop(hw_cpu, None)
         task = bring_up.data.task
-        arrived = self._printk.event(EventKind.ARRIVED, hw_cpu, task)
+        arrived = self._printk.event(EventKind.ARRIVED, hw_cpu, Arrival(task))
         if task is None:
             self._lose(hw_cpu, LossKind.PARKS, arrived)
             return
@@ -215,7 +215,7 @@ class Hotplug:
             if refusal is not None:
                 self._smp.cpu_die_early(task, hw_cpu, bring_up.data)
                 self._system.psci.off(hw_cpu)
-                event = self._printk.event(EventKind.REFUSED, task, extension=refusal.extension, reason=refusal.reason)
+                event = self._printk.event(EventKind.REFUSED, task, RefusedBy(refusal.extension, refusal.reason))
                 self._recorder.refused.append(Refused(self._env.now_ns, task, hw_cpu, refusal, event))
                 self._recorder.states[task] = CpuState.REFUSED
                 return

@@ -438,15 +438,15 @@ def test_a_schedules_file_says_all_of_it(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text[:1], "is no schedule"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "is of version 2, and this reads 1"),
+        (lambda text: text[:1], "is not a schedule"),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 1'), "is of version 1, and this reads 2"),
         (lambda text: text.replace("[topology]", "[topolgy]"), "scenario: "),
         (
             lambda text: text.replace('"finalise"', '"finalize"'),
             "step 6 of the schedule, 'finalize cpu0', cannot be next",
         ),
         (lambda text: text.replace('"steps": [', '"steps": [["probe", 7],'), "step 1 of the schedule, 'probe cpu7'"),
-        (lambda text: text.replace('"steps"', '"stages"'), "is no schedule"),
+        (lambda text: text.replace('"steps"', '"stages"'), "is not a schedule"),
         (lambda text: text[: text.rindex("]")].rstrip() + ', ["probe", 2]]}', "nothing more can happen"),
     ],
 )
