@@ -76,10 +76,6 @@ class BootRun:
         system, of_hypervisor = self.system, isinstance(panic, HypervisorPanic)
         event = system.printk.event(EventKind.PANIC, panic.cpu, Words(panic.sentence))
         system.recorder.panic = PanicFact(system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence, event)
-        area = system.kvm.save_area
-        # A save that panics has no event of its own: the panic is its event.
-        if area is not None and area.saves and area.saves[-1].panicked:
-            area.note_event(event)
 
 
 def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:

@@ -46,6 +46,8 @@ class StepKind(StrEnum):
     TAKE_SEAT = "take a guest's place on"
     """A lock is granted; chosen by explorers only."""
 
+    __hash__ = str.__hash__  # Enum's own runs Python code, and explorers look up steps all the time
+
 
 class Step(NamedTuple):
     """Something that happens after a while; no two steps that are awaited at the same time are equal."""

@@ -1,6 +1,7 @@
 """The details of events, in words."""
 
-from sim.kernel.printk import Allocation, Arrival, CpuOnAnswer, Event, Guest, RefusedBy, SaveLength, Words
+from sim.kernel.printk import Allocation, Arrival, Event, Guest, RefusedBy, SaveLength, Words
+from sim.machine.firmware import CpuOnAnswer
 
 
 def event_detail(event: Event) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sim.event_text import event_detail
-from sim.kernel.printk import Arrival, CpuOnAnswer, Event, EventKind
+from sim.kernel.printk import Arrival, Event, EventKind
 from sim.machine.firmware import SUCCESS
 from sim.outcome import Outcome
 
@@ -162,7 +162,7 @@ class _Reader:
                 self._begin(LOCK, SpanKind.LOCK_HELD, now_ns, f"for cpu{cpu}")
             case EventKind.CPU_ON:
                 self._begin(cpu, SpanKind.CPU_ON, now_ns)
-            case EventKind.CPU_ON_ANSWERED if event.detail != CpuOnAnswer(SUCCESS):
+            case EventKind.CPU_ON_ANSWERED if event.detail != SUCCESS:
                 # A second CPU_ON fails while the first is still under way: the CPU's span goes on until it arrives.
                 if cpu not in self._accepted_ns:
                     self._end(cpu, SpanKind.CPU_ON, now_ns)

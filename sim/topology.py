@@ -131,10 +131,12 @@ class Cpu:
 
     def usable_vqs(self, vector_type: VectorType) -> int | None:
         """Return the lengths that firmware lets the kernel find; None where the hardware lacks the extension."""
-        vqs = self.vqs(vector_type)
+        vqs = self.features.vqs.get(vector_type)
         if vqs is None:
             return None
-        usable = vqs & vqs_up_to_len(self.el3_len(vector_type))
+        if vector_type not in self.firmware.el3_len:
+            return vqs
+        usable = vqs & vqs_up_to_len(self.firmware.el3_len[vector_type])
         return usable or (vqs & -vqs if VECTOR_TYPES[vector_type].selects_always else 0)
 
     @property

@@ -116,19 +116,20 @@ class CpuFeatures:
 
         An early CPU without an extension takes it from the whole system; the lengths counted so far stay.
         """
-        self._sanity_check(number, cpu)
+        assert self._boot is not None
+        # CPUs that are alike share their features, and most CPUs of most systems are like the boot CPU.
+        if cpu.features is not self._boot.features:
+            self._sanity_check(number, cpu, self._boot)
+            if not self.final:
+                self._sanitise(cpu)
         if self.final:
             return
-        self._sanitise(cpu)
         for vector_type, info in self.vl_info.items():
-            vqs = cpu.usable_vqs(vector_type)
-            if vqs is not None and self.supports(vector_type):
+            vqs = cpu.usable_vqs(vector_type) if self._supports[vector_type] else None
+            if vqs is not None:
                 info.vec_update_vq_map(vqs)
 
     def _sanitise(self, cpu: Cpu) -> None:
-        assert self._boot is not None
-        if cpu.features is self._boot.features:
-            return
         for reg in FTR_REGS:
             for bits in reg.bits:
                 system, own = self._sanitised[reg.name], cpu.features.id_registers[reg.name]
@@ -136,14 +137,11 @@ class CpuFeatures:
                 self._sanitised[reg.name] = bits.field.put(system, safe)
         self._detect()
 
-    def _sanity_check(self, number: int, cpu: Cpu) -> None:
+    def _sanity_check(self, number: int, cpu: Cpu, boot_cpu: Cpu) -> None:
         """Log each ID register in which a CPU differs from the boot CPU; the first difference taints the kernel."""
-        assert self._boot is not None
-        if cpu.features is self._boot.features:
-            return
         differs = False
         for reg in FTR_REGS:
-            boot, own = self._boot.features.id_registers[reg.name], cpu.features.id_registers[reg.name]
+            boot, own = boot_cpu.features.id_registers[reg.name], cpu.features.id_registers[reg.name]
             if (boot ^ own) & reg.strict_mask:
                 self._printk.line(
                     f"CPU features: SANITY CHECK: Unexpected variation in SYS_{reg.name}. "

@@ -91,7 +91,8 @@ class Pkvm:
         """
         assert self.area is not None
         try:
-            return self.area.save(number, unit, time_ns)
+            # The event that follows, of the save or of its panic, is the save's.
+            return self.area.save(number, unit, time_ns, event=len(self._printk.events))
         except StoreFault as fault:
             self._panic(self.area.saves[-1], fault.register)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
+from sim.machine.firmware import CpuOnAnswer
 from sim.rules import Reason
 
 
@@ -46,13 +47,6 @@ class Arrival(NamedTuple):
     """The idle task that an arriving CPU takes, by logical number; None: it finds no boot arguments."""
 
     task: int | None
-
-
-class CpuOnAnswer(NamedTuple):
-    """The answer to CPU_ON, as PSCI names it; `by_relay`: pKVM's relay gave it."""
-
-    answer: str
-    by_relay: bool = False
 
 
 class RefusedBy(NamedTuple):

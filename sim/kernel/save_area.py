@@ -50,6 +50,8 @@ class Save(NamedTuple):
     zcr_el1_len: int
     denied_vqs: int
     """The lengths that all early CPUs and this CPU have, and that ZCR_EL2 keeps the host from afterwards."""
+    event: int
+    """The event of the save or, if it panicked, of the panic, as a place among the boot's events."""
     touched: tuple[Extent, ...] = ()
     header_intact: bool = True
     """zcr_el1 is still in the header after the save."""
@@ -61,8 +63,6 @@ class Save(NamedTuple):
     committed_vq_restored: bool | None = None
     """Registers and ZCR_EL1 came back, compared at the largest length that the host's tasks may use."""
     host_vq_after: int | None = None
-    event: int | None = None
-    """The event of the save or, if it panicked, of the panic, as a place among the boot's events."""
 
     @property
     def outside(self) -> list[Extent]:
@@ -114,6 +114,8 @@ class SaveArea:
         self.size = size
         self.allocation_vqs, self.limit_vqs = allocation_vqs, limit_vqs
         self._ffr_pointer, self._vq_map = ffr_pointer, vq_map
+        self._allocation_vq, self._committed_vq = largest_vq(allocation_vqs), largest_vq(vq_map)
+        self._zcr_el2_len = len_field(limit_vqs)
         self._memory = El2Memory(cpus, size.run_bytes, layout)
         self._host: dict[int, tuple[int, VectorState]] = {}
         self.saves: list[Save] = []
@@ -121,18 +123,18 @@ class SaveArea:
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on: the registers that are saved now, and memory."""
         pending = tuple(
-            (cpu, self.saves[place]._replace(time_ns=0, event=None), state)
+            (cpu, self.saves[place]._replace(time_ns=0, event=0), state)
             for cpu, (place, state) in sorted(self._host.items())
         )
         return pending, self._memory.snapshot()
 
     def pointer_vq(self, running_vq: int) -> int:
         """Return the VQ that places the pointer to FFR on a CPU that runs with a VQ."""
-        return largest_vq(self.allocation_vqs) if self._ffr_pointer is Pointer.BUFFER else running_vq
+        return self._allocation_vq if self._ffr_pointer is Pointer.BUFFER else running_vq
 
     def _select_vl(self, unit: VectorUnit) -> int:
         """Write ZCR_EL2, and return the VQ that is then in force at EL2."""
-        unit.write_zcr_el2(len_field(self.limit_vqs))
+        unit.write_zcr_el2(self._zcr_el2_len)
         return unit.vq_at_el2()
 
     def _registers(self, number: int, running_vq: int) -> int:
@@ -140,34 +142,48 @@ class SaveArea:
         first_byte = rules.save_first_byte(self.pointer_vq(running_vq), running_vq)
         return self._memory.run_start(number) + rules.HEADER_BYTES + first_byte
 
-    def save(self, number: int, unit: VectorUnit, time_ns: int) -> Save:
+    def save(self, number: int, unit: VectorUnit, time_ns: int, event: int) -> Save:
         """Save the host's registers on a CPU.
+
+        Args:
+            number: the CPU's logical number.
+            unit: its vector unit.
+            time_ns: the current time.
+            event: the event that the save comes with.
 
         Raises:
             StoreFault: a store met memory that is not mapped at EL2. The record is in `saves` all the same.
         """
         unit.write_zcr_el1(ZCR_EL1_OF_HOST)
         host = VectorState.of_host(unit.vq_at_el1(), number)
-        running_vq = self._select_vl(unit)
-        denied_vqs = rules.save_denies(self._vq_map, unit.usable_vqs, self.limit_vqs)
-        save = Save(number, time_ns, host.vq, running_vq, self.pointer_vq(running_vq), unit.zcr_el1_len, denied_vqs)
+        running_vq, zcr_el1 = self._select_vl(unit), unit.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little")
+        save = Save(
+            cpu=number,
+            time_ns=time_ns,
+            host_vq=host.vq,
+            running_vq=running_vq,
+            pointer_vq=self.pointer_vq(running_vq),
+            zcr_el1_len=unit.zcr_el1_len,
+            denied_vqs=rules.save_denies(self._vq_map, unit.usable_vqs, self.limit_vqs),
+            event=event,
+        )
         touched: list[Extent] = []
         try:
-            self._store(number, host.at(running_vq), save, touched)
+            self._store(number, host.at(running_vq), zcr_el1, touched)
         except UnmappedAccess as access:
             place, first = self._faulting_register(number, running_vq, access.address)
             self.saves.append(save._replace(touched=tuple(merged(touched)), panicked=True, fault_byte=first))
             raise StoreFault(place) from None
-        header = self._memory.load(self._memory.run_start(number), _ZCR_EL1_BYTES)
-        intact = header == save.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little")
-        self.saves.append(save._replace(touched=tuple(merged(touched)), header_intact=intact))
-        self._host[number] = (len(self.saves) - 1, host)
-        return self.saves[-1]
+        intact = self._memory.load(self._memory.run_start(number), _ZCR_EL1_BYTES) == zcr_el1
+        save = save._replace(touched=tuple(merged(touched)), header_intact=intact)
+        self._host[number] = (len(self.saves), host)
+        self.saves.append(save)
+        return save
 
-    def _store(self, number: int, host: VectorState, save: Save, touched: list[Extent]) -> None:
+    def _store(self, number: int, host: VectorState, zcr_el1: bytes, touched: list[Extent]) -> None:
         """Store zcr_el1, the registers upwards, then fpsr and fpcr."""
         header = self._memory.run_start(number)
-        self._memory.store(header, save.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little"), touched)
+        self._memory.store(header, zcr_el1, touched)
         self._memory.store(self._registers(number, host.vq), host.image, touched)
         status = host.fpsr.to_bytes(4, "little") + host.fpcr.to_bytes(4, "little")
         self._memory.store(header + _ZCR_EL1_BYTES, status, touched)
@@ -179,10 +195,6 @@ class SaveArea:
         first = registers + sum(BYTES_PER_VQ[:place]) * running_vq
         return place, first - self._memory.run_start(number) - rules.HEADER_BYTES
 
-    def note_event(self, event: int) -> None:
-        """Note the event that the last save comes with."""
-        self.saves[-1] = self.saves[-1]._replace(event=event)
-
     def restore(self, number: int, unit: VectorUnit) -> Save:
         """Restore the host's registers on a CPU, and compare them with those before the save."""
         place, host = self._host.pop(number)
@@ -190,7 +202,7 @@ class SaveArea:
         back, zcr_el1 = self._load(number, running_vq)
         unit.write_zcr_el1(zcr_el1)
         same_zcr = unit.zcr_el1_len == save.zcr_el1_len
-        committed_vq = min(host.vq, largest_vq(self._vq_map))
+        committed_vq = min(host.vq, self._committed_vq)
         self.saves[place] = save._replace(
             at_save_vq_restored=same_zcr and host.same_up_to(back, min(running_vq, host.vq)),
             committed_vq_restored=same_zcr and host.same_up_to(back, committed_vq),

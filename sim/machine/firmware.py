@@ -4,11 +4,20 @@ Source: the Arm Power State Coordination Interface; drivers/firmware/psci/psci.c
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sim.errnos import Errno
 from sim.scenario import CPU_ON_ERRORS, Fault
 
-SUCCESS = "SUCCESS"
+
+class CpuOnAnswer(NamedTuple):
+    """The answer to CPU_ON, as PSCI names it; `by_relay`: pKVM's relay gave it."""
+
+    answer: str
+    by_relay: bool = False
+
+
+SUCCESS = CpuOnAnswer("SUCCESS")
 """The answer to a CPU_ON that was accepted."""
 
 
@@ -23,8 +32,11 @@ class CpuOn:
     error: Errno
     arrives: bool = True
     arrives_after_ns: int | None = None
-    answer: str = SUCCESS
+    answer: CpuOnAnswer = SUCCESS
     by_fault: bool = False
+
+
+_ACCEPTED = CpuOn(Errno.OK)
 
 
 class Psci:
@@ -51,13 +63,14 @@ class Psci:
         """
         fault = self._faults.get(number)
         if number in self._awaited or number in self._on:
-            answer = "ON_PENDING" if number in self._awaited else "ALREADY_ON"
-            return CpuOn(CPU_ON_ERRORS[answer], arrives=False, answer=answer)
+            name = "ON_PENDING" if number in self._awaited else "ALREADY_ON"
+            return CpuOn(CPU_ON_ERRORS[name], arrives=False, answer=CpuOnAnswer(name))
         if fault is not None and fault.answer is not None:
-            return CpuOn(CPU_ON_ERRORS[fault.answer], arrives=False, answer=fault.answer, by_fault=True)
+            answer = CpuOnAnswer(fault.answer)
+            return CpuOn(CPU_ON_ERRORS[fault.answer], arrives=False, answer=answer, by_fault=True)
         self._awaited.add(number)
         if fault is None:
-            return CpuOn(Errno.OK)
+            return _ACCEPTED
         return CpuOn(Errno.OK, arrives=not fault.never_arrives, arrives_after_ns=fault.arrives_after_ns)
 
     def arrived(self, number: int) -> None:

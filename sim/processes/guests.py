@@ -100,8 +100,7 @@ class Guests:
         pkvm, area = self._kvm.pkvm, self._kvm.save_area
         if pkvm is not None and area is not None:
             save = pkvm.save(number, unit, self._env.now_ns)
-            length = SaveLength(bits_from_vq(save.running_vq))
-            area.note_event(self._printk.event(EventKind.SAVE, number, length))
+            self._printk.event(EventKind.SAVE, number, SaveLength(bits_from_vq(save.running_vq)))
             yield self._system.wait(latencies.save, StepKind.SAVE, number)
             self._printk.event(EventKind.SAVED, number)
         yield self._system.wait(latencies.guest_run, StepKind.GUEST_RUN, number) | self._leaving(number)

@@ -10,9 +10,9 @@ from simpy.events import Event
 from sim.environment import Completion, Lock, Step, StepKind
 from sim.errnos import Errno
 from sim.facts import CpuState, LossKind, Lost, Refused, SharedIdleTask
-from sim.kernel.printk import Arrival, CpuOnAnswer, EventKind, HypervisorPanic, RefusedBy
+from sim.kernel.printk import Arrival, EventKind, HypervisorPanic, RefusedBy
 from sim.kernel.smp import WAIT_NS, SecondaryData
-from sim.machine.firmware import CpuOn
+from sim.machine.firmware import CpuOn, CpuOnAnswer
 from sim.processes.guests import Guests
 from sim.processes.system import Answer, Steps, System
 from sim.scenario import BringUp
@@ -139,9 +139,9 @@ class Hotplug:
         if self._kvm.pkvm is not None and not self._kvm.pkvm.relays(number):
             return self._refused_by_relay(number)
         answer = self._system.psci.cpu_on(number)
-        answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, CpuOnAnswer(answer.answer))
+        answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, answer.answer)
         if answer.by_fault:
-            self._lose(number, LossKind.FIRMWARE_ANSWERS, answered, answer=answer.answer)
+            self._lose(number, LossKind.FIRMWARE_ANSWERS, answered, answer=answer.answer.answer)
         if answer.error:
             return answer.error
         self._quirk_of_returning(number)

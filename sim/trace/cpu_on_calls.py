@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sim.event_text import event_detail
-from sim.kernel.printk import CpuOnAnswer, Event, EventKind
+from sim.kernel.printk import Event, EventKind
 from sim.machine.firmware import SUCCESS
 
 
@@ -36,7 +36,7 @@ def cpu_on_calls(events: Iterable[Event]) -> list[CpuOnCall]:
             calls.append(latest[cpu])
         elif event.kind is EventKind.CPU_ON_ANSWERED:
             latest[cpu].answer = event_detail(event)
-            if event.detail == CpuOnAnswer(SUCCESS):
+            if event.detail == SUCCESS:
                 accepted[cpu] = latest[cpu]
         elif event.kind is EventKind.ARRIVED and cpu in accepted:
             call = accepted.pop(cpu)
