@@ -82,6 +82,7 @@ class CpuFeatures:
             self.final,
             self._boot is not None,
             tuple(self._sanitised.items()),
+            tuple(self._supports.items()),
             self._variation_seen,
             records,
             announced,
