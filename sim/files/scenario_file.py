@@ -25,6 +25,7 @@ from sim.files.scenario_tables import (
     TopologyTable,
 )
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
+from sim.kernel_flags import kernel_flags
 from sim.kernel_series import kernel_series
 from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
 from sim.scenario import Action, Fault, Scenario
@@ -82,10 +83,13 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
         with at("pkvm.allocation_fails_at"):
             topology.number(pkvm.allocation_fails_at)
     with at("kernel.series"):
-        kernel_series(kernel.series)
+        series = kernel_series(kernel.series)
+    with at("kernel.flags"):
+        kernel_flags(series, kernel.flags)
     return Scenario(
         topology,
         kernel=kernel.series,
+        kernel_flags=kernel.flags,
         design=None if table.design is None else design_from(table.design),
         kvm_mode=kernel.kvm_mode,
         el2=kernel.el2,

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.facts import CpuState
 from sim.hazards import HazardKind
+from sim.kernel_flags import FLAGS
 from sim.kernel_series import DEFAULT
 from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies
 from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, MemoryLayout, Relay
@@ -135,6 +136,16 @@ class KernelTable(Table):
             description='kernel series, from "6.1" on; text, because as a number 6.10 is 6.1', extra_json_schema=_SERIES
         ),
     ] = DEFAULT
+    flags: Annotated[
+        dict[str, bool],
+        Meta(
+            description="flags that this kernel has set otherwise than its series has by default",
+            extra_json_schema={
+                "properties": {name: {"type": "boolean", "description": one.meaning} for name, one in FLAGS.items()},
+                "additionalProperties": False,
+            },
+        ),
+    ] = {}
     maxcpus: Annotated[
         Annotated[int, Meta(ge=1, le=MOST_CPUS)] | None,
         Meta(description="maxcpus=, 1 to 65,536: so many CPUs come up early, the boot CPU among them"),

@@ -144,6 +144,7 @@ def _cpu(cpu: Cpu) -> CpuTable:
 def _kernel(scenario: Scenario) -> KernelTable:
     return KernelTable(
         series=scenario.kernel,
+        flags=dict(scenario.kernel_flags),
         maxcpus=scenario.maxcpus,
         arm64_nosve=scenario.nosve,
         arm64_nosme=scenario.nosme,
