@@ -43,7 +43,7 @@ class CauseRecorder(SeededEnvironment):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.events: Sequence[object] = ()
-        """The boot's events, to be set to the list that grows; new ones are noted after each callback."""
+        """The boot's events, to be set to the list that grows; new events are noted after each callback."""
         self._causes: list[Cause] = []
         self._here: _Position = (None, ())
         self._process: object = None

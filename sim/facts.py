@@ -216,7 +216,7 @@ class Facts:
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """The agents that wait, and for what, where everything came to a stop without a panic."""
+        """The agents that wait, and for what, where everything stopped without a panic."""
         hung = (one for one in self.actions if one.outcome is ActionOutcome.HUNG and self.panic is None)
         return tuple(sorted(f"{one.action.agent!r} waits {self._for_what(one)}" for one in hung))
 

@@ -179,7 +179,7 @@ class Scenario:
     """Flags (`sim.kernel_flags`) that this kernel has set otherwise than its series has by default."""
     kvm_mode: KvmMode = KvmMode.DEFAULT
     el2: bool = True
-    """Whether the CPUs start at EL2, so that hypervisor mode is available."""
+    """The CPUs start at EL2, so that hypervisor mode is available."""
     maxcpus: int | None = None
     """The number of CPUs that are brought up early, ``maxcpus=``; None: all that are not late."""
     nosve: bool = False

@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 MOST_CPUS = 65_536
 MPIDR_AFFINITY = 0xFF_00FF_FFFF
 """The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK): Aff3, and Aff2 to Aff0."""
-_MOST_SETS_TOLD = 4
-_MOST_NAMES_TOLD = 8
+_MOST_SETS_SHOWN = 4
+_MOST_NAMES_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a CPU's hardware has: its core, and a set of lengths for each vector type that it has."""
+    """The hardware of a CPU: its core, and a set of lengths for each vector type that it has."""
 
     vqs: Mapping[VectorType, int] = field(default_factory=dict)
     core: Core = QEMU_MAX
@@ -56,7 +56,7 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """What EL3 lets lower exception levels have of a CPU: the LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given."""
+    """The limits that EL3 sets for a CPU: the LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given."""
 
     el3_len: Mapping[VectorType, int] = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ class Cpu:
 
     Firmware that sets LEN differently on different CPUs makes identical hardware asymmetric. A CPU that is `late` is
     left out of the early bring-up even where ``maxcpus=`` would include it. `clusters` is the path of clusters around
-    it, outermost first. `mpidr` None: its place in the file.
+    it, outermost first. `mpidr` None: its place in the file, see `Topology.mpidr`.
     """
 
     name: str
@@ -250,8 +250,8 @@ class Topology:
 
     def __repr__(self) -> str:
         sets = Counter(_lengths(one.usable_sve_vqs) for one in self.cpus)
-        told = ", ".join(f"{count:,} with {lengths}" for lengths, count in sets.most_common(_MOST_SETS_TOLD))
-        more = ", ..." if len(sets) > _MOST_SETS_TOLD else ""
+        told = ", ".join(f"{count:,} with {lengths}" for lengths, count in sets.most_common(_MOST_SETS_SHOWN))
+        more = ", ..." if len(sets) > _MOST_SETS_SHOWN else ""
         return f"<Topology of {len(self.cpus):,} CPUs: SVE bits of {told}{more}>"
 
     def _repr_html_(self) -> str:
@@ -313,35 +313,37 @@ class Topology:
         return (boot, *(one for one in self.cpus if one is not boot))
 
     def number(self, name: str) -> int:
-        """The logical number of the CPU of that name.
+        """Return the logical number of the CPU of a name.
 
         Raises:
-            InputError: there is none.
+            InputError: no CPU has the name.
         """
         if name not in self._index:
             names = [one.name for one in self.logical]
-            there = ", ".join(names) if len(names) <= _MOST_NAMES_TOLD else f"{len(names):,}, {names[0]} to {names[-1]}"
+            there = (
+                ", ".join(names) if len(names) <= _MOST_NAMES_SHOWN else f"{len(names):,}, {names[0]} to {names[-1]}"
+            )
             raise InputError(f"there is no CPU {name[:60]!r}: there are {there}")
         return self._index[name]
 
     @property
     def hypothetical(self) -> bool:
-        """Whether its silicon mixes sets of vector lengths, which no shipping system does; firmware may."""
+        """True if its hardware mixes sets of vector lengths, which no shipping system does; firmware may."""
         return len({(one.sve_vqs, one.sme_vqs) for one in self.cpus}) > 1
 
     def label(self, number: int) -> str:
-        """How sentences name a CPU: by its logical number, with the file's name where that differs."""
+        """Return the name of a CPU in sentences: its logical number, with the file's name if that differs."""
         name = self.logical[number].name
         return f"cpu{number}" if name == f"cpu{number}" else f"cpu{number} ({name})"
 
     def mpidr(self, number: int) -> int:
-        """MPIDR_EL1 of a logical CPU: as given, else its place in the file, eight bits a level."""
+        """Return MPIDR_EL1 of a logical CPU: as given, else its place in the file, eight bits a level."""
         one = self.logical[number]
         return one.mpidr if one.mpidr is not None else self._place[one.name]
 
     @cached_property
     def _place(self) -> dict[str, int]:
-        """Each CPU's place in the file, past those places that somebody was given as an MPIDR."""
+        """Each CPU's place in the file, without the places that other CPUs have as their MPIDR."""
         given = {one.mpidr for one in self.cpus}
         free = (place for place in count() if place not in given)
         return {one.name: next(free) for one in self.cpus if one.mpidr is None}

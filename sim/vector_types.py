@@ -1,4 +1,6 @@
-"""Vector types as data: what SVE and SME differ in. A further type is one more entry, and its own rule of legal sets.
+"""Vector types as data: the differences between SVE and SME.
+
+A further type is one more entry, and its own rule of legal sets.
 
 Sources: arch/arm64/kernel/fpsimd.c (``sve_setup``, ``sme_setup``), cpufeature.c (the capabilities); the Arm
 Architecture Reference Manual (ID registers, SMCR_ELx).
@@ -14,18 +16,18 @@ from sim.vectors import QUADWORD_BYTES, SveRule, VectorType, why_not_sme, why_no
 
 @dataclass(frozen=True, slots=True)
 class VectorTraits:
-    """What is particular to a vector type."""
+    """The traits of a vector type."""
 
     id_field: IdField
     """The field of an ID register that is not 0 where a CPU has the extension."""
     capability: str
-    """How the kernel's log describes the capability."""
+    """The capability's description in the kernel's log."""
     el3_len_key: str
-    """What scenario files call the LEN field of the firmware's limit."""
+    """The key of scenario files for the LEN field of the firmware's limit."""
     option: str
     """The word of the kernel's command line that switches the extension off."""
     default_vl_bytes: int
-    """A task's default VL is the largest supported one that is at most this."""
+    """A task's default VL is the largest supported VL that is at most this."""
     initial_vl_bytes: int
     """``min_vl``, ``max_vl`` and ``max_virtualisable_vl`` before any CPU was counted."""
     is_virtualised: bool

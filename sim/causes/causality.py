@@ -15,10 +15,10 @@ def causality(outcome: Outcome) -> "nx.DiGraph[int]":
     """Return what waited for what in a boot, as a graph of its events.
 
     A node is an event, named by its row in `outcome.events`, with that row's `time_ns`, `cpu`, `kind` and `detail`. An
-    edge goes from an event to one that could not happen before it. Nodes and edges have `critical`, which is False here
-    and which `critical_path()` sets on its path. Edges also have
+    edge goes from an event to another that could not happen before it. Nodes and edges have `critical`, which is False
+    here and which `critical_path()` sets on its path. Edges also have
 
-    - `let_happen`: the later event waited for this one in the end. Each event but the first has one such edge; the
+    - `let_happen`: the later event waited for the earlier in the end. Each event but the first has one such edge; the
       others only say what came before in the same process, which had to wait longer for something else;
     - `waits`: the steps that took time between the two, as (`sim.environment.Step`, nanoseconds), and `waited_ns`,
       their sum: the time between the two events, if `let_happen`.

@@ -39,7 +39,7 @@ class Shortest:
         return self._tried >= len(self.schedules[what]) - 1
 
     def search(self, until: float, *, reduced: bool = True, most_runs: int = MOST_RUNS) -> None:
-        """Try schedules, shorter ones first, until all findings have their shortest, a time, or a number of runs."""
+        """Try schedules, the shortest first, until all findings have their shortest, a time, or a number of runs."""
         first = self._run((), reduced=reduced)
         waiting = [(0, 0, first, first.enabled)]
         seen: set[tuple[bytes, tuple[Step, ...]]] = set()

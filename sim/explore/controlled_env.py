@@ -111,7 +111,7 @@ class ControlledEnvironment(Environment):
         return step.who in self.late or not any(Step(kind, step.who) in awaited for kind in ON_ITS_WAY)
 
     def step(self) -> None:
-        """Let the next event happen: one that follows from the last step, or else a chosen step."""
+        """Let the next event happen: an event that follows from the last step, or else a chosen step."""
         if not self._queue:
             enabled = self.enabled()
             chosen = self._choose(enabled) if enabled else None

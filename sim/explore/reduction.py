@@ -102,7 +102,7 @@ class Reduction:
     def _counting_commutes(self) -> bool:
         """Return True if early CPUs may be counted in any order.
 
-        They may not if some lack an extension: lengths counted before such a CPU stay in the maps, later ones do not.
+        They may not if some lack an extension: only lengths that are counted before such a CPU stay in the maps.
         """
         features, scenario = self._run.system.features, self._scenario
         if features.final or scenario.bring_up is not BringUp.PARALLEL:
@@ -121,7 +121,7 @@ class Reduction:
         return alone or self._pending.stays_online(number)
 
     def _seat_is_uncontested(self, step: Step) -> bool:
-        """Return True if no other process can come to wait for the same seat."""
+        """Return True if no other process can start waiting for the same seat."""
         agent, number = str(step.who), step.seat
         assert number is not None
         rivals = any((one.kind, one.seat) == (step.kind, number) and one.who != step.who for one in self._enabled)
@@ -139,7 +139,7 @@ class Reduction:
         return not any(rules.save_exceeds(vqs, area.limit_vqs, area.allocation_vqs) for vqs in own)
 
     def _lock_grants(self) -> list[Step]:
-        """Return the grants of the hotplug lock, if no other process may come to wait for it meanwhile.
+        """Return the grants of the hotplug lock, if no other process may start waiting for it meanwhile.
 
         The holder that takes a CPU offline turns its guests away at once, so such grants depend on guests.
         """

@@ -16,7 +16,7 @@ from sim.vectors import VectorType
 
 
 def lower_safe(system_value: int, cpu_value: int) -> int:
-    """Return the sanitised value of a field of type FTR_LOWER_SAFE: the smaller one."""
+    """Return the sanitised value of a field of type FTR_LOWER_SAFE: the smaller of both."""
     return min(system_value, cpu_value)
 
 
@@ -47,7 +47,7 @@ class FtrReg:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """``struct arm64_cpu_capabilities`` of system scope: all early CPUs must have it, and so must late ones."""
+    """``struct arm64_cpu_capabilities`` of system scope: all early CPUs must have it, and late CPUs too."""
 
     description: str
     field: IdField

@@ -58,7 +58,7 @@ class Psci:
     def cpu_on(self, number: int) -> CpuOn:
         """Answer CPU_ON for a CPU.
 
-        A CPU that was started and has not arrived yet is ON_PENDING; one that runs, under any number or parked, is
+        A CPU that was started and has not arrived yet is ON_PENDING; a CPU that runs, under any number or parked, is
         ALREADY_ON.
         """
         fault = self._faults.get(number)

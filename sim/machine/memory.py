@@ -5,7 +5,7 @@ number and nothing else is mapped; in `ISOLATED` each run stands alone; in `MAPP
 either side.
 
 Each CPU's run is in a cell of its own, all cells of one size: address = cell × size + offset. Bytes are kept only from
-the first store into a cell until `El2Memory.forget`, so that systems of 65,536 CPUs need no memory for idle ones.
+the first store into a cell until `El2Memory.forget`, so that idle CPUs of large systems need no memory.
 """
 
 from dataclasses import dataclass

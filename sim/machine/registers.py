@@ -2,7 +2,7 @@
 
 Registers hold recognisable patterns, so that a restore can be compared with the state before the save: every byte of
 the low half of a quadword of Zn is 0x40 + n, the high half holds the CPU's number plus 1; every byte of Pn is 0x80 + n,
-FFR is all ones.
+FFR is all 1 bits.
 
 Source: the Arm Architecture Reference Manual; the patterns are those of the measured runs.
 """

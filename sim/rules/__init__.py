@@ -1,4 +1,4 @@
-"""What the kernel derives from sets of vector lengths, and decides about them, as pure functions.
+"""The rules by which the kernel derives and decides from sets of vector lengths, as pure functions.
 
 A rule returns a set, a set that stands for a truth by having members, or a mask (every bit, or none). Which log line
 follows is decided elsewhere (`sim.kernel`).

@@ -35,7 +35,7 @@ class LateFindings(NamedTuple, Generic[S]):
 
 
 class LateVerdict(NamedTuple, Generic[S]):
-    """What follows from the findings, as masks: every bit where it is so, else none."""
+    """The consequences of the findings, as masks: every bit where it is so, else none."""
 
     refused: S
     announced: S
@@ -95,7 +95,7 @@ def late_findings(own_vqs: S, vq_map: S, max_cpu_vqs: S, virtualisable_vqs: S, f
 
 
 def late_verdict(findings: LateFindings[S], announces: S | int, refuses: S | int) -> LateVerdict[S]:
-    """Return what becomes of a late CPU.
+    """Return the verdict on a late CPU.
 
     Args:
         findings: what its verification found.
@@ -117,7 +117,7 @@ def refused_needlessly(verdict: LateVerdict[S], exceeds: S, loses: S) -> S:
     """Return a mask: every bit where a refused CPU would have done no harm.
 
     Args:
-        verdict: what became of the CPU.
+        verdict: the verdict on the CPU.
         exceeds: a set with members where the CPU's own save would need more bytes than its buffer was asked for.
         loses: a set with members where the save would cut off lengths that tasks may use there.
     """

@@ -30,7 +30,7 @@ def virtualisable(vq_map: S, vq_partial_map: S) -> S:
     '0b11111'
     """
     partial = vq_partial_map & ~vq_map
-    # Without a partial length, smallest(0) - 1 is all ones, and the largest shared length is the bound.
+    # Without a partial length, smallest(0) - 1 has every bit, and the largest shared length is the bound.
     return (smallest(partial) - 1) & smear(vq_map)
 
 
@@ -56,7 +56,7 @@ def pseudo_register(floor_vqs: S, own_vqs: S) -> S:
 
 
 def guest_lengths(vq_map: S, virtualisable_vqs: S) -> S:
-    """Return the lengths that KVM offers to guests: the shared ones up to ``max_virtualisable_vl``.
+    """Return the lengths that KVM offers to guests: the shared lengths up to ``max_virtualisable_vl``.
 
     >>> bin(guest_lengths(0b1000011, 0b11111))
     '0b11'
