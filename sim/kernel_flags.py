@@ -2,7 +2,7 @@
 
 A distribution backports, and configurations differ, so a series only gives each flag its default; a scenario's
 ``[kernel] flags`` sets any of them. This is the only place that compares versions. A series between two recorded
-series follows from the release in which a flag came or went; a series beyond the newest recorded is taken to be like it.
+series follows from the release in which a flag came or went; a series beyond the newest is taken to be like it.
 """
 
 import difflib
