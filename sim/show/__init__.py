@@ -1,1 +1,1 @@
-"""Showing what came of a boot to people."""
+"""Text for terminals: outcomes, comparisons, sweeps, proofs, schedules, topologies."""

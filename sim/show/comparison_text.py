@@ -1,19 +1,20 @@
-"""A comparison of designs as text for a terminal: a table a relay and memory, a row a design."""
+"""A comparison of designs as text: a table for each relay setting and memory layout, a row for each design."""
 
+from collections.abc import Iterator
 from itertools import groupby
 
 from rich.console import Console
 
 from sim.hazards import HazardKind
-from sim.show.console import heading, line, table
+from sim.show.console import Layout, heading, line, table
 from sim.study.comparison import Comparison
 from sim.study.comparison_rows import ClusterRow, DesignRow
 
-_MOST_CLUSTERS = 4
+_MAX_CLUSTERS = 4
 _LEGEND = (
-    "*: the scenario's own. late in: late CPUs brought online; out: refused, by the kernel or by pKVM's relay; warned: "
-    "said to be above the maximum. hazards: their ranks. asked: bytes for each possible CPU's buffer, in so many "
-    "pages. host VL: the largest afterwards, in bytes."
+    "*: the scenario's own design. late CPUs: refused, by the kernel or by pKVM's relay; warned, if the log says that "
+    "they are above the maximum. hazards: by rank, see below. bytes, pages: asked for each possible CPU's buffer. host "
+    "VL: the largest that the host can use afterwards, in bytes."
 )
 
 
@@ -23,8 +24,8 @@ def show(comparison: Comparison, console: Console) -> None:
     cpus, late = len(scenario.topology.cpus), len(scenario.topology.cpus) - len(scenario.early)
     hypothetical = "; hypothetical" if scenario.topology.hypothetical else ""
     kvm = f"KVM mode {scenario.kvm_mode}" if scenario.el2 else "no EL2"
-    what = f"{cpus:,} possible CPUs, {late:,} of them late; kernel {scenario.kernel}, {kvm}{hypothetical}"
-    line(console, f"{scenario.name}: {what}")
+    settings = f"{cpus:,} possible CPUs, {late:,} of them late; kernel {scenario.kernel}, {kvm}{hypothetical}"
+    line(console, f"{scenario.name}: {settings}")
     for (relay, memory), rows in groupby(comparison.design_rows, lambda row: (row.relay, row.memory)):
         heading(console, f"relay {relay}, memory {memory}" if scenario.has_pkvm else "no pKVM: no relay, no buffers")
         _table(console, list(rows), comparison.cluster_rows)
@@ -44,49 +45,52 @@ def _count(row: DesignRow, kind: HazardKind) -> int:
 
 
 def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) -> None:
-    """Print one table; a column that would be empty is left out."""
-    columns = {
+    """Print a table without the columns that would be empty."""
+    columns: dict[str, tuple[Layout, list[str]]] = {
         "design": ("wrap", [row.design + "*" * row.own for row in rows]),
-        "late in": ("right", [_number(row.late_accepted) for row in rows]),
-        "out": ("right", [_number(row.late_refused + row.late_refused_by_relay) for row in rows]),
-        "warned": ("right", [_number(row.late_warned) for row in rows]),
+        "late CPUs": ("wrap", [", ".join(_late_cpus(row)) for row in rows]),
         "panic": ("left", [_panic(row) for row in rows]),
         "hazards": ("wrap", [_hazards(row) for row in rows]),
-        "asked": ("right", [_number(row.asked_bytes) for row in rows]),
-        "pages": ("right", [_number(row.pages) for row in rows]),
+        "bytes": ("right", [str(row.asked_bytes or "") for row in rows]),
+        "pages": ("right", [str(row.pages or "") for row in rows]),
         "host VL": ("wrap", [_host_vl(row, clusters) for row in rows]),
     }
-    shown = {title: (how, cells) for title, (how, cells) in columns.items() if any(cells)}
+    filled = {title: (layout, cells) for title, (layout, cells) in columns.items() if any(cells)}
     table(
         console,
-        {title: how for title, (how, _) in shown.items()},
-        zip(*(cells for _, cells in shown.values()), strict=True),
+        {title: layout for title, (layout, _) in filled.items()},
+        zip(*(cells for _, cells in filled.values()), strict=True),
     )
 
 
 def _panic(row: DesignRow) -> str:
-    return "kernel" * row.hazards(HazardKind.KERNEL_PANIC) + "hyp" * row.hazards(HazardKind.HYPERVISOR_PANIC)
+    panics = {"kernel": HazardKind.KERNEL_PANIC, "hypervisor": HazardKind.HYPERVISOR_PANIC}
+    return "".join(name for name, kind in panics.items() if row.hazards(kind))
 
 
-def _number(number: int | None) -> str:
-    return str(number or "")
+def _late_cpus(row: DesignRow) -> Iterator[str]:
+    """Yield what happened to late CPUs, with their numbers."""
+    refused = row.late_refused + row.late_refused_by_relay
+    for count, fate in ((row.late_accepted, "online"), (refused, "refused"), (row.late_warned, "warned")):
+        if count:
+            yield f"{count:,} {fate}"
 
 
 def _hazards(row: DesignRow) -> str:
-    """The ranks of a design's hazards, with how many there are of each."""
+    """Return the ranks of a design's hazards; ``3x2`` is two hazards of rank 3."""
     counts = {kind.rank: _count(row, kind) for kind in sorted(HazardKind)}
     return " ".join(f"{rank}" if count == 1 else f"{rank}x{count}" for rank, count in counts.items() if count)
 
 
 def _host_vl(row: DesignRow, clusters: list[ClusterRow]) -> str:
-    """The host's largest VL afterwards: one for all, or by cluster, or how many clusters have which."""
+    """Return the host's largest VL afterwards: one for all, or by cluster, or how many clusters have which."""
     by_vl: dict[str, list[str]] = {}
-    for one in clusters:
-        if (one.design, one.relay, one.memory) == (row.design, row.relay, row.memory) and one.online:
-            ends = dict.fromkeys([one.least_host_max_vl_bytes, one.host_max_vl_bytes])
-            by_vl.setdefault("-".join(str(end or "none") for end in ends), []).append(one.cluster)
+    for cluster in clusters:
+        if (cluster.design, cluster.relay, cluster.memory) == (row.design, row.relay, row.memory) and cluster.online:
+            ends = dict.fromkeys([cluster.least_host_max_vl_bytes, cluster.host_max_vl_bytes])
+            by_vl.setdefault("-".join(str(end or "none") for end in ends), []).append(cluster.cluster)
     if len(by_vl) <= 1:
         return "".join(by_vl)
-    if sum(map(len, by_vl.values())) <= _MOST_CLUSTERS:
+    if sum(map(len, by_vl.values())) <= _MAX_CLUSTERS:
         return "\n".join(f"{cluster} {vl}" for vl, members in by_vl.items() for cluster in members)
     return "\n".join(f"{vl} on {len(members)} clusters" for vl, members in by_vl.items())

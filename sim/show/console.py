@@ -1,38 +1,49 @@
-"""The terminal: headings, lines that wrap, and tables, for everything that is shown to people.
+"""The terminal: headings, wrapped lines and tables, for every text that is shown to people.
 
-Colour only where the output is a terminal, and never with NO_COLOR; 80 columns where there is none.
+Colour appears only on a terminal, and never with NO_COLOR. Output that does not go to a terminal has 80 columns.
 """
 
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDEST_SET = 19
-_NARROWEST_COLUMN = 18
-_GAP = 2
-_MOST_ROWS = 256
+_MAX_SET_WIDTH = 19
+_MIN_WRAPPED_WIDTH = 18
+_COLUMN_GAP = 2
+_MAX_TABLE_ROWS = 256
+
+Layout = Literal["left", "right", "wrap"]
+"""The layout of a table's column. A ``wrap`` column is set left, and its cells wrap where the terminal is narrow."""
 
 
 def terminal() -> Console:
-    """The standard output, with nothing in what is printed read as markup."""
+    """Return a console on the standard output that reads nothing in a text as markup."""
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def heading(console: Console, text: str, *, first: bool = False) -> None:
-    """Print a heading, apart from what stands above it."""
+    """Print a heading, below an empty line unless it is the first."""
     console.print(Text(text if first else f"\n{text}", "bold"))
 
 
 def line(console: Console, text: str, style: str = "", styled: int | None = None) -> None:
-    """Print a line, wrapped at words, its further lines indented; `styled` characters of it have the style."""
+    """Print a line, wrapped at words and indented from its second line on.
+
+    Args:
+        console: the terminal.
+        text: the line.
+        style: a style of rich's, such as ``bold red``.
+        styled: the number of characters at the beginning that have the style; None: all.
+    """
     wrapped = textwrap.fill(
         text,
-        max(console.width, _NARROWEST_COLUMN),
+        max(console.width, _MIN_WRAPPED_WIDTH),
         subsequent_indent="  ",
         break_on_hyphens=False,
         break_long_words=False,
@@ -43,41 +54,43 @@ def line(console: Console, text: str, style: str = "", styled: int | None = None
 
 
 def lengths(bits: Iterable[int] | None) -> str:
-    """Write a set of lengths as kernel developers do; a long one takes several lines.
+    """Return a set of lengths as kernel developers write it; a long set takes several lines.
 
     >>> lengths((128, 256, 512))
     '{128,256,512}'
     """
     if bits is None:
         return "none"
-    wrapped = textwrap.wrap(", ".join(map(str, bits)), _WIDEST_SET)
-    return "{" + "\n".join(one.replace(", ", ",") for one in wrapped) + "}"
+    wrapped = textwrap.wrap(", ".join(map(str, bits)), _MAX_SET_WIDTH)
+    return "{" + "\n".join(part.replace(", ", ",") for part in wrapped) + "}"
 
 
-def table(console: Console, columns: dict[str, str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; each column's heading maps to how it is set: right, left, or wrap (left, as narrow as need be).
+def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table of at most 256 rows; `columns` has each column's heading and layout.
 
-    Where a terminal is too narrow for it, its lines are longer than the terminal: nothing is ever cut off.
+    Nothing is ever cut off: where the terminal is too narrow for a table, the table's lines are longer.
     """
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    every = [[str(cell) for cell in row] for row in rows]
-    cells = every[:_MOST_ROWS]
-    for place, (title, how) in enumerate(columns.items()):
-        longest = max(len(part) for cell in (title, *(row[place] for row in cells)) for part in cell.split("\n"))
-        made.add_column(
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    every_row = [[str(cell) for cell in row] for row in rows]
+    shown = every_row[:_MAX_TABLE_ROWS]
+    for index, (title, layout) in enumerate(columns.items()):
+        longest = max(len(part) for cell in (title, *(row[index] for row in shown)) for part in cell.split("\n"))
+        grid.add_column(
             title,
-            justify="right" if how == "right" else "left",
-            no_wrap=how != "wrap",
-            min_width=min(longest, _NARROWEST_COLUMN) if how == "wrap" else longest,
+            justify="right" if layout == "right" else "left",
+            no_wrap=layout != "wrap",
+            min_width=min(longest, _MIN_WRAPPED_WIDTH) if layout == "wrap" else longest,
             overflow="fold",
             vertical="top",
         )
-    for row in cells:
-        made.add_row(*(Text(cell) for cell in row))
-    narrowest = sum(column.min_width or 0 for column in made.columns) + _GAP * len(made.columns)
-    room = console.width
-    console.width = max(room, narrowest)
-    console.print(made)
-    console.width = room
-    if len(every) > len(cells):
-        line(console, f"{len(every) - len(cells):,} more rows; --json has all")
+    for row in shown:
+        grid.add_row(*(Text(cell) for cell in row))
+    # rich cuts cells off to make a table fit the console. The console is as wide as the narrowest form of this table
+    # while the table is printed, so that rich has nothing to cut.
+    narrowest = sum(column.min_width or 0 for column in grid.columns) + _COLUMN_GAP * len(grid.columns)
+    width = console.width
+    console.width = max(width, narrowest)
+    console.print(grid)
+    console.width = width
+    if len(every_row) > len(shown):
+        line(console, f"{len(every_row) - len(shown):,} more rows; --json prints them all")

@@ -1,75 +1,70 @@
-"""What came of exploring as text for a terminal."""
+"""The findings of an exploration as text: hazards and deadlocks, each with its schedule."""
 
 from rich.console import Console
 
 from sim.explore.exploration import Explored
-from sim.explore.findings import Found, in_order
+from sim.explore.findings import in_order
 from sim.explore.random_orders import Sampled, Strategy
 from sim.scenario import KvmInit, Scenario
 from sim.show.console import heading, line
 from sim.show.schedule_text import show_schedule
 from sim.units import counted
 
-_MOST_WRITTEN_OUT = 10**15
+_MAX_WRITTEN_OUT = 10**15
+"""Larger counts of orders are written with an exponent."""
 
 
 def show_explored(scenario: Scenario, explored: Explored, console: Console) -> None:
-    """Print what every order comes to: hazards and deadlocks, each with its schedule, a lane for each CPU and agent."""
-    covered = "every order" if explored.complete else "not every order"
-    ended = "orders were not counted" if explored.ends else "no order came to an end"
+    """Print what an exploration of every order found, and how much it covered."""
+    covered = "every order covered" if explored.complete else "not every order covered"
+    orders = "orders were not counted" if explored.ends else "no order reached its end"
     if explored.orders:
-        ended = f"{_count(explored.orders, 'order')} of the steps tried"
-    line(console, f"{_named(scenario)}{covered}: {ended}")
-    line(console, f"{_count(explored.states, 'state')}, {explored.ends:,} of them ends; {_count(explored.runs, 'run')}")
-    line(
-        console,
-        f"{_count(explored.steps_tried, 'step')} tried, {explored.steps_left_out:,} left out as independent of these",
-    )
-    _label(scenario, console)
-    for one in in_order(explored.found.values()):
-        heading(console, f"{one.what.title}: {one.length}")
-        show_schedule(one.schedule, console)
+        orders = f"{_count(explored.orders, 'order')} of the steps tried"
+    line(console, f"{_name(scenario)}{covered}: {orders}")
+    states = f"{_count(explored.states, 'state')}, {explored.ends:,} of them final"
+    line(console, f"{states}; {_count(explored.runs, 'run')} of the scenario")
+    steps = _count(explored.steps_tried, "step")
+    line(console, f"{steps} tried, and {explored.steps_left_out:,} left out that are independent of these")
+    _warn_of_kvm_init(scenario, console)
+    for found in in_order(explored.found.values()):
+        heading(console, f"{found.what.title}: {found.length}")
+        show_schedule(found.schedule, console)
     if not explored.found:
-        line(
-            console,
-            "no hazard and no deadlock was reached"
-            if not explored.complete
-            else "none can be reached: no hazard, no deadlock",
-            "green",
-        )
+        reached = "can be reached" if explored.complete else "was reached"
+        line(console, f"no hazard and no deadlock {reached}", "green")
 
 
 def show_sampled(scenario: Scenario, strategy: Strategy, depth: int, sampled: Sampled, console: Console) -> None:
-    """Print what drawn orders came to."""
-    line(console, f"{_named(scenario)}{sampled.runs:,} orders drawn ({strategy}): {sampled.ends:,} different ends")
+    """Print what randomly drawn orders found; `depth` is PCT's."""
+    line(
+        console, f"{_name(scenario)}{sampled.runs:,} orders drawn ({strategy}): {sampled.ends:,} different final states"
+    )
     if strategy is Strategy.PCT:
+        # Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs" (ASPLOS 2010):
+        # a run of n actors and k steps meets a bug of depth d with a probability of at least 1 / (n k^(d-1)).
         least = sampled.actors * sampled.most_steps ** (depth - 1)
         line(
             console,
-            f"a run meets what hangs on {depth} steps with a probability of 1 in {least:,} or more: {sampled.actors} "
-            f"CPUs and agents, {sampled.most_steps} steps",
+            f"a run meets what depends on the order of {depth} steps with a probability of at least 1 in {least:,}: "
+            f"{sampled.actors} CPUs and agents, {sampled.most_steps} steps",
         )
-    _label(scenario, console)
-    for one in in_order(sampled.found.values()):
-        heading(console, f"{one.what.title}: in {_share(one, sampled)}; {one.length}")
-        show_schedule(one.schedule, console)
+    _warn_of_kvm_init(scenario, console)
+    for found in in_order(sampled.found.values()):
+        heading(console, f"{found.what.title}: in {found.runs:,} of {sampled.runs:,} runs; {found.length}")
+        show_schedule(found.schedule, console)
     if not sampled.found:
         line(console, "no hazard and no deadlock was met", "green")
 
 
-def _share(one: Found, sampled: Sampled) -> str:
-    return f"{one.runs:,} of {sampled.runs:,} runs"
-
-
-def _named(scenario: Scenario) -> str:
+def _name(scenario: Scenario) -> str:
     return f"{scenario.name}: " if scenario.name else ""
 
 
-def _label(scenario: Scenario, console: Console) -> None:
-    """Say where no real kernel behaves as the scenario has it."""
+def _warn_of_kvm_init(scenario: Scenario, console: Console) -> None:
+    """Warn if the scenario lets KVM initialise at a time at which no real kernel does."""
     if scenario.kvm_init is KvmInit.ANY_TIME:
         line(console, "KVM initialises at any time, as in no real kernel", "yellow")
 
 
-def _count(number: int, what: str) -> str:
-    return counted(number, what) if number < _MOST_WRITTEN_OUT else f"{number:.2e} {what}s"
+def _count(number: int, noun: str) -> str:
+    return counted(number, noun) if number < _MAX_WRITTEN_OUT else f"{number:.2e} {noun}s"

@@ -1,4 +1,4 @@
-"""A boot's outcome as text for a terminal: log, tables, record, buffers, actions, hazards, notes."""
+"""A boot's outcome as text: kernel log, CPUs, vector lengths, buffers, actions, hazards and notes."""
 
 from itertools import groupby
 
@@ -6,12 +6,12 @@ from rich.console import Console
 
 from sim.outcome import Outcome
 from sim.outcome_rows import ActionRow, BufferRow, CpuRow
-from sim.show.console import heading, lengths, line, table
-from sim.show.row_groups import MOST_ROWS, grouped, short_cpu_list
+from sim.show.console import Layout, heading, lengths, line, table
+from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list
 from sim.units import duration
 
-MOST_ALIKE = 8
-"""Where there are many hazards of one kind, so many of them are shown."""
+_MAX_ALIKE = 8
+"""The number of hazards of a kind, and of notes, that are shown where there are more than 32 in all."""
 
 
 def show(outcome: Outcome, console: Console) -> None:
@@ -30,7 +30,7 @@ def _cpus(outcome: Outcome, console: Console) -> None:
     rows = outcome.cpu_rows()
     logical = outcome.scenario.topology.logical
     has_sme = any(row.sme_bits is not None for row in rows)
-    columns = {"CPU": "right", "name": "wrap", "role": "left", "SVE, bits": "wrap"}
+    columns: dict[str, Layout] = {"CPU": "right", "name": "wrap", "role": "left", "SVE, bits": "wrap"}
     if has_sme:
         columns["SME, bits"] = "wrap"
     columns |= {"state": "left", "host max\nVL, bytes": "right"}
@@ -51,7 +51,7 @@ def _cpus(outcome: Outcome, console: Console) -> None:
 
 
 def _name(clusters: tuple[str, ...], members: list[CpuRow]) -> str:
-    """What the scenario calls a CPU; a CPU's name that says no more than its number is left out inside a cluster."""
+    """Return the path of a CPU's clusters and its name; inside a cluster the name ``cpuN`` of CPU N is left out."""
     first, last = members[0], members[-1]
     if first is not last:
         return "/".join(clusters) or f"{first.name}..{last.name}"
@@ -67,9 +67,15 @@ def _record(outcome: Outcome, console: Console) -> None:
         line(console, "no vector lengths: the system has neither SVE nor SME")
         return
     keys = [key for key in rows[0].__struct_fields__ if key not in {"type", "supported"}]
-    columns = dict.fromkeys(["", *(row.type for row in rows)], "left")
-    cells = [[key.replace("_b", ", b"), *(_value(getattr(row, key)) for row in rows)] for key in keys]
+    columns: dict[str, Layout] = dict.fromkeys(["", *(row.type for row in rows)], "left")
+    cells = [[_key(key), *(_value(getattr(row, key)) for row in rows)] for key in keys]
     table(console, columns, cells)
+
+
+def _key(name: str) -> str:
+    """Return the name of a field with its unit after a comma: ``max_vl, bytes`` for ``max_vl_bytes``."""
+    field, _, unit = name.rpartition("_")
+    return f"{field}, {unit}"
 
 
 def _value(value: int | tuple[int, ...]) -> str:
@@ -91,7 +97,9 @@ def _buffers(outcome: Outcome, console: Console) -> None:
     def alike(row: BufferRow) -> tuple[int, ...]:
         return row.save_bytes, row.save_first_byte, row.unused_bytes
 
-    columns = dict.fromkeys(["CPU", "its save, bytes", "registers from byte", "unused, bytes"], "right")
+    columns: dict[str, Layout] = dict.fromkeys(
+        ["CPU", "its save, bytes", "registers from byte", "unused, bytes"], "right"
+    )
     cells = [
         [short_cpu_list([row.cpu for row in members]), *map(str, alike(members[0]))]
         for _, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters)
@@ -108,20 +116,20 @@ def _actions(outcome: Outcome, console: Console) -> None:
     def alike(row: ActionRow) -> tuple[object, ...]:
         return row.agent, row.do, row.outcome, row.error
 
-    columns = {"agent": "wrap", "action": "wrap", "outcome": "left", "took": "wrap"}
+    columns: dict[str, Layout] = {"agent": "wrap", "action": "wrap", "outcome": "left", "took": "wrap"}
     cells = []
     for _, members in grouped(rows, alike):
         row = members[0]
-        cpu = f"cpu{row.cpu}" if len(members) == 1 else short_cpu_list(list({one.cpu for one in members}))
-        ended = f"{row.outcome} ({row.error})" if row.error else row.outcome
-        cells.append([row.agent, f"{row.do} {cpu}", ended, _took(members)])
+        cpus = f"cpu{row.cpu}" if len(members) == 1 else short_cpu_list(list({member.cpu for member in members}))
+        end = f"{row.outcome} ({row.error})" if row.error else row.outcome
+        cells.append([row.agent, f"{row.do} {cpus}", end, _durations(members)])
     table(console, columns, cells)
 
 
-def _took(rows: list[ActionRow]) -> str:
-    """How long actions took: the shortest and the longest."""
-    took_ns = [row.ended_ns - row.started_ns for row in rows]
-    return " to ".join(dict.fromkeys([duration(min(took_ns)), duration(max(took_ns))]))
+def _durations(rows: list[ActionRow]) -> str:
+    """Return the shortest and the longest duration of actions."""
+    durations_ns = [row.ended_ns - row.started_ns for row in rows]
+    return " to ".join(dict.fromkeys([duration(min(durations_ns)), duration(max(durations_ns))]))
 
 
 def _hazards(outcome: Outcome, console: Console) -> None:
@@ -130,7 +138,7 @@ def _hazards(outcome: Outcome, console: Console) -> None:
         line(console, "none", "green")
     for kind, hazards in groupby(outcome.found, lambda hazard: hazard.kind):
         members = list(hazards)
-        shown = members if len(outcome.found) <= MOST_ROWS else members[:MOST_ALIKE]
+        shown = members if len(outcome.found) <= MAX_ROWS else members[:_MAX_ALIKE]
         for hazard in shown:
             line(console, f"{kind.title}: {hazard.sentence}", "bold red", len(kind.title) + 1)
         if len(shown) < len(members):
@@ -141,8 +149,8 @@ def _notes(outcome: Outcome, console: Console) -> None:
     if not outcome.notes:
         return
     heading(console, "Notes")
-    shown = outcome.notes if len(outcome.notes) <= MOST_ROWS else outcome.notes[:MOST_ALIKE]
+    shown = outcome.notes if len(outcome.notes) <= MAX_ROWS else outcome.notes[:_MAX_ALIKE]
     for note in shown:
         line(console, note)
     if len(shown) < len(outcome.notes):
-        line(console, f"{len(outcome.notes) - len(shown)} more; --json has all")
+        line(console, f"{len(outcome.notes) - len(shown)} more; --json prints them all")

@@ -1,4 +1,4 @@
-"""Proofs as text for a terminal: which design promises what, and the smallest systems that break a promise."""
+"""Proofs as text: which design keeps which promise, and the smallest systems that break a promise."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -11,145 +11,151 @@ from sim.prove.design_space import LATE_CHOICES, Promises
 from sim.prove.proof import Answer, Finding, Question, System
 from sim.prove.properties import PROPERTIES, SAFETY, Property
 from sim.scenario import MemoryLayout, Relay
-from sim.show.console import heading, lengths, line, table
+from sim.show.console import Layout, heading, lengths, line, table
 from sim.vectors import bits_from_vq, bits_from_vqs
 
 _MARKS = {Answer.PROVED: "yes", Answer.REFUTED: "no", Answer.UNKNOWN: "?"}
 
+_Example = tuple[str, System]
+"""A system, and the name of the design of which it breaks a promise."""
+_Broken = tuple[Finding, frozenset[HazardKind]]
+"""A refuted promise, and the hazards that the boot of its example showed."""
+
 
 def show_question(question: Question, console: Console) -> None:
-    """Print what systems are asked about."""
+    """Print which systems a question is about."""
     cpus = f"{question.early} early and {question.late} late CPUs"
-    more = "just so many"
+    numbers = "exactly as many"
     if question.memory is MemoryLayout.MAPPED:
-        more = (
-            "which stand for any number of CPUs (docs/proofs.md)" if question.stands_for_any_number else "and any fewer"
-        )
+        numbers = "or fewer"
+        if question.stands_for_any_number:
+            numbers = "which stand for any number of CPUs (docs/proofs.md)"
     sets = f"every legal set up to {bits_from_vq(question.up_to_vq)} bits, {question.rule}"
-    line(console, f"{cpus}, {more}; {sets}; kernel {question.kernel}, protected, memory {question.memory}")
+    line(console, f"{cpus}, {numbers}; {sets}; kernel {question.kernel}, protected, memory {question.memory}")
 
 
 def show_findings(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]], console: Console) -> None:
-    """Print what came of properties under settings: a row a setting, and an example of each promise that is broken.
+    """Print whether each promise is kept under each setting, and an example of each broken promise.
 
     Args:
-        findings: ordered by settings.
-        hazards: for each finding, what a boot of its example showed.
-        console: where to.
+        findings: the findings, ordered by settings.
+        hazards: for each finding, the hazards that the boot of its example showed.
+        console: the terminal.
     """
-    properties = list(dict.fromkeys(one.prop for one in findings))
-    for relay, of_relay in groupby(findings, lambda one: one.setting.relay):
+    properties = list(dict.fromkeys(finding.prop for finding in findings))
+    for relay, of_relay in groupby(findings, lambda finding: finding.setting.relay):
         heading(console, f"relay {relay}")
         rows = [
-            [design, *_marks(found, properties)]
-            for design, found in groupby(of_relay, lambda one: one.setting.design.name)
+            [design, *_marks(of_design, properties)]
+            for design, of_design in groupby(of_relay, lambda finding: finding.setting.design.name)
         ]
-        columns = {"design": "wrap"} | {f"{place + 1}": "left" for place in range(len(properties))}
+        columns: dict[str, Layout] = {"design": "wrap"}
+        columns.update((str(number), "left") for number in range(1, len(properties) + 1))
         table(console, columns, rows)
-    _legend(properties, console)
+    _promises("Promises (yes: proved; no: refuted; ?: the solver gave up)", properties, console)
     examples = _examples(findings, hazards)
     if examples:
-        heading(console, "The smallest systems that break them, and the hazards of their boots")
-        titles = ("design", "relay", "breaks", "early", "late", "hazards")
-        rows = [_cells(key, found, properties) for key, found in examples.items()]
-        table(console, dict.fromkeys(titles, "left"), rows)
+        heading(console, "The smallest systems that break promises, and the hazards of their boots")
+        titles = ("design", "relay", "breaks", "early CPUs", "late CPUs", "hazards")
+        example_columns: dict[str, Layout] = dict.fromkeys(titles, "left")
+        table(console, example_columns, [_cells(example, broken, properties) for example, broken in examples.items()])
         for kind in sorted(frozenset[HazardKind]().union(*hazards)):
             line(console, f"hazard {kind.rank}: {kind.title}")
-        _tell_exceptions(findings, hazards, console)
+        _show_exceptions(findings, hazards, console)
 
 
-def _tell_exceptions(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]], console: Console) -> None:
-    """Say that each boot shows what it should, and each system is the smallest; or which not."""
-    every = [(one, kinds) for one, kinds in zip(findings, hazards, strict=True) if one.example is not None]
-    shown = sum(bool(kinds & one.prop.hazards) for one, kinds in every)
-    line(console, f"{shown} of {len(every)} broken promises show in the boots of their examples")
-    for one, kinds in every:
-        told = f"{one.prop.name} of {one.setting.design.name}, relay {one.setting.relay}"
-        if not kinds & one.prop.hazards:
-            line(console, f"{told}: its boot shows nothing of it, a mistake of asymboot", "red")
-        if not one.is_smallest:
-            line(console, f"{told}: the solver gave up on the smallest example; this is some")
+def _show_exceptions(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]], console: Console) -> None:
+    """Print how many boots show the promise broken, then each boot that does not and each example not minimised."""
+    refuted = [
+        (finding, kinds) for finding, kinds in zip(findings, hazards, strict=True) if finding.example is not None
+    ]
+    shown = sum(bool(kinds & finding.prop.hazards) for finding, kinds in refuted)
+    line(console, f"{shown} of {len(refuted)} broken promises show in the boots of their examples")
+    for finding, kinds in refuted:
+        promise = f"{finding.prop.name} of {finding.setting.design.name}, relay {finding.setting.relay}"
+        if not kinds & finding.prop.hazards:
+            line(console, f"{promise}: its boot does not show that it is broken, a defect of asymboot", "red")
+        if not finding.is_smallest:
+            line(console, f"{promise}: the solver gave up on smaller examples; this one may not be the smallest")
 
 
-def _marks(found: Iterable[Finding], properties: Sequence[Property]) -> list[str]:
-    """A mark for each property; none where a search was ended before it."""
-    answers = {one.prop: one.answer for one in found}
+def _marks(findings: Iterable[Finding], properties: Sequence[Property]) -> list[str]:
+    """Return a mark for each property; an empty one where the search ended before that property's turn."""
+    answers = {finding.prop: finding.answer for finding in findings}
     return [_MARKS[answers[prop]] if prop in answers else "" for prop in properties]
 
 
-_Key = tuple[str, System]
-_Examples = dict[_Key, list[tuple[Finding, frozenset[HazardKind]]]]
-
-
-def _examples(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]]) -> _Examples:
-    """What each system breaks of a design."""
-    examples: _Examples = {}
-    for one, kinds in zip(findings, hazards, strict=True):
-        if one.example is not None:
-            examples.setdefault((one.setting.design.name, one.example), []).append((one, kinds))
+def _examples(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]]) -> dict[_Example, list[_Broken]]:
+    """Group refuted promises by design and example, since a system often breaks several."""
+    examples: dict[_Example, list[_Broken]] = {}
+    for finding, kinds in zip(findings, hazards, strict=True):
+        if finding.example is not None:
+            examples.setdefault((finding.setting.design.name, finding.example), []).append((finding, kinds))
     return examples
 
 
-def _cells(key: _Key, found: list[tuple[Finding, frozenset[HazardKind]]], properties: list[Property]) -> list[str]:
-    design, system = key
-    relays = dict.fromkeys(str(one.setting.relay) for one, _ in found)
-    broken = sorted({properties.index(one.prop) + 1 for one, _ in found})
-    hazards = sorted({kind.rank for _, kinds in found for kind in kinds})
+def _cells(example: _Example, broken: list[_Broken], properties: list[Property]) -> list[str]:
+    design, system = example
+    relays = dict.fromkeys(str(finding.setting.relay) for finding, _ in broken)
+    numbers = sorted({properties.index(finding.prop) + 1 for finding, _ in broken})
+    ranks = sorted({int(kind) for _, kinds in broken for kind in kinds})
     return [
         design,
         " ".join(relays) if len(relays) < len(Relay) else "both",
-        " ".join(map(str, broken)),
+        " ".join(map(str, numbers)),
         "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.early),
         "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.late),
-        " ".join(map(str, hazards)),
+        " ".join(map(str, ranks)),
     ]
 
 
-def _legend(properties: Iterable[Property], console: Console) -> None:
-    heading(console, "Promises: yes, proved; no, refuted; ?, the solver gave up")
-    for place, one in enumerate(properties):
-        line(console, f"{place + 1} {one.name}: {one.statement}")
+def _promises(title: str, properties: Iterable[Property], console: Console) -> None:
+    heading(console, title)
+    for number, prop in enumerate(properties, 1):
+        line(console, f"{number} {prop.name}: {prop.statement}")
 
 
 def show_design_space(promises: Sequence[Promises], console: Console) -> None:
-    """Print which designs of the whole space are safe on every system, and what each of these costs."""
-    for relay, found in groupby(promises, lambda one: one.relay):
-        every = list(found)
-        safe = [one for one in every if one.is_safe]
-        heading(console, f"relay {relay}: {len(every)} designs, {len(safe)} safe on every system")
-        table(
-            console,
-            {
-                "buffer sized by": "left",
-                "ZCR_EL2": "left",
-                "pointer": "wrap",
-                "late CPU above": "wrap",
-                "refuses": "left",
-                "denies": "left",
-            },
-            [_safe(members) for members in _alike(safe)],
-        )
-    line(console, f"safe: {', '.join(SAFETY)} are proved. On no system is an earlier row's buffer the dearer one.")
+    """Print which designs of the whole space are safe on every system, and what each of them costs."""
+    columns: dict[str, Layout] = {
+        "buffer sized by": "left",
+        "ZCR_EL2": "left",
+        "pointer": "wrap",
+        "late CPU above": "wrap",
+        "refuses": "left",
+        "denies": "left",
+    }
+    for relay, of_relay in groupby(promises, lambda design: design.relay):
+        designs = list(of_relay)
+        safe = [design for design in designs if design.is_safe]
+        heading(console, f"relay {relay}: {len(designs)} designs, {len(safe)} safe on every system")
+        table(console, columns, [_row(members) for members in _alike(safe)])
     line(
         console,
-        "refuses: some harmless CPU is refused on some system. denies: the host is denied a VL that all CPUs have.",
+        f"safe: {', '.join(SAFETY)} are proved. Designs are ordered by the cost of their buffers: on no system is an "
+        "earlier design's buffer larger than a later design's.",
     )
-    _legend([PROPERTIES[name] for name in (*SAFETY, "no-harmless-refused", "none-denied")], console)
+    line(
+        console,
+        "refuses: on some system, a harmless CPU is refused. denies: on some system, the host is denied a VL that all "
+        "CPUs have.",
+    )
+    _promises("Promises", [PROPERTIES[name] for name in (*SAFETY, "no-harmless-refused", "none-denied")], console)
 
 
 def _alike(safe: Sequence[Promises]) -> list[list[Promises]]:
-    """Designs that cost and promise the same, and differ in the FFR pointer and what becomes of a late CPU."""
+    """Group designs that cost and promise the same; they differ in the FFR pointer and the treatment of late CPUs."""
     alike: dict[tuple[object, ...], list[Promises]] = {}
-    for one in safe:
-        key = (one.cost, one.design.zcr_el2, one.refuses_nobody_harmless, one.denies_nothing)
-        alike.setdefault(key, []).append(one)
+    for design in safe:
+        key = (design.cost, design.design.zcr_el2, design.refuses_nobody_harmless, design.denies_nothing)
+        alike.setdefault(key, []).append(design)
     return sorted(alike.values(), key=lambda members: (members[0].cost, not members[0].refuses_nobody_harmless))
 
 
-def _safe(members: list[Promises]) -> list[str]:
+def _row(members: list[Promises]) -> list[str]:
     design = members[0].design
-    pointers = dict.fromkeys(str(one.design.ffr_pointer) for one in members)
-    late = dict.fromkeys(_late(one.design) for one in members)
+    pointers = dict.fromkeys(str(member.design.ffr_pointer) for member in members)
+    late = dict.fromkeys(_late_cpu(member.design) for member in members)
     return [
         str(design.buffer_sized_by),
         str(design.zcr_el2),
@@ -160,6 +166,6 @@ def _safe(members: list[Promises]) -> list[str]:
     ]
 
 
-def _late(design: Design) -> str:
-    """What becomes of a late CPU above the maximum, and of the store that raises it."""
+def _late_cpu(design: Design) -> str:
+    """Return the response to a late CPU above the maximum, with the effect of the store that raises the maximum."""
     return f"{design.late_cpu} ({design.late_store})" if design.late_cpu is LateCpu.RAISES else str(design.late_cpu)

@@ -1,13 +1,13 @@
-"""Many CPUs in few lines: rows that are alike are shown as one, cluster by cluster as long as there is room."""
+"""Groups of rows: rows that are alike are shown as a single row, cluster by cluster as long as there is room."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from sim.topology import cpu_list
 
-MOST_ROWS = 32
-"""Above so many, rows are grouped."""
-_LONGEST_LIST = 16
+MAX_ROWS = 32
+"""The number of rows above which rows are grouped."""
+_MAX_LIST_WIDTH = 16
 
 T = TypeVar("T")
 
@@ -15,31 +15,36 @@ T = TypeVar("T")
 def grouped(
     rows: Sequence[T], alike: Callable[[T], Hashable], clusters: Callable[[T], tuple[str, ...]] = lambda _: ()
 ) -> list[tuple[tuple[str, ...], list[T]]]:
-    """Group rows that are alike, within the deepest level of clusters that leaves few enough groups.
+    """Group rows that are alike, by the deepest level of clusters that leaves at most 32 groups.
+
+    Args:
+        rows: the rows to group.
+        alike: a key that rows which are alike share.
+        clusters: the path of clusters that a row's CPU is in.
 
     Returns:
-        Each group's cluster path, cut to that level, and its rows; every row alone where there are few.
+        The path of each group's cluster, cut to that level, and its rows. Up to 32 rows, each row is a group.
     """
-    if len(rows) <= MOST_ROWS:
+    if len(rows) <= MAX_ROWS:
         return [(clusters(row), [row]) for row in rows]
     keys = [(clusters(row), alike(row)) for row in rows]
     for depth in range(max(len(path) for path, _ in keys), -1, -1):
         groups: dict[tuple[tuple[str, ...], Hashable], list[T]] = {}
         for row, (path, key) in zip(rows, keys, strict=True):
             groups.setdefault((path[:depth], key), []).append(row)
-        if len(groups) <= MOST_ROWS:
+        if len(groups) <= MAX_ROWS:
             break
     return [(path, members) for (path, _), members in groups.items()]
 
 
 def short_cpu_list(numbers: list[int]) -> str:
-    """Write CPU numbers as sysfs does, cut where that gets long.
+    """Return CPU numbers as sysfs lists them; a long list is cut, and its length told.
 
     >>> short_cpu_list([0, 1, 2, 5])
     '0-2,5'
     """
     text = cpu_list(sorted(numbers))
-    if len(text) <= _LONGEST_LIST:
+    if len(text) <= _MAX_LIST_WIDTH:
         return text
-    cut = text.rfind(",", 0, _LONGEST_LIST)
+    cut = text.rfind(",", 0, _MAX_LIST_WIDTH)
     return f"{text[:cut] if cut > 0 else text},...\n({len(numbers):,} CPUs)"

@@ -1,6 +1,6 @@
-"""Spaces and sweeps as text for a terminal: how many points, what was found, and a bar while it is being found."""
+"""Spaces and sweeps as text: the number of systems, the hazards found in them, and a bar that shows progress."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from math import isnan
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from sim.hazards import HazardKind
 from sim.rows import SpaceRecord
-from sim.show.console import heading, line, table
+from sim.show.console import Layout, heading, line, table
 from sim.study.system_space import Group, Space
 from sim.sweep.sweep_plan import Walk
 from sim.sweep.sweep_run import Progress as SweepProgress
@@ -20,58 +20,55 @@ from sim.sweep.sweep_summary import Summary
 from sim.sweep.timing_study import METRICS
 from sim.vectors import bits_from_vq
 
-_MOST_NAMED = 2
+_MAX_HAZARDS_IN_BAR = 2
 _MILLION = 1_000_000
-_MS = 1_000_000
-_PERCENT = 100
+_NS_PER_MS = 1_000_000
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 
-def show_space(space: Space, told: SpaceRecord, console: Console) -> None:
-    """Print what `asymboot space` shows."""
+def show_space(space: Space, record: SpaceRecord, console: Console) -> None:
+    """Print everything that `asymboot space` shows."""
     line(console, f"{space.name}: {space.cpus:,} CPUs in {len(space.groups)} groups; kernel {space.kernel}")
     heading(console, "Groups")
+    columns: dict[str, Layout] = {
+        "group": "wrap",
+        "role": "left",
+        "CPUs": "right",
+        "candidate sets": "right",
+        "largest VL, bits": "right",
+    }
     rows = [
-        (
-            group.name,
-            "late" if group.late else "early",
-            f"{group.cpus:,}",
-            f"{len(group.sets):,}",
-            _largest(group.any_vqs),
-        )
+        (group.name, _role(group), f"{group.cpus:,}", f"{len(group.sets):,}", _largest_bits(group.any_vqs))
         for group in space.groups
     ]
-    table(
-        console,
-        {"group": "wrap", "role": "left", "CPUs": "right", "candidate sets": "right", "up to, bits": "right"},
-        rows,
-    )
+    table(console, columns, rows)
     heading(console, "Points")
-    line(console, f"{told.points:,}; {told.points_up_to_symmetry:,} up to symmetry")
-    line(console, f"{told.settings:,} settings each: {told.rows:,} rows; {told.rows_up_to_symmetry:,} up to symmetry")
-    every, few = told.estimated_s, told.estimated_up_to_symmetry_s
-    if every is None and few is None:
-        line(console, f"too many to walk through: the most is {told.most_points:,}; take a sample")
+    line(console, f"{record.points:,} points; {record.points_up_to_symmetry:,} up to symmetry")
+    rows_each = f"{record.rows:,} rows; {record.rows_up_to_symmetry:,} up to symmetry"
+    line(console, f"{record.settings:,} settings for each point: {rows_each}")
+    every_s, symmetric_s = record.estimated_s, record.estimated_up_to_symmetry_s
+    if every_s is None and symmetric_s is None:
+        line(console, f"too many points to compute them all: at most {record.most_points:,} can be; take a sample")
     else:
-        line(console, f"{_about(every)} here, with --keep counts; {_about(few)} with --symmetric")
+        line(console, f"{_estimate(every_s)} here, with --keep counts; {_estimate(symmetric_s)} with --symmetric")
 
 
-def _about(seconds: float | None) -> str:
-    return "too many to walk through" if seconds is None else f"about {duration(seconds)}"
+def _estimate(seconds: float | None) -> str:
+    return "too many points" if seconds is None else f"about {rounded_duration(seconds)}"
 
 
 def _role(group: Group) -> str:
     return "late" if group.late else "early"
 
 
-def _largest(vqs: int) -> str:
+def _largest_bits(vqs: int) -> str:
     return str(bits_from_vq(vqs.bit_length())) if vqs else "none"
 
 
-def duration(seconds: float) -> str:
-    """A duration as people say it.
+def rounded_duration(seconds: float) -> str:
+    """Return a duration in its two largest units, at least one second.
 
-    >>> duration(0.2), duration(80), duration(7500), duration(200_000)
+    >>> rounded_duration(0.2), rounded_duration(80), rounded_duration(7500), rounded_duration(200_000)
     ('1 s', '1 min 20 s', '2 h 5 min', '2 d 7 h')
     """
     whole = max(1, round(seconds))
@@ -85,88 +82,97 @@ def duration(seconds: float) -> str:
 
 
 def show_summary(summary: Summary, console: Console) -> None:
-    """Print what `asymboot summary` shows: hazards by design and relay, with shares and examples."""
+    """Print everything that `asymboot summary` shows: hazards by design and relay, with shares and examples."""
     plan = summary.plan
     walk = {
         Walk.EXHAUSTIVE: "every point",
         Walk.SYMMETRIC: "up to symmetry",
         Walk.SAMPLE: f"a sample, seed {plan.seed}",
     }
-    done = f"{summary.points:,} points" if summary.complete else f"{summary.points:,} of {plan.points.points:,} points"
-    stands = f", which stand for {summary.systems:,} systems" if plan.walk is Walk.SYMMETRIC else ""
-    line(console, f"{plan.space.name}: {walk[plan.walk]}: {done}{stands}; kernel {plan.space.kernel}")
+    points = (
+        f"{summary.points:,} points" if summary.complete else f"{summary.points:,} of {plan.points.points:,} points"
+    )
+    systems = f", which stand for {summary.systems:,} systems" if plan.walk is Walk.SYMMETRIC else ""
+    line(console, f"{plan.space.name}: {walk[plan.walk]}: {points}{systems}; kernel {plan.space.kernel}")
+    columns: dict[str, Layout] = {"design": "wrap", "hazard": "wrap", "systems": "right", "share": "right"}
+    if plan.walk is Walk.SAMPLE:
+        columns["95 % interval"] = "left"
+    columns |= {"first row": "right", "smallest row": "right", "largest VLs": "wrap"}
     rows = summary.hazard_rows
     for (relay, mode, memory), found in groupby(rows, lambda row: (row["relay"], row["kvm_mode"], row["memory"])):
         heading(console, f"relay {relay}, KVM mode {mode}, memory {memory}")
-        columns = {"design": "wrap", "hazard": "wrap", "systems": "right", "share": "right"}
-        if plan.walk is Walk.SAMPLE:
-            columns |= {"95 %": "left"}
-        columns |= {"first row": "right", "smallest": "right", "its sets": "wrap"}
         table(console, columns, [list(_cells(summary, row)) for row in found])
     if not rows:
         line(console, "no hazards", "green")
     _show_timings(summary, console)
     line(
         console,
-        "share: of systems, by weight. smallest: the row with the smallest largest length, then the fewest lengths; "
-        "its sets: the largest length of each group. asymboot replay shows a row's boot.",
+        "share: of systems, by weight. smallest row: the row whose largest VL is smallest, then the row with the "
+        "fewest VLs. largest VLs: of each group in that row, in bits. asymboot replay boots the system of a row.",
     )
 
 
 def _show_timings(summary: Summary, console: Console) -> None:
+    columns: dict[str, Layout] = {
+        "design": "wrap",
+        "relay": "left",
+        "KVM mode": "left",
+        "memory": "left",
+        "mean, ms": "right",
+        "95 % interval, ms": "left",
+    }
     for metric, found in groupby(sorted(summary.timing_rows, key=_metric_order), lambda row: row["metric"]):
         heading(console, f"{metric}: {METRICS[metric]}")
-        columns = {
-            "design": "wrap",
-            "relay": "left",
-            "KVM": "left",
-            "memory": "left",
-            "mean, ms": "right",
-            "95 %": "left",
-        }
         table(console, columns, [_timing_cells(row) for row in found])
 
 
-def _metric_order(row: dict[str, Any]) -> int:
+def _metric_order(row: Mapping[str, Any]) -> int:
     return list(METRICS).index(row["metric"])
 
 
-def _timing_cells(row: dict[str, Any]) -> list[str]:
-    interval = "" if isnan(row["low_ns"]) else f"{row['low_ns'] / _MS:,.3f} to {row['high_ns'] / _MS:,.3f}"
-    return [row["design"], row["relay"], row["kvm_mode"], row["memory"], f"{row['mean_ns'] / _MS:,.3f}", interval]
+def _timing_cells(row: Mapping[str, Any]) -> list[str]:
+    interval = "" if isnan(row["low_ns"]) else f"{_ms(row['low_ns'])} to {_ms(row['high_ns'])}"
+    return [row["design"], row["relay"], row["kvm_mode"], row["memory"], _ms(row["mean_ns"]), interval]
 
 
-def _cells(summary: Summary, row: dict[str, object]) -> Iterator[str]:
-    yield str(row["design"])
-    yield HazardKind[str(row["hazard"]).upper()].title
+def _ms(ns: float) -> str:
+    return f"{ns / _NS_PER_MS:,.3f}"
+
+
+def _cells(summary: Summary, row: Mapping[str, Any]) -> Iterator[str]:
+    yield row["design"]
+    yield HazardKind[row["hazard"].upper()].title
     yield f"{row['systems']:,}"
     yield percent(row["share"])
     if "share_low" in row:
         yield f"{percent(row['share_low'])} to {percent(row['share_high'])}"
     yield f"{row['first_row']:,}"
     yield f"{row['smallest_row']:,}"
-    sets = [str(row[f"{group.name}_sve_bits"]) for group in summary.plan.space.groups]
-    yield " ".join(one.rpartition(",")[2] or "none" for one in sets)
+    sets = [row[f"{group.name}_sve_bits"] for group in summary.plan.space.groups]
+    yield " ".join(lengths.rpartition(",")[2] or "none" for lengths in sets)
 
 
-def percent(share: object) -> str:
-    """A share in percent, never rounded to none or all.
+def percent(share: float) -> str:
+    """Return a share in percent; only a share of 0 is 0.00 %, and only a share of 1 is 100.00 %.
 
     >>> percent(0.25), percent(1e-9), percent(1 - 1e-9), percent(1)
     ('25.00 %', '<0.01 %', '>99.99 %', '100.00 %')
     """
-    assert isinstance(share, float | int)
-    told = f"{_PERCENT * share:.2f}"
-    if told == "0.00" and share:
+    rounded = f"{100 * share:.2f}"
+    if rounded == "0.00" and share:
         return "<0.01 %"
-    if told == "100.00" and share < 1:
+    if rounded == "100.00" and share < 1:
         return ">99.99 %"
-    return f"{told} %"
+    return f"{rounded} %"
 
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Report]:
-    """A bar with the rate, the time left and the hazards so far, where there is a terminal; a report moves it."""
+    """Show the progress, rate, time left and hazards of a sweep, if the console is a terminal.
+
+    Yields:
+        A function that takes the sweep's progress and moves the bar.
+    """
     columns = (
         BarColumn(bar_width=None),
         TaskProgressColumn(),
@@ -178,7 +184,8 @@ def progress_bar(console: Console) -> Iterator[Report]:
     task = bar.add_task("", total=None, rate="", hazards="")
 
     def report(progress: SweepProgress) -> None:
-        bar.start()  # only now: what is refused before is one line
+        # The bar starts with the first report, so that a sweep that is refused before leaves its one line alone.
+        bar.start()
         bar.update(
             task,
             total=progress.points,
@@ -194,12 +201,12 @@ def progress_bar(console: Console) -> Iterator[Report]:
 
 
 def _rate(progress: SweepProgress, elapsed_s: float) -> str:
-    new = progress.done - progress.found_before
-    return f"{new / elapsed_s / _MILLION:,.2f} M/s" if new and elapsed_s else ""
+    computed = progress.done - progress.found_before
+    return f"{computed / elapsed_s / _MILLION:,.2f} M/s" if computed and elapsed_s else ""
 
 
 def hazards_so_far(progress: SweepProgress) -> str:
-    """The worst hazards so far, and the share of rows that have each."""
+    """Return the two worst hazards so far, each with the share of rows that have it."""
     rows = progress.rows_by_hazard
     found = [kind for kind in HazardKind if rows[kind]]
-    return ", ".join(f"{kind.title} {percent(rows[kind] / progress.rows)}" for kind in found[:_MOST_NAMED])
+    return ", ".join(f"{kind.title} {percent(rows[kind] / progress.rows)}" for kind in found[:_MAX_HAZARDS_IN_BAR])

@@ -1,4 +1,4 @@
-"""A topology as a tree for a terminal: clusters, CPUs, and each CPU's vector lengths."""
+"""A topology as a tree: clusters, their CPUs, and each CPU's vector lengths."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,94 +10,93 @@ from rich.text import Text
 from rich.tree import Tree
 
 from sim.scenario import Scenario
-from sim.show.row_groups import MOST_ROWS, short_cpu_list
+from sim.show.row_groups import MAX_ROWS, short_cpu_list
 from sim.topology import Cpu
+from sim.units import counted
 from sim.vectors import LEN_FIELD, braces
 
-_LONGEST_SET = 50
-"""Longer ones get spaces, so that a line can end between lengths."""
+_MAX_SET_WIDTH = 50
+"""A set that is longer gets spaces, so that a line can break between its lengths."""
 
 
 @dataclass
 class _Cluster:
-    """A cluster: what its own CPUs are, and the clusters in it."""
+    """A cluster: the numbers and descriptions of its own CPUs, and the clusters inside it."""
 
     cpus: list[tuple[int, str]] = field(default_factory=list)
     inside: dict[str, "_Cluster"] = field(default_factory=dict)
 
     def size(self) -> int:
-        """How many CPUs it has."""
-        return len(self.cpus) + sum(one.size() for one in self.inside.values())
+        """Return the number of CPUs in it and in the clusters inside it."""
+        return len(self.cpus) + sum(cluster.size() for cluster in self.inside.values())
 
     @cached_property
     def shape(self) -> tuple[object, ...]:
-        """What it is apart from names and numbers: clusters of one shape are alike."""
-        return tuple(what for _, what in self.cpus), tuple(one.shape for one in self.inside.values())
+        """Everything but names and numbers: clusters of the same shape are alike."""
+        cpus = tuple(description for _, description in self.cpus)
+        return cpus, tuple(cluster.shape for cluster in self.inside.values())
 
 
 def show_topology(scenario: Scenario, console: Console) -> None:
-    """Print the tree; where there are many CPUs, neighbours that are alike share a line."""
+    """Print the tree. Above 32 CPUs, neighbouring CPUs and clusters that are alike share a line."""
     topology = scenario.topology
     root = _Cluster()
     early = set(scenario.early)
-    for number, one in enumerate(topology.logical):
+    for number, cpu in enumerate(topology.logical):
         cluster = root
-        for name in one.clusters:
+        for name in cpu.clusters:
             cluster = cluster.inside.setdefault(name, _Cluster())
         role = "boot" if number == 0 else "early" if number in early else "late"
-        cluster.cpus.append((number, f"{role}, {_lengths(one)}"))
+        cluster.cpus.append((number, f"{role}, {_lengths(cpu)}"))
     hypothetical = ", hypothetical" if topology.hypothetical else ""
-    tree = Tree(Text(f"{scenario.name}: {_count(len(topology.cpus), 'CPU')}{hypothetical}"))
-    _grow(tree, root, scenario, share=len(topology.cpus) > MOST_ROWS)
+    tree = Tree(Text(f"{scenario.name}: {counted(len(topology.cpus), 'CPU')}{hypothetical}"))
+    _grow(tree, root, scenario, share=len(topology.cpus) > MAX_ROWS)
     console.print(tree)
 
 
 def _grow(tree: Tree, cluster: _Cluster, scenario: Scenario, *, share: bool) -> None:
-    for numbers, what in _lines(cluster.cpus, share=share):
-        who = f"cpu{short_cpu_list(numbers)}" if len(numbers) > 1 else scenario.topology.label(numbers[0])
-        tree.add(Text(f"{who}: {what}"))
+    for numbers, description in _lines(cluster.cpus, share=share):
+        cpus = f"cpu{short_cpu_list(numbers)}" if len(numbers) > 1 else scenario.topology.label(numbers[0])
+        tree.add(Text(f"{cpus}: {description}"))
     for names in _alike(cluster.inside, share=share):
-        one = _merged([cluster.inside[name] for name in names])
+        merged = _merged([cluster.inside[name] for name in names])
         clusters = f"{names[0]} to {names[-1]}: {len(names)} clusters, in all" if len(names) > 1 else f"{names[0]}:"
-        _grow(tree.add(Text(f"{clusters} {_count(one.size(), 'CPU')}", "bold")), one, scenario, share=share)
+        branch = tree.add(Text(f"{clusters} {counted(merged.size(), 'CPU')}", "bold"))
+        _grow(branch, merged, scenario, share=share)
 
 
 def _lines(cpus: list[tuple[int, str]], *, share: bool) -> list[tuple[list[int], str]]:
-    """The CPUs that share a line, and what they are."""
+    """Return the lines to show: the numbers of the CPUs that share each, and their description."""
     if not share:
-        return [([number], what) for number, what in cpus]
+        return [([number], description) for number, description in cpus]
     lines: dict[str, list[int]] = {}
-    for number, what in cpus:
-        lines.setdefault(what, []).append(number)
-    return [(numbers, what) for what, numbers in lines.items()]
+    for number, description in cpus:
+        lines.setdefault(description, []).append(number)
+    return [(numbers, description) for description, numbers in lines.items()]
 
 
 def _alike(clusters: dict[str, _Cluster], *, share: bool) -> Iterator[list[str]]:
-    """The names of neighbouring clusters that share a branch."""
-    for _, run in groupby(clusters, lambda name: clusters[name].shape if share else name):
-        yield list(run)
+    """Yield the names of the neighbouring clusters that share a branch."""
+    for _, neighbours in groupby(clusters, lambda name: clusters[name].shape if share else name):
+        yield list(neighbours)
 
 
 def _merged(clusters: Sequence[_Cluster]) -> _Cluster:
-    """Clusters of one shape as one."""
+    """Return a cluster with all CPUs of clusters of the same shape, which need not have the same names inside."""
     return _Cluster(
-        [cpu for one in clusters for cpu in one.cpus],
+        [cpu for cluster in clusters for cpu in cluster.cpus],
         dict(
             zip(
                 clusters[0].inside,
-                map(_merged, zip(*(one.inside.values() for one in clusters), strict=True)),
+                map(_merged, zip(*(cluster.inside.values() for cluster in clusters), strict=True)),
                 strict=True,
             )
         ),
     )
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("s" if number > 1 else "")
-
-
 def _lengths(cpu: Cpu) -> str:
-    """A CPU's lengths, and what firmware takes of them."""
+    """Return a CPU's lengths, with those that firmware takes away."""
     parts = [_extension("SVE", cpu.sve_vqs, cpu.usable_sve_vqs, "ZCR_EL3", cpu.zcr_el3_len)]
     if cpu.sme_vqs is not None:
         parts.append(_extension("SME", cpu.sme_vqs, cpu.usable_sme_vqs, "SMCR_EL3", cpu.smcr_el3_len))
@@ -108,5 +107,5 @@ def _extension(name: str, vqs: int | None, usable_vqs: int | None, register: str
     if vqs is None or usable_vqs is None:
         return f"no {name}"
     firmware = f" of {braces(vqs)} ({register}.LEN {len_field})" if len_field < LEN_FIELD and usable_vqs != vqs else ""
-    told = f"{braces(usable_vqs)}{firmware}"
-    return f"{name} {told.replace(',', ', ') if len(told) > _LONGEST_SET else told}"
+    sets = f"{braces(usable_vqs)}{firmware}"
+    return f"{name} {sets.replace(',', ', ') if len(sets) > _MAX_SET_WIDTH else sets}"
