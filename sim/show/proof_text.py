@@ -98,7 +98,7 @@ def _cells(example: _Example, broken: list[_Broken], properties: list[Property])
     design, system = example
     relays = dict.fromkeys(str(finding.setting.relay) for finding, _ in broken)
     numbers = sorted({properties.index(finding.prop) + 1 for finding, _ in broken})
-    ranks = sorted({int(kind) for _, kinds in broken for kind in kinds})
+    ranks = sorted({kind.rank for _, kinds in broken for kind in kinds})
     return [
         design,
         " ".join(relays) if len(relays) < len(Relay) else "both",
