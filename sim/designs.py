@@ -41,7 +41,7 @@ class Pointer(StrEnum):
     """The vector length that places the pointer to FFR in the buffer."""
 
     BUFFER = "buffer"
-    """The length that the buffer was allocated for: a fixed offset."""
+    """The length that the buffer was allocated for, which makes the offset fixed."""
     RDVL = "rdvl"
     """The length that the CPU runs with at the moment of the save."""
 
