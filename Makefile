@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The lists are complete, so that there is nothing to resolve; bytecode is compiled when it is first used.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
 # Debian packages that help and are not needed for the main job.
 SYSTEM_PACKAGES := python3-venv qemu-system-arm device-tree-compiler graphviz chromium
 # Where the kernels of live boots lie, and Debian's suites that they come from.
@@ -13,7 +14,7 @@ CASES ?= tests/truth/directed/linux-6.12.json
 
 .PHONY: run test check docs bench conform schema picture format system-deps clean
 
-run: $(VENV)/ready
+run: $(VENV)/base
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
 
 test: check docs
@@ -60,12 +61,18 @@ format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(VENV)/ready: pyproject.toml requirements.txt
+# Enough to boot scenarios; the project itself last, since it is built with what comes first.
+$(VENV)/base: pyproject.toml requirements-base.txt
 	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) --requirement requirements-base.txt
+	$(PIP_INSTALL) --no-build-isolation --editable .
+	touch $@
+
+# Everything: all extras, and what checks and documents the code.
+$(VENV)/ready: $(VENV)/base requirements.txt
 	grep -v '^pylibfdt' requirements.txt | $(PIP_INSTALL) --requirement /dev/stdin
 	$(PIP_INSTALL) $$(grep '^pylibfdt' requirements.txt) \
 		|| echo "!!! pylibfdt could not be built, which takes a C compiler; what needs it will be skipped"
-	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
 # Goes on without a package that cannot be had, and says so.

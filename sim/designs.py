@@ -1,8 +1,8 @@
-"""The designs that were argued over, as independent choices.
+"""The designs that the thread argued over, each as a set of independent choices.
 
-A design says what sizes pKVM's buffer for the host's SVE registers, what ZCR_EL2 is set to while they are
-saved and restored, what places the pointer to FFR, and what happens to a late CPU whose largest vector
-length is above anything counted so far; and, where that CPU raises the maximum, whether the store works.
+A design says which vector length sizes pKVM's buffer for the host's SVE registers, what ZCR_EL2 is set to during the
+save and the restore, which vector length places the pointer to FFR, and what happens to a late CPU whose largest
+vector length is above every length counted so far; where such a CPU raises the maximum, also whether the store works.
 
 Sources: the thread "KVM: arm64: Fix underallocation of storage for SVE state" (June to October 2024); each
 named design cites its message.
@@ -17,20 +17,20 @@ from sim.rules import S
 
 
 class Sizing(StrEnum):
-    """Which vector length the buffer is allocated for."""
+    """The vector length that the buffer is allocated for."""
 
     SHARED = "max_vl"
-    """The largest that all counted CPUs have."""
+    """The largest length that all counted CPUs have."""
     MAX_CPU_VL = "max_cpu_vl"
-    """The largest that any CPU has, as the record's ``max_cpu_vl`` counts it."""
+    """The largest length of any CPU, as ``max_cpu_vl`` in the kernel's record counts it."""
     EARLY = "any-early-cpu"
-    """The largest of any early CPU, found by asking them."""
+    """The largest length of any early CPU, found by asking each of them."""
     ARCHITECTURE = "architecture"
     """2048 bits, whatever the CPUs have."""
 
 
 class ZcrEl2(StrEnum):
-    """What ZCR_EL2.LEN lets through during the save and the restore."""
+    """The setting of ZCR_EL2.LEN during the save and the restore."""
 
     ALL_ONES = "all-ones"
     SHARED = "max_vl"
@@ -39,16 +39,16 @@ class ZcrEl2(StrEnum):
 
 
 class Pointer(StrEnum):
-    """Which vector length places the pointer to FFR in the buffer."""
+    """The vector length that places the pointer to FFR in the buffer."""
 
     BUFFER = "buffer"
-    """The one that the buffer was allocated for, a fixed offset."""
+    """The length that the buffer was allocated for, which makes the offset fixed."""
     RDVL = "rdvl"
-    """The one that the CPU runs with at that moment."""
+    """The length that the CPU runs with at the moment of the save."""
 
 
 class LateCpu(StrEnum):
-    """What becomes of a late CPU whose largest vector length is above ``max_cpu_vl``."""
+    """The kernel's response to a late CPU whose largest vector length is above ``max_cpu_vl``."""
 
     SILENT = "silent"
     REFUSED = "refused"
@@ -58,7 +58,7 @@ class LateCpu(StrEnum):
 
 
 class LateStore(StrEnum):
-    """What the store that raises ``max_cpu_vl`` does.
+    """The effect of the store that raises ``max_cpu_vl``.
 
     ``vl_info`` is ``__ro_after_init``: as posted the store faults and the kernel panics.
     """
@@ -79,10 +79,10 @@ _CHOICES: dict[str, type[StrEnum]] = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Design:
-    """One answer to the thread's question, as a choice for each of its parts; choices may be given by name.
+    """A design: a choice for each of its parts. A choice may be given as the text of its value.
 
     Raises:
-        InputError: a choice that is none.
+        InputError: a choice has a value that is not allowed.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Design:
     late_cpu: LateCpu
     late_store: LateStore = LateStore.READ_ONLY
     nosve: bool = False
-    """Whether it boots with ``arm64.nosve`` instead, so that nobody has SVE and nothing is saved."""
+    """True if the kernel boots with ``arm64.nosve`` instead, so that no CPU has SVE and nothing is saved."""
     source: str = "defined by the user"
 
     def __post_init__(self) -> None:
@@ -106,12 +106,12 @@ class Design:
         )
 
     def allocation_vqs(self, vq_map: S, max_cpu_vqs: S, early_vqs: S, architecture_vqs: S) -> S:
-        """Return the length that the buffers are allocated for, as a set of one.
+        """Return the length that the buffers are allocated for, as a set with one member.
 
         Args:
             vq_map: the lengths that every counted CPU has.
             max_cpu_vqs: a set whose largest member is ``max_cpu_vl``.
-            early_vqs: the lengths that any early CPU has.
+            early_vqs: the lengths that at least one early CPU has.
             architecture_vqs: `sim.rules.ARCHITECTURE_VQS`, as a set of the same kind.
         """
         sized_by = {
@@ -123,7 +123,7 @@ class Design:
         return rules.largest(sized_by[self.buffer_sized_by])
 
     def zcr_el2_limit(self, vq_map: S, allocation_vqs: S, architecture_vqs: S) -> S:
-        """Return every VQ that ZCR_EL2 lets through during the save and the restore; sets as above."""
+        """Return every VQ that ZCR_EL2 lets through during the save and the restore."""
         match self.zcr_el2:
             case ZcrEl2.ALL_ONES:
                 return architecture_vqs
@@ -135,7 +135,7 @@ class Design:
                 return rules.smear(allocation_vqs)
 
     def pointer_vqs(self, allocation_vqs: int, running_vqs: int) -> int:
-        """Return the length that places the FFR pointer, as a set of one."""
+        """Return the length that places the pointer to FFR, as a set with one member."""
         return allocation_vqs if self.ffr_pointer is Pointer.BUFFER else running_vqs
 
 
@@ -199,14 +199,14 @@ DESIGNS = {
         ),
     )
 }
-"""The named designs, by name, in the order in which they are shown."""
+"""The designs by name, in the order in which they are shown."""
 
 
 def named(name: str) -> Design:
-    """Find a design by its name.
+    """Return the design of that name.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: no design has that name.
     """
     if name not in DESIGNS:
         raise InputError(f"unknown design {name[:60]!r}: there are {', '.join(DESIGNS)}")

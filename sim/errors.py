@@ -28,6 +28,15 @@ class InputError(AsymbootError, ValueError):
 class MissingExtra(AsymbootError, ImportError):
     """A feature needs packages that the base installation leaves out; the message says how to install them."""
 
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"`{feature}` needs packages that are not installed: pip install 'asymboot[{extra}]'")
+        self.feature = feature
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[type["MissingExtra"], tuple[str, str]]:
+        """Cross to another process: by default the message would be taken for the arguments."""
+        return MissingExtra, (self.feature, self.extra)
+
 
 class WorkerLost(AsymbootError, RuntimeError):
     """A process or a cluster's worker that computed parts of a sweep is gone."""

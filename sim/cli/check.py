@@ -5,20 +5,20 @@ from pathlib import Path
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.errors import InputError, printable
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, type=options.SCENARIO)
 def check(files: tuple[Path, ...]) -> None:
     """Say what is wrong with each FILE; boot nothing.
 
     Exits with 0 if all are well, 2 if one is not.
 
-    \b
     Example:
       asymboot check topologies/*.toml
-    """  # noqa: D301
+    """
     from sim.files.expectations import read_checked
     from sim.files.shipped_scenarios import find
 

@@ -6,9 +6,10 @@ from typing import Any
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 @click.option(
     "--relay", type=click.Choice(["enforcing", "relaxed", "both"]), help="pKVM's PSCI relay; both: one after the other."
@@ -27,12 +28,11 @@ def compare(file: Path, relay: str | None, memory: str | None, as_json: bool, **
 
     A design that the file defines itself comes first. Exits with 0, hazards or not; 2 if the input is wrong.
 
-    \b
     Examples:
       asymboot compare bug
       asymboot compare late-cpu-above-maximum --relay both
       asymboot compare bug --memory all --json
-    """  # noqa: D301
+    """
     from rich.console import Console
 
     from sim.scenario import MemoryLayout, Relay

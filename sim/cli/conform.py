@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.cli.stop_signals import exit_if_stopped_by
 from sim.errors import InputError
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("files", nargs=-1, type=options.SCENARIO, metavar="[FILE]...")
 @click.option("--recorded", is_flag=True, help="Replay recorded runs of real kernels; boot nothing.")
 @click.option("--kernel", type=options.FILE, metavar="IMAGE", help="Boot this arm64 kernel under QEMU.")
@@ -46,12 +47,11 @@ def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: A
     Exits with 0 if everything agrees, 1 if something does not; else 2 if the input is wrong or QEMU could not boot it
     all. Ctrl-C shows what was done by then.
 
-    \b
     Examples:
       asymboot conform --recorded tests/truth/*.json
       asymboot conform bug phone --kernel Image
       asymboot conform --random 20 --seed 1 --kernel Image --record recorded
-    """  # noqa: D301
+    """
     given = {name: value for name, value in live.items() if value is not None}
     if recorded:
         for name in _ONLY_LIVE:
@@ -105,11 +105,8 @@ def _live(
     record: Path | None = None,
     jobs: int | None = None,
 ) -> None:
-    try:
-        from sim.conform.live.live_conformance import Conformance, conform_each
-    except ImportError:
-        raise InputError("live boots need a QMP library: install asymboot[live]") from None
     from sim.conform.live.kernel_image import Image
+    from sim.conform.live.live_conformance import Conformance, conform_each
     from sim.conform.record_writer import Recording
     from sim.designs import named
 

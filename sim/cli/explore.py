@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.cli.stop_signals import TO_END, Stoppable
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _GOES_WITH = {
 }
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 @click.option("--design", metavar="NAME", help="A named design.")
 @click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay.")
@@ -47,13 +48,12 @@ def explore(file: Path, strategy: str, output: Path | None, *, as_json: bool, **
     Each hazard and deadlock comes with a schedule; asymboot replay runs its file. Exits with 0 if none can be reached,
     1 if one can, 2 if the input is wrong or a limit was reached first. Ctrl-C shows what was found by then.
 
-    \b
     Examples:
       asymboot explore late-arrival
       asymboot explore bug --design v6.11 -o schedules
       asymboot replay schedules/out_of_bounds_write.json
       asymboot explore huge.toml --strategy pct --runs 10000
-    """  # noqa: D301
+    """
     from sim.explore.findings import FILE_NAMES
     from sim.files.result_folder import check_room
 

@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.errors import printable
 from sim.export.export_formats import ExportFormat
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 @click.option(
     "--to",
@@ -26,12 +27,11 @@ def export(file: Path, to: str, output: Path | None, **changes: Any) -> None:
     Without --output it is printed. What the format cannot hold is told on the standard error. Exits with 2 if the input
     is wrong, or if what matters of it cannot be had there.
 
-    \b
     Examples:
       asymboot export bug --to qemu -o boot.sh
       KERNEL=Image INITRD=initrd.img sh boot.sh
       asymboot export phone --to dot | dot -Tsvg > phone.svg
-    """  # noqa: D301
+    """
     if output is not None:
         options.check_new(output)
     scenario = options.load(file, **changes)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from sim.importer.lengths import Vls
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("source", metavar="[FILE|FOLDER]", type=options.FILE, required=False)
 @click.option("--dmesg", type=options.FILE, metavar="FILE", help="A kernel log, from the kernel's first line on.")
 @click.option(
@@ -44,13 +45,12 @@ def import_(
     With a FOLDER every .dtb and .dts below it is read, a line each, and nothing is written; exits with 1 if some could
     not be read.
 
-    \b
     Examples:
       asymboot import board.dtb -o board.toml
       asymboot import board.dts --vl cluster1=128,256 --vl cpu3=none
       asymboot import --dmesg boot.log --sysfs copy -o machine.toml
       asymboot import /usr/lib/linux-image-6.12-arm64
-    """  # noqa: D301
+    """
     from sim.importer.lengths import read_vls
 
     given = read_vls(vls)

@@ -2,8 +2,10 @@
 
 import click
 
+from sim.cli.command_group import Command
 
-@click.command("list")
+
+@click.command("list", cls=Command)
 @click.argument(
     "what", nargs=-1, metavar="[WHAT]...", type=click.Choice(["topologies", "designs", "kernels", "hazards"])
 )
@@ -13,11 +15,10 @@ def list_(what: tuple[str, ...]) -> None:
     A line each; or only WHAT is named: topologies, designs, kernels, hazards. Any name under topologies may stand for
     FILE in other commands.
 
-    \b
     Examples:
       asymboot list
       asymboot list designs kernels
-    """  # noqa: D301
+    """
     from sim.show.catalogue_text import show_catalogue
     from sim.show.console import terminal
 

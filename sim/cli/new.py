@@ -5,21 +5,21 @@ from pathlib import Path
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.errors import InputError
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=options.FILE, required=False)
 def new(file: Path | None) -> None:
     """Write a commented scenario to start from.
 
     Without FILE it is printed. FILE must not exist yet.
 
-    \b
     Examples:
       asymboot new mine.toml
       asymboot new > mine.toml
-    """  # noqa: D301
+    """
     from sim.files.shipped_scenarios import template
 
     if file is None:

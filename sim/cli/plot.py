@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 PICTURES = ("boot", "lengths", "buffers", "designs", "topology", "heat")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("picture", type=click.Choice(PICTURES))
 @click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
 @click.option("-o", "--output", type=options.FILE, metavar="FILE", required=True, help="A new .png, .svg or .pdf.")
@@ -25,20 +26,19 @@ PICTURES = ("boot", "lengths", "buffers", "designs", "topology", "heat")
 def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others: Any) -> None:
     """Draw a picture of the boot of FILE, or of the sweep in DIR.
 
-    \b
-    boot      lanes over time: bring-up, verification, guests, the critical path
-    lengths   CPUs by vector lengths: shared, hidden, missing
-    buffers   what saves write into pKVM's buffers and beside them, to scale
-    designs   every design side by side
-    topology  clusters and CPUs
-    heat      DIR: the share of systems with a hazard; the sweep kept all rows
+    Pictures:
+      boot      lanes over time: bring-up, verification, guests, the critical path
+      lengths   CPUs by vector lengths: shared, hidden, missing
+      buffers   what saves write into pKVM's buffers and beside them, to scale
+      designs   every design side by side
+      topology  clusters and CPUs
+      heat      DIR: share of systems with a hazard; the sweep kept all rows
 
-    \b
     Examples:
       asymboot plot boot late-cpu-refused -o boot.svg
       asymboot plot buffers bug --design v6.11 -o buffers.png
       asymboot plot heat out --hazard out_of_bounds_write -o heat.png
-    """  # noqa: D301
+    """
     of_heat = {name: others.pop(name) for name in ("x", "y")} | {"hazard": hazard}
     if picture != "heat":
         options.refuse_given(of_heat, "plot heat")
@@ -51,10 +51,8 @@ def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others
 
 def _check(output: Path) -> None:
     """Refuse what cannot be a new picture's file, before anything is drawn."""
-    try:
-        from sim.plot.style import FORMATS
-    except ImportError:
-        raise InputError("pictures need matplotlib: install asymboot[plot]") from None
+    from sim.plot.style import FORMATS
+
     if output.suffix[1:].lower() not in FORMATS:
         raise InputError(f"{output}: pictures are written as {', '.join(f'.{one}' for one in FORMATS)}")
     options.check_new(output)

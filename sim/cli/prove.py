@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.cli.stop_signals import TO_END, Stoppable
 
 if TYPE_CHECKING:
     from sim.prove.proof import Answer, Finding, Question
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--design", "designs", multiple=True, metavar="NAME", help="A named design; by default all, one by one.")
 @click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay; by default both.")
 @click.option("--property", "properties", multiple=True, metavar="NAME", help="A promise; by default all.")
@@ -49,13 +50,12 @@ def prove(
     Each such system is booted, to see that it shows what it should. Exits with 0 if everything is proved, 1 if
     anything is refuted, 2 if the input is wrong or the solver gave up. Ctrl-C shows what is known by then.
 
-    \b
     Examples:
       asymboot prove
       asymboot prove --design constrain-v1 -o examples
       asymboot prove --cpus 64 --property in-its-pages
       asymboot prove --all-designs
-    """  # noqa: D301
+    """
     if all_designs and (designs or relay or properties or output):
         raise click.UsageError("--all-designs asks everything: leave out --design, --relay, --property and --output.")
     question = _question(**asked)
@@ -78,13 +78,8 @@ def _question(
 ) -> "Question":
     if cpus is not None and (early is not None or late is not None):
         raise click.UsageError("--cpus says how many are early and late: leave out --early and --late.")
-    try:
-        from sim.prove import proof
-    except ImportError:
-        from sim.errors import InputError
-
-        raise InputError("proofs need Z3: install asymboot[prove]") from None
     from sim.kernel_series import DEFAULT
+    from sim.prove import proof
     from sim.scenario import MemoryLayout
     from sim.vectors import SveRule, vq_from_bits
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.cli.run import exit_code, in_forms, print_outcome
 
 if TYPE_CHECKING:
     from sim.outcome import Outcome
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", metavar="DIR|FILE", type=options.FILE)
 @click.option("--row", type=click.IntRange(min=0), help="The row's number, as summary and rows have it.")
 @click.option("--replication", type=click.IntRange(min=0), help="Which of a timing study's boots of that row.")
@@ -32,12 +33,11 @@ def replay(
 
     Exits with 0 if there was no hazard and nobody waits for ever, 1 if so, 2 if the input is wrong.
 
-    \b
     Examples:
       asymboot replay out --row 117
       asymboot replay out --row 117 --save example.toml
       asymboot replay schedules/kernel_panic.json
-    """  # noqa: D301
+    """
     form = options.only_one({"--json": json, "--log-only": log_only, "--quiet": quiet})
     if source.is_dir() or row is not None:
         outcome = _of_row(source, row, replication, save)

@@ -6,22 +6,22 @@ from typing import Any
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.errors import InputError
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
 @click.option("-o", "--output", type=options.FILE, metavar="FILE", required=True, help="A new .html.")
 @options.of_scenario
 def report(file: Path, output: Path, **changes: Any) -> None:
     """Write the boot of FILE, or the sweep in DIR, as one page that needs no network.
 
-    \b
     Examples:
       asymboot report bug -o report.html
       asymboot report phone --relay relaxed --design tabba -o phone.html
       asymboot report out -o sweep.html
-    """  # noqa: D301
+    """
     _check(output)
     if file.is_dir():
         options.refuse_given(changes, "a scenario")
@@ -41,10 +41,6 @@ def report(file: Path, output: Path, **changes: Any) -> None:
 
 def _check(output: Path) -> None:
     """Refuse what cannot be a new page's file, before anything is made."""
-    try:
-        import sim.report.page  # noqa: F401
-    except ImportError as error:
-        raise InputError(f"reports need {error.name}: install asymboot[report]") from None
     if output.suffix.lower() not in {".html", ".htm"}:
         raise InputError(f"{output}: a report is written as .html")
     options.check_new(output)

@@ -1,6 +1,7 @@
 """``asymboot run``: boot a scenario and show what came of it."""
 
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.errors import InputError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sim.outcome import Outcome
 
-_LOOK_EVERY_MS = 500
+_POLL_S = 0.1
 
 
 in_forms = options.together(
@@ -26,7 +26,7 @@ in_forms = options.together(
 """Lets a command show an outcome in another form."""
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 @options.of_scenario
 @in_forms
@@ -36,13 +36,12 @@ def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **chan
 
     Exits with 0 if there was no hazard and nobody waits for ever, 1 if so, 2 if the input is wrong.
 
-    \b
     Examples:
       asymboot run bug
       asymboot run bug --design constrain-v2
       asymboot run mine.toml --kernel 6.11 --kvm protected --watch
       asymboot run mine.toml --json | jq .hazards
-    """  # noqa: D301
+    """
     form = options.only_one({"--json": json, "--log-only": log_only, "--quiet": quiet})
     options.only_one({"--quiet": quiet, "--watch": watch})
     if watch:
@@ -81,10 +80,10 @@ def print_outcome(outcome: "Outcome", form: str | None) -> None:
 
 
 def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
-    """Run now and after each change; what is wrong with the file is said, and the next change awaited.
+    """Run now and after each change of the file; print what is wrong with it and wait for the next change.
 
-    The file is looked at after every event in its folder, and now and then without one: an event may be missed while
-    a run is under way, and some file systems send none.
+    The file is polled. Notifications from the kernel would come no sooner than a person notices, and some file systems
+    send none.
     """
     from sim.files.shipped_scenarios import find
 
@@ -93,7 +92,8 @@ def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
         raise InputError(f"{file}: No such file or directory")
     seen = _version(file)
     _run_and_go_on(file, form, changes)
-    for _ in _events(file.parent):
+    while True:
+        time.sleep(_POLL_S)
         now = _version(file)
         if now != seen:
             seen = now
@@ -101,18 +101,8 @@ def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
             _run_and_go_on(file, form, changes)
 
 
-def _events(folder: Path) -> "Iterator[object]":
-    """Something for each event in a folder, and every now and then."""
-    from watchfiles import watch
-
-    try:
-        yield from watch(folder, recursive=False, rust_timeout=_LOOK_EVERY_MS, yield_on_timeout=True)
-    except RuntimeError as error:
-        raise InputError(f"{folder}: cannot be watched: {error}") from None
-
-
 def _version(file: Path) -> tuple[int, ...]:
-    """What differs after a file was written or replaced."""
+    """Return what differs after a file was written or replaced; () while it cannot be looked at."""
     try:
         stat = file.stat()
     except OSError:

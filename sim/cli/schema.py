@@ -2,11 +2,13 @@
 
 import click
 
+from sim.cli.command_group import Command
+
 _SCHEMAS = ("scenario", "outcome", "comparison", "conformance", "exploration", "schedule", "proof", "promises")
 """As sim/schemas.py has them, which takes time to import."""
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("what", type=click.Choice(_SCHEMAS), default="scenario")
 def schema(what: str) -> None:
     """Print a JSON Schema.
@@ -15,11 +17,10 @@ def schema(what: str) -> None:
     `explore`, `prove` and `prove --all-designs` print with --json: an outcome, a comparison, conformance, an
     exploration, a proof, or promises.
 
-    \b
     Examples:
       asymboot schema > scenario.schema.json
       asymboot schema outcome
-    """  # noqa: D301
+    """
     from sim.schemas import schema_text
 
     click.echo(schema_text(what), nl=False)

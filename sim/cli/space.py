@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=options.SPACE)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON instead.")
 def space(file: Path, as_json: bool) -> None:
@@ -15,11 +16,10 @@ def space(file: Path, as_json: bool) -> None:
 
     FILE is a space file, or the name of one that ships. Nothing is swept.
 
-    \b
     Examples:
       asymboot space late-cpu
       asymboot space mine.toml --json | jq .points
-    """  # noqa: D301
+    """
     from rich.console import Console
 
     from sim.sweep.sweep_estimate import describe

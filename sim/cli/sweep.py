@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from sim.sweep.sweep_summary import Summary
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=options.SPACE, required=False)
 @click.option("-o", "--output", type=options.FILE, metavar="DIR", help="The folder for the results: a new one.")
 @click.option("--resume", type=options.FILE, metavar="DIR", help="Go on with an interrupted sweep, instead of FILE.")
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(min=1), help="So many processes; by default one for each core.")
 @click.option("--scheduler", metavar="ADDRESS", help="Let the workers of a Dask cluster compute.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
-def sweep(  # noqa: PLR0917 (click gives them by name)
+def sweep(
     file: Path | None,
     output: Path | None,
+    *,
     resume: Path | None,
     symmetric: bool,
     sample: int | None,
@@ -48,13 +50,12 @@ def sweep(  # noqa: PLR0917 (click gives them by name)
     Ctrl-C, or worse, loses nothing that is done: --resume goes on, to the same bytes. Exits with 0, hazards or not; 2
     if the input is wrong.
 
-    \b
     Examples:
       asymboot sweep late-cpu -o out
       asymboot sweep late-cpu -o out --symmetric --keep hazards
       asymboot sweep huge.toml -o out --sample 1000000 --seed 1
       asymboot sweep --resume out
-    """  # noqa: D301
+    """
     from sim.sweep import sweep_run
 
     if resume is not None:

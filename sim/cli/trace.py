@@ -6,10 +6,11 @@ from typing import Any
 import click
 
 from sim.cli import options
+from sim.cli.command_group import Command
 from sim.trace.trace_formats import TraceFormat, format_of
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 @options.of_scenario
 @click.option("-o", "--output", type=options.FILE, metavar="FILE", help="Where to write; must not exist yet.")
@@ -24,12 +25,11 @@ def trace(file: Path, output: Path | None, form: str | None, **changes: Any) -> 
 
     Without --output the log or the events are printed. Exits with 0 whatever came of the boot, 2 if the input is wrong.
 
-    \b
     Examples:
       asymboot trace bug -o boot.perfetto-trace
       asymboot trace mine.toml --kernel 6.11 -o boot.jsonl
       asymboot trace mine.toml --format jsonl | jq 'select(.cpu == 1)'
-    """  # noqa: D301
+    """
     chosen = _format(output, form)
     from sim.boot_run import boot
     from sim.trace.trace_file import save_trace, trace_content

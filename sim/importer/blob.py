@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import InputError
+from sim.extras import needed_by
 
 if TYPE_CHECKING:
     from libfdt import FdtRo
@@ -107,8 +108,6 @@ def sound() -> Iterator[None]:
 
 
 def _libfdt() -> Any:
-    try:
+    with needed_by("sim.read_device_tree"):
         import libfdt
-    except ImportError:
-        raise InputError("device trees need the package pylibfdt: install asymboot[import]") from None
     return libfdt

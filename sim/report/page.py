@@ -3,7 +3,7 @@
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,7 +13,6 @@ from sim.causes.critical_path import CriticalPath
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers
 from sim.plot.designs_picture import plot_designs
-from sim.plot.heat_picture import plot_heat
 from sim.plot.lengths_picture import plot_lengths
 from sim.plot.timeline_picture import path_of, plot_boot
 from sim.plot.topology_picture import plot_topology
@@ -21,10 +20,11 @@ from sim.report.embedded_assets import datatables, picture, plotly
 from sim.report.hazard_origin import origin
 from sim.report.interactive_timeline import MOST_SPANS, Lanes
 from sim.study.comparison import compare
-from sim.sweep.sweep_plan import Keep
-from sim.sweep.sweep_summary import Summary, read_summary
 from sim.timeline import hazard_marks, timeline
 from sim.units import duration, seconds
+
+if TYPE_CHECKING:
+    from sim.sweep.sweep_summary import Summary
 
 MOST_ROWS = 5_000
 """Of a table: a page with more is slow."""
@@ -77,6 +77,8 @@ def sweep_page(folder: Path) -> str:
     Raises:
         InputError: no sweep is there.
     """
+    from sim.sweep.sweep_summary import read_summary  # the page of a boot needs no packages of sweeps
+
     summary = read_summary(folder)
     page = {
         "title": summary.plan.space.name or folder.name,
@@ -138,8 +140,11 @@ def _designs(outcome: Outcome) -> Markup | None:
     return picture(plot_designs(compare(outcome.scenario)), "designs side by side: bytes asked for, and hazards")
 
 
-def _maps(folder: Path, summary: Summary) -> list[Markup]:
+def _maps(folder: Path, summary: "Summary") -> list[Markup]:
     """A heat map for each hazard that occurs, where all rows were kept."""
+    from sim.plot.heat_picture import plot_heat
+    from sim.sweep.sweep_plan import Keep
+
     if summary.plan.keep is not Keep.ALL:
         return []
     names = dict.fromkeys(row["hazard"] for row in summary.hazard_rows)

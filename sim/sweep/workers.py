@@ -18,6 +18,7 @@ from typing import Any
 from loky import ProcessPoolExecutor
 
 from sim.errors import InputError
+from sim.extras import needed_by
 from sim.sweep.sweep_part import Part, compute_part, prepare
 from sim.sweep.sweep_plan import Plan, versions
 
@@ -156,10 +157,8 @@ def _result(future: Any, address: str) -> Part:
 
 
 def _client(address: str) -> Any:
-    try:
+    with needed_by("scheduler"):
         from distributed import Client
-    except ImportError:
-        raise InputError("a cluster needs Dask: install asymboot[cluster]") from None
     try:
         with ThreadPoolExecutor(1) as thread:  # a notebook's own thread has a running loop already
             thread.submit(asyncio.run, asyncio.wait_for(_reach(address), _REACH_S)).result()

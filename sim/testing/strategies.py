@@ -5,11 +5,11 @@ They shrink to the smallest system: fewer CPUs, smaller and fewer lengths, named
 
 from collections.abc import Callable, Sequence
 
-try:
+from sim.extras import needed_by
+
+with needed_by("sim.testing.strategies"):
     from hypothesis import strategies as st
     from hypothesis.strategies import DrawFn, SearchStrategy
-except ImportError as error:
-    raise ImportError("sim.testing.strategies needs the package hypothesis: install asymboot[properties]") from error
 
 from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.environment import Step

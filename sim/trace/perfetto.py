@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sim.errors import InputError
+from sim.extras import needed_by
 from sim.outcome import Outcome
 from sim.trace.boot_trace import drawn
 from sim.trace.tracks import Track, TrackEvent, What
@@ -20,15 +21,14 @@ def perfetto_trace(outcome: Outcome) -> bytes:
     """A boot as the bytes of a Perfetto trace; times are nanoseconds from its beginning.
 
     Raises:
-        InputError: it has too many CPUs, or the package perfetto is missing.
+        InputError: it has too many CPUs.
+        MissingExtra: the package perfetto is not installed.
     """
     cpus = len(outcome.scenario.topology.cpus)
     if cpus > MOST_CPUS:
         raise InputError(f"a Perfetto trace has a track a CPU: at most {MOST_CPUS:,}, not {cpus:,}; other formats do")
-    try:
+    with needed_by("sim.save_trace"):
         from perfetto.trace_builder.proto_builder import TraceProtoBuilder
-    except ImportError:
-        raise InputError("Perfetto traces need its package: install asymboot[trace]") from None
     trace = drawn(outcome)
     builder = TraceProtoBuilder()
     for number, track in enumerate(trace.tracks, 1):

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from sim.cli import main
+from sim.cli.command_group import Command
 from sim.schemas import SCHEMAS
 
 ROOT = Path(__file__).parents[2]
@@ -180,6 +182,43 @@ def test_help_and_version() -> None:
         assert "Example" in shown
         assert max(map(len, shown.splitlines())) <= 80
     assert asymboot("--version").stdout.startswith("asymboot, version ")
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    program = (
+        "import sys; from click.testing import CliRunner; from sim.cli import main; "
+        "print(CliRunner().invoke(main, ['--help']).exit_code, "
+        "sorted(one for one in sys.modules if one.startswith('sim.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 ['sim.cli', 'sim.cli.command_group', 'sim.errors', 'sim.extras']\n"
+
+
+def test_the_list_of_commands_says_of_each_what_its_own_help_says() -> None:
+    with click.Context(main) as ctx:
+        before = main.get_help(ctx)
+        loaded = {name: main.get_command(ctx, name) for name in main.list_commands(ctx)}
+        assert main.get_help(ctx) == before
+    assert all(isinstance(command, Command) and command.name == name for name, command in loaded.items())
+
+
+def test_blocks_of_a_help_text_keep_their_lines() -> None:
+    help_text = """Do it.
+
+    One line, and
+    another.
+
+    Examples:
+      first
+      second  with  spaces
+
+    Not a block:
+    all of it is filled.
+    """
+    with click.Context(Command("do", help=help_text)) as ctx:
+        shown = ctx.get_help()
+    assert "  One line, and another.\n\n  Examples:\n    first\n    second  with  spaces\n" in shown
+    assert "  Not a block: all of it is filled." in shown
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:

@@ -170,7 +170,7 @@ def test_a_qmp_library_that_is_missing_is_named() -> None:
     program = "import sys; sys.modules['qemu.qmp'] = None; from sim.cli import main; main()"
     words = [sys.executable, "-c", program, "conform", "bug", "--kernel", "Image"]
     result = subprocess.run(words, capture_output=True, text=True, check=False)
-    told = "asymboot: live boots need a QMP library: install asymboot[live]\n"
+    told = "asymboot: `conform` needs packages that are not installed: pip install 'asymboot[live]'\n"
     assert (result.returncode, result.stderr) == (2, told)
 
 

@@ -488,7 +488,7 @@ def test_without_pylibfdt_one_line_says_what_to_install(tmp_path: Path, monkeypa
     monkeypatch.setitem(__import__("sys").modules, "libfdt", None)
     result = asymboot("import", saved(tmp_path, b"\xd0\x0d\xfe\xed" + bytes(36)))
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert "device trees need the package pylibfdt: install asymboot[import]" in result.stderr
+    assert "`import` needs packages that are not installed: pip install 'asymboot[import]'" in result.stderr
 
 
 def test_what_libfdt_finds_while_it_reads_is_one_line() -> None:

@@ -59,7 +59,7 @@ def test_turns_are_in_the_order_of_sets_and_then_ranks() -> None:
 @given(st.data())
 def test_compiled_words_are_the_plain_ones(data: st.DataObject) -> None:
     compiled = pytest.importorskip(
-        "sim.study.compiled_batch", reason="llvmlite is not installed: the extra asymboot[fast] is not tested"
+        "sim.study.compiled_batch", reason="llvmlite is not installed: the extra asymboot[sweep] is not tested"
     )
     up_to = data.draw(st.sampled_from([2, 4, 8, 16]))
     sets = tuple(data.draw(st.lists(st.sampled_from((0, *legal_sets(up_to))), min_size=1, max_size=6, unique=True)))

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from sim.cli import main
 from sim.designs import DESIGNS
-from sim.errors import InputError
+from sim.errors import InputError, MissingExtra
 from sim.study.system_space import Group, Space, legal_sets
 from sim.sweep import sweep_plan as plans
 from sim.sweep import workers
@@ -212,4 +212,5 @@ def test_workers_of_another_version_are_told(monkeypatch: pytest.MonkeyPatch, cl
 
 def test_without_dask_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
-    assert refused(tmp_path / "out", "tcp://127.0.0.1:1") == "a cluster needs Dask: install asymboot[cluster]"
+    with pytest.raises(MissingExtra, match=r"^`scheduler` needs .*: pip install 'asymboot\[cluster\]'$"):
+        run_sweep(SPACE, tmp_path / "out", scheduler="tcp://127.0.0.1:1")

@@ -186,14 +186,6 @@ def test_too_many_cpus_are_refused() -> None:
         perfetto_trace(boot(scenario))
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, "perfetto.trace_builder.proto_builder", None)
-    with pytest.raises(InputError, match=r"^Perfetto traces need its package: install asymboot\[trace\]$"):
-        save_trace(booted(V1), tmp_path / "boot.pftrace")
-    assert list(tmp_path.iterdir()) == []
-    save_trace(booted(V1), tmp_path / "boot.jsonl")
-
-
 # Any small boot
 
 
