@@ -1,8 +1,8 @@
-"""The batch against C: the same verdicts on the same columns, on one core.
+"""The speed of batches against C: the same words for the same columns, on one core.
 
-Enumeration, verification of late CPUs and buffer verdict of 8 CPUs, 4 early and 4 late, under v6.11 with a relaxed
-relay and mapped memory: a word for each system. The C programs are this project's own: `c/row_by_row.c` is written with
-plain branches and compiled without vectors; `c/columns.c` is as fast as we can write it.
+Enumeration, verification of late CPUs and the hazards of saves for 8 CPUs, 4 early and 4 late, under v6.11 with a
+relaxed relay and mapped memory: a word for each system. The C programs are this project's own: `c/row_by_row.c` has
+plain branches and is compiled without vectors; `c/columns.c` is as fast as we can write it.
 """
 
 import ctypes
@@ -21,10 +21,10 @@ from benchmarks.timing import hold, in_turns, seconds
 from sim.designs import DESIGNS
 from sim.scenario import KvmMode, MemoryLayout, Relay
 from sim.study import verdict_bits
-from sim.study.batch import Batch, SpaceModel
+from sim.study.batch import Batch, outcome_bits
 from sim.study.compiled_batch import CompiledWords
-from sim.study.evaluate import outcome_bits
 from sim.study.points import BLOCK_ROWS
+from sim.study.space_model import SpaceModel
 from sim.study.system_space import Group, Setting, Space, legal_sets
 from sim.sweep.sweep_part import unlike
 
@@ -55,14 +55,14 @@ def space() -> Space:
     return Space(groups, "6.12", (SETTING.design,), (SETTING.relay,), memories=(SETTING.memory,))
 
 
-def by_blocks(judge: Callable[[Columns, int], object], columns: Columns) -> None:
-    """Evaluation all systems, a block at a time, as a sweep does."""
+def by_blocks(evaluate: Callable[[Columns, int], object], columns: Columns) -> None:
+    """Evaluate all systems, a block at a time, as a sweep does."""
     for start in range(0, ROWS, BLOCK_ROWS):
-        judge([column[start : start + BLOCK_ROWS] for column in columns], BLOCK_ROWS)
+        evaluate([column[start : start + BLOCK_ROWS] for column in columns], BLOCK_ROWS)
 
 
 def built(source: str, options: list[str], folder: Path) -> Callable[..., None]:
-    """A C program's function, compiled into a folder."""
+    """Compile a C program into a folder, and return its function."""
     library = folder / f"{source}.so"
     program = str(SOURCES / f"{source}.c")
     command = ["gcc", "-O3", "-march=native", *options, "-shared", "-fPIC", f"-o{library}", program]
@@ -72,19 +72,19 @@ def built(source: str, options: list[str], folder: Path) -> Callable[..., None]:
 
 
 def c_call(
-    judge: Callable[..., None], layout: SpaceModel, columns: Columns, out: NDArray[np.uint16]
+    judge: Callable[..., None], model: SpaceModel, columns: Columns, out: NDArray[np.uint16]
 ) -> Callable[[], None]:
-    """A call of a C program on the columns, all rows in one go."""
-    effects = {layout.effects(unit, SETTING.design, SETTING.memory).on_exceeding for unit in layout.units}
-    (on_exceeding,) = effects
+    """Return a call of a C program on the columns, all rows at once."""
+    outcomes = {model.save_outcomes(unit, SETTING.design, SETTING.memory) for unit in model.units}
+    (on_exceeding,) = (one.on_exceeding for one in outcomes)
     parameters = Parameters(EARLY + LATE, EARLY, on_exceeding, verdict_bits.ACCEPTED, verdict_bits.REFUSED)
     pointers = (ctypes.c_void_p * len(columns))(*(column.ctypes.data for column in columns))
     arguments = (ctypes.byref(parameters), pointers, ctypes.c_void_p(out.ctypes.data), ctypes.c_long(ROWS))
     return lambda: judge(*arguments)
 
 
-def against_c(compiled: Callable[[], None], layout: SpaceModel, columns: Columns, expected: NDArray[np.uint16]) -> None:
-    """Hold ours to both C programs."""
+def against_c(compiled: Callable[[], None], model: SpaceModel, columns: Columns, expected: NDArray[np.uint16]) -> None:
+    """Compare our speed with that of both C programs."""
     if shutil.which("gcc") is None:
         print("!!! no gcc: the comparison with C is left out")
         return
@@ -92,7 +92,7 @@ def against_c(compiled: Callable[[], None], layout: SpaceModel, columns: Columns
     with TemporaryDirectory() as folder:
         for name, (options, limit) in limits.items():
             out = np.zeros(ROWS, np.uint16)
-            call = c_call(built(name, options, Path(folder)), layout, columns, out)
+            call = c_call(built(name, options, Path(folder)), model, columns, out)
             call()
             assert (out == expected).all(), name
             pair = in_turns(compiled, call, calls=1, rounds=ROUNDS)
@@ -105,11 +105,11 @@ def against_c(compiled: Callable[[], None], layout: SpaceModel, columns: Columns
 
 def all_designs(columns: Columns) -> None:
     """Compare every named design under both relay settings with one design under one."""
-    layout = SpaceModel(replace(space(), designs=tuple(DESIGNS.values()), relays=tuple(Relay)))
-    settings = layout.space.settings
-    every = partial(by_blocks, CompiledWords(layout, unlike(settings)), columns)
+    model = SpaceModel(replace(space(), designs=tuple(DESIGNS.values()), relays=tuple(Relay)))
+    settings = model.space.settings
+    every = partial(by_blocks, CompiledWords(model, unlike(settings)), columns)
     for design in DESIGNS.values():
-        alone = CompiledWords(layout, [replace(SETTING, design=design)])
+        alone = CompiledWords(model, [replace(SETTING, design=design)])
         pair = in_turns(every, partial(by_blocks, alone, columns), calls=1, rounds=ROUNDS)
         print(f"{len(settings)} settings: {pair.ratio:.2f} times the cost of {design.name} alone, relay relaxed")
         if design.name == "brown-v4":
@@ -119,13 +119,13 @@ def all_designs(columns: Columns) -> None:
 def main() -> None:
     """Measure and print."""
     stream = np.random.default_rng(1)
-    candidates, layout = np.array((0, *legal_sets(4)), np.uint16), SpaceModel(space())
+    candidates, model = np.array((0, *legal_sets(4)), np.uint16), SpaceModel(space())
     columns = [candidates[stream.integers(0, len(candidates), ROWS)] for _ in range(EARLY + LATE)]
-    judge = CompiledWords(layout, [SETTING])
-    (expected,) = judge(columns, ROWS)
-    assert (outcome_bits(Batch(layout, columns, ROWS), SETTING) == expected).all()
-    compiled = partial(by_blocks, judge, columns)
-    plain = partial(by_blocks, lambda some, rows: outcome_bits(Batch(layout, some, rows), SETTING), columns)
+    evaluate = CompiledWords(model, [SETTING])
+    (expected,) = evaluate(columns, ROWS)
+    assert (outcome_bits(Batch(model, columns, ROWS), SETTING) == expected).all()
+    compiled = partial(by_blocks, evaluate, columns)
+    plain = partial(by_blocks, lambda some, rows: outcome_bits(Batch(model, some, rows), SETTING), columns)
     rate = ROWS / min(seconds(compiled) for _ in range(ROUNDS))
     touched = (EARLY + LATE + 1) * expected.itemsize
     source, target = np.zeros(ROWS * 8, np.uint16), np.zeros(ROWS * 8, np.uint16)
@@ -137,7 +137,7 @@ def main() -> None:
     )
     print(f"plain numpy: {in_turns(plain, compiled, calls=1, rounds=ROUNDS).ratio:.1f} times as long")
     all_designs(columns)
-    against_c(compiled, layout, columns, expected)
+    against_c(compiled, model, columns, expected)
 
 
 if __name__ == "__main__":

@@ -1,51 +1,45 @@
-"""When each CPU goes online and runs its guest: by its set, then by its rank among CPUs with the same set.
+"""The order in which CPUs go online and run their guests: by their sets, then by their ranks among equal sets.
 
-Functions on columns, numpy's or compiled (`sim.study.compiled_batch`), without a branch on a value. Nothing is
-wider than a set: a compiled loop then has as many rows in a vector as fit.
+The kernel that panics, or the hypervisor, stops everything that comes later. Nothing here is wider than a set, so that
+a compiled loop has as many rows in a vector register as fit.
 """
 
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple
 
-import numpy as np
-
-from sim.study.verdict_bits import OF_SAVES, when
-
-
-class Turn(NamedTuple):
-    """A CPU's turn: its set and its rank, each a column or the same for all rows; the smaller, the earlier."""
-
-    vqs: Any
-    rank: Any
+from sim.rules import when
+from sim.study.value import V
+from sim.study.verdict_bits import OF_SAVES
 
 
-NEVER = Turn(np.full(1, 0xFFFF, np.uint16), np.full(1, 0xFFFF, np.uint16))
-"""Later than any turn: no rank is as large."""
+class Turn(NamedTuple, Generic[V]):
+    """The place of a CPU in the order, or of the first panic; the smaller, the earlier.
+
+    Every bit of both is set where there is no panic: later than any CPU, since no set and rank are as large.
+    """
+
+    vqs: V
+    rank: V
 
 
-def earliest(so_far: Turn, word: Any, bit: int, turn: Turn) -> Turn:
-    """The earliest turn after one more CPU: its own, where its word has a bit."""
-    lacks_it = ~when(word & bit)
-    mine = Turn(turn.vqs | lacks_it, lacks_it | turn.rank)
+def precedes(turn: Turn[V], other: Turn[V]) -> V:
+    """Return a mask: every bit where a turn comes before another, else none."""
+    is_later = other.vqs.is_below(turn.vqs)
+    return turn.vqs.is_below(other.vqs) | (~is_later & turn.rank.is_below(other.rank))
+
+
+def earliest(so_far: Turn[V], happens: V, turn: Turn[V]) -> Turn[V]:
+    """Return the earliest turn, with one more where it happens (a mask)."""
+    mine = Turn(turn.vqs | ~happens, turn.rank | ~happens)
     is_earlier = precedes(mine, so_far)
-    vqs, rank = (old ^ ((old ^ new) & is_earlier) for old, new in zip(so_far, mine, strict=True))
+    vqs, rank = ((old & ~is_earlier) | (new & is_earlier) for old, new in zip(so_far, mine, strict=True))
     return Turn(vqs, rank)
 
 
-def precedes(turn: Turn, other: Turn) -> Any:
-    """Every bit where a turn comes before another, else none."""
-    at_once = ~when(turn.vqs ^ other.vqs)
-    return _every_bit(turn.vqs < other.vqs) | (at_once & _every_bit(turn.rank < other.rank))
-
-
-def until(word: Any, turn: Turn, panic: Turn) -> Any:
-    """A CPU's word without what its guest brings about, where its turn comes after a panic's."""
+def until(word: V, turn: Turn[V], panic: Turn[V]) -> V:
+    """Return a CPU's word without the hazards of its save where its turn comes after a panic's."""
     return word & ~(precedes(panic, turn) & OF_SAVES)
 
 
-def ever(panic: Turn) -> Any:
-    """Every bit where a panic has a turn, else none."""
-    return precedes(panic, NEVER)
-
-
-def _every_bit(condition: Any) -> Any:
-    return -condition.astype(np.uint16)
+def ever(panic: Turn[V]) -> V:
+    """Return a mask: every bit where there is a panic, else none."""
+    return when(~(panic.vqs & panic.rank))

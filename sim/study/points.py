@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError
-from sim.study.save_outcomes import Sets
+from sim.study.column import Sets
 from sim.study.system_space import Group, Space
 
 Weights = NDArray[np.uint64]

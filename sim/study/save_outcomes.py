@@ -1,140 +1,158 @@
-"""What a save does, for every length that the buffers may be for and every length that the CPU may run with.
+"""The outcomes of saves, for every length that a buffer may be for and every length that the CPU may run with.
 
-The machine itself is asked, once for each pair: `sim.kernel.pkvm` saves and restores in `sim.machine.memory`, and what
-came of it is kept as sets of running lengths. A batch of many systems then needs no bytes.
+The engine of a boot (`sim.kernel.save_area`) saves and restores once for each pair of lengths. Its outcomes are kept as
+sets of running lengths, so that a batch of many systems needs no bytes.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property, reduce
 from operator import or_
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sim import rules
-from sim.designs import DESIGNS, Pointer, ZcrEl2
-from sim.kernel.cpufeature import CpuFeatures
-from sim.kernel.pkvm import Pkvm, Save
-from sim.kernel.printk import HypervisorPanic, Printk
+from sim.designs import Pointer
+from sim.kernel.save_area import BufferSize, Save, SaveArea, StoreFault
 from sim.machine.registers import VectorUnit
-from sim.scenario import KvmMode, MemoryLayout, Scenario
-from sim.study.verdict_bits import HEADER, NOT_RESTORED, OUTSIDE, PANIC, SILENT
-from sim.topology import Cpu, Topology
+from sim.rules import ARCHITECTURE_VQS, S, when
+from sim.scenario import MemoryLayout, Scenario
+from sim.study.verdict_bits import DENIED, HEADER, NOT_RESTORED, OUTSIDE, PANIC, SILENT, without_restore
+from sim.topology import Cpu
 from sim.vectors import VQ_MAX
 
-Sets = NDArray[np.uint16]
-
 REACH = 3
-"""A save reaches at most so many page runs beyond its own: CPUs further from the first or the last are alike."""
-EFFECTS = (PANIC, OUTSIDE, HEADER, NOT_RESTORED)
-"""A store meets memory that is not mapped; bytes outside the own run are written; the header is overwritten; what the
-restore brings back differs, compared at the length of the save."""
+"""A save reaches at most 3 page runs beyond its own, so CPUs further from the first and the last are alike."""
+_BITS = (PANIC, OUTSIDE, HEADER, NOT_RESTORED)
+"""The hazards that depend on where the bytes of a save go, in the order of `_Lengths`."""
 
 
-class Place(NamedTuple):
-    """Where a CPU's buffer lies."""
+class BufferPlace(NamedTuple):
+    """The place of a CPU's buffer among the buffers that a save there can reach; equal for CPUs that are alike."""
 
     cpu: int
     cpus: int
     memory: MemoryLayout
 
-    def shortened(self) -> "Place":
-        """The same among as few CPUs as make no difference: a save reaches no further."""
-        below, above = min(self.cpu, REACH), min(self.cpus - 1 - self.cpu, REACH)
-        return Place(below, below + 1 + above, self.memory)
+    @classmethod
+    def of(cls, cpu: int, cpus: int, memory: MemoryLayout) -> "BufferPlace":
+        """Return the place of a CPU's buffer in a system of so many CPUs, without those that are out of reach."""
+        below, above = min(cpu, REACH), min(cpus - 1 - cpu, REACH)
+        return cls(below, below + 1 + above, memory)
 
 
-class Table(NamedTuple):
-    """A hazard that comes with some running lengths where the buffer is for some lengths; both are sets."""
+class SaveCase(NamedTuple):
+    """A hazard of the saves at some running lengths, where the buffer is for one of some lengths; both are sets."""
 
     bit: int
-    allocations: int
-    lengths: int
+    allocation_vqs: int
+    running_vqs: int
 
 
 @dataclass(frozen=True)
-class Effects:
-    """What saves do at one place: most hazards come with every save that exceeds its buffer, or with none."""
+class SaveOutcomes:
+    """The hazards of saves at one place, as bits of a word.
+
+    Most hazards come with every save that exceeds its buffer, or with none. `cases` lists the others.
+    """
 
     on_exceeding: int
-    """The hazards of every save that exceeds its buffer, as bits of a word."""
+    """The hazards of every save that exceeds its buffer."""
     on_exceeding_at: int
-    """The hazards of those alone that do so at some lengths."""
+    """The hazards of those among them that run with a length of `at_vqs`."""
     at_vqs: int
-    """These lengths, as a set."""
-    tables: tuple["Table", ...]
-    """Where every other hazard comes from."""
+    cases: tuple[SaveCase, ...]
 
     @cached_property
-    def panics(self) -> bool:
-        """Whether any save here may panic."""
+    def may_panic(self) -> bool:
+        """True if any save here may panic."""
         any_save = self.on_exceeding | self.on_exceeding_at
-        return bool(any_save & PANIC) or any(table.bit == PANIC for table in self.tables)
+        return bool(any_save & PANIC) or any(case.bit == PANIC for case in self.cases)
+
+    def word(self, own_vqs: S, limit_vqs: S, allocation_vqs: S, vq_map: S) -> S:
+        """Return the hazards of a save and restore on one CPU; none where there is no buffer.
+
+        Args:
+            own_vqs: the CPU's lengths.
+            limit_vqs: every VQ that ZCR_EL2 lets through.
+            allocation_vqs: the length that the buffer is for, as a set of one.
+            vq_map: the lengths that all early CPUs have.
+        """
+        exceeds = rules.save_exceeds(own_vqs, limit_vqs, allocation_vqs)
+        word = when(exceeds) & self.on_exceeding
+        if self.on_exceeding_at or self.cases:
+            running = rules.selected(own_vqs, limit_vqs)
+            word = word | (when(exceeds & running & self.at_vqs) & self.on_exceeding_at)
+            for case in self.cases:
+                happens = when(allocation_vqs & case.allocation_vqs) & when(running & case.running_vqs)
+                word = word | (happens & case.bit)
+        cut_off = when(rules.save_denies(vq_map, own_vqs, limit_vqs)) & (NOT_RESTORED | DENIED)
+        return without_restore(word | cut_off) & when(allocation_vqs)
 
 
 @cache
-def effects_at(place: Place, pointer: Pointer, running_vqs: int, allocation_vqs: int) -> Effects:
-    """What saves do at a place (shortened), where CPUs run with some lengths and buffers are for some lengths."""
+def save_outcomes_at(place: BufferPlace, pointer: Pointer, running_vqs: int, allocation_vqs: int) -> SaveOutcomes:
+    """Return the outcomes of saves at a place, for some running lengths and buffers for some lengths."""
     on_exceeding, on_exceeding_at, at_vqs = SILENT, 0, 0
-    tables: list[Table] = []
+    cases: list[SaveCase] = []
     allocations = [vq for vq in range(1, VQ_MAX + 1) if allocation_vqs >> (vq - 1) & 1]
-    for effect, bit in enumerate(EFFECTS):
-        happens = [_lengths(place, pointer, vq)[effect] & running_vqs for vq in allocations]
-        at = reduce(or_, happens, 0)
-        if not at:
+    for hazard, bit in enumerate(_BITS):
+        found = [_lengths(place, pointer, vq)[hazard] & running_vqs for vq in allocations]
+        at_any = reduce(or_, found, 0)
+        if not at_any:
             continue
-        if happens == [rules.above(running_vqs, 1 << (vq - 1)) for vq in allocations]:
+        if found == [rules.above(running_vqs, 1 << (vq - 1)) for vq in allocations]:
             on_exceeding |= bit
-        elif at_vqs in {0, at} and happens == [rules.above(at, 1 << (vq - 1)) for vq in allocations]:
-            on_exceeding_at, at_vqs = on_exceeding_at | bit, at
+        elif at_vqs in {0, at_any} and found == [rules.above(at_any, 1 << (vq - 1)) for vq in allocations]:
+            on_exceeding_at, at_vqs = on_exceeding_at | bit, at_any
         else:
-            for lengths in dict.fromkeys(filter(None, happens)):
-                alike = (vq for vq, one in zip(allocations, happens, strict=True) if one == lengths)
-                tables.append(Table(bit, sum(1 << (vq - 1) for vq in alike), lengths))
-    return Effects(on_exceeding, on_exceeding_at, at_vqs, tuple(tables))
+            for lengths in dict.fromkeys(filter(None, found)):
+                alike = (vq for vq, one in zip(allocations, found, strict=True) if one == lengths)
+                cases.append(SaveCase(bit, sum(1 << (vq - 1) for vq in alike), lengths))
+    return SaveOutcomes(on_exceeding, on_exceeding_at, at_vqs, tuple(cases))
 
 
-def told_apart_by(place: Place, pointer: Pointer, lengths: int) -> tuple[tuple[int, ...], ...]:
-    """What tells CPUs' places apart: equal for two places where saves with these running lengths do the same.
+class _Lengths(NamedTuple):
+    """The running lengths, as sets, at which a save into a buffer for one length has each hazard."""
 
-    Args:
-        place: where the CPU's buffer lies.
-        pointer: what places the pointer to FFR.
-        lengths: the running lengths to compare, as a set.
-    """
-    tables = (_lengths(place.shortened(), pointer, vq) for vq in range(VQ_MAX + 1))
-    return tuple(tuple(effect & lengths for effect in table) for table in tables)
+    panics: int = 0
+    """A store meets memory that is not mapped at EL2."""
+    leaves_run: int = 0
+    """Bytes outside the buffer's own run of pages are written."""
+    destroys_header: int = 0
+    changes_registers: int = 0
+    """The registers that come back differ, compared at the length of the save."""
+
+
+def save_signature(place: BufferPlace, pointer: Pointer, running_vqs: int) -> tuple[_Lengths, ...]:
+    """Return a key that is equal for two places where saves with these running lengths have the same outcomes."""
+    tables = (_lengths(place, pointer, vq) for vq in range(1, VQ_MAX + 1))
+    return tuple(_Lengths(*(lengths & running_vqs for lengths in table)) for table in tables)
 
 
 @cache
-def _lengths(place: Place, pointer: Pointer, allocation_vq: int) -> tuple[int, ...]:
-    """The running lengths, as sets, with which a save has each of the `EFFECTS`."""
-    sets = [0] * len(EFFECTS)
-    for vq in range(1, VQ_MAX + 1) if allocation_vq else ():
+def _lengths(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> _Lengths:
+    sets = [0] * len(_BITS)
+    for vq in range(1, VQ_MAX + 1):
         save = _save(place, pointer, allocation_vq, vq)
         shown = (save.panicked, bool(save.outside), not save.header_intact, save.at_save_vq_restored is False)
-        for effect, is_shown in enumerate(shown):
-            sets[effect] |= is_shown << (vq - 1)
-    return tuple(sets)
+        for hazard, is_shown in enumerate(shown):
+            sets[hazard] |= is_shown << (vq - 1)
+    return _Lengths(*sets)
 
 
-def _save(place: Place, pointer: Pointer, allocation_vq: int, running_vq: int) -> Save:
+def _save(place: BufferPlace, pointer: Pointer, allocation_vq: int, running_vq: int) -> Save:
     """Save and restore on a CPU that has one length only."""
-    scenario = Scenario(
-        Topology.of([[128]] * place.cpus),
-        design=replace(DESIGNS["v6.11"], ffr_pointer=pointer, zcr_el2=ZcrEl2.ALL_ONES),
-        kvm_mode=KvmMode.PROTECTED,
-        memory=place.memory,
+    area = SaveArea(
+        place.cpus,
+        BufferSize.of(allocation_vq, Scenario.page_bytes),
+        place.memory,
+        allocation_vqs=1 << (allocation_vq - 1),
+        limit_vqs=ARCHITECTURE_VQS,
+        ffr_pointer=pointer,
+        vq_map=1,
     )
-    printk = Printk(lambda: 0)
-    features = CpuFeatures(scenario, printk)
-    features.init_cpu_features(scenario.topology.logical[0])
-    pkvm = Pkvm(scenario, features, printk, frozenset())
-    pkvm.allocate(place.cpus, 1 << (allocation_vq - 1))
-    unit = VectorUnit(Cpu.of("asked", 1 << (running_vq - 1)))
-    with suppress(HypervisorPanic):
-        pkvm.save(place.cpu, unit, 0)
-        pkvm.restore(place.cpu, unit)
-    return pkvm.saves[0]
+    unit = VectorUnit(Cpu.of("", 1 << (running_vq - 1)))
+    with suppress(StoreFault):
+        area.save(place.cpu, unit, 0)
+        area.restore(place.cpu, unit)
+    return area.saves[0]

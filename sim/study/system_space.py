@@ -20,7 +20,7 @@ from sim.frames import as_html
 from sim.kernel_series import DEFAULT
 from sim.latencies import Latencies
 from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
-from sim.study.save_outcomes import Place, told_apart_by
+from sim.study.save_outcomes import BufferPlace, save_signature
 from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.units import counted
 from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_sve
@@ -231,7 +231,7 @@ class Space:
     def _saves_of(self, group: Group, first: int) -> tuple[object, ...]:
         """What saves do on each CPU of a group, in any setting that has saves."""
         return tuple(
-            told_apart_by(Place(cpu, self.cpus, memory), pointer, group.any_vqs)
+            save_signature(BufferPlace.of(cpu, self.cpus, memory), pointer, group.any_vqs)
             for pointer, memory in self.save_settings
             for cpu in range(first, first + group.cpus)
         )

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from sim.study import verdict_bits
 from sim.study.batch import OutcomeBits
+from sim.study.column import Sets
 from sim.study.points import MOST_POINTS, Block, Weights
-from sim.study.save_outcomes import Sets
 from sim.study.system_space import Group, Space
 from sim.vectors import VQ_MAX
 

@@ -4,8 +4,8 @@ import time
 
 from sim.errors import InputError
 from sim.rows import SpaceRecord
-from sim.study.batch import SpaceModel
 from sim.study.points import BLOCK_ROWS, MOST_POINTS
+from sim.study.space_model import SpaceModel
 from sim.study.system_space import Space
 from sim.study.tally import Sizes, Tally
 from sim.sweep.sweep_part import is_compiled, unlike, words_by

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sim.study.batch import Batch, SpaceModel
+from sim.study.batch import Batch, outcome_bits
 from sim.study.batch import OutcomeBits as WordColumn
-from sim.study.evaluate import outcome_bits, outcome_key
+from sim.study.evaluation import outcome_key
 from sim.study.points import Block
+from sim.study.space_model import SpaceModel
 from sim.study.system_space import Setting
 from sim.study.tally import Example, Sizes, Tally
 from sim.sweep.sweep_plan import Keep, Plan

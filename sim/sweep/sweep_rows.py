@@ -9,10 +9,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sim.study import verdict_bits
-from sim.study.batch import Batch
-from sim.study.evaluate import Verdict, verdict
+from sim.study.batch import Batch, Verdict, verdict
+from sim.study.column import Sets
 from sim.study.points import Block
-from sim.study.save_outcomes import Sets
 from sim.study.system_space import Group, Setting, Space
 from sim.sweep.sweep_plan import Keep, Plan
 from sim.sweep.timing_study import METRICS, Times, seed_of
@@ -104,7 +103,7 @@ def _columns(
         yield name, np.tile([_choices(space, name).index(_said(one)[place]) for one in space.settings], rows)
     record, has = batch.record, batch.record.has_sve
     for name, sets in zip(RECORD, (record.vq_map & has, record.vq_partial_map, record.virtualisable_vqs), strict=False):
-        yield name, np.repeat(np.broadcast_to(_LARGEST_BITS[sets], rows), many)
+        yield name, np.repeat(np.broadcast_to(_LARGEST_BITS[sets.array], rows), many)
     yield "allocation_vl_bits", _side_by_side([_LARGEST_BITS[one.allocation_vqs] for one in verdicts])
     for name in LATE:
         yield name, _side_by_side([getattr(one, name) for one in verdicts])

@@ -15,10 +15,11 @@ from sim.designs import DESIGNS, Design
 from sim.outcome import Outcome
 from sim.rules import buffer_bytes
 from sim.scenario import KvmMode, MemoryLayout, Relay
-from sim.study.batch import Batch, Record, SpaceModel
-from sim.study.evaluate import Counts, Verdict, outcome_bits, verdict
-from sim.study.save_outcomes import Sets
+from sim.study.batch import Batch, Counts, Verdict, outcome_bits, verdict
+from sim.study.column import Column, Sets
+from sim.study.space_model import SpaceModel
 from sim.study.system_space import Group, Setting, Space, legal_sets
+from sim.study.systems import Record
 from sim.study.verdict_bits import ACCEPTED, BY_RELAY, HAZARDS, REFUSED, WARNED
 from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
 from tests.systems import DESIGN
@@ -78,15 +79,15 @@ def assert_equal(space: Space, points: list[tuple[int, ...]], setting: Setting) 
     batch = Batch(SpaceModel(space), columns(points), len(points))
     found = verdict(batch, setting)
     assert_words_agree(found, np.broadcast_to(outcome_bits(batch, setting), batch.rows))
-    record = {name: np.broadcast_to(getattr(batch.record, name), batch.rows) for name in Record.__slots__}
+    record = Record[Column](*(Column(np.broadcast_to(part.array, batch.rows)) for part in batch.record))
     for row, point in enumerate(points):
         outcome = boot(space.scenario(point, setting))
         assert of_batch(found, row) == of_boot(outcome), (point, setting)
         if outcome.facts.supports[VectorType.SVE]:
             info = outcome.vectors["SVE"]
-            assert record["vq_map"][row] == info.vq_map
-            assert record["vq_partial_map"][row] == info.vq_partial_map
-            bound = vl_bytes_from_vq(largest_vq(int(record["virtualisable_vqs"][row])))
+            assert record.vq_map.array[row] == info.vq_map
+            assert record.vq_partial_map.array[row] == info.vq_partial_map
+            bound = vl_bytes_from_vq(largest_vq(int(record.virtualisable_vqs.array[row])))
             assert bound == info.max_virtualisable_vl_bytes
 
 

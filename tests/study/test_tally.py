@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sim.study import points
-from sim.study.batch import Batch, SpaceModel
-from sim.study.evaluate import outcome_bits
+from sim.study.batch import Batch, outcome_bits
 from sim.study.points import Exhaustive
+from sim.study.space_model import SpaceModel
 from sim.study.system_space import Group, Space
 from sim.study.tally import Example, Sizes, Tally, hazard_bits
 
@@ -22,21 +22,21 @@ def space_of(weights: tuple[int, ...] = ()) -> Space:
 
 
 def tallied(space: Space, spans: list[tuple[int, int]], setting: int) -> Tally:
-    layout, total = SpaceModel(space), Tally()
+    model, total = SpaceModel(space), Tally()
     for start, stop in spans:
         part = Tally()
         for block in Exhaustive(space).blocks(start, stop):
-            batch = Batch(layout, block.columns, block.rows)
+            batch = Batch(model, block.columns, block.rows)
             part.add(block, outcome_bits(batch, space.settings[setting]), Sizes(space, block))
         total.merge(part)
     return total
 
 
 def row_by_row(space: Space, setting: int) -> Tally:
-    layout, tally = SpaceModel(space), Tally()
+    model, tally = SpaceModel(space), Tally()
     for point in range(space.points):
         (block,) = Exhaustive(space).blocks(point, point + 1)
-        word = int(outcome_bits(Batch(layout, block.columns, 1), space.settings[setting])[0])
+        word = int(outcome_bits(Batch(model, block.columns, 1), space.settings[setting])[0])
         sets = [int(column[0]) for column in block.columns]
         tally.words[word] += int(block.weights[0])
         size = Example(max(vqs.bit_length() for vqs in sets), sum(vqs.bit_count() for vqs in sets), point)

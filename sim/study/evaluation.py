@@ -1,0 +1,179 @@
+"""The evaluation of systems under one setting: a word (`sim.study.verdict_bits`) for each unit and for the whole.
+
+Late CPUs are brought online, then a guest visits every CPU that is online, as in `Space.scenario`. Nothing is booted:
+the rules of a boot (`sim.rules`, `sim.designs`) and the outcomes of its saves (`sim.study.save_outcomes`) say what a
+boot would find. `tests/study/test_batch.py` compares every word with boots.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Generic, NamedTuple
+
+from sim import rules
+from sim.designs import LateCpu, LateStore
+from sim.rules import LateVerdict
+from sim.scenario import Relay
+from sim.study import ordering, verdict_bits
+from sim.study.ordering import Turn
+from sim.study.space_model import Unit
+from sim.study.system_space import Setting
+from sim.study.systems import Systems
+from sim.study.value import V
+from sim.study.verdict_bits import WARNED
+
+
+class UnitOutcome(NamedTuple, Generic[V]):
+    """The outcome of a unit, or of the system as a whole."""
+
+    word: V
+    cpus: int
+    """The number of CPUs that the word is about; 1 for the system."""
+    warned_cpus: int
+    """The number of them that the log announces where the word has WARNED."""
+
+
+def outcome_key(setting: Setting) -> tuple[object, ...]:
+    """Return a key that is equal for two settings if they give every system the same word."""
+    design = setting.design
+    if design.nosve:
+        return (design.nosve, setting.has_pkvm and setting.relay)
+    saves = (design.buffer_sized_by, design.zcr_el2, design.ffr_pointer, setting.memory) if setting.has_pkvm else ()
+    if setting.has_pkvm and setting.relay is Relay.ENFORCING:
+        return saves
+    return (*saves, setting.has_pkvm, design.late_cpu, design.late_cpu is LateCpu.RAISES and design.late_store)
+
+
+class Evaluation(Generic[V]):
+    """The evaluation of systems under a setting.
+
+    Args:
+        systems: the systems.
+        setting: the setting to boot them under.
+        exact: True: each unit's bits are exact, as counting needs. False: only their OR over the system is.
+    """
+
+    def __init__(self, systems: Systems[V], setting: Setting, *, exact: bool) -> None:
+        self.systems, self.setting, self._design, self._exact = systems, setting, setting.design, exact
+        late_cpu = self._design.late_cpu
+        in_force = setting.has_pkvm or late_cpu is not LateCpu.REFUSED_UNDER_PKVM
+        self._announces = late_cpu is not LateCpu.SILENT and in_force and not self._design.nosve
+        self._refuses = late_cpu in {LateCpu.REFUSED, LateCpu.REFUSED_UNDER_PKVM}
+        self._late_store = self._design.late_store if self._announces and late_cpu is LateCpu.RAISES else None
+        self._relay_refuses = setting.has_pkvm and setting.relay is Relay.ENFORCING
+
+    @cached_property
+    def word(self) -> V:
+        """The word of the system: the OR of all outcomes."""
+        word = self.systems.none
+        for outcome in self.outcomes:
+            word = outcome.word if word is self.systems.none else word | outcome.word
+        return word
+
+    @cached_property
+    def outcomes(self) -> list[UnitOutcome[V]]:
+        """The outcomes of the system as a whole, then of every unit that has any."""
+        # Once the maximum is raised, or the kernel has panicked, the log announces no further CPU with equal lengths.
+        once = self._late_store in {LateStore.WORKS, LateStore.READ_ONLY}
+        of_units = (UnitOutcome(word, unit.cpus, 1 if once else unit.cpus) for unit, word in self.by_unit.items())
+        return [*self._of_system(), *of_units]
+
+    def _of_system(self) -> Iterator[UnitOutcome[V]]:
+        if self._design.nosve:
+            record = self.systems.record
+            yield UnitOutcome(record.has_sve & rules.when(record.vq_map) & verdict_bits.DENIED, 1, 1)
+        if self._kernel_panic is not None:
+            yield UnitOutcome(ordering.ever(self._kernel_panic) & verdict_bits.KERNEL_PANIC, 1, 1)
+
+    @cached_property
+    def by_unit(self) -> dict[Unit, V]:
+        """The word of every late unit and, where there are saves, of every early one."""
+        late = {unit: self._late_word(unit) for unit in self.systems.model.late}
+        if not self.setting.has_saves:
+            return late
+        words = {unit: late[unit] if unit.late else self._save_word(unit) for unit in self.systems.model.units}
+        if self._announces and not self._relay_refuses:
+            words = self._with_announced(words)
+        return self._until_panic(words)
+
+    # Late CPUs
+
+    def _late_word(self, unit: Unit) -> V:
+        if self._relay_refuses:
+            return self.systems.constant(verdict_bits.BY_RELAY)
+        verdict = self._verdict(unit)
+        if self._late_store is LateStore.WORKS and self._exact:
+            verdict = verdict._replace(announced=verdict.announced & ~self._raised_before(unit))
+        word = verdict_bits.late_word(verdict, self._save_word(unit))
+        if self._kernel_panic is not None:
+            return self._before_panic(word, self.systems.turn(unit), self._kernel_panic)
+        return word
+
+    def _save_word(self, unit: Unit) -> V:
+        if not self.setting.has_saves:
+            return self.systems.none
+        return self.systems.save_word(unit, self._design, self.setting.memory)
+
+    def _verdict(self, unit: Unit) -> LateVerdict[V]:
+        """Return the verdict on a late unit for the kernel's record of the early CPUs."""
+        if self._design.nosve:
+            return LateVerdict(self.systems.none, self.systems.none, self.systems.every_bit)
+        return self.systems.late_verdict(unit, announces=self._announces, refuses=self._refuses)
+
+    def _before_panic(self, word: V, turn: Turn[V], panic: Turn[V]) -> V:
+        """Return the word of a late CPU whose turn may come after a panic, or be the panic's.
+
+        The CPU whose announcement is the kernel's last is announced, and neither accepted nor refused.
+        """
+        is_before, is_after = ordering.precedes(turn, panic), ordering.precedes(panic, turn)
+        return word & (is_before | (~is_after & WARNED))
+
+    @cached_property
+    def _kernel_panic(self) -> Turn[V] | None:
+        """The turn at which a store to read-only data panics the kernel; None where no store can."""
+        if self._late_store is not LateStore.READ_ONLY or self._relay_refuses:
+            return None
+        panic = self.systems.never
+        for unit in self.systems.model.late:
+            panic = ordering.earliest(panic, self._verdict(unit).announced, self.systems.turn(unit))
+        return panic
+
+    def _raised_before(self, unit: Unit) -> V:
+        """Return a mask: the maximum was raised to a unit's largest length by an earlier CPU."""
+        before = self.systems.none
+        own, turn = self.systems.vqs[unit.group], self.systems.turn(unit)
+        for other in self.systems.model.late:
+            if other is not unit:
+                # An earlier CPU's set is no larger as a number, so its largest length is equal or smaller.
+                is_smaller = rules.when(rules.above(own, self.systems.vqs[other.group]))
+                before = before | (ordering.precedes(self.systems.turn(other), turn) & ~is_smaller)
+        return before
+
+    # Guests
+
+    def _with_announced(self, words: dict[Unit, V]) -> dict[Unit, V]:
+        """Return the words with the saves told apart that the log announced, by a length as large."""
+        announced_vqs = self.systems.none
+        for unit in self.systems.model.late:
+            announced_vqs = announced_vqs | (rules.when(words[unit] & WARNED) & self.systems.vqs[unit.group])
+        limit = self.systems.buffers(self._design)[1]
+        return {
+            unit: verdict_bits.announced_save(word, self.systems.vqs[unit.group], limit, announced_vqs)
+            for unit, word in words.items()
+        }
+
+    def _until_panic(self, words: dict[Unit, V]) -> dict[Unit, V]:
+        """Return the words without the saves that a panic of the kernel or of the hypervisor forestalls."""
+        if self._kernel_panic is not None:
+            alive = ~(ordering.ever(self._kernel_panic) & verdict_bits.OF_SAVES)
+            words = {unit: word & alive for unit, word in words.items()}
+        panicking = [unit for unit in words if self._may_panic(unit)]
+        if not panicking:
+            return words
+        panic = self.systems.never
+        for unit in panicking:
+            panics = rules.when(words[unit] & verdict_bits.PANIC)
+            panic = ordering.earliest(panic, panics, self.systems.turn(unit))
+        return {unit: ordering.until(word, self.systems.turn(unit), panic) for unit, word in words.items()}
+
+    def _may_panic(self, unit: Unit) -> bool:
+        return self.systems.model.save_outcomes(unit, self._design, self.setting.memory).may_panic

@@ -1,0 +1,69 @@
+"""The units of a space: runs of CPUs that every system of the space treats alike, and the outcomes of their saves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+from sim.designs import Design, Pointer
+from sim.kernel_flags import kernel_flags
+from sim.kernel_series import kernel_series
+from sim.scenario import MemoryLayout
+from sim.study.save_outcomes import BufferPlace, SaveOutcomes, save_outcomes_at
+from sim.study.system_space import Space
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """Consecutive CPUs with equal lengths and equal outcome; a CPU whose save may panic is a unit of its own."""
+
+    group: int
+    """The place of its group in the space, and so of its set among those of a system."""
+    first: int
+    """The logical number of its first CPU."""
+    cpus: int
+    late: bool
+    rank: int
+    """The rank of its first CPU among CPUs with equal sets: they go online, and run guests, in this order."""
+
+
+class SpaceModel:
+    """Everything that is the same for all systems of a space."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.has_pseudo_registers = kernel_flags(kernel_series(space.kernel)).pseudo_registers
+        self.units = tuple(self._units())
+        self.late = tuple(unit for unit in self.units if unit.late)
+        self._save_outcomes = {
+            (unit, pointer, memory): self._outcomes_on(unit.group, unit.first, pointer, memory)
+            for unit in self.units
+            for pointer, memory in space.save_settings
+        }
+
+    def save_outcomes(self, unit: Unit, design: Design, memory: MemoryLayout) -> SaveOutcomes:
+        """Return the outcomes of saves on each CPU of a unit."""
+        return self._save_outcomes[unit, design.ffr_pointer, memory]
+
+    def _units(self) -> Iterator[Unit]:
+        """Yield the units in ascending CPU number."""
+        rank = {cpu: rank for rank, cpu in enumerate(self.space.order)}
+        first = 0
+        for place, group in enumerate(self.space.groups):
+            keys = [(self._unit_key(place, cpu), cpu) for cpu in range(first, first + group.cpus)]
+            first += group.cpus
+            for key, run in groupby(keys, itemgetter(0)):
+                members = [cpu for _, cpu in run]
+                if key is None:
+                    yield from (Unit(place, cpu, 1, group.late, rank[cpu]) for cpu in members)
+                else:
+                    yield Unit(place, members[0], len(members), group.late, rank[members[0]])
+
+    def _unit_key(self, group: int, cpu: int) -> tuple[SaveOutcomes, ...] | None:
+        """Return a key that CPUs of a group share if they may be one unit; None where a save may panic."""
+        outcomes = [self._outcomes_on(group, cpu, pointer, memory) for pointer, memory in self.space.save_settings]
+        return None if any(one.may_panic for one in outcomes) else tuple(outcomes)
+
+    def _outcomes_on(self, group: int, cpu: int, pointer: Pointer, memory: MemoryLayout) -> SaveOutcomes:
+        place = BufferPlace.of(cpu, self.space.cpus, memory)
+        return save_outcomes_at(place, pointer, self.space.groups[group].any_vqs, self.space.allocation_vqs)
