@@ -191,7 +191,7 @@ def _of_notebook(path: Path) -> Iterator[Passage]:
             yield from _of_comments(path, source, line=line)
 
 
-READERS = {".py": _of_python, ".md": _of_page, ".toml": _of_toml, ".ipynb": _of_notebook}
+READERS = {".py": _of_python, ".pyi": _of_python, ".md": _of_page, ".toml": _of_toml, ".ipynb": _of_notebook}
 FOLDERS = ["sim", "tests", "benchmarks", "docs", "notebooks", "topologies", "tools"]
 
 
