@@ -225,7 +225,16 @@ def test_a_wrong_scenario_is_refused_as_quoted(block: Block) -> None:
     assert quote.text == f"asymboot: scenario.toml: {error.value}\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=str)
+TAKE_LONG = {"prove --all-designs", "sweep refusal -o out-refusal --replications 20 --seed 1"}
+
+
+def _marks(command: Command) -> list[pytest.MarkDecorator]:
+    if command.block.fence == "console kernel":
+        return [pytest.mark.live]
+    return [pytest.mark.slow] if " ".join(command.words) in TAKE_LONG else []
+
+
+@pytest.mark.parametrize("command", [pytest.param(one, marks=_marks(one)) for one in COMMANDS], ids=str)
 def test_a_command_prints_what_is_shown(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     for earlier in _commands_that_fill_its_folder(command):
@@ -372,16 +381,22 @@ def test_each_named_design_is_listed_with_its_choices() -> None:
 
 
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.fence == "sh"], ids=str)
-def test_shell_blocks_run(block: Block, tmp_path: Path) -> None:
-    """Run them in a shell that finds `asymboot`, in a temporary folder with links to the repository's files.
+def test_shell_blocks_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run them in a temporary folder with links to the repository's files; a shell runs what is more than one command.
 
     ``make`` only prints its commands: a target must exist, and its recipe is not run.
     """
     for entry in ROOT.iterdir():
         (tmp_path / entry.name).symlink_to(entry)
+    monkeypatch.chdir(tmp_path)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    script = re.sub(r"^make ", "make --dry-run ", block.text, flags=re.MULTILINE)
-    subprocess.run(["bash", "-euc", script], cwd=tmp_path, env={**os.environ, "PATH": path}, check=True)
+    for line in block.text.splitlines():
+        if re.fullmatch(r"asymboot [\w. -]+", line):
+            result = CliRunner().invoke(main, shlex.split(line)[1:])
+            assert result.exit_code == 0, result.output
+        else:
+            script = re.sub(r"^make ", "make --dry-run ", line)
+            subprocess.run(["bash", "-euc", script], env={**os.environ, "PATH": path}, check=True)
 
 
 def test_every_make_target_that_is_named_exists() -> None:

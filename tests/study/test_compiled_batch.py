@@ -5,7 +5,7 @@ from inspect import signature
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.designs import DESIGNS
@@ -16,6 +16,7 @@ from sim.study.evaluate import outcome_bits
 from sim.study.ordering import NEVER, Turn
 from sim.study.points import Sample
 from sim.study.system_space import Group, Space, legal_sets
+from tests.examples import examples
 from tests.systems import DESIGN
 
 STEPS = ("found", "saved", "saved_at", "late", "announced_with", "told_of")
@@ -55,7 +56,7 @@ def test_turns_are_in_the_order_of_sets_and_then_ranks() -> None:
     assert not ordering.ever(ordering.earliest(NEVER, np.zeros(5000, np.uint16), 2, one)).any()
 
 
-@settings(deadline=None, max_examples=40)
+@examples(0.4)
 @given(st.data())
 def test_compiled_words_are_the_plain_ones(data: st.DataObject) -> None:
     compiled = pytest.importorskip(

@@ -32,7 +32,7 @@ SPACE = Space(
     designs=tuple(DESIGNS.values())[:5],
     name="clustered",
 )
-ROWS = 50
+ROWS = 250
 PARTS = 5**4 // (ROWS // 10)
 
 

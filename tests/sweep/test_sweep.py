@@ -287,6 +287,7 @@ def test_a_replication_is_booted_again_with_its_seed(tmp_path: Path) -> None:
         scenario_of_row(tmp_path, 0, replication=3)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_where_one_point_tells_most(tmp_path: Path) -> None:
     latencies = Latencies(probe=Distribution("uniform", (0, 200_000)))
     groups = (Group("boot", (1,)), Group("early", SETS, weights=(1_000_000, 1, 1)))
@@ -507,6 +508,7 @@ def whole(tmp_path: Path) -> dict[str, bytes]:
     return contents(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_killed_or_stopped_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     running = begun(tmp_path, parts=3)
     os.killpg(running.pid, signal.SIGKILL)
