@@ -244,7 +244,7 @@ def test_a_beginning_without_a_plan_is_begun_again(tmp_path: Path) -> None:
         ({"keep": "hazards"}, r"96,889,010,407 points are too many to keep rows of .* keep counts alone"),
         ({"replications": 1}, r"96,889,010,407 points are too many to boot under 16 settings: the most is 4,194,304"),
         ({"sample": 10**12, "keep": "all"}, r"1,000,000,000,000 points are too many to keep rows of"),
-        ({"sample": 2.5}, r"sample is 2\.5: it is a whole number"),
+        ({"sample": 2.5}, r"sample is 2\.5, and must be a whole number"),
         ({"sample": -1}, r"a sample of -1 points: allowed are 1 to"),
     ],
 )
@@ -311,15 +311,18 @@ def test_a_part_of_another_sweep_is_not_taken_for_this_ones(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda folder: (folder / "notes.txt").write_text("mine"), "holds 'notes.txt', which is no sweep's"),
+        (lambda folder: (folder / "notes.txt").write_text("mine"), "holds 'notes.txt', which no sweep wrote"),
         (lambda folder: run_sweep(SPACE, folder, jobs=1), "holds this sweep already: asymboot sweep --resume"),
         (lambda folder: run_sweep(SPACE, folder, jobs=1, keep="all"), "holds another sweep"),
-        (lambda folder: (folder / "sweep.json").write_text("{"), "sweep.json: cannot be read"),
-        (lambda folder: (folder / "sweep.json").write_text("{}"), "is of version None, and this reads 1"),
-        (lambda folder: (folder / "sweep.json").write_text('{"schema_version": 1}'), "lacks the plan or the versions"),
+        (lambda folder: (folder / "sweep.json").write_text("{"), "sweep.json: Input data was truncated"),
+        (lambda folder: (folder / "sweep.json").write_text("{}"), "is of version None, and this program reads 1"),
+        (
+            lambda folder: (folder / "sweep.json").write_text('{"schema_version": 1}'),
+            "Object missing required field `made_with`",
+        ),
         (
             lambda folder: (folder / "sweep.json").write_text('{"schema_version": 1, "made_with": {}, "plan": {}}'),
-            "is no plan of a sweep: KeyError",
+            "Object missing required field `space` - at `$.plan`",
         ),
     ],
 )
@@ -357,7 +360,7 @@ def test_two_sweeps_do_not_work_in_one_folder(tmp_path: Path) -> None:
     run_sweep(SPACE, tmp_path, jobs=1)
     with (
         Folder.open(tmp_path).locked(),
-        pytest.raises(InputError, match="another sweep is at work in this folder"),
+        pytest.raises(InputError, match="another sweep is running in this folder"),
     ):
         resume_sweep(tmp_path, jobs=1)
 
