@@ -256,20 +256,6 @@ class ComparisonRecord(msgspec.Struct, frozen=True):
     clusters: list[ClusterRow]
 
 
-class SpaceRecord(msgspec.Struct, frozen=True):
-    """What ``asymboot space --json`` prints."""
-
-    name: str
-    points: Annotated[int, Meta(description="how many points the space has")]
-    points_up_to_symmetry: Annotated[int, Meta(description="one for all that differ by exchanging groups alike")]
-    settings: Annotated[int, Meta(description="what each point is booted under: combinations of designs and the rest")]
-    rows: Annotated[int, Meta(description="points times settings")]
-    rows_up_to_symmetry: int
-    most_points: Annotated[int, Meta(description="so many points can be walked through")]
-    estimated_s: Annotated[float | None, Meta(description="seconds that a sweep takes here; null: too many points")]
-    estimated_up_to_symmetry_s: float | None
-
-
 class ProofRow(Row, frozen=True, gc=False):
     """What came of one property under one setting, over all systems."""
 

@@ -3,11 +3,11 @@
 import time
 
 from sim.errors import InputError
-from sim.rows import SpaceRecord
 from sim.study.batch import SpaceModel
 from sim.study.points import BLOCK_ROWS, MOST_POINTS
 from sim.study.system_space import Space
 from sim.study.tally import Sizes, Tally
+from sim.sweep.space_record import SpaceRecord
 from sim.sweep.sweep_part import evaluator, is_compiled, unlike
 from sim.sweep.sweep_plan import Plan, Walk
 from sim.sweep.workers import usable_cores
