@@ -77,10 +77,12 @@ class GuardedFolder:
                     stream.flush()
                     os.fsync(stream.fileno())
                 os.replace(beside, base, src_dir_fd=descriptor, dst_dir_fd=descriptor)
-            except OSError as error:
+            except BaseException as error:  # Ctrl-C too: nothing may be left that is half written
                 with suppress(OSError):
                     _remove(beside, descriptor)
-                raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(self.path / name)) from None
+                if isinstance(error, OSError):
+                    raise self._told(error, name) from None
+                raise
 
     @contextmanager
     def _parent(self, name: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
@@ -111,7 +113,7 @@ class GuardedFolder:
             except FileExistsError:
                 pass  # and is looked at below
             except OSError as error:
-                raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(self.path / name)) from None
+                raise self._told(error, name) from None
         try:
             return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
         except FileNotFoundError:
@@ -121,6 +123,10 @@ class GuardedFolder:
             if _is_link(above, name):
                 told = "is a symbolic link"
             raise InputError(f"{self.path / name}: {told}") from None
+
+    def _told(self, error: OSError, name: str) -> OSError:
+        """Return the error with the file's path, which the operating system was not given."""
+        return OSError(error.errno or errno.EIO, error.strerror or str(error), str(self.path / name))
 
     def _check_regular(self, descriptor: int, base: str, name: str) -> None:
         """Refuse to replace what is no regular file."""

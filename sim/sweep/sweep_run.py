@@ -10,12 +10,14 @@ from sim.errors import InputError, choice
 from sim.hazards import HazardKind
 from sim.study import verdict_bits
 from sim.study.system_space import Space
-from sim.sweep import workers
+from sim.sweep.dask_cluster import cluster
+from sim.sweep.local_processes import processes
 from sim.sweep.part_record import PartRecord
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_plan import Keep, Plan, Walk
 from sim.sweep.sweep_summary import Summary
 from sim.sweep.sweep_totals import SweepTotals
+from sim.sweep.workers import Compute, here, usable_cores
 
 
 @dataclass
@@ -137,12 +139,10 @@ def _run(folder: Folder, jobs: int | None, scheduler: str | None, report: Report
     return found
 
 
-def _workers(
-    plan: Plan, jobs: int | None, scheduler: str | None, parts: int
-) -> AbstractContextManager[workers.Compute]:
+def _workers(plan: Plan, jobs: int | None, scheduler: str | None, parts: int) -> AbstractContextManager[Compute]:
     if jobs is not None and jobs < 1:
         raise InputError(f"{jobs} processes: the least is 1")
     if scheduler is not None:
-        return workers.cluster(plan, scheduler)
-    jobs = min(jobs or workers.usable_cores(), parts)
-    return workers.here(plan) if jobs == 1 else workers.processes(plan, jobs)
+        return cluster(plan, scheduler)
+    jobs = min(jobs or usable_cores(), parts)
+    return here(plan) if jobs == 1 else processes(plan, jobs)

@@ -30,6 +30,7 @@ from sim import (
     run_sweep,
     scenario_of_row,
 )
+from sim.errors import WorkerLost
 from sim.files.scenario_file import read_scenario
 from sim.files.space_file import space_from_data
 from sim.study import verdict_bits
@@ -322,7 +323,7 @@ def test_a_part_of_another_sweep_is_not_taken_for_this_ones(tmp_path: Path) -> N
         ),
         (
             lambda folder: (folder / "sweep.json").write_text('{"schema_version": 1, "made_with": {}, "plan": {}}'),
-            "Object missing required field `space` - at `$.plan`",
+            r"Object missing required field `space` - at `\$\.plan`",
         ),
     ],
 )
@@ -379,7 +380,7 @@ def test_a_killed_worker_is_one_line_and_costs_nothing_that_was_done(tmp_path: P
                 if "loky.backend.popen" in line:
                     os.kill(int(line.split()[0]), signal.SIGKILL)
 
-    with pytest.raises(InputError, match="a worker process was killed; what is done is kept"):
+    with pytest.raises(WorkerLost, match="a worker process was killed; what is done is kept"):
         run_sweep(SPACE, tmp_path / "half", jobs=2, report=kill)
     resume_sweep(tmp_path / "half", jobs=1)
     assert contents(tmp_path / "half") == contents(tmp_path / "whole")
@@ -528,7 +529,7 @@ def test_a_sweep_that_is_killed_or_stopped_goes_on_to_the_same_bytes(tmp_path: P
     stopped.send_signal(signal.SIGINT)
     _, told = stopped.communicate()
     assert stopped.returncode == 130
-    assert "what is done is kept: asymboot sweep --resume out goes on" in told
+    assert "what is done is kept: asymboot sweep --resume out continues it" in told
     assert "Traceback" not in told
     parts = {name: content for name, content in before.items() if name.startswith("parts/0")}
     after = contents(tmp_path / "out")
