@@ -33,7 +33,7 @@ nitpick_ignore_regex = [
     ("py:class", r"sim\.facts\.Facts|sim\.kernel\.fpsimd\.LateVerdict|sim\.study\.(evaluate\.Evaluation|tally\.Tally)"),
     (
         "py:class",
-        r"sim\.sweep\.(sweep_folder\.Folder|part_record\.PartRecord|sweep_plan\.Plan|times_tally\.TimesTallies)",
+        r"sim\.sweep\.(sweep_folder\.Folder|part_record\.PartRecord|sweep_totals\.SweepTotals|sweep_plan\.Plan|times_tally\.TimesTallies)",
     ),
 ]
 

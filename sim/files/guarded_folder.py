@@ -129,7 +129,7 @@ class GuardedFolder:
         return OSError(error.errno or errno.EIO, error.strerror or str(error), str(self.path / name))
 
     def _check_regular(self, descriptor: int, base: str, name: str) -> None:
-        """Refuse to replace what is no regular file."""
+        """Refuse to replace a link, a pipe, a device or a folder."""
         try:
             mode = os.stat(base, dir_fd=descriptor, follow_symlinks=False).st_mode
         except FileNotFoundError:

@@ -88,7 +88,7 @@ def _end_with(parent: int) -> None:
     """End this process when its parent has gone."""
     while os.getppid() == parent:
         time.sleep(_WATCH_S)
-    # The main thread may be stuck in handing over a part that nobody takes, and would never end by itself.
+    # The main thread may be stuck in handing over a part that has no reader, and would never end by itself.
     os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""What a part of a sweep counted, as a record and as a sealed file.
+"""The counts of one part of a sweep, as a record and as a sealed file.
 
 A file of counts may come from a stranger, with a right checksum over wrong numbers. `PartRecord.fits` therefore refuses
 every record that no part of the plan could have: what is built on records (shares, intervals, examples) need not expect
@@ -70,7 +70,7 @@ class TallyRecord(msgspec.Struct, frozen=True):
 
 
 class PartRecord(msgspec.Struct, frozen=True):
-    """What a part's file of counts holds."""
+    """The content of a part's file of counts."""
 
     plan_sha256: str
     part: int
