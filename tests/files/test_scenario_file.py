@@ -619,7 +619,7 @@ def mutations(draw: st.DrawFn) -> str:
 
 
 def is_read(text: str) -> bool:
-    """Whether a text is a scenario; what is none must be bad input and nothing else."""
+    """Return True if a text is a scenario; any other text must raise `InputError` and nothing else."""
     try:
         scenario_from_text(text)
     except InputError:
