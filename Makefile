@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 # The lists are complete, so that there is nothing to resolve; bytecode is compiled when it is first used.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
 # Debian packages that help and are not needed for the main job.
@@ -12,13 +13,23 @@ SUITES ?= bookworm trixie
 # What is booted; SME has its cases in linux-7.3.json, for kernels from 6.16 and QEMU from 10.0 on.
 CASES ?= tests/truth/directed/linux-6.12.json
 
-.PHONY: run test check docs bench conform schema picture format system-deps clean
+.PHONY: run test test-all mutants check docs bench conform schema picture format system-deps clean
 
 run: $(VENV)/base
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
 
-test: check docs
-	$(BIN)/python -m pytest --numprocesses=2 --cov
+# What is run a hundred times a day: without the slow tests, with few drawn examples, without coverage.
+test: $(VENV)/ready
+	@$(MAKE) --no-print-directory --jobs=2 check docs
+	$(PYTEST) -m "not slow and not live"
+
+# All of it, which continuous integration runs after `make test`.
+test-all: $(VENV)/ready
+	$(PYTEST) -m "not live" --hypothesis-profile=long --cov
+
+# Whether the tests notice small changes of the model (docs/mutants.md).
+mutants: $(VENV)/ready
+	$(BIN)/python -m tools.mutants
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .
@@ -47,6 +58,7 @@ conform: system-deps
 	@for suite in $(SUITES); do \
 		$(BIN)/asymboot conform $(CASES) --kernel $(KERNELS)/$$suite || failed=1; \
 	done; test -z "$$failed"
+	$(BIN)/python -m pytest -m live
 
 # What editors check scenario files against; to be run when their tables change.
 schema: $(VENV)/ready

@@ -1,1 +1,1 @@
-"""How fast the simulator is, as ratios measured in one run: ``make bench``."""
+"""Benchmarks of the simulator's speed, as ratios measured in one run: ``make bench``."""

@@ -1,4 +1,4 @@
-"""How long exploring takes: late CPUs with an onlining agent each, KVM's init, and a guest on every CPU, on one core.
+"""The time of an exploration: late CPUs with an onlining agent each, KVM's init, and a guest on every CPU, on one core.
 
 Seconds and no ratios: these are what the project promises, with much room.
 """
@@ -14,7 +14,7 @@ MOST_S = {4: 5, 6: 60}
 
 
 def scenario(late: int) -> Scenario:
-    """So many late CPUs beside two early ones, all alike, each with a guest of its own agent."""
+    """Return a scenario of two early CPUs and `late` late CPUs, all equal, with an agent and a guest for each CPU."""
     cpus = EARLY + late
     actions = [Action(Do.ONLINE, f"cpu{n}", agent=f"onlines cpu{n}") for n in range(EARLY, cpus)]
     actions += [Action(Do.GUEST, f"cpu{n}", agent=f"guest on cpu{n}", guest=f"guest{n}") for n in range(cpus)]

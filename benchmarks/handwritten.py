@@ -1,4 +1,4 @@
-"""A boot as one would write it in SimPy by hand: the processes, resources and waits of a boot.
+"""A boot written by hand in SimPy: the processes, resources and waits of a boot.
 
 No record of vector lengths, no log, no facts: what is left is what SimPy itself costs.
 """
@@ -13,7 +13,7 @@ Steps = Generator[simpy.Event, Any, None]
 
 
 class Boot:
-    """One boot of so many CPUs, some of them late; user space brings these online, then runs a guest on some."""
+    """One boot of early and late CPUs; user space brings the late CPUs online, then runs a guest on some CPUs."""
 
     def __init__(self, cpus: int, early: int, guests: int) -> None:
         self.env = simpy.Environment()
@@ -27,7 +27,7 @@ class Boot:
         self.env.process(self.boot_cpu())
 
     def boot_cpu(self) -> Steps:
-        """The boot CPU, to user space."""
+        """Run the boot CPU until user space starts."""
         yield self.env.timeout(100 * US)
         for number in self.early:
             yield from self.bring_up(number)
@@ -48,7 +48,7 @@ class Boot:
             yield self.running | self.env.timeout(5 * S)
 
     def secondary(self, number: int) -> Steps:
-        """A secondary CPU."""
+        """Run a secondary CPU."""
         yield self.env.timeout(200 * US)
         yield self.env.timeout(100 * US)
         self.online.append(number)
@@ -64,7 +64,7 @@ class Boot:
             yield from step
 
     def guest(self, number: int) -> Steps:
-        """A guest's stay on a CPU, with the save before it and the restore after it."""
+        """Run a guest on a CPU, with the save before it and the restore after it."""
         with self.seats[number].request() as seat:
             yield seat
             yield self.env.timeout(2 * US)

@@ -1,4 +1,4 @@
-"""How long a proof takes: each property of each named design for 64 CPUs, and all designs for any number of CPUs.
+"""The time of proofs: each property of each named design for 64 CPUs, and all designs for any number of CPUs.
 
 Seconds and no ratios: these are what the project promises, with much room.
 """

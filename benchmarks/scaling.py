@@ -1,4 +1,4 @@
-"""Whether cost grows with the number of CPUs and no faster: events a second, the garbage collector's share, memory."""
+"""Growth with the number of CPUs: events per second, the garbage collector's share of the time, memory per CPU."""
 
 import gc
 import time
@@ -13,13 +13,13 @@ SMALL, LARGE, LARGEST = 64, 16_384, 65_536
 
 
 def scenario(cpus: int, guests: int = 0) -> Scenario:
-    """So many CPUs under pKVM, all of them early, and a guest on some."""
+    """Return a scenario of early CPUs under pKVM, with a guest on some of them."""
     actions = tuple(Action(Do.GUEST, f"cpu{number}") for number in range(guests))
     return Scenario(Topology.of([[128, 256]] * cpus), kvm_mode=KvmMode.PROTECTED, actions=actions)
 
 
 class Collector:
-    """Measures what the garbage collector does while it is watched."""
+    """A watcher of the garbage collector: its runs per generation, and its time in seconds."""
 
     def __init__(self) -> None:
         self.runs = [0, 0, 0]
@@ -27,7 +27,7 @@ class Collector:
         self._started = 0.0
 
     def __call__(self, phase: str, info: dict[str, int]) -> None:
-        """Be told by the garbage collector."""
+        """Record a call of the garbage collector (`gc.callbacks`)."""
         if phase == "start":
             self._started = time.perf_counter()
         else:
@@ -36,7 +36,7 @@ class Collector:
 
 
 def watched(call: Callable[[], object]) -> tuple[Collector, float]:
-    """Call once under watch; also how long it took."""
+    """Call a function once under watch, and return the watching collector and the time in seconds."""
     collector = Collector()
     gc.callbacks.append(collector)
     taken = seconds(call)
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def memory_a_cpu(guests: int) -> float:
-    """Peak of traced memory while a scenario is made and booted, over the number of its CPUs."""
+    """Return the peak of traced memory while a scenario is made and booted, in bytes per CPU."""
     tracemalloc.start()
     outcome = boot(scenario(LARGE, guests))
     peak = tracemalloc.get_traced_memory()[1]

@@ -1,4 +1,4 @@
-"""What starting costs: `asymboot run` on 8 CPUs against Python importing SimPy, pytest with the plugin and without."""
+"""The time of a start: `asymboot run` on 8 CPUs against Python importing SimPy, pytest with and without the plugin."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def of_run() -> None:
-    """`asymboot run`."""
+    """Measure `asymboot run`."""
     asymboot = Path(sys.executable).with_name("asymboot")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "eight.toml"
@@ -39,7 +39,7 @@ def of_run() -> None:
 
 
 def of_plugin() -> None:
-    """Pytest, of a test that does not use the plugin."""
+    """Measure pytest on a test that does not use the plugin."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "test_nothing.py"
         file.write_text("def test_nothing():\n    pass\n", encoding="utf-8")
@@ -55,7 +55,7 @@ def of_plugin() -> None:
 
 
 def command(*words: str | Path) -> None:
-    """Run a command, whose output nobody needs."""
+    """Run a command and discard its output."""
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 

@@ -1,7 +1,7 @@
-"""What a whole sweep costs: 10^9 systems under every named design and both relay settings, counted, on this machine.
+"""The time and memory of a whole sweep: 10^9 systems under every named design and both relay settings, counted.
 
-Generation of the systems included, from `asymboot sweep`'s start to its end: time, the memory of all its processes
-together, what a second core brings, and what symmetry saves.
+Measured from the start of `asymboot sweep` to its end, so that the generation of the systems is included: the time, the
+memory of all its processes together, the gain of a second core, and the gain of symmetry.
 """
 
 import subprocess
@@ -39,14 +39,14 @@ sets = {SETS}
 
 
 class Run(NamedTuple):
-    """One sweep: how long it took, and the most memory that its processes had together."""
+    """The time of one sweep in seconds, and the peak memory of all its processes in GiB."""
 
     wall_s: float
     peak_gib: float
 
 
 def sweep(space: Path, folder: Path, *options: str) -> Run:
-    """Sweep a space into a folder as a command of its own."""
+    """Sweep a space into a folder in a separate process."""
     command = [sys.executable, "-m", "sim.cli", "sweep", str(space), "-o", str(folder), "--quiet", *options]
     began, peak = time.perf_counter(), 0
     running = subprocess.Popen(command)  # noqa: S603 (our own command)
@@ -58,7 +58,7 @@ def sweep(space: Path, folder: Path, *options: str) -> Run:
 
 
 def _memory(pid: int) -> int:
-    """Resident memory of a process and all below it; what they share is counted for each."""
+    """Return the resident memory in bytes of a process and its descendants; shared pages count for each process."""
     total = 0
     try:
         for one in (process := psutil.Process(pid), *process.children(recursive=True)):

@@ -1,4 +1,4 @@
-"""Timing two things in turns, so that what else the machine does hits both."""
+"""Timing of two functions in turns, so that the machine's other work affects both."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Pair(NamedTuple):
-    """Seconds for one call of each, the best of all rounds, and the median of the rounds' ratios."""
+    """The best time of one call of each function in seconds, and the median of the rounds' ratios."""
 
     first_s: float
     second_s: float
@@ -15,7 +15,7 @@ class Pair(NamedTuple):
 
 
 def seconds(call: Callable[[], object], calls: int = 1) -> float:
-    """How long one call takes, as the mean of so many."""
+    """Return the mean time of `calls` calls, in seconds per call."""
     start = time.perf_counter()
     for _ in range(calls):
         call()
@@ -23,13 +23,13 @@ def seconds(call: Callable[[], object], calls: int = 1) -> float:
 
 
 def hold(what: str, figure: float, limit: float) -> None:
-    """End with exit code 1 where a figure is above its limit."""
+    """End with exit code 1 if a figure is above its limit."""
     if figure > limit:
         raise SystemExit(f"{what}: {figure:.2f} is above the limit of {limit:g}")
 
 
 def in_turns(first: Callable[[], object], second: Callable[[], object], *, calls: int, rounds: int) -> Pair:
-    """Time both, one after the other, round by round; the ratio is the first's time to the second's."""
+    """Time both functions in turns, round by round; the ratio is the first function's time over the second's."""
     first(), second()
     timed = [(seconds(first, calls), seconds(second, calls)) for _ in range(rounds)]
     return Pair(min(a for a, _ in timed), min(b for _, b in timed), median(a / b for a, b in timed))

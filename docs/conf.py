@@ -1,6 +1,6 @@
-"""How Sphinx builds the guide: ``make docs``.
+"""The configuration of Sphinx, which builds the guide: ``make docs``.
 
-Its sources are the repository's own pages, where they lie: links among them are the same here and there.
+The sources are the repository's pages in their own places, so that links between them work in both places.
 """
 
 import re
@@ -19,7 +19,7 @@ exclude_patterns = [".*", "build", "dist", "kernels"]
 
 myst_heading_anchors = 3  # as deep as links go
 default_role = "code"  # docstrings and help texts put names between single backticks
-smartquotes = False  # an option's two hyphens are no dash
+smartquotes = False  # an option's two hyphens must not become a dash
 highlight_language = "none"
 autodoc_default_options = {"members": True, "undoc-members": True, "member-order": "bysource"}
 autodoc_preserve_defaults = True
@@ -33,7 +33,7 @@ nitpick_ignore_regex = [
     ("py:class", r"sim\.facts\.Facts|sim\.kernel\.fpsimd\.LateVerdict|sim\.study\.(evaluate\.Evaluation|tally\.Tally)"),
     (
         "py:class",
-        r"sim\.sweep\.(sweep_folder\.Folder|sweep_part\.PartRecord|sweep_plan\.Plan|timing_study\.TimesTallies)",
+        r"sim\.sweep\.(sweep_folder\.Folder|part_record\.PartRecord|sweep_totals\.SweepTotals|sweep_plan\.Plan|times_tally\.TimesTallies)",
     ),
 ]
 
@@ -48,7 +48,7 @@ html_copy_source = False
 def _defaults_short(
     _app: Sphinx, _what: str, _name: str, _obj: object, _options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Defaults that have no text of their own, such as `<factory>`, would keep a signature from being read."""
+    """Replace defaults without a text of their own, such as `<factory>`: Sphinx cannot parse a signature with them."""
     return signature and re.sub(r"<[^>]*>(, <[^>]*>)*", "...", signature), returns
 
 
@@ -69,6 +69,6 @@ def _examples_as_typed(_app: Sphinx, _context: click.Context, lines: list[str]) 
 
 
 def setup(app: Sphinx) -> None:
-    """Called by Sphinx."""
+    """Connect the functions above to Sphinx's events."""
     app.connect("autodoc-process-signature", _defaults_short)
     app.connect("sphinx-click-process-description", _examples_as_typed)

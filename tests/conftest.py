@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+import tests.examples  # noqa: F401 (profiles, before pytest takes one of them)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def signals_are_heard() -> Iterator[None]:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import z3
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim import rules
+from tests.examples import examples
 
 WIDTH = 32
 SETS = st.integers(0, 0xFFFF)
@@ -33,7 +34,7 @@ RULES: list[Callable[..., Any]] = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-@settings(deadline=None, max_examples=25)
+@examples(0.25)
 @given(st.data())
 def test_a_rule_means_the_same_on_symbols(rule: Callable[..., Any], data: st.DataObject) -> None:
     places = range(len(signature(rule).parameters))

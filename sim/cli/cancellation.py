@@ -1,29 +1,27 @@
-"""Ctrl-C, or a signal to end, while something asynchronous is done."""
+"""Ctrl-C, or a signal to end, while a command works asynchronously."""
 
 import asyncio
 import signal
 from collections.abc import Coroutine
 from contextlib import suppress
 from types import FrameType
-from typing import Any
 
-from sim.cli.stop_signals import TO_END
+from sim.cli.stop_signals import TO_END, heard
 
 
 class Cancellable:
-    """Lets Ctrl-C, or a signal to end, cancel what is done, and not the command.
+    """Asynchronous work that Ctrl-C, or a signal to end, cancels, and not the command.
 
-    After the first of them no other changes anything while the command lives: it is about to end.
+    After the first of these signals, the command ignores them until it exits: it is about to end.
     """
 
     stopped_by = 0
-    """The signal's number; 0 where none came."""
+    """The number of the signal that cancelled the work; 0 where none did."""
     _task: asyncio.Task[None] | None = None
 
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something until it is done or cancelled."""
-        heard = [one for one in (signal.SIGINT, *TO_END) if signal.getsignal(one) is not signal.SIG_IGN]  # nohup
-        before = {one: signal.signal(one, self._stop) for one in heard}
+    def run(self, work: Coroutine[object, object, None]) -> None:
+        """Run the work until it is done or cancelled."""
+        before = {one: signal.signal(one, self._stop) for one in heard((signal.SIGINT, *TO_END))}
         try:
             with suppress(asyncio.CancelledError):
                 asyncio.run(self._do(work))
@@ -31,9 +29,9 @@ class Cancellable:
             for number, handler in before.items():
                 signal.signal(number, signal.SIG_IGN if self.stopped_by else handler)
 
-    async def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _do(self, work: Coroutine[object, object, None]) -> None:
         self._task = asyncio.ensure_future(work)
-        if self.stopped_by:
+        if self.stopped_by:  # before there was a task to cancel
             self._task.cancel()
         await self._task
 

@@ -7,6 +7,7 @@ import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
+from sim.cli.quiet_matplotlib import quiet_matplotlib
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others
 
 def _check(output: Path) -> None:
     """Refuse what cannot be a new picture's file, before anything is drawn."""
+    quiet_matplotlib()
     from sim.plot.style import FORMATS
 
     if output.suffix[1:].lower() not in FORMATS:

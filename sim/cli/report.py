@@ -7,6 +7,7 @@ import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
+from sim.cli.quiet_matplotlib import quiet_matplotlib
 from sim.errors import InputError
 
 
@@ -41,6 +42,7 @@ def report(file: Path, output: Path, **changes: Any) -> None:
 
 def _check(output: Path) -> None:
     """Refuse what cannot be a new page's file, before anything is made."""
+    quiet_matplotlib()
     if output.suffix.lower() not in {".html", ".htm"}:
         raise InputError(f"{output}: a report is written as .html")
     options.check_new(output)

@@ -1,35 +1,43 @@
-"""Ctrl-C, or a signal to end, while something is searched for: what was found by then is shown and kept."""
+"""Ctrl-C, or a signal to end, while a command works: what it found by then is shown and kept."""
 
 import signal
 from collections.abc import Sequence
 from types import FrameType, TracebackType
-from typing import Any
 
 import click
 
 _OF_SIGNAL = 128
-"""What a signal's number is added to, for the exit code of a command that it ended."""
+"""A command that a signal ended exits with this and the signal's number, as in a shell."""
 
 TO_END = (signal.SIGTERM, signal.SIGHUP)
-"""Signals that ask a command to end."""
+"""The signals that ask a command to end."""
+
+
+def heard(signals: Sequence[signal.Signals]) -> list[signal.Signals]:
+    """Return the signals that are not ignored, as nohup ignores SIGHUP."""
+    return [one for one in signals if signal.getsignal(one) is not signal.SIG_IGN]
 
 
 class Stoppable:
-    """Lets Ctrl-C, or one of some signals, end what is done within, and not the command."""
+    """A block of work that Ctrl-C, or one of some signals, ends, and not the command.
+
+    A second signal is ignored: the first has begun to end the work, which must not leave processes or files behind.
+    """
 
     stopped_by = 0
-    """The signal's number; 0 where none came."""
+    """The number of the signal that ended the work; 0 where none did."""
 
     def __init__(self, signals: Sequence[signal.Signals] = ()) -> None:
-        self._signals = signals
+        self._signals = heard(signals)
 
     def __enter__(self) -> "Stoppable":
-        self._before: dict[int, Any] = {one: signal.signal(one, self._stop) for one in self._signals}
+        self._before = {one: signal.signal(one, self._stop) for one in self._signals}
         return self
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        self.stopped_by = number
-        raise KeyboardInterrupt
+        if not self.stopped_by:
+            self.stopped_by = number
+            raise KeyboardInterrupt
 
     def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> bool:
         for number, before in self._before.items():
@@ -38,13 +46,14 @@ class Stoppable:
             self.stopped_by = self.stopped_by or signal.SIGINT
         return kind is KeyboardInterrupt
 
-    def exit_if_stopped(self) -> None:
-        """End the command with its code, if it was stopped."""
-        exit_if_stopped_by(self.stopped_by)
+    def exit_if_stopped(self, line: str = "what was found until then is above") -> None:
+        """End the command with its exit code if the work was stopped; `line`, unless empty, says what is left."""
+        exit_if_stopped_by(self.stopped_by, line)
 
 
-def exit_if_stopped_by(number: int) -> None:
-    """End the command with the code of a signal; do nothing where its number is 0."""
+def exit_if_stopped_by(number: int, line: str = "what was found until then is above") -> None:
+    """End the command with the exit code of a signal; do nothing where its number is 0."""
     if number:
-        click.echo("asymboot: stopped; what was found until then is above", err=True)
+        if line:
+            click.echo(f"asymboot: stopped; {line}", err=True)
         click.get_current_context().exit(_OF_SIGNAL + number)

@@ -1,5 +1,6 @@
 """``asymboot sweep``: every system of a space, or a sample."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
+from sim.cli.stop_signals import TO_END, Stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,21 +94,27 @@ def sweep(
 
 
 def _swept(folder: Path, quiet: bool, run: "Callable[[Report | None], Summary]") -> None:
-    """Run a sweep with a bar, and show what came of it."""
-    if quiet:
-        run(None)
-        return
-    from rich.console import Console
-
-    from sim.show.console import terminal
-    from sim.show.sweep_text import progress_bar, show_summary
+    """Run a sweep with a progress bar, and show its summary."""
     from sim.sweep.sweep_folder import is_sweep
 
-    try:
-        with progress_bar(Console(stderr=True)) as report:
-            found = run(report)
-    except KeyboardInterrupt:
-        if is_sweep(folder):
-            click.echo(f"asymboot: stopped; what is done is kept: asymboot sweep --resume {folder} goes on", err=True)
-        raise
-    show_summary(found, terminal())
+    work = Stoppable((signal.SIGINT, *TO_END))
+    found = None
+    with work:
+        found = run(None) if quiet else _with_bar(run)
+    if work.stopped_by and not quiet and is_sweep(folder):
+        work.exit_if_stopped(f"what is done is kept: asymboot sweep --resume {folder} continues it")
+    work.exit_if_stopped("")
+    if found is not None and not quiet:
+        from sim.show.console import terminal
+        from sim.show.sweep_text import show_summary
+
+        show_summary(found, terminal())
+
+
+def _with_bar(run: "Callable[[Report | None], Summary]") -> "Summary":
+    from rich.console import Console
+
+    from sim.show.sweep_text import progress_bar
+
+    with progress_bar(Console(stderr=True)) as report:
+        return run(report)

@@ -9,7 +9,8 @@ from msgspec import Meta
 from sim.environment import Step, StepKind
 from sim.errors import InputError
 from sim.explore.controlled_env import controlled_boot
-from sim.files.bounded_read import read_at_most
+from sim.files.bounded_read import read_regular_file
+from sim.files.json_record import record_from_json
 from sim.files.new_file import write_new
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_text import scenario_text
@@ -72,15 +73,16 @@ def save_schedule(scenario: Scenario, steps: tuple[Step, ...], path: Path) -> No
 
 
 def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
-    """Read a schedule.
+    """Read a schedule, which must be a regular file.
 
     Raises:
         InputError: the file is not a schedule, or its scenario is wrong.
     """
     with at(str(path)):
+        raw = read_regular_file(path, MOST_BYTES, "schedule")
         try:
-            record = msgspec.json.decode(read_at_most(path, MOST_BYTES, "schedule"), type=ScheduleRecord)
-        except msgspec.DecodeError as error:
+            record = record_from_json(raw, ScheduleRecord)
+        except InputError as error:
             raise InputError(f"is not a schedule: {error}") from None
         if record.schema_version != SCHEDULE_VERSION:
             raise InputError(f"is of version {record.schema_version}, and this reads {SCHEDULE_VERSION}")

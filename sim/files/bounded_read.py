@@ -1,31 +1,109 @@
-"""Reading files that somebody else wrote: bounded, and with one line for whatever goes wrong."""
+"""Bounded reading of files that a stranger may have written: no endless file, and no waiting for a pipe's other end.
 
+Every failure is an `InputError` that says what is wrong; the caller puts the file's name before it.
+"""
+
+import errno
 import os
+import stat
+from io import BufferedReader
 from pathlib import Path
 
 from sim.errors import InputError
 
+_NEVER_WAIT = os.O_RDONLY | os.O_NONBLOCK
+"""Opening a pipe for reading waits until it has a writer, unless it is opened so."""
+
 
 def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
-    """Read a whole file of at most so many bytes, or a pipe; `what` names what it should hold.
+    """Read a whole file, or everything that comes through a pipe.
 
-    A pipe that nobody writes to is empty.
+    A pipe without a writer counts as empty.
+
+    Args:
+        path: the file, as the user named it: a link is followed.
+        most_bytes: the size above which the file is refused.
+        what: what the file should hold, for the message.
 
     Raises:
-        InputError: it cannot be read, or is larger.
+        InputError: the file cannot be read, or is larger.
     """
     try:
-        raw = _begin(path, most_bytes + 1)
+        descriptor = os.open(path, _NEVER_WAIT)
+        os.set_blocking(descriptor, True)
+        with os.fdopen(descriptor, "rb") as stream:
+            return _bounded(stream, most_bytes, what)
     except (OSError, ValueError) as error:
-        raise InputError(getattr(error, "strerror", None) or f"cannot be read: {error}") from None
+        raise _unreadable(error) from None
+
+
+def read_regular_file(path: Path, most_bytes: int, what: str) -> bytes:
+    """Read a whole regular file, such as one that this program wrote: pipes and devices are refused.
+
+    Args:
+        path: the file, as the user named it: a link is followed.
+        most_bytes: the size above which the file is refused.
+        what: what the file should hold, for the message.
+
+    Raises:
+        InputError: the file cannot be read, is larger, or is not a regular file.
+    """
+    try:
+        with _regular(os.open(path, _NEVER_WAIT), most_bytes, what) as stream:
+            return _bounded(stream, most_bytes, what)
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from None
+
+
+def open_regular_file(name: str, folder_descriptor: int, most_bytes: int, what: str) -> BufferedReader:
+    """Open a regular file of an open folder for reading; a link is refused.
+
+    Args:
+        name: the file's name in the folder.
+        folder_descriptor: the folder's descriptor.
+        most_bytes: the size above which the file is refused.
+        what: what the file should hold, for the message.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputError: the file cannot be read, is larger, or is not a regular file.
+    """
+    try:
+        return _regular(os.open(name, _NEVER_WAIT | os.O_NOFOLLOW, dir_fd=folder_descriptor), most_bytes, what)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # O_NOFOLLOW met a link
+            raise InputError("is a symbolic link") from None
+        raise _unreadable(error) from None
+
+
+def _regular(descriptor: int, most_bytes: int, what: str) -> BufferedReader:
+    """Return a stream of an open file, after a look at what kind of file it is."""
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise InputError("is not a regular file")
+    if found.st_size > most_bytes:
+        os.close(descriptor)
+        raise _too_large(most_bytes, what)
+    return os.fdopen(descriptor, "rb")
+
+
+def _bounded(stream: BufferedReader, most_bytes: int, what: str) -> bytes:
+    # A file's size says nothing of a pipe, nor of a file in /proc: one byte more than allowed is asked for.
+    raw = stream.read(most_bytes + 1)
     if len(raw) > most_bytes:
-        raise InputError(f"is larger than {most_bytes >> 20} MiB, which no {what} needs")
+        raise _too_large(most_bytes, what)
     return raw
 
 
-def _begin(path: Path, most_bytes: int) -> bytes:
-    """Read the first bytes, without waiting for somebody to open the other end of a pipe."""
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(number, True)
-    with open(number, "rb") as file:  # noqa: PTH123 (it has a number only)
-        return file.read(most_bytes)
+def _too_large(most_bytes: int, what: str) -> InputError:
+    return InputError(f"is larger than {most_bytes >> 20:,} MiB, which no {what} needs")
+
+
+def _unreadable(error: OSError | ValueError) -> InputError:
+    if isinstance(error, InputError):
+        return error
+    reason = error.strerror if isinstance(error, OSError) else None
+    return InputError(reason or f"cannot be read: {error}")

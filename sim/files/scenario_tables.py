@@ -1,7 +1,7 @@
-"""The tables of a scenario file, as classes: their keys, types, defaults, ranges and meaning.
+"""The tables of a scenario file as classes: their keys, types, defaults, ranges and meaning.
 
-Reading checks a file against them, and its JSON Schema is made from them. docs/scenario-files.md says the same at
-greater length.
+The reader checks files against these classes, and the JSON Schema is made from them. Each description stands in
+docs/scenario-files.md as well, and a test compares the two.
 """
 
 from dataclasses import fields
@@ -33,7 +33,7 @@ _SERIES = {
 
 
 def _distribution(name: str) -> dict[str, Any]:
-    """The schema of a distribution's table."""
+    """Return the JSON Schema of a distribution's table."""
     parameters = PARAMETERS[name]
     return {
         "type": "object",
@@ -73,7 +73,7 @@ class Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class CpuProperties(Table):
-    """What a CPU has; given for a cluster, it is what its CPUs have unless they say otherwise."""
+    """The properties of a CPU; those of a cluster hold for its CPUs unless these set their own."""
 
     sve_bits: Annotated[Lengths | UnsetType, Meta(description="the SVE lengths that the silicon supports")] = UNSET
     sme_bits: Annotated[Lengths | UnsetType, Meta(description="the streaming lengths that the silicon supports")] = (
@@ -95,7 +95,8 @@ class CpuTable(CpuProperties):
     """A CPU."""
 
     name: Annotated[
-        Name | None, Meta(description="what the file calls it; the default is cpu and its place in the file, from 0")
+        Name | None,
+        Meta(description="the CPU's name in the file; the default is cpu and its place in the file, from 0"),
     ] = None
     mpidr: Annotated[
         Annotated[int, Meta(ge=0, lt=1 << 40)] | None,
@@ -104,13 +105,16 @@ class CpuTable(CpuProperties):
 
 
 class ClusterTable(CpuProperties, kw_only=True):
-    """A cluster: so many CPUs alike, or listed ones, or further clusters, in this order."""
+    """A cluster: `count` CPUs with the same properties, then listed CPUs, then further clusters."""
 
     name: Annotated[
         Name,
-        Meta(description="without a /; must differ from its neighbours'", extra_json_schema={"pattern": "^[^/]*$"}),
+        Meta(
+            description="without a /; must differ from the names of neighbouring clusters",
+            extra_json_schema={"pattern": "^[^/]*$"},
+        ),
     ]
-    count: Annotated[int, Meta(ge=0, le=MOST_CPUS, description="so many CPUs that say nothing of their own")] = 0
+    count: Annotated[int, Meta(ge=0, le=MOST_CPUS, description="the number of CPUs with no keys of their own")] = 0
     cpus: Annotated[list[CpuTable], Meta(description="CPUs written out, after those of count")] = []
     clusters: Annotated[
         list["ClusterTable"], Meta(description="clusters inside it, after its CPUs; at most 16 deep")
@@ -118,7 +122,7 @@ class ClusterTable(CpuProperties, kw_only=True):
 
 
 class TopologyTable(Table):
-    """Who is there."""
+    """The CPUs of the system, in clusters."""
 
     boot_cpu: Annotated[str, Meta(description="name of the CPU that boots the system")] = ""
     sve_rule: Annotated[SveRule, Meta(description="which sets of SVE lengths are legal")] = SveRule.MULTIPLES
@@ -133,7 +137,8 @@ class KernelTable(Table):
     series: Annotated[
         str,
         Meta(
-            description='kernel series, from "6.1" on; text, because as a number 6.10 is 6.1', extra_json_schema=_SERIES
+            description='kernel series, from "6.1" on; text, because the number 6.10 equals 6.1',
+            extra_json_schema=_SERIES,
         ),
     ] = DEFAULT
     flags: Annotated[
@@ -148,7 +153,7 @@ class KernelTable(Table):
     ] = {}
     maxcpus: Annotated[
         Annotated[int, Meta(ge=1, le=MOST_CPUS)] | None,
-        Meta(description="maxcpus=, 1 to 65,536: so many CPUs come up early, the boot CPU among them"),
+        Meta(description="maxcpus=, 1 to 65,536: the number of early CPUs, the boot CPU among them"),
     ] = None
     arm64_nosve: Annotated[bool, Meta(description="arm64.nosve: the kernel does not use SVE")] = False
     arm64_nosme: Annotated[bool, Meta(description="arm64.nosme: the kernel does not use SME")] = False
@@ -164,35 +169,37 @@ class KernelTable(Table):
 
 
 class PkvmTable(Table):
-    """What surrounds pKVM's decisions."""
+    """pKVM's relay and memory."""
 
     relay: Annotated[Relay, Meta(description='the PSCI relay: "enforcing" or "relaxed"')] = Relay.ENFORCING
     memory: Annotated[
-        MemoryLayout, Meta(description='what lies around each buffer at EL2: "adjacent", "isolated" or "mapped"')
+        MemoryLayout, Meta(description='the memory around each buffer at EL2: "adjacent", "isolated" or "mapped"')
     ] = MemoryLayout.ADJACENT
     allocation_fails_at: Annotated[str | None, Meta(description="the CPU for whose buffer there is no memory")] = None
 
 
 class DesignTable(Table):
-    """A named design, or one that differs from it."""
+    """A named design, with changes."""
 
     base: Annotated[
         str,
         Meta(description="a named design; asymboot list designs shows them", extra_json_schema={"enum": list(DESIGNS)}),
     ]
-    name: Annotated[Name | None, Meta(description="what the changed design is called")] = None
+    name: Annotated[Name | None, Meta(description="the name of the changed design")] = None
     buffer_sized_by: Annotated[Sizing | None, Meta(description="the length that a buffer is for")] = None
-    zcr_el2: Annotated[ZcrEl2 | None, Meta(description="what ZCR_EL2.LEN lets through during save and restore")] = None
+    zcr_el2: Annotated[ZcrEl2 | None, Meta(description="the limit that ZCR_EL2.LEN sets during save and restore")] = (
+        None
+    )
     ffr_pointer: Annotated[Pointer | None, Meta(description="the length that places the pointer to FFR")] = None
     late_cpu: Annotated[
         LateCpu | None,
-        Meta(description="what becomes of a late CPU whose largest length is above max_cpu_vl"),
+        Meta(description="the treatment of a late CPU whose largest length is above max_cpu_vl"),
     ] = None
-    late_store: Annotated[LateStore | None, Meta(description="what the store does that raises max_cpu_vl")] = None
+    late_store: Annotated[LateStore | None, Meta(description="the effect of the store that raises max_cpu_vl")] = None
 
 
 class FaultTable(Table):
-    """What firmware does wrong with a CPU."""
+    """A fault of firmware, which concerns one CPU."""
 
     cpu: Annotated[str, Meta(description="any but the boot CPU")]
     answer: Annotated[
@@ -205,17 +212,17 @@ class FaultTable(Table):
     never_arrives: Annotated[bool, Meta(description="CPU_ON is accepted, and the CPU never starts")] = False
     arrives_after: Annotated[
         Duration | None,
-        Meta(description="CPU_ON is accepted, and the CPU arrives so much later, not after cpu_on"),
+        Meta(description="CPU_ON is accepted, and the CPU arrives after this time instead of cpu_on"),
     ] = None
 
 
 class ActionTable(Table):
-    """What user space does."""
+    """An action of user space."""
 
     do: Annotated[Do, Meta(description='"online", "offline", "guest" or "await"')]
-    cpu: Annotated[str, Meta(description="where")]
+    cpu: Annotated[str, Meta(description="the CPU that the action concerns")]
     at: Annotated[Duration, Meta(description="not before this time, counted from user space's start")] = "0s"
-    agent: Annotated[Name, Meta(description="who does it")] = "user space"
+    agent: Annotated[Name, Meta(description="the agent that performs the action")] = "user space"
     guest: Annotated[
         Name, Meta(description="which guest runs; actions with the same name are visits of the same guest")
     ] = "guest"
@@ -226,38 +233,36 @@ class ActionTable(Table):
 
 
 class VectorExpectTable(Table):
-    """What the kernel's record of one kind of vector lengths should hold at the end; what is not stated may be any."""
+    """The expected record of one kind of vector lengths at the end; a key that is left out allows any value."""
 
-    supported: Annotated[bool | UnsetType, Meta(description="whether the system has it")] = UNSET
+    supported: Annotated[bool | UnsetType, Meta(description="whether the system has SVE, or SME")] = UNSET
     vq_map_bits: Annotated[Lengths | UnsetType, Meta(description="the lengths that all early CPUs have")] = UNSET
-    vq_partial_map_bits: Annotated[Lengths | UnsetType, Meta(description="the lengths that any has")] = UNSET
+    vq_partial_map_bits: Annotated[Lengths | UnsetType, Meta(description="the lengths that any early CPU has")] = UNSET
     min_vl_bytes: Annotated[int | UnsetType, Meta(description="the smallest VL")] = UNSET
     max_vl_bytes: Annotated[int | UnsetType, Meta(description="the largest VL of tasks")] = UNSET
-    default_vl_bytes: Annotated[int | UnsetType, Meta(description="the VL that tasks begin with")] = UNSET
+    default_vl_bytes: Annotated[int | UnsetType, Meta(description="the initial VL of tasks")] = UNSET
     max_virtualisable_vl_bytes: Annotated[int | UnsetType, Meta(description="the bound on guests' VLs")] = UNSET
     max_cpu_vl_bytes: Annotated[int | UnsetType, Meta(description="the largest VL of any counted CPU")] = UNSET
 
 
 class ExpectTable(Table):
-    """What should come of the boot, for tests; the boot itself does not look at it."""
+    """The expected outcome, for tests; a boot does not depend on it."""
 
     cpus: Annotated[
         dict[str, CpuState] | UnsetType,
         Meta(description='CPUs by name: "online", "offline", "refused", "not started" or "lost" at the end'),
     ] = UNSET
-    log: Annotated[
-        list[str] | UnsetType, Meta(description="parts of lines of the kernel log, which come in this order")
-    ] = UNSET
+    log: Annotated[list[str] | UnsetType, Meta(description="parts of lines of the kernel log, in this order")] = UNSET
     hazards: Annotated[
         list[Annotated[str, Meta(extra_json_schema={"enum": HAZARDS})]] | UnsetType,
-        Meta(description="all hazards, by the names that asymboot list hazards has"),
+        Meta(description="all hazards, by the names that asymboot list hazards shows"),
     ] = UNSET
     sve: Annotated[VectorExpectTable | UnsetType, Meta(description="the record of SVE lengths")] = UNSET
     sme: Annotated[VectorExpectTable | UnsetType, Meta(description="the record of SME lengths")] = UNSET
 
 
 class ScenarioTable(Table):
-    """One system, its kernel, and what happens to it."""
+    """One system, its kernel, and the actions of user space."""
 
     topology: Annotated[TopologyTable, Meta(description="the CPUs")]
     schema_version: Annotated[Literal[1], Meta(description="version of this format; only 1 is allowed")] = (
@@ -265,9 +270,7 @@ class ScenarioTable(Table):
     )
     name: Annotated[
         Annotated[str, Meta(max_length=200)],
-        Meta(
-            description="what the scenario is called, in at most 200 characters; by default as the file, without .toml"
-        ),
+        Meta(description="the scenario's name, at most 200 characters; by default the file's name without .toml"),
     ] = ""
     description: Annotated[str, Meta(description="for readers; the simulator does not use it")] = ""
     seed: Annotated[
@@ -275,17 +278,17 @@ class ScenarioTable(Table):
         Meta(
             ge=0,
             lt=1 << 62,
-            description="0 to 2^62 - 1; seeds drawn latencies and the order of events of the same time",
+            description="0 to 2^62 - 1; seeds random latencies and the order of simultaneous events",
         ),
     ] = 0
     kernel: Annotated[KernelTable, Meta(description="the kernel")] = msgspec.field(default_factory=KernelTable)
-    pkvm: Annotated[PkvmTable, Meta(description="what surrounds pKVM")] = msgspec.field(default_factory=PkvmTable)
+    pkvm: Annotated[PkvmTable, Meta(description="pKVM's relay and memory")] = msgspec.field(default_factory=PkvmTable)
     design: Annotated[DesignTable | None, Meta(description="how pKVM saves the host's SVE registers")] = None
     latencies: Annotated[
         dict[str, Any], Meta(description="how long each step takes", extra_json_schema=_LATENCIES)
     ] = {}
     faults: Annotated[
-        list[Annotated[FaultTable, Meta(extra_json_schema=_ONE_FAULT)]], Meta(description="what firmware does wrong")
+        list[Annotated[FaultTable, Meta(extra_json_schema=_ONE_FAULT)]], Meta(description="the faults of firmware")
     ] = []
-    actions: Annotated[list[ActionTable], Meta(description="what user space does")] = []
-    expect: Annotated[ExpectTable | UnsetType, Meta(description="what should come of it, for tests")] = UNSET
+    actions: Annotated[list[ActionTable], Meta(description="the actions of user space")] = []
+    expect: Annotated[ExpectTable | UnsetType, Meta(description="the expected outcome, for tests")] = UNSET

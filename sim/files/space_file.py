@@ -32,7 +32,7 @@ def read_space(path: Path | str) -> Space:
         return _space(table_from_text(read_text(path, "space"), SpaceTable), path.stem)
 
 
-def space_from_data(raw: dict[str, Any]) -> Space:
+def space_from_data(raw: dict[str, object]) -> Space:
     """Make a space from what a space file holds, as plain values.
 
     Raises:
@@ -123,7 +123,7 @@ def _designs(tables: list[DesignTable | str] | None) -> Iterator[Design]:
 # Back
 
 
-def space_to_data(space: Space) -> dict[str, Any]:
+def space_to_data(space: Space) -> dict[str, object]:
     """What a space file that describes a space holds, as plain values."""
     table = SpaceTable(
         name=space.name,
@@ -135,7 +135,7 @@ def space_to_data(space: Space) -> dict[str, Any]:
         groups=[_group_table(group) for group in space.groups],
         latencies=dict(latencies_data(space.latencies)),
     )
-    data: dict[str, Any] = msgspec.to_builtins(table)
+    data: dict[str, object] = msgspec.to_builtins(table)
     return data
 
 

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -60,12 +60,19 @@ def table_from_text(text: str, kind: type[T]) -> T:
         raise InputError(f"is no TOML: {error}") from None
 
 
-def table_from_data(raw: dict[str, Any], kind: type[T]) -> T:
-    """A table from plain values.
+def table_from_data(raw: dict[str, object], kind: type[T]) -> T:
+    """Return a table from plain values.
 
     Raises:
         InputError: they are not what the table's class allows.
     """
+    try:
+        return _checked(raw, kind)
+    except RecursionError:
+        raise InputError("is nested too deeply") from None
+
+
+def _checked(raw: dict[str, object], kind: type[T]) -> T:
     if (huge := _huge_integer(raw)) is not None:
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in reversed(huge))
         raise InputError(f"{place.removeprefix('.')}: an integer of TOML's has at most 64 bits")
@@ -75,7 +82,7 @@ def table_from_data(raw: dict[str, Any], kind: type[T]) -> T:
         raise InputError(in_words(str(error), raw, kind)) from None
 
 
-def _huge_integer(value: Any) -> list[str | int] | None:
+def _huge_integer(value: object) -> list[str | int] | None:
     """Find an integer that TOML does not have, before anybody writes it down; its place, the innermost step first."""
     if isinstance(value, int):
         return [] if value.bit_length() > LARGEST_INTEGER_BITS else None

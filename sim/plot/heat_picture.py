@@ -7,9 +7,11 @@ from sim.errors import InputError
 from sim.hazards import HazardKind
 from sim.plot import style
 from sim.study.verdict_bits import HAZARDS
+from sim.sweep.kept_rows import read_rows
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_plan import Keep, Plan
-from sim.sweep.sweep_rows import RECORD, SETTING
+from sim.sweep.sweep_rows import RECORD, SETTING, set_as_text
+from sim.vectors import bits_from_vq
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,26 +84,40 @@ def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    plan = Folder.open(folder).plan
+    begun = Folder.open(folder)
+    plan = begun.plan
     allowed = [*(f"{group.name}_sve_bits" for group in plan.space.groups), *RECORD]
     for column in (x, y):
         if column not in allowed:
             raise InputError(f"{folder}: there is no column {column[:60]!r} to draw: there are {', '.join(allowed)}")
     by = [*SETTING, "x", "y"]
     parts = []
-    for file in sorted((folder / "rows").glob("*.parquet")):
-        rows = pd.read_parquet(file, columns=list(dict.fromkeys([*SETTING, x, y, "weight", hazard])))
-        rows = rows.assign(x=_numbers(rows[x]), y=_numbers(rows[y]), with_hazard=rows["weight"] * (rows[hazard] > 0))
+    for table in read_rows(begun, [*SETTING, x, y, hazard]):
+        rows: pd.DataFrame = table.to_pandas()
+        rows = rows.assign(
+            x=_numbers(rows[x], plan, x), y=_numbers(rows[y], plan, y), with_hazard=rows["weight"] * (rows[hazard] > 0)
+        )
         parts.append(rows.astype(dict.fromkeys(SETTING, "str")).groupby(by)[["weight", "with_hazard"]].sum())
-    every = pd.concat(parts).groupby(level=by).sum().rename(columns={"weight": "systems"})
+    if not parts:
+        raise InputError(f"{folder}: no part of it is done yet")
+    every: pd.DataFrame = pd.concat(parts).groupby(level=by).sum().rename(columns={"weight": "systems"})
     return every.reset_index()
 
 
-def _numbers(column: "pd.Series") -> "pd.Series":
-    """A column as numbers: of sets as text, each one's largest."""
-    if column.dtype.kind in "ui":
+def _numbers(column: "pd.Series", plan: Plan, name: str) -> "pd.Series":
+    """Return a column as numbers: of a set of lengths, the largest, 0 of an empty one.
+
+    Raises:
+        InputError: a set is not one of the plan's.
+    """
+    if name in RECORD:
         return column
-    return column.astype("str").str.rsplit(",", n=1).str[-1].replace("", "0").astype("int64")
+    group = next(one for one in plan.space.groups if f"{one.name}_sve_bits" == name)
+    largest = {set_as_text(vqs): bits_from_vq(vqs.bit_length()) if vqs else 0 for vqs in group.sets}
+    numbers = column.astype("str").map(largest)
+    if numbers.isna().any():
+        raise InputError(f"the rows of the sweep have sets in {name} that its space has not")
+    return numbers.astype("int64")
 
 
 def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
@@ -113,8 +129,6 @@ def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
     designs = list(dict.fromkeys(setting.design.name for setting in plan.space.settings))
     if design is not None and design not in designs:
         raise InputError(f"{folder}: it has no design {design[:60]!r}: there are {', '.join(designs)}")
-    if not any((folder / "rows").glob("*.parquet")):
-        raise InputError(f"{folder}: no part of it is done yet")
 
 
 def _draw(plan: Plan, every: list[_Map], hazard: str, axes_of: tuple[str, str]) -> style.Picture:

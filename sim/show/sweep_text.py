@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from sim.hazards import HazardKind
-from sim.rows import SpaceRecord
 from sim.show.console import Layout, heading, line, table
 from sim.study.system_space import Group, Space
+from sim.sweep.space_record import SpaceRecord
 from sim.sweep.sweep_plan import Walk
 from sim.sweep.sweep_run import Progress as SweepProgress
 from sim.sweep.sweep_run import Report

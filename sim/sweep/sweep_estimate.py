@@ -3,12 +3,12 @@
 import time
 
 from sim.errors import InputError
-from sim.rows import SpaceRecord
 from sim.study.points import BLOCK_ROWS, MOST_POINTS
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Space
 from sim.study.tally import Sizes, Tally
-from sim.sweep.sweep_part import is_compiled, unlike, words_by
+from sim.sweep.space_record import SpaceRecord
+from sim.sweep.sweep_part import evaluator, is_compiled, unlike
 from sim.sweep.sweep_plan import Plan, Walk
 from sim.sweep.workers import usable_cores
 
@@ -40,7 +40,7 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
     except InputError:
         return None
     points, layout, settings = plan.points, SpaceModel(plan.space), unlike(plan.space.settings)
-    words = words_by(layout, settings, compiled=is_compiled(plan))
+    evaluate = evaluator(layout, settings, compiled=is_compiled(plan))
     tallies = [Tally() for _ in settings]
     measured, spent = 0, 0.0
     for place in range(_PLACES + 1):  # the first time is not measured: it fills caches
@@ -48,8 +48,8 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
         began = time.perf_counter()
         for block in points.blocks(start, min(start + BLOCK_ROWS, points.points)):
             sizes = Sizes(plan.space, block)
-            for word, tally in zip(words(block), tallies, strict=True):
-                tally.add(block, word, sizes)
+            for outcomes, tally in zip(evaluate(block), tallies, strict=True):
+                tally.add(block, outcomes, sizes)
             measured += block.rows if place else 0
         spent += time.perf_counter() - began if place else 0
     if points.points <= measured:

@@ -1,29 +1,49 @@
-"""A sweep's folder: what is in it, and how it gets there so that nothing is ever half written.
+"""A sweep's folder: its files, and how they are written so that none is ever half there.
 
 sweep.json              the plan and the versions that made it
-parts/000000.json       what each part counted, with a checksum
+parts/000000.json       the counts of each part, with a checksum
 rows/000000.parquet     the rows that each part kept
-hazards.parquet, outcomes.parquet   the summary, once all parts are there
+hazards.parquet, outcomes.parquet, timings.parquet   the summary, once all parts are there
+
+A folder may come from a stranger: see `sim.files.guarded_folder`.
 """
 
-import errno
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
+from hashlib import file_digest
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from sim.errors import InputError
-from sim.sweep.sweep_part import Part, PartRecord, unseal
-from sim.sweep.sweep_plan import Plan, versions
+from sim.files.guarded_folder import GuardedFolder, new_name
+from sim.files.json_record import record_from_json
+from sim.files.toml_tables import at
+from sim.sweep.part_record import PartRecord, seal, unseal
+from sim.sweep.sweep_part import Part
+from sim.sweep.sweep_plan import Plan, PlanRecord, versions
 
 SCHEMA_VERSION = 1
-"""Of the folder: its files, and the columns in them."""
+"""Version of the folder: its files, and the columns in them."""
 _MANIFEST = "sweep.json"
 _LOCK = ".lock"
+_MOST_JSON_BYTES = 64 << 20
+_MOST_ROWS_BYTES = 4 << 30
+"""A part's file of rows is read as a stream, but its checksum needs all of it."""
+
+
+class _Version(msgspec.Struct, frozen=True):
+    schema_version: int | None = None
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    """The content of ``sweep.json``."""
+
+    schema_version: int
+    made_with: dict[str, str]
+    plan_sha256: str
+    plan: PlanRecord
 
 
 class Folder:
@@ -31,74 +51,67 @@ class Folder:
 
     def __init__(self, path: Path, plan: Plan, made_with: dict[str, str]) -> None:
         self.path, self.plan, self.made_with = path, plan, made_with
+        self._files = GuardedFolder(path)
 
     @classmethod
     def create(cls, path: Path, plan: Plan) -> "Folder":
-        """Begin a sweep in a folder that is new, empty, or holds the beginning of the same sweep.
+        """Begin a sweep in a folder that is new, empty, or was left before its plan was written.
 
         Raises:
-            InputError: it holds something else.
-            OSError: it cannot be made.
+            InputError: the folder holds something else, or the plan is too large for a file.
+            OSError: the folder cannot be made.
         """
         if path.is_dir() and (path / _MANIFEST).exists():
             there = cls.open(path)
-            if there.plan.to_data() != plan.to_data():
+            if there.plan.record() != plan.record():
                 raise InputError(f"{path}: holds another sweep: choose another folder, or remove this one")
-            raise InputError(f"{path}: holds this sweep already: asymboot sweep --resume {path} goes on with it")
+            raise InputError(f"{path}: holds this sweep already: asymboot sweep --resume {path} continues it")
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: is not a folder")
-        own = {_LOCK, _beside(Path(_MANIFEST)).name}
+        own = {_LOCK, new_name(_MANIFEST)}
         if path.is_dir() and (foreign := sorted({one.name for one in path.iterdir()} - own)):
-            raise InputError(f"{path}: holds {foreign[0]!r:.60}, which is no sweep's: choose an empty folder")
-        path.mkdir(parents=True, exist_ok=True)
+            raise InputError(f"{path}: holds {foreign[0]!r:.60}, which no sweep wrote: choose an empty folder")
         folder = cls(path, plan, versions())
-        manifest = {
-            "schema_version": SCHEMA_VERSION,
-            "made_with": folder.made_with,
-            "plan_sha256": plan.sha256,
-            "plan": plan.to_data(),
-        }
-        folder.write(_MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+        manifest = _Manifest(SCHEMA_VERSION, folder.made_with, plan.sha256, plan.record())
+        text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+        if len(text) > _MOST_JSON_BYTES:  # it could not be read again
+            raise InputError(f"{path}: the plan needs more than {_MOST_JSON_BYTES >> 20} MiB: give groups fewer sets")
+        path.mkdir(parents=True, exist_ok=True)
+        folder.write(_MANIFEST, text)
         return folder
 
     @classmethod
     def open(cls, path: Path) -> "Folder":
-        """The folder of a sweep that was begun.
+        """Return the folder of a sweep that was begun.
 
         Raises:
-            InputError: it is none, or of another version.
+            InputError: the folder holds no sweep, or one of another version.
         """
-        manifest = path / _MANIFEST
         try:
-            data: dict[str, Any] = msgspec.json.decode(manifest.read_bytes(), type=dict)
+            raw = GuardedFolder(path).read(_MANIFEST, _MOST_JSON_BYTES, "plan of a sweep")
         except FileNotFoundError:
             raise InputError(f"{path}: holds no sweep: there is no {_MANIFEST}") from None
-        except (OSError, msgspec.DecodeError) as error:
-            raise InputError(f"{manifest}: cannot be read: {error}") from None
-        if data.get("schema_version") != SCHEMA_VERSION:
-            raise InputError(f"{manifest}: is of version {data.get('schema_version')}, and this reads {SCHEMA_VERSION}")
-        made_with = data.get("made_with")
-        if not isinstance(made_with, dict) or not isinstance(data.get("plan"), dict):
-            raise InputError(f"{manifest}: lacks the plan or the versions")
-        try:
-            plan = Plan.from_data(data["plan"])
-        except InputError as error:
-            raise InputError(f"{manifest}: {error}") from None
-        if data.get("plan_sha256") != plan.sha256:
-            raise InputError(f"{manifest}: was changed since the sweep began: sweep anew, into another folder")
-        return cls(path, plan, made_with)
+        with at(f"{path / _MANIFEST}"):
+            version = record_from_json(raw, _Version).schema_version
+            if version != SCHEMA_VERSION:
+                raise InputError(f"is of version {version}, and this program reads {SCHEMA_VERSION}")
+            manifest = record_from_json(raw, _Manifest)
+            plan = Plan.of(manifest.plan)
+            if manifest.plan_sha256 != plan.sha256:
+                raise InputError("was changed since the sweep began: start a new sweep in another folder")
+        return cls(path, plan, manifest.made_with)
 
     def check_versions(self) -> None:
-        """See that what goes on with the sweep is what began it.
+        """Refuse to continue a sweep with other versions than began it: they might write other bytes.
 
         Raises:
-            InputError: another version of something that decides the bytes.
+            InputError: a package that decides the bytes has another version.
         """
         for name, mine in versions().items():
             if self.made_with.get(name) != mine:
                 raise InputError(
                     f"{self.path}: was begun with {name} {self.made_with.get(name)}, and this is {mine}: "
-                    "go on with the same, or sweep anew"
+                    "continue with the same version, or start a new sweep"
                 )
 
     @contextmanager
@@ -106,7 +119,8 @@ class Folder:
         """Keep other sweeps out of the folder.
 
         Raises:
-            InputError: another sweep is at work in it.
+            InputError: another sweep is running in it.
+            OSError: the lock's file cannot be opened; a link is not followed.
         """
         from filelock import FileLock, Timeout
 
@@ -114,71 +128,103 @@ class Folder:
         try:
             lock.acquire()
         except Timeout:
-            raise InputError(f"{self.path}: another sweep is at work in this folder") from None
+            raise InputError(f"{self.path}: another sweep is running in this folder") from None
         try:
             yield
         finally:
-            lock.release()
+            # Before it is released: after that the file may be another sweep's.
             (self.path / _LOCK).unlink(missing_ok=True)
+            lock.release()
 
     def part(self, number: int) -> PartRecord | None:
-        """What a part counted; None where it is missing or broken, or its rows are."""
+        """Return what a part counted; None where it is missing or broken, or its rows are.
+
+        Raises:
+            InputError: a file is a link, or not regular, or cannot be read.
+        """
         record = self.counted(number)
         if record is None or record.rows_sha256 is None:
             return record
         try:
-            rows = self.rows_file(number).read_bytes()
+            with self._open_rows(number) as rows:
+                return record if file_digest(rows, "sha256").hexdigest() == record.rows_sha256 else None
         except FileNotFoundError:
             return None
-        return record if sha256(rows).hexdigest() == record.rows_sha256 else None
 
     def counted(self, number: int) -> PartRecord | None:
-        """What a part counted, whatever became of its rows."""
-        try:
-            record = unseal(self._counts(number).read_bytes())
-        except FileNotFoundError:
-            return None
-        is_own = record is not None and (record.plan_sha256, record.part) == (self.plan.sha256, number)
-        return record if is_own else None
-
-    def add(self, part: Part) -> None:
-        """Write a part: its rows first, so that its counts say that all of it is there."""
-        if part.rows is not None:
-            self.write(self.rows_file(part.number).relative_to(self.path), part.rows)
-        self.write(self._counts(part.number).relative_to(self.path), part.counts)
-
-    def rows_file(self, number: int) -> Path:
-        """Where a part's rows lie."""
-        return self.path / "rows" / f"{number:06}.parquet"
-
-    def _counts(self, number: int) -> Path:
-        return self.path / "parts" / f"{number:06}.json"
-
-    def write(self, name: Path | str, content: bytes) -> None:
-        """Write a whole file or none.
+        """Return what a part counted, whatever became of its rows; None where it is missing or broken.
 
         Raises:
-            OSError: it cannot be written; what was there before still is.
+            InputError: the file is a link, or not regular, or cannot be read.
         """
-        file = self.path / name
-        beside = _beside(file)
         try:
-            file.parent.mkdir(exist_ok=True)
-            with beside.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(file)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise OSError(error.errno or errno.EIO, error.strerror or str(error), str(file)) from None
+            record = unseal(self._files.read(_counts(number), _MOST_JSON_BYTES, "part of a sweep"))
+        except FileNotFoundError:
+            return None
+        return record if record is not None and record.fits(self.plan, number) else None
+
+    @contextmanager
+    def rows(self, number: int) -> Iterator[tuple[PartRecord, BufferedReader] | None]:
+        """Open the rows that a part kept, with its record; None where the part is not there yet.
+
+        Raises:
+            InputError: the rows are not what the part wrote, or a file is a link, or not regular, or cannot be read.
+        """
+        record = self.counted(number)
+        if record is None:
+            yield None
+            return
+        name = self.rows_path(number)
+        try:
+            rows = self._open_rows(number)
+        except FileNotFoundError:
+            raise InputError(f"{name}: is missing: {self._resume} computes it again") from None
+        with rows:
+            if file_digest(rows, "sha256").hexdigest() != record.rows_sha256:
+                raise InputError(f"{name}: is not what the sweep wrote: {self._resume} computes it again")
+            rows.seek(0)
+            yield record, rows
+
+    def add(self, part: Part) -> None:
+        """Write a part: first its rows, then its counts, which say that the part is complete.
+
+        Raises:
+            InputError: a file or folder is a link, or not regular.
+            OSError: a file cannot be written.
+        """
+        if part.rows is not None:
+            self.write(_rows(part.record.part), part.rows)
+        self.write(_counts(part.record.part), seal(part.record))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a whole file of the folder, or none.
+
+        Raises:
+            InputError: the file or its folder is a link, or not regular.
+            OSError: the file cannot be written; what was there before still is.
+        """
+        self._files.replace(name, content)
+
+    def rows_path(self, number: int) -> Path:
+        """Return the path of a part's rows."""
+        return self.path / _rows(number)
+
+    @property
+    def _resume(self) -> str:
+        return f"asymboot sweep --resume {self.path}"
+
+    def _open_rows(self, number: int) -> BufferedReader:
+        return self._files.open(_rows(number), _MOST_ROWS_BYTES, "part of a sweep")
 
 
 def is_sweep(path: Path) -> bool:
-    """Whether a sweep was begun in a folder."""
+    """Return True if a sweep was begun in a folder."""
     return (path / _MANIFEST).is_file()
 
 
-def _beside(file: Path) -> Path:
-    """Where a file is written before it takes its place."""
-    return file.with_name(f".{file.name}.new")
+def _counts(number: int) -> str:
+    return f"parts/{number:06}.json"
+
+
+def _rows(number: int) -> str:
+    return f"rows/{number:06}.parquet"

@@ -1,4 +1,4 @@
-"""Computing one part of a sweep: what it counts, and the rows it keeps, as bytes to be written."""
+"""One part of a sweep, computed: its counts, and the rows that it keeps."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,113 +7,60 @@ from hashlib import sha256
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from sim.study.batch import Batch, outcome_bits
-from sim.study.batch import OutcomeBits as WordColumn
+from sim.study.batch import Batch, OutcomeBits, outcome_bits
 from sim.study.evaluation import outcome_key
 from sim.study.points import Block
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Setting
-from sim.study.tally import Example, Sizes, Tally
+from sim.study.tally import Sizes, Tally
+from sim.sweep.part_record import PartRecord, TallyRecord
 from sim.sweep.sweep_plan import Keep, Plan
-from sim.sweep.timing_study import Times, TimesRecord, TimesTallies, tally_times, times_of
+from sim.sweep.times_tally import TimesTallies, tally_times
+from sim.sweep.timing_study import Times, times_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 COMPILED_FROM = 1 << 21
-"""From so many points on, compiling is sooner done than doing without."""
+"""Fewer points are counted sooner than the loop for them is compiled."""
 
-OutcomeBits = Callable[[Block], list[WordColumn]]
-"""What the systems of a block come to: for each setting a word for each row, or one for all rows."""
+Evaluate = Callable[[Block], list[OutcomeBits]]
+"""A function from a block's systems to their outcome bits: for each setting, one value a row, or one for all rows."""
 
 
 @dataclass(frozen=True)
 class Part:
     """A part of a sweep, computed."""
 
-    number: int
-    counts: bytes
-    """What was counted, as JSON: a tally for each setting."""
+    record: PartRecord
     rows: bytes | None
-    """The rows that are kept, as Parquet; None where none are."""
-
-
-class TallyRecord(msgspec.Struct, frozen=True):
-    """What one setting came to over a part's points."""
-
-    words: list[tuple[int, int]]
-    """How often each word of `sim.study.verdict_bits` occurs, by weight."""
-    first: list[tuple[int, int]]
-    """For each hazard's bit, the first point that shows it."""
-    smallest: list[tuple[int, Example]]
-    """For each hazard's bit, the smallest example."""
-
-    @classmethod
-    def of(cls, tally: Tally) -> "TallyRecord":
-        """The record of a tally."""
-        return cls(sorted(tally.words.items()), sorted(tally.first.items()), sorted(tally.smallest.items()))
-
-    def tally(self) -> Tally:
-        """The tally again."""
-        tally = Tally(first=dict(self.first), smallest=dict(self.smallest))
-        tally.words.update(dict(self.words))
-        return tally
-
-
-class PartRecord(msgspec.Struct, frozen=True):
-    """What a part's file of counts holds."""
-
-    plan_sha256: str
-    part: int
-    tallies: list[TallyRecord]
-    times: list[list[TimesRecord]]
-    """In a timing study, for each setting a record for each metric; else empty."""
-    rows_sha256: str | None
-
-
-def seal(record: PartRecord) -> bytes:
-    """A part's counts as bytes that tell whether they are whole: a checksum's line, then JSON."""
-    body = msgspec.json.encode(record) + b"\n"
-    return sha256(body).hexdigest().encode() + b"\n" + body
-
-
-def unseal(sealed: bytes) -> PartRecord | None:
-    """A part's counts, or None where the bytes are not what was written."""
-    checksum, _, body = sealed.partition(b"\n")
-    if sha256(body).hexdigest().encode() != checksum:
-        return None
-    try:
-        return msgspec.json.decode(body, type=PartRecord)
-    except msgspec.DecodeError:
-        return None
+    """The rows that are kept, as a Parquet file; None where none are kept."""
 
 
 def compute_part(plan: Plan, number: int) -> Part:
     """Compute a part of a sweep."""
-    return _computing(plan).part(number)
+    return _part_computer(plan).part(number)
 
 
 def prepare(plan: Plan) -> None:
     """Compile what there is to compile before the first part is computed."""
-    _computing(plan)
+    _part_computer(plan)
 
 
 def is_compiled(plan: Plan) -> bool:
-    """Whether a sweep is large enough to be compiled, and there is a compiler."""
+    """Return True if a sweep is large enough to be compiled, and there is a compiler."""
     return plan.points.points >= COMPILED_FROM and find_spec("llvmlite") is not None
 
 
-def words_by(layout: SpaceModel, settings: Sequence[Setting], *, compiled: bool) -> OutcomeBits:
-    """What computes words, compiled or not."""
+def evaluator(layout: SpaceModel, settings: Sequence[Setting], *, compiled: bool) -> Evaluate:
+    """Return the function that computes outcome bits, compiled or not."""
     if compiled:
         from sim.study.compiled_batch import CompiledWords
 
         loops = CompiledWords(layout, settings)
         return lambda block: loops(block.columns, block.rows)
 
-    def plain(block: Block) -> list[WordColumn]:
+    def plain(block: Block) -> list[OutcomeBits]:
         batch = Batch(layout, block.columns, block.rows)
         return [outcome_bits(batch, setting) for setting in settings]
 
@@ -121,24 +68,25 @@ def words_by(layout: SpaceModel, settings: Sequence[Setting], *, compiled: bool)
 
 
 def unlike(settings: Sequence[Setting]) -> list[Setting]:
-    """Settings without those that come to the same words as an earlier one."""
+    """Return the settings without those whose outcomes are always an earlier one's."""
     return list({outcome_key(one): one for one in reversed(settings)}.values())[::-1]
 
 
+# A worker's function gets a plan with each part, and must not compile anew each time.
 @lru_cache(maxsize=4)
-def _computing(plan: Plan) -> "_Computing":
-    return _Computing(plan)
+def _part_computer(plan: Plan) -> "_PartComputer":
+    return _PartComputer(plan)
 
 
-class _Computing:
-    """What is the same for all parts of a plan."""
+class _PartComputer:
+    """A function from parts to their counts and rows, with everything that all parts of a plan share."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._layout = plan, SpaceModel(plan.space)
         self._settings = unlike(plan.space.settings)
         kinds = {outcome_key(one): kind for kind, one in enumerate(self._settings)}
         self._kinds = [kinds[outcome_key(one)] for one in plan.space.settings]
-        self._words = words_by(self._layout, self._settings, compiled=is_compiled(plan))
+        self._evaluate = evaluator(self._layout, self._settings, compiled=is_compiled(plan))
 
     def part(self, number: int) -> Part:
         tallies = [Tally() for _ in self._settings]
@@ -155,12 +103,12 @@ class _Computing:
         record = PartRecord(
             self._plan.sha256, number, by_setting, by_metric, None if rows is None else sha256(rows).hexdigest()
         )
-        return Part(number, seal(record), rows)
+        return Part(record, rows)
 
     def _count(self, block: Block, tallies: list[Tally]) -> None:
         sizes = Sizes(self._plan.space, block)
-        for word, tally in zip(self._words(block), tallies, strict=True):
-            tally.add(block, word, sizes)
+        for outcomes, tally in zip(self._evaluate(block), tallies, strict=True):
+            tally.add(block, outcomes, sizes)
 
     def _study(self, block: Block, studied: list[TimesTallies]) -> Times:
         times = times_of(self._plan, block)

@@ -1,11 +1,11 @@
-"""What a sweep is to do: the same plan gives the same bytes, whoever computes its parts, in whatever order."""
+"""The plan of a sweep: the same plan gives the same bytes, whoever computes its parts, in whatever order."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
-from typing import Any
+from math import prod
 
 import msgspec
 
@@ -15,81 +15,98 @@ from sim.study.points import BLOCK_ROWS, MOST_POINTS, Exhaustive, Points, Sample
 from sim.study.system_space import Space
 
 COUNTED_POINTS = 1 << 22
-"""So many points in a part where rows are only counted."""
+"""Points in a part where rows are only counted."""
 KEPT_ROWS = 1 << 19
-"""So many rows in a part, about, where rows are kept."""
+"""Rows in a part, about, where rows are kept."""
 BOOTS = 1 << 12
-"""So many boots in a part of a timing study, about."""
+"""Boots in a part of a timing study, about."""
 MOST_REPLICATIONS = 1_000_000
 MOST_PARTS = 1 << 14
 MOST_SEED = (1 << 62) - 1
 
 
 def versions() -> dict[str, str]:
-    """The versions of what decides a sweep's bytes."""
+    """Return the versions of the packages that decide a sweep's bytes."""
     return {name: version(name) for name in ("asymboot", "numpy", "pyarrow")}
 
 
 class Keep(StrEnum):
-    """Which rows a sweep keeps beside what it counts."""
+    """The rows that a sweep keeps beside its counts."""
 
     ALL = "all"
     HAZARDS = "hazards"
-    """Those with hazards."""
+    """Rows with hazards."""
     COUNTS = "counts"
-    """None."""
+    """No rows."""
 
 
 class Walk(StrEnum):
-    """Which points a sweep visits."""
+    """The points that a sweep visits."""
 
     EXHAUSTIVE = "exhaustive"
     SYMMETRIC = "symmetric"
-    """One for all that differ by an exchange of interchangeable groups, counted as often."""
+    """One point for all that differ by an exchange of interchangeable groups; its weight says how many there are."""
     SAMPLE = "sample"
+
+
+class PlanRecord(msgspec.Struct, frozen=True):
+    """A plan as ``sweep.json`` holds it."""
+
+    space: dict[str, object]
+    """The space, as a space file holds it."""
+    walk: str
+    keep: str
+    sample: int
+    seed: int
+    replications: int
+    part_points: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep's plan.
+    """The plan of a sweep.
 
     Raises:
-        InputError: parts that contradict each other, or more points than can be walked through.
+        InputError: the settings contradict each other, or there are more points than can be walked through.
     """
 
     space: Space
     walk: Walk = Walk.EXHAUSTIVE
     keep: Keep = Keep.COUNTS
     sample: int = 0
-    """How many points a sample has; 0 for the other walks."""
+    """Number of points in a sample; 0 for the other walks."""
     seed: int = 0
-    """Of a sample, and of a timing study."""
+    """The seed of a sample, and of a timing study."""
     replications: int = 0
-    """In a timing study, how often each point is booted under each setting; 0: nothing is booted."""
+    """In a timing study, the number of boots of each point under each setting; 0: no boots."""
     part_points: int = 0
-    """So many points in each part, but perhaps the last; 0: as is best."""
+    """Points in each part, but perhaps the last; below 1: as many as suit the plan."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "walk", choice(Walk, "walk", self.walk))
         object.__setattr__(self, "keep", choice(Keep, "keep", self.keep))
         for name in ("sample", "seed", "replications"):
             if not isinstance(getattr(self, name), int):
-                raise InputError(f"{name} is {getattr(self, name)!r:.40}: it is a whole number")
+                raise InputError(f"{name} is {getattr(self, name)!r:.40}, and must be a whole number")
         if self.sample < 0:
             raise InputError(f"a sample of {self.sample:,} points: allowed are 1 to {MOST_POINTS:,}")
         if (self.sample > 0) != (self.walk is Walk.SAMPLE):
-            raise InputError("a sample has a number of points, and the other walks have none")
+            raise InputError("only a sample has a number of points, and it needs one")
         if not 0 <= self.replications <= MOST_REPLICATIONS:
             raise InputError(f"{self.replications:,} replications: allowed are 1 to {MOST_REPLICATIONS:,}")
         if not 0 <= self.seed <= MOST_SEED:
             raise InputError(f"the seed is {self.seed}: allowed are 0 to 2^62 - 1")
+        usual = self._usual_part_points()
         if self.part_points < 1:
-            object.__setattr__(self, "part_points", self._usual_part_points())
+            object.__setattr__(self, "part_points", usual)
+        elif self.part_points > usual and (self.replications or self.keep is not Keep.COUNTS):
+            # A part's rows and times are held in memory. No plan is made so, but a stranger may have written one.
+            raise InputError(f"parts of {self.part_points:,} points are too large: the most is {usual:,}")
         self._check_size()
 
     @cached_property
     def points(self) -> Points:
-        """The points, in order."""
+        """The points that the sweep visits, in order."""
         match self.walk:
             case Walk.EXHAUSTIVE:
                 return Exhaustive(self.space)
@@ -100,8 +117,15 @@ class Plan:
 
     @property
     def rows(self) -> int:
-        """How many rows there are: one for each point and setting."""
+        """The number of rows: one for each point and setting."""
         return self.points.points * len(self.space.settings)
+
+    @property
+    def systems(self) -> int:
+        """The number of systems that all points stand for: the sum of their weights."""
+        if self.walk is Walk.SAMPLE:
+            return self.sample
+        return prod(sum(group.weights) for group in self.space.groups)
 
     def _usual_part_points(self) -> int:
         if self.replications:
@@ -112,7 +136,7 @@ class Plan:
         return wanted if wanted < BLOCK_ROWS else -(-wanted // BLOCK_ROWS) * BLOCK_ROWS
 
     def _check_size(self) -> None:
-        """See that what each point takes is bounded, and so is the number of parts."""
+        """Refuse a plan of more parts than a folder should hold."""
         if self.parts <= MOST_PARTS:
             return
         most = MOST_PARTS * self.part_points
@@ -125,42 +149,44 @@ class Plan:
 
     @cached_property
     def sha256(self) -> str:
-        """What tells this plan from any other."""
-        return sha256(msgspec.json.encode(self.to_data(), order="sorted")).hexdigest()
+        """The checksum that tells this plan from any other."""
+        return sha256(msgspec.json.encode(self.record(), order="sorted")).hexdigest()
 
     @property
     def parts(self) -> int:
-        """How many parts there are."""
+        """The number of parts."""
         return -(-self.points.points // self.part_points)
 
     def span(self, part: int) -> tuple[int, int]:
-        """The points of a part: from one number up to another."""
+        """Return the points of a part: the first, and the one after the last."""
         start = part * self.part_points
         return start, min(start + self.part_points, self.points.points)
 
-    def to_data(self) -> dict[str, Any]:
-        """The plan as plain values."""
-        return {
-            "space": space_to_data(self.space),
-            "walk": str(self.walk),
-            "keep": str(self.keep),
-            "sample": self.sample,
-            "seed": self.seed,
-            "replications": self.replications,
-            "part_points": self.part_points,
-        }
+    def record(self) -> PlanRecord:
+        """Return the plan as files hold it."""
+        return PlanRecord(
+            space_to_data(self.space),
+            str(self.walk),
+            str(self.keep),
+            self.sample,
+            self.seed,
+            self.replications,
+            self.part_points,
+        )
 
     @classmethod
-    def from_data(cls, data: dict[str, Any]) -> "Plan":
-        """A plan from plain values.
+    def of(cls, record: PlanRecord) -> "Plan":
+        """Return the plan that a file holds.
 
         Raises:
-            InputError: they are none.
+            InputError: no plan is like that.
         """
-        try:
-            numbers = (int(data[name]) for name in ("sample", "seed", "replications", "part_points"))
-            return cls(space_from_data(data["space"]), data["walk"], data["keep"], *numbers)
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"is no plan of a sweep: {error!r}") from None
+        return cls(
+            space_from_data(record.space),
+            choice(Walk, "walk", record.walk),
+            choice(Keep, "keep", record.keep),
+            record.sample,
+            record.seed,
+            record.replications,
+            record.part_points,
+        )

@@ -146,8 +146,12 @@ def _sets_as_text(sets: Sets, group: Group) -> pa.Array:
     """Sets as text; the dictionary is the group's candidates, in their order."""
     order = np.argsort(np.array(group.sets, np.uint16))
     places = order[np.searchsorted(np.array(group.sets, np.uint16)[order], sets)]
-    told = [",".join(map(str, bits_from_vqs(one))) for one in group.sets]
-    return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), told)
+    return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), list(map(set_as_text, group.sets)))
+
+
+def set_as_text(vqs: int) -> str:
+    """Return a set of lengths as a column has it, such as ``128,256``."""
+    return ",".join(map(str, bits_from_vqs(vqs)))
 
 
 def parquet(tables: Sequence[pa.Table]) -> bytes:

@@ -1,7 +1,7 @@
 """Running a sweep: its plan, its folder and its workers put together, with a report after each part."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +10,14 @@ from sim.errors import InputError, choice
 from sim.hazards import HazardKind
 from sim.study import verdict_bits
 from sim.study.system_space import Space
-from sim.sweep import sweep_summary, workers
+from sim.sweep.dask_cluster import cluster
+from sim.sweep.local_processes import processes
+from sim.sweep.part_record import PartRecord
 from sim.sweep.sweep_folder import Folder
-from sim.sweep.sweep_part import PartRecord, unseal
 from sim.sweep.sweep_plan import Keep, Plan, Walk
 from sim.sweep.sweep_summary import Summary
+from sim.sweep.sweep_totals import SweepTotals
+from sim.sweep.workers import Compute, here, usable_cores
 
 
 @dataclass
@@ -36,10 +39,10 @@ class Progress:
         """Count a part."""
         self.done += points
         for tally in record.tallies:
-            for word, times in tally.words:
+            for bits, times in tally.outcomes:
                 self.rows += times
                 self.rows_by_hazard.update(
-                    {kind: times for place, kind in enumerate(verdict_bits.HAZARDS) if word >> place & 1}
+                    {kind: times for place, kind in enumerate(verdict_bits.HAZARDS) if bits >> place & 1}
                 )
 
 
@@ -106,9 +109,21 @@ def resume_sweep(
 
 def _run(folder: Folder, jobs: int | None, scheduler: str | None, report: Report | None) -> Summary:
     plan = folder.plan
+    progress, totals = Progress(plan.points.points), SweepTotals(plan)
+
+    def count(record: PartRecord) -> None:
+        start, stop = plan.span(record.part)
+        progress.add(record, stop - start)
+        totals.add(record)
+
     with folder.locked():
-        progress = Progress(plan.points.points)
-        missing = list(_missing(folder, progress))
+        missing = []
+        for number in range(plan.parts):
+            record = folder.part(number)
+            if record is None:
+                missing.append(number)
+            else:
+                count(record)
         progress.found_before = progress.done
         if report is not None:
             report(progress)
@@ -116,36 +131,18 @@ def _run(folder: Folder, jobs: int | None, scheduler: str | None, report: Report
             with _workers(plan, jobs, scheduler, len(missing)) as compute:
                 for part in compute(iter(missing)):
                     folder.add(part)
-                    _count(progress, plan, unseal(part.counts))
+                    count(part.record)
                     if report is not None:
                         report(progress)
-        found = sweep_summary.summarise(folder)
+        found = Summary.of(totals, folder)
         found.write(folder)
     return found
 
 
-def _missing(folder: Folder, progress: Progress) -> Iterator[int]:
-    """The parts that are not there, whole; the others are counted."""
-    for number in range(folder.plan.parts):
-        record = folder.part(number)
-        if record is None:
-            yield number
-        else:
-            _count(progress, folder.plan, record)
-
-
-def _count(progress: Progress, plan: Plan, record: PartRecord | None) -> None:
-    assert record is not None
-    start, stop = plan.span(record.part)
-    progress.add(record, stop - start)
-
-
-def _workers(
-    plan: Plan, jobs: int | None, scheduler: str | None, parts: int
-) -> AbstractContextManager[workers.Compute]:
+def _workers(plan: Plan, jobs: int | None, scheduler: str | None, parts: int) -> AbstractContextManager[Compute]:
     if jobs is not None and jobs < 1:
         raise InputError(f"{jobs} processes: the least is 1")
     if scheduler is not None:
-        return workers.cluster(plan, scheduler)
-    jobs = min(jobs or workers.usable_cores(), parts)
-    return workers.here(plan) if jobs == 1 else workers.processes(plan, jobs)
+        return cluster(plan, scheduler)
+    jobs = min(jobs or usable_cores(), parts)
+    return here(plan) if jobs == 1 else processes(plan, jobs)

@@ -7,13 +7,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.errors import InputError
 from sim.frames import as_html
 from sim.study import verdict_bits
 from sim.study.points import sets_at
 from sim.study.tally import Tally
 from sim.sweep.sweep_folder import SCHEMA_VERSION, Folder
 from sim.sweep.sweep_plan import Plan, Walk
-from sim.sweep.timing_study import METRICS, TimesTallies
+from sim.sweep.sweep_totals import SweepTotals
+from sim.sweep.times_tally import TimesTallies
+from sim.sweep.timing_study import METRICS
 from sim.vectors import bits_from_vqs
 
 if TYPE_CHECKING:
@@ -39,6 +42,20 @@ class Summary:
     """How many points were computed; all, unless parts are missing."""
     times: list[TimesTallies]
     """One for each setting, in a timing study."""
+
+    @classmethod
+    def of(cls, totals: SweepTotals, folder: Folder) -> "Summary":
+        """Return the summary of the parts that were added up.
+
+        Raises:
+            InputError: they count more systems than the plan has, although each of them is possible by itself.
+        """
+        found = cls(totals.plan, totals.tallies, totals.points, totals.times if totals.points else [])
+        if found.systems > found.plan.systems or (found.complete and found.systems != found.plan.systems):
+            raise InputError(
+                f"{folder.path}: its parts count {found.systems:,} systems, and the space has {found.plan.systems:,}"
+            )
+        return found
 
     def __repr__(self) -> str:
         told = f"{self.points:,} of {self.plan.points.points:,} points"
@@ -201,28 +218,16 @@ class Summary:
             folder.write(f"{name}.parquet", file.getvalue())
 
 
-def summarise(folder: Folder) -> Summary:
-    """Put together what the parts of a sweep counted, as far as they are there."""
-    settings = folder.plan.space.settings
-    tallies = [Tally() for _ in settings]
-    times = [TimesTallies() for _ in settings] if folder.plan.replications else []
-    points = 0
-    for number in range(folder.plan.parts):
-        record = folder.counted(number)
-        if record is not None:
-            start, stop = folder.plan.span(number)
-            points += stop - start
-            for tally, counted in zip(tallies, record.tallies, strict=True):
-                tally.merge(counted.tally())
-            for study, records in zip(times, record.times, strict=True):
-                study.merge(records)
-    return Summary(folder.plan, tallies, points, times if points else [])
-
-
 def read_summary(folder: Path | str) -> Summary:
-    """What a sweep came to, as far as it is done.
+    """Return what a sweep found, as far as it is done.
 
     Raises:
-        InputError: no sweep is there.
+        InputError: no sweep is there, or its files are not what a sweep writes.
     """
-    return summarise(Folder.open(Path(folder)))
+    begun = Folder.open(Path(folder))
+    totals = SweepTotals(begun.plan)
+    for number in range(begun.plan.parts):
+        record = begun.counted(number)
+        if record is not None:
+            totals.add(record)
+    return Summary.of(totals, begun)

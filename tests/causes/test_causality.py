@@ -4,7 +4,7 @@ from pathlib import Path
 
 import networkx as nx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.boot_run import boot
@@ -18,6 +18,7 @@ from sim.files.shipped_scenarios import shipped
 from sim.latencies import Distribution, Latencies, fixed
 from sim.outcome import Outcome
 from sim.scenario import Fault, Scenario
+from tests.examples import examples
 from tests.systems import A64FX, V1, booted, guest, on, small_scenarios, under_pkvm
 
 DRAWN = Latencies(
@@ -44,7 +45,7 @@ def test_the_waits_on_a_path_sum_to_its_length(file: Path) -> None:
     assert sum(row.waited_ns for row in path.rows()) == path.total_ns
 
 
-@settings(deadline=None, max_examples=50)
+@examples(0.5)
 @given(
     small_scenarios(),
     st.lists(st.just(Fault("cpu1", arrives_after_ns=6 * 10**9)), max_size=1),

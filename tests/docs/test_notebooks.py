@@ -1,4 +1,4 @@
-"""Notebooks: each runs from top to bottom in a fresh kernel, and is stored without what a run leaves in it."""
+"""Tests that each notebook runs from top to bottom in a fresh kernel, and is stored without outputs."""
 
 import re
 from pathlib import Path
@@ -32,10 +32,11 @@ def outputs(notebook: Any) -> list[Any]:
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
+@pytest.mark.slow
 @pytest.mark.notebook
 @every_notebook
 def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the kernel of this environment, the settings of nobody, and these sources."""
+    """Run it with the kernel of this environment and with these sources, but without any user's settings."""
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -52,7 +53,7 @@ def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypa
 
 
 @every_notebook
-def test_what_is_stored_is_what_somebody_wrote(path: Path) -> None:
+def test_a_notebook_is_stored_without_outputs_as_nbformat_writes_it(path: Path) -> None:
     notebook = read(path)
     nbformat.validate(notebook)
     assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)

@@ -7,15 +7,16 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
 import jsonschema
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -37,6 +38,7 @@ from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, Relay, Scenar
 from sim.schemas import schema_text
 from sim.show.schedule_text import show_schedule
 from sim.topology import Topology
+from tests.examples import examples
 from tests.systems import guest, off, on, wait_for
 
 SCHEDULES = jsonschema.Draft202012Validator(json.loads(schema_text("schedule")))
@@ -184,9 +186,19 @@ SCENARIOS = {
 }
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@cache
+def explored(name: str) -> Explored:
+    return explore_orders(SCENARIOS[name])
+
+
+def slow(names: Iterable[str], *long: str) -> list[object]:
+    """The names as parameters, of which some take long."""
+    return [pytest.param(name, marks=[pytest.mark.slow] if name in long else []) for name in names]
+
+
+@pytest.mark.parametrize("name", slow(SCENARIOS, "guests that move"))
 def test_leaving_out_what_is_independent_loses_no_hazard_no_deadlock_and_no_end(name: str) -> None:
-    few, every = explore_orders(SCENARIOS[name]), explore_orders(SCENARIOS[name], reduced=False)
+    few, every = explored(name), explore_orders(SCENARIOS[name], reduced=False)
     assert few.found.keys() == every.found.keys()
     assert few.ends == every.ends
     assert few.states <= every.states
@@ -195,7 +207,7 @@ def test_leaving_out_what_is_independent_loses_no_hazard_no_deadlock_and_no_end(
     assert every.complete
 
 
-@settings(deadline=None, max_examples=60)
+@examples(0.6)
 @given(st.data())
 def test_the_same_holds_for_whatever_agents_do(data: st.DataObject) -> None:
     sets = data.draw(st.lists(st.sampled_from([NARROW, [128, 256], WIDE]), min_size=2, max_size=3))
@@ -269,7 +281,7 @@ def test_a_fault_of_a_cpu_that_nobody_brings_up_costs_nothing() -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_whatever_time_does_was_explored(name: str) -> None:
-    found = explore_orders(SCENARIOS[name]).found.keys()
+    found = explored(name).found.keys()
     for seed in range(40):
         outcome = boot(SCENARIOS[name].but(seed=seed, latencies=DRAWN))
         assert reached(outcome) <= found
@@ -278,7 +290,7 @@ def test_whatever_time_does_was_explored(name: str) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_schedule_shows_what_it_should_and_no_shorter_one_does(name: str) -> None:
     one = SCENARIOS[name]
-    for what, found in explore_orders(one).found.items():
+    for what, found in explored(name).found.items():
         outcome, done = follow(one, found.schedule)
         assert done == found.schedule
         assert what in reached(outcome)
@@ -291,7 +303,12 @@ def test_a_schedule_shows_what_it_should_and_no_shorter_one_does(name: str) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["the bug", "refused", "the same again", "two that wait for each other", "parallel bring-up"]
+    "name",
+    slow(
+        ["the bug", "refused", "the same again", "two that wait for each other", "parallel bring-up"],
+        "refused",
+        "parallel bring-up",
+    ),
 )
 def test_every_order_is_counted_and_the_shortest_deadlock_is_found(name: str) -> None:
     one = SCENARIOS[name].but(actions=SCENARIOS[name].actions[:4])
@@ -327,7 +344,7 @@ def test_every_order_is_counted_and_the_shortest_deadlock_is_found(name: str) ->
     ],
 )
 def test_what_can_be_reached(name: str, hazards: set[HazardKind]) -> None:
-    assert explore_orders(SCENARIOS[name]).found.keys() == hazards
+    assert explored(name).found.keys() == hazards
 
 
 def test_a_late_cpu_comes_before_or_after_a_relay_that_is_free() -> None:
@@ -369,13 +386,13 @@ def test_what_was_found_is_there_when_a_search_is_stopped(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_drawn_orders_are_among_those_explored(name: str, strategy: Strategy) -> None:
     one = SCENARIOS[name]
-    drawn, explored = sample_orders(one, strategy, 50), explore_orders(one)
-    assert drawn.found.keys() <= explored.found.keys()
-    assert 1 <= drawn.ends <= explored.ends
+    drawn, every = sample_orders(one, strategy, 50), explored(name)
+    assert drawn.found.keys() <= every.found.keys()
+    assert 1 <= drawn.ends <= every.ends
     for what, found in drawn.found.items():
         assert what in reached(follow(one, found.schedule)[0])
         assert 1 <= found.runs <= drawn.runs == 50
-        assert len(found.schedule) >= len(explored.found[what].schedule)
+        assert len(found.schedule) >= len(every.found[what].schedule)
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -428,7 +445,7 @@ def test_a_schedule_is_found_written_and_replayed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_schedules_file_says_all_of_it(name: str, tmp_path: Path) -> None:
     one = SCENARIOS[name].but(name=name)
-    for number, schedule in enumerate(found.schedule for found in explore_orders(one).found.values()):
+    for number, schedule in enumerate(found.schedule for found in explored(name).found.values()):
         save_schedule(one, schedule, tmp_path / f"{number}.json")
         assert read_schedule(tmp_path / f"{number}.json") == (one, schedule)
         SCHEDULES.validate(json.loads((tmp_path / f"{number}.json").read_text()))

@@ -20,7 +20,7 @@ import networkx as nx
 import psutil
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from qemu.qmp import ConnectError, QMPClient, Runstate
 
@@ -32,6 +32,7 @@ from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find
 from sim.topology import Cpu
 from sim.vectors import bits_from_vqs
+from tests.examples import examples
 from tests.systems import A64FX, N2, V1
 
 EMULATOR = "qemu-system-aarch64"
@@ -298,7 +299,7 @@ def test_a_script_says_what_it_needs(tmp_path: Path) -> None:
     assert "KERNEL: an arm64 kernel image" in told
 
 
-@settings(max_examples=25, deadline=None)
+@examples(0.25)
 @given(NAMES)
 def test_a_shell_runs_no_name(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

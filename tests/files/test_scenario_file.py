@@ -22,6 +22,7 @@ from sim.latencies import Distribution, Latencies, fixed
 from sim.scenario import Action, BringUp, Do, Fault, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Cpu
 from sim.vectors import SveRule
+from tests.examples import examples
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 TWO_CPUS = """
@@ -601,7 +602,7 @@ PIECES = [
     *("true", "nan", "-inf", "1e999", "-1", "0x7fffffffffffffff", "9" * 25, "1979-05-27", "07:32:00", "''", '"""'),
     *("name", "sve_bits = [128, 512]\n", "late = true\n", "count = 3\n", "6.11", "5s", "-5s", "[128]", "{}", "µ", "\0"),
 ]
-slow = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+slow = settings(examples(3), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite
@@ -618,7 +619,7 @@ def mutations(draw: st.DrawFn) -> str:
 
 
 def is_read(text: str) -> bool:
-    """Whether a text is a scenario; what is none must be bad input and nothing else."""
+    """Return True if a text is a scenario; any other text must raise `InputError` and nothing else."""
     try:
         scenario_from_text(text)
     except InputError:

@@ -12,7 +12,7 @@ FILES = shipped()
 
 
 def claims(file: Path, kind: str) -> list[str]:
-    """What a file's comment says, such as ``# Verdict: none``."""
+    """Return the claims of one kind in a file's comment, such as ``# Verdict: none``."""
     lines = file.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix(f"# {kind}: ") for line in lines if line.startswith(f"# {kind}: ")]
 

@@ -20,6 +20,7 @@ from sim.importer.cores import Core, _table, known_core
 from sim.importer.device_tree import import_device_tree
 from sim.topology import MOST_CPUS, Topology, cpu
 from sim.vectors import bits_from_vqs
+from tests.examples import examples
 
 libfdt = pytest.importorskip("libfdt", reason="pylibfdt is not installed: the extra asymboot[import] is not tested")
 needs_dtc = pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed")
@@ -615,7 +616,7 @@ def test_any_tree_is_a_scenario_or_one_line(tmp_path_factory: pytest.TempPathFac
     check(saved(tmp_path_factory.getbasetemp(), one, "any.dtb"))
 
 
-@settings(deadline=None, max_examples=400)
+@examples(4)
 @given(
     st.sampled_from([BIG_LITTLE, tree(*TWO), nested(3)]),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=8)), max_size=6),

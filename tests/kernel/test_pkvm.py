@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim import rules
 from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.facts import PanicFact
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.vectors import POWERS_OF_TWO, largest_vq
+from tests.examples import examples
 from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, texts, under_pkvm
 
 FULL = [128, 256, 512, 1024, 2048]
@@ -145,6 +147,35 @@ def test_brown_v4_as_posted_panics_the_kernel_with_or_without_pkvm(mode: str) ->
     assert booted(V1, V1, A64FX, kvm_mode=mode, **LATE).facts.panic is None
 
 
+def test_a_panic_of_the_kernel_says_where_when_and_why() -> None:
+    outcome = booted(V1, V1, A64FX, design="brown-v4", **LATE)
+    sentence = (
+        "the store that raises max_cpu_vl from 32 to 64 bytes meets read-only memory (vl_info is __ro_after_init)"
+    )
+    last = outcome.facts.log[-1]
+    assert outcome.facts.panic == PanicFact(last.time_ns, 2, of_hypervisor=False, sentence=sentence)
+    assert [(one.kind, one.cpu, one.time_ns, one.sentence) for one in outcome.found] == [
+        (HazardKind.KERNEL_PANIC, 2, last.time_ns, sentence)
+    ]
+
+
+def test_a_panic_of_the_hypervisor_says_where_when_and_why() -> None:
+    outcome = under_pkvm(A64FX, V1, design="v6.11", actions=(guest(0),))
+    sentence = (
+        "cpu0's save at 512 bits stores to memory that is not mapped at EL2: "
+        "the store at byte -1088 of its registers (__kvm_nvhe___sve_save_state+0x8/0xf4)"
+    )
+    panic = outcome.facts.panic
+    assert panic == PanicFact(outcome.facts.saves[-1].time_ns, 0, of_hypervisor=True, sentence=sentence)
+    hazard = outcome.found[0]
+    assert (hazard.kind, hazard.cpu, hazard.time_ns, hazard.sentence) == (
+        HazardKind.HYPERVISOR_PANIC,
+        0,
+        panic.time_ns,
+        sentence,
+    )
+
+
 def test_brown_v4_as_meant_announces_and_stays_inside_the_page() -> None:
     outcome = under_pkvm(V1, V1, A64FX, design="brown-v4-meant", **LATE)
     assert outcome.vectors["SVE"].max_cpu_vl_bytes == 64
@@ -188,6 +219,17 @@ def test_a_warned_cpu_does_not_raise_the_maximum() -> None:
     outcome = under_pkvm(V1, V1, A64FX, design=warned, **LATE)
     assert outcome.vectors["SVE"].max_cpu_vl_bytes == 32
     assert HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED in kinds(outcome)
+
+
+@pytest.mark.parametrize("design", ["v6.11", "constrain-v2"])
+def test_a_late_cpu_as_long_as_an_early_one_is_not_warned_of(design: str) -> None:
+    warned = replace(DESIGNS[design], late_cpu=LateCpu.WARNED)
+    equal = under_pkvm(N2, V1, V1, design=warned, **LATE)
+    assert equal.facts.announced == []
+    assert not any("maximum VL" in line for line in texts(equal))
+    assert results(equal) == [("online", None), ("ran", None)]
+    above = under_pkvm(N2, V1, A64FX, design=warned, **LATE)
+    assert [(one.cpu, one.vqs) for one in above.facts.announced] == [(2, 0b1011)]
 
 
 def test_a_second_late_cpu_is_covered_by_what_the_first_announced() -> None:
@@ -290,7 +332,7 @@ def test_memory_is_forgotten_once_nobody_s_registers_are_in_it() -> None:
 # Properties over random systems
 
 
-@settings(deadline=None, max_examples=150)
+@examples(1.5)
 @given(
     st.lists(LEGAL, min_size=1, max_size=3),
     st.sampled_from(list(Sizing)),
@@ -329,14 +371,14 @@ def test_a_save_touches_what_the_rules_predict(
         assert outcome.found == []
 
 
-@settings(deadline=None, max_examples=60)
+@examples(0.6)
 @given(st.lists(LEGAL, min_size=2, max_size=4), st.sampled_from(["tabba", "brown-v1", "brown-v4", "constrain-v2"]))
 def test_the_fixes_are_safe_for_early_cpus(sets: list[int], design: str) -> None:
     actions = tuple(guest(number, agent=f"vm{number}") for number in range(len(sets)))
     assert under_pkvm(*map(lengths, sets), design=design, actions=actions).found == []
 
 
-@settings(deadline=None, max_examples=60)
+@examples(0.6)
 @given(st.lists(LEGAL, min_size=2, max_size=3))
 def test_the_bug_needs_a_cpu_above_the_shared_maximum(sets: list[int]) -> None:
     actions = tuple(guest(number) for number in range(len(sets)))

@@ -6,7 +6,7 @@ import sys
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.boot_run import boot
@@ -17,6 +17,7 @@ from sim.latencies import Distribution, Latencies, fixed
 from sim.scenario import BringUp, Fault, KvmMode, Scenario
 from sim.topology import Cpu, Topology
 from sim.units import nanoseconds
+from tests.examples import examples
 from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, texts, under_pkvm, wait_for
 
 SETS = st.sampled_from([N2, V1, A64FX, [128, 256, 384], [128, 256, 384, 512], [128, 256, 512, 1024]])
@@ -63,7 +64,7 @@ def test_any_cpu_of_the_file_may_boot_and_logs_use_logical_numbers() -> None:
     assert "CPU1: Booted secondary processor 0x0000000000 [0x000f0510]" in texts(outcome)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(0.6)
 @given(st.lists(SETS, min_size=1, max_size=5), st.integers(0, 1000))
 def test_enumeration_does_not_depend_on_order_seed_or_bring_up(sets: list[list[int]], seed: int) -> None:
     reference = booted(*sets).vectors["SVE"]
@@ -80,7 +81,7 @@ def test_parallel_bring_up_takes_different_orders_with_different_seeds() -> None
     assert len(logs) > 1
 
 
-@settings(deadline=None, max_examples=30)
+@examples(0.3)
 @given(st.lists(SETS, min_size=2, max_size=5), st.integers(0, 5), st.sampled_from(list(KvmMode)))
 def test_the_same_scenario_always_has_the_same_outcome(sets: list[list[int]], seed: int, mode: KvmMode) -> None:
     latencies = Latencies(cpu_on=Distribution("lognormal", (200_000.0, 0.5)))
@@ -404,7 +405,7 @@ def test_6_1_without_hypervisor_mode_refuses_a_harmless_cpu_whatever_it_has_extr
 MIXED = st.lists(st.sampled_from([N2, V1, A64FX, [128, 256, 384, 512]]), min_size=5, max_size=5)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(1.5)
 @given(
     st.dictionaries(st.integers(1, 4), FAULTS),
     st.integers(0, 3),
@@ -465,7 +466,7 @@ def test_who_came_online_on_a_shared_idle_task_stays_when_the_other_is_refused()
 FIRMWARE_TIMES = st.sampled_from(["1ms", "300ms", "4s", "5s", "5000300us", "5100ms", "6s", "9s", "14s"])
 
 
-@settings(deadline=None, max_examples=150)
+@examples(1.5)
 @given(st.data())
 def test_no_order_of_arrivals_loses_count_of_who_runs_what(data: st.DataObject) -> None:
     sets = data.draw(st.lists(st.sampled_from([V1, N2, A64FX]), min_size=3, max_size=4))

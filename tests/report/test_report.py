@@ -17,7 +17,6 @@ from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space
 from sim.plot.timeline_picture import path_of
 from sim.report.hazard_origin import origin
-from sim.report.interactive_timeline import MOST_SPANS
 from sim.report.page import boot_page, sweep_page
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
 from sim.sweep.sweep_plan import Keep
@@ -27,6 +26,9 @@ from tests.systems import A64FX, V1, guest, under_pkvm
 
 CHROMIUM = shutil.which("chromium")
 SIZES = [(1280, 800), (768, 1024), (375, 800)]
+SHOWN = list(zip(SIZES, ["light", "dark", "light"], strict=True))
+"""The sizes and schemes in which every page is shown; `MORE` has the others."""
+MORE = list(zip(SIZES, ["dark", "light", "dark"], strict=True))
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: make system-deps installs it")
 MARKUP = "<img src=x onerror=window.hit=1><script>window.hit=1</script><b>bold</b> &lt; {{ 7 * 7 }} $x$"
 
@@ -98,8 +100,7 @@ class Opened:
 
 
 @needs_browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("size", "scheme"), [*SHOWN, *(pytest.param(*one, marks=pytest.mark.slow) for one in MORE)])
 @pytest.mark.parametrize("name", ["bug", "phone", "markup", "sweep"])
 def test_a_page_fetches_nothing_says_nothing_and_fits(
     name: str, size: tuple[int, int], scheme: str, browser: Browser, pages: dict[str, Path]
@@ -220,13 +221,15 @@ def test_every_hazard_comes_with_its_event(file: Path) -> None:
         assert hazard.cpu is None or event.cpu == hazard.cpu
 
 
-def test_a_schedule_and_a_huge_system_have_pages_too() -> None:
+def test_a_schedule_and_a_huge_system_have_pages_too(monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1),)).scenario
     (found, *_) = explore_orders(scenario).found.values()
     assert "critical path" not in boot_page(follow(scenario, found.schedule)[0])
-    huge = Topology(tuple(Cpu.of(f"c{number}", 1) for number in range(MOST_SPANS // 4 + 1)))
+    monkeypatch.setattr("sim.report.page.MOST_SPANS", 400)
+    monkeypatch.setattr("sim.report.page.MOST_ROWS", 300)
+    huge = Topology(tuple(Cpu.of(f"c{number}", 1) for number in range(101)))
     page = boot_page(boot(Scenario(huge)))
-    assert "The first 5000 of" in page
+    assert "The first 300 of" in page
     assert 'id="timeline-figure"' not in page
 
 

@@ -4,14 +4,15 @@ from collections import Counter
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.boot_run import boot
-from sim.designs import DESIGNS, Design
+from sim.designs import DESIGNS, Design, LateCpu
 from sim.outcome import Outcome
 from sim.rules import buffer_bytes
 from sim.scenario import KvmMode, MemoryLayout, Relay
@@ -27,12 +28,13 @@ from tests.systems import DESIGN
 SMALL = (0, *legal_sets(4))
 """No SVE, and every set up to 512 bits."""
 ROLES = [(early, cpus - early) for cpus in (1, 2, 3) for early in range(1, cpus + 1)]
+WARNED_OF = replace(DESIGNS["tabba"], name="tabba, and warned", late_cpu=LateCpu.WARNED)
 
 
-def space_of(early: int, late: int) -> Space:
-    groups = [Group(f"early{n}", SMALL) for n in range(early)]
-    groups += [Group(f"late{n}", SMALL, late=True) for n in range(late)]
-    return Space(tuple(groups), kernel="6.12")
+def space_of(early: int, late: int, kernel: str, sets: tuple[int, ...] = SMALL, **more: Any) -> Space:
+    groups = [Group(f"early{n}", sets) for n in range(early)]
+    groups += [Group(f"late{n}", sets, late=True) for n in range(late)]
+    return Space(tuple(groups), kernel, **more)
 
 
 def columns(points: list[tuple[int, ...]]) -> list[Sets]:
@@ -93,14 +95,27 @@ def assert_equal(space: Space, points: list[tuple[int, ...]], setting: Setting) 
 
 @pytest.mark.parametrize("roles", ROLES, ids=lambda roles: f"{roles[0]} early, {roles[1]} late")
 @pytest.mark.parametrize("relay", Relay)
-@pytest.mark.parametrize("design", DESIGNS.values(), ids=lambda design: design.name)
-def test_every_system_of_three_cpus_up_to_512_bits(roles: tuple[int, int], relay: Relay, design: Design) -> None:
-    space = space_of(*roles)
+@pytest.mark.parametrize("design", [*DESIGNS.values(), WARNED_OF], ids=lambda design: design.name)
+@pytest.mark.parametrize("kernel", ["6.5", "6.12"])  # 6.5 holds late CPUs against the pseudo registers first
+def test_every_system_of_three_cpus_up_to_512_bits(
+    kernel: str, roles: tuple[int, int], relay: Relay, design: Design
+) -> None:
     points = list(product(SMALL, repeat=sum(roles)))
-    assert_equal(space, points, Setting(design, relay, KvmMode.PROTECTED, MemoryLayout.ADJACENT))
+    setting = Setting(design, relay, KvmMode.PROTECTED, MemoryLayout.ADJACENT)
+    assert_equal(space_of(*roles, kernel), points, setting)
 
 
-@settings(deadline=None, max_examples=100)
+@pytest.mark.parametrize("roles", [(3, 0), (2, 1)], ids=lambda roles: f"{roles[0]} early, {roles[1]} late")
+@pytest.mark.parametrize("memory", MemoryLayout)
+@pytest.mark.parametrize("design", DESIGNS.values(), ids=lambda design: design.name)
+def test_saves_of_up_to_2048_bits(memory: MemoryLayout, roles: tuple[int, int], design: Design) -> None:
+    """From 1024 bits on a buffer is more than one page, and a save may reach beyond its neighbour's."""
+    sets = (1, 0xFF, 0x808B, 0xFFFF)
+    space = space_of(*roles, "6.12", sets, memories=(memory,))
+    points = list(product(sets, repeat=3))
+    assert_equal(space, points, Setting(design, Relay.RELAXED, KvmMode.PROTECTED, memory))
+
+
 @given(st.data())
 def test_any_system_under_any_design(data: st.DataObject) -> None:
     sets = (0, *legal_sets(16))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.designs import DESIGNS
@@ -13,10 +13,11 @@ from sim.study.batch import Batch, outcome_bits
 from sim.study.points import Sample
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Group, Space, legal_sets
+from tests.examples import examples
 from tests.systems import DESIGN
 
 
-@settings(deadline=None, max_examples=40)
+@examples(0.4)
 @given(st.data())
 def test_compiled_words_equal_plain_ones(data: st.DataObject) -> None:
     compiled = pytest.importorskip(

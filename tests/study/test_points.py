@@ -15,6 +15,7 @@ from sim.errors import InputError
 from sim.study import points
 from sim.study.points import Exhaustive, Points, Sample, UpToSymmetry, sets_at
 from sim.study.system_space import Group, Space, legal_sets
+from tests.examples import examples
 
 SETS = (0, 1, 3, 11)
 
@@ -50,7 +51,7 @@ def spaces(draw: st.DrawFn) -> Space:
     return Space(tuple(groups), kernel="6.12")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(examples(0.3), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spaces(), st.data())
 def test_a_walk_through_all_points_is_the_product_of_the_candidates(
     block_rows: int, space: Space, data: st.DataObject
@@ -66,7 +67,7 @@ def test_a_walk_through_all_points_is_the_product_of_the_candidates(
     assert list(listed(walk, start, stop)) == expected[start:stop]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(examples(0.3), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spaces(), st.sampled_from([1 << 20, 1]), st.data())
 def test_up_to_symmetry_every_point_is_counted_as_often_as_there_are_points_like_it(
     block_rows: int, monkeypatch: pytest.MonkeyPatch, space: Space, kept: int, data: st.DataObject

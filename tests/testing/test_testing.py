@@ -22,6 +22,7 @@ from sim.testing.expectation_diff import PARTS
 from sim.testing.strategies import designs, scenarios, schedules, sme_sets, topologies, vl_sets
 from sim.topology import Topology
 from sim.vectors import SveRule, vqs_from_bits, why_not_sme, why_not_sve
+from tests.examples import examples
 from tests.systems import A64FX, V1, booted, guest, on, under_pkvm
 
 BUG = """
@@ -361,7 +362,7 @@ def test_the_smallest_system_that_shows_the_bug_has_two_cpus() -> None:
     assert [cpu.sve_vqs for cpu in smallest.cpus] == [0b1, 0b11]
 
 
-@settings(deadline=None, max_examples=50)
+@examples(0.5)
 @given(scenarios(design=designs(named=False), topology=topologies(sme_bits=sme_sets())))
 def test_scenarios_boot(scenario: Scenario) -> None:
     assert boot_scenario(scenario).facts.events
@@ -397,7 +398,7 @@ def test_the_smallest_scenario_is_one_cpu_and_nothing_to_do() -> None:
     assert (len(smallest.topology.cpus), smallest.actions, smallest.early) == (1, (), (0,))
 
 
-@settings(deadline=None, max_examples=50)
+@examples(0.5)
 @given(st.data())
 def test_schedules_can_be_followed_to_the_end(data: st.DataObject) -> None:
     scenario = under_pkvm(V1, A64FX, kernel="6.11", maxcpus=1, actions=(on(1, agent="a"), guest(1), guest(0))).scenario

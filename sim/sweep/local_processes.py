@@ -1,0 +1,96 @@
+"""Processes of this machine that compute a sweep's parts.
+
+They must not outlive the process that started them, however it ends, and must not end before it: Ctrl-C, a closing
+terminal and a service manager send their signals to parent and workers alike, and only the parent knows what to say.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from threading import Thread
+from typing import ClassVar
+
+from loky import ProcessPoolExecutor
+
+from sim.errors import WorkerLost
+from sim.sweep.sweep_part import Part, compute_part, prepare
+from sim.sweep.sweep_plan import Plan
+from sim.sweep.workers import PARTS_AHEAD, Compute
+
+_WATCH_S = 1
+"""The time between two looks at whether the parent still runs, in seconds."""
+_TO_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that workers leave to their parent."""
+
+
+@contextmanager
+def processes(plan: Plan, workers: int) -> Iterator[Compute]:
+    """Compute parts in processes of this machine.
+
+    Raises:
+        WorkerLost: a process ended before its work was done.
+    """
+    with _signals_held():  # loky's resource tracker starts here
+        # A worker that asked for its parent's pid itself might ask after the parent has gone, and would wait for ever.
+        pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(plan, os.getpid()))
+
+    def compute(parts: Iterator[int]) -> Iterator[Part]:
+        try:
+            with _signals_held():  # the processes start here
+                waiting = {pool.submit(_compute, part) for part in islice(parts, workers * PARTS_AHEAD)}
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                following = islice(parts, workers * PARTS_AHEAD - len(waiting))
+                waiting |= {pool.submit(_compute, part) for part in following}
+        except BrokenProcessPool:
+            raise WorkerLost("a worker process was killed; what is done is kept: resume the sweep") from None
+
+    try:
+        yield compute
+    finally:
+        pool.shutdown(wait=True, kill_workers=True)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold back signals from this thread; the processes that it starts hold them back until they can ignore them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_PARENT)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Worker:
+    """The state of a worker process: the plan is sent once, and not with each part."""
+
+    plan: ClassVar[Plan]
+
+
+def _begin(plan: Plan, parent: int) -> None:
+    """Make a process ready: it leaves signals to its parent, ends with it, and has compiled before it counts."""
+    for one in _TO_PARENT:
+        signal.signal(one, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_PARENT)
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    _Worker.plan = plan
+    prepare(plan)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has gone."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_S)
+    # The main thread may be stuck in handing over a part that has no reader, and would never end by itself.
+    os._exit(1)
+
+
+def _compute(part: int) -> Part:
+    return compute_part(_Worker.plan, part)

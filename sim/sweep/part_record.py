@@ -1,0 +1,127 @@
+"""The counts of one part of a sweep, as a record and as a sealed file.
+
+A file of counts may come from a stranger, with a right checksum over wrong numbers. `PartRecord.fits` therefore refuses
+every record that no part of the plan could have: what is built on records (shares, intervals, examples) need not expect
+a division by zero, a missing example or a sum beyond 64 bits.
+"""
+
+from hashlib import sha256
+
+import msgspec
+
+from sim.errors import InputError
+from sim.files.json_record import record_from_json
+from sim.study import verdict_bits
+from sim.study.tally import Example, Tally, hazard_bits
+from sim.sweep.sweep_plan import Keep, Plan, Walk
+from sim.sweep.times_tally import TimesRecord
+from sim.sweep.timing_study import METRICS
+from sim.vectors import VQ_MAX
+
+_ALL_BITS = (verdict_bits.WARNED << 1) - 1
+"""Every bit of a system's outcome: the last is `verdict_bits.WARNED`."""
+_MOST_LENGTHS = 0xFFFF
+_SHA256_DIGITS = 64
+
+
+class TallyRecord(msgspec.Struct, frozen=True):
+    """The outcomes of a part's points under one setting."""
+
+    # The name in files is older than the field's.
+    outcomes: list[tuple[int, int]] = msgspec.field(name="words")
+    """Pairs of outcome bits (`sim.study.verdict_bits`) and how often they occur, by weight."""
+    first: list[tuple[int, int]]
+    """Pairs of a hazard's bit and the first point that shows it."""
+    smallest: list[tuple[int, Example]]
+    """Pairs of a hazard's bit and its smallest example."""
+
+    @classmethod
+    def of(cls, tally: Tally) -> "TallyRecord":
+        """Return the record of a tally."""
+        return cls(sorted(tally.words.items()), sorted(tally.first.items()), sorted(tally.smallest.items()))
+
+    def tally(self) -> Tally:
+        """Return the tally that the record was made of."""
+        tally = Tally(first=dict(self.first), smallest=dict(self.smallest))
+        tally.words.update(dict(self.outcomes))
+        return tally
+
+    @property
+    def systems(self) -> int:
+        """The number of systems, by weight."""
+        return sum(times for _, times in self.outcomes)
+
+    def fits(self, start: int, stop: int) -> bool:
+        """Return True if the points from `start` up to `stop` could have these outcomes."""
+        counts, first, smallest = dict(self.outcomes), dict(self.first), dict(self.smallest)
+        if (len(counts), len(first), len(smallest)) != (len(self.outcomes), len(self.first), len(self.smallest)):
+            return False  # a key stands twice
+        if not all(0 <= bits <= _ALL_BITS and times >= 1 for bits, times in counts.items()):
+            return False
+        shown = {bit for bits in counts for bit in hazard_bits(bits)}
+        return (
+            first.keys() == shown == smallest.keys()
+            and all(start <= point < stop for point in first.values())
+            and all(
+                start <= one.point < stop and 0 <= one.largest_vq <= VQ_MAX and 0 <= one.lengths <= _MOST_LENGTHS
+                for one in smallest.values()
+            )
+        )
+
+
+class PartRecord(msgspec.Struct, frozen=True):
+    """The content of a part's file of counts."""
+
+    plan_sha256: str
+    part: int
+    tallies: list[TallyRecord]
+    """A record for each setting."""
+    times: list[list[TimesRecord]]
+    """In a timing study, for each setting a record for each metric; else empty."""
+    rows_sha256: str | None
+    """The checksum of the file of rows; None where no rows are kept."""
+
+    def fits(self, plan: Plan, number: int) -> bool:
+        """Return True if a part of this number of the plan could have this record."""
+        if (self.plan_sha256, self.part) != (plan.sha256, number):
+            return False
+        if (self.rows_sha256 is None) != (plan.keep is Keep.COUNTS):
+            return False
+        if self.rows_sha256 is not None and len(self.rows_sha256) != _SHA256_DIGITS:
+            return False
+        start, stop = plan.span(number)
+        settings = len(plan.space.settings)
+        systems = {one.systems for one in self.tallies}  # the same points under every setting
+        return (
+            len(self.tallies) == settings
+            and all(one.fits(start, stop) for one in self.tallies)
+            and len(systems) == 1
+            and stop - start <= min(systems) <= plan.systems
+            and self._has_times(plan, stop - start, min(systems))
+        )
+
+    def _has_times(self, plan: Plan, points: int, systems: int) -> bool:
+        if not plan.replications:
+            return not self.times
+        return len(self.times) == len(plan.space.settings) and all(
+            len(records) == len(METRICS)
+            and all(one.fits(points, systems, sampled=plan.walk is Walk.SAMPLE) for one in records)
+            for records in self.times
+        )
+
+
+def seal(record: PartRecord) -> bytes:
+    """Return the record as bytes that show whether they are whole: a line with a checksum, then JSON."""
+    body = msgspec.json.encode(record) + b"\n"
+    return sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def unseal(sealed: bytes) -> PartRecord | None:
+    """Return the record that was sealed, or None where the bytes are not what `seal` returned."""
+    checksum, _, body = sealed.partition(b"\n")
+    if sha256(body).hexdigest().encode() != checksum:
+        return None
+    try:
+        return record_from_json(body, PartRecord)
+    except InputError:
+        return None

@@ -1,0 +1,1 @@
+"""Tools for who changes this project; none of it is installed."""
