@@ -153,7 +153,9 @@ def test_a_panic_of_the_kernel_says_where_when_and_why() -> None:
         "the store that raises max_cpu_vl from 32 to 64 bytes meets read-only memory (vl_info is __ro_after_init)"
     )
     last = outcome.facts.log[-1]
-    assert outcome.facts.panic == PanicFact(last.time_ns, 2, of_hypervisor=False, sentence=sentence)
+    assert outcome.facts.panic == PanicFact(
+        last.time_ns, 2, of_hypervisor=False, sentence=sentence, event=len(outcome.facts.events) - 1
+    )
     assert [(one.kind, one.cpu, one.time_ns, one.sentence) for one in outcome.found] == [
         (HazardKind.KERNEL_PANIC, 2, last.time_ns, sentence)
     ]
@@ -166,7 +168,9 @@ def test_a_panic_of_the_hypervisor_says_where_when_and_why() -> None:
         "the store at byte -1088 of its registers (__kvm_nvhe___sve_save_state+0x8/0xf4)"
     )
     panic = outcome.facts.panic
-    assert panic == PanicFact(outcome.facts.saves[-1].time_ns, 0, of_hypervisor=True, sentence=sentence)
+    assert panic == PanicFact(
+        outcome.facts.saves[-1].time_ns, 0, of_hypervisor=True, sentence=sentence, event=outcome.facts.saves[-1].event
+    )
     hazard = outcome.found[0]
     assert (hazard.kind, hazard.cpu, hazard.time_ns, hazard.sentence) == (
         HazardKind.HYPERVISOR_PANIC,
@@ -225,7 +229,7 @@ def test_a_warned_cpu_does_not_raise_the_maximum() -> None:
 def test_a_late_cpu_as_long_as_an_early_one_is_not_warned_of(design: str) -> None:
     warned = replace(DESIGNS[design], late_cpu=LateCpu.WARNED)
     equal = under_pkvm(N2, V1, V1, design=warned, **LATE)
-    assert equal.facts.announced == []
+    assert equal.facts.announced == ()
     assert not any("maximum VL" in line for line in texts(equal))
     assert results(equal) == [("online", None), ("ran", None)]
     above = under_pkvm(N2, V1, A64FX, design=warned, **LATE)

@@ -28,7 +28,7 @@ def test_every_answer_to_a_late_cpu_above_the_maximum(choice: tuple[LateCpu, Lat
     late_cpu, late_store = choice
     design = replace(DESIGNS["v6.11"], name="answer", late_cpu=late_cpu, late_store=late_store)
     setting = Setting(design, Relay.RELAXED, KvmMode.PROTECTED, MemoryLayout.ADJACENT)
-    space = replace(space_of(early, late), designs=(design,))
+    space = replace(space_of(early, late, "6.12"), designs=(design,))
     assert_equal(space, list(product(SMALL, repeat=early + late)), setting)
 
 
