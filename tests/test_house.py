@@ -13,6 +13,8 @@ CORE = sorted([*(SIM / "rules").glob("*.py"), *(SIM / "study").glob("*.py")])
 COMPILER = {"compiled_batch.py"}
 """llvmlite has no types."""
 MOST_NOQA = 19
+TECHNIQUES = {"delta_debugging", "ordering", "span_nesting"}
+"""Names of a technique or of a relation, not of an activity."""
 
 
 def test_no_basename_stands_twice() -> None:
@@ -21,7 +23,8 @@ def test_no_basename_stands_twice() -> None:
 
 
 def test_no_module_is_named_for_an_activity() -> None:
-    assert [module.name for module in MODULES if module.stem.endswith("ing")] == []
+    names = {module.stem for module in MODULES if module.stem.endswith("ing")}
+    assert names - TECHNIQUES == set()
 
 
 def test_few_warnings_are_suppressed() -> None:

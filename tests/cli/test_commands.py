@@ -144,7 +144,7 @@ def test_list_has_everything_a_line_each() -> None:
         assert firsts.count(name) == 1, name
     for kind in HazardKind:
         assert any(
-            line.split()[:1] == [str(kind.value)] and kind.title in line and line.endswith(kind.name.lower())
+            line.split()[:1] == [str(kind.rank)] and kind.title in line and line.endswith(kind.value)
             for line in shown
         )
 
