@@ -97,11 +97,11 @@ def kernel_flags(series: KernelSeries, overrides: Mapping[str, bool] | None = No
 
 
 def thresholds() -> dict[str, list[str]]:
-    """Return the releases in which a flag's default changes, each with what then begins or ends."""
+    """Return the releases in which a flag's default changes, each with the flags that go on or off then."""
     changes: dict[Version, list[str]] = {}
     for name, default in FLAGS.items():
         if default.since > (0, 0):
-            changes.setdefault(default.since, []).append(f"{name} begins")
+            changes.setdefault(default.since, []).append(f"{name} on")
         if default.until is not None:
-            changes.setdefault(default.until, []).append(f"{name} ends")
+            changes.setdefault(default.until, []).append(f"{name} off")
     return {f"{major}.{minor}": told for (major, minor), told in sorted(changes.items())}

@@ -36,7 +36,7 @@ def test_a_series_has_its_flags_by_default(series: str, on: set[str]) -> None:
 
 def test_each_default_names_its_meaning_and_its_source() -> None:
     assert all(flag.meaning and flag.source for flag in FLAGS.values())
-    assert thresholds()["6.12"] == ["hyp_flavour begins", "zcr_el2_constrained begins"]
+    assert thresholds()["6.12"] == ["hyp_flavour on", "zcr_el2_constrained on"]
 
 
 @pytest.mark.parametrize(

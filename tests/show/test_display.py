@@ -21,6 +21,7 @@ from sim.explore.exploration import Explored, explore_orders
 from sim.explore.findings import Deadlock, Found
 from sim.explore.random_orders import Sampled, sample_orders
 from sim.frames import dtypes, frame
+from sim.hazards import HazardKind
 from sim.kernel.fpsimd import VlInfo
 from sim.latencies import Distribution, Latencies, fixed
 from sim.outcome import Outcome
@@ -341,7 +342,7 @@ def test_sme_that_is_announced_counts_as_warned() -> None:
     topology = Topology.of([[128]] * 3, [[128], [128], [128, 1024]])
     scenario = Scenario(topology, kernel="6.18", maxcpus=2, actions=(on(2),))
     rows = compare(scenario, designs=["v6.11", "brown-v4", "brown-v4-meant"]).design_rows
-    assert [(row.late_warned, row.kernel_panic) for row in rows] == [(0, 0), (1, 1), (1, 0)]
+    assert [(row.late_warned, row.hazards(HazardKind.KERNEL_PANIC)) for row in rows] == [(0, 0), (1, 1), (1, 0)]
 
 
 def test_two_designs_of_one_name_are_refused() -> None:
