@@ -56,7 +56,7 @@ def default(shared: VQS, preferred: VQS) -> int:
 
 
 def one_too_many(shared: VQS) -> VQS:
-    """What a four-bit field lets through after the VQ itself, not VQ - 1, was written to it."""
+    """The lengths that a four-bit field lets through after the VQ itself, not VQ - 1, was written to it."""
     return up_to(top(shared) % 16 + 1)
 
 
