@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from sim.study.evaluate import Evaluation
 
 from sim.cli import main
 from sim.designs import DESIGNS, Design
