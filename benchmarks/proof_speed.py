@@ -1,6 +1,6 @@
 """The time of proofs: each property of each named design for 64 CPUs, and all designs for any number of CPUs.
 
-Seconds and no ratios: these are what the project promises, with much room.
+The limits are seconds rather than ratios: the project promises them, with much room.
 """
 
 import time
@@ -8,8 +8,9 @@ import time
 from benchmarks.timing import hold
 from sim.designs import DESIGNS
 from sim.prove.design_space import prove_every_design
-from sim.prove.proof import Question, prove_property
+from sim.prove.proof import prove_property
 from sim.prove.properties import PROPERTIES
+from sim.prove.question import Question
 from sim.scenario import KvmMode, Relay
 from sim.study.system_space import Setting
 

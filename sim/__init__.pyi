@@ -37,13 +37,13 @@ from .plot.timeline_picture import plot_boot as plot_boot
 from .plot.topology_picture import plot_topology as plot_topology
 from .prove.design_space import Promises as Promises
 from .prove.design_space import prove_every_design as prove_every_design
-from .prove.proof import Answer as Answer
-from .prove.proof import Finding as Finding
-from .prove.proof import Question as Question
+from .prove.finding import Finding as Finding
 from .prove.proof import prove_each as prove_each
 from .prove.proof import prove_property as prove_property
 from .prove.properties import PROPERTIES as PROPERTIES
 from .prove.properties import Property as Property
+from .prove.question import Answer as Answer
+from .prove.question import Question as Question
 from .report.page import boot_page as boot_page
 from .report.page import sweep_page as sweep_page
 from .scenario import Action as Action

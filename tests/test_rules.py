@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim import rules
+from sim.rules import LateFindings, Reason
+from sim.study.column import Column, constant
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -56,7 +58,7 @@ def default(shared: VQS, preferred: VQS) -> int:
 
 
 def one_too_many(shared: VQS) -> VQS:
-    """What a four-bit field lets through after the VQ itself, not VQ - 1, was written to it."""
+    """The lengths that a four-bit field lets through after the VQ itself, not VQ - 1, was written to it."""
     return up_to(top(shared) % 16 + 1)
 
 
@@ -79,10 +81,15 @@ BINARY: dict[Callable[[Any, Any], Any], Callable[[VQS, VQS], VQS]] = {
     rules.selected: lambda supported, limit: only(max((vq for vq in supported if vq in limit), default=0)),
     rules.guest_lengths: lambda shared, virtualisable: frozenset(vq for vq in shared if vq in virtualisable),
 }
+TERNARY: dict[Callable[[Any, Any, Any], Any], Callable[[VQS, VQS, VQS], VQS]] = {
+    rules.unsupported: lambda shared, virtualisable, own: (own - shared) & virtualisable,
+    rules.save_exceeds: lambda own, limit, buffer: frozenset(vq for vq in own if vq in limit and vq > top(buffer)),
+    rules.save_denies: lambda shared, own, limit: frozenset(vq for vq in own if vq in shared and vq not in limit),
+}
 RULES: list[tuple[Callable[..., Any], int]] = [
-    *((rule, 1) for rule in UNARY),
+    *((rule, 1) for rule in (*UNARY, rules.when)),
     *((rule, 2) for rule in BINARY),
-    (rules.unsupported, 3),
+    *((rule, 3) for rule in TERNARY),
 ]
 
 
@@ -116,15 +123,40 @@ def test_a_rule_of_two_sets_is_right_for_any_two(rule: Callable[[Any, Any], Any]
     assert rule(a, b) == packed(BINARY[rule](members(a), members(b)))
 
 
+@pytest.mark.parametrize("rule", TERNARY, ids=named)
+def test_a_rule_of_three_sets_is_right_for_all_of_them_over_four_lengths(rule: Callable[[Any, Any, Any], Any]) -> None:
+    reference = TERNARY[rule]
+    sets = {vqs: members(vqs) for vqs in SOME_SETS if not vqs & ~packed([1, 2, 8, 16])}
+    wrong = [
+        (a, b, c)
+        for a, b, c in product(sets, repeat=3)
+        if rule(a, b, c) != packed(reference(sets[a], sets[b], sets[c]))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("rule", TERNARY, ids=named)
+@settings(deadline=None)
+@given(a=any_set, b=any_set, c=any_set)
+def test_a_rule_of_three_sets_is_right_for_any_three(
+    rule: Callable[[Any, Any, Any], Any], a: int, b: int, c: int
+) -> None:
+    assert rule(a, b, c) == packed(TERNARY[rule](members(a), members(b), members(c)))
+
+
+def test_a_mask_is_every_bit_where_a_set_has_members() -> None:
+    assert rules.when(0) == 0
+    assert {rules.when(vqs) & ALL for vqs in range(1, ALL + 1)} == {ALL}
+
+
 # One source, two engines
 
 
-@pytest.mark.parametrize("rule", UNARY, ids=named)
+@pytest.mark.parametrize("rule", [*UNARY, rules.when], ids=named)
 def test_a_column_of_all_sets_agrees_with_whole_numbers(rule: Callable[[Any], Any]) -> None:
-    every = np.arange(ALL + 1, dtype=np.uint16)
-    column = rule(every)
-    assert column.dtype == np.uint16
-    assert column.tolist() == [rule(vqs) for vqs in range(ALL + 1)]
+    array = rule(Column(np.arange(ALL + 1, dtype=np.uint16))).array
+    assert array.dtype == np.uint16
+    assert array.tolist() == [rule(vqs) & ALL for vqs in range(ALL + 1)]
 
 
 @pytest.mark.parametrize(("rule", "sets"), RULES, ids=named)
@@ -132,23 +164,23 @@ def test_a_column_of_all_sets_agrees_with_whole_numbers(rule: Callable[[Any], An
 @given(data=st.data())
 def test_columns_agree_with_whole_numbers(rule: Callable[..., Any], sets: int, data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.tuples(*[any_set] * sets), min_size=1, max_size=20))
-    column = rule(*np.array(rows, dtype=np.uint16).T)
-    assert column.dtype == np.uint16
-    assert column.tolist() == [rule(*row) for row in rows]
+    array = rule(*map(Column, np.array(rows, dtype=np.uint16).T)).array
+    assert array.dtype == np.uint16
+    assert array.tolist() == [rule(*row) & ALL for row in rows]
 
 
 @pytest.mark.parametrize("preferred", [0, 0b11, 0b1111, ALL])
 def test_default_lengths_of_a_column_take_one_preference_for_all(preferred: int) -> None:
-    every = np.arange(ALL + 1, dtype=np.uint16)
-    of_column: Any = rules.default_length
-    assert of_column(every, preferred).tolist() == [rules.default_length(vqs, preferred) for vqs in range(ALL + 1)]
+    every = Column(np.arange(ALL + 1, dtype=np.uint16))
+    defaults = rules.default_length(every, constant(preferred)).array.tolist()
+    assert defaults == [rules.default_length(vqs, preferred) for vqs in range(ALL + 1)]
 
 
 def test_a_rule_leaves_its_columns_as_they_were() -> None:
     a, b, c = (np.arange(start, start + 64, dtype=np.uint16) for start in (0, 1000, 65_000))
     before = [a.copy(), b.copy(), c.copy()]
     for rule, sets in RULES:
-        rule(*(a, b, c)[:sets])
+        rule(*map(Column, (a, b, c)[:sets]))
     assert all((one == other).all() for one, other in zip((a, b, c), before, strict=True))
 
 
@@ -266,7 +298,7 @@ def refused_in_words(system: list[int], late: int) -> bool:
     return bool(extra) and extra[0] * 16 <= bound(shared, seen) * 16
 
 
-def test_a_late_cpu_is_judged_rightly_for_every_two_early_ones_over_five_lengths() -> None:
+def test_a_late_cpu_is_refused_rightly_for_every_two_early_cpus_over_five_lengths() -> None:
     sets = [one for one in SOME_SETS if one & 1]
     wrong = [
         (a, b, late)
@@ -278,7 +310,7 @@ def test_a_late_cpu_is_judged_rightly_for_every_two_early_ones_over_five_lengths
 
 @settings(deadline=None)
 @given(systems, sve_set)
-def test_a_late_cpu_is_judged_rightly(system: list[int], late: int) -> None:
+def test_a_late_cpu_is_refused_rightly(system: list[int], late: int) -> None:
     assert refused(system, late) == refused_in_words(system, late)
 
 
@@ -327,6 +359,67 @@ def test_the_old_floor_refuses_a_harmless_cpu() -> None:
     floor = rules.pseudo_register(rules.smear(system[0]), system[1])
     assert rules.below_floor(floor, GRAVITON3)
     assert not refused(system, GRAVITON3)
+
+
+# The verdict on a late CPU
+
+
+FINDINGS = [LateFindings(*found) for found in product((0, 0b100), repeat=5)]
+"""Each combination of passed and failed checks."""
+MASKS = (0, ALL)
+
+
+def is_refused(findings: LateFindings[int], *, refuses: bool) -> bool:
+    """The verdict in words: any check but the maximum refuses the CPU; the maximum does under some designs."""
+    lacks, below, above, missing, unsupported = map(bool, findings)
+    return lacks or below or missing or unsupported or (above and refuses)
+
+
+@settings(deadline=None)
+@given(own=any_set, shared=any_set, counted=any_set, virtualisable=any_set, floor=any_set)
+def test_findings_are_the_checks_in_the_kernels_order(
+    own: int, shared: int, counted: int, virtualisable: int, floor: int
+) -> None:
+    assert rules.late_findings(own, shared, counted, virtualisable, floor) == (
+        not own,
+        rules.below_floor(floor, own),
+        rules.above(own, counted),
+        rules.missing(shared, own),
+        rules.unsupported(shared, virtualisable, own),
+    )
+
+
+def test_findings_of_a_cpu_without_the_extension_say_so() -> None:
+    assert rules.late_findings(0, 0b11, 0b11, 0b11, 0b11).lacks_extension == 1
+    assert rules.late_findings(1, 0b11, 0b11, 0b11, 0b11).lacks_extension == 0
+
+
+@pytest.mark.parametrize("refuses", MASKS)
+@pytest.mark.parametrize("announces", MASKS)
+def test_a_verdict_follows_from_the_findings(announces: int, refuses: int) -> None:
+    for findings in FINDINGS:
+        lacks, below, above, missing, unsupported = map(bool, findings)
+        is_announced = above and not lacks and not below and bool(announces)
+        verdict = rules.late_verdict(findings, announces, refuses)
+        assert verdict.announced & ALL == ALL * is_announced
+        assert verdict.refused & ALL == ALL * is_refused(findings, refuses=is_announced and bool(refuses))
+        assert verdict.passes_required & ALL == ALL * (not (lacks or missing or unsupported))
+
+
+def test_a_refusal_is_needless_where_the_cpu_passes_and_its_save_does_no_harm() -> None:
+    for refused, passes, exceeds, loses in product(MASKS, MASKS, (0, 0b100), (0, 0b100)):
+        verdict = rules.LateVerdict(refused, 0, passes)
+        needless = refused and passes and not exceeds and not loses
+        assert rules.refused_needlessly(verdict, exceeds, loses) & ALL == (ALL if needless else 0)
+
+
+def test_the_reason_is_the_first_check_that_refuses() -> None:
+    order = (Reason.LACKS_EXTENSION, Reason.PSEUDO_REGISTER, Reason.ABOVE_MAXIMUM, Reason.MISSING, Reason.UNSUPPORTED)
+    for findings, refuses in product(FINDINGS, MASKS):
+        failed = [reason for reason, found in zip(order, findings, strict=True) if found]
+        refusing = [reason for reason in failed if reason is not Reason.ABOVE_MAXIMUM or refuses]
+        assert rules.first_reason(findings, refuses) == (refusing[0] if refusing else None)
+        assert bool(refusing) == is_refused(findings, refuses=bool(refuses))
 
 
 # Selection

@@ -11,7 +11,8 @@ from sim.cli.command_group import Command
 from sim.cli.stop_signals import TO_END, Stoppable
 
 if TYPE_CHECKING:
-    from sim.prove.proof import Answer, Finding, Question
+    from sim.prove.finding import Finding
+    from sim.prove.question import Answer, Question
 
 
 @click.command(cls=Command)
@@ -79,15 +80,15 @@ def _question(
     if cpus is not None and (early is not None or late is not None):
         raise click.UsageError("--cpus says how many are early and late: leave out --early and --late.")
     from sim.kernel_series import DEFAULT
-    from sim.prove import proof
+    from sim.prove import question
     from sim.scenario import MemoryLayout
     from sim.vectors import SveRule, vq_from_bits
 
     if cpus is not None:
         early, late = cpus - cpus // 2, cpus // 2
-    return proof.Question(
-        early=proof.EARLY if early is None else early,
-        late=proof.LATE if late is None else late,
+    return question.Question(
+        early=question.EARLY if early is None else early,
+        late=question.LATE if late is None else late,
         kernel=kernel or DEFAULT,
         memory=MemoryLayout(memory),
         up_to_vq=vq_from_bits(up_to_bits),
@@ -131,7 +132,7 @@ def _named(
     if as_json:
         import msgspec
 
-        from sim.prove.proof import proof_row
+        from sim.prove.finding import proof_row
 
         rows = [proof_row(question, one, kinds) for one, kinds in zip(findings, hazards, strict=True)]
         click.echo(msgspec.json.encode(rows))
@@ -175,7 +176,7 @@ def _every_design(question: "Question", *, as_json: bool) -> None:
 
 def _end(question: "Question", answers: "list[Answer]", without_smallest: int, search: Stoppable) -> None:
     """Exit with the code that the answers come to."""
-    from sim.prove.proof import Answer
+    from sim.prove.question import Answer
 
     search.exit_if_stopped()
     given_up = answers.count(Answer.UNKNOWN)

@@ -1,1 +1,1 @@
-"""All systems at once: what a design promises, proved for every legal set of lengths, or refuted."""
+"""Proofs: a design's promise holds in every system with legal sets of lengths, or a counterexample breaks it."""

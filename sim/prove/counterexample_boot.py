@@ -1,4 +1,4 @@
-"""Examples booted: what a proof refutes, a boot must show."""
+"""Boots of counterexamples: a boot of the system that breaks a property must show a hazard that breaks it."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from sim.files.new_file import write_new
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_text import scenario_text
 from sim.hazards import HazardKind
-from sim.prove.proof import Finding
+from sim.prove.finding import Finding
 
 
 def hazards_of(finding: Finding) -> frozenset[HazardKind]:
-    """Boot a finding's example from the text of its scenario file, and say which hazards it shows.
+    """Boot a finding's example from the text of its scenario file, and return the hazards that it shows.
 
     They include one of `finding.prop.hazards`, or asymboot contradicts itself. Without an example there are none.
     """
@@ -21,12 +21,12 @@ def hazards_of(finding: Finding) -> frozenset[HazardKind]:
 
 
 def example_name(design: str, relay: str, prop: str) -> str:
-    """The name of the scenario file of an example."""
+    """Return the name of the scenario file of an example."""
     return f"{design}-{relay}-{prop}.toml"
 
 
 def save_example(finding: Finding, folder: Path) -> Path | None:
-    """Write a finding's example to a folder, as a scenario file; None where there is none.
+    """Write a finding's example to a folder as a scenario file, and return its path; None if there is no example.
 
     Raises:
         InputError: the file exists already.

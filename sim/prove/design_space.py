@@ -1,4 +1,4 @@
-"""Every design there could be: each combination of the choices, and what it promises on every system."""
+"""The design space: each combination of a design's choices, and its promises on every system."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from itertools import product
 
 from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.frames import as_html
-from sim.prove.proof import Answer, Question, prove_property
+from sim.prove.proof import prove_property
+from sim.prove.proof_rows import PromiseRow
 from sim.prove.properties import PROPERTIES, SAFETY
-from sim.rows import PromiseRow
+from sim.prove.question import Answer, Question
 from sim.scenario import KvmMode, Relay
-from sim.study.evaluate import outcome_key
+from sim.study.evaluation import outcome_key
 from sim.study.system_space import Setting
 
 _SIZINGS = (Sizing.SHARED, Sizing.MAX_CPU_VL, Sizing.ARCHITECTURE)
-"""From the cheapest to the dearest; at KVM's init ``any-early-cpu`` and ``max_cpu_vl`` are the same."""
+"""The sizings from the cheapest to the dearest; at KVM's init ``any-early-cpu`` equals ``max_cpu_vl``."""
 LATE_CHOICES = (
     (LateCpu.SILENT, LateStore.SKIPPED),
     (LateCpu.WARNED, LateStore.SKIPPED),
@@ -22,11 +23,11 @@ LATE_CHOICES = (
     (LateCpu.RAISES, LateStore.READ_ONLY),
     (LateCpu.REFUSED, LateStore.SKIPPED),
 )
-"""What becomes of a late CPU above the maximum, and of the store that raises it."""
+"""The responses to a late CPU above the maximum, each with the effect of the store that raises the maximum."""
 
 
 def every_design() -> Iterator[Design]:
-    """Each combination of what sizes the buffer, ZCR_EL2, the FFR pointer, and what becomes of a late CPU."""
+    """Yield each combination of a buffer sizing, ZCR_EL2, FFR pointer and response to a late CPU."""
     for sizing, zcr_el2, pointer, (late_cpu, store) in product(_SIZINGS, ZcrEl2, Pointer, LATE_CHOICES):
         late = f"{late_cpu}, {store}" if late_cpu is LateCpu.RAISES else str(late_cpu)
         yield Design(f"{sizing}; {zcr_el2}; {pointer}; {late}", sizing, zcr_el2, pointer, late_cpu, store)
@@ -34,17 +35,17 @@ def every_design() -> Iterator[Design]:
 
 @dataclass(frozen=True, repr=False)
 class Promises:
-    """What one design promises under one relay, on every system that the question is about."""
+    """The promises of one design under one relay, on every system that the question is about."""
 
     design: Design
     relay: Relay
     answers: dict[str, Answer]
-    """By the properties' names."""
+    """The answer for each property, by name."""
 
     def __repr__(self) -> str:
         kept = sum(answer is Answer.PROVED for answer in self.answers.values())
-        told = f"{kept} of {len(self.answers)} kept, {'safe' if self.is_safe else 'not safe'}"
-        return f"<Promises of {self.design.name!r}, relay {self.relay}: {told}>"
+        summary = f"{kept} of {len(self.answers)} kept, {'safe' if self.is_safe else 'not safe'}"
+        return f"<Promises of {self.design.name!r}, relay {self.relay}: {summary}>"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -55,29 +56,29 @@ class Promises:
 
     @property
     def is_safe(self) -> bool:
-        """Whether nothing panics, is overwritten, lost, or different elsewhere, on any system."""
+        """True if nothing panics, is overwritten, lost, or different elsewhere, on any system."""
         return all(self.answers[name] is Answer.PROVED for name in SAFETY)
 
     @property
     def refuses_nobody_harmless(self) -> bool:
-        """Whether every CPU that would do no harm comes online."""
+        """True if every CPU that would do no harm comes online."""
         return self.answers["no-harmless-refused"] is Answer.PROVED
 
     @property
     def denies_nothing(self) -> bool:
-        """Whether the host can use every length that all CPUs have."""
+        """True if the host can use every length that all CPUs have."""
         return self.answers["none-denied"] is Answer.PROVED
 
     @property
     def cost(self) -> int:
-        """What its buffers cost beside those of others, from 0; on no system do lower ones cost more."""
+        """The rank of its buffers' cost, from 0: on no system does a lower rank cost more than a higher rank."""
         return _SIZINGS.index(self.design.buffer_sized_by)
 
 
 def prove_every_design(question: Question) -> Iterator[Promises]:
-    """Ask for every property of every design under both relay settings.
+    """Prove or refute every property of every design under both relay settings.
 
-    Settings that come to the same on every system are asked about once.
+    Settings with the same outcome on every system are asked about once.
     """
     known: dict[tuple[object, ...], dict[str, Answer]] = {}
     for relay, design in product(Relay, every_design()):
@@ -92,7 +93,7 @@ def prove_every_design(question: Question) -> Iterator[Promises]:
 
 
 def promise_row(one: Promises) -> PromiseRow:
-    """A design's promises as a row."""
+    """Return a design's promises as a row."""
     design = one.design
     return PromiseRow(
         design=design.name,

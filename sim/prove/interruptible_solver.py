@@ -1,7 +1,7 @@
-"""Ctrl-C while Z3 works: what asks for an answer waits for it, and does nothing in which the signal could be lost.
+"""Ctrl-C while Z3 works.
 
-Z3 takes the signal for itself while it solves, and Python drops what is raised within a finalizer, of which Z3's
-expressions have many.
+Z3 handles the signal itself while it solves, and Python drops what is raised within a finalizer, of which the many
+expressions of Z3 have one each. The caller therefore only waits, and another thread works.
 """
 
 from collections.abc import Callable
@@ -10,23 +10,23 @@ from typing import TypeVar
 
 import z3
 
-_AGAIN_S = 0.05
-"""Between two calls that stop Z3, which hears them only while it solves."""
+_RETRY_S = 0.05
+"""The time between two interrupts of Z3, in seconds: Z3 ignores them unless it solves at that moment."""
 
 T = TypeVar("T")
 
 
 def interruptible(work: Callable[[], T]) -> T:
-    """Do work of Z3's in another thread.
+    """Do work of Z3 in another thread, and return its result.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed; the work has ended.
     """
     with ThreadPoolExecutor(1) as thread:
-        doing = thread.submit(work)
+        future = thread.submit(work)
         try:
-            return doing.result()
+            return future.result()
         except KeyboardInterrupt:
-            while wait([doing], _AGAIN_S).not_done:
+            while wait([future], _RETRY_S).not_done:
                 z3.main_ctx().interrupt()
             raise

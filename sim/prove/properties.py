@@ -1,26 +1,33 @@
-"""What an engineer wants of a design, as conditions on what a judge says of a system.
+"""The properties that an engineer wants of a design, as conditions on the evaluation of a system.
 
-A property runs on whatever the judge runs on: on columns it finds the systems that break it, on symbols it says whether
-any does.
+A condition runs on whatever the evaluation runs on: on columns it finds the systems that break the property, on symbols
+Z3 decides whether there is such a system.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
-from typing import Any
-
-import numpy as np
+from typing import Protocol
 
 from sim import rules
 from sim.errors import InputError
 from sim.hazards import HazardKind
 from sim.study import verdict_bits
-from sim.study.batch import NONE, OutcomeBits
-from sim.study.evaluate import Evaluation
+from sim.study.evaluation import Evaluation
+from sim.study.systems import Record
+from sim.study.value import V
 
-Broken = Callable[[Evaluation], OutcomeBits]
-"""Not 0 in the systems that break a property."""
+
+class Broken(Protocol):
+    """A condition: a value that is not 0 in the systems that break a property."""
+
+    def __call__(self, evaluation: Evaluation[V], /) -> V:
+        """Return the value, which has as many systems as the evaluation."""
+        ...
+
+
+class _BrokenByCpu(Protocol):
+    """A condition on the kernel's record and the set of a late CPU that came online."""
+
+    def __call__(self, record: Record[V], own_vqs: V, /) -> V: ...
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,7 +37,7 @@ class Property:
     name: str
     statement: str
     hazards: frozenset[HazardKind]
-    """A boot that breaks it shows at least one of these."""
+    """A boot that breaks the promise shows at least one of these."""
     broken: Broken
 
     def __repr__(self) -> str:
@@ -38,30 +45,38 @@ class Property:
 
 
 def _shows(*kinds: HazardKind) -> tuple[frozenset[HazardKind], Broken]:
-    """Some hazards that a batch can find, and the condition that any of them is there."""
+    """Return hazards that a batch can find, and the condition that a system shows one of them."""
     bits = sum(1 << verdict_bits.HAZARDS.index(kind) for kind in kinds)
-    return frozenset(kinds), lambda judge: reduce(or_, (fate.word for fate in judge.fates), NONE) & np.uint16(bits)
+
+    def broken(evaluation: Evaluation[V], /) -> V:
+        return evaluation.word & bits
+
+    return frozenset(kinds), broken
 
 
-def _of_accepted(condition: Callable[[Evaluation, Any], Any]) -> Broken:
-    """A condition on the set of any late CPU that the kernel accepts, where it has SVE."""
+def _of_accepted(broken_by: _BrokenByCpu) -> Broken:
+    """Return the condition that the kernel uses SVE and accepts a late CPU that breaks a property."""
 
-    def found(judge: Evaluation) -> Iterator[OutcomeBits]:
-        for unit, word in judge.by_unit.items():
-            if unit.late and not judge.setting.design.nosve:
-                accepted = verdict_bits.when(word & verdict_bits.ACCEPTED)
-                yield accepted & judge.batch.record.has_sve & condition(judge, judge.batch.columns[unit.group])
+    def broken(evaluation: Evaluation[V], /) -> V:
+        systems = evaluation.systems
+        found = systems.none
+        for unit, word in evaluation.by_unit.items():
+            if unit.late and not evaluation.setting.design.nosve:
+                accepted = rules.when(word & verdict_bits.ACCEPTED) & systems.record.has_sve
+                found = found | (accepted & broken_by(systems.record, systems.vqs[unit.group]))
+        return found
 
-    return lambda judge: reduce(or_, found(judge), NONE)
+    return broken
 
 
-def _lacks(judge: Evaluation, own: Any) -> Any:
-    return rules.missing(judge.batch.record.vq_map, own)
+def _lacks(record: Record[V], own_vqs: V, /) -> V:
+    return rules.missing(record.vq_map, own_vqs)
 
 
-def _guest_sees_otherwise(judge: Evaluation, own: Any) -> Any:
-    record = judge.batch.record
-    return (own & record.virtualisable_vqs) ^ rules.guest_lengths(record.vq_map, record.virtualisable_vqs)
+def _guest_sees_otherwise(record: Record[V], own_vqs: V, /) -> V:
+    offered = rules.guest_lengths(record.vq_map, record.virtualisable_vqs)
+    selectable = own_vqs & record.virtualisable_vqs
+    return (offered & ~selectable) | (selectable & ~offered)
 
 
 _EXCEEDED = (HazardKind.ALLOCATION_EXCEEDED_SILENTLY, HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED)
@@ -97,16 +112,16 @@ PROPERTIES = {
         Property("none-denied", "no VL is denied that all CPUs have", *_shows(HazardKind.HOST_DENIED_VL)),
     )
 }
-"""By name."""
+"""The properties, by name."""
 SAFETY = ("no-panic", "in-its-pages", "in-bytes-asked", "restored", "committed", "guests-alike")
-"""What a design must promise to be safe: nothing panics, is overwritten, lost, or different elsewhere."""
+"""The promises of a safe design: nothing panics, is overwritten, lost, or different elsewhere."""
 
 
 def named(name: str) -> Property:
     """Find a property by its name.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is no property of that name.
     """
     if name not in PROPERTIES:
         raise InputError(f"unknown property {name[:60]!r}: there are {', '.join(PROPERTIES)}")

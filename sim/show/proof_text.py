@@ -8,8 +8,9 @@ from rich.console import Console
 from sim.designs import Design, LateCpu
 from sim.hazards import HazardKind
 from sim.prove.design_space import LATE_CHOICES, Promises
-from sim.prove.proof import Answer, Finding, Question, System
+from sim.prove.finding import Finding
 from sim.prove.properties import PROPERTIES, SAFETY, Property
+from sim.prove.question import Answer, Question, System
 from sim.scenario import MemoryLayout, Relay
 from sim.show.console import Layout, heading, lengths, line, table
 from sim.vectors import bits_from_vq, bits_from_vqs

@@ -1,4 +1,4 @@
-"""Every design on one scenario, side by side."""
+"""Comparisons: every design on one scenario, side by side."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,14 +7,17 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sim.boot_run import boot
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
 from sim.frames import as_html, frame
 from sim.hazards import HazardKind
 from sim.outcome import Outcome, scenario_row
-from sim.rows import SCHEMA_VERSION, ClusterRow, ComparisonRecord, DesignRow
+from sim.rows import SCHEMA_VERSION
 from sim.scenario import MemoryLayout, Relay, Scenario
+from sim.study.comparison_rows import ClusterRow, ComparisonRecord, DesignRow
 from sim.topology import cpu_list
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What each design makes of a scenario: a row a design, relay and memory, and their clusters' rows."""
+    """The outcomes of a scenario under each design: rows of settings, and rows of the clusters under each setting."""
 
     scenario: Scenario
     design_rows: list[DesignRow]
@@ -42,11 +45,11 @@ class Comparison:
 
     @cached_property
     def clusters(self) -> "pd.DataFrame":
-        """What the host can run with on each cluster afterwards; columns of `ClusterRow`."""
+        """The VLs that the host can run with on each cluster afterwards; columns of `ClusterRow`."""
         return frame(self.cluster_rows, ClusterRow)
 
     def record(self) -> ComparisonRecord:
-        """Everything, as JSON has it."""
+        """Return everything, as JSON has it."""
         return ComparisonRecord(SCHEMA_VERSION, scenario_row(self.scenario), self.design_rows, self.cluster_rows)
 
 
@@ -60,20 +63,20 @@ def compare(
     """Boot a scenario under each design, each relay and each memory.
 
     Args:
-        scenario: what to boot; its own design comes first where it is none of the named ones.
-        designs: None: all named ones; in it, None is what the kernel series has.
-        relays: None: the scenario's.
-        memories: what surrounds the buffers; None: the scenario's.
+        scenario: the scenario; its own design comes first if it is not a named design.
+        designs: designs, by name or not, or None for the design of the kernel series; if not given, all named designs.
+        relays: settings of the relay; if not given, the scenario's.
+        memories: what surrounds the buffers; if not given, the scenario's.
 
     Raises:
-        InputError: a name that is none, or that two designs have.
+        InputError: a name is unknown, or two designs have the same name.
 
     >>> from sim import Scenario, Topology
     >>> compare(Scenario(Topology.of([[128], [128, 256]]), kvm_mode="protected"))
     <Comparison of '': 8 boots>
     """
     chosen = list(designs) if designs is not None else _all_designs(scenario)
-    names = Counter(one.name if isinstance(one, Design) else str(one) for one in chosen)
+    names = Counter(design.name if isinstance(design, Design) else str(design) for design in chosen)
     for name, times in names.items():
         if times > 1:
             raise InputError(f"two designs are named {name!r}: give each a name of its own")
@@ -97,36 +100,25 @@ def _design_row(outcome: Outcome, *, own: bool) -> DesignRow:
     late = set(range(len(scenario.topology.cpus))) - set(scenario.early)
     hazards = Counter(hazard.kind for hazard in outcome.found)
     design, relay, memory = _settings(outcome)
-    return DesignRow(
-        design=design,
-        own=own,
-        relay=relay,
-        memory=memory,
-        late_cpus=len(late),
-        late_accepted=len(late & facts.ever_online),
-        late_refused=len(late & {one.cpu for one in facts.refused}),
-        late_refused_by_relay=len(late & {one.cpu for one in facts.relay_refused}),
-        late_warned=len(late & {one.cpu for one in facts.announced}),
-        asked_bytes=None if facts.buffers is None else facts.buffers.asked_bytes,
-        pages=None if facts.buffers is None else 1 << facts.buffers.page_order,
-        kernel_panic=hazards[HazardKind.KERNEL_PANIC],
-        hypervisor_panic=hazards[HazardKind.HYPERVISOR_PANIC],
-        out_of_bounds_write=hazards[HazardKind.OUT_OF_BOUNDS_WRITE],
-        not_restored=hazards[HazardKind.NOT_RESTORED],
-        header_destroyed=hazards[HazardKind.HEADER_DESTROYED],
-        lacks_committed_vl=hazards[HazardKind.LACKS_COMMITTED_VL],
-        guest_vls_differ=hazards[HazardKind.GUEST_VLS_DIFFER],
-        allocation_exceeded_silently=hazards[HazardKind.ALLOCATION_EXCEEDED_SILENTLY],
-        allocation_exceeded_announced=hazards[HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED],
-        shared_idle_task=hazards[HazardKind.SHARED_IDLE_TASK],
-        host_denied_vl=hazards[HazardKind.HOST_DENIED_VL],
-        harmless_cpu_refused=hazards[HazardKind.HARMLESS_CPU_REFUSED],
-        cpu_lost_to_firmware=hazards[HazardKind.CPU_LOST_TO_FIRMWARE],
-    )
+    columns: dict[str, str | int | None] = {
+        "design": design,
+        "own": own,
+        "relay": relay,
+        "memory": memory,
+        "late_cpus": len(late),
+        "late_accepted": len(late & facts.ever_online),
+        "late_refused": len(late & {one.cpu for one in facts.refused}),
+        "late_refused_by_relay": len(late & {one.cpu for one in facts.relay_refused}),
+        "late_warned": len(late & {one.cpu for one in facts.announced}),
+        "asked_bytes": None if facts.buffers is None else facts.buffers.asked_bytes,
+        "pages": None if facts.buffers is None else 1 << facts.buffers.page_order,
+    }
+    # The columns of hazards follow from `HazardKind`: a kind that is added needs no change here.
+    return msgspec.convert(columns | {kind.value: hazards[kind] for kind in HazardKind}, DesignRow)
 
 
 def _settings(outcome: Outcome) -> tuple[str, str, str]:
-    """Design, relay and memory of a boot."""
+    """Return the names of a boot's design, relay and memory."""
     scenario = outcome.scenario
     design = "none" if scenario.active_design is None else scenario.active_design.name
     return design, str(scenario.relay), str(scenario.memory)
@@ -148,7 +140,7 @@ def _cluster_rows(outcome: Outcome) -> Iterator[ClusterRow]:
 
 
 def _clusters(scenario: Scenario) -> dict[str, list[int]]:
-    """Each cluster's CPUs, as logical numbers; CPUs outside clusters with those that are like them."""
+    """Return the logical numbers of each cluster's CPUs. CPUs outside clusters are grouped if they are alike."""
     inside: dict[str, list[int]] = {}
     outside: dict[tuple[int | None, bool], list[int]] = {}
     early = set(scenario.early)

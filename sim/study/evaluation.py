@@ -86,7 +86,7 @@ class Evaluation(Generic[V]):
 
     @cached_property
     def by_unit(self) -> dict[Unit, V]:
-        """The word of every late unit and, where there are saves, of every early one."""
+        """The word of every late unit and, where there are saves, of every early unit."""
         late = {unit: self._late_word(unit) for unit in self.systems.model.late}
         if not self.setting.has_saves:
             return late
@@ -143,7 +143,7 @@ class Evaluation(Generic[V]):
         own, turn = self.systems.vqs[unit.group], self.systems.turn(unit)
         for other in self.systems.model.late:
             if other is not unit:
-                # An earlier CPU's set is no larger as a number, so its largest length is equal or smaller.
+                # CPUs come in ascending order of sets: what an earlier CPU raised is at most this CPU's largest length.
                 is_smaller = rules.when(rules.above(own, self.systems.vqs[other.group]))
                 before = before | (ordering.precedes(self.systems.turn(other), turn) & ~is_smaller)
         return before

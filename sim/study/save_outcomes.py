@@ -35,7 +35,7 @@ class BufferPlace(NamedTuple):
 
     @classmethod
     def of(cls, cpu: int, cpus: int, memory: MemoryLayout) -> "BufferPlace":
-        """Return the place of a CPU's buffer in a system of so many CPUs, without those that are out of reach."""
+        """Return the place of a CPU's buffer in a system of `cpus` CPUs, without those out of reach."""
         below, above = min(cpu, REACH), min(cpus - 1 - cpu, REACH)
         return cls(below, below + 1 + above, memory)
 
@@ -153,6 +153,6 @@ def _save(place: BufferPlace, pointer: Pointer, allocation_vq: int, running_vq: 
     )
     unit = VectorUnit(Cpu.of("", 1 << (running_vq - 1)))
     with suppress(StoreFault):
-        area.save(place.cpu, unit, 0)
+        area.save(place.cpu, unit, time_ns=0, event=0)
         area.restore(place.cpu, unit)
     return area.saves[0]

@@ -1,9 +1,9 @@
 """Spaces of systems: groups of CPUs, the sets of lengths that each may have, and the settings to boot them under.
 
-A point of a space gives every group one of its candidate sets. The first group holds the boot CPU. Groups of one role,
-size and choice of sets are interchangeable where saves on their CPUs do the same: exchanging their sets then gives a
-system that differs in CPU numbers only. Saves may do different things because a buffer has fewer neighbours on one side
-than a save that leaves its run of pages reaches (`sim.study.save_outcomes`).
+A point of a space gives every group one of its candidate sets. The first group has the boot CPU. Groups with the same
+role, size and candidates are interchangeable if saves on their CPUs have the same outcomes: exchanging their sets then
+gives a system that differs in CPU numbers only. Outcomes differ where a save leaves its run of pages and reaches beyond
+the last neighbour of its buffer (`sim.study.save_outcomes`).
 """
 
 from collections import Counter
@@ -27,11 +27,11 @@ from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_
 
 MOST_GROUPS = 64
 MOST_WEIGHT = 1 << 32
-_MOST_SETS_TOLD = 5
+_MOST_SETS_SHOWN = 5
 
 
 def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
-    """Every set of SVE lengths that the architecture allows, up to a largest VQ, ascending as numbers.
+    """Return every set of SVE lengths that the architecture allows, up to a largest VQ, ascending as numbers.
 
     >>> [bin(one) for one in legal_sets(4)]
     ['0b1', '0b11', '0b111', '0b1011', '0b1111']
@@ -40,32 +40,36 @@ def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, .
 
 
 def power_of_two_sets(up_to_vq: int) -> tuple[int, ...]:
-    """The sets that have every power of two up to a largest one, and nothing else.
+    """Return the sets that have every power of two up to some VQ, and nothing else, up to a largest VQ.
 
     >>> [bin(one) for one in power_of_two_sets(4)]
     ['0b1', '0b11', '0b1011']
 
     Raises:
-        InputError: the largest is no power of two.
+        InputError: the largest VQ is not a power of two.
     """
     if up_to_vq & (up_to_vq - 1):
         raise InputError(f"is {bits_from_vq(up_to_vq)}: powers of two are 128, 256, 512, 1024 and 2048")
     powers = [1 << power for power in range(up_to_vq.bit_length())]
-    return tuple(sum(1 << (vq - 1) for vq in powers[: many + 1]) for many in range(len(powers)))
+    return tuple(sum(1 << (vq - 1) for vq in powers[:count]) for count in range(1, len(powers) + 1))
 
 
 @dataclass(frozen=True, repr=False)
 class Group:
-    """CPUs that share a set of lengths: a CPU by itself, or a cluster. `sets` are its candidates; 0: no SVE.
+    """A CPU by itself, or several CPUs with equal lengths, such as a cluster.
 
-    `weights` are whole numbers, one for each candidate: how often it occurs beside the others.
+    Raises:
+        InputError: there are no candidates; a candidate is given twice or lacks 128 bits; the number of CPUs or a
+            weight is out of range; the name cannot be printed.
     """
 
     name: str
     sets: tuple[int, ...]
+    """The candidate sets (`sim.vectors`); 0 stands for CPUs without SVE."""
     cpus: int = 1
     late: bool = False
     weights: tuple[int, ...] = ()
+    """A whole number for each candidate: how often it occurs compared with the others. If not given, all are 1."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
@@ -89,21 +93,21 @@ class Group:
 
     def __repr__(self) -> str:
         cpus = counted(self.cpus, "late CPU" if self.late else "CPU")
-        return f"<Group {self.name!r}: {cpus}; any of {self._told_sets()}>"
+        return f"<Group {self.name!r}: {cpus}; any of {self._candidates()}>"
 
-    def _told_sets(self) -> str:
-        """The candidates, or the first few and how many there are."""
-        told = " ".join(braces(one) if one else "none" for one in self.sets[:_MOST_SETS_TOLD])
-        return told if len(self.sets) <= _MOST_SETS_TOLD else f"{told} ..., {len(self.sets):,} sets"
+    def _candidates(self) -> str:
+        """Return the candidates as text: all of them, or the first few and their number."""
+        shown = " ".join(braces(one) if one else "none" for one in self.sets[:_MOST_SETS_SHOWN])
+        return shown if len(self.sets) <= _MOST_SETS_SHOWN else f"{shown} ..., {len(self.sets):,} sets"
 
     def row(self) -> dict[str, object]:
-        """It as a row of a table."""
+        """Return the group as a row of a table."""
         role = "late" if self.late else "early"
-        return {"group": self.name, "CPUs": self.cpus, "role": role, "candidate sets, bits": self._told_sets()}
+        return {"group": self.name, "CPUs": self.cpus, "role": role, "candidate sets, bits": self._candidates()}
 
     @property
     def cpu_names(self) -> list[str]:
-        """Its CPUs' names, which are its own, numbered where there are many."""
+        """The names of its CPUs: its own name, numbered if there are several."""
         return [self.name] if self.cpus == 1 else [f"{self.name}{number}" for number in range(self.cpus)]
 
     @cached_property
@@ -114,7 +118,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Setting:
-    """What a point is booted under; the kernel series is the space's."""
+    """A combination of choices to boot a point under; the kernel series is the space's."""
 
     design: Design
     relay: Relay
@@ -122,11 +126,11 @@ class Setting:
     memory: MemoryLayout
 
     def __repr__(self) -> str:
-        told = f"relay {self.relay}, KVM {self.kvm_mode}, memory {self.memory}"
-        return f"<Setting: design {self.design.name!r}, {told}>"
+        choices = f"relay {self.relay}, KVM {self.kvm_mode}, memory {self.memory}"
+        return f"<Setting: design {self.design.name!r}, {choices}>"
 
     def row(self) -> dict[str, str]:
-        """It as a row of a table."""
+        """Return the setting as a row of a table."""
         return {
             "design": self.design.name,
             "relay": str(self.relay),
@@ -136,12 +140,12 @@ class Setting:
 
     @property
     def has_pkvm(self) -> bool:
-        """Whether KVM comes up in protected mode."""
+        """True if KVM comes up in protected mode."""
         return self.kvm_mode is KvmMode.PROTECTED
 
     @property
     def has_saves(self) -> bool:
-        """Whether the host's SVE registers are saved."""
+        """True if the host's SVE registers are saved."""
         return self.has_pkvm and not self.design.nosve
 
 
@@ -150,7 +154,8 @@ class Space:
     """A space of systems and the settings to boot them under.
 
     Raises:
-        InputError: no early group, too many groups or CPUs, or a name twice.
+        InputError: there are no settings, no groups, or too many groups or CPUs; the first group is late; a name is
+            given twice.
     """
 
     groups: tuple[Group, ...]
@@ -160,7 +165,7 @@ class Space:
     kvm_modes: tuple[KvmMode, ...] = (KvmMode.PROTECTED,)
     memories: tuple[MemoryLayout, ...] = (MemoryLayout.ADJACENT,)
     latencies: Latencies = field(default_factory=Latencies)
-    """How long each step takes, in timing studies."""
+    """The duration of each step, in timing studies."""
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -192,44 +197,44 @@ class Space:
 
     @property
     def cpus(self) -> int:
-        """How many CPUs each system has."""
+        """The number of CPUs of each system."""
         return sum(one.cpus for one in self.groups)
 
     @property
     def points(self) -> int:
-        """How many points there are."""
+        """The number of points."""
         return prod(len(one.sets) for one in self.groups)
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
-        """What each point is booted under, in order."""
+        """The settings that each point is booted under, in order."""
         combined = product(self.kvm_modes, self.memories, self.relays, self.designs)
         return tuple(Setting(design, relay, mode, memory) for mode, memory, relay, design in combined)
 
     @cached_property
     def classes(self) -> tuple[tuple[int, ...], ...]:
-        """The groups that are interchangeable, as places in `groups`; the boot CPU's group is by itself."""
-        alike: dict[tuple[object, ...], list[int]] = {}
+        """The classes of interchangeable groups, as places in `groups`; the boot CPU's group is a class of its own."""
+        classes: dict[tuple[object, ...], list[int]] = {}
         first = 0
         for place, one in enumerate(self.groups):
-            saves = self._saves_of(one, first) if place else ()
-            alike.setdefault((place == 0, one.late, one.cpus, one.sets, one.weights, saves), []).append(place)
+            saves = self._save_key(one, first) if place else ()
+            classes.setdefault((place == 0, one.late, one.cpus, one.sets, one.weights, saves), []).append(place)
             first += one.cpus
-        return tuple(tuple(places) for places in alike.values())
+        return tuple(tuple(places) for places in classes.values())
 
     @cached_property
     def save_settings(self) -> tuple[tuple[Pointer, MemoryLayout], ...]:
-        """What saves depend on beside lengths, over all settings that have saves."""
+        """The pointers to FFR and the kinds of memory in all settings that have saves."""
         under = {(one.design.ffr_pointer, one.memory) for one in self.settings if one.has_saves}
         return tuple(sorted(under))
 
     @cached_property
     def allocation_vqs(self) -> int:
-        """The lengths that buffers may be for, as a set."""
+        """The set of lengths that buffers may be allocated for."""
         return reduce(or_, (one.any_vqs for one in self.groups if not one.late), 1 << (VQ_MAX - 1))
 
-    def _saves_of(self, group: Group, first: int) -> tuple[object, ...]:
-        """What saves do on each CPU of a group, in any setting that has saves."""
+    def _save_key(self, group: Group, first: int) -> tuple[object, ...]:
+        """Return a key that is equal for two groups if saves on their CPUs have the same outcomes in every setting."""
         return tuple(
             save_signature(BufferPlace.of(cpu, self.cpus, memory), pointer, group.any_vqs)
             for pointer, memory in self.save_settings
@@ -238,9 +243,9 @@ class Space:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The CPUs' numbers in the order of those that have the same set, by classes, then by numbers.
+        """The CPU numbers in the order in which CPUs with equal sets act: by class, then by number.
 
-        With classes first, exchanging the sets of interchangeable groups changes nothing but numbers.
+        The class comes first so that exchanging the sets of interchangeable groups changes CPU numbers only.
         """
         class_of = {place: index for index, places in enumerate(self.classes) for place in places}
         of_cpu = [class_of[place] for place, one in enumerate(self.groups) for _ in range(one.cpus)]
@@ -248,7 +253,7 @@ class Space:
 
     @property
     def points_up_to_symmetry(self) -> int:
-        """How many points there are if exchanging interchangeable groups makes no difference.
+        """The number of points, if points that differ only by an exchange of interchangeable groups count once.
 
         >>> pair = tuple(Group(name, (1, 3, 11)) for name in ("boot", "a", "b"))
         >>> Space(pair).points, Space(pair).points_up_to_symmetry
@@ -257,10 +262,10 @@ class Space:
         return prod(comb(len(self.groups[places[0]].sets) + len(places) - 1, len(places)) for places in self.classes)
 
     def scenario(self, sets: Sequence[int], setting: Setting) -> Scenario:
-        """The scenario of a point: late CPUs are brought online, then a guest visits every CPU that is online.
+        """Return the scenario of a point: late CPUs are brought online, then a guest visits every online CPU.
 
-        Both go by sets, the smaller number first, then by `order`: so nothing depends on how interchangeable groups
-        are numbered.
+        Both happen in the order of the sets, the smaller number first, then of `order`. The outcome therefore does not
+        depend on the numbering of interchangeable groups.
         """
         cpus = tuple(self._cpus(sets))
         order = sorted(self.order, key=lambda number: cpus[number].sve_vqs or 0)

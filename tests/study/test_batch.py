@@ -1,4 +1,4 @@
-"""A batch comes to what boots come to: exhaustively for small systems, and by Hypothesis beyond."""
+"""A batch equals boots: exhaustively for small systems, and by Hypothesis beyond."""
 
 from collections import Counter
 from dataclasses import replace
@@ -42,7 +42,7 @@ def columns(points: list[tuple[int, ...]]) -> list[Sets]:
 
 
 def of_boot(outcome: Outcome) -> dict[str, object]:
-    """What a boot came to, in the batch's terms."""
+    """The outcome of a boot, in the batch's terms."""
     facts = outcome.facts
     late = set(range(len(outcome.scenario.topology.cpus))) - set(outcome.scenario.early)
     return {
@@ -56,7 +56,7 @@ def of_boot(outcome: Outcome) -> dict[str, object]:
 
 
 def of_batch(verdict: Verdict, row: int) -> dict[str, object]:
-    """What a row of a batch came to."""
+    """The outcome of a row of a batch."""
     vq = largest_vq(int(verdict.allocation_vqs[row]))
     return {
         "asked": buffer_bytes(vq) if vq else 0,
@@ -185,6 +185,6 @@ def representative(space: Space, point: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def totals(counts: Counts, weights: "Counts | None" = None) -> dict[int, int]:
-    """How many systems have each number of hazards."""
+    """The number of systems that have each number of hazards."""
     weights = np.ones_like(counts) if weights is None else weights
     return {int(n): int(weights[counts == n].sum()) for n in np.unique(counts)}

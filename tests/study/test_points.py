@@ -1,4 +1,4 @@
-"""The points of a space: every one, one for all that are alike, or a sample; in blocks that say the same."""
+"""The points of a space: all of them, all up to symmetry, or a sample, whatever the size of a block."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sim.errors import InputError
-from sim.study import points
+from sim.study import point_digits, points
 from sim.study.points import Exhaustive, Points, Sample, UpToSymmetry, sets_at
 from sim.study.system_space import Group, Space, legal_sets
 from tests.examples import examples
@@ -22,7 +22,7 @@ SETS = (0, 1, 3, 11)
 
 @pytest.fixture(params=[1 << 15, 7, 1], ids=lambda rows: f"blocks of {rows}")
 def block_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """However many rows a block has."""
+    """The most rows in a block."""
     rows = int(request.param)
     monkeypatch.setattr(points, "BLOCK_ROWS", rows)
     return rows
@@ -70,10 +70,10 @@ def test_a_walk_through_all_points_is_the_product_of_the_candidates(
 @settings(examples(0.3), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spaces(), st.sampled_from([1 << 20, 1]), st.data())
 def test_up_to_symmetry_every_point_is_counted_as_often_as_there_are_points_like_it(
-    block_rows: int, monkeypatch: pytest.MonkeyPatch, space: Space, kept: int, data: st.DataObject
+    block_rows: int, monkeypatch: pytest.MonkeyPatch, space: Space, cached: int, data: st.DataObject
 ) -> None:
     assert block_rows
-    monkeypatch.setattr(points, "_KEPT", kept)
+    monkeypatch.setattr(point_digits, "_MOST_CACHED", cached)
     walk = UpToSymmetry(space)
     assert walk.points == space.points_up_to_symmetry
     counted: Counter[tuple[object, ...]] = Counter()
@@ -88,7 +88,7 @@ def test_up_to_symmetry_every_point_is_counted_as_often_as_there_are_points_like
 
 
 def alike(space: Space, sets: tuple[int, ...]) -> tuple[object, ...]:
-    """What points have in common that differ by an exchange of interchangeable groups."""
+    """A key that is equal for points that differ by an exchange of interchangeable groups."""
     return tuple(tuple(sorted(sets[place] for place in places)) for places in space.classes)
 
 
@@ -121,7 +121,7 @@ def test_more_points_than_can_be_walked_through_are_refused_with_their_number_an
     assert many.points == len(legal_sets(6)) ** 12
     with pytest.raises(InputError, match=rf"{many.points:,} points are too many .* take a sample"):
         Exhaustive(many)
-    with pytest.raises(InputError, match=r"the weights of all points come to .* take a sample"):
+    with pytest.raises(InputError, match=r"the weights of all points amount to .* take a sample"):
         UpToSymmetry(Space(tuple(Group(f"g{n}", (1,), weights=(1 << 32,)) for n in range(3))))
     for points_ in (0, 10**12 + 1):
         with pytest.raises(InputError, match=r"allowed are 1 to 1,000,000,000,000"):

@@ -40,7 +40,7 @@ def saved(place: BufferPlace, pointer: Pointer, allocation_vq: int, running_vq: 
     )
     unit = VectorUnit(Cpu.of("cpu", vqs))
     try:
-        area.save(place.cpu, unit, 0)
+        area.save(place.cpu, unit, time_ns=0, event=0)
         area.restore(place.cpu, unit)
     except StoreFault:
         pass

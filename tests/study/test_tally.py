@@ -1,4 +1,4 @@
-"""What is counted over blocks is what counting rows one by one gives, in whatever parts."""
+"""Tallies of blocks equal a count of the rows, whatever the parts."""
 
 import random
 from collections import Counter

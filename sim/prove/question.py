@@ -1,0 +1,99 @@
+"""Questions: the systems that a proof is about, and the answers to it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from sim.errors import InputError, choice
+from sim.kernel_flags import kernel_flags
+from sim.kernel_series import DEFAULT, kernel_series
+from sim.scenario import MemoryLayout
+from sim.study.system_space import MOST_GROUPS, Group, Setting, Space
+from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces
+
+EARLY, LATE = 3, 1
+"""The CPUs of a system that stands for any number of them."""
+LONGEST_S = 60
+"""The longest time for an answer by default, in seconds."""
+
+
+class Answer(StrEnum):
+    """The answer to a question about a property."""
+
+    PROVED = "proved"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+    """The solver gave up."""
+
+
+class System(NamedTuple):
+    """A system, as the sets of lengths of its CPUs (`sim.vectors`)."""
+
+    early: tuple[int, ...]
+    """The sets of the early CPUs, the boot CPU first."""
+    late: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return f"<System: {self}>"
+
+    def __str__(self) -> str:
+        early, late = (" ".join(map(braces, sets)) for sets in self)
+        return f"{early} and late {late}" if late else early
+
+    @property
+    def size(self) -> tuple[int, int, int, int, "System"]:
+        """The size by CPUs, then the largest VL, then lengths, then late CPUs; the smaller, the better an example."""
+        sets = self.early + self.late
+        return (len(sets), max(sets).bit_length(), sum(one.bit_count() for one in sets), len(self.late), self)
+
+
+@dataclass(frozen=True, repr=False)
+class Question:
+    """The systems that a proof is about; memory and rule may be given by name.
+
+    Raises:
+        InputError: there are too many CPUs, or too few; a name is unknown.
+    """
+
+    early: int = EARLY
+    """The number of early CPUs."""
+    late: int = LATE
+    """The number of late CPUs."""
+    kernel: str = DEFAULT
+    memory: MemoryLayout = MemoryLayout.MAPPED
+    """In mapped memory a save has the same outcome on every CPU, and only the kernel can panic."""
+    up_to_vq: int = VQ_MAX
+    """The largest VQ of any CPU."""
+    rule: SveRule = SveRule.MULTIPLES
+    longest_s: float = LONGEST_S
+    """The longest time for an answer, in seconds."""
+
+    def __post_init__(self) -> None:
+        if self.early < 1 or self.late < 0 or self.early + self.late > MOST_GROUPS:
+            cpus = f"{self.early} early and {self.late} late CPUs"
+            raise InputError(f"{cpus}: allowed are 1 early CPU or more, and {MOST_GROUPS} CPUs in all")
+        kernel_series(self.kernel)
+        object.__setattr__(self, "memory", choice(MemoryLayout, "memory", self.memory))
+        object.__setattr__(self, "rule", choice(SveRule, "rule", self.rule))
+
+    def __repr__(self) -> str:
+        many = ", which stand for any number" if self.stands_for_any_number else ""
+        cpus = f"{self.early} early and {self.late} late CPUs{many}"
+        sets = f"{self.rule} up to {bits_from_vq(self.up_to_vq)} bits"
+        return f"<Question: {cpus}; lengths {sets}; kernel {self.kernel}, memory {self.memory}>"
+
+    @property
+    def stands_for_any_number(self) -> bool:
+        """True if the answer holds for any number of CPUs (docs/proofs.md)."""
+        # A pseudo register depends on a third thing of the early CPUs: the smallest of their largest lengths.
+        has_pseudo_registers = kernel_flags(kernel_series(self.kernel)).pseudo_registers
+        enough = self.early >= EARLY and self.late >= LATE
+        return enough and self.memory is MemoryLayout.MAPPED and not has_pseudo_registers
+
+    def space(self, setting: Setting, early: int, late: int) -> Space:
+        """Return the space of all systems with these numbers of CPUs, under one setting."""
+        # Only the union of the candidates matters to a proof: they are symbols, and never listed.
+        candidates = (1, ALL_VQS)
+        cpus = [Group("boot" if not n else f"early{n}", candidates) for n in range(early)]
+        cpus += [Group(f"late{n}" if late > 1 else "late", candidates, late=True) for n in range(late)]
+        return Space(tuple(cpus), self.kernel, (setting.design,), (setting.relay,), (setting.kvm_mode,), (self.memory,))

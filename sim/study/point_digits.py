@@ -1,0 +1,111 @@
+"""The digits of a point's number: a digit is a choice of sets for a group, or for a class of interchangeable groups."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from math import comb
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.study.column import Sets
+from sim.study.system_space import Group
+
+Weights = NDArray[np.uint64]
+
+MOST_SYSTEMS = 1 << 62
+"""The most that the weights of all points may amount to: their sums are 64 bits wide."""
+_MOST_CACHED = 1 << 20
+"""The most values of a digit that are kept, so that each part of a walk need not compute them again."""
+
+
+class Digit(Protocol):
+    """A digit of a mixed-radix number."""
+
+    @property
+    def size(self) -> int:
+        """The number of its values: its base."""
+        ...
+
+    @property
+    def places(self) -> Sequence[int]:
+        """The groups whose sets it chooses, as places in the space."""
+        ...
+
+    @property
+    def weighs(self) -> bool:
+        """True if not every value has the weight 1."""
+        ...
+
+    def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
+        """Return the column of each of its groups, and the weights, for the values from `start` up to `stop`."""
+        ...
+
+
+class GroupDigit:
+    """The digit of a group by itself: a value is a candidate set."""
+
+    def __init__(self, place: int, group: Group) -> None:
+        self.size, self.places, self.weighs = len(group.sets), [place], max(group.weights) > 1
+        self._sets, self._weights = np.array(group.sets, np.uint16), np.array(group.weights, np.uint64)
+
+    def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
+        """Return the candidates from one up to another, and their weights."""
+        return [self._sets[start:stop]], self._weights[start:stop]
+
+
+class ClassDigit:
+    """The digit of a class of interchangeable groups: a value is a multiset of candidates, one for each group.
+
+    Multisets are numbered in the order of the combinatorial number system: candidates c(0) <= c(1) <= ... <= c(m-1) of
+    m groups have the number C(c(0), 1) + C(c(1) + 1, 2) + ... + C(c(m-1) + m - 1, m). A value's weight is the number
+    of points that it stands for, times the weights of its candidates.
+    """
+
+    def __init__(self, places: Sequence[int], group: Group) -> None:
+        self.places, self._group = places, group
+        self.size = comb(len(group.sets) + len(places) - 1, len(places))
+        self.weighs = len(places) > 1 or max(group.weights) > 1
+        self._starts = [
+            np.array([min(comb(c, m), MOST_SYSTEMS) for c in range(len(group.sets) + m)], np.int64)
+            for m in range(1, len(places) + 1)
+        ]
+
+    def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
+        """Return each group's candidates in the multisets from one number up to another, and their weights."""
+        if self.size > _MOST_CACHED:
+            return self._values(start, stop)
+        columns, weights = self._all
+        return [column[start:stop] for column in columns], weights[start:stop]
+
+    @cached_property
+    def _all(self) -> tuple[list[Sets], Weights]:
+        return self._values(0, self.size)
+
+    def _values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
+        rest = np.arange(start, stop, dtype=np.int64)
+        candidates = []
+        for m in range(len(self.places), 0, -1):
+            combined = np.searchsorted(self._starts[m - 1], rest, side="right") - 1
+            rest -= self._starts[m - 1][combined]
+            candidates.append(combined - (m - 1))
+        candidates.reverse()
+        sets = np.array(self._group.sets, np.uint16)
+        return [sets[one] for one in candidates], self._times(candidates)
+
+    def _times(self, candidates: list[NDArray[np.int64]]) -> Weights:
+        """Return the weight of each multiset: m! / (k1! k2! ...) orders, for candidates that occur k1, k2, ... times.
+
+        The quotient grows by a factor (m + 1) / k with each candidate, and is a whole number after each.
+        """
+        weights = np.array(self._group.weights, np.uint64)
+        times, equal = np.ones((2, len(candidates[0])), np.uint64)
+        for m, candidate in enumerate(candidates):
+            if m:
+                equal = np.where(candidate == candidates[m - 1], equal + np.uint64(1), np.uint64(1))
+            # This is times * (m + 1) // equal without a product beyond 64 bits.
+            whole, rest = np.divmod(times, equal)
+            times = whole * np.uint64(m + 1) + rest * np.uint64(m + 1) // equal
+        for candidate in candidates:
+            times *= weights[candidate]
+        return times
