@@ -22,7 +22,7 @@ from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space
 from sim.outcome import Outcome
-from sim.plot.buffers_picture import hits, memory_around, plot_buffers, shown_saves
+from sim.plot.buffers_picture import Written, hits, memory_around, plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
 from sim.plot.heat_picture import heat_counts, plot_heat
 from sim.plot.lengths_picture import Cell, cell, length_rows, plot_lengths
@@ -227,9 +227,9 @@ def test_the_bytes_drawn_are_those_written(memory: str) -> None:
     saves = shown_saves(outcome)
     assert [save.cpu for save in saves] == [1, 0]
     for save in saves:
-        told = list(hits(save, buffers))
-        assert sum(one.end - one.first for one in told) == sum(extent.bytes for extent in save.touched)
-        outside = sum(one.end - one.first for one in told if one.what == "written outside")
+        written = list(hits(save, buffers))
+        assert sum(one.end - one.first for one in written) == sum(extent.bytes for extent in save.touched)
+        outside = sum(one.end - one.first for one in written if one.kind is Written.OUTSIDE)
         assert outside == sum(extent.bytes for extent in save.outside)
     assert min(one.first for one in hits(saves[0], buffers)) == -1072
     assert len(list(memory_around(outcome, saves[0], buffers))) == (6 if memory == "adjacent" else 3)
