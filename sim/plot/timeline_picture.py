@@ -31,7 +31,7 @@ COLOURS = {
     SpanKind.LOCK_HELD: style.GREY,
     SpanKind.PHASE: style.LIGHT,
 }
-"""The colour of each kind of span; kinds are drawn in this order, so that later kinds lie above earlier ones."""
+"""The colour of each kind of span; kinds are drawn in this order, so that a kind lies above all kinds before it."""
 _HATCHES = {SpanKind.WAITED_FOR: "////"}
 _BORDERED = {SpanKind.PHASE, SpanKind.LOCK_HELD}
 _HALF = {SpanKind.ONLINE: 0.22, SpanKind.WAITED_FOR: 0.26}
