@@ -114,7 +114,7 @@ RUN = """
 from click.testing import CliRunner
 from sim.cli import main
 for line in {lines!r}:
-    result = CliRunner().invoke(main, line.split())
+    result = asymboot(*line.split())
     print(line, result.exit_code, repr(result.stderr), sep=" | ")
 """
 

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sim.cli import main
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.errors import InputError
 from sim.files.scenario_file import read_scenario, scenario_from_data, scenario_from_text
@@ -22,6 +20,7 @@ from sim.latencies import Distribution, Latencies, fixed
 from sim.scenario import Action, BringUp, Do, Fault, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Cpu
 from sim.vectors import SveRule
+from tests.command_line import Asymboot
 from tests.examples import examples
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
@@ -665,11 +664,13 @@ def test_any_bytes_in_a_file_are_read_or_refused(tmp_path: Path, raw: bytes) -> 
 
 @slow
 @given(mutations(), st.sampled_from([["run"], ["run", "--json"], ["compare", "--json"], ["show"], ["check"]]))
-def test_every_command_survives_a_mutated_file(tmp_path: Path, text: str, command: list[str]) -> None:
+def test_every_command_survives_a_mutated_file(
+    asymboot: Asymboot, tmp_path: Path, text: str, command: list[str]
+) -> None:
     assume(not is_read(text) or len(scenario_from_text(text).topology.cpus) <= LARGEST_BOOTED)
     file = tmp_path / "x.toml"
     file.write_bytes(text.encode())
-    result = CliRunner().invoke(main, [*command, str(file)])
+    result = asymboot(*command, str(file))
     assert result.exception is None or isinstance(result.exception, SystemExit), text
     assert result.exit_code in {0, 1, 2}
     assert result.stderr.count("\n") == (result.exit_code == 2)
