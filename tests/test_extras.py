@@ -114,7 +114,7 @@ RUN = """
 from click.testing import CliRunner
 from sim.cli import main
 for line in {lines!r}:
-    result = asymboot(*line.split())
+    result = CliRunner().invoke(main, line.split())
     print(line, result.exit_code, repr(result.stderr), sep=" | ")
 """
 
