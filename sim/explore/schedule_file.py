@@ -22,10 +22,10 @@ _MOST_TOLD = 5
 
 
 def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
-    """A schedule as the text of its file.
+    """Return a schedule as the text of its file.
 
     Raises:
-        InputError: it is so long that its file could not be read.
+        InputError: the schedule is so long that its file could not be read again.
     """
     record = ScheduleRecord(SCHEDULE_VERSION, scenario_text(scenario), [(step.what, step.who) for step in steps])
     text = msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
@@ -56,9 +56,9 @@ def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
         try:
             record = record_from_json(raw, ScheduleRecord)
         except InputError as error:
-            raise InputError(f"is no schedule: {error}") from None
+            raise InputError(f"is not a schedule: {error}") from None
         if record.schema_version != SCHEDULE_VERSION:
-            raise InputError(f"is of version {record.schema_version}, and this reads {SCHEDULE_VERSION}")
+            raise InputError(f"is of version {record.schema_version}, and this program reads {SCHEDULE_VERSION}")
         with at("scenario"):
             scenario = scenario_from_text(record.scenario)
     return scenario, tuple(Step(what, who) for what, who in record.steps)

@@ -46,7 +46,8 @@ def plot_heat(
         design: draw the settings of this design only.
 
     Raises:
-        InputError: the folder holds no sweep, its rows were not kept, or it has no such column, hazard or design.
+        InputError: the folder holds no sweep, its rows were not kept or are not what a sweep writes, or it has no such
+            column, hazard or design.
     """
     plan = Folder.open(folder).plan
     _check(plan, folder, hazard, design)
@@ -85,7 +86,7 @@ def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
     Columns: design, relay, kvm_mode, memory, ``x``, ``y`` (bits or counts), ``systems``, ``with_hazard``.
 
     Raises:
-        InputError: the rows have no such column.
+        InputError: the rows have no such column, or are not what a sweep writes.
     """
     import pandas as pd
 
@@ -130,10 +131,10 @@ def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
     if hazard not in there:
         raise InputError(f"there is no hazard {hazard[:60]!r} in a sweep's rows: there are {', '.join(there)}")
     if plan.keep is not Keep.ALL:
-        raise InputError(f"{folder}: it kept {plan.keep} and a heat map needs every row: sweep with --keep all")
+        raise InputError(f"{folder}: kept {plan.keep}, and a heat map needs all rows: sweep with --keep all")
     designs = list(dict.fromkeys(setting.design.name for setting in plan.space.settings))
     if design is not None and design not in designs:
-        raise InputError(f"{folder}: it has no design {design[:60]!r}: there are {', '.join(designs)}")
+        raise InputError(f"{folder}: has no design {design[:60]!r}: there are {', '.join(designs)}")
 
 
 def _draw(plan: Plan, maps: list[_Map], hazard: str, axes_of: tuple[str, str]) -> style.Picture:

@@ -103,7 +103,7 @@ def test_bad_input_is_one_line_and_exit_code_2(asymboot: Asymboot, tmp_path: Pat
     assert asymboot.refused("run", str(broken)).endswith(
         "topology.cpus[0]: unknown key 'sve_bit'; did you mean 'sve_bits'?"
     )
-    assert "is no TOML" in asymboot.refused("run", str(TRUTH / "linux-6.16.json"))
+    assert "is not TOML" in asymboot.refused("run", str(TRUTH / "linux-6.16.json"))
 
 
 @pytest.mark.parametrize("words", [("run",), ("sweep", "-o", "out"), ("conform", "--recorded"), ("replay",)])

@@ -390,7 +390,7 @@ def test_watch_runs_again_after_each_change_and_outlives_mistakes(tmp_path: Path
         watching.wait_for("out-of-bounds write")
         (tmp_path / "other.toml").write_text("", encoding="utf-8")
         file.write_text("[topology\n", encoding="utf-8")
-        watching.wait_for("is no TOML")
+        watching.wait_for("is not TOML")
         renamed = tmp_path / "as-editors-do"
         renamed.write_text(good, encoding="utf-8")
         renamed.replace(file)

@@ -150,7 +150,7 @@ def test_a_qemu_that_does_not_start_is_told_of_each_case(asymboot: Asymboot, ker
         (["--kernel", "KERNEL", "bug", "bug"], "two boots named 'bug': rename one's file"),
         (["--kernel", "KERNEL", "late-arrival"], "late-arrival: not booted: it has faults of firmware"),
         (["--kernel", "KERNEL", "bug", "--design", "none"], "asymboot: unknown design 'none'"),
-        (["--kernel", "KERNEL", "bug", "--record", "KERNEL"], "is no folder"),
+        (["--kernel", "KERNEL", "bug", "--record", "KERNEL"], "is not a folder"),
         (["--kernel", "KERNEL", "nothing.json"], "nothing.json: "),
         (["--kernel", "KERNEL", str(DIRECTED.parent.parent / "pkvm-saves.json")], "holds no recorded boots"),
     ],

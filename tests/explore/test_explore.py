@@ -450,15 +450,18 @@ def test_a_schedules_file_says_all_of_it(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text[:1], "is no schedule"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2'), "is of version 2, and this reads 1"),
+        (lambda text: text[:1], "is not a schedule"),
+        (
+            lambda text: text.replace('"schema_version": 1', '"schema_version": 2'),
+            "is of version 2, and this program reads 1",
+        ),
         (lambda text: text.replace("[topology]", "[topolgy]"), "scenario: "),
         (
             lambda text: text.replace('"finalise"', '"finalize"'),
             "step 6 of the schedule, 'finalize cpu0', cannot be next",
         ),
         (lambda text: text.replace('"steps": [', '"steps": [["probe", 7],'), "step 1 of the schedule, 'probe cpu7'"),
-        (lambda text: text.replace('"steps"', '"stages"'), "is no schedule"),
+        (lambda text: text.replace('"steps"', '"stages"'), "is not a schedule"),
         (lambda text: text[: text.rindex("]")].rstrip() + ', ["probe", 2]]}', "nothing more can happen"),
     ],
 )
@@ -618,7 +621,7 @@ def test_json_keeps_to_its_schema(asymboot: Asymboot, strategy: str) -> None:
         (["bug", "--strategy", "pct", "--states", "2"], "--states does not go with --strategy pct"),
         (["bug", "--seconds", "nan"], "'nan' is not a valid float"),
         (["nosuch.toml"], "nosuch.toml"),
-        (["bug", "-o", "pyproject.toml"], "pyproject.toml: is no folder"),
+        (["bug", "-o", "pyproject.toml"], "pyproject.toml: is not a folder"),
         (["bug", "-o", ""], "a path cannot be empty"),
     ],
 )
