@@ -39,7 +39,7 @@ class Summary:
     tallies: list[Tally]
     """One for each setting of the space."""
     points: int
-    """The number of points that were computed: all of them, unless parts are missing."""
+    """The number of points that were computed, less than all while parts are missing."""
     times: list[TimesTallies]
     """In a timing study, one for each setting."""
 
