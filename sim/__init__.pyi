@@ -7,6 +7,8 @@ from .causes.critical_path import critical_path as critical_path
 from .designs import DESIGNS as DESIGNS
 from .designs import Design as Design
 from .errors import InputError as InputError
+from .errors import SchedulerGone as SchedulerGone
+from .errors import WorkerLost as WorkerLost
 from .explore.exploration import Explored as Explored
 from .explore.exploration import explore_orders as explore_orders
 from .explore.findings import Deadlock as Deadlock

@@ -86,7 +86,7 @@ def len_field(vqs: int) -> int:
 
 
 def vqs_up_to_len(len_value: int) -> int:
-    """Return every VQ that a LEN field lets through after a value was written to it; the field keeps four bits.
+    """Return every VQ up to LEN + 1, where LEN is what a register holds once `len_value` is written: four bits.
 
     >>> bits_from_vqs(vqs_up_to_len(1)), bits_from_vqs(vqs_up_to_len(16))
     ((128, 256), (128,))

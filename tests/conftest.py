@@ -1,4 +1,4 @@
-"""What every test needs."""
+"""Fixtures for every test."""
 
 import signal
 from collections.abc import Iterator
@@ -6,6 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 import tests.examples  # noqa: F401 (profiles, before pytest takes one of them)
+from tests.command_line import Asymboot
+
+
+@pytest.fixture(scope="session")
+def asymboot() -> Asymboot:
+    """Return the command line."""
+    return Asymboot()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -52,7 +52,7 @@ def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
     """Return a schedule as the text of its file.
 
     Raises:
-        InputError: the text is longer than a file that is read may be.
+        InputError: the schedule is so long that its file could not be read again.
     """
     record = ScheduleRecord(SCHEDULE_VERSION, scenario_text(scenario), [StepRecord.of(step) for step in steps])
     text = msgspec.json.format(msgspec.json.encode(record), indent=2).decode() + "\n"
@@ -85,7 +85,7 @@ def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
         except InputError as error:
             raise InputError(f"is not a schedule: {error}") from None
         if record.schema_version != SCHEDULE_VERSION:
-            raise InputError(f"is of version {record.schema_version}, and this reads {SCHEDULE_VERSION}")
+            raise InputError(f"is of version {record.schema_version}, and this program reads {SCHEDULE_VERSION}")
         with at("scenario"):
             scenario = scenario_from_text(record.scenario)
     return scenario, tuple(Step(one.kind, one.who, one.seat) for one in record.steps)

@@ -38,7 +38,7 @@ def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
 
 
 def read_regular_file(path: Path, most_bytes: int, what: str) -> bytes:
-    """Read a whole regular file, such as one that this program wrote: pipes and devices are refused.
+    """Read a whole regular file, such as a schedule: pipes and devices are refused.
 
     Args:
         path: the file, as the user named it: a link is followed.

@@ -1,9 +1,8 @@
-"""What a scenario file expects of its boot: the table ``[expect]``."""
+"""The expectations that a scenario file has of its boot: the table ``[expect]``."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 from msgspec import UNSET, Struct, structs
 
@@ -15,10 +14,10 @@ from sim.scenario import Scenario
 
 
 def read_expected(path: Path) -> tuple[Scenario, ExpectTable]:
-    """Read a scenario file with what it expects, which must be something.
+    """Read a scenario file together with its expectations, of which there must be some.
 
     Raises:
-        InputError: anything wrong with it, as one line that names the file, the place and what is allowed.
+        InputError: anything in the file is wrong; the line names the file, the place and what is allowed.
     """
     scenario, expect = read_checked(path)
     if expect is None:
@@ -27,7 +26,7 @@ def read_expected(path: Path) -> tuple[Scenario, ExpectTable]:
 
 
 def read_checked(path: Path) -> tuple[Scenario, ExpectTable | None]:
-    """Read a scenario file with what it expects, if it expects anything.
+    """Read a scenario file together with its expectations, if it has any.
 
     Raises:
         InputError: see `read_expected`.
@@ -43,10 +42,10 @@ def read_checked(path: Path) -> tuple[Scenario, ExpectTable | None]:
 
 
 def check_hazards(names: Iterable[str]) -> None:
-    """Refuse names of hazards that there are not.
+    """Refuse names that no hazard has.
 
     Raises:
-        InputError: one is none.
+        InputError: a name is not a hazard's.
     """
     for name in names:
         if name not in HAZARDS:
@@ -71,6 +70,6 @@ def _check(expect: ExpectTable, scenario: Scenario) -> None:
         check_hazards(expect.hazards if expect.hazards is not UNSET else ())
 
 
-def _is_empty(value: Any) -> bool:
+def _is_empty(value: Struct | Collection[object]) -> bool:
     given = structs.asdict(value).values() if isinstance(value, Struct) else value
     return all(one is UNSET for one in given)

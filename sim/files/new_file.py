@@ -1,4 +1,4 @@
-"""Writing files: what is there already stays as it is."""
+"""New files: a file that exists already stays as it is."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from sim.errors import InputError
 
 
 def write_new(path: Path, content: str | bytes) -> None:
-    """Write text, or bytes, to a file that does not exist yet: all of it, or no file.
+    """Write text or bytes to a file that does not exist yet; where that fails, there is no file.
 
     Raises:
         InputError: the file exists.

@@ -5,10 +5,9 @@ docs/scenario-files.md describes the format for users.
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 from msgspec import UNSET
 
@@ -40,7 +39,7 @@ def read_scenario(path: Path | str) -> Scenario:
     """Read a scenario file.
 
     Raises:
-        InputError: anything wrong with it, as one line that names the file, the place and what is allowed.
+        InputError: anything in the file is wrong; the line names the file, the place and what is allowed.
     """
     path = Path(path)
     with at(f"{path}"):
@@ -51,25 +50,25 @@ def scenario_from_text(text: str, default_name: str = "") -> Scenario:
     """Make a scenario from the text of a scenario file.
 
     Raises:
-        InputError: it is no TOML, or says something that cannot be.
+        InputError: the text is not TOML, or describes an impossible scenario.
     """
     return scenario_from_table(table_from_text(text, ScenarioTable), default_name)
 
 
-def scenario_from_data(raw: dict[str, Any], default_name: str = "") -> Scenario:
-    """Make a scenario from what a scenario file holds, as plain values.
+def scenario_from_data(raw: dict[str, object], default_name: str = "") -> Scenario:
+    """Make a scenario from the content of a scenario file, as plain values.
 
     Raises:
-        InputError: it says something that cannot be.
+        InputError: the content describes an impossible scenario.
     """
     return scenario_from_table(table_from_data(raw, ScenarioTable), default_name)
 
 
 def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
-    """Make a scenario from what a scenario file holds.
+    """Make a scenario from the table that a scenario file is.
 
     Raises:
-        InputError: it says something that cannot be.
+        InputError: the table describes an impossible scenario.
     """
     kernel, pkvm = table.kernel, table.pkvm
     with at("topology"):
@@ -115,12 +114,13 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
 
 def _cpus(table: TopologyTable) -> Iterator[Cpu]:
     numbers = iter(range(MOST_CPUS + 1))
-    yield from _listed("cpus", table.cpus, {}, (), numbers)
-    yield from _clusters("clusters", table.clusters, {}, (), numbers)
+    none = CpuProperties()
+    yield from _listed("cpus", table.cpus, none, (), numbers)
+    yield from _clusters("clusters", table.clusters, none, (), numbers)
 
 
 def _clusters(
-    place: str, clusters: list[ClusterTable], above: dict[str, Any], path: tuple[str, ...], numbers: Iterator[int]
+    place: str, clusters: list[ClusterTable], above: CpuProperties, path: tuple[str, ...], numbers: Iterator[int]
 ) -> Iterator[Cpu]:
     if len(path) > DEEPEST_CLUSTER:
         raise InputError(f"clusters lie more than {DEEPEST_CLUSTER} deep")
@@ -129,37 +129,42 @@ def _clusters(
             raise InputError(f"{place}: two clusters are named {name!r}")
     for index, one in enumerate(clusters):
         here = f"{place}[{index}]"
-        given = above | _given(one)
+        given = _inherited(above, one)
         inside = (*path, one.name)
         yield from _listed(f"{here}.count", [CpuTable()] * one.count, given, inside, numbers)
         yield from _listed(f"{here}.cpus", one.cpus, given, inside, numbers)
         yield from _clusters(f"{here}.clusters", one.clusters, given, inside, numbers)
 
 
-def _given(table: CpuProperties) -> dict[str, Any]:
-    """The properties that a table states."""
-    stated = {name: getattr(table, name) for name in CpuProperties.__struct_fields__}
-    return {name: value for name, value in stated.items() if value is not UNSET}
+def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
+    """Return the properties that a table states, and for the others those of the table around it."""
+    return CpuProperties(
+        sve_bits=above.sve_bits if own.sve_bits is UNSET else own.sve_bits,
+        sme_bits=above.sme_bits if own.sme_bits is UNSET else own.sme_bits,
+        zcr_el3_len=above.zcr_el3_len if own.zcr_el3_len is UNSET else own.zcr_el3_len,
+        smcr_el3_len=above.smcr_el3_len if own.smcr_el3_len is UNSET else own.smcr_el3_len,
+        late=above.late if own.late is UNSET else own.late,
+    )
 
 
 def _listed(
-    place: str, cpus: list[CpuTable], above: dict[str, Any], path: tuple[str, ...], numbers: Iterator[int]
+    place: str, cpus: list[CpuTable], above: CpuProperties, path: tuple[str, ...], numbers: Iterator[int]
 ) -> Iterator[Cpu]:
     for index, one in enumerate(cpus):
         with at(f"{place}[{index}]"):
-            yield _cpu(one, above | _given(one), path, next(numbers, MOST_CPUS))
+            yield _cpu(one, _inherited(above, one), path, next(numbers, MOST_CPUS))
 
 
-def _cpu(table: CpuTable, given: dict[str, Any], path: tuple[str, ...], number: int) -> Cpu:
+def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: int) -> Cpu:
     if number >= MOST_CPUS:
         raise InputError(f"a topology has at most {MOST_CPUS:,} CPUs")
     return Cpu.of(
         table.name or f"cpu{number}",
-        vqs_from_bits(given["sve_bits"]) if given.get("sve_bits") else None,
-        vqs_from_bits(given["sme_bits"]) if given.get("sme_bits") else None,
-        zcr_el3_len=given.get("zcr_el3_len", LEN_FIELD),
-        smcr_el3_len=given.get("smcr_el3_len", LEN_FIELD),
-        late=given.get("late", False),
+        vqs_from_bits(given.sve_bits) if given.sve_bits else None,
+        vqs_from_bits(given.sme_bits) if given.sme_bits else None,
+        zcr_el3_len=LEN_FIELD if given.zcr_el3_len is UNSET else given.zcr_el3_len,
+        smcr_el3_len=LEN_FIELD if given.smcr_el3_len is UNSET else given.smcr_el3_len,
+        late=given.late is True,
         mpidr=table.mpidr,
         clusters=path,
     )
@@ -169,10 +174,10 @@ def _cpu(table: CpuTable, given: dict[str, Any], path: tuple[str, ...], number: 
 
 
 def design_from(table: DesignTable, place: str = "design") -> Design:
-    """The design of a design's table, which lies at a place in the file.
+    """Return the design that a table describes; `place` is where the table lies in the file.
 
     Raises:
-        InputError: no such base, or a name that another design has.
+        InputError: there is no such base, or another design has the name.
     """
     with at(f"{place}.base"):
         base = named(table.base)
@@ -199,11 +204,11 @@ def _fault(place: int, table: FaultTable, topology: Topology) -> Fault:
         return fault
 
 
-def latencies_from(tables: dict[str, Any]) -> Latencies:
-    """The latencies that a file's table says; the others are as by default.
+def latencies_from(tables: Mapping[str, object]) -> Latencies:
+    """Return the latencies that a file's table states, with defaults for the others.
 
     Raises:
-        InputError: there is no such latency, or no such duration.
+        InputError: there is no such latency, or its value is not a duration.
     """
     known = [one.name for one in fields(Latencies)]
     drawn = {}
@@ -217,7 +222,7 @@ def latencies_from(tables: dict[str, Any]) -> Latencies:
     return Latencies(**drawn)
 
 
-def _distribution(table: Any) -> Distribution:
+def _distribution(table: object) -> Distribution:
     if not isinstance(table, dict):
         raise InputError(f"must be a duration such as '200us' or a distribution's table, and is {table!r:.40}")
     name = str(table.get("distribution", ""))
@@ -229,7 +234,7 @@ def _distribution(table: Any) -> Distribution:
     return Distribution(name, tuple(_parameter(key, table[key]) for key in wanted))
 
 
-def _parameter(key: str, value: Any) -> int | float:
+def _parameter(key: str, value: object) -> int | float:
     if key == "sigma":
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError("sigma is a plain number")

@@ -64,6 +64,9 @@ _ONE_FAULT = {
 Bits = Annotated[int, Meta(ge=128, le=2048, extra_json_schema={"multipleOf": 128})]
 Lengths = Annotated[list[Bits], Meta(extra_json_schema={"uniqueItems": True})]
 Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
+PageBytes = Literal[4096, 16384, 65536]
+PAGE_BYTES: tuple[PageBytes, ...] = (4096, 16384, 65536)
+"""The page sizes of arm64, in bytes."""
 Name = Annotated[str, Meta(min_length=1, max_length=60)]
 Duration = Annotated[str, Meta(extra_json_schema=_DURATION)]
 
@@ -161,7 +164,7 @@ class KernelTable(Table):
         KvmMode.DEFAULT
     )
     el2: Annotated[bool, Meta(description="the CPUs start at EL2; without it there is no KVM")] = True
-    page_bytes: Annotated[Literal[4096, 16384, 65536], Meta(description="page size: 4096, 16384 or 65536")] = 4096
+    page_bytes: Annotated[PageBytes, Meta(description="page size: 4096, 16384 or 65536")] = 4096
     bring_up: Annotated[BringUp, Meta(description='how early CPUs come up: "one-at-a-time" or "parallel"')] = (
         BringUp.ONE_AT_A_TIME
     )

@@ -1,9 +1,8 @@
-"""Scenarios back into TOML: `scenario_text` writes what `sim.files.scenario_file` reads as the same scenario."""
+"""Scenarios as TOML: `sim.files.scenario_file` reads the text of `scenario_text` as the same scenario."""
 
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import tomli_w
@@ -12,6 +11,7 @@ from sim.designs import DESIGNS, Design
 from sim.errors import InputError
 from sim.files.new_file import write_new
 from sim.files.scenario_tables import (
+    PAGE_BYTES,
     ActionTable,
     ClusterTable,
     CpuTable,
@@ -29,10 +29,10 @@ from sim.vectors import LEN_FIELD, bits_from_vqs
 
 
 def scenario_text(scenario: Scenario) -> str:
-    """A scenario as the text of a scenario file; what is as by default is left out.
+    """Return a scenario as the text of a scenario file, which leaves out the defaults.
 
     Raises:
-        InputError: its CPUs lie in an order that a file cannot say.
+        InputError: a file cannot list its CPUs in their order.
     """
     table = ScenarioTable(
         name=scenario.name,
@@ -69,15 +69,15 @@ def save_scenario(scenario: Scenario, path: Path) -> None:
     """Write a scenario to a file that does not exist yet.
 
     Raises:
-        InputError: the file exists, or its CPUs lie in an order that a file cannot say.
-        OSError: it cannot be written.
+        InputError: the file exists, or a file cannot list the scenario's CPUs in their order.
+        OSError: the file cannot be written.
     """
     write_new(path, scenario_text(scenario))
 
 
-def _stated(table: msgspec.Struct) -> dict[str, Any]:
-    """What a table says, without what is as by default."""
-    stated: dict[str, Any] = {}
+def _stated(table: msgspec.Struct) -> dict[str, object]:
+    """Return a table's keys and values without the defaults."""
+    stated: dict[str, object] = {}
     for field in msgspec.structs.fields(table):
         value = getattr(table, field.name)
         inner = _plain(value)
@@ -86,12 +86,13 @@ def _stated(table: msgspec.Struct) -> dict[str, Any]:
     return stated
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         return _stated(value)
     if isinstance(value, list):
         return [_plain(one) for one in value]
-    return value if value is msgspec.UNSET else msgspec.to_builtins(value)
+    plain: object = value if value is msgspec.UNSET else msgspec.to_builtins(value)
+    return plain
 
 
 def _topology(topology: Topology) -> TopologyTable:
@@ -108,7 +109,7 @@ def _topology(topology: Topology) -> TopologyTable:
 
 
 def _inside(cpus: list[Cpu], depth: int) -> tuple[list[CpuTable], list[ClusterTable]]:
-    """The CPUs at a depth, and the clusters below it."""
+    """Return the CPUs at a depth, and the clusters below it."""
     own = [_cpu(one) for one in cpus if len(one.clusters) == depth]
     below: dict[str, list[Cpu]] = {}
     for one in cpus:
@@ -122,7 +123,7 @@ def _inside(cpus: list[Cpu], depth: int) -> tuple[list[CpuTable], list[ClusterTa
 
 
 def _names(cpus: list[CpuTable], clusters: list[ClusterTable]) -> Iterator[str | None]:
-    """The CPUs in the order in which a file lists them."""
+    """Yield the CPUs' names in the order in which a file lists them."""
     yield from (one.name for one in cpus)
     for cluster in clusters:
         yield from _names(cluster.cpus, cluster.clusters)
@@ -150,7 +151,7 @@ def _kernel(scenario: Scenario) -> KernelTable:
         arm64_nosme=scenario.nosme,
         kvm_mode=scenario.kvm_mode,
         el2=scenario.el2,
-        page_bytes=scenario.page_bytes,  # type: ignore[arg-type]
+        page_bytes=next(one for one in PAGE_BYTES if one == scenario.page_bytes),
         bring_up=scenario.bring_up,
         kvm_init=scenario.kvm_init,
     )
@@ -161,7 +162,7 @@ def _design(design: Design) -> DesignTable:
 
 
 def design_table(design: Design) -> DesignTable:
-    """The table of a design, every choice written out."""
+    """Return the table of a design, with every choice written out."""
     return DesignTable(
         base="nosve" if design.nosve else "v6.11",
         name=design.name,
@@ -173,19 +174,19 @@ def design_table(design: Design) -> DesignTable:
     )
 
 
-def latencies_data(latencies: Latencies) -> Iterator[tuple[str, Any]]:
-    """The latencies that differ from the defaults, as a file's table says them."""
+def latencies_data(latencies: Latencies) -> Iterator[tuple[str, object]]:
+    """Yield the latencies that differ from the defaults, as a file's table states them."""
     for field in fields(Latencies):
         drawn, usual = getattr(latencies, field.name), getattr(Latencies(), field.name)
         if drawn != usual:
             yield field.name, _distribution(drawn)
 
 
-def _distribution(one: Distribution) -> Any:
+def _distribution(one: Distribution) -> dict[str, object]:
     names = PARAMETERS[one.name]
+    values = zip(names, one.parameters, strict=True)
     return {"distribution": one.name} | {
-        name: value if name == "sigma" else _duration(int(value))
-        for name, value in zip(names, one.parameters, strict=True)
+        name: value if name == "sigma" else _duration(int(value)) for name, value in values
     }
 
 

@@ -1,4 +1,4 @@
-"""The scenarios that ship, under their names, and the one to start from."""
+"""The scenarios and spaces that ship, by name, and the template of a new scenario."""
 
 import os
 from importlib.resources import files
@@ -6,19 +6,19 @@ from pathlib import Path
 
 
 def folder() -> Path:
-    """Where the scenarios that ship lie: inside the installed package, or beside it in the repository."""
+    """Return the folder of the scenarios that ship: inside the installed package, or beside it in the repository."""
     package = Path(str(files("sim")))
     inside = package / "topologies"
     return inside if inside.is_dir() else package.parent / "topologies"
 
 
 def shipped() -> list[Path]:
-    """The scenario files that ship, by name."""
+    """Return the scenario files that ship, sorted by name."""
     return sorted(folder().glob("*.toml"))
 
 
 def find(path: Path) -> Path:
-    """The file that a path names: itself, or, where there is no such file, the shipped scenario of that name.
+    """Return the file that a path names: itself, or, where there is no such file, the shipped scenario of that name.
 
     >>> find(Path("bug")).name
     'bug.toml'
@@ -29,17 +29,17 @@ def find(path: Path) -> Path:
 
 
 def shipped_spaces() -> list[Path]:
-    """The space files that ship, by name."""
+    """Return the space files that ship, sorted by name."""
     return sorted((folder() / "spaces").glob("*.toml"))
 
 
 def find_space(path: Path) -> Path:
-    """The file that a path names: itself, or, where there is no such file, the shipped space of that name."""
+    """Return the file that a path names: itself, or, where there is no such file, the shipped space of that name."""
     if os.path.lexists(path):
         return path
     return {file.stem: file for file in shipped_spaces()}.get(str(path), path)
 
 
 def template() -> str:
-    """The text of a commented scenario to start from."""
+    """Return the text of a commented scenario to start from."""
     return (files("sim") / "files" / "template.toml").read_text(encoding="utf-8")

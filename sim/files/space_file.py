@@ -4,28 +4,31 @@ docs/sweeps.md describes the format for users.
 """
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError, check_printable
 from sim.files.scenario_file import design_from, latencies_from
-from sim.files.scenario_tables import DesignTable
+from sim.files.scenario_tables import DesignTable, Lengths
 from sim.files.scenario_text import design_table, latencies_data
-from sim.files.space_tables import GroupTable, SetTable, SpaceTable
+from sim.files.space_tables import Choice, GroupTable, SetTable, SpaceTable
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
 from sim.kernel_series import kernel_series
 from sim.study.system_space import Group, Space, legal_sets, power_of_two_sets
 from sim.vectors import bits_from_vqs, vq_from_bits, vqs_from_bits
+
+E = TypeVar("E", bound=StrEnum)
 
 
 def read_space(path: Path | str) -> Space:
     """Read a space file.
 
     Raises:
-        InputError: anything wrong with it, as one line that names the file, the place and what is allowed.
+        InputError: anything in the file is wrong; the line names the file, the place and what is allowed.
     """
     path = Path(path)
     with at(f"{path}"):
@@ -33,10 +36,10 @@ def read_space(path: Path | str) -> Space:
 
 
 def space_from_data(raw: dict[str, object]) -> Space:
-    """Make a space from what a space file holds, as plain values.
+    """Make a space from the content of a space file, as plain values.
 
     Raises:
-        InputError: it says something that cannot be.
+        InputError: the content describes an impossible space.
     """
     return _space(table_from_data(raw, SpaceTable), "")
 
@@ -59,7 +62,8 @@ def _space(table: SpaceTable, default_name: str) -> Space:
     )
 
 
-def _once(place: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _once(place: str, values: tuple[E, ...]) -> tuple[E, ...]:
+    """Refuse a choice that is listed twice: its rows would be counted twice."""
     twice = {str(one) for one in values if values.count(one) > 1}
     if twice:
         raise InputError(f"{place}: {', '.join(sorted(twice))} is there twice")
@@ -124,7 +128,7 @@ def _designs(tables: list[DesignTable | str] | None) -> Iterator[Design]:
 
 
 def space_to_data(space: Space) -> dict[str, object]:
-    """What a space file that describes a space holds, as plain values."""
+    """Return the content of a space file that describes a space, as plain values."""
     table = SpaceTable(
         name=space.name,
         kernel=space.kernel,
@@ -141,7 +145,7 @@ def space_to_data(space: Space) -> dict[str, object]:
 
 def _group_table(group: Group) -> GroupTable:
     up_to = max(group.sets).bit_length()
-    sets: Any
+    sets: Choice | list[SetTable | Lengths]
     bits = None
     if set(group.weights) == {1} and up_to and group.sets == legal_sets(up_to):
         sets, bits = "legal", up_to * 128

@@ -1,6 +1,6 @@
 """The tables of a space file, as classes: their keys, types, defaults, ranges and meaning.
 
-docs/sweeps.md says the same at greater length.
+docs/sweeps.md describes them at greater length.
 """
 
 from typing import Annotated, Any, Literal
@@ -30,7 +30,7 @@ class SetTable(Table):
 class GroupTable(Table):
     """CPUs that share a set of lengths, or many such groups that are alike."""
 
-    name: Annotated[Name, Meta(description="what it is called; of many groups, what stands before their numbers")]
+    name: Annotated[Name, Meta(description="the group's name; of several groups, the part before their numbers")]
     sets: Annotated[
         Choice | list[SetTable | Lengths],
         Meta(description='"legal", "powers-of-two", or a list of sets: lists of lengths, or tables with a weight'),
@@ -38,8 +38,8 @@ class GroupTable(Table):
     up_to_bits: Annotated[
         Bits | None, Meta(description='the largest length of "legal" or "powers-of-two" sets, which need it')
     ] = None
-    count: Annotated[int, Meta(ge=1, le=MOST_GROUPS, description="so many groups alike, each with its own set")] = 1
-    cpus: Annotated[int, Meta(ge=1, le=MOST_CPUS, description="so many CPUs that share one set: a cluster")] = 1
+    count: Annotated[int, Meta(ge=1, le=MOST_GROUPS, description="number of equal groups, each with its own set")] = 1
+    cpus: Annotated[int, Meta(ge=1, le=MOST_CPUS, description="number of CPUs that share one set: a cluster")] = 1
     late: Annotated[bool, Meta(description="left out of the early bring-up")] = False
 
 
@@ -54,16 +54,16 @@ class SpaceTable(Table):
     )
     name: Annotated[
         Annotated[str, Meta(max_length=200)],
-        Meta(description="what the space is called; by default as the file, without .toml"),
+        Meta(description="the space's name; by default the file's, without .toml"),
     ] = ""
     description: Annotated[str, Meta(description="for readers; the simulator does not use it")] = ""
     boot: Annotated[
-        str | None, Meta(description="the group that holds the boot CPU; by default the first early one")
+        str | None, Meta(description="the group that holds the boot CPU; by default the first early group")
     ] = None
     kernel: Annotated[str, Meta(description='kernel series, from "6.1" on')] = DEFAULT
     designs: Annotated[
         Annotated[list[DesignTable | str], Meta(min_length=1)] | None,
-        Meta(description="names of designs, or tables as in scenario files; by default all named ones"),
+        Meta(description="names of designs, or tables as in scenario files; by default all named designs"),
     ] = None
     relays: Annotated[tuple[Relay, ...], Meta(min_length=1, description="pKVM's PSCI relay")] = tuple(Relay)
     kvm_modes: Annotated[tuple[KvmMode, ...], Meta(min_length=1, description="kvm-arm.mode=")] = (KvmMode.PROTECTED,)

@@ -1,4 +1,4 @@
-"""Reading TOML that somebody else wrote: bounded, checked against a table's class, with one line for what is wrong."""
+"""TOML tables from files of any origin: bounded, checked against a table's class, with one line for what is wrong."""
 
 import re
 import tomllib
@@ -16,20 +16,20 @@ from sim.files.validation_messages import in_words
 LARGEST_FILE_BYTES = 8 * 1024 * 1024
 LARGEST_INTEGER_BITS = 63
 MOST_DOTS = 500_000
-"""Bounds what the TOML reader makes of dotted keys, each part of which is a table."""
+"""Each part of a dotted key is a table: this bounds the memory that the TOML reader takes for them."""
 _LONG_KEY = re.compile(
     r"""(?<![^ \t\r\n.=,{}\[\]"'])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[^ \t\r\n.=,{}\[\]"']++)[ \t]*+\.[ \t]*+){24}"""
 )
-"""A dotted key of more than 24 parts: the TOML reader walks them all for each key below."""
+"""A dotted key of more than 24 parts. The TOML reader walks them all for each key below: quadratic time."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 def read_text(path: Path, what: str) -> str:
-    """The text of a file; `what` names what it should hold.
+    """Return the text of a file; `what` names its content in messages.
 
     Raises:
-        InputError: it cannot be read, is too large, or is no text.
+        InputError: the file cannot be read, is too large, or is not UTF-8 text.
     """
     raw = read_at_most(path, LARGEST_FILE_BYTES, what)
     try:
@@ -40,10 +40,10 @@ def read_text(path: Path, what: str) -> str:
 
 
 def table_from_text(text: str, kind: type[T]) -> T:
-    """A table from TOML.
+    """Return a table from TOML.
 
     Raises:
-        InputError: it is no TOML, or not what the table's class allows.
+        InputError: the text is not TOML, or not what the table's class allows.
     """
     if text.count(".") > MOST_DOTS:
         raise InputError(f"has more than {MOST_DOTS:,} dots, which no scenario needs")
@@ -57,7 +57,7 @@ def table_from_text(text: str, kind: type[T]) -> T:
     except InputError:
         raise
     except ValueError as error:
-        raise InputError(f"is no TOML: {error}") from None
+        raise InputError(f"is not TOML: {error}") from None
 
 
 def table_from_data(raw: dict[str, object], kind: type[T]) -> T:
@@ -83,7 +83,7 @@ def _checked(raw: dict[str, object], kind: type[T]) -> T:
 
 
 def _huge_integer(value: object) -> list[str | int] | None:
-    """Find an integer that TOML does not have, before anybody writes it down; its place, the innermost step first."""
+    """Return the place of an integer that exceeds TOML's range, the innermost step first; None if there is none."""
     if isinstance(value, int):
         return [] if value.bit_length() > LARGEST_INTEGER_BITS else None
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -96,7 +96,7 @@ def _huge_integer(value: object) -> list[str | int] | None:
 
 @contextmanager
 def at(place: str) -> Iterator[None]:
-    """Put the place before an error's message."""
+    """Put a place before the message of an error."""
     try:
         yield
     except InputError as error:

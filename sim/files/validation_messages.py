@@ -1,10 +1,13 @@
-"""What the validator says, in the words of the file: the place, what is wrong, and what is allowed there."""
+"""Messages of the validator (msgspec) in the terms of the file: the place, what is wrong, and what is allowed there.
+
+The validator names types of Python and of JSON; a user who writes TOML knows neither.
+"""
 
 import difflib
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 import msgspec
 
@@ -22,21 +25,27 @@ _WORDS = {
 _LONGEST_VALUE = 60
 
 
-def in_words(message: str, raw: Any, kind: type[msgspec.Struct]) -> str:
-    """One line from the validator's message about a file that holds `raw` where it should hold a table."""
+def in_words(message: str, raw: dict[str, object], kind: type[msgspec.Struct]) -> str:
+    """Return one line for a message of the validator.
+
+    Args:
+        message: the validator's.
+        raw: the content of the file.
+        kind: the class of the table that the file should be.
+    """
     at = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
     if at is None or _is_a_key(message, raw):
         return _what(message, "", raw, kind)
     return f"{at[1]}: {_what(message[: at.start()], at[1], raw, kind)}"
 
 
-def _is_a_key(message: str, raw: Any) -> bool:
-    """Whether what looks like a place belongs to an unknown key of the file's."""
+def _is_a_key(message: str, raw: dict[str, object]) -> bool:
+    """Return True if the part of the message that looks like a place belongs to an unknown key of the file."""
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL)
     return unknown is not None and unknown[1] in raw
 
 
-def _what(what: str, place: str, raw: Any, kind: type[msgspec.Struct]) -> str:
+def _what(what: str, place: str, raw: dict[str, object], kind: type[msgspec.Struct]) -> str:
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
         return f"the key {missing[1]!r} is missing"
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL):
@@ -45,20 +54,20 @@ def _what(what: str, place: str, raw: Any, kind: type[msgspec.Struct]) -> str:
     if what.startswith("Invalid enum value"):
         table, _, key = re.sub(r"\[[\d.]+\]", "", place).rpartition(".")
         choices = _choices(get_type_hints(_table_at(table, kind))[key])
-        return f"{_wrong_one(_value_at(place, raw), choices)}: allowed are {', '.join(map(str, choices))}"
+        return f"{_wrong_choice(_value_at(place, raw), choices)}: allowed are {', '.join(map(str, choices))}"
     return _expected(what, _value_at(place, raw))
 
 
-def _wrong_one(value: Any, choices: list[Any]) -> str:
-    """The value that is none of the choices; of a table's the first one, since the validator does not say which."""
+def _wrong_choice(value: object, choices: list[object]) -> str:
+    """Return the value that is not a choice; of a table the first such value, since the validator does not name it."""
     if isinstance(value, dict):
         key, value = next(one for one in value.items() if one[1] not in choices)
         return f"{key[:_LONGEST_VALUE]!r} is {value!r:.{_LONGEST_VALUE}}"
     return f"is {value!r:.{_LONGEST_VALUE}}"
 
 
-def _expected(what: str, value: Any) -> str:
-    """A value of the wrong type, or out of range."""
+def _expected(what: str, value: object) -> str:
+    """Return the line for a value of the wrong type, or out of range."""
     if kinds := re.fullmatch(r"Expected `(.*)`, got `(\w+)`", what):
         wanted = [_WORDS[one] for one in kinds[1].split(" | ") if one != "null"]
         return f"must be {' or '.join(wanted)}, and is {_WORDS[kinds[2]]}"
@@ -78,19 +87,22 @@ def _suggestion(key: str, allowed: tuple[str, ...]) -> str:
 
 
 def _steps(place: str) -> Iterator[str | int]:
-    """The keys and indices that lead to a place."""
+    """Yield the keys and indices that lead to a place."""
     for key, index in re.findall(r"([a-z_]\w*)|\[(\d+)\]", place):
         yield key or int(index)
 
 
-def _value_at(place: str, raw: Any) -> Any:
+def _value_at(place: str, raw: object) -> object:
     for step in _steps(place):
-        raw = raw[step]
+        if isinstance(raw, list):
+            raw = raw[int(step)]
+        elif isinstance(raw, dict):
+            raw = raw[step]
     return raw
 
 
 def _table_at(place: str, table: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """The table that lies at a place in the file, whose own table is given."""
+    """Return the class of the table at a place in the file; `table` is the class of the whole file."""
     for key in _steps(place):
         if isinstance(key, str):
             inside = _types_in(get_type_hints(table)[key])
@@ -98,15 +110,15 @@ def _table_at(place: str, table: type[msgspec.Struct]) -> type[msgspec.Struct]:
     return table
 
 
-def _types_in(hint: Any) -> Iterator[Any]:
-    """A type and every type within it."""
+def _types_in(hint: object) -> Iterator[object]:
+    """Yield a type and every type within it."""
     yield hint
     for one in get_args(hint):
         yield from _types_in(one)
 
 
-def _choices(hint: Any) -> list[Any]:
-    """The values that a type of named choices allows."""
+def _choices(hint: object) -> list[object]:
+    """Return the values that a type of named choices allows."""
     for one in _types_in(hint):
         if isinstance(one, type) and issubclass(one, StrEnum):
             return list(one)

@@ -1,6 +1,7 @@
-"""What saves do to pKVM's buffers, to scale: whose bytes are written, from which offset to which."""
+"""The saves of a boot beside pKVM's buffers, to scale: which bytes are written, and whose they are."""
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim import rules
@@ -18,31 +19,50 @@ if TYPE_CHECKING:
     from matplotlib.patches import Patch
 
 _WIDTH_IN, _ROW_IN = 11.0, 0.66
-_MOST_ROWS = 8
+_MAX_SAVES = 8
 _MARGIN = 0.04
-"""Of the range shown, on either side."""
-_HEADER, _REGISTERS, _SLACK = "header", "registers", "slack"
-_COLOURS = {_HEADER: style.GREY, _REGISTERS: style.FADED_SKY, _SLACK: style.PALE}
-_OWN, _OVER_HEADER = "bytes written, as asked for", "written over its own header"
-_IN_SLACK, _OUTSIDE = "written beyond, in its own slack", "written outside"
-_HITS = {_OWN: style.BLUE, _OVER_HEADER: style.PINK, _IN_SLACK: style.YELLOW, _OUTSIDE: style.RED}
+"""The empty share of the range on either side."""
+
+
+class _Drawn(Enum):
+    """A kind of stretch, with its label and colour."""
+
+    def __init__(self, label: str, colour: str) -> None:
+        self.label, self.colour = label, colour
+
+
+class Part(_Drawn):
+    """The parts of a CPU's run of pages."""
+
+    HEADER = ("header", style.GREY)
+    REGISTERS = ("registers", style.FADED_SKY)
+    SLACK = ("slack", style.PALE)
+
+
+class Written(_Drawn):
+    """The places of the bytes that a save writes."""
+
+    AS_ASKED = ("written within the bytes asked for", style.BLUE)
+    OVER_HEADER = ("written over its own header", style.PINK)
+    IN_SLACK = ("written beyond, in its own slack", style.YELLOW)
+    OUTSIDE = ("written outside", style.RED)
 
 
 class Stretch(NamedTuple):
-    """A stretch of memory: its first byte and the one after its last, from the start of the saving CPU's buffer."""
+    """A stretch of memory: its first byte and the byte after its last, from the start of the saving CPU's buffer."""
 
     first: int
     end: int
-    what: str
+    kind: Part | Written
     cpu: int
 
 
 @style.styled
 def plot_buffers(outcome: Outcome) -> style.Picture:
-    """Saves of the host's registers, each beside its CPU's buffer and what lies around it, to scale.
+    """Draw the saves of the host's registers, each beside its CPU's buffer and the memory around it, to scale.
 
-    The bytes count from the start of the saving CPU's own run of pages, which begins with the header. Of many different
-    saves the first eight are shown, those that write outside first.
+    Bytes count from the start of the saving CPU's own run of pages, which begins with the header. Of more than eight
+    different saves the first eight are drawn, beginning with those that write outside.
     """
     saves = shown_saves(outcome)
     buffers = outcome.facts.buffers
@@ -50,13 +70,9 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
         why = "no buffers for the host's SVE registers" if buffers is None else "no guest made a save"
         return style.new_picture(_WIDTH_IN, 0.2, outcome.scenario.name or "buffers", f"there is nothing to show: {why}")
     labels = [_label(outcome, save) for save in saves]
-    labels_in = max(style.text_width_in(line, style.SMALL_PT) for one in labels for line in one.split("\n")) + 0.3
-    handles: list[Patch | Line2D] = [style.patch(what, colour) for what, colour in (_COLOURS | _HITS).items()]
-    handles.append(style.line("the CPU's own run of pages", style.BLACK))
-    if any(save.panicked for save in saves):
-        handles.append(style.sign("the store that panics", "*", style.RED))
-    handles.append(style.patch(_around(outcome), style.PAPER, "....", edgecolor=style.GREY))
-    below_in = 0.55 + style.legend_height_in([*handles], _WIDTH_IN - 0.3)
+    labels_in = max(style.text_width_in(line, style.SMALL_PT) for label in labels for line in label.split("\n")) + 0.3
+    handles = _handles(outcome, saves)
+    below_in = 0.55 + style.legend_height_in(handles, _WIDTH_IN - 0.3)
     picture = style.new_picture(
         _WIDTH_IN, _ROW_IN * len(saves) + below_in, outcome.scenario.name or "buffers", _subtitle(outcome, buffers)
     )
@@ -68,23 +84,29 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
     axes.set_yticks(range(len(saves)), labels, parse_math=False)
     axes.tick_params(axis="y", length=0)
     for row, save in enumerate(saves):
-        _draw(axes, outcome, save, row, width_in / (end - first))
-    _ticks(axes, saves, buffers, (end - first) / width_in)
+        _draw_memory(axes, outcome, save, row, width_in / (end - first))
+        _draw_save(axes, save, buffers, row)
+    _label_bytes(axes, saves, buffers, (end - first) / width_in)
     axes.set_xlabel("bytes from the start of the CPU's own buffer", size=style.SMALL_PT)
-    style.legend(picture, [*handles], 0.15, 0.08, _WIDTH_IN - 0.3)
+    style.legend(picture, handles, 0.15, 0.08, _WIDTH_IN - 0.3)
     return picture
 
 
 def shown_saves(outcome: Outcome) -> list[Save]:
-    """The saves to show: each kind of a CPU's once, those that write outside first, at most eight."""
+    """Return the saves to draw, at most eight: each kind once for each CPU, those that write outside first."""
     kinds: dict[tuple[int, int, int], Save] = {}
     for save in outcome.facts.saves:
-        kinds.setdefault((save.cpu, save.running_vq, save.pointer_vq), save)
-    return sorted(kinds.values(), key=lambda save: (not save.outside, save.cpu))[:_MOST_ROWS]
+        kinds.setdefault(_kind(save), save)
+    return sorted(kinds.values(), key=lambda save: (not save.outside, save.cpu))[:_MAX_SAVES]
+
+
+def _kind(save: Save) -> tuple[int, int, int]:
+    """Return the data that two saves share if they write the same bytes."""
+    return save.cpu, save.running_vq, save.pointer_vq
 
 
 def memory_around(outcome: Outcome, save: Save, buffers: Buffers) -> Iterator[Stretch]:
-    """The saving CPU's buffer, and where buffers lie side by side those that the save hits, and their neighbours."""
+    """Yield the parts of the saving CPU's buffer and, in adjacent memory, of those it hits and of their neighbours."""
     cpus = [save.cpu]
     if outcome.scenario.memory is MemoryLayout.ADJACENT:
         hit = [extent.cpu for extent in save.touched]
@@ -92,36 +114,39 @@ def memory_around(outcome: Outcome, save: Save, buffers: Buffers) -> Iterator[St
     for cpu in cpus:
         if 0 <= cpu < len(outcome.scenario.topology.cpus):
             start = (cpu - save.cpu) * buffers.run_bytes
-            yield Stretch(start, start + rules.HEADER_BYTES, _HEADER, cpu)
-            yield Stretch(start + rules.HEADER_BYTES, start + buffers.asked_bytes, _REGISTERS, cpu)
-            yield Stretch(start + buffers.asked_bytes, start + buffers.run_bytes, _SLACK, cpu)
+            yield Stretch(start, start + rules.HEADER_BYTES, Part.HEADER, cpu)
+            yield Stretch(start + rules.HEADER_BYTES, start + buffers.asked_bytes, Part.REGISTERS, cpu)
+            yield Stretch(start + buffers.asked_bytes, start + buffers.run_bytes, Part.SLACK, cpu)
 
 
 def hits(save: Save, buffers: Buffers) -> Iterator[Stretch]:
-    """The bytes that a save wrote: as asked for, over its header, beyond that in its own slack, or outside."""
+    """Yield the stretches that a save wrote, cut where the header and the bytes asked for end."""
     for extent in save.touched:
         first = _place(extent, save, buffers)
         end = first + extent.bytes
         if extent in save.outside:
-            yield Stretch(first, end, _OUTSIDE, extent.cpu)
+            yield Stretch(first, end, Written.OUTSIDE, extent.cpu)
             continue
         if not save.header_intact and first < rules.HEADER_BYTES:
-            yield Stretch(first, min(end, rules.HEADER_BYTES), _OVER_HEADER, extent.cpu)
+            yield Stretch(first, min(end, rules.HEADER_BYTES), Written.OVER_HEADER, extent.cpu)
             first = min(end, rules.HEADER_BYTES)
         asked = min(max(first, buffers.asked_bytes), end)
         if first < asked:
-            yield Stretch(first, asked, _OWN, extent.cpu)
+            yield Stretch(first, asked, Written.AS_ASKED, extent.cpu)
         if asked < end:
-            yield Stretch(asked, end, _IN_SLACK, extent.cpu)
+            yield Stretch(asked, end, Written.IN_SLACK, extent.cpu)
 
 
 def _place(extent: Extent, save: Save, buffers: Buffers) -> int:
-    """Where an extent begins, from the start of the saving CPU's buffer; where they lie apart, none lies in another."""
+    """Return the first byte of an extent, from the start of the saving CPU's buffer.
+
+    An extent in another CPU's buffer exists only in adjacent memory, where buffers follow each other in order.
+    """
     return extent.first + (extent.cpu - save.cpu) * buffers.run_bytes
 
 
 def _fault(save: Save) -> int | None:
-    """Where a save met unmapped memory, from the start of its CPU's buffer."""
+    """Return the byte at which a save met unmapped memory, from the start of its CPU's buffer."""
     return None if save.fault_byte is None else save.fault_byte + rules.HEADER_BYTES
 
 
@@ -130,14 +155,26 @@ def _faults(saves: list[Save]) -> list[int]:
 
 
 def _range(saves: list[Save], buffers: Buffers) -> tuple[float, float]:
-    every = [one for save in saves for one in hits(save, buffers)]
-    first = min(0, *_faults(saves), *(one.first for one in every))
-    end = max(buffers.run_bytes, *_faults(saves), *(one.end for one in every))
+    """Return the first and the last byte of the axis, with a margin on either side."""
+    written = [stretch for save in saves for stretch in hits(save, buffers)]
+    first = min(0, *_faults(saves), *(stretch.first for stretch in written))
+    end = max(buffers.run_bytes, *_faults(saves), *(stretch.end for stretch in written))
     margin = _MARGIN * (end - first)
     return first - margin, end + margin
 
 
-def _draw(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: float) -> None:
+def _handles(outcome: Outcome, saves: list[Save]) -> "list[Patch | Line2D]":
+    """Return the entries of the legend."""
+    handles: list[Patch | Line2D] = [style.patch(kind.label, kind.colour) for kind in (*Part, *Written)]
+    handles.append(style.line("the CPU's own run of pages", style.BLACK))
+    if any(save.panicked for save in saves):
+        handles.append(style.sign("the store that panics", "*", style.RED))
+    around = "other memory" if outcome.scenario.memory is MemoryLayout.MAPPED else "unmapped memory"
+    handles.append(style.patch(around, style.PAPER, "....", edgecolor=style.GREY))
+    return handles
+
+
+def _draw_memory(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: float) -> None:
     buffers = outcome.facts.buffers
     assert buffers is not None
     first, end = axes.get_xlim()
@@ -149,24 +186,30 @@ def _draw(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: flo
         edgecolor=style.LIGHT,
         linewidth=0,
     )
-    for one in memory_around(outcome, save, buffers):
-        shown_first, shown_end = max(one.first, first), min(one.end, end)
+    for stretch in memory_around(outcome, save, buffers):
+        shown_first, shown_end = max(stretch.first, first), min(stretch.end, end)
         if shown_first >= shown_end:
             continue
         axes.broken_barh(
             [(shown_first, shown_end - shown_first)],
             (row - 0.3, 0.6),
-            facecolor=_COLOURS[one.what],
+            facecolor=stretch.kind.colour,
             edgecolor=style.PAPER,
             linewidth=0.5,
         )
-        told = _named(one, save)
-        if style.text_width_in(told, style.SMALL_PT) < (shown_end - shown_first) * in_per_byte - 0.06:
+        name = _name(stretch, save)
+        if style.text_width_in(name, style.SMALL_PT) < (shown_end - shown_first) * in_per_byte - 0.06:
             middle = (shown_first + shown_end) / 2
-            axes.text(middle, row - 0.14, told, size=style.SMALL_PT, ha="center", va="center")
-    for one in hits(save, buffers):
+            axes.text(middle, row - 0.14, name, size=style.SMALL_PT, ha="center", va="center")
+
+
+def _draw_save(axes: "Axes", save: Save, buffers: Buffers, row: int) -> None:
+    for stretch in hits(save, buffers):
         axes.broken_barh(
-            [(one.first, one.end - one.first)], (row + 0.02, 0.2), facecolor=_HITS[one.what], edgecolor=_HITS[one.what]
+            [(stretch.first, stretch.end - stretch.first)],
+            (row + 0.02, 0.2),
+            facecolor=stretch.kind.colour,
+            edgecolor=stretch.kind.colour,
         )
     for border in (0, buffers.run_bytes):
         axes.plot([border, border], [row - 0.3, row + 0.3], color=style.BLACK, linewidth=1.2)
@@ -174,26 +217,28 @@ def _draw(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: flo
         axes.plot(fault, row + 0.12, "*", color=style.RED, markersize=9)
 
 
-def _named(one: Stretch, save: Save) -> str:
-    return f"{one.what}, {one.end - one.first} bytes" if one.cpu == save.cpu else f"cpu{one.cpu}'s {one.what}"
+def _name(stretch: Stretch, save: Save) -> str:
+    if stretch.cpu == save.cpu:
+        return f"{stretch.kind.label}, {stretch.end - stretch.first} bytes"
+    return f"cpu{stretch.cpu}'s {stretch.kind.label}"
 
 
-def _ticks(axes: "Axes", saves: list[Save], buffers: Buffers, bytes_per_in: float) -> None:
-    """Label where buffers and writes begin and end, where there is room; writes first."""
-    every = [one for save in saves for one in hits(save, buffers)]
-    outside = [place for one in every if one.what == _OUTSIDE for place in (one.first, one.end)]
+def _label_bytes(axes: "Axes", saves: list[Save], buffers: Buffers, bytes_per_in: float) -> None:
+    """Label the bytes at which buffers and writes begin and end, where there is room; writes outside come first."""
+    written = [stretch for save in saves for stretch in hits(save, buffers)]
+    outside = [stretch for stretch in written if stretch.kind is Written.OUTSIDE]
     wanted = [
         0,
-        *outside,
+        *(place for stretch in outside for place in (stretch.first, stretch.end)),
         *_faults(saves),
         buffers.asked_bytes,
         buffers.run_bytes,
-        *(place for one in every for place in one[:2]),
+        *(place for stretch in written for place in (stretch.first, stretch.end)),
     ]
+    distance_in = style.text_width_in("-00000", style.SMALL_PT) + 0.05
     chosen: list[int] = []
     for place in wanted:
-        apart_in = style.text_width_in("-00000", style.SMALL_PT) + 0.05
-        if all(abs(place - other) / bytes_per_in >= apart_in for other in chosen):
+        if all(abs(place - other) / bytes_per_in >= distance_in for other in chosen):
             chosen.append(place)
     axes.set_xticks(sorted(chosen))
 
@@ -201,21 +246,16 @@ def _ticks(axes: "Axes", saves: list[Save], buffers: Buffers, bytes_per_in: floa
 def _label(outcome: Outcome, save: Save) -> str:
     lost = "" if save.header_intact else "\nits header is lost"
     panicked = "\nthe hypervisor panics" if save.panicked else ""
-    cut = "\nregisters come back changed" if save.at_save_vq_restored is False else ""
-    return f"{outcome.facts.label(save.cpu)}, {bits_from_vq(save.running_vq)} bits{lost}{cut}{panicked}"
-
-
-def _around(outcome: Outcome) -> str:
-    mapped = outcome.scenario.memory is MemoryLayout.MAPPED
-    return "somebody else's memory" if mapped else "nothing is mapped"
+    changed = "\nregisters come back changed" if save.at_save_vq_restored is False else ""
+    return f"{outcome.facts.label(save.cpu)}, {bits_from_vq(save.running_vq)} bits{lost}{changed}{panicked}"
 
 
 def _subtitle(outcome: Outcome, buffers: Buffers) -> str:
     design = outcome.scenario.active_design
-    told = f"design {design.name}: " if design is not None else ""
-    kinds = len({(save.cpu, save.running_vq, save.pointer_vq) for save in outcome.facts.saves})
-    more = f"; {kinds - _MOST_ROWS} more saves are not shown" if kinds > _MOST_ROWS else ""
+    name = f"design {design.name}: " if design is not None else ""
+    kinds = len({_kind(save) for save in outcome.facts.saves})
+    more = f"; {kinds - _MAX_SAVES} more saves are not shown" if kinds > _MAX_SAVES else ""
     return (
-        f"{told}buffers for {bits_from_vq(buffers.allocation_vq)} bits, {buffers.asked_bytes} bytes asked for in a run "
+        f"{name}buffers for {bits_from_vq(buffers.allocation_vq)} bits, {buffers.asked_bytes} bytes asked for in a run "
         f"of {buffers.run_bytes}; memory {outcome.scenario.memory}{more}"
     )

@@ -1,4 +1,4 @@
-"""Designs side by side: what their buffers cost, and which hazards they have."""
+"""Designs side by side: the cost of their buffers, and the number of each hazard."""
 
 from typing import TYPE_CHECKING
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 _ROW_IN, _BARS_IN, _COLUMN_IN = 0.28, 2.0, 0.5
 _SLANT = 0.71
-"""How high a heading at 45 degrees is, by its length."""
+"""The height of a heading that is set at 45 degrees, relative to its length: sin 45°."""
 _CORRUPTING = HazardKind.HEADER_DESTROYED
-"""Hazards up to this one corrupt or stop something; the others lose something."""
+"""The last hazard, by rank, that corrupts or stops something; the others lose or deny something."""
 
 
 @style.styled
 def plot_designs(comparison: Comparison) -> style.Picture:
-    """A row a design: bytes asked for each CPU's buffer, and how often each hazard occurs.
+    """Draw a row for each design: the bytes asked for each CPU's buffer, and how often each hazard occurs.
 
-    Hazards that occur under none are left out. What corrupts or panics is red, what is lost or refused orange.
+    Hazards that occur under no design are left out. Hazards that corrupt or panic are red, the others orange.
     """
     rows = comparison.design_rows
     kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in rows)]
     labels = _labels(rows)
-    labels_in = max(style.text_width_in(one, style.SMALL_PT) for one in labels) + 0.35
+    labels_in = max(style.text_width_in(label, style.SMALL_PT) for label in labels) + 0.35
     longest_in = max((style.text_width_in(kind.title, style.SMALL_PT) for kind in kinds), default=0.0)
     width_in = max(7.5, labels_in + _BARS_IN + 0.6 + _COLUMN_IN * len(kinds) + longest_in * _SLANT)
     height_in = _ROW_IN * len(rows)
     headings_in = 0.3 + longest_in * _SLANT
     title = comparison.scenario.name or "designs"
-    told = f"Linux {comparison.scenario.kernel}, KVM {comparison.scenario.kvm_mode}, by design"
-    picture = style.new_picture(width_in, height_in + headings_in + 0.6, title, told)
+    subtitle = f"Linux {comparison.scenario.kernel}, KVM {comparison.scenario.kvm_mode}, by design"
+    picture = style.new_picture(width_in, height_in + headings_in + 0.6, title, subtitle)
     bars = style.axes_at(picture, labels_in, 0.55, _BARS_IN, height_in)
     _draw_bars(bars, rows, labels)
     if kinds:
@@ -47,7 +47,7 @@ def plot_designs(comparison: Comparison) -> style.Picture:
 
 
 def _labels(rows: "list[DesignRow]") -> list[str]:
-    """Designs' names, with relay and memory where these differ."""
+    """Return the names of the designs, with relay and memory if rows differ in these."""
     relays, memories = ({getattr(row, name) for row in rows} for name in ("relay", "memory"))
     return [
         ", ".join([row.design, *([row.relay] if len(relays) > 1 else []), *([row.memory] if len(memories) > 1 else [])])
@@ -69,21 +69,22 @@ def _draw_bars(axes: "Axes", rows: "list[DesignRow]", labels: list[str]) -> None
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("bytes asked for each CPU's buffer", size=style.SMALL_PT)
-    for place, row in enumerate(rows):
-        told = "none" if row.asked_bytes is None else f"{row.asked_bytes:,}"
-        axes.annotate(told, (sizes[place], place), (4, 0), textcoords="offset points", size=style.SMALL_PT, va="center")
+    for number, row in enumerate(rows):
+        size = "none" if row.asked_bytes is None else f"{row.asked_bytes:,}"
+        place = (sizes[number], number)
+        axes.annotate(size, place, (4, 0), textcoords="offset points", size=style.SMALL_PT, va="center")
 
 
 def _draw_grid(axes: "Axes", rows: "list[DesignRow]", kinds: list[HazardKind]) -> None:
-    for place, row in enumerate(rows):
+    for number, row in enumerate(rows):
         for column, kind in enumerate(kinds):
             count = _count(row, kind)
             colour = style.PALE if not count else style.RED if kind <= _CORRUPTING else style.ORANGE
-            axes.broken_barh([(column - 0.46, 0.92)], (place - 0.43, 0.86), facecolor=colour)
+            axes.broken_barh([(column - 0.46, 0.92)], (number - 0.43, 0.86), facecolor=colour)
             if count:
                 axes.text(
                     column,
-                    place,
+                    number,
                     f"{count:,}",
                     size=style.SMALL_PT,
                     ha="center",
@@ -97,4 +98,4 @@ def _draw_grid(axes: "Axes", rows: "list[DesignRow]", kinds: list[HazardKind]) -
     axes.set_xticks(range(len(kinds)), [kind.title for kind in kinds], rotation=45, ha="left", rotation_mode="anchor")
     axes.set_yticks([])
     style.bare(axes)
-    axes.set_xlabel("times that each hazard occurs", size=style.SMALL_PT)
+    axes.set_xlabel("number of hazards of each kind", size=style.SMALL_PT)

@@ -1,5 +1,6 @@
-"""A sweep as heat maps: the share of systems with a hazard, by two columns of its rows, a map for each setting."""
+"""A sweep as heat maps: the share of systems with a hazard over two columns of the rows, a map for each setting."""
 
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,49 +20,54 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 _CELL_IN, _BESIDE_IN, _BELOW_IN = 0.52, 0.95, 0.7
-_WIDEST_IN = 11.0
-_MOST_MAPS = 12
-_MOST_CELLS = 32
-_NONE = "#edf0f2"
-_DARK, _HALF = 0.85, 0.5
+_MAX_WIDTH_IN = 11.0
+_MAX_MAPS = 12
+_MAX_CELLS = 32
+_NO_SHARE_COLOUR = "#edf0f2"
+_DARK_SHARE = 0.85
+"""The share above which a corrupting hazard's cell is dark enough for white text."""
 
 
 @style.styled
 def plot_heat(
     folder: Path, hazard: str, *, x: str | None = None, y: str | None = None, design: str | None = None
 ) -> style.Picture:
-    """The share of a sweep's systems that have a hazard, by weight, over two columns of its rows.
+    """Draw the share of a sweep's systems that have a hazard, by weight, over two columns of its rows.
 
-    Of a column with sets of lengths, the largest length counts. There is a map for each setting, at most twelve.
+    In a column of sets of lengths, the largest length of each set counts. There is a map for each setting that has the
+    hazard, at most twelve.
 
     Args:
-        folder: the sweep's; all of its rows were kept.
-        hazard: as a column of the rows has it, such as ``out_of_bounds_write``.
-        x: the column from left to right; by default the last group's lengths.
-        y: the column from below upwards; by default the first group's lengths, or the early CPUs' shared maximum where
-            there is only one group.
-        design: show this design's settings only.
+        folder: the folder of a sweep that kept all of its rows.
+        hazard: the name of the hazard's column, such as ``out_of_bounds_write``.
+        x: the column from left to right; by default the lengths of the last group.
+        y: the column from bottom to top; by default the lengths of the first group or, where there is only one group,
+            the maximum that the early CPUs share.
+        design: draw the settings of this design only.
 
     Raises:
-        InputError: no sweep is there, its rows were not kept, or it has no such column, hazard or design.
+        InputError: the folder holds no sweep, its rows were not kept or are not what a sweep writes, or it has no such
+            column, hazard or design.
     """
     plan = Folder.open(folder).plan
     _check(plan, folder, hazard, design)
     groups = [f"{group.name}_sve_bits" for group in plan.space.groups]
     x = x or groups[-1]
     y = y or (groups[0] if groups[0] != x else "max_vl_bits")
-    maps = [one for one in _maps(heat_counts(folder, hazard, x, y)) if design is None or one.setting[0] == design]
-    return _draw(plan, maps, hazard, (x, y))
+    maps = _maps(heat_counts(folder, hazard, x, y))
+    return _draw(plan, [heat for heat in maps if design is None or heat.setting[0] == design], hazard, (x, y))
 
 
 class _Map(NamedTuple):
-    """The counts under one setting: by place, how many systems there are, and how many have the hazard."""
+    """The counts under one setting."""
 
     setting: tuple[str, ...]
     counts: dict[tuple[int, int], tuple[int, int]]
+    """For each place, the number of systems, and the number of these that have the hazard."""
 
     @property
     def has_hazard(self) -> bool:
+        """True if some system has the hazard."""
         return any(with_hazard for _, with_hazard in self.counts.values())
 
 
@@ -75,12 +81,12 @@ def _maps(counts: "pd.DataFrame") -> list[_Map]:
 
 
 def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
-    """How many systems there are, by weight, and how many have a hazard, for each setting and place on a heat map.
+    """Count systems by weight, and those with a hazard, for each setting and place of a heat map.
 
     Columns: design, relay, kvm_mode, memory, ``x``, ``y`` (bits or counts), ``systems``, ``with_hazard``.
 
     Raises:
-        InputError: the rows have no such column.
+        InputError: the rows have no such column, or are not what a sweep writes.
     """
     import pandas as pd
 
@@ -125,63 +131,63 @@ def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
     if hazard not in there:
         raise InputError(f"there is no hazard {hazard[:60]!r} in a sweep's rows: there are {', '.join(there)}")
     if plan.keep is not Keep.ALL:
-        raise InputError(f"{folder}: it kept {plan.keep} and a heat map needs every row: sweep with --keep all")
+        raise InputError(f"{folder}: kept {plan.keep}, and a heat map needs all rows: sweep with --keep all")
     designs = list(dict.fromkeys(setting.design.name for setting in plan.space.settings))
     if design is not None and design not in designs:
-        raise InputError(f"{folder}: it has no design {design[:60]!r}: there are {', '.join(designs)}")
+        raise InputError(f"{folder}: has no design {design[:60]!r}: there are {', '.join(designs)}")
 
 
-def _draw(plan: Plan, every: list[_Map], hazard: str, axes_of: tuple[str, str]) -> style.Picture:
+def _draw(plan: Plan, maps: list[_Map], hazard: str, axes_of: tuple[str, str]) -> style.Picture:
     kind = HazardKind[hazard.upper()]
-    found = [one for one in every if one.has_hazard]
-    maps = found[:_MOST_MAPS]
+    found = [heat for heat in maps if heat.has_hazard]
+    shown = found[:_MAX_MAPS]
     title = f"{plan.space.name or 'sweep'}: {kind.title}"
-    told = _told(plan, len(every), len(found))
-    if not maps:
-        return style.new_picture(6.0, 0.2, title, told)
-    xs, ys = ([*sorted({place[axis] for one in maps for place in one.counts})] for axis in (0, 1))
-    if max(len(xs), len(ys)) > _MOST_CELLS:
-        raise InputError(f"a heat map has at most {_MOST_CELLS} values a side, and these are {len(xs)} by {len(ys)}")
+    subtitle = _subtitle(plan, len(maps), len(found))
+    if not shown:
+        return style.new_picture(6.0, 0.2, title, subtitle)
+    xs, ys = (sorted({place[axis] for heat in shown for place in heat.counts}) for axis in (0, 1))
+    if max(len(xs), len(ys)) > _MAX_CELLS:
+        raise InputError(f"a heat map has at most {_MAX_CELLS} values a side, and these are {len(xs)} by {len(ys)}")
     width_in, height_in = max(1.9, _CELL_IN * len(xs)), 0.62 * _CELL_IN * len(ys)
-    columns = max(1, min(len(maps), int((_WIDEST_IN - 0.2) / (width_in + _BESIDE_IN))))
-    lines = -(-len(maps) // columns)
+    columns = max(1, min(len(shown), int((_MAX_WIDTH_IN - 0.2) / (width_in + _BESIDE_IN))))
+    lines = ceil(len(shown) / columns)
     whole_in = max(6.0, columns * (width_in + _BESIDE_IN) + 0.3)
-    picture = style.new_picture(whole_in, lines * (height_in + _BELOW_IN) + 0.25, title, told)
-    for place, one in enumerate(maps):
-        line, column = divmod(place, columns)
+    picture = style.new_picture(whole_in, lines * (height_in + _BELOW_IN) + 0.25, title, subtitle)
+    for number, heat in enumerate(shown):
+        line, column = divmod(number, columns)
         bottom_in = (lines - 1 - line) * (height_in + _BELOW_IN) + 0.55
         axes = style.axes_at(picture, 0.75 + column * (width_in + _BESIDE_IN), bottom_in, width_in, height_in)
-        _draw_map(axes, one, (xs, ys), kind)
+        _draw_map(axes, heat, (xs, ys), kind)
         axes.set_title(
-            style.shortened(_setting(one.setting, every), width_in + 0.7, style.SMALL_PT),
+            style.shortened(_setting(heat.setting, maps), width_in + 0.7, style.SMALL_PT),
             size=style.SMALL_PT,
             loc="left",
             parse_math=False,
         )
-        axes.set_xlabel(_axis(axes_of[0]) if place + columns >= len(maps) else "", size=style.SMALL_PT)
-        axes.set_ylabel(_axis(axes_of[1]) if not column else "", size=style.SMALL_PT)
+        axes.set_xlabel(_axis(axes_of[0]) if number + columns >= len(shown) else "", size=style.SMALL_PT)
+        axes.set_ylabel(_axis(axes_of[1]) if column == 0 else "", size=style.SMALL_PT)
     return picture
 
 
-def _told(plan: Plan, every: int, found: int) -> str:
-    told = f"share of systems in percent, Linux {plan.space.kernel}"
-    if found < every:
-        told += f"; it occurs under {found} of {every} settings"
-    return told + (f", of which {_MOST_MAPS} are shown" if found > _MOST_MAPS else "")
+def _subtitle(plan: Plan, settings: int, found: int) -> str:
+    subtitle = f"share of systems in percent, Linux {plan.space.kernel}"
+    if found < settings:
+        subtitle += f"; it occurs under {found} of {settings} settings"
+    return subtitle + (f", of which {_MAX_MAPS} are shown" if found > _MAX_MAPS else "")
 
 
-def _draw_map(axes: "Axes", one: _Map, places: tuple[list[int], list[int]], kind: HazardKind) -> None:
-    (xs, ys), colours = places, _colours(kind)
-    for (x, y), (systems, with_hazard) in one.counts.items():
+def _draw_map(axes: "Axes", heat: _Map, values: tuple[list[int], list[int]], kind: HazardKind) -> None:
+    (xs, ys), colours = values, _colours(kind)
+    for (x, y), (systems, with_hazard) in heat.counts.items():
         share = with_hazard / systems
         column, row = xs.index(x), ys.index(y)
         axes.broken_barh([(column - 0.48, 0.96)], (row - 0.48, 0.96), facecolor=colours(share))
-        colour = style.WHITE if share > _DARK and kind <= HazardKind.HEADER_DESTROYED else style.INK
+        colour = style.WHITE if share > _DARK_SHARE and kind <= HazardKind.HEADER_DESTROYED else style.INK
         axes.text(column, row, _percent(share), size=style.SMALL_PT, ha="center", va="center", color=colour)
     axes.set_xlim(-0.5, len(xs) - 0.5)
     axes.set_ylim(-0.5, len(ys) - 0.5)
-    axes.set_xticks(range(len(xs)), [_value(one) for one in xs])
-    axes.set_yticks(range(len(ys)), [_value(one) for one in ys])
+    axes.set_xticks(range(len(xs)), [_value(x) for x in xs])
+    axes.set_yticks(range(len(ys)), [_value(y) for y in ys])
     style.bare(axes)
 
 
@@ -190,33 +196,36 @@ def _value(bits: int) -> str:
 
 
 def _percent(share: float) -> str:
-    """A share in percent: 0 and 100 only where it is none, or all."""
-    rounded = round(100 * share)
-    if rounded in {0, 100} and share not in {0.0, 1.0}:
-        return "<1" if share < _HALF else ">99"
-    return str(rounded)
+    """Return a share in percent; only a share of 0 is 0, and only a share of 1 is 100."""
+    rounded = f"{100 * share:.0f}"
+    if rounded == "0" and share:
+        return "<1"
+    if rounded == "100" and share < 1:
+        return ">99"
+    return rounded
 
 
 def _colours(kind: HazardKind) -> "Colormap":
     from matplotlib.colors import LinearSegmentedColormap
 
     end = style.RED if kind <= HazardKind.HEADER_DESTROYED else style.ORANGE
-    return LinearSegmentedColormap.from_list("share", [_NONE, end])
+    return LinearSegmentedColormap.from_list("share", [_NO_SHARE_COLOUR, end])
 
 
 def _setting(setting: tuple[str, ...], maps: list[_Map]) -> str:
-    """What tells a setting from the others."""
-    parts = zip(setting, ("", "relay ", "KVM ", "memory "), strict=True)
-    told = [
-        f"{what}{part}"
-        for place, (part, what) in enumerate(parts)
-        if not place or len({one.setting[place] for one in maps}) > 1
+    """Return the parts of a setting in which the maps differ, and always its design."""
+    parts = zip(("", "relay ", "KVM ", "memory "), setting, strict=True)
+    differing = [
+        f"{name}{value}"
+        for index, (name, value) in enumerate(parts)
+        if index == 0 or len({heat.setting[index] for heat in maps}) > 1
     ]
-    return ", ".join(told)
+    return ", ".join(differing)
 
 
 def _axis(column: str) -> str:
-    largest = column.removesuffix("_sve_bits")
-    if largest != column:
-        return f"{largest}: largest VL, bits"
+    """Return the label of an axis: the name of its column, without the unit."""
+    group = column.removesuffix("_sve_bits")
+    if group != column:
+        return f"{group}: largest VL, bits"
     return f"{column.removesuffix('_bits')}, bits"

@@ -1,4 +1,4 @@
-"""A time axis on which short steps and long waits can be seen at once: gaps between events are compressed."""
+"""A time axis with compressed gaps, on which steps of microseconds and waits of seconds can be seen at once."""
 
 import math
 from bisect import bisect_right
@@ -6,16 +6,20 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 _UNIT_NS = 1_000
-_LEAST_SHARE = 0.12
-"""Gaps of this length are drawn nearly to scale; of longer ones, the logarithm."""
+"""The scale of the logarithm: a gap that is far shorter is drawn to scale, a longer gap by its logarithm."""
+_MIN_PHASE_SHARE = 0.12
+"""The smallest share of the axis that a phase gets."""
 
 
 class TimeScale:
-    """Where moments lie on the axis: from 0, in order, the gap between two neighbours by its logarithm.
+    """The places of moments on the axis, in the order of time. The first moment lies at 0.
+
+    A gap of t ns between two neighbouring moments is log2(1 + t / 1000) wide. The gaps of a phase are then stretched
+    by a common factor, so that each phase has at least 12 % of the phases' width.
 
     Args:
-        moments_ns: the moments that something happens at.
-        phases_ns: stretches of time, one after the other, of which each has at least a share of the axis.
+        moments_ns: the moments at which something happens.
+        phases_ns: the start and end of each phase; phases follow each other.
     """
 
     def __init__(self, moments_ns: Iterable[int], phases_ns: Sequence[tuple[int, int]] = ()) -> None:
@@ -24,16 +28,16 @@ class TimeScale:
         factors = _factors([sum(gap for start, gap in gaps if first <= start < last) for first, last in phases_ns])
         self._places = [0.0]
         for start, gap in gaps:
-            factor = next((one for one, ends in zip(factors, phases_ns, strict=True) if ends[0] <= start < ends[1]), 1)
-            self._places.append(self._places[-1] + gap * factor)
+            in_phases = (factor for factor, ends in zip(factors, phases_ns, strict=True) if ends[0] <= start < ends[1])
+            self._places.append(self._places[-1] + gap * next(in_phases, 1))
 
     @property
     def end(self) -> float:
-        """Where the last moment lies."""
+        """The place of the last moment."""
         return self._places[-1]
 
     def place(self, time_ns: int) -> float:
-        """Where a moment lies; between two of those given, in proportion."""
+        """Return the place of a moment, by linear interpolation between its neighbours."""
         index = bisect_right(self._moments_ns, time_ns) - 1
         if index == len(self._moments_ns) - 1:
             return self._places[-1]
@@ -41,32 +45,36 @@ class TimeScale:
         start, stop = self._places[index : index + 2]
         return start + (stop - start) * (time_ns - start_ns) / (stop_ns - start_ns)
 
-    def ticks(self, least: float) -> list[int]:
-        """Moments to label, at least so far apart on the axis: the first and the last, and those after long gaps.
-
-        The longest gaps are what a reader looks for, so their ends come first.
-        """
+    def ticks(self, distance: float) -> list[int]:
+        """Return the moments to label, at least a distance apart on the axis: the most important that have room."""
         places = dict(zip(self._moments_ns, self._places, strict=True))
         chosen: list[int] = []
         for moment in self.by_importance():
-            if all(abs(places[moment] - places[other]) >= least for other in chosen):
+            if all(abs(places[moment] - places[other]) >= distance for other in chosen):
                 chosen.append(moment)
         return sorted(chosen)
 
     def by_importance(self) -> list[int]:
-        """All moments: the first and the last, then the ends of gaps, the longest first."""
-        gaps = zip(self._places, self._places[1:], self._moments_ns, self._moments_ns[1:], strict=False)
-        by_gap = [one for _, _, *ends in sorted(gaps, key=lambda gap: gap[0] - gap[1]) for one in reversed(ends)]
-        return list(dict.fromkeys([self._moments_ns[0], self._moments_ns[-1], *by_gap]))
+        """Return all moments: the first, the last, then both ends of each gap, the longest gap first.
+
+        Readers look for the long waits, so the ends of these have labels first.
+        """
+        gaps = zip(pairwise(self._places), pairwise(self._moments_ns), strict=True)
+        longest_first = sorted(gaps, key=lambda gap: gap[0][0] - gap[0][1])
+        ends = [moment for _, moments_ns in longest_first for moment in reversed(moments_ns)]
+        return list(dict.fromkeys([self._moments_ns[0], self._moments_ns[-1], *ends]))
 
 
 def _factors(widths: list[float]) -> list[float]:
-    """By what to stretch the widths of phases, so that none that has any is less than a share of the whole."""
+    """Return the factors that stretch the widths of phases so that each has its share, or is empty.
+
+    The sum of the widths stays the same: the phases that are wide enough give up what the others get.
+    """
     whole = sum(widths)
-    small = [0 < width < _LEAST_SHARE * whole for width in widths]
+    small = [0 < width < _MIN_PHASE_SHARE * whole for width in widths]
     rest = sum(width for width, is_small in zip(widths, small, strict=True) if not is_small)
-    left = whole * (1 - _LEAST_SHARE * sum(small))
+    left = whole * (1 - _MIN_PHASE_SHARE * sum(small))
     return [
-        _LEAST_SHARE * whole / width if is_small else left / rest if rest else 1.0
+        _MIN_PHASE_SHARE * whole / width if is_small else left / rest if rest else 1.0
         for width, is_small in zip(widths, small, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""A boot as a picture: a lane a CPU, above them the boot's phases and the hotplug lock; the critical path on top."""
+"""A boot as a picture: lanes of the boot's phases, the hotplug lock and each CPU, and the critical path across them."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ from sim.causes.critical_path import CriticalPath, critical_path
 from sim.errors import InputError
 from sim.outcome import Outcome
 from sim.plot import style
-from sim.plot.picture_rows import MOST_CPUS, cpu_rows
+from sim.plot.picture_rows import MAX_CPUS, cpu_rows
 from sim.plot.time_axis import TimeScale
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, hazard_marks, timeline
 from sim.units import seconds
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WIDTH_IN = 11.0
 _HEIGHTS_IN = ((16, 0.30), (64, 0.22), (256, 0.15))
-"""How high a lane is, up to so many of them."""
+"""The height of a lane, for up to a number of lanes."""
 COLOURS = {
     SpanKind.ONLINE: style.LIGHT,
     SpanKind.CPU_ON: style.SKY,
@@ -31,12 +31,14 @@ COLOURS = {
     SpanKind.LOCK_HELD: style.GREY,
     SpanKind.PHASE: style.LIGHT,
 }
+"""The colour of each kind of span; kinds are drawn in this order, so that a kind lies above all kinds before it."""
 _HATCHES = {SpanKind.WAITED_FOR: "////"}
 _BORDERED = {SpanKind.PHASE, SpanKind.LOCK_HELD}
 _HALF = {SpanKind.ONLINE: 0.22, SpanKind.WAITED_FOR: 0.26}
-"""Half the height of what lies below the rest, as a share of the lane's."""
-_HALF_OF_REST = 0.38
-_FEWEST_LETTERS = 4
+"""Half the height of the spans that lie below other spans, as a share of the lane's height."""
+_HALF_OF_OTHERS = 0.38
+_MIN_LETTERS = 4
+"""The number of letters below which the shortened name of a phase says nothing, and is left out."""
 SIGNS = {
     MarkKind.ALLOCATED: ("v", style.BLUE),
     MarkKind.ALLOCATION_FAILED: ("X", style.RED),
@@ -47,41 +49,44 @@ SIGNS = {
     MarkKind.PANIC: ("*", style.RED),
     MarkKind.HAZARD: ("^", style.RED),
 }
+"""The marker and the colour of each kind of mark."""
 
 
 @style.styled
 def plot_boot(outcome: Outcome) -> style.Picture:
-    """A boot as lanes over time.
+    """Draw a boot as lanes over time.
 
     The time axis is not to scale: gaps between events are drawn by their logarithm, so that 2 us and 5 s can both be
-    seen. The black line is the critical path: the waits that the boot's length is the sum of. Above 256 CPUs those of a
-    cluster share a lane.
+    seen. The black line is the critical path: the waits whose sum is the length of the boot. Above 256 CPUs the CPUs
+    of a cluster share a lane.
     """
     return _Drawing(outcome).picture
 
 
 class _Drawing:
+    """A picture in the making: the lanes' rows, the time axis, and the axes to draw on."""
+
     def __init__(self, outcome: Outcome) -> None:
-        told = timeline(outcome)
-        told.marks.extend(hazard_marks(outcome))
+        lanes = timeline(outcome)
+        lanes.marks.extend(hazard_marks(outcome))
         rows = cpu_rows(outcome.scenario.topology)
         self._row_of: dict[Lane, int] = {BOOT: 0, LOCK: 1}
-        self._row_of |= {number: place for place, row in enumerate(rows, 2) for number in row.cpus}
+        self._row_of |= {cpu: number for number, row in enumerate(rows, 2) for cpu in row.cpus}
         self._labels = [BOOT, LOCK, *(row.label for row in rows)]
-        self._scale = TimeScale(moments(told), phases(told))
+        self._scale = TimeScale(moments(lanes), phases(lanes))
         path = path_of(outcome)
-        self._end_ns = told.end_ns
+        self._end_ns = lanes.end_ns
         self._axis = axis_of(path)
-        lane_in = next((height for most, height in _HEIGHTS_IN if len(rows) <= most), _HEIGHTS_IN[-1][1])
-        labels_in = min(2.4, max(style.text_width_in(one, style.SMALL_PT) for one in self._labels)) + 0.2
+        lane_in = next((height for limit, height in _HEIGHTS_IN if len(rows) <= limit), _HEIGHTS_IN[-1][1])
+        labels_in = min(2.4, max(style.text_width_in(label, style.SMALL_PT) for label in self._labels)) + 0.2
         width_in = _WIDTH_IN - labels_in - 0.35
-        handles = _handles(told, path is not None)
+        handles = _handles(lanes, has_path=path is not None)
         below_in = 0.55 + style.legend_height_in(handles, _WIDTH_IN - 0.3)
         height_in = lane_in * len(self._labels)
         self.picture = style.new_picture(_WIDTH_IN, height_in + below_in, _title(outcome), _subtitle(outcome, path))
         self._axes = style.axes_at(self.picture, labels_in, below_in, width_in, height_in)
         self._prepare(labels_in, width_in)
-        self._draw(told)
+        self._draw(lanes)
         if path is not None:
             self._draw_path(path)
         style.legend(self.picture, handles, 0.15, 0.08, _WIDTH_IN - 0.3)
@@ -90,33 +95,33 @@ class _Drawing:
         axes, end = self._axes, self._scale.end or 1.0
         axes.set_xlim(0, end)
         axes.set_ylim(len(self._labels) - 0.5, -0.5)
-        names = [style.shortened(one, labels_in - 0.15, style.SMALL_PT) for one in self._labels]
+        names = [style.shortened(label, labels_in - 0.15, style.SMALL_PT) for label in self._labels]
         axes.set_yticks(range(len(names)), names, parse_math=False)
         axes.tick_params(axis="y", length=0)
         tick_in = style.text_width_in(seconds(self._end_ns), style.SMALL_PT) + 0.08
         ticks = self._scale.ticks(end * tick_in / width_in)
-        axes.set_xticks([self._scale.place(one) for one in ticks], [seconds(one) for one in ticks])
+        axes.set_xticks([self._scale.place(tick) for tick in ticks], [seconds(tick) for tick in ticks])
         axes.set_xlabel(self._axis, size=style.SMALL_PT)
         for tick in ticks:
             axes.axvline(self._scale.place(tick), color=style.PALE, linewidth=0.6, zorder=0)
         axes.axhline(1.5, color=style.LIGHT, linewidth=0.6)
 
-    def _draw(self, told: Timeline) -> None:
+    def _draw(self, lanes: Timeline) -> None:
         by_row: dict[tuple[int, SpanKind], list[Span]] = {}
-        for span in told.spans:
+        for span in lanes.spans:
             by_row.setdefault((self._row_of[span.lane], span.kind), []).append(span)
         for order, kind in enumerate(COLOURS, 2):
-            for (row, one), spans in by_row.items():
-                if one is kind:
+            for (row, spans_kind), spans in by_row.items():
+                if spans_kind is kind:
                     self._draw_spans(row, kind, spans, order)
-        for mark in told.marks:
+        for mark in lanes.marks:
             self._draw_mark(mark)
-        for span in told.spans:
+        for span in lanes.spans:
             if span.kind is SpanKind.PHASE:
                 self._name_phase(span)
 
     def _draw_spans(self, row: int, kind: SpanKind, spans: list[Span], order: int) -> None:
-        half = _HALF.get(kind, _HALF_OF_REST)
+        half = _HALF.get(kind, _HALF_OF_OTHERS)
         hatch = _HATCHES.get(kind, "")
         self._axes.broken_barh(
             list(self._merged(spans)),
@@ -129,10 +134,11 @@ class _Drawing:
         )
 
     def _merged(self, spans: list[Span]) -> Iterator[tuple[float, float]]:
-        """Where spans lie, as starts and widths; of CPUs that share a row, one where they overlap."""
+        """Yield the starts and widths of spans; spans that overlap, of CPUs that share a row, are merged."""
         start = end = -1.0
-        shared = len({one.lane for one in spans}) > 1
-        for first, last in sorted((self._scale.place(one.start_ns), self._scale.place(one.end_ns)) for one in spans):
+        shared = len({span.lane for span in spans}) > 1
+        for first, last in sorted((self._scale.place(span.start_ns), self._scale.place(span.end_ns)) for span in spans):
+            # A CPU's own spans that follow each other at once, such as two guests, stay apart.
             if first > end or (first == end and not shared):
                 if end >= 0:
                     yield start, end - start
@@ -158,10 +164,10 @@ class _Drawing:
     def _name_phase(self, span: Span) -> None:
         start, end = self._scale.place(span.start_ns), self._scale.place(span.end_ns)
         width_in = (end - start) / (self._scale.end or 1) * self._axes.get_position().width * _WIDTH_IN
-        told = style.shortened(span.detail, width_in - 0.06, style.SMALL_PT)
-        if len(told) >= _FEWEST_LETTERS:
+        name = style.shortened(span.detail, width_in - 0.06, style.SMALL_PT)
+        if len(name) >= _MIN_LETTERS:
             middle = (start + end) / 2
-            self._axes.text(middle, 0, told, size=style.SMALL_PT, ha="center", va="center", zorder=15, parse_math=False)
+            self._axes.text(middle, 0, name, size=style.SMALL_PT, ha="center", va="center", zorder=15, parse_math=False)
 
     def _draw_path(self, path: CriticalPath) -> None:
         nodes = [path.graph.nodes[event] for event in path.events]
@@ -171,28 +177,28 @@ class _Drawing:
 
 
 def axis_of(path: CriticalPath | None) -> str:
-    """What the time axis shows; a boot by a schedule, which has no critical path, counts steps."""
+    """Return the label of the time axis. A boot by a schedule has no critical path, and counts steps."""
     if path is None:
-        return "steps of the schedule, as the log tells them: 0.000001 a step"
+        return "steps of the schedule, with the log's timestamps: 0.000001 a step"
     return "time in seconds, as in the log; long gaps are compressed"
 
 
-def phases(told: Timeline) -> list[tuple[int, int]]:
-    """From when to when each phase of a boot went, in nanoseconds."""
-    return [(span.start_ns, span.end_ns) for span in told.spans if span.kind is SpanKind.PHASE]
+def phases(lanes: Timeline) -> list[tuple[int, int]]:
+    """Return the start and end of each phase of a boot, in nanoseconds."""
+    return [(span.start_ns, span.end_ns) for span in lanes.spans if span.kind is SpanKind.PHASE]
 
 
-def moments(told: Timeline) -> Iterator[int]:
-    """Every moment that something begins, ends or happens, in nanoseconds."""
-    for span in told.spans:
+def moments(lanes: Timeline) -> Iterator[int]:
+    """Yield every moment at which a span begins or ends, a mark lies, or the boot ends, in nanoseconds."""
+    for span in lanes.spans:
         yield span.start_ns
         yield span.end_ns
-    yield from (mark.time_ns for mark in told.marks)
-    yield told.end_ns
+    yield from (mark.time_ns for mark in lanes.marks)
+    yield lanes.end_ns
 
 
 def path_of(outcome: Outcome) -> CriticalPath | None:
-    """The critical path; none of a boot by a schedule, which has no times."""
+    """Return the critical path; None for a boot by a schedule, which has no times."""
     try:
         return critical_path(outcome)
     except InputError:
@@ -206,25 +212,26 @@ def _title(outcome: Outcome) -> str:
 def _subtitle(outcome: Outcome, path: CriticalPath | None) -> str:
     scenario = outcome.scenario
     design = scenario.active_design
-    told = f"Linux {scenario.kernel}, KVM {scenario.kvm_mode}"
+    subtitle = f"Linux {scenario.kernel}, KVM {scenario.kvm_mode}"
     if design is not None and scenario.has_pkvm:
-        told += f", design {design.name}, relay {scenario.relay}"
-    if len(scenario.topology.cpus) > MOST_CPUS:
-        told += "; a bar: one of the lane's CPUs or more"
-    return told if path is None else f"{told}: {path.sentence}"
+        subtitle += f", design {design.name}, relay {scenario.relay}"
+    if len(scenario.topology.cpus) > MAX_CPUS:
+        subtitle += "; a bar stands for at least one of the lane's CPUs"
+    return subtitle if path is None else f"{subtitle}: {path.sentence}"
 
 
-def _handles(told: Timeline, has_path: bool) -> "list[Patch | Line2D]":
-    kinds = {span.kind for span in told.spans} - {SpanKind.PHASE}
-    signs = {mark.kind for mark in told.marks}
+def _handles(lanes: Timeline, *, has_path: bool) -> "list[Patch | Line2D]":
+    """Return the entries of the legend: the kinds of spans and marks that occur."""
+    span_kinds = {span.kind for span in lanes.spans} - {SpanKind.PHASE}
+    mark_kinds = {mark.kind for mark in lanes.marks}
     handles: list[Patch | Line2D] = [
-        style.patch(
-            kind.value, colour, _HATCHES.get(kind, ""), **({"edgecolor": style.ORANGE} if kind in _HATCHES else {})
-        )
+        style.patch(kind.value, colour, _HATCHES.get(kind, ""), edgecolor=style.ORANGE if kind in _HATCHES else None)
         for kind, colour in COLOURS.items()
-        if kind in kinds
+        if kind in span_kinds
     ]
-    handles += [style.sign(kind.value, *how) for kind, how in SIGNS.items() if kind in signs]
+    handles += [
+        style.sign(kind.value, marker, colour) for kind, (marker, colour) in SIGNS.items() if kind in mark_kinds
+    ]
     if has_path:
         handles.append(style.line("critical path", style.BLACK))
     return handles

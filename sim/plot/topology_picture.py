@@ -1,4 +1,4 @@
-"""A topology as a picture: clusters as boxes in boxes, CPUs in them, coloured by their largest SVE length."""
+"""A topology as a picture: clusters as nested boxes, and CPUs as squares coloured by their largest vector length."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _CPU_IN, _PAD_IN, _NAME_IN = 0.46, 0.1, 0.2
-_WIDEST_IN = 11.0
-_MOST_NUMBERED, _MOST_BOXES = 256, 64
+_MAX_WIDTH_IN = 11.0
+_MAX_NUMBERED_CPUS, _MAX_BOXES = 256, 64
+_ROUNDING_IN = 1e-6
+"""A width that sums to a little less than it should, since sums of floats are rounded, still holds its squares."""
 _LENGTH_COLOURS = {1: style.SKY, 2: style.BLUE, 4: style.GREEN, 8: style.ORANGE, 16: style.RED}
-"""By VQ; other lengths, which are rare, in two more."""
+"""The colours of the largest length, by VQ."""
 _OTHER_COLOURS = (style.PINK, style.YELLOW)
+"""The colours of other lengths, which are rare: of even and of odd VQ."""
 
 
 @dataclass
 class _Box:
-    """A cluster: what it is called, its CPUs as logical numbers, the clusters in it, and its size in inches."""
+    """A cluster: its name, its CPUs as logical numbers, the clusters in it, and its size in inches."""
 
     name: str
     cpus: list[int] = field(default_factory=list)
@@ -34,14 +37,15 @@ class _Box:
 
 
 @style.styled
-def plot_topology(what: Scenario | Topology, title: str = "") -> style.Picture:
-    """Clusters and CPUs, by logical number; a bold edge: the boot CPU; a dashed one: left out of the early bring-up.
+def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture:
+    """Draw clusters and CPUs, each CPU with its logical number.
 
-    A scenario's ``maxcpus=`` counts as well. Above 256 CPUs, those of a cluster that are alike share a square, which
-    says how many they are; where there are more than 64 clusters, the innermost are left out.
+    The boot CPU has a bold edge, and late CPUs have a dashed edge; of a scenario, ``maxcpus=`` counts as well. Above
+    256 CPUs, CPUs of a cluster that are alike share a square, which says how many they are. Where there are more than
+    64 clusters, the innermost are left out.
     """
-    topology = what if isinstance(what, Topology) else what.topology
-    late = _late(what)
+    topology = system if isinstance(system, Topology) else system.topology
+    late = _late(system)
     drawing = _Drawing(topology, late)
     root = drawing.root
     handles = [style.patch(label, colour) for label, colour in drawing.colours.values()]
@@ -51,8 +55,8 @@ def plot_topology(what: Scenario | Topology, title: str = "") -> style.Picture:
     ]
     width_in = max(5.0, root.width_in + 0.3)
     below_in = style.legend_height_in([*handles], width_in - 0.3) + 0.2
-    named = title or ("topology" if isinstance(what, Topology) else what.name or "topology")
-    picture = style.new_picture(width_in, root.height_in + below_in, named, drawing.told)
+    name = "" if isinstance(system, Topology) else system.name
+    picture = style.new_picture(width_in, root.height_in + below_in, title or name or "topology", drawing.subtitle)
     axes = style.axes_at(picture, 0.15, below_in, root.width_in, root.height_in)
     axes.set_xlim(0, root.width_in)
     axes.set_ylim(root.height_in, 0)
@@ -62,85 +66,87 @@ def plot_topology(what: Scenario | Topology, title: str = "") -> style.Picture:
     return picture
 
 
-def _late(what: Scenario | Topology) -> frozenset[int]:
-    """The CPUs that are not early, as logical numbers."""
-    if isinstance(what, Topology):
-        return frozenset(number for number, one in enumerate(what.logical) if one.late)
-    return frozenset(range(len(what.topology.cpus))) - frozenset(what.early)
+def _late(system: Scenario | Topology) -> frozenset[int]:
+    """Return the CPUs that are not early, as logical numbers."""
+    if isinstance(system, Topology):
+        return frozenset(number for number, cpu in enumerate(system.logical) if cpu.late)
+    return frozenset(range(len(system.topology.cpus))) - frozenset(system.early)
 
 
 class _Drawing:
-    """What is drawn of a topology: boxes, squares in them, and how each is coloured."""
+    """A drawing of a topology: the boxes, the squares in them, and their colours."""
 
     def __init__(self, topology: Topology, late: frozenset[int]) -> None:
         self._topology, self._late = topology, late
-        self._counted = len(topology.cpus) > _MOST_NUMBERED
-        self._depth = _depth(topology) if self._counted else max(len(one.clusters) for one in topology.cpus)
+        self._counted = len(topology.cpus) > _MAX_NUMBERED_CPUS
+        self._depth = _depth(topology) if self._counted else max(len(cpu.clusters) for cpu in topology.cpus)
         self._vqs = _vqs_of(topology)
         self.colours = _colours(topology, self._vqs)
         self._alike = Counter(map(self._kind, range(len(topology.cpus))))
         self.root = self._boxes()
-        _measure(self.root, _WIDEST_IN - 0.3)
+        _measure(self.root, _MAX_WIDTH_IN - 0.3)
 
     @property
-    def told(self) -> str:
-        """How many CPUs there are, and what is left out."""
-        told = f"{len(self._topology.cpus):,} CPUs"
+    def subtitle(self) -> str:
+        """The number of CPUs, and a hint at what is left out."""
+        subtitle = f"{len(self._topology.cpus):,} CPUs"
         if self._counted:
-            told += ", as many alike as each square says"
-        deeper = any(len(one.clusters) > self._depth for one in self._topology.cpus)
-        return told + ("; inner clusters are left out" if deeper else "")
+            subtitle += ", as many alike as each square says"
+        deeper = any(len(cpu.clusters) > self._depth for cpu in self._topology.cpus)
+        return subtitle + ("; inner clusters are left out" if deeper else "")
 
     def _kind(self, number: int) -> tuple[object, ...]:
-        """What CPUs that share a square have in common."""
-        one = self._topology.logical[number]
-        return one.clusters[: self._depth], self._vqs(one), number in self._late, number == 0
+        """Return the data that CPUs have in common if they share a square."""
+        cpu = self._topology.logical[number]
+        return cpu.clusters[: self._depth], self._vqs(cpu), number in self._late, number == 0
 
     def _boxes(self) -> _Box:
+        """Return the box around all boxes; where CPUs share squares, the first CPU of each kind stands for all."""
         root = _Box("")
         seen: set[tuple[object, ...]] = set()
-        for number, one in enumerate(self._topology.logical):
+        for number, cpu in enumerate(self._topology.logical):
             kind = self._kind(number)
             if self._counted and kind in seen:
                 continue
             seen.add(kind)
             box = root
-            for name in one.clusters[: self._depth]:
+            for name in cpu.clusters[: self._depth]:
                 box = box.boxes.setdefault(name, _Box(name))
             box.cpus.append(number)
         return root
 
-    def draw(self, axes: "Axes", box: _Box, at: tuple[float, float]) -> None:
-        """Draw a box and what is in it, its upper left corner there."""
-        left, top = at
+    def draw(self, axes: "Axes", box: _Box, corner: tuple[float, float]) -> None:
+        """Draw a box and everything in it; `corner` is its upper left corner."""
+        left, top = corner
         if box.name:
-            _outline(axes, box, at)
+            _outline(axes, box, corner)
             top += _NAME_IN
         left, top = left + _PAD_IN, top + _PAD_IN
-        columns = max(1, int((box.width_in - 2 * _PAD_IN + 1e-6) / _CPU_IN))
-        for place, number in enumerate(box.cpus):
-            self._draw_cpu(axes, number, (left + place % columns * _CPU_IN, top + place // columns * _CPU_IN))
+        columns = max(1, int((box.width_in - 2 * _PAD_IN + _ROUNDING_IN) / _CPU_IN))
+        for index, number in enumerate(box.cpus):
+            self._draw_cpu(axes, number, (left + index % columns * _CPU_IN, top + index // columns * _CPU_IN))
         top += ceil(len(box.cpus) / columns) * _CPU_IN
         self._draw_inside(axes, box, (left, top))
 
-    def _draw_inside(self, axes: "Axes", box: _Box, at: tuple[float, float]) -> None:
-        """Draw a box's clusters, in lines."""
-        start, top = at
+    def _draw_inside(self, axes: "Axes", box: _Box, corner: tuple[float, float]) -> None:
+        """Draw the clusters in a box, in lines from `corner` on."""
+        start, top = corner
         left, line_height_in = start, 0.0
         for inside in box.boxes.values():
-            if left > start and left + inside.width_in > start + box.width_in - 2 * _PAD_IN + 1e-6:
+            if left > start and left + inside.width_in > start + box.width_in - 2 * _PAD_IN + _ROUNDING_IN:
                 left, top, line_height_in = start, top + line_height_in, 0.0
             self.draw(axes, inside, (left, top))
             left += inside.width_in + _PAD_IN
             line_height_in = max(line_height_in, inside.height_in + _PAD_IN)
 
-    def _draw_cpu(self, axes: "Axes", number: int, at: tuple[float, float]) -> None:
+    def _draw_cpu(self, axes: "Axes", number: int, corner: tuple[float, float]) -> None:
         from matplotlib.patches import Rectangle
 
+        left, top = corner
         is_late = number in self._late
         _, colour = self.colours[largest_vq(self._vqs(self._topology.logical[number]))]
         square = Rectangle(
-            (at[0] + 0.03, at[1] + 0.03),
+            (left + 0.03, top + 0.03),
             _CPU_IN - 0.06,
             _CPU_IN - 0.06,
             facecolor=colour,
@@ -149,12 +155,12 @@ class _Drawing:
             linestyle="--" if is_late else "-",
         )
         axes.add_patch(square)
-        told = f"{self._alike[self._kind(number)]:,}x" if self._counted and number else str(number)
+        label = f"{self._alike[self._kind(number)]:,}x" if self._counted and number else str(number)
         dark = colour in {style.BLUE, style.RED, style.GREEN, style.GREY}
         axes.text(
-            at[0] + _CPU_IN / 2,
-            at[1] + _CPU_IN / 2,
-            told,
+            left + _CPU_IN / 2,
+            top + _CPU_IN / 2,
+            label,
             size=style.SMALL_PT,
             ha="center",
             va="center",
@@ -163,19 +169,19 @@ class _Drawing:
 
 
 def _depth(topology: Topology) -> int:
-    """How deep clusters can be drawn, so that they are not too many."""
-    deepest = max(len(one.clusters) for one in topology.cpus)
-    paths = {one.clusters for one in topology.cpus}
+    """Return the deepest level of clusters that has at most 64 clusters."""
+    deepest = max(len(cpu.clusters) for cpu in topology.cpus)
+    paths = {cpu.clusters for cpu in topology.cpus}
     for depth in range(deepest, 0, -1):
-        if len({path[:depth] for path in paths}) <= _MOST_BOXES:
+        if len({path[:depth] for path in paths}) <= _MAX_BOXES:
             return depth
     return 0
 
 
-def _outline(axes: "Axes", box: _Box, at: tuple[float, float]) -> None:
+def _outline(axes: "Axes", box: _Box, corner: tuple[float, float]) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    left, top = at
+    left, top = corner
     outline = FancyBboxPatch(
         (left + 0.02, top + 0.02),
         box.width_in - 0.04,
@@ -191,7 +197,11 @@ def _outline(axes: "Axes", box: _Box, at: tuple[float, float]) -> None:
 
 
 def _measure(box: _Box, room_in: float) -> None:
-    """Give a box and those in it their sizes: its own CPUs in a near square, then clusters in lines as wide as fit."""
+    """Set the sizes of a box and of the boxes in it, within a width.
+
+    A box's own CPUs form a rectangle, a little wider than high; below it its clusters lie in lines, as many in each
+    line as fit.
+    """
     columns = ceil(sqrt(len(box.cpus) * 1.6)) if box.boxes or box.name else int(room_in / _CPU_IN)
     columns = max(1, min(columns, len(box.cpus), int((room_in - 2 * _PAD_IN) / _CPU_IN)))
     inner_in = columns * _CPU_IN if box.cpus else 0.0
@@ -211,20 +221,20 @@ def _measure(box: _Box, room_in: float) -> None:
 
 
 def _vqs_of(topology: Topology) -> Callable[[Cpu], int]:
-    """The lengths by which CPUs are told apart: SVE's, or SME's where no CPU has SVE."""
-    if any(one.usable_sve_vqs for one in topology.cpus):
-        return lambda one: one.usable_sve_vqs or 0
-    return lambda one: one.usable_sme_vqs or 0
+    """Return a function from a CPU to the lengths that colour it: of SVE, or of SME where no CPU has SVE."""
+    if any(cpu.usable_sve_vqs for cpu in topology.cpus):
+        return lambda cpu: cpu.usable_sve_vqs or 0
+    return lambda cpu: cpu.usable_sme_vqs or 0
 
 
 def _colours(topology: Topology, vqs: Callable[[Cpu], int]) -> dict[int, tuple[str, str]]:
-    """What CPUs of each largest length, as VQ, are called and how they are coloured; 0: they have none."""
-    found = sorted({largest_vq(vqs(one)) for one in topology.cpus})
-    of_sme = not any(one.usable_sve_vqs for one in topology.cpus) and found != [0]
-    what = "SME" if of_sme else "SVE"
+    """Return the label and the colour of each largest length that a CPU has, by VQ; VQ 0 stands for no lengths."""
+    largest = sorted({largest_vq(vqs(cpu)) for cpu in topology.cpus})
+    of_sme = not any(cpu.usable_sve_vqs for cpu in topology.cpus) and largest != [0]
+    extension = "SME" if of_sme else "SVE"
     return {
-        vq: (f"{what} to {bits_from_vq(vq)} bits", _LENGTH_COLOURS.get(vq, _OTHER_COLOURS[vq % 2]))
+        vq: (f"{extension} to {bits_from_vq(vq)} bits", _LENGTH_COLOURS.get(vq, _OTHER_COLOURS[vq % 2]))
         if vq
-        else (f"no {what}", style.LIGHT)
-        for vq in found
+        else (f"no {extension}", style.LIGHT)
+        for vq in largest
     }

@@ -77,7 +77,7 @@ def _show_exceptions(findings: Sequence[Finding], hazards: Sequence[frozenset[Ha
         if not kinds & finding.prop.hazards:
             line(console, f"{promise}: its boot does not show that it is broken, a defect of asymboot", "red")
         if not finding.is_smallest:
-            line(console, f"{promise}: the solver gave up on smaller examples; this one may not be the smallest")
+            line(console, f"{promise}: the solver gave up on smaller examples; its example may not be the smallest")
 
 
 def _marks(findings: Iterable[Finding], properties: Sequence[Property]) -> list[str]:

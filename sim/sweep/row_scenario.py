@@ -1,4 +1,4 @@
-"""A row of a sweep, as the scenario that it stands for."""
+"""The scenario that a row of a sweep stands for."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from sim.sweep.timing_study import seed_of
 
 
 def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = None) -> Scenario:
-    """The scenario of a row of a sweep, whether or not its rows were kept.
+    """Return the scenario of a row of a sweep, even if its rows were not kept.
 
     Args:
         folder: the sweep's.
-        row: the row's number.
-        replication: which of its boots, in a timing study, with the seed that it had there.
+        row: the row's number, from 0.
+        replication: in a timing study, the number of one of the row's boots, from 0: the scenario gets its seed.
 
     Raises:
-        InputError: no sweep is there, or no such row or replication.
+        InputError: the folder holds no sweep, or the sweep has no such row or replication.
     """
     plan = Folder.open(Path(folder)).plan
     if not 0 <= row < plan.rows:

@@ -1,4 +1,4 @@
-"""How long a sweep takes on this machine, measured on some of its points."""
+"""The duration of a sweep on this machine, estimated from a measurement of some of its points."""
 
 import time
 
@@ -13,12 +13,13 @@ from sim.sweep.sweep_plan import Plan, Walk
 from sim.sweep.workers import usable_cores
 
 _PLACES = 4
+"""The number of blocks that are measured, evenly spread over the points."""
 COMPILE_S = 0.006
-"""What compiling takes for each group and setting, about."""
+"""Time to compile for each group and setting, in seconds, about."""
 
 
 def describe(space: Space) -> SpaceRecord:
-    """How many points a space has, and how long a sweep of them takes here."""
+    """Return the size of a space, and the estimated duration of a sweep of it."""
     settings = len(space.settings)
     return SpaceRecord(
         name=space.name,
@@ -34,7 +35,7 @@ def describe(space: Space) -> SpaceRecord:
 
 
 def estimate_s(space: Space, walk: Walk) -> float | None:
-    """How long a sweep that only counts takes on all cores; None where there are too many points for it."""
+    """Return the duration of a sweep that only counts, on all cores, in seconds; None if it has too many points."""
     try:
         plan = Plan(space, walk)
     except InputError:

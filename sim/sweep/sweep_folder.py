@@ -64,7 +64,7 @@ class Folder:
         if path.is_dir() and (path / _MANIFEST).exists():
             there = cls.open(path)
             if there.plan.record() != plan.record():
-                raise InputError(f"{path}: holds another sweep: choose another folder, or remove this one")
+                raise InputError(f"{path}: holds another sweep: choose another folder, or remove this folder")
             raise InputError(f"{path}: holds this sweep already: asymboot sweep --resume {path} continues it")
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: is not a folder")

@@ -30,7 +30,7 @@ Evaluate = Callable[[Block], list[OutcomeBits]]
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a sweep, computed."""
+    """A computed part of a sweep."""
 
     record: PartRecord
     rows: bytes | None
@@ -68,7 +68,7 @@ def evaluator(layout: SpaceModel, settings: Sequence[Setting], *, compiled: bool
 
 
 def unlike(settings: Sequence[Setting]) -> list[Setting]:
-    """Return the settings without those whose outcomes are always an earlier one's."""
+    """Return the settings that differ in their outcomes: of those with always the same outcomes, the first."""
     return list({outcome_key(one): one for one in reversed(settings)}.values())[::-1]
 
 

@@ -1,4 +1,4 @@
-"""The plan of a sweep: the same plan gives the same bytes, whoever computes its parts, in whatever order."""
+"""The plan of a sweep: the same plan gives the same bytes, on any number of machines and in any order."""
 
 from dataclasses import dataclass
 from enum import StrEnum

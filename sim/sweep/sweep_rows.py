@@ -1,4 +1,4 @@
-"""The rows that a sweep keeps: one for each point and setting, as columns that pandas, polars and DuckDB read alike."""
+"""The rows that a sweep keeps: one for each point and setting, in columns that pandas, polars and DuckDB read alike."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,7 @@ from sim.sweep.sweep_plan import Keep, Plan
 from sim.sweep.timing_study import METRICS, Times, seed_of
 from sim.vectors import VQ_MAX, bits_from_vq, bits_from_vqs
 
+# The index is a set of lengths: a look-up for a whole column at once.
 _LARGEST_BITS = np.array([bits_from_vq(vqs.bit_length()) if vqs else 0 for vqs in range(1 << VQ_MAX)], np.uint16)
 
 Column = tuple[pa.DataType, str]
@@ -49,7 +50,7 @@ STUDY = {
 
 
 def schema(plan: Plan) -> pa.Schema:
-    """The columns of a sweep's rows; each says in its metadata what it holds."""
+    """Return the columns of a sweep's rows; the metadata of each describes it."""
     space = plan.space
     fields = [
         _field("row", pa.int64(), "the row's number: of asymboot replay --row"),
@@ -73,7 +74,7 @@ def _field(name: str, kind: pa.DataType, what: str) -> pa.Field:
 
 
 def kept_rows(plan: Plan, block: Block, batch: Batch, times: Times | None = None) -> pa.Table:
-    """The rows of a block that a sweep keeps, in order; in a timing study, one for each boot."""
+    """Return the rows of a block that a sweep keeps, in order; in a timing study, one for each boot."""
     settings = plan.space.settings
     verdicts = [verdict(batch, setting) for setting in settings]
     columns = dict(_columns(plan.space, block, batch, verdicts))
@@ -91,7 +92,7 @@ def kept_rows(plan: Plan, block: Block, batch: Batch, times: Times | None = None
 def _columns(
     space: Space, block: Block, batch: Batch, verdicts: Sequence[Verdict]
 ) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """Each column's values, the settings of a point after one another; text as numbers."""
+    """Yield each column's values, point by point and within it setting by setting; text as indices of choices."""
     many, rows = len(space.settings), block.rows
     points = np.arange(block.first, block.first + rows)
     yield "row", np.arange(block.first * many, (block.first + rows) * many)
@@ -112,7 +113,7 @@ def _columns(
 
 
 def _studied(plan: Plan, rows: NDArray[np.generic], times: Times) -> dict[str, NDArray[np.generic]]:
-    """The columns of a timing study; rows stand there once for each replication."""
+    """Return the columns of a timing study, in which each row of `rows` stands once for each replication."""
     replications = np.arange(len(rows)) % plan.replications
     seeds = [seed_of(plan, *pair) for pair in zip(rows.tolist(), replications.tolist(), strict=True)]
     measured = dict(zip(METRICS, times.reshape(-1, len(METRICS)).T, strict=True))
@@ -128,7 +129,7 @@ def _said(setting: Setting) -> tuple[str, ...]:
 
 
 def _choices(space: Space, name: str) -> list[str]:
-    """The values of a setting's column, in the order of the space."""
+    """Return the different values of a setting's column, in the order of the space."""
     place = list(SETTING).index(name)
     return list(dict.fromkeys(_said(one)[place] for one in space.settings))
 
@@ -143,7 +144,7 @@ def _array(values: NDArray[np.generic], kind: pa.DataType, space: Space, name: s
 
 
 def _sets_as_text(sets: Sets, group: Group) -> pa.Array:
-    """Sets as text; the dictionary is the group's candidates, in their order."""
+    """Return sets as text: indices into the group's candidates, in their order."""
     order = np.argsort(np.array(group.sets, np.uint16))
     places = order[np.searchsorted(np.array(group.sets, np.uint16)[order], sets)]
     return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), list(map(set_as_text, group.sets)))
@@ -155,7 +156,7 @@ def set_as_text(vqs: int) -> str:
 
 
 def parquet(tables: Sequence[pa.Table]) -> bytes:
-    """Tables of the same columns as one Parquet file's bytes."""
+    """Return the bytes of one Parquet file with the rows of all tables."""
     file = io.BytesIO()
     pq.write_table(pa.concat_tables(tables).unify_dictionaries(), file, compression="zstd")
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Running a sweep: its plan, its folder and its workers put together, with a report after each part."""
+"""The run of a sweep: workers compute the parts of its plan into its folder, with a report after each part."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -22,21 +22,21 @@ from sim.sweep.workers import Compute, here, usable_cores
 
 @dataclass
 class Progress:
-    """How far a sweep is."""
+    """The progress of a sweep."""
 
     points: int
-    """How many there are."""
+    """The number of points in all."""
     done: int = 0
-    """How many are computed, those of an earlier run among them."""
+    """The number of points computed, those of an earlier run among them."""
     found_before: int = 0
-    """How many an earlier run had computed."""
+    """The number of points that an earlier run had computed."""
     rows: int = 0
-    """How many rows so far, by weight."""
+    """The number of rows so far, by weight."""
     rows_by_hazard: Counter[HazardKind] = field(default_factory=Counter)
-    """How many of the rows so far have each hazard, by weight."""
+    """The number of rows so far that have each hazard, by weight."""
 
     def add(self, record: PartRecord, points: int) -> None:
-        """Count a part."""
+        """Add a part with its number of points."""
         self.done += points
         for tally in record.tallies:
             for bits, times in tally.outcomes:
@@ -62,26 +62,28 @@ def run_sweep(
     scheduler: str | None = None,
     report: Report | None = None,
 ) -> Summary:
-    """Compute every point of a space, or a sample, into a folder, and say what came of it.
+    """Compute every point of a space, or a sample, into a folder, and return a summary.
 
     Args:
         space: the systems, and the settings to boot them under.
-        folder: where results go; it is made, and holds nothing yet.
-        symmetric: visit one point for all that differ by an exchange of interchangeable groups.
-        sample: visit so many points, drawn by their weights, instead of all; 0: all.
+        folder: the folder for the results; it is made, or is empty.
+        symmetric: True: visit one point for all that differ by an exchange of interchangeable groups.
+        sample: the number of points to draw, by their weights; 0: visit all points.
         seed: of the sample, and of the boots.
-        keep: which rows to keep beside counts.
-        replications: make it a timing study: boot every point so often under each setting, in SimPy.
-        jobs: how many processes of this machine work; by default one for each core.
-        scheduler: the address of a Dask cluster's scheduler, whose workers work instead.
+        keep: the rows to keep beside counts.
+        replications: make it a timing study: the number of boots of every point under each setting, in SimPy.
+        jobs: the number of processes of this machine; by default one for each core.
+        scheduler: the address of a Dask cluster's scheduler: its workers compute instead. It is trusted.
         report: called after each part.
 
     Raises:
-        InputError: more points than can be walked through; a folder that holds something else; no scheduler.
-        OSError: the folder cannot be written to; what is done is kept.
+        InputError: the space has too many points to visit, or the folder holds something else.
+        WorkerLost: a process or a cluster's worker has gone; the parts that are done are kept.
+        SchedulerGone: the scheduler does not answer; the parts that are done are kept.
+        OSError: the folder cannot be written to; the parts that are done are kept.
     """
     if symmetric and sample:
-        raise InputError("a sweep is up to symmetry, or a sample, not both")
+        raise InputError("a sweep visits points up to symmetry, or a sample, not both")
     walk = Walk.SYMMETRIC if symmetric else Walk.SAMPLE if sample else Walk.EXHAUSTIVE
     plan = Plan(space, walk, choice(Keep, "keep", keep), sample, seed, replications)
     return _run(Folder.create(Path(folder), plan), jobs, scheduler, report)
@@ -90,17 +92,19 @@ def run_sweep(
 def resume_sweep(
     folder: Path | str, *, jobs: int | None = None, scheduler: str | None = None, report: Report | None = None
 ) -> Summary:
-    """Go on with a sweep after an interruption; what is missing or broken is computed.
+    """Continue a sweep after an interruption: compute the parts that are missing or broken.
 
     Args:
         folder: the sweep's.
-        jobs: how many processes of this machine work; by default one for each core.
-        scheduler: the address of a Dask cluster's scheduler, whose workers work instead.
+        jobs: the number of processes of this machine; by default one for each core.
+        scheduler: the address of a Dask cluster's scheduler: its workers compute instead. It is trusted.
         report: called after each part.
 
     Raises:
-        InputError: no sweep is there, or other versions began it; no scheduler.
-        OSError: the folder cannot be written to; what is done is kept.
+        InputError: the folder holds no sweep, or other versions began it, or its files are not what a sweep writes.
+        WorkerLost: a process or a cluster's worker has gone; the parts that are done are kept.
+        SchedulerGone: the scheduler does not answer; the parts that are done are kept.
+        OSError: the folder cannot be written to; the parts that are done are kept.
     """
     begun = Folder.open(Path(folder))
     begun.check_versions()
@@ -141,7 +145,7 @@ def _run(folder: Folder, jobs: int | None, scheduler: str | None, report: Report
 
 def _workers(plan: Plan, jobs: int | None, scheduler: str | None, parts: int) -> AbstractContextManager[Compute]:
     if jobs is not None and jobs < 1:
-        raise InputError(f"{jobs} processes: the least is 1")
+        raise InputError(f"{jobs} processes: at least 1 is needed")
     if scheduler is not None:
         return cluster(plan, scheduler)
     jobs = min(jobs or usable_cores(), parts)

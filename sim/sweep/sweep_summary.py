@@ -1,4 +1,4 @@
-"""What a sweep's parts come to together: hazards by setting, with shares and examples, as frames and Parquet."""
+"""The summary of a sweep: hazards by setting, with shares and examples, as data frames and as Parquet files."""
 
 import io
 from collections.abc import Iterator
@@ -33,15 +33,15 @@ _CONFIDENCE = 0.95
 
 @dataclass(repr=False)
 class Summary:
-    """What a sweep came to."""
+    """The summary of a sweep, as far as it is done."""
 
     plan: Plan
     tallies: list[Tally]
     """One for each setting of the space."""
     points: int
-    """How many points were computed; all, unless parts are missing."""
+    """The number of points that were computed, less than all while parts are missing."""
     times: list[TimesTallies]
-    """One for each setting, in a timing study."""
+    """In a timing study, one for each setting."""
 
     @classmethod
     def of(cls, totals: SweepTotals, folder: Folder) -> "Summary":
@@ -66,12 +66,12 @@ class Summary:
 
     @cached_property
     def systems(self) -> int:
-        """How many systems the points stand for, by weight."""
+        """The number of systems that the points stand for, by weight."""
         return sum(self.tallies[0].words.values())
 
     @cached_property
     def timings(self) -> "pd.DataFrame":
-        """In a timing study, one row for each setting and metric, with the mean in ns and its 95 % interval, Student's.
+        """The means of a timing study in ns, a row for each setting and metric, with Student's 95 % interval.
 
         Columns: design, relay, kvm_mode, memory, metric (as in `sim.sweep.timing_study.METRICS`), ``boots``,
         ``mean_ns``, ``low_ns``, ``high_ns``. The interval is over replications where every point was visited, and over
@@ -104,12 +104,12 @@ class Summary:
 
     @property
     def complete(self) -> bool:
-        """Whether all points were computed."""
+        """True if all points were computed."""
         return self.points == self.plan.points.points
 
     @cached_property
     def hazards(self) -> "pd.DataFrame":
-        """One row for each setting and hazard that occurs.
+        """The hazards, a row for each setting and hazard that occurs.
 
         Columns: design, relay, kvm_mode, memory, hazard; ``systems``, by weight, and their ``share``; in a sample the
         share's 95 % interval (Clopper and Pearson's), ``share_low`` and ``share_high``; ``first_row`` and
@@ -122,7 +122,7 @@ class Summary:
 
     @cached_property
     def outcomes(self) -> "pd.DataFrame":
-        """One row for each setting and combination of hazards and fates of late CPUs, with ``systems`` by weight."""
+        """The outcomes, a row for each setting and combination of hazards and of late CPUs' outcomes, by weight."""
         import pandas as pd
 
         return pd.DataFrame(list(self._outcome_rows()))
@@ -133,7 +133,7 @@ class Summary:
         return list(self._hazard_rows())
 
     def _hazard_columns(self) -> dict[str, str]:
-        """The columns of `hazards`, with their types: the same whatever was found."""
+        """Return the columns of `hazards` with their types, which do not depend on the hazards found."""
         drawn = self.plan.walk is Walk.SAMPLE
         return {
             **dict.fromkeys(("design", "relay", "kvm_mode", "memory", "hazard"), "str"),
@@ -146,7 +146,7 @@ class Summary:
         }
 
     def record(self) -> dict[str, Any]:
-        """Everything as plain values, as JSON has it; an interval that cannot be told is null."""
+        """Return everything as plain values, as JSON has it; an interval that cannot be computed is null."""
         return {
             "schema_version": SCHEMA_VERSION,
             "name": self.plan.space.name,
@@ -164,7 +164,7 @@ class Summary:
         for number, (setting, tally) in enumerate(zip(self.plan.space.settings, self.tallies, strict=True)):
             for place, kind in enumerate(verdict_bits.HAZARDS):
                 bit = 1 << place
-                systems = sum(times for word, times in tally.words.items() if word & bit)
+                systems = sum(times for bits, times in tally.words.items() if bits & bit)
                 if systems:
                     example = tally.smallest[bit].point
                     yield {
@@ -186,7 +186,7 @@ class Summary:
         return {f"{group.name}_sve_bits": ",".join(map(str, bits_from_vqs(vqs))) for group, vqs in sets}
 
     def _interval(self, systems: int) -> dict[str, float]:
-        """The share's confidence interval, in a sample."""
+        """Return the ends of the share's confidence interval, in a sample."""
         if self.plan.walk is not Walk.SAMPLE:
             return {}
         from scipy.stats import binomtest
@@ -196,18 +196,19 @@ class Summary:
 
     def _outcome_rows(self) -> Iterator[dict[str, Any]]:
         for setting, tally in zip(self.plan.space.settings, self.tallies, strict=True):
-            for word, systems in sorted(tally.words.items()):
+            for bits, systems in sorted(tally.words.items()):
                 hazards = {
-                    kind.name.lower(): bool(word >> place & 1) for place, kind in enumerate(verdict_bits.HAZARDS)
+                    kind.name.lower(): bool(bits >> place & 1) for place, kind in enumerate(verdict_bits.HAZARDS)
                 }
-                late = {name: bool(word & bit) for name, bit in _LATE.items()}
+                late = {name: bool(bits & bit) for name, bit in _LATE.items()}
                 yield {**setting.row(), **hazards, **late, "systems": systems}
 
     def write(self, folder: Folder) -> None:
-        """Write the frames into the sweep's folder.
+        """Write the data frames into the sweep's folder.
 
         Raises:
-            OSError: it cannot be written.
+            InputError: a file is a link, or not regular.
+            OSError: a file cannot be written.
         """
         frames = {"hazards": self.hazards, "outcomes": self.outcomes}
         if self.plan.replications:

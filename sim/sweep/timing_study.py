@@ -1,7 +1,7 @@
 """Timing studies: every point booted in SimPy, several times under each setting, and the times of each boot.
 
 Each boot has a random stream of its own, spawned from the study's seed by its row and replication: a boot can be
-repeated by itself, and the same study gives the same times whoever computes its parts.
+repeated by itself, and the same study gives the same times on any number of machines.
 """
 
 from collections.abc import Iterator

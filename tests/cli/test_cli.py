@@ -8,31 +8,18 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
 
 from sim.cli import main
 from sim.cli.command_group import Command
 from sim.schemas import SCHEMAS
+from tests.command_line import Asymboot
 
 ROOT = Path(__file__).parents[2]
 BUG = str(ROOT / "topologies" / "bug.toml")
 TRUTH = ROOT / "tests" / "truth"
 
 
-def asymboot(*words: str) -> Result:
-    return CliRunner().invoke(main, words)
-
-
-def refused(*words: str) -> str:
-    """The one line that bad input gets."""
-    result = asymboot(*words)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1
-    return result.stderr.strip()
-
-
-def test_run_shows_log_tables_and_hazards_worst_first() -> None:
+def test_run_shows_log_tables_and_hazards_worst_first(asymboot: Asymboot) -> None:
     result = asymboot("run", BUG)
     assert result.exit_code == 1
     parts = [
@@ -62,15 +49,15 @@ def test_run_shows_log_tables_and_hazards_worst_first() -> None:
         (["--relay", "relaxed", "--seed", "3"], 1),
     ],
 )
-def test_options_take_the_place_of_what_the_file_says(options: list[str], code: int) -> None:
+def test_options_take_the_place_of_what_the_file_says(asymboot: Asymboot, options: list[str], code: int) -> None:
     assert asymboot("run", BUG, *options).exit_code == code
 
 
-def test_memory_changes_the_verdict() -> None:
+def test_memory_changes_the_verdict(asymboot: Asymboot) -> None:
     assert "hypervisor panic: " in asymboot("run", BUG, "--memory", "isolated").stdout
 
 
-def test_json_has_everything_and_a_schema_version() -> None:
+def test_json_has_everything_and_a_schema_version(asymboot: Asymboot) -> None:
     result = asymboot("run", BUG, "--json")
     assert result.exit_code == 1
     outcome = json.loads(result.stdout)
@@ -80,7 +67,7 @@ def test_json_has_everything_and_a_schema_version() -> None:
     assert {"log", "events", "cpus", "vectors", "kvm", "saves", "actions", "notes"} <= set(outcome)
 
 
-def test_many_cpus_share_rows(tmp_path: Path) -> None:
+def test_many_cpus_share_rows(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "many.toml"
     file.write_text('[topology]\nclusters = [{ name = "all", count = 1000, sve_bits = [128, 256] }]\n')
     result = asymboot("run", str(file))
@@ -90,13 +77,13 @@ def test_many_cpus_share_rows(tmp_path: Path) -> None:
     assert len(tables.splitlines()) < 40
 
 
-def test_conform_counts_what_agrees() -> None:
+def test_conform_counts_what_agrees(asymboot: Asymboot) -> None:
     result = asymboot("conform", "--recorded", *(str(TRUTH / name) for name in ("linux-6.16.json", "pkvm-saves.json")))
     assert result.exit_code == 0
     assert result.stdout == "25 boots, 25 agree\n114 saves, 114 agree\n"
 
 
-def test_conform_prints_what_disagrees(tmp_path: Path) -> None:
+def test_conform_prints_what_disagrees(asymboot: Asymboot, tmp_path: Path) -> None:
     runs = json.loads((TRUTH / "linux-6.16.json").read_text())
     runs[3]["observed"]["sve_max_bytes"] = 256
     file = tmp_path / "runs.json"
@@ -106,29 +93,33 @@ def test_conform_prints_what_disagrees(tmp_path: Path) -> None:
     assert result.stdout == "6.16/c: sve_max_bytes: recorded 256, simulated 64\n25 boots, 24 agree\n"
 
 
-def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+def test_bad_input_is_one_line_and_exit_code_2(asymboot: Asymboot, tmp_path: Path) -> None:
     missing = tmp_path / "missing.toml"
-    assert refused("run", str(missing)) == f"asymboot: {missing}: No such file or directory"
-    assert "unknown kernel series" in refused("run", BUG, "--kernel", "newest")
-    assert "older than 6.1" in refused("run", BUG, "--kernel", "5.10")
+    assert asymboot.refused("run", str(missing)) == f"asymboot: {missing}: No such file or directory"
+    assert "unknown kernel series" in asymboot.refused("run", BUG, "--kernel", "newest")
+    assert "older than 6.1" in asymboot.refused("run", BUG, "--kernel", "5.10")
     broken = tmp_path / "broken.toml"
     broken.write_text("[topology]\ncpus = [{ sve_bit = [128] }]\n")
-    assert refused("run", str(broken)).endswith("topology.cpus[0]: unknown key 'sve_bit'; did you mean 'sve_bits'?")
-    assert "is no TOML" in refused("run", str(TRUTH / "linux-6.16.json"))
+    assert asymboot.refused("run", str(broken)).endswith(
+        "topology.cpus[0]: unknown key 'sve_bit'; did you mean 'sve_bits'?"
+    )
+    assert "is not TOML" in asymboot.refused("run", str(TRUTH / "linux-6.16.json"))
 
 
 @pytest.mark.parametrize("words", [("run",), ("sweep", "-o", "out"), ("conform", "--recorded"), ("replay",)])
-def test_a_pipe_that_nobody_writes_to_is_empty_and_not_waited_for(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_pipe_that_nobody_writes_to_is_empty_and_not_waited_for(
+    asymboot: Asymboot, words: tuple[str, ...], tmp_path: Path
+) -> None:
     for name in ("pipe.toml", "pipe.json"):
         os.mkfifo(tmp_path / name)
-        assert f"{name}: " in refused(*words, str(tmp_path / name))
+        assert f"{name}: " in asymboot.refused(*words, str(tmp_path / name))
 
 
-def test_a_scenario_may_come_through_a_pipe() -> None:
+def test_a_scenario_may_come_through_a_pipe(asymboot: Asymboot) -> None:
     reading, writing = os.pipe()
     os.write(writing, Path(BUG).read_bytes())
     os.close(writing)
-    assert CliRunner().invoke(main, ["run", f"/dev/fd/{reading}", "--quiet"]).exit_code == 1
+    assert asymboot("run", f"/dev/fd/{reading}", "--quiet").exit_code == 1
     os.close(reading)
 
 
@@ -144,10 +135,10 @@ def test_a_scenario_may_come_through_a_pipe() -> None:
         ("\udcff", "no JSON list"),
     ],
 )
-def test_conform_refuses_what_is_no_record(tmp_path: Path, text: str, message: str) -> None:
+def test_conform_refuses_what_is_no_record(asymboot: Asymboot, tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "bad.json"
     file.write_bytes(text.encode(errors="surrogateescape"))
-    assert message in refused("conform", "--recorded", str(file))
+    assert message in asymboot.refused("conform", "--recorded", str(file))
 
 
 @pytest.mark.parametrize(
@@ -161,22 +152,24 @@ def test_conform_refuses_what_is_no_record(tmp_path: Path, text: str, message: s
         ({"cpus": [{"sve_bits": [100], "sme_bits": None}]}, "100 bits is not a vector length"),
     ],
 )
-def test_conform_names_the_run_that_cannot_be(tmp_path: Path, change: dict[str, object], message: str) -> None:
+def test_conform_names_the_run_that_cannot_be(
+    asymboot: Asymboot, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
     runs = json.loads((TRUTH / "linux-6.16.json").read_text())
     file = tmp_path / "runs.json"
     file.write_text(json.dumps([{**runs[0], **change}]))
-    line = refused("conform", "--recorded", str(file))
+    line = asymboot.refused("conform", "--recorded", str(file))
     assert message in line
     assert "run 6.16/a" in line
 
 
 @pytest.mark.parametrize("what", SCHEMAS)
-def test_every_schema_is_printed(what: str) -> None:
+def test_every_schema_is_printed(asymboot: Asymboot, what: str) -> None:
     result = asymboot("schema", what)
     assert (result.exit_code, json.loads(result.stdout)["$id"]) == (0, f"urn:asymboot:{what}:1")
 
 
-def test_help_and_version() -> None:
+def test_help_and_version(asymboot: Asymboot) -> None:
     for command in ([], *([name] for name in main.commands)):
         shown = asymboot(*command, "--help").stdout
         assert "Example" in shown

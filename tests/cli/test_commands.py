@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from sim.cli import main
 from sim.designs import DESIGNS
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import folder, shipped
 from sim.hazards import HazardKind
 from sim.kernel_series import RECORDED
+from tests.command_line import Asymboot
 
 BUG = str(folder() / "bug.toml")
 SMALL = [file for file in shipped() if len(read_scenario(file).topology.cpus) <= 8]
@@ -27,11 +26,7 @@ ASYMBOOT = [sys.executable, "-m", "sim.cli"]
 LONGEST_WAIT_S = 30
 
 
-def asymboot(*words: str) -> Result:
-    return CliRunner().invoke(main, words, env={"COLUMNS": None})
-
-
-def lines(*words: str) -> list[str]:
+def lines(asymboot: Asymboot, *words: str) -> list[str]:
     result = asymboot(*words)
     assert result.exit_code == 0, result.output
     return [line.rstrip() for line in result.stdout.splitlines()]
@@ -40,14 +35,14 @@ def lines(*words: str) -> list[str]:
 # run
 
 
-def test_log_only_is_the_log() -> None:
+def test_log_only_is_the_log(asymboot: Asymboot) -> None:
     result = asymboot("run", BUG, "--log-only")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[0] == "[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x000f0510]"
     assert all(line.startswith("[ ") for line in result.stdout.splitlines())
 
 
-def test_quiet_says_nothing_and_exits_as_ever() -> None:
+def test_quiet_says_nothing_and_exits_as_ever(asymboot: Asymboot) -> None:
     for more, code in (([], 1), (["--kernel", "6.12"], 0)):
         result = asymboot("run", BUG, "--quiet", *more)
         assert (result.output, result.exit_code) == ("", code)
@@ -55,18 +50,20 @@ def test_quiet_says_nothing_and_exits_as_ever() -> None:
 
 @pytest.mark.parametrize("file", SMALL, ids=lambda file: file.stem)
 @pytest.mark.parametrize("command", [["run"], ["compare", "--relay", "both"], ["show"]], ids=" ".join)
-def test_up_to_eight_cpus_fit_80_columns_but_for_the_kernels_own_lines(command: list[str], file: Path) -> None:
+def test_up_to_eight_cpus_fit_80_columns_but_for_the_kernels_own_lines(
+    asymboot: Asymboot, command: list[str], file: Path
+) -> None:
     shown = asymboot(*command, str(file)).stdout.splitlines()
     assert max(len(line) for line in shown if not line.startswith("[ ")) <= 80
 
 
-def test_above_32_cpus_a_cluster_is_a_row() -> None:
+def test_above_32_cpus_a_cluster_is_a_row(asymboot: Asymboot) -> None:
     shown = asymboot("run", "server-1024").stdout.partition("\nCPUs\n")[2].partition("\n\n")[0].splitlines()
     assert len(shown) <= 2 + 32
     assert any(line.split()[:2] == ["64-127", "socket0/cluster1"] for line in shown)
 
 
-def test_many_clusters_are_put_together_level_by_level(tmp_path: Path) -> None:
+def test_many_clusters_are_put_together_level_by_level(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "many.toml"
     inner = ", ".join(f"{{ name = 'c{n}', count = 2, sve_bits = [128] }}" for n in range(40))
     file.write_text(f"[topology]\nclusters = [{{ name = 's0', clusters = [{inner}] }}, {{ name = 's1', count = 4 }}]\n")
@@ -74,7 +71,7 @@ def test_many_clusters_are_put_together_level_by_level(tmp_path: Path) -> None:
     assert [line.split()[:2] for line in shown.splitlines()[3:]] == [["0", "s0"], ["1-79", "s0"], ["80-83", "s1"]]
 
 
-def test_many_hazards_notes_and_actions_are_counted(tmp_path: Path) -> None:
+def test_many_hazards_notes_and_actions_are_counted(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "many.toml"
     actions = "".join(f"[[actions]]\ndo = 'guest'\ncpu = 'cpu{n}'\n" for n in range(1, 60))
     file.write_text(
@@ -91,39 +88,39 @@ def test_many_hazards_notes_and_actions_are_counted(tmp_path: Path) -> None:
 # compare
 
 
-def test_compare_has_a_row_for_each_design() -> None:
-    shown = lines("compare", BUG)
+def test_compare_has_a_row_for_each_design(asymboot: Asymboot) -> None:
+    shown = lines(asymboot, "compare", BUG)
     rows = [line.split() for line in shown if line.split()[:1] and line.split()[0].rstrip("*") in DESIGNS]
     assert [row[0].rstrip("*") for row in rows] == list(DESIGNS)
     assert rows[0] == ["v6.11*", "3", "4", "5", "8", "1108", "1", "cpu0", "32"]
     assert " 3 out-of-bounds write" in shown
 
 
-def test_compare_takes_relay_and_memory_one_after_the_other() -> None:
-    shown = lines("compare", BUG, "--relay", "both", "--memory", "all")
+def test_compare_takes_relay_and_memory_one_after_the_other(asymboot: Asymboot) -> None:
+    shown = lines(asymboot, "compare", BUG, "--relay", "both", "--memory", "all")
     settings = [line for line in shown if line.startswith("relay ")]
     assert settings == [
         f"relay {relay}, memory {memory}"
         for relay in ("enforcing", "relaxed")
         for memory in ("adjacent", "isolated", "mapped")
     ]
-    assert "relay enforcing, memory isolated" in lines("compare", BUG, "--memory", "isolated")
+    assert "relay enforcing, memory isolated" in lines(asymboot, "compare", BUG, "--memory", "isolated")
 
 
-def test_without_pkvm_there_is_one_table() -> None:
-    shown = lines("compare", BUG, "--relay", "both", "--kvm", "nvhe")
+def test_without_pkvm_there_is_one_table(asymboot: Asymboot) -> None:
+    shown = lines(asymboot, "compare", BUG, "--relay", "both", "--kvm", "nvhe")
     assert shown.count("no pKVM: no relay, no buffers") == 1
     assert not [line for line in shown if line.startswith("relay ")]
 
 
-def test_compare_begins_with_what_a_kernel_without_buffers_does() -> None:
+def test_compare_begins_with_what_a_kernel_without_buffers_does(asymboot: Asymboot) -> None:
     (own, *others) = json.loads(asymboot("compare", BUG, "--kernel", "6.1", "--json").stdout)["designs"]
     assert (own["design"], own["own"], own["asked_bytes"]) == ("none", True, None)
     assert [row["design"] for row in others] == list(DESIGNS)
     assert not any(row["own"] for row in others)
 
 
-def test_compare_as_json() -> None:
+def test_compare_as_json(asymboot: Asymboot) -> None:
     result = asymboot("compare", BUG, "--json", "--kernel", "6.12")
     assert result.exit_code == 0
     comparison = json.loads(result.stdout)
@@ -136,33 +133,32 @@ def test_compare_as_json() -> None:
 # list, show, new, check, schema
 
 
-def test_list_has_everything_a_line_each() -> None:
-    shown = lines("list")
+def test_list_has_everything_a_line_each(asymboot: Asymboot) -> None:
+    shown = lines(asymboot, "list")
     assert max(map(len, shown)) <= 80
     firsts = [line.split()[0] for line in shown if line.split()]
     for name in (*(file.stem for file in shipped()), *DESIGNS, *RECORDED):
         assert firsts.count(name) == 1, name
     for kind in HazardKind:
         assert any(
-            line.split()[:1] == [str(kind.rank)] and kind.title in line and line.endswith(kind.value)
-            for line in shown
+            line.split()[:1] == [str(kind.rank)] and kind.title in line and line.endswith(kind.value) for line in shown
         )
 
 
-def test_list_of_some() -> None:
-    assert lines("list", "hazards")[0] == "Hazards"
-    shown = lines("list", "kernels", "designs")
+def test_list_of_some(asymboot: Asymboot) -> None:
+    assert lines(asymboot, "list", "hazards")[0] == "Hazards"
+    shown = lines(asymboot, "list", "kernels", "designs")
     assert [line for line in shown if line in {"Topologies", "Designs", "Kernels", "Hazards"}] == ["Designs", "Kernels"]
 
 
-def test_names_that_are_listed_stand_for_files() -> None:
+def test_names_that_are_listed_stand_for_files(asymboot: Asymboot) -> None:
     assert asymboot("run", "bug").stdout == asymboot("run", BUG).stdout
     assert "did you mean" not in asymboot("run", "bugs").stderr
     assert asymboot("run", "bugs").exit_code == 2
 
 
-def test_show_is_a_tree() -> None:
-    assert lines("show", "broken-el3-firmware") == [
+def test_show_is_a_tree(asymboot: Asymboot) -> None:
+    assert lines(asymboot, "show", "broken-el3-firmware") == [
         "broken EL3 firmware: 4 CPUs",
         "├── cluster0: 2 CPUs",
         "│   ├── cpu0: boot, SVE {128,256,512}",
@@ -171,12 +167,12 @@ def test_show_is_a_tree() -> None:
         "    ├── cpu2: early, SVE {128,256} of {128,256,512} (ZCR_EL3.LEN 1)",
         "    └── cpu3: early, SVE {128,256} of {128,256,512} (ZCR_EL3.LEN 1)",
     ]
-    assert lines("show", "sme-only")[3] == "└── cpu2: late, SVE {128}, SME {256,1024}"
-    assert "├── cpu1: early, no SVE" in lines("show", "cpu-without-sve")
+    assert lines(asymboot, "show", "sme-only")[3] == "└── cpu2: late, SVE {128}, SME {256,1024}"
+    assert "├── cpu1: early, no SVE" in lines(asymboot, "show", "cpu-without-sve")
 
 
-def test_show_puts_alike_clusters_together() -> None:
-    assert lines("show", "server-1024")[-4:] == [
+def test_show_puts_alike_clusters_together(asymboot: Asymboot) -> None:
+    assert lines(asymboot, "show", "server-1024")[-4:] == [
         "│       └── cpu256-767: early, SVE {128,256,512}",
         "└── socket3: 256 CPUs",
         "    └── cluster0 to cluster3: 4 clusters, in all 256 CPUs",
@@ -184,17 +180,17 @@ def test_show_puts_alike_clusters_together() -> None:
     ]
 
 
-def test_new_is_a_scenario_to_start_from(tmp_path: Path) -> None:
+def test_new_is_a_scenario_to_start_from(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    assert lines("new", str(file)) == []
+    assert lines(asymboot, "new", str(file)) == []
     assert file.read_text(encoding="utf-8") == asymboot("new").stdout
-    assert lines("check", str(file)) == [f"{file}: ok, 4 CPUs"]
+    assert lines(asymboot, "check", str(file)) == [f"{file}: ok, 4 CPUs"]
     assert asymboot("run", str(file)).exit_code == 1
     for key in ("seed", "design", "faults", "latencies", "zcr_el3_len", "relay", "memory", "boot_cpu", "page_bytes"):
         assert key in file.read_text(encoding="utf-8")
 
 
-def test_what_new_comments_out_is_right_too() -> None:
+def test_what_new_comments_out_is_right_too(asymboot: Asymboot) -> None:
     text = asymboot("new").stdout
     head, commented = text.partition("schema_version")[0], text.partition("schema_version")[1:]
     uncommented = re.sub(r"^# (?=(\[|\w+ = ))", "", "".join(commented), flags=re.MULTILINE)
@@ -204,7 +200,7 @@ def test_what_new_comments_out_is_right_too() -> None:
     assert scenario.latencies.probe.name == "uniform"
 
 
-def test_new_overwrites_nothing(tmp_path: Path) -> None:
+def test_new_overwrites_nothing(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("precious", encoding="utf-8")
     result = asymboot("new", str(file))
@@ -214,7 +210,7 @@ def test_new_overwrites_nothing(tmp_path: Path) -> None:
     assert result.stderr.endswith("No such file or directory\n")
 
 
-def test_check_goes_on_after_a_wrong_file(tmp_path: Path) -> None:
+def test_check_goes_on_after_a_wrong_file(asymboot: Asymboot, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[topology]\ncpus = [{}]\n[kernel]\nmaxcpus = 0\n", encoding="utf-8")
     result = asymboot("check", BUG, str(wrong), BUG)
@@ -224,7 +220,7 @@ def test_check_goes_on_after_a_wrong_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", [[], ["scenario"], ["outcome"], ["comparison"]])
-def test_schema_prints_json(what: list[str]) -> None:
+def test_schema_prints_json(asymboot: Asymboot, what: list[str]) -> None:
     schema = json.loads(asymboot("schema", *what).stdout)
     assert schema["$id"] == f"urn:asymboot:{what[0] if what else 'scenario'}:1"
 
@@ -249,7 +245,7 @@ def test_schema_prints_json(what: list[str]) -> None:
         (["--jsno"], "No such option '--jsno'"),
     ],
 )
-def test_wrong_options_are_one_line(words: list[str], message: str) -> None:
+def test_wrong_options_are_one_line(asymboot: Asymboot, words: list[str], message: str) -> None:
     result = asymboot(*words)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -314,9 +310,9 @@ def test_a_closed_output_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "20", "abc", ""])
-def test_any_width_of_a_terminal_will_do(columns: str) -> None:
+def test_any_width_of_a_terminal_will_do(asymboot: Asymboot, columns: str) -> None:
     for command in (["run", BUG], ["compare", BUG], ["show", BUG], ["list"]):
-        result = CliRunner().invoke(main, command, env={"COLUMNS": columns})
+        result = asymboot(*command, columns=columns)
         assert result.exit_code in {0, 1}, result.output
 
 
@@ -351,12 +347,12 @@ def test_an_output_that_is_not_utf_8_gets_escapes(tmp_path: Path) -> None:
         assert done.stdout.isascii()
 
 
-def test_nothing_is_cut_off_however_narrow(tmp_path: Path) -> None:
+def test_nothing_is_cut_off_however_narrow(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "alternating.toml"
     cpus = ", ".join("{ sve_bits = [128] }, { sve_bits = [128, 256] }" for _ in range(20))
     file.write_text(f"[topology]\nclusters = [{{ name = 'one', cpus = [{cpus}] }}]\n", encoding="utf-8")
     for columns in ("80", "40"):
-        shown = CliRunner().invoke(main, ["run", str(file)], env={"COLUMNS": columns}).stdout
+        shown = asymboot("run", str(file), columns=columns).stdout
         table = shown.partition("\nCPUs\n")[2].partition("\n\n")[0]
         for word in ("early", "online", "{128,256}", "CPUs)", "role"):
             assert word in table, table
@@ -393,7 +389,7 @@ def test_watch_runs_again_after_each_change_and_outlives_mistakes(tmp_path: Path
         watching.wait_for("out-of-bounds write")
         (tmp_path / "other.toml").write_text("", encoding="utf-8")
         file.write_text("[topology\n", encoding="utf-8")
-        watching.wait_for("is no TOML")
+        watching.wait_for("is not TOML")
         renamed = tmp_path / "as-editors-do"
         renamed.write_text(good, encoding="utf-8")
         renamed.replace(file)

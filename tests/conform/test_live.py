@@ -14,12 +14,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from sim.cli import main
 from sim.conform.conformance import replay
 from sim.conform.live import live_boot
 from sim.conform.run_records import RecordedBoot, read_records
+from tests.command_line import Asymboot
 
 ROOT = Path(__file__).parents[2]
 KERNELS = sorted((ROOT / "kernels").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
@@ -42,12 +42,12 @@ DIRECTED_CASES = [
 ]
 
 
-def _conform(*words: str | Path, kernel: Path | None = None) -> Result:
-    return CliRunner().invoke(main, ["conform", *map(str, words), "--kernel", str(kernel or KERNELS[-1])])
+def _conform(asymboot: Asymboot, *words: str | Path, kernel: Path | None = None) -> Result:
+    return asymboot("conform", *map(str, words), "--kernel", str(kernel or KERNELS[-1]))
 
 
 @pytest.mark.parametrize("case", DIRECTED_CASES)
-def test_the_simulator_is_right_about_a_real_kernel(case: str, tmp_path: Path) -> None:
+def test_the_simulator_is_right_about_a_real_kernel(asymboot: Asymboot, case: str, tmp_path: Path) -> None:
     series, name = case.split("/")
     kernels = [path for path in KERNELS if path.name.startswith(f"vmlinuz-{series}.")]
     if not kernels:
@@ -55,13 +55,13 @@ def test_the_simulator_is_right_about_a_real_kernel(case: str, tmp_path: Path) -
     records = (DIRECTED / f"linux-{series}.json").read_text(encoding="utf-8")
     (line,) = [line for line in records.splitlines() if f'"{case}"' in line]
     (tmp_path / "one.json").write_text(f"[{line.rstrip(',')}]", encoding="utf-8")
-    result = _conform(tmp_path / "one.json", kernel=kernels[-1])
+    result = _conform(asymboot, tmp_path / "one.json", kernel=kernels[-1])
     assert result.exit_code == 0, result.output
     assert f"/{name}: all " in result.output
 
 
-def test_a_real_boot_is_recorded_and_replays(tmp_path: Path) -> None:
-    result = _conform("--random", "1", "--seed", "3", "--record", tmp_path, "--json")
+def test_a_real_boot_is_recorded_and_replays(asymboot: Asymboot, tmp_path: Path) -> None:
+    result = _conform(asymboot, "--random", "1", "--seed", "3", "--record", tmp_path, "--json")
     assert result.exit_code == 0, result.output
     (row,) = json.loads(result.stdout)
     (file,) = tmp_path.iterdir()
@@ -71,21 +71,23 @@ def test_a_real_boot_is_recorded_and_replays(tmp_path: Path) -> None:
     assert all(field.agrees for field in replay(record))
 
 
-def test_a_prediction_that_is_wrong_is_shown_and_again_when_it_is_replayed(tmp_path: Path) -> None:
-    result = _conform("bug", "--design", "brown-v4", "--record", tmp_path)
+def test_a_prediction_that_is_wrong_is_shown_and_again_when_it_is_replayed(asymboot: Asymboot, tmp_path: Path) -> None:
+    result = _conform(asymboot, "bug", "--design", "brown-v4", "--record", tmp_path)
     assert result.exit_code == 1, result.output
     assert "  DIFF  kvm_host_sve_max_vl_bytes\n" in result.output
     assert "the kernel:    32" in result.output
     assert "the simulator: 64" in result.output
     assert result.output.endswith("1 boots, 0 agree\n")
-    again = CliRunner().invoke(main, ["conform", "--recorded", *map(str, tmp_path.iterdir())])
+    again = asymboot("conform", "--recorded", *map(str, tmp_path.iterdir()))
     assert "kvm_host_sve_max_vl_bytes: recorded 32, simulated 64\n" in again.output
 
 
-def test_a_guest_that_does_not_end_in_time_is_no_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_guest_that_does_not_end_in_time_is_no_disagreement(
+    asymboot: Asymboot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("_LONGEST_S", "_LONGEST_OF_CPU_S", "_LONGEST_OF_ACTION_S"):
         monkeypatch.setattr(live_boot, name, 0.5)
-    result = _conform("bug")
+    result = _conform(asymboot, "bug")
     assert (result.exit_code, result.stdout) == (2, "0 boots, 0 agree\n")
     assert "bug: not booted: the guest did not end within " in result.stderr
 

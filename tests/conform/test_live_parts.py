@@ -20,11 +20,10 @@ import jsonschema
 import msgspec
 import psutil
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from msgspec.structs import replace
 
 from sim import Action, Do, Fault, InputError, KvmInit, Relay, Scenario, Topology, boot, cpu
-from sim.cli import main
 from sim.cli.stop_signals import TO_END
 from sim.conform.live import kernel_image as live_image
 from sim.conform.live import kernel_memory, live_boot, live_conformance, parent_death, qemu_machine
@@ -50,6 +49,7 @@ from sim.latencies import Latencies, fixed
 from sim.schemas import schema_text
 from sim.show import conformance_text
 from sim.vectors import why_not_sme, why_not_sve
+from tests.command_line import Asymboot
 
 DIRECTED = Path(__file__).parents[1] / "truth" / "directed" / "linux-6.12.json"
 
@@ -106,15 +106,14 @@ def test_what_is_no_image_is_refused(kernel: Path, content: bytes, told: str, mo
         Image.found(kernel)
 
 
-def test_what_has_no_end_is_not_read(kernel: Path, tmp_path: Path) -> None:
+def test_what_has_no_end_is_not_read(asymboot: Asymboot, kernel: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for endless in (Path("/dev/zero"), tmp_path / "pipe"):
         with pytest.raises(InputError, match=r"is larger than|is no arm64 kernel image"):
             Image.found(endless)
         with pytest.raises(InputError, match=r"is larger than|is no arm64 program"):
             Image.found(kernel, endless)
-        result = _conform(endless, "--kernel", kernel)
-        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert asymboot.refused("conform", endless, "--kernel", kernel)
 
 
 def test_what_is_missing_is_named(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,12 +130,8 @@ def test_what_is_missing_is_named(kernel: Path, monkeypatch: pytest.MonkeyPatch)
         Image.found(kernel)
 
 
-def _conform(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, ["conform", *map(str, words)], env={"COLUMNS": "120"})
-
-
-def test_a_qemu_that_does_not_start_is_told_of_each_case(kernel: Path, tmp_path: Path) -> None:
-    result = _conform("bug", "phone", "--kernel", kernel, "--record", tmp_path / "out")
+def test_a_qemu_that_does_not_start_is_told_of_each_case(asymboot: Asymboot, kernel: Path, tmp_path: Path) -> None:
+    result = asymboot("conform", "bug", "phone", "--kernel", kernel, "--record", tmp_path / "out")
     assert result.exit_code == 2
     assert "asymboot: 6.12/bug: not booted: qemu-system-aarch64 does not start: out of order" in result.stderr
     assert "asymboot: 6.12/phone: not booted: " in result.stderr
@@ -155,13 +150,13 @@ def test_a_qemu_that_does_not_start_is_told_of_each_case(kernel: Path, tmp_path:
         (["--kernel", "KERNEL", "bug", "bug"], "two boots named 'bug': rename one's file"),
         (["--kernel", "KERNEL", "late-arrival"], "late-arrival: not booted: it has faults of firmware"),
         (["--kernel", "KERNEL", "bug", "--design", "none"], "asymboot: unknown design 'none'"),
-        (["--kernel", "KERNEL", "bug", "--record", "KERNEL"], "is no folder"),
+        (["--kernel", "KERNEL", "bug", "--record", "KERNEL"], "is not a folder"),
         (["--kernel", "KERNEL", "nothing.json"], "nothing.json: "),
         (["--kernel", "KERNEL", str(DIRECTED.parent.parent / "pkvm-saves.json")], "holds no recorded boots"),
     ],
 )
-def test_wrong_input_is_told_in_a_line(kernel: Path, words: list[str], told: str) -> None:
-    result = _conform(*(str(kernel) if word == "KERNEL" else word for word in words))
+def test_wrong_input_is_told_in_a_line(asymboot: Asymboot, kernel: Path, words: list[str], told: str) -> None:
+    result = asymboot("conform", *(kernel if word == "KERNEL" else word for word in words))
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert told in result.stderr
 
@@ -408,7 +403,8 @@ def _boots() -> list[RecordedBoot]:
 class Stage:
     """Where recorded boots are played as if they were booted."""
 
-    def __init__(self, kernel: Path, boots: Sequence[RecordedBoot]) -> None:
+    def __init__(self, asymboot: Asymboot, kernel: Path, boots: Sequence[RecordedBoot]) -> None:
+        self.asymboot = asymboot
         self.kernel = kernel
         self.records = {one.id: one for one in boots}
         self.played = self.records
@@ -432,13 +428,13 @@ class Stage:
     def conform(self, *words: str | Path) -> Result:
         file = self.kernel.parent / "boots.json"
         file.write_bytes(msgspec.json.encode(list(self.records.values())))
-        return _conform(file, "--kernel", self.kernel, "--jobs", "3", *words)
+        return self.asymboot("conform", file, "--kernel", self.kernel, "--jobs", "3", *words, columns="120")
 
 
 @pytest.fixture
-def stage(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(asymboot: Asymboot, kernel: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Three boots to be played."""
-    there = Stage(kernel, _boots()[:3])
+    there = Stage(asymboot, kernel, _boots()[:3])
     monkeypatch.setattr(live_conformance, "boot_live", there.play)
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, *TO_END)}
     yield there
@@ -510,9 +506,11 @@ def test_a_signal_that_is_ignored_stays_so(stage: Stage) -> None:
     assert stage.conform().exit_code == 0
 
 
-def test_actions_that_no_guest_performed_are_a_difference(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_actions_that_no_guest_performed_are_a_difference(
+    asymboot: Asymboot, kernel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     boots = [one for one in _boots() if one.observed.actions][:1]
-    stage = Stage(kernel, boots)
+    stage = Stage(asymboot, kernel, boots)
     monkeypatch.setattr(live_conformance, "boot_live", stage.play)
     stage.played = {one.id: replace(one, observed=replace(one.observed, actions=[])) for one in boots}
     result = stage.conform()

@@ -28,7 +28,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from click.testing import CliRunner
 from msgspec import inspect
 from msgspec.structs import FieldInfo
 
@@ -54,6 +53,7 @@ from sim.sweep.sweep_plan import Plan
 from sim.sweep.sweep_rows import schema
 from sim.trace.boot_trace import drawn
 from sim.trace.trace_formats import BY_SUFFIX
+from tests.command_line import Asymboot
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -130,7 +130,7 @@ COMMANDS = [command for block in BLOCKS if block.fence.startswith("console") for
 STAND_IN = {"arch/arm64/boot/Image": "kernels/trixie", "busybox": "kernels/busybox"}
 
 
-def _output(command: Command, folder: Path) -> str:
+def _output(asymboot: Asymboot, command: Command, folder: Path) -> str:
     """Run a command from the repository's root, and return its output."""
     if any(word.endswith(".dts") for word in command.words):
         _skip_without_device_trees()
@@ -148,7 +148,7 @@ def _output(command: Command, folder: Path) -> str:
             words += sorted(str(path) for path in Path().glob(word))
         else:
             words.append(STAND_IN.get(word, word) if command.block.fence == "console kernel" else word)
-    result = CliRunner().invoke(main, words, env={"COLUMNS": "80", "FORCE_COLOR": None, "TTY_COMPATIBLE": None})
+    result = asymboot(*words)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code != 2, result.output
     return result.output
@@ -226,11 +226,13 @@ def _marks(command: Command) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize("command", [pytest.param(one, marks=_marks(one)) for one in COMMANDS], ids=str)
-def test_a_command_prints_what_is_shown(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_prints_what_is_shown(
+    asymboot: Asymboot, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
     for earlier in _commands_that_fill_its_folder(command):
-        _output(earlier, tmp_path)
-    printed = {line.rstrip() for line in _output(command, tmp_path).splitlines()}
+        _output(asymboot, earlier, tmp_path)
+    printed = {line.rstrip() for line in _output(asymboot, command, tmp_path).splitlines()}
     assert [line for line in command.shown if line.rstrip() not in printed] == []
 
 
@@ -244,14 +246,14 @@ def test_each_hazard_has_its_section_in_rank_order() -> None:
 
 @pytest.mark.parametrize("kind", HazardKind, ids=lambda kind: kind.title)
 def test_each_hazard_is_shown_or_said_to_be_out_of_reach(
-    kind: HazardKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asymboot: Asymboot, kind: HazardKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kind in NO_SCENARIO:
         assert "No scenario reaches this." in _sections(HAZARDS)[kind.title]
         return
     monkeypatch.chdir(ROOT)
     here = [one for one in COMMANDS if (one.block.document, one.block.section) == (HAZARDS, kind.title)]
-    assert any(f"\n{kind.title}: " in _output(command, tmp_path) for command in here)
+    assert any(f"\n{kind.title}: " in _output(asymboot, command, tmp_path) for command in here)
 
 
 # docs/scenario-files.md
@@ -372,7 +374,7 @@ def test_each_named_design_is_listed_with_its_choices() -> None:
 
 
 @pytest.mark.parametrize("block", [one for one in BLOCKS if one.fence == "sh"], ids=str)
-def test_shell_blocks_run(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shell_blocks_run(asymboot: Asymboot, block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run them in a temporary folder with links to the repository's files; a shell runs what is more than one command.
 
     ``make`` only prints its commands: a target must exist, and its recipe is not run.
@@ -383,7 +385,7 @@ def test_shell_blocks_run(block: Block, tmp_path: Path, monkeypatch: pytest.Monk
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for line in block.text.splitlines():
         if re.fullmatch(r"asymboot [\w. -]+", line):
-            result = CliRunner().invoke(main, shlex.split(line)[1:])
+            result = asymboot(*shlex.split(line)[1:])
             assert result.exit_code == 0, result.output
         else:
             script = re.sub(r"^make ", "make --dry-run ", line)

@@ -57,7 +57,7 @@ PHRASES = [
     _rule(r"\bwhat (?:is|was|are|were) told\b|\b(?:is|are|was|were) told of\b", "say who reports what"),
     _rule(r"\bwhat (?:becomes|became|comes|came|come) of\b", "name the outcome, the result, the verdict"),
     _rule(r"\b(?:is|are|was|were) (?:not )?gone on (?:from|with)\b", "use the active voice: expand, continue"),
-    _rule(r"(?<!all\s)\bones\b|\bone's\b", "repeat the noun"),
+    _rule(r"(?<!all[\s-])\bones\b|\bone's\b", "repeat the noun"),
     _rule(
         r"\b(?:the|this|that|each|every|any|no|such an?|another|other|same|first|last|next|new|old|late|early|own|large"
         r"|larger|small|smaller|wide|narrow|named|wrong|right|an?) one"

@@ -14,24 +14,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import networkx as nx
 import psutil
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from qemu.qmp import ConnectError, QMPClient, Runstate
 
 from sim import Action, Do, ExportFormat, Fault, InputError, KvmMode, Relay, Scenario, Topology, cpu, export_text
-from sim.cli import main
 from sim.conform.live.qemu_args import properties
 from sim.export.export_text import exported
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find
 from sim.topology import Cpu
 from sim.vectors import bits_from_vqs
+from tests.command_line import Asymboot
 from tests.examples import examples
 from tests.systems import A64FX, N2, V1
 
@@ -56,10 +56,6 @@ def shipped(name: str) -> Scenario:
     return read_scenario(find(Path(name)))
 
 
-def asymboot(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, ["export", *map(str, words)])
-
-
 def hostile(names: list[str]) -> Scenario:
     """CPUs, clusters and a scenario of these names, whatever they hold."""
     clusters = tuple(name.replace("/", "|") for name in names)
@@ -82,29 +78,29 @@ def large(cpus: int = 65_536) -> Scenario:
 # The command
 
 
-def test_an_export_is_printed_or_written_to_a_new_file(tmp_path: Path) -> None:
-    printed = asymboot("bug", "--to", "dot")
-    written = asymboot("bug", "--to", "dot", "-o", tmp_path / "bug.dot")
+def test_an_export_is_printed_or_written_to_a_new_file(asymboot: Asymboot, tmp_path: Path) -> None:
+    printed = asymboot("export", "bug", "--to", "dot")
+    written = asymboot("export", "bug", "--to", "dot", "-o", tmp_path / "bug.dot")
     assert (printed.exit_code, printed.stderr) == (written.exit_code, written.output) == (0, "")
     assert (tmp_path / "bug.dot").read_text(encoding="utf-8") == printed.stdout
-    again = asymboot("bug", "--to", "dot", "-o", tmp_path / "bug.dot")
+    again = asymboot("export", "bug", "--to", "dot", "-o", tmp_path / "bug.dot")
     assert (again.exit_code, again.output) == (2, f"asymboot: {tmp_path / 'bug.dot'}: exists already\n")
 
 
-def test_what_a_format_cannot_hold_is_told_beside_it() -> None:
-    result = asymboot("phone", "--to", "qemu")
+def test_what_a_format_cannot_hold_is_told_beside_it(asymboot: Asymboot) -> None:
+    result = asymboot("export", "phone", "--to", "qemu")
     assert result.exit_code == 0
     assert result.stderr == "asymboot: phone: qemu has no place for: user space's actions; clusters\n"
     assert "# Lost: clusters.\n" in result.stdout
 
 
-def test_options_change_what_is_exported() -> None:
-    script = asymboot("bug", "--to", "qemu", "--kvm", "nvhe", "--design", "nosve").stdout
+def test_options_change_what_is_exported(asymboot: Asymboot) -> None:
+    script = asymboot("export", "bug", "--to", "qemu", "--kvm", "nvhe", "--design", "nosve").stdout
     assert "kvm-arm.mode=nvhe arm64.nosve" in script
 
 
-def test_no_such_format_is_bad_input() -> None:
-    assert asymboot("bug", "--to", "gem5").exit_code == 2
+def test_no_such_format_is_bad_input(asymboot: Asymboot) -> None:
+    assert asymboot("export", "bug", "--to", "gem5").exit_code == 2
     with pytest.raises(InputError, match="allowed are qemu, fvp, dts, graphml, dot"):
         export_text(shipped("bug"), "gem5")
 
@@ -177,17 +173,17 @@ WITHOUT = (cpu("a", V1), cpu("b", None), cpu("c", [128, 256, 384], zcr_el3_len=1
 @pytest.mark.parametrize("cpus", [WITH_SME, WITHOUT], ids=["sme", "sve"])
 def test_cpus_in_qemu_have_the_lengths(cpus: tuple[Cpu, ...], tmp_path: Path) -> None:
     topology = Topology(cpus)
-    temporary = tmp_path / "with, comma"
-    temporary.mkdir()
-    with started(export_text(Scenario(topology), "qemu"), tmp_path, TMPDIR=str(temporary)) as process:
+    script = export_text(Scenario(topology), "qemu")
+    # Not below tmp_path: a socket's path has at most 107 bytes.
+    with TemporaryDirectory(prefix="with, comma") as temporary, started(script, tmp_path, TMPDIR=temporary) as process:
         assert process.stderr is not None
         socket = process.stderr.readline().removeprefix("QMP: ").strip()
         found = asyncio.run(asyncio.wait_for(lengths_in(socket, len(cpus)), 60))
         assert process.wait(30) == 0
+        assert not list(Path(temporary).iterdir())
     wanted = [properties(bits(one.usable_sve_vqs), bits(one.usable_sme_vqs)) for one in topology.logical]
     assert [{name: has[name] for name in one} for has, one in zip(found, wanted, strict=True)] == wanted
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", "the kernel", "with, comma"]
-    assert not list(temporary.iterdir())
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", "the kernel"]
 
 
 FAKE = """#!{python}
@@ -430,8 +426,8 @@ def test_late_cpus_are_lost_and_so_is_a_boot_cpu_that_is_not_the_first() -> None
     )
 
 
-def test_what_does_not_fit_names_the_scenario() -> None:
-    result = CliRunner().invoke(main, ["export", "phone", "--to", "fvp"])
+def test_what_does_not_fit_names_the_scenario(asymboot: Asymboot) -> None:
+    result = asymboot("export", "phone", "--to", "fvp")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("asymboot: phone: FVP_Base_RevC-2xAEMvA has 2 clusters of at most 4 CPUs")
 

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim import InputError, Scenario, boot, read_device_tree
-from sim.cli import main
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.importer import blob as blobs
 from sim.importer import source
@@ -20,6 +18,7 @@ from sim.importer.cores import Core, _table, known_core
 from sim.importer.device_tree import import_device_tree
 from sim.topology import MOST_CPUS, Topology, cpu
 from sim.vectors import bits_from_vqs
+from tests.command_line import Asymboot
 from tests.examples import examples
 
 libfdt = pytest.importorskip("libfdt", reason="pylibfdt is not installed: the extra asymboot[import] is not tested")
@@ -102,10 +101,6 @@ def clusters(topology: Topology) -> dict[str, str]:
 
 def sve(topology: Topology) -> dict[str, tuple[int, ...]]:
     return {one.name: bits_from_vqs(one.sve_vqs or 0) for one in topology.cpus}
-
-
-def asymboot(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, list(map(str, words)))
 
 
 # CPUs
@@ -328,7 +323,7 @@ def test_the_file_is_the_scenario_with_comments_on_what_came_from_where(tmp_path
     assert "# Simulated as if started by PSCI: cpu3 with no enable-method.\n" in text
 
 
-def test_import_writes_a_new_file_or_prints(tmp_path: Path) -> None:
+def test_import_writes_a_new_file_or_prints(asymboot: Asymboot, tmp_path: Path) -> None:
     board, output = saved(tmp_path, BIG_LITTLE), tmp_path / "board.toml"
     printed = asymboot("import", board, "--vl", "cluster0=128,256", "--vl", "cpu1=none")
     assert (printed.exit_code, printed.stderr) == (0, "")
@@ -341,7 +336,7 @@ def test_import_writes_a_new_file_or_prints(tmp_path: Path) -> None:
     assert (again.exit_code, again.stderr) == (2, f"asymboot: {output}: exists already\n")
 
 
-def test_import_tells_unknown_cores_unless_their_lengths_are_given(tmp_path: Path) -> None:
+def test_import_tells_unknown_cores_unless_their_lengths_are_given(asymboot: Asymboot, tmp_path: Path) -> None:
     board = saved(tmp_path, tree(node(0), node(1, "acme,a"), {"reg": 2, "device_type": "cpu"}, node(3, "acme,a")))
     assert asymboot("import", board).stderr == (
         f"asymboot: {board}: unknown core acme,a: taken to have no SVE: cpu1,3\n"
@@ -353,7 +348,7 @@ def test_import_tells_unknown_cores_unless_their_lengths_are_given(tmp_path: Pat
 @pytest.mark.parametrize(
     "word", ["cpu0", "=128", "cpu0=", "cpu0=a", "cpu0=128,", "cpu0=none,128", "cpu0=" + "1" * 5000]
 )
-def test_import_refuses_lengths_that_it_cannot_read(tmp_path: Path, word: str) -> None:
+def test_import_refuses_lengths_that_it_cannot_read(asymboot: Asymboot, tmp_path: Path, word: str) -> None:
     result = asymboot("import", saved(tmp_path, BIG_LITTLE), "--vl", word)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert "must be like cluster1=128,256 or cpu3=none" in result.stderr
@@ -362,7 +357,7 @@ def test_import_refuses_lengths_that_it_cannot_read(tmp_path: Path, word: str) -
 # Folders
 
 
-def test_import_of_a_folder_reads_every_tree_a_line_each(tmp_path: Path) -> None:
+def test_import_of_a_folder_reads_every_tree_a_line_each(asymboot: Asymboot, tmp_path: Path) -> None:
     deep = tmp_path / "vendor"
     deep.mkdir()
     board, other = saved(tmp_path, BIG_LITTLE, "a.dtb"), saved(deep, tree(node(0, "acme,a"), node(1, A510)), "b.dtb")
@@ -382,7 +377,7 @@ def test_import_of_a_folder_reads_every_tree_a_line_each(tmp_path: Path) -> None
     assert "2 read, 1 could not be read; 5 CPUs\n" in result.stdout
 
 
-def test_import_of_a_folder_writes_nothing_and_needs_trees(tmp_path: Path) -> None:
+def test_import_of_a_folder_writes_nothing_and_needs_trees(asymboot: Asymboot, tmp_path: Path) -> None:
     for words in (["-o", "x.toml"], ["--vl", "cpu0=128"]):
         assert "goes with one device tree only" in asymboot("import", tmp_path, *words).stderr
     result = asymboot("import", tmp_path)
@@ -479,13 +474,15 @@ def test_more_cpus_than_a_topology_has_are_refused(tmp_path: Path, monkeypatch: 
     assert refusal(tmp_path, tree(*map(node, range(3)))) == "/cpus has more than 2 CPUs"
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_file_is_refused(asymboot: Asymboot, tmp_path: Path) -> None:
     result = asymboot("import", tmp_path / "none.dtb")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "No such file or directory" in result.stderr
 
 
-def test_without_pylibfdt_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pylibfdt_one_line_says_what_to_install(
+    asymboot: Asymboot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(__import__("sys").modules, "libfdt", None)
     result = asymboot("import", saved(tmp_path, b"\xd0\x0d\xfe\xed" + bytes(36)))
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)

@@ -7,12 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sim import Action, Do, InputError, KvmMode, Scenario, Topology, boot, read_running_machine
-from sim.cli import main
 from sim.files.scenario_file import read_scenario
 from sim.importer.kernel_log import KernelLog
 from sim.importer.log_reading import kernel_log, read_kernel_log
@@ -21,6 +19,7 @@ from sim.importer.sysfs import read_sysfs
 from sim.scenario import Fault
 from sim.testing.strategies import topologies, vl_sets
 from sim.vectors import bits_from_vqs
+from tests.command_line import Asymboot
 
 MACHINES = Path(__file__).parents[1] / "machines"
 SETS: dict[str, list[tuple[int, ...] | None]] = {
@@ -57,10 +56,6 @@ def refusal(text: str | bytes, folder: Path) -> str:
         read_running_machine(path)
     assert str(caught.value).startswith(f"{path}: ")
     return str(caught.value).removeprefix(f"{path}: ")
-
-
-def asymboot(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, ["import", *map(str, words)])
 
 
 def big_little(folder: Path) -> Path:
@@ -662,10 +657,10 @@ def test_mutated_logs_are_read_or_refused(data: st.DataObject) -> None:
 # The command
 
 
-def test_import_writes_the_file_tells_contradictions_and_exits_with_1(tmp_path: Path) -> None:
+def test_import_writes_the_file_tells_contradictions_and_exits_with_1(asymboot: Asymboot, tmp_path: Path) -> None:
     output = tmp_path / "machine.toml"
     mixed = MACHINES / "mixed"
-    result = asymboot("--dmesg", mixed / "dmesg", "--sysfs", mixed, "--vl=cpu3=128,256,512", "-o", output)
+    result = asymboot("import", "--dmesg", mixed / "dmesg", "--sysfs", mixed, "--vl=cpu3=128,256,512", "-o", output)
     assert result.exit_code == 1
     assert result.stdout == ""
     assert "unknown core of MIDR 0x000f0510: taken to have SVE {128,256,512}: cpu0-2,4\n" in result.stderr
@@ -674,9 +669,9 @@ def test_import_writes_the_file_tells_contradictions_and_exits_with_1(tmp_path: 
     assert "# Contradiction: cpu3: the log says" in output.read_text()
 
 
-def test_import_without_contradictions_exits_with_0() -> None:
+def test_import_without_contradictions_exits_with_0(asymboot: Asymboot) -> None:
     given = [f"--vl=cpu{n}={','.join(map(str, one)) if one else 'none'}" for n, one in enumerate(SETS["mixed"])]
-    result = asymboot("--dmesg", MACHINES / "mixed" / "dmesg", *given)
+    result = asymboot("import", "--dmesg", MACHINES / "mixed" / "dmesg", *given)
     assert (result.exit_code, result.stderr) == (0, "")
 
 
@@ -690,10 +685,10 @@ def test_import_without_contradictions_exits_with_0() -> None:
     ],
 )
 def test_import_says_what_it_needs(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asymboot: Asymboot, words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = asymboot(*words)
+    result = asymboot("import", *words)
     assert result.exit_code == 2
     assert message in result.stderr
 

@@ -6,14 +6,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from sim.boot_run import boot
 from sim.causes.critical_path import critical_path
-from sim.cli import main
 from sim.cli.plot import PICTURES
 from sim.errors import InputError
 from sim.explore.exploration import explore_orders
@@ -22,7 +20,7 @@ from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space
 from sim.outcome import Outcome
-from sim.plot.buffers_picture import hits, memory_around, plot_buffers, shown_saves
+from sim.plot.buffers_picture import Written, hits, memory_around, plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
 from sim.plot.heat_picture import heat_counts, plot_heat
 from sim.plot.lengths_picture import Cell, cell, length_rows, plot_lengths
@@ -38,6 +36,7 @@ from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import read_summary
 from sim.topology import Cpu, Topology, cpu
 from sim.vectors import VectorType
+from tests.command_line import Asymboot
 from tests.systems import A64FX, N2, V1, guest, off, on, under_pkvm
 
 UNTRUSTED = "$x_1^{2}$ \\frac <b>&amp; {} %s 日本 " + "long " * 30
@@ -227,9 +226,9 @@ def test_the_bytes_drawn_are_those_written(memory: str) -> None:
     saves = shown_saves(outcome)
     assert [save.cpu for save in saves] == [1, 0]
     for save in saves:
-        told = list(hits(save, buffers))
-        assert sum(one.end - one.first for one in told) == sum(extent.bytes for extent in save.touched)
-        outside = sum(one.end - one.first for one in told if one.what == "written outside")
+        written = list(hits(save, buffers))
+        assert sum(one.end - one.first for one in written) == sum(extent.bytes for extent in save.touched)
+        outside = sum(one.end - one.first for one in written if one.kind is Written.OUTSIDE)
         assert outside == sum(extent.bytes for extent in save.outside)
     assert min(one.first for one in hits(saves[0], buffers)) == -1072
     assert len(list(memory_around(outcome, saves[0], buffers))) == (6 if memory == "adjacent" else 3)
@@ -283,18 +282,14 @@ def test_heat_maps_are_tidy(swept: Path, hazard: str) -> None:
     assert_tidy(plot_heat(swept, hazard, x="max_vl_bits", y="max_cpu_vl_bits", design="constrain-v1"))
 
 
-def asymboot(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
-
-
 @pytest.mark.parametrize("picture", SCENARIO_PICTURES)
-def test_the_command_writes_a_picture(picture: str, tmp_path: Path) -> None:
+def test_the_command_writes_a_picture(asymboot: Asymboot, picture: str, tmp_path: Path) -> None:
     result = asymboot("plot", picture, "bug", "-o", tmp_path / "one.svg")
     assert (result.exit_code, result.output) == (0, "")
     assert "<svg" in (tmp_path / "one.svg").read_text()
 
 
-def test_the_command_draws_a_sweep(swept: Path, tmp_path: Path) -> None:
+def test_the_command_draws_a_sweep(asymboot: Asymboot, swept: Path, tmp_path: Path) -> None:
     words: list[str | Path] = [
         "plot",
         "heat",
@@ -328,13 +323,11 @@ def test_the_command_draws_a_sweep(swept: Path, tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
-    words: list[str], message: str, swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asymboot: Asymboot, words: list[str], message: str, swept: Path, tmp_path: Path, *, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = asymboot("plot", *(str(swept) if word == "SWEPT" else word for word in words))
-    assert (result.exit_code, result.stdout, list(tmp_path.iterdir())) == (2, "", [])
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert message in asymboot.refused("plot", *(str(swept) if word == "SWEPT" else word for word in words))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sweep_that_kept_no_rows_cannot_be_drawn(tmp_path: Path) -> None:

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from sim.cli import main
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
 from sim.files.scenario_file import read_scenario
@@ -24,6 +22,7 @@ from sim.study.evaluation import Evaluation
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Group, Setting, Space, legal_sets, power_of_two_sets
 from sim.vectors import SveRule, why_not_sve
+from tests.command_line import Asymboot
 
 z3 = pytest.importorskip("z3", reason="Z3 is not installed: the extra asymboot[prove] is not tested")
 
@@ -206,30 +205,32 @@ def test_questions_that_cannot_be_are_refused() -> None:
         named("x")
 
 
-def test_a_solver_that_gives_up_is_told_and_what_was_found_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_solver_that_gives_up_is_told_and_what_was_found_is_kept(
+    asymboot: Asymboot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answers = iter([Answer.PROVED])
     monkeypatch.setattr(solver.Solver, "check", lambda _self: next(answers, Answer.UNKNOWN))
     words = ["prove", "--design", "tabba", "--relay", "enforcing", "--property", "no-panic", "--property", "restored"]
-    result = CliRunner().invoke(main, words)
+    result = asymboot(*words)
     assert result.exit_code == 2
     assert "tabba yes ?" in " ".join(result.stdout.split())
     assert "the solver gave up on 1 of 2 questions after 60 s each" in result.stderr
 
 
 def test_what_was_refuted_is_kept_where_the_solver_gives_up_on_the_smallest(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    asymboot: Asymboot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def give_up(*_: object) -> None:
         raise solver.SolverGaveUp
 
     monkeypatch.setattr(solver.Solver, "minimise", give_up)
     words = ["prove", "--design", "v6.11", "--relay", "enforcing", "--property", "in-its-pages", "-o", str(tmp_path)]
-    result = CliRunner().invoke(main, words)
+    result = asymboot(*words)
     assert result.exit_code == 2
     assert "the solver gave up on the smallest of 1 examples after 60 s each" in result.stderr
     assert "this one may not be the smallest" in " ".join(result.stdout.split())
     assert "1 of 1 broken promises show" in result.stdout
-    assert CliRunner().invoke(main, ["run", str(tmp_path / "v6.11-enforcing-in-its-pages.toml"), "-q"]).exit_code == 1
+    assert asymboot("run", str(tmp_path / "v6.11-enforcing-in-its-pages.toml"), "-q").exit_code == 1
 
 
 # The command line
@@ -239,6 +240,7 @@ _CTRL_C_AFTER_THE_FIRST_ANSWER = """
 import os, signal, threading
 from sim.cli import main
 from sim.prove import proof
+from tests.command_line import Asymboot
 
 def prove_and_press(*args):
     found = one(*args)
@@ -260,21 +262,21 @@ def test_ctrl_c_shows_what_is_known() -> None:
 
 @pytest.mark.parametrize("taken", ["a file", "in the way", "in the way/deeper", "old"])
 def test_a_folder_that_has_no_room_is_told_before_anything_is_proved(
-    taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asymboot: Asymboot, taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proof, "prove_property", lambda *_: pytest.fail("proved"))
     (tmp_path / "a file").touch()
     (tmp_path / "in the way").symlink_to("nowhere")
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "tabba-relaxed-restored.toml").touch()
-    result = CliRunner().invoke(main, ["prove", "--design", "tabba", "-o", str(tmp_path / taken)])
+    result = asymboot("prove", "--design", "tabba", "-o", str(tmp_path / taken))
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
 
 
-def test_named_designs_are_proved_and_examples_written(tmp_path: Path) -> None:
+def test_named_designs_are_proved_and_examples_written(asymboot: Asymboot, tmp_path: Path) -> None:
     words = ["prove", "--design", "constrain-v1", "--relay", "enforcing", "-o", str(tmp_path / "out")]
-    result = CliRunner().invoke(main, words)
+    result = asymboot(*words)
     assert result.exit_code == 1
     assert "which stand for any number of CPUs" in result.stdout
     assert "constrain-v1 yes no no no yes yes no yes no" in " ".join(result.stdout.split())
@@ -284,27 +286,27 @@ def test_named_designs_are_proved_and_examples_written(tmp_path: Path) -> None:
     assert files == [f"constrain-v1-enforcing-{name}.toml" for name in broken]
     for name in files:
         assert read_scenario(tmp_path / "out" / name).active_design == DESIGNS["constrain-v1"]
-        assert CliRunner().invoke(main, ["run", str(tmp_path / "out" / name), "-q"]).exit_code == 1
-    again = CliRunner().invoke(main, words)
+        assert asymboot("run", str(tmp_path / "out" / name), "-q").exit_code == 1
+    again = asymboot(*words)
     assert again.exit_code == 2
     assert again.stderr.strip().endswith("exists already")
 
 
-def test_json_has_every_finding() -> None:
+def test_json_has_every_finding(asymboot: Asymboot) -> None:
     words = ["prove", "--design", "tabba", "--property", "announced", "--up-to", "512", "--powers-of-two", "--json"]
-    result = CliRunner().invoke(main, words)
+    result = asymboot(*words)
     rows = json.loads(result.stdout)
     assert [(row["relay"], row["answer"]) for row in rows] == [("enforcing", "proved"), ("relaxed", "refuted")]
     assert (rows[1]["early_sve_bits"], rows[1]["late_sve_bits"]) == ([[128]], [[128, 256]])
     assert "allocation exceeded, nothing logged" in rows[1]["hazards"]
     assert (rows[0]["smallest"], rows[0]["shown"], rows[1]["smallest"], rows[1]["shown"]) == (None, None, True, True)
-    proved = CliRunner().invoke(main, ["prove", "--design", "constrain-v2", "--property", "restored", "--cpus", "4"])
+    proved = asymboot("prove", "--design", "constrain-v2", "--property", "restored", "--cpus", "4")
     assert (proved.exit_code, "2 early and 2 late CPUs, or fewer" in proved.stdout) == (0, True)
 
 
-def test_all_designs_are_rows_of_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_designs_are_rows_of_json(asymboot: Asymboot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(design_space, "every_design", lambda: DRAWN)
-    result = CliRunner().invoke(main, ["prove", "--all-designs", "--up-to", "256", "--early", "2", "--json"])
+    result = asymboot("prove", "--all-designs", "--up-to", "256", "--early", "2", "--json")
     assert result.exit_code == 1
     rows = json.loads(result.stdout)
     assert [row["design"] for row in rows] == [design.name for _ in Relay for design in DRAWN]
@@ -323,8 +325,5 @@ def test_all_designs_are_rows_of_json(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--all-designs", "--design", "tabba"], "--all-designs asks everything"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(words: list[str], message: str) -> None:
-    result = CliRunner().invoke(main, ["prove", *words])
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
+def test_bad_input_is_one_line_and_exit_code_2(asymboot: Asymboot, words: list[str], message: str) -> None:
+    assert message in asymboot.refused("prove", *words)

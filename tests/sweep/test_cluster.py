@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from sim.cli import main
 from sim.designs import DESIGNS
 from sim.errors import AsymbootError, InputError, MissingExtra, SchedulerGone, WorkerLost
 from sim.study.system_space import Group, Space, legal_sets
@@ -18,6 +16,7 @@ from sim.sweep import dask_cluster
 from sim.sweep import sweep_plan as plans
 from sim.sweep.sweep_run import Progress, resume_sweep, run_sweep
 from sim.sweep.sweep_summary import read_summary
+from tests.command_line import Asymboot
 
 distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: the extra asymboot[cluster] is not tested"
@@ -107,7 +106,9 @@ def test_a_notebook_whose_loop_runs_reaches_a_cluster(cluster: Any, local: Path,
     assert files(tmp_path / "out") == files(local)
 
 
-def test_a_sweep_that_was_begun_here_goes_on_there(cluster: Any, local: Path, tmp_path: Path) -> None:
+def test_a_sweep_that_was_begun_here_goes_on_there(
+    asymboot: Asymboot, cluster: Any, local: Path, tmp_path: Path
+) -> None:
     class Enough(Exception):
         pass
 
@@ -119,7 +120,7 @@ def test_a_sweep_that_was_begun_here_goes_on_there(cluster: Any, local: Path, tm
         run_sweep(SPACE, tmp_path / "out", keep="all", jobs=1, report=until_enough)
     assert read_summary(tmp_path / "out").points == 200
     words = ["sweep", "--resume", str(tmp_path / "out"), "--scheduler", cluster.scheduler_address, "-q"]
-    result = CliRunner().invoke(main, words)
+    result = asymboot(*words)
     assert (result.exit_code, result.output) == (0, "")
     assert files(tmp_path / "out") == files(local)
 
@@ -192,11 +193,11 @@ def test_a_scheduler_that_cannot_be_reached_is_told(
     assert files(tmp_path / "out") == files(local)
 
 
-def test_a_scheduler_without_workers_is_told(tmp_path: Path) -> None:
+def test_a_scheduler_without_workers_is_told(asymboot: Asymboot, tmp_path: Path) -> None:
     with started(0) as running:
         address = running.scheduler_address
         assert refused(tmp_path / "out", address) == f"scheduler {address!r}: has no workers"
-        result = CliRunner().invoke(main, ["sweep", "--resume", str(tmp_path / "out"), "--scheduler", address])
+        result = asymboot("sweep", "--resume", str(tmp_path / "out"), "--scheduler", address)
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.strip().splitlines()[-1] == f"asymboot: scheduler {address!r}: has no workers"
 

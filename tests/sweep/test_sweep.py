@@ -1,4 +1,4 @@
-"""Sweeps: what they count is what boots come to, and nothing that happens on the way changes a byte."""
+"""Sweeps: they count what boots show, and no interruption changes a byte."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def test_a_sweep_counts_what_booting_every_system_counts(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_kept_rows_are_what_boots_come_to(tmp_path: Path) -> None:
+def test_kept_rows_are_what_boots_show(tmp_path: Path) -> None:
     run_sweep(SPACE, tmp_path / "all", jobs=1, keep="all")
     run_sweep(SPACE, tmp_path / "hazards", jobs=1, keep="hazards")
     rows = pd.read_parquet(tmp_path / "all" / "rows")
@@ -151,7 +151,7 @@ class Stop(Exception):
 
 
 def stop_after(parts: int) -> Any:
-    """A report that ends the sweep after so many parts."""
+    """A report that ends the sweep after a number of parts."""
     left = iter(range(parts))
 
     def report(_: Progress) -> None:
@@ -391,7 +391,7 @@ def test_a_killed_worker_is_one_line_and_costs_nothing_that_was_done(tmp_path: P
     [
         ({"symmetric": True, "sample": 5}, "up to symmetry, or a sample, not both"),
         ({"keep": "some"}, "keep"),
-        ({"jobs": 0}, "0 processes: the least is 1"),
+        ({"jobs": 0}, "0 processes: at least 1 is needed"),
         ({"sample": 5, "seed": -1}, "the seed is -1"),
         ({"replications": -1}, "replications"),
     ],

@@ -172,7 +172,7 @@ def test_a_table_is_found_however_it_is_written(table: str, tmp_path: Path) -> N
         (BUG + "[expects]\nhazards = []", "unknown key 'expects'; did you mean 'expect'?"),
         (BUG + "[Expect]\nhazards = []", "unknown key 'Expect'"),
         (BUG + "[expect]\n", "expect: expects nothing: give cpus, log, hazards, sve or sme"),
-        (BUG + "[expect]\nhazards = [", "test_bug.toml: is no TOML"),
+        (BUG + "[expect]\nhazards = [", "test_bug.toml: is not TOML"),
     ],
 )
 def test_a_scenario_file_that_means_to_expect_something_is_no_silence(text: str, message: str, tmp_path: Path) -> None:

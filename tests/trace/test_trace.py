@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as schema
 
 from sim import save_trace
 from sim.boot_run import boot
-from sim.cli import main
 from sim.errors import InputError
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find
@@ -28,6 +26,7 @@ from sim.topology import Topology, cpu
 from sim.trace.perfetto import MOST_CPUS, perfetto_trace
 from sim.trace.span_nesting import nested
 from sim.trace.trace_formats import TraceFormat
+from tests.command_line import Asymboot
 from tests.systems import A64FX, V1, booted, on
 
 ASYMBOOT = [sys.executable, "-m", "sim.cli"]
@@ -306,30 +305,19 @@ def test_rows_hold_every_span_and_nest(ends: list[list[int]]) -> None:
 # The command
 
 
-def asymboot(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, ["trace", *map(str, words)])
-
-
-def refused(*words: str | Path) -> str:
-    """The one line that bad input gets."""
-    result = asymboot(*words)
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
-    return result.stderr.strip()
-
-
-def printed(*words: str | Path) -> str:
-    result = asymboot(*words)
+def printed(asymboot: Asymboot, *words: str | Path) -> str:
+    result = asymboot("trace", *words)
     assert (result.exit_code, result.stderr) == (0, "")
     return result.stdout
 
 
-def test_the_log_is_printed_as_dmesg_has_it() -> None:
-    assert printed("bug", "--format", "dmesg") == shipped_outcome("bug").log_text
+def test_the_log_is_printed_as_dmesg_has_it(asymboot: Asymboot) -> None:
+    assert printed(asymboot, "bug", "--format", "dmesg") == shipped_outcome("bug").log_text
 
 
-def test_events_are_printed_as_json_lines() -> None:
+def test_events_are_printed_as_json_lines(asymboot: Asymboot) -> None:
     outcome = shipped_outcome("bug")
-    rows = [json.loads(line) for line in printed("bug", "--format", "jsonl").splitlines()]
+    rows = [json.loads(line) for line in printed(asymboot, "bug", "--format", "jsonl").splitlines()]
     assert rows == outcome.to_dict()["events"]
     assert {tuple(row) for row in rows} == {tuple(outcome.events.columns)}
 
@@ -345,9 +333,9 @@ def test_events_are_printed_as_json_lines() -> None:
         ("boot.jsonl", TraceFormat.JSONL),
     ],
 )
-def test_a_files_name_says_its_format(name: str, form: TraceFormat, tmp_path: Path) -> None:
-    assert printed("bug", "-o", tmp_path / name) == ""
-    assert printed("bug", "-o", tmp_path / "other", "--format", form) == ""
+def test_a_files_name_says_its_format(asymboot: Asymboot, name: str, form: TraceFormat, tmp_path: Path) -> None:
+    assert printed(asymboot, "bug", "-o", tmp_path / name) == ""
+    assert printed(asymboot, "bug", "-o", tmp_path / "other", "--format", form) == ""
     save_trace(shipped_outcome("bug"), tmp_path / f"from python {name}")
     content = (tmp_path / name).read_bytes()
     assert {(tmp_path / one).read_bytes() for one in ("other", f"from python {name}")} == {content}
@@ -357,11 +345,11 @@ def test_a_files_name_says_its_format(name: str, form: TraceFormat, tmp_path: Pa
         case TraceFormat.DMESG:
             assert content.decode() == shipped_outcome("bug").log_text
         case TraceFormat.JSONL:
-            assert content.decode() == printed("bug", "--format", "jsonl")
+            assert content.decode() == printed(asymboot, "bug", "--format", "jsonl")
 
 
-def test_a_format_that_is_asked_for_comes_before_the_name(tmp_path: Path) -> None:
-    printed("bug", "-o", tmp_path / "boot.pftrace", "--format", "dmesg")
+def test_a_format_that_is_asked_for_comes_before_the_name(asymboot: Asymboot, tmp_path: Path) -> None:
+    printed(asymboot, "bug", "-o", tmp_path / "boot.pftrace", "--format", "dmesg")
     assert (tmp_path / "boot.pftrace").read_text() == shipped_outcome("bug").log_text
 
 
@@ -376,41 +364,46 @@ def test_a_format_that_is_asked_for_comes_before_the_name(tmp_path: Path) -> Non
     ],
     ids=lambda one: "-".join(one).lstrip("-") if isinstance(one, list) else "",
 )
-def test_a_scenario_is_changed_as_run_changes_it(options: list[str], changes: dict[str, Any]) -> None:
+def test_a_scenario_is_changed_as_run_changes_it(
+    asymboot: Asymboot, options: list[str], changes: dict[str, Any]
+) -> None:
     outcome = boot(read_scenario(find(Path("bug"))).but(**changes))
-    assert printed("bug", "--format", "dmesg", *options) == outcome.log_text
+    assert printed(asymboot, "bug", "--format", "dmesg", *options) == outcome.log_text
 
 
-def test_bad_input_is_one_line(tmp_path: Path) -> None:
+def test_bad_input_is_one_line(asymboot: Asymboot, tmp_path: Path) -> None:
     here = tmp_path / "boot.pftrace"
-    assert "-o says where to write, or --format dmesg or jsonl what to print" in refused("bug")
-    assert "is no text: -o says where" in refused("bug", "--format", "perfetto")
-    assert "'svg' is not one of 'perfetto', 'dmesg', 'jsonl'" in refused("bug", "--format", "svg", "-o", here)
-    assert "boot.svg: the name says no format: let it end in one of .perfetto-trace, .pftrace, .txt" in refused(
-        "bug", "-o", tmp_path / "boot.svg"
+    assert "-o says where to write, or --format dmesg or jsonl what to print" in asymboot.refused("trace", "bug")
+    assert "is no text: -o says where" in asymboot.refused("trace", "bug", "--format", "perfetto")
+    assert "'svg' is not one of 'perfetto', 'dmesg', 'jsonl'" in asymboot.refused(
+        "trace", "bug", "--format", "svg", "-o", here
     )
-    assert "a path cannot be empty" in refused("bug", "-o", "")
-    assert refused("no-such", "-o", here).startswith("asymboot: no-such: ")
-    assert "unknown kernel series" in refused("bug", "--kernel", "newest", "-o", here)
+    assert (
+        "boot.svg: the name says no format: let it end in one of .perfetto-trace, .pftrace, .txt"
+        in asymboot.refused("trace", "bug", "-o", tmp_path / "boot.svg")
+    )
+    assert "a path cannot be empty" in asymboot.refused("trace", "bug", "-o", "")
+    assert asymboot.refused("trace", "no-such", "-o", here).startswith("asymboot: no-such: ")
+    assert "unknown kernel series" in asymboot.refused("trace", "bug", "--kernel", "newest", "-o", here)
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[topology]\ncpus = [{ sve_bit = [128] }]\n")
-    assert "unknown key 'sve_bit'" in refused(wrong, "-o", here)
+    assert "unknown key 'sve_bit'" in asymboot.refused("trace", wrong, "-o", here)
     assert sorted(tmp_path.iterdir()) == [wrong]
 
 
-def test_what_is_there_is_not_written_over(tmp_path: Path) -> None:
+def test_what_is_there_is_not_written_over(asymboot: Asymboot, tmp_path: Path) -> None:
     there, folder = tmp_path / "boot.log", tmp_path / "folder.log"
     there.write_text("mine")
     folder.mkdir()
     for one in (there, folder):
-        assert refused("bug", "-o", one) == f"asymboot: {one}: exists already"
+        assert asymboot.refused("trace", "bug", "-o", one) == f"asymboot: {one}: exists already"
     assert there.read_text() == "mine"
 
 
-def test_more_than_4096_cpus_are_too_many_for_perfetto(tmp_path: Path) -> None:
+def test_more_than_4096_cpus_are_too_many_for_perfetto(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "many.toml"
     file.write_text('[topology]\nclusters = [{ name = "all", count = 4097, sve_bits = [128] }]\n')
-    assert "at most 4,096, not 4,097" in refused(file, "-o", tmp_path / "boot.pftrace")
+    assert "at most 4,096, not 4,097" in asymboot.refused("trace", file, "-o", tmp_path / "boot.pftrace")
     assert list(tmp_path.iterdir()) == [file]
 
 
