@@ -170,13 +170,13 @@ class ScenarioRow(Row, frozen=True, gc=False):
     relay: str
     memory: str
     seed: int
-    command_line: str
+    command_line: Annotated[str, Meta(description="the kernel's command line")]
 
 
 class KvmRow(Row, frozen=True, gc=False):
     """What KVM made of the record."""
 
-    initialised: bool
+    initialised: Annotated[bool, Meta(description="KVM's initialisation succeeded")]
     kvm_sve_max_vl_bytes: Annotated[int, Meta(description="guests' limit")]
     kvm_host_sve_max_vl_bytes: Annotated[int, Meta(description="what pKVM takes for the host's largest VL")]
     offered_bits: Annotated[tuple[int, ...], Meta(description="the lengths that KVM offers to guests")]
@@ -289,8 +289,8 @@ class PromiseRow(Row, frozen=True, gc=False):
     late_store: str
     answers: Annotated[dict[str, str], Meta(description="for each property: proved, refuted or unknown")]
     safe: Annotated[bool, Meta(description="nothing panics, is overwritten, lost, or different elsewhere")]
-    refuses_nobody_harmless: bool
-    denies_nothing: bool
+    refuses_nobody_harmless: Annotated[bool, Meta(description="every late CPU that would do no harm comes online")]
+    denies_nothing: Annotated[bool, Meta(description="the host can use every length that all CPUs have")]
     cost: Annotated[int, Meta(description="of its buffers, by rank: 0 is never dearer than 1, nor 1 than 2")]
 
 
