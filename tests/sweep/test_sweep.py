@@ -491,7 +491,7 @@ def begun(tmp_path: Path, *, parts: int) -> "subprocess.Popen[str]":
     (tmp_path / "mine.toml").write_text(SPACE_FILE.replace("count = 4", "count = 7"))
     command = [sys.executable, "-m", "sim.cli", "sweep", "mine.toml", "-o", "out", "--keep", "hazards", "--jobs", "2"]
     running = subprocess.Popen(
-        [*command, "--sample", "700000"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, "--sample", "400000"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     until = time.monotonic() + nanoseconds("60s") / 1e9
     while len(list((tmp_path / "out" / "parts").glob("0*.json"))) < parts:
@@ -504,7 +504,7 @@ def begun(tmp_path: Path, *, parts: int) -> "subprocess.Popen[str]":
 def whole(tmp_path: Path) -> dict[str, bytes]:
     """The files of the same sweep, uninterrupted."""
     space = space_from_data(json.loads((tmp_path / "out" / "sweep.json").read_text())["plan"]["space"])
-    run_sweep(space, tmp_path / "whole", sample=700_000, keep="hazards", jobs=2)
+    run_sweep(space, tmp_path / "whole", sample=400_000, keep="hazards", jobs=2)
     return contents(tmp_path / "whole")
 
 
