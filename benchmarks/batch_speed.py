@@ -26,7 +26,7 @@ from sim.study.compiled_batch import CompiledWords
 from sim.study.points import BLOCK_ROWS
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Group, Setting, Space, legal_sets
-from sim.sweep.sweep_part import unlike
+from sim.sweep.sweep_part import distinct_by_outcome
 
 Columns = list[NDArray[np.uint16]]
 
@@ -107,7 +107,7 @@ def all_designs(columns: Columns) -> None:
     """Compare every named design under both relay settings with one design under one."""
     model = SpaceModel(replace(space(), designs=tuple(DESIGNS.values()), relays=tuple(Relay)))
     settings = model.space.settings
-    every = partial(by_blocks, CompiledWords(model, unlike(settings)), columns)
+    every = partial(by_blocks, CompiledWords(model, distinct_by_outcome(settings)), columns)
     for design in DESIGNS.values():
         alone = CompiledWords(model, [replace(SETTING, design=design)])
         pair = in_turns(every, partial(by_blocks, alone, columns), calls=1, rounds=ROUNDS)

@@ -1,4 +1,4 @@
-"""``python -m sim.cli`` is ``asymboot``."""
+"""The command line as ``python -m sim.cli``."""
 
 from sim.cli import main
 

@@ -1,4 +1,4 @@
-"""``asymboot check``: what is wrong with scenario files."""
+"""``asymboot check``: report what is wrong with scenario files."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from sim.errors import InputError, printable
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, type=options.SCENARIO)
 def check(files: tuple[Path, ...]) -> None:
-    """Say what is wrong with each FILE; boot nothing.
+    """Check scenario files without booting them.
 
-    Exits with 0 if all are well, 2 if one is not.
+    Each FILE gets one line. Exits with 0 if all files are right, with 2 if any is wrong.
 
     Example:
       asymboot check topologies/*.toml

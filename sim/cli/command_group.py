@@ -104,7 +104,7 @@ class Commands(click.Group):
         except AsymbootError as error:
             _fail(f"asymboot: {error}")
         except ImportError as error:
-            # Missing packages of extras are MissingExtra by now: this one is installed, and broken.
+            # A missing package of an extra is a MissingExtra by now, so the package is installed and broken.
             _fail(f"asymboot: an installed package cannot be imported: {error}")
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
@@ -142,7 +142,7 @@ def _fail(line: str) -> NoReturn:
 
 
 def _cannot_write(error: OSError) -> NoReturn:
-    """End the command whose output could not be written; a reader that has gone, as `head` does, is no error."""
+    """End the command whose output could not be written; a reader that has gone, such as `head`, is not an error."""
     sys.stdout = io.StringIO()  # Python flushes the output once more at its end, which would fail again
     if error.errno == errno.EPIPE:
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""``asymboot compare``: every design on one scenario."""
+"""``asymboot compare``: one scenario under every named design."""
 
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,17 @@ from sim.cli.command_group import Command
 @click.option(
     "--memory",
     type=click.Choice(["adjacent", "isolated", "mapped", "all"]),
-    help="What surrounds pKVM's buffers at EL2; all: one after the other.",
+    help="The memory around pKVM's buffers at EL2; all: one after the other.",
 )
 @options.kernel
 @options.kvm
 @options.seed
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def compare(file: Path, relay: str | None, memory: str | None, as_json: bool, **changes: Any) -> None:
-    """Boot FILE under every named design, a row each.
+    """Boot FILE under every named design, and compare the outcomes.
 
-    A design that the file defines itself comes first. Exits with 0, hazards or not; 2 if the input is wrong.
+    The table has one row for each design; the file's own design, if it defines one, is the first. Exits with 0 whether
+    or not there are hazards, and with 2 if the input is wrong.
 
     Examples:
       asymboot compare bug

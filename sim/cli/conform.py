@@ -1,4 +1,4 @@
-"""``asymboot conform``: hold the simulator against real kernels."""
+"""``asymboot conform``: compare the simulator with real kernels."""
 
 import os
 from collections import Counter
@@ -29,23 +29,29 @@ _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
 
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, type=options.SCENARIO, metavar="[FILE]...")
-@click.option("--recorded", is_flag=True, help="Replay recorded runs of real kernels; boot nothing.")
+@click.option("--recorded", is_flag=True, help="Compare with recorded runs of real kernels.")
 @click.option("--kernel", type=options.FILE, metavar="IMAGE", help="Boot this arm64 kernel under QEMU.")
-@click.option("--busybox", type=options.FILE, metavar="FILE", help="The guest's; by default that beside the kernel.")
-@click.option("--design", metavar="NAME", help="The kernel is patched so; by default its series' own.")
-@click.option("--random", type=click.IntRange(1, 100_000), metavar="N", help="Boot so many systems drawn at random.")
-@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of these; 0 by default.")
-@click.option("--record", type=options.FILE, metavar="DIR", help="Add the boots to recordings there.")
-@click.option("--jobs", type=click.IntRange(1, 1024), help="So many boots at a time; by default one a core.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything that is compared as JSON instead.")
+@click.option(
+    "--busybox", type=options.FILE, metavar="FILE", help="The guest's busybox; by default the file beside IMAGE."
+)
+@click.option(
+    "--design", metavar="NAME", help="The design that the kernel is patched with, by default its series' own."
+)
+@click.option("--random", type=click.IntRange(1, 100_000), metavar="N", help="Boot N random systems as well.")
+@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the random systems, by default 0.")
+@click.option("--record", type=options.FILE, metavar="DIR", help="Add the boots to the recordings in DIR.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Run N boots at a time, by default one for each core."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all compared fields as JSON.")
 def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: Any) -> None:
-    """Hold the simulator against real kernels, field by field.
+    """Compare the simulator with real kernels, field by field.
 
-    With --kernel each FILE's system is booted under QEMU and in the simulator: a scenario file, or a list of recorded
-    boots (.json) to boot again. With --recorded each FILE is a list of recorded boots or saves.
+    With --kernel, each system is booted under QEMU and in the simulator. FILE is a scenario file, or a list of recorded
+    boots (.json) to repeat. With --recorded, FILE is a list of recorded boots or saves, and nothing is booted.
 
-    Exits with 0 if everything agrees, 1 if something does not; else 2 if the input is wrong or QEMU could not boot it
-    all. Ctrl-C shows what was done by then.
+    Exits with 0 if all fields agree, with 1 if any differs, and with 2 if the input is wrong or QEMU could not boot
+    all systems. After Ctrl-C the results so far are shown.
 
     Examples:
       asymboot conform --recorded tests/truth/*.json
@@ -56,10 +62,10 @@ def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: A
     if recorded:
         for name in _ONLY_LIVE:
             if name in given:
-                raise click.UsageError(f"--{name} boots live: it does not go with --recorded.")
+                raise click.UsageError(f"--{name} is for live boots and does not go with --recorded.")
         _recorded(files, as_json=as_json)
     elif "kernel" not in given:
-        raise click.UsageError("either --kernel IMAGE, to boot it, or --recorded.")
+        raise click.UsageError("--kernel IMAGE or --recorded is needed.")
     else:
         _live(files, as_json=as_json, **given)
 
@@ -71,7 +77,7 @@ def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
     from sim.conform.run_records import RecordedBoot
 
     if not files:
-        raise click.UsageError("--recorded needs the files of recorded runs.")
+        raise click.UsageError("--recorded needs files of recorded runs.")
     total: Counter[str] = Counter()
     agree: Counter[str] = Counter()
     rows = []
@@ -111,7 +117,7 @@ def _live(
     from sim.designs import named
 
     if seed is not None and random is None:
-        raise click.UsageError("--seed is that of --random N.")
+        raise click.UsageError("--seed goes with --random N only.")
     if design is not None:
         named(design)
     image = Image.found(kernel, busybox)
@@ -145,20 +151,20 @@ def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "
 
     cases = [case for file in files for case in cases_of(file)] + random_cases(random, seed, image.series)
     if not cases:
-        raise click.UsageError("nothing to boot: name a FILE, or --random N.")
+        raise click.UsageError("nothing to boot: give a FILE or --random N.")
     twice = [name for name, times in Counter(case.name for case in cases).items() if times > 1]
     if twice:
-        raise InputError(f"two boots named {twice[0]!r}: rename one's file")
+        raise InputError(f"two boots named {twice[0]!r}: rename a file")
     return cases
 
 
 def _boot(
     booting: "Booting", count: int, recording: "Recording | None", *, as_json: bool
 ) -> "tuple[dict[str, Conformance | NotBooted], int]":
-    """Boot so many cases, and record and show each as soon as it is done.
+    """Boot cases, and record and show each result as soon as it is there.
 
     Returns:
-        What was done, by name, and the number of the signal that stopped it, or 0.
+        The results by the name of the case, and the number of the signal that stopped the boots, or 0.
     """
     from rich.console import Console
 
@@ -178,7 +184,7 @@ def _boot(
 
 
 def _keep(one: "Conformance | NotBooted", recording: "Recording | None", *, as_json: bool) -> None:
-    """Record and show what was done; of a case that was not booted, say so."""
+    """Record and show a result, or report that a case was not booted."""
     from sim.conform.live.live_conformance import NotBooted
     from sim.show.conformance_text import show_conformance
     from sim.show.console import terminal

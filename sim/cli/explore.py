@@ -1,4 +1,4 @@
-"""``asymboot explore``: every order of one scenario, or some that are drawn."""
+"""``asymboot explore``: all orders of the steps of one scenario, or random orders."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,9 @@ _GOES_WITH = {
 
 @click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
-@click.option("--design", metavar="NAME", help="A named design.")
+@click.option(
+    "--design", metavar="NAME", help="A named design instead of the file's; `asymboot list designs` has them."
+)
 @click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay.")
 @options.kernel
 @options.kvm
@@ -32,21 +34,29 @@ _GOES_WITH = {
     "--strategy",
     type=click.Choice(["exhaustive", "random", "pct"]),
     default="exhaustive",
-    help="Every order; or orders that are drawn, step by step or by priorities.",
+    help="Explore all orders, or draw orders at random: step by step, or by priorities (pct).",
 )
-@click.option("--no-reduction", is_flag=True, default=None, help="Try orders that come to the same as well.")
-@click.option("--states", type=click.IntRange(1), help="Cover so many states at most; 1,000,000 by default.")
-@click.option("--seconds", type=options.SECONDS, help="Stop after so many seconds.")
-@click.option("--runs", type=click.IntRange(1), help="Draw so many orders; 1,000 by default.")
-@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the drawn orders; 0 by default.")
-@click.option("--depth", type=click.IntRange(1, 100), help="pct: what hangs on so many steps is met; 3 by default.")
-@click.option("-o", "--output", type=options.FILE, metavar="DIR", help="Write the schedules there.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON instead.")
+@click.option("--no-reduction", is_flag=True, default=None, help="Explore equivalent orders as well.")
+@click.option("--states", type=click.IntRange(1), metavar="N", help="Visit at most N states, by default 1,000,000.")
+@click.option("--seconds", type=options.SECONDS, metavar="S", help="Stop after S seconds.")
+@click.option("--runs", type=click.IntRange(1), metavar="N", help="Draw N orders, by default 1,000.")
+@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the random orders, by default 0.")
+@click.option(
+    "--depth",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="pct: find what N ordering constraints cause, by default 3.",
+)
+@click.option("-o", "--output", type=options.FILE, metavar="DIR", help="Write the schedules to DIR.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def explore(file: Path, strategy: str, output: Path | None, *, as_json: bool, **others: Any) -> None:
-    """Let FILE's steps happen in every order, whatever time they take, and say what can be reached.
+    """Explore every order of a scenario's steps.
 
-    Each hazard and deadlock comes with a schedule; asymboot replay runs its file. Exits with 0 if none can be reached,
-    1 if one can, 2 if the input is wrong or a limit was reached first. Ctrl-C shows what was found by then.
+    The steps of FILE happen in every order, whatever their latencies, and each hazard and deadlock that can be reached
+    is reported with a schedule that reaches it. asymboot replay runs the file of a schedule.
+
+    Exits with 0 if no hazard or deadlock can be reached, with 1 if any can, and with 2 if the input is wrong or a limit
+    ended the search. After Ctrl-C the results so far are shown.
 
     Examples:
       asymboot explore late-arrival
@@ -102,7 +112,7 @@ def _every_order(
     search.exit_if_stopped()
     if not explored.complete:
         limit = "--states" if explored.states >= states else "--seconds"
-        told = f"asymboot: {explored.states:,} states were covered, and there are more: {limit} allows them"
+        told = f"asymboot: {explored.states:,} states were visited, and there are more: raise {limit}"
         whole = "" if explored.ends else "; --strategy pct draws whole orders"
         click.echo(told + whole, err=True)
     click.get_current_context().exit(2 if not explored.complete else 1 if explored.found else 0)
@@ -149,7 +159,7 @@ def _print_json(record: Any) -> None:
 
 
 def _save(scenario: "Scenario", found: "Iterable[Found]", folder: Path | None) -> str:
-    """Write a file for each schedule, before anything is printed, and say so."""
+    """Write a file for each schedule, and return the line that says so, to be printed below the table."""
     from sim.explore.findings import file_names
     from sim.explore.schedule_file import save_schedule
 

@@ -1,4 +1,4 @@
-"""``asymboot export``: a scenario's topology for another emulator or tool."""
+"""``asymboot export``: write the topology of a scenario for another emulator or tool."""
 
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,15 @@ from sim.export.export_formats import ExportFormat
     "--to",
     type=click.Choice([one.value for one in ExportFormat]),
     required=True,
-    help="A script for QEMU, parameters for an FVP, a device tree's source, a graph.",
+    help="A shell script for QEMU, parameters for an FVP, the source of a device tree, or a graph.",
 )
-@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="Where to write; must not exist yet.")
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="The new file to write.")
 @options.of_scenario
 def export(file: Path, to: str, output: Path | None, **changes: Any) -> None:
-    """Write the topology of FILE for another emulator or tool.
+    """Write a topology for another emulator or tool.
 
-    Without --output it is printed. What the format cannot hold is told on the standard error. Exits with 2 if the input
-    is wrong, or if what matters of it cannot be had there.
+    Without --output the topology of FILE is printed. Properties that the format cannot express are listed on standard
+    error. Exits with 2 if the input is wrong, or if the format cannot express a property that decides the outcome.
 
     Examples:
       asymboot export bug --to qemu -o boot.sh
@@ -46,4 +46,4 @@ def export(file: Path, to: str, output: Path | None, **changes: Any) -> None:
     else:
         write_new(output, made.text)
     if made.lost:
-        click.echo(f"asymboot: {printable(str(file))}: {to} has no place for: {'; '.join(made.lost)}", err=True)
+        click.echo(f"asymboot: {printable(str(file))}: {to} cannot express: {'; '.join(made.lost)}", err=True)

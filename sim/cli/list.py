@@ -1,4 +1,4 @@
-"""``asymboot list``: the scenarios, designs, kernels and hazards that there are."""
+"""``asymboot list``: list the shipped scenarios, the designs, the kernel series and the hazards."""
 
 import click
 
@@ -12,8 +12,8 @@ from sim.cli.command_group import Command
 def list_(what: tuple[str, ...]) -> None:
     """List topologies, designs, kernels and hazards.
 
-    A line each; or only WHAT is named: topologies, designs, kernels, hazards. Any name under topologies may stand for
-    FILE in other commands.
+    Each has one line. WHAT limits the list to topologies, designs, kernels or hazards. A name under topologies may
+    stand for FILE in other commands.
 
     Examples:
       asymboot list

@@ -1,4 +1,4 @@
-"""``asymboot new``: a commented scenario to start from."""
+"""``asymboot new``: write a commented scenario to start from."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from sim.errors import InputError
 def new(file: Path | None) -> None:
     """Write a commented scenario to start from.
 
-    Without FILE it is printed. FILE must not exist yet.
+    Without FILE the scenario is printed. FILE must not exist yet.
 
     Examples:
       asymboot new mine.toml

@@ -1,4 +1,4 @@
-"""Options that commands share: what they change in a scenario, and how a scenario is found."""
+"""Options and types of parameters that commands share, and functions that read what they name."""
 
 import math
 from pathlib import Path
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class _ShippedFile(click.Path):
-    """A path, or the name of a scenario, or of a space, that ships."""
+    """A path, or the name of a shipped scenario or space."""
 
     def __init__(self, shipped: str) -> None:
         super().__init__(path_type=Path, readable=False)
         self._shipped = shipped
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Offer names and scenario files that begin so; else leave it to the shell, which offers any file."""
+        """Return the shipped names and the .toml files that begin with the typed text; if there are none, any file."""
         from sim.files import shipped_scenarios
 
         here = [str(file) for file in sorted(Path().glob("*.toml"))]
@@ -47,7 +47,7 @@ SPACE = _ShippedFile("shipped_spaces")
 
 
 class _Path(click.Path):
-    """A path; an empty one is a mistake, and not the current folder."""
+    """A path that is not empty. To pathlib, an empty path is the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty path."""
@@ -60,7 +60,7 @@ class _Seconds(click.FloatRange):
     """A duration in seconds, 0 or more."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse what is no number, which compares with nothing."""
+        """Refuse NaN, which no comparison with a limit would refuse."""
         seconds = super().convert(value, param, ctx)
         if math.isnan(seconds):
             self.fail(f"{value!r} is not a valid float.", param, ctx)
@@ -73,10 +73,10 @@ _NAMES = {"kvm": "kvm_mode", "memory": "memory"}
 
 
 def only_one(asked: dict[str, bool]) -> str | None:
-    """The one of several options that was given, if any.
+    """Return the name of the option that was given, or None.
 
     Raises:
-        click.UsageError: more than one was.
+        click.UsageError: more than one option was given.
     """
     given = [name for name, is_given in asked.items() if is_given]
     if len(given) > 1:
@@ -88,16 +88,20 @@ kernel = click.option(
     "--kernel",
     metavar="SERIES",
     shell_complete=lambda _ctx, _param, typed: [CompletionItem(one) for one in RECORDED if one.startswith(typed)],
-    help="Kernel series, such as 6.12.",
+    help="The kernel series, such as 6.12.",
 )
-kvm = click.option("--kvm", type=click.Choice(["default", "protected", "nvhe", "none"]), help="kvm-arm.mode=")
+kvm = click.option(
+    "--kvm", type=click.Choice(["default", "protected", "nvhe", "none"]), help="The value of kvm-arm.mode=."
+)
 seed = click.option(
-    "--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of drawn latencies and of the order at equal times."
+    "--seed",
+    type=click.IntRange(0, (1 << 62) - 1),
+    help="Seed of random latencies and of the order of simultaneous events.",
 )
 
 
 def together(*added: "Callable[[Command], Command]") -> "Callable[[Command], Command]":
-    """Several options as one decorator, in the order in which help shows them."""
+    """Combine options into one decorator, in the order in which the help shows them."""
 
     def decorated(command: "Command") -> "Command":
         for option in reversed(added):
@@ -112,7 +116,7 @@ of_scenario = together(
         "--design",
         type=click.Choice(list(DESIGNS)),
         metavar="NAME",
-        help="A named design, instead of the file's; `asymboot list designs` has them.",
+        help="A named design instead of the file's; `asymboot list designs` has them.",
     ),
     kernel,
     click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay."),
@@ -120,18 +124,22 @@ of_scenario = together(
     click.option(
         "--memory",
         type=click.Choice(["adjacent", "isolated", "mapped"]),
-        help="What surrounds pKVM's buffers at EL2.",
+        help="The memory around pKVM's buffers at EL2.",
     ),
     seed,
 )
-"""Lets a command boot a scenario otherwise than its file says."""
+"""The options that override the settings of a scenario file."""
 
 
 def refuse_given(asked: dict[str, Any], goes_with: str) -> None:
-    """Refuse options of which one was given, and which do not go with what is asked for; None: it was not.
+    """Refuse options that do not apply to what the user asks for.
+
+    Args:
+        asked: the options' values by name; None where the option was not given.
+        goes_with: what the options apply to, for the message.
 
     Raises:
-        click.UsageError: there are some.
+        click.UsageError: any of the options was given.
     """
     given = [f"--{name}" for name, value in asked.items() if value is not None]
     if given:
@@ -139,19 +147,19 @@ def refuse_given(asked: dict[str, Any], goes_with: str) -> None:
 
 
 def check_new(file: Path) -> None:
-    """Refuse a file that exists, or that could not be made, before what it is to hold is computed.
+    """Refuse a file that exists or cannot be created, before its content is computed.
 
     Raises:
-        InputError: so it is.
+        InputError: the file exists, or its folder does not.
     """
     if file.exists() or file.is_symlink():
         raise InputError(f"{file}: exists already")
     if not file.absolute().parent.is_dir():
-        raise InputError(f"{file.parent}: is no folder")
+        raise InputError(f"{file.parent}: is not a folder")
 
 
 def load(file: Path, **options: Any) -> "Scenario":
-    """Read a scenario, with what the options change in it."""
+    """Read a scenario, and override its settings by the options that are not None."""
     from sim.files.scenario_file import read_scenario
     from sim.files.shipped_scenarios import find
 
@@ -160,7 +168,7 @@ def load(file: Path, **options: Any) -> "Scenario":
 
 
 def load_space(file: Path) -> "Space":
-    """Read a space file, or a space that ships under a name."""
+    """Read a space file, or a shipped space by its name."""
     from sim.files.shipped_scenarios import find_space
     from sim.files.space_file import read_space
 

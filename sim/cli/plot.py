@@ -1,4 +1,4 @@
-"""``asymboot plot``: pictures of a boot, of designs, of a sweep."""
+"""``asymboot plot``: draw a boot, a comparison of designs, or a sweep."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,21 +19,25 @@ PICTURES = ("boot", "lengths", "buffers", "designs", "topology", "heat")
 @click.command(cls=Command)
 @click.argument("picture", type=click.Choice(PICTURES))
 @click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
-@click.option("-o", "--output", type=options.FILE, metavar="FILE", required=True, help="A new .png, .svg or .pdf.")
+@click.option(
+    "-o", "--output", type=options.FILE, metavar="FILE", required=True, help="The new .png, .svg or .pdf to write."
+)
 @options.of_scenario
-@click.option("--hazard", metavar="NAME", help="heat: which, as a sweep's rows call it, such as out_of_bounds_write.")
-@click.option("--x", metavar="COLUMN", help="heat: from left to right; by default the last group's lengths.")
-@click.option("--y", metavar="COLUMN", help="heat: from below upwards; by default the first group's lengths.")
+@click.option("--hazard", metavar="NAME", help="heat: the hazard, by its column's name, such as out_of_bounds_write.")
+@click.option("--x", metavar="COLUMN", help="heat: the horizontal axis, by default the lengths of the last group.")
+@click.option("--y", metavar="COLUMN", help="heat: the vertical axis, by default the lengths of the first group.")
 def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others: Any) -> None:
-    """Draw a picture of the boot of FILE, or of the sweep in DIR.
+    """Draw a boot, a comparison of designs, or a sweep.
 
     Pictures:
-      boot      lanes over time: bring-up, verification, guests, the critical path
+      boot      lanes over time: bring-up, verification, guests, critical path
       lengths   CPUs by vector lengths: shared, hidden, missing
-      buffers   what saves write into pKVM's buffers and beside them, to scale
-      designs   every design side by side
+      buffers   bytes that saves write in and beside pKVM's buffers, to scale
+      designs   all designs side by side
       topology  clusters and CPUs
-      heat      DIR: share of systems with a hazard; the sweep kept all rows
+      heat      the share of a sweep's systems that have a hazard
+
+    FILE is a scenario file. heat takes the folder DIR of a sweep that kept all rows.
 
     Examples:
       asymboot plot boot late-cpu-refused -o boot.svg
@@ -51,12 +55,12 @@ def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others
 
 
 def _check(output: Path) -> None:
-    """Refuse what cannot be a new picture's file, before anything is drawn."""
+    """Refuse a file that cannot be a new picture, before the boot."""
     quiet_matplotlib()
     from sim.plot.style import FORMATS
 
     if output.suffix[1:].lower() not in FORMATS:
-        raise InputError(f"{output}: pictures are written as {', '.join(f'.{one}' for one in FORMATS)}")
+        raise InputError(f"{output}: a picture is written as {', '.join(f'.{one}' for one in FORMATS)}")
     options.check_new(output)
 
 

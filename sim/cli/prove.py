@@ -1,4 +1,4 @@
-"""``asymboot prove``: what designs promise on every system."""
+"""``asymboot prove``: prove properties of designs for every legal system."""
 
 import itertools
 from pathlib import Path
@@ -16,26 +16,50 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.option("--design", "designs", multiple=True, metavar="NAME", help="A named design; by default all, one by one.")
-@click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay; by default both.")
-@click.option("--property", "properties", multiple=True, metavar="NAME", help="A promise; by default all.")
-@click.option("--cpus", type=click.IntRange(2), help="So many CPUs, half of them late, instead of any number.")
-@click.option("--early", type=click.IntRange(1), help="So many early CPUs.")
-@click.option("--late", type=click.IntRange(0), help="So many late CPUs.")
-@click.option("--up-to", "up_to_bits", type=click.IntRange(128, 2048), default=2048, help="The largest VL, in bits.")
-@click.option("--powers-of-two", is_flag=True, help="Allow no other lengths, as newer architecture revisions.")
 @click.option(
-    "--memory", type=click.Choice(["adjacent", "isolated", "mapped"]), default="mapped", help="Around buffers."
+    "--design", "designs", multiple=True, metavar="NAME", help="A named design, by default each in turn. Repeatable."
+)
+@click.option(
+    "--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay, by default both in turn."
+)
+@click.option(
+    "--property", "properties", multiple=True, metavar="NAME", help="A property, by default each in turn. Repeatable."
+)
+@click.option("--cpus", type=click.IntRange(2), metavar="N", help="N CPUs, half of them late, instead of any number.")
+@click.option("--early", type=click.IntRange(1), metavar="N", help="N early CPUs.")
+@click.option("--late", type=click.IntRange(0), metavar="N", help="N late CPUs.")
+@click.option(
+    "--up-to",
+    "up_to_bits",
+    type=click.IntRange(128, 2048),
+    default=2048,
+    metavar="BITS",
+    help="The largest vector length, by default 2048.",
+)
+@click.option(
+    "--powers-of-two", is_flag=True, help="Allow powers of two only, as newer revisions of the architecture do."
+)
+@click.option(
+    "--memory",
+    type=click.Choice(["adjacent", "isolated", "mapped"]),
+    default="mapped",
+    help="The memory around pKVM's buffers at EL2.",
 )
 @options.kernel
-@click.option("--all-designs", is_flag=True, help="Every combination of the choices, instead of named designs.")
 @click.option(
-    "--timeout", type=click.IntRange(1, 1_000_000), default=60, metavar="S", help="Seconds that a question may take."
+    "--all-designs", is_flag=True, help="Ask about every combination of design choices, instead of the named designs."
 )
 @click.option(
-    "-o", "--output", type=options.FILE, metavar="DIR", help="Write the smallest systems there, as scenarios."
+    "--timeout",
+    type=click.IntRange(1, 1_000_000),
+    default=60,
+    metavar="S",
+    help="The limit for each question, by default 60 seconds.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON instead.")
+@click.option(
+    "-o", "--output", type=options.FILE, metavar="DIR", help="Write the counterexamples to DIR, as scenarios."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def prove(
     designs: tuple[str, ...],
     properties: tuple[str, ...],
@@ -46,10 +70,11 @@ def prove(
     as_json: bool,
     **asked: Any,
 ) -> None:
-    """Prove what designs promise, over all legal sets of lengths, or find the smallest system that breaks it.
+    """Prove properties of designs for all legal vector lengths.
 
-    Each such system is booted, to see that it shows what it should. Exits with 0 if everything is proved, 1 if
-    anything is refuted, 2 if the input is wrong or the solver gave up. Ctrl-C shows what is known by then.
+    A property that does not hold gets the smallest system that breaks it, and that system is booted to confirm the
+    hazard. Exits with 0 if all properties are proved, with 1 if any is refuted, and with 2 if the input is wrong or
+    the solver gave up. After Ctrl-C the results so far are shown.
 
     Examples:
       asymboot prove
@@ -58,7 +83,7 @@ def prove(
       asymboot prove --all-designs
     """
     if all_designs and (designs or relay or properties or output):
-        raise click.UsageError("--all-designs asks everything: leave out --design, --relay, --property and --output.")
+        raise click.UsageError("--all-designs takes no --design, --relay, --property or --output.")
     question = _question(**asked)
     if all_designs:
         _every_design(question, as_json=as_json)
@@ -78,7 +103,7 @@ def _question(
     timeout: int,
 ) -> "Question":
     if cpus is not None and (early is not None or late is not None):
-        raise click.UsageError("--cpus says how many are early and late: leave out --early and --late.")
+        raise click.UsageError("--cpus takes no --early or --late: half of the CPUs are late.")
     from sim.kernel_series import DEFAULT
     from sim.prove import question
     from sim.scenario import MemoryLayout
@@ -146,7 +171,7 @@ def _named(
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         written = [file for one in findings if (file := save_example(one, output)) is not None]
-        click.echo(f"{len(written)} examples written to {output}", err=True)
+        click.echo(f"{len(written)} counterexamples written to {output}", err=True)
     _end(question, [one.answer for one in findings], sum(not one.is_smallest for one in findings), search)
 
 
@@ -175,15 +200,18 @@ def _every_design(question: "Question", *, as_json: bool) -> None:
 
 
 def _end(question: "Question", answers: "list[Answer]", without_smallest: int, search: Stoppable) -> None:
-    """Exit with the code that the answers come to."""
+    """Exit with the code that follows from the answers."""
     from sim.prove.question import Answer
 
     search.exit_if_stopped()
     given_up = answers.count(Answer.UNKNOWN)
-    longer = f"after {question.longest_s:g} s each: --timeout gives it longer, fewer CPUs make it easier"
+    longer = f"after {question.longest_s:g} s each: raise --timeout, or ask for fewer CPUs"
     if given_up:
         click.echo(f"asymboot: the solver gave up on {given_up} of {len(answers)} questions {longer}", err=True)
     if without_smallest:
-        click.echo(f"asymboot: the solver gave up on the smallest of {without_smallest} examples {longer}", err=True)
+        click.echo(
+            f"asymboot: the solver gave up on the smallest counterexample of {without_smallest} questions {longer}",
+            err=True,
+        )
     unsettled = given_up or without_smallest
     click.get_current_context().exit(2 if unsettled else 1 if Answer.REFUTED in answers else 0)

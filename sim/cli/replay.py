@@ -1,4 +1,4 @@
-"""``asymboot replay``: one boot again, of a sweep's row or by a schedule."""
+"""``asymboot replay``: boot one system of a sweep again, or run a schedule."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("source", metavar="DIR|FILE", type=options.FILE)
-@click.option("--row", type=click.IntRange(min=0), help="The row's number, as summary and rows have it.")
-@click.option("--replication", type=click.IntRange(min=0), help="Which of a timing study's boots of that row.")
-@click.option("--save", type=options.FILE, metavar="FILE", help="Write the scenario to FILE, which must not exist yet.")
+@click.option(
+    "--row", type=click.IntRange(min=0), help="The number of the row, as `asymboot summary` and the rows have it."
+)
+@click.option("--replication", type=click.IntRange(min=0), help="The number of the row's boot in a timing study.")
+@click.option("--save", type=options.FILE, metavar="FILE", help="Write the row's scenario to a new FILE.")
 @in_forms
 def replay(
     source: Path,
@@ -29,9 +31,10 @@ def replay(
     log_only: bool,
     quiet: bool,
 ) -> None:
-    """Boot the system of a row of the sweep in DIR, or run the schedule FILE, and show what came of it.
+    """Boot one system of a sweep again, or run a schedule.
 
-    Exits with 0 if there was no hazard and nobody waits for ever, 1 if so, 2 if the input is wrong.
+    The system is that of --row in the sweep in DIR; FILE is a schedule that `asymboot explore` wrote. Exits with 0 if
+    there was no hazard and no task waits for ever, with 1 if there was, and with 2 if the input is wrong.
 
     Examples:
       asymboot replay out --row 117
@@ -44,7 +47,7 @@ def replay(
     else:
         for name, value in {"--replication": replication, "--save": save}.items():
             if value is not None:
-                raise click.UsageError(f"{name} goes with --row and a sweep's folder, and not with a schedule.")
+                raise click.UsageError(f"{name} goes with --row and the folder of a sweep only.")
         outcome = _of_schedule(source, lanes=form is None)
     print_outcome(outcome, form)
     click.get_current_context().exit(exit_code(outcome))
@@ -52,7 +55,7 @@ def replay(
 
 def _of_row(folder: Path, row: int | None, replication: int | None, save: Path | None) -> "Outcome":
     if row is None:
-        raise click.UsageError("a sweep's folder needs --row.")
+        raise click.UsageError("the folder of a sweep needs --row.")
     from sim.boot_run import boot
     from sim.sweep.row_scenario import scenario_of_row
 
@@ -65,7 +68,7 @@ def _of_row(folder: Path, row: int | None, replication: int | None, save: Path |
 
 
 def _of_schedule(file: Path, *, lanes: bool) -> "Outcome":
-    """What comes of a schedule, which is shown first where `lanes` says so."""
+    """Run a schedule, and show its steps first if `lanes` is true."""
     from sim.explore.schedule_file import read_schedule, replay_schedule
     from sim.files.toml_tables import at
 

@@ -1,4 +1,4 @@
-"""``asymboot report``: a boot or a sweep as one page."""
+"""``asymboot report``: write a boot or a sweep as one HTML page."""
 
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from sim.errors import InputError
 
 @click.command(cls=Command)
 @click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
-@click.option("-o", "--output", type=options.FILE, metavar="FILE", required=True, help="A new .html.")
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", required=True, help="The new .html file to write.")
 @options.of_scenario
 def report(file: Path, output: Path, **changes: Any) -> None:
-    """Write the boot of FILE, or the sweep in DIR, as one page that needs no network.
+    """Write a boot or a sweep as one HTML page.
+
+    FILE is a scenario file, DIR the folder of a sweep. The page needs no network and no other file.
 
     Examples:
       asymboot report bug -o report.html
@@ -41,7 +43,7 @@ def report(file: Path, output: Path, **changes: Any) -> None:
 
 
 def _check(output: Path) -> None:
-    """Refuse what cannot be a new page's file, before anything is made."""
+    """Refuse a file that cannot be a new page, before the boot."""
     quiet_matplotlib()
     if output.suffix.lower() not in {".html", ".htm"}:
         raise InputError(f"{output}: a report is written as .html")

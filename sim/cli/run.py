@@ -1,4 +1,4 @@
-"""``asymboot run``: boot a scenario and show what came of it."""
+"""``asymboot run``: boot a scenario and show the outcome."""
 
 import sys
 import time
@@ -19,11 +19,11 @@ _POLL_S = 0.1
 
 
 in_forms = options.together(
-    click.option("--json", is_flag=True, help="Print everything as JSON instead."),
+    click.option("--json", is_flag=True, help="Print the outcome as JSON."),
     click.option("--log-only", is_flag=True, help="Print the kernel log only."),
-    click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code tells."),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code is the result."),
 )
-"""Lets a command show an outcome in another form."""
+"""The options for the form in which a command prints an outcome."""
 
 
 @click.command(cls=Command)
@@ -32,9 +32,10 @@ in_forms = options.together(
 @in_forms
 @click.option("--watch", is_flag=True, help="Run again whenever the file changes, until Ctrl-C.")
 def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **changes: Any) -> None:
-    """Boot FILE and show what came of it.
+    """Boot FILE and show the outcome.
 
-    Exits with 0 if there was no hazard and nobody waits for ever, 1 if so, 2 if the input is wrong.
+    Exits with 0 if there was no hazard and no task waits for ever, with 1 if there was, and with 2 if the input is
+    wrong.
 
     Examples:
       asymboot run bug
@@ -60,12 +61,12 @@ def _run(file: Path, form: str | None, changes: dict[str, Any]) -> int:
 
 
 def exit_code(outcome: "Outcome") -> int:
-    """What a command exits with that shows an outcome."""
+    """Return the exit code of a command that shows an outcome."""
     return 1 if outcome.found or outcome.facts.waiting else 0
 
 
 def print_outcome(outcome: "Outcome", form: str | None) -> None:
-    """Print an outcome in one of the forms, or else for people."""
+    """Print an outcome in the form of an option, or as tables where the form is None."""
     if form == "--json":
         import msgspec
 

@@ -1,4 +1,4 @@
-"""``asymboot schema``: JSON Schemas of scenario files and of outputs."""
+"""``asymboot schema``: print the JSON Schemas of scenario files and of outputs."""
 
 import click
 
@@ -11,11 +11,10 @@ _SCHEMAS = ("scenario", "outcome", "comparison", "conformance", "exploration", "
 @click.command(cls=Command)
 @click.argument("what", type=click.Choice(_SCHEMAS), default="scenario")
 def schema(what: str) -> None:
-    """Print a JSON Schema.
+    """Print the JSON Schema of scenario files or of an output.
 
-    That of scenario files, or of the schedules that `explore` writes; or of what `run`, `compare`, `conform`,
-    `explore`, `prove` and `prove --all-designs` print with --json: an outcome, a comparison, conformance, an
-    exploration, a proof, or promises.
+    scenario and schedule are formats of files. The others are printed with --json: outcome by `run`, comparison by
+    `compare`, conformance by `conform`, exploration by `explore`, proof by `prove`, promises by `prove --all-designs`.
 
     Examples:
       asymboot schema > scenario.schema.json

@@ -1,4 +1,4 @@
-"""``asymboot show``: the topology of a scenario as a tree."""
+"""``asymboot show``: show the topology of a scenario as a tree."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from sim.cli.command_group import Command
 @click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 def show(file: Path) -> None:
-    """Show FILE's topology as a tree with vector lengths.
+    """Show the topology of FILE as a tree with vector lengths.
 
-    Above 32 CPUs, neighbours that are alike share a line.
+    Above 32 CPUs, equal neighbours share a line.
 
     Examples:
       asymboot show phone

@@ -1,4 +1,4 @@
-"""``asymboot space``: how many systems a space has."""
+"""``asymboot space``: count the systems of a space, and estimate how long a sweep takes."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from sim.cli.command_group import Command
 
 @click.command(cls=Command)
 @click.argument("file", type=options.SPACE)
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def space(file: Path, as_json: bool) -> None:
-    """Say how many systems FILE describes, and how long a sweep of them takes here.
+    """Count the systems of a space, and estimate a sweep's duration.
 
-    FILE is a space file, or the name of one that ships. Nothing is swept.
+    FILE is a space file, or the name of a shipped space. The estimate comes from a short measurement on this machine.
 
     Examples:
       asymboot space late-cpu

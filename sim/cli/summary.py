@@ -1,4 +1,4 @@
-"""``asymboot summary``: what a sweep found."""
+"""``asymboot summary``: summarise what a sweep found."""
 
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from sim.cli.command_group import Command
 
 @click.command(cls=Command)
 @click.argument("folder", metavar="DIR", type=options.FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def summary(folder: Path, as_json: bool) -> None:
-    """Show what the sweep in DIR came to, as far as it is done: hazards by design and relay, with examples.
+    """Summarise a sweep: hazards by design and relay.
+
+    DIR is the folder of the sweep, which may be unfinished. Each hazard has an example.
 
     Examples:
       asymboot summary out

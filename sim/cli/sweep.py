@@ -1,4 +1,4 @@
-"""``asymboot sweep``: every system of a space, or a sample."""
+"""``asymboot sweep``: compute every system of a space, or a sample of them."""
 
 import signal
 from pathlib import Path
@@ -19,19 +19,28 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("file", type=options.SPACE, required=False)
-@click.option("-o", "--output", type=options.FILE, metavar="DIR", help="The folder for the results: a new one.")
-@click.option("--resume", type=options.FILE, metavar="DIR", help="Go on with an interrupted sweep, instead of FILE.")
-@click.option("--symmetric", is_flag=True, help="Visit one point for all that differ by exchanging CPUs alike.")
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Visit N points drawn by their weights.")
-@click.option("--replications", type=click.IntRange(min=1), metavar="N", help="Boot each point N times, and time it.")
-@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the sample and the boots; 0 by default.")
+@click.option("-o", "--output", type=options.FILE, metavar="DIR", help="The new folder for the results.")
+@click.option("--resume", type=options.FILE, metavar="DIR", help="Continue the interrupted sweep in DIR.")
+@click.option("--symmetric", is_flag=True, help="Visit one of all points that differ only by exchanging equal CPUs.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), metavar="N", help="Visit N random points, drawn by their weights."
+)
+@click.option(
+    "--replications",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Boot each point N times, for a study of its timing.",
+)
+@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the sample and the boots, by default 0.")
 @click.option(
     "--keep",
     type=click.Choice(["all", "hazards", "counts"]),
-    help="Rows to keep beside counts: all, those with hazards, or (by default) none.",
+    help="The rows to keep beside the counts: all, those with hazards, or (by default) none.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="So many processes; by default one for each core.")
-@click.option("--scheduler", metavar="ADDRESS", help="Let the workers of a Dask cluster compute.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", help="Compute in N processes, by default one for each core."
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Compute on the workers of a Dask cluster.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
 def sweep(
     file: Path | None,
@@ -47,10 +56,11 @@ def sweep(
     scheduler: str | None,
     quiet: bool,
 ) -> None:
-    """Compute every system of the space FILE under its settings, into a folder.
+    """Compute every system of a space, or a sample of them.
 
-    Ctrl-C, or worse, loses nothing that is done: --resume goes on, to the same bytes. Exits with 0, hazards or not; 2
-    if the input is wrong.
+    FILE is a space file, or the name of a shipped space. The results of all its settings go into a folder. After Ctrl-C
+    or a crash, --resume continues the sweep, and the results are the same to the byte. Exits with 0 whether or not
+    there are hazards, and with 2 if the input is wrong.
 
     Examples:
       asymboot sweep late-cpu -o out
@@ -65,7 +75,7 @@ def sweep(
         given |= {"--symmetric": symmetric or None, "--replications": replications}
         for name, value in given.items():
             if value is not None:
-                raise click.UsageError(f"--resume goes on as the sweep was begun: leave out {name}.")
+                raise click.UsageError(f"--resume continues the sweep as it was begun: leave out {name}.")
         _swept(
             resume, quiet, lambda report: sweep_run.resume_sweep(resume, jobs=jobs, scheduler=scheduler, report=report)
         )
@@ -73,7 +83,7 @@ def sweep(
     if file is None or output is None:
         raise click.UsageError("FILE and --output DIR are needed, or --resume DIR.")
     if seed is not None and sample is None and replications is None:
-        raise click.UsageError("--seed goes with --sample or --replications: nothing else is drawn.")
+        raise click.UsageError("--seed goes with --sample or --replications: nothing else is random.")
     read = options.load_space(file)
     _swept(
         output,

@@ -1,4 +1,4 @@
-"""``asymboot trace``: a boot as a trace for other tools."""
+"""``asymboot trace``: write a boot as a trace for other tools."""
 
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,18 @@ from sim.trace.trace_formats import TraceFormat, format_of
 @click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 @options.of_scenario
-@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="Where to write; must not exist yet.")
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="The new file to write.")
 @click.option(
     "--format",
     "form",
     type=click.Choice([one.value for one in TraceFormat]),
-    help="By default what the output's name says: .perfetto-trace or .pftrace; .txt, .log or .dmesg; .jsonl.",
+    help="By default by the suffix of --output: .perfetto-trace or .pftrace; .txt, .log or .dmesg; .jsonl.",
 )
 def trace(file: Path, output: Path | None, form: str | None, **changes: Any) -> None:
-    """Boot FILE and write what happened: as a Perfetto trace, as the kernel log, or as JSON lines of events.
+    """Write a boot as a Perfetto trace, a kernel log or JSON lines.
 
-    Without --output the log or the events are printed. Exits with 0 whatever came of the boot, 2 if the input is wrong.
+    Without --output the log or the events of the boot of FILE are printed. Exits with 0 whether or not there are
+    hazards, and with 2 if the input is wrong.
 
     Examples:
       asymboot trace bug -o boot.perfetto-trace
@@ -45,7 +46,7 @@ def _format(output: Path | None, form: str | None) -> TraceFormat:
     if output is not None:
         return TraceFormat(form) if form is not None else format_of(output)
     if form is None:
-        raise click.UsageError("-o says where to write, or --format dmesg or jsonl what to print.")
+        raise click.UsageError("--output FILE is needed, or --format dmesg or jsonl to print.")
     if form == TraceFormat.PERFETTO:
-        raise click.UsageError("a Perfetto trace is no text: -o says where to write it.")
+        raise click.UsageError("a Perfetto trace is binary: --output FILE is needed.")
     return TraceFormat(form)

@@ -32,7 +32,7 @@ _SERIES = {
 }
 
 
-def _distribution(name: str) -> dict[str, Any]:
+def _distribution(name: str) -> dict[str, object]:
     """Return the JSON Schema of a distribution's table."""
     parameters = PARAMETERS[name]
     return {

@@ -8,7 +8,7 @@ from sim.study.space_model import SpaceModel
 from sim.study.system_space import Space
 from sim.study.tally import Sizes, Tally
 from sim.sweep.space_record import SpaceRecord
-from sim.sweep.sweep_part import evaluator, is_compiled, unlike
+from sim.sweep.sweep_part import distinct_by_outcome, evaluator, is_compiled
 from sim.sweep.sweep_plan import Plan, Walk
 from sim.sweep.workers import usable_cores
 
@@ -40,7 +40,7 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
         plan = Plan(space, walk)
     except InputError:
         return None
-    points, layout, settings = plan.points, SpaceModel(plan.space), unlike(plan.space.settings)
+    points, layout, settings = plan.points, SpaceModel(plan.space), distinct_by_outcome(plan.space.settings)
     evaluate = evaluator(layout, settings, compiled=is_compiled(plan))
     tallies = [Tally() for _ in settings]
     measured, spent = 0, 0.0

@@ -67,7 +67,7 @@ def evaluator(layout: SpaceModel, settings: Sequence[Setting], *, compiled: bool
     return plain
 
 
-def unlike(settings: Sequence[Setting]) -> list[Setting]:
+def distinct_by_outcome(settings: Sequence[Setting]) -> list[Setting]:
     """Return the settings that differ in their outcomes: of those with always the same outcomes, the first."""
     return list({outcome_key(one): one for one in reversed(settings)}.values())[::-1]
 
@@ -83,23 +83,23 @@ class _PartComputer:
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._layout = plan, SpaceModel(plan.space)
-        self._settings = unlike(plan.space.settings)
+        self._settings = distinct_by_outcome(plan.space.settings)
         kinds = {outcome_key(one): kind for kind, one in enumerate(self._settings)}
         self._kinds = [kinds[outcome_key(one)] for one in plan.space.settings]
         self._evaluate = evaluator(self._layout, self._settings, compiled=is_compiled(plan))
 
     def part(self, number: int) -> Part:
         tallies = [Tally() for _ in self._settings]
-        studied = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
+        times_tallies = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
         kept: list[pa.Table] = []
         for block in self._plan.points.blocks(*self._plan.span(number)):
             self._count(block, tallies)
-            times = self._study(block, studied) if studied else None
+            times = self._study(block, times_tallies) if times_tallies else None
             if self._plan.keep is not Keep.COUNTS:
                 kept.append(self._rows(block, times))
         rows = _parquet(kept) if kept else None
         by_setting = [TallyRecord.of(tallies[kind]) for kind in self._kinds]
-        by_metric = [[one.record() for one in tally.by_metric] for tally in studied]
+        by_metric = [[one.record() for one in tally.by_metric] for tally in times_tallies]
         record = PartRecord(
             self._plan.sha256, number, by_setting, by_metric, None if rows is None else sha256(rows).hexdigest()
         )
@@ -110,9 +110,9 @@ class _PartComputer:
         for outcomes, tally in zip(self._evaluate(block), tallies, strict=True):
             tally.add(block, outcomes, sizes)
 
-    def _study(self, block: Block, studied: list[TimesTallies]) -> Times:
+    def _study(self, block: Block, times_tallies: list[TimesTallies]) -> Times:
         times = times_of(self._plan, block)
-        tally_times(self._plan, block, times, studied)
+        tally_times(self._plan, block, times, times_tallies)
         return times
 
     def _rows(self, block: Block, times: Times | None) -> "pa.Table":

@@ -80,7 +80,7 @@ def kept_rows(plan: Plan, block: Block, batch: Batch, times: Times | None = None
     columns = dict(_columns(plan.space, block, batch, verdicts))
     if times is not None:
         columns = {name: np.repeat(values, plan.replications) for name, values in columns.items()}
-        columns |= _studied(plan, columns["row"], times)
+        columns |= _study_columns(plan, columns["row"], times)
     if plan.keep is Keep.HAZARDS:
         hazards = np.any([columns[kind.name.lower()] for kind in verdict_bits.HAZARDS], axis=0)
         columns = {name: values[hazards] for name, values in columns.items()}
@@ -101,7 +101,7 @@ def _columns(
     for group, column in zip(space.groups, block.columns, strict=True):
         yield f"{group.name}_sve_bits", np.repeat(np.broadcast_to(column, rows), many)
     for place, name in enumerate(SETTING):
-        yield name, np.tile([_choices(space, name).index(_said(one)[place]) for one in space.settings], rows)
+        yield name, np.tile([_choices(space, name).index(_values_of(one)[place]) for one in space.settings], rows)
     record, has = batch.record, batch.record.has_sve
     for name, sets in zip(RECORD, (record.vq_map & has, record.vq_partial_map, record.virtualisable_vqs), strict=False):
         yield name, np.repeat(np.broadcast_to(_LARGEST_BITS[sets.array], rows), many)
@@ -112,7 +112,7 @@ def _columns(
         yield kind.name.lower(), _side_by_side([one.hazards[kind] for one in verdicts])
 
 
-def _studied(plan: Plan, rows: NDArray[np.generic], times: Times) -> dict[str, NDArray[np.generic]]:
+def _study_columns(plan: Plan, rows: NDArray[np.generic], times: Times) -> dict[str, NDArray[np.generic]]:
     """Return the columns of a timing study, in which each row of `rows` stands once for each replication."""
     replications = np.arange(len(rows)) % plan.replications
     seeds = [seed_of(plan, *pair) for pair in zip(rows.tolist(), replications.tolist(), strict=True)]
@@ -124,14 +124,14 @@ def _side_by_side(columns: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]
     return np.stack(columns, axis=1).ravel()
 
 
-def _said(setting: Setting) -> tuple[str, ...]:
+def _values_of(setting: Setting) -> tuple[str, ...]:
     return setting.design.name, str(setting.relay), str(setting.kvm_mode), str(setting.memory)
 
 
 def _choices(space: Space, name: str) -> list[str]:
     """Return the different values of a setting's column, in the order of the space."""
     place = list(SETTING).index(name)
-    return list(dict.fromkeys(_said(one)[place] for one in space.settings))
+    return list(dict.fromkeys(_values_of(one)[place] for one in space.settings))
 
 
 def _array(values: NDArray[np.generic], kind: pa.DataType, space: Space, name: str) -> pa.Array:

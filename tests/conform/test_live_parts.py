@@ -142,12 +142,12 @@ def test_a_qemu_that_does_not_start_is_told_of_each_case(asymboot: Asymboot, ker
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["bug"], "either --kernel IMAGE, to boot it, or --recorded"),
-        (["--recorded"], "--recorded needs the files of recorded runs"),
-        (["--recorded", "x.json", "--seed", "1"], "--seed boots live: it does not go with --recorded"),
-        (["--kernel", "KERNEL"], "nothing to boot: name a FILE, or --random N"),
-        (["--kernel", "KERNEL", "--seed", "1", "bug"], "--seed is that of --random N"),
-        (["--kernel", "KERNEL", "bug", "bug"], "two boots named 'bug': rename one's file"),
+        (["bug"], "--kernel IMAGE or --recorded is needed"),
+        (["--recorded"], "--recorded needs files of recorded runs"),
+        (["--recorded", "x.json", "--seed", "1"], "--seed is for live boots and does not go with --recorded"),
+        (["--kernel", "KERNEL"], "nothing to boot: give a FILE or --random N"),
+        (["--kernel", "KERNEL", "--seed", "1", "bug"], "--seed goes with --random N only"),
+        (["--kernel", "KERNEL", "bug", "bug"], "two boots named 'bug': rename a file"),
         (["--kernel", "KERNEL", "late-arrival"], "late-arrival: not booted: it has faults of firmware"),
         (["--kernel", "KERNEL", "bug", "--design", "none"], "asymboot: unknown design 'none'"),
         (["--kernel", "KERNEL", "bug", "--record", "KERNEL"], "is not a folder"),

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 import sim
-from sim import hazards, outcome_rows, rules
+from sim import hazards, rules
 from sim.boot_run import boot
 from sim.cli import main
 from sim.files.scenario_tables import FaultTable
@@ -23,9 +23,7 @@ from sim.id_registers import QEMU_MAX, Core, IdField
 from sim.kernel import cpufeature
 from sim.kernel.feature_tables import CAPABILITIES, FTR_REGS, Capability, FtrBits, FtrReg
 from sim.kernel_flags import FLAGS
-from sim.rows import Row
 from sim.scenario import Fault, Scenario
-from sim.study import comparison_rows
 from sim.topology import Cpu, Features, Topology
 from tests.systems import on, texts
 
@@ -87,20 +85,6 @@ def test_a_hazard_is_a_member_and_a_finder(tmp_path: Path) -> None:
 def test_every_hazard_has_a_finder_and_a_severity_of_its_own() -> None:
     assert hazards._FINDERS.keys() == set(HazardKind)
     assert len({kind.severity for kind in HazardKind}) == len(HazardKind)
-
-
-def test_a_column_is_described_where_it_is_defined() -> None:
-    tables = [
-        value
-        for module in (outcome_rows, comparison_rows)
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Row) and value is not Row
-    ]
-    plain = {"design", "relay", "name", "seed", "kvm_mode", "memory", "command_line", "initialised"}
-    for table in tables:
-        (schema,), components = msgspec.json.schema_components([table])
-        columns = components[schema["$ref"].rsplit("/", 1)[1]]["properties"]
-        assert [name for name, column in columns.items() if "description" not in column and name not in plain] == []
 
 
 def test_a_kernel_flag_is_a_field_and_a_row_of_the_page() -> None:

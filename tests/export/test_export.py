@@ -90,7 +90,7 @@ def test_an_export_is_printed_or_written_to_a_new_file(asymboot: Asymboot, tmp_p
 def test_what_a_format_cannot_hold_is_told_beside_it(asymboot: Asymboot) -> None:
     result = asymboot("export", "phone", "--to", "qemu")
     assert result.exit_code == 0
-    assert result.stderr == "asymboot: phone: qemu has no place for: user space's actions; clusters\n"
+    assert result.stderr == "asymboot: phone: qemu cannot express: user space's actions; clusters\n"
     assert "# Lost: clusters.\n" in result.stdout
 
 

@@ -308,9 +308,9 @@ def test_the_command_draws_a_sweep(asymboot: Asymboot, swept: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["boot", "bug", "-o", "one.gif"], "one.gif: pictures are written as .png, .svg, .pdf"),
-        (["boot", "bug", "-o", "one"], "one: pictures are written as"),
-        (["boot", "bug", "-o", "nowhere/one.png"], "nowhere: is no folder"),
+        (["boot", "bug", "-o", "one.gif"], "one.gif: a picture is written as .png, .svg, .pdf"),
+        (["boot", "bug", "-o", "one"], "one: a picture is written as"),
+        (["boot", "bug", "-o", "nowhere/one.png"], "nowhere: is not a folder"),
         (["boot", "bug"], "Missing option '-o'"),
         (["picture", "bug", "-o", "one.png"], "'picture' is not one of"),
         (["boot", "nosuch.toml", "-o", "one.png"], "nosuch.toml"),

@@ -253,7 +253,7 @@ def test_the_command_writes_a_page(asymboot: Asymboot, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["bug", "-o", "one.txt"], "one.txt: a report is written as .html"),
-        (["bug", "-o", "nowhere/one.html"], "nowhere: is no folder"),
+        (["bug", "-o", "nowhere/one.html"], "nowhere: is not a folder"),
         (["bug"], "Missing option '-o'"),
         (["nosuch.toml", "-o", "one.html"], "nosuch.toml"),
         ([".", "-o", "one.html"], "holds no sweep"),

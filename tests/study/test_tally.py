@@ -4,7 +4,6 @@ import random
 from collections import Counter
 from functools import cache
 
-import numpy as np
 import pytest
 
 from sim.study import points
@@ -69,4 +68,3 @@ def test_a_batch_that_is_all_alike_is_counted_by_weight() -> None:
     space = Space((Group("boot", (3, 1), weights=(5, 7)),), kernel="6.12")
     assert tallied(space, [(0, 2)], 0).words == Counter({0: 12})
     assert isinstance(tallied(space, [(0, 2)], 0).words[0], int)
-    assert np.uint64(12) == 12

@@ -60,8 +60,17 @@ def test_no_process_outlives_a_sweep_that_is_killed_while_workers_start(tmp_path
     assert not left
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-@pytest.mark.parametrize("is_group", [False, True], ids=["the command", "its workers too"])
+@pytest.mark.parametrize(
+    ("number", "is_group"),
+    [
+        pytest.param(signal.SIGTERM, False, id="SIGTERM to the command"),
+        pytest.param(signal.SIGINT, True, id="SIGINT to its workers too"),
+        pytest.param(signal.SIGHUP, False, id="SIGHUP to the command", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, False, id="SIGINT to the command", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, True, id="SIGTERM to its workers too", marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, True, id="SIGHUP to its workers too", marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_to_end_is_one_line_and_leaves_no_process(tmp_path: Path, number: int, is_group: bool) -> None:
     running = started(tmp_path)
     below = workers_of(running.pid)

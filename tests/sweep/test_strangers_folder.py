@@ -42,14 +42,10 @@ def precious(tmp_path: Path) -> Path:
     return file
 
 
-def asymboot(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sim.cli", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
-
-
 def refused(*arguments: str, cwd: Path) -> str:
-    """The one line with which a command ends."""
-    done = asymboot(*arguments, cwd=cwd)
+    """Return the one line with which a command ends; in a process of its own, which ends if it waits for a pipe."""
+    command = [sys.executable, "-m", "sim.cli", *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     return done.stderr

@@ -373,8 +373,8 @@ def test_a_scenario_is_changed_as_run_changes_it(
 
 def test_bad_input_is_one_line(asymboot: Asymboot, tmp_path: Path) -> None:
     here = tmp_path / "boot.pftrace"
-    assert "-o says where to write, or --format dmesg or jsonl what to print" in asymboot.refused("trace", "bug")
-    assert "is no text: -o says where" in asymboot.refused("trace", "bug", "--format", "perfetto")
+    assert "--output FILE is needed, or --format dmesg or jsonl to print" in asymboot.refused("trace", "bug")
+    assert "is binary: --output FILE is needed" in asymboot.refused("trace", "bug", "--format", "perfetto")
     assert "'svg' is not one of 'perfetto', 'dmesg', 'jsonl'" in asymboot.refused(
         "trace", "bug", "--format", "svg", "-o", here
     )
