@@ -142,20 +142,20 @@ class VectorRow(Row, frozen=True, gc=False):
 class ScenarioRow(Row, frozen=True, gc=False):
     """The settings of a scenario; in a comparison, design, relay and memory are the scenario's own."""
 
-    name: str
+    name: Annotated[str, Meta(description="name of the scenario")]
     kernel: Annotated[str, Meta(description="kernel series")]
     design: Annotated[str | None, Meta(description="the design in force; null before there were any")]
-    kvm_mode: str
-    relay: str
-    memory: str
-    seed: int
-    command_line: str
+    kvm_mode: Annotated[str, Meta(description="kvm-arm.mode: default, protected, nvhe or none")]
+    relay: Annotated[str, Meta(description="pKVM's PSCI relay: enforcing or relaxed")]
+    memory: Annotated[str, Meta(description="memory around the buffers: adjacent, isolated or mapped")]
+    seed: Annotated[int, Meta(description="seed of all draws")]
+    command_line: Annotated[str, Meta(description="the kernel's command line")]
 
 
 class KvmRow(Row, frozen=True, gc=False):
     """KVM's limits."""
 
-    initialised: bool
+    initialised: Annotated[bool, Meta(description="KVM is initialised")]
     kvm_sve_max_vl_bytes: Annotated[int, Meta(description="guests' limit")]
     kvm_host_sve_max_vl_bytes: Annotated[int, Meta(description="the VL that pKVM takes for the host's largest")]
     offered_bits: Annotated[tuple[int, ...], Meta(description="the lengths that KVM offers to guests")]

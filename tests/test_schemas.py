@@ -27,7 +27,7 @@ def valid(what: str, value: Any) -> bool:
 @pytest.mark.parametrize("what", SCHEMAS)
 def test_a_schema_is_one_and_says_its_version(what: str) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[what])
-    assert SCHEMAS[what]["$id"] == f"urn:asymboot:{what}:1"
+    assert SCHEMAS[what]["$id"] == f"urn:asymboot:{what}:{schemas.SCHEMAS[what][1]}"
 
 
 def test_the_schema_that_ships_is_the_codes() -> None:

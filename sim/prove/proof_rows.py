@@ -42,6 +42,6 @@ class PromiseRow(Row, frozen=True, gc=False):
     safe: Annotated[
         bool, Meta(description="no panic, overwritten memory, lost register or guest that sees other lengths")
     ]
-    refuses_nobody_harmless: bool
-    denies_nothing: bool
+    refuses_nobody_harmless: Annotated[bool, Meta(description="no CPU is refused that would do no harm")]
+    denies_nothing: Annotated[bool, Meta(description="the host may use every length that all CPUs have")]
     cost: Annotated[int, Meta(description="rank of its buffers' cost: rank 0 never costs more than 1, nor 1 than 2")]

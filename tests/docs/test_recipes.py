@@ -44,7 +44,7 @@ import msgspec
 from sim import Scenario, Topology, boot, compare
 from sim.hazards import HazardKind
 from sim.show.catalogue_text import show_catalogue
-from sim.show.comparison_text import show_comparison
+from sim.show.comparison_text import show
 from sim.show.console import terminal
 
 scenario = Scenario(Topology.of([[128], None]), kvm_mode="protected", name="tainted")
@@ -53,7 +53,7 @@ assert [kind.kind for kind in outcome.found] == [HazardKind.TAINTED], outcome.fo
 comparison = compare(scenario)
 assert comparison.designs["tainted"].tolist() == [1] * 8
 msgspec.json.encode((outcome.record(), comparison.record()))
-show_comparison(comparison, terminal())
+show(comparison, terminal())
 show_catalogue(terminal(), ["hazards"])
 assert [kind.rank for kind in sorted(HazardKind)] == list(range(1, len(HazardKind) + 1))
 """

@@ -325,7 +325,7 @@ def test_a_bound_that_is_no_length_kills_the_guest_that_uses_it() -> None:
     assert results(outcome) == [("killed", None)]
     protected = under_pkvm(*sets, kernel="6.12", actions=(guest(0),))
     assert results(protected) == [("ran", None)]
-    assert any("80 bytes is no vector length" in note for note in outcome.notes)
+    assert any("80 bytes is not a vector length" in note for note in outcome.notes)
 
 
 def test_memory_is_forgotten_once_nobody_s_registers_are_in_it() -> None:
