@@ -1,5 +1,6 @@
 """Reports: one page each, in a real browser: nothing is fetched, nothing goes wrong, everything can be reached."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -202,6 +203,14 @@ def test_dark_is_dark_and_print_is_light_and_whole(browser: Browser, pages: dict
 # Without a browser
 
 
+def test_a_sweeps_columns_have_headings_in_words(pages: dict[str, Path]) -> None:
+    page = pages["sweep"].read_text(encoding="utf-8")
+    headings = re.findall(r"<th>(.*?)</th>", page)
+    assert headings[:8] == ["design", "relay", "KVM mode", "memory", "hazard", "systems", "share", "first row"]
+    assert headings[8:] == ["smallest row", "early0, bits", "early1, bits", "early2, bits", "late, bits"]
+    assert "<td>out-of-bounds write</td>" in page
+
+
 def test_the_same_boot_gives_the_same_page() -> None:
     first, second = (boot_page(boot(read_scenario(find(Path("bug"))))) for _ in range(2))
     assert first == second
@@ -224,8 +233,8 @@ def test_a_schedule_and_a_huge_system_have_pages_too(monkeypatch: pytest.MonkeyP
     scenario = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1),)).scenario
     (found, *_) = explore_orders(scenario).found.values()
     assert "critical path" not in boot_page(follow(scenario, found.schedule)[0])
-    monkeypatch.setattr("sim.report.page.MOST_SPANS", 400)
-    monkeypatch.setattr("sim.report.page.MOST_ROWS", 300)
+    monkeypatch.setattr("sim.report.page.MAX_SPANS", 400)
+    monkeypatch.setattr("sim.report.page.MAX_ROWS", 300)
     huge = Topology(tuple(Cpu(f"c{number}", 1) for number in range(101)))
     page = boot_page(boot(Scenario(huge)))
     assert "The first 300 of" in page
