@@ -99,7 +99,7 @@ def test_a_failure_shows_what_came_and_how_to_see_it(tmp_path: Path) -> None:
         "= [    0.000420] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
         "the log lacks 1 line there: SVE: maximum available vector length 64 bytes per vector",
         "- SVE: maximum available vector length 64 bytes per vector",
-        "? like it: SVE: maximum available vector length 32 bytes per vector",
+        "? similar: SVE: maximum available vector length 32 bytes per vector",
         "- kernel_panic: expected, and not there",
         "+ out_of_bounds_write: cpu1's save at 512 bits starts 1088 bytes before its registers",
         "SVE vq_map_bits: expected [128], and it is [128, 256]",
@@ -206,7 +206,7 @@ def test_a_project_with_a_package_called_sim_is_left_alone(tmp_path: Path) -> No
     (tmp_path / "test_bug.toml").write_text(BUG + RIGHT)
     (tmp_path / "test_two.py").write_text("def test_two(boot):\n    pass\n")
     told = run_pytest_within(tmp_path)
-    assert "asymboot's package is called sim, and another one of that name is in its place" in told.stdout
+    assert "asymboot's package is called sim, and another package has its place" in told.stdout
     assert "Traceback" not in told.stdout
 
 
