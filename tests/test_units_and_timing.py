@@ -32,7 +32,7 @@ def test_a_written_duration_reads_back(ns: int) -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, LONGEST_NS))
-def test_a_duration_is_written_in_the_largest_unit_that_leaves_one(ns: int) -> None:
+def test_a_duration_is_written_in_the_largest_unit_in_which_it_is_at_least_1(ns: int) -> None:
     number, unit = duration(ns).split()
     assert Decimal(number) >= 1
     assert unit == "s" or Decimal(number) < 1000
@@ -95,7 +95,7 @@ def test_any_text_is_a_duration_of_at_most_a_year_or_bad_input(text: str) -> Non
         ("999999999999999999min", "longer than a year"),
     ],
 )
-def test_what_is_no_duration_is_refused_by_one_line(text: str, message: str) -> None:
+def test_text_that_is_not_a_duration_is_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         nanoseconds(text)
     assert len(str(caught.value).splitlines()) == 1
@@ -190,7 +190,7 @@ def test_absurd_parameters_are_refused(name: str, parameters: tuple[float, ...])
         Distribution(name, parameters)
 
 
-def test_no_spread_draws_the_median_and_no_mean_draws_nothing() -> None:
+def test_sigma_0_draws_the_median_and_mean_0_draws_0() -> None:
     assert Distribution("lognormal", (1_234.0, 0.0)).draw_ns("any") == 1_234
     assert Distribution("exponential", (0.0,)).draw_ns("any") == 0
 
@@ -239,7 +239,7 @@ def test_the_same_seed_gives_the_same_order() -> None:
     assert [order_of(seed, "abcdef") for seed in range(20)] == [order_of(seed, "abcdef") for seed in range(20)]
 
 
-def test_some_seed_reaches_each_order_of_what_happens_at_once() -> None:
+def test_seeds_reach_each_order_of_simultaneous_events() -> None:
     assert {order_of(seed, "abc") for seed in range(100)} == {"".join(one) for one in permutations("abc")}
 
 

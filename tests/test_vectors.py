@@ -112,7 +112,7 @@ def sve_is_legal(members: list[int], rule: SveRule) -> bool:
 
 
 @pytest.mark.parametrize("rule", SveRule)
-def test_every_sve_set_is_judged_as_the_architecture_does(rule: SveRule) -> None:
+def test_every_sve_set_is_legal_exactly_where_the_architecture_allows_it(rule: SveRule) -> None:
     for vqs in range(ALL_VQS + 1):
         assert (why_not_sve(vqs, rule) is None) == sve_is_legal(listed(vqs), rule), braces(vqs)
 
@@ -132,7 +132,7 @@ def test_every_non_empty_choice_of_powers_of_two_is_a_legal_sme_set() -> None:
     assert all(set(listed(vqs)) <= set(POWERS) for vqs in legal)
 
 
-def test_no_sme_length_at_all_is_not_legal() -> None:
+def test_an_empty_sme_set_is_not_legal() -> None:
     assert why_not_sme(0) is not None
 
 

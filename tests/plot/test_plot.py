@@ -105,7 +105,7 @@ def test_no_text_overlaps_or_is_cut_off(picture: str, cpus: int) -> None:
 
 @pytest.mark.filterwarnings("ignore:Glyph .* missing")
 @pytest.mark.parametrize("picture", SCENARIO_PICTURES)
-def test_names_are_text_whatever_is_in_them(picture: str) -> None:
+def test_names_are_drawn_as_plain_text(picture: str) -> None:
     name = UNTRUSTED[:190]
     one = Scenario(
         Topology((cpu(name[:40], V1, clusters=(name[:60],)), cpu("b", V1, clusters=(name[:60],)))),
@@ -144,7 +144,7 @@ def test_a_picture_shows_itself_in_a_notebook() -> None:
     assert plot_topology(Topology.of([V1, V1]))._repr_png_().startswith(b"\x89PNG")
 
 
-def test_a_kind_of_file_that_there_is_not_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pictures are png, svg, pdf"):
         plot_topology(Topology.of([V1])).save(tmp_path / "one.gif")
 
@@ -160,7 +160,7 @@ def test_many_cpus_share_lanes() -> None:
     assert len(cpu_rows(Topology.of([N2] * 256))) == 256
 
 
-def test_the_most_cpus_give_a_picture_that_sums_up() -> None:
+def test_the_largest_system_gives_a_picture_of_bounded_height() -> None:
     made = plot_boot(boot(Scenario(Topology(tuple(Cpu(f"c{n}", 1) for n in range(65_536))), maxcpus=1)))
     assert made.get_size_inches()[1] < 30
 
@@ -177,7 +177,7 @@ def test_the_critical_path_is_named_in_the_picture() -> None:
     assert critical_path(outcome).sentence in " ".join(text for text, _ in boxes(plot_boot(outcome)))
 
 
-def test_time_runs_on_and_long_gaps_are_compressed() -> None:
+def test_places_are_in_order_and_long_gaps_are_compressed() -> None:
     scale = TimeScale([0, 1_000, 2_000, 5_000_000_000])
     places = [scale.place(ns) for ns in (0, 500, 1_000, 2_000, 2_500_000_000, 5_000_000_000)]
     assert places == sorted(places)
@@ -204,7 +204,7 @@ def test_text_is_shortened_to_its_room() -> None:
 # What is in them
 
 
-def test_cells_say_what_becomes_of_a_length() -> None:
+def test_cells_show_the_state_of_a_length() -> None:
     outcome = boot(read_scenario(find(Path("late-cpu-refused"))))
     row = [cell(outcome, VectorType.SVE, number, 4) for number in range(3)]
     assert row == [Cell.SHARED, Cell.SHARED, Cell.MISSING]
@@ -241,11 +241,11 @@ def test_the_bytes_drawn_are_those_written(memory: str) -> None:
         (under_pkvm(V1, kernel="6.12"), "no guest made a save"),
     ],
 )
-def test_nothing_to_show_is_said(outcome: Outcome, why: str) -> None:
+def test_a_picture_without_saves_says_why(outcome: Outcome, why: str) -> None:
     assert why in " ".join(text for text, _ in boxes(plot_buffers(outcome)))
 
 
-def test_designs_that_never_go_wrong_say_so() -> None:
+def test_a_picture_of_designs_without_hazards_says_so() -> None:
     scenario = Scenario(Topology.of([V1, V1]), kernel="6.12", kvm_mode=KvmMode.PROTECTED)
     made = plot_designs(compare(scenario, designs=["brown-v1", "constrain-v2"]))
     assert "no hazard under any design" in [text for text, _ in boxes(made)]

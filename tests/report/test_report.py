@@ -138,7 +138,7 @@ def test_the_log_can_be_filtered_by_keyboard(browser: Browser, pages: dict[str, 
 
 
 @needs_browser
-def test_the_timeline_is_zoomed_by_keyboard_and_tells_when_pointed_at(browser: Browser, pages: dict[str, Path]) -> None:
+def test_the_timeline_is_zoomed_by_keyboard_and_has_details_to_point_at(browser: Browser, pages: dict[str, Path]) -> None:
     with Opened(browser, pages["bug"]) as page:
         whole = page.evaluate("document.getElementById('timeline-figure').layout.xaxis.range.map(Number)")
         page.get_by_role("button", name="user space", exact=True).focus()

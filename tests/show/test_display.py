@@ -52,7 +52,7 @@ def bug() -> Outcome:
     return under_pkvm(V1, A64FX, kernel="6.11", name="bug", actions=(guest(1),))
 
 
-def test_every_object_says_what_it_is(bug: Outcome) -> None:
+def test_reprs_describe_their_objects(bug: Outcome) -> None:
     assert repr(cpu("big", V1, late=True, clusters=("a", "b"))) == (
         "<Cpu 'big' in a/b: SVE bits {128,256}, SME bits none, late>"
     )
@@ -74,7 +74,7 @@ def test_every_object_says_what_it_is(bug: Outcome) -> None:
     assert repr(compare(bug.scenario)) == "<Comparison of 'bug': 8 boots>"
 
 
-def test_large_systems_say_little() -> None:
+def test_representations_of_large_systems_are_short() -> None:
     many = Topology.of([[128 * one for one in range(1, vq + 1)] for vq in range(1, 17)] * 64)
     for one in (many, Scenario(many), boot(Scenario(many))):
         assert len(repr(one)) < 400
@@ -148,7 +148,7 @@ def test_notebooks_show_names_as_text(name: str, marked: Outcome, tmp_path: Path
     assert "&lt;script&gt;" in html
 
 
-def test_every_public_object_shows_itself_well(bug: Outcome) -> None:
+def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
     """As a table or a picture, or in a line that says what it is; never by an address."""
     scenario = bug.scenario
     space = Space((Group("a", legal_sets(8)), Group("b", (1,), cpus=2, late=True)))
@@ -223,11 +223,11 @@ def test_every_public_object_shows_itself_well(bug: Outcome) -> None:
         ),
     ],
 )
-def test_objects_say_what_they_are_in_one_line(one: object, told: str) -> None:
+def test_reprs_are_one_line(one: object, told: str) -> None:
     assert repr(one) == told
 
 
-def test_what_was_explored_or_drawn_says_how_much() -> None:
+def test_explorations_and_samples_state_their_size() -> None:
     scenario = Scenario(Topology.of([V1, A64FX]))
     explored = explore_orders(scenario)
     assert repr(explored) == "<Explored: every order; states 1, ends 1, runs 1, hazards and deadlocks 0>"
@@ -235,7 +235,7 @@ def test_what_was_explored_or_drawn_says_how_much() -> None:
     assert repr(drawn) == "<Sampled: orders drawn 3, different ends 1, hazards and deadlocks 0>"
 
 
-def test_a_scenario_shows_what_user_space_does(bug: Outcome) -> None:
+def test_a_scenario_shows_its_actions_in_a_notebook(bug: Outcome) -> None:
     assert "<b>Actions</b>" in bug.scenario._repr_html_()
     assert "<b>Actions</b>" not in bug.scenario.but(actions=())._repr_html_()
 
@@ -251,7 +251,7 @@ def test_a_frame_has_documented_columns_and_types_with_and_without_rows(name: st
     assert dtypes(row).keys() == get_type_hints(row).keys()
 
 
-def test_what_is_missing_is_missing(bug: Outcome) -> None:
+def test_missing_values_are_missing_in_frames(bug: Outcome) -> None:
     panicked = boot(bug.scenario.but(memory="isolated"))
     assert panicked.saves["first_byte"].isna().all()
     assert bug.saves["first_byte"].tolist() == [-1088]
@@ -304,7 +304,7 @@ def test_a_comparison_counts_hazards_as_boots_do() -> None:
         assert row.asked_bytes == asked
 
 
-def test_what_becomes_of_late_cpus() -> None:
+def test_a_comparison_counts_late_cpus_by_their_fate() -> None:
     scenario = Scenario(
         Topology.of([V1, V1, A64FX, N2, V1]),
         kernel="6.12",
@@ -337,13 +337,13 @@ def test_two_designs_of_one_name_are_refused() -> None:
         compare(Scenario(Topology.of([V1]), design=mine))
 
 
-def test_a_cluster_named_like_a_cpu_is_told_apart() -> None:
+def test_a_cluster_named_like_a_cpu_is_distinguished() -> None:
     topology = Topology((cpu("a", V1), cpu("b", V1, clusters=("cpu0",))))
     rows = compare(Scenario(topology, kernel="6.12"), designs=["tabba"]).cluster_rows
     assert [(row.cluster, row.cpus) for row in rows] == [("cpu0 (no cluster)", 1), ("cpu0", 1)]
 
 
-def test_the_hosts_largest_vl_is_told_by_cluster() -> None:
+def test_the_hosts_largest_vl_is_given_for_each_cluster() -> None:
     topology = Topology(
         (
             cpu("a", V1, clusters=("little",)),
@@ -363,13 +363,13 @@ def test_the_hosts_largest_vl_is_told_by_cluster() -> None:
     assert told == [("cpu3-4", 2, 2, 32, 32), ("little", 1, 1, 32, 32), ("big", 2, 1, 64, 64)]
 
 
-def test_after_a_panic_nobody_runs_with_anything() -> None:
+def test_after_a_panic_no_cluster_has_a_largest_vl() -> None:
     scenario = under_pkvm(A64FX, V1, kernel="6.11", actions=(guest(0),)).scenario
     (row,) = {one.host_max_vl_bytes for one in compare(scenario, designs=["v6.11"]).cluster_rows}
     assert row is None
 
 
-def test_a_design_of_ones_own_comes_first() -> None:
+def test_the_scenarios_own_design_comes_first() -> None:
     mine = replace(DESIGNS["tabba"], name="mine")
     comparison = compare(Scenario(Topology.of([V1]), kvm_mode=KvmMode.PROTECTED, design=mine))
     assert comparison.designs["design"].tolist() == ["mine", *DESIGNS]

@@ -88,7 +88,7 @@ def test_each_part_that_a_file_expects_is_a_test(tmp_path: Path) -> None:
     assert "5 passed" in run_pytest(tmp_path, "-p", "xdist", "-n2").stdout
 
 
-def test_a_failure_shows_what_came_and_how_to_see_it(tmp_path: Path) -> None:
+def test_a_failure_shows_differences_and_commands_to_go_on_with(tmp_path: Path) -> None:
     file = tmp_path / "with a blank" / "test_bug.toml"
     file.parent.mkdir()
     file.write_text(BUG + WRONG)
@@ -140,7 +140,7 @@ def test_a_mistake_in_a_file_is_an_error_of_collection(expect: str, message: str
     assert "Traceback" not in told.stdout
 
 
-def test_what_is_expected_is_no_part_of_the_scenario(tmp_path: Path) -> None:
+def test_expectations_are_not_part_of_the_scenario(tmp_path: Path) -> None:
     (tmp_path / "one.toml").write_text(BUG + RIGHT)
     (tmp_path / "other.toml").write_text(BUG)
     assert read_scenario(tmp_path / "one.toml") == read_scenario(tmp_path / "other.toml")
@@ -168,7 +168,7 @@ def test_a_table_is_found_however_it_is_written(table: str, tmp_path: Path) -> N
         (BUG + "[expect]\nhazards = [", "test_bug.toml: is not TOML"),
     ],
 )
-def test_a_scenario_file_that_means_to_expect_something_is_no_silence(text: str, message: str, tmp_path: Path) -> None:
+def test_a_misspelt_or_empty_table_of_expectations_is_an_error(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "test_bug.toml").write_text(text)
     told = run_pytest(tmp_path)
     assert told.returncode == 2
@@ -191,13 +191,13 @@ def test_a_scenario_file_that_means_to_expect_something_is_no_silence(text: str,
         "\x00\xff",
     ],
 )
-def test_other_peoples_toml_is_left_alone(text: str, tmp_path: Path) -> None:
+def test_toml_that_is_not_a_scenario_is_not_collected(text: str, tmp_path: Path) -> None:
     (tmp_path / "test_other.toml").write_text(text)
     (tmp_path / "test_one.py").write_text("def test_one(): pass\n")
     assert "1 passed" in run_pytest(tmp_path).stdout
 
 
-def test_a_project_with_a_package_called_sim_is_left_alone(tmp_path: Path) -> None:
+def test_a_project_with_its_own_package_sim_is_not_disturbed(tmp_path: Path) -> None:
     (tmp_path / "sim").mkdir()
     (tmp_path / "sim" / "__init__.py").write_text("THEIRS = 1\n")
     (tmp_path / "test_one.py").write_text("from sim import THEIRS\n\ndef test_one():\n    assert THEIRS\n")
@@ -269,14 +269,14 @@ class TestOwn:
         ("@pytest.mark.every_relay\ndef test_one(): pass", "every_relay needs a parameter relay"),
     ],
 )
-def test_a_marker_that_cannot_be_followed_is_an_error_of_collection(test: str, message: str, tmp_path: Path) -> None:
+def test_a_wrong_marker_is_an_error_of_collection(test: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "test_one.py").write_text(f"import pytest\n\n{test}\n")
     told = run_pytest(tmp_path)
     assert told.returncode == 2
     assert message in told.stdout
 
 
-def test_unused_the_plugin_imports_nothing_of_the_simulators() -> None:
+def test_the_plugin_alone_imports_nothing_from_the_simulator() -> None:
     script = "import sys, asymboot_pytest; print([one for one in sys.modules if one.partition('.')[0] in HEAVY])"
     heavy = {"sim", "simpy", "pandas", "networkx", "msgspec", "hypothesis", "numpy"}
     told = subprocess.run(
@@ -288,7 +288,7 @@ def test_unused_the_plugin_imports_nothing_of_the_simulators() -> None:
 # Assertions
 
 
-def test_assertions_pass_where_all_is_so() -> None:
+def test_assertions_pass_if_they_hold() -> None:
     outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
     assert_state(outcome, "cpu1", "refused")
     assert_log(outcome, "Bringing up", "Required vector length(s) missing", "CPU1: failed to come online")
@@ -297,7 +297,7 @@ def test_assertions_pass_where_all_is_so() -> None:
     assert_log(outcome)
 
 
-def test_assertions_say_what_came_instead() -> None:
+def test_failed_assertions_show_what_the_boot_did_instead() -> None:
     outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),), name="late")
     with pytest.raises(AssertionError, match=r"cpu1: expected online, and it is refused\n.*SVE: cpu1: Required"):
         assert_state(outcome, "cpu1", "online")
@@ -311,14 +311,14 @@ def test_assertions_say_what_came_instead() -> None:
         assert_state(outcome, "cpu1", "Online")
 
 
-def test_what_the_log_says_of_a_cpu_is_not_what_it_says_of_another() -> None:
+def test_lines_about_cpu10_are_not_lines_about_cpu1() -> None:
     outcome = booted(*[V1] * 12, kernel="6.12")
     with pytest.raises(AssertionError) as caught:
         assert_state(outcome, "cpu1", "lost")
     assert re.findall(r"CPU\d+", str(caught.value)) == ["CPU1"]
 
 
-def test_every_missing_line_is_told_beside_few_of_the_log() -> None:
+def test_every_missing_line_is_shown_with_little_of_the_log() -> None:
     outcome = booted(*[V1] * 100, kernel="6.12")
     with pytest.raises(AssertionError) as caught:
         assert_log(outcome, "CPU50: Booted", "CPU10: Booted", "SVE: nothing\x1b[31m", "VHE mode")
@@ -373,20 +373,20 @@ def test_the_smallest_scenario_that_shows_the_bug_has_two_cpus_and_a_guest(seed:
     assert [one.do for one in smallest.actions] == [Do.GUEST]
 
 
-def test_scenarios_as_they_are_drawn_can_show_a_hazard_that_is_not_nosves() -> None:
+def test_drawn_scenarios_can_show_hazards_other_than_those_of_nosve() -> None:
     searched = settings(derandomize=True, max_examples=3000, deadline=None)
     found = boot_scenario(find(scenarios(), lambda one: boot_scenario(one).found != [], settings=searched)).found
     assert HazardKind.HOST_DENIED_VL not in {one.kind for one in found}
 
 
-def test_lengths_that_are_none_are_refused_at_once() -> None:
+def test_strategies_refuse_wrong_lengths_at_once() -> None:
     with pytest.raises(InputError, match="64 bits is not a vector length"):
         sme_sets(up_to_bits=64)
     with pytest.raises(InputError, match="rule is 'any': allowed are"):
         vl_sets(rule="any")
 
 
-def test_the_smallest_scenario_is_one_cpu_and_nothing_to_do() -> None:
+def test_the_smallest_scenario_is_one_cpu_without_actions() -> None:
     smallest = find(scenarios(), lambda _: True, settings=settings(derandomize=True, deadline=None))
     assert (len(smallest.topology.cpus), smallest.actions, smallest.early) == (1, (), (0,))
 
