@@ -116,8 +116,7 @@ def scenarios(
     """
     system = draw(topologies() if topology is None else topology)
     names = [cpu.name for cpu in system.logical]
-    # Numbers may be larger than the topology and then stand for its last CPU: an action stays valid, and names the same
-    # CPU or a smaller one, while Hypothesis takes CPUs away.
+    # A number beyond the topology stands for its last CPU, so that an action stays valid while Hypothesis removes CPUs.
     numbers = st.integers(0, _FEW) | st.integers(0, _MAX_CPUS - 1)
     kinds = st.sampled_from([Do.GUEST, Do.ONLINE, Do.GUEST, Do.OFFLINE])
     action = st.builds(Action, kinds, numbers.map(_name_at(names)))

@@ -1,4 +1,4 @@
-"""The pytest plugin, assertions and strategies, as another project's tests use them."""
+"""Tests of the pytest plugin, the assertions and the strategies, as another project uses them."""
 
 import random
 import re
@@ -72,7 +72,7 @@ def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def run_pytest_within(folder: Path) -> subprocess.CompletedProcess[str]:
-    """As somebody does in a project's own folder, which comes first where packages are looked for."""
+    """Run pytest as a user does in a project's own folder, which comes first on the search path of packages."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
@@ -82,9 +82,9 @@ def test_each_part_that_a_file_expects_is_a_test(tmp_path: Path) -> None:
     (tmp_path / "test_none.toml").write_text(BUG)
     (tmp_path / "test_other.toml").write_text("[tool]\nexpected = 1\n")
     (tmp_path / "bug.toml").write_text(BUG + WRONG)
-    told = run_pytest(tmp_path, "--collect-only", "-q")
-    assert told.stdout.splitlines()[:5] == [f"test_bug.toml::{part}" for part in PARTS]
-    assert "5 tests collected" in told.stdout
+    result = run_pytest(tmp_path, "--collect-only", "-q")
+    assert result.stdout.splitlines()[:5] == [f"test_bug.toml::{part}" for part in PARTS]
+    assert "5 tests collected" in result.stdout
     assert "5 passed" in run_pytest(tmp_path, "-p", "xdist", "-n2").stdout
 
 
@@ -92,8 +92,8 @@ def test_a_failure_shows_differences_and_commands_to_go_on_with(tmp_path: Path) 
     file = tmp_path / "with a blank" / "test_bug.toml"
     file.parent.mkdir()
     file.write_text(BUG + WRONG)
-    told = run_pytest(tmp_path)
-    assert told.returncode == 1
+    result = run_pytest(tmp_path)
+    assert result.returncode == 1
     for line in (
         "cpu1: expected refused, and it is online",
         "= [    0.000420] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
@@ -110,9 +110,9 @@ def test_a_failure_shows_differences_and_commands_to_go_on_with(tmp_path: Path) 
         "test_bug.toml::log - the log lacks 1 line there: SVE: maximum",
         "test_bug.toml::hazards - hazards: 1 missing, 3 unexpected",
     ):
-        assert line in told.stdout
-    assert "Traceback" not in told.stdout
-    assert "4 failed" in told.stdout
+        assert line in result.stdout
+    assert "Traceback" not in result.stdout
+    assert "4 failed" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_a_failure_shows_differences_and_commands_to_go_on_with(tmp_path: Path) 
 )
 def test_a_mistake_in_a_file_is_an_error_of_collection(expect: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "test_bug.toml").write_text(BUG + expect)
-    told = run_pytest(tmp_path)
-    assert told.returncode == 2
-    assert message in told.stdout
-    assert "Traceback" not in told.stdout
+    result = run_pytest(tmp_path)
+    assert result.returncode == 2
+    assert message in result.stdout
+    assert "Traceback" not in result.stdout
 
 
 def test_expectations_are_not_part_of_the_scenario(tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def test_a_table_is_found_however_it_is_written(table: str, tmp_path: Path) -> N
 )
 def test_a_misspelt_or_empty_table_of_expectations_is_an_error(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "test_bug.toml").write_text(text)
-    told = run_pytest(tmp_path)
-    assert told.returncode == 2
-    assert message in told.stdout
+    result = run_pytest(tmp_path)
+    assert result.returncode == 2
+    assert message in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -201,13 +201,13 @@ def test_a_project_with_its_own_package_sim_is_not_disturbed(tmp_path: Path) -> 
     (tmp_path / "sim").mkdir()
     (tmp_path / "sim" / "__init__.py").write_text("THEIRS = 1\n")
     (tmp_path / "test_one.py").write_text("from sim import THEIRS\n\ndef test_one():\n    assert THEIRS\n")
-    told = run_pytest_within(tmp_path)
-    assert "1 passed" in told.stdout, told.stdout + told.stderr
+    result = run_pytest_within(tmp_path)
+    assert "1 passed" in result.stdout, result.stdout + result.stderr
     (tmp_path / "test_bug.toml").write_text(BUG + RIGHT)
     (tmp_path / "test_two.py").write_text("def test_two(boot):\n    pass\n")
-    told = run_pytest_within(tmp_path)
-    assert "asymboot's package is called sim, and another package has its place" in told.stdout
-    assert "Traceback" not in told.stdout
+    result = run_pytest_within(tmp_path)
+    assert "asymboot's package is called sim, and another package has its place" in result.stdout
+    assert "Traceback" not in result.stdout
 
 
 def test_fixtures_and_markers(tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ class TestOwn:
         assert len(boot("bug").log)
 """
     )
-    told = run_pytest(tmp_path, "--strict-markers", "-W", "error")
-    assert "24 passed" in told.stdout, told.stdout
+    result = run_pytest(tmp_path, "--strict-markers", "-W", "error")
+    assert "24 passed" in result.stdout, result.stdout
 
 
 @pytest.mark.parametrize(
@@ -271,18 +271,18 @@ class TestOwn:
 )
 def test_a_wrong_marker_is_an_error_of_collection(test: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "test_one.py").write_text(f"import pytest\n\n{test}\n")
-    told = run_pytest(tmp_path)
-    assert told.returncode == 2
-    assert message in told.stdout
+    result = run_pytest(tmp_path)
+    assert result.returncode == 2
+    assert message in result.stdout
 
 
 def test_the_plugin_alone_imports_nothing_from_the_simulator() -> None:
-    script = "import sys, asymboot_pytest; print([one for one in sys.modules if one.partition('.')[0] in HEAVY])"
+    script = "import sys, asymboot_pytest; print([name for name in sys.modules if name.partition('.')[0] in HEAVY])"
     heavy = {"sim", "simpy", "pandas", "networkx", "msgspec", "hypothesis", "numpy"}
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script.replace("HEAVY", repr(heavy))], capture_output=True, text=True, check=True
     )
-    assert told.stdout == "[]\n"
+    assert result.stdout == "[]\n"
 
 
 # Assertions
@@ -322,14 +322,14 @@ def test_every_missing_line_is_shown_with_little_of_the_log() -> None:
     outcome = booted(*[V1] * 100, kernel="6.12")
     with pytest.raises(AssertionError) as caught:
         assert_log(outcome, "CPU50: Booted", "CPU10: Booted", "SVE: nothing\x1b[31m", "VHE mode")
-    told = str(caught.value).splitlines()
-    assert told[0] == "the log lacks 2 lines there: CPU10: Booted"
-    assert [one for one in told if one.startswith("-")] == ["- CPU10: Booted", "- SVE: nothing\\x1b[31m"]
-    assert [one[-40:] for one in told if one.startswith("=")] == [
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "the log lacks 2 lines there: CPU10: Booted"
+    assert [line for line in lines if line.startswith("-")] == ["- CPU10: Booted", "- SVE: nothing\\x1b[31m"]
+    assert [line[-40:] for line in lines if line.startswith("=")] == [
         "secondary processor 0x0000000032 [0x000f0510]"[-40:],
         "kvm [1]: VHE mode initialized successfully"[-40:],
     ]
-    assert len(told) < 30
+    assert len(lines) < 30
 
 
 # Strategies
@@ -364,19 +364,21 @@ def test_scenarios_boot(scenario: Scenario) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_smallest_scenario_that_shows_the_bug_has_two_cpus_and_a_guest(seed: int) -> None:
     def corrupts(scenario: Scenario) -> bool:
-        return any(one.kind is HazardKind.OUT_OF_BOUNDS_WRITE for one in boot_scenario(scenario).found)
+        return any(hazard.kind is HazardKind.OUT_OF_BOUNDS_WRITE for hazard in boot_scenario(scenario).found)
 
     drawn = scenarios(kernel=st.just("6.11"), design=st.none(), topology=topologies(most_cpus=6))
     chance = random.Random(seed)  # noqa: S311
     smallest = find(drawn, corrupts, settings=settings(max_examples=2000, database=None, deadline=None), random=chance)
     assert [cpu.sve_vqs for cpu in smallest.topology.cpus] == [0b1, 0b11]
-    assert [one.do for one in smallest.actions] == [Do.GUEST]
+    assert [action.do for action in smallest.actions] == [Do.GUEST]
 
 
 def test_drawn_scenarios_can_show_hazards_other_than_those_of_nosve() -> None:
     searched = settings(derandomize=True, max_examples=3000, deadline=None)
-    found = boot_scenario(find(scenarios(), lambda one: boot_scenario(one).found != [], settings=searched)).found
-    assert HazardKind.HOST_DENIED_VL not in {one.kind for one in found}
+    found = boot_scenario(
+        find(scenarios(), lambda scenario: boot_scenario(scenario).found != [], settings=searched)
+    ).found
+    assert HazardKind.HOST_DENIED_VL not in {hazard.kind for hazard in found}
 
 
 def test_strategies_refuse_wrong_lengths_at_once() -> None:
