@@ -244,7 +244,7 @@ def test_seeds_reach_each_order_of_simultaneous_events() -> None:
 
 
 def fired(seed: int, events: list[tuple[int, int]], followers: list[int]) -> list[tuple[int, int]]:
-    """Return the time and priority of events in the order in which they fire; each queues a follower, if any is left."""
+    """Return the times and priorities of events as they fire; each event queues a follower while there are any."""
     env = SeededEnvironment(seed)
     taken: list[tuple[int, int]] = []
     delays = iter(followers)
