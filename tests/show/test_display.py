@@ -203,7 +203,11 @@ def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
         sim.Strategy.PCT,
         sim.ExportFormat.DOT,
         sim.TraceFormat.PERFETTO,
+        sim.AsymbootError("wrong"),
         InputError("wrong"),
+        sim.MissingExtra("sweep", "sweep"),
+        sim.SchedulerGone("gone"),
+        sim.WorkerLost("lost"),
     )
     public = {value for name in sim.__all__ if isinstance(value := getattr(sim, name), type)}
     shown = {type(sample) for sample in samples}
