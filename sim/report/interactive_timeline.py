@@ -111,7 +111,7 @@ class Lanes:
                 "ticktext": self._names,
                 "range": [len(self._names) - 0.5, -0.5],
                 "automargin": True,
-                "fixedrange": True,
+                "fixedrange": True,  # zooming is about time: all lanes stay in view
                 "showgrid": False,
                 "zeroline": False,
             },
@@ -131,7 +131,7 @@ class Lanes:
                     base=starts,
                     x=[self._scale.place(span.end_ns) - start for span, start in zip(spans, starts, strict=True)],
                     y=[self._row_of[span.lane] for span in spans],
-                    width=_HEIGHTS.get(kind, _HEIGHT_OF_OTHERS),
+                    width=_HEIGHTS.get(kind, _HEIGHT_OF_OTHERS),  # plotly's word for the height of a horizontal bar
                     marker=_marker(kind, colour),
                     text=[escape(span.detail, quote=False) if kind is SpanKind.PHASE else "" for span in spans],
                     textposition="inside",

@@ -119,6 +119,7 @@ def _title(hazard: str) -> str:
 
 def _render(name: str, page: dict[str, object]) -> str:
     module, style = datatables()
+    # Plotly's program is most of a page's size: a page with a picture in place of the timeline goes without.
     program = plotly() if page["lanes"] is not None else None
     return _templates().get_template(name).render(page, datatables=module, datatables_style=style, plotly=program)
 

@@ -17,7 +17,7 @@ _MAX_ALIKE = 8
 def show(outcome: Outcome, console: Console) -> None:
     """Print everything that `asymboot run` shows."""
     heading(console, "Kernel log", first=True)
-    console.file.write(outcome.log_text)
+    console.file.write(outcome.log_text)  # past rich, which would wrap the kernel's lines
     _cpus(outcome, console)
     _record(outcome, console)
     _buffers(outcome, console)

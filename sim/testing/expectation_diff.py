@@ -125,7 +125,7 @@ def _diff(outcome: Outcome, found: set[int], missing: list[tuple[int, str]]) -> 
     shown = {number for centre in centres for number in range(centre - _CONTEXT_LINES, centre + _CONTEXT_LINES + 1)}
     explained = 0
     left_out = False
-    for number in range(len(log) + 1):
+    for number in range(len(log) + 1):  # a line may be missing at the end of the log
         for part in (part for start, part in missing if start == number):
             yield f"- {printable(part)}"
             explained += 1

@@ -118,7 +118,7 @@ def scenarios(
     names = [cpu.name for cpu in system.logical]
     # A number beyond the topology stands for its last CPU, so that an action stays valid while Hypothesis removes CPUs.
     numbers = st.integers(0, _FEW) | st.integers(0, _MAX_CPUS - 1)
-    kinds = st.sampled_from([Do.GUEST, Do.ONLINE, Do.GUEST, Do.OFFLINE])
+    kinds = st.sampled_from([Do.GUEST, Do.ONLINE, Do.GUEST, Do.OFFLINE])  # only guests make the hypervisor save
     action = st.builds(Action, kinds, numbers.map(_name_at(names)))
     early = max(1, len(names) - draw(st.integers(0, _FEW)))
     return Scenario(

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
@@ -72,12 +71,10 @@ def drawn(picture: str, scenario: Scenario) -> Picture:
 
 def boxes(picture: Picture) -> list[tuple[str, Bbox]]:
     """Return the box of each text, in pixels."""
-    canvas = FigureCanvasAgg(picture)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    picture.draw_without_rendering()
     texts: list[Text] = picture.findobj(Text)
     texts = [text for text in texts if text.get_visible() and text.get_text()]
-    return [(text.get_text(), text.get_window_extent(renderer)) for text in texts if text.get_rotation() != 45]
+    return [(text.get_text(), text.get_window_extent()) for text in texts if text.get_rotation() != 45]
 
 
 def assert_tidy(picture: Picture) -> None:
