@@ -1,6 +1,7 @@
-"""The pytest plugin: what pytest loads when it starts, in projects that may have a package ``sim`` of their own.
+"""The pytest plugin of asymboot.
 
-So nothing of asymboot's is imported before it is used.
+pytest loads it in every project of an environment that has asymboot, and such a project may have a package ``sim`` of
+its own. So the plugin imports nothing from asymboot's ``sim`` before a test uses it.
 """
 
 import difflib
@@ -8,12 +9,14 @@ import importlib.util
 import shlex
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from _pytest._code.code import TerminalRepr, TracebackStyle
 
     from sim.files.scenario_tables import ExpectTable
     from sim.outcome import Outcome
@@ -24,13 +27,14 @@ _MARKERS = (
     "every_design(*names): run the test once under each of these designs, or each named one (fixture: design)",
     "every_relay(*names): run the test once for each of these settings of the PSCI relay, or both (fixture: relay)",
 )
-_NEAR = 0.8
-_LARGEST_FILE_BYTES = 8 * 1024 * 1024
-"""What a scenario file may have."""
+_SIMILARITY = 0.8
+"""The least similarity (0 to 1) to ``expect`` at which a table's name is taken for a misspelling of it."""
+_MAX_FILE_BYTES = 8 * 1024 * 1024
+"""The largest size of a scenario file."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the markers known."""
+    """Register the markers."""
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
 
@@ -39,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ScenarioFile | None":
-    """Collect ``test_*.toml`` where it is a scenario file that expects something."""
+    """Collect a file ``test_*.toml`` if it is a scenario file with expectations."""
     if file_path.suffix != ".toml" or not file_path.name.startswith("test_"):
         return None
     if not _is_ours(file_path):
@@ -48,16 +52,18 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ScenarioF
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is a scenario that is to expect something: other people's TOML is none of ours.
+    """Return True if a file is a scenario file with expectations; a project may have other TOML files of that name.
 
-    One that cannot be read is taken for ours where its lines look so: that is an error, and must be told.
+    A file that is not TOML counts if its lines look like a scenario with expectations, and a file that cannot be opened
+    always: collecting it then reports the error.
     """
     try:
         with path.open("rb") as file:
-            raw = file.read(_LARGEST_FILE_BYTES + 1)
+            raw = file.read(_MAX_FILE_BYTES + 1)
     except OSError:
         return True
-    if len(raw) > _LARGEST_FILE_BYTES or b"topology" not in raw:
+    # A cheap test first: pytest asks about every TOML file of that name, and most projects have no scenarios.
+    if len(raw) > _MAX_FILE_BYTES or b"topology" not in raw:
         return False
     text = raw.decode("utf-8-sig", errors="replace")
     try:
@@ -69,20 +75,20 @@ def _is_ours(path: Path) -> bool:
         )
 
 
-def _like_a_scenario(keys: dict[str, Any]) -> bool:
-    """Whether it has a scenario's CPUs, and a table that is called ``expect`` or nearly so."""
-    topology = keys.get("topology")
+def _like_a_scenario(tables: "Mapping[str, object]") -> bool:
+    """Return True if there are a scenario's CPUs, and a table that is called ``expect`` or nearly so."""
+    topology = tables.get("topology")
     has_cpus = isinstance(topology, dict) and ("cpus" in topology or "clusters" in topology)
-    return has_cpus and bool(difflib.get_close_matches("expect", map(str.lower, keys), 1, _NEAR))
+    return has_cpus and bool(difflib.get_close_matches("expect", map(str.lower, tables), 1, _SIMILARITY))
 
 
 class ScenarioFile(pytest.File):
-    """A scenario file: a test for each part that it expects something of."""
+    """A scenario file, with a test for each part of the boot that it states an expectation about."""
 
     _outcome: "Outcome | None" = None
 
     def collect(self) -> "Iterator[ScenarioItem]":
-        """Read the file; what is wrong with it is an error of collection, in one line."""
+        """Read the file and yield its tests; a mistake in it is an error of collection, in one line."""
         _check_that_sim_is_ours()
         from sim.errors import InputError
         from sim.files.expectations import read_expected
@@ -96,7 +102,7 @@ class ScenarioFile(pytest.File):
             yield ScenarioItem.from_parent(self, name=part, scenario=scenario, expect=expect)
 
     def outcome(self, scenario: "Scenario") -> "Outcome":
-        """What comes of the scenario, which is booted once."""
+        """Return the outcome of the scenario, which is booted once for all tests of the file."""
         from sim.boot_run import boot
 
         if self._outcome is None:
@@ -105,18 +111,18 @@ class ScenarioFile(pytest.File):
 
 
 class Unexpected(Exception):
-    """Something came of a boot that its file does not expect."""
+    """A boot differs from the expectations of its file."""
 
 
 class ScenarioItem(pytest.Item):
-    """One part of what a scenario file expects."""
+    """A test of one part of a boot, such as its log or its hazards."""
 
-    def __init__(self, *, scenario: "Scenario", expect: "ExpectTable", **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, name: str, parent: pytest.Collector, *, scenario: "Scenario", expect: "ExpectTable") -> None:
+        super().__init__(name, parent)
         self._scenario, self._expect = scenario, expect
 
     def runtest(self) -> None:
-        """Boot, and compare.
+        """Boot the scenario and compare its outcome with the expectations.
 
         Raises:
             Unexpected: something differs.
@@ -128,15 +134,17 @@ class ScenarioItem(pytest.Item):
         if lines:
             raise Unexpected("\n".join(lines))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What differs, first of all, and how to see the rest and try again."""
+    def repr_failure(
+        self, excinfo: pytest.ExceptionInfo[BaseException], style: "TracebackStyle | None" = None
+    ) -> "str | TerminalRepr":
+        """Return the differences, and the commands that show the whole boot and run the test again."""
         if not isinstance(excinfo.value, Unexpected):
             return super().repr_failure(excinfo, style)
         again, shown = shlex.quote(f"{self.path}::{self.name}"), shlex.quote(str(self.path))
         return f"{excinfo.value}\n\nThe whole boot, and this test again:\n  asymboot run {shown}\n  pytest {again}"
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where the test is."""
+        """Return the place and the name of the test."""
         return self.path, 0, f"{self.path.name}: {self.name}"
 
 
@@ -144,7 +152,7 @@ class ScenarioItem(pytest.Item):
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test for every design, or every setting of the relay, where it is marked so."""
+    """Run a test that is marked so under each design, or each setting of the relay."""
     _run_for_each(metafunc, "every_design", "design", _design_names)
     _run_for_each(metafunc, "every_relay", "relay", _relay_names)
 
@@ -153,21 +161,22 @@ def _run_for_each(metafunc: pytest.Metafunc, marker: str, fixture: str, allowed:
     mark = metafunc.definition.get_closest_marker(marker)
     if mark is None:
         return
+    names = [str(name) for name in mark.args]
     every = allowed()
-    wrong = [*(f"{name}=" for name in mark.kwargs), *(str(one) for one in mark.args if str(one) not in every)]
+    wrong = [*(f"{keyword}=" for keyword in mark.kwargs), *(name for name in names if name not in every)]
     if wrong:
         pytest.fail(f"{metafunc.definition.nodeid}: {marker}: no {wrong[0]!r}: allowed are {every}", pytrace=False)
-    of_function = any(one.name == marker for one in metafunc.definition.own_markers)
     if fixture in metafunc.fixturenames:
-        metafunc.parametrize(fixture, [str(one) for one in mark.args] or every)
-    elif of_function:
+        metafunc.parametrize(fixture, names or every)
+    elif any(own.name == marker for own in metafunc.definition.own_markers):
+        # A test of a marked class may do without the fixture. A marker of the test itself would be without effect.
         pytest.fail(f"{metafunc.definition.nodeid}: {marker} needs a parameter {fixture}", pytrace=False)
 
 
 def _check_that_sim_is_ours() -> None:
-    """Say in one line that a project has a package of the same name as asymboot's."""
+    """Fail in one line if the project has a package of the same name in the place of asymboot's."""
     if importlib.util.find_spec("sim.boot_run") is None:
-        pytest.fail("asymboot's package is called sim, and another one of that name is in its place", pytrace=False)
+        pytest.fail("asymboot's package is called sim, and another package has its place", pytrace=False)
 
 
 def _design_names() -> list[str]:
@@ -179,7 +188,7 @@ def _design_names() -> list[str]:
 def _relay_names() -> list[str]:
     from sim.scenario import Relay
 
-    return [str(one) for one in Relay]
+    return [str(relay) for relay in Relay]
 
 
 # Fixtures
@@ -187,14 +196,17 @@ def _relay_names() -> list[str]:
 
 @pytest.fixture
 def topology() -> "Callable[..., Topology]":
-    """Make a topology from each CPU's SVE lengths in bits: ``topology([128], [128, 256])``; None: no SVE."""
+    """Return a function that makes a topology from each CPU's SVE lengths in bits; None is a CPU without SVE.
+
+    For example ``topology([128], [128, 256], None)``.
+    """
     _check_that_sim_is_ours()
     from sim.topology import Topology
 
-    def of(*sve_bits: "Sequence[int] | None") -> Topology:
+    def make_topology(*sve_bits: "Sequence[int] | None") -> Topology:
         return Topology.of(sve_bits)
 
-    return of
+    return make_topology
 
 
 @pytest.fixture
@@ -204,32 +216,35 @@ def _asymboot_log() -> list[str]:
 
 @pytest.fixture
 def kernel_log(_asymboot_log: list[str]) -> list[str]:
-    """The lines that kernels logged which the fixture boot booted in this test."""
+    """Return the lines of the kernel log of every boot that this test made with the fixture `boot`."""
     return _asymboot_log
 
 
 @pytest.fixture
 def boot(_asymboot_log: list[str]) -> "Callable[..., Outcome]":
-    """Boot a scenario, a topology, a scenario file, or one that ships by name; keywords change the scenario."""
+    """Return a function that boots a scenario, a topology, a scenario file, or a shipped scenario by its name.
+
+    Keywords change parts of the scenario: ``boot("bug", design="tabba")``.
+    """
     _check_that_sim_is_ours()
     from sim.boot_run import boot as boot_scenario
 
-    def booted(what: "Scenario | Topology | Path | str", **changes: Any) -> "Outcome":
-        outcome = boot_scenario(_scenario(what).but(**changes))
+    def boot_system(system: "Scenario | Topology | Path | str", **changes: object) -> "Outcome":
+        outcome = boot_scenario(_scenario(system).but(**changes))
         _asymboot_log.extend(line.text for line in outcome.facts.log)
         return outcome
 
-    return booted
+    return boot_system
 
 
-def _scenario(what: "Scenario | Topology | Path | str") -> "Scenario":
+def _scenario(system: "Scenario | Topology | Path | str") -> "Scenario":
     from sim.files.scenario_file import read_scenario
     from sim.files.shipped_scenarios import find
     from sim.scenario import Scenario
     from sim.topology import Topology
 
-    if isinstance(what, Scenario):
-        return what
-    if isinstance(what, Topology):
-        return Scenario(what)
-    return read_scenario(find(Path(what)))
+    if isinstance(system, Scenario):
+        return system
+    if isinstance(system, Topology):
+        return Scenario(system)
+    return read_scenario(find(Path(system)))

@@ -6,7 +6,9 @@ from .causes.critical_path import CriticalPath as CriticalPath
 from .causes.critical_path import critical_path as critical_path
 from .designs import DESIGNS as DESIGNS
 from .designs import Design as Design
+from .errors import AsymbootError as AsymbootError
 from .errors import InputError as InputError
+from .errors import MissingExtra as MissingExtra
 from .errors import SchedulerGone as SchedulerGone
 from .errors import WorkerLost as WorkerLost
 from .explore.exploration import Explored as Explored

@@ -40,6 +40,7 @@ def frame(rows: Sequence[Row], row_class: type[Row]) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    # Column by column: from whole rows pandas would infer the types, and have none to infer where there are no rows.
     columns = {
         name: pd.Series([getattr(row, name) for row in rows], dtype=dtype) for name, dtype in dtypes(row_class).items()
     }

@@ -82,12 +82,13 @@ class Distribution:
     def draw_ns(self, stream: str) -> int:
         """Return a duration in whole nanoseconds, at most a year: the first draw of the stream of that name."""
         if self.name == "fixed":
-            return int(self.parameters[0])
+            return int(self.parameters[0])  # an int stays exact, where a float would lose what exceeds 53 bits
         generator = random.Random(stream)  # noqa: S311 (a simulation, not a secret)
         match self.name:
             case "uniform":
                 drawn = generator.uniform(*self.parameters)
             case "exponential":
+                # random() may be 0 and is never 1, so the logarithm exists.
                 drawn = -math.log(1.0 - generator.random()) * self.parameters[0]
             case _:
                 median, sigma = self.parameters

@@ -75,6 +75,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def with_unit(column: str) -> str:
+    """Return the name of a column with its unit apart.
+
+    >>> with_unit("max_vl_bytes"), with_unit("supported")
+    ('max_vl, bytes', 'supported')
+    """
+    name, _, unit = column.rpartition("_")
+    return f"{name}, {unit}" if unit in {"bits", "bytes", "ns"} else column
+
+
 def timestamp(ns: int) -> str:
     """Return a moment as the kernel's log writes it: seconds and microseconds in brackets.
 

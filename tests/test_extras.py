@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 import sim
 from sim.errors import MissingExtra
 from sim.extras import PACKAGES, needed_by
+from sim.files.shipped_scenarios import find_space
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -136,6 +137,7 @@ def test_what_a_boot_needs_is_in_the_base(tmp_path: Path) -> None:
         "conform --recorded tests/truth/linux-6.16.json": 0,
         "trace bug --format jsonl": 0,
         "export bug --to graphml": 0,
+        "space late-cpu": 0,
         "prove --help": 0,
     }
     told = in_base(RUN.format(lines=list(codes)))
@@ -148,7 +150,6 @@ def test_a_command_without_its_extra_says_which_it_is(tmp_path: Path) -> None:
     extras = {
         f"sweep late-cpu -o {tmp_path / 'out'}": "sweep",
         f"sweep --resume {tmp_path / 'out'}": "sweep",
-        "space late-cpu": "sweep",
         "prove": "prove",
         f"plot boot bug -o {tmp_path / 'boot.svg'}": "plot",
         f"report bug -o {tmp_path / 'boot.html'}": "report",
@@ -165,6 +166,16 @@ def test_a_command_without_its_extra_says_which_it_is(tmp_path: Path) -> None:
         for line, extra in extras.items()
     ]
     assert list(tmp_path.iterdir()) == [blob]
+
+
+def test_a_summary_needs_its_extra_for_the_intervals_of_a_sample_only(tmp_path: Path) -> None:
+    space = sim.read_space(find_space(Path("late-cpu")))
+    sim.run_sweep(space, tmp_path / "whole", jobs=1)
+    sim.run_sweep(space, tmp_path / "sample", sample=50, jobs=1)
+    lines = [f"summary {tmp_path / name}" for name in ("whole", "sample")]
+    line = "asymboot: `summary` needs packages that are not installed: pip install 'asymboot[sweep]'\n"
+    told = in_base(RUN.format(lines=lines)).splitlines()
+    assert told == [f"{lines[0]} | 0 | ''", f"{lines[1]} | 2 | {line!r}"]
 
 
 def test_a_public_name_without_its_extra_says_which_it_is() -> None:

@@ -1,4 +1,4 @@
-"""Durations, latencies drawn from distributions, and the order of events."""
+"""Tests of durations, of latencies drawn from distributions, and of the order of events."""
 
 import random
 from collections.abc import Generator
@@ -32,7 +32,7 @@ def test_a_written_duration_reads_back(ns: int) -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, LONGEST_NS))
-def test_a_duration_is_written_in_the_largest_unit_that_leaves_one(ns: int) -> None:
+def test_a_duration_is_written_in_the_largest_unit_in_which_it_is_at_least_1(ns: int) -> None:
     number, unit = duration(ns).split()
     assert Decimal(number) >= 1
     assert unit == "s" or Decimal(number) < 1000
@@ -95,7 +95,7 @@ def test_any_text_is_a_duration_of_at_most_a_year_or_bad_input(text: str) -> Non
         ("999999999999999999min", "longer than a year"),
     ],
 )
-def test_what_is_no_duration_is_refused_by_one_line(text: str, message: str) -> None:
+def test_text_that_is_not_a_duration_is_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         nanoseconds(text)
     assert len(str(caught.value).splitlines()) == 1
@@ -131,7 +131,7 @@ def sample(distribution: Distribution) -> list[int]:
     return [distribution.draw_ns(f"7/probe/{n}") for n in range(2_000)]
 
 
-@pytest.mark.parametrize("distribution", DRAWN, ids=lambda one: one.name)
+@pytest.mark.parametrize("distribution", DRAWN, ids=lambda drawn: drawn.name)
 def test_a_draw_depends_on_nothing_but_its_stream(distribution: Distribution) -> None:
     names = [f"7/probe/{n}" for n in range(50)]
     first = {name: distribution.draw_ns(name) for name in names}
@@ -140,7 +140,7 @@ def test_a_draw_depends_on_nothing_but_its_stream(distribution: Distribution) ->
     assert len(set(first.values())) > 40
 
 
-@pytest.mark.parametrize("distribution", DRAWN, ids=lambda one: one.name)
+@pytest.mark.parametrize("distribution", DRAWN, ids=lambda drawn: drawn.name)
 def test_a_draw_leaves_the_programs_own_random_numbers_alone(distribution: Distribution) -> None:
     before = random.getstate()
     distribution.draw_ns("7/probe")
@@ -170,13 +170,13 @@ def test_uniform_stays_between_its_bounds_and_comes_near_both() -> None:
 @settings(deadline=None)
 @given(st.floats(0, LONGEST_NS), st.floats(0, 100), st.text())
 def test_a_draw_is_a_whole_number_from_0_to_a_year(duration_ns: float, sigma: float, stream: str) -> None:
-    for one in (
+    for distribution in (
         Distribution("uniform", (0.0, duration_ns)),
         Distribution("exponential", (duration_ns,)),
         Distribution("lognormal", (duration_ns, sigma)),
         Distribution("fixed", (duration_ns,)),
     ):
-        drawn = one.draw_ns(stream)
+        drawn = distribution.draw_ns(stream)
         assert isinstance(drawn, int)
         assert 0 <= drawn <= LONGEST_NS
 
@@ -190,7 +190,7 @@ def test_absurd_parameters_are_refused(name: str, parameters: tuple[float, ...])
         Distribution(name, parameters)
 
 
-def test_no_spread_draws_the_median_and_no_mean_draws_nothing() -> None:
+def test_sigma_0_draws_the_median_and_mean_0_draws_0() -> None:
     assert Distribution("lognormal", (1_234.0, 0.0)).draw_ns("any") == 1_234
     assert Distribution("exponential", (0.0,)).draw_ns("any") == 0
 
@@ -221,7 +221,7 @@ Steps = Generator[Event, Any, None]
 
 
 def order_of(seed: int, actors: str) -> str:
-    """The order in which actors act who were made in this order and act at the same time."""
+    """Return the order in which actors act that were created in the order of their names, all at the same time."""
     env = SeededEnvironment(seed)
     log: list[str] = []
 
@@ -239,12 +239,12 @@ def test_the_same_seed_gives_the_same_order() -> None:
     assert [order_of(seed, "abcdef") for seed in range(20)] == [order_of(seed, "abcdef") for seed in range(20)]
 
 
-def test_some_seed_reaches_each_order_of_what_happens_at_once() -> None:
-    assert {order_of(seed, "abc") for seed in range(100)} == {"".join(one) for one in permutations("abc")}
+def test_seeds_reach_each_order_of_simultaneous_events() -> None:
+    assert {order_of(seed, "abc") for seed in range(100)} == {"".join(order) for order in permutations("abc")}
 
 
 def fired(seed: int, events: list[tuple[int, int]], followers: list[int]) -> list[tuple[int, int]]:
-    """Time and priority of events as they were taken; each takes the next follower's delay, if any is left."""
+    """Return the times and priorities of events as they fire; each event queues a follower while there are any."""
     env = SeededEnvironment(seed)
     taken: list[tuple[int, int]] = []
     delays = iter(followers)
@@ -299,7 +299,7 @@ def test_the_clock_counts_whole_nanoseconds_from_0() -> None:
 
 
 def waits(completes_at: list[int], timeouts: list[int], seed: int = 0) -> list[int]:
-    """When each of several waits, one after the other, came back."""
+    """Return the times at which consecutive waits ended."""
     env = SeededEnvironment(seed)
     completion = Completion(env)
     log: list[int] = []
@@ -371,5 +371,5 @@ def test_no_wait_outlasts_its_timeout_and_no_completion_serves_twice(
 ) -> None:
     log = waits(completes_at, timeouts, seed)
     lasted = [end - start for start, end in zip([0, *log], log, strict=False)]
-    assert all(0 <= one <= timeout for one, timeout in zip(lasted, timeouts, strict=True))
-    assert sum(one < timeout for one, timeout in zip(lasted, timeouts, strict=True)) <= len(completes_at)
+    assert all(0 <= wait <= timeout for wait, timeout in zip(lasted, timeouts, strict=True))
+    assert sum(wait < timeout for wait, timeout in zip(lasted, timeouts, strict=True)) <= len(completes_at)

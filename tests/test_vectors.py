@@ -1,4 +1,4 @@
-"""Units of vector lengths, and which sets of them the architecture allows."""
+"""Tests of the units of vector lengths, and of the sets that the architecture allows."""
 
 import re
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ GRACE = (128,)
 
 
 def listed(vqs: int) -> list[int]:
-    """A set's members in bits, found one by one."""
+    """Return the members of a set in bits, found by testing each."""
     return [bits for bits in LENGTHS if vqs & 1 << (bits // 128 - 1)]
 
 
@@ -83,7 +83,7 @@ def test_every_set_can_be_made_from_its_list() -> None:
 
 
 def test_braces_are_what_kernel_developers_write() -> None:
-    assert [braces(vqs_from_bits(one)) for one in (A64FX, GRACE, ())] == ["{128,256,512}", "{128}", "{}"]
+    assert [braces(vqs_from_bits(lengths)) for lengths in (A64FX, GRACE, ())] == ["{128,256,512}", "{128}", "{}"]
 
 
 def test_the_len_field_keeps_four_bits() -> None:
@@ -103,7 +103,7 @@ def test_real_parts_are_legal_under_both_rules(part: tuple[int, ...]) -> None:
 
 
 def sve_is_legal(members: list[int], rule: SveRule) -> bool:
-    """The architecture's rule, read off a list of bits."""
+    """Return True if the architecture's rule allows a list of lengths in bits."""
     if 128 not in members:
         return False
     if rule is SveRule.POWERS_OF_TWO and not set(members) <= set(POWERS):
@@ -112,7 +112,7 @@ def sve_is_legal(members: list[int], rule: SveRule) -> bool:
 
 
 @pytest.mark.parametrize("rule", SveRule)
-def test_every_sve_set_is_judged_as_the_architecture_does(rule: SveRule) -> None:
+def test_every_sve_set_is_legal_exactly_where_the_architecture_allows_it(rule: SveRule) -> None:
     for vqs in range(ALL_VQS + 1):
         assert (why_not_sve(vqs, rule) is None) == sve_is_legal(listed(vqs), rule), braces(vqs)
 
@@ -132,7 +132,7 @@ def test_every_non_empty_choice_of_powers_of_two_is_a_legal_sme_set() -> None:
     assert all(set(listed(vqs)) <= set(POWERS) for vqs in legal)
 
 
-def test_no_sme_length_at_all_is_not_legal() -> None:
+def test_an_empty_sme_set_is_not_legal() -> None:
     assert why_not_sme(0) is not None
 
 
@@ -142,7 +142,7 @@ def test_sme_needs_no_128() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "pattern"),
+    ("explanation", "pattern"),
     [
         (reason([256, 512]), r"^128 is missing: every CPU with SVE has it$"),
         (reason([]), r"^128 is missing"),
@@ -153,5 +153,5 @@ def test_sme_needs_no_128() -> None:
         (sme_reason([128, 640]), r"^640 is not a power of two, and streaming lengths are$"),
     ],
 )
-def test_a_refused_set_is_explained_by_the_length_in_question(said: str, pattern: str) -> None:
-    assert re.search(pattern, said), said
+def test_a_refused_set_is_explained_by_the_length_in_question(explanation: str, pattern: str) -> None:
+    assert re.search(pattern, explanation), explanation

@@ -28,21 +28,20 @@ from tools.mutations import mutants
 
 ROOT = Path(__file__).parents[1]
 EQUIVALENT = Path("tools/equivalent_mutants.toml")
+STUDY = tuple(
+    f"tests/study/test_{name}.py"
+    for name in ("verdict_bits", "ordering", "evaluation", "save_outcomes", "compiled_batch", "batch")
+)
 TESTS = {
-    "sim/rules.py": ("tests/test_rules.py", "tests/kernel", "tests/study/test_batch.py"),
+    "sim/rules*": ("tests/test_rules.py", "tests/test_rules_symbolic.py", "tests/kernel", *STUDY),
     "sim/machine/*.py": ("tests/machine", "tests/kernel", "tests/processes", "tests/conform/test_conform.py"),
-    "sim/kernel/*.py": (
-        "tests/kernel",
-        "tests/processes",
-        "tests/conform/test_conform.py",
-        "tests/study/test_batch.py",
-    ),
-    "sim/hazards*": ("tests/test_hazards.py", "tests/kernel", "tests/processes", "tests/study/test_batch.py"),
+    "sim/kernel/*.py": ("tests/kernel", "tests/test_hazards.py", "tests/processes", "tests/conform/test_conform.py"),
+    "sim/hazards*": ("tests/test_hazards.py", "tests/kernel", "tests/processes", *STUDY),
     "sim/processes/*.py": ("tests/processes", "tests/conform/test_conform.py", "tests/causes", "tests/explore"),
-    "sim/study/verdict_bits.py": ("tests/study/test_compiled_batch.py", "tests/study/test_batch.py"),
-    "sim/study/evaluate.py": ("tests/study/test_compiled_batch.py", "tests/study/test_batch.py"),
-    "sim/study/ordering.py": ("tests/study/test_compiled_batch.py", "tests/study/test_batch.py"),
-    "sim/study/save_outcomes.py": ("tests/study",),
+    "sim/study/verdict_bits.py": STUDY,
+    "sim/study/ordering.py": STUDY,
+    "sim/study/evaluation.py": STUDY,
+    "sim/study/save_outcomes.py": STUDY,
 }
 """The files that are changed, with the tests that concern each. Fast tests come first: the first failure ends a run."""
 SHORTEST_LIMIT_S = 60
@@ -163,10 +162,12 @@ def main(count: int, seed: int, jobs: int, only: str) -> None:
 
         with ThreadPoolExecutor(jobs) as pool:
             survivors = 0
-            for case, is_caught in zip(cases, pool.map(caught, cases), strict=True):
+            for done, (case, is_caught) in enumerate(zip(cases, pool.map(caught, cases), strict=True), 1):
                 if not is_caught:
                     survivors += 1
                     click.echo(f"{case.file}:{case.line}: survives\n    {case.name}")
+                if done % 50 == 0:
+                    click.echo(f"{done} of {len(cases)} tested, {survivors} survive")
     percent = 100 * (1 - survivors / len(cases)) if cases else 100
     click.echo(f"{len(cases) - survivors} of {len(cases)} caught: {percent:.1f} %")
     sys.exit(percent < LEAST_CAUGHT_PERCENT)

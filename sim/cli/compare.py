@@ -1,7 +1,6 @@
 """``asymboot compare``: one scenario under every named design."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,7 +22,7 @@ from sim.cli.command_group import Command
 @options.kvm
 @options.seed
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
-def compare(file: Path, relay: str | None, memory: str | None, as_json: bool, **changes: Any) -> None:
+def compare(file: Path, relay: str | None, memory: str | None, as_json: bool, **changes: options.Override) -> None:
     """Boot FILE under every named design, and compare the outcomes.
 
     The table has one row for each design; the file's own design, if it defines one, is the first. Exits with 0 whether

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sim.conform.live_cases import Case
     from sim.conform.record_writer import Recording
 
-    Booting = Callable[[Callable[[Conformance | NotBooted], None]], Coroutine[Any, Any, None]]
+    Booting = Callable[[Callable[[Conformance | NotBooted], None]], Coroutine[object, object, None]]
 
 _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
 
@@ -44,7 +44,19 @@ _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
     "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Run N boots at a time, by default one for each core."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print all compared fields as JSON.")
-def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: Any) -> None:
+def conform(
+    files: tuple[Path, ...],
+    *,
+    recorded: bool,
+    as_json: bool,
+    kernel: Path | None,
+    busybox: Path | None,
+    design: str | None,
+    random: int | None,
+    seed: int | None,
+    record: Path | None,
+    jobs: int | None,
+) -> None:
     """Compare the simulator with real kernels, field by field.
 
     With --kernel, each system is booted under QEMU and in the simulator. FILE is a scenario file, or a list of recorded
@@ -58,16 +70,25 @@ def conform(files: tuple[Path, ...], *, recorded: bool, as_json: bool, **live: A
       asymboot conform bug phone --kernel Image
       asymboot conform --random 20 --seed 1 --kernel Image --record recorded
     """
-    given = {name: value for name, value in live.items() if value is not None}
     if recorded:
         for name in _ONLY_LIVE:
-            if name in given:
+            if options.is_given(name):
                 raise click.UsageError(f"--{name} is for live boots and does not go with --recorded.")
         _recorded(files, as_json=as_json)
-    elif "kernel" not in given:
+    elif kernel is None:
         raise click.UsageError("--kernel IMAGE or --recorded is needed.")
     else:
-        _live(files, as_json=as_json, **given)
+        _live(
+            files,
+            as_json=as_json,
+            kernel=kernel,
+            busybox=busybox,
+            design=design,
+            random=random,
+            seed=seed,
+            record=record,
+            jobs=jobs,
+        )
 
 
 def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
@@ -104,12 +125,12 @@ def _live(
     *,
     as_json: bool,
     kernel: Path,
-    busybox: Path | None = None,
-    design: str | None = None,
-    random: int | None = None,
-    seed: int | None = None,
-    record: Path | None = None,
-    jobs: int | None = None,
+    busybox: Path | None,
+    design: str | None,
+    random: int | None,
+    seed: int | None,
+    record: Path | None,
+    jobs: int | None,
 ) -> None:
     from sim.conform.live.kernel_image import Image
     from sim.conform.live.live_conformance import Conformance, conform_each
@@ -198,7 +219,7 @@ def _keep(one: "Conformance | NotBooted", recording: "Recording | None", *, as_j
         show_conformance(one, terminal())
 
 
-def _print_json(rows: Any) -> None:
+def _print_json(rows: "list[ConformanceRow]") -> None:
     import msgspec
 
     click.echo(msgspec.json.encode(rows))

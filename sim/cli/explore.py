@@ -1,7 +1,8 @@
 """``asymboot explore``: all orders of the steps of one scenario, or random orders."""
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from sim.explore.findings import Found
     from sim.scenario import Scenario
 
-_GOES_WITH = {
-    "exhaustive": ("states", "seconds", "no_reduction"),
-    "random": ("runs", "seconds", "seed"),
-    "pct": ("runs", "seconds", "seed", "depth"),
+_ONLY_WITH = {
+    "depth": ("pct",),
+    "no_reduction": ("exhaustive",),
+    "runs": ("random", "pct"),
+    "seed": ("random", "pct"),
+    "states": ("exhaustive",),
 }
+"""The strategies that an option goes with, where it does not go with all of them."""
 
 
 @click.command(cls=Command)
@@ -36,20 +40,42 @@ _GOES_WITH = {
     default="exhaustive",
     help="Explore all orders, or draw orders at random: step by step, or by priorities (pct).",
 )
-@click.option("--no-reduction", is_flag=True, default=None, help="Explore equivalent orders as well.")
-@click.option("--states", type=click.IntRange(1), metavar="N", help="Visit at most N states, by default 1,000,000.")
-@click.option("--seconds", type=options.SECONDS, metavar="S", help="Stop after S seconds.")
-@click.option("--runs", type=click.IntRange(1), metavar="N", help="Draw N orders, by default 1,000.")
-@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the random orders, by default 0.")
+@click.option("--no-reduction", is_flag=True, help="Explore equivalent orders as well.")
+@click.option(
+    "--states",
+    type=click.IntRange(1),
+    default=1_000_000,
+    metavar="N",
+    help="Visit at most N states, by default 1,000,000.",
+)
+@click.option("--seconds", type=options.SECONDS, default=math.inf, metavar="S", help="Stop after S seconds.")
+@click.option("--runs", type=click.IntRange(1), default=1000, metavar="N", help="Draw N orders, by default 1,000.")
+@click.option(
+    "--seed", type=click.IntRange(0, (1 << 62) - 1), default=0, help="Seed of the random orders, by default 0."
+)
 @click.option(
     "--depth",
     type=click.IntRange(1, 100),
+    default=3,
     metavar="N",
     help="pct: find what N ordering constraints cause, by default 3.",
 )
 @click.option("-o", "--output", type=options.FILE, metavar="DIR", help="Write the schedules to DIR.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def explore(file: Path, strategy: str, output: Path | None, *, as_json: bool, **others: Any) -> None:
+def explore(
+    file: Path,
+    strategy: str,
+    output: Path | None,
+    *,
+    as_json: bool,
+    states: int,
+    seconds: float,
+    no_reduction: bool,
+    runs: int,
+    seed: int,
+    depth: int,
+    **changes: options.Override,
+) -> None:
     """Explore every order of a scenario's steps.
 
     The steps of FILE happen in every order, whatever their latencies, and each hazard and deadlock that can be reached
@@ -67,18 +93,16 @@ def explore(file: Path, strategy: str, output: Path | None, *, as_json: bool, **
     from sim.explore.findings import FILE_NAMES
     from sim.files.result_folder import check_room
 
-    names = {name for of_one in _GOES_WITH.values() for name in of_one}
-    limits = {name: value for name in sorted(names) if (value := others.pop(name)) is not None}
-    for name in limits:
-        if name not in _GOES_WITH[strategy]:
+    for name, strategies in _ONLY_WITH.items():
+        if options.is_given(name) and strategy not in strategies:
             raise click.UsageError(f"--{name.replace('_', '-')} does not go with --strategy {strategy}.")
-    scenario = options.load(file, **others)
+    scenario = options.load(file, **changes)
     if output is not None:
         check_room(output, FILE_NAMES)
     if strategy == "exhaustive":
-        _every_order(scenario, output, as_json=as_json, **limits)
+        _every_order(scenario, output, as_json=as_json, states=states, seconds=seconds, no_reduction=no_reduction)
     else:
-        _drawn_orders(scenario, output, strategy, as_json=as_json, **limits)
+        _drawn_orders(scenario, output, strategy, as_json=as_json, runs=runs, seconds=seconds, seed=seed, depth=depth)
 
 
 def _every_order(
@@ -86,9 +110,9 @@ def _every_order(
     output: Path | None,
     *,
     as_json: bool,
-    states: int = 1_000_000,
-    seconds: float = float("inf"),
-    no_reduction: bool = False,
+    states: int,
+    seconds: float,
+    no_reduction: bool,
 ) -> None:
     from rich.console import Console
 
@@ -124,10 +148,10 @@ def _drawn_orders(
     strategy: str,
     *,
     as_json: bool,
-    runs: int = 1000,
-    seconds: float = float("inf"),
-    seed: int = 0,
-    depth: int = 3,
+    runs: int,
+    seconds: float,
+    seed: int,
+    depth: int,
 ) -> None:
     from rich.console import Console
 
@@ -152,7 +176,7 @@ def _drawn_orders(
     click.get_current_context().exit(1 if sampled.found else 0)
 
 
-def _print_json(record: Any) -> None:
+def _print_json(record: object) -> None:
     import msgspec
 
     click.echo(msgspec.json.encode(record))

@@ -1,7 +1,6 @@
 """``asymboot export``: write the topology of a scenario for another emulator or tool."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -21,7 +20,7 @@ from sim.export.export_formats import ExportFormat
 )
 @click.option("-o", "--output", type=options.FILE, metavar="FILE", help="The new file to write.")
 @options.of_scenario
-def export(file: Path, to: str, output: Path | None, **changes: Any) -> None:
+def export(file: Path, to: str, output: Path | None, **changes: options.Override) -> None:
     """Write a topology for another emulator or tool.
 
     Without --output the topology of FILE is printed. Properties that the format cannot express are listed on standard

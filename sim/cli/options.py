@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from sim.designs import DESIGNS
@@ -12,7 +13,7 @@ from sim.errors import InputError
 from sim.kernel_series import RECORDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sim.scenario import Scenario
     from sim.study.system_space import Space
@@ -111,6 +112,9 @@ def together(*added: "Callable[[Command], Command]") -> "Callable[[Command], Com
     return decorated
 
 
+Override = str | int | None
+"""The value of an option that overrides a setting of a scenario; None where the option was not given."""
+
 of_scenario = together(
     click.option(
         "--design",
@@ -131,7 +135,12 @@ of_scenario = together(
 """The options that override the settings of a scenario file."""
 
 
-def refuse_given(asked: dict[str, Any], goes_with: str) -> None:
+def is_given(name: str) -> bool:
+    """Return True if the command line has an option, even with its default value."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def refuse_given(asked: "Mapping[str, object]", goes_with: str) -> None:
     """Refuse options that do not apply to what the user asks for.
 
     Args:
@@ -158,7 +167,7 @@ def check_new(file: Path) -> None:
         raise InputError(f"{file.parent}: is not a folder")
 
 
-def load(file: Path, **options: Any) -> "Scenario":
+def load(file: Path, **options: Override) -> "Scenario":
     """Read a scenario, and override its settings by the options that are not None."""
     from sim.files.scenario_file import read_scenario
     from sim.files.shipped_scenarios import find

@@ -1,7 +1,7 @@
 """``asymboot plot``: draw a boot, a comparison of designs, or a sweep."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,7 +26,17 @@ PICTURES = ("boot", "lengths", "buffers", "designs", "topology", "heat")
 @click.option("--hazard", metavar="NAME", help="heat: the hazard, by its column's name, such as out_of_bounds_write.")
 @click.option("--x", metavar="COLUMN", help="heat: the horizontal axis, by default the lengths of the last group.")
 @click.option("--y", metavar="COLUMN", help="heat: the vertical axis, by default the lengths of the first group.")
-def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others: Any) -> None:
+def plot(
+    picture: str,
+    file: Path,
+    output: Path,
+    *,
+    design: str | None,
+    hazard: str | None,
+    x: str | None,
+    y: str | None,
+    **changes: options.Override,
+) -> None:
     """Draw a boot, a comparison of designs, or a sweep.
 
     Pictures:
@@ -44,13 +54,16 @@ def plot(picture: str, file: Path, output: Path, *, hazard: str | None, **others
       asymboot plot buffers bug --design v6.11 -o buffers.png
       asymboot plot heat out --hazard out_of_bounds_write -o heat.png
     """
-    of_heat = {name: others.pop(name) for name in ("x", "y")} | {"hazard": hazard}
-    if picture != "heat":
-        options.refuse_given(of_heat, "plot heat")
-    _check(output)
-    made = _heat(file, of_heat, others) if picture == "heat" else _of_scenario(picture, file, others)
     from sim.files.new_file import write_new
 
+    if picture != "heat":
+        options.refuse_given({"x": x, "y": y, "hazard": hazard}, "plot heat")
+    _check(output)
+    if picture == "heat":
+        options.refuse_given(changes, "a scenario")
+        made = _heat(file, hazard, x, y, design)
+    else:
+        made = _of_scenario(picture, file, changes | {"design": design})
     write_new(output, made.as_bytes(output.suffix[1:].lower()))
 
 
@@ -64,7 +77,7 @@ def _check(output: Path) -> None:
     options.check_new(output)
 
 
-def _of_scenario(picture: str, file: Path, changes: dict[str, Any]) -> "Picture":
+def _of_scenario(picture: str, file: Path, changes: dict[str, options.Override]) -> "Picture":
     scenario = options.load(file, **changes)
     if picture == "designs":
         from sim.plot.designs_picture import plot_designs
@@ -91,11 +104,9 @@ def _of_scenario(picture: str, file: Path, changes: dict[str, Any]) -> "Picture"
     return plot_boot(outcome)
 
 
-def _heat(folder: Path, of_heat: dict[str, Any], changes: dict[str, Any]) -> "Picture":
-    design = changes.pop("design")
-    options.refuse_given(changes, "a scenario")
-    if of_heat["hazard"] is None:
+def _heat(folder: Path, hazard: str | None, x: str | None, y: str | None, design: str | None) -> "Picture":
+    if hazard is None:
         raise click.UsageError("a heat map needs --hazard, such as out_of_bounds_write.")
     from sim.plot.heat_picture import plot_heat
 
-    return plot_heat(folder, of_heat["hazard"], x=of_heat["x"], y=of_heat["y"], design=design)
+    return plot_heat(folder, hazard, x=x, y=y, design=design)

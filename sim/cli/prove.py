@@ -2,7 +2,7 @@
 
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -65,10 +65,17 @@ def prove(
     properties: tuple[str, ...],
     *,
     relay: str | None,
+    cpus: int | None,
+    early: int | None,
+    late: int | None,
+    up_to_bits: int,
+    powers_of_two: bool,
+    memory: str,
+    kernel: str | None,
     all_designs: bool,
+    timeout: int,
     output: Path | None,
     as_json: bool,
-    **asked: Any,
 ) -> None:
     """Prove properties of designs for all legal vector lengths.
 
@@ -84,7 +91,16 @@ def prove(
     """
     if all_designs and (designs or relay or properties or output):
         raise click.UsageError("--all-designs takes no --design, --relay, --property or --output.")
-    question = _question(**asked)
+    question = _question(
+        cpus=cpus,
+        early=early,
+        late=late,
+        up_to_bits=up_to_bits,
+        powers_of_two=powers_of_two,
+        memory=memory,
+        kernel=kernel,
+        timeout=timeout,
+    )
     if all_designs:
         _every_design(question, as_json=as_json)
     else:

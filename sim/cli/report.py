@@ -1,7 +1,6 @@
 """``asymboot report``: write a boot or a sweep as one HTML page."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,7 +14,7 @@ from sim.errors import InputError
 @click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
 @click.option("-o", "--output", type=options.FILE, metavar="FILE", required=True, help="The new .html file to write.")
 @options.of_scenario
-def report(file: Path, output: Path, **changes: Any) -> None:
+def report(file: Path, output: Path, **changes: options.Override) -> None:
     """Write a boot or a sweep as one HTML page.
 
     FILE is a scenario file, DIR the folder of a sweep. The page needs no network and no other file.

@@ -4,7 +4,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -31,7 +31,7 @@ in_forms = options.together(
 @options.of_scenario
 @in_forms
 @click.option("--watch", is_flag=True, help="Run again whenever the file changes, until Ctrl-C.")
-def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **changes: Any) -> None:
+def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **changes: options.Override) -> None:
     """Boot FILE and show the outcome.
 
     Exits with 0 if there was no hazard and no task waits for ever, with 1 if there was, and with 2 if the input is
@@ -52,7 +52,7 @@ def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **chan
         click.get_current_context().exit(_run(file, form, changes))
 
 
-def _run(file: Path, form: str | None, changes: dict[str, Any]) -> int:
+def _run(file: Path, form: str | None, changes: dict[str, options.Override]) -> int:
     from sim.boot_run import boot
 
     outcome = boot(options.load(file, **changes))
@@ -80,7 +80,7 @@ def print_outcome(outcome: "Outcome", form: str | None) -> None:
         show(outcome, terminal())
 
 
-def _watch(file: Path, form: str | None, changes: dict[str, Any]) -> None:
+def _watch(file: Path, form: str | None, changes: dict[str, options.Override]) -> None:
     """Run now and after each change of the file; print what is wrong with it and wait for the next change.
 
     The file is polled. Notifications from the kernel would come no sooner than a person notices, and some file systems
@@ -111,7 +111,7 @@ def _version(file: Path) -> tuple[int, ...]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _run_and_go_on(file: Path, form: str | None, changes: dict[str, Any]) -> None:
+def _run_and_go_on(file: Path, form: str | None, changes: dict[str, options.Override]) -> None:
     try:
         _run(file, form, changes)
     except InputError as error:

@@ -1,7 +1,6 @@
 """``asymboot trace``: write a boot as a trace for other tools."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -20,7 +19,7 @@ from sim.trace.trace_formats import TraceFormat, format_of
     type=click.Choice([one.value for one in TraceFormat]),
     help="By default by the suffix of --output: .perfetto-trace or .pftrace; .txt, .log or .dmesg; .jsonl.",
 )
-def trace(file: Path, output: Path | None, form: str | None, **changes: Any) -> None:
+def trace(file: Path, output: Path | None, form: str | None, **changes: options.Override) -> None:
     """Write a boot as a Perfetto trace, a kernel log or JSON lines.
 
     Without --output the log or the events of the boot of FILE are printed. Exits with 0 whether or not there are

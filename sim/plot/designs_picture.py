@@ -28,6 +28,7 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in rows)]
     labels = _labels(rows)
     labels_in = max(style.text_width_in(label, style.SMALL_PT) for label in labels) + 0.35
+    # Headings are slanted: the longest heading sets the space above the grid and to its right.
     longest_in = max((style.text_width_in(kind.title, style.SMALL_PT) for kind in kinds), default=0.0)
     width_in = max(7.5, labels_in + _BARS_IN + 0.6 + _COLUMN_IN * len(kinds) + longest_in * _SLANT)
     height_in = _ROW_IN * len(rows)

@@ -181,6 +181,7 @@ def _draw_map(axes: "Axes", heat: _Map, values: tuple[list[int], list[int]], kin
     for (x, y), (systems, with_hazard) in heat.counts.items():
         share = with_hazard / systems
         column, row = xs.index(x), ys.index(y)
+        # Cells are bars: an image would be a bitmap in SVG and PDF.
         axes.broken_barh([(column - 0.48, 0.96)], (row - 0.48, 0.96), facecolor=colours(share))
         colour = style.WHITE if share > _DARK_SHARE and kind <= HazardKind.HEADER_DESTROYED else style.INK
         axes.text(column, row, _percent(share), size=style.SMALL_PT, ha="center", va="center", color=colour)

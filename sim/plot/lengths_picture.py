@@ -71,6 +71,7 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
 def cell(outcome: Outcome, kind: VectorType, number: int, vq: int) -> Cell:
     """Return the state of a length, as VQ, on a CPU, by its logical number."""
     info, bit = outcome.facts.vectors[kind], 1 << (vq - 1)
+    # The CPU hardware counts, not the number: a latecomer runs under the number whose boot arguments it took.
     has = bool((outcome.facts.hardware(number).usable_vqs(kind) or 0) & bit)
     committed = bool(info.vq_map & bit) and outcome.facts.supports[kind]
     if has:

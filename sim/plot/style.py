@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 BLACK, GREY, LIGHT, PALE, PAPER = "#1a1a1a", "#7f7f7f", "#d5d9dc", "#eceff1", "#fefefe"
+# INK and WHITE differ from BLACK and PAPER by a shade: as_svg() replaces colours by their text, and text on a coloured
+# area must keep its colour on dark paper.
 INK, WHITE = "#111111", "#ffffff"
 """The colours of text on a coloured area, on light and on dark paper alike."""
 FADED_SKY = "#b9dcf2"
@@ -60,6 +62,8 @@ _STYLE: "dict[RcKeyType, object]" = {
     "xtick.labelsize": SMALL_PT,
     "ytick.labelsize": SMALL_PT,
     "hatch.linewidth": 0.6,
+    # Text becomes paths, so that a picture looks the same where the font is missing. The salt makes the file's ids,
+    # which are random otherwise, the same each time.
     "svg.fonttype": "path",
     "svg.hashsalt": "asymboot",
 }
@@ -187,6 +191,7 @@ def _font() -> FT2Font:
 @lru_cache(maxsize=4096)
 def text_width_in(text: str, size_pt: float) -> float:
     """Return the width of a line of text, in inches."""
+    # Measured by the font itself: a figure's renderer could do it, but a figure's size depends on its labels' widths.
     font = _font()
     font.set_size(size_pt, PT_PER_INCH)
     with warnings.catch_warnings():

@@ -78,6 +78,7 @@ class _Drawing:
         self._end_ns = lanes.end_ns
         self._axis = axis_of(path)
         lane_in = next((height for limit, height in _HEIGHTS_IN if len(rows) <= limit), _HEIGHTS_IN[-1][1])
+        # A scenario's names may be long: the lanes keep most of the width.
         labels_in = min(2.4, max(style.text_width_in(label, style.SMALL_PT) for label in self._labels)) + 0.2
         width_in = _WIDTH_IN - labels_in - 0.35
         handles = _handles(lanes, has_path=path is not None)
@@ -158,7 +159,7 @@ class _Drawing:
             markersize=5,
             markeredgewidth=1.5 if marker == "x" else 0.5,
             zorder=20,
-            clip_on=False,
+            clip_on=False,  # a mark at the very beginning or end is drawn whole
         )
 
     def _name_phase(self, span: Span) -> None:

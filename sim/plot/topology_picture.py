@@ -155,6 +155,7 @@ class _Drawing:
             linestyle="--" if is_late else "-",
         )
         axes.add_patch(square)
+        # The boot CPU is always a square of its own, with its number.
         label = f"{self._alike[self._kind(number)]:,}x" if self._counted and number else str(number)
         dark = colour in {style.BLUE, style.RED, style.GREEN, style.GREY}
         axes.text(
@@ -202,6 +203,7 @@ def _measure(box: _Box, room_in: float) -> None:
     A box's own CPUs form a rectangle, a little wider than high; below it its clusters lie in lines, as many in each
     line as fit.
     """
+    # The sizes must be known before anything is drawn: the figure is as large as the outermost box.
     columns = ceil(sqrt(len(box.cpus) * 1.6)) if box.boxes or box.name else int(room_in / _CPU_IN)
     columns = max(1, min(columns, len(box.cpus), int((room_in - 2 * _PAD_IN) / _CPU_IN)))
     inner_in = columns * _CPU_IN if box.cpus else 0.0

@@ -1,1 +1,1 @@
-"""A boot, or a sweep, as one page that needs nothing else: no network, no server, no other file."""
+"""Reports: a boot, or a sweep, as a single page that needs no network, server or other file."""

@@ -1,7 +1,7 @@
-"""The boot's timeline that can be zoomed and asked: a plotly figure, and ranges to zoom to."""
+"""The interactive timeline of a boot: a plotly figure with details to point at, and views to zoom to."""
 
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sim.causes.critical_path import CriticalPath
 from sim.outcome import Outcome
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     import plotly.graph_objects as go
 
-MOST_SPANS = 20_000
-"""More are too many for a page."""
+MAX_SPANS = 20_000
+"""The number of spans above which the figure would be too slow for a page."""
 _LANE_PX, _AROUND_PX = 24, 150
-_TICKS, _MOST_TICKS = 9, 4_000
-_NAME_IN = 1.5
-"""No lane's name is wider, so that there is room for lanes on a narrow screen."""
+_TICKS, _MAX_TICKS = 9, 4_000
+_MAX_NAME_IN = 1.5
+"""The largest width of a lane's name, which leaves room for the lanes on a narrow screen."""
 _SYMBOLS = {
     MarkKind.ALLOCATED: "triangle-down",
     MarkKind.ALLOCATION_FAILED: "x",
@@ -33,38 +33,42 @@ _SYMBOLS = {
     MarkKind.PANIC: "star",
     MarkKind.HAZARD: "triangle-up",
 }
-_WIDTHS = {SpanKind.ONLINE: 0.44, SpanKind.WAITED_FOR: 0.52}
-_WIDTH_OF_REST = 0.76
+_HEIGHTS = {SpanKind.ONLINE: 0.44, SpanKind.WAITED_FOR: 0.52}
+"""The heights of the spans that lie below other spans, as shares of the lane's height."""
+_HEIGHT_OF_OTHERS = 0.76
 
 
 class View(NamedTuple):
-    """A part of the time axis to look at: its name, and from where to where."""
+    """A part of the time axis to zoom to: its name, and the places of its start and end."""
 
     name: str
     range: tuple[float, float]
 
 
 class Lanes:
-    """A boot's timeline as a plotly figure; places on its time axis are those of the picture's (`TimeScale`)."""
+    """A boot's timeline as a plotly figure, with the same time axis as the picture's (`TimeScale`).
 
-    def __init__(self, outcome: Outcome, told: Timeline, path: CriticalPath | None) -> None:
-        self._told, self._path = told, path
-        self._scale = TimeScale(moments(told), phases(told))
+    Plotly reads some HTML in texts, so every name and detail is escaped.
+    """
+
+    def __init__(self, outcome: Outcome, timeline: Timeline, path: CriticalPath | None) -> None:
+        self._timeline, self._path = timeline, path
+        self._scale = TimeScale(moments(timeline), phases(timeline))
         rows = cpu_rows(outcome.scenario.topology)
         self._names = [
             BOOT,
             LOCK,
-            *(escape(style.shortened(row.label, _NAME_IN, style.SMALL_PT), quote=False) for row in rows),
+            *(escape(style.shortened(row.label, _MAX_NAME_IN, style.SMALL_PT), quote=False) for row in rows),
         ]
         self._row_of: dict[Lane, int] = {BOOT: 0, LOCK: 1}
-        self._row_of |= {number: place for place, row in enumerate(rows, 2) for number in row.cpus}
+        self._row_of |= {cpu: number for number, row in enumerate(rows, 2) for cpu in row.cpus}
 
     @property
     def views(self) -> list[View]:
-        """The whole boot, and each of its phases."""
-        whole = self._view("all", 0, self._told.end_ns)
-        named = [one for one in self._told.spans if one.kind is SpanKind.PHASE and one.start_ns < one.end_ns]
-        return [whole, *(self._view(one.detail, one.start_ns, one.end_ns) for one in named)]
+        """The whole boot, and each of its phases that takes time."""
+        whole = self._view("all", 0, self._timeline.end_ns)
+        spans = [span for span in self._timeline.spans if span.kind is SpanKind.PHASE and span.start_ns < span.end_ns]
+        return [whole, *(self._view(span.detail, span.start_ns, span.end_ns) for span in spans)]
 
     def _view(self, name: str, start_ns: int, end_ns: int) -> View:
         start, end = self._scale.place(start_ns), self._scale.place(end_ns)
@@ -73,19 +77,19 @@ class Lanes:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Moments that may be labelled, as places and labels: those that matter most first."""
-        moments_ns = self._scale.by_importance()[:_MOST_TICKS]
-        return [(self._scale.place(one), seconds(one)) for one in moments_ns]
+        """The moments that may be labelled, most important first, as places and labels."""
+        moments_ns = self._scale.by_importance()[:_MAX_TICKS]
+        return [(self._scale.place(moment), seconds(moment)) for moment in moments_ns]
 
     def figure(self) -> "go.Figure":
-        """The figure, without colours of paper and type, which the page's style has."""
+        """Return the figure, without the colours of paper and text, which the page's style sets."""
         import plotly.graph_objects as go
 
         whole = self.views[0]
-        first = self._scale.ticks(self._scale.end / _TICKS)
+        ticks = self._scale.ticks(self._scale.end / _TICKS)
         traces = [*self._bars(), *self._path_line(), *self._signs()]
         clear = "rgba(0,0,0,0)"
-        layout: dict[str, Any] = {
+        layout: dict[str, object] = {
             "template": "none",
             "barmode": "overlay",
             "height": _AROUND_PX + _LANE_PX * len(self._names),
@@ -97,8 +101,8 @@ class Lanes:
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             "xaxis": {
                 "range": whole.range,
-                "tickvals": [self._scale.place(one) for one in first],
-                "ticktext": [seconds(one) for one in first],
+                "tickvals": [self._scale.place(tick) for tick in ticks],
+                "ticktext": [seconds(tick) for tick in ticks],
                 "title": {"text": axis_of(self._path), "standoff": 8},
                 "zeroline": False,
             },
@@ -107,7 +111,7 @@ class Lanes:
                 "ticktext": self._names,
                 "range": [len(self._names) - 0.5, -0.5],
                 "automargin": True,
-                "fixedrange": True,
+                "fixedrange": True,  # zooming is about time: all lanes stay in view
                 "showgrid": False,
                 "zeroline": False,
             },
@@ -118,22 +122,22 @@ class Lanes:
         import plotly.graph_objects as go
 
         for kind, colour in COLOURS.items():
-            spans = [one for one in self._told.spans if one.kind is kind]
+            spans = [span for span in self._timeline.spans if span.kind is kind]
             if spans:
-                starts = [self._scale.place(one.start_ns) for one in spans]
+                starts = [self._scale.place(span.start_ns) for span in spans]
                 yield go.Bar(
                     name=kind.value,
                     orientation="h",
                     base=starts,
-                    x=[self._scale.place(one.end_ns) - start for one, start in zip(spans, starts, strict=True)],
-                    y=[self._row_of[one.lane] for one in spans],
-                    width=_WIDTHS.get(kind, _WIDTH_OF_REST),
+                    x=[self._scale.place(span.end_ns) - start for span, start in zip(spans, starts, strict=True)],
+                    y=[self._row_of[span.lane] for span in spans],
+                    width=_HEIGHTS.get(kind, _HEIGHT_OF_OTHERS),  # plotly's word for the height of a horizontal bar
                     marker=_marker(kind, colour),
-                    text=[escape(one.detail, quote=False) if kind is SpanKind.PHASE else "" for one in spans],
+                    text=[escape(span.detail, quote=False) if kind is SpanKind.PHASE else "" for span in spans],
                     textposition="inside",
                     insidetextanchor="middle",
                     constraintext="none",
-                    hovertext=[self._of_span(one) for one in spans],
+                    hovertext=[self._of_span(span) for span in spans],
                     hoverinfo="text",
                     showlegend=kind is not SpanKind.PHASE,
                 )
@@ -142,20 +146,20 @@ class Lanes:
         import plotly.graph_objects as go
 
         for kind, (_, colour) in SIGNS.items():
-            marks = [one for one in self._told.marks if one.kind is kind]
+            marks = [mark for mark in self._timeline.marks if mark.kind is kind]
             if marks:
                 yield go.Scatter(
                     name=kind.value,
                     mode="markers",
-                    x=[self._scale.place(one.time_ns) for one in marks],
-                    y=[self._row_of[one.lane] for one in marks],
+                    x=[self._scale.place(mark.time_ns) for mark in marks],
+                    y=[self._row_of[mark.lane] for mark in marks],
                     marker={
                         "symbol": _SYMBOLS[kind],
                         "color": colour,
                         "size": 10,
                         "line": {"width": 2, "color": colour},
                     },
-                    hovertext=[self._of_mark(one) for one in marks],
+                    hovertext=[self._of_mark(mark) for mark in marks],
                     hoverinfo="text",
                 )
 
@@ -174,23 +178,25 @@ class Lanes:
             )
 
     def _of_span(self, span: Span) -> str:
-        took = duration(span.end_ns - span.start_ns)
-        when = f"{seconds(span.start_ns)} to {seconds(span.end_ns)} s, {took}"
-        return "<br>".join([f"{self._lane(span.lane)}: {span.kind.value}", when, *self._detail(span.detail)])
+        length = duration(span.end_ns - span.start_ns)
+        when = f"{seconds(span.start_ns)} to {seconds(span.end_ns)} s, {length}"
+        return "<br>".join([f"{_lane_name(span.lane)}: {span.kind.value}", when, *_detail(span.detail)])
 
     def _of_mark(self, mark: Mark) -> str:
         when = f"{seconds(mark.time_ns)} s"
-        return "<br>".join([f"{self._lane(mark.lane)}: {mark.kind.value}", when, *self._detail(mark.detail)])
-
-    def _lane(self, lane: Lane) -> str:
-        return f"cpu{lane}" if isinstance(lane, int) else lane
-
-    def _detail(self, detail: str) -> list[str]:
-        return [escape(detail, quote=False)] if detail else []
+        return "<br>".join([f"{_lane_name(mark.lane)}: {mark.kind.value}", when, *_detail(mark.detail)])
 
 
-def _marker(kind: SpanKind, colour: str) -> dict[str, Any]:
-    """How bars of a kind are filled, as in the picture."""
+def _lane_name(lane: Lane) -> str:
+    return f"cpu{lane}" if isinstance(lane, int) else lane
+
+
+def _detail(detail: str) -> list[str]:
+    return [escape(detail, quote=False)] if detail else []
+
+
+def _marker(kind: SpanKind, colour: str) -> dict[str, object]:
+    """Return the filling of the bars of a kind, as in the picture."""
     if kind is SpanKind.WAITED_FOR:
         return {"color": "rgba(0,0,0,0)", "pattern": {"shape": "/", "fgcolor": style.ORANGE, "solidity": 0.4}}
     bordered = kind in {SpanKind.PHASE, SpanKind.LOCK_HELD}

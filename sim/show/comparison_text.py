@@ -29,6 +29,7 @@ def show(comparison: Comparison, console: Console) -> None:
     for (relay, memory), rows in groupby(comparison.design_rows, lambda row: (row.relay, row.memory)):
         heading(console, f"relay {relay}, memory {memory}" if scenario.has_pkvm else "no pKVM: no relay, no buffers")
         _table(console, list(rows), comparison.cluster_rows)
+        # Without pKVM neither the relay nor the memory changes anything: the other tables would be the same.
         if not scenario.has_pkvm:
             break
     line(console, _LEGEND)

@@ -8,7 +8,7 @@ from sim.outcome import Outcome
 from sim.outcome_rows import ActionRow, BufferRow, CpuRow
 from sim.show.console import Layout, heading, lengths, line, table
 from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list
-from sim.units import duration
+from sim.units import duration, with_unit
 
 _MAX_ALIKE = 8
 """The number of hazards of a kind, and of notes, that are shown where there are more than 32 in all."""
@@ -17,7 +17,7 @@ _MAX_ALIKE = 8
 def show(outcome: Outcome, console: Console) -> None:
     """Print everything that `asymboot run` shows."""
     heading(console, "Kernel log", first=True)
-    console.file.write(outcome.log_text)
+    console.file.write(outcome.log_text)  # past rich, which would wrap the kernel's lines
     _cpus(outcome, console)
     _record(outcome, console)
     _buffers(outcome, console)
@@ -68,14 +68,8 @@ def _record(outcome: Outcome, console: Console) -> None:
         return
     keys = [key for key in rows[0].__struct_fields__ if key not in {"type", "supported"}]
     columns: dict[str, Layout] = dict.fromkeys(["", *(row.type for row in rows)], "left")
-    cells = [[_key(key), *(_value(getattr(row, key)) for row in rows)] for key in keys]
+    cells = [[with_unit(key), *(_value(getattr(row, key)) for row in rows)] for key in keys]
     table(console, columns, cells)
-
-
-def _key(name: str) -> str:
-    """Return the name of a field with its unit after a comma: ``max_vl, bytes`` for ``max_vl_bytes``."""
-    field, _, unit = name.rpartition("_")
-    return f"{field}, {unit}"
 
 
 def _value(value: int | tuple[int, ...]) -> str:

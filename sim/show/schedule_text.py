@@ -17,10 +17,10 @@ def show_schedule(schedule: Schedule, console: Console) -> None:
     Where there are more, the CPUs that do nothing but boot share a lane; where that does not help, there are no lanes,
     and each step names its CPU or agent.
     """
-    lanes = sorted({step.who for step in schedule}, key=lambda who: (isinstance(who, str), who))
+    lanes = sorted({step.who for step in schedule}, key=lambda lane: (isinstance(lane, str), lane))
     if len(lanes) > _MAX_LANES:
         busy = {0, *(step.who for step in _of_user_space(schedule))}
-        lanes = [who for who in lanes if who in busy]
+        lanes = [lane for lane in lanes if lane in busy]
     if len(lanes) > _MAX_LANES:
         rows = [[str(number), str(step)] for number, step in enumerate(schedule, 1)]
         table(console, {"step": "right", "what happens": "left"}, rows)
@@ -29,7 +29,7 @@ def show_schedule(schedule: Schedule, console: Console) -> None:
     rows = [
         [
             str(number),
-            *(_what(step) if who == step.who else "" for who in lanes),
+            *(_what(step) if lane == step.who else "" for lane in lanes),
             *("" if step.who in lanes else str(step) for _ in shared),
         ]
         for number, step in enumerate(schedule, 1)
@@ -47,8 +47,8 @@ def _of_user_space(schedule: Schedule) -> Schedule:
 
 def _titles(lanes: list[int | str]) -> list[str]:
     """Return a title for each lane. An agent's name is quoted where another column has that title already."""
-    taken = {"step", _OTHERS, *(f"cpu{who}" for who in lanes if isinstance(who, int))}
-    return [f"cpu{who}" if isinstance(who, int) else repr(who) if who in taken else who for who in lanes]
+    taken = {"step", _OTHERS, *(f"cpu{lane}" for lane in lanes if isinstance(lane, int))}
+    return [f"cpu{lane}" if isinstance(lane, int) else repr(lane) if lane in taken else lane for lane in lanes]
 
 
 def _what(step: Step) -> str:

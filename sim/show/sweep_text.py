@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from math import isnan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -14,11 +14,13 @@ from sim.show.console import Layout, heading, line, table
 from sim.study.system_space import Group, Space
 from sim.sweep.space_record import SpaceRecord
 from sim.sweep.sweep_plan import Walk
-from sim.sweep.sweep_run import Progress as SweepProgress
-from sim.sweep.sweep_run import Report
 from sim.sweep.sweep_summary import Summary
 from sim.sweep.timing_study import METRICS
 from sim.vectors import bits_from_vq
+
+if TYPE_CHECKING:  # summaries are shown without the packages that sweeps need
+    from sim.sweep.sweep_run import Progress as SweepProgress
+    from sim.sweep.sweep_run import Report
 
 _MAX_HAZARDS_IN_BAR = 2
 _MILLION = 1_000_000
@@ -167,7 +169,7 @@ def percent(share: float) -> str:
 
 
 @contextmanager
-def progress_bar(console: Console) -> Iterator[Report]:
+def progress_bar(console: Console) -> "Iterator[Report]":
     """Show the progress, rate, time left and hazards of a sweep, if the console is a terminal.
 
     Yields:
@@ -183,7 +185,7 @@ def progress_bar(console: Console) -> Iterator[Report]:
     bar = Progress(*columns, console=console, disable=not console.is_terminal)
     task = bar.add_task("", total=None, rate="", hazards="")
 
-    def report(progress: SweepProgress) -> None:
+    def report(progress: "SweepProgress") -> None:
         # The bar starts with the first report, so that a sweep that is refused before leaves its one line alone.
         bar.start()
         bar.update(
@@ -200,12 +202,12 @@ def progress_bar(console: Console) -> Iterator[Report]:
         bar.stop()
 
 
-def _rate(progress: SweepProgress, elapsed_s: float) -> str:
+def _rate(progress: "SweepProgress", elapsed_s: float) -> str:
     computed = progress.done - progress.found_before
     return f"{computed / elapsed_s / _MILLION:,.2f} M/s" if computed and elapsed_s else ""
 
 
-def hazards_so_far(progress: SweepProgress) -> str:
+def hazards_so_far(progress: "SweepProgress") -> str:
     """Return the two worst hazards so far, each with the share of rows that have it."""
     rows = progress.rows_by_hazard
     found = [kind for kind in HazardKind if rows[kind]]

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from sim.errors import InputError
+from sim.extras import needed_by
 from sim.files.guarded_folder import GuardedFolder, new_name
 from sim.files.json_record import record_from_json
 from sim.files.toml_tables import at
@@ -122,7 +123,8 @@ class Folder:
             InputError: another sweep is running in it.
             OSError: the lock's file cannot be opened; a link is not followed.
         """
-        from filelock import FileLock, Timeout
+        with needed_by("sim.run_sweep"):
+            from filelock import FileLock, Timeout
 
         lock = FileLock(self.path / _LOCK, timeout=0)
         try:

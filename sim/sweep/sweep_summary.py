@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import InputError
+from sim.extras import needed_by
 from sim.frames import as_html
 from sim.study import verdict_bits
 from sim.study.points import sets_at
@@ -189,7 +190,8 @@ class Summary:
         """Return the ends of the share's confidence interval, in a sample."""
         if self.plan.walk is not Walk.SAMPLE:
             return {}
-        from scipy.stats import binomtest
+        with needed_by("sim.Summary"):
+            from scipy.stats import binomtest
 
         interval = binomtest(systems, self.systems).proportion_ci(_CONFIDENCE)
         return {"share_low": float(interval.low), "share_high": float(interval.high)}

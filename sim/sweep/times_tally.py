@@ -10,6 +10,7 @@ from math import sqrt
 import msgspec
 import numpy as np
 
+from sim.extras import needed_by
 from sim.study.points import Block
 from sim.sweep.sweep_plan import Plan
 from sim.sweep.timing_study import METRICS, Times
@@ -104,7 +105,8 @@ class TimesTally:
         replications the degrees of freedom are therefore Welch's and Satterthwaite's, (r - 1)·(Σx)² / Σx² with the
         terms x of `within`. Both ends are NaN where there are fewer than two values.
         """
-        from scipy.stats import t
+        with needed_by("sim.Summary"):
+            from scipy.stats import t
 
         if (self.points if sampled else replications) < _FEWEST:
             return float("nan"), float("nan")

@@ -1,1 +1,1 @@
-"""The simulator in other people's tests: scenario files as tests, fixtures, readable assertions, strategies."""
+"""Tools for tests in other projects: scenario files as tests, fixtures, assertions and Hypothesis strategies."""

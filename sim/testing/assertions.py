@@ -1,4 +1,4 @@
-"""Assertions about a boot whose failures say what came instead."""
+"""Assertions about a boot; a failure shows what the boot did instead."""
 
 from sim.errors import choice
 from sim.facts import CpuState
@@ -9,41 +9,46 @@ from sim.testing.expectation_diff import missing_in_order, wrong_hazards, wrong_
 
 
 def assert_log(outcome: Outcome, *parts: str) -> None:
-    """The kernel log has lines with these parts, in this order.
+    """Assert that the kernel log has lines with these parts, in this order.
 
     Raises:
-        AssertionError: it has not; the message is a diff of them and the log.
+        AssertionError: a line is missing; the message is a diff of the parts and the log.
     """
     __tracebackhide__ = True
     _fail(outcome, missing_in_order(outcome, parts))
 
 
 def assert_hazards(outcome: Outcome, *kinds: HazardKind | str) -> None:
-    """The boot has hazards of exactly these kinds; none given: it has none.
+    """Assert that the boot has hazards of exactly these kinds; without kinds, that it has none.
 
     Raises:
-        AssertionError: it has others; the message has their sentences.
+        AssertionError: the boot has other hazards; the message has their sentences.
         InputError: there is no such kind.
     """
     __tracebackhide__ = True
-    names = [one.name.lower() if isinstance(one, HazardKind) else one for one in kinds]
+    names = [kind.name.lower() if isinstance(kind, HazardKind) else kind for kind in kinds]
     check_hazards(names)
     _fail(outcome, wrong_hazards(outcome, names))
 
 
 def assert_state(outcome: Outcome, cpu: str, state: CpuState | str) -> None:
-    """A CPU, by the file's name, is online, offline, refused, not started or lost at the end.
+    """Assert that a CPU is online, offline, refused, not started or lost at the end.
+
+    Args:
+        outcome: the outcome of a boot.
+        cpu: the CPU's name in the scenario file.
+        state: the expected state.
 
     Raises:
-        AssertionError: it is something else; the message has what the log says of it.
+        AssertionError: the CPU is in another state; the message has the log's lines about it.
         InputError: there is no such CPU, or no such state.
     """
     __tracebackhide__ = True
     _fail(outcome, wrong_state(outcome, cpu, choice(CpuState, "the state", state)))
 
 
-def _fail(outcome: Outcome, lines: list[str]) -> None:
+def _fail(outcome: Outcome, differences: list[str]) -> None:
     __tracebackhide__ = True
-    if lines:
+    if differences:
         name = outcome.scenario.name
-        raise AssertionError("\n".join([*lines, *([f"in the boot of {name!r}"] if name else [])]))
+        raise AssertionError("\n".join([*differences, *([f"in the boot of {name!r}"] if name else [])]))

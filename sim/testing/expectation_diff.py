@@ -1,4 +1,4 @@
-"""What was expected of a boot beside what came: each difference in words that a reader of a failed test needs."""
+"""The differences between the expectations of a test and a boot, in lines that explain a failed test."""
 
 import difflib
 import re
@@ -12,21 +12,24 @@ from sim.outcome import Outcome
 from sim.units import counted, timestamp
 
 PARTS = ("cpus", "log", "hazards", "sve", "sme")
-"""What can be expected, in the order in which it is looked at."""
-_NEAR, _MOST_NEAR_TOLD, _LIKE = 3, 5, 0.6
-_AROUND = 3
-"""Lines of the log that are shown before and after one that matters."""
-_MOST_LINES = 24
-"""Of those that are about one CPU, or one extension."""
+"""The parts of a table of expectations, in the order in which they are checked."""
+_MAX_SIMILAR, _SIMILARITY = 3, 0.6
+"""The number of the log's lines that are shown as similar to a missing line, and the least similarity (0 to 1)."""
+_MAX_EXPLAINED = 5
+"""The number of missing lines for which similar lines are looked up."""
+_CONTEXT_LINES = 3
+"""The number of the log's lines that are shown before and after a line that was found or is missing."""
+_MAX_LINES = 24
+"""The number of the log's last lines about a CPU, or about an extension, that are shown."""
 
 
 def stated(expect: ExpectTable) -> list[str]:
-    """Which of `PARTS` a file expects something of."""
+    """Return those of `PARTS` for which a table states an expectation."""
     return [part for part in PARTS if getattr(expect, part) is not UNSET]
 
 
 def differences(outcome: Outcome, expect: ExpectTable, part: str) -> list[str]:
-    """What differs in one of `PARTS`, as lines; none where all is as expected."""
+    """Return the differences in one of `PARTS` as lines; no lines if all is as expected."""
     expected = getattr(expect, part)
     match part:
         case "cpus":
@@ -40,33 +43,40 @@ def differences(outcome: Outcome, expect: ExpectTable, part: str) -> list[str]:
 
 
 def wrong_state(outcome: Outcome, name: str, state: str) -> list[str]:
-    """That a CPU is in another state, with what the log says of it; nothing where it is in this one.
+    """Return a line that says that a CPU is in another state, and the log's lines about the CPU.
+
+    Returns:
+        The lines; no lines if the CPU is in the state.
 
     Raises:
         InputError: there is no such CPU.
     """
     number = outcome.scenario.topology.number(name)
-    seen = outcome.facts.state(number)
-    about = rf"\b(?:CPU|cpu){number}\b"
-    return [] if seen == state else [f"{name}: expected {state}, and it is {seen}", *_lines_with(outcome, about)]
+    actual = outcome.facts.state(number)
+    if actual == state:
+        return []
+    return [f"{name}: expected {state}, and it is {actual}", *_lines_with(outcome, rf"\b(?:CPU|cpu){number}\b")]
 
 
 def wrong_hazards(outcome: Outcome, expected: Sequence[str]) -> list[str]:
-    """Hazards that are not there, and those that are there unexpectedly, with what they say."""
-    seen = {hazard.kind.name.lower() for hazard in outcome.found}
-    missing = [f"- {name}: expected, and not there" for name in expected if name not in seen]
-    more = [
+    """Return a line for each missing hazard, and the sentence of each unexpected hazard; no lines if all is right."""
+    found = {hazard.kind.name.lower() for hazard in outcome.found}
+    missing = [f"- {name}: expected, and not there" for name in expected if name not in found]
+    unexpected = [
         f"+ {name}: {hazard.sentence}" for hazard in outcome.found if (name := hazard.kind.name.lower()) not in expected
     ]
-    return [f"hazards: {len(missing)} missing, {len(more)} unexpected", *missing, *more] if missing or more else []
+    if not missing and not unexpected:
+        return []
+    return [f"hazards: {len(missing)} missing, {len(unexpected)} unexpected", *missing, *unexpected]
 
 
 def _wrong_record(outcome: Outcome, kind: str, expected: VectorExpectTable) -> list[str]:
-    row = next(one for one in outcome.vector_rows() if one.type == kind)
+    row = next(row for row in outcome.vector_rows() if row.type == kind)
     wrong: list[str] = []
     for name, value in structs.asdict(expected).items():
-        seen = getattr(row, name)
-        shown = list(seen) if isinstance(seen, tuple) else seen
+        actual = getattr(row, name)
+        shown = list(actual) if isinstance(actual, tuple) else actual
+        # The lengths of a set may be expected in any order.
         same = sorted(value) == shown if isinstance(value, list) and isinstance(shown, list) else value == shown
         if value is not UNSET and not same:
             wrong.append(f"{kind} {name}: expected {value}, and it is {shown}")
@@ -77,22 +87,25 @@ def _wrong_record(outcome: Outcome, kind: str, expected: VectorExpectTable) -> l
 
 
 def missing_in_order(outcome: Outcome, expected: Sequence[str]) -> list[str]:
-    """A diff of the lines expected in order and the log; nothing where all come.
+    """Return a diff of the lines that are expected in order and the log.
 
-    Its first line counts what is missing. ``=`` is before a line that was expected and came, ``-`` before one that
-    should have come there, ``?`` before what is like it.
+    The first line counts the missing lines. In the others ``=`` marks a line of the log that was expected, ``-`` an
+    expected line that is missing at that place, and ``?`` a line of the log that is similar to the missing line.
+
+    Returns:
+        The diff; no lines if all expected lines are there.
     """
     texts = [line.text for line in outcome.facts.log]
     found: set[int] = set()
     missing: list[tuple[int, str]] = []
-    place = 0
-    for wanted in expected:
-        there = next((number for number in range(place, len(texts)) if wanted in texts[number]), None)
-        if there is None:
-            missing.append((place, wanted))
+    start = 0
+    for part in expected:
+        number = next((number for number in range(start, len(texts)) if part in texts[number]), None)
+        if number is None:
+            missing.append((start, part))
         else:
-            found.add(there)
-            place = there + 1
+            found.add(number)
+            start = number + 1
     if not missing:
         return []
     count = counted(len(missing), "line")
@@ -100,16 +113,24 @@ def missing_in_order(outcome: Outcome, expected: Sequence[str]) -> list[str]:
 
 
 def _diff(outcome: Outcome, found: set[int], missing: list[tuple[int, str]]) -> Iterator[str]:
+    """Yield the diff, with the context of each line that was found or is missing.
+
+    Args:
+        outcome: the outcome of the boot.
+        found: the numbers of the log's lines that were expected.
+        missing: the missing lines, each with the number of the log's line from which on it was looked for.
+    """
     log = outcome.facts.log
-    matter = found | {place for place, _ in missing}
-    shown = {near for one in matter for near in range(one - _AROUND, one + _AROUND + 1)}
-    told_near = 0
+    centres = found | {number for number, _ in missing}
+    shown = {number for centre in centres for number in range(centre - _CONTEXT_LINES, centre + _CONTEXT_LINES + 1)}
+    explained = 0
     left_out = False
-    for number in range(len(log) + 1):
-        for _, wanted in (one for one in missing if one[0] == number):
-            yield f"- {printable(wanted)}"
-            if (told_near := told_near + 1) <= _MOST_NEAR_TOLD:
-                yield from _like(wanted, [line.text for line in log])
+    for number in range(len(log) + 1):  # a line may be missing at the end of the log
+        for part in (part for start, part in missing if start == number):
+            yield f"- {printable(part)}"
+            explained += 1
+            if explained <= _MAX_EXPLAINED:
+                yield from _similar(part, [line.text for line in log])
         if number < len(log) and number in shown:
             yield f"{'=' if number in found else ' '} {timestamp(log[number].time_ns)} {printable(log[number].text)}"
         elif number < len(log) and not left_out:
@@ -117,11 +138,12 @@ def _diff(outcome: Outcome, found: set[int], missing: list[tuple[int, str]]) -> 
         left_out = number not in shown
 
 
-def _like(wanted: str, texts: list[str]) -> Iterator[str]:
-    return (f"? like it: {line}" for line in difflib.get_close_matches(wanted, dict.fromkeys(texts), _NEAR, _LIKE))
+def _similar(part: str, texts: list[str]) -> Iterator[str]:
+    similar = difflib.get_close_matches(part, dict.fromkeys(texts), _MAX_SIMILAR, _SIMILARITY)
+    return (f"? similar: {line}" for line in similar)
 
 
 def _lines_with(outcome: Outcome, pattern: str) -> list[str]:
     lines = [line for line in outcome.facts.log if re.search(pattern, line.text)]
-    told = [f"  {timestamp(line.time_ns)} {printable(line.text)}" for line in lines[-_MOST_LINES:]]
-    return ["  ...", *told] if len(lines) > len(told) else told
+    shown = [f"  {timestamp(line.time_ns)} {printable(line.text)}" for line in lines[-_MAX_LINES:]]
+    return ["  ...", *shown] if len(lines) > len(shown) else shown

@@ -1,6 +1,6 @@
-"""Hypothesis strategies: legal sets of vector lengths, topologies, designs, scenarios, schedules.
+"""Hypothesis strategies for legal sets of vector lengths, topologies, designs, scenarios and schedules.
 
-They shrink to the smallest system: fewer CPUs, smaller and fewer lengths, named before unnamed designs, no actions.
+Examples shrink to the smallest system: fewer CPUs, smaller and fewer lengths, a named design, no actions.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,20 +23,21 @@ from sim.topology import Topology
 from sim.vectors import POWERS_OF_TWO, SveRule, bits_from_vqs, vq_from_bits
 
 _KERNELS = ("6.11", *RECORDED)
-"""The one with the bug, and those with recorded boots."""
-_FEW, _MOST_CPUS = 2, 64
-"""CPUs that are late, or acted on."""
+"""The series with the bug, and the series with recorded boots."""
+_FEW = 2
+"""The largest number of late CPUs, and of the CPU that most actions are about."""
+_MAX_CPUS = 64
 
 
 def vl_sets(*, up_to_bits: int = 2048, rule: SveRule | str = SveRule.MULTIPLES) -> SearchStrategy[tuple[int, ...]]:
-    """Legal sets of SVE lengths, in bits, ascending; {128} is the smallest.
+    """Draw legal sets of SVE lengths, each in bits and ascending; {128} is the simplest.
 
     Args:
-        up_to_bits: the largest length that there may be.
-        rule: which sets the architecture allows.
+        up_to_bits: the largest length that a set may have, in bits.
+        rule: the architecture's rule about sets.
 
     Raises:
-        InputError: the length is none, or there is no such rule.
+        InputError: `up_to_bits` is not a vector length, or there is no such rule.
     """
     legal = sorted(
         legal_sets(vq_from_bits(up_to_bits), choice(SveRule, "rule", rule)),
@@ -46,10 +47,10 @@ def vl_sets(*, up_to_bits: int = 2048, rule: SveRule | str = SveRule.MULTIPLES) 
 
 
 def sme_sets(*, up_to_bits: int = 2048) -> SearchStrategy[tuple[int, ...]]:
-    """Legal sets of streaming lengths, in bits, ascending: powers of two, at least one.
+    """Draw legal sets of streaming lengths, each in bits and ascending: powers of two, at least one of them.
 
     Raises:
-        InputError: `up_to_bits` is no length.
+        InputError: `up_to_bits` is not a vector length.
     """
     powers = [bits for bits in bits_from_vqs(POWERS_OF_TWO) if vq_from_bits(bits) <= vq_from_bits(up_to_bits)]
     return st.sets(st.sampled_from(powers), min_size=1).map(lambda bits: tuple(sorted(bits)))
@@ -64,14 +65,14 @@ def topologies(
     sve_bits: SearchStrategy[Sequence[int] | None] | None = None,
     sme_bits: SearchStrategy[Sequence[int] | None] | None = None,
 ) -> Topology:
-    """Topologies of CPUs named cpu0, cpu1, ...
+    """Draw topologies of CPUs named cpu0, cpu1 and so on.
 
     Args:
         draw: given by Hypothesis.
-        least_cpus: so many at least.
-        most_cpus: so many at most.
-        sve_bits: what SVE lengths a CPU may have; None: any legal set up to 512 bits.
-        sme_bits: what streaming lengths; None: no SME.
+        least_cpus: the smallest number of CPUs.
+        most_cpus: the largest number of CPUs.
+        sve_bits: the sets of SVE lengths of a CPU, in bits; None: any legal set up to 512 bits.
+        sme_bits: the sets of streaming lengths of a CPU, in bits; None: no SME.
     """
     sve = vl_sets(up_to_bits=512) if sve_bits is None else sve_bits
     cpus = draw(st.lists(sve, min_size=least_cpus, max_size=most_cpus))
@@ -80,8 +81,8 @@ def topologies(
 
 
 def designs(*, named: bool = True) -> SearchStrategy[Design]:
-    """Designs: the named ones first; without `named`, every combination of the choices."""
-    every = st.builds(
+    """Draw named designs or, without `named`, any combination of a design's choices."""
+    combinations = st.builds(
         Design,
         name=st.just("drawn"),
         buffer_sized_by=st.sampled_from(Sizing),
@@ -90,7 +91,7 @@ def designs(*, named: bool = True) -> SearchStrategy[Design]:
         late_cpu=st.sampled_from(LateCpu),
         late_store=st.sampled_from(LateStore),
     )
-    return st.sampled_from(list(DESIGNS.values())) if named else every
+    return st.sampled_from(list(DESIGNS.values())) if named else combinations
 
 
 @st.composite
@@ -103,45 +104,46 @@ def scenarios(
     relay: SearchStrategy[Relay] | None = None,
     most_actions: int = 4,
 ) -> Scenario:
-    """Scenarios under pKVM: CPUs early and late, visited by a guest, brought online, taken offline.
+    """Draw scenarios under pKVM with early and late CPUs, which run guests, come online and go offline.
 
     Args:
         draw: given by Hypothesis.
-        topology: which systems; None: `topologies()`.
-        design: which designs; None: the kernel's own, or a named one but nosve, which denies every host its SVE.
-        kernel: which series; None: 6.11, which has the bug, and those with recorded boots.
-        relay: pKVM's PSCI relay; None: either.
-        most_actions: so many at most.
+        topology: the topologies; None: `topologies()`.
+        design: the designs; None: the kernel's own, or any named design except nosve, which denies every host its SVE.
+        kernel: the kernel series; None: 6.11, which has the bug, and the series with recorded boots.
+        relay: the settings of pKVM's PSCI relay; None: both.
+        most_actions: the largest number of actions.
     """
     system = draw(topologies() if topology is None else topology)
-    names = [one.name for one in system.logical]
-    # A number beyond is the last one's, so that CPUs can go as it shrinks.
-    some_cpu = st.integers(0, _FEW) | st.integers(0, _MOST_CPUS - 1)
-    act = st.builds(Action, st.sampled_from([Do.GUEST, Do.ONLINE, Do.GUEST, Do.OFFLINE]), some_cpu.map(_one_of(names)))
+    names = [cpu.name for cpu in system.logical]
+    # A number beyond the topology stands for its last CPU, so that an action stays valid while Hypothesis removes CPUs.
+    numbers = st.integers(0, _FEW) | st.integers(0, _MAX_CPUS - 1)
+    kinds = st.sampled_from([Do.GUEST, Do.ONLINE, Do.GUEST, Do.OFFLINE])  # only guests make the hypervisor save
+    action = st.builds(Action, kinds, numbers.map(_name_at(names)))
     early = max(1, len(names) - draw(st.integers(0, _FEW)))
     return Scenario(
         system,
         kernel=draw(st.sampled_from(_KERNELS) if kernel is None else kernel),
-        design=draw(st.none() | designs().filter(lambda one: not one.nosve) if design is None else design),
+        design=draw(st.none() | designs().filter(lambda design: not design.nosve) if design is None else design),
         kvm_mode=KvmMode.PROTECTED,
         relay=draw(st.sampled_from(Relay) if relay is None else relay),
         maxcpus=early,
-        actions=tuple(draw(st.lists(act, max_size=most_actions))),
+        actions=tuple(draw(st.lists(action, max_size=most_actions))),
     )
 
 
-def _one_of(names: Sequence[str]) -> Callable[[int], str]:
-    return lambda place: names[min(place, len(names) - 1)]
+def _name_at(names: Sequence[str]) -> Callable[[int], str]:
+    return lambda number: names[min(number, len(names) - 1)]
 
 
 @st.composite
 def schedules(draw: DrawFn, scenario: Scenario) -> Schedule:
-    """Orders of a scenario's steps, from its beginning to its end; the simplest takes the first that may be next."""
-    taken: list[Step] = []
+    """Draw orders of a scenario's steps, from its beginning to its end; the simplest takes the first enabled step."""
+    steps: list[Step] = []
 
     def choose(enabled: list[Step]) -> Step:
-        taken.append(enabled[draw(st.integers(0, len(enabled) - 1))])
-        return taken[-1]
+        steps.append(enabled[draw(st.integers(0, len(enabled) - 1))])
+        return steps[-1]
 
     controlled_boot(scenario, choose).to_the_end()
-    return tuple(taken)
+    return tuple(steps)

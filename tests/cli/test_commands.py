@@ -258,7 +258,7 @@ def test_wrong_options_are_one_line(asymboot: Asymboot, words: list[str], messag
 
 
 def on_terminal(*words: str, **environment: str) -> str:
-    """What a command prints on a terminal of 80 columns."""
+    """Return what a command prints on a terminal of 80 columns."""
     master, slave = pty.openpty()
     kept = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}}
     env = kept | {"TERM": "xterm-256color"} | environment
@@ -317,7 +317,7 @@ def test_any_width_of_a_terminal_will_do(asymboot: Asymboot, columns: str) -> No
 
 
 def completed(*words: str) -> list[str]:
-    """What a shell offers for the last word."""
+    """Return what a shell offers for the last word."""
     env = {
         **os.environ,
         "_ASYMBOOT_COMPLETE": "bash_complete",

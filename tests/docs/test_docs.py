@@ -482,7 +482,7 @@ def test_the_examples_of_tests_pass_as_tests(tmp_path: Path) -> None:
 OUTCOME = ROOT / "docs" / "outcome.md"
 ROWS: dict[str, type[Row]] = {
     "The log: `outcome.log": LogRow,
-    "What happened: `outcome.events": EventRow,
+    "Events: `outcome.events": EventRow,
     "CPUs: `outcome.cpus": CpuRow,
     "pKVM's buffers: `outcome.buffers": BufferRow,
     "Saves: `outcome.saves": SaveRow,
@@ -490,7 +490,7 @@ ROWS: dict[str, type[Row]] = {
     "Hazards: `outcome.hazards": HazardRow,
     "Waits: `critical_path(outcome).waits": WaitRow,
     "Designs compared: `comparison.designs": DesignRow,
-    "Their clusters: `comparison.clusters": ClusterRow,
+    "Clusters compared: `comparison.clusters": ClusterRow,
 }
 
 

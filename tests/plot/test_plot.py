@@ -1,4 +1,4 @@
-"""Pictures: nothing overlaps or is cut off, the same picture has the same bytes, and the numbers in them are right."""
+"""Tests of pictures: no text overlaps or is cut off, bytes are reproducible, and the numbers drawn are right."""
 
 from itertools import combinations
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
@@ -43,7 +42,7 @@ UNTRUSTED = "$x_1^{2}$ \\frac <b>&amp; {} %s 日本 " + "long " * 30
 
 
 def mixed(cpus: int, **more: Any) -> Scenario:
-    """CPUs of three kinds in clusters, some late, each with a guest."""
+    """Return a scenario with CPUs of three kinds in clusters, a quarter of them late, each with a guest."""
     sets = [A64FX, V1, N2]
     every = tuple(
         cpu(f"core{number}", sets[number * 3 // cpus], clusters=("package", f"cluster{number * 4 // cpus}"))
@@ -51,7 +50,7 @@ def mixed(cpus: int, **more: Any) -> Scenario:
     )
     late = cpus - cpus // 4
     actions = [*(on(number) for number in range(late, cpus)), *(guest(number) for number in range(cpus))]
-    named = tuple(type(one)(one.do, every[int(one.cpu[3:])].name, guest=one.guest) for one in actions)
+    named = tuple(type(action)(action.do, every[int(action.cpu[3:])].name, guest=action.guest) for action in actions)
     parts = {"kvm_mode": KvmMode.PROTECTED, "relay": Relay.RELAXED, "design": "v6.11", "kernel": "6.12"} | more
     return Scenario(Topology(every), maxcpus=late, actions=named, **parts)
 
@@ -71,29 +70,27 @@ def drawn(picture: str, scenario: Scenario) -> Picture:
 
 
 def boxes(picture: Picture) -> list[tuple[str, Bbox]]:
-    """Where each text lies, in pixels."""
-    canvas = FigureCanvasAgg(picture)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    """Return the box of each text, in pixels."""
+    picture.draw_without_rendering()
     texts: list[Text] = picture.findobj(Text)
-    texts = [one for one in texts if one.get_visible() and one.get_text()]
-    return [(one.get_text(), one.get_window_extent(renderer)) for one in texts if one.get_rotation() != 45]
+    texts = [text for text in texts if text.get_visible() and text.get_text()]
+    return [(text.get_text(), text.get_window_extent()) for text in texts if text.get_rotation() != 45]
 
 
 def assert_tidy(picture: Picture) -> None:
-    """No two texts overlap, and none is cut off."""
+    """Assert that no two texts overlap, and that no text is cut off."""
     width, height = picture.get_size_inches() * picture.dpi
     found = boxes(picture)
     assert found
     for text, box in found:
         assert -1 <= box.x0 <= box.x1 <= width + 1, text
         assert -1 <= box.y0 <= box.y1 <= height + 1, text
-    for (one, here), (other, there) in combinations(found, 2):
+    for (text, here), (other_text, there) in combinations(found, 2):
         overlap = min(here.x1, there.x1) - max(here.x0, there.x0), min(here.y1, there.y1) - max(here.y0, there.y0)
-        assert min(overlap) <= 1, (one, other, overlap)
+        assert min(overlap) <= 1, (text, other_text, overlap)
 
 
-SCENARIO_PICTURES = [one for one in PICTURES if one != "heat"]
+SCENARIO_PICTURES = [picture for picture in PICTURES if picture != "heat"]
 
 
 @pytest.mark.filterwarnings("ignore:Glyph .* missing")
@@ -105,21 +102,21 @@ def test_no_text_overlaps_or_is_cut_off(picture: str, cpus: int) -> None:
 
 @pytest.mark.filterwarnings("ignore:Glyph .* missing")
 @pytest.mark.parametrize("picture", SCENARIO_PICTURES)
-def test_names_are_text_whatever_is_in_them(picture: str) -> None:
+def test_names_are_drawn_as_plain_text(picture: str) -> None:
     name = UNTRUSTED[:190]
-    one = Scenario(
+    scenario = Scenario(
         Topology((cpu(name[:40], V1, clusters=(name[:60],)), cpu("b", V1, clusters=(name[:60],)))),
         name=name,
         kvm_mode=KvmMode.PROTECTED,
         actions=(guest(0).__class__(guest(0).do, "b"),),
         kernel="6.11",
     )
-    made = drawn(picture, one)
+    made = drawn(picture, scenario)
     assert_tidy(made)
     assert "$x_1^{2}$" in " ".join(text for text, _ in boxes(made))
 
 
-@pytest.mark.parametrize("file", shipped(), ids=lambda one: one.stem)
+@pytest.mark.parametrize("file", shipped(), ids=lambda file: file.stem)
 def test_every_shipped_scenario_can_be_drawn(file: Path) -> None:
     outcome = boot(read_scenario(file))
     for made in (plot_boot(outcome), plot_lengths(outcome), plot_buffers(outcome)):
@@ -144,7 +141,7 @@ def test_a_picture_shows_itself_in_a_notebook() -> None:
     assert plot_topology(Topology.of([V1, V1]))._repr_png_().startswith(b"\x89PNG")
 
 
-def test_a_kind_of_file_that_there_is_not_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="pictures are png, svg, pdf"):
         plot_topology(Topology.of([V1])).save(tmp_path / "one.gif")
 
@@ -160,7 +157,7 @@ def test_many_cpus_share_lanes() -> None:
     assert len(cpu_rows(Topology.of([N2] * 256))) == 256
 
 
-def test_the_most_cpus_give_a_picture_that_sums_up() -> None:
+def test_the_largest_system_gives_a_picture_of_bounded_height() -> None:
     made = plot_boot(boot(Scenario(Topology(tuple(Cpu.of(f"c{n}", 1) for n in range(65_536))), maxcpus=1)))
     assert made.get_size_inches()[1] < 30
 
@@ -177,7 +174,7 @@ def test_the_critical_path_is_named_in_the_picture() -> None:
     assert critical_path(outcome).sentence in " ".join(text for text, _ in boxes(plot_boot(outcome)))
 
 
-def test_time_runs_on_and_long_gaps_are_compressed() -> None:
+def test_places_are_in_order_and_long_gaps_are_compressed() -> None:
     scale = TimeScale([0, 1_000, 2_000, 5_000_000_000])
     places = [scale.place(ns) for ns in (0, 500, 1_000, 2_000, 2_500_000_000, 5_000_000_000)]
     assert places == sorted(places)
@@ -204,7 +201,7 @@ def test_text_is_shortened_to_its_room() -> None:
 # What is in them
 
 
-def test_cells_say_what_becomes_of_a_length() -> None:
+def test_cells_show_the_state_of_a_length() -> None:
     outcome = boot(read_scenario(find(Path("late-cpu-refused"))))
     row = [cell(outcome, VectorType.SVE, number, 4) for number in range(3)]
     assert row == [Cell.SHARED, Cell.SHARED, Cell.MISSING]
@@ -227,10 +224,10 @@ def test_the_bytes_drawn_are_those_written(memory: str) -> None:
     assert [save.cpu for save in saves] == [1, 0]
     for save in saves:
         written = list(hits(save, buffers))
-        assert sum(one.end - one.first for one in written) == sum(extent.bytes for extent in save.touched)
-        outside = sum(one.end - one.first for one in written if one.kind is Written.OUTSIDE)
+        assert sum(stretch.end - stretch.first for stretch in written) == sum(extent.bytes for extent in save.touched)
+        outside = sum(stretch.end - stretch.first for stretch in written if stretch.kind is Written.OUTSIDE)
         assert outside == sum(extent.bytes for extent in save.outside)
-    assert min(one.first for one in hits(saves[0], buffers)) == -1072
+    assert min(stretch.first for stretch in hits(saves[0], buffers)) == -1072
     assert len(list(memory_around(outcome, saves[0], buffers))) == (6 if memory == "adjacent" else 3)
 
 
@@ -241,11 +238,11 @@ def test_the_bytes_drawn_are_those_written(memory: str) -> None:
         (under_pkvm(V1, kernel="6.12"), "no guest made a save"),
     ],
 )
-def test_nothing_to_show_is_said(outcome: Outcome, why: str) -> None:
+def test_a_picture_without_saves_says_why(outcome: Outcome, why: str) -> None:
     assert why in " ".join(text for text, _ in boxes(plot_buffers(outcome)))
 
 
-def test_designs_that_never_go_wrong_say_so() -> None:
+def test_a_picture_of_designs_without_hazards_says_so() -> None:
     scenario = Scenario(Topology.of([V1, V1]), kernel="6.12", kvm_mode=KvmMode.PROTECTED)
     made = plot_designs(compare(scenario, designs=["brown-v1", "constrain-v2"]))
     assert "no hazard under any design" in [text for text, _ in boxes(made)]
@@ -269,9 +266,9 @@ def test_a_heat_map_counts_as_the_summary_does(swept: Path) -> None:
     counts = heat_counts(swept, "out_of_bounds_write", "late_sve_bits", "early0_sve_bits")
     by_setting = counts.groupby(["design", "relay"])[["systems", "with_hazard"]].sum()
     hazards = read_summary(swept).hazards
-    told = hazards[hazards["hazard"] == "out_of_bounds_write"].set_index(["design", "relay"])["systems"]
+    expected = hazards[hazards["hazard"] == "out_of_bounds_write"].set_index(["design", "relay"])["systems"]
     found = by_setting["with_hazard"][by_setting["with_hazard"] > 0]
-    pd.testing.assert_series_equal(found.sort_index(), told.sort_index(), check_names=False)
+    pd.testing.assert_series_equal(found.sort_index(), expected.sort_index(), check_names=False)
     assert set(by_setting["systems"]) == {read_summary(swept).systems}
     assert sorted(set(counts["x"])) == [128, 256, 384, 512]
 

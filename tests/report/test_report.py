@@ -1,5 +1,6 @@
-"""Reports: one page each, in a real browser: nothing is fetched, nothing goes wrong, everything can be reached."""
+"""Tests of reports in a real browser: a page fetches nothing, logs no error, and can be used by keyboard."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,18 +76,18 @@ def marked_up() -> Scenario:
 
 
 class Opened:
-    """A page in the browser, and what was said and asked for meanwhile."""
+    """A page in the browser, with the messages and the requests since it was opened."""
 
     def __init__(self, browser: Browser, file: Path, size: tuple[int, int] = SIZES[0], scheme: str = "light") -> None:
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.asked: list[str] = []
         self.page: Page = browser.new_page(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if scheme == "dark" else "light",
         )
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.said.append(dialog.message))
+        self.page.on("console", lambda message: self.messages.append(message.text))
+        self.page.on("pageerror", lambda error: self.messages.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.messages.append(dialog.message))
         self.page.on("request", lambda request: self.asked.append(request.url.split(":")[0]))
         self.page.goto(file.as_uri())
         self.page.wait_for_selector("html[data-ready]", state="attached")
@@ -99,7 +100,7 @@ class Opened:
 
 
 @needs_browser
-@pytest.mark.parametrize(("size", "scheme"), [*SHOWN, *(pytest.param(*one, marks=pytest.mark.slow) for one in MORE)])
+@pytest.mark.parametrize(("size", "scheme"), [*SHOWN, *(pytest.param(*size, marks=pytest.mark.slow) for size in MORE)])
 @pytest.mark.parametrize("name", ["bug", "phone", "markup", "sweep"])
 def test_a_page_fetches_nothing_says_nothing_and_fits(
     name: str, size: tuple[int, int], scheme: str, browser: Browser, pages: dict[str, Path]
@@ -109,7 +110,7 @@ def test_a_page_fetches_nothing_says_nothing_and_fits(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         broken = page.evaluate("[...document.images].filter(one => !one.complete || !one.naturalWidth).length")
         assert broken == 0
-    assert opened.said == []
+    assert opened.messages == []
     assert set(opened.asked) <= {"file", "data", "blob"}
 
 
@@ -121,7 +122,7 @@ def test_names_are_text(browser: Browser, pages: dict[str, Path]) -> None:
         assert page.evaluate("window.hit === undefined")
         assert page.locator("main img:not(picture img), main b, main script:not([type])").count() == 1  # plotly's own
         lanes = page.locator("#timeline-figure .ytick").all_text_contents()
-        assert any("<img src=x" in one for one in lanes)
+        assert any("<img src=x" in lane for lane in lanes)
         assert "{{ 7 * 7 }}" in page.inner_text("body")
 
 
@@ -133,11 +134,13 @@ def test_the_log_can_be_filtered_by_keyboard(browser: Browser, pages: dict[str, 
         page.get_by_role("searchbox").or_(page.get_by_label("Search:")).first.focus()
         page.keyboard.type("vector length")
         assert 0 < rows.count() < every
-        assert all("vector length" in one for one in rows.all_inner_texts())
+        assert all("vector length" in row for row in rows.all_inner_texts())
 
 
 @needs_browser
-def test_the_timeline_is_zoomed_by_keyboard_and_tells_when_pointed_at(browser: Browser, pages: dict[str, Path]) -> None:
+def test_the_timeline_is_zoomed_by_keyboard_and_has_details_to_point_at(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
     with Opened(browser, pages["bug"]) as page:
         whole = page.evaluate("document.getElementById('timeline-figure').layout.xaxis.range.map(Number)")
         page.get_by_role("button", name="user space", exact=True).focus()
@@ -202,6 +205,14 @@ def test_dark_is_dark_and_print_is_light_and_whole(browser: Browser, pages: dict
 # Without a browser
 
 
+def test_a_sweeps_columns_have_headings_in_words(pages: dict[str, Path]) -> None:
+    page = pages["sweep"].read_text(encoding="utf-8")
+    headings = re.findall(r"<th>(.*?)</th>", page)
+    assert headings[:8] == ["design", "relay", "KVM mode", "memory", "hazard", "systems", "share", "first row"]
+    assert headings[8:] == ["smallest row", "early0, bits", "early1, bits", "early2, bits", "late, bits"]
+    assert "<td>out-of-bounds write</td>" in page
+
+
 def test_the_same_boot_gives_the_same_page() -> None:
     first, second = (boot_page(boot(read_scenario(find(Path("bug"))))) for _ in range(2))
     assert first == second
@@ -224,8 +235,8 @@ def test_a_schedule_and_a_huge_system_have_pages_too(monkeypatch: pytest.MonkeyP
     scenario = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1),)).scenario
     (found, *_) = explore_orders(scenario).found.values()
     assert "critical path" not in boot_page(follow(scenario, found.schedule)[0])
-    monkeypatch.setattr("sim.report.page.MOST_SPANS", 400)
-    monkeypatch.setattr("sim.report.page.MOST_ROWS", 300)
+    monkeypatch.setattr("sim.report.page.MAX_SPANS", 400)
+    monkeypatch.setattr("sim.report.page.MAX_ROWS", 300)
     huge = Topology(tuple(Cpu.of(f"c{number}", 1) for number in range(101)))
     page = boot_page(boot(Scenario(huge)))
     assert "The first 300 of" in page

@@ -1,4 +1,4 @@
-"""How objects show themselves: in a prompt, in a notebook, and in frames."""
+"""Tests of how objects are shown: by repr, in notebooks, and as frames."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -54,7 +54,7 @@ def bug() -> Outcome:
     return under_pkvm(V1, A64FX, kernel="6.11", name="bug", actions=(guest(1),))
 
 
-def test_every_object_says_what_it_is(bug: Outcome) -> None:
+def test_reprs_describe_their_objects(bug: Outcome) -> None:
     assert repr(cpu("big", V1, late=True, clusters=("a", "b"))) == (
         "<Cpu 'big' in a/b: SVE bits {128,256}, SME bits none, late>"
     )
@@ -76,11 +76,11 @@ def test_every_object_says_what_it_is(bug: Outcome) -> None:
     assert repr(compare(bug.scenario)) == "<Comparison of 'bug': 8 boots>"
 
 
-def test_large_systems_say_little() -> None:
-    many = Topology.of([[128 * one for one in range(1, vq + 1)] for vq in range(1, 17)] * 64)
-    for one in (many, Scenario(many), boot(Scenario(many))):
-        assert len(repr(one)) < 400
-        html: str = one._repr_html_()
+def test_representations_of_large_systems_are_short() -> None:
+    many = Topology.of([[128 * n for n in range(1, vq + 1)] for vq in range(1, 17)] * 64)
+    for shown in (many, Scenario(many), boot(Scenario(many))):
+        assert len(repr(shown)) < 400
+        html: str = shown._repr_html_()
         assert html.count("<tr") < 100
 
 
@@ -89,7 +89,7 @@ MARKED = replace(DESIGNS["tabba"], name=MARKUP)
 
 @pytest.fixture(scope="module")
 def marked() -> Outcome:
-    """A boot in which everything that can be named is called by markup."""
+    """A boot in which every name is markup."""
     topology = Topology((cpu(MARKUP, N2, clusters=(MARKUP,)), cpu("other", V1)))
     actions = (guest(0), wait_for(0, agent=MARKUP))
     return boot(
@@ -99,7 +99,7 @@ def marked() -> Outcome:
             kernel="6.11",
             kvm_mode=KvmMode.PROTECTED,
             design=MARKED,
-            actions=tuple(replace(one, cpu=MARKUP) for one in actions),
+            actions=tuple(replace(action, cpu=MARKUP) for action in actions),
         )
     )
 
@@ -113,7 +113,7 @@ def marked_space() -> Space:
 
 
 def of_proofs() -> ModuleType:
-    """What is there only where Z3 is."""
+    """Return `sim`, whose names of proofs need Z3, or skip the test."""
     pytest.importorskip("z3", reason="Z3 is not installed: how proofs show themselves is not tested")
     return sim
 
@@ -130,7 +130,11 @@ SHOWN: dict[str, Callable[[Outcome, Path], Any]] = {
     "topology": lambda outcome, _: outcome.scenario.topology,
     "comparison": lambda outcome, _: compare(outcome.scenario),
     "critical path": lambda outcome, _: critical_path(
-        boot(outcome.scenario.but(actions=tuple(replace(one, agent=MARKUP) for one in outcome.scenario.actions * 2)))
+        boot(
+            outcome.scenario.but(
+                actions=tuple(replace(action, agent=MARKUP) for action in outcome.scenario.actions * 2)
+            )
+        )
     ),
     "space": lambda *_: marked_space(),
     "summary": lambda _, folder: run_sweep(
@@ -152,8 +156,8 @@ def test_notebooks_show_names_as_text(name: str, marked: Outcome, tmp_path: Path
     assert "&lt;script&gt;" in html
 
 
-def test_every_public_object_shows_itself_well(bug: Outcome) -> None:
-    """As a table or a picture, or in a line that says what it is; never by an address."""
+def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
+    """The repr of each object is short and has no address."""
     scenario = bug.scenario
     space = Space((Group("a", legal_sets(8)), Group("b", (1,), cpus=2, late=True)))
     found = marked_found()
@@ -193,19 +197,23 @@ def test_every_public_object_shows_itself_well(bug: Outcome) -> None:
         sim.Strategy.PCT,
         sim.ExportFormat.DOT,
         sim.TraceFormat.PERFETTO,
+        sim.AsymbootError("wrong"),
         InputError("wrong"),
+        sim.MissingExtra("sweep", "sweep"),
+        sim.SchedulerGone("gone"),
+        sim.WorkerLost("lost"),
     )
-    public = {one for name in sim.__all__ if isinstance(one := getattr(sim, name), type)}
-    shown = {type(one) for one in samples}
-    assert {one for one in public - shown if not issubclass(one, Exception)} == {Summary}  # shown above
-    for one in samples:
-        assert len(repr(one)) < 250
-        assert " at 0x" not in repr(one)
+    public = {value for name in sim.__all__ if isinstance(value := getattr(sim, name), type)}
+    shown = {type(sample) for sample in samples}
+    assert {value for value in public - shown if not issubclass(value, Exception)} == {Summary}  # shown above
+    for sample in samples:
+        assert len(repr(sample)) < 250
+        assert " at 0x" not in repr(sample)
     assert plot_topology(scenario.topology)._repr_png_().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
-    ("one", "told"),
+    ("sample", "expected"),
     [
         (fixed("200us"), "<Distribution: 200 us>"),
         (Distribution("lognormal", (1000.0, 0.3)), "<Distribution: lognormal with median 1 us and sigma 0.3>"),
@@ -230,11 +238,11 @@ def test_every_public_object_shows_itself_well(bug: Outcome) -> None:
         ),
     ],
 )
-def test_objects_say_what_they_are_in_one_line(one: object, told: str) -> None:
-    assert repr(one) == told
+def test_reprs_are_one_line(sample: object, expected: str) -> None:
+    assert repr(sample) == expected
 
 
-def test_what_was_explored_or_drawn_says_how_much() -> None:
+def test_explorations_and_samples_state_their_size() -> None:
     scenario = Scenario(Topology.of([V1, A64FX]))
     explored = explore_orders(scenario)
     assert repr(explored) == "<Explored: every order; states 1, ends 1, runs 1, hazards and deadlocks 0>"
@@ -242,7 +250,7 @@ def test_what_was_explored_or_drawn_says_how_much() -> None:
     assert repr(drawn) == "<Sampled: orders drawn 3, different ends 1, hazards and deadlocks 0>"
 
 
-def test_a_scenario_shows_what_user_space_does(bug: Outcome) -> None:
+def test_a_scenario_shows_its_actions_in_a_notebook(bug: Outcome) -> None:
     assert "<b>Actions</b>" in bug.scenario._repr_html_()
     assert "<b>Actions</b>" not in bug.scenario.but(actions=())._repr_html_()
 
@@ -251,14 +259,14 @@ def test_a_scenario_shows_what_user_space_does(bug: Outcome) -> None:
 def test_a_frame_has_documented_columns_and_types_with_and_without_rows(name: str, bug: Outcome) -> None:
     row = FRAMES[name]
     for outcome in (bug, booted(V1)):
-        one: pd.DataFrame = getattr(outcome, name)
-        assert {column: str(dtype) for column, dtype in one.dtypes.items()} == dtypes(row)
-        assert one.attrs == {"schema_version": SCHEMA_VERSION, "row": row.__name__}
+        made: pd.DataFrame = getattr(outcome, name)
+        assert {column: str(dtype) for column, dtype in made.dtypes.items()} == dtypes(row)
+        assert made.attrs == {"schema_version": SCHEMA_VERSION, "row": row.__name__}
     assert len(getattr(bug, name)) > 0
     assert dtypes(row).keys() == get_type_hints(row).keys()
 
 
-def test_what_is_missing_is_missing(bug: Outcome) -> None:
+def test_missing_values_are_missing_in_frames(bug: Outcome) -> None:
     panicked = boot(bug.scenario.but(memory="isolated"))
     assert panicked.saves["first_byte"].isna().all()
     assert bug.saves["first_byte"].tolist() == [-1088]
@@ -278,8 +286,8 @@ def test_frames_written_to_parquet_carry_the_schemas_version(bug: Outcome, tmp_p
 
 
 def test_frames_are_made_of_any_rows() -> None:
-    one = frame([LogRow(1, "a"), LogRow(2, "b")], LogRow)
-    assert one["time_ns"].tolist() == [1, 2]
+    made = frame([LogRow(1, "a"), LogRow(2, "b")], LogRow)
+    assert made["time_ns"].tolist() == [1, 2]
 
 
 # Comparison
@@ -288,7 +296,7 @@ def test_frames_are_made_of_any_rows() -> None:
 def test_a_comparison_has_every_named_design_in_order() -> None:
     comparison = compare(Scenario(Topology.of([V1, A64FX]), kvm_mode=KvmMode.PROTECTED))
     assert comparison.designs["design"].tolist() == list(DESIGNS)
-    assert {str(one) for one in comparison.designs["relay"]} == {"enforcing"}
+    assert {str(relay) for relay in comparison.designs["relay"]} == {"enforcing"}
 
 
 def test_a_comparison_counts_hazards_as_boots_do() -> None:
@@ -311,7 +319,7 @@ def test_a_comparison_counts_hazards_as_boots_do() -> None:
         assert row.asked_bytes == asked
 
 
-def test_what_becomes_of_late_cpus() -> None:
+def test_a_comparison_counts_late_cpus_by_their_fate() -> None:
     scenario = Scenario(
         Topology.of([V1, V1, A64FX, N2, V1]),
         kernel="6.12",
@@ -344,13 +352,13 @@ def test_two_designs_of_one_name_are_refused() -> None:
         compare(Scenario(Topology.of([V1]), design=mine))
 
 
-def test_a_cluster_named_like_a_cpu_is_told_apart() -> None:
+def test_a_cluster_named_like_a_cpu_is_distinguished() -> None:
     topology = Topology((cpu("a", V1), cpu("b", V1, clusters=("cpu0",))))
     rows = compare(Scenario(topology, kernel="6.12"), designs=["tabba"]).cluster_rows
     assert [(row.cluster, row.cpus) for row in rows] == [("cpu0 (no cluster)", 1), ("cpu0", 1)]
 
 
-def test_the_hosts_largest_vl_is_told_by_cluster() -> None:
+def test_the_hosts_largest_vl_is_given_for_each_cluster() -> None:
     topology = Topology(
         (
             cpu("a", V1, clusters=("little",)),
@@ -366,17 +374,17 @@ def test_the_hosts_largest_vl_is_told_by_cluster() -> None:
         kvm_mode=KvmMode.PROTECTED,
     )
     rows = compare(scenario, designs=["v6.11"]).cluster_rows
-    told = [(row.cluster, row.cpus, row.online, row.least_host_max_vl_bytes, row.host_max_vl_bytes) for row in rows]
-    assert told == [("cpu3-4", 2, 2, 32, 32), ("little", 1, 1, 32, 32), ("big", 2, 1, 64, 64)]
+    cells = [(row.cluster, row.cpus, row.online, row.least_host_max_vl_bytes, row.host_max_vl_bytes) for row in rows]
+    assert cells == [("cpu3-4", 2, 2, 32, 32), ("little", 1, 1, 32, 32), ("big", 2, 1, 64, 64)]
 
 
-def test_after_a_panic_nobody_runs_with_anything() -> None:
+def test_after_a_panic_no_cluster_has_a_largest_vl() -> None:
     scenario = under_pkvm(A64FX, V1, kernel="6.11", actions=(guest(0),)).scenario
-    (row,) = {one.host_max_vl_bytes for one in compare(scenario, designs=["v6.11"]).cluster_rows}
+    (row,) = {row.host_max_vl_bytes for row in compare(scenario, designs=["v6.11"]).cluster_rows}
     assert row is None
 
 
-def test_a_design_of_ones_own_comes_first() -> None:
+def test_the_scenarios_own_design_comes_first() -> None:
     mine = replace(DESIGNS["tabba"], name="mine")
     comparison = compare(Scenario(Topology.of([V1]), kvm_mode=KvmMode.PROTECTED, design=mine))
     assert comparison.designs["design"].tolist() == ["mine", *DESIGNS]

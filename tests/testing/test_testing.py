@@ -1,4 +1,4 @@
-"""The pytest plugin, assertions and strategies, as another project's tests use them."""
+"""Tests of the pytest plugin, the assertions and the strategies, as another project uses them."""
 
 import random
 import re
@@ -72,7 +72,7 @@ def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def run_pytest_within(folder: Path) -> subprocess.CompletedProcess[str]:
-    """As somebody does in a project's own folder, which comes first where packages are looked for."""
+    """Run pytest as a user does in a project's own folder, which comes first on the search path of packages."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
@@ -82,24 +82,24 @@ def test_each_part_that_a_file_expects_is_a_test(tmp_path: Path) -> None:
     (tmp_path / "test_none.toml").write_text(BUG)
     (tmp_path / "test_other.toml").write_text("[tool]\nexpected = 1\n")
     (tmp_path / "bug.toml").write_text(BUG + WRONG)
-    told = run_pytest(tmp_path, "--collect-only", "-q")
-    assert told.stdout.splitlines()[:5] == [f"test_bug.toml::{part}" for part in PARTS]
-    assert "5 tests collected" in told.stdout
+    result = run_pytest(tmp_path, "--collect-only", "-q")
+    assert result.stdout.splitlines()[:5] == [f"test_bug.toml::{part}" for part in PARTS]
+    assert "5 tests collected" in result.stdout
     assert "5 passed" in run_pytest(tmp_path, "-p", "xdist", "-n2").stdout
 
 
-def test_a_failure_shows_what_came_and_how_to_see_it(tmp_path: Path) -> None:
+def test_a_failure_shows_differences_and_commands_to_go_on_with(tmp_path: Path) -> None:
     file = tmp_path / "with a blank" / "test_bug.toml"
     file.parent.mkdir()
     file.write_text(BUG + WRONG)
-    told = run_pytest(tmp_path)
-    assert told.returncode == 1
+    result = run_pytest(tmp_path)
+    assert result.returncode == 1
     for line in (
         "cpu1: expected refused, and it is online",
         "= [    0.000420] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
         "the log lacks 1 line there: SVE: maximum available vector length 64 bytes per vector",
         "- SVE: maximum available vector length 64 bytes per vector",
-        "? like it: SVE: maximum available vector length 32 bytes per vector",
+        "? similar: SVE: maximum available vector length 32 bytes per vector",
         "- kernel_panic: expected, and not there",
         "+ out_of_bounds_write: cpu1's save at 512 bits starts 1088 bytes before its registers",
         "SVE vq_map_bits: expected [128], and it is [128, 256]",
@@ -110,9 +110,9 @@ def test_a_failure_shows_what_came_and_how_to_see_it(tmp_path: Path) -> None:
         "test_bug.toml::log - the log lacks 1 line there: SVE: maximum",
         "test_bug.toml::hazards - hazards: 1 missing, 3 unexpected",
     ):
-        assert line in told.stdout
-    assert "Traceback" not in told.stdout
-    assert "4 failed" in told.stdout
+        assert line in result.stdout
+    assert "Traceback" not in result.stdout
+    assert "4 failed" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ def test_a_failure_shows_what_came_and_how_to_see_it(tmp_path: Path) -> None:
 )
 def test_a_mistake_in_a_file_is_an_error_of_collection(expect: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "test_bug.toml").write_text(BUG + expect)
-    told = run_pytest(tmp_path)
-    assert told.returncode == 2
-    assert message in told.stdout
-    assert "Traceback" not in told.stdout
+    result = run_pytest(tmp_path)
+    assert result.returncode == 2
+    assert message in result.stdout
+    assert "Traceback" not in result.stdout
 
 
-def test_what_is_expected_is_no_part_of_the_scenario(tmp_path: Path) -> None:
+def test_expectations_are_not_part_of_the_scenario(tmp_path: Path) -> None:
     (tmp_path / "one.toml").write_text(BUG + RIGHT)
     (tmp_path / "other.toml").write_text(BUG)
     assert read_scenario(tmp_path / "one.toml") == read_scenario(tmp_path / "other.toml")
@@ -168,11 +168,11 @@ def test_a_table_is_found_however_it_is_written(table: str, tmp_path: Path) -> N
         (BUG + "[expect]\nhazards = [", "test_bug.toml: is not TOML"),
     ],
 )
-def test_a_scenario_file_that_means_to_expect_something_is_no_silence(text: str, message: str, tmp_path: Path) -> None:
+def test_a_misspelt_or_empty_table_of_expectations_is_an_error(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "test_bug.toml").write_text(text)
-    told = run_pytest(tmp_path)
-    assert told.returncode == 2
-    assert message in told.stdout
+    result = run_pytest(tmp_path)
+    assert result.returncode == 2
+    assert message in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -191,23 +191,23 @@ def test_a_scenario_file_that_means_to_expect_something_is_no_silence(text: str,
         "\x00\xff",
     ],
 )
-def test_other_peoples_toml_is_left_alone(text: str, tmp_path: Path) -> None:
+def test_toml_that_is_not_a_scenario_is_not_collected(text: str, tmp_path: Path) -> None:
     (tmp_path / "test_other.toml").write_text(text)
     (tmp_path / "test_one.py").write_text("def test_one(): pass\n")
     assert "1 passed" in run_pytest(tmp_path).stdout
 
 
-def test_a_project_with_a_package_called_sim_is_left_alone(tmp_path: Path) -> None:
+def test_a_project_with_its_own_package_sim_is_not_disturbed(tmp_path: Path) -> None:
     (tmp_path / "sim").mkdir()
     (tmp_path / "sim" / "__init__.py").write_text("THEIRS = 1\n")
     (tmp_path / "test_one.py").write_text("from sim import THEIRS\n\ndef test_one():\n    assert THEIRS\n")
-    told = run_pytest_within(tmp_path)
-    assert "1 passed" in told.stdout, told.stdout + told.stderr
+    result = run_pytest_within(tmp_path)
+    assert "1 passed" in result.stdout, result.stdout + result.stderr
     (tmp_path / "test_bug.toml").write_text(BUG + RIGHT)
     (tmp_path / "test_two.py").write_text("def test_two(boot):\n    pass\n")
-    told = run_pytest_within(tmp_path)
-    assert "asymboot's package is called sim, and another one of that name is in its place" in told.stdout
-    assert "Traceback" not in told.stdout
+    result = run_pytest_within(tmp_path)
+    assert "asymboot's package is called sim, and another package has its place" in result.stdout
+    assert "Traceback" not in result.stdout
 
 
 def test_fixtures_and_markers(tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ class TestOwn:
         assert len(boot("bug").log)
 """
     )
-    told = run_pytest(tmp_path, "--strict-markers", "-W", "error")
-    assert "24 passed" in told.stdout, told.stdout
+    result = run_pytest(tmp_path, "--strict-markers", "-W", "error")
+    assert "24 passed" in result.stdout, result.stdout
 
 
 @pytest.mark.parametrize(
@@ -269,26 +269,26 @@ class TestOwn:
         ("@pytest.mark.every_relay\ndef test_one(): pass", "every_relay needs a parameter relay"),
     ],
 )
-def test_a_marker_that_cannot_be_followed_is_an_error_of_collection(test: str, message: str, tmp_path: Path) -> None:
+def test_a_wrong_marker_is_an_error_of_collection(test: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "test_one.py").write_text(f"import pytest\n\n{test}\n")
-    told = run_pytest(tmp_path)
-    assert told.returncode == 2
-    assert message in told.stdout
+    result = run_pytest(tmp_path)
+    assert result.returncode == 2
+    assert message in result.stdout
 
 
-def test_unused_the_plugin_imports_nothing_of_the_simulators() -> None:
-    script = "import sys, asymboot_pytest; print([one for one in sys.modules if one.partition('.')[0] in HEAVY])"
+def test_the_plugin_alone_imports_nothing_from_the_simulator() -> None:
+    script = "import sys, asymboot_pytest; print([name for name in sys.modules if name.partition('.')[0] in HEAVY])"
     heavy = {"sim", "simpy", "pandas", "networkx", "msgspec", "hypothesis", "numpy"}
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script.replace("HEAVY", repr(heavy))], capture_output=True, text=True, check=True
     )
-    assert told.stdout == "[]\n"
+    assert result.stdout == "[]\n"
 
 
 # Assertions
 
 
-def test_assertions_pass_where_all_is_so() -> None:
+def test_assertions_pass_if_they_hold() -> None:
     outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
     assert_state(outcome, "cpu1", "refused")
     assert_log(outcome, "Bringing up", "Required vector length(s) missing", "CPU1: failed to come online")
@@ -297,7 +297,7 @@ def test_assertions_pass_where_all_is_so() -> None:
     assert_log(outcome)
 
 
-def test_assertions_say_what_came_instead() -> None:
+def test_failed_assertions_show_what_the_boot_did_instead() -> None:
     outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),), name="late")
     with pytest.raises(AssertionError, match=r"cpu1: expected online, and it is refused\n.*SVE: cpu1: Required"):
         assert_state(outcome, "cpu1", "online")
@@ -311,25 +311,25 @@ def test_assertions_say_what_came_instead() -> None:
         assert_state(outcome, "cpu1", "Online")
 
 
-def test_what_the_log_says_of_a_cpu_is_not_what_it_says_of_another() -> None:
+def test_lines_about_cpu10_are_not_lines_about_cpu1() -> None:
     outcome = booted(*[V1] * 12, kernel="6.12")
     with pytest.raises(AssertionError) as caught:
         assert_state(outcome, "cpu1", "lost")
     assert re.findall(r"CPU\d+", str(caught.value)) == ["CPU1"]
 
 
-def test_every_missing_line_is_told_beside_few_of_the_log() -> None:
+def test_every_missing_line_is_shown_with_little_of_the_log() -> None:
     outcome = booted(*[V1] * 100, kernel="6.12")
     with pytest.raises(AssertionError) as caught:
         assert_log(outcome, "CPU50: Booted", "CPU10: Booted", "SVE: nothing\x1b[31m", "VHE mode")
-    told = str(caught.value).splitlines()
-    assert told[0] == "the log lacks 2 lines there: CPU10: Booted"
-    assert [one for one in told if one.startswith("-")] == ["- CPU10: Booted", "- SVE: nothing\\x1b[31m"]
-    assert [one[-40:] for one in told if one.startswith("=")] == [
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "the log lacks 2 lines there: CPU10: Booted"
+    assert [line for line in lines if line.startswith("-")] == ["- CPU10: Booted", "- SVE: nothing\\x1b[31m"]
+    assert [line[-40:] for line in lines if line.startswith("=")] == [
         "secondary processor 0x0000000032 [0x000f0510]"[-40:],
         "kvm [1]: VHE mode initialized successfully"[-40:],
     ]
-    assert len(told) < 30
+    assert len(lines) < 30
 
 
 # Strategies
@@ -364,29 +364,31 @@ def test_scenarios_boot(scenario: Scenario) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_smallest_scenario_that_shows_the_bug_has_two_cpus_and_a_guest(seed: int) -> None:
     def corrupts(scenario: Scenario) -> bool:
-        return any(one.kind is HazardKind.OUT_OF_BOUNDS_WRITE for one in boot_scenario(scenario).found)
+        return any(hazard.kind is HazardKind.OUT_OF_BOUNDS_WRITE for hazard in boot_scenario(scenario).found)
 
     drawn = scenarios(kernel=st.just("6.11"), design=st.none(), topology=topologies(most_cpus=6))
     chance = random.Random(seed)  # noqa: S311
     smallest = find(drawn, corrupts, settings=settings(max_examples=2000, database=None, deadline=None), random=chance)
     assert [cpu.sve_vqs for cpu in smallest.topology.cpus] == [0b1, 0b11]
-    assert [one.do for one in smallest.actions] == [Do.GUEST]
+    assert [action.do for action in smallest.actions] == [Do.GUEST]
 
 
-def test_scenarios_as_they_are_drawn_can_show_a_hazard_that_is_not_nosves() -> None:
+def test_drawn_scenarios_can_show_hazards_other_than_those_of_nosve() -> None:
     searched = settings(derandomize=True, max_examples=3000, deadline=None)
-    found = boot_scenario(find(scenarios(), lambda one: boot_scenario(one).found != [], settings=searched)).found
-    assert HazardKind.HOST_DENIED_VL not in {one.kind for one in found}
+    found = boot_scenario(
+        find(scenarios(), lambda scenario: boot_scenario(scenario).found != [], settings=searched)
+    ).found
+    assert HazardKind.HOST_DENIED_VL not in {hazard.kind for hazard in found}
 
 
-def test_lengths_that_are_none_are_refused_at_once() -> None:
+def test_strategies_refuse_wrong_lengths_at_once() -> None:
     with pytest.raises(InputError, match="64 bits is not a vector length"):
         sme_sets(up_to_bits=64)
     with pytest.raises(InputError, match="rule is 'any': allowed are"):
         vl_sets(rule="any")
 
 
-def test_the_smallest_scenario_is_one_cpu_and_nothing_to_do() -> None:
+def test_the_smallest_scenario_is_one_cpu_without_actions() -> None:
     smallest = find(scenarios(), lambda _: True, settings=settings(derandomize=True, deadline=None))
     assert (len(smallest.topology.cpus), smallest.actions, smallest.early) == (1, (), (0,))
 

@@ -27,7 +27,7 @@ function show(start, end) {
 }
 
 function press(range) {
-  const near = (one, other) => Math.abs(one - other) < LEAST_WIDTH;
+  const near = (place, other) => Math.abs(place - other) < LEAST_WIDTH;
   for (const button of views) {
     const [start, end] = JSON.parse(button.dataset.view).range;
     button.setAttribute("aria-pressed", String(near(start, range[0]) && near(end, range[1])));
