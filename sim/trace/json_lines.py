@@ -1,4 +1,4 @@
-"""Events as JSON lines."""
+"""Events of a boot as JSON lines."""
 
 import msgspec
 
@@ -7,5 +7,5 @@ from sim.rows import EventRow
 
 
 def jsonl_text(outcome: Outcome) -> str:
-    """A boot's events, a line of JSON each, with the columns of `EventRow`."""
+    """Return a boot's events, a line of JSON each, with the columns of `EventRow`."""
     return msgspec.json.Encoder().encode_lines([EventRow(*event) for event in outcome.facts.events]).decode()
