@@ -274,18 +274,23 @@ def test_a_qemu_that_does_not_start_ends_the_script(tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", EMULATOR, "the kernel"]
 
 
-def test_a_script_that_is_told_to_end_ends_qemu(tmp_path: Path) -> None:
+@pytest.mark.parametrize("delay", ["", "sleep 1; "], ids=["at-once", "delayed"])
+def test_a_terminated_script_ends_qemu(delay: str, tmp_path: Path) -> None:
+    """With the delay the signal comes after QEMU was started, and before the script has noted its process id."""
     (tmp_path / EMULATOR).write_text("#!/bin/sh\necho $$ >&2\nexec sleep 600\n", encoding="utf-8")
     (tmp_path / EMULATOR).chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    with started(export_text(shipped("bug"), "qemu"), tmp_path, PATH=path) as process:
+    script = export_text(shipped("bug"), "qemu")
+    assert script.count('started="$started $!"') == 1
+    script = script.replace('started="$started $!"', f'{delay}started="$started $!"')
+    with started(script, tmp_path, PATH=path) as process:
         assert process.stderr is not None
         number = next(int(line) for line in process.stderr if line.strip().isdigit())
         emulator = psutil.Process(number)
         process.terminate()
         assert process.wait(60) == 1
-        assert psutil.wait_procs([emulator], 60)[1] == []
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", EMULATOR, "the kernel"]
+        assert psutil.wait_procs([emulator], 10)[1] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["boot.sh", "initrd", EMULATOR, "the kernel"]
 
 
 def test_a_script_says_what_it_needs(tmp_path: Path) -> None:
