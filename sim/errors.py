@@ -47,7 +47,7 @@ class SchedulerGone(AsymbootError, ConnectionError):
 
 
 class EmulatorFailed(AsymbootError, RuntimeError):
-    """QEMU could not be started, or ended before the boot did."""
+    """QEMU could not be started, or the boot in it did not reach its end."""
 
 
 def printable(text: str) -> str:

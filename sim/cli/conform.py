@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sim.conform.live.kernel_image import Image
     from sim.conform.live.live_conformance import Conformance, NotBooted
     from sim.conform.live_cases import Case
-    from sim.conform.record_writer import Recording
+    from sim.conform.record_writer import RecordWriter
 
     Booting = Callable[[Callable[[Conformance | NotBooted], None]], Coroutine[object, object, None]]
 
@@ -92,9 +92,9 @@ def conform(
 
 
 def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
-    from sim.conform.conformance import replay_each
+    from sim.conform.conformance import replay_files
     from sim.conform.conformance_rows import conformance_row
-    from sim.conform.recorded_boot import not_compared
+    from sim.conform.recorded_boot import uncompared_fields
     from sim.conform.run_records import RecordedBoot
 
     if not files:
@@ -102,8 +102,8 @@ def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
     total: Counter[str] = Counter()
     agree: Counter[str] = Counter()
     rows = []
-    for record, fields in replay_each(files):
-        unread = not_compared(record) if isinstance(record, RecordedBoot) else ()
+    for record, fields in replay_files(files):
+        unread = uncompared_fields(record) if isinstance(record, RecordedBoot) else ()
         rows.append(row := conformance_row(record, fields, unread))
         total[record.kind] += 1
         agree[record.kind] += bool(row.agrees)
@@ -133,18 +133,18 @@ def _live(
     jobs: int | None,
 ) -> None:
     from sim.conform.live.kernel_image import Image
-    from sim.conform.live.live_conformance import Conformance, conform_each
-    from sim.conform.record_writer import Recording
+    from sim.conform.live.live_conformance import Conformance, conform_cases
+    from sim.conform.record_writer import RecordWriter
     from sim.designs import named
 
     if seed is not None and random is None:
         raise click.UsageError("--seed goes with --random N only.")
     if design is not None:
         named(design)
-    image = Image.found(kernel, busybox)
+    image = Image.load(kernel, busybox)
     cases = _cases(files, random or 0, seed or 0, image)
-    recording = None if record is None else Recording(record, image.series, [case.name for case in cases])
-    booting = partial(conform_each, cases, image, design=design, at_a_time=jobs or os.cpu_count() or 1)
+    recording = None if record is None else RecordWriter(record, image.series, [case.name for case in cases])
+    booting = partial(conform_cases, cases, image, design=design, jobs=jobs or os.cpu_count() or 1)
     done, stopped_by = _boot(booting, len(cases), recording, as_json=as_json)
     in_order = [one for case in cases if (one := done.get(f"{image.series}/{case.name}")) is not None]
     booted = [one for one in in_order if isinstance(one, Conformance)]
@@ -167,10 +167,10 @@ def _row(one: "Conformance | NotBooted") -> "ConformanceRow":
 
 
 def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "list[Case]":
-    from sim.conform.live_cases import cases_of
+    from sim.conform.live_cases import read_cases
     from sim.conform.random_cases import random_cases
 
-    cases = [case for file in files for case in cases_of(file)] + random_cases(random, seed, image.series)
+    cases = [case for file in files for case in read_cases(file)] + random_cases(random, seed, image.series)
     if not cases:
         raise click.UsageError("nothing to boot: give a FILE or --random N.")
     twice = [name for name, times in Counter(case.name for case in cases).items() if times > 1]
@@ -180,7 +180,7 @@ def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "
 
 
 def _boot(
-    booting: "Booting", count: int, recording: "Recording | None", *, as_json: bool
+    booting: "Booting", count: int, recording: "RecordWriter | None", *, as_json: bool
 ) -> "tuple[dict[str, Conformance | NotBooted], int]":
     """Boot cases, and record and show each result as soon as it is there.
 
@@ -204,7 +204,7 @@ def _boot(
     return done, cancellable.stopped_by
 
 
-def _keep(one: "Conformance | NotBooted", recording: "Recording | None", *, as_json: bool) -> None:
+def _keep(one: "Conformance | NotBooted", recording: "RecordWriter | None", *, as_json: bool) -> None:
     """Record and show a result, or report that a case was not booted."""
     from sim.conform.live.live_conformance import NotBooted
     from sim.show.conformance_text import show_conformance

@@ -34,12 +34,12 @@ def export(file: Path, to: str, output: Path | None, **changes: options.Override
     if output is not None:
         options.check_new(output)
     scenario = options.load(file, **changes)
-    from sim.export.export_text import exported
+    from sim.export.export_text import export_scenario
     from sim.files.new_file import write_new
     from sim.files.toml_tables import at
 
     with at(str(file)):
-        made = exported(scenario, ExportFormat(to))
+        made = export_scenario(scenario, ExportFormat(to))
     if output is None:
         click.echo(made.text, nl=False)
     else:

@@ -1,1 +1,1 @@
-"""Real boots held against the model."""
+"""Conformance: recorded and live boots of real kernels, compared with the model field by field."""

@@ -1,8 +1,16 @@
-"""What is compared, field by field: what a real kernel showed, and what the simulator says."""
+"""Comparison of one value: as a real kernel showed it, and as the simulator predicts it."""
 
 import re
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
+from sim.conform.run_records import HostVl
+
+Value: TypeAlias = bool | int | str | HostVl | Sequence["Value"] | Mapping[str, "Value"] | None
+"""The types that fields have in recorded runs."""
+
+# Identification registers, addresses and process numbers belong to the machine, capability numbers to the kernel's
+# configuration, and polling times to the host's speed. None of them is predicted.
 _MASKS = (
     (re.compile(r"0x[0-9a-f]{8,}"), "0x*"),
     (re.compile(r"\b[0-9a-f]{16}\b"), "*"),
@@ -14,27 +22,31 @@ _MASKS = (
 
 
 class Field(NamedTuple):
-    """One thing that a real kernel showed, and the same of the simulator's."""
+    """One value that a real kernel showed, beside the simulator's."""
 
     name: str
-    recorded: Any
-    simulated: Any
+    recorded: Value
+    simulated: Value
 
     @property
     def agrees(self) -> bool:
-        """Whether both are the same."""
-        return bool(self.recorded == self.simulated)
+        """True if both values are equal."""
+        return self.recorded == self.simulated
 
     def __str__(self) -> str:
         return f"{self.name}: recorded {self.recorded!r}, simulated {self.simulated!r}"
 
 
-def masked(lines: list[str]) -> list[str]:
-    """Replace what differs from machine to machine: identification values, process numbers and the like."""
-    stripped = []
-    for line in lines:
-        text = line
-        for pattern, stands in _MASKS:
-            text = pattern.sub(stands, text)
-        stripped.append(text)
-    return stripped
+def mask_lines(lines: Sequence[str]) -> list[str]:
+    """Replace the parts of log lines that differ between machines, so that equal behaviour gives equal lines.
+
+    >>> mask_lines(["psci: CPU1 killed (polled 10 ms)"])
+    ['psci: CPU1 killed (polled * ms)']
+    """
+    return [_mask(line) for line in lines]
+
+
+def _mask(line: str) -> str:
+    for pattern, substitute in _MASKS:
+        line = pattern.sub(substitute, line)
+    return line

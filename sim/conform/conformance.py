@@ -1,4 +1,4 @@
-"""Recorded runs replayed: build the same system, boot it here, compare every field."""
+"""Replay of recorded runs: boot the recorded system in the simulator, and compare every field."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,10 +12,10 @@ from sim.errors import InputError
 
 
 def replay(record: RecordedBoot | RecordedSave) -> list[Field]:
-    """Boot the system of a recorded run, and compare what it showed with what the simulator says.
+    """Boot the system of a recorded run in the simulator, and compare the result with the record.
 
     Raises:
-        InputError: the record describes a system that there cannot be.
+        InputError: the record describes an impossible system.
     """
     try:
         if isinstance(record, RecordedBoot):
@@ -25,11 +25,11 @@ def replay(record: RecordedBoot | RecordedSave) -> list[Field]:
         raise InputError(f"run {record.id}: {error}") from None
 
 
-def replay_each(files: Iterable[Path]) -> Iterator[tuple[RecordedBoot | RecordedSave, list[Field]]]:
-    """Replay every run of some files.
+def replay_files(files: Iterable[Path]) -> Iterator[tuple[RecordedBoot | RecordedSave, list[Field]]]:
+    """Replay every run of some files, in their order.
 
     Raises:
-        InputError: a file is wrong, holds nothing, or describes a system that there cannot be.
+        InputError: a file is wrong, holds no run, or describes an impossible system.
     """
     for file in files:
         records = read_records(file)

@@ -1,4 +1,4 @@
-"""What to boot live: scenarios, and the systems of boots that were recorded."""
+"""Cases for live boots: scenario files, and the systems of boots that were recorded."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,17 +12,17 @@ from sim.scenario import Do, Scenario
 
 
 class Case(NamedTuple):
-    """A scenario to boot, and its name among others."""
+    """A scenario to boot, and its name, which the record of the boot gets too."""
 
     name: str
     scenario: Scenario
 
 
-def cases_of(file: Path) -> list[Case]:
-    """The scenario of a file, or the systems of a list of recorded boots (``.json``).
+def read_cases(file: Path) -> list[Case]:
+    """Read the scenario of a file, or the systems of a list of recorded boots (``.json``).
 
     Raises:
-        InputError: the file is wrong.
+        InputError: the file is wrong, or is a list without boots.
     """
     if file.suffix != ".json":
         path = find(file)
@@ -30,11 +30,12 @@ def cases_of(file: Path) -> list[Case]:
     boots = [record for record in read_records(file) if isinstance(record, RecordedBoot)]
     if not boots:
         raise InputError(f"{file}: holds no recorded boots")
-    return [_case_of(record) for record in boots]
+    return [_recorded_case(record) for record in boots]
 
 
-def _case_of(record: RecordedBoot) -> Case:
-    """Its system and what was done to it, without the guests that its replay asks."""
+def _recorded_case(record: RecordedBoot) -> Case:
+    """Return the case of a recorded boot, without the guests that its replay adds."""
     scenario = boot_scenario(record)
-    actions = tuple(one for one in scenario.actions if one.do is not Do.GUEST)
+    actions = tuple(action for action in scenario.actions if action.do is not Do.GUEST)
+    # The series is left out of the name, because the case may be booted with a kernel of another series.
     return Case(record.id.removeprefix(f"{record.kernel}/"), scenario.but(actions=actions))

@@ -1,4 +1,4 @@
-"""Systems drawn at random, to be booted live."""
+"""Random systems for live boots: legal topologies, splits into early and late CPUs, KVM modes and actions."""
 
 import random
 
@@ -9,64 +9,69 @@ from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.topology import Cpu, Topology
 from sim.vectors import VQ_MAX, bits_from_vq, vqs_from_bits
 
-_CPUS = (2, 5)
+_CPU_COUNTS = (2, 5)
 _MOST_ACTIONS = 6
-_POWERS = tuple(1 << power for power in range(5))
-_SELDOM = 0.1
-"""How often a CPU lacks SVE, CPUs do not start at EL2, or the command line hides SVE."""
+_POWERS_OF_TWO = tuple(1 << power for power in range(5))
+_SME_SHARE = 1 / 3
+"""Probability that the CPUs have SME, where the kernel uses it."""
+_RARE = 0.1
+"""Probability that a CPU lacks SVE, that CPUs do not start at EL2, and that the command line switches SVE off."""
 
 
 def random_cases(count: int, seed: int, series: KernelSeries) -> list[Case]:
-    """Legal topologies, splits into early and late, KVM modes and orders of actions.
+    """Return random cases, each with a random stream of its own.
 
-    A case depends on the seed and its number alone, and on whether the kernel uses SME. CPUs with SME have SVE too:
-    QEMU cannot mix what they have.
+    Case N depends on the seed, on N and on whether the kernel uses SME, but not on `count`: a larger `count`
+    only adds cases. CPUs with SME have SVE too, because QEMU cannot mix them otherwise.
 
     Args:
-        count: so many.
-        seed: of all draws; each case has a stream of its own.
-        series: the kernel's.
+        count: number of cases.
+        seed: seed of all streams.
+        series: series of the kernel to be booted.
     """
     return [_case(random.Random(f"{seed}/live/{number}"), seed, number, series) for number in range(count)]  # noqa: S311
 
 
 def _case(draw: random.Random, seed: int, number: int, series: KernelSeries) -> Case:
-    count = draw.randint(*_CPUS)
-    with_sme = kernel_flags(series).sme and draw.random() < 1 / 3
-    pool = [_sve_vqs(draw) for _ in range(draw.randint(1, 3))]
+    cpu_count = draw.randint(*_CPU_COUNTS)
+    with_sme = kernel_flags(series).sme and draw.random() < _SME_SHARE
+    # Few sets for many CPUs: otherwise hardly any two CPUs would be alike, and every late CPU would be refused.
+    sve_sets = [_sve_vqs(draw) for _ in range(draw.randint(1, 3))]
     cpus = tuple(
         Cpu.of(
-            f"cpu{one}",
-            None if not with_sme and draw.random() < _SELDOM else draw.choice(pool),
+            f"cpu{cpu}",
+            None if not with_sme and draw.random() < _RARE else draw.choice(sve_sets),
             _sme_vqs(draw) if with_sme else None,
         )
-        for one in range(count)
+        for cpu in range(cpu_count)
     )
     name = f"random-{seed}-{number}"
     scenario = Scenario(
         Topology(cpus),
         kernel=str(series),
         kvm_mode=draw.choice(list(KvmMode)),
-        el2=draw.random() >= _SELDOM,
-        maxcpus=draw.randint(1, count),
-        nosve=draw.random() < _SELDOM,
-        actions=tuple(_action(draw, count) for _ in range(draw.randint(1, _MOST_ACTIONS))),
+        el2=draw.random() >= _RARE,
+        maxcpus=draw.randint(1, cpu_count),
+        nosve=draw.random() < _RARE,
+        actions=tuple(_action(draw, cpu_count) for _ in range(draw.randint(1, _MOST_ACTIONS))),
         name=name,
     )
     return Case(name, scenario)
 
 
 def _sve_vqs(draw: random.Random) -> int:
-    """A legal set: every power of two up to its largest length, and some other lengths."""
-    largest = draw.choice([draw.choice(_POWERS), draw.randint(1, VQ_MAX)])
-    others = [vq for vq in range(1, largest) if draw.random() < 1 / 4]
-    return vqs_from_bits(bits_from_vq(vq) for vq in {largest, *others, *(one for one in _POWERS if one < largest)})
+    """Draw a legal set: every power of two up to its largest length, and each other length with probability 1/4."""
+    largest = draw.choice([draw.choice(_POWERS_OF_TWO), draw.randint(1, VQ_MAX)])
+    optional = [vq for vq in range(1, largest) if draw.random() < 1 / 4]
+    mandatory = [vq for vq in _POWERS_OF_TWO if vq < largest]
+    return vqs_from_bits(bits_from_vq(vq) for vq in {largest, *optional, *mandatory})
 
 
 def _sme_vqs(draw: random.Random) -> int:
-    return vqs_from_bits(bits_from_vq(vq) for vq in draw.sample(_POWERS, draw.randint(1, len(_POWERS))))
+    """Draw a legal set: any powers of two, at least one."""
+    return vqs_from_bits(bits_from_vq(vq) for vq in draw.sample(_POWERS_OF_TWO, draw.randint(1, len(_POWERS_OF_TWO))))
 
 
-def _action(draw: random.Random, count: int) -> Action:
+def _action(draw: random.Random, cpu_count: int) -> Action:
     do = Do.ONLINE if draw.random() < 2 / 3 else Do.OFFLINE
-    return Action(do, f"cpu{draw.randrange(1, count)}")
+    return Action(do, f"cpu{draw.randrange(1, cpu_count)}")

@@ -1,4 +1,8 @@
-"""Recorded boots as files that grow: a list for each kernel series, a boot a line."""
+"""Files of recorded boots, written boot by boot: a JSON list for each kernel series, a boot a line.
+
+Several commands may record into one file at a time. Each addition takes a lock, reads the file, and replaces it as a
+whole: a command that is killed loses nothing that was recorded before.
+"""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,81 +13,92 @@ from filelock import FileLock, Timeout
 
 from sim.conform.run_records import RecordedBoot, RecordedSave, read_records
 from sim.errors import InputError
+from sim.files.new_file import write_new
 from sim.files.result_folder import check_room
 from sim.kernel_series import KernelSeries
 
-_LONGEST_TURN_S = 60
-"""For which another command may be writing the same file."""
+_LOCK_TIMEOUT_S = 60
+"""The longest wait for another command that writes the same file, in seconds."""
 
 
-class Recording:
-    """The file of a kernel series, to which boots are added one by one, by several commands at a time."""
+class RecordWriter:
+    """A writer that adds boots to the file of a kernel series, one by one."""
 
     def __init__(self, folder: Path, series: KernelSeries, names: Iterable[str]) -> None:
-        """Look at the file, where there is one already.
+        """Check that the boots can be recorded, before any of them is started.
 
         Args:
-            folder: where the file lies, or will.
-            series: the kernel's.
-            names: the boots that are about to be recorded, in the order in which they are to lie in the file.
+            folder: the folder of the file; it may be missing.
+            series: the kernel series.
+            names: names of the boots to be recorded, in the order in which the file shall have them.
 
         Raises:
-            InputError: the folder cannot have it, the file is wrong, or has one of the boots.
+            InputError: the folder cannot hold the file, the file is wrong, or it has one of the boots already.
         """
         check_room(folder, ())
         self.path = folder / f"linux-{series}.json"
-        self._places = {f"{series}/{name}": place for place, name in enumerate(names)}
+        self._positions = {f"{series}/{name}": position for position, name in enumerate(names)}
         for record in self._read():
-            if record.id in self._places:
-                raise self._has_already(record)
+            if record.id in self._positions:
+                raise self._duplicate(record)
 
     def _read(self) -> list[RecordedBoot | RecordedSave]:
         return read_records(self.path) if self.path.exists() else []
 
-    def _has_already(self, record: RecordedBoot | RecordedSave) -> InputError:
-        return InputError(f"{self.path}: has {record.id} already: record elsewhere, or take it out")
+    def _duplicate(self, record: RecordedBoot | RecordedSave) -> InputError:
+        return InputError(f"{self.path}: has {record.id} already: record elsewhere, or remove it")
 
     def add(self, record: RecordedBoot) -> None:
-        """Add a boot; the file is whole before and after.
+        """Add a boot to the file.
 
         Raises:
-            InputError: it cannot be written, or has the boot by now.
+            InputError: the file cannot be written, or another command has recorded the same boot meanwhile.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self._turn():
+            with self._lock():
                 records = self._read()
-                if any(one.id == record.id for one in records):
-                    raise self._has_already(record)
-                records.insert(self._place(record, records), record)
-                self._write(records)
+                if any(other.id == record.id for other in records):
+                    raise self._duplicate(record)
+                records.insert(self._insertion_point(record, records), record)
+                self._replace(records)
         except OSError as error:
             raise InputError(f"{self.path}: {error.strerror or error}") from None
 
-    def _place(self, record: RecordedBoot, records: list[RecordedBoot | RecordedSave]) -> int:
-        """Before the first that is to lie behind it; those of others stay before, in the order in which they came."""
-        own = self._places.get(record.id, len(self._places))
-        return next((place for place, one in enumerate(records) if self._places.get(one.id, -1) > own), len(records))
+    def _insertion_point(self, record: RecordedBoot, records: list[RecordedBoot | RecordedSave]) -> int:
+        """Return the index before the first record that belongs behind the new record.
+
+        Boots end in any order, but the file has them in the order of the cases. Records of other commands have no
+        position here (-1) and stay where they are, in front.
+        """
+        own = self._positions.get(record.id, len(self._positions))
+        behind = (index for index, other in enumerate(records) if self._positions.get(other.id, -1) > own)
+        return next(behind, len(records))
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Keep other commands from the file meanwhile."""
+    def _lock(self) -> Iterator[None]:
+        """Keep other commands from the file."""
         path = self.path.with_suffix(".lock")
         try:
-            with FileLock(path, timeout=_LONGEST_TURN_S):
+            with FileLock(path, timeout=_LOCK_TIMEOUT_S):
                 try:
                     yield
                 finally:
-                    path.unlink(missing_ok=True)  # who waits for it finds it gone, and makes a new one
+                    # Removed while it is held: a command that waits for it notices the missing link, and makes a new
+                    # lock file.
+                    path.unlink(missing_ok=True)
         except Timeout:
             raise InputError(f"{self.path}: another command is writing it") from None
 
-    def _write(self, records: list[RecordedBoot | RecordedSave]) -> None:
-        lines = ",\n".join(msgspec.json.encode(one).decode() for one in records)
-        beside = self.path.with_suffix(".new")  # one at a time: what a killed command left is overwritten
+    def _replace(self, records: list[RecordedBoot | RecordedSave]) -> None:
+        lines = ",\n".join(msgspec.json.encode(record).decode() for record in records)
+        temporary = self.path.with_suffix(".new")
+        # The lock is held, so that no other command is using the file. It was left by a command that was killed, or it
+        # is a link that leads out of the folder: in both cases it is made anew.
+        temporary.unlink(missing_ok=True)
         try:
-            beside.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-            beside.replace(self.path)
+            write_new(temporary, f"[\n{lines}\n]\n")
+            temporary.replace(self.path)
         except BaseException:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise

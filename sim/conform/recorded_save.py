@@ -1,13 +1,16 @@
-"""Saves of real pKVMs: the scenario that each amounts to, and what is compared."""
+"""Comparison of a recorded save of pKVM: the scenario that it stands for, and its fields beside the simulator's.
+
+The kernels were built with each design, and patched to poison the memory around the buffers and to dump it after a
+save. Byte positions count from the start of the buffer's registers, so that the header has negative positions.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
-from sim.conform.compared_fields import Field, masked
-from sim.conform.run_records import HostVl, RecordedSave, topology_of
+from sim.conform.compared_fields import Field, Value, mask_lines
+from sim.conform.run_records import HostVl, RecordedSave, recorded_topology
 from sim.designs import LateStore, named
 from sim.errors import InputError, choice
 from sim.kernel.save_area import Save
@@ -18,26 +21,32 @@ from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.vectors import VectorType, vl_bytes_from_vq
 
 SAVES_KERNEL = "6.12"
-"""The saves were measured with kernels built from this series."""
-SAVES_IN_A_ROW = 3
-_FAILURE = re.compile(
+"""The series of the kernels that the saves were measured with."""
+ROUND_TRIPS = 3
+"""Round trips between host and guest on the saving CPU; each runs with the registers that the restore before left."""
+_LATE_STORES = {"as posted": LateStore.READ_ONLY, "skipped": LateStore.SKIPPED, "works": LateStore.WORKS}
+_FAILURE_LINE = re.compile(
     r"psci: |CPU\d+: |SVE: |kvm \[\*\]: .*nVHE (hyp|stacktrace)|Kernel panic|Internal error|Unable to handle kernel"
 )
-"""Lines of a failure that a save's log holds; it may hold others, which say nothing about it."""
-_PANIC_OF = {True: "hypervisor panic", False: "kernel panic: write to read-only memory"}
+"""Lines that report a failure. The logs of saves also have lines of the measurement itself, which are not compared."""
+_PANIC_ENDS = {True: "hypervisor panic", False: "kernel panic: write to read-only memory"}
+"""The values of `end` after a panic, by `Panic.of_hypervisor`."""
 
 
 def save_scenario(record: RecordedSave) -> Scenario:
-    """The scenario of a recorded save: late CPUs that it names come online, then guests make them save."""
+    """Return the scenario of a recorded save: its late CPUs come online, then guests make the CPUs save.
+
+    Raises:
+        InputError: the record has a choice that is not modelled, or an impossible system.
+    """
     design = named(record.design)
     if record.late_store is not None:
-        stores = {"as posted": LateStore.READ_ONLY, "skipped": LateStore.SKIPPED, "works": LateStore.WORKS}
-        if record.late_store not in stores:
-            raise InputError(f"late_store is {record.late_store!r}: allowed are {', '.join(stores)}")
-        design = replace(design, late_store=stores[record.late_store])
-    cpus = list(dict.fromkeys([*record.saved_before, record.saving_cpu]))
+        if record.late_store not in _LATE_STORES:
+            raise InputError(f"late_store is {record.late_store!r}: allowed are {', '.join(_LATE_STORES)}")
+        design = replace(design, late_store=_LATE_STORES[record.late_store])
+    cpus = list(dict.fromkeys([*record.saved_before, record.saving_cpu]))  # without duplicates, in order
     return Scenario(
-        topology_of(record.cpus),
+        recorded_topology(record.cpus),
         kernel=SAVES_KERNEL,
         design=design,
         kvm_mode=choice(KvmMode, "kvm_mode", record.kvm_mode),
@@ -45,35 +54,41 @@ def save_scenario(record: RecordedSave) -> Scenario:
         relay=choice(Relay, "relay", record.relay),
         memory=choice(MemoryLayout, "memory", record.memory),
         actions=(
-            *(Action(Do.ONLINE, f"cpu{number}") for number in cpus if number >= record.early),
-            *(Action(Do.GUEST, f"cpu{number}") for number in record.saved_before),
-            Action(Do.GUEST, f"cpu{record.saving_cpu}", rounds=SAVES_IN_A_ROW),
+            *(Action(Do.ONLINE, f"cpu{cpu}") for cpu in cpus if cpu >= record.early),
+            *(Action(Do.GUEST, f"cpu{cpu}") for cpu in record.saved_before),
+            Action(Do.GUEST, f"cpu{record.saving_cpu}", rounds=ROUND_TRIPS),
         ),
         name=record.id,
     )
 
 
 def compare_save(record: RecordedSave, outcome: Outcome) -> Iterator[Field]:
-    """What a run of saves showed, beside what a simulated run of the same shows."""
-    seen, facts = record.observed, outcome.facts
+    """Compare a recorded run of saves with a simulated run of the same system.
+
+    Args:
+        record: the recorded run.
+        outcome: the outcome of `save_scenario(record)`.
+    """
+    observed, facts = record.observed, outcome.facts
     info = outcome.vectors[VectorType.SVE]
-    yield Field("end", seen.end, _PANIC_OF[facts.panic.of_hypervisor] if facts.panic else "completed")
-    yield Field("max_vl_bytes", seen.max_vl_bytes, info.max_vl_bytes)
-    if seen.max_cpu_vl_bytes is not None:
-        yield Field("max_cpu_vl_bytes", seen.max_cpu_vl_bytes, info.max_cpu_vl_bytes)
-    simulated = iter(masked([line.text for line in facts.log]))
-    modelled = [line for line in masked(seen.log) if _FAILURE.match(line)]
+    yield Field("end", observed.end, _PANIC_ENDS[facts.panic.of_hypervisor] if facts.panic else "completed")
+    yield Field("max_vl_bytes", observed.max_vl_bytes, info.max_vl_bytes)
+    if observed.max_cpu_vl_bytes is not None:
+        yield Field("max_cpu_vl_bytes", observed.max_cpu_vl_bytes, info.max_cpu_vl_bytes)
+    # Each recorded line must occur behind the one before it: `in` consumes the iterator up to the line it finds.
+    simulated = iter(mask_lines([line.text for line in facts.log]))
+    modelled = [line for line in mask_lines(observed.log) if _FAILURE_LINE.match(line)]
     missing = [line for line in modelled if line not in simulated]
     yield Field("log", missing, [])
     buffers = facts.buffers
-    yield Field("buffer_bytes", seen.buffer_bytes, buffers and buffers.asked_bytes)
-    yield Field("page_order", seen.page_order, buffers and buffers.page_order)
-    shown = _shown(record, outcome) if buffers is not None else dict.fromkeys(_SHOWN)
-    for name, value in shown.items():
-        yield Field(name, getattr(seen, name), value)
+    yield Field("buffer_bytes", observed.buffer_bytes, None if buffers is None else buffers.asked_bytes)
+    yield Field("page_order", observed.page_order, None if buffers is None else buffers.page_order)
+    values = _save_values(record, outcome) if buffers is not None else dict.fromkeys(_SAVE_FIELDS)
+    for name, value in values.items():
+        yield Field(name, getattr(observed, name), value)
 
 
-_SHOWN = (
+_SAVE_FIELDS = (
     "first_byte",
     "last_byte",
     "changed_ranges",
@@ -84,31 +99,31 @@ _SHOWN = (
 )
 
 
-def _shown(record: RecordedSave, outcome: Outcome) -> dict[str, Any]:
-    """What the saves of the saving CPU show; None and 0 where there was none."""
+def _save_values(record: RecordedSave, outcome: Outcome) -> dict[str, Value]:
+    """Return the fields of `_SAVE_FIELDS` as simulated; without a save they are None, and `changed_ranges` is 0."""
     saves = [save for save in outcome.facts.saves if save.cpu == record.saving_cpu]
     if not saves:
-        return {**dict.fromkeys(_SHOWN), "changed_ranges": 0}
-    last = saves[-1]
-    own = _changed(outcome, last.cpu, and_around=record.memory != MemoryLayout.ADJACENT)
+        return {**dict.fromkeys(_SAVE_FIELDS), "changed_ranges": 0}
+    # Adjacent runs of pages are the other CPUs' buffers, whose bytes have a field of their own.
+    own = _changed_extents(outcome, record.saving_cpu, and_around=record.memory != MemoryLayout.ADJACENT)
     others = {
         str(cpu): (changed[0].first - HEADER_BYTES, changed[-1].last - HEADER_BYTES)
         for cpu in range(len(record.cpus))
-        if cpu != last.cpu and (changed := _changed(outcome, cpu, and_around=False))
+        if cpu != record.saving_cpu and (changed := _changed_extents(outcome, cpu, and_around=False))
     }
     return {
         "first_byte": own[0].first - HEADER_BYTES,
         "last_byte": own[-1].last - HEADER_BYTES,
-        "changed_ranges": _ranges(own),
-        "zcr_el1_intact": last.header_intact,
+        "changed_ranges": _count_ranges(own),
+        "zcr_el1_intact": saves[-1].header_intact,
         "bytes_in_other_cpus_buffers": others or None,
         "registers_restored": all(save.at_save_vq_restored for save in saves if not save.panicked),
         "host_vl_bytes": _host_vl(saves),
     }
 
 
-def _changed(outcome: Outcome, cpu: int, *, and_around: bool) -> list[Extent]:
-    """The bytes in a CPU's run of pages, or also around it, that any save changed."""
+def _changed_extents(outcome: Outcome, cpu: int, *, and_around: bool) -> list[Extent]:
+    """Return the bytes that any save changed in a CPU's run of pages, or also around it."""
     return merged(
         [
             extent
@@ -119,8 +134,8 @@ def _changed(outcome: Outcome, cpu: int, *, and_around: bool) -> list[Extent]:
     )
 
 
-def _ranges(extents: list[Extent]) -> int:
-    """How many stretches of bytes, where neighbouring owners count as one."""
+def _count_ranges(extents: list[Extent]) -> int:
+    """Count contiguous ranges; extents that touch each other, but have different owners, are one range."""
     gaps = sum(after.first > before.last + 1 for before, after in pairwise(extents))
     return 1 + gaps
 

@@ -1,7 +1,7 @@
-"""Recorded runs of real kernels as they lie in files: their fields, checked when read.
+"""Recorded runs of real kernels, as files hold them: their fields and types, checked when they are read.
 
-A file is a JSON list. A run is a boot or a save of pKVM's; its fields tell which. tests/truth/README.md says
-what each field means.
+A file is a JSON list of runs. A run is a boot or a save of pKVM, distinguished by its fields. Null stands for a value
+that was not read or that the run did not have. tests/truth/README.md describes the recordings.
 """
 
 from pathlib import Path
@@ -11,30 +11,35 @@ import msgspec
 
 from sim.errors import InputError
 from sim.files.bounded_read import read_at_most
-from sim.topology import Topology, cpu
+from sim.topology import Topology
+from sim.topology import cpu as make_cpu
 
 LARGEST_FILE_BYTES = 16 * 1024 * 1024
 
 
 class RecordedCpu(msgspec.Struct, frozen=True):
-    """The lengths a CPU supports, in bits; None: it has no SVE, or no SME."""
+    """The vector lengths of a CPU, in bits; None: the CPU lacks SVE, or SME."""
 
     sve_bits: list[int] | None
     sme_bits: list[int] | None = None
 
 
 class RecordedAction(msgspec.Struct, frozen=True):
-    """What user space did to one CPU, and what came of it."""
+    """An action of user space on one CPU, and its result."""
 
     action: str
+    """``on:N`` or ``off:N``; N is a logical CPU number."""
     outcome: str
+    """online, offline, failed or hung."""
     error: str | None
+    """The name of the errno, where the write to sysfs failed."""
     log: list[str]
+    """The kernel's lines meanwhile, as far as they concern CPU hotplug, vector lengths and panics."""
     guest_seconds: float | None = None
 
 
 class RecordedVlInfo(msgspec.Struct, frozen=True):
-    """The kernel's record, read from its memory."""
+    """The kernel's ``struct vl_info``, read from its memory."""
 
     min_vl_bytes: int
     max_vl_bytes: int
@@ -44,7 +49,7 @@ class RecordedVlInfo(msgspec.Struct, frozen=True):
 
 
 class ObservedBoot(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a boot showed."""
+    """The observations of one boot; docs/conformance.md says where each is read."""
 
     boot_log: list[str]
     sve_max_bytes: int | None
@@ -60,11 +65,13 @@ class ObservedBoot(msgspec.Struct, frozen=True, omit_defaults=True):
     task_vls_bits: list[int] | None
     guest_vls_bits: list[int] | None
     guest_rdvl_bits: dict[str, int] | None
+    """The length that RDVL returned in a guest, by the logical number of its CPU."""
     actions: list[RecordedAction]
     online_at_end: str | None
+    """The online CPUs as sysfs writes them, such as ``0-2,4``."""
     completed: bool
     task_sme_vls_bits: list[int] | None = None
-    """None: there were none, or nobody asked."""
+    """None: there were none, or they were not read."""
 
 
 class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,24 +80,26 @@ class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     kind: ClassVar[str] = "boots"
     id: str
     kernel: str
+    """The kernel series, such as 6.12."""
     release: str = ""
     qemu: str = ""
     cpus: list[RecordedCpu]
     early: int
+    """The number of CPUs brought up early, as ``maxcpus=`` counts them."""
     el2: bool
     kvm_mode: str
     command_line: str
     design: str | None = None
-    """The kernel was patched so; None: it has its series' own."""
+    """The design that the kernel was patched to; None: the series' own."""
     asked: list[str] | None = None
-    """The actions that user space was told to perform; None: nobody noted them, and they are those that it did."""
+    """The actions that user space was asked to perform; None: not recorded, so those that it did perform."""
     not_read: list[str] = []
-    """Fields of what was observed that nobody looked at; they are null."""
+    """Names of observed fields that were not read; they are null."""
     observed: ObservedBoot
 
 
 class HostVl(msgspec.Struct, frozen=True):
-    """The host's VL in the first round trip before any save, and in the last one before and after."""
+    """The host's VL in bytes: before the first round trip to a guest, and before and after the last round trip."""
 
     at_first: int
     at_last: int
@@ -98,7 +107,7 @@ class HostVl(msgspec.Struct, frozen=True):
 
 
 class ObservedSave(msgspec.Struct, frozen=True):
-    """Where a save landed."""
+    """The observations of one run of saves; byte positions count from the start of the buffer's registers."""
 
     buffer_bytes: int | None
     page_order: int | None
@@ -107,16 +116,18 @@ class ObservedSave(msgspec.Struct, frozen=True):
     changed_ranges: int | None
     zcr_el1_intact: bool | None
     bytes_in_other_cpus_buffers: dict[str, tuple[int, int]] | None
+    """First and last changed byte, by the logical number of the buffer's CPU."""
     registers_restored: bool | None
     host_vl_bytes: HostVl | None
     end: str
+    """completed, or the panic that ended the run."""
     max_vl_bytes: int | None
     max_cpu_vl_bytes: int | None
     log: list[str]
 
 
 class RecordedSave(msgspec.Struct, frozen=True):
-    """A run of a kernel built with one of the designs."""
+    """A run of a kernel that was built with one of the designs."""
 
     kind: ClassVar[str] = "saves"
     id: str
@@ -127,23 +138,27 @@ class RecordedSave(msgspec.Struct, frozen=True):
     early: int
     kvm_mode: str
     saving_cpu: int
+    """The logical number of the CPU whose save was measured."""
     saved_before: list[int]
+    """Logical numbers of the CPUs that saved before it, in order."""
     memory: str
     observed: ObservedSave
 
 
-def topology_of(cpus: list[RecordedCpu]) -> Topology:
-    """The CPUs of a recorded run, as cpu0, cpu1 and so on."""
-    return Topology(
-        tuple(cpu(f"cpu{number}", one.sve_bits, one.sme_bits) for number, one in enumerate(cpus)), any_vls=True
-    )
+def recorded_topology(cpus: list[RecordedCpu]) -> Topology:
+    """Return the topology of a recorded run; the CPUs are called cpu0, cpu1, ...
+
+    Any set of lengths is accepted: a record states what was booted, even where the architecture forbids it.
+    """
+    specs = (make_cpu(f"cpu{cpu}", spec.sve_bits, spec.sme_bits) for cpu, spec in enumerate(cpus))
+    return Topology(tuple(specs), any_vls=True)
 
 
 def read_records(path: Path) -> list[RecordedBoot | RecordedSave]:
     """Read a file of recorded runs.
 
     Raises:
-        InputError: the file cannot be read, is no JSON list, or a run in it lacks a field.
+        InputError: the file cannot be read, is not a JSON list, or has a run with a wrong or missing field.
     """
     try:
         text = read_at_most(path, LARGEST_FILE_BYTES, "list of runs")
@@ -151,14 +166,14 @@ def read_records(path: Path) -> list[RecordedBoot | RecordedSave]:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: no JSON list of recorded runs: {error}") from None
-    return [_record(path, place, one) for place, one in enumerate(raw)]
+        raise InputError(f"{path}: not a JSON list of recorded runs: {error}") from None
+    return [_decode_record(path, index, record) for index, record in enumerate(raw)]
 
 
-def _record(path: Path, place: int, raw: msgspec.Raw) -> RecordedBoot | RecordedSave:
+def _decode_record(path: Path, index: int, raw: msgspec.Raw) -> RecordedBoot | RecordedSave:
     try:
         fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         kind: type[RecordedBoot | RecordedSave] = RecordedSave if "saving_cpu" in fields else RecordedBoot
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: run {place}: {error}") from None
+        raise InputError(f"{path}: run {index}: {error}") from None

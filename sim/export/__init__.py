@@ -1,1 +1,1 @@
-"""Topologies for other emulators and tools, a file a format."""
+"""Topologies written for other emulators and tools, a module for each format."""

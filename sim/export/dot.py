@@ -1,52 +1,53 @@
-"""A topology as nested boxes, in Graphviz' language."""
+"""A topology as a Graphviz graph: clusters as nested boxes around the CPUs."""
 
 from collections.abc import Iterator
 from itertools import count as counter
 
-from sim.export.cpu_comment import lengths_of
+from sim.export.cpu_comment import describe_lengths
 from sim.export.export_formats import Exported
 from sim.scenario import Scenario
 from sim.topology import Topology
 
 
-def dot(scenario: Scenario) -> Exported:
-    """Clusters as boxes in boxes, CPUs with their lengths in them; late ones are dashed."""
+def export_dot(scenario: Scenario) -> Exported:
+    """Export a scenario's clusters and CPUs, labelled with their lengths; late CPUs are dashed."""
     early = set(scenario.early)
     lines = [
         "graph {",
-        f"  label={_quoted(scenario.name)};",
+        f"  label={_quote(scenario.name)};",
         "  node [shape=box];",
-        *_inside(scenario.topology, (), early, counter()),
+        *_cluster_lines(scenario.topology, (), early, counter()),
         "}",
     ]
-    lost = ("MPIDRs",) if any(one.mpidr is not None for one in scenario.topology.cpus) else ()
+    lost = ("MPIDRs",) if any(spec.mpidr is not None for spec in scenario.topology.cpus) else ()
     return Exported("".join(f"{line}\n" for line in lines), lost)
 
 
-def _inside(topology: Topology, path: tuple[str, ...], early: set[int], numbers: Iterator[int]) -> Iterator[str]:
+def _cluster_lines(topology: Topology, path: tuple[str, ...], early: set[int], ids: Iterator[int]) -> Iterator[str]:
+    """Yield the content of the cluster at a path; `ids` numbers the clusters, whose names need not be unique."""
     indent = "  " * (len(path) + 1)
     for node in topology.graph.successors(path):
         if isinstance(node, str):
-            yield indent + _cpu(topology, topology.number(node), early)
+            yield indent + _cpu_line(topology, topology.number(node), early)
         else:
-            yield f"{indent}subgraph cluster{next(numbers)} {{"
-            yield f"{indent}  label={_quoted(node[-1])};"
-            yield from _inside(topology, node, early, numbers)
+            yield f"{indent}subgraph cluster{next(ids)} {{"
+            yield f"{indent}  label={_quote(node[-1])};"
+            yield from _cluster_lines(topology, node, early, ids)
             yield f"{indent}}}"
 
 
-def _cpu(topology: Topology, number: int, early: set[int]) -> str:
-    label = _quoted(topology.label(number), lengths_of(topology.logical[number]))
-    style = "" if number in early else ", style=dashed"
-    return f"cpu{number} [label={label}{style}];"
+def _cpu_line(topology: Topology, cpu: int, early: set[int]) -> str:
+    label = _quote(topology.label(cpu), describe_lengths(topology.logical[cpu]))
+    style = "" if cpu in early else ", style=dashed"
+    return f"cpu{cpu} [label={label}{style}];"
 
 
-def _quoted(*lines: str) -> str:
-    r"""A label: Graphviz reads escapes and entities in it.
+def _quote(*lines: str) -> str:
+    r"""Return a label of some lines, in which Graphviz finds neither its own escapes nor HTML entities.
 
-    >>> print(_quoted("R&D", 'a "b" \\N'))
+    >>> print(_quote("R&D", 'a "b" \\N'))
     "R&amp;D\na \"b\" \\N"
     """
-    escaped = (one.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for one in lines)
+    escaped = (line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') for line in lines)
     text = "\\n".join(escaped)
     return f'"{text}"'

@@ -1,4 +1,4 @@
-"""A topology as the /cpus node of a device tree's source.
+"""A topology as the /cpus node of a device tree source.
 
 Sources: the kernel's Documentation/devicetree/bindings/arm/cpus.yaml (reg, enable-method) and
 Documentation/devicetree/bindings/cpu/cpu-topology.txt (cpu-map).
@@ -8,17 +8,18 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sim.errors import InputError
-from sim.export.cpu_comment import lengths_of
+from sim.export.cpu_comment import describe_lengths
 from sim.export.export_formats import Exported
 from sim.scenario import Scenario
 from sim.topology import MPIDR_AFFINITY, Topology
 from sim.units import counted
 
 
-def dts(scenario: Scenario) -> Exported:
-    """CPUs in the order of the file, by which Linux numbers them behind the one that boots.
+def export_dts(scenario: Scenario) -> Exported:
+    """Export a scenario's CPUs and clusters; vector lengths become comments, because a device tree has none.
 
-    A tree has no place for vector lengths: comments tell them.
+    The nodes stand in the order of the scenario's file. Linux numbers the CPUs in the order of their nodes, behind the
+    CPU that boots.
 
     Raises:
         InputError: two CPUs have the same affinities.
@@ -30,14 +31,14 @@ def dts(scenario: Scenario) -> Exported:
         "/dts-v1/;",
         "",
         f'// "{scenario.name}": {counted(len(topology.cpus), "CPU")}, booted by cpu0.',
-        "// A device tree carries no vector lengths: comments tell each CPU's.",
+        "// A device tree has no vector lengths: each CPU's are in a comment.",
         "/ {",
         "\tcpus {",
         "\t\t#address-cells = <2>;",
         "\t\t#size-cells = <0>;",
         "",
-        *_node("cpu-map", 2, _clusters(topology, (), 3)),
-        *(line for one in topology.cpus for line in _cpu(topology, topology.number(one.name), early)),
+        *_node("cpu-map", 2, _cluster_nodes(topology, (), 3)),
+        *(line for spec in topology.cpus for line in _cpu_node(topology, topology.number(spec.name), early)),
         "\t};",
         "};",
     ]
@@ -47,66 +48,81 @@ def dts(scenario: Scenario) -> Exported:
 def _lost(scenario: Scenario) -> tuple[str, ...]:
     topology = scenario.topology
     lost = {
-        "vector lengths, which only comments tell": True,
-        "late CPUs, which only comments tell": len(scenario.early) < len(topology.cpus),
-        "clusters' names, which only comments tell": any(
-            not re.fullmatch(r"cluster\d+", name) for one in topology.cpus for name in one.clusters
+        "vector lengths (in comments only)": True,
+        "late CPUs (in comments only)": len(scenario.early) < len(topology.cpus),
+        "names of clusters (in comments only)": any(
+            not re.fullmatch(r"cluster\d+", name) for spec in topology.cpus for name in spec.clusters
         ),
-        f"that {topology.boot_cpu} boots, though it is not the first": topology.boot_cpu != topology.cpus[0].name,
-        "bits of MPIDRs that are no affinity": any((one.mpidr or 0) & ~MPIDR_AFFINITY for one in topology.cpus),
+        f"the boot CPU, {topology.boot_cpu}, which is not the first": topology.boot_cpu != topology.cpus[0].name,
+        "MPIDR bits outside the affinities": any((spec.mpidr or 0) & ~MPIDR_AFFINITY for spec in topology.cpus),
     }
-    return tuple(what for what, is_so in lost.items() if is_so)
+    return tuple(what for what, is_lost in lost.items() if is_lost)
 
 
 def _check_affinities(topology: Topology) -> None:
+    """Refuse two CPUs that differ only in other bits of their MPIDRs: `reg` has no place for these."""
     owners: dict[int, str] = {}
-    for number, one in enumerate(topology.logical):
-        affinity = topology.mpidr(number) & MPIDR_AFFINITY
-        other = owners.setdefault(affinity, one.name)
-        if other != one.name:
+    for cpu, spec in enumerate(topology.logical):
+        affinity = topology.mpidr(cpu) & MPIDR_AFFINITY
+        other = owners.setdefault(affinity, spec.name)
+        if other != spec.name:
             raise InputError(
-                f"{other} and {one.name} have the same affinities, {affinity:#x}: a device tree has no more"
+                f"{other} and {spec.name} have the same affinities, {affinity:#x}: a device tree tells CPUs apart by "
+                "nothing else"
             )
 
 
-def _cpu(topology: Topology, number: int, early: set[int]) -> Iterator[str]:
-    """A CPU's node, and in a comment what the tree does not hold."""
-    affinity = topology.mpidr(number) & MPIDR_AFFINITY
+def _cpu_node(topology: Topology, cpu: int, early: set[int]) -> Iterator[str]:
+    """Yield a CPU's node, below a comment with its name, its lengths, and whether it is late."""
+    affinity = topology.mpidr(cpu) & MPIDR_AFFINITY
     properties = [
         'device_type = "cpu";',
         'compatible = "arm,armv8";',
         f"reg = <{affinity >> 32:#x} {affinity & 0xFFFF_FFFF:#x}>;",
         'enable-method = "psci";',
     ]
-    role = "" if number in early else "late, "
+    role = "" if cpu in early else "late, "
     yield ""
-    yield f"\t\t// {topology.label(number)}: {role}{lengths_of(topology.logical[number])}"
-    yield from _node(f"cpu{number}: cpu@{affinity:x}", 2, ("\t\t\t" + line for line in properties))
+    yield f"\t\t// {topology.label(cpu)}: {role}{describe_lengths(topology.logical[cpu])}"
+    yield from _node(f"cpu{cpu}: cpu@{affinity:x}", 2, ("\t\t\t" + line for line in properties))
 
 
-def _clusters(topology: Topology, path: tuple[str, ...], depth: int) -> Iterator[str]:
-    """What is in a cluster that has clusters; it cannot have cores too, so its own CPUs get a cluster to themselves."""
-    nodes = list(topology.graph.successors(path))
-    own = [one for one in nodes if isinstance(one, str)]
-    bodies = [("", _cores(topology, own, depth + 1))] if own else []
-    bodies += [(f' // "{one[-1]}"', _body(topology, one, depth + 1)) for one in nodes if isinstance(one, tuple)]
-    for number, (comment, body) in enumerate(bodies):
-        yield from _node(f"cluster{number}", depth, body, comment)
+def _cluster_nodes(topology: Topology, path: tuple[str, ...], depth: int) -> Iterator[str]:
+    """Yield the nodes inside a cluster that contains clusters.
+
+    A cluster of a cpu-map has clusters or cores, never both. CPUs beside clusters therefore get a cluster of their own.
+    """
+    children = list(topology.graph.successors(path))
+    own_cpus = [child for child in children if isinstance(child, str)]
+    bodies = [("", _core_nodes(topology, own_cpus, depth + 1))] if own_cpus else []
+    bodies += [
+        (f' // "{child[-1]}"', _cluster_body(topology, child, depth + 1))
+        for child in children
+        if isinstance(child, tuple)
+    ]
+    for index, (comment, body) in enumerate(bodies):
+        yield from _node(f"cluster{index}", depth, body, comment)
 
 
-def _body(topology: Topology, path: tuple[str, ...], depth: int) -> Iterator[str]:
-    nodes = list(topology.graph.successors(path))
-    cpus = [one for one in nodes if isinstance(one, str)]
-    return _cores(topology, cpus, depth) if len(cpus) == len(nodes) else _clusters(topology, path, depth)
+def _cluster_body(topology: Topology, path: tuple[str, ...], depth: int) -> Iterator[str]:
+    children = list(topology.graph.successors(path))
+    cpus = [child for child in children if isinstance(child, str)]
+    if len(cpus) == len(children):
+        return _core_nodes(topology, cpus, depth)
+    return _cluster_nodes(topology, path, depth)
 
 
-def _cores(topology: Topology, names: list[str], depth: int) -> Iterator[str]:
+def _core_nodes(topology: Topology, names: list[str], depth: int) -> Iterator[str]:
     for core, name in enumerate(names):
         yield from _node(f"core{core}", depth, ["\t" * (depth + 1) + f"cpu = <&cpu{topology.number(name)}>;"])
 
 
 def _node(name: str, depth: int, body: Iterable[str], comment: str = "") -> Iterator[str]:
-    """A node. No comment ends in a name: it may end in a backslash, which C's preprocessor takes for more to come."""
+    """Yield a node.
+
+    A comment must not end in a name from the scenario: a name may end in a backslash, with which the C preprocessor,
+    through which trees are often run, joins the next line to the comment.
+    """
     indent = "\t" * depth
     yield f"{indent}{name} {{{comment}"
     yield from body

@@ -1,27 +1,27 @@
-"""What a scenario can be exported as, and what an export is."""
+"""The formats of exports, and the result of an export."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class ExportFormat(StrEnum):
-    """What an export is written as."""
+    """A format to export a topology to."""
 
     QEMU = "qemu"
     """A shell script that starts QEMU and gives each CPU its lengths."""
     FVP = "fvp"
     """Parameters of Arm's FVP_Base_RevC-2xAEMvA."""
     DTS = "dts"
-    """A device tree's /cpus node."""
+    """The /cpus node of a device tree source."""
     GRAPHML = "graphml"
-    """The topology's graph."""
+    """The topology's graph as GraphML."""
     DOT = "dot"
-    """The topology as nested boxes, for Graphviz."""
+    """Clusters as nested boxes, for Graphviz."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """An export's text, and what of the scenario it could not hold, in words."""
+    """The text of an export, and the parts of the scenario that its format cannot hold, in words."""
 
     text: str
     lost: tuple[str, ...] = ()

@@ -1,43 +1,43 @@
-"""A scenario in any of the formats of exports."""
+"""Export of a scenario's topology to any format."""
 
 from sim.errors import choice
-from sim.export.dot import dot
-from sim.export.dts import dts
+from sim.export.dot import export_dot
+from sim.export.dts import export_dts
 from sim.export.export_formats import Exported, ExportFormat
-from sim.export.fvp import fvp
-from sim.export.graphml import graphml
-from sim.export.qemu import qemu
+from sim.export.fvp import export_fvp
+from sim.export.graphml import export_graphml
+from sim.export.qemu import export_qemu
 from sim.scenario import Scenario
 
 
-def exported(scenario: Scenario, to: ExportFormat) -> Exported:
-    """Export a scenario, and tell what is lost of it.
+def export_scenario(scenario: Scenario, to: ExportFormat) -> Exported:
+    """Export a scenario, and list the parts that are lost.
 
     Raises:
-        InputError: what matters of it cannot be had there.
+        InputError: the format cannot hold a part without which the export would mean another system.
     """
     match to:
         case ExportFormat.QEMU:
-            return qemu(scenario)
+            return export_qemu(scenario)
         case ExportFormat.FVP:
-            return fvp(scenario)
+            return export_fvp(scenario)
         case ExportFormat.DTS:
-            return dts(scenario)
+            return export_dts(scenario)
         case ExportFormat.GRAPHML:
-            return graphml(scenario)
+            return export_graphml(scenario)
         case ExportFormat.DOT:
-            return dot(scenario)
+            return export_dot(scenario)
 
 
 def export_text(scenario: Scenario, to: ExportFormat | str) -> str:
     r"""Export a scenario for another emulator or tool; the same text for the same scenario.
 
     Args:
-        scenario: whose topology it is.
+        scenario: the scenario whose topology is exported.
         to: the format, or its name: qemu, fvp, dts, graphml or dot.
 
     Raises:
-        InputError: there is no such format, or what matters of the scenario cannot be had there.
+        InputError: the format is unknown, or cannot hold a part without which the export would mean another system.
 
     >>> from sim import Scenario, Topology
     >>> print(export_text(Scenario(Topology.of([[128, 256]])), "dot"), end="")
@@ -47,4 +47,4 @@ def export_text(scenario: Scenario, to: ExportFormat | str) -> str:
       cpu0 [label="cpu0\nSVE {128,256}"];
     }
     """
-    return exported(scenario, choice(ExportFormat, "to", to)).text
+    return export_scenario(scenario, choice(ExportFormat, "to", to)).text

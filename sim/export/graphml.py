@@ -1,45 +1,53 @@
 """A topology's graph as GraphML."""
 
-import networkx as nx
+from collections.abc import Mapping
+from typing import TypeAlias
 
 from sim.export.export_formats import Exported
 from sim.scenario import Scenario
 from sim.topology import Topology
 
+_Node: TypeAlias = str | tuple[str, ...]
+"""A node of `Topology.graph`: a CPU's name, or a cluster's path."""
 
-def graphml(scenario: Scenario) -> Exported:
-    """The graph of `Topology.graph`, in attributes that GraphML has.
 
-    Nodes are called ``system``, ``cluster0``, ``cluster1``, ... and by logical number ``cpu0``, ``cpu1``, ...; the
-    file's names are their ``name``. Lengths are text, as in "128,256", and left out where the CPU lacks the extension.
+def export_graphml(scenario: Scenario) -> Exported:
+    """Export the graph of `Topology.graph`, with node ids and attributes that GraphML can hold.
+
+    Nodes have the ids ``system``, ``cluster0``, ``cluster1``, ... and, by logical number, ``cpu0``, ``cpu1``, ...; the
+    names of the scenario are their attribute ``name``. Lengths in bits are text, as in "128,256", and left out where
+    the CPU lacks the extension.
     """
+    import networkx as nx
+
     graph: nx.DiGraph[str] = nx.DiGraph(name=scenario.name)
-    ids = _ids(scenario.topology)
+    ids = _node_ids(scenario.topology)
     for node, attributes in scenario.topology.graph.nodes.items():
-        graph.add_node(ids[node], **_held(node, attributes))
-    for number, one in enumerate(scenario.topology.logical):
-        graph.nodes[ids[one.name]].update(
-            mpidr=scenario.topology.mpidr(number), zcr_el3_len=one.zcr_el3_len, smcr_el3_len=one.smcr_el3_len
+        graph.add_node(ids[node], **_graphml_attributes(node, attributes))
+    for cpu, spec in enumerate(scenario.topology.logical):
+        graph.nodes[ids[spec.name]].update(
+            mpidr=scenario.topology.mpidr(cpu), zcr_el3_len=spec.zcr_el3_len, smcr_el3_len=spec.smcr_el3_len
         )
-    graph.add_edges_from((ids[above], ids[below]) for above, below in scenario.topology.graph.edges)
+    graph.add_edges_from((ids[parent], ids[child]) for parent, child in scenario.topology.graph.edges)
     return Exported("".join(f"{line}\n" for line in nx.generate_graphml(graph)))
 
 
-def _ids(topology: Topology) -> dict[str | tuple[str, ...], str]:
-    """What nodes are called: a CPU and a cluster may have the same name."""
+def _node_ids(topology: Topology) -> dict[_Node, str]:
+    """Return an id for each node: names will not do, because a CPU and a cluster may have the same."""
     clusters = [node for node in topology.graph if isinstance(node, tuple) and node]
     return {
         (): "system",
-        **{path: f"cluster{number}" for number, path in enumerate(clusters)},
-        **{one.name: f"cpu{number}" for number, one in enumerate(topology.logical)},
+        **{path: f"cluster{index}" for index, path in enumerate(clusters)},
+        **{spec.name: f"cpu{cpu}" for cpu, spec in enumerate(topology.logical)},
     }
 
 
-def _held(node: str | tuple[str, ...], attributes: dict[str, object]) -> dict[str, object]:
+def _graphml_attributes(node: _Node, attributes: Mapping[str, object]) -> dict[str, object]:
+    """Return a node's attributes without None and tuples, which GraphML lacks."""
     name = {} if node == () else {"name": node if isinstance(node, str) else node[-1]}
-    texts = {key: _text(value) for key, value in attributes.items() if value is not None}
-    return {**name, **texts}
+    values = {key: _graphml_value(value) for key, value in attributes.items() if value is not None}
+    return {**name, **values}
 
 
-def _text(value: object) -> object:
+def _graphml_value(value: object) -> object:
     return ",".join(map(str, value)) if isinstance(value, tuple) else value

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.boot_run import boot
+from sim.kernel.printk import EventKind
 from sim.outcome import Outcome
 from sim.study.points import Block
 from sim.sweep.sweep_plan import Plan
@@ -36,11 +37,11 @@ def measure(outcome: Outcome) -> tuple[int, int, int]:
     refused = {one.cpu for one in facts.refused} | {one.cpu for one in facts.relay_refused}
     last, held, held_refused, since = 0, 0, 0, 0
     for event in facts.events:
-        if event.kind == "booted":
+        if event.kind is EventKind.BOOTED:
             last = event.time_ns
-        elif event.kind == "lock taken":
+        elif event.kind is EventKind.LOCK_TAKEN:
             since = event.time_ns
-        elif event.kind == "lock released":
+        elif event.kind is EventKind.LOCK_RELEASED:
             held += event.time_ns - since
             held_refused += (event.time_ns - since) * (event.cpu in refused)
     return last, held, held_refused

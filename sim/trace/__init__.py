@@ -1,1 +1,1 @@
-"""Boots as traces for other tools: Perfetto's own format, the kernel log as text, events as JSON lines."""
+"""Boots written as traces for other tools: as Perfetto's protobuf, as the kernel log, as JSON lines."""

@@ -1,4 +1,4 @@
-"""Calls of CPU_ON, each with its answer and the arrival that it led to."""
+"""Calls of PSCI CPU_ON in a boot, each with its answer and with the arrival that it caused."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,15 +15,19 @@ class CpuOnCall:
     cpu: int
     time_ns: int
     answer: str = ""
-    """As PSCI names it; empty where the boot ended before it."""
+    """PSCI's name of the answer; empty if the boot ended before the call returned."""
     arrived_ns: int | None = None
-    """When the CPU arrived in the kernel; None: it never did, or not because of this call."""
+    """The time at which the CPU arrived in the kernel; None: it never did, or another call caused it."""
     arrival: Event | None = None
     """The event of that arrival."""
 
 
 def cpu_on_calls(events: Iterable[Event]) -> list[CpuOnCall]:
-    """The calls, in order. A CPU arrives because of the call that was accepted, and not because of a later one."""
+    """Return the calls of CPU_ON in the order in which they were made.
+
+    The arrival of a CPU belongs to the last accepted call, not to the last call: while a slow CPU is on its way,
+    further calls are answered ON_PENDING and cause nothing.
+    """
     calls: list[CpuOnCall] = []
     latest: dict[int, CpuOnCall] = {}
     accepted: dict[int, CpuOnCall] = {}

@@ -1,4 +1,4 @@
-"""Events as JSON lines."""
+"""Events of a boot as JSON lines."""
 
 import msgspec
 
@@ -6,5 +6,5 @@ from sim.outcome import Outcome
 
 
 def jsonl_text(outcome: Outcome) -> str:
-    """A boot's events, a line of JSON each, with the columns of `EventRow`."""
+    """Return a boot's events, a line of JSON each, with the columns of `EventRow`."""
     return msgspec.json.Encoder().encode_lines(outcome.event_rows()).decode()

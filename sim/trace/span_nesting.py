@@ -1,4 +1,8 @@
-"""Spans put into rows, so that in each row every two of them nest or follow each other."""
+"""Spans arranged in rows, within each of which any two spans are nested or disjoint.
+
+Perfetto closes the innermost slice of a track first, so that slices on one track have to nest. Spans of a boot do not
+always: a CPU's number may come online on the hardware of a latecomer, while its own hardware is still on its way.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,43 +11,45 @@ from sim.timeline import Span
 
 
 class Edge(NamedTuple):
-    """A span begins; or, where it is None, the innermost one ends."""
+    """The beginning of a span, or the end of the innermost open span, where `span` is None."""
 
     time_ns: int
     span: Span | None
 
 
-def nested(spans: Iterable[Span]) -> list[list[Edge]]:
-    """The rows, each as the edges of its spans in order: every beginning has its end, and times never go back.
+def nest_spans(spans: Iterable[Span]) -> list[list[Edge]]:
+    """Arrange spans in rows by first fit, and return each row as edges in the order of time.
 
-    A span goes to the first row where it fits. Of two that begin and end together, the later one is the outer: a
-    timeline has spans in the order in which they end.
+    Of two spans with the same beginning and end the later one is the outer: a timeline lists spans in the order in
+    which they end.
 
     >>> from sim.timeline import SpanKind
     >>> on, off = (Span(1, SpanKind.ONLINE, 0, 9), Span(1, SpanKind.CPU_ON, 4, 12))
-    >>> [[edge.time_ns for edge in row] for row in nested([on, off])]
+    >>> [[edge.time_ns for edge in row] for row in nest_spans([on, off])]
     [[0, 9], [4, 12]]
     """
     rows: list[list[Edge]] = []
-    left = sorted(spans, key=lambda one: (-one.start_ns, one.end_ns))[::-1]
-    while left:
-        row, left = _row(left)
+    # The earliest start first, and of equal starts the longest span. Sorting in the opposite order and reversing keeps
+    # that, and puts the later of two equal spans first.
+    remaining = sorted(spans, key=lambda span: (-span.start_ns, span.end_ns))[::-1]
+    while remaining:
+        row, remaining = _fill_row(remaining)
         rows.append(row)
     return rows
 
 
-def _row(spans: list[Span]) -> tuple[list[Edge], list[Span]]:
-    """A row of spans that nest, and the spans that are left over."""
+def _fill_row(spans: list[Span]) -> tuple[list[Edge], list[Span]]:
+    """Fill a row with spans that nest, and return its edges and the spans that are left over."""
     edges: list[Edge] = []
-    inside: list[Span] = []
-    left: list[Span] = []
+    open_spans: list[Span] = []
+    remaining: list[Span] = []
     for span in spans:
-        while inside and inside[-1].end_ns <= span.start_ns:
-            edges.append(Edge(inside.pop().end_ns, None))
-        if inside and inside[-1].end_ns < span.end_ns:
-            left.append(span)
+        while open_spans and open_spans[-1].end_ns <= span.start_ns:
+            edges.append(Edge(open_spans.pop().end_ns, None))
+        if open_spans and open_spans[-1].end_ns < span.end_ns:
+            remaining.append(span)
         else:
-            inside.append(span)
+            open_spans.append(span)
             edges.append(Edge(span.start_ns, span))
-    edges += [Edge(one.end_ns, None) for one in reversed(inside)]
-    return edges, left
+    edges += [Edge(span.end_ns, None) for span in reversed(open_spans)]
+    return edges, remaining

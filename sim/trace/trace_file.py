@@ -1,4 +1,4 @@
-"""Traces in any of their formats, and written to files."""
+"""Traces in any format, as content and as files."""
 
 from pathlib import Path
 
@@ -9,13 +9,14 @@ from sim.trace.perfetto import perfetto_trace
 from sim.trace.trace_formats import TraceFormat, format_of
 
 
-def trace_content(outcome: Outcome, form: TraceFormat) -> str | bytes:
-    """A boot's trace, as the content of a file.
+def trace_content(outcome: Outcome, trace_format: TraceFormat) -> str | bytes:
+    """Return the content of a trace file.
 
     Raises:
-        InputError: Perfetto's package is missing, or the boot has too many CPUs for it.
+        MissingExtra: the package perfetto is not installed.
+        InputError: the boot has too many CPUs for Perfetto.
     """
-    match form:
+    match trace_format:
         case TraceFormat.PERFETTO:
             return perfetto_trace(outcome)
         case TraceFormat.DMESG:
@@ -24,17 +25,17 @@ def trace_content(outcome: Outcome, form: TraceFormat) -> str | bytes:
             return jsonl_text(outcome)
 
 
-def save_trace(outcome: Outcome, path: Path, form: TraceFormat | None = None) -> None:
-    """Write a boot's trace to a file that does not exist yet.
+def save_trace(outcome: Outcome, path: Path, trace_format: TraceFormat | None = None) -> None:
+    """Write the trace of a boot to a new file.
 
     Args:
-        outcome: what came of a boot.
-        path: the file.
-        form: what to write; by default what the file's name says.
+        outcome: the outcome of the boot.
+        path: the file, which must not exist.
+        trace_format: the format; by default the format that the ending of the file name stands for.
 
     Raises:
-        InputError: the file exists, its name says no format, Perfetto's package is missing, or the boot has too many
-            CPUs for it.
+        InputError: the file exists, its name does not say a format, or the boot has too many CPUs for Perfetto.
+        MissingExtra: the package perfetto is not installed.
         OSError: the file cannot be written.
     """
-    write_new(path, trace_content(outcome, form or format_of(path)))
+    write_new(path, trace_content(outcome, trace_format or format_of(path)))

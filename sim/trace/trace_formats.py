@@ -1,4 +1,4 @@
-"""The formats of traces, and how a file's name says which."""
+"""The formats of traces, and the endings of file names that stand for them."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,7 +7,7 @@ from sim.errors import InputError
 
 
 class TraceFormat(StrEnum):
-    """What a trace is written as."""
+    """A format of traces."""
 
     PERFETTO = "perfetto"
     """Tracks, slices, flows and counters, as Perfetto's protobuf."""
@@ -25,19 +25,21 @@ BY_SUFFIX = {
     ".dmesg": TraceFormat.DMESG,
     ".jsonl": TraceFormat.JSONL,
 }
-"""What the end of a file's name says."""
+"""The format of a file, by the ending of its name."""
 
 
 def format_of(path: Path) -> TraceFormat:
-    """The format that a file's name says.
+    """Return the format that the ending of a file name stands for.
 
     Raises:
-        InputError: it says none.
+        InputError: it stands for none.
 
     >>> format_of(Path("boot.perfetto-trace")).value
     'perfetto'
     """
     if path.suffix not in BY_SUFFIX:
         endings, formats = ", ".join(BY_SUFFIX), ", ".join(TraceFormat)
-        raise InputError(f"{path}: the name says no format: let it end in one of {endings}, or choose one of {formats}")
+        raise InputError(
+            f"{path}: the name does not say the format: let it end in one of {endings}, or choose one of {formats}"
+        )
     return BY_SUFFIX[path.suffix]

@@ -1,48 +1,53 @@
-"""A trace as plain data: tracks as a tree, and what happens on them."""
+"""A trace as plain data: a tree of tracks, and the events on them.
+
+The terms are Perfetto's (see its documentation of track events): a slice takes time, an instant takes none, a counter
+has a value from one event to the next, and a flow is an arrow between two events.
+"""
 
 from enum import StrEnum
 from typing import NamedTuple
 
 
 class Unit(StrEnum):
-    """What a counter counts, as Perfetto calls it."""
+    """The unit of a counter; the values are Perfetto's names without ``UNIT_``."""
 
     COUNT = "COUNT"
     BYTES = "SIZE_BYTES"
 
 
 class Track(NamedTuple):
-    """A line of a trace, or a group of lines; `parent` is the number of another, 0 of none."""
+    """A line of a trace, or a group of lines."""
 
     name: str
     parent: int
+    """The number of the parent's track; 0: it has none."""
     rank: int
-    """Its place among the tracks of its parent: lower ones come first."""
+    """The position among the tracks of the same parent, ascending."""
     unit: Unit | None = None
-    """What it counts, where it is a counter."""
+    """The unit of a counter; None: the track is not a counter."""
 
 
-class What(StrEnum):
-    """What happens on a track, as Perfetto calls it."""
+class EventType(StrEnum):
+    """A kind of event on a track; the values are Perfetto's names without ``TYPE_``."""
 
     BEGIN = "SLICE_BEGIN"
     END = "SLICE_END"
-    """The innermost slice ends."""
+    """The end of the innermost slice of the track."""
     INSTANT = "INSTANT"
     COUNT = "COUNTER"
 
 
 class TrackEvent(NamedTuple):
-    """Something that happens on a track."""
+    """An event on a track."""
 
     time_ns: int
     track: int
-    what: What
+    type: EventType
     name: str = ""
     notes: tuple[tuple[str, str], ...] = ()
-    """Particulars, each with its name."""
+    """Pairs of a name and a text; Perfetto calls them debug annotations."""
     value: int = 0
-    """What a counter has from now on."""
+    """The counter's value from now on."""
     flow_from: int = 0
     """The number of the flow that begins here; 0: none."""
     flow_to: int = 0
@@ -50,7 +55,7 @@ class TrackEvent(NamedTuple):
 
 
 class Trace:
-    """Tracks, numbered from 1 in their order, and events: in order on each track, and not between them."""
+    """Tracks, numbered from 1, and events, which are ordered by time within each track but not between tracks."""
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
@@ -62,22 +67,24 @@ class Trace:
         return len(self.tracks)
 
     def begin(self, track: int, time_ns: int, name: str, **notes: str) -> None:
-        """Begin a slice; notes that are empty are left out."""
-        self.events.append(TrackEvent(time_ns, track, What.BEGIN, name, _told(notes)))
+        """Begin a slice; empty notes are left out."""
+        self.events.append(TrackEvent(time_ns, track, EventType.BEGIN, name, _without_empty(notes)))
 
     def end(self, track: int, time_ns: int) -> None:
-        """End the innermost slice."""
-        self.events.append(TrackEvent(time_ns, track, What.END))
+        """End the innermost slice of a track."""
+        self.events.append(TrackEvent(time_ns, track, EventType.END))
 
     def instant(self, track: int, time_ns: int, name: str, flow_from: int = 0, flow_to: int = 0, **notes: str) -> None:
-        """Add something that takes no time; notes that are empty are left out."""
-        event = TrackEvent(time_ns, track, What.INSTANT, name, _told(notes), flow_from=flow_from, flow_to=flow_to)
+        """Add an instant; empty notes are left out."""
+        event = TrackEvent(
+            time_ns, track, EventType.INSTANT, name, _without_empty(notes), flow_from=flow_from, flow_to=flow_to
+        )
         self.events.append(event)
 
     def count(self, track: int, time_ns: int, value: int) -> None:
-        """Set a counter."""
-        self.events.append(TrackEvent(time_ns, track, What.COUNT, value=value))
+        """Set a counter to a value."""
+        self.events.append(TrackEvent(time_ns, track, EventType.COUNT, value=value))
 
 
-def _told(notes: dict[str, str]) -> tuple[tuple[str, str], ...]:
+def _without_empty(notes: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, text) for name, text in notes.items() if text)

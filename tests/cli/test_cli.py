@@ -126,13 +126,13 @@ def test_a_scenario_may_come_through_a_pipe(asymboot: Asymboot) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no JSON list"),
-        ("{}", "no JSON list"),
+        ("", "not a JSON list"),
+        ("{}", "not a JSON list"),
         ("[]", "holds no recorded runs"),
         ("[1]", "run 0"),
         ('[{"id": "x"}]', "run 0"),
-        ("[" * 100_000, "no JSON list"),
-        ("\udcff", "no JSON list"),
+        ("[" * 100_000, "not a JSON list"),
+        ("\udcff", "not a JSON list"),
     ],
 )
 def test_conform_refuses_what_is_no_record(asymboot: Asymboot, tmp_path: Path, text: str, message: str) -> None:

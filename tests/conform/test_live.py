@@ -85,7 +85,7 @@ def test_a_prediction_that_is_wrong_is_shown_and_again_when_it_is_replayed(asymb
 def test_a_guest_that_does_not_end_in_time_is_no_disagreement(
     asymboot: Asymboot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_LONGEST_S", "_LONGEST_OF_CPU_S", "_LONGEST_OF_ACTION_S"):
+    for name in ("_TIMEOUT_S", "_TIMEOUT_PER_CPU_S", "_TIMEOUT_PER_ACTION_S"):
         monkeypatch.setattr(live_boot, name, 0.5)
     result = _conform(asymboot, "bug")
     assert (result.exit_code, result.stdout) == (2, "0 boots, 0 agree\n")

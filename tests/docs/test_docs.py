@@ -51,7 +51,7 @@ from sim.study.comparison_rows import ClusterRow, DesignRow
 from sim.study.system_space import Group, Space
 from sim.sweep.sweep_plan import Plan
 from sim.sweep.sweep_rows import schema
-from sim.trace.boot_trace import drawn
+from sim.trace.boot_trace import build_trace
 from sim.trace.trace_formats import BY_SUFFIX
 from tests.command_line import Asymboot
 
@@ -535,6 +535,6 @@ def test_every_ending_of_a_traces_name_is_documented_with_its_format() -> None:
 
 
 def test_every_track_is_documented_in_its_place() -> None:
-    root, *tracks = drawn(boot(scenario_from_text("[topology]\ncpus = [{ sve_bits = [128] }]\n"))).tracks
+    root, *tracks = build_trace(boot(scenario_from_text("[topology]\ncpus = [{ sve_bits = [128] }]\n"))).tracks
     below = sorted((one for one in tracks if one.parent == 1), key=lambda one: one.rank)
     assert (root.parent, [one.name for one in below]) == (0, list(_table(TRACES, "Track")))

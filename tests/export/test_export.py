@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from qemu.qmp import ConnectError, QMPClient, Runstate
 
 from sim import Action, Do, ExportFormat, Fault, InputError, KvmMode, Relay, Scenario, Topology, cpu, export_text
-from sim.conform.live.qemu_args import properties
-from sim.export.export_text import exported
+from sim.conform.live.qemu_args import vector_properties
+from sim.export.export_text import export_scenario
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find
 from sim.topology import Cpu
@@ -181,7 +181,7 @@ def test_cpus_in_qemu_have_the_lengths(cpus: tuple[Cpu, ...], tmp_path: Path) ->
         found = asyncio.run(asyncio.wait_for(lengths_in(socket, len(cpus)), 60))
         assert process.wait(30) == 0
         assert not list(Path(temporary).iterdir())
-    wanted = [properties(bits(one.usable_sve_vqs), bits(one.usable_sme_vqs)) for one in topology.logical]
+    wanted = [vector_properties(bits(one.usable_sve_vqs), bits(one.usable_sme_vqs)) for one in topology.logical]
     assert [{name: has[name] for name in one} for has, one in zip(found, wanted, strict=True)] == wanted
     assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", "the kernel"]
 
@@ -246,7 +246,7 @@ def test_qemu_is_told_what_the_scenario_is_and_begins_last(tmp_path: Path) -> No
     assert given == [
         {"path": f"/cpus[{number}]", "property": name, "value": value}
         for number, lengths in enumerate([V1, N2])
-        for name, value in properties(lengths, None).items()
+        for name, value in vector_properties(lengths, None).items()
     ]
 
 
@@ -274,18 +274,23 @@ def test_a_qemu_that_does_not_start_ends_the_script(tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", EMULATOR, "the kernel"]
 
 
-def test_a_script_that_is_told_to_end_ends_qemu(tmp_path: Path) -> None:
+@pytest.mark.parametrize("delay", ["", "sleep 1; "], ids=["at-once", "delayed"])
+def test_a_terminated_script_ends_qemu(delay: str, tmp_path: Path) -> None:
+    """With the delay the signal comes after QEMU was started, and before the script has noted its process id."""
     (tmp_path / EMULATOR).write_text("#!/bin/sh\necho $$ >&2\nexec sleep 600\n", encoding="utf-8")
     (tmp_path / EMULATOR).chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    with started(export_text(shipped("bug"), "qemu"), tmp_path, PATH=path) as process:
+    script = export_text(shipped("bug"), "qemu")
+    assert script.count('started="$started $!"') == 1
+    script = script.replace('started="$started $!"', f'{delay}started="$started $!"')
+    with started(script, tmp_path, PATH=path) as process:
         assert process.stderr is not None
         number = next(int(line) for line in process.stderr if line.strip().isdigit())
         emulator = psutil.Process(number)
         process.terminate()
         assert process.wait(60) == 1
-        assert psutil.wait_procs([emulator], 60)[1] == []
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["boot.sh", "initrd", EMULATOR, "the kernel"]
+        assert psutil.wait_procs([emulator], 10)[1] == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["boot.sh", "initrd", EMULATOR, "the kernel"]
 
 
 def test_a_script_says_what_it_needs(tmp_path: Path) -> None:
@@ -319,7 +324,7 @@ def test_hostile_names_do_nothing(tmp_path: Path) -> None:
     [
         (Topology((cpu("a", V1, [128]), cpu("b", V1))), "it has CPUs with SME and without"),
         (Topology((cpu("a", V1, [128]), cpu("b", None, [128]))), "it has CPUs with SME of which some lack SVE"),
-        (Topology((cpu("a", V1), cpu("b", V1, late=True), cpu("c", V1))), "an early CPU behind a late one"),
+        (Topology((cpu("a", V1), cpu("b", V1, late=True), cpu("c", V1))), "an early CPU behind a late CPU"),
         (Topology.of([V1] * 513), "it has 513 CPUs, of at most 512"),
     ],
 )
@@ -329,7 +334,7 @@ def test_what_qemu_cannot_have_is_bad_input(topology: Topology, told: str) -> No
 
 
 def test_what_a_script_does_not_do_is_lost() -> None:
-    lost = exported(
+    lost = export_scenario(
         Scenario(
             Topology((cpu("a", V1), replace(cpu("b", V1), mpidr=7))),
             design="tabba",
@@ -342,10 +347,10 @@ def test_what_a_script_does_not_do_is_lost() -> None:
     ).lost
     assert lost == (
         "faults of firmware",
-        "the design, unless KERNEL is patched so",
+        "the design, unless KERNEL is patched to it",
         "the relaxed relay",
         "user space's actions",
-        "MPIDRs, which are the board's own",
+        "MPIDRs, which the board sets",
     )
 
 
@@ -391,12 +396,12 @@ def test_streaming_lengths_are_a_bit_each() -> None:
 
 def test_clusters_are_the_topologys_where_they_fit() -> None:
     cpus = [cpu(f"{where}{one}", V1, clusters=(where,)) for where in ("little", "big") for one in range(2)]
-    same = exported(Scenario(Topology(tuple(cpus))), ExportFormat.FVP)
+    same = export_scenario(Scenario(Topology(tuple(cpus))), ExportFormat.FVP)
     assert (parameters(same.text)["cluster0.NUM_CORES"], same.lost) == (2, ())
-    without = exported(Scenario(Topology((*cpus, cpu("prime", None, clusters=("prime",))))), ExportFormat.FVP)
+    without = export_scenario(Scenario(Topology((*cpus, cpu("prime", None, clusters=("prime",))))), ExportFormat.FVP)
     told = parameters(without.text)
     assert (told["cluster0.NUM_CORES"], told["cluster1.NUM_CORES"], told["cluster1.has_sve"]) == (4, 1, 0)
-    assert without.lost == ("which CPUs share a cluster",)
+    assert without.lost == ("clusters of the topology",)
 
 
 def test_a_cluster_that_is_not_there_has_no_cores() -> None:
@@ -405,24 +410,24 @@ def test_a_cluster_that_is_not_there_has_no_cores() -> None:
 
 def test_what_an_fvp_cannot_be_told_is_lost() -> None:
     cpus = (cpu("a", A64FX), cpu("b", V1), replace(cpu("c", A64FX), mpidr=9))
-    lost = exported(Scenario(Topology(cpus)), ExportFormat.FVP).lost
+    lost = export_scenario(Scenario(Topology(cpus)), ExportFormat.FVP).lost
     assert lost == (
         "SVE lengths below a largest one above 256 bits",
-        "which CPUs share a cluster",
+        "clusters of the topology",
         "the order of CPUs",
-        "MPIDRs, which are the FVP's own",
+        "MPIDRs, which the FVP sets",
     )
 
 
 def test_late_cpus_are_lost_and_so_is_a_boot_cpu_that_is_not_the_first() -> None:
     topology = Topology((cpu("x", V1, late=True), cpu("y", V1, clusters=("big",))), boot_cpu="y")
-    told = {to: exported(Scenario(topology), to).lost for to in (ExportFormat.FVP, ExportFormat.DTS)}
+    told = {to: export_scenario(Scenario(topology), to).lost for to in (ExportFormat.FVP, ExportFormat.DTS)}
     assert "late CPUs" in told[ExportFormat.FVP]
     assert told[ExportFormat.DTS] == (
-        "vector lengths, which only comments tell",
-        "late CPUs, which only comments tell",
-        "clusters' names, which only comments tell",
-        "that y boots, though it is not the first",
+        "vector lengths (in comments only)",
+        "late CPUs (in comments only)",
+        "names of clusters (in comments only)",
+        "the boot CPU, y, which is not the first",
     )
 
 
@@ -437,7 +442,7 @@ def test_what_does_not_fit_an_fvp_is_bad_input() -> None:
         with pytest.raises(InputError, match="FVP_Base_RevC-2xAEMvA has 2 clusters of at most 4 CPUs"):
             export_text(scenario, "fvp")
     odd = Topology((cpu("a", V1, [384]),), any_vls=True)
-    with pytest.raises(InputError, match="a: FVP_Base_RevC-2xAEMvA has no streaming lengths but powers of two"):
+    with pytest.raises(InputError, match="a: streaming lengths of FVP_Base_RevC-2xAEMvA are powers of two only"):
         export_text(Scenario(odd), "fvp")
 
 
@@ -527,7 +532,7 @@ def test_comments_tell_lengths() -> None:
 
 def test_bits_that_are_no_affinity_are_lost_or_missed() -> None:
     odd = replace(cpu("b", V1), mpidr=0x8100_0000)
-    assert "bits of MPIDRs that are no affinity" in exported(Scenario(Topology((odd,))), ExportFormat.DTS).lost
+    assert "MPIDR bits outside the affinities" in export_scenario(Scenario(Topology((odd,))), ExportFormat.DTS).lost
     with pytest.raises(InputError, match="a and b have the same affinities, 0x0"):
         export_text(Scenario(Topology((cpu("a", V1), odd))), "dts")
 

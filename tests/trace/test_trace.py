@@ -24,7 +24,7 @@ from sim.scenario import CPU_ON_ERRORS, Action, BringUp, Do, Fault, KvmInit, Kvm
 from sim.timeline import BOOT, LOCK, Lane, Span, SpanKind, timeline
 from sim.topology import Topology, cpu
 from sim.trace.perfetto import MOST_CPUS, perfetto_trace
-from sim.trace.span_nesting import nested
+from sim.trace.span_nesting import nest_spans
 from sim.trace.trace_formats import TraceFormat
 from tests.command_line import Asymboot
 from tests.systems import A64FX, V1, booted, on
@@ -288,7 +288,7 @@ def test_a_trace_says_what_the_outcome_says(scenario: Scenario) -> None:
 def test_rows_hold_every_span_and_nest(ends: list[list[int]]) -> None:
     spans = [Span(0, SpanKind.ONLINE, start_ns, end_ns) for start_ns, end_ns in ends]
     found = []
-    for row in nested(spans):
+    for row in nest_spans(spans):
         times = [edge.time_ns for edge in row]
         assert times == sorted(times)
         inside: list[Span] = []
@@ -379,7 +379,7 @@ def test_bad_input_is_one_line(asymboot: Asymboot, tmp_path: Path) -> None:
         "trace", "bug", "--format", "svg", "-o", here
     )
     assert (
-        "boot.svg: the name says no format: let it end in one of .perfetto-trace, .pftrace, .txt"
+        "boot.svg: the name does not say the format: let it end in one of .perfetto-trace, .pftrace, .txt"
         in asymboot.refused("trace", "bug", "-o", tmp_path / "boot.svg")
     )
     assert "a path cannot be empty" in asymboot.refused("trace", "bug", "-o", "")

@@ -1,1 +1,1 @@
-"""Boots of real kernels under QEMU, beside the simulator's."""
+"""Boots of real kernels under QEMU, recorded and compared with the simulator."""

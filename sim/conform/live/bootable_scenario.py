@@ -1,7 +1,7 @@
-"""What of a scenario a real boot can have."""
+"""Scenarios as a real kernel can boot them: which parts are refused, and which are left out."""
 
 from sim.conform.live.kernel_image import Image
-from sim.conform.live.unsupported import not_in_qemu, not_real
+from sim.conform.live.unsupported import qemu_limits, simulator_only_parts
 from sim.errors import InputError
 from sim.scenario import Do, Relay, Scenario
 from sim.topology import Topology
@@ -9,47 +9,51 @@ from sim.topology import Topology
 _DEFAULTS = Scenario(Topology.of([None]))
 
 
-def as_booted(scenario: Scenario, image: Image, design: str | None = None) -> Scenario:
-    """The scenario's system and actions under a kernel that is there.
+def bootable_scenario(scenario: Scenario, image: Image, design: str | None = None) -> Scenario:
+    """Return the system and the actions of a scenario under the kernel of an image.
 
-    Series and relay are the kernel's, and the design is its series' own.
+    The image decides on the series and with it on the design, unless it is patched; its relay always enforces.
 
     Args:
-        scenario: what is to be booted.
-        image: the kernel.
-        design: the kernel is patched so.
+        scenario: the scenario to be booted.
+        image: the kernel to boot it with.
+        design: name of the design that the kernel is patched to.
 
     Raises:
-        InputError: what matters of it cannot be had from real firmware and a real kernel.
+        InputError: the scenario has parts that would change its outcome and that no real boot can have.
     """
     reasons = {
-        "several agents, whose order is not the scenario's": len({one.agent for one in scenario.actions}) > 1,
-        'an action "await", which has no end in real time': any(one.do is Do.AWAIT for one in scenario.actions),
+        "several agents, whose order is not the scenario's": len({action.agent for action in scenario.actions}) > 1,
+        'an action "await", which has no time limit': any(action.do is Do.AWAIT for action in scenario.actions),
     }
-    told = [*not_real(scenario), *(reason for reason, is_so in reasons.items() if is_so), *not_in_qemu(scenario)]
-    if told:
-        raise InputError(f"it has {', '.join(told)}")
-    actions = tuple(one for one in scenario.actions if one.do is not Do.GUEST)
+    unsupported = [
+        *simulator_only_parts(scenario),
+        *(reason for reason, applies in reasons.items() if applies),
+        *qemu_limits(scenario),
+    ]
+    if unsupported:
+        raise InputError(f"it has {', '.join(unsupported)}")
+    actions = tuple(action for action in scenario.actions if action.do is not Do.GUEST)
     return scenario.but(kernel=str(image.series), design=design, relay=Relay.ENFORCING, actions=actions)
 
 
-def left_out(scenario: Scenario, booted: Scenario) -> list[str]:
-    """What a scenario asks for and its boot has not, in words.
+def omitted_parts(scenario: Scenario, booted: Scenario) -> list[str]:
+    """Return the parts of a scenario that its boot did not have, in words.
 
     Args:
-        scenario: as it was written.
-        booted: what `as_booted` makes of it.
+        scenario: the scenario as it was written.
+        booted: the result of `bootable_scenario` for it.
     """
-    designs = [None if one is None else one.name for one in (scenario.active_design, booted.active_design)]
-    left = {
+    designs = [None if design is None else design.name for design in (scenario.active_design, booted.active_design)]
+    parts = {
         f"series {scenario.kernel}": scenario.kernel != booted.kernel,
         f"design {designs[0]}": scenario.design is not None and designs[0] != designs[1],
         f"relay {scenario.relay}": scenario.relay is not booted.relay,
-        "guests": any(one.do is Do.GUEST for one in scenario.actions),
-        "the actions' times": any(one.at_ns for one in booted.actions),
+        "guests": any(action.do is Do.GUEST for action in scenario.actions),
+        "the actions' times": any(action.at_ns for action in booted.actions),
         f"page_bytes {scenario.page_bytes}": scenario.page_bytes != _DEFAULTS.page_bytes,
         f"memory {scenario.memory}": scenario.memory is not _DEFAULTS.memory,
         "latencies": scenario.latencies != _DEFAULTS.latencies,
         "seed": scenario.seed != _DEFAULTS.seed,
     }
-    return [what for what, is_so in left.items() if is_so]
+    return [part for part, omitted in parts.items() if omitted]

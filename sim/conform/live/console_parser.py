@@ -1,4 +1,9 @@
-"""What a guest said on its console, read."""
+"""The guest's console, parsed into what the kernel reported.
+
+`init.sh` writes a line ``@@ KEYWORD ...`` for everything that it reads or does; all other lines are the kernel's own,
+which it prints from a panic on. A panic may break into a line of the guest at any byte, so that a line that cannot be
+parsed is dropped.
+"""
 
 import errno
 import os
@@ -8,105 +13,118 @@ from dataclasses import dataclass, field
 
 from sim.conform.run_records import RecordedAction
 
-_TOLD = re.compile(r"@@ (\w+) ?(.*)")
-_STAMP = re.compile(r"\[ *\d+\.\d+\] ?")
-_LOG_OF_BOOT = re.compile(
+_GUEST_LINE = re.compile(r"@@ (\w+) ?(.*)")
+_TIMESTAMP = re.compile(r"\[ *\d+\.\d+\] ?")
+_BOOT_LINE = re.compile(
     r"SVE: |SME: |KVM: |kvm \[\d+\]: (.*mode initialized|.*not available|KVM disabled|error initializing)"
 )
-_LOG_OF_ACTION = re.compile(
+_ACTION_LINE = re.compile(
     r"psci: |CPU\d+: |SVE: |SME: |CPU features: (CPU\d+: |SANITY CHECK|Unsupported CPU feature)|"
     r"kvm \[\d+\]: .*(hyp panic|HYP panic)|Kernel panic|Internal error|Unable to handle kernel"
 )
-_ERRNOS = {os.strerror(number): name for number, name in errno.errorcode.items()}
-_OUTCOMES = {"on": "online", "off": "offline"}
+_ERRNO_NAMES = {os.strerror(number): name for number, name in errno.errorcode.items()}
+_SUCCESS = {"on": "online", "off": "offline"}
 
 
 @dataclass
-class Said:
-    """What the guest said so far."""
+class ConsoleReport:
+    """Everything that the guest has reported on its console."""
 
     release: str = ""
     boot_log: list[str] = field(default_factory=list)
     task_bytes: dict[str, list[int]] = field(default_factory=dict)
-    """By extension, ``sve`` and ``sme``: the lengths that a task could have, ascending."""
+    """By extension, ``sve`` and ``sme``: the lengths that a task could have, in bytes, ascending."""
     code_address: int | None = None
-    """Physical, of the kernel's first code."""
+    """Physical address of the kernel's first code."""
     image_end: int | None = None
-    """Physical, of the first byte behind the kernel's data."""
+    """Physical address of the first byte behind the kernel's data."""
     symbols: dict[str, int] = field(default_factory=dict)
+    """Virtual addresses of the kernel's symbols."""
     actions: list[RecordedAction] = field(default_factory=list)
     online: str | None = None
     ended: bool = False
+    """The guest reached its end."""
     console: str = ""
-    """All of it, with what was not understood."""
+    """The whole console as text."""
 
 
-def said(console: str) -> Said:
-    """Read a console."""
-    reader = _Reader(Said(console=console))
+def parse_console(console: str) -> ConsoleReport:
+    """Parse the console of a guest, whether or not the guest reached its end."""
+    parser = _ConsoleParser(ConsoleReport(console=console))
     for line in console.splitlines():
-        match = _TOLD.search(line)
+        match = _GUEST_LINE.search(line)
         if match is not None:
-            with suppress(ValueError, LookupError):  # a line that a panic ran into says nothing
-                reader.read(match[1], match[2].rstrip())
-    reader.leave_hanging(console)
-    return reader.said
+            with suppress(ValueError, LookupError):  # a panic broke into the line
+                parser.parse(match[1], match[2].rstrip())
+    parser.add_hung_action()
+    return parser.report
 
 
-class _Reader:
-    def __init__(self, so_far: Said) -> None:
-        self.said = so_far
-        self._tried: str | None = None
-        self._began = 0.0
+class _ConsoleParser:
+    def __init__(self, report: ConsoleReport) -> None:
+        self.report = report
+        self._started: str | None = None
+        """The action that was started and has not ended."""
+        self._started_s = 0.0
 
-    def read(self, kind: str, text: str) -> None:
-        match kind:
-            case "release" | "online":
-                setattr(self.said, kind, text)
+    def parse(self, keyword: str, text: str) -> None:
+        match keyword:
+            case "release":
+                self.report.release = text
+            case "online":
+                self.report.online = text
             case "log":
-                self._log(_STAMP.sub("", text, count=1))
+                self._parse_log(_TIMESTAMP.sub("", text, count=1))
             case "lengths":
                 extension, *lengths = text.split()
-                self.said.task_bytes[extension] = sorted({int(one) for one in lengths} - {0})  # 0: there is none
-            case "code" | "data":
-                first, last = (int(one, 16) for one in text.strip().partition(" ")[0].split("-"))
-                if kind == "code":
-                    self.said.code_address = first
-                else:
-                    self.said.image_end = last + 1
-            case "symbol":
-                address, _, name, *_ = text.split()
-                self.said.symbols[name] = int(address, 16)
+                # Early CPUs whose SME sets share nothing leave tasks no length: the kernel reports 0 for each.
+                self.report.task_bytes[extension] = sorted({int(length) for length in lengths} - {0})
+            case "code" | "data" | "symbol":
+                self._parse_address(keyword, text)
             case "try":
-                self._tried, began = text.split()
-                self._began = float(began)
+                self._started, uptime_s = text.split()
+                self._started_s = float(uptime_s)
             case "done":
-                action, uptime, *error = text.split(" ", 2)
-                self._done(action, float(uptime), "".join(error))
+                action, uptime_s, *error = text.split(" ", 2)
+                self._end_action(action, float(uptime_s), "".join(error))
             case "end":
-                self.said.ended = True
+                self.report.ended = True
 
-    def _log(self, line: str) -> None:
-        if not self.said.actions:
-            if _LOG_OF_BOOT.match(line):
-                self.said.boot_log.append(line)
-        elif _LOG_OF_ACTION.match(line):
-            self.said.actions[-1].log.append(line)
+    def _parse_address(self, keyword: str, text: str) -> None:
+        """Parse a line of /proc/iomem, or one of /proc/kallsyms."""
+        if keyword == "symbol":
+            address, _, name, *_ = text.split()
+            self.report.symbols[name] = int(address, 16)
+            return
+        first, last = (int(address, 16) for address in text.strip().partition(" ")[0].split("-"))
+        if keyword == "code":
+            self.report.code_address = first
+        else:
+            self.report.image_end = last + 1
 
-    def _done(self, action: str, uptime: float, error: str) -> None:
-        self._tried = None
-        seconds = round(uptime - self._began, 2)
+    def _parse_log(self, line: str) -> None:
+        """Keep a line of the kernel log that is compared, for the boot or for the action that was done last."""
+        if not self.report.actions:
+            if _BOOT_LINE.match(line):
+                self.report.boot_log.append(line)
+        elif _ACTION_LINE.match(line):
+            self.report.actions[-1].log.append(line)
+
+    def _end_action(self, action: str, uptime_s: float, error: str) -> None:
+        """Add an action with its result; `error` is the shell's message, which ends in the text of the errno."""
+        self._started = None
+        seconds = round(uptime_s - self._started_s, 2)
         reason = error.rpartition(": ")[2]
-        outcome = "failed" if error else _OUTCOMES[action.partition(":")[0]]
-        self.said.actions.append(
-            RecordedAction(action, outcome, _ERRNOS.get(reason, reason) if error else None, [], seconds)
+        outcome = "failed" if error else _SUCCESS[action.partition(":")[0]]
+        self.report.actions.append(
+            RecordedAction(action, outcome, _ERRNO_NAMES.get(reason, reason) if error else None, [], seconds)
         )
 
-    def leave_hanging(self, console: str) -> None:
-        """Note the action from which the guest did not come back, with what the console shows of it."""
-        if self._tried is None:
+    def add_hung_action(self) -> None:
+        """Add the action that was started and never ended, with the kernel's lines behind it on the console."""
+        if self._started is None:
             return
-        after = console.rpartition(f"@@ try {self._tried}")[2]
-        lines = (_STAMP.sub("", line, count=1).rstrip() for line in after.splitlines()[1:])
-        log = [line for line in lines if _LOG_OF_ACTION.match(line)]
-        self.said.actions.append(RecordedAction(self._tried, "hung", None, log))
+        after = self.report.console.rpartition(f"@@ try {self._started}")[2]
+        lines = (_TIMESTAMP.sub("", line, count=1).rstrip() for line in after.splitlines()[1:])
+        log = [line for line in lines if _ACTION_LINE.match(line)]
+        self.report.actions.append(RecordedAction(self._started, "hung", None, log))

@@ -1,4 +1,4 @@
-"""What there is to boot: a kernel image and a busybox, looked at before anything starts."""
+"""A kernel image and the busybox for its guest, checked before anything is booted."""
 
 import gzip
 import re
@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Self
 
 from sim.conform.live.qemu_args import EMULATOR
-from sim.errors import InputError
+from sim.errors import EmulatorFailed, InputError
 from sim.files.bounded_read import read_at_most
 from sim.kernel_series import KernelSeries, kernel_series
 
 _LARGEST_IMAGE_BYTES = 512 * 1024 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
 _ARM64_MAGIC = slice(56, 60), b"ARM\x64"
+"""Source: the kernel's Documentation/arch/arm64/booting.rst, the image's header."""
 _ELF_ARM64 = b"\x7fELF\x02\x01", slice(18, 20), b"\xb7\x00"
+"""A little-endian 64-bit ELF, and its e_machine: EM_AARCH64, 183."""
 _BANNER = re.compile(rb"Linux version ((\d{1,3}\.\d{1,3})[^ \0]{0,64}) \(")
 
 
@@ -26,59 +29,64 @@ class Image:
 
     kernel: Path
     release: str
-    """As ``uname -r`` has it."""
+    """The release as ``uname -r`` prints it."""
     series: KernelSeries
     busybox: bytes
 
     @classmethod
-    def found(cls, kernel: Path, busybox: Path | None = None) -> Self:
-        """Look at a kernel and a busybox: that given, or the file of that name beside the kernel.
+    def load(cls, kernel: Path, busybox: Path | None = None) -> Self:
+        """Read a kernel image and a busybox.
+
+        Args:
+            kernel: an arm64 Image, or Image.gz.
+            busybox: a static arm64 busybox; None: the file ``busybox`` beside the kernel.
 
         Raises:
-            InputError: one of them, or QEMU, is not there, or is something else.
+            InputError: a file is missing, or is something else.
+            EmulatorFailed: QEMU is not installed.
         """
         if shutil.which(EMULATOR) is None:
-            raise InputError(f"{EMULATOR} is not installed: on Debian it is in the package qemu-system-arm")
-        banner = _BANNER.search(_unpacked(kernel))
+            raise EmulatorFailed(f"{EMULATOR} is not installed: on Debian it is in the package qemu-system-arm")
+        banner = _BANNER.search(_read_image(kernel))
         if banner is None:
-            raise InputError(f"{kernel}: says nowhere which Linux it is")
+            raise InputError(f"{kernel}: the image does not contain its Linux version")
         release, series = banner[1].decode(errors="replace"), kernel_series(banner[2].decode())
-        return cls(kernel.absolute(), release, series, _busybox(kernel, busybox))
+        return cls(kernel.absolute(), release, series, _read_busybox(kernel, busybox))
 
 
-def _unpacked(path: Path) -> bytes:
-    """An image's bytes."""
+def _read_image(path: Path) -> bytes:
+    """Return the bytes of an image, unpacked."""
     image = _read(path, "kernel image")
-    if image[:2] == b"\x1f\x8b":
-        image = _decompressed(path, image)
-    place, magic = _ARM64_MAGIC
-    if image[place] != magic:
-        raise InputError(f"{path}: is no arm64 kernel image: allowed are arch/arm64/boot/Image and Image.gz")
+    if image.startswith(_GZIP_MAGIC):
+        image = _unpack(path, image)
+    position, magic = _ARM64_MAGIC
+    if image[position] != magic:
+        raise InputError(f"{path}: not an arm64 kernel image: allowed are arch/arm64/boot/Image and Image.gz")
     return image
 
 
-def _decompressed(path: Path, image: bytes) -> bytes:
+def _unpack(path: Path, image: bytes) -> bytes:
     try:
         with gzip.open(BytesIO(image)) as file:
-            unpacked = file.read(_LARGEST_IMAGE_BYTES + 1)
+            unpacked = file.read(_LARGEST_IMAGE_BYTES + 1)  # a small file may unpack to any size
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: cannot be unpacked: {error}") from None
     if len(unpacked) > _LARGEST_IMAGE_BYTES:
-        raise InputError(f"{path}: is too large for a kernel image when it is unpacked")
+        raise InputError(f"{path}: unpacks to more than {_LARGEST_IMAGE_BYTES >> 20} MiB: too large for a kernel image")
     return unpacked
 
 
-def _busybox(kernel: Path, given: Path | None) -> bytes:
+def _read_busybox(kernel: Path, given: Path | None) -> bytes:
     path = given or kernel.parent / "busybox"
     if given is None and not path.exists():
         raise InputError(
-            f"{path}: is not there: the guest needs a static arm64 busybox beside the kernel, or as --busybox "
+            f"{path}: is missing: the guest needs a static arm64 busybox beside the kernel, or as --busybox "
             "(on Debian it is in the package busybox-static:arm64)"
         )
     program = _read(path, "busybox")
-    magic, place, machine = _ELF_ARM64
-    if not program.startswith(magic) or program[place] != machine:
-        raise InputError(f"{path}: is no arm64 program")
+    magic, position, machine = _ELF_ARM64
+    if not program.startswith(magic) or program[position] != machine:
+        raise InputError(f"{path}: not an arm64 program")
     return program
 
 

@@ -1,15 +1,23 @@
-"""One real boot of a scenario's system, recorded."""
+"""A boot of a real kernel under QEMU, recorded in the format of the corpus."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from sim.conform.live import kernel_memory
-from sim.conform.live.console_parser import Said, said
-from sim.conform.live.initramfs import initramfs
+from sim.conform.live.console_parser import ConsoleReport, parse_console
+from sim.conform.live.initramfs import build_initramfs
 from sim.conform.live.kernel_image import Image
-from sim.conform.live.qemu_args import kernel_words
-from sim.conform.live.qemu_machine import Machine, machine
+from sim.conform.live.kernel_memory import (
+    VL_INFOS_BYTES,
+    VlInfos,
+    decode_vl_infos,
+    image_offset,
+    image_start,
+    search_vl_infos,
+)
+from sim.conform.live.qemu_args import kernel_arguments
+from sim.conform.live.qemu_machine import launch_machine
 from sim.conform.recorded_boot import action_text
 from sim.conform.run_records import ObservedBoot, RecordedBoot, RecordedCpu
 from sim.designs import Design
@@ -17,44 +25,50 @@ from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.vectors import bits_from_vqs
 
+# nokaslr: the image lies at a multiple of 2 MiB, on which kernel_memory relies. panic=-1: a panic reboots at once, and
+# QEMU shuts down instead (-no-reboot).
 _ARGUMENTS = "console=ttyAMA0 earlycon nokaslr panic=-1 rdinit=/init"
-_LONGEST_S, _LONGEST_OF_CPU_S, _LONGEST_OF_ACTION_S = 60, 10, 20
-_MOST_ARGUMENTS_BYTES = 2000
-_BITS_OF_A_BYTE = 8
+_TIMEOUT_S, _TIMEOUT_PER_CPU_S, _TIMEOUT_PER_ACTION_S = 60, 10, 20
+"""The longest boot, in seconds of real time: the sum of these."""
+_LONGEST_COMMAND_LINE_BYTES = 2000
+"""Below the kernel's COMMAND_LINE_SIZE, 2048 bytes on arm64, which would cut the line without an error."""
+_BITS_PER_BYTE = 8
 _NEVER_READ = ["guest_vls_bits", "guest_rdvl_bits"]
-"""What would take a virtual machine in the guest."""
-_LINE = re.compile(r"(SVE|SME): (minimum|maximum|default) \D*(\d+) bytes")
+"""Fields that would take a virtual machine in the guest."""
+_SIZE_LINE = re.compile(r"(SVE|SME): (minimum|maximum|default) \D*(\d+) bytes")
 
 
 @dataclass(frozen=True)
 class LiveBoot:
-    """A boot of a real kernel, recorded, and the console as it was."""
+    """The record of a boot of a real kernel, and its console as text."""
 
     record: RecordedBoot
     console: str
 
 
 async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot:
-    """Boot a scenario's system, and record what it shows.
+    """Boot a scenario's system under QEMU, and record what it shows.
 
     Args:
-        identity: the record's.
-        scenario: as `as_booted` returns it.
-        image: the kernel.
+        identity: the id of the record.
+        scenario: a scenario that `bootable_scenario` returned.
+        image: the kernel to boot.
 
     Raises:
-        InputError: QEMU does not start, its CPUs cannot have the lengths, or the guest does not end in time.
+        EmulatorFailed: QEMU does not start, or the guest does not end in time.
+        InputError: QEMU's CPUs cannot have the lengths, or there are too many actions.
     """
-    cpus = [_recorded(one.usable_sve_vqs, one.usable_sme_vqs) for one in scenario.topology.logical]
-    longest_s = _LONGEST_S + _LONGEST_OF_CPU_S * len(cpus) + _LONGEST_OF_ACTION_S * len(scenario.actions)
-    asked = [action_text(one.do, scenario.topology.number(one.cpu)) for one in scenario.actions]
-    arguments = _arguments(scenario, asked)
-    async with machine(image.kernel, initramfs(image.busybox), arguments, cpus, el2=scenario.el2) as guest:
-        await guest.run(longest_s)
-        told = said(guest.console)
-        observed = _observed(told, await _of_memory(guest, told))
-        qemu = guest.version
-    words = [word for word, is_on in (("arm64.nosve", scenario.sve_off), ("arm64.nosme", scenario.nosme)) if is_on]
+    cpus = [_recorded_cpu(spec.usable_sve_vqs, spec.usable_sme_vqs) for spec in scenario.topology.logical]
+    timeout_s = _TIMEOUT_S + _TIMEOUT_PER_CPU_S * len(cpus) + _TIMEOUT_PER_ACTION_S * len(scenario.actions)
+    asked = [action_text(action.do, scenario.topology.number(action.cpu)) for action in scenario.actions]
+    command_line = _command_line(scenario, asked)
+    initramfs = build_initramfs(image.busybox)
+    async with launch_machine(image.kernel, initramfs, command_line, cpus, el2=scenario.el2) as machine:
+        await machine.run(timeout_s)
+        report = parse_console(machine.console)
+        observed = _observed_boot(report, await _read_kernel_memory(machine, report))
+        qemu = machine.version
+    switches = {"arm64.nosve": scenario.sve_off, "arm64.nosme": scenario.nosme}
     record = RecordedBoot(
         id=identity,
         kernel=str(image.series),
@@ -64,81 +78,91 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         early=len(scenario.early),
         el2=scenario.el2,
         kvm_mode=str(scenario.kvm_mode),
-        command_line=" ".join(words),
+        command_line=" ".join(argument for argument, is_on in switches.items() if is_on),
         design=scenario.design.name if isinstance(scenario.design, Design) else None,
         asked=asked,
-        not_read=_NEVER_READ if told.release else [*_NEVER_READ, "task_vls_bits"],
+        # A guest that never started has read nothing: no lengths for tasks would be a wrong observation.
+        not_read=_NEVER_READ if report.release else [*_NEVER_READ, "task_vls_bits"],
         observed=observed,
     )
-    return LiveBoot(record, told.console)
+    return LiveBoot(record, report.console)
 
 
-def _recorded(sve_vqs: int | None, sme_vqs: int | None) -> RecordedCpu:
-    sve, sme = (None if vqs is None else list(bits_from_vqs(vqs)) for vqs in (sve_vqs, sme_vqs))
-    return RecordedCpu(sve, sme)
+def _recorded_cpu(sve_vqs: int | None, sme_vqs: int | None) -> RecordedCpu:
+    sve_bits, sme_bits = (None if vqs is None else list(bits_from_vqs(vqs)) for vqs in (sve_vqs, sme_vqs))
+    return RecordedCpu(sve_bits, sme_bits)
 
 
-def _arguments(scenario: Scenario, actions: Sequence[str]) -> str:
-    """The kernel's command line."""
-    words = [
+def _command_line(scenario: Scenario, actions: Sequence[str]) -> str:
+    """Return the kernel's command line; the kernel hands ``asymboot_actions`` on to init as a variable."""
+    arguments = [
         _ARGUMENTS,
-        *kernel_words(scenario),
+        *kernel_arguments(scenario),
         *([f"asymboot_actions={','.join(actions)}"] if actions else []),
     ]
-    line = " ".join(words)
-    if len(line) > _MOST_ARGUMENTS_BYTES:
+    line = " ".join(arguments)
+    if len(line) > _LONGEST_COMMAND_LINE_BYTES:
         raise InputError(f"{len(actions)} actions: too many for a kernel's command line")
     return line
 
 
-@dataclass(frozen=True)
-class _OfMemory:
-    """What the kernel's memory holds; None: it could not be read."""
+class GuestMemory(Protocol):
+    """A guest whose physical memory can be read."""
 
-    vl_infos: kernel_memory.VlInfos | None
+    async def read_memory(self, address: int, size: int) -> bytes:
+        """Return `size` bytes at a physical address; none where the guest has no memory there."""
+        ...
+
+
+@dataclass(frozen=True)
+class _KernelMemory:
+    """Values read from the kernel's memory; None: they could not be read."""
+
+    vl_infos: VlInfos | None
     kvm_sve_max_vl_bytes: int | None
     kvm_host_sve_max_vl_bytes: int | None
 
 
-async def _of_memory(guest: Machine, told: Said) -> _OfMemory:
-    if not told.code_address or not told.image_end:  # 0 where the kernel hides it
-        return _OfMemory(None, None, None)
-    begins = kernel_memory.beginning(told.code_address)
-    image = await guest.memory(begins, told.image_end - begins)
+async def _read_kernel_memory(guest: GuestMemory, report: ConsoleReport) -> _KernelMemory:
+    if not report.code_address or not report.image_end:  # 0 if the kernel hides physical addresses
+        return _KernelMemory(None, None, None)
+    start = image_start(report.code_address)
+    image = await guest.read_memory(start, report.image_end - start)
 
     def read(name: str, size: int) -> bytes:
-        place = kernel_memory.place(told.symbols, name)
-        return b"" if place is None else image[place : place + size]
+        offset = image_offset(report.symbols, name)
+        return b"" if offset is None else image[offset : offset + size]
 
-    def number(name: str) -> int | None:
+    def read_u32(name: str) -> int | None:
         return int.from_bytes(memory, "little") if (memory := read(name, 4)) else None
 
-    records = read("vl_info", kernel_memory.RECORDS_BYTES)
-    vl_infos = kernel_memory.vl_infos(records) if records else kernel_memory.found_vl_infos(image)
-    return _OfMemory(vl_infos, number("kvm_sve_max_vl"), number("kvm_host_sve_max_vl"))
+    memory = read("vl_info", VL_INFOS_BYTES)
+    vl_infos = decode_vl_infos(memory) if memory else search_vl_infos(image)
+    return _KernelMemory(vl_infos, read_u32("kvm_sve_max_vl"), read_u32("kvm_host_sve_max_vl"))
 
 
-def _observed(told: Said, memory: _OfMemory) -> ObservedBoot:
-    sizes = {(match[1], match[2]): int(match[3]) for line in told.boot_log if (match := _LINE.match(line))}
+def _observed_boot(report: ConsoleReport, memory: _KernelMemory) -> ObservedBoot:
+    sizes = {(match[1], match[2]): int(match[3]) for line in report.boot_log if (match := _SIZE_LINE.match(line))}
     sve, sme = memory.vl_infos or (None, None)
-    tasks = {name: [one * _BITS_OF_A_BYTE for one in lengths] for name, lengths in told.task_bytes.items()}
+    task_bits = {name: [vl * _BITS_PER_BYTE for vl in lengths] for name, lengths in report.task_bytes.items()}
     return ObservedBoot(
-        boot_log=told.boot_log,
+        boot_log=report.boot_log,
         sve_max_bytes=sizes.get(("SVE", "maximum")),
         sve_default_bytes=sizes.get(("SVE", "default")),
-        unvirtualisable_warning=any("unvirtualisable" in line for line in told.boot_log),
+        unvirtualisable_warning=any("unvirtualisable" in line for line in report.boot_log),
         sme_min_bytes=sizes.get(("SME", "minimum")),
         sme_max_bytes=sizes.get(("SME", "maximum")),
         sme_default_bytes=sizes.get(("SME", "default")),
         vl_info_sve=sve,
+        # A kernel built with SME has the record even on CPUs without SME, but never fills it.
         vl_info_sme=sme if ("SME", "maximum") in sizes else None,
         kvm_sve_max_vl_bytes=memory.kvm_sve_max_vl_bytes,
         kvm_host_sve_max_vl_bytes=memory.kvm_host_sve_max_vl_bytes,
-        task_vls_bits=tasks.get("sve"),
+        task_vls_bits=task_bits.get("sve"),
         guest_vls_bits=None,
         guest_rdvl_bits=None,
-        actions=told.actions,
-        online_at_end=told.online,
-        completed=told.ended,
-        task_sme_vls_bits=tasks.get("sme"),
+        actions=report.actions,
+        online_at_end=report.online,
+        completed=report.ended,
+        task_sme_vls_bits=task_bits.get("sme"),
     )

@@ -1,4 +1,4 @@
-"""What QEMU and the kernel in it are told, as words; nothing here needs QEMU."""
+"""Arguments of QEMU and of the kernel in it; nothing here needs QEMU."""
 
 from collections.abc import Collection
 
@@ -7,47 +7,56 @@ from sim.vectors import VQ_MAX, bits_from_vq
 
 EMULATOR = "qemu-system-aarch64"
 _MEMORY_MIB = 512
-_TIME_BY_INSTRUCTIONS = ("-icount", "shift=0,sleep=off")
-"""The guest's time is what it executes, and waiting takes none: many CPUs do not drown in timer ticks."""
+_INSTRUCTION_CLOCK = ("-icount", "shift=0,sleep=off")
+"""The guest's time is the number of its instructions, and an idle guest skips to its next timer.
+
+The kernel's wait of 5 s for a lost CPU thus takes no real time, and many CPUs do not drown in timer ticks.
+"""
 _SVE_BITS = tuple(bits_from_vq(vq) for vq in range(1, VQ_MAX + 1))
 _SME_BITS = tuple(1 << power for power in range(7, 12))
 
 
-def board(cpus: int, *, el2: bool, sme: bool) -> list[str]:
-    """The emulator and its board, stopped before the first instruction.
+def board_args(cpus: int, *, el2: bool, sme: bool) -> list[str]:
+    """Return the emulator and the options of its board, which stops before the first instruction.
 
     Args:
-        cpus: how many.
-        el2: whether they start at EL2.
-        sme: whether they have SME, all or none: QEMU fixes that when it starts.
+        cpus: the number of CPUs.
+        el2: True if they start at EL2.
+        sme: True if all of them have SME, False if none has: QEMU fixes that when it starts.
     """
     return [
         EMULATOR,
         *("-nodefaults", "-display", "none", "-S", "-no-reboot"),
-        *_TIME_BY_INSTRUCTIONS,
+        *_INSTRUCTION_CLOCK,
         *("-machine", f"virt,gic-version=3,virtualization={'on' if el2 else 'off'}"),
         *("-cpu", f"max,pauth-impdef=on{'' if sme else ',sme=off'}", "-smp", str(cpus), "-m", str(_MEMORY_MIB)),
     ]
 
 
-def properties(sve_bits: Collection[int] | None, sme_bits: Collection[int] | None) -> dict[str, bool]:
-    """What a CPU's QOM properties have to be for these lengths, in the order to set them in.
+def vector_properties(sve_bits: Collection[int] | None, sme_bits: Collection[int] | None) -> dict[str, bool]:
+    """Return the QOM properties that give a CPU these lengths, in the order to set them.
 
-    >>> [name for name, value in properties([128, 256], None).items() if value]
+    Source: QEMU's docs/system/arm/cpu-features.rst.
+
+    Args:
+        sve_bits: the SVE lengths; None: the CPU lacks SVE.
+        sme_bits: the SME lengths; None: the CPU lacks SME, which `board_args` has to say.
+
+    >>> [name for name, value in vector_properties([128, 256], None).items() if value]
     ['sve128', 'sve256', 'sve']
     """
-    wanted = {f"sve{one}": one in (sve_bits or ()) for one in _SVE_BITS} | {"sve": sve_bits is not None}
+    properties = {f"sve{bits}": bits in (sve_bits or ()) for bits in _SVE_BITS} | {"sve": sve_bits is not None}
     if sme_bits is not None:
-        wanted |= {f"sme{one}": one in sme_bits for one in _SME_BITS}
-    return wanted
+        properties |= {f"sme{bits}": bits in sme_bits for bits in _SME_BITS}
+    return properties
 
 
-def kernel_words(scenario: Scenario) -> list[str]:
-    """The kernel's arguments that make it boot as the scenario does: `late` CPUs are left out by ``maxcpus=``."""
-    words = {
+def kernel_arguments(scenario: Scenario) -> list[str]:
+    """Return the kernel arguments of a scenario; ``maxcpus=`` keeps its late CPUs offline."""
+    arguments = {
         f"maxcpus={len(scenario.early)}": True,
         f"kvm-arm.mode={scenario.kvm_mode}": scenario.kvm_mode is not KvmMode.DEFAULT,
         "arm64.nosve": scenario.sve_off,
         "arm64.nosme": scenario.nosme,
     }
-    return [word for word, is_on in words.items() if is_on]
+    return [argument for argument, is_given in arguments.items() if is_given]

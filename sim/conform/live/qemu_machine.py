@@ -1,163 +1,184 @@
-"""A virtual arm64 machine under QEMU, each CPU with vector lengths of its own.
+"""A virtual arm64 machine under QEMU whose CPUs have vector lengths of their own.
 
-It leaves nothing behind: it has no files but open ones, and ends with the process that started it.
+QEMU starts stopped; the lengths are set over QMP, and the machine runs. It leaves nothing behind: all its files are
+open descriptors without a name, and it ends with the process that started it (`parent_death`).
 """
 
 import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from qemu.qmp import ExecInterruptedError, QMPClient, QMPError, StateError
 
 from sim.conform.live import parent_death
-from sim.conform.live.qemu_args import EMULATOR, board, properties
+from sim.conform.live.qemu_args import EMULATOR, board_args, vector_properties
 from sim.conform.run_records import RecordedCpu
-from sim.errors import InputError
+from sim.errors import EmulatorFailed, InputError
 
 _END_OF_PANIC = b"---[ end Kernel panic"
-_LONGEST_ANSWER_S, _LONGEST_END_S = 30, 5
-_CONSOLE_LAGS_S = 0.05
-_MOST_CONSOLE_BYTES = 16 * 1024 * 1024
+_ANSWER_TIMEOUT_S, _EXIT_TIMEOUT_S = 30, 5
+_CONSOLE_DELAY_S = 0.05
+_LARGEST_CONSOLE_BYTES = 16 * 1024 * 1024
+_READ_BYTES = 65536
+
+
+class _Version(msgspec.Struct):
+    major: int
+    minor: int
+
+
+class _CpuInfo(msgspec.Struct):
+    """An entry of QMP's answer to query-cpus-fast."""
+
+    qom_path: str = msgspec.field(name="qom-path")
 
 
 class Machine:
-    """A virtual machine that has not begun, or runs, or came to its end."""
+    """A virtual machine: launched, running, or at its end."""
 
     def __init__(self, process: asyncio.subprocess.Process, monitor: QMPClient, memory: int) -> None:
+        """Take over a QEMU process.
+
+        Args:
+            process: the process, whose output is the guest's console.
+            monitor: a QMP client that is not connected yet.
+            memory: descriptor of an empty file, to dump the guest's memory to.
+        """
         self._process, self._monitor, self._memory = process, monitor, memory
         self._console = bytearray()
         self._panicked = asyncio.Event()
-        self._reading = asyncio.create_task(self._read_console())
+        self._reader = asyncio.create_task(self._read_console())
 
     async def _read_console(self) -> None:
         assert self._process.stdout is not None
-        while more := await self._process.stdout.read(65536):
+        while more := await self._process.stdout.read(_READ_BYTES):
             self._console += more
-            del self._console[:-_MOST_CONSOLE_BYTES]
+            # A guest that prints for ever keeps its last bytes only.
+            del self._console[:-_LARGEST_CONSOLE_BYTES]
+            # The mark may be split between this read and the one before.
             if _END_OF_PANIC in self._console[-len(more) - len(_END_OF_PANIC) :]:
                 self._panicked.set()
 
-    async def begin(self, monitor: socket.socket) -> None:
-        """Talk to QEMU by a socket.
+    async def connect(self, monitor: socket.socket) -> None:
+        """Connect to QEMU's monitor through a socket.
 
         Raises:
-            InputError: it does not start.
+            EmulatorFailed: QEMU does not start, or does not answer.
         """
         try:
-            async with asyncio.timeout(_LONGEST_ANSWER_S):
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
                 await self._monitor.connect(monitor)
         except TimeoutError:
-            raise InputError(f"{EMULATOR} does not answer") from None
+            raise EmulatorFailed(f"{EMULATOR} does not answer") from None
         except (QMPError, EOFError, OSError):
-            raise InputError(f"{EMULATOR} does not start: {await self._last_words()}") from None
+            raise EmulatorFailed(f"{EMULATOR} does not start: {await self._exit_message()}") from None
 
     @property
     def version(self) -> str:
         """QEMU's version, such as 7.2."""
         greeting = self._monitor.greeting
         assert greeting is not None
-        qemu: Any = greeting.QMP.version["qemu"]
-        return f"{qemu['major']}.{qemu['minor']}"
+        version = msgspec.convert(greeting.QMP.version["qemu"], _Version)
+        return f"{version.major}.{version.minor}"
 
     @property
     def console(self) -> str:
-        """What the guest's console showed so far."""
+        """The output of the guest's console until now."""
         return self._console.decode(errors="replace")
 
     async def set_lengths(self, cpus: Sequence[RecordedCpu]) -> None:
-        """Give each CPU its lengths, and read back that it has them.
+        """Give each CPU its vector lengths, and read them back.
 
         Raises:
-            InputError: this QEMU's CPUs cannot have them.
+            InputError: a CPU of this QEMU cannot have its lengths.
+            EmulatorFailed: QEMU ended, or does not answer.
         """
-        found = await self._ask("query-cpus-fast")
-        for number, (place, cpu) in enumerate(zip(found, cpus, strict=True)):
-            await self._set(place["qom-path"], properties(cpu.sve_bits, cpu.sme_bits), f"cpu{number}")
+        infos = msgspec.convert(await self._execute("query-cpus-fast"), list[_CpuInfo])
+        for cpu, (info, lengths) in enumerate(zip(infos, cpus, strict=True)):
+            for name, value in vector_properties(lengths.sve_bits, lengths.sme_bits).items():
+                await self._set_property(info.qom_path, name, value, f"cpu{cpu}")
 
-    async def _ask(self, command: str, arguments: dict[str, Any] | None = None) -> Any:
-        """Have QEMU do something.
+    async def _execute(self, command: str, arguments: Mapping[str, str | int | bool] | None = None) -> object:
+        """Execute a QMP command, and return its answer.
 
         Raises:
-            InputError: it does not answer.
-            QMPError: it cannot.
+            EmulatorFailed: QEMU ended, or does not answer.
+            QMPError: QEMU refuses the command.
         """
         try:
-            async with asyncio.timeout(_LONGEST_ANSWER_S):
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
                 return await self._monitor.execute(command, arguments)
         except TimeoutError:
-            raise InputError(f"{EMULATOR} does not answer {command!r}") from None
+            raise EmulatorFailed(f"{EMULATOR} does not answer {command!r}") from None
         except (StateError, ExecInterruptedError):
-            raise InputError(f"{EMULATOR} ended: {await self._last_words()}") from None
+            raise EmulatorFailed(f"{EMULATOR} ended: {await self._exit_message()}") from None
 
-    async def _set(self, path: str, wanted: dict[str, bool], cpu: str) -> None:
-        for name, value in wanted.items():
-            try:
-                await self._ask("qom-set", {"path": path, "property": name, "value": value})
-                has = await self._ask("qom-get", {"path": path, "property": name})
-            except QMPError as error:
-                raise InputError(f"{EMULATOR}: {cpu}: {name} cannot be set: {error}") from None
-            if has != value:
-                raise InputError(f"{EMULATOR}: {cpu}: {name} cannot be {'on' if value else 'off'}")
+    async def _set_property(self, path: str, name: str, value: bool, cpu: str) -> None:
+        try:
+            await self._execute("qom-set", {"path": path, "property": name, "value": value})
+            actual = await self._execute("qom-get", {"path": path, "property": name})
+        except QMPError as error:
+            raise InputError(f"{EMULATOR}: {cpu}: {name} cannot be set: {error}") from None
+        if actual != value:
+            raise InputError(f"{EMULATOR}: {cpu}: {name} cannot be {'on' if value else 'off'}")
 
-    async def run(self, longest_s: float) -> None:
-        """Let it run until it ends, by itself or in a panic.
+    async def run(self, timeout_s: float) -> None:
+        """Let the machine run until it shuts down or its kernel has panicked, and stop it.
 
         Raises:
-            InputError: that took too long, or QEMU ended.
+            EmulatorFailed: QEMU ended, or the guest did neither within `timeout_s` seconds.
         """
-        with self._monitor.listener("SHUTDOWN") as ended:
-            await self._ask("cont")
-            ends = [
-                asyncio.create_task(ended.get()),
-                asyncio.create_task(self._panicked.wait()),
-                asyncio.create_task(self._process.wait()),
-            ]
+        with self._monitor.listener("SHUTDOWN") as shutdown:
+            await self._execute("cont")
+            exited = asyncio.create_task(self._process.wait())
+            ends = (asyncio.create_task(shutdown.get()), asyncio.create_task(self._panicked.wait()), exited)
             try:
-                done, _ = await asyncio.wait(ends, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(ends, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for one in ends:
-                    one.cancel()
+                for task in ends:
+                    task.cancel()
                 await asyncio.gather(*ends, return_exceptions=True)
-        if ends[-1] in done:
-            raise InputError(f"{EMULATOR} ended while the guest ran: {await self._last_words()}")
+        if exited in done:
+            raise EmulatorFailed(f"{EMULATOR} ended while the guest ran: {await self._exit_message()}")
         if not done:
-            raise InputError(f"the guest did not end within {longest_s} s; its last line: {self._last_line()!r}")
-        await self._ask("stop")
-        await asyncio.sleep(_CONSOLE_LAGS_S)
+            raise EmulatorFailed(f"the guest did not end within {timeout_s} s; its last line: {self._last_line()!r}")
+        await self._execute("stop")
+        # The last output may still be in the pipe: QMP and the console are different channels.
+        await asyncio.sleep(_CONSOLE_DELAY_S)
 
     def _last_line(self) -> str:
         return next((line for line in reversed(self.console.splitlines()) if line.strip()), "")
 
-    async def _last_words(self) -> str:
-        """What QEMU said before it ended, and how it did."""
+    async def _exit_message(self) -> str:
+        """Return QEMU's error output, or else its exit status."""
         assert self._process.stderr is not None
-        told = b""
+        output = b""
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_END_S):
+            async with asyncio.timeout(_EXIT_TIMEOUT_S):
                 await self._process.wait()
-                told = await self._process.stderr.read()
-        return told.decode(errors="replace").strip() or f"its exit status is {self._process.returncode}"
+                output = await self._process.stderr.read()
+        return output.decode(errors="replace").strip() or f"its exit status is {self._process.returncode}"
 
-    async def memory(self, address: int, size: int) -> bytes:
-        """Some bytes of the guest's memory, by physical address; none where there is no memory.
+    async def read_memory(self, address: int, size: int) -> bytes:
+        """Return `size` bytes of the guest's memory at a physical address; none where there is no memory.
 
         Raises:
-            InputError: QEMU does not answer.
+            EmulatorFailed: QEMU ended, or does not answer.
         """
-        path = f"/proc/self/fd/{self._memory}"
+        path = f"/proc/self/fd/{self._memory}"  # QEMU has inherited the descriptor under the same number
         try:
-            await self._ask("pmemsave", {"val": address, "size": size, "filename": path})
+            await self._execute("pmemsave", {"val": address, "size": size, "filename": path})
         except QMPError:
             return b""
         return os.pread(self._memory, size, 0)
 
     async def close(self) -> None:
-        """End it, whatever it does, and wait until it is gone: even where that is cancelled."""
+        """End the machine in any state, and wait until QEMU is gone, even if the waiting is cancelled."""
         with suppress(ProcessLookupError):
             self._process.kill()
         ending = asyncio.create_task(self._end())
@@ -170,29 +191,30 @@ class Machine:
         await self._process.wait()
         with suppress(QMPError, EOFError, OSError):
             await self._monitor.disconnect()
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
 
 
 @asynccontextmanager
-async def machine(
-    kernel: Path, initramfs: bytes, arguments: str, cpus: Sequence[RecordedCpu], *, el2: bool
+async def launch_machine(
+    kernel: Path, initramfs: bytes, command_line: str, cpus: Sequence[RecordedCpu], *, el2: bool
 ) -> AsyncIterator[Machine]:
-    """A machine that is about to begin; it is gone afterwards.
+    """Launch a machine that waits for `Machine.run`, and end it at the end of the block.
 
     Args:
         kernel: the kernel image.
         initramfs: the guest's root file system.
-        arguments: the kernel's command line.
-        cpus: the lengths of each CPU. Either all have SME, or none: QEMU fixes that when it starts.
-        el2: whether they start at EL2.
+        command_line: the kernel's command line.
+        cpus: the vector lengths of each CPU. Either all CPUs have SME or none, because QEMU fixes that when it starts.
+        el2: True if the CPUs start at EL2.
 
     Raises:
-        InputError: QEMU does not start, or its CPUs cannot have the lengths.
+        EmulatorFailed: QEMU does not start.
+        InputError: QEMU's CPUs cannot have the lengths.
     """
     ours, theirs = socket.socketpair()
-    with _open_memory("memory") as memory, _open_memory("initramfs", initramfs) as initrd, ours:
-        command = _command(kernel, arguments, cpus, theirs.fileno(), initrd, el2=el2)
+    with _memory_file("memory") as memory, _memory_file("initramfs", initramfs) as initrd, ours:
+        command = _command(kernel, command_line, cpus, theirs.fileno(), initrd, el2=el2)
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -200,33 +222,34 @@ async def machine(
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=(theirs.fileno(), initrd, memory),
-                start_new_session=True,  # Ctrl-C is for us, and we end it
+                start_new_session=True,  # so that Ctrl-C reaches this process alone, which then ends QEMU
             )
-        running = Machine(process, QMPClient(), memory)
+        machine = Machine(process, QMPClient(), memory)
         try:
-            await running.begin(ours)
-            await running.set_lengths(cpus)
-            yield running
+            await machine.connect(ours)
+            await machine.set_lengths(cpus)
+            yield machine
         finally:
-            await running.close()
+            await machine.close()
 
 
 def _command(
-    kernel: Path, arguments: str, cpus: Sequence[RecordedCpu], monitor: int, initrd: int, *, el2: bool
+    kernel: Path, command_line: str, cpus: Sequence[RecordedCpu], monitor: int, initrd: int, *, el2: bool
 ) -> list[str]:
     sme = any(cpu.sme_bits is not None for cpu in cpus)
     return [
         *(sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid())),
-        *board(len(cpus), el2=el2, sme=sme),
+        *board_args(len(cpus), el2=el2, sme=sme),
+        # A machine that has shut down keeps its memory, to be read afterwards.
         *("-action", "shutdown=pause"),
         *("-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"),
-        *("-serial", "stdio", "-kernel", str(kernel), "-initrd", f"/proc/self/fd/{initrd}", "-append", arguments),
+        *("-serial", "stdio", "-kernel", str(kernel), "-initrd", f"/proc/self/fd/{initrd}", "-append", command_line),
     ]
 
 
 @contextmanager
-def _open_memory(name: str, content: bytes = b"") -> Iterator[int]:
-    """An open file that has no place on a disk."""
+def _memory_file(name: str, content: bytes = b"") -> Iterator[int]:
+    """Yield the descriptor of a file that exists in memory only."""
     descriptor = os.memfd_create(name)
     try:
         with os.fdopen(os.dup(descriptor), "wb") as file:

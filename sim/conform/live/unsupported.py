@@ -1,30 +1,29 @@
-"""What of a scenario real firmware, a real kernel and QEMU cannot have."""
+"""Parts of a scenario that real firmware, a real kernel or QEMU cannot have."""
 
 from sim.scenario import BringUp, KvmInit, Scenario
 
 
-def not_real(scenario: Scenario) -> list[str]:
-    """What real firmware and a real kernel cannot be told to do."""
-    reasons = {
+def simulator_only_parts(scenario: Scenario) -> list[str]:
+    """Return the parts of a scenario that no real firmware and kernel can be made to do, in words."""
+    parts = {
         "faults of firmware": bool(scenario.faults),
         "a failing allocation": scenario.allocation_fails_at is not None,
         "CPUs brought up in parallel": scenario.bring_up is not BringUp.ONE_AT_A_TIME,
         "KVM's init at any time": scenario.kvm_init is not KvmInit.IN_ORDER,
     }
-    return [reason for reason, is_so in reasons.items() if is_so]
+    return [part for part, is_asked in parts.items() if is_asked]
 
 
-def not_in_qemu(scenario: Scenario) -> list[str]:
-    """What a topology has that cannot be had in QEMU: what its CPUs share, and whom ``maxcpus=`` leaves out.
+def qemu_limits(scenario: Scenario) -> list[str]:
+    """Return the parts of a topology that QEMU cannot have, in words.
 
-    QEMU fixes when it starts whether CPUs have SME, and ends itself where of those with SME some lack SVE (7.2 and
-    10.0, seen).
+    QEMU fixes at its start whether its CPUs have SME. QEMU 7.2 and 10.0 abort where some of the CPUs with SME lack SVE
+    (seen). ``maxcpus=`` counts CPUs from 0, so that no late CPU can have a lower number than an early CPU.
     """
-    topology = scenario.topology
-    with_sme = [one for one in topology.cpus if one.sme_vqs is not None]
-    reasons = {
-        "an early CPU behind a late one, as maxcpus= counts": scenario.early != tuple(range(len(scenario.early))),
-        "CPUs with SME and without": 0 < len(with_sme) < len(topology.cpus),
-        "CPUs with SME of which some lack SVE": len({one.sve_vqs is None for one in with_sme}) > 1,
+    with_sme = [spec for spec in scenario.topology.cpus if spec.sme_vqs is not None]
+    parts = {
+        "an early CPU behind a late CPU, as maxcpus= counts": scenario.early != tuple(range(len(scenario.early))),
+        "CPUs with SME and without": 0 < len(with_sme) < len(scenario.topology.cpus),
+        "CPUs with SME of which some lack SVE": len({spec.sve_vqs is None for spec in with_sme}) > 1,
     }
-    return [reason for reason, is_so in reasons.items() if is_so]
+    return [part for part, is_asked in parts.items() if is_asked]

@@ -1,0 +1,85 @@
+"""Tests of the parts of a scenario that a live boot keeps, leaves out, or refuses."""
+
+import pytest
+
+from sim import Action, Do, Fault, InputError, KvmInit, Relay, Scenario, Topology, cpu
+from sim.conform.live.bootable_scenario import bootable_scenario, omitted_parts
+from sim.conform.live.kernel_image import Image
+from sim.conform.live_cases import read_cases
+from sim.latencies import Latencies, fixed
+from tests.conform.samples import DIRECTED, directed_boots
+
+
+def _scenario(**changes: object) -> Scenario:
+    topology = Topology.of([[128], [128, 256], [128]])
+    return Scenario(topology, maxcpus=2, kernel="6.18", design="tabba", relay=Relay.RELAXED).but(**changes)
+
+
+def test_the_image_decides_on_series_design_and_relay(image: Image) -> None:
+    actions = (Action(Do.ONLINE, "cpu2"), Action(Do.GUEST, "cpu0"))
+    booted = bootable_scenario(_scenario(actions=actions), image)
+    assert (booted.kernel, booted.design, booted.relay) == ("6.12", None, Relay.ENFORCING)
+    assert booted.actions == actions[:1]
+    patched = bootable_scenario(_scenario(), image, "tabba").active_design
+    assert patched is not None
+    assert patched.name == "tabba"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"faults": (Fault("cpu1", never_arrives=True),)}, "faults of firmware"),
+        ({"actions": tuple(Action(Do.ONLINE, "cpu2", agent=agent) for agent in "ab")}, "several agents"),
+        ({"actions": (Action(Do.AWAIT, "cpu2"),)}, "await"),
+        ({"allocation_fails_at": "cpu1"}, "a failing allocation"),
+        ({"bring_up": "parallel"}, "in parallel"),
+        ({"kvm_init": KvmInit.ANY_TIME}, "at any time"),
+        (
+            {"topology": Topology((cpu("a", [128]), cpu("b", [128], late=True), cpu("c", [128])))},
+            "behind a late CPU",
+        ),
+        ({"topology": Topology((cpu("a", [128], [128]), cpu("b", [128])))}, "with SME and without"),
+        ({"topology": Topology((cpu("a", [128], [128]), cpu("b", None, [128])))}, "of which some lack SVE"),
+    ],
+)
+def test_a_part_that_no_real_boot_can_have_is_refused(image: Image, changes: dict[str, object], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        bootable_scenario(_scenario(**changes), image)
+
+
+@pytest.mark.parametrize(
+    ("changes", "omitted"),
+    [
+        ({"kernel": "6.12", "design": None, "relay": "enforcing"}, []),
+        ({}, ["series 6.18", "design tabba", "relay relaxed"]),
+        ({"kernel": "6.12", "design": "constrain-v2", "relay": "enforcing", "seed": 1}, ["seed"]),
+        (
+            {"kernel": "6.12", "design": None, "page_bytes": 65536, "memory": "isolated"},
+            ["relay relaxed", "page_bytes 65536", "memory isolated"],
+        ),
+        (
+            {"kernel": "6.12", "design": "tabba", "latencies": Latencies(probe=fixed("1us"))},
+            ["design tabba", "relay relaxed", "latencies"],
+        ),
+        (
+            {"kernel": "6.11", "design": None, "actions": (Action(Do.ONLINE, "cpu2", 5), Action(Do.GUEST, "cpu0"))},
+            ["series 6.11", "relay relaxed", "guests", "the actions' times"],
+        ),
+    ],
+)
+def test_omitted_parts_are_named(image: Image, changes: dict[str, object], omitted: list[str]) -> None:
+    scenario = _scenario(**changes)
+    assert omitted_parts(scenario, bootable_scenario(scenario, image)) == omitted
+
+
+def test_the_design_that_the_kernel_is_patched_to_is_not_omitted(image: Image) -> None:
+    scenario = _scenario(kernel="6.12", relay="enforcing")
+    assert omitted_parts(scenario, bootable_scenario(scenario, image, "tabba")) == []
+
+
+def test_recorded_boots_can_be_booted_again(image: Image) -> None:
+    for case, record in zip(read_cases(DIRECTED), directed_boots(), strict=True):
+        booted = bootable_scenario(case.scenario, image)
+        assert [f"{'on' if action.do is Do.ONLINE else 'off'}:{action.cpu[3:]}" for action in booted.actions] == [
+            action.action for action in record.observed.actions
+        ]

@@ -1,0 +1,25 @@
+"""Sample kernels and records for tests of conformance."""
+
+from pathlib import Path
+
+from sim.conform.run_records import RecordedBoot, read_records
+
+EMULATOR = "qemu-system-aarch64"
+TRUTH = Path(__file__).parents[1] / "truth"
+DIRECTED = TRUTH / "directed" / "linux-6.12.json"
+
+
+def image_bytes(release: str = "6.12.9-test") -> bytes:
+    """Return a file that looks like an arm64 kernel image of a release."""
+    banner = f"Linux version {release} (builder@host)".encode()
+    return b"MZ".ljust(56, b"\0") + b"ARM\x64" + bytes(64) + banner + b"\0"
+
+
+def busybox_bytes() -> bytes:
+    """Return a file that looks like an arm64 program."""
+    return b"\x7fELF\x02\x01".ljust(18, b"\0") + b"\xb7\0" + bytes(64)
+
+
+def directed_boots() -> list[RecordedBoot]:
+    """Return the recorded boots of the directed cases under 6.12."""
+    return [record for record in read_records(DIRECTED) if isinstance(record, RecordedBoot)]
