@@ -175,7 +175,7 @@ class Scenario:
     kernel: str = DEFAULT
     design: Design | str | None = None
     """A design or its name; the choices below may be given by name as well."""
-    kernel_flags: Mapping[str, bool] = field(default_factory=dict)
+    kernel_flags: Mapping[str, bool] = field(default_factory=dict, hash=False)
     """Flags (`sim.kernel_flags`) that this kernel has set otherwise than its series has by default."""
     kvm_mode: KvmMode = KvmMode.DEFAULT
     el2: bool = True

@@ -40,7 +40,7 @@ _MOST_NAMES_SHOWN = 8
 class Features:
     """The hardware of a CPU: its core, and a set of lengths for each vector type that it has."""
 
-    vqs: Mapping[VectorType, int] = field(default_factory=dict)
+    vqs: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
     core: Core = QEMU_MAX
     id_registers: Mapping[str, int] = field(init=False, compare=False, repr=False)
     """The ID registers: the core's, with 0 in the fields of vector types that the CPU lacks."""
@@ -58,7 +58,7 @@ class Features:
 class Firmware:
     """The limits that EL3 sets for a CPU: the LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given."""
 
-    el3_len: Mapping[VectorType, int] = field(default_factory=dict)
+    el3_len: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
 
 
 _NO_VECTORS = Features()
