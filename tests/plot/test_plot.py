@@ -254,7 +254,7 @@ def test_a_picture_of_designs_without_hazards_says_so() -> None:
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweep") / "out"
-    run_sweep(read_space(find_space("late-cpu")), folder, keep=Keep.ALL)
+    run_sweep(read_space(find_space("late-cpu")), folder, keep=Keep.ALL, jobs=1)
     return folder
 
 
@@ -328,6 +328,6 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 
 def test_a_sweep_that_kept_no_rows_cannot_be_drawn(tmp_path: Path) -> None:
-    run_sweep(read_space(find_space("late-cpu")), tmp_path / "out", keep=Keep.HAZARDS)
+    run_sweep(read_space(find_space("late-cpu")), tmp_path / "out", keep=Keep.HAZARDS, jobs=1)
     with pytest.raises(InputError, match="sweep with --keep all"):
         plot_heat(tmp_path / "out", "kernel_panic")

@@ -46,7 +46,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A report of each kind."""
     folder = tmp_path_factory.mktemp("pages")
     space = Path(__file__).parents[2] / "topologies" / "spaces" / "late-cpu.toml"
-    run_sweep(read_space(space), folder / "out", keep=Keep.ALL)
+    run_sweep(read_space(space), folder / "out", keep=Keep.ALL, jobs=1)
     made = {
         "bug": boot_page(boot(read_scenario(find(Path("bug"))))),
         "phone": boot_page(boot(read_scenario(find(Path("phone"))))),
