@@ -71,7 +71,7 @@ class Promises:
 
     @property
     def cost(self) -> int:
-        """The rank of its buffers' cost, from 0: on no system does a lower rank cost more than a higher rank."""
+        """The rank of its buffers' cost, from 0. On no system does a lower rank cost more than a higher rank."""
         return _SIZINGS.index(self.design.buffer_sized_by)
 
 

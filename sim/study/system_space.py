@@ -107,7 +107,7 @@ class Group:
 
     @property
     def cpu_names(self) -> list[str]:
-        """The names of its CPUs: its own name, numbered if there are several."""
+        """The names of its CPUs, which are its own name, numbered if there are several CPUs."""
         return [self.name] if self.cpus == 1 else [f"{self.name}{number}" for number in range(self.cpus)]
 
     @cached_property
