@@ -69,7 +69,7 @@ class Group:
     cpus: int = 1
     late: bool = False
     weights: tuple[int, ...] = ()
-    """A whole number for each candidate: how often it occurs compared with the others. If not given, all are 1."""
+    """How often each candidate occurs compared with the others, as whole numbers. If not given, all are 1."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
@@ -243,7 +243,7 @@ class Space:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The CPU numbers in the order in which CPUs with equal sets act: by class, then by number.
+        """The CPU numbers in the order in which CPUs with equal sets act, which is by class, then by number.
 
         The class comes first so that exchanging the sets of interchangeable groups changes CPU numbers only.
         """
