@@ -38,7 +38,7 @@ ROUNDS = 7
 
 
 class Parameters(ctypes.Structure):
-    """``struct parameters`` of c/judged.h."""
+    """``struct parameters`` of c/evaluate.h."""
 
     _fields_ = (
         ("cpus", ctypes.c_int),
@@ -67,12 +67,12 @@ def built(source: str, options: list[str], folder: Path) -> Callable[..., None]:
     program = str(SOURCES / f"{source}.c")
     command = ["gcc", "-O3", "-march=native", *options, "-shared", "-fPIC", f"-o{library}", program]
     subprocess.run(command, check=True)  # noqa: S603 (our own sources)
-    judge: Callable[..., None] = ctypes.CDLL(str(library)).judge
-    return judge
+    evaluate: Callable[..., None] = ctypes.CDLL(str(library)).evaluate
+    return evaluate
 
 
 def c_call(
-    judge: Callable[..., None], model: SpaceModel, columns: Columns, out: NDArray[np.uint16]
+    evaluate: Callable[..., None], model: SpaceModel, columns: Columns, out: NDArray[np.uint16]
 ) -> Callable[[], None]:
     """Return a call of a C program on the columns, all rows at once."""
     outcomes = {model.save_outcomes(unit, SETTING.design, SETTING.memory) for unit in model.units}
@@ -80,7 +80,7 @@ def c_call(
     parameters = Parameters(EARLY + LATE, EARLY, on_exceeding, verdict_bits.ACCEPTED, verdict_bits.REFUSED)
     pointers = (ctypes.c_void_p * len(columns))(*(column.ctypes.data for column in columns))
     arguments = (ctypes.byref(parameters), pointers, ctypes.c_void_p(out.ctypes.data), ctypes.c_long(ROWS))
-    return lambda: judge(*arguments)
+    return lambda: evaluate(*arguments)
 
 
 def against_c(compiled: Callable[[], None], model: SpaceModel, columns: Columns, expected: NDArray[np.uint16]) -> None:

@@ -29,8 +29,8 @@ nitpick_ignore_regex = [
     # Other packages' types: their references would have to be fetched.
     ("py:class", r"(collections|hypothesis\.strategies|numpy|nx|pathlib|pd)\..*"),
     # Rows, whose columns docs/outcome.md has, and what is not public of attributes that are.
-    ("py:class", r"sim\.rows\..*"),
-    ("py:class", r"sim\.facts\.Facts|sim\.kernel\.fpsimd\.LateVerdict|sim\.study\.(evaluate\.Evaluation|tally\.Tally)"),
+    ("py:class", r"sim\.(\w+\.)*(rows|\w+_rows)\..*"),
+    ("py:class", r"sim\.facts\.Facts|sim\.study\.tally\.Tally|sim\.prove\.properties\.Broken"),
     (
         "py:class",
         r"sim\.sweep\.(sweep_folder\.Folder|part_record\.PartRecord|sweep_totals\.SweepTotals|sweep_plan\.Plan|times_tally\.TimesTallies)",

@@ -41,6 +41,7 @@ TESTS = {
     "sim/study/verdict_bits.py": STUDY,
     "sim/study/ordering.py": STUDY,
     "sim/study/evaluation.py": STUDY,
+    "sim/study/systems.py": STUDY,
     "sim/study/save_outcomes.py": STUDY,
 }
 """The files that are changed, with the tests that concern each. Fast tests come first: the first failure ends a run."""

@@ -11,7 +11,7 @@ from sim.prove.proof_rows import PromiseRow
 from sim.prove.properties import PROPERTIES, SAFETY
 from sim.prove.question import Answer, Question
 from sim.scenario import KvmMode, Relay
-from sim.study.evaluation import outcome_key
+from sim.study.evaluation import OutcomeKey, outcome_key
 from sim.study.system_space import Setting
 
 _SIZINGS = (Sizing.SHARED, Sizing.MAX_CPU_VL, Sizing.ARCHITECTURE)
@@ -71,7 +71,7 @@ class Promises:
 
     @property
     def cost(self) -> int:
-        """The rank of its buffers' cost, from 0: on no system does a lower rank cost more than a higher rank."""
+        """The rank of its buffers' cost, from 0. On no system does a lower rank cost more than a higher rank."""
         return _SIZINGS.index(self.design.buffer_sized_by)
 
 
@@ -80,7 +80,7 @@ def prove_every_design(question: Question) -> Iterator[Promises]:
 
     Settings with the same outcome on every system are asked about once.
     """
-    known: dict[tuple[object, ...], dict[str, Answer]] = {}
+    known: dict[OutcomeKey, dict[str, Answer]] = {}
     for relay, design in product(Relay, every_design()):
         setting = Setting(design, relay, KvmMode.PROTECTED, question.memory)
         key = outcome_key(setting)

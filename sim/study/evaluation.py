@@ -6,6 +6,7 @@ boot would find. `tests/study/test_batch.py` compares every word with boots.
 """
 
 from collections.abc import Iterator
+from enum import StrEnum
 from functools import cached_property
 from typing import Generic, NamedTuple
 
@@ -21,6 +22,8 @@ from sim.study.systems import Systems
 from sim.study.value import V
 from sim.study.verdict_bits import WARNED
 
+OutcomeKey = tuple[StrEnum | bool, ...]
+
 
 class UnitOutcome(NamedTuple, Generic[V]):
     """The outcome of a unit, or of the system as a whole."""
@@ -32,7 +35,7 @@ class UnitOutcome(NamedTuple, Generic[V]):
     """The number of them that the log announces where the word has WARNED."""
 
 
-def outcome_key(setting: Setting) -> tuple[object, ...]:
+def outcome_key(setting: Setting) -> OutcomeKey:
     """Return a key that is equal for two settings if they give every system the same word."""
     design = setting.design
     if design.nosve:

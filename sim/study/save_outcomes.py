@@ -23,7 +23,7 @@ from sim.vectors import VQ_MAX
 REACH = 3
 """A save reaches at most 3 page runs beyond its own, so CPUs further from the first and the last are alike."""
 _BITS = (PANIC, OUTSIDE, HEADER, NOT_RESTORED)
-"""The hazards that depend on where the bytes of a save go, in the order of `_Lengths`."""
+"""The hazards that depend on where the bytes of a save go, in the order of `RunningLengths`."""
 
 
 class BufferPlace(NamedTuple):
@@ -111,8 +111,8 @@ def save_outcomes_at(place: BufferPlace, pointer: Pointer, running_vqs: int, all
     return SaveOutcomes(on_exceeding, on_exceeding_at, at_vqs, tuple(cases))
 
 
-class _Lengths(NamedTuple):
-    """The running lengths, as sets, at which a save into a buffer for one length has each hazard."""
+class RunningLengths(NamedTuple):
+    """The running lengths, as sets, with which a save into a buffer for one length has each hazard."""
 
     panics: int = 0
     """A store meets memory that is not mapped at EL2."""
@@ -123,21 +123,24 @@ class _Lengths(NamedTuple):
     """The registers that come back differ, compared at the length of the save."""
 
 
-def save_signature(place: BufferPlace, pointer: Pointer, running_vqs: int) -> tuple[_Lengths, ...]:
+SaveSignature = tuple[RunningLengths, ...]
+
+
+def save_signature(place: BufferPlace, pointer: Pointer, running_vqs: int) -> SaveSignature:
     """Return a key that is equal for two places where saves with these running lengths have the same outcomes."""
     tables = (_lengths(place, pointer, vq) for vq in range(1, VQ_MAX + 1))
-    return tuple(_Lengths(*(lengths & running_vqs for lengths in table)) for table in tables)
+    return tuple(RunningLengths(*(lengths & running_vqs for lengths in table)) for table in tables)
 
 
 @cache
-def _lengths(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> _Lengths:
+def _lengths(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> RunningLengths:
     sets = [0] * len(_BITS)
     for vq in range(1, VQ_MAX + 1):
         save = _save(place, pointer, allocation_vq, vq)
         shown = (save.panicked, bool(save.outside), not save.header_intact, save.at_save_vq_restored is False)
         for hazard, is_shown in enumerate(shown):
             sets[hazard] |= is_shown << (vq - 1)
-    return _Lengths(*sets)
+    return RunningLengths(*sets)
 
 
 def _save(place: BufferPlace, pointer: Pointer, allocation_vq: int, running_vq: int) -> Save:

@@ -8,7 +8,7 @@ the last neighbour of its buffer (`sim.study.save_outcomes`).
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from itertools import product
 from math import comb, prod
@@ -20,7 +20,7 @@ from sim.frames import as_html
 from sim.kernel_series import DEFAULT
 from sim.latencies import Latencies
 from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
-from sim.study.save_outcomes import BufferPlace, save_signature
+from sim.study.save_outcomes import BufferPlace, SaveSignature, save_signature
 from sim.topology import MOST_CPUS, Cpu, Topology
 from sim.units import counted
 from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_sve
@@ -69,7 +69,7 @@ class Group:
     cpus: int = 1
     late: bool = False
     weights: tuple[int, ...] = ()
-    """A whole number for each candidate: how often it occurs compared with the others. If not given, all are 1."""
+    """How often each candidate occurs compared with the others, as whole numbers. If not given, all are 1."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
@@ -107,7 +107,7 @@ class Group:
 
     @property
     def cpu_names(self) -> list[str]:
-        """The names of its CPUs: its own name, numbered if there are several."""
+        """The names of its CPUs, which are its own name, numbered if there are several CPUs."""
         return [self.name] if self.cpus == 1 else [f"{self.name}{number}" for number in range(self.cpus)]
 
     @cached_property
@@ -214,13 +214,13 @@ class Space:
     @cached_property
     def classes(self) -> tuple[tuple[int, ...], ...]:
         """The classes of interchangeable groups, as places in `groups`; the boot CPU's group is a class of its own."""
-        classes: dict[tuple[object, ...], list[int]] = {}
-        first = 0
-        for place, one in enumerate(self.groups):
-            saves = self._save_key(one, first) if place else ()
-            classes.setdefault((place == 0, one.late, one.cpus, one.sets, one.weights, saves), []).append(place)
-            first += one.cpus
-        return tuple(tuple(places) for places in classes.values())
+        classes: dict[tuple[Group, tuple[SaveSignature, ...]], list[int]] = {}
+        first = self.groups[0].cpus
+        for place, group in enumerate(self.groups[1:], 1):
+            key = (replace(group, name="any"), self._save_key(group, first))
+            classes.setdefault(key, []).append(place)
+            first += group.cpus
+        return ((0,), *map(tuple, classes.values()))
 
     @cached_property
     def save_settings(self) -> tuple[tuple[Pointer, MemoryLayout], ...]:
@@ -233,7 +233,7 @@ class Space:
         """The set of lengths that buffers may be allocated for."""
         return reduce(or_, (one.any_vqs for one in self.groups if not one.late), 1 << (VQ_MAX - 1))
 
-    def _save_key(self, group: Group, first: int) -> tuple[object, ...]:
+    def _save_key(self, group: Group, first: int) -> tuple[SaveSignature, ...]:
         """Return a key that is equal for two groups if saves on their CPUs have the same outcomes in every setting."""
         return tuple(
             save_signature(BufferPlace.of(cpu, self.cpus, memory), pointer, group.any_vqs)
@@ -243,7 +243,7 @@ class Space:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The CPU numbers in the order in which CPUs with equal sets act: by class, then by number.
+        """The CPU numbers in the order in which CPUs with equal sets act, which is by class, then by number.
 
         The class comes first so that exchanging the sets of interchangeable groups changes CPU numbers only.
         """

@@ -8,8 +8,10 @@ from sim.rules import LateVerdict, late_findings, late_verdict
 from sim.study.verdict_bits import (
     ACCEPTED,
     ANNOUNCED,
+    BY_RELAY,
     DENIED,
     HARMLESS,
+    HAZARDS,
     HEADER,
     KERNEL_PANIC,
     NOT_RESTORED,
@@ -26,6 +28,12 @@ from tests.study.columns import ints, random_columns
 
 ALL = 0xFFFF
 MASKS = (0, ALL)
+
+
+def test_bits_are_consecutive_as_the_words_of_stored_sweeps_have_them() -> None:
+    of_hazards = (KERNEL_PANIC, PANIC, OUTSIDE, NOT_RESTORED, HEADER, SILENT, ANNOUNCED, DENIED, HARMLESS)
+    assert (*of_hazards, ACCEPTED, REFUSED, BY_RELAY, WARNED) == tuple(1 << place for place in range(13))
+    assert len(of_hazards) == len(HAZARDS)
 
 
 def test_the_verdict_on_a_late_cpu_is_the_same_on_ints_as_on_columns() -> None:
