@@ -38,7 +38,7 @@ ROUNDS = 7
 
 
 class Parameters(ctypes.Structure):
-    """``struct parameters`` of c/evaluate.h."""
+    """``struct parameters`` of c/judged.h."""
 
     _fields_ = (
         ("cpus", ctypes.c_int),
@@ -67,7 +67,7 @@ def built(source: str, options: list[str], folder: Path) -> Callable[..., None]:
     program = str(SOURCES / f"{source}.c")
     command = ["gcc", "-O3", "-march=native", *options, "-shared", "-fPIC", f"-o{library}", program]
     subprocess.run(command, check=True)  # noqa: S603 (our own sources)
-    evaluate: Callable[..., None] = ctypes.CDLL(str(library)).evaluate
+    evaluate: Callable[..., None] = ctypes.CDLL(str(library)).judge
     return evaluate
 
 

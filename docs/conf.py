@@ -30,7 +30,9 @@ nitpick_ignore_regex = [
     ("py:class", r"(collections|hypothesis\.strategies|numpy|nx|pathlib|pd)\..*"),
     # Rows, whose columns docs/outcome.md has, and what is not public of attributes that are.
     ("py:class", r"sim\.(\w+\.)*(rows|\w+_rows)\..*"),
-    ("py:class", r"sim\.facts\.Facts|sim\.study\.tally\.Tally|sim\.prove\.properties\.Broken"),
+    ("py:class", r"sim\.facts\.Facts|sim\.study\.(tally\.Tally|comparison_rows\..*)|sim\.prove\.properties\.Broken"),
+    ("py:class", r"sim\.(cause_recorder\.Cause|causes\.critical_path\.WaitRow|rules\..*)"),
+    ("py:class", r"sim\.(environment\.StepKind|kernel_flags\.KernelFlags|topology\.(Features|Firmware))"),
     (
         "py:class",
         r"sim\.sweep\.(sweep_folder\.Folder|part_record\.PartRecord|sweep_totals\.SweepTotals|sweep_plan\.Plan|times_tally\.TimesTallies)",

@@ -257,12 +257,12 @@ class Scenario:
 
     @cached_property
     def flags(self) -> KernelFlags:
-        """The kernel's flags: the series' defaults, with `kernel_flags` applied."""
+        """Return the flags the kernel has, which are the series' defaults with `kernel_flags` applied."""
         return kernel_flags(self.series, self.kernel_flags)
 
     @property
     def active_design(self) -> Design | None:
-        """The design in force: the chosen one, else the kernel's own; None where the kernel has none."""
+        """Return the design in force (the chosen one, else the kernel's own), or None where the kernel has none."""
         if self.design is not None:
             assert isinstance(self.design, Design)
             return self.design

@@ -1,5 +1,5 @@
 /* Four early and four late CPUs, bit operations only, in one loop that the compiler turns into vectors. */
-#include "evaluate.h"
+#include "judged.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -29,7 +29,7 @@ INLINE uint16_t late(vqs_t own, vqs_t has, vqs_t vq_map, vqs_t never, uint16_t a
 	return (fails & refused) | (~fails & accepted);
 }
 
-void evaluate(const struct parameters *p, vqs_t *const *cpus, uint16_t *restrict words, long rows)
+void judge(const struct parameters *p, vqs_t *const *cpus, uint16_t *restrict words, long rows)
 {
 	const vqs_t *restrict a = cpus[0], *restrict b = cpus[1], *restrict c = cpus[2], *restrict d = cpus[3];
 	const vqs_t *restrict e = cpus[4], *restrict f = cpus[5], *restrict g = cpus[6], *restrict h = cpus[7];

@@ -1,5 +1,5 @@
 /* One system after another, with plain branches: what a kernel developer would write first. */
-#include "evaluate.h"
+#include "judged.h"
 
 static int largest(vqs_t vqs)
 {
@@ -23,7 +23,7 @@ static uint16_t save(vqs_t own, int buffer_vq, const struct parameters *p)
 	return 0;
 }
 
-void evaluate(const struct parameters *p, vqs_t *const *cpus, uint16_t *words, long rows)
+void judge(const struct parameters *p, vqs_t *const *cpus, uint16_t *words, long rows)
 {
 	for (long row = 0; row < rows; row++) {
 		vqs_t vq_map = cpus[0][row], seen = vq_map;

@@ -40,9 +40,9 @@ class Found:
     schedule: Schedule
     """Steps that show it; it can be replayed."""
     is_shortest: bool = False
-    """No schedule with fewer steps shows it; False: not known."""
+    """True if no schedule with fewer steps shows it; False if that is not known."""
     is_minimal: bool = False
-    """No step of it can be left out; False: not known."""
+    """True if no step of it can be left out; False if that is not known."""
     runs: int = 1
     """The number of runs that reached it."""
 

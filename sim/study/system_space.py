@@ -69,7 +69,7 @@ class Group:
     cpus: int = 1
     late: bool = False
     weights: tuple[int, ...] = ()
-    """How often each candidate occurs compared with the others, as whole numbers. If not given, all are 1."""
+    """Whole numbers that say how often each candidate occurs compared with the others. If not given, all are 1."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
