@@ -31,8 +31,12 @@ def earliest(so_far: Turn[V], happens: V, turn: Turn[V]) -> Turn[V]:
     """Return the earliest turn, with one more where it happens (a mask)."""
     mine = Turn(turn.vqs | ~happens, turn.rank | ~happens)
     is_earlier = precedes(mine, so_far)
-    vqs, rank = ((old & ~is_earlier) | (new & is_earlier) for old, new in zip(so_far, mine, strict=True))
-    return Turn(vqs, rank)
+    return Turn(_chosen(is_earlier, mine.vqs, so_far.vqs), _chosen(is_earlier, mine.rank, so_far.rank))
+
+
+def _chosen(mask: V, one: V, other: V) -> V:
+    """Return one value where a mask is set, and another elsewhere."""
+    return (one & mask) | (other & ~mask)
 
 
 def until(word: V, turn: Turn[V], panic: Turn[V]) -> V:
