@@ -28,8 +28,8 @@ from .files.scenario_text import scenario_text as scenario_text
 from .files.space_file import read_space as read_space
 from .hazards import Hazard as Hazard
 from .hazards import HazardKind as HazardKind
-from .importer.device_tree import read_device_tree as read_device_tree
-from .importer.running import read_running_machine as read_running_machine
+from .importer.imported import read_device_tree as read_device_tree
+from .importer.imported import read_running_machine as read_running_machine
 from .latencies import Distribution as Distribution
 from .latencies import Latencies as Latencies
 from .outcome import Outcome as Outcome

@@ -1,5 +1,7 @@
 """``asymboot import``: a device tree or a machine that ran as a scenario file, or every device tree below a folder."""
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,11 +9,13 @@ import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
-from sim.errors import InputError
+from sim.errors import InputError, printable
 
 if TYPE_CHECKING:
     from sim.importer.imported import Imported
-    from sim.importer.lengths import Vls
+    from sim.topology import Topology
+
+_TREE_SUFFIXES = {".dtb", ".dts"}
 
 
 @click.command("import", cls=Command)
@@ -23,27 +27,27 @@ if TYPE_CHECKING:
     metavar="ROOT",
     help="A folder with copies of sys/devices/system/cpu and proc/cpuinfo; / for the machine that this runs on.",
 )
-@click.option("-o", "--output", type=options.FILE, metavar="FILE.toml", help="Where to write; must not exist yet.")
+@click.option("-o", "--output", type=options.FILE, metavar="FILE.toml", help="The file to write; must not exist yet.")
 @click.option(
     "--vl",
     "vls",
     multiple=True,
     metavar="NAME=BITS",
-    help="SVE lengths of a CPU or a cluster, whatever its core: cluster1=128,256 or cpu3=none. Repeatable.",
+    help="SVE lengths of a CPU or a cluster, in bits, whatever its core: cluster1=128,256 or cpu3=none. Repeatable.",
 )
 def import_(
     source: Path | None, dmesg: Path | None, sysfs: Path | None, output: Path | None, vls: tuple[str, ...]
 ) -> None:
     """Make a scenario from the device tree FILE (a .dtb or, by way of dtc, a .dts), or from a machine that ran.
 
-    A machine is known by its kernel log, a copy of its sysfs, or both, and better with its device tree. Where they
-    contradict each other or the model, that is told on the standard error, and the exit code is 1.
+    A machine that ran is described by its kernel log, a copy of its sysfs, or both, and better with its device tree.
+    Contradictions between them, and between them and the model, go to the standard error; the exit code is then 1.
 
-    Without --output the scenario is printed. Vector lengths are those that --vl gives, else those of the core, where it
-    is known, else what the log implies. Cores that are not known are told on the standard error.
+    Without --output the scenario is printed. Vector lengths are those that --vl gives, else those that the core is
+    known to have, else as few as the log implies. Unknown cores are listed on the standard error.
 
-    With a FOLDER every .dtb and .dts below it is read, a line each, and nothing is written; exits with 1 if some could
-    not be read.
+    With a FOLDER every .dtb and .dts below it is read, and a line printed for each; no file is written. The exit code
+    is 1 if some could not be read.
 
     Examples:
       asymboot import board.dtb -o board.toml
@@ -51,7 +55,8 @@ def import_(
       asymboot import --dmesg boot.log --sysfs copy -o machine.toml
       asymboot import /usr/lib/linux-image-6.12-arm64
     """
-    from sim.importer.lengths import read_vls
+    from sim.importer.cpu_lengths import read_vls
+    from sim.importer.machine_evidence import Sources
 
     given = read_vls(vls)
     if source is None and dmesg is None and sysfs is None:
@@ -64,49 +69,84 @@ def import_(
     if output is not None:
         options.check_new(output)
     from sim.files.new_file import write_new
-    from sim.importer.annotating import annotated_text
+    from sim.importer.imported import import_machine
+    from sim.importer.provenance import annotated_text
 
-    imported = _imported(source, dmesg, sysfs, given)
+    imported = import_machine(Sources(dmesg, sysfs, source), given)
     if output is None:
         click.echo(annotated_text(imported), nl=False)
     else:
         write_new(output, annotated_text(imported))
-    _tell(imported)
+    _report(imported)
     click.get_current_context().exit(1 if imported.contradictions else 0)
 
 
-def _imported(source: Path | None, dmesg: Path | None, sysfs: Path | None, vls: "Vls") -> "Imported":
-    if dmesg is not None or sysfs is not None:
-        from sim.importer.running import import_running_machine
-
-        return import_running_machine(dmesg, sysfs, source, vls)
-    from sim.importer.device_tree import import_device_tree
-
-    assert source is not None
-    return import_device_tree(source, vls)
-
-
-def _tell(imported: "Imported") -> None:
-    """Say what nobody knows, and what cannot be so."""
+def _report(imported: "Imported") -> None:
+    """List unknown cores and contradictions on the standard error."""
     from sim.topology import cpu_list
 
-    for (core, taken), numbers in imported.unknown.items():
-        said = f"{imported.path}: unknown core {core}: taken to have {taken}: cpu{cpu_list(numbers)}"
-        click.echo(f"asymboot: {InputError(said)}", err=True)
-    for one in imported.contradictions:
-        click.echo(f"asymboot: {InputError(f'{imported.path}: {one}')}", err=True)
+    for (core, lengths), cpus in imported.unknown.items():
+        _error(f"{imported.sources.first}: unknown core {core}: taken to have {lengths}: cpu{cpu_list(cpus)}")
+    for sentence in imported.contradictions:
+        _error(f"{imported.sources.first}: {sentence}")
+
+
+def _error(text: str) -> None:
+    # An error's message is printable and of bounded length, whatever a source has in it.
+    click.echo(f"asymboot: {InputError(text)}", err=True)
+
+
+# A folder of device trees
 
 
 def _survey(folder: Path) -> None:
-    """Read every device tree below a folder, a line each, and say what they came to."""
-    from sim.importer.surveying import survey
+    """Read every device tree below a folder, print a line for each, and then totals.
 
-    def report(line: str, read: bool) -> None:
-        click.echo(line if read else f"asymboot: {line}", err=not read)
+    Raises:
+        InputError: there is no device tree.
+    """
+    from sim.importer.imported import import_machine
+    from sim.importer.machine_evidence import Sources
+    from sim.units import counted
 
-    found = survey(folder, report)
-    failed = f", {found.failed:,} could not be read" if found.failed else ""
-    click.echo(f"{found.read:,} read{failed}; {found.cpus:,} CPUs")
-    for core, cpus in found.unknown.most_common():
-        click.echo(f"not known: {core}, {cpus:,} CPUs")
-    click.get_current_context().exit(1 if found.failed else 0)
+    read = failed = cpus = 0
+    unknown: Counter[str] = Counter()
+    for path in _trees_below(folder):
+        try:
+            imported = import_machine(Sources(tree=path), {})
+        except InputError as error:
+            failed += 1
+            _error(str(error))
+            continue
+        read += 1
+        cpus += len(imported.cpus)
+        unknown.update({core: len(numbers) for (core, _), numbers in imported.unknown.items()})
+        click.echo(f"{printable(str(path))}: {_summary(imported)}")
+    if not read + failed:
+        raise InputError(f"{folder}: has no .dtb and no .dts below it")
+    click.echo(f"{read:,} read{f', {failed:,} could not be read' if failed else ''}; {counted(cpus, 'CPU')}")
+    for core, count in unknown.most_common():
+        click.echo(f"unknown core: {core}, {counted(count, 'CPU')}")
+    click.get_current_context().exit(1 if failed else 0)
+
+
+def _trees_below(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.suffix in _TREE_SUFFIXES and path.is_file())
+
+
+def _summary(imported: "Imported") -> str:
+    from sim.units import counted
+
+    topology = imported.scenario.topology
+    clusters = len(set(imported.clusters.paths.values()) - {()})
+    cores = [core for core, _ in imported.unknown]
+    unknown = f"; unknown core: {', '.join(cores)}" if cores else ""
+    return f"{counted(len(topology.cpus), 'CPU')} in {counted(clusters, 'cluster')}, {_lengths(topology)}{unknown}"
+
+
+def _lengths(topology: "Topology") -> str:
+    """Count the CPUs with each set of SVE lengths."""
+    from sim.vectors import braces
+
+    sets = Counter("no SVE" if cpu.sve_vqs is None else f"SVE {braces(cpu.sve_vqs)}" for cpu in topology.cpus)
+    return ", ".join(sets) if len(sets) == 1 else ", ".join(f"{count:,} with {words}" for words, count in sets.items())

@@ -1,1 +1,19 @@
-"""Systems that somebody else described, or that ran, made into scenarios."""
+"""Systems that exist, made into scenarios: device trees, and machines that ran.
+
+Each module imports only from lines above its own::
+
+    core_table                                what is documented of cores
+    cpu_evidence                              what a source says of a CPU
+    fdt, dtc                                  blobs, sources
+    device_tree_cpus, device_tree             evidence: a device tree
+    sysfs                                     evidence: sysfs and cpuinfo
+    log_lines, log_text                       the lines of a kernel log, as typed records
+    hotplug_history, kernel_log, log_reader   evidence: a kernel log
+    machine_evidence                          all evidence of a machine
+    cpu_lengths, scenario_from_evidence       the scenario
+    contradictions                            the evidence held against a boot
+    imported                                  evidence, scenario, boot, contradictions
+    provenance                                the scenario's file
+
+What a module finds out it passes on as values. Sentences for people are made last, and no module reads them.
+"""

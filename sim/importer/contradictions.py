@@ -1,99 +1,215 @@
-"""Where what a machine said contradicts the model: the same system is booted, and its log is read as the real one."""
+"""The contradictions between what sources say of a machine, and between them and the model.
 
-import re
+The model speaks by its own kernel log: the same system is booted, and its log is read as the real one is. Facts are
+compared as values; only a difference becomes a sentence.
+"""
+
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from sim.importer.kernel_log import Ending, Hotplug, KernelLog
-from sim.importer.log_reading import hotplugs_of, kernel_log
+from sim.importer.core_table import find_core
+from sim.importer.cpu_evidence import CpuEvidence
+from sim.importer.hotplug_history import Hotplug, HotplugResult, hotplugs_of
+from sim.importer.kernel_log import KernelLog
+from sim.importer.log_lines import (
+    KvmDisabledLine,
+    KvmFailedLine,
+    KvmLine,
+    KvmReadyLine,
+    KvmUnavailableLine,
+    Phase,
+)
+from sim.importer.log_reader import parse_kernel_log
+from sim.importer.machine_evidence import MachineEvidence
 from sim.importer.sysfs import Sysfs
 from sim.outcome import Outcome
 from sim.topology import cpu_list
 from sim.vectors import VectorType
 
 _NOTHING = "nothing"
-_MODELLED_PANIC = re.compile("idle task|HYP panic|hyp panic")
-"""Others have nothing to do with what is modelled."""
 
 
-def of_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
-    """Sentences on what a log says and the model does not, or says otherwise.
+# Between sources
+
+
+def between_sources(machine: MachineEvidence) -> Iterator[str]:
+    """Yield sentences on the CPUs that two sources describe differently, and on how many CPUs there are."""
+    first: dict[int, CpuEvidence] = {}
+    for source, cpus in machine.by_source().items():
+        for cpu, evidence in cpus.items():
+            known = first.setdefault(cpu, CpuEvidence(cpu))
+            for what, value, other in (
+                ("MPIDR", evidence.mpidr, known.mpidr),
+                ("MIDR", evidence.midr, known.midr),
+            ):
+                if value is not None and other is not None and value != other:
+                    yield f"cpu{cpu}: {source} says {what} {value:#x}, not {what} {other:#x}"
+            first[cpu] = known.filled_from(evidence)
+    for evidence in first.values():
+        if (of_midr := _other_core(evidence)) is not None:
+            midr, compatible = evidence.midr, evidence.compatible[0]
+            yield f"cpu{evidence.cpu}: MIDR {midr:#010x} is {of_midr}, and the tree says {compatible}"
+    counts = machine.possible_by_source()
+    if len(set(counts.values())) > 1:
+        yield "how many CPUs are possible: " + ", ".join(f"{source} says {count}" for source, count in counts.items())
+
+
+def _other_core(evidence: CpuEvidence) -> str | None:
+    """Return the core of a CPU's MIDR if it is not the core of its compatible string.
+
+    Only Arm's own strings are trusted: those of others stand for several cores.
+    """
+    of_midr, compatible = evidence.compatible_of_midr, evidence.compatible
+    if of_midr is None or of_midr in compatible or not compatible or not compatible[0].startswith("arm,"):
+        return None
+    return None if find_core(compatible) is None else of_midr
+
+
+# With the model
+
+
+def with_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
+    """Yield sentences on what a log says and the model does not, or says otherwise.
 
     Args:
-        log: what the log says.
-        outcome: of the same system, with its CPUs in Linux's order and the log's late steps as its actions.
-        sets: what sentences call the CPUs' sets of vector lengths.
+        log: the real log.
+        outcome: a boot of the same system, with its CPUs in Linux's order and the log's late steps as its actions.
+        sets: the name that sentences give to the CPUs' sets of vector lengths.
     """
-    simulated = kernel_log(outcome.log_text)
-    if "KVM" not in log.announced:  # a kernel may be built without it
-        simulated.announced.pop("KVM", None)
-    expected = simulated.announced if log.final else {}
-    for name in dict.fromkeys((*log.announced, *expected)):
-        said, implied = (one.announced.get(name, _NOTHING) for one in (log, simulated))
-        if said != implied and not (said == _NOTHING and _is_lost(name, log)):
-            of_kernel = name == "KVM" or (name.startswith("SME ") and not outcome.scenario.flags.sme)
-            whose = f"the model of Linux {outcome.scenario.kernel} says" if of_kernel else f"{sets} imply"
-            yield f"the log says {name} {said}, {whose} {implied}"
-    yield from _of_cpus(_early(log, simulated), sets)
-    yield from _of_cpus(_late(log, outcome), sets)
+    simulated = parse_kernel_log(outcome.log_text)
+    yield from _of_the_system(log, simulated, outcome, sets)
+    yield from _of_cpus(_early_differences(log, simulated), sets)
+    yield from _of_cpus(_late_differences(log, outcome), sets)
     panic = outcome.facts.panic
-    if log.panic is not None and panic is None and _MODELLED_PANIC.search(log.panic):
-        yield f"the log ends in {log.panic!r}, and the model goes on"
+    if log.panic is not None and panic is None and log.panic.is_modelled:
+        yield f"the log ends in {log.panic.message!r}, and the model goes on"
     if log.panic is None and panic is not None:
         yield f"the model ends in a panic, and the log does not: {panic.sentence}"
 
 
-def _is_lost(name: str, log: KernelLog) -> bool:
-    """Whether the line that would say a length is missing beside others that say one of the same extension."""
-    extension = name.partition(" ")[0]
-    return extension in {"SVE", "SME"} and any(one.startswith(f"{extension} ") for one in log.announced)
-
-
-def of_sysfs(sysfs: Sysfs, outcome: Outcome, sets: str) -> Iterator[str]:
-    """Sentences on what sysfs shows, after all that the log tells, and the model does not."""
-    online = cpu_list(outcome.facts.online)
-    if (seen := cpu_list(list(sysfs.online))) != online:
-        yield f"sysfs says that cpu{seen} are online, the model that cpu{online} are"
+def with_sysfs(sysfs: Sysfs, outcome: Outcome, sets: str) -> Iterator[str]:
+    """Yield sentences on what sysfs shows after everything that the log tells, and the model does not."""
+    stated, implied = (cpu_list(list(online)) for online in (sysfs.online, outcome.facts.online))
+    if stated != implied:
+        yield f"sysfs says that cpu{stated} are online, the model that cpu{implied} are"
     has_sve = outcome.facts.supports[VectorType.SVE]
     if sysfs.has_sve not in {None, has_sve}:
-        shown, implied = ("has" if one else "lacks" for one in (sysfs.has_sve, has_sve))
+        shown, implied = ("has" if present else "lacks" for present in (sysfs.has_sve, has_sve))
         yield f"cpuinfo says that the system {shown} SVE, {sets} imply that it {implied} it"
 
 
-def _early(log: KernelLog, simulated: KernelLog) -> Iterator[tuple[int, str, str]]:
-    said, implied = ({step.cpu: _told(step) for step in each.early} for each in (log, simulated))
-    for number in sorted({*said, *implied} if log.brought_up else said):
-        yield number, said.get(number, _NOTHING), implied.get(number, _NOTHING)
+# Lengths and KVM
 
 
-def _late(log: KernelLog, outcome: Outcome) -> Iterator[tuple[int, str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A fact on the whole system that a log may state: its name, and its value in words."""
+
+    name: str
+    value: str
+    extension: VectorType | None = None
+
+
+def _claims(log: KernelLog) -> Iterator[_Claim]:
+    for (extension, bound), vl_bytes in log.vl_bytes.items():
+        yield _Claim(f"{extension} {bound}", f"{vl_bytes} bytes", extension)
+    if log.has_unvirtualisable:
+        yield _Claim("unvirtualisable SVE lengths", "are present")
+    if log.guests_max_vl_bytes is not None:
+        yield _Claim("guests' SVE maximum", f"{log.guests_max_vl_bytes} bytes")
+
+
+def _of_the_system(log: KernelLog, simulated: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
+    stated, implied = ({claim.name: claim for claim in _claims(each)} for each in (log, simulated))
+    # Before capabilities are final, a log says nothing by what it lacks.
+    expected = implied if log.phase is Phase.FINAL else {}
+    for name in dict.fromkeys((*stated, *expected)):
+        claim = stated.get(name) or implied[name]
+        values = [each[name].value if name in each else _NOTHING for each in (stated, implied)]
+        if values[0] == values[1] or (name not in stated and _is_lost(claim, log)):
+            continue
+        unused = claim.extension is VectorType.SME and not outcome.scenario.flags.sme
+        whose = f"the model of Linux {outcome.scenario.kernel} says" if unused else f"{sets} imply"
+        yield f"the log says {name} {values[0]}, {whose} {values[1]}"
+    if log.kvm is not None and (said := _kvm(log.kvm)) != (modelled := _kvm(simulated.kvm)):
+        yield f"the log says KVM {said}, the model of Linux {outcome.scenario.kernel} says {modelled}"
+
+
+def _is_lost(claim: _Claim, log: KernelLog) -> bool:
+    """Return True if the log states another length of the same extension: the kernel logs all of them, or none."""
+    return claim.extension is not None and any(extension is claim.extension for extension, _ in log.vl_bytes)
+
+
+def _kvm(line: KvmLine | None) -> str:
+    """Put into words what a log says of KVM; which mode it is but for pKVM depends on VHE, which is not modelled."""
+    match line:
+        case KvmReadyLine(is_protected=True):
+            return "is initialised, in protected mode"
+        case KvmReadyLine():
+            return "is initialised, not in protected mode"
+        case KvmUnavailableLine():
+            return "'HYP mode not available'"
+        case KvmDisabledLine():
+            return "'KVM disabled from command line'"
+        case KvmFailedLine(error=error):
+            return f"'error initializing Hyp mode: {error}'"
+        case _:
+            return _NOTHING
+
+
+# Single CPUs
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """A CPU whose step in the log differs from the model's; None where there is no step."""
+
+    cpu: int
+    stated: Hotplug | None
+    implied: Hotplug | None
+
+
+def _early_differences(log: KernelLog, simulated: KernelLog) -> Iterator[_Difference]:
+    stated, implied = ({step.cpu: _as_simulated(step) for step in each.early} for each in (log, simulated))
+    for cpu in sorted({*stated, *implied} if log.phase is not Phase.EARLY else stated):
+        yield _Difference(cpu, stated.get(cpu), implied.get(cpu))
+
+
+def _late_differences(log: KernelLog, outcome: Outcome) -> Iterator[_Difference]:
     rows = outcome.action_rows()
-    not_modelled = log.returned_not()
-    for place, said in enumerate(log.late):
-        if said in not_modelled:
+    not_modelled = log.failed_returns()
+    for place, stated in enumerate(log.late):
+        if stated in not_modelled:
             continue
         steps = hotplugs_of(rows[place].log if place < len(rows) else ())
-        implied = [one for one in steps if one.cpu == said.cpu][-1:]
-        if implied and _is_less_exact(said, implied[0]):
-            continue
-        yield said.cpu, _told(said), _told(implied[0]) if implied else _NOTHING
+        implied = next((step for step in reversed(steps) if step.cpu == stated.cpu), None)
+        if implied is None or not _is_less_exact(stated, implied):
+            yield _Difference(stated.cpu, _as_simulated(stated), None if implied is None else _as_simulated(implied))
 
 
-def _is_less_exact(said: Hotplug, implied: Hotplug) -> bool:
-    """Whether both are refused for lengths, and the line is missing that says for which."""
-    both = said.ending is implied.ending is Ending.REFUSED
-    return both and said.why.endswith("mismatch") and implied.why.startswith(said.why[:3])
+def _as_simulated(step: Hotplug) -> Hotplug:
+    """Return a step as it is simulated: a refusal that is not modelled is a CPU that never arrives."""
+    return Hotplug(step.cpu, HotplugResult.LOST) if step.result is HotplugResult.REFUSED_OTHERWISE else step
 
 
-def _told(step: Hotplug) -> str:
-    """What a step comes to; who is refused for what is not modelled is simulated as if it never arrived."""
-    return str(Ending.LOST if step.ending is Ending.REFUSED_OTHERWISE else step)
+def _is_less_exact(stated: Hotplug, implied: Hotplug) -> bool:
+    """Return True if both are refused for their lengths, and the log lacks the line that says in what they differ."""
+    if stated.refusal is None or implied.refusal is None or stated.refusal.extension is not implied.refusal.extension:
+        return False
+    is_detailed = stated.refusal.lacks_extension or stated.refusal.verdict is not None
+    return not is_detailed and not implied.refusal.lacks_extension
 
 
-def _of_cpus(steps: Iterator[tuple[int, str, str]], sets: str) -> Iterator[str]:
-    """A sentence for all CPUs of which the same is said, and the same is implied."""
+def _of_cpus(differences: Iterator[_Difference], sets: str) -> Iterator[str]:
+    """Yield a sentence for all CPUs that differ in the same way."""
     alike: dict[tuple[str, str], set[int]] = {}
-    for number, said, implied in steps:
-        if said != implied:
-            alike.setdefault((said, implied), set()).add(number)
-    for (said, implied), numbers in alike.items():
-        yield f"cpu{cpu_list(sorted(numbers))}: the log says {said!r}, {sets} imply {implied!r}"
+    for difference in differences:
+        if difference.stated != difference.implied:
+            words = (_shown(difference.stated), _shown(difference.implied))
+            alike.setdefault(words, set()).add(difference.cpu)
+    for (stated, implied), cpus in alike.items():
+        yield f"cpu{cpu_list(sorted(cpus))}: the log says {stated!r}, {sets} imply {implied!r}"
+
+
+def _shown(step: Hotplug | None) -> str:
+    return _NOTHING if step is None else str(step)

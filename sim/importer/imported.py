@@ -1,79 +1,155 @@
-"""A scenario made of what was seen, and what it was made from."""
+"""Scenarios of systems that exist: device trees, and machines that ran.
 
-from collections.abc import Iterable
+The evidence makes a scenario; the scenario of a machine that ran is booted, and what the evidence says is held against
+the boot. `sim.importer.provenance` writes the scenario's file with comments on all of that.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.boot_run import boot
+from sim.errors import InputError, printable
 from sim.files.toml_tables import at
-from sim.importer.clusters import Clusters
-from sim.importer.lengths import Lengths
-from sim.importer.seen import SeenCpu
-from sim.scenario import Scenario
-from sim.topology import Cpu, Topology
-from sim.vectors import vqs_from_bits
+from sim.importer.contradictions import between_sources, with_log, with_sysfs
+from sim.importer.cpu_evidence import Clusters, CpuEvidence
+from sim.importer.cpu_lengths import CpuLengths, Vls, lengths_of
+from sim.importer.machine_evidence import MachineEvidence, Sources, read_machine
+from sim.importer.scenario_from_evidence import as_in_a_file, linux_topology, scenario_from_log
+from sim.scenario import Action, Do, Scenario
+from sim.topology import Topology
 
-LONGEST_NAME = 200
-"""What a scenario file allows its name to have, in characters."""
+_LONGEST_NAME = 200
+"""The longest name that a scenario file may have, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A scenario made of what somebody else said, and what it was made from."""
+    """A scenario, and the evidence that it was made from."""
 
-    path: Path
-    cpus: tuple[SeenCpu, ...]
-    """By ascending numbers, from 0 on."""
+    sources: Sources
+    machine: MachineEvidence
+    cpus: tuple[CpuEvidence, ...]
+    """By ascending logical CPU numbers, from 0 on."""
     clusters: Clusters
-    lengths: dict[int, Lengths]
-    """Each CPU's, by its number."""
-    remarks: tuple[str, ...]
-    """Sentences on where it comes from, and on what is not as it was seen."""
-    about_lengths: str
-    """What stands above the CPUs and their lengths."""
+    lengths: dict[int, CpuLengths]
+    """By logical CPU number."""
+    sve_is_hidden: bool
+    """True if the scenario has arm64.nosve because every core has SVE and the kernel had none."""
     scenario: Scenario
-    contradictions: tuple[str, ...] = ()
-    """Sentences on what was seen and cannot be so."""
+    contradictions: tuple[str, ...]
+    """Sentences on what the sources say and what cannot be so."""
 
     @property
     def unknown(self) -> dict[tuple[str, str], list[int]]:
-        """The numbers of the CPUs whose lengths nobody knows, by their core's name and what they are taken to have."""
+        """The CPUs whose lengths are unknown, by the core's name and the lengths that they are taken to have."""
         found: dict[tuple[str, str], list[int]] = {}
-        for one in self.cpus:
-            has = self.lengths[one.number]
-            if not has.known:
-                found.setdefault((one.core_name, str(has)), []).append(one.number)
+        for evidence in self.cpus:
+            lengths = self.lengths[evidence.cpu]
+            if not lengths.is_known:
+                found.setdefault((evidence.core_name, str(lengths)), []).append(evidence.cpu)
         return found
 
 
-def cpus_of(seen: Iterable[SeenCpu], clusters: Clusters, lengths: dict[int, Lengths]) -> list[Cpu]:
-    """The CPUs of a topology, in Linux's order.
+def read_device_tree(path: Path | str, vls: Vls | None = None) -> Scenario:
+    """Read a device tree as a scenario that boots its CPUs.
+
+    Args:
+        path: the tree, as a blob (.dtb) or, where dtc is installed, as source (.dts).
+        vls: SVE lengths in bits, or None for no SVE, by the name of a CPU or a cluster. The other CPUs have the
+            lengths that their core is known to have, and none where the core is unknown.
 
     Raises:
-        InputError: some lengths are none.
+        InputError: the file is not a sound device tree of an arm64 system, or `vls` has lengths that cannot be.
+        MissingExtra: the package pylibfdt is not installed.
     """
-    cpus = []
-    for one in seen:
-        has = lengths[one.number]
-        with at(one.name):
-            sve_vqs, sme_vqs = (None if bits is None else vqs_from_bits(bits) for bits in (has.sve_bits, has.sme_bits))
-        cpus.append(Cpu.of(one.name, sve_vqs, sme_vqs, mpidr=one.mpidr, clusters=clusters.paths[one.number]))
-    return cpus
+    return import_machine(Sources(tree=Path(path)), vls or {}).scenario
 
 
-def as_in_a_file(cpus: list[Cpu]) -> Topology:
-    """The topology of CPUs given in Linux's order, in the order that a file can say."""
-    return Topology(tuple(_in_file_order(cpus, 0)), boot_cpu=cpus[0].name)
+def read_running_machine(
+    dmesg: Path | str | None = None,
+    sysfs: Path | str | None = None,
+    tree: Path | str | None = None,
+    vls: Vls | None = None,
+) -> Scenario:
+    """Read a kernel log, a copy of sysfs, or both, as a scenario that boots the machine as it booted.
+
+    Args:
+        dmesg: the log, from the kernel's first line on.
+        sysfs: a folder with copies of ``sys/devices/system/cpu`` and ``proc/cpuinfo``; ``/`` for this machine itself.
+        tree: the machine's device tree, as a blob or as source.
+        vls: SVE lengths in bits, as for `read_device_tree`. Where neither they nor the core tell a CPU's lengths, it
+            has as few as the log's maximum implies.
+
+    Raises:
+        InputError: neither log nor sysfs is given; a file is not as Linux writes it, not of arm64, or of another
+            machine; or `vls` has lengths that cannot be.
+        MissingExtra: a tree is given, and the package pylibfdt is not installed.
+    """
+    if dmesg is None and sysfs is None:
+        raise InputError("a kernel log or a copy of sysfs must be given")
+    given = (None if path is None else Path(path) for path in (dmesg, sysfs, tree))
+    return import_machine(Sources(*given), vls or {}).scenario
 
 
-def _in_file_order(cpus: Iterable[Cpu], depth: int) -> list[Cpu]:
-    """The CPUs as a scenario file has them: those of a cluster together, those outside clusters first."""
-    ordered: list[Cpu] = []
-    below: dict[str, list[Cpu]] = {}
-    for one in cpus:
-        if len(one.clusters) == depth:
-            ordered.append(one)
-        else:
-            below.setdefault(one.clusters[depth], []).append(one)
-    for members in below.values():
-        ordered += _in_file_order(members, depth + 1)
-    return ordered
+def import_machine(sources: Sources, vls: Vls) -> Imported:
+    """Make a scenario from every source that is given, and find where they contradict each other or the model.
+
+    Raises:
+        InputError: see `read_device_tree` and `read_running_machine`.
+        MissingExtra: see there.
+    """
+    named_by = sources.first
+    machine = read_machine(sources)
+    with at(f"{named_by}"):
+        cpus, clusters = machine.cpus(), machine.clusters()
+        lengths = lengths_of(cpus, clusters.paths, machine, vls)
+        topology = linux_topology(cpus, clusters.paths, lengths, machine.early())
+        # A user who gives lengths has said what there is: that the log lacks it, is then a contradiction.
+        sve_is_hidden = not vls and machine.hides_sve() and _every_early_cpu_has_sve(topology)
+        name = printable(named_by.stem or named_by.resolve().stem)[:_LONGEST_NAME]
+        scenario = _scenario(machine, topology, name, sve_is_hidden=sve_is_hidden)
+        return Imported(
+            sources,
+            machine,
+            cpus,
+            clusters,
+            lengths,
+            sve_is_hidden,
+            as_in_a_file(scenario),
+            tuple(_contradictions(machine, scenario, _name_of_sets(lengths, vls))),
+        )
+
+
+def _every_early_cpu_has_sve(topology: Topology) -> bool:
+    return all(cpu.sve_vqs is not None for cpu in topology.cpus if not cpu.late)
+
+
+def _scenario(machine: MachineEvidence, topology: Topology, name: str, *, sve_is_hidden: bool) -> Scenario:
+    if machine.log is not None:
+        scenario = scenario_from_log(machine.log, topology, name)
+        return scenario.but(nosve=scenario.nosve or sve_is_hidden)
+    # sysfs may show that user space took the boot CPU down; Linux always boots it.
+    boot_cpu_is_gone = machine.sysfs is not None and 0 not in machine.sysfs.online
+    actions = (Action(Do.OFFLINE, topology.logical[0].name),) if boot_cpu_is_gone else ()
+    return Scenario(topology, nosve=sve_is_hidden, actions=actions, name=name)
+
+
+def _name_of_sets(lengths: dict[int, CpuLengths], vls: Vls) -> str:
+    """Name the sets of lengths that imply what the model says, for sentences on contradictions."""
+    if not all(has.is_known for has in lengths.values()):
+        return "the sets, of which some are assumed,"
+    return "the sets given" if vls else "the cores' sets"
+
+
+def _contradictions(machine: MachineEvidence, scenario: Scenario, sets: str) -> Iterator[str]:
+    yield from between_sources(machine)
+    if machine.log is None and machine.sysfs is None:
+        return  # a tree says nothing that a boot could contradict
+    outcome = boot(scenario)
+    if machine.log is not None:
+        yield from machine.log.oddities
+        yield from with_log(machine.log, outcome, sets)
+    if machine.sysfs is not None:
+        yield from machine.sysfs.oddities
+        yield from with_sysfs(machine.sysfs, outcome, sets)

@@ -1,77 +1,115 @@
-"""What the kernel log of an arm64 boot says: CPUs that came, went or were refused, vector lengths, KVM."""
+"""The facts that a kernel log states of one boot, and the kernel's command line, which is among them."""
 
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from sim.importer.command_line import CommandLine
-from sim.importer.seen import SeenCpu
+from sim.importer.cpu_evidence import CpuEvidence
+from sim.importer.hotplug_history import Hotplug, HotplugResult
+from sim.importer.log_lines import Bound, KvmLine, PanicLine, Phase
+from sim.vectors import VectorType
 
-
-class Ending(StrEnum):
-    """What became of a CPU that was brought up or taken down."""
-
-    ONLINE = "comes online"
-    OFFLINE = "goes offline"
-    REFUSED = "is refused"
-    REFUSED_OTHERWISE = "is refused, not for vector lengths"
-    """For what is not modelled."""
-    NOT_STARTED = "is not started"
-    LOST = "does not come online"
+_NOSVE = {("arm64.nosve", ""), ("id_aa64pfr0.sve", "0")}
+_NOSME = {("arm64.nosme", ""), ("id_aa64pfr1.sme", "0")}
+"""The parameters that hide an extension (arch/arm64/kernel/pi/idreg-override.c)."""
 
 
-class Hotplug(NamedTuple):
-    """One CPU, by Linux's number, brought up or taken down; why it was refused, or which error it was."""
+@dataclass(frozen=True, slots=True)
+class KernelCommandLine:
+    """Parameters with their values, in their order."""
 
-    cpu: int
-    ending: Ending
-    why: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.ending} ({self.why})" if self.why else str(self.ending)
-
-
-@dataclass(slots=True)
-class KernelLog:
-    """What a log says of one boot, so far as it goes."""
-
-    boots: int = 0
-    """How many boots the text holds; this is the last one."""
-    release: str = ""
-    command_line: CommandLine = field(default_factory=CommandLine)
-    cpus: dict[int, SeenCpu] = field(default_factory=dict)
-    possible: int = 0
-    """How many CPUs there are, in the kernel's account."""
-    brought_up: bool = False
-    """Whether it goes on until the early CPUs are there."""
-    final: bool = False
-    """Whether it goes on until capabilities are final, so that what it does not say by then is not so."""
-    early: list[Hotplug] = field(default_factory=list)
-    late: list[Hotplug] = field(default_factory=list)
-    announced: dict[str, str] = field(default_factory=dict)
-    """What is said of vector lengths and KVM, by what it is about."""
-    el2: bool | None = None
-    panic: str | None = None
-    oddities: list[str] = field(default_factory=list)
-    """Sentences on where it contradicts itself."""
+    parameters: tuple[tuple[str, str], ...] = ()
 
     @property
-    def hotplugs(self) -> list[Hotplug]:
-        """All of them, in their order."""
-        return [*self.early, *self.late]
+    def nosve(self) -> bool:
+        """True if SVE is hidden."""
+        return not _NOSVE.isdisjoint(self.parameters)
+
+    @property
+    def nosme(self) -> bool:
+        """True if SME is hidden."""
+        return not _NOSME.isdisjoint(self.parameters)
+
+    def value(self, name: str) -> str | None:
+        """Return a parameter's value, the last if it is given several times; None where it is not given."""
+        values = [value for given, value in self.parameters if given == _canonical(name)]
+        return values[-1] if values else None
+
+
+def parse_command_line(text: str) -> KernelCommandLine:
+    """Parse a command line as Linux does (kernel/params.c).
+
+    ``-`` and ``_`` are the same in a parameter's name, and ``--`` ends the kernel's own parameters.
+
+    >>> parse_command_line("kvm-arm.mode=nvhe kvm_arm.mode=protected -- kvm-arm.mode=none").value("kvm-arm.mode")
+    'protected'
+    """
+    words = text.replace('"', "").split()
+    kernels_own = words[: words.index("--")] if "--" in words else words
+    pairs = (word.partition("=") for word in kernels_own)
+    return KernelCommandLine(tuple((_canonical(name), value) for name, _, value in pairs))
+
+
+def _canonical(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def came_online(steps: Iterable[Hotplug]) -> set[int]:
+    """Return the CPUs that some steps brought online."""
+    return {step.cpu for step in steps if step.result is HotplugResult.ONLINE}
+
+
+@dataclass(frozen=True, slots=True)
+class KernelLog:
+    """The facts that a log states of its last boot, as far as the log reaches."""
+
+    boots: int
+    """The number of boots in the text."""
+    release: str
+    """Empty where the log does not say."""
+    command_line: KernelCommandLine
+    cpus: Mapping[int, CpuEvidence]
+    """The CPUs that some line names, and the boot CPU."""
+    possible: int
+    """The number of possible CPUs."""
+    phase: Phase
+    """The phase that the boot reached before the log ends."""
+    early: tuple[Hotplug, ...]
+    """The steps of the kernel's early bring-up."""
+    late: tuple[Hotplug, ...]
+    """The steps after it, which are user space's."""
+    vl_bytes: Mapping[tuple[VectorType, Bound], int]
+    """The system's vector lengths, as far as the log states them."""
+    has_unvirtualisable: bool
+    """True if the kernel says that guests cannot have every SVE length."""
+    guests_max_vl_bytes: int | None
+    """The largest SVE length of guests, where the kernel limits it."""
+    kvm: KvmLine | None
+    el2: bool | None
+    """True if the CPUs started at EL2."""
+    panic: PanicLine | None
+    oddities: tuple[str, ...]
+    """Sentences on lines that contradict each other."""
+
+    @property
+    def steps(self) -> tuple[Hotplug, ...]:
+        """Every CPU that was brought up or taken down, in the order of the log."""
+        return (*self.early, *self.late)
 
     @property
     def came(self) -> set[int]:
-        """The CPUs that came online, at whatever time."""
-        return {step.cpu for step in self.hotplugs if step.ending is Ending.ONLINE}
+        """The CPUs that were brought online at some time."""
+        return came_online(self.steps)
 
     @property
-    def without_sve(self) -> bool:
-        """Whether it goes on long enough to say what SVE there is, and says nothing."""
-        told = self.cpus[0].has_sve or any(name.startswith("SVE ") for name in self.announced)
-        return self.final and not told and not self.command_line.nosve
+    def lacks_sve(self) -> bool:
+        """True if the kernel would have said by now that there is SVE, did not, and was not told to hide it."""
+        mentioned = self.cpus[0].has(VectorType.SVE) or any(
+            extension is VectorType.SVE for extension, _ in self.vl_bytes
+        )
+        return self.phase is Phase.FINAL and not mentioned and not self.command_line.nosve
 
-    def returned_not(self) -> list[Hotplug]:
-        """CPUs that had come and did not come again, for whatever firmware did then."""
+    def failed_returns(self) -> list[Hotplug]:
+        """Return the late steps in which a CPU that was online at some time did not come back."""
         came = self.came
-        return [one for one in self.late if one.cpu in came and one.ending in {Ending.LOST, Ending.NOT_STARTED}]
+        failures = {HotplugResult.LOST, HotplugResult.NOT_STARTED}
+        return [step for step in self.late if step.cpu in came and step.result in failures]

@@ -1,10 +1,11 @@
-"""Device trees as blobs (DTB), read with libfdt: checked as a whole before anything in them is believed."""
+"""Flattened device trees (DTB), read with libfdt; a blob is checked as a whole before anything in it is believed."""
 
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from sim.errors import InputError
 from sim.extras import needed_by
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from libfdt import FdtRo
 
 LARGEST_BLOB_BYTES = 2 << 20
-"""arm64 Linux takes no larger one (Documentation/arch/arm64/booting.rst)."""
+"""arm64 Linux refuses a larger blob (Documentation/arch/arm64/booting.rst)."""
 MAGIC = b"\xd0\x0d\xfe\xed"
 _HEADER_BYTES = 40
 _CELL_BYTES = 4
@@ -21,23 +22,23 @@ _CELL_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of a tree, by its place in the blob."""
+    """A node of a device tree, by its offset in the blob."""
 
     tree: "FdtRo"
     offset: int
 
     @property
     def name(self) -> str:
-        """Its name, with the address behind @."""
+        """The node's name with its unit address, such as ``cpu@100``; empty for the root."""
         return str(self.tree.get_name(self.offset))
 
     @property
     def phandle(self) -> int:
-        """The number by which others refer to it; 0 where it has none."""
+        """The number by which other nodes refer to this node; 0 where it has none."""
         return int(self.tree.get_phandle(self.offset))
 
     def children(self) -> "Iterator[Node]":
-        """The nodes right below it, in the blob's order."""
+        """Yield the child nodes in the blob's order."""
         absent = (_libfdt().NOTFOUND,)
         offset = self.tree.first_subnode(self.offset, absent)
         while offset >= 0:
@@ -45,47 +46,48 @@ class Node:
             offset = self.tree.next_subnode(offset, absent)
 
     def child(self, name: str) -> "Node | None":
-        """The node of that name right below it."""
+        """Find a child node by its name."""
         offset = self.tree.subnode_offset(self.offset, name, (_libfdt().NOTFOUND,))
         return Node(self.tree, offset) if offset >= 0 else None
 
     def value(self, key: str) -> bytes | None:
-        """A property's bytes; None where it has no such property."""
+        """Return a property's bytes; None where the node has no such property."""
         value = self.tree.getprop(self.offset, key, (_libfdt().NOTFOUND,))
         return None if isinstance(value, int) else bytes(value)
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A property's strings; none where it has no such property."""
+        """Return a property's strings; none where the node has no such property."""
         value = self.value(key) or b""
-        return tuple(one.decode("ascii", "backslashreplace") for one in value.split(b"\0") if one)
+        return tuple(text.decode("ascii", "backslashreplace") for text in value.split(b"\0") if text)
 
     def cell(self, key: str) -> int | None:
-        """A property of one cell, which is 32 bits; None where it has no such property.
+        """Return the number in a property of one cell, which has 32 bits; None where there is no such property.
 
         Raises:
-            InputError: it is of another size.
+            InputError: the property has another size.
         """
         value = self.value(key)
         if value is not None and len(value) != _CELL_BYTES:
-            raise InputError(f"{self.name or '/'}: {key} has {len(value)} bytes, and must be one cell, which is 4")
+            raise InputError(f"{self.name or '/'}: {key} has {len(value)} bytes, and must have 4, which is one cell")
         return None if value is None else int.from_bytes(value, "big")
 
 
 def root_of(blob: bytes) -> Node:
-    """The root of a device tree, given as the bytes of its blob.
+    """Return the root of the device tree in a blob.
 
     Raises:
-        InputError: it is none, too large, cut short or damaged; or the package pylibfdt is missing.
+        InputError: the bytes are not a device tree, or it is too large, cut short or damaged.
+        MissingExtra: the package pylibfdt is not installed.
     """
     if not blob.startswith(MAGIC):
-        raise InputError("is no device tree blob: it does not begin with the bytes d00dfeed")
+        raise InputError("is not a device tree blob: it does not begin with the bytes d00dfeed")
     if len(blob) > LARGEST_BLOB_BYTES:
-        raise InputError(f"is larger than {LARGEST_BLOB_BYTES >> 20} MiB, and arm64 Linux takes no such device tree")
+        raise InputError(f"is larger than {LARGEST_BLOB_BYTES >> 20} MiB, which arm64 Linux refuses")
     if len(blob) < _HEADER_BYTES:
-        raise InputError(f"is cut short: {len(blob)} bytes, and the header alone has {_HEADER_BYTES}")
-    (said,) = struct.unpack_from(">I", blob, len(MAGIC))
-    if said > len(blob):
-        raise InputError(f"is cut short: its header says {said:,} bytes, and there are {len(blob):,}")
+        raise InputError(f"is cut short: it has {len(blob)} bytes, and the header alone has {_HEADER_BYTES}")
+    (total_bytes,) = struct.unpack_from(">I", blob, len(MAGIC))
+    if total_bytes > len(blob):
+        raise InputError(f"is cut short: its header says {total_bytes:,} bytes, and there are {len(blob):,}")
     fdt = _libfdt()
     checked = bytearray(blob)
     if (error := fdt.fdt_check_full(checked, len(checked))) < 0:
@@ -94,11 +96,11 @@ def root_of(blob: bytes) -> Node:
 
 
 @contextmanager
-def sound() -> Iterator[None]:
-    """Say that a tree is damaged, where libfdt finds it so.
+def damage_reported() -> Iterator[None]:
+    """Turn an exception of libfdt inside the block into one line.
 
     Raises:
-        InputError: it does.
+        InputError: libfdt finds the tree damaged.
     """
     fdt = _libfdt()
     try:
@@ -107,7 +109,8 @@ def sound() -> Iterator[None]:
         raise InputError(f"is a damaged device tree: {fdt.strerror(error.err)}") from None
 
 
-def _libfdt() -> Any:
+def _libfdt() -> ModuleType:
     with needed_by("sim.read_device_tree"):
         import libfdt
-    return libfdt
+    found: ModuleType = libfdt
+    return found

@@ -1,0 +1,73 @@
+"""The table of cores, ``cores.toml``: the vector lengths of each core that is documented, with the source of each fact.
+
+A device tree names a core by its compatible strings, a kernel log and sysfs by its MIDR_EL1. A core that is not in the
+table is unknown, which is something else than a core without SVE.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import msgspec
+
+_VARIANT_AND_REVISION = 0x00F0_000F
+"""The bits of MIDR_EL1 that tell steppings of one core apart."""
+_ARCHITECTURE_BY_FEATURES = 0x000F_0000
+"""MIDR_EL1.Architecture of every arm64 core: its ID registers say what it implements."""
+_ANY_ARM = {"arm,armv8", "arm,arm-v8"}
+"""Compatible strings that emulators and hypervisors give their CPUs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """A core's vector lengths in bits, and the document that states them; empty where the extension is missing."""
+
+    sve_bits: tuple[int, ...]
+    source: str
+    sme_bits: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CoreTable:
+    """The content of ``cores.toml``; the file's comments describe each part."""
+
+    cores: dict[str, Core]
+    midrs: dict[str, str]
+    not_arm64: frozenset[str]
+    not_arm64_begins: tuple[str, ...]
+
+
+@cache
+def core_table() -> CoreTable:
+    """Read the table that ships with this package."""
+    text = (files("sim") / "importer" / "cores.toml").read_text(encoding="utf-8")
+    return msgspec.toml.decode(text, type=CoreTable)
+
+
+def find_core(compatible: Iterable[str]) -> Core | None:
+    """Find a core by its compatible strings, the most specific string first; None where none is in the table.
+
+    >>> find_core(["cavium,thunder2", "brcm,vulcan"]).sve_bits
+    ()
+    """
+    cores = core_table().cores
+    return next((cores[name] for name in compatible if name in cores), None)
+
+
+def compatible_of_midr(midr: int) -> str | None:
+    """Return the compatible string of the core with a MIDR_EL1, of any variant and revision; None if it is unknown.
+
+    >>> compatible_of_midr(0x411FD403)
+    'arm,neoverse-v1'
+    """
+    model = midr & ~_VARIANT_AND_REVISION | _ARCHITECTURE_BY_FEATURES
+    return core_table().midrs.get(f"{model:#010x}")
+
+
+def is_arm64(compatible: str) -> bool:
+    """Return True if a core with this compatible string may be arm64: it is not known to be something else."""
+    table = core_table()
+    return compatible in _ANY_ARM or not (
+        compatible in table.not_arm64 or compatible.startswith(table.not_arm64_begins)
+    )

@@ -1,0 +1,185 @@
+"""The vector lengths of each CPU of an imported system, and the source of each set.
+
+A user's ``--vl`` counts first, then the table of cores. Where neither has a CPU's lengths they are inferred: as little
+as makes the kernel log what it logged.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sim.errors import InputError
+from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
+from sim.importer.hotplug_history import HotplugResult
+from sim.importer.kernel_log import KernelLog
+from sim.importer.log_lines import Bound, LengthsVerdict
+from sim.importer.machine_evidence import MachineEvidence
+from sim.vectors import VQ_MAX, VectorType, bits_from_vq
+
+_BITS_PER_BYTE = 8
+_MOST_NAMES_SHOWN = 12
+_SMALLEST_BITS = bits_from_vq(1)
+_VL_OPTION = re.compile(r"([^=]+)=(none|[0-9]{1,6}(?:,[0-9]{1,6})*)")
+
+Vls = Mapping[str, Iterable[int] | None]
+"""SVE lengths in bits, or None for no SVE, by the name of a CPU or a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class CpuLengths:
+    """A CPU's vector lengths in bits, None where it lacks the extension."""
+
+    sve_bits: tuple[int, ...] | None
+    sme_bits: tuple[int, ...] | None
+    source: str
+    """A phrase that says where they are from, for people."""
+    is_known: bool = True
+    """False where they are inferred or assumed."""
+
+    def __str__(self) -> str:
+        sve = "no SVE" if self.sve_bits is None else f"SVE {_braces(self.sve_bits)}"
+        return sve if self.sme_bits is None else f"{sve}, SME {_braces(self.sme_bits)}"
+
+
+def _braces(bits: tuple[int, ...]) -> str:
+    return "{" + ",".join(map(str, bits)) + "}"
+
+
+_UNKNOWN = CpuLengths(None, None, "unknown: taken as none", is_known=False)
+
+
+def lengths_of(
+    cpus: Sequence[CpuEvidence], paths: Mapping[int, ClusterPath], machine: MachineEvidence, vls: Vls
+) -> dict[int, CpuLengths]:
+    """Return each CPU's lengths, by logical CPU number.
+
+    Args:
+        cpus: the CPUs.
+        paths: the clusters around each CPU.
+        machine: the evidence that lengths are inferred from.
+        vls: lengths that the user gives; where several entries mean a CPU, the last one counts.
+
+    Raises:
+        InputError: an entry of `vls` means no CPU, or clusters in several places.
+    """
+    inferred = _inferred(machine, cpus)
+    lengths = {evidence.cpu: _of_core(evidence, inferred[evidence.cpu]) for evidence in cpus}
+    for name, bits in vls.items():
+        sve_bits = None if bits is None else tuple(bits) or None
+        for cpu in _meant(name, cpus, paths):
+            # Streaming lengths are the core's own: an entry gives SVE lengths only.
+            lengths[cpu] = CpuLengths(sve_bits, lengths[cpu].sme_bits, f"as given for {name}")
+    return lengths
+
+
+# Lengths that the user gives
+
+
+def read_vls(options: Iterable[str]) -> dict[str, tuple[int, ...] | None]:
+    """Read lengths as the command line has them; of two for the same name the later counts.
+
+    Raises:
+        InputError: an option is not like ``cluster1=128,256`` or ``cpu3=none``.
+
+    >>> read_vls(["cluster1=128,256", "cpu3=none"])
+    {'cluster1': (128, 256), 'cpu3': None}
+    """
+    vls: dict[str, tuple[int, ...] | None] = {}
+    for option in options:
+        match = _VL_OPTION.fullmatch(option)
+        if match is None:
+            raise InputError(f"--vl {option[:60]!r}: must be like cluster1=128,256 or cpu3=none")
+        name, lengths = match.groups()
+        # The order matters where a cluster and a CPU in it are both named: a repeated name moves to the end.
+        vls.pop(name, None)
+        vls[name] = None if lengths == "none" else tuple(map(int, lengths.split(",")))
+    return vls
+
+
+def _meant(name: str, cpus: Sequence[CpuEvidence], paths: Mapping[int, ClusterPath]) -> list[int]:
+    """Return the CPUs that a name means: a CPU's own, a cluster's path, or the end of the path of a single cluster."""
+    by_name = {evidence.name: evidence.cpu for evidence in cpus}
+    if name in by_name:
+        return [by_name[name]]
+    clusters = dict.fromkeys(path[:depth] for path in paths.values() for depth in range(1, len(path) + 1))
+    words = tuple(name.split("/"))
+    fitting = [words] if words in clusters else [path for path in clusters if path[-len(words) :] == words]
+    if len(fitting) > 1:
+        raise InputError(f"several clusters are called {name!r}: {_shown(fitting)}")
+    if not fitting:
+        existing = [f"{cpus[0].name} to {cpus[-1].name}", *([_shown(list(clusters))] if clusters else [])]
+        raise InputError(f"there is no CPU or cluster {name[:60]!r}: there are {', '.join(existing)}")
+    (cluster,) = fitting
+    return [cpu for cpu, path in paths.items() if path[: len(cluster)] == cluster]
+
+
+def _shown(paths: list[ClusterPath]) -> str:
+    shown = ["/".join(path) for path in paths[:_MOST_NAMES_SHOWN]]
+    return ", ".join([*shown, "..."] if len(paths) > _MOST_NAMES_SHOWN else shown)
+
+
+# Lengths of a known core
+
+
+def _of_core(evidence: CpuEvidence, otherwise: CpuLengths) -> CpuLengths:
+    """Return the lengths of a CPU's core, or others where the core is unknown, without extensions that it lacks."""
+    core = evidence.core
+    found = otherwise if core is None else CpuLengths(core.sve_bits or None, core.sme_bits or None, core.source)
+    if evidence.has(VectorType.SME) is False:
+        found = replace(found, sme_bits=None)
+    if evidence.has(VectorType.SVE) is False:
+        return CpuLengths(None, found.sme_bits, "the log shows that it has none")
+    return found
+
+
+# Inferred lengths
+
+
+def _inferred(machine: MachineEvidence, cpus: Sequence[CpuEvidence]) -> dict[int, CpuLengths]:
+    """Infer the lengths of every CPU: as little as the log's maximum implies, and as its refusals need.
+
+    Where no log states a maximum, CPUs have 128 bits if there is SVE, which every CPU with SVE supports.
+    """
+    usual = _of_maximum(machine.log, cpus, machine.sysfs is not None and bool(machine.sysfs.has_sve))
+    lengths = {evidence.cpu: usual for evidence in cpus}
+    if machine.log is not None and usual.sve_bits is not None:
+        lengths |= _of_refusals(machine.log, usual.sve_bits, usual.sme_bits)
+    return lengths
+
+
+def _of_maximum(log: KernelLog | None, cpus: Sequence[CpuEvidence], cpuinfo_has_sve: bool) -> CpuLengths:
+    sve_bits, sme_bits = (None if log is None else _up_to_maximum(log, extension) for extension in VectorType)
+    if sve_bits or sme_bits:
+        return CpuLengths(sve_bits, sme_bits, "unknown: as little as the log's maximum implies", is_known=False)
+    if cpuinfo_has_sve or any(evidence.has(VectorType.SVE) for evidence in cpus):
+        return CpuLengths((_SMALLEST_BITS,), None, "unknown: what every CPU with SVE has", is_known=False)
+    return _UNKNOWN
+
+
+def _up_to_maximum(log: KernelLog, extension: VectorType) -> tuple[int, ...] | None:
+    """Return the minimum, its doubles below the maximum, and the maximum; None where the log states no maximum."""
+    maximum, minimum = (
+        log.vl_bytes.get((extension, bound), 0) * _BITS_PER_BYTE for bound in (Bound.MAXIMUM, Bound.MINIMUM)
+    )
+    if not maximum:
+        return None
+    doubles = ((minimum or _SMALLEST_BITS) << power for power in range(maximum.bit_length()))
+    return (*(bits for bits in doubles if bits < maximum), maximum)
+
+
+def _of_refusals(log: KernelLog, sve_bits: tuple[int, ...], sme_bits: tuple[int, ...] | None) -> dict[int, CpuLengths]:
+    """Infer the lengths of each CPU that was refused for its SVE lengths: the least difference that explains it."""
+    fewer = sve_bits[:1]
+    lacked = (bits for vq in range(1, VQ_MAX + 1) if (bits := bits_from_vq(vq)) < sve_bits[-1] and bits not in sve_bits)
+    more = tuple(sorted((*sve_bits, *([first] if (first := next(lacked, None)) is not None else []))))
+    lengths = {}
+    for step in log.steps:
+        refusal = step.refusal
+        if step.result is not HotplugResult.REFUSED or refusal is None or refusal.lacks_extension:
+            continue
+        if refusal.extension is VectorType.SVE:
+            has = more if refusal.verdict is LengthsVerdict.UNSUPPORTED else fewer
+            lengths[step.cpu] = CpuLengths(
+                has, sme_bits, "unknown: so that it is refused as in the log", is_known=False
+            )
+    return lengths

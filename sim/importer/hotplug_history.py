@@ -1,0 +1,183 @@
+"""The history of each CPU in a kernel log: when it came online, went offline or was refused, and why.
+
+The kernel tells a refusal in several lines: the reason first, by the CPU itself, then "failed to come online" by the
+CPU that waits for it, 5 s later. A refused CPU is killed like a CPU that user space takes down, in the same words.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import singledispatchmethod
+from typing import NamedTuple
+
+from sim.errors import printable
+from sim.importer.log_lines import (
+    BootedLine,
+    ConflictLine,
+    KilledLine,
+    LengthsLine,
+    LengthsVerdict,
+    LogLine,
+    MismatchLine,
+    NotOnlineLine,
+    NotStartedLine,
+    Phase,
+    UnfitLine,
+)
+from sim.importer.log_text import understood_lines
+from sim.vectors import VectorType
+
+
+class HotplugResult(StrEnum):
+    """The result of bringing a CPU up or taking it down; the values are for people."""
+
+    ONLINE = "comes online"
+    OFFLINE = "goes offline"
+    REFUSED = "is refused"
+    REFUSED_OTHERWISE = "is refused, not for vector lengths"
+    """Refused for something that the simulator does not model."""
+    NOT_STARTED = "is not started"
+    LOST = "does not come online"
+
+
+class Refusal(NamedTuple):
+    """The reason why a late CPU was refused: it lacks an extension, or has the wrong vector lengths."""
+
+    extension: VectorType
+    lacks_extension: bool = False
+    verdict: LengthsVerdict | None = None
+    """The reason in detail; None where the line that tells it is missing from the log."""
+
+    def __str__(self) -> str:
+        if self.lacks_extension:
+            return f"lacks {self.extension}"
+        return f"{self.extension}: {self.verdict or 'vector length support mismatch'}"
+
+
+class Hotplug(NamedTuple):
+    """A CPU that was brought up or taken down, and the result."""
+
+    cpu: int
+    result: HotplugResult
+    refusal: Refusal | None = None
+    other_reason: str = ""
+    """The kernel's words for a refusal that is not modelled."""
+    error: int | None = None
+    """The negative errno of a CPU that was not started."""
+
+    def __str__(self) -> str:
+        details = (self.refusal, self.other_reason or None, self.error)
+        shown = next((f" ({detail})" for detail in details if detail is not None), "")
+        return f"{self.result}{shown}"
+
+
+class HotplugHistory:
+    """A reader of the lines on single CPUs, from the first line of a boot on.
+
+    Args:
+        online: the CPUs that are online before the first line; None where this is unknown.
+    """
+
+    def __init__(self, online: Iterable[int] | None) -> None:
+        self.early: list[Hotplug] = []
+        self.late: list[Hotplug] = []
+        self.oddities: list[str] = []
+        """Sentences on lines that contradict earlier lines."""
+        self.phase = Phase.EARLY
+        """The phase that the lines so far prove."""
+        self._online = None if online is None else set(online)
+        self._refusals: dict[int, Refusal] = {}
+        """The reasons for refusals that are still to come."""
+        self._other_reasons: dict[int, str] = {}
+        self._dying: set[int] = set()
+        """Refused CPUs that the kernel has not killed yet."""
+
+    @property
+    def steps(self) -> list[Hotplug]:
+        """Every step, in the order of the log."""
+        return [*self.early, *self.late]
+
+    def read(self, line: LogLine) -> None:
+        """Read the next line of the log, of whatever kind."""
+        self.phase = max(self.phase, line.phase)
+        self._read(line)
+
+    def finish(self) -> None:
+        """Conclude that CPUs are refused for which the log gives a reason, and ends before the kernel gave them up."""
+        for cpu in sorted({*self._refusals, *self._other_reasons}):
+            self._refuse(cpu)
+
+    @singledispatchmethod
+    def _read(self, line: LogLine) -> None:
+        """Pass over a line that does not concern a single CPU."""
+
+    @_read.register
+    def _booted(self, line: BootedLine) -> None:
+        self._dying.discard(line.cpu)
+        if self._online is not None and line.cpu in self._online:
+            # It was taken down, and no line says so: PSCI before 0.2 logs none, and lines get lost.
+            self._add(Hotplug(line.cpu, HotplugResult.OFFLINE))
+        self._add(Hotplug(line.cpu, HotplugResult.ONLINE))
+
+    @_read.register
+    def _conflict(self, line: ConflictLine) -> None:
+        if line.extension is None:
+            self._other_reasons[line.cpu] = f"conflict of {printable(line.capability)}"
+        else:
+            self._refusals[line.cpu] = Refusal(line.extension, lacks_extension=True)
+
+    @_read.register
+    def _lengths(self, line: LengthsLine) -> None:
+        self._refusals[line.cpu] = Refusal(line.extension, verdict=line.verdict)
+
+    @_read.register
+    def _mismatch(self, line: MismatchLine) -> None:
+        # The line before has the reason in detail, unless it was lost.
+        self._refusals.setdefault(line.cpu, Refusal(line.extension))
+
+    @_read.register
+    def _unfit(self, line: UnfitLine) -> None:
+        self._other_reasons.setdefault(line.cpu, printable(line.reason))
+
+    @_read.register
+    def _not_online(self, line: NotOnlineLine) -> None:
+        if line.cpu in self._refusals or line.cpu in self._other_reasons:
+            self._refuse(line.cpu)
+            self._dying.add(line.cpu)
+        else:
+            self._add(Hotplug(line.cpu, HotplugResult.LOST))
+
+    @_read.register
+    def _not_started(self, line: NotStartedLine) -> None:
+        self._add(Hotplug(line.cpu, HotplugResult.NOT_STARTED, error=line.error))
+
+    @_read.register
+    def _killed(self, line: KilledLine) -> None:
+        if line.cpu in self._dying:
+            self._dying.discard(line.cpu)
+        elif self._online is not None and line.cpu not in self._online:
+            self.oddities.append(f"the log says that cpu{line.cpu} goes offline, and it is not online")
+        else:
+            self._add(Hotplug(line.cpu, HotplugResult.OFFLINE))
+
+    def _refuse(self, cpu: int) -> None:
+        refusal, other_reason = self._refusals.pop(cpu, None), self._other_reasons.pop(cpu, "")
+        if refusal is None:
+            self._add(Hotplug(cpu, HotplugResult.REFUSED_OTHERWISE, other_reason=other_reason))
+        else:
+            self._add(Hotplug(cpu, HotplugResult.REFUSED, refusal))
+
+    def _add(self, step: Hotplug) -> None:
+        if self._online is not None:
+            if step.result is HotplugResult.ONLINE:
+                self._online.add(step.cpu)
+            else:
+                self._online.discard(step.cpu)
+        (self.early if self.phase is Phase.EARLY else self.late).append(step)
+
+
+def hotplugs_of(lines: Iterable[str]) -> list[Hotplug]:
+    """Return what happens to CPUs in some lines of a log."""
+    history = HotplugHistory(online=None)
+    for _, line in understood_lines("\n".join(lines)):
+        history.read(line)
+    return history.steps

@@ -1,0 +1,263 @@
+"""A reader of kernel logs: the last boot of a log, line by line, as facts."""
+
+from dataclasses import replace
+from functools import singledispatchmethod
+from pathlib import Path
+
+from sim.errors import InputError, printable
+from sim.files.bounded_read import read_at_most
+from sim.files.toml_tables import at
+from sim.importer.cpu_evidence import CpuEvidence
+from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
+from sim.importer.kernel_log import KernelLog, came_online, parse_command_line
+from sim.importer.log_lines import (
+    BootedLine,
+    BootLine,
+    Bound,
+    BroughtUpLine,
+    CommandLineLine,
+    ConflictLine,
+    CpuLine,
+    DetectedLine,
+    ExceptionLevelLine,
+    GuestsLimitedLine,
+    KilledLine,
+    KvmLine,
+    LogLine,
+    PanicLine,
+    Phase,
+    PossibleLine,
+    ReleaseLine,
+    SanityLine,
+    UnvirtualisableLine,
+    VectorLengthLine,
+)
+from sim.importer.log_text import NumberedLine, other_kernel, understood_lines
+from sim.topology import MOST_CPUS, MPIDR_AFFINITY
+from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
+
+_LARGEST_LOG_BYTES = 64 << 20
+_LONGEST_PANIC = 120
+_GZIP = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def read_kernel_log(path: Path) -> KernelLog:
+    """Read the last boot of a log.
+
+    Raises:
+        InputError: the file cannot be read, is not the log of an arm64 kernel, or begins after the kernel's first line.
+    """
+    raw = read_at_most(path, _LARGEST_LOG_BYTES, "kernel log")
+    if raw.startswith(_GZIP):
+        raise InputError("is compressed: give it unpacked")
+    encoding = "utf-16" if raw.startswith(_UTF_16) else "utf-8-sig"
+    return parse_kernel_log(raw.decode(encoding, errors="replace").replace("\0", ""))
+
+
+def parse_kernel_log(text: str) -> KernelLog:
+    """Parse the last boot of a log.
+
+    Raises:
+        InputError: see `read_kernel_log`.
+    """
+    lines = list(understood_lines(text))
+    begins = [place for place, (_, line) in enumerate(lines) if isinstance(line, BootLine)]
+    if not begins:
+        raise InputError(_why_not(text, lines))
+    reader = _Reader()
+    for number, line in lines[begins[-1] :]:
+        with at(f"line {number}"):
+            reader.read(line)
+    return reader.finish(boots=len(begins))
+
+
+def _why_not(text: str, lines: list[NumberedLine]) -> str:
+    if other := other_kernel(text):
+        return f"is a log of {other}, which cannot be imported"
+    if text.lstrip().startswith(("{", "[{")):
+        return "is JSON: give the log as text"
+    if any(isinstance(line, BootedLine | KvmLine | VectorLengthLine | KilledLine) for _, line in lines):
+        return "begins after the kernel did, and its first lines are needed: journalctl -k -b may have them"
+    return "is not a log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"
+
+
+class _Reader:
+    """A reader of one boot: takes its lines one after the other, then concludes."""
+
+    def __init__(self) -> None:
+        self._history = HotplugHistory(online={0})
+        self._oddities: list[str] = []
+        self._cpus: dict[int, CpuEvidence] = {}
+        self._release = ""
+        self._command_line: list[str] = []
+        self._possible: int | None = None
+        self._brought_up: int | None = None
+        self._vl_bytes: dict[tuple[VectorType, Bound], int] = {}
+        self._has_unvirtualisable = False
+        self._guests_max_vl_bytes: int | None = None
+        self._kvm: KvmLine | None = None
+        self._el2: bool | None = None
+        self._panic: PanicLine | None = None
+
+    def read(self, line: LogLine) -> None:
+        """Read the next line.
+
+        Raises:
+            InputError: the line says what cannot be.
+        """
+        if isinstance(line, CpuLine):
+            self._check_number(line.cpu)
+        self._read(line)
+        self._history.read(line)
+
+    def _check_number(self, cpu: int) -> None:
+        if cpu >= MOST_CPUS:
+            raise InputError(f"CPU{cpu}: a topology has at most {MOST_CPUS:,} CPUs")
+        if self._possible is not None and cpu >= self._possible:
+            raise InputError(f"CPU{cpu}, and the log says before that there are {self._possible} CPUs")
+
+    # What each kind of line says, but for what happens to a single CPU: that is the history's
+
+    @singledispatchmethod
+    def _read(self, line: LogLine) -> None:
+        """Pass over a line that says nothing of the system as a whole."""
+
+    @_read.register
+    def _boot(self, line: BootLine) -> None:
+        self._identify(0, line)
+
+    @_read.register
+    def _release_line(self, line: ReleaseLine) -> None:
+        self._release = line.release
+
+    @_read.register
+    def _command_line_part(self, line: CommandLineLine) -> None:
+        self._command_line.append(line.text)
+
+    @_read.register
+    def _possible_line(self, line: PossibleLine) -> None:
+        if not 1 <= line.count <= MOST_CPUS:
+            raise InputError(f"{line.count} CPUs: a topology has 1 to {MOST_CPUS:,}")
+        if self._possible is None:
+            self._possible = line.count
+
+    @_read.register
+    def _brought_up_line(self, line: BroughtUpLine) -> None:
+        self._brought_up = line.count
+
+    @_read.register
+    def _exception_level(self, line: ExceptionLevelLine) -> None:
+        self._el2 = line.level == "EL2"
+
+    @_read.register
+    def _panic_line(self, line: PanicLine) -> None:
+        self._panic = PanicLine(printable(line.message[:_LONGEST_PANIC]))
+
+    @_read.register
+    def _detected(self, line: DetectedLine) -> None:
+        self._set_extension(0, line.extension, present=True)
+
+    @_read.register
+    def _vector_length(self, line: VectorLengthLine) -> None:
+        smallest, largest = vl_bytes_from_vq(1), vl_bytes_from_vq(VQ_MAX)
+        if line.vl_bytes % smallest or line.vl_bytes > largest:
+            raise InputError(
+                f"{line.extension} {line.bound} of {line.vl_bytes} bytes: a vector has a multiple of {smallest} bytes, "
+                f"and at most {largest}"
+            )
+        self._vl_bytes[line.extension, line.bound] = line.vl_bytes
+
+    @_read.register
+    def _unvirtualisable(self, _line: UnvirtualisableLine) -> None:
+        self._has_unvirtualisable = True
+
+    @_read.register
+    def _guests_limited(self, line: GuestsLimitedLine) -> None:
+        self._guests_max_vl_bytes = line.vl_bytes
+
+    @_read.register
+    def _kvm_line(self, line: KvmLine) -> None:
+        self._kvm = line
+
+    @_read.register
+    def _sanity(self, line: SanityLine) -> None:
+        for cpu, value in ((0, line.boot_value), (line.cpu, line.value)):
+            self._set_extension(cpu, line.extension, present=line.has_extension(value))
+
+    @_read.register
+    def _conflict(self, line: ConflictLine) -> None:
+        if line.extension is not None:
+            self._set_extension(line.cpu, line.extension, present=False)
+
+    @_read.register
+    def _booted(self, line: BootedLine) -> None:
+        self._identify(line.cpu, line)
+
+    def _identify(self, cpu: int, line: BootLine | BootedLine) -> None:
+        mpidr, midr = int(line.mpidr), int(line.midr)
+        if mpidr & ~MPIDR_AFFINITY:
+            raise InputError(f"CPU{cpu}: {mpidr:#x} has bits that an MPIDR's affinity does not have")
+        before = self._cpus.get(cpu, CpuEvidence(cpu))
+        if before.mpidr is None:
+            self._cpus[cpu] = replace(before, mpidr=mpidr, midr=midr)
+        elif (before.mpidr, before.midr) != (mpidr, midr):
+            was = f"MPIDR {before.mpidr:#x}, MIDR {before.midr or 0:#x}"
+            self._oddities.append(f"cpu{cpu} came as {was}, and later as MPIDR {mpidr:#x}, MIDR {midr:#x}")
+
+    def _set_extension(self, cpu: int, extension: VectorType, *, present: bool) -> None:
+        self._cpus[cpu] = self._cpus.get(cpu, CpuEvidence(cpu)).with_extension(extension, present=present)
+
+    # What follows from all lines together
+
+    def finish(self, boots: int) -> KernelLog:
+        """Return the facts, with those that follow from what the log does not say."""
+        self._history.finish()
+        for step in self._history.steps:
+            self._cpus.setdefault(step.cpu, CpuEvidence(step.cpu))
+        possible = self._possible or max(self._cpus) + 1
+        early = (*self._history.early, *self._unseen_early(possible))
+        late = tuple(self._history.late)
+        self._conclude_extensions(came_online((*early, *late)) | {0})
+        return KernelLog(
+            boots=boots,
+            release=self._release,
+            command_line=parse_command_line(" ".join(self._command_line)),
+            cpus=self._cpus,
+            possible=possible,
+            # User space acts only after the kernel's own initcalls.
+            phase=Phase.FINAL if late else self._history.phase,
+            early=early,
+            late=late,
+            vl_bytes=self._vl_bytes,
+            has_unvirtualisable=self._has_unvirtualisable,
+            guests_max_vl_bytes=self._guests_max_vl_bytes,
+            kvm=self._kvm,
+            el2=self._el2,
+            panic=self._panic,
+            oddities=(*self._oddities, *self._history.oddities),
+        )
+
+    def _unseen_early(self, possible: int) -> list[Hotplug]:
+        """Conclude which CPUs came early though their lines are lost: the kernel counts more than the log shows."""
+        came = {0} | came_online(self._history.early)
+        if self._brought_up in {None, len(came)}:
+            return []
+        self._oddities.append(f"the log says that {self._brought_up} CPUs were brought up, and shows {len(came)}")
+        silent = [cpu for cpu in range(possible) if cpu not in self._cpus]
+        if len(silent) + len(came) != self._brought_up:
+            return []
+        self._cpus |= {cpu: CpuEvidence(cpu) for cpu in silent}
+        return [Hotplug(cpu, HotplugResult.ONLINE) for cpu in silent]
+
+    def _conclude_extensions(self, came: set[int]) -> None:
+        """Conclude that a CPU without a line on an extension is like the boot CPU: the kernel reports a difference."""
+        for extension in VectorType:
+            present = self._cpus[0].has(extension)
+            if present is None and (extension, Bound.MAXIMUM) in self._vl_bytes:
+                present = True
+            if present is None:
+                continue
+            for cpu in came:
+                if self._cpus[cpu].has(extension) is None:
+                    self._set_extension(cpu, extension, present=present)

@@ -1,0 +1,138 @@
+"""The evidence of one machine, from up to three sources: its kernel log, its sysfs and its device tree."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.errors import InputError
+from sim.files.toml_tables import at
+from sim.importer.cpu_evidence import ClusterPath, Clusters, CpuEvidence, clusters_by_mpidr, merge
+from sim.importer.device_tree import DeviceTree, read_tree
+from sim.importer.kernel_log import KernelLog
+from sim.importer.log_lines import Phase
+from sim.importer.log_reader import read_kernel_log
+from sim.importer.sysfs import Sysfs, read_sysfs
+from sim.topology import cpu_list
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The files and folders that are given of a machine; at least one of them."""
+
+    dmesg: Path | None = None
+    sysfs: Path | None = None
+    tree: Path | None = None
+
+    @property
+    def first(self) -> Path:
+        """The source that names the machine.
+
+        Raises:
+            InputError: there is none.
+        """
+        found = self.dmesg or self.sysfs or self.tree
+        if found is None:
+            raise InputError("a kernel log, a copy of sysfs or a device tree must be given")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class MachineEvidence:
+    """The facts that each source states; None where it is not given."""
+
+    log: KernelLog | None
+    sysfs: Sysfs | None
+    tree: DeviceTree | None
+
+    def by_source(self) -> dict[str, Mapping[int, CpuEvidence]]:
+        """Return what each source says of each CPU, by the source's name; the most trustworthy source comes first."""
+        found: dict[str, Mapping[int, CpuEvidence]] = {}
+        if self.log is not None:
+            found["the log"] = self.log.cpus
+        if self.sysfs is not None:
+            found["sysfs"] = self.sysfs.cpus
+        if self.tree is not None:
+            in_use = self.tree.cpus[: self._nr_cpus()]
+            evidence = self.tree.evidence()
+            found["the tree"] = {node.cpu: evidence[node.cpu] for node in in_use}
+        return found
+
+    def possible_by_source(self) -> dict[str, int]:
+        """Return the number of possible CPUs that each source states, by the source's name."""
+        counts = {source: len(cpus) for source, cpus in self.by_source().items()}
+        if self.log is not None:
+            # A log names only the CPUs that something happened to.
+            counts["the log"] = self.log.possible
+        return counts
+
+    def _nr_cpus(self) -> int | None:
+        """Return the number of CPUs that ``nr_cpus=`` leaves of the tree's; None where it is not given."""
+        if self.log is None or self.log.command_line.value("nr_cpus") is None:
+            return None
+        return self.log.possible
+
+    def cpus(self) -> tuple[CpuEvidence, ...]:
+        """Return what is known of each possible CPU, by ascending logical CPU number from 0 on."""
+        known = merge(self.by_source().values())
+        return tuple(known.get(cpu, CpuEvidence(cpu)) for cpu in range(max(self.possible_by_source().values())))
+
+    def clusters(self) -> Clusters:
+        """Return the clusters: as the tree has them, else sysfs, else by the MPIDRs in the log.
+
+        A CPU that no source places is put beside the CPU before it.
+        """
+        cpus = self.cpus()
+        if self.tree is not None:
+            found = self.tree.clusters
+        elif self.sysfs is not None:
+            found = Clusters(self.sysfs.paths, "sysfs, which shows those of CPUs that were online")
+        else:
+            mpidrs = {evidence.cpu: evidence.mpidr for evidence in cpus if evidence.mpidr is not None}
+            found = clusters_by_mpidr(mpidrs, "a log shows no cpu-map")
+        unplaced = [evidence.cpu for evidence in cpus if evidence.cpu not in found.paths]
+        if not unplaced:
+            return found
+        paths: dict[int, ClusterPath] = {}
+        for cpu in range(len(cpus)):
+            paths[cpu] = found.paths.get(cpu, paths.get(cpu - 1, ()))
+        return Clusters(paths, f"{found.origin}; cpu{cpu_list(unplaced)} is put beside the CPU before it")
+
+    def early(self) -> set[int]:
+        """Return the CPUs that the kernel brought up before user space.
+
+        Without a log these are the CPUs that are online, and without sysfs all of the tree's.
+        """
+        log = self.log
+        if log is None:
+            return set(range(len(self.cpus()))) if self.sysfs is None else {0, *self.sysfs.online}
+        if log.phase is not Phase.EARLY:
+            return {0, *(step.cpu for step in log.early)}
+        maxcpus = log.command_line.value("maxcpus") or ""
+        return set(range(max(1, int(maxcpus)) if maxcpus.isdecimal() else log.possible))
+
+    def hides_sve(self) -> bool:
+        """Return True if the kernel has no SVE, and its command line does not say why."""
+        if self.log is not None:
+            return self.log.lacks_sve
+        return self.sysfs is not None and self.sysfs.has_sve is False
+
+
+def read_machine(sources: Sources) -> MachineEvidence:
+    """Read every source that is given.
+
+    Raises:
+        InputError: a source is not as Linux writes it, or not of arm64, or the tree is of another machine.
+        MissingExtra: there is a tree, and the package pylibfdt is not installed.
+    """
+    log = None if sources.dmesg is None else _log(sources.dmesg)
+    sysfs = None if sources.sysfs is None else read_sysfs(sources.sysfs)
+    tree = None if sources.tree is None else read_tree(sources.tree)
+    if sources.tree is not None and tree is not None and log is not None and log.cpus[0].mpidr is not None:
+        with at(f"{sources.tree}"):
+            tree = tree.booted_by(log.cpus[0].mpidr)
+    return MachineEvidence(log, sysfs, tree)
+
+
+def _log(path: Path) -> KernelLog:
+    with at(f"{path}"):
+        return read_kernel_log(path)

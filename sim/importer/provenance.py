@@ -1,0 +1,131 @@
+"""The file of an imported scenario: its text, with comments on the provenance of everything in it.
+
+The comments are for people. What the rest of the program needs to know stands in `Imported` as values.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from sim.errors import printable
+from sim.files.scenario_text import scenario_text
+from sim.importer.cpu_evidence import CpuEvidence
+from sim.importer.device_tree import DeviceTree
+from sim.importer.hotplug_history import HotplugResult
+from sim.importer.imported import Imported
+from sim.importer.kernel_log import KernelLog
+from sim.importer.log_lines import Phase
+from sim.importer.scenario_from_evidence import modelled_series
+from sim.topology import cpu_list
+
+_LONGEST_TEXT = 100
+_LONGEST_RELEASE = 60
+
+
+def annotated_text(imported: Imported) -> str:
+    """Return the text of the scenario's file; its comments say what was read, what was given and what is unknown."""
+    comments = "".join(f"# {line}".rstrip() + "\n" for line in _comments(imported))
+    return f"{comments}\n{scenario_text(imported.scenario)}"
+
+
+def _comments(imported: Imported) -> Iterator[str]:
+    yield from remarks(imported)
+    yield f"Clusters: from {imported.clusters.origin}."
+    if [cpu.name for cpu in imported.scenario.topology.logical] != [evidence.name for evidence in imported.cpus]:
+        yield "This file has a cluster's CPUs together: Linux numbers CPUs as their names do, the simulator does not."
+    yield f"Vector lengths, {_about_lengths(imported)}"
+    yield from _cpu_lines(imported)
+    yield from (f"Contradiction: {sentence}." for sentence in imported.contradictions)
+    yield "Everything else has its default: no source says anything of it."
+
+
+def _about_lengths(imported: Imported) -> str:
+    if imported.machine.log is None and imported.machine.sysfs is None:
+        return "which a tree does not state; capacity is capacity-dmips-mhz, which nothing here depends on:"
+    return "which a machine does not list; its kernel states the largest that all early CPUs share:"
+
+
+def _cpu_lines(imported: Imported) -> Iterator[str]:
+    """Yield a line for consecutive CPUs of which the same is known."""
+    for words, alike in groupby(imported.cpus, lambda evidence: _cpu_words(imported, evidence)):
+        yield f"  cpu{cpu_list([evidence.cpu for evidence in alike])}: {words}"
+
+
+def _cpu_words(imported: Imported, evidence: CpuEvidence) -> str:
+    lengths = imported.lengths[evidence.cpu]
+    parts = [evidence.core_name, "/".join(imported.clusters.paths[evidence.cpu]) or "in no cluster"]
+    if evidence.capacity is not None:
+        parts.append(f"capacity {evidence.capacity}")
+    return f"{', '.join(parts)}: {_short(str(lengths))} ({_short(lengths.source)})"
+
+
+# Remarks on the sources
+
+
+def remarks(imported: Imported) -> Iterator[str]:
+    """Yield sentences on the sources, and on everything that is unknown or simulated otherwise than it was."""
+    log, sysfs, tree = imported.machine.log, imported.machine.sysfs, imported.machine.tree
+    if log is not None:
+        yield from _of_log(imported, log)
+    if sysfs is not None and imported.sources.sysfs is not None:
+        folder = _short(imported.sources.sysfs.name) or "/"
+        yield f"From {folder}: {len(sysfs.possible)} possible CPUs, as sysfs shows them."
+        if log is None:
+            yield "sysfs does not show which CPUs came late: those that are offline are taken to be late."
+    if tree is not None:
+        yield from _of_tree(imported, tree)
+    if silent := [cpu.cpu for cpu in imported.cpus if cpu.mpidr is None and cpu.midr is None]:
+        yield f"Nothing is known of cpu{cpu_list(silent)}."
+    if imported.sve_is_hidden:
+        source = "cpuinfo has" if log is None else "The log has"
+        yield f"{source} no SVE, and the CPUs' cores have: simulated as with arm64.nosve."
+    if log is not None:
+        yield from _not_as_it_was(log)
+
+
+def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
+    name = "" if imported.sources.dmesg is None else imported.sources.dmesg.name
+    release = printable(log.release[:_LONGEST_RELEASE]) or "of unknown release"
+    which = f", the last of {log.boots} boots in it" if log.boots > 1 else ""
+    yield f"From {_short(name)}: Linux {release}{which}."
+    series = modelled_series(log)
+    if series.in_log is None:
+        yield f"The log does not say which kernel it is: simulated as Linux {series.name}."
+    elif series.stands_for_older:
+        older = ".".join(map(str, series.in_log))
+        yield f"Linux {older} is older than the model: simulated as Linux {series.name}."
+
+
+def _not_as_it_was(log: KernelLog) -> Iterator[str]:
+    for step in log.failed_returns():
+        fault = "a fault that comes and goes is not modelled"
+        yield f"cpu{step.cpu} {step.result} though it is online at another time: {fault}."
+    if log.phase is not Phase.FINAL:
+        yield "The log ends before capabilities are final: what it does not mention is unknown."
+    for step in log.steps:
+        if step.result is HotplugResult.REFUSED_OTHERWISE:
+            reason = f"something that is not modelled ({step.other_reason})"
+            yield f"cpu{step.cpu} was refused for {reason}: simulated as if it never arrived."
+    if log.panic is not None:
+        yield f"The log ends in {log.panic.message!r}."
+
+
+def _of_tree(imported: Imported, tree: DeviceTree) -> Iterator[str]:
+    name = "" if imported.sources.tree is None else imported.sources.tree.name
+    yield f"From {_short(name)}: {_short(tree.model) or 'without a model'}."
+    for node in tree.failed:
+        yield f"Left out: {_short(node.node)}, whose status is {_short(node.status)}."
+    by_method: dict[str, list[int]] = {}
+    for node in tree.cpus:
+        if node.enable_method != "psci":
+            by_method.setdefault(node.enable_method, []).append(node.cpu)
+    for method, cpus in by_method.items():
+        words = f'enable-method "{_short(method)}"' if method else "no enable-method"
+        yield f"Simulated as if started by PSCI: cpu{cpu_list(cpus)} with {words}."
+    if disabled := [node.cpu for node in tree.cpus if node.status not in {"", "okay", "ok"}]:
+        yield f"Not okay by status, and started by Linux all the same: cpu{cpu_list(disabled)}."
+    if imported.machine.log is None and imported.machine.sysfs is None:
+        yield "CPUs: as Linux numbers them, in the order of /cpus, if the first one boots; mpidr is reg."
+
+
+def _short(text: str) -> str:
+    return printable(text[:_LONGEST_TEXT])

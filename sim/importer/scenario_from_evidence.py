@@ -1,0 +1,154 @@
+"""The scenario of an imported system: its topology, and what a kernel log tells of the boot.
+
+Linux numbers CPUs in an order of its own, and a scenario file must have the CPUs of a cluster together. A scenario is
+therefore made in Linux's order, so that a boot logs what the real kernel logged, and put in a file's order at the end.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from sim.files.toml_tables import at
+from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
+from sim.importer.cpu_lengths import CpuLengths
+from sim.importer.hotplug_history import Hotplug, HotplugResult
+from sim.importer.kernel_log import KernelLog
+from sim.importer.log_lines import KvmUnavailableLine
+from sim.kernel_series import DEFAULT, OLDEST
+from sim.scenario import CPU_ON_ERRORS, Action, Do, Fault, KvmMode, Scenario
+from sim.topology import Cpu, Topology
+from sim.vectors import vqs_from_bits
+
+
+def linux_topology(
+    cpus: Iterable[CpuEvidence],
+    paths: Mapping[int, ClusterPath],
+    lengths: Mapping[int, CpuLengths],
+    early: set[int],
+) -> Topology:
+    """Return CPUs in Linux's order: a CPU's place is its logical number, and the first CPU boots.
+
+    Raises:
+        InputError: a length is not a vector length, or the architecture does not allow a set of lengths.
+    """
+    found = []
+    for evidence in cpus:
+        has = lengths[evidence.cpu]
+        with at(evidence.name):
+            sve_vqs, sme_vqs = (None if bits is None else vqs_from_bits(bits) for bits in (has.sve_bits, has.sme_bits))
+        found.append(
+            Cpu.of(
+                evidence.name,
+                sve_vqs,
+                sme_vqs,
+                late=evidence.cpu not in early,
+                mpidr=evidence.mpidr,
+                clusters=paths[evidence.cpu],
+            )
+        )
+    return Topology(tuple(found))
+
+
+# From a kernel log
+
+
+class ModelledSeries(NamedTuple):
+    """The kernel series that a boot is simulated with, and the series in the log, which may be older than the model."""
+
+    name: str
+    in_log: tuple[int, int] | None
+    """None where the log does not say."""
+
+    @property
+    def stands_for_older(self) -> bool:
+        """True if the log's kernel is older than the model, whose oldest series stands for it."""
+        return self.in_log is not None and self.in_log < OLDEST
+
+
+def modelled_series(log: KernelLog) -> ModelledSeries:
+    """Choose the kernel series that a log's boot is simulated with."""
+    match = re.match(r"(\d{1,3})\.(\d{1,3})\b", log.release)
+    if match is None:
+        return ModelledSeries(DEFAULT, None)
+    in_log = int(match[1]), int(match[2])
+    return ModelledSeries(".".join(map(str, max(in_log, OLDEST))), in_log)
+
+
+def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario:
+    """Return the scenario of a log, on a topology in which late CPUs are marked as such.
+
+    Raises:
+        InputError: the log has more steps than a scenario may have.
+    """
+    mode = log.command_line.value("kvm-arm.mode")
+    return Scenario(
+        topology,
+        kernel=modelled_series(log).name,
+        kvm_mode=KvmMode(mode) if mode in set(KvmMode) else KvmMode.DEFAULT,
+        # Where no line states the exception level, KVM can only complain about it.
+        el2=log.el2 if log.el2 is not None else not isinstance(log.kvm, KvmUnavailableLine),
+        nosve=log.command_line.nosve,
+        nosme=log.command_line.nosme,
+        actions=tuple(_action(step) for step in log.late),
+        faults=tuple(_faults(log)),
+        name=name,
+    )
+
+
+def _action(step: Hotplug) -> Action:
+    return Action(Do.OFFLINE if step.result is HotplugResult.OFFLINE else Do.ONLINE, f"cpu{step.cpu}")
+
+
+def _faults(log: KernelLog) -> Iterator[Fault]:
+    """Yield the faults of CPUs that never came online, where nothing else explains it."""
+    early = {step.cpu for step in log.early}
+    # Under pKVM the relay itself refuses every CPU that was not online when KVM was initialised.
+    relay = log.command_line.value("kvm-arm.mode") == KvmMode.PROTECTED
+    answers = {-error: answer for answer, error in reversed(CPU_ON_ERRORS.items())}
+    for cpu, step in sorted(_first_steps(log).items()):
+        if cpu in log.came:
+            continue
+        if step.result in {HotplugResult.LOST, HotplugResult.REFUSED_OTHERWISE}:
+            yield Fault(f"cpu{cpu}", never_arrives=True)
+        elif step.result is HotplugResult.NOT_STARTED and step.error in answers and (cpu in early or not relay):
+            yield Fault(f"cpu{cpu}", answer=answers[step.error])
+
+
+def _first_steps(log: KernelLog) -> dict[int, Hotplug]:
+    first: dict[int, Hotplug] = {}
+    for step in log.steps:
+        first.setdefault(step.cpu, step)
+    return first
+
+
+# As a file has it
+
+
+def as_in_a_file(scenario: Scenario) -> Scenario:
+    """Return a scenario in Linux's order as a file can have it: with the CPUs of each cluster together.
+
+    Late CPUs are told by ``maxcpus`` where they are the last, and marked one by one where they are not.
+    """
+    linux = scenario.topology.cpus
+    topology = Topology(tuple(_by_cluster(linux, 0)), boot_cpu=linux[0].name)
+    late = [cpu.late for cpu in topology.logical]
+    early = late.count(False)
+    if not any(late) or any(late[:early]):
+        return scenario.but(topology=topology)
+    plain = tuple(replace(cpu, late=False) for cpu in topology.cpus)
+    return scenario.but(topology=Topology(plain, topology.boot_cpu), maxcpus=early)
+
+
+def _by_cluster(cpus: Sequence[Cpu], depth: int) -> list[Cpu]:
+    """Put the CPUs of each cluster together, after those that lie in no cluster of this depth."""
+    ordered: list[Cpu] = []
+    clusters: dict[str, list[Cpu]] = {}
+    for cpu in cpus:
+        if len(cpu.clusters) == depth:
+            ordered.append(cpu)
+        else:
+            clusters.setdefault(cpu.clusters[depth], []).append(cpu)
+    for members in clusters.values():
+        ordered += _by_cluster(members, depth + 1)
+    return ordered

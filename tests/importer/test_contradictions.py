@@ -1,0 +1,174 @@
+"""Contradictions between sources, and between a machine and the model."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.importer.imported import import_machine
+from sim.importer.machine_evidence import Sources
+from tests.importer.machines import (
+    BOOTED,
+    HEAD,
+    MACHINES,
+    SETS,
+    cpuinfo,
+    dmesg_of,
+    imported_log,
+    imported_machine,
+    imported_sysfs,
+    sysfs_of,
+    vls,
+)
+from tests.importer.trees import A510, BIG_LITTLE, node, saved, tree
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "SVE: default",
+        "SVE: maximum",
+        "smp: Brought up",
+        "SMP: Total of",
+        "CPU: All CPU(s)",
+        "psci: CPU1 killed",
+        "SVE: cpu3: Required",
+        "CPU3: SVE: vector length",
+        "CPU3: will not boot",
+        "CPU5: will not boot",
+        "Hyp nVHE mode",
+        "nr_cpu_ids",
+        "detected: Scalable",
+    ],
+)
+def test_a_lost_line_makes_no_false_contradiction(lost: str, tmp_path: Path) -> None:
+    lines = dmesg_of("mixed").splitlines(keepends=True)
+    kept = "".join(line for line in lines if lost not in line)
+    assert len(kept) < sum(map(len, lines))
+    assert imported_log(kept, tmp_path, **vls(SETS["mixed"])).contradictions == ()
+
+
+def test_sets_that_imply_something_else_are_contradictions() -> None:
+    imported = imported_machine("pkvm", **vls([(128, 256), (128,), (128, 256, 512)]))
+    assert imported.contradictions == (
+        "the log says SVE maximum 32 bytes, the sets given imply 16 bytes",
+        "the log says SVE default 32 bytes, the sets given imply 16 bytes",
+    )
+
+
+def test_a_cpu_that_the_model_treats_otherwise_is_a_contradiction() -> None:
+    imported = imported_machine("mixed", **vls([*[(128, 256, 512)] * 4, (128, 256), None]))
+    assert imported.contradictions == (
+        "cpu3: the log says 'is refused (SVE: Required vector length(s) missing)', the sets given imply 'comes online'",
+        "cpu4: the log says 'comes online', the sets given imply 'is refused (SVE: Required vector length(s) missing)'",
+    )
+
+
+def test_log_and_sysfs_of_two_machines_contradict_each_other() -> None:
+    imported = import_machine(Sources(MACHINES / "pkvm" / "dmesg", MACHINES / "mixed"), {})
+    assert imported.contradictions[0] == "how many CPUs are possible: the log says 3, sysfs says 6"
+    assert imported.contradictions[-1] == "sysfs says that cpu0-2,4 are online, the model that cpu0-1 are"
+
+
+def test_cpuinfo_with_sve_contradicts_cores_that_have_none(tmp_path: Path) -> None:
+    imported = imported_sysfs(sysfs_of(tmp_path, cpuinfo=cpuinfo(part="0xd0c")))
+    assert imported.contradictions == ("cpuinfo says that the system has SVE, the cores' sets imply that it lacks it",)
+
+
+def test_a_tree_of_another_board_is_a_contradiction(tmp_path: Path) -> None:
+    imported = imported_log(HEAD.format(cpus=3), tmp_path, saved(tmp_path, BIG_LITTLE))
+    assert imported.contradictions[0] == "cpu0: MIDR 0x411fd403 is arm,neoverse-v1, and the tree says arm,cortex-a510"
+
+
+def test_registers_that_two_sources_state_otherwise_are_contradictions(tmp_path: Path) -> None:
+    (tmp_path / "boot.log").write_text(HEAD.format(cpus=2) + BOOTED.format(1))
+    root = sysfs_of(tmp_path, possible="0-1", online="0-1", **{"cpu1/regs/identification/midr_el1": "0x411fd400"})
+    board = saved(tmp_path, tree(node(0, "acme,a"), node(0x100, "acme,a")))
+    imported = import_machine(Sources(tmp_path / "boot.log", root, board), {"cpu0": None, "cpu1": None})
+    assert imported.contradictions == (
+        "cpu1: sysfs says MIDR 0x411fd400, not MIDR 0x411fd403",
+        "cpu1: the tree says MPIDR 0x100, not MPIDR 0x1",
+    )
+    assert imported.cpus[1].midr == 0x411FD403
+    assert imported.cpus[1].mpidr == 0x1
+
+
+@pytest.mark.parametrize("compatible", ["arm,neoverse-v1", "acme,neoverse", "arm,new"])
+def test_only_known_strings_of_arm_contradict_a_midr(compatible: str, tmp_path: Path) -> None:
+    imported = imported_log(HEAD.format(cpus=1), tmp_path, saved(tmp_path, tree(node(0, compatible))))
+    assert imported.contradictions == ()
+    board = tree(node(0, f"{A510}\0{compatible}"))
+    imported = imported_log(HEAD.format(cpus=1), tmp_path, saved(tmp_path, board))
+    assert len(imported.contradictions) == (compatible != "arm,neoverse-v1")
+
+
+def test_a_panic_that_the_model_does_not_have_is_a_contradiction(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=1) + "Kernel panic - not syncing: Attempted to kill the idle task!\n"
+    assert imported_log(text, tmp_path, cpu0=None).contradictions == (
+        "the log ends in 'Kernel panic - not syncing: Attempted to kill the idle task!', and the model goes on",
+    )
+
+
+@pytest.mark.parametrize("mode", ["Hyp mode", "Hyp nVHE mode", "VHE mode", "VHE+NV2 mode"])
+def test_whether_kvm_uses_vhe_depends_on_cpus_and_is_not_compared(mode: str, tmp_path: Path) -> None:
+    text = HEAD.format(cpus=1) + f"kvm [1]: {mode} initialized successfully\n"
+    assert imported_log(text, tmp_path, cpu0=None).contradictions == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Protected hVHE mode initialized successfully", "is initialised, in protected mode"),
+        ("HYP mode not available", "'HYP mode not available'"),
+        ("KVM disabled from command line", "'KVM disabled from command line'"),
+        ("error initializing Hyp mode: -12", "'error initializing Hyp mode: -12'"),
+    ],
+)
+def test_a_state_of_kvm_that_the_model_does_not_have_is_a_contradiction(line: str, words: str, tmp_path: Path) -> None:
+    text = f"{HEAD.format(cpus=1)}CPU: All CPU(s) started at EL2\nkvm [1]: {line}\n"
+    assert imported_log(text, tmp_path, cpu0=None).contradictions == (
+        f"the log says KVM {words}, the model of Linux 6.12 says is initialised, not in protected mode",
+    )
+
+
+def test_what_a_kernel_does_not_use_is_the_kernels_and_not_the_sets(tmp_path: Path) -> None:
+    text = (
+        HEAD.format(cpus=1).replace("6.12.1", "6.6.31") + "SME: maximum available vector length 64 bytes per vector\n"
+    )
+    assert imported_log(text, tmp_path).contradictions == (
+        "the log says SME maximum 64 bytes, the model of Linux 6.6 says nothing",
+    )
+
+
+def test_limits_of_guests_are_compared(tmp_path: Path) -> None:
+    text = dmesg_of("clusters")
+    for line in (
+        "SVE: unvirtualisable vector lengths present",
+        "KVM: SVE vector length for guests limited to 16 bytes",
+    ):
+        text = text.replace("] devtmpfs", f"] {line}\n[    0.9] devtmpfs", 1)
+    assert imported_log(text, tmp_path, **vls([(128, 256)] * 8)).contradictions == (
+        "the log says unvirtualisable SVE lengths are present, the sets given imply nothing",
+        "the log says guests' SVE maximum 16 bytes, the sets given imply nothing",
+    )
+
+
+def test_lengths_that_the_model_calls_unvirtualisable_are_so_in_the_log(tmp_path: Path) -> None:
+    text = dmesg_of("clusters")
+    assert "unvirtualisable" not in text
+    text = text.replace("vector length 32 bytes", "vector length 64 bytes")
+    vls_of_cpus = vls([*[(128, 256, 512)] * 7, (128, 256, 384, 512)])
+    assert imported_log(text, tmp_path, **vls_of_cpus).contradictions == (
+        "the log says unvirtualisable SVE lengths nothing, the sets given imply are present",
+    )
+
+
+def test_a_refusal_without_its_reason_agrees_with_any_reason_of_the_same_extension(tmp_path: Path) -> None:
+    text = dmesg_of("mixed").replace("SVE: cpu3: Required vector length(s) missing", "")
+    assert imported_log(text, tmp_path, **vls(SETS["mixed"])).contradictions == ()
+    lacking = vls([*SETS["mixed"][:3], None, *SETS["mixed"][4:]])
+    stated, implied = "is refused (SVE: vector length support mismatch)", "is refused (lacks SVE)"
+    assert imported_log(text, tmp_path, **lacking).contradictions == (
+        f"cpu3: the log says {stated!r}, the sets given imply {implied!r}",
+    )
+    other = text.replace("CPU3: SVE: vector length support", "CPU3: SME: vector length support")
+    assert len(imported_log(other, tmp_path, **vls(SETS["mixed"])).contradictions) == 1

@@ -1,0 +1,87 @@
+"""The file of an imported scenario: comments on where everything is from, and on what is unknown."""
+
+from pathlib import Path
+
+from sim.files.scenario_file import scenario_from_text
+from sim.importer.imported import import_machine
+from sim.importer.machine_evidence import Sources
+from sim.importer.provenance import annotated_text, remarks
+from tests.importer.machines import BOOTED, HEAD, KILLED, dmesg_of, imported_log
+from tests.importer.trees import A53, A510, BIG_LITTLE, clusters, core, node, saved, tree
+
+
+def test_a_file_has_clusters_together_and_names_keep_linux_numbers(tmp_path: Path) -> None:
+    nodes = [node(place, phandle=place + 1) for place in range(3)]
+    cpu_map = {"cluster0": {"core0": core(1), "core1": core(3)}, "cluster1": {"core0": core(2)}}
+    imported = import_machine(Sources(tree=saved(tmp_path, tree(*nodes, cpu_map=cpu_map))), {})
+    topology = imported.scenario.topology
+    assert clusters(topology) == {"cpu0": "cluster0", "cpu2": "cluster0", "cpu1": "cluster1"}
+    assert [cpu.name for cpu in topology.logical] == ["cpu0", "cpu2", "cpu1"]
+    assert "Linux numbers CPUs as their names do, the simulator does not" in annotated_text(imported)
+
+
+def test_the_file_is_the_scenario_with_comments_on_its_sources(tmp_path: Path) -> None:
+    board = tree(node(0, A510), node(1, "acme,quick\n"), node(2) | {"enable-method": "spin-table"}, node(3, A53))
+    del board["cpus"]["cpu@3"]["enable-method"]
+    imported = import_machine(Sources(tree=saved(tmp_path, board)), {"cpu2": None})
+    text = annotated_text(imported)
+    assert scenario_from_text(text) == imported.scenario
+    assert text.startswith("# From tiny.dtb: Tiny.\n")
+    assert "#   cpu0: arm,cortex-a510, cluster0: SVE {128} (Arm, Cortex-A510 Technical Reference Manual)\n" in text
+    assert "#   cpu1: acme,quick\\n, cluster0: no SVE (unknown: taken as none)\n" in text
+    assert "#   cpu2: arm,cortex-a53, cluster0: no SVE (as given for cpu2)\n" in text
+    assert '# Simulated as if started by PSCI: cpu2 with enable-method "spin-table".\n' in text
+    assert "# Simulated as if started by PSCI: cpu3 with no enable-method.\n" in text
+
+
+def test_remarks_on_a_tree_have_the_numbers_of_the_log(tmp_path: Path) -> None:
+    board = tree(node(0x0), node(0x100) | {"enable-method": "spin-table"})
+    log = HEAD.format(cpus=2).replace("0x0000000000", "0x0000000100")
+    imported = imported_log(log, tmp_path, saved(tmp_path, board))
+    assert 'Simulated as if started by PSCI: cpu0 with enable-method "spin-table".' in remarks(imported)
+
+
+def test_of_several_boots_the_last_counts(tmp_path: Path) -> None:
+    imported = imported_log(dmesg_of("mixed") + dmesg_of("bookworm"), tmp_path)
+    assert imported.scenario.kernel == "6.1"
+    assert next(remarks(imported)) == "From boot.log: Linux 6.1.0-50-arm64, the last of 2 boots in it."
+
+
+def test_a_kernel_older_than_the_model_is_simulated_as_the_oldest(tmp_path: Path) -> None:
+    imported = imported_log(HEAD.format(cpus=1).replace("6.12.1", "5.10.0"), tmp_path, cpu0=None)
+    assert imported.scenario.kernel == "6.1"
+    assert "Linux 5.10 is older than the model: simulated as Linux 6.1." in remarks(imported)
+
+
+def test_a_log_that_does_not_say_its_kernel_is_simulated_as_the_default(tmp_path: Path) -> None:
+    imported = imported_log(HEAD.format(cpus=1).replace("Linux version", "Linux "), tmp_path, cpu0=None)
+    assert imported.scenario.kernel == "6.18"
+    assert "The log does not say which kernel it is: simulated as Linux 6.18." in remarks(imported)
+
+
+def test_a_panic_of_something_else_is_a_remark(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=1) + "Kernel panic - not syncing: VFS: Unable to mount root fs\n"
+    imported = imported_log(text, tmp_path, cpu0=None)
+    assert imported.contradictions == ()
+    assert [*remarks(imported)][-1] == "The log ends in 'Kernel panic - not syncing: VFS: Unable to mount root fs'."
+
+
+def test_a_log_that_is_cut_short_says_nothing_by_what_it_lacks(tmp_path: Path) -> None:
+    imported = imported_log(HEAD.format(cpus=4) + BOOTED.format(1), tmp_path)
+    assert imported.contradictions == ()
+    assert [cpu.sve_vqs for cpu in imported.scenario.topology.cpus] == [0b11, 0b11, None, None]  # Neoverse V1
+    assert imported.scenario.maxcpus is None
+    assert "The log ends before capabilities are final: what it does not mention is unknown." in remarks(imported)
+
+
+def test_a_cpu_that_was_online_and_does_not_come_back_is_a_remark(tmp_path: Path) -> None:
+    begins = HEAD.format(cpus=2) + BOOTED.format(1) + "smp: Brought up 1 node, 2 CPUs\n"
+    imported = imported_log(begins + KILLED.format(1) + "CPU1: failed to boot: -22\n", tmp_path, cluster0=None)
+    assert imported.contradictions == ()
+    fault = "a fault that comes and goes is not modelled"
+    assert f"cpu1 is not started though it is online at another time: {fault}." in remarks(imported)
+
+
+def test_the_order_of_sources_is_log_sysfs_tree(tmp_path: Path) -> None:
+    imported = imported_log(HEAD.format(cpus=3), tmp_path, saved(tmp_path, BIG_LITTLE))
+    assert [*remarks(imported)][:2] == ["From boot.log: Linux 6.12.1.", "From tiny.dtb: Tiny."]

@@ -1,0 +1,79 @@
+"""Scenarios made of logs: kernel, mode, late CPUs, actions and faults."""
+
+from pathlib import Path
+
+import pytest
+
+from sim import Do, KvmMode, read_running_machine
+from sim.scenario import Fault
+from tests.importer.machines import BOOTED, HEAD, KILLED, MACHINES, imported_log
+
+
+def test_a_log_states_the_kernel_its_mode_the_late_cpus_and_what_user_space_did() -> None:
+    scenario = read_running_machine(MACHINES / "mixed" / "dmesg")
+    assert (scenario.kernel, scenario.kvm_mode, scenario.el2, scenario.maxcpus) == ("6.12", KvmMode.NVHE, True, 3)
+    assert [(action.do, action.cpu) for action in scenario.actions] == [
+        (Do.ONLINE, "cpu3"),
+        (Do.OFFLINE, "cpu1"),
+        (Do.ONLINE, "cpu4"),
+        (Do.ONLINE, "cpu5"),
+        (Do.ONLINE, "cpu1"),
+    ]
+    assert not read_running_machine(MACHINES / "clusters" / "dmesg").el2
+    assert read_running_machine(MACHINES / "nosve" / "dmesg").nosve
+    assert read_running_machine(MACHINES / "pkvm" / "dmesg").has_pkvm
+    assert read_running_machine(MACHINES / "bookworm" / "dmesg").kernel == "6.1"
+
+
+def test_firmware_that_refuses_or_loses_an_early_cpu_is_a_fault(tmp_path: Path) -> None:
+    text = (
+        HEAD.format(cpus=4)
+        + "psci: failed to boot CPU1 (-1)\nCPU1: failed to boot: -1\n"
+        + "CPU2: failed to come online\nCPU2: failed in unknown state : 0x0\n"
+        + BOOTED.format(3)
+        + "smp: Brought up 1 node, 2 CPUs\n"
+    )
+    imported = imported_log(text, tmp_path, cluster0=None)
+    assert imported.scenario.faults == (Fault("cpu1", answer="DENIED"), Fault("cpu2", never_arrives=True))
+    assert imported.contradictions == ()
+
+
+@pytest.mark.parametrize(("mode", "faults"), [("nvhe", 1), ("protected", 0)])
+def test_the_relay_of_pkvm_explains_why_a_late_cpu_is_not_started(mode: str, faults: int, tmp_path: Path) -> None:
+    words = f"Kernel command line: maxcpus=1 kvm-arm.mode={mode}\n"
+    text = HEAD.format(cpus=2) + words + "smp: Brought up 1 node, 1 CPU\nCPU1: failed to boot: -22\n"
+    imported = imported_log(text, tmp_path, cluster0=None)
+    assert len(imported.scenario.faults) == faults
+    assert imported.contradictions == ()
+
+
+def test_a_cpu_that_came_at_some_time_has_no_fault(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=2) + BOOTED.format(1) + "smp: Brought up 1 node, 2 CPUs\n"
+    imported = imported_log(text + KILLED.format(1) + "CPU1: failed to come online\n", tmp_path, cluster0=None)
+    assert imported.scenario.faults == ()
+
+
+def test_a_cpu_refused_for_something_that_is_not_modelled_never_arrives(tmp_path: Path) -> None:
+    text = (
+        HEAD.format(cpus=2)
+        + "CPU features: CPU1: Detected conflict for capability 9 (32-bit EL0 Support), System: 1, CPU: 0\n"
+        + "CPU1: will not boot\nCPU1: failed to come online\npsci: CPU1 killed (polled 0 ms)\n"
+        + "CPU1: died during early boot\n"
+    )
+    imported = imported_log(text, tmp_path, cluster0=None)
+    assert (imported.scenario.faults, imported.contradictions) == ((Fault("cpu1", never_arrives=True),), ())
+
+
+def test_the_last_of_two_parameters_counts_as_for_linux(tmp_path: Path) -> None:
+    words = "kvm-arm.mode=nvhe kvm_arm.mode=protected quiet -- arm64.nosve"
+    kvm = "kvm [1]: Protected nVHE mode initialized successfully\n"
+    imported = imported_log(f"{HEAD.format(cpus=1)}Kernel command line: {words}\n{kvm}", tmp_path, cpu0=None)
+    assert (imported.scenario.kvm_mode, imported.scenario.nosve) == (KvmMode.PROTECTED, False)
+    assert imported.contradictions == ()
+
+
+def test_kvm_tells_the_exception_level_where_no_other_line_does(tmp_path: Path) -> None:
+    unavailable = HEAD.format(cpus=1) + "kvm [1]: HYP mode not available\n"
+    assert not imported_log(unavailable, tmp_path).scenario.el2
+    assert imported_log(HEAD.format(cpus=1), tmp_path).scenario.el2
+    assert imported_log(unavailable + "CPU: All CPU(s) started at EL2\n", tmp_path).scenario.el2
