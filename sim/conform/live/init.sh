@@ -1,18 +1,22 @@
 #!/bin/busybox sh
-# The only program of the guest. It says what the kernel shows, performs the actions of `asymboot_actions`, which the
-# kernel passes on from its command line, and says what came of each. What it says begins with `@@`.
+# The guest's init. It reports what the kernel shows, performs the actions in `asymboot_actions`, a variable that the
+# kernel sets from its command line, and reports the result of each. Its lines on the console begin with `@@`;
+# console_parser.py reads them.
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
-dmesg -n 1 # the console is ours, until a panic
+# From here on only a panic of the kernel's appears on the console. The pause lets earlier lines of the kernel finish.
+dmesg -n 1
 sleep 0.1
 
 say() { echo "@@ $*"; }
 log() { dmesg -c | sed 's/^/@@ log /'; }
 uptime() { cut -d ' ' -f 1 /proc/uptime; }
 
-lengths() { # which vector lengths a task can have: what the kernel makes of each that is asked for
+# Reports the vector lengths that tasks can have. The kernel rounds each length that is written to the file down to a
+# length that it supports.
+lengths() {
     file=/proc/sys/abi/$1_default_vector_length
     [ -e "$file" ] || return
     default=$(cat "$file")
