@@ -115,7 +115,7 @@ def _lost(scenario: Scenario, clusters: list[list[int]]) -> tuple[str, ...]:
     mixed = any(len(set(cluster)) > 1 for cluster in paths)  # CPUs of several clusters in one of the FVP's
     split = len({cluster[0] for cluster in paths}) < len(paths)  # CPUs of one cluster in both of the FVP's
     lost = {
-        f"SVE lengths below a largest one above {bits_from_vq(_LARGEST_DETERMINED_VQ)} bits": any(
+        f"SVE lengths below the largest, where that is above {bits_from_vq(_LARGEST_DETERMINED_VQ)} bits": any(
             largest_vq(spec.usable_sve_vqs or 0) > _LARGEST_DETERMINED_VQ for spec in topology.cpus
         ),
         "clusters of the topology": mixed or split,

@@ -1,6 +1,6 @@
-"""Real kernels, booted: the simulator is right about them, and nothing is left behind.
+"""Tests that boot real kernels: the simulator predicts them, and no process is left behind.
 
-At most three boots a kernel series; `make conform` has the other cases.
+They boot at most three systems for each kernel series; `make conform` boots the other cases.
 """
 
 import json
@@ -20,11 +20,11 @@ from sim.conform.conformance import replay
 from sim.conform.live import live_boot
 from sim.conform.run_records import RecordedBoot, read_records
 from tests.command_line import Asymboot
+from tests.conform.samples import EMULATOR, TRUTH
 
 ROOT = Path(__file__).parents[2]
 KERNELS = sorted((ROOT / "kernels").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
-DIRECTED = ROOT / "tests" / "truth" / "directed"
-EMULATOR = "qemu-system-aarch64"
+DIRECTED = TRUTH / "directed"
 
 pytestmark = [
     pytest.mark.slow,
@@ -47,15 +47,15 @@ def _conform(asymboot: Asymboot, *words: str | Path, kernel: Path | None = None)
 
 
 @pytest.mark.parametrize("case", DIRECTED_CASES)
-def test_the_simulator_is_right_about_a_real_kernel(asymboot: Asymboot, case: str, tmp_path: Path) -> None:
+def test_the_simulator_predicts_a_real_kernel(asymboot: Asymboot, case: str, tmp_path: Path) -> None:
     series, name = case.split("/")
     kernels = [path for path in KERNELS if path.name.startswith(f"vmlinuz-{series}.")]
     if not kernels:
         pytest.skip(f"LIVE BOOT SKIPPED: kernels/ has no {series}: make system-deps")
     records = (DIRECTED / f"linux-{series}.json").read_text(encoding="utf-8")
     (line,) = [line for line in records.splitlines() if f'"{case}"' in line]
-    (tmp_path / "one.json").write_text(f"[{line.rstrip(',')}]", encoding="utf-8")
-    result = _conform(asymboot, tmp_path / "one.json", kernel=kernels[-1])
+    (tmp_path / "case.json").write_text(f"[{line.rstrip(',')}]", encoding="utf-8")
+    result = _conform(asymboot, tmp_path / "case.json", kernel=kernels[-1])
     assert result.exit_code == 0, result.output
     assert f"/{name}: all " in result.output
 
@@ -71,7 +71,7 @@ def test_a_real_boot_is_recorded_and_replays(asymboot: Asymboot, tmp_path: Path)
     assert all(field.agrees for field in replay(record))
 
 
-def test_a_prediction_that_is_wrong_is_shown_and_again_when_it_is_replayed(asymboot: Asymboot, tmp_path: Path) -> None:
+def test_a_wrong_prediction_is_shown_live_and_in_a_replay(asymboot: Asymboot, tmp_path: Path) -> None:
     result = _conform(asymboot, "bug", "--design", "brown-v4", "--record", tmp_path)
     assert result.exit_code == 1, result.output
     assert "  DIFF  kvm_host_sve_max_vl_bytes\n" in result.output
@@ -82,7 +82,7 @@ def test_a_prediction_that_is_wrong_is_shown_and_again_when_it_is_replayed(asymb
     assert "kvm_host_sve_max_vl_bytes: recorded 32, simulated 64\n" in again.output
 
 
-def test_a_guest_that_does_not_end_in_time_is_no_disagreement(
+def test_a_guest_that_does_not_end_in_time_is_not_a_difference(
     asymboot: Asymboot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("_TIMEOUT_S", "_TIMEOUT_PER_CPU_S", "_TIMEOUT_PER_ACTION_S"):
@@ -93,7 +93,7 @@ def test_a_guest_that_does_not_end_in_time_is_no_disagreement(
 
 
 def _emulators(of: psutil.Process) -> list[psutil.Process]:
-    return [one for one in of.children(recursive=True) if one.name() == EMULATOR]
+    return [child for child in of.children(recursive=True) if child.name() == EMULATOR]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
@@ -109,8 +109,8 @@ def test_no_machine_outlives_the_command(how: signal.Signals, tmp_path: Path) ->
         time.sleep(0.05)
     time.sleep(0.5)
     command.send_signal(how)
-    _, told = command.communicate(timeout=30)
+    _, errors = command.communicate(timeout=30)
     gone, alive = psutil.wait_procs(machines, timeout=10)
     assert (len(gone), alive) == (len(machines), [])
     assert command.returncode == (-how if how is signal.SIGKILL else 128 + how)
-    assert b"Traceback" not in told
+    assert b"Traceback" not in errors
