@@ -24,7 +24,7 @@ def test_no_basename_stands_twice() -> None:
 
 def test_no_module_is_named_for_an_activity() -> None:
     names = {module.stem for module in MODULES if module.stem.endswith("ing")}
-    assert names - TECHNIQUES <= {"annotating", "log_reading", "running", "surveying"}
+    assert names <= TECHNIQUES
 
 
 def test_few_warnings_are_suppressed() -> None:
