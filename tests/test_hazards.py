@@ -83,6 +83,24 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
             ),
         ],
     ),
+    "a save that panics beyond its neighbour": (
+        lambda: under_pkvm(V1, FULL, V1, design=BY_RDVL, actions=(guest(1),)),
+        [
+            (
+                "hypervisor panic: cpu1's save at 2048 bits stores to memory that is not mapped at EL2: the store at "
+                "byte 7936 of its registers (__kvm_nvhe___sve_save_state+0x84/0xf4)"
+            ),
+            (
+                "out-of-bounds write: cpu1's save at 2048 bits goes on to byte 8735 of its registers, had it got "
+                "through: 0 bytes fall below its page run and 4096 above (16 bytes of cpu2's header, 1092 bytes of "
+                "cpu2's saved registers, 2988 bytes of cpu2's slack)"
+            ),
+            (
+                "allocation exceeded, nothing logged: cpu1's save at 2048 bits needs 8752 bytes of the 1108 asked for, "
+                "and nothing was logged"
+            ),
+        ],
+    ),
     "a save that is cut off": (
         lambda: under_pkvm(FULL, FULL, design="constrain-v1", actions=(guest(0),)),
         [
