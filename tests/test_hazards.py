@@ -1,17 +1,23 @@
 """Hazards that no scenario reaches today are still found where the facts show them; order and notes."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 import sim
 from sim.boot_run import boot
-from sim.designs import DESIGNS, Sizing
+from sim.designs import DESIGNS, LateCpu, Pointer, Sizing
 from sim.facts import GuestVisit
 from sim.hazards import HazardKind, find_hazards
-from sim.scenario import Action, Do, KvmMode, Scenario
+from sim.outcome import Outcome
+from sim.scenario import Action, Do, Fault, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Topology, cpu
 from tests.systems import A64FX, N2, V1, booted, guest, kinds, on, under_pkvm
 
+FULL = [128, 256, 512, 1024, 2048]
+LATE_BY_6_S = Fault("cpu1", arrives_after_ns=6_000_000_000)
 HYPOTHETICAL = "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
 
 
@@ -26,6 +32,153 @@ def test_the_same_harm_again_is_told_once() -> None:
     once = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1),))
     often = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1, rounds=5),))
     assert [h.sentence for h in once.found] == [h.sentence for h in often.found]
+
+
+LATE: dict[str, Any] = {"kernel": "6.12", "maxcpus": 2, "relay": Relay.RELAXED, "actions": (on(2), guest(2))}
+BY_RDVL = replace(DESIGNS["v6.11"], ffr_pointer=Pointer.RDVL)
+CAREFUL = replace(DESIGNS["constrain-v2"], late_cpu=LateCpu.REFUSED)
+EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
+    "a save below its buffer, beside another": (
+        lambda: under_pkvm(V1, A64FX, design="v6.11", actions=(guest(1),)),
+        [
+            (
+                "out-of-bounds write: cpu1's save at 512 bits starts 1088 bytes before its registers: 1072 bytes fall "
+                "below its page run and 0 above (1072 bytes of cpu0's slack)"
+            ),
+            (
+                "registers or VL not restored: cpu1's registers, saved at 512 bits, come back changed; the host's "
+                "vector length falls from 512 to 128 bits"
+            ),
+            "header destroyed: cpu1's save at 512 bits runs over its own header: zcr_el1 is lost",
+            (
+                "allocation exceeded, nothing logged: cpu1's save at 512 bits needs 2200 bytes of the 1108 asked for, "
+                "and nothing was logged"
+            ),
+        ],
+    ),
+    "a save above its buffer, beside two others": (
+        lambda: under_pkvm(FULL, V1, V1, design=BY_RDVL, actions=(guest(0),)),
+        [
+            (
+                "out-of-bounds write: cpu0's save at 2048 bits goes on to byte 8735 of its registers: 0 bytes fall "
+                "below its page run and 4656 above (16 bytes of cpu1's header, 1092 bytes of cpu1's saved registers, "
+                "2988 bytes of cpu1's slack; 16 bytes of cpu2's header, 544 bytes of cpu2's saved registers)"
+            ),
+            (
+                "allocation exceeded, nothing logged: cpu0's save at 2048 bits needs 8752 bytes of the 1108 asked for, "
+                "and nothing was logged"
+            ),
+        ],
+    ),
+    "a save that ends in memory that is not mapped": (
+        lambda: under_pkvm(FULL, V1, V1, design=BY_RDVL, memory=MemoryLayout.ISOLATED, actions=(guest(0),)),
+        [
+            (
+                "hypervisor panic: cpu0's save at 2048 bits stores to memory that is not mapped at EL2: the store at "
+                "byte 3840 of its registers (__kvm_nvhe___sve_save_state+0x44/0xf4)"
+            ),
+            (
+                "allocation exceeded, nothing logged: cpu0's save at 2048 bits needs 8752 bytes of the 1108 asked for, "
+                "and nothing was logged"
+            ),
+        ],
+    ),
+    "a save that panics beyond its neighbour": (
+        lambda: under_pkvm(V1, FULL, V1, design=BY_RDVL, actions=(guest(1),)),
+        [
+            (
+                "hypervisor panic: cpu1's save at 2048 bits stores to memory that is not mapped at EL2: the store at "
+                "byte 7936 of its registers (__kvm_nvhe___sve_save_state+0x84/0xf4)"
+            ),
+            (
+                "out-of-bounds write: cpu1's save at 2048 bits goes on to byte 8735 of its registers, had it got "
+                "through: 0 bytes fall below its page run and 4096 above (16 bytes of cpu2's header, 1092 bytes of "
+                "cpu2's saved registers, 2988 bytes of cpu2's slack)"
+            ),
+            (
+                "allocation exceeded, nothing logged: cpu1's save at 2048 bits needs 8752 bytes of the 1108 asked for, "
+                "and nothing was logged"
+            ),
+        ],
+    ),
+    "a save that is cut off": (
+        lambda: under_pkvm(FULL, FULL, design="constrain-v1", actions=(guest(0),)),
+        [
+            (
+                "registers or VL not restored: cpu0's registers, saved at 128 bits, come back without what lies above "
+                "128 bits, which tasks may use; the host's vector length falls from 2048 to 128 bits"
+            ),
+            (
+                "host denied a VL that all CPUs have: on cpu0 ZCR_EL2 keeps the host from {256,512,1024,2048}, which "
+                "all CPUs have"
+            ),
+        ],
+    ),
+    "a late CPU that is announced": (
+        lambda: under_pkvm(V1, V1, A64FX, design="brown-v4-meant", **LATE),
+        [
+            (
+                "allocation exceeded, announced: cpu2's save at 512 bits needs 2200 bytes of the 1108 asked for, and "
+                "the log announced it"
+            ),
+        ],
+    ),
+    "a late CPU that is refused though its save would fit": (
+        lambda: under_pkvm(V1, V1, A64FX, design=CAREFUL, **LATE),
+        [
+            (
+                "harmless CPU refused by VL: cpu2 with SVE {128,256,512} is refused (its largest length is above every "
+                "counted CPU's largest), though it has all of vq_map {128,256} and nothing in the way"
+            ),
+        ],
+    ),
+    "SVE switched off": (
+        lambda: booted(V1, A64FX, nosve=True),
+        [
+            (
+                "host denied a VL that all CPUs have: arm64.nosve keeps the host from SVE {128,256}, which all early "
+                "CPUs have"
+            ),
+        ],
+    ),
+    "firmware that refuses": (
+        lambda: booted(V1, V1, maxcpus=1, actions=(on(1),), faults=(Fault("cpu1", answer="DENIED"),)),
+        ["CPU lost to firmware: cpu1: firmware answers CPU_ON with DENIED"],
+    ),
+    "a CPU that never arrives": (
+        lambda: booted(V1, V1, maxcpus=1, actions=(on(1),), faults=(Fault("cpu1", never_arrives=True),)),
+        ["CPU lost to firmware: cpu1: firmware accepts CPU_ON, and the CPU never arrives"],
+    ),
+    "a CPU that arrives too late": (
+        lambda: booted(V1, V1, maxcpus=1, actions=(on(1),), faults=(LATE_BY_6_S,)),
+        [
+            "CPU lost to firmware: cpu1: it arrives when the wait for it is over, finds no boot arguments, and parks",
+        ],
+    ),
+    "a CPU that arrives too late, after another": (
+        lambda: booted(V1, V1, V1, maxcpus=1, actions=(on(1), on(2)), faults=(LATE_BY_6_S,)),
+        [
+            (
+                "two CPUs on one idle task: cpu1 starts on cpu2's idle task, which cpu2 runs already: two CPUs run as "
+                "one, on one stack"
+            ),
+            "CPU lost to firmware: cpu1: it arrives when the wait for it is over, and takes cpu2's arguments",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("boots", "told"), EXAMPLES.values(), ids=EXAMPLES)
+def test_each_hazard_is_a_sentence_with_its_numbers_and_comes_with_its_event(
+    boots: Callable[[], Outcome], told: list[str]
+) -> None:
+    outcome = boots()
+    assert [f"{hazard.kind.title}: {hazard.sentence}" for hazard in outcome.found] == told
+    for hazard in outcome.found:
+        assert hazard.event is not None
+        event = outcome.facts.events[hazard.event]
+        assert hazard.cpu in {event.cpu, None}
+        assert hazard.time_ns == (event.time_ns if hazard.cpu is not None else outcome.facts.end_ns)
 
 
 def test_a_cpu_online_without_a_committed_length_is_found() -> None:

@@ -76,6 +76,7 @@ def with_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
         outcome: a boot of the same system, with its CPUs in Linux's order and the log's late steps as its actions.
         sets: the name that sentences give to the CPUs' sets of vector lengths.
     """
+    # Both logs go through the same reader, so that a difference is one of boots and not of their wording.
     simulated = parse_kernel_log(outcome.log_text)
     yield from _of_the_system(log, simulated, outcome, sets)
     yield from _of_cpus(_early_differences(log, simulated), sets)

@@ -169,6 +169,7 @@ def _up_to_maximum(log: KernelLog, extension: VectorType) -> tuple[int, ...] | N
 
 def _of_refusals(log: KernelLog, sve_bits: tuple[int, ...], sme_bits: tuple[int, ...] | None) -> dict[int, CpuLengths]:
     """Infer the lengths of each CPU that was refused for its SVE lengths: the least difference that explains it."""
+    # A subset must be legal too; the smallest length alone always is. A length beyond the largest would be accepted.
     fewer = sve_bits[:1]
     lacked = (bits for vq in range(1, VQ_MAX + 1) if (bits := bits_from_vq(vq)) < sve_bits[-1] and bits not in sve_bits)
     more = tuple(sorted((*sve_bits, *([first] if (first := next(lacked, None)) is not None else []))))

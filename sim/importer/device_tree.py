@@ -40,6 +40,7 @@ class DeviceTree:
         """
         if mpidr not in {node.mpidr for node in self.cpus}:
             raise InputError(f"has no CPU with MPIDR {mpidr:#x}, which booted")
+        # The sort is stable: the other CPUs keep their order.
         ordered = sorted(self.cpus, key=lambda node: node.mpidr != mpidr)
         paths = {cpu: self.clusters.paths[node.cpu] for cpu, node in enumerate(ordered)}
         return replace(

@@ -31,6 +31,7 @@ _MOST_MEMORY_KIB = 512 << 10
 _LONGEST_COMPLAINT_BYTES = 64 << 10
 _BLOCK_BYTES = 512
 """The unit of ``ulimit -f``."""
+# Limits are set by a shell: Python could set them between fork and exec only, which is unsafe where there are threads.
 _LIMITED = 'ulimit -t "$1" && ulimit -v "$2" && ulimit -f "$3" && shift 3 && exec "$@"'
 
 # Each of these patterns swallows the rest of the text where its end is missing. A search that failed there instead

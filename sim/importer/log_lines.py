@@ -51,6 +51,8 @@ class Hex(int):
     """A number that the kernel prints in hexadecimal, with 0x before it."""
 
 
+# Bounded, so that no line makes a number that takes long to convert, and without leading zeros, which the kernel never
+# prints and msgspec refuses.
 _NUMBER = r"(?:0|[1-9]\d{0,6})"
 _BYTES = r"(?:0|[1-9]\d{0,8})"
 _REGISTER = r"0x[0-9a-f]{1,16}"

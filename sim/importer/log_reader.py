@@ -139,6 +139,7 @@ class _Reader:
     def _possible_line(self, line: PossibleLine) -> None:
         if not 1 <= line.count <= MOST_CPUS:
             raise InputError(f"{line.count} CPUs: a topology has 1 to {MOST_CPUS:,}")
+        # SLUB and RCU both report it: the first line counts, and the others repeat it.
         if self._possible is None:
             self._possible = line.count
 

@@ -105,6 +105,7 @@ def _faults(log: KernelLog) -> Iterator[Fault]:
     early = {step.cpu for step in log.early}
     # Under pKVM the relay itself refuses every CPU that was not online when KVM was initialised.
     relay = log.command_line.value("kvm-arm.mode") == KvmMode.PROTECTED
+    # Linux makes one errno of several answers. Reversed, so that the first of them stands for all.
     answers = {-error: answer for answer, error in reversed(CPU_ON_ERRORS.items())}
     for cpu, step in sorted(_first_steps(log).items()):
         if cpu in log.came:

@@ -456,9 +456,10 @@ def test_a_schedules_file_says_all_of_it(name: str, tmp_path: Path) -> None:
             "is of version 1, and this program reads 2",
         ),
         (lambda text: text.replace("[topology]", "[topolgy]"), "scenario: "),
+        (lambda text: text.replace('"finalise"', '"finalize"'), "Invalid enum value 'finalize'"),
         (
-            lambda text: text.replace('"finalise"', '"finalize"'),
-            "step 6 of the schedule, 'finalize cpu0', cannot be next",
+            lambda text: text.replace('"finalise"', '"kvm_init"'),
+            "step 6 of the schedule, 'kvm_init cpu0', cannot be next",
         ),
         (lambda text: text.replace('"steps": [', '"steps": [["probe", 7],'), "step 1 of the schedule, 'probe cpu7'"),
         (lambda text: text.replace('"steps"', '"stages"'), "is not a schedule"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sim import Action, Do, KvmMode, Scenario, Topology, boot
 from sim.importer.imported import import_machine
 from sim.importer.machine_evidence import Sources
 from tests.importer.machines import (
@@ -61,6 +62,24 @@ def test_a_cpu_that_the_model_treats_otherwise_is_a_contradiction() -> None:
         "cpu3: the log says 'is refused (SVE: Required vector length(s) missing)', the sets given imply 'comes online'",
         "cpu4: the log says 'comes online', the sets given imply 'is refused (SVE: Required vector length(s) missing)'",
     )
+
+
+def test_an_early_cpu_that_the_model_brings_up_is_a_contradiction(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=2) + "CPU1: failed to boot: -38\nsmp: Brought up 1 node, 1 CPU\n"
+    assert imported_log(text, tmp_path, cluster0=None).contradictions == (
+        "cpu1: the log says 'is not started (-38)', the sets given imply 'comes online'",
+    )
+
+
+def test_a_panic_that_only_the_model_has_is_a_contradiction(tmp_path: Path) -> None:
+    toggled = (Action(Do.OFFLINE, "cpu1"), Action(Do.ONLINE, "cpu1"))
+    ran = boot(Scenario(Topology.of([[128], [128]]), kernel="6.1", kvm_mode=KvmMode.PROTECTED, actions=toggled))
+    assert ran.facts.panic is not None
+    first, _, rest = ran.log_text.partition("\n")
+    lines = [f"{first}\nLinux version 6.1.0", *(line for line in rest.splitlines() if "panic" not in line)]
+    came = "[   99.000001] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]"
+    imported = imported_log("\n".join([*lines, came]), tmp_path, cluster0=(128,))
+    assert imported.contradictions[-1].startswith("the model ends in a panic, and the log does not: ")
 
 
 def test_log_and_sysfs_of_two_machines_contradict_each_other() -> None:

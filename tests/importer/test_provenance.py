@@ -51,6 +51,8 @@ def test_a_kernel_older_than_the_model_is_simulated_as_the_oldest(tmp_path: Path
     imported = imported_log(HEAD.format(cpus=1).replace("6.12.1", "5.10.0"), tmp_path, cpu0=None)
     assert imported.scenario.kernel == "6.1"
     assert "Linux 5.10 is older than the model: simulated as Linux 6.1." in remarks(imported)
+    oldest = imported_log(HEAD.format(cpus=1).replace("6.12.1", "6.1.0"), tmp_path, cpu0=None)
+    assert not any("older" in remark for remark in remarks(oldest))
 
 
 def test_a_log_that_does_not_say_its_kernel_is_simulated_as_the_default(tmp_path: Path) -> None:
