@@ -314,7 +314,7 @@ def test_defaults_are_those_of_the_code(section: str) -> None:
 
 def _plain(cell: str) -> str:
     """Return a cell without its markup and links."""
-    return re.sub(r": \[`.*`\]\(#\w+\)", "", cell).replace("`", "")
+    return re.sub(r": \[`.*`\]\(#[\w-]+\)", "", cell).replace("`", "")
 
 
 @pytest.mark.parametrize("section", TABLES)
