@@ -114,12 +114,12 @@ def save_outcomes_at(place: BufferPlace, pointer: Pointer, running_vqs: int, all
 class RunningLengths(NamedTuple):
     """The running lengths, as sets, with which a save into a buffer for one length has each hazard."""
 
-    panics: int = 0
+    panics: int
     """A store meets memory that is not mapped at EL2."""
-    leaves_run: int = 0
+    leaves_run: int
     """Bytes outside the buffer's own run of pages are written."""
-    destroys_header: int = 0
-    changes_registers: int = 0
+    destroys_header: int
+    changes_registers: int
     """The registers that come back differ, compared at the length of the save."""
 
 

@@ -73,7 +73,12 @@ DRAWN = random.Random(1).sample(list(every_design()), 5)  # noqa: S311
     [
         pytest.param(MemoryLayout.ADJACENT, DESIGNS.values(), id="adjacent-named"),
         pytest.param(MemoryLayout.MAPPED, (*DESIGNS.values(), *DRAWN), id="mapped-named and drawn"),
-        pytest.param(MemoryLayout.MAPPED, tuple(every_design()), marks=pytest.mark.slow, id="mapped-every"),
+        pytest.param(
+            MemoryLayout.MAPPED,
+            (*DESIGNS.values(), *every_design()),
+            marks=pytest.mark.slow,
+            id="mapped-named and every",
+        ),
     ],
 )
 @pytest.mark.parametrize("roles", ROLES, ids=lambda roles: f"{roles[0]} early, {roles[1]} late")

@@ -71,3 +71,9 @@ def words_of(space: Space, points: list[tuple[int, ...]]) -> dict[Setting, list[
     """Each setting's words."""
     batch = Batch(SpaceModel(space), columns(points), len(points))
     return {one: np.broadcast_to(outcome_bits(batch, one), len(points)).tolist() for one in settings()}
+
+
+def test_a_batch_has_a_column_for_each_group() -> None:
+    batch = Batch(SpaceModel(space_of(2, 1, "6.12")), columns([(1, 3)]), 1)
+    with pytest.raises(ValueError, match="shorter"):
+        outcome_bits(batch, settings()[0])
