@@ -11,6 +11,7 @@ from sim.boot_run import boot
 from sim.designs import DESIGNS, LateCpu, Pointer, Sizing
 from sim.facts import GuestVisit
 from sim.hazards import HazardKind, find_hazards
+from sim.machine.memory import Extent
 from sim.outcome import Outcome
 from sim.scenario import Action, Do, Fault, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Topology, cpu
@@ -231,6 +232,31 @@ def test_what_is_announced_after_a_save_does_not_count() -> None:
     assert kinds(late) == [HazardKind.ALLOCATION_EXCEEDED_SILENTLY]
     early = under_pkvm(N2, V1, A64FX, **parts, actions=(on(2), guest(1)))
     assert kinds(early) == [HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED]
+
+
+def test_what_is_announced_in_the_nanosecond_of_a_save_counts() -> None:
+    warned = replace(DESIGNS["v6.11"], late_cpu=LateCpu.WARNED)
+    parts: dict[str, Any] = {"kernel": "6.12", "design": warned, "maxcpus": 2, "relay": "relaxed"}
+    outcome = under_pkvm(N2, V1, A64FX, **parts, actions=(on(2, agent="a"), guest(1, agent="b", at_ns=320_000)))
+    assert outcome.facts.announced[0].time_ns == outcome.facts.saves[0].time_ns
+    assert HazardKind.ALLOCATION_EXCEEDED_ANNOUNCED in kinds(outcome)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "victims"),
+    [
+        (0, 0, "1 bytes of cpu0's header"),
+        (15, 16, "1 bytes of cpu0's header, 1 bytes of cpu0's saved registers"),
+        (1107, 1108, "1 bytes of cpu0's saved registers, 1 bytes of cpu0's slack"),
+        (4094, 4095, "2 bytes of cpu0's slack"),
+    ],
+)
+def test_each_byte_outside_has_its_victim(first: int, last: int, victims: str) -> None:
+    facts = under_pkvm(V1, A64FX, design="v6.11", actions=(guest(1),)).facts
+    save = facts.saves[0]._replace(touched=(Extent(0, first, last, foreign=False),))
+    (hazard,) = (one for one in find_hazards(replace(facts, saves=(save,))) if one.kind.title == "out-of-bounds write")
+    assert hazard.sentence.endswith(f" above ({victims})")
+    assert repr(hazard) == f"<Hazard 3, out-of-bounds write: {hazard.sentence}>"
 
 
 def test_memory_that_no_cpu_can_use_is_a_note() -> None:

@@ -8,17 +8,22 @@ from typing import Any
 import pytest
 from simpy.events import Event
 
+from sim import rules
 from sim.boot_run import BootRun
 from sim.environment import Step
 from sim.errnos import Errno
 from sim.explore.controlled_env import controlled_boot
 from sim.explore.exploration import explore_orders
 from sim.explore.fingerprint import fingerprint
-from sim.facts import ActionOutcome
+from sim.facts import ActionOutcome, Refused
+from sim.kernel.cpufeature import Refusal
 from sim.latencies import Latencies, fixed
 from sim.processes.guests import Guests, _GuestRun
+from sim.processes.recorder import Recorder
+from sim.rules import Reason
 from sim.scenario import Action, Fault, KvmInit, KvmMode, Relay, Scenario
 from sim.topology import Topology
+from sim.vectors import VectorType
 from tests.systems import A64FX, N2, V1, guest, off, on, wait_for
 
 BUSY = Scenario(
@@ -83,6 +88,16 @@ def name_of(part: Any, field: str) -> str:
 
 def is_plain(value: Any) -> bool:
     return isinstance(value, bool | int | str | bytes | bytearray | tuple | list | dict | set | Event | None)
+
+
+def test_refusals_count_until_kvm_has_decided_whether_they_were_needless() -> None:
+    recorder = Recorder(BUSY)
+    before = {decided: recorder.snapshot(kvm_decided=decided) for decided in (False, True)}
+    found = rules.late_findings(0, 0, 0, 0, 0)
+    refusal = Refusal("SVE", VectorType.SVE, Reason.LACKS_EXTENSION, rules.late_verdict(found, 0, 0))
+    recorder.refused.append(Refused(0, 2, 2, refusal, 0))
+    assert recorder.snapshot(kvm_decided=False) != before[False]
+    assert recorder.snapshot(kvm_decided=True) == before[True]
 
 
 def changed(value: Any) -> Any:

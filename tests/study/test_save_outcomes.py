@@ -68,6 +68,39 @@ def test_the_word_of_a_save_is_the_outcome_of_the_engine(memory: MemoryLayout, p
             assert {bit: bool(word & bit) for bit in expected} == expected, (cpu, allocation_vq, running_vq)
 
 
+@pytest.mark.parametrize(
+    ("pointer", "vqs", "outcomes"),
+    [
+        (Pointer.BUFFER, ALL, SaveOutcomes(SILENT | PANIC, 0, 0, ())),
+        (Pointer.RDVL, 0x808B, SaveOutcomes(SILENT, OUTSIDE, 0x8080, ())),
+        (
+            Pointer.RDVL,
+            ALL,
+            SaveOutcomes(SILENT, 0, 0, (SaveCase(OUTSIDE, 0x7F, 0xFF80), SaveCase(OUTSIDE, 0x3F80, 0xC000))),
+        ),
+    ],
+)
+def test_few_hazards_need_cases(pointer: Pointer, vqs: int, outcomes: SaveOutcomes) -> None:
+    """Cases take longest: a hazard has them only if no mask for all saves, or for some lengths, gives the same bits."""
+    assert save_outcomes_at(BufferPlace.of(0, MANY, MemoryLayout.ADJACENT), pointer, vqs, vqs) == outcomes
+
+
+def test_a_hazard_at_some_lengths_comes_with_a_save_that_exceeds_and_runs_with_one_of_them() -> None:
+    outcomes = SaveOutcomes(SILENT, OUTSIDE, 0b1000, (SaveCase(HEADER, 0b10, 0b1000),))
+    assert outcomes.word(0b1011, ALL, 0b10, 1) == SILENT | OUTSIDE | HEADER
+    assert outcomes.word(0b1011, ALL, 0b1, 1) == SILENT | OUTSIDE
+    assert outcomes.word(0b0111, ALL, 0b10, 1) == SILENT
+    assert outcomes.word(0b1011, ALL, 0b1000, 1) == 0
+    assert outcomes.word(0b1011, 0b111, 0b10, 1) == 0
+
+
+@pytest.mark.parametrize("case", [SaveCase(PANIC, 1, 2), SaveCase(OUTSIDE, 1, 2)])
+def test_a_place_where_some_save_panics_is_known(case: SaveCase) -> None:
+    assert SaveOutcomes(SILENT, 0, 0, (SaveCase(HEADER, 1, 2), case)).may_panic == (case.bit == PANIC)
+    assert SaveOutcomes(SILENT | PANIC, 0, 0, ()).may_panic
+    assert SaveOutcomes(SILENT, PANIC, 1, ()).may_panic
+
+
 def test_a_buffer_out_of_reach_changes_nothing() -> None:
     for memory, pointer in product(MemoryLayout, Pointer):
         middle = save_signature(BufferPlace.of(REACH, 2 * REACH + 1, memory), pointer, ALL)
@@ -79,6 +112,9 @@ def test_signatures_differ_where_a_neighbour_is_missing() -> None:
         save_signature(BufferPlace.of(cpu, MANY, MemoryLayout.ADJACENT), Pointer.BUFFER, ALL) for cpu in range(MANY)
     ]
     assert signatures[0] != signatures[MANY // 2]
+    first, middle = (BufferPlace.of(cpu, MANY, MemoryLayout.ADJACENT) for cpu in (0, MANY // 2))
+    for vqs in (0b11, 0xC000):  # the smallest buffer exceeded, and the largest but one
+        assert save_signature(first, Pointer.BUFFER, vqs) != save_signature(middle, Pointer.BUFFER, vqs)
     small = save_signature(BufferPlace.of(0, MANY, MemoryLayout.ADJACENT), Pointer.BUFFER, 0b1)
     assert small == save_signature(BufferPlace.of(MANY // 2, MANY, MemoryLayout.ADJACENT), Pointer.BUFFER, 0b1)
 
