@@ -1,5 +1,6 @@
 """Hazards that no scenario reaches today are still found where the facts show them; order and notes."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,18 @@ def test_hazards_are_ranked_and_printed_worst_first() -> None:
     ranks = [(hazard.kind, hazard.cpu) for hazard in outcome.found]
     assert ranks == sorted(ranks)
     assert [kind.rank for kind in sorted(HazardKind)] == list(range(1, len(HazardKind) + 1))
+
+
+def test_names_in_files_are_the_kinds_names() -> None:
+    assert [kind.value for kind in HazardKind] == [kind.name.lower() for kind in HazardKind]
+
+
+def test_of_one_kind_a_hazard_of_the_system_is_shown_before_those_of_cpus() -> None:
+    topology = Topology((cpu("cpu0", FULL, N2), cpu("cpu1", FULL, N2)))
+    options: dict[str, Any] = {"kernel": "6.16", "design": "constrain-v1", "nosme": True}
+    outcome = boot(Scenario(topology, kvm_mode=KvmMode.PROTECTED, actions=(guest(1), guest(0)), **options))
+    denied = [hazard.cpu for hazard in outcome.found if hazard.kind is HazardKind.HOST_DENIED_VL]
+    assert denied == [None, 0, 1]
 
 
 def test_the_same_harm_again_is_told_once() -> None:
@@ -67,6 +80,19 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
             ),
             (
                 "allocation exceeded, nothing logged: cpu0's save at 2048 bits needs 8752 bytes of the 1108 asked for, "
+                "and nothing was logged"
+            ),
+        ],
+    ),
+    "a save into foreign memory above its buffer": (
+        lambda: under_pkvm(V1, FULL, design=BY_RDVL, memory=MemoryLayout.MAPPED, actions=(guest(1),)),
+        [
+            (
+                "out-of-bounds write: cpu1's save at 2048 bits goes on to byte 8735 of its registers: 0 bytes fall "
+                "below its page run and 4656 above (4656 bytes of foreign memory)"
+            ),
+            (
+                "allocation exceeded, nothing logged: cpu1's save at 2048 bits needs 8752 bytes of the 1108 asked for, "
                 "and nothing was logged"
             ),
         ],
@@ -179,6 +205,9 @@ def test_each_hazard_is_a_sentence_with_its_numbers_and_comes_with_its_event(
         assert hazard.event is not None
         event = outcome.facts.events[hazard.event]
         assert hazard.cpu in {event.cpu, None}
+        outside = re.search("([0-9]+) bytes fall below its page run and ([0-9]+) above", hazard.sentence)
+        under, over = map(int, outside.groups()) if outside else (0, 0)
+        assert (hazard.underrun_bytes, hazard.overrun_bytes) == (under, over)
         assert hazard.time_ns == (event.time_ns if hazard.cpu is not None else outcome.facts.end_ns)
 
 

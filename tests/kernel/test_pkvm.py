@@ -10,7 +10,11 @@ from sim import rules
 from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.facts import PanicFact
 from sim.hazards import HazardKind
+from sim.kernel.save_area import BufferSize, SaveArea
+from sim.machine.registers import VectorUnit
 from sim.outcome import Outcome
+from sim.scenario import MemoryLayout
+from sim.topology import cpu
 from sim.vectors import POWERS_OF_TWO, largest_vq
 from tests.examples import examples
 from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, texts, under_pkvm
@@ -328,9 +332,20 @@ def test_a_bound_that_is_no_length_kills_the_guest_that_uses_it() -> None:
     assert any("80 bytes is not a vector length" in note for note in outcome.notes)
 
 
-def test_memory_is_forgotten_once_nobody_s_registers_are_in_it() -> None:
-    outcome = under_pkvm(V1, V1, kernel="6.12", actions=(guest(0), guest(1)))
-    assert all(save.at_save_vq_restored for save in outcome.facts.saves)
+def test_memory_is_forgotten_once_no_registers_are_in_it() -> None:
+    size = BufferSize.of(2, 4096)
+    sets = {"allocation_vqs": 0b10, "limit_vqs": 0xFFFF, "vq_map": 0b11}
+    area = SaveArea(2, size, MemoryLayout.ADJACENT, ffr_pointer=Pointer.BUFFER, **sets)
+    units = [VectorUnit(cpu(f"cpu{number}", V1)) for number in range(2)]
+    empty = area.snapshot()
+    for number in range(2):
+        area.save(number, units[number], time_ns=number, event=number)
+    kept = area.snapshot()
+    area.restore(0, units[0])
+    assert len({empty, kept, area.snapshot()}) == 3
+    area.restore(1, units[1])
+    assert area.snapshot() == empty
+    assert all(save.at_save_vq_restored for save in area.saves)
 
 
 # Properties over random systems

@@ -26,6 +26,14 @@ def written(bits: list[int], *, el1: int = 15, el2: int = 15, el3: int = 15) -> 
     return one
 
 
+def test_registers_hold_patterns_that_name_them() -> None:
+    *vectors, ffr = VectorState.of_host(2, 5).registers()
+    tag = b"\x06" + bytes(7)
+    assert vectors[:32] == [(bytes([0x40 + n]) * 8 + tag) * 2 for n in range(32)]
+    assert vectors[32:] == [bytes([0x80 + n]) * 4 for n in range(16)]
+    assert ffr == b"\xff" * 4
+
+
 def test_a_fresh_cpu_runs_with_all_it_has() -> None:
     assert (unit(A64FX).vq_at_el1(), unit(A64FX).vq_at_el2()) == (4, 4)
 
