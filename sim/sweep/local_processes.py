@@ -7,13 +7,14 @@ terminal and a service manager send their signals to parent and workers alike, a
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
-from threading import Thread
-from typing import ClassVar
+from threading import Thread, current_thread, main_thread
+from types import FrameType
+from typing import Any, ClassVar
 
 from loky import ProcessPoolExecutor
 
@@ -26,6 +27,8 @@ _WATCH_S = 1
 """The time between two looks at whether the parent still runs, in seconds."""
 _TO_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that workers leave to their parent."""
+
+Handler = Callable[[int, FrameType | None], Any]
 
 
 @contextmanager
@@ -60,12 +63,33 @@ def processes(plan: Plan, workers: int) -> Iterator[Compute]:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Hold back signals from this thread; the processes that it starts hold them back until they can ignore them."""
+    """Hold back signals; the processes that are started meanwhile hold them back until they can ignore them.
+
+    The mask is this thread's, and the processes inherit it. Another thread may take a signal all the same, and Python
+    then runs its handler in the main thread, so the handlers are held back too.
+    """
+    held: list[int] = []
+    handlers = _held_handlers(held) if current_thread() is main_thread() else {}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_PARENT)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for one in held:
+            signal.raise_signal(one)
+
+
+def _held_handlers(held: list[int]) -> dict[signal.Signals, Handler]:
+    """Have signals that Python handles noted in a list, and return their handlers."""
+    handlers: dict[signal.Signals, Handler] = {}
+    for number in _TO_PARENT:
+        handler = signal.getsignal(number)
+        if callable(handler):
+            handlers[number] = handler
+            signal.signal(number, lambda one, _frame: held.append(one))
+    return handlers
 
 
 class _Worker:

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from sim.sweep.local_processes import _signals_held
 from tests.sweep.test_sweep import SPACE_FILE
 
 LONGEST_S = 60
@@ -85,6 +87,24 @@ def test_a_signal_to_end_is_one_line_and_leaves_no_process(tmp_path: Path, numbe
     _, left = psutil.wait_procs(below, timeout=LONGEST_S)
     assert not left
     assert not list((tmp_path / "out").rglob(".*"))
+
+
+def test_a_signal_that_another_thread_takes_is_held_back_too() -> None:
+    events: list[str] = []
+    is_over = threading.Event()
+    other = threading.Thread(target=is_over.wait)
+    other.start()
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: events.append("handled"))
+    try:
+        with _signals_held():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)  # the main thread runs the handler, if it is to, before it goes on
+            events.append("held")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        is_over.set()
+        other.join()
+    assert events == ["held", "handled"]
 
 
 def test_a_signal_while_workers_start_is_heard(tmp_path: Path) -> None:
