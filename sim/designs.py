@@ -10,6 +10,7 @@ named design cites its message.
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from sim import rules
 from sim.errors import InputError, choice
@@ -46,6 +47,10 @@ class Pointer(StrEnum):
     RDVL = "rdvl"
     """The length that the CPU runs with at the moment of the save."""
 
+    def vq(self, allocation_vq: int, running_vq: int) -> int:
+        """Return the VQ that places the pointer, of the buffer's and of the CPU's."""
+        return allocation_vq if self is Pointer.BUFFER else running_vq
+
 
 class LateCpu(StrEnum):
     """The kernel's response to a late CPU whose largest vector length is above ``max_cpu_vl``."""
@@ -67,6 +72,20 @@ class LateStore(StrEnum):
     READ_ONLY = "read-only"
     SKIPPED = "skipped"
 
+
+class AboveMaximum(NamedTuple):
+    """The parts of the kernel's response to a late CPU whose largest vector length is above ``max_cpu_vl``."""
+
+    announces: bool
+    """The log says so."""
+    refuses: bool
+    """The CPU is refused after that."""
+    late_store: LateStore | None
+    """The effect of the store that raises the maximum; None where there is no store."""
+
+
+IGNORED = AboveMaximum(announces=False, refuses=False, late_store=None)
+"""Nothing is done about such a CPU."""
 
 _CHOICES: dict[str, type[StrEnum]] = {
     "buffer_sized_by": Sizing,
@@ -134,9 +153,15 @@ class Design:
             case ZcrEl2.BUFFER:
                 return rules.smear(allocation_vqs)
 
-    def pointer_vqs(self, allocation_vqs: int, running_vqs: int) -> int:
-        """Return the length that places the pointer to FFR, as a set with one member."""
-        return allocation_vqs if self.ffr_pointer is Pointer.BUFFER else running_vqs
+    def above_maximum(self, *, has_pkvm: bool) -> AboveMaximum:
+        """Return what the kernel does about a late CPU above the maximum, with or without pKVM."""
+        if self.late_cpu is LateCpu.SILENT or (self.late_cpu is LateCpu.REFUSED_UNDER_PKVM and not has_pkvm):
+            return IGNORED
+        return AboveMaximum(
+            announces=True,
+            refuses=self.late_cpu in {LateCpu.REFUSED, LateCpu.REFUSED_UNDER_PKVM},
+            late_store=self.late_store if self.late_cpu is LateCpu.RAISES else None,
+        )
 
 
 _V6_11 = Design(

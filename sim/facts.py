@@ -266,8 +266,8 @@ class Facts:
         running = rules.selected(own_vqs, buffers.limit_vqs)
         if not running:
             return Need(0, 0)
-        pointer_vq = largest_vq(design.pointer_vqs(1 << (buffers.allocation_vq - 1), running))
         running_vq = largest_vq(running)
+        pointer_vq = design.ffr_pointer.vq(buffers.allocation_vq, running_vq)
         return Need(rules.save_first_byte(pointer_vq, running_vq), rules.buffer_bytes(running_vq))
 
     def role(self, number: int) -> str:

@@ -21,10 +21,9 @@ def fingerprint(run: BootRun) -> bytes:
     """Return the fingerprint of a boot's current state: 16 bytes."""
     env, panic = run.system.env, run.system.recorder.panic
     assert isinstance(env, ControlledEnvironment)
-    # After a panic nothing more happens, so states that differ elsewhere are the same.
-    state = (panic.cpu, panic.sentence) if panic is not None else (*_parts(run, env), env.snapshot())
+    if panic is not None:
+        # Nothing more happens, so states that differ elsewhere are the same.
+        state: tuple[object, ...] = (panic.cpu, panic.sentence)
+    else:
+        state = (*run.snapshot(late_arrivals=bool(env.late)), env.snapshot())
     return blake2b(repr(state).encode(), digest_size=_DIGEST_BYTES).digest()
-
-
-def _parts(run: BootRun, env: ControlledEnvironment) -> tuple[object, ...]:
-    return run.snapshot(late_arrivals=bool(env.late))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sim import rules
-from sim.designs import LateCpu, LateStore
+from sim.designs import IGNORED, LateStore
 from sim.kernel.feature_tables import CAPABILITIES, FTR_REGS, Capability
 from sim.kernel.fpsimd import VlInfo
 from sim.kernel.printk import EventKind, KernelPanic, Printk, Words
@@ -60,12 +60,10 @@ class CpuFeatures:
             for vector_type in VectorType
         }
         design = scenario.active_design
-        self._late_store = None if design is None or design.late_cpu is not LateCpu.RAISES else design.late_store
-        late_cpu = LateCpu.SILENT if design is None else design.late_cpu
-        if late_cpu is LateCpu.REFUSED_UNDER_PKVM:
-            late_cpu = LateCpu.REFUSED if scenario.has_pkvm else LateCpu.SILENT
-        self._announces = 0 if late_cpu is LateCpu.SILENT else _EVERY_BIT
-        self._refuses = _EVERY_BIT if late_cpu is LateCpu.REFUSED else 0
+        above_maximum = IGNORED if design is None else design.above_maximum(has_pkvm=scenario.has_pkvm)
+        self._announces = _EVERY_BIT if above_maximum.announces else 0
+        self._refuses = _EVERY_BIT if above_maximum.refuses else 0
+        self._late_store = above_maximum.late_store
         self.vl_info = {vector_type: VlInfo(vector_type) for vector_type in VectorType}
         self.final = False
         self.announced: list[Announced] = []

@@ -38,7 +38,7 @@ class FtrReg:
 
     @property
     def strict_mask(self) -> int:
-        """The bits in which CPUs must not differ without a word in the log."""
+        """The bits in which a difference between CPUs is logged."""
         mask = 0
         for one in self.bits:
             mask |= one.field.mask if one.strict else 0

@@ -57,7 +57,7 @@ class VlInfo:
         )
 
     def snapshot(self) -> tuple[int, ...]:
-        """Return everything that later steps depend on; limits in bytes follow from the sets."""
+        """Return everything that later steps depend on."""
         sets = self.vq_map, self.vq_partial_map, self.max_cpu_vqs, self.pseudo_register_vqs, self.virtualisable_vqs
         limits = self.min_vl_bytes, self.max_vl_bytes, self.max_virtualisable_vl_bytes, self.default_vl_bytes
         return *sets, *limits

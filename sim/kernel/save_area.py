@@ -130,7 +130,7 @@ class SaveArea:
 
     def pointer_vq(self, running_vq: int) -> int:
         """Return the VQ that places the pointer to FFR on a CPU that runs with a VQ."""
-        return self._allocation_vq if self._ffr_pointer is Pointer.BUFFER else running_vq
+        return self._ffr_pointer.vq(self._allocation_vq, running_vq)
 
     def _select_vl(self, unit: VectorUnit) -> int:
         """Write ZCR_EL2, and return the VQ that is then in force at EL2."""

@@ -190,7 +190,7 @@ class Hotplug:
         yield arrival
         del self._arriving[hw_cpu]
         self._system.psci.arrived(hw_cpu)
-        self._recorder.units.pop(hw_cpu, None)
+        self._system.reset_unit(hw_cpu)
         task = bring_up.data.task
         arrived = self._printk.event(EventKind.ARRIVED, hw_cpu, Arrival(task))
         if task is None:

@@ -1,7 +1,6 @@
 """The recorder of a boot: it takes facts as they come, and freezes them at the end."""
 
 from copy import copy
-from typing import TYPE_CHECKING
 
 from sim.facts import (
     ActionResult,
@@ -22,17 +21,12 @@ from sim.kernel.smp import Smp
 from sim.scenario import Scenario
 from sim.vectors import VectorType, largest_vq
 
-if TYPE_CHECKING:
-    from sim.machine.registers import VectorUnit
-
 
 class Recorder:
     """The facts of a boot under way. Processes append to its lists and set its fields."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
-        self.units: dict[int, VectorUnit] = {}
-        """The vector units that were used, by hardware CPU; the others are as firmware left them."""
         self.actions: list[ActionResult] = []
         self.guests: list[GuestVisit] = []
         self.refused: list[Refused] = []
@@ -50,12 +44,10 @@ class Recorder:
         Of the past that is: the lengths that guests saw, since a guest that sees others later is a hazard; the CPUs'
         states; and refusals before KVM's initcall, since whether they were needless is known only then.
         """
-        units = tuple((hw_cpu, unit.snapshot()) for hw_cpu, unit in sorted(self.units.items()))
         seen = tuple(sorted({(visit.guest, visit.vqs) for visit in self.guests}))
         undecided = () if kvm_decided else self.refused
         refused = {(one.cpu, one.hw_cpu, one.refusal.extension, one.refusal.reason) for one in undecided}
         return (
-            units,
             seen,
             tuple(sorted(refused)),
             tuple(sorted(self.states.items())),
@@ -70,7 +62,16 @@ class Recorder:
         if not (not_started and self.states.get(lost.cpu) is CpuState.LOST):
             self.states[lost.cpu] = CpuState.NOT_STARTED if not_started else CpuState.LOST
 
-    def facts(self, printk: Printk, features: CpuFeatures, smp: Smp, kvm: Kvm, *, left_early: bool) -> Facts:
+    def facts(
+        self,
+        printk: Printk,
+        features: CpuFeatures,
+        smp: Smp,
+        kvm: Kvm,
+        *,
+        zcr_el2_len: dict[int, int],
+        left_early: bool,
+    ) -> Facts:
         """Return the facts of the boot, which is over."""
         area = kvm.save_area
         return Facts(
@@ -87,7 +88,7 @@ class Recorder:
             offered_vqs=kvm.offered_vqs(),
             buffers=None if area is None else Buffers(largest_vq(area.allocation_vqs), area.size, area.limit_vqs),
             allocation_failed_at=kvm.allocation_failed_at,
-            zcr_el2_len={hw_cpu: unit.zcr_el2_len for hw_cpu, unit in self.units.items()},
+            zcr_el2_len=zcr_el2_len,
             saves=() if area is None else tuple(area.saves),
             actions=tuple(self.actions),
             guests=tuple(self.guests),

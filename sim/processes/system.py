@@ -39,6 +39,8 @@ class System:
         self.features = CpuFeatures(scenario, self.printk)
         self.smp = Smp(scenario.topology, self.printk)
         self.kvm = Kvm(scenario, self.features, self.printk)
+        self.units: dict[int, VectorUnit] = {}
+        """The vector units that were used, by hardware CPU; the others are as firmware left them."""
         self.psci = Psci({scenario.topology.number(fault.cpu): fault for fault in scenario.faults})
         self.recorder = Recorder(scenario)
         self._draws: Counter[Step] = Counter()
@@ -46,7 +48,8 @@ class System:
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on, but for processes."""
         parts = self.smp, self.features, self.kvm, self.psci
-        return *(part.snapshot() for part in parts), self.recorder.snapshot(kvm_decided=self.kvm.decided)
+        units = tuple((hw_cpu, unit.snapshot()) for hw_cpu, unit in sorted(self.units.items()))
+        return *(part.snapshot() for part in parts), units, self.recorder.snapshot(kvm_decided=self.kvm.decided)
 
     def wait(self, latency: Distribution, kind: StepKind, who: int | str = 0) -> Event:
         """Return the event that a latency has passed; each draw has a stream of its own."""
@@ -59,12 +62,17 @@ class System:
 
     def unit(self, hw_cpu: int) -> VectorUnit:
         """Return a hardware CPU's vector unit, which is made at its first use."""
-        units = self.recorder.units
-        if hw_cpu not in units:
-            units[hw_cpu] = VectorUnit(self.logical[hw_cpu])
-        return units[hw_cpu]
+        if hw_cpu not in self.units:
+            self.units[hw_cpu] = VectorUnit(self.logical[hw_cpu])
+        return self.units[hw_cpu]
+
+    def reset_unit(self, hw_cpu: int) -> None:
+        """Leave a hardware CPU's vector unit as firmware does when the CPU starts."""
+        self.units.pop(hw_cpu, None)
 
     def facts(self) -> Facts:
         """Return the facts of the boot, which is over."""
-        left_early = self.env.left_early
-        return self.recorder.facts(self.printk, self.features, self.smp, self.kvm, left_early=left_early)
+        zcr_el2_len = {hw_cpu: unit.zcr_el2_len for hw_cpu, unit in self.units.items()}
+        return self.recorder.facts(
+            self.printk, self.features, self.smp, self.kvm, zcr_el2_len=zcr_el2_len, left_early=self.env.left_early
+        )

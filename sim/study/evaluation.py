@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Generic, NamedTuple
 
 from sim import rules
-from sim.designs import LateCpu, LateStore
+from sim.designs import IGNORED, LateCpu, LateStore
 from sim.rules import LateVerdict
 from sim.scenario import Relay
 from sim.study import ordering, verdict_bits
@@ -57,11 +57,8 @@ class Evaluation(Generic[V]):
 
     def __init__(self, systems: Systems[V], setting: Setting, *, exact: bool) -> None:
         self.systems, self.setting, self._design, self._exact = systems, setting, setting.design, exact
-        late_cpu = self._design.late_cpu
-        in_force = setting.has_pkvm or late_cpu is not LateCpu.REFUSED_UNDER_PKVM
-        self._announces = late_cpu is not LateCpu.SILENT and in_force and not self._design.nosve
-        self._refuses = late_cpu in {LateCpu.REFUSED, LateCpu.REFUSED_UNDER_PKVM}
-        self._late_store = self._design.late_store if self._announces and late_cpu is LateCpu.RAISES else None
+        above_maximum = IGNORED if setting.design.nosve else setting.design.above_maximum(has_pkvm=setting.has_pkvm)
+        self._announces, self._refuses, self._late_store = above_maximum
         self._relay_refuses = setting.has_pkvm and setting.relay is Relay.ENFORCING
 
     @cached_property

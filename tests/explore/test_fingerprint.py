@@ -69,7 +69,7 @@ def parts(run: BootRun) -> Iterator[Any]:
     """Yield the parts of a boot that hold its state."""
     system, hotplug = run.system, run.hotplug
     yield from (system.smp, system.features, *system.features.vl_info.values(), system.kvm, system.psci)
-    yield from (system.recorder, *system.recorder.units.values(), run.guests, hotplug, run.user_space)
+    yield from (system.recorder, *system.units.values(), run.guests, hotplug, run.user_space)
     yield from (hotplug._shared.data, hotplug._shared.running, *run.guests._runs.values())
     if system.kvm.pkvm is not None:
         yield system.kvm.pkvm
