@@ -195,6 +195,8 @@ def test_dark_is_dark_and_print_is_light_and_whole(browser: Browser, pages: dict
         dark = page.evaluate("document.querySelector('picture img').currentSrc")
         page.emulate_media(media="print")
         assert page.evaluate(background) == "rgb(254, 254, 254)"
+        # The browser chooses a picture's source after it has applied the style.
+        page.wait_for_function("dark => document.querySelector('picture img').currentSrc !== dark", arg=dark)
         assert page.evaluate("document.querySelector('picture img').currentSrc") != dark
         assert not page.locator("nav").is_visible()
         body = page.locator(".dt-scroll-body").first
