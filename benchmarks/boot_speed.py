@@ -1,4 +1,4 @@
-"""What a boot costs beside SimPy itself: `boot()` of 8 CPUs against the same processes written by hand."""
+"""A benchmark of `boot()` for 8 CPUs against the same SimPy processes written by hand."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ def main() -> None:
 
 
 def measure(what: str, *, early: int, guests: int) -> None:
-    """Measure one scenario and print what came of it."""
+    """Measure one scenario and print its ratio."""
     actions = [Action(Do.ONLINE, f"cpu{number}") for number in range(early, CPUS)]
     actions += [Action(Do.GUEST, f"cpu{number}") for number in range(guests)]
     scenario = Scenario(

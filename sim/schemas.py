@@ -29,7 +29,7 @@ SCHEMAS: dict[str, tuple[Any, int, str]] = {
 
 
 def schema_text(what: str) -> str:
-    """The JSON Schema (2020-12) of one of `SCHEMAS`, as text."""
+    """Return the JSON Schema (2020-12) of an entry of `SCHEMAS`, as text."""
     kind, version, title = SCHEMAS[what]
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,4 +1,4 @@
-"""JSON Schemas: the one that ships is the code's, files and outputs keep to it, and wrong files do not."""
+"""Tests of JSON Schemas: the shipped schema is the code's, files and outputs are valid, and wrong files are not."""
 
 import json
 import tomllib

@@ -1,4 +1,4 @@
-"""Who is there: numbering, clusters, what firmware leaves, and what is refused."""
+"""Tests of topologies: numbering, clusters, the lengths that firmware leaves, and refused input."""
 
 import networkx as nx
 import pytest

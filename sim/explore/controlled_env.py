@@ -142,17 +142,14 @@ class ControlledLock(simpy.Resource):
     def __init__(self, env: ControlledEnvironment, which: Lock) -> None:
         super().__init__(env, capacity=1)
         self.which = which
-        self._granted: Request | None = None
 
     def grant(self, request: Request) -> None:
-        """Give the lock to a process that waits for it."""
-        self._granted = request
-        self._trigger_put(None)
+        """Give the lock, which is free, to a process that waits for it."""
+        super()._do_put(request)
+        self.put_queue.remove(request)
 
-    def _do_put(self, event: Request) -> bool:  # type: ignore[override]  # SimPy states None, and looks at the bool
-        if event is self._granted:
-            super()._do_put(event)
-        return True
+    def _do_put(self, event: Request) -> None:
+        """Leave a request in the queue, where SimPy would grant it as soon as the lock is free."""
 
 
 def controlled_boot(scenario: Scenario, choose: Choose) -> BootRun:

@@ -1,4 +1,4 @@
-"""What waited for what, and the critical path: their waits sum to the times of the events."""
+"""Tests of causality and the critical path: the waits on a path sum to the time of its event."""
 
 from pathlib import Path
 

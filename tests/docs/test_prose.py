@@ -17,8 +17,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NOT_YET_CLEAN = Path(__file__).with_name("prose-not-yet-clean.txt")
-"""Paths whose prose may still break a rule, one a line. The list only shrinks."""
 
 
 @dataclass(frozen=True)
@@ -206,25 +204,13 @@ def breaches(path: Path) -> list[str]:
     return [message for passage in READERS[path.suffix](path) for message in passage.breaches()]
 
 
-def not_yet_clean() -> set[str]:
-    """Return the paths that may still break a rule, relative to the repository."""
-    return set(NOT_YET_CLEAN.read_text(encoding="utf-8").split()) if NOT_YET_CLEAN.exists() else set()
-
-
 FILES = _files()
 
 
 @pytest.mark.parametrize("path", FILES, ids=_name)
 def test_prose_follows_the_style(path: Path) -> None:
     found = breaches(path)
-    if _name(path) in not_yet_clean():
-        assert found, f"it is clean now: take it off {NOT_YET_CLEAN.name}"
-    else:
-        assert not found, "\n".join(["", *found])
-
-
-def test_a_path_that_is_not_yet_clean_exists() -> None:
-    assert not_yet_clean() <= {_name(path) for path in FILES}
+    assert not found, "\n".join(["", *found])
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def test_the_same_holds_for_whatever_agents_do(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_what_an_order_has_shown_it_shows_to_its_end(name: str) -> None:
-    """Otherwise it would hang on where a run is left what it came to."""
+    """The findings of an order would otherwise depend on the step after which its run is left."""
     taken: list[Step] = []
 
     def draw(enabled: list[Step]) -> Step:

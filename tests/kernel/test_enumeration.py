@@ -1,4 +1,4 @@
-"""The kernel's record of vector lengths, from the boot CPU to the verdict on a late one."""
+"""The kernel's record of vector lengths, from the boot CPU to the verdict on a late CPU."""
 
 from itertools import permutations, product
 

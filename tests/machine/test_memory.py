@@ -31,7 +31,7 @@ def stored(place: El2Memory, address: int, data: bytes) -> list[Extent]:
 
 
 def cut_short(place: El2Memory, address: int, data: bytes) -> list[Extent]:
-    """Whose bytes a store wrote before it met unmapped memory."""
+    """Store data that meets unmapped memory, and return the extents that were written before it."""
     touched: list[Extent] = []
     with pytest.raises(UnmappedAccess):
         place.store(address, data, touched)
@@ -173,7 +173,7 @@ def stores(draw: st.DrawFn) -> tuple[int, int, bytes]:
 
 
 def owner(memory: MemoryLayout, cpu: int, offset: int) -> tuple[int, int, bool] | None:
-    """Whose byte lies so far from the start of a CPU's run: the CPU, its own offset, and whether it is foreign."""
+    """Find the byte at an offset from the start of a CPU's run: its CPU, its own offset, and whether it is foreign."""
     if memory is ADJACENT:
         cpu, offset = cpu + offset // RUN, offset % RUN
         return (cpu, offset, False) if 0 <= cpu <= 2 else None

@@ -1,4 +1,4 @@
-"""How ZCR_EL1, ZCR_EL2 and ZCR_EL3 select a length, and the patterns that registers hold."""
+"""Tests of the length that ZCR_EL1, ZCR_EL2 and ZCR_EL3 select, and of the patterns that registers hold."""
 
 from dataclasses import replace
 
