@@ -54,7 +54,7 @@ class Save(NamedTuple):
     """The event of the save or, if it panicked, of the panic, as a place among the boot's events."""
     touched: tuple[Extent, ...] = ()
     header_intact: bool = True
-    """zcr_el1 is still in the header after the save."""
+    """zcr_el1 is still in the header after the save. After a panic the question does not arise, and it is True."""
     panicked: bool = False
     fault_byte: int | None = None
     """The first byte of the register whose store met unmapped memory, from the start of the buffer's registers."""
@@ -157,6 +157,12 @@ class SaveArea:
         unit.write_zcr_el1(ZCR_EL1_OF_HOST)
         host = VectorState.of_host(unit.vq_at_el1(), number)
         running_vq, zcr_el1 = self._select_vl(unit), unit.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little")
+        touched: list[Extent] = []
+        place = first = None
+        try:
+            self._store(number, host.at(running_vq), zcr_el1, touched)
+        except UnmappedAccess as access:
+            place, first = self._faulting_register(number, running_vq, access.address)
         save = Save(
             cpu=number,
             time_ns=time_ns,
@@ -166,19 +172,20 @@ class SaveArea:
             zcr_el1_len=unit.zcr_el1_len,
             denied_vqs=rules.save_denies(self._vq_map, unit.usable_vqs, self.limit_vqs),
             event=event,
+            touched=tuple(merged(touched)),
+            header_intact=place is not None or self._holds_header(number, zcr_el1),
+            panicked=place is not None,
+            fault_byte=first,
         )
-        touched: list[Extent] = []
-        try:
-            self._store(number, host.at(running_vq), zcr_el1, touched)
-        except UnmappedAccess as access:
-            place, first = self._faulting_register(number, running_vq, access.address)
-            self.saves.append(save._replace(touched=tuple(merged(touched)), panicked=True, fault_byte=first))
-            raise StoreFault(place) from None
-        intact = self._memory.load(self._memory.run_start(number), _ZCR_EL1_BYTES) == zcr_el1
-        save = save._replace(touched=tuple(merged(touched)), header_intact=intact)
-        self._host[number] = (len(self.saves), host)
         self.saves.append(save)
+        if place is not None:
+            raise StoreFault(place)
+        self._host[number] = (len(self.saves) - 1, host)
         return save
+
+    def _holds_header(self, number: int, zcr_el1: bytes) -> bool:
+        """Return True if the header in a CPU's buffer starts with a value of ZCR_EL1."""
+        return self._memory.load(self._memory.run_start(number), _ZCR_EL1_BYTES) == zcr_el1
 
     def _store(self, number: int, host: VectorState, zcr_el1: bytes, touched: list[Extent]) -> None:
         """Store zcr_el1, the registers upwards, then fpsr and fpcr."""

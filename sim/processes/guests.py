@@ -90,10 +90,10 @@ class Guests:
 
     def _round(self, guest: str, run: _GuestRun) -> Generator[Event, Any, None]:
         """Let a guest stay on a CPU once: it touches SVE, so the host's registers are saved and restored."""
-        number, latencies = run.number, self._system.scenario.latencies
+        number, detail, latencies = run.number, Guest(guest), self._system.scenario.latencies
         unit = self._system.unit(self._smp.runs[number])
         view = self._kvm.guest_view(unit)
-        entered = self._printk.event(EventKind.GUEST_ENTERS, number, Guest(guest))
+        entered = self._printk.event(EventKind.GUEST_ENTERS, number, detail)
         visit = GuestVisit(guest, number, self._env.now_ns, view.vqs, view.killed, entered)
         self._system.recorder.guests.append(visit)
         run.killed = view.killed
@@ -104,7 +104,7 @@ class Guests:
             yield self._system.wait(latencies.save, StepKind.SAVE, number)
             self._printk.event(EventKind.SAVED, number)
         yield self._system.wait(latencies.guest_run, StepKind.GUEST_RUN, number) | self._leaving(number)
-        self._printk.event(EventKind.GUEST_LEAVES, number, Guest(guest))
+        self._printk.event(EventKind.GUEST_LEAVES, number, detail)
         if area is not None:
             area.restore(number, unit)
             self._printk.event(EventKind.RESTORE, number)
