@@ -20,6 +20,7 @@ from tests.systems import A64FX, N2, V1, booted, guest, kinds, on, under_pkvm
 
 FULL = [128, 256, 512, 1024, 2048]
 LATE_BY_6_S = Fault("cpu1", arrives_after_ns=6_000_000_000)
+LATE_BY_3_S = Fault("cpu2", arrives_after_ns=3_000_000_000)
 HYPOTHETICAL = "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
 
 
@@ -28,6 +29,24 @@ def test_hazards_are_ranked_and_printed_worst_first() -> None:
     ranks = [(hazard.kind, hazard.cpu) for hazard in outcome.found]
     assert ranks == sorted(ranks)
     assert [kind.rank for kind in sorted(HazardKind)] == list(range(1, len(HazardKind) + 1))
+
+
+def test_a_kind_has_a_title_for_people() -> None:
+    assert [kind.title for kind in sorted(HazardKind)] == [
+        "kernel panic",
+        "hypervisor panic",
+        "out-of-bounds write",
+        "registers or VL not restored",
+        "header destroyed",
+        "CPU online that lacks a committed VL",
+        "guest sees different VLs on different CPUs",
+        "allocation exceeded, nothing logged",
+        "allocation exceeded, announced",
+        "two CPUs on one idle task",
+        "host denied a VL that all CPUs have",
+        "harmless CPU refused by VL",
+        "CPU lost to firmware",
+    ]
 
 
 def test_names_in_files_are_the_kinds_names() -> None:
@@ -190,6 +209,34 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
                 "one, on one stack"
             ),
             "CPU lost to firmware: cpu1: it arrives when the wait for it is over, and takes cpu2's arguments",
+        ],
+    ),
+    "a CPU whose own idle task another took before it came": (
+        lambda: booted(V1, V1, V1, maxcpus=1, actions=(on(1), on(2)), faults=(LATE_BY_6_S, LATE_BY_3_S)),
+        [
+            (
+                "two CPUs on one idle task: cpu2 starts on its own idle task, which cpu1 runs already: two CPUs run as "
+                "one, on one stack"
+            ),
+            "CPU lost to firmware: cpu1: it arrives when the wait for it is over, and takes cpu2's arguments",
+        ],
+    ),
+    "a save below its buffer, in mapped memory": (
+        lambda: under_pkvm(V1, A64FX, design="v6.11", memory=MemoryLayout.MAPPED, actions=(guest(1),)),
+        [
+            (
+                "out-of-bounds write: cpu1's save at 512 bits starts 1088 bytes before its registers: 1072 bytes fall "
+                "below its page run and 0 above (1072 bytes of foreign memory)"
+            ),
+            (
+                "registers or VL not restored: cpu1's registers, saved at 512 bits, come back changed; the host's "
+                "vector length falls from 512 to 128 bits"
+            ),
+            "header destroyed: cpu1's save at 512 bits runs over its own header: zcr_el1 is lost",
+            (
+                "allocation exceeded, nothing logged: cpu1's save at 512 bits needs 2200 bytes of the 1108 asked for, "
+                "and nothing was logged"
+            ),
         ],
     ),
 }

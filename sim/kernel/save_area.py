@@ -28,7 +28,6 @@ class StoreFault(Exception):
     """A save's store to memory that is not mapped at EL2; `register` is a place in `BYTES_PER_VQ`."""
 
     def __init__(self, register: int) -> None:
-        super().__init__(register)
         self.register = register
 
 

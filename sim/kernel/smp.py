@@ -71,7 +71,7 @@ class Smp:
 
     def boot_cpu_online(self) -> None:
         """Mark the boot CPU as online."""
-        self._online[0] = 1
+        self._online[0] = True
         self.runs[0] = 0
 
     def booted(self, task: int, hw_cpu: int) -> None:
@@ -80,12 +80,12 @@ class Smp:
         self._printk.line(f"CPU{task}: Booted secondary processor {self._topology.mpidr(hw_cpu):#012x} [{midr:#010x}]")
         if not self._online[task]:
             self.runs[task] = hw_cpu
-        self._online[task] = 1
+        self._online[task] = True
 
     def cpu_die_early(self, task: int, hw_cpu: int, data: SecondaryData) -> None:
         """Take the number of a CPU that refused itself out of the present set; the CPU waits to be killed."""
         self._printk.line(f"CPU{task}: will not boot")
-        self._present[task] = 0
+        self._present[task] = False
         data.killed = True
         if self.runs.get(task) == hw_cpu:
             del self.runs[task]
@@ -108,7 +108,7 @@ class Smp:
 
     def cpu_down(self, number: int) -> int:
         """Mark a CPU as offline, and return the hardware CPU that ran under the number."""
-        self._online[number] = 0
+        self._online[number] = False
         self._killed_line(number)
         return self.runs.pop(number)
 

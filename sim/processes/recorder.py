@@ -58,9 +58,7 @@ class Recorder:
         """Record that a CPU was lost, and its state."""
         self.lost.append(lost)
         not_started = lost.kind is LossKind.FIRMWARE_ANSWERS
-        # A CPU that was started and lost before stays lost, whatever a later CPU_ON is answered.
-        if not (not_started and self.states.get(lost.cpu) is CpuState.LOST):
-            self.states[lost.cpu] = CpuState.NOT_STARTED if not_started else CpuState.LOST
+        self.states[lost.cpu] = CpuState.NOT_STARTED if not_started else CpuState.LOST
 
     def facts(
         self,

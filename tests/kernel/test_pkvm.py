@@ -201,6 +201,13 @@ def test_brown_v4_with_the_store_skipped_panics_the_hypervisor_at_the_page_s_end
     assert touched == [(-16, -9), (0, 4079)]
 
 
+def test_a_save_that_misses_the_page_by_ffr_alone_panics_at_the_store_of_ffr() -> None:
+    """FFR is stored last: from a pointer that is placed by RDVL, everything else of 1,920 bits still fits the page."""
+    design = replace(DESIGNS["v6.11"], ffr_pointer=Pointer.RDVL)
+    outcome = under_pkvm([128, 256, 512, 1024], [*range(128, 1921, 128)], design=design, actions=(guest(1),))
+    assert "kvm [50]: nVHE hyp panic at: [<ffff800080252ff8>] __kvm_nvhe___sve_save_state+0xd8/0xf4!" in texts(outcome)
+
+
 @pytest.mark.parametrize("design", ["v6.11", "tabba"])
 def test_v6_11_and_tabba_break_alike_and_silently(design: str) -> None:
     outcome = under_pkvm(V1, V1, A64FX, design=design, **LATE)

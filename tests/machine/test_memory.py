@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.machine.memory import El2Memory, Extent, UnmappedAccess
+from sim.machine.memory import El2Memory, Extent, UnmappedAccess, merged
 from sim.scenario import MemoryLayout
 
 ADJACENT, ISOLATED, MAPPED = MemoryLayout.ADJACENT, MemoryLayout.ISOLATED, MemoryLayout.MAPPED
@@ -212,3 +212,13 @@ def test_stores_and_loads_agree_with_a_byte_by_byte_memory(
         whole = [reference.get(whose, 0) for whose in owners if whose is not None]
         if len(whole) == len(data):
             assert place.load(place.run_start(cpu) + offset, len(data)) == bytes(whole)
+
+
+def test_extents_of_one_owner_that_touch_or_overlap_are_joined() -> None:
+    def own(first: int, last: int) -> Extent:
+        return Extent(0, first, last, foreign=False)
+
+    assert merged([own(8, 11), own(0, 3), own(4, 7), own(10, 12)]) == [own(0, 12)]
+    assert merged([own(0, 3), own(5, 7)]) == [own(0, 3), own(5, 7)]
+    foreign = Extent(0, 4, 7, foreign=True)
+    assert merged([own(0, 3), foreign]) == [own(0, 3), foreign]

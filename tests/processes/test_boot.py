@@ -10,13 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.boot_run import boot
+from sim.environment import SeededEnvironment
 from sim.hazards import HazardKind
 from sim.kernel.printk import EventKind
 from sim.kernel.smp import WAIT_NS
 from sim.latencies import Distribution, Latencies, fixed
+from sim.processes.system import System
 from sim.scenario import BringUp, Fault, KvmMode, Scenario
 from sim.topology import Cpu, Topology
 from sim.units import nanoseconds
+from sim.vectors import VectorType
 from tests.examples import examples
 from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, texts, under_pkvm, wait_for
 
@@ -532,3 +535,8 @@ def test_kvm_initialises_when_its_latency_is_over_where_it_is_freed() -> None:
     assert results(late) == [("online", None), ("failed", "ENOENT")]
     assert late.notes[-1] == "KVM initialises at any time: no real kernel lets user space begin before it"
     assert [event.kind for event in late.facts.events][-2:] == ["kvm init", "pkvm finalised"]
+
+
+def test_a_system_that_has_not_begun_to_boot_supports_nothing() -> None:
+    system = System(Scenario(Topology.of([V1])), SeededEnvironment(0))
+    assert not any(system.features.supports(vector_type) for vector_type in VectorType)
