@@ -59,7 +59,7 @@ def _is_ours(path: Path) -> bool:
     """
     try:
         with path.open("rb") as file:
-            raw = file.read(_MAX_FILE_BYTES + 1)
+            raw = file.read(_MAX_FILE_BYTES + 1)  # one byte more shows that the file is too large
     except OSError:
         return True
     # A cheap test first: pytest asks about every TOML file of that name, and most projects have no scenarios.
@@ -68,6 +68,7 @@ def _is_ours(path: Path) -> bool:
     text = raw.decode("utf-8-sig", errors="replace")
     try:
         return _like_a_scenario(tomllib.loads(text))
+    # tomllib recurses into nested arrays, and an integer of very many digits is a ValueError.
     except (tomllib.TOMLDecodeError, RecursionError, ValueError):
         lines = [line.strip() for line in text.splitlines()]
         return all(
@@ -85,7 +86,7 @@ def _like_a_scenario(tables: "Mapping[str, object]") -> bool:
 class ScenarioFile(pytest.File):
     """A scenario file, with a test for each part of the boot that it states an expectation about."""
 
-    _outcome: "Outcome | None" = None
+    _outcome: "Outcome | None" = None  # pytest's nodes are made by from_parent, and have no __init__ of their own
 
     def collect(self) -> "Iterator[ScenarioItem]":
         """Read the file and yield its tests; a mistake in it is an error of collection, in one line."""
@@ -162,7 +163,7 @@ def _run_for_each(metafunc: pytest.Metafunc, marker: str, fixture: str, allowed:
     if mark is None:
         return
     names = [str(name) for name in mark.args]
-    every = allowed()
+    every = allowed()  # imports asymboot's sim, so it is called only for a test that is marked
     wrong = [*(f"{keyword}=" for keyword in mark.kwargs), *(name for name in names if name not in every)]
     if wrong:
         pytest.fail(f"{metafunc.definition.nodeid}: {marker}: no {wrong[0]!r}: allowed are {every}", pytrace=False)
@@ -209,6 +210,7 @@ def topology() -> "Callable[..., Topology]":
     return make_topology
 
 
+# Fixtures of one test share a list: `boot` adds to it, and `kernel_log` returns it, whichever the test names first.
 @pytest.fixture
 def _asymboot_log() -> list[str]:
     return []

@@ -34,6 +34,7 @@ def boot(scenario: Scenario, *, causes: bool = False) -> Outcome:
         return BootRun(scenario, SeededEnvironment(scenario.seed)).to_the_end()
     recorder = CauseRecorder(scenario.seed)
     run = BootRun(scenario, recorder)
+    # The list of events belongs to the boot, which needs its environment first. Nothing happens before it runs.
     recorder.events = run.system.printk.events
     return Outcome(run.to_the_end().facts, recorder.causes)
 
@@ -57,7 +58,7 @@ class BootRun:
         """Return everything that later steps depend on; locks and awaited steps are the environment's.
 
         Args:
-            late_arrivals: whether a CPU may arrive late, so that the shared boot arguments matter.
+            late_arrivals: True if a CPU may arrive late and take the boot arguments that another CPU left behind.
         """
         hotplug = self.hotplug.snapshot(late_arrivals=late_arrivals)
         return self.system.snapshot(), self.guests.snapshot(), hotplug, self.user_space.snapshot()
@@ -69,6 +70,7 @@ class BootRun:
             system.env.run()
         except Panic as panic:
             self._record_panic(panic)
+        # Actions that are still under way never end now; without this they would be missing from the facts.
         self.user_space.stop()
         return Outcome(system.facts())
 
@@ -88,6 +90,7 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     yield system.wait(latencies.probe, StepKind.PROBE)
     system.features.init_cpu_features(system.logical[0])
     system.smp.boot_cpu_online()
+    # No other CPU brings the boot CPU up, so what `Hotplug` records of the others is recorded here.
     system.recorder.states[0] = CpuState.ONLINE
     system.recorder.booted_events[0] = printk.event(EventKind.BOOTED, 0, Words("boot CPU"))
     yield from hotplug.smp_init()
@@ -95,7 +98,7 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     system.features.setup_system_features()
     system.recorder.final_event = printk.event(EventKind.CAPABILITIES_FINAL, 0)
     if system.scenario.kvm_init is KvmInit.ANY_TIME:
-        system.env.process(_kvm(system))
+        system.env.process(_kvm(system))  # the boot goes on to user space meanwhile
     else:
         yield from _kvm(system)
     yield system.wait(latencies.user_space, StepKind.USER_SPACE)

@@ -25,7 +25,11 @@ class Sizing(StrEnum):
     MAX_CPU_VL = "max_cpu_vl"
     """The largest length of any CPU, as ``max_cpu_vl`` in the kernel's record counts it."""
     EARLY = "any-early-cpu"
-    """The largest length of any early CPU, found by asking each of them."""
+    """The largest length of any early CPU, found by asking each of them.
+
+    It equals `MAX_CPU_VL` unless a late CPU has raised ``max_cpu_vl``, and in real kernels none is online before KVM's
+    initcall.
+    """
     ARCHITECTURE = "architecture"
     """2048 bits, whatever the CPUs have."""
 
@@ -34,9 +38,13 @@ class ZcrEl2(StrEnum):
     """The setting of ZCR_EL2.LEN during the save and the restore."""
 
     ALL_ONES = "all-ones"
+    """LEN = 15: every length that the hardware has."""
     SHARED = "max_vl"
+    """LEN = VQ - 1 of the largest length that all counted CPUs have."""
     SHARED_ONE_TOO_MANY = "max_vl-one-too-many"
+    """LEN = VQ of that length, although the field counts from 0; a VQ of 16 does not fit four bits and leaves 0."""
     BUFFER = "buffer"
+    """LEN = VQ - 1 of the length that the buffer was allocated for."""
 
 
 class Pointer(StrEnum):
@@ -56,21 +64,29 @@ class LateCpu(StrEnum):
     """The kernel's response to a late CPU whose largest vector length is above ``max_cpu_vl``."""
 
     SILENT = "silent"
+    """No check is made."""
     REFUSED = "refused"
+    """The log announces it, then the CPU is refused."""
     REFUSED_UNDER_PKVM = "refused-under-pkvm"
+    """As `REFUSED` under pKVM; without pKVM as `SILENT`."""
     WARNED = "warned"
+    """The log announces it, and the CPU comes online."""
     RAISES = "warned-and-raised"
+    """As `WARNED`, and ``max_cpu_vl`` is raised by a store, see `LateStore`."""
 
 
 class LateStore(StrEnum):
-    """The effect of the store that raises ``max_cpu_vl``.
+    """The effect of the store that raises ``max_cpu_vl``; it matters only where `late_cpu` is ``warned-and-raised``.
 
     ``vl_info`` is ``__ro_after_init``: as posted the store faults and the kernel panics.
     """
 
     WORKS = "works"
+    """The maximum is raised."""
     READ_ONLY = "read-only"
+    """The kernel panics."""
     SKIPPED = "skipped"
+    """The store is left out, so every later CPU is compared with the old maximum."""
 
 
 class AboveMaximum(NamedTuple):
@@ -142,7 +158,13 @@ class Design:
         return rules.largest(sized_by[self.buffer_sized_by])
 
     def zcr_el2_limit(self, vq_map: S, allocation_vqs: S, architecture_vqs: S) -> S:
-        """Return every VQ that ZCR_EL2 lets through during the save and the restore."""
+        """Return every VQ that ZCR_EL2 lets through during the save and the restore.
+
+        Args:
+            vq_map: the lengths that every counted CPU has.
+            allocation_vqs: the length that the buffers are allocated for, as a set with one member.
+            architecture_vqs: `sim.rules.ARCHITECTURE_VQS`, as a set of the same kind.
+        """
         match self.zcr_el2:
             case ZcrEl2.ALL_ONES:
                 return architecture_vqs
@@ -219,7 +241,7 @@ DESIGNS = {
         replace(
             _V6_11,
             name="nosve",
-            nosve=True,
+            nosve=True,  # the choices taken over from v6.11 decide nothing: without SVE there is nothing to save
             source="the rival that every user already has: arm64.nosve on the command line",
         ),
     )

@@ -50,7 +50,11 @@ class StepKind(StrEnum):
 
 
 class Step(NamedTuple):
-    """Something that happens after a while; no two steps that are awaited at the same time are equal."""
+    """Something that happens after a while.
+
+    No two steps that are awaited at the same time are equal: of each kind there is one at most for a CPU, an agent or a
+    seat. Explorers rely on it, because they find the awaited event by the step.
+    """
 
     kind: StepKind
     who: int | str
@@ -126,6 +130,7 @@ class SeededEnvironment(Environment):
 
     def schedule(self, event: Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
         """Queue an event; events of the same time and priority are taken in a drawn order."""
+        # SimPy's own key is the number alone. It is kept behind the drawn one, because events cannot be compared.
         order = (self._tie_breaks.random(), next(self._eid))
         queue: list[Any] = self._queue
         heappush(queue, (self._now + delay, priority, order, event))
@@ -156,10 +161,16 @@ class Completion:
             self.done += 1
 
     def wait(self, timeout_ns: int, step: Step) -> Generator[Event, Any, None]:
-        """Wait until completed, or for a time at most, which ends with a step; the caller cannot tell which."""
+        """Wait until completed, or for a time at most, which ends with a step.
+
+        The caller cannot tell which of the two ended the wait. ``__cpu_up`` likewise ignores the result of
+        ``wait_for_completion_timeout`` and looks at whether the CPU is online.
+        """
         if self.done:
             self.done -= 1
             return
         self._awaited = self._env.event()
+        # After a completion the timeout stays in SimPy's queue, so a run's clock goes on past the boot's last event.
+        # The end of a boot is therefore the time of its last event or line (`sim.processes.recorder`).
         yield self._awaited | self._env.after(timeout_ns, step)
         self._awaited = None

@@ -51,12 +51,17 @@ class EmulatorFailed(AsymbootError, RuntimeError):
 
 
 def printable(text: str) -> str:
-    """Escape what would upset a terminal, or break a line in two."""
+    """Escape the characters that would upset a terminal or break a line in two, as ``ascii()`` writes them."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def choice(choices: type[E], what: str, value: str) -> E:
     """Read one of several named choices.
+
+    Args:
+        choices: the choices, of which a member itself may be given as well.
+        what: the name of the setting, for the message.
+        value: the text of a member.
 
     Raises:
         InputError: it is none of them.

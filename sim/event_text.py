@@ -7,7 +7,7 @@ from sim.machine.firmware import CpuOnAnswer
 def event_detail(event: Event) -> str:
     """Return the particulars of an event in words; empty for many kinds."""
     match event.detail:
-        case Arrival(task) if task is not None:
+        case Arrival(task) if task is not None:  # without a task the CPU parks, which has no particulars
             words = f"takes the idle task of cpu{task}"
         case CpuOnAnswer(answer, by_relay):
             words = f"{answer} by pKVM's relay" if by_relay else answer

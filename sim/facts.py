@@ -165,7 +165,7 @@ class Need(NamedTuple):
     """Bytes with the header; 0 without SVE."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # without slots, which cached properties could not be kept in
 class Facts:
     """Everything that happened in one boot."""
 
@@ -217,6 +217,7 @@ class Facts:
     @property
     def waiting(self) -> tuple[str, ...]:
         """The agents that wait, and for what, where everything stopped without a panic."""
+        # After a panic an action that is under way is hung as well, but its agent waits for nothing that could come.
         hung = (one for one in self.actions if one.outcome is ActionOutcome.HUNG and self.panic is None)
         return tuple(sorted(f"{one.action.agent!r} waits {self._for_what(one)}" for one in hung))
 
@@ -250,7 +251,10 @@ class Facts:
         return self.scenario.topology.logical[self.hw_cpu(number)]
 
     def host_max_vl_bytes(self, number: int) -> int:
-        """Return the largest VL that ZCR_EL2 lets the host select on a CPU at the end, in bytes; 0 without SVE."""
+        """Return the largest VL that ZCR_EL2 lets the host select on a CPU at the end, in bytes; 0 without SVE.
+
+        It may be below the CPU's own largest VL, because a save leaves its limit in ZCR_EL2 afterwards.
+        """
         if not self.supports[VectorType.SVE]:
             return 0
         limit_vqs = vqs_up_to_len(self.zcr_el2_len.get(self.hw_cpu(number), LEN_FIELD))
@@ -258,7 +262,11 @@ class Facts:
         return vl_bytes_from_vq(largest_vq(usable_vqs & limit_vqs))
 
     def need(self, number: int) -> Need:
-        """Return what a save on a CPU needs in this boot's buffers, whether or not it is online."""
+        """Return what a save on a CPU needs in this boot's buffers, whether or not it is online.
+
+        The CPU is the hardware that the number belongs to, even where a late arrival ran under that number. The boot
+        must have buffers.
+        """
         buffers, design = self.buffers, self.scenario.active_design
         assert buffers is not None
         assert design is not None

@@ -132,6 +132,8 @@ def _out_of_bounds_write(facts: Facts) -> Iterable[Hazard]:
 
 
 def _outside(facts: Facts, save: Save) -> Hazard:
+    # The formula gives the whole extent of the save. A save that panics stops before that, so the bytes are counted
+    # from those that it wrote.
     first = rules.save_first_byte(save.pointer_vq, save.running_vq)
     last = rules.save_last_byte(save.pointer_vq, save.running_vq)
     where = f"starts {-first} bytes before its registers" if first < 0 else f"goes on to byte {last} of its registers"
@@ -148,6 +150,8 @@ def _outside(facts: Facts, save: Save) -> Hazard:
 
 
 def _is_below(extent: Extent, cpu: int) -> bool:
+    # Runs of pages lie in ascending order of CPU numbers.
+    # Foreign memory is counted from the start of the run that it lies beside.
     return extent.cpu < cpu or (extent.cpu == cpu and extent.first < 0)
 
 
@@ -175,6 +179,7 @@ def _not_restored(facts: Facts) -> Iterable[Hazard]:
     return _once(
         _changed(facts, save)
         for save in facts.saves
+        # None: no restore followed, because the save panicked or the boot ended.
         if save.at_save_vq_restored is not None and not (save.at_save_vq_restored and save.committed_vq_restored)
     )
 
@@ -221,12 +226,13 @@ def _exceeded_announced(facts: Facts) -> Iterable[Hazard]:
 
 
 def _exceeds(facts: Facts, save: Save) -> bool:
+    # By the bytes asked for, not by the bytes written: rounding up to pages may hide the overrun, but not the mistake.
     assert facts.buffers is not None
     return rules.buffer_bytes(save.running_vq) > facts.buffers.asked_bytes
 
 
 def _is_announced(facts: Facts, save: Save) -> bool:
-    """Return True if the log announced a length at least as large before the save."""
+    """Return True if the log announced a length at least as large before the save, on whichever CPU."""
     return any(
         one.type is VectorType.SVE and one.time_ns <= save.time_ns and save.running_vq <= largest_vq(one.vqs)
         for one in facts.announced
@@ -260,6 +266,7 @@ def _lacks_committed_vl(facts: Facts) -> Iterator[Hazard]:
 
 @finds(HazardKind.GUEST_VLS_DIFFER)
 def _guest_vls_differ(facts: Facts) -> Iterator[Hazard]:
+    # Each visit is compared with the guest's first, whose lengths are those that its tasks may have chosen from.
     first_seen: dict[str, tuple[int, int]] = {}
     reported: set[tuple[str, int]] = set()
     for visit in facts.guests:
@@ -279,6 +286,7 @@ def _guest_vls_differ(facts: Facts) -> Iterator[Hazard]:
 @finds(HazardKind.HOST_DENIED_VL)
 def _host_denied_vl(facts: Facts) -> Iterator[Hazard]:
     yield from _once(_denied_by_zcr_el2(facts, save) for save in facts.saves if save.denied_vqs)
+    # An option of the command line denies lengths as well: that is the price of arm64.nosve beside the other designs.
     for vector_type, traits in VECTOR_TYPES.items():
         shared = _shared_by_early(facts, vector_type) if facts.scenario.switched_off(vector_type) else 0
         if shared:
@@ -349,7 +357,7 @@ def refused_needlessly(facts: Facts, one: Refused) -> bool:
     """
     if not facts.kvm_decided:
         return False
-    exceeds = loses = 0
+    exceeds = loses = 0  # without buffers nothing is saved, so nothing can exceed them
     if facts.buffers is not None:
         own = facts.scenario.topology.logical[one.hw_cpu].usable_vqs(VectorType.SVE) or 0
         limit, vq_map = facts.buffers.limit_vqs, facts.vectors[VectorType.SVE].vq_map
@@ -373,6 +381,7 @@ def _cpu_lost_to_firmware(facts: Facts) -> Iterable[Hazard]:
 
 def _loss(one: Lost) -> str:
     match one.kind:
+        # Refusals by the relay are intended and not hazards, so `Facts.lost` never has them; they are notes.
         case LossKind.FIRMWARE_ANSWERS | LossKind.RELAY_REFUSES:
             return f"firmware answers CPU_ON with {one.answer}"
         case LossKind.NEVER_ARRIVES:

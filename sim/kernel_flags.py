@@ -20,8 +20,11 @@ class FlagDefault:
     """The series in which a flag is on by default, and where that is known from."""
 
     since: Version
+    """The first release in which it is on; (0, 0): it has always been on."""
     until: Version | None
+    """The first release in which it is off again; None: it never went."""
     meaning: str
+    """The effect of the flag where it is on, as tables show it."""
     source: str
 
     def of(self, series: KernelSeries) -> bool:
@@ -29,6 +32,8 @@ class FlagDefault:
         return self.since <= series.version and (self.until is None or series.version < self.until)
 
 
+# The default stands in the field's metadata, and the field itself has none, because it depends on the series. So a
+# `KernelFlags` is made with every flag given, as `kernel_flags` does.
 def _flag(meaning: str, source: str, *, since: Version = (0, 0), until: Version | None = None) -> bool:
     default: bool = field(metadata={"default": FlagDefault(since, until, meaning, source)})
     return default
@@ -83,6 +88,10 @@ FLAGS: dict[str, FlagDefault] = {one.name: one.metadata["default"] for one in fi
 
 def kernel_flags(series: KernelSeries, overrides: Mapping[str, bool] | None = None) -> KernelFlags:
     """Return the flags of a series, some of them set otherwise.
+
+    Args:
+        series: the kernel series.
+        overrides: values by the names of flags; the series gives the others.
 
     Raises:
         InputError: an override has the name of no flag.

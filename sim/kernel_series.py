@@ -35,6 +35,7 @@ def kernel_series(name: str) -> KernelSeries:
     Raises:
         InputError: the name has another form, or the series is older than 6.1, where the facts begin.
     """
+    # Files may hold a number in its place. It is refused even if it looks right, because 6.10 as a number is 6.1.
     match = re.fullmatch(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})", str(name))
     if match is None or not isinstance(name, str):
         raise InputError(

@@ -74,8 +74,9 @@ class Distribution:
                 longest = _LONGEST_TAIL * self.parameters[0]
             case "lognormal":
                 median, sigma = self.parameters
+                # random.gauss returns cos(2πx)·sqrt(-2 log(1 - u)), by Box and Muller's method: the root is the bound.
                 longest = median * math.exp(min(math.sqrt(2 * _LONGEST_TAIL) * sigma, _LARGEST_EXPONENT))
-            case _:
+            case _:  # the value of a fixed latency, the upper end of a uniform one
                 longest = self.parameters[-1]
         return min(math.ceil(longest), LONGEST_NS)
 

@@ -11,9 +11,9 @@ from sim.vectors import VectorType, braces
 def notes_of(facts: Facts) -> list[str]:
     """Return the notes of a boot; each is there once."""
     waiting = (f"{one} for ever" for one in facts.waiting)
-    early = ["the schedule ends here, and more could have happened"] if facts.left_early else []
+    left_early = ["the schedule ends here, and more could have happened"] if facts.left_early else []
     told = (
-        *early,
+        *left_early,
         *_refusal_notes(facts),
         *waiting,
         *_limit_notes(facts),
@@ -27,7 +27,7 @@ def _refusal_notes(facts: Facts) -> Iterator[str]:
     for lost in facts.relay_refused:
         yield f"{facts.label(lost.cpu)} was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"
     for one in facts.refused:
-        if not refused_needlessly(facts, one):
+        if not refused_needlessly(facts, one):  # a needless refusal is a hazard, which says the same
             why = f"{one.refusal.reason} {one.refusal.lengths}".rstrip()
             yield f"{refused_cpu(facts, one)} was refused: {one.refusal.extension}: {why}"
 
@@ -56,6 +56,7 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
         yield f"pKVM got no memory for {who}'s buffer: the system goes on without KVM and without the PSCI relay"
     if facts.buffers is None:
         return
+    # All buffers are alike, so what even the largest save leaves unused is wasted for every CPU.
     cpus = len(facts.scenario.topology.cpus)
     needed = max(facts.need(number).size_bytes for number in range(cpus))
     unused = facts.buffers.asked_bytes - needed

@@ -213,12 +213,13 @@ class Scenario:
         for fault in self.faults:
             if self.topology.number(fault.cpu) == 0:
                 raise InputError(f"a fault of {fault.cpu}: CPU_ON is never called for the boot CPU")
+            # By identity: two equal faults of one CPU are a mistake as well.
             if faulty.setdefault(fault.cpu, fault) is not fault:
                 raise InputError(f"two faults of the same CPU, {fault.cpu!r}")
         if self.allocation_fails_at is not None:
             self.topology.number(self.allocation_fails_at)
         check_printable("the scenario's name", self.name)
-        kernel_flags(kernel_series(self.kernel), self.kernel_flags)
+        kernel_flags(kernel_series(self.kernel), self.kernel_flags)  # raises if a name is wrong; kept by `flags`
 
     def _check_actions(self) -> None:
         steps = sum(action.rounds for action in self.actions)
@@ -257,14 +258,14 @@ class Scenario:
 
     @cached_property
     def flags(self) -> KernelFlags:
-        """Return the flags the kernel has, which are the series' defaults with `kernel_flags` applied."""
+        """The kernel's flags: the series' defaults with `kernel_flags` applied."""
         return kernel_flags(self.series, self.kernel_flags)
 
     @property
     def active_design(self) -> Design | None:
-        """Return the design in force (the chosen one, else the kernel's own), or None where the kernel has none."""
+        """The design in force: the chosen design, else the kernel's own; None where the kernel has none."""
         if self.design is not None:
-            assert isinstance(self.design, Design)
+            assert isinstance(self.design, Design)  # a name has become a design in __post_init__
             return self.design
         own = self.flags.own_design
         return None if own is None else DESIGNS[own]
@@ -274,6 +275,7 @@ class Scenario:
         """The logical numbers of the CPUs that are brought up early, the boot CPU first."""
         logical = self.topology.logical
         early = [number for number, one in enumerate(logical) if not one.late]
+        # A late CPU takes no place among the first `maxcpus`.
         return tuple(early[: self.maxcpus])
 
     @property

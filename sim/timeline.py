@@ -139,10 +139,11 @@ class _Reader:
     def read(self, event: Event) -> None:
         """Process the next event."""
         cpu, kind = event.cpu, event.kind
+        # Where KVM's initcall runs beside user space, it does not end a phase any more.
         if kind in _PHASES and not self._in_user_space:
             self.spans.append(Span(BOOT, SpanKind.PHASE, self._phase_ns, event.time_ns, _PHASES[kind]))
             self._phase_ns = event.time_ns
-            self._final = True
+            self._final = True  # the first phase ends with the final capabilities
             self._in_user_space = kind is EventKind.USER_SPACE
         if kind in _MARKS:
             lane = BOOT if cpu is None or kind in _OF_BOOT else cpu
@@ -187,6 +188,7 @@ class _Reader:
         elif kind is EventKind.GAVE_UP and (cpu, SpanKind.WAITED_FOR) in self._open:
             self._end(cpu, SpanKind.WAITED_FOR, now_ns)
         elif kind is EventKind.GAVE_UP:
+            # Its time of acceptance stays: the CPU may still arrive, and its span of CPU_ON goes on until then.
             start_ns = self._accepted_ns.get(cpu, now_ns)
             self.spans.append(Span(cpu, SpanKind.WAITED_FOR, start_ns, now_ns, "it did not arrive"))
 
@@ -208,6 +210,7 @@ class _Reader:
         self._end(hw_cpu, SpanKind.VERIFYING, now_ns)
 
     def _begin(self, lane: Lane, kind: SpanKind, now_ns: int, detail: str = "") -> None:
+        # A span that is open stays as it began: a second CPU_ON may be called while the CPU is still on its way.
         self._open.setdefault((lane, kind), (now_ns, detail))
 
     def _end(self, lane: Lane, kind: SpanKind, now_ns: int) -> None:

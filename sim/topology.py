@@ -137,6 +137,7 @@ class Cpu:
         if vector_type not in self.firmware.el3_len:
             return vqs
         usable = vqs & vqs_up_to_len(self.firmware.el3_len[vector_type])
+        # vqs & -vqs is the smallest member.
         return usable or (vqs & -vqs if VECTOR_TYPES[vector_type].selects_always else 0)
 
     @property
@@ -237,7 +238,7 @@ class Topology:
         for one in self.cpus:
             if one.name in self._index:
                 raise InputError(f"two CPUs are named {one.name!r}")
-            self._index[one.name] = -1
+            self._index[one.name] = -1  # the numbers follow below, once the boot CPU is known to be among the names
             self._check(one)
         if boot_cpu not in self._index:
             raise InputError(f"the boot CPU {boot_cpu!r} is not among the CPUs")
@@ -296,6 +297,7 @@ class Topology:
         if not 0 <= vqs <= ALL_VQS:
             raise InputError(f"{one.name}: a set of vector lengths has bits 0 to 15, not {vqs:#x}")
         reason = traits.why_not(vqs, self.sve_rule)
+        # Even with `any_vls` a set needs a member, and SVE's 128 bits: the length that a register selects must exist.
         if reason is not None and not (self.any_vls and vqs and vqs & traits.always_in == traits.always_in):
             raise InputError(f"{one.name}: {vector_type} lengths {braces(vqs)}: {reason}")
 
@@ -328,7 +330,10 @@ class Topology:
 
     @property
     def hypothetical(self) -> bool:
-        """True if its hardware mixes sets of vector lengths, which no shipping system does; firmware may."""
+        """True if its hardware mixes sets of vector lengths, which no shipping system does.
+
+        Firmware may limit CPUs differently on a shipping system, so its limits do not count.
+        """
         return len({(one.sve_vqs, one.sme_vqs) for one in self.cpus}) > 1
 
     def label(self, number: int) -> str:
@@ -337,13 +342,16 @@ class Topology:
         return f"cpu{number}" if name == f"cpu{number}" else f"cpu{number} ({name})"
 
     def mpidr(self, number: int) -> int:
-        """Return MPIDR_EL1 of a logical CPU: as given, else its place in the file, eight bits a level."""
+        """Return MPIDR_EL1 of a logical CPU: as given, else its place in the file.
+
+        Of the place, Aff0 is the lowest eight bits and Aff1 the next eight; `MOST_CPUS` do not need more.
+        """
         one = self.logical[number]
         return one.mpidr if one.mpidr is not None else self._place[one.name]
 
     @cached_property
     def _place(self) -> dict[str, int]:
-        """Each CPU's place in the file, without the places that other CPUs have as their MPIDR."""
+        """The place in the file of each CPU without an MPIDR, skipping the numbers that other CPUs have as theirs."""
         given = {one.mpidr for one in self.cpus}
         free = (place for place in count() if place not in given)
         return {one.name: next(free) for one in self.cpus if one.mpidr is None}
@@ -394,7 +402,7 @@ def cpu_list(numbers: Iterable[int]) -> str:
     ranges: list[list[int]] = []
     for number in numbers:
         if ranges and ranges[-1][-1] == number - 1:
-            ranges[-1][1:] = [number]
+            ranges[-1][1:] = [number]  # a range is its first number, or its first and last
         else:
             ranges.append([number])
     return ",".join("-".join(map(str, ends)) for ends in ranges)

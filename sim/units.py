@@ -86,7 +86,7 @@ def with_unit(column: str) -> str:
 
 
 def timestamp(ns: int) -> str:
-    """Return a moment as the kernel's log writes it: seconds and microseconds in brackets.
+    """Return a moment as the kernel's log writes it: seconds and microseconds in brackets, rounded down.
 
     >>> timestamp(5_200_123_456)
     '[    5.200123]'

@@ -160,7 +160,7 @@ def why_not_sve(vqs: int, rule: SveRule = SveRule.MULTIPLES) -> str | None:
     """
     if not vqs & 1:
         return "128 is missing: every CPU with SVE has it"
-    below_largest = (1 << len_field(vqs)) - 1
+    below_largest = (1 << len_field(vqs)) - 1  # every VQ below the largest member
     missing = POWERS_OF_TWO & below_largest & ~vqs
     if missing:
         lengths = ", ".join(map(str, bits_from_vqs(missing)))
