@@ -27,6 +27,10 @@ _REACH_S = 10
 def cluster(plan: Plan, address: str) -> Iterator[Compute]:
     """Compute parts on the workers of a Dask cluster.
 
+    Args:
+        plan: the plan of the sweep.
+        address: the scheduler's, such as ``tcp://host:8786``.
+
     Raises:
         MissingExtra: Dask is not installed.
         SchedulerGone: no scheduler answers there, or it has gone.
@@ -37,6 +41,8 @@ def cluster(plan: Plan, address: str) -> Iterator[Compute]:
     try:
         _check_versions(client, address)
         # The plan is a task's result rather than scattered data: when the workers that hold it die, it is made again.
+        # Tasks are not `pure`, so each gets a key of its own: Dask would give equal calls one key and one result, and
+        # the scheduler may still hold a result, or a failure, of an earlier run.
         sent = client.submit(_same, plan, pure=False)
 
         def compute(parts: Iterator[int]) -> Iterator[Part]:
@@ -47,6 +53,7 @@ def cluster(plan: Plan, address: str) -> Iterator[Compute]:
             done = as_completed(list(islice(submitted, ahead)), loop=client.loop)
             for future in done:
                 yield _result(future, address)
+                # One new part for each that is done: results wait in the workers' memory until they are fetched.
                 for following in islice(submitted, 1):
                     done.add(following)
 
@@ -68,7 +75,7 @@ def _result(future: "Future[Part]", address: str) -> Part:
         raise _lost(WorkerLost, address, "its workers were killed", error) from None
     except (CancelledError, OSError) as error:
         raise _lost(SchedulerGone, address, "it or its workers have gone", error) from None
-    future.release()
+    future.release()  # the worker drops its copy of the part's rows
     return part
 
 
@@ -82,6 +89,7 @@ def _client(address: str) -> "Client":
     try:
         with ThreadPoolExecutor(1) as thread:  # in a notebook, the caller's own thread runs an event loop already
             thread.submit(asyncio.run, asyncio.wait_for(_reach(address), _REACH_S)).result()
+        # The default client stays the caller's own, for whatever else it computes in this process.
         return Client(address, timeout=_REACH_S, set_as_default=False)
     except TimeoutError:
         raise SchedulerGone(f"scheduler {address!r:.80}: cannot be reached: no answer in {_REACH_S} s") from None
@@ -107,6 +115,7 @@ def _check_versions(client: "Client", address: str) -> None:
     """Refuse workers that would write other bytes."""
     try:
         found = client.run(versions)
+    # Whatever a worker raises arrives here: an import that fails, an unpickling that fails, an older asymboot.
     except Exception as error:
         raise InputError(f"scheduler {address!r:.80}: its workers cannot run asymboot: {error}") from None
     if not found:

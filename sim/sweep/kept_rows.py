@@ -30,7 +30,7 @@ def read_rows(folder: Folder, columns: Sequence[str]) -> Iterator[pa.Table]:
     for number in range(plan.parts):
         with folder.rows(number) as opened:
             if opened is None:
-                continue
+                continue  # the sweep has not got that far
             record, file = opened
             try:
                 found = _table(plan, record, pq.ParquetFile(file), names)
@@ -45,6 +45,7 @@ def _table(plan: Plan, record: PartRecord, file: pq.ParquetFile, names: Sequence
     """Read the columns; None where they cannot be the part's."""
     start, stop = plan.span(record.part)
     boots = len(plan.space.settings) * max(1, plan.replications)
+    # The metadata is compared before any row is read: a small file can claim, and unpack to, far more rows.
     if file.metadata.num_rows != (stop - start) * boots or not file.schema_arrow.equals(schema(plan)):
         return None
     table = file.read(columns=names)

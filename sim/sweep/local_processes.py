@@ -50,6 +50,7 @@ def processes(plan: Plan, workers: int) -> Iterator[Compute]:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
+                # Computed parts wait in memory until the caller has written them, so no more are handed out than that.
                 following = islice(parts, workers * PARTS_AHEAD - len(waiting))
                 waiting |= {pool.submit(_compute, part) for part in following}
         except BrokenProcessPool:
@@ -58,6 +59,7 @@ def processes(plan: Plan, workers: int) -> Iterator[Compute]:
     try:
         yield compute
     finally:
+        # Parts under way are given up: after Ctrl-C, which workers ignore, their results have no reader any more.
         pool.shutdown(wait=True, kill_workers=True)
 
 
@@ -69,11 +71,13 @@ def _signals_held() -> Iterator[None]:
     then runs its handler in the main thread, so the handlers are held back too.
     """
     held: list[int] = []
+    # Python lets only the main thread set handlers.
     handlers = _held_handlers(held) if current_thread() is main_thread() else {}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _TO_PARENT)
     try:
         yield
     finally:
+        # The mask first: a signal that it held back then still meets the noting handler, and none is lost in between.
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -82,7 +86,10 @@ def _signals_held() -> Iterator[None]:
 
 
 def _held_handlers(held: list[int]) -> dict[signal.Signals, Handler]:
-    """Have signals that Python handles noted in a list, and return their handlers."""
+    """Have signals that Python handles noted in a list, and return their handlers.
+
+    A signal that is ignored, or has its default action, is left alone: nohup's ignored SIGHUP must stay ignored.
+    """
     handlers: dict[signal.Signals, Handler] = {}
     for number in _TO_PARENT:
         handler = signal.getsignal(number)
@@ -93,13 +100,14 @@ def _held_handlers(held: list[int]) -> dict[signal.Signals, Handler]:
 
 
 class _Worker:
-    """The state of a worker process: the plan is sent once, and not with each part."""
+    """The state of a worker process: its initializer sets the plan, so that the plan is not sent with each part."""
 
     plan: ClassVar[Plan]
 
 
 def _begin(plan: Plan, parent: int) -> None:
     """Make a process ready: it leaves signals to its parent, ends with it, and has compiled before it counts."""
+    # Ignored first and then let through: what arrived while this process was starting is dropped.
     for one in _TO_PARENT:
         signal.signal(one, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _TO_PARENT)

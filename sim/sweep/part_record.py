@@ -21,6 +21,7 @@ from sim.vectors import VQ_MAX
 _ALL_BITS = (verdict_bits.WARNED << 1) - 1
 """Every bit of a system's outcome: the last is `verdict_bits.WARNED`."""
 _MOST_LENGTHS = 0xFFFF
+"""`sim.study.tally.Sizes` packs a number of lengths into 16 bits."""
 _SHA256_DIGITS = 64
 
 
@@ -59,6 +60,7 @@ class TallyRecord(msgspec.Struct, frozen=True):
         if not all(0 <= bits <= _ALL_BITS and times >= 1 for bits, times in counts.items()):
             return False
         shown = {bit for bits in counts for bit in hazard_bits(bits)}
+        # Each hazard that occurs has a first point and a smallest example, and no other has.
         return (
             first.keys() == shown == smallest.keys()
             and all(start <= point < stop for point in first.values())
@@ -96,6 +98,7 @@ class PartRecord(msgspec.Struct, frozen=True):
             len(self.tallies) == settings
             and all(one.fits(start, stop) for one in self.tallies)
             and len(systems) == 1
+            # Each point weighs at least 1, and a part cannot weigh more than the whole.
             and stop - start <= min(systems) <= plan.systems
             and self._has_times(plan, stop - start, min(systems))
         )

@@ -23,6 +23,7 @@ def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = N
     plan = Folder.open(Path(folder)).plan
     if not 0 <= row < plan.rows:
         raise InputError(f"{folder}: there is no row {row:,}: there are {plan.rows:,}, counted from 0")
+    # Rows run point by point and, within a point, setting by setting (`sim.sweep.sweep_rows`).
     point, setting = divmod(row, len(plan.space.settings))
     name = f"{plan.space.name or Path(folder).name}, row {row}"
     scenario = plan.space.scenario(sets_at(plan.points, point), plan.space.settings[setting]).but(name=name)

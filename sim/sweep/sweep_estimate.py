@@ -54,6 +54,6 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
             measured += block.rows if place else 0
         spent += time.perf_counter() - began if place else 0
     if points.points <= measured:
-        return spent
+        return spent  # all points were measured, on this core; processes would not start sooner
     compiling_s = COMPILE_S * len(plan.space.groups) * len(settings) if is_compiled(plan) else 0
     return points.points * spent / measured / min(usable_cores(), plan.parts) + compiling_s

@@ -69,7 +69,7 @@ class Folder:
             raise InputError(f"{path}: holds this sweep already: asymboot sweep --resume {path} continues it")
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: is not a folder")
-        own = {_LOCK, new_name(_MANIFEST)}
+        own = {_LOCK, new_name(_MANIFEST)}  # left by a sweep that was killed before its plan was written
         if path.is_dir() and (foreign := sorted({one.name for one in path.iterdir()} - own)):
             raise InputError(f"{path}: holds {foreign[0]!r:.60}, which no sweep wrote: choose an empty folder")
         folder = cls(path, plan, versions())
@@ -93,11 +93,13 @@ class Folder:
         except FileNotFoundError:
             raise InputError(f"{path}: holds no sweep: there is no {_MANIFEST}") from None
         with at(f"{path / _MANIFEST}"):
+            # The version by itself first: another version's manifest may have other fields.
             version = record_from_json(raw, _Version).schema_version
             if version != SCHEMA_VERSION:
                 raise InputError(f"is of version {version}, and this program reads {SCHEMA_VERSION}")
             manifest = record_from_json(raw, _Manifest)
             plan = Plan.of(manifest.plan)
+            # The parts carry this checksum. With an edited plan they would all look broken, and be computed again.
             if manifest.plan_sha256 != plan.sha256:
                 raise InputError("was changed since the sweep began: start a new sweep in another folder")
         return cls(path, plan, manifest.made_with)
@@ -139,7 +141,7 @@ class Folder:
             lock.release()
 
     def part(self, number: int) -> PartRecord | None:
-        """Return what a part counted; None where it is missing or broken, or its rows are.
+        """Return what a part counted; None where it is missing or broken, or its rows are: it is to be computed.
 
         Raises:
             InputError: a file is a link, or not regular, or cannot be read.
@@ -154,7 +156,7 @@ class Folder:
             return None
 
     def counted(self, number: int) -> PartRecord | None:
-        """Return what a part counted, whatever became of its rows; None where it is missing or broken.
+        """Return what a part counted, without a look at its rows; None where it is missing or broken.
 
         Raises:
             InputError: the file is a link, or not regular, or cannot be read.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COMPILED_FROM = 1 << 21
-"""Fewer points are counted sooner than the loop for them is compiled."""
+"""The least number of points for which a compiled loop is worth it: fewer are counted before it would be compiled."""
 
 Evaluate = Callable[[Block], list[OutcomeBits]]
 """A function from a block's systems to their outcome bits: for each setting, one value a row, or one for all rows."""
@@ -69,6 +69,7 @@ def evaluator(layout: SpaceModel, settings: Sequence[Setting], *, compiled: bool
 
 def distinct_by_outcome(settings: Sequence[Setting]) -> list[Setting]:
     """Return the settings that differ in their outcomes: of those with always the same outcomes, the first."""
+    # A dict keeps the last value of a key: in reversed order the first setting. The order is then turned back.
     return list({outcome_key(one): one for one in reversed(settings)}.values())[::-1]
 
 
@@ -86,10 +87,12 @@ class _PartComputer:
         self._settings = distinct_by_outcome(plan.space.settings)
         kinds = {outcome_key(one): kind for kind, one in enumerate(self._settings)}
         self._kinds = [kinds[outcome_key(one)] for one in plan.space.settings]
+        """For each setting of the space, the place of its equal in `_settings`, which alone is evaluated."""
         self._evaluate = evaluator(self._layout, self._settings, compiled=is_compiled(plan))
 
     def part(self, number: int) -> Part:
         tallies = [Tally() for _ in self._settings]
+        # Times differ between settings with equal outcomes, because each boot has a seed of its own.
         times_tallies = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
         kept: list[pa.Table] = []
         for block in self._plan.points.blocks(*self._plan.span(number)):

@@ -15,14 +15,16 @@ from sim.study.points import BLOCK_ROWS, MOST_POINTS, Exhaustive, Points, Sample
 from sim.study.system_space import Space
 
 COUNTED_POINTS = 1 << 22
-"""Points in a part where rows are only counted."""
+"""Points in a part where rows are only counted; more if there would be more than `MOST_PARTS` parts."""
 KEPT_ROWS = 1 << 19
 """Rows in a part, about, where rows are kept."""
 BOOTS = 1 << 12
 """Boots in a part of a timing study, about."""
 MOST_REPLICATIONS = 1_000_000
 MOST_PARTS = 1 << 14
+"""The most parts of a sweep: each has a file, or two, in the folder."""
 MOST_SEED = (1 << 62) - 1
+"""The largest seed that a scenario file takes."""
 
 
 def versions() -> dict[str, str]:
@@ -80,7 +82,7 @@ class Plan:
     replications: int = 0
     """In a timing study, the number of boots of each point under each setting; 0: no boots."""
     part_points: int = 0
-    """Points in each part, but perhaps the last; below 1: as many as suit the plan."""
+    """Points in each part, of which the last may have fewer; below 1: the number that suits the plan."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "walk", choice(Walk, "walk", self.walk))
@@ -96,6 +98,7 @@ class Plan:
             raise InputError(f"{self.replications:,} replications: allowed are 1 to {MOST_REPLICATIONS:,}")
         if not 0 <= self.seed <= MOST_SEED:
             raise InputError(f"the seed is {self.seed}: allowed are 0 to 2^62 - 1")
+        # The size belongs to the plan and not to the program: a sweep must resume with the parts that it began with.
         usual = self._usual_part_points()
         if self.part_points < 1:
             object.__setattr__(self, "part_points", usual)
@@ -133,6 +136,7 @@ class Plan:
         wanted = max(1, KEPT_ROWS // len(self.space.settings))
         if self.keep is Keep.COUNTS:
             wanted = max(COUNTED_POINTS, -(-self.points.points // MOST_PARTS))
+        # Whole blocks, rounded up: a sample draws its points by blocks, and would draw a block of two parts twice.
         return wanted if wanted < BLOCK_ROWS else -(-wanted // BLOCK_ROWS) * BLOCK_ROWS
 
     def _check_size(self) -> None:
@@ -150,6 +154,7 @@ class Plan:
     @cached_property
     def sha256(self) -> str:
         """The checksum that tells this plan from any other."""
+        # Sorted, so that the order of fields in a class, or of keys in a file, does not matter.
         return sha256(msgspec.json.encode(self.record(), order="sorted")).hexdigest()
 
     @property

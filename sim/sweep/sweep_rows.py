@@ -18,9 +18,9 @@ from sim.sweep.timing_study import METRICS, Times, seed_of
 from sim.vectors import VQ_MAX, bits_from_vq, bits_from_vqs
 
 # The index is a set of lengths: a look-up for a whole column at once.
-_LARGEST_BITS = np.array([bits_from_vq(vqs.bit_length()) if vqs else 0 for vqs in range(1 << VQ_MAX)], np.uint16)
+_LARGEST_BITS = np.array([bits_from_vq(vqs.bit_length()) for vqs in range(1 << VQ_MAX)], np.uint16)
 
-Column = tuple[pa.DataType, str]
+# Text repeats in many rows, so rows hold indices of a few texts.
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 SETTING = {
     "design": "the design's name",
@@ -103,6 +103,7 @@ def _columns(
     for place, name in enumerate(SETTING):
         yield name, np.tile([_choices(space, name).index(_values_of(one)[place]) for one in space.settings], rows)
     record, has = batch.record, batch.record.has_sve
+    # The first three of RECORD do not depend on the setting; the fourth follows.
     for name, sets in zip(RECORD, (record.vq_map & has, record.vq_partial_map, record.virtualisable_vqs), strict=False):
         yield name, np.repeat(np.broadcast_to(_LARGEST_BITS[sets.array], rows), many)
     yield "allocation_vl_bits", _side_by_side([_LARGEST_BITS[one.allocation_vqs] for one in verdicts])
@@ -145,6 +146,7 @@ def _array(values: NDArray[np.generic], kind: pa.DataType, space: Space, name: s
 
 def _sets_as_text(sets: Sets, group: Group) -> pa.Array:
     """Return sets as text: indices into the group's candidates, in their order."""
+    # A binary search needs sorted candidates. `order` leads from a place among these back to the group's order.
     order = np.argsort(np.array(group.sets, np.uint16))
     places = order[np.searchsorted(np.array(group.sets, np.uint16)[order], sets)]
     return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), list(map(set_as_text, group.sets)))

@@ -120,6 +120,7 @@ def _run(folder: Folder, jobs: int | None, scheduler: str | None, report: Report
         progress.add(record, stop - start)
         totals.add(record)
 
+    # The folder is read under the lock as well: another sweep might add parts between the reading and the computing.
     with folder.locked():
         missing = []
         for number in range(plan.parts):
@@ -149,4 +150,5 @@ def _workers(plan: Plan, jobs: int | None, scheduler: str | None, parts: int) ->
     if scheduler is not None:
         return cluster(plan, scheduler)
     jobs = min(jobs or usable_cores(), parts)
+    # A single part, or a single core, needs no process of its own, nor the time to start one.
     return here(plan) if jobs == 1 else processes(plan, jobs)

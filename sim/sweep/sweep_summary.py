@@ -51,6 +51,7 @@ class Summary:
         Raises:
             InputError: they count more systems than the plan has, although each of them is possible by itself.
         """
+        # Before the first part there is no mean to state.
         found = cls(totals.plan, totals.tallies, totals.points, totals.times if totals.points else [])
         if found.systems > found.plan.systems or (found.complete and found.systems != found.plan.systems):
             raise InputError(
@@ -68,6 +69,7 @@ class Summary:
     @cached_property
     def systems(self) -> int:
         """The number of systems that the points stand for, by weight."""
+        # The same for every setting: a record in which settings differ does not fit (`PartRecord.fits`).
         return sum(self.tallies[0].words.values())
 
     @cached_property

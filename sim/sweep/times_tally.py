@@ -75,6 +75,7 @@ class TimesTally:
         self.points += 1
         self.weights += weight
         self.sum += weight * total
+        # In this form all is whole: r·Σt² - (Σt)² is r·(r - 1) times the sample variance.
         within = weight**2 * (len(times) * sum(one * one for one in times) - total**2)
         self.within += within
         self.within_squared += within**2
@@ -101,9 +102,19 @@ class TimesTally:
     def interval_ns(self, replications: int, *, sampled: bool) -> tuple[float, float]:
         """Return the mean's 95 % interval, Student's: over points drawn, or over each point's replications.
 
+        With n points, r replications and W = Σ w, the mean is Σ w·Σt / (r·W), and the variance of the mean is
+
+        - over points drawn, (n·Σ(Σt)² - (ΣΣt)²) / (n - 1) / (n·r)²;
+        - over replications, Σ w²·(r·Σt² - (Σt)²) / (r - 1) / (r·W)².
+
         Points whose times spread more, or that weigh more, determine more of the mean's error than others. Over
         replications the degrees of freedom are therefore Welch's and Satterthwaite's, (r - 1)·(Σx)² / Σx² with the
         terms x of `within`. Both ends are NaN where there are fewer than two values.
+
+        Args:
+            replications: r, the number of boots of each point.
+            sampled: True: points were drawn, and their differences are the error. False: every point was visited, so
+                only replications vary.
         """
         with needed_by("sim.Summary"):
             from scipy.stats import t
@@ -116,6 +127,7 @@ class TimesTally:
         else:
             spread = self.within / (replications - 1)
             error = sqrt(spread) / replications / self.weights
+            # Without any spread the error is 0, and the degrees of freedom do not matter.
             freedom = (replications - 1) * self.within**2 / self.within_squared if self.within else 1.0
         reach = float(t.ppf((1 + _CONFIDENCE) / 2, freedom)) * error
         mean = self.mean_ns(replications)

@@ -32,7 +32,11 @@ def seed_of(plan: Plan, row: int, replication: int) -> int:
 
 
 def measure(outcome: Outcome) -> tuple[int, int, int]:
-    """Return a boot's times, in the order of `METRICS`."""
+    """Return a boot's times, in the order of `METRICS`.
+
+    One task holds the hotplug lock at a time, so a single `since` is enough; a hold that a panic cuts short does not
+    count.
+    """
     facts = outcome.facts
     refused = {one.cpu for one in facts.refused} | {one.cpu for one in facts.relay_refused}
     last, held, held_refused, since = 0, 0, 0, 0

@@ -14,7 +14,7 @@ from sim.sweep.sweep_plan import Plan
 Compute = Callable[[Iterator[int]], Iterator[Part]]
 
 PARTS_AHEAD = 2
-"""The number of parts that are handed out for each worker, so that it never waits for the next."""
+"""The number of parts that are handed out for each worker: one to compute, and one so that it never waits for it."""
 
 
 def usable_cores() -> int:
