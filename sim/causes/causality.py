@@ -46,6 +46,7 @@ def causality(outcome: Outcome) -> "nx.DiGraph[int]":
             continue
         waited_ns = sum(wait.waited_ns for wait in cause.waits)
         graph.add_edge(cause.before, number, let_happen=True, waits=cause.waits, waited_ns=waited_ns, critical=False)
+        # A process that waited for another: its own earlier event came before, but did not decide when it went on.
         if cause.of_process not in {None, cause.before}:
             waited_ns = events[number].time_ns - events[cause.of_process].time_ns
             graph.add_edge(cause.of_process, number, let_happen=False, waits=(), waited_ns=waited_ns, critical=False)
@@ -55,6 +56,7 @@ def causality(outcome: Outcome) -> "nx.DiGraph[int]":
 def _causes(outcome: Outcome) -> tuple[Cause, ...]:
     """Return the cause of each event; an outcome without them is booted again."""
     recorded = outcome if outcome.causes is not None else boot(outcome.scenario, causes=True)
+    # The same scenario boots in the same way, unless a schedule and not the time ordered the outcome's steps.
     if recorded.causes is None or recorded.facts.events != outcome.facts.events:
         raise InputError("causes are known only of boots by time; this outcome is that of a schedule")
     return recorded.causes

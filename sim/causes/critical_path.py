@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
 
+# Other kinds of steps take no time, or are chosen by explorers only, so no wait on a critical path is theirs.
 _OF_SYSTEM = {
     StepKind.FINALISE: "the capabilities to be final",
     StepKind.KVM_INIT: "KVM's initcall",
@@ -136,6 +137,7 @@ def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
 
 def path_to(graph: "nx.DiGraph[int]", event: int) -> list[int]:
     """Return the events that let an event happen, from the first to that event."""
+    # Each event but the first has exactly one edge with `let_happen`, so there is no choice of paths to compare.
     path = [event]
     while causes := _let_happen(graph, path[-1]):
         path.extend(causes)

@@ -13,7 +13,8 @@ from sim.prove.finding import Finding
 def hazards_of(finding: Finding) -> frozenset[HazardKind]:
     """Boot a finding's example from the text of its scenario file, and return the hazards that it shows.
 
-    They include one of `finding.prop.hazards`, or asymboot contradicts itself. Without an example there are none.
+    They include one of `finding.prop.hazards`, or asymboot contradicts itself. Without an example there are none. The
+    scenario is written as text and read back, so that a user's file is what was booted.
     """
     if finding.scenario is None:
         return frozenset()

@@ -23,7 +23,11 @@ LATE_CHOICES = (
     (LateCpu.RAISES, LateStore.READ_ONLY),
     (LateCpu.REFUSED, LateStore.SKIPPED),
 )
-"""The responses to a late CPU above the maximum, each with the effect of the store that raises the maximum."""
+"""The responses to a late CPU above the maximum, each with the effect of the store that raises the maximum.
+
+Every question here is about pKVM, where ``refused-under-pkvm`` equals ``refused``. A store that is skipped would differ
+from ``warned`` in the name only.
+"""
 
 
 def every_design() -> Iterator[Design]:
@@ -86,6 +90,7 @@ def prove_every_design(question: Question) -> Iterator[Promises]:
         key = outcome_key(setting)
         if key not in known:
             known[key] = {
+                # Only the answer is kept, so the search for the smallest example is spared.
                 name: prove_property(question, setting, prop, smallest=False).answer
                 for name, prop in PROPERTIES.items()
             }

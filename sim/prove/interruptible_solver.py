@@ -27,6 +27,7 @@ def interruptible(work: Callable[[], T]) -> T:
         try:
             return future.result()
         except KeyboardInterrupt:
+            # An interrupt between two calls of the solver is lost, so it is repeated until the work has ended.
             while wait([future], _RETRY_S).not_done:
                 z3.main_ctx().interrupt()
             raise

@@ -44,6 +44,7 @@ def _prove(question: Question, setting: Setting, prop: Property, *, smallest: bo
     if found is None or not smallest:
         return Finding(prop, setting, answer)
     is_smallest = True
+    # The property is refuted in any case: if the search gives up, the system that was found first is the example.
     try:
         found = _smallest(question, setting, prop, found)
     except SolverGaveUp:
@@ -55,7 +56,11 @@ def _prove(question: Question, setting: Setting, prop: Property, *, smallest: bo
 
 
 def _smallest(question: Question, setting: Setting, prop: Property, known: System) -> System:
-    """Return the smallest system that breaks a property; `known` breaks it."""
+    """Return the smallest system that breaks a property; `known` breaks it.
+
+    Fewer CPUs are smaller whatever their sets (`System.size`), so the search ends at the first number of CPUs that has
+    an example.
+    """
     for cpus in range(1, question.early + question.late + 1):
         found = list(_smallest_of(question, setting, prop, cpus))
         if found:
@@ -72,6 +77,7 @@ def _smallest_of(question: Question, setting: Setting, prop: Property, cpus: int
                 yield found
 
 
+# Formulas take time to build. All properties of a setting share them, and so does the search for the smallest system.
 @lru_cache(maxsize=64)
 def _systems(question: Question, setting: Setting, early: int, late: int) -> SymbolicSystems:
     return SymbolicSystems(question, setting, early, late)

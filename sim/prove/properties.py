@@ -46,7 +46,7 @@ class Property:
 
 def _shows(*kinds: HazardKind) -> tuple[frozenset[HazardKind], Broken]:
     """Return hazards that a batch can find, and the condition that a system shows one of them."""
-    bits = sum(1 << verdict_bits.HAZARDS.index(kind) for kind in kinds)
+    bits = sum(1 << verdict_bits.HAZARDS.index(kind) for kind in kinds)  # a hazard's place is its bit
 
     def broken(evaluation: Evaluation[V], /) -> V:
         return evaluation.word & bits
@@ -60,6 +60,7 @@ def _of_accepted(broken_by: _BrokenByCpu) -> Broken:
     def broken(evaluation: Evaluation[V], /) -> V:
         systems = evaluation.systems
         found = systems.none
+        # Without SVE in use no length is committed or offered, so no set of a late CPU can contradict one.
         for unit, word in evaluation.by_unit.items():
             if unit.late and not evaluation.setting.design.nosve:
                 accepted = rules.when(word & verdict_bits.ACCEPTED) & systems.record.has_sve
@@ -76,6 +77,7 @@ def _lacks(record: Record[V], own_vqs: V, /) -> V:
 def _guest_sees_otherwise(record: Record[V], own_vqs: V, /) -> V:
     offered = rules.guest_lengths(record.vq_map, record.virtualisable_vqs)
     selectable = own_vqs & record.virtualisable_vqs
+    # The symmetric difference; `^` is not among the operators that every kind of value has (`sim.rules.bits`).
     return (offered & ~selectable) | (selectable & ~offered)
 
 

@@ -12,7 +12,11 @@ from sim.study.system_space import MOST_GROUPS, Group, Setting, Space
 from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces
 
 EARLY, LATE = 3, 1
-"""The CPUs of a system that stands for any number of them."""
+"""The CPUs of a system that stands for any number of them.
+
+Two early CPUs give the shared lengths and the lengths of any CPU; one more, early or late, breaks the property
+(docs/proofs.md).
+"""
 LONGEST_S = 60
 """The longest time for an answer by default, in seconds."""
 
@@ -42,7 +46,10 @@ class System(NamedTuple):
 
     @property
     def size(self) -> tuple[int, int, int, int, "System"]:
-        """The size by CPUs, then the largest VL, then lengths, then late CPUs; the smaller, the better an example."""
+        """The size by CPUs, then the largest VL, then lengths, then late CPUs; the smaller, the better an example.
+
+        The system itself comes last, so that no two systems are of equal size and the smallest is unique.
+        """
         sets = self.early + self.late
         return (len(sets), max(sets).bit_length(), sum(one.bit_count() for one in sets), len(self.late), self)
 

@@ -29,7 +29,7 @@ class Solver:
     def __init__(self, longest_s: float, *conditions: z3.BoolRef) -> None:
         self._solver = z3.SolverFor("QF_BV")
         self._solver.set("timeout", int(longest_s * 1000))
-        self._solver.set("ctrl_c", False)
+        self._solver.set("ctrl_c", False)  # `sim.prove.interruptible_solver` handles it
         self._solver.add(*conditions)
 
     def check(self, *more: z3.BoolRef) -> Answer:
@@ -45,6 +45,7 @@ class Solver:
 
     def value(self, vqs: Symbol) -> int:
         """Return the value of a set in the system that was found last."""
+        # Completed: a set that does not matter has no value in the model, and gets one.
         return int(self._solver.model().eval(vqs.term, model_completion=True).as_long())
 
     def can_hold(self, *more: z3.BoolRef) -> bool:
@@ -64,6 +65,9 @@ class Solver:
         Args:
             at_most: returns the condition that the number is at most a limit.
             most: an upper bound of the number; 1 is a lower bound.
+
+        Raises:
+            SolverGaveUp: some step of the binary search is not decided.
         """
         least = 1
         while least < most:
@@ -75,8 +79,13 @@ class Solver:
         self._solver.add(at_most(most))
 
     def minimise_set(self, vqs: Symbol) -> int:
-        """Add the condition that a set, as a number, is the least possible, and return it."""
+        """Add the condition that a set, as a number, is the least possible, and return it.
+
+        Raises:
+            SolverGaveUp: some bit is not decided.
+        """
         value = 0
+        # From the highest bit down: a bit is 1 only if no solution has 0 there, the higher bits being settled.
         for place in reversed(range(VQ_MAX)):
             without_bit = value | ((1 << place) - 1)
             if not self.can_hold(z3.UGE(vqs.term, value), z3.ULE(vqs.term, without_bit)):

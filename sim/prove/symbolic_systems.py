@@ -23,6 +23,7 @@ class SymbolicSystems:
         self._early, self._question = early, question
         self._sets = [Symbol.named(f"cpu{number}") for number in range(early + late)]
         model = SpaceModel(question.space(setting, early, late))
+        # Properties ask only whether a system has a hazard at all, so not every unit's bits need be exact.
         self._evaluation = Evaluation(Systems(model, self._sets, Symbol.constant), setting, exact=False)
 
     def _solver(self, prop: Property) -> Solver:
@@ -50,6 +51,7 @@ class SymbolicSystems:
         solver = self._solver(prop)
         if not solver.can_hold():
             return None
+        # In the order of `System.size`: each minimum becomes a condition on the following. The number of CPUs is given.
         terms = [one.term for one in self._sets]
         bits = [z3.Extract(place, place, term) for term in terms for place in range(VQ_MAX)]
         lengths = z3.Sum([z3.ZeroExt(_COUNT_BITS - 1, bit) for bit in bits])
