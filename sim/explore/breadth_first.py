@@ -2,7 +2,9 @@
 
 Schedules are tried in the order of their length. A step that is independent of everything that may happen without it,
 and that shows no hazard itself, can be put off until just before a step that it enables (`Reduction.postponable`); so
-after such a step only the steps that it enabled are tried.
+after such a step only the steps that it enabled are tried. Putting off does not make a schedule longer, so a shortest
+schedule is still among those that are tried. Partial-order reduction itself would not do here: its order of independent
+steps reaches every hazard, but not always by the fewest steps.
 """
 
 import time
@@ -41,15 +43,17 @@ class Shortest:
     def search(self, until: float, *, reduced: bool = True, most_runs: int = MOST_RUNS) -> None:
         """Try schedules, the shortest first, until all findings have their shortest, a time, or a number of runs."""
         first = self._run((), reduced=reduced)
+        # By length; of the same length by the number of the run, so that the heap never compares two runs.
         waiting = [(0, 0, first, first.enabled)]
         seen: set[tuple[bytes, tuple[Step, ...]]] = set()
         runs = 0
         longest = max(map(len, self.schedules.values()), default=0)
         while waiting:
             length, _, before, steps = heappop(waiting)
+            # The heap gives the shortest first, so every schedule of this length has been run when the first is taken.
             self._tried = length
             if length + 1 >= longest:
-                return
+                return  # what would follow is not shorter than any known schedule
             for step in steps:
                 if runs == most_runs or time.monotonic() >= until:
                     return
@@ -57,12 +61,13 @@ class Shortest:
                 run = self._run((*before.schedule, step), reduced=reduced)
                 newly_enabled = [one for one in run.enabled if one not in before.enabled]
                 after = newly_enabled if step in before.postponable else run.enabled
+                # The steps belong to the key: a state that was reached by a postponed step is tried with fewer steps.
                 key = (run.state, tuple(after))
                 if after and key not in seen:
                     seen.add(key)
                     heappush(waiting, (length + 1, runs, run, after))
             longest = max(map(len, self.schedules.values()))
-        self._tried = longest
+        self._tried = longest  # no schedule is left to try
 
     def _run(self, schedule: Schedule, *, reduced: bool) -> "_Look":
         run = _Look(self._scenario, schedule, reduced=reduced)

@@ -89,11 +89,14 @@ class ControlledEnvironment(Environment):
         The wait for a CPU may end in vain only if that CPU is not on its way, or may come too late.
         """
         awaited = self.awaited()
+        # Sorted, because sets have no order, and the same scenario must be explored in the same way.
         steps = [step for step in awaited if step.kind is not StepKind.GIVE_UP or self._may_give_up(step, awaited)]
         return sorted([*steps, *self._grants()], key=_order)
 
     def awaited(self) -> set[Step]:
         """Return the steps that a process waits for."""
+        # A step whose wait ended otherwise, such as a wait for a CPU that came online, keeps its event. SimPy takes the
+        # callback of the condition off it, and without callbacks nothing would follow from the step.
         return {step for step, event in self._awaited.items() if event.callbacks}
 
     def _grants(self) -> dict[Step, tuple["ControlledLock", Request]]:
@@ -108,6 +111,7 @@ class ControlledEnvironment(Environment):
         return self._agents.get(request.proc, 0) if request.proc is not None else 0
 
     def _may_give_up(self, step: Step, awaited: set[Step]) -> bool:
+        # While a punctual CPU is on its way, the 5 s cannot end before it is online: time is ignored, this fact is not.
         return step.who in self.late or not any(Step(kind, step.who) in awaited for kind in ON_ITS_WAY)
 
     def step(self) -> None:
@@ -119,6 +123,7 @@ class ControlledEnvironment(Environment):
                 self.left_early = bool(enabled)
                 raise EmptySchedule
             self._now += STEP_NS
+            # Grants of locks are not awaited: they are found anew from the queues of the locks.
             if chosen in self._awaited:
                 self.schedule(self._awaited.pop(chosen))
             else:
@@ -145,6 +150,7 @@ class ControlledLock(simpy.Resource):
 
     def grant(self, request: Request) -> None:
         """Give the lock, which is free, to a process that waits for it."""
+        # What SimPy does with a request that is first in its queue: `Resource._do_put`, then out of the queue.
         super()._do_put(request)
         self.put_queue.remove(request)
 

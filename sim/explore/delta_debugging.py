@@ -12,7 +12,10 @@ from sim.scenario import Scenario
 
 
 def first_shown(scenario: Scenario, schedule: Schedule, what: Reached) -> Schedule:
-    """Return the beginning of a schedule up to the step that shows a finding; once shown, it stays so."""
+    """Return the beginning of a schedule up to the step that shows a finding.
+
+    The finding must be a hazard: what was shown once stays shown, so bisection finds the step.
+    """
 
     def is_shown(length: int) -> bool:
         return what in reached(follow(scenario, schedule[:length])[0])
@@ -39,13 +42,15 @@ def minimised(
     size = max(1, len(schedule) // 2)
     while True:
         end, before = len(schedule), schedule
+        # From the end: later steps depend on earlier steps, and a run leaves out those that are not enabled any more.
         while end > 0:
             if time.monotonic() >= until:
                 return schedule, False
             outcome, shorter = follow(scenario, schedule[: max(0, end - size)] + schedule[end:])
             if what in reached(outcome):
                 schedule = shorter
-            end = min(end - size, len(schedule))
+            end = min(end - size, len(schedule))  # the run may have left out more than the part
+        # A part that was needed at first may not be once others are gone: single steps are tried until none can go.
         if size == 1 and schedule == before:
             return schedule, True
         size = max(1, size // 2)

@@ -1,6 +1,8 @@
 """Exhaustive exploration: a worklist of states, until the whole reachable state space is covered.
 
-Visited states are not expanded again: they are told apart by their fingerprints (`sim.explore.fingerprint`).
+Visited states are not expanded again: they are told apart by their fingerprints (`sim.explore.fingerprint`). States are
+covered in the order of their shortest known schedules, as in Dijkstra's algorithm, so that no shorter schedule to a
+state is found after the state was covered.
 """
 
 import time
@@ -55,8 +57,11 @@ class _State:
     schedule: Schedule
     """The shortest known schedule that leads there."""
     next: list[Step]
+    """The enabled steps to explore."""
     left_out: int
+    """The number of enabled steps that were not explored, here and since the last choice before."""
     after: list[bytes] = field(default_factory=list)
+    """The states that these steps lead to, once it is covered."""
     covered: bool = False
 
 
@@ -108,6 +113,7 @@ class Exploration:
                 self.explored.found[what] = Found(what, run.schedule)
         key = fingerprint(run.boot_run)
         known_state = self._states.get(key)
+        # A shorter schedule replaces the state; its older entry in the heap is passed over when it comes up (`_cover`).
         if known_state is None or len(run.schedule) < len(known_state.schedule):
             self._states[key] = _State(run.schedule, run.next, run.left_out)
             heappush(self._waiting, (len(run.schedule), self.explored.runs, key))
@@ -127,16 +133,20 @@ class Exploration:
 
     def _orders(self) -> int:
         """Return the number of paths from the beginning to an end."""
+        # States form a graph without cycles, because every step uses up something: an action, a round, a wait. What
+        # follows a state is counted before it. A state that was not covered has no paths yet, and counts 0.
         orders: dict[bytes, int] = {}
         for key in TopologicalSorter({key: state.after for key, state in self._states.items()}).static_order():
             state = self._states[key]
             orders[key] = sum(orders[after] for after in state.after) if state.next else 1
-        return orders[next(iter(self._states))]
+        return orders[next(iter(self._states))]  # the first state visited is the beginning
 
     def _shorten(self, until: float) -> None:
         """Give each hazard the shortest schedule that shows it.
 
-        Where every state was covered, nearest first, a deadlock's schedule is the shortest already.
+        Where every state was covered, nearest first, a deadlock's schedule is the shortest already. A hazard's may not
+        be: steps that it does not need can lie before it. Each result is kept as soon as it is known, since Ctrl-C may
+        end the next, slower search.
         """
         found = self.explored.found
         complete = self.explored.complete

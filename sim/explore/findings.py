@@ -18,7 +18,7 @@ class Deadlock:
     """A state in which no step is enabled and an agent still waits."""
 
     waiting: tuple[str, ...]
-    """The agents that wait, and for what, as sentences."""
+    """The agents that wait, and for what, as sentences; equal sentences make equal deadlocks."""
 
     @property
     def title(self) -> str:

@@ -73,7 +73,10 @@ class PendingActions:
         return self._smp.is_online(number) and number not in self.down
 
     def is_steady(self) -> bool:
-        """Return True if guests do not depend on which other CPUs are online: those turned away all go to cpu0."""
+        """Return True if guests do not depend on which other CPUs are online.
+
+        A guest that is turned away goes to the lowest CPU online: always cpu0, while cpu0 stays online.
+        """
         return not self.down or self.stays_online(0)
 
     def is_punctual(self) -> bool:
@@ -83,6 +86,7 @@ class PendingActions:
         """
         if not self._env.late:
             return True
+        # Before user space begins, early CPUs are still to come, and `_pending` has no actions yet.
         started = bool(self._run.user_space.left)
         bring_up = any(one.do is Do.ONLINE and one.cpu in self._env.late for one in self._pending)
         swapped = any(task != hw_cpu for task, hw_cpu in self._smp.runs.items())

@@ -80,7 +80,7 @@ class Sampling:
         for what, one in self.sampled.found.items():
             if not isinstance(what, Deadlock):
                 first = first_shown(self._scenario, one.schedule, what)
-                self.sampled.found[what] = replace(one, schedule=first)
+                self.sampled.found[what] = replace(one, schedule=first)  # kept even if Ctrl-C ends what follows
                 shorter, is_minimal = minimised(self._scenario, first, what, until)
                 self.sampled.found[what] = replace(one, schedule=shorter, is_minimal=is_minimal)
 
@@ -110,6 +110,8 @@ class Sampling:
     def _by_priority(self, draw: random.Random) -> Callable[[list[Step]], Step]:
         """Choose the step of the CPU or agent with the highest priority; at drawn steps that becomes the lowest."""
         priorities: dict[int | str, float] = {}
+        # The length of a run is not known beforehand: the longest run so far stands for it. For the first run there is
+        # none, and `depth` is just enough to draw from.
         longest = max(self.sampled.most_steps, self._depth)
         changes = set(draw.sample(range(longest), self._depth - 1))
         taken = 0
@@ -120,7 +122,7 @@ class Sampling:
                 priorities.setdefault(step.who, draw.random())
             if taken in changes:
                 first = max(enabled, key=lambda step: priorities[step.who])
-                priorities[first.who] = -taken - 1
+                priorities[first.who] = -taken - 1  # below every drawn priority, and below every earlier change
             taken += 1
             return max(enabled, key=lambda step: priorities[step.who])
 

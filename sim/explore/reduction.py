@@ -42,6 +42,7 @@ class Reduction:
         for step in self._enabled:
             if self._is_independent(step):
                 return [step]  # a singleton is persistent: nothing that may happen without it depends on it
+        # Larger sets only where there is no singleton: the smaller the set, the fewer orders are left.
         return self._lock_grants() or self._around_a_probe() or self._enabled
 
     def postponable(self) -> frozenset[Step]:
@@ -56,10 +57,11 @@ class Reduction:
         """Return True if a step is provably independent of everything that may happen without it."""
         match step.kind:
             case StepKind.PKVM_FINALISE:
-                independent = True
+                independent = True  # it only adds an event
             case StepKind.SAVE | StepKind.RESTORE | StepKind.GUEST_RUN:
                 independent = self._guests_are_independent() and int(step.who) not in self._pending.down
             case StepKind.LOOK_AGAIN:
+                # If the CPU stays online, the agent finds it online whenever it looks.
                 independent = self._pending.stays_online(self._awaited_by(str(step.who)))
             case StepKind.BEGIN | StepKind.SYSFS_WRITE | StepKind.TIME_COMES:
                 independent = self._begin_is_independent(str(step.who))
@@ -71,14 +73,17 @@ class Reduction:
     def _is_independent_if_punctual(self, step: Step) -> bool:
         match step.kind:
             case StepKind.CPU_ON | StepKind.GIVE_UP | StepKind.LATE_ARRIVAL:
+                # A punctual CPU takes its own boot arguments, and only its own bring-up waits for it.
                 independent = True
             case StepKind.CPU_ON_CALL:
+                # pKVM's relay answers by the CPUs that were online at KVM's init.
                 independent = not self._pending.is_kvm_pending()
             case StepKind.PROBE:
                 independent = self._is_alone_with(int(step.who), Do.ONLINE) and self._counting_commutes()
             case StepKind.CPU_OFF:
                 independent = self._is_alone_with(int(step.who), Do.OFFLINE)
             case StepKind.TAKE_SEAT:
+                # The order in which guests enter decides which of them sees what the other's save left behind.
                 independent = self._seat_is_uncontested(step)
             case _:
                 independent = False
@@ -111,6 +116,10 @@ class Reduction:
         return all(len({cpu.usable_vqs(vector_type) is None for cpu in early}) == 1 for vector_type in VectorType)
 
     def _begin_is_independent(self, agent: str) -> bool:
+        """Return True if an agent's next action may begin at any time.
+
+        An action looks at once at whether its CPU is online, so nothing that may happen before it may change that.
+        """
         action = self._left[agent][0]
         if action.do in _UNDER_LOCK:
             return True  # it only queues for the hotplug lock, and the next holder is chosen among all that wait
@@ -127,6 +136,7 @@ class Reduction:
         rivals = any((one.kind, one.seat) == (step.kind, number) and one.who != step.who for one in self._enabled)
         if rivals or self._pending.has_others(number, agent):
             return False
+        # Guests that are turned away from a CPU that goes down need a seat elsewhere: on cpu0, while it stays online.
         guests_come = number == 0 or not self._pending.is_steady()
         return self._guests_are_independent() and not (self._pending.down and guests_come)
 
@@ -159,7 +169,11 @@ class Reduction:
         return pending.has_others(number, agent) or not pending.is_steady() or pending.is_seat_awaited(number)
 
     def _around_a_probe(self) -> list[Step]:
-        """Return the probe of a CPU together with the next steps of the agents whose next action is on that CPU."""
+        """Return the probe of a CPU together with the next steps of the agents whose next action is on that CPU.
+
+        Such an action looks at whether the CPU is online, so these steps and the probe depend on each other, and on no
+        other. The list is empty where that is not certain.
+        """
         design = self._scenario.active_design
         if design is not None and design.late_cpu is LateCpu.RAISES and design.late_store is LateStore.READ_ONLY:
             return []  # the probe may panic the kernel, and everything depends on that
@@ -174,7 +188,11 @@ class Reduction:
         return []
 
     def _next_steps_on(self, number: int) -> list[Step] | None:
-        """Return the next steps of the agents with pending actions on a CPU; None if one of them acts elsewhere."""
+        """Return the next steps of the agents with pending actions on a CPU, except the agent that brings it online.
+
+        None: such an agent has something else to do first, or its action is not a guest, so that more than these steps
+        depends on the probe.
+        """
         pending = self._pending
         if number in pending.down or pending.is_seat_awaited(number) or not self._saves_stay_apart():
             return None

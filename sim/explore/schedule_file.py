@@ -107,6 +107,7 @@ def replay_schedule(scenario: Scenario, steps: tuple[Step, ...]) -> Outcome:
         return step
 
     outcome = controlled_boot(scenario, choose).to_the_end()
+    # Steps are left over if the run ended by itself: nothing was enabled any more, or the system panicked.
     if (following := next(left, None)) is not None:
         raise InputError(f"step {following[0]} of the schedule, {str(following[1])!r}: nothing more can happen")
     return outcome

@@ -14,7 +14,7 @@ from sim.scenario import Scenario
 class Run:
     """A run that follows a schedule from the beginning, and the steps that may follow it.
 
-    Generators cannot be copied, so each run starts from the beginning.
+    Generators cannot be copied, so a state cannot be kept to be continued: each run starts from the beginning.
     """
 
     def __init__(self, scenario: Scenario, schedule: Schedule, choices: "Choices", *, goes_on: bool = False) -> None:
@@ -24,7 +24,7 @@ class Run:
             scenario: what to run.
             schedule: the steps to follow.
             choices: returns the steps to explore of those that are enabled after the schedule.
-            goes_on: go on from there as long as there is one step to explore.
+            goes_on: True: go on from there as long as there is a single step to explore.
         """
         self._choices, self._goes_on = choices, goes_on
         self._taken = list(schedule)
@@ -58,6 +58,7 @@ class Run:
             return None
         self._at += 1
         self._taken.append(self.next[0])
+        # Emptied: if this was the last step, nothing is enabled after it, and this method is not called again.
         self.enabled, self.next, only = [], [], self.next[0]
         return only
 
@@ -68,6 +69,8 @@ Choices = Callable[[BootRun, list[Step]], list[Step]]
 
 def follow(scenario: Scenario, schedule: Sequence[Step]) -> tuple[Outcome, Schedule]:
     """Run a scenario by a schedule, to its end; a step that is not enabled is left out.
+
+    Delta debugging needs that: with a step go the steps that it would have enabled.
 
     Returns:
         The outcome, and the steps that happened.
