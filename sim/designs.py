@@ -38,7 +38,7 @@ class ZcrEl2(StrEnum):
     """The setting of ZCR_EL2.LEN during the save and the restore."""
 
     ALL_ONES = "all-ones"
-    """LEN = 15: every length that the hardware has."""
+    """LEN = 15, which lets every length of the hardware through."""
     SHARED = "max_vl"
     """LEN = VQ - 1 of the largest length that all counted CPUs have."""
     SHARED_ONE_TOO_MANY = "max_vl-one-too-many"

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 LONGEST_MESSAGE = 600
+"""The longest message, in characters. A longer message loses its middle: its ends say where, and what is allowed."""
 
 E = TypeVar("E", bound=StrEnum)
 

@@ -34,7 +34,7 @@ def needed_by(feature: str) -> Iterator[None]:
 
     Args:
         feature: what the user asked for, as the user calls it: a command, or a function of `sim`. Where several of
-            these contexts are nested, the outermost has the last word.
+            these contexts are nested, the outermost has the last word, because it knows best what was asked for.
 
     Raises:
         MissingExtra: a package of an extra is not installed.

@@ -23,6 +23,7 @@ def dtypes(row: type[Row]) -> dict[str, str]:
     >>> dtypes(HazardRow)["cpu"]
     'Int64'
     """
+    # get_type_hints leaves out the descriptions that `Annotated` adds to the types.
     return {name: _dtype(hint) for name, hint in get_type_hints(row).items()}
 
 

@@ -125,6 +125,7 @@ class Outcome:
                 run_bytes=buffers.run_bytes,
                 save_bytes=need.size_bytes,
                 save_first_byte=need.first_byte,
+                # A save may need more than was asked for, which is a hazard and leaves nothing unused.
                 unused_bytes=max(0, buffers.asked_bytes - need.size_bytes),
             )
             for number, need in enumerate(needs)
@@ -139,6 +140,7 @@ class Outcome:
                 host_vl_bits=bits_from_vq(save.host_vq),
                 save_vl_bits=bits_from_vq(save.running_vq),
                 pointer_vl_bits=bits_from_vq(save.pointer_vq),
+                # A save that panicked wrote only a part of that range.
                 first_byte=None if save.panicked else rules.save_first_byte(save.pointer_vq, save.running_vq),
                 last_byte=None if save.panicked else rules.save_last_byte(save.pointer_vq, save.running_vq),
                 written_bytes=sum(extent.bytes for extent in save.touched),

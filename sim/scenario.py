@@ -258,12 +258,12 @@ class Scenario:
 
     @cached_property
     def flags(self) -> KernelFlags:
-        """The kernel's flags: the series' defaults with `kernel_flags` applied."""
+        """The kernel's flags, which are the series' defaults with `kernel_flags` applied."""
         return kernel_flags(self.series, self.kernel_flags)
 
     @property
     def active_design(self) -> Design | None:
-        """The design in force: the chosen design, else the kernel's own; None where the kernel has none."""
+        """The design in force, which is the chosen design or else the kernel's own; None where there is neither."""
         if self.design is not None:
             assert isinstance(self.design, Design)  # a name has become a design in __post_init__
             return self.design

@@ -134,7 +134,7 @@ class Exploration:
     def _orders(self) -> int:
         """Return the number of paths from the beginning to an end."""
         # States form a graph without cycles, because every step uses up something: an action, a round, a wait. What
-        # follows a state is counted before it. A state that was not covered has no paths yet, and counts 0.
+        # follows a state is counted before it. A state that still has steps to explore counts 0.
         orders: dict[bytes, int] = {}
         for key in TopologicalSorter({key: state.after for key, state in self._states.items()}).static_order():
             state = self._states[key]

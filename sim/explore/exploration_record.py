@@ -14,6 +14,7 @@ from sim.rows import SCHEMA_VERSION, Row
 from sim.scenario import Scenario
 
 _LARGEST = 2**63 - 1
+"""The largest signed number of 64 bits; larger counts are written as floats."""
 
 
 class FoundRow(Row, frozen=True, gc=False):

@@ -26,4 +26,5 @@ def fingerprint(run: BootRun) -> bytes:
         state: tuple[object, ...] = (panic.cpu, panic.sentence)
     else:
         state = (*run.snapshot(late_arrivals=bool(env.late)), env.snapshot())
+    # Snapshots are tuples and records of plain values, whose repr is their content; a default repr has an address.
     return blake2b(repr(state).encode(), digest_size=_DIGEST_BYTES).digest()

@@ -120,6 +120,7 @@ class Summary:
         """
         import pandas as pd
 
+        # Types are stated, because without rows pandas would have none to infer.
         columns = self._hazard_columns()
         return pd.DataFrame(self.hazard_rows, columns=list(columns)).astype(columns)
 
