@@ -77,9 +77,10 @@ class Reduction:
                 independent = True
             case StepKind.CPU_ON_CALL:
                 # pKVM's relay answers by the CPUs that were online at KVM's init.
-                independent = not self._pending.is_kvm_pending()
+                independent = not self._pending.is_kvm_pending() and not self._return_may_panic(int(step.who))
             case StepKind.PROBE:
-                independent = self._is_alone_with(int(step.who), Do.ONLINE) and self._counting_commutes()
+                alone = self._is_alone_with(int(step.who), Do.ONLINE)
+                independent = alone and self._counting_commutes() and not self._probes_may_panic()
             case StepKind.CPU_OFF:
                 independent = self._is_alone_with(int(step.who), Do.OFFLINE)
             case StepKind.TAKE_SEAT:
@@ -88,6 +89,18 @@ class Reduction:
             case _:
                 independent = False
         return independent
+
+    # A panic ends everything, so a step that may panic depends on every other.
+
+    def _probes_may_panic(self) -> bool:
+        """Return True if the design raises ``max_cpu_vl`` by a store to memory that is read-only by then."""
+        design = self._scenario.active_design
+        return design is not None and design.late_cpu is LateCpu.RAISES and design.late_store is LateStore.READ_ONLY
+
+    def _return_may_panic(self, number: int) -> bool:
+        """Return True if the kernel's hypervisor panics when a CPU comes back, and this CPU was online before."""
+        came_before = number in self._run.system.recorder.booted_events
+        return came_before and self._scenario.has_pkvm and self._scenario.flags.hyp_panic_on_return
 
     def _guests_are_independent(self) -> bool:
         """Return True if the time of a guest's stay, on a CPU that stays online, makes no difference."""
@@ -174,11 +187,8 @@ class Reduction:
         Such an action looks at whether the CPU is online, so these steps and the probe depend on each other, and on no
         other. The list is empty where that is not certain.
         """
-        design = self._scenario.active_design
-        if design is not None and design.late_cpu is LateCpu.RAISES and design.late_store is LateStore.READ_ONLY:
-            return []  # the probe may panic the kernel, and everything depends on that
         apart = self._punctual and self._pending.is_steady() and not self._pending.is_kvm_pending()
-        if not apart or not self._counting_commutes():
+        if not apart or not self._counting_commutes() or self._probes_may_panic():
             return []
         for probe in self._enabled:
             if probe.kind is StepKind.PROBE:

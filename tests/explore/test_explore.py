@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sim.boot_run import boot
+from sim.designs import DESIGNS, LateCpu, LateStore
 from sim.environment import Step, StepKind
 from sim.explore.breadth_first import Shortest
 from sim.explore.controlled_env import controlled_boot
@@ -32,7 +33,7 @@ from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find
 from sim.hazards import HazardKind
 from sim.latencies import Distribution, Latencies, fixed
-from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, Relay, Scenario
+from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
 from sim.schemas import schema_text
 from sim.show.schedule_text import show_schedule
 from sim.topology import Topology
@@ -161,6 +162,23 @@ SCENARIOS = {
         NARROW,
         early=3,
         actions=[off(1), on(1), guest(1, agent="one", rounds=2), guest(2, agent="two"), off(2, agent="three")],
+    ),
+    "a probe that panics the kernel": scenario(
+        NARROW,
+        [128, 256],
+        WIDE,
+        early=2,
+        actions=[on(2, agent="a"), guest(1, agent="b")],
+        design=replace(DESIGNS["v6.11"], name="raises", late_cpu=LateCpu.RAISES, late_store=LateStore.READ_ONLY),
+        memory=MemoryLayout.MAPPED,
+    ),
+    "a return that panics the hypervisor": scenario(
+        [128, 256],
+        [128, 256],
+        WIDE,
+        early=2,
+        actions=[off(1, agent="a"), on(1, agent="a"), on(2, agent="b")],
+        kernel="6.1",
     ),
     "a wait that ends at once": scenario(
         NARROW,
