@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from sim.boot_run import boot
-from sim.designs import DESIGNS, LateCpu, LateStore
+from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.environment import Step, StepKind
 from sim.explore.breadth_first import Shortest
 from sim.explore.controlled_env import controlled_boot
@@ -169,7 +169,7 @@ SCENARIOS = {
         WIDE,
         early=2,
         actions=[on(2, agent="a"), guest(1, agent="b")],
-        design=replace(DESIGNS["v6.11"], name="raises", late_cpu=LateCpu.RAISES, late_store=LateStore.READ_ONLY),
+        design=Design("raises", Sizing.SHARED, ZcrEl2.ALL_ONES, Pointer.BUFFER, LateCpu.RAISES, LateStore.READ_ONLY),
         memory=MemoryLayout.MAPPED,
     ),
     "a return that panics the hypervisor": scenario(
