@@ -8,7 +8,7 @@ Sources: the thread "KVM: arm64: Fix underallocation of storage for SVE state" (
 named design cites its message.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -128,7 +128,8 @@ class Design:
     late_store: LateStore = LateStore.READ_ONLY
     nosve: bool = False
     """True if the kernel boots with ``arm64.nosve`` instead, so that no CPU has SVE and nothing is saved."""
-    source: str = "defined by the user"
+    source: str = field(default="defined by the user", compare=False)
+    """Where it is from, for people."""
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
