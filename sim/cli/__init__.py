@@ -1,6 +1,8 @@
 """The command line: ``asymboot``.
 
-Exit codes: 0 success; 1 hazards, or a difference from a record; 2 wrong input.
+Exit codes: 0 success; 1 the answer is bad news (a hazard or deadlock, a difference from a real kernel, a refuted
+property, a contradiction in a machine's log); 2 wrong input, or a search that a limit ended; 128 plus the number of
+the signal after Ctrl-C or a signal to end. The help of each command says which of them it uses.
 """
 
 import click
@@ -31,7 +33,11 @@ _COMMANDS = {
     "trace": ("sim.cli.trace:trace", "Write a boot as a Perfetto trace, a kernel log or JSON lines."),
     "export": ("sim.cli.export:export", "Write a topology for another emulator or tool."),
 }
-"""The place of each command, and the first sentence of its help."""
+"""The place of each command, and the first sentence of its help.
+
+The sentences stand here a second time so that `asymboot --help` imports no command; tests/cli/test_cli.py compares them
+with the commands' own.
+"""
 
 
 @click.group(name="asymboot", cls=Commands, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -17,7 +17,7 @@ from sim.extras import needed_by
 
 
 class Command(click.Command):
-    """A command whose help keeps its blocks, and which names the extra that it lacks."""
+    """A command whose help keeps its blocks, and whose error names the extra that is not installed."""
 
     def __init__(self, name: str | None, **more: Any) -> None:
         super().__init__(name, **_with_blocks(more))
@@ -48,7 +48,10 @@ class _Unloaded(click.Command):
 
 
 class _LazyCommands(UserDict[str, click.Command]):
-    """Commands by name: looking one up imports its module, going through the names imports nothing."""
+    """Commands by name: looking up a command imports its module, iterating over the names imports nothing."""
+
+    # A subclass of dict would not do: click looks commands up with get(), which dict does not route through
+    # __getitem__, and UserDict does.
 
     def __getitem__(self, name: str) -> click.Command:
         command = self.data[name]
@@ -65,8 +68,8 @@ class Commands(click.Group):
 
         Args:
             name: as users type it.
-            lazy: by the command's name, its ``module:attribute`` and the first sentence of its help, which is repeated
-                here so that the help of the group imports no command.
+            lazy: the commands by name; for each its ``module:attribute`` and the first sentence of its help, which is
+                given here so that the help of the group imports no command.
             more: for click.
         """
         self._lazy = _LazyCommands({command: _Unloaded(command, *of_one) for command, of_one in lazy.items()})
@@ -74,7 +77,7 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands. Click's own method would look up, and so import, each of them."""
-        limit = formatter.width - 6 - max(map(len, self._lazy))  # as click has it
+        limit = formatter.width - 6 - max(map(len, self._lazy))  # the formula of click's own format_commands()
         with formatter.section("Commands"):
             formatter.write_dl(
                 [(name, self._lazy.data[name].get_short_help_str(limit)) for name in self.list_commands(ctx)]
@@ -91,11 +94,14 @@ class Commands(click.Group):
         """Run a command and exit; without `standalone_mode`, return its exit code and let its errors pass."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
-        _print_anything()
+        _prepare_output()
         try:
+            # In click's own standalone mode an error is several lines, with the usage, and other errors are tracebacks.
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            # A full disk shows when buffered output is written. Python's own flush at the exit comes too late to be an
+            # error in one line.
             sys.stdout.flush()
-        except NoArgsIsHelpError as error:
+        except NoArgsIsHelpError as error:  # a UsageError whose message is the whole help, not one line
             error.show()
             sys.exit(2)
         except click.UsageError as error:
@@ -110,7 +116,7 @@ class Commands(click.Group):
             sys.exit(130)
         except OSError as error:
             _cannot_write(error)
-        sys.exit(code)
+        sys.exit(code)  # None, which a command returns that ends without ctx.exit(), is exit code 0
 
 
 def _with_blocks(more: dict[str, Any]) -> dict[str, Any]:
@@ -127,9 +133,9 @@ def _is_block(paragraph: str) -> bool:
     return heading.endswith(":") and bool(lines) and all(line.startswith("  ") for line in lines)
 
 
-def _print_anything() -> None:
-    """Escape what the output's encoding lacks, where that is not UTF-8; and see that there is an output."""
-    if sys.stdout is None:
+def _prepare_output() -> None:
+    """Let the output escape characters that its encoding lacks, such as a name in a terminal that is not UTF-8."""
+    if sys.stdout is None:  # the shell closed it, as `>&-` does
         _fail("asymboot: the output: it is closed")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -137,12 +143,13 @@ def _print_anything() -> None:
 
 
 def _fail(line: str) -> NoReturn:
+    """Print an error and exit with 2. Usage and import errors, too, become printable and of bounded length."""
     click.echo(str(AsymbootError(line)), err=True)
     sys.exit(2)
 
 
 def _cannot_write(error: OSError) -> NoReturn:
-    """End the command whose output could not be written; a reader that has gone, such as `head`, is not an error."""
+    """End a command whose output could not be written; if the reader has gone, as `head` does, print no error."""
     sys.stdout = io.StringIO()  # Python flushes the output once more at its end, which would fail again
     if error.errno == errno.EPIPE:
         sys.exit(1)

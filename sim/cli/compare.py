@@ -40,6 +40,7 @@ def compare(file: Path, relay: str | None, memory: str | None, as_json: bool, **
 
     both, every = relay == "both", memory == "all"
     scenario = options.load(file, relay=None if both else relay, memory=None if every else memory, **changes)
+    # The spinner is on the standard error, so that it never mixes with the output, and shows on terminals only.
     with Console(stderr=True).status("booting under each design"):
         comparison = compare_designs(
             scenario, relays=tuple(Relay) if both else None, memories=tuple(MemoryLayout) if every else None

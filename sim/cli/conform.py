@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Booting = Callable[[Callable[[Conformance | NotBooted], None]], Coroutine[object, object, None]]
 
 _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
+"""The options that apply to live boots only."""
 
 
 @click.command(cls=Command)
@@ -140,12 +141,13 @@ def _live(
     if seed is not None and random is None:
         raise click.UsageError("--seed goes with --random N only.")
     if design is not None:
-        named(design)
+        named(design)  # an unknown name is refused before anything is booted
     image = Image.load(kernel, busybox)
     cases = _cases(files, random or 0, seed or 0, image)
     recording = None if record is None else RecordWriter(record, image.series, [case.name for case in cases])
     booting = partial(conform_cases, cases, image, design=design, jobs=jobs or os.cpu_count() or 1)
     done, stopped_by = _boot(booting, len(cases), recording, as_json=as_json)
+    # Boots end in any order; the output has the order of the cases. A boot that a signal cancelled has no result.
     in_order = [one for case in cases if (one := done.get(f"{image.series}/{case.name}")) is not None]
     booted = [one for one in in_order if isinstance(one, Conformance)]
     if as_json:
@@ -153,6 +155,7 @@ def _live(
     else:
         click.echo(f"{len(booted)} boots, {sum(one.agrees for one in booted)} agree")
     exit_if_stopped_by(stopped_by)
+    # A difference is a result whatever happened to the other boots, so it decides the exit code first.
     differ = not all(one.agrees for one in booted)
     click.get_current_context().exit(1 if differ else 2 if len(booted) < len(cases) else 0)
 
@@ -173,6 +176,7 @@ def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "
     cases = [case for file in files for case in read_cases(file)] + random_cases(random, seed, image.series)
     if not cases:
         raise click.UsageError("nothing to boot: give a FILE or --random N.")
+    # Results and recordings are kept by name.
     twice = [name for name, times in Counter(case.name for case in cases).items() if times > 1]
     if twice:
         raise InputError(f"two boots named {twice[0]!r}: rename a file")

@@ -23,7 +23,7 @@ _ONLY_WITH = {
     "seed": ("random", "pct"),
     "states": ("exhaustive",),
 }
-"""The strategies that an option goes with, where it does not go with all of them."""
+"""The strategies that an option applies to; options that apply to every strategy are left out."""
 
 
 @click.command(cls=Command)
@@ -98,7 +98,7 @@ def explore(
             raise click.UsageError(f"--{name.replace('_', '-')} does not go with --strategy {strategy}.")
     scenario = options.load(file, **changes)
     if output is not None:
-        check_room(output, FILE_NAMES)
+        check_room(output, FILE_NAMES)  # before a search that may take hours
     if strategy == "exhaustive":
         _every_order(scenario, output, as_json=as_json, states=states, seconds=seconds, no_reduction=no_reduction)
     else:
@@ -122,6 +122,7 @@ def _every_order(
     with Console(stderr=True).status("exploring"), Stoppable(TO_END) as search:
         exploration.run()
     explored = exploration.explored
+    # The schedules are written before anything is shown: a reader that goes away, such as `head`, ends the command.
     saved = _save(scenario, explored.found.values(), output)
     if as_json:
         from sim.explore.exploration_record import exploration_record
@@ -136,9 +137,10 @@ def _every_order(
     search.exit_if_stopped()
     if not explored.complete:
         limit = "--states" if explored.states >= states else "--seconds"
-        told = f"asymboot: {explored.states:,} states were visited, and there are more: raise {limit}"
-        whole = "" if explored.ends else "; --strategy pct draws whole orders"
-        click.echo(told + whole, err=True)
+        message = f"asymboot: {explored.states:,} states were visited, and there are more: raise {limit}"
+        # The search visits the nearest states first, so it may visit many without reaching the end of any order.
+        hint = "" if explored.ends else "; --strategy pct draws whole orders"
+        click.echo(message + hint, err=True)
     click.get_current_context().exit(2 if not explored.complete else 1 if explored.found else 0)
 
 
@@ -183,7 +185,7 @@ def _print_json(record: object) -> None:
 
 
 def _save(scenario: "Scenario", found: "Iterable[Found]", folder: Path | None) -> str:
-    """Write a file for each schedule, and return the line that says so, to be printed below the table."""
+    """Write a file for each schedule, and return the line to print below the table; empty if nothing was written."""
     from sim.explore.findings import file_names
     from sim.explore.schedule_file import save_schedule
 

@@ -38,7 +38,7 @@ def export(file: Path, to: str, output: Path | None, **changes: options.Override
     from sim.files.new_file import write_new
     from sim.files.toml_tables import at
 
-    with at(str(file)):
+    with at(str(file)):  # the errors of an export name the file whose topology does not fit the format
         made = export_scenario(scenario, ExportFormat(to))
     if output is None:
         click.echo(made.text, nl=False)

@@ -62,6 +62,7 @@ def import_(
     if source is None and dmesg is None and sysfs is None:
         raise click.UsageError("Nothing to import: give a device tree, --dmesg or --sysfs.")
     if source is not None and source.is_dir():
+        # An option that may be repeated has () where it was not given, and refuse_given() expects None.
         others = {"output": output, "vl": vls or None, "dmesg": dmesg, "sysfs": sysfs}
         options.refuse_given(others, "one device tree")
         _survey(source)
@@ -92,7 +93,7 @@ def _report(imported: "Imported") -> None:
 
 
 def _error(text: str) -> None:
-    # An error's message is printable and of bounded length, whatever a source has in it.
+    # InputError makes the text printable and cuts it to a bounded length, whatever the log or the tree has in it.
     click.echo(f"asymboot: {InputError(text)}", err=True)
 
 
@@ -138,7 +139,7 @@ def _summary(imported: "Imported") -> str:
     from sim.units import counted
 
     topology = imported.scenario.topology
-    clusters = len(set(imported.clusters.paths.values()) - {()})
+    clusters = len(set(imported.clusters.paths.values()) - {()})  # the path () means no cluster
     cores = [core for core, _ in imported.unknown]
     unknown = f"; unknown core: {', '.join(cores)}" if cores else ""
     return f"{counted(len(topology.cpus), 'CPU')} in {counted(clusters, 'cluster')}, {_lengths(topology)}{unknown}"

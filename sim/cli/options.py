@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 
 
 class _ShippedFile(click.Path):
-    """A path, or the name of a shipped scenario or space."""
+    """A path, or the name of a shipped scenario or space.
+
+    Args:
+        shipped: the function of `sim.files.shipped_scenarios` that lists the files that ship. It is given by name
+            because that module is imported only when a shell asks for completions.
+    """
 
     def __init__(self, shipped: str) -> None:
+        # Click does not check whether the path is readable: the command reports that with the system's own reason.
         super().__init__(path_type=Path, readable=False)
         self._shipped = shipped
 
@@ -38,6 +44,7 @@ class _ShippedFile(click.Path):
             for one in (*here, *(file.stem for file in getattr(shipped_scenarios, self._shipped)()))
             if one.startswith(incomplete)
         ]
+        # The shell itself completes files, in any folder, if no name fits or nothing is typed yet.
         if not incomplete or not fitting:
             return super().shell_complete(ctx, param, incomplete)
         return [CompletionItem(one) for one in fitting]
@@ -70,7 +77,8 @@ class _Seconds(click.FloatRange):
 
 SECONDS = _Seconds(0)
 FILE = _Path(path_type=Path, readable=False)
-_NAMES = {"kvm": "kvm_mode", "memory": "memory"}
+_NAMES = {"kvm": "kvm_mode"}
+"""The settings of a scenario whose options have another name."""
 
 
 def only_one(asked: dict[str, bool]) -> str | None:
@@ -105,7 +113,7 @@ def together(*added: "Callable[[Command], Command]") -> "Callable[[Command], Com
     """Combine options into one decorator, in the order in which the help shows them."""
 
     def decorated(command: "Command") -> "Command":
-        for option in reversed(added):
+        for option in reversed(added):  # as stacked decorators: the last is applied first
             command = option(command)
         return command
 
@@ -161,7 +169,7 @@ def check_new(file: Path) -> None:
     Raises:
         InputError: the file exists, or its folder does not.
     """
-    if file.exists() or file.is_symlink():
+    if file.exists() or file.is_symlink():  # of a broken link, exists() is False
         raise InputError(f"{file}: exists already")
     if not file.absolute().parent.is_dir():
         raise InputError(f"{file.parent}: is not a folder")

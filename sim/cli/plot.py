@@ -59,6 +59,7 @@ def plot(
     if picture != "heat":
         options.refuse_given({"x": x, "y": y, "hazard": hazard}, "plot heat")
     _check(output)
+    # A heat map takes --design too, which selects settings of the sweep; no other option of a scenario applies to it.
     if picture == "heat":
         options.refuse_given(changes, "a scenario")
         made = _heat(file, hazard, x, y, design)

@@ -162,6 +162,7 @@ def _named(
     chosen = [named_design(name) for name in dict.fromkeys(designs)] or list(DESIGNS.values())
     asked = [named_property(name) for name in dict.fromkeys(properties)] or list(PROPERTIES.values())
     if output is not None:
+        # Before proofs that may take minutes: a file of any possible counterexample must not exist yet.
         every = itertools.product(chosen, relays, asked)
         check_room(output, (example_name(design.name, str(one), prop.name) for design, one, prop in every))
     findings: list[Finding] = []
@@ -220,6 +221,7 @@ def _end(question: "Question", answers: "list[Answer]", without_smallest: int, s
     from sim.prove.question import Answer
 
     search.exit_if_stopped()
+    # An unsettled question decides the exit code even beside a refutation, because the table is not complete.
     given_up = answers.count(Answer.UNKNOWN)
     longer = f"after {question.longest_s:g} s each: raise --timeout, or ask for fewer CPUs"
     if given_up:

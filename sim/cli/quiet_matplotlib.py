@@ -4,9 +4,9 @@ import logging
 
 
 def quiet_matplotlib() -> None:
-    """Let matplotlib log errors only.
+    """Let matplotlib log errors only. Call this before matplotlib is imported.
 
-    On import it warns of a home that cannot be written to, and of building its list of fonts: neither changes a
-    picture, and either would stand beside the one line of an error.
+    On import matplotlib warns of a home folder that cannot be written to, and of building its list of fonts. Neither
+    changes a picture, and a command prints one line at most on the standard error.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)

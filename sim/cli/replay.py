@@ -48,6 +48,7 @@ def replay(
         for name, value in {"--replication": replication, "--save": save}.items():
             if value is not None:
                 raise click.UsageError(f"{name} goes with --row and the folder of a sweep only.")
+        # The lanes are text for people, like the tables; every other form stands alone.
         outcome = _of_schedule(source, lanes=form is None)
     print_outcome(outcome, form)
     click.get_current_context().exit(exit_code(outcome))

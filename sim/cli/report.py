@@ -25,7 +25,7 @@ def report(file: Path, output: Path, **changes: options.Override) -> None:
       asymboot report out -o sweep.html
     """
     _check(output)
-    if file.is_dir():
+    if file.is_dir():  # a scenario file never is a folder, so that a folder can only be a sweep
         options.refuse_given(changes, "a scenario")
         from sim.report.page import sweep_page
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sim.outcome import Outcome
 
 _POLL_S = 0.1
+"""The time between two looks at a watched file, in seconds: a person does not notice the delay."""
 
 
 in_forms = options.together(
@@ -81,13 +82,14 @@ def print_outcome(outcome: "Outcome", form: str | None) -> None:
 
 
 def _watch(file: Path, form: str | None, changes: dict[str, options.Override]) -> None:
-    """Run now and after each change of the file; print what is wrong with it and wait for the next change.
+    """Run now and after each change of the file; if the file has a mistake, print it and wait for the next change.
 
-    The file is polled. Notifications from the kernel would come no sooner than a person notices, and some file systems
-    send none.
+    The file is polled: some file systems send no notifications, and where the kernel sends them, a person would not
+    notice that they come sooner.
     """
     from sim.files.shipped_scenarios import find
 
+    # The file itself may be missing for now, as while an editor replaces it; a missing folder is a mistake.
     file = find(file)
     if not file.parent.is_dir():
         raise InputError(f"{file}: No such file or directory")
@@ -103,11 +105,12 @@ def _watch(file: Path, form: str | None, changes: dict[str, options.Override]) -
 
 
 def _version(file: Path) -> tuple[int, ...]:
-    """Return what differs after a file was written or replaced; () while it cannot be looked at."""
+    """Return a value that differs after a file was written or replaced; () while there is no file."""
     try:
         stat = file.stat()
     except OSError:
         return ()
+    # The inode tells a replaced file from a written one: many editors write a new file and rename it.
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
@@ -116,4 +119,4 @@ def _run_and_go_on(file: Path, form: str | None, changes: dict[str, options.Over
         _run(file, form, changes)
     except InputError as error:
         click.echo(f"asymboot: {error}", err=True)
-    sys.stdout.flush()
+    sys.stdout.flush()  # the command does not end here, and a pipe or file is buffered

@@ -5,7 +5,7 @@ import click
 from sim.cli.command_group import Command
 
 _SCHEMAS = ("scenario", "outcome", "comparison", "conformance", "exploration", "schedule", "proof", "promises")
-"""As sim/schemas.py has them, which takes time to import."""
+"""The names in `sim.schemas`, repeated because importing that module takes time; a test compares the two."""
 
 
 @click.command(cls=Command)

@@ -1,4 +1,8 @@
-"""Ctrl-C, or a signal to end, while a command works: what it found by then is shown and kept."""
+"""Work that Ctrl-C or a signal to end stops, so that the command can still show and keep its results.
+
+A signal stops the work by a KeyboardInterrupt, which Python raises for Ctrl-C by itself. Signals that a command is told
+to ignore stay ignored: a sweep under nohup survives the end of its terminal.
+"""
 
 import signal
 from collections.abc import Sequence
@@ -7,7 +11,7 @@ from types import FrameType, TracebackType
 import click
 
 _OF_SIGNAL = 128
-"""A command that a signal ended exits with this and the signal's number, as in a shell."""
+"""A command that a signal stopped exits with 128 plus the signal's number, as shells report it."""
 
 TO_END = (signal.SIGTERM, signal.SIGHUP)
 """The signals that ask a command to end."""
@@ -19,13 +23,17 @@ def heard(signals: Sequence[signal.Signals]) -> list[signal.Signals]:
 
 
 class Stoppable:
-    """A block of work that Ctrl-C, or one of some signals, ends, and not the command.
+    """A context for work that Ctrl-C or one of some signals stops; the command continues after the ``with`` block.
 
-    A second signal is ignored: the first has begun to end the work, which must not leave processes or files behind.
+    Among the given signals, a second signal is ignored while the work ends: the work must not leave processes or files
+    behind. Work that has neither need not give SIGINT, and then a second Ctrl-C interrupts it again.
+
+    Args:
+        signals: the signals that stop the work like Ctrl-C.
     """
 
     stopped_by = 0
-    """The number of the signal that ended the work; 0 where none did."""
+    """The number of the signal that stopped the work; 0 if no signal did."""
 
     def __init__(self, signals: Sequence[signal.Signals] = ()) -> None:
         self._signals = heard(signals)
@@ -42,6 +50,7 @@ class Stoppable:
     def __exit__(self, kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> bool:
         for number, before in self._before.items():
             signal.signal(number, before)
+        # The handler has noted its signal; without a note it was Python's own handler of Ctrl-C that raised.
         if kind is KeyboardInterrupt:
             self.stopped_by = self.stopped_by or signal.SIGINT
         return kind is KeyboardInterrupt

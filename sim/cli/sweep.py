@@ -71,6 +71,7 @@ def sweep(
     from sim.sweep import sweep_run
 
     if resume is not None:
+        # These belong to the plan, which the folder has. --jobs and --scheduler change neither plan nor results.
         given = {"FILE": file, "--output": output, "--sample": sample, "--seed": seed, "--keep": keep}
         given |= {"--symmetric": symmetric or None, "--replications": replications}
         for name, value in given.items():
@@ -107,10 +108,12 @@ def _swept(folder: Path, quiet: bool, run: "Callable[[Report | None], Summary]")
     """Run a sweep with a progress bar, and show its summary."""
     from sim.sweep.sweep_folder import is_sweep
 
+    # SIGINT is named here because a second Ctrl-C must not interrupt the end of the worker processes.
     work = Stoppable((signal.SIGINT, *TO_END))
     found = None
     with work:
         found = run(None) if quiet else _with_bar(run)
+    # A sweep that was stopped before it wrote its plan cannot be resumed.
     if work.stopped_by and not quiet and is_sweep(folder):
         work.exit_if_stopped(f"what is done is kept: asymboot sweep --resume {folder} continues it")
     work.exit_if_stopped("")
