@@ -51,7 +51,7 @@ def _choices(design: Design) -> list[str]:
 def _kernels(console: Console) -> None:
     rows, changes = [], thresholds()
     for name in sorted({*RECORDED, *changes}, key=lambda name: kernel_series(name).version):
-        flags = kernel_flags(kernel_series(name))
+        flags = kernel_flags(kernel_series(name))  # without a scenario, the series' defaults
         recorded = "recorded boots" if name in RECORDED else ""
         default = "the default" if name == DEFAULT else ""
         rows.append(

@@ -11,6 +11,7 @@ from sim.study.comparison import Comparison
 from sim.study.comparison_rows import ClusterRow, DesignRow
 
 _MAX_CLUSTERS = 4
+"""The number of clusters above which their host VLs are counted, and not listed by name."""
 _LEGEND = (
     "*: the scenario's own design. late CPUs: refused, by the kernel or by pKVM's relay; warned, if the log says that "
     "they are above the maximum. hazards: by rank, see below. bytes, pages: asked for each possible CPU's buffer. host "
@@ -26,6 +27,7 @@ def show(comparison: Comparison, console: Console) -> None:
     kvm = f"KVM mode {scenario.kvm_mode}" if scenario.el2 else "no EL2"
     settings = f"{cpus:,} possible CPUs, {late:,} of them late; kernel {scenario.kernel}, {kvm}{hypothetical}"
     line(console, f"{scenario.name}: {settings}")
+    # The rows of one setting follow each other, as groupby() needs.
     for (relay, memory), rows in groupby(comparison.design_rows, lambda row: (row.relay, row.memory)):
         heading(console, f"relay {relay}, memory {memory}" if scenario.has_pkvm else "no pKVM: no relay, no buffers")
         _table(console, list(rows), comparison.cluster_rows)
@@ -84,7 +86,11 @@ def _hazards(row: DesignRow) -> str:
 
 
 def _host_vl(row: DesignRow, clusters: list[ClusterRow]) -> str:
-    """Return the host's largest VL afterwards: one for all, or by cluster, or how many clusters have which."""
+    """Return the host's largest VL in bytes after the boot.
+
+    A single VL holds for all clusters; up to four clusters have a line each; more clusters are counted by their VL.
+    Inside a cluster the VL may be a range, such as ``16-32``.
+    """
     by_vl: dict[str, list[str]] = {}
     for cluster in clusters:
         if (cluster.design, cluster.relay, cluster.memory) == (row.design, row.relay, row.memory) and cluster.online:

@@ -8,8 +8,12 @@ from sim.conform.live.live_conformance import Conformance
 from sim.show.console import heading, line
 
 _LAST_LINES = 12
+"""The number of the console's last lines that are shown of a guest that did not reach its end."""
 _SIDES = {"- ": "only the kernel:    ", "+ ": "only the simulator: ", "  ": "both:               "}
-"""The words for the marks that `ndiff` puts before each line."""
+"""The words for the marks that `ndiff` puts before each line.
+
+Its lines with the mark ``? ``, which point at the letters that differ, are left out.
+"""
 
 
 def show_conformance(conformance: Conformance, console: Console) -> None:

@@ -14,8 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 _MAX_SET_WIDTH = 19
+"""The width of a line of a set in a table, in characters."""
 _MIN_WRAPPED_WIDTH = 18
+"""The smallest width to which text is wrapped, in characters; narrower text would be hard to read."""
 _COLUMN_GAP = 2
+"""The space that rich puts between two columns of a table, in characters."""
 _MAX_TABLE_ROWS = 256
 
 Layout = Literal["left", "right", "wrap"]
@@ -41,16 +44,17 @@ def line(console: Console, text: str, style: str = "", styled: int | None = None
         style: a style of rich's, such as ``bold red``.
         styled: the number of characters at the beginning that have the style; None: all.
     """
+    # Words are never broken: a path, an option or a range such as cpu0-3 must be copied whole. rich would break them.
     wrapped = textwrap.fill(
         text,
-        max(console.width, _MIN_WRAPPED_WIDTH),
+        max(console.width, _MIN_WRAPPED_WIDTH),  # the environment may claim 0 columns, which textwrap refuses
         subsequent_indent="  ",
         break_on_hyphens=False,
         break_long_words=False,
     )
     printed = Text(wrapped)
     printed.stylize(style, 0, styled)
-    console.print(printed, soft_wrap=True)
+    console.print(printed, soft_wrap=True)  # it is wrapped already
 
 
 def lengths(bits: Iterable[int] | None) -> str:
@@ -61,6 +65,7 @@ def lengths(bits: Iterable[int] | None) -> str:
     """
     if bits is None:
         return "none"
+    # textwrap breaks lines at spaces only, so the lengths have spaces until they are wrapped.
     wrapped = textwrap.wrap(", ".join(map(str, bits)), _MAX_SET_WIDTH)
     return "{" + "\n".join(part.replace(", ", ",") for part in wrapped) + "}"
 

@@ -11,12 +11,13 @@ from sim.show.schedule_text import show_schedule
 from sim.units import counted
 
 _MAX_WRITTEN_OUT = 10**15
-"""Larger counts of orders are written with an exponent."""
+"""The count from which on a power of ten is used, since orders grow as factorials: 2.43e+18."""
 
 
 def show_explored(scenario: Scenario, explored: Explored, console: Console) -> None:
     """Print what an exploration of every order found, and how much it covered."""
     covered = "every order covered" if explored.complete else "not every order covered"
+    # A search that Ctrl-C ended knows its ends, but has not counted the orders that lead to them.
     orders = "orders were not counted" if explored.ends else "no order reached its end"
     if explored.orders:
         orders = f"{_count(explored.orders, 'order')} of the steps tried"

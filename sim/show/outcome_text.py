@@ -11,13 +11,14 @@ from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list
 from sim.units import duration, with_unit
 
 _MAX_ALIKE = 8
-"""The number of hazards of a kind, and of notes, that are shown where there are more than 32 in all."""
+"""The number of hazards of each kind, and of notes, that are shown if there are more than 32 in all."""
 
 
 def show(outcome: Outcome, console: Console) -> None:
     """Print everything that `asymboot run` shows."""
     heading(console, "Kernel log", first=True)
-    console.file.write(outcome.log_text)  # past rich, which would wrap the kernel's lines
+    # The log does not go through rich, which would wrap the kernel's lines: they stay exact to the letter.
+    console.file.write(outcome.log_text)
     _cpus(outcome, console)
     _record(outcome, console)
     _buffers(outcome, console)
@@ -36,6 +37,7 @@ def _cpus(outcome: Outcome, console: Console) -> None:
     columns |= {"state": "left", "host max\nVL, bytes": "right"}
 
     def alike(row: CpuRow) -> tuple[object, ...]:
+        # Nearly every CPU number is run by its own hardware, so the number itself must not keep rows apart.
         hw_cpu = None if row.hw_cpu == row.cpu else row.hw_cpu
         return row.role, hw_cpu, row.sve_bits, row.sme_bits, row.state, row.host_max_vl_bytes
 
@@ -62,6 +64,7 @@ def _name(clusters: tuple[str, ...], members: list[CpuRow]) -> str:
 
 def _record(outcome: Outcome, console: Console) -> None:
     heading(console, "The kernel's record of vector lengths")
+    # Where SVE is not supported because one early CPU lacks it, the maps keep the lengths that were counted before.
     rows = [row for row in outcome.vector_rows() if row.supported or row.vq_partial_map_bits]
     if not rows:
         line(console, "no vector lengths: the system has neither SVE nor SME")
@@ -80,7 +83,7 @@ def _buffers(outcome: Outcome, console: Console) -> None:
     rows = outcome.buffer_rows()
     if not rows:
         return
-    first, logical = rows[0], outcome.scenario.topology.logical
+    first, logical = rows[0], outcome.scenario.topology.logical  # all buffers have the same size
     heading(console, "pKVM's buffers for the host's SVE registers")
     line(
         console,
@@ -114,6 +117,7 @@ def _actions(outcome: Outcome, console: Console) -> None:
     cells = []
     for _, members in grouped(rows, alike):
         row = members[0]
+        # An agent may have repeated an action on a CPU; the list has each CPU once.
         cpus = f"cpu{row.cpu}" if len(members) == 1 else short_cpu_list(list({member.cpu for member in members}))
         end = f"{row.outcome} ({row.error})" if row.error else row.outcome
         cells.append([row.agent, f"{row.do} {cpus}", end, _durations(members)])

@@ -25,6 +25,8 @@ _Broken = tuple[Finding, frozenset[HazardKind]]
 
 def show_question(question: Question, console: Console) -> None:
     """Print which systems a question is about."""
+    # Only in mapped memory does a proof for these numbers of CPUs hold for fewer CPUs too. In other memory a buffer's
+    # neighbours decide what a save hits (docs/proofs.md).
     cpus = f"{question.early} early and {question.late} late CPUs"
     numbers = "exactly as many"
     if question.memory is MemoryLayout.MAPPED:
@@ -145,7 +147,7 @@ def show_design_space(promises: Sequence[Promises], console: Console) -> None:
 
 
 def _alike(safe: Sequence[Promises]) -> list[list[Promises]]:
-    """Group designs that cost and promise the same; they differ in the FFR pointer and the treatment of late CPUs."""
+    """Group designs with the same cost and the same promises; their members differ in FFR pointer and late CPUs."""
     alike: dict[tuple[object, ...], list[Promises]] = {}
     for design in safe:
         key = (design.cost, design.design.zcr_el2, design.refuses_nobody_harmless, design.denies_nothing)

@@ -8,6 +8,7 @@ from sim.topology import cpu_list
 MAX_ROWS = 32
 """The number of rows above which rows are grouped."""
 _MAX_LIST_WIDTH = 16
+"""The width above which a list of CPU numbers is cut, in characters."""
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ def grouped(
     """
     if len(rows) <= MAX_ROWS:
         return [(clusters(row), [row]) for row in rows]
+    # From the innermost clusters outwards. At depth 0 only alikeness counts: those groups are taken however many.
     keys = [(clusters(row), alike(row)) for row in rows]
     for depth in range(max(len(path) for path, _ in keys), -1, -1):
         groups: dict[tuple[tuple[str, ...], Hashable], list[T]] = {}
@@ -38,7 +40,7 @@ def grouped(
 
 
 def short_cpu_list(numbers: list[int]) -> str:
-    """Return CPU numbers as sysfs lists them; a long list is cut, and its length told.
+    """Return CPU numbers as sysfs lists them; a long list is cut and followed by the number of CPUs.
 
     >>> short_cpu_list([0, 1, 2, 5])
     '0-2,5'
@@ -46,5 +48,5 @@ def short_cpu_list(numbers: list[int]) -> str:
     text = cpu_list(sorted(numbers))
     if len(text) <= _MAX_LIST_WIDTH:
         return text
-    cut = text.rfind(",", 0, _MAX_LIST_WIDTH)
+    cut = text.rfind(",", 0, _MAX_LIST_WIDTH)  # between two ranges, so that no number is cut in two
     return f"{text[:cut] if cut > 0 else text},...\n({len(numbers):,} CPUs)"

@@ -7,6 +7,7 @@ from sim.explore.findings import Schedule
 from sim.show.console import Layout, table
 
 _MAX_LANES = 12
+"""The number of lanes above which a terminal is too narrow for them."""
 _OTHERS = "other CPUs"
 """The lane that CPUs share which do nothing after the early boot."""
 
@@ -17,6 +18,7 @@ def show_schedule(schedule: Schedule, console: Console) -> None:
     Where there are more, the CPUs that do nothing but boot share a lane; where that does not help, there are no lanes,
     and each step names its CPU or agent.
     """
+    # CPUs by number, then agents by name: Python does not compare the two.
     lanes = sorted({step.who for step in schedule}, key=lambda lane: (isinstance(lane, str), lane))
     if len(lanes) > _MAX_LANES:
         busy = {0, *(step.who for step in _of_user_space(schedule))}

@@ -100,7 +100,7 @@ def show_summary(summary: Summary, console: Console) -> None:
     if plan.walk is Walk.SAMPLE:
         columns["95 % interval"] = "left"
     columns |= {"first row": "right", "smallest row": "right", "largest VLs": "wrap"}
-    rows = summary.hazard_rows
+    rows = summary.hazard_rows  # the rows of one setting follow each other, as groupby() needs
     for (relay, mode, memory), found in groupby(rows, lambda row: (row["relay"], row["kvm_mode"], row["memory"])):
         heading(console, f"relay {relay}, KVM mode {mode}, memory {memory}")
         table(console, columns, [list(_cells(summary, row)) for row in found])
@@ -123,6 +123,7 @@ def _show_timings(summary: Summary, console: Console) -> None:
         "mean, ms": "right",
         "95 % interval, ms": "left",
     }
+    # The rows are ordered by setting. Sorting is stable, so each metric's table keeps the order of settings.
     for metric, found in groupby(sorted(summary.timing_rows, key=_metric_order), lambda row: row["metric"]):
         heading(console, f"{metric}: {METRICS[metric]}")
         table(console, columns, [_timing_cells(row) for row in found])
@@ -133,6 +134,7 @@ def _metric_order(row: Mapping[str, Any]) -> int:
 
 
 def _timing_cells(row: Mapping[str, Any]) -> list[str]:
+    # From a single replication, or a single sampled point, no interval can be computed: its ends are NaN.
     interval = "" if isnan(row["low_ns"]) else f"{_ms(row['low_ns'])} to {_ms(row['high_ns'])}"
     return [row["design"], row["relay"], row["kvm_mode"], row["memory"], _ms(row["mean_ns"]), interval]
 
@@ -150,6 +152,7 @@ def _cells(summary: Summary, row: Mapping[str, Any]) -> Iterator[str]:
         yield f"{percent(row['share_low'])} to {percent(row['share_high'])}"
     yield f"{row['first_row']:,}"
     yield f"{row['smallest_row']:,}"
+    # A set is text in ascending order, such as 128,256: its largest length is the last.
     sets = [row[f"{group.name}_sve_bits"] for group in summary.plan.space.groups]
     yield " ".join(lengths.rpartition(",")[2] or "none" for lengths in sets)
 
@@ -203,6 +206,7 @@ def progress_bar(console: Console) -> "Iterator[Report]":
 
 
 def _rate(progress: "SweepProgress", elapsed_s: float) -> str:
+    # Parts that a resumed sweep found in its folder took no time now.
     computed = progress.done - progress.found_before
     return f"{computed / elapsed_s / _MILLION:,.2f} M/s" if computed and elapsed_s else ""
 
