@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 _WIDTH_IN, _ROW_IN = 11.0, 0.66
 _MAX_SAVES = 8
+"""The number of saves above which a picture has more rows than a page."""
 _MARGIN = 0.04
-"""The empty share of the range on either side."""
+"""The margin on either side of the axis, as a share of the range that is drawn."""
 
 
 class _Drawn(Enum):
@@ -32,7 +33,7 @@ class _Drawn(Enum):
 
 
 class Part(_Drawn):
-    """The parts of a CPU's run of pages."""
+    """The parts of a CPU's run of pages, from its start: header, registers, and the slack of page rounding."""
 
     HEADER = ("header", style.GREY)
     REGISTERS = ("registers", style.FADED_SKY)
@@ -101,12 +102,15 @@ def shown_saves(outcome: Outcome) -> list[Save]:
 
 
 def _kind(save: Save) -> tuple[int, int, int]:
-    """Return the data that two saves share if they write the same bytes."""
+    """Return what decides which bytes a save writes: the CPU, and the lengths of the save and of its pointer."""
     return save.cpu, save.running_vq, save.pointer_vq
 
 
 def memory_around(outcome: Outcome, save: Save, buffers: Buffers) -> Iterator[Stretch]:
-    """Yield the parts of the saving CPU's buffer and, in adjacent memory, of those it hits and of their neighbours."""
+    """Yield the parts of the saving CPU's buffer.
+
+    In adjacent memory, the parts of all buffers that the save hits follow, and of a neighbour on either side of these.
+    """
     cpus = [save.cpu]
     if outcome.scenario.memory is MemoryLayout.ADJACENT:
         hit = [extent.cpu for extent in save.touched]
@@ -120,13 +124,17 @@ def memory_around(outcome: Outcome, save: Save, buffers: Buffers) -> Iterator[St
 
 
 def hits(save: Save, buffers: Buffers) -> Iterator[Stretch]:
-    """Yield the stretches that a save wrote, cut where the header and the bytes asked for end."""
+    """Yield the stretches that a save wrote.
+
+    A stretch in the CPU's own run is cut where the header and the bytes asked for end, since each part has its colour.
+    """
     for extent in save.touched:
         first = _place(extent, save, buffers)
         end = first + extent.bytes
         if extent in save.outside:
             yield Stretch(first, end, Written.OUTSIDE, extent.cpu)
             continue
+        # Every save writes its header. Only register data in it, which has destroyed zcr_el1, counts as written over.
         if not save.header_intact and first < rules.HEADER_BYTES:
             yield Stretch(first, min(end, rules.HEADER_BYTES), Written.OVER_HEADER, extent.cpu)
             first = min(end, rules.HEADER_BYTES)
@@ -147,6 +155,7 @@ def _place(extent: Extent, save: Save, buffers: Buffers) -> int:
 
 def _fault(save: Save) -> int | None:
     """Return the byte at which a save met unmapped memory, from the start of its CPU's buffer."""
+    # `fault_byte` counts from the registers, as hazards do; this picture counts from the header before them.
     return None if save.fault_byte is None else save.fault_byte + rules.HEADER_BYTES
 
 
@@ -178,6 +187,7 @@ def _draw_memory(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_by
     buffers = outcome.facts.buffers
     assert buffers is not None
     first, end = axes.get_xlim()
+    # All of the range first, as other or unmapped memory; the buffers are then drawn over it.
     axes.broken_barh(
         [(first, end - first)],
         (row - 0.3, 0.6),
@@ -235,6 +245,7 @@ def _label_bytes(axes: "Axes", saves: list[Save], buffers: Buffers, bytes_per_in
         buffers.run_bytes,
         *(place for stretch in written for place in (stretch.first, stretch.end)),
     ]
+    # Greedy: a place is labelled if no place before it in the list has a label too close.
     distance_in = style.text_width_in("-00000", style.SMALL_PT) + 0.05
     chosen: list[int] = []
     for place in wanted:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _ROW_IN, _BARS_IN, _COLUMN_IN = 0.28, 2.0, 0.5
 _SLANT = 0.71
-"""The height of a heading that is set at 45 degrees, relative to its length: sin 45°."""
+"""The height, and the width, of a heading that is set at 45 degrees, relative to its length: sin 45° = cos 45°."""
 _CORRUPTING = HazardKind.HEADER_DESTROYED
 """The last hazard, by rank, that corrupts or stops something; the others lose or deny something."""
 
@@ -63,7 +63,7 @@ def _count(row: "DesignRow", kind: HazardKind) -> int:
 def _draw_bars(axes: "Axes", rows: "list[DesignRow]", labels: list[str]) -> None:
     sizes = [row.asked_bytes or 0 for row in rows]
     axes.barh(range(len(rows)), sizes, height=0.6, color=style.SKY)
-    axes.set_xlim(0, max(1, *sizes) * 1.3)
+    axes.set_xlim(0, max(1, *sizes) * 1.3)  # leaves room for the number behind the longest bar
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_yticks(range(len(rows)), labels, parse_math=False)
     axes.set_xticks([])

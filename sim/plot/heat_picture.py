@@ -24,6 +24,7 @@ _MAX_WIDTH_IN = 11.0
 _MAX_MAPS = 12
 _MAX_CELLS = 32
 _NO_SHARE_COLOUR = "#edf0f2"
+"""The colour of a share of 0; a place without systems keeps the colour of the paper."""
 _DARK_SHARE = 0.85
 """The share above which a corrupting hazard's cell is dark enough for white text."""
 
@@ -97,6 +98,7 @@ def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
         if column not in allowed:
             raise InputError(f"{folder}: there is no column {column[:60]!r} to draw: there are {', '.join(allowed)}")
     by = [*SETTING, "x", "y"]
+    # Part by part, so that the rows of a large sweep are never in memory at once.
     parts = []
     for table in read_rows(begun, [*SETTING, x, y, hazard]):
         rows: pd.DataFrame = table.to_pandas()
@@ -111,7 +113,7 @@ def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
 
 
 def _numbers(column: "pd.Series", plan: Plan, name: str) -> "pd.Series":
-    """Return a column as numbers: of a set of lengths, the largest, 0 of an empty one.
+    """Return a column as numbers: the largest length of each set of lengths, in bits, and 0 for an empty set.
 
     Raises:
         InputError: a set is not one of the plan's.
@@ -131,6 +133,7 @@ def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
     if hazard not in there:
         raise InputError(f"there is no hazard {hazard[:60]!r} in a sweep's rows: there are {', '.join(there)}")
     if plan.keep is not Keep.ALL:
+        # A share is of all systems, also of those without a hazard, whose rows the other choices of --keep leave out.
         raise InputError(f"{folder}: kept {plan.keep}, and a heat map needs all rows: sweep with --keep all")
     designs = list(dict.fromkeys(setting.design.name for setting in plan.space.settings))
     if design is not None and design not in designs:

@@ -44,6 +44,7 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
     of SVE where some CPU has them.
     """
     rows = length_rows(outcome)
+    # A system without any lengths still gets a panel, which says that no CPU has SVE.
     columns = {kind: vqs for kind in VectorType if (vqs := _columns(outcome, kind))} or {VectorType.SVE: []}
     labels_in = max(style.text_width_in(row.label, style.SMALL_PT) for row in rows) + 0.3
     widths_in = [_COLUMN_IN * max(2, len(vqs)) for vqs in columns.values()]
@@ -60,6 +61,7 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
         _draw(axes, outcome, kind, rows, columns[kind])
         axes.set_yticks(range(len(rows)), [row.label for row in rows] if index == 0 else [], parse_math=False)
         left_in += panel_in + 0.35
+    # The states stand to the right of the last panel, whose axes the loop above has left in `axes`.
     for number, row in enumerate(rows):
         axes.annotate(
             row.state, (1, number), (6, 0), ("axes fraction", "data"), "offset points", size=style.SMALL_PT, va="center"
@@ -71,7 +73,8 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
 def cell(outcome: Outcome, kind: VectorType, number: int, vq: int) -> Cell:
     """Return the state of a length, as VQ, on a CPU, by its logical number."""
     info, bit = outcome.facts.vectors[kind], 1 << (vq - 1)
-    # The CPU hardware counts, not the number: a latecomer runs under the number whose boot arguments it took.
+    # The lengths are those of the CPU hardware that runs under the number: a CPU that arrives late may have taken the
+    # idle task, and so the number, of another CPU.
     has = bool((outcome.facts.hardware(number).usable_vqs(kind) or 0) & bit)
     committed = bool(info.vq_map & bit) and outcome.facts.supports[kind]
     if has:
@@ -148,6 +151,7 @@ def _cells(
     """Yield the state of each length on the CPUs of each row, with the numbers of the row and the column."""
     for number, row in enumerate(rows):
         for column, vq in enumerate(columns):
+            # The first CPU stands for its row: CPUs share a row only if their lengths are equal.
             yield cell(outcome, kind, row.cpus[0], vq), number, column
 
 

@@ -18,7 +18,7 @@ class CpuRow(NamedTuple):
 
 
 def cpu_rows(topology: Topology) -> list[CpuRow]:
-    """Return the rows of a topology's CPUs.
+    """Return the rows of a topology's CPUs, for pictures of bounded height.
 
     Up to 256 CPUs, each has a row. Above that the CPUs of a cluster share a row; where there are no clusters, or more
     than 64, the rows are at most 64 blocks of consecutive CPUs.

@@ -68,7 +68,8 @@ _STYLE: "dict[RcKeyType, object]" = {
     "svg.hashsalt": "asymboot",
 }
 styled = mpl.rc_context(_STYLE)
-"""A decorator for functions that draw: pictures look alike, whatever settings of matplotlib's the caller has."""
+"""A decorator for functions that draw: pictures look alike whatever matplotlib settings the caller has."""
+# Without the date of their making, files of the same picture have the same bytes.
 _METADATA: Mapping[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
@@ -90,7 +91,7 @@ class Picture(Figure):
         if kind not in FORMATS:
             raise InputError(f"there is no {kind[:20]!r}: pictures are {', '.join(FORMATS)}")
         file = io.BytesIO()
-        # A name may have letters that the font lacks. They are drawn as boxes, which says enough.
+        # A name may have letters that the font lacks. They are drawn as boxes, and matplotlib need not warn of them.
         with mpl.rc_context(_STYLE), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")
             self.savefig(file, format=kind, dpi=_DPI, metadata=_METADATA[kind])
@@ -100,6 +101,7 @@ class Picture(Figure):
         """Return the figure as SVG, with the colours for light or for dark paper."""
         drawn = self.as_bytes("svg").decode()
         if dark:
+            # matplotlib writes colours to SVG in the form in which they are given above, so replacing text is enough.
             for light_colour, dark_colour in _ON_DARK.items():
                 drawn = drawn.replace(light_colour, dark_colour)
         return drawn
@@ -116,14 +118,18 @@ class Picture(Figure):
 
 
 def new_picture(width_in: float, height_in: float, title: str, subtitle: str = "") -> Picture:
-    """Return an empty figure of a width and a height in inches, with a title and a subtitle above that height."""
+    """Return an empty figure of a width and a height in inches, with a title and a subtitle above that height.
+
+    The caller places axes in inches from the lower left corner: what a title needs is added at the top and moves
+    nothing. A long title takes several lines.
+    """
     with mpl.rc_context(_STYLE):
         titles = wrapped(title, (width_in - 2 * _MARGIN_IN) / _BOLD_WIDTH, NAME_PT) if title else []
         subtitles = wrapped(subtitle, width_in - 2 * _MARGIN_IN, TEXT_PT) if subtitle else []
         line_in = {NAME_PT: 1.5 * NAME_PT / PT_PER_INCH, TEXT_PT: 1.5 * TEXT_PT / PT_PER_INCH}
         above_in = 0.1 + len(titles) * line_in[NAME_PT] + len(subtitles) * line_in[TEXT_PT]
         figure = Picture(figsize=(width_in, height_in + above_in))
-        FigureCanvasAgg(figure)
+        FigureCanvasAgg(figure)  # not through pyplot, which keeps every figure alive until it is closed
         top_in = height_in + above_in - 0.1
         for line, size in [*((line, NAME_PT) for line in titles), *((line, TEXT_PT) for line in subtitles)]:
             figure.text(
@@ -178,7 +184,7 @@ def _legend_columns(handles: list[Patch | Line2D], width_in: float) -> int:
 
 
 def legend_height_in(handles: list[Patch | Line2D], width_in: float) -> float:
-    """Return the height of a legend of a width, both in inches."""
+    """Return the height in inches of a legend of a width in inches; pictures leave that much room below their axes."""
     lines = math.ceil(len(handles) / _legend_columns(handles, width_in))
     return lines * 1.7 * SMALL_PT / PT_PER_INCH + 0.1
 
@@ -191,7 +197,8 @@ def _font() -> FT2Font:
 @lru_cache(maxsize=4096)
 def text_width_in(text: str, size_pt: float) -> float:
     """Return the width of a line of text, in inches."""
-    # Measured by the font itself: a figure's renderer could do it, but a figure's size depends on its labels' widths.
+    # The font itself measures. A renderer could do it too, but it belongs to a figure, and the widths of the labels
+    # decide how large the figure becomes.
     font = _font()
     font.set_size(size_pt, PT_PER_INCH)
     with warnings.catch_warnings():

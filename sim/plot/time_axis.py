@@ -1,4 +1,8 @@
-"""A time axis with compressed gaps, on which steps of microseconds and waits of seconds can be seen at once."""
+"""A time axis with compressed gaps, on which steps of microseconds and waits of seconds can be seen at once.
+
+A plain logarithmic axis would not do: it compresses what comes late, and a boot has short steps at its end too. So the
+gap between two neighbouring moments is compressed, wherever it lies.
+"""
 
 import math
 from bisect import bisect_right
@@ -6,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 _UNIT_NS = 1_000
-"""The scale of the logarithm: a gap that is far shorter is drawn to scale, a longer gap by its logarithm."""
+"""The scale of the logarithm, in ns: gaps far below 1 us are drawn to scale, longer gaps by their logarithm."""
 _MIN_PHASE_SHARE = 0.12
 """The smallest share of the axis that a phase gets."""
 
@@ -39,7 +43,7 @@ class TimeScale:
     def place(self, time_ns: int) -> float:
         """Return the place of a moment, by linear interpolation between its neighbours."""
         index = bisect_right(self._moments_ns, time_ns) - 1
-        if index == len(self._moments_ns) - 1:
+        if index == len(self._moments_ns) - 1:  # no gap follows the last moment
             return self._places[-1]
         start_ns, stop_ns = self._moments_ns[index : index + 2]
         start, stop = self._places[index : index + 2]
@@ -55,9 +59,9 @@ class TimeScale:
         return sorted(chosen)
 
     def by_importance(self) -> list[int]:
-        """Return all moments: the first, the last, then both ends of each gap, the longest gap first.
+        """Return all moments: the first, the last, then the end and the start of each gap, the longest gap first.
 
-        Readers look for the long waits, so the ends of these have labels first.
+        Readers look for the long waits, so these are labelled first.
         """
         gaps = zip(pairwise(self._places), pairwise(self._moments_ns), strict=True)
         longest_first = sorted(gaps, key=lambda gap: gap[0][0] - gap[0][1])
@@ -68,7 +72,8 @@ class TimeScale:
 def _factors(widths: list[float]) -> list[float]:
     """Return the factors that stretch the widths of phases so that each has its share, or is empty.
 
-    The sum of the widths stays the same: the phases that are wide enough give up what the others get.
+    With a whole width of W, each of the n phases below 0.12 W is stretched to 0.12 W. The other phases share the
+    remaining W (1 - 0.12 n) in proportion to their widths, so the whole width stays the same.
     """
     whole = sum(widths)
     small = [0 < width < _MIN_PHASE_SHARE * whole for width in widths]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WIDTH_IN = 11.0
 _HEIGHTS_IN = ((16, 0.30), (64, 0.22), (256, 0.15))
-"""The height of a lane, for up to a number of lanes."""
+"""Pairs of a number of lanes and the height of a lane in inches, for up to that number of lanes."""
 COLOURS = {
     SpanKind.ONLINE: style.LIGHT,
     SpanKind.CPU_ON: style.SKY,
@@ -111,6 +111,7 @@ class _Drawing:
         by_row: dict[tuple[int, SpanKind], list[Span]] = {}
         for span in lanes.spans:
             by_row.setdefault((self._row_of[span.lane], span.kind), []).append(span)
+        # A single collection of bars for each kind and row, however many spans: a boot may have thousands.
         for order, kind in enumerate(COLOURS, 2):
             for (row, spans_kind), spans in by_row.items():
                 if spans_kind is kind:
@@ -136,7 +137,7 @@ class _Drawing:
 
     def _merged(self, spans: list[Span]) -> Iterator[tuple[float, float]]:
         """Yield the starts and widths of spans; spans that overlap, of CPUs that share a row, are merged."""
-        start = end = -1.0
+        start = end = -1.0  # no span yet: places on the axis begin at 0
         shared = len({span.lane for span in spans}) > 1
         for first, last in sorted((self._scale.place(span.start_ns), self._scale.place(span.end_ns)) for span in spans):
             # A CPU's own spans that follow each other at once, such as two guests, stay apart.
@@ -173,7 +174,9 @@ class _Drawing:
     def _draw_path(self, path: CriticalPath) -> None:
         nodes = [path.graph.nodes[event] for event in path.events]
         places = [self._scale.place(node["time_ns"]) for node in nodes]
+        # An event of the whole system has no CPU and is drawn on the boot CPU's lane.
         rows = [self._row_of[node["cpu"] or 0] for node in nodes]
+        # steps-pre: the line changes lanes when the cause happens, and then runs along the lane of the CPU that waits.
         self._axes.plot(places, rows, drawstyle="steps-pre", color=style.BLACK, linewidth=0.9, zorder=12)
 
 

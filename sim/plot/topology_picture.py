@@ -27,7 +27,10 @@ _OTHER_COLOURS = (style.PINK, style.YELLOW)
 
 @dataclass
 class _Box:
-    """A cluster: its name, its CPUs as logical numbers, the clusters in it, and its size in inches."""
+    """A cluster: its name, its CPUs as logical numbers, the clusters in it, and its size in inches.
+
+    `_measure` sets the sizes; they are 0 before. The outermost box has no name and no outline.
+    """
 
     name: str
     cpus: list[int] = field(default_factory=list)
@@ -82,7 +85,7 @@ class _Drawing:
         self._depth = _depth(topology) if self._counted else max(len(cpu.clusters) for cpu in topology.cpus)
         self._vqs = _vqs_of(topology)
         self.colours = _colours(topology, self._vqs)
-        self._alike = Counter(map(self._kind, range(len(topology.cpus))))
+        self._alike = Counter(map(self._kind, range(len(topology.cpus))))  # needs the depth and the late CPUs
         self.root = self._boxes()
         _measure(self.root, _MAX_WIDTH_IN - 0.3)
 
@@ -204,6 +207,7 @@ def _measure(box: _Box, room_in: float) -> None:
     line as fit.
     """
     # The sizes must be known before anything is drawn: the figure is as large as the outermost box.
+    # CPUs outside clusters, if there are no clusters at all, fill the whole width.
     columns = ceil(sqrt(len(box.cpus) * 1.6)) if box.boxes or box.name else int(room_in / _CPU_IN)
     columns = max(1, min(columns, len(box.cpus), int((room_in - 2 * _PAD_IN) / _CPU_IN)))
     inner_in = columns * _CPU_IN if box.cpus else 0.0
