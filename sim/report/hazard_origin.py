@@ -6,21 +6,26 @@ from sim.causes.critical_path import CriticalPath, path_to
 from sim.hazards import Hazard
 
 _MOST_LED = 6
+"""The number of events of a chain that are kept, from its end: a reader wants the last steps, not the whole boot."""
 
 
 class Origin(NamedTuple):
-    """The event of a hazard and, as `led`, the chain that ends with it; places among the boot's events."""
+    """The event of a hazard and, as `led`, the end of the chain of causes that leads to it and includes it.
+
+    Events are places among the boot's events.
+    """
 
     event: int
     led: tuple[int, ...]
 
 
 def origin(hazard: Hazard, path: CriticalPath | None) -> Origin | None:
-    """Return the origin of a hazard; None if the boot ended before an event of it.
+    """Return the origin of a hazard; None if the boot ended before any event showed the hazard.
 
     Args:
         hazard: a hazard of the boot.
-        path: the boot's critical path, whose graph says what led where; None: not known.
+        path: the boot's critical path, whose graph has the causes; None where the boot followed a schedule and has no
+            causes, so that the chain is the event alone.
     """
     if hazard.event is None:
         return None

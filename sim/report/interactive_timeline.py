@@ -21,6 +21,7 @@ MAX_SPANS = 20_000
 """The number of spans above which the figure would be too slow for a page."""
 _LANE_PX, _AROUND_PX = 24, 150
 _TICKS, _MAX_TICKS = 9, 4_000
+"""The number of labels that fit on the axis (`MOST_TICKS` in timeline.js), and of those that a zoom can choose from."""
 _MAX_NAME_IN = 1.5
 """The largest width of a lane's name, which leaves room for the lanes on a narrow screen."""
 _SYMBOLS = {
@@ -48,7 +49,8 @@ class View(NamedTuple):
 class Lanes:
     """A boot's timeline as a plotly figure, with the same time axis as the picture's (`TimeScale`).
 
-    Plotly reads some HTML in texts, so every name and detail is escaped.
+    Plotly interprets some HTML elements in texts, so every name and detail is escaped. Plotly does not know the axis's
+    compressed scale: it sees places on it, and timeline.js labels them again after each zoom.
     """
 
     def __init__(self, outcome: Outcome, timeline: Timeline, path: CriticalPath | None) -> None:
@@ -88,7 +90,7 @@ class Lanes:
         whole = self.views[0]
         ticks = self._scale.ticks(self._scale.end / _TICKS)
         traces = [*self._bars(), *self._path_line(), *self._signs()]
-        clear = "rgba(0,0,0,0)"
+        clear = "rgba(0,0,0,0)"  # the page's paper shows through, light or dark
         layout: dict[str, object] = {
             "template": "none",
             "barmode": "overlay",
@@ -173,6 +175,7 @@ class Lanes:
                 mode="lines",
                 x=[self._scale.place(node["time_ns"]) for node in nodes],
                 y=[self._row_of[node["cpu"] or 0] for node in nodes],
+                # First vertical, then horizontal, as in the picture: along the lane of the CPU that waits.
                 line={"shape": "vh", "width": 1.2, "color": "#777777"},
                 hoverinfo="skip",
             )

@@ -125,7 +125,10 @@ def _render(name: str, page: dict[str, object]) -> str:
 
 
 def _timeline(lanes: Lanes) -> str:
-    """Return the element of a timeline. Plotly escapes whatever would end its script, and `Lanes` all markup."""
+    """Return the element of a timeline, which the template trusts.
+
+    Plotly escapes text that would end its script element, and `Lanes` escapes all markup in names.
+    """
     from plotly.io import to_html
 
     element: str = to_html(
@@ -154,6 +157,7 @@ def _settings(outcome: Outcome) -> list[tuple[str, str]]:
 
 
 def _hazards(outcome: Outcome, path: CriticalPath | None) -> list[HazardGroup]:
+    # Hazards are sorted by kind, worst first, as groupby() needs.
     return [
         HazardGroup(kind.title, [(hazard, origin(hazard, path)) for hazard in members])
         for kind, members in groupby(outcome.found, lambda hazard: hazard.kind)

@@ -6,6 +6,7 @@ const whole = JSON.parse(views[0].dataset.view).range;
 const MOST_TICKS = 9;
 const LEAST_WIDTH = (whole[1] - whole[0]) / 1e5;
 
+// The ticks to label in a range. They come most important first, so a tick gives way to a more important neighbour.
 function labelled([start, end]) {
   const chosen = [];
   for (const tick of ticks) {
@@ -15,6 +16,7 @@ function labelled([start, end]) {
   return chosen.sort((a, b) => a[0] - b[0]);
 }
 
+// Shows a range, shifted and narrowed to lie within the whole boot.
 function show(start, end) {
   const width = Math.min(Math.max(end - start, LEAST_WIDTH), whole[1] - whole[0]);
   const first = Math.min(Math.max(start, whole[0]), whole[1] - width);
@@ -26,6 +28,7 @@ function show(start, end) {
   });
 }
 
+// Marks the button of the range that is shown, if there is one. Places are sums of floats: compare with a tolerance.
 function press(range) {
   const near = (place, other) => Math.abs(place - other) < LEAST_WIDTH;
   for (const button of views) {
@@ -48,5 +51,6 @@ for (const button of document.querySelectorAll("button[data-zoom], button[data-m
 figure.on("plotly_relayout", (change) => {
   const range = figure.layout.xaxis.range.map(Number);
   press(range);
+  // After a zoom by mouse the ticks are still those of the range before. show() ends here too, with ticks of its own.
   if (!("xaxis.tickvals" in change)) show(...range);
 });
