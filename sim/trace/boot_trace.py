@@ -17,6 +17,7 @@ def build_trace(outcome: Outcome) -> Trace:
     trace = Trace()
     name = outcome.scenario.name
     root = trace.track(f"boot of {name}" if name else "boot", 0, 0)
+    # The ranks are the order of the tracks from top to bottom.
     lanes: dict[Lane, int] = {BOOT: trace.track("phases", root, 0)}
     _add_log(trace, trace.track("kernel log", root, 1), outcome)
     lanes[LOCK] = trace.track("hotplug lock", root, 2)
@@ -38,7 +39,7 @@ def _add_log(trace: Trace, track: int, outcome: Outcome) -> None:
 
 def _add_online_counter(trace: Trace, track: int, outcome: Outcome) -> None:
     """Count online CPUs by logical number, as the kernel does: two CPUs on one idle task count once."""
-    trace.count(track, 0, 0)
+    trace.count(track, 0, 0)  # without a first value, a viewer begins the counter at its first change
     online: set[int | None] = set()
     for event in outcome.facts.events:
         if event.kind is EventKind.BOOTED:
@@ -90,6 +91,7 @@ def _add_row(trace: Trace, track: int, edges: list[Edge]) -> None:
             trace.end(track, time_ns)
         else:
             name = _slice_name(span)
+            # A detail that the name has already is not repeated as an argument.
             trace.begin(track, time_ns, name, detail="" if span.detail in name else span.detail)
 
 

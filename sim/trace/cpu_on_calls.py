@@ -42,6 +42,7 @@ def cpu_on_calls(events: Iterable[Event]) -> list[CpuOnCall]:
             latest[cpu].answer = event_detail(event)
             if event.detail == SUCCESS:
                 accepted[cpu] = latest[cpu]
+        # The boot CPU arrives without a call.
         elif event.kind is EventKind.ARRIVED and cpu in accepted:
             call = accepted.pop(cpu)
             call.arrived_ns, call.arrival = event.time_ns, event

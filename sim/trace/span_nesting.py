@@ -44,8 +44,10 @@ def _fill_row(spans: list[Span]) -> tuple[list[Edge], list[Span]]:
     open_spans: list[Span] = []
     remaining: list[Span] = []
     for span in spans:
+        # A span that begins as another ends lies beside it, not inside: the end comes first.
         while open_spans and open_spans[-1].end_ns <= span.start_ns:
             edges.append(Edge(open_spans.pop().end_ns, None))
+        # Spans come by their starts, so a span overlaps the innermost open span without nesting if it ends later.
         if open_spans and open_spans[-1].end_ns < span.end_ns:
             remaining.append(span)
         else:
