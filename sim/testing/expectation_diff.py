@@ -16,7 +16,7 @@ PARTS = ("cpus", "log", "hazards", "sve", "sme")
 _MAX_SIMILAR, _SIMILARITY = 3, 0.6
 """The number of the log's lines that are shown as similar to a missing line, and the least similarity (0 to 1)."""
 _MAX_EXPLAINED = 5
-"""The number of missing lines for which similar lines are looked up."""
+"""The number of missing lines for which similar lines are looked up: each look-up compares the whole log."""
 _CONTEXT_LINES = 3
 """The number of the log's lines that are shown before and after a line that was found or is missing."""
 _MAX_LINES = 24
@@ -101,6 +101,7 @@ def missing_in_order(outcome: Outcome, expected: Sequence[str]) -> list[str]:
     start = 0
     for part in expected:
         number = next((number for number in range(start, len(texts)) if part in texts[number]), None)
+        # A missing line does not move the start, so that one mistake does not make every later line missing.
         if number is None:
             missing.append((start, part))
         else:
@@ -122,6 +123,7 @@ def _diff(outcome: Outcome, found: set[int], missing: list[tuple[int, str]]) -> 
     """
     log = outcome.facts.log
     centres = found | {number for number, _ in missing}
+    # Numbers before the first line or beyond the last do no harm: the loop below never reaches them.
     shown = {number for centre in centres for number in range(centre - _CONTEXT_LINES, centre + _CONTEXT_LINES + 1)}
     explained = 0
     left_out = False

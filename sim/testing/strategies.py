@@ -23,9 +23,9 @@ from sim.topology import Topology
 from sim.vectors import POWERS_OF_TWO, SveRule, bits_from_vqs, vq_from_bits
 
 _KERNELS = ("6.11", *RECORDED)
-"""The series with the bug, and the series with recorded boots."""
+"""The series with the bug, and the series with recorded boots. Hypothesis shrinks towards the first."""
 _FEW = 2
-"""The largest number of late CPUs, and of the CPU that most actions are about."""
+"""The largest number of late CPUs, and the largest CPU number in half of the actions, so that actions often meet."""
 _MAX_CPUS = 64
 
 
