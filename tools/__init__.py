@@ -1,1 +1,1 @@
-"""Tools for who changes this project; none of it is installed."""
+"""Tools for developers of this project; none of them is installed."""

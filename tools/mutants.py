@@ -1,7 +1,8 @@
 """Mutation testing: draw mutants of the model, and report those that the tests do not notice.
 
-Own code because no kept tool fits. mutmut changes neither decorated functions nor code outside functions, and it wraps
-each function, which exploring would see; cosmic-ray has one test command for all files and cannot draw some mutants.
+This is code of our own because no maintained tool fits. mutmut changes neither decorated functions nor code outside
+functions, and it wraps each function, which changes what exploration sees; cosmic-ray has one test command for all
+files and cannot draw a sample of the mutants.
 
 Every mutant is written into a copy of the repository, so that a run neither changes the sources nor sees them change.
 """
@@ -28,6 +29,7 @@ from tools.mutations import mutants
 
 ROOT = Path(__file__).parents[1]
 EQUIVALENT = Path("tools/equivalent_mutants.toml")
+# The tests of the code that judges a batch of systems.
 STUDY = tuple(
     f"tests/study/test_{name}.py"
     for name in ("verdict_bits", "ordering", "evaluation", "save_outcomes", "compiled_batch", "batch")
@@ -47,7 +49,7 @@ TESTS = {
 """The files that are changed, with the tests that concern each. Fast tests come first: the first failure ends a run."""
 SHORTEST_LIMIT_S = 60
 TIMES_AS_LONG = 5
-"""A mutant may loop for ever: after this many times what its tests take without a change, it counts as caught."""
+"""A mutant may loop for ever. It counts as caught after its tests took this many times as long as without a change."""
 LEAST_CAUGHT_PERCENT = 95
 
 
@@ -86,13 +88,15 @@ class Copy:
         for name in filter(None, listed.stdout.split("\0")):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+        # Tests write no bytecode (see `passes`), so without this every run would compile all of `sim` again.
         subprocess.run([sys.executable, "-m", "compileall", "-q", "sim"], cwd=folder, check=True)
 
     def passes(self, tests: tuple[str, ...], limit_s: float | None = None) -> bool:
         """Return True if the tests pass within the limit."""
         options = ["-x", "-q", "-m", "not slow", "--hypothesis-profile=repeatable"]
         left_out = [f"-pno:{plugin}" for plugin in ("randomly", "xdist", "cov", "cacheprovider")]
-        # Python takes a module with the size and the second of compiled bytecode for the same module.
+        # Bytecode counts as up to date if the source has the size and the modification second that it was compiled
+        # from. A mutant may have both, so neither a mutant's bytecode nor that of the original may be found.
         env = {**os.environ, "PYTHONPATH": str(self._folder), "PYTHONDONTWRITEBYTECODE": "1"}
         process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "pytest", *options, *left_out, *tests],
@@ -107,6 +111,7 @@ class Copy:
         except subprocess.TimeoutExpired:
             return False
         finally:
+            # Tests start processes of their own, which a test that failed or ran out of time leaves behind.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -142,11 +147,13 @@ def limits(copy: Copy, cases: list[Case]) -> dict[tuple[str, ...], float]:
 def main(count: int, seed: int, jobs: int, only: str) -> None:
     """Draw mutants of the model, run the tests of each, and list those that no test notices."""
     every = [case for case in every_case() if only in case.name]
+    # Equivalent mutants are drawn too and then left out, so that listing one does not change what a seed draws.
     drawn = random.Random(seed).sample(every, min(count, len(every)))  # noqa: S311
     equivalent = {one["mutant"] for one in tomllib.loads((ROOT / EQUIVALENT).read_text("utf-8"))["equivalent"]}
     cases = [case for case in drawn if case.name not in equivalent]
     click.echo(f"{len(every)} mutants, {len(drawn)} drawn with seed {seed}, {len(drawn) - len(cases)} equivalent")
     with tempfile.TemporaryDirectory() as folder:
+        # A thread that tests a mutant takes a copy for itself, and puts it back as it was.
         copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
         for number in range(jobs):
             copies.put(Copy(Path(folder) / str(number)))

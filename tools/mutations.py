@@ -47,7 +47,7 @@ class Mutant:
     """A changed module.
 
     Attributes:
-        key: its name, which stays the same when lines move: the function, and the statement before and after.
+        key: its name, which stays the same when lines move: the function, the statement, and the changed statement.
         line: the line of that statement in the file.
         source: the whole module with the change.
     """
@@ -88,6 +88,8 @@ def mutants(source: str) -> Iterator[Mutant]:
     """Yield every mutant of a module, in the order of its source."""
     tree = ast.parse(source)
     met: Counter[str] = Counter()
+    # The sites are listed first, because the loop changes the tree that they are found in: a single tree is changed for
+    # each mutant and changed back after it.
     for site in list(_sites(tree, "module", None)):
         before = _first_line(site.statement)
         site.place.put(site.new)
@@ -149,6 +151,7 @@ def _is_left_alone(node: ast.AST) -> bool:
 
 def _decides(child: ast.expr, node: ast.AST) -> bool:
     """Return True if a node is its parent's condition and has no mutation of its own that negates it."""
+    # `not x` loses its operator, and `a < b`, `a is b` get another: negating these would give a mutant twice.
     match child:
         case ast.UnaryOp(op=ast.Not()) | ast.Compare(ops=[_]):
             return False
@@ -164,6 +167,7 @@ def _decides(child: ast.expr, node: ast.AST) -> bool:
 
 def _replacements(node: ast.AST) -> Iterator[ast.AST]:
     match node:
+        # Before the numbers, because a bool is an int.
         case ast.Constant(value=bool(value)):
             yield ast.Constant(not value)
         case ast.Constant(value=int(value) | float(value)):
