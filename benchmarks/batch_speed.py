@@ -1,8 +1,8 @@
-"""The speed of batches against C: the same words for the same columns, on one core.
+"""The speed of batches against C: both compute the same outcomes from the same columns, on one core.
 
-Enumeration, verification of late CPUs and the hazards of saves for 8 CPUs, 4 early and 4 late, under v6.11 with a
-relaxed relay and mapped memory: a word for each system. The C programs are this project's own: `c/row_by_row.c` has
-plain branches and is compiled without vectors; `c/columns.c` is as fast as we can write it.
+The work is enumeration, verification of late CPUs and the hazards of saves for 8 CPUs, 4 early and 4 late, under v6.11
+with a relaxed relay and mapped memory. The outcome of a system is a word of 16 bits. The C programs are this project's
+own: `c/row_by_row.c` has plain branches and is compiled without vectors; `c/columns.c` is as fast as we can write it.
 """
 
 import ctypes
@@ -76,6 +76,7 @@ def c_call(
 ) -> Callable[[], None]:
     """Return a call of a C program on the columns, all rows at once."""
     outcomes = {model.save_outcomes(unit, SETTING.design, SETTING.memory) for unit in model.units}
+    # In mapped memory a save has the same outcome on every CPU, so the C programs need a single word for it.
     (on_exceeding,) = (one.on_exceeding for one in outcomes)
     parameters = Parameters(EARLY + LATE, EARLY, on_exceeding, verdict_bits.ACCEPTED, verdict_bits.REFUSED)
     pointers = (ctypes.c_void_p * len(columns))(*(column.ctypes.data for column in columns))
@@ -88,6 +89,7 @@ def against_c(compiled: Callable[[], None], model: SpaceModel, columns: Columns,
     if shutil.which("gcc") is None:
         print("!!! no gcc: the comparison with C is left out")
         return
+    # The README promises speeds as multiples of C's; `hold` takes the time as a multiple of C's, which is the inverse.
     limits = {"row_by_row": (["-fno-tree-vectorize"], 1 / 2), "columns": ([], 1 / 0.4)}
     with TemporaryDirectory() as folder:
         for name, (options, limit) in limits.items():
@@ -127,6 +129,7 @@ def main() -> None:
     compiled = partial(by_blocks, evaluate, columns)
     plain = partial(by_blocks, lambda some, rows: outcome_bits(Batch(model, some, rows), SETTING), columns)
     rate = ROWS / min(seconds(compiled) for _ in range(ROUNDS))
+    # How near to the speed of memory: the bytes of a system's columns and word, against a copy that no cache holds.
     touched = (EARLY + LATE + 1) * expected.itemsize
     source, target = np.zeros(ROWS * 8, np.uint16), np.zeros(ROWS * 8, np.uint16)
     copied = 2 * source.nbytes / min(seconds(partial(np.copyto, target, source)) for _ in range(ROUNDS))

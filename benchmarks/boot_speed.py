@@ -27,6 +27,7 @@ def measure(what: str, *, early: int, guests: int) -> None:
         maxcpus=early,
         actions=tuple(actions),
     )
+    # Both bring the same CPUs online: the programs are compared at the same work.
     assert [*boot(scenario).facts.online] == by_hand(CPUS, early, guests) == [*range(CPUS)]
     pair = in_turns(partial(boot, scenario), partial(by_hand, CPUS, early, guests), calls=100, rounds=15)
     print(

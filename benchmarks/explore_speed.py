@@ -1,6 +1,6 @@
 """The time of an exploration: late CPUs with an onlining agent each, KVM's init, and a guest on every CPU, on one core.
 
-Seconds and no ratios: these are what the project promises, with much room.
+The limits are seconds rather than ratios: the project promises them, with much room.
 """
 
 import time
@@ -31,6 +31,7 @@ def main() -> None:
         explored = explore_orders(scenario(late))
         taken = time.perf_counter() - began
         assert explored.complete
+        # For each late CPU, its guest either comes before its onlining and fails, or after it and runs.
         assert explored.ends == 1 << late
         print(
             f"{late} late CPUs: {explored.states:,} states, {explored.runs:,} runs, {explored.steps_left_out:,} steps "

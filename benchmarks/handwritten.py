@@ -1,6 +1,7 @@
 """A boot written by hand in SimPy: the processes, resources and waits of a boot.
 
-No record of vector lengths, no log, no facts: what is left is what SimPy itself costs.
+It has no record of vector lengths, no log and no facts, so its time is that of SimPy itself. Its waits are the default
+latencies of `sim.latencies`.
 """
 
 from collections.abc import Generator

@@ -50,7 +50,7 @@ def main() -> None:
     for cpus in (SMALL, LARGE):
         one = scenario(cpus)
         events = len(boot(one).facts.events)
-        calls = max(1, 4096 // cpus)
+        calls = max(1, 4096 // cpus)  # about as much work at either size
         taken = min(seconds(partial(boot, one), calls) for _ in range(5))
         collector, under_watch = watched(partial(boot, one))
         rates[cpus] = events / taken
@@ -60,6 +60,7 @@ def main() -> None:
             f"(young/middle/old), {collector.seconds / under_watch:.0%} of the time"
         )
     print(f"events a second at {LARGE:,} CPUs: {rates[LARGE] / rates[SMALL]:.0%} of that at {SMALL} (at least 60%)")
+    # `hold` takes upper limits, so the ratio and its limit are inverted.
     hold("events a second", rates[SMALL] / rates[LARGE], 1 / 0.6)
     print(f"{LARGEST:,} CPUs boot in {seconds(partial(boot, scenario(LARGEST))):.1f} s")
     for guests in (0, LARGE):
@@ -69,7 +70,10 @@ def main() -> None:
 
 
 def memory_a_cpu(guests: int) -> float:
-    """Return the peak of traced memory while a scenario is made and booted, in bytes per CPU."""
+    """Return the peak of traced memory while a scenario is made and booted, in bytes per CPU.
+
+    Traced memory is what Python's objects take. Unlike resident memory it does not depend on the allocator.
+    """
     tracemalloc.start()
     outcome = boot(scenario(LARGE, guests))
     peak = tracemalloc.get_traced_memory()[1]

@@ -43,6 +43,7 @@ def of_plugin() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "test_nothing.py"
         file.write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+        # Plugins of the environment are not loaded, so the difference is the plugin's own.
         alone = (sys.executable, "-m", "pytest", "-q", "--disable-plugin-autoload", "-p", "no:cacheprovider", file)
         with_it = (*alone, "-p", "asymboot_pytest")
         pair = in_turns(lambda: command(*with_it), lambda: command(*alone), calls=1, rounds=41)

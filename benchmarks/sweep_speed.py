@@ -20,6 +20,7 @@ from sim.sweep.workers import usable_cores
 MOST_S, MOST_GIB, LEAST_GAIN = 60, 1, 1.7
 ROUNDS = 2
 _EVERY_S = 0.05
+"""The time between two readings of memory, in seconds."""
 SETS = """[
     [], [128], [128, 256], [128, 256, 384], [128, 256, 512], [128, 256, 384, 512], [128, 256, 512, 1024],
     [128, 256, 384, 512, 1024], [128, 256, 512, 1024, 2048], [128, 256, 384, 512, 1024, 2048],
@@ -58,7 +59,10 @@ def sweep(space: Path, folder: Path, *options: str) -> Run:
 
 
 def _memory(pid: int) -> int:
-    """Return the resident memory in bytes of a process and its descendants; shared pages count for each process."""
+    """Return the resident memory in bytes of a process and its descendants.
+
+    Shared pages count for each process, so the figure is an upper bound.
+    """
     total = 0
     try:
         for one in (process := psutil.Process(pid), *process.children(recursive=True)):
@@ -95,7 +99,7 @@ def main() -> None:
         )
         hold("seconds", two, MOST_S)
         hold("GiB", peak, MOST_GIB)
-        hold("gain of a second core", LEAST_GAIN, one / two)
+        hold("gain of a second core", LEAST_GAIN, one / two)  # a lower limit: figure and limit change places
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""Timing of two functions in turns, so that the machine's other work affects both."""
+"""Timing of two functions in turns, so that the machine's other work affects both.
+
+The ratio is the median of the rounds' ratios, since the two times of a round share what else the machine did. A time
+by itself is the best of all rounds: other work only ever adds to it.
+"""
 
 import time
 from collections.abc import Callable
@@ -30,6 +34,6 @@ def hold(what: str, figure: float, limit: float) -> None:
 
 def in_turns(first: Callable[[], object], second: Callable[[], object], *, calls: int, rounds: int) -> Pair:
     """Time both functions in turns, round by round; the ratio is the first function's time over the second's."""
-    first(), second()
+    first(), second()  # imports and caches are not part of what is timed
     timed = [(seconds(first, calls), seconds(second, calls)) for _ in range(rounds)]
     return Pair(min(a for a, _ in timed), min(b for _, b in timed), median(a / b for a, b in timed))

@@ -3,6 +3,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* All lengths up to the largest of a set: bit n is set if any bit from n on is. */
 INLINE vqs_t smear(vqs_t vqs)
 {
 	vqs |= vqs >> 1;
@@ -11,11 +12,13 @@ INLINE vqs_t smear(vqs_t vqs)
 	return vqs | vqs >> 8;
 }
 
+/* A mask of all ones if a set is not empty. */
 INLINE uint16_t when(vqs_t vqs)
 {
 	return vqs ? 0xffff : 0;
 }
 
+/* The lengths of a CPU that do not fit a buffer. */
 INLINE uint16_t save(vqs_t own, vqs_t fits)
 {
 	return own & ~fits;
@@ -23,7 +26,10 @@ INLINE uint16_t save(vqs_t own, vqs_t fits)
 
 INLINE uint16_t late(vqs_t own, vqs_t has, vqs_t vq_map, vqs_t never, uint16_t accepted, uint16_t refused)
 {
-	/* A CPU without SVE lacks every shared length; where none is shared it is refused all the same. */
+	/*
+	 * A CPU is refused if it lacks a shared length or has one that it may not have. The last term is for a CPU without
+	 * SVE where no length is shared: it lacks none, and is refused all the same.
+	 */
 	uint16_t fails = has & (when((vq_map & ~own) | (own & never)) | when(!own));
 
 	return (fails & refused) | (~fails & accepted);
@@ -41,6 +47,7 @@ void judge(const struct parameters *p, vqs_t *const *cpus, uint16_t *restrict wo
 		vqs_t has = when(a[row]) & when(b[row]) & when(c[row]) & when(d[row]);
 		vqs_t fits = smear(vq_map);
 		vqs_t partial = seen & ~vq_map;
+		/* Below the smallest length that only some CPUs have, and below the largest shared: max_virtualisable_vl. */
 		vqs_t never = (vqs_t)((partial & -partial) - 1) & fits & ~vq_map;
 		uint16_t word = late(e[row], has, vq_map, never, accepted, refused);
 		vqs_t beyond = save(seen, fits);

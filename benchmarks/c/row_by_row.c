@@ -1,4 +1,4 @@
-/* One system after another, with plain branches: what a kernel developer would write first. */
+/* One system after another, with plain branches, as a kernel developer would write it first. */
 #include "judged.h"
 
 static int largest(vqs_t vqs)
