@@ -129,6 +129,7 @@ def _with_blocks(more: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_block(paragraph: str) -> bool:
+    """Return True if a paragraph is a heading with a colon above lines that are indented by two spaces."""
     heading, *lines = paragraph.split("\n")
     return heading.endswith(":") and bool(lines) and all(line.startswith("  ") for line in lines)
 

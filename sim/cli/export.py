@@ -39,10 +39,10 @@ def export(file: Path, to: str, output: Path | None, **changes: options.Override
     from sim.files.toml_tables import at
 
     with at(str(file)):  # the errors of an export name the file whose topology does not fit the format
-        made = export_scenario(scenario, ExportFormat(to))
+        exported = export_scenario(scenario, ExportFormat(to))
     if output is None:
-        click.echo(made.text, nl=False)
+        click.echo(exported.text, nl=False)
     else:
-        write_new(output, made.text)
-    if made.lost:
-        click.echo(f"asymboot: {printable(str(file))}: {to} cannot express: {'; '.join(made.lost)}", err=True)
+        write_new(output, exported.text)
+    if exported.lost:
+        click.echo(f"asymboot: {printable(str(file))}: {to} cannot express: {'; '.join(exported.lost)}", err=True)

@@ -84,6 +84,9 @@ _NAMES = {"kvm": "kvm_mode"}
 def only_one(asked: dict[str, bool]) -> str | None:
     """Return the name of the option that was given, or None.
 
+    Args:
+        asked: by the name of each option, as the user types it, True if it was given.
+
     Raises:
         click.UsageError: more than one option was given.
     """

@@ -62,10 +62,10 @@ def plot(
     # A heat map takes --design too, which selects settings of the sweep; no other option of a scenario applies to it.
     if picture == "heat":
         options.refuse_given(changes, "a scenario")
-        made = _heat(file, hazard, x, y, design)
+        drawn = _heat(file, hazard, x, y, design)
     else:
-        made = _of_scenario(picture, file, changes | {"design": design})
-    write_new(output, made.as_bytes(output.suffix[1:].lower()))
+        drawn = _of_scenario(picture, file, changes | {"design": design})
+    write_new(output, drawn.as_bytes(output.suffix[1:].lower()))
 
 
 def _check(output: Path) -> None:

@@ -29,16 +29,16 @@ def report(file: Path, output: Path, **changes: options.Override) -> None:
         options.refuse_given(changes, "a scenario")
         from sim.report.page import sweep_page
 
-        made = sweep_page(file)
+        page = sweep_page(file)
     else:
         scenario = options.load(file, **changes)
         from sim.boot_run import boot
         from sim.report.page import boot_page
 
-        made = boot_page(boot(scenario))
+        page = boot_page(boot(scenario))
     from sim.files.new_file import write_new
 
-    write_new(output, made)
+    write_new(output, page)
 
 
 def _check(output: Path) -> None:

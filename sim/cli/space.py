@@ -24,15 +24,15 @@ def space(file: Path, as_json: bool) -> None:
 
     from sim.sweep.sweep_estimate import describe
 
-    read = options.load_space(file)
+    systems = options.load_space(file)
     with Console(stderr=True).status("measuring"):
-        told = describe(read)
+        record = describe(systems)
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode(told))
+        click.echo(msgspec.json.encode(record))
         return
     from sim.show.console import terminal
     from sim.show.sweep_text import show_space
 
-    show_space(read, told, terminal())
+    show_space(systems, record, terminal())

@@ -228,6 +228,7 @@ def _draw_save(axes: "Axes", save: Save, buffers: Buffers, row: int) -> None:
 
 
 def _name(stretch: Stretch, save: Save) -> str:
+    """Return the label of a part of a buffer; a neighbour's part is labelled with its CPU."""
     if stretch.cpu == save.cpu:
         return f"{stretch.kind.label}, {stretch.end - stretch.first} bytes"
     return f"cpu{stretch.cpu}'s {stretch.kind.label}"

@@ -156,7 +156,7 @@ def _alike(safe: Sequence[Promises]) -> list[list[Promises]]:
 
 
 def _row(members: list[Promises]) -> list[str]:
-    design = members[0].design
+    design = members[0].design  # the same cost means the same size of the buffers
     pointers = dict.fromkeys(str(member.design.ffr_pointer) for member in members)
     late = dict.fromkeys(_late_cpu(member.design) for member in members)
     return [

@@ -55,6 +55,7 @@ def wrong_state(outcome: Outcome, name: str, state: str) -> list[str]:
     actual = outcome.facts.state(number)
     if actual == state:
         return []
+    # Lines of kernel/smp.c write CPU1, lines on vector lengths write cpu1.
     return [f"{name}: expected {state}, and it is {actual}", *_lines_with(outcome, rf"\b(?:CPU|cpu){number}\b")]
 
 
