@@ -1,7 +1,10 @@
 """The rules by which the kernel derives and decides from sets of vector lengths, as pure functions.
 
-A rule returns a set, a set that stands for a truth by having members, or a mask (every bit, or none). Which log line
-follows is decided elsewhere (`sim.kernel`).
+A rule returns a set of lengths, a set whose members mean "yes", or a mask (every bit, or none). The rules log nothing:
+`sim.kernel` chooses the log line that follows from them.
+
+`tests/test_rules.py` holds each rule to a reference on plain sets, on ints and on columns, and
+`tests/test_rules_symbolic.py` on Z3's bit-vectors.
 """
 
 from sim.rules.bits import ARCHITECTURE_VQS, Bits, S, above, largest, one_if_any, smallest, smear, when

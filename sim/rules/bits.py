@@ -10,6 +10,9 @@ without a branch on a value, so that the same source runs on
   ``>>`` copies the sign bit, so a plain `z3.BitVec` must be wider than 16 bits.
 
 All sets that a rule takes are of one kind; constants may be ints.
+
+A truth is a mask, which has every bit or none, because a mask selects without a branch: `a & mask` is a or 0. On ints
+the mask of every bit is -1, which has bits above the sixteenth; ANDed with a set it gives that set.
 """
 
 from typing import Protocol, Self, TypeVar
@@ -39,6 +42,7 @@ def smear(vqs: S) -> S:
     >>> bin(smear(0b1001))
     '0b1111'
     """
+    # After each line, every member has set twice as many bits: itself and the 1, 3, 7 and at last 15 bits below it.
     vqs = vqs | (vqs >> 1)
     vqs = vqs | (vqs >> 2)
     vqs = vqs | (vqs >> 4)
@@ -70,7 +74,8 @@ def one_if_any(vqs: S) -> S:
     >>> one_if_any(0b1000), one_if_any(0)
     (1, 0)
     """
-    # Of v and -v, one has bit 15 set unless v is 0: v is at most 0xFFFF, and 2^16 - v has the sign bit otherwise.
+    # Bit 15 of v | -v is set unless v is 0: either v is at least 2^15 and has it, or -v, which is 2^16 - v in 16 bits,
+    # is above 2^15. The last AND drops the further sign bits of an int.
     return ((vqs | -vqs) >> 15) & 1
 
 

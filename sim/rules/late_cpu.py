@@ -1,7 +1,8 @@
 """The verdict on a late CPU: what its verification finds, whether it is refused, and whether that was needless.
 
 The kernel, the hazards of a boot, batches and proofs all call these functions, so that they cannot disagree. The
-fields of `LateFindings` stand in the order in which the kernel looks; the first with members decides the reason.
+members of `Reason` and the fields of `LateFindings` stand in the order of the kernel's checks, pair by pair. The first
+finding that refuses the CPU is the reason (`first_reason`).
 
 Sources: arch/arm64/kernel/fpsimd.c (``vec_verify_vq_map``); cpufeature.c (``verify_local_cpu_capabilities``,
 ``verify_sve_features``); the designs of the 2024 thread (`sim.designs`).
@@ -24,7 +25,7 @@ class Reason(StrEnum):
 
 
 class LateFindings(NamedTuple, Generic[S]):
-    """Each check of a late CPU as a set, which is empty where the CPU passes."""
+    """The outcome of each check of a late CPU, as a set that is empty where the CPU passes."""
 
     lacks_extension: S
     """1 where the CPU has no lengths at all."""
@@ -35,13 +36,17 @@ class LateFindings(NamedTuple, Generic[S]):
 
 
 class LateVerdict(NamedTuple, Generic[S]):
-    """The consequences of the findings, as masks: every bit where it is so, else none."""
+    """The consequences of the findings, as masks: every bit where a statement is true, else none."""
 
     refused: S
+    """The kernel refuses the CPU."""
     announced: S
     """The log says that the CPU's largest length is above the maximum."""
     passes_required: S
-    """The CPU has every length that it must have, and none that guests could see there alone."""
+    """The CPU has every length that it must have, and no length that guests could see there alone.
+
+    It says nothing of `below_floor` and `above_maximum`: a refusal for these alone may be needless.
+    """
 
 
 def missing(vq_map: S, own_vqs: S) -> S:
@@ -56,7 +61,8 @@ def missing(vq_map: S, own_vqs: S) -> S:
 def unsupported(vq_map: S, virtualisable_vqs: S, own_vqs: S) -> S:
     """Return the lengths of a late CPU that guests could see there and nowhere else.
 
-    With any, the CPU is refused where hypervisor mode is available.
+    With any, the CPU is refused where hypervisor mode is available. The kernel compares only the smallest of the
+    CPU's lengths outside ``vq_map`` with ``max_virtualisable_vl``; if any is at most that bound, the smallest is.
 
     >>> bin(unsupported(0b1011, 0b1111, 0b1111)), bin(unsupported(0b11, 0b11, 0b1011))
     ('0b100', '0b0')
@@ -67,7 +73,8 @@ def unsupported(vq_map: S, virtualisable_vqs: S, own_vqs: S) -> S:
 def below_floor(floor_vqs: S, own_vqs: S) -> S:
     """Return a set with members where a CPU's largest length is below the pseudo register's value.
 
-    Until a patch of September 2023 (message 20230913-arm64-vec-len-cpufeature-v1-1) such a late CPU was refused.
+    Until a patch of September 2023 (message 20230913-arm64-vec-len-cpufeature-v1-1) such a late CPU was refused, even
+    where it has every shared length.
 
     >>> bin(below_floor(0b111, 0b11)), bin(below_floor(0b111, 0b1011))
     ('0b100', '0b0')
@@ -86,7 +93,7 @@ def late_findings(own_vqs: S, vq_map: S, max_cpu_vqs: S, virtualisable_vqs: S, f
         floor_vqs: every VQ up to the pseudo register's value; empty where the kernel has no pseudo registers.
     """
     return LateFindings(
-        (one_if_any(own_vqs) - 1) & 1,
+        (one_if_any(own_vqs) - 1) & 1,  # 1 for the empty set: 0 - 1 has every bit
         below_floor(floor_vqs, own_vqs),
         above(own_vqs, max_cpu_vqs),
         missing(vq_map, own_vqs),
@@ -102,9 +109,10 @@ def late_verdict(findings: LateFindings[S], announces: S | int, refuses: S | int
         announces: a mask: the design has the kernel announce a CPU above ``max_cpu_vl``.
         refuses: a mask: the design refuses such a CPU, after the announcement.
     """
-    # A CPU that an earlier check stops never gets to the design's.
+    # The design's check follows these two checks, and a CPU that they stop does not reach it.
     stopped_before = findings.lacks_extension | findings.below_floor
     announced = when(findings.above_maximum) & ~when(stopped_before) & announces
+    # Not `below_floor`: later kernels dropped that check, and accept a CPU that fails it alone.
     faulty = findings.lacks_extension | findings.missing | findings.unsupported
     return LateVerdict(
         refused=when(faulty | findings.below_floor) | (announced & refuses),
@@ -126,6 +134,11 @@ def refused_needlessly(verdict: LateVerdict[S], exceeds: S, loses: S) -> S:
 
 def first_reason(findings: LateFindings[int], refuses: int) -> Reason | None:
     """Return the reason that the kernel gives: the first check that refuses the CPU; None where it is accepted.
+
+    Args:
+        findings: what the CPU's verification found.
+        refuses: a mask: the design refuses a CPU above ``max_cpu_vl``. Other designs announce it, or ignore it, and go
+            on with the checks.
 
     >>> first_reason(late_findings(0b11, 0b1011, 0b1011, 0b1111, 0), 0)
     <Reason.MISSING: 'lacks a length that all early CPUs have'>

@@ -37,17 +37,23 @@ def virtualisable(vq_map: S, vq_partial_map: S) -> S:
 def default_length(vq_map: S, preferred: S) -> S:
     """Return the default length for tasks: the largest shared length among the preferred, else the smallest shared.
 
+    Args:
+        vq_map: the shared lengths.
+        preferred: every VQ up to 64 bytes, for SME up to 32 bytes.
+
     >>> bin(default_length(0b10001011, 0b1111)), bin(default_length(0b10001000, 0b11))
     ('0b1000', '0b1000')
     """
     fitting = largest(vq_map & preferred)
+    # one_if_any(...) - 1 is a mask: every bit where no shared length is among the preferred.
     return fitting | (smallest(vq_map) & (one_if_any(fitting) - 1))
 
 
 def pseudo_register(floor_vqs: S, own_vqs: S) -> S:
     """Return the sanitised pseudo register ZCR or SMCR after one more early CPU, as every VQ up to its value.
 
-    Its value is the smallest of the early CPUs' largest lengths (kernels before 6.7).
+    Its value is the smallest of the early CPUs' largest lengths (kernels before 6.7). It can exceed the largest shared
+    length: early CPUs with {128,256,384} and {128,256,512} give 384.
 
     >>> bin(pseudo_register(0b111, 0b1011))
     '0b111'
@@ -65,7 +71,9 @@ def guest_lengths(vq_map: S, virtualisable_vqs: S) -> S:
 
 
 def selected(supported_vqs: S, limit_vqs: S) -> S:
-    """Return the length that a CPU runs with: its largest that the limit lets through.
+    """Return the length that a CPU runs with, as a set of one: its largest length that the limit lets through.
+
+    Where the limit lets no length through the set is empty.
 
     >>> bin(selected(0b1011, 0b111))
     '0b10'
@@ -76,14 +84,16 @@ def selected(supported_vqs: S, limit_vqs: S) -> S:
 def limit_one_too_many(vq_map: S) -> S:
     """Return the lengths that ZCR_EL2.LEN lets through when it is set to the *VQ* of the largest shared length.
 
-    LEN counts from 0, so this is one quadword too many; and it has four bits, so 16 becomes 0, which lets 128 bits
-    through.
+    LEN is VQ - 1, so writing VQ lets one quadword too many through; and LEN has four bits, so a VQ of 16 is stored as
+    0, which lets only 128 bits through.
 
     Source: message 20240910-kvm-arm64-limit-guest-vl-v1-1-54df40b95ffb.
 
     >>> bin(limit_one_too_many(0b11)), bin(limit_one_too_many(0x8000))
     ('0b111', '0b1')
     """
+    # `up_to << 1 | 1` has one VQ more. `wraps` is 1 where the largest VQ is 16, and the result then has VQ 1 alone;
+    # elsewhere `wraps - 1` is the mask of every bit.
     up_to = smear(vq_map)
     wraps = (up_to >> 15) & 1
     return ((((up_to << 1) | 1) & ARCHITECTURE_VQS) & (wraps - 1)) | wraps
