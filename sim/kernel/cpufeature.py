@@ -1,8 +1,10 @@
 """CPU features: early CPUs are counted, capabilities become final, and late CPUs are verified.
 
-An engine over `sim.kernel.feature_tables`. The sanitised value of an ID register's field combines the values of all
-early CPUs; a capability is the system's if its sanitised field is large enough. A capability with vector lengths has a
-record of them beside it (`sim.kernel.fpsimd`).
+This engine works on the tables of `sim.kernel.feature_tables`. The sanitised value of an ID register's field combines
+the values of all early CPUs; the system has a capability if the sanitised field is at least the capability's minimum.
+An extension with vector lengths also has a record of them (`sim.kernel.fpsimd`).
+
+`tests/conform/test_conform.py` holds the decisions and the log lines to recorded boots of real kernels.
 
 Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_features``, ``check_update_ftr_reg``,
 ``verify_local_cpu_capabilities``, ``verify_sve_features``, ``verify_sme_features``).
@@ -23,6 +25,7 @@ from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, bits_from_vq, braces, largest_vq, vl_bytes_from_vq
 
 _EVERY_BIT = -1
+"""The mask "yes" of `sim.rules`, on ints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,12 @@ class Announced(NamedTuple):
 
 
 class CpuFeatures:
-    """The system's features."""
+    """The system's features.
+
+    Args:
+        scenario: what is booted.
+        printk: the kernel log.
+    """
 
     def __init__(self, scenario: Scenario, printk: Printk) -> None:
         self._printk = printk
@@ -73,7 +81,10 @@ class CpuFeatures:
         self._variation_seen = False
 
     def snapshot(self) -> tuple[object, ...]:
-        """Return everything that later steps depend on."""
+        """Return everything that later steps depend on.
+
+        Announcements are in it without their times: all of them precede every later save.
+        """
         records = tuple(info.snapshot() for info in self.vl_info.values())
         announced = tuple((one.cpu, one.type, one.vqs) for one in self.announced)
         return (
@@ -96,12 +107,13 @@ class CpuFeatures:
         return usable and capability.is_of(self._sanitised)
 
     def _detect(self) -> None:
+        """Derive the extensions that the system has from the sanitised ID registers."""
         for capability in CAPABILITIES:
             if capability.vector_type is not None:
                 self._supports[capability.vector_type] = self._has(capability)
 
     def init_cpu_features(self, boot: Cpu) -> None:
-        """Take the boot CPU's features for the system's."""
+        """Take the boot CPU's features as the first value of the system's features."""
         self._boot = boot
         self._sanitised = {reg.name: boot.features.id_registers[reg.name] for reg in FTR_REGS}
         self._detect()
@@ -113,7 +125,8 @@ class CpuFeatures:
     def update_cpu_features(self, number: int, cpu: Cpu) -> None:
         """Count an early secondary, or report how an accepted late CPU differs.
 
-        An early CPU without an extension takes it from the whole system; the lengths counted so far stay.
+        An early CPU without an extension takes it from the whole system; the lengths counted so far stay. A late CPU
+        changes nothing: the capabilities are final.
         """
         assert self._boot is not None
         # CPUs that are alike share their features, and most CPUs of most systems are like the boot CPU.
@@ -123,12 +136,14 @@ class CpuFeatures:
                 self._sanitise(cpu)
         if self.final:
             return
+        # `_supports` already reflects this CPU: the kernel reads the sanitised register before it counts lengths.
         for vector_type, info in self.vl_info.items():
             vqs = cpu.usable_vqs(vector_type) if self._supports[vector_type] else None
             if vqs is not None:
                 info.vec_update_vq_map(vqs)
 
     def _sanitise(self, cpu: Cpu) -> None:
+        """Combine an early CPU's ID registers with the system's, field by field."""
         for reg in FTR_REGS:
             for bits in reg.bits:
                 system, own = self._sanitised[reg.name], cpu.features.id_registers[reg.name]
@@ -159,6 +174,7 @@ class CpuFeatures:
                 self._setup(info)
 
     def _setup(self, info: VlInfo) -> None:
+        """Compute the limits of a vector type, and log them as ``sve_setup`` and ``sme_setup`` do."""
         info.setup()
         traits = VECTOR_TYPES[info.type]
         if not info.vq_map:
@@ -171,9 +187,10 @@ class CpuFeatures:
             self._printk.line(f"{info.type}: unvirtualisable vector lengths present")
 
     def verify_local_cpu_capabilities(self, number: int, cpu: Cpu) -> Refusal | None:
-        """Decide about a late CPU; None where it is accepted.
+        """Verify a late CPU, and return its refusal; None where it is accepted.
 
-        Capabilities are compared first, then the lengths of each vector type; the first failure ends the CPU.
+        Capabilities are compared first, then the lengths of each vector type, SVE before SME; the first failure ends
+        the CPU.
 
         Raises:
             KernelPanic: the design raises ``max_cpu_vl`` by a store to read-only memory.
@@ -184,6 +201,8 @@ class CpuFeatures:
                     f"CPU features: CPU{number}: Detected conflict for capability {capability.number(self._series)} "
                     f"({capability.description}), System: 1, CPU: 0"
                 )
+                # Without the extension there are no lengths to judge. An empty set gives the finding and its verdict,
+                # which the hazard of a harmless refused CPU reads.
                 verdict = rules.late_verdict(rules.late_findings(0, 0, 0, 0, 0), 0, 0)
                 return Refusal(capability.field.name, capability.vector_type, Reason.LACKS_EXTENSION, verdict)
         for vector_type in VectorType:
@@ -195,13 +214,15 @@ class CpuFeatures:
         return None
 
     def _verify_lengths(self, number: int, cpu: Cpu, vector_type: VectorType) -> Refusal | None:
+        """Verify a late CPU's lengths of a vector type, log what is found, and return its refusal."""
         vqs, info = cpu.usable_vqs(vector_type), self.vl_info[vector_type]
         assert vqs is not None
         findings = info.vec_verify_vq_map(
             vqs, hyp_available=self._hyp_available, has_pseudo_register=self._has_pseudo_registers
         )
-        counted_vqs = info.max_cpu_vqs
+        counted_vqs = info.max_cpu_vqs  # as compared: the announcement may raise the record's
         verdict = rules.late_verdict(findings, self._announces, self._refuses)
+        # The series announces before the other checks, so a CPU that is refused afterwards has raised the maximum too.
         if verdict.announced:
             self._announce(number, vqs, vector_type)
         match rules.first_reason(findings, self._refuses):
@@ -214,7 +235,7 @@ class CpuFeatures:
             case Reason.MISSING as reason:
                 self._printk.line(f"{vector_type}: cpu{number}: Required vector length(s) missing")
                 lengths = braces(findings.missing)
-            case reason:
+            case reason:  # UNSUPPORTED: a CPU that lacks the extension was refused by its capabilities
                 self._printk.line(f"{vector_type}: cpu{number}: Unsupported vector length(s) present")
                 lengths = braces(findings.unsupported)
         return Refusal(vector_type, vector_type, reason, verdict, lengths)
@@ -229,7 +250,13 @@ class CpuFeatures:
             self._raise_maximum(number, vqs, self.vl_info[vector_type], self._late_store)
 
     def _raise_maximum(self, number: int, vqs: int, info: VlInfo, store: LateStore) -> None:
+        """Store a larger ``max_cpu_vl``, with the effect that the design gives the store.
+
+        Raises:
+            KernelPanic: the store meets read-only memory.
+        """
         if store is LateStore.READ_ONLY:
+            # The address and the error code are those of the recorded panic, whatever the scenario.
             self._printk.line("Unable to handle kernel write to read-only memory at virtual address ffff8000802fc3dc")
             self._printk.line("Internal error: Oops: 000000009600004f [#1] SMP")
             self._printk.line("Kernel panic - not syncing: Attempted to kill the idle task!")
@@ -238,6 +265,7 @@ class CpuFeatures:
                 f"the store that raises max_cpu_vl from {info.max_cpu_vl_bytes} to "
                 f"{vl_bytes_from_vq(largest_vq(vqs))} bytes meets read-only memory (vl_info is __ro_after_init)",
             )
+        # With LateStore.SKIPPED the record stays, and the next CPU with such a length is announced as well.
         if store is LateStore.WORKS:
             info.max_cpu_vqs |= vqs
 

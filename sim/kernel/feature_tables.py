@@ -53,7 +53,7 @@ class Capability:
     field: IdField
     min_value: int
     numbers: Mapping[tuple[int, int], int]
-    """Its number by the first series that has it so; no two series agree."""
+    """Its number in the kernel's list, by the first series with that number; capabilities added before it shift it."""
     vector_type: VectorType | None = None
 
     def is_of(self, id_registers: Mapping[str, int]) -> bool:
@@ -66,7 +66,8 @@ class Capability:
 
 
 _SVE_NUMBERS = {(6, 1): 51, (6, 12): 67, (6, 16): 73, (6, 18): 80, (7, 2): 85, (7, 3): 87}
-"""Recorded. No boot shows SME's; in the kernel's list it follows SVE's."""
+"""The numbers of SVE's capability, from recorded boots."""
+# No recorded boot shows the number of SME's capability; it is assumed to follow SVE's in the kernel's list.
 _NUMBERS = {
     VectorType.SVE: _SVE_NUMBERS,
     VectorType.SME: {version: number + 1 for version, number in _SVE_NUMBERS.items()},

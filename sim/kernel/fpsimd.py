@@ -22,10 +22,10 @@ from sim.vectors import (
 
 @dataclass(slots=True, repr=False)
 class VlInfo:
-    """``vl_info``: what the system's CPUs support, for one vector type. Sizes in bytes, sets as in `sim.vectors`.
+    """``vl_info``: the lengths that the system's CPUs support, for one vector type.
 
-    ``max_cpu_vl`` is of Brown's series: the largest length of any counted CPU. It is always computed here, and only
-    some designs use it.
+    Names that end in ``_bytes`` are VLs in bytes; the others are sets as in `sim.vectors`. ``max_cpu_vl`` is of Brown's
+    series alone: the largest length of any counted CPU. It is always computed here, and only some designs use it.
     """
 
     type: VectorType
@@ -83,16 +83,20 @@ class VlInfo:
         self.pseudo_register_vqs = rules.smear(own_vqs)
 
     def vec_update_vq_map(self, own_vqs: int) -> None:
-        """Count an early secondary."""
+        """Count an early secondary.
+
+        The result does not depend on the order in which CPUs are counted: the rules are AND and OR.
+        """
         self.vq_map = rules.shared_with(self.vq_map, own_vqs)
         self.vq_partial_map = rules.seen_with(self.vq_partial_map, own_vqs)
         self.max_cpu_vqs = self.vq_partial_map
         self.pseudo_register_vqs = rules.pseudo_register(self.pseudo_register_vqs, own_vqs)
 
     def setup(self) -> None:
-        """Compute the limits, after the last early CPU: the kernel uses them from then on.
+        """Compute the limits, after the last early CPU. They stay as they are, whatever CPUs come later.
 
-        SME never sets ``max_virtualisable_vl``. Early CPUs whose SME sets share no length leave 0 everywhere.
+        The kernel never sets SME's ``max_virtualisable_vl``: it stays at its initial 0, so that no late CPU has an
+        unsupported streaming length. Early CPUs whose SME sets share no length leave 0 in every limit.
         """
         traits = VECTOR_TYPES[self.type]
         preferred = (1 << (traits.default_vl_bytes // QUADWORD_BYTES)) - 1
@@ -105,7 +109,14 @@ class VlInfo:
             self.max_virtualisable_vl_bytes = vl_bytes_from_vq(largest_vq(self.virtualisable_vqs))
 
     def vec_verify_vq_map(self, own_vqs: int, *, hyp_available: bool, has_pseudo_register: bool) -> LateFindings[int]:
-        """Return what the verification of a late CPU with these lengths finds."""
+        """Return what the verification of a late CPU with these lengths finds.
+
+        Args:
+            own_vqs: the CPU's lengths.
+            hyp_available: the CPUs started at EL2. The mode of KVM does not matter: the kernel checks for guests'
+                lengths under ``kvm-arm.mode=none`` as well.
+            has_pseudo_register: the kernel still has the pseudo register, and refuses a CPU below it.
+        """
         return rules.late_findings(
             own_vqs,
             self.vq_map,

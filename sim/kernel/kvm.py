@@ -17,11 +17,11 @@ from sim.vectors import VectorType, largest_vq, len_field, vl_bytes_from_vq
 
 @dataclass(frozen=True, slots=True)
 class GuestView:
-    """The set of lengths that a guest can select on a CPU.
+    """The set of lengths that a guest can select on a CPU, and whether the guest survives there.
 
-    `killed`: KVM's limit is not a supported length, so the hardware runs the guest with less than KVM expects. The
-    host sees the difference when it saves the guest's registers (``fpsimd_save``), and kills the process that runs
-    the guest. With a pKVM that saves and restores the registers itself, the host sees nothing.
+    `killed` is True if KVM's limit is not a supported length, so the hardware runs the guest with less than KVM
+    expects. The host sees the difference when it saves the guest's registers (``fpsimd_save``), and kills the process
+    that runs the guest. With a pKVM that saves and restores the registers itself, the host does not see it.
     """
 
     vqs: int
@@ -31,7 +31,13 @@ class GuestView:
 class Kvm:
     """KVM; its limits are in bytes, and 0 until they are computed.
 
-    They stay 0 without SVE or hypervisor mode and under ``kvm-arm.mode=none``. A failed allocation comes after them.
+    They stay 0 without SVE or hypervisor mode and under ``kvm-arm.mode=none``. If pKVM's allocation fails they keep
+    their values, because the kernel computes them before it allocates.
+
+    Args:
+        scenario: what is booted.
+        features: the system's features.
+        printk: the kernel log.
     """
 
     def __init__(self, scenario: Scenario, features: CpuFeatures, printk: Printk) -> None:
@@ -39,7 +45,7 @@ class Kvm:
         self._features = features
         self._printk = printk
         self.decided = False
-        """Its initcall is over, whatever its result."""
+        """True if KVM's initcall is over, whatever its result."""
         self.initialised = False
         self.kvm_sve_max_vl_bytes = 0
         self.kvm_host_sve_max_vl_bytes = 0
@@ -53,12 +59,18 @@ class Kvm:
 
     def early_kvm_mode_cfg(self) -> None:
         """Read ``kvm-arm.mode=``, before anything else is up."""
+        # The kernel parses "none" before it asks for hypervisor mode, so "none" gives no such line.
         asked = self._scenario.kvm_mode not in {KvmMode.DEFAULT, KvmMode.NONE}
         if asked and not self._scenario.el2:
             self._printk.line("KVM is not available. Ignoring kvm-arm.mode")
 
     def kvm_arm_init(self, online: list[int], cpus: int) -> None:
-        """Initialise KVM; in protected mode allocate a buffer for every possible CPU."""
+        """Initialise KVM; in protected mode allocate a buffer for every possible CPU.
+
+        Args:
+            online: the CPUs that are online now, by logical number: the PSCI relay knows no other CPU.
+            cpus: the number of possible CPUs, online or not.
+        """
         self.decided = True
         if not self._scenario.el2:
             self._printk.line("kvm [1]: HYP mode not available")
@@ -80,7 +92,7 @@ class Kvm:
         self.initialised = True
 
     def _kvm_arm_init_sve(self) -> int:
-        """Set KVM's limits, and return the host's, as a set of one."""
+        """Set KVM's limits, and return the length that the host's buffers are for, as a set of one."""
         info = self._features.vl_info[VectorType.SVE]
         self.kvm_sve_max_vl_bytes = info.max_virtualisable_vl_bytes
         if info.max_virtualisable_vl_bytes < info.max_vl_bytes:
@@ -93,6 +105,7 @@ class Kvm:
         return host_vqs
 
     def _mode_words(self) -> str:
+        """Return the mode as the kernel's log names it; from 6.12 on the log names nVHE and hVHE too."""
         named = self._scenario.flags.hyp_flavour
         match self._scenario.kvm_mode:
             case KvmMode.PROTECTED:
@@ -110,7 +123,11 @@ class Kvm:
         return rules.guest_lengths(info.vq_map, info.virtualisable_vqs)
 
     def guest_view(self, unit: VectorUnit) -> GuestView:
-        """Return the lengths that a guest with KVM's limit can select on a CPU."""
+        """Return the lengths that a guest with KVM's limit can select on a CPU.
+
+        ZCR_EL2.LEN holds KVM's limit while the guest runs. The lengths come from the hardware and not from ``vq_map``,
+        because a guest that meets other lengths on another CPU is a hazard.
+        """
         if not self.kvm_sve_max_vl_bytes:
             return GuestView(0, killed=False)
         limit = self._features.vl_info[VectorType.SVE].virtualisable_vqs

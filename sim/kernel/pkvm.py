@@ -13,7 +13,8 @@ from sim.machine.registers import BYTES_PER_VQ, VectorUnit
 from sim.scenario import Relay, Scenario
 from sim.vectors import VectorType, bits_from_vq, largest_vq
 
-# The addresses and offsets of a 6.12.107 kernel's log, whose panics were recorded.
+# The addresses and offsets of a 6.12.107 kernel's log, whose panics were recorded. The store of Zn is at 0x8 + 4n, as
+# recorded for Z0 and Z15. The offsets of P and FFR are assumed: they fit the routine's length, 0xf4 bytes.
 _SAVE_STATE_ADDRESS = 0xFFFF800080252F20
 _SAVE_STATE_BYTES = 0xF4
 _FIRST_STORE, _FFR_STORE = 0x8, 0xD8
@@ -35,7 +36,8 @@ class Pkvm:
         scenario: what is booted.
         features: the system's features; final.
         printk: the kernel log.
-        online: the CPUs that are online at KVM's init.
+        online: the CPUs that are online at KVM's init. The PSCI relay knows these for good: a CPU among them may go
+            offline and come back, and an enforcing relay starts no other CPU, whatever its lengths.
     """
 
     def __init__(self, scenario: Scenario, features: CpuFeatures, printk: Printk, online: frozenset[int]) -> None:
@@ -52,7 +54,11 @@ class Pkvm:
         return tuple(sorted(self._known)), None if self.area is None else self.area.snapshot()
 
     def allocate(self, cpus: int, allocation_vqs: int) -> None:
-        """Allocate a buffer for every possible CPU, online or not, for the length that a set of one holds.
+        """Allocate a buffer for every possible CPU, online or not; nothing where the kernel has no buffers.
+
+        Args:
+            cpus: the number of possible CPUs.
+            allocation_vqs: the length that the buffers are for, as a set of one.
 
         Raises:
             AllocationFailure: memory runs out for the CPU that the scenario names.
@@ -91,7 +97,7 @@ class Pkvm:
         """
         assert self.area is not None
         try:
-            # The event that follows, of the save or of its panic, is the save's.
+            # The caller records the save's event next, or the panic's: the number of events is that event's place.
             return self.area.save(number, unit, time_ns, event=len(self._printk.events))
         except StoreFault as fault:
             self._panic(self.area.saves[-1], fault.register)

@@ -9,7 +9,7 @@ from sim.rules import Reason
 
 
 class LogLine(NamedTuple):
-    """A line of the kernel log, without its time stamp."""
+    """A line of the kernel log; `text` is without the time stamp that dmesg shows before it."""
 
     time_ns: int
     text: str
@@ -121,7 +121,7 @@ class Printk:
 class Panic(Exception):
     """The simulated system stops here; `sentence` says why, `cpu` is the logical number of the CPU that panicked.
 
-    SimPy makes the exceptions of failed processes anew from their arguments, so both are arguments.
+    When a process fails, SimPy makes its exception anew from `args`, so both must be positional arguments.
     """
 
     def __init__(self, cpu: int, sentence: str) -> None:

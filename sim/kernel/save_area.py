@@ -1,8 +1,13 @@
 """pKVM's buffers for the host's SVE registers, and the save and restore, to the byte.
 
 A buffer holds a header (zcr_el1, fpsr, fpcr) and the registers. The save goes by a pointer to FFR: Zn is at
-(n - 34) × W and Pn at (n - 16) × W / 8 from it, where W is the length that the CPU really runs with. A pointer placed
-for another length therefore moves all registers, over the header and out of the buffer if W is larger.
+(n - 34) × W and Pn at (n - 16) × W / 8 from it, where W is the length in bytes that the CPU really runs with. A pointer
+placed for another length A therefore moves the first register by 34 (A - W) bytes: upwards if W is smaller; downwards,
+over the header and out of the buffer, if W is larger.
+
+A save is one store of all registers rather than one for each of 49: they lie one after another, so the bytes and their
+order are the same, and a fault's address tells which register's store met it. `tests/conform/test_conform.py` holds the
+bytes to saves that were measured on a real hypervisor (`tests/truth/pkvm-saves.json`).
 
 Source: arch/arm64/include/asm/kvm_pkvm.h (``pkvm_host_sve_state_size``), fpsimdmacros.h (``sve_save``, ``sve_load``),
 arch/arm64/kvm/hyp/nvhe/hyp-main.c (``__hyp_sve_save_host``).
@@ -25,7 +30,7 @@ _ZCR_EL1_BYTES = 8
 
 
 class StoreFault(Exception):
-    """A save's store to memory that is not mapped at EL2; `register` is a place in `BYTES_PER_VQ`."""
+    """A save's store met memory that is not mapped at EL2; `register` is a place in `BYTES_PER_VQ`."""
 
     def __init__(self, register: int) -> None:
         self.register = register
@@ -34,8 +39,8 @@ class StoreFault(Exception):
 class Save(NamedTuple):
     """A save of the host's registers and, after the guest has left, their restore.
 
-    Lengths are VQ. `touched` are the bytes written, merged by owner, from the start of each run of pages. The fields of
-    the restore are None before it.
+    Lengths are VQs. `touched` are the bytes that the save wrote, merged by owner; each owner's bytes are counted from
+    the start of its own run of pages. The last three fields are the restore's, and None until it.
     """
 
     cpu: int
@@ -47,33 +52,39 @@ class Save(NamedTuple):
     pointer_vq: int
     """The VQ that placed the pointer to FFR."""
     zcr_el1_len: int
+    """ZCR_EL1.LEN as the save stored it in the header."""
     denied_vqs: int
     """The lengths that all early CPUs and this CPU have, and that ZCR_EL2 keeps the host from afterwards."""
     event: int
     """The event of the save or, if it panicked, of the panic, as a place among the boot's events."""
-    touched: tuple[Extent, ...] = ()
-    header_intact: bool = True
-    """zcr_el1 is still in the header after the save. After a panic the question does not arise, and it is True."""
+    touched: tuple[Extent, ...]
+    header_intact: bool
+    """True if zcr_el1 is still in the header after the save, and after a panic, where nothing reads the header again."""
     panicked: bool = False
     fault_byte: int | None = None
     """The first byte of the register whose store met unmapped memory, from the start of the buffer's registers."""
     at_save_vq_restored: bool | None = None
-    """Registers and ZCR_EL1 came back, compared at the length of the save."""
+    """True if registers and ZCR_EL1 came back, compared at the length of the save, as the measured runs did."""
     committed_vq_restored: bool | None = None
-    """Registers and ZCR_EL1 came back, compared at the largest length that the host's tasks may use."""
+    """True if registers and ZCR_EL1 came back, compared at the largest length that the host's tasks may use.
+
+    The two differ where a design saves less than tasks use: `constrain-v1` at 2048 bits.
+    """
     host_vq_after: int | None = None
+    """The VQ that the host runs with after the restore."""
 
     @property
     def outside(self) -> list[Extent]:
-        """The bytes that it wrote outside its own run of pages."""
+        """The bytes that the save wrote outside its own CPU's run of pages."""
         return [extent for extent in self.touched if extent.foreign or extent.cpu != self.cpu]
 
 
 @dataclass(frozen=True, slots=True)
 class BufferSize:
-    """The size of each buffer, all of them alike."""
+    """The size of a buffer; all buffers of a boot have the same size."""
 
     asked_bytes: int
+    """The bytes of header and registers, before rounding."""
     page_order: int
     """A run has 2^page_order pages."""
     run_bytes: int
@@ -82,6 +93,7 @@ class BufferSize:
     def of(cls, allocation_vq: int, page_bytes: int) -> "BufferSize":
         """Return the size of a buffer for a VQ: header and registers, rounded up to a power of two of pages."""
         asked_bytes = rules.buffer_bytes(allocation_vq)
+        # The number of pages less 1, in bits: 1 page has order 0, 2 pages 1, 3 and 4 pages 2.
         page_order = ((asked_bytes - 1) // page_bytes).bit_length()
         return cls(asked_bytes, page_order, page_bytes << page_order)
 
@@ -120,7 +132,10 @@ class SaveArea:
         self.saves: list[Save] = []
 
     def snapshot(self) -> tuple[object, ...]:
-        """Return everything that later steps depend on: the registers that are saved now, and memory."""
+        """Return everything that later steps depend on: the registers that are saved now, and memory.
+
+        Saves whose restore is over are left out. So are times and places of events, which no later step reads.
+        """
         pending = tuple(
             (cpu, self.saves[place]._replace(time_ns=0, event=0), state)
             for cpu, (place, state) in sorted(self._host.items())
@@ -132,12 +147,15 @@ class SaveArea:
         return self._ffr_pointer.vq(self._allocation_vq, running_vq)
 
     def _select_vl(self, unit: VectorUnit) -> int:
-        """Write ZCR_EL2, and return the VQ that is then in force at EL2."""
+        """Write ZCR_EL2 as the design does, and return the VQ that is then in force at EL2.
+
+        The register keeps the value: from then on it limits the host at EL1 as well.
+        """
         unit.write_zcr_el2(self._zcr_el2_len)
         return unit.vq_at_el2()
 
     def _registers(self, number: int, running_vq: int) -> int:
-        """Return the address of Z0."""
+        """Return the address of Z0 in a save that runs with a VQ; the other registers follow it upwards."""
         first_byte = rules.save_first_byte(self.pointer_vq(running_vq), running_vq)
         return self._memory.run_start(number) + rules.HEADER_BYTES + first_byte
 
@@ -153,6 +171,8 @@ class SaveArea:
         Raises:
             StoreFault: a store met memory that is not mapped at EL2. The record is in `saves` all the same.
         """
+        # Registers and ZCR_EL1 are loaded anew before each save, so that the damage of an earlier restore does not
+        # count again. ZCR_EL2 is not reset: it still limits the host as the last save left it.
         unit.write_zcr_el1(ZCR_EL1_OF_HOST)
         host = VectorState.of_host(unit.vq_at_el1(), number)
         running_vq, zcr_el1 = self._select_vl(unit), unit.zcr_el1_len.to_bytes(_ZCR_EL1_BYTES, "little")
@@ -186,12 +206,22 @@ class SaveArea:
         """Return True if the header in a CPU's buffer starts with a value of ZCR_EL1."""
         return self._memory.load(self._memory.run_start(number), _ZCR_EL1_BYTES) == zcr_el1
 
-    def _store(self, number: int, host: VectorState, zcr_el1: bytes, touched: list[Extent]) -> None:
-        """Store zcr_el1, the registers upwards, then fpsr and fpcr."""
+    def _store(self, number: int, state: VectorState, zcr_el1: bytes, touched: list[Extent]) -> None:
+        """Store zcr_el1, the registers upwards, then fpsr and fpcr.
+
+        The order decides what is destroyed where registers lie over the header: Zn overwrite zcr_el1, while fpsr and
+        fpcr, stored last, overwrite the Zn that lie there.
+
+        Args:
+            number: the CPU's logical number.
+            state: the host's registers at the length of the save.
+            zcr_el1: the value for the header.
+            touched: takes the extents that are written, also of a store that faults.
+        """
         header = self._memory.run_start(number)
         self._memory.store(header, zcr_el1, touched)
-        self._memory.store(self._registers(number, host.vq), host.image, touched)
-        status = host.fpsr.to_bytes(4, "little") + host.fpcr.to_bytes(4, "little")
+        self._memory.store(self._registers(number, state.vq), state.image, touched)
+        status = state.fpsr.to_bytes(4, "little") + state.fpcr.to_bytes(4, "little")
         self._memory.store(header + _ZCR_EL1_BYTES, status, touched)
 
     def _faulting_register(self, number: int, running_vq: int, address: int) -> tuple[int, int]:
@@ -202,7 +232,15 @@ class SaveArea:
         return place, first - self._memory.run_start(number) - rules.HEADER_BYTES
 
     def restore(self, number: int, unit: VectorUnit) -> Save:
-        """Restore the host's registers on a CPU, and compare them with those before the save."""
+        """Restore the host's registers on a CPU, and compare them with those before the save.
+
+        The restore finds the registers by the same pointer rule, and writes the header's zcr_el1 back. A destroyed
+        header holds register data instead, so the host's vector length changes too.
+
+        Args:
+            number: the logical number of a CPU whose registers are saved.
+            unit: its vector unit.
+        """
         place, host = self._host.pop(number)
         save, running_vq = self.saves[place], self._select_vl(unit)
         back, zcr_el1 = self._load(number, running_vq)
@@ -214,6 +252,7 @@ class SaveArea:
             committed_vq_restored=same_zcr and host.same_up_to(back, committed_vq),
             host_vq_after=unit.vq_at_el1(),
         )
+        # The next save writes every byte that its restore reads, so memory without saved registers need not be kept.
         if not self._host:
             self._memory.forget()
         return self.saves[place]

@@ -75,28 +75,46 @@ class Smp:
         self.runs[0] = 0
 
     def booted(self, task: int, hw_cpu: int) -> None:
-        """Mark a CPU as online after its start, under the number whose idle task it took."""
+        """Mark a CPU as online after its start.
+
+        Args:
+            task: the logical number whose idle task it took.
+            hw_cpu: the hardware CPU, whose own MPIDR and MIDR the log prints.
+        """
         midr = self._topology.logical[hw_cpu].features.core.midr
         self._printk.line(f"CPU{task}: Booted secondary processor {self._topology.mpidr(hw_cpu):#012x} [{midr:#010x}]")
+        # The second of two CPUs on one idle task finds the number online. `runs` keeps the first.
         if not self._online[task]:
             self.runs[task] = hw_cpu
         self._online[task] = True
 
     def cpu_die_early(self, task: int, hw_cpu: int, data: SecondaryData) -> None:
-        """Take the number of a CPU that refused itself out of the present set; the CPU waits to be killed."""
+        """Take the number of a CPU that refused itself out of the present set.
+
+        ``status`` becomes CPU_KILL_ME. The caller turns the hardware off: the CPU calls CPU_OFF.
+
+        Args:
+            task: the logical number whose idle task the CPU took, and which the log names.
+            hw_cpu: the hardware CPU.
+            data: the boot arguments that it took the task from.
+        """
         self._printk.line(f"CPU{task}: will not boot")
         self._present[task] = False
         data.killed = True
+        # Not if another CPU runs under the number: it took the same task, and stays.
         if self.runs.get(task) == hw_cpu:
             del self.runs[task]
 
     def failed_to_boot(self, number: int, error: Errno) -> None:
-        """Log that CPU_ON was answered with an error."""
+        """Log that CPU_ON was answered with an error; the kernel does not clear the boot arguments then."""
         self._printk.line(f"psci: failed to boot CPU{number} ({-error})")
         self._printk.line(f"CPU{number}: failed to boot: {-error}")
 
     def failed_to_come_online(self, number: int, data: SecondaryData) -> Errno:
-        """Log that the wait for a CPU ended in vain, clear its boot arguments, and return the errno."""
+        """Log that the wait for a CPU ended in vain, clear the boot arguments, and return the errno.
+
+        Nothing else clears ``secondary_data.task``; a CPU that arrives from now on until the next bring-up parks.
+        """
         self._printk.line(f"CPU{number}: failed to come online")
         data.task = None
         if data.killed:
