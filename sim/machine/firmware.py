@@ -11,7 +11,7 @@ from sim.scenario import CPU_ON_ERRORS, Fault
 
 
 class CpuOnAnswer(NamedTuple):
-    """The answer to CPU_ON, as PSCI names it; `by_relay`: pKVM's relay gave it."""
+    """The answer to CPU_ON, as PSCI names it; `by_relay` is True if pKVM's relay gave it instead of firmware."""
 
     answer: str
     by_relay: bool = False
@@ -25,8 +25,9 @@ SUCCESS = CpuOnAnswer("SUCCESS")
 class CpuOn:
     """The result of a CPU_ON: an errno, and the time of the CPU's arrival.
 
-    `arrives_after_ns` None means after the usual latency; `arrives` False means never. `by_fault`: a fault of the
-    scenario causes the answer; otherwise it follows from the state of the CPU.
+    `arrives_after_ns` is the time of arrival after the answer, in nanoseconds, or None for the scenario's latency;
+    `arrives` is False if the CPU never arrives. `by_fault` is True if a fault of the scenario causes the answer;
+    otherwise it follows from the state of the CPU.
     """
 
     error: Errno
@@ -41,6 +42,9 @@ _ACCEPTED = CpuOn(Errno.OK)
 
 class Psci:
     """The implementation of PSCI: it answers CPU_ON, and knows which hardware CPUs run.
+
+    It knows nothing of logical numbers that CPUs took over from others: a CPU here is hardware, named by the number of
+    its own MPIDR.
 
     Args:
         faults: each faulty CPU's fault, by logical number.
@@ -61,6 +65,7 @@ class Psci:
         A CPU that was started and has not arrived yet is ON_PENDING; a CPU that runs, under any number or parked, is
         ALREADY_ON.
         """
+        # The CPU's state comes before its fault: a fault changes only a call that could start the CPU.
         fault = self._faults.get(number)
         if number in self._awaited or number in self._on:
             name = "ON_PENDING" if number in self._awaited else "ALREADY_ON"
@@ -68,6 +73,7 @@ class Psci:
         if fault is not None and fault.answer is not None:
             answer = CpuOnAnswer(fault.answer)
             return CpuOn(CPU_ON_ERRORS[fault.answer], arrives=False, answer=answer, by_fault=True)
+        # A CPU that never arrives stays awaited, so that asking again is answered ON_PENDING.
         self._awaited.add(number)
         if fault is None:
             return _ACCEPTED

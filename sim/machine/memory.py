@@ -1,11 +1,18 @@
-"""EL2's memory around pKVM's buffers: the owner of each byte, and the bytes that are not mapped.
+"""The memory of EL2 around pKVM's buffers: the owner of each byte, and the bytes that are not mapped.
 
 Every possible CPU's buffer is a run of pages. In `MemoryLayout.ADJACENT` the runs follow one another in ascending CPU
 number and nothing else is mapped; in `ISOLATED` each run stands alone; in `MAPPED` it has 128 KiB of foreign memory on
 either side.
 
-Each CPU's run is in a cell of its own, all cells of one size: address = cell × size + offset. Bytes are kept only from
-the first store into a cell until `El2Memory.forget`, so that idle CPUs of large systems need no memory.
+Each CPU's run lies in a cell of its own, and all cells have one size: address = cell × size + offset. In `ADJACENT` a
+cell is the run itself. In the other layouts it is, in ascending order: a hole, foreign memory (none in `ISOLATED`), the
+run, foreign memory, a hole.
+
+A save touches at most 34 (256 - 16) = 8160 bytes below and 34.125 · 256 = 8736 bytes above the place where its buffer's
+registers start. Both the hole and the foreign memory are larger, so no save reaches the next CPU's run across them.
+
+Bytes are kept only from the first store into a cell until `El2Memory.forget`, so that idle CPUs of large systems need
+no memory.
 """
 
 from dataclasses import dataclass
@@ -13,7 +20,9 @@ from dataclasses import dataclass
 from sim.scenario import MemoryLayout
 
 MAPPED_AROUND_BYTES = 128 * 1024
+"""The foreign memory on either side of a run in `MemoryLayout.MAPPED`, in bytes."""
 _HOLE_BYTES = 1 << 20
+"""The unmapped bytes at either end of a cell where runs do not lie adjacent."""
 
 
 class UnmappedAccess(Exception):
@@ -28,7 +37,7 @@ class UnmappedAccess(Exception):
 class Extent:
     """Consecutive bytes from `first` to `last`, counted from the start of the page run of logical CPU `cpu`.
 
-    `foreign`: they are beside that run, in memory that belongs to no buffer.
+    `foreign` is True if they lie beside that run, in memory that belongs to no buffer.
     """
 
     cpu: int
@@ -67,6 +76,7 @@ class El2Memory:
 
     def _mapped_bytes(self, address: int) -> int:
         """Return the number of mapped bytes from an address on that belong to one owner."""
+        # An address below CPU 0's cell has the cell -1, because divmod rounds down: it is not mapped.
         cell, offset = divmod(address, self._cell_bytes)
         if not 0 <= cell < self.cpus or not self._mapped_from <= offset < self._mapped_to:
             return 0
@@ -75,12 +85,13 @@ class El2Memory:
         return next(end for end in ends if offset < end) - offset
 
     def _extent(self, address: int, count: int) -> Extent:
+        """Return the extent of bytes that belong to one owner."""
         cell = address // self._cell_bytes
         first = address - self.run_start(cell)
         return Extent(cell, first, first + count - 1, foreign=not 0 <= first < self.run_bytes)
 
     def store(self, address: int, data: bytes, touched: list[Extent]) -> None:
-        """Write bytes, and append the extents they fall into to `touched`.
+        """Write bytes piece by piece, a piece for each owner, and append each piece's extent to `touched`.
 
         Raises:
             UnmappedAccess: the store reached unmapped memory; the mapped bytes before it are written.
@@ -99,7 +110,7 @@ class El2Memory:
             address, data = address + count, data[count:]
 
     def load(self, address: int, count: int) -> bytes:
-        """Read bytes; those that were never written read as 0.
+        """Read bytes; bytes that were never written read as 0.
 
         Raises:
             UnmappedAccess: some of them are not mapped.
@@ -126,7 +137,7 @@ class El2Memory:
 
 
 def merged(extents: list[Extent]) -> list[Extent]:
-    """Join extents of the same owner that touch or overlap; sorted by CPU and offset."""
+    """Return extents sorted by CPU and offset, with those of the same owner joined where they touch or overlap."""
     joined: list[Extent] = []
     for one in sorted(extents, key=lambda e: (e.cpu, e.first)):
         last = joined[-1] if joined else None

@@ -1,10 +1,11 @@
 """A CPU's vector registers, and the control registers that select its vector length.
 
-Registers hold recognisable patterns, so that a restore can be compared with the state before the save: every byte of
-the low half of a quadword of Zn is 0x40 + n, the high half holds the CPU's number plus 1; every byte of Pn is 0x80 + n,
-FFR is all 1 bits.
+Registers hold recognisable patterns, so that a restore can be compared with the state before the save. In every
+quadword of Zn each byte of the low half is 0x40 + n, and the high half is the CPU's number plus 1. Each byte of Pn is
+0x80 + n, and FFR is all 1 bits.
 
-Source: the Arm Architecture Reference Manual; the patterns are those of the measured runs.
+Source: the Arm Architecture Reference Manual. The patterns are those of the measured runs, except for the CPU's number,
+by which a neighbour's bytes are recognised.
 """
 
 from collections.abc import Iterator
@@ -25,7 +26,10 @@ ZCR_EL1_OF_HOST = LEN_FIELD
 
 @dataclass(frozen=True, slots=True)
 class VectorState:
-    """The contents of Z, P and FFR at one vector length, one after another as in memory; FPSR and FPCR."""
+    """The contents of the registers at one vector length.
+
+    `image` holds Z, P and FFR one after another, as a save lays them in memory.
+    """
 
     vq: int
     image: bytes
@@ -50,7 +54,7 @@ class VectorState:
             start = end
 
     def at(self, vq: int) -> "VectorState":
-        """Return the state at another length: bytes above it are gone, and bytes that are new are 0."""
+        """Return the state at another length: each register loses its bytes above it, or gains zeroes up to it."""
         if vq == self.vq:
             return self
         sizes = [bytes_per_vq * vq for bytes_per_vq in BYTES_PER_VQ]
@@ -81,6 +85,9 @@ class VectorUnit:
 
     The length in force at EL1 is the largest supported length that all three let through; at EL2, ZCR_EL1 does not
     count. Each LEN field keeps four bits of the value written to it.
+
+    Args:
+        cpu: the CPU, with its lengths and the ZCR_EL3 that firmware sets.
     """
 
     __slots__ = ("_el3_vqs", "supported_vqs", "zcr_el1_len", "zcr_el2_len")
@@ -93,7 +100,7 @@ class VectorUnit:
 
     @property
     def usable_vqs(self) -> int:
-        """The set of lengths that firmware lets through."""
+        """The set of supported lengths that firmware's ZCR_EL3 lets through."""
         return self.supported_vqs & self._el3_vqs
 
     def snapshot(self) -> tuple[int, int]:
@@ -118,5 +125,5 @@ class VectorUnit:
         return largest_vq(rules.selected(self.supported_vqs, limit))
 
     def vqs_at_el1_below(self, zcr_el2_len: int) -> int:
-        """Return the set of lengths that EL1 can select while ZCR_EL2.LEN has a value."""
+        """Return the set of lengths that EL1 can select, by writing ZCR_EL1, while ZCR_EL2.LEN has a value."""
         return self.usable_vqs & vqs_up_to_len(zcr_el2_len)
