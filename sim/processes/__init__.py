@@ -1,4 +1,4 @@
 """The SimPy processes of a boot: hotplug, guests and user space, around the system that they share.
 
-They let time pass; machine and kernel decide.
+The processes let time pass and record facts; the machine (`sim.machine`) and the kernel (`sim.kernel`) decide.
 """

@@ -1,4 +1,9 @@
-"""Guests: each stay on a CPU touches SVE, so that the hypervisor saves and restores the host's registers."""
+"""Guests: each stay on a CPU touches SVE, so that the hypervisor saves and restores the host's registers.
+
+A CPU has a seat, a lock that a guest holds during a stay. Taking the CPU offline asks its guests to leave and then
+takes the seat itself, so that the host's registers are restored before the CPU goes. A CPU runs one guest at a time,
+and a guest whose CPU is gone moves to the online CPU with the lowest number: both are assumptions of the model.
+"""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -18,11 +23,14 @@ from sim.vectors import bits_from_vq
 
 @dataclass(slots=True)
 class _GuestRun:
-    """The progress of an agent's guest: the CPU that it is on, the rounds that are over, and its fate."""
+    """The progress of an agent's guest."""
 
     number: int
+    """The logical number of the CPU that it is on, or wants to enter."""
     rounds: int = 0
+    """The number of stays that are over."""
     killed: bool = False
+    """True if the host killed the process that ran it."""
 
     def is_over(self, rounds: int) -> bool:
         """Return True if the guest was killed or has made its rounds."""
@@ -49,7 +57,7 @@ class Guests:
         return leaving, runs
 
     def _leaving(self, number: int) -> Event:
-        """Return the event that tells guests to leave a CPU."""
+        """Return the event that tells guests to leave a CPU: triggered while the CPU is taken down."""
         return self._going_down.setdefault(number, self._env.event())
 
     def _stays(self, number: int) -> bool:
@@ -57,11 +65,11 @@ class Guests:
         return self._smp.is_online(number) and not self._leaving(number).triggered
 
     def leave(self, number: int) -> None:
-        """Tell a CPU's guests to leave it; the next holder of its seat knows that they have."""
+        """Tell a CPU's guests to leave it. The caller then takes the seat, which it gets when they have left."""
         self._leaving(number).succeed()
 
     def left(self, number: int) -> None:
-        """Let guests come again when the CPU, now offline, is back."""
+        """Forget that guests were told to leave a CPU, which is offline now, so that they may enter once it is back."""
         del self._going_down[number]
 
     def seat(self, number: int) -> simpy.Resource:
@@ -71,7 +79,14 @@ class Guests:
         return self._seats[number]
 
     def run(self, action: Action, number: int) -> Generator[Event, Any, tuple[ActionOutcome, Errno]]:
-        """Run a guest on a CPU; when that goes offline, the guest moves to the lowest one online."""
+        """Run a guest on a CPU, and return its outcome with an errno.
+
+        When the CPU goes offline, the guest moves to the online CPU with the lowest number.
+
+        Args:
+            action: the action of user space, with the guest's name and its number of rounds.
+            number: the logical number of the first CPU.
+        """
         if not self._kvm.initialised:
             return ActionOutcome.FAILED, Errno.ENOENT
         if not self._smp.is_online(number):
@@ -80,9 +95,11 @@ class Guests:
         while not run.is_over(action.rounds):
             with self.seat(run.number).request() as seat:
                 yield seat
+                # The CPU may have gone while the guest waited for the seat.
                 if self._stays(run.number):
                     yield from self._round(action.guest, run)
                     run.rounds += 1
+            # Another CPU is always online: the last CPU cannot be taken down.
             if not (run.is_over(action.rounds) or self._stays(run.number)):
                 run.number = next(online for online in self._smp.online() if online != run.number)
         del self._runs[action.agent]
@@ -91,11 +108,13 @@ class Guests:
     def _round(self, guest: str, run: _GuestRun) -> Generator[Event, Any, None]:
         """Let a guest stay on a CPU once: it touches SVE, so the host's registers are saved and restored."""
         number, detail, latencies = run.number, Guest(guest), self._system.scenario.latencies
+        # The vector unit is that of the hardware CPU that runs under the number, which may be another CPU's.
         unit = self._system.unit(self._smp.runs[number])
         view = self._kvm.guest_view(unit)
         entered = self._printk.event(EventKind.GUEST_ENTERS, number, detail)
         visit = GuestVisit(guest, number, self._env.now_ns, view.vqs, view.killed, entered)
         self._system.recorder.guests.append(visit)
+        # The guest still makes this stay: the host sees the difference only when it saves the guest's registers.
         run.killed = view.killed
         pkvm, area = self._kvm.pkvm, self._kvm.save_area
         if pkvm is not None and area is not None:

@@ -1,5 +1,9 @@
 """CPU hotplug: bring-up by another CPU, arrival in the kernel, and taking down.
 
+A bring-up is two processes: the onlining CPU (`_cpu_up`), which waits, and the new CPU (`_secondary`), which arrives
+and verifies itself. They meet only in the boot arguments and a completion, as in the kernel. A CPU that arrives after
+the wait is over therefore finds whatever these hold by then: those of another CPU's bring-up, or no arguments.
+
 Source: arch/arm64/kernel/smp.c (``__cpu_up``, ``secondary_start_kernel``), kernel/cpu.c (the hotplug lock).
 """
 
@@ -59,7 +63,8 @@ class Hotplug:
         """Return everything that later steps depend on; locks and awaited steps are the environment's.
 
         Args:
-            late_arrivals: whether a CPU may still arrive late and find the boot arguments of another.
+            late_arrivals: True if a CPU may still arrive late and find the boot arguments of another. If none may, each
+                CPU finds its own, and what the last bring-up left in them changes nothing.
         """
         arriving = tuple(
             (hw_cpu, bring_up is self._shared, bring_up.snapshot())
@@ -78,7 +83,7 @@ class Hotplug:
         return self._shared.running.done > 0
 
     def coming(self, number: int) -> Event:
-        """Return the event that a CPU comes online the next time."""
+        """Return the event that a CPU comes online the next time; all processes that wait for it share the event."""
         return self._coming.setdefault(number, self._env.event())
 
     def smp_init(self) -> Steps:
@@ -86,6 +91,8 @@ class Hotplug:
         system = self._system
         system.printk.line("smp: Bringing up secondary CPUs ...")
         secondaries = system.scenario.early[1:]
+        # Bring-ups in parallel take no hotplug lock, and each has its own boot arguments: with shared arguments CPUs
+        # would take each other's idle tasks.
         if system.scenario.bring_up is BringUp.PARALLEL:
             bring_ups = [system.env.process(self._cpu_up(number, self._new_bring_up())) for number in secondaries]
             yield system.env.all_of(bring_ups)
@@ -105,7 +112,7 @@ class Hotplug:
         return (yield from self._locked(number, self._cpu_down(number)))
 
     def _locked(self, number: int, steps: Answer) -> Answer:
-        """Run steps on a CPU under the hotplug lock."""
+        """Run steps on a CPU under the hotplug lock; they do not begin before the lock is taken."""
         with self._lock.request() as lock:
             yield lock
             self._printk.event(EventKind.LOCK_TAKEN, number)
@@ -114,7 +121,7 @@ class Hotplug:
         return error
 
     def _cpu_up(self, number: int, bring_up: _BringUp) -> Answer:
-        """Bring a CPU online, and return whether it is."""
+        """Bring a CPU online, as ``__cpu_up`` does, and return the errno: OK if it is online."""
         if not self._smp.is_present(number):
             return Errno.EINVAL
         if self._smp.is_online(number):
@@ -125,6 +132,8 @@ class Hotplug:
         if error:
             self._smp.failed_to_boot(number, error)
             return error
+        # The kernel ignores the result of the wait, and looks at the online set instead. A completion that another CPU
+        # left behind ends the wait at once, and the bring-up then fails although its CPU is still to arrive.
         yield from bring_up.running.wait(WAIT_NS, Step(StepKind.GIVE_UP, number))
         if self._smp.is_online(number):
             return Errno.OK
@@ -133,7 +142,7 @@ class Hotplug:
         return error
 
     def _cpu_on(self, number: int, bring_up: _BringUp) -> Answer:
-        """Call PSCI CPU_ON, through pKVM's relay under pKVM."""
+        """Call PSCI CPU_ON, through pKVM's relay under pKVM, and return the errno of the answer."""
         self._printk.event(EventKind.CPU_ON, number)
         yield self._system.wait(self._system.scenario.latencies.cpu_on_call, StepKind.CPU_ON_CALL, number)
         if self._kvm.pkvm is not None and not self._kvm.pkvm.relays(number):
@@ -144,6 +153,7 @@ class Hotplug:
             self._lose(number, LossKind.FIRMWARE_ANSWERS, answered, answer=answer.answer.answer)
         if answer.error:
             return answer.error
+        # Firmware has accepted the call: from here on the wait for the CPU tells whether it comes.
         self._quirk_of_returning(number)
         if not answer.arrives:
             self._lose(number, LossKind.NEVER_ARRIVES, answered)
@@ -153,6 +163,7 @@ class Hotplug:
         return Errno.OK
 
     def _refused_by_relay(self, number: int) -> Errno:
+        """Record that pKVM's relay answered CPU_ON with INVALID_PARAMETERS: EINVAL, and the CPU stays present."""
         refusal = CpuOnAnswer("INVALID_PARAMETERS", by_relay=True)
         answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, refusal)
         lost = Lost(self._env.now_ns, number, LossKind.RELAY_REFUSES, answered, answer=refusal.answer)
@@ -186,7 +197,14 @@ class Hotplug:
             )
 
     def _secondary(self, hw_cpu: int, arrival: Event, bring_up: _BringUp) -> Steps:
-        """Run a secondary CPU from its arrival in the kernel on; its boot arguments tell it which CPU it becomes."""
+        """Run a secondary CPU from its arrival in the kernel on.
+
+        Args:
+            hw_cpu: the hardware CPU.
+            arrival: the event of its arrival.
+            bring_up: what it shares with the CPU that waits. It reads the boot arguments at its arrival, and they tell
+                it which CPU it becomes.
+        """
         yield arrival
         del self._arriving[hw_cpu]
         self._system.psci.arrived(hw_cpu)
@@ -198,6 +216,7 @@ class Hotplug:
             return
         if task != hw_cpu:
             self._lose(hw_cpu, LossKind.TAKES_ARGUMENTS, arrived, task=task)
+        # The first CPU that takes an idle task runs it; a second CPU on it shares its stack.
         running_hw_cpu = self._smp.runs.setdefault(task, hw_cpu)
         if running_hw_cpu != hw_cpu:
             shared = SharedIdleTask(self._env.now_ns, hw_cpu, task, running_hw_cpu, arrived)
@@ -210,6 +229,7 @@ class Hotplug:
     def _start_secondary(self, hw_cpu: int, task: int, bring_up: _BringUp) -> None:
         """``secondary_start_kernel``: verify or count a CPU, which then goes online or dies."""
         cpu = self._system.logical[hw_cpu]
+        # check_local_cpu_capabilities() comes before cpuinfo_store_cpu(), so a refused CPU logs no SANITY CHECK line.
         if self._features.final:
             refusal = self._features.verify_local_cpu_capabilities(task, cpu)
             if refusal is not None:
@@ -228,7 +248,7 @@ class Hotplug:
             awaited.succeed()
 
     def _cpu_down(self, number: int) -> Answer:
-        """Take a CPU offline, after its guests have left it."""
+        """Take a CPU offline, after its guests have left it, and return the errno."""
         if not self._smp.is_online(number):
             return Errno.OK
         if len(self._smp.online()) == 1:
@@ -237,6 +257,7 @@ class Hotplug:
         with self._guests.seat(number).request() as seat:
             yield seat
             yield self._system.wait(self._system.scenario.latencies.cpu_off, StepKind.CPU_OFF, number)
+            # CPU_OFF concerns the hardware that ran under the number.
             self._system.psci.off(self._smp.cpu_down(number))
             self._guests.left(number)
         self._recorder.states[number] = CpuState.OFFLINE

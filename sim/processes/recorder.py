@@ -41,8 +41,12 @@ class Recorder:
     def snapshot(self, *, kvm_decided: bool) -> tuple[object, ...]:
         """Return everything that later steps and hazards depend on.
 
-        Of the past that is: the lengths that guests saw, since a guest that sees others later is a hazard; the CPUs'
-        states; and refusals before KVM's initcall, since whether they were needless is known only then.
+        Three parts of the past matter: the lengths that each guest saw, because a guest that sees other lengths later
+        is a hazard; the states of the CPUs; and refusals before KVM's initcall, because only the initcall's buffers
+        tell whether they were needless.
+
+        Args:
+            kvm_decided: True if KVM's initcall is over.
         """
         seen = tuple(sorted({(visit.guest, visit.vqs) for visit in self.guests}))
         undecided = () if kvm_decided else self.refused
@@ -55,7 +59,7 @@ class Recorder:
         )
 
     def lose(self, lost: Lost) -> None:
-        """Record that a CPU was lost, and its state."""
+        """Record that a CPU was lost or not started, and its state."""
         self.lost.append(lost)
         not_started = lost.kind is LossKind.FIRMWARE_ANSWERS
         self.states[lost.cpu] = CpuState.NOT_STARTED if not_started else CpuState.LOST
@@ -70,7 +74,17 @@ class Recorder:
         zcr_el2_len: dict[int, int],
         left_early: bool,
     ) -> Facts:
-        """Return the facts of the boot, which is over."""
+        """Return the facts of the boot, which is over.
+
+        Args:
+            printk: the kernel log.
+            features: the system's features.
+            smp: the sets of CPUs.
+            kvm: KVM.
+            zcr_el2_len: ZCR_EL2.LEN of each hardware CPU whose vector unit was used.
+            left_early: True if the run ended where more could have happened.
+        """
+        # Records that the kernel still changes are copied, so that the facts stay as they are.
         area = kvm.save_area
         return Facts(
             scenario=self._scenario,

@@ -20,7 +20,7 @@ from sim.processes.recorder import Recorder
 from sim.scenario import Scenario
 
 Steps = Generator[Event, Any, None]
-"""A process, or a part of one."""
+"""A process, or a part of a process."""
 Answer = Generator[Event, Any, Errno]
 """A part of a process that ends with an errno."""
 
@@ -29,7 +29,12 @@ _STREAMS = {StepKind.RESTORE: StepKind.SAVE}
 
 
 class System:
-    """A system: everything that its processes share."""
+    """A system: everything that its processes share.
+
+    Args:
+        scenario: what is booted.
+        env: the environment that lets its steps happen.
+    """
 
     def __init__(self, scenario: Scenario, env: Environment) -> None:
         self.scenario = scenario
@@ -46,13 +51,22 @@ class System:
         self._draws: Counter[Step] = Counter()
 
     def snapshot(self) -> tuple[object, ...]:
-        """Return everything that later steps depend on, but for processes."""
+        """Return everything that later steps depend on, except the progress of processes."""
         parts = self.smp, self.features, self.kvm, self.psci
         units = tuple((hw_cpu, unit.snapshot()) for hw_cpu, unit in sorted(self.units.items()))
         return *(part.snapshot() for part in parts), units, self.recorder.snapshot(kvm_decided=self.kvm.decided)
 
     def wait(self, latency: Distribution, kind: StepKind, who: int | str = 0) -> Event:
-        """Return the event that a latency has passed; each draw has a stream of its own."""
+        """Return the event that a latency has passed.
+
+        Each draw has a random stream of its own, named by the seed, the latency, the CPU or agent, and the number of
+        the draw. A draw therefore does not depend on the order of other draws (`sim.latencies`).
+
+        Args:
+            latency: the latency's distribution.
+            kind: the step that follows it.
+            who: the CPU, by its logical number, or the agent of user space that it concerns.
+        """
         if latency.name == "fixed":
             return self.env.after(latency.draw_ns(""), Step(kind, who))
         stream = Step(_STREAMS.get(kind, kind), who)
@@ -67,7 +81,7 @@ class System:
         return self.units[hw_cpu]
 
     def reset_unit(self, hw_cpu: int) -> None:
-        """Leave a hardware CPU's vector unit as firmware does when the CPU starts."""
+        """Reset a hardware CPU's vector unit to the state in which firmware leaves it when the CPU starts."""
         self.units.pop(hw_cpu, None)
 
     def facts(self) -> Facts:

@@ -10,7 +10,13 @@ from sim.scenario import Action, Do
 
 
 class UserSpace:
-    """The agents of a system."""
+    """The agents of a system.
+
+    Args:
+        system: the system.
+        hotplug: brings CPUs online, and takes them down.
+        guests: runs guests.
+    """
 
     def __init__(self, system: System, hotplug: Hotplug, guests: Guests) -> None:
         self._system = system
@@ -34,12 +40,15 @@ class UserSpace:
             self._env.begin(self._agent(name), name)
 
     def stop(self) -> None:
-        """Record the actions that are under way, because nothing happens any more."""
+        """Record the actions that are under way at the end of the run.
+
+        They hang for ever, unless the run ended where more could have happened.
+        """
         for agent in list(self._underway):
             self._finish(agent, ActionOutcome.UNDER_WAY if self._env.left_early else ActionOutcome.HUNG, None)
 
     def under_way(self, agent: str) -> Action | None:
-        """Return the action that an agent performs now; None between two."""
+        """Return the action that an agent performs now; None between two actions."""
         return self._underway[agent][0] if agent in self._underway else None
 
     def _agent(self, name: str) -> Steps:
@@ -48,8 +57,10 @@ class UserSpace:
         first = left[0]
         while left:
             action = left[0]
+            # The latency of a write is the time between two actions of an agent, so the first action begins at once.
             if action is not first:
                 yield self._system.wait(self._system.scenario.latencies.sysfs_write, StepKind.SYSFS_WRITE, name)
+            # The time of an action counts from the agent's start; an action whose time has passed begins at once.
             if action.at_ns:
                 yield self._env.after(
                     max(0, start_ns + action.at_ns - self._env.now_ns), Step(StepKind.TIME_COMES, name)
@@ -72,7 +83,11 @@ class UserSpace:
             self._finish(name, outcome if not error else ActionOutcome.FAILED, error.name if error else None)
 
     def _await(self, name: str, number: int) -> Answer:
-        """Wait until a CPU is online; after each time it comes, check that it still is."""
+        """Wait until a CPU is online.
+
+        The agent runs a step later than the CPU comes online. The CPU may be offline again by then, so the agent looks
+        again before it goes on.
+        """
         while not self._system.smp.is_online(number):
             yield self._hotplug.coming(number)
             yield self._env.after(0, Step(StepKind.LOOK_AGAIN, name))
