@@ -1,7 +1,8 @@
 """Batches: many systems of one space at once, as numpy columns of sets, and their outcomes as numpy arrays.
 
 A row is a system. Its scenario is `Space.scenario`'s; `tests/study/test_batch.py` compares its outcome with a boot of
-that scenario. Every column has an element for each row, or one for all rows.
+that scenario. Every column has an element for each row, or a single element for all rows, which numpy broadcasts:
+whatever is equal in all systems is then computed once.
 """
 
 from collections.abc import Sequence
@@ -19,17 +20,18 @@ from sim.study.system_space import Setting
 from sim.study.systems import Systems
 
 OutcomeBits = NDArray[np.uint16]
-"""A word a row, with the bits of `sim.study.verdict_bits`; or one word for all rows."""
+"""A word for each row, with the bits of `sim.study.verdict_bits`; or one word for all rows."""
 Counts = NDArray[np.uint32]
-"""A number a row."""
+"""A number for each row."""
 
 
 class Batch(Systems[Column]):
     """A batch of systems.
 
     Args:
-        model: the space's.
-        columns: the sets of each group: one a row, or one for all rows.
+        model: what all systems of the space share.
+        columns: the sets of each group, in the order of the space: an array with a set for each row, or with one set
+            for all rows.
         rows: the number of systems.
     """
 
@@ -43,16 +45,21 @@ class Verdict:
     """The outcome of each system of a batch under one setting: late CPUs, and hazards by kind, counted."""
 
     allocation_vqs: Sets
-    """The length that pKVM's buffers are for, as a set of one; empty where there are none."""
+    """The length that pKVM's buffers are for, as a set of one; empty where there are no buffers."""
     late_accepted: Counts
     late_refused: Counts
+    """Late CPUs that the kernel's verification refuses."""
     late_refused_by_relay: Counts
     late_warned: Counts
+    """Late CPUs that the log announces as above the maximum."""
     hazards: dict[HazardKind, Counts]
 
 
 def outcome_bits(batch: Batch, setting: Setting) -> OutcomeBits:
-    """Return the outcome of each system: its hazards and the fates of its late CPUs, as bits."""
+    """Return the outcome of each system: its hazards and the fates of its late CPUs, as bits.
+
+    A bit is set if any CPU has it. This is cheaper than `verdict`, which must be exact for each CPU.
+    """
     return Evaluation(batch, setting, exact=False).word.array
 
 
@@ -71,7 +78,7 @@ def verdict(batch: Batch, setting: Setting) -> Verdict:
 
 
 def _count(batch: Batch, outcomes: Sequence[UnitOutcome[Column]], bit: int) -> Counts:
-    """Return the number of CPUs whose word has a bit, for each row."""
+    """Return the number of CPUs whose word has a bit, for each row; for a hazard of the system as a whole, 1."""
     counts = np.zeros(batch.rows, np.uint32)
     for outcome in outcomes:
         cpus = outcome.warned_cpus if bit == verdict_bits.WARNED else outcome.cpus

@@ -1,6 +1,7 @@
-"""Columns of sets: one row a system, as numpy arrays with the operators of the rules.
+"""Columns of sets: one row for each system, as numpy arrays with the operators of the rules.
 
-numpy's own arrays have these operators too, but their types do not say that ``uint16`` stays ``uint16``.
+numpy's own arrays have these operators too, but their types do not say that ``uint16`` stays ``uint16``. Negation and
+subtraction wrap modulo 2^16, as the rules need: -1 is every bit.
 """
 
 from functools import cache
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Sets = NDArray[np.uint16]
-"""A set of lengths a row, encoded as in `sim.vectors`; or one set for all rows."""
+"""A set of lengths for each row, encoded as in `sim.vectors`; or one set for all rows."""
 
 
 @final
@@ -44,7 +45,7 @@ class Column:
         return Column(self.array << np.uint16(other))
 
     def is_below(self, other: "Column", /) -> "Column":
-        """Return a mask: every bit where this is the smaller number, else none."""
+        """Return a mask: every bit where this number is smaller than the other, else none."""
         return Column(-(self.array < other.array).astype(np.uint16))
 
 

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The outcomes of a scenario under each design: rows of settings, and rows of the clusters under each setting."""
+    """The outcomes of a scenario under each design, relay and memory.
+
+    There is a row for each boot, and a row for each cluster in each boot.
+    """
 
     scenario: Scenario
     design_rows: list[DesignRow]
@@ -63,8 +66,9 @@ def compare(
     """Boot a scenario under each design, each relay and each memory.
 
     Args:
-        scenario: the scenario; its own design comes first if it is not a named design.
-        designs: designs, by name or not, or None for the design of the kernel series; if not given, all named designs.
+        scenario: the scenario. If `designs` is not given and its own design is not a named design, that comes first.
+        designs: designs or their names; None among them is the design of the kernel series. If not given, the
+            scenario's own design and all named designs.
         relays: settings of the relay; if not given, the scenario's.
         memories: what surrounds the buffers; if not given, the scenario's.
 
@@ -91,11 +95,13 @@ def compare(
 
 
 def _all_designs(scenario: Scenario) -> list[Design | str | None]:
+    """Return the named designs, after the scenario's own design if that is not among them."""
     own = scenario.active_design
     return [*([own] if own not in DESIGNS.values() else []), *DESIGNS.values()]
 
 
 def _design_row(outcome: Outcome, *, own: bool) -> DesignRow:
+    """Return the row of a boot; `own` is True if it has the scenario's own design."""
     facts, scenario = outcome.facts, outcome.scenario
     late = set(range(len(scenario.topology.cpus))) - set(scenario.early)
     hazards = Counter(hazard.kind for hazard in outcome.found)
@@ -125,6 +131,7 @@ def _settings(outcome: Outcome) -> tuple[str, str, str]:
 
 
 def _cluster_rows(outcome: Outcome) -> Iterator[ClusterRow]:
+    """Yield the row of each cluster in a boot; after a panic no CPU counts as online."""
     facts = outcome.facts
     alive = frozenset[int]() if facts.panic is not None else frozenset(facts.online)
     for name, members in _clusters(outcome.scenario).items():
@@ -150,4 +157,5 @@ def _clusters(scenario: Scenario) -> dict[str, list[int]]:
         else:
             outside.setdefault((one.usable_sve_vqs, number in early), []).append(number)
     labels = {f"cpu{cpu_list(numbers)}": numbers for numbers in outside.values()}
+    # A cluster may be named as a group of CPUs outside clusters is, for example "cpu0-3".
     return {f"{label} (no cluster)" if label in inside else label: one for label, one in labels.items()} | inside

@@ -1,8 +1,8 @@
-"""Batches compiled: the same words as a batch's, from one loop over rows without columns in between.
+"""Compiled batches: the words of a batch, from one loop over rows without intermediate columns.
 
 An evaluation (`sim.study.evaluation`) runs once, on values that emit LLVM IR. Each operation becomes an instruction in
-the loop's body, and LLVM vectorises the loop. numpy remains the reference: `tests/study/test_compiled_batch.py`
-compares the two.
+the loop's body, and LLVM vectorises the loop. numpy computes each operation as a column of its own, and so spends its
+time between columns. It remains the reference: `tests/study/test_compiled_batch.py` compares the two.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ from sim.study.systems import Systems
 _SET, _ROWS = ir.IntType(16), ir.IntType(64)
 _COLUMN = _SET.as_pointer()
 _MOST_IN_A_LOOP = 256
-"""Groups times settings in one loop: the time to compile a loop grows faster than its length."""
+"""The largest product of groups and settings in one loop: the time to compile a loop grows faster than its length."""
 _OPTIMISATION = 3
 
 
@@ -56,13 +56,14 @@ class _Emitted:
         return self._with(self._builder.sub(self.value, _operand(other)))
 
     def __rshift__(self, other: int, /) -> "_Emitted":
+        # A logical shift: sets are unsigned, as in numpy's columns.
         return self._with(self._builder.lshr(self.value, _SET(other)))
 
     def __lshift__(self, other: int, /) -> "_Emitted":
         return self._with(self._builder.shl(self.value, _SET(other)))
 
     def is_below(self, other: "_Emitted", /) -> "_Emitted":
-        """Return a mask: every bit where this is the smaller number, else none."""
+        """Return a mask: every bit where this number is smaller than the other, else none."""
         return self._with(self._builder.sext(self._builder.icmp_unsigned("<", self.value, other.value), _SET))
 
 
@@ -71,10 +72,12 @@ def _operand(other: _Emitted | int) -> ir.Value:
 
 
 class CompiledWords:
-    """The words of batches under some settings, compiled; compiling takes a few milliseconds a group and setting.
+    """The words of batches under some settings, compiled.
+
+    Compiling takes a few milliseconds for each group and setting.
 
     Args:
-        model: the space's.
+        model: what all systems of the space share.
         settings: the settings to boot the systems under.
     """
 
@@ -85,7 +88,13 @@ class CompiledWords:
         self._loops = [_Loop(model, settings[start : start + in_a_loop]) for start in starts]
 
     def __call__(self, columns: Sequence[Sets], rows: int) -> list[OutcomeBits]:
-        """Return a word a row, for every setting."""
+        """Return an array for every setting, with a word for each row.
+
+        Args:
+            columns: the sets of each group: contiguous arrays with a set for each row, or with one set for all rows.
+            rows: the number of rows.
+        """
+        # The loop reads every column at the same row, so a column of one element is written out.
         full = [one if one.size == rows else _repeated(int(one[0]), rows) for one in columns]
         out = list(np.empty((self._settings, rows), np.uint16))
         unfilled = iter(out)
@@ -95,7 +104,7 @@ class CompiledWords:
 
 
 class _Loop:
-    """A compiled loop, for some settings."""
+    """A compiled loop, for some settings; its machine code lives as long as the object."""
 
     def __init__(self, model: SpaceModel, settings: Sequence[Setting]) -> None:
         self.settings = len(settings)
@@ -114,19 +123,21 @@ class _Loop:
 
 def _address(column: NDArray[np.uint16] | NDArray[np.uintp]) -> int:
     assert column.flags.c_contiguous
-    # Half the time of ``column.ctypes.data``, which counts: a block takes some 30 µs.
+    # Half the time of ``column.ctypes.data``. That matters, because a block takes only about 30 µs.
     address: int = column.__array_interface__["data"][0]
     return address
 
 
 @lru_cache(maxsize=128)
 def _repeated(element: int, rows: int) -> Sets:
+    """Return an element as often as there are rows; kept, because consecutive blocks mostly share it."""
     return np.full(rows, element, np.uint16)
 
 
 def _declare(module: ir.Module, columns: int) -> ir.Function:
     """Declare the loop's function: it takes columns that do not overlap, and the number of rows."""
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [_COLUMN] * columns + [_ROWS]), "loop")
+    # Without noalias LLVM would have to check each pair of columns for overlap, and does not vectorise the loop.
     for column in function.args[:-1]:
         column.add_attribute("noalias")
     function.attributes.add("noinline")
@@ -134,6 +145,10 @@ def _declare(module: ir.Module, columns: int) -> ir.Function:
 
 
 def _write_body(loop: ir.Function, model: SpaceModel, settings: Sequence[Setting]) -> None:
+    """Write the loop: each turn reads a set of each group, and stores a word of each setting.
+
+    The condition is checked at the end of a turn, and once before the first, for a batch without rows.
+    """
     start, body, end = (loop.append_basic_block(name) for name in ("start", "body", "end"))
     builder = ir.IRBuilder(start)
     builder.cbranch(builder.icmp_unsigned("==", loop.args[-1], _ROWS(0)), end, body)
@@ -154,7 +169,10 @@ def _write_body(loop: ir.Function, model: SpaceModel, settings: Sequence[Setting
 
 
 def _write_entry(module: ir.Module, loop: ir.Function) -> None:
-    """Write the function that Python calls: it reads the columns' addresses from an array, and calls the loop."""
+    """Write the function that Python calls: it reads the columns' addresses from an array, and calls the loop.
+
+    The number of columns depends on the space, so they come in an array: the entry has one C signature for all loops.
+    """
     entry = ir.Function(module, ir.FunctionType(ir.VoidType(), [_COLUMN.as_pointer(), _ROWS]), "entry")
     builder = ir.IRBuilder(entry.append_basic_block())
     columns = [
@@ -165,7 +183,7 @@ def _write_entry(module: ir.Module, loop: ir.Function) -> None:
 
 
 def _engine(module: ir.Module) -> llvm.ExecutionEngine:
-    """Compile a module for this machine; its functions live as long as what is returned."""
+    """Compile a module for this machine; its functions live as long as the returned engine."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()

@@ -32,15 +32,20 @@ class UnitOutcome(NamedTuple, Generic[V]):
     cpus: int
     """The number of CPUs that the word is about; 1 for the system."""
     warned_cpus: int
-    """The number of them that the log announces where the word has WARNED."""
+    """The number of these CPUs that the log announces where the word has WARNED."""
 
 
 def outcome_key(setting: Setting) -> OutcomeKey:
-    """Return a key that is equal for two settings if they give every system the same word."""
+    """Return a key that is equal only for settings that give every system the same word.
+
+    A sweep evaluates one setting for each key. The key leaves out the choices that cannot matter.
+    """
     design = setting.design
+    # Without SVE nothing is saved, and no CPU is judged by its lengths: only the relay still refuses CPUs.
     if design.nosve:
         return (design.nosve, setting.has_pkvm and setting.relay)
     saves = (design.buffer_sized_by, design.zcr_el2, design.ffr_pointer, setting.memory) if setting.has_pkvm else ()
+    # An enforcing relay starts no late CPU, so what the kernel would do about one does not matter.
     if setting.has_pkvm and setting.relay is Relay.ENFORCING:
         return saves
     return (*saves, setting.has_pkvm, design.late_cpu, design.late_cpu is LateCpu.RAISES and design.late_store)
@@ -72,12 +77,14 @@ class Evaluation(Generic[V]):
     @cached_property
     def outcomes(self) -> list[UnitOutcome[V]]:
         """The outcomes of the system as a whole, then of every unit that has any."""
-        # Once the maximum is raised, or the kernel has panicked, the log announces no further CPU with equal lengths.
+        # The first CPU of a unit raises the maximum to its own length, or panics the kernel: the log does not announce
+        # the unit's other CPUs, which have equal lengths.
         once = self._late_store in {LateStore.WORKS, LateStore.READ_ONLY}
         of_units = (UnitOutcome(word, unit.cpus, 1 if once else unit.cpus) for unit, word in self.by_unit.items())
         return [*self._of_system(), *of_units]
 
     def _of_system(self) -> Iterator[UnitOutcome[V]]:
+        """Yield the outcomes that belong to no unit: lengths that ``arm64.nosve`` denies, and a panic of the kernel."""
         if self._design.nosve:
             record = self.systems.record
             yield UnitOutcome(record.has_sve & rules.when(record.vq_map) & verdict_bits.DENIED, 1, 1)
@@ -98,9 +105,11 @@ class Evaluation(Generic[V]):
     # Late CPUs
 
     def _late_word(self, unit: Unit) -> V:
+        """Return the word of a late unit, with the hazards of its saves where it is accepted."""
         if self._relay_refuses:
             return self.systems.constant(verdict_bits.BY_RELAY)
         verdict = self._verdict(unit)
+        # Where the maximum was raised before, an earlier CPU was announced: the OR over the system has WARNED anyway.
         if self._late_store is LateStore.WORKS and self._exact:
             verdict = verdict._replace(announced=verdict.announced & ~self._raised_before(unit))
         word = verdict_bits.late_word(verdict, self._save_word(unit))
@@ -109,12 +118,16 @@ class Evaluation(Generic[V]):
         return word
 
     def _save_word(self, unit: Unit) -> V:
+        """Return the hazards of the saves on a unit's CPUs; none in a setting without saves."""
         if not self.setting.has_saves:
             return self.systems.none
         return self.systems.save_word(unit, self._design, self.setting.memory)
 
     def _verdict(self, unit: Unit) -> LateVerdict[V]:
-        """Return the verdict on a late unit for the kernel's record of the early CPUs."""
+        """Return the verdict on a late unit, by the kernel's record of the early CPUs alone.
+
+        A maximum that an earlier late CPU raised does not count here; `_raised_before` corrects the announcement.
+        """
         if self._design.nosve:
             return LateVerdict(self.systems.none, self.systems.none, self.systems.every_bit)
         return self.systems.late_verdict(unit, announces=self._announces, refuses=self._refuses)
@@ -138,7 +151,11 @@ class Evaluation(Generic[V]):
         return panic
 
     def _raised_before(self, unit: Unit) -> V:
-        """Return a mask: the maximum was raised to a unit's largest length by an earlier CPU."""
+        """Return a mask: every bit where an earlier CPU raised the maximum to a unit's largest length.
+
+        The mask is right only where the unit is above the early CPUs' maximum, and is used only there: an earlier CPU
+        with the same largest length is then above that maximum too, so that it was announced.
+        """
         before = self.systems.none
         own, turn = self.systems.vqs[unit.group], self.systems.turn(unit)
         for other in self.systems.model.late:
@@ -151,7 +168,10 @@ class Evaluation(Generic[V]):
     # Guests
 
     def _with_announced(self, words: dict[Unit, V]) -> dict[Unit, V]:
-        """Return the words with the saves told apart that the log announced, by a length as large."""
+        """Return the words with SILENT made ANNOUNCED for saves that the log announced, by a length as large.
+
+        All late CPUs come online before the first guest, so every announcement precedes every save.
+        """
         announced_vqs = self.systems.none
         for unit in self.systems.model.late:
             announced_vqs = announced_vqs | (rules.when(words[unit] & WARNED) & self.systems.vqs[unit.group])
@@ -176,4 +196,5 @@ class Evaluation(Generic[V]):
         return {unit: ordering.until(word, self.systems.turn(unit), panic) for unit, word in words.items()}
 
     def _may_panic(self, unit: Unit) -> bool:
+        """Return True if a save on a unit's CPUs panics in any system; without such units no order is computed."""
         return self.systems.model.save_outcomes(unit, self._design, self.setting.memory).may_panic

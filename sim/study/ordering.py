@@ -1,7 +1,7 @@
 """The order in which CPUs go online and run their guests: by their sets, then by their ranks among equal sets.
 
-The kernel that panics, or the hypervisor, stops everything that comes later. Nothing here is wider than a set, so that
-a compiled loop has as many rows in a vector register as fit.
+A panic of the kernel or the hypervisor stops everything that comes later. A turn is two values of 16 bits rather than a
+value of 32 bits: nothing is then wider than a set, and a compiled loop has as many rows in a vector register as fit.
 """
 
 from typing import Generic, NamedTuple
@@ -12,9 +12,10 @@ from sim.study.verdict_bits import OF_SAVES
 
 
 class Turn(NamedTuple, Generic[V]):
-    """The place of a CPU in the order, or of the first panic; the smaller, the earlier.
+    """The place of a CPU in the order, or of the first panic; a smaller turn is earlier.
 
-    Every bit of both is set where there is no panic: later than any CPU, since no set and rank are as large.
+    A panic that does not happen has every bit of both: it is later than any CPU, because no CPU has both that set and
+    that rank.
     """
 
     vqs: V
@@ -28,7 +29,14 @@ def precedes(turn: Turn[V], other: Turn[V]) -> V:
 
 
 def earliest(so_far: Turn[V], happens: V, turn: Turn[V]) -> Turn[V]:
-    """Return the earliest turn, with one more where it happens (a mask)."""
+    """Return the earlier of two panics.
+
+    Args:
+        so_far: the first panic so far.
+        happens: a mask: every bit where a further panic happens.
+        turn: the turn of that panic.
+    """
+    # ORing ~happens sets every bit where the further panic does not happen: it is then later than any other.
     mine = Turn(turn.vqs | ~happens, turn.rank | ~happens)
     is_earlier = precedes(mine, so_far)
     return Turn(_chosen(is_earlier, mine.vqs, so_far.vqs), _chosen(is_earlier, mine.rank, so_far.rank))

@@ -1,4 +1,7 @@
-"""The digits of a point's number: a digit is a choice of sets for a group, or for a class of interchangeable groups."""
+"""The digits of a point's number: a digit is a choice of sets for a group, or for a class of interchangeable groups.
+
+`tests/study/test_points.py` compares the digits' values and weights with an enumeration of every point.
+"""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,11 +15,12 @@ from sim.study.column import Sets
 from sim.study.system_space import Group
 
 Weights = NDArray[np.uint64]
+"""A weight for each value of a digit, or for each row of a block; or one weight for all rows."""
 
 MOST_SYSTEMS = 1 << 62
-"""The most that the weights of all points may amount to: their sums are 64 bits wide."""
+"""The largest allowed sum of the weights of all points: sums of weights are 64 bits wide."""
 _MOST_CACHED = 1 << 20
-"""The most values of a digit that are kept, so that each part of a walk need not compute them again."""
+"""The largest size of a digit whose values are kept, so that each part of a walk need not compute them again."""
 
 
 class Digit(Protocol):
@@ -38,7 +42,7 @@ class Digit(Protocol):
         ...
 
     def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
-        """Return the column of each of its groups, and the weights, for the values from `start` up to `stop`."""
+        """Return the column of each of its groups, and the weights, for the values from `start` to before `stop`."""
         ...
 
 
@@ -50,7 +54,7 @@ class GroupDigit:
         self._sets, self._weights = np.array(group.sets, np.uint16), np.array(group.weights, np.uint64)
 
     def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
-        """Return the candidates from one up to another, and their weights."""
+        """Return the column of the candidates from `start` to before `stop`, and their weights."""
         return [self._sets[start:stop]], self._weights[start:stop]
 
 
@@ -58,21 +62,29 @@ class ClassDigit:
     """The digit of a class of interchangeable groups: a value is a multiset of candidates, one for each group.
 
     Multisets are numbered in the order of the combinatorial number system: candidates c(0) <= c(1) <= ... <= c(m-1) of
-    m groups have the number C(c(0), 1) + C(c(1) + 1, 2) + ... + C(c(m-1) + m - 1, m). A value's weight is the number
-    of points that it stands for, times the weights of its candidates.
+    m groups have the number C(c(0), 1) + C(c(1) + 1, 2) + ... + C(c(m-1) + m - 1, m). Adding 0, 1, ..., m - 1 makes
+    the candidates distinct, which turns multisets into the combinations that the system numbers (Knuth, The Art of
+    Computer Programming, volume 4A, section 7.2.1.3). A value's weight is the number of points that it stands for,
+    times the weights of its candidates.
+
+    Args:
+        places: the groups of the class, as places in the space.
+        group: any of them; they have the same candidates and weights.
     """
 
     def __init__(self, places: Sequence[int], group: Group) -> None:
         self.places, self._group = places, group
         self.size = comb(len(group.sets) + len(places) - 1, len(places))
         self.weighs = len(places) > 1 or max(group.weights) > 1
+        # _starts[m - 1][c] is C(c, m): the first number whose largest combined candidate, c(m-1) + m - 1, is c. Numbers
+        # too large for any walk are cut off, to fit 64 bits.
         self._starts = [
             np.array([min(comb(c, m), MOST_SYSTEMS) for c in range(len(group.sets) + m)], np.int64)
             for m in range(1, len(places) + 1)
         ]
 
     def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
-        """Return each group's candidates in the multisets from one number up to another, and their weights."""
+        """Return each group's candidates in the multisets from `start` to before `stop`, and their weights."""
         if self.size > _MOST_CACHED:
             return self._values(start, stop)
         columns, weights = self._all
@@ -83,6 +95,11 @@ class ClassDigit:
         return self._values(0, self.size)
 
     def _values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
+        """Compute the values from their numbers.
+
+        The largest candidate comes first: it is the largest c with C(c, m) at most the number. The rest of the number
+        is that of a multiset of m - 1 candidates.
+        """
         rest = np.arange(start, stop, dtype=np.int64)
         candidates = []
         for m in range(len(self.places), 0, -1):
@@ -106,6 +123,7 @@ class ClassDigit:
             # This is times * (m + 1) // equal without a product beyond 64 bits.
             whole, rest = np.divmod(times, equal)
             times = whole * np.uint64(m + 1) + rest * np.uint64(m + 1) // equal
+        # No product exceeds 64 bits: a walk refuses a space whose weights amount to more than MOST_SYSTEMS.
         for candidate in candidates:
             times *= weights[candidate]
         return times

@@ -1,8 +1,11 @@
 """The points of a space in a fixed order, as blocks of columns: all of them, all up to symmetry, or a sample.
 
-A point's number is a mixed-radix number, one digit a group, last digit fastest. Up to symmetry, a class of
-interchangeable groups has one digit, and a point's weight is the number of points that it stands for. A column that
-does not change within a block has one element.
+A point's number is a mixed-radix number with one digit for each group; the last digit changes fastest. Up to symmetry,
+a class of interchangeable groups has one digit, and a point's weight is the number of points that it stands for, times
+the weights of its candidates. A column that does not change within a block has one element.
+
+A point has the same number whatever part of the points is asked for, so that parts can be computed anywhere.
+`tests/study/test_points.py` compares blocks with an enumeration of every point.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,9 +22,9 @@ from sim.study.point_digits import MOST_SYSTEMS, ClassDigit, Digit, GroupDigit, 
 from sim.study.system_space import Group, Space
 
 BLOCK_ROWS = 1 << 15
-"""The most rows in a block: its columns then stay in a core's cache."""
+"""The largest number of rows in a block: its columns then stay in a core's cache."""
 MOST_POINTS = 10**12
-"""The most points of a walk."""
+"""The largest number of points of a walk or a sample."""
 
 
 class Block(NamedTuple):
@@ -31,12 +34,12 @@ class Block(NamedTuple):
     """The number of the first point."""
     rows: int
     columns: tuple[Sets, ...]
-    """The sets of each group: one a row, or one for all rows."""
+    """The sets of each group: an array with a set for each row, or with one set for all rows."""
     weights: Weights
     """The number of times that each point counts; or one number for all rows."""
 
     def part(self, start: int, stop: int) -> "Block":
-        """Return the rows from one up to another, counted from the block's first."""
+        """Return the rows from `start` to before `stop`, counted from the block's first row."""
         columns = tuple(one if len(one) == 1 else one[start:stop] for one in self.columns)
         weights = self.weights if len(self.weights) == 1 else self.weights[start:stop]
         return Block(self.first + start, stop - start, columns, weights)
@@ -56,7 +59,7 @@ class Points(Protocol):
         ...
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
-        """Yield the points from one number up to another, as blocks in order."""
+        """Yield the points from number `start` to before `stop`, as blocks in ascending order."""
         ...
 
 
@@ -75,8 +78,11 @@ def sets_at(points: Points, number: int) -> tuple[int, ...]:
 class _Walk:
     """A walk through all values of a mixed-radix number.
 
-    The last digits, the inner digits, run through all their values within a block. A block has some values of the
-    middle digit before them. The outer digits are constant in a block; a turn is one combination of their values.
+    The digits are of three kinds. The inner digits are the last digits, as many of them as run through all their
+    values within `BLOCK_ROWS` rows. The middle digit comes before them, and a block has some of its values. The outer
+    digits come first and are constant in a block; a turn is one combination of their values.
+
+    All blocks thus share the inner columns, which are computed once, and outer columns have one element.
     """
 
     def __init__(self, space: Space, digits: Sequence[Digit]) -> None:
@@ -89,6 +95,7 @@ class _Walk:
         self._check()
 
     def _check(self) -> None:
+        """Refuse a walk that would take too long, or whose counts would not fit 64 bits."""
         if self.points > MOST_POINTS:
             few = self.space.points_up_to_symmetry
             fewer = f"go up to symmetry ({few:,} points), or " if few < self.points and few <= MOST_POINTS else ""
@@ -104,12 +111,15 @@ class _Walk:
             )
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
-        """Yield the points from one number up to another, as blocks in order."""
+        """Yield the points from number `start` to before `stop`, as blocks in ascending order.
+
+        Blocks begin at fixed numbers. The first and the last may be parts of such blocks.
+        """
         middle, step = self._digits[self._middle], self._middle_values
         turn_rows = middle.size * self._inner_rows
         while start < stop:
             turn, place = divmod(start, turn_rows)
-            value = place // self._inner_rows // step * step
+            value = place // self._inner_rows // step * step  # of the middle digit, where the block begins
             values = min(step, middle.size - value)
             first = turn * turn_rows + value * self._inner_rows
             end = min(stop, first + values * self._inner_rows)
@@ -127,6 +137,7 @@ class _Walk:
         middle = self._digits[self._middle]
         found, times = middle.values(value, value + values)
         columns |= {place: np.repeat(one, self._inner_rows) for place, one in zip(middle.places, found, strict=True)}
+        # The last block of a turn may have fewer values of the middle digit: it has a prefix of the inner columns.
         rows = values * self._inner_rows
         columns |= {place: one[:rows] for place, one in self._inner.items()}
         if self._has_weights:
@@ -134,7 +145,7 @@ class _Walk:
         return Block(first, rows, tuple(columns[place] for place in range(len(columns))), weights)
 
     def _outer(self, turn: int) -> Iterator[tuple[Digit, int]]:
-        """Yield the outer digits with their values in a turn."""
+        """Yield the outer digits with their values in a turn, the last digit first."""
         for digit in reversed(self._digits[: self._middle]):
             turn, at = divmod(turn, digit.size)
             yield digit, at
@@ -146,6 +157,7 @@ class _Walk:
     @cached_property
     def _inner(self) -> dict[int, Sets]:
         """The columns of the inner digits, for the largest block; all blocks share them."""
+        # Each element is repeated once for all values of the digits after it, and the result once for those before.
         columns: dict[int, Sets] = {}
         before, after = self._middle_values, self._inner_rows
         for digit in self._digits[self._middle + 1 :]:
@@ -159,6 +171,7 @@ class _Walk:
 
     @cached_property
     def _inner_weights(self) -> Weights:
+        """The weights of the inner digits' values, multiplied, for the largest block."""
         weights = np.ones(1, np.uint64)
         for digit in self._digits[self._middle + 1 :]:
             weights = np.multiply.outer(weights, digit.values(0, digit.size)[1]).ravel()
@@ -182,7 +195,7 @@ class Exhaustive(_Walk):
 
 
 class UpToSymmetry(_Walk):
-    """One point for all that differ by an exchange of interchangeable groups.
+    """One point for all points that differ only by an exchange of interchangeable groups.
 
     Raises:
         InputError: there are more than `MOST_POINTS`.
@@ -196,8 +209,9 @@ class UpToSymmetry(_Walk):
 class Sample:
     """Points drawn by their weights, each group independently, with replacement.
 
-    Each block has its own random stream, spawned from the seed, so that a point does not depend on which other points
-    are asked for.
+    Each block has its own random stream, spawned from the seed by the block's number, and is always drawn whole. A
+    point therefore does not depend on which other points are asked for. The weights decide how often a point is drawn,
+    so each point drawn counts once.
 
     Raises:
         InputError: there are no points, or more than `MOST_POINTS`.
@@ -212,7 +226,7 @@ class Sample:
             raise InputError(f"a sample of {self.points:,} points: allowed are 1 to {MOST_POINTS:,}")
 
     def blocks(self, start: int, stop: int) -> Iterator[Block]:
-        """Yield the points from one number up to another, as blocks in order."""
+        """Yield the points from number `start` to before `stop`, as blocks in ascending order."""
         while start < stop:
             number = start // BLOCK_ROWS
             first = number * BLOCK_ROWS
@@ -226,6 +240,7 @@ class Sample:
         return Block(number * BLOCK_ROWS, BLOCK_ROWS, columns, np.ones(1, np.uint64))
 
     def _draw(self, stream: np.random.Generator, group: Group) -> Sets:
+        """Draw a set for each row: a whole number below Σ w falls into the interval of a candidate with width w."""
         up_to = np.cumsum(np.array(group.weights, np.int64))
         drawn = np.searchsorted(up_to, stream.integers(up_to[-1], size=BLOCK_ROWS), side="right")
         return np.array(group.sets, np.uint16)[drawn]

@@ -1,7 +1,9 @@
 """The outcomes of saves, for every length that a buffer may be for and every length that the CPU may run with.
 
-The engine of a boot (`sim.kernel.save_area`) saves and restores once for each pair of lengths. Its outcomes are kept as
-sets of running lengths, so that a batch of many systems needs no bytes.
+Where the bytes of a save go depends only on the buffer's length, the running length, what places the pointer to FFR,
+the memory, and the place of the buffer among the others. So the engine of a boot (`sim.kernel.save_area`) saves and
+restores once for each pair of lengths, 256 times for a place. Its outcomes are kept as sets of running lengths, and a
+batch of many systems needs no bytes. `tests/study/test_save_outcomes.py` compares the words with saves of the engine.
 """
 
 from contextlib import suppress
@@ -21,7 +23,11 @@ from sim.topology import Cpu
 from sim.vectors import VQ_MAX
 
 REACH = 3
-"""A save reaches at most 3 page runs beyond its own, so CPUs further from the first and the last are alike."""
+"""The number of page runs beyond its own that a save is taken to reach, below or above.
+
+It reaches 2 at most: 34 (256 - 16) - 16 = 8144 bytes below a run of 4096 bytes. CPUs that are at least `REACH` CPUs
+away from the first and from the last CPU are alike.
+"""
 _BITS = (PANIC, OUTSIDE, HEADER, NOT_RESTORED)
 """The hazards that depend on where the bytes of a save go, in the order of `RunningLengths`."""
 
@@ -30,7 +36,9 @@ class BufferPlace(NamedTuple):
     """The place of a CPU's buffer among the buffers that a save there can reach; equal for CPUs that are alike."""
 
     cpu: int
+    """The number of buffers below it, at most `REACH`."""
     cpus: int
+    """The number of buffers within reach, with its own."""
     memory: MemoryLayout
 
     @classmethod
@@ -41,24 +49,29 @@ class BufferPlace(NamedTuple):
 
 
 class SaveCase(NamedTuple):
-    """A hazard of the saves at some running lengths, where the buffer is for one of some lengths; both are sets."""
+    """A hazard of saves that run with some lengths, where the buffer is for one of some lengths."""
 
     bit: int
+    """The hazard's bit in a word (`sim.study.verdict_bits`)."""
     allocation_vqs: int
+    """The lengths of buffers, as a set."""
     running_vqs: int
+    """The running lengths, as a set."""
 
 
 @dataclass(frozen=True)
 class SaveOutcomes:
     """The hazards of saves at one place, as bits of a word.
 
-    Most hazards come with every save that exceeds its buffer, or with none. `cases` lists the others.
+    Most hazards come with every save that exceeds its buffer, or with none: one condition then serves all of them, and
+    a batch computes each condition for every system. `on_exceeding_at` needs a second condition. `cases` lists the
+    hazards that fit neither form, with a condition for each.
     """
 
     on_exceeding: int
     """The hazards of every save that exceeds its buffer."""
     on_exceeding_at: int
-    """The hazards of those among them that run with a length of `at_vqs`."""
+    """The hazards of the saves among them that run with a length of `at_vqs`."""
     at_vqs: int
     cases: tuple[SaveCase, ...]
 
@@ -85,13 +98,21 @@ class SaveOutcomes:
             for case in self.cases:
                 happens = when(allocation_vqs & case.allocation_vqs) & when(running & case.running_vqs)
                 word = word | (happens & case.bit)
+        # Registers do not come back whole where the save ran with less than tasks use, wherever its bytes went.
         cut_off = when(rules.save_denies(vq_map, own_vqs, limit_vqs)) & (NOT_RESTORED | DENIED)
         return without_restore(word | cut_off) & when(allocation_vqs)
 
 
 @cache
 def save_outcomes_at(place: BufferPlace, pointer: Pointer, running_vqs: int, allocation_vqs: int) -> SaveOutcomes:
-    """Return the outcomes of saves at a place, for some running lengths and buffers for some lengths."""
+    """Return the outcomes of saves at a place.
+
+    Args:
+        place: the place of the CPU's buffer.
+        pointer: what places the pointer to FFR.
+        running_vqs: the lengths that the CPU may run with; outcomes at other lengths are left out.
+        allocation_vqs: the lengths that buffers may be for.
+    """
     on_exceeding, on_exceeding_at, at_vqs = SILENT, 0, 0
     cases: list[SaveCase] = []
     allocations = [vq for vq in range(1, VQ_MAX + 1) if allocation_vqs >> (vq - 1) & 1]
@@ -100,6 +121,8 @@ def save_outcomes_at(place: BufferPlace, pointer: Pointer, running_vqs: int, all
         at_any = reduce(or_, found, 0)
         if not at_any:
             continue
+        # Take the cheapest form that fits: on every exceeding save; on those at some lengths, which all hazards of this
+        # form share; or case by case, where buffers with the same running lengths are one case.
         if found == [rules.above(running_vqs, 1 << (vq - 1)) for vq in allocations]:
             on_exceeding |= bit
         elif at_vqs in {0, at_any} and found == [rules.above(at_any, 1 << (vq - 1)) for vq in allocations]:
@@ -119,6 +142,7 @@ class RunningLengths(NamedTuple):
     leaves_run: int
     """Bytes outside the buffer's own run of pages are written."""
     destroys_header: int
+    """zcr_el1 is overwritten in the header."""
     changes_registers: int
     """The registers that come back differ, compared at the length of the save."""
 
@@ -134,6 +158,7 @@ def save_signature(place: BufferPlace, pointer: Pointer, running_vqs: int) -> Sa
 
 @cache
 def _lengths(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> RunningLengths:
+    """Return the running lengths with which saves into a buffer for a VQ have each hazard, found by saving at each."""
     sets = [0] * len(_BITS)
     for vq in range(1, VQ_MAX + 1):
         save = _save(place, pointer, allocation_vq, vq)
@@ -144,7 +169,11 @@ def _lengths(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> Runnin
 
 
 def _save(place: BufferPlace, pointer: Pointer, allocation_vq: int, running_vq: int) -> Save:
-    """Save and restore on a CPU that has one length only."""
+    """Save and restore on a CPU that has the running length only, and ZCR_EL2 at its maximum.
+
+    The limit of ZCR_EL2 decides nothing but the running length, so it need not be varied. ``vq_map`` only matters for
+    `Save.committed_vq_restored`, which is not read.
+    """
     area = SaveArea(
         place.cpus,
         BufferSize.of(allocation_vq, Scenario.page_bytes),

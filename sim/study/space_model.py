@@ -1,4 +1,9 @@
-"""The units of a space: runs of CPUs that every system of the space treats alike, and the outcomes of their saves."""
+"""The units of a space: runs of CPUs that have the same outcome in every system, and the outcomes of their saves.
+
+A batch computes a word for each unit instead of each CPU. CPUs of a group have equal lengths, so they differ only in
+the place of their buffers and in their turn. The turn matters where a panic stops the CPUs after it, which is why a CPU
+whose save may panic is a unit of its own.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,20 +20,27 @@ from sim.study.system_space import Space
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """Consecutive CPUs with equal lengths and equal outcome; a CPU whose save may panic is a unit of its own."""
+    """Consecutive CPUs with equal lengths and equal outcome; a CPU whose save may panic is a unit of its own.
+
+    Units are compared and hashed by identity.
+    """
 
     group: int
-    """The place of its group in the space, and so of its set among those of a system."""
+    """The place of its group in the space, and so the place of its set among the sets of a system."""
     first: int
     """The logical number of its first CPU."""
     cpus: int
     late: bool
     rank: int
-    """The rank of its first CPU among CPUs with equal sets: they go online, and run guests, in this order."""
+    """The rank of its first CPU: CPUs with equal sets go online, and run guests, in the order of their ranks."""
 
 
 class SpaceModel:
-    """Everything that is the same for all systems of a space."""
+    """Everything that is the same for all systems of a space.
+
+    Args:
+        space: the space.
+    """
 
     def __init__(self, space: Space) -> None:
         self.space = space
@@ -65,5 +77,6 @@ class SpaceModel:
         return None if any(one.may_panic for one in outcomes) else tuple(outcomes)
 
     def _outcomes_on(self, group: int, cpu: int, pointer: Pointer, memory: MemoryLayout) -> SaveOutcomes:
+        """Return the outcomes of saves on a CPU, given by its logical number."""
         place = BufferPlace.of(cpu, self.space.cpus, memory)
         return save_outcomes_at(place, pointer, self.space.groups[group].any_vqs, self.space.allocation_vqs)

@@ -1,9 +1,9 @@
 """Spaces of systems: groups of CPUs, the sets of lengths that each may have, and the settings to boot them under.
 
 A point of a space gives every group one of its candidate sets. The first group has the boot CPU. Groups with the same
-role, size and candidates are interchangeable if saves on their CPUs have the same outcomes: exchanging their sets then
-gives a system that differs in CPU numbers only. Outcomes differ where a save leaves its run of pages and reaches beyond
-the last neighbour of its buffer (`sim.study.save_outcomes`).
+role, size and candidates, and the same weights, are interchangeable if saves on their CPUs have the same outcomes:
+exchanging their sets then gives a system that differs in CPU numbers only. Outcomes differ where a save leaves its run
+of pages and reaches beyond the first or the last of all buffers (`sim.study.save_outcomes`).
 """
 
 from collections import Counter
@@ -33,6 +33,10 @@ _MOST_SETS_SHOWN = 5
 def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
     """Return every set of SVE lengths that the architecture allows, up to a largest VQ, ascending as numbers.
 
+    Args:
+        up_to_vq: the largest VQ that a set may have.
+        rule: the rule of the architecture.
+
     >>> [bin(one) for one in legal_sets(4)]
     ['0b1', '0b11', '0b111', '0b1011', '0b1111']
     """
@@ -40,7 +44,12 @@ def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, .
 
 
 def power_of_two_sets(up_to_vq: int) -> tuple[int, ...]:
-    """Return the sets that have every power of two up to some VQ, and nothing else, up to a largest VQ.
+    """Return the sets that consist of every power of two up to a VQ, for each power of two up to a largest VQ.
+
+    The sets are ascending as numbers.
+
+    Args:
+        up_to_vq: the largest VQ, a power of two.
 
     >>> [bin(one) for one in power_of_two_sets(4)]
     ['0b1', '0b11', '0b1011']
@@ -67,7 +76,9 @@ class Group:
     sets: tuple[int, ...]
     """The candidate sets (`sim.vectors`); 0 stands for CPUs without SVE."""
     cpus: int = 1
+    """The number of CPUs, which all have the same set."""
     late: bool = False
+    """True if its CPUs are brought online after the kernel's capabilities are final."""
     weights: tuple[int, ...] = ()
     """Whole numbers that say how often each candidate occurs compared with the others. If not given, all are 1."""
 
@@ -81,6 +92,7 @@ class Group:
             raise InputError(f"group {self.name!r} has no candidate sets")
         if len(set(self.sets)) < len(self.sets):
             raise InputError(f"group {self.name!r} has a candidate set twice")
+        # A set has bit 0, which is 128 bits, and no bit above 2048 bits. It need not be legal otherwise.
         for vqs in self.sets:
             if vqs and not 0 < vqs & 1 <= vqs <= ALL_VQS:
                 raise InputError(f"group {self.name!r}: {braces(vqs & ALL_VQS)}: every set has 128")
@@ -107,7 +119,7 @@ class Group:
 
     @property
     def cpu_names(self) -> list[str]:
-        """The names of its CPUs, which are its own name, numbered if there are several CPUs."""
+        """The names of the group's CPUs, which are its own name, numbered from 0 on if there are several CPUs."""
         return [self.name] if self.cpus == 1 else [f"{self.name}{number}" for number in range(self.cpus)]
 
     @cached_property
@@ -182,6 +194,7 @@ class Space:
                     raise InputError(f"two {what} are named {name!r:.60}")
         if not self.settings:
             raise InputError("a space needs a design, a relay setting, a KVM mode and a memory, or more of each")
+        # The names of groups may differ where those of CPUs do not: "a" with two CPUs and "a0" both have a CPU "a0".
         if len({name for one in self.groups for name in one.cpu_names}) < self.cpus:
             raise InputError("two CPUs have the same name: groups' CPUs are named by the group, and numbered if many")
 
@@ -217,6 +230,7 @@ class Space:
         classes: dict[tuple[Group, tuple[SaveSignature, ...]], list[int]] = {}
         first = self.groups[0].cpus
         for place, group in enumerate(self.groups[1:], 1):
+            # The key compares everything but the name: candidates, weights, size and role.
             key = (replace(group, name="any"), self._save_key(group, first))
             classes.setdefault(key, []).append(place)
             first += group.cpus
@@ -230,7 +244,10 @@ class Space:
 
     @cached_property
     def allocation_vqs(self) -> int:
-        """The set of lengths that buffers may be allocated for."""
+        """The set of lengths that buffers may be allocated for.
+
+        It has the lengths of the early CPUs, and 2048 bits: the length for which `Sizing.ARCHITECTURE` allocates.
+        """
         return reduce(or_, (one.any_vqs for one in self.groups if not one.late), 1 << (VQ_MAX - 1))
 
     def _save_key(self, group: Group, first: int) -> tuple[SaveSignature, ...]:
@@ -255,6 +272,8 @@ class Space:
     def points_up_to_symmetry(self) -> int:
         """The number of points, if points that differ only by an exchange of interchangeable groups count once.
 
+        A class of m groups with n candidates has C(n + m - 1, m) multisets.
+
         >>> pair = tuple(Group(name, (1, 3, 11)) for name in ("boot", "a", "b"))
         >>> Space(pair).points, Space(pair).points_up_to_symmetry
         (27, 18)
@@ -266,8 +285,13 @@ class Space:
 
         Both happen in the order of the sets, the smaller number first, then of `order`. The outcome therefore does not
         depend on the numbering of interchangeable groups.
+
+        Args:
+            sets: the set of each group, in the order of the groups.
+            setting: the setting to boot the point under.
         """
         cpus = tuple(self._cpus(sets))
+        # Sorting is stable, so CPUs with equal sets stay in the order of `order`.
         order = sorted(self.order, key=lambda number: cpus[number].sve_vqs or 0)
         late = [Action(Do.ONLINE, cpus[number].name) for number in order if cpus[number].late]
         guests = [Action(Do.GUEST, cpus[number].name) for number in order]
@@ -284,6 +308,7 @@ class Space:
         )
 
     def _cpus(self, sets: Sequence[int]) -> Iterator[Cpu]:
+        """Yield the CPUs of a point; groups are clusters if any has several CPUs."""
         has_clusters = any(one.cpus > 1 for one in self.groups)
         for one, vqs in zip(self.groups, sets, strict=True):
             for name in one.cpu_names:

@@ -1,7 +1,8 @@
-"""Systems of one space: everything about them that does not depend on the whole setting, computed once.
+"""Systems of one space, and their intermediate results, which are computed once for all settings that share them.
 
-A system is given by a value for the set of each group. Values are columns of many systems (`sim.study.batch`), or what
-`sim.study.value` names beside.
+A system is given by a value for the set of each group. A value is a column of many systems (`sim.study.batch`), or one
+of the other values that `sim.study.value` names. The key of each cache holds those choices of a setting that its result
+depends on, and no others: settings that agree in these share the result.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,24 +19,29 @@ from sim.study.value import V
 
 
 class Record(NamedTuple, Generic[V]):
-    """The kernel's record after it has counted the early CPUs."""
+    """The kernel's record after it has counted the early CPUs.
+
+    The fields after `has_sve` mean something only where that mask is set.
+    """
 
     has_sve: V
     """A mask: every bit where every early CPU has SVE, else none."""
     vq_map: V
+    """The lengths that every early CPU has."""
     vq_partial_map: V
+    """The lengths that some early CPU has."""
     virtualisable_vqs: V
     """Every VQ up to ``max_virtualisable_vl``."""
     pseudo_register_vqs: V
-    """Every VQ up to the pseudo register's value; empty where the kernel has none."""
+    """Every VQ up to the pseudo register's value; empty where the kernel has no such register."""
 
 
 class Systems(Generic[V]):
     """Systems of one space.
 
     Args:
-        model: the space's.
-        vqs: the set of each group.
+        model: what all systems of the space share.
+        vqs: the set of each group, in the order of the space.
         constant: makes a value that is the same in every system from an unsigned number of 16 bits.
     """
 
@@ -71,7 +77,7 @@ class Systems(Generic[V]):
         return Turn(self.every_bit, self.every_bit)
 
     def late_verdict(self, unit: Unit, *, announces: bool, refuses: bool) -> LateVerdict[V]:
-        """Return the verdict on a late unit.
+        """Return the verdict on a late unit, by the record of the early CPUs.
 
         Args:
             unit: the unit.
@@ -88,14 +94,15 @@ class Systems(Generic[V]):
         findings = rules.late_findings(
             own_vqs,
             record.vq_map,
-            # Nothing is above every VQ: where no CPU is announced, the maximum need not be computed for every system.
+            # The maximum matters only for announcements. Without them it is a constant, 2048 bits, which no CPU is
+            # above, so that nothing is computed for each system.
             record.vq_partial_map if announces else self.constant(rules.ARCHITECTURE_VQS),
             record.virtualisable_vqs,
             record.pseudo_register_vqs,
         )
         masks = (self.every_bit if one else self.none for one in (announces, refuses))
         refused, announced, passes_required = rules.late_verdict(findings, *masks)
-        # A system without SVE verifies nothing.
+        # A system without SVE verifies no lengths, and accepts every late CPU.
         announced = announced & record.has_sve if announces else self.none
         return LateVerdict(refused & record.has_sve, announced, passes_required)
 
@@ -108,6 +115,7 @@ class Systems(Generic[V]):
         if key not in self._buffers:
             vq_map, seen = self.record.vq_map, self.record.vq_partial_map
             every_vq = self.constant(rules.ARCHITECTURE_VQS)
+            # KVM allocates before any late CPU, so max_cpu_vl is still the largest length of any early CPU.
             allocation = design.allocation_vqs(vq_map, seen, seen, every_vq) & self.record.has_sve
             self._buffers[key] = allocation, design.zcr_el2_limit(vq_map, allocation, every_vq)
         return self._buffers[key]

@@ -1,4 +1,8 @@
-"""Tallies: the number of times that each word occurs under a setting, and examples of each hazard."""
+"""Tallies: the number of times that each word occurs under a setting, and examples of each hazard.
+
+Only words are counted; the counts of hazards follow from those of the words. `tests/study/test_tally.py` compares
+tallies with a count of every row.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,11 +21,17 @@ from sim.study.system_space import Group, Space
 from sim.vectors import VQ_MAX
 
 _LIMB_BITS = 26
-"""Weights are added up in limbs of 26 bits: the sum of a block's limbs is exact in floating point."""
+"""Weights are added up in limbs of 26 bits, because `numpy.bincount` adds in floating point.
+
+The sum of a block's limbs is at most 2^15 rows · 2^26 = 2^41, and exact: a double has 53 bits.
+"""
 
 
 class Example(NamedTuple):
-    """A point that shows a hazard; the smaller the better, by largest VQ, then by the number of lengths."""
+    """A point that shows a hazard. Of two examples the smaller is better.
+
+    Examples are compared by their largest VQ, then by the number of lengths, then by the point's number.
+    """
 
     largest_vq: int
     lengths: int
@@ -30,11 +40,16 @@ class Example(NamedTuple):
 
 
 _LARGEST = Example(VQ_MAX, 0xFFFF, MOST_POINTS)
+"""An example that is not smaller than any point's."""
 
 
 @dataclass
 class Tally:
-    """The outcomes of some points under one setting, counted."""
+    """The outcomes of some points under one setting, counted.
+
+    Blocks must be added in ascending order: the first point that shows a hazard is kept, and of equally small examples
+    the first. Tallies of different parts may be merged in any order.
+    """
 
     words: Counter[int] = field(default_factory=Counter)
     """The number of times that each word of `sim.study.verdict_bits` occurs, by weight."""
@@ -56,21 +71,23 @@ class Tally:
 
         Args:
             block: the points.
-            words: a word a row, or one for all rows.
-            sizes: the block's.
+            words: a word for each row, or one word for all rows.
+            sizes: the sizes of the block's systems, which all settings share.
         """
         counts = histogram(words, block)
         self.words.update(counts)
         shown = {bit for word in counts for bit in hazard_bits(word)}
         for bit in shown - self.first.keys():
             self.first[bit] = block.first + int(np.argmax(words & bit != 0))
-        # Most blocks have no smaller example: the bound shows that without a look at the rows, `least` with one look.
+        # Most blocks have no smaller example. The bound shows that without a look at the rows; `least` looks at all
+        # rows, but once for all settings.
         larger = [bit for bit in shown if self.smallest.get(bit, _LARGEST) > sizes.bound]
         larger = [bit for bit in larger if self.smallest.get(bit, _LARGEST) > sizes.least]
         if larger:
             self._find_smaller(block, words, sizes, larger)
 
     def _find_smaller(self, block: Block, words: OutcomeBits, sizes: "Sizes", bits: list[int]) -> None:
+        """Look for smaller examples of some hazards, among the rows smaller than the largest example so far."""
         largest = max(self.smallest.get(bit, _LARGEST) for bit in bits)
         rows = sizes.below(largest.largest_vq << 16 | largest.lengths)
         if not len(rows):
@@ -86,14 +103,19 @@ class Tally:
 
 
 class Sizes:
-    """The sizes of a block's systems: their largest VQ, then the number of lengths of all groups together."""
+    """The sizes of a block's systems: their largest VQ, then the number of lengths of all groups together.
+
+    Args:
+        space: the space.
+        block: the block of its points.
+    """
 
     def __init__(self, space: Space, block: Block) -> None:
         self._block = block
         self._below: dict[int, NDArray[np.intp]] = {}
         least = [_least(group, one) for group, one in zip(space.groups, block.columns, strict=True)]
         self.bound = Example(max(vq for vq, _ in least), sum(lengths for _, lengths in least), block.first)
-        """A lower bound: each group's least VQ and least number of lengths."""
+        """A lower bound for the block's systems, from each group's least largest VQ and least number of lengths."""
 
     @cached_property
     def least(self) -> Example:
@@ -103,7 +125,7 @@ class Sizes:
 
     @cached_property
     def key(self) -> NDArray[np.uint32]:
-        """For each row 2^16 · (largest VQ) + (number of lengths)."""
+        """The size of each row's system as a number: 2^16 · (largest VQ) + (number of lengths)."""
         any_vqs, lengths = np.zeros(1, np.uint16), np.zeros(1, np.uint32)
         for column in self._block.columns:
             any_vqs = any_vqs | column
@@ -113,14 +135,17 @@ class Sizes:
         return np.broadcast_to(largest << np.uint32(16) | lengths, self._block.rows)
 
     def below(self, key: int) -> NDArray[np.intp]:
-        """Return the rows of systems whose key is smaller; kept, because settings mostly ask for the same key."""
+        """Return the rows whose systems have a smaller key; kept, because settings mostly ask for the same key."""
         if key not in self._below:
             self._below[key] = np.flatnonzero(self.key < key)
         return self._below[key]
 
 
 def _least(group: Group, column: Sets) -> tuple[int, int]:
-    """Return the smallest largest VQ, and the smallest number of lengths, that a group has in a block."""
+    """Return the smallest largest VQ, and the smallest number of lengths, that a group has in a block.
+
+    Where the group's set varies within the block, all its candidates count: the result is a lower bound.
+    """
     sets = (int(column[0]),) if len(column) == 1 else group.sets
     return min(one.bit_length() for one in sets), min(one.bit_count() for one in sets)
 
@@ -132,7 +157,12 @@ def hazard_bits(word: int) -> tuple[int, ...]:
 
 
 def histogram(words: OutcomeBits, block: Block) -> dict[int, int]:
-    """Return the number of times that each word occurs in a block, by weight."""
+    """Return the number of times that each word occurs in a block, by weight.
+
+    Args:
+        words: a word for each row, or one word for all rows.
+        block: the points.
+    """
     if len(words) == 1:
         weights = block.weights
         total = int(weights[0]) * block.rows if len(weights) == 1 else sum(map(int, weights))
@@ -144,6 +174,7 @@ def histogram(words: OutcomeBits, block: Block) -> dict[int, int]:
 
 
 def _weighted(words: OutcomeBits, weights: Weights) -> dict[int, int]:
+    """Return the sum of the weights of each word's rows, exact: Σ 2^(26 i) · (sum of the weights' limbs i)."""
     times: Counter[int] = Counter()
     most, shift = int(weights.max()), 0
     while most >> shift:

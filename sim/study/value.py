@@ -13,7 +13,7 @@ class Value(Bits, Protocol):
     """A set of lengths, a mask or a word, 16 bits wide, in the system at hand or in many systems."""
 
     def is_below(self, other: Self, /) -> Self:
-        """Return a mask: every bit where this is the smaller of two unsigned numbers, else none."""
+        """Return a mask: every bit where this value is smaller than the other as unsigned numbers, else none."""
         ...
 
 

@@ -1,8 +1,8 @@
 """The outcome of one CPU, or of a whole system, as a word of 16 bits, computed by the rules.
 
-Bits stand for the hazards that a batch can find, and for the fates of late CPUs. Like the rules that they call
-(`sim.rules`), the functions are bit operations without a branch on a value, so that they run on ints and on everything
-that `sim.study.value` names. Conditions are masks: every bit, or none.
+Bits stand for the hazards that a batch can find, and for the fates of late CPUs. The word of a system is the OR of the
+words of its CPUs. Like the rules that they call (`sim.rules`), the functions are bit operations without a branch on a
+value, so that they run on ints and on everything that `sim.study.value` names. Conditions are masks: every bit or none.
 """
 
 from sim import rules
@@ -20,15 +20,19 @@ HAZARDS = (
     HazardKind.HOST_DENIED_VL,
     HazardKind.HARMLESS_CPU_REFUSED,
 )
-"""The hazards that a batch can find, in the order of their bits; the others need what a batch leaves out."""
+"""The hazards that a batch can find, in the order of their bits, lowest first.
+
+The other hazards need what a batch leaves out, such as faults of firmware (docs/sweeps.md).
+"""
 
 KERNEL_PANIC, PANIC, OUTSIDE, NOT_RESTORED, HEADER, SILENT, ANNOUNCED, DENIED, HARMLESS = (
     1 << place for place in range(len(HAZARDS))
 )
 ACCEPTED, REFUSED, BY_RELAY, WARNED = (1 << place for place in range(len(HAZARDS), len(HAZARDS) + 4))
-"""Late CPUs: brought online; refused by verification; refused by the relay; announced as above the maximum."""
+"""The fates of late CPUs: online; refused by verification; refused by the relay; announced as above the maximum."""
 OF_SAVES = PANIC | OUTSIDE | NOT_RESTORED | HEADER | SILENT | ANNOUNCED | DENIED
 """The hazards that occur only when a guest enters, which saves the host's registers."""
+# The distances from one bit to another: shifting a word by them tests a bit and gives another without a branch.
 _PANIC_TO_NOT_RESTORED = NOT_RESTORED.bit_length() - PANIC.bit_length()
 _SILENT_TO_ANNOUNCED = ANNOUNCED.bit_length() - SILENT.bit_length()
 
@@ -37,7 +41,7 @@ def late_word(verdict: LateVerdict[S], save: S) -> S:
     """Return the word of a late CPU; it has the hazards of its saves where it is accepted.
 
     Args:
-        verdict: what follows from its verification.
+        verdict: the verdict of its verification.
         save: the hazards of its saves, should it come online.
     """
     accepted = ~verdict.refused
@@ -48,7 +52,7 @@ def late_word(verdict: LateVerdict[S], save: S) -> S:
 
 
 def without_restore(word: S) -> S:
-    """Return the hazards of a save without those of its restore where the save panics: none follows."""
+    """Return the hazards of a save without those of its restore where the save panics: no restore follows then."""
     return word & ~((word << _PANIC_TO_NOT_RESTORED) & NOT_RESTORED)
 
 
