@@ -13,8 +13,8 @@ from sim.rows import Row
 class DesignColumns(Row, frozen=True, gc=False):
     """The outcome of a scenario under a design; the columns of hazards follow in `DesignRow`."""
 
-    design: Annotated[str, Meta(description="its name; none if the kernel's own pKVM has no buffers")]
-    own: Annotated[bool, Meta(description="it is the scenario's own: its file's or its kernel's")]
+    design: Annotated[str, Meta(description="the design's name; none if the kernel's own pKVM has no buffers")]
+    own: Annotated[bool, Meta(description="true for the scenario's own design, from its file or its kernel")]
     relay: Annotated[str, Meta(description="pKVM's PSCI relay: enforcing or relaxed")]
     memory: Annotated[str, Meta(description="memory around the buffers: adjacent, isolated or mapped")]
     late_cpus: Annotated[int, Meta(description="CPUs that are not brought up early")]
