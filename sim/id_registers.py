@@ -10,12 +10,14 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class IdField:
-    """A field of an ID register, unsigned, `width` bits from bit `shift` on."""
+    """A field of an ID register, `width` bits from bit `shift` on."""
 
     register: str
     name: str
     shift: int
     width: int = 4
+    signed: bool = False
+    """The field is a two's complement number, as those of FP and AdvSIMD, where -1 says that there is none."""
 
     @property
     def mask(self) -> int:
@@ -24,16 +26,21 @@ class IdField:
 
     def of(self, register_value: int) -> int:
         """Return the field's value in a register's value."""
-        return (register_value & self.mask) >> self.shift
+        value = (register_value & self.mask) >> self.shift
+        is_negative = self.signed and value >> (self.width - 1)
+        return value - (1 << self.width) if is_negative else value
 
     def put(self, register_value: int, field_value: int) -> int:
         """Return a register's value with the field replaced."""
-        return (register_value & ~self.mask) | (field_value << self.shift)
+        return (register_value & ~self.mask) | (field_value << self.shift & self.mask)
 
 
 @dataclass(frozen=True, eq=False)
 class Core:
-    """A core model: MIDR_EL1, ID registers with everything that the core can have, and where they were read."""
+    """A core model: MIDR_EL1, ID registers with everything that the core can have, and where they were read.
+
+    A register that is not stated reads as 0, which is what the architecture gives to registers without a meaning.
+    """
 
     name: str
     midr: int

@@ -69,6 +69,8 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
 
 def _setting_notes(facts: Facts) -> Iterator[str]:
     scenario = facts.scenario
+    if scenario.kernel_flags:
+        yield f"the kernel is {scenario.kernel_words}, which the scenario sets"
     if scenario.topology.hypothetical:
         yield "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
     if scenario.relay is Relay.RELAXED and scenario.has_pkvm:

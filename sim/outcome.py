@@ -273,6 +273,7 @@ def scenario_row(scenario: Scenario) -> ScenarioRow:
     return ScenarioRow(
         name=scenario.name,
         kernel=scenario.kernel,
+        kernel_flags=dict(scenario.kernel_flags),
         design=None if design is None else design.name,
         kvm_mode=str(scenario.kvm_mode),
         relay=str(scenario.relay),

@@ -14,6 +14,7 @@ from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_series import DEFAULT, KernelSeries, kernel_series
 from sim.latencies import Latencies
 from sim.topology import Topology
+from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
 
@@ -241,7 +242,7 @@ class Scenario:
         cpus, late = len(self.topology.cpus), len(self.topology.cpus) - len(self.early)
         told = {
             "CPUs": f"{cpus:,}" + (f" ({late:,} late)" if late else ""),
-            "kernel": self.kernel,
+            "kernel": self.kernel_words,
             "design": "none" if self.active_design is None else self.active_design.name,
             "KVM": str(self.kvm_mode) if self.el2 else "without EL2",
             "relay": str(self.relay) if self.has_pkvm else "",
@@ -260,6 +261,12 @@ class Scenario:
     def flags(self) -> KernelFlags:
         """The kernel's flags, which are the series' defaults with `kernel_flags` applied."""
         return kernel_flags(self.series, self.kernel_flags)
+
+    @property
+    def kernel_words(self) -> str:
+        """The kernel with the flags that the scenario sets, for people: "6.12 with sme on"."""
+        changes = ", ".join(f"{name} {'on' if value else 'off'}" for name, value in sorted(self.kernel_flags.items()))
+        return f"{self.kernel} with {changes}" if changes else self.kernel
 
     @property
     def active_design(self) -> Design | None:
@@ -283,14 +290,20 @@ class Scenario:
         """True if ``arm64.nosve`` is on the command line, by itself or as the design."""
         return self.nosve or (self.active_design is not None and self.active_design.nosve)
 
+    @property
+    def _hiding_options(self) -> list[str]:
+        """The options of the command line that switch an extension off."""
+        given = {"arm64.nosve": self.sve_off, "arm64.nosme": self.nosme}
+        return [option for option, is_given in given.items() if is_given]
+
     def switched_off(self, vector_type: VectorType) -> bool:
         """Return True if the command line switches a vector extension off that the kernel could use."""
-        off = {VectorType.SVE: self.sve_off, VectorType.SME: self.nosme}[vector_type]
-        return off and self.configured(vector_type)
+        return VECTOR_TYPES[vector_type].option in self._hiding_options and self.configured(vector_type)
 
     def configured(self, vector_type: VectorType) -> bool:
         """Return True if the kernel is built to use a vector extension."""
-        return {VectorType.SVE: True, VectorType.SME: self.flags.sme}[vector_type]
+        flag = VECTOR_TYPES[vector_type].flag
+        return flag is None or bool(getattr(self.flags, flag))
 
     @property
     def has_pkvm(self) -> bool:
@@ -303,8 +316,7 @@ class Scenario:
         words = [
             f"maxcpus={self.maxcpus}" if self.maxcpus is not None else "",
             f"kvm-arm.mode={self.kvm_mode}" if self.kvm_mode is not KvmMode.DEFAULT else "",
-            "arm64.nosve" if self.sve_off else "",
-            "arm64.nosme" if self.nosme else "",
+            *self._hiding_options,
         ]
         return " ".join(word for word in words if word)
 

@@ -50,8 +50,12 @@ class Features:
         for vector_type, traits in VECTOR_TYPES.items():
             if vector_type not in self.vqs:
                 name = traits.id_field.register
-                registers[name] = traits.id_field.put(registers[name], 0)
+                registers[name] = traits.id_field.put(registers.get(name, 0), 0)
         object.__setattr__(self, "id_registers", registers)
+
+    def register(self, name: str) -> int:
+        """Return the value of an ID register; 0 where the core does not state it."""
+        return self.id_registers.get(name, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class VectorTraits:
     """The key of scenario files for the LEN field of the firmware's limit."""
     option: str
     """The word of the kernel's command line that switches the extension off."""
+    flag: str | None
+    """The flag (`sim.kernel_flags`) without which a kernel does not use the extension; None: every kernel does."""
     default_vl_bytes: int
     """A task's default VL is the largest supported VL that is at most this."""
     initial_vl_bytes: int
@@ -53,6 +55,7 @@ VECTOR_TYPES: Mapping[VectorType, VectorTraits] = MappingProxyType(
             capability="Scalable Vector Extension",
             el3_len_key="zcr_el3_len",
             option="arm64.nosve",
+            flag=None,
             default_vl_bytes=64,
             initial_vl_bytes=QUADWORD_BYTES,
             is_virtualised=True,
@@ -66,6 +69,7 @@ VECTOR_TYPES: Mapping[VectorType, VectorTraits] = MappingProxyType(
             capability="Scalable Matrix Extension",
             el3_len_key="smcr_el3_len",
             option="arm64.nosme",
+            flag="sme",
             default_vl_bytes=32,
             initial_vl_bytes=0,
             is_virtualised=False,

@@ -83,3 +83,15 @@ def test_an_unknown_flag_is_one_line_with_a_suggestion() -> None:
         scenario_from_text(text)
     with pytest.raises(InputError, match="unknown kernel flag"):
         Scenario(Topology.of([V1]), kernel_flags={"x": True})
+
+
+def test_flags_that_a_scenario_sets_are_shown_with_its_kernel() -> None:
+    flags = {"zcr_el2_constrained": False, "sme": True}
+    scenario = Scenario(Topology.of([V1]), kernel="6.12", kernel_flags=flags)
+    words = "6.12 with sme on, zcr_el2_constrained off"
+    assert scenario.kernel_words == words
+    assert words in repr(scenario)
+    outcome = boot(scenario)
+    assert outcome.record().scenario.kernel_flags == flags
+    assert f"the kernel is {words}, which the scenario sets" in outcome.notes
+    assert Scenario(Topology.of([V1]), kernel="6.12").kernel_words == "6.12"

@@ -44,8 +44,8 @@ def export_qemu(scenario: Scenario) -> Exported:
 def _head_comment(scenario: Scenario, lost: tuple[str, ...]) -> str:
     lines = [
         f'"{scenario.name}": {counted(len(scenario.topology.cpus), "CPU")} in QEMU.',
-        f"KERNEL is an arm64 image of Linux {scenario.kernel} with pages of {scenario.page_bytes} bytes, INITRD its",
-        "initramfs.",
+        f"KERNEL is an arm64 image of Linux {scenario.kernel_words} with pages of {scenario.page_bytes} bytes, INITRD",
+        "its initramfs.",
         *(f"Lost: {part}." for part in lost),
     ]
     return "".join(f"# {line}\n" for line in lines)

@@ -61,6 +61,7 @@ class CpuFeatures:
     def __init__(self, scenario: Scenario, printk: Printk) -> None:
         self._printk = printk
         self._series = scenario.series
+        self._capabilities = tuple(one for one in CAPABILITIES if one.is_known_to(self._series))
         self._has_pseudo_registers = scenario.flags.pseudo_registers
         self._hyp_available = scenario.el2
         self._usable = {
@@ -104,18 +105,21 @@ class CpuFeatures:
     def _has(self, capability: Capability) -> bool:
         """Return True if the system has a capability: all counted CPUs do, and it is not switched off."""
         usable = capability.vector_type is None or self._usable[capability.vector_type]
-        return usable and capability.is_of(self._sanitised)
+        # A register that no field is listed of is not sanitised: the boot CPU's value stands for the system.
+        assert self._boot is not None
+        register = capability.field.register
+        return usable and capability.is_of(self._sanitised.get(register, self._boot.features.register(register)))
 
     def _detect(self) -> None:
         """Derive the extensions that the system has from the sanitised ID registers."""
-        for capability in CAPABILITIES:
+        for capability in self._capabilities:
             if capability.vector_type is not None:
                 self._supports[capability.vector_type] = self._has(capability)
 
     def init_cpu_features(self, boot: Cpu) -> None:
         """Take the boot CPU's features as the first value of the system's features."""
         self._boot = boot
-        self._sanitised = {reg.name: boot.features.id_registers[reg.name] for reg in FTR_REGS}
+        self._sanitised = {reg.name: boot.features.register(reg.name) for reg in FTR_REGS}
         self._detect()
         for vector_type, info in self.vl_info.items():
             vqs = boot.usable_vqs(vector_type)
@@ -146,7 +150,7 @@ class CpuFeatures:
         """Combine an early CPU's ID registers with the system's, field by field."""
         for reg in FTR_REGS:
             for bits in reg.bits:
-                system, own = self._sanitised[reg.name], cpu.features.id_registers[reg.name]
+                system, own = self._sanitised[reg.name], cpu.features.register(reg.name)
                 safe = bits.safe_value(bits.field.of(system), bits.field.of(own))
                 self._sanitised[reg.name] = bits.field.put(system, safe)
         self._detect()
@@ -155,11 +159,11 @@ class CpuFeatures:
         """Log each ID register in which a CPU differs from the boot CPU; the first difference taints the kernel."""
         differs = False
         for reg in FTR_REGS:
-            boot, own = boot_cpu.features.id_registers[reg.name], cpu.features.id_registers[reg.name]
+            boot, own = boot_cpu.features.register(reg.name), cpu.features.register(reg.name)
             if (boot ^ own) & reg.strict_mask:
                 self._printk.line(
                     f"CPU features: SANITY CHECK: Unexpected variation in SYS_{reg.name}. "
-                    f"Boot CPU: {boot:#018x}, CPU{number}: {own:#018x}"
+                    f"Boot CPU: {boot:#016x}, CPU{number}: {own:#016x}"
                 )
                 differs = True
         if differs and not self._variation_seen:
@@ -195,8 +199,8 @@ class CpuFeatures:
         Raises:
             KernelPanic: the design raises ``max_cpu_vl`` by a store to read-only memory.
         """
-        for capability in CAPABILITIES:
-            if self._has(capability) and not capability.is_of(cpu.features.id_registers):
+        for capability in self._capabilities:
+            if self._has(capability) and not capability.is_of(cpu.features.register(capability.field.register)):
                 self._printk.line(
                     f"CPU features: CPU{number}: Detected conflict for capability {capability.number(self._series)} "
                     f"({capability.description}), System: 1, CPU: 0"

@@ -1,7 +1,7 @@
 """The tables of cpufeature: ID registers with their fields, and capabilities, as data.
 
 The engine (`sim.kernel.cpufeature`) knows no feature by name. SVE and SME are the first two entries; a capability
-without vector lengths is an entry whose `vector_type` is None.
+without vector lengths is an entry whose `vector_type` is None, a field without capability one of `FTR_BITS` alone.
 
 Source: arch/arm64/kernel/cpufeature.c (``arm64_ftr_regs``, ``arm64_features``).
 """
@@ -53,15 +53,22 @@ class Capability:
     field: IdField
     min_value: int
     numbers: Mapping[tuple[int, int], int]
-    """Its number in the kernel's list, by the first series with that number; capabilities added before it shift it."""
+    """Its number in the kernel's list, by the first series with that number; capabilities added before it shift it.
+
+    The first series of all is the first that knows the capability.
+    """
     vector_type: VectorType | None = None
 
-    def is_of(self, id_registers: Mapping[str, int]) -> bool:
-        """Return True if a CPU with these ID registers has the capability."""
-        return self.field.of(id_registers[self.field.register]) >= self.min_value
+    def is_of(self, register_value: int) -> bool:
+        """Return True if a CPU whose register of the field has this value has the capability."""
+        return self.field.of(register_value) >= self.min_value
+
+    def is_known_to(self, series: KernelSeries) -> bool:
+        """Return True if the kernels of a series have the capability."""
+        return min(self.numbers) <= series.version
 
     def number(self, series: KernelSeries) -> int:
-        """Return the capability's number in a series' log."""
+        """Return the capability's number in the log of a series that knows it."""
         return self.numbers[max(version for version in self.numbers if version <= series.version)]
 
 
@@ -73,14 +80,19 @@ _NUMBERS = {
     VectorType.SME: {version: number + 1 for version, number in _SVE_NUMBERS.items()},
 }
 
-CAPABILITIES = tuple(
-    Capability(traits.capability, traits.id_field, 1, _NUMBERS[vector_type], vector_type)
-    for vector_type, traits in VECTOR_TYPES.items()
+CAPABILITIES = (
+    *(
+        Capability(traits.capability, traits.id_field, 1, _NUMBERS[vector_type], vector_type)
+        for vector_type, traits in VECTOR_TYPES.items()
+    ),
 )
 """The capabilities, in the order in which the kernel verifies them."""
 
+FTR_BITS = (*(FtrBits(traits.id_field) for traits in VECTOR_TYPES.values()),)
+"""The fields, with or without a capability, in the order of their registers."""
+
 FTR_REGS = tuple(
-    FtrReg(name, tuple(FtrBits(one.field) for one in CAPABILITIES if one.field.register == name))
-    for name in dict.fromkeys(one.field.register for one in CAPABILITIES)
+    FtrReg(name, tuple(one for one in FTR_BITS if one.field.register == name))
+    for name in dict.fromkeys(one.field.register for one in FTR_BITS)
 )
 """The ID registers, in the order in which the kernel compares them."""

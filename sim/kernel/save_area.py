@@ -59,7 +59,7 @@ class Save(NamedTuple):
     """The event of the save or, if it panicked, of the panic, as a place among the boot's events."""
     touched: tuple[Extent, ...]
     header_intact: bool
-    """True if zcr_el1 is still in the header after the save, and after a panic, where nothing reads the header again."""
+    """True if zcr_el1 is still in the header after the save, or the save panicked: then nothing reads the header."""
     panicked: bool = False
     fault_byte: int | None = None
     """The first byte of the register whose store met unmapped memory, from the start of the buffer's registers."""

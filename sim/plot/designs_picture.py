@@ -34,7 +34,7 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     height_in = _ROW_IN * len(rows)
     headings_in = 0.3 + longest_in * _SLANT
     title = comparison.scenario.name or "designs"
-    subtitle = f"Linux {comparison.scenario.kernel}, KVM {comparison.scenario.kvm_mode}, by design"
+    subtitle = f"Linux {comparison.scenario.kernel_words}, KVM {comparison.scenario.kvm_mode}, by design"
     picture = style.new_picture(width_in, height_in + headings_in + 0.6, title, subtitle)
     bars = style.axes_at(picture, labels_in, 0.55, _BARS_IN, height_in)
     _draw_bars(bars, rows, labels)

@@ -159,8 +159,8 @@ def _subtitle(outcome: Outcome) -> str:
     facts = outcome.facts
     info = facts.vectors[VectorType.SVE]
     if not facts.supports[VectorType.SVE]:
-        return f"Linux {outcome.scenario.kernel}: the system has no SVE"
+        return f"Linux {outcome.scenario.kernel_words}: the system has no SVE"
     return (
-        f"Linux {outcome.scenario.kernel}: with SVE, tasks use at most {8 * info.max_vl_bytes} bits, guests at most "
-        f"{8 * info.max_virtualisable_vl_bytes}; the largest of any early CPU is {8 * info.max_cpu_vl_bytes}"
+        f"Linux {outcome.scenario.kernel_words}: with SVE, tasks use at most {8 * info.max_vl_bytes} bits, guests at "
+        f"most {8 * info.max_virtualisable_vl_bytes}; the largest of any early CPU is {8 * info.max_cpu_vl_bytes}"
     )

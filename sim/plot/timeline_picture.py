@@ -216,7 +216,7 @@ def _title(outcome: Outcome) -> str:
 def _subtitle(outcome: Outcome, path: CriticalPath | None) -> str:
     scenario = outcome.scenario
     design = scenario.active_design
-    subtitle = f"Linux {scenario.kernel}, KVM {scenario.kvm_mode}"
+    subtitle = f"Linux {scenario.kernel_words}, KVM {scenario.kvm_mode}"
     if design is not None and scenario.has_pkvm:
         subtitle += f", design {design.name}, relay {scenario.relay}"
     if len(scenario.topology.cpus) > MAX_CPUS:

@@ -145,7 +145,7 @@ def _settings(outcome: Outcome) -> list[tuple[str, str]]:
     scenario = outcome.scenario
     design = scenario.active_design
     return [
-        ("kernel", f"Linux {scenario.kernel}"),
+        ("kernel", f"Linux {scenario.kernel_words}"),
         ("command line", scenario.command_line or "none"),
         ("KVM", str(scenario.kvm_mode)),
         ("design", "none" if design is None else design.name),

@@ -25,7 +25,7 @@ def show(comparison: Comparison, console: Console) -> None:
     cpus, late = len(scenario.topology.cpus), len(scenario.topology.cpus) - len(scenario.early)
     hypothetical = "; hypothetical" if scenario.topology.hypothetical else ""
     kvm = f"KVM mode {scenario.kvm_mode}" if scenario.el2 else "no EL2"
-    settings = f"{cpus:,} possible CPUs, {late:,} of them late; kernel {scenario.kernel}, {kvm}{hypothetical}"
+    settings = f"{cpus:,} possible CPUs, {late:,} of them late; kernel {scenario.kernel_words}, {kvm}{hypothetical}"
     line(console, f"{scenario.name}: {settings}")
     # The rows of one setting follow each other, as groupby() needs.
     for (relay, memory), rows in groupby(comparison.design_rows, lambda row: (row.relay, row.memory)):

@@ -32,7 +32,7 @@ class Unit:
     cpus: int
     late: bool
     rank: int
-    """The rank of its first CPU: CPUs with equal sets go online, and run guests, in the order of their ranks."""
+    """Its place among all units: CPUs with equal sets go online, and run guests, in the order of their units' ranks."""
 
 
 class SpaceModel:
@@ -59,7 +59,16 @@ class SpaceModel:
 
     def _units(self) -> Iterator[Unit]:
         """Yield the units in ascending CPU number."""
-        rank = {cpu: rank for rank, cpu in enumerate(self.space.order)}
+        runs = list(self._runs())
+        # Ranks count units, not CPUs: 65,536 CPUs may have as many ranks, and the last is that of a panic that never
+        # happens (`sim.study.ordering`). There are far fewer units.
+        firsts = {first for _, first, _ in runs}
+        rank = {cpu: rank for rank, cpu in enumerate(cpu for cpu in self.space.order if cpu in firsts)}
+        for place, first, cpus in runs:
+            yield Unit(place, first, cpus, self.space.groups[place].late, rank[first])
+
+    def _runs(self) -> Iterator[tuple[int, int, int]]:
+        """Yield each unit's group, the number of its first CPU, and how many CPUs it has."""
         first = 0
         for place, group in enumerate(self.space.groups):
             keys = [(self._unit_key(place, cpu), cpu) for cpu in range(first, first + group.cpus)]
@@ -67,9 +76,9 @@ class SpaceModel:
             for key, run in groupby(keys, itemgetter(0)):
                 members = [cpu for _, cpu in run]
                 if key is None:
-                    yield from (Unit(place, cpu, 1, group.late, rank[cpu]) for cpu in members)
+                    yield from ((place, cpu, 1) for cpu in members)
                 else:
-                    yield Unit(place, members[0], len(members), group.late, rank[members[0]])
+                    yield place, members[0], len(members)
 
     def _unit_key(self, group: int, cpu: int) -> tuple[SaveOutcomes, ...] | None:
         """Return a key that CPUs of a group share if they may be one unit; None where a save may panic."""

@@ -537,6 +537,21 @@ def test_kvm_initialises_when_its_latency_is_over_where_it_is_freed() -> None:
     assert [event.kind for event in late.facts.events][-2:] == ["kvm init", "pkvm finalised"]
 
 
+def test_a_cpu_that_was_refused_under_another_s_number_is_off_and_can_be_started_again() -> None:
+    """cpu1 takes cpu2's idle task and is refused: cpu2 is gone, and CPU_ON of cpu1 is accepted once more."""
+    faults = Fault("cpu1", arrives_after_ns=6_000_000_000), Fault("cpu2", arrives_after_ns=3_000_000_000)
+    outcome = booted(A64FX, V1, A64FX, maxcpus=1, actions=(on(1), on(2), on(1)), faults=faults)
+    assert "CPU2: will not boot" in texts(outcome)
+    assert results(outcome)[2] == ("failed", "EIO")
+
+
+def test_a_cpu_waits_5_s_for_another() -> None:
+    outcome = booted(V1, V1, maxcpus=1, actions=(on(1),), faults=(Fault("cpu1", never_arrives=True),))
+    asked = next(event for event in outcome.facts.events if event.kind is EventKind.CPU_ON_ANSWERED)
+    gave_up = next(event for event in outcome.facts.events if event.kind is EventKind.GAVE_UP)
+    assert gave_up.time_ns - asked.time_ns == 5_000_000_000
+
+
 def test_a_system_that_has_not_begun_to_boot_supports_nothing() -> None:
     system = System(Scenario(Topology.of([V1])), SeededEnvironment(0))
     assert not any(system.features.supports(vector_type) for vector_type in VectorType)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer
+from sim.hazards import HazardKind
 from sim.scenario import KvmMode, MemoryLayout, Relay
-from sim.study.batch import Batch, outcome_bits
+from sim.study.batch import Batch, outcome_bits, verdict
 from sim.study.evaluation import outcome_key
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Group, Setting, Space
@@ -71,6 +72,18 @@ def words_of(space: Space, points: list[tuple[int, ...]]) -> dict[Setting, list[
     """Each setting's words."""
     batch = Batch(SpaceModel(space), columns(points), len(points))
     return {one: np.broadcast_to(outcome_bits(batch, one), len(points)).tolist() for one in settings()}
+
+
+@pytest.mark.parametrize("early", [65_534, 65_535])
+def test_the_last_of_the_most_cpus_can_panic_the_kernel(early: int) -> None:
+    """Its set has every length, and its rank among CPUs every bit, as that of a panic that never happens has."""
+    groups = (Group("early", (1,), cpus=early), Group("late", (0xFFFF,), late=True))
+    space = Space(
+        groups, "6.12", (DESIGNS["brown-v4"],), (Relay.RELAXED,), (KvmMode.PROTECTED,), (MemoryLayout.MAPPED,)
+    )
+    (setting,) = space.settings
+    batch = Batch(SpaceModel(space), columns([(1, 0xFFFF)]), 1)
+    assert verdict(batch, setting).hazards[HazardKind.KERNEL_PANIC].tolist() == [1]
 
 
 def test_a_batch_has_a_column_for_each_group() -> None:
