@@ -25,6 +25,7 @@ class Field(NamedTuple):
     """One value that a real kernel showed, beside the simulator's."""
 
     name: str
+    """The name as the record has it, such as ``vl_info_sve.max_vl_bytes`` or ``actions[2] on:3: error``."""
     recorded: Value
     simulated: Value
 
@@ -39,6 +40,8 @@ class Field(NamedTuple):
 
 def mask_lines(lines: Sequence[str]) -> list[str]:
     """Replace the parts of log lines that differ between machines, so that equal behaviour gives equal lines.
+
+    Both sides of a comparison must go through it: the simulator makes up addresses and times of its own.
 
     >>> mask_lines(["psci: CPU1 killed (polled 10 ms)"])
     ['psci: CPU1 killed (polled * ms)']

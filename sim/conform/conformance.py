@@ -1,4 +1,7 @@
-"""Replay of recorded runs: boot the recorded system in the simulator, and compare every field."""
+"""Replay of recorded runs: boot the recorded system in the simulator, and compare every field.
+
+tests/conform/test_conform.py replays the whole corpus in tests/truth and demands that every field agrees.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -26,7 +29,9 @@ def replay(record: RecordedBoot | RecordedSave) -> list[Field]:
 
 
 def replay_files(files: Iterable[Path]) -> Iterator[tuple[RecordedBoot | RecordedSave, list[Field]]]:
-    """Replay every run of some files, in their order.
+    """Yield every run of some files with its comparison, in the files' order.
+
+    A file is read when its turn comes, so that an error in a later file does not keep the runs before it back.
 
     Raises:
         InputError: a file is wrong, holds no run, or describes an impossible system.

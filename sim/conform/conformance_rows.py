@@ -1,4 +1,4 @@
-"""Rows of ``asymboot conform --json``: a run of a real kernel beside the simulator's, field by field.
+"""Rows of ``asymboot conform --json``: a run of a real kernel beside a run of the simulator, field by field.
 
 Their JSON Schema is ``asymboot schema conformance``.
 """
@@ -14,7 +14,10 @@ from sim.conform.run_records import RecordedBoot, RecordedSave
 
 
 class FieldRow(msgspec.Struct, frozen=True):
-    """One value that a real kernel showed, beside the simulator's. Fields have values of many types, kept as JSON."""
+    """One value that a real kernel showed, beside the simulator's.
+
+    Values are raw JSON, because fields have many types: numbers, lists, and records such as the host's lengths.
+    """
 
     name: str
     kernel: Annotated[msgspec.Raw, Meta(description="what the real kernel showed; null: nothing")]
@@ -23,7 +26,7 @@ class FieldRow(msgspec.Struct, frozen=True):
 
 
 class ConformanceRow(msgspec.Struct, frozen=True):
-    """A run of a real kernel beside the simulator's."""
+    """A run of a real kernel, compared with a run of the simulator."""
 
     id: Annotated[str, Meta(description="the kernel series, and the name of the case")]
     release: Annotated[str, Meta(description="of the kernel; may be empty")]
@@ -54,6 +57,7 @@ def conformance_row(
         left_out: the parts of the scenario that the boot did not have.
     """
     rows = [_field_row(field) for field in fields]
+    # Saves were all measured with one kernel that was built for them: their records name no release and no QEMU.
     release, qemu = (record.release, record.qemu) if isinstance(record, RecordedBoot) else ("", "")
     return ConformanceRow(
         id=record.id,

@@ -12,7 +12,7 @@ from sim.scenario import Do, Scenario
 
 
 class Case(NamedTuple):
-    """A scenario to boot, and its name, which the record of the boot gets too."""
+    """A scenario to boot, and its name; the record of the boot has the id ``SERIES/NAME``."""
 
     name: str
     scenario: Scenario
@@ -34,7 +34,11 @@ def read_cases(file: Path) -> list[Case]:
 
 
 def _recorded_case(record: RecordedBoot) -> Case:
-    """Return the case of a recorded boot, without the guests that its replay adds."""
+    """Return the case of a recorded boot.
+
+    `boot_scenario` adds a guest on every CPU, which shows what KVM offers. A live boot has no virtual machine in its
+    guest, so the case goes without.
+    """
     scenario = boot_scenario(record)
     actions = tuple(action for action in scenario.actions if action.do is not Do.GUEST)
     # The series is left out of the name, because the case may be booted with a kernel of another series.

@@ -35,7 +35,7 @@ class RecordWriter:
         Raises:
             InputError: the folder cannot hold the file, the file is wrong, or it has one of the boots already.
         """
-        check_room(folder, ())
+        check_room(folder, ())  # without patterns: a file of the series may exist, and is added to
         self.path = folder / f"linux-{series}.json"
         self._positions = {f"{series}/{name}": position for position, name in enumerate(names)}
         for record in self._read():
@@ -66,10 +66,10 @@ class RecordWriter:
             raise InputError(f"{self.path}: {error.strerror or error}") from None
 
     def _insertion_point(self, record: RecordedBoot, records: list[RecordedBoot | RecordedSave]) -> int:
-        """Return the index before the first record that belongs behind the new record.
+        """Return the index of the first record that belongs behind the new record, or the number of records.
 
         Boots end in any order, but the file has them in the order of the cases. Records of other commands have no
-        position here (-1) and stay where they are, in front.
+        position among these cases. They count as -1, before every case, so that they stay where they are.
         """
         own = self._positions.get(record.id, len(self._positions))
         behind = (index for index, other in enumerate(records) if self._positions.get(other.id, -1) > own)
@@ -77,15 +77,15 @@ class RecordWriter:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """Keep other commands from the file."""
+        """Keep other commands from the file for the length of the block."""
         path = self.path.with_suffix(".lock")
         try:
             with FileLock(path, timeout=_LOCK_TIMEOUT_S):
                 try:
                     yield
                 finally:
-                    # Removed while it is held: a command that waits for it notices the missing link, and makes a new
-                    # lock file.
+                    # The lock file is removed while it is held. A command that waits for it gets a lock on a file
+                    # without a name; filelock notices that, and makes a new file.
                     path.unlink(missing_ok=True)
         except Timeout:
             raise InputError(f"{self.path}: another command is writing it") from None
@@ -93,8 +93,8 @@ class RecordWriter:
     def _replace(self, records: list[RecordedBoot | RecordedSave]) -> None:
         lines = ",\n".join(msgspec.json.encode(record).decode() for record in records)
         temporary = self.path.with_suffix(".new")
-        # The lock is held, so that no other command is using the file. It was left by a command that was killed, or it
-        # is a link that leads out of the folder: in both cases it is made anew.
+        # The lock is held, so that no other command is writing the temporary file. If there is one, a command that was
+        # killed left it, or it is a link that leads out of the folder: in both cases it is removed and made anew.
         temporary.unlink(missing_ok=True)
         try:
             write_new(temporary, f"[\n{lines}\n]\n")

@@ -1,4 +1,9 @@
-"""Comparison of a recorded boot: the scenario that it stands for, and its fields beside the simulator's."""
+"""Comparison of a recorded boot: the scenario that it stands for, and its fields beside the simulator's.
+
+Fields that the record lists as not read, and values of the kernel's memory that are None, are left out. Any other None
+is an observation: the boot had no such value, and the simulated boot must have none either. docs/conformance.md lists
+the fields and their sources.
+"""
 
 import re
 from collections.abc import Iterator
@@ -26,6 +31,7 @@ _MEMORY_FIELDS = ("vl_info_sve", "kvm_sve_max_vl_bytes", "kvm_host_sve_max_vl_by
 """Fields that are read from the kernel's memory."""
 _PANIC_PREFIXES = ("Kernel panic", "Internal error")
 _BOOT_LOG_PREFIXES = ("SVE: ", "SME: ", "KVM: ", "kvm [")
+"""The beginnings of the boot's lines that recordings keep, see ``_BOOT_LINE`` in live/console_parser.py."""
 
 
 def boot_scenario(record: RecordedBoot) -> Scenario:
@@ -92,7 +98,8 @@ def compare_boot(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
 def uncompared_fields(record: RecordedBoot) -> list[str]:
     """Return the names of the fields that were not read, or could not be."""
     unread = [name for name in _MEMORY_FIELDS if getattr(record.observed, name) is None]
-    # No lengths of SME for tasks: the record cannot tell "there are none" from "not read", unless the kernel has SME.
+    # A record has no SME lengths of tasks both where there are none and where they were not read. Where the kernel
+    # logged a maximum for SME there are some, so that they were not read.
     if record.observed.sme_max_bytes is not None and record.observed.task_sme_vls_bits is None:
         unread.append("task_sme_vls_bits")
     without_log = (
@@ -118,6 +125,7 @@ def _log_was_recorded(record: RecordedBoot, action: RecordedAction) -> bool:
 
 def _every_field(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
     observed, facts = record.observed, outcome.facts
+    # The guest takes the boot's log first thing in user space. Later lines of the same kinds belong to actions.
     user_space_ns = next((e.time_ns for e in facts.events if e.kind is EventKind.USER_SPACE), facts.end_ns)
     boot_log = [
         line.text for line in facts.log if line.time_ns <= user_space_ns and line.text.startswith(_BOOT_LOG_PREFIXES)
@@ -137,6 +145,7 @@ def _every_field(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
     yield from _compare_actions(record, outcome)
     yield Field("completed", observed.completed, facts.panic is None)
     yield from _compare_guests(observed, outcome)
+    # The guest reports its online CPUs at its end, which it does not reach after a panic.
     online = None if facts.panic is not None else cpu_list(facts.online)
     yield Field("online_at_end", observed.online_at_end, online)
 
@@ -146,7 +155,10 @@ def _task_vls_bits(outcome: Outcome, vector_type: VectorType) -> list[int] | Non
 
 
 def _compare_logged_sizes(observed: ObservedBoot, outcome: Outcome) -> Iterator[Field]:
-    """Compare the lengths that the kernel logs when the capabilities are final; it logs none without the extension."""
+    """Compare the lengths that the kernel logs when its capabilities are final.
+
+    Without an extension the kernel logs no length of it, though its ``vl_info`` has initial values.
+    """
     limited = any(line.text == "SVE: unvirtualisable vector lengths present" for line in outcome.facts.log)
     sve, sme = _logged_sizes(outcome, VectorType.SVE), _logged_sizes(outcome, VectorType.SME)
     yield Field("sve_max_bytes", observed.sve_max_bytes, sve.max_bytes)
@@ -186,7 +198,8 @@ def _compare_actions(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
     yield Field("actions", _performed(record), simulated)
     for index, recorded in enumerate(record.observed.actions):
         name = _action_name(index, recorded)
-        # After the first different action the two runs have nothing in common: the rest is compared with nothing.
+        # A recorded action without a simulated counterpart at the same index is compared with nothing, so that each of
+        # its fields differs.
         row = rows[index] if simulated[index : index + 1] == [recorded.action] else None
         yield Field(f"{name}: outcome", recorded.outcome, None if row is None else row.outcome)
         yield Field(f"{name}: error", recorded.error, None if row is None else row.error)
@@ -198,8 +211,9 @@ def _compare_actions(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
 def _observable_log(row: ActionRow) -> list[str]:
     """Return the lines of an action that a recording can hold.
 
-    The guest silences the console until a panic (``dmesg -n 1``), so that of a hung action only the lines from the
-    panic on can be seen.
+    The guest takes an action's lines from dmesg when the action has ended. A hung action does not end, and its lines
+    must be read from the console, which the guest silences until a panic (``dmesg -n 1``). Only the lines from the
+    panic on can be seen then.
     """
     if row.outcome != "hung":
         return row.log

@@ -1,7 +1,8 @@
 """Comparison of a recorded save of pKVM: the scenario that it stands for, and its fields beside the simulator's.
 
 The kernels were built with each design, and patched to poison the memory around the buffers and to dump it after a
-save. Byte positions count from the start of the buffer's registers, so that the header has negative positions.
+save. Byte positions count from the start of the buffer's registers, so that the header has negative positions: zcr_el1
+is at -16 to -9. `Save` counts from the start of the page run, where the header is; the difference is `HEADER_BYTES`.
 """
 
 import re
@@ -23,14 +24,22 @@ from sim.vectors import VectorType, vl_bytes_from_vq
 SAVES_KERNEL = "6.12"
 """The series of the kernels that the saves were measured with."""
 ROUND_TRIPS = 3
-"""Round trips between host and guest on the saving CPU; each runs with the registers that the restore before left."""
+"""Round trips between host and guest on the saving CPU, as in the measurement.
+
+Each round trip starts with the registers and the VL that the restore before it left: under constrain-v2 the VL before
+the last round trip can be smaller than before the first.
+"""
+# The measurement named the variants of brown-v4's store after the patch: as posted, left out, or made to work.
 _LATE_STORES = {"as posted": LateStore.READ_ONLY, "skipped": LateStore.SKIPPED, "works": LateStore.WORKS}
 _FAILURE_LINE = re.compile(
     r"psci: |CPU\d+: |SVE: |kvm \[\*\]: .*nVHE (hyp|stacktrace)|Kernel panic|Internal error|Unable to handle kernel"
 )
-"""Lines that report a failure. The logs of saves also have lines of the measurement itself, which are not compared."""
+"""Masked lines that report a failure. Logs of saves also have lines of the measurement itself, which are left out."""
 _PANIC_ENDS = {True: "hypervisor panic", False: "kernel panic: write to read-only memory"}
-"""The values of `end` after a panic, by `Panic.of_hypervisor`."""
+"""The values of `end` after a panic, by `Panic.of_hypervisor`.
+
+The kernel itself panics for one reason only in these runs: brown-v4 stores to ``vl_info`` after it became read-only.
+"""
 
 
 def save_scenario(record: RecordedSave) -> Scenario:
@@ -75,7 +84,8 @@ def compare_save(record: RecordedSave, outcome: Outcome) -> Iterator[Field]:
     yield Field("max_vl_bytes", observed.max_vl_bytes, info.max_vl_bytes)
     if observed.max_cpu_vl_bytes is not None:
         yield Field("max_cpu_vl_bytes", observed.max_cpu_vl_bytes, info.max_cpu_vl_bytes)
-    # Each recorded line must occur behind the one before it: `in` consumes the iterator up to the line it finds.
+    # Recorded lines must be a subsequence of the simulated lines: `in` consumes the iterator up to the line that it
+    # finds, so that the next line is looked for behind it.
     simulated = iter(mask_lines([line.text for line in facts.log]))
     modelled = [line for line in mask_lines(observed.log) if _FAILURE_LINE.match(line)]
     missing = [line for line in modelled if line not in simulated]
@@ -83,6 +93,7 @@ def compare_save(record: RecordedSave, outcome: Outcome) -> Iterator[Field]:
     buffers = facts.buffers
     yield Field("buffer_bytes", observed.buffer_bytes, None if buffers is None else buffers.asked_bytes)
     yield Field("page_order", observed.page_order, None if buffers is None else buffers.page_order)
+    # Without buffers (no pKVM, or its allocation failed) there is nothing that a save could be measured by.
     values = _save_values(record, outcome) if buffers is not None else dict.fromkeys(_SAVE_FIELDS)
     for name, value in values.items():
         yield Field(name, getattr(observed, name), value)
@@ -104,7 +115,8 @@ def _save_values(record: RecordedSave, outcome: Outcome) -> dict[str, Value]:
     saves = [save for save in outcome.facts.saves if save.cpu == record.saving_cpu]
     if not saves:
         return {**dict.fromkeys(_SAVE_FIELDS), "changed_ranges": 0}
-    # Adjacent runs of pages are the other CPUs' buffers, whose bytes have a field of their own.
+    # Isolated and mapped runs have other memory around them, which the measurement dumped with the run. Around an
+    # adjacent run are the other CPUs' runs, and their bytes are in `bytes_in_other_cpus_buffers`.
     own = _changed_extents(outcome, record.saving_cpu, and_around=record.memory != MemoryLayout.ADJACENT)
     others = {
         str(cpu): (changed[0].first - HEADER_BYTES, changed[-1].last - HEADER_BYTES)
@@ -142,5 +154,6 @@ def _count_ranges(extents: list[Extent]) -> int:
 
 def _host_vl(saves: list[Save]) -> HostVl:
     first, last = saves[0], saves[-1]
+    # A save that panicked has no restore: the VL is still the VL before it.
     after = last.host_vq if last.host_vq_after is None else last.host_vq_after
     return HostVl(*(vl_bytes_from_vq(vq) for vq in (first.host_vq, last.host_vq, after)))

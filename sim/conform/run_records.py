@@ -15,6 +15,7 @@ from sim.topology import Topology
 from sim.topology import cpu as make_cpu
 
 LARGEST_FILE_BYTES = 16 * 1024 * 1024
+"""The bound on a file of runs. Records may come from others, and are read as a whole."""
 
 
 class RecordedCpu(msgspec.Struct, frozen=True):
@@ -36,6 +37,7 @@ class RecordedAction(msgspec.Struct, frozen=True):
     log: list[str]
     """The kernel's lines meanwhile, as far as they concern CPU hotplug, vector lengths and panics."""
     guest_seconds: float | None = None
+    """The time that the write to sysfs took by the guest's clock, in seconds; not compared."""
 
 
 class RecordedVlInfo(msgspec.Struct, frozen=True):
@@ -78,6 +80,7 @@ class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """A boot of a distribution's kernel."""
 
     kind: ClassVar[str] = "boots"
+    """The plural that summaries count these runs by."""
     id: str
     kernel: str
     """The kernel series, such as 6.12."""
@@ -162,6 +165,7 @@ def read_records(path: Path) -> list[RecordedBoot | RecordedSave]:
     """
     try:
         text = read_at_most(path, LARGEST_FILE_BYTES, "list of runs")
+        # The runs are decoded one by one, so that an error can name the run, and each run has its own type.
         raw = msgspec.json.decode(text, type=list[msgspec.Raw])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

@@ -1,4 +1,8 @@
-"""Scenarios as a real kernel can boot them: which parts are refused, and which are left out."""
+"""Scenarios as a real kernel can boot them.
+
+A part that would change the outcome and that no real boot can have is refused: the comparison would say nothing. A part
+that does not touch the compared fields, such as latencies, is left out and reported.
+"""
 
 from sim.conform.live.kernel_image import Image
 from sim.conform.live.unsupported import qemu_limits, simulator_only_parts
@@ -7,12 +11,14 @@ from sim.scenario import Do, Relay, Scenario
 from sim.topology import Topology
 
 _DEFAULTS = Scenario(Topology.of([None]))
+"""Any scenario that states nothing: a part with its default value was not asked for, so that it is not omitted."""
 
 
 def bootable_scenario(scenario: Scenario, image: Image, design: str | None = None) -> Scenario:
-    """Return the system and the actions of a scenario under the kernel of an image.
+    """Return a scenario with the kernel of an image, and with those of its parts that a real boot can have.
 
-    The image decides on the series and with it on the design, unless it is patched; its relay always enforces.
+    The image decides on the series and with it on the design, unless it is patched; its relay always enforces. Guests
+    are dropped, because the initramfs has no virtual machine monitor.
 
     Args:
         scenario: the scenario to be booted.
@@ -50,6 +56,7 @@ def omitted_parts(scenario: Scenario, booted: Scenario) -> list[str]:
         f"design {designs[0]}": scenario.design is not None and designs[0] != designs[1],
         f"relay {scenario.relay}": scenario.relay is not booted.relay,
         "guests": any(action.do is Do.GUEST for action in scenario.actions),
+        # Of the booted actions only: the times of guests are gone with the guests.
         "the actions' times": any(action.at_ns for action in booted.actions),
         f"page_bytes {scenario.page_bytes}": scenario.page_bytes != _DEFAULTS.page_bytes,
         f"memory {scenario.memory}": scenario.memory is not _DEFAULTS.memory,

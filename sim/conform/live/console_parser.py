@@ -15,6 +15,7 @@ from sim.conform.run_records import RecordedAction
 
 _GUEST_LINE = re.compile(r"@@ (\w+) ?(.*)")
 _TIMESTAMP = re.compile(r"\[ *\d+\.\d+\] ?")
+# The lines that are compared, of the boot and of an action: those on vector lengths, CPU hotplug, KVM and panics.
 _BOOT_LINE = re.compile(
     r"SVE: |SME: |KVM: |kvm \[\d+\]: (.*mode initialized|.*not available|KVM disabled|error initializing)"
 )
@@ -22,6 +23,8 @@ _ACTION_LINE = re.compile(
     r"psci: |CPU\d+: |SVE: |SME: |CPU features: (CPU\d+: |SANITY CHECK|Unsupported CPU feature)|"
     r"kvm \[\d+\]: .*(hyp panic|HYP panic)|Kernel panic|Internal error|Unable to handle kernel"
 )
+# The guest's shell reports an errno as text. A busybox that is linked with glibc, as Debian's is, has the same texts as
+# a host with glibc; a text that is not found is kept as it is.
 _ERRNO_NAMES = {os.strerror(number): name for number, name in errno.errorcode.items()}
 _SUCCESS = {"on": "online", "off": "offline"}
 
@@ -52,6 +55,7 @@ def parse_console(console: str) -> ConsoleReport:
     """Parse the console of a guest, whether or not the guest reached its end."""
     parser = _ConsoleParser(ConsoleReport(console=console))
     for line in console.splitlines():
+        # Searched and not matched: a panic may have printed the beginning of the console's line.
         match = _GUEST_LINE.search(line)
         if match is not None:
             with suppress(ValueError, LookupError):  # a panic broke into the line
@@ -61,6 +65,8 @@ def parse_console(console: str) -> ConsoleReport:
 
 
 class _ConsoleParser:
+    """A parser of the guest's lines, one after the other: a line of the log belongs to the action that ended last."""
+
     def __init__(self, report: ConsoleReport) -> None:
         self.report = report
         self._started: str | None = None
@@ -91,7 +97,7 @@ class _ConsoleParser:
                 self.report.ended = True
 
     def _parse_address(self, keyword: str, text: str) -> None:
-        """Parse a line of /proc/iomem, or one of /proc/kallsyms."""
+        """Parse a line of /proc/iomem ("FIRST-LAST : NAME"), or a line of /proc/kallsyms ("ADDRESS TYPE NAME")."""
         if keyword == "symbol":
             address, _, name, *_ = text.split()
             self.report.symbols[name] = int(address, 16)
@@ -112,6 +118,7 @@ class _ConsoleParser:
 
     def _end_action(self, action: str, uptime_s: float, error: str) -> None:
         """Add an action with its result; `error` is the shell's message, which ends in the text of the errno."""
+        # An action that has ended is not hung, even if the rest of its line cannot be parsed.
         self._started = None
         seconds = round(uptime_s - self._started_s, 2)
         reason = error.rpartition(": ")[2]

@@ -10,6 +10,7 @@ mount -t sysfs sysfs /sys
 dmesg -n 1
 sleep 0.1
 
+# dmesg -c clears the kernel's log as it prints it: each call shows the lines since the call before.
 say() { echo "@@ $*"; }
 log() { dmesg -c | sed 's/^/@@ log /'; }
 uptime() { cut -d ' ' -f 1 /proc/uptime; }
@@ -44,6 +45,7 @@ for action in $(echo "$asymboot_actions" | tr ',' ' '); do
         off:*) value=0 ;;
     esac
     say "try $action $(uptime)"
+    # The braces catch the shell's own message on a failed write, which ends in the text of the errno.
     error=$({ echo $value > "/sys/devices/system/cpu/cpu${action#*:}/online"; } 2>&1)
     say "done $action $(uptime) $error"
     log

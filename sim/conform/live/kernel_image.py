@@ -15,11 +15,13 @@ from sim.files.bounded_read import read_at_most
 from sim.kernel_series import KernelSeries, kernel_series
 
 _LARGEST_IMAGE_BYTES = 512 * 1024 * 1024
+"""The bound on the unpacked image, as on the file itself and on the busybox."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _ARM64_MAGIC = slice(56, 60), b"ARM\x64"
 """Source: the kernel's Documentation/arch/arm64/booting.rst, the image's header."""
 _ELF_ARM64 = b"\x7fELF\x02\x01", slice(18, 20), b"\xb7\x00"
 """A little-endian 64-bit ELF, and its e_machine: EM_AARCH64, 183."""
+# linux_banner, which /proc/version shows too; its series decides which behaviour is predicted.
 _BANNER = re.compile(rb"Linux version ((\d{1,3}\.\d{1,3})[^ \0]{0,64}) \(")
 
 
@@ -45,6 +47,7 @@ class Image:
             InputError: a file is missing, or is something else.
             EmulatorFailed: QEMU is not installed.
         """
+        # Asked first: without QEMU no image would help.
         if shutil.which(EMULATOR) is None:
             raise EmulatorFailed(f"{EMULATOR} is not installed: on Debian it is in the package qemu-system-arm")
         banner = _BANNER.search(_read_image(kernel))

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from sim.conform.run_records import RecordedVlInfo
 from sim.vectors import QUADWORD_BYTES, VQ_MAX, bits_from_vq
 
+# The gaps of four bytes are the compiler's: before the pointer, and before the bitmaps, which are arrays of longs.
 _VL_INFO = struct.Struct("<I4xQiii4x64s64s")
 VL_INFOS_BYTES = 2 * _VL_INFO.size
 """The size of both records, SVE's and then SME's, in bytes."""
@@ -19,6 +20,7 @@ _SVE, _SME = 0, 1
 """``enum vec_type``"""
 _NAME = b"\0SVE\0"
 _SVE_VQ_MAX = 512
+"""The ABI's largest VQ (uapi/asm/sve_context.h), which sizes the bitmaps; the architecture's is `VQ_MAX`, 16."""
 _IMAGE_ALIGNMENT_BYTES = 2 * 1024 * 1024
 
 VlInfos = tuple[RecordedVlInfo, RecordedVlInfo | None]
@@ -52,14 +54,15 @@ def search_vl_infos(image: bytes) -> VlInfos | None:
 
     A record of SVE begins with eight bytes of zeros (the type and padding), followed by a pointer to the string "SVE".
     The virtual address of the image is unknown, but a multiple of 2 MiB, so that pointer and string have the same
-    offset modulo 2 MiB: 21 bits to recognise the pointer by. The regular expression compares the lower 16 of them.
+    offset modulo 2 MiB: 21 bits to recognise the pointer by. What follows must decode as two records.
 
     Returns:
-        None unless there is exactly one valid match.
+        The records, or None unless there is exactly one valid match.
     """
     found = []
     for name in re.finditer(_NAME, image):
         offset = (name.start() + 1) % _IMAGE_ALIGNMENT_BYTES
+        # The lower 16 of the 21 known bits are whole bytes, which an expression finds fast; the rest is compared below.
         for match in re.finditer(b"\0{8}" + re.escape(offset.to_bytes(3, "little")[:2]), image):
             pointer = int.from_bytes(image[match.start() + 8 : match.end() + 6], "little")
             if match.start() % 8 == 0 and pointer % _IMAGE_ALIGNMENT_BYTES == offset:

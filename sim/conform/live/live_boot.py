@@ -1,4 +1,7 @@
-"""A boot of a real kernel under QEMU, recorded in the format of the corpus."""
+"""A boot of a real kernel under QEMU, recorded in the format of the corpus (tests/truth).
+
+A record has three sources: the guest's console, the kernel's memory, which is read after the guest's end, and QEMU.
+"""
 
 import re
 from collections.abc import Sequence
@@ -25,8 +28,8 @@ from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.vectors import bits_from_vqs
 
-# nokaslr: the image lies at a multiple of 2 MiB, on which kernel_memory relies. panic=-1: a panic reboots at once, and
-# QEMU shuts down instead (-no-reboot).
+# earlycon: a kernel that dies before its console driver is there still shows why. nokaslr: the image lies at a multiple
+# of 2 MiB, on which kernel_memory relies. panic=-1: a panic reboots at once, and QEMU shuts down instead (-no-reboot).
 _ARGUMENTS = "console=ttyAMA0 earlycon nokaslr panic=-1 rdinit=/init"
 _TIMEOUT_S, _TIMEOUT_PER_CPU_S, _TIMEOUT_PER_ACTION_S = 60, 10, 20
 """The longest boot, in seconds of real time: the sum of these."""
@@ -34,7 +37,7 @@ _LONGEST_COMMAND_LINE_BYTES = 2000
 """Below the kernel's COMMAND_LINE_SIZE, 2048 bytes on arm64, which would cut the line without an error."""
 _BITS_PER_BYTE = 8
 _NEVER_READ = ["guest_vls_bits", "guest_rdvl_bits"]
-"""Fields that would take a virtual machine in the guest."""
+"""Fields that would take a virtual machine in the guest, which only the oldest recordings had."""
 _SIZE_LINE = re.compile(r"(SVE|SME): (minimum|maximum|default) \D*(\d+) bytes")
 
 
@@ -63,6 +66,7 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
     asked = [action_text(action.do, scenario.topology.number(action.cpu)) for action in scenario.actions]
     command_line = _command_line(scenario, asked)
     initramfs = build_initramfs(image.busybox)
+    # The memory must be read inside the block: the machine is stopped, and QEMU still there.
     async with launch_machine(image.kernel, initramfs, command_line, cpus, el2=scenario.el2) as machine:
         await machine.run(timeout_s)
         report = parse_console(machine.console)
@@ -124,7 +128,9 @@ class _KernelMemory:
 
 
 async def _read_kernel_memory(guest: GuestMemory, report: ConsoleReport) -> _KernelMemory:
-    if not report.code_address or not report.image_end:  # 0 if the kernel hides physical addresses
+    # None if the guest did not get that far. The kernel hides physical addresses by printing 0-0, which makes
+    # code_address 0.
+    if not report.code_address or not report.image_end:
         return _KernelMemory(None, None, None)
     start = image_start(report.code_address)
     image = await guest.read_memory(start, report.image_end - start)
@@ -136,6 +142,8 @@ async def _read_kernel_memory(guest: GuestMemory, report: ConsoleReport) -> _Ker
     def read_u32(name: str) -> int | None:
         return int.from_bytes(memory, "little") if (memory := read(name, 4)) else None
 
+    # /proc/kallsyms of 6.1 lists no data, so that the record must be searched for there, and KVM's two limits, which
+    # nothing distinguishes from other numbers, stay unknown.
     memory = read("vl_info", VL_INFOS_BYTES)
     vl_infos = decode_vl_infos(memory) if memory else search_vl_infos(image)
     return _KernelMemory(vl_infos, read_u32("kvm_sve_max_vl"), read_u32("kvm_host_sve_max_vl"))

@@ -17,7 +17,7 @@ from sim.errors import AsymbootError
 
 @dataclass(frozen=True)
 class Conformance:
-    """A live boot, compared with the simulator's field by field."""
+    """A live boot, compared with a simulated boot field by field."""
 
     name: str
     record: RecordedBoot
@@ -73,7 +73,7 @@ async def conform_cases(
         async with asyncio.TaskGroup() as group:
             for case in cases:
                 group.create_task(conform(case))
-    except ExceptionGroup as errors:
+    except ExceptionGroup as errors:  # from `report`: `_conform` returns the errors of boots as results
         # Several reports may fail for one reason, such as a full disk: the caller handles the first.
         raise errors.exceptions[0] from None
 

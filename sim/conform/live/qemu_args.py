@@ -12,6 +12,7 @@ _INSTRUCTION_CLOCK = ("-icount", "shift=0,sleep=off")
 
 The kernel's wait of 5 s for a lost CPU thus takes no real time, and many CPUs do not drown in timer ticks.
 """
+# Every length has a property of its own: sve128 to sve2048 in steps of 128, and sme128 to sme2048 in powers of two.
 _SVE_BITS = tuple(bits_from_vq(vq) for vq in range(1, VQ_MAX + 1))
 _SME_BITS = tuple(1 << power for power in range(7, 12))
 
@@ -35,6 +36,8 @@ def board_args(cpus: int, *, el2: bool, sme: bool) -> list[str]:
 
 def vector_properties(sve_bits: Collection[int] | None, sme_bits: Collection[int] | None) -> dict[str, bool]:
     """Return the QOM properties that give a CPU these lengths, in the order to set them.
+
+    All lengths are stated, those that the CPU lacks as False: QEMU fills in lengths that are left open.
 
     Source: QEMU's docs/system/arm/cpu-features.rst.
 

@@ -1,7 +1,8 @@
 """A virtual arm64 machine under QEMU whose CPUs have vector lengths of their own.
 
-QEMU starts stopped; the lengths are set over QMP, and the machine runs. It leaves nothing behind: all its files are
-open descriptors without a name, and it ends with the process that started it (`parent_death`).
+QEMU starts stopped; the lengths are set over QMP, and the machine runs. They are set as QOM properties and not with
+-cpu, which gives all CPUs the same. QEMU leaves nothing behind: all its files are open descriptors without a name, and
+it ends with the process that started it (`parent_death`). tests/conform/live/test_qemu_machine.py holds it to that.
 """
 
 import asyncio
@@ -22,7 +23,9 @@ from sim.errors import EmulatorFailed, InputError
 
 _END_OF_PANIC = b"---[ end Kernel panic"
 _ANSWER_TIMEOUT_S, _EXIT_TIMEOUT_S = 30, 5
+"""The longest wait for an answer to a QMP command, and for the end of a process that has failed, in seconds."""
 _CONSOLE_DELAY_S = 0.05
+"""The wait for output that is still on its way from a stopped machine, in seconds."""
 _LARGEST_CONSOLE_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 65536
 
@@ -118,6 +121,7 @@ class Machine:
         except (StateError, ExecInterruptedError):
             raise EmulatorFailed(f"{EMULATOR} ended: {await self._exit_message()}") from None
 
+    # The value is read back, because a CPU with other lengths than its record's would make the comparison worthless.
     async def _set_property(self, path: str, name: str, value: bool, cpu: str) -> None:
         try:
             await self._execute("qom-set", {"path": path, "property": name, "value": value})
@@ -133,6 +137,7 @@ class Machine:
         Raises:
             EmulatorFailed: QEMU ended, or the guest did neither within `timeout_s` seconds.
         """
+        # The listener must exist before the machine runs: an event that no listener waits for is lost.
         with self._monitor.listener("SHUTDOWN") as shutdown:
             await self._execute("cont")
             exited = asyncio.create_task(self._process.wait())
@@ -143,6 +148,7 @@ class Machine:
                 for task in ends:
                     task.cancel()
                 await asyncio.gather(*ends, return_exceptions=True)
+        # QEMU pauses after a shutdown (`_command`), so that a process that ended has crashed or was killed.
         if exited in done:
             raise EmulatorFailed(f"{EMULATOR} ended while the guest ran: {await self._exit_message()}")
         if not done:
@@ -183,6 +189,7 @@ class Machine:
             self._process.kill()
         ending = asyncio.create_task(self._end())
         try:
+            # A cancellation ends this wait but not the task that it shields, which is then awaited a second time.
             await asyncio.shield(ending)
         finally:
             await ending
@@ -215,6 +222,7 @@ async def launch_machine(
     ours, theirs = socket.socketpair()
     with _memory_file("memory") as memory, _memory_file("initramfs", initramfs) as initrd, ours:
         command = _command(kernel, command_line, cpus, theirs.fileno(), initrd, el2=el2)
+        # Our copy of QEMU's end is closed after the start. Otherwise the connection would stay open when QEMU ends.
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -1,4 +1,7 @@
-"""Parts of a scenario that real firmware, a real kernel or QEMU cannot have."""
+"""Parts of a scenario that real firmware, a real kernel or QEMU cannot have.
+
+Live boots refuse a scenario with such parts. The export to QEMU refuses QEMU's limits, and lists the others as lost.
+"""
 
 from sim.scenario import BringUp, KvmInit, Scenario
 
@@ -17,8 +20,9 @@ def simulator_only_parts(scenario: Scenario) -> list[str]:
 def qemu_limits(scenario: Scenario) -> list[str]:
     """Return the parts of a topology that QEMU cannot have, in words.
 
-    QEMU fixes at its start whether its CPUs have SME. QEMU 7.2 and 10.0 abort where some of the CPUs with SME lack SVE
-    (seen). ``maxcpus=`` counts CPUs from 0, so that no late CPU can have a lower number than an early CPU.
+    QEMU fixes at its start whether its CPUs have SME. QEMU 7.2 and 10.0 were seen to abort where some of the CPUs with
+    SME have SVE and some lack it. ``maxcpus=`` counts CPUs from 0, so that no late CPU can have a lower number than an
+    early CPU.
     """
     with_sme = [spec for spec in scenario.topology.cpus if spec.sme_vqs is not None]
     parts = {
