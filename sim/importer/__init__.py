@@ -15,5 +15,6 @@ Each module imports only from lines above its own::
     imported                                  evidence, scenario, boot, contradictions
     provenance                                the scenario's file
 
-What a module finds out it passes on as values. Sentences for people are made last, and no module reads them.
+Modules pass on what they find as values. `contradictions` and `provenance` turn values into sentences for people, and
+no module reads a sentence.
 """

@@ -1,7 +1,13 @@
 """The contradictions between what sources say of a machine, and between them and the model.
 
-The model speaks by its own kernel log: the same system is booted, and its log is read as the real one is. Facts are
+The system is booted in the simulator, and the simulated kernel log is read by the reader of the real log. Facts are
 compared as values; only a difference becomes a sentence.
+
+A log is incomplete: lines are lost, and a log may end at any line. A missing line is therefore a contradiction only
+where the kernel must have logged it, and `_is_lost` and `_is_less_exact` tell lost lines apart. The removal of single
+lines from real logs in tests/importer/test_contradictions.py holds this module to that.
+
+In the names of this module, a source's value is *stated* and the model's is *implied*.
 """
 
 from collections.abc import Iterator
@@ -33,7 +39,10 @@ _NOTHING = "nothing"
 
 
 def between_sources(machine: MachineEvidence) -> Iterator[str]:
-    """Yield sentences on the CPUs that two sources describe differently, and on how many CPUs there are."""
+    """Yield sentences on the CPUs that two sources describe differently, and on how many CPUs there are.
+
+    Sources come in the order of their trustworthiness. Each value is compared with the first source that has it.
+    """
     first: dict[int, CpuEvidence] = {}
     for source, cpus in machine.by_source().items():
         for cpu, evidence in cpus.items():
@@ -57,11 +66,12 @@ def between_sources(machine: MachineEvidence) -> Iterator[str]:
 def _other_core(evidence: CpuEvidence) -> str | None:
     """Return the core of a CPU's MIDR if it is not the core of its compatible string.
 
-    Only Arm's own strings are trusted: those of others stand for several cores.
+    Only Arm's own strings are trusted: a string of another maker, such as qcom,kryo, may stand for several cores.
     """
     of_midr, compatible = evidence.compatible_of_midr, evidence.compatible
     if of_midr is None or of_midr in compatible or not compatible or not compatible[0].startswith("arm,"):
         return None
+    # A string that the table lacks may be another name of the same core.
     return None if find_core(compatible) is None else of_midr
 
 
@@ -89,7 +99,13 @@ def with_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
 
 
 def with_sysfs(sysfs: Sysfs, outcome: Outcome, sets: str) -> Iterator[str]:
-    """Yield sentences on what sysfs shows after everything that the log tells, and the model does not."""
+    """Yield sentences on the differences between sysfs and the model at the end of its boot.
+
+    Args:
+        sysfs: what sysfs showed after the last line of the log.
+        outcome: a boot of the same system, with the log's late steps as its actions.
+        sets: the name that sentences give to the CPUs' sets of vector lengths.
+    """
     stated, implied = (cpu_list(list(online)) for online in (sysfs.online, outcome.facts.online))
     if stated != implied:
         yield f"sysfs says that cpu{stated} are online, the model that cpu{implied} are"
@@ -122,13 +138,14 @@ def _claims(log: KernelLog) -> Iterator[_Claim]:
 
 def _of_the_system(log: KernelLog, simulated: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
     stated, implied = ({claim.name: claim for claim in _claims(each)} for each in (log, simulated))
-    # Before capabilities are final, a log says nothing by what it lacks.
+    # A log that ends before capabilities are final may end before the kernel logs its lengths.
     expected = implied if log.phase is Phase.FINAL else {}
     for name in dict.fromkeys((*stated, *expected)):
         claim = stated.get(name) or implied[name]
         values = [each[name].value if name in each else _NOTHING for each in (stated, implied)]
         if values[0] == values[1] or (name not in stated and _is_lost(claim, log)):
             continue
+        # A kernel that does not use SME logs nothing of it, whatever the sets are: blame the series, not the sets.
         unused = claim.extension is VectorType.SME and not outcome.scenario.flags.sme
         whose = f"the model of Linux {outcome.scenario.kernel} says" if unused else f"{sets} imply"
         yield f"the log says {name} {values[0]}, {whose} {values[1]}"
@@ -142,7 +159,10 @@ def _is_lost(claim: _Claim, log: KernelLog) -> bool:
 
 
 def _kvm(line: KvmLine | None) -> str:
-    """Put into words what a log says of KVM; which mode it is but for pKVM depends on VHE, which is not modelled."""
+    """Return a log's state of KVM in words, for comparison too.
+
+    Whether KVM uses VHE depends on CPU features that are not modelled, so that all modes but pKVM have the same words.
+    """
     match line:
         case KvmReadyLine(is_protected=True):
             return "is initialised, in protected mode"
@@ -163,7 +183,7 @@ def _kvm(line: KvmLine | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Difference:
-    """A CPU whose step in the log differs from the model's; None where there is no step."""
+    """A CPU's step in the log beside the model's, equal or not; None where there is no step."""
 
     cpu: int
     stated: Hotplug | None
@@ -172,17 +192,22 @@ class _Difference:
 
 def _early_differences(log: KernelLog, simulated: KernelLog) -> Iterator[_Difference]:
     stated, implied = ({step.cpu: _as_simulated(step) for step in each.early} for each in (log, simulated))
+    # A log that ends during the early bring-up lacks the steps that were still to come.
     for cpu in sorted({*stated, *implied} if log.phase is not Phase.EARLY else stated):
         yield _Difference(cpu, stated.get(cpu), implied.get(cpu))
 
 
 def _late_differences(log: KernelLog, outcome: Outcome) -> Iterator[_Difference]:
     rows = outcome.action_rows()
+    # The model's faults hold for every attempt, so that it cannot lose a CPU that comes at another time.
     not_modelled = log.failed_returns()
     for place, stated in enumerate(log.late):
         if stated in not_modelled:
             continue
+        # Actions were made from the late steps in their order: a step and its action have the same index. After a panic
+        # there are fewer rows.
         steps = hotplugs_of(rows[place].log if place < len(rows) else ())
+        # If the action shows several steps of its CPU, the last is how it ends.
         implied = next((step for step in reversed(steps) if step.cpu == stated.cpu), None)
         if implied is None or not _is_less_exact(stated, implied):
             yield _Difference(stated.cpu, _as_simulated(stated), None if implied is None else _as_simulated(implied))
@@ -194,7 +219,7 @@ def _as_simulated(step: Hotplug) -> Hotplug:
 
 
 def _is_less_exact(stated: Hotplug, implied: Hotplug) -> bool:
-    """Return True if both are refused for their lengths, and the log lacks the line that says in what they differ."""
+    """Return True if both are refused for lengths of the same extension, and the log lacks the reason in detail."""
     if stated.refusal is None or implied.refusal is None or stated.refusal.extension is not implied.refusal.extension:
         return False
     is_detailed = stated.refusal.lacks_extension or stated.refusal.verdict is not None
@@ -202,7 +227,7 @@ def _is_less_exact(stated: Hotplug, implied: Hotplug) -> bool:
 
 
 def _of_cpus(differences: Iterator[_Difference], sets: str) -> Iterator[str]:
-    """Yield a sentence for all CPUs that differ in the same way."""
+    """Yield a sentence for each group of CPUs that differ in the same way."""
     alike: dict[tuple[str, str], set[int]] = {}
     for difference in differences:
         if difference.stated != difference.implied:

@@ -1,7 +1,8 @@
 """The table of cores, ``cores.toml``: the vector lengths of each core that is documented, with the source of each fact.
 
 A device tree names a core by its compatible strings, a kernel log and sysfs by its MIDR_EL1. A core that is not in the
-table is unknown, which is something else than a core without SVE.
+table is unknown; a core without SVE is in the table, with an empty set. tests/importer/test_core_table.py checks the
+table's entries.
 """
 
 from collections.abc import Iterable
@@ -33,7 +34,9 @@ class CoreTable:
     """The content of ``cores.toml``; the file's comments describe each part."""
 
     cores: dict[str, Core]
+    """The cores by compatible string."""
     midrs: dict[str, str]
+    """Compatible strings by MIDR_EL1 with variant and revision 0, written as ``0x410fd030``."""
     not_arm64: frozenset[str]
     not_arm64_begins: tuple[str, ...]
 

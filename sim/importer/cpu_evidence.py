@@ -74,7 +74,7 @@ class CpuEvidence:
 
 
 def merge(sources: Iterable[Mapping[int, CpuEvidence]]) -> dict[int, CpuEvidence]:
-    """Merge what several sources say of the same CPUs; where two contradict each other, the earlier source counts."""
+    """Merge the evidence of several sources, CPU by CPU; where two contradict each other, the earlier source counts."""
     merged: dict[int, CpuEvidence] = {}
     for source in sources:
         for cpu, evidence in source.items():
@@ -84,7 +84,7 @@ def merge(sources: Iterable[Mapping[int, CpuEvidence]]) -> dict[int, CpuEvidence
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """The clusters around each CPU, and where they are known from."""
+    """The clusters around each CPU, and the source of that knowledge."""
 
     paths: Mapping[int, ClusterPath]
     origin: str
@@ -92,10 +92,10 @@ class Clusters:
 
 
 def clusters_by_mpidr(mpidrs: Mapping[int, int], reason: str) -> Clusters:
-    """Group CPUs by their affinity: a cluster for each value of the fields above that which numbers cores.
+    """Group CPUs by affinity: a cluster has the CPUs whose MPIDRs are equal above the field that numbers cores.
 
-    That field is Aff0. Multithreaded cores use it for their threads, though, and number cores by Aff1: where Aff0 is 0
-    for all of several CPUs, Aff1 is taken to number cores.
+    That field is Aff0, or Aff1 in multithreaded cores, which number their threads by Aff0. No source shows the bit that
+    would tell, MPIDR_EL1.MT: Aff1 is taken to number cores if there are several CPUs and Aff0 is 0 for all of them.
 
     Args:
         mpidrs: MPIDRs by logical CPU number.

@@ -1,7 +1,8 @@
 """The vector lengths of each CPU of an imported system, and the source of each set.
 
-A user's ``--vl`` counts first, then the table of cores. Where neither has a CPU's lengths they are inferred: as little
-as makes the kernel log what it logged.
+A user's ``--vl`` counts first, then the table of cores. Where neither has a CPU's lengths, they are inferred: the
+smallest set with which the simulated kernel logs what the real kernel logged. The inferred set is not the hardware's,
+and is marked as unknown wherever it is shown; docs/importing.md says so to users.
 """
 
 import re
@@ -65,7 +66,7 @@ def lengths_of(
     inferred = _inferred(machine, cpus)
     lengths = {evidence.cpu: _of_core(evidence, inferred[evidence.cpu]) for evidence in cpus}
     for name, bits in vls.items():
-        sve_bits = None if bits is None else tuple(bits) or None
+        sve_bits = None if bits is None else tuple(bits) or None  # an empty set means no SVE too
         for cpu in _meant(name, cpus, paths):
             # Streaming lengths are the core's own: an entry gives SVE lengths only.
             lengths[cpu] = CpuLengths(sve_bits, lengths[cpu].sme_bits, f"as given for {name}")
@@ -76,7 +77,7 @@ def lengths_of(
 
 
 def read_vls(options: Iterable[str]) -> dict[str, tuple[int, ...] | None]:
-    """Read lengths as the command line has them; of two for the same name the later counts.
+    """Read the values of ``--vl``; of two values for the same name the later counts.
 
     Raises:
         InputError: an option is not like ``cluster1=128,256`` or ``cpu3=none``.
@@ -103,6 +104,7 @@ def _meant(name: str, cpus: Sequence[CpuEvidence], paths: Mapping[int, ClusterPa
         return [by_name[name]]
     clusters = dict.fromkeys(path[:depth] for path in paths.values() for depth in range(1, len(path) + 1))
     words = tuple(name.split("/"))
+    # A whole path wins over longer paths that end in the same names.
     fitting = [words] if words in clusters else [path for path in clusters if path[-len(words) :] == words]
     if len(fitting) > 1:
         raise InputError(f"several clusters are called {name!r}: {_shown(fitting)}")
@@ -122,7 +124,12 @@ def _shown(paths: list[ClusterPath]) -> str:
 
 
 def _of_core(evidence: CpuEvidence, otherwise: CpuLengths) -> CpuLengths:
-    """Return the lengths of a CPU's core, or others where the core is unknown, without extensions that it lacks."""
+    """Return the lengths of a CPU's core, without the extensions that a source says the CPU lacks.
+
+    Args:
+        evidence: the CPU.
+        otherwise: the lengths for a CPU whose core is unknown.
+    """
     core = evidence.core
     found = otherwise if core is None else CpuLengths(core.sve_bits or None, core.sme_bits or None, core.source)
     if evidence.has(VectorType.SME) is False:
@@ -136,9 +143,9 @@ def _of_core(evidence: CpuEvidence, otherwise: CpuLengths) -> CpuLengths:
 
 
 def _inferred(machine: MachineEvidence, cpus: Sequence[CpuEvidence]) -> dict[int, CpuLengths]:
-    """Infer the lengths of every CPU: as little as the log's maximum implies, and as its refusals need.
+    """Infer the lengths of every CPU: the smallest set with the log's maximum, changed where the log refuses a CPU.
 
-    Where no log states a maximum, CPUs have 128 bits if there is SVE, which every CPU with SVE supports.
+    Where no log states a maximum, CPUs have 128 bits if there is SVE, because every CPU with SVE supports 128 bits.
     """
     usual = _of_maximum(machine.log, cpus, machine.sysfs is not None and bool(machine.sysfs.has_sve))
     lengths = {evidence.cpu: usual for evidence in cpus}
@@ -157,7 +164,10 @@ def _of_maximum(log: KernelLog | None, cpus: Sequence[CpuEvidence], cpuinfo_has_
 
 
 def _up_to_maximum(log: KernelLog, extension: VectorType) -> tuple[int, ...] | None:
-    """Return the minimum, its doubles below the maximum, and the maximum; None where the log states no maximum."""
+    """Return the minimum, its doubles below the maximum, and the maximum; None where the log states no maximum.
+
+    SVE must have every power of two below its maximum, and its minimum is 128 bits, which the kernel does not log.
+    """
     maximum, minimum = (
         log.vl_bytes.get((extension, bound), 0) * _BITS_PER_BYTE for bound in (Bound.MAXIMUM, Bound.MINIMUM)
     )
@@ -168,9 +178,17 @@ def _up_to_maximum(log: KernelLog, extension: VectorType) -> tuple[int, ...] | N
 
 
 def _of_refusals(log: KernelLog, sve_bits: tuple[int, ...], sme_bits: tuple[int, ...] | None) -> dict[int, CpuLengths]:
-    """Infer the lengths of each CPU that was refused for its SVE lengths: the least difference that explains it."""
-    # A subset must be legal too; the smallest length alone always is. A length beyond the largest would be accepted.
+    """Infer the lengths of each CPU that was refused for its SVE lengths: a set that is refused in the same way.
+
+    Args:
+        log: the log with the refusals.
+        sve_bits: the SVE lengths of the other CPUs, ascending.
+        sme_bits: the streaming lengths of every CPU.
+    """
+    # A CPU that lacks a length: a subset must be legal too, and the smallest length alone always is.
     fewer = sve_bits[:1]
+    # A CPU with a length too many: the first that the others lack, below their largest. The kernel accepts a late CPU's
+    # lengths above max_virtualisable_vl, which is the largest where early CPUs are alike.
     lacked = (bits for vq in range(1, VQ_MAX + 1) if (bits := bits_from_vq(vq)) < sve_bits[-1] and bits not in sve_bits)
     more = tuple(sorted((*sve_bits, *([first] if (first := next(lacked, None)) is not None else []))))
     lengths = {}

@@ -33,7 +33,7 @@ class DeviceTree:
     def booted_by(self, mpidr: int) -> "DeviceTree":
         """Return the same tree, numbered as Linux does when the CPU with this MPIDR boots.
 
-        That CPU is logical CPU 0; the others follow in the tree's order.
+        A tree does not say which CPU boots. That CPU is logical CPU 0; the others follow in the tree's order.
 
         Raises:
             InputError: the tree has no such CPU.
@@ -65,5 +65,6 @@ def read_tree(path: Path) -> DeviceTree:
 
 def _root(path: Path) -> Node:
     raw = read_at_most(path, LARGEST_FILE_BYTES, "device tree")
+    # The content counts, not the name: a blob that is called .dts is read as a blob.
     is_source = path.suffix == ".dts" and not raw.startswith(MAGIC)
     return root_of(compile_source(path) if is_source else raw)

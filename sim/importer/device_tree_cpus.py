@@ -29,7 +29,7 @@ class CpuNode:
     """A CPU's node; texts are empty where the node has no such property."""
 
     cpu: int
-    """The logical CPU number if the first CPU boots: the place in ``/cpus`` among the nodes that have not failed."""
+    """The logical CPU number if the first CPU boots: the index in ``/cpus`` among the nodes that have not failed."""
     node: str
     mpidr: int
     phandle: int
@@ -132,7 +132,10 @@ def _check_distinct(cpus: list[CpuNode]) -> None:
 
 
 class _MapDropped(Exception):
-    """Linux cannot use a cpu-map, and drops it; the message says where and why."""
+    """Linux cannot use a cpu-map, and drops it as a whole; the message says where in the map, and why.
+
+    It is not an `InputError`: such a tree boots, and its clusters follow from MPIDR.
+    """
 
 
 def read_clusters(root: Node, nodes: CpuNodes) -> Clusters:
@@ -163,6 +166,7 @@ def _paths(cpu_map: Node, nodes: CpuNodes) -> dict[int, ClusterPath]:
     for entry in _entries(cpu_map):
         if entry.phandle not in by_phandle:
             raise InputError(f"cpu-map: {entry.place}: there is no CPU with the phandle {entry.phandle:#x}")
+        # As in Linux, an entry for a CPU that is not there does not spoil the map (get_cpu_for_node(): -ENODEV).
         if entry.phandle in failed:
             continue
         cpu = by_phandle[entry.phandle]
@@ -195,6 +199,14 @@ def _entries(cpu_map: Node) -> Iterator[_Entry]:
 
 
 def _of_cluster(node: Node, path: ClusterPath, depth: int) -> Iterator[_Entry]:
+    """Yield the entries in a cluster, a socket, or the map itself.
+
+    Args:
+        node: the node.
+        path: the names of the sockets and clusters around its children, itself among them.
+        depth: the number of clusters among these. A socket does not count, so that cores directly inside a socket lie
+            outside any cluster, which Linux does not accept.
+    """
     if len(path) > DEEPEST_CLUSTER:
         raise InputError(f"cpu-map: is nested more than {DEEPEST_CLUSTER} deep")
     clusters = _numbered(node, "cluster")
@@ -215,7 +227,7 @@ def _of_core(core: Node, path: ClusterPath, name: str) -> Iterator[_Entry]:
     if not threads:
         yield _Entry(place, path, _phandle(core, place))
     for key, thread in threads:
-        # The threads of a core share it as the cores of a cluster share that.
+        # A scenario has no threads: a core with threads becomes a cluster of as many CPUs.
         yield _Entry(f"{place}/{key}", (*path, name), _phandle(thread, f"{place}/{key}"))
 
 

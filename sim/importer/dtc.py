@@ -2,9 +2,11 @@
 
 A source may come from a stranger, and dtc opens every file that it names: with ``/include/`` or ``/incbin/`` it waits
 for the other end of a pipe, and reads /dev/zero without end. Every file that a source names is therefore looked at
-before dtc runs, and must be a regular file of bounded size. That look uses a simpler grammar than dtc's lexer
-(dtc-lexer.l), so that dtc's time, memory and output are bounded as well: whatever a source hides from it costs a few
-seconds, and is refused.
+before dtc runs, and must be a regular file of bounded size.
+
+That look uses a simpler grammar than dtc's lexer (dtc-lexer.l), so that a source can hide a name from it. dtc's time,
+memory and output are therefore bounded as well: a hidden name costs a few seconds, and the source is refused.
+tests/importer/test_dtc.py has such sources.
 """
 
 import os
@@ -26,11 +28,11 @@ from sim.importer.fdt import LARGEST_BLOB_BYTES
 _MOST_FILES = 1_000
 """The number of files that a source may name, all in all."""
 _MOST_SECONDS = 8
-"""The bound on dtc's running time, and on the time that it may wait."""
+"""The bound on dtc's processor time and on the time until its end, because waiting takes no processor time."""
 _MOST_MEMORY_KIB = 512 << 10
 _LONGEST_COMPLAINT_BYTES = 64 << 10
 _BLOCK_BYTES = 512
-"""The unit of ``ulimit -f``."""
+"""The unit of ``ulimit -f`` (POSIX)."""
 # Limits are set by a shell: Python could set them between fork and exec only, which is unsafe where there are threads.
 _LIMITED = 'ulimit -t "$1" && ulimit -v "$2" && ulimit -f "$3" && shift 3 && exec "$@"'
 
@@ -80,6 +82,8 @@ class _NamedFile(NamedTuple):
 def _check_named_files(source: Path) -> None:
     """Refuse a source that names a file which is too large or not regular, directly or by way of an included file.
 
+    Only files that are included are searched for further names; a file that is copied (``/incbin/``) is data.
+
     Raises:
         InputError: it names such a file, or too many files, or a line is for the C preprocessor.
     """
@@ -115,6 +119,7 @@ def _named_files(text: str) -> Iterator[_NamedFile]:
     if directive := _PREPROCESSOR.search(plain):
         line = plain.count("\n", 0, directive.start()) + 1
         raise InputError(f"line {line}: #include is for the C preprocessor, dtc has /include/: run cpp on it first")
+    # Line ends are counted from name to name: counting from the beginning each time would take quadratic time.
     line, counted_to = 1, 0
     for match in _NAMED_FILE.finditer(plain):
         if match["directive"] is not None:
@@ -129,7 +134,7 @@ def _without_comment(match: re.Match[str]) -> str:
 
 
 def _existing(source: Path, named: _NamedFile) -> Path | None:
-    """Find a named file as dtc does; None where it does not exist, which dtc says better.
+    """Find a named file as dtc does: beside the file that names it; None where it does not exist, which dtc reports.
 
     Raises:
         InputError: it is too large or not regular, or its name may mean another file to dtc.
@@ -153,7 +158,10 @@ def _existing(source: Path, named: _NamedFile) -> Path | None:
 
 
 def _run(words: list[str], complaints: Path) -> int | None:
-    """Run a command whose standard error goes to a file; its exit code, or None where it took too long."""
+    """Run a command whose standard error goes to a file, and return its exit code, or None if it took too long.
+
+    The file is under the shell's limit of output, which a pipe into memory would not be.
+    """
     with complaints.open("wb") as errors:
         try:
             return subprocess.run(  # noqa: S603 (dtc, with the path of a file that was looked at)

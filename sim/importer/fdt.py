@@ -46,12 +46,13 @@ class Node:
             offset = self.tree.next_subnode(offset, absent)
 
     def child(self, name: str) -> "Node | None":
-        """Find a child node by its name."""
+        """Find a child node by its name; a name without a unit address also finds a node that has one."""
         offset = self.tree.subnode_offset(self.offset, name, (_libfdt().NOTFOUND,))
         return Node(self.tree, offset) if offset >= 0 else None
 
     def value(self, key: str) -> bytes | None:
         """Return a property's bytes; None where the node has no such property."""
+        # libfdt raises on an error, but returns the code of an error that the caller lists as expected.
         value = self.tree.getprop(self.offset, key, (_libfdt().NOTFOUND,))
         return None if isinstance(value, int) else bytes(value)
 
@@ -89,6 +90,7 @@ def root_of(blob: bytes) -> Node:
     if total_bytes > len(blob):
         raise InputError(f"is cut short: its header says {total_bytes:,} bytes, and there are {len(blob):,}")
     fdt = _libfdt()
+    # A full check walks the whole tree once. A look at the header alone would let a damaged structure be read as nodes.
     checked = bytearray(blob)  # libfdt's own check takes nothing else
     if (error := fdt.fdt_check_full(checked, len(checked))) < 0:
         raise InputError(f"is a damaged device tree: {fdt.strerror(error)}")

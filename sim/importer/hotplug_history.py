@@ -1,7 +1,9 @@
 """The history of each CPU in a kernel log: when it came online, went offline or was refused, and why.
 
-The kernel tells a refusal in several lines: the reason first, by the CPU itself, then "failed to come online" by the
-CPU that waits for it, 5 s later. A refused CPU is killed like a CPU that user space takes down, in the same words.
+The kernel logs a refusal in several lines: the reason first, by the CPU itself, then "failed to come online" by the
+CPU that waits for it, 5 s later. A refused CPU is killed with the same line as a CPU that user space takes down. The
+reader therefore keeps the reasons until the refusal, and the refused CPUs until their "killed" line. Any of these lines
+may be lost.
 """
 
 from collections.abc import Iterable
@@ -112,6 +114,7 @@ class HotplugHistory:
 
     @_read.register
     def _booted(self, line: BootedLine) -> None:
+        # A CPU that comes is not dying, even if its "killed" line was lost: the next such line is a step of its own.
         self._dying.discard(line.cpu)
         if self._online is not None and line.cpu in self._online:
             # It was taken down, and no line says so: PSCI before 0.2 logs none, and lines get lost.
@@ -131,11 +134,12 @@ class HotplugHistory:
 
     @_read.register
     def _mismatch(self, line: MismatchLine) -> None:
-        # The line before has the reason in detail, unless it was lost.
+        # The line before has the reason in detail, and must not be overwritten; it may be lost.
         self._refusals.setdefault(line.cpu, Refusal(line.extension))
 
     @_read.register
     def _unfit(self, line: UnfitLine) -> None:
+        # "will not boot" follows every reason; `_refuse` prefers a refusal that is modelled to these words.
         self._other_reasons.setdefault(line.cpu, printable(line.reason))
 
     @_read.register
@@ -160,6 +164,7 @@ class HotplugHistory:
             self._add(Hotplug(line.cpu, HotplugResult.OFFLINE))
 
     def _refuse(self, cpu: int) -> None:
+        # Both are removed: a reason explains one refusal only.
         refusal, other_reason = self._refusals.pop(cpu, None), self._other_reasons.pop(cpu, "")
         if refusal is None:
             self._add(Hotplug(cpu, HotplugResult.REFUSED_OTHERWISE, other_reason=other_reason))
@@ -176,7 +181,7 @@ class HotplugHistory:
 
 
 def hotplugs_of(lines: Iterable[str]) -> list[Hotplug]:
-    """Return what happens to CPUs in some lines of a log."""
+    """Return the steps of CPUs in some lines of a log; which CPUs are online before the lines is unknown."""
     history = HotplugHistory(online=None)
     for _, line in understood_lines("\n".join(lines)):
         history.read(line)

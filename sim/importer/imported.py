@@ -1,7 +1,7 @@
 """Scenarios of systems that exist: device trees, and machines that ran.
 
-The evidence makes a scenario; the scenario of a machine that ran is booted, and what the evidence says is held against
-the boot. `sim.importer.provenance` writes the scenario's file with comments on all of that.
+The evidence makes a scenario. If the evidence comes from a machine that ran, the scenario is booted, and the evidence
+is compared with the boot. `sim.importer.provenance` writes the scenario's file with comments on all of that.
 """
 
 from collections.abc import Iterator
@@ -38,11 +38,11 @@ class Imported:
     """True if the scenario has arm64.nosve because every core has SVE and the kernel had none."""
     scenario: Scenario
     contradictions: tuple[str, ...]
-    """Sentences on what the sources say and what cannot be so."""
+    """Sentences on the differences between the sources, and between the sources and the model."""
 
     @property
     def unknown(self) -> dict[tuple[str, str], list[int]]:
-        """The CPUs whose lengths are unknown, by the core's name and the lengths that they are taken to have."""
+        """The CPUs whose lengths are unknown, by the core's name and by the text of their inferred lengths."""
         found: dict[tuple[str, str], list[int]] = {}
         for evidence in self.cpus:
             lengths = self.lengths[evidence.cpu]
@@ -105,8 +105,10 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
         cpus, clusters = machine.cpus(), machine.clusters()
         lengths = lengths_of(cpus, clusters.paths, machine, vls)
         topology = linux_topology(cpus, clusters.paths, lengths, machine.early())
-        # A user who gives lengths has said what there is: that the log lacks it, is then a contradiction.
+        # A user who gives lengths has said what there is; a log without SVE then contradicts the user. An early CPU
+        # without SVE takes it from the whole system, so that nothing needs to hide it.
         sve_is_hidden = not vls and machine.hides_sve() and _every_early_cpu_has_sve(topology)
+        # The path "." has no stem, unlike the folder that it resolves to.
         name = printable(named_by.stem or named_by.resolve().stem)[:_LONGEST_NAME]
         scenario = _scenario(machine, topology, name, sve_is_hidden=sve_is_hidden)
         return Imported(
@@ -129,7 +131,7 @@ def _scenario(machine: MachineEvidence, topology: Topology, name: str, *, sve_is
     if machine.log is not None:
         scenario = scenario_from_log(machine.log, topology, name)
         return scenario.but(nosve=scenario.nosve or sve_is_hidden)
-    # sysfs may show that user space took the boot CPU down; Linux always boots it.
+    # The boot CPU cannot be late. If sysfs shows it offline, user space took it down after the boot.
     boot_cpu_is_gone = machine.sysfs is not None and 0 not in machine.sysfs.online
     actions = (Action(Do.OFFLINE, topology.logical[0].name),) if boot_cpu_is_gone else ()
     return Scenario(topology, nosve=sve_is_hidden, actions=actions, name=name)

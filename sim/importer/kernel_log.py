@@ -60,7 +60,10 @@ def came_online(steps: Iterable[Hotplug]) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class KernelLog:
-    """The facts that a log states of its last boot, as far as the log reaches."""
+    """The facts that a log states of its last boot, as far as the log reaches.
+
+    A log is evidence of what it says. `phase` decides whether the absence of a line is evidence as well.
+    """
 
     boots: int
     """The number of boots in the text."""
@@ -109,7 +112,11 @@ class KernelLog:
         return self.phase is Phase.FINAL and not mentioned and not self.command_line.nosve
 
     def failed_returns(self) -> list[Hotplug]:
-        """Return the late steps in which a CPU that was online at some time did not come back."""
+        """Return the late steps in which a CPU that was online at some other time did not come online.
+
+        Firmware whose CPU_ON works only once does this. The simulator's faults hold for every attempt, so that such a
+        step is reported but not simulated.
+        """
         came = self.came
         failures = {HotplugResult.LOST, HotplugResult.NOT_STARTED}
         return [step for step in self.late if step.cpu in came and step.result in failures]

@@ -1,8 +1,9 @@
 """The lines of a kernel log that this package understands, as records with typed fields.
 
-Each kind of line is a class: its pattern, what its fields mean, and the phase of the boot that it proves. To understand
-one more kind of line, add a class to `KINDS`, and handle it where it matters: `sim.importer.hotplug_history` for what
-happens to a CPU, `sim.importer.kernel_log` for everything else.
+Each kind of line is a class with its pattern, its fields, and the phase of the boot that the line proves. To understand
+one more kind of line, add a class to `KINDS`, and handle it where it matters: in `sim.importer.hotplug_history` if it
+is about a CPU that comes or goes, in `sim.importer.log_reader` otherwise. A word of its pattern must be among the words
+that `sim.importer.log_text` looks for first.
 
 A pattern matches the kernel's message. Stamps, levels, callers, host names and mail quotes before it are passed over.
 
@@ -26,7 +27,7 @@ class Phase(IntEnum):
     EARLY = 0
     """Early CPUs may still be brought up."""
     BROUGHT_UP = 1
-    """All early CPUs are there: whatever comes or goes from now on does so late."""
+    """The early bring-up has ended: a CPU that comes or goes from now on does so late."""
     FINAL = 2
     """The kernel's capabilities are final: an extension that no line mentioned by now is not in use."""
 
@@ -51,7 +52,7 @@ class Hex(int):
     """A number that the kernel prints in hexadecimal, with 0x before it."""
 
 
-# Bounded, so that no line makes a number that takes long to convert, and without leading zeros, which the kernel never
+# Numbers are bounded in length, so that none takes long to convert, and have no leading zeros, which the kernel never
 # prints and msgspec refuses.
 _NUMBER = r"(?:0|[1-9]\d{0,6})"
 _BYTES = r"(?:0|[1-9]\d{0,8})"
@@ -108,7 +109,7 @@ class PossibleLine(LogLine, frozen=True):
 
 
 class BroughtUpLine(LogLine, frozen=True):
-    """The number of CPUs that are online after the early bring-up."""
+    """The number of CPUs that are online after the early bring-up; the kernel logs it twice, in different words."""
 
     pattern = rf"(?:smp: Brought up \d+ nodes?, |SMP: Total of )(?P<count>{_NUMBER}) (?:CPU|processors)"
     phase = Phase.BROUGHT_UP
@@ -138,7 +139,10 @@ class PanicLine(LogLine, frozen=True):
 
     @property
     def is_modelled(self) -> bool:
-        """True for the panics that the simulator knows of; others have nothing to do with bringing up CPUs."""
+        """True for the panics that the simulator knows; other panics have nothing to do with bringing up CPUs.
+
+        The idle task is killed by a store to read-only memory on a late CPU; the others are the hypervisor's.
+        """
         return re.search("idle task|HYP panic|hyp panic", self.message) is not None
 
 
@@ -162,6 +166,7 @@ class VectorLengthLine(LogLine, frozen=True):
     """A vector length of the whole system, in bytes."""
 
     pattern = (
+        # "maximum available vector length", but "default vector length".
         rf"(?P<extension>SVE|SME): (?P<bound>minimum|maximum|default) .{{0,10}}vector length (?P<vl_bytes>{_BYTES})\b"
     )
     phase = Phase.BROUGHT_UP

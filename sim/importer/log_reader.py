@@ -62,17 +62,18 @@ def parse_kernel_log(text: str) -> KernelLog:
         InputError: see `read_kernel_log`.
     """
     lines = list(understood_lines(text))
-    begins = [place for place, (_, line) in enumerate(lines) if isinstance(line, BootLine)]
-    if not begins:
-        raise InputError(_why_not(text, lines))
+    boot_starts = [index for index, (_, line) in enumerate(lines) if isinstance(line, BootLine)]
+    if not boot_starts:
+        raise InputError(_reason_not_a_log(text, lines))
     reader = _Reader()
-    for number, line in lines[begins[-1] :]:
+    for number, line in lines[boot_starts[-1] :]:
         with at(f"line {number}"):
             reader.read(line)
-    return reader.finish(boots=len(begins))
+    return reader.finish(boots=len(boot_starts))
 
 
-def _why_not(text: str, lines: list[NumberedLine]) -> str:
+def _reason_not_a_log(text: str, lines: list[NumberedLine]) -> str:
+    """Return the most helpful reason why a text without the kernel's first line cannot be read."""
     if other := other_kernel(text):
         return f"is a log of {other}, which cannot be imported"
     if text.lstrip().startswith(("{", "[{")):
@@ -83,7 +84,11 @@ def _why_not(text: str, lines: list[NumberedLine]) -> str:
 
 
 class _Reader:
-    """A reader of one boot: takes its lines one after the other, then concludes."""
+    """A reader of one boot, which takes its lines one after the other.
+
+    The lines on single CPUs go to the `HotplugHistory` as well. Conclusions from lines that are missing are drawn in
+    `finish`, when all lines are known.
+    """
 
     def __init__(self) -> None:
         self._history = HotplugHistory(online={0})
@@ -117,11 +122,11 @@ class _Reader:
         if self._possible is not None and cpu >= self._possible:
             raise InputError(f"CPU{cpu}, and the log says before that there are {self._possible} CPUs")
 
-    # What each kind of line says, but for what happens to a single CPU: that is the history's
+    # A method for each kind of line, but for those on the comings and goings of CPUs, which the history reads
 
     @singledispatchmethod
     def _read(self, line: LogLine) -> None:
-        """Pass over a line that says nothing of the system as a whole."""
+        """Pass over a line that only the history reads, or that only proves a phase."""
 
     @_read.register
     def _boot(self, line: BootLine) -> None:
@@ -157,6 +162,7 @@ class _Reader:
 
     @_read.register
     def _detected(self, line: DetectedLine) -> None:
+        # The system has the extension only if the boot CPU has it. `_conclude_extensions` goes on from there.
         self._set_extension(0, line.extension, present=True)
 
     @_read.register
@@ -167,6 +173,7 @@ class _Reader:
                 f"{line.extension} {line.bound} of {line.vl_bytes} bytes: a vector has a multiple of {smallest} bytes, "
                 f"and at most {largest}"
             )
+        # 0 bytes is legal: the kernel reports it where early CPUs share no streaming length.
         self._vl_bytes[line.extension, line.bound] = line.vl_bytes
 
     @_read.register
@@ -209,10 +216,14 @@ class _Reader:
     def _set_extension(self, cpu: int, extension: VectorType, *, present: bool) -> None:
         self._cpus[cpu] = self._cpus.get(cpu, CpuEvidence(cpu)).with_extension(extension, present=present)
 
-    # What follows from all lines together
+    # Conclusions from all lines together
 
     def finish(self, boots: int) -> KernelLog:
-        """Return the facts, with those that follow from what the log does not say."""
+        """Return the facts, among them those that follow from lines that are missing.
+
+        Args:
+            boots: the number of boots in the text.
+        """
         self._history.finish()
         for step in self._history.steps:
             self._cpus.setdefault(step.cpu, CpuEvidence(step.cpu))
@@ -240,7 +251,11 @@ class _Reader:
         )
 
     def _unseen_early(self, possible: int) -> list[Hotplug]:
-        """Conclude which CPUs came early though their lines are lost: the kernel counts more than the log shows."""
+        """Conclude which CPUs came early though their lines are lost.
+
+        The kernel counts the CPUs that it brought up. If the log shows fewer, and the CPUs that no line names are
+        exactly as many as are missing, it was those; otherwise the log does not say which.
+        """
         came = {0} | came_online(self._history.early)
         if self._brought_up in {None, len(came)}:
             return []
@@ -252,7 +267,13 @@ class _Reader:
         return [Hotplug(cpu, HotplugResult.ONLINE) for cpu in silent]
 
     def _conclude_extensions(self, came: set[int]) -> None:
-        """Conclude that a CPU without a line on an extension is like the boot CPU: the kernel reports a difference."""
+        """Conclude that a CPU without a line on an extension is like the boot CPU.
+
+        The kernel compares a CPU's ID registers with the boot CPU's when the CPU comes up, and logs a difference.
+
+        Args:
+            came: the CPUs that were brought online at some time, and the boot CPU.
+        """
         for extension in VectorType:
             present = self._cpus[0].has(extension)
             if present is None and (extension, Bound.MAXIMUM) in self._vl_bytes:

@@ -14,9 +14,17 @@ _BEFORE_MESSAGE = r"(?<![^\s\]):;>])"
 """A message begins a line, or follows white space or the end of a stamp, level or quote."""
 _PATTERNS = tuple((kind, re.compile(f"{_BEFORE_MESSAGE}(?:{kind.pattern})")) for kind in KINDS)
 _PERHAPS = re.compile(r"CPU|cpu|SVE|SME|KVM|kvm \[|Linux|[Kk]ernel|smp: |SMP: |devtmpfs|as init process")
-"""A word that every pattern needs; most lines of a log have none of them, which saves trying all patterns."""
+"""The words of which every pattern needs at least one. Most lines of a log have none, and no pattern is tried on them.
+
+A kind of line whose word is missing here is never found: tests/importer/test_log_text.py has an example of every kind.
+"""
 _UNIQUE_STAMP = re.compile(r"\[ *[1-9]\d*\.\d{6}\]|\[ *0\.\d*[1-9]\d*\]")
-"""A stamp in microseconds other than 0, which no two equal lines share."""
+"""A stamp in microseconds other than 0, which no two equal lines share.
+
+Lines before the kernel's clock runs are all stamped 0.
+"""
+# Lines that only these kernels log. The log of another architecture may have lines like arm64's ("smp: Brought up"), so
+# that it would otherwise be refused for a missing first line, which helps its reader little.
 _OTHER_KERNELS = {
     "x86": re.compile(r"x86/fpu: |BIOS-e820: |smpboot: CPU0: "),
     "32-bit Arm": re.compile(r"CPU: ARMv[4-7] Processor \["),
@@ -34,7 +42,10 @@ class NumberedLine(NamedTuple):
 
 
 def understood_lines(text: str) -> Iterator[NumberedLine]:
-    """Yield the lines of a log that are understood, without those that a second console repeats."""
+    """Yield the lines of a log that are understood, without the lines that a second console repeats.
+
+    A log may hold several boots, one after the other; a line of the next boot is never taken for a repetition.
+    """
     stamped: set[str] = set()
     last = ""
     for number, raw in enumerate(text.splitlines(), 1):
@@ -48,6 +59,8 @@ def understood_lines(text: str) -> Iterator[NumberedLine]:
         line = parse_line(plain)
         if line is None:
             continue
+        # A new boot, whose stamps begin at 0 again; or a console that repeats this boot from its very first line. The
+        # reader begins at the last first line, so that nothing is lost in either case.
         if isinstance(line, BootLine):
             stamped.clear()
         elif _UNIQUE_STAMP.search(plain):

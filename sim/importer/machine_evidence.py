@@ -17,7 +17,7 @@ from sim.topology import cpu_list
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The files and folders that are given of a machine; at least one of them."""
+    """The files and folders that are given of a machine, at least one of them."""
 
     dmesg: Path | None = None
     sysfs: Path | None = None
@@ -52,6 +52,7 @@ class MachineEvidence:
         if self.sysfs is not None:
             found["sysfs"] = self.sysfs.cpus
         if self.tree is not None:
+            # nr_cpus= makes Linux ignore the nodes behind that number, so that they are not evidence of possible CPUs.
             in_use = self.tree.cpus[: self._nr_cpus()]
             evidence = self.tree.evidence()
             found["the tree"] = {node.cpu: evidence[node.cpu] for node in in_use}
@@ -66,7 +67,7 @@ class MachineEvidence:
         return counts
 
     def _nr_cpus(self) -> int | None:
-        """Return the number of CPUs that ``nr_cpus=`` leaves of the tree's; None where it is not given."""
+        """Return the number of the tree's CPUs that ``nr_cpus=`` leaves; None, which means all, if it is not given."""
         if self.log is None or self.log.command_line.value("nr_cpus") is None:
             return None
         return self.log.possible
@@ -105,6 +106,8 @@ class MachineEvidence:
         log = self.log
         if log is None:
             return set(range(len(self.cpus()))) if self.sysfs is None else {0, *self.sysfs.online}
+        # CPUs that failed early are early too. A log that ends before the bring-up's end lacks some of them: maxcpus=
+        # says how many Linux would have tried.
         if log.phase is not Phase.EARLY:
             return {0, *(step.cpu for step in log.early)}
         maxcpus = log.command_line.value("maxcpus") or ""
@@ -128,6 +131,7 @@ def read_machine(sources: Sources) -> MachineEvidence:
     sysfs = None if sources.sysfs is None else read_sysfs(sources.sysfs)
     tree = None if sources.tree is None else read_tree(sources.tree)
     if sources.tree is not None and tree is not None and log is not None and log.cpus[0].mpidr is not None:
+        # The log says which CPU booted, which decides how Linux numbers the tree's CPUs.
         with at(f"{sources.tree}"):
             tree = tree.booted_by(log.cpus[0].mpidr)
     return MachineEvidence(log, sysfs, tree)

@@ -1,6 +1,6 @@
 """The file of an imported scenario: its text, with comments on the provenance of everything in it.
 
-The comments are for people. What the rest of the program needs to know stands in `Imported` as values.
+The comments are for people, and nothing reads them: `Imported` has the same knowledge as values.
 """
 
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ def _cpu_words(imported: Imported, evidence: CpuEvidence) -> str:
 
 
 def remarks(imported: Imported) -> Iterator[str]:
-    """Yield sentences on the sources, and on everything that is unknown or simulated otherwise than it was."""
+    """Yield sentences on the sources, on everything that is unknown, and on what is simulated differently."""
     log, sysfs, tree = imported.machine.log, imported.machine.sysfs, imported.machine.tree
     if log is not None:
         yield from _of_log(imported, log)

@@ -1,7 +1,8 @@
 """The scenario of an imported system: its topology, and what a kernel log tells of the boot.
 
-Linux numbers CPUs in an order of its own, and a scenario file must have the CPUs of a cluster together. A scenario is
-therefore made in Linux's order, so that a boot logs what the real kernel logged, and put in a file's order at the end.
+Linux numbers CPUs in the order of the device tree, and a scenario file must have the CPUs of a cluster together. A
+scenario is therefore made in Linux's order, so that a boot logs what the real kernel logged. It is put in a file's
+order at the end.
 """
 
 import re
@@ -117,6 +118,7 @@ def _faults(log: KernelLog) -> Iterator[Fault]:
 
 
 def _first_steps(log: KernelLog) -> dict[int, Hotplug]:
+    """Return each CPU's first step; a later attempt may fail only because a refused CPU has left the present set."""
     first: dict[int, Hotplug] = {}
     for step in log.steps:
         first.setdefault(step.cpu, step)
@@ -129,7 +131,7 @@ def _first_steps(log: KernelLog) -> dict[int, Hotplug]:
 def as_in_a_file(scenario: Scenario) -> Scenario:
     """Return a scenario in Linux's order as a file can have it: with the CPUs of each cluster together.
 
-    Late CPUs are told by ``maxcpus`` where they are the last, and marked one by one where they are not.
+    Late CPUs are expressed by ``maxcpus`` if their logical numbers are the last, and marked one by one otherwise.
     """
     linux = scenario.topology.cpus
     topology = Topology(tuple(_by_cluster(linux, 0)), boot_cpu=linux[0].name)

@@ -55,7 +55,8 @@ def read_sysfs(root: Path) -> Sysfs:
         raise InputError(f"{folder}: possible must be CPUs from 0 on, and online some of them")
     cpuinfo = next((root / name for name in _CPUINFO if (root / name).is_file()), None)
     midrs, has_sve = ({}, None) if cpuinfo is None else _cpuinfo(cpuinfo)
-    # The registers' own files: /proc/cpuinfo lacks the CPUs that are offline, and old kernels lack these files.
+    # cpu*/regs/identification/midr_el1 counts before /proc/cpuinfo, which lacks the CPUs that are offline. Old kernels
+    # lack these files.
     own = {cpu: midr for cpu in possible if (midr := _midr_el1(folder, cpu)) is not None}
     oddities = [
         f"cpu{cpu}: cpuinfo says MIDR {midrs[cpu]:#010x}, midr_el1 {own[cpu]:#010x}"
@@ -101,6 +102,7 @@ def _number(path: Path) -> int | None:
 
 
 def _midr_el1(folder: Path, cpu: int) -> int | None:
+    # The file shows 64 bits, of which the upper 32 are reserved; logs and the table of cores have the lower.
     midr = _number(folder / f"cpu{cpu}" / "regs" / "identification" / "midr_el1")
     return None if midr is None else midr & 0xFFFF_FFFF
 
@@ -111,6 +113,7 @@ def _midr_el1(folder: Path, cpu: int) -> int | None:
 def _paths(folder: Path, online: tuple[int, ...]) -> dict[int, ClusterPath]:
     topologies = {cpu: place for cpu in online if (place := folder / f"cpu{cpu}" / "topology").is_dir()}
     packages = {cpu: _number(place / "physical_package_id") for cpu, place in topologies.items()}
+    # Where all CPUs are in one package the level says nothing, and is left out.
     has_sockets = len(set(packages.values())) > 1
     return {
         cpu: (*((f"socket{packages[cpu]}",) if has_sockets else ()), *_inside_socket(place))
@@ -122,6 +125,7 @@ def _inside_socket(topology: Path) -> Iterator[str]:
     cluster, core = _number(topology / "cluster_id"), _number(topology / "core_id")
     if cluster is not None and cluster not in _NO_CLUSTER:
         yield f"cluster{cluster}"
+    # A core of several threads is a cluster of them, as in a cpu-map; a CPU that is alone in its core needs no cluster.
     threads = topology / "thread_siblings_list"
     if core is not None and threads.is_file() and len(_cpu_list(threads)) > 1:
         yield f"core{core}"
