@@ -5,7 +5,7 @@ from sim.vectors import braces
 
 
 def describe_lengths(spec: Cpu) -> str:
-    """Return the vector lengths that a CPU's firmware leaves usable, and those of the silicon where it has more.
+    """Return the vector lengths that a CPU's firmware leaves usable, and those of the hardware where it has more.
 
     >>> from sim.topology import cpu
     >>> describe_lengths(cpu("a64fx", [128, 256, 512], zcr_el3_len=1))

@@ -1,4 +1,7 @@
-"""A topology as a Graphviz graph: clusters as nested boxes around the CPUs."""
+"""A topology as a Graphviz graph: clusters as nested boxes around the CPUs.
+
+Graphviz draws a subgraph as a box if its name begins with "cluster"; the topology's name of a cluster is the label.
+"""
 
 from collections.abc import Iterator
 from itertools import count as counter

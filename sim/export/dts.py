@@ -34,6 +34,7 @@ def export_dts(scenario: Scenario) -> Exported:
         "// A device tree has no vector lengths: each CPU's are in a comment.",
         "/ {",
         "\tcpus {",
+        # Two cells for reg: an MPIDR's affinity has 40 bits, with Aff3 in the upper cell.
         "\t\t#address-cells = <2>;",
         "\t\t#size-cells = <0>;",
         "",
@@ -88,9 +89,11 @@ def _cpu_node(topology: Topology, cpu: int, early: set[int]) -> Iterator[str]:
 
 
 def _cluster_nodes(topology: Topology, path: tuple[str, ...], depth: int) -> Iterator[str]:
-    """Yield the nodes inside a cluster that contains clusters.
+    """Yield the nodes inside the map itself, or inside a cluster that contains clusters.
 
-    A cluster of a cpu-map has clusters or cores, never both. CPUs beside clusters therefore get a cluster of their own.
+    A cluster of a cpu-map has clusters or cores, never both, and the map itself has no cores. CPUs beside clusters, or
+    in no cluster, therefore get a cluster of their own. Nodes must be called cluster0, cluster1, ... without a gap, so
+    that the topology's names become comments.
     """
     children = list(topology.graph.successors(path))
     own_cpus = [child for child in children if isinstance(child, str)]
@@ -105,6 +108,7 @@ def _cluster_nodes(topology: Topology, path: tuple[str, ...], depth: int) -> Ite
 
 
 def _cluster_body(topology: Topology, path: tuple[str, ...], depth: int) -> Iterator[str]:
+    """Yield cores if a cluster has CPUs only, and clusters otherwise."""
     children = list(topology.graph.successors(path))
     cpus = [child for child in children if isinstance(child, str)]
     if len(cpus) == len(children):
@@ -120,8 +124,8 @@ def _core_nodes(topology: Topology, names: list[str], depth: int) -> Iterator[st
 def _node(name: str, depth: int, body: Iterable[str], comment: str = "") -> Iterator[str]:
     """Yield a node.
 
-    A comment must not end in a name from the scenario: a name may end in a backslash, with which the C preprocessor,
-    through which trees are often run, joins the next line to the comment.
+    `comment` must not end in a name from the scenario. A name may end in a backslash; the C preprocessor, through which
+    trees are often run, would then join the next line to the comment.
     """
     indent = "\t" * depth
     yield f"{indent}{name} {{{comment}"

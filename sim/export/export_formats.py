@@ -21,7 +21,8 @@ class ExportFormat(StrEnum):
 
 @dataclass(frozen=True)
 class Exported:
-    """The text of an export, and the parts of the scenario that its format cannot hold, in words."""
+    """The text of an export."""
 
     text: str
     lost: tuple[str, ...] = ()
+    """The parts of the scenario that the format cannot hold, in words."""

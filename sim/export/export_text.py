@@ -11,7 +11,7 @@ from sim.scenario import Scenario
 
 
 def export_scenario(scenario: Scenario, to: ExportFormat) -> Exported:
-    """Export a scenario, and list the parts that are lost.
+    """Export a scenario to a format, and list the parts that are lost.
 
     Raises:
         InputError: the format cannot hold a part without which the export would mean another system.

@@ -1,7 +1,8 @@
 """A topology as parameters of Arm's Base Platform FVP, which has two clusters of at most four CPUs.
 
 The FVP takes vector lengths cluster by cluster. `sve.veclen` is the largest SVE length in units of 64 bits, so that 4
-means 256 bits. `sve.sme_veclens_implemented` is a set of streaming lengths, bit N for 128 * 2^N bits.
+means 256 bits; the FVP chooses the lengths below it. `sve.sme_veclens_implemented` is a set of streaming lengths, bit N
+for 128 * 2^N bits.
 
 Sources: the Android Open Source Project, device/generic/goldfish, fvpbase/README.md (the unit of veclen); Arm's
 Learning Paths, SME, "Matrix multiply example" (the bits of sme_veclens_implemented); Trusted Firmware-A's CI scripts
@@ -22,6 +23,7 @@ from sim.vectors import POWERS_OF_TWO, bits_from_vq, largest_vq
 PLATFORM = "FVP_Base_RevC-2xAEMvA"
 _MOST_CLUSTERS, _MOST_CORES = 2, 4
 _VECLEN_BITS = 64
+"""The unit of veclen, half a quadword."""
 _LARGEST_DETERMINED_VQ = 2
 """Up to 256 bits the largest length determines the others: the architecture demands them all."""
 
@@ -64,6 +66,7 @@ def _fvp_clusters(topology: Topology) -> list[list[int]]:
     Raises:
         InputError: the CPUs do not fit the FVP's clusters.
     """
+    # The second key may mix the topology's clusters in one of the FVP's, which is then reported as lost.
     for key in (lambda spec: (spec.clusters, _fvp_lengths(spec)), _fvp_lengths):
         clusters = list(_group(topology, key))
         if len(clusters) <= _MOST_CLUSTERS:
@@ -84,8 +87,10 @@ def _group(topology: Topology, key: Callable[[Cpu], Hashable]) -> Iterator[list[
 
 
 def _parameters(cluster: str, cores: int, spec: Cpu) -> Iterator[str]:
+    """Yield a cluster's parameters; `spec` is any of its CPUs, which are alike as far as the parameters can tell."""
     sve_vqs, sme_vqs = spec.usable_sve_vqs, spec.usable_sme_vqs
     yield f"{cluster}.NUM_CORES={cores}"
+    # The parameters of SME belong to the component "sve", which has_sve loads: it is needed for SME alone as well.
     yield f"{cluster}.has_sve={int(sve_vqs is not None or sme_vqs is not None)}"
     if sve_vqs is not None:
         yield f"{cluster}.sve.veclen={bits_from_vq(largest_vq(sve_vqs)) // _VECLEN_BITS}"

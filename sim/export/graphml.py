@@ -1,4 +1,8 @@
-"""A topology's graph as GraphML."""
+"""A topology's graph as GraphML.
+
+GraphML has neither null nor lists: a set of lengths is an attribute of text, and an attribute without a value is left
+out.
+"""
 
 from collections.abc import Mapping
 from typing import TypeAlias

@@ -1,6 +1,8 @@
 """A scenario as a shell script that starts it in QEMU: the command line, and QMP commands for each CPU's lengths.
 
-The script's fixed text is qemu.sh; lines ``@@`` in it mark the places of the three generated parts.
+The script's fixed text is qemu.sh; lines ``@@`` in it mark the places of the three generated parts. Live boots use the
+same arguments and properties (`sim.conform.live.qemu_args`), so that a script starts the machine that was compared with
+the simulator. tests/export/test_qemu.py runs the script.
 """
 
 import shlex
@@ -20,6 +22,7 @@ from sim.vectors import bits_from_vqs
 _MOST_CPUS = 512
 """The limit of QEMU's board. Source: hw/arm/virt.c, max_cpus."""
 _ARGUMENTS = "console=ttyAMA0 panic=-1"
+"""panic=-1: a panic reboots at once, and QEMU ends instead (-no-reboot)."""
 _PROPERTIES_PER_LINE = 8
 
 
@@ -36,6 +39,7 @@ def export_qemu(scenario: Scenario) -> Exported:
     if reasons:
         raise InputError(f"QEMU cannot have it: it has {', '.join(reasons)}")
     lost = _lost(scenario)
+    # Three marks divide the template into four parts: the last is followed by nothing.
     generated = (_head_comment(scenario, lost), _give_calls(topology), _qemu_command(scenario), "")
     template = (files("sim.export") / "qemu.sh").read_text(encoding="utf-8").split("@@\n")
     return Exported("".join(text for pair in zip(template, generated, strict=True) for text in pair), lost)
@@ -52,7 +56,10 @@ def _head_comment(scenario: Scenario, lost: tuple[str, ...]) -> str:
 
 
 def _give_calls(topology: Topology) -> str:
-    """Return a call of the script's function `give` for each group of CPUs with the same lengths."""
+    """Return a call of the script's function `give` for each group of CPUs with the same usable lengths.
+
+    QEMU gets the lengths that firmware leaves usable: this board has no EL3, so that no ZCR_EL3 could limit them.
+    """
     groups: dict[tuple[int | None, int | None], list[int]] = {}
     for cpu, spec in enumerate(topology.logical):
         groups.setdefault((spec.usable_sve_vqs, spec.usable_sme_vqs), []).append(cpu)
@@ -84,8 +91,9 @@ def _qemu_command(scenario: Scenario) -> str:
 def _lost(scenario: Scenario) -> tuple[str, ...]:
     """Return the parts of a scenario that the script does not reproduce."""
     design = scenario.design
-    assert not isinstance(design, str)
+    assert not isinstance(design, str)  # `Scenario` has replaced a design's name by the design
     lost = {
+        # The design "nosve" is not lost: it is a kernel argument.
         "the design, unless KERNEL is patched to it": isinstance(design, Design) and not design.nosve,
         "the relaxed relay": scenario.has_pkvm and scenario.relay is Relay.RELAXED,
         "user space's actions": bool(scenario.actions),
