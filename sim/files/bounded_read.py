@@ -12,7 +12,7 @@ from pathlib import Path
 from sim.errors import InputError
 
 _NEVER_WAIT = os.O_RDONLY | os.O_NONBLOCK
-"""Opening a pipe for reading waits until it has a writer, unless it is opened so."""
+"""Flags that open a pipe at once. Without O_NONBLOCK, open(2) waits until the pipe has a writer."""
 
 
 def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
@@ -30,6 +30,7 @@ def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
     """
     try:
         descriptor = os.open(path, _NEVER_WAIT)
+        # A pipe that has a writer is read to its end, however slowly the writer sends.
         os.set_blocking(descriptor, True)
         with os.fdopen(descriptor, "rb") as stream:
             return _bounded(stream, most_bytes, what)
@@ -71,7 +72,7 @@ def open_regular_file(name: str, folder_descriptor: int, most_bytes: int, what: 
     try:
         return _regular(os.open(name, _NEVER_WAIT | os.O_NOFOLLOW, dir_fd=folder_descriptor), most_bytes, what)
     except FileNotFoundError:
-        raise
+        raise  # a missing file is ordinary: the caller decides
     except OSError as error:
         if error.errno == errno.ELOOP:  # O_NOFOLLOW met a link
             raise InputError("is a symbolic link") from None
@@ -79,7 +80,10 @@ def open_regular_file(name: str, folder_descriptor: int, most_bytes: int, what: 
 
 
 def _regular(descriptor: int, most_bytes: int, what: str) -> BufferedReader:
-    """Return a stream of an open file, after a look at what kind of file it is."""
+    """Return a stream of an open file, after a check of its kind and size.
+
+    The descriptor is checked and not the path, so that no other file can take the checked file's place.
+    """
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
@@ -91,7 +95,7 @@ def _regular(descriptor: int, most_bytes: int, what: str) -> BufferedReader:
 
 
 def _bounded(stream: BufferedReader, most_bytes: int, what: str) -> bytes:
-    # A file's size says nothing of a pipe, nor of a file in /proc: one byte more than allowed is asked for.
+    # A pipe and a file in /proc have no size, and a file may grow: one byte more than allowed is asked for.
     raw = stream.read(most_bytes + 1)
     if len(raw) > most_bytes:
         raise _too_large(most_bytes, what)
@@ -103,6 +107,7 @@ def _too_large(most_bytes: int, what: str) -> InputError:
 
 
 def _unreadable(error: OSError | ValueError) -> InputError:
+    # A ValueError is an InputError that was raised on the way, or Python's own for a path with a NUL.
     if isinstance(error, InputError):
         return error
     reason = error.strerror if isinstance(error, OSError) else None

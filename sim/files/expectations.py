@@ -1,4 +1,7 @@
-"""The expectations that a scenario file has of its boot: the table ``[expect]``."""
+"""The expectations that a scenario file has of its boot: the table ``[expect]``.
+
+An expectation that no boot can fail is refused: it would look like a test and check nothing.
+"""
 
 import difflib
 from collections.abc import Collection, Iterable
@@ -58,6 +61,7 @@ def _check(expect: ExpectTable, scenario: Scenario) -> None:
     parts = {name: value for name, value in structs.asdict(expect).items() if value is not UNSET}
     if not parts:
         raise InputError("expects nothing: give cpus, log, hazards, sve or sme")
+    # `hazards = []` is an expectation: that there are none. Of everything else an empty value expects nothing.
     for name, value in parts.items():
         if name != "hazards" and _is_empty(value):
             raise InputError(f"{name}: expects nothing")
@@ -72,4 +76,5 @@ def _check(expect: ExpectTable, scenario: Scenario) -> None:
 
 def _is_empty(value: Struct | Collection[object]) -> bool:
     given = structs.asdict(value).values() if isinstance(value, Struct) else value
-    return all(one is UNSET for one in given)
+    # Of a collection nothing is UNSET, so that this is True only if it is empty.
+    return all(item is UNSET for item in given)

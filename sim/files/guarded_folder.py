@@ -3,7 +3,7 @@
 A sweep's folder is handed on, unpacked from an archive, and then written to. A symbolic link in it would make this
 program replace a file elsewhere, with the user's rights; a pipe would make it wait for ever. Files are therefore opened
 relative to descriptors of their folders, never by a path that could lead out of them, and a new file's content goes to
-a name that did not exist before.
+a name that did not exist before. tests/sweep/test_strangers_folder.py fills a folder in these ways.
 """
 
 import errno
@@ -23,6 +23,8 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
 class GuardedFolder:
     """A folder with files, and folders of files, that are named by relative paths such as ``parts/000000.json``.
+
+    A path has at most one folder: the folder of a file is opened in a single step, which O_NOFOLLOW guards.
 
     The folder's own path comes from the user, and is followed wherever it leads.
     """
@@ -49,6 +51,7 @@ class GuardedFolder:
         """Read a whole file; see `open`."""
         with self.open(name, most_bytes, what) as stream:
             try:
+                # `open` has refused a larger file; of a file that grows meanwhile the bound is read.
                 return stream.read(most_bytes)
             except OSError as error:
                 raise InputError(f"{self.path / name}: {error.strerror or error}") from None
@@ -64,10 +67,11 @@ class GuardedFolder:
         """
         with self._parent(name, make=True) as (descriptor, base):
             beside = new_name(base)
-            for one in (base, beside):
-                self._check_regular(descriptor, one, name)
+            for existing in (base, beside):
+                self._check_regular(descriptor, existing, name)
             try:
-                # Left by a process that was killed. Whatever takes its place meanwhile, O_EXCL does not open it.
+                # A process that was killed may have left a file of this name. If another file takes its place after the
+                # removal, O_EXCL refuses to open it.
                 _remove(beside, descriptor)
                 created = os.open(
                     beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=descriptor
@@ -81,12 +85,12 @@ class GuardedFolder:
                 with suppress(OSError):
                     _remove(beside, descriptor)
                 if isinstance(error, OSError):
-                    raise self._told(error, name) from None
+                    raise self._with_path(error, name) from None
                 raise
 
     @contextmanager
     def _parent(self, name: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
-        """Open the folder that holds a file; its descriptor, and the file's own name."""
+        """Open the folder that holds a file, and yield its descriptor and the file's own name."""
         folder, _, base = name.rpartition("/")
         try:
             descriptor = os.open(self.path, _FOLDER)
@@ -96,7 +100,7 @@ class GuardedFolder:
             raise InputError(f"{self.path}: {error.strerror or error}") from None
         try:
             if folder:
-                above, descriptor = descriptor, -1
+                above, descriptor = descriptor, -1  # -1: there is nothing to close if the folder cannot be opened
                 try:
                     descriptor = self._inside(above, folder, make=make)
                 finally:
@@ -107,25 +111,27 @@ class GuardedFolder:
                 os.close(descriptor)
 
     def _inside(self, above: int, name: str, *, make: bool) -> int:
+        """Open a folder in an open folder, and make it first where it is missing and `make` is set."""
         if make:
             try:
                 os.mkdir(name, dir_fd=above)
             except FileExistsError:
-                pass  # and is looked at below
+                pass  # whatever exists is checked when it is opened
             except OSError as error:
-                raise self._told(error, name) from None
+                raise self._with_path(error, name) from None
         try:
             return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
         except FileNotFoundError:
             raise
         except OSError as error:
-            told = "is not a folder" if error.errno == errno.ENOTDIR else error.strerror
+            reason = "is not a folder" if error.errno == errno.ENOTDIR else error.strerror
+            # The error for a link may be ENOTDIR as well, which would not say that it is a link.
             if _is_link(above, name):
-                told = "is a symbolic link"
-            raise InputError(f"{self.path / name}: {told}") from None
+                reason = "is a symbolic link"
+            raise InputError(f"{self.path / name}: {reason}") from None
 
-    def _told(self, error: OSError, name: str) -> OSError:
-        """Return the error with the file's path, which the operating system was not given."""
+    def _with_path(self, error: OSError, name: str) -> OSError:
+        """Return the error with the file's path; the operating system was given only a name in an open folder."""
         return OSError(error.errno or errno.EIO, error.strerror or str(error), str(self.path / name))
 
     def _check_regular(self, descriptor: int, base: str, name: str) -> None:
@@ -135,8 +141,8 @@ class GuardedFolder:
         except FileNotFoundError:
             return
         if not stat.S_ISREG(mode):
-            told = "is a symbolic link" if stat.S_ISLNK(mode) else "is not a regular file"
-            raise InputError(f"{(self.path / name).with_name(base)}: {told}")
+            reason = "is a symbolic link" if stat.S_ISLNK(mode) else "is not a regular file"
+            raise InputError(f"{(self.path / name).with_name(base)}: {reason}")
 
 
 def new_name(base: str) -> str:

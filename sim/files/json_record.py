@@ -1,4 +1,4 @@
-"""JSON records: whatever bytes a file holds, reading them gives a record or one line that says why not."""
+"""JSON records: reading any bytes gives a record, or an error of one line."""
 
 from typing import TypeVar
 

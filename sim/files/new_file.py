@@ -19,8 +19,8 @@ def write_new(path: Path, content: str | bytes) -> None:
     try:
         with file:
             file.write(content.encode() if isinstance(content, str) else content)
-    except BaseException as error:
+    except BaseException as error:  # Ctrl-C too: no file may be left that is half written
         path.unlink()
         if isinstance(error, OSError):
-            error.filename = str(path)  # which a failed write does not tell
+            error.filename = str(path)  # a failed write does not name its file
         raise

@@ -33,6 +33,7 @@ from sim.units import nanoseconds
 from sim.vectors import LEN_FIELD, vqs_from_bits
 
 DEEPEST_CLUSTER = 16
+"""The deepest nesting of clusters that is read; readers recurse once for each level."""
 
 
 def read_scenario(path: Path | str) -> Scenario:
@@ -70,6 +71,8 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
     Raises:
         InputError: the table describes an impossible scenario.
     """
+    # `Scenario` checks series, flags and names of CPUs itself. They are checked here first, so that the message can say
+    # where in the file the mistake is.
     kernel, pkvm = table.kernel, table.pkvm
     with at("topology"):
         topology = Topology(
@@ -101,8 +104,8 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
         allocation_fails_at=pkvm.allocation_fails_at,
         bring_up=kernel.bring_up,
         kvm_init=kernel.kvm_init,
-        actions=tuple(_action(place, one, topology) for place, one in enumerate(table.actions)),
-        faults=tuple(_fault(place, one, topology) for place, one in enumerate(table.faults)),
+        actions=tuple(_action(index, action, topology) for index, action in enumerate(table.actions)),
+        faults=tuple(_fault(index, fault, topology) for index, fault in enumerate(table.faults)),
         latencies=latencies_from(table.latencies),
         seed=table.seed,
         name=table.name or default_name,
@@ -113,31 +116,45 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
 
 
 def _cpus(table: TopologyTable) -> Iterator[Cpu]:
+    """Yield the CPUs in the order of the file: those outside clusters, then cluster by cluster."""
+    # One iterator for the whole file: it gives CPUs without a name their place in the file.
     numbers = iter(range(MOST_CPUS + 1))
-    none = CpuProperties()
-    yield from _listed("cpus", table.cpus, none, (), numbers)
-    yield from _clusters("clusters", table.clusters, none, (), numbers)
+    nothing_stated = CpuProperties()
+    yield from _listed("cpus", table.cpus, nothing_stated, (), numbers)
+    yield from _clusters("clusters", table.clusters, nothing_stated, (), numbers)
 
 
 def _clusters(
     place: str, clusters: list[ClusterTable], above: CpuProperties, path: tuple[str, ...], numbers: Iterator[int]
 ) -> Iterator[Cpu]:
+    """Yield the CPUs of clusters that lie side by side.
+
+    Args:
+        place: where the clusters are in the file, for messages.
+        clusters: the clusters.
+        above: the properties that the clusters inherit.
+        path: the names of the clusters around them, outermost first.
+        numbers: the places in the file of the CPUs that are still to come.
+    """
     if len(path) > DEEPEST_CLUSTER:
         raise InputError(f"clusters lie more than {DEEPEST_CLUSTER} deep")
-    for name, times in Counter(one.name for one in clusters).items():
+    for name, times in Counter(cluster.name for cluster in clusters).items():
         if times > 1:
             raise InputError(f"{place}: two clusters are named {name!r}")
-    for index, one in enumerate(clusters):
+    for index, cluster in enumerate(clusters):
         here = f"{place}[{index}]"
-        given = _inherited(above, one)
-        inside = (*path, one.name)
-        yield from _listed(f"{here}.count", [CpuTable()] * one.count, given, inside, numbers)
-        yield from _listed(f"{here}.cpus", one.cpus, given, inside, numbers)
-        yield from _clusters(f"{here}.clusters", one.clusters, given, inside, numbers)
+        given = _inherited(above, cluster)
+        inside = (*path, cluster.name)
+        yield from _listed(f"{here}.count", [CpuTable()] * cluster.count, given, inside, numbers)
+        yield from _listed(f"{here}.cpus", cluster.cpus, given, inside, numbers)
+        yield from _clusters(f"{here}.clusters", cluster.clusters, given, inside, numbers)
 
 
 def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
-    """Return the properties that a table states, and for the others those of the table around it."""
+    """Return the properties that a table states, and for the others those of the table around it.
+
+    An empty list is a statement: the CPU lacks the extension, even if its cluster has it.
+    """
     return CpuProperties(
         sve_bits=above.sve_bits if own.sve_bits is UNSET else own.sve_bits,
         sme_bits=above.sme_bits if own.sme_bits is UNSET else own.sme_bits,
@@ -150,12 +167,13 @@ def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
 def _listed(
     place: str, cpus: list[CpuTable], above: CpuProperties, path: tuple[str, ...], numbers: Iterator[int]
 ) -> Iterator[Cpu]:
-    for index, one in enumerate(cpus):
+    for index, cpu in enumerate(cpus):
         with at(f"{place}[{index}]"):
-            yield _cpu(one, _inherited(above, one), path, next(numbers, MOST_CPUS))
+            yield _cpu(cpu, _inherited(above, cpu), path, next(numbers, MOST_CPUS))
 
 
 def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: int) -> Cpu:
+    # Refused at the first CPU too many, before the rest of a huge count is made.
     if number >= MOST_CPUS:
         raise InputError(f"a topology has at most {MOST_CPUS:,} CPUs")
     return Cpu.of(
@@ -174,7 +192,13 @@ def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: i
 
 
 def design_from(table: DesignTable, place: str = "design") -> Design:
-    """Return the design that a table describes; `place` is where the table lies in the file.
+    """Return the design that a table describes: its base, with the stated choices in place of the base's.
+
+    A changed design never has the name of a named design, so that no result passes it off as that.
+
+    Args:
+        table: the table.
+        place: where the table is in the file, for messages.
 
     Raises:
         InputError: there is no such base, or another design has the name.
@@ -190,14 +214,14 @@ def design_from(table: DesignTable, place: str = "design") -> Design:
     return replace(base, name=table.name or f"{base.name}, changed", source=f"{base.name}, changed", **changed)
 
 
-def _action(place: int, table: ActionTable, topology: Topology) -> Action:
-    with at(f"actions[{place}]"):
+def _action(index: int, table: ActionTable, topology: Topology) -> Action:
+    with at(f"actions[{index}]"):
         topology.number(table.cpu)
         return Action(table.do, table.cpu, nanoseconds(table.at), table.agent, table.guest, table.rounds)
 
 
-def _fault(place: int, table: FaultTable, topology: Topology) -> Fault:
-    with at(f"faults[{place}]"):
+def _fault(index: int, table: FaultTable, topology: Topology) -> Fault:
+    with at(f"faults[{index}]"):
         after = None if table.arrives_after is None else nanoseconds(table.arrives_after)
         fault = Fault(table.cpu, table.answer, table.never_arrives, after)
         topology.number(table.cpu)
@@ -210,16 +234,16 @@ def latencies_from(tables: Mapping[str, object]) -> Latencies:
     Raises:
         InputError: there is no such latency, or its value is not a duration.
     """
-    known = [one.name for one in fields(Latencies)]
-    drawn = {}
+    known = [field.name for field in fields(Latencies)]
+    stated = {}
     for name, value in tables.items():
         with at(f"latencies.{name[:60]}"):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {close[0]!r}? There" if close else "there"
                 raise InputError(f"unknown latency: {hint} are {', '.join(known)}")
-            drawn[name] = fixed(value) if isinstance(value, str) else _distribution(value)
-    return Latencies(**drawn)
+            stated[name] = fixed(value) if isinstance(value, str) else _distribution(value)
+    return Latencies(**stated)
 
 
 def _distribution(table: object) -> Distribution:
@@ -235,6 +259,7 @@ def _distribution(table: object) -> Distribution:
 
 
 def _parameter(key: str, value: object) -> int | float:
+    # sigma of a log-normal distribution has no unit; every other parameter is a duration.
     if key == "sigma":
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise InputError("sigma is a plain number")

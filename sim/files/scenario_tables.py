@@ -2,6 +2,10 @@
 
 The reader checks files against these classes, and the JSON Schema is made from them. Each description stands in
 docs/scenario-files.md as well, and a test compares the two.
+
+Some of the schema is written out here (`extra_json_schema`), because the reader checks these values elsewhere:
+durations in `sim.units`, series in `sim.kernel_series`, latencies in `sim.files.scenario_file`. Editors know the schema
+only.
 """
 
 from dataclasses import fields
@@ -66,7 +70,7 @@ Lengths = Annotated[list[Bits], Meta(extra_json_schema={"uniqueItems": True})]
 Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
 PageBytes = Literal[4096, 16384, 65536]
 PAGE_BYTES: tuple[PageBytes, ...] = (4096, 16384, 65536)
-"""The page sizes of arm64, in bytes."""
+"""The page sizes of arm64, in bytes: the values of `PageBytes`."""
 Name = Annotated[str, Meta(min_length=1, max_length=60)]
 Duration = Annotated[str, Meta(extra_json_schema=_DURATION)]
 
@@ -76,7 +80,10 @@ class Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class CpuProperties(Table):
-    """The properties of a CPU; those of a cluster hold for its CPUs unless these set their own."""
+    """The properties of a CPU; those of a cluster hold for its CPUs unless these set their own.
+
+    A property that is not stated is UNSET, and inherited. An empty list of lengths is stated: there is no extension.
+    """
 
     sve_bits: Annotated[Lengths | UnsetType, Meta(description="the SVE lengths that the silicon supports")] = UNSET
     sme_bits: Annotated[Lengths | UnsetType, Meta(description="the streaming lengths that the silicon supports")] = (

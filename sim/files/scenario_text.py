@@ -1,4 +1,8 @@
-"""Scenarios as TOML: `sim.files.scenario_file` reads the text of `scenario_text` as the same scenario."""
+"""Scenarios as TOML: `sim.files.scenario_file` reads the text of `scenario_text` as the same scenario.
+
+The limit: a file lists the CPUs outside clusters first, then cluster by cluster. A topology in any other order cannot
+be written.
+"""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -48,20 +52,26 @@ def scenario_text(scenario: Scenario) -> str:
         latencies=dict(latencies_data(scenario.latencies)),
         faults=[
             FaultTable(
-                cpu=one.cpu,
-                answer=one.answer,
-                never_arrives=one.never_arrives,
-                arrives_after=None if one.arrives_after_ns is None else _duration(one.arrives_after_ns),
+                cpu=fault.cpu,
+                answer=fault.answer,
+                never_arrives=fault.never_arrives,
+                arrives_after=None if fault.arrives_after_ns is None else _duration(fault.arrives_after_ns),
             )
-            for one in scenario.faults
+            for fault in scenario.faults
         ],
         actions=[
             ActionTable(
-                do=one.do, cpu=one.cpu, at=_duration(one.at_ns), agent=one.agent, guest=one.guest, rounds=one.rounds
+                do=action.do,
+                cpu=action.cpu,
+                at=_duration(action.at_ns),
+                agent=action.agent,
+                guest=action.guest,
+                rounds=action.rounds,
             )
-            for one in scenario.actions
+            for action in scenario.actions
         ],
     )
+    # The version is written though it is the default, so that the file says which format it has.
     return tomli_w.dumps({"schema_version": table.schema_version, **_stated(table)})
 
 
@@ -79,6 +89,7 @@ def _stated(table: msgspec.Struct) -> dict[str, object]:
     """Return a table's keys and values without the defaults."""
     stated: dict[str, object] = {}
     for field in msgspec.structs.fields(table):
+        # Lists and tables have a factory instead of a default: of these the empty value is left out.
         value = getattr(table, field.name)
         inner = _plain(value)
         if value is not msgspec.UNSET and value is not None and value != field.default and inner not in ({}, []):
@@ -90,14 +101,15 @@ def _plain(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         return _stated(value)
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     plain: object = value if value is msgspec.UNSET else msgspec.to_builtins(value)
     return plain
 
 
 def _topology(topology: Topology) -> TopologyTable:
     cpus, clusters = _inside(list(topology.cpus), 0)
-    if list(_names(cpus, clusters)) != [one.name for one in topology.cpus]:
+    # The tables are grouped by cluster. If that changed the order of CPUs, their numbers would change on reading.
+    if list(_names(cpus, clusters)) != [cpu.name for cpu in topology.cpus]:
         raise InputError("a scenario file has the CPUs of a cluster together, and those outside clusters first")
     return TopologyTable(
         boot_cpu=topology.boot_cpu,
@@ -109,12 +121,17 @@ def _topology(topology: Topology) -> TopologyTable:
 
 
 def _inside(cpus: list[Cpu], depth: int) -> tuple[list[CpuTable], list[ClusterTable]]:
-    """Return the CPUs at a depth, and the clusters below it."""
-    own = [_cpu(one) for one in cpus if len(one.clusters) == depth]
+    """Return the tables of CPUs that are in a cluster themselves, and the tables of the clusters inside it.
+
+    Args:
+        cpus: every CPU in the cluster, at any depth.
+        depth: the number of clusters around its own CPUs; 0 for the topology itself.
+    """
+    own = [_cpu(cpu) for cpu in cpus if len(cpu.clusters) == depth]
     below: dict[str, list[Cpu]] = {}
-    for one in cpus:
-        if len(one.clusters) > depth:
-            below.setdefault(one.clusters[depth], []).append(one)
+    for cpu in cpus:
+        if len(cpu.clusters) > depth:
+            below.setdefault(cpu.clusters[depth], []).append(cpu)
     clusters = []
     for name, members in below.items():
         inner, deeper = _inside(members, depth + 1)
@@ -124,21 +141,22 @@ def _inside(cpus: list[Cpu], depth: int) -> tuple[list[CpuTable], list[ClusterTa
 
 def _names(cpus: list[CpuTable], clusters: list[ClusterTable]) -> Iterator[str | None]:
     """Yield the CPUs' names in the order in which a file lists them."""
-    yield from (one.name for one in cpus)
+    yield from (cpu.name for cpu in cpus)
     for cluster in clusters:
         yield from _names(cluster.cpus, cluster.clusters)
 
 
 def _cpu(cpu: Cpu) -> CpuTable:
-    has = msgspec.UNSET
+    # Every CPU states its own properties. None of them is inherited, because the cluster's table states none.
+    unstated = msgspec.UNSET
     return CpuTable(
         name=cpu.name,
         mpidr=cpu.mpidr,
-        sve_bits=has if cpu.sve_vqs is None else list(bits_from_vqs(cpu.sve_vqs)),
-        sme_bits=has if cpu.sme_vqs is None else list(bits_from_vqs(cpu.sme_vqs)),
-        zcr_el3_len=has if cpu.zcr_el3_len == LEN_FIELD else cpu.zcr_el3_len,
-        smcr_el3_len=has if cpu.smcr_el3_len == LEN_FIELD else cpu.smcr_el3_len,
-        late=cpu.late or has,
+        sve_bits=unstated if cpu.sve_vqs is None else list(bits_from_vqs(cpu.sve_vqs)),
+        sme_bits=unstated if cpu.sme_vqs is None else list(bits_from_vqs(cpu.sme_vqs)),
+        zcr_el3_len=unstated if cpu.zcr_el3_len == LEN_FIELD else cpu.zcr_el3_len,
+        smcr_el3_len=unstated if cpu.smcr_el3_len == LEN_FIELD else cpu.smcr_el3_len,
+        late=cpu.late or unstated,
     )
 
 
@@ -151,18 +169,23 @@ def _kernel(scenario: Scenario) -> KernelTable:
         arm64_nosme=scenario.nosme,
         kvm_mode=scenario.kvm_mode,
         el2=scenario.el2,
-        page_bytes=next(one for one in PAGE_BYTES if one == scenario.page_bytes),
+        # The same number, as the literal type of the table.
+        page_bytes=next(size for size in PAGE_BYTES if size == scenario.page_bytes),
         bring_up=scenario.bring_up,
         kvm_init=scenario.kvm_init,
     )
 
 
 def _design(design: Design) -> DesignTable:
+    # By name only if it is equal to the design of that name: a program may have changed it and kept the name.
     return DesignTable(base=design.name) if DESIGNS.get(design.name) == design else design_table(design)
 
 
 def design_table(design: Design) -> DesignTable:
-    """Return the table of a design, with every choice written out."""
+    """Return the table of a design, with every choice written out.
+
+    The base then matters only for `nosve`, which no choice expresses.
+    """
     return DesignTable(
         base="nosve" if design.nosve else "v6.11",
         name=design.name,
@@ -177,18 +200,19 @@ def design_table(design: Design) -> DesignTable:
 def latencies_data(latencies: Latencies) -> Iterator[tuple[str, object]]:
     """Yield the latencies that differ from the defaults, as a file's table states them."""
     for field in fields(Latencies):
-        drawn, usual = getattr(latencies, field.name), getattr(Latencies(), field.name)
-        if drawn != usual:
-            yield field.name, _distribution(drawn)
+        latency, default = getattr(latencies, field.name), getattr(Latencies(), field.name)
+        if latency != default:
+            yield field.name, _distribution(latency)
 
 
-def _distribution(one: Distribution) -> dict[str, object]:
-    names = PARAMETERS[one.name]
-    values = zip(names, one.parameters, strict=True)
-    return {"distribution": one.name} | {
+def _distribution(distribution: Distribution) -> dict[str, object]:
+    names = PARAMETERS[distribution.name]
+    values = zip(names, distribution.parameters, strict=True)
+    return {"distribution": distribution.name} | {
         name: value if name == "sigma" else _duration(int(value)) for name, value in values
     }
 
 
 def _duration(ns: int) -> str:
+    # Nanoseconds are exact. "0s" is the default as the tables have it, so that it is recognised and left out.
     return f"{ns}ns" if ns else "0s"

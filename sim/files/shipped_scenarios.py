@@ -23,6 +23,7 @@ def find(path: Path) -> Path:
     >>> find(Path("bug")).name
     'bug.toml'
     """
+    # A link that leads nowhere counts as a file of the user's, so that the user hears of it.
     if os.path.lexists(path):
         return path
     return {file.stem: file for file in shipped()}.get(str(path), path)

@@ -1,5 +1,7 @@
 """Space files: TOML, checked against `sim.files.space_tables`, made into a `sim.study.system_space.Space`; and back.
 
+A sweep stores its space in its plan as `space_to_data` gives it, and is resumed with `space_from_data` of that.
+
 docs/sweeps.md describes the format for users.
 """
 
@@ -45,7 +47,7 @@ def space_from_data(raw: dict[str, object]) -> Space:
 
 
 def _space(table: SpaceTable, default_name: str) -> Space:
-    groups = [group for place, one in enumerate(table.groups) for group in _groups(f"groups[{place}]", one)]
+    groups = [group for index, entry in enumerate(table.groups) for group in _groups(f"groups[{index}]", entry)]
     with at("kernel"):
         kernel_series(table.kernel)
     with at("name"):
@@ -54,23 +56,24 @@ def _space(table: SpaceTable, default_name: str) -> Space:
         tuple(_boot_first(groups, table.boot)),
         kernel=table.kernel,
         designs=tuple(_designs(table.designs)),
-        relays=_once("relays", table.relays),
-        kvm_modes=_once("kvm_modes", table.kvm_modes),
-        memories=_once("memories", table.memories),
+        relays=_distinct("relays", table.relays),
+        kvm_modes=_distinct("kvm_modes", table.kvm_modes),
+        memories=_distinct("memories", table.memories),
         latencies=latencies_from(table.latencies),
         name=table.name or default_name,
     )
 
 
-def _once(place: str, values: tuple[E, ...]) -> tuple[E, ...]:
-    """Refuse a choice that is listed twice: its rows would be counted twice."""
-    twice = {str(one) for one in values if values.count(one) > 1}
+def _distinct(place: str, values: tuple[E, ...]) -> tuple[E, ...]:
+    """Return the values, and refuse a value that is listed twice: its rows would be counted twice."""
+    twice = {str(value) for value in values if values.count(value) > 1}
     if twice:
         raise InputError(f"{place}: {', '.join(sorted(twice))} is there twice")
     return values
 
 
 def _boot_first(groups: list[Group], boot: str | None) -> Iterator[Group]:
+    """Yield the groups with the boot CPU's group first: `Space` takes the first CPU of its first group as boot CPU."""
     early = [group for group in groups if not group.late]
     if boot is None and not early:
         raise InputError("groups: no group is early, and one of them holds the boot CPU")
@@ -83,6 +86,7 @@ def _boot_first(groups: list[Group], boot: str | None) -> Iterator[Group]:
 
 
 def _groups(place: str, table: GroupTable) -> Iterator[Group]:
+    """Yield a table's `count` equal groups, numbered if there are several."""
     with at(place):
         check_printable("the group's name", table.name)
         sets, weights = _sets(table)
@@ -92,13 +96,13 @@ def _groups(place: str, table: GroupTable) -> Iterator[Group]:
 
 
 def _sets(table: GroupTable) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return a group's candidate sets of VQs, 0 without SVE, and their weights; no weights: all are equal."""
     if isinstance(table.sets, list):
         if table.up_to_bits is not None:
             raise InputError('up_to_bits goes with "legal" or "powers-of-two" sets, not with a list')
-        listed = [one if isinstance(one, SetTable) else SetTable(sve_bits=one) for one in table.sets]
-        return tuple(vqs_from_bits(one.sve_bits) if one.sve_bits else 0 for one in listed), tuple(
-            one.weight for one in listed
-        )
+        listed = [entry if isinstance(entry, SetTable) else SetTable(sve_bits=entry) for entry in table.sets]
+        sets_of_vqs = tuple(vqs_from_bits(entry.sve_bits) if entry.sve_bits else 0 for entry in listed)
+        return sets_of_vqs, tuple(entry.weight for entry in listed)
     if table.up_to_bits is None:
         raise InputError(f'"{table.sets}" sets need up_to_bits')
     sets = legal_sets if table.sets == "legal" else power_of_two_sets
@@ -111,28 +115,33 @@ def _designs(tables: list[DesignTable | str] | None) -> Iterator[Design]:
         yield from DESIGNS.values()
         return
     seen: set[str] = set()
-    for number, one in enumerate(tables):
-        place = f"designs[{number}]"
-        if isinstance(one, str):
+    for index, entry in enumerate(tables):
+        place = f"designs[{index}]"
+        if isinstance(entry, str):
             with at(place):
-                design = named(one)
+                design = named(entry)
         else:
-            design = design_from(one, place)
+            design = design_from(entry, place)
         if design.name in seen:
             raise InputError(f"{place}: a design named {design.name!r} is there already")
         seen.add(design.name)
         yield design
 
 
-# Back
+# From a space back to the content of a file
 
 
 def space_to_data(space: Space) -> dict[str, object]:
-    """Return the content of a space file that describes a space, as plain values."""
+    """Return the content of a space file that describes a space, as plain values.
+
+    The boot CPU's group comes first in a space, so that the key `boot` is not needed.
+    """
     table = SpaceTable(
         name=space.name,
         kernel=space.kernel,
-        designs=[one.name if DESIGNS.get(one.name) == one else design_table(one) for one in space.designs],
+        designs=[
+            design.name if DESIGNS.get(design.name) == design else design_table(design) for design in space.designs
+        ],
         relays=space.relays,
         kvm_modes=space.kvm_modes,
         memories=space.memories,
@@ -144,6 +153,7 @@ def space_to_data(space: Space) -> dict[str, object]:
 
 
 def _group_table(group: Group) -> GroupTable:
+    # There are 4,115 legal sets up to 2048 bits: they are written as "legal". Any other choice is written out.
     up_to = max(group.sets).bit_length()
     sets: Choice | list[SetTable | Lengths]
     bits = None

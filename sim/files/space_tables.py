@@ -1,4 +1,4 @@
-"""The tables of a space file, as classes: their keys, types, defaults, ranges and meaning.
+"""The tables of a space file as classes: their keys, types, defaults, ranges and meaning.
 
 docs/sweeps.md describes them at greater length.
 """

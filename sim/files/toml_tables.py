@@ -1,4 +1,8 @@
-"""TOML tables from files of any origin: bounded, checked against a table's class, with one line for what is wrong."""
+"""TOML tables from files of any origin: bounded, checked against a table's class, with a message of one line.
+
+A file may be written to upset the reader. Python's tomllib has no limits, so that the text is checked first: its size,
+its dots, and the parts of its dotted keys. What then still nests too deeply ends in RecursionError, which is reported.
+"""
 
 import re
 import tomllib
@@ -15,12 +19,16 @@ from sim.files.validation_messages import in_words
 
 LARGEST_FILE_BYTES = 8 * 1024 * 1024
 LARGEST_INTEGER_BITS = 63
+"""The bits of an integer besides its sign; TOML 1.0 asks for 64-bit integers, tomllib reads integers of any size."""
 MOST_DOTS = 500_000
 """Each part of a dotted key is a table: this bounds the memory that the TOML reader takes for them."""
 _LONG_KEY = re.compile(
     r"""(?<![^ \t\r\n.=,{}\[\]"'])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[^ \t\r\n.=,{}\[\]"']++)[ \t]*+\.[ \t]*+){24}"""
 )
-"""A dotted key of more than 24 parts. The TOML reader walks them all for each key below: quadratic time."""
+"""A dotted key of more than 24 parts. The TOML reader walks all parts for each key below it: quadratic time.
+
+The quantifiers are possessive, so that the search itself never backtracks into a part.
+"""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -55,8 +63,8 @@ def table_from_text(text: str, kind: type[T]) -> T:
     except RecursionError:
         raise InputError("is nested too deeply") from None
     except InputError:
-        raise
-    except ValueError as error:
+        raise  # it is a ValueError too
+    except ValueError as error:  # tomllib's own error, or an integer of too many digits
         raise InputError(f"is not TOML: {error}") from None
 
 
@@ -74,6 +82,7 @@ def table_from_data(raw: dict[str, object], kind: type[T]) -> T:
 
 def _checked(raw: dict[str, object], kind: type[T]) -> T:
     if (huge := _huge_integer(raw)) is not None:
+        # The place as msgspec writes places: groups[0].sets[1]
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in reversed(huge))
         raise InputError(f"{place.removeprefix('.')}: an integer of TOML's has at most 64 bits")
     try:
@@ -96,7 +105,11 @@ def _huge_integer(value: object) -> list[str | int] | None:
 
 @contextmanager
 def at(place: str) -> Iterator[None]:
-    """Put a place before the message of an error."""
+    """Put a place before the message of an `InputError` that the block raises; blocks inside one another add up.
+
+    Args:
+        place: a file's path, or a place in the file such as ``groups[0]``.
+    """
     try:
         yield
     except InputError as error:

@@ -1,6 +1,8 @@
 """Messages of the validator (msgspec) in the terms of the file: the place, what is wrong, and what is allowed there.
 
-The validator names types of Python and of JSON; a user who writes TOML knows neither.
+The validator names types of Python and of JSON; a user who writes TOML knows neither. Its errors carry text only, so
+this module parses msgspec's messages; a message that it does not know is passed on as it is. When msgspec changes its
+messages, the test of a wrong value at every place in a file notices (tests/files/test_scenario_file.py).
 """
 
 import difflib
@@ -29,56 +31,62 @@ def in_words(message: str, raw: dict[str, object], kind: type[msgspec.Struct]) -
     """Return one line for a message of the validator.
 
     Args:
-        message: the validator's.
+        message: the validator's message, such as "Expected `int`, got `str` - at `$.kernel.maxcpus`".
         raw: the content of the file.
         kind: the class of the table that the file should be.
     """
-    at = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
-    if at is None or _is_a_key(message, raw):
-        return _what(message, "", raw, kind)
-    return f"{at[1]}: {_what(message[: at.start()], at[1], raw, kind)}"
+    place = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
+    if place is None or _is_a_key(message, raw):
+        return _mistake(message, "", raw, kind)
+    return f"{place[1]}: {_mistake(message[: place.start()], place[1], raw, kind)}"
 
 
 def _is_a_key(message: str, raw: dict[str, object]) -> bool:
-    """Return True if the part of the message that looks like a place belongs to an unknown key of the file."""
+    """Return True if the part of the message that looks like a place belongs to an unknown key of the file.
+
+    The validator repeats an unknown key as it is. A key may end in " - at `$.kernel`", to look like a place.
+    """
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL)
     return unknown is not None and unknown[1] in raw
 
 
-def _what(what: str, place: str, raw: dict[str, object], kind: type[msgspec.Struct]) -> str:
-    if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
+def _mistake(message: str, place: str, raw: dict[str, object], kind: type[msgspec.Struct]) -> str:
+    """Return a message without its place in the file's terms; `place` is empty for the file as a whole."""
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", message):
         return f"the key {missing[1]!r} is missing"
-    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", what, re.DOTALL):
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
         allowed = _table_at(place, kind).__struct_fields__
         return f"unknown key {unknown[1][:_LONGEST_VALUE]!r}{_suggestion(unknown[1], allowed)}"
-    if what.startswith("Invalid enum value"):
+    if message.startswith("Invalid enum value"):
+        # Indices and "[...]", which stands for any key of a table without a class, do not change the type.
         table, _, key = re.sub(r"\[[\d.]+\]", "", place).rpartition(".")
         choices = _choices(get_type_hints(_table_at(table, kind))[key])
         return f"{_wrong_choice(_value_at(place, raw), choices)}: allowed are {', '.join(map(str, choices))}"
-    return _expected(what, _value_at(place, raw))
+    return _expected(message, _value_at(place, raw))
 
 
 def _wrong_choice(value: object, choices: list[object]) -> str:
     """Return the value that is not a choice; of a table the first such value, since the validator does not name it."""
     if isinstance(value, dict):
-        key, value = next(one for one in value.items() if one[1] not in choices)
+        key, value = next(item for item in value.items() if item[1] not in choices)
         return f"{key[:_LONGEST_VALUE]!r} is {value!r:.{_LONGEST_VALUE}}"
     return f"is {value!r:.{_LONGEST_VALUE}}"
 
 
-def _expected(what: str, value: object) -> str:
+def _expected(message: str, value: object) -> str:
     """Return the line for a value of the wrong type, or out of range."""
-    if kinds := re.fullmatch(r"Expected `(.*)`, got `(\w+)`", what):
-        wanted = [_WORDS[one] for one in kinds[1].split(" | ") if one != "null"]
+    if kinds := re.fullmatch(r"Expected `(.*)`, got `(\w+)`", message):
+        # TOML has no null: an optional value is simply left out, so that null is not offered.
+        wanted = [_WORDS[name] for name in kinds[1].split(" | ") if name != "null"]
         return f"must be {' or '.join(wanted)}, and is {_WORDS[kinds[2]]}"
-    if length := re.fullmatch(r"Expected `str` of length (>=|<=) (\d+)", what):
+    if length := re.fullmatch(r"Expected `str` of length (>=|<=) (\d+)", message):
         return f"must have at {'least' if length[1] == '>=' else 'most'} {length[2]} characters"
-    if length := re.fullmatch(r"Expected `array` of length (>=|<=) (\d+)", what):
+    if length := re.fullmatch(r"Expected `array` of length (>=|<=) (\d+)", message):
         return f"must have at {'least' if length[1] == '>=' else 'most'} {length[2]} entries"
-    if limit := re.fullmatch(r"Expected `int` (>=|<=|<) (\d+)", what):
+    if limit := re.fullmatch(r"Expected `int` (>=|<=|<) (\d+)", message):
         most = int(limit[2]) - (limit[1] == "<")
         return f"is {value}, and must be at {'least' if limit[1] == '>=' else 'most'} {most}"
-    return what
+    return message
 
 
 def _suggestion(key: str, allowed: tuple[str, ...]) -> str:
@@ -106,20 +114,21 @@ def _table_at(place: str, table: type[msgspec.Struct]) -> type[msgspec.Struct]:
     for key in _steps(place):
         if isinstance(key, str):
             inside = _types_in(get_type_hints(table)[key])
-            table = next(one for one in inside if isinstance(one, type) and issubclass(one, msgspec.Struct))
+            # The table's class may be wrapped: in Annotated, a list, or a union with None.
+            table = next(hint for hint in inside if isinstance(hint, type) and issubclass(hint, msgspec.Struct))
     return table
 
 
 def _types_in(hint: object) -> Iterator[object]:
     """Yield a type and every type within it."""
     yield hint
-    for one in get_args(hint):
-        yield from _types_in(one)
+    for argument in get_args(hint):
+        yield from _types_in(argument)
 
 
 def _choices(hint: object) -> list[object]:
     """Return the values that a type of named choices allows."""
-    for one in _types_in(hint):
-        if isinstance(one, type) and issubclass(one, StrEnum):
-            return list(one)
-    return [one for one in _types_in(hint) if isinstance(one, int | str)]
+    for inside in _types_in(hint):
+        if isinstance(inside, type) and issubclass(inside, StrEnum):
+            return list(inside)
+    return [inside for inside in _types_in(hint) if isinstance(inside, int | str)]  # the values of a Literal
