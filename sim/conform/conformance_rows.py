@@ -57,7 +57,7 @@ def conformance_row(
         left_out: the parts of the scenario that the boot did not have.
     """
     rows = [_field_row(field) for field in fields]
-    # Saves were all measured with one kernel that was built for them: their records name no release and no QEMU.
+    # Saves were measured with kernels that were built for the purpose: their records name no release and no QEMU.
     release, qemu = (record.release, record.qemu) if isinstance(record, RecordedBoot) else ("", "")
     return ConformanceRow(
         id=record.id,

@@ -98,8 +98,8 @@ def compare_boot(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
 def uncompared_fields(record: RecordedBoot) -> list[str]:
     """Return the names of the fields that were not read, or could not be."""
     unread = [name for name in _MEMORY_FIELDS if getattr(record.observed, name) is None]
-    # A record has no SME lengths of tasks both where there are none and where they were not read. Where the kernel
-    # logged a maximum for SME there are some, so that they were not read.
+    # None stands for two things: the kernel has no SME, or the lengths were not read. If the kernel logged a maximum
+    # for SME, they were not read: a guest that reads them records a list, even an empty list.
     if record.observed.sme_max_bytes is not None and record.observed.task_sme_vls_bits is None:
         unread.append("task_sme_vls_bits")
     without_log = (

@@ -12,6 +12,8 @@ trap 'kill $started 2>/dev/null || :; rm -rf "$folder"' EXIT
 trap 'stopped=1' HUP INT TERM
 mkfifo "$folder/qmp.in" "$folder/qmp.out"
 
+# The functions below run in `talk`, whose output is QMP's input, and whose input is QMP's output.
+
 # Sends a QMP command and waits for its answer; after an error, ends QEMU.
 ask() {
     printf '%s\n' "$1"

@@ -153,7 +153,7 @@ def space_to_data(space: Space) -> dict[str, object]:
 
 
 def _group_table(group: Group) -> GroupTable:
-    # There are 4,115 legal sets up to 2048 bits: they are written as "legal". Any other choice is written out.
+    # All legal sets up to some length, of which there may be 4,115, are written as "legal"; other sets are listed.
     up_to = max(group.sets).bit_length()
     sets: Choice | list[SetTable | Lengths]
     bits = None

@@ -145,7 +145,7 @@ def _of_the_system(log: KernelLog, simulated: KernelLog, outcome: Outcome, sets:
         values = [each[name].value if name in each else _NOTHING for each in (stated, implied)]
         if values[0] == values[1] or (name not in stated and _is_lost(claim, log)):
             continue
-        # A kernel that does not use SME logs nothing of it, whatever the sets are: blame the series, not the sets.
+        # A kernel that does not use SME logs nothing of it, whatever the sets are: its series implies the difference.
         unused = claim.extension is VectorType.SME and not outcome.scenario.flags.sme
         whose = f"the model of Linux {outcome.scenario.kernel} says" if unused else f"{sets} imply"
         yield f"the log says {name} {values[0]}, {whose} {values[1]}"

@@ -59,8 +59,8 @@ def understood_lines(text: str) -> Iterator[NumberedLine]:
         line = parse_line(plain)
         if line is None:
             continue
-        # A new boot, whose stamps begin at 0 again; or a console that repeats this boot from its very first line. The
-        # reader begins at the last first line, so that nothing is lost in either case.
+        # A new boot, whose stamps begin at 0 again; or a console that repeats this boot from the kernel's first line.
+        # The reader begins at the last such line, so that nothing is lost in either case.
         if isinstance(line, BootLine):
             stamped.clear()
         elif _UNIQUE_STAMP.search(plain):
