@@ -69,16 +69,16 @@ class ControlledEnvironment(Environment):
         heappush(queue, (self._now, priority, next(self._eid), event))
 
     def snapshot(self) -> tuple[object, ...]:
-        """Return the steps that are enabled and awaited, and the locks that are held or waited for.
+        """Return the steps that are awaited, and the locks that are held or waited for.
 
-        The order of waiting does not matter: the next holder is chosen.
+        The order of waiting does not matter: the next holder is chosen. The enabled steps follow from both.
         """
         locks = tuple(
             (lock.which, self._names(lock.users), self._names(lock.queue))
             for lock in sorted(self.locks, key=lambda lock: (lock.which.kind, lock.which.seat or 0))
             if lock.users or lock.queue
         )
-        return tuple(self.enabled()), tuple(sorted(self.awaited(), key=_order)), locks
+        return tuple(sorted(self.awaited(), key=_order)), locks
 
     def _names(self, requests: Iterable[Request]) -> tuple[str, ...]:
         return tuple(sorted(repr(self._owner(request)) for request in requests))

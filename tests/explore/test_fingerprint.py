@@ -1,191 +1,405 @@
-"""Fingerprints: every field that changes while a boot runs counts, and the frames of generators do not."""
+"""Fingerprints: every field of every part of a boot counts or says why not, and the frames of generators do not."""
 
+import importlib
+import pkgutil
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
+from collections.abc import Iterator, Mapping
+from copy import copy
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass, replace
+from enum import Enum
 from typing import Any
 
 import pytest
-from simpy.events import Event
+import simpy
+from simpy.events import Event, Process
+from simpy.resources.resource import Request
 
 from sim import rules
 from sim.boot_run import BootRun
-from sim.environment import Step
+from sim.designs import Design
+from sim.environment import Step, StepKind
 from sim.errnos import Errno
-from sim.explore.controlled_env import controlled_boot
+from sim.explore.controlled_env import ControlledLock, controlled_boot
 from sim.explore.exploration import explore_orders
 from sim.explore.fingerprint import fingerprint
 from sim.facts import ActionOutcome, Refused
 from sim.kernel.cpufeature import Refusal
-from sim.latencies import Latencies, fixed
+from sim.kernel.printk import Printk
+from sim.latencies import Distribution, Latencies, fixed
 from sim.processes.guests import Guests, _GuestRun
+from sim.processes.hotplug import _BringUp
 from sim.processes.recorder import Recorder
 from sim.rules import Reason
-from sim.scenario import Action, Fault, KvmInit, KvmMode, Relay, Scenario
-from sim.topology import Topology
+from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
+from sim.topology import Cpu, Topology
 from sim.vectors import VectorType
 from tests.systems import A64FX, N2, V1, guest, off, on, wait_for
 
-BUSY = Scenario(
-    Topology.of([A64FX, A64FX, V1, [128, 256, 384, 512], [128, 256, 512, 1024]], [[128], [128], [128], [128], [128]]),
-    kernel="6.18",
-    design="brown-v4-meant",
-    kvm_mode=KvmMode.PROTECTED,
-    relay=Relay.RELAXED,
-    maxcpus=2,
-    actions=(
-        guest(0, rounds=2, agent="a"),
-        off(1, agent="b"),
-        on(1, agent="b"),
-        on(2, agent="c"),
-        on(4, agent="d"),
-        guest(4, agent="d"),
-        wait_for(1, agent="e"),
+LATE = Latencies(cpu_on=fixed("6s"))
+"""Every CPU may arrive after the wait for it has ended."""
+SCENARIOS = {
+    "busy": Scenario(
+        Topology.of(
+            [A64FX, A64FX, V1, [128, 256, 384, 512], [128, 256, 512, 1024]], [[128], [128], [128], [128], [128]]
+        ),
+        kernel="6.18",
+        design="brown-v4-meant",
+        kvm_mode=KvmMode.PROTECTED,
+        relay=Relay.RELAXED,
+        maxcpus=2,
+        actions=(
+            guest(0, rounds=2, agent="a"),
+            off(1, agent="b"),
+            on(1, agent="b"),
+            on(2, agent="c"),
+            on(4, agent="d"),
+            guest(4, agent="d"),
+            wait_for(1, agent="e"),
+        ),
     ),
-)
-LATE_ARRIVALS = Scenario(
-    Topology.of([V1, V1, N2]),
-    maxcpus=2,
-    kvm_init=KvmInit.ANY_TIME,
-    faults=(Fault("cpu1", arrives_after_ns=6_000_000_000),),
-    latencies=Latencies(cpu_on=fixed("6s")),
-    actions=(on(2, agent="a"), on(1, agent="b"), wait_for(1, agent="c"), wait_for(2, agent="d")),
-)
-PAST = {
-    "Recorder.actions": "actions that are over",
-    "Recorder.guests": "of visits, only the lengths that each guest saw",
-    "Recorder.lost": "the states of lost CPUs are there",
-    "Recorder.shared_tasks": "the CPU that runs each idle task is there",
-    "Recorder.final_event": "a place among the events",
-    "SaveArea.saves": "saves that are over; those whose restore is to come are there",
-    "UserSpace._underway": "when the action began; that it is under way is there",
-    "Hotplug._coming": "the agents that wait are there, with their actions",
-    "Guests._seats": "locks are in the environment's snapshot",
+    "late arrivals": Scenario(
+        Topology.of([V1, V1, N2]),
+        maxcpus=2,
+        kvm_init=KvmInit.ANY_TIME,
+        faults=(Fault("cpu1", arrives_after_ns=6_000_000_000),),
+        latencies=LATE,
+        actions=(on(2, agent="a"), on(1, agent="b"), wait_for(1, agent="c"), wait_for(2, agent="d")),
+    ),
+    "parallel bring-up": Scenario(
+        Topology.of([V1, V1, V1]),
+        bring_up=BringUp.PARALLEL,
+        latencies=replace(LATE, probe=Distribution("uniform", (0, 1000))),
+    ),
+    "pKVM at any time": Scenario(
+        Topology.of([V1, V1, None]),
+        kvm_mode=KvmMode.PROTECTED,
+        kvm_init=KvmInit.ANY_TIME,
+        maxcpus=2,
+        actions=(off(1, agent="a"), on(1, agent="a"), on(2, agent="b")),
+    ),
+    "no memory": Scenario(Topology.of([V1, V1]), kvm_mode=KvmMode.PROTECTED, allocation_fails_at="cpu1"),
+    "panic": Scenario(
+        Topology.of([V1, A64FX]),
+        kvm_mode=KvmMode.PROTECTED,
+        relay=Relay.RELAXED,
+        design="v6.11",
+        memory=MemoryLayout.ISOLATED,
+        maxcpus=1,
+        actions=(on(1), guest(1)),
+    ),
+    "faults": Scenario(
+        Topology.of([V1, V1, V1]), faults=(Fault("cpu1", answer="INTERNAL_FAILURE"), Fault("cpu2", never_arrives=True))
+    ),
 }
-"""The fields that change and do not count by themselves, each with the reason."""
+SEEDS = {"busy": 4, "late arrivals": 30, "parallel bring-up": 10, "pKVM at any time": 6}
+"""The number of drawn orders in which each scenario runs; of the others, one."""
+UNCOUNTED = {
+    # The past, which only the record tells
+    "ControlledEnvironment.left_early": "the run is over",
+    "CpuFeatures.announced[].time_ns": "a time",
+    "Recorder.actions": "actions that are over",
+    "Recorder.booted_events[]": "a place among the events; that the CPU was online is there",
+    "Recorder.final_event": "a place among the events",
+    "Recorder.guests[].cpu": "of visits, only the lengths that each guest saw",
+    "Recorder.guests[].event": "a place among the events",
+    "Recorder.guests[].killed": "follows from the lengths and KVM's limit, which are there",
+    "Recorder.guests[].time_ns": "a time",
+    "Recorder.lost": "the states of lost CPUs are there",
+    "Recorder.panic.event": "a place among the events",
+    "Recorder.panic.of_hypervisor": "the sentence says it",
+    "Recorder.panic.time_ns": "a time",
+    "Recorder.refused[].event": "a place among the events",
+    "Recorder.refused[].refusal.lengths": "words for what follows from the CPU and the system's lengths",
+    "Recorder.refused[].refusal.vector_type": "the extension is there",
+    "Recorder.refused[].refusal.verdict": "follows from the CPU, the system's lengths and what was announced",
+    "Recorder.refused[].time_ns": "a time",
+    "Recorder.relay_refused": "the states of these CPUs are there",
+    "Recorder.shared_tasks": "the CPU that runs each idle task is there",
+    "SaveArea.saves[:-1]": "saves that are over; those whose restore is to come are there",
+    "SaveArea.saves[].event": "a place among the events",
+    "SaveArea.saves[].time_ns": "a time",
+    "System._draws": "streams of durations, and any enabled step may be next",
+    "UserSpace._underway[]": "the scenario's action, and when it began; that it is under way is there",
+    # What is there elsewhere
+    "Guests._seats": "locks are in the environment's snapshot",
+    "Hotplug._coming": "the agents that wait are there, with their actions",
+    "UserSpace.left[][]": "the scenario's; the number of actions that are left is there",
+    # What the scenario settles
+    "ControlledEnvironment._choose": "the explorer's",
+    "CpuFeatures._announces": "the design's",
+    "CpuFeatures._has_pseudo_registers": "the kernel's",
+    "CpuFeatures._hyp_available": "the machine's",
+    "CpuFeatures._late_store": "the design's",
+    "CpuFeatures._refuses": "the design's",
+    "CpuFeatures._series": "the kernel's",
+    "CpuFeatures._usable": "the kernel's",
+    "Psci._faults": "the scenario's",
+    "System.logical": "the topology's",
+    "VectorUnit._el3_vqs": "the CPU's",
+    "VectorUnit.supported_vqs": "the CPU's",
+    "VlInfo.type": "its place among the records",
+    # What KVM's initcall settles
+    "El2Memory._cell_bytes": "follows from KVM's limit for the host, which is there",
+    "El2Memory._mapped_from": "follows from the scenario",
+    "El2Memory._mapped_to": "follows from KVM's limit for the host, which is there",
+    "El2Memory._run_offset": "follows from the scenario",
+    "El2Memory.cpus": "the topology's",
+    "El2Memory.run_bytes": "follows from KVM's limit for the host, which is there",
+    "Pkvm._design": "the scenario's, and the features that are final",
+    "SaveArea._allocation_vq": "KVM's limit for the host, which is there",
+    "SaveArea._committed_vq": "the largest length of vq_map, which is there",
+    "SaveArea._ffr_pointer": "the design's",
+    "SaveArea._vq_map": "is there, and final",
+    "SaveArea._zcr_el2_len": "follows from the design, vq_map and KVM's limit for the host",
+    "SaveArea.allocation_vqs": "KVM's limit for the host, which is there",
+    "SaveArea.limit_vqs": "follows from the design, vq_map and KVM's limit for the host",
+    "SaveArea.size": "follows from KVM's limit for the host, which is there",
+}
+BROKEN = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""The errors of a snapshot of a state that cannot be."""
 
 
-def parts(run: BootRun) -> Iterator[Any]:
-    """Yield the parts of a boot that hold its state."""
-    system, hotplug = run.system, run.hotplug
-    yield from (system.smp, system.features, *system.features.vl_info.values(), system.kvm, system.psci)
-    yield from (system.recorder, *system.units.values(), run.guests, hotplug, run.user_space)
-    yield from (hotplug._shared.data, hotplug._shared.running, *run.guests._runs.values())
-    if system.kvm.pkvm is not None:
-        yield system.kvm.pkvm
-    if system.kvm.save_area is not None:
-        yield from (system.kvm.save_area, system.kvm.save_area._memory)
+def is_part(value: Any) -> bool:
+    """Return True for what changes while a boot runs: neither a value, nor a record, nor the log."""
+    return (
+        type(value).__module__.startswith("sim.")
+        and not isinstance(value, tuple | Enum | Printk | Topology)
+        and not (is_dataclass(value) and vars(type(value))["__dataclass_params__"].frozen)
+    )
 
 
 def fields(part: Any) -> dict[str, Any]:
+    """Return the fields of a part, but for those that SimPy gives it."""
+    if isinstance(part, ControlledLock):
+        return {"which": part.which, "users": part.users, "queue": part.queue}
     names = vars(part) if hasattr(part, "__dict__") else type(part).__slots__
-    return {name: getattr(part, name) for name in names}
+    of_simpy = vars(simpy.Environment()) if isinstance(part, simpy.Environment) else ()
+    return {name: getattr(part, name) for name in names if name not in of_simpy}
 
 
-def name_of(part: Any, field: str) -> str:
-    return f"{type(part).__name__}.{field}"
+def parts(run: BootRun) -> list[Any]:
+    """Return the parts of a boot, each once: those that its fields lead to."""
+    found: dict[int, Any] = {}
+    to_do: list[Any] = [run]
+    while to_do:
+        value = to_do.pop()
+        if isinstance(value, Mapping):
+            to_do += value.values()
+        elif isinstance(value, list | tuple):
+            to_do += value
+        elif is_part(value) and id(value) not in found:
+            found[id(value)] = value
+            to_do += fields(value).values()
+    return list(found.values())
 
 
-def is_plain(value: Any) -> bool:
-    return isinstance(value, bool | int | str | bytes | bytearray | tuple | list | dict | set | Event | None)
+def changes(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield other values of the same kind, each with the name of what differs within."""
+    if isinstance(value, dict):
+        yield from _changes_of_a_dict(value)
+    elif isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        if isinstance(value, list):
+            yield "[:-1]", value[:-1]
+        for place, one in enumerate(value):
+            for name, other in () if refers(one) else changes(one):
+                yield f"[]{name}", type(value)([*value[:place], other, *value[place + 1 :]])
+    elif names := names_in(value):
+        for field in names:
+            for name, other in changes(getattr(value, field)):
+                record = {one: getattr(value, one) for one in names} | {field: other}
+                yield f".{field}{name}", type(value)(**record)
+    else:
+        yield "", _another(value)
+
+
+def names_in(value: Any) -> tuple[str, ...]:
+    """Return the fields of a record; a part of a scenario has none, because it stays the same."""
+    if not is_dataclass(value) or isinstance(value, Action | Cpu | Design | Fault):
+        return getattr(value, "_fields", ())
+    return tuple(one.name for one in fields_of(value))
+
+
+def _changes_of_a_dict(value: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for key, content in value.items():
+        rest = {one: of for one, of in value.items() if one != key}
+        # A process cannot be changed, so it is left out.
+        keys = () if isinstance(key, Process) else (other for _, other in changes(key) if other not in value)
+        yield "", rest
+        for other in keys:
+            yield "[key]", {**rest, other: content}
+        for name, other in () if refers(content) else changes(content):
+            yield f"[]{name}", {**value, key: other}
+
+
+def _another(value: Any) -> Any:
+    """Return another value in the place of one that has no parts."""
+    other: Any = None
+    match value:
+        case bool():
+            other = not value
+        case Enum():
+            other = next(one for one in type(value) if one is not value)
+        case int():
+            other = value ^ 1
+        case str():
+            other = value + "x"
+        case bytes() | bytearray():
+            other = type(value)([value[0] ^ 1]) + value[1:]
+        case set() | frozenset():
+            other = value ^ {99}
+        case Event():
+            other = Event(value.env)
+            if not value.triggered:
+                other._ok, other._value = True, None
+        case None:
+            other = 1
+    return other
+
+
+def refers(value: Any) -> bool:
+    """Return True for another part, whose own fields are changed, and for what is the same in a whole exploration."""
+    return is_part(value) or isinstance(value, Scenario | Topology | Printk | Request)
+
+
+class Survey:
+    """The fields of the parts of boots, and those whose change changes the fingerprint."""
+
+    def __init__(self) -> None:
+        self.types: set[type] = set()
+        self.seen: set[str] = set()
+        self.counting: set[str] = set()
+        self._empty: set[str] = set()
+        self._filled: set[str] = set()
+
+    @property
+    def never_filled(self) -> set[str]:
+        """The fields that were None or empty in every state."""
+        return self._empty - self._filled
+
+    def look(self, run: BootRun) -> None:
+        """Change every field of a boot's current state, one at a time."""
+        before = fingerprint(run)
+        for part in parts(run):
+            self.types.add(type(part))
+            for field, value in fields(part).items():
+                name = f"{type(part).__name__}.{field}"
+                is_empty = value is None or (isinstance(value, list | dict | set | frozenset) and not value)
+                (self._empty if is_empty else self._filled).add(name)
+                for within, other in () if refers(value) else changes(value):
+                    if name + within in self.counting:
+                        continue
+                    setattr(part, field, other)
+                    try:
+                        differs = fingerprint(run) != before
+                    except BROKEN:
+                        continue  # such a state cannot be, and a snapshot reads the field
+                    finally:
+                        setattr(part, field, value)
+                    self.seen.add(name + within)
+                    if differs:
+                        self.counting.add(name + within)
+
+
+def reason_for(name: str) -> str | None:
+    """Return the entry of `UNCOUNTED` that a field falls under."""
+    return next((one for one in UNCOUNTED if name == one or (name.startswith(one) and name[len(one)] in ".[")), None)
+
+
+def survey(found: Survey, scenario: Scenario, seed: int) -> None:
+    """Run a scenario in a drawn order, and look at each state."""
+    draw = random.Random(seed)  # noqa: S311 (an order, not a secret)
+
+    def choose(enabled: list[Step]) -> Step:
+        found.look(run)
+        return draw.choice(enabled)
+
+    run = controlled_boot(scenario, choose)
+    run.to_the_end()
+    found.look(run)
+
+
+@pytest.fixture(scope="module")
+def surveyed() -> Survey:
+    found = Survey()
+    for name, scenario in SCENARIOS.items():
+        for seed in range(SEEDS.get(name, 1)):
+            survey(found, scenario, seed)
+    return found
+
+
+def test_every_field_counts_or_says_why_not(surveyed: Survey) -> None:
+    assert {name for name in surveyed.seen - surveyed.counting if reason_for(name) is None} == set()
+
+
+def test_each_reason_is_about_a_field_that_does_not_count(surveyed: Survey) -> None:
+    assert {reason_for(name) for name in surveyed.counting} == {None}
+    assert {reason_for(name) for name in surveyed.seen} - {None} == UNCOUNTED.keys()
+
+
+def test_every_field_occurs_with_a_value(surveyed: Survey) -> None:
+    assert surveyed.never_filled == set()
+
+
+def test_every_class_with_a_snapshot_occurs(surveyed: Survey) -> None:
+    modules = [importlib.import_module(type_.__module__) for type_ in surveyed.types]
+    folders = {module.__name__.rpartition(".")[0] for module in modules}
+    classes = {
+        one
+        for folder in folders
+        for found in pkgutil.iter_modules(importlib.import_module(folder).__path__, f"{folder}.")
+        if not found.ispkg
+        for one in vars(importlib.import_module(found.name)).values()
+        if isinstance(one, type) and "snapshot" in vars(one)
+    }
+    assert classes == {one for one in surveyed.types if "snapshot" in vars(one)}
+
+
+def late_run() -> BootRun:
+    """Return a boot in whose state two CPUs are on their way, each with boot arguments of its own."""
+    scenario, taken = SCENARIOS["parallel bring-up"], 0
+
+    def choose(enabled: list[Step]) -> Step | None:
+        nonlocal taken
+        taken += 1
+        calls = [step for step in enabled if step.kind in {StepKind.PROBE, StepKind.CPU_ON_CALL}]
+        return calls[0] if calls else None
+
+    run = controlled_boot(scenario, choose)
+    run.system.env.run()
+    assert len(run.hotplug._arriving) == 2
+    return run
+
+
+def test_boot_arguments_count_while_a_cpu_may_arrive_late_and_take_them() -> None:
+    run = late_run()
+    hotplug, own = run.hotplug, run.hotplug._arriving[1]
+    before = {late: hotplug.snapshot(late_arrivals=late) for late in (False, True)}
+    for data in (own.data, hotplug._shared.data):
+        task, data.task = data.task, 0
+        assert hotplug.snapshot(late_arrivals=True) != before[True]
+        assert hotplug.snapshot(late_arrivals=False) == before[False]
+        data.task = task
+    assert hotplug.snapshot(late_arrivals=True) == before[True]
+
+
+def test_arguments_of_its_own_and_shared_ones_differ_though_they_are_equal() -> None:
+    hotplug = late_run().hotplug
+    shared = hotplug._shared
+    hotplug._arriving[1] = _BringUp(copy(shared.data), shared.running)
+    own = hotplug.snapshot(late_arrivals=True)
+    hotplug._arriving[1] = shared
+    assert hotplug.snapshot(late_arrivals=True) != own
 
 
 def test_refusals_count_until_kvm_has_decided_whether_they_were_needless() -> None:
-    recorder = Recorder(BUSY)
+    recorder = Recorder(SCENARIOS["busy"])
     before = {decided: recorder.snapshot(kvm_decided=decided) for decided in (False, True)}
     found = rules.late_findings(0, 0, 0, 0, 0)
     refusal = Refusal("SVE", VectorType.SVE, Reason.LACKS_EXTENSION, rules.late_verdict(found, 0, 0))
     recorder.refused.append(Refused(0, 2, 2, refusal, 0))
     assert recorder.snapshot(kvm_decided=False) != before[False]
     assert recorder.snapshot(kvm_decided=True) == before[True]
-
-
-def changed(value: Any) -> Any:
-    """Return another value of the same kind."""
-    match value:
-        case bool():
-            other: Any = not value
-        case int():
-            other = value ^ 1
-        case bytearray():
-            other = bytearray([value[0] ^ 1]) + value[1:]
-        case dict():
-            other = dict(list(value.items())[:-1])
-        case set():
-            other = value ^ {99}
-        case list() | tuple():
-            other = value[:-1]
-        case _:
-            other = 1 if value is None else None
-    return other
-
-
-def walk(scenario: Scenario, look: Callable[[BootRun], None], seed: int) -> None:
-    """Run a scenario in a drawn order, and look at each state."""
-    draw = random.Random(seed)  # noqa: S311 (an order, not a secret)
-
-    def choose(enabled: list[Step]) -> Step:
-        look(run)
-        return draw.choice(enabled)
-
-    run = controlled_boot(scenario, choose)
-    run.to_the_end()
-
-
-def fields_that_change(scenario: Scenario, seeds: range) -> set[str]:
-    found: set[str] = set()
-    for seed in seeds:
-        seen: dict[tuple[int, str], str] = {}
-
-        def look(run: BootRun, seen: dict[tuple[int, str], str] = seen) -> None:
-            for part in parts(run):
-                for field, value in fields(part).items():
-                    if is_plain(value):
-                        key = id(part), name_of(part, field)
-                        if seen.setdefault(key, repr(value)) != repr(value):
-                            found.add(key[1])
-
-        walk(scenario, look, seed)
-    return found
-
-
-def fields_that_count(scenario: Scenario, seeds: range) -> set[str]:
-    found: set[str] = set()
-
-    def look(run: BootRun) -> None:
-        before = fingerprint(run)
-        for part in parts(run):
-            for field, value in fields(part).items():
-                name = name_of(part, field)
-                if name in found or not is_plain(value) or (isinstance(value, list | dict | tuple) and not value):
-                    continue
-                setattr(part, field, changed(value))
-                try:
-                    differs = fingerprint(run) != before
-                except (AssertionError, AttributeError, TypeError, KeyError, ValueError, IndexError):
-                    differs = True  # the snapshot looks at the field
-                setattr(part, field, value)
-                if differs:
-                    found.add(name)
-
-    for seed in seeds:
-        walk(scenario, look, seed)
-    return found
-
-
-@pytest.fixture(scope="module")
-def changing() -> set[str]:
-    return fields_that_change(BUSY, range(40)) | fields_that_change(LATE_ARRIVALS, range(150))
-
-
-def test_every_field_that_changes_counts_or_says_why_not(changing: set[str]) -> None:
-    counting = fields_that_count(BUSY, range(4)) | fields_that_count(LATE_ARRIVALS, range(30))
-    assert len(counting) > 20
-    assert changing - counting <= PAST.keys()
-
-
-def test_each_reason_is_about_a_field_that_changes(changing: set[str]) -> None:
-    assert PAST.keys() <= changing
 
 
 def guests_that_keep_a_list(self: Guests, action: Action, number: int) -> Any:
@@ -219,9 +433,3 @@ def test_a_process_that_is_written_otherwise_has_the_same_states(monkeypatch: py
         before.orders,
         before.found,
     )
-
-
-def test_every_part_is_a_plain_object() -> None:
-    run = controlled_boot(BUSY, lambda enabled: enabled[0])
-    run.to_the_end()
-    assert all(hasattr(part, "__dict__") or is_dataclass(part) or type(part).__slots__ for part in parts(run))
