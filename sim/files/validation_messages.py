@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import get_args, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -25,6 +25,8 @@ _WORDS = {
     "time": "a time of day",
 }
 _LONGEST_VALUE = 60
+_ANY_KEY = "[...]"
+"""The validator's name for a free key, such as the name of a CPU."""
 
 
 def in_words(message: str, raw: dict[str, object], kind: type[msgspec.Struct]) -> str:
@@ -35,10 +37,35 @@ def in_words(message: str, raw: dict[str, object], kind: type[msgspec.Struct]) -
         raw: the content of the file.
         kind: the class of the table that the file should be.
     """
-    place = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
-    if place is None or _is_a_key(message, raw):
+    at = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
+    if at is None or _is_a_key(message, raw):
         return _mistake(message, "", raw, kind)
-    return f"{place[1]}: {_mistake(message[: place.start()], place[1], raw, kind)}"
+    place, value = at[1], _value_at(at[1], raw)
+    if place.endswith(_ANY_KEY) and isinstance(value, dict):
+        # The validator does not name a free key. It checks the values in order and stops at the first wrong value.
+        key = next(key for key, one in value.items() if _is_wrong(one, _free_values(place, kind)))
+        place, value = f"{place.removesuffix(_ANY_KEY)}.{_as_key(key)}", value[key]
+    return f"{place}: {_mistake(message[: at.start()], at[1], value, kind)}"
+
+
+def _free_values(place: str, kind: type[msgspec.Struct]) -> object:
+    """Return the type of the values of a table with free keys."""
+    table, _, key = place.removesuffix(_ANY_KEY).rpartition(".")
+    hint = get_type_hints(_table_at(table, kind))[key]
+    return next(get_args(one)[1] for one in _types_in(hint) if get_origin(one) is dict)
+
+
+def _is_wrong(value: object, kind: object) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return True
+    return False
+
+
+def _as_key(key: str) -> str:
+    """Return a key as TOML has it, which quotes what is not a word."""
+    return key[:_LONGEST_VALUE] if re.fullmatch(r"[\w-]+", key, re.ASCII) else f"{key!r:.{_LONGEST_VALUE}}"
 
 
 def _is_a_key(message: str, raw: dict[str, object]) -> bool:
@@ -50,8 +77,15 @@ def _is_a_key(message: str, raw: dict[str, object]) -> bool:
     return unknown is not None and unknown[1] in raw
 
 
-def _mistake(message: str, place: str, raw: dict[str, object], kind: type[msgspec.Struct]) -> str:
-    """Return a message without its place in the file's terms; `place` is empty for the file as a whole."""
+def _mistake(message: str, place: str, value: object, kind: type[msgspec.Struct]) -> str:
+    """Return a message without its place in the file's terms.
+
+    Args:
+        message: the validator's message.
+        place: the place in the file; empty for the file as a whole.
+        value: the value at the place.
+        kind: the class of the table that the file should be.
+    """
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", message):
         return f"the key {missing[1]!r} is missing"
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
@@ -61,16 +95,8 @@ def _mistake(message: str, place: str, raw: dict[str, object], kind: type[msgspe
         # Indices and "[...]", which stands for any key of a table without a class, do not change the type.
         table, _, key = re.sub(r"\[[\d.]+\]", "", place).rpartition(".")
         choices = _choices(get_type_hints(_table_at(table, kind))[key])
-        return f"{_wrong_choice(_value_at(place, raw), choices)}: allowed are {', '.join(map(str, choices))}"
-    return _expected(message, _value_at(place, raw))
-
-
-def _wrong_choice(value: object, choices: list[object]) -> str:
-    """Return the value that is not a choice; of a table the first such value, since the validator does not name it."""
-    if isinstance(value, dict):
-        key, value = next(item for item in value.items() if item[1] not in choices)
-        return f"{key[:_LONGEST_VALUE]!r} is {value!r:.{_LONGEST_VALUE}}"
-    return f"is {value!r:.{_LONGEST_VALUE}}"
+        return f"is {value!r:.{_LONGEST_VALUE}}: allowed are {', '.join(map(str, choices))}"
+    return _expected(message, value)
 
 
 def _expected(message: str, value: object) -> str:

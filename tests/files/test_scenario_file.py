@@ -727,3 +727,29 @@ def test_a_wrong_value_anywhere_is_told_by_its_place_in_plain_words(place: tuple
             assert "Expected" not in said
             assert str(place[0]) in said or "cpu" in said
     assert refused
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (
+            {"kernel": {"flags": {"pseudo_registers": 1}}},
+            "kernel.flags.pseudo_registers: must be true or false, and is an",
+        ),
+        ({"kernel": {"flags": {"sme": True, "own_design": "x"}}}, "kernel.flags.own_design: must be true or false"),
+        ({"kernel": {"flags": {"a b": 1}}}, "kernel.flags.'a b': must be true or false"),
+        (
+            {"expect": {"cpus": {"cpu0": "online", "cpu1": []}}},
+            "expect.cpus.cpu1: must be text in quotes, and is a list",
+        ),
+        (
+            {"expect": {"cpus": {"cpu0": "online", "cpu1": "on"}}},
+            "expect.cpus.cpu1: is 'on': allowed are online, offline",
+        ),
+        ({"latencies": {"probe": 1}}, "latencies.probe: must be a duration"),
+        ({"latencies": {"probe": {"distribution": "fixed", "value": 1}}}, "latencies.probe: value is a duration"),
+    ],
+)
+def test_a_wrong_value_under_a_free_key_names_the_key(tables: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}"):
+        scenario_from_data({"topology": {"cpus": [{}, {}]}, **tables})

@@ -122,7 +122,7 @@ def test_a_failure_shows_differences_and_commands_to_go_on_with(tmp_path: Path) 
         ('[expect]\ncpus = { cpu7 = "online" }', "expect: cpus: there is no CPU 'cpu7'"),
         (
             '[expect]\ncpus = { cpu0 = "online", cpu1 = "not_started" }',
-            "expect.cpus[...]: 'cpu1' is 'not_started': allowed are online, offline, refused, not started, lost",
+            "expect.cpus.cpu1: is 'not_started': allowed are online, offline, refused, not started, lost",
         ),
         ("[expect]\nlog = []", "expect: log: expects nothing"),
         ("[expect]\ncpus = {}", "expect: cpus: expects nothing"),
