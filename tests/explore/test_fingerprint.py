@@ -8,6 +8,8 @@ from copy import copy
 from dataclasses import fields as fields_of
 from dataclasses import is_dataclass, replace
 from enum import Enum
+from itertools import permutations, product
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +20,9 @@ from simpy.resources.resource import Request
 from sim import rules
 from sim.boot_run import BootRun
 from sim.designs import Design
-from sim.environment import Step, StepKind
+from sim.environment import Lock, Step, StepKind
 from sim.errnos import Errno
-from sim.explore.controlled_env import ControlledLock, controlled_boot
+from sim.explore.controlled_env import ControlledEnvironment, ControlledLock, controlled_boot
 from sim.explore.exploration import explore_orders
 from sim.explore.fingerprint import fingerprint
 from sim.facts import ActionOutcome, Refused
@@ -353,6 +355,31 @@ def test_every_class_with_a_snapshot_occurs(surveyed: Survey) -> None:
         if isinstance(one, type) and "snapshot" in vars(one)
     }
     assert classes == {one for one in surveyed.types if "snapshot" in vars(one)}
+
+
+def test_locks_count_with_their_identity_their_holders_and_their_waiters() -> None:
+    env = ControlledEnvironment(lambda enabled: enabled[0], frozenset())
+    env._agents = {name: name for name in "ab"}  # type: ignore[misc]
+    snapshots = []
+    for which in (Lock(StepKind.TAKE_SEAT, 0), Lock(StepKind.TAKE_SEAT, 1), Lock(StepKind.TAKE_HOTPLUG_LOCK)):
+        env.locks = []
+        lock: Any = env.lock(which)
+        for lock.users, lock.queue in product(*([[], *([SimpleNamespace(proc=name)] for name in "ab")],) * 2):
+            if lock.users or lock.queue:
+                snapshots.append(env.snapshot())
+    assert len(set(snapshots)) == len(snapshots) == 24
+
+
+def test_the_order_in_which_locks_were_made_does_not_count() -> None:
+    def snapshot(*made: Lock) -> tuple[object, ...]:
+        env = ControlledEnvironment(lambda enabled: enabled[0], frozenset())
+        for which in made:
+            held: Any = env.lock(which)
+            held.users = [SimpleNamespace(proc=None)]
+        return env.snapshot()
+
+    locks = (Lock(StepKind.TAKE_HOTPLUG_LOCK), Lock(StepKind.TAKE_SEAT, 0), Lock(StepKind.TAKE_SEAT, 1))
+    assert len({snapshot(*made) for made in permutations(locks)}) == 1
 
 
 def late_run() -> BootRun:
