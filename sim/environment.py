@@ -38,15 +38,19 @@ class StepKind(StrEnum):
     SYSFS_WRITE = "sysfs_write by"
     TIME_COMES = "time comes for"
     """The time comes at which an agent's action may start."""
-    LOOK_AGAIN = "looks again:"
+    LOOK_AGAIN = "looks again"
     """An agent that waits for a CPU checks whether it is still online."""
     BEGIN = "begin"
     """An agent begins; chosen by explorers only."""
-    TAKE_HOTPLUG_LOCK = "take the hotplug lock:"
+    TAKE_HOTPLUG_LOCK = "take the hotplug lock"
     TAKE_SEAT = "take a guest's place on"
     """A lock is granted; chosen by explorers only."""
 
     __hash__ = str.__hash__  # Enum's own runs Python code, and explorers look up steps all the time
+
+
+_STATEMENTS = {StepKind.LOOK_AGAIN, StepKind.TAKE_HOTPLUG_LOCK, StepKind.TAKE_SEAT}
+"""The kinds whose words do not lead over to the CPU or agent: a colon parts the two."""
 
 
 class Step(NamedTuple):
@@ -65,10 +69,11 @@ class Step(NamedTuple):
     @property
     def words(self) -> str:
         """The kind of step, in words; of a seat, with its CPU."""
-        return self.kind.value if self.seat is None else f"{self.kind} cpu{self.seat}:"
+        return self.kind.value if self.seat is None else f"{self.kind} cpu{self.seat}"
 
     def __str__(self) -> str:
-        return f"{self.words} {f'cpu{self.who}' if isinstance(self.who, int) else repr(self.who)}"
+        colon = ":" if self.kind in _STATEMENTS else ""
+        return f"{self.words}{colon} {f'cpu{self.who}' if isinstance(self.who, int) else repr(self.who)}"
 
 
 class Lock(NamedTuple):
@@ -151,7 +156,7 @@ class Completion:
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
-        return self.done, self._awaited is not None and not self._awaited.triggered
+        return self.done, self._awaited is not None
 
     def complete(self) -> None:
         """Wake the process that waits, or let the next wait end at once."""

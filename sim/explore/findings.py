@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from sim.environment import Step
 from sim.frames import as_html
@@ -62,7 +63,7 @@ class Found:
             {
                 "step": number,
                 "who": f"cpu{step.who}" if isinstance(step.who, int) else step.who,
-                "what": step.words.removesuffix(":"),
+                "what": step.words,
             }
             for number, step in enumerate(self.schedule, 1)
         ]
@@ -101,8 +102,8 @@ FILE_NAMES = (*(f"{kind.value}.json" for kind in HazardKind), "deadlock_*.json")
 def file_names(found: Iterable[Found]) -> dict[str, Found]:
     """Return the names of the schedules' files."""
     named: dict[str, Found] = {}
+    deadlocks = count(1)
     for one in in_order(found):
-        deadlocks = sum(name.startswith("deadlock") for name in named)
-        name = f"deadlock_{deadlocks + 1}" if isinstance(one.what, Deadlock) else one.what.value
+        name = f"deadlock_{next(deadlocks)}" if isinstance(one.what, Deadlock) else one.what.value
         named[f"{name}.json"] = one
     return named

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sim.environment import Step
+from sim.errors import InputError
 from sim.explore.controlled_env import controlled_boot
 from sim.explore.delta_debugging import first_shown, minimised
 from sim.explore.findings import Deadlock, Found, Reached, found_html, reached
@@ -64,7 +65,12 @@ class Sampling:
             strategy: how to draw.
             seed: the seed of all draws; each run has a stream of its own.
             depth: with `Strategy.PCT`, priorities change at depth - 1 steps.
+
+        Raises:
+            InputError: the depth is less than 1.
         """
+        if depth < 1:
+            raise InputError(f"depth: is {depth}, and must be at least 1")
         self._scenario, self._strategy, self._seed, self._depth = scenario, strategy, seed, depth
         self._ends: set[bytes] = set()
         self._actors: set[int | str] = set()
@@ -141,7 +147,12 @@ def sample_orders(
         seed: the seed of all draws.
         depth: with `Strategy.PCT`, priorities change at depth - 1 steps: a run reaches a finding that depends on the
             order of `depth` steps with a probability of at least 1 / (actors * most_steps ** (depth - 1)).
+
+    Raises:
+        InputError: there is no such strategy, or the depth is less than 1.
     """
+    if strategy not in list(Strategy):
+        raise InputError(f"there is no strategy {strategy!r:.60}: there are {', '.join(Strategy)}")
     sampling = Sampling(scenario, Strategy(strategy), seed=seed, depth=depth)
     sampling.run(runs)
     return sampling.sampled

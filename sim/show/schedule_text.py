@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from sim.environment import Step, StepKind
+from sim.environment import StepKind
 from sim.explore.findings import Schedule
 from sim.show.console import Layout, table
 
@@ -31,7 +31,7 @@ def show_schedule(schedule: Schedule, console: Console) -> None:
     rows = [
         [
             str(number),
-            *(_what(step) if lane == step.who else "" for lane in lanes),
+            *(step.words if lane == step.who else "" for lane in lanes),
             *("" if step.who in lanes else str(step) for _ in shared),
         ]
         for number, step in enumerate(schedule, 1)
@@ -51,7 +51,3 @@ def _titles(lanes: list[int | str]) -> list[str]:
     """Return a title for each lane. An agent's name is quoted where another column has that title already."""
     taken = {"step", _OTHERS, *(f"cpu{lane}" for lane in lanes if isinstance(lane, int))}
     return [f"cpu{lane}" if isinstance(lane, int) else repr(lane) if lane in taken else lane for lane in lanes]
-
-
-def _what(step: Step) -> str:
-    return step.words.removesuffix(":")

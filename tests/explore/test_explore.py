@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from dataclasses import replace
 from functools import cache
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jsonschema
 import pytest
@@ -22,12 +25,20 @@ from rich.console import Console
 from sim.boot_run import boot
 from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.environment import Step, StepKind
+from sim.errors import InputError
 from sim.explore.breadth_first import Shortest
 from sim.explore.controlled_env import controlled_boot
 from sim.explore.exploration import Exploration, Explored, explore_orders
-from sim.explore.findings import Deadlock, Reached, Schedule, reached
+from sim.explore.findings import Deadlock, Found, Reached, Schedule, file_names, reached
 from sim.explore.random_orders import Strategy, sample_orders
-from sim.explore.schedule_file import read_schedule, replay_schedule, save_schedule, schedule_text
+from sim.explore.schedule_file import (
+    SCHEDULE_VERSION,
+    StepRecord,
+    read_schedule,
+    replay_schedule,
+    save_schedule,
+    schedule_text,
+)
 from sim.explore.schedule_run import Run, follow
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find
@@ -474,7 +485,7 @@ def test_a_schedules_file_says_all_of_it(name: str, tmp_path: Path) -> None:
             "is of version 1, and this program reads 2",
         ),
         (lambda text: text.replace("[topology]", "[topolgy]"), "scenario: "),
-        (lambda text: text.replace('"finalise"', '"finalize"'), "Invalid enum value 'finalize'"),
+        (lambda text: text.replace('"finalise"', '"finalize"'), "unknown kind of step 'finalize'"),
         (
             lambda text: text.replace('"finalise"', '"kvm_init"'),
             "step 6 of the schedule, 'kvm_init cpu0', cannot be next",
@@ -491,6 +502,45 @@ def test_a_schedule_that_does_not_fit_is_one_line(
     text = change(schedule_text(one, explore_orders(one).found[HazardKind.KERNEL_PANIC].schedule))
     (tmp_path / "one.json").write_text(text)
     assert message in asymboot.refused("replay", str(tmp_path / "one.json"))
+
+
+def test_the_kinds_of_steps_in_files_are_those_of_version_2() -> None:
+    steps = [Step(kind, "a") for kind in StepKind]
+    assert SCHEDULE_VERSION == 2
+    assert [StepRecord.of(step).kind for step in steps] == [
+        *("probe", "finalise", "kvm_init", "pkvm_finalise", "user_space", "cpu_on_call", "cpu_on", "late arrival of"),
+        *("give up waiting for", "cpu_off", "guest_run", "save", "restore", "sysfs_write by", "time comes for"),
+        *("looks again:", "begin", "take the hotplug lock:", "take a guest's place on"),
+    ]
+    assert [StepRecord.of(step).step() for step in steps] == steps
+
+
+def test_a_step_has_a_colon_only_where_its_cpu_or_agent_follows() -> None:
+    seat = Step(StepKind.TAKE_SEAT, "a", 1)
+    assert (seat.words, str(seat)) == ("take a guest's place on cpu1", "take a guest's place on cpu1: 'a'")
+    assert str(Step(StepKind.LOOK_AGAIN, "a")) == "looks again: 'a'"
+    assert str(Step(StepKind.TAKE_HOTPLUG_LOCK, 2)) == "take the hotplug lock: cpu2"
+    assert str(Step(StepKind.GIVE_UP, 2)) == "give up waiting for cpu2"
+    assert not any(":" in Step(kind, 0).words for kind in StepKind)
+
+
+def test_files_of_deadlocks_are_numbered_whatever_hazards_are_called() -> None:
+    hazard: Any = SimpleNamespace(value="deadlock_of_a_lock", rank=1)
+    found = [Found(what, ()) for what in (Deadlock(("b",)), hazard, Deadlock(("a",)))]
+    assert list(file_names(found)) == ["deadlock_of_a_lock.json", "deadlock_1.json", "deadlock_2.json"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "depth", "message"),
+    [
+        ("best", 3, "there is no strategy 'best': there are random, pct"),
+        ("pct", 0, "depth: is 0, and must be at least 1"),
+        ("random", -1, "depth: is -1, and must be at least 1"),
+    ],
+)
+def test_orders_are_not_drawn_by_an_unknown_strategy_or_to_no_depth(strategy: str, depth: int, message: str) -> None:
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        sample_orders(SCENARIOS["the bug"], strategy, 1, depth=depth)
 
 
 def test_a_replayed_deadlock_is_an_error_and_a_schedule_that_ends_early_is_none(
