@@ -6,7 +6,6 @@ import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
-from sim.errors import InputError
 
 
 @click.command(cls=Command)
@@ -20,18 +19,10 @@ def new(file: Path | None) -> None:
       asymboot new mine.toml
       asymboot new > mine.toml
     """
+    from sim.files.new_file import write_new
     from sim.files.shipped_scenarios import template
 
     if file is None:
         click.echo(template(), nl=False)
-        return
-    try:
-        with file.open("x", encoding="utf-8") as out:
-            try:
-                out.write(template())
-                out.flush()
-            except OSError:
-                file.unlink()
-                raise
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+    else:
+        write_new(file, template())

@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -204,10 +206,26 @@ def test_new_overwrites_nothing(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("precious", encoding="utf-8")
     result = asymboot("new", str(file))
-    assert (result.exit_code, result.stderr) == (2, f"asymboot: {file}: File exists\n")
+    assert (result.exit_code, result.stderr) == (2, f"asymboot: {file}: exists already\n")
     assert file.read_text(encoding="utf-8") == "precious"
     result = asymboot("new", str(tmp_path / "no" / "mine.toml"))
     assert result.stderr.endswith("No such file or directory\n")
+
+
+def test_new_leaves_no_part_of_a_file_when_it_is_interrupted(
+    asymboot: Asymboot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(path: Path, *_words: Any, **_more: Any) -> Any:
+        path.touch()
+        file = MagicMock()
+        file.__enter__.return_value = file
+        file.__exit__.return_value = False
+        file.write.side_effect = KeyboardInterrupt
+        return file
+
+    monkeypatch.setattr(Path, "open", interrupted)
+    assert asymboot("new", str(tmp_path / "mine.toml")).exit_code != 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_check_goes_on_after_a_wrong_file(asymboot: Asymboot, tmp_path: Path) -> None:
