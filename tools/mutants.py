@@ -140,9 +140,11 @@ def limits(copy: Copy, cases: list[Case]) -> dict[tuple[str, ...], float]:
 
 
 @click.command()
-@click.option("--count", default=300, show_default=True, help="How many mutants to draw.")
+@click.option("--count", type=click.IntRange(1), default=300, show_default=True, help="How many mutants to draw.")
 @click.option("--seed", default=1, show_default=True, help="The seed of the draw.")
-@click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="How many to test at a time.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, help="How many to test at a time."
+)
 @click.option("--only", default="", metavar="TEXT", help="Draw from the mutants whose name contains this.")
 def main(count: int, seed: int, jobs: int, only: str) -> None:
     """Draw mutants of the model, run the tests of each, and list those that no test notices."""
@@ -151,6 +153,10 @@ def main(count: int, seed: int, jobs: int, only: str) -> None:
     drawn = random.Random(seed).sample(every, min(count, len(every)))  # noqa: S311
     equivalent = {one["mutant"] for one in tomllib.loads((ROOT / EQUIVALENT).read_text("utf-8"))["equivalent"]}
     cases = [case for case in drawn if case.name not in equivalent]
+    if not cases:
+        # Nothing was tested, which must not look like a success.
+        click.echo(f"tools.mutants: no mutant to test: {len(every)} of that name, {len(drawn)} drawn", err=True)
+        sys.exit(2)
     click.echo(f"{len(every)} mutants, {len(drawn)} drawn with seed {seed}, {len(drawn) - len(cases)} equivalent")
     with tempfile.TemporaryDirectory() as folder:
         # A thread that tests a mutant takes a copy for itself, and puts it back as it was.
@@ -176,7 +182,7 @@ def main(count: int, seed: int, jobs: int, only: str) -> None:
                     click.echo(f"{case.file}:{case.line}: survives\n    {case.name}")
                 if done % 50 == 0:
                     click.echo(f"{done} of {len(cases)} tested, {survivors} survive")
-    percent = 100 * (1 - survivors / len(cases)) if cases else 100
+    percent = 100 * (1 - survivors / len(cases))
     click.echo(f"{len(cases) - survivors} of {len(cases)} caught: {percent:.1f} %")
     sys.exit(percent < LEAST_CAUGHT_PERCENT)
 
