@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from sim.facts import Facts
 from sim.hazards import refused_cpu, refused_needlessly
+from sim.kernel_flags import FLAGS
 from sim.scenario import KvmInit, Relay
+from sim.units import counted
 from sim.vectors import VectorType, braces
 
 
@@ -62,8 +64,8 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
     unused = facts.buffers.asked_bytes - needed
     if unused > 0:
         yield (
-            f"of the {facts.buffers.asked_bytes} bytes asked for each of {cpus} possible CPUs, {unused} are more than "
-            "any CPU could use"
+            f"of the {facts.buffers.asked_bytes} bytes asked for each of {counted(cpus, 'possible CPU')}, {unused} are "
+            "more than any CPU could use"
         )
 
 
@@ -79,6 +81,8 @@ def _setting_notes(facts: Facts) -> Iterator[str]:
         yield "KVM initialises at any time: no real kernel lets user space begin before it"
     has_sme = any(one.vqs(VectorType.SME) is not None for one in scenario.topology.cpus)
     if has_sme and not scenario.configured(VectorType.SME):
-        yield f"kernel {scenario.kernel} is taken not to use SME: ARM64_SME depended on BROKEN until 6.16"
+        # A kernel of a later series has no SME only if the scenario says so, for a reason that is its own.
+        why = "" if FLAGS["sme"].of(scenario.series) else ": ARM64_SME depended on BROKEN until 6.16"
+        yield f"kernel {scenario.kernel} is not configured with SME{why}"
     if scenario.allocation_fails_at is not None and facts.allocation_failed_at is None:
         yield "allocation_fails_at has no effect: pKVM allocates no buffers in this boot"

@@ -52,6 +52,18 @@ def test_the_kernel_s_own_design_follows_from_its_flags(flags: dict[str, bool], 
     assert (scenario.active_design and scenario.active_design.name) == design
 
 
+@pytest.mark.parametrize(
+    ("kernel", "flags", "note"),
+    [
+        ("6.12", {}, "kernel 6.12 is not configured with SME: ARM64_SME depended on BROKEN until 6.16"),
+        ("6.18", {"sme": False}, "kernel 6.18 is not configured with SME"),
+    ],
+)
+def test_a_note_says_why_a_kernel_has_no_sme(kernel: str, flags: dict[str, bool], note: str) -> None:
+    notes = boot(Scenario(Topology.of([V1], [[128]]), kernel=kernel, kernel_flags=flags)).notes
+    assert [one for one in notes if "SME" in one] == [note]
+
+
 def test_a_backport_is_a_flag() -> None:
     topology = Topology.of([V1, V1], [[128], [128]])
     assert not any(line.startswith("SME:") for line in texts(boot(Scenario(topology, kernel="6.12"))))
