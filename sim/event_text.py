@@ -2,6 +2,7 @@
 
 from sim.kernel.printk import Allocation, Arrival, Event, Guest, RefusedBy, SaveLength, Words
 from sim.machine.firmware import CpuOnAnswer
+from sim.units import plural
 
 
 def event_detail(event: Event) -> str:
@@ -14,7 +15,7 @@ def event_detail(event: Event) -> str:
         case RefusedBy(extension, reason):
             words = f"{extension}: {reason}"
         case Allocation(buffers, run_bytes):
-            words = f"{buffers} buffers of {run_bytes} bytes" if buffers else f"{run_bytes} bytes"
+            words = f"{buffers} {plural(buffers, 'buffer')} of {run_bytes} bytes" if buffers else f"{run_bytes} bytes"
         case SaveLength(vl_bits):
             words = f"{vl_bits} bits"
         case Guest(words) | Words(words):

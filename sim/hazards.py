@@ -13,6 +13,7 @@ from sim import rules
 from sim.facts import Facts, LossKind, Lost, Refused
 from sim.kernel.save_area import Save
 from sim.machine.memory import Extent
+from sim.units import plural
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, bits_from_vq, braces, largest_vq
 
@@ -136,14 +137,19 @@ def _outside(facts: Facts, save: Save) -> Hazard:
     # from those that it wrote.
     first = rules.save_first_byte(save.pointer_vq, save.running_vq)
     last = rules.save_last_byte(save.pointer_vq, save.running_vq)
-    where = f"starts {-first} bytes before its registers" if first < 0 else f"goes on to byte {last} of its registers"
+    where = (
+        f"starts {-first} {plural(-first, 'byte')} before its registers"
+        if first < 0
+        else f"goes on to byte {last} of its registers"
+    )
     if save.panicked:
         where += ", had it got through"
     under = sum(extent.bytes for extent in save.outside if _is_below(extent, save.cpu))
     over = sum(extent.bytes for extent in save.outside) - under
     victims = "; ".join(_victim(facts, extent) for extent in save.outside)
     words = (
-        f"save at {bits_from_vq(save.running_vq)} bits {where}: {under} bytes fall below its page run and {over} above "
+        f"save at {bits_from_vq(save.running_vq)} bits {where}: {under} {plural(under, 'byte')} "
+        f"{'falls' if under == 1 else 'fall'} below its page run and {over} above "
         f"({victims})"
     )
     return _of_save(HazardKind.OUT_OF_BOUNDS_WRITE, facts, save, words, underrun_bytes=under, overrun_bytes=over)
@@ -159,7 +165,7 @@ def _victim(facts: Facts, extent: Extent) -> str:
     """Name the owner of an extent outside the save's own run: foreign memory, or parts of a neighbour's run."""
     assert facts.buffers is not None
     if extent.foreign:
-        return f"{extent.bytes} bytes of foreign memory"
+        return f"{extent.bytes} {plural(extent.bytes, 'byte')} of foreign memory"
     asked = facts.buffers.asked_bytes
     parts = (
         ("header", 0, rules.HEADER_BYTES),
@@ -167,9 +173,9 @@ def _victim(facts: Facts, extent: Extent) -> str:
         ("slack", asked, facts.buffers.run_bytes),
     )
     hit = [
-        f"{min(end, extent.last + 1) - max(start, extent.first)} bytes of {facts.label(extent.cpu)}'s {part}"
+        f"{count} {plural(count, 'byte')} of {facts.label(extent.cpu)}'s {part}"
         for part, start, end in parts
-        if max(start, extent.first) < min(end, extent.last + 1)
+        if (count := min(end, extent.last + 1) - max(start, extent.first)) > 0
     ]
     return ", ".join(hit)
 

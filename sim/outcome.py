@@ -51,11 +51,8 @@ class Outcome:
         facts = self.facts
         name = f" of {self.scenario.name!r}" if self.scenario.name else ""
         panic = "" if facts.panic is None else "panicked, "
-        hazards = len(self.found)
-        return (
-            f"<Outcome{name}: {panic}{len(facts.online):,} of {len(self.scenario.topology.cpus):,} CPUs online, "
-            f"{counted(hazards, 'hazard')}>"
-        )
+        cpus, hazards = counted(len(self.scenario.topology.cpus), "CPU"), counted(len(self.found), "hazard")
+        return f"<Outcome{name}: {panic}{len(facts.online):,} of {cpus} online, {hazards}>"
 
     def _repr_html_(self) -> str:
         hazards = self.hazards[["hazard", "cpu", "sentence"]]

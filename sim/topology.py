@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
 from sim.id_registers import QEMU_MAX, Core
+from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import (
     ALL_VQS,
@@ -257,7 +258,7 @@ class Topology:
         sets = Counter(_lengths(one.usable_sve_vqs) for one in self.cpus)
         told = ", ".join(f"{count:,} with {lengths}" for lengths, count in sets.most_common(_MOST_SETS_SHOWN))
         more = ", ..." if len(sets) > _MOST_SETS_SHOWN else ""
-        return f"<Topology of {len(self.cpus):,} CPUs: SVE bits of {told}{more}>"
+        return f"<Topology of {counted(len(self.cpus), 'CPU')}: SVE bits of {told}{more}>"
 
     def _repr_html_(self) -> str:
         rows = [

@@ -72,7 +72,25 @@ def counted(number: int, noun: str) -> str:
     >>> counted(1, "CPU"), counted(1000, "CPU")
     ('1 CPU', '1,000 CPUs')
     """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {plural(number, noun)}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a noun as it stands behind a number: in the plural unless the number is 1.
+
+    >>> plural(1, "byte"), plural(0, "byte")
+    ('byte', 'bytes')
+    """
+    return noun if number == 1 else f"{noun}s"
+
+
+def agreeing(number: int) -> str:
+    """Return a number of things that agree.
+
+    >>> agreeing(1), agreeing(0)
+    ('1 agrees', '0 agree')
+    """
+    return f"{number:,} {'agrees' if number == 1 else 'agree'}"
 
 
 def with_unit(column: str) -> str:

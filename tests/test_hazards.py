@@ -321,9 +321,9 @@ def test_what_is_announced_in_the_nanosecond_of_a_save_counts() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "victims"),
     [
-        (0, 0, "1 bytes of cpu0's header"),
-        (15, 16, "1 bytes of cpu0's header, 1 bytes of cpu0's saved registers"),
-        (1107, 1108, "1 bytes of cpu0's saved registers, 1 bytes of cpu0's slack"),
+        (0, 0, "1 byte of cpu0's header"),
+        (15, 16, "1 byte of cpu0's header, 1 byte of cpu0's saved registers"),
+        (1107, 1108, "1 byte of cpu0's saved registers, 1 byte of cpu0's slack"),
         (4094, 4095, "2 bytes of cpu0's slack"),
     ],
 )

@@ -15,7 +15,7 @@ from sim.frames import as_html, frame
 from sim.outcome import Outcome
 from sim.rows import Row
 from sim.topology import cpu_list
-from sim.units import duration
+from sim.units import counted, duration
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -126,7 +126,7 @@ def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
     graph = causality(outcome)
     last = len(graph) - 1 if end is None else end
     if last not in graph:
-        raise InputError(f"event {last}: the boot has {len(graph):,} events, from 0")
+        raise InputError(f"event {last}: the boot has {counted(len(graph), 'event')}, from 0")
     path = path_to(graph, last)
     for event in path:
         graph.nodes[event]["critical"] = True

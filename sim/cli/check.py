@@ -7,6 +7,7 @@ import click
 from sim.cli import options
 from sim.cli.command_group import Command
 from sim.errors import InputError, printable
+from sim.units import counted
 
 
 @click.command(cls=Command)
@@ -30,6 +31,5 @@ def check(files: tuple[Path, ...]) -> None:
             wrong = True
             click.echo(f"asymboot: {error}", err=True)
         else:
-            cpus = len(scenario.topology.cpus)
-            click.echo(f"{printable(str(file))}: ok, {cpus:,} CPU{'s' if cpus > 1 else ''}")
+            click.echo(f"{printable(str(file))}: ok, {counted(len(scenario.topology.cpus), 'CPU')}")
     click.get_current_context().exit(2 if wrong else 0)

@@ -12,6 +12,7 @@ from sim.cli import options
 from sim.cli.command_group import Command
 from sim.cli.stop_signals import exit_if_stopped_by
 from sim.errors import InputError
+from sim.units import agreeing, counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -117,7 +118,7 @@ def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
         _print_json(rows)
     else:
         for kind, runs in sorted(total.items()):
-            click.echo(f"{runs} {kind}, {agree[kind]} agree")
+            click.echo(f"{counted(runs, kind)}, {agreeing(agree[kind])}")
     click.get_current_context().exit(0 if total == agree else 1)
 
 
@@ -153,7 +154,7 @@ def _live(
     if as_json:
         _print_json([_row(one) for one in in_order])
     else:
-        click.echo(f"{len(booted)} boots, {sum(one.agrees for one in booted)} agree")
+        click.echo(f"{counted(len(booted), 'boot')}, {agreeing(sum(one.agrees for one in booted))}")
     exit_if_stopped_by(stopped_by)
     # A difference is a result whatever happened to the other boots, so it decides the exit code first.
     differ = not all(one.agrees for one in booted)
@@ -199,11 +200,11 @@ def _boot(
 
     def keep(one: "Conformance | NotBooted") -> None:
         done[one.name] = one
-        status.update(f"{len(done)} of {count} boots")
+        status.update(f"{len(done)} of {counted(count, 'boot')}")
         _keep(one, recording, as_json=as_json)
 
     cancellable = Cancellable()
-    with Console(stderr=True).status(f"0 of {count} boots") as status:
+    with Console(stderr=True).status(f"0 of {counted(count, 'boot')}") as status:
         cancellable.run(booting(keep))
     return done, cancellable.stopped_by
 

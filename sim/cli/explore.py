@@ -9,6 +9,7 @@ import click
 from sim.cli import options
 from sim.cli.command_group import Command
 from sim.cli.stop_signals import TO_END, Stoppable
+from sim.units import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,7 +138,7 @@ def _every_order(
     search.exit_if_stopped()
     if not explored.complete:
         limit = "--states" if explored.states >= states else "--seconds"
-        message = f"asymboot: {explored.states:,} states were visited, and there are more: raise {limit}"
+        message = f"asymboot: {counted(explored.states, 'state')} visited, and there are more: raise {limit}"
         # The search visits the nearest states first, so it may visit many without reaching the end of any order.
         hint = "" if explored.ends else "; --strategy pct draws whole orders"
         click.echo(message + hint, err=True)
@@ -194,4 +195,4 @@ def _save(scenario: "Scenario", found: "Iterable[Found]", folder: Path | None) -
         return ""
     for name, one in named.items():
         save_schedule(scenario, one.schedule, folder / name)
-    return f"{len(named)} schedule{'s' if len(named) > 1 else ''} written to {folder}\n"
+    return f"{counted(len(named), 'schedule')} written to {folder}\n"

@@ -9,6 +9,7 @@ import click
 from sim.cli import options
 from sim.cli.command_group import Command
 from sim.cli.stop_signals import TO_END, Stoppable
+from sim.units import counted
 
 if TYPE_CHECKING:
     from sim.prove.finding import Finding
@@ -188,7 +189,7 @@ def _named(
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         written = [file for one in findings if (file := save_example(one, output)) is not None]
-        click.echo(f"{len(written)} counterexamples written to {output}", err=True)
+        click.echo(f"{counted(len(written), 'counterexample')} written to {output}", err=True)
     _end(question, [one.answer for one in findings], sum(not one.is_smallest for one in findings), search)
 
 
@@ -201,7 +202,7 @@ def _every_design(question: "Question", *, as_json: bool) -> None:
     with Console(stderr=True).status("proving") as status, Stoppable(TO_END) as search:
         for one in prove_every_design(question):
             promises.append(one)
-            status.update(f"proving: {len(promises)} designs done")
+            status.update(f"proving: {counted(len(promises), 'design')} done")
     if as_json:
         import msgspec
 
@@ -223,12 +224,13 @@ def _end(question: "Question", answers: "list[Answer]", without_smallest: int, s
     search.exit_if_stopped()
     # An unsettled question decides the exit code even beside a refutation, because the table is not complete.
     given_up = answers.count(Answer.UNKNOWN)
+    answered, without = counted(len(answers), "question"), counted(without_smallest, "question")
     longer = f"after {question.longest_s:g} s each: raise --timeout, or ask for fewer CPUs"
     if given_up:
-        click.echo(f"asymboot: the solver gave up on {given_up} of {len(answers)} questions {longer}", err=True)
+        click.echo(f"asymboot: the solver gave up on {given_up} of {answered} {longer}", err=True)
     if without_smallest:
         click.echo(
-            f"asymboot: the solver gave up on the smallest counterexample of {without_smallest} questions {longer}",
+            f"asymboot: the solver gave up on the smallest counterexample of {without} {longer}",
             err=True,
         )
     unsettled = given_up or without_smallest

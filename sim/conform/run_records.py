@@ -79,8 +79,8 @@ class ObservedBoot(msgspec.Struct, frozen=True, omit_defaults=True):
 class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A boot of a distribution's kernel."""
 
-    kind: ClassVar[str] = "boots"
-    """The plural that summaries count these runs by."""
+    kind: ClassVar[str] = "boot"
+    """The noun that summaries count these runs by."""
     id: str
     kernel: str
     """The kernel series, such as 6.12."""
@@ -132,7 +132,7 @@ class ObservedSave(msgspec.Struct, frozen=True):
 class RecordedSave(msgspec.Struct, frozen=True):
     """A run of a kernel that was built with one of the designs."""
 
-    kind: ClassVar[str] = "saves"
+    kind: ClassVar[str] = "save"
     id: str
     design: str
     relay: str

@@ -19,6 +19,7 @@ from sim.importer.core_table import is_arm64
 from sim.importer.cpu_evidence import ClusterPath, Clusters, clusters_by_mpidr
 from sim.importer.fdt import Node
 from sim.topology import MOST_CPUS, MPIDR_AFFINITY
+from sim.units import counted
 
 _REG_BYTES = {1: 4, 2: 8}
 """The size of ``reg`` in bytes, by the value of ``#address-cells``."""
@@ -106,7 +107,7 @@ def _cpu(cpu: int, node: Node, reg_bytes: int) -> CpuNode:
 def _mpidr(node: Node, reg_bytes: int) -> int:
     reg = node.value("reg")
     if not reg or len(reg) % reg_bytes:
-        has = "none" if reg is None else f"{len(reg)} bytes"
+        has = "none" if reg is None else counted(len(reg), "byte")
         raise InputError(f"{node.name}: reg must have {reg_bytes} bytes, as #address-cells says, and has {has}")
     # A node of a multithreaded core lists a reg for each thread; Linux takes the first.
     mpidr = int.from_bytes(reg[:reg_bytes], "big")

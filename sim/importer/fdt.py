@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sim.errors import InputError
 from sim.extras import needed_by
+from sim.units import counted
 
 if TYPE_CHECKING:
     from libfdt import FdtRo
@@ -69,7 +70,9 @@ class Node:
         """
         value = self.value(key)
         if value is not None and len(value) != _CELL_BYTES:
-            raise InputError(f"{self.name or '/'}: {key} has {len(value)} bytes, and must have 4, which is one cell")
+            raise InputError(
+                f"{self.name or '/'}: {key} has {counted(len(value), 'byte')}, and must have 4, which is one cell"
+            )
         return None if value is None else int.from_bytes(value, "big")
 
 

@@ -120,7 +120,7 @@ class _Reader:
         if cpu >= MOST_CPUS:
             raise InputError(f"CPU{cpu}: a topology has at most {MOST_CPUS:,} CPUs")
         if self._possible is not None and cpu >= self._possible:
-            raise InputError(f"CPU{cpu}, and the log says before that there are {self._possible} CPUs")
+            raise InputError(f"CPU{cpu}, and the log says before that the number of CPUs is {self._possible}")
 
     # A method for each kind of line, but for those on the comings and goings of CPUs, which the history reads
 
@@ -259,7 +259,9 @@ class _Reader:
         came = {0} | came_online(self._history.early)
         if self._brought_up in {None, len(came)}:
             return []
-        self._oddities.append(f"the log says that {self._brought_up} CPUs were brought up, and shows {len(came)}")
+        self._oddities.append(
+            f"the log says that the number of CPUs brought up is {self._brought_up}, and shows {len(came)}"
+        )
         silent = [cpu for cpu in range(possible) if cpu not in self._cpus]
         if len(silent) + len(came) != self._brought_up:
             return []

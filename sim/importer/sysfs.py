@@ -67,7 +67,7 @@ def read_sysfs(root: Path) -> Sysfs:
     if not midrs:
         raise InputError(f"{root}: nothing shows that this is arm64: no proc/cpuinfo, no cpu*/regs/identification")
     if max(midrs) >= len(possible):
-        raise InputError(f"{cpuinfo}: CPU{max(midrs)} is not possible: there are {len(possible)} CPUs")
+        raise InputError(f"{cpuinfo}: CPU{max(midrs)} is not possible: the possible CPUs end at CPU{len(possible) - 1}")
     cpus = {cpu: CpuEvidence(cpu, midr=midrs.get(cpu)) for cpu in possible}
     return Sysfs(possible, online, cpus, _paths(folder, online), has_sve, tuple(oddities))
 

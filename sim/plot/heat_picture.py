@@ -12,6 +12,7 @@ from sim.sweep.kept_rows import read_rows
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_plan import Keep, Plan
 from sim.sweep.sweep_rows import RECORD, SETTING, set_as_text
+from sim.units import counted
 from sim.vectors import bits_from_vq
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _draw(plan: Plan, maps: list[_Map], hazard: str, axes_of: tuple[str, str]) -
 def _subtitle(plan: Plan, settings: int, found: int) -> str:
     subtitle = f"share of systems in percent, Linux {plan.space.kernel}"
     if found < settings:
-        subtitle += f"; it occurs under {found} of {settings} settings"
+        subtitle += f"; it occurs under {found} of {counted(settings, 'setting')}"
     return subtitle + (f", of which {_MAX_MAPS} are shown" if found > _MAX_MAPS else "")
 
 

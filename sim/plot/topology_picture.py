@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sim.plot import style
 from sim.scenario import Scenario
 from sim.topology import Cpu, Topology
+from sim.units import counted
 from sim.vectors import bits_from_vq, largest_vq
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class _Drawing:
     @property
     def subtitle(self) -> str:
         """The number of CPUs, and a hint at what is left out."""
-        subtitle = f"{len(self._topology.cpus):,} CPUs"
+        subtitle = counted(len(self._topology.cpus), "CPU")
         if self._counted:
             subtitle += ", as many alike as each square says"
         deeper = any(len(cpu.clusters) > self._depth for cpu in self._topology.cpus)

@@ -37,21 +37,20 @@ def show_explored(scenario: Scenario, explored: Explored, console: Console) -> N
 
 def show_sampled(scenario: Scenario, strategy: Strategy, depth: int, sampled: Sampled, console: Console) -> None:
     """Print what randomly drawn orders found; `depth` is PCT's."""
-    line(
-        console, f"{_name(scenario)}{sampled.runs:,} orders drawn ({strategy}): {sampled.ends:,} different final states"
-    )
+    drawn, ends = counted(sampled.runs, "order"), counted(sampled.ends, "different final state")
+    line(console, f"{_name(scenario)}{drawn} drawn ({strategy}): {ends}")
     if strategy is Strategy.PCT:
         # Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs" (ASPLOS 2010):
         # a run of n actors and k steps meets a bug of depth d with a probability of at least 1 / (n k^(d-1)).
         least = sampled.actors * sampled.most_steps ** (depth - 1)
         line(
             console,
-            f"a run meets what depends on the order of {depth} steps with a probability of at least 1 in {least:,}: "
-            f"{sampled.actors} CPUs and agents, {sampled.most_steps} steps",
+            f"a run meets what depends on the order of {counted(depth, 'step')} with a probability of at least 1 "
+            f"in {least:,}: {sampled.actors} CPUs and agents, {counted(sampled.most_steps, 'step')}",
         )
     _warn_of_kvm_init(scenario, console)
     for found in in_order(sampled.found.values()):
-        heading(console, f"{found.what.title}: in {found.runs:,} of {sampled.runs:,} runs; {found.length}")
+        heading(console, f"{found.what.title}: in {found.runs:,} of {counted(sampled.runs, 'run')}; {found.length}")
         show_schedule(found.schedule, console)
     if not sampled.found:
         line(console, "no hazard and no deadlock was met", "green")

@@ -8,7 +8,7 @@ from sim.outcome import Outcome
 from sim.outcome_rows import ActionRow, BufferRow, CpuRow
 from sim.show.console import Layout, heading, lengths, line, table
 from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list
-from sim.units import duration, with_unit
+from sim.units import counted, duration, with_unit
 
 _MAX_ALIKE = 8
 """The number of hazards of each kind, and of notes, that are shown if there are more than 32 in all."""
@@ -88,7 +88,7 @@ def _buffers(outcome: Outcome, console: Console) -> None:
     line(
         console,
         f"for {first.allocation_vl_bits} bits: {first.asked_bytes} bytes asked for, a run of "
-        f"{first.run_bytes} bytes for each of {len(rows)} possible CPUs",
+        f"{first.run_bytes} bytes for each of {counted(len(rows), 'possible CPU')}",
     )
 
     def alike(row: BufferRow) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from sim.prove.properties import PROPERTIES, SAFETY, Property
 from sim.prove.question import Answer, Question, System
 from sim.scenario import MemoryLayout, Relay
 from sim.show.console import Layout, heading, lengths, line, table
+from sim.units import counted
 from sim.vectors import bits_from_vq, bits_from_vqs
 
 _MARKS = {Answer.PROVED: "yes", Answer.REFUTED: "no", Answer.UNKNOWN: "?"}
@@ -131,7 +132,7 @@ def show_design_space(promises: Sequence[Promises], console: Console) -> None:
     for relay, of_relay in groupby(promises, lambda design: design.relay):
         designs = list(of_relay)
         safe = [design for design in designs if design.is_safe]
-        heading(console, f"relay {relay}: {len(designs)} designs, {len(safe)} safe on every system")
+        heading(console, f"relay {relay}: {counted(len(designs), 'design')}, {len(safe)} safe on every system")
         table(console, columns, [_row(members) for members in _alike(safe)])
     line(
         console,

@@ -16,6 +16,7 @@ from sim.sweep.space_record import SpaceRecord
 from sim.sweep.sweep_plan import Walk
 from sim.sweep.sweep_summary import Summary
 from sim.sweep.timing_study import METRICS
+from sim.units import counted
 from sim.vectors import bits_from_vq
 
 if TYPE_CHECKING:  # summaries are shown without the packages that sweeps need
@@ -30,7 +31,10 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 def show_space(space: Space, record: SpaceRecord, console: Console) -> None:
     """Print everything that `asymboot space` shows."""
-    line(console, f"{space.name}: {space.cpus:,} CPUs in {len(space.groups)} groups; kernel {space.kernel}")
+    line(
+        console,
+        f"{space.name}: {counted(space.cpus, 'CPU')} in {counted(len(space.groups), 'group')}; kernel {space.kernel}",
+    )
     heading(console, "Groups")
     columns: dict[str, Layout] = {
         "group": "wrap",
@@ -45,9 +49,9 @@ def show_space(space: Space, record: SpaceRecord, console: Console) -> None:
     ]
     table(console, columns, rows)
     heading(console, "Points")
-    line(console, f"{record.points:,} points; {record.points_up_to_symmetry:,} up to symmetry")
-    rows_each = f"{record.rows:,} rows; {record.rows_up_to_symmetry:,} up to symmetry"
-    line(console, f"{record.settings:,} settings for each point: {rows_each}")
+    line(console, f"{counted(record.points, 'point')}; {record.points_up_to_symmetry:,} up to symmetry")
+    rows_each = f"{counted(record.rows, 'row')}; {record.rows_up_to_symmetry:,} up to symmetry"
+    line(console, f"{counted(record.settings, 'setting')} for each point: {rows_each}")
     every_s, symmetric_s = record.estimated_s, record.estimated_up_to_symmetry_s
     if every_s is None and symmetric_s is None:
         line(console, f"too many points to compute them all: at most {record.most_points:,} can be; take a sample")
@@ -92,9 +96,11 @@ def show_summary(summary: Summary, console: Console) -> None:
         Walk.SAMPLE: f"a sample, seed {plan.seed}",
     }
     points = (
-        f"{summary.points:,} points" if summary.complete else f"{summary.points:,} of {plan.points.points:,} points"
+        counted(summary.points, "point")
+        if summary.complete
+        else f"{summary.points:,} of {counted(plan.points.points, 'point')}"
     )
-    systems = f", which stand for {summary.systems:,} systems" if plan.walk is Walk.SYMMETRIC else ""
+    systems = f", which stand for {counted(summary.systems, 'system')}" if plan.walk is Walk.SYMMETRIC else ""
     line(console, f"{plan.space.name}: {walk[plan.walk]}: {points}{systems}; kernel {plan.space.kernel}")
     columns: dict[str, Layout] = {"design": "wrap", "hazard": "wrap", "systems": "right", "share": "right"}
     if plan.walk is Walk.SAMPLE:

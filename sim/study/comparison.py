@@ -19,6 +19,7 @@ from sim.rows import SCHEMA_VERSION
 from sim.scenario import MemoryLayout, Relay, Scenario
 from sim.study.comparison_rows import ClusterRow, ComparisonRecord, DesignRow
 from sim.topology import cpu_list
+from sim.units import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ class Comparison:
     cluster_rows: list[ClusterRow]
 
     def __repr__(self) -> str:
-        return f"<Comparison of {self.scenario.name!r}: {len(self.design_rows)} boots>"
+        return f"<Comparison of {self.scenario.name!r}: {counted(len(self.design_rows), 'boot')}>"
 
     def _repr_html_(self) -> str:
         return as_html(repr(self)[1:-1], self.designs)

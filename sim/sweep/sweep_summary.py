@@ -18,6 +18,7 @@ from sim.sweep.sweep_plan import Plan, Walk
 from sim.sweep.sweep_totals import SweepTotals
 from sim.sweep.times_tally import TimesTallies
 from sim.sweep.timing_study import METRICS
+from sim.units import counted
 from sim.vectors import bits_from_vqs
 
 if TYPE_CHECKING:
@@ -55,13 +56,14 @@ class Summary:
         found = cls(totals.plan, totals.tallies, totals.points, totals.times if totals.points else [])
         if found.systems > found.plan.systems or (found.complete and found.systems != found.plan.systems):
             raise InputError(
-                f"{folder.path}: its parts count {found.systems:,} systems, and the space has {found.plan.systems:,}"
+                f"{folder.path}: its parts count {counted(found.systems, 'system')}, and the space has "
+                f"{found.plan.systems:,}"
             )
         return found
 
     def __repr__(self) -> str:
-        told = f"{self.points:,} of {self.plan.points.points:,} points"
-        return f"<Summary of {self.plan.space.name!r}: {told}, {len(self.tallies)} settings>"
+        told = f"{self.points:,} of {counted(self.plan.points.points, 'point')}"
+        return f"<Summary of {self.plan.space.name!r}: {told}, {counted(len(self.tallies), 'setting')}>"
 
     def _repr_html_(self) -> str:
         return as_html(repr(self)[1:-1], self.hazard_rows)

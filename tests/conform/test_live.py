@@ -77,7 +77,7 @@ def test_a_wrong_prediction_is_shown_live_and_in_a_replay(asymboot: Asymboot, tm
     assert "  DIFF  kvm_host_sve_max_vl_bytes\n" in result.output
     assert "the kernel:    32" in result.output
     assert "the simulator: 64" in result.output
-    assert result.output.endswith("1 boots, 0 agree\n")
+    assert result.output.endswith("1 boot, 0 agree\n")
     again = asymboot("conform", "--recorded", *map(str, tmp_path.iterdir()))
     assert "kvm_host_sve_max_vl_bytes: recorded 32, simulated 64\n" in again.output
 

@@ -524,6 +524,11 @@ def test_a_step_has_a_colon_only_where_its_cpu_or_agent_follows() -> None:
     assert not any(":" in Step(kind, 0).words for kind in StepKind)
 
 
+def test_one_state_is_counted_in_the_singular(asymboot: Asymboot) -> None:
+    told = asymboot("explore", "late-arrival", "--states", "1")
+    assert (told.exit_code, "1 state visited, and there are more: raise --states" in told.stderr) == (2, True)
+
+
 def test_files_of_deadlocks_are_numbered_whatever_hazards_are_called() -> None:
     hazard: Any = SimpleNamespace(value="deadlock_of_a_lock", rank=1)
     found = [Found(what, ()) for what in (Deadlock(("b",)), hazard, Deadlock(("a",)))]

@@ -155,7 +155,7 @@ def without(key: str) -> Tree:
         (tree(), "/cpus has no CPU"),
         (tree(node(0, status="fail")), "/cpus has no CPU"),
         (without("reg"), "cpu@1: reg must have 4 bytes, as #address-cells says, and has none"),
-        (tree(node(0) | {"reg": b"\0"}), "cpu@0: reg must have 4 bytes, as #address-cells says, and has 1 bytes"),
+        (tree(node(0) | {"reg": b"\0"}), "cpu@0: reg must have 4 bytes, as #address-cells says, and has 1 byte"),
         (tree(node(0x8000_0000)), "cpu@0: reg is 0x80000000, and an MPIDR's affinity has bits in 0xff00ffffff only"),
         (tree(node(5), node(5)), "cpu@0 and cpu@1 have the same reg, 0x5"),
         (tree(node(0, phandle=1), node(1, phandle=1)), "cpu@0 and cpu@1 have the same phandle, 0x1"),

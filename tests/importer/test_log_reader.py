@@ -53,7 +53,7 @@ def test_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
         (b"\x1f\x8b\x08", "is compressed: give it unpacked"),
         ('{"MESSAGE": "Booting Linux on physical CPU 0x0"}', "is JSON: give the log as text"),
         (HEAD.format(cpus=99999), "line 3: 99999 CPUs: a topology has 1 to 65,536"),
-        (HEAD.format(cpus=2) + BOOTED.format(2), "line 4: CPU2, and the log says before that there are 2 CPUs"),
+        (HEAD.format(cpus=2) + BOOTED.format(2), "line 4: CPU2, and the log says before that the number of CPUs is 2"),
         (
             HEAD.format(cpus=3) + BOOTED.format(1) + BOOTED.format(2).replace("002 [", "001 ["),
             "cpu1 and cpu2 have the same",
@@ -97,7 +97,7 @@ def test_mutated_logs_are_read_or_refused(data: st.DataObject) -> None:
 def test_a_lost_line_is_seen_by_the_kernels_own_count(tmp_path: Path) -> None:
     text = HEAD.format(cpus=3) + BOOTED.format(2) + "smp: Brought up 1 node, 3 CPUs\n"
     imported = imported_log(text, tmp_path, cluster0=None)
-    assert imported.contradictions == ("the log says that 3 CPUs were brought up, and shows 2",)
+    assert imported.contradictions == ("the log says that the number of CPUs brought up is 3, and shows 2",)
     assert imported.scenario.early == (0, 1, 2)
 
 
@@ -220,4 +220,4 @@ def test_cpus_that_the_kernel_counts_and_no_line_names_came_only_if_the_count_sa
     text = HEAD.format(cpus=4) + BOOTED.format(2) + "smp: Brought up 1 node, 3 CPUs\n"
     log = parse_kernel_log(text)
     assert [step.cpu for step in log.early] == [2]  # CPU 1 or CPU 3 came too: the log does not say which
-    assert log.oddities == ("the log says that 3 CPUs were brought up, and shows 2",)
+    assert log.oddities == ("the log says that the number of CPUs brought up is 3, and shows 2",)

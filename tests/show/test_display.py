@@ -74,6 +74,9 @@ def test_reprs_describe_their_objects(bug: Outcome) -> None:
     assert repr(VlInfo(VectorType.SME)).startswith("<VlInfo of SME: vq_map {}, ")
     assert repr(DESIGNS["tabba"]).startswith("<Design 'tabba': buffer sized by any-early-cpu, ")
     assert repr(compare(bug.scenario)) == "<Comparison of 'bug': 8 boots>"
+    alone = Scenario(Topology.of([[128]]))
+    assert repr(alone.topology) == "<Topology of 1 CPU: SVE bits of 1 with {128}>"
+    assert repr(boot(alone)) == "<Outcome: 1 of 1 CPU online, 0 hazards>"
 
 
 def test_representations_of_large_systems_are_short() -> None:
