@@ -30,7 +30,7 @@ from sim.kernel.cpufeature import Refusal
 from sim.kernel.printk import Printk
 from sim.latencies import Distribution, Latencies, fixed
 from sim.processes.guests import Guests, _GuestRun
-from sim.processes.hotplug import _BringUp
+from sim.processes.hotplug import Hotplug, _BringUp
 from sim.processes.recorder import Recorder
 from sim.rules import Reason
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
@@ -129,6 +129,7 @@ UNCOUNTED = {
     "UserSpace.left[][]": "the scenario's; the number of actions that are left is there",
     # What the scenario settles
     "ControlledEnvironment._choose": "the explorer's",
+    "ControlledEnvironment.late": "follows from the scenario's durations",
     "CpuFeatures._announces": "the design's",
     "CpuFeatures._has_pseudo_registers": "the kernel's",
     "CpuFeatures._hyp_available": "the machine's",
@@ -226,7 +227,8 @@ def _changes_of_a_dict(value: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
     for key, content in value.items():
         rest = {one: of for one, of in value.items() if one != key}
         # A process cannot be changed, so it is left out.
-        keys = () if isinstance(key, Process) else (other for _, other in changes(key) if other not in value)
+        # Beside other keys another key may show by its place alone.
+        keys = () if rest or isinstance(key, Process) else (other for _, other in changes(key))
         yield "", rest
         for other in keys:
             yield "[key]", {**rest, other: content}
@@ -291,9 +293,12 @@ class Survey:
                 for within, other in () if refers(value) else changes(value):
                     if name + within in self.counting:
                         continue
+                    own = snapshot_of(part)
                     setattr(part, field, other)
                     try:
-                        differs = fingerprint(run) != before
+                        # Another part may look at the field too, which does not declare it.
+                        declares = own is None or snapshot_of(part) != own
+                        differs = fingerprint(run) != before and declares
                     except BROKEN:
                         continue  # such a state cannot be, and a snapshot reads the field
                     finally:
@@ -301,6 +306,16 @@ class Survey:
                     self.seen.add(name + within)
                     if differs:
                         self.counting.add(name + within)
+
+
+def snapshot_of(part: Any) -> tuple[object, ...] | None:
+    """Return a part's own snapshot, with all that it may hold; None where another part's has its fields."""
+    match part:
+        case Recorder():
+            return part.snapshot(kvm_decided=False) if part.panic is None else None
+        case Hotplug() | BootRun():
+            return part.snapshot(late_arrivals=True)
+    return part.snapshot() if hasattr(part, "snapshot") else None
 
 
 def reason_for(name: str) -> str | None:
@@ -408,6 +423,11 @@ def test_boot_arguments_count_while_a_cpu_may_arrive_late_and_take_them() -> Non
         assert hotplug.snapshot(late_arrivals=False) == before[False]
         data.task = task
     assert hotplug.snapshot(late_arrivals=True) == before[True]
+    alone = []
+    for number in (1, 2):
+        hotplug._arriving = {number: own}
+        alone.append(hotplug.snapshot(late_arrivals=True))
+    assert alone[0] != alone[1]
 
 
 def test_arguments_of_its_own_and_shared_ones_differ_though_they_are_equal() -> None:
