@@ -3,6 +3,8 @@
 import ast
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,13 +34,36 @@ def test_few_warnings_are_suppressed() -> None:
     assert len(lines) <= MOST_NOQA
 
 
+def names_in(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def annotations(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the types of parameters, results and variables, with those that are written as text."""
+    for node in ast.walk(tree):
+        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            if annotation is not None:
+                yield annotation
+                for text in ast.walk(annotation):
+                    if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                        with suppress(SyntaxError):  # of a Literal, which is not a type
+                            yield ast.parse(text.value)
+
+
+def test_annotations_are_found_everywhere() -> None:
+    source = "def f(a: A, *b: B, **c: dict[str, C]) -> 'D': x: E = g(H)"
+    found = {name for annotation in annotations(ast.parse(source)) for name in names_in(annotation)}
+    assert found == {*"ABCDE", "dict", "str"}
+
+
 @pytest.mark.parametrize("module", CORE, ids=lambda module: f"{module.parent.name}/{module.name}")
 def test_the_core_is_typed_without_a_way_out(module: Path) -> None:
     if module.name in COMPILER:
         return
     text = module.read_text()
-    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    assert not names & {"Any", "cast"}
+    tree = ast.parse(text)
+    assert not names_in(tree) & {"Any", "cast"}
+    assert "object" not in {name for annotation in annotations(tree) for name in names_in(annotation)}
     assert "type: ignore" not in text
 
 

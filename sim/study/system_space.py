@@ -13,6 +13,7 @@ from functools import cached_property, reduce
 from itertools import product
 from math import comb, prod
 from operator import or_
+from typing import TypedDict
 
 from sim.designs import DESIGNS, Design, Pointer
 from sim.errors import InputError, check_printable
@@ -61,6 +62,10 @@ def power_of_two_sets(up_to_vq: int) -> tuple[int, ...]:
         raise InputError(f"is {bits_from_vq(up_to_vq)}: powers of two are 128, 256, 512, 1024 and 2048")
     powers = [1 << power for power in range(up_to_vq.bit_length())]
     return tuple(sum(1 << (vq - 1) for vq in powers[:count]) for count in range(1, len(powers) + 1))
+
+
+GroupRow = TypedDict("GroupRow", {"group": str, "CPUs": int, "role": str, "candidate sets, bits": str})
+"""A group as a row of a table."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,7 +117,7 @@ class Group:
         shown = " ".join(braces(one) if one else "none" for one in self.sets[:_MOST_SETS_SHOWN])
         return shown if len(self.sets) <= _MOST_SETS_SHOWN else f"{shown} ..., {len(self.sets):,} sets"
 
-    def row(self) -> dict[str, object]:
+    def row(self) -> GroupRow:
         """Return the group as a row of a table."""
         role = "late" if self.late else "early"
         return {"group": self.name, "CPUs": self.cpus, "role": role, "candidate sets, bits": self._candidates()}
