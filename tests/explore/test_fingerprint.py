@@ -237,7 +237,7 @@ def _changes_of_a_dict(value: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _another(value: Any) -> Any:
-    """Return another value in the place of one that has no parts."""
+    """Return another value in the place of a value without parts."""
     other: Any = None
     match value:
         case bool():
