@@ -657,7 +657,7 @@ def test_time_ends_the_search_for_shorter_schedules_too(monkeypatch: pytest.Monk
 def test_a_limit_is_told_and_nothing_found_is_exit_code_0(asymboot: Asymboot, tmp_path: Path) -> None:
     some = asymboot("explore", "late-arrival", "--states", "3")
     assert (some.exit_code, "not every order" in some.stdout, "3 states" in some.stdout) == (2, True, True)
-    told = "asymboot: 3 states were visited, and there are more: raise --states; --strategy pct draws whole orders"
+    told = "asymboot: 3 states visited, and there are more: raise --states; --strategy pct draws whole orders"
     assert some.stderr == f"{told}\n"
     assert asymboot("explore", "late-arrival", "--seconds", "0").exit_code == 2
     none = asymboot("explore", "graviton3")

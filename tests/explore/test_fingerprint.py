@@ -430,6 +430,14 @@ def test_boot_arguments_count_while_a_cpu_may_arrive_late_and_take_them() -> Non
     assert alone[0] != alone[1]
 
 
+def test_the_actions_that_are_left_count_as_those_of_their_agent() -> None:
+    user_space = late_run().user_space
+    user_space.left = {"a": [], "b": [on(1)]}
+    before = user_space.snapshot()
+    user_space.left = {"a": [on(1)], "b": []}
+    assert user_space.snapshot() != before
+
+
 def test_arguments_of_its_own_and_shared_ones_differ_though_they_are_equal() -> None:
     hotplug = late_run().hotplug
     shared = hotplug._shared
