@@ -131,6 +131,7 @@ UNCOUNTED = {
     "ControlledEnvironment._choose": "the explorer's",
     "ControlledEnvironment.late": "follows from the scenario's durations",
     "CpuFeatures._announces": "the design's",
+    "CpuFeatures._capabilities": "the kernel's",
     "CpuFeatures._has_pseudo_registers": "the kernel's",
     "CpuFeatures._hyp_available": "the machine's",
     "CpuFeatures._late_store": "the design's",

@@ -242,7 +242,7 @@ def test_sme_needs_a_kernel_that_uses_it() -> None:
     assert boot(Scenario(topology, kernel="6.16")).vectors["SME"].max_vl_bytes == 16
     old = boot(Scenario(topology, kernel="6.12"))
     assert not any(line.startswith("SME") for line in texts(old))
-    assert any("not to use SME" in note for note in old.notes)
+    assert any("is not configured with SME" in note for note in old.notes)
 
 
 # Faults of firmware
