@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
 MOST_CPUS = 65_536
+LONGEST_NAME = 60
+"""The most characters in a name of a CPU or a cluster in a file."""
 MPIDR_AFFINITY = 0xFF_00FF_FFFF
 """The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK): Aff3, and Aff2 to Aff0."""
 _MOST_SETS_SHOWN = 4

@@ -21,7 +21,7 @@ from sim.kernel_flags import FLAGS
 from sim.kernel_series import DEFAULT
 from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies
 from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, MemoryLayout, Relay
-from sim.topology import MOST_CPUS
+from sim.topology import LONGEST_NAME, MOST_CPUS
 from sim.vectors import LEN_FIELD, SveRule
 
 HAZARDS = [kind.name.lower() for kind in HazardKind]
@@ -71,7 +71,7 @@ Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
 PageBytes = Literal[4096, 16384, 65536]
 PAGE_BYTES: tuple[PageBytes, ...] = (4096, 16384, 65536)
 """The page sizes of arm64, in bytes: the values of `PageBytes`."""
-Name = Annotated[str, Meta(min_length=1, max_length=60)]
+Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 Duration = Annotated[str, Meta(extra_json_schema=_DURATION)]
 
 

@@ -9,7 +9,6 @@ from dataclasses import fields
 from pathlib import Path
 
 import msgspec
-import tomli_w
 
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
@@ -26,6 +25,7 @@ from sim.files.scenario_tables import (
     ScenarioTable,
     TopologyTable,
 )
+from sim.files.toml_tables import text_from_data
 from sim.latencies import PARAMETERS, Distribution, Latencies
 from sim.scenario import Scenario
 from sim.topology import Cpu, Topology
@@ -36,7 +36,7 @@ def scenario_text(scenario: Scenario) -> str:
     """Return a scenario as the text of a scenario file, which leaves out the defaults.
 
     Raises:
-        InputError: a file cannot list its CPUs in their order.
+        InputError: a file cannot list its CPUs in their order, or cannot hold it, such as a name of 61 characters.
     """
     table = ScenarioTable(
         name=scenario.name,
@@ -72,14 +72,14 @@ def scenario_text(scenario: Scenario) -> str:
         ],
     )
     # The version is written though it is the default, so that the file says which format it has.
-    return tomli_w.dumps({"schema_version": table.schema_version, **_stated(table)})
+    return text_from_data({"schema_version": table.schema_version, **_stated(table)}, ScenarioTable)
 
 
 def save_scenario(scenario: Scenario, path: Path) -> None:
     """Write a scenario to a file that does not exist yet.
 
     Raises:
-        InputError: the file exists, or a file cannot list the scenario's CPUs in their order.
+        InputError: the file exists, or no file can hold the scenario.
         OSError: the file cannot be written.
     """
     write_new(path, scenario_text(scenario))

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import tomli_w
 
 from sim.errors import InputError
 from sim.files.bounded_read import read_at_most
 from sim.files.validation_messages import in_words
 
 LARGEST_FILE_BYTES = 8 * 1024 * 1024
-LARGEST_INTEGER_BITS = 63
-"""The bits of an integer besides its sign; TOML 1.0 asks for 64-bit integers, tomllib reads integers of any size."""
+_LEAST_INTEGER, _LARGEST_INTEGER = -(1 << 63), (1 << 63) - 1
+"""The integers that TOML 1.0 asks for, those of 64 bits with their sign; tomllib reads integers of any size."""
 MOST_DOTS = 500_000
 """Each part of a dotted key is a table: this bounds the memory that the TOML reader takes for them."""
 _LONG_KEY = re.compile(
@@ -53,8 +54,7 @@ def table_from_text(text: str, kind: type[T]) -> T:
     Raises:
         InputError: the text is not TOML, or not what the table's class allows.
     """
-    if text.count(".") > MOST_DOTS:
-        raise InputError(f"has more than {MOST_DOTS:,} dots, which no scenario needs")
+    _check_dots(text)
     if long_key := _LONG_KEY.search(text):
         line = text.count("\n", 0, long_key.start()) + 1
         raise InputError(f"line {line}: is nested too deeply: more than 24 names with dots between them")
@@ -66,6 +66,25 @@ def table_from_text(text: str, kind: type[T]) -> T:
         raise  # it is a ValueError too
     except ValueError as error:  # tomllib's own error, or an integer of too many digits
         raise InputError(f"is not TOML: {error}") from None
+
+
+def text_from_data(raw: dict[str, object], kind: type[msgspec.Struct]) -> str:
+    """Return the TOML of plain values, which `table_from_text` accepts from a file.
+
+    Raises:
+        InputError: no file holds them: the table's class forbids them, or the text exceeds a file's limits.
+    """
+    table_from_data(raw, kind)
+    text = tomli_w.dumps(raw)
+    _check_dots(text)
+    if len(text.encode()) > LARGEST_FILE_BYTES:
+        raise InputError(f"needs more than the {LARGEST_FILE_BYTES >> 20} MiB that are read of a file")
+    return text
+
+
+def _check_dots(text: str) -> None:
+    if text.count(".") > MOST_DOTS:
+        raise InputError(f"has more than {MOST_DOTS:,} dots, which no scenario needs")
 
 
 def table_from_data(raw: dict[str, object], kind: type[T]) -> T:
@@ -94,7 +113,7 @@ def _checked(raw: dict[str, object], kind: type[T]) -> T:
 def _huge_integer(value: object) -> list[str | int] | None:
     """Return the place of an integer that exceeds TOML's range, the innermost step first; None if there is none."""
     if isinstance(value, int):
-        return [] if value.bit_length() > LARGEST_INTEGER_BITS else None
+        return None if _LEAST_INTEGER <= value <= _LARGEST_INTEGER else []
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, inside in steps:
         found = _huge_integer(inside)

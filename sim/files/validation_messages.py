@@ -23,6 +23,9 @@ _WORDS = {
     "date": "a date",
     "datetime": "a date",
     "time": "a time of day",
+    # No TOML holds these two, but the JSON of a sweep's plan may have null, and a caller's own values either.
+    "null": "null",
+    "bytes": "bytes",
 }
 _LONGEST_VALUE = 60
 _ANY_KEY = "[...]"
@@ -37,6 +40,8 @@ def in_words(message: str, raw: dict[str, object], kind: type[msgspec.Struct]) -
         raw: the content of the file.
         kind: the class of the table that the file should be.
     """
+    if key := re.fullmatch(r"Expected `str`.* - at `key` in `\$\.?([\w.\[\]]*)`", message):
+        return f"{key[1]}: each key must be text".removeprefix(": ")
     at = re.search(r" - at `\$\.?([\w.\[\]]*)`$", message)
     if at is None or _is_a_key(message, raw):
         return _mistake(message, "", raw, kind)
@@ -103,8 +108,8 @@ def _expected(message: str, value: object) -> str:
     """Return the line for a value of the wrong type, or out of range."""
     if kinds := re.fullmatch(r"Expected `(.*)`, got `(\w+)`", message):
         # TOML has no null: an optional value is simply left out, so that null is not offered.
-        wanted = [_WORDS[name] for name in kinds[1].split(" | ") if name != "null"]
-        return f"must be {' or '.join(wanted)}, and is {_WORDS[kinds[2]]}"
+        wanted = [_in_a_file(name) for name in kinds[1].split(" | ") if name != "null"]
+        return f"must be {' or '.join(wanted)}, and is {_in_a_file(kinds[2])}"
     if length := re.fullmatch(r"Expected `str` of length (>=|<=) (\d+)", message):
         return f"must have at {'least' if length[1] == '>=' else 'most'} {length[2]} characters"
     if length := re.fullmatch(r"Expected `array` of length (>=|<=) (\d+)", message):
@@ -113,6 +118,11 @@ def _expected(message: str, value: object) -> str:
         most = int(limit[2]) - (limit[1] == "<")
         return f"is {value}, and must be at {'least' if limit[1] == '>=' else 'most'} {most}"
     return message
+
+
+def _in_a_file(kind: str) -> str:
+    """Return the words for a type's name; only a Python caller's value has a type that `_WORDS` lacks."""
+    return _WORDS.get(kind, f"a value of the type {kind}")
 
 
 def _suggestion(key: str, allowed: tuple[str, ...]) -> str:

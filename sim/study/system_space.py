@@ -22,7 +22,7 @@ from sim.kernel_series import DEFAULT
 from sim.latencies import Latencies
 from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.save_outcomes import BufferPlace, SaveSignature, save_signature
-from sim.topology import MOST_CPUS, Cpu, Topology
+from sim.topology import LONGEST_NAME, MOST_CPUS, Cpu, Topology
 from sim.units import counted
 from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_sve
 
@@ -74,7 +74,7 @@ class Group:
 
     Raises:
         InputError: there are no candidates; a candidate is given twice or lacks 128 bits; the number of CPUs or a
-            weight is out of range; the name cannot be printed.
+            weight is out of range; the name cannot be printed, or a file could not hold it or those of the CPUs.
     """
 
     name: str
@@ -103,6 +103,9 @@ class Group:
                 raise InputError(f"group {self.name!r}: {braces(vqs & ALL_VQS)}: every set has 128")
         if self.cpus < 1:
             raise InputError(f"group {self.name!r} has {self.cpus} CPUs: the least is 1")
+        # The group is a cluster of scenario files, and of the plan by which a sweep is resumed.
+        if len(longest := self._last_cpu_name) > LONGEST_NAME:
+            raise InputError(f"the name {longest!r} has {len(longest)} characters: the most is {LONGEST_NAME}")
         if not self.weights:
             object.__setattr__(self, "weights", (1,) * len(self.sets))
         if len(self.weights) != len(self.sets) or not all(1 <= one <= MOST_WEIGHT for one in self.weights):
@@ -126,6 +129,11 @@ class Group:
     def cpu_names(self) -> list[str]:
         """The names of the group's CPUs, which are its own name, numbered from 0 on if there are several CPUs."""
         return [self.name] if self.cpus == 1 else [f"{self.name}{number}" for number in range(self.cpus)]
+
+    @property
+    def _last_cpu_name(self) -> str:
+        """The last name of `cpu_names`, which is a longest name of the group."""
+        return self.name if self.cpus == 1 else f"{self.name}{self.cpus - 1}"
 
     @cached_property
     def any_vqs(self) -> int:

@@ -59,7 +59,7 @@ class Folder:
         """Begin a sweep in a folder that is new, empty, or was left before its plan was written.
 
         Raises:
-            InputError: the folder holds something else, or the plan is too large for a file.
+            InputError: the folder holds something else, or the plan could not be read back from a file.
             OSError: the folder cannot be made.
         """
         if path.is_dir() and (path / _MANIFEST).exists():
@@ -77,6 +77,9 @@ class Folder:
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
         if len(text) > _MOST_JSON_BYTES:  # it could not be read again
             raise InputError(f"{path}: the plan needs more than {_MOST_JSON_BYTES >> 20} MiB: give groups fewer sets")
+        # A space made in Python may have what no file holds, such as a design with a name of 61 characters.
+        with at(f"{path}: the sweep could not be resumed"):
+            Plan.of(record_from_json(text, _Manifest).plan)
         path.mkdir(parents=True, exist_ok=True)
         folder.write(_MANIFEST, text)
         return folder

@@ -4,7 +4,7 @@ import datetime as dt
 import math
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.errors import InputError
+from sim.files import toml_tables
 from sim.files.scenario_file import read_scenario, scenario_from_data, scenario_from_text
+from sim.files.scenario_text import scenario_text
 from sim.files.toml_tables import LARGEST_FILE_BYTES
 from sim.latencies import Distribution, Latencies, fixed
 from sim.scenario import Action, BringUp, Do, Fault, KvmMode, MemoryLayout, Relay, Scenario
-from sim.topology import Cpu
+from sim.topology import Cpu, Topology
 from sim.vectors import SveRule
 from tests.command_line import Asymboot
 from tests.examples import examples
@@ -473,6 +475,8 @@ BAD: dict[str, tuple[str, str]] = {
         r"nested too deeply|more than 16 deep",
     ),
     "a seed below zero": ("seed = -1" + TWO_CPUS, r"^seed: is -?\d+, and must be at least 0$"),
+    "the least integer": (f"seed = {-(1 << 63)}{TWO_CPUS}", r"^seed: is -9223372036854775808, and must be at least 0$"),
+    "less than the least integer": (f"seed = {-(1 << 63) - 1}{TWO_CPUS}", r"^seed: an integer of TOML's has at most"),
     "a seed of 23 digits": (f"seed = {'9' * 23}{TWO_CPUS}", r"^seed: an integer of TOML's has at most 64 bits$"),
     "a count of 400 digits": (f'[topology]\nclusters = [{{ name = "x", count = {"9" * 400} }}]', r"\]\.count: "),
     "a length of 400 digits": (one_cpu(f"sve_bits = [{'9' * 400}]"), r"sve_bits\[0\]: "),
@@ -676,6 +680,23 @@ def test_every_command_survives_a_mutated_file(
     assert result.stderr.count("\n") == (result.exit_code == 2)
 
 
+@pytest.mark.parametrize(
+    ("names", "vqs", "message"),
+    [
+        (("a", "b" * 61), 1, r"^topology\.cpus\[1\]\.name: must have at most 60 characters$"),
+        ([f"{'.' * 54}{number:06}" for number in range(10_000)], 1, r"^has more than 500,000 dots"),
+        (map(str, range(10_000)), (1 << 16) - 1, r"^needs more than the 1 MiB that are read of a file$"),
+    ],
+)
+def test_a_scenario_that_no_file_holds_is_not_written(
+    monkeypatch: pytest.MonkeyPatch, names: Iterable[str], vqs: int, message: str
+) -> None:
+    monkeypatch.setattr(toml_tables, "LARGEST_FILE_BYTES", 1 << 20)
+    scenario = Scenario(Topology(tuple(Cpu.of(name, vqs) for name in names)))
+    with pytest.raises(InputError, match=message):
+        scenario_text(scenario)
+
+
 def places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     """Every place in what a file holds."""
     if place:
@@ -704,6 +725,8 @@ WRONG = [
     {},
     {"x": 1},
 ]
+# Values that no TOML has: JSON has null, and a caller may give anything.
+WRONG += [None, b"raw", dt.timedelta(1), {1: 2}, -(1 << 63)]
 WRONG += [dt.date(2024, 7, 4), dt.time(12), dt.datetime(2024, 7, 4, tzinfo=dt.UTC)]
 
 

@@ -63,6 +63,8 @@ def test_a_points_scenario_goes_by_sets_then_by_numbers() -> None:
         (lambda: Group("a", (1, 3), weights=(1, 0)), "a weight from 1 to 4,294,967,296 for each"),
         (lambda: Group("", (1,)), "a group has no name"),
         (lambda: Group("a\nb", (1,)), "cannot be printed"),
+        (lambda: Group("a" * 61, (1,)), "has 61 characters: the most is 60"),
+        (lambda: Group("a" * 60, (1,), cpus=2), "a1' has 61 characters: the most is 60"),
         (lambda: Group("a", (1, 3), weights=(1, 1 << 33)), "a weight from 1 to 4,294,967,296 for each"),
         (lambda: Space((Group("a", (1,)),), name="p\nq"), "cannot be printed"),
         (lambda: Space((Group("a", (1,)),), designs=()), "a space needs a design"),

@@ -187,6 +187,11 @@ def changed_plan(folder: Path, **changes: Any) -> None:
         ({"walk": "in circles"}, "walk is 'in circles': allowed are"),
         ({"space": {"groups": 3}}, "groups: must be a list"),
         (
+            {"space": {"groups": [{"name": "g", "sets": "legal"}], "kernel": None}},
+            "kernel: must be text in quotes, and is null",
+        ),
+        ({"space": {"groups": None}}, "groups: must be a list, and is null"),
+        (
             {"space": {"description": "x", "groups": [{"name": "g", "sets": [[128]]}], "latencies": {"a": [[]] * 3}}},
             "a",
         ),

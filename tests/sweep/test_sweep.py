@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,22 @@ def test_a_sweep_that_would_never_end_is_refused_before_it_begins(
     space = Space(tuple(Group(f"g{n}", legal_sets(5)) for n in range(13)), kernel="6.12")
     with pytest.raises(InputError, match=message):
         run_sweep(space, tmp_path / "out", **changes)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (lambda: Space(SPACE.groups, name="n" * 201), "name: must have at most 200 characters"),
+        (
+            lambda: Space(SPACE.groups, designs=(replace(DESIGNS["v6.11"], name="d" * 61),)),
+            r"designs\[0\]\.name: must have at most 60 characters",
+        ),
+    ],
+)
+def test_a_space_that_no_file_holds_is_refused_before_it_begins(tmp_path: Path, space: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"out: the sweep could not be resumed: {message}"):
+        run_sweep(space(), tmp_path / "out", jobs=1)
     assert not (tmp_path / "out").exists()
 
 
