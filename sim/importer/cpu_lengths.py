@@ -185,19 +185,25 @@ def _of_refusals(log: KernelLog, sve_bits: tuple[int, ...], sme_bits: tuple[int,
         sve_bits: the SVE lengths of the other CPUs, ascending.
         sme_bits: the streaming lengths of every CPU.
     """
-    # A CPU that lacks a length: a subset must be legal too, and the smallest length alone always is.
-    fewer = sve_bits[:1]
+    every = [bits_from_vq(vq) for vq in range(1, VQ_MAX + 1)]
     # A CPU with a length too many: the first that the others lack, below their largest. The kernel accepts a late CPU's
     # lengths above max_virtualisable_vl, which is the largest where early CPUs are alike.
-    lacked = (bits for vq in range(1, VQ_MAX + 1) if (bits := bits_from_vq(vq)) < sve_bits[-1] and bits not in sve_bits)
-    more = tuple(sorted((*sve_bits, *([first] if (first := next(lacked, None)) is not None else []))))
+    lacked = [bits for bits in every if bits < sve_bits[-1] and bits not in sve_bits]
+    # No series that is modelled refuses a CPU above the maximum, so that this log contradicts the model all the same.
+    above = [bits for bits in every if bits > sve_bits[-1]]
+    sets = {
+        LengthsVerdict.UNSUPPORTED: tuple(sorted((*sve_bits, *lacked[:1]))),
+        LengthsVerdict.ABOVE_MAXIMUM: (*sve_bits, *above[:1]),
+    }
+    # A CPU that lacks a length: a subset must be legal too, and the smallest length alone always is.
+    fewer = sve_bits[:1]
     lengths = {}
     for step in log.steps:
         refusal = step.refusal
         if step.result is not HotplugResult.REFUSED or refusal is None or refusal.lacks_extension:
             continue
         if refusal.extension is VectorType.SVE:
-            has = more if refusal.verdict is LengthsVerdict.UNSUPPORTED else fewer
+            has = fewer if refusal.verdict is None else sets.get(refusal.verdict, fewer)
             lengths[step.cpu] = CpuLengths(
                 has, sme_bits, "unknown: so that it is refused as in the log", is_known=False
             )

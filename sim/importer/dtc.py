@@ -12,6 +12,7 @@ tests/importer/test_dtc.py has such sources.
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -61,6 +62,8 @@ def compile_source(path: Path) -> bytes:
         words = [dtc, "-q", "-I", "dts", "-O", "dtb", "-o", str(blob), "--", str(path.absolute())]
         limits = [str(_MOST_SECONDS), str(_MOST_MEMORY_KIB), str(LARGEST_BLOB_BYTES // _BLOCK_BYTES + 1)]
         exit_code = _run([shell, "-c", _LIMITED, "sh", *limits, *words], complaints)
+        if exit_code == -signal.SIGXFSZ:
+            raise InputError(f"dtc was stopped: it wrote more than {LARGEST_BLOB_BYTES >> 20} MiB")
         if exit_code is None or exit_code < 0:
             raise InputError("dtc was stopped: it took too much time or memory")
         if exit_code > 0:

@@ -1,5 +1,6 @@
 """The facts that a kernel log states of one boot, and the kernel's command line, which is among them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -8,26 +9,31 @@ from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.log_lines import Bound, KvmLine, PanicLine, Phase
 from sim.vectors import VectorType
 
-_NOSVE = {("arm64.nosve", ""), ("id_aa64pfr0.sve", "0")}
-_NOSME = {("arm64.nosme", ""), ("id_aa64pfr1.sme", "0")}
-"""The parameters that hide an extension (arch/arm64/kernel/pi/idreg-override.c)."""
+_NOSVE = {"arm64.nosve", "id_aa64pfr0.sve=0"}
+_NOSME = {"arm64.nosme", "id_aa64pfr1.sme=0"}
+"""The words that hide an extension (arch/arm64/kernel/pi/idreg-override.c)."""
+# A quoted part may hold spaces, and ends with the text where its closing quote is missing.
+_PARAMETER = re.compile(r'(?:"[^"]*+(?:"|\Z)|[^\s"])++')
 
 
 @dataclass(frozen=True, slots=True)
 class KernelCommandLine:
-    """Parameters with their values, in their order."""
+    """The kernel's own part of a command line, as each of Linux's two parsers sees it."""
 
     parameters: tuple[tuple[str, str], ...] = ()
+    """Parameters with their values, in their order."""
+    words: frozenset[str] = frozenset()
+    """The words between spaces. The parser of overrides runs first of all, and knows no quotes."""
 
     @property
     def nosve(self) -> bool:
         """True if SVE is hidden."""
-        return not _NOSVE.isdisjoint(self.parameters)
+        return not _NOSVE.isdisjoint(self.words)
 
     @property
     def nosme(self) -> bool:
         """True if SME is hidden."""
-        return not _NOSME.isdisjoint(self.parameters)
+        return not _NOSME.isdisjoint(self.words)
 
     def value(self, name: str) -> str | None:
         """Return a parameter's value, the last if it is given several times; None where it is not given."""
@@ -36,17 +42,32 @@ class KernelCommandLine:
 
 
 def parse_command_line(text: str) -> KernelCommandLine:
-    """Parse a command line as Linux does (kernel/params.c).
+    """Parse a command line as Linux does: lib/cmdline.c for parameters, idreg-override.c for what hides an extension.
 
-    ``-`` and ``_`` are the same in a parameter's name, and ``--`` ends the kernel's own parameters.
+    ``-`` and ``_`` are the same in a parameter's name, and ``--`` ends the kernel's own parameters. Quotes keep a value
+    with spaces together, except for the parser of overrides: Linux 6.12 boots without SVE under
+    ``foo="a arm64.nosve b"``, and with SVE under ``"arm64.nosve"``.
 
     >>> parse_command_line("kvm-arm.mode=nvhe kvm_arm.mode=protected -- kvm-arm.mode=none").value("kvm-arm.mode")
     'protected'
+    >>> parse_command_line('foo="a maxcpus=1 b" "bar=c d"').parameters
+    (('foo', 'a maxcpus=1 b'), ('bar', 'c d'))
     """
-    words = text.replace('"', "").split()
-    kernels_own = words[: words.index("--")] if "--" in words else words
-    pairs = (word.partition("=") for word in kernels_own)
-    return KernelCommandLine(tuple((_canonical(name), value) for name, _, value in pairs))
+    parameters = _kernels_own(_PARAMETER.findall(text))
+    words = _kernels_own(text.split())
+    return KernelCommandLine(tuple(map(_pair, parameters)), frozenset(map(_canonical, words)))
+
+
+def _kernels_own(words: list[str]) -> list[str]:
+    return words[: words.index("--")] if "--" in words else words
+
+
+def _pair(parameter: str) -> tuple[str, str]:
+    """Return a parameter's name and value, without the quotes around the value or around both."""
+    if parameter.startswith('"'):
+        parameter = parameter[1:].removesuffix('"')
+    name, _, value = parameter.partition("=")
+    return _canonical(name), value[1:].removesuffix('"') if value.startswith('"') else value
 
 
 def _canonical(name: str) -> str:

@@ -1,5 +1,6 @@
 """The evidence of one machine, from up to three sources: its kernel log, its sysfs and its device tree."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,8 +111,16 @@ class MachineEvidence:
         # says how many Linux would have tried.
         if log.phase is not Phase.EARLY:
             return {0, *(step.cpu for step in log.early)}
-        maxcpus = log.command_line.value("maxcpus") or ""
-        return set(range(max(1, int(maxcpus)) if maxcpus.isdecimal() else log.possible))
+        return set(range(self._maxcpus(log)))
+
+    def _maxcpus(self, log: KernelLog) -> int:
+        """Return the number of CPUs that Linux brings up early: as ``maxcpus=`` says, or all that the log knows."""
+        digits = (log.command_line.value("maxcpus") or "x").lstrip("0") or "0"
+        if not re.fullmatch("[0-9]+", digits):
+            return log.possible
+        # A number that exceeds the CPUs may also exceed memory, and what `int` converts.
+        every = len(self.cpus())
+        return every if len(digits) > len(str(every)) else min(max(1, int(digits)), every)
 
     def hides_sve(self) -> bool:
         """Return True if the kernel has no SVE, and its command line does not say why."""

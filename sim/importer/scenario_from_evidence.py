@@ -83,7 +83,7 @@ def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario
         InputError: the log has more steps than a scenario may have.
     """
     mode = log.command_line.value("kvm-arm.mode")
-    return Scenario(
+    scenario = Scenario(
         topology,
         kernel=modelled_series(log).name,
         kvm_mode=KvmMode(mode) if mode in set(KvmMode) else KvmMode.DEFAULT,
@@ -92,20 +92,18 @@ def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario
         nosve=log.command_line.nosve,
         nosme=log.command_line.nosme,
         actions=tuple(_action(step) for step in log.late),
-        faults=tuple(_faults(log)),
         name=name,
     )
+    return scenario.but(faults=tuple(_faults(log, has_pkvm=scenario.has_pkvm)))
 
 
 def _action(step: Hotplug) -> Action:
     return Action(Do.OFFLINE if step.result is HotplugResult.OFFLINE else Do.ONLINE, f"cpu{step.cpu}")
 
 
-def _faults(log: KernelLog) -> Iterator[Fault]:
+def _faults(log: KernelLog, *, has_pkvm: bool) -> Iterator[Fault]:
     """Yield the faults of CPUs that never came online, where nothing else explains it."""
     early = {step.cpu for step in log.early}
-    # Under pKVM the relay itself refuses every CPU that was not online when KVM was initialised.
-    relay = log.command_line.value("kvm-arm.mode") == KvmMode.PROTECTED
     # Linux makes one errno of several answers. Reversed, so that the first of them stands for all.
     answers = {-error: answer for answer, error in reversed(CPU_ON_ERRORS.items())}
     for cpu, step in sorted(_first_steps(log).items()):
@@ -113,7 +111,8 @@ def _faults(log: KernelLog) -> Iterator[Fault]:
             continue
         if step.result in {HotplugResult.LOST, HotplugResult.REFUSED_OTHERWISE}:
             yield Fault(f"cpu{cpu}", never_arrives=True)
-        elif step.result is HotplugResult.NOT_STARTED and step.error in answers and (cpu in early or not relay):
+        elif step.result is HotplugResult.NOT_STARTED and step.error in answers and (cpu in early or not has_pkvm):
+            # Under pKVM the relay itself refuses every CPU that was not online when KVM was initialised.
             yield Fault(f"cpu{cpu}", answer=answers[step.error])
 
 

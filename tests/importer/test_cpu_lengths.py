@@ -98,6 +98,29 @@ def test_a_cpu_refused_for_a_length_that_others_lack_is_taken_to_have_it(tmp_pat
     assert imported.contradictions == ()
 
 
+@pytest.mark.parametrize(
+    ("early", "late"),
+    [((128, 256), (128, 256, 384)), ((128, 256, 384), (128, 256, 384, 512)), ((128, 256, 512, 1024, 2048),) * 2],
+)
+def test_a_cpu_refused_above_the_maximum_is_taken_to_be_above_it(
+    early: tuple[int, ...], late: tuple[int, ...], tmp_path: Path
+) -> None:
+    text = (
+        HEAD.format(cpus=2).replace("411fd403", UNKNOWN_CORE)
+        + "smp: Brought up 1 node, 1 CPU\n"
+        + f"SVE: maximum available vector length {early[-1] // 8} bytes per vector\n"
+        + f"SVE: default vector length {min(early[-1] // 8, 64)} bytes per vector\n"
+        + "SVE: cpu1: would increase maximum VL\nCPU features: CPU1: SVE: vector length support mismatch\n"
+        + "CPU1: will not boot\nCPU1: failed to come online\n"
+    )
+    imported = imported_log(text, tmp_path)
+    assert [bits_from_vqs(cpu.sve_vqs or 0) for cpu in imported.scenario.topology.cpus] == [early, late]
+    # No series of the model has that check.
+    (contradiction,) = imported.contradictions
+    assert contradiction.startswith("cpu1: the log says 'is refused (SVE: would increase maximum VL)', ")
+    assert contradiction.endswith("imply 'comes online'")
+
+
 def test_streaming_lengths_are_as_few_as_the_log_implies(tmp_path: Path) -> None:
     text = (
         HEAD.format(cpus=1).replace("411fd403", UNKNOWN_CORE).replace("6.12.1", "7.3.0")

@@ -67,6 +67,13 @@ def test_a_compiler_that_takes_too_long_is_stopped(tmp_path: Path, monkeypatch: 
     assert from_source(tmp_path, BOARD).endswith("dtc was stopped: it took too much time or memory")
 
 
+@needs_dtc
+def test_a_compiler_that_writes_too_much_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(bytes(3 << 19))
+    text = BOARD.replace("cpus {", 'a = /incbin/("blob"); b = /incbin/("blob"); cpus {', 1)
+    assert from_source(tmp_path, text).endswith("dtc was stopped: it wrote more than 2 MiB")
+
+
 def test_source_for_the_preprocessor_is_refused_with_its_line(tmp_path: Path) -> None:
     message = from_source(tmp_path, "/dts-v1/;\n\n # include <dt-bindings/gpio/gpio.h>\n")
     assert message.startswith("line 3: #include is for the C preprocessor")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sim import InputError, read_running_machine
 from sim.importer.hotplug_history import Hotplug, HotplugResult
+from sim.importer.kernel_log import parse_command_line
 from sim.importer.log_lines import KvmReadyLine, Phase
 from sim.importer.log_reader import parse_kernel_log, read_kernel_log
 from sim.vectors import VectorType
@@ -205,6 +206,24 @@ def test_a_command_line_in_parts_is_read_as_a_whole() -> None:
 def test_sme_may_be_hidden(word: str) -> None:
     for words, is_hidden in ((word, True), (f"-- {word}", False), (f"{word}1", False)):
         assert parse_kernel_log(f"{HEAD.format(cpus=1)}Kernel command line: {words}\n").command_line.nosme == is_hidden
+
+
+@pytest.mark.parametrize(
+    ("words", "parameters", "is_hidden"),
+    [
+        # As the kernel of Debian 13, 6.12.117, logs them with and without SVE.
+        ('foo="a arm64.nosve b"', (("foo", "a arm64.nosve b"),), True),
+        ('foo="a maxcpus=1 b" "arm64.nosve"', (("foo", "a maxcpus=1 b"), ("arm64.nosve", "")), False),
+        ('"maxcpus=1" foo=y', (("maxcpus", "1"), ("foo", "y")), False),
+        ('foo=" -- " a="b', (("foo", " -- "), ("a", "b")), False),
+        ('foo=a"b c"d "q', (("foo", 'a"b c"d'), ("q", "")), False),
+    ],
+)
+def test_quotes_keep_a_value_together_except_for_overrides(
+    words: str, parameters: tuple[tuple[str, str], ...], is_hidden: bool
+) -> None:
+    command_line = parse_command_line(words)
+    assert (command_line.parameters, command_line.nosve) == (parameters, is_hidden)
 
 
 def test_without_a_count_the_cpus_that_lines_name_are_possible() -> None:

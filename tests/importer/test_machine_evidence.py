@@ -77,7 +77,24 @@ def test_a_log_without_the_sve_that_is_given_is_a_contradiction(tmp_path: Path) 
     )
 
 
-@pytest.mark.parametrize(("words", "early"), [("", 4), ("maxcpus=2", 2), ("maxcpus=0", 1), ("maxcpus=x", 4)])
+@pytest.mark.parametrize(
+    ("words", "early"),
+    [
+        ("", 4),
+        ("maxcpus=2", 2),
+        ("maxcpus=0", 1),
+        ("maxcpus=x", 4),
+        ("maxcpus=", 4),
+        ("maxcpus=9999999999", 4),
+        (f"maxcpus={'9' * 5_000}", 4),
+        ("maxcpus=5", 4),
+        ("maxcpus=\N{ARABIC-INDIC DIGIT TWO}", 4),
+        ('foo="a maxcpus=1 b"', 4),
+        ('"maxcpus=1"', 1),
+        ('maxcpus="2"', 2),
+    ],
+    ids=lambda value: str(value)[:20],
+)
 def test_of_a_log_that_ends_early_the_command_line_says_who_is_early(words: str, early: int, tmp_path: Path) -> None:
     imported = imported_log(f"{HEAD.format(cpus=4)}Kernel command line: {words}\n", tmp_path)
     assert len(imported.scenario.early) == early

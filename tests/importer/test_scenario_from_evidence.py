@@ -47,6 +47,15 @@ def test_the_relay_of_pkvm_explains_why_a_late_cpu_is_not_started(mode: str, fau
     assert imported.contradictions == ()
 
 
+@pytest.mark.parametrize("level", ["CPU: All CPU(s) started at EL1\n", "kvm [1]: HYP mode not available\n"])
+def test_without_el2_there_is_no_relay_to_explain_anything(level: str, tmp_path: Path) -> None:
+    words = "Kernel command line: maxcpus=1 kvm-arm.mode=protected\n"
+    text = HEAD.format(cpus=2) + words + "smp: Brought up 1 node, 1 CPU\n" + level + "CPU1: failed to boot: -22\n"
+    imported = imported_log(text, tmp_path, cluster0=None)
+    assert imported.scenario.faults == (Fault("cpu1", answer="INVALID_PARAMETERS"),)
+    assert imported.contradictions == ()
+
+
 def test_a_cpu_that_came_at_some_time_has_no_fault(tmp_path: Path) -> None:
     text = HEAD.format(cpus=2) + BOOTED.format(1) + "smp: Brought up 1 node, 2 CPUs\n"
     imported = imported_log(text + KILLED.format(1) + "CPU1: failed to come online\n", tmp_path, cluster0=None)
