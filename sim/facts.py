@@ -261,16 +261,16 @@ class Facts:
         usable_vqs = self.hardware(number).usable_vqs(VectorType.SVE) or 0
         return vl_bytes_from_vq(largest_vq(usable_vqs & limit_vqs))
 
-    def need(self, number: int) -> Need:
-        """Return what a save on a CPU needs in this boot's buffers, whether or not it is online.
+    def need(self, hw_cpu: int) -> Need:
+        """Return what a save of CPU hardware needs in this boot's buffers, whether or not it is online.
 
-        The CPU is the hardware that the number belongs to, even where a late arrival ran under that number. The boot
-        must have buffers.
+        It needs the same in each buffer, whatever number it runs under, because buffers are alike. The boot must have
+        buffers.
         """
         buffers, design = self.buffers, self.scenario.active_design
         assert buffers is not None
         assert design is not None
-        own_vqs = self.scenario.topology.logical[number].usable_vqs(VectorType.SVE) or 0
+        own_vqs = self.scenario.topology.logical[hw_cpu].usable_vqs(VectorType.SVE) or 0
         running = rules.selected(own_vqs, buffers.limit_vqs)
         if not running:
             return Need(0, 0)

@@ -60,7 +60,7 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
         return
     # All buffers are alike, so what even the largest save leaves unused is wasted for every CPU.
     cpus = len(facts.scenario.topology.cpus)
-    needed = max(facts.need(number).size_bytes for number in range(cpus))
+    needed = max(facts.need(hw_cpu).size_bytes for hw_cpu in range(cpus))
     unused = facts.buffers.asked_bytes - needed
     if unused > 0:
         yield (

@@ -112,7 +112,8 @@ class Outcome:
         buffers = self.facts.buffers
         if buffers is None:
             return []
-        needs = [self.facts.need(number) for number in range(len(self.scenario.topology.cpus))]
+        # The buffer belongs to the number, and the length of its saves to the hardware that runs under it.
+        needs = [self.facts.need(self.facts.hw_cpu(number)) for number in range(len(self.scenario.topology.cpus))]
         return [
             BufferRow(
                 cpu=number,

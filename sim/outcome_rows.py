@@ -56,7 +56,9 @@ class BufferRow(Row, frozen=True, gc=False):
     asked_bytes: Annotated[int, Meta(description="bytes for the header and the registers of that VL")]
     page_order: Annotated[int, Meta(description="the run has 2^page_order pages")]
     run_bytes: Annotated[int, Meta(description="size of the run of pages")]
-    save_bytes: Annotated[int, Meta(description="bytes that a save on this CPU needs, header included; 0 without SVE")]
+    save_bytes: Annotated[
+        int, Meta(description="bytes that a save of the hardware under this number needs, with header; 0 without SVE")
+    ]
     save_first_byte: Annotated[
         int,
         Meta(description="first byte of that save's registers, from the start of the buffer's registers"),

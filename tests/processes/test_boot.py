@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim import rules
 from sim.boot_run import boot
 from sim.environment import SeededEnvironment
 from sim.hazards import HazardKind
@@ -16,7 +17,7 @@ from sim.kernel.printk import EventKind
 from sim.kernel.smp import WAIT_NS
 from sim.latencies import Distribution, Latencies, fixed
 from sim.processes.system import System
-from sim.scenario import BringUp, Fault, KvmMode, Scenario
+from sim.scenario import BringUp, Fault, KvmMode, Relay, Scenario
 from sim.topology import Cpu, Topology
 from sim.units import nanoseconds
 from sim.vectors import VectorType
@@ -352,6 +353,28 @@ def test_who_takes_a_refused_cpu_s_idle_task_runs_under_its_number() -> None:
     assert results(outcome)[2] == ("ran", None)
     row = outcome.cpu_rows()[1]
     assert (row.hw_cpu, row.sve_bits, row.state) == (2, (128, 256), "online")
+
+
+def test_a_buffer_s_row_tells_of_the_hardware_that_saves_to_it() -> None:
+    topology = Topology((Cpu.of("cpu0", 0b11), Cpu.of("cpu1", 0b1, late=True), Cpu.of("cpu2", 0b1011, late=True)))
+    late = Fault("cpu2", arrives_after_ns=nanoseconds("5001300us"))
+    outcome = boot(
+        Scenario(
+            topology,
+            kernel="6.12",
+            kvm_mode=KvmMode.PROTECTED,
+            relay=Relay.RELAXED,
+            actions=(on(2), on(1), guest(1)),
+            faults=(late,),
+            latencies=Latencies(probe=fixed("500us")),
+        )
+    )
+    assert outcome.facts.runs == {0: 0, 1: 2}
+    (save,) = outcome.save_rows()
+    row = outcome.buffer_rows()[1]
+    assert (save.cpu, row.save_bytes) == (1, rules.buffer_bytes(save.save_vl_bits // 128))
+    # The hardware that never ran under a number of its own could use a buffer as well.
+    assert outcome.facts.need(1).size_bytes == rules.buffer_bytes(1)
 
 
 def test_silicon_that_runs_already_cannot_be_started_again() -> None:
