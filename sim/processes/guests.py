@@ -52,7 +52,8 @@ class Guests:
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on; locks and awaited steps are the environment's."""
-        leaving = tuple(sorted((number, event.triggered) for number, event in self._going_down.items()))
+        # Whether a guest waits for an event is a step of the environment's: an event that is not triggered is nothing.
+        leaving = tuple(sorted(number for number in self._going_down if self._is_going_down(number)))
         runs = tuple(sorted((agent, run.number, run.rounds, run.killed) for agent, run in self._runs.items()))
         return leaving, runs
 
@@ -60,9 +61,14 @@ class Guests:
         """Return the event that tells guests to leave a CPU: triggered while the CPU is taken down."""
         return self._going_down.setdefault(number, self._env.event())
 
+    def _is_going_down(self, number: int) -> bool:
+        """Return True if a CPU's guests were told to leave it."""
+        event = self._going_down.get(number)
+        return event is not None and event.triggered
+
     def _stays(self, number: int) -> bool:
         """Return True if a CPU is online and is not being taken down."""
-        return self._smp.is_online(number) and not self._leaving(number).triggered
+        return self._smp.is_online(number) and not self._is_going_down(number)
 
     def leave(self, number: int) -> None:
         """Tell a CPU's guests to leave it. The caller then takes the seat, which it gets when they have left."""
