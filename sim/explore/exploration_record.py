@@ -1,5 +1,6 @@
 """The result of an exploration as plain values, for JSON."""
 
+import sys
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
@@ -15,6 +16,7 @@ from sim.scenario import Scenario
 
 _LARGEST = 2**63 - 1
 """The largest signed number of 64 bits; larger counts are written as floats."""
+_LARGEST_FLOAT = int(sys.float_info.max)
 
 
 class FoundRow(Row, frozen=True, gc=False):
@@ -41,7 +43,10 @@ class ExplorationRecord(msgspec.Struct, frozen=True):
     ends: Annotated[int, Meta(description="different states in which no step is enabled")]
     orders: Annotated[
         int | float,
-        Meta(description="orders of the steps tried or drawn, from the beginning to an end; rounded from 2^63 on"),
+        Meta(
+            description="orders of the steps tried or drawn, from the beginning to an end; rounded from 2^63 on, "
+            "and 1.8e308 if there are more"
+        ),
     ]
     runs: Annotated[int, Meta(description="runs from the beginning")]
     steps_left_out: Annotated[
@@ -59,7 +64,7 @@ def exploration_record(scenario: Scenario, explored: Explored) -> ExplorationRec
         explored.complete,
         explored.states,
         explored.ends,
-        explored.orders if explored.orders <= _LARGEST else float(explored.orders),
+        explored.orders if explored.orders <= _LARGEST else float(min(explored.orders, _LARGEST_FLOAT)),
         explored.runs,
         explored.steps_left_out,
         _rows(explored.found.values()),

@@ -1,5 +1,7 @@
 """The findings of an exploration as text: hazards and deadlocks, each with its schedule."""
 
+from decimal import Decimal
+
 from rich.console import Console
 
 from sim.explore.exploration import Explored
@@ -67,4 +69,5 @@ def _warn_of_kvm_init(scenario: Scenario, console: Console) -> None:
 
 
 def _count(number: int, noun: str) -> str:
-    return counted(number, noun) if number < _MAX_WRITTEN_OUT else f"{number:.2e} {noun}s"
+    # A float would overflow: 171 steps that may happen in any order have more orders than the largest float.
+    return counted(number, noun) if number < _MAX_WRITTEN_OUT else f"{Decimal(number):.2e} {noun}s"

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from sim.errors import InputError
 from sim.explore.breadth_first import Shortest
 from sim.explore.controlled_env import controlled_boot
 from sim.explore.exploration import Exploration, Explored, explore_orders
+from sim.explore.exploration_record import exploration_record
 from sim.explore.findings import Deadlock, Found, Reached, Schedule, file_names, reached
 from sim.explore.random_orders import Strategy, sample_orders
 from sim.explore.schedule_file import (
@@ -46,6 +48,7 @@ from sim.hazards import HazardKind
 from sim.latencies import Distribution, Latencies, fixed
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
 from sim.schemas import schema_text
+from sim.show.exploration_text import show_explored
 from sim.show.schedule_text import show_schedule
 from sim.topology import Topology
 from tests.command_line import Asymboot
@@ -704,3 +707,21 @@ def test_json_keeps_to_its_schema(asymboot: Asymboot, strategy: str) -> None:
 )
 def test_bad_input_is_one_line_and_exit_code_2(asymboot: Asymboot, words: list[str], message: str) -> None:
     assert message in asymboot.refused("explore", *words)
+
+
+@pytest.mark.parametrize(
+    ("orders", "written", "told"),
+    [
+        (1 << 62, 1 << 62, "4.61e+18 orders"),
+        (1 << 63, 2.0**63, "9.22e+18 orders"),
+        (10**1_000, sys.float_info.max, "1.00e+1000 orders"),
+    ],
+)
+def test_any_number_of_orders_is_told(orders: int, written: float, told: str) -> None:
+    explored = Explored(orders=orders)
+    record = json.loads(msgspec.json.encode(exploration_record(SCENARIOS["the bug"], explored)))
+    jsonschema.validate(record, json.loads(schema_text("exploration")))
+    assert record["orders"] == written
+    text = StringIO()
+    show_explored(SCENARIOS["the bug"], explored, Console(file=text, width=120))
+    assert told in text.getvalue()
