@@ -163,7 +163,8 @@ def refuse_given(asked: "Mapping[str, object]", goes_with: str) -> None:
     """
     given = [f"--{name}" for name, value in asked.items() if value is not None]
     if given:
-        raise click.UsageError(f"{' and '.join(given)} goes with {goes_with} only.")
+        verb = "goes" if len(given) == 1 else "go"
+        raise click.UsageError(f"{' and '.join(given)} {verb} with {goes_with} only.")
 
 
 def check_new(file: Path) -> None:

@@ -140,7 +140,6 @@ def _declare(module: ir.Module, columns: int) -> ir.Function:
     # Without noalias LLVM would have to check each pair of columns for overlap, and does not vectorise the loop.
     for column in function.args[:-1]:
         column.add_attribute("noalias")
-    function.attributes.add("noinline")
     return function
 
 

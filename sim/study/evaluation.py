@@ -86,8 +86,8 @@ class Evaluation(Generic[V]):
     def _of_system(self) -> Iterator[UnitOutcome[V]]:
         """Yield the outcomes that belong to no unit: lengths that ``arm64.nosve`` denies, and a panic of the kernel."""
         if self._design.nosve:
-            record = self.systems.record
-            yield UnitOutcome(record.has_sve & rules.when(record.vq_map) & verdict_bits.DENIED, 1, 1)
+            # CPUs with SVE share 128 bits at least.
+            yield UnitOutcome(self.systems.record.has_sve & verdict_bits.DENIED, 1, 1)
         if self._kernel_panic is not None:
             yield UnitOutcome(ordering.ever(self._kernel_panic) & verdict_bits.KERNEL_PANIC, 1, 1)
 

@@ -102,9 +102,9 @@ def _columns(
         yield f"{group.name}_sve_bits", np.repeat(np.broadcast_to(column, rows), many)
     for place, name in enumerate(SETTING):
         yield name, np.tile([_choices(space, name).index(_values_of(one)[place]) for one in space.settings], rows)
-    record, has = batch.record, batch.record.has_sve
+    record = batch.record
     # The first three of RECORD do not depend on the setting; the fourth follows.
-    for name, sets in zip(RECORD, (record.vq_map & has, record.vq_partial_map, record.virtualisable_vqs), strict=False):
+    for name, sets in zip(RECORD, (record.vq_map, record.vq_partial_map, record.virtualisable_vqs), strict=False):
         yield name, np.repeat(np.broadcast_to(_LARGEST_BITS[sets.array], rows), many)
     yield "allocation_vl_bits", _side_by_side([_LARGEST_BITS[one.allocation_vqs] for one in verdicts])
     for name in LATE:

@@ -312,6 +312,7 @@ def test_the_command_draws_a_sweep(asymboot: Asymboot, swept: Path, tmp_path: Pa
         (["picture", "bug", "-o", "one.png"], "'picture' is not one of"),
         (["boot", "nosuch.toml", "-o", "one.png"], "nosuch.toml"),
         (["boot", "bug", "--hazard", "x", "-o", "one.png"], "--hazard goes with plot heat only"),
+        (["boot", "bug", "--x", "a", "--y", "b", "-o", "one.png"], "--x and --y go with plot heat only"),
         (["heat", "SWEPT", "-o", "one.png"], "a heat map needs --hazard"),
         (["heat", "SWEPT", "--hazard", "x", "-o", "one.png"], "there is no hazard 'x'"),
         (["heat", "SWEPT", "--hazard", "kernel_panic", "--x", "y", "-o", "one.png"], "there is no column 'y' to draw"),
