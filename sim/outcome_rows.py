@@ -167,7 +167,7 @@ class KvmRow(Row, frozen=True, gc=False):
 class OutcomeRecord(msgspec.Struct, frozen=True):
     """Everything about a boot, as ``asymboot run --json`` prints it."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     scenario: ScenarioRow
     log: list[LogRow]
     events: list[EventRow]

@@ -35,7 +35,7 @@ class FoundRow(Row, frozen=True, gc=False):
 class ExplorationRecord(msgspec.Struct, frozen=True):
     """The findings of all orders of a scenario's steps, or of drawn orders."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     scenario: str
     strategy: Annotated[str, Meta(description="exhaustive, random or pct")]
     complete: Annotated[bool, Meta(description="all orders were covered")]

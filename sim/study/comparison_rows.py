@@ -70,7 +70,7 @@ class ClusterRow(Row, frozen=True, gc=False):
 class ComparisonRecord(msgspec.Struct, frozen=True):
     """Every design on a scenario, as ``asymboot compare --json`` prints it."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     scenario: ScenarioRow
     designs: list[DesignRow]
     clusters: list[ClusterRow]

@@ -61,7 +61,7 @@ def test_json_has_everything_and_a_schema_version(asymboot: Asymboot) -> None:
     result = asymboot("run", BUG, "--json")
     assert result.exit_code == 1
     outcome = json.loads(result.stdout)
-    assert outcome["schema_version"] == 1
+    assert outcome["schema_version"] == 2
     assert outcome["hazards"][0]["rank"] == 3
     assert outcome["buffers"][0]["asked_bytes"] == 1108
     assert {"log", "events", "cpus", "vectors", "kvm", "saves", "actions", "notes"} <= set(outcome)
@@ -168,7 +168,7 @@ def test_every_schema_is_printed(asymboot: Asymboot, what: str) -> None:
     result = asymboot("schema", what)
     assert (result.exit_code, json.loads(result.stdout)["$id"]) == (
         0,
-        f"urn:asymboot:{what}:{2 if what == 'schedule' else 1}",
+        f"urn:asymboot:{what}:{1 if what == 'scenario' else 2}",
     )
 
 

@@ -126,7 +126,7 @@ def test_compare_as_json(asymboot: Asymboot) -> None:
     result = asymboot("compare", BUG, "--json", "--kernel", "6.12")
     assert result.exit_code == 0
     comparison = json.loads(result.stdout)
-    assert comparison["schema_version"] == 1
+    assert comparison["schema_version"] == 2
     assert [row["design"] for row in comparison["designs"]] == list(DESIGNS)
     assert comparison["designs"][0]["out_of_bounds_write"] == 1
     assert {row["cluster"] for row in comparison["clusters"]} == {"cpu0", "cpu1"}
@@ -237,10 +237,18 @@ def test_check_goes_on_after_a_wrong_file(asymboot: Asymboot, tmp_path: Path) ->
     assert result.stderr == f"asymboot: {wrong}: kernel.maxcpus: is 0, and must be at least 1\n"
 
 
-@pytest.mark.parametrize("what", [[], ["scenario"], ["outcome"], ["comparison"]])
-def test_schema_prints_json(asymboot: Asymboot, what: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("what", "schema_id"),
+    [
+        ([], "scenario:1"),
+        (["scenario"], "scenario:1"),
+        (["outcome"], "outcome:2"),
+        (["comparison"], "comparison:2"),
+    ],
+)
+def test_schema_prints_json(asymboot: Asymboot, what: list[str], schema_id: str) -> None:
     schema = json.loads(asymboot("schema", *what).stdout)
-    assert schema["$id"] == f"urn:asymboot:{what[0] if what else 'scenario'}:1"
+    assert schema["$id"] == f"urn:asymboot:{schema_id}"
 
 
 # Options
