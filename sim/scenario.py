@@ -264,7 +264,7 @@ class Scenario:
 
     @property
     def kernel_words(self) -> str:
-        """The kernel with the flags that the scenario sets, for people: "6.12 with sme on"."""
+        """The kernel with the flags that the scenario sets, such as "6.12 with sme on"."""
         changes = ", ".join(f"{name} {'on' if value else 'off'}" for name, value in sorted(self.kernel_flags.items()))
         return f"{self.kernel} with {changes}" if changes else self.kernel
 
