@@ -31,7 +31,8 @@ nitpick_ignore_regex = [
     # Rows, whose columns docs/outcome.md has, and what is not public of attributes that are.
     ("py:class", r"sim\.(\w+\.)*(rows|\w+_rows)\..*"),
     ("py:class", r"sim\.facts\.Facts|sim\.study\.(tally\.Tally|comparison_rows\..*)|sim\.prove\.properties\.Broken"),
-    ("py:class", r"sim\.(cause_recorder\.Cause|causes\.critical_path\.WaitRow|study\.system_space\.GroupRow|rules\..*)"),
+    ("py:class", r"sim\.(cause_recorder\.Cause|causes\.critical_path\.WaitRow|rules\..*)"),
+    ("py:class", r"sim\.study\.system_space\.GroupRow"),
     (
         "py:class",
         r"sim\.(designs\.AboveMaximum|environment\.StepKind|kernel_flags\.KernelFlags|topology\.(Features|Firmware))",
