@@ -1,42 +1,89 @@
-"""Kernel flags: what differs between kernels, as named switches with defaults by series.
+"""Kernel flags: what differs between kernels, as named switches with defaults by release.
 
-A distribution backports, and configurations differ, so a series only gives each flag its default; a scenario's
-``[kernel] flags`` sets any of them. This is the only place that compares versions. A series between two recorded
-series follows from the release in which a flag came or went; a series beyond the newest is taken to be like it.
+A release is a series, a point release, a configuration and backports. Mainline's releases give each flag its default;
+point releases of stable series may have a change that their series began without, and a distribution's build has quirks
+of its own. A scenario's ``[kernel] flags`` sets any flag. This is the only place that compares versions.
+
+A vendor's tree, such as Android's, has the flags of mainline's series, because what else it has is unknown, and its own
+choices say nothing of other kernels. A series after the newest recorded series is taken to be like that. The defaults
+are held to the releases that were booted or read by `tests/test_kernel_flags.py`.
 """
 
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 
 from sim.errors import InputError
-from sim.kernel_series import KernelSeries
+from sim.kernel_release import Build, KernelRelease
 
-Version = tuple[int, int]
+Series = tuple[int, int]
+
+
+class Origin(StrEnum):
+    """Where a flag's value comes from."""
+
+    SCENARIO = "set by the scenario"
+    MAINLINE = "mainline"
+    BACKPORT = "backported to the stable series"
+    BUILD = "this distribution's build"
+    UNKNOWN = "unknown whether this tree has it: mainline's default"
 
 
 @dataclass(frozen=True, slots=True)
-class FlagDefault:
-    """The series in which a flag is on by default, and where that is known from."""
+class Backport:
+    """A change of a flag within a stable series, from a point release on."""
 
-    since: Version
-    """The first release in which it is on; (0, 0): it has always been on."""
-    until: Version | None
-    """The first release in which it is off again; None: it never went."""
+    series: Series
+    since: int
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FlagFacts:
+    """The knowledge of a flag: its meaning, mainline's releases, backports, and the builds that have it."""
+
     meaning: str
     """The effect of the flag where it is on, as tables show it."""
     source: str
+    mainline: tuple[tuple[Series, Series | None], ...]
+    """The series from which on, and up to which, mainline has it; None: to this day."""
+    backports: tuple[Backport, ...]
+    of_builds: Mapping[Build, tuple[Series, Series]]
+    """The builds that have it, from which series on and before which, whatever mainline has."""
 
-    def of(self, series: KernelSeries) -> bool:
-        """Return the flag's default in a series."""
-        return self.since <= series.version and (self.until is None or series.version < self.until)
+    def default(self, release: KernelRelease) -> tuple[bool, Origin]:
+        """Return the flag's default in a release, and where it comes from."""
+        series = release.series
+        since, before = self.of_builds.get(release.build, ((0, 0), (0, 0)))
+        if since <= series < before:
+            return True, Origin.BUILD
+        in_mainline = any(since <= series and (before is None or series < before) for since, before in self.mainline)
+        backport = next((one for one in self.backports if one.series == series), None)
+        if backport is None:
+            return in_mainline, Origin.MAINLINE
+        if release.build is Build.OTHER:
+            return in_mainline, Origin.UNKNOWN
+        point = release.backports_up_to
+        has_backport = point is None or point >= backport.since
+        return (backport.value, Origin.BACKPORT) if has_backport else (in_mainline, Origin.MAINLINE)
 
 
-# The default stands in the field's metadata, and the field itself has none, because it depends on the series. So a
+# The knowledge stands in the field's metadata, and the field has no default, because that depends on the release. So a
 # `KernelFlags` is made with every flag given, as `kernel_flags` does.
-def _flag(meaning: str, source: str, *, since: Version = (0, 0), until: Version | None = None) -> bool:
-    default: bool = field(metadata={"default": FlagDefault(since, until, meaning, source)})
+def _flag(
+    meaning: str,
+    source: str,
+    *mainline: tuple[Series, Series | None],
+    backports: tuple[Backport, ...] = (),
+    of_builds: Mapping[Build, tuple[Series, Series]] | None = None,
+) -> bool:
+    facts = FlagFacts(meaning, source, mainline, backports, of_builds or {})
+    default: bool = field(metadata={"facts": facts})
     return default
+
+
+_BEFORE = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +93,71 @@ class KernelFlags:
     pseudo_registers: bool = _flag(
         "a late CPU is first compared with the sanitised pseudo registers ZCR and SMCR",
         "arch/arm64/kernel/cpufeature.c; removed by message 20230913-arm64-vec-len-cpufeature-v1-1; booted",
-        until=(6, 7),
+        (_BEFORE, (6, 7)),
     )
     sme: bool = _flag(
-        "SME is configured; ARM64_SME depended on BROKEN until 6.16",
-        "commit 81235ae0c846; booted",
-        since=(6, 16),
+        "SME is configured; ARM64_SME depended on BROKEN for a while",
+        "arch/arm64/Kconfig, commit 81235ae0c846 and the stable releases' announcements; booted: 6.1.176 and 6.12.117 "
+        "have no SME, 6.16 has; 6.1.115 has, by a public log",
+        ((5, 19), (6, 12)),
+        ((6, 16), None),
+        backports=(
+            Backport((6, 1), 117, value=False),
+            Backport((6, 6), 61, value=False),
+            Backport((6, 11), 8, value=False),
+        ),
     )
     hyp_flavour: bool = _flag(
         "KVM's line says nVHE or hVHE",
-        "arch/arm64/kvm/arm.c; seen in 6.12, not in 6.1; between them an assumption",
-        since=(6, 12),
+        "arch/arm64/kvm/arm.c and the pull request of 6.9; booted: 6.12 has it, 6.1 has not",
+        ((6, 9), None),
+    )
+    pkvm_hvhe: bool = _flag(
+        "pKVM runs its hypervisor as hVHE by default on CPUs with VHE",
+        "commit 5053c3f0519c and the pull request of 6.10; booted: 6.12",
+        ((6, 10), None),
     )
     host_sve_buffers: bool = _flag(
         "pKVM saves the host's SVE registers to buffers",
-        "commit 66d5b53e20a6",
-        since=(6, 11),
+        "commit 66d5b53e20a6, in a pull request of fixes for 6.10; read",
+        ((6, 10), None),
     )
     zcr_el2_constrained: bool = _flag(
         "ZCR_EL2 is set to the largest shared length while those registers are saved: the bug is fixed",
-        "commit a9f41588a902",
-        since=(6, 12),
+        "commit a9f41588a902, in 6.12-rc2; in none of 6.11.3 to 6.11.10; read",
+        ((6, 12), None),
+    )
+    host_fpsimd_flushed: bool = _flag(
+        "the host's FPSIMD, SVE and SME state is saved before a guest runs, so that no task loses registers at EL2",
+        "arch/arm64/kvm/fpsimd.c, commit fbc7e61195e2 and the stable releases' announcements; read",
+        ((6, 14), None),
+        backports=(
+            Backport((6, 1), 135, value=True),
+            Backport((6, 6), 85, value=True),
+            Backport((6, 12), 21, value=True),
+            Backport((6, 13), 9, value=True),
+        ),
+    )
+    eperm_is_silent: bool = _flag(
+        "no line is logged where firmware answers CPU_ON with DENIED",
+        "arch/arm64/kernel/psci.c and smp.c; read: 6.12.95, 7.2 and 7.3 have it, 6.1 has not; 6.11.0 has not, by a "
+        "public log",
+        ((6, 12), None),
     )
     hyp_panic_on_return: bool = _flag(
         "with SVE under pKVM, a CPU that went offline and comes back panics the hypervisor",
-        "three recorded boots of 6.1; not in 6.12",
-        until=(6, 2),
+        "three recorded boots of Debian's 6.1.176; neither 6.12 nor Android's 6.1.131 has it",
+        of_builds={Build.DEBIAN: ((6, 1), (6, 2))},
+    )
+    maxcpus_counts_online: bool = _flag(
+        "maxcpus= counts CPUs that are online: where an early CPU fails, the next present CPU takes its place",
+        "kernel/cpu.c (bringup_nonboot_cpus), changed in the merge window of 6.5; booted: 6.1 has it",
+        (_BEFORE, (6, 5)),
+    )
+    nosve_hides_sme: bool = _flag(
+        "arm64.nosve switches SME off as well",
+        "arch/arm64/kernel/idreg-override.c and the pull request of 6.4; booted: 6.1 has it",
+        (_BEFORE, (6, 4)),
     )
 
     @property
@@ -82,16 +168,16 @@ class KernelFlags:
         return "constrain-v2" if self.zcr_el2_constrained else "v6.11"
 
 
-FLAGS: dict[str, FlagDefault] = {one.name: one.metadata["default"] for one in fields(KernelFlags)}
-"""Every flag's default, by its name."""
+FLAGS: dict[str, FlagFacts] = {one.name: one.metadata["facts"] for one in fields(KernelFlags)}
+"""The knowledge of every flag, by its name."""
 
 
-def kernel_flags(series: KernelSeries, overrides: Mapping[str, bool] | None = None) -> KernelFlags:
-    """Return the flags of a series, some of them set otherwise.
+def kernel_flags(release: KernelRelease, overrides: Mapping[str, bool] | None = None) -> KernelFlags:
+    """Return the flags of a release, some of them set otherwise.
 
     Args:
-        series: the kernel series.
-        overrides: values by the names of flags; the series gives the others.
+        release: the kernel's release.
+        overrides: values by the names of flags; the release gives the others.
 
     Raises:
         InputError: an override has the name of no flag.
@@ -102,15 +188,10 @@ def kernel_flags(series: KernelSeries, overrides: Mapping[str, bool] | None = No
             close = difflib.get_close_matches(name, FLAGS, n=1)
             hint = f"did you mean {close[0]!r}? There" if close else "there"
             raise InputError(f"unknown kernel flag {name[:60]!r}: {hint} are {', '.join(FLAGS)}")
-    return KernelFlags(**{name: given.get(name, default.of(series)) for name, default in FLAGS.items()})
+    return KernelFlags(**{name: given.get(name, facts.default(release)[0]) for name, facts in FLAGS.items()})
 
 
-def thresholds() -> dict[str, list[str]]:
-    """Return the releases in which a flag's default changes, each with the flags that go on or off then."""
-    changes: dict[Version, list[str]] = {}
-    for name, default in FLAGS.items():
-        if default.since > (0, 0):
-            changes.setdefault(default.since, []).append(f"{name} on")
-        if default.until is not None:
-            changes.setdefault(default.until, []).append(f"{name} off")
-    return {f"{major}.{minor}": told for (major, minor), told in sorted(changes.items())}
+def flag_origins(release: KernelRelease, overrides: Mapping[str, bool] | None = None) -> dict[str, Origin]:
+    """Return where the value of each flag comes from, by its name."""
+    given = overrides or {}
+    return {name: Origin.SCENARIO if name in given else facts.default(release)[1] for name, facts in FLAGS.items()}

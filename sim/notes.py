@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from sim.facts import Facts
 from sim.hazards import refused_cpu, refused_needlessly
-from sim.kernel_flags import FLAGS
-from sim.scenario import KvmInit, Relay
+from sim.kernel_flags import Origin, flag_origins
+from sim.scenario import KvmInit, Relay, Scenario
 from sim.units import counted
 from sim.vectors import VectorType, braces
 
@@ -69,6 +69,18 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
         )
 
 
+def _flag_notes(scenario: Scenario) -> Iterator[str]:
+    release, series = scenario.release, scenario.release.series_name
+    origins = flag_origins(release, scenario.kernel_flags)
+    unknown = [name for name, origin in origins.items() if origin is Origin.UNKNOWN]
+    if unknown:
+        listed = ", ".join(f"{name} {'on' if getattr(scenario.flags, name) else 'off'}" for name in unknown)
+        yield (
+            f"kernel {release} is a vendor's, whose backports are unknown: flags that stable releases of {series} "
+            f"changed are as when {series} began ({listed})"
+        )
+
+
 def _setting_notes(facts: Facts) -> Iterator[str]:
     scenario = facts.scenario
     if scenario.kernel_flags:
@@ -81,8 +93,9 @@ def _setting_notes(facts: Facts) -> Iterator[str]:
         yield "KVM initialises at any time: no real kernel lets user space begin before it"
     has_sme = any(one.vqs(VectorType.SME) is not None for one in scenario.topology.cpus)
     if has_sme and not scenario.configured(VectorType.SME):
-        # A kernel of a later series has no SME only if the scenario says so, for a reason that is its own.
-        why = "" if FLAGS["sme"].of(scenario.series) else ": ARM64_SME depended on BROKEN until 6.16"
+        # A scenario that sets the flag has a reason of its own.
+        why = "" if "sme" in scenario.kernel_flags else ": ARM64_SME depends on BROKEN there"
         yield f"kernel {scenario.kernel} is not configured with SME{why}"
+    yield from _flag_notes(scenario)
     if scenario.allocation_fails_at is not None and facts.allocation_failed_at is None:
         yield "allocation_fails_at has no effect: pKVM allocates no buffers in this boot"

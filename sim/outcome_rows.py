@@ -145,7 +145,7 @@ class ScenarioRow(Row, frozen=True, gc=False):
     """The settings of a scenario; in a comparison, design, relay and memory are the scenario's own."""
 
     name: Annotated[str, Meta(description="name of the scenario")]
-    kernel: Annotated[str, Meta(description="kernel series")]
+    kernel: Annotated[str, Meta(description="kernel series or release")]
     kernel_flags: Annotated[dict[str, bool], Meta(description="kernel flags that the scenario sets")]
     design: Annotated[str | None, Meta(description="the design in force; null before there were any")]
     kvm_mode: Annotated[str, Meta(description="kvm-arm.mode: default, protected, nvhe or none")]

@@ -11,7 +11,7 @@ from sim.errnos import Errno
 from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
-from sim.kernel_series import DEFAULT, KernelSeries, kernel_series
+from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import Latencies
 from sim.topology import Topology
 from sim.vector_types import VECTOR_TYPES
@@ -174,10 +174,11 @@ class Scenario:
 
     topology: Topology
     kernel: str = DEFAULT
+    """The kernel's release, such as 6.12, 6.12.117 or 6.12.117+deb13-arm64; a series stands for its newest release."""
     design: Design | str | None = None
     """A design or its name; the choices below may be given by name as well."""
     kernel_flags: Mapping[str, bool] = field(default_factory=dict, hash=False)
-    """Flags (`sim.kernel_flags`) that this kernel has set otherwise than its series has by default."""
+    """Flags (`sim.kernel_flags`) that this kernel has set otherwise than its release has by default."""
     kvm_mode: KvmMode = KvmMode.DEFAULT
     el2: bool = True
     """The CPUs start at EL2, so that hypervisor mode is available."""
@@ -220,7 +221,7 @@ class Scenario:
         if self.allocation_fails_at is not None:
             self.topology.number(self.allocation_fails_at)
         check_printable("the scenario's name", self.name)
-        kernel_flags(kernel_series(self.kernel), self.kernel_flags)  # raises if a name is wrong; kept by `flags`
+        kernel_flags(kernel_release(self.kernel), self.kernel_flags)  # raises if a name is wrong; kept by `flags`
 
     def _check_actions(self) -> None:
         steps = sum(action.rounds for action in self.actions)
@@ -253,14 +254,14 @@ class Scenario:
         return {key: value for key, value in told.items() if value}
 
     @cached_property
-    def series(self) -> KernelSeries:
-        """The kernel series."""
-        return kernel_series(self.kernel)
+    def release(self) -> KernelRelease:
+        """The kernel's release."""
+        return kernel_release(self.kernel)
 
     @cached_property
     def flags(self) -> KernelFlags:
-        """The kernel's flags, which are the series' defaults with `kernel_flags` applied."""
-        return kernel_flags(self.series, self.kernel_flags)
+        """The flags that the kernel has: its release's defaults, with `kernel_flags` applied."""
+        return kernel_flags(self.release, self.kernel_flags)
 
     @property
     def kernel_words(self) -> str:
@@ -298,7 +299,9 @@ class Scenario:
 
     def switched_off(self, vector_type: VectorType) -> bool:
         """Return True if the command line switches a vector extension off that the kernel could use."""
-        return VECTOR_TYPES[vector_type].option in self._hiding_options and self.configured(vector_type)
+        implied = ["arm64.nosme"] if self.sve_off and self.flags.nosve_hides_sme else []
+        off = VECTOR_TYPES[vector_type].option in (*self._hiding_options, *implied)
+        return off and self.configured(vector_type)
 
     def configured(self, vector_type: VectorType) -> bool:
         """Return True if the kernel is built to use a vector extension."""

@@ -8,35 +8,55 @@ from sim.boot_run import boot
 from sim.errors import InputError
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_text import scenario_text
-from sim.kernel_flags import FLAGS, kernel_flags, thresholds
-from sim.kernel_series import kernel_series
+from sim.kernel_flags import FLAGS, Origin, flag_origins, kernel_flags
+from sim.kernel_release import kernel_release
 from sim.scenario import KvmMode, Scenario
 from sim.topology import Topology
 from tests.systems import A64FX, V1, guest, texts
 
+OLD = {"pseudo_registers", "maxcpus_counts_online"}
+BUG = {"hyp_flavour", "pkvm_hvhe", "host_sve_buffers"}
+FIXED = BUG | {"zcr_el2_constrained", "eperm_is_silent"}
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize(
-    ("series", "on"),
+    ("release", "on"),
     [
-        ("6.1", {"pseudo_registers", "hyp_panic_on_return"}),
-        ("6.6", {"pseudo_registers"}),
-        ("6.7", set()),
-        ("6.11", {"host_sve_buffers"}),
-        ("6.12", {"host_sve_buffers", "zcr_el2_constrained", "hyp_flavour"}),
-        ("6.16", {"host_sve_buffers", "zcr_el2_constrained", "hyp_flavour", "sme"}),
-        ("7.9", {"host_sve_buffers", "zcr_el2_constrained", "hyp_flavour", "sme"}),
+        ("6.1.0", OLD | {"nosve_hides_sme", "sme"}),
+        ("6.1.116", OLD | {"nosve_hides_sme", "sme"}),
+        ("6.1.117", OLD | {"nosve_hides_sme"}),
+        ("6.1.134", OLD | {"nosve_hides_sme"}),
+        ("6.1.135", OLD | {"nosve_hides_sme", "host_fpsimd_flushed"}),
+        ("6.1", OLD | {"nosve_hides_sme", "host_fpsimd_flushed"}),
+        ("6.1.0-50-arm64", OLD | {"nosve_hides_sme", "host_fpsimd_flushed", "hyp_panic_on_return"}),
+        ("6.1.176+deb12", OLD | {"nosve_hides_sme", "host_fpsimd_flushed", "hyp_panic_on_return"}),
+        ("6.1.131-android14-11", OLD | {"nosve_hides_sme", "sme"}),
+        ("6.3", OLD | {"nosve_hides_sme", "sme"}),
+        ("6.4", OLD | {"sme"}),
+        ("6.5", {"pseudo_registers", "sme"}),
+        ("6.6.60", {"pseudo_registers", "sme"}),
+        ("6.6.85", {"pseudo_registers", "host_fpsimd_flushed"}),
+        ("6.7", {"sme"}),
+        ("6.9", {"hyp_flavour", "sme"}),
+        ("6.10", BUG | {"sme"}),
+        ("6.11.7", BUG | {"sme"}),
+        ("6.11", BUG),
+        ("6.12-rc1", FIXED),
+        ("6.12.20", FIXED),
+        ("6.12.117+deb13-arm64", FIXED | {"host_fpsimd_flushed"}),
+        ("6.12.58-android16-5", FIXED),
+        ("6.16", FIXED | {"host_fpsimd_flushed", "sme"}),
+        ("7.9", FIXED | {"host_fpsimd_flushed", "sme"}),
     ],
 )
-def test_a_series_has_its_flags_by_default(series: str, on: set[str]) -> None:
-    flags = kernel_flags(kernel_series(series))
+def test_a_release_has_its_flags_by_default(release: str, on: set[str]) -> None:
+    flags = kernel_flags(kernel_release(release))
     assert {name for name in FLAGS if getattr(flags, name)} == on
 
 
-def test_each_default_names_its_meaning_and_its_source() -> None:
+def test_each_flag_has_a_meaning_and_a_source() -> None:
     assert all(flag.meaning and flag.source for flag in FLAGS.values())
-    assert thresholds()["6.12"] == ["hyp_flavour on", "zcr_el2_constrained on"]
 
 
 @pytest.mark.parametrize(
@@ -107,3 +127,23 @@ def test_flags_that_a_scenario_sets_are_shown_with_its_kernel() -> None:
     assert outcome.record().scenario.kernel_flags == flags
     assert f"the kernel is {words}, which the scenario sets" in outcome.notes
     assert Scenario(Topology.of([V1]), kernel="6.12").kernel_words == "6.12"
+
+
+def test_a_flag_says_where_its_value_comes_from() -> None:
+    def of(release: str, name: str, **overrides: bool) -> Origin:
+        return flag_origins(kernel_release(release), overrides)[name]
+
+    assert of("6.12", "sme") is Origin.MAINLINE
+    assert of("6.12", "sme", sme=True) is Origin.SCENARIO
+    assert of("6.1.176", "sme") is Origin.BACKPORT
+    assert of("6.1.116", "sme") is Origin.MAINLINE
+    assert of("6.1.176+deb12", "hyp_panic_on_return") is Origin.BUILD
+    assert of("6.12.58-android16-5", "host_fpsimd_flushed") is Origin.UNKNOWN
+
+
+def test_what_is_unknown_of_a_vendor_s_kernel_is_a_note() -> None:
+    assert (
+        "kernel 6.1.131-android14-11 is a vendor's, whose backports are unknown: flags that stable releases of 6.1 "
+        "changed are as when 6.1 began (sme on, host_fpsimd_flushed off)"
+    ) in boot(Scenario(Topology.of([V1]), kernel="6.1.131-android14-11")).notes
+    assert not any("unknown" in note for note in boot(Scenario(Topology.of([V1]), kernel="6.12.50")).notes)

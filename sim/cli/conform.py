@@ -145,11 +145,13 @@ def _live(
         named(design)  # an unknown name is refused before anything is booted
     image = Image.load(kernel, busybox)
     cases = _cases(files, random or 0, seed or 0, image)
-    recording = None if record is None else RecordWriter(record, image.series, [case.name for case in cases])
+    recording = (
+        None if record is None else RecordWriter(record, image.release.series_name, [case.name for case in cases])
+    )
     booting = partial(conform_cases, cases, image, design=design, jobs=jobs or os.cpu_count() or 1)
     done, stopped_by = _boot(booting, len(cases), recording, as_json=as_json)
     # Boots end in any order; the output has the order of the cases. A boot that a signal cancelled has no result.
-    in_order = [one for case in cases if (one := done.get(f"{image.series}/{case.name}")) is not None]
+    in_order = [one for case in cases if (one := done.get(f"{image.release.series_name}/{case.name}")) is not None]
     booted = [one for one in in_order if isinstance(one, Conformance)]
     if as_json:
         _print_json([_row(one) for one in in_order])
@@ -174,7 +176,7 @@ def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "
     from sim.conform.live_cases import read_cases
     from sim.conform.random_cases import random_cases
 
-    cases = [case for file in files for case in read_cases(file)] + random_cases(random, seed, image.series)
+    cases = [case for file in files for case in read_cases(file)] + random_cases(random, seed, image.release)
     if not cases:
         raise click.UsageError("nothing to boot: give a FILE or --random N.")
     # Results and recordings are kept by name.

@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from sim.designs import DESIGNS
 from sim.errors import InputError
-from sim.kernel_series import RECORDED
+from sim.kernel_release import RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,7 +100,7 @@ kernel = click.option(
     "--kernel",
     metavar="SERIES",
     shell_complete=lambda _ctx, _param, typed: [CompletionItem(one) for one in RECORDED if one.startswith(typed)],
-    help="The kernel series, such as 6.12.",
+    help="The kernel series or release, such as 6.12 or 6.12.117.",
 )
 kvm = click.option(
     "--kvm", type=click.Choice(["default", "protected", "nvhe", "none"]), help="The value of kvm-arm.mode=."

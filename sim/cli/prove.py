@@ -121,7 +121,7 @@ def _question(
 ) -> "Question":
     if cpus is not None and (early is not None or late is not None):
         raise click.UsageError("--cpus takes no --early or --late: half of the CPUs are late.")
-    from sim.kernel_series import DEFAULT
+    from sim.kernel_release import DEFAULT
     from sim.prove import question
     from sim.scenario import MemoryLayout
     from sim.vectors import SveRule, vq_from_bits

@@ -8,7 +8,7 @@ import random
 
 from sim.conform.live_cases import Case
 from sim.kernel_flags import kernel_flags
-from sim.kernel_series import KernelSeries
+from sim.kernel_release import KernelRelease
 from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.topology import Cpu, Topology
 from sim.vectors import VQ_MAX, bits_from_vq, vqs_from_bits
@@ -24,7 +24,7 @@ _RARE = 0.1
 """Probability that a CPU lacks SVE, that CPUs do not start at EL2, and that the command line switches SVE off."""
 
 
-def random_cases(count: int, seed: int, series: KernelSeries) -> list[Case]:
+def random_cases(count: int, seed: int, release: KernelRelease) -> list[Case]:
     """Return random cases, each with a random stream of its own.
 
     Case N depends on the seed, on N and on whether the kernel uses SME, but not on `count`: a larger `count`
@@ -33,14 +33,14 @@ def random_cases(count: int, seed: int, series: KernelSeries) -> list[Case]:
     Args:
         count: number of cases.
         seed: seed of all streams.
-        series: series of the kernel to be booted.
+        release: the release of the kernel to be booted.
     """
-    return [_case(random.Random(f"{seed}/live/{number}"), seed, number, series) for number in range(count)]  # noqa: S311
+    return [_case(random.Random(f"{seed}/live/{number}"), seed, number, release) for number in range(count)]  # noqa: S311
 
 
-def _case(draw: random.Random, seed: int, number: int, series: KernelSeries) -> Case:
+def _case(draw: random.Random, seed: int, number: int, release: KernelRelease) -> Case:
     cpu_count = draw.randint(*_CPU_COUNTS)
-    with_sme = kernel_flags(series).sme and draw.random() < _SME_SHARE
+    with_sme = kernel_flags(release).sme and draw.random() < _SME_SHARE
     # Few sets for many CPUs: otherwise hardly any two CPUs would be alike, and every late CPU would be refused.
     sve_sets = [_sve_vqs(draw) for _ in range(draw.randint(1, 3))]
     cpus = tuple(
@@ -54,7 +54,7 @@ def _case(draw: random.Random, seed: int, number: int, series: KernelSeries) -> 
     name = f"random-{seed}-{number}"
     scenario = Scenario(
         Topology(cpus),
-        kernel=str(series),
+        kernel=str(release),
         kvm_mode=draw.choice(list(KvmMode)),
         el2=draw.random() >= _RARE,
         maxcpus=draw.randint(1, cpu_count),

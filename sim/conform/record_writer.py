@@ -15,7 +15,6 @@ from sim.conform.run_records import RecordedBoot, RecordedSave, read_records
 from sim.errors import InputError
 from sim.files.new_file import write_new
 from sim.files.result_folder import check_room
-from sim.kernel_series import KernelSeries
 
 _LOCK_TIMEOUT_S = 60
 """The longest wait for another command that writes the same file, in seconds."""
@@ -24,12 +23,12 @@ _LOCK_TIMEOUT_S = 60
 class RecordWriter:
     """A writer that adds boots to the file of a kernel series, one by one."""
 
-    def __init__(self, folder: Path, series: KernelSeries, names: Iterable[str]) -> None:
+    def __init__(self, folder: Path, series: str, names: Iterable[str]) -> None:
         """Check that the boots can be recorded, before any of them is started.
 
         Args:
             folder: the folder of the file; it may be missing.
-            series: the kernel series.
+            series: the kernel series, such as 6.12.
             names: names of the boots to be recorded, in the order in which the file shall have them.
 
         Raises:

@@ -29,6 +29,8 @@ from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, largest_vq
 
 _MEMORY_FIELDS = ("vl_info_sve", "kvm_sve_max_vl_bytes", "kvm_host_sve_max_vl_bytes")
 """Fields that are read from the kernel's memory."""
+_RECORDED_BUILD = "+deb"
+"""Records that do not name their kernel's release are of Debian's kernels."""
 _PANIC_PREFIXES = ("Kernel panic", "Internal error")
 _BOOT_LOG_PREFIXES = ("SVE: ", "SME: ", "KVM: ", "kvm [")
 """The beginnings of the boot's lines that recordings keep, see ``_BOOT_LINE`` in live/console_parser.py."""
@@ -48,7 +50,7 @@ def boot_scenario(record: RecordedBoot) -> Scenario:
         raise InputError(f"kernel arguments that are not modelled: {' '.join(sorted(unknown))}")
     return Scenario(
         recorded_topology(record.cpus),
-        kernel=record.kernel,
+        kernel=_release(record),
         design=record.design,
         kvm_mode=choice(KvmMode, "kvm_mode", record.kvm_mode),
         el2=record.el2,
@@ -61,6 +63,11 @@ def boot_scenario(record: RecordedBoot) -> Scenario:
         ),
         name=record.id,
     )
+
+
+def _release(record: RecordedBoot) -> str:
+    """Return the release of a record's kernel, without the package's version that may follow it."""
+    return record.release.partition(" ")[0] or f"{record.kernel}{_RECORDED_BUILD}"
 
 
 def _performed(record: RecordedBoot) -> list[str]:

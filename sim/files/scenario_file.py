@@ -25,7 +25,7 @@ from sim.files.scenario_tables import (
 )
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
 from sim.kernel_flags import kernel_flags
-from sim.kernel_series import kernel_series
+from sim.kernel_release import kernel_release
 from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
 from sim.scenario import Action, Fault, Scenario
 from sim.topology import MOST_CPUS, Cpu, Topology
@@ -85,9 +85,9 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
         with at("pkvm.allocation_fails_at"):
             topology.number(pkvm.allocation_fails_at)
     with at("kernel.series"):
-        series = kernel_series(kernel.series)
+        release = kernel_release(kernel.series)
     with at("kernel.flags"):
-        kernel_flags(series, kernel.flags)
+        kernel_flags(release, kernel.flags)
     return Scenario(
         topology,
         kernel=kernel.series,

@@ -18,7 +18,7 @@ from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.facts import CpuState
 from sim.hazards import HazardKind
 from sim.kernel_flags import FLAGS
-from sim.kernel_series import DEFAULT
+from sim.kernel_release import DEFAULT
 from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies
 from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, MemoryLayout, Relay
 from sim.topology import LONGEST_NAME, MOST_CPUS
@@ -31,8 +31,9 @@ SCHEMA_VERSION: Literal[1] = 1
 
 _DURATION = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|min)\s*$", "examples": ["200us"]}
 _SERIES = {
-    "pattern": r"^(6\.[1-9][0-9]{0,2}|([7-9]|[1-9][0-9]{1,2})\.(0|[1-9][0-9]{0,2}))$",
-    "examples": ["6.12"],
+    "pattern": r"^(6\.[1-9][0-9]{0,2}|([7-9]|[1-9][0-9]{1,2})\.(0|[1-9][0-9]{0,2}))"
+    r"(\.(0|[1-9][0-9]{0,3}))?([-+~][A-Za-z0-9_.+~-]{1,60})?$",
+    "examples": ["6.12", "6.12.117"],
 }
 
 
@@ -147,14 +148,14 @@ class KernelTable(Table):
     series: Annotated[
         str,
         Meta(
-            description='kernel series, from "6.1" on; text, because the number 6.10 equals 6.1',
+            description='kernel series or release, from "6.1" on, as "6.12.117"; text, since the number 6.10 is 6.1',
             extra_json_schema=_SERIES,
         ),
     ] = DEFAULT
     flags: Annotated[
         dict[str, bool],
         Meta(
-            description="flags that this kernel has set otherwise than its series has by default",
+            description="flags that this kernel has set otherwise than its release has by default",
             extra_json_schema={
                 "properties": {name: {"type": "boolean", "description": one.meaning} for name, one in FLAGS.items()},
                 "additionalProperties": False,

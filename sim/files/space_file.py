@@ -19,7 +19,7 @@ from sim.files.scenario_tables import DesignTable, Lengths
 from sim.files.scenario_text import design_table, latencies_data
 from sim.files.space_tables import Choice, GroupTable, SetTable, SpaceTable
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
-from sim.kernel_series import kernel_series
+from sim.kernel_release import kernel_release
 from sim.study.system_space import Group, Space, legal_sets, power_of_two_sets
 from sim.vectors import bits_from_vqs, vq_from_bits, vqs_from_bits
 
@@ -49,7 +49,7 @@ def space_from_data(raw: dict[str, object]) -> Space:
 def _space(table: SpaceTable, default_name: str) -> Space:
     groups = [group for index, entry in enumerate(table.groups) for group in _groups(f"groups[{index}]", entry)]
     with at("kernel"):
-        kernel_series(table.kernel)
+        kernel_release(table.kernel)
     with at("name"):
         check_printable("the space's name", table.name)
     return Space(

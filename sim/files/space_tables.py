@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from sim.files.scenario_tables import Bits, DesignTable, Lengths, Name, Table
-from sim.kernel_series import DEFAULT
+from sim.kernel_release import DEFAULT
 from sim.scenario import KvmMode, MemoryLayout, Relay
 from sim.study.system_space import MOST_GROUPS, MOST_WEIGHT
 from sim.topology import MOST_CPUS
@@ -60,7 +60,7 @@ class SpaceTable(Table):
     boot: Annotated[
         str | None, Meta(description="the group that holds the boot CPU; by default the first early group")
     ] = None
-    kernel: Annotated[str, Meta(description='kernel series, from "6.1" on')] = DEFAULT
+    kernel: Annotated[str, Meta(description='kernel series or release, from "6.1" on')] = DEFAULT
     designs: Annotated[
         Annotated[list[DesignTable | str], Meta(min_length=1)] | None,
         Meta(description="names of designs, or tables as in scenario files; by default all named designs"),

@@ -17,6 +17,7 @@ from sim.importer.core_table import find_core
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.hotplug_history import Hotplug, HotplugResult, hotplugs_of
 from sim.importer.kernel_log import KernelLog
+from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import (
     KvmDisabledLine,
     KvmFailedLine,
@@ -86,6 +87,8 @@ def with_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
         outcome: a boot of the same system, with its CPUs in Linux's order and the log's late steps as its actions.
         sets: the name that sentences give to the CPUs' sets of vector lengths.
     """
+    if modelled_kernel(log).stands_for_older:
+        return  # another series stands for the log's, and says nothing of what that logs
     # Both logs go through the same reader, so that a difference is one of boots and not of their wording.
     simulated = parse_kernel_log(outcome.log_text)
     yield from _of_the_system(log, simulated, outcome, sets)

@@ -90,6 +90,8 @@ class KernelLog:
     """The number of boots in the text."""
     release: str
     """Empty where the log does not say."""
+    debian: str | None
+    """The version of Debian's package, without its revision, where the kernel is Debian's and says so."""
     command_line: KernelCommandLine
     cpus: Mapping[int, CpuEvidence]
     """The CPUs that some line names, and the boot CPU."""
@@ -131,6 +133,11 @@ class KernelLog:
             extension is VectorType.SVE for extension, _ in self.vl_bytes
         )
         return self.phase is Phase.FINAL and not mentioned and not self.command_line.nosve
+
+    @property
+    def came_early(self) -> set[int]:
+        """The CPUs that were brought online before user space."""
+        return came_online(self.early)
 
     def failed_returns(self) -> list[Hotplug]:
         """Return the late steps in which a CPU that was online at some other time did not come online.

@@ -88,10 +88,14 @@ class BootLine(LogLine, frozen=True):
 
 
 class ReleaseLine(LogLine, frozen=True):
-    """The kernel's release, such as 6.12.117+deb13-arm64."""
+    """The kernel's release, such as 6.12.117+deb13-arm64.
 
-    pattern = r"Linux version (?P<release>\d\S*)"
+    Debian's 6.1.0-27-arm64 does not say which point release it is; the package's version at the end of the line does.
+    """
+
+    pattern = r"Linux version (?P<release>\d\S*)(?:.* Debian (?P<debian>\d+\.\d+\.\d+)-)?"
     release: str
+    debian: str | None = None
 
 
 class CommandLineLine(LogLine, frozen=True):

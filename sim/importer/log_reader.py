@@ -95,6 +95,7 @@ class _Reader:
         self._oddities: list[str] = []
         self._cpus: dict[int, CpuEvidence] = {}
         self._release = ""
+        self._debian: str | None = None
         self._command_line: list[str] = []
         self._possible: int | None = None
         self._brought_up: int | None = None
@@ -134,7 +135,7 @@ class _Reader:
 
     @_read.register
     def _release_line(self, line: ReleaseLine) -> None:
-        self._release = line.release
+        self._release, self._debian = line.release, line.debian
 
     @_read.register
     def _command_line_part(self, line: CommandLineLine) -> None:
@@ -234,6 +235,7 @@ class _Reader:
         return KernelLog(
             boots=boots,
             release=self._release,
+            debian=self._debian,
             command_line=parse_command_line(" ".join(self._command_line)),
             cpus=self._cpus,
             possible=possible,

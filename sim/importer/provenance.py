@@ -13,8 +13,8 @@ from sim.importer.device_tree import DeviceTree
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.imported import Imported
 from sim.importer.kernel_log import KernelLog
+from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
-from sim.importer.scenario_from_evidence import modelled_series
 from sim.topology import cpu_list
 
 _LONGEST_TEXT = 100
@@ -87,12 +87,14 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
     release = printable(log.release[:_LONGEST_RELEASE]) or "of unknown release"
     which = f", the last of {log.boots} boots in it" if log.boots > 1 else ""
     yield f"From {_short(name)}: Linux {release}{which}."
-    series = modelled_series(log)
-    if series.in_log is None:
-        yield f"The log does not say which kernel it is: simulated as Linux {series.name}."
-    elif series.stands_for_older:
-        older = ".".join(map(str, series.in_log))
-        yield f"Linux {older} is older than the model: simulated as Linux {series.name}."
+    kernel = modelled_kernel(log)
+    if kernel.in_log is None:
+        yield f"The log does not say which kernel it is: simulated as Linux {kernel.release}."
+    elif kernel.stands_for_older:
+        older = ".".join(map(str, kernel.in_log))
+        yield f"Linux {older} is older than the model, whose {kernel.release} stands for it: its lines are not judged."
+    for name, value in kernel.flags.items():
+        yield f"The kernel's flag {name} is {'on' if value else 'off'}, because the log shows it."
 
 
 def _not_as_it_was(log: KernelLog) -> Iterator[str]:

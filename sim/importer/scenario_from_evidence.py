@@ -5,18 +5,16 @@ scenario is therefore made in Linux's order, so that a boot logs what the real k
 order at the end.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.kernel_log import KernelLog
+from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import KvmUnavailableLine
-from sim.kernel_series import DEFAULT, OLDEST
 from sim.scenario import CPU_ON_ERRORS, Action, Do, Fault, KvmMode, Scenario
 from sim.topology import Cpu, Topology
 from sim.vectors import vqs_from_bits
@@ -54,38 +52,17 @@ def linux_topology(
 # From a kernel log
 
 
-class ModelledSeries(NamedTuple):
-    """The kernel series that a boot is simulated with, and the series in the log, which may be older than the model."""
-
-    name: str
-    in_log: tuple[int, int] | None
-    """None where the log does not say."""
-
-    @property
-    def stands_for_older(self) -> bool:
-        """True if the log's kernel is older than the model, whose oldest series stands for it."""
-        return self.in_log is not None and self.in_log < OLDEST
-
-
-def modelled_series(log: KernelLog) -> ModelledSeries:
-    """Choose the kernel series that a log's boot is simulated with."""
-    match = re.match(r"(\d{1,3})\.(\d{1,3})\b", log.release)
-    if match is None:
-        return ModelledSeries(DEFAULT, None)
-    in_log = int(match[1]), int(match[2])
-    return ModelledSeries(".".join(map(str, max(in_log, OLDEST))), in_log)
-
-
 def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario:
     """Return the scenario of a log, on a topology in which late CPUs are marked as such.
 
     Raises:
         InputError: the log has more steps than a scenario may have.
     """
-    mode = log.command_line.value("kvm-arm.mode")
+    mode, kernel = log.command_line.value("kvm-arm.mode"), modelled_kernel(log)
     scenario = Scenario(
         topology,
-        kernel=modelled_series(log).name,
+        kernel=kernel.release,
+        kernel_flags=kernel.flags,
         kvm_mode=KvmMode(mode) if mode in set(KvmMode) else KvmMode.DEFAULT,
         # Where no line states the exception level, KVM can only complain about it.
         el2=log.el2 if log.el2 is not None else not isinstance(log.kvm, KvmUnavailableLine),

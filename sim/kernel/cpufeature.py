@@ -60,8 +60,8 @@ class CpuFeatures:
 
     def __init__(self, scenario: Scenario, printk: Printk) -> None:
         self._printk = printk
-        self._series = scenario.series
-        self._capabilities = tuple(one for one in CAPABILITIES if one.is_known_to(self._series))
+        self._release = scenario.release
+        self._capabilities = tuple(one for one in CAPABILITIES if one.is_known_to(self._release))
         self._has_pseudo_registers = scenario.flags.pseudo_registers
         self._hyp_available = scenario.el2
         self._usable = {
@@ -202,7 +202,7 @@ class CpuFeatures:
         for capability in self._capabilities:
             if self._has(capability) and not capability.is_of(cpu.features.register(capability.field.register)):
                 self._printk.line(
-                    f"CPU features: CPU{number}: Detected conflict for capability {capability.number(self._series)} "
+                    f"CPU features: CPU{number}: Detected conflict for capability {capability.number(self._release)} "
                     f"({capability.description}), System: 1, CPU: 0"
                 )
                 # Without the extension there are no lengths to judge. An empty set gives the finding and its verdict,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sim.id_registers import IdField
-from sim.kernel_series import KernelSeries
+from sim.kernel_release import KernelRelease
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
@@ -63,13 +63,13 @@ class Capability:
         """Return True if a CPU whose register of the field has this value has the capability."""
         return self.field.of(register_value) >= self.min_value
 
-    def is_known_to(self, series: KernelSeries) -> bool:
-        """Return True if the kernels of a series have the capability."""
-        return min(self.numbers) <= series.version
+    def is_known_to(self, release: KernelRelease) -> bool:
+        """Return True if a kernel has the capability."""
+        return min(self.numbers) <= release.series
 
-    def number(self, series: KernelSeries) -> int:
-        """Return the capability's number in the log of a series that knows it."""
-        return self.numbers[max(version for version in self.numbers if version <= series.version)]
+    def number(self, release: KernelRelease) -> int:
+        """Return the capability's number in the log of a release that knows it."""
+        return self.numbers[max(version for version in self.numbers if version <= release.series)]
 
 
 _SVE_NUMBERS = {(6, 1): 51, (6, 12): 67, (6, 16): 73, (6, 18): 80, (7, 2): 85, (7, 3): 87}

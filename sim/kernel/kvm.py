@@ -105,11 +105,11 @@ class Kvm:
         return host_vqs
 
     def _mode_words(self) -> str:
-        """Return the mode as the kernel's log names it; from 6.12 on the log names nVHE and hVHE too."""
-        named = self._scenario.flags.hyp_flavour
+        """Return the mode as the kernel's log names it; from 6.9 on the log names nVHE and hVHE too."""
+        named, hvhe = self._scenario.flags.hyp_flavour, self._scenario.flags.pkvm_hvhe
         match self._scenario.kvm_mode:
             case KvmMode.PROTECTED:
-                return "Protected hVHE" if named else "Protected nVHE"
+                return "Protected hVHE" if named and hvhe else "Protected nVHE"
             case KvmMode.NVHE:
                 return "Hyp nVHE" if named else "Hyp"
             case _:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sim.errors import InputError, choice
 from sim.kernel_flags import kernel_flags
-from sim.kernel_series import DEFAULT, kernel_series
+from sim.kernel_release import DEFAULT, kernel_release
 from sim.scenario import MemoryLayout
 from sim.study.system_space import MOST_GROUPS, Group, Setting, Space
 from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces
@@ -79,7 +79,7 @@ class Question:
         if self.early < 1 or self.late < 0 or self.early + self.late > MOST_GROUPS:
             cpus = f"{self.early} early and {self.late} late CPUs"
             raise InputError(f"{cpus}: allowed are 1 early CPU or more, and {MOST_GROUPS} CPUs in all")
-        kernel_series(self.kernel)
+        kernel_release(self.kernel)
         object.__setattr__(self, "memory", choice(MemoryLayout, "memory", self.memory))
         object.__setattr__(self, "rule", choice(SveRule, "rule", self.rule))
 
@@ -93,7 +93,7 @@ class Question:
     def stands_for_any_number(self) -> bool:
         """True if the answer holds for any number of CPUs (docs/proofs.md)."""
         # A pseudo register depends on a third thing of the early CPUs: the smallest of their largest lengths.
-        has_pseudo_registers = kernel_flags(kernel_series(self.kernel)).pseudo_registers
+        has_pseudo_registers = kernel_flags(kernel_release(self.kernel)).pseudo_registers
         enough = self.early >= EARLY and self.late >= LATE
         return enough and self.memory is MemoryLayout.MAPPED and not has_pseudo_registers
 

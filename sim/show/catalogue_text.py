@@ -8,8 +8,8 @@ from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import shipped
 from sim.hazards import HazardKind
-from sim.kernel_flags import kernel_flags, thresholds
-from sim.kernel_series import DEFAULT, RECORDED, kernel_series
+from sim.kernel_flags import FLAGS, FlagFacts, kernel_flags
+from sim.kernel_release import DEFAULT, OLDEST, RECORDED, kernel_release
 from sim.show.console import Layout, heading, line, table
 
 
@@ -49,21 +49,34 @@ def _choices(design: Design) -> list[str]:
 
 
 def _kernels(console: Console) -> None:
-    rows, changes = [], thresholds()
-    for name in sorted({*RECORDED, *changes}, key=lambda name: kernel_series(name).version):
-        flags = kernel_flags(kernel_series(name))  # without a scenario, the series' defaults
-        recorded = "recorded boots" if name in RECORDED else ""
-        default = "the default" if name == DEFAULT else ""
-        rows.append(
-            (
-                name,
-                flags.own_design or "no buffers yet",
-                "used" if flags.sme else "not used",
-                ", ".join(filter(None, [recorded, default, *changes.get(name, ())])),
-            )
-        )
-    table(console, {"series": "left", "pKVM's design": "left", "SME": "left", "notes": "wrap"}, rows)
-    line(console, "From 6.2 on, a series that is not listed behaves like the series listed before it.")
+    rows = []
+    for name in (*RECORDED[:1], "6.10", "6.11", *RECORDED[1:]):
+        flags = kernel_flags(kernel_release(name))
+        notes = ["recorded boots"] * (name in RECORDED) + ["the default"] * (name == DEFAULT)
+        rows.append((name, flags.own_design or "no buffers yet", "used" if flags.sme else "not used", ", ".join(notes)))
+    table(console, {"series": "left", "pKVM's design": "left", "SME": "left", "notes": "left"}, rows)
+    line(console, "A series stands for its newest point release; a release, such as 6.12.117, has its own backports.")
+    console.print()
+    for name, facts in FLAGS.items():
+        line(console, f"{name}: {facts.meaning}")
+        line(console, f"  on: {_releases(facts)}")
+        line(console, f"  known from: {facts.source}")
+
+
+def _releases(facts: FlagFacts) -> str:
+    """Put into words which releases have a flag."""
+    spans = [_span(since, before) for since, before in facts.mainline]
+    backports = [
+        f"{'on' if one.value else 'off'} from {one.series[0]}.{one.series[1]}.{one.since} on" for one in facts.backports
+    ]
+    builds = [f"{build} {_span(*span)}" for build, span in facts.of_builds.items()]
+    return "; ".join([*spans, *backports, *builds])
+
+
+def _span(since: tuple[int, int], before: tuple[int, int] | None) -> str:
+    first = "" if since <= OLDEST else f"from {since[0]}.{since[1]}"
+    last = "" if before is None else f"before {before[0]}.{before[1]}"
+    return f"{first} {last}".strip() or "always"
 
 
 def _hazards(console: Console) -> None:

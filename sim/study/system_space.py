@@ -18,7 +18,7 @@ from typing import TypedDict
 from sim.designs import DESIGNS, Design, Pointer
 from sim.errors import InputError, check_printable
 from sim.frames import as_html
-from sim.kernel_series import DEFAULT
+from sim.kernel_release import DEFAULT
 from sim.latencies import Latencies
 from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.save_outcomes import BufferPlace, SaveSignature, save_signature

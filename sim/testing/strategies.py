@@ -16,7 +16,7 @@ from sim.environment import Step
 from sim.errors import choice
 from sim.explore.controlled_env import controlled_boot
 from sim.explore.findings import Schedule
-from sim.kernel_series import RECORDED
+from sim.kernel_release import RECORDED
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
 from sim.study.system_space import legal_sets
 from sim.topology import Topology

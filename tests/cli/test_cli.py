@@ -96,7 +96,7 @@ def test_conform_prints_what_disagrees(asymboot: Asymboot, tmp_path: Path) -> No
 def test_bad_input_is_one_line_and_exit_code_2(asymboot: Asymboot, tmp_path: Path) -> None:
     missing = tmp_path / "missing.toml"
     assert asymboot.refused("run", str(missing)) == f"asymboot: {missing}: No such file or directory"
-    assert "unknown kernel series" in asymboot.refused("run", BUG, "--kernel", "newest")
+    assert "unknown kernel release" in asymboot.refused("run", BUG, "--kernel", "newest")
     assert "older than 6.1" in asymboot.refused("run", BUG, "--kernel", "5.10")
     broken = tmp_path / "broken.toml"
     broken.write_text("[topology]\ncpus = [{ sve_bit = [128] }]\n")
@@ -145,7 +145,7 @@ def test_conform_refuses_what_is_no_record(asymboot: Asymboot, tmp_path: Path, t
     ("change", "message"),
     [
         ({"cpus": []}, "1 to 65,536 CPUs"),
-        ({"kernel": "4.19"}, "older than 6.1"),
+        ({"kernel": "4.19", "release": ""}, "older than 6.1"),
         ({"kvm_mode": "sideways"}, "kvm_mode is 'sideways'"),
         ({"early": 0}, "maxcpus is 0"),
         ({"command_line": "quiet"}, "not modelled: quiet"),

@@ -19,7 +19,7 @@ from sim.designs import DESIGNS
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import folder, shipped
 from sim.hazards import HazardKind
-from sim.kernel_series import RECORDED
+from sim.kernel_release import RECORDED
 from tests.command_line import Asymboot
 
 BUG = str(folder() / "bug.toml")

@@ -14,7 +14,7 @@ from sim.conform.recorded_boot import boot_scenario, compare_boot, uncompared_fi
 from sim.conform.run_records import RecordedBoot, RecordedSave, read_records
 from sim.errors import InputError
 from sim.kernel.feature_tables import CAPABILITIES
-from sim.kernel_series import RECORDED, kernel_series
+from sim.kernel_release import RECORDED, kernel_release
 from tests.conform.samples import TRUTH, directed_boots
 
 FILES = sorted(TRUTH.rglob("*.json"))
@@ -185,4 +185,4 @@ def test_capabilities_have_the_recorded_numbers() -> None:
     ]
     assert {kernel for kernel, _ in numbers} == set(RECORDED)
     for kernel, number in numbers:
-        assert CAPABILITIES[0].number(kernel_series(kernel)) == number
+        assert CAPABILITIES[0].number(kernel_release(kernel)) == number

@@ -8,7 +8,7 @@ from sim import Do
 from sim.conform.live_cases import read_cases
 from sim.conform.random_cases import random_cases
 from sim.conform.run_records import read_records
-from sim.kernel_series import kernel_series
+from sim.kernel_release import kernel_release
 from sim.vectors import why_not_sme, why_not_sve
 from tests.conform.samples import TRUTH
 
@@ -21,8 +21,8 @@ def test_every_recorded_boot_is_a_case_with_its_own_name_and_without_guests(file
 
 
 def test_random_cases_are_legal_and_reproducible() -> None:
-    cases = random_cases(60, 7, kernel_series("7.3"))
-    assert cases[:20] == random_cases(20, 7, kernel_series("7.3"))
+    cases = random_cases(60, 7, kernel_release("7.3"))
+    assert cases[:20] == random_cases(20, 7, kernel_release("7.3"))
     assert len({case.scenario for case in cases}) == len({case.name for case in cases}) == 60
     for case in cases:
         for spec in case.scenario.topology.cpus:
@@ -32,5 +32,5 @@ def test_random_cases_are_legal_and_reproducible() -> None:
 
 
 def test_random_cases_have_sme_only_where_the_kernel_uses_it() -> None:
-    cases = random_cases(60, 7, kernel_series("6.12"))
+    cases = random_cases(60, 7, kernel_release("6.12"))
     assert not any(spec.sme_vqs for case in cases for spec in case.scenario.topology.cpus)

@@ -392,8 +392,8 @@ BAD: dict[str, tuple[str, str]] = {
     "an unknown boot CPU": ('[topology]\nboot_cpu = "z"\ncpus = [{}]', r"^topology: the boot CPU 'z' is not"),
     "a late boot CPU": (one_cpu("late = true"), r"^topology: 'cpu0' cannot be late: it is the boot CPU$"),
     # Kernel, pKVM, design
-    "a series of words": (kernel('series = "banana"'), r"kernel series 'banana': write it as text such as '6\.12'"),
-    "an old series": (kernel('series = "5.19"'), r"kernel series 5\.19 is older than 6\.1"),
+    "a series of words": (kernel('series = "banana"'), r"kernel release 'banana': write it as text such as '6\.12'"),
+    "an old series": (kernel('series = "5.19"'), r"kernel 5\.19 is older than 6\.1"),
     "an unknown mode": (kernel('kvm_mode = "protcted"'), r"^kernel\.kvm_mode: .*'protcted': .*protected, nvhe, none$"),
     "no early CPU": (kernel("maxcpus = 0"), r"^kernel\.maxcpus: is -?\d+, and must be at least 1$"),
     "an odd page": (kernel("page_bytes = 8192"), r"^kernel\.page_bytes: .*8192.*4096, 16384, 65536$"),

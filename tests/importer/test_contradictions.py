@@ -73,12 +73,14 @@ def test_an_early_cpu_that_the_model_brings_up_is_a_contradiction(tmp_path: Path
 
 def test_a_panic_that_only_the_model_has_is_a_contradiction(tmp_path: Path) -> None:
     toggled = (Action(Do.OFFLINE, "cpu1"), Action(Do.ONLINE, "cpu1"))
-    ran = boot(Scenario(Topology.of([[128], [128]]), kernel="6.1", kvm_mode=KvmMode.PROTECTED, actions=toggled))
+    ran = boot(
+        Scenario(Topology.of([[128], [128]]), kernel="6.1.176+deb12", kvm_mode=KvmMode.PROTECTED, actions=toggled)
+    )
     assert ran.facts.panic is not None
     first, _, rest = ran.log_text.partition("\n")
-    lines = [f"{first}\nLinux version 6.1.0", *(line for line in rest.splitlines() if "panic" not in line)]
-    came = "[   99.000001] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]"
-    imported = imported_log("\n".join([*lines, came]), tmp_path, cluster0=(128,))
+    lines = [f"{first}\nLinux version 6.1.176+deb12", *(line for line in rest.splitlines() if "panic" not in line)]
+    lost = "[   99.000001] CPU1: failed to come online"
+    imported = imported_log("\n".join([*lines, lost]), tmp_path, cluster0=(128,))
     assert imported.contradictions[-1].startswith("the model ends in a panic, and the log does not: ")
 
 
@@ -145,17 +147,22 @@ def test_whether_kvm_uses_vhe_depends_on_cpus_and_is_not_compared(mode: str, tmp
 def test_a_state_of_kvm_that_the_model_does_not_have_is_a_contradiction(line: str, words: str, tmp_path: Path) -> None:
     text = f"{HEAD.format(cpus=1)}CPU: All CPU(s) started at EL2\nkvm [1]: {line}\n"
     assert imported_log(text, tmp_path, cpu0=None).contradictions == (
-        f"the log says KVM {words}, the model of Linux 6.12 says is initialised, not in protected mode",
+        f"the log says KVM {words}, the model of Linux 6.12.1 says is initialised, not in protected mode",
     )
 
 
-def test_what_a_kernel_does_not_use_is_the_kernels_and_not_the_sets(tmp_path: Path) -> None:
-    text = (
-        HEAD.format(cpus=1).replace("6.12.1", "6.6.31") + "SME: maximum available vector length 64 bytes per vector\n"
+def test_a_log_decides_whether_its_kernel_uses_sme(tmp_path: Path) -> None:
+    imported = imported_log(
+        HEAD.format(cpus=1) + "SME: maximum available vector length 64 bytes per vector\n", tmp_path
     )
-    assert imported_log(text, tmp_path).contradictions == (
-        "the log says SME maximum 64 bytes, the model of Linux 6.6 says nothing",
-    )
+    assert imported.scenario.kernel_flags == {"sme": True}
+    assert imported.contradictions == ("the log says SME maximum 64 bytes, the cores' sets imply nothing",)
+
+
+def test_a_log_of_a_kernel_before_the_model_is_not_judged(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=1) + "SVE: maximum available vector length 64 bytes per vector\n"
+    assert imported_log(text, tmp_path, cpu0=None).contradictions != ()
+    assert imported_log(text.replace("6.12.1", "5.10.0"), tmp_path, cpu0=None).contradictions == ()
 
 
 def test_limits_of_guests_are_compared(tmp_path: Path) -> None:

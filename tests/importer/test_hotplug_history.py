@@ -129,7 +129,9 @@ def test_a_log_that_ends_in_a_refusal_has_the_refusal(tmp_path: Path) -> None:
 
 def test_a_panic_in_the_middle_of_a_step_leaves_the_step_out() -> None:
     toggled = (Action(Do.OFFLINE, "cpu1"), Action(Do.ONLINE, "cpu1"))
-    ran = boot(Scenario(Topology.of([[128], [128]]), kernel="6.1", kvm_mode=KvmMode.PROTECTED, actions=toggled))
+    ran = boot(
+        Scenario(Topology.of([[128], [128]]), kernel="6.1.176+deb12", kvm_mode=KvmMode.PROTECTED, actions=toggled)
+    )
     log = parse_kernel_log(ran.log_text)
     assert (log.panic is not None, log.late) == (True, (Hotplug(1, GOES),))
 

@@ -39,7 +39,7 @@ cpu = "cpu1"
 RIGHT = """
 [expect]
 cpus = { cpu0 = "online", cpu1 = "online" }
-log = ["CPU1: Booted", "SVE: maximum available vector length 32 bytes", "Protected nVHE mode initialized"]
+log = ["CPU1: Booted", "SVE: maximum available vector length 32 bytes", "Protected hVHE mode initialized"]
 hazards = ["out_of_bounds_write", "not_restored", "header_destroyed", "allocation_exceeded_silently"]
 [expect.sve]
 max_vl_bytes = 32

@@ -102,7 +102,7 @@ def test_bad_input_is_one_line(asymboot: Asymboot, tmp_path: Path) -> None:
     )
     assert "a path cannot be empty" in asymboot.refused("trace", "bug", "-o", "")
     assert asymboot.refused("trace", "no-such", "-o", here).startswith("asymboot: no-such: ")
-    assert "unknown kernel series" in asymboot.refused("trace", "bug", "--kernel", "newest", "-o", here)
+    assert "unknown kernel release" in asymboot.refused("trace", "bug", "--kernel", "newest", "-o", here)
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[topology]\ncpus = [{ sve_bit = [128] }]\n")
     assert "unknown key 'sve_bit'" in asymboot.refused("trace", wrong, "-o", here)

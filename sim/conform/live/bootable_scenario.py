@@ -17,7 +17,7 @@ _DEFAULTS = Scenario(Topology.of([None]))
 def bootable_scenario(scenario: Scenario, image: Image, design: str | None = None) -> Scenario:
     """Return a scenario with the kernel of an image, and with those of its parts that a real boot can have.
 
-    The image decides on the series and with it on the design, unless it is patched; its relay always enforces. Guests
+    The image decides on the release and with it on the design, unless it is patched; its relay always enforces. Guests
     are dropped, because the initramfs has no virtual machine monitor.
 
     Args:
@@ -40,7 +40,7 @@ def bootable_scenario(scenario: Scenario, image: Image, design: str | None = Non
     if unsupported:
         raise InputError(f"it has {', '.join(unsupported)}")
     actions = tuple(action for action in scenario.actions if action.do is not Do.GUEST)
-    return scenario.but(kernel=str(image.series), design=design, relay=Relay.ENFORCING, actions=actions)
+    return scenario.but(kernel=str(image.release), design=design, relay=Relay.ENFORCING, actions=actions)
 
 
 def omitted_parts(scenario: Scenario, booted: Scenario) -> list[str]:
@@ -52,7 +52,7 @@ def omitted_parts(scenario: Scenario, booted: Scenario) -> list[str]:
     """
     designs = [None if design is None else design.name for design in (scenario.active_design, booted.active_design)]
     parts = {
-        f"series {scenario.kernel}": scenario.kernel != booted.kernel,
+        f"kernel {scenario.kernel}": scenario.release.series != booted.release.series,
         f"design {designs[0]}": scenario.design is not None and designs[0] != designs[1],
         f"relay {scenario.relay}": scenario.relay is not booted.relay,
         "guests": any(action.do is Do.GUEST for action in scenario.actions),

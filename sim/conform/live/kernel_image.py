@@ -12,7 +12,7 @@ from typing import Self
 from sim.conform.live.qemu_args import EMULATOR
 from sim.errors import EmulatorFailed, InputError
 from sim.files.bounded_read import read_at_most
-from sim.kernel_series import KernelSeries, kernel_series
+from sim.kernel_release import KernelRelease, kernel_release
 
 _LARGEST_IMAGE_BYTES = 512 * 1024 * 1024
 """The bound on the unpacked image, as on the file itself and on the busybox."""
@@ -21,8 +21,8 @@ _ARM64_MAGIC = slice(56, 60), b"ARM\x64"
 """Source: the kernel's Documentation/arch/arm64/booting.rst, the image's header."""
 _ELF_ARM64 = b"\x7fELF\x02\x01", slice(18, 20), b"\xb7\x00"
 """A little-endian 64-bit ELF, and its e_machine: EM_AARCH64, 183."""
-# linux_banner, which /proc/version shows too; its series decides which behaviour is predicted.
-_BANNER = re.compile(rb"Linux version ((\d{1,3}\.\d{1,3})[^ \0]{0,64}) \(")
+# linux_banner, which /proc/version shows too; its release decides which behaviour is predicted.
+_BANNER = re.compile(rb"Linux version (\d{1,3}\.\d{1,3}[^ \0]{0,64}) \(")
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,8 @@ class Image:
     """An arm64 kernel, and the program that its guest runs."""
 
     kernel: Path
-    release: str
-    """The release as ``uname -r`` prints it."""
-    series: KernelSeries
+    release: KernelRelease
+    """The release, whose text is what ``uname -r`` prints."""
     busybox: bytes
 
     @classmethod
@@ -53,8 +52,8 @@ class Image:
         banner = _BANNER.search(_read_image(kernel))
         if banner is None:
             raise InputError(f"{kernel}: the image does not contain its Linux version")
-        release, series = banner[1].decode(errors="replace"), kernel_series(banner[2].decode())
-        return cls(kernel.absolute(), release, series, _read_busybox(kernel, busybox))
+        release = kernel_release(banner[1].decode(errors="replace"))
+        return cls(kernel.absolute(), release, _read_busybox(kernel, busybox))
 
 
 def _read_image(path: Path) -> bytes:

@@ -75,8 +75,8 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
     switches = {"arm64.nosve": scenario.sve_off, "arm64.nosme": scenario.nosme}
     record = RecordedBoot(
         id=identity,
-        kernel=str(image.series),
-        release=image.release,
+        kernel=image.release.series_name,
+        release=str(image.release),
         qemu=qemu,
         cpus=cpus,
         early=len(scenario.early),

@@ -79,7 +79,7 @@ async def conform_cases(
 
 
 async def _conform(case: Case, image: Image, design: str | None) -> Conformance | NotBooted:
-    identity = f"{image.series}/{case.name}"
+    identity = f"{image.release.series_name}/{case.name}"
     try:
         scenario = bootable_scenario(case.scenario, image, design)
         live = await boot_live(identity, scenario, image)

@@ -15,10 +15,10 @@ def _scenario(**changes: object) -> Scenario:
     return Scenario(topology, maxcpus=2, kernel="6.18", design="tabba", relay=Relay.RELAXED).but(**changes)
 
 
-def test_the_image_decides_on_series_design_and_relay(image: Image) -> None:
+def test_the_image_decides_on_kernel_design_and_relay(image: Image) -> None:
     actions = (Action(Do.ONLINE, "cpu2"), Action(Do.GUEST, "cpu0"))
     booted = bootable_scenario(_scenario(actions=actions), image)
-    assert (booted.kernel, booted.design, booted.relay) == ("6.12", None, Relay.ENFORCING)
+    assert (booted.kernel, booted.design, booted.relay) == ("6.12.9-test", None, Relay.ENFORCING)
     assert booted.actions == actions[:1]
     patched = bootable_scenario(_scenario(), image, "tabba").active_design
     assert patched is not None
@@ -51,7 +51,7 @@ def test_a_part_that_no_real_boot_can_have_is_refused(image: Image, changes: dic
     ("changes", "omitted"),
     [
         ({"kernel": "6.12", "design": None, "relay": "enforcing"}, []),
-        ({}, ["series 6.18", "design tabba", "relay relaxed"]),
+        ({}, ["kernel 6.18", "design tabba", "relay relaxed"]),
         ({"kernel": "6.12", "design": "constrain-v2", "relay": "enforcing", "seed": 1}, ["seed"]),
         (
             {"kernel": "6.12", "design": None, "page_bytes": 65536, "memory": "isolated"},
@@ -63,7 +63,7 @@ def test_a_part_that_no_real_boot_can_have_is_refused(image: Image, changes: dic
         ),
         (
             {"kernel": "6.11", "design": None, "actions": (Action(Do.ONLINE, "cpu2", 5), Action(Do.GUEST, "cpu0"))},
-            ["series 6.11", "relay relaxed", "guests", "the actions' times"],
+            ["kernel 6.11", "relay relaxed", "guests", "the actions' times"],
         ),
     ],
 )

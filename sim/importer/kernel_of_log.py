@@ -1,0 +1,74 @@
+"""The kernel that a log's boot is simulated with: its release, and the flags that the log itself shows."""
+
+import re
+from dataclasses import dataclass, field
+
+from sim.errnos import Errno
+from sim.importer.hotplug_history import HotplugResult
+from sim.importer.kernel_log import KernelLog
+from sim.importer.log_lines import KvmReadyLine
+from sim.kernel_flags import kernel_flags
+from sim.kernel_release import DEFAULT, OLDEST, kernel_release
+from sim.vectors import VectorType
+
+_NUMBERS = re.compile(r"(\d{1,3})\.(\d{1,3})(?:\.\d{1,4})?")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelledKernel:
+    """The kernel that a log's boot is simulated with."""
+
+    release: str
+    in_log: tuple[int, int] | None
+    """The series in the log, which may be older than the model; None where the log does not say."""
+    flags: dict[str, bool] = field(default_factory=dict)
+    """The flags that the log shows to be set otherwise than the release has by default."""
+
+    @property
+    def stands_for_older(self) -> bool:
+        """True if the log's kernel is older than the model, whose oldest series stands for it."""
+        return self.in_log is not None and self.in_log < OLDEST
+
+
+def modelled_kernel(log: KernelLog) -> ModelledKernel:
+    """Choose the kernel that a log's boot is simulated with."""
+    numbers = _NUMBERS.match(log.release)
+    if numbers is None:
+        return ModelledKernel(DEFAULT, None, _flags_shown(log, DEFAULT))
+    in_log = int(numbers[1]), int(numbers[2])
+    release = _release(log, numbers[0]) if in_log >= OLDEST else ".".join(map(str, OLDEST))
+    return ModelledKernel(release, in_log, _flags_shown(log, release))
+
+
+def _release(log: KernelLog, numbers: str) -> str:
+    # Debian's 6.1.0-27-arm64 names the ABI, not the point release; the package's version names it.
+    if log.debian is not None and numbers.endswith(".0"):
+        return f"{log.debian}+deb"
+    suffix = re.match(r"[-+~][\w.+~-]{1,60}", log.release[len(numbers) :], re.ASCII)
+    return numbers + (suffix[0] if suffix else "")
+
+
+def _flags_shown(log: KernelLog, release: str) -> dict[str, bool]:
+    """Return the flags that the log shows, where they differ from the release's defaults."""
+    flags = kernel_flags(kernel_release(release))
+    shown = {}
+    if _uses_sme(log) and not flags.sme:
+        shown["sme"] = True
+    if _survived_return(log) and flags.hyp_panic_on_return:
+        shown["hyp_panic_on_return"] = False
+    if flags.eperm_is_silent and any(step.error == -Errno.EPERM for step in log.steps):
+        shown["eperm_is_silent"] = False
+    return shown
+
+
+def _uses_sme(log: KernelLog) -> bool:
+    return any(extension is VectorType.SME for extension, _ in log.vl_bytes)
+
+
+def _survived_return(log: KernelLog) -> bool:
+    """Return True if a CPU came back under pKVM with SVE, as it can where the hypervisor does not panic."""
+    is_pkvm = isinstance(log.kvm, KvmReadyLine) and log.kvm.is_protected
+    has_sve = any(extension is VectorType.SVE for extension, _ in log.vl_bytes)
+    came = log.came_early | {0}
+    returned = any(step.cpu in came for step in log.late if step.result is HotplugResult.ONLINE)
+    return is_pkvm and has_sve and returned

@@ -1,0 +1,100 @@
+"""Kernel releases, such as 6.12, 6.12.117 or 6.12.117+deb13-arm64: how they are written, and who makes them.
+
+What a release does is a set of flags (`sim.kernel_flags`). Boots of the series in `RECORDED` are recorded.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sim.errors import InputError
+
+RECORDED = ("6.1", "6.12", "6.16", "6.18", "7.2", "7.3")
+DEFAULT = "6.18"
+OLDEST = (6, 1)
+
+_RELEASE = re.compile(
+    r"(?P<major>0|[1-9]\d{0,2})\.(?P<minor>0|[1-9]\d{0,2})(?:\.(?P<point>0|[1-9]\d{0,3}))?(?P<suffix>[-+~][\w.+~-]{1,60})?",
+    re.ASCII,
+)
+_CANDIDATE = re.compile(r"[-~]rc[1-9]\d?(?![\d])")
+_DEBIAN = re.compile(r".*\+deb|-\d+-arm64|[-~]rc\d+-arm64")
+"""Debian's releases say so from 2025 on; before, they have a number of their own, as in 6.1.0-50-arm64."""
+
+
+class Build(StrEnum):
+    """The maker of a kernel."""
+
+    MAINLINE = "kernel.org's"
+    """Mainline and the stable series."""
+    DEBIAN = "Debian's"
+    OTHER = "a vendor's"
+    """Any other tree, such as Android's, whose changes are unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRelease:
+    """A kernel release.
+
+    `point` None means the newest point release of the series. `suffix` is what follows the numbers, such as -rc7,
+    +deb13-arm64 or -android14-11.
+    """
+
+    major: int
+    minor: int
+    point: int | None = None
+    suffix: str = ""
+
+    def __str__(self) -> str:
+        point = "" if self.point is None else f".{self.point}"
+        return f"{self.series_name}{point}{self.suffix}"
+
+    @property
+    def series(self) -> tuple[int, int]:
+        """The series as two numbers, which compare as series do."""
+        return self.major, self.minor
+
+    @property
+    def series_name(self) -> str:
+        """The series as text, such as 6.12."""
+        return f"{self.major}.{self.minor}"
+
+    @property
+    def build(self) -> Build:
+        """The maker, as the suffix says."""
+        if _DEBIAN.match(self.suffix):
+            return Build.DEBIAN
+        return Build.OTHER if self.suffix and not _CANDIDATE.fullmatch(self.suffix) else Build.MAINLINE
+
+    @property
+    def backports_up_to(self) -> int | None:
+        """The point release whose backports it has; None: the newest.
+
+        It is 0 for a release candidate. Debian's older releases, such as 6.1.0-50-arm64, do not say theirs.
+        """
+        if _CANDIDATE.match(self.suffix):
+            return 0
+        return None if self.suffix.startswith("-") and self.build is Build.DEBIAN else self.point
+
+
+def kernel_release(text: str) -> KernelRelease:
+    """Read a kernel release as users and ``uname -r`` write it: ``6.12``, ``6.12.117``, ``6.12.117+deb13-arm64``.
+
+    Raises:
+        InputError: the text has another form, or the series is older than 6.1, where the facts begin.
+
+    >>> kernel_release("6.12.117+deb13-arm64").build
+    <Build.DEBIAN: "Debian's">
+    """
+    match = _RELEASE.fullmatch(str(text))
+    # Programs without types pass numbers as well, of which 6.1 and 6.10 are the same.
+    if match is None or not isinstance(text, str):
+        raise InputError(
+            f"unknown kernel release {text!r:.40}: write it as text such as '6.12' or '6.12.117'; "
+            f"recorded: {', '.join(RECORDED)}"
+        )
+    point = None if match["point"] is None else int(match["point"])
+    release = KernelRelease(int(match["major"]), int(match["minor"]), point, match["suffix"] or "")
+    if release.series < OLDEST:
+        raise InputError(f"kernel {release} is older than 6.1, where the facts begin")
+    return release
