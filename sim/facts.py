@@ -15,7 +15,7 @@ from sim.kernel.cpufeature import Announced, Refusal
 from sim.kernel.fpsimd import VlInfo
 from sim.kernel.printk import Event, LogLine
 from sim.kernel.save_area import BufferSize, Save
-from sim.scenario import Action, Do, Scenario
+from sim.scenario import Action, Do, Fault, Scenario
 from sim.topology import Cpu
 from sim.vectors import LEN_FIELD, VectorType, largest_vq, vl_bytes_from_vq, vqs_up_to_len
 
@@ -116,6 +116,8 @@ class Lost:
     event: int
     answer: str = ""
     """The answer to CPU_ON, if that is an error."""
+    fault: Fault | None = None
+    """The fault of firmware that decided, if any."""
     task: int | None = None
     """The logical number whose boot arguments it took."""
 

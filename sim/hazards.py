@@ -10,6 +10,7 @@ from enum import Enum
 from functools import total_ordering
 
 from sim import rules
+from sim.errnos import Errno
 from sim.facts import Facts, LossKind, Lost, Refused
 from sim.kernel.save_area import Save
 from sim.machine.memory import Extent
@@ -386,12 +387,15 @@ def _cpu_lost_to_firmware(facts: Facts) -> Iterable[Hazard]:
 
 
 def _loss(one: Lost) -> str:
+    which = "CPU_ON" if one.fault is None else one.fault.which
     match one.kind:
         # Refusals by the relay are intended and not hazards, so `Facts.lost` never has them; they are notes.
         case LossKind.FIRMWARE_ANSWERS | LossKind.RELAY_REFUSES:
-            return f"firmware answers CPU_ON with {one.answer}"
+            # Of some answers only the errno is known.
+            answer = f"an error that is {one.answer}" if one.answer in Errno.__members__ else one.answer
+            return f"firmware answers {which} with {answer}"
         case LossKind.NEVER_ARRIVES:
-            return "firmware accepts CPU_ON, and the CPU never arrives"
+            return f"firmware accepts {which}, and the CPU never arrives"
         case LossKind.PARKS:
             return "it arrives when the wait for it is over, finds no boot arguments, and parks"
         case LossKind.TAKES_ARGUMENTS:

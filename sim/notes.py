@@ -17,6 +17,7 @@ def notes_of(facts: Facts) -> list[str]:
     told = (
         *left_early,
         *_refusal_notes(facts),
+        *_return_notes(facts),
         *waiting,
         *_limit_notes(facts),
         *_memory_notes(facts),
@@ -32,6 +33,12 @@ def _refusal_notes(facts: Facts) -> Iterator[str]:
         if not refused_needlessly(facts, one):  # a needless refusal is a hazard, which says the same
             why = f"{one.refusal.reason} {one.refusal.lengths}".rstrip()
             yield f"{refused_cpu(facts, one)} was refused: {one.refusal.extension}: {why}"
+
+
+def _return_notes(facts: Facts) -> Iterator[str]:
+    for lost in facts.lost:
+        if facts.booted_events.get(lost.cpu, -1) > lost.event and facts.hw_cpu(lost.cpu) == lost.cpu:
+            yield f"{facts.label(lost.cpu)} came online after firmware had failed to start it"
 
 
 def _limit_notes(facts: Facts) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from sim.designs import DESIGNS, Design, named
@@ -124,6 +125,7 @@ class Action:
 CPU_ON_ERRORS = {
     "DENIED": Errno.EPERM,
     "NOT_SUPPORTED": Errno.EOPNOTSUPP,
+    "EINVAL": Errno.EINVAL,
     "INVALID_PARAMETERS": Errno.EINVAL,
     "INVALID_ADDRESS": Errno.EINVAL,
     "ALREADY_ON": Errno.EINVAL,
@@ -132,15 +134,22 @@ CPU_ON_ERRORS = {
     "NOT_PRESENT": Errno.EINVAL,
     "DISABLED": Errno.EINVAL,
 }
-"""Answers of PSCI CPU_ON, with the errno that Linux turns each into (drivers/firmware/psci/psci.c)."""
+"""Answers of PSCI CPU_ON, with the errno that Linux turns each into (drivers/firmware/psci/psci.c).
+
+EINVAL is not an answer: it stands for any of those that follow it, where a log shows the errno and no more.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault of firmware when CPU_ON is called for a CPU; exactly one of its three kinds is set.
 
+    A CPU's calls of CPU_ON are counted from 1, as firmware sees them: a call that pKVM's relay refuses is not among
+    them. The fault concerns those from `first` to `last`.
+
     Raises:
-        InputError: none or several kinds are set, the answer is unknown, or the time is negative.
+        InputError: none or several kinds are set, the answer is unknown, the time is negative, or the numbers of its
+            calls do not ascend.
     """
 
     cpu: str
@@ -150,6 +159,10 @@ class Fault:
     """CPU_ON is accepted, and the CPU never arrives in the kernel."""
     arrives_after_ns: int | None = None
     """CPU_ON is accepted, and the CPU arrives this much later, instead of after the usual latency."""
+    first: int = 1
+    """The number of the first CPU_ON that it concerns."""
+    last: int | None = None
+    """The number of the last CPU_ON that it concerns; None: it concerns all from the first on."""
 
     def __post_init__(self) -> None:
         if self.arrives_after_ns is not None and self.arrives_after_ns < 0:
@@ -159,6 +172,26 @@ class Fault:
             raise InputError(f"a fault of {self.cpu} needs exactly one of answer, never_arrives, arrives_after")
         if self.answer is not None and self.answer not in CPU_ON_ERRORS:
             raise InputError(f"CPU_ON never answers {self.answer[:40]!r}: allowed are {', '.join(CPU_ON_ERRORS)}")
+        if self.first < 1 or (self.last is not None and self.last < self.first):
+            raise InputError(f"a fault of {self.cpu}: its calls of CPU_ON are numbered from 1 on, and ascend")
+
+    def concerns(self, cpu_on: int) -> bool:
+        """Return True if the fault concerns a CPU_ON, which is given by its number."""
+        return self.first <= cpu_on and (self.last is None or cpu_on <= self.last)
+
+    @property
+    def is_of_every_cpu_on(self) -> bool:
+        """True if no CPU_ON of the CPU goes without the fault."""
+        return self.first == 1 and self.last is None
+
+    @property
+    def which(self) -> str:
+        """The calls of CPU_ON that it concerns, in words."""
+        if self.is_of_every_cpu_on:
+            return "CPU_ON"
+        if self.last is None:
+            return f"CPU_ON from number {self.first} on"
+        return f"CPU_ON number {self.first}" if self.first == self.last else f"CPU_ON {self.first} to {self.last}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -211,13 +244,7 @@ class Scenario:
         if self.page_bytes not in PAGE_SIZES:
             raise InputError(f"page_bytes is {self.page_bytes}: allowed are {', '.join(map(str, PAGE_SIZES))}")
         self._check_actions()
-        faulty: dict[str, Fault] = {}
-        for fault in self.faults:
-            if self.topology.number(fault.cpu) == 0:
-                raise InputError(f"a fault of {fault.cpu}: CPU_ON is never called for the boot CPU")
-            # By identity: two equal faults of one CPU are a mistake as well.
-            if faulty.setdefault(fault.cpu, fault) is not fault:
-                raise InputError(f"two faults of the same CPU, {fault.cpu!r}")
+        self._check_faults()
         if self.allocation_fails_at is not None:
             self.topology.number(self.allocation_fails_at)
         check_printable("the scenario's name", self.name)
@@ -229,6 +256,14 @@ class Scenario:
             raise InputError(f"actions: {steps:,} steps, rounds of guests counted: the most is {MOST_STEPS:,}")
         for action in self.actions:
             self.topology.number(action.cpu)
+
+    def _check_faults(self) -> None:
+        for fault in self.faults:
+            if self.topology.number(fault.cpu) == 0:
+                raise InputError(f"a fault of {fault.cpu}: CPU_ON is never called for the boot CPU")
+        for fault, after in pairwise(sorted(self.faults, key=lambda one: (one.cpu, one.first))):
+            if fault.cpu == after.cpu and fault.concerns(after.first):
+                raise InputError(f"two faults of {fault.cpu!r} concern the same CPU_ON, number {after.first}")
 
     def __repr__(self) -> str:
         return f"<Scenario {self.name!r}: {', '.join(f'{key} {value}' for key, value in self._settings().items())}>"

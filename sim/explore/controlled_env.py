@@ -171,11 +171,10 @@ def late_arrivals(scenario: Scenario) -> frozenset[int]:
     """
     number = scenario.topology.number
     brought_up = {*scenario.early[1:], *(number(action.cpu) for action in scenario.actions if action.do is Do.ONLINE)}
-    faults = {number(fault.cpu): fault.arrives_after_ns for fault in scenario.faults}
     cpu_on_ns, probe_ns = scenario.latencies.cpu_on.longest_ns, scenario.latencies.probe.longest_ns
-
-    def longest_ns(cpu: int) -> int:
-        after_ns = faults.get(cpu)
-        return probe_ns + (cpu_on_ns if after_ns is None else after_ns)
-
-    return frozenset(cpu for cpu in brought_up if longest_ns(cpu) >= WAIT_NS)
+    arrives_after_ns = dict.fromkeys(brought_up, cpu_on_ns)
+    for fault in scenario.faults:
+        cpu, after_ns = number(fault.cpu), fault.arrives_after_ns
+        if cpu in brought_up and after_ns is not None:
+            arrives_after_ns[cpu] = after_ns if fault.is_of_every_cpu_on else max(after_ns, arrives_after_ns[cpu])
+    return frozenset(cpu for cpu, after_ns in arrives_after_ns.items() if probe_ns + after_ns >= WAIT_NS)

@@ -4,6 +4,7 @@ docs/scenario-files.md describes the format for users.
 """
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
@@ -34,6 +35,7 @@ from sim.vectors import LEN_FIELD, vqs_from_bits
 
 DEEPEST_CLUSTER = 16
 """The deepest nesting of clusters that is read; readers recurse once for each level."""
+_CPU_ONS = re.compile(r"(?P<first>[1-9]\d{0,8})?-(?P<last>[1-9]\d{0,8})?", re.ASCII)
 
 
 def read_scenario(path: Path | str) -> Scenario:
@@ -223,9 +225,19 @@ def _action(index: int, table: ActionTable, topology: Topology) -> Action:
 def _fault(index: int, table: FaultTable, topology: Topology) -> Fault:
     with at(f"faults[{index}]"):
         after = None if table.arrives_after is None else nanoseconds(table.arrives_after)
-        fault = Fault(table.cpu, table.answer, table.never_arrives, after)
+        fault = Fault(table.cpu, table.answer, table.never_arrives, after, *_cpu_ons(table.cpu_on))
         topology.number(table.cpu)
         return fault
+
+
+def _cpu_ons(text: int | str) -> tuple[int, int | None]:
+    """Read which calls of CPU_ON a fault concerns: the numbers of the first and the last."""
+    if isinstance(text, int):
+        return text, text
+    numbers = _CPU_ONS.fullmatch(text)
+    if numbers is None or text == "-":
+        raise InputError(f'cpu_on must be a number such as 2, or text such as "2-", "-2" or "2-3", and is {text!r:.40}')
+    return int(numbers["first"] or 1), int(numbers["last"]) if numbers["last"] else None
 
 
 def latencies_from(tables: Mapping[str, object]) -> Latencies:

@@ -58,6 +58,7 @@ _LATENCIES = {
     "additionalProperties": False,
 }
 
+_CPU_ONS = {"type": "string", "pattern": r"^([1-9][0-9]{0,8}-([1-9][0-9]{0,8})?|-[1-9][0-9]{0,8})$"}
 _ONE_FAULT = {
     "oneOf": [
         {"required": ["answer"]},
@@ -213,10 +214,14 @@ class FaultTable(Table):
     """A fault of firmware, which concerns one CPU."""
 
     cpu: Annotated[str, Meta(description="any but the boot CPU")]
+    cpu_on: Annotated[
+        Annotated[int, Meta(ge=1)] | Annotated[str, Meta(extra_json_schema=_CPU_ONS)],
+        Meta(description='the calls of CPU_ON that it concerns, counted from 1: 2, "2-", "-2" or "2-3"'),
+    ] = "1-"
     answer: Annotated[
         str | None,
         Meta(
-            description="CPU_ON is answered with this error, every time",
+            description="CPU_ON is answered with this error",
             extra_json_schema={"enum": list(CPU_ON_ERRORS)},
         ),
     ] = None

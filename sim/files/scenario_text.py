@@ -27,7 +27,7 @@ from sim.files.scenario_tables import (
 )
 from sim.files.toml_tables import text_from_data
 from sim.latencies import PARAMETERS, Distribution, Latencies
-from sim.scenario import Scenario
+from sim.scenario import Fault, Scenario
 from sim.topology import Cpu, Topology
 from sim.vectors import LEN_FIELD, bits_from_vqs
 
@@ -53,6 +53,7 @@ def scenario_text(scenario: Scenario) -> str:
         faults=[
             FaultTable(
                 cpu=fault.cpu,
+                cpu_on=_cpu_ons(fault),
                 answer=fault.answer,
                 never_arrives=fault.never_arrives,
                 arrives_after=None if fault.arrives_after_ns is None else _duration(fault.arrives_after_ns),
@@ -211,6 +212,10 @@ def _distribution(distribution: Distribution) -> dict[str, object]:
     return {"distribution": distribution.name} | {
         name: value if name == "sigma" else _duration(int(value)) for name, value in values
     }
+
+
+def _cpu_ons(fault: Fault) -> int | str:
+    return fault.first if fault.first == fault.last else f"{fault.first}-{fault.last or ''}"
 
 
 def _duration(ns: int) -> str:

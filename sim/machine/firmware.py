@@ -3,6 +3,8 @@
 Source: the Arm Power State Coordination Interface; drivers/firmware/psci/psci.c for the errnos.
 """
 
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,18 +28,41 @@ class CpuOn:
     """The result of a CPU_ON: an errno, and the time of the CPU's arrival.
 
     `arrives_after_ns` is the time of arrival after the answer, in nanoseconds, or None for the scenario's latency;
-    `arrives` is False if the CPU never arrives. `by_fault` is True if a fault of the scenario causes the answer;
-    otherwise it follows from the state of the CPU.
+    `arrives` is False if the CPU never arrives. `fault` is the scenario's fault, if it decided; otherwise the result
+    follows from the state of the CPU.
     """
 
     error: Errno
     arrives: bool = True
     arrives_after_ns: int | None = None
     answer: CpuOnAnswer = SUCCESS
-    by_fault: bool = False
+    fault: Fault | None = None
 
 
 _ACCEPTED = CpuOn(Errno.OK)
+
+
+class _FaultsOfCpu:
+    """The faults of one CPU, which concern different calls of CPU_ON, and the number of calls so far."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self._faults = sorted(faults, key=_first)
+        self._decided_by = max((fault.first - 1 if fault.last is None else fault.last) for fault in self._faults)
+        self.calls = 0
+
+    def snapshot(self) -> int:
+        """Return the number of calls, up to the number after which all calls are alike."""
+        return min(self.calls, self._decided_by)
+
+    def of_next_call(self) -> Fault | None:
+        """Count a call of CPU_ON, and return the fault that concerns it."""
+        self.calls += 1
+        place = bisect_right(self._faults, self.calls, key=_first) - 1
+        return self._faults[place] if place >= 0 and self._faults[place].concerns(self.calls) else None
+
+
+def _first(fault: Fault) -> int:
+    return fault.first
 
 
 class Psci:
@@ -47,37 +72,39 @@ class Psci:
     its own MPIDR.
 
     Args:
-        faults: each faulty CPU's fault, by logical number.
+        faults: the faults of each faulty CPU, by logical number.
     """
 
-    def __init__(self, faults: dict[int, Fault]) -> None:
-        self._faults = faults
+    def __init__(self, faults: Mapping[int, Iterable[Fault]]) -> None:
+        self._faults = {number: _FaultsOfCpu(of_cpu) for number, of_cpu in sorted(faults.items())}
         self._awaited: set[int] = set()
         self._on: set[int] = {0}
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
-        return tuple(sorted(self._awaited)), tuple(sorted(self._on))
+        calls = tuple(of_cpu.snapshot() for of_cpu in self._faults.values())
+        return tuple(sorted(self._awaited)), tuple(sorted(self._on)), calls
 
     def cpu_on(self, number: int) -> CpuOn:
         """Answer CPU_ON for a CPU.
 
         A CPU that was started and has not arrived yet is ON_PENDING; a CPU that runs, under any number or parked, is
-        ALREADY_ON.
+        ALREADY_ON. A fault with an answer comes before that. So does, before ON_PENDING, a fault that ends: firmware
+        that loses a CPU twice has accepted it twice.
         """
-        # The CPU's state comes before its fault: a fault changes only a call that could start the CPU.
-        fault = self._faults.get(number)
-        if number in self._awaited or number in self._on:
-            name = "ON_PENDING" if number in self._awaited else "ALREADY_ON"
-            return CpuOn(CPU_ON_ERRORS[name], arrives=False, answer=CpuOnAnswer(name))
+        of_cpu = self._faults.get(number)
+        fault = None if of_cpu is None else of_cpu.of_next_call()
         if fault is not None and fault.answer is not None:
             answer = CpuOnAnswer(fault.answer)
-            return CpuOn(CPU_ON_ERRORS[fault.answer], arrives=False, answer=answer, by_fault=True)
-        # A CPU that never arrives stays awaited, so that asking again is answered ON_PENDING.
+            return CpuOn(CPU_ON_ERRORS[fault.answer], arrives=False, answer=answer, fault=fault)
+        pending = number in self._awaited and (fault is None or fault.last is None)
+        if pending or number in self._on:
+            name = "ON_PENDING" if pending else "ALREADY_ON"
+            return CpuOn(CPU_ON_ERRORS[name], arrives=False, answer=CpuOnAnswer(name))
         self._awaited.add(number)
         if fault is None:
             return _ACCEPTED
-        return CpuOn(Errno.OK, arrives=not fault.never_arrives, arrives_after_ns=fault.arrives_after_ns)
+        return CpuOn(Errno.OK, not fault.never_arrives, fault.arrives_after_ns, fault=fault)
 
     def arrived(self, number: int) -> None:
         """Record that a CPU runs: CPU_ON is no longer pending."""

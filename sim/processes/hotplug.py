@@ -20,7 +20,7 @@ from sim.kernel.smp import WAIT_NS, SecondaryData
 from sim.machine.firmware import CpuOn, CpuOnAnswer
 from sim.processes.guests import Guests
 from sim.processes.system import Answer, Steps, System
-from sim.scenario import BringUp
+from sim.scenario import BringUp, Fault
 from sim.vectors import VectorType
 
 
@@ -167,17 +167,18 @@ class Hotplug:
             return self._refused_by_relay(number)
         answer = self._system.psci.cpu_on(number)
         answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, answer.answer)
-        if answer.by_fault:
-            self._lose(number, LossKind.FIRMWARE_ANSWERS, answered, answer=answer.answer.answer)
         if answer.error:
+            if answer.fault is not None:
+                loss = LossKind.FIRMWARE_ANSWERS
+                self._lose(number, loss, answered, answer=answer.answer.answer, fault=answer.fault)
             return answer.error
         # Firmware has accepted the call: from here on the wait for the CPU tells whether it comes.
         self._quirk_of_returning(number)
         if not answer.arrives:
-            self._lose(number, LossKind.NEVER_ARRIVES, answered)
-            return Errno.OK
-        self._arriving[number] = bring_up
-        self._env.process(self._secondary(number, self._arrival(number, answer), bring_up))
+            self._lose(number, LossKind.NEVER_ARRIVES, answered, fault=answer.fault)
+        elif number not in self._arriving:  # a CPU that is on its way since an earlier CPU_ON arrives once
+            self._arriving[number] = bring_up
+            self._env.process(self._secondary(number, self._arrival(number, answer), bring_up))
         return Errno.OK
 
     def _refused_by_relay(self, number: int) -> Errno:
@@ -186,7 +187,7 @@ class Hotplug:
         answered = self._printk.event(EventKind.CPU_ON_ANSWERED, number, refusal)
         lost = Lost(self._env.now_ns, number, LossKind.RELAY_REFUSES, answered, answer=refusal.answer)
         self._recorder.relay_refused.append(lost)
-        self._recorder.states[number] = CpuState.NOT_STARTED
+        self._recorder.not_started(number)
         return Errno.EINVAL
 
     def _arrival(self, number: int, answer: CpuOn) -> Event:
@@ -195,8 +196,17 @@ class Hotplug:
             return self._env.after(answer.arrives_after_ns, Step(StepKind.LATE_ARRIVAL, number))
         return self._system.wait(self._system.scenario.latencies.cpu_on, StepKind.CPU_ON, number)
 
-    def _lose(self, number: int, kind: LossKind, event: int, *, answer: str = "", task: int | None = None) -> None:
-        self._recorder.lose(Lost(self._env.now_ns, number, kind, event, answer, task))
+    def _lose(
+        self,
+        number: int,
+        kind: LossKind,
+        event: int,
+        *,
+        answer: str = "",
+        fault: Fault | None = None,
+        task: int | None = None,
+    ) -> None:
+        self._recorder.lose(Lost(self._env.now_ns, number, kind, event, answer, fault, task))
 
     def _quirk_of_returning(self, number: int) -> None:
         """Panic the hypervisor if the kernel's flag says so: a CPU that was online comes back under pKVM with SVE."""

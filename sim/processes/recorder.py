@@ -61,8 +61,18 @@ class Recorder:
     def lose(self, lost: Lost) -> None:
         """Record that a CPU was lost or not started, and its state."""
         self.lost.append(lost)
-        not_started = lost.kind is LossKind.FIRMWARE_ANSWERS
-        self.states[lost.cpu] = CpuState.NOT_STARTED if not_started else CpuState.LOST
+        if lost.kind is LossKind.FIRMWARE_ANSWERS:
+            self.not_started(lost.cpu)
+        else:
+            self.states[lost.cpu] = CpuState.LOST
+
+    def not_started(self, number: int) -> None:
+        """Record the state of a CPU for which CPU_ON was answered with an error.
+
+        A CPU that was started and lost stays lost, whatever a later CPU_ON is answered.
+        """
+        if self.states.get(number) is not CpuState.LOST:
+            self.states[number] = CpuState.NOT_STARTED
 
     def facts(
         self,

@@ -17,7 +17,7 @@ from sim.latencies import Distribution
 from sim.machine.firmware import Psci
 from sim.machine.registers import VectorUnit
 from sim.processes.recorder import Recorder
-from sim.scenario import Scenario
+from sim.scenario import Fault, Scenario
 
 Steps = Generator[Event, Any, None]
 """A process, or a part of a process."""
@@ -46,7 +46,10 @@ class System:
         self.kvm = Kvm(scenario, self.features, self.printk)
         self.units: dict[int, VectorUnit] = {}
         """The vector units that were used, by hardware CPU; the others are as firmware left them."""
-        self.psci = Psci({scenario.topology.number(fault.cpu): fault for fault in scenario.faults})
+        faults: dict[int, list[Fault]] = {}
+        for fault in scenario.faults:
+            faults.setdefault(scenario.topology.number(fault.cpu), []).append(fault)
+        self.psci = Psci(faults)
         self.recorder = Recorder(scenario)
         self._draws: Counter[Step] = Counter()
 

@@ -107,6 +107,21 @@ SCENARIOS = {
     "a CPU that never comes": scenario(
         NARROW, NARROW, early=1, actions=agents(late=[1], guests=[0, 1]), faults=(Fault("cpu1", never_arrives=True),)
     ),
+    "a CPU that is lost when it returns": scenario(
+        NARROW,
+        NARROW,
+        early=2,
+        actions=[off(1), on(1), on(1, agent="again"), guest(1, agent="other")],
+        faults=(Fault("cpu1", never_arrives=True, first=2, last=2),),
+    ),
+    "a CPU_ON that fails once": scenario(
+        WIDE,
+        NARROW,
+        WIDE,
+        early=1,
+        actions=[on(2, agent="one"), on(2, agent="two"), guest(2, agent="two"), on(1, agent="three")],
+        faults=(Fault("cpu2", answer="DENIED", last=1),),
+    ),
     "an agent that waits": scenario(
         NARROW,
         NARROW,

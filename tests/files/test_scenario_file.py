@@ -273,6 +273,16 @@ def test_firmware_has_three_kinds_of_fault(text: str, fault: Fault) -> None:
     assert scenario_from_text(f'{TWO_CPUS}\n[[faults]]\ncpu = "b"\n{text}').faults == (fault,)
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [("2", 2, 2), ('"2-"', 2, None), ('"-2"', 1, 2), ('"2-3"', 2, 3), ('"1-"', 1, None), ("1", 1, 1)],
+)
+def test_a_fault_concerns_some_calls_of_cpu_on(text: str, first: int, last: int | None) -> None:
+    scenario = scenario_from_text(f'{TWO_CPUS}\n[[faults]]\ncpu = "b"\nanswer = "DENIED"\ncpu_on = {text}')
+    assert scenario.faults == (Fault("b", answer="DENIED", first=first, last=last),)
+    assert scenario_from_text(scenario_text(scenario)).faults == scenario.faults
+
+
 # Bad files
 
 
@@ -460,11 +470,25 @@ BAD: dict[str, tuple[str, str]] = {
         fault('cpu = "z"\nnever_arrives = true'),
         r"^faults\[0\](\.cpu)?: there is no CPU 'z': there are a, b$",
     ),
+    "a CPU_ON before the first": (
+        fault('cpu = "b"\ncpu_on = 0'),
+        r"^faults\[0\]\.cpu_on: is 0, and must be at least 1$",
+    ),
+    "a CPU_ON in words": (fault('cpu = "b"\ncpu_on = "second"'), r"^faults\[0\]: cpu_on must be .*and is 'second'$"),
+    "no CPU_ON": (fault('cpu = "b"\ncpu_on = "-"'), r"^faults\[0\]: cpu_on must be a number such as 2"),
+    "a CPU_ON that is true": (
+        fault('cpu = "b"\ncpu_on = true'),
+        r"^faults\[0\]\.cpu_on: must be an integer or text in quotes, and is true or false$",
+    ),
+    "a fault that ends before it begins": (
+        fault('cpu = "b"\nnever_arrives = true\ncpu_on = "3-2"'),
+        r"^faults\[0\]: a fault of b: its calls of CPU_ON are numbered from 1 on, and ascend$",
+    ),
     "a fault of the boot CPU": (fault('cpu = "a"\nnever_arrives = true'), r"a fault of a: CPU_ON is never called"),
     "a fault over two lines": (fault('cpu = "b\\nc"'), r"^faults\[0\]: "),
     "two faults of one CPU": (
         fault('cpu = "b"\nnever_arrives = true\n[[faults]]\ncpu = "b"\nnever_arrives = true'),
-        r"two faults of the same CPU.*'b'",
+        r"two faults of 'b' concern the same CPU_ON, number 1$",
     ),
     # Nesting and size
     "deep lists": ("a = " + "[" * 5_000 + "]" * 5_000, r"^is nested too deeply$"),

@@ -292,6 +292,73 @@ def test_a_cpu_that_never_arrives_costs_the_wait_and_is_still_pending() -> None:
     assert outcome.cpu_rows()[1].state == "lost"
 
 
+LOST_LOG = ["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"]
+
+
+def test_a_cpu_that_boots_and_goes_offline_may_be_lost_when_it_returns() -> None:
+    """A Raspberry Pi 5: the first CPU_ON succeeds, the second is lost, the third is answered with an error."""
+    faults = (Fault("cpu1", never_arrives=True, first=2, last=2),)
+    outcome = booted(None, None, kernel="6.12", faults=faults, actions=(off(1), on(1), on(1)))
+    assert results(outcome) == [("offline", None), ("failed", "EIO"), ("failed", "EINVAL")]
+    assert [row.log for row in outcome.action_rows()] == [
+        ["psci: CPU1 killed (polled 0 ms)"],
+        LOST_LOG,
+        ["psci: failed to boot CPU1 (-22)", "CPU1: failed to boot: -22"],
+    ]
+    assert outcome.cpu_rows()[1].state == "lost"
+    assert [hazard.sentence for hazard in outcome.found] == [
+        "cpu1: firmware accepts CPU_ON number 2, and the CPU never arrives"
+    ]
+
+
+def test_a_cpu_that_firmware_denies_at_first_may_come_later() -> None:
+    faults = (Fault("cpu1", answer="DENIED", last=1),)
+    outcome = booted(V1, V1, kernel="6.11", maxcpus=1, faults=faults, actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", "EPERM"), ("online", None)]
+    assert [hazard.sentence for hazard in outcome.found] == ["cpu1: firmware answers CPU_ON number 1 with DENIED"]
+    assert outcome.notes == ["cpu1 came online after firmware had failed to start it"]
+
+
+def test_a_fault_is_one_hazard_however_often_it_strikes() -> None:
+    faults = Fault("cpu1", answer="EINVAL", first=2, last=3), Fault("cpu1", answer="DENIED", first=4)
+    outcome = booted(V1, V1, faults=faults, actions=(off(1), on(1), on(1), on(1), on(1)))
+    assert [hazard.sentence for hazard in outcome.found] == [
+        "cpu1: firmware answers CPU_ON 2 to 3 with an error that is EINVAL",
+        "cpu1: firmware answers CPU_ON from number 4 on with DENIED",
+    ]
+
+
+@pytest.mark.parametrize("answer", ["DENIED", "INVALID_PARAMETERS"])
+def test_a_cpu_that_was_lost_stays_so_whatever_a_later_cpu_on_is_answered(answer: str) -> None:
+    faults = Fault("cpu1", never_arrives=True, last=1), Fault("cpu1", answer=answer, first=2)
+    outcome = booted(V1, V1, maxcpus=1, faults=faults, actions=(on(1), on(1)))
+    assert results(outcome)[1] == ("failed", "EPERM" if answer == "DENIED" else "EINVAL")
+    assert outcome.cpu_rows()[1].state == "lost"
+
+
+def test_a_cpu_that_was_lost_early_stays_so_when_pkvm_s_relay_refuses_it() -> None:
+    lost = (Fault("cpu1", never_arrives=True),)
+    outcome = under_pkvm(V1, V1, kernel="6.12", faults=lost, actions=(on(1),))
+    assert results(outcome) == [("failed", "EINVAL")]
+    assert outcome.cpu_rows()[1].state == "lost"
+
+
+def test_firmware_may_lose_a_cpu_twice_and_start_it_then() -> None:
+    faults = Fault("cpu1", never_arrives=True, last=2), Fault("cpu1", arrives_after_ns=200_000, first=3, last=3)
+    outcome = booted(V1, V1, faults=faults, actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", "EIO"), ("online", None)]
+    assert outcome.cpu_rows()[1].state == "online"
+
+
+def test_a_cpu_that_is_on_its_way_arrives_once() -> None:
+    """The second CPU_ON is accepted while the CPU is still on its way, and the second wait sees it come."""
+    faults = (Fault("cpu1", arrives_after_ns=nanoseconds("8s"), last=2),)
+    outcome = booted(V1, V1, maxcpus=1, faults=faults, actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", "EIO"), ("online", None)]
+    assert texts(outcome).count("CPU1: Booted secondary processor 0x0000000001 [0x000f0510]") == 1
+    assert outcome.facts.events[-1].time_ns < nanoseconds("10s")
+
+
 def test_a_boot_goes_on_without_an_early_cpu_that_never_arrives() -> None:
     outcome = booted(V1, A64FX, V1, faults=(Fault("cpu1", never_arrives=True),))
     assert outcome.facts.online == (0, 2)
