@@ -145,7 +145,7 @@ class Fault:
     """A fault of firmware when CPU_ON is called for a CPU; exactly one of its three kinds is set.
 
     A CPU's calls of CPU_ON are counted from 1, as firmware sees them: a call that pKVM's relay refuses is not among
-    them. The fault concerns those from `first` to `last`.
+    them, and the boot CPU's first is that of its first return. The fault concerns those from `first` to `last`.
 
     Raises:
         InputError: none or several kinds are set, the answer is unknown, the time is negative, or the numbers of its
@@ -259,8 +259,7 @@ class Scenario:
 
     def _check_faults(self) -> None:
         for fault in self.faults:
-            if self.topology.number(fault.cpu) == 0:
-                raise InputError(f"a fault of {fault.cpu}: CPU_ON is never called for the boot CPU")
+            self.topology.number(fault.cpu)  # raises if there is no such CPU
         for fault, after in pairwise(sorted(self.faults, key=lambda one: (one.cpu, one.first))):
             if fault.cpu == after.cpu and fault.concerns(after.first):
                 raise InputError(f"two faults of {fault.cpu!r} concern the same CPU_ON, number {after.first}")

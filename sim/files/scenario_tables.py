@@ -213,7 +213,7 @@ class DesignTable(Table):
 class FaultTable(Table):
     """A fault of firmware, which concerns one CPU."""
 
-    cpu: Annotated[str, Meta(description="any but the boot CPU")]
+    cpu: Annotated[str, Meta(description="the CPU that it concerns")]
     cpu_on: Annotated[
         Annotated[int, Meta(ge=1)] | Annotated[str, Meta(extra_json_schema=_CPU_ONS)],
         Meta(description='the calls of CPU_ON that it concerns, counted from 1: 2, "2-", "-2" or "2-3"'),

@@ -114,6 +114,14 @@ SCENARIOS = {
         actions=[off(1), on(1), on(1, agent="again"), guest(1, agent="other")],
         faults=(Fault("cpu1", never_arrives=True, first=2, last=2),),
     ),
+    "a boot CPU that returns too late": scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=2,
+        actions=[off(0), on(0), on(2, agent="other")],
+        faults=(Fault("cpu0", arrives_after_ns=6_000_000_000),),
+    ),
     "a CPU_ON that fails once": scenario(
         WIDE,
         NARROW,

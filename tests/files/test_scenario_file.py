@@ -484,7 +484,6 @@ BAD: dict[str, tuple[str, str]] = {
         fault('cpu = "b"\nnever_arrives = true\ncpu_on = "3-2"'),
         r"^faults\[0\]: a fault of b: its calls of CPU_ON are numbered from 1 on, and ascend$",
     ),
-    "a fault of the boot CPU": (fault('cpu = "a"\nnever_arrives = true'), r"a fault of a: CPU_ON is never called"),
     "a fault over two lines": (fault('cpu = "b\\nc"'), r"^faults\[0\]: "),
     "two faults of one CPU": (
         fault('cpu = "b"\nnever_arrives = true\n[[faults]]\ncpu = "b"\nnever_arrives = true'),

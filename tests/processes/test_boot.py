@@ -319,6 +319,22 @@ def test_a_cpu_that_firmware_denies_at_first_may_come_later() -> None:
     assert outcome.notes == ["cpu1 came online after firmware had failed to start it"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "error", "state"),
+    [
+        (Fault("cpu0", never_arrives=True), "EIO", "lost"),
+        (Fault("cpu0", answer="DENIED"), "EPERM", "not started"),
+        (Fault("cpu0", answer="DENIED", first=2), None, "online"),
+    ],
+)
+def test_the_boot_cpu_may_go_offline_and_fail_to_return(fault: Fault, error: str | None, state: str) -> None:
+    """The boot CPU's first CPU_ON is that of its first return: no CPU_ON started it."""
+    outcome = booted(V1, V1, faults=(fault,), actions=(off(0), on(0)))
+    assert results(outcome) == [("offline", None), ("online" if error is None else "failed", error)]
+    assert outcome.cpu_rows()[0].state == state
+    assert kinds(outcome) == ([] if error is None else [HazardKind.CPU_LOST_TO_FIRMWARE])
+
+
 def test_a_fault_is_one_hazard_however_often_it_strikes() -> None:
     faults = Fault("cpu1", answer="EINVAL", first=2, last=3), Fault("cpu1", answer="DENIED", first=4)
     outcome = booted(V1, V1, faults=faults, actions=(off(1), on(1), on(1), on(1), on(1)))
