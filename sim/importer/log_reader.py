@@ -77,7 +77,7 @@ def _reason_not_a_log(text: str, lines: list[NumberedLine]) -> str:
     if other := other_kernel(text):
         return f"is a log of {other}, which cannot be imported"
     if text.lstrip().startswith(("{", "[{")):
-        return "is JSON: give the log as text"
+        return "is JSON, and has no kernel's messages of a boot in it: give the log as text"
     if any(isinstance(line, BootedLine | KvmLine | VectorLengthLine | KilledLine) for _, line in lines):
         return "begins after the kernel did, and its first lines are needed: journalctl -k -b may have them"
     return "is not a log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"

@@ -2,23 +2,27 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
 
+from sim.importer.log_formats import Split, split_prefixes, unknown_prefix
 from sim.importer.log_lines import KINDS, BootLine, Hex, LogLine
 
 _LONGEST_LINE = 4096
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_BEFORE_MESSAGE = r"(?<![^\s\]):;>])"
-"""A message begins a line, or follows white space or the end of a stamp, level or quote."""
-_PATTERNS = tuple((kind, re.compile(f"{_BEFORE_MESSAGE}(?:{kind.pattern})")) for kind in KINDS)
-_PERHAPS = re.compile(r"CPU|cpu|SVE|SME|KVM|kvm \[|Linux|[Kk]ernel|smp: |SMP: |devtmpfs|as init process")
-"""The words of which every pattern needs at least one. Most lines of a log have none, and no pattern is tried on them.
-
-A kind of line whose word is missing here is never found: tests/importer/test_log_text.py has an example of every kind.
-"""
-_UNIQUE_STAMP = re.compile(r"\[ *[1-9]\d*\.\d{6}\]|\[ *0\.\d*[1-9]\d*\]")
+_MOST_PIECES = 16
+"""The largest number of pieces that a line may have been wrapped to."""
+_NARROWEST_SCREEN = 80
+_COLOUR = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[78=>c])")
+_LINE_ENDS = re.compile(r"\r+\n?|\n\r+|[\v\f\x85\u2028\u2029]")
+_PATTERNS = tuple((kind, re.compile(kind.pattern)) for kind in KINDS)
+_PERHAPS = re.compile(
+    "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|"
+    r'"MESSAGE" ?: ?\['
+)
+"""The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped."""
+_UNIQUE_STAMP = re.compile(r"[1-9]\d*\.\d{6}|0\.\d*[1-9]\d*")
 """A stamp in microseconds other than 0, which no two equal lines share.
 
 Lines before the kernel's clock runs are all stamped 0.
@@ -41,38 +45,46 @@ class NumberedLine(NamedTuple):
     line: LogLine
 
 
+class NumberedMessage(NamedTuple):
+    """A message of the kernel, the number of the line where it begins, and its stamp."""
+
+    number: int
+    seconds: str
+    text: str
+
+
 def understood_lines(text: str) -> Iterator[NumberedLine]:
     """Yield the lines of a log that are understood, without the lines that a second console repeats.
 
     A log may hold several boots, one after the other; a line of the next boot is never taken for a repetition.
     """
-    stamped: set[str] = set()
-    last = ""
-    for number, raw in enumerate(text.splitlines(), 1):
-        if not _PERHAPS.search(raw):
-            continue
-        plain = _COLOUR.sub("", raw[:_LONGEST_LINE])
+    stamped: set[tuple[str, str]] = set()
+    last = ("", "")
+    for message in _messages(text):
         # Two consoles show the same log: every line twice in a row, or, when the second is registered, everything
         # from the beginning once more. Only a stamp tells a repetition from a line that the kernel logged again.
-        if plain == last or plain in stamped:
+        shown = (message.seconds, message.text)
+        if shown == last or shown in stamped:
             continue
-        line = parse_line(plain)
+        line = parse_line(message.text)
         if line is None:
             continue
         # A new boot, whose stamps begin at 0 again; or a console that repeats this boot from the kernel's first line.
         # The reader begins at the last such line, so that nothing is lost in either case.
         if isinstance(line, BootLine):
             stamped.clear()
-        elif _UNIQUE_STAMP.search(plain):
-            stamped.add(plain)
-        last = plain
-        yield NumberedLine(number, line)
+        elif _UNIQUE_STAMP.fullmatch(message.seconds):
+            stamped.add(shown)
+        last = shown
+        yield NumberedLine(message.number, line)
 
 
-def parse_line(line: str) -> LogLine | None:
-    """Parse a line of the log; None if it is of another kind."""
+def parse_line(message: str) -> LogLine | None:
+    """Parse a message of the kernel; None if it is of another kind."""
+    if not _PERHAPS.search(message):
+        return None
     for kind, pattern in _PATTERNS:
-        if match := pattern.search(line):
+        if match := pattern.match(message):
             return msgspec.convert(match.groupdict(), type=kind, strict=False, dec_hook=_from_hex)
     return None
 
@@ -85,3 +97,94 @@ def _from_hex(kind: type, text: str) -> int:
 def other_kernel(text: str) -> str | None:
     """Name the kernel whose log a text is, if this package cannot understand its logs."""
     return next((name for name, pattern in _OTHER_KERNELS.items() if pattern.search(text)), None)
+
+
+# Messages, which may have been wrapped
+
+
+@dataclass(slots=True)
+class _Message:
+    """A message that may be understood, and where it begins."""
+
+    number: int
+    split: Split
+    last_width: int
+    """The width of the line that its last piece stands on, in characters."""
+    further_pieces: list[str] = field(default_factory=list)
+    widths: set[int] = field(default_factory=set)
+    """The widths of the lines of all pieces but the last."""
+
+    def is_continued_by(self, split: Split) -> bool:
+        """Return True if a line belongs to this message: only this message has a stamp."""
+        if not self.split.is_stamped or split.is_stamped or not split.message.strip():
+            return False
+        # In a log that was put together by hand a line may lack its stamp.
+        return len(self.further_pieces) < _MOST_PIECES and parse_line(split.message) is None
+
+    def add(self, split: Split, line: str) -> None:
+        """Add the next piece, which stands on this line."""
+        # Where a screen cut a line, white space at the beginning of a piece is the message's own.
+        self.further_pieces.append(line if line.lstrip() == split.message else split.message)
+        self.widths.add(self.last_width)
+        self.last_width = len(line)
+
+
+def _messages(text: str) -> Iterator[NumberedMessage]:
+    """Yield the messages that may be understood, each in one piece."""
+    text = _LINE_ENDS.sub("\n", text)
+    found = list(_wrapped(text))
+    are_cut = _are_cut(set().union(*(message.widths for message in found)), text)
+    for message in found:
+        pieces = [message.split.message, *message.further_pieces]
+        whole = "".join(pieces) if are_cut else " ".join(piece.strip() for piece in pieces)
+        yield NumberedMessage(message.number, message.split.seconds, whole.rstrip())
+
+
+def _are_cut(widths: set[int], text: str) -> bool:
+    """Return True if a screen cut the lines at its width, even inside of a word; mail programs wrap at spaces.
+
+    Args:
+        widths: the widths of the lines that are continued.
+        text: all lines.
+    """
+    return len(widths) == 1 and _NARROWEST_SCREEN <= max(widths) == _longest_line(text)
+
+
+def _longest_line(text: str) -> int:
+    place = longest = 0
+    while place < len(text):
+        end = _end_of_line(text, place)
+        place, longest = end + 1, max(longest, end - place)
+    return longest
+
+
+def _wrapped(text: str) -> Iterator[_Message]:
+    """Yield the messages that may be understood, each with all the lines that it was wrapped to."""
+    also = unknown_prefix(text)
+    current: _Message | None = None
+    place, number = 0, 1
+    while place < len(text):
+        if current is None:
+            # The search leaps over all lines that neither begin a message of interest nor continue it.
+            if (match := _PERHAPS.search(text, place)) is None:
+                return
+            begin = text.rfind("\n", place, match.start()) + 1 or place
+            number += text.count("\n", place, begin)
+            place = begin
+        end = _end_of_line(text, place)
+        line = _COLOUR.sub("", text[place : min(end, place + _LONGEST_LINE)])
+        for split in split_prefixes(line, also):
+            if current is not None and current.is_continued_by(split):
+                current.add(split, line)
+                continue
+            if current is not None:
+                yield current
+            current = _Message(number, split, len(line)) if _PERHAPS.search(split.message) else None
+        place, number = end + 1, number + 1
+    if current is not None:
+        yield current
+
+
+def _end_of_line(text: str, place: int) -> int:
+    end = text.find("\n", place)
+    return len(text) if end == -1 else end

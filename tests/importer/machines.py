@@ -6,6 +6,7 @@ from sim.importer.imported import Imported, import_machine
 from sim.importer.machine_evidence import Sources
 
 MACHINES = Path(__file__).parents[1] / "machines"
+REPORTS = Path(__file__).parents[1] / "reports"
 SETS: dict[str, list[tuple[int, ...] | None]] = {
     "mixed": [(128, 256, 512)] * 3 + [(128, 256), (128, 256, 512), None],
     "clusters": [(128, 256)] * 6 + [(128, 256, 512), (128, 256)],

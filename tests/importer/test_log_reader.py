@@ -52,7 +52,10 @@ def test_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
         ),
         ("[    9.0] CPU3: Booted secondary processor 0x0000000003 [0x411fd403]\n", "begins after the kernel did, and"),
         (b"\x1f\x8b\x08", "is compressed: give it unpacked"),
-        ('{"MESSAGE": "Booting Linux on physical CPU 0x0"}', "is JSON: give the log as text"),
+        (
+            '{"MESSAGE": "Booting Linux on physical CPU 0x0"}',
+            "is JSON, and has no kernel's messages of a boot in it: give the log as text",
+        ),
         (HEAD.format(cpus=99999), "line 3: 99999 CPUs: a topology has 1 to 65,536"),
         (HEAD.format(cpus=2) + BOOTED.format(2), "line 4: CPU2, and the log says before that the number of CPUs is 2"),
         (
