@@ -112,10 +112,11 @@ def with_sysfs(sysfs: Sysfs, outcome: Outcome, sets: str) -> Iterator[str]:
     stated, implied = (cpu_list(list(online)) for online in (sysfs.online, outcome.facts.online))
     if stated != implied:
         yield f"sysfs says that cpu{stated} are online, the model that cpu{implied} are"
-    has_sve = outcome.facts.supports[VectorType.SVE]
-    if sysfs.has_sve not in {None, has_sve}:
-        shown, implied = ("has" if present else "lacks" for present in (sysfs.has_sve, has_sve))
-        yield f"cpuinfo says that the system {shown} SVE, {sets} imply that it {implied} it"
+    for extension, is_listed in sysfs.extensions.items():
+        is_supported = outcome.facts.supports[extension]
+        if is_listed is not is_supported:
+            shown, implied = ("has" if present else "lacks" for present in (is_listed, is_supported))
+            yield f"cpuinfo says that the system {shown} {extension}, {sets} imply that it {implied} it"
 
 
 # Lengths and KVM
@@ -202,11 +203,7 @@ def _early_differences(log: KernelLog, simulated: KernelLog) -> Iterator[_Differ
 
 def _late_differences(log: KernelLog, outcome: Outcome) -> Iterator[_Difference]:
     rows = outcome.action_rows()
-    # The model's faults hold for every attempt, so that it cannot lose a CPU that comes at another time.
-    not_modelled = log.failed_returns()
     for place, stated in enumerate(log.late):
-        if stated in not_modelled:
-            continue
         # Actions were made from the late steps in their order: a step and its action have the same index. After a panic
         # there are fewer rows.
         steps = hotplugs_of(rows[place].log if place < len(rows) else ())

@@ -65,6 +65,7 @@ def lengths_of(
     """
     inferred = _inferred(machine, cpus)
     lengths = {evidence.cpu: _of_core(evidence, inferred[evidence.cpu]) for evidence in cpus}
+    lengths |= _like_the_others(lengths, cpus, machine.log)
     for name, bits in vls.items():
         sve_bits = None if bits is None else tuple(bits) or None  # an empty set means no SVE too
         for cpu in _meant(name, cpus, paths):
@@ -147,20 +148,44 @@ def _inferred(machine: MachineEvidence, cpus: Sequence[CpuEvidence]) -> dict[int
 
     Where no log states a maximum, CPUs have 128 bits if there is SVE, because every CPU with SVE supports 128 bits.
     """
-    usual = _of_maximum(machine.log, cpus, machine.sysfs is not None and bool(machine.sysfs.has_sve))
+    usual = _of_maximum(machine.log, cpus, {} if machine.sysfs is None else machine.sysfs.extensions)
     lengths = {evidence.cpu: usual for evidence in cpus}
     if machine.log is not None and usual.sve_bits is not None:
         lengths |= _of_refusals(machine.log, usual.sve_bits, usual.sme_bits)
     return lengths
 
 
-def _of_maximum(log: KernelLog | None, cpus: Sequence[CpuEvidence], cpuinfo_has_sve: bool) -> CpuLengths:
+def _of_maximum(
+    log: KernelLog | None, cpus: Sequence[CpuEvidence], in_cpuinfo: Mapping[VectorType, bool]
+) -> CpuLengths:
     sve_bits, sme_bits = (None if log is None else _up_to_maximum(log, extension) for extension in VectorType)
     if sve_bits or sme_bits:
         return CpuLengths(sve_bits, sme_bits, "unknown: as little as the log's maximum implies", is_known=False)
-    if cpuinfo_has_sve or any(evidence.has(VectorType.SVE) for evidence in cpus):
-        return CpuLengths((_SMALLEST_BITS,), None, "unknown: what every CPU with SVE has", is_known=False)
-    return _UNKNOWN
+    has_sve, has_sme = (
+        in_cpuinfo.get(extension, False) or any(evidence.has(extension) for evidence in cpus)
+        for extension in VectorType
+    )
+    # Neither a log without lengths nor cpuinfo tells SME's: streaming mode has no length that every CPU supports.
+    sme = (_SMALLEST_BITS,) if has_sme else None
+    if has_sve:
+        return CpuLengths((_SMALLEST_BITS,), sme, "unknown: what every CPU with SVE has", is_known=False)
+    return CpuLengths(None, sme, "unknown: SME is there, a length is assumed", is_known=False) if has_sme else _UNKNOWN
+
+
+def _like_the_others(
+    lengths: Mapping[int, CpuLengths], cpus: Sequence[CpuEvidence], log: KernelLog | None
+) -> dict[int, CpuLengths]:
+    """Infer the lengths of CPUs that no source identifies: like the others', if those are known and alike.
+
+    CPUs that the log has refused are left out, because something about them differs.
+    """
+    known = [(one.sve_bits, one.sme_bits) for evidence in cpus if (one := lengths[evidence.cpu]).is_known]
+    unseen = {evidence.cpu for evidence in cpus if evidence.midr is None and not evidence.compatible}
+    refused = set() if log is None else {step.cpu for step in log.steps if step.result is HotplugResult.REFUSED}
+    if len(set(known)) != 1:
+        return {}
+    like = CpuLengths(*known[0], "inferred: like the CPUs that are known, which are alike", is_known=False)
+    return dict.fromkeys(sorted(unseen - refused), like)
 
 
 def _up_to_maximum(log: KernelLog, extension: VectorType) -> tuple[int, ...] | None:

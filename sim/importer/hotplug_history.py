@@ -20,6 +20,7 @@ from sim.importer.log_lines import (
     LengthsVerdict,
     LogLine,
     MismatchLine,
+    MissingHwcapLine,
     NotOnlineLine,
     NotStartedLine,
     Phase,
@@ -55,6 +56,16 @@ class Refusal(NamedTuple):
         return f"{self.extension}: {self.verdict or 'vector length support mismatch'}"
 
 
+_ATTEMPTS = {
+    HotplugResult.ONLINE,
+    HotplugResult.REFUSED,
+    HotplugResult.REFUSED_OTHERWISE,
+    HotplugResult.NOT_STARTED,
+    HotplugResult.LOST,
+}
+"""The results of a CPU_ON."""
+
+
 class Hotplug(NamedTuple):
     """A CPU that was brought up or taken down, and the result."""
 
@@ -65,6 +76,11 @@ class Hotplug(NamedTuple):
     """The kernel's words for a refusal that is not modelled."""
     error: int | None = None
     """The negative errno of a CPU that was not started."""
+
+    @property
+    def is_attempt(self) -> bool:
+        """True if the step began with a CPU_ON."""
+        return self.result in _ATTEMPTS
 
     def __str__(self) -> str:
         details = (self.refusal, self.other_reason or None, self.error)
@@ -127,6 +143,10 @@ class HotplugHistory:
             self._other_reasons[line.cpu] = f"conflict of {printable(line.capability)}"
         else:
             self._refusals[line.cpu] = Refusal(line.extension, lacks_extension=True)
+
+    @_read.register
+    def _missing_hwcap(self, line: MissingHwcapLine) -> None:
+        self._other_reasons[line.cpu] = f"missing HWCAP: {printable(line.hwcap)}"
 
     @_read.register
     def _lengths(self, line: LengthsLine) -> None:

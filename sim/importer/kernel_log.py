@@ -138,13 +138,3 @@ class KernelLog:
     def came_early(self) -> set[int]:
         """The CPUs that were brought online before user space."""
         return came_online(self.early)
-
-    def failed_returns(self) -> list[Hotplug]:
-        """Return the late steps in which a CPU that was online at some other time did not come online.
-
-        Firmware whose CPU_ON works only once does this. The simulator's faults hold for every attempt, so that such a
-        step is reported but not simulated.
-        """
-        came = self.came
-        failures = {HotplugResult.LOST, HotplugResult.NOT_STARTED}
-        return [step for step in self.late if step.cpu in came and step.result in failures]

@@ -219,6 +219,13 @@ class ConflictLine(CpuLine, frozen=True):
         return _CAPABILITIES.get(self.capability)
 
 
+class MissingHwcapLine(CpuLine, frozen=True):
+    """A late CPU lacks a hwcap that user space was promised: the kernel refuses it."""
+
+    pattern = rf"CPU features: {_CPU}missing HWCAP: (?P<hwcap>.{{1,80}}?)$"
+    hwcap: str
+
+
 class LengthsLine(CpuLine, frozen=True):
     """The reason why a late CPU does not have the vector lengths that it must have."""
 
@@ -341,6 +348,7 @@ KINDS: tuple[type[LogLine], ...] = (
     DetectedLine,
     SanityLine,
     ConflictLine,
+    MissingHwcapLine,
     LengthsLine,
     MismatchLine,
     UnfitLine,

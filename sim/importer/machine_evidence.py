@@ -14,6 +14,7 @@ from sim.importer.log_lines import Phase
 from sim.importer.log_reader import read_kernel_log
 from sim.importer.sysfs import Sysfs, read_sysfs
 from sim.topology import cpu_list
+from sim.vectors import VectorType
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class MachineEvidence:
         """Return True if the kernel has no SVE, and its command line does not say why."""
         if self.log is not None:
             return self.log.lacks_sve
-        return self.sysfs is not None and self.sysfs.has_sve is False
+        return self.sysfs is not None and self.sysfs.extensions.get(VectorType.SVE) is False
 
 
 def read_machine(sources: Sources) -> MachineEvidence:

@@ -98,9 +98,6 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
 
 
 def _not_as_it_was(log: KernelLog) -> Iterator[str]:
-    for step in log.failed_returns():
-        fault = "a fault that comes and goes is not modelled"
-        yield f"cpu{step.cpu} {step.result} though it is online at another time: {fault}."
     if log.phase is not Phase.FINAL:
         yield "The log ends before capabilities are final: what it does not mention is unknown."
     for step in log.steps:

@@ -5,17 +5,18 @@ scenario is therefore made in Linux's order, so that a boot logs what the real k
 order at the end.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths
+from sim.importer.faults_of_log import faults_of_log
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import KvmUnavailableLine
-from sim.scenario import CPU_ON_ERRORS, Action, Do, Fault, KvmMode, Scenario
+from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.topology import Cpu, Topology
 from sim.vectors import vqs_from_bits
 
@@ -71,34 +72,11 @@ def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario
         actions=tuple(_action(step) for step in log.late),
         name=name,
     )
-    return scenario.but(faults=tuple(_faults(log, has_pkvm=scenario.has_pkvm)))
+    return scenario.but(faults=tuple(faults_of_log(log, has_pkvm=scenario.has_pkvm)))
 
 
 def _action(step: Hotplug) -> Action:
     return Action(Do.OFFLINE if step.result is HotplugResult.OFFLINE else Do.ONLINE, f"cpu{step.cpu}")
-
-
-def _faults(log: KernelLog, *, has_pkvm: bool) -> Iterator[Fault]:
-    """Yield the faults of CPUs that never came online, where nothing else explains it."""
-    early = {step.cpu for step in log.early}
-    # Linux makes one errno of several answers. Reversed, so that the first of them stands for all.
-    answers = {-error: answer for answer, error in reversed(CPU_ON_ERRORS.items())}
-    for cpu, step in sorted(_first_steps(log).items()):
-        if cpu in log.came:
-            continue
-        if step.result in {HotplugResult.LOST, HotplugResult.REFUSED_OTHERWISE}:
-            yield Fault(f"cpu{cpu}", never_arrives=True)
-        elif step.result is HotplugResult.NOT_STARTED and step.error in answers and (cpu in early or not has_pkvm):
-            # Under pKVM the relay itself refuses every CPU that was not online when KVM was initialised.
-            yield Fault(f"cpu{cpu}", answer=answers[step.error])
-
-
-def _first_steps(log: KernelLog) -> dict[int, Hotplug]:
-    """Return each CPU's first step; a later attempt may fail only because a refused CPU has left the present set."""
-    first: dict[int, Hotplug] = {}
-    for step in log.steps:
-        first.setdefault(step.cpu, step)
-    return first
 
 
 # As a file has it

@@ -16,6 +16,7 @@ from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
 from sim.topology import MOST_CPUS
+from sim.vectors import VectorType
 
 _LARGEST_FILE_BYTES = 1 << 20
 _LARGEST_CPUINFO_BYTES = 128 << 20
@@ -35,8 +36,8 @@ class Sysfs:
     cpus: Mapping[int, CpuEvidence]
     paths: Mapping[int, ClusterPath]
     """The clusters around each CPU that was online; the kernel shows no topology of a CPU that is offline."""
-    has_sve: bool | None
-    """True if /proc/cpuinfo lists sve among the features, False if it does not, None without a cpuinfo."""
+    extensions: Mapping[VectorType, bool]
+    """True if /proc/cpuinfo lists a vector extension among the features; empty without a cpuinfo."""
     oddities: tuple[str, ...]
     """Sentences on files that contradict each other."""
 
@@ -54,7 +55,7 @@ def read_sysfs(root: Path) -> Sysfs:
     if set(online) - set(possible) or possible != tuple(range(len(possible))):
         raise InputError(f"{folder}: possible must be CPUs from 0 on, and online some of them")
     cpuinfo = next((root / name for name in _CPUINFO if (root / name).is_file()), None)
-    midrs, has_sve = ({}, None) if cpuinfo is None else _cpuinfo(cpuinfo)
+    midrs, extensions = ({}, {}) if cpuinfo is None else _cpuinfo(cpuinfo)
     # cpu*/regs/identification/midr_el1 counts before /proc/cpuinfo, which lacks the CPUs that are offline. Old kernels
     # lack these files.
     own = {cpu: midr for cpu in possible if (midr := _midr_el1(folder, cpu)) is not None}
@@ -69,7 +70,7 @@ def read_sysfs(root: Path) -> Sysfs:
     if max(midrs) >= len(possible):
         raise InputError(f"{cpuinfo}: CPU{max(midrs)} is not possible: the possible CPUs end at CPU{len(possible) - 1}")
     cpus = {cpu: CpuEvidence(cpu, midr=midrs.get(cpu)) for cpu in possible}
-    return Sysfs(possible, online, cpus, _paths(folder, online), has_sve, tuple(oddities))
+    return Sysfs(possible, online, cpus, _paths(folder, online), extensions, tuple(oddities))
 
 
 def _text(path: Path) -> str:
@@ -134,8 +135,8 @@ def _inside_socket(topology: Path) -> Iterator[str]:
 # /proc/cpuinfo
 
 
-def _cpuinfo(path: Path) -> tuple[dict[int, int], bool]:
-    """Read each CPU's MIDR, and whether sve is among the features."""
+def _cpuinfo(path: Path) -> tuple[dict[int, int], dict[VectorType, bool]]:
+    """Read each CPU's MIDR, and which vector extensions are among the features."""
     with at(f"{path}"):
         text = read_at_most(path, _LARGEST_CPUINFO_BYTES, "cpuinfo").decode("ascii", "replace")
         midrs: dict[int, int] = {}
@@ -146,7 +147,8 @@ def _cpuinfo(path: Path) -> tuple[dict[int, int], bool]:
                 midrs[_processor(values)] = _midr(values)
         if not midrs:
             raise InputError("has no CPU as arm64 Linux lists them")
-    return midrs, bool(re.search(r"^Features\s*:.*\bsve\b", text, re.MULTILINE))
+    features = " ".join(re.findall(r"^Features\s*:(.*)", text, re.MULTILINE)).split()
+    return midrs, {extension: extension.lower() in features for extension in VectorType}
 
 
 def _processor(values: Mapping[str, str]) -> int:

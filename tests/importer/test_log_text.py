@@ -26,6 +26,7 @@ from sim.importer.log_lines import (
     LengthsVerdict,
     LogLine,
     MismatchLine,
+    MissingHwcapLine,
     NotOnlineLine,
     NotStartedLine,
     PanicLine,
@@ -72,6 +73,7 @@ LINES: list[tuple[str, LogLine]] = [
         "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64PFR0_EL1. Boot CPU: 0x1, CPU3: 0x100000002",
         SanityLine(3, "ID_AA64PFR0_EL1", Hex(1), Hex(0x1_0000_0002)),
     ),
+    ("CPU features: CPU4: missing HWCAP: SVE2", MissingHwcapLine(4, "SVE2")),
     (
         "CPU features: CPU5: Detected conflict for capability 67 (Scalable Vector Extension), System: 1, CPU: 0",
         ConflictLine(5, "Scalable Vector Extension"),

@@ -57,14 +57,44 @@ def test_without_el2_there_is_no_relay_to_explain_anything(level: str, tmp_path:
     words = "Kernel command line: maxcpus=1 kvm-arm.mode=protected\n"
     text = HEAD.format(cpus=2) + words + "smp: Brought up 1 node, 1 CPU\n" + level + "CPU1: failed to boot: -22\n"
     imported = imported_log(text, tmp_path, cluster0=None)
-    assert imported.scenario.faults == (Fault("cpu1", answer="INVALID_PARAMETERS"),)
+    assert imported.scenario.faults == (Fault("cpu1", answer="EINVAL"),)
     assert imported.contradictions == ()
 
 
-def test_a_cpu_that_came_at_some_time_has_no_fault(tmp_path: Path) -> None:
-    text = HEAD.format(cpus=2) + BOOTED.format(1) + "smp: Brought up 1 node, 2 CPUs\n"
-    imported = imported_log(text + KILLED.format(1) + "CPU1: failed to come online\n", tmp_path, cluster0=None)
-    assert imported.scenario.faults == ()
+LOST = "CPU1: failed to come online\nCPU1: failed in unknown state : 0x0\n"
+DENIED = "psci: failed to boot CPU1 (-1)\nCPU1: failed to boot: -1\n"
+DENIED_AGAIN = "[   60.000001] psci: failed to boot CPU1 (-1)\n[   60.000002] CPU1: failed to boot: -1\n"
+INVALID = "psci: failed to boot CPU1 (-22)\nCPU1: failed to boot: -22\n"
+
+
+@pytest.mark.parametrize(
+    ("later", "faults"),
+    [
+        # After a CPU was lost, firmware answers ON_PENDING by itself.
+        (KILLED.format(1) + LOST + INVALID, [Fault("cpu1", never_arrives=True, first=2, last=2)]),
+        (KILLED.format(1) + INVALID, [Fault("cpu1", answer="EINVAL", first=2, last=2)]),
+        (
+            KILLED.format(1) + DENIED + DENIED_AGAIN + BOOTED.format(1),
+            [Fault("cpu1", answer="DENIED", first=2, last=3)],
+        ),
+        (
+            KILLED.format(1) + INVALID + LOST,
+            [Fault("cpu1", answer="EINVAL", first=2, last=2), Fault("cpu1", never_arrives=True, first=3, last=3)],
+        ),
+    ],
+)
+def test_a_fault_concerns_the_cpu_on_that_went_wrong(later: str, faults: list[Fault], tmp_path: Path) -> None:
+    text = HEAD.format(cpus=2).replace("6.12.1", "6.11.1") + BOOTED.format(1) + "smp: Brought up 1 node, 2 CPUs\n"
+    imported = imported_log(text + later, tmp_path, cluster0=None)
+    assert list(imported.scenario.faults) == faults
+    assert imported.contradictions == ()
+
+
+def test_a_cpu_that_is_lost_and_asked_for_again_has_one_fault(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=2) + LOST + "smp: Brought up 1 node, 1 CPU\n" + INVALID
+    imported = imported_log(text, tmp_path, cluster0=None)
+    assert imported.scenario.faults == (Fault("cpu1", never_arrives=True),)
+    assert imported.contradictions == ()
 
 
 def test_a_cpu_refused_for_something_that_is_not_modelled_never_arrives(tmp_path: Path) -> None:

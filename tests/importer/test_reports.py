@@ -1,0 +1,88 @@
+"""Tests of public reports, cut to the lines on CPUs: what the importer makes of each."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sim.boot_run import boot
+from sim.facts import CpuState
+from sim.importer.imported import Imported, import_machine
+from sim.importer.machine_evidence import Sources
+from sim.importer.provenance import remarks
+from sim.scenario import Fault, KvmMode
+from sim.vectors import VectorType
+from tests.systems import results
+
+REPORTS = Path(__file__).parents[1] / "reports"
+
+
+def imported(name: str) -> Imported:
+    """Import a report: a log, or a folder with a copy of sysfs."""
+    path = REPORTS / name
+    found = import_machine(Sources(sysfs=path) if path.is_dir() else Sources(path), {})
+    assert found.contradictions == ()
+    return found
+
+
+def test_sme_that_a_stable_release_has_is_in_use() -> None:
+    scenario = imported("sme-on-6.1.115.log").scenario
+    assert (scenario.kernel, scenario.flags.sme) == ("6.1.115+deb", True)
+    info = boot(scenario).vectors["SME"]
+    assert (info.min_vl_bytes, info.max_vl_bytes, info.default_vl_bytes) == (16, 256, 32)
+
+
+def test_a_phone_s_cpu_goes_and_comes_back_under_pkvm() -> None:
+    outcome = boot(imported("pkvm-android-resume.log").scenario)
+    assert outcome.facts.panic is None
+    assert outcome.facts.online == (0, 1)
+
+
+def test_cpuinfo_with_sme_and_without_sve_is_a_cpu_of_unknown_streaming_lengths() -> None:
+    found = imported("m4-guest")
+    assert all(cpu.sve_vqs is None and cpu.sme_vqs for cpu in found.scenario.topology.cpus)
+    assert {lengths.source for lengths in found.lengths.values()} == {"unknown: SME is there, a length is assumed"}
+    assert boot(found.scenario).facts.supports == {VectorType.SVE: False, VectorType.SME: True}
+
+
+def test_a_cpu_that_starts_once_is_lost_at_its_second_cpu_on_and_refused_at_the_third() -> None:
+    scenario = imported("pi5-reonline.log").scenario
+    assert scenario.faults == (Fault("cpu1", never_arrives=True, first=2, last=2),)
+    outcome = boot(scenario)
+    assert results(outcome) == [("offline", None), ("failed", "EIO"), ("failed", "EINVAL")]
+    assert outcome.cpu_rows()[1].state == CpuState.LOST
+
+
+def test_a_cpu_that_is_denied_at_first_comes_at_the_second_attempt() -> None:
+    scenario = imported("fails-then-comes.log").scenario
+    assert scenario.faults == (Fault("cpu1", answer="DENIED", last=1),)
+    assert results(boot(scenario)) == [("failed", "EPERM"), ("online", None)]
+
+
+def test_a_cpu_that_sysfs_does_not_show_is_like_the_others() -> None:
+    found = imported("sysfs-offline-v1")
+    known, unseen = (found.lengths[cpu] for cpu in (0, 1))
+    assert (known.sve_bits, unseen.sve_bits) == ((128, 256), (128, 256))
+    assert unseen.source == "inferred: like the CPUs that are known, which are alike"
+    assert boot(found.scenario).found == []
+
+
+def test_a_wrapped_command_line_is_read_to_its_end() -> None:
+    scenario = imported("wrapped-command-line.log").scenario
+    assert (scenario.kvm_mode, scenario.maxcpus) == (KvmMode.PROTECTED, 1)
+
+
+def test_a_missing_hwcap_is_the_reason_of_a_refusal() -> None:
+    assert (
+        "cpu4 was refused for something that is not modelled (missing HWCAP: SVE2): simulated as if it never arrived."
+    ) in remarks(imported("missing-hwcap.log"))
+
+
+def test_a_cpu_that_is_lost_at_boot_and_refused_later_has_one_fault() -> None:
+    assert imported("late-arrival-guest.log").scenario.faults == (Fault("cpu2", never_arrives=True),)
+
+
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed: make system-deps")
+def test_a_64_bit_real_time_core_is_read() -> None:
+    found = import_machine(Sources(tree=REPORTS / "cortex-r82.dts"), {})
+    assert [evidence.core_name for evidence in found.cpus] == ["arm,cortex-r82"] * 2
