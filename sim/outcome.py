@@ -131,6 +131,7 @@ class Outcome:
 
     def save_rows(self) -> list[SaveRow]:
         """Return a row for each save."""
+        saved_before = self.facts.scenario.flags.host_fpsimd_flushed
         return [
             SaveRow(
                 cpu=save.cpu,
@@ -146,6 +147,7 @@ class Outcome:
                 panicked=save.panicked,
                 registers_restored=save.at_save_vq_restored,
                 committed_restored=save.committed_vq_restored,
+                task_restored=None if save.is_restored is None else save.is_restored or saved_before,
                 host_vl_after_bits=None if save.host_vq_after is None else bits_from_vq(save.host_vq_after),
             )
             for save in self.facts.saves

@@ -91,6 +91,13 @@ class SaveRow(Row, frozen=True, gc=False):
         bool | None,
         Meta(description="all registers came back, compared at the largest VL of the host's tasks"),
     ]
+    task_restored: Annotated[
+        bool | None,
+        Meta(
+            description="a task finds its registers again: they came back, or the kernel had saved them before; "
+            "missing without a restore"
+        ),
+    ]
     host_vl_after_bits: Annotated[int | None, Meta(description="the VL that the host runs with after the restore")]
 
 

@@ -79,8 +79,8 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
                 "below its page run and 0 above (1072 bytes of cpu0's slack)"
             ),
             (
-                "registers or VL not restored: cpu1's registers, saved at 512 bits, come back changed; the host's "
-                "vector length falls from 512 to 128 bits"
+                "registers or VL not restored: cpu1's registers, saved at 512 bits, come back changed; no task sees "
+                "it: its registers were saved before the guest ran; the host's vector length falls from 512 to 128 bits"
             ),
             "header destroyed: cpu1's save at 512 bits runs over its own header: zcr_el1 is lost",
             (
@@ -152,7 +152,8 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
         [
             (
                 "registers or VL not restored: cpu0's registers, saved at 128 bits, come back without what lies above "
-                "128 bits, which tasks may use; the host's vector length falls from 2048 to 128 bits"
+                "128 bits, which tasks may use; no task sees it: its registers were saved before the guest ran; the "
+                "host's vector length falls from 2048 to 128 bits"
             ),
             (
                 "host denied a VL that all CPUs have: on cpu0 ZCR_EL2 keeps the host from {256,512,1024,2048}, which "
@@ -229,8 +230,8 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
                 "below its page run and 0 above (1072 bytes of foreign memory)"
             ),
             (
-                "registers or VL not restored: cpu1's registers, saved at 512 bits, come back changed; the host's "
-                "vector length falls from 512 to 128 bits"
+                "registers or VL not restored: cpu1's registers, saved at 512 bits, come back changed; no task sees "
+                "it: its registers were saved before the guest ran; the host's vector length falls from 512 to 128 bits"
             ),
             "header destroyed: cpu1's save at 512 bits runs over its own header: zcr_el1 is lost",
             (
@@ -256,6 +257,26 @@ def test_each_hazard_is_a_sentence_with_its_numbers_and_comes_with_its_event(
         under, over = map(int, outside.groups()) if outside else (0, 0)
         assert (hazard.underrun_bytes, hazard.overrun_bytes) == (under, over)
         assert hazard.time_ns == (event.time_ns if hazard.cpu is not None else outcome.facts.end_ns)
+
+
+def test_where_the_kernel_saves_a_task_s_registers_first_only_the_hardware_loses_them() -> None:
+    """The hardware's registers and its length come back changed in both cases."""
+    before, since = (
+        under_pkvm(V1, A64FX, kernel=kernel, design="v6.11", actions=(guest(1),)) for kernel in ("6.13.8", "6.13.9")
+    )
+    sentences = [
+        next(one.sentence for one in outcome.found if one.kind is HazardKind.NOT_RESTORED)
+        for outcome in (before, since)
+    ]
+    assert sentences == [
+        ("cpu1's registers, saved at 512 bits, come back changed; the host's vector length falls from 512 to 128 bits"),
+        (
+            "cpu1's registers, saved at 512 bits, come back changed; no task sees it: its registers were saved before "
+            "the guest ran; the host's vector length falls from 512 to 128 bits"
+        ),
+    ]
+    assert [outcome.save_rows()[0].task_restored for outcome in (before, since)] == [False, True]
+    assert [outcome.save_rows()[0].registers_restored for outcome in (before, since)] == [False, False]
 
 
 def test_a_cpu_online_without_a_committed_length_is_found() -> None:

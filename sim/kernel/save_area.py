@@ -74,6 +74,13 @@ class Save(NamedTuple):
     """The VQ that the host runs with after the restore."""
 
     @property
+    def is_restored(self) -> bool | None:
+        """True if the hardware's registers and ZCR_EL1 came back, as far as tasks may use them; None before that."""
+        if self.at_save_vq_restored is None or self.committed_vq_restored is None:
+            return None
+        return self.at_save_vq_restored and self.committed_vq_restored
+
+    @property
     def outside(self) -> list[Extent]:
         """The bytes that the save wrote outside its own CPU's run of pages."""
         return [extent for extent in self.touched if extent.foreign or extent.cpu != self.cpu]
