@@ -93,6 +93,11 @@ SCENARIOS = {
     "faults": Scenario(
         Topology.of([V1, V1, V1]), faults=(Fault("cpu1", answer="INTERNAL_FAILURE"), Fault("cpu2", never_arrives=True))
     ),
+    "faults of some calls": Scenario(
+        Topology.of([V1, V1]),
+        faults=(Fault("cpu1", answer="DENIED", first=2, last=3),),
+        actions=(off(1), on(1), on(1, agent="other"), on(1, agent="third")),
+    ),
 }
 SEEDS = {"busy": 4, "late arrivals": 30, "parallel bring-up": 10, "pKVM at any time": 6}
 """The number of drawn orders in which each scenario runs; of the others, one."""
@@ -136,9 +141,10 @@ UNCOUNTED = {
     "CpuFeatures._hyp_available": "the machine's",
     "CpuFeatures._late_store": "the design's",
     "CpuFeatures._refuses": "the design's",
-    "CpuFeatures._series": "the kernel's",
+    "CpuFeatures._release": "the kernel's",
     "CpuFeatures._usable": "the kernel's",
-    "Psci._faults": "the scenario's",
+    "Psci._faults[key]": "the scenario's",
+    "_FaultsOfCpu._faults": "the scenario's",
     "System.logical": "the topology's",
     "VectorUnit._el3_vqs": "the CPU's",
     "VectorUnit.supported_vqs": "the CPU's",
