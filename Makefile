@@ -7,9 +7,9 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
 # Debian packages that help and are not needed for the main job.
 SYSTEM_PACKAGES := python3-venv qemu-system-arm device-tree-compiler graphviz chromium
-# Where the kernels of live boots lie, and Debian's suites that they come from.
+# Where the kernels of live boots lie, and which are fetched: SUITE[=VERSION][-16k], as tools/fetch-kernels explains.
 KERNELS := kernels
-SUITES ?= bookworm trixie
+SUITES ?= bookworm trixie trixie-backports
 # What is booted; SME has its cases in linux-7.3.json, for kernels from 6.16 and QEMU from 10.0 on.
 CASES ?= tests/truth/directed/linux-6.12.json
 
@@ -95,7 +95,7 @@ system-deps:
 			|| echo "!!! system-deps: $$package could not be installed; what needs it will be skipped"; \
 	done
 	@tools/fetch-kernels $(KERNELS) $(SUITES) \
-		|| echo "!!! system-deps: arm64 kernels could not be fetched; live boots will be skipped"
+		|| echo "!!! system-deps: not every arm64 kernel could be fetched; their live boots will be skipped"
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
