@@ -17,13 +17,16 @@ from sim.units import agreeing, counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from sim.conform.conformance import Conformance
     from sim.conform.conformance_rows import ConformanceRow
     from sim.conform.live.kernel_image import Image
-    from sim.conform.live.live_conformance import Conformance, NotBooted
+    from sim.conform.live.live_conformance import NotBooted
     from sim.conform.live_cases import Case
     from sim.conform.record_writer import RecordWriter
+    from sim.conform.run_records import RecordedBoot
 
-    Booting = Callable[[Callable[[Conformance | NotBooted], None]], Coroutine[object, object, None]]
+    LiveResult = Conformance[RecordedBoot] | NotBooted
+    Booting = Callable[[Callable[[LiveResult], None]], Coroutine[object, object, None]]
 
 _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
 """The options that apply to live boots only."""
@@ -45,11 +48,13 @@ _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
 @click.option(
     "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Run N boots at a time, by default one for each core."
 )
+@click.option("--verbose", is_flag=True, help="Show also the fields that agree, and what was left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print all compared fields as JSON.")
 def conform(
     files: tuple[Path, ...],
     *,
     recorded: bool,
+    verbose: bool,
     as_json: bool,
     kernel: Path | None,
     busybox: Path | None,
@@ -62,7 +67,8 @@ def conform(
     """Compare the simulator with real kernels, field by field.
 
     With --kernel, each system is booted under QEMU and in the simulator. FILE is a scenario file, or a list of recorded
-    boots (.json) to repeat. With --recorded, FILE is a list of recorded boots or saves, and nothing is booted.
+    boots (.json) to repeat. With --recorded, FILE is a list of recorded boots or saves, and nothing is booted. Each
+    boot has a line, followed by the fields that differ.
 
     Exits with 0 if all fields agree, with 1 if any differs, and with 2 if the input is wrong or QEMU could not boot
     all systems. After Ctrl-C the results so far are shown.
@@ -72,16 +78,19 @@ def conform(
       asymboot conform bug phone --kernel Image
       asymboot conform --random 20 --seed 1 --kernel Image --record recorded
     """
+    if verbose and as_json:
+        raise click.UsageError("--verbose does not go with --json, which has every field.")
     if recorded:
         for name in _ONLY_LIVE:
             if options.is_given(name):
                 raise click.UsageError(f"--{name} is for live boots and does not go with --recorded.")
-        _recorded(files, as_json=as_json)
+        _recorded(files, verbose=verbose, as_json=as_json)
     elif kernel is None:
         raise click.UsageError("--kernel IMAGE or --recorded is needed.")
     else:
         _live(
             files,
+            verbose=verbose,
             as_json=as_json,
             kernel=kernel,
             busybox=busybox,
@@ -93,27 +102,25 @@ def conform(
         )
 
 
-def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
+def _recorded(files: tuple[Path, ...], *, verbose: bool, as_json: bool) -> None:
     from sim.conform.conformance import replay_files
     from sim.conform.conformance_rows import conformance_row
-    from sim.conform.recorded_boot import uncompared_fields
-    from sim.conform.run_records import RecordedBoot
+    from sim.show.conformance_text import show_conformance
+    from sim.show.console import terminal
 
     if not files:
         raise click.UsageError("--recorded needs files of recorded runs.")
+    console = terminal()
     total: Counter[str] = Counter()
     agree: Counter[str] = Counter()
     rows = []
-    for record, fields in replay_files(files):
-        unread = uncompared_fields(record) if isinstance(record, RecordedBoot) else ()
-        rows.append(row := conformance_row(record, fields, unread))
-        total[record.kind] += 1
-        agree[record.kind] += bool(row.agrees)
-        if not as_json:
-            identity = record.id if record.id.isprintable() else ascii(record.id)
-            for field in fields:
-                if not field.agrees:
-                    click.echo(f"{identity}: {field}")
+    for one in replay_files(files):
+        total[one.record.kind] += 1
+        agree[one.record.kind] += one.agrees
+        if as_json:
+            rows.append(conformance_row(one))
+        else:
+            show_conformance(one, console, verbose=verbose)
     if as_json:
         _print_json(rows)
     else:
@@ -125,6 +132,7 @@ def _recorded(files: tuple[Path, ...], *, as_json: bool) -> None:
 def _live(
     files: tuple[Path, ...],
     *,
+    verbose: bool,
     as_json: bool,
     kernel: Path,
     busybox: Path | None,
@@ -134,8 +142,9 @@ def _live(
     record: Path | None,
     jobs: int | None,
 ) -> None:
+    from sim.conform.conformance import Conformance
     from sim.conform.live.kernel_image import Image
-    from sim.conform.live.live_conformance import Conformance, conform_cases
+    from sim.conform.live.live_conformance import conform_cases
     from sim.conform.record_writer import RecordWriter
     from sim.designs import named
 
@@ -145,13 +154,11 @@ def _live(
         named(design)  # an unknown name is refused before anything is booted
     image = Image.load(kernel, busybox)
     cases = _cases(files, random or 0, seed or 0, image)
-    recording = (
-        None if record is None else RecordWriter(record, image.release.series_name, [case.name for case in cases])
-    )
+    recording = None if record is None else RecordWriter(record, image.name, [case.name for case in cases])
     booting = partial(conform_cases, cases, image, design=design, jobs=jobs or os.cpu_count() or 1)
-    done, stopped_by = _boot(booting, len(cases), recording, as_json=as_json)
+    done, stopped_by = _boot(booting, len(cases), recording, verbose=verbose, as_json=as_json)
     # Boots end in any order; the output has the order of the cases. A boot that a signal cancelled has no result.
-    in_order = [one for case in cases if (one := done.get(f"{image.release.series_name}/{case.name}")) is not None]
+    in_order = [one for case in cases if (one := done.get(f"{image.name}/{case.name}")) is not None]
     booted = [one for one in in_order if isinstance(one, Conformance)]
     if as_json:
         _print_json([_row(one) for one in in_order])
@@ -163,13 +170,13 @@ def _live(
     click.get_current_context().exit(1 if differ else 2 if len(booted) < len(cases) else 0)
 
 
-def _row(one: "Conformance | NotBooted") -> "ConformanceRow":
+def _row(one: "LiveResult") -> "ConformanceRow":
     from sim.conform.conformance_rows import conformance_row, not_booted_row
     from sim.conform.live.live_conformance import NotBooted
 
     if isinstance(one, NotBooted):
         return not_booted_row(one.name, one.reason)
-    return conformance_row(one.record, one.fields, one.not_compared, one.left_out)
+    return conformance_row(one)
 
 
 def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "list[Case]":
@@ -187,8 +194,8 @@ def _cases(files: tuple[Path, ...], random: int, seed: int, image: "Image") -> "
 
 
 def _boot(
-    booting: "Booting", count: int, recording: "RecordWriter | None", *, as_json: bool
-) -> "tuple[dict[str, Conformance | NotBooted], int]":
+    booting: "Booting", count: int, recording: "RecordWriter | None", *, verbose: bool, as_json: bool
+) -> "tuple[dict[str, LiveResult], int]":
     """Boot cases, and record and show each result as soon as it is there.
 
     Returns:
@@ -198,12 +205,12 @@ def _boot(
 
     from sim.cli.cancellation import Cancellable
 
-    done: dict[str, Conformance | NotBooted] = {}
+    done: dict[str, LiveResult] = {}
 
-    def keep(one: "Conformance | NotBooted") -> None:
+    def keep(one: "LiveResult") -> None:
         done[one.name] = one
         status.update(f"{len(done)} of {counted(count, 'boot')}")
-        _keep(one, recording, as_json=as_json)
+        _keep(one, recording, verbose=verbose, as_json=as_json)
 
     cancellable = Cancellable()
     with Console(stderr=True).status(f"0 of {counted(count, 'boot')}") as status:
@@ -211,7 +218,7 @@ def _boot(
     return done, cancellable.stopped_by
 
 
-def _keep(one: "Conformance | NotBooted", recording: "RecordWriter | None", *, as_json: bool) -> None:
+def _keep(one: "LiveResult", recording: "RecordWriter | None", *, verbose: bool, as_json: bool) -> None:
     """Record and show a result, or report that a case was not booted."""
     from sim.conform.live.live_conformance import NotBooted
     from sim.show.conformance_text import show_conformance
@@ -223,7 +230,7 @@ def _keep(one: "Conformance | NotBooted", recording: "RecordWriter | None", *, a
     if recording is not None:
         recording.add(one.record)
     if not as_json:
-        show_conformance(one, terminal())
+        show_conformance(one, terminal(), verbose=verbose)
 
 
 def _print_json(rows: "list[ConformanceRow]") -> None:

@@ -3,13 +3,13 @@
 Their JSON Schema is ``asymboot schema conformance``.
 """
 
-from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from sim.conform.compared_fields import Field
+from sim.conform.conformance import Conformance
 from sim.conform.run_records import RecordedBoot, RecordedSave
 
 
@@ -42,31 +42,19 @@ class ConformanceRow(msgspec.Struct, frozen=True):
     ]
 
 
-def conformance_row(
-    record: RecordedBoot | RecordedSave,
-    fields: Iterable[Field],
-    not_compared: Iterable[str] = (),
-    left_out: Iterable[str] = (),
-) -> ConformanceRow:
-    """Return the row of a run that was compared.
-
-    Args:
-        record: what the real kernel showed.
-        fields: the comparison, field by field.
-        not_compared: the names of fields that could not be read of this kernel.
-        left_out: the parts of the scenario that the boot did not have.
-    """
-    rows = [_field_row(field) for field in fields]
+def conformance_row(one: Conformance[RecordedBoot | RecordedSave]) -> ConformanceRow:
+    """Return the row of a run that was compared."""
+    rows = [_field_row(field) for field in one.fields]
     # Saves were measured with kernels that were built for the purpose: their records name no release and no QEMU.
-    release, qemu = (record.release, record.qemu) if isinstance(record, RecordedBoot) else ("", "")
+    release, qemu = (one.record.release, one.record.qemu) if isinstance(one.record, RecordedBoot) else ("", "")
     return ConformanceRow(
-        id=record.id,
+        id=one.name,
         release=release,
         qemu=qemu,
-        agrees=all(row.agrees for row in rows),
+        agrees=one.agrees,
         fields=rows,
-        not_compared=list(not_compared),
-        left_out=list(left_out),
+        not_compared=one.not_compared,
+        left_out=one.left_out,
         not_booted=None,
     )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sim.conform.recorded_boot import boot_scenario
-from sim.conform.run_records import RecordedBoot, read_records
+from sim.conform.run_records import RecordedBoot, kernel_name, read_records
 from sim.errors import InputError
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find
@@ -41,5 +41,6 @@ def _recorded_case(record: RecordedBoot) -> Case:
     """
     scenario = boot_scenario(record)
     actions = tuple(action for action in scenario.actions if action.do is not Do.GUEST)
-    # The series is left out of the name, because the case may be booted with a kernel of another series.
-    return Case(record.id.removeprefix(f"{record.kernel}/"), scenario.but(actions=actions))
+    # The kernel is left out of the name, because the case may be booted with another kernel.
+    prefix = f"{kernel_name(record.kernel, record.page_bytes)}/"
+    return Case(record.id.removeprefix(prefix), scenario.but(actions=actions))

@@ -1,4 +1,4 @@
-"""Files of recorded boots, written boot by boot: a JSON list for each kernel series, a boot a line.
+"""Files of recorded boots, written boot by boot: a JSON list for each kernel, a boot a line.
 
 Several commands may record into one file at a time. Each addition takes a lock, reads the file, and replaces it as a
 whole: a command that is killed loses nothing that was recorded before.
@@ -21,22 +21,22 @@ _LOCK_TIMEOUT_S = 60
 
 
 class RecordWriter:
-    """A writer that adds boots to the file of a kernel series, one by one."""
+    """A writer that adds boots to the file of a kernel, one by one."""
 
-    def __init__(self, folder: Path, series: str, names: Iterable[str]) -> None:
+    def __init__(self, folder: Path, kernel: str, names: Iterable[str]) -> None:
         """Check that the boots can be recorded, before any of them is started.
 
         Args:
             folder: the folder of the file; it may be missing.
-            series: the kernel series, such as 6.12.
+            kernel: the kernel as `kernel_name` writes it, such as 6.12.
             names: names of the boots to be recorded, in the order in which the file shall have them.
 
         Raises:
             InputError: the folder cannot hold the file, the file is wrong, or it has one of the boots already.
         """
-        check_room(folder, ())  # without patterns: a file of the series may exist, and is added to
-        self.path = folder / f"linux-{series}.json"
-        self._positions = {f"{series}/{name}": position for position, name in enumerate(names)}
+        check_room(folder, ())  # without patterns: a file of the kernel may exist, and is added to
+        self.path = folder / f"linux-{kernel}.json"
+        self._positions = {f"{kernel}/{name}": position for position, name in enumerate(names)}
         for record in self._read():
             if record.id in self._positions:
                 raise self._duplicate(record)

@@ -51,6 +51,7 @@ def boot_scenario(record: RecordedBoot) -> Scenario:
     return Scenario(
         recorded_topology(record.cpus),
         kernel=_release(record),
+        page_bytes=record.page_bytes,
         design=record.design,
         kvm_mode=choice(KvmMode, "kvm_mode", record.kvm_mode),
         el2=record.el2,

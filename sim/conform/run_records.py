@@ -16,6 +16,7 @@ from sim.topology import cpu as make_cpu
 
 LARGEST_FILE_BYTES = 16 * 1024 * 1024
 """The bound on a file of runs. Records may come from others, and are read as a whole."""
+_USUAL_PAGE_BYTES = 4096
 
 
 class RecordedCpu(msgspec.Struct, frozen=True):
@@ -85,6 +86,7 @@ class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     kernel: str
     """The kernel series, such as 6.12."""
     release: str = ""
+    page_bytes: int = _USUAL_PAGE_BYTES
     qemu: str = ""
     cpus: list[RecordedCpu]
     early: int
@@ -146,6 +148,15 @@ class RecordedSave(msgspec.Struct, frozen=True):
     """Logical numbers of the CPUs that saved before it, in order."""
     memory: str
     observed: ObservedSave
+
+
+def kernel_name(series: str, page_bytes: int) -> str:
+    """Return the name of a kernel in ids and names of files: its series, and its page size unless that is 4 KiB.
+
+    >>> kernel_name("7.3", 16384)
+    '7.3-16k'
+    """
+    return series if page_bytes == _USUAL_PAGE_BYTES else f"{series}-{page_bytes >> 10}k"
 
 
 def recorded_topology(cpus: list[RecordedCpu]) -> Topology:

@@ -1,11 +1,16 @@
-"""A real boot beside the simulator's, as text: a line for each field that was compared."""
+"""A run of a real kernel beside the simulator's, as text: a line, and below it what differs, or everything."""
 
 from difflib import ndiff
+from typing import TypeAlias
 
 from rich.console import Console
 
-from sim.conform.live.live_conformance import Conformance
-from sim.show.console import heading, line
+from sim.conform.conformance import Conformance
+from sim.conform.run_records import RecordedBoot, RecordedSave
+from sim.errors import printable
+from sim.show.console import line
+
+Compared: TypeAlias = Conformance[RecordedBoot | RecordedSave]
 
 _LAST_LINES = 12
 """The number of the console's last lines that are shown of a guest that did not reach its end."""
@@ -16,36 +21,55 @@ Its lines with the mark ``? ``, which point at the letters that differ, are left
 """
 
 
-def show_conformance(conformance: Conformance, console: Console) -> None:
-    """Print each field, green or red; the differences of a red field; and what was not compared."""
-    record = conformance.record
-    heading(console, f"{record.id}: {_verdict(conformance)}: Linux {record.release}, QEMU {record.qemu}")
+def show_conformance(conformance: Compared, console: Console, *, verbose: bool = False) -> None:
+    """Print a line for the run; if it differs, print the details below, and of each field that differs both values.
+
+    Args:
+        conformance: the run.
+        console: the terminal.
+        verbose: print a run that agrees in detail too, with the fields that agree.
+    """
+    in_detail = verbose or not conformance.agrees
+    style = "" if conformance.agrees else "bold red"
+    line(console, f"{printable(conformance.name)}: {_verdict(conformance)}", style)
+    if in_detail and (versions := _versions(conformance)):
+        line(console, f"  booted: {versions}", "dim")
     for field in conformance.fields:
-        if field.agrees:
-            line(console, f"  same  {field.name}: {_brief(field.recorded)}", "green", 6)
-        else:
+        if not field.agrees:
             line(console, f"  DIFF  {field.name}", "bold red")
             for difference in _differences(field.recorded, field.simulated):
                 line(console, f"        {difference}", "red")
-    if conformance.not_compared:
+        elif verbose:
+            line(console, f"  same  {field.name}: {_brief(field.recorded)}", "green", 6)
+    if in_detail and conformance.not_compared:
         line(console, f"  not compared: {', '.join(conformance.not_compared)}", "dim")
-    if conformance.left_out:
+    if in_detail and conformance.left_out:
         line(console, f"  left out: {', '.join(conformance.left_out)}", "dim")
-    if not record.observed.completed:
-        line(console, "  the guest did not reach its end; its last lines:", "dim")
-        for last in conformance.console.splitlines()[-_LAST_LINES:]:
-            line(console, f"        {last}", "dim")
+    if in_detail:
+        _show_last_lines(conformance, console)
 
 
-def _verdict(conformance: Conformance) -> str:
+def _verdict(conformance: Compared) -> str:
     fields = conformance.fields
     differ = sum(not field.agrees for field in fields)
     return f"all {len(fields)} fields agree" if conformance.agrees else f"{differ} of {len(fields)} fields differ"
 
 
+def _versions(conformance: Compared) -> str:
+    """Return the versions of the kernel and of QEMU, as far as the record has them."""
+    if not isinstance(conformance.record, RecordedBoot):
+        return ""
+    versions = {"Linux": conformance.record.release, "QEMU": conformance.record.qemu}
+    return printable(", ".join(f"{what} {version}" for what, version in versions.items() if version))
+
+
 def _brief(value: object) -> str:
     if isinstance(value, list) and value and isinstance(value[0], str):
         return value[0] if len(value) == 1 else f"{value[0]} (and {len(value) - 1} more)"
+    return _full(value)
+
+
+def _full(value: object) -> str:
     return "none" if value in (None, []) else str(value)
 
 
@@ -54,4 +78,13 @@ def _differences(recorded: object, simulated: object) -> list[str]:
     match recorded, simulated:
         case (list(), list()) if any(isinstance(value, str) for value in recorded + simulated):
             return [_SIDES[diff[:2]] + diff[2:] for diff in ndiff(recorded, simulated) if diff[:2] in _SIDES]
-    return [f"the kernel:    {_brief(recorded)}", f"the simulator: {_brief(simulated)}"]
+    return [f"the kernel:    {_full(recorded)}", f"the simulator: {_full(simulated)}"]
+
+
+def _show_last_lines(conformance: Compared, console: Console) -> None:
+    """Print the last lines of a guest that did not reach its end."""
+    record, lines = conformance.record, conformance.console.splitlines()
+    if lines and isinstance(record, RecordedBoot) and not record.observed.completed:
+        line(console, "  the guest did not reach its end; its last lines:", "dim")
+        for last in lines[-_LAST_LINES:]:
+            line(console, f"        {last}", "dim")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,7 +81,10 @@ def test_many_cpus_share_rows(asymboot: Asymboot, tmp_path: Path) -> None:
 def test_conform_counts_what_agrees(asymboot: Asymboot) -> None:
     result = asymboot("conform", "--recorded", *(str(TRUTH / name) for name in ("linux-6.16.json", "pkvm-saves.json")))
     assert result.exit_code == 0
-    assert result.stdout == "25 boots, 25 agree\n114 saves, 114 agree\n"
+    *runs, boots, saves = result.stdout.splitlines()
+    assert (boots, saves) == ("25 boots, 25 agree", "114 saves, 114 agree")
+    assert (len(runs), runs[0]) == (139, "6.16/a: all 26 fields agree")
+    assert all(re.fullmatch(r"\S+: all \d+ fields agree", run) for run in runs)
 
 
 def test_conform_prints_what_disagrees(asymboot: Asymboot, tmp_path: Path) -> None:
@@ -90,7 +94,26 @@ def test_conform_prints_what_disagrees(asymboot: Asymboot, tmp_path: Path) -> No
     file.write_text(json.dumps(runs))
     result = asymboot("conform", "--recorded", str(file))
     assert result.exit_code == 1
-    assert result.stdout == "6.16/c: sve_max_bytes: recorded 256, simulated 64\n25 boots, 24 agree\n"
+    details = [
+        "6.16/c: 1 of 26 fields differ",
+        "  booted: Linux 6.16.12+deb13-arm64, QEMU 10.0",
+        "  DIFF  sve_max_bytes",
+        "        the kernel:    256",
+        "        the simulator: 64",
+    ]
+    lines = result.stdout.splitlines()
+    start = lines.index(details[0])
+    assert lines[start : start + len(details)] == details
+    assert [line for line in lines[:start] + lines[start + len(details) :] if line.startswith("  ")] == []
+    assert lines[-1] == "25 boots, 24 agree"
+
+
+def test_conform_shows_every_field_when_it_is_verbose(asymboot: Asymboot) -> None:
+    file = str(TRUTH / "linux-6.16.json")
+    result = asymboot("conform", "--recorded", file, "--verbose")
+    assert result.exit_code == 0
+    assert result.stdout.count("  same  sve_max_bytes: ") == 25
+    assert "--verbose does not go with --json" in asymboot.refused("conform", "--recorded", file, "--verbose", "--json")
 
 
 def test_bad_input_is_one_line_and_exit_code_2(asymboot: Asymboot, tmp_path: Path) -> None:

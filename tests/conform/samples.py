@@ -9,10 +9,11 @@ TRUTH = Path(__file__).parents[1] / "truth"
 DIRECTED = TRUTH / "directed" / "linux-6.12.json"
 
 
-def image_bytes(release: str = "6.12.9-test") -> bytes:
-    """Return a file that looks like an arm64 kernel image of a release."""
+def image_bytes(release: str = "6.12.9-test", flags: int = 0b1010) -> bytes:
+    """Return a file that looks like an arm64 kernel image of a release; the flags of 4 KiB pages are 0b1010."""
     banner = f"Linux version {release} (builder@host)".encode()
-    return b"MZ".ljust(56, b"\0") + b"ARM\x64" + bytes(64) + banner + b"\0"
+    header = b"MZ".ljust(24, b"\0") + flags.to_bytes(8, "little")
+    return header.ljust(56, b"\0") + b"ARM\x64" + bytes(64) + banner + b"\0"
 
 
 def busybox_bytes() -> bytes:

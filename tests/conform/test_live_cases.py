@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from sim import Do
 from sim.conform.live_cases import read_cases
@@ -10,7 +12,7 @@ from sim.conform.random_cases import random_cases
 from sim.conform.run_records import read_records
 from sim.kernel_release import kernel_release
 from sim.vectors import why_not_sme, why_not_sve
-from tests.conform.samples import TRUTH
+from tests.conform.samples import TRUTH, directed_boots
 
 
 @pytest.mark.parametrize("file", sorted(TRUTH.rglob("linux-*.json")), ids=lambda file: file.parent.name)
@@ -18,6 +20,14 @@ def test_every_recorded_boot_is_a_case_with_its_own_name_and_without_guests(file
     cases = read_cases(file)
     assert len({case.name for case in cases}) == len(cases) == len(read_records(file))
     assert not [case for case in cases if any(action.do is Do.GUEST for action in case.scenario.actions)]
+
+
+def test_a_case_keeps_the_page_size_of_its_record_and_loses_the_kernel_in_its_name(tmp_path: Path) -> None:
+    (record, *_) = directed_boots()
+    large = replace(record, id="6.12-16k/one", page_bytes=16384)
+    (tmp_path / "large.json").write_bytes(msgspec.json.encode([large]))
+    (case,) = read_cases(tmp_path / "large.json")
+    assert (case.name, case.scenario.page_bytes) == ("one", 16384)
 
 
 def test_random_cases_are_legal_and_reproducible() -> None:

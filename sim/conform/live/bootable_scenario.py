@@ -17,8 +17,8 @@ _DEFAULTS = Scenario(Topology.of([None]))
 def bootable_scenario(scenario: Scenario, image: Image, design: str | None = None) -> Scenario:
     """Return a scenario with the kernel of an image, and with those of its parts that a real boot can have.
 
-    The image decides on the release and with it on the design, unless it is patched; its relay always enforces. Guests
-    are dropped, because the initramfs has no virtual machine monitor.
+    The image decides on the release and with it on the design, unless it is patched, and on the page size. Its relay
+    always enforces. Guests are dropped, because the initramfs has no virtual machine monitor.
 
     Args:
         scenario: the scenario to be booted.
@@ -40,7 +40,13 @@ def bootable_scenario(scenario: Scenario, image: Image, design: str | None = Non
     if unsupported:
         raise InputError(f"it has {', '.join(unsupported)}")
     actions = tuple(action for action in scenario.actions if action.do is not Do.GUEST)
-    return scenario.but(kernel=str(image.release), design=design, relay=Relay.ENFORCING, actions=actions)
+    return scenario.but(
+        kernel=str(image.release),
+        page_bytes=image.page_bytes,
+        design=design,
+        relay=Relay.ENFORCING,
+        actions=actions,
+    )
 
 
 def omitted_parts(scenario: Scenario, booted: Scenario) -> list[str]:
@@ -58,7 +64,7 @@ def omitted_parts(scenario: Scenario, booted: Scenario) -> list[str]:
         "guests": any(action.do is Do.GUEST for action in scenario.actions),
         # Of the booted actions only: the times of guests are gone with the guests.
         "the actions' times": any(action.at_ns for action in booted.actions),
-        f"page_bytes {scenario.page_bytes}": scenario.page_bytes != _DEFAULTS.page_bytes,
+        f"page_bytes {scenario.page_bytes}": scenario.page_bytes != booted.page_bytes,
         f"memory {scenario.memory}": scenario.memory is not _DEFAULTS.memory,
         "latencies": scenario.latencies != _DEFAULTS.latencies,
         "seed": scenario.seed != _DEFAULTS.seed,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from sim.conform.live.qemu_args import EMULATOR
+from sim.conform.run_records import kernel_name
 from sim.errors import EmulatorFailed, InputError
 from sim.files.bounded_read import read_at_most
 from sim.kernel_release import KernelRelease, kernel_release
@@ -19,6 +20,10 @@ _LARGEST_IMAGE_BYTES = 512 * 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _ARM64_MAGIC = slice(56, 60), b"ARM\x64"
 """Source: the kernel's Documentation/arch/arm64/booting.rst, the image's header."""
+_PAGE_SIZE_FLAGS = slice(24, 32)
+"""The header's flags, little-endian, of which bits 1 and 2 give the page size. Source: as above."""
+_PAGE_BYTES = (4096, 4096, 16384, 65536)
+"""The page size by the value of those bits; 0: not specified."""
 _ELF_ARM64 = b"\x7fELF\x02\x01", slice(18, 20), b"\xb7\x00"
 """A little-endian 64-bit ELF, and its e_machine: EM_AARCH64, 183."""
 # linux_banner, which /proc/version shows too; its release decides which behaviour is predicted.
@@ -32,6 +37,7 @@ class Image:
     kernel: Path
     release: KernelRelease
     """The release, whose text is what ``uname -r`` prints."""
+    page_bytes: int
     busybox: bytes
 
     @classmethod
@@ -49,11 +55,19 @@ class Image:
         # Asked first: without QEMU no image would help.
         if shutil.which(EMULATOR) is None:
             raise EmulatorFailed(f"{EMULATOR} is not installed: on Debian it is in the package qemu-system-arm")
-        banner = _BANNER.search(_read_image(kernel))
+        image = _read_image(kernel)
+        banner = _BANNER.search(image)
         if banner is None:
             raise InputError(f"{kernel}: the image does not contain its Linux version")
         release = kernel_release(banner[1].decode(errors="replace"))
-        return cls(kernel.absolute(), release, _read_busybox(kernel, busybox))
+        flags = int.from_bytes(image[_PAGE_SIZE_FLAGS], "little")
+        page_bytes = _PAGE_BYTES[flags >> 1 & 3]
+        return cls(kernel.absolute(), release, page_bytes, _read_busybox(kernel, busybox))
+
+    @property
+    def name(self) -> str:
+        """The name of the kernel in ids and names of recordings, such as 6.12."""
+        return kernel_name(self.release.series_name, self.page_bytes)
 
 
 def _read_image(path: Path) -> bytes:

@@ -77,6 +77,7 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         id=identity,
         kernel=image.release.series_name,
         release=str(image.release),
+        page_bytes=image.page_bytes,
         qemu=qemu,
         cpus=cpus,
         early=len(scenario.early),

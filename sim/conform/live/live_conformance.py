@@ -5,33 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sim.boot_run import boot
-from sim.conform.compared_fields import Field
+from sim.conform.conformance import Conformance
 from sim.conform.live.bootable_scenario import bootable_scenario, omitted_parts
 from sim.conform.live.kernel_image import Image
 from sim.conform.live.live_boot import boot_live
 from sim.conform.live_cases import Case
-from sim.conform.recorded_boot import compare_boot, uncompared_fields
+from sim.conform.recorded_boot import compare_boot
 from sim.conform.run_records import RecordedBoot
 from sim.errors import AsymbootError
-
-
-@dataclass(frozen=True)
-class Conformance:
-    """A live boot, compared with a simulated boot field by field."""
-
-    name: str
-    record: RecordedBoot
-    fields: list[Field]
-    not_compared: list[str]
-    """Names of fields that could not be read of this kernel."""
-    left_out: list[str]
-    """Parts of the case that the boot did not have."""
-    console: str
-
-    @property
-    def agrees(self) -> bool:
-        """True if every field agrees."""
-        return all(field.agrees for field in self.fields)
 
 
 @dataclass(frozen=True)
@@ -45,7 +26,7 @@ class NotBooted:
 async def conform_cases(
     cases: Sequence[Case],
     image: Image,
-    report: Callable[[Conformance | NotBooted], None],
+    report: Callable[[Conformance[RecordedBoot] | NotBooted], None],
     *,
     design: str | None = None,
     jobs: int,
@@ -78,8 +59,8 @@ async def conform_cases(
         raise errors.exceptions[0] from None
 
 
-async def _conform(case: Case, image: Image, design: str | None) -> Conformance | NotBooted:
-    identity = f"{image.release.series_name}/{case.name}"
+async def _conform(case: Case, image: Image, design: str | None) -> Conformance[RecordedBoot] | NotBooted:
+    identity = f"{image.name}/{case.name}"
     try:
         scenario = bootable_scenario(case.scenario, image, design)
         live = await boot_live(identity, scenario, image)
@@ -88,5 +69,4 @@ async def _conform(case: Case, image: Image, design: str | None) -> Conformance 
     except OSError as error:
         return NotBooted(identity, error.strerror or str(error))
     fields = list(compare_boot(live.record, boot(scenario)))
-    left_out = omitted_parts(case.scenario, scenario)
-    return Conformance(identity, live.record, fields, uncompared_fields(live.record), left_out, live.console)
+    return Conformance(live.record, fields, omitted_parts(case.scenario, scenario), live.console)

@@ -19,6 +19,16 @@ def test_an_image_has_a_release(kernel: Path) -> None:
     assert (str(image.release), image.release.series_name) == ("6.12.9-test", "6.12")
 
 
+@pytest.mark.parametrize(
+    ("flags", "page_bytes", "name"),
+    [(0b1010, 4096, "7.3"), (0b1000, 4096, "7.3"), (0b1100, 16384, "7.3-16k"), (0b1110, 65536, "7.3-64k")],
+)
+def test_the_header_of_an_image_has_the_page_size(kernel: Path, flags: int, page_bytes: int, name: str) -> None:
+    kernel.write_bytes(image_bytes("7.3.4+deb13-arm64", flags))
+    image = Image.load(kernel)
+    assert (image.page_bytes, image.name) == (page_bytes, name)
+
+
 def test_a_compressed_image_is_read(kernel: Path) -> None:
     kernel.write_bytes(gzip.compress(image_bytes("6.16.1"), mtime=0))
     assert str(Image.load(kernel).release) == "6.16.1"

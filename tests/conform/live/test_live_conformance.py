@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from sim import InputError
 from sim.cli.stop_signals import TO_END
+from sim.conform.conformance import replay
 from sim.conform.live import live_conformance
 from sim.conform.live.live_boot import LiveBoot
 from sim.conform.run_records import ObservedBoot, RecordedBoot, read_records
@@ -118,7 +119,7 @@ async def _wait_for_ever() -> None:
 def test_an_output_that_fails_ends_the_boots_under_way(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     first, *others = stage.records
     stage.before = lambda identity: stage._return_at_once("") if identity == first else _wait_for_ever()
-    monkeypatch.setattr(conformance_text, "heading", Mock(side_effect=InputError("no space left")))
+    monkeypatch.setattr(conformance_text, "line", Mock(side_effect=InputError("no space left")))
     result = stage.conform()
     assert (result.exit_code, result.stderr) == (2, "asymboot: no space left\n")
     assert sorted(stage.ended) == sorted([first, *others])
@@ -139,7 +140,7 @@ def test_a_slow_boot_does_not_delay_the_others(stage: Stage, tmp_path: Path) -> 
     stage.before = before
     result = stage.conform("--record", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
-    assert [line.partition(": ")[0] for line in result.stdout.splitlines() if "agree:" in line] == [*others, slow]
+    assert [line.partition(": ")[0] for line in result.stdout.splitlines() if ": all " in line] == [*others, slow]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -204,6 +205,26 @@ def test_a_difference_outweighs_a_boot_that_failed(stage: Stage, differs: bool, 
     assert [row["agrees"] for row in rows] == [not differs, True, None]
     assert [row["not_booted"] for row in rows] == [None, None, "it fell over"]
     jsonschema.validate(rows, json.loads(schema_text("conformance")))
+
+
+def test_a_boot_has_one_line_unless_it_differs_or_everything_is_asked_for(stage: Stage) -> None:
+    different, *same = stage.records
+    record = stage.records[different]
+    stage.played = {**stage.records, different: replace(record, observed=_changed(record))}
+    brief, verbose = (stage.conform(*words).stdout.splitlines() for words in ((), ("--verbose",)))
+    start = brief.index(f"{different}: 1 of {len(replay(record))} fields differ")
+    assert brief[start + 1 : start + 6] == [
+        "  booted: Linux 6.12.117+deb13-arm64, QEMU 10.0",
+        "  DIFF  online_at_end",
+        "        the kernel:    7",
+        "        the simulator: 0-2",
+        "  not compared: guest_vls_bits, guest_rdvl_bits",
+    ]
+    one_line = [f"{identity}: all {len(replay(stage.records[identity]))} fields agree" for identity in same]
+    assert sorted(line for line in brief if line not in brief[start : start + 6]) == sorted(
+        [*one_line, "3 boots, 2 agree"]
+    )
+    assert sum(line.startswith("  same  completed: True") for line in verbose) == 3
 
 
 def _changed(record: RecordedBoot) -> ObservedBoot:
