@@ -23,7 +23,8 @@ from tests.command_line import Asymboot
 from tests.conform.samples import EMULATOR, TRUTH
 
 ROOT = Path(__file__).parents[2]
-KERNELS = sorted((ROOT / "kernels").glob("vmlinuz-*"), key=lambda path: path.stat().st_mtime)
+# Of those with pages of 4 KiB: QEMU 7.2 cannot boot the others in protected mode.
+KERNELS = sorted((ROOT / "kernels").glob("vmlinuz-*-arm64"), key=lambda path: path.stat().st_mtime)
 DIRECTED = TRUTH / "directed"
 
 pytestmark = [
@@ -73,13 +74,13 @@ def test_a_real_boot_is_recorded_and_replays(asymboot: Asymboot, tmp_path: Path)
 
 def test_a_wrong_prediction_is_shown_live_and_in_a_replay(asymboot: Asymboot, tmp_path: Path) -> None:
     result = _conform(asymboot, "bug", "--design", "brown-v4", "--record", tmp_path)
-    assert result.exit_code == 1, result.output
-    assert "  DIFF  kvm_host_sve_max_vl_bytes\n" in result.output
-    assert "the kernel:    32" in result.output
-    assert "the simulator: 64" in result.output
-    assert result.output.endswith("1 boot, 0 agree\n")
     again = asymboot("conform", "--recorded", *map(str, tmp_path.iterdir()))
-    assert "kvm_host_sve_max_vl_bytes: recorded 32, simulated 64\n" in again.output
+    for shown in (result, again):
+        assert shown.exit_code == 1, shown.output
+        assert "  DIFF  kvm_host_sve_max_vl_bytes\n" in shown.output
+        assert "the kernel:    32" in shown.output
+        assert "the simulator: 64" in shown.output
+        assert shown.output.endswith("1 boot, 0 agree\n")
 
 
 def test_a_guest_that_does_not_end_in_time_is_not_a_difference(
