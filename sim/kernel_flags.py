@@ -146,7 +146,7 @@ class KernelFlags:
     )
     hyp_panic_on_return: bool = _flag(
         "with SVE under pKVM, a CPU that went offline and comes back panics the hypervisor",
-        "three recorded boots of Debian's 6.1.176; neither 6.12 nor Android's 6.1.131 has it",
+        "recorded boots of Debian's 6.1.176 and 6.1.192; neither 6.12 nor Android's 6.1.131 has it",
         of_builds={Build.DEBIAN: ((6, 1), (6, 2))},
     )
     maxcpus_counts_online: bool = _flag(

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sim.errors import InputError
 
-RECORDED = ("6.1", "6.12", "6.16", "6.18", "7.2", "7.3")
+RECORDED = ("6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3")
 DEFAULT = "6.18"
 OLDEST = (6, 1)
 

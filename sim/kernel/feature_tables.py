@@ -72,7 +72,17 @@ class Capability:
         return self.numbers[max(version for version in self.numbers if version <= release.series)]
 
 
-_SVE_NUMBERS = {(6, 1): 51, (6, 12): 67, (6, 16): 73, (6, 18): 80, (7, 2): 85, (7, 3): 87}
+_SVE_NUMBERS = {
+    (6, 1): 51,
+    (6, 12): 67,
+    (6, 16): 73,
+    (6, 17): 79,
+    (6, 18): 80,
+    (6, 19): 82,
+    (7, 0): 84,
+    (7, 1): 85,
+    (7, 3): 87,
+}
 """The numbers of SVE's capability, from recorded boots."""
 # No recorded boot shows the number of SME's capability; it is assumed to follow SVE's in the kernel's list.
 _NUMBERS = {

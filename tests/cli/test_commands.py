@@ -358,7 +358,7 @@ def test_shells_complete_commands_options_and_values() -> None:
     assert completed("c") == ["check", "compare", "conform"]
     assert completed("run", "--k") == ["--kernel", "--kvm"]
     assert completed("run", "--design", "con") == ["constrain-v1", "constrain-v2"]
-    assert completed("run", "--kernel", "6.1") == ["6.1", "6.12", "6.16", "6.18"]
+    assert completed("run", "--kernel", "6.1") == ["6.1", "6.12", "6.16", "6.17", "6.18", "6.19"]
     assert completed("run", "bu") == ["bug"]
     assert completed("new", "bu") == ["bu"]  # left to the shell, which completes files
 
