@@ -11,7 +11,7 @@ from sim.boot_run import boot
 from sim.conform.compared_fields import Value
 from sim.conform.conformance import replay
 from sim.conform.recorded_boot import boot_scenario, compare_boot, uncompared_fields
-from sim.conform.run_records import RecordedBoot, RecordedSave, read_records
+from sim.conform.run_records import RecordedBoot, RecordedSave, kernel_name, read_records
 from sim.errors import InputError
 from sim.kernel.feature_tables import CAPABILITIES
 from sim.kernel_release import RECORDED, kernel_release
@@ -33,6 +33,15 @@ def test_the_corpus_is_complete() -> None:
     records = [record for file in FILES for record in read_records(file)]
     boots = sum(isinstance(record, RecordedBoot) for record in records)
     assert {"boots": boots, "saves": len(records) - boots} == BOOTS_AND_SAVES
+
+
+def test_a_live_boot_is_in_the_file_of_its_kernel() -> None:
+    live = [(file, record) for file in FILES if file.parent != TRUTH for record in read_records(file)]
+    for file, record in live:
+        assert isinstance(record, RecordedBoot)
+        kernel = kernel_name(record.kernel, record.page_bytes)
+        assert (file.stem, record.id.partition("/")[0]) == (f"linux-{kernel}", kernel)
+        assert (record.page_bytes == 16384) == record.release.endswith("-16k")
 
 
 def _altered(value: Any) -> Any:
