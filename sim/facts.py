@@ -197,6 +197,10 @@ class Facts:
     relay_refused: tuple[Lost, ...]
     lost: tuple[Lost, ...]
     shared_tasks: tuple[SharedIdleTask, ...]
+    early: tuple[int, ...]
+    """The CPUs that the kernel tried to bring up early, the boot CPU first."""
+    counted: frozenset[int]
+    """The CPU hardware whose features were counted before the capabilities became final."""
     online: tuple[int, ...]
     states: Mapping[int, CpuState]
     """The last state of each CPU that was brought up, whether or not it came."""
@@ -288,4 +292,4 @@ class Facts:
 
     @cached_property
     def _early(self) -> frozenset[int]:
-        return frozenset(self.scenario.early)
+        return frozenset(self.early)

@@ -321,8 +321,8 @@ def _denied_by_zcr_el2(facts: Facts, save: Save) -> Hazard:
 
 def _shared_by_early(facts: Facts, vector_type: VectorType) -> int:
     shared = rules.ARCHITECTURE_VQS
-    for number in facts.scenario.early:
-        shared &= facts.scenario.topology.logical[number].usable_vqs(vector_type) or 0
+    for hw_cpu in facts.counted:
+        shared &= facts.scenario.topology.logical[hw_cpu].usable_vqs(vector_type) or 0
     return shared
 
 

@@ -1,8 +1,8 @@
 """Latencies: inputs of a scenario, fixed or drawn from a named distribution.
 
 The kernel's decisions depend only on the order of events, never on speed. So every default below is an assumption,
-chosen to look like a boot. The 5 s for which a CPU waits for another CPU to come online are a fact of the kernel
-(`sim.kernel.smp.WAIT_NS`), not a latency.
+chosen to look like a boot. The 5 s for which a CPU waits for another CPU to come online (`WAIT_NS`) are a fact of the
+kernel, not a latency.
 
 A draw is a function of the scenario's seed, the latency, the CPU, and the number of earlier draws of that latency for
 that CPU. It depends neither on the order of other draws nor on the process that makes them.
@@ -16,6 +16,8 @@ from sim.errors import InputError
 from sim.frames import as_html
 from sim.units import LONGEST_NS, duration, nanoseconds
 
+WAIT_NS = 5_000_000_000
+"""The time that a CPU waits for another to come online. Source: arch/arm64/kernel/smp.c (``__cpu_up``)."""
 PARAMETERS = {
     "fixed": ("value",),
     "uniform": ("low", "high"),

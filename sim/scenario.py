@@ -13,7 +13,7 @@ from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
-from sim.latencies import Latencies
+from sim.latencies import WAIT_NS, Latencies
 from sim.topology import Topology
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
@@ -180,6 +180,11 @@ class Fault:
         return self.first <= cpu_on and (self.last is None or cpu_on <= self.last)
 
     @property
+    def lets_arrive_in_time(self) -> bool:
+        """True if the CPU arrives before the kernel gives it up."""
+        return self.arrives_after_ns is not None and self.arrives_after_ns < WAIT_NS
+
+    @property
     def is_of_every_cpu_on(self) -> bool:
         """True if no CPU_ON of the CPU goes without the fault."""
         return self.first == 1 and self.last is None
@@ -313,12 +318,32 @@ class Scenario:
         return None if own is None else DESIGNS[own]
 
     @cached_property
+    def early_candidates(self) -> tuple[int, ...]:
+        """The logical numbers of the CPUs that firmware lists from the beginning, the boot CPU first.
+
+        A CPU that it lists later takes no place among the first `maxcpus`.
+        """
+        return tuple(number for number, one in enumerate(self.topology.logical) if not one.late)
+
+    @cached_property
     def early(self) -> tuple[int, ...]:
-        """The logical numbers of the CPUs that are brought up early, the boot CPU first."""
-        logical = self.topology.logical
-        early = [number for number, one in enumerate(logical) if not one.late]
-        # A late CPU takes no place among the first `maxcpus`.
-        return tuple(early[: self.maxcpus])
+        """The logical numbers of the CPUs that the kernel tries to bring up early, the boot CPU first.
+
+        Where ``maxcpus=`` counts CPUs that are online, a CPU that firmware keeps from coming makes room for the next.
+        `sim.facts.Facts.early` says which CPUs a boot tried.
+        """
+        if self.maxcpus is None or not self.flags.maxcpus_counts_online:
+            return self.early_candidates[: self.maxcpus]
+        failing = {fault.cpu for fault in self.faults if fault.concerns(1) and not fault.lets_arrive_in_time}
+        tried: list[int] = []
+        room = self.maxcpus
+        for number in self.early_candidates:
+            if not room:
+                break
+            tried.append(number)
+            # The boot CPU is not started by CPU_ON, so its faults concern its return.
+            room -= number == 0 or self.topology.logical[number].name not in failing
+        return tuple(tried)
 
     @property
     def sve_off(self) -> bool:

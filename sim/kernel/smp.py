@@ -15,9 +15,6 @@ from sim.errnos import Errno
 from sim.kernel.printk import Printk
 from sim.topology import Topology
 
-WAIT_NS = 5_000_000_000
-"""The time that a CPU waits for another to come online: a fact, not a latency."""
-
 
 @dataclass(slots=True)
 class SecondaryData:

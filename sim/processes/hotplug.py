@@ -16,7 +16,8 @@ from sim.environment import Completion, Lock, Step, StepKind
 from sim.errnos import Errno
 from sim.facts import CpuState, LossKind, Lost, Refused, SharedIdleTask
 from sim.kernel.printk import Arrival, EventKind, HypervisorPanic, RefusedBy
-from sim.kernel.smp import WAIT_NS, SecondaryData
+from sim.kernel.smp import SecondaryData
+from sim.latencies import WAIT_NS
 from sim.machine.firmware import CpuOn, CpuOnAnswer
 from sim.processes.guests import Guests
 from sim.processes.system import Answer, Steps, System
@@ -95,10 +96,12 @@ class Hotplug:
         # Bring-ups in parallel take no hotplug lock, and each has its own boot arguments: with shared arguments CPUs
         # would take each other's idle tasks.
         if system.scenario.bring_up is BringUp.PARALLEL:
+            self._recorder.early += secondaries
             bring_ups = [system.env.process(self._cpu_up(number, self._new_bring_up())) for number in secondaries]
             yield system.env.all_of(bring_ups)
         else:
             for number in self._candidates():
+                self._recorder.early.append(number)
                 yield from self.online(number)
         online = len(system.smp.online())
         system.printk.line(f"smp: Brought up 1 node, {online} CPU{'s' if online > 1 else ''}")
@@ -114,11 +117,10 @@ class Hotplug:
         if scenario.maxcpus is None or not scenario.flags.maxcpus_counts_online:
             yield from scenario.early[1:]
             return
-        for number, cpu in enumerate(self._system.logical):
+        for number in scenario.early_candidates[1:]:
             if len(self._smp.online()) >= scenario.maxcpus:
                 return
-            if number and not cpu.late:
-                yield number
+            yield number
 
     def online(self, number: int) -> Answer:
         """Bring a CPU online under the hotplug lock."""
@@ -267,6 +269,8 @@ class Hotplug:
                 self._recorder.refused.append(Refused(self._env.now_ns, task, hw_cpu, refusal, event))
                 self._recorder.states[task] = CpuState.REFUSED
                 return
+        else:
+            self._recorder.counted.add(hw_cpu)
         self._features.update_cpu_features(task, cpu)
         self._smp.booted(task, hw_cpu)
         self._recorder.states[task] = CpuState.ONLINE

@@ -27,12 +27,15 @@ class Recorder:
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
+        self._is_denied = any(scenario.switched_off(vector_type) for vector_type in VectorType)
         self.actions: list[ActionResult] = []
         self.guests: list[GuestVisit] = []
         self.refused: list[Refused] = []
         self.relay_refused: list[Lost] = []
         self.lost: list[Lost] = []
         self.shared_tasks: list[SharedIdleTask] = []
+        self.early: list[int] = [0]
+        self.counted: set[int] = {0}
         self.states: dict[int, CpuState] = {}
         self.booted_events: dict[int, int] = {}
         self.final_event: int | None = None
@@ -41,9 +44,10 @@ class Recorder:
     def snapshot(self, *, kvm_decided: bool) -> tuple[object, ...]:
         """Return everything that later steps and hazards depend on.
 
-        Three parts of the past matter: the lengths that each guest saw, because a guest that sees other lengths later
-        is a hazard; the states of the CPUs; and refusals before KVM's initcall, because only the initcall's buffers
-        tell whether they were needless.
+        Four parts of the past matter: the lengths that each guest saw, because a guest that sees other lengths later
+        is a hazard; the states of the CPUs; the CPUs that were counted, if the command line denies them an extension
+        that they share; and refusals before KVM's initcall, because only the initcall's buffers tell whether they were
+        needless.
 
         Args:
             kvm_decided: True if KVM's initcall is over.
@@ -54,6 +58,7 @@ class Recorder:
         return (
             seen,
             tuple(sorted(refused)),
+            tuple(sorted(self.counted)) if self._is_denied else (),
             tuple(sorted(self.states.items())),
             tuple(sorted(self.booted_events)),
         )
@@ -118,6 +123,8 @@ class Recorder:
             relay_refused=tuple(self.relay_refused),
             lost=tuple(self.lost),
             shared_tasks=tuple(self.shared_tasks),
+            early=tuple(self.early),
+            counted=frozenset(self.counted),
             online=tuple(smp.online()),
             states=dict(self.states),
             runs=dict(smp.runs),

@@ -12,6 +12,7 @@ import msgspec
 from sim.boot_run import boot
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
+from sim.facts import Facts
 from sim.frames import as_html, frame
 from sim.hazards import HazardKind
 from sim.outcome import Outcome, scenario_row
@@ -104,7 +105,7 @@ def _all_designs(scenario: Scenario) -> list[Design | str | None]:
 def _design_row(outcome: Outcome, *, own: bool) -> DesignRow:
     """Return the row of a boot; `own` is True if it has the scenario's own design."""
     facts, scenario = outcome.facts, outcome.scenario
-    late = set(range(len(scenario.topology.cpus))) - set(scenario.early)
+    late = {number for number in range(len(scenario.topology.cpus)) if facts.role(number) == "late"}
     hazards = Counter(hazard.kind for hazard in outcome.found)
     design, relay, memory = _settings(outcome)
     columns: dict[str, str | int | None] = {
@@ -135,7 +136,7 @@ def _cluster_rows(outcome: Outcome) -> Iterator[ClusterRow]:
     """Yield the row of each cluster in a boot; after a panic no CPU counts as online."""
     facts = outcome.facts
     alive = frozenset[int]() if facts.panic is not None else frozenset(facts.online)
-    for name, members in _clusters(outcome.scenario).items():
+    for name, members in _clusters(facts).items():
         online = [facts.host_max_vl_bytes(number) for number in members if number in alive]
         yield ClusterRow(
             *_settings(outcome),
@@ -147,16 +148,15 @@ def _cluster_rows(outcome: Outcome) -> Iterator[ClusterRow]:
         )
 
 
-def _clusters(scenario: Scenario) -> dict[str, list[int]]:
+def _clusters(facts: Facts) -> dict[str, list[int]]:
     """Return the logical numbers of each cluster's CPUs. CPUs outside clusters are grouped if they are alike."""
     inside: dict[str, list[int]] = {}
     outside: dict[tuple[int | None, bool], list[int]] = {}
-    early = set(scenario.early)
-    for number, one in enumerate(scenario.topology.logical):
+    for number, one in enumerate(facts.scenario.topology.logical):
         if one.clusters:
             inside.setdefault("/".join(one.clusters), []).append(number)
         else:
-            outside.setdefault((one.usable_sve_vqs, number in early), []).append(number)
+            outside.setdefault((one.usable_sve_vqs, facts.role(number) == "late"), []).append(number)
     labels = {f"cpu{cpu_list(numbers)}": numbers for numbers in outside.values()}
     # A cluster may be named as a group of CPUs outside clusters is, for example "cpu0-3".
     return {f"{label} (no cluster)" if label in inside else label: one for label, one in labels.items()} | inside

@@ -122,6 +122,15 @@ SCENARIOS = {
         actions=[off(0), on(0), on(2, agent="other")],
         faults=(Fault("cpu0", arrives_after_ns=6_000_000_000),),
     ),
+    "a CPU that may make room for the next": scenario(
+        NARROW,
+        [128, 256],
+        NARROW,
+        early=2,
+        actions=[on(2, agent="a"), off(2, agent="b")],
+        kernel="6.1",
+        faults=(Fault("cpu1", arrives_after_ns=6_000_000_000),),
+    ),
     "a CPU_ON that fails once": scenario(
         WIDE,
         NARROW,

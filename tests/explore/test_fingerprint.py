@@ -95,6 +95,7 @@ SCENARIOS = {
     ),
     "faults of some calls": Scenario(
         Topology.of([V1, V1]),
+        nosme=True,
         faults=(Fault("cpu1", answer="DENIED", first=2, last=3),),
         actions=(off(1), on(1), on(1, agent="other"), on(1, agent="third")),
     ),
@@ -107,6 +108,7 @@ UNCOUNTED = {
     "CpuFeatures.announced[].time_ns": "a time",
     "Recorder.actions": "actions that are over",
     "Recorder.booted_events[]": "a place among the events; that the CPU was online is there",
+    "Recorder.early": "tables show it, and nothing depends on it",
     "Recorder.final_event": "a place among the events",
     "Recorder.guests[].cpu": "of visits, only the lengths that each guest saw",
     "Recorder.guests[].event": "a place among the events",

@@ -14,8 +14,7 @@ from sim.boot_run import boot
 from sim.environment import SeededEnvironment
 from sim.hazards import HazardKind
 from sim.kernel.printk import EventKind
-from sim.kernel.smp import WAIT_NS
-from sim.latencies import Distribution, Latencies, fixed
+from sim.latencies import WAIT_NS, Distribution, Latencies, fixed
 from sim.processes.system import System
 from sim.scenario import BringUp, Fault, KvmMode, Relay, Scenario
 from sim.topology import Cpu, Topology
@@ -266,6 +265,14 @@ def test_sme_needs_a_kernel_that_uses_it() -> None:
 
 # Faults of firmware
 
+
+def made_fault(cpu: str, what: str) -> Fault:
+    """Return a fault by a word: never, a duration, or an answer."""
+    if what == "never":
+        return Fault(cpu, never_arrives=True)
+    return Fault(cpu, arrives_after_ns=nanoseconds(what)) if what[0].isdigit() else Fault(cpu, answer=what)
+
+
 FAULTS = st.sampled_from(["DENIED", "INTERNAL_FAILURE", "never", "5ms", "5000300us", "5000500us", "5001ms", "9s"])
 
 
@@ -333,6 +340,73 @@ def test_the_boot_cpu_may_go_offline_and_fail_to_return(fault: Fault, error: str
     assert results(outcome) == [("offline", None), ("online" if error is None else "failed", error)]
     assert outcome.cpu_rows()[0].state == state
     assert kinds(outcome) == ([] if error is None else [HazardKind.CPU_LOST_TO_FIRMWARE])
+
+
+COUNTS_ONLINE, COUNTS_TRIED = "6.4", "6.5"
+"""The last series whose ``maxcpus=`` counts CPUs that are online, and the first in which it counts CPUs tried."""
+FAILS_EARLY = [
+    Fault("cpu1", never_arrives=True),
+    Fault("cpu1", answer="DENIED"),
+    Fault("cpu1", answer="DENIED", last=1),
+    Fault("cpu1", arrives_after_ns=60_000_000_000),
+]
+
+
+@pytest.mark.parametrize("fault", FAILS_EARLY)
+def test_a_cpu_that_fails_early_makes_room_for_the_next_where_maxcpus_counts_online_cpus(fault: Fault) -> None:
+    sets = (V1, V1, N2, A64FX)
+    before, since = (
+        booted(*sets, kernel=kernel, maxcpus=2, faults=(fault,)) for kernel in (COUNTS_ONLINE, COUNTS_TRIED)
+    )
+    assert (before.facts.online, since.facts.online) == ((0, 2), (0,))
+    assert [row.role for row in before.cpu_rows()] == ["boot", "early", "early", "late"]
+    assert [row.role for row in since.cpu_rows()] == ["boot", "early", "late", "late"]
+    assert (before.scenario.early, since.scenario.early) == ((0, 1, 2), (0, 1))
+    # The lengths of the CPU that took the place are counted as early.
+    assert (before.vectors["SVE"].vq_map_bits, since.vectors["SVE"].vq_map_bits) == ((128,), (128, 256))
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("cpu1", arrives_after_ns=4_000_000_000), Fault("cpu1", answer="DENIED", first=2)]
+)
+def test_a_cpu_that_comes_early_makes_no_room(fault: Fault) -> None:
+    outcome = booted(V1, V1, N2, kernel=COUNTS_ONLINE, maxcpus=2, faults=(fault,))
+    assert (outcome.facts.online, outcome.scenario.early) == ((0, 1), (0, 1))
+
+
+def test_a_cpu_that_firmware_lists_later_takes_no_place_that_is_free() -> None:
+    topology = Topology((Cpu.of("cpu0", 1), Cpu.of("cpu1", 1), Cpu.of("cpu2", 1, late=True), Cpu.of("cpu3", 1)))
+    lost = (Fault("cpu1", never_arrives=True),)
+    outcome = boot(Scenario(topology, kernel=COUNTS_ONLINE, maxcpus=2, faults=lost))
+    assert (outcome.facts.online, outcome.facts.early, outcome.scenario.early) == ((0, 3), (0, 1, 3), (0, 1, 3))
+
+
+def test_a_length_that_only_a_cpu_that_failed_lacks_is_denied_to_the_host() -> None:
+    """Of the CPUs that were tried, those that came decide which lengths all early CPUs have."""
+    lost = (Fault("cpu1", never_arrives=True),)
+    (hazard,) = (
+        one for one in booted(V1, N2, V1, nosve=True, faults=lost).found if one.kind is HazardKind.HOST_DENIED_VL
+    )
+    assert "keeps the host from SVE {128,256}" in hazard.sentence
+
+
+def test_a_fault_of_the_boot_cpu_makes_no_room() -> None:
+    outcome = booted(V1, V1, V1, kernel=COUNTS_ONLINE, maxcpus=1, faults=(Fault("cpu0", never_arrives=True),))
+    assert (outcome.facts.online, outcome.scenario.early) == ((0,), (0,))
+
+
+EARLY_FAULTS = st.dictionaries(st.integers(0, 4), st.sampled_from(["DENIED", "never", "1s", "60s"]))
+
+
+@examples(1)
+@given(EARLY_FAULTS, st.integers(1, 5), st.sets(st.integers(1, 4)), st.sampled_from([COUNTS_ONLINE, COUNTS_TRIED]))
+def test_a_scenario_knows_which_cpus_a_boot_tries_early(
+    faults: dict[int, str], maxcpus: int, late: set[int], kernel: str
+) -> None:
+    topology = Topology(tuple(Cpu.of(f"cpu{number}", 1, late=number in late) for number in range(5)))
+    made = tuple(made_fault(f"cpu{number}", what) for number, what in faults.items())
+    outcome = boot(Scenario(topology, kernel=kernel, maxcpus=maxcpus, faults=made))
+    assert outcome.facts.early == outcome.scenario.early
 
 
 def test_a_fault_is_one_hazard_however_often_it_strikes() -> None:
@@ -546,15 +620,7 @@ MIXED = st.lists(st.sampled_from([N2, V1, A64FX, [128, 256, 384, 512]]), min_siz
 def test_no_fault_hangs_or_breaks_a_boot(
     faults: dict[int, str], seed: int, early: int, bring_up: BringUp, sets: list[list[int]]
 ) -> None:
-    made = []
-    for number, what in faults.items():
-        name = f"cpu{number}"
-        if what == "never":
-            made.append(Fault(name, never_arrives=True))
-        elif what[0].isdigit():
-            made.append(Fault(name, arrives_after_ns=nanoseconds(what)))
-        else:
-            made.append(Fault(name, answer=what))
+    made = [made_fault(f"cpu{number}", what) for number, what in faults.items()]
     actions = tuple(
         do(number, agent=f"agent{number % 2}")
         for do, number in zip([on, guest, off] * 4, [1, 2, 3, 4] * 3, strict=True)

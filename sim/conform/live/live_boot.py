@@ -80,7 +80,7 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         page_bytes=image.page_bytes,
         qemu=qemu,
         cpus=cpus,
-        early=len(scenario.early),
+        early=len(scenario.early_candidates[: scenario.maxcpus]),
         el2=scenario.el2,
         kvm_mode=str(scenario.kvm_mode),
         command_line=" ".join(argument for argument, is_on in switches.items() if is_on),
