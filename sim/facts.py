@@ -13,9 +13,9 @@ from typing import NamedTuple
 from sim import rules
 from sim.kernel.cpufeature import Announced, Refusal
 from sim.kernel.fpsimd import VlInfo
-from sim.kernel.printk import Event, LogLine
+from sim.kernel.printk import Event, EventKind, LogLine
 from sim.kernel.save_area import BufferSize, Save
-from sim.scenario import Action, Do, Fault, Scenario
+from sim.scenario import Action, Do, Fault, LateBecause, Scenario
 from sim.topology import Cpu
 from sim.vectors import LEN_FIELD, VectorType, largest_vq, vl_bytes_from_vq, vqs_up_to_len
 
@@ -290,6 +290,28 @@ class Facts:
             return "boot"
         return "early" if number in self._early else "late"
 
+    def late_because(self, number: int) -> LateBecause | None:
+        """Return why a CPU comes after the capabilities are final, or would; None if it came before, and stayed."""
+        if number not in self._early:
+            listed_later = self.scenario.topology.logical[number].late
+            return LateBecause.LISTED_LATER if listed_later else LateBecause.MAXCPUS
+        if number in self._returning:
+            return LateBecause.RETURNS
+        came_late = self.final_event is not None and self.booted_events.get(number, 0) > self.final_event
+        return LateBecause.FAILED_EARLY if came_late else None
+
     @cached_property
     def _early(self) -> frozenset[int]:
         return frozenset(self.early)
+
+    @cached_property
+    def _returning(self) -> frozenset[int]:
+        """The CPUs for which CPU_ON was called after they had been taken down."""
+        taken_down: set[int | None] = set()
+        returning: set[int] = set()
+        for event in self.events:
+            if event.kind is EventKind.OFFLINE:
+                taken_down.add(event.cpu)
+            elif event.kind is EventKind.CPU_ON and event.cpu is not None and event.cpu in taken_down:
+                returning.add(event.cpu)
+        return frozenset(returning)

@@ -98,6 +98,7 @@ class Outcome:
                 name=one.name,
                 cluster="/".join(one.clusters),
                 role=facts.role(number),
+                late_because=facts.late_because(number),
                 hw_cpu=facts.hw_cpu(number),
                 sve_bits=_bits(facts.hardware(number).usable_sve_vqs),
                 sme_bits=_bits(facts.hardware(number).usable_sme_vqs),

@@ -31,6 +31,13 @@ class CpuRow(Row, frozen=True, gc=False):
     name: Annotated[str, Meta(description="name in the scenario")]
     cluster: Annotated[str, Meta(description="the clusters around it, outermost first, with / between; may be empty")]
     role: Annotated[str, Meta(description="boot, early (an early secondary) or late")]
+    late_because: Annotated[
+        str | None,
+        Meta(
+            description="why it comes when the capabilities are final: maxcpus=, listed later by firmware, brought up "
+            "again, or failed to come early; missing if it came before, and stayed"
+        ),
+    ]
     hw_cpu: Annotated[
         int,
         Meta(description="the CPU hardware that runs under the number, by its own logical number"),

@@ -79,6 +79,18 @@ class Do(StrEnum):
     AWAIT = "await"
 
 
+class LateBecause(StrEnum):
+    """The reason why a CPU comes when the capabilities are final, so that the kernel verifies it."""
+
+    MAXCPUS = "maxcpus="
+    """``maxcpus=`` leaves it out."""
+    LISTED_LATER = "listed later by firmware"
+    RETURNS = "brought up again"
+    """User space took it down, and brings it up again."""
+    FAILED_EARLY = "failed to come early"
+    """Firmware did not start it early, or too late; it came when it was tried again, or by itself."""
+
+
 _CHOICES: dict[str, type[StrEnum]] = {
     "kvm_mode": KvmMode,
     "relay": Relay,
@@ -344,6 +356,16 @@ class Scenario:
             # The boot CPU is not started by CPU_ON, so its faults concern its return.
             room -= number == 0 or self.topology.logical[number].name not in failing
         return tuple(tried)
+
+    def late_because(self, number: int) -> LateBecause | None:
+        """Return why a CPU, by its logical number, is not brought up early; None if it is."""
+        if number in self._early:
+            return None
+        return LateBecause.LISTED_LATER if self.topology.logical[number].late else LateBecause.MAXCPUS
+
+    @cached_property
+    def _early(self) -> frozenset[int]:
+        return frozenset(self.early)
 
     @property
     def sve_off(self) -> bool:

@@ -26,7 +26,6 @@ def export_dts(scenario: Scenario) -> Exported:
     """
     topology = scenario.topology
     _check_affinities(topology)
-    early = set(scenario.early)
     lines = [
         "/dts-v1/;",
         "",
@@ -39,7 +38,7 @@ def export_dts(scenario: Scenario) -> Exported:
         "\t\t#size-cells = <0>;",
         "",
         *_node("cpu-map", 2, _cluster_nodes(topology, (), 3)),
-        *(line for spec in topology.cpus for line in _cpu_node(topology, topology.number(spec.name), early)),
+        *(line for spec in topology.cpus for line in _cpu_node(scenario, topology.number(spec.name))),
         "\t};",
         "};",
     ]
@@ -73,8 +72,9 @@ def _check_affinities(topology: Topology) -> None:
             )
 
 
-def _cpu_node(topology: Topology, cpu: int, early: set[int]) -> Iterator[str]:
-    """Yield a CPU's node, below a comment with its name, its lengths, and whether it is late."""
+def _cpu_node(scenario: Scenario, cpu: int) -> Iterator[str]:
+    """Yield a CPU's node, below a comment with its name, its lengths, and why it is late if it is."""
+    topology, because = scenario.topology, scenario.late_because(cpu)
     affinity = topology.mpidr(cpu) & MPIDR_AFFINITY
     properties = [
         'device_type = "cpu";',
@@ -82,7 +82,7 @@ def _cpu_node(topology: Topology, cpu: int, early: set[int]) -> Iterator[str]:
         f"reg = <{affinity >> 32:#x} {affinity & 0xFFFF_FFFF:#x}>;",
         'enable-method = "psci";',
     ]
-    role = "" if cpu in early else "late, "
+    role = "" if because is None else f"late ({because}), "
     yield ""
     yield f"\t\t// {topology.label(cpu)}: {role}{describe_lengths(topology.logical[cpu])}"
     yield from _node(f"cpu{cpu}: cpu@{affinity:x}", 2, ("\t\t\t" + line for line in properties))

@@ -91,7 +91,7 @@ def length_rows(outcome: Outcome) -> list[LengthRow]:
     groups: dict[tuple[object, ...], list[int]] = {}
     for number in numbers:
         own = tuple(facts.hardware(number).usable_vqs(kind) for kind in VectorType)
-        groups.setdefault((own, str(facts.state(number)), facts.role(number) == "late"), []).append(number)
+        groups.setdefault((own, str(facts.state(number)), facts.late_because(number)), []).append(number)
     members = [tuple(group) for group in groups.values()]
     return [LengthRow(_label(outcome, cpus), cpus, str(facts.state(cpus[0]))) for cpus in members[:_MAX_ROWS]]
 
@@ -107,7 +107,8 @@ def _label(outcome: Outcome, cpus: tuple[int, ...]) -> str:
     if len(cpus) > 1:
         label = f"cpu{cpu_list(list(cpus))}"
         label = label if len(label) <= _MAX_LIST_WIDTH else f"{len(cpus):,} CPUs from cpu{number} on"
-    return f"{label}, late" if outcome.facts.role(number) == "late" else label
+    because = outcome.facts.late_because(number)
+    return label if because is None else f"{label}, {outcome.facts.role(number)} ({because})"
 
 
 def _columns(outcome: Outcome, kind: VectorType) -> list[int]:

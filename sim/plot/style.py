@@ -235,7 +235,7 @@ def patch(
     *,
     edgecolor: str | None = None,
     linewidth: float | None = None,
-    linestyle: Literal["-", "--"] = "-",
+    linestyle: Literal["-", "--", ":"] = "-",
 ) -> Patch:
     """Return a legend's entry for an area. By default only a hatched area has an edge, which is black."""
     edge = edgecolor or (BLACK if hatch else "none")

@@ -1,13 +1,13 @@
 """A topology as a picture: clusters as nested boxes, and CPUs as squares coloured by their largest vector length."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sim.plot import style
-from sim.scenario import Scenario
+from sim.scenario import LateBecause, Scenario
 from sim.topology import Cpu, Topology
 from sim.units import counted
 from sim.vectors import bits_from_vq, largest_vq
@@ -22,6 +22,7 @@ _ROUNDING_IN = 1e-6
 """A width that sums to a little less than it should, since sums of floats are rounded, still holds its squares."""
 _LENGTH_COLOURS = {1: style.SKY, 2: style.BLUE, 4: style.GREEN, 8: style.ORANGE, 16: style.RED}
 """The colours of the largest length, by VQ."""
+_LATE_EDGES: dict[LateBecause, Literal["--", ":"]] = {LateBecause.MAXCPUS: "--", LateBecause.LISTED_LATER: ":"}
 _OTHER_COLOURS = (style.PINK, style.YELLOW)
 """The colours of other lengths, which are rare: of even and of odd VQ."""
 
@@ -44,9 +45,9 @@ class _Box:
 def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture:
     """Draw clusters and CPUs, each CPU with its logical number.
 
-    The boot CPU has a bold edge, and late CPUs have a dashed edge; of a scenario, ``maxcpus=`` counts as well. Above
-    256 CPUs, CPUs of a cluster that are alike share a square, which says how many they are. Where there are more than
-    64 clusters, the innermost are left out.
+    The boot CPU has a bold edge. Of the late CPUs, those that firmware lists later have a dotted edge; those that
+    ``maxcpus=`` leaves out, as a scenario may, have a dashed edge. Above 256 CPUs, CPUs of a cluster that are alike
+    share a square, which says how many they are. Where there are more than 64 clusters, the innermost are left out.
     """
     topology = system if isinstance(system, Topology) else system.topology
     late = _late(system)
@@ -55,7 +56,10 @@ def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture
     handles = [style.patch(label, colour) for label, colour in drawing.colours.values()]
     handles += [
         style.patch("boot CPU", style.PAPER, edgecolor=style.BLACK, linewidth=1.6),
-        style.patch("late", style.PAPER, edgecolor=style.BLACK, linestyle="--"),
+        *(
+            style.patch(f"late ({because})", style.PAPER, edgecolor=style.BLACK, linestyle=_LATE_EDGES[because])
+            for because in sorted(set(late.values()))
+        ),
     ]
     width_in = max(5.0, root.width_in + 0.3)
     below_in = style.legend_height_in([*handles], width_in - 0.3) + 0.2
@@ -70,17 +74,18 @@ def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture
     return picture
 
 
-def _late(system: Scenario | Topology) -> frozenset[int]:
-    """Return the CPUs that are not early, as logical numbers."""
+def _late(system: Scenario | Topology) -> dict[int, LateBecause]:
+    """Return the CPUs that are not early, as logical numbers, and why."""
     if isinstance(system, Topology):
-        return frozenset(number for number, cpu in enumerate(system.logical) if cpu.late)
-    return frozenset(range(len(system.topology.cpus))) - frozenset(system.early)
+        return {number: LateBecause.LISTED_LATER for number, cpu in enumerate(system.logical) if cpu.late}
+    reasons = ((number, system.late_because(number)) for number in range(len(system.topology.cpus)))
+    return {number: because for number, because in reasons if because is not None}
 
 
 class _Drawing:
     """A drawing of a topology: the boxes, the squares in them, and their colours."""
 
-    def __init__(self, topology: Topology, late: frozenset[int]) -> None:
+    def __init__(self, topology: Topology, late: Mapping[int, LateBecause]) -> None:
         self._topology, self._late = topology, late
         self._counted = len(topology.cpus) > _MAX_NUMBERED_CPUS
         self._depth = _depth(topology) if self._counted else max(len(cpu.clusters) for cpu in topology.cpus)
@@ -102,7 +107,7 @@ class _Drawing:
     def _kind(self, number: int) -> tuple[object, ...]:
         """Return the data that CPUs have in common if they share a square."""
         cpu = self._topology.logical[number]
-        return cpu.clusters[: self._depth], self._vqs(cpu), number in self._late, number == 0
+        return cpu.clusters[: self._depth], self._vqs(cpu), self._late.get(number), number == 0
 
     def _boxes(self) -> _Box:
         """Return the box around all boxes; where CPUs share squares, the first CPU of each kind stands for all."""
@@ -147,7 +152,7 @@ class _Drawing:
         from matplotlib.patches import Rectangle
 
         left, top = corner
-        is_late = number in self._late
+        because = self._late.get(number)
         _, colour = self.colours[largest_vq(self._vqs(self._topology.logical[number]))]
         square = Rectangle(
             (left + 0.03, top + 0.03),
@@ -155,8 +160,8 @@ class _Drawing:
             _CPU_IN - 0.06,
             facecolor=colour,
             edgecolor=style.BLACK,
-            linewidth=1.8 if number == 0 else 0.8 if is_late else 0.0,
-            linestyle="--" if is_late else "-",
+            linewidth=1.8 if number == 0 else 0.0 if because is None else 0.8,
+            linestyle="-" if because is None else _LATE_EDGES[because],
         )
         axes.add_patch(square)
         # The boot CPU is always a square of its own, with its number.

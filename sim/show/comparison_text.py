@@ -1,11 +1,13 @@
 """A comparison of designs as text: a table for each relay setting and memory layout, a row for each design."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 
 from rich.console import Console
 
 from sim.hazards import HazardKind
+from sim.scenario import Scenario
 from sim.show.console import Layout, heading, line, table
 from sim.study.comparison import Comparison
 from sim.study.comparison_rows import ClusterRow, DesignRow
@@ -22,10 +24,10 @@ _LEGEND = (
 def show(comparison: Comparison, console: Console) -> None:
     """Print everything that `asymboot compare` shows."""
     scenario = comparison.scenario
-    cpus, late = len(scenario.topology.cpus), len(scenario.topology.cpus) - len(scenario.early)
+    cpus = len(scenario.topology.cpus)
     hypothetical = "; hypothetical" if scenario.topology.hypothetical else ""
     kvm = f"KVM mode {scenario.kvm_mode}" if scenario.el2 else "no EL2"
-    settings = f"{cpus:,} possible CPUs, {late:,} of them late; kernel {scenario.kernel_words}, {kvm}{hypothetical}"
+    settings = f"{cpus:,} possible CPUs, {_late_words(scenario)}; kernel {scenario.kernel_words}, {kvm}{hypothetical}"
     line(console, f"{scenario.name}: {settings}")
     # The rows of one setting follow each other, as groupby() needs.
     for (relay, memory), rows in groupby(comparison.design_rows, lambda row: (row.relay, row.memory)):
@@ -41,6 +43,14 @@ def show(comparison: Comparison, console: Console) -> None:
         line(console, f"{kind.rank:2} {kind.title}")
     if not kinds:
         line(console, "none", "green")
+
+
+def _late_words(scenario: Scenario) -> str:
+    """Return how many CPUs are late, and why."""
+    numbers = range(len(scenario.topology.cpus))
+    reasons = Counter(because for number in numbers if (because := scenario.late_because(number)) is not None)
+    words = "".join(f", {count:,} late ({because})" for because, count in sorted(reasons.items()))
+    return words.removeprefix(", ") or "none of them late"
 
 
 def _count(row: DesignRow, kind: HazardKind) -> int:

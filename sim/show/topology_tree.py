@@ -41,17 +41,21 @@ def show_topology(scenario: Scenario, console: Console) -> None:
     """Print the tree. Above 32 CPUs, neighbouring CPUs and clusters that are alike share a line."""
     topology = scenario.topology
     root = _Cluster()
-    early = set(scenario.early)
     for number, cpu in enumerate(topology.logical):
         cluster = root
         for name in cpu.clusters:
             cluster = cluster.inside.setdefault(name, _Cluster())
-        role = "boot" if number == 0 else "early" if number in early else "late"
-        cluster.cpus.append((number, f"{role}, {_lengths(cpu)}"))
+        cluster.cpus.append((number, f"{_role(scenario, number)}, {_lengths(cpu)}"))
     hypothetical = ", hypothetical" if topology.hypothetical else ""
     tree = Tree(Text(f"{scenario.name}: {counted(len(topology.cpus), 'CPU')}{hypothetical}"))
     _grow(tree, root, scenario, share=len(topology.cpus) > MAX_ROWS)
     console.print(tree)
+
+
+def _role(scenario: Scenario, number: int) -> str:
+    because = scenario.late_because(number)
+    early = "early" if number else "boot"
+    return early if because is None else f"late ({because})"
 
 
 def _grow(tree: Tree, cluster: _Cluster, scenario: Scenario, *, share: bool) -> None:

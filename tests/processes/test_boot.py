@@ -16,7 +16,7 @@ from sim.hazards import HazardKind
 from sim.kernel.printk import EventKind
 from sim.latencies import WAIT_NS, Distribution, Latencies, fixed
 from sim.processes.system import System
-from sim.scenario import BringUp, Fault, KvmMode, Relay, Scenario
+from sim.scenario import BringUp, Fault, KvmMode, LateBecause, Relay, Scenario
 from sim.topology import Cpu, Topology
 from sim.units import nanoseconds
 from sim.vectors import VectorType
@@ -407,6 +407,38 @@ def test_a_scenario_knows_which_cpus_a_boot_tries_early(
     made = tuple(made_fault(f"cpu{number}", what) for number, what in faults.items())
     outcome = boot(Scenario(topology, kernel=kernel, maxcpus=maxcpus, faults=made))
     assert outcome.facts.early == outcome.scenario.early
+
+
+def test_tables_say_why_a_cpu_is_late() -> None:
+    early = [Cpu.of(f"cpu{number}", 1) for number in range(4)]
+    topology = Topology((*early, Cpu.of("cpu4", 1), Cpu.of("cpu5", 1, late=True)))
+    faults = (Fault("cpu3", answer="DENIED", last=1),)
+    outcome = boot(Scenario(topology, maxcpus=4, faults=faults, actions=(off(0), on(0), off(2), on(3), on(4), on(5))))
+    assert [(row.role, row.late_because) for row in outcome.cpu_rows()] == [
+        ("boot", "brought up again"),
+        ("early", None),
+        ("early", None),  # it was taken down, and stays down
+        ("early", "failed to come early"),
+        ("late", "maxcpus="),
+        ("late", "listed later by firmware"),
+    ]
+    assert [outcome.scenario.late_because(number) for number in range(6)] == [
+        *[None] * 4,
+        LateBecause.MAXCPUS,
+        LateBecause.LISTED_LATER,
+    ]
+
+
+def test_a_cpu_that_does_not_return_was_brought_up_again_all_the_same() -> None:
+    outcome = booted(V1, V1, faults=(Fault("cpu1", never_arrives=True, first=2),), actions=(off(1), on(1)))
+    assert outcome.cpu_rows()[1].late_because == "brought up again"
+
+
+def test_a_cpu_that_arrives_by_itself_after_the_capabilities_are_final_failed_to_come_early() -> None:
+    late = Fault("cpu1", arrives_after_ns=WAIT_NS + nanoseconds("60ms"))
+    outcome = booted(V1, V1, faults=(late,), actions=(on(1),), latencies=Latencies(user_space=fixed("10us")))
+    assert outcome.facts.online == (0, 1)
+    assert outcome.cpu_rows()[1].late_because == "failed to come early"
 
 
 def test_a_fault_is_one_hazard_however_often_it_strikes() -> None:

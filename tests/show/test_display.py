@@ -35,6 +35,7 @@ from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import Summary
 from sim.topology import Topology, cpu
 from sim.vectors import VectorType
+from tests.command_line import Asymboot
 from tests.systems import A64FX, N2, V1, booted, guest, on, under_pkvm, wait_for
 
 FRAMES: dict[str, type[Row]] = {
@@ -391,3 +392,9 @@ def test_the_scenarios_own_design_comes_first() -> None:
     mine = replace(DESIGNS["tabba"], name="mine")
     comparison = compare(Scenario(Topology.of([V1]), kvm_mode=KvmMode.PROTECTED, design=mine))
     assert comparison.designs["design"].tolist() == ["mine", *DESIGNS]
+
+
+def test_the_tree_and_the_table_say_why_a_cpu_is_late(asymboot: Asymboot) -> None:
+    assert "cpu7 (prime): late (listed later by firmware), SVE {128,256}" in asymboot("show", "phone").stdout
+    assert "cpu2: late (maxcpus=), SVE {128,256,512}" in asymboot("show", "late-cpu-above-maximum").stdout
+    assert "early (brought up again)" in asymboot("run", "lost-on-return").stdout
