@@ -52,6 +52,7 @@ class LossKind(StrEnum):
     RELAY_REFUSES = "pKVM's relay refuses CPU_ON"
     FIRMWARE_ANSWERS = "firmware answers CPU_ON with an error"
     NEVER_ARRIVES = "the CPU never arrives"
+    EL3_TRAPS = "the CPU's first use of a vector extension traps to EL3"
     PARKS = "the CPU arrives too late and finds no boot arguments"
     TAKES_ARGUMENTS = "the CPU arrives too late and takes another's boot arguments"
 
@@ -120,6 +121,8 @@ class Lost:
     """The fault of firmware that decided, if any."""
     task: int | None = None
     """The logical number whose boot arguments it took."""
+    vector_type: VectorType | None = None
+    """The extension whose first use traps to EL3."""
 
 
 @dataclass(frozen=True, slots=True)

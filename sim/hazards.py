@@ -26,6 +26,7 @@ class HazardKind(Enum):
     The larger the severity, the worse; it orders hazards and means nothing else. Kinds compare by it, the worst first.
     """
 
+    DOES_NOT_BOOT = "does_not_boot", "the system does not boot", 140
     KERNEL_PANIC = "kernel_panic", "kernel panic", 130
     HYPERVISOR_PANIC = "hypervisor_panic", "hypervisor panic", 120
     OUT_OF_BOUNDS_WRITE = "out_of_bounds_write", "out-of-bounds write", 110
@@ -94,6 +95,19 @@ def find_hazards(facts: Facts) -> list[Hazard]:
     """Find every hazard of a boot, worst first, then by CPU and time."""
     found = (hazard for finder in _FINDERS.values() for hazard in finder(facts))
     return sorted(found, key=lambda one: (one.kind, -1 if one.cpu is None else one.cpu, one.time_ns, one.sentence))
+
+
+@finds(HazardKind.DOES_NOT_BOOT)
+def _does_not_boot(facts: Facts) -> Iterator[Hazard]:
+    for one in facts.lost:
+        if _is_of_silent_boot(facts, one):
+            sentence = f"{facts.label(0)}: {_loss(one)}, and the system is silent from the start"
+            yield Hazard(HazardKind.DOES_NOT_BOOT, 0, one.time_ns, sentence, one.event)
+
+
+def _is_of_silent_boot(facts: Facts, one: Lost) -> bool:
+    """Return True if the boot CPU died before anything else happened."""
+    return one.cpu == 0 and 0 not in facts.booted_events
 
 
 @finds(HazardKind.KERNEL_PANIC)
@@ -322,7 +336,8 @@ def _denied_by_zcr_el2(facts: Facts, save: Save) -> Hazard:
 def _shared_by_early(facts: Facts, vector_type: VectorType) -> int:
     shared = rules.ARCHITECTURE_VQS
     for hw_cpu in facts.counted:
-        shared &= facts.scenario.topology.logical[hw_cpu].usable_vqs(vector_type) or 0
+        cpu = facts.scenario.topology.logical[hw_cpu]
+        shared &= (cpu.usable_vqs(vector_type) or 0) if cpu.is_enabled(vector_type) else 0
     return shared
 
 
@@ -385,7 +400,9 @@ def refused_cpu(facts: Facts, one: Refused) -> str:
 def _cpu_lost_to_firmware(facts: Facts) -> Iterable[Hazard]:
     kind = HazardKind.CPU_LOST_TO_FIRMWARE
     return _once(
-        Hazard(kind, one.cpu, one.time_ns, f"{facts.label(one.cpu)}: {_loss(one)}", one.event) for one in facts.lost
+        Hazard(kind, one.cpu, one.time_ns, f"{facts.label(one.cpu)}: {_loss(one)}", one.event)
+        for one in facts.lost
+        if not _is_of_silent_boot(facts, one)
     )
 
 
@@ -399,6 +416,10 @@ def _loss(one: Lost) -> str:
             return f"firmware answers {which} with {answer}"
         case LossKind.NEVER_ARRIVES:
             return f"firmware accepts {which}, and the CPU never arrives"
+        case LossKind.EL3_TRAPS:
+            assert one.vector_type is not None
+            enable = VECTOR_TYPES[one.vector_type].el3_enable
+            return f"its first use of {one.vector_type} traps to EL3, where {enable} is 0: it dies without a line"
         case LossKind.PARKS:
             return "it arrives when the wait for it is over, finds no boot arguments, and parks"
         case LossKind.TAKES_ARGUMENTS:

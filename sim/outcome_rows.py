@@ -34,7 +34,7 @@ class CpuRow(Row, frozen=True, gc=False):
     late_because: Annotated[
         str | None,
         Meta(
-            description="why it comes when the capabilities are final: maxcpus=, listed later by firmware, brought up "
+            description="why it comes when the capabilities are final: maxcpus=, listed later, brought up "
             "again, or failed to come early; missing if it came before, and stayed"
         ),
     ]

@@ -1,6 +1,6 @@
 """A scenario: everything that a boot depends on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -84,7 +84,8 @@ class LateBecause(StrEnum):
 
     MAXCPUS = "maxcpus="
     """``maxcpus=`` leaves it out."""
-    LISTED_LATER = "listed later by firmware"
+    LISTED_LATER = "listed later"
+    """Firmware lists it later: it is not among the CPUs that the kernel finds at first."""
     RETURNS = "brought up again"
     """User space took it down, and brings it up again."""
     FAILED_EARLY = "failed to come early"
@@ -346,16 +347,28 @@ class Scenario:
         """
         if self.maxcpus is None or not self.flags.maxcpus_counts_online:
             return self.early_candidates[: self.maxcpus]
-        failing = {fault.cpu for fault in self.faults if fault.concerns(1) and not fault.lets_arrive_in_time}
         tried: list[int] = []
         room = self.maxcpus
         for number in self.early_candidates:
             if not room:
                 break
             tried.append(number)
-            # The boot CPU is not started by CPU_ON, so its faults concern its return.
-            room -= number == 0 or self.topology.logical[number].name not in failing
+            room -= self._comes_early(number)
         return tuple(tried)
+
+    def _comes_early(self, number: int) -> bool:
+        """Return True if neither a fault nor EL3 keeps a CPU from coming when it is brought up early."""
+        # The boot CPU is not started by CPU_ON, so its faults concern its return.
+        if number and self.topology.logical[number].name in self._failing_early:
+            return False
+        boot_cpu = self.topology.logical[0]
+        supported = [one for one in VectorType if boot_cpu.vqs(one) is not None and self.configured(one)]
+        return self.el3_traps(number, supported) is None
+
+    @cached_property
+    def _failing_early(self) -> frozenset[str]:
+        in_vain = (fault for fault in self.faults if fault.concerns(1) and not fault.lets_arrive_in_time)
+        return frozenset(fault.cpu for fault in in_vain)
 
     def late_because(self, number: int) -> LateBecause | None:
         """Return why a CPU, by its logical number, is not brought up early; None if it is."""
@@ -378,11 +391,36 @@ class Scenario:
         given = {"arm64.nosve": self.sve_off, "arm64.nosme": self.nosme}
         return [option for option, is_given in given.items() if is_given]
 
+    def el3_traps(self, number: int, supported: Collection[VectorType]) -> VectorType | None:
+        """Return the extension whose first use on a CPU, by its logical number, traps to EL3; None if there is none.
+
+        A CPU that starts at EL2 writes ZCR_EL2 and SMCR_EL2 before anything else, if it has the extension and the
+        command line does not switch it off. Whether the kernel is built to use it makes no difference. A CPU that
+        starts at EL1 writes ZCR_EL1 and SMCR_EL1 when its lengths are probed, and only if the system has the extension.
+
+        Source: arch/arm64/include/asm/el2_setup.h (``finalise_el2_state``), arch/arm64/kernel/cpufeature.c;
+        Documentation/arch/arm64/booting.rst demands that EL3 enables both.
+
+        Args:
+            number: the CPU.
+            supported: the extensions that the system has so far; of the boot CPU they follow from its own.
+        """
+        cpu = self.topology.logical[number]
+        for vector_type in VectorType:
+            is_used = cpu.vqs(vector_type) is not None and not self._hides(vector_type)
+            is_probed = vector_type in supported or (number == 0 and self.configured(vector_type))
+            if is_used and not cpu.is_enabled(vector_type) and (self.el2 or is_probed):
+                return vector_type
+        return None
+
+    def _hides(self, vector_type: VectorType) -> bool:
+        """Return True if the command line hides a vector extension from the kernel."""
+        implied = ["arm64.nosme"] if self.sve_off and self.flags.nosve_hides_sme else []
+        return VECTOR_TYPES[vector_type].option in (*self._hiding_options, *implied)
+
     def switched_off(self, vector_type: VectorType) -> bool:
         """Return True if the command line switches a vector extension off that the kernel could use."""
-        implied = ["arm64.nosme"] if self.sve_off and self.flags.nosve_hides_sme else []
-        off = VECTOR_TYPES[vector_type].option in (*self._hiding_options, *implied)
-        return off and self.configured(vector_type)
+        return self._hides(vector_type) and self.configured(vector_type)
 
     def configured(self, vector_type: VectorType) -> bool:
         """Return True if the kernel is built to use a vector extension."""

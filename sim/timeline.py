@@ -41,6 +41,7 @@ class MarkKind(StrEnum):
     ALLOCATION_FAILED = "allocation fails"
     REFUSED = "refused"
     PARKED = "comes too late, parks"
+    DIED = "dies without a line"
     NOT_STARTED = "CPU_ON fails"
     WARNED = "WARN"
     PANIC = "panic"
@@ -100,6 +101,7 @@ _PHASES = {
 }
 """The name of each phase, by the kind of the event that ends it."""
 _MARKS = {
+    EventKind.DIED: MarkKind.DIED,
     EventKind.REFUSED: MarkKind.REFUSED,
     EventKind.ALLOCATED: MarkKind.ALLOCATED,
     EventKind.ALLOCATION_FAILED: MarkKind.ALLOCATION_FAILED,
@@ -112,6 +114,7 @@ _ENDS = {
     EventKind.SAVED: SpanKind.SAVE,
     EventKind.RESTORED: SpanKind.RESTORE,
     EventKind.OFFLINE: SpanKind.ONLINE,
+    EventKind.DIED: SpanKind.CPU_ON,
 }
 _BEGINS = {
     EventKind.GUEST_ENTERS: SpanKind.GUEST,
@@ -133,6 +136,7 @@ class _Reader:
         """When CPU_ON was accepted, for each CPU that has not arrived yet."""
         self._probed_as: dict[int, int] = {}
         """The CPU hardware that is being probed under each logical number."""
+        self._died: set[int] = set()
         self._final = False
         self._in_user_space = False
 
@@ -165,13 +169,15 @@ class _Reader:
                 self._begin(cpu, SpanKind.CPU_ON, now_ns)
             case EventKind.CPU_ON_ANSWERED if event.detail != SUCCESS:
                 # A second CPU_ON fails while the first is still under way: the CPU's span goes on until it arrives.
-                if cpu not in self._accepted_ns:
+                if cpu not in self._accepted_ns or cpu in self._died:
                     self._end(cpu, SpanKind.CPU_ON, now_ns)
                 self.marks.append(Mark(cpu, MarkKind.NOT_STARTED, now_ns, event_detail(event)))
             case EventKind.CPU_ON_ANSWERED:
                 self._accepted_ns[cpu] = now_ns
             case EventKind.ARRIVED:
                 self._arrived(cpu, event)
+            case EventKind.DIED:
+                self._died.add(cpu)
             case EventKind.BOOTED:
                 self._end_probing(cpu, now_ns)
                 self._begin(cpu, SpanKind.ONLINE, now_ns)

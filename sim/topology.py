@@ -63,9 +63,12 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """The limits that EL3 sets for a CPU: the LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given."""
+    """The limits that EL3 sets for a CPU."""
 
     el3_len: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
+    """The LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given."""
+    trapped: frozenset[VectorType] = frozenset()
+    """The vector types that it does not enable: CPTR_EL3.EZ or CPTR_EL3.ESM is 0, and the first use traps to EL3."""
 
 
 _NO_VECTORS = Features()
@@ -81,9 +84,13 @@ def _features(sve_vqs: int | None, sme_vqs: int | None) -> Features:
 
 
 @lru_cache(maxsize=256)
-def _firmware(zcr_el3_len: int, smcr_el3_len: int) -> Firmware:
+def _firmware(zcr_el3_len: int, smcr_el3_len: int, *, cptr_el3_ez: bool, cptr_el3_esm: bool) -> Firmware:
     limits = {VectorType.SVE: zcr_el3_len, VectorType.SME: smcr_el3_len}
-    return Firmware({vector_type: length for vector_type, length in limits.items() if length != LEN_FIELD})
+    enabled = {VectorType.SVE: cptr_el3_ez, VectorType.SME: cptr_el3_esm}
+    return Firmware(
+        {vector_type: length for vector_type, length in limits.items() if length != LEN_FIELD},
+        frozenset(vector_type for vector_type, is_enabled in enabled.items() if not is_enabled),
+    )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -111,6 +118,8 @@ class Cpu:
         *,
         zcr_el3_len: int = LEN_FIELD,
         smcr_el3_len: int = LEN_FIELD,
+        cptr_el3_ez: bool = True,
+        cptr_el3_esm: bool = True,
         late: bool = False,
         mpidr: int | None = None,
         clusters: tuple[str, ...] = (),
@@ -120,8 +129,8 @@ class Cpu:
         >>> Cpu.of("a64fx", 0b1011).sve_vqs
         11
         """
-        features, firmware = _features(sve_vqs, sme_vqs), _firmware(zcr_el3_len, smcr_el3_len)
-        return cls(name, features, firmware, late, mpidr, clusters)
+        firmware = _firmware(zcr_el3_len, smcr_el3_len, cptr_el3_ez=cptr_el3_ez, cptr_el3_esm=cptr_el3_esm)
+        return cls(name, _features(sve_vqs, sme_vqs), firmware, late, mpidr, clusters)
 
     def __repr__(self) -> str:
         place = f" in {'/'.join(self.clusters)}" if self.clusters else ""
@@ -135,6 +144,10 @@ class Cpu:
     def el3_len(self, vector_type: VectorType) -> int:
         """Return the LEN field of the firmware's ZCR_EL3 or SMCR_EL3."""
         return self.firmware.el3_len.get(vector_type, LEN_FIELD)
+
+    def is_enabled(self, vector_type: VectorType) -> bool:
+        """Return True if EL3 lets lower levels use a vector type: CPTR_EL3.EZ, or CPTR_EL3.ESM, is 1."""
+        return vector_type not in self.firmware.trapped
 
     def usable_vqs(self, vector_type: VectorType) -> int | None:
         """Return the lengths that firmware lets the kernel find; None where the hardware lacks the extension."""
@@ -188,6 +201,8 @@ def cpu(
     *,
     zcr_el3_len: int = LEN_FIELD,
     smcr_el3_len: int = LEN_FIELD,
+    cptr_el3_ez: bool = True,
+    cptr_el3_esm: bool = True,
     late: bool = False,
     clusters: tuple[str, ...] = (),
 ) -> Cpu:
@@ -199,6 +214,8 @@ def cpu(
         sme_bits: streaming vector lengths, in bits.
         zcr_el3_len: the firmware's ZCR_EL3.LEN, 0 to 15.
         smcr_el3_len: the firmware's SMCR_EL3.LEN, 0 to 15.
+        cptr_el3_ez: whether EL3 enables SVE.
+        cptr_el3_esm: whether EL3 enables SME.
         late: whether it is left out of the early bring-up.
         clusters: the path of clusters around it, outermost first.
 
@@ -214,6 +231,8 @@ def cpu(
         None if sme_bits is None else vqs_from_bits(sme_bits),
         zcr_el3_len=zcr_el3_len,
         smcr_el3_len=smcr_el3_len,
+        cptr_el3_ez=cptr_el3_ez,
+        cptr_el3_esm=cptr_el3_esm,
         late=late,
         clusters=clusters,
     )

@@ -24,6 +24,8 @@ class VectorTraits:
     """The capability's description in the kernel's log."""
     el3_len_key: str
     """The key of scenario files for the LEN field of the firmware's limit."""
+    el3_enable: str
+    """The bit with which firmware enables the extension for lower exception levels."""
     option: str
     """The word of the kernel's command line that switches the extension off."""
     flag: str | None
@@ -54,6 +56,7 @@ VECTOR_TYPES: Mapping[VectorType, VectorTraits] = MappingProxyType(
             id_field=IdField("ID_AA64PFR0_EL1", "SVE", shift=32),
             capability="Scalable Vector Extension",
             el3_len_key="zcr_el3_len",
+            el3_enable="CPTR_EL3.EZ",
             option="arm64.nosve",
             flag=None,
             default_vl_bytes=64,
@@ -68,6 +71,7 @@ VECTOR_TYPES: Mapping[VectorType, VectorTraits] = MappingProxyType(
             id_field=IdField("ID_AA64PFR1_EL1", "SME", shift=24),
             capability="Scalable Matrix Extension",
             el3_len_key="smcr_el3_len",
+            el3_enable="CPTR_EL3.ESM",
             option="arm64.nosme",
             flag="sme",
             default_vl_bytes=32,

@@ -33,6 +33,7 @@ def test_hazards_are_ranked_and_printed_worst_first() -> None:
 
 def test_a_kind_has_a_title_for_people() -> None:
     assert [kind.title for kind in sorted(HazardKind)] == [
+        "the system does not boot",
         "kernel panic",
         "hypervisor panic",
         "out-of-bounds write",
@@ -353,7 +354,7 @@ def test_each_byte_outside_has_its_victim(first: int, last: int, victims: str) -
     save = facts.saves[0]._replace(touched=(Extent(0, first, last, foreign=False),))
     (hazard,) = (one for one in find_hazards(replace(facts, saves=(save,))) if one.kind.title == "out-of-bounds write")
     assert hazard.sentence.endswith(f" above ({victims})")
-    assert repr(hazard) == f"<Hazard 3, out-of-bounds write: {hazard.sentence}>"
+    assert repr(hazard) == f"<Hazard 4, out-of-bounds write: {hazard.sentence}>"
 
 
 def test_memory_that_no_cpu_can_use_is_a_note() -> None:

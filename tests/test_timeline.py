@@ -12,6 +12,7 @@ from sim.files.shipped_scenarios import shipped
 from sim.outcome import Outcome
 from sim.scenario import Fault, KvmInit, Relay, Scenario
 from sim.timeline import BOOT, LOCK, Lane, MarkKind, SpanKind, timeline
+from sim.topology import Cpu, Topology
 from tests.systems import A64FX, V1, guest, off, on, small_scenarios, under_pkvm
 
 
@@ -71,6 +72,18 @@ def test_a_cpu_that_is_asked_for_again_while_it_is_on_its_way_stays_so() -> None
         (SpanKind.CPU_ON, 20_000_020_000),
     ]
     assert [one.detail for one in timeline(outcome).marks if one.kind is MarkKind.NOT_STARTED] == ["ON_PENDING"]
+
+
+def test_a_cpu_that_traps_to_el3_dies_and_is_waited_for() -> None:
+    topology = Topology((Cpu.of("cpu0", 1), Cpu.of("cpu1", 1, cptr_el3_ez=False)))
+    outcome = boot(Scenario(topology, actions=(on(1),)))
+    assert [(one[0], one[2] - one[1]) for one in spans(outcome, 1)] == [
+        (SpanKind.CPU_ON, 220_000),
+        (SpanKind.WAITED_FOR, 5_000_000_000),
+        (SpanKind.CPU_ON, 20_000),
+    ]
+    marks = [(one.kind, one.detail) for one in timeline(outcome).marks]
+    assert marks == [(MarkKind.DIED, "its first use of SVE traps to EL3"), (MarkKind.NOT_STARTED, "ALREADY_ON")]
 
 
 def test_a_failed_allocation_is_marked() -> None:

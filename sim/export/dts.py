@@ -49,6 +49,7 @@ def _lost(scenario: Scenario) -> tuple[str, ...]:
     topology = scenario.topology
     lost = {
         "vector lengths (in comments only)": True,
+        "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in topology.cpus),
         "late CPUs (in comments only)": len(scenario.early) < len(topology.cpus),
         "names of clusters (in comments only)": any(
             not re.fullmatch(r"cluster\d+", name) for spec in topology.cpus for name in spec.clusters

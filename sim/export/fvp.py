@@ -124,6 +124,7 @@ def _lost(scenario: Scenario, clusters: list[list[int]]) -> tuple[str, ...]:
             largest_vq(spec.usable_sve_vqs or 0) > _LARGEST_DETERMINED_VQ for spec in topology.cpus
         ),
         "clusters of the topology": mixed or split,
+        "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in topology.cpus),
         "late CPUs": len(scenario.early) < len(topology.cpus),
         "the order of CPUs": order != sorted(order),
         "MPIDRs, which the FVP sets": any(spec.mpidr is not None for spec in topology.cpus),

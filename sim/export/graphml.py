@@ -10,6 +10,7 @@ from typing import TypeAlias
 from sim.export.export_formats import Exported
 from sim.scenario import Scenario
 from sim.topology import Topology
+from sim.vectors import VectorType
 
 _Node: TypeAlias = str | tuple[str, ...]
 """A node of `Topology.graph`: a CPU's name, or a cluster's path."""
@@ -30,7 +31,11 @@ def export_graphml(scenario: Scenario) -> Exported:
         graph.add_node(ids[node], **_graphml_attributes(node, attributes))
     for cpu, spec in enumerate(scenario.topology.logical):
         graph.nodes[ids[spec.name]].update(
-            mpidr=scenario.topology.mpidr(cpu), zcr_el3_len=spec.zcr_el3_len, smcr_el3_len=spec.smcr_el3_len
+            mpidr=scenario.topology.mpidr(cpu),
+            zcr_el3_len=spec.zcr_el3_len,
+            smcr_el3_len=spec.smcr_el3_len,
+            cptr_el3_ez=spec.is_enabled(VectorType.SVE),
+            cptr_el3_esm=spec.is_enabled(VectorType.SME),
         )
     graph.add_edges_from((ids[parent], ids[child]) for parent, child in scenario.topology.graph.edges)
     return Exported("".join(f"{line}\n" for line in nx.generate_graphml(graph)))

@@ -162,6 +162,8 @@ def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
         sme_bits=above.sme_bits if own.sme_bits is UNSET else own.sme_bits,
         zcr_el3_len=above.zcr_el3_len if own.zcr_el3_len is UNSET else own.zcr_el3_len,
         smcr_el3_len=above.smcr_el3_len if own.smcr_el3_len is UNSET else own.smcr_el3_len,
+        cptr_el3_ez=above.cptr_el3_ez if own.cptr_el3_ez is UNSET else own.cptr_el3_ez,
+        cptr_el3_esm=above.cptr_el3_esm if own.cptr_el3_esm is UNSET else own.cptr_el3_esm,
         late=above.late if own.late is UNSET else own.late,
     )
 
@@ -184,6 +186,8 @@ def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: i
         vqs_from_bits(given.sme_bits) if given.sme_bits else None,
         zcr_el3_len=LEN_FIELD if given.zcr_el3_len is UNSET else given.zcr_el3_len,
         smcr_el3_len=LEN_FIELD if given.smcr_el3_len is UNSET else given.smcr_el3_len,
+        cptr_el3_ez=given.cptr_el3_ez is not False,
+        cptr_el3_esm=given.cptr_el3_esm is not False,
         late=given.late is True,
         mpidr=table.mpidr,
         clusters=path,

@@ -98,6 +98,13 @@ class CpuProperties(Table):
     smcr_el3_len: Annotated[
         Len | UnsetType, Meta(description="0 to 15; firmware's SMCR_EL3.LEN: the same for streaming lengths")
     ] = UNSET
+    cptr_el3_ez: Annotated[
+        bool | UnsetType,
+        Meta(description="firmware's CPTR_EL3.EZ; without it the first use of SVE traps to EL3, and the CPU is lost"),
+    ] = UNSET
+    cptr_el3_esm: Annotated[
+        bool | UnsetType, Meta(description="firmware's CPTR_EL3.ESM; the same for streaming mode, SME")
+    ] = UNSET
     late: Annotated[
         bool | UnsetType, Meta(description="left out of the early bring-up, even where maxcpus has room")
     ] = UNSET

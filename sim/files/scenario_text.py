@@ -29,7 +29,7 @@ from sim.files.toml_tables import text_from_data
 from sim.latencies import PARAMETERS, Distribution, Latencies
 from sim.scenario import Fault, Scenario
 from sim.topology import Cpu, Topology
-from sim.vectors import LEN_FIELD, bits_from_vqs
+from sim.vectors import LEN_FIELD, VectorType, bits_from_vqs
 
 
 def scenario_text(scenario: Scenario) -> str:
@@ -157,6 +157,8 @@ def _cpu(cpu: Cpu) -> CpuTable:
         sme_bits=unstated if cpu.sme_vqs is None else list(bits_from_vqs(cpu.sme_vqs)),
         zcr_el3_len=unstated if cpu.zcr_el3_len == LEN_FIELD else cpu.zcr_el3_len,
         smcr_el3_len=unstated if cpu.smcr_el3_len == LEN_FIELD else cpu.smcr_el3_len,
+        cptr_el3_ez=unstated if cpu.is_enabled(VectorType.SVE) else False,
+        cptr_el3_esm=unstated if cpu.is_enabled(VectorType.SME) else False,
         late=cpu.late or unstated,
     )
 

@@ -19,6 +19,7 @@ class EventKind(StrEnum):
     """The kinds of event; a comment names the class of the event's detail, if it has any."""
 
     ARRIVED = "arrived"  # Arrival
+    DIED = "died"  # Words
     BOOTED = "booted"
     REFUSED = "refused"  # RefusedBy
     OFFLINE = "offline"
@@ -87,7 +88,8 @@ Detail = Arrival | CpuOnAnswer | RefusedBy | Allocation | Guest | SaveLength | W
 class Event(NamedTuple):
     """Something that happened, whether or not the kernel logs it.
 
-    `cpu` is a logical number; for `EventKind.ARRIVED` and `EventKind.CPU_ON` it is the CPU hardware's own.
+    `cpu` is a logical number; for `EventKind.ARRIVED`, `EventKind.DIED` and `EventKind.CPU_ON` it is the CPU
+    hardware's own.
     """
 
     time_ns: int

@@ -42,6 +42,7 @@ _MIN_LETTERS = 4
 SIGNS = {
     MarkKind.ALLOCATED: ("v", style.BLUE),
     MarkKind.ALLOCATION_FAILED: ("X", style.RED),
+    MarkKind.DIED: ("P", style.RED),
     MarkKind.REFUSED: ("x", style.RED),
     MarkKind.PARKED: ("h", style.PINK),
     MarkKind.NOT_STARTED: ("s", style.ORANGE),

@@ -239,6 +239,8 @@ class Hotplug:
         del self._arriving[hw_cpu]
         self._system.psci.arrived(hw_cpu)
         self._system.reset_unit(hw_cpu)
+        if self._system.dies_at_start(hw_cpu):
+            return
         task = bring_up.data.task
         arrived = self._printk.event(EventKind.ARRIVED, hw_cpu, Arrival(task))
         if task is None:

@@ -35,7 +35,7 @@ class Recorder:
         self.lost: list[Lost] = []
         self.shared_tasks: list[SharedIdleTask] = []
         self.early: list[int] = [0]
-        self.counted: set[int] = {0}
+        self.counted: set[int] = set()
         self.states: dict[int, CpuState] = {}
         self.booted_events: dict[int, int] = {}
         self.final_event: int | None = None

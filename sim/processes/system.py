@@ -8,16 +8,17 @@ from simpy.events import Event
 
 from sim.environment import Environment, Step, StepKind
 from sim.errnos import Errno
-from sim.facts import Facts
+from sim.facts import Facts, LossKind, Lost
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.kvm import Kvm
-from sim.kernel.printk import Printk
+from sim.kernel.printk import EventKind, Printk, Words
 from sim.kernel.smp import Smp
 from sim.latencies import Distribution
 from sim.machine.firmware import Psci
 from sim.machine.registers import VectorUnit
 from sim.processes.recorder import Recorder
 from sim.scenario import Fault, Scenario
+from sim.vectors import VectorType
 
 Steps = Generator[Event, Any, None]
 """A process, or a part of a process."""
@@ -86,6 +87,16 @@ class System:
     def reset_unit(self, hw_cpu: int) -> None:
         """Reset a hardware CPU's vector unit to the state in which firmware leaves it when the CPU starts."""
         self.units.pop(hw_cpu, None)
+
+    def dies_at_start(self, hw_cpu: int) -> bool:
+        """Return True if a hardware CPU dies before it can log anything, and record that it is lost."""
+        supported = [vector_type for vector_type in VectorType if self.features.supports(vector_type)]
+        trapped = self.scenario.el3_traps(hw_cpu, supported)
+        if trapped is None:
+            return False
+        died = self.printk.event(EventKind.DIED, hw_cpu, Words(f"its first use of {trapped} traps to EL3"))
+        self.recorder.lose(Lost(self.env.now_ns, hw_cpu, LossKind.EL3_TRAPS, died, vector_type=trapped))
+        return True
 
     def facts(self) -> Facts:
         """Return the facts of the boot, which is over."""

@@ -27,6 +27,7 @@ _MAX_NAME_IN = 1.5
 _SYMBOLS = {
     MarkKind.ALLOCATED: "triangle-down",
     MarkKind.ALLOCATION_FAILED: "x",
+    MarkKind.DIED: "cross",
     MarkKind.REFUSED: "x-thin-open",
     MarkKind.PARKED: "hexagon",
     MarkKind.NOT_STARTED: "square",

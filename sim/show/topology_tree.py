@@ -13,6 +13,7 @@ from sim.scenario import Scenario
 from sim.show.row_groups import MAX_ROWS, short_cpu_list
 from sim.topology import Cpu
 from sim.units import counted
+from sim.vector_types import VECTOR_TYPES
 from sim.vectors import LEN_FIELD, braces
 
 _MAX_SET_WIDTH = 50
@@ -104,6 +105,7 @@ def _lengths(cpu: Cpu) -> str:
     parts = [_extension("SVE", cpu.sve_vqs, cpu.usable_sve_vqs, "ZCR_EL3", cpu.zcr_el3_len)]
     if cpu.sme_vqs is not None:
         parts.append(_extension("SME", cpu.sme_vqs, cpu.usable_sme_vqs, "SMCR_EL3", cpu.smcr_el3_len))
+    parts += [f"{VECTOR_TYPES[vector_type].el3_enable} 0" for vector_type in sorted(cpu.firmware.trapped)]
     return ", ".join(parts)
 
 

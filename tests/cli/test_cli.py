@@ -63,7 +63,7 @@ def test_json_has_everything_and_a_schema_version(asymboot: Asymboot) -> None:
     assert result.exit_code == 1
     outcome = json.loads(result.stdout)
     assert outcome["schema_version"] == 2
-    assert outcome["hazards"][0]["rank"] == 3
+    assert outcome["hazards"][0]["rank"] == 4
     assert outcome["buffers"][0]["asked_bytes"] == 1108
     assert {"log", "events", "cpus", "vectors", "kvm", "saves", "actions", "notes"} <= set(outcome)
 

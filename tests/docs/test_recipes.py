@@ -163,6 +163,7 @@ SVX = {
                 '            id_field=IdField("ID_AA64PFR1_EL1", "SVX", shift=40),\n'
                 '            capability="Scalable X Extension",\n'
                 '            el3_len_key="xcr_el3_len",\n'
+                '            el3_enable="CPTR_EL3.EX",\n'
                 '            option="arm64.nosvx",\n'
                 "            flag=None,\n"
                 "            default_vl_bytes=32,\n"

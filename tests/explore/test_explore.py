@@ -50,7 +50,7 @@ from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout,
 from sim.schemas import schema_text
 from sim.show.exploration_text import show_explored
 from sim.show.schedule_text import show_schedule
-from sim.topology import Topology
+from sim.topology import Cpu, Topology
 from tests.command_line import Asymboot
 from tests.examples import examples
 from tests.systems import guest, off, on, wait_for
@@ -131,6 +131,13 @@ SCENARIOS = {
         kernel="6.1",
         faults=(Fault("cpu1", arrives_after_ns=6_000_000_000),),
     ),
+    "a CPU that dies at its start": scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=1,
+        actions=[on(1, agent="a"), on(1, agent="b"), on(2, agent="c"), guest(0, agent="d")],
+    ).but(topology=Topology((Cpu.of("cpu0", 1), Cpu.of("cpu1", 1, cptr_el3_ez=False), Cpu.of("cpu2", 1)))),
     "a CPU_ON that fails once": scenario(
         WIDE,
         NARROW,

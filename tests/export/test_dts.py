@@ -69,7 +69,7 @@ def test_a_tree_nests_clusters_and_keeps_the_files_order() -> None:
 
 def test_comments_state_lengths() -> None:
     text = export_text(NESTED, "dts")
-    assert "// cpu3 (far): late (listed later by firmware), SVE {128,256}\n" in text
+    assert "// cpu3 (far): late (listed later), SVE {128,256}\n" in text
     assert "// cpu0 (own): no SVE\n" in text
 
 

@@ -77,7 +77,7 @@ def test_everything_in_a_file_arrives() -> None:
     sve_rule = "powers-of-two"
     cpus = [
         { name = "a", sve_bits = [128, 256], sme_bits = [512], zcr_el3_len = 0, smcr_el3_len = 3, late = true },
-        { name = "b", sve_bits = [128], mpidr = 0x100 },
+        { name = "b", sve_bits = [128], mpidr = 0x100, cptr_el3_ez = false },
     ]
     [kernel]
     series = "6.12"
@@ -125,7 +125,7 @@ def test_everything_in_a_file_arrives() -> None:
     )
     assert scenario.topology.sve_rule is SveRule.POWERS_OF_TWO
     assert scenario.topology.logical == (
-        Cpu.of("b", 0b1, mpidr=0x100),
+        Cpu.of("b", 0b1, mpidr=0x100, cptr_el3_ez=False),
         Cpu.of("a", 0b11, 0b1000, zcr_el3_len=0, smcr_el3_len=3, late=True),
     )
 

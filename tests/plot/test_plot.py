@@ -213,8 +213,8 @@ def test_alike_neighbours_share_a_row_where_there_are_many() -> None:
     rows = length_rows(boot(read_scenario(find(Path("server-1024")))))
     assert [row.label for row in rows] == [
         "cpu0-767",
-        "cpu768,1023, late (listed later by firmware)",
-        "cpu769-1022, late (listed later by firmware)",
+        "cpu768,1023, late (listed later)",
+        "cpu769-1022, late (listed later)",
     ]
     assert sum(len(row.cpus) for row in rows) == 1024
 

@@ -420,7 +420,7 @@ def test_tables_say_why_a_cpu_is_late() -> None:
         ("early", None),  # it was taken down, and stays down
         ("early", "failed to come early"),
         ("late", "maxcpus="),
-        ("late", "listed later by firmware"),
+        ("late", "listed later"),
     ]
     assert [outcome.scenario.late_because(number) for number in range(6)] == [
         *[None] * 4,
