@@ -203,6 +203,6 @@ class HotplugHistory:
 def hotplugs_of(lines: Iterable[str]) -> list[Hotplug]:
     """Return the steps of CPUs in some lines of a log; which CPUs are online before the lines is unknown."""
     history = HotplugHistory(online=None)
-    for _, line in understood_lines("\n".join(lines)):
-        history.read(line)
+    for found in understood_lines("\n".join(lines)):
+        history.read(found.line)
     return history.steps

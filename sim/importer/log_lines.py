@@ -5,10 +5,12 @@ one more kind of line, add a class to `KINDS`, and handle it where it matters: i
 is about a CPU that comes or goes, in `sim.importer.log_reader` otherwise. A word of its pattern must be among the words
 that `sim.importer.log_text` looks for first.
 
-A pattern matches the kernel's message. Stamps, levels, callers, host names and mail quotes before it are passed over.
+A pattern matches the kernel's message from its beginning: `sim.importer.log_formats` takes off what stands before it.
+Lines that change no scenario, and that only an explanation of the log reads, are in `sim.importer.explained_lines`.
 
-Sources: arch/arm64/kernel/setup.c, smp.c, cpufeature.c, fpsimd.c, arch/arm64/kvm/arm.c, drivers/firmware/psci/psci.c,
-drivers/base/devtmpfs.c, init/main.c, kernel/smp.c, kernel/cpu.c, kernel/rcu/tree_plugin.h, mm/slub.c, kernel/panic.c.
+Sources: arch/arm64/kernel/setup.c, smp.c, cpufeature.c, fpsimd.c, arch/arm64/mm/context.c, arch/arm64/kvm/arm.c,
+drivers/firmware/psci/psci.c, drivers/base/devtmpfs.c, init/main.c, kernel/smp.c, kernel/cpu.c,
+kernel/rcu/tree_plugin.h, mm/slub.c, kernel/panic.c.
 """
 
 import re
@@ -54,12 +56,12 @@ class Hex(int):
 
 # Numbers are bounded in length, so that none takes long to convert, and have no leading zeros, which the kernel never
 # prints and msgspec refuses.
-_NUMBER = r"(?:0|[1-9]\d{0,6})"
+NUMBER = r"(?:0|[1-9]\d{0,6})"
 _BYTES = r"(?:0|[1-9]\d{0,8})"
-_REGISTER = r"0x[0-9a-f]{1,16}"
-_CPU = rf"CPU(?P<cpu>{_NUMBER}): "
-_IDENTITY = rf"(?P<mpidr>{_REGISTER}) \[(?P<midr>0x[0-9a-f]{{1,8}})\]"
-_CAPABILITIES = {traits.capability: extension for extension, traits in VECTOR_TYPES.items()}
+REGISTER = r"0x[0-9a-f]{1,16}"
+CPU_PREFIX = rf"CPU(?P<cpu>{NUMBER}): "
+_IDENTITY = rf"(?P<mpidr>{REGISTER}) \[(?P<midr>0x[0-9a-f]{{1,8}})\]"
+VECTOR_CAPABILITIES = {traits.capability: extension for extension, traits in VECTOR_TYPES.items()}
 _ID_FIELDS = {traits.id_field.register: (extension, traits.id_field) for extension, traits in VECTOR_TYPES.items()}
 
 
@@ -68,6 +70,8 @@ class LogLine(msgspec.Struct, frozen=True):
 
     pattern: ClassVar[str]
     phase: ClassVar[Phase] = Phase.EARLY
+    is_of_any_kernel: ClassVar[bool] = False
+    """True if kernels of other architectures log the same."""
 
 
 class CpuLine(LogLine, frozen=True):
@@ -94,6 +98,7 @@ class ReleaseLine(LogLine, frozen=True):
     """
 
     pattern = r"Linux version (?P<release>\d\S*)(?:.* Debian (?P<debian>\d+\.\d+\.\d+)-)?"
+    is_of_any_kernel = True
     release: str
     debian: str | None = None
 
@@ -102,20 +107,23 @@ class CommandLineLine(LogLine, frozen=True):
     """The kernel's command line; the kernel prints a long one in parts, a line each."""
 
     pattern = r"Kernel command line: (?P<text>.*)"
+    is_of_any_kernel = True
     text: str
 
 
 class PossibleLine(LogLine, frozen=True):
     """The number of possible CPUs, as SLUB or RCU report it."""
 
-    pattern = rf"(?:SLUB: .*\bCPUs=|.*\bnr_cpu_ids[=:])(?P<count>{_NUMBER})\b"
+    pattern = rf"(?:SLUB: .*\bCPUs=|.*\bnr_cpu_ids[=:])(?P<count>{NUMBER})\b"
+    is_of_any_kernel = True
     count: int
 
 
 class BroughtUpLine(LogLine, frozen=True):
     """The number of CPUs that are online after the early bring-up; the kernel logs it twice, in different words."""
 
-    pattern = rf"(?:smp: Brought up \d+ nodes?, |SMP: Total of )(?P<count>{_NUMBER}) (?:CPU|processors)"
+    pattern = rf"(?:(?:smp: )?Brought up (?:\d+ nodes?, )?|SMP: Total of )(?P<count>{NUMBER}) (?:CPU|processors)"
+    is_of_any_kernel = True
     phase = Phase.BROUGHT_UP
     count: int
 
@@ -128,10 +136,18 @@ class ExceptionLevelLine(LogLine, frozen=True):
     level: str
 
 
+class InconsistentModesLine(LogLine, frozen=True):
+    """Some CPUs started at EL2, and others at EL1."""
+
+    pattern = r"CPU: CPUs started in inconsistent modes"
+    phase = Phase.BROUGHT_UP
+
+
 class InitcallLine(LogLine, frozen=True):
     """A line that every kernel logs some time after its capabilities are final."""
 
     pattern = r"devtmpfs: initialized|Freeing unused kernel|Run \S+ as init process"
+    is_of_any_kernel = True
     phase = Phase.FINAL
 
 
@@ -139,6 +155,7 @@ class PanicLine(LogLine, frozen=True):
     """A panic, which ends the log."""
 
     pattern = r"(?P<message>Kernel panic - not syncing: .*)"
+    is_of_any_kernel = True
     message: str
 
     @property
@@ -156,14 +173,14 @@ class PanicLine(LogLine, frozen=True):
 class DetectedLine(LogLine, frozen=True):
     """A vector extension that the system has."""
 
-    pattern = rf"CPU features: detected: (?P<capability>{'|'.join(_CAPABILITIES)})"
+    pattern = rf"CPU features: detected: (?P<capability>{'|'.join(VECTOR_CAPABILITIES)})"
     phase = Phase.BROUGHT_UP
     capability: str
 
     @property
     def extension(self) -> VectorType:
         """The extension whose capability it is."""
-        return _CAPABILITIES[self.capability]
+        return VECTOR_CAPABILITIES[self.capability]
 
 
 class VectorLengthLine(LogLine, frozen=True):
@@ -187,50 +204,89 @@ class UnvirtualisableLine(LogLine, frozen=True):
 
 
 class SanityLine(CpuLine, frozen=True):
-    """A CPU whose ID register differs from the boot CPU's."""
+    """A CPU whose ID register differs from the boot CPU's; older kernels leave out a part of the line."""
 
     pattern = (
-        rf"CPU features: SANITY CHECK: Unexpected variation in SYS_(?P<register>{'|'.join(_ID_FIELDS)})\. "
-        rf"Boot CPU: (?P<boot_value>{_REGISTER}), CPU(?P<cpu>{_NUMBER}): (?P<value>{_REGISTER})"
+        rf"(?:CPU features: )?SANITY CHECK: Unexpected variation in (?:SYS_)?(?P<register>\w{{1,40}})\. "
+        rf"Boot CPU: (?P<boot_value>{REGISTER}), CPU(?P<cpu>{NUMBER}): (?P<value>{REGISTER})"
     )
     register: str
     boot_value: Hex
     value: Hex
 
     @property
-    def extension(self) -> VectorType:
-        """The extension that a field of the register tells of."""
-        return _ID_FIELDS[self.register][0]
+    def extension(self) -> VectorType | None:
+        """The vector extension that a field of the register tells of; None for other registers."""
+        return _ID_FIELDS[self.register][0] if self.register in _ID_FIELDS else None
 
     def has_extension(self, value: int) -> bool:
-        """Return True if a CPU with this value of the register has the extension."""
-        return _ID_FIELDS[self.register][1].of(value) != 0
+        """Return True if a CPU with this value of the register has its vector extension."""
+        return self.register in _ID_FIELDS and _ID_FIELDS[self.register][1].of(value) != 0
+
+
+# Refusals. The reason comes first, and then "will not boot"
 
 
 class ConflictLine(CpuLine, frozen=True):
-    """A late CPU lacks, or has too much of, a capability that is final: the kernel refuses it."""
+    """A CPU lacks, or has too much of, a capability that is final: the kernel refuses it, or panics."""
 
-    pattern = rf"CPU features: {_CPU}Detected conflict for capability \d+ \((?P<capability>.{{1,80}}?)\), System"
+    pattern = (
+        rf"(?:CPU features: )?{CPU_PREFIX}Detected conflict for capability \d+ \((?P<capability>.{{1,80}}?)\), "
+        rf"System: (?P<in_system>[01]), CPU: (?P<in_cpu>[01])"
+    )
     capability: str
+    """The description; the number before it differs between point releases."""
+    in_system: bool = True
+    in_cpu: bool = False
 
     @property
     def extension(self) -> VectorType | None:
         """The vector extension that the CPU lacks; None where the capability is another."""
-        return _CAPABILITIES.get(self.capability)
+        return VECTOR_CAPABILITIES.get(self.capability)
 
 
 class MissingHwcapLine(CpuLine, frozen=True):
-    """A late CPU lacks a hwcap that user space was promised: the kernel refuses it."""
+    """A late CPU lacks a CPU feature that programs were promised: the kernel refuses it."""
 
-    pattern = rf"CPU features: {_CPU}missing HWCAP: (?P<hwcap>.{{1,80}}?)$"
+    pattern = rf"(?:CPU features: )?{CPU_PREFIX}missing HWCAP: (?P<hwcap>\w{{1,40}})"
     hwcap: str
+
+    @property
+    def name(self) -> str:
+        """The name without the prefixes of the kernel's constants, as in KERNEL_HWCAP_SVE2."""
+        return self.hwcap.removeprefix("KERNEL_HWCAP_").removeprefix("COMPAT_HWCAP_")
+
+
+class HypMismatch(StrEnum):
+    """A property of the hypervisor's that a late CPU must have, in the kernel's words of what is wrong with it."""
+
+    VMID = "VMID width mismatch"
+    IPA = "IPA range mismatch"
+    MPAM_VERSION = "MPAM version mismatch"
+    MPAM_HCR = "Missing MPAM HCR"
+    MPAM_LIMITS = "MPAM PARTID/PMG max values are mismatched"
+
+
+class HypMismatchLine(CpuLine, frozen=True):
+    """A late CPU does not fit KVM or MPAM as they were set up at boot: the kernel refuses it."""
+
+    pattern = rf"(?:CPU features: )?{CPU_PREFIX}(?P<mismatch>{'|'.join(map(re.escape, HypMismatch))})"
+    mismatch: HypMismatch
+
+
+class SmallerAsidLine(CpuLine, frozen=True):
+    """A CPU has fewer bits of ASID than the boot CPU: the kernel panics."""
+
+    pattern = rf"{CPU_PREFIX}smaller ASID size\((?P<bits>{NUMBER})\) than boot CPU \((?P<boot_bits>{NUMBER})\)"
+    bits: int
+    boot_bits: int
 
 
 class LengthsLine(CpuLine, frozen=True):
     """The reason why a late CPU does not have the vector lengths that it must have."""
 
     pattern = (
-        rf"(?P<extension>SVE|SME): cpu(?P<cpu>{_NUMBER}): "
+        rf"(?P<extension>SVE|SME): cpu(?P<cpu>{NUMBER}): "
         rf"(?P<verdict>{'|'.join(map(re.escape, LengthsVerdict))})"
     )
     extension: VectorType
@@ -240,7 +296,7 @@ class LengthsLine(CpuLine, frozen=True):
 class MismatchLine(CpuLine, frozen=True):
     """A late CPU does not have the vector lengths that it must have; the line before says why."""
 
-    pattern = rf"CPU features: {_CPU}(?P<extension>SVE|SME): vector length support mismatch"
+    pattern = rf"(?:CPU features: )?{CPU_PREFIX}(?P<extension>SVE|SME): vector length support mismatch"
     extension: VectorType
 
 
@@ -250,35 +306,71 @@ class MismatchLine(CpuLine, frozen=True):
 class BootedLine(CpuLine, frozen=True):
     """A CPU is online."""
 
-    pattern = rf"{_CPU}Booted secondary processor {_IDENTITY}"
+    pattern = rf"{CPU_PREFIX}Booted secondary processor {_IDENTITY}"
     mpidr: Hex
     midr: Hex
 
 
 class UnfitLine(CpuLine, frozen=True):
-    """A CPU will be refused, in the kernel's words; the line before may say why."""
+    """A CPU that cannot be used, in the kernel's words; the kernel logs one of the subclasses."""
 
-    pattern = rf"{_CPU}(?P<reason>will not boot|is stuck in kernel|does not support .{{1,80}})"
     reason: str
+
+
+class WillNotBootLine(UnfitLine, frozen=True):
+    """A CPU will be refused; the line before may say why."""
+
+    pattern = rf"{CPU_PREFIX}(?P<reason>will not boot)"
+
+
+class StuckLine(UnfitLine, frozen=True):
+    """A CPU loops inside of the kernel; the line after may say why."""
+
+    pattern = rf"{CPU_PREFIX}(?P<reason>is stuck in kernel)"
+
+
+class UnsupportedLine(UnfitLine, frozen=True):
+    """A CPU lacks 52-bit virtual addresses, or the kernel's size of pages."""
+
+    pattern = rf"{CPU_PREFIX}(?P<reason>does not support .{{1,80}})"
 
 
 class NotOnlineLine(CpuLine, frozen=True):
     """A CPU did not come online within the kernel's 5 s."""
 
-    pattern = rf"{_CPU}failed to come online"
+    pattern = rf"{CPU_PREFIX}failed to come online"
+
+
+class UnknownStateLine(CpuLine, frozen=True):
+    """A CPU that did not come online, and did not report where it stopped."""
+
+    pattern = rf"{CPU_PREFIX}failed in unknown state : (?P<state>{REGISTER})"
+    state: Hex
+
+
+class DiedLine(CpuLine, frozen=True):
+    """A refused CPU is off."""
+
+    pattern = rf"{CPU_PREFIX}died during early boot"
 
 
 class NotStartedLine(CpuLine, frozen=True):
     """Firmware refused to start a CPU; the error is a negative errno."""
 
-    pattern = rf"{_CPU}failed to boot: (?P<error>-?{_NUMBER})"
+    pattern = rf"{CPU_PREFIX}failed to boot: (?P<error>-?{NUMBER})"
     error: int
 
 
 class KilledLine(CpuLine, frozen=True):
     """A CPU is off: user space took it down, or the kernel refused it."""
 
-    pattern = rf"psci: CPU(?P<cpu>{_NUMBER}) (?:killed|may not have shut down cleanly)"
+    pattern = rf"psci: CPU(?P<cpu>{NUMBER}) killed"
+
+
+class NotKilledLine(KilledLine, frozen=True):
+    """A CPU was taken down, and firmware does not say that it is off."""
+
+    pattern = rf"psci: CPU(?P<cpu>{NUMBER}) may not have shut down cleanly"
 
 
 # KVM
@@ -325,7 +417,7 @@ class KvmDisabledLine(KvmLine, frozen=True):
 class KvmFailedLine(KvmLine, frozen=True):
     """KVM could not be initialised; the error is a negative errno."""
 
-    pattern = rf"kvm \[\d+\]: error initializing Hyp mode: (?P<error>-?{_NUMBER})"
+    pattern = rf"kvm \[\d+\]: error initializing Hyp mode: (?P<error>-?{NUMBER})"
     error: int
 
 
@@ -337,6 +429,7 @@ KINDS: tuple[type[LogLine], ...] = (
     BootedLine,
     BroughtUpLine,
     ExceptionLevelLine,
+    InconsistentModesLine,
     VectorLengthLine,
     UnvirtualisableLine,
     GuestsLimitedLine,
@@ -349,12 +442,19 @@ KINDS: tuple[type[LogLine], ...] = (
     SanityLine,
     ConflictLine,
     MissingHwcapLine,
+    HypMismatchLine,
+    SmallerAsidLine,
     LengthsLine,
     MismatchLine,
-    UnfitLine,
+    WillNotBootLine,
+    StuckLine,
+    UnsupportedLine,
     NotOnlineLine,
+    UnknownStateLine,
+    DiedLine,
     NotStartedLine,
     KilledLine,
+    NotKilledLine,
     PanicLine,
 )
-"""Every kind of line; of two whose patterns both match, the earlier counts."""
+"""The kinds of lines that a scenario may depend on."""

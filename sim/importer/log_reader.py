@@ -62,13 +62,13 @@ def parse_kernel_log(text: str) -> KernelLog:
         InputError: see `read_kernel_log`.
     """
     lines = list(understood_lines(text))
-    boot_starts = [index for index, (_, line) in enumerate(lines) if isinstance(line, BootLine)]
+    boot_starts = [index for index, found in enumerate(lines) if isinstance(found.line, BootLine)]
     if not boot_starts:
         raise InputError(_reason_not_a_log(text, lines))
     reader = _Reader()
-    for number, line in lines[boot_starts[-1] :]:
-        with at(f"line {number}"):
-            reader.read(line)
+    for found in lines[boot_starts[-1] :]:
+        with at(f"line {found.number}"):
+            reader.read(found.line)
     return reader.finish(boots=len(boot_starts))
 
 
@@ -78,7 +78,7 @@ def _reason_not_a_log(text: str, lines: list[NumberedLine]) -> str:
         return f"is a log of {other}, which cannot be imported"
     if text.lstrip().startswith(("{", "[{")):
         return "is JSON, and has no kernel's messages of a boot in it: give the log as text"
-    if any(isinstance(line, BootedLine | KvmLine | VectorLengthLine | KilledLine) for _, line in lines):
+    if any(isinstance(found.line, BootedLine | KvmLine | VectorLengthLine | KilledLine) for found in lines):
         return "begins after the kernel did, and its first lines are needed: journalctl -k -b may have them"
     return "is not a log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"
 
@@ -191,8 +191,9 @@ class _Reader:
 
     @_read.register
     def _sanity(self, line: SanityLine) -> None:
-        for cpu, value in ((0, line.boot_value), (line.cpu, line.value)):
-            self._set_extension(cpu, line.extension, present=line.has_extension(value))
+        if line.extension is not None:
+            for cpu, value in ((0, line.boot_value), (line.cpu, line.value)):
+                self._set_extension(cpu, line.extension, present=line.has_extension(value))
 
     @_read.register
     def _conflict(self, line: ConflictLine) -> None:

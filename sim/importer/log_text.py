@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from sim.importer.explained_lines import EXPLAINED_KINDS, OldBootLine
 from sim.importer.log_formats import Split, split_prefixes, unknown_prefix
 from sim.importer.log_lines import KINDS, BootLine, Hex, LogLine
 
@@ -16,10 +17,13 @@ _MOST_PIECES = 16
 _NARROWEST_SCREEN = 80
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[78=>c])")
 _LINE_ENDS = re.compile(r"\r+\n?|\n\r+|[\v\f\x85\u2028\u2029]")
-_PATTERNS = tuple((kind, re.compile(kind.pattern)) for kind in KINDS)
+ALL_KINDS = (*EXPLAINED_KINDS, *KINDS)
+"""Every kind of line; of two whose patterns both match, the earlier counts."""
+_PATTERNS = tuple((kind, re.compile(kind.pattern)) for kind in ALL_KINDS)
 _PERHAPS = re.compile(
-    "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|"
-    r'"MESSAGE" ?: ?\['
+    "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing"
+    "|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot |Error|abling|Protected|Failed|WARNING|Unable"
+    r'|Internal|INFO|watchdog|"MESSAGE" ?: ?\['
 )
 """The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped."""
 _UNIQUE_STAMP = re.compile(r"[1-9]\d*\.\d{6}|0\.\d*[1-9]\d*")
@@ -39,10 +43,11 @@ _OTHER_KERNELS = {
 
 
 class NumberedLine(NamedTuple):
-    """A line that is understood, and its number in the text, from 1 on."""
+    """A line that is understood, its number in the text, from 1 on, and the message."""
 
     number: int
     line: LogLine
+    text: str
 
 
 class NumberedMessage(NamedTuple):
@@ -71,12 +76,12 @@ def understood_lines(text: str) -> Iterator[NumberedLine]:
             continue
         # A new boot, whose stamps begin at 0 again; or a console that repeats this boot from the kernel's first line.
         # The reader begins at the last such line, so that nothing is lost in either case.
-        if isinstance(line, BootLine):
+        if isinstance(line, BootLine | OldBootLine):
             stamped.clear()
         elif _UNIQUE_STAMP.fullmatch(message.seconds):
             stamped.add(shown)
         last = shown
-        yield NumberedLine(message.number, line)
+        yield NumberedLine(message.number, line, message.text)
 
 
 def parse_line(message: str) -> LogLine | None:

@@ -1,0 +1,421 @@
+"""The lines of a kernel log that change no scenario, and that an explanation of the log reads.
+
+They are kinds of lines as `sim.importer.log_lines` has them. Lines of kernels before 4.17, which name CPUs differently,
+are among them: such a log cannot be imported, and is explained all the same.
+
+Sources: arch/arm64/kernel/smp.c, smp_spin_table.c, cpu_ops.c, cpufeature.c, fpsimd.c, idreg-override.c, proton-pack.c,
+traps.c, arch/arm64/mm/context.c, fault.c, arch/arm64/kvm/arm.c, pkvm.c, handle_exit.c, reset.c,
+drivers/firmware/psci/psci.c, kernel/cpu.c, kernel/watchdog.c, kernel/rcu/tree_stall.h.
+"""
+
+from enum import StrEnum
+
+from sim.importer.log_lines import (
+    CPU_PREFIX,
+    NUMBER,
+    REGISTER,
+    VECTOR_CAPABILITIES,
+    CpuLine,
+    Hex,
+    LogLine,
+    PanicLine,
+    Phase,
+)
+from sim.vectors import VectorType
+
+_ERROR = rf"(?P<error>-?{NUMBER})"
+
+# How CPUs are found and started
+
+
+class OldBootLine(LogLine, frozen=True):
+    """The first line of a kernel before 4.17, which names no core."""
+
+    pattern = r"Booting Linux on physical CPU (?P<mpidr>0x[0-9a-f]{1,16})$"
+    is_of_any_kernel = True
+    mpidr: Hex
+
+
+class OldBootedLine(CpuLine, frozen=True):
+    """A CPU of a kernel before 4.17 is online; the core is that of its MIDR."""
+
+    pattern = rf"{CPU_PREFIX}Booted secondary processor(?: \[(?P<midr>[0-9a-f]{{8}})\])?$"
+    midr: Hex | None = None
+
+
+class OldCoreLine(LogLine, frozen=True):
+    """The boot CPU's core, of a kernel before 4.17."""
+
+    pattern = r"Boot CPU: AArch64 Processor \[(?P<midr>[0-9a-f]{8})\]"
+    midr: Hex
+
+
+class PsciVersionLine(LogLine, frozen=True):
+    """The version of PSCI that firmware has."""
+
+    pattern = r"psci: PSCIv(?P<version>\d{1,3}\.\d{1,3}) detected in firmware"
+    version: str
+
+
+class PsciConflictLine(LogLine, frozen=True):
+    """Firmware has an older PSCI than the device tree says: the kernel does not use it."""
+
+    pattern = r"psci: Conflicting PSCI version detected"
+
+
+class TrustedOsLine(LogLine, frozen=True):
+    """A trusted OS lives on one CPU, which can therefore not be taken down."""
+
+    pattern = rf"psci: Trusted OS resident on physical CPU (?P<mpidr>{REGISTER})"
+    mpidr: Hex
+
+
+class PsciNotStartedLine(CpuLine, frozen=True):
+    """Firmware refused CPU_ON; the error is the negative errno that the kernel made of PSCI's answer."""
+
+    pattern = rf"psci: failed to boot CPU(?P<cpu>{NUMBER}) \({_ERROR}\)"
+    error: int
+
+
+class NoCpuOnLine(CpuLine, frozen=True):
+    """The device tree names PSCI as the CPU's enable method, and has no PSCI."""
+
+    pattern = rf"psci: no cpu_on method, not booting CPU(?P<cpu>{NUMBER})"
+
+
+class NoReleaseAddressLine(CpuLine, frozen=True):
+    """The spin-table CPU has no address at which it waits."""
+
+    pattern = rf"{CPU_PREFIX}missing or invalid cpu-release-addr property"
+
+
+class EnableMethodLine(LogLine, frozen=True):
+    """A CPU of the device tree has no enable method, or a method that the kernel lacks."""
+
+    pattern = (
+        r"(?P<node>/cpus/\S{1,60}): (?P<fault>missing|unsupported) enable-method property(?:: (?P<method>.{1,40}))?"
+    )
+    node: str
+    fault: str
+    method: str | None = None
+
+
+class NoBootCpuLine(LogLine, frozen=True):
+    """The firmware's tables do not have the CPU that boots: the kernel uses no other CPU."""
+
+    pattern = r"(?:DT |MADT )?missing boot CPU MPIDR(?:\[23:0\])?, not enabling secondaries"
+
+
+class ClippedLine(LogLine, frozen=True):
+    """There are more CPUs than the kernel was built or told to use."""
+
+    pattern = rf"Number of cores \((?P<cores>{NUMBER})\) exceeds configured maximum of (?P<most>{NUMBER})"
+    cores: int
+    most: int
+
+
+class BringingUpLine(LogLine, frozen=True):
+    """The early bring-up begins."""
+
+    pattern = r"smp: Bringing up secondary CPUs"
+    is_of_any_kernel = True
+
+
+class UncleanLine(CpuLine, frozen=True):
+    """A CPU that the kernel gave up may still run."""
+
+    pattern = rf"{CPU_PREFIX}(?:may not have shut down cleanly|cpu didn't die)"
+
+
+class ShutdownLine(CpuLine, frozen=True):
+    """A CPU is being taken down."""
+
+    pattern = rf"{CPU_PREFIX}shutdown"
+
+
+class CpuIsUpLine(CpuLine, frozen=True):
+    """A CPU came back when the system resumed."""
+
+    pattern = rf"CPU(?P<cpu>{NUMBER}) is up"
+    is_of_any_kernel = True
+
+
+class ResumeErrorLine(CpuLine, frozen=True):
+    """A CPU could not be taken down for suspend, or did not come back at resume."""
+
+    pattern = rf"Error taking CPU(?P<cpu>{NUMBER}) (?P<direction>up|down): {_ERROR}"
+    is_of_any_kernel = True
+    direction: str
+    error: int
+
+
+class SuspendLine(LogLine, frozen=True):
+    """All CPUs but one are taken down, or brought up again, around suspend."""
+
+    pattern = r"(?P<action>Disabling|Enabling) non-boot CPUs"
+    is_of_any_kernel = True
+    action: str
+
+
+# Features
+
+
+class UnknownAsidLine(CpuLine, frozen=True):
+    """A CPU's size of ASIDs has a value that the kernel does not know."""
+
+    pattern = rf"{CPU_PREFIX}Unknown ASID size \((?P<value>{NUMBER})\); assuming 8-bit"
+    value: int
+
+
+class VariationLine(LogLine, frozen=True):
+    """The first SANITY CHECK line of a boot; the kernel is tainted."""
+
+    pattern = r"(?:CPU features: )?Unsupported CPU feature variation"
+
+
+class OtherFeatureLine(LogLine, frozen=True):
+    """A feature, an erratum or a mitigation that the kernel detected, besides vector extensions."""
+
+    pattern = (
+        r"(?:CPU features: )?(?:detected(?: feature| CPU\d{1,5})?|enabling workaround for|emulated):? "
+        rf"(?!{'|'.join(VECTOR_CAPABILITIES)})(?P<feature>.{{1,100}})"
+    )
+    feature: str
+
+
+class OverrideEffect(StrEnum):
+    """The effect of an override of an ID register's field on the command line, in the kernel's words."""
+
+    FORCED = "forced to"
+    ALREADY = "already set to"
+    IGNORED = "ignoring override to"
+    IMPOSSIBLE = "impossible override, ignored"
+
+
+class OverrideLine(LogLine, frozen=True):
+    """A field of an ID register that the command line overrides."""
+
+    pattern = (
+        rf"CPU features: SYS_(?P<register>\w{{1,40}})\[(?P<high>{NUMBER}):(?P<low>{NUMBER})\]: "
+        rf"(?P<effect>{'|'.join(OverrideEffect)})(?: (?P<value>[0-9a-f]{{1,16}}))?"
+    )
+    register: str
+    high: int
+    low: int
+    effect: OverrideEffect
+    value: Hex | None = None
+
+
+class KptiLine(LogLine, frozen=True):
+    """Kernel page table isolation is forced."""
+
+    pattern = (
+        r"CPU features: kernel page table isolation (?P<state>forced ON|forced OFF|disabled) by (?P<reason>.{1,60})"
+    )
+    state: str
+    reason: str
+
+
+class Asymmetric32Line(CpuLine, frozen=True):
+    """A CPU differs from the boot CPU in running 32-bit programs; a CPU that runs them can no longer go offline."""
+
+    pattern = (
+        rf"CPU features: Asymmetric 32-bit EL0 support detected on (?:housekeeping )?CPU (?P<cpu>{NUMBER});"
+        rf" ?CPU hot-unplug disabled on CPU (?P<kept>{NUMBER})"
+    )
+    kept: int
+
+
+class NoGranuleLine(LogLine, frozen=True):
+    """CTR_EL0 does not tell the cache writeback granule."""
+
+    pattern = rf"CPU features: No Cache Writeback Granule information, assuming (?P<granule_bytes>{NUMBER})"
+    granule_bytes: int
+
+
+class MitigationOffLine(LogLine, frozen=True):
+    """The command line disables a mitigation."""
+
+    pattern = r"(?P<what>spectre-(?:v2|v4|bhb)) mitigation disabled by command[- ]line option"
+    what: str
+
+
+class WorseMitigationLine(LogLine, frozen=True):
+    """A late CPU worsens the state of a mitigation: the kernel warns."""
+
+    pattern = r"WARNING: .*\bupdate_mitigation_state\b"
+
+
+class RaisedMaximumLine(CpuLine, frozen=True):
+    """A late CPU has a larger vector length than any CPU before, by a kernel with a patch that says so."""
+
+    pattern = rf"(?P<extension>SVE|SME): cpu(?P<cpu>{NUMBER}): increases maximum VL to (?P<vl_bytes>{NUMBER})"
+    extension: VectorType
+    vl_bytes: int
+
+
+# KVM
+
+
+class KvmModeIgnoredLine(LogLine, frozen=True):
+    """The command line asks for a mode of KVM, and the CPUs did not start at EL2."""
+
+    pattern = r"KVM is not available\. Ignoring kvm-arm\.mode"
+
+
+class ProtectedWithVheLine(LogLine, frozen=True):
+    """The command line asks for protected mode, and the kernel runs at EL2 itself."""
+
+    pattern = r"Protected KVM not available with VHE"
+
+
+class StageTwoLine(LogLine, frozen=True):
+    """The CPUs cannot translate guests' addresses with pages of the kernel's size."""
+
+    pattern = r"kvm \[\d+\]: PAGE_SIZE not supported at Stage-2"
+    phase = Phase.FINAL
+
+
+class DeadlockLine(LogLine, frozen=True):
+    """A guest without the workaround of an erratum can hang the machine."""
+
+    pattern = r"kvm \[\d+\]: Guests without required CPU erratum work-?arounds can deadlock system"
+    phase = Phase.FINAL
+
+
+class IpaLimitLine(LogLine, frozen=True):
+    """The largest size of guests' address spaces."""
+
+    pattern = rf"kvm \[\d+\]: IPA Size Limit: (?P<bits>{NUMBER}) ?bits"
+    phase = Phase.FINAL
+    bits: int
+
+
+class ProtectionFailedLine(LogLine, frozen=True):
+    """pKVM could not take the host's access to the hypervisor away."""
+
+    pattern = r"(?:kvm \[\d+\]: )?Failed to (?:finalize Hyp protection|init hyp memory protection)"
+
+
+class HypPanicLine(LogLine, frozen=True):
+    """The hypervisor panicked at some place in it."""
+
+    pattern = r"kvm \[\d+\]: [nh]VHE hyp (?P<what>panic|BUG) at: (?:\[<[0-9a-f]*>\] )?(?P<place>\S{1,100})"
+    what: str
+    place: str
+
+    @property
+    def is_in_sve_save(self) -> bool:
+        """True if the hypervisor was saving the host's SVE registers."""
+        return "sve_save_state" in self.place
+
+
+# Crashes, and what follows CPUs that died
+
+
+class ConfigurationPanicLine(PanicLine, frozen=True):
+    """A CPU differs from the boot CPU in something that the kernel cannot do without: it panics."""
+
+    pattern = rf"(?P<message>Kernel panic - not syncing: CPU(?P<cpu>{NUMBER}) detected unsupported configuration)"
+    cpu: int
+
+
+class IdleTaskPanicLine(PanicLine, frozen=True):
+    """A CPU crashed before it ran its first task."""
+
+    pattern = r"(?P<message>Kernel panic - not syncing: Attempted to kill the idle task!?)"
+
+
+class HypervisorPanicLine(PanicLine, frozen=True):
+    """The kernel ends because its hypervisor panicked."""
+
+    pattern = r"(?P<message>Kernel panic - not syncing: HYP panic.*)"
+
+
+class FaultLine(LogLine, frozen=True):
+    """The kernel accessed memory that it must not."""
+
+    pattern = r"Unable to handle kernel (?P<fault>.{1,60}?) at virtual address"
+    fault: str
+
+
+class OopsLine(LogLine, frozen=True):
+    """The kernel crashed in one of its tasks."""
+
+    pattern = r"Internal error: (?P<what>.{1,60}?)(?:: [0-9a-f]{4,16})? \[#\d+\]"
+    what: str
+
+
+class SErrorLine(CpuLine, frozen=True):
+    """The hardware reported an asynchronous error."""
+
+    pattern = rf"SError Interrupt on CPU(?P<cpu>{NUMBER})"
+
+
+class StallLine(LogLine, frozen=True):
+    """A CPU does not take part in RCU."""
+
+    pattern = r"(?:rcu: )?INFO: \w{1,40} (?:self-)?detected (?:expedited )?stalls? on CPU"
+    is_of_any_kernel = True
+
+
+class LockupLine(CpuLine, frozen=True):
+    """A CPU runs inside of the kernel for seconds without scheduling."""
+
+    pattern = rf"watchdog: (?:BUG: soft lockup - CPU#|Watchdog detected hard LOCKUP on cpu )(?P<cpu>{NUMBER})"
+    is_of_any_kernel = True
+
+
+class NotStoppedLine(LogLine, frozen=True):
+    """Other CPUs did not stop when the kernel panicked or rebooted."""
+
+    pattern = r"SMP: failed to stop secondary CPUs"
+
+
+EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
+    OldBootLine,
+    OldBootedLine,
+    OldCoreLine,
+    PsciVersionLine,
+    PsciConflictLine,
+    TrustedOsLine,
+    PsciNotStartedLine,
+    NoCpuOnLine,
+    NoReleaseAddressLine,
+    EnableMethodLine,
+    NoBootCpuLine,
+    ClippedLine,
+    BringingUpLine,
+    UncleanLine,
+    ShutdownLine,
+    CpuIsUpLine,
+    ResumeErrorLine,
+    SuspendLine,
+    UnknownAsidLine,
+    VariationLine,
+    OtherFeatureLine,
+    OverrideLine,
+    KptiLine,
+    Asymmetric32Line,
+    NoGranuleLine,
+    MitigationOffLine,
+    WorseMitigationLine,
+    RaisedMaximumLine,
+    KvmModeIgnoredLine,
+    ProtectedWithVheLine,
+    StageTwoLine,
+    DeadlockLine,
+    IpaLimitLine,
+    ProtectionFailedLine,
+    HypPanicLine,
+    ConfigurationPanicLine,
+    IdleTaskPanicLine,
+    HypervisorPanicLine,
+    FaultLine,
+    OopsLine,
+    SErrorLine,
+    StallLine,
+    LockupLine,
+    NotStoppedLine,
+)
+"""Every kind of line of this module. Their patterns are tried first: a crash of a kind is a panic as well."""
