@@ -1,0 +1,26 @@
+"""The kernel's tables of CPU features: ID registers with their fields, capabilities and hwcaps, by series.
+
+The README beside this module says where the tables come from, and describes their files.
+"""
+
+from sim.cpufeature_tables.tables import (
+    Capability,
+    Field,
+    Hwcap,
+    KernelTables,
+    Register,
+    SafeType,
+    kernel_tables,
+    unlisted_fields,
+)
+
+__all__ = [
+    "Capability",
+    "Field",
+    "Hwcap",
+    "KernelTables",
+    "Register",
+    "SafeType",
+    "kernel_tables",
+    "unlisted_fields",
+]
