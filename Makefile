@@ -13,7 +13,7 @@ SUITES ?= bookworm trixie trixie-backports
 # What is booted; SME has its cases in linux-7.3.json, for kernels from 6.16 and QEMU from 10.0 on.
 CASES ?= tests/truth/directed/linux-6.12.json
 
-.PHONY: run test test-all mutants check docs bench conform schema picture format system-deps clean
+.PHONY: run test test-all mutants check docs bench conform schema log-lines picture format system-deps clean
 
 run: $(VENV)/base
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
@@ -63,6 +63,10 @@ conform: system-deps
 # What editors check scenario files against; to be run when their tables change.
 schema: $(VENV)/ready
 	$(BIN)/asymboot schema > topologies/scenario.schema.json
+
+# The page on log lines; to be run when the entries of sim/explain/ change.
+log-lines: $(VENV)/ready
+	$(BIN)/python -m sim.explain.lines_page > docs/log-lines.md
 
 # What the README shows; to be run when pictures change.
 picture: $(VENV)/ready

@@ -11,6 +11,8 @@ from .errors import InputError as InputError
 from .errors import MissingExtra as MissingExtra
 from .errors import SchedulerGone as SchedulerGone
 from .errors import WorkerLost as WorkerLost
+from .explain.explanation import Explanation as Explanation
+from .explain.explanation import explain_log as explain_log
 from .explore.exploration import Explored as Explored
 from .explore.exploration import explore_orders as explore_orders
 from .explore.findings import Deadlock as Deadlock

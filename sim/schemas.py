@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from sim.conform.conformance_rows import ConformanceRow
+from sim.explain.explanation_rows import ExplanationRecord
 from sim.explore.exploration_record import ExplorationRecord
 from sim.explore.schedule_file import SCHEDULE_VERSION, ScheduleRecord
 from sim.files import scenario_tables
@@ -21,6 +22,7 @@ SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "outcome": (OutcomeRecord, SCHEMA_VERSION, "what asymboot run --json prints"),
     "comparison": (ComparisonRecord, SCHEMA_VERSION, "what asymboot compare --json prints"),
     "conformance": (list[ConformanceRow], SCHEMA_VERSION, "what asymboot conform --json prints"),
+    "explanation": (ExplanationRecord, SCHEMA_VERSION, "what asymboot explain --json prints"),
     "exploration": (ExplorationRecord, SCHEMA_VERSION, "what asymboot explore --json prints"),
     "schedule": (ScheduleRecord, SCHEDULE_VERSION, "a schedule that asymboot explore writes"),
     "proof": (list[ProofRow], SCHEMA_VERSION, "what asymboot prove --json prints"),

@@ -20,6 +20,10 @@ _COMMANDS = {
         "sim.cli.import_:import_",
         "Make a scenario from the device tree FILE (a .dtb or, by way of dtc, a .dts), or from a machine that ran.",
     ),
+    "explain": (
+        "sim.cli.explain:explain",
+        "Explain what a kernel log says of CPUs, features, vector lengths, PSCI and KVM, the worst first.",
+    ),
     "schema": ("sim.cli.schema:schema", "Print the JSON Schema of scenario files or of an output."),
     "conform": ("sim.cli.conform:conform", "Compare the simulator with real kernels, field by field."),
     "space": ("sim.cli.space:space", "Count the systems of a space, and estimate a sweep's duration."),
@@ -58,6 +62,7 @@ def main() -> None:
       asymboot list                     list scenarios, designs, kernels
       asymboot new mine.toml            write a scenario to start from
       asymboot import board.dtb         make a scenario of a device tree
+      asymboot explain boot.log         explain a kernel log
 
     FILE is a scenario file, or a name that `asymboot list` shows. Commands exit with 0 on success and with 2 if the
     input is wrong. run exits with 1 if there are hazards, and conform if a record differs.

@@ -4,7 +4,17 @@ import click
 
 from sim.cli.command_group import Command
 
-_SCHEMAS = ("scenario", "outcome", "comparison", "conformance", "exploration", "schedule", "proof", "promises")
+_SCHEMAS = (
+    "scenario",
+    "outcome",
+    "comparison",
+    "conformance",
+    "explanation",
+    "exploration",
+    "schedule",
+    "proof",
+    "promises",
+)
 """The names in `sim.schemas`, repeated because importing that module takes time; a test compares the two."""
 
 
@@ -14,7 +24,8 @@ def schema(what: str) -> None:
     """Print the JSON Schema of scenario files or of an output.
 
     scenario and schedule are formats of files. The others are printed with --json: outcome by `run`, comparison by
-    `compare`, conformance by `conform`, exploration by `explore`, proof by `prove`, promises by `prove --all-designs`.
+    `compare`, conformance by `conform`, explanation by `explain`, exploration by `explore`, proof by `prove`, promises
+    by `prove --all-designs`.
 
     Examples:
       asymboot schema > scenario.schema.json

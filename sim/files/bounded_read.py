@@ -6,8 +6,10 @@ Every failure is an `InputError` that says what is wrong; the caller puts the fi
 import errno
 import os
 import stat
+import sys
 from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 from sim.errors import InputError
 
@@ -34,6 +36,24 @@ def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
         os.set_blocking(descriptor, True)
         with os.fdopen(descriptor, "rb") as stream:
             return _bounded(stream, most_bytes, what)
+    except (OSError, ValueError) as error:
+        raise _unreadable(error) from None
+
+
+def read_standard_input(most_bytes: int, what: str) -> bytes:
+    """Read everything that comes through the standard input.
+
+    Args:
+        most_bytes: the size above which it is refused.
+        what: what it should hold, for the message.
+
+    Raises:
+        InputError: it cannot be read, or is larger.
+    """
+    if sys.stdin is None:  # the shell closed it, as `<&-` does
+        raise InputError("the standard input is closed")
+    try:
+        return _bounded(sys.stdin.buffer, most_bytes, what)
     except (OSError, ValueError) as error:
         raise _unreadable(error) from None
 
@@ -94,7 +114,7 @@ def _regular(descriptor: int, most_bytes: int, what: str) -> BufferedReader:
     return os.fdopen(descriptor, "rb")
 
 
-def _bounded(stream: BufferedReader, most_bytes: int, what: str) -> bytes:
+def _bounded(stream: BinaryIO, most_bytes: int, what: str) -> bytes:
     # A pipe and a file in /proc have no size, and a file may grow: one byte more than allowed is asked for.
     raw = stream.read(most_bytes + 1)
     if len(raw) > most_bytes:

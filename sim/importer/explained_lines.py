@@ -177,7 +177,7 @@ class OtherFeatureLine(LogLine, frozen=True):
     """A feature, an erratum or a mitigation that the kernel detected, besides vector extensions."""
 
     pattern = (
-        r"(?:CPU features: )?(?:detected(?: feature| CPU\d{1,5})?|enabling workaround for|emulated):? "
+        r"(?:CPU features: (?:detected(?: feature| CPU\d{1,5})?|enabling workaround for|emulated):?|detected feature:) "
         rf"(?!{'|'.join(VECTOR_CAPABILITIES)})(?P<feature>.{{1,100}})"
     )
     feature: str
@@ -336,6 +336,7 @@ class FaultLine(LogLine, frozen=True):
     """The kernel accessed memory that it must not."""
 
     pattern = r"Unable to handle kernel (?P<fault>.{1,60}?) at virtual address"
+    is_of_any_kernel = True
     fault: str
 
 
@@ -343,6 +344,7 @@ class OopsLine(LogLine, frozen=True):
     """The kernel crashed in one of its tasks."""
 
     pattern = r"Internal error: (?P<what>.{1,60}?)(?:: [0-9a-f]{4,16})? \[#\d+\]"
+    is_of_any_kernel = True
     what: str
 
 

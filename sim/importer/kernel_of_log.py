@@ -36,16 +36,22 @@ def modelled_kernel(log: KernelLog) -> ModelledKernel:
     if numbers is None:
         return ModelledKernel(DEFAULT, None, _flags_shown(log, DEFAULT))
     in_log = int(numbers[1]), int(numbers[2])
-    release = _release(log, numbers[0]) if in_log >= OLDEST else ".".join(map(str, OLDEST))
+    release = release_text(log.release, log.debian) if in_log >= OLDEST else ".".join(map(str, OLDEST))
     return ModelledKernel(release, in_log, _flags_shown(log, release))
 
 
-def _release(log: KernelLog, numbers: str) -> str:
-    # Debian's 6.1.0-27-arm64 names the ABI, not the point release; the package's version names it.
-    if log.debian is not None and numbers.endswith(".0"):
-        return f"{log.debian}+deb"
-    suffix = re.match(r"[-+~][\w.+~-]{1,60}", log.release[len(numbers) :], re.ASCII)
-    return numbers + (suffix[0] if suffix else "")
+def release_text(in_log: str, debian: str | None) -> str:
+    """Return the release of a log's "Linux version" line as `sim.kernel_release` reads it; "" if it is none.
+
+    Debian's 6.1.0-27-arm64 names the ABI, not the point release; the package's version names it.
+    """
+    numbers = _NUMBERS.match(in_log)
+    if numbers is None:
+        return ""
+    if debian is not None and numbers[0].endswith(".0"):
+        return f"{debian}+deb"
+    suffix = re.match(r"[-+~][\w.+~-]{1,60}", in_log[len(numbers[0]) :], re.ASCII)
+    return numbers[0] + (suffix[0] if suffix else "")
 
 
 def _flags_shown(log: KernelLog, release: str) -> dict[str, bool]:

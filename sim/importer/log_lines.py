@@ -248,13 +248,12 @@ class ConflictLine(CpuLine, frozen=True):
 class MissingHwcapLine(CpuLine, frozen=True):
     """A late CPU lacks a CPU feature that programs were promised: the kernel refuses it."""
 
-    pattern = rf"(?:CPU features: )?{CPU_PREFIX}missing HWCAP: (?P<hwcap>\w{{1,40}})"
+    pattern = (
+        rf"(?:CPU features: )?{CPU_PREFIX}missing HWCAP: (?P<table>KERNEL_HWCAP_|COMPAT_HWCAP2?_)?(?P<hwcap>\w{{1,40}})"
+    )
     hwcap: str
-
-    @property
-    def name(self) -> str:
-        """The name without the prefixes of the kernel's constants, as in KERNEL_HWCAP_SVE2."""
-        return self.hwcap.removeprefix("KERNEL_HWCAP_").removeprefix("COMPAT_HWCAP_")
+    table: str | None = None
+    """The prefix of the kernel's constant, which newer kernels log; COMPAT for features of 32-bit programs."""
 
 
 class HypMismatch(StrEnum):

@@ -32,14 +32,11 @@ from sim.importer.log_lines import (
     UnvirtualisableLine,
     VectorLengthLine,
 )
-from sim.importer.log_text import NumberedLine, other_kernel, understood_lines
+from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, other_kernel, understood_lines
 from sim.topology import MOST_CPUS, MPIDR_AFFINITY
 from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
 
-_LARGEST_LOG_BYTES = 64 << 20
 _LONGEST_PANIC = 120
-_GZIP = b"\x1f\x8b"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_kernel_log(path: Path) -> KernelLog:
@@ -48,11 +45,7 @@ def read_kernel_log(path: Path) -> KernelLog:
     Raises:
         InputError: the file cannot be read, is not the log of an arm64 kernel, or begins after the kernel's first line.
     """
-    raw = read_at_most(path, _LARGEST_LOG_BYTES, "kernel log")
-    if raw.startswith(_GZIP):
-        raise InputError("is compressed: give it unpacked")
-    encoding = "utf-16" if raw.startswith(_UTF_16) else "utf-8-sig"
-    return parse_kernel_log(raw.decode(encoding, errors="replace").replace("\0", ""))
+    return parse_kernel_log(log_text(read_at_most(path, LARGEST_LOG_BYTES, "kernel log")))
 
 
 def parse_kernel_log(text: str) -> KernelLog:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from sim.errors import InputError
 from sim.importer.explained_lines import EXPLAINED_KINDS, OldBootLine
 from sim.importer.log_formats import Split, split_prefixes, unknown_prefix
 from sim.importer.log_lines import KINDS, BootLine, Hex, LogLine
@@ -33,13 +34,18 @@ Lines before the kernel's clock runs are all stamped 0.
 """
 # Lines that only these kernels log. The log of another architecture may have lines like arm64's ("smp: Brought up"), so
 # that it would otherwise be refused for a missing first line, which helps its reader little.
-_OTHER_KERNELS = {
-    "x86": re.compile(r"x86/fpu: |BIOS-e820: |smpboot: CPU0: "),
+_OTHER_ARCHITECTURES = {
+    "x86": re.compile(r"x86/\w+: |BIOS-e820: |smpboot: CPU\d|microcode: |RIP: 0010:"),
     "32-bit Arm": re.compile(r"CPU: ARMv[4-7] Processor \["),
-    "RISC-V": re.compile(r"Booting Linux on hartid |riscv: "),
+    "RISC-V": re.compile(r"Booting Linux on hartid |riscv: |SBI specification v"),
     "Power": re.compile(r"Linux version \S+ \([^)]*\) \(powerpc|ppc64_pft_size"),
-    "arm64 before Linux 4.17": re.compile(r"Boot CPU: AArch64 Processor \["),
+    "s390": re.compile(r"setup: Linux is running (?:as|under)|setup: The maximum memory size is"),
+    "MIPS or LoongArch": re.compile(r"CPU0 revision is: "),
 }
+_OLD_ARM64 = re.compile(r"Boot CPU: AArch64 Processor \[")
+LARGEST_LOG_BYTES = 64 << 20
+_GZIP = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class NumberedLine(NamedTuple):
@@ -99,9 +105,27 @@ def _from_hex(kind: type, text: str) -> int:
     return kind(text, 16)
 
 
+def other_architecture(text: str) -> str | None:
+    """Name the architecture whose log a text is, if it is not arm64."""
+    return next((name for name, pattern in _OTHER_ARCHITECTURES.items() if pattern.search(text)), None)
+
+
 def other_kernel(text: str) -> str | None:
-    """Name the kernel whose log a text is, if this package cannot understand its logs."""
-    return next((name for name, pattern in _OTHER_KERNELS.items() if pattern.search(text)), None)
+    """Name the kernel whose log a text is, if no scenario can be made of its logs."""
+    return other_architecture(text) or ("arm64 before Linux 4.17" if _OLD_ARM64.search(text) else None)
+
+
+def log_text(raw: bytes) -> str:
+    """Return the text of a log, in whatever encoding it was saved.
+
+    Raises:
+        InputError: it is compressed.
+    """
+    if raw.startswith(_GZIP):
+        raise InputError("is compressed: give it unpacked")
+    encoding = "utf-16" if raw.startswith(_UTF_16) else "utf-8-sig"
+    # Without a mark at its beginning, UTF-16 of a log is its characters and zeros.
+    return raw.decode(encoding, errors="replace").replace("\0", "")
 
 
 # Messages, which may have been wrapped

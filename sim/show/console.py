@@ -35,20 +35,22 @@ def heading(console: Console, text: str, *, first: bool = False) -> None:
     console.print(Text(text if first else f"\n{text}", "bold"))
 
 
-def line(console: Console, text: str, style: str = "", styled: int | None = None) -> None:
-    """Print a line, wrapped at words and indented from its second line on.
+def line(console: Console, text: str, style: str = "", styled: int | None = None, indent: str = "") -> None:
+    """Print a line, wrapped at words and indented by two more spaces from its second line on.
 
     Args:
         console: the terminal.
         text: the line.
         style: a style of rich's, such as ``bold red``.
         styled: the number of characters at the beginning that have the style; None: all.
+        indent: the white space before its first line.
     """
     # Words are never broken: a path, an option or a range such as cpu0-3 must be copied whole. rich would break them.
     wrapped = textwrap.fill(
         text,
         max(console.width, _MIN_WRAPPED_WIDTH),  # the environment may claim 0 columns, which textwrap refuses
-        subsequent_indent="  ",
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
         break_on_hyphens=False,
         break_long_words=False,
     )

@@ -1,0 +1,756 @@
+"""Entries on CPUs that come, do not come, are refused, or go.
+
+Sources: kernel/smp.c, kernel/psci.c, kernel/cpu_ops.c, kernel/cpufeature.c, kernel/head.S, mm/context.c,
+drivers/firmware/psci/psci.c and kernel/cpu.c of the whole kernel; boots of Debian's kernels where an entry says booted.
+"""
+
+from sim.explain.log_entries import (
+    LogEntry,
+    Severity,
+    configuration,
+    device_tree,
+    firmware,
+    hardware,
+    kernel,
+    vmm,
+)
+
+_FAILURE, _LOSS, _WARNING = Severity.FAILURE, Severity.LOSS, Severity.WARNING
+_HARMLESS, _NORMAL, _PANIC = Severity.HARMLESS, Severity.NORMAL, Severity.PANIC
+
+_REFUSED = ("CPU4: will not boot", "CPU4: failed to come online", "psci: CPU4 killed (polled 0 ms)")
+_REFUSED_FOR_GOOD = (
+    "the CPU is gone until the next boot. It left the set of present CPUs, so that another attempt fails "
+    "with EINVAL and logs nothing"
+)
+_LATE_BY_MAXCPUS = configuration(
+    "`maxcpus=` makes it a late CPU. As an early CPU it would be counted, and the system would do without what it lacks"
+)
+_LATE_BY_FIRMWARE = firmware("it reports the CPU, or starts it, after the kernel has finished with the early CPUs")
+_MIXED_CORES = hardware("the CPU is another core, or another revision of it, than the early CPUs")
+_MIXED_VCPUS = vmm("the host gives its virtual CPUs different features, or moved the guest to another machine")
+_COME_EARLY = "bring the CPU up early, without `maxcpus=`: what it lacks is then left out for all CPUs"
+
+# CPUs that do not come
+
+CPU_LOST = LogEntry(
+    "CPU lost",
+    _FAILURE,
+    ("CPU2: failed to come online", "CPU2: failed in unknown state : 0x0"),
+    "started without an error, and did not come online in time",
+    "The kernel had the CPU started, by PSCI or a spin-table, got no error, and waited 5 s in vain. State 0x0 means "
+    "that the CPU reported nothing: it never reached the kernel, or died there before it could report.",
+    "the system runs without the CPU. It stays present; firmware usually holds it to be on, and answers "
+    "the next CPU_ON with an error that becomes EINVAL",
+    (
+        firmware("it accepts CPU_ON and does not release the CPU, or sends it to another address"),
+        firmware(
+            "EL3 does not enable SVE or SME on this CPU (CPTR_EL3.EZ, CPTR_EL3.ESM): the first access traps to EL3, "
+            "and the CPU is gone without a line"
+        ),
+        device_tree("`reg` of the CPU's node names another CPU, or `cpu-release-addr` another address"),
+        vmm("the host did not run the virtual CPU within 5 s"),
+        kernel(
+            "a CPU without LSE atomics, without MOPS or started below EL2 dies in code that was patched to use them, "
+            "before the check that would refuse it"
+        ),
+    ),
+    (
+        "firmware's own console at that time: an exception at EL3 is told there only",
+        "boot with `maxcpus=1` and bring the CPUs up one by one through /sys/devices/system/cpu/cpuN/online",
+        "a newer firmware",
+    ),
+    "docs/hazards.md#cpu-lost-to-firmware",
+    "kernel/smp.c, Documentation/arch/arm64/booting.rst; missing instructions: booted on 6.1 to 7.3",
+)
+CPU_LOST_ON_RETURN = LogEntry(
+    "CPU lost on return",
+    _FAILURE,
+    ("psci: CPU1 killed (polled 0 ms)", "CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"),
+    "was online before, and did not come back in time",
+    "The CPU booted once and went offline. When the kernel started it again, firmware gave no error, and the CPU did "
+    "not arrive within 5 s.",
+    "the CPU is gone until the next boot, and a suspended system resumes without it. The next CPU_ON is "
+    "usually answered with an error that becomes EINVAL",
+    (
+        firmware(
+            "its CPU_OFF, or its CPU_ON of a CPU that was off, does not work: each CPU can be started once. Reported "
+            "for Raspberry Pi 5, HiKey960, Armada 8K and guests on FT-2500"
+        ),
+        firmware("it does not restore what it set up for the CPU at the first start"),
+    ),
+    (
+        "a newer firmware or boot loader",
+        "until then keep the CPU online: no suspend, and `maxcpus=` in place of taking CPUs down",
+    ),
+    "docs/hazards.md#cpu-lost-to-firmware",
+    "kernel/smp.c; public reports",
+)
+CPU_STUCK = LogEntry(
+    "CPU stuck in the kernel",
+    _FAILURE,
+    ("CPU2: failed to come online", "CPU2: is stuck in kernel"),
+    "loops inside of the kernel, where it found that it cannot go on",
+    "The CPU reached the kernel's first instructions and parked itself there: it lacks something that it needs before "
+    "it can run anything else.",
+    "the system runs without the CPU, and can no longer be replaced by kexec, because the CPU runs "
+    "kernel code. A further attempt fails with EINVAL",
+    (_MIXED_CORES, kernel("a CPU that could not be switched off after it was refused loops as well")),
+    ("the lines after it, which say what the CPU does not support",),
+    "",
+    "kernel/smp.c, kernel/head.S; booted on 6.12 and 7.3",
+)
+CPU_STUCK_ADDRESSES = LogEntry(
+    "CPU without 52-bit addresses",
+    _FAILURE,
+    ("CPU2: failed to come online", "CPU2: is stuck in kernel", "CPU2: does not support 52-bit VAs"),
+    "lacks the 52-bit virtual addresses that the kernel uses",
+    "The kernel chose 52-bit virtual addresses, because the boot CPU has them (LPA2, or LVA with pages of 64 KiB). A "
+    "CPU without them cannot use the kernel's page tables, and loops in its first instructions.",
+    "the system runs without the CPU; it stays present, and a further attempt fails with EINVAL",
+    (_MIXED_CORES, configuration("CONFIG_ARM64_VA_BITS_52: a kernel for 48 bits does without")),
+    ("boot with `arm64.nolva`, which kernels from 6.12 on know",),
+    "",
+    "kernel/head.S, kernel/smp.c; booted on 6.12",
+)
+CPU_STUCK_GRANULE = LogEntry(
+    "CPU without the kernel's page size",
+    _FAILURE,
+    ("CPU2: failed to come online", "CPU2: is stuck in kernel", "CPU2: does not support 4K granule"),
+    "lacks the kernel's page size ({reason})",
+    "ID_AA64MMFR0_EL1 of the CPU says that it cannot translate addresses with pages of the size that this kernel was "
+    "built for. It loops in the kernel's first instructions.",
+    "the system runs without the CPU; it stays present, and a further attempt fails with EINVAL",
+    (configuration("the kernel is built for a page size that not every CPU has"), _MIXED_CORES),
+    ("a kernel with pages of 4 KiB, or of another size that all CPUs have",),
+    "",
+    "kernel/head.S, kernel/smp.c; booted on 7.3",
+)
+
+# CPUs that are refused
+
+LACKS_CAPABILITY = LogEntry(
+    "CPU refused for a missing capability",
+    _FAILURE,
+    (
+        "CPU features: CPU4: Detected conflict for capability 87 (Scalable Vector Extension), System: 1, CPU: 0",
+        *_REFUSED,
+        "CPU4: died during early boot",
+    ),
+    'refused, because it lacks a capability that the system uses: "{capability}"',
+    "Capabilities are final once the early CPUs are up, and some are final with the boot CPU. The kernel and programs "
+    "rely on each of them on every CPU, so a CPU that comes later and lacks one is refused. The number of a capability "
+    "differs between point releases; only its name counts.",
+    _REFUSED_FOR_GOOD,
+    (
+        _LATE_BY_MAXCPUS,
+        _LATE_BY_FIRMWARE,
+        firmware("EL3 hides the feature on this CPU, or does not enable it there"),
+        _MIXED_CORES,
+        _MIXED_VCPUS,
+    ),
+    (
+        f"{_COME_EARLY}, unless the boot CPU alone decides, as on address authentication",
+        "or hide the feature from the beginning: `arm64.nosve`, `arm64.nosme`, `arm64.nobti`, `arm64.nomte` and others",
+    ),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/cpufeature.c (verify_local_cpu_caps); booted on 6.1 to 7.3",
+)
+HAS_CAPABILITY = LogEntry(
+    "CPU refused for a workaround that is not active",
+    _FAILURE,
+    ("CPU features: CPU4: Detected conflict for capability 82 (Spectre-v2), System: 0, CPU: 1", *_REFUSED),
+    'refused, because it needs what the system does not have active: "{capability}"',
+    "The CPU needs the workaround of an erratum, or a mitigation, that no early CPU needed. The kernel applies these "
+    "at boot only, and refuses a CPU that comes later and needs another.",
+    _REFUSED_FOR_GOOD,
+    (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE, _MIXED_CORES, _MIXED_VCPUS),
+    ("bring the CPU up early, without `maxcpus=`: the kernel then applies the workaround",),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/cpufeature.c (verify_local_cpu_caps); booted on 6.1 to 7.3",
+)
+LACKS_HWCAP = LogEntry(
+    "CPU refused for a missing hwcap",
+    _FAILURE,
+    ("CPU features: CPU4: missing HWCAP: KERNEL_HWCAP_PMULL", *_REFUSED, "CPU4: died during early boot"),
+    "refused, because it lacks the CPU feature {hwcap}, which programs were promised",
+    "The kernel told programs of the feature (AT_HWCAP, /proc/cpuinfo) before this CPU came, and programs may use it "
+    "on any CPU. The line names the first such feature; there may be more.",
+    _REFUSED_FOR_GOOD,
+    (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE, _MIXED_CORES, _MIXED_VCPUS),
+    (_COME_EARLY,),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/cpufeature.c (verify_local_elf_hwcaps); booted on 6.1 to 7.3",
+)
+LACKS_LENGTHS = LogEntry(
+    "CPU refused for missing vector lengths",
+    _FAILURE,
+    (
+        "SVE: cpu4: Required vector length(s) missing",
+        "CPU features: CPU4: SVE: vector length support mismatch",
+        *_REFUSED,
+        "CPU4: died during early boot",
+    ),
+    "refused, because it lacks {extension} vector lengths that all early CPUs share",
+    "Tasks may use every vector length that all early CPUs have. A CPU that lacks one of them could not run such a "
+    "task, and is refused.",
+    _REFUSED_FOR_GOOD,
+    (
+        firmware("EL3 limits ZCR_EL3.LEN, or SMCR_EL3.LEN, to a smaller value on this CPU than on the others"),
+        _LATE_BY_MAXCPUS,
+        _MIXED_CORES,
+        _MIXED_VCPUS,
+    ),
+    ("what firmware writes to ZCR_EL3 on each CPU", _COME_EARLY),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/fpsimd.c (vec_verify_vq_map); booted on 6.1 to 7.3",
+)
+UNSUPPORTED_LENGTHS = LogEntry(
+    "CPU refused for unshared vector lengths",
+    _FAILURE,
+    (
+        "SVE: cpu4: Unsupported vector length(s) present",
+        "CPU features: CPU4: SVE: vector length support mismatch",
+        *_REFUSED,
+        "CPU4: died during early boot",
+    ),
+    "refused, because it has {extension} vector lengths that guests could not be kept from",
+    "The CPU has a length that not all early CPUs have, and that lies within what guests may set. A guest that asks "
+    "for it would get another length on another CPU. Lengths above the largest that guests may have do not matter. The "
+    "kernel checks this where the CPUs started at EL2, even with `kvm-arm.mode=none`.",
+    _REFUSED_FOR_GOOD,
+    (
+        firmware("EL3 limits ZCR_EL3.LEN to different values on different CPUs"),
+        _LATE_BY_MAXCPUS,
+        _MIXED_CORES,
+    ),
+    ("what firmware writes to ZCR_EL3 on each CPU", _COME_EARLY),
+    "docs/hazards.md#harmless-cpu-refused-by-vl",
+    "kernel/fpsimd.c (vec_verify_vq_map); booted on 6.1 to 7.3",
+)
+LARGER_LENGTHS = LogEntry(
+    "CPU refused for a larger vector length",
+    _FAILURE,
+    ("SVE: cpu4: would increase maximum VL", "CPU features: CPU4: SVE: vector length support mismatch", *_REFUSED),
+    "refused, because its largest {extension} vector length is above that of every CPU before",
+    "No release logs this line: it is part of a patch of 2024 that refuses such a CPU under pKVM, whose buffers for "
+    "the host's registers would be too small for it.",
+    _REFUSED_FOR_GOOD,
+    (kernel("the kernel has the first version of the series on pKVM's buffers"),),
+    ("`asymboot compare late-cpu-above-maximum`, which shows what other designs do with such a CPU",),
+    "docs/hazards.md#harmless-cpu-refused-by-vl",
+    "message 20240605-kvm-arm64-fix-pkvm-sve-vl-v1-2-680d6b43b4c1",
+)
+LENGTHS_DIFFER = LogEntry(
+    "CPU refused for its vector lengths",
+    _FAILURE,
+    ("CPU features: CPU4: SVE: vector length support mismatch", *_REFUSED, "CPU4: died during early boot"),
+    "refused for its {extension} vector lengths, without a line that says which",
+    "The line before it, which says whether lengths are missing or too many, is not in the log. Some kernels have a "
+    "check that logs no such line.",
+    _REFUSED_FOR_GOOD,
+    (
+        kernel(
+            "before 6.7 a CPU is refused, without a line of its own, where its largest length is below the largest of "
+            "every early CPU, even if all tasks could run on it; mended by 6.7",
+            "pseudo_registers",
+        ),
+        firmware("EL3 limits ZCR_EL3.LEN, or SMCR_EL3.LEN, to different values on different CPUs"),
+        _LATE_BY_MAXCPUS,
+    ),
+    ("the complete log, with warnings: `dmesg` leaves nothing out, a console may", _COME_EARLY),
+    "docs/hazards.md#harmless-cpu-refused-by-vl",
+    "kernel/cpufeature.c (verify_sve_features), message 20230913-arm64-vec-len-cpufeature-v1-1; booted on 6.1",
+)
+VMID_WIDTH = LogEntry(
+    "CPU refused for its VMIDs",
+    _FAILURE,
+    ("CPU features: CPU4: VMID width mismatch", *_REFUSED),
+    "refused, because it has fewer bits of VMID than KVM uses",
+    "KVM numbers guests with as many bits as all early CPUs have, 8 or 16. A CPU with 8 would mix up guests where 16 "
+    "are in use. The kernel checks this where CPUs started at EL2.",
+    _REFUSED_FOR_GOOD,
+    (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE, _MIXED_CORES),
+    (_COME_EARLY,),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/cpufeature.c (verify_hyp_capabilities); booted on 6.1 and 7.3",
+)
+IPA_RANGE = LogEntry(
+    "CPU refused for its address range",
+    _FAILURE,
+    ("CPU features: CPU4: IPA range mismatch", *_REFUSED),
+    "refused, because physical addresses have fewer bits than the limit that KVM gave guests at boot",
+    "KVM fixes the largest size of a guest's addresses at boot, from the smallest PARange of the early CPUs.",
+    _REFUSED_FOR_GOOD,
+    (
+        kernel(
+            "6.12 and 7.3 look at the system's value instead of the CPU's: a late CPU with a smaller range comes "
+            "online, and from then on every CPU is refused, even an early CPU that comes back; 6.1 looks at the CPU"
+        ),
+        _LATE_BY_MAXCPUS,
+        _MIXED_CORES,
+    ),
+    ("whether a CPU with a smaller range came online before", _COME_EARLY),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/cpufeature.c (verify_hyp_capabilities); booted on 6.1, 6.12 and 7.3",
+)
+MPAM_DIFFERS = LogEntry(
+    "CPU refused for its MPAM",
+    _FAILURE,
+    ("CPU features: CPU4: MPAM PARTID/PMG max values are mismatched", *_REFUSED),
+    "refused, because its partitioning of memory and caches differs: {mismatch}",
+    "The kernel gives tasks partition numbers that every CPU must have (MPAM).",
+    _REFUSED_FOR_GOOD,
+    (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE, _MIXED_CORES),
+    ("boot with `arm64.nompam`, which newer kernels know", _COME_EARLY),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/cpufeature.c (verify_mpam_capabilities); read",
+)
+REFUSED = LogEntry(
+    "CPU refused",
+    _FAILURE,
+    ("CPU4: will not boot", "CPU4: failed to come online", "CPU4: died during early boot"),
+    "refused, without a line that says why",
+    "The kernel compared the CPU with the system, and gave it up. The reason is logged just before, and is not in this "
+    "log, or is none that asymboot knows.",
+    _REFUSED_FOR_GOOD,
+    (_LATE_BY_MAXCPUS, _MIXED_CORES, _MIXED_VCPUS),
+    ("the complete log: the line before says why", _COME_EARLY),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/cpufeature.c (cpu_die_early)",
+)
+SMALLER_ASID = LogEntry(
+    "CPU with smaller ASIDs",
+    _PANIC,
+    (
+        "CPU2: smaller ASID size(8) than boot CPU (16)",
+        "CPU2: failed to come online",
+        "Kernel panic - not syncing: CPU2 detected unsupported configuration",
+    ),
+    "has ASIDs of {bits} bits, and the boot CPU of {boot_bits}: the kernel panics",
+    "The kernel numbers address spaces with as many bits as the boot CPU has, and cannot use fewer later.",
+    "the machine stops",
+    (_MIXED_CORES, firmware("firmware boots the wrong CPU: from a CPU with 8 bits, CPUs with 16 are accepted")),
+    ("boot from the CPU with the fewest bits, or leave the other out with `maxcpus=`",),
+    "",
+    "mm/context.c (verify_cpu_asid_bits); booted on 6.12",
+)
+
+# CPU_ON that is answered with an error
+
+_ERROR_LINES = ("psci: failed to boot CPU1 ({error})", "CPU1: failed to boot: {error}")
+
+
+def _error_lines(error: int) -> tuple[str, ...]:
+    return tuple(line.format(error=error) for line in _ERROR_LINES)
+
+
+CPU_ON_DENIED = LogEntry(
+    "CPU_ON denied",
+    _FAILURE,
+    _error_lines(-1),
+    "not started: firmware answered CPU_ON with DENIED",
+    "EPERM (-1) is what Linux makes of PSCI's answer DENIED. From 6.12 on the kernel logs nothing in this case.",
+    "the system runs without the CPU; a later attempt may succeed",
+    (
+        vmm("the virtual CPU is possible and not plugged in yet: its host denies CPU_ON until it is"),
+        firmware("a policy of firmware or of a trusted OS keeps the CPU off"),
+    ),
+    ("whether the CPU comes online later", "the host's list of virtual CPUs, and their hotplug state"),
+    "docs/scenario-files.md#faults",
+    "drivers/firmware/psci/psci.c (psci_to_linux_errno)",
+)
+CPU_ON_INVALID = LogEntry(
+    "CPU_ON answered with EINVAL",
+    _FAILURE,
+    _error_lines(-22),
+    "not started: firmware answered CPU_ON with an error",
+    "EINVAL (-22) is what Linux makes of PSCI's INVALID_PARAMETERS and INVALID_ADDRESS, and of every answer that it "
+    "does not tell apart: ALREADY_ON, ON_PENDING, INTERNAL_FAILURE, NOT_PRESENT, DISABLED.",
+    "the system runs without the CPU; a further attempt usually gets the same answer",
+    (
+        device_tree("`reg` of the CPU's node is not the MPIDR of a CPU that firmware knows"),
+        device_tree("the device tree has more CPUs than the machine, or `enable-method` should not be psci"),
+        firmware("it holds the CPU to be on: a reboot or kexec did not take it down, or it never left the boot loader"),
+        vmm("the guest's host started fewer virtual CPUs than its device tree or ACPI tables say"),
+    ),
+    (
+        "`reg` of /cpus/cpu@N against the MPIDRs that firmware knows",
+        "`enable-method` and the node psci of the device tree",
+    ),
+    "docs/hazards.md#cpu-lost-to-firmware",
+    "drivers/firmware/psci/psci.c (psci_to_linux_errno); public reports",
+)
+CPU_ON_AFTER_LOSS = LogEntry(
+    "CPU_ON of a lost CPU",
+    _FAILURE,
+    ("CPU2: failed to come online", "psci: failed to boot CPU2 (-22)", "CPU2: failed to boot: -22"),
+    "not started again: firmware answered CPU_ON with an error, after the CPU was lost at an earlier attempt",
+    "The earlier CPU_ON was accepted, and the CPU never arrived. To firmware the CPU is on or on its way, and its "
+    "answer, ALREADY_ON or ON_PENDING, becomes EINVAL (-22).",
+    "a consequence of the earlier loss: the CPU is gone until the next boot",
+    (firmware("see the earlier loss of the CPU: this answer is only its consequence"),),
+    ("the first attempt, and why the CPU did not arrive",),
+    "docs/hazards.md#cpu-lost-to-firmware",
+    "drivers/firmware/psci/psci.c; PSCI (DEN0022); booted for stuck CPUs on 6.12 and 7.3",
+)
+CPU_ON_BY_RELAY = LogEntry(
+    "CPU_ON refused by pKVM",
+    _FAILURE,
+    ("kvm [1]: Protected hVHE mode initialized successfully", *_error_lines(-22)),
+    "not started: pKVM's relay of PSCI does not know the CPU, which was not online when KVM was initialised",
+    "In protected mode the hypervisor passes on CPU_ON for the CPUs that were online at KVM's initialisation, and "
+    "answers INVALID_PARAMETERS, which becomes EINVAL (-22), for any other.",
+    "under pKVM the CPU cannot come online. It stays present, and every attempt fails alike",
+    (
+        configuration("`maxcpus=` together with `kvm-arm.mode=protected`: late CPUs cannot come"),
+        firmware("the CPU was not there, or failed, when KVM was initialised"),
+    ),
+    ("bring all CPUs up before KVM is initialised, or do without protected mode",),
+    "docs/model.md#boot-and-hotplug",
+    "kvm/hyp/nvhe/psci-relay.c; booted on 6.12",
+)
+CPU_ON_UNSUPPORTED = LogEntry(
+    "CPU_ON not supported",
+    _FAILURE,
+    _error_lines(-95),
+    "not started: firmware does not have CPU_ON",
+    "EOPNOTSUPP (-95) is what Linux makes of PSCI's answer NOT_SUPPORTED.",
+    "no CPU but the boot CPU can be used",
+    (
+        firmware("its PSCI has no CPU_ON, or the call does not reach it"),
+        device_tree("`method` of the node psci is smc where it should be hvc, or the other way round"),
+        vmm("the hypervisor does not implement CPU_ON"),
+    ),
+    ("`method` and `compatible` of the node psci", "the version of PSCI that the log reports"),
+    "docs/scenario-files.md#faults",
+    "drivers/firmware/psci/psci.c (psci_to_linux_errno)",
+)
+CPU_NOT_STARTED = LogEntry(
+    "CPU not started",
+    _FAILURE,
+    _error_lines(-19),
+    "not started, with errno {error}",
+    "The method that starts CPUs gave an error that PSCI's answers do not explain: -19 (ENODEV) says that there is no "
+    "method for this CPU, -12 (ENOMEM) that the kernel could not map what it needs.",
+    "the system runs without the CPU",
+    (device_tree("`enable-method`, `cpu-release-addr` or the node psci is missing or wrong"),),
+    ("the device tree's nodes /cpus and psci",),
+    "docs/scenario-files.md#faults",
+    "kernel/smp.c, kernel/cpu_ops.c, kernel/smp_spin_table.c",
+)
+NO_CPU_ON = LogEntry(
+    "no PSCI for a CPU that needs it",
+    _FAILURE,
+    ("psci: no cpu_on method, not booting CPU1",),
+    "not started: its enable method is psci, and the kernel has no PSCI",
+    "The kernel found no working PSCI: the node psci is missing, or its version did not fit.",
+    "the CPUs with this enable method are not used",
+    (
+        device_tree("there is no node psci, or its `compatible` is older than the firmware"),
+        vmm("a hypervisor passed its guest a device tree without the node psci"),
+    ),
+    ('add `psci { compatible = "arm,psci-1.0"; method = "smc"; };`, or hvc in a guest',),
+    "",
+    "kernel/psci.c; public reports",
+)
+NO_RELEASE_ADDRESS = LogEntry(
+    "spin-table CPU without an address",
+    _FAILURE,
+    ("CPU1: missing or invalid cpu-release-addr property",),
+    "not started: its node has no `cpu-release-addr`",
+    "A CPU of a spin-table waits until an address is written to a place in memory that its node names.",
+    "the CPU is not used",
+    (device_tree("`cpu-release-addr` is missing, or has the wrong number of cells"),),
+    ("the boot loader, which usually adds the property", "PSCI in place of the spin-table"),
+    "",
+    "kernel/smp_spin_table.c",
+)
+NO_ENABLE_METHOD = LogEntry(
+    "CPU without an enable method",
+    _FAILURE,
+    (
+        "/cpus/cpu@1: missing enable-method property",
+        "/cpus/cpu@1: unsupported enable-method property: acme,smp",
+    ),
+    "{node} has {method_words}, so that the kernel cannot start the CPU",
+    "arm64 Linux starts CPUs by PSCI or a spin-table, as `enable-method` of each CPU's node says.",
+    "the CPU is not used. For a system that shall run with one CPU it is meant so",
+    (
+        device_tree("`enable-method` is missing, or is that of 32-bit kernels or of a vendor's"),
+        vmm("a simulator or hypervisor wrote a device tree for one CPU"),
+    ),
+    ('`enable-method = "psci"` and a node psci, if firmware has PSCI',),
+    "",
+    "kernel/cpu_ops.c",
+)
+NO_BOOT_CPU = LogEntry(
+    "boot CPU missing from the tables",
+    _FAILURE,
+    ("missing boot CPU MPIDR, not enabling secondaries",),
+    "no node or table entry has the MPIDR of the CPU that boots, so the kernel uses no other CPU",
+    "The kernel compares the boot CPU's MPIDR with `reg` of each CPU's node, or with the MADT.",
+    "the system runs with one CPU",
+    (
+        device_tree("`reg` of the boot CPU's node is wrong, or has the wrong number of cells"),
+        firmware("the MADT lacks the CPU that boots"),
+        vmm("the host gives the virtual CPU another MPIDR than the device tree says"),
+    ),
+    ("the MPIDR in `Booting Linux on physical CPU` against `reg` of each CPU",),
+    "",
+    "kernel/smp.c (smp_init_cpus)",
+)
+CLIPPED = LogEntry(
+    "more CPUs than the kernel uses",
+    _LOSS,
+    ("Number of cores (8) exceeds configured maximum of 4 - clipping",),
+    "{cores} CPUs are listed, and this kernel uses {most}",
+    "The kernel's limit is CONFIG_NR_CPUS, or `nr_cpus=` on the command line.",
+    "the CPUs above the limit are not used",
+    (configuration("CONFIG_NR_CPUS is too small"), configuration("`nr_cpus=` is on the command line")),
+    ("CONFIG_NR_CPUS and `nr_cpus=`",),
+    "",
+    "kernel/smp.c (smp_init_cpus)",
+)
+NOT_OFF = LogEntry(
+    "CPU that may not be off",
+    _WARNING,
+    (
+        "psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)",
+        "CPU1: may not have shut down cleanly",
+        "CPU1: cpu didn't die",
+    ),
+    "went down, and firmware does not say that it is off",
+    "After a CPU went down the kernel asks AFFINITY_INFO until it says that the CPU is off, for at most a tenth of a "
+    "second. 0 means on, 2 means that it is on its way.",
+    "where the CPU still runs kernel code: it cannot be started again, and kexec is not safe",
+    (
+        firmware("its AFFINITY_INFO does not follow CPU_OFF, or takes long"),
+        vmm("the host has not stopped the virtual CPU yet"),
+    ),
+    ("whether the CPU can be brought up again",),
+    "",
+    "kernel/psci.c (cpu_psci_cpu_kill), kernel/smp.c",
+)
+NOT_RESUMED = LogEntry(
+    "CPU missing after resume",
+    _FAILURE,
+    ("Enabling non-boot CPUs ...", "CPU1: failed to come online", "Error taking CPU1 up: -5"),
+    "did not come back when the system resumed (errno {error})",
+    "Suspend takes down all CPUs but one, and resume brings them back. This CPU failed as it would by hotplug; the "
+    "lines before say how.",
+    "the system runs without the CPU",
+    (firmware("CPU_ON of a CPU that was off does not work after suspend"),),
+    ("the lines on this CPU just before", "taking the CPU down and up by hand, without suspend"),
+    "docs/hazards.md#cpu-lost-to-firmware",
+    "kernel/cpu.c of the whole kernel (thaw_secondary_cpus)",
+)
+NOT_SUSPENDED = LogEntry(
+    "CPU that does not go down for suspend",
+    _WARNING,
+    ("Disabling non-boot CPUs ...", "Error taking CPU1 down: -16"),
+    "could not be taken down for suspend (errno {error})",
+    "Suspend needs all CPUs but one to go down. The suspend was given up.",
+    "the system does not suspend",
+    (
+        configuration("asymmetric 32-bit support keeps a CPU that must not go offline"),
+        firmware("a trusted OS lives on this CPU, and does not move"),
+    ),
+    ("the lines on this CPU just before",),
+    "",
+    "kernel/cpu.c of the whole kernel (freeze_secondary_cpus)",
+)
+INCONSISTENT_MODES = LogEntry(
+    "CPUs at different exception levels",
+    _FAILURE,
+    ("CPU: CPUs started in inconsistent modes",),
+    "some CPUs started at EL2, and others at EL1: there is no KVM",
+    "Every CPU must enter the kernel at the same exception level. The kernel warns and taints itself, and KVM says "
+    "later that HYP mode is not available. A CPU that started and died counts as well.",
+    "there is no KVM, and nothing else that runs at EL2; all CPUs that are online work otherwise",
+    (
+        firmware("it starts secondary CPUs at EL1 and the boot CPU at EL2, or the other way round"),
+        firmware("the boot loader dropped to EL1 before it started the kernel, and CPU_ON starts CPUs at EL2"),
+        vmm("a hypervisor's reset or CPU_ON leaves a CPU at the wrong level"),
+    ),
+    ("the exception level at which firmware and the boot loader enter the kernel on each CPU",),
+    "docs/questions.md#why-did-kvm-say-that-hyp-mode-is-not-available",
+    "kernel/smp.c (hyp_mode_check), Documentation/arch/arm64/booting.rst; booted on 6.12 and 7.3",
+)
+
+# What every boot logs
+
+EARLY_ONLINE = LogEntry(
+    "CPU came online early",
+    _NORMAL,
+    ("CPU1: Booted secondary processor 0x0000000100 [0x410fd0f0]",),
+    "came online early",
+    "The kernel brought the CPU up before user space, and counts it in its capabilities. The numbers are MPIDR_EL1 and "
+    "MIDR_EL1.",
+    "",
+    source="kernel/smp.c (secondary_start_kernel)",
+)
+LATE_ONLINE = LogEntry(
+    "CPU came online late",
+    _NORMAL,
+    ("CPU1: Booted secondary processor 0x0000000100 [0x410fd0f0]",),
+    "came online late, and passed the kernel's checks",
+    "User space, or a resume, brought the CPU up after the kernel's capabilities were final.",
+    "",
+    source="kernel/smp.c (secondary_start_kernel)",
+)
+WENT_OFFLINE = LogEntry(
+    "CPU went offline",
+    _NORMAL,
+    ("psci: CPU1 killed (polled 0 ms)", "CPU1: shutdown"),
+    "went offline",
+    "User space, a suspend or a governor took the CPU down, and firmware confirms that it is off.",
+    "",
+    source="kernel/psci.c (cpu_psci_cpu_kill)",
+)
+BROUGHT_UP = LogEntry(
+    "CPUs after the early bring-up",
+    _NORMAL,
+    ("smp: Brought up 1 node, 8 CPUs", "SMP: Total of 8 processors activated."),
+    "{count_words} after the early bring-up",
+    "The CPUs that are online when the kernel makes its capabilities final.",
+    "",
+    source="kernel/smp.c; kernel/smp.c of the whole kernel",
+)
+LEFT_BY_MAXCPUS = LogEntry(
+    "CPU left offline by the command line",
+    _NORMAL,
+    ("Kernel command line: maxcpus=4",),
+    "left offline by `{parameter}`",
+    "The kernel brings up as many CPUs as `maxcpus=` says; user space may bring up the others, as late CPUs. Up to 6.4 "
+    "CPUs that are online are counted, from 6.5 on CPUs that were tried.",
+    "a late CPU must have all that the early CPUs have",
+    look_at=("/sys/devices/system/cpu/cpuN/online",),
+    more="docs/scenario-files.md#kernel",
+    source="kernel/cpu.c of the whole kernel (bringup_nonboot_cpus); booted on 6.1",
+)
+NEVER_STARTED = LogEntry(
+    "CPU of which the log tells nothing",
+    _HARMLESS,
+    ("SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=8, Nodes=1", "smp: Brought up 1 node, 4 CPUs"),
+    "possible, and no line tells of an attempt to start it",
+    "A possible CPU need not be present: firmware may list CPUs that can be plugged in later. From 6.12 on, a CPU_ON "
+    "that firmware denies leaves no line either.",
+    "where the CPU is not there",
+    (
+        firmware("the MADT lists CPUs that are not enabled, for hotplug"),
+        vmm("virtual CPUs that are not plugged in"),
+    ),
+    ("/sys/devices/system/cpu/possible and present",),
+    "",
+    "kernel/smp.c (smp_init_cpus); that nothing happened is concluded from missing lines",
+)
+PSCI_VERSION = LogEntry(
+    "version of PSCI",
+    _NORMAL,
+    ("psci: PSCIv1.1 detected in firmware.",),
+    "firmware has PSCI {version}",
+    "PSCI is the interface by which the kernel starts and stops CPUs.",
+    "",
+    source="drivers/firmware/psci/psci.c (psci_probe)",
+)
+PSCI_CONFLICT = LogEntry(
+    "PSCI older than the device tree says",
+    _FAILURE,
+    ("psci: PSCIv0.1 detected in firmware.", "psci: Conflicting PSCI version detected."),
+    "firmware reports a PSCI older than 0.2, and the device tree promises a newer: the kernel does not use it",
+    "From 0.2 on PSCI reports its version. A version below contradicts the node's `compatible`.",
+    "no CPU but the boot CPU can be started by PSCI, and none can be switched off",
+    (
+        device_tree('`compatible` of the node psci should be "arm,psci"'),
+        firmware("PSCI_VERSION is not implemented, and a stub answers 0"),
+    ),
+    ("`compatible` of the node psci", "firmware's answer to PSCI_VERSION"),
+    "",
+    "drivers/firmware/psci/psci.c (psci_probe)",
+)
+TRUSTED_OS = LogEntry(
+    "trusted OS on a CPU",
+    _HARMLESS,
+    ("psci: Trusted OS resident on physical CPU 0x0",),
+    "a trusted OS lives on the CPU with MPIDR {mpidr}, which therefore cannot go offline",
+    "The trusted OS runs on one CPU and does not move to another, so the kernel does not offer to take that CPU down.",
+    "unless that CPU shall go offline",
+    (firmware("a trusted OS that cannot migrate, such as OP-TEE in some configurations"),),
+    source="drivers/firmware/psci/psci.c (psci_init_migrate), kernel/psci.c",
+)
+STARTED_AT_EL2 = LogEntry(
+    "CPUs started at EL2",
+    _NORMAL,
+    ("CPU: All CPU(s) started at EL2",),
+    "all CPUs started at EL2",
+    "EL2 is the hypervisor's level: KVM is possible.",
+    "",
+    source="kernel/smp.c (hyp_mode_check)",
+)
+STARTED_AT_EL1 = LogEntry(
+    "CPUs started at EL1",
+    _NORMAL,
+    ("CPU: All CPU(s) started at EL1",),
+    "all CPUs started at EL1",
+    "EL1 is the level of a guest, or of a kernel whose firmware keeps EL2 to itself: there is no KVM.",
+    "unless KVM is wanted",
+    more="docs/questions.md#why-did-kvm-say-that-hyp-mode-is-not-available",
+    source="kernel/smp.c (hyp_mode_check)",
+)
+SUSPENDED = LogEntry(
+    "suspend and resume",
+    _NORMAL,
+    ("Disabling non-boot CPUs ...", "Enabling non-boot CPUs ...", "CPU1 is up"),
+    "the system suspended or resumed, and its CPUs went down or came back",
+    "Suspend takes all CPUs but one down, and resume brings them up again as late CPUs.",
+    "",
+    source="kernel/cpu.c of the whole kernel",
+)
+
+CPU_ENTRIES = (
+    SMALLER_ASID,
+    CPU_LOST,
+    CPU_LOST_ON_RETURN,
+    CPU_STUCK,
+    CPU_STUCK_ADDRESSES,
+    CPU_STUCK_GRANULE,
+    LACKS_CAPABILITY,
+    HAS_CAPABILITY,
+    LACKS_HWCAP,
+    LACKS_LENGTHS,
+    UNSUPPORTED_LENGTHS,
+    LARGER_LENGTHS,
+    LENGTHS_DIFFER,
+    VMID_WIDTH,
+    IPA_RANGE,
+    MPAM_DIFFERS,
+    REFUSED,
+    CPU_ON_DENIED,
+    CPU_ON_INVALID,
+    CPU_ON_AFTER_LOSS,
+    CPU_ON_BY_RELAY,
+    CPU_ON_UNSUPPORTED,
+    CPU_NOT_STARTED,
+    PSCI_CONFLICT,
+    NO_CPU_ON,
+    NO_RELEASE_ADDRESS,
+    NO_ENABLE_METHOD,
+    NO_BOOT_CPU,
+    INCONSISTENT_MODES,
+    NOT_RESUMED,
+    CLIPPED,
+    NOT_OFF,
+    NOT_SUSPENDED,
+    NEVER_STARTED,
+    TRUSTED_OS,
+    LEFT_BY_MAXCPUS,
+    EARLY_ONLINE,
+    LATE_ONLINE,
+    WENT_OFFLINE,
+    BROUGHT_UP,
+    PSCI_VERSION,
+    STARTED_AT_EL2,
+    STARTED_AT_EL1,
+    SUSPENDED,
+)

@@ -1,0 +1,173 @@
+"""Incidents of single CPUs in a kernel log: the lines of one attempt to bring a CPU up, or of one loss, put together.
+
+The kernel tells a refusal in up to six lines, by two CPUs, over 5 s: the reason, "will not boot", "failed to come
+online", "killed", "died during early boot". Lines of other CPUs may stand between them.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sim.importer.explained_lines import PsciNotStartedLine, UncleanLine
+from sim.importer.log_lines import (
+    ConflictLine,
+    CpuLine,
+    DiedLine,
+    HypMismatchLine,
+    KilledLine,
+    LengthsLine,
+    LogLine,
+    MismatchLine,
+    MissingHwcapLine,
+    NotOnlineLine,
+    NotStartedLine,
+    SmallerAsidLine,
+    StuckLine,
+    UnknownStateLine,
+    UnsupportedLine,
+    WillNotBootLine,
+)
+from sim.importer.log_text import NumberedLine
+
+_REASONS = (ConflictLine, HypMismatchLine, LengthsLine, MismatchLine, MissingHwcapLine, SmallerAsidLine)
+"""The lines by which the CPU itself says why it will be refused."""
+_AFTERMATH = (DiedLine, StuckLine, UncleanLine, UnknownStateLine, UnsupportedLine)
+"""The lines by which the waiting CPU tells in what state it found the other."""
+_REFUSAL = (*_REASONS, WillNotBootLine)
+_NOT_STARTED = (NotStartedLine, PsciNotStartedLine)
+_L = TypeVar("_L", bound=LogLine)
+
+
+@dataclass(slots=True)
+class CpuIncident:
+    """One failed attempt to bring a CPU up."""
+
+    cpu: int
+    was_online: bool
+    """True if the CPU was online at an earlier time."""
+    was_lost: bool
+    """True if an earlier attempt ended with the CPU lost, stuck or refused."""
+    is_under_pkvm: bool
+    """True if KVM was initialised in protected mode before, and the CPU was not online then."""
+    lines: list[NumberedLine] = field(default_factory=list)
+    came_later: NumberedLine | None = None
+    """The line that tells that the CPU came online at a later attempt."""
+
+    def first(self, kind: type[_L]) -> _L | None:
+        """Return the first line of a kind."""
+        return next((found.line for found in self.lines if isinstance(found.line, kind)), None)
+
+    @property
+    def error(self) -> int | None:
+        """The negative errno of a CPU that was not started; None for other incidents."""
+        line = self.first(NotStartedLine) or self.first(PsciNotStartedLine)
+        return None if line is None else line.error
+
+    @property
+    def is_given_up(self) -> bool:
+        """True if the kernel stopped waiting for the CPU."""
+        return self.first(NotOnlineLine) is not None
+
+
+class CpuIncidents:
+    """The incidents of a log, as its lines come."""
+
+    def __init__(self) -> None:
+        self.all: list[CpuIncident] = []
+        self._open: dict[int, CpuIncident] = {}
+        """The last incident of each CPU that has not come online since."""
+        self._online: set[int] = set()
+        self._came: set[int] = set()
+        """The CPUs that were online at some time."""
+        self._at_kvm_init: set[int] | None = None
+        """The CPUs that were online when pKVM was initialised; None where it was not."""
+
+    def boot_cpu(self) -> None:
+        """Count the boot CPU, where the log shows that it boots."""
+        self._online.add(0)
+        self._came.add(0)
+
+    def protected_kvm(self) -> None:
+        """Take note of the CPUs that are online when KVM is initialised in protected mode."""
+        self._at_kvm_init = set(self._online)
+
+    def online(self, found: NumberedLine, cpu: int) -> None:
+        """Take note of a CPU that came online."""
+        if (incident := self._open.pop(cpu, None)) is not None:
+            incident.came_later = found
+        self._online.add(cpu)
+        self._came.add(cpu)
+
+    def take(self, found: NumberedLine, line: CpuLine) -> bool:
+        """Put a line to its incident; return False if the line belongs to none."""
+        if isinstance(line, _REFUSAL):
+            self._refusal(found, line.cpu)
+        elif isinstance(line, NotOnlineLine):
+            self._not_online(found, line.cpu)
+        elif isinstance(line, _AFTERMATH):
+            (self._open.get(line.cpu) or self._begin(line.cpu)).lines.append(found)
+        elif isinstance(line, _NOT_STARTED):
+            self._not_started(found, line)
+        elif isinstance(line, KilledLine):
+            return self._killed(found, line.cpu)
+        else:
+            return False
+        return True
+
+    def offline(self, cpu: int) -> None:
+        """Take note of a CPU that went down."""
+        self._online.discard(cpu)
+        self._came.add(cpu)
+
+    def reason_of(self, cpu: int) -> NumberedLine | None:
+        """Return the line by which a CPU said why it cannot be used."""
+        incident = self._open.get(cpu)
+        lines = [] if incident is None else incident.lines
+        return next((found for found in lines if isinstance(found.line, _REASONS)), None)
+
+    def _begin(self, cpu: int) -> CpuIncident:
+        before = self._open.get(cpu)
+        incident = CpuIncident(
+            cpu,
+            was_online=cpu in self._came,
+            was_lost=before is not None and (before.was_lost or before.error is None),
+            is_under_pkvm=self._at_kvm_init is not None and cpu not in self._at_kvm_init,
+        )
+        self.all.append(incident)
+        self._open[cpu] = incident
+        self._online.discard(cpu)
+        return incident
+
+    def _refusal(self, found: NumberedLine, cpu: int) -> None:
+        incident = self._open.get(cpu)
+        if incident is None or incident.is_given_up or incident.error is not None:
+            incident = self._begin(cpu)
+        incident.lines.append(found)
+
+    def _not_online(self, found: NumberedLine, cpu: int) -> None:
+        incident = self._open.get(cpu)
+        if incident is None or incident.is_given_up or incident.error is not None:
+            incident = self._begin(cpu)
+        incident.lines.append(found)
+
+    def _not_started(self, found: NumberedLine, line: NotStartedLine | PsciNotStartedLine) -> None:
+        incident = self._open.get(line.cpu)
+        # PSCI and the kernel each log a line on one attempt, PSCI first.
+        is_second = (
+            incident is not None
+            and incident.error == line.error
+            and isinstance(line, NotStartedLine)
+            and isinstance(incident.lines[-1].line, PsciNotStartedLine)
+        )
+        if incident is None or not is_second:
+            incident = self._begin(line.cpu)
+        incident.lines.append(found)
+
+    def _killed(self, found: NumberedLine, cpu: int) -> bool:
+        """Return True if a CPU was killed because it was refused, and not taken down."""
+        incident = self._open.get(cpu)
+        if incident is None or incident.error is not None:
+            return False
+        if any(isinstance(one.line, KilledLine) for one in incident.lines):
+            return False
+        incident.lines.append(found)
+        return True

@@ -1,0 +1,156 @@
+"""The explanation of a kernel log: its findings, and the scenario that reproduces it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.cpufeature_tables import kernel_tables
+from sim.errors import InputError
+from sim.explain.finding_collection import LogFinding
+from sim.explain.log_findings import find
+from sim.explain.reproduction import Reproduction, reproduce
+from sim.files.bounded_read import read_at_most
+from sim.files.toml_tables import at
+from sim.importer.core_table import compatible_of_midr
+from sim.importer.explained_lines import OldBootedLine, OldBootLine, OldCoreLine
+from sim.importer.kernel_of_log import release_text
+from sim.importer.log_lines import BootedLine, BootLine, Hex, ReleaseLine
+from sim.importer.log_text import (
+    LARGEST_LOG_BYTES,
+    NumberedLine,
+    log_text,
+    other_architecture,
+    understood_lines,
+)
+from sim.kernel_flags import KernelFlags, kernel_flags
+from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, kernel_release
+
+_ARM64_WORDS = ("aarch64", "arm64", "ARM64", "AArch64")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A log, explained."""
+
+    file: str
+    """The log's file, as the user named it; "-" for the standard input."""
+    release: str
+    """The kernel's release, as the log has it; empty where it does not say."""
+    kernel: KernelRelease | None
+    """The release as asymboot knows it; None where the log does not say, or the kernel is older than the model."""
+    is_older: bool
+    """True if the kernel is older than the model's oldest."""
+    tables: str
+    """The series whose tables decode ID registers."""
+    boots: int
+    """The number of boots in the log, of which the last is explained; 0 if it begins after the kernel's first line."""
+    cores: Mapping[int, str]
+    """The core of each CPU that the log names: its compatible string, or its MIDR."""
+    findings: tuple[LogFinding, ...]
+    """The findings, the worst first."""
+    reproduction: Reproduction | None
+    """The scenario that reproduces the log; None where nothing is wrong."""
+
+    @property
+    def problems(self) -> tuple[LogFinding, ...]:
+        """The findings that are not harmless."""
+        return tuple(one for one in self.findings if not one.entry.severity.is_harmless)
+
+    @property
+    def is_complete(self) -> bool:
+        """True if the log has the kernel's first line."""
+        return self.boots > 0
+
+    @property
+    def flags(self) -> KernelFlags | None:
+        """The kernel's flags; None where the kernel is unknown."""
+        return None if self.kernel is None else kernel_flags(self.kernel)
+
+
+def explain_log(path: Path | str) -> Explanation:
+    """Explain the last boot of a kernel log.
+
+    Args:
+        path: the log, as it was pasted: see docs/commands.md.
+
+    Raises:
+        InputError: the file cannot be read, or is not a log of an arm64 kernel.
+    """
+    path = Path(path)
+    with at(f"{path}"):
+        return explain_bytes(read_at_most(path, LARGEST_LOG_BYTES, "kernel log"), path)
+
+
+def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
+    """Explain the last boot of a kernel log that was read already.
+
+    Args:
+        raw: the log.
+        path: its file; None where it has none, such as the standard input.
+
+    Raises:
+        InputError: it is not a log of an arm64 kernel.
+    """
+    text = log_text(raw)
+    lines = list(understood_lines(text))
+    _check_is_log(text, lines)
+    boot_starts = [index for index, found in enumerate(lines) if isinstance(found.line, BootLine | OldBootLine)]
+    boot = lines[boot_starts[-1] :] if boot_starts else lines
+    line = next((found.line for found in boot if isinstance(found.line, ReleaseLine)), None)
+    series, kernel = (None, None) if line is None else _kernel(line)
+    tables = kernel_tables(series or kernel_release(DEFAULT).series)
+    findings = tuple(find(boot, tables, is_complete=bool(boot_starts)))
+    is_wrong = any(not one.entry.severity.is_harmless for one in findings)
+    return Explanation(
+        file="-" if path is None else str(path),
+        release="" if line is None else line.release,
+        kernel=kernel,
+        is_older=series is not None and series < OLDEST,
+        tables=tables.series,
+        boots=len(boot_starts),
+        cores=_cores(boot),
+        findings=findings,
+        reproduction=reproduce(path, raw) if is_wrong else None,
+    )
+
+
+def _check_is_log(text: str, lines: list[NumberedLine]) -> None:
+    """Refuse a text that is not a log of an arm64 kernel.
+
+    Raises:
+        InputError: it is not.
+    """
+    if (other := other_architecture(text)) is not None:
+        raise InputError(f"is a log of {other}: logs of arm64 kernels are explained")
+    if not lines:
+        raise InputError("is not a log of an arm64 kernel: no line of it tells of CPUs, features, PSCI or KVM")
+    is_arm64 = any(not found.line.is_of_any_kernel for found in lines) or any(word in text for word in _ARM64_WORDS)
+    if not is_arm64:
+        raise InputError("is not a log of an arm64 kernel: it has no line that only arm64 kernels log")
+
+
+def _cores(boot: Iterable[NumberedLine]) -> dict[int, str]:
+    """Return the core of each CPU that came, and of the boot CPU."""
+    midrs: dict[int, Hex | None] = {}
+    for found in boot:
+        match found.line:
+            case BootLine(midr=midr) | OldCoreLine(midr=midr):
+                midrs[0] = midr
+            case BootedLine(cpu=cpu, midr=midr) | OldBootedLine(cpu=cpu, midr=midr):
+                midrs[cpu] = midr
+    return {
+        cpu: compatible_of_midr(midr) or f"MIDR {midr:#010x}" for cpu, midr in sorted(midrs.items()) if midr is not None
+    }
+
+
+def _kernel(line: ReleaseLine) -> tuple[tuple[int, int] | None, KernelRelease | None]:
+    """Return the series of a log's kernel, and its release if the model knows it."""
+    text = release_text(line.release, line.debian)
+    if not text:
+        return None, None
+    try:
+        release = kernel_release(text)
+    except InputError:  # older than the model, or of a form that no release has
+        numbers = text.split(".")
+        return (int(numbers[0]), int("".join(filter(str.isdecimal, numbers[1][:3])) or 0)), None
+    return release.series, release

@@ -1,0 +1,90 @@
+"""A finding of a log, and the collection of findings while a log is read."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sim.explain.log_entries import LogEntry
+from sim.explain.sanity_decoder import RegisterDifference
+from sim.importer.log_text import NumberedLine
+
+
+@dataclass(frozen=True, slots=True)
+class LogFinding:
+    """A finding of a log."""
+
+    entry: LogEntry
+    happened: str
+    cpus: tuple[int, ...]
+    """The CPUs by ascending numbers; empty: the whole system."""
+    lines: tuple[NumberedLine, ...]
+    """The lines that tell of it, in the order of the log."""
+    inferred: tuple[str, ...]
+    """Sentences on what no line says, and was concluded."""
+    register: RegisterDifference | None
+    """The decoded register of SANITY CHECK lines."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A finding that more lines may join."""
+
+    entry: LogEntry
+    happened: str
+    inferred: tuple[str, ...]
+    register: RegisterDifference | None
+    cpus: set[int] = field(default_factory=set)
+    lines: dict[int, NumberedLine] = field(default_factory=dict)
+
+    def finding(self) -> LogFinding:
+        """Return the finding."""
+        lines = tuple(self.lines[number] for number in sorted(self.lines))
+        return LogFinding(self.entry, self.happened, tuple(sorted(self.cpus)), lines, self.inferred, self.register)
+
+
+class FindingCollection:
+    """Findings as they come; those with the same entry and words become a finding for all their CPUs."""
+
+    def __init__(self) -> None:
+        self._drafts: dict[tuple[object, ...], _Draft] = {}
+
+    def add(
+        self,
+        entry: LogEntry,
+        lines: Iterable[NumberedLine],
+        words: Mapping[str, object] | None = None,
+        *,
+        cpu: int | None = None,
+        inferred: tuple[str, ...] = (),
+        further: str = "",
+        register: RegisterDifference | None = None,
+    ) -> None:
+        """Add a finding, or its CPU and lines to a finding like it.
+
+        Args:
+            entry: the entry.
+            lines: the lines that tell of it.
+            words: what the entry's sentence names in braces.
+            cpu: the CPU; None: the whole system.
+            inferred: sentences on what was concluded.
+            further: what happened afterwards, to be put behind the entry's sentence.
+            register: the decoded register, of SANITY CHECK lines.
+        """
+        happened = entry.happened.format_map(dict(words or {})) + further
+        key = (entry.title, happened, inferred, register)
+        draft = self._drafts.setdefault(key, _Draft(entry, happened, inferred, register))
+        draft.lines.update((line.number, line) for line in lines)
+        if cpu is not None:
+            draft.cpus.add(cpu)
+
+    def add_to_first_register(self, line: NumberedLine) -> bool:
+        """Add a line to the first finding with a decoded register; return False if there is none."""
+        for draft in self._drafts.values():
+            if draft.register is not None:
+                draft.lines[line.number] = line
+                return True
+        return False
+
+    def findings(self) -> list[LogFinding]:
+        """Return the findings, the worst first, and among equals in the order of the log."""
+        found = [draft.finding() for draft in self._drafts.values()]
+        return sorted(found, key=lambda one: (one.entry.severity.rank, one.lines[0].number if one.lines else 0))

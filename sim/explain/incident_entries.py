@@ -1,0 +1,95 @@
+"""The entry of an incident of a CPU: which of its lines decides, and what else decides."""
+
+from sim.explain import cpu_entries
+from sim.explain.cpu_incidents import CpuIncident
+from sim.explain.line_entries import words_of_line
+from sim.explain.log_entries import LogEntry
+from sim.importer.explained_lines import UncleanLine
+from sim.importer.log_lines import (
+    ConflictLine,
+    DiedLine,
+    HypMismatch,
+    HypMismatchLine,
+    LengthsLine,
+    LengthsVerdict,
+    LogLine,
+    MismatchLine,
+    MissingHwcapLine,
+    SmallerAsidLine,
+    StuckLine,
+    UnsupportedLine,
+    WillNotBootLine,
+)
+
+_EPERM, _EINVAL, _EOPNOTSUPP = -1, -22, -95
+_DECIDING: tuple[type[LogLine], ...] = (
+    ConflictLine,
+    MissingHwcapLine,
+    LengthsLine,
+    MismatchLine,
+    HypMismatchLine,
+    SmallerAsidLine,
+    UnsupportedLine,
+    StuckLine,
+    WillNotBootLine,
+    DiedLine,
+)
+"""The lines that decide, the most telling first."""
+
+
+def entry_of_incident(incident: CpuIncident) -> tuple[LogEntry, dict[str, object], tuple[str, ...]]:
+    """Return an incident's entry, the words for its sentence, and what is inferred."""
+    if (error := incident.error) is not None:
+        entry, inferred = _not_started(incident, error)
+        return entry, {"error": error}, inferred
+    for kind in _DECIDING:
+        if (line := incident.first(kind)) is not None:
+            return _decided_by(line), words_of_line(line), ()
+    if incident.first(UncleanLine) is not None and not incident.is_given_up:
+        return cpu_entries.NOT_OFF, {}, ()
+    return cpu_entries.CPU_LOST_ON_RETURN if incident.was_online else cpu_entries.CPU_LOST, {}, ()
+
+
+def _decided_by(line: LogLine) -> LogEntry:
+    """Return the entry of a CPU that was refused, or is stuck, by the line that decides."""
+    match line:
+        case ConflictLine():
+            entry = cpu_entries.HAS_CAPABILITY if line.in_cpu else cpu_entries.LACKS_CAPABILITY
+        case MissingHwcapLine():
+            entry = cpu_entries.LACKS_HWCAP
+        case LengthsLine():
+            entry = {
+                LengthsVerdict.MISSING: cpu_entries.LACKS_LENGTHS,
+                LengthsVerdict.UNSUPPORTED: cpu_entries.UNSUPPORTED_LENGTHS,
+                LengthsVerdict.ABOVE_MAXIMUM: cpu_entries.LARGER_LENGTHS,
+            }[line.verdict]
+        case MismatchLine():
+            entry = cpu_entries.LENGTHS_DIFFER
+        case HypMismatchLine():
+            by_mismatch = {HypMismatch.VMID: cpu_entries.VMID_WIDTH, HypMismatch.IPA: cpu_entries.IPA_RANGE}
+            entry = by_mismatch.get(line.mismatch, cpu_entries.MPAM_DIFFERS)
+        case SmallerAsidLine():
+            entry = cpu_entries.SMALLER_ASID
+        case UnsupportedLine():
+            is_of_addresses = "52-bit" in line.reason
+            entry = cpu_entries.CPU_STUCK_ADDRESSES if is_of_addresses else cpu_entries.CPU_STUCK_GRANULE
+        case StuckLine():
+            entry = cpu_entries.CPU_STUCK
+        case _:
+            entry = cpu_entries.REFUSED
+    return entry
+
+
+def _not_started(incident: CpuIncident, error: int) -> tuple[LogEntry, tuple[str, ...]]:
+    """Return the entry of a CPU whose CPU_ON was answered with an error, and what is inferred."""
+    if error == _EPERM:
+        return cpu_entries.CPU_ON_DENIED, ()
+    if error == _EOPNOTSUPP:
+        return cpu_entries.CPU_ON_UNSUPPORTED, ()
+    if error != _EINVAL:
+        return cpu_entries.CPU_NOT_STARTED, ()
+    if incident.is_under_pkvm:
+        inferred = "that pKVM answered, and not firmware, follows from its rule for CPUs that were not online"
+        return cpu_entries.CPU_ON_BY_RELAY, (inferred,)
+    entry = cpu_entries.CPU_ON_AFTER_LOSS if incident.was_lost else cpu_entries.CPU_ON_INVALID
+    return entry, ("which of PSCI's answers became EINVAL is not in the log",)

@@ -1,0 +1,98 @@
+"""The entry of a line that tells of something by itself, and the words of a line for an entry's sentence."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from sim.errors import printable
+from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
+from sim.explain.log_entries import LogEntry
+from sim.importer import explained_lines as explained
+from sim.importer import log_lines as kinds
+from sim.importer.log_lines import Hex, LogLine
+
+_LONGEST_WORDS = 100
+_BITS_OF_BYTE = 8
+
+_ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
+    {
+        kinds.InconsistentModesLine: cpu_entries.INCONSISTENT_MODES,
+        explained.PsciVersionLine: cpu_entries.PSCI_VERSION,
+        explained.PsciConflictLine: cpu_entries.PSCI_CONFLICT,
+        explained.TrustedOsLine: cpu_entries.TRUSTED_OS,
+        explained.NoCpuOnLine: cpu_entries.NO_CPU_ON,
+        explained.NoReleaseAddressLine: cpu_entries.NO_RELEASE_ADDRESS,
+        explained.EnableMethodLine: cpu_entries.NO_ENABLE_METHOD,
+        explained.NoBootCpuLine: cpu_entries.NO_BOOT_CPU,
+        explained.ClippedLine: cpu_entries.CLIPPED,
+        explained.SuspendLine: cpu_entries.SUSPENDED,
+        explained.CpuIsUpLine: cpu_entries.SUSPENDED,
+        kinds.DetectedLine: feature_entries.VECTORS_DETECTED,
+        kinds.UnvirtualisableLine: feature_entries.UNVIRTUALISABLE,
+        kinds.GuestsLimitedLine: feature_entries.GUESTS_LIMITED,
+        explained.RaisedMaximumLine: feature_entries.MAXIMUM_RAISED,
+        explained.Asymmetric32Line: feature_entries.ASYMMETRIC_32,
+        explained.KptiLine: feature_entries.KPTI,
+        explained.NoGranuleLine: feature_entries.NO_GRANULE,
+        explained.MitigationOffLine: feature_entries.MITIGATION_OFF,
+        explained.WorseMitigationLine: feature_entries.WORSE_MITIGATION,
+        explained.UnknownAsidLine: feature_entries.UNKNOWN_ASID,
+        kinds.KvmReadyLine: kvm_entries.KVM_READY,
+        kinds.KvmDisabledLine: kvm_entries.KVM_DISABLED,
+        kinds.KvmFailedLine: kvm_entries.KVM_FAILED,
+        explained.ProtectedWithVheLine: kvm_entries.PROTECTED_WITH_VHE,
+        explained.StageTwoLine: kvm_entries.STAGE_TWO,
+        explained.DeadlockLine: kvm_entries.DEADLOCK,
+        explained.IpaLimitLine: kvm_entries.IPA_LIMIT,
+        explained.ProtectionFailedLine: kvm_entries.PROTECTION_FAILED,
+        explained.SErrorLine: crash_entries.SERROR,
+        explained.StallLine: crash_entries.STALL,
+        explained.LockupLine: crash_entries.LOCKUP,
+        explained.NotStoppedLine: crash_entries.NOT_STOPPED,
+    }
+)
+"""The kinds of lines that have the same entry wherever they stand."""
+
+
+def entry_of_line(line: LogLine) -> LogEntry | None:
+    """Return the entry of a line; None if the line tells something only together with others."""
+    match line:
+        case kinds.ExceptionLevelLine():
+            entry = cpu_entries.STARTED_AT_EL2 if line.level == "EL2" else cpu_entries.STARTED_AT_EL1
+        case kinds.VectorLengthLine():
+            entry = feature_entries.VECTOR_LENGTHS if line.vl_bytes else feature_entries.NO_SHARED_LENGTH
+        case explained.ResumeErrorLine():
+            entry = cpu_entries.NOT_RESUMED if line.direction == "up" else cpu_entries.NOT_SUSPENDED
+        case _:
+            return _ENTRIES.get(type(line))
+    return entry
+
+
+def words_of_line(line: LogLine) -> dict[str, object]:
+    """Return the words that an entry's sentence may name: the line's fields, and what follows from them."""
+    words: dict[str, object] = {name: _word(value) for name, value in msgspec.structs.asdict(line).items()}
+    match line:
+        case kinds.VectorLengthLine():
+            words["vl_bits"] = line.vl_bytes * _BITS_OF_BYTE
+        case explained.EnableMethodLine():
+            words["method_words"] = (
+                "no `enable-method`" if line.method is None else f"`enable-method` {short_words(line.method)!r}"
+            )
+        case kinds.KvmReadyLine():
+            # Before 6.9 the kernel says "Hyp mode" where later kernels say "Hyp nVHE mode".
+            words["mode"] = short_words(line.mode.strip().removeprefix("Hyp").strip()) or "nVHE"
+        case kinds.MissingHwcapLine() if (line.table or "").startswith("COMPAT"):
+            words["hwcap"] = f"{line.hwcap} of 32-bit programs"
+    return words
+
+
+def _word(value: object) -> object:
+    if isinstance(value, Hex):
+        return f"{value:#x}"
+    return short_words(value) if isinstance(value, str) else value
+
+
+def short_words(text: str) -> str:
+    """Return text of a log that a sentence may contain: printable, and not too long."""
+    return printable(text[:_LONGEST_WORDS])

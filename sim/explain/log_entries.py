@@ -1,0 +1,135 @@
+"""Entries on lines of kernel logs: what they mean, whether they are harmless, what causes them, what to look at next.
+
+The entries are data, in the modules `cpu_entries`, `feature_entries`, `kvm_entries` and `crash_entries`; the page
+docs/log-lines.md is made of them (`sim.explain.lines_page`). `sim.explain.log_findings` chooses the entry of a line.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """The badness of a finding, the worst first."""
+
+    PANIC = "panic"
+    """The machine stopped."""
+    FAILURE = "failure"
+    """A CPU or KVM is not there."""
+    LOSS = "loss"
+    """All CPUs are there, and the system has less than it could have."""
+    WARNING = "warning"
+    """Something is wrong that may have consequences."""
+    HARMLESS = "harmless"
+    """Something that looks wrong, and is not."""
+    NORMAL = "normal"
+    """Something that every boot logs."""
+
+    @property
+    def rank(self) -> int:
+        """The place among severities, 0 for the worst."""
+        return list(Severity).index(self)
+
+    @property
+    def is_harmless(self) -> bool:
+        """True if nothing is wrong."""
+        return self in {Severity.HARMLESS, Severity.NORMAL}
+
+
+class Origin(StrEnum):
+    """The place where a cause lies."""
+
+    FIRMWARE = "firmware"
+    DEVICE_TREE = "device tree"
+    CONFIGURATION = "configuration"
+    KERNEL = "kernel"
+    HARDWARE = "hardware"
+    VMM = "a guest's host"
+    USER_SPACE = "user space"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A usual cause of a finding."""
+
+    origin: Origin
+    text: str
+    flag: str = ""
+    """The kernel flag (`sim.kernel_flags`) that tells whether a kernel can have this cause; empty: any kernel."""
+    has_flag: bool = True
+    """The value of the flag of the kernels that can."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An entry on one kind of finding.
+
+    `happened` may name fields of the line in braces; the CPUs are named before it, and need not be named in it.
+    """
+
+    title: str
+    severity: Severity
+    examples: tuple[str, ...]
+    """Lines that tell of it, as the kernel logs them."""
+    happened: str
+    meaning: str
+    consequence: str
+    """The loss, or the reason why there is none: a clause behind the answer to whether it is harmless, yes or no."""
+    causes: tuple[Cause, ...] = ()
+    look_at: tuple[str, ...] = ()
+    """The things to do, or to look at, next."""
+    more: str = ""
+    """A page of the guide with more, and its section."""
+    source: str = ""
+    """Where the facts are from: kernel files without a leading arch/arm64/, and whether they were booted or read."""
+
+    @property
+    def name(self) -> str:
+        """The name in JSON, and the section of the page: the title in small letters with hyphens."""
+        return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
+
+    @property
+    def page(self) -> str:
+        """The page and section that has this entry."""
+        return f"docs/log-lines.md#{self.name}"
+
+
+def harmless_text(entry: LogEntry) -> str:
+    """Return the answer to whether what an entry describes is harmless."""
+    answer = "yes" if entry.severity.is_harmless else "no"
+    return f"{answer}, {entry.consequence}" if entry.consequence else answer
+
+
+def firmware(text: str) -> Cause:
+    """Return a cause in firmware: at EL3, in a boot loader, or in its tables."""
+    return Cause(Origin.FIRMWARE, text)
+
+
+def device_tree(text: str) -> Cause:
+    """Return a cause in the device tree."""
+    return Cause(Origin.DEVICE_TREE, text)
+
+
+def configuration(text: str) -> Cause:
+    """Return a cause in the kernel's command line or its configuration."""
+    return Cause(Origin.CONFIGURATION, text)
+
+
+def kernel(text: str, flag: str = "", *, has_flag: bool = True) -> Cause:
+    """Return a cause in the kernel itself: a bug or a limit."""
+    return Cause(Origin.KERNEL, text, flag, has_flag)
+
+
+def hardware(text: str) -> Cause:
+    """Return a cause in the CPUs."""
+    return Cause(Origin.HARDWARE, text)
+
+
+def vmm(text: str) -> Cause:
+    """Return a cause in the host of a guest: the hypervisor, or the program that runs it."""
+    return Cause(Origin.VMM, text)
+
+
+def user_space(text: str) -> Cause:
+    """Return a cause in user space."""
+    return Cause(Origin.USER_SPACE, text)

@@ -1,0 +1,194 @@
+"""The findings of a boot: what its lines tell, each with its entry, its CPUs and its lines, the worst first.
+
+The lines are those that `sim.importer.log_text` understands. `line_entries` has the entries of lines that tell
+something by themselves, `incident_entries` those of CPUs that do not come, and `system_findings` finds what follows
+from several lines together, or from missing lines.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import singledispatchmethod
+
+from sim.cpufeature_tables import KernelTables
+from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
+from sim.explain.cpu_incidents import CpuIncidents
+from sim.explain.finding_collection import FindingCollection, LogFinding
+from sim.explain.incident_entries import entry_of_incident
+from sim.explain.line_entries import entry_of_line, short_words, words_of_line
+from sim.explain.log_entries import LogEntry
+from sim.explain.sanity_decoder import decode_difference
+from sim.explain.system_findings import BootLines, add_system_findings
+from sim.importer import explained_lines as explained
+from sim.importer import log_lines as kinds
+from sim.importer.log_lines import CpuLine, LogLine, Phase
+from sim.importer.log_text import NumberedLine
+
+_COUNTER = "CNTFRQ_EL0"
+_HIDING = (explained.OverrideEffect.FORCED, explained.OverrideEffect.ALREADY)
+
+
+def find(lines: Iterable[NumberedLine], tables: KernelTables, *, is_complete: bool) -> list[LogFinding]:
+    """Return the findings of one boot, the worst first.
+
+    Args:
+        lines: the boot's lines.
+        tables: the tables of cpufeature that decode its registers.
+        is_complete: True if the lines begin with the kernel's first.
+    """
+    boot = list(lines)
+    reader = _Reader(tables, is_complete=is_complete, bring_up_end=_end_of_bring_up(boot))
+    for line in boot:
+        reader.read(line)
+    return reader.finish()
+
+
+def _end_of_bring_up(boot: list[NumberedLine]) -> int:
+    """Return the number of the line that ends the early bring-up; 0 where the log does not have it."""
+    return next((found.number for found in boot if isinstance(found.line, kinds.BroughtUpLine)), 0)
+
+
+def every_entry() -> Iterator[LogEntry]:
+    """Yield every entry, the worst first."""
+    entries = (
+        *crash_entries.CRASH_ENTRIES,
+        *cpu_entries.CPU_ENTRIES,
+        *feature_entries.FEATURE_ENTRIES,
+        *kvm_entries.KVM_ENTRIES,
+    )
+    yield from sorted(entries, key=lambda entry: entry.severity.rank)
+
+
+class _Reader:
+    """A reader of one boot's lines."""
+
+    def __init__(self, tables: KernelTables, *, is_complete: bool, bring_up_end: int) -> None:
+        self._tables = tables
+        self._is_complete = is_complete
+        self._bring_up_end = bring_up_end
+        self._found = FindingCollection()
+        self._incidents = CpuIncidents()
+        self._phase = Phase.EARLY
+        self._named: set[int] = set()
+        """The CPUs that some line names."""
+        self._lines: list[NumberedLine] = []
+        self._hidden: dict[str, set[int]] = {}
+        """The lowest bits of the fields that the command line overrides, by register."""
+        self._crash: list[NumberedLine] = []
+        """The lines of a crash that no panic has ended yet."""
+        if is_complete:
+            self._incidents.boot_cpu()
+            self._named.add(0)
+
+    def read(self, found: NumberedLine) -> None:
+        """Read the next line."""
+        line = found.line
+        self._phase = max(self._phase, line.phase)
+        self._lines.append(found)
+        if isinstance(line, CpuLine):
+            self._named.add(line.cpu)
+            if self._incidents.take(found, line):
+                return
+        self._read(line, found)
+
+    @singledispatchmethod
+    def _read(self, line: LogLine, found: NumberedLine) -> None:
+        """Add the finding of a line that tells something by itself; pass over any other."""
+        if (entry := entry_of_line(line)) is not None:
+            cpu = line.cpu if isinstance(line, CpuLine) else None
+            self._found.add(entry, [found], words_of_line(line), cpu=cpu)
+
+    @_read.register
+    def _booted(self, line: kinds.BootedLine | explained.OldBootedLine, found: NumberedLine) -> None:
+        self._incidents.online(found, line.cpu)
+        is_known = self._is_complete or self._phase is not Phase.EARLY or bool(self._bring_up_end)
+        is_early = is_known and self._phase is Phase.EARLY
+        inferred = () if is_known else ("the log begins too late to show whether a CPU came early or late",)
+        entry = cpu_entries.EARLY_ONLINE if is_early else cpu_entries.LATE_ONLINE
+        self._found.add(entry, [found], cpu=line.cpu, inferred=inferred)
+
+    @_read.register
+    def _went_offline(self, line: kinds.KilledLine | explained.ShutdownLine, found: NumberedLine) -> None:
+        self._incidents.offline(line.cpu)
+        self._found.add(cpu_entries.WENT_OFFLINE, [found], cpu=line.cpu)
+        if isinstance(line, kinds.NotKilledLine):
+            self._found.add(cpu_entries.NOT_OFF, [found], cpu=line.cpu)
+
+    @_read.register
+    def _sanity(self, line: kinds.SanityLine, found: NumberedLine) -> None:
+        register = self._full_name(line.register)
+        decoded = decode_difference(register, line.boot_value, line.value, self._tables, self._hidden.get(register, ()))
+        words: dict[str, object] = {"register": register, "lost": ", ".join(decoded.lost)}
+        if register == _COUNTER:
+            entry = feature_entries.SANITY_COUNTER
+            words |= {"value": f"{line.value:,}", "boot_value": f"{line.boot_value:,}"}
+        elif not decoded.lost:
+            entry = feature_entries.SANITY_TAINT
+        else:
+            # A CPU that comes late changes the registers that programs read, and no longer what is in use.
+            entry = feature_entries.SANITY_LATE if self._phase is Phase.FINAL else feature_entries.SANITY_LOSS
+        self._found.add(entry, [found], words, cpu=line.cpu, register=decoded)
+
+    @_read.register
+    def _override(self, line: explained.OverrideLine, _found: NumberedLine) -> None:
+        if line.effect in _HIDING:
+            self._hidden.setdefault(line.register, set()).add(line.low)
+
+    def _full_name(self, register: str) -> str:
+        """Return a register's name; older kernels log it in small letters and without its exception level."""
+        if register in self._tables.registers:
+            return register
+        return {name.rpartition("_")[0].lower(): name for name in self._tables.registers}.get(
+            register.lower(), register
+        )
+
+    @_read.register
+    def _kvm_ready(self, line: kinds.KvmReadyLine, found: NumberedLine) -> None:
+        # Which CPUs were online then is only known from a log that has the early bring-up.
+        if line.is_protected and self._is_complete:
+            self._incidents.protected_kvm()
+        self._found.add(kvm_entries.KVM_READY, [found], words_of_line(line))
+
+    # Crashes: what led to a panic comes before it
+
+    @_read.register
+    def _crash_line(self, _line: explained.FaultLine | explained.OopsLine, found: NumberedLine) -> None:
+        self._crash.append(found)
+
+    @_read.register
+    def _panic(self, line: kinds.PanicLine, found: NumberedLine) -> None:
+        reason, lines = _reason_of(self._crash), [*self._crash, found]
+        self._crash = []
+        if isinstance(line, explained.HypervisorPanicLine):
+            return  # the hypervisor's own line says more
+        if isinstance(line, explained.ConfigurationPanicLine):
+            because = self._incidents.reason_of(line.cpu)
+            reason = "" if because is None else f" ({short_words(because.text)})"
+            self._found.add(crash_entries.CONFIGURATION_PANIC, [found], {"reason": reason}, cpu=line.cpu)
+        elif isinstance(line, explained.IdleTaskPanicLine):
+            self._found.add(crash_entries.IDLE_TASK_PANIC, lines, {"reason": reason})
+        else:
+            message = line.message.partition("syncing: ")[2] or "without a message"
+            self._found.add(crash_entries.OTHER_PANIC, lines, {"message": short_words(message)})
+
+    def finish(self) -> list[LogFinding]:
+        """Return the findings, with those that follow from several lines or from missing lines."""
+        for incident in self._incidents.all:
+            entry, words, inferred = entry_of_incident(incident)
+            lines, further = incident.lines, ""
+            if incident.came_later is not None:
+                lines, further = [*lines, incident.came_later], "; came online at a later attempt"
+            self._found.add(entry, lines, words, cpu=incident.cpu, inferred=inferred, further=further)
+        if self._crash:
+            self._found.add(crash_entries.CRASH, self._crash, {"reason": _reason_of(self._crash)})
+        boot = BootLines(tuple(self._lines), self._phase, frozenset(self._named), is_complete=self._is_complete)
+        add_system_findings(boot, self._found, self._tables)
+        return self._found.findings()
+
+
+def _reason_of(crash: list[NumberedLine]) -> str:
+    """Return the kernel's words on a crash, to be put behind a sentence."""
+    words = [
+        found.line.fault if isinstance(found.line, explained.FaultLine) else found.line.what
+        for found in crash
+        if isinstance(found.line, explained.FaultLine | explained.OopsLine)
+    ]
+    return f" ({short_words(', '.join(dict.fromkeys(words)))})" if words else ""

@@ -1,0 +1,154 @@
+"""SANITY CHECK lines decoded: the fields that differ, and what the system loses by each.
+
+The kernel compares the raw values of a register on the boot CPU and on another, and logs both where they differ in a
+strict bit: a strict field of its table, or a bit in no field of it. Of each listed field it then uses the value that is
+safe on both, and what needs a larger value is lost, for all CPUs. Nothing is lost by a bit in no field, because the
+system's value has 0 there anyway.
+
+Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel/cpufeature.c; booted on 6.1 to 7.3.
+"""
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+
+from sim.cpufeature_tables import Field, KernelTables, unlisted_fields
+from sim.cpufeature_tables.tables import Capability, Hwcap
+
+_NIBBLE = 4
+_REGISTER_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDifference:
+    """A field of an ID register that differs between the boot CPU and another."""
+
+    field: Field
+    boot: int
+    """The boot CPU's value."""
+    cpu: int
+    """The other CPU's value."""
+    is_listed: bool
+    """True if the kernel has the field in its table."""
+    has_name: bool
+    """False for bits that the architecture does not name, or that asymboot does not know."""
+    users: tuple[str, ...]
+    """The hwcaps and capabilities that look at the field."""
+    lost: tuple[str, ...]
+    """Those of them that the boot CPU has, and the system does not."""
+
+    @property
+    def is_strict(self) -> bool:
+        """True if the kernel logs a difference of this field."""
+        return not self.is_listed or self.field.strict
+
+    @property
+    def system(self) -> int | None:
+        """The value that the kernel uses for all CPUs; None for an unlisted field, of which it uses none."""
+        return self.field.safe_value(self.boot, self.cpu) if self.is_listed else None
+
+    @property
+    def bits(self) -> str:
+        """The field's bits, as the kernel and the architecture write them."""
+        high, low = self.field.shift + self.field.width - 1, self.field.shift
+        return str(low) if high == low else f"{high}:{low}"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterDifference:
+    """An ID register that differs between the boot CPU and another."""
+
+    register: str
+    boot_value: int
+    value: int
+    series: str
+    """The series whose table of the register decoded it."""
+    is_known: bool
+    """False if no table has the register."""
+    fields: tuple[FieldDifference, ...]
+    """The fields that differ, from the highest bit on."""
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The hwcaps and capabilities that the system loses."""
+        return tuple(dict.fromkeys(name for one in self.fields for name in one.lost))
+
+
+def decode_difference(
+    register: str, boot_value: int, value: int, tables: KernelTables, hidden: Container[int] = ()
+) -> RegisterDifference:
+    """Decode a register that differs.
+
+    Args:
+        register: its name.
+        boot_value: the boot CPU's value.
+        value: the other CPU's value.
+        tables: the kernel's tables.
+        hidden: the lowest bits of the fields that the command line hides on all CPUs, so that nothing is lost by them.
+    """
+    listed = tables.registers.get(register)
+    fields = () if listed is None else listed.fields
+    found = [
+        _difference(register, field, (boot_value, value), tables, is_listed=True, is_hidden=field.shift in hidden)
+        for field in fields
+    ]
+    rest = (boot_value ^ value) & ~_mask_of(fields)
+    found += [
+        _difference(register, field, (boot_value, value), tables, is_listed=False, has_name=has_name)
+        for field, has_name in _unlisted(register, rest)
+    ]
+    differing = sorted((one for one in found if one.boot != one.cpu), key=lambda one: -one.field.shift)
+    return RegisterDifference(register, boot_value, value, tables.series, listed is not None, tuple(differing))
+
+
+def _mask_of(fields: tuple[Field, ...]) -> int:
+    mask = 0
+    for field in fields:
+        mask |= field.mask
+    return mask
+
+
+def _unlisted(register: str, differing: int) -> Iterator[tuple[Field, bool]]:
+    """Yield the fields that some differing bits belong to, and True if a field has a name: by four bits otherwise."""
+    for field in unlisted_fields(register):
+        if field.mask & differing:
+            differing &= ~field.mask
+            yield field, True
+    for shift in range(0, _REGISTER_BITS, _NIBBLE):
+        nibble = Field(name=f"bits {shift + _NIBBLE - 1}:{shift}", shift=shift)
+        if nibble.mask & differing:
+            yield nibble, False
+
+
+def _difference(
+    register: str,
+    field: Field,
+    values: tuple[int, int],
+    tables: KernelTables,
+    *,
+    is_listed: bool,
+    has_name: bool = True,
+    is_hidden: bool = False,
+) -> FieldDifference:
+    boot, cpu = (field.of(value) for value in values)
+    everything: tuple[Hwcap | Capability, ...] = (*tables.hwcaps, *tables.capabilities)
+    users = [one for one in everything if is_listed and (one.register, one.field) == (register, field.name)]
+    system = field.safe_value(boot, cpu) if is_listed else boot
+    lost = [one for one in users if not is_hidden and _is_met(one, field, boot) and not _is_met(one, field, system)]
+    return FieldDifference(field, boot, cpu, is_listed, has_name, tuple(_names(users)), tuple(_names(lost)))
+
+
+def _is_met(one: Hwcap | Capability, field: Field, value: int) -> bool:
+    # Capabilities of the CPU's own, such as errata, are not the system's to lose.
+    if isinstance(one, Capability) and not one.is_of_system:
+        return False
+    order = field.order(value)
+    return order >= field.order(one.min) and (one.max is None or order <= one.max)
+
+
+def _names(users: list[Hwcap | Capability]) -> Iterator[str]:
+    """Yield names for people: hwcaps as /proc/cpuinfo has them, capabilities as the log has them."""
+    for one in users:
+        if isinstance(one, Hwcap):
+            yield f"hwcap {one.name.lower()}{' of 32-bit programs' * one.compat}"
+        elif one.is_of_system and one.description is not None:
+            yield f"capability {one.description!r}"

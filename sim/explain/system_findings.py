@@ -1,0 +1,162 @@
+"""The findings that follow from several lines of a boot together, or from lines that are missing."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sim.cpufeature_tables import KernelTables
+from sim.explain import cpu_entries, feature_entries, kvm_entries
+from sim.explain.finding_collection import FindingCollection
+from sim.explain.line_entries import short_words
+from sim.importer import explained_lines as explained
+from sim.importer import log_lines as kinds
+from sim.importer.explained_lines import OverrideEffect
+from sim.importer.kernel_log import KernelCommandLine, parse_command_line
+from sim.importer.log_lines import LogLine, Phase
+from sim.importer.log_text import NumberedLine
+from sim.topology import MOST_CPUS
+from sim.units import counted
+from sim.vectors import VectorType
+
+_L = TypeVar("_L", bound=LogLine)
+_MOST_NAMES = 40
+_OF_OVERRIDE = {
+    OverrideEffect.FORCED: feature_entries.OVERRIDDEN,
+    OverrideEffect.ALREADY: feature_entries.OVERRIDE_NEEDLESS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BootLines:
+    """All lines of a boot that are understood."""
+
+    lines: tuple[NumberedLine, ...]
+    phase: Phase
+    """The phase that the boot reached."""
+    named: frozenset[int]
+    """The CPUs that some line names."""
+    is_complete: bool
+    """True if the lines begin with the kernel's first."""
+
+    def of(self, kind: type[_L]) -> list[_L]:
+        """Return the lines of a kind."""
+        return [found.line for found in self.lines if isinstance(found.line, kind)]
+
+    def numbered(self, *wanted: type[LogLine]) -> list[NumberedLine]:
+        """Return the lines of some kinds, with their numbers."""
+        return [found for found in self.lines if isinstance(found.line, wanted)]
+
+    @property
+    def command_line(self) -> KernelCommandLine:
+        """The kernel's parameters."""
+        return parse_command_line(" ".join(line.text for line in self.of(kinds.CommandLineLine)))
+
+
+def add_system_findings(boot: BootLines, found: FindingCollection, tables: KernelTables) -> None:
+    """Add the findings on the whole system."""
+    _count_cpus(boot, found)
+    _silent_cpus(boot, found)
+    _count_features(boot, found)
+    _overrides(boot, found, tables)
+    _hypervisor(boot, found)
+    _without_kvm(boot, found)
+    _without_sve(boot, found)
+    _taint(boot, found)
+
+
+def _count_cpus(boot: BootLines, found: FindingCollection) -> None:
+    if counts := [line.count for line in boot.of(kinds.BroughtUpLine)]:
+        words = {"count_words": f"{counted(max(counts), 'CPU')} online"}
+        found.add(cpu_entries.BROUGHT_UP, boot.numbered(kinds.BroughtUpLine), words)
+
+
+def _silent_cpus(boot: BootLines, found: FindingCollection) -> None:
+    """Find the CPUs that are possible, and that no line names."""
+    possible = next((line.count for line in boot.of(kinds.PossibleLine)), 0)
+    silent = [cpu for cpu in range(min(possible, MOST_CPUS)) if cpu not in boot.named]
+    came = max((line.count for line in boot.of(kinds.BroughtUpLine)), default=0)
+    # Where the kernel counts more CPUs than the log shows, it is their lines that are missing.
+    if not boot.is_complete or boot.phase is Phase.EARLY or came > possible - len(silent):
+        return
+    shown = boot.numbered(kinds.PossibleLine)[:1] + boot.numbered(kinds.BroughtUpLine)[:1]
+    maxcpus, nosmp = (boot.command_line.value(name) for name in ("maxcpus", "nosmp"))
+    for cpu in silent:
+        if maxcpus is not None or nosmp is not None:
+            parameter = "nosmp" if maxcpus is None else f"maxcpus={short_words(maxcpus)}"
+            found.add(cpu_entries.LEFT_BY_MAXCPUS, shown, {"parameter": parameter}, cpu=cpu)
+        else:
+            inferred = "that no line names the CPU does not say whether it was tried"
+            found.add(cpu_entries.NEVER_STARTED, shown, cpu=cpu, inferred=(inferred,))
+
+
+def _count_features(boot: BootLines, found: FindingCollection) -> None:
+    names = list(dict.fromkeys(short_words(line.feature) for line in boot.of(explained.OtherFeatureLine)))
+    if names:
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        words = {"names": ", ".join(names[:_MOST_NAMES]) + more}
+        found.add(feature_entries.DETECTED, boot.numbered(explained.OtherFeatureLine), words)
+
+
+def _overrides(boot: BootLines, found: FindingCollection, tables: KernelTables) -> None:
+    """Find the fields that the command line overrides, all of a register together."""
+    names: dict[tuple[str, OverrideEffect], list[str]] = {}
+    lines: dict[tuple[str, OverrideEffect], list[NumberedLine]] = {}
+    for numbered in boot.numbered(explained.OverrideLine):
+        line = numbered.line
+        assert isinstance(line, explained.OverrideLine)
+        names.setdefault((line.register, line.effect), []).append(_field_name(line, tables))
+        lines.setdefault((line.register, line.effect), []).append(numbered)
+    for (register, effect), fields in names.items():
+        entry = _OF_OVERRIDE.get(effect, feature_entries.OVERRIDE_IGNORED)
+        found.add(entry, lines[register, effect], {"register": register, "fields": ", ".join(fields)})
+
+
+def _field_name(line: explained.OverrideLine, tables: KernelTables) -> str:
+    register = tables.registers.get(line.register)
+    fields = () if register is None else register.fields
+    name = next((field.name for field in fields if field.shift == line.low), f"bits {line.high}:{line.low}")
+    return name if line.value is None else f"{name} = {line.value:x}"
+
+
+def _hypervisor(boot: BootLines, found: FindingCollection) -> None:
+    lines = boot.numbered(explained.HypPanicLine, explained.HypervisorPanicLine)
+    panics = boot.of(explained.HypPanicLine)
+    if any(line.is_in_sve_save for line in panics):
+        found.add(kvm_entries.HYP_PANIC_IN_SAVE, lines)
+    elif lines:
+        place = short_words(panics[0].place.rstrip("!")) if panics else "an unknown place"
+        found.add(kvm_entries.HYP_PANIC, lines, {"place": place})
+
+
+def _without_kvm(boot: BootLines, found: FindingCollection) -> None:
+    lines = boot.numbered(kinds.KvmUnavailableLine, explained.KvmModeIgnoredLine)
+    mode = boot.command_line.value("kvm-arm.mode")
+    if not lines:
+        return
+    if boot.of(kinds.InconsistentModesLine):
+        found.add(kvm_entries.NO_HYP_MISMATCH, lines)
+    elif mode not in {None, "none"}:
+        found.add(kvm_entries.NO_HYP_WANTED, lines, {"mode": short_words(mode or "")})
+    else:
+        found.add(kvm_entries.NO_HYP, lines)
+
+
+def _without_sve(boot: BootLines, found: FindingCollection) -> None:
+    """Find that a complete log does not mention SVE."""
+    named = {line.extension for line in boot.of(kinds.DetectedLine)}
+    named |= {line.extension for line in boot.of(kinds.VectorLengthLine)}
+    if VectorType.SVE in named or boot.phase is not Phase.FINAL or not boot.is_complete:
+        return
+    if boot.command_line.nosve:
+        found.add(feature_entries.SVE_HIDDEN, boot.numbered(kinds.CommandLineLine))
+    else:
+        inferred = "no line says it: the log is complete, and silent on SVE"
+        found.add(feature_entries.NO_SVE, (), inferred=(inferred,))
+
+
+def _taint(boot: BootLines, found: FindingCollection) -> None:
+    """Put the line on the taint to the first SANITY CHECK line, with which the kernel logs it."""
+    for line in boot.numbered(explained.VariationLine):
+        if not found.add_to_first_register(line):
+            inferred = "the SANITY CHECK lines, which say which register, are not in the log"
+            words = {"register": "an ID register of some CPU"}
+            found.add(feature_entries.SANITY_TAINT, [line], words, inferred=(inferred,))

@@ -1,0 +1,232 @@
+"""Findings: every entry is found by its own examples, CPUs alike share one, and what follows from several lines."""
+
+import pytest
+
+from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
+from sim.explain.log_entries import LogEntry, Severity
+from sim.explain.log_findings import every_entry
+from sim.importer import explained_lines, log_lines
+from sim.importer.log_text import ALL_KINDS, parse_line
+from tests.explain.logs import BROUGHT_UP, FINAL, explained, names, of_entry
+
+ENTRIES = list(every_entry())
+BEFORE: dict[str, list[str]] = {
+    cpu_entries.CPU_LOST_ON_RETURN.name: ["CPU1: Booted secondary processor 0x0000000001 [0x411fd403]", *FINAL],
+    cpu_entries.CPU_ON_BY_RELAY.name: FINAL,
+    cpu_entries.LATE_ONLINE.name: FINAL,
+    cpu_entries.LEFT_BY_MAXCPUS.name: ["SLUB: HWalign=64, CPUs=2, Nodes=1", *BROUGHT_UP],
+    cpu_entries.NEVER_STARTED.name: [
+        f"CPU{cpu}: Booted secondary processor 0x000000000{cpu} [0x411fd403]" for cpu in (1, 2, 3)
+    ],
+    feature_entries.SANITY_LATE.name: FINAL,
+    feature_entries.NO_SVE.name: FINAL,
+    feature_entries.SVE_HIDDEN.name: FINAL,
+    kvm_entries.NO_HYP_WANTED.name: ["Kernel command line: kvm-arm.mode=protected"],
+}
+"""The lines that an entry's examples need before them."""
+INSTEAD: dict[str, list[str]] = {
+    feature_entries.SANITY_LATE.name: [
+        "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64ISAR0_EL1. Boot CPU: 0x10, CPU2: 0x0"
+    ],
+    cpu_entries.NOT_OFF.name: ["psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)"],
+}
+"""The lines for entries whose examples are of another entry as well."""
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_an_entry_is_found_by_its_examples(entry: LogEntry) -> None:
+    lines = [*BEFORE.get(entry.name, []), *INSTEAD.get(entry.name, entry.examples)]
+    assert entry.name in names(explained(*lines))
+
+
+BOOKKEEPING = {
+    explained_lines.BringingUpLine,
+    explained_lines.OldBootLine,
+    explained_lines.OldBootedLine,
+    explained_lines.OldCoreLine,
+    log_lines.BootLine,
+    log_lines.ReleaseLine,
+}
+"""Lines that only tell where a log begins, and which kernel and which cores it is about."""
+
+
+def test_every_kind_of_line_is_in_the_examples_of_an_entry() -> None:
+    shown = {type(parse_line(line)) for entry in ENTRIES for line in entry.examples}
+    assert shown == set(ALL_KINDS) - BOOKKEEPING
+
+
+def test_titles_and_so_names_are_unique() -> None:
+    assert len({entry.name for entry in ENTRIES}) == len(ENTRIES) > 70
+    assert sorted(ENTRIES, key=lambda entry: entry.severity.rank) == ENTRIES
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_an_entry_that_is_wrong_has_causes_and_a_hint(entry: LogEntry) -> None:
+    assert entry.source
+    if not entry.severity.is_harmless:
+        assert entry.causes
+        assert entry.look_at
+
+
+# CPUs
+
+
+def refusal(cpu: int, reason: str) -> list[str]:
+    return [reason.format(cpu), f"CPU{cpu}: will not boot", f"CPU{cpu}: failed to come online"]
+
+
+def test_cpus_alike_share_a_finding_and_others_do_not() -> None:
+    lines = [line for cpu in (4, 5, 6) for line in refusal(cpu, "CPU features: CPU{}: missing HWCAP: SVE2")]
+    lines += refusal(7, "CPU features: CPU{}: missing HWCAP: SM4")
+    found = [one for one in explained(*FINAL, *lines).findings if one.entry is cpu_entries.LACKS_HWCAP]
+    assert [(one.cpus, one.happened) for one in found] == [
+        ((4, 5, 6), "refused, because it lacks the CPU feature SVE2, which programs were promised"),
+        ((7,), "refused, because it lacks the CPU feature SM4, which programs were promised"),
+    ]
+    assert [len(one.lines) for one in found] == [9, 3]
+
+
+def test_the_lines_of_a_refusal_are_one_finding_whatever_stands_between() -> None:
+    lines = [
+        "SVE: cpu4: Required vector length(s) missing",
+        "CPU5: Booted secondary processor 0x0000000005 [0x411fd403]",
+        "CPU features: CPU4: SVE: vector length support mismatch",
+        "CPU4: will not boot",
+        "CPU4: failed to come online",
+        "psci: CPU4 killed (polled 0 ms)",
+        "CPU4: died during early boot",
+    ]
+    explanation = explained(*FINAL, *lines)
+    assert len(of_entry(explanation, cpu_entries.LACKS_LENGTHS).lines) == 6
+    assert [one.cpus for one in explanation.problems] == [(4,)]
+    assert cpu_entries.WENT_OFFLINE.name not in names(explanation)
+
+
+def test_a_cpu_that_is_refused_again_is_one_finding() -> None:
+    lines = refusal(4, "CPU features: CPU{}: VMID width mismatch")
+    finding = of_entry(explained(*FINAL, *lines, *lines), cpu_entries.VMID_WIDTH)
+    assert len(finding.lines) == 6
+
+
+@pytest.mark.parametrize(
+    ("first", "entry"),
+    [
+        ([], cpu_entries.CPU_ON_INVALID),
+        (["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"], cpu_entries.CPU_ON_AFTER_LOSS),
+        (["CPU1: failed to come online", "CPU1: is stuck in kernel"], cpu_entries.CPU_ON_AFTER_LOSS),
+        (["kvm [1]: Protected hVHE mode initialized successfully"], cpu_entries.CPU_ON_BY_RELAY),
+        (
+            ["CPU1: failed to come online", "kvm [1]: Protected hVHE mode initialized successfully"],
+            cpu_entries.CPU_ON_BY_RELAY,
+        ),
+    ],
+)
+def test_what_einval_means_depends_on_what_came_before(first: list[str], entry: LogEntry) -> None:
+    lines = ["psci: failed to boot CPU1 (-22)", "CPU1: failed to boot: -22"]
+    finding = of_entry(explained(*FINAL, *first, *lines, *lines), entry)
+    assert (finding.cpus, len(finding.lines)) == ((1,), 4)
+    assert finding.inferred
+
+
+def test_without_the_early_bring_up_nothing_is_said_of_the_relay() -> None:
+    lines = ["kvm [1]: Protected hVHE mode initialized successfully", "CPU1: failed to boot: -22"]
+    assert cpu_entries.CPU_ON_INVALID.name in names(explained(*lines, head=[]))
+
+
+def test_a_cpu_that_comes_at_a_later_attempt_is_said_to() -> None:
+    lines = ["CPU1: failed to boot: -1", "CPU1: Booted secondary processor 0x0000000001 [0x411fd403]"]
+    finding = of_entry(explained(*FINAL, *lines), cpu_entries.CPU_ON_DENIED)
+    assert finding.happened.endswith("; came online at a later attempt")
+    assert len(finding.lines) == 2
+
+
+def test_early_and_late_are_told_apart() -> None:
+    booted = "CPU{0}: Booted secondary processor 0x000000000{0} [0x411fd403]"
+    explanation = explained(booted.format(1), *FINAL, booted.format(2))
+    assert of_entry(explanation, cpu_entries.EARLY_ONLINE).cpus == (1,)
+    assert of_entry(explanation, cpu_entries.LATE_ONLINE).cpus == (2,)
+
+
+def test_a_log_without_its_beginning_tells_them_apart_if_it_has_the_bring_up() -> None:
+    booted = "CPU{0}: Booted secondary processor 0x000000000{0} [0x411fd403]"
+    explanation = explained(booted.format(1), *FINAL, booted.format(2), head=[])
+    assert of_entry(explanation, cpu_entries.EARLY_ONLINE).cpus == (1,)
+    assert of_entry(explanation, cpu_entries.LATE_ONLINE).inferred == ()
+    unknown = of_entry(explained(booted.format(1), head=[]), cpu_entries.LATE_ONLINE)
+    assert unknown.inferred == ("the log begins too late to show whether a CPU came early or late",)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "entry"),
+    [
+        ("maxcpus=1", cpu_entries.LEFT_BY_MAXCPUS),
+        ("nosmp", cpu_entries.LEFT_BY_MAXCPUS),
+        ("", cpu_entries.NEVER_STARTED),
+    ],
+)
+def test_possible_cpus_that_no_line_names(parameters: str, entry: LogEntry) -> None:
+    possible = "SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=4, Nodes=1"
+    command_line = f"Kernel command line: quiet {parameters}"
+    assert of_entry(explained(command_line, possible, *FINAL), entry).cpus == (1, 2, 3)
+    # The lines of CPUs 1 to 3 are lost: the kernel counts them.
+    all_came = explained(command_line, possible, "smp: Brought up 1 node, 4 CPUs")
+    assert entry.name not in names(all_came)
+
+
+# Features, KVM, crashes
+
+
+def test_overrides_of_a_register_are_one_finding_with_the_names_of_fields() -> None:
+    lines = [
+        "CPU features: SYS_ID_AA64PFR1_EL1[27:24]: forced to 0",
+        "CPU features: SYS_ID_AA64PFR1_EL1[3:0]: forced to 0",
+        "CPU features: SYS_ID_AA64PFR1_EL1[11:8]: ignoring override to 5",
+    ]
+    explanation = explained(*lines)
+    overridden = of_entry(explanation, feature_entries.OVERRIDDEN)
+    assert overridden.happened == "the command line overrides ID_AA64PFR1_EL1: SME = 0, BT = 0"
+    assert of_entry(explanation, feature_entries.OVERRIDE_IGNORED).happened.endswith("MTE = 5")
+
+
+@pytest.mark.parametrize(
+    ("before", "entry"),
+    [
+        (["CPU: All CPU(s) started at EL1"], kvm_entries.NO_HYP),
+        (["CPU: CPUs started in inconsistent modes"], kvm_entries.NO_HYP_MISMATCH),
+        (["Kernel command line: kvm-arm.mode=nvhe"], kvm_entries.NO_HYP_WANTED),
+    ],
+)
+def test_why_hyp_mode_is_not_available_depends_on_what_came_before(before: list[str], entry: LogEntry) -> None:
+    assert entry.name in names(explained(*before, "kvm [1]: HYP mode not available"))
+
+
+def test_a_panic_has_the_lines_of_its_crash() -> None:
+    lines = [
+        "Unable to handle kernel write to read-only memory at virtual address ffff8000802fc3dc",
+        "Internal error: Oops: 96000044 [#1] SMP",
+        "Kernel panic - not syncing: Attempted to kill the idle task!",
+    ]
+    explanation = explained(*lines)
+    panic = of_entry(explanation, crash_entries.IDLE_TASK_PANIC)
+    assert panic.happened.endswith("(write to read-only memory, Oops)")
+    assert len(panic.lines) == 3
+    assert crash_entries.CRASH.name not in names(explanation)
+    assert crash_entries.CRASH.name in names(explained(*lines[:2]))
+
+
+def test_the_panic_of_a_cpu_has_its_reason() -> None:
+    reason = "CPU features: CPU1: Detected conflict for capability 41 (GICv3 CPU interface), System: 1, CPU: 0"
+    panic = "Kernel panic - not syncing: CPU1 detected unsupported configuration"
+    explanation = explained(reason, "CPU1: failed to come online", panic)
+    assert "GICv3 CPU interface" in of_entry(explanation, crash_entries.CONFIGURATION_PANIC).happened
+    assert explanation.findings[0].entry.severity is Severity.PANIC
+
+
+def test_the_worst_comes_first_and_equals_in_the_order_of_the_log() -> None:
+    lines = ["CPU3: failed to boot: -22", "CPU2: failed to come online", "Kernel panic - not syncing: VFS"]
+    problems = explained(*FINAL, *lines).problems
+    assert [one.entry for one in problems] == [
+        crash_entries.OTHER_PANIC,
+        cpu_entries.CPU_ON_INVALID,
+        cpu_entries.CPU_LOST,
+    ]

@@ -1,0 +1,112 @@
+"""SANITY CHECK lines decoded: fields, what is lost, what the command line hides, and registers of several kinds."""
+
+import pytest
+
+from sim.cpufeature_tables import kernel_tables
+from sim.explain import feature_entries
+from sim.explain.log_entries import LogEntry
+from sim.explain.sanity_decoder import FieldDifference, decode_difference
+from tests.explain.logs import FINAL, explained, names, of_entry
+
+CHECK = "CPU features: SANITY CHECK: Unexpected variation in SYS_{}. Boot CPU: {:#018x}, CPU{}: {:#018x}"
+PFR0 = 0x1301001121110222
+WITHOUT_SVE = 0x1301001021110222
+
+
+def one_field(register: str, boot: int, cpu: int, series: tuple[int, int] = (6, 12)) -> FieldDifference:
+    (field,) = decode_difference(register, boot, cpu, kernel_tables(series)).fields
+    return field
+
+
+def test_a_strict_field_that_nothing_depends_on_loses_nothing() -> None:
+    field = one_field("ID_AA64MMFR1_EL1", 0x1001111010312122, 0x1001111011312122, (7, 0))
+    assert (field.field.name, field.bits, field.boot, field.cpu, field.system) == ("SpecSEI", "27:24", 0, 1, 1)
+    assert (field.is_listed, field.is_strict, field.users, field.lost) == (True, True, (), ())
+
+
+def test_a_feature_that_only_the_boot_cpu_has_is_lost() -> None:
+    field = one_field("ID_AA64PFR0_EL1", PFR0, WITHOUT_SVE)
+    assert field.lost == ("hwcap sve", "capability 'Scalable Vector Extension'")
+    assert one_field("ID_AA64PFR0_EL1", WITHOUT_SVE, PFR0).lost == ()
+
+
+def test_what_a_larger_value_of_a_field_gives_is_lost_and_no_more() -> None:
+    field = one_field("ID_AA64ISAR0_EL1", 0x20, 0x10)
+    assert (field.field.name, field.lost) == ("AES", ("hwcap pmull",))
+
+
+def test_an_erratum_is_not_the_systems_to_lose() -> None:
+    field = one_field("ID_AA64PFR0_EL1", PFR0, PFR0 & ~(0xF << 60))
+    assert (field.field.name, field.is_strict, field.lost) == ("CSV3", False, ())
+
+
+def test_a_signed_field_has_its_least_value_where_it_is_15() -> None:
+    field = one_field("ID_AA64PFR0_EL1", PFR0, PFR0 | 0xF << 16)
+    assert (field.field.name, field.cpu, field.system) == ("FP", 15, 15)
+    assert "hwcap fp" in field.lost
+
+
+@pytest.mark.parametrize(("bit", "name"), [(4, "TraceVer"), (24, "SEBEP"), (40, "TraceFilt"), (60, "HPMN0")])
+def test_an_unlisted_field_is_named_after_the_architecture(bit: int, name: str) -> None:
+    field = one_field("ID_AA64DFR0_EL1", 0x6, 0x6 | 1 << bit)
+    assert (field.field.name, field.is_listed, field.is_strict, field.system) == (name, False, True, None)
+    assert field.has_name
+
+
+def test_bits_without_a_name_are_told_by_fours() -> None:
+    field = one_field("ID_AA64MMFR0_EL1", 0, 1 << 50)
+    assert (field.field.name, field.has_name, field.is_strict) == ("bits 51:48", False, True)
+
+
+def test_a_register_that_no_table_has_is_decoded_by_bits() -> None:
+    decoded = decode_difference("MPAMIDR_EL1", 0x240000010006003F, 0, kernel_tables((6, 12)))
+    assert not decoded.is_known
+    assert {field.is_listed for field in decoded.fields} == {False}
+    assert decode_difference("MPAMIDR_EL1", 0x240000010006003F, 0, kernel_tables((6, 18))).is_known
+
+
+def test_a_field_that_series_list_differently_has_the_series_answer() -> None:
+    assert not one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 1)).is_listed
+    assert one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 12)).lost == ("capability 'HCRX_EL2 register'",)
+
+
+# Findings
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "entry"),
+    [
+        ([], CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE), feature_entries.SANITY_LOSS),
+        ([], CHECK.format("ID_AA64PFR0_EL1", WITHOUT_SVE, 1, PFR0), feature_entries.SANITY_TAINT),
+        (FINAL, CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE), feature_entries.SANITY_LATE),
+        (
+            ["CPU features: SYS_ID_AA64PFR0_EL1[35:32]: forced to 0"],
+            CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE),
+            feature_entries.SANITY_TAINT,
+        ),
+        ([], CHECK.format("CNTFRQ_EL0", 62500000, 1, 0), feature_entries.SANITY_COUNTER),
+        (
+            [],
+            "SANITY CHECK: Unexpected variation in cntfrq. Boot CPU: 0x18cba80, CPU4: 0x0",
+            feature_entries.SANITY_COUNTER,
+        ),
+    ],
+)
+def test_a_line_has_the_entry_of_what_it_costs(before: list[str], line: str, entry: LogEntry) -> None:
+    assert entry.name in names(explained(*before, line))
+
+
+def test_cpus_with_the_same_value_share_a_finding_and_the_taint_is_put_to_the_first() -> None:
+    lines = [CHECK.format("ID_AA64PFR0_EL1", WITHOUT_SVE, cpu, PFR0) for cpu in (1, 2, 3)]
+    lines.insert(1, "CPU features: Unsupported CPU feature variation detected.")
+    finding = of_entry(explained(*lines), feature_entries.SANITY_TAINT)
+    assert (finding.cpus, len(finding.lines)) == ((1, 2, 3), 4)
+    assert finding.register is not None
+    assert finding.register.series == "6.12"
+
+
+def test_a_taint_without_its_line_is_said_to_be_inferred() -> None:
+    finding = of_entry(
+        explained("CPU features: Unsupported CPU feature variation detected."), feature_entries.SANITY_TAINT
+    )
+    assert finding.inferred
