@@ -45,7 +45,7 @@ class Explanation:
     boots: int
     """The number of boots in the log, of which the last is explained; 0 if it begins after the kernel's first line."""
     cores: Mapping[int, str]
-    """The core of each CPU that the log names: its compatible string, or its MIDR."""
+    """The compatible string of the core of each CPU that the log names, or its MIDR."""
     findings: tuple[LogFinding, ...]
     """The findings, the worst first."""
     reproduction: Reproduction | None

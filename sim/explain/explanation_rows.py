@@ -104,7 +104,7 @@ class ExplainedLogRow(Row, frozen=True):
 class ExplanationRecord(Row, frozen=True):
     """The explanations of all logs that were given."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     logs: tuple[ExplainedLogRow, ...]
 
 

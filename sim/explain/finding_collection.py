@@ -15,7 +15,7 @@ class LogFinding:
     entry: LogEntry
     happened: str
     cpus: tuple[int, ...]
-    """The CPUs by ascending numbers; empty: the whole system."""
+    """The CPUs by ascending numbers; empty if it concerns the whole system."""
     lines: tuple[NumberedLine, ...]
     """The lines that tell of it, in the order of the log."""
     inferred: tuple[str, ...]

@@ -74,18 +74,18 @@ class LogEntry:
     happened: str
     meaning: str
     consequence: str
-    """The loss, or the reason why there is none: a clause behind the answer to whether it is harmless, yes or no."""
+    """The loss, or the reason why there is none, as a clause behind the answer to whether it is harmless, yes or no."""
     causes: tuple[Cause, ...] = ()
     look_at: tuple[str, ...] = ()
     """The things to do, or to look at, next."""
     more: str = ""
     """A page of the guide with more, and its section."""
     source: str = ""
-    """Where the facts are from: kernel files without a leading arch/arm64/, and whether they were booted or read."""
+    """The kernel files that the facts are from, without arch/arm64/ at the start, and if they were booted or read."""
 
     @property
     def name(self) -> str:
-        """The name in JSON, and the section of the page: the title in small letters with hyphens."""
+        """The name in JSON, and the section of the page, which is the title in small letters with hyphens."""
         return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
 
     @property
