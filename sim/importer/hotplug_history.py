@@ -1,9 +1,9 @@
 """The history of each CPU in a kernel log: when it came online, went offline or was refused, and why.
 
 The kernel logs a refusal in several lines: the reason first, by the CPU itself, then "failed to come online" by the
-CPU that waits for it, 5 s later. A refused CPU is killed with the same line as a CPU that user space takes down. The
-reader therefore keeps the reasons until the refusal, and the refused CPUs until their "killed" line. Any of these lines
-may be lost.
+CPU that waits for it, 5 s later. Of a CPU that is stuck it logs the reason behind that line. A refused CPU is killed
+with the same line as a CPU that user space takes down. The reader therefore keeps the reasons until the refusal, and
+the refused CPUs until their "killed" line. Any of these lines may be lost.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,9 @@ from sim.importer.log_lines import (
     NotOnlineLine,
     NotStartedLine,
     Phase,
+    StuckLine,
     UnfitLine,
+    UnsupportedLine,
 )
 from sim.importer.log_text import understood_lines
 from sim.vectors import VectorType
@@ -64,6 +66,8 @@ _ATTEMPTS = {
     HotplugResult.LOST,
 }
 """The results of a CPU_ON."""
+
+_REFUSALS = {HotplugResult.REFUSED, HotplugResult.REFUSED_OTHERWISE}
 
 
 class Hotplug(NamedTuple):
@@ -162,6 +166,19 @@ class HotplugHistory:
         # "will not boot" follows every reason; `_refuse` prefers a refusal that is modelled to these words.
         self._other_reasons.setdefault(line.cpu, printable(line.reason))
 
+    @_read.register(StuckLine)
+    @_read.register(UnsupportedLine)
+    def _stuck(self, line: StuckLine | UnsupportedLine) -> None:
+        steps = self._steps_of_phase()
+        result = steps[-1].result if steps and steps[-1].cpu == line.cpu else None
+        if result is HotplugResult.LOST or (
+            result is HotplugResult.REFUSED_OTHERWISE and isinstance(line, UnsupportedLine)
+        ):
+            steps[-1] = Hotplug(line.cpu, HotplugResult.REFUSED_OTHERWISE, other_reason=printable(line.reason))
+        elif result not in _REFUSALS:
+            # "failed to come online" is missing from the log.
+            self._unfit(line)
+
     @_read.register
     def _not_online(self, line: NotOnlineLine) -> None:
         if line.cpu in self._refusals or line.cpu in self._other_reasons:
@@ -197,7 +214,10 @@ class HotplugHistory:
                 self._online.add(step.cpu)
             else:
                 self._online.discard(step.cpu)
-        (self.early if self.phase is Phase.EARLY else self.late).append(step)
+        self._steps_of_phase().append(step)
+
+    def _steps_of_phase(self) -> list[Hotplug]:
+        return self.early if self.phase is Phase.EARLY else self.late
 
 
 def hotplugs_of(lines: Iterable[str]) -> list[Hotplug]:

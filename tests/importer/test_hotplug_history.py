@@ -114,6 +114,26 @@ def test_a_refusal_that_is_not_modelled_keeps_the_kernels_words(lines: str, reas
     assert late(f"{lines}CPU2: failed to come online\n") == [step]
 
 
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("CPU2: failed to come online\nCPU2: is stuck in kernel\n", "is stuck in kernel"),
+        (
+            "CPU2: failed to come online\nCPU2: is stuck in kernel\nCPU2: does not support 4K granule\n",
+            "does not support 4K granule",
+        ),
+        ("CPU2: is stuck in kernel\nCPU2: does not support 4K granule\n", "is stuck in kernel"),
+    ],
+    ids=["stuck", "with a reason", "without the line before"],
+)
+def test_a_cpu_that_is_stuck_has_its_reason_behind_the_failure(lines: str, reason: str) -> None:
+    assert late(lines) == [Hotplug(2, HotplugResult.REFUSED_OTHERWISE, other_reason=reason)]
+
+
+def test_a_refused_cpu_that_is_stuck_keeps_its_reason() -> None:
+    assert late(f"{REFUSED}CPU2: is stuck in kernel\n") == [Hotplug(2, HotplugResult.REFUSED, MISSING)]
+
+
 def test_a_reason_counts_for_one_refusal_only() -> None:
     steps = late(f"{REFUSED}{KILLED.format(2)}[    9.000001] CPU2: failed to come online\n")
     assert steps[1] == Hotplug(2, HotplugResult.LOST)
