@@ -68,7 +68,7 @@ class KernelRelease:
 
     @property
     def backports_up_to(self) -> int | None:
-        """The point release whose backports it has; None: the newest.
+        """The point release whose backports it has, or None for the newest.
 
         It is 0 for a release candidate. Debian's older releases, such as 6.1.0-50-arm64, do not say theirs.
         """

@@ -175,7 +175,7 @@ class Fault:
     first: int = 1
     """The number of the first CPU_ON that it concerns."""
     last: int | None = None
-    """The number of the last CPU_ON that it concerns; None: it concerns all from the first on."""
+    """The number of the last CPU_ON that it concerns, or None if it concerns all from the first on."""
 
     def __post_init__(self) -> None:
         if self.arrives_after_ns is not None and self.arrives_after_ns < 0:
@@ -312,7 +312,7 @@ class Scenario:
 
     @cached_property
     def flags(self) -> KernelFlags:
-        """The flags that the kernel has: its release's defaults, with `kernel_flags` applied."""
+        """The kernel's flags, which are its release's defaults with `kernel_flags` applied."""
         return kernel_flags(self.release, self.kernel_flags)
 
     @property
@@ -343,7 +343,7 @@ class Scenario:
         """The logical numbers of the CPUs that the kernel tries to bring up early, the boot CPU first.
 
         Where ``maxcpus=`` counts CPUs that are online, a CPU that firmware keeps from coming makes room for the next.
-        `sim.facts.Facts.early` says which CPUs a boot tried.
+        The facts of a boot (`sim.facts`) say which CPUs it tried.
         """
         if self.maxcpus is None or not self.flags.maxcpus_counts_online:
             return self.early_candidates[: self.maxcpus]

@@ -24,11 +24,12 @@ from sim.importer.log_text import (
 )
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, kernel_release
+from sim.units import counted
 
 _ARM64_WORDS = ("aarch64", "arm64", "ARM64", "AArch64")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Explanation:
     """A log, explained."""
 
@@ -50,6 +51,11 @@ class Explanation:
     """The findings, the worst first."""
     reproduction: Reproduction | None
     """The scenario that reproduces the log; None where nothing is wrong."""
+
+    def __repr__(self) -> str:
+        return (
+            f"<Explanation of {self.file!r}: {counted(len(self.findings), 'finding')}, {len(self.problems)} problems>"
+        )
 
     @property
     def problems(self) -> tuple[LogFinding, ...]:

@@ -44,18 +44,18 @@ class FieldRow(Row, frozen=True):
 class RegisterRow(Row, frozen=True):
     """An ID register that differs."""
 
-    register: str
+    register: Annotated[str, _described("name in the Arm Architecture Reference Manual")]
     boot_value: Annotated[str, _described("the boot CPU's value, in hexadecimal")]
     value: Annotated[str, _described("the other CPU's value, in hexadecimal")]
     tables: Annotated[str | None, _described("the series whose table decoded it; missing if no table has it")]
-    fields: tuple[FieldRow, ...]
+    fields: Annotated[tuple[FieldRow, ...], _described("the fields that differ, the highest first")]
 
 
 class CauseRow(Row, frozen=True):
     """A usual cause of a finding."""
 
     origin: Annotated[str, _described("where it lies: firmware, device tree, configuration, kernel, ...")]
-    text: str
+    text: Annotated[str, _described("the cause, in words")]
     in_this_kernel: Annotated[
         bool | None, _described("whether this log's kernel can have it; missing where any can, or that is unknown")
     ]
@@ -66,17 +66,17 @@ class FindingRow(Row, frozen=True):
 
     finding: Annotated[str, _described("name, which is the section of docs/log-lines.md")]
     severity: Annotated[str, _described("panic, failure, loss, warning, harmless or normal, the worst first")]
-    harmless: bool
+    harmless: Annotated[bool, _described("nothing is lost by it")]
     cpus: Annotated[tuple[int, ...], _described("logical CPU numbers; empty for the whole system")]
-    happened: str
-    meaning: str
+    happened: Annotated[str, _described("what happened, to which CPUs")]
+    meaning: Annotated[str, _described("what the lines mean")]
     consequence: Annotated[str, _described("what is lost, or why nothing is")]
-    causes: tuple[CauseRow, ...]
+    causes: Annotated[tuple[CauseRow, ...], _described("usual causes, the likeliest first")]
     look_at: Annotated[tuple[str, ...], _described("what to do, or to look at, next")]
     inferred: Annotated[tuple[str, ...], _described("what no line says, and was concluded")]
     pages: Annotated[tuple[str, ...], _described("pages of the guide with more")]
-    register: RegisterRow | None
-    lines: tuple[FoundLineRow, ...]
+    register: Annotated[RegisterRow | None, _described("the ID register that differs, decoded")]
+    lines: Annotated[tuple[FoundLineRow, ...], _described("the lines that say it")]
 
 
 class ReproductionRow(Row, frozen=True):
@@ -104,8 +104,8 @@ class ExplainedLogRow(Row, frozen=True):
 class ExplanationRecord(Row, frozen=True):
     """The explanations of all logs that were given."""
 
-    schema_version: Literal[2]
-    logs: tuple[ExplainedLogRow, ...]
+    schema_version: Annotated[Literal[2], _described("version of this format")]
+    logs: Annotated[tuple[ExplainedLogRow, ...], _described("a row for each log, in the order given")]
 
 
 def explanation_record(explanations: list[Explanation]) -> ExplanationRecord:

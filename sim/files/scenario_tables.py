@@ -4,8 +4,8 @@ The reader checks files against these classes, and the JSON Schema is made from 
 docs/scenario-files.md as well, and a test compares the two.
 
 Some of the schema is written out here (`extra_json_schema`), because the reader checks these values elsewhere:
-durations in `sim.units`, series in `sim.kernel_series`, latencies in `sim.files.scenario_file`. Editors know the schema
-only.
+durations in `sim.units`, releases in `sim.kernel_release`, latencies in `sim.files.scenario_file`. Editors know the
+schema only.
 """
 
 from dataclasses import fields

@@ -29,9 +29,9 @@ class Phase(IntEnum):
     EARLY = 0
     """Early CPUs may still be brought up."""
     BROUGHT_UP = 1
-    """The early bring-up has ended: a CPU that comes or goes from now on does so late."""
+    """The early bring-up has ended, so that a CPU that comes or goes from now on does so late."""
     FINAL = 2
-    """The kernel's capabilities are final: an extension that no line mentioned by now is not in use."""
+    """The kernel's capabilities are final, so that an extension that no line mentioned by now is not in use."""
 
 
 class Bound(StrEnum):

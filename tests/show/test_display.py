@@ -191,6 +191,7 @@ def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
         space.groups[0],
         space.settings[0],
         sim.Question(),
+        sim.explain_log(Path(__file__).parents[1] / "reports" / "pi5-reonline.log"),
         finding,
         finding.answer,
         sim.Promises(MARKED, Relay.RELAXED, dict.fromkeys(PROPERTIES, sim.Answer.REFUTED)),
