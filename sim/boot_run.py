@@ -7,7 +7,7 @@ finalisation; user space. A scenario may let KVM's initcall run beside user spac
 from sim.cause_recorder import CauseRecorder
 from sim.environment import Environment, SeededEnvironment, StepKind
 from sim.facts import CpuState, PanicFact
-from sim.kernel.printk import EventKind, HypervisorPanic, Panic, Words
+from sim.kernel.printk import EventKind, HypervisorPanic, Panic, SystemHang, Words
 from sim.outcome import Outcome
 from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
@@ -75,9 +75,16 @@ class BootRun:
         return Outcome(system.facts())
 
     def _record_panic(self, panic: Panic) -> None:
-        system, of_hypervisor = self.system, isinstance(panic, HypervisorPanic)
-        event = system.printk.event(EventKind.PANIC, panic.cpu, Words(panic.sentence))
-        system.recorder.panic = PanicFact(system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence, event)
+        system, of_hypervisor, is_silent = (
+            self.system,
+            isinstance(panic, HypervisorPanic),
+            isinstance(panic, SystemHang),
+        )
+        kind = EventKind.HANG if is_silent else EventKind.PANIC
+        event = system.printk.event(kind, panic.cpu, Words(panic.sentence))
+        system.recorder.panic = PanicFact(
+            system.env.now_ns, panic.cpu, of_hypervisor, panic.sentence, event, is_silent=is_silent
+        )
 
 
 def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
@@ -98,8 +105,13 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     system.recorder.counted.add(0)
     system.recorder.booted_events[0] = printk.event(EventKind.BOOTED, 0, Words("boot CPU"))
     yield from hotplug.smp_init()
+    is_checked_last = system.scenario.flags.levels_checked_last
+    if not is_checked_last:
+        system.hyp.hyp_mode_check(printk)
     yield system.wait(latencies.finalise, StepKind.FINALISE)
     system.features.setup_system_features()
+    if is_checked_last:
+        system.hyp.hyp_mode_check(printk)
     system.recorder.final_event = printk.event(EventKind.CAPABILITIES_FINAL, 0)
     if system.scenario.kvm_init is KvmInit.ANY_TIME:
         system.env.process(_kvm(system))  # the boot goes on to user space meanwhile

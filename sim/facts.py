@@ -52,6 +52,7 @@ class LossKind(StrEnum):
     RELAY_REFUSES = "pKVM's relay refuses CPU_ON"
     FIRMWARE_ANSWERS = "firmware answers CPU_ON with an error"
     NEVER_ARRIVES = "the CPU never arrives"
+    CANNOT_RUN_AT_EL2 = "the kernel runs at EL2, and the CPU cannot"
     EL3_TRAPS = "the CPU's first use of a vector extension traps to EL3"
     PARKS = "the CPU arrives too late and finds no boot arguments"
     TAKES_ARGUMENTS = "the CPU arrives too late and takes another's boot arguments"
@@ -127,13 +128,15 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class PanicFact:
-    """The panic that stopped the system."""
+    """The panic that stopped the system, or its hang."""
 
     time_ns: int
     cpu: int
     of_hypervisor: bool
     sentence: str
     event: int
+    is_silent: bool = False
+    """The system hangs, and logs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,8 @@ class Facts:
     relay_refused: tuple[Lost, ...]
     lost: tuple[Lost, ...]
     shared_tasks: tuple[SharedIdleTask, ...]
+    start_levels: frozenset[int]
+    """The exception levels at which CPUs started, whether or not they came online."""
     early: tuple[int, ...]
     """The CPUs that the kernel tried to bring up early, the boot CPU first."""
     counted: frozenset[int]

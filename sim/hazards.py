@@ -26,7 +26,7 @@ class HazardKind(Enum):
     The larger the severity, the worse; it orders hazards and means nothing else. Kinds compare by it, the worst first.
     """
 
-    DOES_NOT_BOOT = "does_not_boot", "the system does not boot", 140
+    SYSTEM_SILENT = "system_silent", "the system falls silent", 140
     KERNEL_PANIC = "kernel_panic", "kernel panic", 130
     HYPERVISOR_PANIC = "hypervisor_panic", "hypervisor panic", 120
     OUT_OF_BOUNDS_WRITE = "out_of_bounds_write", "out-of-bounds write", 110
@@ -97,12 +97,15 @@ def find_hazards(facts: Facts) -> list[Hazard]:
     return sorted(found, key=lambda one: (one.kind, -1 if one.cpu is None else one.cpu, one.time_ns, one.sentence))
 
 
-@finds(HazardKind.DOES_NOT_BOOT)
-def _does_not_boot(facts: Facts) -> Iterator[Hazard]:
+@finds(HazardKind.SYSTEM_SILENT)
+def _system_silent(facts: Facts) -> Iterator[Hazard]:
     for one in facts.lost:
         if _is_of_silent_boot(facts, one):
             sentence = f"{facts.label(0)}: {_loss(one)}, and the system is silent from the start"
-            yield Hazard(HazardKind.DOES_NOT_BOOT, 0, one.time_ns, sentence, one.event)
+            yield Hazard(HazardKind.SYSTEM_SILENT, 0, one.time_ns, sentence, one.event)
+    if facts.panic is not None and facts.panic.is_silent:
+        panic = facts.panic
+        yield Hazard(HazardKind.SYSTEM_SILENT, panic.cpu, panic.time_ns, panic.sentence, panic.event)
 
 
 def _is_of_silent_boot(facts: Facts, one: Lost) -> bool:
@@ -112,7 +115,7 @@ def _is_of_silent_boot(facts: Facts, one: Lost) -> bool:
 
 @finds(HazardKind.KERNEL_PANIC)
 def _kernel_panic(facts: Facts) -> Iterator[Hazard]:
-    if facts.panic is not None and not facts.panic.of_hypervisor:
+    if facts.panic is not None and not (facts.panic.of_hypervisor or facts.panic.is_silent):
         panic = facts.panic
         yield Hazard(HazardKind.KERNEL_PANIC, panic.cpu, panic.time_ns, panic.sentence, panic.event)
 
@@ -416,6 +419,8 @@ def _loss(one: Lost) -> str:
             return f"firmware answers {which} with {answer}"
         case LossKind.NEVER_ARRIVES:
             return f"firmware accepts {which}, and the CPU never arrives"
+        case LossKind.CANNOT_RUN_AT_EL2:
+            return "the kernel runs at EL2 (VHE), and the CPU starts at EL1 or lacks VHE: it dies without a line"
         case LossKind.EL3_TRAPS:
             assert one.vector_type is not None
             enable = VECTOR_TYPES[one.vector_type].el3_enable

@@ -154,6 +154,18 @@ class KernelFlags:
         "kernel/cpu.c (bringup_nonboot_cpus), changed in the merge window of 6.5; booted: 6.1 has it",
         (_BEFORE, (6, 5)),
     )
+    levels_checked_last: bool = _flag(
+        "the line on the exception levels at which CPUs started comes after the lines on vector lengths",
+        "arch/arm64/kernel/smp.c (smp_cpus_done), commit 075f48c924be in the pull request of 6.7; booted: 6.1 has it, "
+        "6.12 has not",
+        (_BEFORE, (6, 7)),
+    )
+    icv_dir_trapping: bool = _flag(
+        "a late CPU is refused if hypervisor mode is not available, because a CPU started at EL1, and was before",
+        "arch/arm64/kernel/cpufeature.c (can_trap_icv_dir_el1), commit 2a28810cbb8b, in none of 6.18's tables; booted: "
+        "7.3 has it, 6.12 has not",
+        ((6, 19), None),
+    )
     nosve_hides_sme: bool = _flag(
         "arm64.nosve switches SME off as well",
         "arch/arm64/kernel/idreg-override.c and the pull request of 6.4; booted: 6.1 has it",

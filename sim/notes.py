@@ -19,6 +19,7 @@ def notes_of(facts: Facts) -> list[str]:
         *_refusal_notes(facts),
         *_return_notes(facts),
         *waiting,
+        *_level_notes(facts),
         *_limit_notes(facts),
         *_memory_notes(facts),
         *_setting_notes(facts),
@@ -39,6 +40,12 @@ def _return_notes(facts: Facts) -> Iterator[str]:
     for lost in facts.lost:
         if facts.booted_events.get(lost.cpu, -1) > lost.event and facts.hw_cpu(lost.cpu) == lost.cpu:
             yield f"{facts.label(lost.cpu)} came online after firmware had failed to start it"
+
+
+def _level_notes(facts: Facts) -> Iterator[str]:
+    if len(facts.start_levels) > 1:
+        kvm = "KVM was there before" if facts.kvm_initialised else "there is no KVM"
+        yield f"some CPUs start at EL1 and some at EL2: the kernel takes hypervisor mode for not available, and {kvm}"
 
 
 def _limit_notes(facts: Facts) -> Iterator[str]:

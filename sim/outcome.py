@@ -100,6 +100,7 @@ class Outcome:
                 role=facts.role(number),
                 late_because=facts.late_because(number),
                 hw_cpu=facts.hw_cpu(number),
+                el=self.scenario.el(facts.hw_cpu(number)),
                 sve_bits=_bits(facts.hardware(number).usable_sve_vqs),
                 sme_bits=_bits(facts.hardware(number).usable_sme_vqs),
                 state=str(facts.state(number)),

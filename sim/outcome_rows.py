@@ -42,6 +42,7 @@ class CpuRow(Row, frozen=True, gc=False):
         int,
         Meta(description="the CPU hardware that runs under the number, by its own logical number"),
     ]
+    el: Annotated[int, Meta(description="the exception level at which firmware starts that hardware, 1 or 2")]
     sve_bits: Annotated[
         tuple[int, ...] | None, Meta(description="SVE lengths that firmware leaves that hardware; missing without SVE")
     ]

@@ -100,6 +100,8 @@ _CHOICES: dict[str, type[StrEnum]] = {
     "kvm_init": KvmInit,
 }
 
+EL1, EL2 = 1, 2
+"""The exception levels at which firmware starts CPUs."""
 PAGE_SIZES = (4096, 16384, 65536)
 MOST_ROUNDS = 1000
 MOST_STEPS = 200_000
@@ -232,7 +234,7 @@ class Scenario:
     """Flags (`sim.kernel_flags`) that this kernel has set otherwise than its release has by default."""
     kvm_mode: KvmMode = KvmMode.DEFAULT
     el2: bool = True
-    """The CPUs start at EL2, so that hypervisor mode is available."""
+    """The CPUs start at EL2, so that hypervisor mode is available, except those whose firmware says otherwise."""
     maxcpus: int | None = None
     """The number of CPUs that are brought up early, ``maxcpus=``; None: all that are not late."""
     nosve: bool = False
@@ -297,7 +299,7 @@ class Scenario:
             "CPUs": f"{cpus:,}" + (f" ({late:,} late)" if late else ""),
             "kernel": self.kernel_words,
             "design": "none" if self.active_design is None else self.active_design.name,
-            "KVM": str(self.kvm_mode) if self.el2 else "without EL2",
+            "KVM": str(self.kvm_mode) if self.el(0) == EL2 else "without EL2",
             "relay": str(self.relay) if self.has_pkvm else "",
             "actions": str(len(self.actions) or ""),
             "faults": str(len(self.faults) or ""),
@@ -357,13 +359,13 @@ class Scenario:
         return tuple(tried)
 
     def _comes_early(self, number: int) -> bool:
-        """Return True if neither a fault nor EL3 keeps a CPU from coming when it is brought up early."""
+        """Return True if no fault keeps a CPU from coming when it is brought up early, nor the state it starts in."""
         # The boot CPU is not started by CPU_ON, so its faults concern its return.
         if number and self.topology.logical[number].name in self._failing_early:
             return False
         boot_cpu = self.topology.logical[0]
         supported = [one for one in VectorType if boot_cpu.vqs(one) is not None and self.configured(one)]
-        return self.el3_traps(number, supported) is None
+        return self.el3_traps(number, supported) is None and self.runs_at_el2(number) >= self.runs_at_el2(0)
 
     @cached_property
     def _failing_early(self) -> frozenset[str]:
@@ -391,6 +393,27 @@ class Scenario:
         given = {"arm64.nosve": self.sve_off, "arm64.nosme": self.nosme}
         return [option for option, is_given in given.items() if is_given]
 
+    def el(self, number: int) -> int:
+        """Return the exception level at which a CPU starts, by its logical number."""
+        own = self.topology.logical[number].firmware.el
+        return own if own is not None else EL2 if self.el2 else EL1
+
+    @cached_property
+    def has_mixed_levels(self) -> bool:
+        """True if CPUs start at different exception levels, or the kernel would run at EL2 on some of them only."""
+        cpus = range(len(self.topology.cpus))
+        return len({(self.el(number), self.runs_at_el2(number)) for number in cpus}) > 1
+
+    def runs_at_el2(self, number: int) -> bool:
+        """Return True if the kernel stays at EL2 on a CPU, by its logical number.
+
+        The CPU must start there and have VHE, and the command line must not ask for a hypervisor beside the kernel.
+
+        Source: arch/arm64/kernel/hyp-stub.S (``__finalise_el2``).
+        """
+        asks_for_hypervisor = self.kvm_mode in {KvmMode.NVHE, KvmMode.PROTECTED}
+        return self.el(number) == EL2 and self.topology.logical[number].features.vhe and not asks_for_hypervisor
+
     def el3_traps(self, number: int, supported: Collection[VectorType]) -> VectorType | None:
         """Return the extension whose first use on a CPU, by its logical number, traps to EL3; None if there is none.
 
@@ -409,7 +432,7 @@ class Scenario:
         for vector_type in VectorType:
             is_used = cpu.vqs(vector_type) is not None and not self._hides(vector_type)
             is_probed = vector_type in supported or (number == 0 and self.configured(vector_type))
-            if is_used and not cpu.is_enabled(vector_type) and (self.el2 or is_probed):
+            if is_used and not cpu.is_enabled(vector_type) and (self.el(number) == EL2 or is_probed):
                 return vector_type
         return None
 
@@ -430,7 +453,7 @@ class Scenario:
     @property
     def has_pkvm(self) -> bool:
         """True if KVM comes up in protected mode, as pKVM."""
-        return self.el2 and self.kvm_mode is KvmMode.PROTECTED
+        return self.el(0) == EL2 and self.kvm_mode is KvmMode.PROTECTED
 
     @property
     def command_line(self) -> str:

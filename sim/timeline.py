@@ -45,6 +45,7 @@ class MarkKind(StrEnum):
     NOT_STARTED = "CPU_ON fails"
     WARNED = "WARN"
     PANIC = "panic"
+    HANG = "hangs"
     HAZARD = "hazard"
 
 
@@ -107,6 +108,7 @@ _MARKS = {
     EventKind.ALLOCATION_FAILED: MarkKind.ALLOCATION_FAILED,
     EventKind.WARN: MarkKind.WARNED,
     EventKind.PANIC: MarkKind.PANIC,
+    EventKind.HANG: MarkKind.HANG,
 }
 _OF_BOOT = {EventKind.ALLOCATED, EventKind.ALLOCATION_FAILED, EventKind.WARN}
 _ENDS = {

@@ -45,6 +45,8 @@ class Features:
 
     vqs: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
     core: Core = QEMU_MAX
+    vhe: bool = True
+    """It can run a kernel at EL2; cores before Armv8.1 cannot."""
     id_registers: Mapping[str, int] = field(init=False, compare=False, repr=False)
     """The ID registers: the core's, with 0 in the fields of vector types that the CPU lacks."""
 
@@ -63,12 +65,14 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """The limits that EL3 sets for a CPU."""
+    """The state in which firmware starts a CPU."""
 
     el3_len: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
     """The LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given."""
     trapped: frozenset[VectorType] = frozenset()
     """The vector types that it does not enable: CPTR_EL3.EZ or CPTR_EL3.ESM is 0, and the first use traps to EL3."""
+    el: int | None = None
+    """The exception level at which the CPU starts, 1 or 2; None: that of the scenario."""
 
 
 _NO_VECTORS = Features()
@@ -78,18 +82,21 @@ _NO_LIMITS = Firmware()
 # CPUs that are alike share one object, so that systems of many CPUs stay small and the kernel sees at once that two
 # CPUs do not differ.
 @lru_cache(maxsize=4096)
-def _features(sve_vqs: int | None, sme_vqs: int | None) -> Features:
+def _features(sve_vqs: int | None, sme_vqs: int | None, *, vhe: bool) -> Features:
     given = {VectorType.SVE: sve_vqs, VectorType.SME: sme_vqs}
-    return Features({vector_type: vqs for vector_type, vqs in given.items() if vqs is not None})
+    return Features({vector_type: vqs for vector_type, vqs in given.items() if vqs is not None}, vhe=vhe)
 
 
 @lru_cache(maxsize=256)
-def _firmware(zcr_el3_len: int, smcr_el3_len: int, *, cptr_el3_ez: bool, cptr_el3_esm: bool) -> Firmware:
+def _firmware(
+    zcr_el3_len: int, smcr_el3_len: int, *, cptr_el3_ez: bool, cptr_el3_esm: bool, el: int | None
+) -> Firmware:
     limits = {VectorType.SVE: zcr_el3_len, VectorType.SME: smcr_el3_len}
     enabled = {VectorType.SVE: cptr_el3_ez, VectorType.SME: cptr_el3_esm}
     return Firmware(
         {vector_type: length for vector_type, length in limits.items() if length != LEN_FIELD},
         frozenset(vector_type for vector_type, is_enabled in enabled.items() if not is_enabled),
+        el,
     )
 
 
@@ -120,6 +127,8 @@ class Cpu:
         smcr_el3_len: int = LEN_FIELD,
         cptr_el3_ez: bool = True,
         cptr_el3_esm: bool = True,
+        el: int | None = None,
+        vhe: bool = True,
         late: bool = False,
         mpidr: int | None = None,
         clusters: tuple[str, ...] = (),
@@ -129,8 +138,8 @@ class Cpu:
         >>> Cpu.of("a64fx", 0b1011).sve_vqs
         11
         """
-        firmware = _firmware(zcr_el3_len, smcr_el3_len, cptr_el3_ez=cptr_el3_ez, cptr_el3_esm=cptr_el3_esm)
-        return cls(name, _features(sve_vqs, sme_vqs), firmware, late, mpidr, clusters)
+        firmware = _firmware(zcr_el3_len, smcr_el3_len, cptr_el3_ez=cptr_el3_ez, cptr_el3_esm=cptr_el3_esm, el=el)
+        return cls(name, _features(sve_vqs, sme_vqs, vhe=vhe), firmware, late, mpidr, clusters)
 
     def __repr__(self) -> str:
         place = f" in {'/'.join(self.clusters)}" if self.clusters else ""
@@ -203,6 +212,8 @@ def cpu(
     smcr_el3_len: int = LEN_FIELD,
     cptr_el3_ez: bool = True,
     cptr_el3_esm: bool = True,
+    el: int | None = None,
+    vhe: bool = True,
     late: bool = False,
     clusters: tuple[str, ...] = (),
 ) -> Cpu:
@@ -216,6 +227,8 @@ def cpu(
         smcr_el3_len: the firmware's SMCR_EL3.LEN, 0 to 15.
         cptr_el3_ez: whether EL3 enables SVE.
         cptr_el3_esm: whether EL3 enables SME.
+        el: the exception level at which it starts, 1 or 2; None: that of the scenario.
+        vhe: whether it can run a kernel at EL2.
         late: whether it is left out of the early bring-up.
         clusters: the path of clusters around it, outermost first.
 
@@ -233,6 +246,8 @@ def cpu(
         smcr_el3_len=smcr_el3_len,
         cptr_el3_ez=cptr_el3_ez,
         cptr_el3_esm=cptr_el3_esm,
+        el=el,
+        vhe=vhe,
         late=late,
         clusters=clusters,
     )
@@ -309,6 +324,8 @@ class Topology:
 
     def _check(self, one: Cpu) -> None:
         check_printable("the name", one.name)
+        if one.firmware.el not in {None, 1, 2}:
+            raise InputError(f"{one.name}: el is {one.firmware.el}: a CPU starts at exception level 1 or 2")
         for cluster in one.clusters:
             _check_cluster(cluster)
         for vector_type in VectorType:

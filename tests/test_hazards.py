@@ -33,7 +33,7 @@ def test_hazards_are_ranked_and_printed_worst_first() -> None:
 
 def test_a_kind_has_a_title_for_people() -> None:
     assert [kind.title for kind in sorted(HazardKind)] == [
-        "the system does not boot",
+        "the system falls silent",
         "kernel panic",
         "hypervisor panic",
         "out-of-bounds write",

@@ -14,7 +14,8 @@ from sim.scenario import KvmMode, Scenario
 from sim.topology import Topology
 from tests.systems import A64FX, V1, guest, texts
 
-OLD = {"pseudo_registers", "maxcpus_counts_online"}
+BEFORE_6_7 = {"pseudo_registers", "levels_checked_last"}
+OLD = BEFORE_6_7 | {"maxcpus_counts_online"}
 BUG = {"hyp_flavour", "pkvm_hvhe", "host_sve_buffers"}
 FIXED = BUG | {"zcr_el2_constrained", "eperm_is_silent"}
 ROOT = Path(__file__).parents[1]
@@ -34,9 +35,9 @@ ROOT = Path(__file__).parents[1]
         ("6.1.131-android14-11", OLD | {"nosve_hides_sme", "sme"}),
         ("6.3", OLD | {"nosve_hides_sme", "sme"}),
         ("6.4", OLD | {"sme"}),
-        ("6.5", {"pseudo_registers", "sme"}),
-        ("6.6.60", {"pseudo_registers", "sme"}),
-        ("6.6.85", {"pseudo_registers", "host_fpsimd_flushed"}),
+        ("6.5", BEFORE_6_7 | {"sme"}),
+        ("6.6.60", BEFORE_6_7 | {"sme"}),
+        ("6.6.85", BEFORE_6_7 | {"host_fpsimd_flushed"}),
         ("6.7", {"sme"}),
         ("6.9", {"hyp_flavour", "sme"}),
         ("6.10", BUG | {"sme"}),
@@ -47,7 +48,9 @@ ROOT = Path(__file__).parents[1]
         ("6.12.117+deb13-arm64", FIXED | {"host_fpsimd_flushed"}),
         ("6.12.58-android16-5", FIXED),
         ("6.16", FIXED | {"host_fpsimd_flushed", "sme"}),
-        ("7.9", FIXED | {"host_fpsimd_flushed", "sme"}),
+        ("6.18", FIXED | {"host_fpsimd_flushed", "sme"}),
+        ("6.19", FIXED | {"host_fpsimd_flushed", "sme", "icv_dir_trapping"}),
+        ("7.9", FIXED | {"host_fpsimd_flushed", "sme", "icv_dir_trapping"}),
     ],
 )
 def test_a_release_has_its_flags_by_default(release: str, on: set[str]) -> None:

@@ -39,6 +39,8 @@ class Reduction:
 
     def persistent_set(self) -> list[Step]:
         """Return the enabled steps to explore; the rest are reached by commuting independent steps."""
+        if self._everything_depends():
+            return self._enabled
         for step in self._enabled:
             if self._is_independent(step):
                 return [step]  # a singleton is persistent: nothing that may happen without it depends on it
@@ -47,7 +49,16 @@ class Reduction:
 
     def postponable(self) -> frozenset[Step]:
         """Return steps that can be put off until just before a step that they enable, and show no hazard themselves."""
+        if self._everything_depends():
+            return frozenset()
         return frozenset(step for step in self._enabled if self._shows_nothing(step) and self._is_independent(step))
+
+    def _everything_depends(self) -> bool:
+        """Return True if each step may depend on any other, so that there is nothing to reduce.
+
+        A CPU at another exception level may end the boot, and changes how the kernel judges all CPUs that come after.
+        """
+        return self._scenario.has_mixed_levels
 
     def _shows_nothing(self, step: Step) -> bool:
         of_agent = step.kind in _OF_AGENTS and self._left[str(step.who)][0].do is not Do.GUEST

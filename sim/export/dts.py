@@ -50,6 +50,7 @@ def _lost(scenario: Scenario) -> tuple[str, ...]:
     lost = {
         "vector lengths (in comments only)": True,
         "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in topology.cpus),
+        "CPUs that start at different exception levels": scenario.has_mixed_levels,
         "late CPUs (in comments only)": len(scenario.early) < len(topology.cpus),
         "names of clusters (in comments only)": any(
             not re.fullmatch(r"cluster\d+", name) for spec in topology.cpus for name in spec.clusters

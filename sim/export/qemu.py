@@ -14,7 +14,7 @@ from sim.designs import Design
 from sim.errors import InputError
 from sim.export.cpu_comment import describe_lengths
 from sim.export.export_formats import Exported
-from sim.scenario import Relay, Scenario
+from sim.scenario import EL2, Relay, Scenario
 from sim.topology import Topology
 from sim.units import counted
 from sim.vectors import bits_from_vqs
@@ -82,7 +82,7 @@ def _give_call(topology: Topology, cpus: list[int], sve_vqs: int | None, sme_vqs
 def _qemu_command(scenario: Scenario) -> str:
     """Return the command line without its end, an option a line; the template continues it."""
     sme = any(spec.sme_vqs is not None for spec in scenario.topology.cpus)
-    words = board_args(len(scenario.topology.cpus), el2=scenario.el2, sme=sme)
+    words = board_args(len(scenario.topology.cpus), el2=scenario.el(0) == EL2, sme=sme)
     words += ["-append", " ".join([_ARGUMENTS, *kernel_arguments(scenario)])]
     lines = [f" \\\n    {word}" if word.startswith("-") else f" {word}" for word in map(shlex.quote, words)]
     return "".join(lines).lstrip() + " \\\n"

@@ -164,6 +164,8 @@ def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
         smcr_el3_len=above.smcr_el3_len if own.smcr_el3_len is UNSET else own.smcr_el3_len,
         cptr_el3_ez=above.cptr_el3_ez if own.cptr_el3_ez is UNSET else own.cptr_el3_ez,
         cptr_el3_esm=above.cptr_el3_esm if own.cptr_el3_esm is UNSET else own.cptr_el3_esm,
+        el=above.el if own.el is UNSET else own.el,
+        vhe=above.vhe if own.vhe is UNSET else own.vhe,
         late=above.late if own.late is UNSET else own.late,
     )
 
@@ -188,6 +190,8 @@ def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: i
         smcr_el3_len=LEN_FIELD if given.smcr_el3_len is UNSET else given.smcr_el3_len,
         cptr_el3_ez=given.cptr_el3_ez is not False,
         cptr_el3_esm=given.cptr_el3_esm is not False,
+        el=None if given.el is UNSET else given.el,
+        vhe=given.vhe is not False,
         late=given.late is True,
         mpidr=table.mpidr,
         clusters=path,

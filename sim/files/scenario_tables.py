@@ -71,6 +71,9 @@ Bits = Annotated[int, Meta(ge=128, le=2048, extra_json_schema={"multipleOf": 128
 Lengths = Annotated[list[Bits], Meta(extra_json_schema={"uniqueItems": True})]
 Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
 PageBytes = Literal[4096, 16384, 65536]
+Level = Literal[1, 2]
+LEVELS: tuple[Level, ...] = (1, 2)
+"""The exception levels at which firmware starts CPUs."""
 PAGE_BYTES: tuple[PageBytes, ...] = (4096, 16384, 65536)
 """The page sizes of arm64, in bytes: the values of `PageBytes`."""
 Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
@@ -104,6 +107,12 @@ class CpuProperties(Table):
     ] = UNSET
     cptr_el3_esm: Annotated[
         bool | UnsetType, Meta(description="firmware's CPTR_EL3.ESM; the same for streaming mode, SME")
+    ] = UNSET
+    el: Annotated[
+        Level | UnsetType, Meta(description="1 or 2; the exception level at which firmware starts the CPU")
+    ] = UNSET
+    vhe: Annotated[
+        bool | UnsetType, Meta(description="the CPU can run a kernel at EL2; cores before Armv8.1 cannot")
     ] = UNSET
     late: Annotated[
         bool | UnsetType, Meta(description="left out of the early bring-up, even where maxcpus has room")
@@ -179,7 +188,9 @@ class KernelTable(Table):
     kvm_mode: Annotated[KvmMode, Meta(description='kvm-arm.mode=; one of "default", "protected", "nvhe", "none"')] = (
         KvmMode.DEFAULT
     )
-    el2: Annotated[bool, Meta(description="the CPUs start at EL2; without it there is no KVM")] = True
+    el2: Annotated[
+        bool, Meta(description="the CPUs start at EL2, unless el says otherwise; without it there is no KVM")
+    ] = True
     page_bytes: Annotated[PageBytes, Meta(description="page size: 4096, 16384 or 65536")] = 4096
     bring_up: Annotated[BringUp, Meta(description='how early CPUs come up: "one-at-a-time" or "parallel"')] = (
         BringUp.ONE_AT_A_TIME

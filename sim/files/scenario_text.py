@@ -14,6 +14,7 @@ from sim.designs import DESIGNS, Design
 from sim.errors import InputError
 from sim.files.new_file import write_new
 from sim.files.scenario_tables import (
+    LEVELS,
     PAGE_BYTES,
     ActionTable,
     ClusterTable,
@@ -159,6 +160,8 @@ def _cpu(cpu: Cpu) -> CpuTable:
         smcr_el3_len=unstated if cpu.smcr_el3_len == LEN_FIELD else cpu.smcr_el3_len,
         cptr_el3_ez=unstated if cpu.is_enabled(VectorType.SVE) else False,
         cptr_el3_esm=unstated if cpu.is_enabled(VectorType.SME) else False,
+        el=next((level for level in LEVELS if level == cpu.firmware.el), unstated),
+        vhe=unstated if cpu.features.vhe else False,
         late=cpu.late or unstated,
     )
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from sim import rules
 from sim.designs import IGNORED, LateStore
-from sim.kernel.feature_tables import CAPABILITIES, FTR_REGS, Capability
+from sim.kernel.feature_tables import CAPABILITIES, FTR_REGS, ICV_DIR_TRAPPING, VHE, Capability
 from sim.kernel.fpsimd import VlInfo
+from sim.kernel.hyp_mode import HypMode
 from sim.kernel.printk import EventKind, KernelPanic, Printk, Words
 from sim.rules import LateVerdict, Reason
 from sim.scenario import Scenario
@@ -56,14 +57,17 @@ class CpuFeatures:
     Args:
         scenario: what is booted.
         printk: the kernel log.
+        hyp: the exception levels at which CPUs have started.
     """
 
-    def __init__(self, scenario: Scenario, printk: Printk) -> None:
+    def __init__(self, scenario: Scenario, printk: Printk, hyp: HypMode) -> None:
         self._printk = printk
+        self._scenario = scenario
+        self._hyp = hyp
         self._release = scenario.release
         self._capabilities = tuple(one for one in CAPABILITIES if one.is_known_to(self._release))
         self._has_pseudo_registers = scenario.flags.pseudo_registers
-        self._hyp_available = scenario.el2
+        self._traps_icv_dir = False
         self._usable = {
             vector_type: scenario.configured(vector_type) and not scenario.switched_off(vector_type)
             for vector_type in VectorType
@@ -94,6 +98,7 @@ class CpuFeatures:
             tuple(self._sanitised.items()),
             tuple(self._supports.items()),
             self._variation_seen,
+            self._traps_icv_dir,
             records,
             announced,
         )
@@ -121,6 +126,7 @@ class CpuFeatures:
         self._boot = boot
         self._sanitised = {reg.name: boot.features.register(reg.name) for reg in FTR_REGS}
         self._detect()
+        self._traps_icv_dir = self._can_trap_icv_dir(boot)
         for vector_type, info in self.vl_info.items():
             vqs = boot.usable_vqs(vector_type)
             if vqs is not None and self.supports(vector_type):
@@ -140,11 +146,17 @@ class CpuFeatures:
                 self._sanitise(cpu)
         if self.final:
             return
+        self._traps_icv_dir &= self._can_trap_icv_dir(cpu)
         # `_supports` already reflects this CPU: the kernel reads the sanitised register before it counts lengths.
         for vector_type, info in self.vl_info.items():
             vqs = cpu.usable_vqs(vector_type) if self._supports[vector_type] else None
             if vqs is not None:
                 info.vec_update_vq_map(vqs)
+
+    def _can_trap_icv_dir(self, cpu: Cpu) -> bool:
+        """Return True if a CPU has the capability to trap ICV_DIR_EL1, which depends on all CPUs that have started."""
+        known = self._scenario.flags.icv_dir_trapping and self._hyp.is_available()
+        return known and ICV_DIR_TRAPPING.is_of(cpu.features.register(ICV_DIR_TRAPPING.field.register))
 
     def _sanitise(self, cpu: Cpu) -> None:
         """Combine an early CPU's ID registers with the system's, field by field."""
@@ -190,6 +202,24 @@ class CpuFeatures:
         if traits.is_virtualised and info.max_virtualisable_vl_bytes < info.max_vl_bytes:
             self._printk.line(f"{info.type}: unvirtualisable vector lengths present")
 
+    def verify_boot_cpu_capabilities(self, number: int, hw_cpu: int) -> bool:
+        """Verify what every secondary must share with the boot CPU, and return False if the kernel must panic.
+
+        The kernel must run at EL2 on all CPUs or on none. A secondary on which it cannot, beside a boot CPU on which it
+        does, dies before it gets here.
+        """
+        if self._scenario.runs_at_el2(hw_cpu) == self._scenario.runs_at_el2(0):
+            return True
+        self._log_conflict(number, VHE, system=0)
+        return False
+
+    def _log_conflict(self, number: int, capability: Capability, *, system: int) -> None:
+        """Log that a CPU and the system differ in a capability: `system` is 1 if the system has it, else 0."""
+        self._printk.line(
+            f"CPU features: CPU{number}: Detected conflict for capability {capability.number(self._release)} "
+            f"({capability.description}), System: {system}, CPU: {1 - system}"
+        )
+
     def verify_local_cpu_capabilities(self, number: int, cpu: Cpu) -> Refusal | None:
         """Verify a late CPU, and return its refusal; None where it is accepted.
 
@@ -199,15 +229,15 @@ class CpuFeatures:
         Raises:
             KernelPanic: the design raises ``max_cpu_vl`` by a store to read-only memory.
         """
+        # Without the extension there are no lengths to judge. An empty set gives the finding and its verdict, which the
+        # hazard of a harmless refused CPU reads.
+        verdict = rules.late_verdict(rules.late_findings(0, 0, 0, 0, 0), 0, 0)
+        if self._traps_icv_dir and not self._can_trap_icv_dir(cpu):
+            self._log_conflict(number, ICV_DIR_TRAPPING, system=1)
+            return Refusal(ICV_DIR_TRAPPING.description, None, Reason.LACKS_EXTENSION, verdict)
         for capability in self._capabilities:
             if self._has(capability) and not capability.is_of(cpu.features.register(capability.field.register)):
-                self._printk.line(
-                    f"CPU features: CPU{number}: Detected conflict for capability {capability.number(self._release)} "
-                    f"({capability.description}), System: 1, CPU: 0"
-                )
-                # Without the extension there are no lengths to judge. An empty set gives the finding and its verdict,
-                # which the hazard of a harmless refused CPU reads.
-                verdict = rules.late_verdict(rules.late_findings(0, 0, 0, 0, 0), 0, 0)
+                self._log_conflict(number, capability, system=1)
                 return Refusal(capability.field.name, capability.vector_type, Reason.LACKS_EXTENSION, verdict)
         for vector_type in VectorType:
             if self.supports(vector_type):
@@ -222,7 +252,7 @@ class CpuFeatures:
         vqs, info = cpu.usable_vqs(vector_type), self.vl_info[vector_type]
         assert vqs is not None
         findings = info.vec_verify_vq_map(
-            vqs, hyp_available=self._hyp_available, has_pseudo_register=self._has_pseudo_registers
+            vqs, hyp_available=self._hyp.is_available(), has_pseudo_register=self._has_pseudo_registers
         )
         counted_vqs = info.max_cpu_vqs  # as compared: the announcement may raise the record's
         verdict = rules.late_verdict(findings, self._announces, self._refuses)

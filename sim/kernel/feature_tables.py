@@ -98,6 +98,16 @@ CAPABILITIES = (
 )
 """The capabilities, in the order in which the kernel verifies them."""
 
+VHE = Capability(
+    "Virtualization Host Extensions",
+    IdField("ID_AA64MMFR1_EL1", "VH", shift=8),
+    1,
+    {(6, 1): 37, (6, 12): 51, (6, 16): 54, (6, 18): 59, (7, 3): 65},
+)
+"""The capability of the boot CPU that no other CPU may differ in: whether the kernel runs at EL2 on it."""
+ICV_DIR_TRAPPING = Capability("ICV_DIR_EL1 trapping", IdField("ID_AA64PFR0_EL1", "GIC", shift=24), 1, {(6, 1): 38})
+"""A capability of CPUs with a GICv3 CPU interface, while hypervisor mode is available. The number is that of 7.3."""
+
 FTR_BITS = (*(FtrBits(traits.id_field) for traits in VECTOR_TYPES.values()),)
 """The fields, with or without a capability, in the order of their registers."""
 

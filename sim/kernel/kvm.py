@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sim import rules
 from sim.kernel.cpufeature import CpuFeatures
+from sim.kernel.hyp_mode import HypMode
 from sim.kernel.pkvm import AllocationFailure, Pkvm
 from sim.kernel.printk import Printk
 from sim.kernel.save_area import SaveArea
@@ -38,12 +39,14 @@ class Kvm:
         scenario: what is booted.
         features: the system's features.
         printk: the kernel log.
+        hyp: the exception levels at which CPUs have started.
     """
 
-    def __init__(self, scenario: Scenario, features: CpuFeatures, printk: Printk) -> None:
+    def __init__(self, scenario: Scenario, features: CpuFeatures, printk: Printk, hyp: HypMode) -> None:
         self._scenario = scenario
         self._features = features
         self._printk = printk
+        self._hyp = hyp
         self.decided = False
         """True if KVM's initcall is over, whatever its result."""
         self.initialised = False
@@ -61,7 +64,7 @@ class Kvm:
         """Read ``kvm-arm.mode=``, before anything else is up."""
         # The kernel parses "none" before it asks for hypervisor mode, so "none" gives no such line.
         asked = self._scenario.kvm_mode not in {KvmMode.DEFAULT, KvmMode.NONE}
-        if asked and not self._scenario.el2:
+        if asked and not self._hyp.is_available():
             self._printk.line("KVM is not available. Ignoring kvm-arm.mode")
 
     def kvm_arm_init(self, online: list[int], cpus: int) -> None:
@@ -72,7 +75,7 @@ class Kvm:
             cpus: the number of possible CPUs, online or not.
         """
         self.decided = True
-        if not self._scenario.el2:
+        if not self._hyp.is_available():
             self._printk.line("kvm [1]: HYP mode not available")
             return
         if self._scenario.kvm_mode is KvmMode.NONE:
@@ -88,6 +91,7 @@ class Kvm:
                 self._printk.line("kvm [1]: error initializing Hyp mode: -12")
                 return
             self.pkvm = pkvm
+            self._hyp.is_protected = True
         self._printk.line(f"kvm [1]: {self._mode_words()} mode initialized successfully")
         self.initialised = True
 
@@ -107,13 +111,12 @@ class Kvm:
     def _mode_words(self) -> str:
         """Return the mode as the kernel's log names it; from 6.9 on the log names nVHE and hVHE too."""
         named, hvhe = self._scenario.flags.hyp_flavour, self._scenario.flags.pkvm_hvhe
-        match self._scenario.kvm_mode:
-            case KvmMode.PROTECTED:
-                return "Protected hVHE" if named and hvhe else "Protected nVHE"
-            case KvmMode.NVHE:
-                return "Hyp nVHE" if named else "Hyp"
-            case _:
-                return "VHE"
+        if self._scenario.kvm_mode is KvmMode.PROTECTED:
+            has_vhe = self._scenario.topology.logical[0].features.vhe
+            return "Protected hVHE" if named and hvhe and has_vhe else "Protected nVHE"
+        if self._scenario.runs_at_el2(0):
+            return "VHE"
+        return "Hyp nVHE" if named else "Hyp"
 
     def offered_vqs(self) -> int:
         """Return the lengths that KVM offers to guests (KVM_REG_ARM64_SVE_VLS)."""

@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     RESTORE = "restore"
     RESTORED = "restored"
     PANIC = "panic"  # Words
+    HANG = "hang"  # Words
 
 
 class Arrival(NamedTuple):
@@ -134,6 +135,10 @@ class Panic(Exception):
 
 class KernelPanic(Panic):
     """The kernel panicked."""
+
+
+class SystemHang(Panic):
+    """The system hangs without a word."""
 
 
 class HypervisorPanic(Panic):

@@ -12,7 +12,7 @@ Source: arch/arm64/kernel/smp.c (``__cpu_up``, ``secondary_start_kernel``, ``cpu
 from dataclasses import dataclass
 
 from sim.errnos import Errno
-from sim.kernel.printk import Printk
+from sim.kernel.printk import KernelPanic, Printk
 from sim.topology import Topology
 
 
@@ -24,10 +24,12 @@ class SecondaryData:
     """The logical number of the CPU whose idle task it takes; None: no boot arguments."""
     killed: bool = False
     """``status`` is CPU_KILL_ME: the CPU refused itself."""
+    unsupported: bool = False
+    """``status`` is CPU_PANIC_KERNEL: the CPU contradicts the boot CPU, and waits for the panic."""
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
-        return self.task, self.killed
+        return self.task, self.killed, self.unsupported
 
 
 class Smp:
@@ -111,12 +113,22 @@ class Smp:
         """Log that the wait for a CPU ended in vain, clear the boot arguments, and return the errno.
 
         Nothing else clears ``secondary_data.task``; a CPU that arrives from now on until the next bring-up parks.
+
+        Raises:
+            KernelPanic: the CPU contradicts the boot CPU.
         """
         self._printk.line(f"CPU{number}: failed to come online")
         data.task = None
         if data.killed:
             self._killed_line(number)
             self._printk.line(f"CPU{number}: died during early boot")
+        elif data.unsupported:
+            self._printk.line(f"Kernel panic - not syncing: CPU{number} detected unsupported configuration")
+            raise KernelPanic(
+                number,
+                f"the kernel would run at EL2 on {self._topology.label(number)}, and does not on the boot CPU, which "
+                "started at EL1 or lacks VHE",
+            )
         else:
             self._printk.line(f"CPU{number}: failed in unknown state : 0x0")
         return Errno.EIO

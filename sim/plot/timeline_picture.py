@@ -48,6 +48,7 @@ SIGNS = {
     MarkKind.NOT_STARTED: ("s", style.ORANGE),
     MarkKind.WARNED: ("d", style.ORANGE),
     MarkKind.PANIC: ("*", style.RED),
+    MarkKind.HANG: ("8", style.RED),
     MarkKind.HAZARD: ("^", style.RED),
 }
 """The marker and the colour of each kind of mark."""

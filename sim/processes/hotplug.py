@@ -15,13 +15,13 @@ from simpy.events import Event
 from sim.environment import Completion, Lock, Step, StepKind
 from sim.errnos import Errno
 from sim.facts import CpuState, LossKind, Lost, Refused, SharedIdleTask
-from sim.kernel.printk import Arrival, EventKind, HypervisorPanic, RefusedBy
+from sim.kernel.printk import Arrival, EventKind, HypervisorPanic, RefusedBy, SystemHang
 from sim.kernel.smp import SecondaryData
 from sim.latencies import WAIT_NS
 from sim.machine.firmware import CpuOn, CpuOnAnswer
 from sim.processes.guests import Guests
 from sim.processes.system import Answer, Steps, System
-from sim.scenario import BringUp, Fault
+from sim.scenario import EL1, BringUp, Fault
 from sim.vectors import VectorType
 
 
@@ -146,7 +146,7 @@ class Hotplug:
         if self._smp.is_online(number):
             return Errno.OK
         bring_up.data.task = number
-        bring_up.data.killed = False
+        bring_up.data.killed = bring_up.data.unsupported = False
         error = yield from self._cpu_on(number, bring_up)
         if error:
             if error is not Errno.EPERM or not self._system.scenario.flags.eperm_is_silent:
@@ -261,6 +261,10 @@ class Hotplug:
     def _start_secondary(self, hw_cpu: int, task: int, bring_up: _BringUp) -> None:
         """``secondary_start_kernel``: verify or count a CPU, which then goes online or dies."""
         cpu = self._system.logical[hw_cpu]
+        if not self._features.verify_boot_cpu_capabilities(task, hw_cpu):
+            bring_up.data.unsupported = True
+            self._recorder.states[task] = CpuState.LOST
+            return
         # check_local_cpu_capabilities() comes before cpuinfo_store_cpu(), so a refused CPU logs no SANITY CHECK line.
         if self._features.final:
             refusal = self._features.verify_local_cpu_capabilities(task, cpu)
@@ -277,9 +281,21 @@ class Hotplug:
         self._smp.booted(task, hw_cpu)
         self._recorder.states[task] = CpuState.ONLINE
         self._recorder.booted_events[task] = self._printk.event(EventKind.BOOTED, task)
+        self._check_hypervisor(task, hw_cpu)
         bring_up.running.complete()
         if (awaited := self._coming.pop(task, None)) is not None:
             awaited.succeed()
+
+    def _check_hypervisor(self, task: int, hw_cpu: int) -> None:
+        """Hang the system if a CPU that cannot enter the hypervisor comes online while KVM runs beside the kernel.
+
+        Raises:
+            SystemHang: KVM sets up its hypervisor on each CPU that comes online, and on this CPU there is no EL2.
+        """
+        scenario = self._system.scenario
+        if self._kvm.initialised and scenario.el(hw_cpu) == EL1:
+            label = scenario.topology.label(task)
+            raise SystemHang(task, f"{label} comes online at EL1 while KVM has its hypervisor at EL2: the system hangs")
 
     def _cpu_down(self, number: int) -> Answer:
         """Take a CPU offline, after its guests have left it, and return the errno."""

@@ -87,6 +87,7 @@ class Recorder:
         kvm: Kvm,
         *,
         zcr_el2_len: dict[int, int],
+        start_levels: frozenset[int],
         left_early: bool,
     ) -> Facts:
         """Return the facts of the boot, which is over.
@@ -97,6 +98,7 @@ class Recorder:
             smp: the sets of CPUs.
             kvm: KVM.
             zcr_el2_len: ZCR_EL2.LEN of each hardware CPU whose vector unit was used.
+            start_levels: the exception levels at which CPUs started.
             left_early: True if the run ended where more could have happened.
         """
         # Records that the kernel still changes are copied, so that the facts stay as they are.
@@ -123,6 +125,7 @@ class Recorder:
             relay_refused=tuple(self.relay_refused),
             lost=tuple(self.lost),
             shared_tasks=tuple(self.shared_tasks),
+            start_levels=start_levels,
             early=tuple(self.early),
             counted=frozenset(self.counted),
             online=tuple(smp.online()),

@@ -10,6 +10,7 @@ from sim.environment import Environment, Step, StepKind
 from sim.errnos import Errno
 from sim.facts import Facts, LossKind, Lost
 from sim.kernel.cpufeature import CpuFeatures
+from sim.kernel.hyp_mode import HypMode
 from sim.kernel.kvm import Kvm
 from sim.kernel.printk import EventKind, Printk, Words
 from sim.kernel.smp import Smp
@@ -42,9 +43,10 @@ class System:
         self.logical = scenario.topology.logical
         self.env = env
         self.printk = Printk(lambda: self.env.now_ns)
-        self.features = CpuFeatures(scenario, self.printk)
+        self.hyp = HypMode()
+        self.features = CpuFeatures(scenario, self.printk, self.hyp)
         self.smp = Smp(scenario.topology, self.printk)
-        self.kvm = Kvm(scenario, self.features, self.printk)
+        self.kvm = Kvm(scenario, self.features, self.printk, self.hyp)
         self.units: dict[int, VectorUnit] = {}
         """The vector units that were used, by hardware CPU; the others are as firmware left them."""
         faults: dict[int, list[Fault]] = {}
@@ -56,7 +58,7 @@ class System:
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on, except the progress of processes."""
-        parts = self.smp, self.features, self.kvm, self.psci
+        parts = self.smp, self.features, self.kvm, self.psci, self.hyp
         units = tuple((hw_cpu, unit.snapshot()) for hw_cpu, unit in sorted(self.units.items()))
         return *(part.snapshot() for part in parts), units, self.recorder.snapshot(kvm_decided=self.kvm.decided)
 
@@ -89,18 +91,35 @@ class System:
         self.units.pop(hw_cpu, None)
 
     def dies_at_start(self, hw_cpu: int) -> bool:
-        """Return True if a hardware CPU dies before it can log anything, and record that it is lost."""
+        """Mark the exception level at which a hardware CPU starts, and return True if it dies before it can log.
+
+        A CPU that dies is recorded as lost. Where the kernel runs at EL2, its code uses registers that a CPU without
+        VHE, or at EL1, does not have.
+        """
+        self.hyp.levels.add(self.scenario.el(hw_cpu))
         supported = [vector_type for vector_type in VectorType if self.features.supports(vector_type)]
         trapped = self.scenario.el3_traps(hw_cpu, supported)
-        if trapped is None:
-            return False
-        died = self.printk.event(EventKind.DIED, hw_cpu, Words(f"its first use of {trapped} traps to EL3"))
-        self.recorder.lose(Lost(self.env.now_ns, hw_cpu, LossKind.EL3_TRAPS, died, vector_type=trapped))
-        return True
+        if trapped is not None:
+            self._die(hw_cpu, LossKind.EL3_TRAPS, f"its first use of {trapped} traps to EL3", trapped)
+            return True
+        if self.scenario.runs_at_el2(0) and not self.scenario.runs_at_el2(hw_cpu):
+            self._die(hw_cpu, LossKind.CANNOT_RUN_AT_EL2, "it cannot run at EL2, where the kernel does")
+            return True
+        return False
+
+    def _die(self, hw_cpu: int, kind: LossKind, words: str, vector_type: VectorType | None = None) -> None:
+        died = self.printk.event(EventKind.DIED, hw_cpu, Words(words))
+        self.recorder.lose(Lost(self.env.now_ns, hw_cpu, kind, died, vector_type=vector_type))
 
     def facts(self) -> Facts:
         """Return the facts of the boot, which is over."""
         zcr_el2_len = {hw_cpu: unit.zcr_el2_len for hw_cpu, unit in self.units.items()}
         return self.recorder.facts(
-            self.printk, self.features, self.smp, self.kvm, zcr_el2_len=zcr_el2_len, left_early=self.env.left_early
+            self.printk,
+            self.features,
+            self.smp,
+            self.kvm,
+            zcr_el2_len=zcr_el2_len,
+            start_levels=frozenset(self.hyp.levels),
+            left_early=self.env.left_early,
         )

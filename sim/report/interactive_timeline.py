@@ -33,6 +33,7 @@ _SYMBOLS = {
     MarkKind.NOT_STARTED: "square",
     MarkKind.WARNED: "diamond",
     MarkKind.PANIC: "star",
+    MarkKind.HANG: "octagon",
     MarkKind.HAZARD: "triangle-up",
 }
 _HEIGHTS = {SpanKind.ONLINE: 0.44, SpanKind.WAITED_FOR: 0.52}

@@ -7,7 +7,7 @@ from itertools import groupby
 from rich.console import Console
 
 from sim.hazards import HazardKind
-from sim.scenario import Scenario
+from sim.scenario import EL2, Scenario
 from sim.show.console import Layout, heading, line, table
 from sim.study.comparison import Comparison
 from sim.study.comparison_rows import ClusterRow, DesignRow
@@ -26,7 +26,7 @@ def show(comparison: Comparison, console: Console) -> None:
     scenario = comparison.scenario
     cpus = len(scenario.topology.cpus)
     hypothetical = "; hypothetical" if scenario.topology.hypothetical else ""
-    kvm = f"KVM mode {scenario.kvm_mode}" if scenario.el2 else "no EL2"
+    kvm = f"KVM mode {scenario.kvm_mode}" if scenario.el(0) == EL2 else "no EL2"
     settings = f"{cpus:,} possible CPUs, {_late_words(scenario)}; kernel {scenario.kernel_words}, {kvm}{hypothetical}"
     line(console, f"{scenario.name}: {settings}")
     # The rows of one setting follow each other, as groupby() needs.

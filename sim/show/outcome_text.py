@@ -31,7 +31,11 @@ def _cpus(outcome: Outcome, console: Console) -> None:
     rows = outcome.cpu_rows()
     logical = outcome.scenario.topology.logical
     has_sme = any(row.sme_bits is not None for row in rows)
-    columns: dict[str, Layout] = {"CPU": "right", "name": "wrap", "role": "wrap", "SVE, bits": "wrap"}
+    has_levels = len({row.el for row in rows}) > 1
+    columns: dict[str, Layout] = {"CPU": "right", "name": "wrap", "role": "wrap"}
+    if has_levels:
+        columns["EL"] = "right"
+    columns["SVE, bits"] = "wrap"
     if has_sme:
         columns["SME, bits"] = "wrap"
     columns |= {"state": "left", "host max\nVL, bytes": "right"}
@@ -39,7 +43,7 @@ def _cpus(outcome: Outcome, console: Console) -> None:
     def alike(row: CpuRow) -> tuple[object, ...]:
         # Nearly every CPU number is run by its own hardware, so the number itself must not keep rows apart.
         hw_cpu = None if row.hw_cpu == row.cpu else row.hw_cpu
-        return row.role, row.late_because, hw_cpu, row.sve_bits, row.sme_bits, row.state, row.host_max_vl_bytes
+        return row.role, row.late_because, hw_cpu, row.el, row.sve_bits, row.sme_bits, row.state, row.host_max_vl_bytes
 
     cells = []
     for clusters, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters):
@@ -48,7 +52,8 @@ def _cpus(outcome: Outcome, console: Console) -> None:
         vl = str(row.host_max_vl_bytes or "")
         cpus = short_cpu_list([member.cpu for member in members])
         role = row.role if row.late_because is None else f"{row.role} ({row.late_because})"
-        cells.append([cpus, _name(clusters, members), role, lengths(row.sve_bits), *sme, row.state, vl])
+        level = [str(row.el)] if has_levels else []
+        cells.append([cpus, _name(clusters, members), role, *level, lengths(row.sve_bits), *sme, row.state, vl])
     heading(console, "CPUs")
     table(console, columns, cells)
 

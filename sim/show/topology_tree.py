@@ -106,6 +106,8 @@ def _lengths(cpu: Cpu) -> str:
     if cpu.sme_vqs is not None:
         parts.append(_extension("SME", cpu.sme_vqs, cpu.usable_sme_vqs, "SMCR_EL3", cpu.smcr_el3_len))
     parts += [f"{VECTOR_TYPES[vector_type].el3_enable} 0" for vector_type in sorted(cpu.firmware.trapped)]
+    if cpu.firmware.el is not None:
+        parts.append(f"EL{cpu.firmware.el}")
     return ", ".join(parts)
 
 

@@ -138,6 +138,22 @@ SCENARIOS = {
         early=1,
         actions=[on(1, agent="a"), on(1, agent="b"), on(2, agent="c"), guest(0, agent="d")],
     ).but(topology=Topology((Cpu.of("cpu0", 1), Cpu.of("cpu1", 1, cptr_el3_ez=False), Cpu.of("cpu2", 1)))),
+    "a CPU at another exception level": scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=1,
+        actions=[on(1, agent="a"), on(2, agent="b"), guest(0, agent="c")],
+        kvm_mode=KvmMode.DEFAULT,
+        kvm_init=KvmInit.ANY_TIME,
+    ).but(
+        topology=Topology(
+            (Cpu.of("cpu0", 1, vhe=False), Cpu.of("cpu1", 1, vhe=False, el=1), Cpu.of("cpu2", 1, vhe=False))
+        )
+    ),
+    "a CPU that contradicts the boot CPU": scenario(NARROW, NARROW, early=1, actions=[on(1), guest(0, agent="b")]).but(
+        topology=Topology((Cpu.of("cpu0", 1, vhe=False), Cpu.of("cpu1", 1))), kvm_mode=KvmMode.DEFAULT
+    ),
     "a CPU_ON that fails once": scenario(
         WIDE,
         NARROW,

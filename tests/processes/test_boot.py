@@ -35,6 +35,7 @@ def test_a_boot_logs_in_the_kernel_s_order() -> None:
         "CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
         "smp: Brought up 1 node, 2 CPUs",
         "SMP: Total of 2 processors activated.",
+        "CPU: All CPU(s) started at EL2",
         "SVE: maximum available vector length 64 bytes per vector",
         "SVE: default vector length 64 bytes per vector",
         "SVE: unvirtualisable vector lengths present",

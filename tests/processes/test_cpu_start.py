@@ -1,10 +1,11 @@
-"""The state in which firmware starts CPUs: EL3 that does not enable an extension."""
+"""The state in which firmware starts CPUs: EL3 that does not enable an extension, and exception levels."""
 
 from typing import Any
 
 import pytest
 
 from sim.boot_run import boot
+from sim.errors import InputError
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.scenario import Scenario
@@ -53,7 +54,7 @@ def test_a_cpu_dies_when_its_first_use_of_an_extension_traps_to_el3(
     assert [line for line in texts(outcome) if "CPU1: failed" in line] == (LOST_LOG if dies else [])
     silent = started(with_both("cpu0", trapped), with_both("cpu1"), **parts)
     assert (silent.facts.log == ()) == dies
-    assert (kinds(silent)[:1] == [HazardKind.DOES_NOT_BOOT]) == dies
+    assert (kinds(silent)[:1] == [HazardKind.SYSTEM_SILENT]) == dies
 
 
 def test_a_cpu_without_the_extension_does_not_use_it() -> None:
@@ -84,7 +85,7 @@ def test_a_late_cpu_that_traps_to_el3_is_lost_and_on_already() -> None:
     )
 
 
-def test_a_system_that_does_not_boot_does_nothing_else() -> None:
+def test_a_system_that_system_silent_does_nothing_else() -> None:
     outcome = started(Cpu.of("cpu0", 1, cptr_el3_ez=False), Cpu.of("cpu1", 1), actions=(on(1), guest(0)))
     assert [(row.kind, row.cpu) for row in outcome.event_rows()] == [("died", 0)]
     assert [row.state for row in outcome.cpu_rows()] == ["lost", "offline"]
@@ -99,3 +100,162 @@ def test_a_cpu_that_traps_to_el3_makes_room_where_maxcpus_counts_online_cpus() -
     cpus = Cpu.of("cpu0", 1), Cpu.of("cpu1", 1, cptr_el3_ez=False), Cpu.of("cpu2", 1)
     outcome = started(*cpus, kernel=COUNTS_ONLINE, maxcpus=2)
     assert (outcome.facts.online, outcome.facts.early, outcome.scenario.early) == ((0, 2), (0, 1, 2), (0, 1, 2))
+
+
+# Exception levels; the recorded boots of CPUs with different ID registers show the outcomes
+
+LEVEL_LINES = ("CPU: ", "------------[", "kvm [", "SVE: ", "SMP: ")
+INCONSISTENT = ["------------[ cut here ]------------", "CPU: CPUs started in inconsistent modes"]
+NO_KVM = "kvm [1]: HYP mode not available"
+
+
+def at(name: str, el: int | None = None, *, vhe: bool = True, sve_vqs: int | None = None, late: bool = False) -> Cpu:
+    return Cpu.of(name, sve_vqs, el=el, vhe=vhe, late=late)
+
+
+def on_levels(outcome: Outcome) -> list[str]:
+    return [line for line in texts(outcome) if line.startswith(LEVEL_LINES)]
+
+
+@pytest.mark.parametrize(("el2", "line"), [(True, "EL2"), (False, "EL1")])
+def test_the_kernel_logs_the_level_at_which_all_cpus_started(el2: bool, line: str) -> None:
+    started_at = f"CPU: All CPU(s) started at {line}"
+    total = "SMP: Total of 2 processors activated."
+    lengths = ["SVE: maximum available vector length 16 bytes per vector"]
+    lengths.append("SVE: default vector length 16 bytes per vector")
+    pair = Cpu.of("cpu0", 1), Cpu.of("cpu1", 1)
+    before, since = (on_levels(started(*pair, kernel=kernel, el2=el2)) for kernel in ("6.6", "6.7"))
+    assert before[:4] == [total, *lengths, started_at]
+    assert since[:4] == [total, started_at, *lengths]
+
+
+def test_the_level_of_a_cpu_counts_before_that_of_the_scenario() -> None:
+    assert "CPU: All CPU(s) started at EL1" in texts(started(at("cpu0", 1), at("cpu1", 1)))
+    assert "CPU: All CPU(s) started at EL2" in texts(started(at("cpu0", 2), at("cpu1", 2), el2=False))
+
+
+def test_a_cpu_at_el1_dies_without_a_line_where_the_kernel_runs_at_el2() -> None:
+    outcome = started(at("cpu0"), at("cpu1", 1), at("cpu2"), maxcpus=2, kernel="6.12", actions=(on(2), on(1)))
+    assert [line for line in texts(outcome) if "CPU1: failed" in line][:2] == LOST_LOG
+    assert on_levels(outcome) == ["SMP: Total of 1 processors activated.", *INCONSISTENT, NO_KVM]
+    assert results(outcome) == [("online", None), ("failed", "EINVAL")]
+    assert [hazard.sentence for hazard in outcome.found] == [
+        "cpu1: the kernel runs at EL2 (VHE), and the CPU starts at EL1 or lacks VHE: it dies without a line"
+    ]
+    (note,) = outcome.notes
+    assert note.startswith("some CPUs start at EL1 and some at EL2: ")
+    assert note.endswith("and there is no KVM")
+
+
+def test_a_cpu_without_vhe_dies_as_well_and_the_levels_are_the_same() -> None:
+    outcome = started(at("cpu0"), at("cpu1", vhe=False))
+    assert outcome.facts.online == (0,)
+    assert "CPU: All CPU(s) started at EL2" in texts(outcome)
+    assert "kvm [1]: VHE mode initialized successfully" in texts(outcome)
+
+
+@pytest.mark.parametrize("parts", [{"kvm_mode": "nvhe"}, {"kvm_mode": "protected"}])
+def test_cpus_at_both_levels_come_where_the_kernel_runs_at_el1_and_there_is_no_kvm(parts: dict[str, Any]) -> None:
+    outcome = started(at("cpu0"), at("cpu1", 1), **parts)
+    assert outcome.facts.online == (0, 1)
+    assert on_levels(outcome)[1:] == [*INCONSISTENT, NO_KVM]
+    assert outcome.facts.kvm_initialised is False
+
+
+def test_cores_before_armv8_1_at_both_levels_come_without_asking_for_it() -> None:
+    outcome = started(at("cpu0", vhe=False), at("cpu1", 1, vhe=False), at("cpu2", vhe=False))
+    assert outcome.facts.online == (0, 1, 2)
+    assert on_levels(outcome)[1:] == [*INCONSISTENT, NO_KVM]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "mode", "words"),
+    [
+        ("6.1", "default", "Hyp mode"),
+        ("6.12", "default", "Hyp nVHE mode"),
+        ("6.12", "nvhe", "Hyp nVHE mode"),
+        ("6.12", "protected", "Protected nVHE mode"),
+    ],
+)
+def test_kvm_on_cores_before_armv8_1(kernel: str, mode: str, words: str) -> None:
+    outcome = started(at("cpu0", vhe=False), at("cpu1", vhe=False), kernel=kernel, kvm_mode=mode)
+    assert f"kvm [1]: {words} initialized successfully" in texts(outcome)
+
+
+@pytest.mark.parametrize("boot_cpu", [at("cpu0", 1), at("cpu0", vhe=False)])
+@pytest.mark.parametrize("maxcpus", [1, 2])
+def test_a_cpu_on_which_the_kernel_would_run_at_el2_panics_a_kernel_at_el1(boot_cpu: Cpu, maxcpus: int) -> None:
+    outcome = started(boot_cpu, at("cpu1"), kernel="6.12", maxcpus=maxcpus, actions=(on(1),))
+    assert texts(outcome)[-3:] == [
+        "CPU features: CPU1: Detected conflict for capability 51 (Virtualization Host Extensions), System: 0, CPU: 1",
+        "CPU1: failed to come online",
+        "Kernel panic - not syncing: CPU1 detected unsupported configuration",
+    ]
+    assert kinds(outcome) == [HazardKind.KERNEL_PANIC]
+    assert outcome.cpu_rows()[1].state == "lost"
+    assert [one[0] for one in results(outcome)] == (["hung"] if maxcpus == 1 else [])
+
+
+def test_a_late_cpu_at_el1_hangs_a_system_with_kvm_beside_the_kernel() -> None:
+    outcome = started(at("cpu0", vhe=False), at("cpu1", 1, vhe=False), maxcpus=1, kernel="6.12", actions=(on(1),))
+    assert texts(outcome)[-1] == "CPU1: Booted secondary processor 0x0000000001 [0x000f0510]"
+    assert results(outcome) == [("hung", None)]
+    assert [(hazard.kind, hazard.sentence) for hazard in outcome.found] == [
+        (
+            HazardKind.SYSTEM_SILENT,
+            "cpu1 comes online at EL1 while KVM has its hypervisor at EL2: the system hangs",
+        )
+    ]
+    assert outcome.event_rows()[-1].kind == "hang"
+
+
+def test_from_6_19_on_a_late_cpu_at_el1_is_refused_and_every_cpu_after_it() -> None:
+    """The second refusal: hypervisor mode is no longer available, since a CPU has started at EL1."""
+    cpus = [at("cpu0", vhe=False), at("cpu1", 1, vhe=False), at("cpu2", vhe=False)]
+    outcome = started(*cpus, maxcpus=1, kernel="7.3", actions=(on(1), on(2)))
+    refusal = "Detected conflict for capability 38 (ICV_DIR_EL1 trapping), System: 1, CPU: 0"
+    assert [line for line in texts(outcome) if "conflict" in line] == [
+        f"CPU features: CPU{number}: {refusal}" for number in (1, 2)
+    ]
+    assert results(outcome) == [("failed", "EIO")] * 2
+    assert outcome.notes[:2] == [
+        f"cpu{number} was refused: ICV_DIR_EL1 trapping: lacks the extension" for number in (1, 2)
+    ]
+    assert outcome.notes[2].endswith("and KVM was there before")
+
+
+def test_an_early_cpu_at_el1_takes_that_capability_from_the_system() -> None:
+    cpus = [at("cpu0", vhe=False), at("cpu1", 1, vhe=False), at("cpu2", vhe=False)]
+    outcome = started(*cpus, maxcpus=2, kernel="7.3", actions=(on(2),))
+    assert results(outcome) == [("online", None)]
+    # A CPU that died counts, and its capability does not.
+    died = started(at("cpu0"), at("cpu1", 1), at("cpu2"), maxcpus=2, kernel="7.3", actions=(on(2),))
+    assert results(died) == [("failed", "EIO")]
+
+
+def test_the_check_for_guests_lengths_ends_when_hypervisor_mode_is_no_longer_available() -> None:
+    """Lengths that guests must not see are looked for in late CPUs only while all CPUs have started at EL2."""
+    cpus = [
+        at("cpu0", sve_vqs=0b1011, vhe=False),
+        at("cpu1", sve_vqs=0b1111, vhe=False),
+        at("cpu2", 1, sve_vqs=0b1011, vhe=False),
+    ]
+    alone = started(cpus[0], cpus[1], maxcpus=1, kernel="6.12", actions=(on(1),))
+    assert results(alone) == [("failed", "EIO")]
+    mixed = started(cpus[0], cpus[2], Cpu.of("cpu1", 0b1111, vhe=False), maxcpus=2, kernel="6.12", actions=(on(2),))
+    assert results(mixed) == [("online", None)]
+
+
+def test_a_cpu_that_dies_at_its_start_makes_room_where_maxcpus_counts_online_cpus() -> None:
+    outcome = started(at("cpu0"), at("cpu1", 1), at("cpu2"), kernel=COUNTS_ONLINE, maxcpus=2)
+    assert (outcome.facts.online, outcome.scenario.early) == ((0, 2), (0, 1, 2))
+
+
+def test_a_level_is_1_or_2() -> None:
+    with pytest.raises(InputError, match="cpu1: el is 3: a CPU starts at exception level 1 or 2"):
+        Topology((at("cpu0"), at("cpu1", 3)))
+
+
+def test_tables_show_the_levels_where_they_differ() -> None:
+    outcome = started(at("cpu0", vhe=False), at("cpu1", 1, vhe=False))
+    assert [row.el for row in outcome.cpu_rows()] == [2, 1]

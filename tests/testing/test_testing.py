@@ -118,7 +118,7 @@ def test_a_failure_shows_differences_and_commands_to_go_on_with(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("expect", "message"),
     [
-        ('[expect]\nhazards = ["nosuch"]', "expect: hazards: there is no hazard 'nosuch': there are does_not_boot"),
+        ('[expect]\nhazards = ["nosuch"]', "expect: hazards: there is no hazard 'nosuch': there are system_silent"),
         ('[expect]\ncpus = { cpu7 = "online" }', "expect: cpus: there is no CPU 'cpu7'"),
         (
             '[expect]\ncpus = { cpu0 = "online", cpu1 = "not_started" }',

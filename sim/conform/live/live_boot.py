@@ -25,7 +25,7 @@ from sim.conform.recorded_boot import action_text
 from sim.conform.run_records import ObservedBoot, RecordedBoot, RecordedCpu
 from sim.designs import Design
 from sim.errors import InputError
-from sim.scenario import Scenario
+from sim.scenario import EL2, Scenario
 from sim.vectors import bits_from_vqs
 
 # earlycon: a kernel that dies before its console driver is there still shows why. nokaslr: the image lies at a multiple
@@ -67,7 +67,7 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
     command_line = _command_line(scenario, asked)
     initramfs = build_initramfs(image.busybox)
     # The memory must be read inside the block: the machine is stopped, and QEMU still there.
-    async with launch_machine(image.kernel, initramfs, command_line, cpus, el2=scenario.el2) as machine:
+    async with launch_machine(image.kernel, initramfs, command_line, cpus, el2=scenario.el(0) == EL2) as machine:
         await machine.run(timeout_s)
         report = parse_console(machine.console)
         observed = _observed_boot(report, await _read_kernel_memory(machine, report))
@@ -81,7 +81,7 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         qemu=qemu,
         cpus=cpus,
         early=len(scenario.early_candidates[: scenario.maxcpus]),
-        el2=scenario.el2,
+        el2=scenario.el(0) == EL2,
         kvm_mode=str(scenario.kvm_mode),
         command_line=" ".join(argument for argument, is_on in switches.items() if is_on),
         design=scenario.design.name if isinstance(scenario.design, Design) else None,
