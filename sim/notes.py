@@ -6,6 +6,7 @@ from sim.facts import Facts
 from sim.hazards import refused_cpu, refused_needlessly
 from sim.kernel_flags import Origin, flag_origins
 from sim.scenario import KvmInit, Relay, Scenario
+from sim.topology import cpu_list
 from sim.units import counted
 from sim.vectors import VectorType, braces
 
@@ -20,6 +21,7 @@ def notes_of(facts: Facts) -> list[str]:
         *_return_notes(facts),
         *waiting,
         *_level_notes(facts),
+        *_spin_table_notes(facts),
         *_limit_notes(facts),
         *_memory_notes(facts),
         *_setting_notes(facts),
@@ -46,6 +48,14 @@ def _level_notes(facts: Facts) -> Iterator[str]:
     if len(facts.start_levels) > 1:
         kvm = "KVM was there before" if facts.kvm_initialised else "there is no KVM"
         yield f"some CPUs start at EL1 and some at EL2: the kernel takes hypervisor mode for not available, and {kvm}"
+
+
+def _spin_table_notes(facts: Facts) -> Iterator[str]:
+    cpus = range(len(facts.scenario.topology.cpus))
+    stuck = [number for number in cpus if facts.role(number) == "late" and not facts.scenario.has_hotplug(number)]
+    if stuck:
+        why = "a CPU in a spin table has no online file, and comes early or not at all"
+        yield f"cpu{cpu_list(stuck)} can never come: {why}"
 
 
 def _limit_notes(facts: Facts) -> Iterator[str]:
