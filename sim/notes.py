@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sim.facts import Facts
 from sim.hazards import refused_cpu, refused_needlessly
+from sim.kernel.printk import EventKind
 from sim.kernel_flags import Origin, flag_origins
 from sim.scenario import KvmInit, Relay, Scenario
 from sim.topology import cpu_list
@@ -39,9 +40,18 @@ def _refusal_notes(facts: Facts) -> Iterator[str]:
 
 
 def _return_notes(facts: Facts) -> Iterator[str]:
-    for lost in facts.lost:
-        if facts.booted_events.get(lost.cpu, -1) > lost.event and facts.hw_cpu(lost.cpu) == lost.cpu:
-            yield f"{facts.label(lost.cpu)} came online after firmware had failed to start it"
+    failed = {lost.cpu: lost.event for lost in reversed(facts.lost)}  # the first of each CPU
+    given_up = {event.cpu: place for place, event in enumerate(facts.events) if event.kind is EventKind.GAVE_UP}
+    for number in sorted(facts.booted_events):
+        if _came_after(facts, number, failed.get(number)):
+            yield f"{facts.label(number)} came online after firmware had failed to start it"
+        elif _came_after(facts, number, given_up.get(number)):
+            yield f"{facts.label(number)} came online after the kernel had given it up"
+
+
+def _came_after(facts: Facts, number: int, place: int | None) -> bool:
+    """Return True if a CPU came online, with its own hardware, after an event, if there was one."""
+    return place is not None and facts.booted_events[number] > place and facts.hw_cpu(number) == number
 
 
 def _level_notes(facts: Facts) -> Iterator[str]:
