@@ -52,6 +52,7 @@ class LossKind(StrEnum):
     RELAY_REFUSES = "pKVM's relay refuses CPU_ON"
     FIRMWARE_ANSWERS = "firmware answers CPU_ON with an error"
     NEVER_ARRIVES = "the CPU never arrives"
+    STAYS_IN_SPIN_TABLE = "the CPU never leaves its spin table"
     CANNOT_RUN_AT_EL2 = "the kernel runs at EL2, and the CPU cannot"
     EL3_TRAPS = "the CPU's first use of a vector extension traps to EL3"
     PARKS = "the CPU arrives too late and finds no boot arguments"

@@ -409,6 +409,16 @@ def _cpu_lost_to_firmware(facts: Facts) -> Iterable[Hazard]:
     )
 
 
+_LOSSES = {
+    LossKind.STAYS_IN_SPIN_TABLE: "the kernel releases it from its spin table, and it never arrives",
+    LossKind.CANNOT_RUN_AT_EL2: (
+        "the kernel runs at EL2 (VHE), and the CPU starts at EL1 or lacks VHE: it dies without a line"
+    ),
+    LossKind.PARKS: "it arrives when the wait for it is over, finds no boot arguments, and parks",
+}
+"""The sentences on losses that have no particulars."""
+
+
 def _loss(one: Lost) -> str:
     which = "CPU_ON" if one.fault is None else one.fault.which
     match one.kind:
@@ -419,13 +429,11 @@ def _loss(one: Lost) -> str:
             return f"firmware answers {which} with {answer}"
         case LossKind.NEVER_ARRIVES:
             return f"firmware accepts {which}, and the CPU never arrives"
-        case LossKind.CANNOT_RUN_AT_EL2:
-            return "the kernel runs at EL2 (VHE), and the CPU starts at EL1 or lacks VHE: it dies without a line"
         case LossKind.EL3_TRAPS:
             assert one.vector_type is not None
             enable = VECTOR_TYPES[one.vector_type].el3_enable
             return f"its first use of {one.vector_type} traps to EL3, where {enable} is 0: it dies without a line"
-        case LossKind.PARKS:
-            return "it arrives when the wait for it is over, finds no boot arguments, and parks"
         case LossKind.TAKES_ARGUMENTS:
             return f"it arrives when the wait for it is over, and takes cpu{one.task}'s arguments"
+        case kind:
+            return _LOSSES[kind]

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from sim.facts import Facts
 from sim.hazards import refused_cpu, refused_needlessly
+from sim.kernel.printk import EventKind
 from sim.kernel_flags import Origin, flag_origins
 from sim.scenario import KvmInit, Relay, Scenario
+from sim.topology import cpu_list
 from sim.units import counted
 from sim.vectors import VectorType, braces
 
@@ -20,6 +22,7 @@ def notes_of(facts: Facts) -> list[str]:
         *_return_notes(facts),
         *waiting,
         *_level_notes(facts),
+        *_spin_table_notes(facts),
         *_limit_notes(facts),
         *_memory_notes(facts),
         *_setting_notes(facts),
@@ -37,15 +40,32 @@ def _refusal_notes(facts: Facts) -> Iterator[str]:
 
 
 def _return_notes(facts: Facts) -> Iterator[str]:
-    for lost in facts.lost:
-        if facts.booted_events.get(lost.cpu, -1) > lost.event and facts.hw_cpu(lost.cpu) == lost.cpu:
-            yield f"{facts.label(lost.cpu)} came online after firmware had failed to start it"
+    failed = {lost.cpu: lost.event for lost in reversed(facts.lost)}  # the first of each CPU
+    given_up = {event.cpu: place for place, event in enumerate(facts.events) if event.kind is EventKind.GAVE_UP}
+    for number in sorted(facts.booted_events):
+        if _came_after(facts, number, failed.get(number)):
+            yield f"{facts.label(number)} came online after firmware had failed to start it"
+        elif _came_after(facts, number, given_up.get(number)):
+            yield f"{facts.label(number)} came online after the kernel had given it up"
+
+
+def _came_after(facts: Facts, number: int, place: int | None) -> bool:
+    """Return True if a CPU came online, with its own hardware, after an event, if there was one."""
+    return place is not None and facts.booted_events[number] > place and facts.hw_cpu(number) == number
 
 
 def _level_notes(facts: Facts) -> Iterator[str]:
     if len(facts.start_levels) > 1:
         kvm = "KVM was there before" if facts.kvm_initialised else "there is no KVM"
         yield f"some CPUs start at EL1 and some at EL2: the kernel takes hypervisor mode for not available, and {kvm}"
+
+
+def _spin_table_notes(facts: Facts) -> Iterator[str]:
+    cpus = range(len(facts.scenario.topology.cpus))
+    stuck = [number for number in cpus if facts.role(number) == "late" and not facts.scenario.has_hotplug(number)]
+    if stuck:
+        why = "a CPU in a spin table has no online file, and comes early or not at all"
+        yield f"cpu{cpu_list(stuck)} can never come: {why}"
 
 
 def _limit_notes(facts: Facts) -> Iterator[str]:

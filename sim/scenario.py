@@ -14,7 +14,7 @@ from sim.frames import as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
-from sim.topology import Topology
+from sim.topology import EnableMethod, Topology
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
@@ -279,7 +279,9 @@ class Scenario:
 
     def _check_faults(self) -> None:
         for fault in self.faults:
-            self.topology.number(fault.cpu)  # raises if there is no such CPU
+            number = self.topology.number(fault.cpu)  # raises if there is no such CPU
+            if fault.answer is not None and not self.has_hotplug(number):
+                raise InputError(f"a fault of {fault.cpu}: it waits in a spin table, where nothing is answered")
         for fault, after in pairwise(sorted(self.faults, key=lambda one: (one.cpu, one.first))):
             if fault.cpu == after.cpu and fault.concerns(after.first):
                 raise InputError(f"two faults of {fault.cpu!r} concern the same CPU_ON, number {after.first}")
@@ -397,6 +399,20 @@ class Scenario:
         """Return the exception level at which a CPU starts, by its logical number."""
         own = self.topology.logical[number].firmware.el
         return own if own is not None else EL2 if self.el2 else EL1
+
+    def has_hotplug(self, number: int) -> bool:
+        """Return True if a CPU, by its logical number, can be taken down and brought up by user space.
+
+        A CPU that waits in a spin table has no ``online`` file.
+
+        Source: arch/arm64/kernel/setup.c (``topology_init``), smp_spin_table.c, which has no way to stop a CPU.
+        """
+        return self.topology.logical[number].firmware.enable_method is EnableMethod.PSCI
+
+    @cached_property
+    def has_psci(self) -> bool:
+        """True if firmware has PSCI: some CPU is started by it."""
+        return any(self.has_hotplug(number) for number in range(len(self.topology.cpus)))
 
     @cached_property
     def has_mixed_levels(self) -> bool:

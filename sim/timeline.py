@@ -24,6 +24,7 @@ class SpanKind(StrEnum):
     PHASE = "phase of the boot"
     LOCK_HELD = "hotplug lock held"
     CPU_ON = "CPU_ON until it arrives"
+    RELEASED = "out of its spin table until it arrives"
     PROBING = "probing"
     VERIFYING = "probing, to be verified"
     """A CPU that arrives after the capabilities are final is probed, and verified against them."""
@@ -178,8 +179,8 @@ class _Reader:
                 self._accepted_ns[cpu] = now_ns
             case EventKind.ARRIVED:
                 self._arrived(cpu, event)
-            case EventKind.DIED:
-                self._died.add(cpu)
+            case EventKind.RELEASED | EventKind.DIED:
+                self._without_an_answer(cpu, event)
             case EventKind.BOOTED:
                 self._end_probing(cpu, now_ns)
                 self._begin(cpu, SpanKind.ONLINE, now_ns)
@@ -200,8 +201,18 @@ class _Reader:
             start_ns = self._accepted_ns.get(cpu, now_ns)
             self.spans.append(Span(cpu, SpanKind.WAITED_FOR, start_ns, now_ns, "it did not arrive"))
 
+    def _without_an_answer(self, cpu: int, event: Event) -> None:
+        """Begin the way of a CPU out of its spin table, or end the way of a CPU that dies when it arrives."""
+        if event.kind is EventKind.RELEASED:
+            self._begin(cpu, SpanKind.RELEASED, event.time_ns)
+            self._accepted_ns[cpu] = event.time_ns
+        else:
+            self._end(cpu, SpanKind.RELEASED, event.time_ns)
+            self._died.add(cpu)
+
     def _arrived(self, cpu: int, event: Event) -> None:
         self._end(cpu, SpanKind.CPU_ON, event.time_ns)
+        self._end(cpu, SpanKind.RELEASED, event.time_ns)
         self._accepted_ns.pop(cpu, None)
         task = event.detail.task if isinstance(event.detail, Arrival) else cpu  # the boot CPU takes its own
         if task is not None:

@@ -7,6 +7,7 @@ follow in the file's order. `Topology.graph` gives clusters and CPUs as a networ
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Self
@@ -37,6 +38,14 @@ MPIDR_AFFINITY = 0xFF_00FF_FFFF
 """The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK): Aff3, and Aff2 to Aff0."""
 _MOST_SETS_SHOWN = 4
 _MOST_NAMES_SHOWN = 8
+
+
+class EnableMethod(StrEnum):
+    """The way in which the kernel starts a CPU and takes it down, as a device tree states it."""
+
+    PSCI = "psci"
+    SPIN_TABLE = "spin-table"
+    """The CPU waits in a loop until the kernel writes an address to memory. It cannot go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ class Firmware:
     """The vector types that it does not enable: CPTR_EL3.EZ or CPTR_EL3.ESM is 0, and the first use traps to EL3."""
     el: int | None = None
     """The exception level at which the CPU starts, 1 or 2; None: that of the scenario."""
+    enable_method: EnableMethod = EnableMethod.PSCI
 
 
 _NO_VECTORS = Features()
@@ -89,7 +99,13 @@ def _features(sve_vqs: int | None, sme_vqs: int | None, *, vhe: bool) -> Feature
 
 @lru_cache(maxsize=256)
 def _firmware(
-    zcr_el3_len: int, smcr_el3_len: int, *, cptr_el3_ez: bool, cptr_el3_esm: bool, el: int | None
+    zcr_el3_len: int,
+    smcr_el3_len: int,
+    *,
+    cptr_el3_ez: bool,
+    cptr_el3_esm: bool,
+    el: int | None,
+    enable_method: EnableMethod,
 ) -> Firmware:
     limits = {VectorType.SVE: zcr_el3_len, VectorType.SME: smcr_el3_len}
     enabled = {VectorType.SVE: cptr_el3_ez, VectorType.SME: cptr_el3_esm}
@@ -97,6 +113,7 @@ def _firmware(
         {vector_type: length for vector_type, length in limits.items() if length != LEN_FIELD},
         frozenset(vector_type for vector_type, is_enabled in enabled.items() if not is_enabled),
         el,
+        enable_method,
     )
 
 
@@ -129,6 +146,7 @@ class Cpu:
         cptr_el3_esm: bool = True,
         el: int | None = None,
         vhe: bool = True,
+        enable_method: EnableMethod = EnableMethod.PSCI,
         late: bool = False,
         mpidr: int | None = None,
         clusters: tuple[str, ...] = (),
@@ -138,7 +156,14 @@ class Cpu:
         >>> Cpu.of("a64fx", 0b1011).sve_vqs
         11
         """
-        firmware = _firmware(zcr_el3_len, smcr_el3_len, cptr_el3_ez=cptr_el3_ez, cptr_el3_esm=cptr_el3_esm, el=el)
+        firmware = _firmware(
+            zcr_el3_len,
+            smcr_el3_len,
+            cptr_el3_ez=cptr_el3_ez,
+            cptr_el3_esm=cptr_el3_esm,
+            el=el,
+            enable_method=choice(EnableMethod, "enable_method", enable_method),
+        )
         return cls(name, _features(sve_vqs, sme_vqs, vhe=vhe), firmware, late, mpidr, clusters)
 
     def __repr__(self) -> str:
@@ -214,6 +239,7 @@ def cpu(
     cptr_el3_esm: bool = True,
     el: int | None = None,
     vhe: bool = True,
+    enable_method: EnableMethod = EnableMethod.PSCI,
     late: bool = False,
     clusters: tuple[str, ...] = (),
 ) -> Cpu:
@@ -229,6 +255,7 @@ def cpu(
         cptr_el3_esm: whether EL3 enables SME.
         el: the exception level at which it starts, 1 or 2; None: that of the scenario.
         vhe: whether it can run a kernel at EL2.
+        enable_method: how the kernel starts it.
         late: whether it is left out of the early bring-up.
         clusters: the path of clusters around it, outermost first.
 
@@ -248,6 +275,7 @@ def cpu(
         cptr_el3_esm=cptr_el3_esm,
         el=el,
         vhe=vhe,
+        enable_method=enable_method,
         late=late,
         clusters=clusters,
     )

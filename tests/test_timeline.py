@@ -12,7 +12,7 @@ from sim.files.shipped_scenarios import shipped
 from sim.outcome import Outcome
 from sim.scenario import Fault, KvmInit, Relay, Scenario
 from sim.timeline import BOOT, LOCK, Lane, MarkKind, SpanKind, timeline
-from sim.topology import Cpu, Topology
+from sim.topology import Cpu, EnableMethod, Topology
 from tests.systems import A64FX, V1, guest, off, on, small_scenarios, under_pkvm
 
 
@@ -84,6 +84,13 @@ def test_a_cpu_that_traps_to_el3_dies_and_is_waited_for() -> None:
     ]
     marks = [(one.kind, one.detail) for one in timeline(outcome).marks]
     assert marks == [(MarkKind.DIED, "its first use of SVE traps to EL3"), (MarkKind.NOT_STARTED, "ALREADY_ON")]
+
+
+def test_a_cpu_is_on_its_way_from_its_spin_table() -> None:
+    cpus = (Cpu.of(f"cpu{number}", 1, enable_method=EnableMethod.SPIN_TABLE) for number in range(2))
+    outcome = boot(Scenario(Topology(tuple(cpus))))
+    assert [one[0] for one in spans(outcome, 1)] == [SpanKind.RELEASED, SpanKind.PROBING, SpanKind.ONLINE]
+    assert spans(outcome, 1)[0][1:] == (100_000, 320_000)
 
 
 def test_a_failed_allocation_is_marked() -> None:

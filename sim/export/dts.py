@@ -51,6 +51,7 @@ def _lost(scenario: Scenario) -> tuple[str, ...]:
         "vector lengths (in comments only)": True,
         "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in topology.cpus),
         "CPUs that start at different exception levels": scenario.has_mixed_levels,
+        "the addresses of spin tables": not all(map(scenario.has_hotplug, range(len(topology.cpus)))),
         "late CPUs (in comments only)": len(scenario.early) < len(topology.cpus),
         "names of clusters (in comments only)": any(
             not re.fullmatch(r"cluster\d+", name) for spec in topology.cpus for name in spec.clusters
@@ -82,7 +83,7 @@ def _cpu_node(scenario: Scenario, cpu: int) -> Iterator[str]:
         'device_type = "cpu";',
         'compatible = "arm,armv8";',
         f"reg = <{affinity >> 32:#x} {affinity & 0xFFFF_FFFF:#x}>;",
-        'enable-method = "psci";',
+        f'enable-method = "{topology.logical[cpu].firmware.enable_method}";',
     ]
     role = "" if because is None else f"late ({because}), "
     yield ""

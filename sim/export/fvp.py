@@ -126,6 +126,7 @@ def _lost(scenario: Scenario, clusters: list[list[int]]) -> tuple[str, ...]:
         "clusters of the topology": mixed or split,
         "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in topology.cpus),
         "CPUs that start at different exception levels": scenario.has_mixed_levels,
+        "spin tables": not all(map(scenario.has_hotplug, range(len(topology.cpus)))),
         "late CPUs": len(scenario.early) < len(topology.cpus),
         "the order of CPUs": order != sorted(order),
         "MPIDRs, which the FVP sets": any(spec.mpidr is not None for spec in topology.cpus),

@@ -29,7 +29,7 @@ from sim.kernel_flags import kernel_flags
 from sim.kernel_release import kernel_release
 from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
 from sim.scenario import Action, Fault, Scenario
-from sim.topology import MOST_CPUS, Cpu, Topology
+from sim.topology import MOST_CPUS, Cpu, EnableMethod, Topology
 from sim.units import nanoseconds
 from sim.vectors import LEN_FIELD, vqs_from_bits
 
@@ -121,7 +121,7 @@ def _cpus(table: TopologyTable) -> Iterator[Cpu]:
     """Yield the CPUs in the order of the file: those outside clusters, then cluster by cluster."""
     # One iterator for the whole file: it gives CPUs without a name their place in the file.
     numbers = iter(range(MOST_CPUS + 1))
-    nothing_stated = CpuProperties()
+    nothing_stated = CpuProperties(enable_method=table.enable_method)
     yield from _listed("cpus", table.cpus, nothing_stated, (), numbers)
     yield from _clusters("clusters", table.clusters, nothing_stated, (), numbers)
 
@@ -166,6 +166,7 @@ def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
         cptr_el3_esm=above.cptr_el3_esm if own.cptr_el3_esm is UNSET else own.cptr_el3_esm,
         el=above.el if own.el is UNSET else own.el,
         vhe=above.vhe if own.vhe is UNSET else own.vhe,
+        enable_method=above.enable_method if own.enable_method is UNSET else own.enable_method,
         late=above.late if own.late is UNSET else own.late,
     )
 
@@ -192,6 +193,7 @@ def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: i
         cptr_el3_esm=given.cptr_el3_esm is not False,
         el=None if given.el is UNSET else given.el,
         vhe=given.vhe is not False,
+        enable_method=EnableMethod.PSCI if given.enable_method is UNSET else given.enable_method,
         late=given.late is True,
         mpidr=table.mpidr,
         clusters=path,

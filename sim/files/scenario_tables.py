@@ -21,7 +21,7 @@ from sim.kernel_flags import FLAGS
 from sim.kernel_release import DEFAULT
 from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies
 from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, MemoryLayout, Relay
-from sim.topology import LONGEST_NAME, MOST_CPUS
+from sim.topology import LONGEST_NAME, MOST_CPUS, EnableMethod
 from sim.vectors import LEN_FIELD, SveRule
 
 HAZARDS = [kind.name.lower() for kind in HazardKind]
@@ -114,6 +114,9 @@ class CpuProperties(Table):
     vhe: Annotated[
         bool | UnsetType, Meta(description="the CPU can run a kernel at EL2; cores before Armv8.1 cannot")
     ] = UNSET
+    enable_method: Annotated[
+        EnableMethod | UnsetType, Meta(description='how the kernel starts the CPU: "psci" or "spin-table"')
+    ] = UNSET
     late: Annotated[
         bool | UnsetType, Meta(description="left out of the early bring-up, even where maxcpus has room")
     ] = UNSET
@@ -154,6 +157,9 @@ class TopologyTable(Table):
 
     boot_cpu: Annotated[str, Meta(description="name of the CPU that boots the system")] = ""
     sve_rule: Annotated[SveRule, Meta(description="which sets of SVE lengths are legal")] = SveRule.MULTIPLES
+    enable_method: Annotated[
+        EnableMethod, Meta(description='how the kernel starts CPUs that do not say so: "psci" or "spin-table"')
+    ] = EnableMethod.PSCI
     any_vls: Annotated[bool, Meta(description="accept sets that the architecture forbids")] = False
     cpus: Annotated[list[CpuTable], Meta(description="CPUs outside any cluster")] = []
     clusters: Annotated[list[ClusterTable], Meta(description="clusters, which come after cpus")] = []

@@ -29,7 +29,7 @@ from sim.files.scenario_tables import (
 from sim.files.toml_tables import text_from_data
 from sim.latencies import PARAMETERS, Distribution, Latencies
 from sim.scenario import Fault, Scenario
-from sim.topology import Cpu, Topology
+from sim.topology import Cpu, EnableMethod, Topology
 from sim.vectors import LEN_FIELD, VectorType, bits_from_vqs
 
 
@@ -150,7 +150,7 @@ def _names(cpus: list[CpuTable], clusters: list[ClusterTable]) -> Iterator[str |
 
 def _cpu(cpu: Cpu) -> CpuTable:
     # Every CPU states its own properties. None of them is inherited, because the cluster's table states none.
-    unstated = msgspec.UNSET
+    unstated, method = msgspec.UNSET, cpu.firmware.enable_method
     return CpuTable(
         name=cpu.name,
         mpidr=cpu.mpidr,
@@ -162,6 +162,7 @@ def _cpu(cpu: Cpu) -> CpuTable:
         cptr_el3_esm=unstated if cpu.is_enabled(VectorType.SME) else False,
         el=next((level for level in LEVELS if level == cpu.firmware.el), unstated),
         vhe=unstated if cpu.features.vhe else False,
+        enable_method=unstated if method is EnableMethod.PSCI else method,
         late=cpu.late or unstated,
     )
 

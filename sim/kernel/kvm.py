@@ -82,6 +82,10 @@ class Kvm:
             self._printk.line("kvm [1]: KVM disabled from command line")
             return
         host_vqs = self._kvm_arm_init_sve() if self._features.supports(VectorType.SVE) else 0
+        if self._scenario.kvm_mode is KvmMode.PROTECTED and not self._scenario.has_psci:
+            self._printk.line("kvm [1]: Cannot initialize protected mode without PSCI")
+            self._printk.line("kvm [1]: error initializing Hyp mode: -19")
+            return
         if self._scenario.kvm_mode is KvmMode.PROTECTED:
             pkvm = Pkvm(self._scenario, self._features, self._printk, frozenset(online))
             try:

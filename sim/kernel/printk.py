@@ -28,6 +28,7 @@ class EventKind(StrEnum):
     LOCK_RELEASED = "lock released"
     CPU_ON = "CPU_ON"
     CPU_ON_ANSWERED = "CPU_ON answered"  # CpuOnAnswer
+    RELEASED = "released"
     CAPABILITIES_FINAL = "capabilities final"
     WARN = "WARN"  # Words
     ALLOCATED = "allocated"  # Allocation
@@ -89,8 +90,8 @@ Detail = Arrival | CpuOnAnswer | RefusedBy | Allocation | Guest | SaveLength | W
 class Event(NamedTuple):
     """Something that happened, whether or not the kernel logs it.
 
-    `cpu` is a logical number; for `EventKind.ARRIVED`, `EventKind.DIED` and `EventKind.CPU_ON` it is the CPU
-    hardware's own.
+    `cpu` is a logical number; for `EventKind.ARRIVED`, `DIED`, `CPU_ON` and `RELEASED` it is the CPU hardware's
+    own.
     """
 
     time_ns: int

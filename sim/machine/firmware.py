@@ -101,6 +101,14 @@ class Psci:
         if pending or number in self._on:
             name = "ON_PENDING" if pending else "ALREADY_ON"
             return CpuOn(CPU_ON_ERRORS[name], arrives=False, answer=CpuOnAnswer(name))
+        return self._started(number, fault)
+
+    def release(self, number: int) -> CpuOn:
+        """Let a CPU out of its spin table: nothing is answered, and it is not known to be on its way."""
+        of_cpu = self._faults.get(number)
+        return self._started(number, None if of_cpu is None else of_cpu.of_next_call())
+
+    def _started(self, number: int, fault: Fault | None) -> CpuOn:
         self._awaited.add(number)
         if fault is None:
             return _ACCEPTED

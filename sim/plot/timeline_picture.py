@@ -22,6 +22,7 @@ _HEIGHTS_IN = ((16, 0.30), (64, 0.22), (256, 0.15))
 COLOURS = {
     SpanKind.ONLINE: style.LIGHT,
     SpanKind.CPU_ON: style.SKY,
+    SpanKind.RELEASED: style.SKY,
     SpanKind.PROBING: style.BLUE,
     SpanKind.VERIFYING: style.GREEN,
     SpanKind.WAITED_FOR: style.PALE,

@@ -147,7 +147,8 @@ class Hotplug:
             return Errno.OK
         bring_up.data.task = number
         bring_up.data.killed = bring_up.data.unsupported = False
-        error = yield from self._cpu_on(number, bring_up)
+        start = self._cpu_on if self._system.scenario.has_hotplug(number) else self._release
+        error = yield from start(number, bring_up)
         if error:
             if error is not Errno.EPERM or not self._system.scenario.flags.eperm_is_silent:
                 self._smp.failed_to_boot(number, error)
@@ -176,12 +177,28 @@ class Hotplug:
             return answer.error
         # Firmware has accepted the call: from here on the wait for the CPU tells whether it comes.
         self._quirk_of_returning(number)
-        if not answer.arrives:
+        if answer.arrives:
+            self._expect(number, answer, bring_up)
+        else:
             self._lose(number, LossKind.NEVER_ARRIVES, answered, fault=answer.fault)
-        elif number not in self._arriving:  # a CPU that is on its way since an earlier CPU_ON arrives once
-            self._arriving[number] = bring_up
-            self._env.process(self._secondary(number, self._arrival(number, answer), bring_up))
         return Errno.OK
+
+    def _release(self, number: int, bring_up: _BringUp) -> Answer:
+        """Release a CPU from its spin table, which cannot fail: the kernel writes to memory and sends an event."""
+        released = self._printk.event(EventKind.RELEASED, number)
+        yield self._system.wait(self._system.scenario.latencies.cpu_on_call, StepKind.CPU_ON_CALL, number)
+        result = self._system.psci.release(number)
+        if result.arrives:
+            self._expect(number, result, bring_up)
+        else:
+            self._lose(number, LossKind.STAYS_IN_SPIN_TABLE, released)
+        return Errno.OK
+
+    def _expect(self, number: int, result: CpuOn, bring_up: _BringUp) -> None:
+        """Let a CPU arrive that was started; a CPU that is on its way since an earlier CPU_ON arrives once."""
+        if number not in self._arriving:
+            self._arriving[number] = bring_up
+            self._env.process(self._secondary(number, self._arrival(number, result), bring_up))
 
     def _refused_by_relay(self, number: int) -> Errno:
         """Record that pKVM's relay answered CPU_ON with INVALID_PARAMETERS: EINVAL, and the CPU stays present."""

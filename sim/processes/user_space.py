@@ -69,6 +69,9 @@ class UserSpace:
             self._underway[name] = (action, self._env.now_ns, len(self._printk.lines))
             number = self._system.scenario.topology.number(action.cpu)
             match action.do:
+                case Do.ONLINE | Do.OFFLINE if not self._system.scenario.has_hotplug(number):
+                    # There is no file to write to. A shell, which asks to create it, reports EACCES instead.
+                    outcome, error = ActionOutcome.FAILED, Errno.ENOENT
                 case Do.ONLINE:
                     error = yield from self._hotplug.online(number)
                     outcome = ActionOutcome.ONLINE

@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from sim.scenario import Scenario
 from sim.show.row_groups import MAX_ROWS, short_cpu_list
-from sim.topology import Cpu
+from sim.topology import Cpu, EnableMethod
 from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import LEN_FIELD, braces
@@ -108,6 +108,8 @@ def _lengths(cpu: Cpu) -> str:
     parts += [f"{VECTOR_TYPES[vector_type].el3_enable} 0" for vector_type in sorted(cpu.firmware.trapped)]
     if cpu.firmware.el is not None:
         parts.append(f"EL{cpu.firmware.el}")
+    if cpu.firmware.enable_method is EnableMethod.SPIN_TABLE:
+        parts.append("spin table")
     return ", ".join(parts)
 
 

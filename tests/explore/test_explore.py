@@ -154,6 +154,17 @@ SCENARIOS = {
     "a CPU that contradicts the boot CPU": scenario(NARROW, NARROW, early=1, actions=[on(1), guest(0, agent="b")]).but(
         topology=Topology((Cpu.of("cpu0", 1, vhe=False), Cpu.of("cpu1", 1))), kvm_mode=KvmMode.DEFAULT
     ),
+    "an arrival after the second CPU_ON": scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=1,
+        actions=[on(1, agent="a"), on(1, agent="a"), on(2, agent="b")],
+        faults=(
+            Fault("cpu1", arrives_after_ns=6_000_000_000, last=1),
+            Fault("cpu1", answer="INVALID_PARAMETERS", first=2),
+        ),
+    ),
     "a CPU_ON that fails once": scenario(
         WIDE,
         NARROW,

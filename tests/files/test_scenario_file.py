@@ -166,6 +166,22 @@ def test_a_cluster_gives_its_cpus_what_they_do_not_say_themselves() -> None:
     ]
 
 
+def test_an_enable_method_holds_for_the_topology_a_cluster_or_a_cpu() -> None:
+    text = """
+    enable_method = "spin-table"
+    cpus = [{}, { enable_method = "psci" }]
+    [[topology.clusters]]
+    name = "c"
+    enable_method = "psci"
+    cpus = [{}, { enable_method = "spin-table", el = 1, vhe = false }]
+    """
+    found = cpus(text)
+    assert [str(one.firmware.enable_method) for one in found] == ["spin-table", "psci", "psci", "spin-table"]
+    assert [(one.firmware.el, one.features.vhe) for one in found] == [(None, True)] * 3 + [(1, False)]
+    scenario = Scenario(Topology(tuple(found)))
+    assert scenario_from_text(scenario_text(scenario)).topology == scenario.topology
+
+
 def test_an_inner_cluster_inherits_and_overrides() -> None:
     text = """
     [[topology.clusters]]

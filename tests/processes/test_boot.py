@@ -519,6 +519,51 @@ def test_a_latecomer_is_in_time_for_a_retry_of_itself() -> None:
     assert outcome.facts.online == (0, 1)
 
 
+ANSWERS = [
+    pytest.param((), "EINVAL", id="by the CPU's state, ON_PENDING"),
+    pytest.param((Fault("cpu1", answer="DENIED", first=2),), "EPERM", id="by a fault of that call"),
+    pytest.param((Fault("cpu1", answer="EINVAL", first=2),), "EINVAL", id="by a fault of unknown answer"),
+]
+
+
+@pytest.mark.parametrize(("second", "error"), ANSWERS)
+def test_a_cpu_may_arrive_after_the_second_cpu_on_was_answered(second: tuple[Fault, ...], error: str) -> None:
+    """The failed second call leaves its boot arguments: the CPU takes its own idle task, and comes online."""
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("9s"), last=1)
+    outcome = booted(V1, V1, V1, maxcpus=1, faults=(late, *second), actions=(on(1), on(1)))
+    assert results(outcome) == [("failed", "EIO"), ("failed", error)]
+    assert outcome.facts.online == (0, 1)
+    (row,) = (row for row in outcome.cpu_rows() if row.cpu == 1)
+    assert (row.state, row.hw_cpu) == ("online", 1)
+    booted_line = next(line for line in outcome.facts.log if line.text.startswith("CPU1: Booted"))
+    assert booted_line.time_ns - outcome.facts.actions[0].started_ns > nanoseconds("9s")
+    said = "firmware had failed to start it" if second else "the kernel had given it up"
+    assert outcome.notes == [f"cpu1 came online after {said}"]
+
+
+def test_after_such_an_arrival_the_next_bring_up_does_not_wait_and_fails() -> None:
+    """Its completion is left behind: the next wait ends at once, and the CPU that it was for finds no arguments."""
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("9s"), last=1)
+    then = nanoseconds("20s")
+    outcome = booted(V1, V1, V1, maxcpus=1, faults=(late,), actions=(on(1), on(1), on(2, at_ns=then), on(2)))
+    assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL"), ("failed", "EIO"), ("failed", "EINVAL")]
+    third = outcome.facts.actions[2]
+    assert third.ended_ns - third.started_ns < WAIT_NS
+    assert outcome.facts.online == (0, 1)
+    assert "cpu2: it arrives when the wait for it is over, finds no boot arguments, and parks" in [
+        hazard.sentence for hazard in outcome.found
+    ]
+
+
+def test_a_cpu_that_was_asked_for_again_and_answered_may_take_the_task_of_the_next() -> None:
+    """cpu1 arrives while cpu2 is brought up: the arguments of its own second call are gone by then."""
+    late = Fault("cpu1", arrives_after_ns=nanoseconds("5003500us"), last=1)
+    actions = on(1), on(1), on(2)
+    outcome = booted(V1, V1, V1, maxcpus=1, faults=(late,), actions=actions, latencies=Latencies(cpu_on=fixed("2ms")))
+    assert outcome.facts.runs[2] == 1
+    assert HazardKind.SHARED_IDLE_TASK in kinds(outcome)
+
+
 SLOW = Latencies(cpu_on=fixed("1ms"))
 
 

@@ -1,4 +1,4 @@
-"""The state in which firmware starts CPUs: EL3 that does not enable an extension, and exception levels."""
+"""Firmware starts CPUs: EL3 that does not enable an extension, exception levels, spin tables."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from sim.boot_run import boot
 from sim.errors import InputError
 from sim.hazards import HazardKind
 from sim.outcome import Outcome
-from sim.scenario import Scenario
-from sim.topology import Cpu, Topology
+from sim.scenario import Fault, Scenario
+from sim.topology import Cpu, EnableMethod, Topology
 from sim.vectors import VectorType
-from tests.systems import guest, kinds, on, results, texts
+from tests.systems import guest, kinds, off, on, results, texts, wait_for
 
 LOST_LOG = ["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"]
 COUNTS_ONLINE = "6.4"
@@ -259,3 +259,72 @@ def test_a_level_is_1_or_2() -> None:
 def test_tables_show_the_levels_where_they_differ() -> None:
     outcome = started(at("cpu0", vhe=False), at("cpu1", 1, vhe=False))
     assert [row.el for row in outcome.cpu_rows()] == [2, 1]
+
+
+# Spin tables
+
+
+def spinning(number: int, *, late: bool = False) -> Cpu:
+    return Cpu.of(f"cpu{number}", 1, enable_method=EnableMethod.SPIN_TABLE, late=late)
+
+
+def test_a_cpu_leaves_its_spin_table_without_an_answer() -> None:
+    outcome = started(spinning(0), spinning(1))
+    assert outcome.facts.online == (0, 1)
+    assert [(row.kind, row.time_ns) for row in outcome.event_rows() if row.cpu == 1] == [
+        ("lock taken", 100_000),
+        ("released", 100_000),
+        ("arrived", 320_000),
+        ("booted", 420_000),
+        ("lock released", 420_000),
+    ]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_cpu_in_a_spin_table_has_no_online_file(number: int) -> None:
+    outcome = started(spinning(0), spinning(1), actions=(off(number), on(number), guest(number)))
+    assert results(outcome) == [("failed", "ENOENT"), ("failed", "ENOENT"), ("ran", None)]
+    assert outcome.facts.online == (0, 1)
+    assert [row.log for row in outcome.action_rows()] == [[], [], []]
+
+
+def test_a_cpu_in_a_spin_table_that_is_left_out_cannot_come() -> None:
+    parts = {"maxcpus": 2, "actions": (on(2), on(3), wait_for(2))}
+    outcome = started(spinning(0), spinning(1), spinning(2), spinning(3, late=True), **parts)
+    assert outcome.facts.online == (0, 1)
+    assert results(outcome) == [("failed", "ENOENT"), ("failed", "ENOENT"), ("hung", None)]
+    assert (
+        "cpu2-3 can never come: a CPU in a spin table has no online file, and comes early or not at all"
+        in outcome.notes
+    )
+
+
+def test_psci_and_spin_tables_live_beside_each_other() -> None:
+    outcome = started(spinning(0), Cpu.of("cpu1", 1), spinning(2), actions=(off(1), off(2), on(1)))
+    assert results(outcome) == [("offline", None), ("failed", "ENOENT"), ("online", None)]
+    assert outcome.notes == []
+
+
+def test_a_cpu_that_does_not_leave_its_spin_table_is_lost() -> None:
+    outcome = started(spinning(0), spinning(1), faults=(Fault("cpu1", never_arrives=True),))
+    assert [line for line in texts(outcome) if "CPU1: failed" in line] == LOST_LOG
+    assert [hazard.sentence for hazard in outcome.found] == [
+        "cpu1: the kernel releases it from its spin table, and it never arrives"
+    ]
+    late = started(spinning(0), spinning(1), faults=(Fault("cpu1", arrives_after_ns=6_000_000_000),))
+    assert [hazard.sentence for hazard in late.found] == [
+        "cpu1: it arrives when the wait for it is over, finds no boot arguments, and parks"
+    ]
+
+
+def test_a_spin_table_answers_nothing() -> None:
+    with pytest.raises(InputError, match="a fault of cpu1: it waits in a spin table, where nothing is answered"):
+        Scenario(Topology((spinning(0), spinning(1))), faults=(Fault("cpu1", answer="DENIED"),))
+
+
+def test_pkvm_needs_psci() -> None:
+    lines = ["kvm [1]: Cannot initialize protected mode without PSCI", "kvm [1]: error initializing Hyp mode: -19"]
+    alone = started(spinning(0), spinning(1), kvm_mode="protected", kernel="6.12")
+    assert [line for line in texts(alone) if line.startswith("kvm [")] == lines
+    beside = started(spinning(0), Cpu.of("cpu1", 1), kvm_mode="protected", kernel="6.12")
+    assert "kvm [1]: Protected hVHE mode initialized successfully" in texts(beside)
