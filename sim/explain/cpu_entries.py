@@ -169,6 +169,23 @@ HAS_CAPABILITY = LogEntry(
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/cpufeature.c (verify_local_cpu_caps); booted on 6.1 to 7.3",
 )
+STARTED_BELOW_EL2 = LogEntry(
+    "CPU refused for its exception level",
+    _FAILURE,
+    ("CPU features: CPU1: Detected conflict for capability 38 (ICV_DIR_EL1 trapping), System: 1, CPU: 0", *_REFUSED),
+    "refused, because it started at EL1, or came after a CPU that did",
+    "The capability ICV_DIR_EL1 trapping belongs to systems on which every CPU so far started at EL2. KVM has its "
+    "hypervisor at EL2 and could not run on the CPU. Kernels before 6.19 have no such check: there the CPU comes "
+    "online, and the system hangs.",
+    _REFUSED_FOR_GOOD,
+    (
+        firmware("it starts this CPU at EL1, and the early CPUs at EL2"),
+        firmware("it started an earlier CPU at EL1: from then on every CPU that comes is refused"),
+    ),
+    ("the exception level at which firmware starts each CPU",),
+    "docs/hazards.md#the-system-falls-silent",
+    "kernel/cpufeature.c (can_trap_icv_dir_el1), commit 2a28810cbb8b; booted on 7.3",
+)
 LACKS_HWCAP = LogEntry(
     "CPU refused for a missing hwcap",
     _FAILURE,
@@ -566,7 +583,8 @@ INCONSISTENT_MODES = LogEntry(
     ("CPU: CPUs started in inconsistent modes",),
     "some CPUs started at EL2, and others at EL1: there is no KVM",
     "Every CPU must enter the kernel at the same exception level. The kernel warns and taints itself, and KVM says "
-    "later that HYP mode is not available. A CPU that started and died counts as well.",
+    "later that HYP mode is not available. A CPU that started and died counts as well: where the kernel runs at EL2 "
+    "(VHE), a CPU at EL1 is lost without a line.",
     "there is no KVM, and nothing else that runs at EL2; all CPUs that are online work otherwise",
     (
         firmware("it starts secondary CPUs at EL1 and the boot CPU at EL2, or the other way round"),
@@ -717,6 +735,7 @@ CPU_ENTRIES = (
     CPU_STUCK_GRANULE,
     LACKS_CAPABILITY,
     HAS_CAPABILITY,
+    STARTED_BELOW_EL2,
     LACKS_HWCAP,
     LACKS_LENGTHS,
     UNSUPPORTED_LENGTHS,

@@ -7,7 +7,7 @@ online", "killed", "died during early boot". Lines of other CPUs may stand betwe
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sim.importer.explained_lines import PsciNotStartedLine, UncleanLine
+from sim.importer.explained_lines import ConfigurationPanicLine, PsciNotStartedLine, UncleanLine
 from sim.importer.log_lines import (
     ConflictLine,
     CpuLine,
@@ -28,11 +28,18 @@ from sim.importer.log_lines import (
 )
 from sim.importer.log_text import NumberedLine
 
-_REASONS = (ConflictLine, HypMismatchLine, LengthsLine, MismatchLine, MissingHwcapLine, SmallerAsidLine)
-"""The lines by which the CPU itself says why it will be refused."""
+_REFUSAL = (
+    ConflictLine,
+    HypMismatchLine,
+    LengthsLine,
+    MismatchLine,
+    MissingHwcapLine,
+    SmallerAsidLine,
+    WillNotBootLine,
+)
+"""The lines by which the CPU itself says that it will be refused, and why."""
 _AFTERMATH = (DiedLine, StuckLine, UncleanLine, UnknownStateLine, UnsupportedLine)
 """The lines by which the waiting CPU tells in what state it found the other."""
-_REFUSAL = (*_REASONS, WillNotBootLine)
 _NOT_STARTED = (NotStartedLine, PsciNotStartedLine)
 _L = TypeVar("_L", bound=LogLine)
 
@@ -118,11 +125,9 @@ class CpuIncidents:
         self._online.discard(cpu)
         self._came.add(cpu)
 
-    def reason_of(self, cpu: int) -> NumberedLine | None:
-        """Return the line by which a CPU said why it cannot be used."""
-        incident = self._open.get(cpu)
-        lines = [] if incident is None else incident.lines
-        return next((found for found in lines if isinstance(found.line, _REASONS)), None)
+    def panic(self, found: NumberedLine, line: ConfigurationPanicLine) -> None:
+        """Put the panic for a CPU to the incident that led to it."""
+        (self._open.get(line.cpu) or self._begin(line.cpu)).lines.append(found)
 
     def _begin(self, cpu: int) -> CpuIncident:
         before = self._open.get(cpu)

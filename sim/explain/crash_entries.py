@@ -16,12 +16,13 @@ CONFIGURATION_PANIC = LogEntry(
         "CPU1: failed to come online",
         "Kernel panic - not syncing: CPU1 detected unsupported configuration",
     ),
-    "the kernel panicked, because the CPU differs from the boot CPU in something that it cannot do without{reason}",
+    "the kernel panicked, because the CPU differs from the boot CPU in what every CPU must share{reason}",
     "Most differences only keep a CPU out. Those that the kernel is built on from the boot CPU on stop the machine: "
     "VHE, the GIC's CPU interface, memory tagging, HCRX_EL2, and ASIDs that are smaller.",
     "the machine stops",
     (
-        firmware("EL3 enables the GIC's system registers, EL2 or memory tagging on some CPUs only"),
+        firmware("it starts CPUs at different exception levels: with VHE, a CPU at EL2 beside a boot CPU at EL1"),
+        firmware("EL3 enables the GIC's system registers or memory tagging on some CPUs only"),
         hardware("cores that differ in one of these"),
         vmm("the host gives its virtual CPUs different features"),
     ),

@@ -1,10 +1,12 @@
 """The entry of an incident of a CPU: which of its lines decides, and what else decides."""
 
-from sim.explain import cpu_entries
+from sim.cpufeature_tables import KernelTables
+from sim.errors import printable
+from sim.explain import cpu_entries, crash_entries
 from sim.explain.cpu_incidents import CpuIncident
 from sim.explain.line_entries import words_of_line
 from sim.explain.log_entries import LogEntry
-from sim.importer.explained_lines import UncleanLine
+from sim.importer.explained_lines import ConfigurationPanicLine, UncleanLine
 from sim.importer.log_lines import (
     ConflictLine,
     DiedLine,
@@ -28,17 +30,23 @@ _DECIDING: tuple[type[LogLine], ...] = (
     LengthsLine,
     MismatchLine,
     HypMismatchLine,
-    SmallerAsidLine,
     UnsupportedLine,
     StuckLine,
     WillNotBootLine,
     DiedLine,
 )
 """The lines that decide, the most telling first."""
+_OF_LEVEL = "ICV_DIR_EL1 trapping"
+"""The capability that a CPU lacks if it started at EL1, or came after such a CPU."""
+_PANICS = "PANIC"
 
 
-def entry_of_incident(incident: CpuIncident) -> tuple[LogEntry, dict[str, object], tuple[str, ...]]:
+def entry_of_incident(
+    incident: CpuIncident, tables: KernelTables
+) -> tuple[LogEntry, dict[str, object], tuple[str, ...]]:
     """Return an incident's entry, the words for its sentence, and what is inferred."""
+    if (found := _panic(incident, tables)) is not None:
+        return found
     if (error := incident.error) is not None:
         entry, inferred = _not_started(incident, error)
         return entry, {"error": error}, inferred
@@ -50,9 +58,31 @@ def entry_of_incident(incident: CpuIncident) -> tuple[LogEntry, dict[str, object
     return cpu_entries.CPU_LOST_ON_RETURN if incident.was_online else cpu_entries.CPU_LOST, {}, ()
 
 
+def _panic(incident: CpuIncident, tables: KernelTables) -> tuple[LogEntry, dict[str, object], tuple[str, ...]] | None:
+    """Return what `entry_of_incident` does for a CPU that stops the machine; None for any other."""
+    conflict = incident.first(ConflictLine)
+    if (asid := incident.first(SmallerAsidLine)) is not None:
+        return cpu_entries.SMALLER_ASID, words_of_line(asid), ()
+    inferred: tuple[str, ...] = ()
+    if incident.first(ConfigurationPanicLine) is None:
+        if conflict is None or not _is_fatal(conflict, tables):
+            return None
+        inferred = ("the log does not have the panic, which follows a conflict of this capability",)
+    reason = (
+        "" if conflict is None else f': it {"has" if conflict.in_cpu else "lacks"} "{printable(conflict.capability)}"'
+    )
+    return crash_entries.CONFIGURATION_PANIC, {"reason": reason}, inferred
+
+
+def _is_fatal(line: ConflictLine, tables: KernelTables) -> bool:
+    return any(one.description == line.capability and _PANICS in one.type for one in tables.capabilities)
+
+
 def _decided_by(line: LogLine) -> LogEntry:
     """Return the entry of a CPU that was refused, or is stuck, by the line that decides."""
     match line:
+        case ConflictLine(capability=capability, in_cpu=False) if capability == _OF_LEVEL:
+            entry = cpu_entries.STARTED_BELOW_EL2
         case ConflictLine():
             entry = cpu_entries.HAS_CAPABILITY if line.in_cpu else cpu_entries.LACKS_CAPABILITY
         case MissingHwcapLine():
@@ -68,8 +98,6 @@ def _decided_by(line: LogLine) -> LogEntry:
         case HypMismatchLine():
             by_mismatch = {HypMismatch.VMID: cpu_entries.VMID_WIDTH, HypMismatch.IPA: cpu_entries.IPA_RANGE}
             entry = by_mismatch.get(line.mismatch, cpu_entries.MPAM_DIFFERS)
-        case SmallerAsidLine():
-            entry = cpu_entries.SMALLER_ASID
         case UnsupportedLine():
             is_of_addresses = "52-bit" in line.reason
             entry = cpu_entries.CPU_STUCK_ADDRESSES if is_of_addresses else cpu_entries.CPU_STUCK_GRANULE

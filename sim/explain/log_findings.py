@@ -160,19 +160,22 @@ class _Reader:
         if isinstance(line, explained.HypervisorPanicLine):
             return  # the hypervisor's own line says more
         if isinstance(line, explained.ConfigurationPanicLine):
-            because = self._incidents.reason_of(line.cpu)
-            reason = "" if because is None else f" ({short_words(because.text)})"
-            self._found.add(crash_entries.CONFIGURATION_PANIC, [found], {"reason": reason}, cpu=line.cpu)
+            self._incidents.panic(found, line)
         elif isinstance(line, explained.IdleTaskPanicLine):
             self._found.add(crash_entries.IDLE_TASK_PANIC, lines, {"reason": reason})
         else:
             message = line.message.partition("syncing: ")[2] or "without a message"
             self._found.add(crash_entries.OTHER_PANIC, lines, {"message": short_words(message)})
 
+    def _levels_differ(self) -> bool:
+        return any(isinstance(found.line, kinds.InconsistentModesLine) for found in self._lines)
+
     def finish(self) -> list[LogFinding]:
         """Return the findings, with those that follow from several lines or from missing lines."""
         for incident in self._incidents.all:
-            entry, words, inferred = entry_of_incident(incident)
+            entry, words, inferred = entry_of_incident(incident, self._tables)
+            if entry is cpu_entries.CPU_LOST and self._levels_differ():
+                inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)
             lines, further = incident.lines, ""
             if incident.came_later is not None:
                 lines, further = [*lines, incident.came_later], "; came online at a later attempt"

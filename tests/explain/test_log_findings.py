@@ -3,11 +3,11 @@
 import pytest
 
 from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
-from sim.explain.log_entries import LogEntry, Severity
+from sim.explain.log_entries import LogEntry
 from sim.explain.log_findings import every_entry
 from sim.importer import explained_lines, log_lines
 from sim.importer.log_text import ALL_KINDS, parse_line
-from tests.explain.logs import BROUGHT_UP, FINAL, explained, names, of_entry
+from tests.explain.logs import BROUGHT_UP, FINAL, HEAD, explained, names, of_entry
 
 ENTRIES = list(every_entry())
 BEFORE: dict[str, list[str]] = {
@@ -214,12 +214,51 @@ def test_a_panic_has_the_lines_of_its_crash() -> None:
     assert crash_entries.CRASH.name in names(explained(*lines[:2]))
 
 
-def test_the_panic_of_a_cpu_has_its_reason() -> None:
-    reason = "CPU features: CPU1: Detected conflict for capability 41 (GICv3 CPU interface), System: 1, CPU: 0"
-    panic = "Kernel panic - not syncing: CPU1 detected unsupported configuration"
-    explanation = explained(reason, "CPU1: failed to come online", panic)
-    assert "GICv3 CPU interface" in of_entry(explanation, crash_entries.CONFIGURATION_PANIC).happened
-    assert explanation.findings[0].entry.severity is Severity.PANIC
+_NOT_USABLE = "Kernel panic - not syncing: CPU1 detected unsupported configuration"
+
+
+@pytest.mark.parametrize(
+    ("capability", "in_cpu", "words"),
+    [
+        ("GICv3 CPU interface", 0, 'lacks "GICv3 CPU interface"'),
+        ("Virtualization Host Extensions", 1, 'has "Virtualization Host Extensions"'),
+    ],
+)
+def test_the_panic_for_a_cpu_is_a_finding_with_its_reason(capability: str, in_cpu: int, words: str) -> None:
+    conflict = f"Detected conflict for capability 41 ({capability}), System: {1 - in_cpu}, CPU: {in_cpu}"
+    lines = [f"CPU features: CPU1: {conflict}", "CPU1: failed to come online", _NOT_USABLE]
+    (panic,) = explained(*lines).problems
+    assert panic.entry is crash_entries.CONFIGURATION_PANIC
+    assert (panic.cpus, len(panic.lines), panic.inferred) == ((1,), 3, ())
+    assert words in panic.happened
+    (cut,) = explained(*lines[:2], head=[HEAD[0], "Linux version 6.18.1 (gcc)"]).problems
+    assert cut.entry is crash_entries.CONFIGURATION_PANIC
+    assert cut.inferred == ("the log does not have the panic, which follows a conflict of this capability",)
+
+
+def test_a_panic_for_a_cpu_without_a_reason_is_told_as_well() -> None:
+    (panic,) = explained(_NOT_USABLE).problems
+    assert panic.happened.endswith("what every CPU must share")
+
+
+def test_a_lost_cpu_may_be_one_at_another_level_where_the_log_says_that_levels_differ() -> None:
+    lost = ["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"]
+    finding = of_entry(explained(*lost, *BROUGHT_UP, "CPU: CPUs started in inconsistent modes"), cpu_entries.CPU_LOST)
+    assert "exception level" in finding.inferred[0]
+    assert of_entry(explained(*lost, *FINAL), cpu_entries.CPU_LOST).inferred == ()
+
+
+def test_the_panic_for_smaller_asids_is_one_finding() -> None:
+    lines = ["CPU1: smaller ASID size(8) than boot CPU (16)", "CPU1: failed to come online", _NOT_USABLE]
+    (panic,) = explained(*lines).problems
+    assert panic.entry is cpu_entries.SMALLER_ASID
+    assert len(panic.lines) == 3
+
+
+def test_a_cpu_that_started_at_el1_is_refused_for_its_level() -> None:
+    conflict = "Detected conflict for capability 38 (ICV_DIR_EL1 trapping), System: 1, CPU: 0"
+    (refused,) = explained(*FINAL, f"CPU features: CPU1: {conflict}", "CPU1: will not boot").problems
+    assert refused.entry is cpu_entries.STARTED_BELOW_EL2
 
 
 def test_the_worst_comes_first_and_equals_in_the_order_of_the_log() -> None:
