@@ -98,7 +98,7 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     printk.line(f"Kernel command line: {system.scenario.command_line}".rstrip())
     system.kvm.early_kvm_mode_cfg()
     yield system.wait(latencies.probe, StepKind.PROBE)
-    system.features.init_cpu_features(system.logical[0])
+    system.features.init_cpu_features()
     system.smp.boot_cpu_online()
     # No other CPU brings the boot CPU up, so what `Hotplug` records of the others is recorded here.
     system.recorder.states[0] = CpuState.ONLINE
@@ -109,9 +109,12 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     if not is_checked_last:
         system.hyp.hyp_mode_check(printk)
     yield system.wait(latencies.finalise, StepKind.FINALISE)
-    system.features.setup_system_features()
+    system.features.setup_system_features(system.smp.runs)
     if is_checked_last:
         system.hyp.hyp_mode_check(printk)
+        system.features.patch()
+    for number in system.smp.online():
+        system.features.cpu_online(number, system.smp.runs[number], system.smp.runs)
     system.recorder.final_event = printk.event(EventKind.CAPABILITIES_FINAL, 0)
     if system.scenario.kvm_init is KvmInit.ANY_TIME:
         system.env.process(_kvm(system))  # the boot goes on to user space meanwhile

@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from sim import rules
-from sim.kernel.cpufeature import Announced, Refusal
 from sim.kernel.fpsimd import VlInfo
+from sim.kernel.length_records import Announced
 from sim.kernel.printk import Event, EventKind, LogLine
+from sim.kernel.refusal import Refusal
 from sim.kernel.save_area import BufferSize, Save
 from sim.scenario import Action, Do, Fault, LateBecause, Scenario
 from sim.topology import Cpu
@@ -54,6 +55,8 @@ class LossKind(StrEnum):
     NEVER_ARRIVES = "the CPU never arrives"
     STAYS_IN_SPIN_TABLE = "the CPU never leaves its spin table"
     CANNOT_RUN_AT_EL2 = "the kernel runs at EL2, and the CPU cannot"
+    STUCK = "the CPU lacks what the kernel's page tables need, and stays in the kernel's first code"
+    DIES_IN_PATCHED_CODE = "the kernel's code was patched for instructions that the CPU lacks"
     EL3_TRAPS = "the CPU's first use of a vector extension traps to EL3"
     PARKS = "the CPU arrives too late and finds no boot arguments"
     TAKES_ARGUMENTS = "the CPU arrives too late and takes another's boot arguments"

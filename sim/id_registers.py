@@ -46,6 +46,8 @@ class Core:
     midr: int
     id_registers: Mapping[str, int]
     source: str
+    has_all_features: bool = False
+    """Its registers are stated well enough to model every feature, and not vector lengths alone."""
 
 
 QEMU_MAX = Core(

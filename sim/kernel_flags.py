@@ -172,6 +172,42 @@ class KernelFlags:
         (_BEFORE, (6, 4)),
     )
 
+    vpipt_icache: bool = _flag(
+        "CTR_EL0.L1Ip 0 is the policy VPIPT of instruction caches",
+        "arch/arm64/kernel/cpuinfo.c; read: 6.1 has it, 6.12 has not",
+        (_BEFORE, (6, 8)),
+    )
+    dbm_logged_at_once: bool = _flag(
+        "dirty bit management is logged when the first CPU has it, without a list of CPUs",
+        "arch/arm64/kernel/cpufeature.c; booted: 6.1 does, 6.12 does not",
+        (_BEFORE, (6, 7)),
+    )
+    mitigations_told_together: bool = _flag(
+        "the log tells together which mitigations the command line switches off, after capabilities are final",
+        "arch/arm64/kernel/proton-pack.c; booted: 6.18 and 7.3 do, 6.12 does not",
+        ((6, 13), None),
+    )
+    bhb_mitigated_always: bool = _flag(
+        "Spectre-BHB is mitigated although the command line says mitigations=off",
+        "recorded boots of 6.18.15",
+        ((6, 18), (6, 19)),
+    )
+    ipa_range_of_cpu: bool = _flag(
+        "a late CPU's own range of physical addresses is compared with KVM's limit, and not the system's",
+        "arch/arm64/kernel/cpufeature.c (verify_hyp_capabilities); booted: 6.1, not 6.12",
+        (_BEFORE, (6, 12)),
+    )
+    gmid_follows_overrides: bool = _flag(
+        "GMID_EL1 has no first value where the command line hides MTE",
+        "recorded boots: 7.3 does, 6.12 does not",
+        ((6, 19), None),
+    )
+    mops_in_kernel: bool = _flag(
+        "the kernel copies memory with MOPS instructions where the system has them",
+        "arch/arm64/lib/memcpy.S; booted: 7.3 does, 6.12 does not",
+        ((6, 19), None),
+    )
+
     @property
     def own_design(self) -> str | None:
         """The design of this kernel's own pKVM; None where it keeps no buffers for the host's SVE registers."""

@@ -36,7 +36,7 @@ def _refusal_notes(facts: Facts) -> Iterator[str]:
     for one in facts.refused:
         if not refused_needlessly(facts, one):  # a needless refusal is a hazard, which says the same
             why = f"{one.refusal.reason} {one.refusal.lengths}".rstrip()
-            yield f"{refused_cpu(facts, one)} was refused: {one.refusal.extension}: {why}"
+            yield f"{refused_cpu(facts, one)} was refused: {one.refusal.feature}: {why}"
 
 
 def _return_notes(facts: Facts) -> Iterator[str]:

@@ -241,6 +241,8 @@ class Scenario:
     """``arm64.nosve``"""
     nosme: bool = False
     """``arm64.nosme``"""
+    options: str = ""
+    """Further words of the kernel's command line; those that concern CPU features have their effect."""
     relay: Relay = Relay.ENFORCING
     memory: MemoryLayout = MemoryLayout.ADJACENT
     page_bytes: int = 4096
@@ -427,8 +429,13 @@ class Scenario:
 
         Source: arch/arm64/kernel/hyp-stub.S (``__finalise_el2``).
         """
+        return self.el(number) == EL2 and self.topology.logical[number].features.vhe and not self._hides_vhe
+
+    @cached_property
+    def _hides_vhe(self) -> bool:
+        """True if the command line wants a hypervisor beside the kernel, or hides VHE by itself."""
         asks_for_hypervisor = self.kvm_mode in {KvmMode.NVHE, KvmMode.PROTECTED}
-        return self.el(number) == EL2 and self.topology.logical[number].features.vhe and not asks_for_hypervisor
+        return asks_for_hypervisor or "id_aa64mmfr1.vh=0" in self.options.split()
 
     def el3_traps(self, number: int, supported: Collection[VectorType]) -> VectorType | None:
         """Return the extension whose first use on a CPU, by its logical number, traps to EL3; None if there is none.
@@ -471,6 +478,11 @@ class Scenario:
         """True if KVM comes up in protected mode, as pKVM."""
         return self.el(0) == EL2 and self.kvm_mode is KvmMode.PROTECTED
 
+    @cached_property
+    def has_all_features(self) -> bool:
+        """True if every CPU's core states its registers, so that all features are modelled, and not lengths alone."""
+        return all(one.features.core.has_all_features for one in self.topology.cpus)
+
     @property
     def command_line(self) -> str:
         """The kernel's command line that the scenario stands for."""
@@ -478,6 +490,7 @@ class Scenario:
             f"maxcpus={self.maxcpus}" if self.maxcpus is not None else "",
             f"kvm-arm.mode={self.kvm_mode}" if self.kvm_mode is not KvmMode.DEFAULT else "",
             *self._hiding_options,
+            self.options,
         ]
         return " ".join(word for word in words if word)
 

@@ -61,6 +61,8 @@ class Features:
 
     def __post_init__(self) -> None:
         registers = dict(self.core.id_registers)
+        if self.core.has_all_features:
+            object.__setattr__(self, "vhe", bool(registers.get("ID_AA64MMFR1_EL1", 0) >> 8 & 0xF))
         for vector_type, traits in VECTOR_TYPES.items():
             if vector_type not in self.vqs:
                 name = traits.id_field.register

@@ -20,6 +20,8 @@ class VectorTraits:
 
     id_field: IdField
     """The field of an ID register that is not 0 where a CPU has the extension."""
+    len_register: str
+    """The register whose LEN selects the length; kernels before 6.7 keep its largest value as an ID register."""
     capability: str
     """The capability's description in the kernel's log."""
     el3_len_key: str
@@ -54,6 +56,7 @@ VECTOR_TYPES: Mapping[VectorType, VectorTraits] = MappingProxyType(
     {
         VectorType.SVE: VectorTraits(
             id_field=IdField("ID_AA64PFR0_EL1", "SVE", shift=32),
+            len_register="ZCR_EL1",
             capability="Scalable Vector Extension",
             el3_len_key="zcr_el3_len",
             el3_enable="CPTR_EL3.EZ",
@@ -69,6 +72,7 @@ VECTOR_TYPES: Mapping[VectorType, VectorTraits] = MappingProxyType(
         ),
         VectorType.SME: VectorTraits(
             id_field=IdField("ID_AA64PFR1_EL1", "SME", shift=24),
+            len_register="SMCR_EL1",
             capability="Scalable Matrix Extension",
             el3_len_key="smcr_el3_len",
             el3_enable="CPTR_EL3.ESM",

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from sim.cpufeature_tables import Field, SafeType, kernel_tables, unlisted_fields
-from sim.kernel.feature_tables import CAPABILITIES, FTR_REGS
 
 SERIES = [(6, 1), (6, 12), (6, 16), (6, 18), (7, 3)]
 FOLDER = Path(__file__).parents[1] / "sim" / "cpufeature_tables"
@@ -41,19 +40,34 @@ def test_every_requirement_names_a_listed_field(series: tuple[int, int]) -> None
 
 
 @pytest.mark.parametrize("series", SERIES)
-def test_the_models_own_tables_agree(series: tuple[int, int]) -> None:
-    tables = kernel_tables(series)
-    for register in FTR_REGS:
-        for bits in register.bits:
-            (field,) = [one for one in tables.registers[register.name].fields if one.name == bits.field.name]
-            assert (field.shift, field.width, field.strict) == (bits.field.shift, bits.field.width, bits.strict)
-            assert [field.safe_value(a, b) for a in (0, 1) for b in (0, 1)] == [
-                bits.safe_value(a, b) for a in (0, 1) for b in (0, 1)
-            ]
-    described = {one.description for one in tables.capabilities}
-    # The configuration of the kernels before 6.16 left SME out.
-    has_sme = series >= (6, 16)
-    assert {one.description for one in CAPABILITIES if has_sme or "Matrix" not in one.description} <= described
+def test_numbers_ascend_and_are_those_of_the_series(series: tuple[int, int]) -> None:
+    numbers = [one.number(series) for one in kernel_tables(series).capabilities]
+    assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize(
+    ("series", "name", "number"),
+    [((6, 1), "SVE", 51), ((6, 17), "SVE", 79), ((7, 0), "SVE", 84), ((7, 3), "SME", 79), ((5, 4), "SVE", 51)],
+)
+def test_a_capability_has_a_number_of_its_own_in_a_series(series: tuple[int, int], name: str, number: int) -> None:
+    (one,) = (one for one in kernel_tables(series).capabilities if one.name == name)
+    assert one.number(series) == number
+
+
+def test_pages_of_16_kib_have_another_field_for_52_bit_addresses() -> None:
+    fields = [
+        next(one.field for one in kernel_tables((7, 3), size).capabilities if one.name == "HAS_VA52")
+        for size in (4096, 16384)
+    ]
+    assert fields == ["TGRAN4", "TGRAN16"]
+
+
+def test_tables_of_a_few_fields_keep_nothing_else() -> None:
+    few = kernel_tables((7, 3)).only([("ID_AA64PFR0_EL1", "SVE")], ["Scalable Vector Extension"])
+    assert list(few.registers) == ["ID_AA64PFR0_EL1"]
+    assert few.registers["ID_AA64PFR0_EL1"].strict_mask == 0xF << 32
+    assert [one.name for one in few.capabilities] == ["SVE"]
+    assert few.hwcaps == ()
 
 
 def test_an_unlisted_field_has_a_place_of_its_own_in_some_series() -> None:

@@ -18,6 +18,16 @@ BEFORE_6_7 = {"pseudo_registers", "levels_checked_last"}
 OLD = BEFORE_6_7 | {"maxcpus_counts_online"}
 BUG = {"hyp_flavour", "pkvm_hvhe", "host_sve_buffers"}
 FIXED = BUG | {"zcr_el2_constrained", "eperm_is_silent"}
+OF_FEATURES = {
+    "vpipt_icache",
+    "dbm_logged_at_once",
+    "ipa_range_of_cpu",
+    "mitigations_told_together",
+    "bhb_mitigated_always",
+    "gmid_follows_overrides",
+    "mops_in_kernel",
+}
+"""Flags that matter only where the cores of all CPUs are known."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -55,7 +65,22 @@ ROOT = Path(__file__).parents[1]
 )
 def test_a_release_has_its_flags_by_default(release: str, on: set[str]) -> None:
     flags = kernel_flags(kernel_release(release))
-    assert {name for name in FLAGS if getattr(flags, name)} == on
+    assert {name for name in FLAGS if getattr(flags, name)} - OF_FEATURES == on
+
+
+@pytest.mark.parametrize(
+    ("release", "on"),
+    [
+        ("6.1", {"vpipt_icache", "dbm_logged_at_once", "ipa_range_of_cpu"}),
+        ("6.12", set()),
+        ("6.16", {"mitigations_told_together"}),
+        ("6.18", {"mitigations_told_together", "bhb_mitigated_always"}),
+        ("7.3", {"mitigations_told_together", "gmid_follows_overrides", "mops_in_kernel"}),
+    ],
+)
+def test_a_release_has_its_flags_of_features(release: str, on: set[str]) -> None:
+    flags = kernel_flags(kernel_release(release))
+    assert {name for name in OF_FEATURES if getattr(flags, name)} == on
 
 
 def test_each_flag_has_a_meaning_and_a_source() -> None:

@@ -1,21 +1,26 @@
 """The tables of cpufeature, read from the files beside this module.
 
-Source: ``arm64_ftr_regs``, ``arm64_features`` and ``arm64_elf_hwcaps`` of arch/arm64/kernel/cpufeature.c, as the memory
-of running kernels has them.
+Source: ``arm64_ftr_regs``, ``arm64_features``, ``arm64_errata`` and ``arm64_elf_hwcaps`` of arch/arm64/kernel/, as the
+memory of running kernels has them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import TypeVar
 
 import msgspec
 
+from sim import rules
+
 Series = tuple[int, int]
 _SERIES = ("6.1", "6.12", "6.16", "6.18", "7.3")
 """The series that the files are of, oldest first."""
+_EVERY_BIT = (1 << 64) - 1
+_WIDEST = 63
+"""A bit above the bits of every field, for the rules."""
 
 
 class SafeType(StrEnum):
@@ -39,7 +44,7 @@ class _OfSeries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return not self.in_series or series in self.in_series
 
 
-class Field(_OfSeries, frozen=True):
+class Field(_OfSeries, frozen=True, dict=True):
     """A field of an ID register (``struct arm64_ftr_bits``)."""
 
     name: str
@@ -56,22 +61,28 @@ class Field(_OfSeries, frozen=True):
     visible_if: str | None = None
     """The configuration option without which programs may not read it."""
 
-    @property
+    @cached_property
     def mask(self) -> int:
         """The field's bits in the register."""
         return ((1 << self.width) - 1) << self.shift
+
+    @cached_property
+    def sign(self) -> int:
+        """The sign bit of a signed field's value; 0 for an unsigned field."""
+        return 1 << (self.width - 1) if self.signed else 0
+
+    @cached_property
+    def largest(self) -> int:
+        """The largest value, as the bits have it."""
+        return (1 << self.width) - 1 >> self.signed
 
     def of(self, register_value: int) -> int:
         """Return the field's value in a register's value, as the bits have it."""
         return (register_value & self.mask) >> self.shift
 
-    def order(self, value: int) -> int:
-        """Return a number by which values compare: a signed field's 15 is less than 0.
-
-        >>> Field(name="FP", shift=16, signed=True).order(15)
-        -1
-        """
-        return value - (1 << self.width) if self.signed and value >> (self.width - 1) else value
+    def put(self, register_value: int, value: int) -> int:
+        """Return a register's value with the field replaced."""
+        return (register_value & ~self.mask) | (value << self.shift & self.mask)
 
     def safe_value(self, system: int, cpu: int) -> int:
         """Return the system's value of the field after a CPU with another value came (``arm64_ftr_safe_value``).
@@ -79,59 +90,145 @@ class Field(_OfSeries, frozen=True):
         >>> Field(name="SVE", shift=32).safe_value(1, 0)
         0
         """
-        if system == cpu:
-            return system
         match self.type:
             case SafeType.EXACT:
-                return self.safe
+                return rules.exact(system, cpu, self.safe, _WIDEST)
             case SafeType.HIGHER_SAFE:
-                return max(system, cpu, key=self.order)
+                return rules.higher_safe(system, cpu, self.sign, _WIDEST)
             case SafeType.HIGHER_OR_ZERO_SAFE:
-                return 0 if 0 in {system, cpu} else max(system, cpu)
+                return rules.higher_or_zero_safe(system, cpu, _WIDEST)
             case SafeType.LOWER_SAFE:
-                return min(system, cpu, key=self.order)
+                return rules.lower_safe(system, cpu, self.sign, _WIDEST)
 
 
-class Register(_OfSeries, frozen=True):
+class Register(_OfSeries, frozen=True, dict=True):
     """An ID register and those of its fields that the kernel lists (``struct arm64_ftr_reg``)."""
 
     name: str
     id: str
     """The register's encoding, in hexadecimal."""
     fields: tuple[Field, ...]
+    rest_is_strict: bool = True
+    """The kernel logs a difference in bits that no field lists."""
+    compared: bool = True
+    """False if the kernel takes the boot CPU's value, and never looks at another CPU's."""
+
+    @property
+    def is_aarch32(self) -> bool:
+        """True if only CPUs that run 32-bit programs have it."""
+        return not self.name.startswith("ID_AA64") and self.name.startswith(("ID_", "MVFR"))
+
+    @cached_property
+    def listed_mask(self) -> int:
+        """The bits of all listed fields."""
+        return sum(field.mask for field in self.fields)
+
+    @cached_property
+    def strict_mask(self) -> int:
+        """The bits in which a difference is logged."""
+        rest = _EVERY_BIT & ~self.listed_mask if self.rest_is_strict else 0
+        return rest | sum(field.mask for field in self.fields if field.strict)
+
+    def field(self, name: str) -> Field | None:
+        """Return a listed field; None if the kernel does not list it."""
+        return next((one for one in self.fields if one.name == name), None)
 
 
-class _Requirement(_OfSeries, frozen=True):
-    """Something that needs a field of an ID register to have a value of at least `min`."""
+class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """Something that a matcher of the kernel's looks for in a CPU."""
 
-    name: str
-    """As arch/arm64/tools has it; empty where only the description is known."""
+    matcher: str = "has_user_cpuid_feature"
     register: str | None = None
     field: str | None = None
     min: int = 0
     max: int | None = None
+    """The largest value that counts; None: every value from `min` on."""
+    shift: int | None = None
+    """The field's place, where the kernel does not list the field."""
+    width: int = 4
+    signed: bool = False
+    midr: tuple[tuple[str, str, str], ...] = ()
+    """Core models, each with the lowest and the highest variant and revision, in hexadecimal."""
+    fixed: tuple[tuple[str, str], ...] = ()
+    """Variants and revisions that are not concerned where any of these bits of REVIDR is set, in hexadecimal."""
+    model: str | None = None
+    """Implementer, architecture and the upper bits of the part number, in hexadecimal."""
+    any_of: tuple["Requirement", ...] = ()
+    """Alternatives."""
+    config: tuple[str, ...] = ()
+    """The configuration options without which the kernel lacks the entry."""
+
+    def is_met_by(self, value: int, field: Field) -> bool:
+        """Return True if a field's value is one of those that the matcher looks for."""
+        largest = field.largest if self.max is None else self.max
+        return bool(rules.in_range(value, self.min, largest, field.sign, _WIDEST))
 
 
-class Capability(_Requirement, frozen=True, kw_only=True):
+class Capability(Requirement, frozen=True, kw_only=True):
     """A capability of the kernel's (``struct arm64_cpu_capabilities``)."""
 
+    name: str
+    """As arch/arm64/tools/cpucaps has it; empty where only the description is known."""
     type: tuple[str, ...]
     """The scope (LOCAL, SYSTEM, BOOT), and what it means for a CPU that comes late."""
-    matcher: str = ""
+    numbers: Mapping[str, int]
+    """Its number in the kernel's list, by series."""
     description: str | None = None
     """The words of the log; None for a capability that the kernel does not name."""
+    enable: str | None = None
+    """The function that runs on each CPU once the system has it."""
+    per_cpu: str | None = None
+    """The kernel's set of the CPUs that have it, which the log then names."""
+    page_bytes: int | None = None
+    """The size of pages of the kernels that have this entry; None: all have it."""
+
+    def number(self, series: Series) -> int:
+        """Return the capability's number in the kernels of a series."""
+        known = [key for key in self.numbers if _numbers(key) <= series]
+        return self.numbers[max(known, key=_numbers) if known else min(self.numbers, key=_numbers)]
 
     @property
     def is_of_system(self) -> bool:
         """True if all CPUs together decide, or the boot CPU for all: not an erratum, nor a mitigation."""
         return "LOCAL" not in self.type
 
+    @property
+    def label(self) -> str:
+        """The capability's name, or what is known instead."""
+        return self.name or self.description or ""
 
-class Hwcap(_Requirement, frozen=True):
-    """A feature that programs are promised, by its name in /proc/cpuinfo in capitals."""
 
+class Hwcap(Requirement, frozen=True, kw_only=True):
+    """A feature that programs are promised."""
+
+    in_series: tuple[str, ...] = msgspec.field(default=(), name="in")
+    name: str
+    """As in the kernel's sources, such as SVE_EBF16."""
     compat: bool = False
     """True if 32-bit programs are."""
+    bit: int | None = None
+    """The number of its bit, counted through AT_HWCAP, AT_HWCAP2 and AT_HWCAP3; None for 32-bit programs."""
+    word: int = 1
+    """For 32-bit programs: the word, of AT_HWCAP or AT_HWCAP2."""
+    mask: int = 0
+    """For 32-bit programs: the bit in that word."""
+
+    @property
+    def cpuinfo_name(self) -> str:
+        """The name in /proc/cpuinfo."""
+        return self.name.lower().replace("_", "")
+
+    @property
+    def log_name(self) -> str:
+        """The name in the log's line on a missing hwcap."""
+        return ("COMPAT_HWCAP2_" if self.word > 1 else "COMPAT_HWCAP_" if self.compat else "KERNEL_HWCAP_") + self.name
+
+
+class MidrList(_OfSeries, frozen=True):
+    """A list of core models that the kernel keeps for a mitigation."""
+
+    name: str
+    ranges: tuple[tuple[str, str, str], ...]
 
 
 class _Unlisted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,18 +240,48 @@ class _Unlisted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     width: int = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class KernelTables:
-    """The tables of one series."""
+    """The tables of one series, for one size of pages."""
 
     series: str
+    page_bytes: int
     registers: Mapping[str, Register]
+    """In the order in which the kernel compares them."""
     capabilities: tuple[Capability, ...]
+    """In the order of their numbers."""
     hwcaps: tuple[Hwcap, ...]
+    """In the order in which the kernel looks at them, those of 32-bit programs last."""
+    midr_lists: Mapping[str, tuple[tuple[str, str, str], ...]]
+
+    def only(self, fields: Collection[tuple[str, str]], descriptions: Collection[str]) -> "KernelTables":
+        """Return the tables with some fields of some registers and some capabilities, and nothing else.
+
+        Args:
+            fields: the fields, each by register and name.
+            descriptions: the capabilities, by the words of the log.
+        """
+        registers = {}
+        for name, register in self.registers.items():
+            kept = tuple(field for field in register.fields if (name, field.name) in fields)
+            if kept:
+                registers[name] = msgspec.structs.replace(register, fields=kept, rest_is_strict=False)
+        capabilities = tuple(one for one in self.capabilities if one.description in descriptions)
+        return KernelTables(self.series, self.page_bytes, registers, capabilities, (), self.midr_lists)
+
+    def field_of(self, one: Requirement) -> Field:
+        """Return the field that a matcher looks at; a field that the kernel does not list has a place of its own."""
+        assert one.register is not None
+        assert one.field is not None
+        if one.shift is not None:
+            return Field(name=one.field, shift=one.shift, width=one.width, signed=one.signed)
+        found = self.registers[one.register].field(one.field)
+        assert found is not None, one
+        return found
 
 
 @cache
-def kernel_tables(series: Series) -> KernelTables:
+def kernel_tables(series: Series, page_bytes: int = 4096) -> KernelTables:
     """Return the tables of a series, or else of the nearest older series; series before 6.1 have those of 6.1."""
     name = next((one for one in reversed(_SERIES) if _numbers(one) <= series), _SERIES[0])
     registers = {
@@ -162,9 +289,21 @@ def kernel_tables(series: Series) -> KernelTables:
         for one in _read("registers.json", Register)
         if one.is_in(name)
     }
-    capabilities = tuple(one for one in _read("capabilities.json", Capability) if one.is_in(name))
+    capabilities = [
+        one
+        for one in _read("capabilities.json", Capability)
+        if one.page_bytes in {None, page_bytes}
+        and (name in one.numbers or any(_numbers(name) < _numbers(key) <= series for key in one.numbers))
+    ]
+    # Debian's 6.1 shows no lists, since it has no symbols of data; 6.12's read the same in its sources.
+    lists_of = max(name, _SERIES[1], key=_numbers)
     return KernelTables(
-        name, registers, capabilities, tuple(one for one in _read("hwcaps.json", Hwcap) if one.is_in(name))
+        name,
+        page_bytes,
+        registers,
+        tuple(sorted(capabilities, key=lambda one: one.number(series))),
+        tuple(one for one in _read("hwcaps.json", Hwcap) if not one.in_series or name in one.in_series),
+        {one.name: one.ranges for one in _read("midr_lists.json", MidrList) if one.is_in(lists_of)},
     )
 
 

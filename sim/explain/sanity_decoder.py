@@ -141,14 +141,13 @@ def _is_met(one: Hwcap | Capability, field: Field, value: int) -> bool:
     # Capabilities of the CPU's own, such as errata, are not the system's to lose.
     if isinstance(one, Capability) and not one.is_of_system:
         return False
-    order = field.order(value)
-    return order >= field.order(one.min) and (one.max is None or order <= one.max)
+    return one.is_met_by(value, field)
 
 
 def _names(users: list[Hwcap | Capability]) -> Iterator[str]:
     """Yield names for people: hwcaps as /proc/cpuinfo has them, capabilities as the log has them."""
     for one in users:
         if isinstance(one, Hwcap):
-            yield f"hwcap {one.name.lower()}{' of 32-bit programs' * one.compat}"
+            yield f"hwcap {one.cpuinfo_name}{' of 32-bit programs' * one.compat}"
         elif one.is_of_system and one.description is not None:
             yield f"capability {one.description!r}"

@@ -1,58 +1,69 @@
 """CPU features: early CPUs are counted, capabilities become final, and late CPUs are verified.
 
-This engine works on the tables of `sim.kernel.feature_tables`. The sanitised value of an ID register's field combines
-the values of all early CPUs; the system has a capability if the sanitised field is at least the capability's minimum.
-An extension with vector lengths also has a record of them (`sim.kernel.fpsimd`).
+The features are those of `sim.kernel.features`. Where some CPU's core is not known, the system is modelled by the
+entries of its vector lengths alone, and the log has no other lines. The lengths themselves are in
+`sim.kernel.length_records`.
 
 `tests/conform/test_conform.py` holds the decisions and the log lines to recorded boots of real kernels.
 
-Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_features``, ``check_update_ftr_reg``,
-``verify_local_cpu_capabilities``, ``verify_sve_features``, ``verify_sme_features``).
+Source: arch/arm64/kernel/cpufeature.c, cpuinfo.c, setup.c, head.S.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from functools import cache, lru_cache
 
-from sim import rules
-from sim.designs import IGNORED, LateStore
-from sim.kernel.feature_tables import CAPABILITIES, FTR_REGS, ICV_DIR_TRAPPING, VHE, Capability
-from sim.kernel.fpsimd import VlInfo
+from sim.cpufeature_tables import KernelTables, kernel_tables
+from sim.kernel.feature_options import feature_options, id_overrides
+from sim.kernel.features.capabilities import Conflict
+from sim.kernel.features.cpu_id import CpuId
+from sim.kernel.features.id_fields import ATOMIC, MOPS, PARANGE, S1PIE, TCRX, TGRAN4, TGRAN16, TGRAN64
+from sim.kernel.features.system_features import Surroundings, SystemFeatures, physical_bits
 from sim.kernel.hyp_mode import HypMode
-from sim.kernel.printk import EventKind, KernelPanic, Printk, Words
-from sim.rules import LateVerdict, Reason
+from sim.kernel.length_records import VectorLengths
+from sim.kernel.printk import EventKind, Printk, Words
+from sim.kernel.refusal import Refusal
+from sim.rules import Reason
 from sim.scenario import Scenario
-from sim.topology import Cpu
+from sim.topology import Features, cpu_list
 from sim.vector_types import VECTOR_TYPES
-from sim.vectors import VectorType, bits_from_vq, braces, largest_vq, vl_bytes_from_vq
+from sim.vectors import VectorType, len_field
 
-_EVERY_BIT = -1
-"""The mask "yes" of `sim.rules`, on ints."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The refusal of a late CPU: by which extension, why, and the lengths in question, in bits."""
-
-    extension: str
-    """The name of the ID register's field: SVE, SME."""
-    vector_type: VectorType | None
-    """The extension's vector type; None where it has no lengths."""
-    reason: Reason
-    verdict: LateVerdict[int]
-    lengths: str = ""
+_BESIDE_LENGTHS = ("Virtualization Host Extensions", "ICV_DIR_EL1 trapping")
+"""Capabilities without lengths that decide on CPUs of different exception levels, whatever their cores."""
+_GRANULES = {4096: (TGRAN4, range(8)), 16384: (TGRAN16, range(1, 16)), 65536: (TGRAN64, range(8))}
+"""By the size of pages: the granule's field, and its values on CPUs that have it."""
+_WITH_LPA2 = {4096: range(1, 8), 16384: range(2, 16)}
+"""The values of that field on CPUs with 52-bit addresses."""
+_LSE_ATOMICS = 2
+"""The least value of ATOMIC with the instructions."""
+_MOST_PHYSICAL_BITS_WITHOUT_LPA2 = 48
 
 
-class Announced(NamedTuple):
-    """A line of the log that says that a late CPU, with these lengths as a set, is above the maximum."""
+@cache
+def _lengths_alone(series: tuple[int, int], page_bytes: int) -> KernelTables:
+    """Return a kernel's tables with the entries of vector lengths, and those of exception levels."""
+    fields = [(traits.id_field.register, traits.id_field.name) for traits in VECTOR_TYPES.values()]
+    descriptions = [traits.capability for traits in VECTOR_TYPES.values()]
+    return kernel_tables(series, page_bytes).only(fields, [*descriptions, *_BESIDE_LENGTHS])
 
-    time_ns: int
-    cpu: int
-    type: VectorType
-    vqs: int
+
+@lru_cache(maxsize=4096)
+def _reading(features: Features, *, runs_at_el2: bool) -> CpuId:
+    """Return the registers of a kind of CPU; CPUs that are alike share one reading."""
+    registers = dict(features.id_registers)
+    for vector_type, traits in VECTOR_TYPES.items():
+        vqs = features.vqs.get(vector_type)
+        if vqs:
+            registers[traits.len_register] = len_field(vqs)
+    return CpuId.of(registers, features.core.midr, runs_at_el2=runs_at_el2)
+
+
+def _unheard(_text: str) -> None:
+    """Drop a line on features that are not modelled, where the lengths are modelled alone."""
 
 
 class CpuFeatures:
-    """The system's features.
+    """The system's features; CPUs are logical numbers.
 
     Args:
         scenario: what is booted.
@@ -61,248 +72,187 @@ class CpuFeatures:
     """
 
     def __init__(self, scenario: Scenario, printk: Printk, hyp: HypMode) -> None:
-        self._printk = printk
         self._scenario = scenario
+        self._printk = printk
         self._hyp = hyp
-        self._release = scenario.release
-        self._capabilities = tuple(one for one in CAPABILITIES if one.is_known_to(self._release))
-        self._has_pseudo_registers = scenario.flags.pseudo_registers
-        self._traps_icv_dir = False
-        self._usable = {
-            vector_type: scenario.configured(vector_type) and not scenario.switched_off(vector_type)
-            for vector_type in VectorType
-        }
-        design = scenario.active_design
-        above_maximum = IGNORED if design is None else design.above_maximum(has_pkvm=scenario.has_pkvm)
-        self._announces = _EVERY_BIT if above_maximum.announces else 0
-        self._refuses = _EVERY_BIT if above_maximum.refuses else 0
-        self._late_store = above_maximum.late_store
-        self.vl_info = {vector_type: VlInfo(vector_type) for vector_type in VectorType}
+        self._has_all = scenario.has_all_features
+        self.lengths = VectorLengths(scenario, printk)
         self.final = False
-        self.announced: list[Announced] = []
-        self._boot: Cpu | None = None
-        self._sanitised: dict[str, int] = {}
-        self._supports = dict.fromkeys(VectorType, False)
-        self._variation_seen = False
+        self.ipa_limit_bits = 0
+        """KVM's limit of guests' physical addresses; 0 before KVM is up."""
+        series = scenario.release.series
+        tables = (kernel_tables if self._has_all else _lengths_alone)(series, scenario.page_bytes)
+        self._readings: dict[tuple[int, bool], CpuId] = {}
+        self._known_at: tuple[bool, int] | None = None
+        self._supported: tuple[VectorType, ...] = ()
+        self._tell = printk.line if self._has_all else _unheard
+        self.system = SystemFeatures(
+            tables,
+            series,
+            id_overrides(scenario, tables, self.reading(0).registers),
+            feature_options(scenario),
+            Surroundings(printk.line, self._tell, self._warn, hyp.is_available, len(scenario.topology.cpus)),
+        )
+        by_words = {one.description: one.label for one in tables.capabilities}
+        self._capability_of = {
+            vector_type: by_words.get(traits.capability, "") for vector_type, traits in VECTOR_TYPES.items()
+        }
 
     def snapshot(self) -> tuple[object, ...]:
-        """Return everything that later steps depend on.
+        """Return everything that later steps depend on."""
+        return self.final, self.ipa_limit_bits, self.lengths.snapshot(), self.system.snapshot()
 
-        Announcements are in it without their times: all of them precede every later save.
-        """
-        records = tuple(info.snapshot() for info in self.vl_info.values())
-        announced = tuple((one.cpu, one.type, one.vqs) for one in self.announced)
-        return (
-            self.final,
-            self._boot is not None,
-            tuple(self._sanitised.items()),
-            tuple(self._supports.items()),
-            self._variation_seen,
-            self._traps_icv_dir,
-            records,
-            announced,
-        )
+    def _warn(self, words: str) -> None:
+        self._printk.event(EventKind.WARN, None, Words(words))
+
+    def reading(self, hw_cpu: int) -> CpuId:
+        """Return the registers of a hardware CPU, by its logical number."""
+        features = self._scenario.topology.logical[hw_cpu].features
+        kind = id(features), self._scenario.runs_at_el2(hw_cpu)
+        if kind not in self._readings:
+            self._readings[kind] = _reading(features, runs_at_el2=kind[1])
+        return self._readings[kind]
 
     def supports(self, vector_type: VectorType) -> bool:
-        """Return True if the system has the extension: every counted CPU does, and the command line allows it."""
-        return self._supports[vector_type]
+        """Return True if the system has a vector extension, as far as is known by now."""
+        return vector_type in self.supported()
 
-    def _has(self, capability: Capability) -> bool:
-        """Return True if the system has a capability: all counted CPUs do, and it is not switched off."""
-        usable = capability.vector_type is None or self._usable[capability.vector_type]
-        # A register that no field is listed of is not sanitised: the boot CPU's value stands for the system.
-        assert self._boot is not None
-        register = capability.field.register
-        return usable and capability.is_of(self._sanitised.get(register, self._boot.features.register(register)))
+    def supported(self) -> tuple[VectorType, ...]:
+        """Return the vector extensions that the system has, as far as is known by now."""
+        known_at = self.final, self.system.registers.version
+        if known_at != self._known_at:
+            self._known_at = known_at
+            self._supported = tuple(vector_type for vector_type in VectorType if self._is_supported(vector_type))
+        return self._supported
 
-    def _detect(self) -> None:
-        """Derive the extensions that the system has from the sanitised ID registers."""
-        for capability in self._capabilities:
-            if capability.vector_type is not None:
-                self._supports[capability.vector_type] = self._has(capability)
-
-    def init_cpu_features(self, boot: Cpu) -> None:
-        """Take the boot CPU's features as the first value of the system's features."""
-        self._boot = boot
-        self._sanitised = {reg.name: boot.features.register(reg.name) for reg in FTR_REGS}
-        self._detect()
-        self._traps_icv_dir = self._can_trap_icv_dir(boot)
-        for vector_type, info in self.vl_info.items():
-            vqs = boot.usable_vqs(vector_type)
-            if vqs is not None and self.supports(vector_type):
-                info.vec_init_vq_map(vqs)
-
-    def update_cpu_features(self, number: int, cpu: Cpu) -> None:
-        """Count an early secondary, or report how an accepted late CPU differs.
-
-        An early CPU without an extension takes it from the whole system; the lengths counted so far stay. A late CPU
-        changes nothing: the capabilities are final.
-        """
-        assert self._boot is not None
-        # CPUs that are alike share their features, and most CPUs of most systems are like the boot CPU.
-        if cpu.features is not self._boot.features:
-            self._sanity_check(number, cpu, self._boot)
-            if not self.final:
-                self._sanitise(cpu)
+    def _is_supported(self, vector_type: VectorType) -> bool:
+        if not self._scenario.configured(vector_type):
+            return False
         if self.final:
-            return
-        self._traps_icv_dir &= self._can_trap_icv_dir(cpu)
-        # `_supports` already reflects this CPU: the kernel reads the sanitised register before it counts lengths.
-        for vector_type, info in self.vl_info.items():
-            vqs = cpu.usable_vqs(vector_type) if self._supports[vector_type] else None
-            if vqs is not None:
-                info.vec_update_vq_map(vqs)
+            return self.system.has(self._capability_of[vector_type])
+        return bool(self.system.registers.field(VECTOR_TYPES[vector_type].id_field))
 
-    def _can_trap_icv_dir(self, cpu: Cpu) -> bool:
-        """Return True if a CPU has the capability to trap ICV_DIR_EL1, which depends on all CPUs that have started."""
-        known = self._scenario.flags.icv_dir_trapping and self._hyp.is_available()
-        return known and ICV_DIR_TRAPPING.is_of(cpu.features.register(ICV_DIR_TRAPPING.field.register))
+    def init_cpu_features(self) -> None:
+        """Take the boot CPU's registers as the system's, and log what it decides."""
+        boot = self.reading(0)
+        self.system.detected_icache(0, boot)
+        self.system.init_cpu_features(boot)
+        self._tell("alternatives: applying boot alternatives")
+        if not self.system.options.tells_mitigations_at_once:
+            self.system.mitigations.print_v4_disabled()
+        self.lengths.count_boot_cpu(self._scenario.topology.logical[0], self.supported())
 
-    def _sanitise(self, cpu: Cpu) -> None:
-        """Combine an early CPU's ID registers with the system's, field by field."""
-        for reg in FTR_REGS:
-            for bits in reg.bits:
-                system, own = self._sanitised[reg.name], cpu.features.register(reg.name)
-                safe = bits.safe_value(bits.field.of(system), bits.field.of(own))
-                self._sanitised[reg.name] = bits.field.put(system, safe)
-        self._detect()
+    def why_stuck(self, hw_cpu: int) -> str | None:
+        """Return what a CPU lacks without which it cannot even turn its MMU on; None if it has it."""
+        if not self._has_all:
+            return None
+        page_bytes = self.system.tables.page_bytes
+        field, granule = _GRANULES[page_bytes]
+        own = self.reading(hw_cpu).field(field)
+        if self.system.has("HAS_VA52") and own not in _WITH_LPA2.get(page_bytes, ()):
+            return "52-bit VAs"
+        return None if own in granule else f"{page_bytes >> 10}K granule"
 
-    def _sanity_check(self, number: int, cpu: Cpu, boot_cpu: Cpu) -> None:
-        """Log each ID register in which a CPU differs from the boot CPU; the first difference taints the kernel."""
-        differs = False
-        for reg in FTR_REGS:
-            boot, own = boot_cpu.features.register(reg.name), cpu.features.register(reg.name)
-            if (boot ^ own) & reg.strict_mask:
-                self._printk.line(
-                    f"CPU features: SANITY CHECK: Unexpected variation in SYS_{reg.name}. "
-                    f"Boot CPU: {boot:#016x}, CPU{number}: {own:#016x}"
-                )
-                differs = True
-        if differs and not self._variation_seen:
-            self._variation_seen = True
-            self._printk.line("CPU features: Unsupported CPU feature variation detected.")
-
-    def setup_system_features(self) -> None:
-        """Make the capabilities final, and log the vector lengths."""
-        self.final = True
-        for vector_type, info in self.vl_info.items():
-            if self.supports(vector_type):
-                self._setup(info)
-
-    def _setup(self, info: VlInfo) -> None:
-        """Compute the limits of a vector type, and log them as ``sve_setup`` and ``sme_setup`` do."""
-        info.setup()
-        traits = VECTOR_TYPES[info.type]
-        if not info.vq_map:
-            self._printk.event(EventKind.WARN, 0, Words(f"{info.type.lower()}_setup: no length is common to all CPUs"))
-        if traits.logs_minimum:
-            self._printk.line(f"{info.type}: minimum available vector length {info.min_vl_bytes} bytes per vector")
-        self._printk.line(f"{info.type}: maximum available vector length {info.max_vl_bytes} bytes per vector")
-        self._printk.line(f"{info.type}: default vector length {info.default_vl_bytes} bytes per vector")
-        if traits.is_virtualised and info.max_virtualisable_vl_bytes < info.max_vl_bytes:
-            self._printk.line(f"{info.type}: unvirtualisable vector lengths present")
-
-    def verify_boot_cpu_capabilities(self, number: int, hw_cpu: int) -> bool:
-        """Verify what every secondary must share with the boot CPU, and return False if the kernel must panic.
-
-        The kernel must run at EL2 on all CPUs or on none. A secondary on which it cannot, beside a boot CPU on which it
-        does, dies before it gets here.
-        """
-        if self._scenario.runs_at_el2(hw_cpu) == self._scenario.runs_at_el2(0):
-            return True
-        self._log_conflict(number, VHE, system=0)
-        return False
-
-    def _log_conflict(self, number: int, capability: Capability, *, system: int) -> None:
-        """Log that a CPU and the system differ in a capability: `system` is 1 if the system has it, else 0."""
-        self._printk.line(
-            f"CPU features: CPU{number}: Detected conflict for capability {capability.number(self._release)} "
-            f"({capability.description}), System: {system}, CPU: {1 - system}"
-        )
-
-    def verify_local_cpu_capabilities(self, number: int, cpu: Cpu) -> Refusal | None:
-        """Verify a late CPU, and return its refusal; None where it is accepted.
-
-        Capabilities are compared first, then the lengths of each vector type, SVE before SME; the first failure ends
-        the CPU.
-
-        Raises:
-            KernelPanic: the design raises ``max_cpu_vl`` by a store to read-only memory.
-        """
-        # Without the extension there are no lengths to judge. An empty set gives the finding and its verdict, which the
-        # hazard of a harmless refused CPU reads.
-        verdict = rules.late_verdict(rules.late_findings(0, 0, 0, 0, 0), 0, 0)
-        if self._traps_icv_dir and not self._can_trap_icv_dir(cpu):
-            self._log_conflict(number, ICV_DIR_TRAPPING, system=1)
-            return Refusal(ICV_DIR_TRAPPING.description, None, Reason.LACKS_EXTENSION, verdict)
-        for capability in self._capabilities:
-            if self._has(capability) and not capability.is_of(cpu.features.register(capability.field.register)):
-                self._log_conflict(number, capability, system=1)
-                return Refusal(capability.field.name, capability.vector_type, Reason.LACKS_EXTENSION, verdict)
-        for vector_type in VectorType:
-            if self.supports(vector_type):
-                refusal = self._verify_lengths(number, cpu, vector_type)
-                if refusal is not None:
-                    self._printk.line(f"CPU features: CPU{number}: {vector_type}: vector length support mismatch")
-                    return refusal
+    def why_dies(self, hw_cpu: int) -> str | None:
+        """Return why a CPU dies in code that the kernel patched for all CPUs; None if it does not."""
+        if not self._has_all:
+            return None
+        reading = self.reading(hw_cpu)
+        # The first code takes indirect permissions for a sign of the register that TCRX stands for.
+        if reading.field(S1PIE) and not reading.field(TCRX) and S1PIE.register in self.system.tables.registers:
+            return "it has S1PIE without TCRX, and the kernel's first code writes TCR2_EL1"
+        if not self.final:
+            return None
+        if self.system.has("HAS_LSE_ATOMICS") and reading.field(ATOMIC) < _LSE_ATOMICS:
+            return "it lacks the LSE atomic instructions, which the kernel uses by now"
+        if self._scenario.flags.mops_in_kernel and self.system.has("HAS_MOPS") and not reading.field(MOPS):
+            return "it lacks the MOPS instructions, with which the kernel copies memory by now"
         return None
 
-    def _verify_lengths(self, number: int, cpu: Cpu, vector_type: VectorType) -> Refusal | None:
-        """Verify a late CPU's lengths of a vector type, log what is found, and return its refusal."""
-        vqs, info = cpu.usable_vqs(vector_type), self.vl_info[vector_type]
-        assert vqs is not None
-        findings = info.vec_verify_vq_map(
-            vqs, hyp_available=self._hyp.is_available(), has_pseudo_register=self._has_pseudo_registers
-        )
-        counted_vqs = info.max_cpu_vqs  # as compared: the announcement may raise the record's
-        verdict = rules.late_verdict(findings, self._announces, self._refuses)
-        # The series announces before the other checks, so a CPU that is refused afterwards has raised the maximum too.
-        if verdict.announced:
-            self._announce(number, vqs, vector_type)
-        match rules.first_reason(findings, self._refuses):
-            case None:
-                return None
-            case Reason.PSEUDO_REGISTER as reason:
-                lengths = _compared(vqs, "below", info.pseudo_register_vqs)
-            case Reason.ABOVE_MAXIMUM as reason:
-                lengths = _compared(vqs, "above", counted_vqs)
-            case Reason.MISSING as reason:
-                self._printk.line(f"{vector_type}: cpu{number}: Required vector length(s) missing")
-                lengths = braces(findings.missing)
-            case reason:  # UNSUPPORTED: a CPU that lacks the extension was refused by its capabilities
-                self._printk.line(f"{vector_type}: cpu{number}: Unsupported vector length(s) present")
-                lengths = braces(findings.unsupported)
-        return Refusal(vector_type, vector_type, reason, verdict, lengths)
+    def verify_boot_cpu_capabilities(self, number: int, hw_cpu: int) -> Refusal | None:
+        """Verify what every secondary must share with the boot CPU, and return its refusal."""
+        reading, label = self.reading(hw_cpu), self._scenario.topology.label(number)
+        if not self.system.verify_asid(number, reading):
+            sentence = f"{label} has fewer ASIDs than the boot CPU"
+            return Refusal("ASID size", None, Reason.DIFFERS_FROM_BOOT_CPU, panics_because=sentence)
+        conflict = self.system.verify_boot(number, reading)
+        return None if conflict is None else self._refusal(label, conflict, Reason.DIFFERS_FROM_BOOT_CPU)
 
-    def _announce(self, number: int, vqs: int, vector_type: VectorType) -> None:
-        """Log that a late CPU is above ``max_cpu_vl``, and raise the maximum where the design does."""
-        largest_bytes = vl_bytes_from_vq(largest_vq(vqs))
-        what = "would increase maximum VL" if self._refuses else f"increases maximum VL to {largest_bytes}"
-        self._printk.line(f"{vector_type}: cpu{number}: {what}")
-        self.announced.append(Announced(self._printk.lines[-1].time_ns, number, vector_type, vqs))
-        if self._late_store is not None:
-            self._raise_maximum(number, vqs, self.vl_info[vector_type], self._late_store)
+    def _refusal(self, label: str, conflict: Conflict, reason: Reason) -> Refusal:
+        what = conflict.capability.description or conflict.capability.label
+        for vector_type, name in self._capability_of.items():
+            if name == conflict.capability.label:
+                return Refusal(vector_type, vector_type, reason)
+        has = "has not" if conflict.system_has else "has"
+        sentence = f"{label} {has} {what}, in which all CPUs must be like the boot CPU" if conflict.panics else ""
+        return Refusal(what, None, reason, panics_because=sentence)
 
-    def _raise_maximum(self, number: int, vqs: int, info: VlInfo, store: LateStore) -> None:
-        """Store a larger ``max_cpu_vl``, with the effect that the design gives the store.
+    def verify_local_cpu_capabilities(self, number: int, hw_cpu: int) -> Refusal | None:
+        """Verify a late CPU, and return its refusal; None where it is accepted."""
+        reading, label = self.reading(hw_cpu), self._scenario.topology.label(number)
+        conflict = self.system.verify_late(number, reading)
+        if conflict is not None:
+            reason = Reason.LACKS_EXTENSION if conflict.system_has else Reason.HAS_MORE
+            return self._refusal(label, conflict, reason)
+        missing = self.system.verify_hwcaps(number, reading)
+        if missing is not None:
+            return Refusal(missing.cpuinfo_name, None, Reason.LACKS_HWCAP)
+        cpu, hyp_available = self._scenario.topology.logical[hw_cpu], self._hyp.is_available()
+        refusal = self.lengths.verify(number, cpu, self.supported(), hyp_available=hyp_available)
+        if refusal is not None:
+            return refusal
+        if hyp_available and self._has_all:
+            unfit = self.system.verify_hyp(number, reading, self.ipa_limit_bits)
+            if unfit is not None:
+                return Refusal(unfit, None, Reason.UNFIT_FOR_GUESTS)
+        return None
 
-        Raises:
-            KernelPanic: the store meets read-only memory.
-        """
-        if store is LateStore.READ_ONLY:
-            # The address and the error code are those of the recorded panic, whatever the scenario.
-            self._printk.line("Unable to handle kernel write to read-only memory at virtual address ffff8000802fc3dc")
-            self._printk.line("Internal error: Oops: 000000009600004f [#1] SMP")
-            self._printk.line("Kernel panic - not syncing: Attempted to kill the idle task!")
-            raise KernelPanic(
-                number,
-                f"the store that raises max_cpu_vl from {info.max_cpu_vl_bytes} to "
-                f"{vl_bytes_from_vq(largest_vq(vqs))} bytes meets read-only memory (vl_info is __ro_after_init)",
-            )
-        # With LateStore.SKIPPED the record stays, and the next CPU with such a length is announced as well.
-        if store is LateStore.WORKS:
-            info.max_cpu_vqs |= vqs
+    def update_cpu_features(self, number: int, hw_cpu: int) -> None:
+        """Count an early secondary, or compare an accepted late CPU."""
+        reading = self.reading(hw_cpu)
+        if not self.final:
+            self.system.detect_local(number, reading)
+        self.system.detected_icache(number, reading)
+        self.system.store(number, reading)
+        if not self.final:
+            self.lengths.count(self._scenario.topology.logical[hw_cpu], self.supported())
 
+    def setup_system_features(self, online: Mapping[int, int]) -> None:
+        """Detect what all early CPUs share, make it final, and log it."""
+        system = self.system
+        system.setup_system_capabilities()
+        system.enable_everywhere([(number, self.reading(hw_cpu)) for number, hw_cpu in sorted(online.items())])
+        self.final = True
+        patches_last = self._scenario.flags.levels_checked_last
+        if not patches_last:
+            self.patch()
+        system.capabilities.log_counted(cpu_list)
+        if system.options.tells_mitigations_at_once:
+            system.mitigations.print_disabled()
+        system.finalise(self.reading(0))
+        self.lengths.setup(self.supported())
 
-def _compared(vqs: int, relation: str, other_vqs: int) -> str:
-    return f"({bits_from_vq(largest_vq(vqs))} {relation} {bits_from_vq(largest_vq(other_vqs))} bits)"
+    def patch(self) -> None:
+        """Log that the kernel patches its code for the features that the system has."""
+        self._tell("alternatives: applying system-wide alternatives")
+
+    def cpu_online(self, number: int, hw_cpu: int, online: Mapping[int, int]) -> None:
+        """Note that a CPU came online, which may be the first that runs 32-bit programs, or the first that does not."""
+        if self.final:
+            self.system.cpu_online(number, self.reading(hw_cpu), sorted(online))
+
+    def cannot_go_offline(self, number: int) -> bool:
+        """Return True if a CPU must stay online, so that 32-bit programs have one."""
+        return self.system.aarch32.pinned == number
+
+    def panics_in_reset(self, hw_cpu: int) -> bool:
+        """Return True if a late CPU panics the kernel when its breakpoints are reset."""
+        return self._has_all and self.final and self.system.lacks_breakpoints(self.reading(hw_cpu))
+
+    def kvm_is_up(self) -> None:
+        """Set KVM's limit of guests' physical addresses, and log it."""
+        bits = physical_bits(self.system.registers.field(PARANGE))
+        if not self.system.has("HAS_LPA2"):
+            bits = min(bits, _MOST_PHYSICAL_BITS_WITHOUT_LPA2)
+        self.ipa_limit_bits = bits
+        self._tell(f"kvm [1]: IPA Size Limit: {bits} bits")

@@ -18,9 +18,12 @@ class HypMode:
         self.is_protected = False
         """pKVM is up: hypervisor mode is available, though CPUs enter the kernel at EL1 from then on."""
 
+        self.is_mixed_at_boot = False
+        """Early CPUs started at different levels, which taints the kernel."""
+
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
-        return tuple(sorted(self.levels)), self.is_protected
+        return tuple(sorted(self.levels)), self.is_protected, self.is_mixed_at_boot
 
     def is_available(self) -> bool:
         """Return True if the kernel takes hypervisor mode for available: all CPUs started at EL2."""
@@ -31,6 +34,7 @@ class HypMode:
         if len(self.levels) == 1:
             printk.line(f"CPU: All CPU(s) started at EL{min(self.levels)}")
             return
+        self.is_mixed_at_boot = True
         words = "CPU: CPUs started in inconsistent modes"
         printk.line("------------[ cut here ]------------")
         printk.line(words)

@@ -81,6 +81,7 @@ class Kvm:
         if self._scenario.kvm_mode is KvmMode.NONE:
             self._printk.line("kvm [1]: KVM disabled from command line")
             return
+        self._features.kvm_is_up()
         host_vqs = self._kvm_arm_init_sve() if self._features.supports(VectorType.SVE) else 0
         if self._scenario.kvm_mode is KvmMode.PROTECTED and not self._scenario.has_psci:
             self._printk.line("kvm [1]: Cannot initialize protected mode without PSCI")
@@ -101,7 +102,7 @@ class Kvm:
 
     def _kvm_arm_init_sve(self) -> int:
         """Set KVM's limits, and return the length that the host's buffers are for, as a set of one."""
-        info = self._features.vl_info[VectorType.SVE]
+        info = self._features.lengths.vl_info[VectorType.SVE]
         self.kvm_sve_max_vl_bytes = info.max_virtualisable_vl_bytes
         if info.max_virtualisable_vl_bytes < info.max_vl_bytes:
             self._printk.line(f"KVM: SVE vector length for guests limited to {self.kvm_sve_max_vl_bytes} bytes")
@@ -126,7 +127,7 @@ class Kvm:
         """Return the lengths that KVM offers to guests (KVM_REG_ARM64_SVE_VLS)."""
         if not self.initialised or not self._features.supports(VectorType.SVE):
             return 0
-        info = self._features.vl_info[VectorType.SVE]
+        info = self._features.lengths.vl_info[VectorType.SVE]
         return rules.guest_lengths(info.vq_map, info.virtualisable_vqs)
 
     def guest_view(self, unit: VectorUnit) -> GuestView:
@@ -137,7 +138,7 @@ class Kvm:
         """
         if not self.kvm_sve_max_vl_bytes:
             return GuestView(0, killed=False)
-        limit = self._features.vl_info[VectorType.SVE].virtualisable_vqs
+        limit = self._features.lengths.vl_info[VectorType.SVE].virtualisable_vqs
         vqs = unit.vqs_at_el1_below(len_field(limit))
         differs = vl_bytes_from_vq(largest_vq(vqs)) != self.kvm_sve_max_vl_bytes
         return GuestView(vqs, killed=self.save_area is None and differs)

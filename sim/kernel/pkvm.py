@@ -42,7 +42,7 @@ class Pkvm:
 
     def __init__(self, scenario: Scenario, features: CpuFeatures, printk: Printk, online: frozenset[int]) -> None:
         self._scenario = scenario
-        self._info = features.vl_info[VectorType.SVE]
+        self._info = features.lengths.vl_info[VectorType.SVE]
         self._printk = printk
         self._known = online
         self._design = scenario.active_design if features.supports(VectorType.SVE) else None

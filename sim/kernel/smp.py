@@ -24,12 +24,14 @@ class SecondaryData:
     """The logical number of the CPU whose idle task it takes; None: no boot arguments."""
     killed: bool = False
     """``status`` is CPU_KILL_ME: the CPU refused itself."""
-    unsupported: bool = False
-    """``status`` is CPU_PANIC_KERNEL: the CPU contradicts the boot CPU, and waits for the panic."""
+    panics_because: str = ""
+    """``status`` is CPU_PANIC_KERNEL: why the CPU waits for the kernel's panic; empty: it does not."""
+    stuck: str = ""
+    """``status`` is CPU_STUCK_IN_KERNEL: what the CPU does not support; empty: it is not stuck."""
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
-        return self.task, self.killed, self.unsupported
+        return self.task, self.killed, self.panics_because, self.stuck
 
 
 class Smp:
@@ -122,13 +124,12 @@ class Smp:
         if data.killed:
             self._killed_line(number)
             self._printk.line(f"CPU{number}: died during early boot")
-        elif data.unsupported:
+        elif data.panics_because:
             self._printk.line(f"Kernel panic - not syncing: CPU{number} detected unsupported configuration")
-            raise KernelPanic(
-                number,
-                f"the kernel would run at EL2 on {self._topology.label(number)}, and does not on the boot CPU, which "
-                "started at EL1 or lacks VHE",
-            )
+            raise KernelPanic(number, data.panics_because)
+        elif data.stuck:
+            self._printk.line(f"CPU{number}: is stuck in kernel")
+            self._printk.line(f"CPU{number}: does not support {data.stuck}")
         else:
             self._printk.line(f"CPU{number}: failed in unknown state : 0x0")
         return Errno.EIO

@@ -15,7 +15,8 @@ from simpy.events import Event
 from sim.environment import Completion, Lock, Step, StepKind
 from sim.errnos import Errno
 from sim.facts import CpuState, LossKind, Lost, Refused, SharedIdleTask
-from sim.kernel.printk import Arrival, EventKind, HypervisorPanic, RefusedBy, SystemHang
+from sim.kernel.printk import Arrival, EventKind, HypervisorPanic, KernelPanic, RefusedBy, SystemHang
+from sim.kernel.refusal import Refusal
 from sim.kernel.smp import SecondaryData
 from sim.latencies import WAIT_NS
 from sim.machine.firmware import CpuOn, CpuOnAnswer
@@ -146,7 +147,8 @@ class Hotplug:
         if self._smp.is_online(number):
             return Errno.OK
         bring_up.data.task = number
-        bring_up.data.killed = bring_up.data.unsupported = False
+        bring_up.data.killed = False
+        bring_up.data.panics_because = bring_up.data.stuck = ""
         start = self._cpu_on if self._system.scenario.has_hotplug(number) else self._release
         error = yield from start(number, bring_up)
         if error:
@@ -256,6 +258,7 @@ class Hotplug:
         del self._arriving[hw_cpu]
         self._system.psci.arrived(hw_cpu)
         self._system.reset_unit(hw_cpu)
+        bring_up.data.stuck = self._features.why_stuck(hw_cpu) or ""
         if self._system.dies_at_start(hw_cpu):
             return
         task = bring_up.data.task
@@ -277,31 +280,40 @@ class Hotplug:
 
     def _start_secondary(self, hw_cpu: int, task: int, bring_up: _BringUp) -> None:
         """``secondary_start_kernel``: verify or count a CPU, which then goes online or dies."""
-        cpu = self._system.logical[hw_cpu]
-        if not self._features.verify_boot_cpu_capabilities(task, hw_cpu):
-            bring_up.data.unsupported = True
+        refusal = self._features.verify_boot_cpu_capabilities(task, hw_cpu)
+        if refusal is not None and refusal.panics_because:
+            bring_up.data.panics_because = refusal.panics_because
             self._recorder.states[task] = CpuState.LOST
             return
         # check_local_cpu_capabilities() comes before cpuinfo_store_cpu(), so a refused CPU logs no SANITY CHECK line.
-        if self._features.final:
-            refusal = self._features.verify_local_cpu_capabilities(task, cpu)
-            if refusal is not None:
-                self._smp.cpu_die_early(task, hw_cpu, bring_up.data)
-                self._system.psci.off(hw_cpu)
-                event = self._printk.event(EventKind.REFUSED, task, RefusedBy(refusal.extension, refusal.reason))
-                self._recorder.refused.append(Refused(self._env.now_ns, task, hw_cpu, refusal, event))
-                self._recorder.states[task] = CpuState.REFUSED
-                return
-        else:
+        if refusal is None and self._features.final:
+            refusal = self._features.verify_local_cpu_capabilities(task, hw_cpu)
+        if refusal is not None:
+            self._refuse(hw_cpu, task, refusal, bring_up)
+            return
+        if not self._features.final:
             self._recorder.counted.add(hw_cpu)
-        self._features.update_cpu_features(task, cpu)
+        self._features.update_cpu_features(task, hw_cpu)
+        if self._features.panics_in_reset(hw_cpu):
+            self._printk.line("Kernel panic - not syncing: Attempted to kill the idle task!")
+            label = self._system.scenario.topology.label(task)
+            raise KernelPanic(task, f"{label} has fewer breakpoints or watchpoints than the kernel resets on each CPU")
         self._smp.booted(task, hw_cpu)
         self._recorder.states[task] = CpuState.ONLINE
         self._recorder.booted_events[task] = self._printk.event(EventKind.BOOTED, task)
+        self._features.cpu_online(task, hw_cpu, self._smp.runs)
         self._check_hypervisor(task, hw_cpu)
         bring_up.running.complete()
         if (awaited := self._coming.pop(task, None)) is not None:
             awaited.succeed()
+
+    def _refuse(self, hw_cpu: int, task: int, refusal: Refusal, bring_up: _BringUp) -> None:
+        """Let a CPU die that refused itself, and record why."""
+        self._smp.cpu_die_early(task, hw_cpu, bring_up.data)
+        self._system.psci.off(hw_cpu)
+        event = self._printk.event(EventKind.REFUSED, task, RefusedBy(refusal.feature, refusal.reason))
+        self._recorder.refused.append(Refused(self._env.now_ns, task, hw_cpu, refusal, event))
+        self._recorder.states[task] = CpuState.REFUSED
 
     def _check_hypervisor(self, task: int, hw_cpu: int) -> None:
         """Hang the system if a CPU that cannot enter the hypervisor comes online while KVM runs beside the kernel.
@@ -318,6 +330,8 @@ class Hotplug:
         """Take a CPU offline, after its guests have left it, and return the errno."""
         if not self._smp.is_online(number):
             return Errno.OK
+        if self._features.cannot_go_offline(number):
+            return Errno.EPERM
         if len(self._smp.online()) == 1:
             return Errno.EBUSY
         self._guests.leave(number)

@@ -54,7 +54,7 @@ class Recorder:
         """
         seen = tuple(sorted({(visit.guest, visit.vqs) for visit in self.guests}))
         undecided = () if kvm_decided else self.refused
-        refused = {(one.cpu, one.hw_cpu, one.refusal.extension, one.refusal.reason) for one in undecided}
+        refused = {(one.cpu, one.hw_cpu, one.refusal.feature, one.refusal.reason) for one in undecided}
         return (
             seen,
             tuple(sorted(refused)),
@@ -107,9 +107,9 @@ class Recorder:
             scenario=self._scenario,
             log=tuple(printk.lines),
             events=tuple(printk.events),
-            vectors={vector_type: copy(info) for vector_type, info in features.vl_info.items()},
+            vectors={vector_type: copy(info) for vector_type, info in features.lengths.vl_info.items()},
             supports={vector_type: features.supports(vector_type) for vector_type in VectorType},
-            announced=tuple(features.announced),
+            announced=tuple(features.lengths.announced),
             kvm_decided=kvm.decided,
             kvm_initialised=kvm.initialised,
             kvm_sve_max_vl_bytes=kvm.kvm_sve_max_vl_bytes,

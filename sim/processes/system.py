@@ -97,17 +97,25 @@ class System:
         VHE, or at EL1, does not have.
         """
         self.hyp.levels.add(self.scenario.el(hw_cpu))
-        supported = [vector_type for vector_type in VectorType if self.features.supports(vector_type)]
-        trapped = self.scenario.el3_traps(hw_cpu, supported)
+        trapped = self.scenario.el3_traps(hw_cpu, self.features.supported())
         if trapped is not None:
-            self._die(hw_cpu, LossKind.EL3_TRAPS, f"its first use of {trapped} traps to EL3", trapped)
+            self.lose(hw_cpu, LossKind.EL3_TRAPS, f"its first use of {trapped} traps to EL3", trapped)
+            return True
+        stuck = self.features.why_stuck(hw_cpu)
+        if stuck is not None:
+            self.lose(hw_cpu, LossKind.STUCK, f"it is stuck in the kernel without {stuck}")
+            return True
+        dies = self.features.why_dies(hw_cpu)
+        if dies is not None:
+            self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
             return True
         if self.scenario.runs_at_el2(0) and not self.scenario.runs_at_el2(hw_cpu):
-            self._die(hw_cpu, LossKind.CANNOT_RUN_AT_EL2, "it cannot run at EL2, where the kernel does")
+            self.lose(hw_cpu, LossKind.CANNOT_RUN_AT_EL2, "it cannot run at EL2, where the kernel does")
             return True
         return False
 
-    def _die(self, hw_cpu: int, kind: LossKind, words: str, vector_type: VectorType | None = None) -> None:
+    def lose(self, hw_cpu: int, kind: LossKind, words: str, vector_type: VectorType | None = None) -> None:
+        """Record that a CPU dies before it can log anything."""
         died = self.printk.event(EventKind.DIED, hw_cpu, Words(words))
         self.recorder.lose(Lost(self.env.now_ns, hw_cpu, kind, died, vector_type=vector_type))
 

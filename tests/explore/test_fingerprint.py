@@ -26,8 +26,8 @@ from sim.explore.controlled_env import ControlledEnvironment, ControlledLock, co
 from sim.explore.exploration import explore_orders
 from sim.explore.fingerprint import fingerprint
 from sim.facts import ActionOutcome, Refused
-from sim.kernel.cpufeature import Refusal
 from sim.kernel.printk import Printk
+from sim.kernel.refusal import Refusal
 from sim.latencies import Distribution, Latencies, fixed
 from sim.processes.guests import Guests, _GuestRun
 from sim.processes.hotplug import Hotplug, _BringUp

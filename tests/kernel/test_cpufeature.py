@@ -79,7 +79,7 @@ def test_sme_sets_that_share_nothing_are_warned_of_and_a_late_cpu_without_sme_co
         "SME: minimum available vector length 0 bytes per vector",
         "SME: maximum available vector length 0 bytes per vector",
         "SME: default vector length 0 bytes per vector",
-        "CPU features: CPU2: Detected conflict for capability 74 (Scalable Matrix Extension), System: 1, CPU: 0",
+        "CPU features: CPU2: Detected conflict for capability 65 (Scalable Matrix Extension), System: 1, CPU: 0",
     ]
 
 

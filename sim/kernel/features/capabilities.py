@@ -1,0 +1,179 @@
+"""Capabilities: which the system has, when each is detected, and how a CPU that comes later is judged.
+
+A set of capabilities is an int with a bit for each entry of the tables, in the order of their numbers.
+
+Source: arch/arm64/kernel/cpufeature.c (``update_cpu_capabilities``, ``enable_cpu_capabilities``,
+``verify_local_cpu_caps``, ``setup_system_capabilities``).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from sim import rules
+from sim.cpufeature_tables import Capability
+from sim.cpufeature_tables.tables import Requirement
+
+Placed = tuple[int, Capability]
+"""An entry with its place among the entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A contradiction between a CPU and the system in one capability."""
+
+    capability: Capability
+    system_has: bool
+
+    @property
+    def panics(self) -> bool:
+        """True if the kernel panics, since it cannot go on with such a CPU."""
+        return "PANIC" in self.capability.type
+
+
+class CapabilityTable:
+    """The entries of one kernel, sorted by what their types say.
+
+    Args:
+        entries: the entries that the kernel is built with, in the order of their numbers.
+    """
+
+    def __init__(self, entries: Iterable[Capability]) -> None:
+        self.entries = tuple(entries)
+        self.place = {one.label: place for place, one in enumerate(self.entries)}
+        self.of_boot = self._having("BOOT")
+        self.of_system = self._having("SYSTEM")
+        self.of_all_early = self._having("MATCH_ALL_EARLY")
+        self.at_boot = self._having("BOOT", "LOCAL")
+        self.of_local = tuple(placed for placed in self._having("LOCAL") if "MATCH_ALL_EARLY" not in placed[1].type)
+        self.of_late = self._having("LOCAL", "SYSTEM")
+        self.counted = tuple(
+            (place, one)
+            for place, one in enumerate(self.entries)
+            if one.per_cpu is not None or "MATCH_ALL_EARLY" in one.type
+        )
+        self.at_secondaries = self._having("LOCAL")
+        self.boot_mask = _mask(self.of_boot)
+        self.optional_late = _mask(self._having("OPTIONAL_LATE"))
+        self.permitted_late = _mask(self._having("PERMITTED_LATE"))
+
+    def _having(self, *words: str) -> tuple[Placed, ...]:
+        """Return the entries whose types have any of these words."""
+        return tuple((place, one) for place, one in enumerate(self.entries) if not set(words).isdisjoint(one.type))
+
+    def names(self, members: int) -> list[str]:
+        """Return the names of a set's members."""
+        return [one.label for place, one in enumerate(self.entries) if members >> place & 1]
+
+
+def _mask(entries: tuple[Placed, ...]) -> int:
+    return sum(1 << place for place, _one in entries)
+
+
+class Capabilities:
+    """The capabilities of a system.
+
+    Args:
+        table: the kernel's entries.
+        line: writes a line to the log.
+    """
+
+    def __init__(self, table: CapabilityTable, line: Callable[[str], None]) -> None:
+        self.table = table
+        self._line = line
+        self.system = 0
+        """The capabilities that the system has."""
+        self.boot = 0
+        """Those of them that the boot CPU decided for all."""
+        self.decided_by: dict[int, int | None] = {}
+        """The logical number of the CPU that decided each, by its place; None: all of them together."""
+        self.cpus: dict[int, list[int]] = {}
+        """The CPUs that have a capability which the kernel counts by CPU, by its place."""
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        return self.system, self.boot, tuple((place, tuple(cpus)) for place, cpus in sorted(self.cpus.items()))
+
+    def has(self, name: str) -> bool:
+        """Return True if the system has a capability, by its name."""
+        place = self.table.place.get(name)
+        return place is not None and bool(self.system >> place & 1)
+
+    @property
+    def has_effects(self) -> bool:
+        """True if enabling a capability on a CPU may show, since it is of that CPU alone."""
+        return any(self.system >> place & 1 for place, _one in self.table.at_secondaries)
+
+    def of_system(self) -> Iterator[Placed]:
+        """Yield the capabilities that the system has, in the order of their numbers, with their places."""
+        for place, one in enumerate(self.table.entries):
+            if self.system >> place & 1:
+                yield place, one
+
+    def detect_boot(self, matches: Callable[[Requirement], bool]) -> None:
+        """Detect what the boot CPU decides, and what it has itself."""
+        self._detect(self.table.at_boot, 0, matches)
+        self.boot = self.system & self.table.boot_mask
+
+    def detect_local(self, number: int, matches: Callable[[Requirement], bool]) -> None:
+        """Detect what an early CPU has itself; what all early CPUs must have, ends with the first that lacks it."""
+        for place, one in self.table.of_all_early:
+            if self.system >> place & 1 and not matches(one):
+                self.system &= ~(1 << place)
+        self._detect(self.table.of_local, number, matches)
+
+    def detect_system(self, matches: Callable[[Requirement], bool]) -> None:
+        """Detect what the sanitised registers show."""
+        self._detect(self.table.of_system, None, matches)
+
+    def _detect(self, scope: tuple[Placed, ...], number: int | None, matches: Callable[[Requirement], bool]) -> None:
+        for place, one in scope:
+            if not self.system >> place & 1 and matches(one):
+                if one.description is not None and one.per_cpu is None and "MATCH_ALL_EARLY" not in one.type:
+                    self._line(f"CPU features: detected: {one.description}")
+                self.system |= 1 << place
+                self.decided_by[place] = number
+
+    def log_counted(self, cpu_list: Callable[[list[int]], str]) -> None:
+        """Log the capabilities that name CPUs, and those that all early CPUs turned out to have."""
+        for place, one in self.table.counted:
+            if not self.system >> place & 1 or one.description is None:
+                continue
+            if one.per_cpu is None:
+                self._line(f"CPU features: detected: {one.description}")
+            elif self.cpus.get(place):
+                self._line(f"CPU features: detected: {one.description} on CPU{cpu_list(self.cpus[place])}")
+
+    def verify_boot(self, matches: Callable[[Requirement], bool]) -> Conflict | None:
+        """Judge what every secondary must share with the boot CPU, and return the first contradiction."""
+        return self._verify(self.table.of_boot, matches, _nothing)
+
+    def verify_late(
+        self, matches: Callable[[Requirement], bool], enable: Callable[[int, Capability], None]
+    ) -> Conflict | None:
+        """Judge a late CPU, and return the first contradiction.
+
+        Args:
+            matches: tells whether the CPU has a capability.
+            enable: called for each capability of the system's, up to the contradiction.
+        """
+        return self._verify(self.table.of_late, matches, enable)
+
+    def _verify(
+        self,
+        scope: tuple[Placed, ...],
+        matches: Callable[[Requirement], bool],
+        enable: Callable[[int, Capability], None],
+    ) -> Conflict | None:
+        table = self.table
+        for place, one in scope:
+            bit = 1 << place
+            system, cpu = self.system & bit, bit if matches(one) else 0
+            if rules.conflicts(system, cpu, table.optional_late, table.permitted_late):
+                return Conflict(one, bool(system))
+            if system:
+                enable(place, one)
+        return None
+
+
+def _nothing(_place: int, _one: Capability) -> None:
+    """Enable nothing: the boot CPU's capabilities are enabled in the first code."""

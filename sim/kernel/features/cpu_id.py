@@ -1,0 +1,93 @@
+"""A CPU as the kernel reads it: its core model, CTR_EL0 and its ID registers with the command line's overrides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sim.id_registers import IdField
+from sim.kernel.features.cache_type import effective_ctr
+from sim.kernel.features.id_fields import AARCH32, EL0, MTE, MTE_WITH_TAGS
+from sim.kernel.features.system_registers import SystemRegisters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CpuId:
+    """A CPU's registers as its core, its firmware and the scenario have them (``struct cpuinfo_arm64``)."""
+
+    registers: Mapping[str, int]
+    midr: int
+    revidr: int
+    raw_ctr: int
+    effective_ctr: int
+    runs_at_el2: bool
+
+    @classmethod
+    def of(cls, registers: Mapping[str, int], midr: int, *, runs_at_el2: bool) -> "CpuId":
+        """Make the reading of a CPU."""
+        ctr = registers.get("CTR_EL0", 0)
+        return cls(
+            registers,
+            midr,
+            registers.get("REVIDR_EL1", 0),
+            ctr,
+            effective_ctr(ctr, registers.get("CLIDR_EL1", 0)),
+            runs_at_el2,
+        )
+
+    def value(self, name: str) -> int:
+        """Return what the kernel stores of a register; 0 of a register that the core does not state."""
+        return self.effective_ctr if name == "CTR_EL0" else self.registers.get(name, 0)
+
+    def field(self, field: IdField) -> int:
+        """Return the value of a field; 0 of a register that the core does not state."""
+        return field.of(self.registers.get(field.register, 0))
+
+    @property
+    def has_aarch32_el0(self) -> bool:
+        """True if the CPU runs 32-bit programs."""
+        return self.field(EL0) == AARCH32
+
+    @property
+    def has_mte(self) -> bool:
+        """True if the CPU has tags in memory, so that it has GMID_EL1."""
+        return self.field(MTE) >= MTE_WITH_TAGS
+
+
+@dataclass(frozen=True, slots=True)
+class LocalReading:
+    """A CPU's registers as a matcher reads them, with the command line's overrides put in."""
+
+    cpu: CpuId
+    overrides: SystemRegisters
+
+    @property
+    def midr(self) -> int:
+        """MIDR_EL1."""
+        return self.cpu.midr
+
+    @property
+    def revidr(self) -> int:
+        """REVIDR_EL1."""
+        return self.cpu.revidr
+
+    @property
+    def raw_ctr(self) -> int:
+        """CTR_EL0 as the hardware has it."""
+        return self.cpu.raw_ctr
+
+    @property
+    def effective_ctr(self) -> int:
+        """CTR_EL0 as the kernel takes it."""
+        return self.cpu.effective_ctr
+
+    @property
+    def runs_at_el2(self) -> bool:
+        """True if the kernel runs at EL2 on the CPU."""
+        return self.cpu.runs_at_el2
+
+    def register(self, name: str) -> int:
+        """Return a register, overrides put in."""
+        return self.overrides.with_overrides(name, self.cpu.registers.get(name, 0))
+
+    def field(self, field: IdField) -> int:
+        """Return the value of a field, overrides put in."""
+        return field.of(self.register(field.register))

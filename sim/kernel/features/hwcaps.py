@@ -1,0 +1,80 @@
+"""Hwcaps: what programs are promised, and the first promise that a late CPU would break.
+
+Source: arch/arm64/kernel/cpufeature.c (``setup_elf_hwcaps``, ``verify_local_elf_hwcaps``).
+"""
+
+from collections.abc import Callable
+
+from sim.cpufeature_tables import Hwcap
+
+_CPUID, _EVTSTRM = 1 << 11, 1 << 2
+"""HWCAP_CPUID, which every kernel of the series promises, and HWCAP_EVTSTRM, which the timer's driver does."""
+_COMPAT_DEFAULT, _COMPAT_EVTSTRM = 0x16_8096, 0x20_0000
+_COMPAT_AES = 1
+_EXTRA_NAMES = {2: "evtstrm", 11: "cpuid"}
+
+
+class Hwcaps:
+    """The hwcaps of a system.
+
+    Args:
+        entries: what the kernel looks for, in its order.
+    """
+
+    def __init__(self, entries: tuple[Hwcap, ...]) -> None:
+        self._entries = entries
+        self.elf = _CPUID | _EVTSTRM
+        """AT_HWCAP, AT_HWCAP2 and AT_HWCAP3, 64 bits each."""
+        self.compat = [_COMPAT_DEFAULT | _COMPAT_EVTSTRM, 0]
+        """The words of 32-bit programs."""
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        return self.elf, tuple(self.compat)
+
+    def setup(self, matches: Callable[[Hwcap], bool]) -> None:
+        """Promise to 64-bit programs what the sanitised registers show."""
+        for one in self._entries:
+            if not one.compat and matches(one):
+                self._promise(one)
+
+    def setup_compat(self, matches: Callable[[Hwcap], bool], *, without_aes: bool) -> None:
+        """Promise to 32-bit programs what the sanitised registers show."""
+        for one in self._entries:
+            if one.compat and matches(one):
+                self._promise(one)
+        # An erratum makes AES instructions of 32-bit programs wrong.
+        if without_aes:
+            self.compat[1] &= ~_COMPAT_AES
+
+    def _promise(self, one: Hwcap) -> None:
+        if one.compat:
+            self.compat[one.word - 1] |= one.mask
+        elif one.bit is not None:
+            self.elf |= 1 << one.bit
+
+    def missing(self, matches: Callable[[Hwcap], bool], *, has_aarch32: bool) -> Hwcap | None:
+        """Return the first promise that a CPU does not keep; None where it keeps all.
+
+        Args:
+            matches: tells whether the CPU has what a promise needs.
+            has_aarch32: the CPU runs 32-bit programs.
+        """
+        for one in self._entries:
+            if self._is_promised(one) and (has_aarch32 or not one.compat) and not matches(one):
+                return one
+        return None
+
+    def _is_promised(self, one: Hwcap) -> bool:
+        if one.compat:
+            return bool(self.compat[one.word - 1] & one.mask)
+        return one.bit is not None and bool(self.elf >> one.bit & 1)
+
+    def words(self) -> list[int]:
+        """Return AT_HWCAP, AT_HWCAP2 and AT_HWCAP3."""
+        return [self.elf >> 64 * word & (1 << 64) - 1 for word in range(3)]
+
+    def cpuinfo(self) -> list[str]:
+        """Return the names in /proc/cpuinfo, in the order of their bits."""
+        names = {one.bit: one.cpuinfo_name for one in self._entries if one.bit is not None} | _EXTRA_NAMES
+        return [names[bit] for bit in sorted(names) if self.elf >> bit & 1]

@@ -1,0 +1,453 @@
+"""The features of a system: what a boot makes of its CPUs, in the kernel's order.
+
+Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_features``,
+``check_local_cpu_capabilities``, ``setup_system_features``, ``verify_local_cpu_capabilities``).
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from sim.cpufeature_tables import Capability, Hwcap, KernelTables
+from sim.cpufeature_tables.tables import Requirement
+from sim.kernel.features.aarch32 import Asymmetric32Bit
+from sim.kernel.features.cache_type import policy_name
+from sim.kernel.features.capabilities import Capabilities, CapabilityTable, Conflict
+from sim.kernel.features.core_models import is_in_list
+from sim.kernel.features.cpu_id import CpuId, LocalReading
+from sim.kernel.features.hwcaps import Hwcaps
+from sim.kernel.features.id_fields import (
+    AARCH32,
+    AMU,
+    ASIDBITS,
+    BRPS,
+    CWG,
+    EL1,
+    HAFDBS,
+    MPAM,
+    MTE,
+    MTE_WITH_TAGS,
+    PARANGE,
+    SME,
+    SSBS,
+    SVE,
+    VMIDBITS,
+    WRPS,
+)
+from sim.kernel.features.id_override import Override
+from sim.kernel.features.matchers import matches
+from sim.kernel.features.mitigations import MitigationOptions, Mitigations
+from sim.kernel.features.system_registers import SystemRegisters
+
+TAINT_CPU_OUT_OF_SPEC, TAINT_WARN = 4, 512
+_RELAXED = (
+    ("ID_ISAR4_EL1", "SMC"),
+    ("ID_PFR1_EL1", "Virt_frac"),
+    ("ID_PFR1_EL1", "Sec_frac"),
+    ("ID_PFR1_EL1", "Virtualization"),
+    ("ID_PFR1_EL1", "Security"),
+    ("ID_PFR1_EL1", "ProgMod"),
+)
+"""Fields of 32-bit registers whose difference means nothing where EL1 is 64-bit."""
+_HIDDEN_BY = (
+    ("WORKAROUND_SPECULATIVE_SSBS", "ID_AA64PFR1_EL1", "SSBS"),
+    ("WORKAROUND_2658417", "ID_AA64ISAR1_EL1", "BF16"),
+)
+"""Errata that hide a field from programs."""
+_AES_ERRATUM = "WORKAROUND_1742098"
+_16_BITS = 2
+"""The value of ASIDBits and VMIDBits that means 16 bits."""
+_DIRTY_BIT = 2
+"""The least value of HAFDBS with hardware management of the dirty bit."""
+_PHYSICAL_BITS = {0: 32, 1: 36, 2: 40, 3: 42, 4: 44, 5: 48, 6: 52, 7: 56}
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureOptions:
+    """Everything besides the tables that tells one kernel's features from another's."""
+
+    mitigations: MitigationOptions = field(default_factory=MitigationOptions)
+    allow_mismatched_32bit_el0: bool = False
+    """``allow_mismatched_32bit_el0``"""
+    config: Mapping[str, bool] = field(default_factory=dict, hash=False)
+    """Configuration options, and whether the kernel is built with them, where that is not as in the tables."""
+    without: frozenset[str] = frozenset()
+    """Capabilities of the tables, by their names, that this release does not have."""
+    knows_vpipt: bool = False
+    """CTR_EL0.L1Ip 0 is a policy of instruction caches."""
+    dbm_is_logged_at_once: bool = False
+    """The log tells of dirty bit management when the first CPU has it, without the list of CPUs."""
+    tells_mitigations_at_once: bool = True
+    """The log tells once, and together, which mitigations the command line switches off."""
+    bhb_ignores_options: bool = False
+    """Spectre-BHB is mitigated whatever the command line says."""
+    gmid_follows_overrides: bool = False
+    """GMID_EL1 has no first value where the command line hides MTE."""
+    vmid_checks_own_range: bool = False
+    """A late CPU's own range of physical addresses is compared with KVM's limit, and not the system's."""
+
+
+@lru_cache(maxsize=64)
+def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityTable, tuple[Hwcap, ...]]:
+    """Return the entries of the tables that a kernel is built with."""
+
+    def is_built(one: Requirement) -> bool:
+        return all(options.config.get(option, True) for option in one.config)
+
+    capabilities = (one for one in tables.capabilities if is_built(one) and one.name not in options.without)
+    return CapabilityTable(capabilities), tuple(one for one in tables.hwcaps if is_built(one))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The log and the CPUs around a kernel's features."""
+
+    line: Callable[[str], None]
+    """Writes a line to the log."""
+    tell: Callable[[str], None]
+    """Writes a line that tells of features besides vector lengths."""
+    warn: Callable[[str], None]
+    """Records a warning in the kernel's log."""
+    every_cpu_started_at_el2: Callable[[], bool]
+    """Tells whether every CPU that has started so far did so at EL2."""
+    cpus: int
+    """The number of possible CPUs."""
+
+
+class SystemFeatures:
+    """The features of one system; CPUs are logical numbers.
+
+    Args:
+        tables: the kernel's tables.
+        series: the kernel's series, which is newer than that of the tables where it has none of its own.
+        overrides: the command line's values of ID registers.
+        options: what else tells kernels apart.
+        surroundings: the log, and the CPUs.
+    """
+
+    def __init__(
+        self,
+        tables: KernelTables,
+        series: tuple[int, int],
+        overrides: Mapping[str, Override],
+        options: FeatureOptions,
+        surroundings: Surroundings,
+    ) -> None:
+        self.tables = tables
+        self.options = options
+        self._series = series
+        self._line = surroundings.line
+        self._tell = surroundings.tell
+        self._surroundings = surroundings
+        self.registers = SystemRegisters(tables, overrides, options.config)
+        table, hwcaps = _entries(tables, options)
+        self.capabilities = Capabilities(table, self._tell)
+        self.hwcaps = Hwcaps(hwcaps)
+        self.mitigations = Mitigations(tables, options.mitigations, self._tell, self._warned)
+        self.aarch32 = Asymmetric32Bit()
+        self.final = False
+        self.taint = 0
+        self._boot: CpuId | None = None
+        self._boot_aarch32: CpuId | None = None
+        # What was found of CPUs that are alike, so that each kind is judged once: nothing later depends on it.
+        self._nothing_new: set[tuple[CpuId, tuple[object, ...]]] = set()
+        self._nothing_differs: set[tuple[CpuId, tuple[object, ...]]] = set()
+        self._variation_told = False
+        self._dbm_told = False
+        self._tells_32bit_el0 = False
+        self.slots = 0, 0
+        """The numbers of breakpoints and watchpoints that the kernel counts on, once it is up."""
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        parts = self.registers, self.capabilities, self.hwcaps, self.mitigations, self.aarch32
+        told = self._variation_told, self._dbm_told, self._boot_aarch32 is None
+        return self.final, self.taint, told, self.slots, *(part.snapshot() for part in parts)
+
+    # What matchers ask (`sim.kernel.features.matchers.SystemSoFar`).
+
+    def has(self, name: str) -> bool:
+        """Return True if the system has a capability so far."""
+        return self.capabilities.has(name)
+
+    def needs_kpti(self, cpu: LocalReading, one: Requirement) -> bool:
+        """Return True if page tables must be isolated."""
+        return self.mitigations.needs_kpti(cpu, one)
+
+    def prints_32bit_el0(self) -> None:
+        """Log that 32-bit programs run; the matcher does that itself, since the capability has no words."""
+        self._tell("CPU features: detected: 32-bit EL0 Support")
+
+    def dbm_seen(self, cpu: LocalReading) -> None:
+        """Log that a CPU sets the dirty bit itself, in kernels that tell it at once."""
+        if self.options.dbm_is_logged_at_once and not self._dbm_told and self._has_dbm(cpu):
+            self._dbm_told = True
+            self._tell("CPU features: detected: Hardware dirty bit management")
+
+    @property
+    def allows_mismatched_32bit_el0(self) -> bool:
+        """True if the command line lets 32-bit programs run on some CPUs only."""
+        return self.options.allow_mismatched_32bit_el0
+
+    @property
+    def every_cpu_started_at_el2(self) -> bool:
+        """True if every CPU that has started so far did so at EL2."""
+        return self._surroundings.every_cpu_started_at_el2()
+
+    @property
+    def many_cpus(self) -> bool:
+        """True if more than one CPU is possible."""
+        return self._surroundings.cpus > 1
+
+    def _warned(self, words: str) -> None:
+        self.taint |= TAINT_WARN
+        self._surroundings.warn(words)
+
+    def _has_dbm(self, cpu: LocalReading) -> bool:
+        return cpu.field(HAFDBS) >= _DIRTY_BIT and not is_in_list(cpu.midr, self.tables.midr_lists["broken_dbm"])
+
+    def _matches(self, cpu: CpuId | None) -> Callable[[Requirement], bool]:
+        reading = None if cpu is None else LocalReading(cpu, self.registers)
+        return lambda one: matches(self, one, reading)
+
+    def detected_icache(self, number: int, cpu: CpuId) -> None:
+        """Log the policy of a CPU's instruction cache."""
+        policy = policy_name(cpu.raw_ctr, knows_vpipt=self.options.knows_vpipt)
+        self._tell(f"Detected {policy} I-cache on CPU{number}")
+
+    def init_cpu_features(self, boot: CpuId) -> None:
+        """Take the boot CPU's registers as the system's, and detect what it decides."""
+        self._boot = boot
+        for name, table in self.tables.registers.items():
+            if (boot.has_aarch32_el0 or not table.is_aarch32) and self._is_initialised(name, boot):
+                self.registers.init(name, boot.value(name), self._tell)
+        if boot.has_aarch32_el0:
+            self._boot_aarch32 = boot
+        self.capabilities.detect_boot(self._matches(boot))
+
+    def _is_initialised(self, name: str, boot: CpuId) -> bool:
+        """Return True if the boot CPU gives a register its first value."""
+        has = {
+            "MPAMIDR_EL1": bool(self.registers.field(MPAM)),
+            "GMID_EL1": boot.has_mte and (not self.options.gmid_follows_overrides or self._has_mte()),
+            "ZCR_EL1": bool(self.registers.field(SVE)),
+            "SMCR_EL1": bool(self.registers.field(SME)),
+        }
+        return has.get(name, True)
+
+    def _has_mte(self) -> bool:
+        return self.registers.field(MTE) >= MTE_WITH_TAGS
+
+    def verify_asid(self, number: int, cpu: CpuId) -> bool:
+        """Return False if a CPU has fewer ASIDs than the boot CPU, so that the kernel must panic."""
+        assert self._boot is not None
+        own, boot = self._asid_bits(number, cpu), self._asid_bits(None, self._boot)
+        if own < boot:
+            self._line(f"CPU{number}: smaller ASID size({own}) than boot CPU ({boot})")
+        return own >= boot
+
+    def _asid_bits(self, number: int | None, cpu: CpuId) -> int:
+        asid = cpu.field(ASIDBITS)
+        if asid not in {0, _16_BITS} and number is not None:
+            self._line(f"CPU{number}: Unknown ASID size ({asid}); assuming 8-bit")
+        return 16 if asid == _16_BITS else 8
+
+    def verify_boot(self, number: int, cpu: CpuId) -> Conflict | None:
+        """Judge what every secondary must share with the boot CPU; a CPU like that has it."""
+        if cpu is self._boot:
+            return None
+        return self._told(number, self.capabilities.verify_boot(self._matches(cpu)))
+
+    def detect_local(self, number: int, cpu: CpuId) -> None:
+        """Detect what an early CPU has itself."""
+        if not self.capabilities.table.at_secondaries:
+            return
+        before = self._state()
+        if (cpu, before) in self._nothing_new:
+            return
+        self.capabilities.detect_local(number, self._matches(cpu))
+        if self._state() == before:
+            self._nothing_new.add((cpu, before))
+
+    def _state(self) -> tuple[object, ...]:
+        """Return what decides whether a CPU changes anything that is like a CPU before it."""
+        return self.capabilities.system, self.registers.version, self.every_cpu_started_at_el2
+
+    def verify_late(self, number: int, cpu: CpuId) -> Conflict | None:
+        """Judge a late CPU's capabilities."""
+        reading = LocalReading(cpu, self.registers)
+
+        def enable(place: int, one: Capability) -> None:
+            self._enable(place, one, number, reading)
+
+        return self._told(number, self.capabilities.verify_late(self._matches(cpu), enable))
+
+    def _told(self, number: int, conflict: Conflict | None) -> Conflict | None:
+        if conflict is not None:
+            one, system = conflict.capability, int(conflict.system_has)
+            self._line(
+                f"CPU features: CPU{number}: Detected conflict for capability {one.number(self._series)} "
+                f"({one.description or '(null)'}), System: {system}, CPU: {1 - system}"
+            )
+        return conflict
+
+    def verify_hwcaps(self, number: int, cpu: CpuId) -> Hwcap | None:
+        """Judge a late CPU's hwcaps."""
+        missing = self.hwcaps.missing(self._matches(cpu), has_aarch32=cpu.has_aarch32_el0)
+        if missing is not None:
+            self._line(f"CPU features: CPU{number}: missing HWCAP: {missing.log_name}")
+        return missing
+
+    def verify_hyp(self, number: int, cpu: CpuId, ipa_limit_bits: int) -> str | None:
+        """Judge a late CPU's fitness for guests, and return what is unfit.
+
+        Args:
+            number: the CPU.
+            cpu: its registers.
+            ipa_limit_bits: KVM's limit of guests' physical addresses; 0 before KVM is up.
+        """
+        if _vmid_bits(cpu.field(VMIDBITS)) < _vmid_bits(self.registers.field(VMIDBITS)):
+            self._line(f"CPU features: CPU{number}: VMID width mismatch")
+            return "VMID width"
+        parange = cpu.field(PARANGE) if self.options.vmid_checks_own_range else self.registers.field(PARANGE)
+        if physical_bits(parange) < ipa_limit_bits:
+            self._line(f"CPU features: CPU{number}: IPA range mismatch")
+            return "IPA range"
+        return None
+
+    def store(self, number: int, cpu: CpuId) -> None:
+        """Compare a CPU that was not refused with the boot CPU, and make the system's values safe for it."""
+        before = self._state()
+        if (cpu, before) in self._nothing_differs:
+            return
+        differing = [name for name in self._compare(cpu) if self._is_unexpected(number, name, cpu)]
+        if not differing:
+            if self._state() == before:
+                self._nothing_differs.add((cpu, before))
+            return
+        self.taint |= TAINT_CPU_OUT_OF_SPEC
+        if not self._variation_told:
+            self._variation_told = True
+            self._line("CPU features: Unsupported CPU feature variation detected.")
+
+    def _is_unexpected(self, number: int, name: str, cpu: CpuId) -> bool:
+        boot = self._boot_aarch32 if self.tables.registers[name].is_aarch32 else self._boot
+        boot_value, own = 0 if boot is None else boot.value(name), cpu.value(name)
+        self.registers.update(name, own)
+        if not self.registers.differs(name, boot_value, own):
+            return False
+        self._line(
+            f"CPU features: SANITY CHECK: Unexpected variation in SYS_{name}. "
+            f"Boot CPU: {boot_value:#016x}, CPU{number}: {own:#016x}"
+        )
+        return True
+
+    def _compare(self, cpu: CpuId) -> Iterator[str]:
+        """Yield the registers that the kernel looks at on a CPU."""
+        has = {
+            "MPAMIDR_EL1": bool(cpu.field(MPAM)),
+            "GMID_EL1": cpu.has_mte,
+            "ZCR_EL1": bool(cpu.field(SVE)),
+            "SMCR_EL1": bool(cpu.field(SME)),
+        }
+        registers = self.tables.registers.items()
+        yield from (name for name, one in registers if one.compared and not one.is_aarch32 and has.get(name, True))
+        if not cpu.has_aarch32_el0:
+            return
+        self._lazy_init_32bit(cpu)
+        if self.registers.field(EL1) != AARCH32:
+            for register, name in _RELAXED:
+                self.registers.relax(register, name)
+        yield from (name for name, one in registers if one.is_aarch32)
+
+    def _lazy_init_32bit(self, cpu: CpuId) -> None:
+        """Let the first CPU that runs 32-bit programs give the 32-bit registers their first value."""
+        if self._boot_aarch32 is None and self.options.allow_mismatched_32bit_el0:
+            self._boot_aarch32 = cpu
+            for name, table in self.tables.registers.items():
+                if table.is_aarch32:
+                    self.registers.init(name, cpu.value(name), self._tell)
+
+    def setup_system_capabilities(self) -> None:
+        """Detect what the sanitised registers show."""
+        self.capabilities.detect_system(self._matches(None))
+
+    def enable_everywhere(self, online: list[tuple[int, CpuId]]) -> None:
+        """Enable every capability on the CPUs that are online.
+
+        Args:
+            online: the CPUs, each with its registers.
+        """
+        if not self.capabilities.has_effects:
+            return
+        for number, cpu in online:
+            reading = LocalReading(cpu, self.registers)
+            for place, one in self.capabilities.of_system():
+                self._enable(place, one, number, reading)
+
+    def _enable(self, place: int, one: Capability, number: int, cpu: LocalReading) -> None:
+        """Enable a capability on a CPU: only what others can see of it is modelled."""
+        match one.name:
+            case "HW_DBM" if self._has_dbm(cpu):
+                self._count(place, number)
+            case "HAS_AMU_EXTN" if cpu.field(AMU):
+                self._count(place, number)
+                if one.description is None:
+                    self._tell(f"CPU features: detected CPU{number}: Activity Monitors Unit (AMU)")
+            case "SPECTRE_V2":
+                self.mitigations.enable_v2(cpu)
+            case "SPECTRE_V4":
+                ssbs = bool(cpu.field(SSBS))
+                self.mitigations.enable_v4(cpu, has_ssbs=ssbs)
+            case "SPECTRE_BHB" if self._matches(cpu.cpu)(one):
+                self.mitigations.enable_bhb(
+                    cpu,
+                    ignores_options=self.options.bhb_ignores_options,
+                    tells_option=not self.options.tells_mitigations_at_once,
+                )
+
+    def _count(self, place: int, number: int) -> None:
+        cpus = self.capabilities.cpus.setdefault(place, [])
+        if number not in cpus:
+            cpus.append(number)
+
+    def finalise(self, running: CpuId) -> None:
+        """Make the capabilities final, and promise hwcaps.
+
+        Args:
+            running: the CPU that does it.
+        """
+        self.final = self.mitigations.final = True
+        if not CWG.of(running.raw_ctr):
+            self._tell("CPU features: No Cache Writeback Granule information, assuming 128")
+        self.slots = self.registers.field(BRPS) + 1, self.registers.field(WRPS) + 1
+        for erratum, register, name in _HIDDEN_BY:
+            if self.has(erratum):
+                self.registers.hide(register, name)
+        self.hwcaps.setup(self._matches(None))
+        if self.has("HAS_32BIT_EL0_DO_NOT_USE"):
+            self.setup_compat_hwcaps()
+
+    def setup_compat_hwcaps(self) -> None:
+        """Promise hwcaps to 32-bit programs."""
+        self.hwcaps.setup_compat(self._matches(None), without_aes=self.has(_AES_ERRATUM))
+
+    def cpu_online(self, number: int, cpu: CpuId, online: list[int]) -> None:
+        """Count a CPU that came online among those that run 32-bit programs."""
+        if not self.options.allow_mismatched_32bit_el0:
+            return
+        if self.aarch32.online(number, online, self._tell, is_32bit=cpu.has_aarch32_el0):
+            self.setup_compat_hwcaps()
+
+    def lacks_breakpoints(self, cpu: CpuId) -> bool:
+        """Return True if a CPU has fewer breakpoints or watchpoints than the kernel resets on each CPU."""
+        return cpu.field(BRPS) + 1 < self.slots[0] or cpu.field(WRPS) + 1 < self.slots[1]
+
+
+def _vmid_bits(vmidbits: int) -> int:
+    return 16 if vmidbits == _16_BITS else 8
+
+
+def physical_bits(parange: int) -> int:
+    """Return the number of bits of physical addresses that ID_AA64MMFR0_EL1.PARange states."""
+    return _PHYSICAL_BITS.get(parange, 48)

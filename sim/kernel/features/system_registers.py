@@ -1,0 +1,155 @@
+"""The system's value of each ID register: how it begins, and how each CPU that comes narrows it.
+
+Source: arch/arm64/kernel/cpufeature.c (``init_cpu_ftr_reg``, ``update_cpu_ftr_reg``, ``check_update_ftr_reg``,
+``relax_cpu_ftr_reg``).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sim.cpufeature_tables import Field, KernelTables, Register
+from sim.id_registers import IdField
+from sim.kernel.features.id_override import Override
+
+Warn = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class FtrReg:
+    """``struct arm64_ftr_reg``: one register as the kernel keeps it."""
+
+    table: Register
+    system_value: int = 0
+    """The sanitised value; bits that no field lists are 0."""
+    strict_mask: int = 0
+    """The bits in which a difference is logged: none before the register has its first value."""
+    user_mask: int = 0
+    """The bits that programs may read."""
+    user_value: int = 0
+    """The value that programs read in the other bits."""
+
+    @property
+    def user_view(self) -> int:
+        """The value that a program reads."""
+        return self.user_value | (self.system_value & self.user_mask)
+
+
+class SystemRegisters:
+    """The registers of a system.
+
+    Args:
+        tables: the kernel's tables.
+        overrides: the command line's values, by register.
+        config: configuration options, and whether the kernel is built with them, where that is not as in the tables.
+    """
+
+    def __init__(self, tables: KernelTables, overrides: Mapping[str, Override], config: Mapping[str, bool]) -> None:
+        self.regs = {name: FtrReg(table) for name, table in tables.registers.items()}
+        self._overrides = dict(overrides)
+        self._config = config
+        self._safe_values: dict[tuple[str, int, int], int] = {}
+        self.version = 0
+        """The number of changes so far; two moments with one version have the same values."""
+
+    def snapshot(self) -> tuple[object, ...]:
+        """Return everything that later steps depend on."""
+        return tuple((reg.system_value, reg.strict_mask, reg.user_mask) for reg in self.regs.values())
+
+    def read(self, name: str) -> int:
+        """Return the sanitised value of a register; 0 of a register that the kernel does not keep."""
+        reg = self.regs.get(name)
+        return 0 if reg is None else reg.system_value
+
+    def field(self, field: IdField) -> int:
+        """Return the sanitised value of a field; 0 where the kernel does not list it."""
+        return field.of(self.read(field.register))
+
+    def with_overrides(self, name: str, value: int) -> int:
+        """Return what the kernel takes a CPU's register for, once the command line's values are put in."""
+        override = self._overrides.get(name)
+        return value if override is None else override.applied_to(value)
+
+    def init(self, name: str, value: int, warn: Warn) -> None:
+        """Give a register its first value.
+
+        Args:
+            name: the register.
+            value: the boot CPU's value.
+            warn: writes a line on an override to the log.
+        """
+        reg = self.regs.get(name)
+        if reg is None:
+            return
+        override = self._overrides.get(name)
+        for field in reg.table.fields:
+            if override is not None:
+                value = self._overridden(name, field, override, value, warn)
+            if not self._is_visible(field):
+                reg.user_value = field.put(reg.user_value, field.safe)
+            else:
+                reg.user_mask |= field.mask
+        reg.strict_mask = reg.table.strict_mask
+        reg.system_value = value & reg.table.listed_mask
+        self.version += 1
+
+    def _is_visible(self, field: Field) -> bool:
+        return field.visible if field.visible_if is None else self._config.get(field.visible_if, field.visible)
+
+    def _overridden(self, name: str, field: Field, override: Override, value: int, warn: Warn) -> int:
+        """Return a register's value with one field overridden, if the override is safe there."""
+        bits = f"SYS_{name}[{field.shift + field.width - 1}:{field.shift}]"
+        if override.is_impossible(field):
+            override.drop(field)
+            warn(f"CPU features: {bits}: impossible override, ignored")
+        elif override.covers(field):
+            asked, own = field.of(override.value), field.of(value)
+            if field.safe_value(asked, own) != asked:
+                override.drop(field)
+                warn(f"CPU features: {bits}: ignoring override to {asked:x}")
+            elif own != asked:
+                warn(f"CPU features: {bits}: forced to {asked:x}")
+                return field.put(value, asked)
+            else:
+                warn(f"CPU features: {bits}: already set to {asked:x}")
+        return value
+
+    def update(self, name: str, value: int) -> None:
+        """Make a register's value safe for one more CPU."""
+        reg = self.regs.get(name)
+        if reg is None:
+            return
+        old = reg.system_value
+        key = (name, old, value)
+        if key not in self._safe_values:
+            self._safe_values[key] = _safe(reg.table, old, value)
+        reg.system_value = self._safe_values[key]
+        self.version += reg.system_value != old
+
+    def differs(self, name: str, boot_value: int, value: int) -> bool:
+        """Return True if the kernel logs that a CPU's value is not the boot CPU's."""
+        reg = self.regs.get(name)
+        return reg is not None and bool((boot_value ^ value) & reg.strict_mask)
+
+    def relax(self, name: str, field_name: str) -> None:
+        """Log no difference in a field any more."""
+        reg = self.regs.get(name)
+        field = None if reg is None else reg.table.field(field_name)
+        if reg is not None and field is not None:
+            self.version += bool(reg.strict_mask & field.mask)
+            reg.strict_mask &= ~field.mask
+
+    def hide(self, name: str, field_name: str) -> None:
+        """Hide a field from programs."""
+        reg = self.regs.get(name)
+        field = None if reg is None else reg.table.field(field_name)
+        if reg is not None and field is not None:
+            reg.user_mask &= ~field.mask
+
+
+def _safe(table: Register, system: int, value: int) -> int:
+    """Return the safe value of a register, field by field."""
+    for field in table.fields:
+        old, new = field.of(system), field.of(value)
+        if old != new:
+            system = field.put(system, field.safe_value(old, new))
+    return system
