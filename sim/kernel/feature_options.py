@@ -31,7 +31,7 @@ def feature_options(scenario: Scenario) -> FeatureOptions:
         config={"CONFIG_ARM64_SME": flags.sme},
         without=frozenset() if flags.icv_dir_trapping else frozenset({"HAS_ICH_HCR_EL2_TDIR"}),
         gmid_follows_overrides=flags.gmid_follows_overrides,
-        vmid_checks_own_range=flags.ipa_range_of_cpu,
+        compares_own_ipa_range=flags.ipa_range_of_cpu,
     )
 
 

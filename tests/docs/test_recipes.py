@@ -116,8 +116,8 @@ DREAM = {
             '{"name": "HAS_CRC32",',
             (
                 '{"name": "HAS_DREAM", "description": "Dreams", "type": ["SYSTEM", "PERMITTED_LATE"], "matcher": '
-                '"has_cpuid_feature", "register": "ID_AA64ISAR0_EL1", "field": "DREAM", "min": 1, "numbers": {"6.12": 200}'
-                '},\n{"name": "HAS_CRC32",'
+                '"has_cpuid_feature", "register": "ID_AA64ISAR0_EL1", "field": "DREAM", "min": 1, '
+                '"numbers": {"6.12": 200}},\n{"name": "HAS_CRC32",'
             ),
         ),
     ],
@@ -194,8 +194,8 @@ SVX = {
         (
             '{"name": "HAS_CRC32",',
             (
-                '{"name": "SVX", "description": "Scalable X Extension", "type": ["SYSTEM", "PERMITTED_LATE"], "matcher": '
-                '"has_cpuid_feature", "register": "ID_AA64PFR1_EL1", "field": "SVX", "min": 1, "numbers": {"6.1": 200, '
+                '{"name": "SVX", "description": "Scalable X Extension", "type": ["SYSTEM", "PERMITTED_LATE"], '
+                '"matcher": "has_cpuid_feature", "register": "ID_AA64PFR1_EL1", "field": "SVX", "min": 1, "numbers": {"6.1": 200, '
                 '"6.12": 200, "6.18": 200}},\n{"name": "HAS_CRC32",'
             ),
         ),

@@ -12,6 +12,7 @@ from itertools import permutations, product
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 import simpy
 from simpy.events import Event, Process
@@ -19,6 +20,7 @@ from simpy.resources.resource import Request
 
 from sim import rules
 from sim.boot_run import BootRun
+from sim.cpufeature_tables import KernelTables
 from sim.designs import Design
 from sim.environment import Lock, Step, StepKind
 from sim.errnos import Errno
@@ -26,6 +28,9 @@ from sim.explore.controlled_env import ControlledEnvironment, ControlledLock, co
 from sim.explore.exploration import explore_orders
 from sim.explore.fingerprint import fingerprint
 from sim.facts import ActionOutcome, Refused
+from sim.id_registers import Core
+from sim.kernel.features.capabilities import CapabilityTable
+from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.printk import Printk
 from sim.kernel.refusal import Refusal
 from sim.latencies import Distribution, Latencies, fixed
@@ -34,13 +39,63 @@ from sim.processes.hotplug import Hotplug, _BringUp
 from sim.processes.recorder import Recorder
 from sim.rules import Reason
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
-from sim.topology import Cpu, Topology
+from sim.topology import Cpu, Features, Topology
 from sim.vectors import VectorType
 from tests.systems import A64FX, N2, V1, guest, off, on, wait_for
 
 LATE = Latencies(cpu_on=fixed("6s"))
 """Every CPU may arrive after the wait for it has ended."""
+A55_REGISTERS = {
+    "CTR_EL0": 0x84448004,
+    "CLIDR_EL1": 0x82000023,
+    "CNTFRQ_EL0": 0x3B9ACA0,
+    "DCZID_EL0": 4,
+    "ID_AA64DFR0_EL1": 0x10305408,
+    "ID_AA64ISAR0_EL1": 0x100010211120,
+    "ID_AA64ISAR1_EL1": 0x100001,
+    "ID_AA64MMFR0_EL1": 0x101122,
+    "ID_AA64MMFR1_EL1": 0x10212122,
+    "ID_AA64MMFR2_EL1": 0x1011,
+    "ID_AA64PFR0_EL1": 0x11110022,
+    "ID_AA64PFR1_EL1": 0x10,
+    "ID_ISAR5_EL1": 0x1011121,
+    "ID_PFR1_EL1": 0x10010001,
+    "MVFR1_EL1": 0x13211111,
+}
+
+
+def core_like_a55(name: str, midr: int, **registers: int) -> Features:
+    """Return the features of a core that has Cortex-A55's registers but for some."""
+    return Features(core=Core(name, midr, A55_REGISTERS | registers, "a test", has_all_features=True))
+
+
+A55 = core_like_a55("a55", 0x410FD050)
 SCENARIOS = {
+    "cores that differ": Scenario(
+        Topology(
+            (
+                Cpu("cpu0", core_like_a55("a76", 0x414FD0B1, ID_AA64PFR0_EL1=0x1100000011110011)),
+                Cpu("cpu1", A55),
+                Cpu("cpu4", A55),
+                Cpu("cpu5", A55),
+                Cpu("cpu2", core_like_a55("a55 without SSBS", 0x410FD050, ID_AA64PFR1_EL1=0), late=True),
+                Cpu("cpu3", core_like_a55("a76 r0", 0x410FD0B0, ID_AA64DFR0_EL1=0x10305409), late=True),
+            )
+        ),
+        kernel="6.12",
+        options="allow_mismatched_32bit_el0 kpti=1 mitigations=off",
+        actions=(on(3, agent="a"), on(2, agent="b"), off(1, agent="b"), off(0, agent="b"), on(0, agent="b")),
+    ),
+    "a core of 6.1": Scenario(
+        Topology(
+            (
+                Cpu("cpu0", core_like_a55("a76", 0x414FD0B1, CTR_EL0=0x9444C004)),
+                Cpu("cpu1", A55),
+            )
+        ),
+        kernel="6.1",
+        actions=(off(1),),
+    ),
     "busy": Scenario(
         Topology.of(
             [A64FX, A64FX, V1, [128, 256, 384, 512], [128, 256, 512, 1024]], [[128], [128], [128], [128], [128]]
@@ -105,7 +160,6 @@ SEEDS = {"busy": 4, "late arrivals": 30, "parallel bring-up": 10, "pKVM at any t
 UNCOUNTED = {
     # The past, which only the record tells
     "ControlledEnvironment.left_early": "the run is over",
-    "CpuFeatures.announced[].time_ns": "a time",
     "Recorder.actions": "actions that are over",
     "Recorder.booted_events[]": "a place among the events; that the CPU was online is there",
     "Recorder.early": "tables show it, and nothing depends on it",
@@ -135,16 +189,43 @@ UNCOUNTED = {
     "Guests._seats": "locks are in the environment's snapshot",
     "Hotplug._coming": "the agents that wait are there, with their actions",
     "UserSpace.left[][]": "the scenario's; the number of actions that are left is there",
+    "CpuFeatures._known_at": "follows from what is final and the registers, which are there",
+    "CpuFeatures._supported": "follows from what is final and the registers, which are there",
+    "Mitigations.final": "that the features are final is there",
+    "SystemFeatures._nothing_differs": "a shortcut, which changes nothing",
+    "SystemFeatures._nothing_new": "a shortcut, which changes nothing",
+    "SystemRegisters._safe_values": "a shortcut, which changes nothing",
+    "SystemRegisters.version": "the values are there",
+    # What only tables show
+    "Capabilities.decided_by": "the CPU that decided, which nothing depends on",
+    "Recorder.refused[].refusal.panics_because": "words for the reason, which is there",
     # What the scenario settles
+    "Capabilities._line": "the log",
+    "CpuFeatures._capability_of": "the kernel's",
+    "CpuFeatures._has_all": "the topology's",
+    "CpuFeatures._readings": "the topology's",
+    "CpuFeatures._tell": "the log",
+    "FtrReg.user_value": "the kernel's",
+    "Mitigations._line": "the log",
+    "Mitigations._options": "the command line's",
+    "Mitigations._warn": "the log",
+    "Override.mask": "the command line's, and the boot CPU's",
+    "Override.value": "the command line's, and the boot CPU's",
+    "SystemFeatures._boot": "the boot CPU's",
+    "SystemFeatures._line": "the log",
+    "SystemFeatures._series": "the kernel's",
+    "SystemFeatures._surroundings": "the log and the record of exception levels, which is there",
+    "SystemFeatures._tell": "the log",
+    "SystemFeatures.options": "the kernel's and the command line's",
+    "SystemRegisters._config": "the kernel's",
+    "SystemRegisters._overrides": "the command line's",
+    "VectorLengths._announces": "the design's",
+    "VectorLengths._has_pseudo_registers": "the kernel's",
+    "VectorLengths._late_store": "the design's",
+    "VectorLengths._refuses": "the design's",
+    "VectorLengths.announced[].time_ns": "a time",
     "ControlledEnvironment._choose": "the explorer's",
     "ControlledEnvironment.late": "follows from the scenario's durations",
-    "CpuFeatures._announces": "the design's",
-    "CpuFeatures._capabilities": "the kernel's",
-    "CpuFeatures._has_pseudo_registers": "the kernel's",
-    "CpuFeatures._late_store": "the design's",
-    "CpuFeatures._refuses": "the design's",
-    "CpuFeatures._release": "the kernel's",
-    "CpuFeatures._usable": "the kernel's",
     "Psci._faults[key]": "the scenario's",
     "_FaultsOfCpu._faults": "the scenario's",
     "System.logical": "the topology's",
@@ -176,7 +257,7 @@ def is_part(value: Any) -> bool:
     """Return True for what changes while a boot runs: neither a value, nor a record, nor the log."""
     return (
         type(value).__module__.startswith("sim.")
-        and not isinstance(value, tuple | Enum | Printk | Topology)
+        and not isinstance(value, tuple | Enum | Printk | Topology | CapabilityTable | msgspec.Struct)
         and not (is_dataclass(value) and vars(type(value))["__dataclass_params__"].frozen)
     )
 
@@ -272,7 +353,9 @@ def _another(value: Any) -> Any:
 
 def refers(value: Any) -> bool:
     """Return True for another part, whose own fields are changed, and for what is the same in a whole exploration."""
-    return is_part(value) or isinstance(value, Scenario | Topology | Printk | Request)
+    return is_part(value) or isinstance(
+        value, Scenario | Topology | Printk | Request | KernelTables | CapabilityTable | msgspec.Struct | CpuId
+    )
 
 
 class Survey:

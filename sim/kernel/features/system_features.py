@@ -83,7 +83,7 @@ class FeatureOptions:
     """Spectre-BHB is mitigated whatever the command line says."""
     gmid_follows_overrides: bool = False
     """GMID_EL1 has no first value where the command line hides MTE."""
-    vmid_checks_own_range: bool = False
+    compares_own_ipa_range: bool = False
     """A late CPU's own range of physical addresses is compared with KVM's limit, and not the system's."""
 
 
@@ -154,7 +154,6 @@ class SystemFeatures:
         self._nothing_differs: set[tuple[CpuId, tuple[object, ...]]] = set()
         self._variation_told = False
         self._dbm_told = False
-        self._tells_32bit_el0 = False
         self.slots = 0, 0
         """The numbers of breakpoints and watchpoints that the kernel counts on, once it is up."""
 
@@ -309,7 +308,7 @@ class SystemFeatures:
         if _vmid_bits(cpu.field(VMIDBITS)) < _vmid_bits(self.registers.field(VMIDBITS)):
             self._line(f"CPU features: CPU{number}: VMID width mismatch")
             return "VMID width"
-        parange = cpu.field(PARANGE) if self.options.vmid_checks_own_range else self.registers.field(PARANGE)
+        parange = cpu.field(PARANGE) if self.options.compares_own_ipa_range else self.registers.field(PARANGE)
         if physical_bits(parange) < ipa_limit_bits:
             self._line(f"CPU features: CPU{number}: IPA range mismatch")
             return "IPA range"
