@@ -195,7 +195,8 @@ SVX = {
             '{"name": "HAS_CRC32",',
             (
                 '{"name": "SVX", "description": "Scalable X Extension", "type": ["SYSTEM", "PERMITTED_LATE"], '
-                '"matcher": "has_cpuid_feature", "register": "ID_AA64PFR1_EL1", "field": "SVX", "min": 1, "numbers": {"6.1": 200, '
+                '"matcher": "has_cpuid_feature", "register": "ID_AA64PFR1_EL1", "field": "SVX", "min": 1, '
+                '"numbers": {"6.1": 200, '
                 '"6.12": 200, "6.18": 200}},\n{"name": "HAS_CRC32",'
             ),
         ),
