@@ -4,7 +4,7 @@ Values are 64 bits, as an MRS at EL1 reads them. Field names are those of the Ar
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 
@@ -37,10 +37,7 @@ class IdField:
 
 @dataclass(frozen=True, eq=False)
 class Core:
-    """A core model: MIDR_EL1, ID registers with everything that the core can have, and where they were read.
-
-    A register that is not stated reads as 0, which is what the architecture gives to registers without a meaning.
-    """
+    """A core model: MIDR_EL1, ID registers with everything that the core can have, and where they were read."""
 
     name: str
     midr: int
@@ -48,6 +45,16 @@ class Core:
     source: str
     has_all_features: bool = False
     """Its registers are stated well enough to model every feature, and not vector lengths alone."""
+    is_complete: bool = True
+    """A register that is not stated reads as 0; else nobody is known to have published its value."""
+    changes: Mapping[str, int] = field(default_factory=dict)
+    """The registers that were given other values than the core's."""
+
+    def with_registers(self, midr: int, changes: Mapping[str, int]) -> "Core":
+        """Return the core in another stepping, or with other values of some registers."""
+        return replace(
+            self, midr=midr, id_registers=MappingProxyType({**self.id_registers, **changes}), changes=changes
+        )
 
 
 QEMU_MAX = Core(

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from sim.cpufeature_tables.options import check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
 from sim.errors import InputError, check_printable, choice
@@ -242,7 +243,11 @@ class Scenario:
     nosme: bool = False
     """``arm64.nosme``"""
     options: str = ""
-    """Further words of the kernel's command line; those that concern CPU features have their effect."""
+    """Further words of the kernel's command line, which concern CPU features (`sim.cpufeature_tables.options`)."""
+    kaslr: bool = False
+    """The kernel runs at a random address, for which a boot loader has given it a seed."""
+    kernel_config: Mapping[str, bool] = field(default_factory=dict, hash=False)
+    """Configuration options that decide on CPU features, and whether this kernel is built with them."""
     relay: Relay = Relay.ENFORCING
     memory: MemoryLayout = MemoryLayout.ADJACENT
     page_bytes: int = 4096
@@ -271,6 +276,8 @@ class Scenario:
             self.topology.number(self.allocation_fails_at)
         check_printable("the scenario's name", self.name)
         kernel_flags(kernel_release(self.kernel), self.kernel_flags)  # raises if a name is wrong; kept by `flags`
+        check_options(self.options)
+        check_config(self.kernel_config)
 
     def _check_actions(self) -> None:
         steps = sum(action.rounds for action in self.actions)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
-from sim.id_registers import QEMU_MAX, Core
+from sim.id_registers import QEMU_MAX, Core, IdField
 from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import (
@@ -36,6 +36,7 @@ LONGEST_NAME = 60
 """The most characters in a name of a CPU or a cluster in a file."""
 MPIDR_AFFINITY = 0xFF_00FF_FFFF
 """The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK): Aff3, and Aff2 to Aff0."""
+_VH = IdField("ID_AA64MMFR1_EL1", "VH", shift=8)
 _MOST_SETS_SHOWN = 4
 _MOST_NAMES_SHOWN = 8
 
@@ -55,23 +56,27 @@ class Features:
     vqs: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
     core: Core = QEMU_MAX
     vhe: bool = True
-    """It can run a kernel at EL2; cores before Armv8.1 cannot."""
+    """It can run a kernel at EL2; cores before Armv8.1 cannot. A core whose registers are known says so itself."""
     id_registers: Mapping[str, int] = field(init=False, compare=False, repr=False)
     """The ID registers: the core's, with 0 in the fields of vector types that the CPU lacks."""
 
     def __post_init__(self) -> None:
         registers = dict(self.core.id_registers)
-        if self.core.has_all_features:
-            object.__setattr__(self, "vhe", bool(registers.get("ID_AA64MMFR1_EL1", 0) >> 8 & 0xF))
+        if self.core.has_all_features and (self.core.is_complete or _VH.register in registers):
+            object.__setattr__(self, "vhe", bool(_VH.of(registers.get(_VH.register, 0))))
         for vector_type, traits in VECTOR_TYPES.items():
-            if vector_type not in self.vqs:
-                name = traits.id_field.register
+            name = traits.id_field.register
+            if vector_type not in self.vqs and (self.core.is_complete or name in registers):
                 registers[name] = traits.id_field.put(registers.get(name, 0), 0)
         object.__setattr__(self, "id_registers", registers)
 
     def register(self, name: str) -> int:
         """Return the value of an ID register; 0 where the core does not state it."""
         return self.id_registers.get(name, 0)
+
+    def knows(self, name: str) -> bool:
+        """Return True if the value of an ID register is known."""
+        return self.core.is_complete or name in self.id_registers
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Firmware:
     el: int | None = None
     """The exception level at which the CPU starts, 1 or 2; None: that of the scenario."""
     enable_method: EnableMethod = EnableMethod.PSCI
+    hidden: tuple[IdField, ...] = ()
+    """The fields of ID registers that firmware, or a hypervisor, shows as if the CPU lacked the feature."""
 
 
 _NO_VECTORS = Features()
@@ -94,9 +101,9 @@ _NO_LIMITS = Firmware()
 # CPUs that are alike share one object, so that systems of many CPUs stay small and the kernel sees at once that two
 # CPUs do not differ.
 @lru_cache(maxsize=4096)
-def _features(sve_vqs: int | None, sme_vqs: int | None, *, vhe: bool) -> Features:
+def _features(sve_vqs: int | None, sme_vqs: int | None, core: Core, *, vhe: bool) -> Features:
     given = {VectorType.SVE: sve_vqs, VectorType.SME: sme_vqs}
-    return Features({vector_type: vqs for vector_type, vqs in given.items() if vqs is not None}, vhe=vhe)
+    return Features({vector_type: vqs for vector_type, vqs in given.items() if vqs is not None}, core, vhe)
 
 
 @lru_cache(maxsize=256)
@@ -108,6 +115,7 @@ def _firmware(
     cptr_el3_esm: bool,
     el: int | None,
     enable_method: EnableMethod,
+    hidden: tuple[IdField, ...],
 ) -> Firmware:
     limits = {VectorType.SVE: zcr_el3_len, VectorType.SME: smcr_el3_len}
     enabled = {VectorType.SVE: cptr_el3_ez, VectorType.SME: cptr_el3_esm}
@@ -116,6 +124,7 @@ def _firmware(
         frozenset(vector_type for vector_type, is_enabled in enabled.items() if not is_enabled),
         el,
         enable_method,
+        hidden,
     )
 
 
@@ -149,6 +158,8 @@ class Cpu:
         el: int | None = None,
         vhe: bool = True,
         enable_method: EnableMethod = EnableMethod.PSCI,
+        core: Core = QEMU_MAX,
+        hidden: tuple[IdField, ...] = (),
         late: bool = False,
         mpidr: int | None = None,
         clusters: tuple[str, ...] = (),
@@ -165,8 +176,9 @@ class Cpu:
             cptr_el3_esm=cptr_el3_esm,
             el=el,
             enable_method=choice(EnableMethod, "enable_method", enable_method),
+            hidden=hidden,
         )
-        return cls(name, _features(sve_vqs, sme_vqs, vhe=vhe), firmware, late, mpidr, clusters)
+        return cls(name, _features(sve_vqs, sme_vqs, core, vhe=vhe), firmware, late, mpidr, clusters)
 
     def __repr__(self) -> str:
         place = f" in {'/'.join(self.clusters)}" if self.clusters else ""
@@ -283,6 +295,14 @@ def cpu(
     )
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class AssumedRegisters:
+    """The values that ID registers are taken to have on CPUs whose own nobody is known to have published."""
+
+    values: Mapping[str, int]
+    """By register, the value of the first CPU, in logical order, whose own is known."""
+
+
 @dataclass(frozen=True, repr=False)
 class Topology:
     """The CPUs of one system, in the order of the file; 1 to 65,536 of them.
@@ -351,6 +371,15 @@ class Topology:
         """
         sme = sme_bits if sme_bits is not None else [None] * len(sve_bits)
         return cls(tuple(cpu(f"cpu{n}", a, b) for n, (a, b) in enumerate(zip(sve_bits, sme, strict=True))))
+
+    @cached_property
+    def assumed_registers(self) -> AssumedRegisters:
+        """The values of registers that are unknown on some CPUs: those CPUs are taken to be like the others there."""
+        values: dict[str, int] = {}
+        for features in dict.fromkeys(one.features for one in self.logical):
+            for name, value in features.id_registers.items():
+                values.setdefault(name, value)
+        return AssumedRegisters(values)
 
     def _check(self, one: Cpu) -> None:
         check_printable("the name", one.name)

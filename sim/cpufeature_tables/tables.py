@@ -308,6 +308,15 @@ def kernel_tables(series: Series, page_bytes: int = 4096) -> KernelTables:
 
 
 @cache
+def every_config_option() -> frozenset[str]:
+    """Return the configuration options that entries of any series depend on."""
+    capabilities, hwcaps = _read("capabilities.json", Capability), _read("hwcaps.json", Hwcap)
+    fields = (field.visible_if for one in _read("registers.json", Register) for field in one.fields)
+    of_entries = (option for entries in (capabilities, hwcaps) for one in entries for option in one.config)
+    return frozenset((*of_entries, *(option for option in fields if option is not None)))
+
+
+@cache
 def unlisted_fields(register: str) -> tuple[Field, ...]:
     """Return the fields of a register that the architecture has and some kernels do not list."""
     found = [one for one in _read("unlisted_fields.json", _Unlisted) if one.register == register]

@@ -10,10 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
+import msgspec
 from msgspec import UNSET
 
+from sim.cpufeature_tables.options import check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError
+from sim.files.core_properties import core_of, hidden_fields, lengths_of
 from sim.files.scenario_tables import (
     ActionTable,
     ClusterTable,
@@ -31,8 +34,9 @@ from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
 from sim.scenario import Action, Fault, Scenario
 from sim.topology import MOST_CPUS, Cpu, EnableMethod, Topology
 from sim.units import nanoseconds
-from sim.vectors import LEN_FIELD, vqs_from_bits
+from sim.vectors import LEN_FIELD, VectorType
 
+_PROPERTIES = [field.name for field in msgspec.structs.fields(CpuProperties)]
 DEEPEST_CLUSTER = 16
 """The deepest nesting of clusters that is read; readers recurse once for each level."""
 _CPU_ONS = re.compile(r"(?P<first>[1-9]\d{0,8})?-(?P<last>[1-9]\d{0,8})?", re.ASCII)
@@ -90,6 +94,9 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
         release = kernel_release(kernel.series)
     with at("kernel.flags"):
         kernel_flags(release, kernel.flags)
+    with at("kernel"):
+        check_options(kernel.options)
+        check_config(kernel.config)
     return Scenario(
         topology,
         kernel=kernel.series,
@@ -100,6 +107,9 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
         maxcpus=kernel.maxcpus,
         nosve=kernel.arm64_nosve,
         nosme=kernel.arm64_nosme,
+        options=kernel.options,
+        kaslr=kernel.kaslr,
+        kernel_config=kernel.config,
         relay=pkvm.relay,
         memory=pkvm.memory,
         page_bytes=kernel.page_bytes,
@@ -140,13 +150,14 @@ def _clusters(
     """
     if len(path) > DEEPEST_CLUSTER:
         raise InputError(f"clusters lie more than {DEEPEST_CLUSTER} deep")
-    for name, times in Counter(cluster.name for cluster in clusters).items():
+    names = [cluster.name or f"cluster{index}" for index, cluster in enumerate(clusters)]
+    for name, times in Counter(names).items():
         if times > 1:
             raise InputError(f"{place}: two clusters are named {name!r}")
     for index, cluster in enumerate(clusters):
         here = f"{place}[{index}]"
         given = _inherited(above, cluster)
-        inside = (*path, cluster.name)
+        inside = (*path, names[index])
         yield from _listed(f"{here}.count", [CpuTable()] * cluster.count, given, inside, numbers)
         yield from _listed(f"{here}.cpus", cluster.cpus, given, inside, numbers)
         yield from _clusters(f"{here}.clusters", cluster.clusters, given, inside, numbers)
@@ -157,18 +168,15 @@ def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
 
     An empty list is a statement: the CPU lacks the extension, even if its cluster has it.
     """
-    return CpuProperties(
-        sve_bits=above.sve_bits if own.sve_bits is UNSET else own.sve_bits,
-        sme_bits=above.sme_bits if own.sme_bits is UNSET else own.sme_bits,
-        zcr_el3_len=above.zcr_el3_len if own.zcr_el3_len is UNSET else own.zcr_el3_len,
-        smcr_el3_len=above.smcr_el3_len if own.smcr_el3_len is UNSET else own.smcr_el3_len,
-        cptr_el3_ez=above.cptr_el3_ez if own.cptr_el3_ez is UNSET else own.cptr_el3_ez,
-        cptr_el3_esm=above.cptr_el3_esm if own.cptr_el3_esm is UNSET else own.cptr_el3_esm,
-        el=above.el if own.el is UNSET else own.el,
-        vhe=above.vhe if own.vhe is UNSET else own.vhe,
-        enable_method=above.enable_method if own.enable_method is UNSET else own.enable_method,
-        late=above.late if own.late is UNSET else own.late,
-    )
+    stated = {
+        name: value for table in (above, own) for name in _PROPERTIES if (value := getattr(table, name)) is not UNSET
+    }
+    # Another core has other registers, so those of the cluster's core are no longer meant.
+    if own.core is not UNSET:
+        for name in ("midr", "registers", "features"):
+            if getattr(own, name) is UNSET:
+                stated.pop(name, None)
+    return CpuProperties(**stated)
 
 
 def _listed(
@@ -183,10 +191,11 @@ def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: i
     # Refused at the first CPU too many, before the rest of a huge count is made.
     if number >= MOST_CPUS:
         raise InputError(f"a topology has at most {MOST_CPUS:,} CPUs")
+    core = core_of(given)
     return Cpu.of(
         table.name or f"cpu{number}",
-        vqs_from_bits(given.sve_bits) if given.sve_bits else None,
-        vqs_from_bits(given.sme_bits) if given.sme_bits else None,
+        lengths_of(given.sve_bits, core, VectorType.SVE),
+        lengths_of(given.sme_bits, core, VectorType.SME),
         zcr_el3_len=LEN_FIELD if given.zcr_el3_len is UNSET else given.zcr_el3_len,
         smcr_el3_len=LEN_FIELD if given.smcr_el3_len is UNSET else given.smcr_el3_len,
         cptr_el3_ez=given.cptr_el3_ez is not False,
@@ -194,6 +203,8 @@ def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: i
         el=None if given.el is UNSET else given.el,
         vhe=given.vhe is not False,
         enable_method=EnableMethod.PSCI if given.enable_method is UNSET else given.enable_method,
+        core=core,
+        hidden=hidden_fields(given),
         late=given.late is True,
         mpidr=table.mpidr,
         clusters=path,

@@ -71,6 +71,9 @@ Bits = Annotated[int, Meta(ge=128, le=2048, extra_json_schema={"multipleOf": 128
 Lengths = Annotated[list[Bits], Meta(extra_json_schema={"uniqueItems": True})]
 Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
 PageBytes = Literal[4096, 16384, 65536]
+FieldValue = Annotated[int, Meta(ge=0, lt=1 << 32)]
+RegisterValue = Annotated[int, Meta(ge=0)] | Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{1,16}$")]
+"""A register's value: a number, or text in hexadecimal, since TOML has no numbers of 64 bits without a sign."""
 Level = Literal[1, 2]
 LEVELS: tuple[Level, ...] = (1, 2)
 """The exception levels at which firmware starts CPUs."""
@@ -94,6 +97,25 @@ class CpuProperties(Table):
     sme_bits: Annotated[Lengths | UnsetType, Meta(description="the streaming lengths that the silicon supports")] = (
         UNSET
     )
+    core: Annotated[
+        Name | UnsetType,
+        Meta(description="the core, by its compatible string; asymboot list cores shows those with known registers"),
+    ] = UNSET
+    midr: Annotated[
+        RegisterValue | UnsetType, Meta(description="MIDR_EL1, if the core is another stepping than the best known")
+    ] = UNSET
+    registers: Annotated[
+        dict[str, RegisterValue] | UnsetType,
+        Meta(description="ID registers with other values than the core's, by name"),
+    ] = UNSET
+    features: Annotated[
+        dict[str, bool | FieldValue] | UnsetType,
+        Meta(description="fields of ID registers with other values than the core's, by the Arm ARM's name"),
+    ] = UNSET
+    hides: Annotated[
+        list[str] | UnsetType,
+        Meta(description="fields of ID registers that firmware shows as if the CPU lacked the feature"),
+    ] = UNSET
     zcr_el3_len: Annotated[
         Len | UnsetType,
         Meta(description="0 to 15; firmware's ZCR_EL3.LEN: the kernel finds no SVE length above it"),
@@ -139,12 +161,13 @@ class ClusterTable(CpuProperties, kw_only=True):
     """A cluster: `count` CPUs with the same properties, then listed CPUs, then further clusters."""
 
     name: Annotated[
-        Name,
+        Name | None,
         Meta(
-            description="without a /; must differ from the names of neighbouring clusters",
+            description="without a /; must differ from the names of neighbouring clusters; by default cluster and "
+            "its place",
             extra_json_schema={"pattern": "^[^/]*$"},
         ),
-    ]
+    ] = None
     count: Annotated[int, Meta(ge=0, le=MOST_CPUS, description="the number of CPUs with no keys of their own")] = 0
     cpus: Annotated[list[CpuTable], Meta(description="CPUs written out, after those of count")] = []
     clusters: Annotated[
@@ -191,6 +214,14 @@ class KernelTable(Table):
     ] = None
     arm64_nosve: Annotated[bool, Meta(description="arm64.nosve: the kernel does not use SVE")] = False
     arm64_nosme: Annotated[bool, Meta(description="arm64.nosme: the kernel does not use SME")] = False
+    options: Annotated[
+        str, Meta(description="further words of the command line that concern CPU features, such as arm64.nomte")
+    ] = ""
+    kaslr: Annotated[bool, Meta(description="the kernel runs at a random address, with a seed from its loader")] = False
+    config: Annotated[
+        dict[str, bool],
+        Meta(description="configuration options that decide on CPU features, where they are not Debian's"),
+    ] = {}
     kvm_mode: Annotated[KvmMode, Meta(description='kvm-arm.mode=; one of "default", "protected", "nvhe", "none"')] = (
         KvmMode.DEFAULT
     )

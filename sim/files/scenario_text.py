@@ -4,12 +4,13 @@ The limit: a file lists the CPUs outside clusters first, then cluster by cluster
 be written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 
 import msgspec
 
+from sim.cores import known_core
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
 from sim.files.new_file import write_new
@@ -27,6 +28,7 @@ from sim.files.scenario_tables import (
     TopologyTable,
 )
 from sim.files.toml_tables import text_from_data
+from sim.id_registers import Core
 from sim.latencies import PARAMETERS, Distribution, Latencies
 from sim.scenario import Fault, Scenario
 from sim.topology import Cpu, EnableMethod, Topology
@@ -154,6 +156,10 @@ def _cpu(cpu: Cpu) -> CpuTable:
     return CpuTable(
         name=cpu.name,
         mpidr=cpu.mpidr,
+        core=unstated if not cpu.features.core.has_all_features else cpu.features.core.name,
+        midr=_midr(cpu.features.core),
+        registers=unstated if not cpu.features.core.changes else _hexadecimal(cpu.features.core.changes),
+        hides=[f"{field.register}.{field.name}" for field in cpu.firmware.hidden] or unstated,
         sve_bits=unstated if cpu.sve_vqs is None else list(bits_from_vqs(cpu.sve_vqs)),
         sme_bits=unstated if cpu.sme_vqs is None else list(bits_from_vqs(cpu.sme_vqs)),
         zcr_el3_len=unstated if cpu.zcr_el3_len == LEN_FIELD else cpu.zcr_el3_len,
@@ -161,10 +167,21 @@ def _cpu(cpu: Cpu) -> CpuTable:
         cptr_el3_ez=unstated if cpu.is_enabled(VectorType.SVE) else False,
         cptr_el3_esm=unstated if cpu.is_enabled(VectorType.SME) else False,
         el=next((level for level in LEVELS if level == cpu.firmware.el), unstated),
-        vhe=unstated if cpu.features.vhe else False,
+        vhe=unstated if cpu.features.vhe or cpu.features.core.has_all_features else False,
         enable_method=unstated if method is EnableMethod.PSCI else method,
         late=cpu.late or unstated,
     )
+
+
+def _midr(core: Core) -> str | msgspec.UnsetType:
+    """Return MIDR_EL1 where the core's name does not say it."""
+    if not core.has_all_features or known_core(core.name).midr == core.midr:
+        return msgspec.UNSET
+    return f"{core.midr:#010x}"
+
+
+def _hexadecimal(registers: Mapping[str, int]) -> dict[str, int | str]:
+    return {name: f"{value:#x}" for name, value in sorted(registers.items())}
 
 
 def _kernel(scenario: Scenario) -> KernelTable:
@@ -174,6 +191,9 @@ def _kernel(scenario: Scenario) -> KernelTable:
         maxcpus=scenario.maxcpus,
         arm64_nosve=scenario.nosve,
         arm64_nosme=scenario.nosme,
+        options=scenario.options,
+        kaslr=scenario.kaslr,
+        config=dict(scenario.kernel_config),
         kvm_mode=scenario.kvm_mode,
         el2=scenario.el2,
         # The same number, as the literal type of the table.

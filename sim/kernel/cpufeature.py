@@ -24,7 +24,7 @@ from sim.kernel.printk import EventKind, Printk, Words
 from sim.kernel.refusal import Refusal
 from sim.rules import Reason
 from sim.scenario import Scenario
-from sim.topology import Features, cpu_list
+from sim.topology import AssumedRegisters, Features, Firmware, cpu_list
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, len_field
 
@@ -48,13 +48,20 @@ def _lengths_alone(series: tuple[int, int], page_bytes: int) -> KernelTables:
 
 
 @lru_cache(maxsize=4096)
-def _reading(features: Features, *, runs_at_el2: bool) -> CpuId:
+def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, *, runs_at_el2: bool) -> CpuId:
     """Return the registers of a kind of CPU; CPUs that are alike share one reading."""
     registers = dict(features.id_registers)
+    if not features.core.is_complete:
+        registers = {**assumed.values, **registers}
+        for vector_type, traits in VECTOR_TYPES.items():
+            name, has = traits.id_field.register, vector_type in features.vqs
+            registers[name] = traits.id_field.put(registers.get(name, 0), has)
     for vector_type, traits in VECTOR_TYPES.items():
         vqs = features.vqs.get(vector_type)
         if vqs:
             registers[traits.len_register] = len_field(vqs)
+    for field in firmware.hidden:
+        registers[field.register] = field.put(registers.get(field.register, 0), -1 if field.signed else 0)
     return CpuId.of(registers, features.core.midr, runs_at_el2=runs_at_el2)
 
 
@@ -82,7 +89,7 @@ class CpuFeatures:
         """KVM's limit of guests' physical addresses; 0 before KVM is up."""
         series = scenario.release.series
         tables = (kernel_tables if self._has_all else _lengths_alone)(series, scenario.page_bytes)
-        self._readings: dict[tuple[int, bool], CpuId] = {}
+        self._readings: dict[tuple[int, int, bool], CpuId] = {}
         self._known_at: tuple[bool, int] | None = None
         self._supported: tuple[VectorType, ...] = ()
         self._tell = printk.line if self._has_all else _unheard
@@ -107,10 +114,11 @@ class CpuFeatures:
 
     def reading(self, hw_cpu: int) -> CpuId:
         """Return the registers of a hardware CPU, by its logical number."""
-        features = self._scenario.topology.logical[hw_cpu].features
-        kind = id(features), self._scenario.runs_at_el2(hw_cpu)
+        cpu = self._scenario.topology.logical[hw_cpu]
+        kind = id(cpu.features), id(cpu.firmware), self._scenario.runs_at_el2(hw_cpu)
         if kind not in self._readings:
-            self._readings[kind] = _reading(features, runs_at_el2=kind[1])
+            assumed = self._scenario.topology.assumed_registers
+            self._readings[kind] = _reading(cpu.features, cpu.firmware, assumed, runs_at_el2=kind[-1])
         return self._readings[kind]
 
     def supports(self, vector_type: VectorType) -> bool:

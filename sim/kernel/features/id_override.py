@@ -1,7 +1,6 @@
 """Overrides of ID registers by the kernel's command line.
 
-Source: arch/arm64/kernel/idreg-override.c. Which names a series knows is read of 6.1.176, 6.12.107 and 7.3.4; 6.16 to
-6.18 are taken to be between them, as their recorded boots have it.
+Source: arch/arm64/kernel/idreg-override.c.
 """
 
 import re
@@ -9,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sim.cpufeature_tables import Field, KernelTables
+from sim.cpufeature_tables.options import ALIAS_SINCE, ALIASES, FIELD_OPTIONS, ONE_BIT, WHOLE_REGISTERS
 
 Series = tuple[int, int]
 _FIELD_BITS = 0xF
@@ -52,73 +52,7 @@ class Override:
         return (value & ~self.mask) | (self.value & self.mask)
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
-    """A field that the command line may name."""
-
-    register: str
-    field: str
-    shift: int
-    since: Series = (6, 1)
-
-
-_NAMES = {
-    "id_aa64mmfr0.ecv": _Name("ID_AA64MMFR0_EL1", "ECV", 60, (6, 16)),
-    "id_aa64mmfr1.vh": _Name("ID_AA64MMFR1_EL1", "VH", 8),
-    "id_aa64mmfr1.hafdbs": _Name("ID_AA64MMFR1_EL1", "HAFDBS", 0, (6, 16)),
-    "id_aa64mmfr2.varange": _Name("ID_AA64MMFR2_EL1", "VARange", 16, (6, 12)),
-    "id_aa64mmfr4.nv_frac": _Name("ID_AA64MMFR4_EL1", "NV_frac", 20, (6, 16)),
-    "id_aa64pfr0.sve": _Name("ID_AA64PFR0_EL1", "SVE", 32),
-    "id_aa64pfr0.el0": _Name("ID_AA64PFR0_EL1", "EL0", 0, (6, 12)),
-    "id_aa64pfr0.mpam": _Name("ID_AA64PFR0_EL1", "MPAM", 40, (6, 16)),
-    "id_aa64pfr1.bt": _Name("ID_AA64PFR1_EL1", "BT", 0),
-    "id_aa64pfr1.gcs": _Name("ID_AA64PFR1_EL1", "GCS", 44, (6, 16)),
-    "id_aa64pfr1.mte": _Name("ID_AA64PFR1_EL1", "MTE", 8),
-    "id_aa64pfr1.sme": _Name("ID_AA64PFR1_EL1", "SME", 24),
-    "id_aa64pfr1.mpam_frac": _Name("ID_AA64PFR1_EL1", "MPAM_frac", 16, (6, 16)),
-    "id_aa64isar1.gpi": _Name("ID_AA64ISAR1_EL1", "GPI", 28),
-    "id_aa64isar1.gpa": _Name("ID_AA64ISAR1_EL1", "GPA", 24),
-    "id_aa64isar1.api": _Name("ID_AA64ISAR1_EL1", "API", 8),
-    "id_aa64isar1.apa": _Name("ID_AA64ISAR1_EL1", "APA", 4),
-    "id_aa64isar2.wfxt": _Name("ID_AA64ISAR2_EL1", "WFxT", 0, (6, 18)),
-    "id_aa64isar2.gpa3": _Name("ID_AA64ISAR2_EL1", "GPA3", 8),
-    "id_aa64isar2.apa3": _Name("ID_AA64ISAR2_EL1", "APA3", 12),
-    "id_aa64isar2.mops": _Name("ID_AA64ISAR2_EL1", "MOPS", 16, (6, 12)),
-    "id_aa64smfr0.smever": _Name("ID_AA64SMFR0_EL1", "SMEver", 56),
-    "id_aa64smfr0.fa64": _Name("ID_AA64SMFR0_EL1", "FA64", 63),
-}
-_NO_PAUTH = " ".join(
-    f"id_aa64{field}=0" for field in ("isar1.gpi", "isar1.gpa", "isar1.api", "isar1.apa", "isar2.gpa3", "isar2.apa3")
-)
-_ALIASES = {
-    "arm64.nosve": "id_aa64pfr0.sve=0",
-    "arm64.nosme": "id_aa64pfr1.sme=0",
-    "arm64.nobti": "id_aa64pfr1.bt=0",
-    "arm64.nogcs": "id_aa64pfr1.gcs=0",
-    "arm64.nomops": "id_aa64isar2.mops=0",
-    "arm64.nowfxt": "id_aa64isar2.wfxt=0",
-    "arm64.nomte": "id_aa64pfr1.mte=0",
-    "arm64.nopauth": _NO_PAUTH,
-    "arm64.nohaft": "id_aa64mmfr1.hafdbs=2",
-    "arm64.nolva": "id_aa64mmfr2.varange=0",
-    "arm64.no32bit_el0": "id_aa64pfr0.el0=1",
-    "arm64.nompam": "id_aa64pfr0.mpam=0 id_aa64pfr1.mpam_frac=0",
-    "kvm-arm.mode=nvhe": "id_aa64mmfr1.vh=0",
-}
-_ALIAS_SINCE = {"arm64.nompam": (6, 18)}
-"""The first series with an alias, where it is not that of the field."""
-_WHOLE = {"id_aa64pfr0.sve": "ID_AA64ZFR0_EL1", "id_aa64pfr1.sme": "ID_AA64SMFR0_EL1"}
-"""Fields whose 0 takes a further register with it."""
 _OPTION = re.compile(r"([a-z0-9_]+\.[a-z0-9_]+)=(?:0x)?([0-9a-f])", re.IGNORECASE)
-_ONE_BIT = frozenset({"id_aa64smfr0.fa64"})
-OPTIONS = (*_ALIASES, *_NAMES)
-"""Every alias and field that some series knows."""
-
-
-def is_option(word: str) -> bool:
-    """Return True if a word of the command line is an override that some series knows."""
-    name, _, value = word.partition("=")
-    return word in _ALIASES or (name in _NAMES and bool(value))
 
 
 def overrides(
@@ -135,10 +69,10 @@ def overrides(
     """
     found: dict[str, Override] = {}
     for name, value in _asked(words, series, nosve_hides_sme=nosve_hides_sme):
-        known = _NAMES.get(name)
+        known = FIELD_OPTIONS.get(name)
         if known is None or known.since > series:
             continue
-        width_mask = 1 if name in _ONE_BIT else _FIELD_BITS
+        width_mask = 1 if name in ONE_BIT else _FIELD_BITS
         override = found.setdefault(known.register, Override())
         if name == "id_aa64mmfr2.varange":
             if value:
@@ -146,18 +80,18 @@ def overrides(
                 continue
             _shrink_granule(found, boot_cpu, tables.page_bytes)
         override.put(known.shift, width_mask, value & width_mask)
-        if value == 0 and name in _WHOLE and _WHOLE[name] in tables.registers:
-            found[_WHOLE[name]] = Override(0, (1 << 64) - 1)
+        if value == 0 and name in WHOLE_REGISTERS and WHOLE_REGISTERS[name] in tables.registers:
+            found[WHOLE_REGISTERS[name]] = Override(0, (1 << 64) - 1)
     return found
 
 
 def _asked(words: list[str], series: Series, *, nosve_hides_sme: bool) -> Iterator[tuple[str, int]]:
     """Yield the fields that a command line names, aliases resolved, with their values."""
     for word in words:
-        if _ALIAS_SINCE.get(word, series) > series:
+        if ALIAS_SINCE.get(word, series) > series:
             continue
         also = " id_aa64pfr1.sme=0" if word == "arm64.nosve" and nosve_hides_sme else ""
-        for one in (_ALIASES.get(word, word) + also).split():
+        for one in (ALIASES.get(word, word) + also).split():
             match = _OPTION.fullmatch(one.replace("-", "_"))
             if match is not None:
                 yield match[1].lower(), int(match[2], 16)

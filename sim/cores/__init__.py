@@ -1,0 +1,9 @@
+"""Known cores: the values of their ID registers, each with its source.
+
+The README beside this module describes the file of values.
+"""
+
+from sim.cores.known_cores import CoreValue, core_names, core_values, known_core, steppings
+from sim.cores.named_fields import named_field
+
+__all__ = ["CoreValue", "core_names", "core_values", "known_core", "named_field", "steppings"]

@@ -1,0 +1,130 @@
+"""The table of cores whose ID registers are known, in whole or in part."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+
+import msgspec
+
+from sim.errors import InputError
+from sim.id_registers import Core
+
+_STEPPING = 0x00F0_000F
+"""The bits of MIDR_EL1 that tell steppings of one core apart."""
+_SOURCES = {
+    "dump": "a dump on silicon",
+    "sanity": "a SANITY CHECK line on silicon",
+    "log": "a kernel's log on silicon",
+    "xen": "Xen's log on silicon",
+    "freebsd": "FreeBSD's log on silicon, decoded",
+    "emulator": "an emulator's source",
+}
+
+
+class _Value(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A register's value, the kind of its source, and other values that sources give."""
+
+    value: str
+    source: str
+    others: list[str] = []
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of one stepping of a core."""
+
+    core: str
+    midr: str
+    registers: dict[str, _Value]
+    complete: bool = False
+
+    @property
+    def number(self) -> int:
+        """MIDR_EL1."""
+        return int(self.midr, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class CoreValue:
+    """The value of a register of a core."""
+
+    value: int
+    source: str
+    """The kind of source, in words."""
+    of_midr: int
+    """MIDR_EL1 of the stepping that it was seen on."""
+    others: tuple[int, ...] = ()
+    """Other values that sources give."""
+
+
+@cache
+def _entries() -> list[_Entry]:
+    text = resources.files("sim.cores").joinpath("id_register_values.json").read_bytes()
+    return msgspec.json.decode(text, type=list[_Entry])
+
+
+@cache
+def core_names() -> tuple[str, ...]:
+    """Return the names of the cores of which some register is known: compatible strings of device trees."""
+    return tuple(sorted({entry.core for entry in _entries()}))
+
+
+@cache
+def steppings(name: str) -> tuple[int, ...]:
+    """Return MIDR_EL1 of a core's steppings that are known, the best known first."""
+    known = [entry for entry in _entries() if entry.core == name]
+    return tuple(one.number for one in sorted(known, key=lambda one: (-len(one.registers), one.number)))
+
+
+@cache
+def core_values(name: str, midr: int) -> Mapping[str, CoreValue]:
+    """Return what is known of a core's ID registers, with the source of each value.
+
+    Args:
+        name: the core's compatible string.
+        midr: MIDR_EL1; values of this stepping come before those of others.
+    """
+    of_core = [entry for entry in _entries() if entry.core == name and not (entry.number ^ midr) & ~_STEPPING]
+    # The last to be put in stays: the stepping itself, and before it the steppings of which most is known.
+    by_weight = sorted(of_core, key=lambda entry: (entry.number == midr, len(entry.registers)))
+    found: dict[str, CoreValue] = {}
+    for entry in by_weight:
+        for register, one in entry.registers.items():
+            others = tuple(int(other, 16) for other in one.others)
+            found[register] = CoreValue(int(one.value, 16), _SOURCES[one.source], entry.number, others)
+    return MappingProxyType(found)
+
+
+@cache
+def known_core(name: str, midr: int | None = None) -> Core:
+    """Return a core of the table.
+
+    Args:
+        name: its compatible string, such as arm,cortex-a55.
+        midr: MIDR_EL1, if it is another stepping than the best known.
+
+    Raises:
+        InputError: no such core is known.
+
+    >>> hex(known_core("arm,cortex-a76").midr)
+    '0x414fd0b1'
+    """
+    known = steppings(name)
+    if not known:
+        close = difflib.get_close_matches(name, core_names(), n=1)
+        hint = f"did you mean {close[0]!r}? There" if close else "there"
+        raise InputError(f"unknown core {name[:60]!r}: {hint} are {', '.join(core_names())}")
+    midr = known[0] if midr is None else midr
+    values = core_values(name, midr)
+    is_complete = any(entry.complete for entry in _entries() if entry.core == name and entry.registers)
+    sources = sorted({one.source for one in values.values()})
+    return Core(
+        name,
+        midr,
+        MappingProxyType({register: one.value for register, one in values.items()}),
+        "; ".join(sources),
+        has_all_features=True,
+        is_complete=is_complete,
+    )

@@ -1,0 +1,130 @@
+"""The words of the kernel's command line that concern CPU features, and the configuration options of the tables.
+
+Which names a series knows is read of 6.1.176, 6.12.107 and 7.3.4; 6.16 to 6.18 are taken to be between them, as their
+recorded boots have it.
+
+Source: arch/arm64/kernel/idreg-override.c, proton-pack.c, cpufeature.c;
+Documentation/admin-guide/kernel-parameters.txt.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from sim.cpufeature_tables.tables import every_config_option
+from sim.errors import InputError, check_printable
+
+Series = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOption:
+    """A field that the command line may name, as in id_aa64pfr0.sve=0."""
+
+    register: str
+    field: str
+    shift: int
+    since: Series = (6, 1)
+
+
+FIELD_OPTIONS = {
+    "id_aa64mmfr0.ecv": FieldOption("ID_AA64MMFR0_EL1", "ECV", 60, (6, 16)),
+    "id_aa64mmfr1.vh": FieldOption("ID_AA64MMFR1_EL1", "VH", 8),
+    "id_aa64mmfr1.hafdbs": FieldOption("ID_AA64MMFR1_EL1", "HAFDBS", 0, (6, 16)),
+    "id_aa64mmfr2.varange": FieldOption("ID_AA64MMFR2_EL1", "VARange", 16, (6, 12)),
+    "id_aa64mmfr4.nv_frac": FieldOption("ID_AA64MMFR4_EL1", "NV_frac", 20, (6, 16)),
+    "id_aa64pfr0.sve": FieldOption("ID_AA64PFR0_EL1", "SVE", 32),
+    "id_aa64pfr0.el0": FieldOption("ID_AA64PFR0_EL1", "EL0", 0, (6, 12)),
+    "id_aa64pfr0.mpam": FieldOption("ID_AA64PFR0_EL1", "MPAM", 40, (6, 16)),
+    "id_aa64pfr1.bt": FieldOption("ID_AA64PFR1_EL1", "BT", 0),
+    "id_aa64pfr1.gcs": FieldOption("ID_AA64PFR1_EL1", "GCS", 44, (6, 16)),
+    "id_aa64pfr1.mte": FieldOption("ID_AA64PFR1_EL1", "MTE", 8),
+    "id_aa64pfr1.sme": FieldOption("ID_AA64PFR1_EL1", "SME", 24),
+    "id_aa64pfr1.mpam_frac": FieldOption("ID_AA64PFR1_EL1", "MPAM_frac", 16, (6, 16)),
+    "id_aa64isar1.gpi": FieldOption("ID_AA64ISAR1_EL1", "GPI", 28),
+    "id_aa64isar1.gpa": FieldOption("ID_AA64ISAR1_EL1", "GPA", 24),
+    "id_aa64isar1.api": FieldOption("ID_AA64ISAR1_EL1", "API", 8),
+    "id_aa64isar1.apa": FieldOption("ID_AA64ISAR1_EL1", "APA", 4),
+    "id_aa64isar2.wfxt": FieldOption("ID_AA64ISAR2_EL1", "WFxT", 0, (6, 18)),
+    "id_aa64isar2.gpa3": FieldOption("ID_AA64ISAR2_EL1", "GPA3", 8),
+    "id_aa64isar2.apa3": FieldOption("ID_AA64ISAR2_EL1", "APA3", 12),
+    "id_aa64isar2.mops": FieldOption("ID_AA64ISAR2_EL1", "MOPS", 16, (6, 12)),
+    "id_aa64smfr0.smever": FieldOption("ID_AA64SMFR0_EL1", "SMEver", 56),
+    "id_aa64smfr0.fa64": FieldOption("ID_AA64SMFR0_EL1", "FA64", 63),
+}
+_NO_PAUTH = " ".join(
+    f"id_aa64{field}=0" for field in ("isar1.gpi", "isar1.gpa", "isar1.api", "isar1.apa", "isar2.gpa3", "isar2.apa3")
+)
+ALIASES = {
+    "arm64.nosve": "id_aa64pfr0.sve=0",
+    "arm64.nosme": "id_aa64pfr1.sme=0",
+    "arm64.nobti": "id_aa64pfr1.bt=0",
+    "arm64.nogcs": "id_aa64pfr1.gcs=0",
+    "arm64.nomops": "id_aa64isar2.mops=0",
+    "arm64.nowfxt": "id_aa64isar2.wfxt=0",
+    "arm64.nomte": "id_aa64pfr1.mte=0",
+    "arm64.nopauth": _NO_PAUTH,
+    "arm64.nohaft": "id_aa64mmfr1.hafdbs=2",
+    "arm64.nolva": "id_aa64mmfr2.varange=0",
+    "arm64.no32bit_el0": "id_aa64pfr0.el0=1",
+    "arm64.nompam": "id_aa64pfr0.mpam=0 id_aa64pfr1.mpam_frac=0",
+    "kvm-arm.mode=nvhe": "id_aa64mmfr1.vh=0",
+}
+ALIAS_SINCE = {"arm64.nompam": (6, 18)}
+"""The first series with an alias, where it is not that of the field."""
+WHOLE_REGISTERS = {"id_aa64pfr0.sve": "ID_AA64ZFR0_EL1", "id_aa64pfr1.sme": "ID_AA64SMFR0_EL1"}
+"""Fields whose 0 takes a further register with it."""
+ONE_BIT = frozenset({"id_aa64smfr0.fa64"})
+
+SWITCHES = (
+    "allow_mismatched_32bit_el0",
+    "mitigations=off",
+    "mitigations=auto",
+    "nospectre_v2",
+    "nospectre_bhb",
+    "ssbd=force-off",
+    "ssbd=force-on",
+    "ssbd=kernel",
+    "kpti=0",
+    "kpti=1",
+    "kpti=off",
+    "kpti=on",
+    "nokaslr",
+)
+"""Further words that have an effect on CPU features, or are known to have none."""
+
+
+def check_options(options: str) -> None:
+    """Check that every word of a command line concerns CPU features.
+
+    Raises:
+        InputError: a word does not, or cannot be printed.
+    """
+    check_printable("options", options)
+    for word in options.split():
+        name, equals, value = word.replace("-", "_").partition("=")
+        is_field = name in FIELD_OPTIONS and bool(equals and value)
+        if not is_field and word not in ALIASES and word not in SWITCHES:
+            raise InputError(f"options: {word[:60]!r} does not concern CPU features{_hint(word, _words())}")
+
+
+def check_config(config: Mapping[str, bool]) -> None:
+    """Check that configuration options are those that entries of the tables depend on.
+
+    Raises:
+        InputError: there is no such option.
+    """
+    for name in config:
+        if name not in every_config_option():
+            raise InputError(f"config: no CPU feature depends on {name[:60]!r}{_hint(name, every_config_option())}")
+
+
+@cache
+def _words() -> tuple[str, ...]:
+    return (*ALIASES, *SWITCHES, *(f"{name}=0" for name in FIELD_OPTIONS))
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f": did you mean {close[0]!r}?" if close else ""

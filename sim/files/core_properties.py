@@ -1,0 +1,109 @@
+"""The keys of scenario files that describe a CPU's core: its registers, fields, lengths, and what firmware hides."""
+
+import difflib
+from functools import lru_cache
+
+from msgspec import UNSET, UnsetType
+
+from sim.cores import known_core, named_field
+from sim.cpufeature_tables import kernel_tables
+from sim.errors import InputError
+from sim.files.scenario_tables import CpuProperties
+from sim.files.toml_tables import at
+from sim.id_registers import QEMU_MAX, Core, IdField
+from sim.vector_types import VECTOR_TYPES
+from sim.vectors import VectorType, braces, vqs_from_bits
+
+_WITHOUT_AARCH32 = 1
+"""The value of EL0 where only 64-bit programs run."""
+_NEWEST = (99, 0)
+_BESIDE_TABLES = ("REVIDR_EL1", "CLIDR_EL1")
+"""Registers that the kernel reads without keeping a value of the system's."""
+
+
+def core_of(given: CpuProperties) -> Core:
+    """Return the core that a CPU's keys describe.
+
+    Raises:
+        InputError: an unknown core, register or field, or a value that it cannot have.
+    """
+    if given.core is UNSET:
+        for key in ("midr", "registers", "features", "hides"):
+            if getattr(given, key) is not UNSET:
+                raise InputError(f"{key} needs a core: it says how the CPU differs from its core")
+        return QEMU_MAX
+    with at("core"):
+        midr = None if given.midr is UNSET else _number("midr", given.midr, 32)
+        core = known_core(given.core, midr)
+    changes: dict[str, int] = {}
+    for name, value in () if given.registers is UNSET else given.registers.items():
+        with at(f"registers.{name[:40]}"):
+            _check_register(name)
+            changes[name] = _number("the value", value, 64)
+    for name, value in () if given.features is UNSET else given.features.items():
+        with at(f"features.{name[:40]}"):
+            field = named_field(name)
+            before = changes.get(field.register, core.id_registers.get(field.register, 0))
+            changes[field.register] = field.put(before, _field_value(field, value))
+    return _changed(core, tuple(sorted(changes.items())))
+
+
+# CPUs with the same keys share one core, so that the kernel sees at once that they do not differ.
+@lru_cache(maxsize=4096)
+def _changed(core: Core, changes: tuple[tuple[str, int], ...]) -> Core:
+    return core.with_registers(core.midr, dict(changes)) if changes else core
+
+
+def _number(what: str, value: int | str, bits: int) -> int:
+    number = int(value, 16) if isinstance(value, str) else value
+    if number >> bits:
+        raise InputError(f"{what} is {number:#x}, which is wider than {bits} bits")
+    return number
+
+
+def _check_register(name: str) -> None:
+    known = (*kernel_tables(_NEWEST).registers, *_BESIDE_TABLES)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+        raise InputError(f"unknown register: {hint}")
+
+
+def _field_value(field: IdField, value: bool | int) -> int:
+    """Return the value of a field: true stands for the least value with the feature, false for that without it."""
+    if isinstance(value, bool):
+        without = -1 if field.signed else _WITHOUT_AARCH32 if field.name in {"EL0", "EL1"} else 0
+        return without + value
+    if value >> field.width:
+        raise InputError(f"the value is {value}: {field.register}.{field.name} has {field.width} bits")
+    return value
+
+
+def lengths_of(bits: list[int] | UnsetType, core: Core, vector_type: VectorType) -> int | None:
+    """Return a CPU's lengths of a vector type as a set; None where it lacks the extension.
+
+    Raises:
+        InputError: the lengths contradict the core's ID registers, or are unknown.
+    """
+    field, key = VECTOR_TYPES[vector_type].id_field, f"{vector_type.lower()}_bits"
+    given = vqs_from_bits(bits) if bits is not UNSET and bits else None
+    if not core.has_all_features or not (core.is_complete or field.register in core.id_registers):
+        return given
+    has = field.of(core.id_registers.get(field.register, 0)) > 0
+    if given is not None and not has:
+        raise InputError(
+            f"{key} is {braces(given)}, and {core.name} has no {vector_type}: {field.register}.{field.name} is 0"
+        )
+    if has and given is None and bits is UNSET:
+        raise InputError(f"{core.name} has {vector_type}: {key} must say with which lengths")
+    return given
+
+
+def hidden_fields(given: CpuProperties) -> tuple[IdField, ...]:
+    """Return the fields that firmware hides.
+
+    Raises:
+        InputError: a name is no field's.
+    """
+    with at("hides"):
+        return () if given.hides is UNSET else tuple(named_field(name) for name in given.hides)
