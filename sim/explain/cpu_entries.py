@@ -716,6 +716,16 @@ STARTED_AT_EL1 = LogEntry(
     more="docs/questions.md#why-did-kvm-say-that-hyp-mode-is-not-available",
     source="kernel/smp.c (hyp_mode_check)",
 )
+TIMER = LogEntry(
+    "timer of the kernel",
+    _NORMAL,
+    ("arch_timer: cp15 timer(s) running at 62.50MHz (phys).", "arch_timer: cp15 timer running at 54.00MHz (virt)."),
+    "the kernel uses the timer {timer}: {level_words}",
+    "The kernel uses the virtual timer if the boot CPU started at EL1, and the physical timer if it started at EL2. "
+    "Where CPUs started at different levels, this line tells the boot CPU's.",
+    "",
+    source="drivers/clocksource/arm_arch_timer.c (arch_timer_select_ppi); booted on 6.1, 6.12 and 7.3",
+)
 SUSPENDED = LogEntry(
     "suspend and resume",
     _NORMAL,
@@ -771,5 +781,6 @@ CPU_ENTRIES = (
     PSCI_VERSION,
     STARTED_AT_EL2,
     STARTED_AT_EL1,
+    TIMER,
     SUSPENDED,
 )

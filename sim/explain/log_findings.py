@@ -128,6 +128,12 @@ class _Reader:
         self._found.add(entry, [found], words, cpu=line.cpu, register=decoded)
 
     @_read.register
+    def _inconsistent_modes(self, line: kinds.InconsistentModesLine, found: NumberedLine) -> None:
+        timers = [one.line for one in self._lines if isinstance(one.line, kinds.TimerLine)]
+        inferred = tuple(f"the boot CPU started at EL{timer.boot_level}, as its timer shows" for timer in timers[:1])
+        self._found.add(cpu_entries.INCONSISTENT_MODES, [found], words_of_line(line), inferred=inferred)
+
+    @_read.register
     def _override(self, line: explained.OverrideLine, _found: NumberedLine) -> None:
         if line.effect in _HIDING:
             self._hidden.setdefault(line.register, set()).add(line.low)

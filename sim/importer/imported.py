@@ -16,6 +16,7 @@ from sim.importer.cpu_evidence import Clusters, CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths, Vls, lengths_of
 from sim.importer.machine_evidence import MachineEvidence, Sources, read_machine
 from sim.importer.scenario_from_evidence import as_in_a_file, linux_topology, scenario_from_log
+from sim.importer.start_levels import start_levels
 from sim.scenario import Action, Do, Scenario
 from sim.topology import Topology
 
@@ -104,7 +105,8 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
     with at(f"{named_by}"):
         cpus, clusters = machine.cpus(), machine.clusters()
         lengths = lengths_of(cpus, clusters.paths, machine, vls)
-        topology = linux_topology(cpus, clusters.paths, lengths, machine.early())
+        levels = None if machine.log is None else start_levels(machine.log)
+        topology = linux_topology(cpus, clusters.paths, lengths, machine.early(), levels, vhe=machine.has_vhe())
         # A user who gives lengths has said what there is; a log without SVE then contradicts the user. An early CPU
         # without SVE takes it from the whole system, so that nothing needs to hide it.
         sve_is_hidden = not vls and machine.hides_sve() and _every_early_cpu_has_sve(topology)

@@ -8,6 +8,7 @@ from sim.errors import InputError, printable
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import CpuEvidence
+from sim.importer.explained_lines import OtherFeatureLine
 from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
 from sim.importer.kernel_log import KernelLog, came_online, parse_command_line
 from sim.importer.log_lines import (
@@ -21,18 +22,22 @@ from sim.importer.log_lines import (
     DetectedLine,
     ExceptionLevelLine,
     GuestsLimitedLine,
+    InconsistentModesLine,
     KilledLine,
     KvmLine,
+    KvmReadyLine,
     LogLine,
     PanicLine,
     Phase,
     PossibleLine,
     ReleaseLine,
     SanityLine,
+    TimerLine,
     UnvirtualisableLine,
     VectorLengthLine,
 )
 from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, other_kernel, understood_lines
+from sim.kernel.feature_tables import VHE
 from sim.topology import MOST_CPUS, MPIDR_AFFINITY
 from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
 
@@ -97,6 +102,10 @@ class _Reader:
         self._guests_max_vl_bytes: int | None = None
         self._kvm: KvmLine | None = None
         self._el2: bool | None = None
+        self._levels_differ = False
+        self._boot_level: int | None = None
+        self._has_vhe = False
+        self._vhe_conflicts: set[int] = set()
         self._panic: PanicLine | None = None
 
     def read(self, line: LogLine) -> None:
@@ -151,6 +160,18 @@ class _Reader:
         self._el2 = line.level == "EL2"
 
     @_read.register
+    def _inconsistent_modes(self, _line: InconsistentModesLine) -> None:
+        self._levels_differ = True
+
+    @_read.register
+    def _timer_line(self, line: TimerLine) -> None:
+        self._boot_level = line.boot_level
+
+    @_read.register
+    def _other_feature(self, line: OtherFeatureLine) -> None:
+        self._has_vhe |= line.feature.startswith(VHE.description)
+
+    @_read.register
     def _panic_line(self, line: PanicLine) -> None:
         self._panic = PanicLine(printable(line.message[:_LONGEST_PANIC]))
 
@@ -181,6 +202,7 @@ class _Reader:
     @_read.register
     def _kvm_line(self, line: KvmLine) -> None:
         self._kvm = line
+        self._has_vhe |= isinstance(line, KvmReadyLine) and line.shows_vhe
 
     @_read.register
     def _sanity(self, line: SanityLine) -> None:
@@ -192,6 +214,9 @@ class _Reader:
     def _conflict(self, line: ConflictLine) -> None:
         if line.extension is not None:
             self._set_extension(line.cpu, line.extension, present=False)
+        elif line.capability == VHE.description:
+            self._vhe_conflicts.add(line.cpu)
+            self._has_vhe |= line.in_system
 
     @_read.register
     def _booted(self, line: BootedLine) -> None:
@@ -242,6 +267,10 @@ class _Reader:
             guests_max_vl_bytes=self._guests_max_vl_bytes,
             kvm=self._kvm,
             el2=self._el2,
+            levels_differ=self._levels_differ,
+            boot_level=self._boot_level,
+            has_vhe=self._has_vhe,
+            vhe_conflicts=frozenset(self._vhe_conflicts),
             panic=self._panic,
             oddities=(*self._oddities, *self._history.oddities),
         )

@@ -12,6 +12,7 @@ from sim.importer.device_tree import DeviceTree, read_tree
 from sim.importer.kernel_log import KernelLog
 from sim.importer.log_lines import Phase
 from sim.importer.log_reader import read_kernel_log
+from sim.importer.start_levels import shows_vhe
 from sim.importer.sysfs import Sysfs, read_sysfs
 from sim.topology import cpu_list
 from sim.vectors import VectorType
@@ -122,6 +123,10 @@ class MachineEvidence:
         # A number that exceeds the CPUs may also exceed memory, and what `int` converts.
         every = len(self.cpus())
         return every if len(digits) > len(str(every)) else min(max(1, int(digits)), every)
+
+    def has_vhe(self) -> bool:
+        """Return True if the CPUs can run a kernel at EL2, as those of the model can, unless a log shows otherwise."""
+        return self.log is None or shows_vhe(self.log) is not False
 
     def hides_sve(self) -> bool:
         """Return True if the kernel has no SVE, and its command line does not say why."""

@@ -15,8 +15,15 @@ from sim.importer.imported import Imported
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
+from sim.importer.start_levels import LevelSource, start_levels
 from sim.topology import cpu_list
 
+_OF_BOOT_CPU = {
+    LevelSource.VHE: "The boot CPU started at {level}, where the kernel runs.",
+    LevelSource.TIMER: "The boot CPU started at {level}, as the kernel's timer shows.",
+    LevelSource.ASSUMED: "It is not known at which level the boot CPU started: simulated as {level}.",
+}
+"""Sentences on the boot CPU's level in a log that says that levels differ."""
 _LONGEST_TEXT = 100
 _LONGEST_RELEASE = 60
 
@@ -79,6 +86,7 @@ def remarks(imported: Imported) -> Iterator[str]:
         source = "cpuinfo has" if log is None else "The log has"
         yield f"{source} no SVE, and the CPUs' cores have: simulated as with arm64.nosve."
     if log is not None:
+        yield from _of_levels(log)
         yield from _not_as_it_was(log)
 
 
@@ -97,11 +105,33 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield f"The kernel's flag {name} is {'on' if value else 'off'}, because the log shows it."
 
 
+def _of_levels(log: KernelLog) -> Iterator[str]:
+    """Yield sentences on CPUs that started at different exception levels."""
+    levels = start_levels(log)
+    others, boot, other = f"cpu{cpu_list(levels.others)}", f"EL{levels.boot}", f"EL{levels.other}"
+    if log.vhe_conflicts:
+        yield f"Inferred: the boot CPU started at {boot} and {others} at {other}, for which the kernel panics."
+        return
+    if not log.levels_differ:
+        return
+    yield (
+        "CPUs started at different exception levels (CPU: CPUs started in inconsistent modes): hypervisor mode counts "
+        "as not available, and KVM is off."
+    )
+    yield _OF_BOOT_CPU[levels.source].format(level=boot)
+    if not levels.others:
+        yield f"No CPU in the log can have started at {other}: simulated as if all started at {boot}."
+    elif len(levels.others) == 1:
+        yield f"Inferred: {others} started at {other}, as no other CPU in the log can have."
+    else:
+        yield f"Some of {others} started at {other}, and it is not known which: simulated as if all of them did."
+
+
 def _not_as_it_was(log: KernelLog) -> Iterator[str]:
     if log.phase is not Phase.FINAL:
         yield "The log ends before capabilities are final: what it does not mention is unknown."
     for step in log.steps:
-        if step.result is HotplugResult.REFUSED_OTHERWISE:
+        if step.result is HotplugResult.REFUSED_OTHERWISE and step.cpu not in log.vhe_conflicts:
             reason = f"something that is not modelled ({step.other_reason})"
             yield f"cpu{step.cpu} was refused for {reason}: simulated as if it never arrived."
     if log.panic is not None:

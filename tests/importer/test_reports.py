@@ -82,6 +82,15 @@ def test_a_cpu_that_is_lost_at_boot_and_refused_later_has_one_fault() -> None:
     assert imported("late-arrival-guest.log").scenario.faults == (Fault("cpu2", never_arrives=True),)
 
 
+def test_cpus_at_different_levels_are_said_to_be_and_boot_with_the_kernels_warning() -> None:
+    found = imported("mixed-el.log")
+    outcome = boot(found.scenario)
+    assert "CPU: CPUs started in inconsistent modes" in outcome.log_text
+    assert outcome.facts.online == (0, 1, 2, 3)
+    assert not outcome.facts.kvm_initialised
+    assert any("it is not known which" in remark for remark in remarks(found))
+
+
 @pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed: make system-deps")
 def test_a_64_bit_real_time_core_is_read() -> None:
     found = import_machine(Sources(tree=REPORTS / "cortex-r82.dts"), {})
