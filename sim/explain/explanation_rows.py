@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sim.cpufeature_tables.sanity_decoder import FieldDifference, RegisterDifference
 from sim.explain.explanation import Explanation
 from sim.explain.finding_collection import LogFinding
 from sim.explain.log_entries import Cause
 from sim.explain.reproduction import Reproduction
-from sim.explain.sanity_decoder import FieldDifference, RegisterDifference
 from sim.importer.log_text import NumberedLine
 from sim.kernel_flags import KernelFlags
 from sim.rows import SCHEMA_VERSION, Row

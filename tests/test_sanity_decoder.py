@@ -3,12 +3,8 @@
 import pytest
 
 from sim.cpufeature_tables import kernel_tables
-from sim.explain import feature_entries
-from sim.explain.log_entries import LogEntry
-from sim.explain.sanity_decoder import FieldDifference, decode_difference
-from tests.explain.logs import FINAL, explained, names, of_entry
+from sim.cpufeature_tables.sanity_decoder import FieldDifference, decode_difference
 
-CHECK = "CPU features: SANITY CHECK: Unexpected variation in SYS_{}. Boot CPU: {:#018x}, CPU{}: {:#018x}"
 PFR0 = 0x1301001121110222
 WITHOUT_SVE = 0x1301001021110222
 
@@ -68,45 +64,3 @@ def test_a_register_that_no_table_has_is_decoded_by_bits() -> None:
 def test_a_field_that_series_list_differently_has_the_series_answer() -> None:
     assert not one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 1)).is_listed
     assert one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 12)).lost == ("capability 'HCRX_EL2 register'",)
-
-
-# Findings
-
-
-@pytest.mark.parametrize(
-    ("before", "line", "entry"),
-    [
-        ([], CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE), feature_entries.SANITY_LOSS),
-        ([], CHECK.format("ID_AA64PFR0_EL1", WITHOUT_SVE, 1, PFR0), feature_entries.SANITY_TAINT),
-        (FINAL, CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE), feature_entries.SANITY_LATE),
-        (
-            ["CPU features: SYS_ID_AA64PFR0_EL1[35:32]: forced to 0"],
-            CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE),
-            feature_entries.SANITY_TAINT,
-        ),
-        ([], CHECK.format("CNTFRQ_EL0", 62500000, 1, 0), feature_entries.SANITY_COUNTER),
-        (
-            [],
-            "SANITY CHECK: Unexpected variation in cntfrq. Boot CPU: 0x18cba80, CPU4: 0x0",
-            feature_entries.SANITY_COUNTER,
-        ),
-    ],
-)
-def test_a_line_has_the_entry_of_what_it_costs(before: list[str], line: str, entry: LogEntry) -> None:
-    assert entry.name in names(explained(*before, line))
-
-
-def test_cpus_with_the_same_value_share_a_finding_and_the_taint_is_put_to_the_first() -> None:
-    lines = [CHECK.format("ID_AA64PFR0_EL1", WITHOUT_SVE, cpu, PFR0) for cpu in (1, 2, 3)]
-    lines.insert(1, "CPU features: Unsupported CPU feature variation detected.")
-    finding = of_entry(explained(*lines), feature_entries.SANITY_TAINT)
-    assert (finding.cpus, len(finding.lines)) == ((1, 2, 3), 4)
-    assert finding.register is not None
-    assert finding.register.series == "6.12"
-
-
-def test_a_taint_without_its_line_is_said_to_be_inferred() -> None:
-    finding = of_entry(
-        explained("CPU features: Unsupported CPU feature variation detected."), feature_entries.SANITY_TAINT
-    )
-    assert finding.inferred

@@ -11,8 +11,7 @@ Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-from sim.cpufeature_tables import Field, KernelTables, unlisted_fields
-from sim.cpufeature_tables.tables import Capability, Hwcap
+from sim.cpufeature_tables.tables import Capability, Field, Hwcap, KernelTables, unlisted_fields
 
 _NIBBLE = 4
 _REGISTER_BITS = 64
@@ -52,6 +51,21 @@ class FieldDifference:
         high, low = self.field.shift + self.field.width - 1, self.field.shift
         return str(low) if high == low else f"{high}:{low}"
 
+    @property
+    def words(self) -> str:
+        """The field, its values and what the difference costs, in words; "here" is the other CPU."""
+        name = f"{self.field.name} (bits {self.bits})" if self.has_name else self.field.name
+        values = f"{name}: {self.boot} on the boot CPU, {self.cpu} here"
+        strict = "strict" if self.is_strict else "not strict"
+        if not self.is_listed:
+            return f"{values}: {strict}, in no field that the kernel lists: a taint, and nothing is lost"
+        if self.lost:
+            return f"{values}: {strict}; the system has {self.system} and loses {', '.join(self.lost)}"
+        if not self.users:
+            taint = "a taint, and " * self.is_strict
+            return f"{values}: {strict}, unlisted in hwcaps and capabilities: {taint}nothing is lost"
+        return f"{values}: {strict}; the system has {self.system}, and loses nothing that it had"
+
 
 @dataclass(frozen=True, slots=True)
 class RegisterDifference:
@@ -71,6 +85,13 @@ class RegisterDifference:
     def lost(self) -> tuple[str, ...]:
         """The hwcaps and capabilities that the system loses."""
         return tuple(dict.fromkeys(name for one in self.fields for name in one.lost))
+
+
+def register_name(logged: str, tables: KernelTables) -> str:
+    """Return a register's name; older kernels log it in small letters and without its exception level."""
+    if logged in tables.registers:
+        return logged
+    return {name.rpartition("_")[0].lower(): name for name in tables.registers}.get(logged.lower(), logged)
 
 
 def decode_difference(
