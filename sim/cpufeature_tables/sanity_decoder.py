@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from sim.cpufeature_tables.tables import Capability, Field, Hwcap, KernelTables, unlisted_fields
 
+_COUNTER_FREQUENCY = "ClockFreq"
+"""The field of CNTFRQ_EL0, which tells no feature: firmware writes the frequency of the system counter to it."""
 _NIBBLE = 4
 _REGISTER_BITS = 64
 
@@ -52,15 +54,22 @@ class FieldDifference:
         return str(low) if high == low else f"{high}:{low}"
 
     @property
-    def words(self) -> str:
-        """The field, its values and what the difference costs, in words; "here" is the other CPU."""
+    def value_words(self) -> str:
+        """The field and its values, in words; "here" is the other CPU."""
         name = f"{self.field.name} (bits {self.bits})" if self.has_name else self.field.name
-        values = f"{name}: {self.boot} on the boot CPU, {self.cpu} here"
+        return f"{name}: {self.boot} on the boot CPU, {self.cpu} here"
+
+    @property
+    def words(self) -> str:
+        """The field, its values, and what the difference of an early CPU costs the system."""
+        values = self.value_words
         strict = "strict" if self.is_strict else "not strict"
         if not self.is_listed:
             return f"{values}: {strict}, in no field that the kernel lists: a taint, and nothing is lost"
         if self.lost:
             return f"{values}: {strict}; the system has {self.system} and loses {', '.join(self.lost)}"
+        if self.field.name == _COUNTER_FREQUENCY:
+            return f"{values}: {strict}: a taint, and programs that read the register here measure time wrongly"
         if not self.users:
             taint = "a taint, and " * self.is_strict
             return f"{values}: {strict}, unlisted in hwcaps and capabilities: {taint}nothing is lost"

@@ -23,7 +23,6 @@ from sim.importer.log_lines import CpuLine, LogLine, Phase
 from sim.importer.log_text import NumberedLine
 
 _COUNTER = "CNTFRQ_EL0"
-_HIDING = (explained.OverrideEffect.FORCED, explained.OverrideEffect.ALREADY)
 
 
 def find(lines: Iterable[NumberedLine], tables: KernelTables, *, is_complete: bool) -> list[LogFinding]:
@@ -135,7 +134,7 @@ class _Reader:
 
     @_read.register
     def _override(self, line: explained.OverrideLine, _found: NumberedLine) -> None:
-        if line.effect in _HIDING:
+        if line.effect.hides:
             self._hidden.setdefault(line.register, set()).add(line.low)
 
     @_read.register

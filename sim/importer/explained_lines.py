@@ -191,6 +191,11 @@ class OverrideEffect(StrEnum):
     IGNORED = "ignoring override to"
     IMPOSSIBLE = "impossible override, ignored"
 
+    @property
+    def hides(self) -> bool:
+        """True if the field has the value that the command line gives it."""
+        return self in {OverrideEffect.FORCED, OverrideEffect.ALREADY}
+
 
 class OverrideLine(LogLine, frozen=True):
     """A field of an ID register that the command line overrides."""

@@ -86,6 +86,19 @@ def came_online(steps: Iterable[Hotplug]) -> set[int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Variation:
+    """A register of a CPU that differs from the boot CPU's."""
+
+    cpu: int
+    register: str
+    """As the kernel logged its name."""
+    boot_value: int
+    value: int
+    is_late: bool
+    """True if the CPU came after the kernel's capabilities were final."""
+
+
+@dataclass(frozen=True, slots=True)
 class KernelLog:
     """The facts that a log states of its last boot, as far as the log reaches.
 
@@ -126,6 +139,10 @@ class KernelLog:
     """True if the kernel says that it runs at EL2 itself, or that its CPUs could."""
     vhe_conflicts: frozenset[int]
     """The CPUs on which the kernel would run at another level than on the boot CPU."""
+    variations: tuple[Variation, ...]
+    """The registers that differ, in the order of the log."""
+    hidden_fields: Mapping[str, frozenset[int]]
+    """The lowest bits of the fields that the command line hides on all CPUs, by register."""
     panic: PanicLine | None
     oddities: tuple[str, ...]
     """Sentences on lines that contradict each other."""

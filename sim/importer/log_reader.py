@@ -8,9 +8,9 @@ from sim.errors import InputError, printable
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import CpuEvidence
-from sim.importer.explained_lines import OtherFeatureLine
+from sim.importer.explained_lines import OtherFeatureLine, OverrideLine
 from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
-from sim.importer.kernel_log import KernelLog, came_online, parse_command_line
+from sim.importer.kernel_log import KernelLog, Variation, came_online, parse_command_line
 from sim.importer.log_lines import (
     BootedLine,
     BootLine,
@@ -100,6 +100,8 @@ class _Reader:
         self._vl_bytes: dict[tuple[VectorType, Bound], int] = {}
         self._has_unvirtualisable = False
         self._guests_max_vl_bytes: int | None = None
+        self._variations: list[Variation] = []
+        self._hidden_fields: dict[str, frozenset[int]] = {}
         self._kvm: KvmLine | None = None
         self._el2: bool | None = None
         self._levels_differ = False
@@ -206,9 +208,17 @@ class _Reader:
 
     @_read.register
     def _sanity(self, line: SanityLine) -> None:
+        is_late = self._history.phase is Phase.FINAL
+        self._variations.append(Variation(line.cpu, line.register, line.boot_value, line.value, is_late))
         if line.extension is not None:
             for cpu, value in ((0, line.boot_value), (line.cpu, line.value)):
                 self._set_extension(cpu, line.extension, present=line.has_extension(value))
+
+    @_read.register
+    def _override(self, line: OverrideLine) -> None:
+        if line.effect.hides:
+            hidden = self._hidden_fields.get(line.register, frozenset())
+            self._hidden_fields[line.register] = hidden | {line.low}
 
     @_read.register
     def _conflict(self, line: ConflictLine) -> None:
@@ -271,6 +281,8 @@ class _Reader:
             boot_level=self._boot_level,
             has_vhe=self._has_vhe,
             vhe_conflicts=frozenset(self._vhe_conflicts),
+            variations=tuple(self._variations),
+            hidden_fields=self._hidden_fields,
             panic=self._panic,
             oddities=(*self._oddities, *self._history.oddities),
         )

@@ -15,6 +15,7 @@ from sim.importer.imported import Imported
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
+from sim.importer.register_differences import register_differences
 from sim.importer.start_levels import LevelSource, start_levels
 from sim.topology import cpu_list
 
@@ -24,6 +25,7 @@ _OF_BOOT_CPU = {
     LevelSource.ASSUMED: "It is not known at which level the boot CPU started: simulated as {level}.",
 }
 """Sentences on the boot CPU's level in a log that says that levels differ."""
+_LATE_DIFFERENCE = ": the CPU is late, so that only what programs read with MRS changes"
 _LONGEST_TEXT = 100
 _LONGEST_RELEASE = 60
 
@@ -86,6 +88,7 @@ def remarks(imported: Imported) -> Iterator[str]:
         source = "cpuinfo has" if log is None else "The log has"
         yield f"{source} no SVE, and the CPUs' cores have: simulated as with arm64.nosve."
     if log is not None:
+        yield from _of_registers(log)
         yield from _of_levels(log)
         yield from _not_as_it_was(log)
 
@@ -103,6 +106,18 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield f"Linux {older} is older than the model, whose {kernel.release} stands for it: its lines are not judged."
     for name, value in kernel.flags.items():
         yield f"The kernel's flag {name} is {'on' if value else 'off'}, because the log shows it."
+
+
+def _of_registers(log: KernelLog) -> Iterator[str]:
+    """Yield sentences on ID registers that differ: which fields, and what the system loses."""
+    found = register_differences(log)
+    for one in found:
+        register = f"{one.register.register} differs from the boot CPU's"
+        for field in one.register.fields:
+            words = f"{field.value_words}{_LATE_DIFFERENCE}" if one.is_late else field.words
+            yield f"cpu{cpu_list(one.cpus)}: {register}: {words}."
+    if any(not one.is_simulated for one in found):
+        yield "CPUs of a scenario differ in having SVE or SME only: no other difference of registers is simulated."
 
 
 def _of_levels(log: KernelLog) -> Iterator[str]:
