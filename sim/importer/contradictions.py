@@ -69,7 +69,7 @@ def _other_core(evidence: CpuEvidence) -> str | None:
 
     Only Arm's own strings are trusted: a string of another maker, such as qcom,kryo, may stand for several cores.
     """
-    of_midr, compatible = evidence.compatible_of_midr, evidence.compatible
+    of_midr, compatible = evidence.core_of_midr, evidence.compatible
     if of_midr is None or of_midr in compatible or not compatible or not compatible[0].startswith("arm,"):
         return None
     # A string that the table lacks may be another name of the same core.

@@ -25,6 +25,22 @@ _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownLengths:
+    """A core whose vector lengths are not documented, or not all of them."""
+
+    core: str
+    """The core's name, for people."""
+    is_in_table: bool
+    """True if the table has the core, though not its lengths."""
+    inferred: str
+    """The lengths that it is taken to have, for people."""
+
+    def __str__(self) -> str:
+        core = f"{self.core}, of unknown vector lengths" if self.is_in_table else f"unknown core {self.core}"
+        return f"{core}: taken to have {self.inferred}"
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
     """A scenario, and the evidence that it was made from."""
 
@@ -42,13 +58,14 @@ class Imported:
     """Sentences on the differences between the sources, and between the sources and the model."""
 
     @property
-    def unknown(self) -> dict[tuple[str, str], list[int]]:
-        """The CPUs whose lengths are unknown, by the core's name and by the text of their inferred lengths."""
-        found: dict[tuple[str, str], list[int]] = {}
+    def unknown(self) -> dict[UnknownLengths, list[int]]:
+        """The CPUs whose lengths are unknown, in groups that are alike."""
+        found: dict[UnknownLengths, list[int]] = {}
         for evidence in self.cpus:
             lengths = self.lengths[evidence.cpu]
             if not lengths.is_known:
-                found.setdefault((evidence.core_name, str(lengths)), []).append(evidence.cpu)
+                alike = UnknownLengths(evidence.core_name, evidence.core is not None, str(lengths))
+                found.setdefault(alike, []).append(evidence.cpu)
         return found
 
 

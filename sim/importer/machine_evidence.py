@@ -125,8 +125,13 @@ class MachineEvidence:
         return every if len(digits) > len(str(every)) else min(max(1, int(digits)), every)
 
     def has_vhe(self) -> bool:
-        """Return True if the CPUs can run a kernel at EL2, as those of the model can, unless a log shows otherwise."""
-        return self.log is None or shows_vhe(self.log) is not False
+        """Return True if the CPUs can run a kernel at EL2: as the log shows, else as the boot CPU's core can.
+
+        The kernel brings up no CPU that differs from the boot CPU in this.
+        """
+        shown = None if self.log is None else shows_vhe(self.log)
+        core = self.cpus()[0].core
+        return shown if shown is not None else core is None or core.vhe
 
     def hides_sve(self) -> bool:
         """Return True if the kernel has no SVE, and its command line does not say why."""
