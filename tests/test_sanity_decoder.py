@@ -33,7 +33,20 @@ def test_what_a_larger_value_of_a_field_gives_is_lost_and_no_more() -> None:
 
 def test_an_erratum_is_not_the_systems_to_lose() -> None:
     field = one_field("ID_AA64PFR0_EL1", PFR0, PFR0 & ~(0xF << 60))
-    assert (field.field.name, field.is_strict, field.lost) == ("CSV3", False, ())
+    assert (field.field.name, field.field.strict, field.lost) == ("CSV3", False, ())
+
+
+def test_a_field_that_alone_differs_was_strict_in_the_kernel_that_logged_it() -> None:
+    field = one_field("ID_DFR0_EL1", 0x04011088, 0x05011088, (6, 1))
+    assert (field.field.name, field.field.strict, field.is_strict) == ("PerfMon", False, True)
+    two = decode_difference("ID_AA64PFR0_EL1", PFR0, WITHOUT_SVE & ~(0xF << 60), kernel_tables((6, 12))).fields
+    assert [one.is_strict for one in two] == [False, True]
+
+
+def test_what_a_late_cpu_changes_is_told_by_what_programs_see() -> None:
+    assert one_field("ID_AA64ISAR0_EL1", 0x20, 0x10).late_words.endswith("see 1 from then on")
+    fa64 = one_field("SMCR_EL1", 0xF, 0x8000000F, (6, 1))
+    assert fa64.late_words == "FA64 (bit 31): 0 on the boot CPU, 1 here: a taint, and nothing changes"
 
 
 def test_a_signed_field_has_its_least_value_where_it_is_15() -> None:

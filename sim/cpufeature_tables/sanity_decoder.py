@@ -9,7 +9,7 @@ Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel
 """
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sim.cpufeature_tables.tables import Capability, Field, Hwcap, KernelTables, unlisted_fields
 
@@ -36,11 +36,13 @@ class FieldDifference:
     """The hwcaps and capabilities that look at the field."""
     lost: tuple[str, ...]
     """Those of them that the boot CPU has, and the system does not."""
+    is_alone: bool = False
+    """True if no other field differs, so that the kernel logged the line for this field."""
 
     @property
     def is_strict(self) -> bool:
-        """True if the kernel logs a difference of this field."""
-        return not self.is_listed or self.field.strict
+        """True if the kernel logs a difference of this field, as its table says or its line shows."""
+        return not self.is_listed or self.field.strict or self.is_alone
 
     @property
     def system(self) -> int | None:
@@ -56,8 +58,16 @@ class FieldDifference:
     @property
     def value_words(self) -> str:
         """The field and its values, in words; "here" is the other CPU."""
-        name = f"{self.field.name} (bits {self.bits})" if self.has_name else self.field.name
+        bits = f"bit {self.bits}" if self.field.width == 1 else f"bits {self.bits}"
+        name = f"{self.field.name} ({bits})" if self.has_name else self.field.name
         return f"{name}: {self.boot} on the boot CPU, {self.cpu} here"
+
+    @property
+    def late_words(self) -> str:
+        """The field, its values, and what the difference of a late CPU changes: no capability and no hwcap any more."""
+        if self.is_listed and self.field.visible and self.system != self.boot:
+            return f"{self.value_words}: programs that read the register see {self.system} from then on"
+        return f"{self.value_words}: a taint, and nothing changes"
 
     @property
     def words(self) -> str:
@@ -127,6 +137,9 @@ def decode_difference(
         for field, has_name in _unlisted(register, rest)
     ]
     differing = sorted((one for one in found if one.boot != one.cpu), key=lambda one: -one.field.shift)
+    # The tables may be of a series near the kernel's own, in which a field was not strict yet, or no longer.
+    if len(differing) == 1:
+        differing = [replace(differing[0], is_alone=True)]
     return RegisterDifference(register, boot_value, value, tables.series, listed is not None, tuple(differing))
 
 

@@ -474,7 +474,7 @@ NO_CPU_ON = LogEntry(
 NO_RELEASE_ADDRESS = LogEntry(
     "spin-table CPU without an address",
     _FAILURE,
-    ("CPU1: missing or invalid cpu-release-addr property",),
+    ("CPU 1: missing or invalid cpu-release-addr property",),
     "not started: its node has no `cpu-release-addr`",
     "A CPU of a spin-table waits until an address is written to a place in memory that its node names.",
     "the CPU is not used",
@@ -536,6 +536,7 @@ NOT_OFF = LogEntry(
         "psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)",
         "CPU1: may not have shut down cleanly",
         "CPU1: cpu didn't die",
+        "CPU1 failed to report dead state",
     ),
     "went down, and firmware does not say that it is off",
     "After a CPU went down the kernel asks AFFINITY_INFO until it says that the CPU is off, for at most a tenth of a "

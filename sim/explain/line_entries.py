@@ -18,6 +18,9 @@ _BITS_OF_BYTE = 8
 _ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
     {
         kinds.TimerLine: cpu_entries.TIMER,
+        explained.NotDeadLine: cpu_entries.NOT_OFF,
+        explained.DisabledAboveLine: feature_entries.DISABLED_ABOVE,
+        explained.FirmwareExceptionLine: crash_entries.FIRMWARE_EXCEPTION,
         explained.PsciVersionLine: cpu_entries.PSCI_VERSION,
         explained.PsciConflictLine: cpu_entries.PSCI_CONFLICT,
         explained.TrustedOsLine: cpu_entries.TRUSTED_OS,

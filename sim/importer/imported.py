@@ -123,7 +123,15 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
         cpus, clusters = machine.cpus(), machine.clusters()
         lengths = lengths_of(cpus, clusters.paths, machine, vls)
         levels = None if machine.log is None else start_levels(machine.log)
-        topology = linux_topology(cpus, clusters.paths, lengths, machine.early(), levels, vhe=machine.has_vhe())
+        topology = linux_topology(
+            cpus,
+            clusters.paths,
+            lengths,
+            machine.early(),
+            levels,
+            vhe=machine.has_vhe(),
+            spin_tables=machine.spin_tables(),
+        )
         # A user who gives lengths has said what there is; a log without SVE then contradicts the user. An early CPU
         # without SVE takes it from the whole system, so that nothing needs to hide it.
         sve_is_hidden = not vls and machine.hides_sve() and _every_early_cpu_has_sve(topology)
@@ -137,7 +145,7 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
             clusters,
             lengths,
             sve_is_hidden,
-            as_in_a_file(scenario),
+            as_in_a_file(scenario, may_have_maxcpus=machine.may_have_maxcpus()),
             tuple(_contradictions(machine, scenario, _name_of_sets(lengths, vls))),
         )
 

@@ -139,6 +139,8 @@ class KernelLog:
     """True if the kernel says that it runs at EL2 itself, or that its CPUs could."""
     vhe_conflicts: frozenset[int]
     """The CPUs on which the kernel would run at another level than on the boot CPU."""
+    left_out: tuple[str, ...]
+    """Phrases on the CPUs of the device tree that Linux does not use, and why."""
     variations: tuple[Variation, ...]
     """The registers that differ, in the order of the log."""
     hidden_fields: Mapping[str, frozenset[int]]

@@ -151,7 +151,10 @@ class TimerLine(LogLine, frozen=True):
     Source: drivers/clocksource/arm_arch_timer.c (``arch_timer_select_ppi``); booted on 6.1, 6.12 and 7.3.
     """
 
-    pattern = r"(?:arch_timer: |Architected )cp15 (?:and mmio )?timer.{1,40}\((?P<timer>virt|phys|hyp-virt|hyp-phys)\b"
+    pattern = (
+        r"(?:arm_)?(?:arch_timer: )?(?:Architected )?cp15 (?:and mmio )?timer"
+        r".{1,40}\((?P<timer>virt|phys|hyp-virt|hyp-phys)\b"
+    )
     timer: str
 
     @property

@@ -8,7 +8,7 @@ from sim.errors import InputError, printable
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import CpuEvidence
-from sim.importer.explained_lines import OtherFeatureLine, OverrideLine
+from sim.importer.explained_lines import EnableMethodLine, NoReleaseAddressLine, OtherFeatureLine, OverrideLine
 from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
 from sim.importer.kernel_log import KernelLog, Variation, came_online, parse_command_line
 from sim.importer.log_lines import (
@@ -23,10 +23,10 @@ from sim.importer.log_lines import (
     ExceptionLevelLine,
     GuestsLimitedLine,
     InconsistentModesLine,
-    KilledLine,
     KvmLine,
     KvmReadyLine,
     LogLine,
+    MissingHwcapLine,
     PanicLine,
     Phase,
     PossibleLine,
@@ -76,7 +76,7 @@ def _reason_not_a_log(text: str, lines: list[NumberedLine]) -> str:
         return f"is a log of {other}, which cannot be imported"
     if text.lstrip().startswith(("{", "[{")):
         return "is JSON, and has no kernel's messages of a boot in it: give the log as text"
-    if any(isinstance(found.line, BootedLine | KvmLine | VectorLengthLine | KilledLine) for found in lines):
+    if any(not found.line.is_of_any_kernel for found in lines):
         return "begins after the kernel did, and its first lines are needed: journalctl -k -b may have them"
     return "is not a log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"
 
@@ -100,6 +100,7 @@ class _Reader:
         self._vl_bytes: dict[tuple[VectorType, Bound], int] = {}
         self._has_unvirtualisable = False
         self._guests_max_vl_bytes: int | None = None
+        self._left_out: list[str] = []
         self._variations: list[Variation] = []
         self._hidden_fields: dict[str, frozenset[int]] = {}
         self._kvm: KvmLine | None = None
@@ -144,6 +145,15 @@ class _Reader:
     @_read.register
     def _command_line_part(self, line: CommandLineLine) -> None:
         self._command_line.append(line.text)
+
+    @_read.register
+    def _enable_method(self, line: EnableMethodLine) -> None:
+        method = "" if line.method is None else f" ({printable(line.method)})"
+        self._left_out.append(f"{printable(line.node)}, whose enable-method is {line.fault}{method}")
+
+    @_read.register
+    def _no_release_address(self, line: NoReleaseAddressLine) -> None:
+        self._left_out.append(f"CPU {line.cpu} of the tree, whose cpu-release-addr is missing or invalid")
 
     @_read.register
     def _possible_line(self, line: PossibleLine) -> None:
@@ -229,6 +239,15 @@ class _Reader:
             self._has_vhe |= line.in_system
 
     @_read.register
+    def _missing_hwcap(self, line: MissingHwcapLine) -> None:
+        # Programs were promised SVE2 only if all early CPUs have SVE; a late CPU without SVE is refused for that first.
+        is_of_64_bits = line.table is None or "COMPAT" not in line.table
+        for extension in VectorType:
+            if is_of_64_bits and line.hwcap.startswith(extension):
+                self._set_extension(0, extension, present=True)
+                self._set_extension(line.cpu, extension, present=True)
+
+    @_read.register
     def _booted(self, line: BootedLine) -> None:
         self._identify(line.cpu, line)
 
@@ -281,6 +300,7 @@ class _Reader:
             boot_level=self._boot_level,
             has_vhe=self._has_vhe,
             vhe_conflicts=frozenset(self._vhe_conflicts),
+            left_out=tuple(dict.fromkeys(self._left_out)),
             variations=tuple(self._variations),
             hidden_fields=self._hidden_fields,
             panic=self._panic,

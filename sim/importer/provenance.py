@@ -17,7 +17,7 @@ from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
 from sim.importer.register_differences import register_differences
 from sim.importer.start_levels import LevelSource, start_levels
-from sim.topology import cpu_list
+from sim.topology import EnableMethod, cpu_list
 
 _OF_BOOT_CPU = {
     LevelSource.VHE: "The boot CPU started at {level}, where the kernel runs.",
@@ -25,7 +25,6 @@ _OF_BOOT_CPU = {
     LevelSource.ASSUMED: "It is not known at which level the boot CPU started: simulated as {level}.",
 }
 """Sentences on the boot CPU's level in a log that says that levels differ."""
-_LATE_DIFFERENCE = ": the CPU is late, so that only what programs read with MRS changes"
 _LONGEST_TEXT = 100
 _LONGEST_RELEASE = 60
 
@@ -90,6 +89,7 @@ def remarks(imported: Imported) -> Iterator[str]:
     if log is not None:
         yield from _of_registers(log)
         yield from _of_levels(log)
+        yield from _of_silent_cpus(imported, log)
         yield from _not_as_it_was(log)
 
 
@@ -114,8 +114,8 @@ def _of_registers(log: KernelLog) -> Iterator[str]:
     for one in found:
         register = f"{one.register.register} differs from the boot CPU's"
         for field in one.register.fields:
-            words = f"{field.value_words}{_LATE_DIFFERENCE}" if one.is_late else field.words
-            yield f"cpu{cpu_list(one.cpus)}: {register}: {words}."
+            words = field.late_words if one.is_late else field.words
+            yield f"cpu{cpu_list(one.cpus)}{' (late)' if one.is_late else ''}: {register}: {words}."
     if any(not one.is_simulated for one in found):
         yield "CPUs of a scenario differ in having SVE or SME only: no other difference of registers is simulated."
 
@@ -142,6 +142,15 @@ def _of_levels(log: KernelLog) -> Iterator[str]:
         yield f"Some of {others} started at {other}, and it is not known which: simulated as if all of them did."
 
 
+def _of_silent_cpus(imported: Imported, log: KernelLog) -> Iterator[str]:
+    """Yield sentences on CPUs that Linux does not use, and on CPUs that no line tells of."""
+    yield from (f"Linux leaves out {_short(who)}." for who in log.left_out)
+    tried = {0, *(step.cpu for step in log.steps)}
+    silent = [cpu for cpu in range(log.possible) if cpu not in tried]
+    if silent and log.phase is not Phase.EARLY and not imported.machine.may_have_maxcpus():
+        yield f"No line tells of an attempt to start cpu{cpu_list(silent)}: taken to be late."
+
+
 def _not_as_it_was(log: KernelLog) -> Iterator[str]:
     if log.phase is not Phase.FINAL:
         yield "The log ends before capabilities are final: what it does not mention is unknown."
@@ -160,11 +169,13 @@ def _of_tree(imported: Imported, tree: DeviceTree) -> Iterator[str]:
         yield f"Left out: {_short(node.node)}, whose status is {_short(node.status)}."
     by_method: dict[str, list[int]] = {}
     for node in tree.cpus:
-        if node.enable_method != "psci":
+        if node.enable_method not in set(EnableMethod):
             by_method.setdefault(node.enable_method, []).append(node.cpu)
     for method, cpus in by_method.items():
         words = f'enable-method "{_short(method)}"' if method else "no enable-method"
         yield f"Simulated as if started by PSCI: cpu{cpu_list(cpus)} with {words}."
+    if in_spin_table := [node.cpu for node in tree.cpus if node.enable_method == EnableMethod.SPIN_TABLE]:
+        yield f"In a spin table, and without hotplug: cpu{cpu_list(in_spin_table)}."
     if disabled := [node.cpu for node in tree.cpus if node.status not in {"", "okay", "ok"}]:
         yield f"Not okay by status, and started by Linux all the same: cpu{cpu_list(disabled)}."
     if imported.machine.log is None and imported.machine.sysfs is None:

@@ -5,7 +5,7 @@ scenario is therefore made in Linux's order, so that a boot logs what the real k
 order at the end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sim.files.toml_tables import at
@@ -18,7 +18,7 @@ from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import KvmReadyLine
 from sim.importer.start_levels import StartLevels, start_levels
 from sim.scenario import EL2, Action, Do, KvmMode, Scenario
-from sim.topology import Cpu, Topology
+from sim.topology import Cpu, EnableMethod, Topology
 from sim.vectors import vqs_from_bits
 
 
@@ -30,6 +30,7 @@ def linux_topology(
     levels: StartLevels | None = None,
     *,
     vhe: bool = True,
+    spin_tables: Container[int] = (),
 ) -> Topology:
     """Return CPUs in Linux's order: a CPU's place is its logical number, and the first CPU boots.
 
@@ -40,6 +41,7 @@ def linux_topology(
         early: the CPUs that the kernel brought up before user space.
         levels: the exception levels at which they started, if a log shows them.
         vhe: True if they can run a kernel at EL2.
+        spin_tables: the CPUs that wait in a spin table.
 
     Raises:
         InputError: a length is not a vector length, or the architecture does not allow a set of lengths.
@@ -56,6 +58,7 @@ def linux_topology(
                 sme_vqs,
                 el=None if levels is None else levels.own_level(evidence.cpu),
                 vhe=vhe,
+                enable_method=EnableMethod.SPIN_TABLE if evidence.cpu in spin_tables else EnableMethod.PSCI,
                 late=evidence.cpu not in early,
                 mpidr=evidence.mpidr,
                 clusters=paths[evidence.cpu],
@@ -107,16 +110,17 @@ def _action(step: Hotplug) -> Action:
 # As a file has it
 
 
-def as_in_a_file(scenario: Scenario) -> Scenario:
+def as_in_a_file(scenario: Scenario, *, may_have_maxcpus: bool) -> Scenario:
     """Return a scenario in Linux's order as a file can have it: with the CPUs of each cluster together.
 
-    Late CPUs are expressed by ``maxcpus`` if their logical numbers are the last, and marked one by one otherwise.
+    Late CPUs are expressed by ``maxcpus`` if their logical numbers are the last and the command line may have it, and
+    marked one by one otherwise.
     """
     linux = scenario.topology.cpus
     topology = Topology(tuple(_by_cluster(linux, 0)), boot_cpu=linux[0].name)
     late = [cpu.late for cpu in topology.logical]
     early = late.count(False)
-    if not any(late) or any(late[:early]):
+    if not may_have_maxcpus or not any(late) or any(late[:early]):
         return scenario.but(topology=topology)
     plain = tuple(replace(cpu, late=False) for cpu in topology.cpus)
     return scenario.but(topology=Topology(plain, topology.boot_cpu), maxcpus=early)

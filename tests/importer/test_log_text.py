@@ -69,6 +69,7 @@ LINES: list[tuple[str, LogLine]] = [
     ("CPU: All CPU(s) started at EL2", ExceptionLevelLine("EL2")),
     ("arch_timer: cp15 and mmio timer(s) running at 19.20MHz (virt/virt).", TimerLine("virt")),
     ("arch_timer: cp15 timer running at 62.50MHz (hyp-phys).", TimerLine("hyp-phys")),
+    ("arm_arch_timer: Architected cp15 timer(s) running at 61.50MHz (virt).", TimerLine("virt")),
     ("Architected cp15 timer(s) running at 50.00MHz (phys).", TimerLine("phys")),
     ("SVE: maximum available vector length 32 bytes per vector", VectorLengthLine(SVE, Bound.MAXIMUM, 32)),
     ("SVE: default vector length 64 bytes per vector", VectorLengthLine(SVE, Bound.DEFAULT, 64)),
@@ -135,7 +136,7 @@ LINES: list[tuple[str, LogLine]] = [
     ("psci: Trusted OS resident on physical CPU 0x0", explained_lines.TrustedOsLine(Hex(0))),
     ("psci: failed to boot CPU1 (-22)", explained_lines.PsciNotStartedLine(1, -22)),
     ("psci: no cpu_on method, not booting CPU1", explained_lines.NoCpuOnLine(1)),
-    ("CPU1: missing or invalid cpu-release-addr property", explained_lines.NoReleaseAddressLine(1)),
+    ("CPU 1: missing or invalid cpu-release-addr property", explained_lines.NoReleaseAddressLine(1)),
     ("/cpus/cpu@1: missing enable-method property", explained_lines.EnableMethodLine("/cpus/cpu@1", "missing")),
     (
         "/cpus/cpu@1: unsupported enable-method property: acme,smp",
@@ -221,6 +222,13 @@ LINES: list[tuple[str, LogLine]] = [
     (
         "Internal error: Oops - Undefined instruction: 0000000002000000 [#1] SMP",
         explained_lines.OopsLine("Oops - Undefined instruction"),
+    ),
+    ("CPU1 may not have shut down cleanly: -110", explained_lines.NotDeadLine(1)),
+    ("CPU1 failed to report dead state", explained_lines.NotDeadLine(1)),
+    ("Unhandled Exception in EL3.", explained_lines.FirmwareExceptionLine()),
+    (
+        "CPU features: GIC system register CPU interface present but disabled by higher exception level",
+        explained_lines.DisabledAboveLine("GIC system register CPU interface"),
     ),
     ("SError Interrupt on CPU1, code 0xbe000011 -- SError", explained_lines.SErrorLine(1)),
     ("rcu: INFO: rcu_sched detected stalls on CPUs/tasks:", explained_lines.StallLine()),

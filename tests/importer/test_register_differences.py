@@ -90,7 +90,8 @@ def test_a_difference_is_a_remark(
     assert (NOT_SIMULATED not in told) is is_simulated
 
 
-def test_the_remark_on_a_late_cpu_says_that_nothing_in_use_changes(tmp_path: Path) -> None:
+def test_the_remark_on_a_late_cpu_says_what_programs_see(tmp_path: Path) -> None:
     text = HEAD.format(cpus=2) + "Run /init as init process\n" + CHECK.format("ID_AA64ISAR0_EL1", 0x20, 1, 0x10)
     (remark,) = (one for one in remarks(imported_log(text, tmp_path)) if "differs" in one)
-    assert remark.endswith("1 here: the CPU is late, so that only what programs read with MRS changes.")
+    assert remark.startswith("cpu1 (late): ")
+    assert remark.endswith("1 here: programs that read the register see 1 from then on.")
