@@ -86,8 +86,8 @@ def _report(imported: "Imported") -> None:
     """List unknown cores and contradictions on the standard error."""
     from sim.topology import cpu_list
 
-    for (core, lengths), cpus in imported.unknown.items():
-        _error(f"{imported.sources.first}: unknown core {core}: taken to have {lengths}: cpu{cpu_list(cpus)}")
+    for unknown, cpus in imported.unknown.items():
+        _error(f"{imported.sources.first}: {unknown}: cpu{cpu_list(cpus)}")
     for sentence in imported.contradictions:
         _error(f"{imported.sources.first}: {sentence}")
 
@@ -121,7 +121,8 @@ def _survey(folder: Path) -> None:
             continue
         read += 1
         cpus += len(imported.cpus)
-        unknown.update({core: len(numbers) for (core, _), numbers in imported.unknown.items()})
+        for lengths, numbers in imported.unknown.items():
+            unknown[lengths.core] += len(numbers)
         click.echo(f"{printable(str(path))}: {_summary(imported)}")
     if not read + failed:
         raise InputError(f"{folder}: has no .dtb and no .dts below it")
@@ -140,7 +141,7 @@ def _summary(imported: "Imported") -> str:
 
     topology = imported.scenario.topology
     clusters = len(set(imported.clusters.paths.values()) - {()})  # the path () means no cluster
-    cores = [core for core, _ in imported.unknown]
+    cores = [lengths.core for lengths in imported.unknown]
     unknown = f"; unknown core: {', '.join(cores)}" if cores else ""
     return f"{counted(len(topology.cpus), 'CPU')} in {counted(clusters, 'cluster')}, {_lengths(topology)}{unknown}"
 

@@ -474,7 +474,7 @@ NO_CPU_ON = LogEntry(
 NO_RELEASE_ADDRESS = LogEntry(
     "spin-table CPU without an address",
     _FAILURE,
-    ("CPU1: missing or invalid cpu-release-addr property",),
+    ("CPU 1: missing or invalid cpu-release-addr property",),
     "not started: its node has no `cpu-release-addr`",
     "A CPU of a spin-table waits until an address is written to a place in memory that its node names.",
     "the CPU is not used",
@@ -536,6 +536,7 @@ NOT_OFF = LogEntry(
         "psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)",
         "CPU1: may not have shut down cleanly",
         "CPU1: cpu didn't die",
+        "CPU1 failed to report dead state",
     ),
     "went down, and firmware does not say that it is off",
     "After a CPU went down the kernel asks AFFINITY_INFO until it says that the CPU is off, for at most a tenth of a "
@@ -716,6 +717,16 @@ STARTED_AT_EL1 = LogEntry(
     more="docs/questions.md#why-did-kvm-say-that-hyp-mode-is-not-available",
     source="kernel/smp.c (hyp_mode_check)",
 )
+TIMER = LogEntry(
+    "timer of the kernel",
+    _NORMAL,
+    ("arch_timer: cp15 timer(s) running at 62.50MHz (phys).", "arch_timer: cp15 timer running at 54.00MHz (virt)."),
+    "the kernel uses the timer {timer}: {level_words}",
+    "The kernel uses the virtual timer if the boot CPU started at EL1, and the physical timer if it started at EL2. "
+    "Where CPUs started at different levels, this line tells the boot CPU's.",
+    "",
+    source="drivers/clocksource/arm_arch_timer.c (arch_timer_select_ppi); booted on 6.1, 6.12 and 7.3",
+)
 SUSPENDED = LogEntry(
     "suspend and resume",
     _NORMAL,
@@ -771,5 +782,6 @@ CPU_ENTRIES = (
     PSCI_VERSION,
     STARTED_AT_EL2,
     STARTED_AT_EL1,
+    TIMER,
     SUSPENDED,
 )

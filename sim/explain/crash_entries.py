@@ -54,6 +54,22 @@ IDLE_TASK_PANIC = LogEntry(
     "docs/hazards.md#kernel-panic",
     "kernel/exit.c of the whole kernel, kernel/hw_breakpoint.c; booted on 7.3 and on a 6.12.107 built with the patch",
 )
+FIRMWARE_EXCEPTION = LogEntry(
+    "firmware crashed",
+    _FAILURE,
+    ("Unhandled Exception in EL3.",),
+    "firmware crashed at EL3",
+    "The line is from Trusted Firmware-A and not from the kernel: a CPU met an exception at EL3 that firmware does not "
+    "handle, and stops there. If several CPUs do, their lines are mixed.",
+    "the CPUs that crashed are lost, and firmware's services with them: PSCI no longer starts or stops CPUs",
+    (
+        firmware("a bug in it, such as in starting a CPU"),
+        hardware("an external abort or a bus error that is routed to EL3, as of a device that does not answer"),
+    ),
+    ("the registers that firmware prints: `esr_el3` says which exception, `elr_el3` where", "firmware's version"),
+    "",
+    "Trusted Firmware-A, bl31/aarch64/crash_reporting.S",
+)
 OTHER_PANIC = LogEntry(
     "panic",
     _PANIC,
@@ -148,6 +164,7 @@ CRASH_ENTRIES = (
     IDLE_TASK_PANIC,
     OTHER_PANIC,
     CRASH,
+    FIRMWARE_EXCEPTION,
     SERROR,
     STALL,
     LOCKUP,

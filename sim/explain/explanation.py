@@ -11,7 +11,7 @@ from sim.explain.log_findings import find
 from sim.explain.reproduction import Reproduction, reproduce
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
-from sim.importer.core_table import compatible_of_midr
+from sim.importer.core_table import core_of_midr
 from sim.importer.explained_lines import OldBootedLine, OldBootLine, OldCoreLine
 from sim.importer.kernel_of_log import release_text
 from sim.importer.log_lines import BootedLine, BootLine, Hex, ReleaseLine
@@ -46,7 +46,7 @@ class Explanation:
     boots: int
     """The number of boots in the log, of which the last is explained; 0 if it begins after the kernel's first line."""
     cores: Mapping[int, str]
-    """The compatible string of the core of each CPU that the log names, or its MIDR."""
+    """The core of each CPU that the log names: its compatible string, else its name, else its MIDR."""
     findings: tuple[LogFinding, ...]
     """The findings, the worst first."""
     reproduction: Reproduction | None
@@ -144,9 +144,7 @@ def _cores(boot: Iterable[NumberedLine]) -> dict[int, str]:
                 midrs[0] = midr
             case BootedLine(cpu=cpu, midr=midr) | OldBootedLine(cpu=cpu, midr=midr):
                 midrs[cpu] = midr
-    return {
-        cpu: compatible_of_midr(midr) or f"MIDR {midr:#010x}" for cpu, midr in sorted(midrs.items()) if midr is not None
-    }
+    return {cpu: core_of_midr(midr) or f"MIDR {midr:#010x}" for cpu, midr in sorted(midrs.items()) if midr is not None}
 
 
 def _kernel(line: ReleaseLine) -> tuple[tuple[int, int] | None, KernelRelease | None]:

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from sim.cpufeature_tables.sanity_decoder import FieldDifference, RegisterDifference
 from sim.explain.explanation import Explanation
 from sim.explain.finding_collection import LogFinding
 from sim.explain.log_entries import Cause
 from sim.explain.reproduction import Reproduction
-from sim.explain.sanity_decoder import FieldDifference, RegisterDifference
 from sim.importer.log_text import NumberedLine
 from sim.kernel_flags import KernelFlags
 from sim.rows import SCHEMA_VERSION, Row
@@ -95,7 +95,9 @@ class ExplainedLogRow(Row, frozen=True):
     release: Annotated[str | None, _described("the kernel's release; missing where the log does not say")]
     older_than_model: Annotated[bool, _described("True for kernels before 6.1, which the model does not know")]
     boots: Annotated[int, _described("boots in the file, the last of which is explained; 0 without a beginning")]
-    cores: Annotated[dict[int, str], _described("compatible string, or MIDR, of each CPU that the log names")]
+    cores: Annotated[
+        dict[int, str], _described("compatible string, name or MIDR of each CPU's core, if the log has it")
+    ]
     problems: Annotated[int, _described("findings that are not harmless")]
     findings: Annotated[tuple[FindingRow, ...], _described("the worst first")]
     reproduction: Annotated[ReproductionRow | None, _described("missing where nothing is wrong")]

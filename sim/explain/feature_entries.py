@@ -155,6 +155,20 @@ KPTI = LogEntry(
     (configuration("KASLR, `kpti=` or `mitigations=off`"), hardware("an erratum of ThunderX forces it off")),
     source="kernel/cpufeature.c (unmap_kernel_at_el0); booted on 6.12 and 7.3",
 )
+DISABLED_ABOVE = LogEntry(
+    "feature disabled by firmware",
+    _HARMLESS,
+    ("CPU features: GIC system register CPU interface present but disabled by higher exception level",),
+    "{feature} is there, and the kernel may not use it",
+    "EL3 or EL2 keeps the GIC's system registers to itself: ICC_SRE_EL3.Enable or ICC_SRE_EL2.Enable is 0. The kernel "
+    "uses the GIC by its memory-mapped registers, if it has them.",
+    "where the GIC has memory-mapped registers (GICv2, or compatibility with it); a GICv3 without them does not work",
+    (
+        firmware("it does not enable the system registers for lower exception levels"),
+        vmm("the virtual machine has a GICv2"),
+    ),
+    source="kernel/cpufeature.c (has_useable_gicv3_cpuif), Documentation/arch/arm64/booting.rst",
+)
 NO_GRANULE = LogEntry(
     "cache writeback granule unknown",
     _HARMLESS,
@@ -335,6 +349,7 @@ FEATURE_ENTRIES = (
     SANITY_TAINT,
     ASYMMETRIC_32,
     OVERRIDE_NEEDLESS,
+    DISABLED_ABOVE,
     NO_GRANULE,
     OVERRIDDEN,
     KPTI,

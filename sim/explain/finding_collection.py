@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from sim.cpufeature_tables.sanity_decoder import RegisterDifference
 from sim.explain.log_entries import LogEntry
-from sim.explain.sanity_decoder import RegisterDifference
 from sim.importer.log_text import NumberedLine
 
 

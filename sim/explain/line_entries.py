@@ -17,7 +17,10 @@ _BITS_OF_BYTE = 8
 
 _ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
     {
-        kinds.InconsistentModesLine: cpu_entries.INCONSISTENT_MODES,
+        kinds.TimerLine: cpu_entries.TIMER,
+        explained.NotDeadLine: cpu_entries.NOT_OFF,
+        explained.DisabledAboveLine: feature_entries.DISABLED_ABOVE,
+        explained.FirmwareExceptionLine: crash_entries.FIRMWARE_EXCEPTION,
         explained.PsciVersionLine: cpu_entries.PSCI_VERSION,
         explained.PsciConflictLine: cpu_entries.PSCI_CONFLICT,
         explained.TrustedOsLine: cpu_entries.TRUSTED_OS,
@@ -79,6 +82,8 @@ def words_of_line(line: LogLine) -> dict[str, object]:
             words["method_words"] = (
                 "no `enable-method`" if line.method is None else f"`enable-method` {short_words(line.method)!r}"
             )
+        case kinds.TimerLine():
+            words["level_words"] = f"the boot CPU started at EL{line.boot_level}"
         case kinds.KvmReadyLine():
             # Before 6.9 the kernel says "Hyp mode" where later kernels say "Hyp nVHE mode".
             words["mode"] = short_words(line.mode.strip().removeprefix("Hyp").strip()) or "nVHE"

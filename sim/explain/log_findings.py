@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from functools import singledispatchmethod
 
 from sim.cpufeature_tables import KernelTables
+from sim.cpufeature_tables.sanity_decoder import decode_difference, register_name
 from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
 from sim.explain.cpu_incidents import CpuIncidents
 from sim.explain.finding_collection import FindingCollection, LogFinding
 from sim.explain.incident_entries import entry_of_incident
 from sim.explain.line_entries import entry_of_line, short_words, words_of_line
 from sim.explain.log_entries import LogEntry
-from sim.explain.sanity_decoder import decode_difference
 from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
 from sim.importer import log_lines as kinds
@@ -23,7 +23,6 @@ from sim.importer.log_lines import CpuLine, LogLine, Phase
 from sim.importer.log_text import NumberedLine
 
 _COUNTER = "CNTFRQ_EL0"
-_HIDING = (explained.OverrideEffect.FORCED, explained.OverrideEffect.ALREADY)
 
 
 def find(lines: Iterable[NumberedLine], tables: KernelTables, *, is_complete: bool) -> list[LogFinding]:
@@ -114,7 +113,7 @@ class _Reader:
 
     @_read.register
     def _sanity(self, line: kinds.SanityLine, found: NumberedLine) -> None:
-        register = self._full_name(line.register)
+        register = register_name(line.register, self._tables)
         decoded = decode_difference(register, line.boot_value, line.value, self._tables, self._hidden.get(register, ()))
         words: dict[str, object] = {"register": register, "lost": ", ".join(decoded.lost)}
         if register == _COUNTER:
@@ -128,17 +127,15 @@ class _Reader:
         self._found.add(entry, [found], words, cpu=line.cpu, register=decoded)
 
     @_read.register
-    def _override(self, line: explained.OverrideLine, _found: NumberedLine) -> None:
-        if line.effect in _HIDING:
-            self._hidden.setdefault(line.register, set()).add(line.low)
+    def _inconsistent_modes(self, line: kinds.InconsistentModesLine, found: NumberedLine) -> None:
+        timers = [one.line for one in self._lines if isinstance(one.line, kinds.TimerLine)]
+        inferred = tuple(f"the boot CPU started at EL{timer.boot_level}, as its timer shows" for timer in timers[:1])
+        self._found.add(cpu_entries.INCONSISTENT_MODES, [found], words_of_line(line), inferred=inferred)
 
-    def _full_name(self, register: str) -> str:
-        """Return a register's name; older kernels log it in small letters and without its exception level."""
-        if register in self._tables.registers:
-            return register
-        return {name.rpartition("_")[0].lower(): name for name in self._tables.registers}.get(
-            register.lower(), register
-        )
+    @_read.register
+    def _override(self, line: explained.OverrideLine, _found: NumberedLine) -> None:
+        if line.effect.hides:
+            self._hidden.setdefault(line.register, set()).add(line.low)
 
     @_read.register
     def _kvm_ready(self, line: kinds.KvmReadyLine, found: NumberedLine) -> None:

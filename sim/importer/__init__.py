@@ -9,6 +9,7 @@ Each module imports only from lines above its own::
     sysfs                                     evidence: sysfs and cpuinfo
     log_lines, log_text                       the lines of a kernel log, as typed records
     hotplug_history, kernel_log, log_reader   evidence: a kernel log
+    start_levels, register_differences        exception levels and ID registers that a log shows
     machine_evidence                          all evidence of a machine
     cpu_lengths, scenario_from_evidence       the scenario
     contradictions                            the evidence held against a boot

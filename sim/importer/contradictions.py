@@ -69,7 +69,7 @@ def _other_core(evidence: CpuEvidence) -> str | None:
 
     Only Arm's own strings are trusted: a string of another maker, such as qcom,kryo, may stand for several cores.
     """
-    of_midr, compatible = evidence.compatible_of_midr, evidence.compatible
+    of_midr, compatible = evidence.core_of_midr, evidence.compatible
     if of_midr is None or of_midr in compatible or not compatible or not compatible[0].startswith("arm,"):
         return None
     # A string that the table lacks may be another name of the same core.
@@ -97,7 +97,8 @@ def with_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
     panic = outcome.facts.panic
     if log.panic is not None and panic is None and log.panic.is_modelled:
         yield f"the log ends in {log.panic.message!r}, and the model goes on"
-    if log.panic is None and panic is not None:
+    # A CPU on which the kernel would run at another level ends in a panic, which a log may lack that was cut.
+    if log.panic is None and panic is not None and not log.vhe_conflicts:
         yield f"the model ends in a panic, and the log does not: {panic.sentence}"
 
 
@@ -132,6 +133,8 @@ class _Claim:
 
 
 def _claims(log: KernelLog) -> Iterator[_Claim]:
+    if log.levels_differ:
+        yield _Claim("exception levels", "differ")
     for (extension, bound), vl_bytes in log.vl_bytes.items():
         yield _Claim(f"{extension} {bound}", f"{vl_bytes} bytes", extension)
     if log.has_unvirtualisable:
@@ -165,7 +168,7 @@ def _is_lost(claim: _Claim, log: KernelLog) -> bool:
 def _kvm(line: KvmLine | None) -> str:
     """Return a log's state of KVM in words, for comparison too.
 
-    Whether KVM uses VHE depends on CPU features that are not modelled, so that all modes but pKVM have the same words.
+    All modes but pKVM have the same words: kernels differ in how they name VHE and its absence.
     """
     match line:
         case KvmReadyLine(is_protected=True):

@@ -1,8 +1,8 @@
 """The table of cores, ``cores.toml``: the vector lengths of each core that is documented, with the source of each fact.
 
 A device tree names a core by its compatible strings, a kernel log and sysfs by its MIDR_EL1. A core that is not in the
-table is unknown; a core without SVE is in the table, with an empty set. tests/importer/test_core_table.py checks the
-table's entries.
+table is unknown; a core without SVE is in the table, with an empty set; and of some cores only the name is known.
+tests/importer/test_core_table.py checks the table's entries.
 """
 
 from collections.abc import Iterable
@@ -11,6 +11,8 @@ from functools import cache
 from importlib.resources import files
 
 import msgspec
+
+from sim.vectors import VectorType
 
 _VARIANT_AND_REVISION = 0x00F0_000F
 """The bits of MIDR_EL1 that tell steppings of one core apart."""
@@ -24,9 +26,13 @@ _ANY_ARM = {"arm,armv8", "arm,arm-v8"}
 class Core:
     """A core's vector lengths in bits, and the document that states them; empty where the extension is missing."""
 
-    sve_bits: tuple[int, ...]
     source: str
+    sve_bits: tuple[int, ...] = ()
     sme_bits: tuple[int, ...] = ()
+    unknown: frozenset[VectorType] = frozenset()
+    """The extensions that the core has or may have, with lengths that are unknown."""
+    vhe: bool = True
+    """False if it cannot run a kernel at EL2; True where it can, or no source says that it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +40,9 @@ class CoreTable:
     """The content of ``cores.toml``; the file's comments describe each part."""
 
     cores: dict[str, Core]
-    """The cores by compatible string."""
+    """The cores by compatible string, or by name where no device tree names the core."""
     midrs: dict[str, str]
-    """Compatible strings by MIDR_EL1 with variant and revision 0, written as ``0x410fd030``."""
+    """The keys of `cores` by MIDR_EL1 with variant and revision 0, written as ``0x410fd030``."""
     not_arm64: frozenset[str]
     not_arm64_begins: tuple[str, ...]
 
@@ -58,10 +64,12 @@ def find_core(compatible: Iterable[str]) -> Core | None:
     return next((cores[name] for name in compatible if name in cores), None)
 
 
-def compatible_of_midr(midr: int) -> str | None:
-    """Return the compatible string of the core with a MIDR_EL1, of any variant and revision; None if it is unknown.
+def core_of_midr(midr: int) -> str | None:
+    """Return the name of the core with a MIDR_EL1, of any variant and revision; None if it is unknown.
 
-    >>> compatible_of_midr(0x411FD403)
+    The name is the compatible string where the core has one.
+
+    >>> core_of_midr(0x411FD403)
     'arm,neoverse-v1'
     """
     model = midr & ~_VARIANT_AND_REVISION | _ARCHITECTURE_BY_FEATURES

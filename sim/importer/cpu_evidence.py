@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from sim.errors import printable
-from sim.importer.core_table import Core, compatible_of_midr, find_core
+from sim.importer.core_table import Core, core_of_midr, find_core
 from sim.vectors import VectorType
 
 _LONGEST_CORE_NAME = 60
@@ -36,20 +36,20 @@ class CpuEvidence:
         return f"cpu{self.cpu}"
 
     @property
-    def compatible_of_midr(self) -> str | None:
-        """The compatible string of the core with this MIDR; None where MIDR or core is unknown."""
-        return None if self.midr is None else compatible_of_midr(self.midr)
+    def core_of_midr(self) -> str | None:
+        """The name of the core with this MIDR; None where MIDR or core is unknown."""
+        return None if self.midr is None else core_of_midr(self.midr)
 
     @property
     def core(self) -> Core | None:
         """The core as the table has it: by MIDR, which the hardware itself reports, else by compatible string."""
-        of_midr = self.compatible_of_midr
+        of_midr = self.core_of_midr
         return find_core((*(() if of_midr is None else (of_midr,)), *self.compatible))
 
     @property
     def core_name(self) -> str:
         """The name of the core, for people."""
-        if name := self.compatible[0] if self.compatible else self.compatible_of_midr:
+        if name := self.compatible[0] if self.compatible else self.core_of_midr:
             return printable(name[:_LONGEST_CORE_NAME])
         return "(not named)" if self.midr is None else f"of MIDR {self.midr:#010x}"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sim.errors import InputError
+from sim.importer.core_table import Core
 from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.kernel_log import KernelLog
@@ -132,12 +133,30 @@ def _of_core(evidence: CpuEvidence, otherwise: CpuLengths) -> CpuLengths:
         otherwise: the lengths for a CPU whose core is unknown.
     """
     core = evidence.core
-    found = otherwise if core is None else CpuLengths(core.sve_bits or None, core.sme_bits or None, core.source)
+    found = otherwise if core is None else _as_documented(core, evidence, otherwise)
     if evidence.has(VectorType.SME) is False:
         found = replace(found, sme_bits=None)
     if evidence.has(VectorType.SVE) is False:
         return CpuLengths(None, found.sme_bits, "the log shows that it has none")
     return found
+
+
+def _as_documented(core: Core, evidence: CpuEvidence, otherwise: CpuLengths) -> CpuLengths:
+    """Return the lengths of a core in the table; those that no document tells are inferred."""
+    unknown = [extension for extension in VectorType if _is_unknown(core, evidence, extension)]
+    sve_bits = otherwise.sve_bits if VectorType.SVE in unknown else core.sve_bits or None
+    sme_bits = otherwise.sme_bits if VectorType.SME in unknown else core.sme_bits or None
+    if not unknown:
+        return CpuLengths(sve_bits, sme_bits, core.source)
+    if len(unknown) == len(VectorType):
+        return replace(otherwise, is_known=False)
+    bits = sve_bits if VectorType.SVE in unknown else sme_bits
+    inferred = _UNKNOWN.source if bits is None else otherwise.source
+    return CpuLengths(sve_bits, sme_bits, f"{core.source}; {unknown[0]} {inferred}", is_known=False)
+
+
+def _is_unknown(core: Core, evidence: CpuEvidence, extension: VectorType) -> bool:
+    return extension in core.unknown and evidence.has(extension) is not False
 
 
 # Inferred lengths

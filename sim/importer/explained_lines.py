@@ -86,7 +86,7 @@ class NoCpuOnLine(CpuLine, frozen=True):
 class NoReleaseAddressLine(CpuLine, frozen=True):
     """The spin-table CPU has no address at which it waits."""
 
-    pattern = rf"{CPU_PREFIX}missing or invalid cpu-release-addr property"
+    pattern = rf"CPU (?P<cpu>{NUMBER}): missing or invalid cpu-release-addr property"
 
 
 class EnableMethodLine(LogLine, frozen=True):
@@ -125,6 +125,12 @@ class UncleanLine(CpuLine, frozen=True):
     """A CPU that the kernel gave up may still run."""
 
     pattern = rf"{CPU_PREFIX}(?:may not have shut down cleanly|cpu didn't die)"
+
+
+class NotDeadLine(CpuLine, frozen=True):
+    """A CPU that went down did not report that it is gone."""
+
+    pattern = rf"CPU(?P<cpu>{NUMBER}) (?:may not have shut down cleanly|failed to report dead state)"
 
 
 class ShutdownLine(CpuLine, frozen=True):
@@ -183,6 +189,13 @@ class OtherFeatureLine(LogLine, frozen=True):
     feature: str
 
 
+class DisabledAboveLine(LogLine, frozen=True):
+    """A feature is there, and firmware or a hypervisor does not let the kernel use it."""
+
+    pattern = r"CPU features: (?P<feature>.{1,60}) present but disabled by higher exception level"
+    feature: str
+
+
 class OverrideEffect(StrEnum):
     """The effect of an override of an ID register's field on the command line, in the kernel's words."""
 
@@ -190,6 +203,11 @@ class OverrideEffect(StrEnum):
     ALREADY = "already set to"
     IGNORED = "ignoring override to"
     IMPOSSIBLE = "impossible override, ignored"
+
+    @property
+    def hides(self) -> bool:
+        """True if the field has the value that the command line gives it."""
+        return self in {OverrideEffect.FORCED, OverrideEffect.ALREADY}
 
 
 class OverrideLine(LogLine, frozen=True):
@@ -354,6 +372,12 @@ class SErrorLine(CpuLine, frozen=True):
     pattern = rf"SError Interrupt on CPU(?P<cpu>{NUMBER})"
 
 
+class FirmwareExceptionLine(LogLine, frozen=True):
+    """Trusted Firmware-A crashed; it writes to the console itself, and every CPU that crashes writes."""
+
+    pattern = r"Unhandled Exception (?:in EL3|from lower EL)"
+
+
 class StallLine(LogLine, frozen=True):
     """A CPU does not take part in RCU."""
 
@@ -389,6 +413,7 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     ClippedLine,
     BringingUpLine,
     UncleanLine,
+    NotDeadLine,
     ShutdownLine,
     CpuIsUpLine,
     ResumeErrorLine,
@@ -396,6 +421,7 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     UnknownAsidLine,
     VariationLine,
     OtherFeatureLine,
+    DisabledAboveLine,
     OverrideLine,
     KptiLine,
     Asymmetric32Line,
@@ -416,6 +442,7 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     FaultLine,
     OopsLine,
     SErrorLine,
+    FirmwareExceptionLine,
     StallLine,
     LockupLine,
     NotStoppedLine,

@@ -16,11 +16,28 @@ from sim.importer.cpu_evidence import Clusters, CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths, Vls, lengths_of
 from sim.importer.machine_evidence import MachineEvidence, Sources, read_machine
 from sim.importer.scenario_from_evidence import as_in_a_file, linux_topology, scenario_from_log
+from sim.importer.start_levels import start_levels
 from sim.scenario import Action, Do, Scenario
 from sim.topology import Topology
 
 _LONGEST_NAME = 200
 """The longest name that a scenario file may have, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownLengths:
+    """A core whose vector lengths are not documented, or not all of them."""
+
+    core: str
+    """The core's name, for people."""
+    is_in_table: bool
+    """True if the table has the core, though not its lengths."""
+    inferred: str
+    """The lengths that it is taken to have, for people."""
+
+    def __str__(self) -> str:
+        core = f"{self.core}, of unknown vector lengths" if self.is_in_table else f"unknown core {self.core}"
+        return f"{core}: taken to have {self.inferred}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +58,14 @@ class Imported:
     """Sentences on the differences between the sources, and between the sources and the model."""
 
     @property
-    def unknown(self) -> dict[tuple[str, str], list[int]]:
-        """The CPUs whose lengths are unknown, by the core's name and by the text of their inferred lengths."""
-        found: dict[tuple[str, str], list[int]] = {}
+    def unknown(self) -> dict[UnknownLengths, list[int]]:
+        """The CPUs whose lengths are unknown, in groups that are alike."""
+        found: dict[UnknownLengths, list[int]] = {}
         for evidence in self.cpus:
             lengths = self.lengths[evidence.cpu]
             if not lengths.is_known:
-                found.setdefault((evidence.core_name, str(lengths)), []).append(evidence.cpu)
+                alike = UnknownLengths(evidence.core_name, evidence.core is not None, str(lengths))
+                found.setdefault(alike, []).append(evidence.cpu)
         return found
 
 
@@ -104,7 +122,16 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
     with at(f"{named_by}"):
         cpus, clusters = machine.cpus(), machine.clusters()
         lengths = lengths_of(cpus, clusters.paths, machine, vls)
-        topology = linux_topology(cpus, clusters.paths, lengths, machine.early())
+        levels = None if machine.log is None else start_levels(machine.log)
+        topology = linux_topology(
+            cpus,
+            clusters.paths,
+            lengths,
+            machine.early(),
+            levels,
+            vhe=machine.has_vhe(),
+            spin_tables=machine.spin_tables(),
+        )
         # A user who gives lengths has said what there is; a log without SVE then contradicts the user. An early CPU
         # without SVE takes it from the whole system, so that nothing needs to hide it.
         sve_is_hidden = not vls and machine.hides_sve() and _every_early_cpu_has_sve(topology)
@@ -118,7 +145,7 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
             clusters,
             lengths,
             sve_is_hidden,
-            as_in_a_file(scenario),
+            as_in_a_file(scenario, may_have_maxcpus=machine.may_have_maxcpus()),
             tuple(_contradictions(machine, scenario, _name_of_sets(lengths, vls))),
         )
 

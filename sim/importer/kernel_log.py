@@ -12,6 +12,7 @@ from sim.vectors import VectorType
 _NOSVE = {"arm64.nosve", "id_aa64pfr0.sve=0"}
 _NOSME = {"arm64.nosme", "id_aa64pfr1.sme=0"}
 """The words that hide an extension (arch/arm64/kernel/pi/idreg-override.c)."""
+_NO_VHE = "id_aa64mmfr1.vh=0"
 # A quoted part may hold spaces, and ends with the text where its closing quote is missing.
 _PARAMETER = re.compile(r'(?:"[^"]*+(?:"|\Z)|[^\s"])++')
 
@@ -34,6 +35,11 @@ class KernelCommandLine:
     def nosme(self) -> bool:
         """True if SME is hidden."""
         return not _NOSME.isdisjoint(self.words)
+
+    @property
+    def hides_vhe(self) -> bool:
+        """True if the kernel is kept at EL1, without a mode of KVM that says so."""
+        return _NO_VHE in self.words
 
     def value(self, name: str) -> str | None:
         """Return a parameter's value, the last if it is given several times; None where it is not given."""
@@ -80,6 +86,19 @@ def came_online(steps: Iterable[Hotplug]) -> set[int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Variation:
+    """A register of a CPU that differs from the boot CPU's."""
+
+    cpu: int
+    register: str
+    """As the kernel logged its name."""
+    boot_value: int
+    value: int
+    is_late: bool
+    """True if the CPU came after the kernel's capabilities were final."""
+
+
+@dataclass(frozen=True, slots=True)
 class KernelLog:
     """The facts that a log states of its last boot, as far as the log reaches.
 
@@ -111,7 +130,21 @@ class KernelLog:
     """The largest SVE length of guests, where the kernel limits it."""
     kvm: KvmLine | None
     el2: bool | None
-    """True if the CPUs started at EL2."""
+    """True if all CPUs started at EL2, False if at EL1."""
+    levels_differ: bool
+    """True if the kernel says that some CPUs started at EL2 and others at EL1."""
+    boot_level: int | None
+    """The exception level at which the boot CPU started, as the kernel's timer shows."""
+    has_vhe: bool
+    """True if the kernel says that it runs at EL2 itself, or that its CPUs could."""
+    vhe_conflicts: frozenset[int]
+    """The CPUs on which the kernel would run at another level than on the boot CPU."""
+    left_out: tuple[str, ...]
+    """Phrases on the CPUs of the device tree that Linux does not use, and why."""
+    variations: tuple[Variation, ...]
+    """The registers that differ, in the order of the log."""
+    hidden_fields: Mapping[str, frozenset[int]]
+    """The lowest bits of the fields that the command line hides on all CPUs, by register."""
     panic: PanicLine | None
     oddities: tuple[str, ...]
     """Sentences on lines that contradict each other."""

@@ -46,6 +46,7 @@ def _part(name: str, example: str, pattern: str) -> LogFormat:
 
 FORMATS = (
     _stamp("the kernel's stamp", "[    0.000000] ", r"\[ *(?P<seconds>\d+\.\d+)s?\] ?"),
+    _stamp("the stamp as some tools pad it", "[    0.000000 ] ", r"\[ *(?P<seconds>\d+\.\d+) {1,8}\] ?"),
     _part("the kernel's caller", "[    T0] ", r"\[ *[TC]\d+(?:@[^\]]{1,40})?\] ?"),
     _part("the kernel's level", "<6>", r"<\d{1,3}>"),
     _stamp("/dev/kmsg", "6,123,456,-;", r"\d{1,4},\d+,\d+,[-c+](?:,[^;]{0,80})?;"),

@@ -143,6 +143,26 @@ class InconsistentModesLine(LogLine, frozen=True):
     phase = Phase.BROUGHT_UP
 
 
+class TimerLine(LogLine, frozen=True):
+    """The timer that the kernel uses, which it chooses by the level at which the boot CPU started.
+
+    It uses the physical timer if the boot CPU started at EL2, and the virtual timer otherwise.
+
+    Source: drivers/clocksource/arm_arch_timer.c (``arch_timer_select_ppi``); booted on 6.1, 6.12 and 7.3.
+    """
+
+    pattern = (
+        r"(?:arm_)?(?:arch_timer: )?(?:Architected )?cp15 (?:and mmio )?timer"
+        r".{1,40}\((?P<timer>virt|phys|hyp-virt|hyp-phys)\b"
+    )
+    timer: str
+
+    @property
+    def boot_level(self) -> int:
+        """The exception level at which the boot CPU started."""
+        return 1 if self.timer == "virt" else 2
+
+
 class InitcallLine(LogLine, frozen=True):
     """A line that every kernel logs some time after its capabilities are final."""
 
@@ -400,6 +420,11 @@ class KvmReadyLine(KvmLine, frozen=True):
         """True under pKVM."""
         return "Protected" in self.mode
 
+    @property
+    def shows_vhe(self) -> bool:
+        """True if the mode uses VHE: VHE itself, and hVHE, which keeps the kernel at EL1."""
+        return re.search(r"(?<!n)VHE", self.mode) is not None
+
 
 class KvmUnavailableLine(KvmLine, frozen=True):
     """The CPUs did not start at EL2."""
@@ -429,6 +454,7 @@ KINDS: tuple[type[LogLine], ...] = (
     BroughtUpLine,
     ExceptionLevelLine,
     InconsistentModesLine,
+    TimerLine,
     VectorLengthLine,
     UnvirtualisableLine,
     GuestsLimitedLine,

@@ -8,8 +8,9 @@ from sim.errors import InputError, printable
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import CpuEvidence
+from sim.importer.explained_lines import EnableMethodLine, NoReleaseAddressLine, OtherFeatureLine, OverrideLine
 from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
-from sim.importer.kernel_log import KernelLog, came_online, parse_command_line
+from sim.importer.kernel_log import KernelLog, Variation, came_online, parse_command_line
 from sim.importer.log_lines import (
     BootedLine,
     BootLine,
@@ -21,18 +22,22 @@ from sim.importer.log_lines import (
     DetectedLine,
     ExceptionLevelLine,
     GuestsLimitedLine,
-    KilledLine,
+    InconsistentModesLine,
     KvmLine,
+    KvmReadyLine,
     LogLine,
+    MissingHwcapLine,
     PanicLine,
     Phase,
     PossibleLine,
     ReleaseLine,
     SanityLine,
+    TimerLine,
     UnvirtualisableLine,
     VectorLengthLine,
 )
 from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, other_kernel, understood_lines
+from sim.kernel.feature_tables import VHE
 from sim.topology import MOST_CPUS, MPIDR_AFFINITY
 from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
 
@@ -71,7 +76,7 @@ def _reason_not_a_log(text: str, lines: list[NumberedLine]) -> str:
         return f"is a log of {other}, which cannot be imported"
     if text.lstrip().startswith(("{", "[{")):
         return "is JSON, and has no kernel's messages of a boot in it: give the log as text"
-    if any(isinstance(found.line, BootedLine | KvmLine | VectorLengthLine | KilledLine) for found in lines):
+    if any(not found.line.is_of_any_kernel for found in lines):
         return "begins after the kernel did, and its first lines are needed: journalctl -k -b may have them"
     return "is not a log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"
 
@@ -95,8 +100,15 @@ class _Reader:
         self._vl_bytes: dict[tuple[VectorType, Bound], int] = {}
         self._has_unvirtualisable = False
         self._guests_max_vl_bytes: int | None = None
+        self._left_out: list[str] = []
+        self._variations: list[Variation] = []
+        self._hidden_fields: dict[str, frozenset[int]] = {}
         self._kvm: KvmLine | None = None
         self._el2: bool | None = None
+        self._levels_differ = False
+        self._boot_level: int | None = None
+        self._has_vhe = False
+        self._vhe_conflicts: set[int] = set()
         self._panic: PanicLine | None = None
 
     def read(self, line: LogLine) -> None:
@@ -135,6 +147,15 @@ class _Reader:
         self._command_line.append(line.text)
 
     @_read.register
+    def _enable_method(self, line: EnableMethodLine) -> None:
+        method = "" if line.method is None else f" ({printable(line.method)})"
+        self._left_out.append(f"{printable(line.node)}, whose enable-method is {line.fault}{method}")
+
+    @_read.register
+    def _no_release_address(self, line: NoReleaseAddressLine) -> None:
+        self._left_out.append(f"CPU {line.cpu} of the tree, whose cpu-release-addr is missing or invalid")
+
+    @_read.register
     def _possible_line(self, line: PossibleLine) -> None:
         if not 1 <= line.count <= MOST_CPUS:
             raise InputError(f"{line.count} CPUs: a topology has 1 to {MOST_CPUS:,}")
@@ -149,6 +170,18 @@ class _Reader:
     @_read.register
     def _exception_level(self, line: ExceptionLevelLine) -> None:
         self._el2 = line.level == "EL2"
+
+    @_read.register
+    def _inconsistent_modes(self, _line: InconsistentModesLine) -> None:
+        self._levels_differ = True
+
+    @_read.register
+    def _timer_line(self, line: TimerLine) -> None:
+        self._boot_level = line.boot_level
+
+    @_read.register
+    def _other_feature(self, line: OtherFeatureLine) -> None:
+        self._has_vhe |= line.feature.startswith(VHE.description)
 
     @_read.register
     def _panic_line(self, line: PanicLine) -> None:
@@ -181,17 +214,38 @@ class _Reader:
     @_read.register
     def _kvm_line(self, line: KvmLine) -> None:
         self._kvm = line
+        self._has_vhe |= isinstance(line, KvmReadyLine) and line.shows_vhe
 
     @_read.register
     def _sanity(self, line: SanityLine) -> None:
+        is_late = self._history.phase is Phase.FINAL
+        self._variations.append(Variation(line.cpu, line.register, line.boot_value, line.value, is_late))
         if line.extension is not None:
             for cpu, value in ((0, line.boot_value), (line.cpu, line.value)):
                 self._set_extension(cpu, line.extension, present=line.has_extension(value))
 
     @_read.register
+    def _override(self, line: OverrideLine) -> None:
+        if line.effect.hides:
+            hidden = self._hidden_fields.get(line.register, frozenset())
+            self._hidden_fields[line.register] = hidden | {line.low}
+
+    @_read.register
     def _conflict(self, line: ConflictLine) -> None:
         if line.extension is not None:
             self._set_extension(line.cpu, line.extension, present=False)
+        elif line.capability == VHE.description:
+            self._vhe_conflicts.add(line.cpu)
+            self._has_vhe |= line.in_system
+
+    @_read.register
+    def _missing_hwcap(self, line: MissingHwcapLine) -> None:
+        # Programs were promised SVE2 only if all early CPUs have SVE; a late CPU without SVE is refused for that first.
+        is_of_64_bits = line.table is None or "COMPAT" not in line.table
+        for extension in VectorType:
+            if is_of_64_bits and line.hwcap.startswith(extension):
+                self._set_extension(0, extension, present=True)
+                self._set_extension(line.cpu, extension, present=True)
 
     @_read.register
     def _booted(self, line: BootedLine) -> None:
@@ -242,6 +296,13 @@ class _Reader:
             guests_max_vl_bytes=self._guests_max_vl_bytes,
             kvm=self._kvm,
             el2=self._el2,
+            levels_differ=self._levels_differ,
+            boot_level=self._boot_level,
+            has_vhe=self._has_vhe,
+            vhe_conflicts=frozenset(self._vhe_conflicts),
+            left_out=tuple(dict.fromkeys(self._left_out)),
+            variations=tuple(self._variations),
+            hidden_fields=self._hidden_fields,
             panic=self._panic,
             oddities=(*self._oddities, *self._history.oddities),
         )

@@ -12,8 +12,9 @@ from sim.importer.device_tree import DeviceTree, read_tree
 from sim.importer.kernel_log import KernelLog
 from sim.importer.log_lines import Phase
 from sim.importer.log_reader import read_kernel_log
+from sim.importer.start_levels import shows_vhe
 from sim.importer.sysfs import Sysfs, read_sysfs
-from sim.topology import cpu_list
+from sim.topology import EnableMethod, cpu_list
 from sim.vectors import VectorType
 
 
@@ -122,6 +123,25 @@ class MachineEvidence:
         # A number that exceeds the CPUs may also exceed memory, and what `int` converts.
         every = len(self.cpus())
         return every if len(digits) > len(str(every)) else min(max(1, int(digits)), every)
+
+    def has_vhe(self) -> bool:
+        """Return True if the CPUs can run a kernel at EL2: as the log shows, else as the boot CPU's core can.
+
+        The kernel brings up no CPU that differs from the boot CPU in this.
+        """
+        shown = None if self.log is None else shows_vhe(self.log)
+        core = self.cpus()[0].core
+        return shown if shown is not None else core is None or core.vhe
+
+    def spin_tables(self) -> set[int]:
+        """Return the CPUs that wait in a spin table, as the tree says."""
+        nodes = () if self.tree is None else self.tree.cpus
+        return {node.cpu for node in nodes if node.enable_method == EnableMethod.SPIN_TABLE}
+
+    def may_have_maxcpus(self) -> bool:
+        """Return True if CPUs that did not come early may have been left out by ``maxcpus=``."""
+        words = frozenset[str]() if self.log is None else self.log.command_line.words
+        return not words or any(word == "nosmp" or word.startswith("maxcpus=") for word in words)
 
     def hides_sve(self) -> bool:
         """Return True if the kernel has no SVE, and its command line does not say why."""

@@ -15,8 +15,16 @@ from sim.importer.imported import Imported
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
-from sim.topology import cpu_list
+from sim.importer.register_differences import register_differences
+from sim.importer.start_levels import LevelSource, start_levels
+from sim.topology import EnableMethod, cpu_list
 
+_OF_BOOT_CPU = {
+    LevelSource.VHE: "The boot CPU started at {level}, where the kernel runs.",
+    LevelSource.TIMER: "The boot CPU started at {level}, as the kernel's timer shows.",
+    LevelSource.ASSUMED: "It is not known at which level the boot CPU started: simulated as {level}.",
+}
+"""Sentences on the boot CPU's level in a log that says that levels differ."""
 _LONGEST_TEXT = 100
 _LONGEST_RELEASE = 60
 
@@ -79,6 +87,9 @@ def remarks(imported: Imported) -> Iterator[str]:
         source = "cpuinfo has" if log is None else "The log has"
         yield f"{source} no SVE, and the CPUs' cores have: simulated as with arm64.nosve."
     if log is not None:
+        yield from _of_registers(log)
+        yield from _of_levels(log)
+        yield from _of_silent_cpus(imported, log)
         yield from _not_as_it_was(log)
 
 
@@ -97,11 +108,54 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield f"The kernel's flag {name} is {'on' if value else 'off'}, because the log shows it."
 
 
+def _of_registers(log: KernelLog) -> Iterator[str]:
+    """Yield sentences on ID registers that differ: which fields, and what the system loses."""
+    found = register_differences(log)
+    for one in found:
+        register = f"{one.register.register} differs from the boot CPU's"
+        for field in one.register.fields:
+            words = field.late_words if one.is_late else field.words
+            yield f"cpu{cpu_list(one.cpus)}{' (late)' if one.is_late else ''}: {register}: {words}."
+    if any(not one.is_simulated for one in found):
+        yield "CPUs of a scenario differ in having SVE or SME only: no other difference of registers is simulated."
+
+
+def _of_levels(log: KernelLog) -> Iterator[str]:
+    """Yield sentences on CPUs that started at different exception levels."""
+    levels = start_levels(log)
+    others, boot, other = f"cpu{cpu_list(levels.others)}", f"EL{levels.boot}", f"EL{levels.other}"
+    if log.vhe_conflicts:
+        yield f"Inferred: the boot CPU started at {boot} and {others} at {other}, for which the kernel panics."
+        return
+    if not log.levels_differ:
+        return
+    yield (
+        "CPUs started at different exception levels (CPU: CPUs started in inconsistent modes): hypervisor mode counts "
+        "as not available, and KVM is off."
+    )
+    yield _OF_BOOT_CPU[levels.source].format(level=boot)
+    if not levels.others:
+        yield f"No CPU in the log can have started at {other}: simulated as if all started at {boot}."
+    elif len(levels.others) == 1:
+        yield f"Inferred: {others} started at {other}, as no other CPU in the log can have."
+    else:
+        yield f"Some of {others} started at {other}, and it is not known which: simulated as if all of them did."
+
+
+def _of_silent_cpus(imported: Imported, log: KernelLog) -> Iterator[str]:
+    """Yield sentences on CPUs that Linux does not use, and on CPUs that no line tells of."""
+    yield from (f"Linux leaves out {_short(who)}." for who in log.left_out)
+    tried = {0, *(step.cpu for step in log.steps)}
+    silent = [cpu for cpu in range(log.possible) if cpu not in tried]
+    if silent and log.phase is not Phase.EARLY and not imported.machine.may_have_maxcpus():
+        yield f"No line tells of an attempt to start cpu{cpu_list(silent)}: taken to be late."
+
+
 def _not_as_it_was(log: KernelLog) -> Iterator[str]:
     if log.phase is not Phase.FINAL:
         yield "The log ends before capabilities are final: what it does not mention is unknown."
     for step in log.steps:
-        if step.result is HotplugResult.REFUSED_OTHERWISE:
+        if step.result is HotplugResult.REFUSED_OTHERWISE and step.cpu not in log.vhe_conflicts:
             reason = f"something that is not modelled ({step.other_reason})"
             yield f"cpu{step.cpu} was refused for {reason}: simulated as if it never arrived."
     if log.panic is not None:
@@ -115,11 +169,13 @@ def _of_tree(imported: Imported, tree: DeviceTree) -> Iterator[str]:
         yield f"Left out: {_short(node.node)}, whose status is {_short(node.status)}."
     by_method: dict[str, list[int]] = {}
     for node in tree.cpus:
-        if node.enable_method != "psci":
+        if node.enable_method not in set(EnableMethod):
             by_method.setdefault(node.enable_method, []).append(node.cpu)
     for method, cpus in by_method.items():
         words = f'enable-method "{_short(method)}"' if method else "no enable-method"
         yield f"Simulated as if started by PSCI: cpu{cpu_list(cpus)} with {words}."
+    if in_spin_table := [node.cpu for node in tree.cpus if node.enable_method == EnableMethod.SPIN_TABLE]:
+        yield f"In a spin table, and without hotplug: cpu{cpu_list(in_spin_table)}."
     if disabled := [node.cpu for node in tree.cpus if node.status not in {"", "okay", "ok"}]:
         yield f"Not okay by status, and started by Linux all the same: cpu{cpu_list(disabled)}."
     if imported.machine.log is None and imported.machine.sysfs is None:

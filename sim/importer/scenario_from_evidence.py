@@ -5,7 +5,7 @@ scenario is therefore made in Linux's order, so that a boot logs what the real k
 order at the end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sim.files.toml_tables import at
@@ -15,9 +15,10 @@ from sim.importer.faults_of_log import faults_of_log
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
-from sim.importer.log_lines import KvmUnavailableLine
-from sim.scenario import Action, Do, KvmMode, Scenario
-from sim.topology import Cpu, Topology
+from sim.importer.log_lines import KvmReadyLine
+from sim.importer.start_levels import StartLevels, start_levels
+from sim.scenario import EL2, Action, Do, KvmMode, Scenario
+from sim.topology import Cpu, EnableMethod, Topology
 from sim.vectors import vqs_from_bits
 
 
@@ -26,8 +27,21 @@ def linux_topology(
     paths: Mapping[int, ClusterPath],
     lengths: Mapping[int, CpuLengths],
     early: set[int],
+    levels: StartLevels | None = None,
+    *,
+    vhe: bool = True,
+    spin_tables: Container[int] = (),
 ) -> Topology:
     """Return CPUs in Linux's order: a CPU's place is its logical number, and the first CPU boots.
+
+    Args:
+        cpus: the CPUs.
+        paths: the clusters around each CPU.
+        lengths: each CPU's vector lengths.
+        early: the CPUs that the kernel brought up before user space.
+        levels: the exception levels at which they started, if a log shows them.
+        vhe: True if they can run a kernel at EL2.
+        spin_tables: the CPUs that wait in a spin table.
 
     Raises:
         InputError: a length is not a vector length, or the architecture does not allow a set of lengths.
@@ -42,6 +56,9 @@ def linux_topology(
                 evidence.name,
                 sve_vqs,
                 sme_vqs,
+                el=None if levels is None else levels.own_level(evidence.cpu),
+                vhe=vhe,
+                enable_method=EnableMethod.SPIN_TABLE if evidence.cpu in spin_tables else EnableMethod.PSCI,
                 late=evidence.cpu not in early,
                 mpidr=evidence.mpidr,
                 clusters=paths[evidence.cpu],
@@ -59,20 +76,31 @@ def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario
     Raises:
         InputError: the log has more steps than a scenario may have.
     """
-    mode, kernel = log.command_line.value("kvm-arm.mode"), modelled_kernel(log)
+    levels, kernel = start_levels(log), modelled_kernel(log)
     scenario = Scenario(
         topology,
         kernel=kernel.release,
         kernel_flags=kernel.flags,
-        kvm_mode=KvmMode(mode) if mode in set(KvmMode) else KvmMode.DEFAULT,
-        # Where no line states the exception level, KVM can only complain about it.
-        el2=log.el2 if log.el2 is not None else not isinstance(log.kvm, KvmUnavailableLine),
+        kvm_mode=_kvm_mode(log),
+        el2=levels.boot == EL2,
         nosve=log.command_line.nosve,
         nosme=log.command_line.nosme,
         actions=tuple(_action(step) for step in log.late),
         name=name,
     )
-    return scenario.but(faults=tuple(faults_of_log(log, has_pkvm=scenario.has_pkvm)))
+    faults = faults_of_log(log, has_pkvm=scenario.has_pkvm)
+    # A CPU that dies for its level needs no fault, and must start to leave its mark.
+    dead = {f"cpu{cpu}" for cpu in levels.others if levels.are_dead}
+    return scenario.but(faults=tuple(fault for fault in faults if fault.cpu not in dead))
+
+
+def _kvm_mode(log: KernelLog) -> KvmMode:
+    mode = log.command_line.value("kvm-arm.mode")
+    if mode in set(KvmMode):
+        return KvmMode(mode)
+    # The command line may be lost, or come from a place that the kernel does not log.
+    is_protected = isinstance(log.kvm, KvmReadyLine) and log.kvm.is_protected
+    return KvmMode.PROTECTED if is_protected else KvmMode.DEFAULT
 
 
 def _action(step: Hotplug) -> Action:
@@ -82,16 +110,17 @@ def _action(step: Hotplug) -> Action:
 # As a file has it
 
 
-def as_in_a_file(scenario: Scenario) -> Scenario:
+def as_in_a_file(scenario: Scenario, *, may_have_maxcpus: bool) -> Scenario:
     """Return a scenario in Linux's order as a file can have it: with the CPUs of each cluster together.
 
-    Late CPUs are expressed by ``maxcpus`` if their logical numbers are the last, and marked one by one otherwise.
+    Late CPUs are expressed by ``maxcpus`` if their logical numbers are the last and the command line may have it, and
+    marked one by one otherwise.
     """
     linux = scenario.topology.cpus
     topology = Topology(tuple(_by_cluster(linux, 0)), boot_cpu=linux[0].name)
     late = [cpu.late for cpu in topology.logical]
     early = late.count(False)
-    if not any(late) or any(late[:early]):
+    if not may_have_maxcpus or not any(late) or any(late[:early]):
         return scenario.but(topology=topology)
     plain = tuple(replace(cpu, late=False) for cpu in topology.cpus)
     return scenario.but(topology=Topology(plain, topology.boot_cpu), maxcpus=early)

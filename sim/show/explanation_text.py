@@ -4,13 +4,13 @@ from itertools import groupby
 
 from rich.console import Console
 
+from sim.cpufeature_tables.sanity_decoder import RegisterDifference
 from sim.errors import printable
 from sim.explain.explanation import Explanation
 from sim.explain.explanation_rows import in_this_kernel
 from sim.explain.finding_collection import LogFinding
 from sim.explain.log_entries import Severity, harmless_text
 from sim.explain.reproduction import Reproduction
-from sim.explain.sanity_decoder import FieldDifference, RegisterDifference
 from sim.importer.log_text import NumberedLine
 from sim.show.console import heading, line
 from sim.units import counted
@@ -159,27 +159,11 @@ def _cores(finding: LogFinding, explanation: Explanation) -> str:
 
 def _register(register: RegisterDifference, console: Console) -> None:
     for field in register.fields:
-        line(console, _field_text(field), indent="  ")
+        line(console, field.words, indent="  ")
     if register.is_known:
         line(console, f"Decoded by the table of Linux {register.series}.", indent="  ")
     else:
         line(console, f"The table of Linux {register.series} does not have this register.", indent="  ")
-
-
-def _field_text(one: FieldDifference) -> str:
-    """Put a field that differs into words."""
-    name = f"{one.field.name} (bits {one.bits})" if one.has_name else one.field.name
-    values = f"{name}: {one.boot} on the boot CPU, {one.cpu} here"
-    strict = "strict" if one.is_strict else "not strict"
-    if not one.is_listed:
-        return f"{values}: {strict}, in no field that the kernel lists: a taint, and nothing is lost"
-    if one.lost:
-        return f"{values}: {strict}; the system has {one.system} and loses {', '.join(one.lost)}"
-    if not one.users:
-        return (
-            f"{values}: {strict}, unlisted in hwcaps and capabilities: {'a taint, and ' * one.is_strict}nothing is lost"
-        )
-    return f"{values}: {strict}; the system has {one.system}, and loses nothing that it had"
 
 
 # The scenario

@@ -22,8 +22,8 @@ HEAD = (
     "[    0.000000] SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs={cpus}, Nodes=1\n"
 )
 """The beginning of a log; 0x411fd403 is Neoverse V1, with {128,256}."""
-UNKNOWN_CORE = "000f0510"
-"""QEMU's MIDR, of which the table of cores knows nothing."""
+UNKNOWN_CORE = "410fdff0"
+"""A MIDR that the table of cores does not have."""
 BOOTED = "[    0.1] CPU{0}: Booted secondary processor 0x{0:010x} [0x411fd403]\n"
 KILLED = "psci: CPU{0} killed (polled 0 ms)\n"
 

@@ -138,7 +138,6 @@ def test_whether_kvm_uses_vhe_depends_on_cpus_and_is_not_compared(mode: str, tmp
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("Protected hVHE mode initialized successfully", "is initialised, in protected mode"),
         ("HYP mode not available", "'HYP mode not available'"),
         ("KVM disabled from command line", "'KVM disabled from command line'"),
         ("error initializing Hyp mode: -12", "'error initializing Hyp mode: -12'"),
@@ -149,6 +148,15 @@ def test_a_state_of_kvm_that_the_model_does_not_have_is_a_contradiction(line: st
     assert imported_log(text, tmp_path, cpu0=None).contradictions == (
         f"the log says KVM {words}, the model of Linux 6.12.1 says is initialised, not in protected mode",
     )
+
+
+def test_protected_mode_contradicts_a_command_line_that_asks_for_another(tmp_path: Path) -> None:
+    line = "kvm [1]: Protected hVHE mode initialized successfully\n"
+    asked = imported_log(HEAD.format(cpus=1) + "Kernel command line: kvm-arm.mode=nvhe\n" + line, tmp_path, cpu0=None)
+    words = "is initialised, in protected mode, the model of Linux 6.12.1 says is initialised, not in protected mode"
+    assert asked.contradictions == (f"the log says KVM {words}",)
+    lost = imported_log(HEAD.format(cpus=1) + line, tmp_path, cpu0=None)
+    assert (lost.contradictions, lost.scenario.kvm_mode) == ((), KvmMode.PROTECTED)
 
 
 def test_a_log_decides_whether_its_kernel_uses_sme(tmp_path: Path) -> None:

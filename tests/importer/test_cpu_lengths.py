@@ -9,7 +9,7 @@ from sim.importer.core_table import Core, core_table
 from sim.importer.imported import import_machine
 from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import annotated_text
-from sim.vectors import bits_from_vqs
+from sim.vectors import VectorType, bits_from_vqs
 from tests.importer.machines import HEAD, UNKNOWN_CORE, imported_log, imported_machine
 from tests.importer.trees import BIG_LITTLE, TWO, core, node, read, refusal, saved, sve, tree
 
@@ -58,12 +58,41 @@ def test_lengths_that_cannot_be_are_refused(tmp_path: Path, vls: dict[str, tuple
 
 
 def test_a_core_with_sme_has_its_streaming_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(core_table().cores, "acme,sme", Core((128,), "Acme", (512,)))
+    monkeypatch.setitem(core_table().cores, "acme,sme", Core("Acme", (128,), (512,)))
     path = saved(tmp_path, tree(node(0, "acme,sme")))
     imported = import_machine(Sources(tree=path), {"cpu0": (128, 256)})
     (cpu,) = imported.scenario.topology.cpus
     assert (cpu.sve_vqs, cpu.sme_vqs) == (0b11, 0b1000)
     assert "acme,sme, cluster0: SVE {128,256}, SME {512} (as given for cpu0)" in annotated_text(imported)
+
+
+@pytest.mark.parametrize(
+    ("log", "sme_bits", "source"),
+    [
+        ("", None, "Acme; SME unknown: taken as none"),
+        (
+            "SME: maximum available vector length 32 bytes per vector\n",
+            (128, 256),
+            "Acme; SME unknown: as little as the log's maximum implies",
+        ),
+    ],
+)
+def test_lengths_that_no_document_tells_are_inferred_and_the_others_known(
+    log: str, sme_bits: tuple[int, ...] | None, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partly = Core("Acme", (128, 256), unknown=frozenset({VectorType.SME}))
+    monkeypatch.setitem(core_table().cores, "arm,neoverse-v1", partly)
+    text = HEAD.format(cpus=1) + "SVE: maximum available vector length 32 bytes per vector\n" + log
+    imported = imported_log(text, tmp_path)
+    lengths = imported.lengths[0]
+    assert (lengths.sve_bits, lengths.sme_bits, lengths.source) == ((128, 256), sme_bits, source)
+    (unknown,) = imported.unknown
+    assert str(unknown).startswith("arm,neoverse-v1, of unknown vector lengths: taken to have SVE {128,256}")
+
+
+def test_a_core_without_vhe_runs_the_kernel_at_el1(tmp_path: Path) -> None:
+    old, new = (read(tmp_path, tree(node(0, name))).topology.cpus[0] for name in ("arm,cortex-a53", "arm,cortex-a55"))
+    assert (old.features.vhe, new.features.vhe) == (False, True)
 
 
 def test_a_core_is_known_by_its_midr(tmp_path: Path) -> None:

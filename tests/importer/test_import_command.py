@@ -77,7 +77,7 @@ def test_import_writes_the_file_lists_contradictions_and_exits_with_1(asymboot: 
     result = asymboot("import", "--dmesg", mixed / "dmesg", "--sysfs", mixed, "--vl=cpu3=128,256,512", "-o", output)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert "unknown core of MIDR 0x000f0510: taken to have SVE {128,256,512}: cpu0-2,4\n" in result.stderr
+    assert "QEMU's -cpu max, of unknown vector lengths: taken to have SVE {128,256,512}: cpu0-2,4\n" in result.stderr
     assert "cpu3: the log says 'is refused (SVE: Required vector length(s) missing)'" in result.stderr
     assert read_scenario(output).kernel == "6.12.117+deb13-arm64"
     assert "# Contradiction: cpu3: the log says" in output.read_text()

@@ -51,6 +51,7 @@ def test_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
             "line 4: SVE maximum of 33 bytes: a vector has a multiple of 16 bytes, and at most 256",
         ),
         ("[    9.0] CPU3: Booted secondary processor 0x0000000003 [0x411fd403]\n", "begins after the kernel did, and"),
+        ("[    9.0] CPU0: failed to come online\n", "begins after the kernel did, and"),
         (b"\x1f\x8b\x08", "is compressed: give it unpacked"),
         (
             '{"MESSAGE": "Booting Linux on physical CPU 0x0"}',

@@ -30,7 +30,7 @@ def test_the_file_is_the_scenario_with_comments_on_its_sources(tmp_path: Path) -
     assert "#   cpu0: arm,cortex-a510, cluster0: SVE {128} (Arm, Cortex-A510 Technical Reference Manual)\n" in text
     assert "#   cpu1: acme,quick\\n, cluster0: no SVE (unknown: taken as none)\n" in text
     assert "#   cpu2: arm,cortex-a53, cluster0: no SVE (as given for cpu2)\n" in text
-    assert '# Simulated as if started by PSCI: cpu2 with enable-method "spin-table".\n' in text
+    assert "# In a spin table, and without hotplug: cpu2.\n" in text
     assert "# Simulated as if started by PSCI: cpu3 with no enable-method.\n" in text
 
 
@@ -38,7 +38,7 @@ def test_remarks_on_a_tree_have_the_numbers_of_the_log(tmp_path: Path) -> None:
     board = tree(node(0x0), node(0x100) | {"enable-method": "spin-table"})
     log = HEAD.format(cpus=2).replace("0x0000000000", "0x0000000100")
     imported = imported_log(log, tmp_path, saved(tmp_path, board))
-    assert 'Simulated as if started by PSCI: cpu0 with enable-method "spin-table".' in remarks(imported)
+    assert "In a spin table, and without hotplug: cpu0." in remarks(imported)
 
 
 def test_of_several_boots_the_last_counts(tmp_path: Path) -> None:

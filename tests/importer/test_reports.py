@@ -41,7 +41,9 @@ def test_a_phone_s_cpu_goes_and_comes_back_under_pkvm() -> None:
 def test_cpuinfo_with_sme_and_without_sve_is_a_cpu_of_unknown_streaming_lengths() -> None:
     found = imported("m4-guest")
     assert all(cpu.sve_vqs is None and cpu.sme_vqs for cpu in found.scenario.topology.cpus)
-    assert {lengths.source for lengths in found.lengths.values()} == {"unknown: SME is there, a length is assumed"}
+    (source,) = {lengths.source for lengths in found.lengths.values()}
+    assert source.endswith("SME unknown: SME is there, a length is assumed")
+    assert {evidence.core_name for evidence in found.cpus} == {"Apple core, as macOS shows it to guests"}
     assert boot(found.scenario).facts.supports == {VectorType.SVE: False, VectorType.SME: True}
 
 
@@ -80,6 +82,64 @@ def test_a_missing_hwcap_is_the_reason_of_a_refusal() -> None:
 
 def test_a_cpu_that_is_lost_at_boot_and_refused_later_has_one_fault() -> None:
     assert imported("late-arrival-guest.log").scenario.faults == (Fault("cpu2", never_arrives=True),)
+
+
+def test_cpus_at_different_levels_are_said_to_be_and_boot_with_the_kernels_warning() -> None:
+    found = imported("mixed-el.log")
+    outcome = boot(found.scenario)
+    assert "CPU: CPUs started in inconsistent modes" in outcome.log_text
+    assert outcome.facts.online == (0, 1, 2, 3)
+    assert not outcome.facts.kvm_initialised
+    assert any("it is not known which" in remark for remark in remarks(found))
+
+
+def test_a_register_that_differs_is_named_with_its_field_its_values_and_its_cpus() -> None:
+    assert (
+        "cpu2-5: ID_AA64MMFR1_EL1 differs from the boot CPU's: SpecSEI (bits 27:24): 0 on the boot CPU, 1 here: "
+        "strict, unlisted in hwcaps and capabilities: a taint, and nothing is lost."
+    ) in remarks(imported("sanity-other-register.log"))
+
+
+def test_the_timer_shows_at_which_level_the_boot_cpu_started() -> None:
+    found = imported("mixed-el-timer.log")
+    assert not found.scenario.el2
+    assert "The boot CPU started at EL1, as the kernel's timer shows." in remarks(found)
+    assert "CPU: CPUs started in inconsistent modes" in boot(found.scenario).log_text
+
+
+def test_cpus_that_no_line_names_are_late_and_not_left_out_by_the_command_line() -> None:
+    found = imported("silent-cpus.log")
+    assert found.scenario.maxcpus is None
+    assert [cpu.late for cpu in found.scenario.topology.cpus] == [False, False, True, True]
+    assert "No line tells of an attempt to start cpu2-3: taken to be late." in remarks(found)
+
+
+def test_cpus_that_linux_does_not_use_are_named_with_the_reason() -> None:
+    assert [told for told in remarks(imported("no-enable-method.log")) if told.startswith("Linux leaves out")] == [
+        "Linux leaves out /cpus/cpu@1, whose enable-method is missing.",
+        "Linux leaves out /cpus/cpu@2, whose enable-method is missing.",
+        "Linux leaves out CPU 3 of the tree, whose cpu-release-addr is missing or invalid.",
+    ]
+
+
+def test_a_cpu_that_firmware_crashes_on_never_arrives() -> None:
+    assert imported("firmware-crash.log").scenario.faults == (Fault("cpu4", never_arrives=True),)
+
+
+def test_a_counter_frequency_that_firmware_did_not_write_loses_no_feature() -> None:
+    (told,) = (one for one in remarks(imported("counter-frequency.log")) if "CNTFRQ" in one)
+    assert told.endswith("a taint, and programs that read the register here measure time wrongly.")
+
+
+def test_a_missing_hwcap_of_sve_shows_that_the_system_has_sve() -> None:
+    found = imported("missing-hwcap.log")
+    assert [cpu.sve_vqs is not None for cpu in found.scenario.topology.cpus] == [True] * 8
+
+
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed: make system-deps")
+def test_a_tree_with_a_spin_table_has_no_hotplug() -> None:
+    found = import_machine(Sources(tree=REPORTS / "spin-table.dts"), {})
+    assert not any(found.scenario.has_hotplug(cpu) for cpu in (0, 1))
 
 
 @pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed: make system-deps")

@@ -9,11 +9,12 @@ Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel
 """
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sim.cpufeature_tables import Field, KernelTables, unlisted_fields
-from sim.cpufeature_tables.tables import Capability, Hwcap
+from sim.cpufeature_tables.tables import Capability, Field, Hwcap, KernelTables, unlisted_fields
 
+_COUNTER_FREQUENCY = "ClockFreq"
+"""The field of CNTFRQ_EL0, which tells no feature: firmware writes the frequency of the system counter to it."""
 _NIBBLE = 4
 _REGISTER_BITS = 64
 
@@ -35,11 +36,13 @@ class FieldDifference:
     """The hwcaps and capabilities that look at the field."""
     lost: tuple[str, ...]
     """Those of them that the boot CPU has, and the system does not."""
+    is_alone: bool = False
+    """True if no other field differs, so that the kernel logged the line for this field."""
 
     @property
     def is_strict(self) -> bool:
-        """True if the kernel logs a difference of this field."""
-        return not self.is_listed or self.field.strict
+        """True if the kernel logs a difference of this field, as its table says or its line shows."""
+        return not self.is_listed or self.field.strict or self.is_alone
 
     @property
     def system(self) -> int | None:
@@ -51,6 +54,36 @@ class FieldDifference:
         """The field's bits, as the kernel and the architecture write them."""
         high, low = self.field.shift + self.field.width - 1, self.field.shift
         return str(low) if high == low else f"{high}:{low}"
+
+    @property
+    def value_words(self) -> str:
+        """The field and its values, in words; "here" is the other CPU."""
+        bits = f"bit {self.bits}" if self.field.width == 1 else f"bits {self.bits}"
+        name = f"{self.field.name} ({bits})" if self.has_name else self.field.name
+        return f"{name}: {self.boot} on the boot CPU, {self.cpu} here"
+
+    @property
+    def late_words(self) -> str:
+        """The field, its values, and what the difference of a late CPU changes: no capability and no hwcap any more."""
+        if self.is_listed and self.field.visible and self.system != self.boot:
+            return f"{self.value_words}: programs that read the register see {self.system} from then on"
+        return f"{self.value_words}: a taint, and nothing changes"
+
+    @property
+    def words(self) -> str:
+        """The field, its values, and what the difference of an early CPU costs the system."""
+        values = self.value_words
+        strict = "strict" if self.is_strict else "not strict"
+        if not self.is_listed:
+            return f"{values}: {strict}, in no field that the kernel lists: a taint, and nothing is lost"
+        if self.lost:
+            return f"{values}: {strict}; the system has {self.system} and loses {', '.join(self.lost)}"
+        if self.field.name == _COUNTER_FREQUENCY:
+            return f"{values}: {strict}: a taint, and programs that read the register here measure time wrongly"
+        if not self.users:
+            taint = "a taint, and " * self.is_strict
+            return f"{values}: {strict}, unlisted in hwcaps and capabilities: {taint}nothing is lost"
+        return f"{values}: {strict}; the system has {self.system}, and loses nothing that it had"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +104,13 @@ class RegisterDifference:
     def lost(self) -> tuple[str, ...]:
         """The hwcaps and capabilities that the system loses."""
         return tuple(dict.fromkeys(name for one in self.fields for name in one.lost))
+
+
+def register_name(logged: str, tables: KernelTables) -> str:
+    """Return a register's name; older kernels log it in small letters and without its exception level."""
+    if logged in tables.registers:
+        return logged
+    return {name.rpartition("_")[0].lower(): name for name in tables.registers}.get(logged.lower(), logged)
 
 
 def decode_difference(
@@ -97,6 +137,9 @@ def decode_difference(
         for field, has_name in _unlisted(register, rest)
     ]
     differing = sorted((one for one in found if one.boot != one.cpu), key=lambda one: -one.field.shift)
+    # The tables may be of a series near the kernel's own, in which a field was not strict yet, or no longer.
+    if len(differing) == 1:
+        differing = [replace(differing[0], is_alone=True)]
     return RegisterDifference(register, boot_value, value, tables.series, listed is not None, tuple(differing))
 
 

@@ -3,12 +3,8 @@
 import pytest
 
 from sim.cpufeature_tables import kernel_tables
-from sim.explain import feature_entries
-from sim.explain.log_entries import LogEntry
-from sim.explain.sanity_decoder import FieldDifference, decode_difference
-from tests.explain.logs import FINAL, explained, names, of_entry
+from sim.cpufeature_tables.sanity_decoder import FieldDifference, decode_difference
 
-CHECK = "CPU features: SANITY CHECK: Unexpected variation in SYS_{}. Boot CPU: {:#018x}, CPU{}: {:#018x}"
 PFR0 = 0x1301001121110222
 WITHOUT_SVE = 0x1301001021110222
 
@@ -37,7 +33,20 @@ def test_what_a_larger_value_of_a_field_gives_is_lost_and_no_more() -> None:
 
 def test_an_erratum_is_not_the_systems_to_lose() -> None:
     field = one_field("ID_AA64PFR0_EL1", PFR0, PFR0 & ~(0xF << 60))
-    assert (field.field.name, field.is_strict, field.lost) == ("CSV3", False, ())
+    assert (field.field.name, field.field.strict, field.lost) == ("CSV3", False, ())
+
+
+def test_a_field_that_alone_differs_was_strict_in_the_kernel_that_logged_it() -> None:
+    field = one_field("ID_DFR0_EL1", 0x04011088, 0x05011088, (6, 1))
+    assert (field.field.name, field.field.strict, field.is_strict) == ("PerfMon", False, True)
+    two = decode_difference("ID_AA64PFR0_EL1", PFR0, WITHOUT_SVE & ~(0xF << 60), kernel_tables((6, 12))).fields
+    assert [one.is_strict for one in two] == [False, True]
+
+
+def test_what_a_late_cpu_changes_is_told_by_what_programs_see() -> None:
+    assert one_field("ID_AA64ISAR0_EL1", 0x20, 0x10).late_words.endswith("see 1 from then on")
+    fa64 = one_field("SMCR_EL1", 0xF, 0x8000000F, (6, 1))
+    assert fa64.late_words == "FA64 (bit 31): 0 on the boot CPU, 1 here: a taint, and nothing changes"
 
 
 def test_a_signed_field_has_its_least_value_where_it_is_15() -> None:
@@ -68,45 +77,3 @@ def test_a_register_that_no_table_has_is_decoded_by_bits() -> None:
 def test_a_field_that_series_list_differently_has_the_series_answer() -> None:
     assert not one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 1)).is_listed
     assert one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 12)).lost == ("capability 'HCRX_EL2 register'",)
-
-
-# Findings
-
-
-@pytest.mark.parametrize(
-    ("before", "line", "entry"),
-    [
-        ([], CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE), feature_entries.SANITY_LOSS),
-        ([], CHECK.format("ID_AA64PFR0_EL1", WITHOUT_SVE, 1, PFR0), feature_entries.SANITY_TAINT),
-        (FINAL, CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE), feature_entries.SANITY_LATE),
-        (
-            ["CPU features: SYS_ID_AA64PFR0_EL1[35:32]: forced to 0"],
-            CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE),
-            feature_entries.SANITY_TAINT,
-        ),
-        ([], CHECK.format("CNTFRQ_EL0", 62500000, 1, 0), feature_entries.SANITY_COUNTER),
-        (
-            [],
-            "SANITY CHECK: Unexpected variation in cntfrq. Boot CPU: 0x18cba80, CPU4: 0x0",
-            feature_entries.SANITY_COUNTER,
-        ),
-    ],
-)
-def test_a_line_has_the_entry_of_what_it_costs(before: list[str], line: str, entry: LogEntry) -> None:
-    assert entry.name in names(explained(*before, line))
-
-
-def test_cpus_with_the_same_value_share_a_finding_and_the_taint_is_put_to_the_first() -> None:
-    lines = [CHECK.format("ID_AA64PFR0_EL1", WITHOUT_SVE, cpu, PFR0) for cpu in (1, 2, 3)]
-    lines.insert(1, "CPU features: Unsupported CPU feature variation detected.")
-    finding = of_entry(explained(*lines), feature_entries.SANITY_TAINT)
-    assert (finding.cpus, len(finding.lines)) == ((1, 2, 3), 4)
-    assert finding.register is not None
-    assert finding.register.series == "6.12"
-
-
-def test_a_taint_without_its_line_is_said_to_be_inferred() -> None:
-    finding = of_entry(
-        explained("CPU features: Unsupported CPU feature variation detected."), feature_entries.SANITY_TAINT
-    )
-    assert finding.inferred

@@ -1,0 +1,97 @@
+"""ID registers that differ: which CPUs, which field, what the system loses, and what a scenario can have of it."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.importer.log_reader import parse_kernel_log
+from sim.importer.provenance import remarks
+from sim.importer.register_differences import register_differences
+from tests.importer.machines import BOOTED, HEAD, imported_log
+
+CHECK = "CPU features: SANITY CHECK: Unexpected variation in SYS_{}. Boot CPU: {:#018x}, CPU{}: {:#018x}\n"
+NOT_SIMULATED = "CPUs of a scenario differ in having SVE or SME only: no other difference of registers is simulated."
+PFR0, WITHOUT_SVE = 0x1301001121110222, 0x1301001021110222
+
+
+def registers(*lines: str) -> list[str]:
+    text = HEAD.format(cpus=4) + "".join(lines)
+    return [
+        f"{one.cpus} {one.register.register} {[field.field.name for field in one.register.fields]} {one.is_late}"
+        for one in register_differences(parse_kernel_log(text))
+    ]
+
+
+def test_cpus_with_the_same_value_are_told_together_and_registers_in_the_order_of_the_log() -> None:
+    lines = [
+        CHECK.format("ID_AA64MMFR1_EL1", 0, 3, 1 << 24),
+        CHECK.format("ID_AA64ISAR0_EL1", 0x20, 1, 0x10),
+        CHECK.format("ID_AA64MMFR1_EL1", 0, 2, 1 << 24),
+        CHECK.format("ID_AA64MMFR1_EL1", 0, 1, 3 << 24),
+    ]
+    assert registers(*lines) == [
+        "(2, 3) ID_AA64MMFR1_EL1 ['SpecSEI'] False",
+        "(1,) ID_AA64ISAR0_EL1 ['AES'] False",
+        "(1,) ID_AA64MMFR1_EL1 ['SpecSEI'] False",
+    ]
+
+
+def test_a_late_cpu_is_told_apart_from_early_cpus() -> None:
+    early, late = (CHECK.format("ID_AA64MMFR1_EL1", 0, cpu, 1 << 24) for cpu in (1, 2))
+    assert registers(early, "Run /init as init process\n", late) == [
+        "(1,) ID_AA64MMFR1_EL1 ['SpecSEI'] False",
+        "(2,) ID_AA64MMFR1_EL1 ['SpecSEI'] True",
+    ]
+
+
+def test_older_kernels_name_registers_in_another_way() -> None:
+    line = "SANITY CHECK: Unexpected variation in cntfrq. Boot CPU: 0x18cba80, CPU1: 0x0\n"
+    assert registers(line) == ["(1,) CNTFRQ_EL0 ['ClockFreq'] False"]
+
+
+def test_what_the_command_line_hides_is_not_lost() -> None:
+    check = CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE)
+    hidden = "CPU features: SYS_ID_AA64PFR0_EL1[35:32]: forced to 0\n"
+    lost = [
+        register_differences(parse_kernel_log(HEAD.format(cpus=2) + text))[0].register.lost
+        for text in (check, hidden + check)
+    ]
+    assert lost == [("hwcap sve", "capability 'Scalable Vector Extension'"), ()]
+
+
+@pytest.mark.parametrize(
+    ("register", "values", "words", "is_simulated"),
+    [
+        (
+            "ID_AA64ISAR0_EL1",
+            (0x20, 0x10),
+            "AES (bits 7:4): 2 on the boot CPU, 1 here: strict; the system has 1",
+            False,
+        ),
+        ("ID_AA64PFR0_EL1", (PFR0, WITHOUT_SVE), "SVE (bits 35:32): 1 on the boot CPU, 0 here: strict", True),
+        ("CNTFRQ_EL0", (24000000, 0), "a taint, and programs that read the register here measure time wrongly", False),
+        (
+            "ACME_EL1",
+            (0, 0xA0),
+            "bits 7:4: 0 on the boot CPU, 10 here: strict, in no field that the kernel lists",
+            False,
+        ),
+    ],
+)
+def test_a_difference_is_a_remark(
+    register: str, values: tuple[int, int], words: str, is_simulated: bool, tmp_path: Path
+) -> None:
+    boot, cpu = values
+    text = HEAD.format(cpus=2) + CHECK.format(register, boot, 1, cpu) + BOOTED.format(1)
+    told = [*remarks(imported_log(text, tmp_path))]
+    (remark,) = (one for one in told if "differs from the boot CPU's" in one)
+    assert remark.startswith(f"cpu1: {register} differs from the boot CPU's: ")
+    assert words in remark
+    assert (NOT_SIMULATED not in told) is is_simulated
+
+
+def test_the_remark_on_a_late_cpu_says_what_programs_see(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=2) + "Run /init as init process\n" + CHECK.format("ID_AA64ISAR0_EL1", 0x20, 1, 0x10)
+    (remark,) = (one for one in remarks(imported_log(text, tmp_path)) if "differs" in one)
+    assert remark.startswith("cpu1 (late): ")
+    assert remark.endswith("1 here: programs that read the register see 1 from then on.")
