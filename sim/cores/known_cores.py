@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from sim.cores.core_table import core_table
 from sim.errors import InputError
 from sim.id_registers import Core
 
@@ -67,15 +68,20 @@ def _entries() -> list[_Entry]:
 
 @cache
 def core_names() -> tuple[str, ...]:
-    """Return the names of the cores of which some register is known: compatible strings of device trees."""
-    return tuple(sorted({entry.core for entry in _entries()}))
+    """Return the names of the cores whose MIDR_EL1 is known: compatible strings of device trees, or makers' names."""
+    return tuple(sorted({*core_table().midrs.values(), *(entry.core for entry in _entries())}))
 
 
 @cache
 def steppings(name: str) -> tuple[int, ...]:
-    """Return MIDR_EL1 of a core's steppings that are known, the best known first."""
+    """Return MIDR_EL1 of a core's steppings that are known, the best known first.
+
+    Of a core with no known register it is that of variant and revision 0.
+    """
     known = [entry for entry in _entries() if entry.core == name]
-    return tuple(one.number for one in sorted(known, key=lambda one: (-len(one.registers), one.number)))
+    if known:
+        return tuple(one.number for one in sorted(known, key=lambda one: (-len(one.registers), one.number)))
+    return tuple(int(midr, 16) for midr, core in core_table().midrs.items() if core == name)
 
 
 @cache
@@ -114,8 +120,8 @@ def known_core(name: str, midr: int | None = None) -> Core:
     known = steppings(name)
     if not known:
         close = difflib.get_close_matches(name, core_names(), n=1)
-        hint = f"did you mean {close[0]!r}? There" if close else "there"
-        raise InputError(f"unknown core {name[:60]!r}: {hint} are {', '.join(core_names())}")
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise InputError(f"unknown core {name[:60]!r}: {hint}asymboot list cores shows them")
     midr = known[0] if midr is None else midr
     values = core_values(name, midr)
     is_complete = any(entry.complete for entry in _entries() if entry.core == name and entry.registers)
@@ -124,7 +130,7 @@ def known_core(name: str, midr: int | None = None) -> Core:
         name,
         midr,
         MappingProxyType({register: one.value for register, one in values.items()}),
-        "; ".join(sources),
+        "; ".join(sources) or "no register is known to have been published",
         has_all_features=True,
         is_complete=is_complete,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.cores.core_table import core_of_midr
 from sim.cpufeature_tables import kernel_tables
 from sim.errors import InputError
 from sim.explain.finding_collection import LogFinding
@@ -11,7 +12,6 @@ from sim.explain.log_findings import find
 from sim.explain.reproduction import Reproduction, reproduce
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
-from sim.importer.core_table import core_of_midr
 from sim.importer.explained_lines import OldBootedLine, OldBootLine, OldCoreLine
 from sim.importer.kernel_of_log import release_text
 from sim.importer.log_lines import BootedLine, BootLine, Hex, ReleaseLine

@@ -6,6 +6,7 @@ from functools import lru_cache
 from msgspec import UNSET, UnsetType
 
 from sim.cores import known_core, named_field
+from sim.cores.core_table import core_table
 from sim.cpufeature_tables import kernel_tables
 from sim.errors import InputError
 from sim.files.scenario_tables import CpuProperties
@@ -87,15 +88,25 @@ def lengths_of(bits: list[int] | UnsetType, core: Core, vector_type: VectorType)
     """
     field, key = VECTOR_TYPES[vector_type].id_field, f"{vector_type.lower()}_bits"
     given = vqs_from_bits(bits) if bits is not UNSET and bits else None
-    if not core.has_all_features or not (core.is_complete or field.register in core.id_registers):
-        return given
-    has = field.of(core.id_registers.get(field.register, 0)) > 0
-    if given is not None and not has:
-        raise InputError(
-            f"{key} is {braces(given)}, and {core.name} has no {vector_type}: {field.register}.{field.name} is 0"
-        )
-    if has and given is None and bits is UNSET:
-        raise InputError(f"{core.name} has {vector_type}: {key} must say with which lengths")
+    if not core.has_all_features or bits is not UNSET:
+        return _agreeing(given, core, vector_type)
+    is_known = core.is_complete or field.register in core.id_registers
+    if is_known and not field.of(core.id_registers.get(field.register, 0)):
+        return None
+    documented = core_table().cores.get(core.name)
+    if documented is None or vector_type in documented.unknown:
+        raise InputError(f"no source tells which {vector_type} lengths {core.name} has: {key} must say it, [] for none")
+    lengths = documented.sve_bits if vector_type is VectorType.SVE else documented.sme_bits
+    return vqs_from_bits(lengths) if lengths else None
+
+
+def _agreeing(given: int | None, core: Core, vector_type: VectorType) -> int | None:
+    """Return lengths that a file states, if the core's ID registers allow them."""
+    field = VECTOR_TYPES[vector_type].id_field
+    is_known = core.has_all_features and (core.is_complete or field.register in core.id_registers)
+    if given is not None and is_known and not field.of(core.id_registers.get(field.register, 0)):
+        key, place = f"{vector_type.lower()}_bits", f"{field.register}.{field.name}"
+        raise InputError(f"{key} is {braces(given)}, and {core.name} has no {vector_type}: {place} is 0")
     return given
 
 

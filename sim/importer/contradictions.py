@@ -13,7 +13,7 @@ In the names of this module, a source's value is *stated* and the model's is *im
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sim.importer.core_table import find_core
+from sim.cores.core_table import find_core
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.hotplug_history import Hotplug, HotplugResult, hotplugs_of
 from sim.importer.kernel_log import KernelLog

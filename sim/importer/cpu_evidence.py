@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from sim.cores.core_table import DocumentedCore, core_of_midr, find_core
 from sim.errors import printable
-from sim.importer.core_table import Core, core_of_midr, find_core
 from sim.vectors import VectorType
 
 _LONGEST_CORE_NAME = 60
@@ -41,7 +41,7 @@ class CpuEvidence:
         return None if self.midr is None else core_of_midr(self.midr)
 
     @property
-    def core(self) -> Core | None:
+    def core(self) -> DocumentedCore | None:
         """The core as the table has it: by MIDR, which the hardware itself reports, else by compatible string."""
         of_midr = self.core_of_midr
         return find_core((*(() if of_midr is None else (of_midr,)), *self.compatible))

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sim.cores.core_table import DocumentedCore
 from sim.errors import InputError
-from sim.importer.core_table import Core
 from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.kernel_log import KernelLog
@@ -141,7 +141,7 @@ def _of_core(evidence: CpuEvidence, otherwise: CpuLengths) -> CpuLengths:
     return found
 
 
-def _as_documented(core: Core, evidence: CpuEvidence, otherwise: CpuLengths) -> CpuLengths:
+def _as_documented(core: DocumentedCore, evidence: CpuEvidence, otherwise: CpuLengths) -> CpuLengths:
     """Return the lengths of a core in the table; those that no document tells are inferred."""
     unknown = [extension for extension in VectorType if _is_unknown(core, evidence, extension)]
     sve_bits = otherwise.sve_bits if VectorType.SVE in unknown else core.sve_bits or None
@@ -155,7 +155,7 @@ def _as_documented(core: Core, evidence: CpuEvidence, otherwise: CpuLengths) -> 
     return CpuLengths(sve_bits, sme_bits, f"{core.source}; {unknown[0]} {inferred}", is_known=False)
 
 
-def _is_unknown(core: Core, evidence: CpuEvidence, extension: VectorType) -> bool:
+def _is_unknown(core: DocumentedCore, evidence: CpuEvidence, extension: VectorType) -> bool:
     return extension in core.unknown and evidence.has(extension) is not False
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count, takewhile
 
+from sim.cores.core_table import is_arm64
 from sim.errors import InputError
 from sim.files.scenario_file import DEEPEST_CLUSTER
-from sim.importer.core_table import is_arm64
 from sim.importer.cpu_evidence import ClusterPath, Clusters, clusters_by_mpidr
 from sim.importer.fdt import Node
 from sim.topology import MOST_CPUS, MPIDR_AFFINITY

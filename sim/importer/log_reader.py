@@ -37,7 +37,7 @@ from sim.importer.log_lines import (
     VectorLengthLine,
 )
 from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, other_kernel, understood_lines
-from sim.kernel.feature_tables import VHE
+from sim.kernel.cpufeature import VHE
 from sim.topology import MOST_CPUS, MPIDR_AFFINITY
 from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
 
@@ -181,7 +181,7 @@ class _Reader:
 
     @_read.register
     def _other_feature(self, line: OtherFeatureLine) -> None:
-        self._has_vhe |= line.feature.startswith(VHE.description)
+        self._has_vhe |= line.feature.startswith(VHE)
 
     @_read.register
     def _panic_line(self, line: PanicLine) -> None:
@@ -234,7 +234,7 @@ class _Reader:
     def _conflict(self, line: ConflictLine) -> None:
         if line.extension is not None:
             self._set_extension(line.cpu, line.extension, present=False)
-        elif line.capability == VHE.description:
+        elif line.capability == VHE:
             self._vhe_conflicts.add(line.cpu)
             self._has_vhe |= line.in_system
 

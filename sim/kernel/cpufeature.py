@@ -28,7 +28,9 @@ from sim.topology import AssumedRegisters, Features, Firmware, cpu_list
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, len_field
 
-_BESIDE_LENGTHS = ("Virtualization Host Extensions", "ICV_DIR_EL1 trapping")
+VHE = "Virtualization Host Extensions"
+"""The words of the log for the capability to run the kernel at EL2."""
+_BESIDE_LENGTHS = (VHE, "ICV_DIR_EL1 trapping")
 """Capabilities without lengths that decide on CPUs of different exception levels, whatever their cores."""
 _GRANULES = {4096: (TGRAN4, range(8)), 16384: (TGRAN16, range(1, 16)), 65536: (TGRAN64, range(8))}
 """By the size of pages: the granule's field, and its values on CPUs that have it."""

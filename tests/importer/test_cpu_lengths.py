@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim import Action, Do, Scenario, Topology, boot
-from sim.importer.core_table import Core, core_table
+from sim.cores.core_table import DocumentedCore, core_table
 from sim.importer.imported import import_machine
 from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import annotated_text
@@ -58,7 +58,7 @@ def test_lengths_that_cannot_be_are_refused(tmp_path: Path, vls: dict[str, tuple
 
 
 def test_a_core_with_sme_has_its_streaming_lengths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(core_table().cores, "acme,sme", Core("Acme", (128,), (512,)))
+    monkeypatch.setitem(core_table().cores, "acme,sme", DocumentedCore("Acme", (128,), (512,)))
     path = saved(tmp_path, tree(node(0, "acme,sme")))
     imported = import_machine(Sources(tree=path), {"cpu0": (128, 256)})
     (cpu,) = imported.scenario.topology.cpus
@@ -80,7 +80,7 @@ def test_a_core_with_sme_has_its_streaming_lengths(tmp_path: Path, monkeypatch: 
 def test_lengths_that_no_document_tells_are_inferred_and_the_others_known(
     log: str, sme_bits: tuple[int, ...] | None, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    partly = Core("Acme", (128, 256), unknown=frozenset({VectorType.SME}))
+    partly = DocumentedCore("Acme", (128, 256), unknown=frozenset({VectorType.SME}))
     monkeypatch.setitem(core_table().cores, "arm,neoverse-v1", partly)
     text = HEAD.format(cpus=1) + "SVE: maximum available vector length 32 bytes per vector\n" + log
     imported = imported_log(text, tmp_path)

@@ -54,7 +54,7 @@ def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_what_is_read_at_run_time_and_no_tests(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert {"sim/__init__.pyi", "sim/py.typed", "sim/importer/cores.toml", "asymboot_pytest.py"} <= names
+    assert {"sim/__init__.pyi", "sim/py.typed", "sim/cores/cores.toml", "asymboot_pytest.py"} <= names
     assert {f"sim/topologies/{file.name}" for file in shipped()} <= names
     assert {f"sim/report/templates/{file.name}" for file in (ROOT / "sim/report/templates").iterdir()} <= names
     roots = {name.partition("/")[0] for name in names if ".dist-info/" not in name}

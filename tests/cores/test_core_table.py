@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.importer.core_table import core_of_midr, core_table, find_core, is_arm64
+from sim.cores.core_table import core_of_midr, core_table, find_core, is_arm64
 from sim.topology import Topology, cpu
 from sim.vectors import VectorType
 

@@ -23,7 +23,7 @@ _ANY_ARM = {"arm,armv8", "arm,arm-v8"}
 
 
 @dataclass(frozen=True, slots=True)
-class Core:
+class DocumentedCore:
     """A core's vector lengths in bits, and the document that states them; empty where the extension is missing."""
 
     source: str
@@ -39,7 +39,7 @@ class Core:
 class CoreTable:
     """The content of ``cores.toml``; the file's comments describe each part."""
 
-    cores: dict[str, Core]
+    cores: dict[str, DocumentedCore]
     """The cores by compatible string, or by name where no device tree names the core."""
     midrs: dict[str, str]
     """The keys of `cores` by MIDR_EL1 with variant and revision 0, written as ``0x410fd030``."""
@@ -50,11 +50,11 @@ class CoreTable:
 @cache
 def core_table() -> CoreTable:
     """Read the table that ships with this package."""
-    text = (files("sim") / "importer" / "cores.toml").read_text(encoding="utf-8")
+    text = (files("sim") / "cores" / "cores.toml").read_text(encoding="utf-8")
     return msgspec.toml.decode(text, type=CoreTable)
 
 
-def find_core(compatible: Iterable[str]) -> Core | None:
+def find_core(compatible: Iterable[str]) -> DocumentedCore | None:
     """Find a core by its compatible strings, the most specific string first; None where none is in the table.
 
     >>> find_core(["cavium,thunder2", "brcm,vulcan"]).sve_bits
