@@ -46,7 +46,7 @@ class Core:
     has_all_features: bool = False
     """Its registers are stated well enough to model every feature, and not vector lengths alone."""
     is_complete: bool = True
-    """A register that is not stated reads as 0; else nobody is known to have published its value."""
+    """A register that is not stated reads as 0; else its value is unknown."""
     changes: Mapping[str, int] = field(default_factory=dict)
     """The registers that were given other values than the core's."""
 
@@ -60,7 +60,9 @@ class Core:
 QEMU_MAX = Core(
     "max",
     0x000F0510,
-    MappingProxyType({"ID_AA64PFR0_EL1": 0x1301001121110222, "ID_AA64PFR1_EL1": 0x0000101002000121}),
+    MappingProxyType(
+        {"ID_AA64PFR0_EL1": 0x1301001121110222, "ID_AA64PFR1_EL1": 0x0000101002000121, "ICH_VTR_EL2": 1 << 19}
+    ),
     "QEMU's -cpu max, as the recorded boots show it (tests/truth); ID_AA64PFR1_EL1 as QEMU 10.2 has it",
 )
 """The core of a CPU whose own is not stated."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from sim.cpufeature_tables.options import check_config, check_options
+from sim.cpufeature_tables.feature_words import check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
 from sim.errors import InputError, check_printable, choice
@@ -243,7 +243,7 @@ class Scenario:
     nosme: bool = False
     """``arm64.nosme``"""
     options: str = ""
-    """Further words of the kernel's command line, which concern CPU features (`sim.cpufeature_tables.options`)."""
+    """Further words of the kernel's command line, on CPU features (`sim.cpufeature_tables.feature_words`)."""
     kaslr: bool = False
     """The kernel runs at a random address, for which a boot loader has given it a seed."""
     kernel_config: Mapping[str, bool] = field(default_factory=dict, hash=False)

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Self
 
+from sim.cpufeature_tables import newest_registers
 from sim.errors import InputError, check_printable, choice
 from sim.frames import as_html
 from sim.id_registers import QEMU_MAX, Core, IdField
@@ -36,7 +37,7 @@ LONGEST_NAME = 60
 """The most characters in a name of a CPU or a cluster in a file."""
 MPIDR_AFFINITY = 0xFF_00FF_FFFF
 """The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK): Aff3, and Aff2 to Aff0."""
-_VH = IdField("ID_AA64MMFR1_EL1", "VH", shift=8)
+VH = IdField("ID_AA64MMFR1_EL1", "VH", shift=8)
 _MOST_SETS_SHOWN = 4
 _MOST_NAMES_SHOWN = 8
 
@@ -62,8 +63,8 @@ class Features:
 
     def __post_init__(self) -> None:
         registers = dict(self.core.id_registers)
-        if self.core.has_all_features and (self.core.is_complete or _VH.register in registers):
-            object.__setattr__(self, "vhe", bool(_VH.of(registers.get(_VH.register, 0))))
+        if self.core.has_all_features and (self.core.is_complete or VH.register in registers):
+            object.__setattr__(self, "vhe", bool(VH.of(registers.get(VH.register, 0))))
         for vector_type, traits in VECTOR_TYPES.items():
             name = traits.id_field.register
             if vector_type not in self.vqs and (self.core.is_complete or name in registers):
@@ -297,7 +298,7 @@ def cpu(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AssumedRegisters:
-    """The values that ID registers are taken to have on CPUs whose own nobody is known to have published."""
+    """The values that ID registers are taken to have on CPUs whose own are unknown."""
 
     values: Mapping[str, int]
     """By register, the value of the first CPU, in logical order, whose own is known."""
@@ -380,6 +381,14 @@ class Topology:
             for name, value in features.id_registers.items():
                 values.setdefault(name, value)
         return AssumedRegisters(values)
+
+    @cached_property
+    def unknown_registers(self) -> frozenset[str]:
+        """The ID registers of the kernels' tables whose value is known of no CPU."""
+        if not all(one.features.core.has_all_features for one in self.cpus):
+            return frozenset()
+        kinds = dict.fromkeys(one.features for one in self.cpus)
+        return frozenset(name for name in newest_registers() if not any(kind.knows(name) for kind in kinds))
 
     def _check(self, one: Cpu) -> None:
         check_printable("the name", one.name)

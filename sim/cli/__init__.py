@@ -13,7 +13,7 @@ _COMMANDS = {
     "run": ("sim.cli.run:run", "Boot FILE and show the outcome."),
     "compare": ("sim.cli.compare:compare", "Boot FILE under every named design, and compare the outcomes."),
     "show": ("sim.cli.show:show", "Show the topology of FILE as a tree with vector lengths."),
-    "list": ("sim.cli.list:list_", "List topologies, designs, kernels and hazards."),
+    "list": ("sim.cli.list:list_", "List topologies, designs, kernels, hazards and cores."),
     "new": ("sim.cli.new:new", "Write a commented scenario to start from."),
     "check": ("sim.cli.check:check", "Check scenario files without booting them."),
     "import": (

@@ -1,4 +1,4 @@
-"""``asymboot list``: list the shipped scenarios, the designs, the kernel series and the hazards."""
+"""``asymboot list``: list the shipped scenarios, the designs, the kernel series, the hazards and the cores."""
 
 import click
 
@@ -7,13 +7,16 @@ from sim.cli.command_group import Command
 
 @click.command("list", cls=Command)
 @click.argument(
-    "what", nargs=-1, metavar="[WHAT]...", type=click.Choice(["topologies", "designs", "kernels", "hazards"])
+    "what",
+    nargs=-1,
+    metavar="[WHAT]...",
+    type=click.Choice(["topologies", "designs", "kernels", "hazards", "cores"]),
 )
 def list_(what: tuple[str, ...]) -> None:
-    """List topologies, designs, kernels and hazards.
+    """List topologies, designs, kernels, hazards and cores.
 
-    Each has one line. WHAT limits the list to topologies, designs, kernels or hazards. A name under topologies may
-    stand for FILE in other commands.
+    Each has one line. WHAT limits the list to topologies, designs, kernels, hazards or cores. A name under topologies
+    may stand for FILE in other commands.
 
     Examples:
       asymboot list

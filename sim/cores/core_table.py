@@ -2,7 +2,7 @@
 
 A device tree names a core by its compatible strings, a kernel log and sysfs by its MIDR_EL1. A core that is not in the
 table is unknown; a core without SVE is in the table, with an empty set; and of some cores only the name is known.
-tests/importer/test_core_table.py checks the table's entries.
+tests/cores/test_core_table.py checks the table's entries.
 """
 
 from collections.abc import Iterable
@@ -33,6 +33,12 @@ class DocumentedCore:
     """The extensions that the core has or may have, with lengths that are unknown."""
     vhe: bool = True
     """False if it cannot run a kernel at EL2; True where it can, or no source says that it cannot."""
+
+    def lengths(self, vector_type: VectorType) -> tuple[int, ...] | None:
+        """Return the lengths of a vector type; None where they are unknown."""
+        if vector_type in self.unknown:
+            return None
+        return self.sve_bits if vector_type is VectorType.SVE else self.sme_bits
 
 
 @dataclass(frozen=True, slots=True)

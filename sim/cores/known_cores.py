@@ -34,7 +34,7 @@ class _Value(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of one stepping of a core."""
+    """The facts on one stepping of a core."""
 
     core: str
     midr: str

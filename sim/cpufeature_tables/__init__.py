@@ -11,6 +11,7 @@ from sim.cpufeature_tables.tables import (
     Register,
     SafeType,
     kernel_tables,
+    newest_registers,
     unlisted_fields,
 )
 
@@ -22,5 +23,6 @@ __all__ = [
     "Register",
     "SafeType",
     "kernel_tables",
+    "newest_registers",
     "unlisted_fields",
 ]

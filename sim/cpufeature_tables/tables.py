@@ -23,6 +23,10 @@ _WIDEST = 63
 """A bit above the bits of every field, for the rules."""
 
 
+_PAN_EMULATION = "CONFIG_ARM64_SW_TTBR0_PAN"
+"""An option on which a line of the log depends, and no entry of the tables."""
+
+
 class SafeType(StrEnum):
     """The rules by which the kernel makes one value of the values of two CPUs."""
 
@@ -308,12 +312,18 @@ def kernel_tables(series: Series, page_bytes: int = 4096) -> KernelTables:
 
 
 @cache
+def newest_registers() -> tuple[str, ...]:
+    """Return the registers of the newest series with tables."""
+    return tuple(kernel_tables((99, 0)).registers)
+
+
+@cache
 def every_config_option() -> frozenset[str]:
     """Return the configuration options that entries of any series depend on."""
     capabilities, hwcaps = _read("capabilities.json", Capability), _read("hwcaps.json", Hwcap)
     fields = (field.visible_if for one in _read("registers.json", Register) for field in one.fields)
     of_entries = (option for entries in (capabilities, hwcaps) for one in entries for option in one.config)
-    return frozenset((*of_entries, *(option for option in fields if option is not None)))
+    return frozenset((_PAN_EMULATION, *of_entries, *(option for option in fields if option is not None)))
 
 
 @cache

@@ -94,9 +94,9 @@ def lengths_of(bits: list[int] | UnsetType, core: Core, vector_type: VectorType)
     if is_known and not field.of(core.id_registers.get(field.register, 0)):
         return None
     documented = core_table().cores.get(core.name)
-    if documented is None or vector_type in documented.unknown:
+    lengths = None if documented is None else documented.lengths(vector_type)
+    if lengths is None or (is_known and not lengths):
         raise InputError(f"no source tells which {vector_type} lengths {core.name} has: {key} must say it, [] for none")
-    lengths = documented.sve_bits if vector_type is VectorType.SVE else documented.sme_bits
     return vqs_from_bits(lengths) if lengths else None
 
 
@@ -110,11 +110,19 @@ def _agreeing(given: int | None, core: Core, vector_type: VectorType) -> int | N
     return given
 
 
+def vhe_of(given: bool | UnsetType, core: Core) -> bool:
+    """Return True if a CPU can run a kernel at EL2, as the file or else the table of cores says."""
+    documented = core_table().cores.get(core.name) if core.has_all_features else None
+    if given is UNSET:
+        return documented is None or documented.vhe
+    return given
+
+
 def hidden_fields(given: CpuProperties) -> tuple[IdField, ...]:
     """Return the fields that firmware hides.
 
     Raises:
-        InputError: a name is no field's.
+        InputError: there is no field of a name.
     """
     with at("hides"):
         return () if given.hides is UNSET else tuple(named_field(name) for name in given.hides)

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
-from sim.cpufeature_tables.options import check_config, check_options
+from sim.cpufeature_tables.feature_words import check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError
-from sim.files.core_properties import core_of, hidden_fields, lengths_of
+from sim.files.core_properties import core_of, hidden_fields, lengths_of, vhe_of
 from sim.files.scenario_tables import (
     ActionTable,
     ClusterTable,
@@ -201,7 +201,7 @@ def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: i
         cptr_el3_ez=given.cptr_el3_ez is not False,
         cptr_el3_esm=given.cptr_el3_esm is not False,
         el=None if given.el is UNSET else given.el,
-        vhe=given.vhe is not False,
+        vhe=vhe_of(given.vhe, core),
         enable_method=EnableMethod.PSCI if given.enable_method is UNSET else given.enable_method,
         core=core,
         hidden=hidden_fields(given),

@@ -24,7 +24,7 @@ from sim.kernel.printk import EventKind, Printk, Words
 from sim.kernel.refusal import Refusal
 from sim.rules import Reason
 from sim.scenario import Scenario
-from sim.topology import AssumedRegisters, Features, Firmware, cpu_list
+from sim.topology import VH, AssumedRegisters, Features, Firmware, cpu_list
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, len_field
 
@@ -58,6 +58,7 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
         for vector_type, traits in VECTOR_TYPES.items():
             name, has = traits.id_field.register, vector_type in features.vqs
             registers[name] = traits.id_field.put(registers.get(name, 0), has)
+        registers[VH.register] = VH.put(registers.get(VH.register, 0), features.vhe)
     for vector_type, traits in VECTOR_TYPES.items():
         vqs = features.vqs.get(vector_type)
         if vqs:
@@ -194,6 +195,12 @@ class CpuFeatures:
             if name == conflict.capability.label:
                 return Refusal(vector_type, vector_type, reason)
         has = "has not" if conflict.system_has else "has"
+        if what == VHE:
+            sentence = (
+                f"the kernel would run at EL2 on {label}, and does not on the boot CPU, which started at EL1 or lacks "
+                "VHE"
+            )
+            return Refusal(what, None, reason, panics_because=sentence)
         sentence = f"{label} {has} {what}, in which all CPUs must be like the boot CPU" if conflict.panics else ""
         return Refusal(what, None, reason, panics_because=sentence)
 

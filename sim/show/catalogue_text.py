@@ -1,9 +1,10 @@
-"""The catalogue as text: scenarios, designs, kernels and hazards, a line each."""
+"""The catalogue as text: scenarios, designs, kernels, hazards and cores, a line each."""
 
 from collections.abc import Sequence
 
 from rich.console import Console
 
+from sim.cores import core_names, known_core
 from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import shipped
@@ -14,8 +15,14 @@ from sim.show.console import Layout, heading, line, table
 
 
 def show_catalogue(console: Console, parts: Sequence[str]) -> None:
-    """Print the named parts of the catalogue (topologies, designs, kernels, hazards); without names, all of them."""
-    printers = {"topologies": _topologies, "designs": _designs, "kernels": _kernels, "hazards": _hazards}
+    """Print the named parts of the catalogue (topologies, designs, kernels, hazards, cores); without names, all."""
+    printers = {
+        "topologies": _topologies,
+        "designs": _designs,
+        "kernels": _kernels,
+        "hazards": _hazards,
+        "cores": _cores,
+    }
     for index, part in enumerate(name for name in printers if name in parts or not parts):
         heading(console, part.capitalize(), first=index == 0)
         printers[part](console)
@@ -82,3 +89,14 @@ def _span(since: tuple[int, int], before: tuple[int, int] | None) -> str:
 def _hazards(console: Console) -> None:
     columns: dict[str, Layout] = {"rank": "right", "hazard": "left", "name in files": "left"}
     table(console, columns, [(str(kind.rank), kind.title, kind.value) for kind in sorted(HazardKind)])
+
+
+def _cores(console: Console) -> None:
+    rows = [(name, f"{known_core(name).midr:#010x}", _known_registers(name)) for name in core_names()]
+    table(console, {"core": "wrap", "MIDR_EL1": "left", "ID registers known": "left"}, rows)
+    line(console, "MIDR_EL1 is that of the best known stepping. sim/cores/ has each value with its source.")
+
+
+def _known_registers(name: str) -> str:
+    core = known_core(name)
+    return "all" if core.is_complete else str(len(core.id_registers) or "none")

@@ -398,10 +398,6 @@ BAD: dict[str, tuple[str, str]] = {
         '[topology]\nclusters = [{ name = "o", clusters = [{ name = "x" }, { name = "x" }] }]',
         r"^topology: clusters\[0\]\.clusters: two clusters are named 'x'$",
     ),
-    "a cluster without a name": (
-        "[topology]\nclusters = [{ count = 1 }]",
-        r"^topology\.clusters\[0\]: the key 'name' is missing$",
-    ),
     "clusters too deep": (
         "[topology]\n" + 'clusters = [{ name = "c", ' * 17 + "count = 1 " + "}]" * 17,
         r"^topology: clusters lie more than 16 deep$",

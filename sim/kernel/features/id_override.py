@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sim.cpufeature_tables import Field, KernelTables
-from sim.cpufeature_tables.options import ALIAS_SINCE, ALIASES, FIELD_OPTIONS, ONE_BIT, WHOLE_REGISTERS
+from sim.cpufeature_tables.feature_words import ALIAS_SINCE, ALIASES, FIELD_OPTIONS, ONE_BIT, WHOLE_REGISTERS
 
 Series = tuple[int, int]
 _FIELD_BITS = 0xF

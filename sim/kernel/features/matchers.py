@@ -12,6 +12,7 @@ from typing import Protocol
 
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
+from sim.id_registers import IdField
 from sim.kernel.features.cache_type import DIC, IDC
 from sim.kernel.features.core_models import is_in_list, is_kryo, is_mended
 from sim.kernel.features.cpu_id import LocalReading
@@ -26,6 +27,7 @@ from sim.kernel.features.id_fields import (
     RAS_FRAC,
     SIMD_FIELDS,
     SME,
+    TDS,
     TGRAN4,
     TGRAN4_2,
     TGRAN16,
@@ -57,6 +59,11 @@ class SystemSoFar(Protocol):
         ...
 
     @property
+    def unknown_registers(self) -> frozenset[str]:
+        """The registers of which no CPU's value is known."""
+        ...
+
+    @property
     def allows_mismatched_32bit_el0(self) -> bool:
         """True if 32-bit programs may run on some CPUs only."""
         ...
@@ -79,6 +86,11 @@ def _value(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> i
     """Return the value of the entry's register in the scope."""
     assert one.register is not None
     return system.registers.read(one.register) if cpu is None else cpu.register(one.register)
+
+
+def _is_known(system: SystemSoFar, field: IdField) -> bool:
+    """Return False of a field of which no CPU's value is known, where a lack would tell more than is known."""
+    return field.register not in system.unknown_registers
 
 
 def _has_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
@@ -123,7 +135,7 @@ def _has_32bit_el0(system: SystemSoFar, one: Requirement, cpu: LocalReading | No
 
 def _unmap_kernel_at_el0(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return system.needs_kpti(cpu, one)
+    return _is_known(system, CSV2) and system.needs_kpti(cpu, one)
 
 
 def _has_hw_dbm(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
@@ -195,7 +207,7 @@ def _has_mpam_hcr(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | N
 
 def _can_trap_icv_dir_el1(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return system.every_cpu_started_at_el2 and bool(cpu.field(GIC))
+    return system.every_cpu_started_at_el2 and bool(cpu.field(GIC)) and bool(cpu.field(TDS))
 
 
 def _has_mismatched_cache_type(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
@@ -226,7 +238,7 @@ def _has_bbml3(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) 
 
 def _has_spectre_v2(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return not cpu.field(CSV2) and not _in_list("spectre_v2_safe_list")(system, one, cpu)
+    return _is_known(system, CSV2) and not cpu.field(CSV2) and not _in_list("spectre_v2_safe_list")(system, one, cpu)
 
 
 def _has_spectre_v4(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
@@ -238,7 +250,11 @@ _CSV2_AGAINST_BHB = 3
 
 def _is_spectre_bhb_affected(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return cpu.field(CSV2) < _CSV2_AGAINST_BHB and not _in_list("spectre_bhb_safe_list")(system, one, cpu)
+    return (
+        _is_known(system, CSV2)
+        and cpu.field(CSV2) < _CSV2_AGAINST_BHB
+        and not _in_list("spectre_bhb_safe_list")(system, one, cpu)
+    )
 
 
 def _is_affected_midr_range(_system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:

@@ -24,6 +24,7 @@ from sim.kernel.features.id_fields import (
     CWG,
     EL1,
     HAFDBS,
+    L1IP,
     MPAM,
     MTE,
     MTE_WITH_TAGS,
@@ -73,6 +74,10 @@ class FeatureOptions:
     """Configuration options, and whether the kernel is built with them, where that is not as in the tables."""
     without: frozenset[str] = frozenset()
     """Capabilities of the tables, by their names, that this release does not have."""
+    emulates_pan: bool = False
+    """Where CPUs lack Privileged Access Never, the kernel does without TTBR0_EL1."""
+    unknown: frozenset[str] = frozenset()
+    """Registers of which no CPU's value is known, so that nothing is said of them."""
     knows_vpipt: bool = False
     """CTR_EL0.L1Ip 0 is a policy of instruction caches."""
     dbm_is_logged_at_once: bool = False
@@ -184,6 +189,11 @@ class SystemFeatures:
             self._tell("CPU features: detected: Hardware dirty bit management")
 
     @property
+    def unknown_registers(self) -> frozenset[str]:
+        """The registers of which no CPU's value is known."""
+        return self.options.unknown
+
+    @property
     def allows_mismatched_32bit_el0(self) -> bool:
         """True if the command line lets 32-bit programs run on some CPUs only."""
         return self.options.allow_mismatched_32bit_el0
@@ -211,6 +221,8 @@ class SystemFeatures:
 
     def detected_icache(self, number: int, cpu: CpuId) -> None:
         """Log the policy of a CPU's instruction cache."""
+        if L1IP.register in self.options.unknown:
+            return
         policy = policy_name(cpu.raw_ctr, knows_vpipt=self.options.knows_vpipt)
         self._tell(f"Detected {policy} I-cache on CPU{number}")
 
@@ -417,7 +429,9 @@ class SystemFeatures:
             running: the CPU that does it.
         """
         self.final = self.mitigations.final = True
-        if not CWG.of(running.raw_ctr):
+        if self.options.emulates_pan and not self.has("HAS_PAN"):
+            self._tell("CPU features: emulated: Privileged Access Never (PAN) using TTBR0_EL1 switching")
+        if CWG.register not in self.options.unknown and not CWG.of(running.raw_ctr):
             self._tell("CPU features: No Cache Writeback Granule information, assuming 128")
         self.slots = self.registers.field(BRPS) + 1, self.registers.field(WRPS) + 1
         for erratum, register, name in _HIDDEN_BY:

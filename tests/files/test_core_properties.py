@@ -1,0 +1,105 @@
+"""Cores in scenario files: registers, fields, lengths and what firmware hides, and how mistakes are told."""
+
+import pytest
+
+from sim.boot_run import boot
+from sim.errors import InputError
+from sim.files.scenario_file import scenario_from_text
+from sim.files.scenario_text import scenario_text
+from sim.scenario import Scenario
+from tests.systems import texts
+
+
+def scenario(cpus: str, kernel: str = "") -> Scenario:
+    return scenario_from_text(f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'\n{kernel}")
+
+
+A55 = "{ core = 'arm,cortex-a55' }"
+A76 = "{ core = 'arm,cortex-a76' }"
+
+
+def test_cores_give_registers_lengths_and_midr() -> None:
+    v1, a55 = scenario(f"{{ core = 'arm,neoverse-v1' }}, {A55}").topology.cpus
+    assert v1.sve_vqs == 0b11
+    assert v1.features.core.midr == 0x411FD402
+    assert v1.features.vhe
+    assert a55.sve_vqs is None
+    assert a55.features.register("ID_AA64ISAR0_EL1") == 0x100010211120
+
+
+def test_clusters_of_cores_need_no_names() -> None:
+    text = "[topology]\nclusters = [{ core = 'arm,cortex-a55', count = 4 }, { core = 'arm,cortex-a76', count = 2 }]"
+    topology = scenario_from_text(text).topology
+    assert [one.clusters for one in topology.cpus] == [("cluster0",)] * 4 + [("cluster1",)] * 2
+    assert topology.cpus[0].features is topology.cpus[3].features
+
+
+def test_a_cpu_with_another_core_than_its_cluster_has_none_of_its_registers() -> None:
+    text = """
+    [topology]
+    clusters = [{ core = 'arm,cortex-a55', registers = { ID_AA64PFR1_EL1 = '0x0' }, cpus = [
+        {}, { core = 'arm,cortex-a76' },
+    ] }]
+    """
+    a55, a76 = scenario_from_text(text).topology.cpus
+    assert a55.features.register("ID_AA64PFR1_EL1") == 0
+    assert a76.features.register("ID_AA64PFR1_EL1") == 0x10
+
+
+def test_registers_and_fields_override_the_core() -> None:
+    keys = "registers = { ID_AA64MMFR0_EL1 = '0x101125' }, features = { MTE = 2, AArch32_EL0 = false, FP = false }"
+    (one,) = scenario(f"{{ core = 'arm,cortex-a55', {keys} }}").topology.cpus
+    assert one.features.register("ID_AA64MMFR0_EL1") == 0x101125
+    assert one.features.register("ID_AA64PFR1_EL1") == 0x210
+    assert one.features.register("ID_AA64PFR0_EL1") & 0xF000F == 0xF0001
+
+
+def test_firmware_hides_a_feature_that_the_core_has() -> None:
+    hiding = scenario(f"{A55}, {{ core = 'arm,cortex-a55', hides = ['CRC32'] }}")
+    assert "CPU features: detected: CRC32 instructions" not in texts(boot(hiding))
+    assert "CPU features: detected: CRC32 instructions" in texts(boot(scenario(f"{A55}, {A55}")))
+
+
+def test_a_file_keeps_cores_and_the_command_line() -> None:
+    kernel = "options = 'arm64.nomte kpti=1'\nkaslr = true\nconfig = { CONFIG_ARM64_ERRATUM_1742098 = false }"
+    keys = "core = 'arm,cortex-a55', midr = '0x411fd050', features = { MTE = 2 }, hides = ['SSBS']"
+    one = scenario(f"{{ {keys} }}, {A76}", kernel)
+    again = scenario_from_text(scenario_text(one))
+    assert scenario_text(again) == scenario_text(one)
+    assert [cpu.features.id_registers for cpu in again.topology.cpus] == [
+        cpu.features.id_registers for cpu in one.topology.cpus
+    ]
+    assert (again.options, again.kaslr, again.kernel_config) == (one.options, one.kaslr, one.kernel_config)
+    assert texts(boot(again)) == texts(boot(one))
+
+
+def test_where_a_cpu_has_no_core_the_lengths_are_modelled_alone() -> None:
+    assert not scenario(f"{A55}, {{}}").has_all_features
+    assert not any("detected:" in line for line in texts(boot(scenario(f"{A55}, {{}}"))))
+
+
+def test_registers_that_no_source_tells_are_taken_from_the_others() -> None:
+    mixed = texts(boot(scenario(f"{{ core = 'arm,cortex-a53' }}, {{ core = 'arm,cortex-a73' }}")))
+    assert not any("SANITY" in line for line in mixed)
+    assert "CPU features: detected: ARM erratum 858921" in mixed
+
+
+@pytest.mark.parametrize(
+    ("cpus", "kernel", "message"),
+    [
+        ("{ core = 'arm,cortex-a59' }", "", r"cpus\[0\]: core: unknown core 'arm,cortex-a59': did you mean"),
+        ("{ midr = '0x410fd034' }", "", "midr needs a core"),
+        ("{ core = 'arm,cortex-a55', registers = { ID_AA64PFR9_EL1 = 1 } }", "", "unknown register: did you mean"),
+        ("{ core = 'arm,cortex-a55', features = { MTE = 16 } }", "", "ID_AA64PFR1_EL1.MTE has 4 bits"),
+        ("{ core = 'arm,cortex-a55', features = { NONE = 1 } }", "", "unknown field 'NONE'"),
+        ("{ core = 'arm,cortex-a55', midr = '0x1410fd034' }", "", "wider than 32 bits"),
+        ("{ core = 'arm,cortex-a55', sve_bits = [128] }", "", "arm,cortex-a55 has no SVE"),
+        ("{ core = 'arm,cortex-a55', features = { SVE = 1 } }", "", "sve_bits must say"),
+        (A55, "options = 'arm64.nomet'", "'arm64.nomet' does not concern CPU features: did you mean 'arm64.no"),
+        (A55, "config = { CONFIG_ARM64_ERRATUM_84571 = false }", "no CPU feature depends on"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line(cpus: str, kernel: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        scenario(cpus, kernel)
+    assert "\n" not in str(caught.value)
