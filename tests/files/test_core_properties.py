@@ -79,7 +79,7 @@ def test_where_a_cpu_has_no_core_the_lengths_are_modelled_alone() -> None:
 
 
 def test_registers_that_no_source_tells_are_taken_from_the_others() -> None:
-    mixed = texts(boot(scenario(f"{{ core = 'arm,cortex-a53' }}, {{ core = 'arm,cortex-a73' }}")))
+    mixed = texts(boot(scenario("{ core = 'arm,cortex-a53' }, { core = 'arm,cortex-a73' }")))
     assert not any("SANITY" in line for line in mixed)
     assert "CPU features: detected: ARM erratum 858921" in mixed
 
