@@ -436,7 +436,9 @@ class Scenario:
 
         Source: arch/arm64/kernel/hyp-stub.S (``__finalise_el2``).
         """
-        return self.el(number) == EL2 and self.topology.logical[number].features.vhe and not self._hides_vhe
+        cpu = self.topology.logical[number]
+        at_el2 = self.el2 if cpu.firmware.el is None else cpu.firmware.el == EL2
+        return at_el2 and cpu.features.vhe and not self._hides_vhe
 
     @cached_property
     def _hides_vhe(self) -> bool:

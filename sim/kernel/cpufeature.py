@@ -93,7 +93,7 @@ class CpuFeatures:
         series = scenario.release.series
         tables = (kernel_tables if self._has_all else _lengths_alone)(series, scenario.page_bytes)
         self._readings: dict[tuple[int, int, bool], CpuId] = {}
-        self._known_at: tuple[bool, int] | None = None
+        self._known_at: int | None = None
         self._supported: tuple[VectorType, ...] = ()
         self._tell = printk.line if self._has_all else _unheard
         self.system = SystemFeatures(
@@ -130,7 +130,8 @@ class CpuFeatures:
 
     def supported(self) -> tuple[VectorType, ...]:
         """Return the vector extensions that the system has, as far as is known by now."""
-        known_at = self.final, self.system.registers.version
+        # Every change of a register and the end of the early boot make the number larger.
+        known_at = self.system.registers.version + self.final
         if known_at != self._known_at:
             self._known_at = known_at
             self._supported = tuple(vector_type for vector_type in VectorType if self._is_supported(vector_type))
@@ -183,7 +184,7 @@ class CpuFeatures:
     def verify_boot_cpu_capabilities(self, number: int, hw_cpu: int) -> Refusal | None:
         """Verify what every secondary must share with the boot CPU, and return its refusal."""
         reading, label = self.reading(hw_cpu), self._scenario.topology.label(number)
-        if not self.system.verify_asid(number, reading):
+        if self._has_all and not self.system.verify_asid(number, reading):
             sentence = f"{label} has fewer ASIDs than the boot CPU"
             return Refusal("ASID size", None, Reason.DIFFERS_FROM_BOOT_CPU, panics_because=sentence)
         conflict = self.system.verify_boot(number, reading)
@@ -238,7 +239,7 @@ class CpuFeatures:
         """Detect what all early CPUs share, make it final, and log it."""
         system = self.system
         system.setup_system_capabilities()
-        system.enable_everywhere([(number, self.reading(hw_cpu)) for number, hw_cpu in sorted(online.items())])
+        system.enable_everywhere((number, self.reading(hw_cpu)) for number, hw_cpu in sorted(online.items()))
         self.final = True
         patches_last = self._scenario.flags.levels_checked_last
         if not patches_last:
@@ -255,7 +256,7 @@ class CpuFeatures:
 
     def cpu_online(self, number: int, hw_cpu: int, online: Mapping[int, int]) -> None:
         """Note that a CPU came online, which may be the first that runs 32-bit programs, or the first that does not."""
-        if self.final:
+        if self.final and self._has_all:
             self.system.cpu_online(number, self.reading(hw_cpu), sorted(online))
 
     def cannot_go_offline(self, number: int) -> bool:

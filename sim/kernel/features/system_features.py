@@ -4,7 +4,7 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_feat
 ``check_local_cpu_capabilities``, ``setup_system_features``, ``verify_local_cpu_capabilities``).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -328,6 +328,8 @@ class SystemFeatures:
 
     def store(self, number: int, cpu: CpuId) -> None:
         """Compare a CPU that was not refused with the boot CPU, and make the system's values safe for it."""
+        if cpu is self._boot and not cpu.has_aarch32_el0:
+            return
         before = self._state()
         if (cpu, before) in self._nothing_differs:
             return
@@ -383,7 +385,7 @@ class SystemFeatures:
         """Detect what the sanitised registers show."""
         self.capabilities.detect_system(self._matches(None))
 
-    def enable_everywhere(self, online: list[tuple[int, CpuId]]) -> None:
+    def enable_everywhere(self, online: Iterable[tuple[int, CpuId]]) -> None:
         """Enable every capability on the CPUs that are online.
 
         Args:
