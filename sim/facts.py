@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from sim import rules
+from sim.feature_facts import FeatureState
 from sim.kernel.fpsimd import VlInfo
 from sim.kernel.length_records import Announced
 from sim.kernel.printk import Event, EventKind, LogLine
@@ -75,6 +76,10 @@ class ActionResult:
     ended_ns: int
     log_from: int
     log_to: int
+    events_to: int
+    """The number of events that the boot had by its end."""
+    taint: int
+    """The kernel's taint after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,14 @@ class Need(NamedTuple):
     """Bytes with the header; 0 without SVE."""
 
 
+class CpuSets(NamedTuple):
+    """The kernel's sets of CPUs at one moment, as logical numbers."""
+
+    online: frozenset[int]
+    present: frozenset[int]
+    """A CPU that refused itself has left it."""
+
+
 @dataclass(frozen=True)  # without slots, which cached properties could not be kept in
 class Facts:
     """Everything that happened in one boot."""
@@ -187,6 +200,10 @@ class Facts:
     vectors: Mapping[VectorType, VlInfo]
     supports: Mapping[VectorType, bool]
     """The vector types that the system has."""
+    features_at_user_space: FeatureState | None
+    """All features when user space began; None where it did not, and where lengths alone are modelled."""
+    features_at_end: FeatureState | None
+    """All features at the end; None where lengths alone are modelled."""
     announced: tuple[Announced, ...]
     kvm_decided: bool
     """KVM's initcall is over, whatever its result."""
@@ -245,6 +262,24 @@ class Facts:
             if one.action.do is Do.AWAIT
             else f"in {one.action.do} of {self.label(one.cpu)}"
         )
+
+    def cpu_sets(self, events_to: int | None = None) -> CpuSets:
+        """Return the sets of CPUs after the first events of the boot.
+
+        Args:
+            events_to: the number of events; None: all.
+        """
+        online: set[int | None] = set()
+        present: set[int | None] = set(range(len(self.scenario.topology.cpus)))
+        for event in self.events[:events_to]:
+            match event.kind:
+                case EventKind.BOOTED:
+                    online.add(event.cpu)
+                case EventKind.OFFLINE:
+                    online.discard(event.cpu)
+                case EventKind.REFUSED:
+                    present.discard(event.cpu)
+        return CpuSets(*(frozenset(one for one in cpus if one is not None) for cpus in (online, present)))
 
     def label(self, number: int) -> str:
         """Return the name of a CPU in sentences."""

@@ -10,12 +10,14 @@ from typing import Generic, TypeVar
 
 from sim.boot_run import boot
 from sim.conform.compared_fields import Field
+from sim.conform.feature_records import RecordedFeatures
 from sim.conform.recorded_boot import boot_scenario, compare_boot, uncompared_fields
+from sim.conform.recorded_features import compare_features, feature_scenario, uncompared_features
 from sim.conform.recorded_save import compare_save, save_scenario
-from sim.conform.run_records import RecordedBoot, RecordedSave, read_records
+from sim.conform.run_records import RecordedBoot, RecordedSave, Run, read_records
 from sim.errors import InputError
 
-Run_co = TypeVar("Run_co", bound=RecordedBoot | RecordedSave, covariant=True)
+Run_co = TypeVar("Run_co", bound=Run, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -42,24 +44,34 @@ class Conformance(Generic[Run_co]):
     @property
     def not_compared(self) -> list[str]:
         """Names of fields that could not be read of this kernel."""
-        return uncompared_fields(self.record) if isinstance(self.record, RecordedBoot) else []
+        match self.record:
+            case RecordedBoot() as record:
+                return uncompared_fields(record)
+            case RecordedFeatures() as record:
+                return uncompared_features(record)
+            case _:
+                return []
 
 
-def replay(record: RecordedBoot | RecordedSave) -> list[Field]:
+def replay(record: Run) -> list[Field]:
     """Boot the system of a recorded run in the simulator, and compare the result with the record.
 
     Raises:
         InputError: the record describes an impossible system.
     """
     try:
-        if isinstance(record, RecordedBoot):
-            return list(compare_boot(record, boot(boot_scenario(record))))
-        return list(compare_save(record, boot(save_scenario(record))))
+        match record:
+            case RecordedBoot():
+                return list(compare_boot(record, boot(boot_scenario(record))))
+            case RecordedFeatures():
+                return list(compare_features(record, boot(feature_scenario(record))))
+            case RecordedSave():
+                return list(compare_save(record, boot(save_scenario(record))))
     except InputError as error:
         raise InputError(f"run {record.id}: {error}") from None
 
 
-def replay_files(files: Iterable[Path]) -> Iterator[Conformance[RecordedBoot | RecordedSave]]:
+def replay_files(files: Iterable[Path]) -> Iterator[Conformance[Run]]:
     """Yield every run of some files with its comparison, in the files' order.
 
     A file is read when its turn comes, so that an error in a later file does not keep the runs before it back.

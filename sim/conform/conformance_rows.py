@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from sim.conform.compared_fields import Field
 from sim.conform.conformance import Conformance
-from sim.conform.run_records import RecordedBoot, RecordedSave
+from sim.conform.run_records import RecordedBoot, RecordedSave, Run
 
 
 class FieldRow(msgspec.Struct, frozen=True):
@@ -42,11 +42,12 @@ class ConformanceRow(msgspec.Struct, frozen=True):
     ]
 
 
-def conformance_row(one: Conformance[RecordedBoot | RecordedSave]) -> ConformanceRow:
+def conformance_row(one: Conformance[Run]) -> ConformanceRow:
     """Return the row of a run that was compared."""
     rows = [_field_row(field) for field in one.fields]
     # Saves were measured with kernels that were built for the purpose: their records name no release and no QEMU.
-    release, qemu = (one.record.release, one.record.qemu) if isinstance(one.record, RecordedBoot) else ("", "")
+    release = "" if isinstance(one.record, RecordedSave) else one.record.release
+    qemu = one.record.qemu if isinstance(one.record, RecordedBoot) else ""
     return ConformanceRow(
         id=one.name,
         release=release,

@@ -29,7 +29,9 @@ def read_cases(file: Path) -> list[Case]:
         return [Case(path.stem, read_scenario(path))]
     boots = [record for record in read_records(file) if isinstance(record, RecordedBoot)]
     if not boots:
-        raise InputError(f"{file}: holds no recorded boots")
+        raise InputError(
+            f"{file}: holds no recorded boots of CPUs with their own vector lengths, which QEMU could boot"
+        )
     return [_recorded_case(record) for record in boots]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
-from sim.conform.run_records import RecordedBoot, RecordedSave, read_records
+from sim.conform.run_records import RecordedBoot, Run, read_records
 from sim.errors import InputError
 from sim.files.new_file import write_new
 from sim.files.result_folder import check_room
@@ -41,10 +41,10 @@ class RecordWriter:
             if record.id in self._positions:
                 raise self._duplicate(record)
 
-    def _read(self) -> list[RecordedBoot | RecordedSave]:
+    def _read(self) -> list[Run]:
         return read_records(self.path) if self.path.exists() else []
 
-    def _duplicate(self, record: RecordedBoot | RecordedSave) -> InputError:
+    def _duplicate(self, record: Run) -> InputError:
         return InputError(f"{self.path}: has {record.id} already: record elsewhere, or remove it")
 
     def add(self, record: RecordedBoot) -> None:
@@ -64,7 +64,7 @@ class RecordWriter:
         except OSError as error:
             raise InputError(f"{self.path}: {error.strerror or error}") from None
 
-    def _insertion_point(self, record: RecordedBoot, records: list[RecordedBoot | RecordedSave]) -> int:
+    def _insertion_point(self, record: RecordedBoot, records: list[Run]) -> int:
         """Return the index of the first record that belongs behind the new record, or the number of records.
 
         Boots end in any order, but the file has them in the order of the cases. Records of other commands have no
@@ -89,7 +89,7 @@ class RecordWriter:
         except Timeout:
             raise InputError(f"{self.path}: another command is writing it") from None
 
-    def _replace(self, records: list[RecordedBoot | RecordedSave]) -> None:
+    def _replace(self, records: list[Run]) -> None:
         lines = ",\n".join(msgspec.json.encode(record).decode() for record in records)
         temporary = self.path.with_suffix(".new")
         # The lock is held, so that no other command is writing the temporary file. If there is one, a command that was

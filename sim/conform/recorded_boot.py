@@ -5,18 +5,19 @@ is an observation: the boot had no such value, and the simulated boot must have 
 the fields and their sources.
 """
 
-import re
 from collections.abc import Iterator
 from itertools import dropwhile
 from typing import NamedTuple
 
 from sim.conform.compared_fields import Field, mask_lines
+from sim.conform.recorded_actions import action_text, parse_action
 from sim.conform.run_records import (
     ObservedBoot,
     RecordedAction,
     RecordedBoot,
     RecordedVlInfo,
     recorded_topology,
+    release_name,
 )
 from sim.errors import InputError, choice
 from sim.kernel.fpsimd import VlInfo
@@ -29,8 +30,6 @@ from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, largest_vq
 
 _MEMORY_FIELDS = ("vl_info_sve", "kvm_sve_max_vl_bytes", "kvm_host_sve_max_vl_bytes")
 """Fields that are read from the kernel's memory."""
-_RECORDED_BUILD = "+deb"
-"""Records that do not name their kernel's release are of Debian's kernels."""
 _PANIC_PREFIXES = ("Kernel panic", "Internal error")
 _BOOT_LOG_PREFIXES = ("SVE: ", "SME: ", "KVM: ", "kvm [")
 """The beginnings of the boot's lines that recordings keep, see ``_BOOT_LINE`` in live/console_parser.py."""
@@ -50,7 +49,7 @@ def boot_scenario(record: RecordedBoot) -> Scenario:
         raise InputError(f"kernel arguments that are not modelled: {' '.join(sorted(unknown))}")
     return Scenario(
         recorded_topology(record.cpus),
-        kernel=_release(record),
+        kernel=release_name(record),
         page_bytes=record.page_bytes,
         design=record.design,
         kvm_mode=choice(KvmMode, "kvm_mode", record.kvm_mode),
@@ -59,36 +58,15 @@ def boot_scenario(record: RecordedBoot) -> Scenario:
         nosve="arm64.nosve" in arguments,
         nosme="arm64.nosme" in arguments,
         actions=(
-            *(_parse_action(text) for text in (_performed(record) if record.asked is None else record.asked)),
+            *(parse_action(text) for text in (_performed(record) if record.asked is None else record.asked)),
             *(Action(Do.GUEST, f"cpu{cpu}") for cpu in range(len(record.cpus))),
         ),
         name=record.id,
     )
 
 
-def _release(record: RecordedBoot) -> str:
-    """Return the release of a record's kernel, without the package's version that may follow it."""
-    return record.release.partition(" ")[0] or f"{record.kernel}{_RECORDED_BUILD}"
-
-
 def _performed(record: RecordedBoot) -> list[str]:
     return [action.action for action in record.observed.actions]
-
-
-def _parse_action(text: str) -> Action:
-    match = re.fullmatch(r"(on|off):(\d{1,5})", text)
-    if match is None:
-        raise InputError(f"unknown action {text[:40]!r}: allowed are on:N and off:N")
-    return Action(Do.ONLINE if match[1] == "on" else Do.OFFLINE, f"cpu{match[2]}")
-
-
-def action_text(do: str, cpu: int) -> str:
-    """Write an action as records do.
-
-    >>> action_text(Do.ONLINE, 3)
-    'on:3'
-    """
-    return f"{'on' if do == Do.ONLINE else 'off'}:{cpu}"
 
 
 def compare_boot(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:

@@ -1,22 +1,24 @@
 """Recorded runs of real kernels, as files hold them: their fields and types, checked when they are read.
 
-A file is a JSON list of runs. A run is a boot or a save of pKVM, distinguished by its fields. Null stands for a value
-that was not read or that the run did not have. tests/truth/README.md describes the recordings.
+A file is a JSON list of runs. A run is a boot, a save of pKVM, or a boot of CPUs whose ID registers differ
+(`sim.conform.feature_records`), distinguished by its fields. Null stands for a value that was not read or that the run
+did not have. tests/truth/README.md describes the recordings.
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
+from sim.conform.feature_records import USUAL_PAGE_BYTES, RecordedFeatures
 from sim.errors import InputError
 from sim.files.bounded_read import read_at_most
 from sim.topology import Topology
 from sim.topology import cpu as make_cpu
 
+_RECORDED_BUILD = "+deb"
 LARGEST_FILE_BYTES = 16 * 1024 * 1024
 """The bound on a file of runs. Records may come from others, and are read as a whole."""
-_USUAL_PAGE_BYTES = 4096
 
 
 class RecordedCpu(msgspec.Struct, frozen=True):
@@ -86,7 +88,7 @@ class RecordedBoot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     kernel: str
     """The kernel series, such as 6.12."""
     release: str = ""
-    page_bytes: int = _USUAL_PAGE_BYTES
+    page_bytes: int = USUAL_PAGE_BYTES
     qemu: str = ""
     cpus: list[RecordedCpu]
     early: int
@@ -150,13 +152,17 @@ class RecordedSave(msgspec.Struct, frozen=True):
     observed: ObservedSave
 
 
+Run: TypeAlias = RecordedBoot | RecordedSave | RecordedFeatures
+"""A recorded run of any kind."""
+
+
 def kernel_name(series: str, page_bytes: int) -> str:
     """Return the name of a kernel in ids and names of files: its series, and its page size unless that is 4 KiB.
 
     >>> kernel_name("7.3", 16384)
     '7.3-16k'
     """
-    return series if page_bytes == _USUAL_PAGE_BYTES else f"{series}-{page_bytes >> 10}k"
+    return series if page_bytes == USUAL_PAGE_BYTES else f"{series}-{page_bytes >> 10}k"
 
 
 def recorded_topology(cpus: list[RecordedCpu]) -> Topology:
@@ -168,7 +174,15 @@ def recorded_topology(cpus: list[RecordedCpu]) -> Topology:
     return Topology(tuple(specs), any_vls=True)
 
 
-def read_records(path: Path) -> list[RecordedBoot | RecordedSave]:
+def release_name(record: RecordedBoot | RecordedFeatures) -> str:
+    """Return the release of a record's kernel, without the package's version that may follow it.
+
+    A record that does not name it is of a kernel of Debian's.
+    """
+    return record.release.partition(" ")[0] or f"{record.kernel}{_RECORDED_BUILD}"
+
+
+def read_records(path: Path) -> list[Run]:
     """Read a file of recorded runs.
 
     Raises:
@@ -185,10 +199,11 @@ def read_records(path: Path) -> list[RecordedBoot | RecordedSave]:
     return [_decode_record(path, index, record) for index, record in enumerate(raw)]
 
 
-def _decode_record(path: Path, index: int, raw: msgspec.Raw) -> RecordedBoot | RecordedSave:
+def _decode_record(path: Path, index: int, raw: msgspec.Raw) -> Run:
     try:
         fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        kind: type[RecordedBoot | RecordedSave] = RecordedSave if "saving_cpu" in fields else RecordedBoot
+        kinds: dict[str, type[Run]] = {"saving_cpu": RecordedSave, "el2_machine": RecordedFeatures}
+        kind = next((kind for field, kind in kinds.items() if field in fields), RecordedBoot)
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: run {index}: {error}") from None

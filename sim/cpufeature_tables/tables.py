@@ -123,6 +123,16 @@ class Register(_OfSeries, frozen=True, dict=True):
         return not self.name.startswith("ID_AA64") and self.name.startswith(("ID_", "MVFR"))
 
     @cached_property
+    def is_emulated(self) -> bool:
+        """True if a program can read it: its MRS traps, and the kernel returns the value for programs.
+
+        Source: arch/arm64/kernel/cpufeature.c (``is_emulated``).
+        """
+        encoding = int(self.id, 16)
+        op0, op1, crn, crm = (encoding >> shift & mask for shift, mask in ((19, 3), (16, 7), (12, 15), (8, 15)))
+        return (op0, op1, crn) == (3, 0, 0) and crm in range(2, 8)
+
+    @cached_property
     def listed_mask(self) -> int:
         """The bits of all listed fields."""
         return sum(field.mask for field in self.fields)

@@ -17,7 +17,12 @@ from sim.kernel.feature_options import feature_options, id_overrides
 from sim.kernel.features.capabilities import Conflict
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_fields import ATOMIC, MOPS, PARANGE, S1PIE, TCRX, TGRAN4, TGRAN16, TGRAN64
-from sim.kernel.features.system_features import Surroundings, SystemFeatures, physical_bits
+from sim.kernel.features.system_features import (
+    TAINT_CPU_OUT_OF_SPEC,
+    Surroundings,
+    SystemFeatures,
+    physical_bits,
+)
 from sim.kernel.hyp_mode import HypMode
 from sim.kernel.length_records import VectorLengths
 from sim.kernel.printk import EventKind, Printk, Words
@@ -85,17 +90,18 @@ class CpuFeatures:
         self._scenario = scenario
         self._printk = printk
         self._hyp = hyp
-        self._has_all = scenario.has_all_features
+        self.has_all = scenario.has_all_features
+        """True if all features are modelled, and not the lengths alone."""
         self.lengths = VectorLengths(scenario, printk)
         self.final = False
         self.ipa_limit_bits = 0
         """KVM's limit of guests' physical addresses; 0 before KVM is up."""
         series = scenario.release.series
-        tables = (kernel_tables if self._has_all else _lengths_alone)(series, scenario.page_bytes)
+        tables = (kernel_tables if self.has_all else _lengths_alone)(series, scenario.page_bytes)
         self._readings: dict[tuple[int, int, bool], CpuId] = {}
         self._known_at: int | None = None
         self._supported: tuple[VectorType, ...] = ()
-        self._tell = printk.line if self._has_all else _unheard
+        self._tell = printk.line if self.has_all else _unheard
         self.system = SystemFeatures(
             tables,
             series,
@@ -111,6 +117,11 @@ class CpuFeatures:
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
         return self.final, self.ipa_limit_bits, self.lengths.snapshot(), self.system.snapshot()
+
+    @property
+    def taint(self) -> int:
+        """The kernel's taint, as far as features and exception levels of CPUs cause it."""
+        return self.system.taint | (TAINT_CPU_OUT_OF_SPEC if self._hyp.is_mixed_at_boot else 0)
 
     def _warn(self, words: str) -> None:
         self._printk.event(EventKind.WARN, None, Words(words))
@@ -156,7 +167,7 @@ class CpuFeatures:
 
     def why_stuck(self, hw_cpu: int) -> str | None:
         """Return what a CPU lacks without which it cannot even turn its MMU on; None if it has it."""
-        if not self._has_all:
+        if not self.has_all:
             return None
         page_bytes = self.system.tables.page_bytes
         field, granule = _GRANULES[page_bytes]
@@ -167,7 +178,7 @@ class CpuFeatures:
 
     def why_dies(self, hw_cpu: int) -> str | None:
         """Return why a CPU dies in code that the kernel patched for all CPUs; None if it does not."""
-        if not self._has_all:
+        if not self.has_all:
             return None
         reading = self.reading(hw_cpu)
         # The first code takes indirect permissions for a sign of the register that TCRX stands for.
@@ -219,7 +230,7 @@ class CpuFeatures:
         refusal = self.lengths.verify(number, cpu, self.supported(), hyp_available=hyp_available)
         if refusal is not None:
             return refusal
-        if hyp_available and self._has_all:
+        if hyp_available and self.has_all:
             unfit = self.system.verify_hyp(number, reading, self.ipa_limit_bits)
             if unfit is not None:
                 return Refusal(unfit, None, Reason.UNFIT_FOR_GUESTS)
@@ -265,7 +276,7 @@ class CpuFeatures:
 
     def panics_in_reset(self, hw_cpu: int) -> bool:
         """Return True if a late CPU panics the kernel when its breakpoints are reset."""
-        return self._has_all and self.final and self.system.lacks_breakpoints(self.reading(hw_cpu))
+        return self.has_all and self.final and self.system.lacks_breakpoints(self.reading(hw_cpu))
 
     def kvm_is_up(self) -> None:
         """Set KVM's limit of guests' physical addresses, and log it."""

@@ -14,6 +14,7 @@ from sim.facts import (
     Refused,
     SharedIdleTask,
 )
+from sim.feature_facts import FeatureState, feature_state
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.kvm import Kvm
 from sim.kernel.printk import Printk
@@ -39,6 +40,7 @@ class Recorder:
         self.states: dict[int, CpuState] = {}
         self.booted_events: dict[int, int] = {}
         self.final_event: int | None = None
+        self.features_at_user_space: FeatureState | None = None
         self.panic: PanicFact | None = None
 
     def snapshot(self, *, kvm_decided: bool) -> tuple[object, ...]:
@@ -109,6 +111,8 @@ class Recorder:
             events=tuple(printk.events),
             vectors={vector_type: copy(info) for vector_type, info in features.lengths.vl_info.items()},
             supports={vector_type: features.supports(vector_type) for vector_type in VectorType},
+            features_at_user_space=self.features_at_user_space,
+            features_at_end=feature_state(features),
             announced=tuple(features.lengths.announced),
             kvm_decided=kvm.decided,
             kvm_initialised=kvm.initialised,

@@ -100,7 +100,16 @@ class UserSpace:
         """Record the result of the action that an agent has under way."""
         action, started_ns, log_from = self._underway.pop(agent)
         number = self._system.scenario.topology.number(action.cpu)
-        ended_ns, log_to = self._env.now_ns, len(self._printk.lines)
-        self._system.recorder.actions.append(
-            ActionResult(action, number, outcome, error, started_ns, ended_ns, log_from, log_to)
+        result = ActionResult(
+            action,
+            number,
+            outcome,
+            error,
+            started_ns,
+            ended_ns=self._env.now_ns,
+            log_from=log_from,
+            log_to=len(self._printk.lines),
+            events_to=len(self._printk.events),
+            taint=self._system.features.taint,
         )
+        self._system.recorder.actions.append(result)

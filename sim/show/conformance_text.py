@@ -6,11 +6,11 @@ from typing import TypeAlias
 from rich.console import Console
 
 from sim.conform.conformance import Conformance
-from sim.conform.run_records import RecordedBoot, RecordedSave
+from sim.conform.run_records import RecordedBoot, RecordedSave, Run
 from sim.errors import printable
 from sim.show.console import line
 
-Compared: TypeAlias = Conformance[RecordedBoot | RecordedSave]
+Compared: TypeAlias = Conformance[Run]
 
 _LAST_LINES = 12
 """The number of the console's last lines that are shown of a guest that did not reach its end."""
@@ -57,13 +57,17 @@ def _verdict(conformance: Compared) -> str:
 
 def _versions(conformance: Compared) -> str:
     """Return the versions of the kernel and of QEMU, as far as the record has them."""
-    if not isinstance(conformance.record, RecordedBoot):
+    record = conformance.record
+    if isinstance(record, RecordedSave):
         return ""
-    versions = {"Linux": conformance.record.release, "QEMU": conformance.record.qemu}
+    versions = {"Linux": record.release, "QEMU": record.qemu if isinstance(record, RecordedBoot) else ""}
     return printable(", ".join(f"{what} {version}" for what, version in versions.items() if version))
 
 
 def _brief(value: object) -> str:
+    if isinstance(value, dict) and len(value) > 1:
+        first = next(iter(value))
+        return f"{first} {value[first]} (and {len(value) - 1} more)"
     if isinstance(value, list) and value and isinstance(value[0], str):
         return value[0] if len(value) == 1 else f"{value[0]} (and {len(value) - 1} more)"
     return _full(value)
@@ -74,8 +78,14 @@ def _full(value: object) -> str:
 
 
 def _differences(recorded: object, simulated: object) -> list[str]:
-    """Return a diff of two lists of text, line by line; of anything else, both values."""
+    """Return a diff of two lists of text, line by line; of two maps, the entries that differ; else both values."""
     match recorded, simulated:
+        case (dict(), dict()):
+            return [
+                f"{name}: the kernel: {_full(recorded.get(name))}, the simulator: {_full(simulated.get(name))}"
+                for name in dict.fromkeys([*recorded, *simulated])
+                if recorded.get(name) != simulated.get(name)
+            ]
         case (list(), list()) if any(isinstance(value, str) for value in recorded + simulated):
             return [_SIDES[diff[:2]] + diff[2:] for diff in ndiff(recorded, simulated) if diff[:2] in _SIDES]
     return [f"the kernel:    {_full(recorded)}", f"the simulator: {_full(simulated)}"]

@@ -108,6 +108,32 @@ def test_conform_prints_what_disagrees(asymboot: Asymboot, tmp_path: Path) -> No
     assert lines[-1] == "25 boots, 24 agree"
 
 
+def test_conform_counts_boots_of_other_id_registers_by_themselves(asymboot: Asymboot) -> None:
+    files = [str(TRUTH / name) for name in ("linux-6.16.json", "features/linux-6.16.json")]
+    result = asymboot("conform", "--recorded", *files)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-2:] == ["25 boots, 25 agree", "4 feature boots, 4 agree"]
+
+
+def test_conform_prints_the_entries_of_a_map_that_differ(asymboot: Asymboot, tmp_path: Path) -> None:
+    (run, *_) = json.loads((TRUTH / "features" / "linux-6.16.json").read_text())
+    run["observed"]["boot"]["sanitised"] |= {"ID_AA64PFR1_EL1": "abc", "ID_NEW_EL1": "1"}
+    del run["observed"]["end"]
+    file = tmp_path / "runs.json"
+    file.write_text(json.dumps([run]))
+    assert asymboot("conform", "--recorded", str(file)).stdout.splitlines() == [
+        f"{run['id']}: 1 of 30 fields differ",
+        "  booted: Linux 6.16.12+deb13-arm64",
+        "  DIFF  boot.sanitised",
+        "        ID_AA64PFR1_EL1: the kernel: abc, the simulator: 10",
+        "        ID_NEW_EL1: the kernel: 1, the simulator: 0",
+        "  not compared: end",
+        "1 feature boot, 0 agree",
+    ]
+    verbose = asymboot("conform", "--recorded", str(file), "--verbose").stdout
+    assert "  same  boot.vulnerabilities: meltdown Not affected (and 2 more)" in verbose
+
+
 def test_conform_shows_every_field_when_it_is_verbose(asymboot: Asymboot) -> None:
     file = str(TRUTH / "linux-6.16.json")
     result = asymboot("conform", "--recorded", file, "--verbose")

@@ -1,11 +1,14 @@
 """Sample kernels and records for tests of conformance."""
 
+from functools import cache
 from pathlib import Path
 
+from sim.conform.feature_records import RecordedFeatures
 from sim.conform.run_records import RecordedBoot, read_records
 
 EMULATOR = "qemu-system-aarch64"
 TRUTH = Path(__file__).parents[1] / "truth"
+FEATURES = TRUTH / "features"
 DIRECTED = TRUTH / "directed" / "linux-6.12.json"
 
 
@@ -24,3 +27,10 @@ def busybox_bytes() -> bytes:
 def directed_boots() -> list[RecordedBoot]:
     """Return the recorded boots of the directed cases under 6.12."""
     return [record for record in read_records(DIRECTED) if isinstance(record, RecordedBoot)]
+
+
+@cache
+def feature_boots() -> dict[str, RecordedFeatures]:
+    """Return the recorded boots of CPUs whose ID registers differ, by their ids."""
+    records = (record for file in sorted(FEATURES.glob("*.json")) for record in read_records(file))
+    return {record.id: record for record in records if isinstance(record, RecordedFeatures)}

@@ -10,16 +10,24 @@ from sim import Do
 from sim.conform.live_cases import read_cases
 from sim.conform.random_cases import random_cases
 from sim.conform.run_records import read_records
+from sim.errors import InputError
 from sim.kernel_release import kernel_release
 from sim.vectors import why_not_sme, why_not_sve
-from tests.conform.samples import TRUTH, directed_boots
+from tests.conform.samples import FEATURES, TRUTH, directed_boots
+
+FILES = sorted(file for file in TRUTH.rglob("linux-*.json") if file.parent != FEATURES)
 
 
-@pytest.mark.parametrize("file", sorted(TRUTH.rglob("linux-*.json")), ids=lambda file: file.parent.name)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
 def test_every_recorded_boot_is_a_case_with_its_own_name_and_without_guests(file: Path) -> None:
     cases = read_cases(file)
     assert len({case.name for case in cases}) == len(cases) == len(read_records(file))
     assert not [case for case in cases if any(action.do is Do.GUEST for action in case.scenario.actions)]
+
+
+def test_boots_of_other_id_registers_are_no_cases() -> None:
+    with pytest.raises(InputError, match="holds no recorded boots of CPUs with their own vector lengths"):
+        read_cases(FEATURES / "linux-6.16.json")
 
 
 def test_a_case_keeps_the_page_size_of_its_record_and_loses_the_kernel_in_its_name(tmp_path: Path) -> None:

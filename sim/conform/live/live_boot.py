@@ -21,7 +21,7 @@ from sim.conform.live.kernel_memory import (
 )
 from sim.conform.live.qemu_args import kernel_arguments
 from sim.conform.live.qemu_machine import launch_machine
-from sim.conform.recorded_boot import action_text
+from sim.conform.recorded_actions import action_text
 from sim.conform.run_records import ObservedBoot, RecordedBoot, RecordedCpu
 from sim.designs import Design
 from sim.errors import InputError

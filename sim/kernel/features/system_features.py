@@ -55,6 +55,7 @@ _HIDDEN_BY = (
     ("WORKAROUND_2658417", "ID_AA64ISAR1_EL1", "BF16"),
 )
 """Errata that hide a field from programs."""
+_KPTI = "UNMAP_KERNEL_AT_EL0"
 _AES_ERRATUM = "WORKAROUND_1742098"
 _16_BITS = 2
 """The value of ASIDBits and VMIDBits that means 16 bits."""
@@ -380,6 +381,10 @@ class SystemFeatures:
             for name, table in self.tables.registers.items():
                 if table.is_aarch32:
                     self.registers.init(name, cpu.value(name), self._tell)
+
+    def vulnerabilities(self) -> dict[str, str]:
+        """Return what /sys/devices/system/cpu/vulnerabilities tells."""
+        return self.mitigations.vulnerabilities(has_kpti=self.has(_KPTI))
 
     def setup_system_capabilities(self) -> None:
         """Detect what the sanitised registers show."""

@@ -1,0 +1,118 @@
+"""All CPU features of a system at one moment of its boot, frozen: what tables, hazards and comparisons are made from.
+
+A boot has one state when user space begins and one at its end, because CPUs that come late still change the sanitised
+registers. Where lengths alone are modelled there is no state.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from sim.cpufeature_tables import Capability, Register
+from sim.kernel.cpufeature import CpuFeatures
+from sim.kernel.features.system_features import SystemFeatures
+
+
+class Scope(StrEnum):
+    """The CPUs that decide whether the system has a capability."""
+
+    BOOT = "boot CPU"
+    LOCAL = "any early CPU"
+    ALL_EARLY = "each early CPU"
+    SYSTEM = "sanitised registers"
+
+
+class RegisterState(NamedTuple):
+    """An ID register as the kernel keeps it (``struct arm64_ftr_reg``)."""
+
+    table: Register
+    """The register's entry in the kernel's table."""
+    system_value: int
+    """The sanitised value."""
+    user_value: int
+    """The value for programs."""
+    strict_mask: int
+    """The bits in which the kernel logs a difference: the table's, a relaxed mask, or 0 before the first value."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedCapability:
+    """A capability that the system has."""
+
+    entry: Capability
+    """The entry of the kernel's table, with the name, the words of the log and the type."""
+    decided_by: int | None
+    """The logical number of the CPU that decided; None: several CPUs did together."""
+    cpus: tuple[int, ...]
+    """The CPUs that have it, where the kernel counts them."""
+
+    @property
+    def scope(self) -> Scope:
+        """The CPUs that decide on it."""
+        return scope_of(self.entry)
+
+
+def scope_of(entry: Capability) -> Scope:
+    """Return the CPUs that decide on a capability."""
+    if "MATCH_ALL_EARLY" in entry.type:
+        return Scope.ALL_EARLY
+    return Scope.BOOT if "BOOT" in entry.type else Scope.LOCAL if "LOCAL" in entry.type else Scope.SYSTEM
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureState:
+    """All CPU features at one moment."""
+
+    registers: Mapping[str, RegisterState]
+    """The ID registers, in the order in which the kernel compares them."""
+    capabilities: tuple[DetectedCapability, ...]
+    """In the order of their numbers."""
+    hwcaps: tuple[str, ...]
+    """The names of /proc/cpuinfo, in the order of their bits."""
+    hwcap_words: tuple[int, ...]
+    """AT_HWCAP, AT_HWCAP2 and AT_HWCAP3."""
+    compat_hwcap_words: tuple[int, ...]
+    """AT_HWCAP and AT_HWCAP2 of 32-bit programs."""
+    vulnerabilities: Mapping[str, str]
+    """The files of /sys/devices/system/cpu/vulnerabilities."""
+    aarch32_cpus: tuple[int, ...] | None
+    """The CPUs that run 32-bit programs, under ``allow_mismatched_32bit_el0``; None without it."""
+    pinned_cpu: int | None
+    """The CPU that can no longer be taken offline, so that 32-bit programs have one."""
+    taint: int
+
+
+def feature_state(features: CpuFeatures) -> FeatureState | None:
+    """Return the state of all features; None where lengths alone are modelled."""
+    if not features.has_all:
+        return None
+    system = features.system
+    asymmetric = system.options.allow_mismatched_32bit_el0
+    return FeatureState(
+        registers={
+            name: RegisterState(reg.table, reg.system_value, reg.user_view, reg.strict_mask)
+            for name, reg in system.registers.regs.items()
+        },
+        capabilities=_capabilities(system),
+        hwcaps=tuple(system.hwcaps.cpuinfo()),
+        hwcap_words=tuple(system.hwcaps.words()),
+        compat_hwcap_words=tuple(system.hwcaps.compat),
+        vulnerabilities=system.vulnerabilities(),
+        aarch32_cpus=tuple(sorted(system.aarch32.cpus)) if asymmetric else None,
+        pinned_cpu=system.aarch32.pinned,
+        taint=features.taint,
+    )
+
+
+def _capabilities(system: SystemFeatures) -> tuple[DetectedCapability, ...]:
+    capabilities = system.capabilities
+    return tuple(
+        DetectedCapability(
+            entry,
+            # The first CPU's bit stands for all early CPUs there, and is cleared by the first that lacks it.
+            None if scope_of(entry) is Scope.ALL_EARLY else capabilities.decided_by[place],
+            tuple(capabilities.cpus.get(place, ())),
+        )
+        for place, entry in capabilities.of_system()
+    )
