@@ -35,8 +35,7 @@ def _refusal_notes(facts: Facts) -> Iterator[str]:
         yield f"{facts.label(lost.cpu)} was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"
     for one in facts.refused:
         if not refused_needlessly(facts, one):  # a needless refusal is a hazard, which says the same
-            why = f"{one.refusal.reason} {one.refusal.lengths}".rstrip()
-            yield f"{refused_cpu(facts, one)} was refused: {one.refusal.feature}: {why}"
+            yield f"{refused_cpu(facts, one)} was refused: {one.refusal.words}"
 
 
 def _return_notes(facts: Facts) -> Iterator[str]:

@@ -12,8 +12,12 @@ from sim.cli.command_group import Commands
 _COMMANDS = {
     "run": ("sim.cli.run:run", "Boot FILE and show the outcome."),
     "compare": ("sim.cli.compare:compare", "Boot FILE under every named design, and compare the outcomes."),
+    "features": (
+        "sim.cli.features:features",
+        "Show the ID registers of FILE's CPUs, field by field, and what the system makes of them.",
+    ),
     "show": ("sim.cli.show:show", "Show the topology of FILE as a tree with vector lengths."),
-    "list": ("sim.cli.list:list_", "List topologies, designs, kernels, hazards and cores."),
+    "list": ("sim.cli.list:list_", "List topologies, designs, kernels and hazards."),
     "new": ("sim.cli.new:new", "Write a commented scenario to start from."),
     "check": ("sim.cli.check:check", "Check scenario files without booting them."),
     "import": (

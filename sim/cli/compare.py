@@ -1,4 +1,4 @@
-"""``asymboot compare``: one scenario under every named design."""
+"""``asymboot compare``: one scenario under every named design, or with another boot CPU, early CPUs or kernel."""
 
 from pathlib import Path
 
@@ -21,23 +21,43 @@ from sim.cli.command_group import Command
 @options.kernel
 @options.kvm
 @options.seed
+@click.option(
+    "--by",
+    "axes",
+    multiple=True,
+    type=click.Choice(["design", "boot-cpu", "early", "kernel"]),
+    help="What differs: the design, the boot CPU, the CPUs that come early, or the kernel. May be given several times, "
+    "but for design.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
-def compare(file: Path, relay: str | None, memory: str | None, as_json: bool, **changes: options.Override) -> None:
+def compare(
+    file: Path,
+    relay: str | None,
+    memory: str | None,
+    axes: tuple[str, ...],
+    as_json: bool,
+    **changes: options.Override,
+) -> None:
     """Boot FILE under every named design, and compare the outcomes.
 
-    The table has one row for each design; the file's own design, if it defines one, is the first. Exits with 0 whether
-    or not there are hazards, and with 2 if the input is wrong.
+    The table has one row for each design; the file's own design, if it defines one, is the first. With --by the rows
+    are variants of FILE instead: with a CPU of another kind as the boot CPU, with other CPUs early and the rest brought
+    up late, or under another kernel. Exits with 0 whether or not there are hazards, and with 2 if the input is wrong.
 
     Examples:
       asymboot compare bug
       asymboot compare late-cpu-above-maximum --relay both
       asymboot compare bug --memory all --json
+      asymboot compare big-little --by boot-cpu --by early
     """
     from rich.console import Console
 
     from sim.scenario import MemoryLayout, Relay
     from sim.study.comparison import compare as compare_designs
 
+    if axes and axes != ("design",):
+        _compare_variants(file, axes, {"relay": relay, "memory": memory}, changes, as_json=as_json)
+        return
     both, every = relay == "both", memory == "all"
     scenario = options.load(file, relay=None if both else relay, memory=None if every else memory, **changes)
     # The spinner is on the standard error, so that it never mixes with the output, and shows on terminals only.
@@ -54,3 +74,34 @@ def compare(file: Path, relay: str | None, memory: str | None, as_json: bool, **
     from sim.show.console import terminal
 
     show(comparison, terminal())
+
+
+def _compare_variants(
+    file: Path,
+    axes: tuple[str, ...],
+    settings: dict[str, str | None],
+    changes: dict[str, options.Override],
+    *,
+    as_json: bool,
+) -> None:
+    """Compare variants of a scenario."""
+    from rich.console import Console
+
+    from sim.study.variant_comparison import compare_variants
+
+    if "design" in axes:
+        raise click.UsageError("--by design does not go together with another --by.")
+    if "both" in settings.values() or "all" in settings.values():
+        raise click.UsageError("--relay both and --memory all compare designs, and --by compares variants.")
+    scenario = options.load(file, **settings, **changes)
+    with Console(stderr=True).status("booting each variant"):
+        comparison = compare_variants(scenario, axes)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.encode(comparison.record()))
+        return
+    from sim.show.console import terminal
+    from sim.show.variants_text import show_variants
+
+    show_variants(comparison, terminal())

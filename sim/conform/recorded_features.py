@@ -16,7 +16,7 @@ from sim.conform.run_records import release_name
 from sim.errnos import Errno
 from sim.errors import InputError
 from sim.facts import ActionOutcome, ActionResult, Facts
-from sim.id_registers import Core
+from sim.id_registers import QEMU_MAX, Core
 from sim.kernel.printk import EventKind
 from sim.outcome import Outcome
 from sim.scenario import EL1, EL2, KvmMode, Scenario
@@ -29,6 +29,7 @@ _LENGTHS = {VectorType.SVE: "sve_vq", VectorType.SME: "sme_vq"}
 """The pseudo registers of a record that hold a CPU's sets of lengths."""
 _SHORTEST = 1
 """The set of 128 bits alone: of a CPU that claims an extension whose lengths QEMU was not given."""
+_GIC_REGISTER = "ICH_VTR_EL2"
 _LINES = re.compile(
     r"CPU features:|CPU\d+:|CPU:|Detected .* I-cache|psci: CPU|psci: failed|SVE:|SME:|alternatives:|smp:|SMP:|spectre-"
     r"|Booting Linux|Kernel panic"
@@ -80,7 +81,9 @@ def _cpus(record: RecordedFeatures) -> Iterator[Cpu]:
 
 
 def _features(one: RecordedCore, registers: Mapping[str, str]) -> Features:
-    values = {name: int(value, 16) for name, value in registers.items()}
+    # Recordings do not read the GIC's register, which is the same in every QEMU.
+    values = {_GIC_REGISTER: QEMU_MAX.id_registers[_GIC_REGISTER]}
+    values |= {name: int(value, 16) for name, value in registers.items()}
     lengths = {vector_type: values.pop(name, 0) for vector_type, name in _LENGTHS.items()}
     vqs = {
         vector_type: lengths[vector_type] or _SHORTEST

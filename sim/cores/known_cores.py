@@ -11,10 +11,16 @@ import msgspec
 
 from sim.cores.core_table import core_table
 from sim.errors import InputError
-from sim.id_registers import Core
+from sim.id_registers import Core, IdField
 
 _STEPPING = 0x00F0_000F
 """The bits of MIDR_EL1 that tell steppings of one core apart."""
+GICV2, GICV3 = 2, 3
+_GIC_FIELDS = {
+    "ID_AA64PFR0_EL1": IdField("ID_AA64PFR0_EL1", "GIC", shift=24),
+    "ID_PFR1_EL1": IdField("ID_PFR1_EL1", "GIC", shift=28),
+}
+"""The fields that tell whether the GIC has system registers: they are the machine's, and not the core's."""
 _SOURCES = {
     "dump": "a dump on silicon",
     "sanity": "a SANITY CHECK line on silicon",
@@ -104,12 +110,13 @@ def core_values(name: str, midr: int) -> Mapping[str, CoreValue]:
 
 
 @cache
-def known_core(name: str, midr: int | None = None) -> Core:
-    """Return a core of the table.
+def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
+    """Return a core of the table, as a machine with some interrupt controller shows it.
 
     Args:
         name: its compatible string, such as arm,cortex-a55.
         midr: MIDR_EL1, if it is another stepping than the best known.
+        gic: the version of the GIC, 2 or 3: only from 3 on has a CPU system registers for it.
 
     Raises:
         InputError: no such core is known.
@@ -129,8 +136,14 @@ def known_core(name: str, midr: int | None = None) -> Core:
     return Core(
         name,
         midr,
-        MappingProxyType({register: one.value for register, one in values.items()}),
+        MappingProxyType({register: _with_gic(register, one.value, gic) for register, one in values.items()}),
         "; ".join(sources) or "no register is known to have been published",
         has_all_features=True,
         is_complete=is_complete,
     )
+
+
+def _with_gic(register: str, value: int, gic: int) -> int:
+    """Return a register's value with the field of the GIC's system registers as the machine has it."""
+    field = _GIC_FIELDS.get(register)
+    return value if field is None else field.put(value, gic >= GICV3)

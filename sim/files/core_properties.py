@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from msgspec import UNSET, UnsetType
 
-from sim.cores import known_core, named_field
+from sim.cores import GICV3, known_core, named_field
 from sim.cores.core_table import core_table
 from sim.cpufeature_tables import kernel_tables
 from sim.errors import InputError
@@ -29,13 +29,13 @@ def core_of(given: CpuProperties) -> Core:
         InputError: an unknown core, register or field, or a value that it cannot have.
     """
     if given.core is UNSET:
-        for key in ("midr", "registers", "features", "hides"):
+        for key in ("midr", "registers", "features", "gic", "hides"):
             if getattr(given, key) is not UNSET:
                 raise InputError(f"{key} needs a core: it says how the CPU differs from its core")
         return QEMU_MAX
     with at("core"):
         midr = None if given.midr is UNSET else _number("midr", given.midr, 32)
-        core = known_core(given.core, midr)
+        core = known_core(given.core, midr, GICV3 if given.gic is UNSET else given.gic)
     changes: dict[str, int] = {}
     for name, value in () if given.registers is UNSET else given.registers.items():
         with at(f"registers.{name[:40]}"):

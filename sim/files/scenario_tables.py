@@ -112,6 +112,10 @@ class CpuProperties(Table):
         dict[str, bool | FieldValue] | UnsetType,
         Meta(description="fields of ID registers with other values than the core's, by the Arm ARM's name"),
     ] = UNSET
+    gic: Annotated[
+        Literal[2, 3] | UnsetType,
+        Meta(description="2 or 3; the version of the GIC, whose system registers are there from 3 on"),
+    ] = UNSET
     hides: Annotated[
         list[str] | UnsetType,
         Meta(description="fields of ID registers that firmware shows as if the CPU lacked the feature"),

@@ -7,10 +7,11 @@ be written.
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from sim.cores import known_core
+from sim.cores import GICV2, known_core
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
 from sim.files.new_file import write_new
@@ -159,6 +160,7 @@ def _cpu(cpu: Cpu) -> CpuTable:
         core=unstated if not cpu.features.core.has_all_features else cpu.features.core.name,
         midr=_midr(cpu.features.core),
         registers=unstated if not cpu.features.core.changes else _hexadecimal(cpu.features.core.changes),
+        gic=_gic(cpu.features.core),
         hides=[f"{field.register}.{field.name}" for field in cpu.firmware.hidden] or unstated,
         sve_bits=unstated if cpu.sve_vqs is None else list(bits_from_vqs(cpu.sve_vqs)),
         sme_bits=unstated if cpu.sme_vqs is None else list(bits_from_vqs(cpu.sme_vqs)),
@@ -178,6 +180,14 @@ def _midr(core: Core) -> str | msgspec.UnsetType:
     if not core.has_all_features or known_core(core.name).midr == core.midr:
         return msgspec.UNSET
     return f"{core.midr:#010x}"
+
+
+def _gic(core: Core) -> Literal[2] | msgspec.UnsetType:
+    """Return the version of the GIC where it is not the default."""
+    if not core.has_all_features or known_core(core.name, core.midr).id_registers == core.id_registers:
+        return msgspec.UNSET
+    original = known_core(core.name, core.midr, GICV2).with_registers(core.midr, core.changes)
+    return 2 if original.id_registers == core.id_registers else msgspec.UNSET
 
 
 def _hexadecimal(registers: Mapping[str, int]) -> dict[str, int | str]:

@@ -35,6 +35,14 @@ from sim.vectors import VectorType, len_field
 
 VHE = "Virtualization Host Extensions"
 """The words of the log for the capability to run the kernel at EL2."""
+_NAMELESS = {
+    "HAS_32BIT_EL0_DO_NOT_USE": "32-bit programs",
+    "HAS_ADDRESS_AUTH": "address authentication",
+    "HAS_GENERIC_AUTH": "generic authentication",
+    "HAS_FPSIMD": "floating point and Advanced SIMD",
+    "HAS_TCR2": "TCR2_EL1",
+}
+"""Words for capabilities that the kernel's log does not name."""
 _BESIDE_LENGTHS = (VHE, "ICV_DIR_EL1 trapping")
 """Capabilities without lengths that decide on CPUs of different exception levels, whatever their cores."""
 _GRANULES = {4096: (TGRAN4, range(8)), 16384: (TGRAN16, range(1, 16)), 65536: (TGRAN64, range(8))}
@@ -71,6 +79,17 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
     for field in firmware.hidden:
         registers[field.register] = field.put(registers.get(field.register, 0), -1 if field.signed else 0)
     return CpuId.of(registers, features.core.midr, runs_at_el2=runs_at_el2)
+
+
+def register_values(scenario: Scenario) -> list[Mapping[str, int]]:
+    """Return the ID registers of each CPU as the kernel reads them, by logical number."""
+    topology = scenario.topology
+    return [
+        _reading(
+            cpu.features, cpu.firmware, topology.assumed_registers, runs_at_el2=scenario.runs_at_el2(number)
+        ).registers
+        for number, cpu in enumerate(topology.logical)
+    ]
 
 
 def _unheard(_text: str) -> None:
@@ -195,17 +214,19 @@ class CpuFeatures:
     def verify_boot_cpu_capabilities(self, number: int, hw_cpu: int) -> Refusal | None:
         """Verify what every secondary must share with the boot CPU, and return its refusal."""
         reading, label = self.reading(hw_cpu), self._scenario.topology.label(number)
-        if self._has_all and not self.system.verify_asid(number, reading):
+        if self.has_all and not self.system.verify_asid(number, reading):
             sentence = f"{label} has fewer ASIDs than the boot CPU"
             return Refusal("ASID size", None, Reason.DIFFERS_FROM_BOOT_CPU, panics_because=sentence)
         conflict = self.system.verify_boot(number, reading)
         return None if conflict is None else self._refusal(label, conflict, Reason.DIFFERS_FROM_BOOT_CPU)
 
     def _refusal(self, label: str, conflict: Conflict, reason: Reason) -> Refusal:
-        what = conflict.capability.description or conflict.capability.label
+        one = conflict.capability
+        what = one.description or _NAMELESS.get(one.name, one.label)
         for vector_type, name in self._capability_of.items():
-            if name == conflict.capability.label:
-                return Refusal(vector_type, vector_type, reason)
+            if name == one.label:
+                lacks = Reason.LACKS_EXTENSION if conflict.system_has else reason
+                return Refusal(vector_type, vector_type, lacks)
         has = "has not" if conflict.system_has else "has"
         if what == VHE:
             sentence = (
@@ -221,7 +242,7 @@ class CpuFeatures:
         reading, label = self.reading(hw_cpu), self._scenario.topology.label(number)
         conflict = self.system.verify_late(number, reading)
         if conflict is not None:
-            reason = Reason.LACKS_EXTENSION if conflict.system_has else Reason.HAS_MORE
+            reason = Reason.LACKS_CAPABILITY if conflict.system_has else Reason.HAS_MORE
             return self._refusal(label, conflict, reason)
         missing = self.system.verify_hwcaps(number, reading)
         if missing is not None:
@@ -267,7 +288,7 @@ class CpuFeatures:
 
     def cpu_online(self, number: int, hw_cpu: int, online: Mapping[int, int]) -> None:
         """Note that a CPU came online, which may be the first that runs 32-bit programs, or the first that does not."""
-        if self.final and self._has_all:
+        if self.final and self.has_all:
             self.system.cpu_online(number, self.reading(hw_cpu), sorted(online))
 
     def cannot_go_offline(self, number: int) -> bool:

@@ -25,3 +25,8 @@ class Refusal:
     lengths: str = ""
     panics_because: str = ""
     """Why the kernel panics instead of going on without the CPU; empty: it goes on."""
+
+    @property
+    def words(self) -> str:
+        """The feature and the reason, in words."""
+        return f"{self.feature}: {self.reason} {self.lengths}".rstrip()

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     ABOVE_MAXIMUM = "its largest length is above every counted CPU's largest"
     MISSING = "lacks a length that all early CPUs have"
     UNSUPPORTED = "has a length that guests could see there and nowhere else"
+    LACKS_CAPABILITY = "lacks what the system has"
     HAS_MORE = "has what the system was set up without"
     DIFFERS_FROM_BOOT_CPU = "differs from the boot CPU"
     LACKS_HWCAP = "lacks a hwcap that programs were promised"

@@ -7,6 +7,7 @@ from rich.console import Console
 from sim.outcome import Outcome
 from sim.outcome_rows import ActionRow, BufferRow, CpuRow
 from sim.show.console import Layout, heading, lengths, line, table
+from sim.show.features_text import show_features
 from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list
 from sim.units import counted, duration, with_unit
 
@@ -21,6 +22,7 @@ def show(outcome: Outcome, console: Console) -> None:
     console.file.write(outcome.log_text)
     _cpus(outcome, console)
     _record(outcome, console)
+    show_features(outcome, console)
     _buffers(outcome, console)
     _actions(outcome, console)
     _hazards(outcome, console)

@@ -163,6 +163,7 @@ UNCOUNTED = {
     "Recorder.actions": "actions that are over",
     "Recorder.booted_events[]": "a place among the events; that the CPU was online is there",
     "Recorder.early": "tables show it, and nothing depends on it",
+    "Recorder.features_at_user_space": "the past, which tables show; the features are there as they are now",
     "Recorder.final_event": "a place among the events",
     "Recorder.guests[].cpu": "of visits, only the lengths that each guest saw",
     "Recorder.guests[].event": "a place among the events",
@@ -202,7 +203,7 @@ UNCOUNTED = {
     # What the scenario settles
     "Capabilities._line": "the log",
     "CpuFeatures._capability_of": "the kernel's",
-    "CpuFeatures._has_all": "the topology's",
+    "CpuFeatures.has_all": "the topology's",
     "CpuFeatures._readings": "the topology's",
     "CpuFeatures._tell": "the log",
     "FtrReg.user_value": "the kernel's",

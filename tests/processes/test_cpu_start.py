@@ -219,7 +219,7 @@ def test_from_6_19_on_a_late_cpu_at_el1_is_refused_and_every_cpu_after_it() -> N
     ]
     assert results(outcome) == [("failed", "EIO")] * 2
     assert outcome.notes[:2] == [
-        f"cpu{number} was refused: ICV_DIR_EL1 trapping: lacks the extension" for number in (1, 2)
+        f"cpu{number} was refused: ICV_DIR_EL1 trapping: lacks what the system has" for number in (1, 2)
     ]
     assert outcome.notes[2].endswith("and KVM was there before")
 

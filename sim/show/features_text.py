@@ -1,0 +1,106 @@
+"""CPU features as text: fields by CPU, capabilities, hwcaps, and what CPUs have that the system cannot use."""
+
+from itertools import groupby
+
+from rich.console import Console
+
+from sim.feature_rows import CapabilityRow, FieldRow, capability_rows, field_rows, unused_rows
+from sim.id_registers import Core
+from sim.outcome import Outcome
+from sim.show.console import Layout, heading, line, table
+from sim.show.row_groups import short_cpu_list
+from sim.topology import cpu_list
+
+_LARGE = 10
+_TAINTS = {4: "CPU out of spec", 512: "a kernel warning"}
+
+
+def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None:
+    """Print the matrix of fields by kind of CPU.
+
+    Args:
+        outcome: a boot with all features.
+        console: the terminal.
+        everything: print the fields too in which all CPUs are alike.
+    """
+    rows = field_rows(outcome.facts, only_differing=not everything)
+    kinds = _kinds(outcome)
+    heading(console, "Fields of ID registers" if everything else "Fields in which CPUs differ", first=True)
+    for members, name in kinds:
+        line(console, f"cpu{cpu_list(members)}: {name}")
+    console.print()
+    if not rows:
+        line(console, "none: all CPUs have the same ID registers")
+        return
+    columns: dict[str, Layout] = {"register.field": "left"}
+    columns |= {f"cpu{cpu_list(members)}": "right" for members, _ in kinds}
+    columns |= {"system": "right", "rule": "wrap", "logged": "left", "decided by": "wrap"}
+    table(console, columns, [_cells(row, [members for members, _ in kinds]) for row in rows])
+    line(console, "logged: the kernel logs a SANITY CHECK line where a CPU differs from the boot CPU")
+
+
+def _kinds(outcome: Outcome) -> list[tuple[list[int], str]]:
+    """Return the CPUs that are alike, by logical number, with the name of their core."""
+    kinds: dict[object, list[int]] = {}
+    logical = outcome.scenario.topology.logical
+    for number, cpu in enumerate(logical):
+        kinds.setdefault((id(cpu.features), cpu.firmware), []).append(number)
+    return [(members, _core_name(logical[members[0]].features.core)) for members in kinds.values()]
+
+
+def _core_name(core: Core) -> str:
+    changed = f", with other values of {', '.join(core.changes)}" if core.changes else ""
+    return f"{core.name} [{core.midr:#010x}]{changed}"
+
+
+def _cells(row: FieldRow, kinds: list[list[int]]) -> list[str]:
+    # Small numbers read the same in both; large numbers are read in hexadecimal.
+    form = str if max(row.values) < _LARGE else hex
+    own = [form(row.values[members[0]]) for members in kinds]
+    system = "" if row.sanitised is None else form(row.sanitised)
+    decided = cpu_list(row.decided_by) if row.decided_by else ""
+    return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]
+
+
+def show_features(outcome: Outcome, console: Console) -> None:
+    """Print what the system makes of its CPUs' features: capabilities, hwcaps, taint, and what goes unused."""
+    state = outcome.facts.features_at_end
+    if state is None:
+        return
+    shown = [row for row in capability_rows(outcome.facts) if row.description is not None and row.cpus != ()]
+    heading(console, "Capabilities")
+    columns: dict[str, Layout] = {"capability": "wrap", "decided by": "left", "CPUs": "wrap"}
+    table(console, columns, [_capability(row) for row in shown])
+    heading(console, "Features that programs see")
+    line(console, " ".join(state.hwcaps))
+    for name, words in state.vulnerabilities.items():
+        line(console, f"{name}: {words}")
+    taints = [words for bit, words in _TAINTS.items() if state.taint & bit]
+    line(console, f"taint: {state.taint}" + (f" ({', '.join(taints)})" if taints else ""))
+    _unused(outcome, console)
+
+
+def _capability(row: CapabilityRow) -> list[str]:
+    scope = row.scope if row.decided_by is None else f"{row.scope}: cpu{row.decided_by}"
+    return [row.description or row.name, scope, "" if row.cpus is None else short_cpu_list(list(row.cpus))]
+
+
+def _unused(outcome: Outcome, console: Console) -> None:
+    rows = unused_rows(outcome.facts)
+    if not rows:
+        return
+    heading(console, "What CPUs have and the system cannot use")
+
+    cells = []
+    for _, group in groupby(rows, lambda row: (row.register, row.field, row.value)):
+        members = list(group)
+        first, cpus = members[0], cpu_list([row.cpu for row in members])
+        name = f"{first.register}.{first.field}"
+        cells.append([name, f"cpu{cpus}", str(first.value), str(first.sanitised), _lost(first.lost_by)])
+    columns: dict[str, Layout] = dict.fromkeys(["field", "CPUs"], "left")
+    columns |= {"have": "right", "system": "right", "because of": "wrap"}
+    table(console, columns, cells)
+
+
+def _lost(cpus: tuple[int, ...]) -> str:
+    return f"cpu{cpu_list(cpus)}" if cpus else "the command line"

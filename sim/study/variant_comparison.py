@@ -1,0 +1,141 @@
+"""The comparison of a scenario's variants: who comes online, what is refused, and what the system loses."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from sim.boot_run import boot
+from sim.facts import CpuState, Facts
+from sim.frames import as_html, frame
+from sim.outcome import Outcome, scenario_row
+from sim.outcome_rows import ScenarioRow
+from sim.rows import SCHEMA_VERSION, Row
+from sim.scenario import Scenario
+from sim.study.variants import Axis, Variant, variants
+from sim.units import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_RENAMED = {"GIC system register CPU interface": "GICv3 CPU interface"}
+"""Capabilities that newer kernels call otherwise."""
+
+
+class VariantRow(Row, frozen=True, gc=False):
+    """The outcome of one variant of a scenario."""
+
+    boot_cpu: Annotated[str | None, Meta(description="the boot CPU; missing if variants do not differ in it")]
+    early: Annotated[str | None, Meta(description="the early CPUs; missing if variants do not differ in them")]
+    kernel: Annotated[str | None, Meta(description="the kernel; missing if variants do not differ in it")]
+    online: Annotated[int, Meta(description="CPUs that are online at the end; 0 after a panic")]
+    refused: Annotated[tuple[str, ...], Meta(description="the CPUs that the kernel refused, with the reason")]
+    refused_cpus: Annotated[int, Meta(description="the number of these CPUs")]
+    lost: Annotated[tuple[str, ...], Meta(description="the CPUs that were lost, with the reason")]
+    lost_cpus: Annotated[int, Meta(description="the number of these CPUs")]
+    panic: Annotated[str | None, Meta(description="why the system stopped; missing if it did not")]
+    capabilities_lost: Annotated[
+        tuple[str, ...], Meta(description="capabilities that another variant has, and this has not")
+    ]
+    hwcaps_lost: Annotated[tuple[str, ...], Meta(description="hwcaps that another variant has, and this has not")]
+    taint: Annotated[int | None, Meta(description="the kernel's taint; missing where lengths alone are modelled")]
+    hazards: Annotated[int, Meta(description="the number of hazards")]
+
+
+class VariantRecord(msgspec.Struct, frozen=True):
+    """A comparison of variants, as JSON has it."""
+
+    schema_version: Literal[2]
+    scenario: ScenarioRow
+    variants: list[VariantRow]
+
+
+@dataclass(frozen=True)
+class VariantComparison:
+    """The outcomes of a scenario's variants, a row each."""
+
+    scenario: Scenario
+    rows: list[VariantRow]
+
+    def __repr__(self) -> str:
+        return f"<VariantComparison of {self.scenario.name!r}: {counted(len(self.rows), 'boot')}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self)[1:-1], self.variants)
+
+    @cached_property
+    def variants(self) -> "pd.DataFrame":
+        """The variants; columns of `VariantRow`."""
+        return frame(self.rows, VariantRow)
+
+    def record(self) -> VariantRecord:
+        """Return everything, as JSON has it."""
+        return VariantRecord(SCHEMA_VERSION, scenario_row(self.scenario), self.rows)
+
+
+def compare_variants(scenario: Scenario, axes: Sequence[Axis | str]) -> VariantComparison:
+    """Boot every variant of a scenario along some axes.
+
+    Args:
+        scenario: the scenario.
+        axes: what differs: boot-cpu, early or kernel, or several of them.
+    """
+    booted = [(one, boot(one.scenario)) for one in variants(scenario, [Axis(axis) for axis in axes])]
+    capabilities = [_capabilities(outcome.facts) for _, outcome in booted]
+    hwcaps = [_hwcaps(outcome.facts) for _, outcome in booted]
+    every_capability = dict.fromkeys(chain.from_iterable(capabilities))
+    every_hwcap = dict.fromkeys(chain.from_iterable(hwcaps))
+    rows = []
+    for (variant, outcome), own_capabilities, own_hwcaps in zip(booted, capabilities, hwcaps, strict=True):
+        lost_capabilities = tuple(name for name in every_capability if name not in own_capabilities)
+        lost_hwcaps = tuple(name for name in every_hwcap if name not in own_hwcaps)
+        rows.append(_row(variant, outcome, lost_capabilities, lost_hwcaps))
+    return VariantComparison(scenario, rows)
+
+
+def _capabilities(facts: Facts) -> list[str]:
+    """Return the capabilities that are features; a variant is not worse for having no erratum."""
+    state = facts.features_at_end
+    if state is None:
+        return [str(vector_type) for vector_type, has in facts.supports.items() if has]
+    features = (one.entry for one in state.capabilities if "LOCAL" not in one.entry.type)
+    return [_RENAMED.get(one.description, one.description) for one in features if one.description is not None]
+
+
+def _together(told: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return CPUs with a reason, those with the same reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for label, reason in told:
+        by_reason.setdefault(reason, []).append(label)
+    return tuple(f"{', '.join(dict.fromkeys(labels))}: {reason}" for reason, labels in by_reason.items())
+
+
+def _hwcaps(facts: Facts) -> list[str]:
+    return [] if facts.features_at_end is None else list(facts.features_at_end.hwcaps)
+
+
+def _row(variant: Variant, outcome: Outcome, capabilities: tuple[str, ...], hwcaps: tuple[str, ...]) -> VariantRow:
+    facts, labels = outcome.facts, dict(variant.labels)
+    states = [facts.state(number) for number in range(len(facts.scenario.topology.cpus))]
+    has_stopped = facts.panic is not None
+    lost = [one for one in facts.lost if states[one.cpu] is CpuState.LOST]
+    return VariantRow(
+        boot_cpu=labels.get(Axis.BOOT_CPU),
+        early=labels.get(Axis.EARLY),
+        kernel=labels.get(Axis.KERNEL),
+        online=0 if has_stopped else len(facts.online),
+        refused=_together((facts.label(one.cpu), one.refusal.words) for one in facts.refused),
+        refused_cpus=len({one.cpu for one in facts.refused}),
+        lost=_together((facts.label(one.cpu), one.kind) for one in lost),
+        lost_cpus=len({one.cpu for one in lost}),
+        panic=None if facts.panic is None else facts.panic.sentence,
+        capabilities_lost=() if has_stopped else capabilities,
+        hwcaps_lost=() if has_stopped else hwcaps,
+        taint=None if facts.features_at_end is None else facts.features_at_end.taint,
+        hazards=len(outcome.found),
+    )

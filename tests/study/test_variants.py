@@ -1,0 +1,87 @@
+"""Variants of a scenario and their comparison: boot CPU, early CPUs, kernel."""
+
+import pytest
+
+from sim.files.scenario_file import scenario_from_text
+from sim.scenario import Scenario
+from sim.study.variant_comparison import compare_variants
+from sim.study.variants import Axis, variants
+from sim.topology import Topology
+from tests.systems import A64FX, V1
+
+BIG_LITTLE = """
+[topology]
+clusters = [
+    { core = "arm,cortex-a55", count = 2 },
+    { core = "arm,cortex-a76", count = 2, features = { AArch32_EL0 = false } },
+]
+[kernel]
+series = "6.12"
+"""
+
+
+def big_little() -> Scenario:
+    return scenario_from_text(BIG_LITTLE)
+
+
+def test_each_kind_of_cpu_may_boot() -> None:
+    found = list(variants(big_little(), [Axis.BOOT_CPU]))
+    assert [one.labels for one in found] == [
+        ((Axis.BOOT_CPU, "cpu0 (arm,cortex-a55)"),),
+        ((Axis.BOOT_CPU, "cpu2 (arm,cortex-a76)"),),
+    ]
+    assert [one.scenario.topology.boot_cpu for one in found] == ["cpu0", "cpu2"]
+
+
+def test_each_kind_may_come_late_and_every_late_cpu_is_brought_up() -> None:
+    found = list(variants(big_little(), [Axis.EARLY]))
+    late = [[cpu.name for cpu in one.scenario.topology.cpus if cpu.late] for one in found]
+    assert late == [[], ["cpu1"], ["cpu2", "cpu3"], ["cpu1", "cpu2", "cpu3"]]
+    assert [[action.cpu for action in one.scenario.actions] for one in found] == late
+
+
+def test_axes_make_a_matrix_and_the_boot_cpu_is_chosen_first() -> None:
+    found = list(variants(big_little(), [Axis.KERNEL, Axis.EARLY, Axis.BOOT_CPU]))
+    assert len(found) == 2 * 4 * 10
+    assert [axis for axis, _ in found[0].labels] == [Axis.BOOT_CPU, Axis.EARLY, Axis.KERNEL]
+
+
+def test_the_platform_team_sees_what_each_choice_costs() -> None:
+    rows = compare_variants(big_little(), ["boot-cpu", "early"]).rows
+    assert [(row.online, row.refused_cpus) for row in rows] == [
+        (4, 0), (4, 0), (2, 2), (2, 2), (4, 0), (2, 2), (4, 0), (2, 2),
+    ]  # fmt: skip
+    assert rows[2].refused == ("cpu2, cpu3: 32-bit programs: lacks what the system has",)
+    (reason,) = rows[5].refused
+    assert "1530923: has what the system was set up without" in reason
+    assert rows[0].capabilities_lost == ("32-bit EL1 Support",)
+    assert rows[2].capabilities_lost == ()
+
+
+def test_kernels_are_compared_by_what_they_make_of_the_machine() -> None:
+    rows = compare_variants(big_little(), ["kernel"]).rows
+    by_kernel = {row.kernel: row for row in rows}
+    assert (
+        by_kernel["7.3"].capabilities_lost == ("32-bit EL1 Support",) or "XNX" not in by_kernel["7.3"].capabilities_lost
+    )
+    assert "XNX" in by_kernel["6.12"].capabilities_lost
+    assert not any("GIC" in name for row in rows for name in row.capabilities_lost)
+
+
+def test_a_panic_has_no_cpu_online() -> None:
+    scenario = scenario_from_text(BIG_LITTLE.replace("features = {", "gic = 2, features = {"))
+    (row, *_) = compare_variants(scenario, ["early"]).rows
+    assert row.online == 0
+    assert row.panic is not None
+    assert "GIC" in row.panic
+
+
+def test_lengths_alone_are_compared_too() -> None:
+    rows = compare_variants(Scenario(Topology.of([V1, A64FX])), ["boot-cpu", "early"]).rows
+    assert {row.taint for row in rows} == {None}
+    assert [row.refused_cpus for row in rows] == [0, 0, 0, 1]
+
+
+def test_an_unknown_axis_is_refused() -> None:
+    with pytest.raises(ValueError, match="'moon'"):
+        compare_variants(big_little(), ["moon"])

@@ -1,0 +1,67 @@
+"""Rows of CPU features: fields by CPU, capabilities, and what goes unused."""
+
+from sim.boot_run import boot
+from sim.facts import Facts
+from sim.feature_rows import capability_rows, features_record, field_rows, unused_rows
+from sim.files.scenario_file import scenario_from_text
+from sim.scenario import Scenario
+from sim.topology import Topology
+from tests.systems import V1
+
+MIXED = """
+[topology]
+cpus = [
+    { core = "arm,cortex-a55" },
+    { core = "arm,cortex-a76", registers = { ID_AA64MMFR1_EL1 = "0x11212122" } },
+    { core = "arm,cortex-a55", features = { CRC32 = 0 } },
+]
+[kernel]
+series = "6.12"
+"""
+
+
+def facts() -> Facts:
+    return boot(scenario_from_text(MIXED)).facts
+
+
+def test_each_field_that_differs_has_its_values_its_rule_and_who_decided() -> None:
+    rows = {f"{row.register}.{row.field}": row for row in field_rows(facts())}
+    crc32 = rows["ID_AA64ISAR0_EL1.CRC32"]
+    assert (crc32.values, crc32.sanitised, crc32.decided_by, crc32.strict) == ((1, 1, 0), 0, (2,), True)
+    csv3 = rows["ID_AA64PFR0_EL1.CSV3"]
+    assert (csv3.values, csv3.strict, csv3.rule) == ((0, 1, 0), False, "LOWER_SAFE")
+    unlisted = rows["ID_AA64MMFR1_EL1.SpecSEI"]
+    assert (unlisted.values, unlisted.sanitised) == ((0, 1, 0), 1)
+
+
+def test_fields_that_are_alike_are_there_on_demand() -> None:
+    some, every = field_rows(facts()), field_rows(facts(), only_differing=False)
+    assert set(some) < set(every)
+    assert all(row.differs for row in some)
+
+
+def test_a_capability_names_who_decided() -> None:
+    rows = {row.name: row for row in capability_rows(facts())}
+    assert rows["HAS_VIRT_HOST_EXTN"].scope == "boot CPU"
+    assert rows["SPECTRE_V4"].decided_by == 1
+    assert rows["HW_DBM"].cpus == (1,)
+    assert rows["HAS_LSE_ATOMICS"].decided_by is None
+    assert "HAS_CRC32" not in rows
+
+
+def test_what_a_cpu_has_and_the_system_cannot_use_names_the_cpu_that_lacks_it() -> None:
+    unused = {(row.cpu, row.field): row.lost_by for row in unused_rows(facts())}
+    assert unused[0, "CRC32"] == unused[1, "CRC32"] == (2,)
+    assert (2, "CRC32") not in unused
+
+
+def test_lengths_alone_have_no_rows() -> None:
+    nothing = boot(Scenario(Topology.of([V1]))).facts
+    assert [*field_rows(nothing), *capability_rows(nothing), *unused_rows(nothing)] == []
+
+
+def test_the_record_has_everything() -> None:
+    record = features_record(facts())
+    assert record.taint == 4
+    assert "atomics" in record.hwcaps
+    assert "crc32" not in record.hwcaps
