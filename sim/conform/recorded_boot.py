@@ -32,6 +32,8 @@ _MEMORY_FIELDS = ("vl_info_sve", "kvm_sve_max_vl_bytes", "kvm_host_sve_max_vl_by
 _RECORDED_BUILD = "+deb"
 """Records that do not name their kernel's release are of Debian's kernels."""
 _PANIC_PREFIXES = ("Kernel panic", "Internal error")
+_SUSPEND_PREFIX = "PM: "
+"""The beginning of lines of a suspend as a whole. Recordings have another way of it than the simulator, see init.sh."""
 _BOOT_LOG_PREFIXES = ("SVE: ", "SME: ", "KVM: ", "kvm [")
 """The beginnings of the boot's lines that recordings keep, see ``_BOOT_LINE`` in live/console_parser.py."""
 
@@ -76,18 +78,22 @@ def _performed(record: RecordedBoot) -> list[str]:
 
 
 def _parse_action(text: str) -> Action:
+    if text == Do.SUSPEND:
+        return Action(Do.SUSPEND)
     match = re.fullmatch(r"(on|off):(\d{1,5})", text)
     if match is None:
-        raise InputError(f"unknown action {text[:40]!r}: allowed are on:N and off:N")
+        raise InputError(f"unknown action {text[:40]!r}: allowed are on:N, off:N and suspend")
     return Action(Do.ONLINE if match[1] == "on" else Do.OFFLINE, f"cpu{match[2]}")
 
 
-def action_text(do: str, cpu: int) -> str:
+def action_text(do: str, cpu: int | None) -> str:
     """Write an action as records do.
 
     >>> action_text(Do.ONLINE, 3)
     'on:3'
     """
+    if cpu is None:
+        return do
     return f"{'on' if do == Do.ONLINE else 'off'}:{cpu}"
 
 
@@ -217,15 +223,16 @@ def _compare_actions(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
 
 
 def _observable_log(row: ActionRow) -> list[str]:
-    """Return the lines of an action that a recording can hold.
+    """Return the lines of an action that a recording can hold: those on CPUs.
 
     The guest takes an action's lines from dmesg when the action has ended. A hung action does not end, and its lines
     must be read from the console, which the guest silences until a panic (``dmesg -n 1``). Only the lines from the
     panic on can be seen then.
     """
+    log = [line for line in row.log if not line.startswith(_SUSPEND_PREFIX)]
     if row.outcome != "hung":
-        return row.log
-    return list(dropwhile(lambda line: not line.startswith(_PANIC_PREFIXES), row.log))
+        return log
+    return list(dropwhile(lambda line: not line.startswith(_PANIC_PREFIXES), log))
 
 
 def _compare_guests(observed: ObservedBoot, outcome: Outcome) -> Iterator[Field]:
