@@ -12,6 +12,7 @@ from sim.kernel.printk import EventKind, HypervisorPanic, Panic, SystemHang, Wor
 from sim.outcome import Outcome
 from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
+from sim.processes.suspend import Suspend
 from sim.processes.system import Steps, System
 from sim.processes.user_space import UserSpace
 from sim.scenario import KvmInit, Scenario
@@ -52,7 +53,8 @@ class BootRun:
         self.system = System(scenario, env)
         self.guests = Guests(self.system)
         self.hotplug = Hotplug(self.system, self.guests)
-        self.user_space = UserSpace(self.system, self.hotplug, self.guests)
+        self.suspend = Suspend(self.system, self.hotplug, self.guests)
+        self.user_space = UserSpace(self.system, self.hotplug, self.guests, self.suspend)
         env.process(_boot_cpu(self.system, self.hotplug, self.user_space))
 
     def snapshot(self, *, late_arrivals: bool) -> tuple[object, ...]:
@@ -62,7 +64,8 @@ class BootRun:
             late_arrivals: True if a CPU may arrive late and take the boot arguments that another CPU left behind.
         """
         hotplug = self.hotplug.snapshot(late_arrivals=late_arrivals)
-        return self.system.snapshot(), self.guests.snapshot(), hotplug, self.user_space.snapshot()
+        parts = self.system, self.guests, self.suspend, self.user_space
+        return *(part.snapshot() for part in parts), hotplug
 
     def to_the_end(self) -> Outcome:
         """Run everything that happens; a panic of the simulated system is an end as well."""

@@ -32,6 +32,7 @@ class StepKind(StrEnum):
     GIVE_UP = "give up waiting for"
     """The wait for a CPU ends in vain."""
     CPU_OFF = "cpu_off"
+    SLEEP = "sleep"
     GUEST_RUN = "guest_run"
     SAVE = "save"
     RESTORE = "restore"
@@ -40,6 +41,8 @@ class StepKind(StrEnum):
     """The time comes at which an agent's action may start."""
     LOOK_AGAIN = "looks again"
     """An agent that waits for a CPU checks whether it is still online."""
+    GO_ON = "goes on"
+    """A task that was frozen for a suspend goes on."""
     BEGIN = "begin"
     """An agent begins; chosen by explorers only."""
     TAKE_HOTPLUG_LOCK = "take the hotplug lock"
@@ -49,7 +52,7 @@ class StepKind(StrEnum):
     __hash__ = str.__hash__  # Enum's own runs Python code, and explorers look up steps all the time
 
 
-_STATEMENTS = {StepKind.LOOK_AGAIN, StepKind.TAKE_HOTPLUG_LOCK, StepKind.TAKE_SEAT}
+_STATEMENTS = {StepKind.LOOK_AGAIN, StepKind.GO_ON, StepKind.TAKE_HOTPLUG_LOCK, StepKind.TAKE_SEAT}
 """The kinds whose words do not lead over to the CPU or agent: a colon parts the two."""
 
 

@@ -41,6 +41,7 @@ class ActionOutcome(StrEnum):
     OFFLINE = "offline"
     RAN = "ran"
     KILLED = "killed"
+    RESUMED = "resumed"
     FAILED = "failed"
     HUNG = "hung"
     """The boot ended in the middle of the action."""
@@ -68,7 +69,8 @@ class ActionResult:
     """The result of an action; the lines logged meanwhile are `log_from` up to `log_to`."""
 
     action: Action
-    cpu: int
+    cpu: int | None
+    """None for an action on the whole system."""
     outcome: ActionOutcome
     error: str | None
     """The name of the errno of an action that failed."""
@@ -133,6 +135,20 @@ class Lost:
     """The logical number whose boot arguments it took."""
     vector_type: VectorType | None = None
     """The extension whose first use traps to EL3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A suspend of the system that has ended, whether or not the system slept."""
+
+    time_ns: int
+    """The time of its end."""
+    stayed_up: int | None
+    """The CPU that could not be taken down, if any."""
+    not_off: tuple[int, ...]
+    """The CPU hardware that was not off, so that firmware denied SYSTEM_SUSPEND."""
+    not_back: tuple[int, ...]
+    """The CPUs that were online before it, and did not come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +240,7 @@ class Facts:
     relay_refused: tuple[Lost, ...]
     lost: tuple[Lost, ...]
     shared_tasks: tuple[SharedIdleTask, ...]
+    suspends: tuple[Suspended, ...]
     start_levels: frozenset[int]
     """The exception levels at which CPUs started, whether or not they came online."""
     early: tuple[int, ...]
@@ -257,11 +274,11 @@ class Facts:
         return tuple(sorted(f"{one.action.agent!r} waits {self._for_what(one)}" for one in hung))
 
     def _for_what(self, one: ActionResult) -> str:
-        return (
-            f"for {self.label(one.cpu)} to be online"
-            if one.action.do is Do.AWAIT
-            else f"in {one.action.do} of {self.label(one.cpu)}"
-        )
+        if one.cpu is None:
+            return f"in {one.action.do}"
+        if one.action.do is Do.AWAIT:
+            return f"for {self.label(one.cpu)} to be online"
+        return f"in {one.action.do} of {self.label(one.cpu)}"
 
     def cpu_sets(self, events_to: int | None = None) -> CpuSets:
         """Return the sets of CPUs after the first events of the boot.

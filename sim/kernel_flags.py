@@ -154,6 +154,12 @@ class KernelFlags:
         "kernel/cpu.c (bringup_nonboot_cpus), changed in the merge window of 6.5; booted: 6.1 has it",
         (_BEFORE, (6, 5)),
     )
+    suspend_ascends: bool = _flag(
+        "the CPUs go down in ascending order when the system suspends, and not in descending order",
+        "kernel/cpu.c (freeze_secondary_cpus), commit fde78e4673af in the pull request of 6.11; booted: 6.1 has it, "
+        "6.12 and 7.3 have not",
+        (_BEFORE, (6, 11)),
+    )
     levels_checked_last: bool = _flag(
         "the line on the exception levels at which CPUs started comes after the lines on vector lengths",
         "arch/arm64/kernel/smp.c (smp_cpus_done), commit 075f48c924be in the pull request of 6.7; booted: 6.1 has it, "

@@ -130,6 +130,8 @@ class Latencies:
     """The pause of user space between two actions."""
     cpu_off: Distribution = fixed("2ms")
     """From the decision to take a CPU down until it is off."""
+    sleep: Distribution = fixed("1s")
+    """From the call of SYSTEM_SUSPEND, with all other CPUs off, until the system wakes."""
     guest_run: Distribution = fixed("500us")
     """The stay of a guest on a CPU between two exits."""
     save: Distribution = fixed("2us")

@@ -20,6 +20,7 @@ def notes_of(facts: Facts) -> list[str]:
         *left_early,
         *_refusal_notes(facts),
         *_return_notes(facts),
+        *_suspend_notes(facts),
         *waiting,
         *_level_notes(facts),
         *_spin_table_notes(facts),
@@ -51,6 +52,18 @@ def _return_notes(facts: Facts) -> Iterator[str]:
 def _came_after(facts: Facts, number: int, place: int | None) -> bool:
     """Return True if a CPU came online, with its own hardware, after an event, if there was one."""
     return place is not None and facts.booted_events[number] > place and facts.hw_cpu(number) == number
+
+
+def _suspend_notes(facts: Facts) -> Iterator[str]:
+    for one in facts.suspends:
+        if one.stayed_up is not None:
+            why = "waits in a spin table, and cannot be taken down"
+            yield f"the system cannot suspend: {facts.label(one.stayed_up)} {why}"
+        if one.not_off:
+            cpus = "cpu" + cpu_list(one.not_off)
+            yield f"the system cannot suspend: firmware denies SYSTEM_SUSPEND while {cpus} is not off"
+        for number in one.not_back:
+            yield f"{facts.label(number)} was online before the system suspended, and did not come back"
 
 
 def _level_notes(facts: Facts) -> Iterator[str]:

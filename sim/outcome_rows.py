@@ -113,13 +113,13 @@ class ActionRow(Row, frozen=True, gc=False):
     """An action of user space; rows are in the order in which the actions ended."""
 
     agent: Annotated[str, Meta(description="the agent")]
-    do: Annotated[str, Meta(description="online, offline, guest or await")]
-    cpu: Annotated[int, Meta(description="the CPU")]
+    do: Annotated[str, Meta(description="online, offline, guest, await or suspend")]
+    cpu: Annotated[int | None, Meta(description="the CPU; missing for the whole system")]
     outcome: Annotated[
         str,
         Meta(
-            description="online, offline, ran, killed or failed; hung: the boot ended in the middle of it; under way: "
-            "a schedule ended in the middle of it"
+            description="online, offline, ran, killed, resumed or failed; hung: the boot ended in the middle of it; "
+            "under way: a schedule ended in the middle of it"
         ),
     ]
     error: Annotated[str | None, Meta(description="name of the errno if it failed")]

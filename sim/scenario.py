@@ -71,13 +71,16 @@ class KvmInit(StrEnum):
 class Do(StrEnum):
     """An operation of user space.
 
-    It writes 1 or 0 to a CPU's ``online`` file, runs a guest pinned to a CPU, or waits until a CPU is online.
+    It writes 1 or 0 to a CPU's ``online`` file, runs a guest pinned to a CPU, waits until a CPU is online, or suspends
+    the system.
     """
 
     ONLINE = "online"
     OFFLINE = "offline"
     GUEST = "guest"
     AWAIT = "await"
+    SUSPEND = "suspend"
+    """It concerns the whole system, and has no CPU."""
 
 
 class LateBecause(StrEnum):
@@ -88,7 +91,7 @@ class LateBecause(StrEnum):
     LISTED_LATER = "listed later"
     """Firmware lists it later: it is not among the CPUs that the kernel finds at first."""
     RETURNS = "brought up again"
-    """User space took it down, and brings it up again."""
+    """User space took it down, or a suspend, and it is brought up again."""
     FAILED_EARLY = "failed to come early"
     """Firmware did not start it early, or too late; it came when it was tried again, or by itself."""
 
@@ -111,18 +114,20 @@ MOST_STEPS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action of user space on a CPU, which is given by its name in the topology.
+    """An action of user space on a CPU, which is given by its name in the topology, or on the whole system.
 
     Each agent performs its actions in order. The next starts when the last has ended, and not before `at_ns`
     nanoseconds after user space's start; different agents run at the same time. A guest enters `rounds` times and
     touches SVE each time.
 
     Raises:
-        InputError: an unknown operation, a negative time, too many rounds, or a name that cannot be printed.
+        InputError: an unknown operation, a negative time, too many rounds, a name that cannot be printed, a CPU where
+            there must be none, or none where there must be one.
     """
 
     do: Do
-    cpu: str
+    cpu: str | None = None
+    """The CPU's name; None for `Do.SUSPEND`."""
     at_ns: int = 0
     agent: str = "user space"
     guest: str = "guest"
@@ -130,12 +135,21 @@ class Action:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "do", choice(Do, "do", self.do))
+        if self.cpu is None and self.do is not Do.SUSPEND:
+            raise InputError(f"{self.do} concerns a CPU, and none is given")
+        if self.cpu is not None and self.do is Do.SUSPEND:
+            raise InputError(f"suspend concerns the whole system, not {self.cpu!r:.60}: leave the CPU out")
         check_printable("the agent's name", self.agent)
         check_printable("the guest's name", self.guest)
         if self.at_ns < 0:
-            raise InputError(f"an action on {self.cpu} at a negative time")
+            raise InputError(f"{self.words} at a negative time")
         if not 1 <= self.rounds <= MOST_ROUNDS:
             raise InputError(f"a guest makes 1 to {MOST_ROUNDS} rounds, not {self.rounds}")
+
+    @property
+    def words(self) -> str:
+        """The operation, with the CPU if it concerns one."""
+        return str(self.do) if self.cpu is None else f"{self.do} {self.cpu}"
 
 
 CPU_ON_ERRORS = {
@@ -284,7 +298,7 @@ class Scenario:
         if steps > MOST_STEPS:
             raise InputError(f"actions: {steps:,} steps, rounds of guests counted: the most is {MOST_STEPS:,}")
         for action in self.actions:
-            self.topology.number(action.cpu)
+            self.cpu_of(action)
 
     def _check_faults(self) -> None:
         for fault in self.faults:
@@ -333,6 +347,14 @@ class Scenario:
         """The kernel with the flags that the scenario sets, such as "6.12 with sme on"."""
         changes = ", ".join(f"{name} {'on' if value else 'off'}" for name, value in sorted(self.kernel_flags.items()))
         return f"{self.kernel} with {changes}" if changes else self.kernel
+
+    def cpu_of(self, action: Action) -> int | None:
+        """Return the logical number of the CPU that an action concerns; None if it concerns the whole system.
+
+        Raises:
+            InputError: the topology has no such CPU.
+        """
+        return None if action.cpu is None else self.topology.number(action.cpu)
 
     @property
     def active_design(self) -> Design | None:

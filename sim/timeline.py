@@ -30,6 +30,8 @@ class SpanKind(StrEnum):
     """A CPU that arrives after the capabilities are final is probed, and verified against them."""
     WAITED_FOR = "waited for in vain"
     ONLINE = "online"
+    ASLEEP = "asleep"
+    """The CPU that stays up for a suspend sleeps in firmware, and the system with it."""
     GUEST = "guest"
     SAVE = "save"
     RESTORE = "restore"
@@ -116,6 +118,7 @@ _ENDS = {
     EventKind.GUEST_LEAVES: SpanKind.GUEST,
     EventKind.SAVED: SpanKind.SAVE,
     EventKind.RESTORED: SpanKind.RESTORE,
+    EventKind.AWAKE: SpanKind.ASLEEP,
     EventKind.OFFLINE: SpanKind.ONLINE,
     EventKind.DIED: SpanKind.CPU_ON,
 }
@@ -123,6 +126,7 @@ _BEGINS = {
     EventKind.GUEST_ENTERS: SpanKind.GUEST,
     EventKind.SAVE: SpanKind.SAVE,
     EventKind.RESTORE: SpanKind.RESTORE,
+    EventKind.ASLEEP: SpanKind.ASLEEP,
 }
 
 
@@ -155,6 +159,10 @@ class _Reader:
         if kind in _MARKS:
             lane = BOOT if cpu is None or kind in _OF_BOOT else cpu
             self.marks.append(Mark(lane, _MARKS[kind], event.time_ns, event_detail(event)))
+        if kind is EventKind.LOCK_TAKEN:
+            self._begin(LOCK, SpanKind.LOCK_HELD, event.time_ns, "for suspend" if cpu is None else f"for cpu{cpu}")
+        elif kind is EventKind.LOCK_RELEASED:
+            self._end(LOCK, SpanKind.LOCK_HELD, event.time_ns)
         if cpu is None:
             return
         if kind in _BEGINS:
@@ -166,8 +174,6 @@ class _Reader:
     def _hotplug(self, cpu: int, event: Event) -> None:
         now_ns = event.time_ns
         match event.kind:
-            case EventKind.LOCK_TAKEN:
-                self._begin(LOCK, SpanKind.LOCK_HELD, now_ns, f"for cpu{cpu}")
             case EventKind.CPU_ON:
                 self._begin(cpu, SpanKind.CPU_ON, now_ns)
             case EventKind.CPU_ON_ANSWERED if event.detail != SUCCESS:
@@ -187,16 +193,16 @@ class _Reader:
             case EventKind.REFUSED:
                 self._end_probing(cpu, now_ns)
                 self._begin(cpu, SpanKind.WAITED_FOR, now_ns, "it refused itself")
+            case EventKind.GAVE_UP:
+                self._waited(cpu, now_ns)
             case _:
-                self._waited(cpu, event.kind, now_ns)
+                pass
 
-    def _waited(self, cpu: int, kind: EventKind, now_ns: int) -> None:
-        """End the lock's span, or the wait for a CPU that refused itself or that never arrived."""
-        if kind is EventKind.LOCK_RELEASED:
-            self._end(LOCK, SpanKind.LOCK_HELD, now_ns)
-        elif kind is EventKind.GAVE_UP and (cpu, SpanKind.WAITED_FOR) in self._open:
+    def _waited(self, cpu: int, now_ns: int) -> None:
+        """End the wait for a CPU that refused itself or that never arrived."""
+        if (cpu, SpanKind.WAITED_FOR) in self._open:
             self._end(cpu, SpanKind.WAITED_FOR, now_ns)
-        elif kind is EventKind.GAVE_UP:
+        else:
             # Its time of acceptance stays: the CPU may still arrive, and its span of CPU_ON goes on until then.
             start_ns = self._accepted_ns.get(cpu, now_ns)
             self.spans.append(Span(cpu, SpanKind.WAITED_FOR, start_ns, now_ns, "it did not arrive"))

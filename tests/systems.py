@@ -35,6 +35,10 @@ def wait_for(number: int, **more: Any) -> Action:
     return Action(Do.AWAIT, f"cpu{number}", **more)
 
 
+def suspend(**more: Any) -> Action:
+    return Action(Do.SUSPEND, **more)
+
+
 def booted(*sve_bits: list[int] | None, **parts: Any) -> Outcome:
     """Boot CPUs cpu0, cpu1, ... with these SVE lengths."""
     return boot(Scenario(Topology.of(sve_bits), **parts))
@@ -49,8 +53,8 @@ def small_scenarios(draw: DrawFn) -> Scenario:
     """Up to four CPUs, early and late, with a few actions of up to two agents."""
     sets = draw(st.lists(st.sampled_from([N2, V1, A64FX]), min_size=1, max_size=4))
     act = st.builds(
-        lambda do, cpu, agent: do(cpu, agent=agent),
-        st.sampled_from([on, off, guest]),
+        lambda do, cpu, agent: suspend(agent=agent) if do is suspend else do(cpu, agent=agent),
+        st.sampled_from([on, off, guest, suspend]),
         st.integers(0, len(sets) - 1),
         st.sampled_from("ab"),
     )

@@ -14,7 +14,8 @@ from sim.scenario import KvmMode, Scenario
 from sim.topology import Topology
 from tests.systems import A64FX, V1, guest, texts
 
-BEFORE_6_7 = {"pseudo_registers", "levels_checked_last"}
+BEFORE_6_11 = {"suspend_ascends"}
+BEFORE_6_7 = BEFORE_6_11 | {"pseudo_registers", "levels_checked_last"}
 OLD = BEFORE_6_7 | {"maxcpus_counts_online"}
 BUG = {"hyp_flavour", "pkvm_hvhe", "host_sve_buffers"}
 FIXED = BUG | {"zcr_el2_constrained", "eperm_is_silent"}
@@ -48,9 +49,9 @@ ROOT = Path(__file__).parents[1]
         ("6.5", BEFORE_6_7 | {"sme"}),
         ("6.6.60", BEFORE_6_7 | {"sme"}),
         ("6.6.85", BEFORE_6_7 | {"host_fpsimd_flushed"}),
-        ("6.7", {"sme"}),
-        ("6.9", {"hyp_flavour", "sme"}),
-        ("6.10", BUG | {"sme"}),
+        ("6.7", BEFORE_6_11 | {"sme"}),
+        ("6.9", BEFORE_6_11 | {"hyp_flavour", "sme"}),
+        ("6.10", BEFORE_6_11 | BUG | {"sme"}),
         ("6.11.7", BUG | {"sme"}),
         ("6.11", BUG),
         ("6.12-rc1", FIXED),

@@ -27,6 +27,7 @@ _OF_SYSTEM = {
     StepKind.KVM_INIT: "KVM's initcall",
     StepKind.PKVM_FINALISE: "the initcalls after KVM's",
     StepKind.USER_SPACE: "user space to start",
+    StepKind.SLEEP: "the system to wake",
 }
 _OF_CPU = {
     StepKind.PROBE: "{}'s probing",

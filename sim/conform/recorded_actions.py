@@ -1,4 +1,4 @@
-"""Actions of user space as records write them: ``on:N`` and ``off:N``, with a logical CPU number."""
+"""Actions of user space as records write them: ``on:N``, ``off:N`` with a logical CPU number, and ``suspend``."""
 
 import re
 
@@ -12,16 +12,20 @@ def parse_action(text: str) -> Action:
     Raises:
         InputError: the text has another form.
     """
+    if text == Do.SUSPEND:
+        return Action(Do.SUSPEND)
     match = re.fullmatch(r"(on|off):(\d{1,5})", text)
     if match is None:
-        raise InputError(f"unknown action {text[:40]!r}: allowed are on:N and off:N")
+        raise InputError(f"unknown action {text[:40]!r}: allowed are on:N, off:N and suspend")
     return Action(Do.ONLINE if match[1] == "on" else Do.OFFLINE, f"cpu{match[2]}")
 
 
-def action_text(do: str, cpu: int) -> str:
+def action_text(do: str, cpu: int | None) -> str:
     """Write an action as records do.
 
     >>> action_text(Do.ONLINE, 3)
     'on:3'
     """
+    if cpu is None:
+        return do
     return f"{'on' if do == Do.ONLINE else 'off'}:{cpu}"

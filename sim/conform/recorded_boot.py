@@ -31,6 +31,8 @@ from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, largest_vq
 _MEMORY_FIELDS = ("vl_info_sve", "kvm_sve_max_vl_bytes", "kvm_host_sve_max_vl_bytes")
 """Fields that are read from the kernel's memory."""
 _PANIC_PREFIXES = ("Kernel panic", "Internal error")
+_SUSPEND_PREFIX = "PM: "
+"""The beginning of lines of a suspend as a whole. Recordings have another way of it than the simulator, see init.sh."""
 _BOOT_LOG_PREFIXES = ("SVE: ", "SME: ", "KVM: ", "kvm [")
 """The beginnings of the boot's lines that recordings keep, see ``_BOOT_LINE`` in live/console_parser.py."""
 
@@ -195,15 +197,16 @@ def _compare_actions(record: RecordedBoot, outcome: Outcome) -> Iterator[Field]:
 
 
 def _observable_log(row: ActionRow) -> list[str]:
-    """Return the lines of an action that a recording can hold.
+    """Return the lines of an action that a recording can hold: those on CPUs.
 
     The guest takes an action's lines from dmesg when the action has ended. A hung action does not end, and its lines
     must be read from the console, which the guest silences until a panic (``dmesg -n 1``). Only the lines from the
     panic on can be seen then.
     """
+    log = [line for line in row.log if not line.startswith(_SUSPEND_PREFIX)]
     if row.outcome != "hung":
-        return row.log
-    return list(dropwhile(lambda line: not line.startswith(_PANIC_PREFIXES), row.log))
+        return log
+    return list(dropwhile(lambda line: not line.startswith(_PANIC_PREFIXES), log))
 
 
 def _compare_guests(observed: ObservedBoot, outcome: Outcome) -> Iterator[Field]:

@@ -29,12 +29,12 @@ class RecordedCpu(msgspec.Struct, frozen=True):
 
 
 class RecordedAction(msgspec.Struct, frozen=True):
-    """An action of user space on one CPU, and its result."""
+    """An action of user space, and its result."""
 
     action: str
-    """``on:N`` or ``off:N``; N is a logical CPU number."""
+    """``on:N`` or ``off:N``, where N is a logical CPU number, or ``suspend``."""
     outcome: str
-    """online, offline, failed or hung."""
+    """online, offline, resumed, failed or hung."""
     error: str | None
     """The name of the errno, where the write to sysfs failed."""
     log: list[str]

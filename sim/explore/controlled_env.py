@@ -172,7 +172,9 @@ def late_arrivals(scenario: Scenario) -> frozenset[int]:
     number = scenario.topology.number
     # Where the limit counts online CPUs, an order in which a CPU does not come in time lets any other come early.
     early = scenario.early_candidates if scenario.flags.maxcpus_counts_online else scenario.early
-    brought_up = {*early[1:], *(number(action.cpu) for action in scenario.actions if action.do is Do.ONLINE)}
+    onlined = (scenario.cpu_of(action) for action in scenario.actions if action.do is Do.ONLINE)
+    # A suspend brings up again what was online, and so nothing more.
+    brought_up = {*early[1:], *(cpu for cpu in onlined if cpu is not None)}
     cpu_on_ns, probe_ns = scenario.latencies.cpu_on.longest_ns, scenario.latencies.probe.longest_ns
     arrives_after_ns = dict.fromkeys(brought_up, cpu_on_ns)
     for fault in scenario.faults:

@@ -17,7 +17,8 @@ class Pending(NamedTuple):
 
     agent: str
     do: Do
-    cpu: int
+    cpu: int | None
+    """None: it concerns all CPUs."""
 
 
 class PendingActions:
@@ -30,7 +31,9 @@ class PendingActions:
         self._smp = run.system.smp
         self._pending = list(self._all())
         self.down = {one.cpu for one in self._pending if one.do is Do.OFFLINE}
-        """The CPUs that an agent takes down, or will."""
+        """The CPUs that an agent takes down, or will, by an action of their own."""
+        self.has_suspend = any(one.do is Do.SUSPEND for one in self._pending)
+        """True if an agent suspends the system, or will."""
 
     def _all(self) -> Iterator[Pending]:
         """Yield what each agent is doing and has left to do."""
@@ -38,11 +41,13 @@ class PendingActions:
         for agent, left in user_space.left.items():
             now = user_space.under_way(agent)
             for action in (*(() if now is None else (now,)), *left):
-                yield Pending(agent, action.do, self.number(action))
+                yield Pending(agent, action.do, self._run.system.scenario.cpu_of(action))
 
     def number(self, action: Action) -> int:
-        """Return the CPU of an action."""
-        return self._run.system.scenario.topology.number(action.cpu)
+        """Return the CPU of an action that concerns one."""
+        number = self._run.system.scenario.cpu_of(action)
+        assert number is not None
+        return number
 
     def is_kvm_pending(self) -> bool:
         """Return True if KVM may initialise beside user space, and has not yet.

@@ -56,9 +56,10 @@ class Reduction:
     def _everything_depends(self) -> bool:
         """Return True if each step may depend on any other, so that there is nothing to reduce.
 
-        A CPU at another exception level may end the boot, and changes how the kernel judges all CPUs that come after.
+        A CPU at another exception level may end the boot, and changes how the kernel judges all CPUs that come after. A
+        suspend freezes all agents and takes down all CPUs.
         """
-        return self._scenario.has_mixed_levels
+        return self._scenario.has_mixed_levels or self._pending.has_suspend
 
     def _shows_nothing(self, step: Step) -> bool:
         of_agent = step.kind in _OF_AGENTS and self._left[str(step.who)][0].do is not Do.GUEST

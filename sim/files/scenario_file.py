@@ -31,7 +31,7 @@ from sim.files.toml_tables import at, read_text, table_from_data, table_from_tex
 from sim.kernel_flags import kernel_flags
 from sim.kernel_release import kernel_release
 from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
-from sim.scenario import Action, Fault, Scenario
+from sim.scenario import Action, Do, Fault, Scenario
 from sim.topology import MOST_CPUS, Cpu, EnableMethod, Topology
 from sim.units import nanoseconds
 from sim.vectors import LEN_FIELD, VectorType
@@ -239,7 +239,10 @@ def design_from(table: DesignTable, place: str = "design") -> Design:
 
 def _action(index: int, table: ActionTable, topology: Topology) -> Action:
     with at(f"actions[{index}]"):
-        topology.number(table.cpu)
+        if table.cpu is not None:
+            topology.number(table.cpu)
+        elif table.do is not Do.SUSPEND:
+            raise InputError("the key 'cpu' is missing")
         return Action(table.do, table.cpu, nanoseconds(table.at), table.agent, table.guest, table.rounds)
 
 

@@ -35,6 +35,11 @@ _SERIES = {
     r"(\.(0|[1-9][0-9]{0,3}))?([-+~][A-Za-z0-9_.+~-]{1,60})?$",
     "examples": ["6.12", "6.12.117"],
 }
+_ACTION = {
+    "if": {"properties": {"do": {"const": Do.SUSPEND.value}}},
+    "then": {"properties": {"cpu": False}},
+    "else": {"required": ["cpu"]},
+}
 
 
 def _distribution(name: str) -> dict[str, object]:
@@ -294,8 +299,10 @@ class FaultTable(Table):
 class ActionTable(Table):
     """An action of user space."""
 
-    do: Annotated[Do, Meta(description='"online", "offline", "guest" or "await"')]
-    cpu: Annotated[str, Meta(description="the CPU that the action concerns")]
+    do: Annotated[Do, Meta(description='"online", "offline", "guest", "await" or "suspend"')]
+    cpu: Annotated[
+        str | None, Meta(description='the CPU that the action concerns; required, but for "suspend", which has none')
+    ] = None
     at: Annotated[Duration, Meta(description="not before this time, counted from user space's start")] = "0s"
     agent: Annotated[Name, Meta(description="the agent that performs the action")] = "user space"
     guest: Annotated[
@@ -365,5 +372,7 @@ class ScenarioTable(Table):
     faults: Annotated[
         list[Annotated[FaultTable, Meta(extra_json_schema=_ONE_FAULT)]], Meta(description="the faults of firmware")
     ] = []
-    actions: Annotated[list[ActionTable], Meta(description="the actions of user space")] = []
+    actions: Annotated[
+        list[Annotated[ActionTable, Meta(extra_json_schema=_ACTION)]], Meta(description="the actions of user space")
+    ] = []
     expect: Annotated[ExpectTable | UnsetType, Meta(description="the expected outcome, for tests")] = UNSET

@@ -26,6 +26,8 @@ class EventKind(StrEnum):
     GAVE_UP = "gave up"
     LOCK_TAKEN = "lock taken"
     LOCK_RELEASED = "lock released"
+    ASLEEP = "asleep"
+    AWAKE = "awake"
     CPU_ON = "CPU_ON"
     CPU_ON_ANSWERED = "CPU_ON answered"  # CpuOnAnswer
     RELEASED = "released"
@@ -90,8 +92,8 @@ Detail = Arrival | CpuOnAnswer | RefusedBy | Allocation | Guest | SaveLength | W
 class Event(NamedTuple):
     """Something that happened, whether or not the kernel logs it.
 
-    `cpu` is a logical number; for `EventKind.ARRIVED`, `DIED`, `CPU_ON` and `RELEASED` it is the CPU hardware's
-    own.
+    `cpu` is a logical number, or None for the system as a whole; for `EventKind.ARRIVED`, `DIED`, `CPU_ON` and
+    `RELEASED` it is the CPU hardware's own.
     """
 
     time_ns: int

@@ -1,4 +1,4 @@
-"""Firmware as Linux calls it: PSCI CPU_ON, with the faults that a scenario gives it.
+"""Firmware as Linux calls it: PSCI CPU_ON, with the faults that a scenario gives it, and SYSTEM_SUSPEND.
 
 Source: the Arm Power State Coordination Interface; drivers/firmware/psci/psci.c for the errnos.
 """
@@ -66,7 +66,7 @@ def _first(fault: Fault) -> int:
 
 
 class Psci:
-    """The implementation of PSCI: it answers CPU_ON, and knows which hardware CPUs run.
+    """The implementation of PSCI: it answers CPU_ON and SYSTEM_SUSPEND, and knows which hardware CPUs run.
 
     It knows nothing of logical numbers that CPUs took over from others: a CPU here is hardware, named by the number of
     its own MPIDR.
@@ -79,11 +79,13 @@ class Psci:
         self._faults = {number: _FaultsOfCpu(of_cpu) for number, of_cpu in sorted(faults.items())}
         self._awaited: set[int] = set()
         self._on: set[int] = {0}
+        self._released: set[int] = set()
+        """The CPUs that left a spin table: PSCI knows nothing of them."""
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
         calls = tuple(of_cpu.snapshot() for of_cpu in self._faults.values())
-        return tuple(sorted(self._awaited)), tuple(sorted(self._on)), calls
+        return tuple(sorted(self._awaited)), tuple(sorted(self._on)), tuple(sorted(self._released)), calls
 
     def cpu_on(self, number: int) -> CpuOn:
         """Answer CPU_ON for a CPU.
@@ -105,8 +107,18 @@ class Psci:
 
     def release(self, number: int) -> CpuOn:
         """Let a CPU out of its spin table: nothing is answered, and it is not known to be on its way."""
+        self._released.add(number)
         of_cpu = self._faults.get(number)
         return self._started(number, None if of_cpu is None else of_cpu.of_next_call())
+
+    def not_off(self, caller: int) -> list[int]:
+        """Return the CPUs, except the caller, that are not off, in ascending order: with any of them it is not alone.
+
+        SYSTEM_SUSPEND is then answered DENIED. A CPU that was started and never arrived is not off either.
+
+        Source: Trusted Firmware-A, lib/psci/psci_suspend.c (``psci_system_suspend``, ``psci_is_last_on_cpu``).
+        """
+        return sorted((self._awaited | self._on) - self._released - {caller})
 
     def _started(self, number: int, fault: Fault | None) -> CpuOn:
         self._awaited.add(number)

@@ -26,6 +26,7 @@ COLOURS = {
     SpanKind.PROBING: style.BLUE,
     SpanKind.VERIFYING: style.GREEN,
     SpanKind.WAITED_FOR: style.PALE,
+    SpanKind.ASLEEP: style.BLACK,
     SpanKind.GUEST: style.PINK,
     SpanKind.SAVE: style.RED,
     SpanKind.RESTORE: style.YELLOW,

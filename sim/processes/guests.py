@@ -16,7 +16,7 @@ from sim.environment import Lock, StepKind
 from sim.errnos import Errno
 from sim.facts import ActionOutcome, GuestVisit
 from sim.kernel.printk import EventKind, Guest, SaveLength
-from sim.processes.system import System
+from sim.processes.system import Steps, System
 from sim.scenario import Action
 from sim.vectors import bits_from_vq
 
@@ -78,6 +78,24 @@ class Guests:
         """Forget that guests were told to leave a CPU, which is offline now, so that they may enter once it is back."""
         del self._going_down[number]
 
+    def freeze(self) -> Steps:
+        """Make all guests leave their CPUs, and wait until they have; the caller holds the hotplug lock.
+
+        The tasks that run them are frozen then, and do not enter any CPU until `thaw`.
+        """
+        online = self._smp.online()
+        for number in online:
+            self.leave(number)
+        for number in online:
+            if self.seat(number).users:
+                with self.seat(number).request() as seat:
+                    yield seat
+
+    def thaw(self) -> None:
+        """Let guests enter their CPUs again."""
+        for number in [one for one in self._going_down if self._is_going_down(one)]:
+            self.left(number)
+
     def seat(self, number: int) -> simpy.Resource:
         """Return the lock that a guest holds while it is on a CPU."""
         if number not in self._seats:
@@ -105,6 +123,7 @@ class Guests:
                 if self._stays(run.number):
                     yield from self._round(action.guest, run)
                     run.rounds += 1
+            yield from self._system.freezer.thawed(action.agent)
             # Another CPU is always online: the last CPU cannot be taken down.
             if not (run.is_over(action.rounds) or self._stays(run.number)):
                 run.number = next(online for online in self._smp.online() if online != run.number)

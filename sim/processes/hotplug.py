@@ -125,20 +125,29 @@ class Hotplug:
 
     def online(self, number: int) -> Answer:
         """Bring a CPU online under the hotplug lock."""
-        return (yield from self._locked(number, self._cpu_up(number, self._shared)))
+        return (yield from self.locked(number, self.bring_up(number)))
 
     def offline(self, number: int) -> Answer:
         """Take a CPU offline under the hotplug lock."""
-        return (yield from self._locked(number, self._cpu_down(number)))
+        return (yield from self.locked(number, self._cpu_down(number)))
 
-    def _locked(self, number: int, steps: Answer) -> Answer:
-        """Run steps on a CPU under the hotplug lock; they do not begin before the lock is taken."""
+    def locked(self, number: int | None, steps: Answer) -> Answer:
+        """Run steps under the hotplug lock; they do not begin before the lock is taken.
+
+        Args:
+            number: the CPU that they concern; None: all CPUs.
+            steps: the steps.
+        """
         with self._lock.request() as lock:
             yield lock
             self._printk.event(EventKind.LOCK_TAKEN, number)
             error = yield from steps
             self._printk.event(EventKind.LOCK_RELEASED, number)
         return error
+
+    def bring_up(self, number: int) -> Answer:
+        """Bring a CPU online; the caller holds the hotplug lock."""
+        return self._cpu_up(number, self._shared)
 
     def _cpu_up(self, number: int, bring_up: _BringUp) -> Answer:
         """Bring a CPU online, as ``__cpu_up`` does, and return the errno: OK if it is online."""
@@ -337,10 +346,20 @@ class Hotplug:
         self._guests.leave(number)
         with self._guests.seat(number).request() as seat:
             yield seat
-            yield self._system.wait(self._system.scenario.latencies.cpu_off, StepKind.CPU_OFF, number)
-            # CPU_OFF concerns the hardware that ran under the number.
-            self._system.psci.off(self._smp.cpu_down(number))
+            error = yield from self.take_down(number)
             self._guests.left(number)
+        return error
+
+    def take_down(self, number: int) -> Answer:
+        """Take a CPU offline that is online and without guests; the caller holds the hotplug lock.
+
+        Source: arch/arm64/kernel/smp.c (``op_cpu_disable``): a CPU of a spin table has no way to be stopped.
+        """
+        if not self._system.scenario.has_hotplug(number):
+            return Errno.EOPNOTSUPP
+        yield self._system.wait(self._system.scenario.latencies.cpu_off, StepKind.CPU_OFF, number)
+        # CPU_OFF concerns the hardware that ran under the number.
+        self._system.psci.off(self._smp.cpu_down(number))
         self._recorder.states[number] = CpuState.OFFLINE
         self._printk.event(EventKind.OFFLINE, number)
         return Errno.OK

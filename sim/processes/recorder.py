@@ -13,6 +13,7 @@ from sim.facts import (
     PanicFact,
     Refused,
     SharedIdleTask,
+    Suspended,
 )
 from sim.feature_facts import FeatureState, feature_state
 from sim.kernel.cpufeature import CpuFeatures
@@ -35,6 +36,7 @@ class Recorder:
         self.relay_refused: list[Lost] = []
         self.lost: list[Lost] = []
         self.shared_tasks: list[SharedIdleTask] = []
+        self.suspends: list[Suspended] = []
         self.early: list[int] = [0]
         self.counted: set[int] = set()
         self.states: dict[int, CpuState] = {}
@@ -129,6 +131,7 @@ class Recorder:
             relay_refused=tuple(self.relay_refused),
             lost=tuple(self.lost),
             shared_tasks=tuple(self.shared_tasks),
+            suspends=tuple(self.suspends),
             start_levels=start_levels,
             early=tuple(self.early),
             counted=frozenset(self.counted),

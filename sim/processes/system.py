@@ -17,6 +17,7 @@ from sim.kernel.smp import Smp
 from sim.latencies import Distribution
 from sim.machine.firmware import Psci
 from sim.machine.registers import VectorUnit
+from sim.processes.freezer import Freezer
 from sim.processes.recorder import Recorder
 from sim.scenario import Fault, Scenario
 from sim.vectors import VectorType
@@ -54,11 +55,12 @@ class System:
             faults.setdefault(scenario.topology.number(fault.cpu), []).append(fault)
         self.psci = Psci(faults)
         self.recorder = Recorder(scenario)
+        self.freezer = Freezer(env)
         self._draws: Counter[Step] = Counter()
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on, except the progress of processes."""
-        parts = self.smp, self.features, self.kvm, self.psci, self.hyp
+        parts = self.smp, self.features, self.kvm, self.psci, self.hyp, self.freezer
         units = tuple((hw_cpu, unit.snapshot()) for hw_cpu, unit in sorted(self.units.items()))
         return *(part.snapshot() for part in parts), units, self.recorder.snapshot(kvm_decided=self.kvm.decided)
 

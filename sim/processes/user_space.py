@@ -1,10 +1,16 @@
 """User space: agents that write to sysfs and run guests, each performing its own actions in order."""
 
+from collections.abc import Generator
+from typing import Any
+
+from simpy.events import Event
+
 from sim.environment import Step, StepKind
 from sim.errnos import Errno
 from sim.facts import ActionOutcome, ActionResult
 from sim.processes.guests import Guests
 from sim.processes.hotplug import Hotplug
+from sim.processes.suspend import Suspend
 from sim.processes.system import Answer, Steps, System
 from sim.scenario import Action, Do
 
@@ -16,14 +22,16 @@ class UserSpace:
         system: the system.
         hotplug: brings CPUs online, and takes them down.
         guests: runs guests.
+        suspend: suspends the system.
     """
 
-    def __init__(self, system: System, hotplug: Hotplug, guests: Guests) -> None:
+    def __init__(self, system: System, hotplug: Hotplug, guests: Guests, suspend: Suspend) -> None:
         self._system = system
         self._printk = system.printk
         self._env = system.env
         self._hotplug = hotplug
         self._guests = guests
+        self._suspend = suspend
         self._underway: dict[str, tuple[Action, int, int]] = {}
         self.left: dict[str, list[Action]] = {}
         """The actions that each agent has not begun yet."""
@@ -65,25 +73,29 @@ class UserSpace:
                 yield self._env.after(
                     max(0, start_ns + action.at_ns - self._env.now_ns), Step(StepKind.TIME_COMES, name)
                 )
+            yield from self._system.freezer.thawed(name)
             del left[0]
             self._underway[name] = (action, self._env.now_ns, len(self._printk.lines))
-            number = self._system.scenario.topology.number(action.cpu)
-            match action.do:
-                case Do.ONLINE | Do.OFFLINE if not self._system.scenario.has_hotplug(number):
-                    # There is no file to write to. A shell, which asks to create it, reports EACCES instead.
-                    outcome, error = ActionOutcome.FAILED, Errno.ENOENT
-                case Do.ONLINE:
-                    error = yield from self._hotplug.online(number)
-                    outcome = ActionOutcome.ONLINE
-                case Do.OFFLINE:
-                    error = yield from self._hotplug.offline(number)
-                    outcome = ActionOutcome.OFFLINE
-                case Do.AWAIT:
-                    error = yield from self._await(name, number)
-                    outcome = ActionOutcome.ONLINE
-                case Do.GUEST:
-                    outcome, error = yield from self._guests.run(action, number)
+            outcome, error = yield from self._perform(action)
             self._finish(name, outcome if not error else ActionOutcome.FAILED, error.name if error else None)
+
+    def _perform(self, action: Action) -> Generator[Event, Any, tuple[ActionOutcome, Errno]]:
+        """Perform an action, and return the outcome that it has unless the errno says that it failed."""
+        number = self._system.scenario.cpu_of(action)
+        if number is None:
+            return ActionOutcome.RESUMED, (yield from self._suspend.run())
+        match action.do:
+            case Do.ONLINE | Do.OFFLINE if not self._system.scenario.has_hotplug(number):
+                # There is no file to write to. A shell, which asks to create it, reports EACCES instead.
+                return ActionOutcome.FAILED, Errno.ENOENT
+            case Do.OFFLINE:
+                return ActionOutcome.OFFLINE, (yield from self._hotplug.offline(number))
+            case Do.AWAIT:
+                return ActionOutcome.ONLINE, (yield from self._await(action.agent, number))
+            case Do.GUEST:
+                return (yield from self._guests.run(action, number))
+            case _:
+                return ActionOutcome.ONLINE, (yield from self._hotplug.online(number))
 
     def _await(self, name: str, number: int) -> Answer:
         """Wait until a CPU is online.
@@ -94,12 +106,13 @@ class UserSpace:
         while not self._system.smp.is_online(number):
             yield self._hotplug.coming(number)
             yield self._env.after(0, Step(StepKind.LOOK_AGAIN, name))
+            yield from self._system.freezer.thawed(name)
         return Errno.OK
 
     def _finish(self, agent: str, outcome: ActionOutcome, error: str | None) -> None:
         """Record the result of the action that an agent has under way."""
         action, started_ns, log_from = self._underway.pop(agent)
-        number = self._system.scenario.topology.number(action.cpu)
+        number = self._system.scenario.cpu_of(action)
         result = ActionResult(
             action,
             number,

@@ -126,9 +126,10 @@ def _actions(outcome: Outcome, console: Console) -> None:
     for _, members in grouped(rows, alike):
         row = members[0]
         # An agent may have repeated an action on a CPU; the list has each CPU once.
-        cpus = f"cpu{row.cpu}" if len(members) == 1 else short_cpu_list(list({member.cpu for member in members}))
+        cpus = list({member.cpu for member in members if member.cpu is not None})
+        shown = f"cpu{row.cpu}" if len(members) == len(cpus) == 1 else short_cpu_list(cpus)
         end = f"{row.outcome} ({row.error})" if row.error else row.outcome
-        cells.append([row.agent, f"{row.do} {cpus}", end, _durations(members)])
+        cells.append([row.agent, f"{row.do} {shown}".rstrip(), end, _durations(members)])
     table(console, columns, cells)
 
 

@@ -104,7 +104,7 @@ def scenarios(
     relay: SearchStrategy[Relay] | None = None,
     most_actions: int = 4,
 ) -> Scenario:
-    """Draw scenarios under pKVM with early and late CPUs, which run guests, come online and go offline.
+    """Draw scenarios under pKVM with early and late CPUs, which run guests, come online and go offline, and suspend.
 
     Args:
         draw: given by Hypothesis.
@@ -118,8 +118,9 @@ def scenarios(
     names = [cpu.name for cpu in system.logical]
     # A number beyond the topology stands for its last CPU, so that an action stays valid while Hypothesis removes CPUs.
     numbers = st.integers(0, _FEW) | st.integers(0, _MAX_CPUS - 1)
-    kinds = st.sampled_from([Do.GUEST, Do.ONLINE, Do.GUEST, Do.OFFLINE])  # only guests make the hypervisor save
-    action = st.builds(Action, kinds, numbers.map(_name_at(names)))
+    # Only guests make the hypervisor save.
+    kinds = st.sampled_from([Do.GUEST, Do.ONLINE, Do.GUEST, Do.OFFLINE, Do.GUEST, Do.SUSPEND])
+    action = st.builds(_action, kinds, numbers.map(_name_at(names)))
     early = max(1, len(names) - draw(st.integers(0, _FEW)))
     return Scenario(
         system,
@@ -130,6 +131,10 @@ def scenarios(
         maxcpus=early,
         actions=tuple(draw(st.lists(action, max_size=most_actions))),
     )
+
+
+def _action(do: Do, cpu: str) -> Action:
+    return Action(do, None if do is Do.SUSPEND else cpu)
 
 
 def _name_at(names: Sequence[str]) -> Callable[[int], str]:

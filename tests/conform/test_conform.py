@@ -19,7 +19,7 @@ from sim.kernel_release import RECORDED, kernel_release
 from tests.conform.samples import TRUTH, directed_boots
 
 FILES = sorted(TRUTH.rglob("*.json"))
-KINDS = {"boot": 1187, "feature boot": 282, "save": 114}
+KINDS = {"boot": 1280, "feature boot": 282, "save": 114}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

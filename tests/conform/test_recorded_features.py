@@ -175,7 +175,7 @@ def test_a_boot_cpu_without_the_granule_of_the_kernel_prints_nothing() -> None:
     ("change", "message"),
     [
         ({"cpus": []}, "run mine: no CPUs"),
-        ({"actions": ["up:1"]}, "run mine: unknown action 'up:1': allowed are on:N and off:N"),
+        ({"actions": ["up:1"]}, "run mine: unknown action 'up:1': allowed are on:N, off:N and suspend"),
         ({"command_line": "arm64.nomt"}, "run mine: options: 'arm64.nomt' does not concern CPU features"),
         ({"early": 0}, "run mine: maxcpus is 0"),
     ],

@@ -53,7 +53,7 @@ from sim.show.schedule_text import show_schedule
 from sim.topology import Cpu, Topology
 from tests.command_line import Asymboot
 from tests.examples import examples
-from tests.systems import guest, off, on, wait_for
+from tests.systems import guest, off, on, suspend, wait_for
 
 SCHEDULES = jsonschema.Draft202012Validator(json.loads(schema_text("schedule")))
 WIDE, NARROW = [128, 256, 512], [128]
@@ -269,6 +269,31 @@ SCENARIOS = {
         kernel="6.1",
         faults=(Fault("cpu1", arrives_after_ns=6_000_000_000),),
     ),
+    "a suspend beside guests": scenario(
+        NARROW,
+        WIDE,
+        early=2,
+        actions=[suspend(agent="a"), guest(0, agent="b"), guest(1, agent="c", guest="other")],
+        design="v6.11",
+    ),
+    "a suspend that loses a CPU": scenario(
+        NARROW,
+        NARROW,
+        early=2,
+        actions=[suspend(agent="a"), off(1, agent="b"), wait_for(1, agent="c")],
+        faults=(Fault("cpu1", never_arrives=True, first=2),),
+    ),
+    "two suspends": scenario(
+        NARROW, NARROW, NARROW, early=2, actions=[suspend(agent="a"), suspend(agent="b"), on(2, agent="c")]
+    ),
+    "a suspend while a CPU is on its way": scenario(
+        NARROW,
+        NARROW,
+        NARROW,
+        early=2,
+        actions=[on(2, agent="a"), suspend(agent="b")],
+        faults=(Fault("cpu2", arrives_after_ns=6_000_000_000, last=1),),
+    ),
     "parallel bring-up without SVE": scenario(
         [128, 256],
         None,
@@ -310,7 +335,10 @@ def test_the_same_holds_for_whatever_agents_do(data: st.DataObject) -> None:
     sets = data.draw(st.lists(st.sampled_from([NARROW, [128, 256], WIDE]), min_size=2, max_size=3))
     number = st.integers(0, len(sets) - 1)
     acts = st.builds(
-        lambda do, cpu, agent: do(cpu, agent=agent), st.sampled_from([on, off, guest, wait_for]), number, AGENTS
+        lambda do, cpu, agent: suspend(agent=agent) if do is suspend else do(cpu, agent=agent),
+        st.sampled_from([on, off, guest, wait_for, suspend]),
+        number,
+        AGENTS,
     )
     one = scenario(
         *sets,
@@ -578,8 +606,8 @@ def test_the_kinds_of_steps_in_files_are_those_of_version_2() -> None:
     assert SCHEDULE_VERSION == 2
     assert [StepRecord.of(step).kind for step in steps] == [
         *("probe", "finalise", "kvm_init", "pkvm_finalise", "user_space", "cpu_on_call", "cpu_on", "late arrival of"),
-        *("give up waiting for", "cpu_off", "guest_run", "save", "restore", "sysfs_write by", "time comes for"),
-        *("looks again:", "begin", "take the hotplug lock:", "take a guest's place on"),
+        *("give up waiting for", "cpu_off", "sleep", "guest_run", "save", "restore", "sysfs_write by"),
+        *("time comes for", "looks again:", "goes on", "begin", "take the hotplug lock:", "take a guest's place on"),
     ]
     assert [StepRecord.of(step).step() for step in steps] == steps
 

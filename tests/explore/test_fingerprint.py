@@ -39,9 +39,9 @@ from sim.processes.hotplug import Hotplug, _BringUp
 from sim.processes.recorder import Recorder
 from sim.rules import Reason
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
-from sim.topology import Cpu, Features, Topology
+from sim.topology import Cpu, EnableMethod, Features, Topology
 from sim.vectors import VectorType
-from tests.systems import A64FX, N2, V1, guest, off, on, wait_for
+from tests.systems import A64FX, N2, V1, guest, off, on, suspend, wait_for
 
 LATE = Latencies(cpu_on=fixed("6s"))
 """Every CPU may arrive after the wait for it has ended."""
@@ -154,8 +154,16 @@ SCENARIOS = {
         faults=(Fault("cpu1", answer="DENIED", first=2, last=3),),
         actions=(off(1), on(1), on(1, agent="other"), on(1, agent="third")),
     ),
+    "suspends": Scenario(
+        Topology.of([V1, V1, V1]),
+        faults=(Fault("cpu2", never_arrives=True, first=2),),
+        actions=(suspend(agent="a"), guest(1, agent="b", rounds=2), suspend(agent="c"), off(1, agent="d")),
+    ),
+    "a spin table": Scenario(
+        Topology((Cpu.of("cpu0"), Cpu.of("cpu1", enable_method=EnableMethod.SPIN_TABLE))), actions=(suspend(),)
+    ),
 }
-SEEDS = {"busy": 4, "late arrivals": 30, "parallel bring-up": 10, "pKVM at any time": 6}
+SEEDS = {"busy": 4, "late arrivals": 30, "parallel bring-up": 10, "pKVM at any time": 6, "suspends": 4}
 """The number of drawn orders in which each scenario runs; of the others, one."""
 UNCOUNTED = {
     # The past, which only the record tells
@@ -180,6 +188,7 @@ UNCOUNTED = {
     "Recorder.refused[].refusal.verdict": "follows from the CPU, the system's lengths and what was announced",
     "Recorder.refused[].time_ns": "a time",
     "Recorder.relay_refused": "the states of these CPUs are there",
+    "Recorder.suspends": "suspends that are over; the states of the CPUs are there",
     "Recorder.shared_tasks": "the CPU that runs each idle task is there",
     "SaveArea.saves[:-1]": "saves that are over; those whose restore is to come are there",
     "SaveArea.saves[].event": "a place among the events",

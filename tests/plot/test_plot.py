@@ -1,5 +1,6 @@
 """Tests of pictures: no text overlaps or is cut off, bytes are reproducible, and the numbers drawn are right."""
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def mixed(cpus: int, **more: Any) -> Scenario:
     )
     late = cpus - cpus // 4
     actions = [*(on(number) for number in range(late, cpus)), *(guest(number) for number in range(cpus))]
-    named = tuple(type(action)(action.do, every[int(action.cpu[3:])].name, guest=action.guest) for action in actions)
+    named = tuple(replace(action, cpu=every[int((action.cpu or "")[3:])].name) for action in actions)
     parts = {"kvm_mode": KvmMode.PROTECTED, "relay": Relay.RELAXED, "design": "v6.11", "kernel": "6.12"} | more
     return Scenario(Topology(every), maxcpus=late, actions=named, **parts)
 

@@ -242,7 +242,8 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     cpus = tuple(cpu(f"core{n}", bits, clusters=draw(clusters)) for n, bits in enumerate(sets))
     numbers = st.integers(0, len(sets) - 1)
     names = numbers.map("core{}".format)
-    act = st.builds(Action, st.sampled_from([Do.ONLINE, Do.OFFLINE, Do.GUEST]), names, agent=st.sampled_from("ab"))
+    on_cpu = st.builds(Action, st.sampled_from([Do.ONLINE, Do.OFFLINE, Do.GUEST]), names, agent=st.sampled_from("ab"))
+    act = on_cpu | st.builds(Action, st.just(Do.SUSPEND), agent=st.sampled_from("ab"))
     fault = st.one_of(
         st.sampled_from(sorted(CPU_ON_ERRORS)).map(lambda answer: {"answer": answer}),
         st.just({"never_arrives": True}),

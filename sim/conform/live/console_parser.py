@@ -20,13 +20,14 @@ _BOOT_LINE = re.compile(
     r"SVE: |SME: |KVM: |kvm \[\d+\]: (.*mode initialized|.*not available|KVM disabled|error initializing)"
 )
 _ACTION_LINE = re.compile(
-    r"psci: |CPU\d+: |SVE: |SME: |CPU features: (CPU\d+: |SANITY CHECK|Unsupported CPU feature)|"
+    r"psci: |CPU\d+(: | is up)|(Dis|En)abling non-boot CPUs|Error taking CPU\d+|Non-boot CPUs|"
+    r"SVE: |SME: |CPU features: (CPU\d+: |SANITY CHECK|Unsupported CPU feature)|"
     r"kvm \[\d+\]: .*(hyp panic|HYP panic)|Kernel panic|Internal error|Unable to handle kernel"
 )
 # The guest's shell reports an errno as text. A busybox that is linked with glibc, as Debian's is, has the same texts as
 # a host with glibc; a text that is not found is kept as it is.
 _ERRNO_NAMES = {os.strerror(number): name for number, name in errno.errorcode.items()}
-_SUCCESS = {"on": "online", "off": "offline"}
+_SUCCESS = {"on": "online", "off": "offline", "suspend": "resumed"}
 
 
 @dataclass

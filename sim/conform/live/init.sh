@@ -31,6 +31,26 @@ lengths() {
     say "lengths $1$vls"
 }
 
+# Performs an action. Its messages on errors end in the text of the errno.
+perform() {
+    case $1 in
+        on:*) echo 1 > "/sys/devices/system/cpu/cpu${1#*:}/online" ;;
+        off:*) echo 0 > "/sys/devices/system/cpu/cpu${1#*:}/online" ;;
+        suspend) suspend ;;
+    esac
+}
+
+# Suspends as far as CPUs are concerned. QEMU's firmware cannot suspend the system, but the kernel has a test of
+# hibernation that takes the CPUs down, waits for 5 s or as long as a file says, and brings them up again. The console
+# stays, so that a panic shows there.
+suspend() {
+    echo N > /sys/module/printk/parameters/console_suspend
+    delay=/sys/module/hibernate/parameters/pm_test_delay
+    [ ! -e $delay ] || echo 0 > $delay
+    echo processors > /sys/power/pm_test
+    echo disk > /sys/power/state
+}
+
 say "release $(uname -r)"
 log
 lengths sve
@@ -40,13 +60,8 @@ say "data $(grep 'Kernel data' /proc/iomem)"
 grep -wE '_text|vl_info|kvm_sve_max_vl|kvm_host_sve_max_vl' /proc/kallsyms | sed 's/^/@@ symbol /'
 
 for action in $(echo "$asymboot_actions" | tr ',' ' '); do
-    case $action in
-        on:*) value=1 ;;
-        off:*) value=0 ;;
-    esac
     say "try $action $(uptime)"
-    # The braces catch the shell's own message on a failed write, which ends in the text of the errno.
-    error=$({ echo $value > "/sys/devices/system/cpu/cpu${action#*:}/online"; } 2>&1)
+    error=$(perform "$action" 2>&1)
     say "done $action $(uptime) $error"
     log
 done

@@ -25,14 +25,14 @@ from sim.conform.recorded_actions import action_text
 from sim.conform.run_records import ObservedBoot, RecordedBoot, RecordedCpu
 from sim.designs import Design
 from sim.errors import InputError
-from sim.scenario import EL2, Scenario
+from sim.scenario import EL2, Do, Scenario
 from sim.vectors import bits_from_vqs
 
 # earlycon: a kernel that dies before its console driver is there still shows why. nokaslr: the image lies at a multiple
 # of 2 MiB, on which kernel_memory relies. panic=-1: a panic reboots at once, and QEMU shuts down instead (-no-reboot).
 _ARGUMENTS = "console=ttyAMA0 earlycon nokaslr panic=-1 rdinit=/init"
-_TIMEOUT_S, _TIMEOUT_PER_CPU_S, _TIMEOUT_PER_ACTION_S = 60, 10, 20
-"""The longest boot, in seconds of real time: the sum of these."""
+_TIMEOUT_S, _TIMEOUT_PER_CPU_S, _TIMEOUT_PER_ACTION_S, _TIMEOUT_PER_SUSPEND_S = 60, 10, 20, 200
+"""The longest boot, in seconds of real time: the sum of these. In a suspend the kernel counts 5 s in a loop."""
 _LONGEST_COMMAND_LINE_BYTES = 2000
 """Below the kernel's COMMAND_LINE_SIZE, 2048 bytes on arm64, which would cut the line without an error."""
 _BITS_PER_BYTE = 8
@@ -62,8 +62,10 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         InputError: QEMU's CPUs cannot have the lengths, or there are too many actions.
     """
     cpus = [_recorded_cpu(spec.usable_sve_vqs, spec.usable_sme_vqs) for spec in scenario.topology.logical]
+    suspends = sum(action.do is Do.SUSPEND for action in scenario.actions)
     timeout_s = _TIMEOUT_S + _TIMEOUT_PER_CPU_S * len(cpus) + _TIMEOUT_PER_ACTION_S * len(scenario.actions)
-    asked = [action_text(action.do, scenario.topology.number(action.cpu)) for action in scenario.actions]
+    timeout_s += _TIMEOUT_PER_SUSPEND_S * suspends
+    asked = [action_text(action.do, scenario.cpu_of(action)) for action in scenario.actions]
     command_line = _command_line(scenario, asked)
     initramfs = build_initramfs(image.busybox)
     # The memory must be read inside the block: the machine is stopped, and QEMU still there.

@@ -8,6 +8,7 @@ from sim import Action, Do, Fault, InputError, KvmInit, Relay, Scenario, Topolog
 from sim.conform.live.bootable_scenario import bootable_scenario, omitted_parts
 from sim.conform.live.kernel_image import Image
 from sim.conform.live_cases import read_cases
+from sim.conform.recorded_actions import action_text
 from sim.latencies import Latencies, fixed
 from tests.conform.samples import DIRECTED, directed_boots
 
@@ -90,6 +91,6 @@ def test_the_design_that_the_kernel_is_patched_to_is_not_omitted(image: Image) -
 def test_recorded_boots_can_be_booted_again(image: Image) -> None:
     for case, record in zip(read_cases(DIRECTED), directed_boots(), strict=True):
         booted = bootable_scenario(case.scenario, image)
-        assert [f"{'on' if action.do is Do.ONLINE else 'off'}:{action.cpu[3:]}" for action in booted.actions] == [
+        assert [action_text(action.do, booted.cpu_of(action)) for action in booted.actions] == [
             action.action for action in record.observed.actions
         ]

@@ -40,6 +40,21 @@ def test_a_whole_console_is_parsed() -> None:
     assert (report.online, report.ended) == ("0-1", True)
 
 
+def test_of_a_suspend_the_lines_on_cpus_are_kept() -> None:
+    lines = [
+        "Disabling non-boot CPUs ...",
+        "psci: CPU1 killed (polled 0 ms)",
+        "Enabling non-boot CPUs ...",
+        "CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
+        "CPU1 is up",
+        "Error taking CPU2 up: -5",
+    ]
+    others = ["PM: hibernation: hibernation entry", "Detected PIPT I-cache on CPU1", "Freezing user space processes"]
+    log = "".join(f"@@ log [    7.1] {line}\r\n" for line in [others[0], *lines, *others[1:]])
+    report = parse_console(f"{CONSOLE}@@ try suspend 6.90\r\n@@ done suspend 12.01\r\n{log}")
+    assert report.actions[-1] == RecordedAction("suspend", "resumed", None, lines, 5.11)
+
+
 def test_lengths_of_0_bytes_mean_no_length() -> None:
     report = parse_console("@@ lengths sve 16 32\n@@ lengths sme 0 0 0\n")
     assert report.task_bytes == {"sve": [16, 32], "sme": []}
