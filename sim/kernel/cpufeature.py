@@ -195,7 +195,7 @@ class CpuFeatures:
     def verify_boot_cpu_capabilities(self, number: int, hw_cpu: int) -> Refusal | None:
         """Verify what every secondary must share with the boot CPU, and return its refusal."""
         reading, label = self.reading(hw_cpu), self._scenario.topology.label(number)
-        if self._has_all and not self.system.verify_asid(number, reading):
+        if self.has_all and not self.system.verify_asid(number, reading):
             sentence = f"{label} has fewer ASIDs than the boot CPU"
             return Refusal("ASID size", None, Reason.DIFFERS_FROM_BOOT_CPU, panics_because=sentence)
         conflict = self.system.verify_boot(number, reading)
@@ -267,7 +267,7 @@ class CpuFeatures:
 
     def cpu_online(self, number: int, hw_cpu: int, online: Mapping[int, int]) -> None:
         """Note that a CPU came online, which may be the first that runs 32-bit programs, or the first that does not."""
-        if self.final and self._has_all:
+        if self.final and self.has_all:
             self.system.cpu_online(number, self.reading(hw_cpu), sorted(online))
 
     def cannot_go_offline(self, number: int) -> bool:
