@@ -18,6 +18,7 @@ A76 = MappingProxyType(
         "CNTFRQ_EL0": 0x3B9ACA0,
         "CTR_EL0": 0x8444C004,
         "CLIDR_EL1": 0x82000023,
+        "ICH_VTR_EL2": 1 << 19,
         "ID_AA64PFR0_EL1": 0x1100000011111112,
         "ID_AA64PFR1_EL1": 0x10,
         "ID_AA64DFR0_EL1": 0x10305408,

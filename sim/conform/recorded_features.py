@@ -16,7 +16,8 @@ from sim.conform.run_records import release_name
 from sim.errnos import Errno
 from sim.errors import InputError
 from sim.facts import ActionOutcome, ActionResult, Facts
-from sim.id_registers import QEMU_MAX, Core
+from sim.id_registers import Core
+from sim.kernel.features.id_fields import TDS
 from sim.kernel.printk import EventKind
 from sim.outcome import Outcome
 from sim.scenario import EL1, EL2, KvmMode, Scenario
@@ -24,12 +25,13 @@ from sim.topology import Cpu, Features, Firmware, Topology, cpu_list
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
+_GIC = {TDS.register: TDS.put(0, 1)}
+"""The registers of QEMU's GIC, which are not among those of the records."""
 _NVHE = "kvm-arm.mode=nvhe"
 _LENGTHS = {VectorType.SVE: "sve_vq", VectorType.SME: "sme_vq"}
 """The pseudo registers of a record that hold a CPU's sets of lengths."""
 _SHORTEST = 1
 """The set of 128 bits alone: of a CPU that claims an extension whose lengths QEMU was not given."""
-_GIC_REGISTER = "ICH_VTR_EL2"
 _LINES = re.compile(
     r"CPU features:|CPU\d+:|CPU:|Detected .* I-cache|psci: CPU|psci: failed|SVE:|SME:|alternatives:|smp:|SMP:|spectre-"
     r"|Booting Linux|Kernel panic"
@@ -81,9 +83,7 @@ def _cpus(record: RecordedFeatures) -> Iterator[Cpu]:
 
 
 def _features(one: RecordedCore, registers: Mapping[str, str]) -> Features:
-    # Recordings do not read the GIC's register, which is the same in every QEMU.
-    values = {_GIC_REGISTER: QEMU_MAX.id_registers[_GIC_REGISTER]}
-    values |= {name: int(value, 16) for name, value in registers.items()}
+    values = {**_GIC, **{name: int(value, 16) for name, value in registers.items()}}
     lengths = {vector_type: values.pop(name, 0) for vector_type, name in _LENGTHS.items()}
     vqs = {
         vector_type: lengths[vector_type] or _SHORTEST

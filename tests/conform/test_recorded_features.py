@@ -1,4 +1,4 @@
-"""Recorded boots of CPUs whose ID registers differ: each field is compared, and what cannot be a fact is left out."""
+"""Tests of recorded boots of CPUs whose ID registers differ: each field is compared, and only facts are."""
 
 from pathlib import Path
 from typing import Any
