@@ -36,7 +36,10 @@ Lines before the kernel's clock runs are all stamped 0.
 # that it would otherwise be refused for a missing first line, which helps its reader little.
 _OTHER_ARCHITECTURES = {
     "x86": re.compile(r"x86/\w+: |BIOS-e820: |smpboot: CPU\d|microcode: |RIP: 0010:"),
-    "32-bit Arm": re.compile(r"CPU: ARMv[4-7] Processor \["),
+    "32-bit Arm": re.compile(
+        r"CPU: ARMv[4-7] Processor \[|CPU\d+: thread -?\d+, cpu \d+, socket -?\d+, mpidr |"
+        r"CPU\(s\) started in (?:SVC|HYP) mode"
+    ),
     "RISC-V": re.compile(r"Booting Linux on hartid |riscv: |SBI specification v"),
     "Power": re.compile(r"Linux version \S+ \([^)]*\) \(powerpc|ppc64_pft_size"),
     "s390": re.compile(r"setup: Linux is running (?:as|under)|setup: The maximum memory size is"),

@@ -147,8 +147,13 @@ def _of_silent_cpus(imported: Imported, log: KernelLog) -> Iterator[str]:
     yield from (f"Linux leaves out {_short(who)}." for who in log.left_out)
     tried = {0, *(step.cpu for step in log.steps)}
     silent = [cpu for cpu in range(log.possible) if cpu not in tried]
-    if silent and log.phase is not Phase.EARLY and not imported.machine.may_have_maxcpus():
-        yield f"No line tells of an attempt to start cpu{cpu_list(silent)}: taken to be late."
+    if not silent or log.phase is Phase.EARLY:
+        return
+    untold = f"No line tells of an attempt to start cpu{cpu_list(silent)}"
+    if imported.scenario.maxcpus is None:
+        yield f"{untold}: taken to be late."
+    elif not log.command_line.words:
+        yield f"{untold}, and the command line is not in the log: taken to be left out by maxcpus=."
 
 
 def _not_as_it_was(log: KernelLog) -> Iterator[str]:

@@ -41,6 +41,11 @@ def test_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
             "[    0.0] Booting Linux on physical CPU 0x0\nCPU: ARMv7 Processor [412fc0f1]\n",
             "is a log of 32-bit Arm, which cannot",
         ),
+        (
+            "CPU1: failed to come online\nCPU2: thread -1, cpu 2, socket 15, mpidr 80000f02\n",
+            "is a log of 32-bit Arm, which cannot",
+        ),
+        ("[    0.2] CPU: All CPU(s) started in HYP mode.\n", "is a log of 32-bit Arm, which cannot"),
         ("[    0.0] Booting Linux on hartid 0\n", "is a log of RISC-V, which cannot be imported"),
         (
             "Booting Linux on physical CPU 0x0\nBoot CPU: AArch64 Processor [51af8014]\n",

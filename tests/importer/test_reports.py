@@ -114,6 +114,20 @@ def test_cpus_that_no_line_names_are_late_and_not_left_out_by_the_command_line()
     assert "No line tells of an attempt to start cpu2-3: taken to be late." in remarks(found)
 
 
+def test_cpus_that_no_line_names_may_be_left_out_by_a_command_line_that_the_log_lacks(tmp_path: Path) -> None:
+    text = (REPORTS / "silent-cpus.log").read_text()
+    log = tmp_path / "no-command-line.log"
+    log.write_text("".join(line for line in text.splitlines(keepends=True) if "command line" not in line))
+    found = import_machine(Sources(log), {})
+    assert found.scenario.maxcpus == 2
+    assert (
+        "No line tells of an attempt to start cpu2-3, and the command line is not in the log: taken to be left out by "
+        "maxcpus=."
+    ) in remarks(found)
+    log.write_text(text.replace("console=ttyS0", "console=ttyS0 maxcpus=2"))
+    assert not any(told.startswith("No line tells") for told in remarks(import_machine(Sources(log), {})))
+
+
 def test_cpus_that_linux_does_not_use_are_named_with_the_reason() -> None:
     assert [told for told in remarks(imported("no-enable-method.log")) if told.startswith("Linux leaves out")] == [
         "Linux leaves out /cpus/cpu@1, whose enable-method is missing.",
