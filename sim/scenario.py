@@ -442,7 +442,7 @@ class Scenario:
 
     @cached_property
     def has_psci(self) -> bool:
-        """True if firmware has PSCI: some CPU is started by it."""
+        """True if firmware has PSCI, which starts some CPU."""
         return any(self.has_hotplug(number) for number in range(len(self.topology.cpus)))
 
     @cached_property

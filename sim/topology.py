@@ -375,7 +375,7 @@ class Topology:
 
     @cached_property
     def assumed_registers(self) -> AssumedRegisters:
-        """The values of registers that are unknown on some CPUs: those CPUs are taken to be like the others there."""
+        """The values that registers are taken to have on CPUs whose own are unknown, which are those of other CPUs."""
         values: dict[str, int] = {}
         for features in dict.fromkeys(one.features for one in self.logical):
             for name, value in features.id_registers.items():

@@ -64,7 +64,7 @@ class FieldDifference:
 
     @property
     def late_words(self) -> str:
-        """The field, its values, and what the difference of a late CPU changes: no capability and no hwcap any more."""
+        """The field, its values and the effect of a late CPU's difference, which is on no capability and no hwcap."""
         if self.is_listed and self.field.visible and self.system != self.boot:
             return f"{self.value_words}: programs that read the register see {self.system} from then on"
         return f"{self.value_words}: a taint, and nothing changes"

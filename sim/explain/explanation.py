@@ -46,7 +46,7 @@ class Explanation:
     boots: int
     """The number of boots in the log, of which the last is explained; 0 if it begins after the kernel's first line."""
     cores: Mapping[int, str]
-    """The core of each CPU that the log names: its compatible string, else its name, else its MIDR."""
+    """The core of each CPU that the log names, by its compatible string, else its name, else its MIDR."""
     findings: tuple[LogFinding, ...]
     """The findings, the worst first."""
     reproduction: Reproduction | None
