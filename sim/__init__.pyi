@@ -28,8 +28,8 @@ from .export.export_text import export_text as export_text
 from .files.scenario_file import read_scenario as read_scenario
 from .files.scenario_text import scenario_text as scenario_text
 from .files.space_file import read_space as read_space
-from .hazards import Hazard as Hazard
-from .hazards import HazardKind as HazardKind
+from .hazard_kinds import Hazard as Hazard
+from .hazard_kinds import HazardKind as HazardKind
 from .importer.imported import read_device_tree as read_device_tree
 from .importer.imported import read_running_machine as read_running_machine
 from .latencies import Distribution as Distribution

@@ -135,6 +135,8 @@ class Lost:
     """The logical number whose boot arguments it took."""
     vector_type: VectorType | None = None
     """The extension whose first use traps to EL3."""
+    lacks: str = ""
+    """A lack that the code of the kernel cannot do without, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from sim.cpufeature_tables import Capability, Register
+from sim.cpufeature_tables import Capability, KernelTables, Register
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.features.system_features import SystemFeatures
 
@@ -64,6 +64,8 @@ def scope_of(entry: Capability) -> Scope:
 class FeatureState:
     """All CPU features at one moment."""
 
+    tables: KernelTables
+    """The kernel's tables."""
     registers: Mapping[str, RegisterState]
     """The ID registers, in the order in which the kernel compares them."""
     capabilities: tuple[DetectedCapability, ...]
@@ -81,6 +83,8 @@ class FeatureState:
     pinned_cpu: int | None
     """The CPU that can no longer be taken offline, so that 32-bit programs have one."""
     taint: int
+    ipa_limit_bits: int
+    """KVM's limit of guests' physical addresses; 0 where KVM is not up."""
 
 
 def feature_state(features: CpuFeatures) -> FeatureState | None:
@@ -90,6 +94,7 @@ def feature_state(features: CpuFeatures) -> FeatureState | None:
     system = features.system
     asymmetric = system.options.allow_mismatched_32bit_el0
     return FeatureState(
+        tables=system.tables,
         registers={
             name: RegisterState(reg.table, reg.system_value, reg.user_view, reg.strict_mask)
             for name, reg in system.registers.regs.items()
@@ -102,6 +107,7 @@ def feature_state(features: CpuFeatures) -> FeatureState | None:
         aarch32_cpus=tuple(sorted(system.aarch32.cpus)) if asymmetric else None,
         pinned_cpu=system.aarch32.pinned,
         taint=features.taint,
+        ipa_limit_bits=features.ipa_limit_bits,
     )
 
 

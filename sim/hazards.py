@@ -1,17 +1,15 @@
 """The hazards of a boot: what went wrong, worst first, each as one sentence with its numbers.
 
-A hazard is a member of `HazardKind` and the function below it that finds it, marked with `@finds`; everything else
-(columns, names in files, tables, pages) follows from these two. docs/hazards.md has a section on each.
+Here are the hazards of boots, vector lengths, pKVM's buffers and firmware; those of other CPU features are in
+`sim.feature_hazards`. docs/hazards.md has a section on each.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import Enum
-from functools import total_ordering
+from collections.abc import Iterable, Iterator
 
-from sim import rules
+from sim import feature_hazards, rules
 from sim.errnos import Errno
 from sim.facts import Facts, LossKind, Lost, Refused
+from sim.hazard_kinds import FINDERS, Hazard, HazardKind, finds
 from sim.kernel.save_area import Save
 from sim.machine.memory import Extent
 from sim.units import plural
@@ -19,81 +17,9 @@ from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, bits_from_vq, braces, largest_vq
 
 
-@total_ordering
-class HazardKind(Enum):
-    """The hazards: for each its name in files and columns, its title for people, and its severity.
-
-    The larger the severity, the worse; it orders hazards and means nothing else. Kinds compare by it, the worst first.
-    """
-
-    SYSTEM_SILENT = "system_silent", "the system falls silent", 140
-    KERNEL_PANIC = "kernel_panic", "kernel panic", 130
-    HYPERVISOR_PANIC = "hypervisor_panic", "hypervisor panic", 120
-    OUT_OF_BOUNDS_WRITE = "out_of_bounds_write", "out-of-bounds write", 110
-    NOT_RESTORED = "not_restored", "registers or VL not restored", 100
-    HEADER_DESTROYED = "header_destroyed", "header destroyed", 90
-    LACKS_COMMITTED_VL = "lacks_committed_vl", "CPU online that lacks a committed VL", 80
-    GUEST_VLS_DIFFER = "guest_vls_differ", "guest sees different VLs on different CPUs", 70
-    ALLOCATION_EXCEEDED_SILENTLY = "allocation_exceeded_silently", "allocation exceeded, nothing logged", 60
-    ALLOCATION_EXCEEDED_ANNOUNCED = "allocation_exceeded_announced", "allocation exceeded, announced", 50
-    SHARED_IDLE_TASK = "shared_idle_task", "two CPUs on one idle task", 40
-    HOST_DENIED_VL = "host_denied_vl", "host denied a VL that all CPUs have", 30
-    HARMLESS_CPU_REFUSED = "harmless_cpu_refused", "harmless CPU refused by VL", 20
-    CPU_LOST_TO_FIRMWARE = "cpu_lost_to_firmware", "CPU lost to firmware", 10
-
-    title: str
-    severity: int
-
-    def __new__(cls, name_in_files: str, title: str, severity: int) -> "HazardKind":
-        """Make a member; its value is its name in files."""
-        member = object.__new__(cls)
-        member._value_ = name_in_files
-        member.title, member.severity = title, severity
-        return member
-
-    def __lt__(self, other: "HazardKind") -> bool:
-        return self.severity > other.severity
-
-    @property
-    def rank(self) -> int:
-        """Its place among all kinds by severity; 1 is the worst."""
-        return 1 + sum(other.severity > self.severity for other in HazardKind)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Hazard:
-    """A hazard: its kind, the logical CPU, the time, a sentence with the numbers, and the event that caused it."""
-
-    kind: HazardKind
-    cpu: int | None
-    time_ns: int
-    sentence: str
-    event: int | None
-    """The place among the boot's events; None where the boot ended before there was one."""
-    underrun_bytes: int = 0
-    overrun_bytes: int = 0
-
-    def __repr__(self) -> str:
-        return f"<Hazard {self.kind.rank}, {self.kind.title}: {self.sentence}>"
-
-
-Finder = Callable[[Facts], Iterable[Hazard]]
-_FINDERS: dict[HazardKind, Finder] = {}
-
-
-def finds(kind: HazardKind) -> Callable[[Finder], Finder]:
-    """Mark the function that finds a kind of hazard in the facts of a boot."""
-
-    def register(finder: Finder) -> Finder:
-        _FINDERS[kind] = finder
-        return finder
-
-    return register
-
-
 def find_hazards(facts: Facts) -> list[Hazard]:
     """Find every hazard of a boot, worst first, then by CPU and time."""
-    found = (hazard for finder in _FINDERS.values() for hazard in finder(facts))
+    found = (hazard for finder in FINDERS.values() for hazard in finder(facts))
     return sorted(found, key=lambda one: (one.kind, -1 if one.cpu is None else one.cpu, one.time_ns, one.sentence))
 
 
@@ -405,7 +331,7 @@ def _cpu_lost_to_firmware(facts: Facts) -> Iterable[Hazard]:
     return _once(
         Hazard(kind, one.cpu, one.time_ns, f"{facts.label(one.cpu)}: {_loss(one)}", one.event)
         for one in facts.lost
-        if not _is_of_silent_boot(facts, one)
+        if one.kind not in feature_hazards.LOSSES and not _is_of_silent_boot(facts, one)
     )
 
 
@@ -435,5 +361,7 @@ def _loss(one: Lost) -> str:
             return f"its first use of {one.vector_type} traps to EL3, where {enable} is 0: it dies without a line"
         case LossKind.TAKES_ARGUMENTS:
             return f"it arrives when the wait for it is over, and takes cpu{one.task}'s arguments"
+        case kind if kind in feature_hazards.LOSSES:
+            return one.lacks
         case kind:
             return _LOSSES[kind]

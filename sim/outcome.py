@@ -10,7 +10,8 @@ from sim.cause_recorder import Cause
 from sim.event_text import event_detail
 from sim.facts import CpuState, Facts
 from sim.frames import as_html, frame
-from sim.hazards import Hazard, find_hazards
+from sim.hazard_kinds import Hazard
+from sim.hazards import find_hazards
 from sim.kernel.fpsimd import VlInfo
 from sim.notes import notes_of
 from sim.outcome_rows import (

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from sim.boot_run import boot
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome
 from sim.scenario import Action, BringUp, Do, KvmMode, Relay, Scenario
 from sim.testing.strategies import designs

@@ -11,7 +11,8 @@ import sim
 from sim.boot_run import boot
 from sim.designs import DESIGNS, LateCpu, Pointer, Sizing
 from sim.facts import GuestVisit
-from sim.hazards import HazardKind, find_hazards
+from sim.hazard_kinds import HazardKind
+from sim.hazards import find_hazards
 from sim.machine.memory import Extent
 from sim.outcome import Outcome
 from sim.scenario import Action, Do, Fault, KvmMode, MemoryLayout, Relay, Scenario
@@ -41,12 +42,20 @@ def test_a_kind_has_a_title_for_people() -> None:
         "header destroyed",
         "CPU online that lacks a committed VL",
         "guest sees different VLs on different CPUs",
+        "late CPU lowers guests' address range",
+        "late CPU worsens a mitigation",
         "allocation exceeded, nothing logged",
         "allocation exceeded, announced",
+        "ID registers shrink under programs",
+        "CPU lost before it can speak",
+        "CPU stuck in the kernel",
         "two CPUs on one idle task",
         "host denied a VL that all CPUs have",
         "harmless CPU refused by VL",
+        "CPU refused by its features",
         "CPU lost to firmware",
+        "feature lost for all by one CPU",
+        "kernel tainted by CPUs that differ",
     ]
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 import sim
 from sim.designs import Design
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.rows import Row
 from sim.scenario import Scenario
 

@@ -36,9 +36,11 @@ def named_field(name: str) -> IdField:
     """
     fields = _fields()
     name = _ALIASES.get(name, name)
-    if name in fields:
-        return fields[name]
-    same = [one for one in fields.values() if one.name == name]
+    by_place = {place.lower(): one for place, one in fields.items()}
+    if name.lower() in by_place:
+        return by_place[name.lower()]
+    # The kernel writes some names of the Arm ARM in capitals, such as PARANGE.
+    same = [one for one in fields.values() if one.name.lower() == name.lower()]
     first = [one for one in same if one.register not in _SUBSETS] or same
     if len(first) == 1:
         return first[0]

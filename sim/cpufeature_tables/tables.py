@@ -80,6 +80,14 @@ class Field(_OfSeries, frozen=True, dict=True):
         """The largest value, as the bits have it."""
         return (1 << self.width) - 1 >> self.signed
 
+    def order(self, value: int) -> int:
+        """Return a number by which values compare: a signed field's 15 is less than 0.
+
+        >>> Field(name="FP", shift=16, signed=True).order(15)
+        -1
+        """
+        return value - (1 << self.width) if value & self.sign else value
+
     def of(self, register_value: int) -> int:
         """Return the field's value in a register's value, as the bits have it."""
         return (register_value & self.mask) >> self.shift

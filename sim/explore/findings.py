@@ -6,7 +6,7 @@ from itertools import count
 
 from sim.environment import Step
 from sim.frames import as_html
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome
 from sim.units import counted
 

@@ -16,7 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.facts import CpuState
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS
 from sim.kernel_release import DEFAULT
 from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies

@@ -227,14 +227,14 @@ class CpuFeatures:
             if name == one.label:
                 lacks = Reason.LACKS_EXTENSION if conflict.system_has else reason
                 return Refusal(vector_type, vector_type, lacks)
-        has = "has not" if conflict.system_has else "has"
+        verb = "lacks" if conflict.system_has else "has"
         if what == VHE:
             sentence = (
                 f"the kernel would run at EL2 on {label}, and does not on the boot CPU, which started at EL1 or lacks "
                 "VHE"
             )
             return Refusal(what, None, reason, panics_because=sentence)
-        sentence = f"{label} {has} {what}, in which all CPUs must be like the boot CPU" if conflict.panics else ""
+        sentence = f"{label} {verb} {what}, in which all CPUs must be like the boot CPU" if conflict.panics else ""
         return Refusal(what, None, reason, panics_because=sentence)
 
     def verify_local_cpu_capabilities(self, number: int, hw_cpu: int) -> Refusal | None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.plot import style
 from sim.study.comparison import Comparison
 

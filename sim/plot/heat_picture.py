@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.errors import InputError
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.plot import style
 from sim.study.verdict_bits import HAZARDS
 from sim.sweep.kept_rows import read_rows

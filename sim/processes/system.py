@@ -119,7 +119,7 @@ class System:
     def lose(self, hw_cpu: int, kind: LossKind, words: str, vector_type: VectorType | None = None) -> None:
         """Record that a CPU dies before it can log anything."""
         died = self.printk.event(EventKind.DIED, hw_cpu, Words(words))
-        self.recorder.lose(Lost(self.env.now_ns, hw_cpu, kind, died, vector_type=vector_type))
+        self.recorder.lose(Lost(self.env.now_ns, hw_cpu, kind, died, vector_type=vector_type, lacks=words))
 
     def facts(self) -> Facts:
         """Return the facts of the boot, which is over."""

@@ -6,7 +6,7 @@ from sim.boot_run import boot
 from sim.files.new_file import write_new
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_text import scenario_text
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.prove.finding import Finding
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sim.frames import as_html
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.prove.proof_rows import ProofRow
 from sim.prove.properties import Property
 from sim.prove.question import Answer, Question, System

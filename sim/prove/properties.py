@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sim import rules
 from sim.errors import InputError
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
 from sim.study.evaluation import Evaluation
 from sim.study.systems import Record

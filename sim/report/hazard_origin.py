@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from sim.causes.critical_path import CriticalPath, path_to
-from sim.hazards import Hazard
+from sim.hazard_kinds import Hazard
 
 _MOST_LED = 6
 """The number of events of a chain that are kept, from its end: a reader wants the last steps, not the whole boot."""

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from sim import __name__ as package
 from sim.causes.critical_path import CriticalPath
-from sim.hazards import Hazard, HazardKind
+from sim.hazard_kinds import Hazard, HazardKind
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers
 from sim.plot.designs_picture import plot_designs

@@ -8,7 +8,7 @@ from sim.cores import core_names, known_core
 from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import shipped
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS, FlagFacts, kernel_flags
 from sim.kernel_release import DEFAULT, OLDEST, RECORDED, kernel_release
 from sim.show.console import Layout, heading, line, table

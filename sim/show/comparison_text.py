@@ -6,7 +6,7 @@ from itertools import groupby
 
 from rich.console import Console
 
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.scenario import EL2, Scenario
 from sim.show.console import Layout, heading, line, table
 from sim.study.comparison import Comparison

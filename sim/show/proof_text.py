@@ -6,7 +6,7 @@ from itertools import groupby
 from rich.console import Console
 
 from sim.designs import Design, LateCpu
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.prove.design_space import LATE_CHOICES, Promises
 from sim.prove.finding import Finding
 from sim.prove.properties import PROPERTIES, SAFETY, Property

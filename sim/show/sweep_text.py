@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.show.console import Layout, heading, line, table
 from sim.study.system_space import Group, Space
 from sim.sweep.space_record import SpaceRecord

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
 from sim.study.column import Column, Sets, constant
 from sim.study.evaluation import Evaluation, UnitOutcome

@@ -14,7 +14,7 @@ from sim.designs import DESIGNS, Design
 from sim.errors import InputError
 from sim.facts import Facts
 from sim.frames import as_html, frame
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome, scenario_row
 from sim.rows import SCHEMA_VERSION
 from sim.scenario import MemoryLayout, Relay, Scenario

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.outcome_rows import ScenarioRow
 from sim.rows import Row
 

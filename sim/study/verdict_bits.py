@@ -6,7 +6,7 @@ value, so that they run on ints and on everything that `sim.study.value` names. 
 """
 
 from sim import rules
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.rules import LateVerdict, S, when
 
 HAZARDS = (

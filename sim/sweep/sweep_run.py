@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sim.errors import InputError, choice
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
 from sim.study.system_space import Space
 from sim.sweep.dask_cluster import cluster

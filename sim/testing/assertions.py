@@ -3,7 +3,7 @@
 from sim.errors import choice
 from sim.facts import CpuState
 from sim.files.expectations import check_hazards
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome
 from sim.testing.expectation_diff import missing_in_order, wrong_hazards, wrong_state
 

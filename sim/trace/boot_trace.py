@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sim.event_text import event_detail
-from sim.hazards import Hazard
+from sim.hazard_kinds import Hazard
 from sim.kernel.printk import EventKind
 from sim.outcome import Outcome
 from sim.timeline import BOOT, LOCK, Lane, Mark, Span, SpanKind, timeline

@@ -41,7 +41,7 @@ from sim.files import scenario_tables
 from sim.files.scenario_file import scenario_from_text
 from sim.files.space_tables import GroupTable, SpaceTable
 from sim.frames import dtypes
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
 from sim.outcome_rows import ActionRow, BufferRow, CpuRow, EventRow, HazardRow, LogRow, SaveRow
 from sim.rows import Row

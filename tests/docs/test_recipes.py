@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 import sim
-from sim import hazards, rules
+from sim import hazard_kinds, rules
 from sim.cli import main
 from sim.files.scenario_tables import FaultTable
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.kernel import cpufeature
 from sim.kernel_flags import FLAGS
 from sim.scenario import Fault
@@ -25,27 +25,27 @@ ROOT = Path(__file__).parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 SUBJECTS = ("hazard", "column", "kernel flag", "rule", "CPU feature", "fault", "command", "picture")
 
-MEMBER = '    TAINTED = "tainted", "kernel tainted", 45\n'
+MEMBER = '    NOTED = "noted", "variation noted", 41\n'
 FINDER = """
 
-@finds(HazardKind.TAINTED)
-def _tainted(facts: Facts) -> Iterator[Hazard]:
+@finds(HazardKind.NOTED)
+def _noted(facts: Facts) -> Iterator[Hazard]:
     if any("Unsupported CPU feature variation" in line.text for line in facts.log):
-        yield Hazard(HazardKind.TAINTED, None, facts.end_ns, "the kernel is tainted", facts.final_event)
+        yield Hazard(HazardKind.NOTED, None, facts.end_ns, "the kernel notes a variation", facts.final_event)
 """
 USE = """
 import msgspec
 from sim import Scenario, Topology, boot, compare
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.show.catalogue_text import show_catalogue
 from sim.show.comparison_text import show
 from sim.show.console import terminal
 
-scenario = Scenario(Topology.of([[128], None]), kvm_mode="protected", name="tainted")
+scenario = Scenario(Topology.of([[128], None]), kvm_mode="protected", name="noted")
 outcome = boot(scenario)
-assert [kind.kind for kind in outcome.found] == [HazardKind.TAINTED], outcome.found
+assert [kind.kind for kind in outcome.found] == [HazardKind.NOTED], outcome.found
 comparison = compare(scenario)
-assert comparison.designs["tainted"].tolist() == [1] * 8
+assert comparison.designs["noted"].tolist() == [1] * 8
 msgspec.json.encode((outcome.record(), comparison.record()))
 show(comparison, terminal())
 show_catalogue(terminal(), ["hazards"])
@@ -68,12 +68,12 @@ def test_each_path_that_a_recipe_names_is_there() -> None:
 def test_a_hazard_is_a_member_and_a_finder(tmp_path: Path) -> None:
     neighbour = "    SHARED_IDLE_TASK ="
     later = "\n# CPUs that do not come, or come as another\n"
-    changes = {"sim/hazards.py": [(neighbour, MEMBER + neighbour), (later, FINDER + later)]}
-    assert "kernel tainted" in _run_changed(tmp_path, changes, USE)
+    changes = {"sim/hazard_kinds.py": [(neighbour, MEMBER + neighbour)], "sim/hazards.py": [(later, FINDER + later)]}
+    assert "variation noted" in _run_changed(tmp_path, changes, USE)
 
 
 def test_every_hazard_has_a_finder_and_a_severity_of_its_own() -> None:
-    assert hazards._FINDERS.keys() == set(HazardKind)
+    assert hazard_kinds.FINDERS.keys() == set(HazardKind)
     assert len({kind.severity for kind in HazardKind}) == len(HazardKind)
 
 

@@ -44,7 +44,7 @@ from sim.explore.schedule_file import (
 from sim.explore.schedule_run import Run, follow
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.latencies import Distribution, Latencies, fixed
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
 from sim.schemas import schema_text

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sim import rules
 from sim.designs import DESIGNS, Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.facts import PanicFact
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.kernel.save_area import BufferSize, SaveArea
 from sim.machine.registers import VectorUnit
 from sim.outcome import Outcome

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sim import rules
 from sim.boot_run import boot
 from sim.environment import SeededEnvironment
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.kernel.printk import EventKind
 from sim.latencies import WAIT_NS, Distribution, Latencies, fixed
 from sim.processes.system import System

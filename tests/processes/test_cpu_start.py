@@ -6,7 +6,7 @@ import pytest
 
 from sim.boot_run import boot
 from sim.errors import InputError
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome
 from sim.scenario import Fault, Scenario
 from sim.topology import Cpu, EnableMethod, Topology

@@ -7,7 +7,7 @@ import pytest
 from sim.boot_run import boot
 from sim.errors import InputError
 from sim.facts import ActionResult, CpuState
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.kernel.printk import EventKind
 from sim.latencies import Latencies, fixed
 from sim.outcome import Outcome

@@ -20,7 +20,7 @@ from sim.explore.exploration import Explored, explore_orders
 from sim.explore.findings import Deadlock, Found
 from sim.explore.random_orders import Sampled, sample_orders
 from sim.frames import dtypes, frame
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.kernel.fpsimd import VlInfo
 from sim.latencies import Distribution, Latencies, fixed
 from sim.outcome import Outcome

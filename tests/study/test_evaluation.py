@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.scenario import KvmMode, MemoryLayout, Relay
 from sim.study.batch import Batch, outcome_bits, verdict
 from sim.study.evaluation import outcome_key

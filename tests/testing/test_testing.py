@@ -15,7 +15,7 @@ from sim.errors import InputError
 from sim.explore.schedule_run import follow
 from sim.files.expectations import read_expected
 from sim.files.scenario_file import read_scenario
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.testing.assertions import assert_hazards, assert_log, assert_state
 from sim.testing.expectation_diff import PARTS

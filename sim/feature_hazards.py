@@ -1,0 +1,134 @@
+"""The hazards of CPU features: what goes wrong where CPUs differ in more than vector lengths.
+
+Each is found where all features are modelled, except for CPUs that are lost in the kernel's code.
+"""
+
+from collections.abc import Iterator
+
+from sim.cpufeature_tables import Field, KernelTables, SafeType
+from sim.cpufeature_tables.tables import Requirement
+from sim.facts import Facts, LossKind
+from sim.hazard_kinds import Hazard, HazardKind, finds
+from sim.kernel.cpufeature import register_values
+from sim.kernel.features.id_fields import PARANGE
+from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, physical_bits
+from sim.rules import Reason
+
+LOSSES = frozenset({LossKind.STUCK, LossKind.DIES_IN_PATCHED_CODE})
+"""The losses of CPUs that the kernel's own code causes."""
+_BY_FEATURES = frozenset(
+    {
+        Reason.LACKS_CAPABILITY,
+        Reason.HAS_MORE,
+        Reason.DIFFERS_FROM_BOOT_CPU,
+        Reason.LACKS_HWCAP,
+        Reason.UNFIT_FOR_GUESTS,
+    }
+)
+_FEW = 3
+"""The least number of CPUs of which one can deprive the others."""
+
+
+@finds(HazardKind.CPU_STUCK)
+def _cpu_stuck(facts: Facts) -> Iterator[Hazard]:
+    yield from _lost(facts, LossKind.STUCK, HazardKind.CPU_STUCK)
+
+
+@finds(HazardKind.DIES_IN_PATCHED_CODE)
+def _dies_in_patched_code(facts: Facts) -> Iterator[Hazard]:
+    yield from _lost(facts, LossKind.DIES_IN_PATCHED_CODE, HazardKind.DIES_IN_PATCHED_CODE)
+
+
+def _lost(facts: Facts, loss: LossKind, kind: HazardKind) -> Iterator[Hazard]:
+    # The boot CPU's loss leaves the system silent, which is another hazard.
+    for one in facts.lost:
+        if one.kind is loss and (one.cpu or 0 in facts.booted_events):
+            yield Hazard(kind, one.cpu, one.time_ns, f"{facts.label(one.cpu)}: {one.lacks}", one.event)
+
+
+@finds(HazardKind.CPU_REFUSED)
+def _cpu_refused(facts: Facts) -> Iterator[Hazard]:
+    if facts.features_at_end is None:
+        return
+    for one in facts.refused:
+        if one.refusal.reason in _BY_FEATURES:
+            sentence = f"{facts.label(one.cpu)} was refused: {one.refusal.words}"
+            yield Hazard(HazardKind.CPU_REFUSED, one.cpu, one.time_ns, sentence, one.event)
+
+
+@finds(HazardKind.MITIGATION_WORSENED)
+def _mitigation_worsened(facts: Facts) -> Iterator[Hazard]:
+    state = facts.features_at_end
+    if state is not None and state.taint & TAINT_WARN:
+        sentence = "a late CPU lacks what a mitigation of speculation needs: the kernel warns, and is tainted"
+        yield Hazard(HazardKind.MITIGATION_WORSENED, None, facts.end_ns, sentence, None)
+
+
+@finds(HazardKind.USER_VIEW_SHRINKS)
+def _user_view_shrinks(facts: Facts) -> Iterator[Hazard]:
+    before, after = facts.features_at_user_space, facts.features_at_end
+    if before is None or after is None:
+        return
+    for name, register in after.registers.items():
+        old, new = before.registers[name].user_value, register.user_value
+        fields = [one for one in register.table.fields if one.visible and one.of(old) != one.of(new)]
+        if fields:
+            told = ", ".join(f"{one.name} {one.of(old)} to {one.of(new)}" for one in fields)
+            sentence = f"a late CPU changes what programs read of {name}, while hwcaps stay: {told}"
+            yield Hazard(HazardKind.USER_VIEW_SHRINKS, None, facts.end_ns, sentence, None)
+
+
+@finds(HazardKind.IPA_RANGE_LOWERED)
+def _ipa_range_lowered(facts: Facts) -> Iterator[Hazard]:
+    state = facts.features_at_end
+    if state is None or not state.ipa_limit_bits or facts.scenario.flags.ipa_range_of_cpu:
+        return
+    bits = physical_bits(PARANGE.of(state.registers[PARANGE.register].system_value))
+    if bits < state.ipa_limit_bits:
+        sentence = (
+            f"a late CPU lowers the system's range of physical addresses to {bits} bits, below KVM's limit of "
+            f"{state.ipa_limit_bits}: the kernel refuses every CPU that comes from now on, even an early CPU that went"
+        )
+        yield Hazard(HazardKind.IPA_RANGE_LOWERED, None, facts.end_ns, sentence, None)
+
+
+@finds(HazardKind.FEATURE_LOST_TO_ONE_CPU)
+def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
+    counted = sorted(facts.counted)
+    if facts.features_at_user_space is None or len(counted) < _FEW:
+        return
+    by_cpu, tables = register_values(facts.scenario), facts.features_at_user_space.tables
+    for register, field, users in _used_fields(tables):
+        values = {cpu: field.of(by_cpu[cpu].get(register, 0)) for cpu in counted}
+        loser, second, *_ = sorted(counted, key=lambda cpu: field.order(values[cpu]))
+        lost = [
+            name
+            for name, one in users
+            if one.is_met_by(values[second], field) and not one.is_met_by(values[loser], field)
+        ]
+        if lost:
+            sentence = f"{facts.label(loser)} alone deprives all CPUs of {', '.join(lost)} ({register}.{field.name})"
+            yield Hazard(HazardKind.FEATURE_LOST_TO_ONE_CPU, loser, facts.end_ns, sentence, None)
+
+
+def _used_fields(tables: KernelTables) -> Iterator[tuple[str, Field, list[tuple[str, Requirement]]]]:
+    """Yield the fields of which the smallest value counts, with the capabilities and hwcaps that need them."""
+    users: dict[tuple[str, str], list[tuple[str, Requirement]]] = {}
+    for one in tables.capabilities:
+        if "SYSTEM" in one.type and one.register is not None and one.field is not None:
+            users.setdefault((one.register, one.field), []).append((one.description or one.name, one))
+    for hwcap in tables.hwcaps:
+        if not hwcap.compat and hwcap.register is not None and hwcap.field is not None:
+            users.setdefault((hwcap.register, hwcap.field), []).append((f"hwcap {hwcap.cpuinfo_name}", hwcap))
+    for (register, name), found in users.items():
+        field = None if register not in tables.registers else tables.registers[register].field(name)
+        if field is not None and field.type is SafeType.LOWER_SAFE:
+            yield register, field, found
+
+
+@finds(HazardKind.TAINTED)
+def _tainted(facts: Facts) -> Iterator[Hazard]:
+    state = facts.features_at_end
+    if state is not None and state.taint & TAINT_CPU_OUT_OF_SPEC:
+        sentence = f"the kernel is tainted ({state.taint}): CPUs differ in ID registers in which it expects them alike"
+        yield Hazard(HazardKind.TAINTED, None, facts.end_ns, sentence, None)
