@@ -35,10 +35,11 @@ nitpick_ignore_regex = [
     ("py:class", r"sim\.(study\.system_space\.GroupRow|scenario\.LateBecause|kernel_release\.Build)"),
     (
         "py:class",
-        (
-            r"sim\.(designs\.AboveMaximum|environment\.StepKind|kernel_flags\.KernelFlags|topology\.(Features|Firmware|EnableMethod|AssumedRegisters)"
-            r"|id_registers\.(Core|IdField))"
-        ),
+        r"sim\.(designs\.AboveMaximum|environment\.StepKind|kernel_flags\.KernelFlags|id_registers\.(Core|IdField))",
+    ),
+    (
+        "py:class",
+        r"sim\.topology\.(Features|Firmware|EnableMethod|AssumedRegisters)",
     ),
     (
         "py:class",

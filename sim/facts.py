@@ -368,7 +368,9 @@ class Facts:
 
     @cached_property
     def _early(self) -> frozenset[int]:
-        return frozenset(self.early)
+        # A boot that ended before the capabilities were final has not tried all CPUs that it would have.
+        untried = self.scenario.early if self.final_event is None else ()
+        return frozenset((*self.early, *untried))
 
     @cached_property
     def _returning(self) -> frozenset[int]:

@@ -557,7 +557,7 @@ NOT_RESUMED = LogEntry(
     "did not come back when the system resumed (errno {error})",
     "Suspend takes down all CPUs but one, and resume brings them back. This CPU failed as it would by hotplug; the "
     "lines before say how.",
-    "the system runs without the CPU",
+    "the system runs without the CPU, and firmware may deny the next suspend, since the CPU is not off",
     (firmware("CPU_ON of a CPU that was off does not work after suspend"),),
     ("the lines on this CPU just before", "taking the CPU down and up by hand, without suspend"),
     "docs/hazards.md#cpu-lost-to-firmware",
@@ -571,12 +571,24 @@ NOT_SUSPENDED = LogEntry(
     "Suspend needs all CPUs but one to go down. The suspend was given up.",
     "the system does not suspend",
     (
-        configuration("asymmetric 32-bit support keeps a CPU that must not go offline"),
-        firmware("a trusted OS lives on this CPU, and does not move"),
+        device_tree("the CPU waits in a spin-table, from which no CPU can be stopped (errno -95)"),
+        firmware("a trusted OS lives on this CPU, and does not move (errno -1)"),
+        kernel("a driver does not let the CPU go (errno -16)"),
     ),
     ("the lines on this CPU just before",),
-    "",
-    "kernel/cpu.c of the whole kernel (freeze_secondary_cpus)",
+    "docs/scenario-files.md#suspend-and-resume",
+    "kernel/cpu.c of the whole kernel (freeze_secondary_cpus), kernel/smp.c (op_cpu_disable), kernel/psci.c",
+)
+SUSPEND_GIVEN_UP = LogEntry(
+    "suspend given up",
+    _HARMLESS,
+    ("Disabling non-boot CPUs ...", "Non-boot CPUs are not disabled"),
+    "a suspend was given up before all CPUs were down",
+    "The CPUs that went down before come up again.",
+    "where it happens now and then, because a wake-up came; not if a CPU never goes down",
+    look_at=("the line before: a CPU that does not go down, or a pending wake-up",),
+    more="docs/scenario-files.md#suspend-and-resume",
+    source="kernel/cpu.c of the whole kernel (freeze_secondary_cpus)",
 )
 INCONSISTENT_MODES = LogEntry(
     "CPUs at different exception levels",
@@ -730,10 +742,11 @@ TIMER = LogEntry(
 SUSPENDED = LogEntry(
     "suspend and resume",
     _NORMAL,
-    ("Disabling non-boot CPUs ...", "Enabling non-boot CPUs ...", "CPU1 is up"),
+    ("Disabling non-boot CPUs ...", "Enabling non-boot CPUs ...", "CPU1 is up", "PM: suspend exit"),
     "the system suspended or resumed, and its CPUs went down or came back",
     "Suspend takes all CPUs but one down, and resume brings them up again as late CPUs.",
     "",
+    more="docs/scenario-files.md#suspend-and-resume",
     source="kernel/cpu.c of the whole kernel",
 )
 
@@ -772,6 +785,7 @@ CPU_ENTRIES = (
     CLIPPED,
     NOT_OFF,
     NOT_SUSPENDED,
+    SUSPEND_GIVEN_UP,
     NEVER_STARTED,
     TRUSTED_OS,
     LEFT_BY_MAXCPUS,

@@ -10,6 +10,7 @@ from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
 from sim.explain.log_entries import LogEntry
 from sim.importer import explained_lines as explained
 from sim.importer import log_lines as kinds
+from sim.importer import suspend_lines
 from sim.importer.log_lines import Hex, LogLine
 
 _LONGEST_WORDS = 100
@@ -29,8 +30,10 @@ _ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
         explained.EnableMethodLine: cpu_entries.NO_ENABLE_METHOD,
         explained.NoBootCpuLine: cpu_entries.NO_BOOT_CPU,
         explained.ClippedLine: cpu_entries.CLIPPED,
-        explained.SuspendLine: cpu_entries.SUSPENDED,
-        explained.CpuIsUpLine: cpu_entries.SUSPENDED,
+        suspend_lines.SuspendLine: cpu_entries.SUSPENDED,
+        suspend_lines.CpuIsUpLine: cpu_entries.SUSPENDED,
+        suspend_lines.SuspendEndLine: cpu_entries.SUSPENDED,
+        suspend_lines.SuspendGivenUpLine: cpu_entries.SUSPEND_GIVEN_UP,
         kinds.DetectedLine: feature_entries.VECTORS_DETECTED,
         kinds.UnvirtualisableLine: feature_entries.UNVIRTUALISABLE,
         kinds.GuestsLimitedLine: feature_entries.GUESTS_LIMITED,
@@ -65,7 +68,7 @@ def entry_of_line(line: LogLine) -> LogEntry | None:
             entry = cpu_entries.STARTED_AT_EL2 if line.level == "EL2" else cpu_entries.STARTED_AT_EL1
         case kinds.VectorLengthLine():
             entry = feature_entries.VECTOR_LENGTHS if line.vl_bytes else feature_entries.NO_SHARED_LENGTH
-        case explained.ResumeErrorLine():
+        case suspend_lines.ResumeErrorLine():
             entry = cpu_entries.NOT_RESUMED if line.direction == "up" else cpu_entries.NOT_SUSPENDED
         case _:
             return _ENTRIES.get(type(line))

@@ -28,6 +28,7 @@ from sim.importer.log_lines import (
 )
 from sim.importer.log_reader import parse_kernel_log
 from sim.importer.machine_evidence import MachineEvidence
+from sim.importer.suspends import LateAction
 from sim.importer.sysfs import Sysfs
 from sim.outcome import Outcome
 from sim.topology import cpu_list
@@ -206,14 +207,23 @@ def _early_differences(log: KernelLog, simulated: KernelLog) -> Iterator[_Differ
 
 def _late_differences(log: KernelLog, outcome: Outcome) -> Iterator[_Difference]:
     rows = outcome.action_rows()
-    for place, stated in enumerate(log.late):
-        # Actions were made from the late steps in their order: a step and its action have the same index. After a panic
-        # there are fewer rows.
+    for place, action in enumerate(log.actions):
+        # After a panic there are fewer rows than actions.
         steps = hotplugs_of(rows[place].log if place < len(rows) else ())
-        # If the action shows several steps of its CPU, the last is how it ends.
-        implied = next((step for step in reversed(steps) if step.cpu == stated.cpu), None)
-        if implied is None or not _is_less_exact(stated, implied):
-            yield _Difference(stated.cpu, _as_simulated(stated), None if implied is None else _as_simulated(implied))
+        for stated, implied in _beside(action, steps):
+            if implied is None or not _is_less_exact(stated, implied):
+                modelled = None if implied is None else _as_simulated(implied)
+                yield _Difference(stated.cpu, _as_simulated(stated), modelled)
+
+
+def _beside(action: LateAction, steps: list[Hotplug]) -> Iterator[tuple[Hotplug, Hotplug | None]]:
+    """Yield each step of an action with the step of the same CPU that its simulation shows in its place."""
+    for stated in action.steps:
+        of_cpu = [step for step in steps if step.cpu == stated.cpu]
+        if action.is_suspend:
+            of_cpu = [step for step in of_cpu if step.is_attempt == stated.is_attempt]
+        # If an action shows several steps of its CPU, the last is how it ends.
+        yield stated, of_cpu[-1] if of_cpu else None
 
 
 def _as_simulated(step: Hotplug) -> Hotplug:

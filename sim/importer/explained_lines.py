@@ -139,30 +139,6 @@ class ShutdownLine(CpuLine, frozen=True):
     pattern = rf"{CPU_PREFIX}shutdown"
 
 
-class CpuIsUpLine(CpuLine, frozen=True):
-    """A CPU came back when the system resumed."""
-
-    pattern = rf"CPU(?P<cpu>{NUMBER}) is up"
-    is_of_any_kernel = True
-
-
-class ResumeErrorLine(CpuLine, frozen=True):
-    """A CPU could not be taken down for suspend, or did not come back at resume."""
-
-    pattern = rf"Error taking CPU(?P<cpu>{NUMBER}) (?P<direction>up|down): {_ERROR}"
-    is_of_any_kernel = True
-    direction: str
-    error: int
-
-
-class SuspendLine(LogLine, frozen=True):
-    """All CPUs but one are taken down, or brought up again, around suspend."""
-
-    pattern = r"(?P<action>Disabling|Enabling) non-boot CPUs"
-    is_of_any_kernel = True
-    action: str
-
-
 # Features
 
 
@@ -415,9 +391,6 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     UncleanLine,
     NotDeadLine,
     ShutdownLine,
-    CpuIsUpLine,
-    ResumeErrorLine,
-    SuspendLine,
     UnknownAsidLine,
     VariationLine,
     OtherFeatureLine,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import singledispatchmethod
 from typing import NamedTuple
 
+from sim.errnos import Errno
 from sim.errors import printable
 from sim.importer.log_lines import (
     BootedLine,
@@ -29,6 +30,7 @@ from sim.importer.log_lines import (
     UnsupportedLine,
 )
 from sim.importer.log_text import understood_lines
+from sim.importer.suspend_lines import CpuIsUpLine, ResumeErrorLine, SuspendEndLine, SuspendGivenUpLine, SuspendLine
 from sim.vectors import VectorType
 
 
@@ -92,6 +94,13 @@ class Hotplug(NamedTuple):
         return f"{self.result}{shown}"
 
 
+class SuspendMark(NamedTuple):
+    """A line on suspend, and its position: the number of late steps before it."""
+
+    position: int
+    line: LogLine
+
+
 class HotplugHistory:
     """A reader of the lines on single CPUs, from the first line of a boot on.
 
@@ -102,6 +111,7 @@ class HotplugHistory:
     def __init__(self, online: Iterable[int] | None) -> None:
         self.early: list[Hotplug] = []
         self.late: list[Hotplug] = []
+        self.suspend_marks: list[SuspendMark] = []
         self.oddities: list[str] = []
         """Sentences on lines that contradict earlier lines."""
         self.phase = Phase.EARLY
@@ -199,6 +209,26 @@ class HotplugHistory:
             self.oddities.append(f"the log says that cpu{line.cpu} goes offline, and it is not online")
         else:
             self._add(Hotplug(line.cpu, HotplugResult.OFFLINE))
+
+    @_read.register
+    def _resume_error(self, line: ResumeErrorLine) -> None:
+        # Newer kernels log no other line where firmware denies CPU_ON.
+        if line.direction == "up" and not self._has_just_tried(line.cpu):
+            lost = Hotplug(line.cpu, HotplugResult.LOST)
+            denied = Hotplug(line.cpu, HotplugResult.NOT_STARTED, error=line.error)
+            self._add(lost if line.error == -Errno.EIO else denied)
+        self._suspend(line)
+
+    def _has_just_tried(self, cpu: int) -> bool:
+        steps = self._steps_of_phase()
+        return bool(steps) and steps[-1].cpu == cpu and steps[-1].is_attempt
+
+    @_read.register(SuspendLine)
+    @_read.register(CpuIsUpLine)
+    @_read.register(SuspendGivenUpLine)
+    @_read.register(SuspendEndLine)
+    def _suspend(self, line: LogLine) -> None:
+        self.suspend_marks.append(SuspendMark(len(self.late), line))
 
     def _refuse(self, cpu: int) -> None:
         # Both are removed: a reason explains one refusal only.

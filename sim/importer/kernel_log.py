@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.log_lines import Bound, KvmLine, PanicLine, Phase
+from sim.importer.suspends import LateAction
 from sim.vectors import VectorType
 
 _NOSVE = {"arm64.nosve", "id_aa64pfr0.sve=0"}
@@ -122,6 +123,8 @@ class KernelLog:
     """The steps of the kernel's early bring-up."""
     late: tuple[Hotplug, ...]
     """The steps after it, which are user space's."""
+    actions: tuple[LateAction, ...]
+    """The same steps as actions of user space: those of a suspend are one action."""
     vl_bytes: Mapping[tuple[VectorType, Bound], int]
     """The system's vector lengths, as far as the log states them."""
     has_unvirtualisable: bool

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from sim.errnos import Errno
 from sim.importer.hotplug_history import HotplugResult
@@ -64,11 +65,23 @@ def _flags_shown(log: KernelLog, release: str) -> dict[str, bool]:
         shown["hyp_panic_on_return"] = False
     if flags.eperm_is_silent and any(step.error == -Errno.EPERM for step in log.steps):
         shown["eperm_is_silent"] = False
+    ascends = _suspend_ascends(log)
+    if ascends not in {None, flags.suspend_ascends}:
+        shown["suspend_ascends"] = bool(ascends)
     return shown
 
 
 def _uses_sme(log: KernelLog) -> bool:
     return any(extension is VectorType.SME for extension, _ in log.vl_bytes)
+
+
+def _suspend_ascends(log: KernelLog) -> bool | None:
+    """Return True if a suspend takes the CPUs down in ascending order, and None if no suspend shows the order."""
+    for action in (one for one in log.actions if one.is_suspend):
+        down = [step.cpu for step in takewhile(lambda step: not step.is_attempt, action.steps)]
+        if len(down) > 1 and down in (sorted(down), sorted(down, reverse=True)):
+            return down[0] < down[-1]
+    return None
 
 
 def _survived_return(log: KernelLog) -> bool:

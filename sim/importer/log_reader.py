@@ -37,6 +37,7 @@ from sim.importer.log_lines import (
     VectorLengthLine,
 )
 from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, other_kernel, understood_lines
+from sim.importer.suspends import late_actions
 from sim.kernel.cpufeature import VHE
 from sim.topology import MOST_CPUS, MPIDR_AFFINITY
 from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
@@ -291,6 +292,7 @@ class _Reader:
             phase=Phase.FINAL if late else self._history.phase,
             early=early,
             late=late,
+            actions=late_actions(late, self._history.suspend_marks),
             vl_bytes=self._vl_bytes,
             has_unvirtualisable=self._has_unvirtualisable,
             guests_max_vl_bytes=self._guests_max_vl_bytes,

@@ -11,6 +11,7 @@ from sim.errors import InputError
 from sim.importer.explained_lines import EXPLAINED_KINDS, OldBootLine
 from sim.importer.log_formats import Split, split_prefixes, unknown_prefix
 from sim.importer.log_lines import KINDS, BootLine, Hex, LogLine
+from sim.importer.suspend_lines import SUSPEND_KINDS
 
 _LONGEST_LINE = 4096
 _MOST_PIECES = 16
@@ -18,12 +19,12 @@ _MOST_PIECES = 16
 _NARROWEST_SCREEN = 80
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[78=>c])")
 _LINE_ENDS = re.compile(r"\r+\n?|\n\r+|[\v\f\x85\u2028\u2029]")
-ALL_KINDS = (*EXPLAINED_KINDS, *KINDS)
+ALL_KINDS = (*EXPLAINED_KINDS, *SUSPEND_KINDS, *KINDS)
 """Every kind of line; of two whose patterns both match, the earlier counts."""
 _PATTERNS = tuple((kind, re.compile(kind.pattern)) for kind in ALL_KINDS)
 _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing"
-    "|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot |Error|abling|Protected|Failed|WARNING|Unable"
+    "|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot |Error|abling|PM: |Protected|Failed|WARNING|Unable"
     r'|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer: cp15|Arch|"MESSAGE" ?: ?\['
 )
 """The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped."""

@@ -12,11 +12,12 @@ from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths
 from sim.importer.faults_of_log import faults_of_log
-from sim.importer.hotplug_history import Hotplug, HotplugResult
+from sim.importer.hotplug_history import HotplugResult
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import KvmReadyLine
 from sim.importer.start_levels import StartLevels, start_levels
+from sim.importer.suspends import LateAction
 from sim.scenario import EL2, Action, Do, KvmMode, Scenario
 from sim.topology import Cpu, EnableMethod, Topology
 from sim.vectors import vqs_from_bits
@@ -85,7 +86,7 @@ def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario
         el2=levels.boot == EL2,
         nosve=log.command_line.nosve,
         nosme=log.command_line.nosme,
-        actions=tuple(_action(step) for step in log.late),
+        actions=tuple(map(_action, log.actions)),
         name=name,
     )
     faults = faults_of_log(log, has_pkvm=scenario.has_pkvm)
@@ -103,7 +104,10 @@ def _kvm_mode(log: KernelLog) -> KvmMode:
     return KvmMode.PROTECTED if is_protected else KvmMode.DEFAULT
 
 
-def _action(step: Hotplug) -> Action:
+def _action(action: LateAction) -> Action:
+    if action.is_suspend:
+        return Action(Do.SUSPEND)
+    (step,) = action.steps
     return Action(Do.OFFLINE if step.result is HotplugResult.OFFLINE else Do.ONLINE, f"cpu{step.cpu}")
 
 

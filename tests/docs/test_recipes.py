@@ -14,12 +14,14 @@ import pytest
 
 import sim
 from sim import hazard_kinds, rules
+from sim.boot_run import boot
 from sim.cli import main
 from sim.files.scenario_tables import FaultTable
 from sim.hazard_kinds import HazardKind
 from sim.kernel import cpufeature
 from sim.kernel_flags import FLAGS
-from sim.scenario import Fault
+from sim.scenario import Fault, Scenario
+from sim.topology import Topology
 
 ROOT = Path(__file__).parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
@@ -73,6 +75,7 @@ def test_a_hazard_is_a_member_and_a_finder(tmp_path: Path) -> None:
 
 
 def test_every_hazard_has_a_finder_and_a_severity_of_its_own() -> None:
+    boot(Scenario(Topology.of([None])))
     assert hazard_kinds.FINDERS.keys() == set(HazardKind)
     assert len({kind.severity for kind in HazardKind}) == len(HazardKind)
 

@@ -269,3 +269,19 @@ def test_the_worst_comes_first_and_equals_in_the_order_of_the_log() -> None:
         cpu_entries.CPU_ON_INVALID,
         cpu_entries.CPU_LOST,
     ]
+
+
+def test_a_cpu_that_is_missing_after_resume_is_lost_and_its_scenario_suspends() -> None:
+    booted = "CPU{0}: Booted secondary processor 0x000000000{0} [0x411fd403]"
+    resume = [
+        *("Disabling non-boot CPUs ...", "psci: CPU2 killed (polled 0 ms)", "psci: CPU1 killed (polled 0 ms)"),
+        *("Enabling non-boot CPUs ...", "CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"),
+        *("Error taking CPU1 up: -5", booted.format(2), "CPU2 is up", "PM: suspend exit"),
+    ]
+    early = [booted.format(1), booted.format(2), "smp: Brought up 1 node, 3 CPUs"]
+    found = explained(*early, "devtmpfs: initialized", *resume)
+    lost = [cpu_entries.CPU_LOST_ON_RETURN.name, cpu_entries.NOT_RESUMED.name]
+    assert names(found)[:2] == lost
+    assert [finding.cpus for finding in found.findings[:2]] == [(1,), (1,)]
+    assert found.reproduction is not None
+    assert 'actions = [\n    { do = "suspend" },\n]' in found.reproduction.scenario

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sim.importer import explained_lines
+from sim.importer import explained_lines, suspend_lines
 from sim.importer.explained_lines import OverrideEffect
 from sim.importer.log_lines import (
     BootedLine,
@@ -149,9 +149,12 @@ LINES: list[tuple[str, LogLine]] = [
     ("CPU1: may not have shut down cleanly", explained_lines.UncleanLine(1)),
     ("CPU1: cpu didn't die", explained_lines.UncleanLine(1)),
     ("CPU1: shutdown", explained_lines.ShutdownLine(1)),
-    ("CPU1 is up", explained_lines.CpuIsUpLine(1)),
-    ("Error taking CPU1 up: -5", explained_lines.ResumeErrorLine(1, "up", -5)),
-    ("Disabling non-boot CPUs ...", explained_lines.SuspendLine("Disabling")),
+    ("CPU1 is up", suspend_lines.CpuIsUpLine(1)),
+    ("Error taking CPU1 up: -5", suspend_lines.ResumeErrorLine(1, "up", -5)),
+    ("Disabling non-boot CPUs ...", suspend_lines.SuspendLine("Disabling")),
+    ("Non-boot CPUs are not disabled", suspend_lines.SuspendGivenUpLine()),
+    ("PM: suspend exit", suspend_lines.SuspendEndLine()),
+    ("PM: hibernation: hibernation exit", suspend_lines.SuspendEndLine()),
     ("CPU1: Unknown ASID size (1); assuming 8-bit", explained_lines.UnknownAsidLine(1, 1)),
     ("CPU features: Unsupported CPU feature variation detected.", explained_lines.VariationLine()),
     ("CPU features: detected: Spectre-v2", explained_lines.OtherFeatureLine("Spectre-v2")),

@@ -10,7 +10,7 @@ from sim.facts import CpuState
 from sim.importer.imported import Imported, import_machine
 from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import remarks
-from sim.scenario import Fault, KvmMode
+from sim.scenario import Action, Do, Fault, KvmMode
 from sim.vectors import VectorType
 from tests.systems import results
 
@@ -33,7 +33,9 @@ def test_sme_that_a_stable_release_has_is_in_use() -> None:
 
 
 def test_a_phone_s_cpu_goes_and_comes_back_under_pkvm() -> None:
-    outcome = boot(imported("pkvm-android-resume.log").scenario)
+    scenario = imported("pkvm-android-resume.log").scenario
+    assert scenario.actions == (Action(Do.SUSPEND),)
+    outcome = boot(scenario)
     assert outcome.facts.panic is None
     assert outcome.facts.online == (0, 1)
 

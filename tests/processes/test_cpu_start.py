@@ -57,6 +57,25 @@ def test_a_cpu_dies_when_its_first_use_of_an_extension_traps_to_el3(
     assert (kinds(silent)[:1] == [HazardKind.SYSTEM_SILENT]) == dies
 
 
+@pytest.mark.parametrize(
+    ("parts", "faults"),
+    [
+        pytest.param({"cptr_el3_ez": False}, (), id="traps to EL3"),
+        pytest.param({"el": 1}, (), id="starts at EL1"),
+        pytest.param({"enable_method": EnableMethod.SPIN_TABLE}, (Fault("cpu1", never_arrives=True),), id="spins"),
+    ],
+)
+def test_a_cpu_that_is_gone_looks_the_same_whatever_has_become_of_it(
+    parts: dict[str, Any], faults: tuple[Fault, ...]
+) -> None:
+    outcome = started(Cpu.of("cpu0", 0b1), Cpu.of("cpu1", 0b1, **parts), Cpu.of("cpu2", 0b1), faults=faults)
+    assert texts(outcome)[2:7] == [
+        *("smp: Bringing up secondary CPUs ...", *LOST_LOG),
+        "CPU2: Booted secondary processor 0x0000000002 [0x000f0510]",
+        "smp: Brought up 1 node, 2 CPUs",
+    ]
+
+
 def test_a_cpu_without_the_extension_does_not_use_it() -> None:
     outcome = started(Cpu.of("cpu0", None, cptr_el3_ez=False), Cpu.of("cpu1", 1, cptr_el3_ez=False, late=True))
     assert outcome.facts.online == (0,)
@@ -194,6 +213,9 @@ def test_a_cpu_on_which_the_kernel_would_run_at_el2_panics_a_kernel_at_el1(boot_
     assert kinds(outcome) == [HazardKind.KERNEL_PANIC]
     assert outcome.cpu_rows()[1].state == "lost"
     assert [one[0] for one in results(outcome)] == (["hung"] if maxcpus == 1 else [])
+    # A CPU whose turn did not come is not a CPU that maxcpus= leaves out.
+    (last,) = (row for row in started(boot_cpu, at("cpu1"), at("cpu2"), kernel="6.12").cpu_rows() if row.cpu == 2)
+    assert (last.role, last.late_because) == ("early", None)
 
 
 def test_a_late_cpu_at_el1_hangs_a_system_with_kvm_beside_the_kernel() -> None:
