@@ -1,6 +1,6 @@
 """The rules of CPU features, each with a way to break it: records of real kernels must notice.
 
-A breaker replaces one function or value of the model by the nearest wrong one, as a developer might have it.
+A breaker replaces one function or value of the model by the nearest rule that is wrong, as a developer might have it.
 """
 
 from collections.abc import Callable, Iterable
