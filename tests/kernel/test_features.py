@@ -8,6 +8,7 @@ import pytest
 from sim.boot_run import boot
 from sim.facts import ActionOutcome, LossKind
 from sim.feature_facts import FeatureState
+from sim.hazards import HazardKind
 from sim.outcome import Outcome
 from sim.topology import Topology
 from tests.feature_systems import A76, Changes, cores, with_field
@@ -125,6 +126,7 @@ def test_a_cpu_that_dies_or_is_stuck_before_its_mmu_is_on_does_not_mark_its_exce
         assert outcome.facts.online == (0,)
         assert "CPU: All CPU(s) started at EL1" in texts(outcome)
         assert _end(outcome).taint == 0
+        assert [one.cpu for one in outcome.found if one.kind is HazardKind.CPU_LOST_TO_FIRMWARE] == [1]
     mixed = cores(with_field("ID_AA64MMFR1_EL1", 8, 0), {}, el=(1, 1), kernel="6.12")
     assert mixed.facts.online == (0, 1)
 
