@@ -33,7 +33,7 @@ class RegisterState(NamedTuple):
     user_value: int
     """The value for programs."""
     strict_mask: int
-    """The bits in which the kernel logs a difference: the table's, a relaxed mask, or 0 before the first value."""
+    """The bits in which the kernel logs a difference, 0 before the first value; it may be relaxed from the table's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class DetectedCapability:
     entry: Capability
     """The entry of the kernel's table, with the name, the words of the log and the type."""
     decided_by: int | None
-    """The logical number of the CPU that decided; None: several CPUs did together."""
+    """The logical number of the CPU that decided, or None if several CPUs did together."""
     cpus: tuple[int, ...]
     """The CPUs that have it, where the kernel counts them."""
 

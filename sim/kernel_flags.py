@@ -190,8 +190,9 @@ class KernelFlags:
     )
     mitigations_told_together: bool = _flag(
         "the log tells together which mitigations the command line switches off, after capabilities are final",
-        "arch/arm64/kernel/proton-pack.c; booted: 6.18 and 7.3 do, 6.12 does not",
-        ((6, 13), None),
+        "arch/arm64/kernel/proton-pack.c (spectre_print_disabled_mitigations), a patch of October 2025, when 6.16 had "
+        "ended; booted: 6.18.15 and 7.3 do, 6.12 does not",
+        ((6, 18), None),
     )
     bhb_mitigated_always: bool = _flag(
         "Spectre-BHB is mitigated although the command line says mitigations=off",
@@ -210,8 +211,15 @@ class KernelFlags:
     )
     mops_in_kernel: bool = _flag(
         "the kernel copies memory with MOPS instructions where the system has them",
-        "arch/arm64/lib/memcpy.S; booted: 7.3 does, 6.12 does not",
-        ((6, 19), None),
+        "arch/arm64/lib/memcpy.S, commit 836ed3c4e473 of 6.13; booted: 7.3 does, 6.12 does not",
+        ((6, 13), None),
+    )
+    pie_writes_tcr2: bool = _flag(
+        "a CPU that claims S1PIE writes TCR2_EL1 in its first code, whether or not it has TCRX",
+        "arch/arm64/mm/proc.S; the write went in 6.17, and by a fix of commit 7052e808c446 in the stable 6.16; booted: "
+        "6.12 has it",
+        ((6, 5), (6, 17)),
+        backports=(Backport((6, 16), 12, value=False),),
     )
 
     @property

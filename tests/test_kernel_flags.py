@@ -27,6 +27,7 @@ OF_FEATURES = {
     "bhb_mitigated_always",
     "gmid_follows_overrides",
     "mops_in_kernel",
+    "pie_writes_tcr2",
 }
 """Flags that matter only where the cores of all CPUs are known."""
 ROOT = Path(__file__).parents[1]
@@ -73,10 +74,11 @@ def test_a_release_has_its_flags_by_default(release: str, on: set[str]) -> None:
     ("release", "on"),
     [
         ("6.1", {"vpipt_icache", "dbm_logged_at_once", "ipa_range_of_cpu"}),
-        ("6.12", set()),
-        ("6.16", {"mitigations_told_together"}),
-        ("6.18", {"mitigations_told_together", "bhb_mitigated_always"}),
-        ("7.3", {"mitigations_told_together", "gmid_follows_overrides", "mops_in_kernel"}),
+        ("6.12", {"pie_writes_tcr2"}),
+        ("6.16.11", {"mops_in_kernel", "pie_writes_tcr2"}),
+        ("6.16", {"mops_in_kernel"}),
+        ("6.18", {"mops_in_kernel", "mitigations_told_together", "bhb_mitigated_always"}),
+        ("7.3", {"mops_in_kernel", "mitigations_told_together", "gmid_follows_overrides"}),
     ],
 )
 def test_a_release_has_its_flags_of_features(release: str, on: set[str]) -> None:

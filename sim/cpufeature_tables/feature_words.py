@@ -104,6 +104,8 @@ def check_options(options: str) -> None:
     check_printable("options", options)
     for word in options.split():
         name, equals, value = word.replace("-", "_").partition("=")
+        if name == "kvm_arm.mode":
+            raise InputError(f"options: {word[:60]!r} decides on more than CPU features: set kvm_mode instead")
         is_field = name in FIELD_OPTIONS and bool(equals and value)
         if not is_field and word not in ALIASES and word not in SWITCHES:
             raise InputError(f"options: {word[:60]!r} does not concern CPU features{_hint(word, _words())}")

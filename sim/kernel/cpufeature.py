@@ -16,7 +16,20 @@ from sim.cpufeature_tables import KernelTables, kernel_tables
 from sim.kernel.feature_options import feature_options, id_overrides
 from sim.kernel.features.capabilities import Conflict
 from sim.kernel.features.cpu_id import CpuId
-from sim.kernel.features.id_fields import ATOMIC, MOPS, PARANGE, S1PIE, TCRX, TGRAN4, TGRAN16, TGRAN64
+from sim.kernel.features.id_fields import (
+    ATOMIC,
+    ECV,
+    MOPS,
+    PARANGE,
+    S1PIE,
+    TCRX,
+    TGRAN4,
+    TGRAN4_2,
+    TGRAN16,
+    TGRAN16_2,
+    TGRAN64,
+    TGRAN64_2,
+)
 from sim.kernel.features.system_features import (
     TAINT_CPU_OUT_OF_SPEC,
     Surroundings,
@@ -47,8 +60,14 @@ _BESIDE_LENGTHS = (VHE, "ICV_DIR_EL1 trapping")
 """Capabilities without lengths that decide on CPUs of different exception levels, whatever their cores."""
 _GRANULES = {4096: (TGRAN4, range(8)), 16384: (TGRAN16, range(1, 16)), 65536: (TGRAN64, range(8))}
 """By the size of pages: the granule's field, and its values on CPUs that have it."""
-_WITH_LPA2 = {4096: range(1, 8), 16384: range(2, 16)}
-"""The values of that field on CPUs with 52-bit addresses."""
+_WITH_LPA2 = {4096: range(1, 8), 16384: range(2, 8)}
+"""The values of that field on CPUs with 52-bit addresses; the kernel's first code reads it as a signed number."""
+_STAGE_2_GRANULES = {4096: TGRAN4_2, 16384: TGRAN16_2, 65536: TGRAN64_2}
+_NO_STAGE_2, _LARGEST_STAGE_2 = 1, 7
+"""The value of those fields without the granule at stage 2, and the largest that the kernel knows."""
+_USUAL_IPA_BITS = 40
+_DEADLOCKS_WITH_GUESTS = ("WORKAROUND_DEVICE_LOAD_ACQUIRE", "WORKAROUND_1508412")
+_AFF0 = 0xFF
 _LSE_ATOMICS = 2
 """The least value of ATOMIC with the instructions."""
 _MOST_PHYSICAL_BITS_WITHOUT_LPA2 = 48
@@ -96,6 +115,12 @@ def _unheard(_text: str) -> None:
     """Drop a line on features that are not modelled, where the lengths are modelled alone."""
 
 
+def _has_threads(scenario: Scenario) -> bool:
+    """Return True if some CPU's MPIDR has an affinity level 0 that is not 0, as second threads of a core have."""
+    cpus = range(len(scenario.topology.cpus))
+    return scenario.has_all_features and any(scenario.topology.mpidr(number) & _AFF0 for number in cpus)
+
+
 class CpuFeatures:
     """The system's features; CPUs are logical numbers.
 
@@ -126,7 +151,7 @@ class CpuFeatures:
             series,
             id_overrides(scenario, tables, self.reading(0).registers),
             feature_options(scenario),
-            Surroundings(printk.line, self._tell, self._warn, hyp.is_available, len(scenario.topology.cpus)),
+            Surroundings(printk.line, self._tell, self._warn, hyp.is_available, _has_threads(scenario)),
         )
         by_words = {one.description: one.label for one in tables.capabilities}
         self._capability_of = {
@@ -182,6 +207,8 @@ class CpuFeatures:
         self._tell("alternatives: applying boot alternatives")
         if not self.system.options.tells_mitigations_at_once:
             self.system.mitigations.print_v4_disabled()
+        if self.has_all:
+            self.system.check_boot_asid()
         self.lengths.count_boot_cpu(self._scenario.topology.logical[0], self.supported())
 
     def why_stuck(self, hw_cpu: int) -> str | None:
@@ -195,16 +222,34 @@ class CpuFeatures:
             return "52-bit VAs"
         return None if own in granule else f"{page_bytes >> 10}K granule"
 
+    def why_dies_without_mmu(self, hw_cpu: int) -> str | None:
+        """Return why a CPU dies in the kernel's first code, before its MMU is on; None if it does not.
+
+        Source: arch/arm64/mm/proc.S (``__cpu_setup``).
+        """
+        if not self.has_all or not self._scenario.flags.pie_writes_tcr2:
+            return None
+        # The first code takes indirect permissions for a sign of the register that TCRX stands for.
+        reading = self.reading(hw_cpu)
+        if reading.field(S1PIE) and not reading.field(TCRX):
+            return "it has S1PIE without TCRX, and the kernel's first code writes TCR2_EL1"
+        return None
+
     def why_dies(self, hw_cpu: int) -> str | None:
-        """Return why a CPU dies in code that the kernel patched for all CPUs; None if it does not."""
+        """Return why a CPU dies in code that the kernel patched for all CPUs; None if it does not.
+
+        It dies before it can print: the time that stands before each line is read from the counter, and lines are
+        copied and stored by instructions that the CPU lacks.
+
+        Source: arch/arm64/include/asm/arch_timer.h, atomic_lse.h, arch/arm64/lib/memcpy.S.
+        """
         if not self.has_all:
             return None
         reading = self.reading(hw_cpu)
-        # The first code takes indirect permissions for a sign of the register that TCRX stands for.
-        if reading.field(S1PIE) and not reading.field(TCRX) and S1PIE.register in self.system.tables.registers:
-            return "it has S1PIE without TCRX, and the kernel's first code writes TCR2_EL1"
         if not self.final:
             return None
+        if self.system.has("HAS_ECV") and not reading.field(ECV):
+            return "it lacks ECV's counter registers, from which the kernel reads the time by now"
         if self.system.has("HAS_LSE_ATOMICS") and reading.field(ATOMIC) < _LSE_ATOMICS:
             return "it lacks the LSE atomic instructions, which the kernel uses by now"
         if self._scenario.flags.mops_in_kernel and self.system.has("HAS_MOPS") and not reading.field(MOPS):
@@ -277,10 +322,12 @@ class CpuFeatures:
         if not patches_last:
             self.patch()
         system.capabilities.log_counted(cpu_list)
+        system.print_emulated()
         if system.options.tells_mitigations_at_once:
             system.mitigations.print_disabled()
-        system.finalise(self.reading(0))
+        system.finalise()
         self.lengths.setup(self.supported())
+        system.check_writeback_granule(self.reading(0))
 
     def patch(self) -> None:
         """Log that the kernel patches its code for the features that the system has."""
@@ -299,10 +346,28 @@ class CpuFeatures:
         """Return True if a late CPU panics the kernel when its breakpoints are reset."""
         return self.has_all and self.final and self.system.lacks_breakpoints(self.reading(hw_cpu))
 
-    def kvm_is_up(self) -> None:
-        """Set KVM's limit of guests' physical addresses, and log it."""
-        bits = physical_bits(self.system.registers.field(PARANGE))
-        if not self.system.has("HAS_LPA2"):
+    def kvm_set_ipa_limit(self) -> bool:
+        """Set KVM's limit of guests' physical addresses, log it, and return True if guests can have pages.
+
+        CPUs that differ in the granules of stage 2 together have none, because the field's safe value says so.
+
+        Source: arch/arm64/kvm/arm.c (``kvm_arm_init``), reset.c (``kvm_set_ipa_limit``).
+        """
+        system = self.system
+        if any(system.has(erratum) for erratum in _DEADLOCKS_WITH_GUESTS):
+            self._tell("kvm [1]: Guests without required CPU erratum workarounds can deadlock system!")
+            self._tell("Only trusted guests should be used on this system.")
+        granule = system.registers.field(_STAGE_2_GRANULES[system.tables.page_bytes])
+        if granule == _NO_STAGE_2:
+            self._tell("kvm [1]: PAGE_SIZE not supported at Stage-2, giving up")
+            return False
+        if granule > _LARGEST_STAGE_2:
+            self._tell("kvm [1]: Unsupported value for TGRAN_2, giving up")
+            return False
+        bits = physical_bits(system.registers.field(PARANGE))
+        if not system.has("HAS_LPA2"):
             bits = min(bits, _MOST_PHYSICAL_BITS_WITHOUT_LPA2)
         self.ipa_limit_bits = bits
-        self._tell(f"kvm [1]: IPA Size Limit: {bits} bits")
+        reduced = " (Reduced IPA size, limited VM/VMM compatibility)" if bits < _USUAL_IPA_BITS else ""
+        self._tell(f"kvm [1]: IPA Size Limit: {bits} bits{reduced}")
+        return True

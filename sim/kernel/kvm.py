@@ -81,7 +81,8 @@ class Kvm:
         if self._scenario.kvm_mode is KvmMode.NONE:
             self._printk.line("kvm [1]: KVM disabled from command line")
             return
-        self._features.kvm_is_up()
+        if not self._features.kvm_set_ipa_limit():
+            return
         host_vqs = self._kvm_arm_init_sve() if self._features.supports(VectorType.SVE) else 0
         if self._scenario.kvm_mode is KvmMode.PROTECTED and not self._scenario.has_psci:
             self._printk.line("kvm [1]: Cannot initialize protected mode without PSCI")

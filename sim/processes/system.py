@@ -95,10 +95,11 @@ class System:
     def dies_at_start(self, hw_cpu: int) -> bool:
         """Mark the exception level at which a hardware CPU starts, and return True if it dies before it can log.
 
-        A CPU that dies is recorded as lost. Where the kernel runs at EL2, its code uses registers that a CPU without
-        VHE, or at EL1, does not have.
+        A CPU that dies is recorded as lost. It marks its level once its MMU is on. Where the kernel runs at EL2, its
+        code uses registers that a CPU without VHE, or at EL1, does not have.
+
+        Source: arch/arm64/kernel/head.S (``secondary_startup``, ``__secondary_switched``).
         """
-        self.hyp.levels.add(self.scenario.el(hw_cpu))
         trapped = self.scenario.el3_traps(hw_cpu, self.features.supported())
         if trapped is not None:
             self.lose(hw_cpu, LossKind.EL3_TRAPS, f"its first use of {trapped} traps to EL3", trapped)
@@ -107,6 +108,11 @@ class System:
         if stuck is not None:
             self.lose(hw_cpu, LossKind.STUCK, f"it is stuck in the kernel without {stuck}")
             return True
+        dies = self.features.why_dies_without_mmu(hw_cpu)
+        if dies is not None:
+            self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
+            return True
+        self.hyp.levels.add(self.scenario.el(hw_cpu))
         dies = self.features.why_dies(hw_cpu)
         if dies is not None:
             self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)

@@ -95,6 +95,7 @@ def test_registers_that_no_source_tells_are_taken_from_the_others() -> None:
         ("{ core = 'arm,cortex-a55', midr = '0x1410fd034' }", "", "wider than 32 bits"),
         ("{ core = 'arm,cortex-a55', sve_bits = [128] }", "", "arm,cortex-a55 has no SVE"),
         ("{ core = 'arm,cortex-a55', features = { SVE = 1 } }", "", "sve_bits must say"),
+        (A55, "options = 'kvm-arm.mode=nvhe'", "decides on more than CPU features: set kvm_mode instead"),
         (A55, "options = 'arm64.nomet'", "'arm64.nomet' does not concern CPU features: did you mean 'arm64.no"),
         (A55, "config = { CONFIG_ARM64_ERRATUM_84571 = false }", "no CPU feature depends on"),
     ],

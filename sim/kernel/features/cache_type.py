@@ -8,7 +8,7 @@ from sim.kernel.features.id_fields import L1IP, LOC, LOUIS, LOUU
 
 IDC, DIC = 1 << 28, 1 << 29
 """CTR_EL0.IDC and CTR_EL0.DIC."""
-_WORD = 0xFFFF_FFFF
+CTR_WORD = 0xFFFF_FFFF
 """The kernel keeps 32 bits of CTR_EL0; TminLine, above them, is invisible to it."""
 _POLICIES = {3: "PIPT", 2: "VIPT"}
 
@@ -16,7 +16,7 @@ _POLICIES = {3: "PIPT", 2: "VIPT"}
 def effective_ctr(ctr: int, clidr: int) -> int:
     """Return CTR_EL0, with IDC set where CLIDR_EL1 says that no level of cache needs cleaning."""
     needs_no_cleaning = LOC.of(clidr) == 0 or LOUIS.of(clidr) == LOUU.of(clidr) == 0
-    return (ctr | IDC if needs_no_cleaning else ctr) & _WORD
+    return (ctr | IDC if needs_no_cleaning else ctr) & CTR_WORD
 
 
 def policy_name(ctr: int, *, knows_vpipt: bool) -> str:

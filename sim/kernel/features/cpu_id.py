@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sim.id_registers import IdField
-from sim.kernel.features.cache_type import effective_ctr
+from sim.kernel.features.cache_type import CTR_WORD, effective_ctr
 from sim.kernel.features.id_fields import AARCH32, EL0, MTE, MTE_WITH_TAGS
 from sim.kernel.features.system_registers import SystemRegisters
 
@@ -28,7 +28,7 @@ class CpuId:
             registers,
             midr,
             registers.get("REVIDR_EL1", 0),
-            ctr,
+            ctr & CTR_WORD,
             effective_ctr(ctr, registers.get("CLIDR_EL1", 0)),
             runs_at_el2,
         )

@@ -52,7 +52,10 @@ class Override:
         return (value & ~self.mask) | (self.value & self.mask)
 
 
-_OPTION = re.compile(r"([a-z0-9_]+\.[a-z0-9_]+)=(?:0x)?([0-9a-f])", re.IGNORECASE)
+_NUMBERS_SINCE = (6, 9)
+"""The first series that takes a hexadecimal digit, with or without 0x; before, the number's form gives its base."""
+_DIGIT = re.compile(r"(?:0x)?([0-9a-f])", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"0x[0-9a-f]{1,16}|0[0-7]{0,22}|[1-9]\d{0,18}", re.IGNORECASE | re.ASCII)
 
 
 def overrides(
@@ -92,18 +95,35 @@ def _asked(words: list[str], series: Series, *, nosve_hides_sme: bool) -> Iterat
             continue
         also = " id_aa64pfr1.sme=0" if word == "arm64.nosve" and nosve_hides_sme else ""
         for one in (ALIASES.get(word, word) + also).split():
-            match = _OPTION.fullmatch(one.replace("-", "_"))
-            if match is not None:
-                yield match[1].lower(), int(match[2], 16)
+            name, _, text = one.replace("-", "_").partition("=")
+            value = _number(text, series)
+            if value is not None:
+                yield name, value
+
+
+def _number(text: str, series: Series) -> int | None:
+    """Return the value that the kernel reads; None where it is not a number, so that the word has no effect.
+
+    >>> _number("f", (6, 12)), _number("f", (6, 1)), _number("15", (6, 1))
+    (15, None, 15)
+    """
+    if series >= _NUMBERS_SINCE:
+        digit = _DIGIT.fullmatch(text)
+        return None if digit is None else int(digit[1], 16)
+    if _NUMBER.fullmatch(text) is None:
+        return None
+    return int(text, 8) if text.startswith("0") and text.isdecimal() else int(text, 0)
 
 
 def _shrink_granule(found: dict[str, Override], boot_cpu: Mapping[str, int], page_bytes: int) -> None:
     """Hide LPA2 of the kernel's granule, where the boot CPU has it: without it there are no 52-bit addresses.
 
+    The field is read as a signed number there, whatever the granule.
+
     Source: arch/arm64/kernel/idreg-override.c (``mmfr2_varange_filter``).
     """
     mmfr0 = boot_cpu.get("ID_AA64MMFR0_EL1", 0)
-    shift, with_lpa2 = {4096: (28, range(1, 8)), 16384: (20, range(2, 16))}.get(page_bytes, (0, range(0)))
+    shift, with_lpa2 = {4096: (28, range(1, 8)), 16384: (20, range(2, 8))}.get(page_bytes, (0, range(0)))
     if mmfr0 >> shift & _FIELD_BITS in with_lpa2:
         override = found.setdefault("ID_AA64MMFR0_EL1", Override())
         override.put(shift, _FIELD_BITS, with_lpa2.start - 1)

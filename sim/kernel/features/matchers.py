@@ -74,8 +74,8 @@ class SystemSoFar(Protocol):
         ...
 
     @property
-    def many_cpus(self) -> bool:
-        """True if more than one CPU is possible."""
+    def has_threads(self) -> bool:
+        """True if some CPU's MPIDR has an affinity level 0 that is not 0."""
         ...
 
 
@@ -274,7 +274,7 @@ def _has_cortex_a76_erratum_1463225(_system: SystemSoFar, one: Requirement, cpu:
 
 def _needs_tx2_tvm_workaround(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return is_in_list(cpu.midr, one.midr) and system.every_cpu_started_at_el2 and system.many_cpus
+    return is_in_list(cpu.midr, one.midr) and system.every_cpu_started_at_el2 and system.has_threads
 
 
 _NEOVERSE_N1 = ("410fd0c0", "0", "f0000f")

@@ -116,8 +116,8 @@ class Surroundings:
     """Records a warning in the kernel's log."""
     every_cpu_started_at_el2: Callable[[], bool]
     """Tells whether every CPU that has started so far did so at EL2."""
-    cpus: int
-    """The number of possible CPUs."""
+    has_threads: bool
+    """Some CPU's MPIDR has an affinity level 0 that is not 0."""
 
 
 class SystemFeatures:
@@ -205,9 +205,9 @@ class SystemFeatures:
         return self._surroundings.every_cpu_started_at_el2()
 
     @property
-    def many_cpus(self) -> bool:
-        """True if more than one CPU is possible."""
-        return self._surroundings.cpus > 1
+    def has_threads(self) -> bool:
+        """True if some CPU's MPIDR has an affinity level 0 that is not 0, as second threads of a core have."""
+        return self._surroundings.has_threads
 
     def _warned(self, words: str) -> None:
         self.taint |= TAINT_WARN
@@ -239,16 +239,27 @@ class SystemFeatures:
 
     def _is_initialised(self, name: str, boot: CpuId) -> bool:
         """Return True if the boot CPU gives a register its first value."""
-        has = {
-            "MPAMIDR_EL1": bool(self.registers.field(MPAM)),
-            "GMID_EL1": boot.has_mte and (not self.options.gmid_follows_overrides or self._has_mte()),
-            "ZCR_EL1": bool(self.registers.field(SVE)),
-            "SMCR_EL1": bool(self.registers.field(SME)),
-        }
-        return has.get(name, True)
+        if name == "GMID_EL1" and self.options.gmid_follows_overrides:
+            return boot.has_mte and self.registers.field(MTE) >= MTE_WITH_TAGS
+        return self._is_looked_at(name, boot)
 
-    def _has_mte(self) -> bool:
-        return self.registers.field(MTE) >= MTE_WITH_TAGS
+    def _is_looked_at(self, name: str, cpu: CpuId) -> bool:
+        """Return True if the kernel reads a register on a CPU, as it knows the system so far.
+
+        Registers of an extension that the system lacks, or has lost, may be UNKNOWN or trap. GMID_EL1 is the exception:
+        there the CPU's own register decides.
+        """
+        if name == "GMID_EL1":
+            return cpu.has_mte
+        extension = {"MPAMIDR_EL1": MPAM, "ZCR_EL1": SVE, "SMCR_EL1": SME}.get(name)
+        if extension is SME and not self.options.config.get("CONFIG_ARM64_SME", True):
+            return False
+        return extension is None or bool(self.registers.field(extension))
+
+    def check_boot_asid(self) -> None:
+        """Log that the boot CPU has a number of ASIDs that the kernel does not know."""
+        assert self._boot is not None
+        self._asid_bits(0, self._boot)
 
     def verify_asid(self, number: int, cpu: CpuId) -> bool:
         """Return False if a CPU has fewer ASIDs than the boot CPU, so that the kernel must panic."""
@@ -358,14 +369,13 @@ class SystemFeatures:
 
     def _compare(self, cpu: CpuId) -> Iterator[str]:
         """Yield the registers that the kernel looks at on a CPU."""
-        has = {
-            "MPAMIDR_EL1": bool(cpu.field(MPAM)),
-            "GMID_EL1": cpu.has_mte,
-            "ZCR_EL1": bool(cpu.field(SVE)),
-            "SMCR_EL1": bool(cpu.field(SME)),
-        }
         registers = self.tables.registers.items()
-        yield from (name for name, one in registers if one.compared and not one.is_aarch32 and has.get(name, True))
+        yield from (
+            name
+            for name, one in registers
+            # A register of an extension comes after that of the extension's field, which this CPU may have changed.
+            if one.compared and not one.is_aarch32 and self._is_looked_at(name, cpu)
+        )
         if not cpu.has_aarch32_el0:
             return
         self._lazy_init_32bit(cpu)
@@ -429,17 +439,23 @@ class SystemFeatures:
         if number not in cpus:
             cpus.append(number)
 
-    def finalise(self, running: CpuId) -> None:
-        """Make the capabilities final, and promise hwcaps.
-
-        Args:
-            running: the CPU that does it.
-        """
-        self.final = self.mitigations.final = True
+    def print_emulated(self) -> None:
+        """Log a feature that the kernel emulates, and which is not a capability."""
         if self.options.emulates_pan and not self.has("HAS_PAN"):
             self._tell("CPU features: emulated: Privileged Access Never (PAN) using TTBR0_EL1 switching")
+
+    def check_writeback_granule(self, running: CpuId) -> None:
+        """Log that caches do not state the granule in which they write back.
+
+        Args:
+            running: the CPU that looks at its own.
+        """
         if CWG.register not in self.options.unknown and not CWG.of(running.raw_ctr):
             self._tell("CPU features: No Cache Writeback Granule information, assuming 128")
+
+    def finalise(self) -> None:
+        """Make the capabilities final, and promise hwcaps."""
+        self.final = self.mitigations.final = True
         self.slots = self.registers.field(BRPS) + 1, self.registers.field(WRPS) + 1
         for erratum, register, name in _HIDDEN_BY:
             if self.has(erratum):

@@ -7,7 +7,7 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_ftr_reg``, ``update_cpu_ftr_r
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sim.cpufeature_tables import Field, KernelTables, Register
+from sim.cpufeature_tables import Field, KernelTables, Register, SafeType
 from sim.id_registers import IdField
 from sim.kernel.features.id_override import Override
 
@@ -103,7 +103,9 @@ class SystemRegisters:
             warn(f"CPU features: {bits}: impossible override, ignored")
         elif override.covers(field):
             asked, own = field.of(override.value), field.of(value)
-            if field.safe_value(asked, own) != asked:
+            # Where values differ a field of this type has one safe value, which the kernel takes here in any case.
+            safe = field.safe if field.type is SafeType.EXACT else field.safe_value(asked, own)
+            if safe != asked:
                 override.drop(field)
                 warn(f"CPU features: {bits}: ignoring override to {asked:x}")
             elif own != asked:
