@@ -35,8 +35,10 @@ nitpick_ignore_regex = [
     ("py:class", r"sim\.(study\.system_space\.GroupRow|scenario\.LateBecause|kernel_release\.Build)"),
     (
         "py:class",
-        (r"sim\.(designs\.AboveMaximum|environment\.StepKind|kernel_flags\.KernelFlags|topology\.(Features|Firmware|EnableMethod|AssumedRegisters)"
-        r"|id_registers\.(Core|IdField))"),
+        (
+            r"sim\.(designs\.AboveMaximum|environment\.StepKind|kernel_flags\.KernelFlags|topology\.(Features|Firmware|Weakness|EnableMethod|AssumedRegisters)"
+            r"|id_registers\.(Core|IdField))"
+        ),
     ),
     (
         "py:class",

@@ -27,6 +27,7 @@ _SOURCES = {
     "log": "a kernel's log on silicon",
     "xen": "Xen's log on silicon",
     "freebsd": "FreeBSD's log on silicon, decoded",
+    "cpuinfo": "/proc/cpuinfo on silicon, decoded",
     "emulator": "an emulator's source",
 }
 

@@ -170,7 +170,7 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     any_of: tuple["Requirement", ...] = ()
     """Alternatives."""
     config: tuple[str, ...] = ()
-    """The configuration options without which the kernel lacks the entry."""
+    """The configuration options without which the kernel lacks the entry, or the alternative."""
 
     def is_met_by(self, value: int, field: Field) -> bool:
         """Return True if a field's value is one of those that the matcher looks for."""
@@ -332,7 +332,13 @@ def every_config_option() -> frozenset[str]:
     """Return the configuration options that entries of any series depend on."""
     capabilities, hwcaps = _read("capabilities.json", Capability), _read("hwcaps.json", Hwcap)
     fields = (field.visible_if for one in _read("registers.json", Register) for field in one.fields)
-    of_entries = (option for entries in (capabilities, hwcaps) for one in entries for option in one.config)
+    of_entries = (
+        option
+        for entries in (capabilities, hwcaps)
+        for one in entries
+        for each in (one, *one.any_of)
+        for option in each.config
+    )
     return frozenset((_PAN_EMULATION, *of_entries, *(option for option in fields if option is not None)))
 
 

@@ -162,6 +162,7 @@ def _cpu(cpu: Cpu) -> CpuTable:
         registers=unstated if not cpu.features.core.changes else _hexadecimal(cpu.features.core.changes),
         gic=_gic(cpu.features.core),
         hides=[f"{field.register}.{field.name}" for field in cpu.firmware.hidden] or unstated,
+        unaffected=sorted(cpu.firmware.unaffected) or unstated,
         sve_bits=unstated if cpu.sve_vqs is None else list(bits_from_vqs(cpu.sve_vqs)),
         sme_bits=unstated if cpu.sme_vqs is None else list(bits_from_vqs(cpu.sme_vqs)),
         zcr_el3_len=unstated if cpu.zcr_el3_len == LEN_FIELD else cpu.zcr_el3_len,

@@ -78,7 +78,13 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
             registers[traits.len_register] = len_field(vqs)
     for field in firmware.hidden:
         registers[field.register] = field.put(registers.get(field.register, 0), -1 if field.signed else 0)
-    return CpuId.of(registers, features.core.midr, runs_at_el2=runs_at_el2)
+    return CpuId.of(
+        registers,
+        features.core.midr,
+        runs_at_el2=runs_at_el2,
+        unaffected=firmware.unaffected,
+        knows_clidr=features.core.is_complete or "CLIDR_EL1" in registers,
+    )
 
 
 def register_values(scenario: Scenario) -> list[Mapping[str, int]]:
