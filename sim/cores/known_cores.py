@@ -141,6 +141,7 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
         "; ".join(sources) or "no register is known to have been published",
         has_all_features=True,
         is_complete=is_complete,
+        gic=gic,
     )
 
 

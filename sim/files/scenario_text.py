@@ -185,10 +185,7 @@ def _midr(core: Core) -> str | msgspec.UnsetType:
 
 def _gic(core: Core) -> Literal[2] | msgspec.UnsetType:
     """Return the version of the GIC where it is not the default."""
-    if not core.has_all_features or known_core(core.name, core.midr).id_registers == core.id_registers:
-        return msgspec.UNSET
-    original = known_core(core.name, core.midr, GICV2).with_registers(core.midr, core.changes)
-    return 2 if original.id_registers == core.id_registers else msgspec.UNSET
+    return 2 if core.gic == GICV2 else msgspec.UNSET
 
 
 def _hexadecimal(registers: Mapping[str, int]) -> dict[str, int | str]:

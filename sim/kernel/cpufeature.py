@@ -16,7 +16,7 @@ from sim.cpufeature_tables import KernelTables, kernel_tables
 from sim.kernel.feature_options import feature_options, id_overrides
 from sim.kernel.features.capabilities import Conflict
 from sim.kernel.features.cpu_id import CpuId
-from sim.kernel.features.id_fields import ATOMIC, MOPS, PARANGE, S1PIE, TCRX, TGRAN4, TGRAN16, TGRAN64
+from sim.kernel.features.id_fields import ATOMIC, GIC, MOPS, PARANGE, S1PIE, TCRX, TGRAN4, TGRAN16, TGRAN64
 from sim.kernel.features.system_features import (
     TAINT_CPU_OUT_OF_SPEC,
     Surroundings,
@@ -49,6 +49,8 @@ _GRANULES = {4096: (TGRAN4, range(8)), 16384: (TGRAN16, range(1, 16)), 65536: (T
 """By the size of pages: the granule's field, and its values on CPUs that have it."""
 _WITH_LPA2 = {4096: range(1, 8), 16384: range(2, 16)}
 """The values of that field on CPUs with 52-bit addresses."""
+_GIC_WITH_REGISTERS = 3
+"""The first version of the GIC with system registers."""
 _LSE_ATOMICS = 2
 """The least value of ATOMIC with the instructions."""
 _MOST_PHYSICAL_BITS_WITHOUT_LPA2 = 48
@@ -68,6 +70,8 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
     registers = dict(features.id_registers)
     if not features.core.is_complete:
         registers = {**assumed.values, **registers}
+        if features.core.gic is not None and GIC.register not in registers:
+            registers[GIC.register] = GIC.put(0, features.core.gic >= _GIC_WITH_REGISTERS)
         for vector_type, traits in VECTOR_TYPES.items():
             name, has = traits.id_field.register, vector_type in features.vqs
             registers[name] = traits.id_field.put(registers.get(name, 0), has)

@@ -164,7 +164,7 @@ def _has_32bit_el0(system: SystemSoFar, one: Requirement, cpu: LocalReading | No
 
 def _unmap_kernel_at_el0(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return _is_known(system, CSV2) and system.needs_kpti(cpu, one)
+    return system.needs_kpti(cpu, one)
 
 
 def _has_hw_dbm(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:

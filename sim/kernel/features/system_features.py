@@ -23,6 +23,7 @@ from sim.kernel.features.id_fields import (
     AMU,
     ASIDBITS,
     BRPS,
+    CSV2,
     CWG,
     EL1,
     HAFDBS,
@@ -43,6 +44,7 @@ from sim.kernel.features.matchers import matches
 from sim.kernel.features.mitigations import MitigationOptions, Mitigations
 from sim.kernel.features.system_registers import SystemRegisters
 from sim.topology import VH
+from sim.vector_types import VECTOR_TYPES
 
 TAINT_CPU_OUT_OF_SPEC, TAINT_WARN = 4, 512
 _RELAXED = (
@@ -59,6 +61,8 @@ _HIDDEN_BY = (
     ("WORKAROUND_2658417", "ID_AA64ISAR1_EL1", "BF16"),
 )
 """Errata that hide a field from programs."""
+_STATED = {field.register: (field.name,) for field in (VH, *(traits.id_field for traits in VECTOR_TYPES.values()))}
+"""Fields that a CPU's lengths and its exception level tell, even where the rest of the register is unknown."""
 _KPTI = "UNMAP_KERNEL_AT_EL0"
 _AES_ERRATUM = "WORKAROUND_1742098"
 _16_BITS = 2
@@ -204,6 +208,8 @@ class SystemFeatures:
 
     def needs_kpti(self, cpu: LocalReading, one: Requirement) -> bool:
         """Return True if page tables must be isolated."""
+        if CSV2.register in self.options.unknown and self.options.mitigations.kpti is None:
+            return False
         return self.mitigations.needs_kpti(cpu, one)
 
     def prints_32bit_el0(self) -> None:
@@ -284,7 +290,8 @@ class SystemFeatures:
         self._boot = boot
         for name, table in self.tables.registers.items():
             if (boot.has_aarch32_el0 or not table.is_aarch32) and self._is_initialised(name, boot):
-                self.registers.init(name, boot.value(name), self._tell)
+                known = _STATED.get(name, ()) if name in self.options.unknown else None
+                self.registers.init(name, boot.value(name), self._tell, known)
         if boot.has_aarch32_el0:
             self._boot_aarch32 = boot
         self.capabilities.detect_boot(self._matches(boot))
