@@ -1,7 +1,7 @@
 """The page docs/machines.md: boots of real machines compared with their public logs; `make machines` writes it.
 
-A file of ``tests/machines/public`` has the lines of a machine's log, and its name is that of the scenario in
-``topologies/`` that describes the machine. The README of ``tests/machines`` explains its keys.
+A file of ``tests/public_logs`` has the lines of a machine's log, and its name is that of the scenario in
+``topologies/`` that describes the machine. The README there explains its keys.
 """
 
 import difflib
@@ -21,7 +21,7 @@ from sim.files.scenario_file import read_scenario
 from sim.scenario import Scenario
 
 ROOT = Path(__file__).parents[1]
-LOGS = ROOT / "tests" / "machines" / "public"
+LOGS = ROOT / "tests" / "public_logs"
 _COMPARED = re.compile(r"CPU features:|CPU:|alternatives:|Detected \S+ I-cache")
 _OF_SINGLE_CPU = re.compile(r"CPU features: detected CPU\d+: ")
 _INTRODUCTION = """\
