@@ -195,6 +195,8 @@ class Capability(Requirement, frozen=True, kw_only=True):
     """The kernel's set of the CPUs that have it, which the log then names."""
     page_bytes: int | None = None
     """The size of pages of the kernels that have this entry; None: all have it."""
+    until: str | None = None
+    """The series from which on another entry takes its place, where that has no tables."""
 
     def number(self, series: Series) -> int:
         """Return the capability's number in the kernels of a series."""
@@ -307,6 +309,7 @@ def kernel_tables(series: Series, page_bytes: int = 4096) -> KernelTables:
         one
         for one in _read("capabilities.json", Capability)
         if one.page_bytes in {None, page_bytes}
+        and (one.until is None or series < _numbers(one.until))
         and (name in one.numbers or any(_numbers(name) < _numbers(key) <= series for key in one.numbers))
     ]
     # Debian's 6.1 shows no lists, since it has no symbols of data; 6.12's read the same in its sources.

@@ -16,7 +16,7 @@ from sim.cpufeature_tables import KernelTables, kernel_tables
 from sim.kernel.feature_options import feature_options, id_overrides
 from sim.kernel.features.capabilities import Conflict
 from sim.kernel.features.cpu_id import CpuId
-from sim.kernel.features.id_fields import ATOMIC, GIC, MOPS, PARANGE, S1PIE, TCRX, TGRAN4, TGRAN16, TGRAN64
+from sim.kernel.features.id_fields import ATOMIC, CSV2, GIC, MOPS, PARANGE, S1PIE, TCRX, TGRAN4, TGRAN16, TGRAN64
 from sim.kernel.features.system_features import (
     TAINT_CPU_OUT_OF_SPEC,
     Surroundings,
@@ -88,6 +88,7 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
         runs_at_el2=runs_at_el2,
         unaffected=firmware.unaffected,
         knows_clidr=features.core.is_complete or "CLIDR_EL1" in registers,
+        knows_pfr0=features.knows(CSV2.register),
     )
 
 

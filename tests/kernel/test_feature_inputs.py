@@ -130,6 +130,45 @@ def test_an_unknown_cache_level_id_register_says_nothing() -> None:
     assert line in log(Topology((Cpu.of("cpu0", core=known),)), "6.12")
 
 
+def test_the_gic_is_the_machine_s_and_known_where_no_register_is() -> None:
+    line = "CPU features: detected: GICv3 CPU interface"
+    assert line in log(system("arm,cortex-x4", sve_bits=[128]), "6.18")
+    core = known_core("arm,cortex-x4", gic=2)
+    assert line not in log(Topology((Cpu.of("cpu0", vqs_from_bits([128]), core=core),)), "6.18")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"),
+    [("6.16", "GIC system register CPU interface"), ("6.17", "GICv3 CPU interface"), ("6.18", "GICv3 CPU interface")],
+)
+def test_the_gic_s_registers_have_another_name_since_6_17(kernel: str, name: str) -> None:
+    told = [line for line in log(system("arm,cortex-a76"), kernel) if "GIC" in line]
+    assert told == [f"CPU features: detected: {name}"]
+
+
+def test_an_override_of_an_unknown_field_says_nothing() -> None:
+    unknown = log(system("arm,cortex-x4", sve_bits=[128]), "6.12", options="arm64.nomte kvm-arm.mode=nvhe")
+    assert [line for line in unknown if "forced" in line or "already" in line] == [
+        "CPU features: SYS_ID_AA64MMFR1_EL1[11:8]: forced to 0"
+    ]
+    known = log(system("arm,cortex-a76"), "6.12", options="arm64.nomte")
+    assert "CPU features: SYS_ID_AA64PFR1_EL1[11:8]: already set to 0" in known
+
+
+def test_a_core_of_which_nothing_is_known_has_no_weakness_of_another_s() -> None:
+    """The Denver's ID_AA64PFR0_EL1 is taken to be A72's, of which CSV2 and CSV3 are 0."""
+    names = ("arm,cortex-a53", "nvidia,tegra186-denver", "arm,cortex-a72")
+    known, alone = (log(system(*some, vhe=False), "6.12") for some in (names, names[:2]))
+    assert V2 in known
+    assert V2 not in alone
+    assert not any("KPTI" in line for line in (*known, *alone))
+
+
+def test_isolation_of_page_tables_is_forced_whatever_is_known() -> None:
+    told = log(system("arm,cortex-x4", sve_bits=[128]), "6.12", options="kpti=0")
+    assert "CPU features: kernel page table isolation forced OFF by kpti command line option" in told
+
+
 @pytest.mark.parametrize(
     ("kernel", "lines"),
     [

@@ -22,6 +22,8 @@ class CpuId:
     runs_at_el2: bool
     unaffected: frozenset[Weakness] = frozenset()
     """The weaknesses that firmware says the CPU does not have."""
+    knows_pfr0: bool = True
+    """False if ID_AA64PFR0_EL1, which tells of weaknesses, is taken to be another core's."""
 
     @classmethod
     def of(
@@ -32,6 +34,7 @@ class CpuId:
         runs_at_el2: bool,
         unaffected: frozenset[Weakness] = frozenset(),
         knows_clidr: bool = True,
+        knows_pfr0: bool = True,
     ) -> "CpuId":
         """Make the reading of a CPU.
 
@@ -41,6 +44,7 @@ class CpuId:
             runs_at_el2: True if the kernel runs at EL2 on it.
             unaffected: the weaknesses that firmware says it does not have.
             knows_clidr: False if CLIDR_EL1 is unknown, so that nothing can be told from it.
+            knows_pfr0: False if ID_AA64PFR0_EL1 is not the core's own, so that it tells of no weakness.
         """
         ctr = registers.get("CTR_EL0", 0)
         return cls(
@@ -51,6 +55,7 @@ class CpuId:
             effective_ctr(ctr, registers.get("CLIDR_EL1", 0)) if knows_clidr else ctr,
             runs_at_el2,
             unaffected,
+            knows_pfr0,
         )
 
     def value(self, name: str) -> int:

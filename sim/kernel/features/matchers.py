@@ -12,7 +12,6 @@ from typing import Protocol
 
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
-from sim.id_registers import IdField
 from sim.kernel.features.cache_type import DIC, IDC
 from sim.kernel.features.core_models import is_in_list, is_kryo, is_mended
 from sim.kernel.features.cpu_id import LocalReading
@@ -63,11 +62,6 @@ class SystemSoFar(Protocol):
         ...
 
     @property
-    def unknown_registers(self) -> frozenset[str]:
-        """The registers of which no CPU's value is known."""
-        ...
-
-    @property
     def firmware_enables_mpam(self) -> bool:
         """True if firmware enabled MPAM on the boot CPU."""
         ...
@@ -115,11 +109,6 @@ def _value(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> i
     """Return the value of the entry's register in the scope."""
     assert one.register is not None
     return system.registers.read(one.register) if cpu is None else cpu.register(one.register)
-
-
-def _is_known(system: SystemSoFar, field: IdField) -> bool:
-    """Return False of a field of which no CPU's value is known, where a lack would tell more than is known."""
-    return field.register not in system.unknown_registers
 
 
 def _has_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
@@ -272,7 +261,7 @@ def _has_bbml3(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) 
 
 def _has_spectre_v2(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    if not _is_known(system, CSV2) or Weakness.SPECTRE_V2 in cpu.unaffected:
+    if not cpu.cpu.knows_pfr0 or Weakness.SPECTRE_V2 in cpu.unaffected:
         return False
     return not cpu.field(CSV2) and not _in_list("spectre_v2_safe_list")(system, one, cpu)
 
@@ -298,7 +287,7 @@ _BHB_LISTED_FIRST = tuple(
 
 def _is_spectre_bhb_affected(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    if not _is_known(system, CSV2) or cpu.field(CSV2) >= _CSV2_AGAINST_BHB:
+    if not cpu.cpu.knows_pfr0 or cpu.field(CSV2) >= _CSV2_AGAINST_BHB:
         return False
     if system.bhb_affects_unlisted:
         return not _in_list("spectre_bhb_safe_list")(system, one, cpu)

@@ -23,7 +23,6 @@ from sim.kernel.features.id_fields import (
     AMU,
     ASIDBITS,
     BRPS,
-    CSV2,
     CWG,
     EL1,
     HAFDBS,
@@ -208,7 +207,7 @@ class SystemFeatures:
 
     def needs_kpti(self, cpu: LocalReading, one: Requirement) -> bool:
         """Return True if page tables must be isolated."""
-        if CSV2.register in self.options.unknown and self.options.mitigations.kpti is None:
+        if not cpu.cpu.knows_pfr0 and self.options.mitigations.kpti is None:
             return False
         return self.mitigations.needs_kpti(cpu, one)
 
@@ -221,11 +220,6 @@ class SystemFeatures:
         if self.options.dbm_is_logged_at_once and not self._dbm_told and self._has_dbm(cpu):
             self._dbm_told = True
             self._tell("CPU features: detected: Hardware dirty bit management")
-
-    @property
-    def unknown_registers(self) -> frozenset[str]:
-        """The registers of which no CPU's value is known."""
-        return self.options.unknown
 
     @property
     def firmware_enables_mpam(self) -> bool:
