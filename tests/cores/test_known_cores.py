@@ -54,7 +54,7 @@ def test_cores_of_one_family_are_told_apart_by_their_part_numbers() -> None:
 
 
 def test_every_core_with_values_is_the_one_of_its_midr() -> None:
-    """So a log gives the values, which names cores by MIDR_EL1."""
+    """A log names cores by MIDR_EL1, and so gives their values."""
     other = {name: midr for name in core_names() for midr in steppings(name) if core_of_midr(midr) != name}
     assert other == {}
 
