@@ -39,7 +39,7 @@ nitpick_ignore_regex = [
     ),
     (
         "py:class",
-        r"sim\.topology\.(Features|Firmware|EnableMethod|AssumedRegisters)",
+        r"sim\.topology\.(Features|Firmware|Weakness|EnableMethod|AssumedRegisters)",
     ),
     (
         "py:class",

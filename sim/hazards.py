@@ -340,8 +340,6 @@ _LOSSES = {
     LossKind.CANNOT_RUN_AT_EL2: (
         "the kernel runs at EL2 (VHE), and the CPU starts at EL1 or lacks VHE: it dies without a line"
     ),
-    LossKind.STUCK: "it lacks what the kernel's page tables need, and is stuck in the kernel's first code",
-    LossKind.DIES_IN_PATCHED_CODE: "it lacks instructions that the kernel's code uses: it dies without a line",
     LossKind.PARKS: "it arrives when the wait for it is over, finds no boot arguments, and parks",
 }
 """The sentences on losses that have no particulars."""

@@ -49,6 +49,8 @@ class Core:
     """A register that is not stated reads as 0; else its value is unknown."""
     changes: Mapping[str, int] = field(default_factory=dict)
     """The registers that were given other values than the core's."""
+    gic: int | None = None
+    """The version of the machine's GIC, 2 or 3, where the registers were made for one; None: as they say."""
 
     def with_registers(self, midr: int, changes: Mapping[str, int]) -> "Core":
         """Return the core in another stepping, or with other values of some registers."""

@@ -194,6 +194,28 @@ class KernelFlags:
         "ended; booted: 6.18.15 and 7.3 do, 6.12 does not",
         ((6, 18), None),
     )
+    bhb_affects_unlisted: bool = _flag(
+        "Spectre-BHB concerns every core not known to be safe, and not only the cores known to be affected",
+        "arch/arm64/kernel/proton-pack.c (is_spectre_bhb_affected), commit e403e8538359 in the pull request of 6.15 "
+        "and the stable releases' announcements; read: 6.12.117 has it; 6.1.11 has not, by a public log",
+        ((6, 15), None),
+        backports=(
+            Backport((6, 1), 135, value=True),
+            Backport((6, 6), 88, value=True),
+            Backport((6, 12), 24, value=True),
+        ),
+    )
+    tlbi_erratum_of_big_cores: bool = _flag(
+        "broken broadcast TLBI completion concerns Arm's big cores from Cortex-A76 on, as their erratum 4118414",
+        "arch/arm64/kernel/cpu_errata.c and the stable releases' announcements; booted: 6.1.176, 6.12.117 and 7.3 have "
+        "it, 6.16.12 and 6.18.15 have not; 6.6.63 has not, by a public log",
+        ((7, 2), None),
+        backports=(
+            Backport((6, 1), 176, value=True),
+            Backport((6, 12), 94, value=True),
+            Backport((7, 1), 1, value=True),
+        ),
+    )
     bhb_mitigated_always: bool = _flag(
         "Spectre-BHB is mitigated although the command line says mitigations=off",
         "recorded boots of 6.18.15",

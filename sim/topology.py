@@ -80,6 +80,13 @@ class Features:
         return self.core.is_complete or name in self.id_registers
 
 
+class Weakness(StrEnum):
+    """A weakness of speculation on which the kernel asks firmware (SMCCC_ARCH_WORKAROUND_1 and _2)."""
+
+    SPECTRE_V2 = "spectre-v2"
+    SPECTRE_V4 = "spectre-v4"
+
+
 @dataclass(frozen=True, slots=True)
 class Firmware:
     """The state in which firmware starts a CPU."""
@@ -93,6 +100,8 @@ class Firmware:
     enable_method: EnableMethod = EnableMethod.PSCI
     hidden: tuple[IdField, ...] = ()
     """The fields of ID registers that firmware, or a hypervisor, shows as if the CPU lacked the feature."""
+    unaffected: frozenset[Weakness] = frozenset()
+    """The weaknesses that firmware says the CPU does not have, or needs no help of the kernel's against."""
 
 
 _NO_VECTORS = Features()
@@ -117,6 +126,7 @@ def _firmware(
     el: int | None,
     enable_method: EnableMethod,
     hidden: tuple[IdField, ...],
+    unaffected: frozenset[Weakness],
 ) -> Firmware:
     limits = {VectorType.SVE: zcr_el3_len, VectorType.SME: smcr_el3_len}
     enabled = {VectorType.SVE: cptr_el3_ez, VectorType.SME: cptr_el3_esm}
@@ -126,6 +136,7 @@ def _firmware(
         el,
         enable_method,
         hidden,
+        unaffected,
     )
 
 
@@ -161,6 +172,7 @@ class Cpu:
         enable_method: EnableMethod = EnableMethod.PSCI,
         core: Core = QEMU_MAX,
         hidden: tuple[IdField, ...] = (),
+        unaffected: frozenset[Weakness] = frozenset(),
         late: bool = False,
         mpidr: int | None = None,
         clusters: tuple[str, ...] = (),
@@ -178,6 +190,7 @@ class Cpu:
             el=el,
             enable_method=choice(EnableMethod, "enable_method", enable_method),
             hidden=hidden,
+            unaffected=unaffected,
         )
         return cls(name, _features(sve_vqs, sme_vqs, core, vhe=vhe), firmware, late, mpidr, clusters)
 

@@ -24,12 +24,16 @@ OF_FEATURES = {
     "dbm_logged_at_once",
     "ipa_range_of_cpu",
     "mitigations_told_together",
+    "bhb_affects_unlisted",
+    "tlbi_erratum_of_big_cores",
     "bhb_mitigated_always",
     "gmid_follows_overrides",
     "mops_in_kernel",
     "pie_writes_tcr2",
 }
 """Flags that matter only where the cores of all CPUs are known."""
+OLD_FEATURES = {"vpipt_icache", "dbm_logged_at_once", "ipa_range_of_cpu"}
+NEW_ERRATA = {"bhb_affects_unlisted", "tlbi_erratum_of_big_cores"}
 ROOT = Path(__file__).parents[1]
 
 
@@ -73,12 +77,16 @@ def test_a_release_has_its_flags_by_default(release: str, on: set[str]) -> None:
 @pytest.mark.parametrize(
     ("release", "on"),
     [
-        ("6.1", {"vpipt_icache", "dbm_logged_at_once", "ipa_range_of_cpu"}),
-        ("6.12", {"pie_writes_tcr2"}),
-        ("6.16.11", {"mops_in_kernel", "pie_writes_tcr2"}),
-        ("6.16", {"mops_in_kernel"}),
-        ("6.18", {"mops_in_kernel", "mitigations_told_together", "bhb_mitigated_always"}),
-        ("7.3", {"mops_in_kernel", "mitigations_told_together", "gmid_follows_overrides"}),
+        ("6.1.134", OLD_FEATURES),
+        ("6.1.135", OLD_FEATURES | {"bhb_affects_unlisted"}),
+        ("6.1", OLD_FEATURES | NEW_ERRATA),
+        ("6.12.23", {"pie_writes_tcr2"}),
+        ("6.12.93", {"pie_writes_tcr2", "bhb_affects_unlisted"}),
+        ("6.12", {"pie_writes_tcr2"} | NEW_ERRATA),
+        ("6.16.11", {"mops_in_kernel", "pie_writes_tcr2", "bhb_affects_unlisted"}),
+        ("6.16", {"mops_in_kernel", "bhb_affects_unlisted"}),
+        ("6.18", {"mops_in_kernel", "mitigations_told_together", "bhb_affects_unlisted", "bhb_mitigated_always"}),
+        ("7.3", NEW_ERRATA | {"mitigations_told_together", "gmid_follows_overrides", "mops_in_kernel"}),
     ],
 )
 def test_a_release_has_its_flags_of_features(release: str, on: set[str]) -> None:
@@ -175,6 +183,7 @@ def test_a_flag_says_where_its_value_comes_from() -> None:
 def test_what_is_unknown_of_a_vendor_s_kernel_is_a_note() -> None:
     assert (
         "kernel 6.1.131-android14-11 is a vendor's, whose backports are unknown: flags that stable releases of 6.1 "
-        "changed are as when 6.1 began (sme on, host_fpsimd_flushed off)"
+        "changed are as when 6.1 began (sme on, host_fpsimd_flushed off, bhb_affects_unlisted off, "
+        "tlbi_erratum_of_big_cores off)"
     ) in boot(Scenario(Topology.of([V1]), kernel="6.1.131-android14-11")).notes
     assert not any("unknown" in note for note in boot(Scenario(Topology.of([V1]), kernel="6.12.50")).notes)

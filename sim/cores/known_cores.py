@@ -27,6 +27,7 @@ _SOURCES = {
     "log": "a kernel's log on silicon",
     "xen": "Xen's log on silicon",
     "freebsd": "FreeBSD's log on silicon, decoded",
+    "cpuinfo": "/proc/cpuinfo on silicon, decoded",
     "emulator": "an emulator's source",
 }
 
@@ -140,6 +141,7 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
         "; ".join(sources) or "no register is known to have been published",
         has_all_features=True,
         is_complete=is_complete,
+        gic=gic,
     )
 
 

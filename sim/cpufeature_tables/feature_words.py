@@ -91,6 +91,8 @@ SWITCHES = (
     "kpti=off",
     "kpti=on",
     "nokaslr",
+    "irqchip.gicv3_pseudo_nmi=0",
+    "irqchip.gicv3_pseudo_nmi=1",
 )
 """Further words that have an effect on CPU features, or are known to have none."""
 

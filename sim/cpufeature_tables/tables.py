@@ -178,7 +178,7 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     any_of: tuple["Requirement", ...] = ()
     """Alternatives."""
     config: tuple[str, ...] = ()
-    """The configuration options without which the kernel lacks the entry."""
+    """The configuration options without which the kernel lacks the entry, or the alternative."""
 
     def is_met_by(self, value: int, field: Field) -> bool:
         """Return True if a field's value is one of those that the matcher looks for."""
@@ -203,6 +203,8 @@ class Capability(Requirement, frozen=True, kw_only=True):
     """The kernel's set of the CPUs that have it, which the log then names."""
     page_bytes: int | None = None
     """The size of pages of the kernels that have this entry; None: all have it."""
+    until: str | None = None
+    """The series from which on another entry takes its place, where that has no tables."""
 
     def number(self, series: Series) -> int:
         """Return the capability's number in the kernels of a series."""
@@ -315,6 +317,7 @@ def kernel_tables(series: Series, page_bytes: int = 4096) -> KernelTables:
         one
         for one in _read("capabilities.json", Capability)
         if one.page_bytes in {None, page_bytes}
+        and (one.until is None or series < _numbers(one.until))
         and (name in one.numbers or any(_numbers(name) < _numbers(key) <= series for key in one.numbers))
     ]
     # Debian's 6.1 shows no lists, since it has no symbols of data; 6.12's read the same in its sources.
@@ -340,7 +343,13 @@ def every_config_option() -> frozenset[str]:
     """Return the configuration options that entries of any series depend on."""
     capabilities, hwcaps = _read("capabilities.json", Capability), _read("hwcaps.json", Hwcap)
     fields = (field.visible_if for one in _read("registers.json", Register) for field in one.fields)
-    of_entries = (option for entries in (capabilities, hwcaps) for one in entries for option in one.config)
+    of_entries = (
+        option
+        for entries in (capabilities, hwcaps)
+        for one in entries
+        for each in (one, *one.any_of)
+        for option in each.config
+    )
     return frozenset((_PAN_EMULATION, *of_entries, *(option for option in fields if option is not None)))
 
 

@@ -18,7 +18,7 @@ from sim.vectors import VectorType, braces, vqs_from_bits
 _WITHOUT_AARCH32 = 1
 """The value of EL0 where only 64-bit programs run."""
 _NEWEST = (99, 0)
-_BESIDE_TABLES = ("REVIDR_EL1", "CLIDR_EL1")
+_BESIDE_TABLES = ("REVIDR_EL1", "CLIDR_EL1", "MPAM1_EL1")
 """Registers that the kernel reads without keeping a value of the system's."""
 
 
@@ -29,7 +29,7 @@ def core_of(given: CpuProperties) -> Core:
         InputError: an unknown core, register or field, or a value that it cannot have.
     """
     if given.core is UNSET:
-        for key in ("midr", "registers", "features", "gic", "hides"):
+        for key in ("midr", "registers", "features", "gic", "hides", "unaffected"):
             if getattr(given, key) is not UNSET:
                 raise InputError(f"{key} needs a core: it says how the CPU differs from its core")
         return QEMU_MAX

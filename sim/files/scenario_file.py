@@ -205,6 +205,7 @@ def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: i
         enable_method=EnableMethod.PSCI if given.enable_method is UNSET else given.enable_method,
         core=core,
         hidden=hidden_fields(given),
+        unaffected=frozenset() if given.unaffected is UNSET else frozenset(given.unaffected),
         late=given.late is True,
         mpidr=table.mpidr,
         clusters=path,

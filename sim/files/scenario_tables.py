@@ -21,7 +21,7 @@ from sim.kernel_flags import FLAGS
 from sim.kernel_release import DEFAULT
 from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies
 from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, MemoryLayout, Relay
-from sim.topology import LONGEST_NAME, MOST_CPUS, EnableMethod
+from sim.topology import LONGEST_NAME, MOST_CPUS, EnableMethod, Weakness
 from sim.vectors import LEN_FIELD, SveRule
 
 HAZARDS = [kind.name.lower() for kind in HazardKind]
@@ -124,6 +124,10 @@ class CpuProperties(Table):
     hides: Annotated[
         list[str] | UnsetType,
         Meta(description="fields of ID registers that firmware shows as if the CPU lacked the feature"),
+    ] = UNSET
+    unaffected: Annotated[
+        list[Weakness] | UnsetType,
+        Meta(description="weaknesses that firmware says the CPU does not have: spectre-v2, spectre-v4"),
     ] = UNSET
     zcr_el3_len: Annotated[
         Len | UnsetType,

@@ -162,6 +162,7 @@ def _cpu(cpu: Cpu) -> CpuTable:
         registers=unstated if not cpu.features.core.changes else _hexadecimal(cpu.features.core.changes),
         gic=_gic(cpu.features.core),
         hides=[f"{field.register}.{field.name}" for field in cpu.firmware.hidden] or unstated,
+        unaffected=sorted(cpu.firmware.unaffected) or unstated,
         sve_bits=unstated if cpu.sve_vqs is None else list(bits_from_vqs(cpu.sve_vqs)),
         sme_bits=unstated if cpu.sme_vqs is None else list(bits_from_vqs(cpu.sme_vqs)),
         zcr_el3_len=unstated if cpu.zcr_el3_len == LEN_FIELD else cpu.zcr_el3_len,
@@ -184,10 +185,7 @@ def _midr(core: Core) -> str | msgspec.UnsetType:
 
 def _gic(core: Core) -> Literal[2] | msgspec.UnsetType:
     """Return the version of the GIC where it is not the default."""
-    if not core.has_all_features or known_core(core.name, core.midr).id_registers == core.id_registers:
-        return msgspec.UNSET
-    original = known_core(core.name, core.midr, GICV2).with_registers(core.midr, core.changes)
-    return 2 if original.id_registers == core.id_registers else msgspec.UNSET
+    return 2 if core.gic == GICV2 else msgspec.UNSET
 
 
 def _hexadecimal(registers: Mapping[str, int]) -> dict[str, int | str]:

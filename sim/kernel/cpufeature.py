@@ -18,7 +18,9 @@ from sim.kernel.features.capabilities import Conflict
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_fields import (
     ATOMIC,
+    CSV2,
     ECV,
+    GIC,
     MOPS,
     PARANGE,
     S1PIE,
@@ -68,6 +70,8 @@ _NO_STAGE_2, _LARGEST_STAGE_2 = 1, 7
 _USUAL_IPA_BITS = 40
 _DEADLOCKS_WITH_GUESTS = ("WORKAROUND_DEVICE_LOAD_ACQUIRE", "WORKAROUND_1508412")
 _AFF0 = 0xFF
+_GIC_WITH_REGISTERS = 3
+"""The first version of the GIC with system registers."""
 _LSE_ATOMICS = 2
 """The least value of ATOMIC with the instructions."""
 _MOST_PHYSICAL_BITS_WITHOUT_LPA2 = 48
@@ -87,6 +91,8 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
     registers = dict(features.id_registers)
     if not features.core.is_complete:
         registers = {**assumed.values, **registers}
+        if features.core.gic is not None and GIC.register not in registers:
+            registers[GIC.register] = GIC.put(0, features.core.gic >= _GIC_WITH_REGISTERS)
         for vector_type, traits in VECTOR_TYPES.items():
             name, has = traits.id_field.register, vector_type in features.vqs
             registers[name] = traits.id_field.put(registers.get(name, 0), has)
@@ -97,7 +103,14 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
             registers[traits.len_register] = len_field(vqs)
     for field in firmware.hidden:
         registers[field.register] = field.put(registers.get(field.register, 0), -1 if field.signed else 0)
-    return CpuId.of(registers, features.core.midr, runs_at_el2=runs_at_el2)
+    return CpuId.of(
+        registers,
+        features.core.midr,
+        runs_at_el2=runs_at_el2,
+        unaffected=firmware.unaffected,
+        knows_clidr=features.core.is_complete or "CLIDR_EL1" in registers,
+        knows_pfr0=features.knows(CSV2.register),
+    )
 
 
 def register_values(scenario: Scenario) -> list[Mapping[str, int]]:

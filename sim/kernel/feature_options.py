@@ -6,7 +6,7 @@ from sim.cpufeature_tables import KernelTables
 from sim.kernel.features.id_override import Override, overrides
 from sim.kernel.features.mitigations import MitigationOptions
 from sim.kernel.features.system_features import FeatureOptions
-from sim.scenario import KvmMode, Scenario
+from sim.scenario import EL2, KvmMode, Scenario
 
 _ON, _OFF = {"1", "on", "y", "yes", "true"}, {"0", "off", "n", "no", "false"}
 
@@ -14,6 +14,7 @@ _ON, _OFF = {"1", "on", "y", "yes", "true"}, {"0", "off", "n", "no", "false"}
 def feature_options(scenario: Scenario) -> FeatureOptions:
     """Return what tells a scenario's kernel from others with the same tables."""
     words, flags = scenario.options.split(), scenario.flags
+    is_protected = scenario.kvm_mode is KvmMode.PROTECTED and scenario.el(0) == EL2
     kpti = next((word.partition("=")[2] for word in reversed(words) if word.startswith("kpti=")), "")
     return FeatureOptions(
         mitigations=MitigationOptions(
@@ -24,12 +25,21 @@ def feature_options(scenario: Scenario) -> FeatureOptions:
             kaslr=scenario.kaslr and "nokaslr" not in words,
             kpti=True if kpti in _ON else False if kpti in _OFF else None,
         ),
+        pseudo_nmi="irqchip.gicv3_pseudo_nmi=1" in words,
+        protected_kvm=is_protected,
+        hvhe=is_protected and flags.pkvm_hvhe,
         allow_mismatched_32bit_el0="allow_mismatched_32bit_el0" in words,
         knows_vpipt=flags.vpipt_icache,
         dbm_is_logged_at_once=flags.dbm_logged_at_once,
         tells_mitigations_at_once=flags.mitigations_told_together,
+        bhb_affects_unlisted=flags.bhb_affects_unlisted,
         bhb_ignores_options=flags.bhb_mitigated_always,
-        config={"CONFIG_ARM64_SME": flags.sme, **scenario.kernel_config},
+        config={
+            "CONFIG_ARM64_SME": flags.sme,
+            "CONFIG_ARM64_PSEUDO_NMI": False,
+            "CONFIG_ARM64_ERRATUM_4118414": flags.tlbi_erratum_of_big_cores,
+            **scenario.kernel_config,
+        },
         emulates_pan=scenario.kernel_config.get("CONFIG_ARM64_SW_TTBR0_PAN", False),
         unknown=scenario.topology.unknown_registers,
         without=frozenset() if flags.icv_dir_trapping else frozenset({"HAS_ICH_HCR_EL2_TDIR"}),

@@ -3,6 +3,7 @@
 import pytest
 
 from sim.cores import core_names, core_values, known_core, named_field, steppings
+from sim.cores.core_table import core_of_midr
 from sim.errors import InputError
 
 
@@ -40,6 +41,22 @@ def test_a_core_without_a_published_register_is_known_by_name() -> None:
 def test_the_cryptography_of_a_core_is_there_where_some_silicon_has_it() -> None:
     value = core_values("arm,cortex-a72", 0x410FD083)["ID_AA64ISAR0_EL1"]
     assert (value.value, value.others) == (0x11120, (0x10000,))
+
+
+def test_cores_of_one_family_are_told_apart_by_their_part_numbers() -> None:
+    gold = core_values("Qualcomm Kryo 4xx Gold", 0x51FF804F)
+    silver = core_values("Qualcomm Kryo 4xx Silver", 0x51DF805E)
+    assert gold["ID_AA64PFR0_EL1"].value == 0x1100000011111112
+    assert silver["ID_AA64PFR0_EL1"].value == 0x11112222
+    assert silver["ID_AA64ISAR0_EL1"].source == "/proc/cpuinfo on silicon, decoded"
+    assert core_of_midr(0x51AF8014) == "Qualcomm Kryo 2xx Silver"
+    assert set(core_values("Qualcomm Kryo 2xx Silver", 0x51AF8014)) == {"ID_AA64MMFR0_EL1"}
+
+
+def test_every_core_with_values_is_the_one_of_its_midr() -> None:
+    """A log names cores by MIDR_EL1, and so gives their values."""
+    other = {name: midr for name in core_names() for midr in steppings(name) if core_of_midr(midr) != name}
+    assert other == {}
 
 
 def test_an_unknown_core_has_a_suggestion() -> None:

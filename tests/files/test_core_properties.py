@@ -104,3 +104,28 @@ def test_a_mistake_is_told_in_one_line(cpus: str, kernel: str, message: str) -> 
     with pytest.raises(InputError, match=message) as caught:
         scenario(cpus, kernel)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "cpu",
+    [
+        "{ core = 'arm,cortex-a72', unaffected = ['spectre-v4', 'spectre-v2'] }",
+        "{ core = 'arm,cortex-x4', gic = 2 }",
+        "{ core = 'arm,cortex-a72', gic = 2, registers = { ID_AA64ISAR0_EL1 = '0x10000' } }",
+        "{ core = 'arm,neoverse-n2', registers = { MPAM1_EL1 = '0x8000000000000000' } }",
+    ],
+)
+def test_firmware_and_the_gic_are_written_as_they_were_read(cpu: str) -> None:
+    one = scenario(cpu)
+    again = scenario_from_text(scenario_text(one))
+    assert scenario_text(again) == scenario_text(one)
+    assert texts(boot(again)) == texts(boot(one))
+    assert again.topology.cpus[0].firmware == one.topology.cpus[0].firmware
+    assert again.topology.cpus[0].features.core.gic == one.topology.cpus[0].features.core.gic
+
+
+def test_a_weakness_must_be_one_on_which_firmware_is_asked() -> None:
+    with pytest.raises(InputError, match=r"unaffected"):
+        scenario("{ core = 'arm,cortex-a72', unaffected = ['spectre-v1'] }")
+    with pytest.raises(InputError, match=r"unaffected needs a core"):
+        scenario("{ unaffected = ['spectre-v4'] }")

@@ -8,7 +8,7 @@ import pytest
 from sim.boot_run import boot
 from sim.facts import ActionOutcome, LossKind
 from sim.feature_facts import FeatureState
-from sim.hazards import HazardKind
+from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome
 from sim.topology import Topology
 from tests.feature_systems import A76, Changes, cores, with_field
@@ -122,11 +122,12 @@ def test_s1pie_without_tcrx_kills_a_cpu_up_to_6_16(kernel: str, *, dies: bool) -
 
 def test_a_cpu_that_dies_or_is_stuck_before_its_mmu_is_on_does_not_mark_its_exception_level() -> None:
     stuck, dies = (cores({}, change, el=(1, 2), kernel="6.12") for change in (with_field(MMFR0, 28, 15), PIE_ALONE))
-    for outcome in (stuck, dies):
+    lost = ((stuck, HazardKind.CPU_STUCK), (dies, HazardKind.DIES_IN_PATCHED_CODE))
+    for outcome, kind in lost:
         assert outcome.facts.online == (0,)
         assert "CPU: All CPU(s) started at EL1" in texts(outcome)
         assert _end(outcome).taint == 0
-        assert [one.cpu for one in outcome.found if one.kind is HazardKind.CPU_LOST_TO_FIRMWARE] == [1]
+        assert [one.cpu for one in outcome.found if one.kind is kind] == [1]
     mixed = cores(with_field("ID_AA64MMFR1_EL1", 8, 0), {}, el=(1, 1), kernel="6.12")
     assert mixed.facts.online == (0, 1)
 

@@ -7,6 +7,7 @@ from sim.id_registers import IdField
 from sim.kernel.features.cache_type import CTR_WORD, effective_ctr
 from sim.kernel.features.id_fields import AARCH32, EL0, MTE, MTE_WITH_TAGS
 from sim.kernel.features.system_registers import SystemRegisters
+from sim.topology import Weakness
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,18 +20,42 @@ class CpuId:
     raw_ctr: int
     effective_ctr: int
     runs_at_el2: bool
+    unaffected: frozenset[Weakness] = frozenset()
+    """The weaknesses that firmware says the CPU does not have."""
+    knows_pfr0: bool = True
+    """False if ID_AA64PFR0_EL1, which tells of weaknesses, is taken to be another core's."""
 
     @classmethod
-    def of(cls, registers: Mapping[str, int], midr: int, *, runs_at_el2: bool) -> "CpuId":
-        """Make the reading of a CPU."""
+    def of(
+        cls,
+        registers: Mapping[str, int],
+        midr: int,
+        *,
+        runs_at_el2: bool,
+        unaffected: frozenset[Weakness] = frozenset(),
+        knows_clidr: bool = True,
+        knows_pfr0: bool = True,
+    ) -> "CpuId":
+        """Make the reading of a CPU.
+
+        Args:
+            registers: its registers by name; those that are missing are 0.
+            midr: MIDR_EL1.
+            runs_at_el2: True if the kernel runs at EL2 on it.
+            unaffected: the weaknesses that firmware says it does not have.
+            knows_clidr: False if CLIDR_EL1 is unknown, so that nothing can be told from it.
+            knows_pfr0: False if ID_AA64PFR0_EL1 is not the core's own, so that it tells of no weakness.
+        """
         ctr = registers.get("CTR_EL0", 0)
         return cls(
             registers,
             midr,
             registers.get("REVIDR_EL1", 0),
             ctr & CTR_WORD,
-            effective_ctr(ctr, registers.get("CLIDR_EL1", 0)),
+            effective_ctr(ctr, registers.get("CLIDR_EL1", 0)) if knows_clidr else ctr,
             runs_at_el2,
+            unaffected,
+            knows_pfr0,
         )
 
     def value(self, name: str) -> int:
@@ -78,6 +103,11 @@ class LocalReading:
     def effective_ctr(self) -> int:
         """CTR_EL0 as the kernel takes it."""
         return self.cpu.effective_ctr
+
+    @property
+    def unaffected(self) -> frozenset[Weakness]:
+        """The weaknesses that firmware says the CPU does not have."""
+        return self.cpu.unaffected
 
     @property
     def runs_at_el2(self) -> bool:

@@ -2,7 +2,7 @@
 
 A matcher takes the system as it is so far, the entry, and a CPU; None for the CPU means that the sanitised registers
 decide. The names are the kernel's. A few matchers of hardware that no model of a core has are never true here: Apple's
-PMU traps, broken GICs, GICv5, nested virtualisation that a command line would have to ask for, pseudo-NMI.
+PMU traps, broken GICs, GICv5, nested virtualisation that a command line would have to ask for.
 
 Source: arch/arm64/kernel/cpufeature.c, cpu_errata.c, proton-pack.c.
 """
@@ -12,21 +12,23 @@ from typing import Protocol
 
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
-from sim.id_registers import IdField
 from sim.kernel.features.cache_type import DIC, IDC
 from sim.kernel.features.core_models import is_in_list, is_kryo, is_mended
 from sim.kernel.features.cpu_id import LocalReading
 from sim.kernel.features.id_fields import (
     BBM,
+    CLRBHB,
     CSV2,
     FP,
     GIC,
     HAS_HCR,
+    MPAM,
     PMUVER,
     RAS,
     RAS_FRAC,
     SIMD_FIELDS,
     SME,
+    SSBS,
     TDS,
     TGRAN4,
     TGRAN4_2,
@@ -34,6 +36,7 @@ from sim.kernel.features.id_fields import (
     TGRAN16_2,
 )
 from sim.kernel.features.system_registers import SystemRegisters
+from sim.topology import Weakness
 
 
 class SystemSoFar(Protocol):
@@ -59,8 +62,28 @@ class SystemSoFar(Protocol):
         ...
 
     @property
-    def unknown_registers(self) -> frozenset[str]:
-        """The registers of which no CPU's value is known."""
+    def firmware_enables_mpam(self) -> bool:
+        """True if firmware enabled MPAM on the boot CPU."""
+        ...
+
+    @property
+    def wants_pseudo_nmi(self) -> bool:
+        """True if the command line asks for interrupts that are masked by priority."""
+        ...
+
+    @property
+    def kvm_is_protected(self) -> bool:
+        """True if KVM will be pKVM."""
+        ...
+
+    @property
+    def kvm_uses_vhe(self) -> bool:
+        """True if KVM's hypervisor will run with VHE beside a kernel at EL1."""
+        ...
+
+    @property
+    def bhb_affects_unlisted(self) -> bool:
+        """True if Spectre-BHB concerns every core that is not known to be safe."""
         ...
 
     @property
@@ -86,11 +109,6 @@ def _value(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> i
     """Return the value of the entry's register in the scope."""
     assert one.register is not None
     return system.registers.read(one.register) if cpu is None else cpu.register(one.register)
-
-
-def _is_known(system: SystemSoFar, field: IdField) -> bool:
-    """Return False of a field of which no CPU's value is known, where a lack would tell more than is known."""
-    return field.register not in system.unknown_registers
 
 
 def _has_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
@@ -135,7 +153,7 @@ def _has_32bit_el0(system: SystemSoFar, one: Requirement, cpu: LocalReading | No
 
 def _unmap_kernel_at_el0(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return _is_known(system, CSV2) and system.needs_kpti(cpu, one)
+    return system.needs_kpti(cpu, one)
 
 
 def _has_hw_dbm(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
@@ -201,6 +219,11 @@ def _has_rasv1p1(system: SystemSoFar, _one: Requirement, cpu: LocalReading | Non
     return ras > 1 or (ras == 1 and ras_frac > 0)
 
 
+def _has_mpam(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
+    # The kernel reads MPAM1_EL1 on the CPU that asks, which for the whole system is the boot CPU.
+    return bool(system.registers.field(MPAM)) and system.firmware_enables_mpam
+
+
 def _has_mpam_hcr(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
     return bool(system.registers.field(HAS_HCR))
 
@@ -238,23 +261,37 @@ def _has_bbml3(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) 
 
 def _has_spectre_v2(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return _is_known(system, CSV2) and not cpu.field(CSV2) and not _in_list("spectre_v2_safe_list")(system, one, cpu)
+    if not cpu.cpu.knows_pfr0 or Weakness.SPECTRE_V2 in cpu.unaffected:
+        return False
+    return not cpu.field(CSV2) and not _in_list("spectre_v2_safe_list")(system, one, cpu)
 
 
 def _has_spectre_v4(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
-    return not _in_list("spectre_v4_safe_list")(system, one, cpu)
+    assert cpu is not None
+    if _in_list("spectre_v4_safe_list")(system, one, cpu):
+        return False
+    # A CPU with a switch of its own needs no firmware, and the kernel does not ask it.
+    return bool(cpu.field(SSBS)) or Weakness.SPECTRE_V4 not in cpu.unaffected
 
 
 _CSV2_AGAINST_BHB = 3
+_BHB_LISTED_FIRST = tuple(
+    (model, "0", "f0000f")
+    for model in (
+        *("410fd410", "410fd420", "410fd4b0", "410fd440", "410fd470", "410fd480", "410fd490", "410fd400"),
+        *("410fd0b0", "410fd0d0", "410fd0c0", "410fd080", "410fd070", "410fd090", "410fd0a0"),
+    )
+)
+"""The core models that kernels listed as affected before they took every model to be: Arm's from A57 to Neoverse V1."""
 
 
 def _is_spectre_bhb_affected(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return (
-        _is_known(system, CSV2)
-        and cpu.field(CSV2) < _CSV2_AGAINST_BHB
-        and not _in_list("spectre_bhb_safe_list")(system, one, cpu)
-    )
+    if not cpu.cpu.knows_pfr0 or cpu.field(CSV2) >= _CSV2_AGAINST_BHB:
+        return False
+    if system.bhb_affects_unlisted:
+        return not _in_list("spectre_bhb_safe_list")(system, one, cpu)
+    return bool(cpu.field(CLRBHB)) or is_in_list(cpu.midr, _BHB_LISTED_FIRST)
 
 
 def _is_affected_midr_range(_system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
@@ -311,6 +348,18 @@ def _compat_has_neon(system: SystemSoFar, _one: Requirement, cpu: LocalReading |
     return all(system.registers.field(field) if cpu is None else cpu.field(field) for field in SIMD_FIELDS)
 
 
+def _can_use_gic_priorities(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
+    return system.wants_pseudo_nmi and _has_cpuid_feature(system, one, cpu)
+
+
+def _is_kvm_protected_mode(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
+    return system.kvm_is_protected
+
+
+def _hvhe_possible(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
+    return system.kvm_uses_vhe
+
+
 MATCHERS: dict[str, Matcher] = {
     "has_always": _always,
     "has_cpuid_feature": _has_cpuid_feature,
@@ -320,11 +369,10 @@ MATCHERS: dict[str, Matcher] = {
     "runs_at_el2": _runs_at_el2,
     "has_nested_virt_support": _never,
     "has_nv1": _never,
-    "hvhe_possible": _never,
-    "is_kvm_protected_mode": _never,
-    "can_use_gic_priorities": _never,
-    "has_gic_prio_relaxed_sync": _never,
-    "test_has_mpam": _never,
+    "hvhe_possible": _hvhe_possible,
+    "is_kvm_protected_mode": _is_kvm_protected_mode,
+    "can_use_gic_priorities": _can_use_gic_priorities,
+    "test_has_mpam": _has_mpam,
     "test_has_gicv5_legacy": _never,
     "has_impdef_pmuv3": _never,
     "has_broken_gic_v3_seis": _never,

@@ -1,6 +1,7 @@
 """Mitigations of speculation: what the kernel makes of each CPU, and what it tells programs.
 
-Firmware that offers no mitigation of its own (SMCCC 1.0) is what every recorded boot had, and what is modelled.
+Firmware that offers no mitigation of its own (SMCCC 1.0) is what every recorded boot had. Firmware may also say that a
+CPU is not affected; firmware that mitigates is not modelled.
 
 Source: arch/arm64/kernel/proton-pack.c, cpufeature.c (``unmap_kernel_at_el0``, ``cpu_show_meltdown``).
 """
@@ -14,6 +15,7 @@ from sim.cpufeature_tables.tables import Requirement
 from sim.kernel.features.core_models import is_in_list
 from sim.kernel.features.cpu_id import LocalReading
 from sim.kernel.features.id_fields import CLRBHB, CSV2, E0PD, ECBHB
+from sim.topology import Weakness
 
 
 class State(IntEnum):
@@ -122,7 +124,8 @@ class Mitigations:
 
     def enable_v2(self, cpu: LocalReading) -> None:
         """Mitigate Spectre-v2 on a CPU."""
-        safe = cpu.field(CSV2) or is_in_list(cpu.midr, self._tables.midr_lists["spectre_v2_safe_list"])
+        listed = is_in_list(cpu.midr, self._tables.midr_lists["spectre_v2_safe_list"])
+        safe = cpu.field(CSV2) or listed or Weakness.SPECTRE_V2 in cpu.unaffected
         self.v2 = self._worse(self.v2, State.UNAFFECTED if safe else State.VULNERABLE)
 
     def enable_v4(self, cpu: LocalReading, *, has_ssbs: bool) -> None:
@@ -131,6 +134,8 @@ class Mitigations:
             state = State.UNAFFECTED
         elif has_ssbs and not (self._options.off or self._options.ssbd_off):
             state = State.MITIGATED
+        elif not has_ssbs and Weakness.SPECTRE_V4 in cpu.unaffected:
+            state = State.UNAFFECTED
         else:
             state = State.VULNERABLE
         self.v4 = self._worse(self.v4, state)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables
 from sim.cpufeature_tables.tables import Requirement
 from sim.kernel.features.aarch32 import Asymmetric32Bit
@@ -26,6 +28,7 @@ from sim.kernel.features.id_fields import (
     HAFDBS,
     L1IP,
     MPAM,
+    MPAMEN,
     MTE,
     MTE_WITH_TAGS,
     PARANGE,
@@ -39,6 +42,8 @@ from sim.kernel.features.id_override import Override
 from sim.kernel.features.matchers import matches
 from sim.kernel.features.mitigations import MitigationOptions, Mitigations
 from sim.kernel.features.system_registers import SystemRegisters
+from sim.topology import VH
+from sim.vector_types import VECTOR_TYPES
 
 TAINT_CPU_OUT_OF_SPEC, TAINT_WARN = 4, 512
 _RELAXED = (
@@ -55,6 +60,8 @@ _HIDDEN_BY = (
     ("WORKAROUND_2658417", "ID_AA64ISAR1_EL1", "BF16"),
 )
 """Errata that hide a field from programs."""
+_STATED = {field.register: (field.name,) for field in (VH, *(traits.id_field for traits in VECTOR_TYPES.values()))}
+"""Fields that a CPU's lengths and its exception level tell, even where the rest of the register is unknown."""
 _KPTI = "UNMAP_KERNEL_AT_EL0"
 _AES_ERRATUM = "WORKAROUND_1742098"
 _16_BITS = 2
@@ -62,6 +69,13 @@ _16_BITS = 2
 _DIRTY_BIT = 2
 """The least value of HAFDBS with hardware management of the dirty bit."""
 _PHYSICAL_BITS = {0: 32, 1: 36, 2: 40, 3: 42, 4: 44, 5: 48, 6: 52, 7: 56}
+
+
+_LISTED = {
+    "HAS_AMU_EXTN": ("Activity Monitors Unit (AMU)", "amu_cpus"),
+    "HW_DBM": ("Hardware dirty bit management", "dbm_cpus"),
+}
+"""Capabilities that the log once told CPU by CPU or for the first CPU alone, and tells with a list of CPUs since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,14 @@ class FeatureOptions:
     """The log tells of dirty bit management when the first CPU has it, without the list of CPUs."""
     tells_mitigations_at_once: bool = True
     """The log tells once, and together, which mitigations the command line switches off."""
+    pseudo_nmi: bool = False
+    """``irqchip.gicv3_pseudo_nmi=1``"""
+    protected_kvm: bool = False
+    """``kvm-arm.mode=protected``, and the boot CPU started at EL2."""
+    hvhe: bool = False
+    """The same, in a kernel whose pKVM uses VHE where it can."""
+    bhb_affects_unlisted: bool = True
+    """Spectre-BHB concerns every core that is not known to be safe."""
     bhb_ignores_options: bool = False
     """Spectre-BHB is mitigated whatever the command line says."""
     gmid_follows_overrides: bool = False
@@ -100,7 +122,15 @@ def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityT
     def is_built(one: Requirement) -> bool:
         return all(options.config.get(option, True) for option in one.config)
 
-    capabilities = (one for one in tables.capabilities if is_built(one) and one.name not in options.without)
+    def as_built(one: Capability) -> Capability:
+        if one.any_of:
+            return replace(one, any_of=tuple(filter(is_built, one.any_of)))
+        if one.name in _LISTED and not options.dbm_is_logged_at_once:
+            description, per_cpu = _LISTED[one.name]
+            return replace(one, description=description, per_cpu=per_cpu)
+        return one
+
+    capabilities = (as_built(one) for one in tables.capabilities if is_built(one) and one.name not in options.without)
     return CapabilityTable(capabilities), tuple(one for one in tables.hwcaps if is_built(one))
 
 
@@ -177,6 +207,8 @@ class SystemFeatures:
 
     def needs_kpti(self, cpu: LocalReading, one: Requirement) -> bool:
         """Return True if page tables must be isolated."""
+        if not cpu.cpu.knows_pfr0 and self.options.mitigations.kpti is None:
+            return False
         return self.mitigations.needs_kpti(cpu, one)
 
     def prints_32bit_el0(self) -> None:
@@ -190,9 +222,29 @@ class SystemFeatures:
             self._tell("CPU features: detected: Hardware dirty bit management")
 
     @property
-    def unknown_registers(self) -> frozenset[str]:
-        """The registers of which no CPU's value is known."""
-        return self.options.unknown
+    def firmware_enables_mpam(self) -> bool:
+        """True if firmware enabled MPAM on the boot CPU."""
+        return self._boot is not None and bool(self._boot.field(MPAMEN))
+
+    @property
+    def wants_pseudo_nmi(self) -> bool:
+        """True if the command line asks for interrupts that are masked by priority."""
+        return self.options.pseudo_nmi
+
+    @property
+    def kvm_is_protected(self) -> bool:
+        """True if KVM will be pKVM."""
+        return self.options.protected_kvm
+
+    @property
+    def kvm_uses_vhe(self) -> bool:
+        """True if KVM's hypervisor will run with VHE beside a kernel at EL1."""
+        return self.options.hvhe and self._boot is not None and bool(self._boot.field(VH))
+
+    @property
+    def bhb_affects_unlisted(self) -> bool:
+        """True if Spectre-BHB concerns every core that is not known to be safe."""
+        return self.options.bhb_affects_unlisted
 
     @property
     def allows_mismatched_32bit_el0(self) -> bool:
@@ -232,7 +284,8 @@ class SystemFeatures:
         self._boot = boot
         for name, table in self.tables.registers.items():
             if (boot.has_aarch32_el0 or not table.is_aarch32) and self._is_initialised(name, boot):
-                self.registers.init(name, boot.value(name), self._tell)
+                known = _STATED.get(name, ()) if name in self.options.unknown else None
+                self.registers.init(name, boot.value(name), self._tell, known)
         if boot.has_aarch32_el0:
             self._boot_aarch32 = boot
         self.capabilities.detect_boot(self._matches(boot))

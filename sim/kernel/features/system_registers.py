@@ -4,7 +4,7 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_ftr_reg``, ``update_cpu_ftr_r
 ``relax_cpu_ftr_reg``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from sim.cpufeature_tables import Field, KernelTables, Register, SafeType
@@ -69,13 +69,14 @@ class SystemRegisters:
         override = self._overrides.get(name)
         return value if override is None else override.applied_to(value)
 
-    def init(self, name: str, value: int, warn: Warn) -> None:
+    def init(self, name: str, value: int, warn: Warn, known: Collection[str] | None = None) -> None:
         """Give a register its first value.
 
         Args:
             name: the register.
             value: the boot CPU's value.
             warn: writes a line on an override to the log.
+            known: the fields whose value is known, so that an override of another says nothing; None: all are.
         """
         reg = self.regs.get(name)
         if reg is None:
@@ -83,7 +84,8 @@ class SystemRegisters:
         override = self._overrides.get(name)
         for field in reg.table.fields:
             if override is not None:
-                value = self._overridden(name, field, override, value, warn)
+                is_known = known is None or field.name in known
+                value = self._overridden(name, field, override, value, warn if is_known else _unsaid)
             if not self._is_visible(field):
                 reg.user_value = field.put(reg.user_value, field.safe)
             else:
@@ -146,6 +148,10 @@ class SystemRegisters:
         field = None if reg is None else reg.table.field(field_name)
         if reg is not None and field is not None:
             reg.user_mask &= ~field.mask
+
+
+def _unsaid(_line: str) -> None:
+    """Drop a line on a field of which nothing is known."""
 
 
 def _safe(table: Register, system: int, value: int) -> int:

@@ -1,0 +1,183 @@
+"""Inputs that decide on lines of features besides cores: releases, firmware, the command line, the configuration."""
+
+from typing import Any
+
+import pytest
+
+from sim.boot_run import boot
+from sim.cores import known_core
+from sim.scenario import KvmMode, Scenario
+from sim.topology import Cpu, Topology, Weakness
+from sim.vectors import vqs_from_bits
+from tests.systems import texts
+
+TLBI = "CPU features: detected: Broken broadcast TLBI completion"
+BHB = "CPU features: detected: Spectre-BHB"
+V2, V4 = (f"CPU features: detected: Spectre-v{version}" for version in (2, 4))
+NMI = "CPU features: detected: IRQ priority masking"
+
+
+def system(*names: str, cpus: int = 2, sve_bits: list[int] | None = None, **properties: Any) -> Topology:
+    sve = vqs_from_bits(sve_bits) if sve_bits else None
+    cores = [known_core(name) for name in names for _ in range(cpus)]
+    return Topology(tuple(Cpu.of(f"cpu{n}", sve, core=core, **properties) for n, core in enumerate(cores)))
+
+
+def log(topology: Topology, kernel: str, **settings: Any) -> list[str]:
+    return texts(boot(Scenario(topology, kernel=kernel, **settings)))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "core", "is_there"),
+    [
+        ("6.6.63", "arm,cortex-a76", False),
+        ("6.1.175", "arm,cortex-a76", False),
+        ("6.1.176", "arm,cortex-a76", True),
+        ("6.12.93", "arm,cortex-a76", False),
+        ("6.12.94", "arm,cortex-a76", True),
+        ("6.18", "arm,cortex-a76", False),
+        ("7.3", "arm,cortex-a76", True),
+        ("6.1.11", "arm,cortex-a55", True),  # by an erratum of its own, 2441007
+    ],
+)
+def test_broken_tlbi_concerns_big_cores_from_a_point_release_on(kernel: str, core: str, *, is_there: bool) -> None:
+    assert (TLBI in log(system(core), kernel)) is is_there
+
+
+def test_an_alternative_can_be_configured_out() -> None:
+    without = {"CONFIG_ARM64_ERRATUM_4118414": False}
+    assert TLBI not in log(system("arm,cortex-a76"), "7.3", kernel_config=without)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "midr", "is_there"),
+    [
+        ("6.1.134", 0x411FD0B1, True),
+        ("6.1.134", 0x51DF804E, False),
+        ("6.1.135", 0x51DF804E, True),
+        ("6.12.23", 0x51DF804E, False),
+        ("6.12.24", 0x51DF804E, True),
+        ("6.15", 0x51DF804E, True),
+    ],
+)
+def test_spectre_bhb_concerned_listed_cores_before_it_concerned_all(kernel: str, midr: int, *, is_there: bool) -> None:
+    core = known_core("arm,cortex-a76").with_registers(midr, {})
+    topology = Topology((Cpu.of("cpu0", core=core),))
+    assert (BHB in log(topology, kernel)) is is_there
+
+
+def test_firmware_says_that_a_cpu_is_not_affected() -> None:
+    a72 = log(system("arm,cortex-a72"), "6.12")
+    assert V2 in a72
+    assert V4 in a72
+    unaffected = frozenset({Weakness.SPECTRE_V2, Weakness.SPECTRE_V4})
+    mended = log(system("arm,cortex-a72", unaffected=unaffected), "6.12")
+    assert [line for line in a72 if line not in mended] == [V2, V4]
+
+
+def test_firmware_s_word_counts_in_sysfs() -> None:
+    state = boot(
+        Scenario(system("arm,cortex-a72", unaffected=frozenset(Weakness)), kernel="6.12")
+    ).facts.features_at_end
+    assert state is not None
+    assert state.vulnerabilities["spec_store_bypass"] == "Not affected"
+    assert state.vulnerabilities["spectre_v2"].startswith("Mitigation: CSV2")
+
+
+def test_a_cpu_with_a_switch_of_its_own_is_not_asked_about() -> None:
+    unaffected = frozenset({Weakness.SPECTRE_V4})
+    assert V4 in log(system("arm,cortex-a76", unaffected=unaffected), "6.12")
+
+
+def test_pseudo_nmi_needs_the_option_the_configuration_and_the_gic() -> None:
+    topology, configured = system("arm,cortex-a76"), {"CONFIG_ARM64_PSEUDO_NMI": True}
+    asked = {"options": "irqchip.gicv3_pseudo_nmi=1"}
+    lines = log(topology, "6.16", kernel_config=configured, **asked)
+    assert lines.index(NMI) == lines.index("CPU features: detected: GIC system register CPU interface") + 1
+    assert NMI not in log(topology, "6.16", **asked)
+    assert NMI not in log(topology, "6.16", kernel_config=configured)
+    gicv2 = Topology((Cpu.of("cpu0", core=known_core("arm,cortex-a76", gic=2)),))
+    assert NMI not in log(gicv2, "6.16", kernel_config=configured, **asked)
+
+
+@pytest.mark.parametrize(("kernel", "enabled", "is_there"), [("6.16", 1, True), ("6.16", 0, False), ("6.12", 1, False)])
+def test_mpam_is_there_if_firmware_enabled_it(kernel: str, enabled: int, *, is_there: bool) -> None:
+    core = known_core("arm,neoverse-n2")
+    core = core.with_registers(core.midr, {"MPAM1_EL1": enabled << 63, "MPAMIDR_EL1": 1 << 17})
+    topology = Topology((Cpu.of("cpu0", vqs_from_bits([128]), core=core),))
+    told = [line for line in log(topology, kernel) if "Memory Partitioning" in line]
+    assert bool([line for line in told if line.endswith("Monitoring")]) is is_there
+
+
+@pytest.mark.parametrize(
+    ("kernel", "el2", "lines"),
+    [
+        ("6.1", True, ["CPU features: detected: Protected KVM"]),
+        ("6.12", True, ["CPU features: detected: VHE for hypervisor only", "CPU features: detected: Protected KVM"]),
+        ("6.12", False, []),
+    ],
+)
+def test_pkvm_is_a_capability(kernel: str, el2: bool, lines: list[str]) -> None:
+    told = log(system("arm,cortex-a76"), kernel, kvm_mode=KvmMode.PROTECTED, el2=el2)
+    assert [line for line in told if line.endswith(("Protected KVM", "VHE for hypervisor only"))] == lines
+
+
+def test_an_unknown_cache_level_id_register_says_nothing() -> None:
+    """A73's CTR_EL0 is known, and its CLIDR_EL1 is not; of 0 the kernel would take that no line need be cleaned."""
+    line = "CPU features: detected: Data cache clean to the PoU not required for I/D coherence"
+    assert line not in log(system("arm,cortex-a73"), "6.12")
+    known = known_core("arm,cortex-a73").with_registers(0x410FD092, {"CLIDR_EL1": 0x82000023})
+    assert line in log(Topology((Cpu.of("cpu0", core=known),)), "6.12")
+
+
+def test_the_gic_is_the_machine_s_and_known_where_no_register_is() -> None:
+    line = "CPU features: detected: GICv3 CPU interface"
+    assert line in log(system("arm,cortex-x4", sve_bits=[128]), "6.18")
+    core = known_core("arm,cortex-x4", gic=2)
+    assert line not in log(Topology((Cpu.of("cpu0", vqs_from_bits([128]), core=core),)), "6.18")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "name"),
+    [("6.16", "GIC system register CPU interface"), ("6.17", "GICv3 CPU interface"), ("6.18", "GICv3 CPU interface")],
+)
+def test_the_gic_s_registers_have_another_name_since_6_17(kernel: str, name: str) -> None:
+    told = [line for line in log(system("arm,cortex-a76"), kernel) if "GIC" in line]
+    assert told == [f"CPU features: detected: {name}"]
+
+
+def test_an_override_of_an_unknown_field_says_nothing() -> None:
+    unknown = log(system("arm,cortex-x4", sve_bits=[128]), "6.12", options="arm64.nomte kvm-arm.mode=nvhe")
+    assert [line for line in unknown if "forced" in line or "already" in line] == [
+        "CPU features: SYS_ID_AA64MMFR1_EL1[11:8]: forced to 0"
+    ]
+    known = log(system("arm,cortex-a76"), "6.12", options="arm64.nomte")
+    assert "CPU features: SYS_ID_AA64PFR1_EL1[11:8]: already set to 0" in known
+
+
+def test_a_core_of_which_nothing_is_known_has_no_weakness_of_another_s() -> None:
+    """The Denver's ID_AA64PFR0_EL1 is taken to be A72's, of which CSV2 and CSV3 are 0."""
+    names = ("arm,cortex-a53", "nvidia,tegra186-denver", "arm,cortex-a72")
+    known, alone = (log(system(*some, vhe=False), "6.12") for some in (names, names[:2]))
+    assert V2 in known
+    assert V2 not in alone
+    assert not any("KPTI" in line for line in (*known, *alone))
+
+
+def test_isolation_of_page_tables_is_forced_whatever_is_known() -> None:
+    told = log(system("arm,cortex-x4", sve_bits=[128]), "6.12", options="kpti=0")
+    assert "CPU features: kernel page table isolation forced OFF by kpti command line option" in told
+
+
+@pytest.mark.parametrize(
+    ("kernel", "lines"),
+    [
+        ("6.6", ["Hardware dirty bit management", *(f"detected CPU{n}: Activity Monitors Unit (AMU)" for n in (0, 1))]),
+        ("6.9", ["Activity Monitors Unit (AMU) on CPU0-1", "Hardware dirty bit management on CPU0-1"]),
+        ("6.12", ["Activity Monitors Unit (AMU) on CPU0-1", "Hardware dirty bit management on CPU0-1"]),
+    ],
+)
+def test_capabilities_of_single_cpus_are_told_with_a_list_since_6_7(kernel: str, lines: list[str]) -> None:
+    told = log(system("arm,cortex-a710", sve_bits=[128]), kernel)
+    found = [line for line in told if "Activity Monitors" in line or "dirty bit" in line]
+    assert [line.removeprefix("CPU features: ").removeprefix("detected: ") for line in found] == lines
