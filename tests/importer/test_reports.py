@@ -144,6 +144,7 @@ def test_cpus_that_linux_does_not_use_are_named_with_the_reason() -> None:
     assert [told for told in remarks(imported("no-enable-method.log")) if told.startswith("Linux leaves out")] == [
         "Linux leaves out /cpus/cpu@1, whose enable-method is missing.",
         "Linux leaves out /cpus/cpu@2, whose enable-method is missing.",
+        "Linux leaves out a CPU that the log does not name, whose enable-method is unsupported (acme,smp).",
         "Linux leaves out CPU 3 of the tree, whose cpu-release-addr is missing or invalid.",
     ]
 
