@@ -486,18 +486,31 @@ NO_RELEASE_ADDRESS = LogEntry(
 NO_ENABLE_METHOD = LogEntry(
     "CPU without an enable method",
     _FAILURE,
-    (
-        "/cpus/cpu@1: missing enable-method property",
-        "/cpus/cpu@1: unsupported enable-method property: acme,smp",
-    ),
-    "{node} has {method_words}, so that the kernel cannot start the CPU",
+    ("/cpus/cpu@1: missing enable-method property",),
+    "{node} has no `enable-method`, so that the kernel cannot start the CPU",
     "arm64 Linux starts CPUs by PSCI or a spin-table, as `enable-method` of each CPU's node says.",
     "the CPU is not used. For a system that shall run with one CPU it is meant so",
     (
-        device_tree("`enable-method` is missing, or is that of 32-bit kernels or of a vendor's"),
+        device_tree("`enable-method` is missing, or the boot loader usually adds it and did not"),
         vmm("a simulator or hypervisor wrote a device tree for one CPU"),
     ),
     ('`enable-method = "psci"` and a node psci, if firmware has PSCI',),
+    "",
+    "kernel/cpu_ops.c",
+)
+UNSUPPORTED_METHOD = LogEntry(
+    "unsupported enable method",
+    _FAILURE,
+    ("Unsupported enable-method: acme,smp", "Unsupported ACPI enable-method"),
+    "the enable method {method_words} of a CPU is not one of the kernel's, so that it cannot start the CPU",
+    "arm64 Linux starts CPUs by PSCI, by a spin-table, or by ACPI's parking protocol. The line does not say which CPU "
+    "it is about, and comes once for each.",
+    "the CPU is not used",
+    (
+        device_tree("`enable-method` is that of 32-bit kernels, or a vendor's"),
+        firmware("ACPI's tables have neither PSCI nor the parking protocol, or the kernel lacks the latter"),
+    ),
+    ("`enable-method` of every node /cpus/cpu@N", "the flags of PSCI in the FADT, if the machine boots by ACPI"),
     "",
     "kernel/cpu_ops.c",
 )
@@ -779,6 +792,7 @@ CPU_ENTRIES = (
     NO_CPU_ON,
     NO_RELEASE_ADDRESS,
     NO_ENABLE_METHOD,
+    UNSUPPORTED_METHOD,
     NO_BOOT_CPU,
     INCONSISTENT_MODES,
     NOT_RESUMED,

@@ -28,6 +28,7 @@ _ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
         explained.NoCpuOnLine: cpu_entries.NO_CPU_ON,
         explained.NoReleaseAddressLine: cpu_entries.NO_RELEASE_ADDRESS,
         explained.EnableMethodLine: cpu_entries.NO_ENABLE_METHOD,
+        explained.UnsupportedMethodLine: cpu_entries.UNSUPPORTED_METHOD,
         explained.NoBootCpuLine: cpu_entries.NO_BOOT_CPU,
         explained.ClippedLine: cpu_entries.CLIPPED,
         suspend_lines.SuspendLine: cpu_entries.SUSPENDED,
@@ -81,10 +82,8 @@ def words_of_line(line: LogLine) -> dict[str, object]:
     match line:
         case kinds.VectorLengthLine():
             words["vl_bits"] = line.vl_bytes * _BITS_OF_BYTE
-        case explained.EnableMethodLine():
-            words["method_words"] = (
-                "no `enable-method`" if line.method is None else f"`enable-method` {short_words(line.method)!r}"
-            )
+        case explained.UnsupportedMethodLine():
+            words["method_words"] = "of ACPI" if line.method is None else repr(short_words(line.method))
         case kinds.TimerLine():
             words["level_words"] = f"the boot CPU started at EL{line.boot_level}"
         case kinds.KvmReadyLine():

@@ -186,9 +186,11 @@ def _of_maximum(
     )
     # Neither a log without lengths nor cpuinfo tells SME's: streaming mode has no length that every CPU supports.
     sme = (_SMALLEST_BITS,) if has_sme else None
-    if has_sve:
-        return CpuLengths((_SMALLEST_BITS,), sme, "unknown: what every CPU with SVE has", is_known=False)
-    return CpuLengths(None, sme, "unknown: SME is there, a length is assumed", is_known=False) if has_sme else _UNKNOWN
+    if not has_sve and not has_sme:
+        return _UNKNOWN
+    sources = ("what every CPU with SVE has", "SME is there, a length is assumed")
+    source = "; ".join(words for words, is_there in zip(sources, (has_sve, has_sme), strict=True) if is_there)
+    return CpuLengths((_SMALLEST_BITS,) if has_sve else None, sme, f"unknown: {source}", is_known=False)
 
 
 def _like_the_others(

@@ -90,13 +90,16 @@ class NoReleaseAddressLine(CpuLine, frozen=True):
 
 
 class EnableMethodLine(LogLine, frozen=True):
-    """A CPU of the device tree has no enable method, or a method that the kernel lacks."""
+    """A CPU of the device tree has no enable method."""
 
-    pattern = (
-        r"(?P<node>/cpus/\S{1,60}): (?P<fault>missing|unsupported) enable-method property(?:: (?P<method>.{1,40}))?"
-    )
+    pattern = r"(?P<node>/cpus/\S{1,60}): missing enable-method property"
     node: str
-    fault: str
+
+
+class UnsupportedMethodLine(LogLine, frozen=True):
+    """A CPU of the device tree, or of ACPI's tables, has an enable method that the kernel lacks."""
+
+    pattern = r"Unsupported (?:ACPI enable-method|enable-method: (?P<method>.{1,40}))"
     method: str | None = None
 
 
@@ -385,6 +388,7 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     NoCpuOnLine,
     NoReleaseAddressLine,
     EnableMethodLine,
+    UnsupportedMethodLine,
     NoBootCpuLine,
     ClippedLine,
     BringingUpLine,

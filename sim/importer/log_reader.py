@@ -8,7 +8,13 @@ from sim.errors import InputError, printable
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import CpuEvidence
-from sim.importer.explained_lines import EnableMethodLine, NoReleaseAddressLine, OtherFeatureLine, OverrideLine
+from sim.importer.explained_lines import (
+    EnableMethodLine,
+    NoReleaseAddressLine,
+    OtherFeatureLine,
+    OverrideLine,
+    UnsupportedMethodLine,
+)
 from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
 from sim.importer.kernel_log import KernelLog, Variation, came_online, parse_command_line
 from sim.importer.log_lines import (
@@ -149,8 +155,12 @@ class _Reader:
 
     @_read.register
     def _enable_method(self, line: EnableMethodLine) -> None:
-        method = "" if line.method is None else f" ({printable(line.method)})"
-        self._left_out.append(f"{printable(line.node)}, whose enable-method is {line.fault}{method}")
+        self._left_out.append(f"{printable(line.node)}, whose enable-method is missing")
+
+    @_read.register
+    def _unsupported_method(self, line: UnsupportedMethodLine) -> None:
+        method = "of ACPI" if line.method is None else printable(line.method)
+        self._left_out.append(f"a CPU that the log does not name, whose enable-method is unsupported ({method})")
 
     @_read.register
     def _no_release_address(self, line: NoReleaseAddressLine) -> None:

@@ -83,16 +83,17 @@ class MachineEvidence:
     def clusters(self) -> Clusters:
         """Return the clusters: as the tree has them, else sysfs, else by the MPIDRs in the log.
 
-        A CPU that no source places is put beside the CPU before it.
+        A CPU that no source places is put beside the CPU before it. A copy of sysfs may lack every topology.
         """
         cpus = self.cpus()
         if self.tree is not None:
             found = self.tree.clusters
-        elif self.sysfs is not None:
+        elif self.sysfs is not None and self.sysfs.paths:
             found = Clusters(self.sysfs.paths, "sysfs, which shows those of CPUs that were online")
-        else:
-            mpidrs = {evidence.cpu: evidence.mpidr for evidence in cpus if evidence.mpidr is not None}
+        elif mpidrs := {evidence.cpu: evidence.mpidr for evidence in cpus if evidence.mpidr is not None}:
             found = clusters_by_mpidr(mpidrs, "a log shows no cpu-map")
+        else:
+            return Clusters({evidence.cpu: () for evidence in cpus}, "no source, so that there are none")
         unplaced = [evidence.cpu for evidence in cpus if evidence.cpu not in found.paths]
         if not unplaced:
             return found

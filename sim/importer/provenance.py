@@ -172,19 +172,29 @@ def _of_tree(imported: Imported, tree: DeviceTree) -> Iterator[str]:
     yield f"From {_short(name)}: {_short(tree.model) or 'without a model'}."
     for node in tree.failed:
         yield f"Left out: {_short(node.node)}, whose status is {_short(node.status)}."
-    by_method: dict[str, list[int]] = {}
-    for node in tree.cpus:
-        if node.enable_method not in set(EnableMethod):
-            by_method.setdefault(node.enable_method, []).append(node.cpu)
-    for method, cpus in by_method.items():
-        words = f'enable-method "{_short(method)}"' if method else "no enable-method"
-        yield f"Simulated as if started by PSCI: cpu{cpu_list(cpus)} with {words}."
+    yield from _of_methods(tree)
     if in_spin_table := [node.cpu for node in tree.cpus if node.enable_method == EnableMethod.SPIN_TABLE]:
         yield f"In a spin table, and without hotplug: cpu{cpu_list(in_spin_table)}."
     if disabled := [node.cpu for node in tree.cpus if node.status not in {"", "okay", "ok"}]:
         yield f"Not okay by status, and started by Linux all the same: cpu{cpu_list(disabled)}."
     if imported.machine.log is None and imported.machine.sysfs is None:
         yield "CPUs: as Linux numbers them, in the order of /cpus, if the first one boots; mpidr is reg."
+
+
+def _of_methods(tree: DeviceTree) -> Iterator[str]:
+    """Yield sentences on CPUs that the tree gives no enable method of the kernel's: boot loaders may add it."""
+    by_method: dict[str, list[int]] = {}
+    for node in tree.cpus:
+        if node.cpu == 0 and not node.enable_method:
+            yield "cpu0 has no enable-method, and the boot CPU needs none: simulated with PSCI, and so with hotplug."
+        elif node.enable_method not in set(EnableMethod):
+            by_method.setdefault(node.enable_method, []).append(node.cpu)
+    for method, cpus in by_method.items():
+        words = f'with enable-method "{_short(method)}"' if method else "without an enable-method"
+        yield (
+            f"Linux leaves out cpu{cpu_list(cpus)}, {words}, unless the boot loader adds one: simulated as if started "
+            "by PSCI."
+        )
 
 
 def _short(text: str) -> str:

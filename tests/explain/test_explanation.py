@@ -28,6 +28,7 @@ PROBLEMS: dict[str, dict[LogEntry, tuple[int, ...]]] = {
     "no-enable-method": {
         crash_entries.OTHER_PANIC: (),
         cpu_entries.NO_ENABLE_METHOD: (),
+        cpu_entries.UNSUPPORTED_METHOD: (),
         cpu_entries.NO_RELEASE_ADDRESS: (3,),
     },
     "counter-frequency": {feature_entries.SANITY_COUNTER: (1,)},

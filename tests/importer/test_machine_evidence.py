@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from sim import InputError, boot, read_running_machine
+from sim.importer.imported import import_machine
+from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import remarks
 from tests.importer.machines import (
     BOOTED,
@@ -44,6 +46,15 @@ def test_log_and_sysfs_of_one_machine_go_together() -> None:
     assert imported.contradictions == ()
     assert "sysfs" in imported.clusters.origin
     assert list(boot(imported.scenario).facts.online) == [0, 1, 2, 4]
+
+
+def test_sysfs_without_topology_leaves_clusters_to_the_mpidrs_of_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "boot.log"
+    log.write_text(HEAD.format(cpus=2) + BOOTED.format(1).replace("0x0000000001", "0x0000000100"))
+    root = sysfs_of(tmp_path, cpuinfo(), possible="0-1", online="0-1")
+    found = import_machine(Sources(log, root), {})
+    assert found.clusters.paths == {0: ("cluster0",), 1: ("cluster0",)}
+    assert found.clusters.origin.startswith("MPIDR affinity")
 
 
 def test_a_boot_cpu_that_went_offline_is_early_and_gone(tmp_path: Path) -> None:

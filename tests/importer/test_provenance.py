@@ -31,7 +31,19 @@ def test_the_file_is_the_scenario_with_comments_on_its_sources(tmp_path: Path) -
     assert "#   cpu1: acme,quick\\n, cluster0: no SVE (unknown: taken as none)\n" in text
     assert "#   cpu2: arm,cortex-a53, cluster0: no SVE (as given for cpu2)\n" in text
     assert "# In a spin table, and without hotplug: cpu2.\n" in text
-    assert "# Simulated as if started by PSCI: cpu3 with no enable-method.\n" in text
+    left_out = "Linux leaves out cpu3, without an enable-method, unless the boot loader adds one"
+    assert f"# {left_out}: simulated as if started by PSCI.\n" in text
+
+
+def test_a_boot_cpu_needs_no_enable_method_and_other_methods_leave_a_cpu_out(tmp_path: Path) -> None:
+    board = tree(node(0), node(1) | {"enable-method": "acme,smp"}, node(2) | {"enable-method": "acme,smp"})
+    del board["cpus"]["cpu@0"]["enable-method"]
+    told = remarks(import_machine(Sources(tree=saved(tmp_path, board)), {}))
+    assert "cpu0 has no enable-method, and the boot CPU needs none: simulated with PSCI, and so with hotplug." in told
+    assert (
+        'Linux leaves out cpu1-2, with enable-method "acme,smp", unless the boot loader adds one: simulated as if '
+        "started by PSCI."
+    ) in told
 
 
 def test_remarks_on_a_tree_have_the_numbers_of_the_log(tmp_path: Path) -> None:

@@ -49,6 +49,18 @@ def test_cpuinfo_with_sme_and_without_sve_is_a_cpu_of_unknown_streaming_lengths(
     assert boot(found.scenario).facts.supports == {VectorType.SVE: False, VectorType.SME: True}
 
 
+def test_cpuinfo_alone_shows_no_clusters_and_no_lengths() -> None:
+    found = imported("oryon-cpuinfo")
+    assert {cpu.clusters for cpu in found.scenario.topology.cpus} == {()}
+    assert found.clusters.origin == "no source, so that there are none"
+    assert {str(unknown) for unknown in found.unknown} == {
+        "Qualcomm Oryon, generation 3, of unknown vector lengths: taken to have SVE {128}, SME {128}"
+    }
+    assert {lengths.source for lengths in found.lengths.values()} == {
+        "unknown: what every CPU with SVE has; SME is there, a length is assumed"
+    }
+
+
 def test_a_cpu_that_starts_once_is_lost_at_its_second_cpu_on_and_refused_at_the_third() -> None:
     scenario = imported("pi5-reonline.log").scenario
     assert scenario.faults == (Fault("cpu1", never_arrives=True, first=2, last=2),)
@@ -134,6 +146,7 @@ def test_cpus_that_linux_does_not_use_are_named_with_the_reason() -> None:
     assert [told for told in remarks(imported("no-enable-method.log")) if told.startswith("Linux leaves out")] == [
         "Linux leaves out /cpus/cpu@1, whose enable-method is missing.",
         "Linux leaves out /cpus/cpu@2, whose enable-method is missing.",
+        "Linux leaves out a CPU that the log does not name, whose enable-method is unsupported (acme,smp).",
         "Linux leaves out CPU 3 of the tree, whose cpu-release-addr is missing or invalid.",
     ]
 
