@@ -83,6 +83,10 @@ class FeatureState:
     pinned_cpu: int | None
     """The CPU that can no longer be taken offline, so that 32-bit programs have one."""
     taint: int
+    tainted_by: Mapping[int, int]
+    """The first CPU that caused each bit of the taint; none where exception levels that differ caused it."""
+    changed_late_by: Mapping[tuple[str, int], int]
+    """The first late CPU that changed a field of the system's value, by register and the field's lowest bit."""
     ipa_limit_bits: int
     """KVM's limit of guests' physical addresses; 0 where KVM is not up."""
 
@@ -107,6 +111,8 @@ def feature_state(features: CpuFeatures) -> FeatureState | None:
         aarch32_cpus=tuple(sorted(system.aarch32.cpus)) if asymmetric else None,
         pinned_cpu=system.aarch32.pinned,
         taint=features.taint,
+        tainted_by=dict(system.tainted_by),
+        changed_late_by=dict(system.changed_late_by),
         ipa_limit_bits=features.ipa_limit_bits,
     )
 

@@ -59,9 +59,13 @@ def _cpu_refused(facts: Facts) -> Iterator[Hazard]:
 @finds(HazardKind.MITIGATION_WORSENED)
 def _mitigation_worsened(facts: Facts) -> Iterator[Hazard]:
     state = facts.features_at_end
-    if state is not None and state.taint & TAINT_WARN:
-        sentence = "a late CPU lacks what a mitigation of speculation needs: the kernel warns, and is tainted"
-        yield Hazard(HazardKind.MITIGATION_WORSENED, None, facts.end_ns, sentence, None)
+    if state is not None and TAINT_WARN in state.tainted_by:
+        cpu = state.tainted_by[TAINT_WARN]
+        sentence = (
+            f"{facts.label(cpu)}, a late CPU, lacks what a mitigation of speculation needs: the kernel warns, and is "
+            "tainted"
+        )
+        yield _caused_by(facts, HazardKind.MITIGATION_WORSENED, cpu, sentence)
 
 
 @finds(HazardKind.USER_VIEW_SHRINKS)
@@ -74,8 +78,11 @@ def _user_view_shrinks(facts: Facts) -> Iterator[Hazard]:
         fields = [one for one in register.table.fields if one.visible and one.of(old) != one.of(new)]
         if fields:
             told = ", ".join(f"{one.name} {one.of(old)} to {one.of(new)}" for one in fields)
-            sentence = f"a late CPU changes what programs read of {name}, while hwcaps stay: {told}"
-            yield Hazard(HazardKind.USER_VIEW_SHRINKS, None, facts.end_ns, sentence, None)
+            cpu = after.changed_late_by[name, fields[0].shift]
+            sentence = (
+                f"{facts.label(cpu)}, a late CPU, changes what programs read of {name}, while hwcaps stay: {told}"
+            )
+            yield _caused_by(facts, HazardKind.USER_VIEW_SHRINKS, cpu, sentence)
 
 
 @finds(HazardKind.IPA_RANGE_LOWERED)
@@ -85,11 +92,13 @@ def _ipa_range_lowered(facts: Facts) -> Iterator[Hazard]:
         return
     bits = physical_bits(PARANGE.of(state.registers[PARANGE.register].system_value))
     if bits < state.ipa_limit_bits:
+        cpu = state.changed_late_by[PARANGE.register, PARANGE.shift]
         sentence = (
-            f"a late CPU lowers the system's range of physical addresses to {bits} bits, below KVM's limit of "
-            f"{state.ipa_limit_bits}: the kernel refuses every CPU that comes from now on, even an early CPU that went"
+            f"{facts.label(cpu)}, a late CPU, lowers the system's range of physical addresses to {bits} bits, below "
+            f"KVM's limit of {state.ipa_limit_bits}: the kernel refuses every CPU that comes from now on, even an "
+            "early CPU that went"
         )
-        yield Hazard(HazardKind.IPA_RANGE_LOWERED, None, facts.end_ns, sentence, None)
+        yield _caused_by(facts, HazardKind.IPA_RANGE_LOWERED, cpu, sentence)
 
 
 @finds(HazardKind.FEATURE_LOST_TO_ONE_CPU)
@@ -108,7 +117,7 @@ def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
         ]
         if lost:
             sentence = f"{facts.label(loser)} alone deprives all CPUs of {', '.join(lost)} ({register}.{field.name})"
-            yield Hazard(HazardKind.FEATURE_LOST_TO_ONE_CPU, loser, facts.end_ns, sentence, None)
+            yield _caused_by(facts, HazardKind.FEATURE_LOST_TO_ONE_CPU, loser, sentence)
 
 
 def _used_fields(tables: KernelTables) -> Iterator[tuple[str, Field, list[tuple[str, Requirement]]]]:
@@ -130,5 +139,23 @@ def _used_fields(tables: KernelTables) -> Iterator[tuple[str, Field, list[tuple[
 def _tainted(facts: Facts) -> Iterator[Hazard]:
     state = facts.features_at_end
     if state is not None and state.taint & TAINT_CPU_OUT_OF_SPEC:
-        sentence = f"the kernel is tainted ({state.taint}): CPUs differ in ID registers in which it expects them alike"
-        yield Hazard(HazardKind.TAINTED, None, facts.end_ns, sentence, None)
+        cpu = state.tainted_by.get(TAINT_CPU_OUT_OF_SPEC)
+        if cpu is None:
+            sentence = f"the kernel is tainted ({state.taint}): CPUs started at exception levels that differ"
+            time_ns = facts.end_ns if facts.final_event is None else facts.events[facts.final_event].time_ns
+            yield Hazard(HazardKind.TAINTED, None, time_ns, sentence, facts.final_event)
+            return
+        sentence = (
+            f"the kernel is tainted ({state.taint}): {facts.label(cpu)} differs from the boot CPU in ID registers in "
+            "which it expects them alike"
+        )
+        yield _caused_by(facts, HazardKind.TAINTED, cpu, sentence)
+
+
+def _caused_by(facts: Facts, kind: HazardKind, cpu: int, sentence: str) -> Hazard:
+    """Return the hazard that a CPU caused as it came: with that event, or the last of a CPU that did not come."""
+    event = facts.booted_events.get(cpu)
+    if event is None:
+        event = max((place for place, one in enumerate(facts.events) if one.cpu == cpu), default=None)
+    time_ns = facts.end_ns if event is None else facts.events[event].time_ns
+    return Hazard(kind, cpu, time_ns, sentence, event)

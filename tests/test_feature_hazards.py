@@ -12,6 +12,9 @@ from sim.scenario import Scenario
 
 A55 = "{ core = 'arm,cortex-a55' }"
 WITHOUT_LSE = "{ core = 'arm,cortex-a55', features = { ATOMIC = 0 } }"
+TAINTED_BY_CPU1 = (
+    "the kernel is tainted (4): cpu1 differs from the boot CPU in ID registers in which it expects them alike"
+)
 TOPOLOGIES = Path(__file__).parents[1] / "topologies"
 
 
@@ -35,14 +38,14 @@ SHOWN = {
     },
     "late-cpu-changes-user-view": {
         HazardKind.USER_VIEW_SHRINKS: (
-            "a late CPU changes what programs read of DCZID_EL0, while hwcaps stay: BS 4 to 3"
+            "cpu1, a late CPU, changes what programs read of DCZID_EL0, while hwcaps stay: BS 4 to 3"
         ),
-        HazardKind.TAINTED: "the kernel is tainted (4): CPUs differ in ID registers in which it expects them alike",
+        HazardKind.TAINTED: TAINTED_BY_CPU1,
     },
     "late-cpu-lowers-ipa-range": {
         HazardKind.IPA_RANGE_LOWERED: (
-            "a late CPU lowers the system's range of physical addresses to 40 bits, below KVM's limit of 48: the "
-            "kernel refuses every CPU that comes from now on, even an early CPU that went"
+            "cpu2, a late CPU, lowers the system's range of physical addresses to 40 bits, below KVM's limit of 48: "
+            "the kernel refuses every CPU that comes from now on, even an early CPU that went"
         ),
         HazardKind.CPU_REFUSED: "cpu1 was refused: IPA range: is less than guests were promised",
     },
@@ -57,15 +60,13 @@ SHOWN = {
     },
     "late-cpu-worsens-mitigation": {
         HazardKind.MITIGATION_WORSENED: (
-            "a late CPU lacks what a mitigation of speculation needs: the kernel warns, and is tainted"
+            "cpu2, a late CPU, lacks what a mitigation of speculation needs: the kernel warns, and is tainted"
         ),
         HazardKind.CPU_REFUSED: (
             "cpu2 was refused: Speculative Store Bypassing Safe (SSBS): lacks what the system has"
         ),
     },
-    "mismatched-cache-type": {
-        HazardKind.TAINTED: "the kernel is tainted (4): CPUs differ in ID registers in which it expects them alike"
-    },
+    "mismatched-cache-type": {HazardKind.TAINTED: TAINTED_BY_CPU1},
 }
 
 

@@ -147,7 +147,7 @@ def test_the_gic_s_registers_have_another_name_since_6_17(kernel: str, name: str
 
 
 def test_an_override_of_an_unknown_field_says_nothing() -> None:
-    unknown = log(system("arm,cortex-x4", sve_bits=[128]), "6.12", options="arm64.nomte kvm-arm.mode=nvhe")
+    unknown = log(system("arm,cortex-x4", sve_bits=[128]), "6.12", options="arm64.nomte", kvm_mode=KvmMode.NVHE)
     assert [line for line in unknown if "forced" in line or "already" in line] == [
         "CPU features: SYS_ID_AA64MMFR1_EL1[11:8]: forced to 0"
     ]

@@ -183,6 +183,10 @@ class SystemFeatures:
         self.aarch32 = Asymmetric32Bit()
         self.final = False
         self.taint = 0
+        self.tainted_by: dict[int, int] = {}
+        """The first CPU that caused each bit of the taint."""
+        self.changed_late_by: dict[tuple[str, int], int] = {}
+        """The first late CPU that changed a field of the system's value, by register and the field's lowest bit."""
         self._boot: CpuId | None = None
         self._boot_aarch32: CpuId | None = None
         # What was found of CPUs that are alike, so that each kind is judged once: nothing later depends on it.
@@ -197,7 +201,8 @@ class SystemFeatures:
         """Return everything that later steps depend on."""
         parts = self.registers, self.capabilities, self.hwcaps, self.mitigations, self.aarch32
         told = self._variation_told, self._dbm_told, self._boot_aarch32 is None
-        return self.final, self.taint, told, self.slots, *(part.snapshot() for part in parts)
+        first = tuple(self.tainted_by.items()), tuple(self.changed_late_by.items())
+        return self.final, self.taint, first, told, self.slots, *(part.snapshot() for part in parts)
 
     # What matchers ask (`sim.kernel.features.matchers.SystemSoFar`).
 
@@ -356,7 +361,10 @@ class SystemFeatures:
         def enable(place: int, one: Capability) -> None:
             self._enable(place, one, number, reading)
 
-        return self._told(number, self.capabilities.verify_late(self._matches(cpu), enable))
+        conflict = self.capabilities.verify_late(self._matches(cpu), enable)
+        if self.taint & TAINT_WARN:
+            self.tainted_by.setdefault(TAINT_WARN, number)
+        return self._told(number, conflict)
 
     def _told(self, number: int, conflict: Conflict | None) -> Conflict | None:
         if conflict is not None:
@@ -404,6 +412,7 @@ class SystemFeatures:
                 self._nothing_differs.add((cpu, before))
             return
         self.taint |= TAINT_CPU_OUT_OF_SPEC
+        self.tainted_by.setdefault(TAINT_CPU_OUT_OF_SPEC, number)
         if not self._variation_told:
             self._variation_told = True
             self._line("CPU features: Unsupported CPU feature variation detected.")
@@ -411,7 +420,10 @@ class SystemFeatures:
     def _is_unexpected(self, number: int, name: str, cpu: CpuId) -> bool:
         boot = self._boot_aarch32 if self.tables.registers[name].is_aarch32 else self._boot
         boot_value, own = 0 if boot is None else boot.value(name), cpu.value(name)
-        self.registers.update(name, own)
+        changed = self.registers.update(name, own)
+        if self.final:
+            for lowest_bit in changed:
+                self.changed_late_by.setdefault((name, lowest_bit), number)
         if not self.registers.differs(name, boot_value, own):
             return False
         self._line(

@@ -117,17 +117,20 @@ class SystemRegisters:
                 warn(f"CPU features: {bits}: already set to {asked:x}")
         return value
 
-    def update(self, name: str, value: int) -> None:
-        """Make a register's value safe for one more CPU."""
+    def update(self, name: str, value: int) -> tuple[int, ...]:
+        """Make a register's value safe for one more CPU, and return the lowest bit of each field that changed."""
         reg = self.regs.get(name)
         if reg is None:
-            return
+            return ()
         old = reg.system_value
         key = (name, old, value)
         if key not in self._safe_values:
             self._safe_values[key] = _safe(reg.table, old, value)
-        reg.system_value = self._safe_values[key]
-        self.version += reg.system_value != old
+        reg.system_value = new = self._safe_values[key]
+        if new == old:
+            return ()
+        self.version += 1
+        return tuple(one.shift for one in reg.table.fields if one.of(new) != one.of(old))
 
     def differs(self, name: str, boot_value: int, value: int) -> bool:
         """Return True if the kernel logs that a CPU's value is not the boot CPU's."""
