@@ -91,10 +91,11 @@ SCENARIOS = {
             (
                 Cpu("cpu0", core_like_a55("a76", 0x414FD0B1, CTR_EL0=0x9444C004)),
                 Cpu("cpu1", A55),
+                Cpu("cpu2", core_like_a55("a55 with smaller blocks", 0x411FD050, DCZID_EL0=3), late=True),
             )
         ),
         kernel="6.1",
-        actions=(off(1),),
+        actions=(off(1), on(2)),
     ),
     "busy": Scenario(
         Topology.of(
