@@ -465,6 +465,19 @@ class Topology:
         name = self.logical[number].name
         return f"cpu{number}" if name == f"cpu{number}" else f"cpu{number} ({name})"
 
+    def labels(self, numbers: Sequence[int]) -> str:
+        """Return the name of several CPUs in sentences: their logical numbers, with the file's names if those differ.
+
+        Args:
+            numbers: logical numbers, ascending; at least one.
+        """
+        if len(numbers) == 1:
+            return self.label(numbers[0])
+        told = f"cpu{cpu_list(numbers)}"
+        if all(self.logical[number].name == f"cpu{number}" for number in numbers):
+            return told
+        return f"{told} ({self.logical[numbers[0]].name} to {self.logical[numbers[-1]].name})"
+
     def mpidr(self, number: int) -> int:
         """Return MPIDR_EL1 of a logical CPU: as given, else its place in the file.
 

@@ -30,6 +30,7 @@ def test_a_boot_logs_in_the_kernel_s_order() -> None:
     outcome = booted(A64FX, [128, 256, 384, 512], A64FX, kernel="6.12", maxcpus=2, kvm_mode="protected")
     assert texts(outcome) == [
         "Booting Linux on physical CPU 0x0000000000 [0x000f0510]",
+        "Linux version 6.12",
         "Kernel command line: maxcpus=2 kvm-arm.mode=protected",
         "smp: Bringing up secondary CPUs ...",
         "CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
