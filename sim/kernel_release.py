@@ -10,6 +10,8 @@ from enum import StrEnum
 from sim.errors import InputError
 
 RECORDED = ("6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3")
+MODELLED = (*RECORDED[:1], "6.10", "6.11", *RECORDED[1:])
+"""The series that differ for vector lengths or pKVM, or of which boots are recorded."""
 DEFAULT = "6.18"
 OLDEST = (6, 1)
 

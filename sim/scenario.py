@@ -525,6 +525,11 @@ class Scenario:
         ]
         return " ".join(word for word in words if word)
 
+    @property
+    def banner(self) -> tuple[str, ...]:
+        """The lines of the kernel log that tell the release and the command line."""
+        return f"Linux version {self.kernel}", f"Kernel command line: {self.command_line}".rstrip()
+
     def but(self, **changes: Any) -> "Scenario":
         """Return the same scenario with some parts changed."""
         return replace(self, **changes)

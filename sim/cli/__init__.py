@@ -12,6 +12,7 @@ from sim.cli.command_group import Commands
 _COMMANDS = {
     "run": ("sim.cli.run:run", "Boot FILE and show the outcome."),
     "compare": ("sim.cli.compare:compare", "Boot FILE under every named design, and compare the outcomes."),
+    "diff": ("sim.cli.diff:diff", "Boot two scenarios, or one under two settings, and show in what they differ."),
     "features": (
         "sim.cli.features:features",
         "Show the ID registers of FILE's CPUs, field by field, and what the system makes of them.",
@@ -56,6 +57,7 @@ def main() -> None:
     Examples:
       asymboot run bug                  boot a scenario, show the outcome
       asymboot compare bug              boot it under every design
+      asymboot diff bug --kernel 6.12   show what another kernel changes
       asymboot sweep late-cpu -o out    compute every system of a space
       asymboot explore late-arrival     explore every order of the steps
       asymboot prove                    prove properties for all systems

@@ -8,6 +8,8 @@ _SCHEMAS = (
     "scenario",
     "outcome",
     "comparison",
+    "variants",
+    "difference",
     "conformance",
     "explanation",
     "exploration",

@@ -10,7 +10,7 @@ from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import shipped
 from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS, FlagFacts, kernel_flags
-from sim.kernel_release import DEFAULT, OLDEST, RECORDED, kernel_release
+from sim.kernel_release import DEFAULT, MODELLED, OLDEST, RECORDED, kernel_release
 from sim.show.console import Layout, heading, line, table
 
 
@@ -57,7 +57,7 @@ def _choices(design: Design) -> list[str]:
 
 def _kernels(console: Console) -> None:
     rows = []
-    for name in (*RECORDED[:1], "6.10", "6.11", *RECORDED[1:]):
+    for name in MODELLED:
         flags = kernel_flags(kernel_release(name))
         notes = ["recorded boots"] * (name in RECORDED) + ["the default"] * (name == DEFAULT)
         rows.append((name, flags.own_design or "no buffers yet", "used" if flags.sme else "not used", ", ".join(notes)))
