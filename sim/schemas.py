@@ -16,8 +16,8 @@ from sim.outcome_rows import OutcomeRecord
 from sim.prove.proof_rows import PromiseRow, ProofRow
 from sim.rows import SCHEMA_VERSION
 from sim.study.comparison_rows import ComparisonRecord
-from sim.study.outcome_difference import DifferenceRecord
-from sim.study.variant_comparison import VariantRecord
+from sim.study.difference_rows import DifferenceRecord
+from sim.study.variant_rows import VariantRecord
 
 SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "scenario": (scenario_tables.ScenarioTable, scenario_tables.SCHEMA_VERSION, "scenario file of asymboot"),

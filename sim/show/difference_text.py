@@ -5,7 +5,8 @@ from itertools import groupby
 from rich.console import Console
 
 from sim.show.console import Layout, heading, line, table
-from sim.study.outcome_difference import Difference, LogDifferenceRow
+from sim.study.difference_rows import LogDifferenceRow
+from sim.study.outcome_difference import Difference
 from sim.units import timestamp, with_unit
 
 _STYLES = {"a": "red", "b": "green"}

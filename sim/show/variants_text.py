@@ -4,7 +4,8 @@ from rich.console import Console
 
 from sim.hazard_kinds import HazardKind
 from sim.show.console import Layout, heading, line, table
-from sim.study.variant_comparison import VariantComparison, VariantRow
+from sim.study.variant_comparison import VariantComparison
+from sim.study.variant_rows import VariantRow
 
 _AXES = {
     "boot_cpu": "boot CPU",

@@ -4,20 +4,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import msgspec
-from msgspec import Meta
+from typing import TYPE_CHECKING
 
 from sim.boot_run import boot
 from sim.errors import InputError, choice
 from sim.facts import CpuState, Facts
 from sim.frames import as_html, frame
 from sim.outcome import Outcome, scenario_row
-from sim.outcome_rows import ScenarioRow
-from sim.rows import SCHEMA_VERSION, Row
+from sim.rows import SCHEMA_VERSION
 from sim.scenario import Scenario
 from sim.study.outcome_difference import difference
+from sim.study.variant_rows import VariantRecord, VariantRow
 from sim.study.variants import Axis, Variant, variants
 from sim.topology import Topology
 from sim.units import counted
@@ -29,43 +26,6 @@ if TYPE_CHECKING:
 _OF_CPUS = (Axis.BOOT_CPU, Axis.EARLY)
 _RENAMED = {"GIC system register CPU interface": "GICv3 CPU interface"}
 """Capabilities that newer kernels call otherwise."""
-
-
-class VariantRow(Row, frozen=True, gc=False):
-    """The outcome of one variant of a scenario."""
-
-    boot_cpu: Annotated[str | None, Meta(description="the boot CPU; missing if variants do not differ in it")]
-    early: Annotated[str | None, Meta(description="the early CPUs; missing if variants do not differ in them")]
-    kernel: Annotated[str | None, Meta(description="the kernel; missing if variants do not differ in it")]
-    kvm: Annotated[str | None, Meta(description="kvm-arm.mode=; missing if variants do not differ in it")]
-    design: Annotated[str | None, Meta(description="the design; missing if variants do not differ in it")]
-    relay: Annotated[str | None, Meta(description="pKVM's relay; missing if variants do not differ in it")]
-    memory: Annotated[str | None, Meta(description="the memory at EL2; missing if variants do not differ in it")]
-    online: Annotated[int, Meta(description="CPUs that are online at the end; 0 after a panic")]
-    refused: Annotated[tuple[str, ...], Meta(description="the CPUs that the kernel refused, with the reason")]
-    refused_cpus: Annotated[int, Meta(description="the number of these CPUs")]
-    lost: Annotated[tuple[str, ...], Meta(description="the CPUs that were lost, with the reason")]
-    lost_cpus: Annotated[int, Meta(description="the number of these CPUs")]
-    panic: Annotated[str | None, Meta(description="why the system stopped; missing if it did not")]
-    capabilities_lost: Annotated[
-        tuple[str, ...], Meta(description="capabilities that another variant has, and this has not")
-    ]
-    hwcaps_lost: Annotated[tuple[str, ...], Meta(description="hwcaps that another variant has, and this has not")]
-    taint: Annotated[int | None, Meta(description="the kernel's taint; missing where lengths alone are modelled")]
-    hazards: Annotated[int, Meta(description="the number of hazards")]
-    hazard_kinds: Annotated[tuple[str, ...], Meta(description="their kinds, by the names of files, worst first")]
-    differs_first: Annotated[
-        str | None,
-        Meta(description="what differs first from the variant above, called a; missing if nothing does, or none is"),
-    ]
-
-
-class VariantRecord(msgspec.Struct, frozen=True):
-    """A comparison of variants, as JSON has it."""
-
-    schema_version: Literal[2]
-    scenario: ScenarioRow
-    variants: list[VariantRow]
 
 
 @dataclass(frozen=True)
