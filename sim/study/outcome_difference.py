@@ -6,15 +6,13 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from sim.boot_run import boot
 from sim.feature_rows import capability_rows
 from sim.frames import as_html, frame
-from sim.hazard_kinds import Hazard
+from sim.hazard_kinds import Hazard, HazardKind
 from sim.kernel.printk import LogLine
 from sim.outcome import Outcome, scenario_row
-from sim.rows import SCHEMA_VERSION
+from sim.rows import SCHEMA_VERSION, Row
 from sim.scenario import Scenario
 from sim.study.difference_rows import (
     DifferenceRecord,
@@ -122,8 +120,9 @@ def difference(a: Scenario | Outcome, b: Scenario | Outcome) -> Difference:
 
 
 _SETTINGS = "settings"
-_Table = dict[str, dict[str, object]]
-"""The rows of a table by what each is of, with the values of its columns."""
+_Value = str | int | tuple[int, ...] | dict[str, bool] | None
+_Table = dict[str, dict[str, str | None]]
+"""The rows of a table by what each is of, with the values of its columns as text."""
 
 
 def _tables(outcome: Outcome) -> dict[str, _Table]:
@@ -131,13 +130,13 @@ def _tables(outcome: Outcome) -> dict[str, _Table]:
     label = outcome.facts.label
     record = outcome.record()
     return {
-        _SETTINGS: {"": msgspec.structs.asdict(scenario_row(outcome.scenario))},
-        "vector lengths": {row.type: msgspec.structs.asdict(row) for row in record.vectors},
-        "KVM": {"": msgspec.structs.asdict(record.kvm)},
+        _SETTINGS: {"": _texts(scenario_row(outcome.scenario))},
+        "vector lengths": {row.type: _texts(row) for row in record.vectors},
+        "KVM": {"": _texts(record.kvm)},
         "capabilities": _capabilities(outcome),
         "hwcaps": _features(outcome),
-        "CPUs": {label(row.cpu): msgspec.structs.asdict(row) for row in record.cpus},
-        "buffers": {label(row.cpu): msgspec.structs.asdict(row) for row in record.buffers},
+        "CPUs": {label(row.cpu): _texts(row) for row in record.cpus},
+        "buffers": {label(row.cpu): _texts(row) for row in record.buffers},
         "actions": {
             f"{place}, {one.action.words}": {"outcome": one.outcome.value, "error": one.error}
             for place, one in enumerate(outcome.facts.actions, 1)
@@ -153,7 +152,7 @@ def _capabilities(outcome: Outcome) -> _Table:
 
 def _features(outcome: Outcome) -> _Table:
     state = outcome.facts.features_at_end
-    return {} if state is None else {"": dict.fromkeys(state.hwcaps, "yes") | {"taint": state.taint}}
+    return {} if state is None else {"": dict.fromkeys(state.hwcaps, "yes") | {"taint": str(state.taint)}}
 
 
 def _differing_values(table: str, a: _Table, b: _Table) -> Iterator[ValueDifferenceRow]:
@@ -165,10 +164,15 @@ def _differing_values(table: str, a: _Table, b: _Table) -> Iterator[ValueDiffere
         own, other = a.get(of, {}), b.get(of, {})
         for column in dict.fromkeys([*own, *other]):
             if own.get(column) != other.get(column):
-                yield ValueDifferenceRow(table, of, column, _text(own.get(column)), _text(other.get(column)))
+                yield ValueDifferenceRow(table, of, column, own.get(column), other.get(column))
 
 
-def _text(value: object) -> str | None:
+def _texts(row: Row) -> dict[str, str | None]:
+    """Return a row's columns as text."""
+    return {column: _text(getattr(row, column)) for column in row.__struct_fields__}
+
+
+def _text(value: _Value) -> str | None:
     if isinstance(value, tuple):
         return "{" + ",".join(map(str, value)) + "}"
     if isinstance(value, dict):
@@ -184,5 +188,5 @@ def _differing_lines(a: Sequence[LogLine], b: Sequence[LogLine]) -> Iterator[Log
             yield from (LogDifferenceRow("b", place, b[place].time_ns, b[place].text) for place in range(b_from, b_to))
 
 
-def _identity(hazard: Hazard) -> tuple[object, ...]:
+def _identity(hazard: Hazard) -> tuple[HazardKind, int | None, str]:
     return hazard.kind, hazard.cpu, hazard.sentence
