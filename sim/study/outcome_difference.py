@@ -152,7 +152,10 @@ def _capabilities(outcome: Outcome) -> _Table:
 
 def _features(outcome: Outcome) -> _Table:
     state = outcome.facts.features_at_end
-    return {} if state is None else {"": dict.fromkeys(state.hwcaps, "yes") | {"taint": str(state.taint)}}
+    if state is None:
+        return {}
+    told: dict[str, str | None] = dict.fromkeys(state.hwcaps, "yes")
+    return {"": told | {"taint": str(state.taint)}}
 
 
 def _differing_values(table: str, a: _Table, b: _Table) -> Iterator[ValueDifferenceRow]:
