@@ -132,7 +132,7 @@ def _setting_notes(facts: Facts) -> Iterator[str]:
     if scenario.kernel_flags:
         yield f"the kernel is {scenario.kernel_words}, which the scenario sets"
     if scenario.topology.hypothetical:
-        yield "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
+        yield "the topology is hypothetical: no system known to us mixes CPUs with different vector lengths"
     if scenario.relay is Relay.RELAXED and scenario.has_pkvm:
         yield "the PSCI relay is relaxed: no real pKVM starts a CPU that was not online at KVM's init"
     if scenario.kvm_init is KvmInit.ANY_TIME:

@@ -454,7 +454,7 @@ class Topology:
 
     @property
     def hypothetical(self) -> bool:
-        """True if its hardware mixes sets of vector lengths, which no shipping system does.
+        """True if its hardware mixes sets of vector lengths, which no system known to us does.
 
         Firmware may limit CPUs differently on a shipping system, so its limits do not count.
         """

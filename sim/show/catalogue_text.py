@@ -35,7 +35,7 @@ def _topologies(console: Console) -> None:
         for stem, scenario in scenarios.items()
     ]
     table(console, {"name": "left", "CPUs": "right", "description": "wrap"}, rows)
-    line(console, "* hypothetical: no shipping system mixes CPUs with different vector lengths")
+    line(console, "* hypothetical: no system known to us mixes CPUs with different vector lengths")
 
 
 def _designs(console: Console) -> None:
