@@ -7,7 +7,8 @@ only place that compares versions.
 
 A vendor's tree, such as Android's, has the flags of mainline's series, because what else it has is unknown, and its own
 choices say nothing of other kernels. A series after the newest recorded series is taken to be like that, and a note of
-the boot says so (`KernelRelease.stand_in`). The defaults are held to the releases that were booted or read by `tests/test_kernel_flags.py`.
+the boot says so (`KernelRelease.stand_in`). The defaults are held to the releases that were booted or read by
+`tests/test_kernel_flags.py`.
 """
 
 import difflib
@@ -93,10 +94,10 @@ def _is_unclear(landing: Landing, release: KernelRelease) -> bool:
     """Return True if it is not known whether a release candidate has a change of its own series."""
     if landing[:2] != release.series or release.candidate is None:
         return False
-    if len(landing) == 2:
+    if landing == release.series:  # the candidate is not known
         return True
     # What a tree has beyond its candidate, such as 6.10.0-rc4-00012-g1234567, may be part of the next.
-    return release.build is Build.OTHER and release.candidate < landing[2]
+    return release.build is Build.OTHER and release.candidate < landing[-1]
 
 
 # The knowledge stands in the field's metadata, and the field has no default, because that depends on the release. So a
@@ -127,8 +128,8 @@ class KernelFlags:
     )
     sme: bool = _flag(
         "SME is configured; ARM64_SME depended on BROKEN for a while",
-        "arch/arm64/Kconfig, commit 81235ae0c846 in 6.12-rc7 and the stable releases' announcements; booted: 6.1.176 and 6.12.117 "
-        "have no SME, 6.16 has; 6.1.115 has, by a public log",
+        "arch/arm64/Kconfig, commit 81235ae0c846 in 6.12-rc7 and the stable releases' announcements; booted: 6.1.176 "
+        "and 6.12.117 have no SME, 6.16 has; 6.1.115 has, by a public log",
         ((5, 19), (6, 12, 7)),
         ((6, 16, 1), None),
         backports=(

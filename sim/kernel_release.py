@@ -101,7 +101,7 @@ class KernelRelease:
 
     @property
     def stand_in(self) -> str | None:
-        """The newest release known that stands for this one, and the reason, as a clause; None if this is known.
+        """The known release that stands for an unknown release, and the reason, as a clause; None for a known release.
 
         >>> kernel_release("7.9").stand_in
         'it is newer than 7.3, the newest series that is modelled, which stands for it'

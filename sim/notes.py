@@ -132,8 +132,8 @@ def _flag_notes(scenario: Scenario) -> Iterator[str]:
         )
     if unknown := listed(Origin.CANDIDATE):
         yield (
-            f"kernel {release} is a release candidate, and in which candidate some changes of {series} came is unknown: "
-            f"their flags are as in {series} ({unknown})"
+            f"kernel {release} is a release candidate, and which candidate of {series} had some changes first is "
+            f"unknown: their flags are as in {series} ({unknown})"
         )
 
 

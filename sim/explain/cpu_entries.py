@@ -367,7 +367,7 @@ CPU_ON_DENIED = LogEntry(
     _FAILURE,
     _error_lines(-1),
     "not started: firmware answered CPU_ON with DENIED",
-    "EPERM (-1) is what Linux makes of PSCI's answer DENIED. From 6.12 on the kernel logs nothing in this case.",
+    "EPERM (-1) is what Linux makes of PSCI's answer DENIED. From 6.11 on the kernel logs nothing in this case.",
     "the system runs without the CPU; a later attempt may succeed",
     (
         vmm("the virtual CPU is possible and not plugged in yet: its host denies CPU_ON until it is"),
