@@ -96,8 +96,10 @@ def _is_unclear(landing: Landing, release: KernelRelease) -> bool:
         return False
     if landing == release.series:  # the candidate is not known
         return True
-    # What a tree has beyond its candidate, such as 6.10.0-rc4-00012-g1234567, may be part of the next.
-    return release.build is Build.OTHER and release.candidate < landing[-1]
+    # What a tree has beyond its candidate, such as 6.10.0-rc4-00012-g1234567, may be part of the next; and -rc0, as
+    # distributions call it, is from somewhere in the merge window, which ends with -rc1.
+    is_beyond = release.build is Build.OTHER and release.candidate < landing[-1]
+    return is_beyond or (release.candidate == 0 and landing[-1] == 1)
 
 
 # The knowledge stands in the field's metadata, and the field has no default, because that depends on the release. So a

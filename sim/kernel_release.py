@@ -44,7 +44,7 @@ _RELEASE = re.compile(
     r"(?P<major>0|[1-9]\d{0,2})\.(?P<minor>0|[1-9]\d{0,2})(?:\.(?P<point>0|[1-9]\d{0,3}))?(?P<suffix>[-+~][\w.+~-]{1,60})?",
     re.ASCII,
 )
-_CANDIDATE = re.compile(r"[-~]rc([1-9]\d?)(?![\d])")
+_CANDIDATE = re.compile(r"[-~]rc(0|[1-9]\d?)(?![\d])")
 _DEBIAN = re.compile(r".*\+deb|-\d+-arm64|[-~]rc\d+-arm64")
 """Debian's releases say so from 2025 on; before, they have a number of their own, as in 6.1.0-50-arm64."""
 
@@ -95,7 +95,7 @@ class KernelRelease:
 
     @property
     def candidate(self) -> int | None:
-        """The number of a release candidate, such as 2 for -rc2; None for a release."""
+        """The number of a release candidate, such as 2 for -rc2; 0 for -rc0, a merge window's; None for a release."""
         match = _CANDIDATE.match(self.suffix)
         return None if match is None else int(match[1])
 

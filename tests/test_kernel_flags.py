@@ -105,6 +105,7 @@ def test_a_release_has_its_flags_of_features(release: str, on: set[str]) -> None
         ("6.10.0-rc2", BEFORE_6_11 | BEFORE_BUG | {"sme"}),
         ("6.10.0-rc3-00012-g1234567", BEFORE_6_11 | BUG | {"sme"}),
         ("6.11-rc1", BUG_OF_6_11 | {"sme"}),
+        ("6.12-rc0", BUG_OF_6_11 | {"sme"}),
         ("6.12-rc1", BUG_OF_6_11 | {"sme"}),
         ("6.12-rc6", FIXED | {"sme"}),
         ("6.12~rc6+deb13-arm64", FIXED | {"sme"}),
@@ -133,6 +134,8 @@ def test_the_bug_of_pkvm_s_buffers_is_mended_in_the_second_candidate_of_6_12() -
         ("6.19-rc4", "eperm_is_silent", Origin.MAINLINE),
         ("6.19", "icv_dir_trapping", Origin.MAINLINE),
         ("6.12-rc1", "zcr_el2_constrained", Origin.MAINLINE),
+        ("6.12-rc0", "zcr_el2_constrained", Origin.MAINLINE),
+        ("6.11-rc0", "eperm_is_silent", Origin.CANDIDATE),
         # Commits after the candidate may include the fix.
         ("6.12.0-rc1-00099-g1234567", "zcr_el2_constrained", Origin.CANDIDATE),
         ("6.12.0-rc2-00099-g1234567", "zcr_el2_constrained", Origin.MAINLINE),

@@ -5,8 +5,8 @@ strict bit: a strict field of its table, or a bit in no field of it. Of each lis
 safe on both, and what needs a larger value is lost, for all CPUs. Nothing is lost by a bit in no field, because the
 system's value has 0 there anyway.
 
-The kernel that logged the line may be older than all tables, or unknown. The tables of another kernel then stand for its
-own: which fields are strict and what is lost is inferred, and every sentence names the kernel that it is true of.
+The kernel that logged the line may be older than all tables, or unknown. The tables of another kernel then stand for
+its own: which fields are strict and what is lost is inferred, and sentences name the kernel that they are true of.
 
 Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel/cpufeature.c; booted on 6.1 to 7.3.
 """
@@ -126,7 +126,7 @@ class RegisterDifference:
 
     @property
     def suspects(self) -> tuple[FieldDifference, ...]:
-        """The fields for which the kernel may have logged the line: those that are strict, or else all that differ."""
+        """The strict fields, for which the kernel may have logged the line; if none is strict, all that differ."""
         return tuple(one for one in self.fields if one.is_strict) or self.fields
 
     @property
