@@ -367,7 +367,7 @@ CPU_ON_DENIED = LogEntry(
     _FAILURE,
     _error_lines(-1),
     "not started: firmware answered CPU_ON with DENIED",
-    "EPERM (-1) is what Linux makes of PSCI's answer DENIED. From 6.12 on the kernel logs nothing in this case.",
+    "EPERM (-1) is what Linux makes of PSCI's answer DENIED. From 6.11 on the kernel logs nothing in this case.",
     "the system runs without the CPU; a later attempt may succeed",
     (
         vmm("the virtual CPU is possible and not plugged in yet: its host denies CPU_ON until it is"),
@@ -678,7 +678,7 @@ NEVER_STARTED = LogEntry(
     _HARMLESS,
     ("SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=8, Nodes=1", "smp: Brought up 1 node, 4 CPUs"),
     "possible, and no line tells of an attempt to start it",
-    "A possible CPU need not be present: firmware may list CPUs that can be plugged in later. From 6.12 on, a CPU_ON "
+    "A possible CPU need not be present: firmware may list CPUs that can be plugged in later. From 6.11 on, a CPU_ON "
     "that firmware denies leaves no line either.",
     "where the CPU is not there",
     (

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from functools import singledispatchmethod
 
 from sim.cpufeature_tables import KernelTables
-from sim.cpufeature_tables.sanity_decoder import decode_difference, register_name
+from sim.cpufeature_tables.sanity_decoder import RegisterDifference, decode_difference, register_name
+from sim.cpufeature_tables.tables import Series
 from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
 from sim.explain.cpu_incidents import CpuIncidents
 from sim.explain.finding_collection import FindingCollection, LogFinding
@@ -21,20 +22,24 @@ from sim.importer import explained_lines as explained
 from sim.importer import log_lines as kinds
 from sim.importer.log_lines import CpuLine, LogLine, Phase
 from sim.importer.log_text import NumberedLine
+from sim.kernel_release import OLDEST
 
 _COUNTER = "CNTFRQ_EL0"
 
 
-def find(lines: Iterable[NumberedLine], tables: KernelTables, *, is_complete: bool) -> list[LogFinding]:
+def find(
+    lines: Iterable[NumberedLine], tables: KernelTables, series: Series | None, *, is_complete: bool
+) -> list[LogFinding]:
     """Return the findings of one boot, the worst first.
 
     Args:
         lines: the boot's lines.
         tables: the tables of cpufeature that decode its registers.
+        series: the series of the kernel; None where the log does not say.
         is_complete: True if the lines begin with the kernel's first.
     """
     boot = list(lines)
-    reader = _Reader(tables, is_complete=is_complete, bring_up_end=_end_of_bring_up(boot))
+    reader = _Reader(tables, series, is_complete=is_complete, bring_up_end=_end_of_bring_up(boot))
     for line in boot:
         reader.read(line)
     return reader.finish()
@@ -59,8 +64,9 @@ def every_entry() -> Iterator[LogEntry]:
 class _Reader:
     """A reader of one boot's lines."""
 
-    def __init__(self, tables: KernelTables, *, is_complete: bool, bring_up_end: int) -> None:
+    def __init__(self, tables: KernelTables, series: Series | None, *, is_complete: bool, bring_up_end: int) -> None:
         self._tables = tables
+        self._series = series
         self._is_complete = is_complete
         self._bring_up_end = bring_up_end
         self._found = FindingCollection()
@@ -114,17 +120,35 @@ class _Reader:
     @_read.register
     def _sanity(self, line: kinds.SanityLine, found: NumberedLine) -> None:
         register = register_name(line.register, self._tables)
-        decoded = decode_difference(register, line.boot_value, line.value, self._tables, self._hidden.get(register, ()))
-        words: dict[str, object] = {"register": register, "lost": ", ".join(decoded.lost)}
+        decoded = decode_difference(
+            register,
+            line.boot_value,
+            line.value,
+            self._tables,
+            self._hidden.get(register, ()),
+            is_own=self._series is not None and self._series >= OLDEST,
+            series=self._series,
+        )
+        words: dict[str, object] = {"register": register, "lost": ", ".join(decoded.lost), "table": decoded.series}
         if register == _COUNTER:
-            entry = feature_entries.SANITY_COUNTER
             words |= {"value": f"{line.value:,}", "boot_value": f"{line.boot_value:,}"}
-        elif not decoded.lost:
-            entry = feature_entries.SANITY_TAINT
-        else:
-            # A CPU that comes late changes the registers that programs read, and no longer what is in use.
-            entry = feature_entries.SANITY_LATE if self._phase is Phase.FINAL else feature_entries.SANITY_LOSS
-        self._found.add(entry, [found], words, cpu=line.cpu, register=decoded)
+        entry = self._entry_of_register(decoded)
+        # The line alone tells of these: no table is needed.
+        is_plain = entry is feature_entries.SANITY_COUNTER or entry in feature_entries.KERNEL_BUGS.values()
+        inferred = () if is_plain else decoded.inferred
+        self._found.add(entry, [found], words, cpu=line.cpu, inferred=inferred, register=decoded)
+
+    def _entry_of_register(self, decoded: RegisterDifference) -> LogEntry:
+        if decoded.register == _COUNTER:
+            return feature_entries.SANITY_COUNTER
+        if not decoded.lost:
+            return _entry_of_kernel_bug(decoded) or (
+                feature_entries.SANITY_TAINT if decoded.is_own else feature_entries.SANITY_TAINT_INFERRED
+            )
+        if not decoded.is_own:
+            return feature_entries.SANITY_LOSS_UNKNOWN
+        # A CPU that comes late changes the registers that programs read, and no longer what is in use.
+        return feature_entries.SANITY_LATE if self._phase is Phase.FINAL else feature_entries.SANITY_LOSS
 
     @_read.register
     def _inconsistent_modes(self, line: kinds.InconsistentModesLine, found: NumberedLine) -> None:
@@ -182,6 +206,16 @@ class _Reader:
         boot = BootLines(tuple(self._lines), self._phase, frozenset(self._named), is_complete=self._is_complete)
         add_system_findings(boot, self._found, self._tables)
         return self._found.findings()
+
+
+def _entry_of_kernel_bug(decoded: RegisterDifference) -> LogEntry | None:
+    """Return the entry of a kernel bug for which alone the line was logged; None if it may have had another reason."""
+    entries = {
+        feature_entries.KERNEL_BUGS.get((decoded.register, one.field.name))
+        or feature_entries.KERNEL_BUGS.get((decoded.register, ""))
+        for one in decoded.suspects
+    }
+    return entries.pop() if len(entries) == 1 else None
 
 
 def _reason_of(crash: list[NumberedLine]) -> str:

@@ -68,6 +68,14 @@ class Imported:
                 found.setdefault(alike, []).append(evidence.cpu)
         return found
 
+    @property
+    def inferred_late(self) -> tuple[int, ...]:
+        """The CPUs that are late only because sysfs alone shows them offline, which tells no reason."""
+        sysfs = self.machine.sysfs
+        if self.machine.log is not None or sysfs is None:
+            return ()
+        return tuple(cpu for cpu in sysfs.possible if cpu not in sysfs.online)
+
 
 def read_device_tree(path: Path | str, vls: Vls | None = None) -> Scenario:
     """Read a device tree as a scenario that boots its CPUs.

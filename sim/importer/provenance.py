@@ -17,6 +17,7 @@ from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
 from sim.importer.register_differences import register_differences
 from sim.importer.start_levels import LevelSource, start_levels
+from sim.kernel_release import kernel_release
 from sim.topology import EnableMethod, cpu_list
 
 _OF_BOOT_CPU = {
@@ -63,6 +64,8 @@ def _cpu_words(imported: Imported, evidence: CpuEvidence) -> str:
     parts = [evidence.core_name, "/".join(imported.clusters.paths[evidence.cpu]) or "in no cluster"]
     if evidence.capacity is not None:
         parts.append(f"capacity {evidence.capacity}")
+    if evidence.cpu in imported.inferred_late:
+        parts.append("late (inferred: offline)")
     return f"{', '.join(parts)}: {_short(str(lengths))} ({_short(lengths.source)})"
 
 
@@ -78,7 +81,7 @@ def remarks(imported: Imported) -> Iterator[str]:
         folder = _short(imported.sources.sysfs.name) or "/"
         yield f"From {folder}: {len(sysfs.possible)} possible CPUs, as sysfs shows them."
         if log is None:
-            yield "sysfs does not show which CPUs came late: those that are offline are taken to be late."
+            yield from _of_offline_cpus(imported.inferred_late)
     if tree is not None:
         yield from _of_tree(imported, tree)
     if silent := [cpu.cpu for cpu in imported.cpus if cpu.mpidr is None and cpu.midr is None]:
@@ -93,6 +96,16 @@ def remarks(imported: Imported) -> Iterator[str]:
         yield from _not_as_it_was(log)
 
 
+def _of_offline_cpus(cpus: tuple[int, ...]) -> Iterator[str]:
+    if not cpus:
+        yield "Inferred: all CPUs came early, because all are online: sysfs does not tell when a CPU came."
+        return
+    yield (
+        f"Inferred: late, because sysfs shows them offline: cpu{cpu_list(cpus)}. It does not tell whether a CPU was "
+        "left out of the boot, failed to come, or went offline afterwards."
+    )
+
+
 def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
     name = "" if imported.sources.dmesg is None else imported.sources.dmesg.name
     release = printable(log.release[:_LONGEST_RELEASE]) or "of unknown release"
@@ -104,6 +117,8 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
     elif kernel.stands_for_older:
         older = ".".join(map(str, kernel.in_log))
         yield f"Linux {older} is older than the model, whose {kernel.release} stands for it: its lines are not judged."
+    elif (stand_in := kernel_release(kernel.release).stand_in) is not None:
+        yield f"Nothing is known of Linux {kernel.release} itself: {stand_in}."
     for name, value in kernel.flags.items():
         yield f"The kernel's flag {name} is {'on' if value else 'off'}, because the log shows it."
 
@@ -116,6 +131,8 @@ def _of_registers(log: KernelLog) -> Iterator[str]:
         for field in one.register.fields:
             words = field.late_words if one.is_late else field.words
             yield f"cpu{cpu_list(one.cpus)}{' (late)' if one.is_late else ''}: {register}: {words}."
+    for sentence in dict.fromkeys(sentence for one in found for sentence in one.register.inferred):
+        yield f"Inferred: {sentence}."
     if any(not one.is_simulated for one in found):
         yield "CPUs of a scenario differ in having SVE or SME only: no other difference of registers is simulated."
 

@@ -9,7 +9,7 @@ from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import shipped
 from sim.hazard_kinds import HazardKind
-from sim.kernel_flags import FLAGS, FlagFacts, kernel_flags
+from sim.kernel_flags import FLAGS, FlagFacts, Landing, kernel_flags
 from sim.kernel_release import DEFAULT, MODELLED, OLDEST, RECORDED, kernel_release
 from sim.show.console import Layout, heading, line, table
 
@@ -62,7 +62,11 @@ def _kernels(console: Console) -> None:
         notes = ["recorded boots"] * (name in RECORDED) + ["the default"] * (name == DEFAULT)
         rows.append((name, flags.own_design or "no buffers yet", "used" if flags.sme else "not used", ", ".join(notes)))
     table(console, {"series": "left", "pKVM's design": "left", "SME": "left", "notes": "left"}, rows)
-    line(console, "A series stands for its newest point release; a release, such as 6.12.117, has its own backports.")
+    line(
+        console,
+        "A series stands for its newest point release; a release, such as 6.12.117, has its own backports, and a "
+        "release candidate what came up to it. A note of the boot names what is not known of a release.",
+    )
     console.print()
     for name, facts in FLAGS.items():
         line(console, f"{name}: {facts.meaning}")
@@ -80,10 +84,16 @@ def _releases(facts: FlagFacts) -> str:
     return "; ".join([*spans, *backports, *builds])
 
 
-def _span(since: tuple[int, int], before: tuple[int, int] | None) -> str:
-    first = "" if since <= OLDEST else f"from {since[0]}.{since[1]}"
-    last = "" if before is None else f"before {before[0]}.{before[1]}"
+def _span(since: Landing, before: Landing | None) -> str:
+    first = "" if since <= OLDEST else f"from {_landing(since)}"
+    last = "" if before is None else f"before {_landing(before)}"
     return f"{first} {last}".strip() or "always"
+
+
+def _landing(landing: Landing) -> str:
+    """Name the release that brought a change: the candidate if it came after the merge window."""
+    major, minor, *candidate = landing
+    return f"{major}.{minor}" + "".join(f"-rc{number}" for number in candidate if number > 1)
 
 
 def _hazards(console: Console) -> None:

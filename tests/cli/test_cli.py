@@ -109,6 +109,19 @@ def test_conform_counts_what_agrees(asymboot: Asymboot) -> None:
     assert all(re.fullmatch(r"\S+: all \d+ fields agree", run) for run in runs)
 
 
+def test_conform_reads_folders_and_what_is_below(asymboot: Asymboot, tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    for folder, name in ((tmp_path, "linux-6.16.json"), (below, "pkvm-saves.json")):
+        (folder / name).write_bytes((TRUTH / name).read_bytes())
+    (tmp_path / "README.md").write_text("no record")
+    result = asymboot("conform", "--recorded", str(tmp_path))
+    assert result.stdout.splitlines()[-2:] == ["25 boots, 25 agree", "114 saves, 114 agree"]
+    (tmp_path / "empty").mkdir()
+    result = asymboot("conform", "--recorded", str(tmp_path / "empty"))
+    assert (result.exit_code, result.stderr) == (2, f"asymboot: {tmp_path / 'empty'}: has no .json file below it\n")
+
+
 def test_conform_prints_what_disagrees(asymboot: Asymboot, tmp_path: Path) -> None:
     runs = json.loads((TRUTH / "linux-6.16.json").read_text())
     runs[3]["observed"]["sve_max_bytes"] = 256

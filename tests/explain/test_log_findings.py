@@ -28,6 +28,10 @@ INSTEAD: dict[str, list[str]] = {
     feature_entries.SANITY_LATE.name: [
         "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64ISAR0_EL1. Boot CPU: 0x10, CPU2: 0x0"
     ],
+    **{
+        entry.name: [HEAD[0], "Linux version 5.4.0 (gcc)", *entry.examples]
+        for entry in (feature_entries.SANITY_TAINT_INFERRED, feature_entries.SANITY_LOSS_UNKNOWN)
+    },
     cpu_entries.NOT_OFF.name: ["psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)"],
 }
 """The lines for entries whose examples are of another entry as well."""

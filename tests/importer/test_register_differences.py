@@ -95,3 +95,13 @@ def test_the_remark_on_a_late_cpu_says_what_programs_see(tmp_path: Path) -> None
     (remark,) = (one for one in remarks(imported_log(text, tmp_path)) if "differs" in one)
     assert remark.startswith("cpu1 (late): ")
     assert remark.endswith("1 here: programs that read the register see 1 from then on.")
+
+
+def test_the_table_of_another_kernel_is_named_in_the_comments(tmp_path: Path) -> None:
+    line = CHECK.format("ID_AA64PFR0_EL1", 0x11112222, 1, 0x11111112)
+    found = [*remarks(imported_log(HEAD.format(cpus=2).replace("6.12.1", "5.4.0") + line, tmp_path, cpu0=None))]
+    assert not any("loses capability" in remark for remark in found)
+    assert [remark[:70] for remark in found if remark.startswith("Inferred: ")] == [
+        "Inferred: the table of Linux 6.1 stands for that of this kernel, which",
+        "Inferred: no field that differs is strict in the table of Linux 6.1, a",
+    ]
