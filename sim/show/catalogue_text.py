@@ -7,20 +7,24 @@ from rich.console import Console
 from sim.cores import core_names, known_core
 from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.scenario_file import read_scenario
-from sim.files.shipped_scenarios import shipped
+from sim.files.shipped_scenarios import shipped, shipped_spaces
+from sim.files.space_file import read_space
 from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS, FlagFacts, Landing, kernel_flags
 from sim.kernel_release import DEFAULT, MODELLED, OLDEST, RECORDED, kernel_release
+from sim.prove.properties import PROPERTIES
 from sim.show.console import Layout, heading, line, table
 
 
 def show_catalogue(console: Console, parts: Sequence[str]) -> None:
-    """Print the named parts of the catalogue (topologies, designs, kernels, hazards, cores); without names, all."""
+    """Print the named parts of the catalogue, without names all parts."""
     printers = {
         "topologies": _topologies,
+        "spaces": _spaces,
         "designs": _designs,
         "kernels": _kernels,
         "hazards": _hazards,
+        "properties": _properties,
         "cores": _cores,
     }
     for index, part in enumerate(name for name in printers if name in parts or not parts):
@@ -36,6 +40,19 @@ def _topologies(console: Console) -> None:
     ]
     table(console, {"name": "left", "CPUs": "right", "description": "wrap"}, rows)
     line(console, "* hypothetical: no system known to us mixes CPUs with different vector lengths")
+
+
+def _spaces(console: Console) -> None:
+    spaces = {file.stem: read_space(file) for file in shipped_spaces()}
+    rows = [
+        (stem, f"{space.cpus:,}", f"{space.points:,}", f"{len(space.settings):,}") for stem, space in spaces.items()
+    ]
+    table(console, {"name": "left", "CPUs": "right", "systems": "right", "settings": "right"}, rows)
+
+
+def _properties(console: Console) -> None:
+    rows = [(one.name, one.statement) for one in PROPERTIES.values()]
+    table(console, {"property": "left", "statement": "wrap"}, rows)
 
 
 def _designs(console: Console) -> None:
