@@ -352,6 +352,8 @@ def _loss(one: Lost) -> str:
         case LossKind.FIRMWARE_ANSWERS | LossKind.RELAY_REFUSES:
             # Of some answers only the errno is known.
             answer = f"an error that is {one.answer}" if one.answer in Errno.__members__ else one.answer
+            if one.fault is not None and one.fault.stays_on:
+                return f"firmware did not switch it off when it was taken down, and answers CPU_ON with {answer}"
             return f"firmware answers {which} with {answer}"
         case LossKind.NEVER_ARRIVES:
             return f"firmware accepts {which}, and the CPU never arrives"
