@@ -15,7 +15,6 @@ from sim.errnos import Errno
 from sim.kernel.printk import KernelPanic, Printk
 from sim.topology import Topology
 
-
 _NOT_OFF = -110
 """-ETIMEDOUT, by which ``cpu_psci_cpu_kill`` says that a CPU did not go off in time."""
 

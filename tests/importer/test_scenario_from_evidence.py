@@ -88,7 +88,7 @@ NOT_OFF = (
         # A CPU that did not go off is ALREADY_ON; where it comes back, it went off after all.
         (NOT_OFF, [Fault("cpu1", stays_on=True, first=1, last=1)]),
         (NOT_OFF + INVALID, [Fault("cpu1", stays_on=True, first=1, last=1)]),
-        (NOT_OFF + BOOTED.format(1), []),
+        (NOT_OFF + BOOTED.format(1).replace("0.1", "9.1"), []),
         (NOT_OFF + LOST, [Fault("cpu1", never_arrives=True, first=2, last=2)]),
     ],
 )
