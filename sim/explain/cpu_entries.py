@@ -72,7 +72,7 @@ CPU_LOST_ON_RETURN = LogEntry(
     "CPU lost on return",
     _FAILURE,
     ("psci: CPU1 killed (polled 0 ms)", "CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"),
-    "was online before, and did not come back in time",
+    "online before, and not back in time",
     "The CPU booted once and went offline. When the kernel started it again, firmware gave no error, and the CPU did "
     "not arrive within 5 s.",
     "the CPU is gone until the next boot, and a suspended system resumes without it. The next CPU_ON is "
