@@ -195,10 +195,7 @@ class Fault:
     last: int | None = None
     """The number of the last CPU_ON that it concerns, or None if it concerns all from the first on."""
     stays_on: bool = False
-    """CPU_OFF does not switch the CPU off, so far as firmware tells: AFFINITY_INFO goes on reporting 0, which means on.
-
-    Firmware answers every later CPU_ON of the CPU with ALREADY_ON.
-    """
+    """True if firmware goes on reporting the CPU as on after CPU_OFF, and answers later calls with ALREADY_ON."""
 
     def __post_init__(self) -> None:
         if self.arrives_after_ns is not None and self.arrives_after_ns < 0:
