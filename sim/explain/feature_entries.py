@@ -389,7 +389,7 @@ MAXIMUM_RAISED = LogEntry(
 NO_SVE = LogEntry(
     "system without SVE",
     _NORMAL,
-    ("devtmpfs: initialized",),
+    ("CPU features: detected: Spectre-v2", "devtmpfs: initialized"),
     "the system does not use SVE",
     "The kernel names SVE in its log where all early CPUs have it. Here it did not.",
     "unless SVE is wanted",

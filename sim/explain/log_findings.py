@@ -11,7 +11,7 @@ from functools import singledispatchmethod
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.sanity_decoder import RegisterDifference, decode_difference, register_name
 from sim.cpufeature_tables.tables import Series
-from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
+from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
 from sim.explain.cpu_incidents import CpuIncidents
 from sim.explain.finding_collection import FindingCollection, LogFinding
 from sim.explain.incident_entries import entry_of_incident
@@ -19,12 +19,15 @@ from sim.explain.line_entries import entry_of_line, short_words, words_of_line
 from sim.explain.log_entries import LogEntry
 from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
+from sim.importer import firmware_lines, suspend_lines
 from sim.importer import log_lines as kinds
 from sim.importer.log_lines import CpuLine, LogLine, Phase
 from sim.importer.log_text import NumberedLine
 from sim.kernel_release import OLDEST
 
 _COUNTER = "CNTFRQ_EL0"
+_SAY_IT_WAS_ONLINE = (cpu_entries.CPU_LOST_ON_RETURN, cpu_entries.CPU_ON_STILL_ON, cpu_entries.CPU_ON_AFTER_LOSS)
+"""The entries whose sentences tell that a CPU was online before, or that an earlier incident tells it."""
 
 
 def find(
@@ -55,6 +58,7 @@ def every_entry() -> Iterator[LogEntry]:
     entries = (
         *crash_entries.CRASH_ENTRIES,
         *cpu_entries.CPU_ENTRIES,
+        *firmware_entries.FIRMWARE_ENTRIES,
         *feature_entries.FEATURE_ENTRIES,
         *kvm_entries.KVM_ENTRIES,
     )
@@ -77,6 +81,8 @@ class _Reader:
         self._lines: list[NumberedLine] = []
         self._hidden: dict[str, set[int]] = {}
         """The lowest bits of the fields that the command line overrides, by register."""
+        self._saw_bring_up = False
+        """True if the log has the beginning of the early bring-up."""
         self._crash: list[NumberedLine] = []
         """The lines of a crash that no panic has ended yet."""
         if is_complete:
@@ -103,19 +109,33 @@ class _Reader:
 
     @_read.register
     def _booted(self, line: kinds.BootedLine | explained.OldBootedLine, found: NumberedLine) -> None:
+        has_gone = self._incidents.was_online(line.cpu)
         self._incidents.online(found, line.cpu)
-        is_known = self._is_complete or self._phase is not Phase.EARLY or bool(self._bring_up_end)
-        is_early = is_known and self._phase is Phase.EARLY
-        inferred = () if is_known else ("the log begins too late to show whether a CPU came early or late",)
-        entry = cpu_entries.EARLY_ONLINE if is_early else cpu_entries.LATE_ONLINE
-        self._found.add(entry, [found], cpu=line.cpu, inferred=inferred)
+        # An excerpt shows it where it has an end of the early bring-up, or the CPU itself at an earlier time.
+        begins_early = self._is_complete or bool(self._bring_up_end) or self._saw_bring_up
+        if self._phase is not Phase.EARLY or has_gone:
+            entry = cpu_entries.LATE_ONLINE
+        else:
+            entry = cpu_entries.EARLY_ONLINE if begins_early else cpu_entries.CAME_ONLINE
+        self._found.add(entry, [found], cpu=line.cpu)
+
+    @_read.register
+    def _bringing_up(self, _line: explained.BringingUpLine, _found: NumberedLine) -> None:
+        self._saw_bring_up = True
+
+    @_read.register
+    def _suspend(self, line: suspend_lines.SuspendLine, found: NumberedLine) -> None:
+        self._incidents.suspend(is_resume=line.is_resume)
+        self._found.add(cpu_entries.SUSPENDED, [found])
+
+    @_read.register
+    def _unknown(self, _line: firmware_lines.UnknownLine, found: NumberedLine) -> None:
+        self._found.add(firmware_entries.UNKNOWN, [found], {"text": short_words(found.text)})
 
     @_read.register
     def _went_offline(self, line: kinds.KilledLine | explained.ShutdownLine, found: NumberedLine) -> None:
         self._incidents.offline(line.cpu)
         self._found.add(cpu_entries.WENT_OFFLINE, [found], cpu=line.cpu)
-        if isinstance(line, kinds.NotKilledLine):
-            self._found.add(cpu_entries.NOT_OFF, [found], cpu=line.cpu)
 
     @_read.register
     def _sanity(self, line: kinds.SanityLine, found: NumberedLine) -> None:
@@ -198,9 +218,14 @@ class _Reader:
             if entry is cpu_entries.CPU_LOST and self._levels_differ():
                 inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)
             lines, further = incident.lines, ""
+            if incident.was_online and entry not in _SAY_IT_WAS_ONLINE:
+                further = "; it was online before, went down, and did not come back"
             if incident.came_later is not None:
                 lines, further = [*lines, incident.came_later], "; came online at a later attempt"
             self._found.add(entry, lines, words, cpu=incident.cpu, inferred=inferred, further=further)
+        for not_off in self._incidents.not_off:
+            further = "; came back later" if not_off.came_back else ""
+            self._found.add(cpu_entries.NOT_OFF, not_off.lines, cpu=not_off.cpu, further=further)
         if self._crash:
             self._found.add(crash_entries.CRASH, self._crash, {"reason": _reason_of(self._crash)})
         boot = BootLines(tuple(self._lines), self._phase, frozenset(self._named), is_complete=self._is_complete)

@@ -69,6 +69,7 @@ _ONE_FAULT = {
         {"required": ["answer"]},
         {"required": ["never_arrives"], "properties": {"never_arrives": {"const": True}}},
         {"required": ["arrives_after"]},
+        {"required": ["stays_on"], "properties": {"stays_on": {"const": True}}},
     ]
 }
 
@@ -298,6 +299,9 @@ class FaultTable(Table):
         Duration | None,
         Meta(description="CPU_ON is accepted, and the CPU arrives after this time instead of cpu_on"),
     ] = None
+    stays_on: Annotated[
+        bool, Meta(description="firmware goes on reporting the CPU as on when it was taken down after that CPU_ON")
+    ] = False
 
 
 class ActionTable(Table):

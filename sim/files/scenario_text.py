@@ -61,6 +61,7 @@ def scenario_text(scenario: Scenario) -> str:
                 answer=fault.answer,
                 never_arrives=fault.never_arrives,
                 arrives_after=None if fault.arrives_after_ns is None else _duration(fault.arrives_after_ns),
+                stays_on=fault.stays_on,
             )
             for fault in scenario.faults
         ],

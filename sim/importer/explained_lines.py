@@ -127,7 +127,7 @@ class BringingUpLine(LogLine, frozen=True):
 class UncleanLine(CpuLine, frozen=True):
     """A CPU that the kernel gave up may still run."""
 
-    pattern = rf"{CPU_PREFIX}(?:may not have shut down cleanly|cpu didn't die)"
+    pattern = rf"{CPU_PREFIX}(?:may not have shut down cleanly|cpu didn't die|unable to kill)"
 
 
 class NotDeadLine(CpuLine, frozen=True):
