@@ -8,12 +8,16 @@ from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.log_lines import Bound, KvmLine, PanicLine, Phase
 from sim.importer.suspends import LateAction
+from sim.kernel.cpufeature import VHE
+from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
 _NOSVE = {"arm64.nosve", "id_aa64pfr0.sve=0"}
 _NOSME = {"arm64.nosme", "id_aa64pfr1.sme=0"}
 """The words that hide an extension (arch/arm64/kernel/pi/idreg-override.c)."""
 _NO_VHE = "id_aa64mmfr1.vh=0"
+_TOLD_BY_LENGTHS = {VHE, *(traits.capability for traits in VECTOR_TYPES.values())}
+"""The capabilities that a model of vector lengths alone has as well."""
 # A quoted part may hold spaces, and ends with the text where its closing quote is missing.
 _PARAMETER = re.compile(r'(?:"[^"]*+(?:"|\Z)|[^\s"])++')
 
@@ -100,6 +104,25 @@ class Variation:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownFeatures:
+    """The lines of a log on CPU features besides vector lengths and registers that differ."""
+
+    detected: tuple[str, ...] = ()
+    """The capabilities that the kernel names, in its own words and order, without the CPUs that it lists behind them."""
+    kaslr: bool | None = None
+    """True if the kernel says that it runs at a random address; None where it does not say."""
+    kpti: str | None = None
+    """The words of the line on forced page table isolation; None where there is none."""
+    is_complete: bool = False
+    """True if the log goes on until the system's capabilities are all told, so that a missing name is evidence."""
+
+    @property
+    def names_features(self) -> bool:
+        """True if the kernel names a capability that is not a vector extension or the use of EL2."""
+        return any(words not in _TOLD_BY_LENGTHS for words in self.detected)
+
+
+@dataclass(frozen=True, slots=True)
 class KernelLog:
     """The facts that a log states of its last boot, as far as the log reaches.
 
@@ -146,6 +169,8 @@ class KernelLog:
     """Phrases on the CPUs of the device tree that Linux does not use, and why."""
     variations: tuple[Variation, ...]
     """The registers that differ, in the order of the log."""
+    shown: ShownFeatures
+    """The other lines on CPU features."""
     hidden_fields: Mapping[str, frozenset[int]]
     """The lowest bits of the fields that the command line hides on all CPUs, by register."""
     panic: PanicLine | None
