@@ -51,6 +51,14 @@ class Node:
         offset = self.tree.subnode_offset(self.offset, name, (_libfdt().NOTFOUND,))
         return Node(self.tree, offset) if offset >= 0 else None
 
+    def referred(self, key: str) -> "Node | None":
+        """Return the node whose phandle a property of one cell has; None where there is no such property or node."""
+        phandle = self.value(key)
+        if phandle is None or len(phandle) != _CELL_BYTES:
+            return None
+        offset = self.tree.node_offset_by_phandle(int.from_bytes(phandle, "big"), (_libfdt().NOTFOUND, _libfdt().BADPHANDLE))
+        return Node(self.tree, offset) if offset >= 0 else None
+
     def value(self, key: str) -> bytes | None:
         """Return a property's bytes; None where the node has no such property."""
         # libfdt raises on an error, but returns the code of an error that the caller lists as expected.

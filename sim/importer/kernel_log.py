@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.hotplug_history import Hotplug, HotplugResult
@@ -48,7 +48,7 @@ class KernelCommandLine:
 
     def value(self, name: str) -> str | None:
         """Return a parameter's value, the last if it is given several times; None where it is not given."""
-        values = [value for given, value in self.parameters if given == _canonical(name)]
+        values = [value for given, value in self.parameters if given == canonical(name)]
         return values[-1] if values else None
 
 
@@ -66,7 +66,7 @@ def parse_command_line(text: str) -> KernelCommandLine:
     """
     parameters = _kernels_own(_PARAMETER.findall(text))
     words = _kernels_own(text.split())
-    return KernelCommandLine(tuple(map(_pair, parameters)), frozenset(map(_canonical, words)))
+    return KernelCommandLine(tuple(map(_pair, parameters)), frozenset(map(canonical, words)))
 
 
 def _kernels_own(words: list[str]) -> list[str]:
@@ -78,10 +78,11 @@ def _pair(parameter: str) -> tuple[str, str]:
     if parameter.startswith('"'):
         parameter = parameter[1:].removesuffix('"')
     name, _, value = parameter.partition("=")
-    return _canonical(name), value[1:].removesuffix('"') if value.startswith('"') else value
+    return canonical(name), value[1:].removesuffix('"') if value.startswith('"') else value
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
+    """Return a word of the command line as the kernel compares it: - and _ are the same."""
     return name.replace("-", "_")
 
 
@@ -109,6 +110,8 @@ class ShownFeatures:
 
     detected: tuple[str, ...] = ()
     """The capabilities that the kernel names, in its own words and order, without the CPUs that it lists behind them."""
+    secondaries_before: Mapping[str, int] = field(default_factory=dict)
+    """The number of secondaries that had booted when the kernel named each capability."""
     kaslr: bool | None = None
     """True if the kernel says that it runs at a random address; None where it does not say."""
     kpti: str | None = None

@@ -116,6 +116,7 @@ class _Reader:
         self._variations: list[Variation] = []
         self._hidden_fields: dict[str, frozenset[int]] = {}
         self._shown = ShownFeatures()
+        self._booted_secondaries = 0
         self._kvm: KvmLine | None = None
         self._el2: bool | None = None
         self._levels_differ = False
@@ -204,7 +205,9 @@ class _Reader:
     def _names(self, capability: str) -> None:
         # A CPU that comes late does not add to the system's capabilities.
         if self._history.phase is not Phase.FINAL:
-            self._shown = replace(self._shown, detected=(*self._shown.detected, printable(capability)))
+            name, shown = printable(capability), self._shown
+            before = {name: self._booted_secondaries, **shown.secondaries_before}
+            self._shown = replace(shown, detected=(*shown.detected, name), secondaries_before=before)
 
     @_read.register
     def _kaslr(self, line: KaslrLine) -> None:
@@ -285,6 +288,7 @@ class _Reader:
 
     @_read.register
     def _booted(self, line: BootedLine) -> None:
+        self._booted_secondaries += 1
         self._identify(line.cpu, line)
 
     def _identify(self, cpu: int, line: BootLine | BootedLine) -> None:
