@@ -100,6 +100,14 @@ def lengths_of(bits: list[int] | UnsetType, core: Core, vector_type: VectorType)
     return vqs_from_bits(lengths) if lengths else None
 
 
+def lacks_lengths(core: Core, vector_type: VectorType) -> bool:
+    """Return True if a CPU whose file says nothing of a vector type lacks it."""
+    try:
+        return lengths_of(UNSET, core, vector_type) is None
+    except InputError:
+        return False
+
+
 def _agreeing(given: int | None, core: Core, vector_type: VectorType) -> int | None:
     """Return lengths that a file states, if the core's ID registers allow them."""
     field = VECTOR_TYPES[vector_type].id_field

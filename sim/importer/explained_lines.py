@@ -224,7 +224,7 @@ class KaslrLine(LogLine, frozen=True):
 class AlternativesLine(LogLine, frozen=True):
     """The kernel patches itself for the features of its CPUs: of the boot CPU first, and then of all early CPUs."""
 
-    pattern = r"alternatives: (?P<what>applying boot alternatives|applying system-wide alternatives|patching kernel code)"
+    pattern = r"alternatives: (?P<what>applying (?:boot|system-wide) alternatives|patching kernel code)"
     is_of_any_kernel = True
     what: str
 

@@ -56,7 +56,8 @@ class Node:
         phandle = self.value(key)
         if phandle is None or len(phandle) != _CELL_BYTES:
             return None
-        offset = self.tree.node_offset_by_phandle(int.from_bytes(phandle, "big"), (_libfdt().NOTFOUND, _libfdt().BADPHANDLE))
+        fdt, number = _libfdt(), int.from_bytes(phandle, "big")
+        offset = self.tree.node_offset_by_phandle(number, (fdt.NOTFOUND, fdt.BADPHANDLE))
         return Node(self.tree, offset) if offset >= 0 else None
 
     def value(self, key: str) -> bytes | None:

@@ -49,9 +49,7 @@ class ImportedCores:
         return bool(self.cores)
 
 
-def cores_of(
-    cpus: Sequence[CpuEvidence], lengths: Mapping[int, CpuLengths], machine: MachineEvidence
-) -> ImportedCores:
+def cores_of(cpus: Sequence[CpuEvidence], lengths: Mapping[int, CpuLengths], machine: MachineEvidence) -> ImportedCores:
     """Return the core of every CPU, if the evidence tells all of them and contradicts none."""
     log = machine.log
     if log is not None and not (log.shown.names_features or log.variations):
@@ -64,7 +62,8 @@ def cores_of(
         return ImportedCores(why_not=_of_unknown(unknown))
     values = {} if log is None else _logged_values(log, cpus)
     gic = _gic(machine)
-    found, of_log = {}, set()
+    found: dict[int, Core] = {}
+    of_log: set[str] = set()
     for evidence in cpus:
         like = cpus[likes.get(evidence.cpu, evidence.cpu)]
         name = names[like.cpu]
@@ -79,7 +78,9 @@ def cores_of(
         found,
         of_log=frozenset(of_log),
         like_others=tuple(unseen),
-        without_revision=tuple(dict.fromkeys(str(names[one.cpu]) for one in cpus if one.midr is None and one.compatible)),
+        without_revision=tuple(
+            dict.fromkeys(str(names[one.cpu]) for one in cpus if one.midr is None and one.compatible)
+        ),
     )
 
 
@@ -142,7 +143,8 @@ def _logged_values(log: KernelLog, cpus: Sequence[CpuEvidence]) -> dict[int, dic
     tables = kernel_tables(_NEWEST)
     for one in log.variations:
         register = register_name(one.register, tables)
-        if register in tables.registers:
+        # A line may name a CPU that no other line does, and that is not among those that there are.
+        if register in tables.registers and one.cpu < len(cpus):
             by_cpu.setdefault(0, {}).setdefault(register, int(one.boot_value))
             by_cpu.setdefault(one.cpu, {})[register] = int(one.value)
     came = log.came | {0}

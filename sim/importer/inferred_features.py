@@ -158,14 +158,14 @@ class _Search:
         of_boot_cpu = [number for number, cpu in enumerate(topology.logical) if cpu.features is boot_kind]
         cpus = f"cpu{cpu_list(sorted(variations))}"
         choices = [
-            ({cpu: int(one.boot_value) for cpu, one in variations.items()}, f"{register} of {cpus} is", "the boot CPU's"),
-            (dict.fromkeys(of_boot_cpu, int(first.value)), f"{register} of cpu{cpu_list(of_boot_cpu)} is", f"{cpus}'s"),
+            ({cpu: int(one.boot_value) for cpu, one in variations.items()}, cpus, "the boot CPU's"),
+            (dict.fromkeys(of_boot_cpu, int(first.value)), f"cpu{cpu_list(of_boot_cpu)}", f"{cpus}'s"),
         ]
         found = []
         for values, what, whose in choices:
             changes = {cpu: _with_register(topology.logical[cpu], register, value) for cpu, value in values.items()}
             scenario = self._scenario.but(topology=_replaced(topology, changes))
-            found.append((scenario, _simulated(scenario), f"{what} taken to be {whose}"))
+            found.append((scenario, _simulated(scenario), f"{register} of {what} is taken to be {whose}"))
         scenario, simulated, words = min(found, key=lambda one: len(self._difference(one[1].shown)))
         reason = f"{words}, since the log shows no difference; the table of cores has one"
         self._take(scenario, simulated, reason)
@@ -174,8 +174,8 @@ class _Search:
         """Infer configuration options, and weaknesses that firmware denies."""
         for option in sorted(_OFF_BY_DEFAULT):
             difference = self._difference(self._simulated.shown)
-            if words := sorted(difference.missing & {*self._names_with(option), _OFF_BY_DEFAULT[option]}):
-                self._try(self._configured(option, is_on=True), f"{option} is on: the log has {_quoted(words)}")
+            if named := sorted(difference.missing & {*self._names_with(option), _OFF_BY_DEFAULT[option]}):
+                self._try(self._configured(option, is_on=True), f"{option} is on: the log names {_quoted(named)}")
         for words, options in self._candidates():
             if words in self._difference(self._simulated.shown).too_many:
                 verb = "is" if len(options) == 1 else "are"

@@ -109,7 +109,7 @@ class ShownFeatures:
     """The lines of a log on CPU features besides vector lengths and registers that differ."""
 
     detected: tuple[str, ...] = ()
-    """The capabilities that the kernel names, in its own words and order, without the CPUs that it lists behind them."""
+    """The capabilities that the kernel names, in its words and order, without the CPUs that it lists behind them."""
     secondaries_before: Mapping[str, int] = field(default_factory=dict)
     """The number of secondaries that had booted when the kernel named each capability."""
     kaslr: bool | None = None

@@ -124,7 +124,8 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         known = sorted({register for core in kinds if core.name == name for register in core.id_registers})
         yield f"Of {name} {_known_registers(known)}; the others are taken to be like other CPUs' here, if known."
     for name in cores.without_revision:
-        yield f"No source states the revision of {name}: simulated as {best_known_revision(name)}, of which most is known."
+        revision = best_known_revision(name)
+        yield f"No source states the revision of {name}: simulated as {revision}, of which most is known."
     if cores.like_others:
         yield f"cpu{cpu_list(cores.like_others)} is taken to have the core of the CPU before it."
     if cores.of_log:
