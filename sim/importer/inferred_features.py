@@ -15,6 +15,7 @@ from sim.cpufeature_tables import kernel_tables
 from sim.cpufeature_tables.feature_words import ALIASES, FIELD_OPTIONS, SWITCHES
 from sim.cpufeature_tables.tables import Requirement
 from sim.id_registers import Core
+from sim.importer.hotplug_history import HotplugResult
 from sim.importer.imported_cores import changed
 from sim.importer.kernel_log import KernelCommandLine, KernelLog, ShownFeatures, Variation, canonical
 from sim.importer.kernel_of_log import modelled_kernel
@@ -59,8 +60,10 @@ def with_inferred_features(scenario: Scenario, log: KernelLog) -> InferredFeatur
     search = _Search(scenario, log)
     search.kaslr()
     search.registers()
-    if log.shown.is_complete and log.shown.names_features:
+    # Of a kernel that is not known, a missing name may be another release's.
+    if log.shown.is_complete and log.shown.names_features and modelled_kernel(log).in_log is not None:
         search.configuration()
+    search.refusals()
     return search.result()
 
 
@@ -163,7 +166,12 @@ class _Search:
         ]
         found = []
         for values, what, whose in choices:
-            changes = {cpu: _with_register(topology.logical[cpu], register, value) for cpu, value in values.items()}
+            strict = self._tables.registers[register].strict_mask
+            changes = {}
+            for cpu, value in values.items():
+                # A difference in other bits is not logged, and may be there.
+                own = topology.logical[cpu].features.register(register)
+                changes[cpu] = _with_register(topology.logical[cpu], register, own & ~strict | value & strict)
             scenario = self._scenario.but(topology=_replaced(topology, changes))
             found.append((scenario, _simulated(scenario), f"{register} of {what} is taken to be {whose}"))
         scenario, simulated, words = min(found, key=lambda one: len(self._difference(one[1].shown)))
@@ -248,6 +256,20 @@ class _Search:
         if entry.midr:
             return any(is_in_list(kind.core.midr, entry.midr) for kind in kinds)
         return entry.register is None or all(kind.knows(entry.register) for kind in kinds)
+
+    def refusals(self) -> None:
+        """Take faults away from CPUs that the log has refused, if the model refuses them for their features."""
+        refused = {step.cpu for step in self._log.steps if step.result is HotplugResult.REFUSED_OTHERWISE}
+        names = {self._scenario.topology.logical[cpu].name: cpu for cpu in refused}
+        without = self._scenario.but(
+            faults=tuple(fault for fault in self._scenario.faults if not (fault.never_arrives and fault.cpu in names))
+        )
+        if len(without.faults) == len(self._scenario.faults):
+            return
+        steps = parse_kernel_log(boot(without).log_text).steps
+        by_model = {step.cpu for step in steps if step.result is HotplugResult.REFUSED_OTHERWISE} & refused
+        kept = (one for one in self._scenario.faults if one in without.faults or names[one.cpu] not in by_model)
+        self._scenario = self._scenario.but(faults=tuple(kept))
 
     def result(self) -> InferredFeatures:
         """Return the scenario with everything that was inferred."""

@@ -94,7 +94,7 @@ def remarks(imported: Imported) -> Iterator[str]:
         yield from _of_registers(imported, log)
         yield from _of_levels(log)
         yield from _of_silent_cpus(imported, log)
-        yield from _not_as_it_was(log)
+        yield from _not_as_it_was(imported, log)
 
 
 def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
@@ -195,11 +195,13 @@ def _of_silent_cpus(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield f"{untold}, and the command line is not in the log: taken to be left out by maxcpus=."
 
 
-def _not_as_it_was(log: KernelLog) -> Iterator[str]:
+def _not_as_it_was(imported: Imported, log: KernelLog) -> Iterator[str]:
+    lost = {fault.cpu for fault in imported.scenario.faults if fault.never_arrives}
     if log.phase is not Phase.FINAL:
         yield "The log ends before capabilities are final: what it does not mention is unknown."
     for step in log.steps:
-        if step.result is HotplugResult.REFUSED_OTHERWISE and step.cpu not in log.vhe_conflicts:
+        is_refused = step.result is HotplugResult.REFUSED_OTHERWISE and step.cpu not in log.vhe_conflicts
+        if is_refused and imported.cpus[step.cpu].name in lost:
             reason = f"something that is not modelled ({step.other_reason})"
             yield f"cpu{step.cpu} was refused for {reason}: simulated as if it never arrived."
     if log.panic is not None:
