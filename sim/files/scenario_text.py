@@ -98,7 +98,7 @@ def _stated(table: msgspec.Struct) -> dict[str, object]:
         # Lists and tables have a factory instead of a default: of these the empty value is left out.
         value = getattr(table, field.name)
         inner = _plain(value)
-        # An empty list is a statement where a missing key means something else: sve_bits = [] is no SVE.
+        # An empty list is a statement where a missing key means something else: sve_bits = [] means no SVE.
         is_empty = inner in ({}, []) and not (inner == [] and field.default is msgspec.UNSET)
         if value is not msgspec.UNSET and value is not None and value != field.default and not is_empty:
             stated[field.name] = inner

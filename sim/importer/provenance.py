@@ -122,7 +122,7 @@ def _of_cores(imported: Imported) -> Iterator[str]:
     yield "All CPU features are modelled, with the values of ID registers from the table of cores."
     for name in dict.fromkeys(core.name for core in kinds if not core.is_complete):
         known = sorted({register for core in kinds if core.name == name for register in core.id_registers})
-        yield f"Of {name} {_known_registers(known)}; the others are taken to be like other CPUs' here, if known."
+        yield f"Of {name} {_known_registers(known)}; what is not known is taken to be like the other CPUs here."
     for name in cores.without_revision:
         revision = best_known_revision(name)
         yield f"No source states the revision of {name}: simulated as {revision}, of which most is known."
