@@ -1,5 +1,7 @@
 """Cores and settings of an import: when all features are modelled, and what a log adds to the table of cores."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,9 @@ import pytest
 from sim.boot_run import boot
 from sim.files.scenario_file import read_scenario
 from sim.files.scenario_text import scenario_text
-from sim.importer.imported import Imported
+from sim.importer.imported import Imported, import_machine
 from sim.importer.log_reader import parse_kernel_log
+from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import annotated_text, remarks
 from tests.importer.machines import UNKNOWN_CORE, cpuinfo, imported_log, imported_machine, imported_sysfs, sysfs_of
 
@@ -123,15 +126,43 @@ def test_every_alternative_of_an_erratum_is_switched_off(tmp_path: Path) -> None
     assert any(first in reason for reason in found.features.reasons)
 
 
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed: make system-deps")
 def test_a_cpu_that_the_model_refuses_too_needs_no_fault(tmp_path: Path) -> None:
-    scenario = read_scenario(Path("topologies/late-cpu-with-erratum.toml"))
-    simulated = boot(scenario).log_text.splitlines()
-    (refused,) = (cpu for cpu in scenario.topology.cpus if cpu.name == scenario.topology.logical[2].name)
-    # The log of a CPU that came and went once names its core.
-    booted = f"CPU2: Booted secondary processor {scenario.topology.mpidr(2):#012x} [{refused.features.core.midr:#010x}]"
-    at = next(place for place, line in enumerate(simulated) if "CPU2: Detected conflict" in line)
-    lines = [*simulated[:at], *simulated[at:], booted]
-    head = [simulated[0], f"Linux version {scenario.kernel}", f"Kernel command line: {scenario.command_line}"]
-    found = imported_log("\n".join([*head, *lines[1:]]) + "\n", tmp_path)
+    refused = (
+        "CPU features: CPU2: Detected conflict for capability 98 (ARM errata 1165522, 1319367, or 1530923), System: 0, "
+        "CPU: 1\n"
+        "CPU2: will not boot\nCPU2: failed to come online\npsci: CPU2 killed (polled 0 ms)\n"
+        "CPU2: died during early boot\n"
+    )
+    # Only cpuinfo or a tree can tell the core of a CPU that never came.
+    tree = tmp_path / "board.dts"
+    nodes = "".join(
+        f'cpu@{reg:x} {{ device_type = "cpu"; compatible = "{core}"; reg = <{reg}>; enable-method = "psci"; }};'
+        for reg, core in ((0, "arm,cortex-a53"), (0x100, "arm,cortex-a53"), (0x200, "arm,cortex-a72"))
+    )
+    tree.write_text(f"/dts-v1/; / {{ cpus {{ #address-cells = <1>; #size-cells = <0>; {nodes} }}; }};")
+    text = re.sub(r"CPU features: detected: (?:Spectre|ARM err.* (?:1742098|or 1530923)).*\n", "", LOG)
+    found = imported_log(
+        text.format(LITTLE, LITTLE, "maxcpus=2") + "Run /init as init process\n" + refused, tmp_path, tree
+    )
     assert found.cores.are_known
-    assert not any(fault.never_arrives and fault.is_of_every_cpu_on for fault in found.scenario.faults)
+    assert found.scenario.faults == ()
+    assert found.contradictions == ()
+    assert "conflict for capability" in boot(found.scenario).log_text
+    assert not any("simulated as if it never arrived" in one for one in remarks(found))
+
+
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed: make system-deps")
+@pytest.mark.parametrize(("compatible", "gic"), [("arm,gic-400", 2), ("arm,gic-v3", 3), ("acme,irqs", 3)])
+def test_a_trees_interrupt_controller_is_the_gic(compatible: str, gic: int, tmp_path: Path) -> None:
+    tree = tmp_path / "board.dts"
+    tree.write_text(
+        f'/dts-v1/; / {{ interrupt-parent = <&irqs>; irqs: irqs {{ compatible = "{compatible}"; }}; cpus {{ '
+        '#address-cells = <1>; #size-cells = <0>; cpu@0 { device_type = "cpu"; compatible = "arm,cortex-a53"; '
+        "reg = <0>; }; }; };"
+    )
+    found = import_machine(Sources(tree=tree), {})
+    assert [cpu.features.core.gic for cpu in found.scenario.topology.cpus] == [gic]
+    assert "No source states the revision of arm,cortex-a53: simulated as r0p4, of which most is known." in [
+        *remarks(found)
+    ]

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from sim.boot_run import boot
+from sim.explain.explanation import explain_log
 from sim.files.scenario_file import read_scenario
 from sim.importer.imported import Imported, import_machine
 from sim.importer.machine_evidence import Sources
@@ -91,3 +92,10 @@ def test_a_register_without_a_logged_difference_is_alike_in_its_strict_fields() 
 def test_words_of_the_command_line_are_options() -> None:
     assert imported("qrb4210").scenario.options == "kpti=0 ssbd=force-off"
     assert imported("mt6991").scenario.options == "arm64.nomte"
+
+
+def test_an_explained_log_ends_in_the_scenario_of_the_import() -> None:
+    explained = explain_log(LOGS / "mt6991.log")
+    assert explained.reproduction is not None
+    assert explained.reproduction.scenario == annotated_text(imported("mt6991"))
+    assert 'core = "arm,cortex-x925"' in explained.reproduction.scenario
