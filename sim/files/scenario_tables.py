@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.facts import CpuState
+from sim.files.validation_messages import HEXADECIMAL
 from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS
 from sim.kernel_release import DEFAULT
@@ -78,7 +79,7 @@ Lengths = Annotated[list[Bits], Meta(extra_json_schema={"uniqueItems": True})]
 Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
 PageBytes = Literal[4096, 16384, 65536]
 FieldValue = Annotated[int, Meta(ge=0, lt=1 << 32)]
-RegisterValue = Annotated[int, Meta(ge=0)] | Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{1,16}$")]
+RegisterValue = Annotated[int, Meta(ge=0)] | Annotated[str, Meta(pattern=HEXADECIMAL)]
 """A register's value: a number, or text in hexadecimal, since TOML has no numbers of 64 bits without a sign."""
 Level = Literal[1, 2]
 LEVELS: tuple[Level, ...] = (1, 2)

@@ -213,6 +213,27 @@ class KptiLine(LogLine, frozen=True):
     reason: str
 
 
+class KaslrLine(LogLine, frozen=True):
+    """The kernel runs at a random address, or says why it does not."""
+
+    pattern = r"KASLR (?P<state>enabled|disabled)\b"
+    is_of_any_kernel = True
+    state: str
+
+
+class AlternativesLine(LogLine, frozen=True):
+    """The kernel patches itself for the features of its CPUs: of the boot CPU first, and then of all early CPUs."""
+
+    pattern = r"alternatives: (?P<what>applying (?:boot|system-wide) alternatives|patching kernel code)"
+    is_of_any_kernel = True
+    what: str
+
+    @property
+    def is_of_system(self) -> bool:
+        """True if the system's capabilities are known by now."""
+        return "boot" not in self.what
+
+
 class Asymmetric32Line(CpuLine, frozen=True):
     """A CPU differs from the boot CPU in running 32-bit programs; a CPU that runs them can no longer go offline."""
 
@@ -401,6 +422,8 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     DisabledAboveLine,
     OverrideLine,
     KptiLine,
+    KaslrLine,
+    AlternativesLine,
     Asymmetric32Line,
     NoGranuleLine,
     MitigationOffLine,

@@ -26,7 +26,7 @@ _PATTERNS = tuple((kind, re.compile(kind.pattern)) for kind in ALL_KINDS)
 _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing"
     "|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot |Error|abling|PM: |Protected|Failed|WARNING|Unable"
-    r'|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer: cp15|Arch|"MESSAGE" ?: ?\['
+    r'|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer: cp15|Arch|KASLR |alternatives: |"MESSAGE" ?: ?\['
 )
 """The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped."""
 _UNIQUE_STAMP = re.compile(r"[1-9]\d*\.\d{6}|0\.\d*[1-9]\d*")

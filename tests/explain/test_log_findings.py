@@ -44,14 +44,16 @@ def test_an_entry_is_found_by_its_examples(entry: LogEntry) -> None:
 
 
 BOOKKEEPING = {
+    explained_lines.AlternativesLine,
     explained_lines.BringingUpLine,
+    explained_lines.KaslrLine,
     explained_lines.OldBootLine,
     explained_lines.OldBootedLine,
     explained_lines.OldCoreLine,
     log_lines.BootLine,
     log_lines.ReleaseLine,
 }
-"""Lines that only tell where a log begins, and which kernel and which cores it is about."""
+"""Lines that only tell how far a log goes, and which kernel and which cores it is about."""
 
 
 def test_every_kind_of_line_is_in_the_examples_of_an_entry() -> None:

@@ -174,6 +174,11 @@ LINES: list[tuple[str, LogLine]] = [
         "CPU features: kernel page table isolation forced ON by KASLR",
         explained_lines.KptiLine("forced ON", "KASLR"),
     ),
+    ("KASLR disabled due to lack of seed", explained_lines.KaslrLine("disabled")),
+    (
+        "alternatives: applying system-wide alternatives",
+        explained_lines.AlternativesLine("applying system-wide alternatives"),
+    ),
     (
         "CPU features: Asymmetric 32-bit EL0 support detected on CPU 4; CPU hot-unplug disabled on CPU 0",
         explained_lines.Asymmetric32Line(4, 0),
