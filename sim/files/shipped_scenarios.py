@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
-from sim.errors import InputError
+from sim.errors import InputError, printable
 
 _MOST_NAMES = 4
 """The number of names in a message."""
@@ -73,9 +73,10 @@ def _named(path: Path, kind: str, files: list[Path], other_kind: str, others: li
         return path  # it is meant as a file: the attempt to read it says why that fails
     if name in {file.stem for file in others}:
         raise InputError(f"{name} is a {other_kind}, not a {kind}; {kind}s that ship are {_some(by_name)}")
+    listed = "spaces" if kind == "space" else "topologies"
     close = get_close_matches(name, by_name, 1)
-    hint = f"did you mean {close[0]!r}?" if close else "`asymboot list topologies` has those that ship"
-    raise InputError(f"{name[:60]!r}: there is no such file, and no {kind} of that name: {hint}")
+    hint = f"did you mean {close[0]!r}?" if close else f"`asymboot list {listed}` has those that ship"
+    raise InputError(f"{printable(name)}: there is no such file, and no {kind} of that name: {hint}")
 
 
 def _some(names: Iterable[str]) -> str:

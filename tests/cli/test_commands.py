@@ -93,7 +93,7 @@ def test_many_hazards_notes_and_actions_are_counted(asymboot: Asymboot, tmp_path
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "bgu"], "'bgu': there is no such file, and no scenario of that name: did you mean 'bug'?"),
+        (["run", "bgu"], "bgu: there is no such file, and no scenario of that name: did you mean 'bug'?"),
         (["space", "bug"], "bug is a scenario, not a space; spaces that ship are clusters, late-cpu, refusal"),
         (["plot", "boot", "refusal", "-o", "x.png"], "refusal is a space, not a scenario; scenarios that ship are"),
         (["sweep", "clustres", "-o", "x"], "no space of that name: did you mean 'clusters'?"),
