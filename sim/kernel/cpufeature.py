@@ -155,7 +155,7 @@ class CpuFeatures:
         """KVM's limit of guests' physical addresses; 0 before KVM is up."""
         series = scenario.release.series
         tables = (kernel_tables if self.has_all else _lengths_alone)(series, scenario.page_bytes)
-        self._readings: dict[tuple[int, int, bool], CpuId] = {}
+        self._readings: dict[tuple[int, int], CpuId] = {}
         self._known_at: int | None = None
         self._supported: tuple[VectorType, ...] = ()
         self._tell = printk.line if self.has_all else _unheard
@@ -186,11 +186,12 @@ class CpuFeatures:
     def reading(self, hw_cpu: int) -> CpuId:
         """Return the registers of a hardware CPU, by its logical number."""
         cpu = self._scenario.topology.logical[hw_cpu]
-        kind = id(cpu.features), id(cpu.firmware), self._scenario.runs_at_el2(hw_cpu)
-        if kind not in self._readings:
-            assumed = self._scenario.topology.assumed_registers
-            self._readings[kind] = _reading(cpu.features, cpu.firmware, assumed, runs_at_el2=kind[-1])
-        return self._readings[kind]
+        kind = id(cpu.features), id(cpu.firmware)
+        found = self._readings.get(kind)
+        if found is None:
+            assumed, runs_at_el2 = self._scenario.topology.assumed_registers, self._scenario.runs_at_el2(hw_cpu)
+            found = self._readings[kind] = _reading(cpu.features, cpu.firmware, assumed, runs_at_el2=runs_at_el2)
+        return found
 
     def supports(self, vector_type: VectorType) -> bool:
         """Return True if the system has a vector extension, as far as is known by now."""
@@ -215,7 +216,8 @@ class CpuFeatures:
     def init_cpu_features(self) -> None:
         """Take the boot CPU's registers as the system's, and log what it decides."""
         boot = self.reading(0)
-        self.system.detected_icache(0, boot)
+        if self.has_all:
+            self.system.detected_icache(0, boot)
         self.system.init_cpu_features(boot)
         self._tell("alternatives: applying boot alternatives")
         if not self.system.options.tells_mitigations_at_once:
@@ -320,7 +322,8 @@ class CpuFeatures:
         reading = self.reading(hw_cpu)
         if not self.final:
             self.system.detect_local(number, reading)
-        self.system.detected_icache(number, reading)
+        if self.has_all:
+            self.system.detected_icache(number, reading)
         self.system.store(number, reading)
         if not self.final:
             self.lengths.count(self._scenario.topology.logical[hw_cpu], self.supported())

@@ -123,8 +123,10 @@ def _hwcaps_before_capabilities(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SystemFeatures, "verify_late", wrong)
 
 
-def _any_early_cpu_is_enough(self: Capabilities, number: int, matches: Callable[[Requirement], bool]) -> None:
-    self._detect(self.table.at_secondaries, number, matches)
+def _any_early_cpu_is_enough(
+    self: Capabilities, number: int, matches: Callable[[Requirement], bool], midr: int
+) -> None:
+    self._detect(self.table.at_secondaries, number, matches, self.table.of_other_models(midr))
 
 
 def _strict_bits_of_fields(self: Register) -> int:

@@ -6,7 +6,7 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_feat
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from msgspec.structs import replace
 
@@ -68,6 +68,8 @@ _16_BITS = 2
 """The value of ASIDBits and VMIDBits that means 16 bits."""
 _DIRTY_BIT = 2
 """The least value of HAFDBS with hardware management of the dirty bit."""
+_EXTENSIONS = {"MPAMIDR_EL1": MPAM, "ZCR_EL1": SVE, "SMCR_EL1": SME}
+"""Registers of an extension, with the field that tells of it."""
 _PHYSICAL_BITS = {0: 32, 1: 36, 2: 40, 3: 42, 4: 44, 5: 48, 6: 52, 7: 56}
 
 
@@ -274,8 +276,7 @@ class SystemFeatures:
         return cpu.field(HAFDBS) >= _DIRTY_BIT and not is_in_list(cpu.midr, self.tables.midr_lists["broken_dbm"])
 
     def _matches(self, cpu: CpuId | None) -> Callable[[Requirement], bool]:
-        reading = None if cpu is None else LocalReading(cpu, self.registers)
-        return lambda one: matches(self, one, reading)
+        return partial(matches, self, cpu=None if cpu is None else LocalReading(cpu, self.registers))
 
     def detected_icache(self, number: int, cpu: CpuId) -> None:
         """Log the policy of a CPU's instruction cache."""
@@ -293,7 +294,7 @@ class SystemFeatures:
                 self.registers.init(name, boot.value(name), self._tell, known)
         if boot.has_aarch32_el0:
             self._boot_aarch32 = boot
-        self.capabilities.detect_boot(self._matches(boot))
+        self.capabilities.detect_boot(self._matches(boot), boot.midr)
 
     def _is_initialised(self, name: str, boot: CpuId) -> bool:
         """Return True if the boot CPU gives a register its first value."""
@@ -309,7 +310,7 @@ class SystemFeatures:
         """
         if name == "GMID_EL1":
             return cpu.has_mte
-        extension = {"MPAMIDR_EL1": MPAM, "ZCR_EL1": SVE, "SMCR_EL1": SME}.get(name)
+        extension = _EXTENSIONS.get(name)
         if extension is SME and not self.options.config.get("CONFIG_ARM64_SME", True):
             return False
         return extension is None or bool(self.registers.field(extension))
@@ -337,7 +338,7 @@ class SystemFeatures:
         """Judge what every secondary must share with the boot CPU; a CPU like that has it."""
         if cpu is self._boot:
             return None
-        return self._told(number, self.capabilities.verify_boot(self._matches(cpu)))
+        return self._told(number, self.capabilities.verify_boot(self._matches(cpu), cpu.midr))
 
     def detect_local(self, number: int, cpu: CpuId) -> None:
         """Detect what an early CPU has itself."""
@@ -346,7 +347,7 @@ class SystemFeatures:
         before = self._state()
         if (cpu, before) in self._nothing_new:
             return
-        self.capabilities.detect_local(number, self._matches(cpu))
+        self.capabilities.detect_local(number, self._matches(cpu), cpu.midr)
         if self._state() == before:
             self._nothing_new.add((cpu, before))
 
@@ -361,7 +362,7 @@ class SystemFeatures:
         def enable(place: int, one: Capability) -> None:
             self._enable(place, one, number, reading)
 
-        conflict = self.capabilities.verify_late(self._matches(cpu), enable)
+        conflict = self.capabilities.verify_late(self._matches(cpu), cpu.midr, enable)
         if self.taint & TAINT_WARN:
             self.tainted_by.setdefault(TAINT_WARN, number)
         return self._told(number, conflict)
@@ -434,28 +435,22 @@ class SystemFeatures:
 
     def _compare(self, cpu: CpuId) -> Iterator[str]:
         """Yield the registers that the kernel looks at on a CPU."""
-        registers = self.tables.registers.items()
-        yield from (
-            name
-            for name, one in registers
-            # A register of an extension comes after that of the extension's field, which this CPU may have changed.
-            if one.compared and not one.is_aarch32 and self._is_looked_at(name, cpu)
-        )
+        # A register of an extension comes after that of the extension's field, which this CPU may have changed.
+        yield from (name for name in self.tables.compared if self._is_looked_at(name, cpu))
         if not cpu.has_aarch32_el0:
             return
         self._lazy_init_32bit(cpu)
         if self.registers.field(EL1) != AARCH32:
             for register, name in _RELAXED:
                 self.registers.relax(register, name)
-        yield from (name for name, one in registers if one.is_aarch32)
+        yield from self.tables.aarch32
 
     def _lazy_init_32bit(self, cpu: CpuId) -> None:
         """Let the first CPU that runs 32-bit programs give the 32-bit registers their first value."""
         if self._boot_aarch32 is None and self.options.allow_mismatched_32bit_el0:
             self._boot_aarch32 = cpu
-            for name, table in self.tables.registers.items():
-                if table.is_aarch32:
-                    self.registers.init(name, cpu.value(name), self._tell)
+            for name in self.tables.aarch32:
+                self.registers.init(name, cpu.value(name), self._tell)
 
     def vulnerabilities(self) -> dict[str, str]:
         """Return what /sys/devices/system/cpu/vulnerabilities tells."""
@@ -471,11 +466,13 @@ class SystemFeatures:
         Args:
             online: the CPUs, each with its registers.
         """
-        if not self.capabilities.has_effects:
+        has = self.capabilities.system
+        enabled = [(place, one) for place, one in self.capabilities.table.with_effects if has >> place & 1]
+        if not enabled:
             return
         for number, cpu in online:
             reading = LocalReading(cpu, self.registers)
-            for place, one in self.capabilities.of_system():
+            for place, one in enabled:
                 self._enable(place, one, number, reading)
 
     def _enable(self, place: int, one: Capability, number: int, cpu: LocalReading) -> None:
