@@ -5,14 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from sim.conform.conformance import replay
-from sim.kernel.features import matchers, system_registers
+from sim.kernel.features import matchers, system_features, system_registers
 from tests.conform.broken_rules import BROKEN
 from tests.conform.samples import feature_boots
 
 
+_CACHES = system_registers._safe, system_features._differing, matchers._is_met_by
+
+
 def _forget() -> None:
     """Clear what is cached of outcomes of rules."""
-    for cached in (system_registers._safe, matchers._is_met_by):
+    for cached in _CACHES:
         cached.cache_clear()
 
 

@@ -4,6 +4,7 @@ Source: arch/arm64/kernel/cpufeature.c (``setup_elf_hwcaps``, ``verify_local_elf
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from sim.cpufeature_tables import Hwcap
 
@@ -76,5 +77,10 @@ class Hwcaps:
 
     def cpuinfo(self) -> list[str]:
         """Return the names in /proc/cpuinfo, in the order of their bits."""
-        names = {one.bit: one.cpuinfo_name for one in self._entries if one.bit is not None} | _EXTRA_NAMES
-        return [names[bit] for bit in sorted(names) if self.elf >> bit & 1]
+        return [name for bit, name in _cpuinfo_names(self._entries) if self.elf >> bit & 1]
+
+
+@lru_cache(maxsize=64)
+def _cpuinfo_names(entries: tuple[Hwcap, ...]) -> list[tuple[int, str]]:
+    names = {one.bit: one.cpuinfo_name for one in entries if one.bit is not None} | _EXTRA_NAMES
+    return sorted(names.items())

@@ -121,8 +121,10 @@ def _is_met_by(tables: KernelTables, one: Requirement, register_value: int) -> b
 
 def _has_user_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert one.register is not None
-    field, reg = system.tables.field_of(one), system.registers.regs[one.register]
-    return reg.user_mask & field.mask == field.mask and _has_cpuid_feature(system, one, cpu)
+    if not _has_cpuid_feature(system, one, cpu):
+        return False
+    mask = system.tables.field_of(one).mask
+    return system.registers.regs[one.register].user_mask & mask == mask
 
 
 def _has_extension(name: str) -> Matcher:

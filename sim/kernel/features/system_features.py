@@ -73,6 +73,8 @@ _EXTENSIONS = {"MPAMIDR_EL1": MPAM, "ZCR_EL1": SVE, "SMCR_EL1": SME}
 _PHYSICAL_BITS = {0: 32, 1: 36, 2: 40, 3: 42, 4: 44, 5: 48, 6: 52, 7: 56}
 
 
+_COUNTED = frozenset({"HW_DBM", "HAS_AMU_EXTN"})
+"""The capabilities whose CPUs the kernel counts; the others that show do so once for CPUs that are alike."""
 _LISTED = {
     "HAS_AMU_EXTN": ("Activity Monitors Unit (AMU)", "amu_cpus"),
     "HW_DBM": ("Hardware dirty bit management", "dbm_cpus"),
@@ -192,6 +194,7 @@ class SystemFeatures:
         self._boot: CpuId | None = None
         self._boot_aarch32: CpuId | None = None
         # What was found of CPUs that are alike, so that each kind is judged once: nothing later depends on it.
+        self._like_the_boot_cpu: set[tuple[CpuId, tuple[object, ...]]] = set()
         self._nothing_new: set[tuple[CpuId, tuple[object, ...]]] = set()
         self._nothing_differs: set[tuple[CpuId, tuple[object, ...]]] = set()
         self._variation_told = False
@@ -338,7 +341,13 @@ class SystemFeatures:
         """Judge what every secondary must share with the boot CPU; a CPU like that has it."""
         if cpu is self._boot:
             return None
-        return self._told(number, self.capabilities.verify_boot(self._matches(cpu), cpu.midr))
+        judged = cpu, self._state()
+        if judged in self._like_the_boot_cpu:
+            return None
+        conflict = self.capabilities.verify_boot(self._matches(cpu), cpu.midr)
+        if conflict is None:
+            self._like_the_boot_cpu.add(judged)
+        return self._told(number, conflict)
 
     def detect_local(self, number: int, cpu: CpuId) -> None:
         """Detect what an early CPU has itself."""
@@ -434,16 +443,20 @@ class SystemFeatures:
         return True
 
     def _compare(self, cpu: CpuId) -> Iterator[str]:
-        """Yield the registers that the kernel looks at on a CPU."""
+        """Yield the registers that the kernel looks at on a CPU, without those that are as the boot CPU's.
+
+        The boot CPU's value changes nothing: what it had first is safe for it, and so is everything that followed.
+        """
+        differing = _differing(self.tables.compared, cpu, self._boot)
         # A register of an extension comes after that of the extension's field, which this CPU may have changed.
-        yield from (name for name in self.tables.compared if self._is_looked_at(name, cpu))
+        yield from (name for name in differing if self._is_looked_at(name, cpu))
         if not cpu.has_aarch32_el0:
             return
         self._lazy_init_32bit(cpu)
         if self.registers.field(EL1) != AARCH32:
             for register, name in _RELAXED:
                 self.registers.relax(register, name)
-        yield from self.tables.aarch32
+        yield from _differing(self.tables.aarch32, cpu, self._boot_aarch32)
 
     def _lazy_init_32bit(self, cpu: CpuId) -> None:
         """Let the first CPU that runs 32-bit programs give the 32-bit registers their first value."""
@@ -470,10 +483,13 @@ class SystemFeatures:
         enabled = [(place, one) for place, one in self.capabilities.table.with_effects if has >> place & 1]
         if not enabled:
             return
+        kinds: set[CpuId] = set()
         for number, cpu in online:
             reading = LocalReading(cpu, self.registers)
             for place, one in enabled:
-                self._enable(place, one, number, reading)
+                if one.name in _COUNTED or cpu not in kinds:
+                    self._enable(place, one, number, reading)
+            kinds.add(cpu)
 
     def _enable(self, place: int, one: Capability, number: int, cpu: LocalReading) -> None:
         """Enable a capability on a CPU: only what others can see of it is modelled."""
@@ -540,6 +556,12 @@ class SystemFeatures:
     def lacks_breakpoints(self, cpu: CpuId) -> bool:
         """Return True if a CPU has fewer breakpoints or watchpoints than the kernel resets on each CPU."""
         return cpu.field(BRPS) + 1 < self.slots[0] or cpu.field(WRPS) + 1 < self.slots[1]
+
+
+@lru_cache(maxsize=4096)
+def _differing(names: tuple[str, ...], cpu: CpuId, reference: CpuId | None) -> tuple[str, ...]:
+    """Return the registers in which a CPU is not like another; a missing CPU's are 0."""
+    return tuple(name for name in names if cpu.value(name) != (0 if reference is None else reference.value(name)))
 
 
 def _vmid_bits(vmidbits: int) -> int:
