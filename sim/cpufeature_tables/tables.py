@@ -153,18 +153,18 @@ class Register(_OfSeries, frozen=True, eq=False, dict=True):
 
     @cached_property
     def visible_mask(self) -> int:
-        """The bits that programs may read, whatever the configuration."""
-        return sum(field.mask for field in self.fields if field.visible and field.visible_if is None)
+        """The bits that programs may read, where the configuration does not say otherwise."""
+        return sum(field.mask for field in self.fields if field.visible)
 
     @cached_property
     def hidden_value(self) -> int:
-        """The safe values of the fields that programs may not read, whatever the configuration."""
-        return sum(field.put(0, field.safe) for field in self.fields if not field.visible and field.visible_if is None)
+        """The safe values of the fields that programs may not read, where the configuration does not say otherwise."""
+        return sum(field.put(0, field.safe) for field in self.fields if not field.visible)
 
     @cached_property
-    def visible_by_config(self) -> tuple[Field, ...]:
-        """The fields that programs may read where the kernel is built so."""
-        return tuple(field for field in self.fields if field.visible_if is not None)
+    def visible_by_config(self) -> tuple[tuple[str, Field], ...]:
+        """The fields that programs may read where the kernel is built so, each after its configuration option."""
+        return tuple((field.visible_if, field) for field in self.fields if field.visible_if is not None)
 
     def safe_value(self, system: int, cpu: int) -> int:
         """Return the system's value after a CPU with another value came."""

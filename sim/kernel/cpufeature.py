@@ -85,6 +85,13 @@ def _lengths_alone(series: tuple[int, int], page_bytes: int) -> KernelTables:
     return kernel_tables(series, page_bytes).only(fields, [*descriptions, *_BESIDE_LENGTHS])
 
 
+@lru_cache(maxsize=64)
+def _capabilities_of_lengths(tables: KernelTables) -> dict[VectorType, str]:
+    """Return the capability that each vector type is; empty where the kernel has none."""
+    by_words = {one.description: one.label for one in tables.capabilities}
+    return {vector_type: by_words.get(traits.capability, "") for vector_type, traits in VECTOR_TYPES.items()}
+
+
 @lru_cache(maxsize=4096)
 def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, *, runs_at_el2: bool) -> CpuId:
     """Return the registers of a kind of CPU; CPUs that are alike share one reading."""
@@ -166,10 +173,7 @@ class CpuFeatures:
             feature_options(scenario),
             Surroundings(printk.line, self._tell, self._warn, hyp.is_available, _has_threads(scenario)),
         )
-        by_words = {one.description: one.label for one in tables.capabilities}
-        self._capability_of = {
-            vector_type: by_words.get(traits.capability, "") for vector_type, traits in VECTOR_TYPES.items()
-        }
+        self._capability_of = _capabilities_of_lengths(tables)
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from sim.conform.conformance import replay
-from sim.kernel.features import matchers, system_features, system_registers
+from sim.kernel.features import field_entries, matchers, system_features, system_registers
 from tests.conform.broken_rules import BROKEN
 from tests.conform.samples import feature_boots
 
 
-_CACHES = system_registers._safe, system_features._differing, matchers._is_met_by
+_CACHES = system_registers._safe, system_features._differing, field_entries._unmet, matchers._is_met_by
 
 
 def _forget() -> None:

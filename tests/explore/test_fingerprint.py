@@ -173,6 +173,7 @@ UNCOUNTED = {
     "Recorder.booted_events[]": "a place among the events; that the CPU was online is there",
     "Recorder.early": "tables show it, and nothing depends on it",
     "Recorder.features_at_user_space": "the past, which tables show; the features are there as they are now",
+    "Recorder._snapshot_at_user_space": "the past, as above",
     "Recorder.final_event": "a place among the events",
     "Recorder.guests[].cpu": "of visits, only the lengths that each guest saw",
     "Recorder.guests[].event": "a place among the events",

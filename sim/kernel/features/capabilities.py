@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sim import rules
-from sim.cpufeature_tables import Capability
+from sim.cpufeature_tables import Capability, KernelTables
 from sim.cpufeature_tables.tables import Requirement
 from sim.kernel.features.core_models import is_of_other_models
+from sim.kernel.features.field_entries import FieldEntries
+from sim.kernel.features.system_registers import SystemRegisters
 
 WITH_EFFECTS = ("HW_DBM", "HAS_AMU_EXTN", "SPECTRE_V2", "SPECTRE_V4", "SPECTRE_BHB")
 """The capabilities whose enabling on a CPU shows in the log or in sysfs."""
@@ -38,11 +40,13 @@ class CapabilityTable:
     """The entries of one kernel, sorted by what their types say.
 
     Args:
+        tables: the kernel's tables.
         entries: the entries that the kernel is built with, in the order of their numbers.
     """
 
-    def __init__(self, entries: Iterable[Capability]) -> None:
+    def __init__(self, tables: KernelTables, entries: Iterable[Capability]) -> None:
         self.entries = tuple(entries)
+        self.of_fields = FieldEntries(tables, self.entries)
         self.place = {one.label: place for place, one in enumerate(self.entries)}
         self.of_boot = self._having("BOOT")
         self.of_system = self._having("SYSTEM")
@@ -130,9 +134,9 @@ class Capabilities:
                 self.system &= ~(1 << place)
         self._detect(self.table.of_local, number, matches, self.table.of_other_models(midr))
 
-    def detect_system(self, matches: Callable[[Requirement], bool]) -> None:
+    def detect_system(self, matches: Callable[[Requirement], bool], registers: SystemRegisters) -> None:
         """Detect what the sanitised registers show."""
-        self._detect(self.table.of_system, None, matches, 0)
+        self._detect(self.table.of_system, None, matches, self.table.of_fields.unmet(registers))
 
     def _detect(
         self, scope: tuple[Placed, ...], number: int | None, matches: Callable[[Requirement], bool], absent: int
@@ -142,7 +146,8 @@ class Capabilities:
                 if one.description is not None and one.per_cpu is None and "MATCH_ALL_EARLY" not in one.type:
                     self._line(f"CPU features: detected: {one.description}")
                 self.system |= 1 << place
-                self.decided_by[place] = number
+                # What all early CPUs must have is detected on the boot CPU, and lost with the first that lacks it.
+                self.decided_by[place] = None if "MATCH_ALL_EARLY" in one.type else number
 
     def log_counted(self, cpu_list: Callable[[list[int]], str]) -> None:
         """Log the capabilities that name CPUs, and those that all early CPUs turned out to have."""

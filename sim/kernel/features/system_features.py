@@ -17,7 +17,7 @@ from sim.kernel.features.cache_type import policy_name
 from sim.kernel.features.capabilities import Capabilities, CapabilityTable, Conflict
 from sim.kernel.features.core_models import is_in_list
 from sim.kernel.features.cpu_id import CpuId, LocalReading
-from sim.kernel.features.hwcaps import Hwcaps
+from sim.kernel.features.hwcaps import Hwcaps, HwcapTable
 from sim.kernel.features.id_fields import (
     AARCH32,
     AMU,
@@ -120,7 +120,7 @@ class FeatureOptions:
 
 
 @lru_cache(maxsize=64)
-def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityTable, tuple[Hwcap, ...]]:
+def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityTable, HwcapTable]:
     """Return the entries of the tables that a kernel is built with."""
 
     def is_built(one: Requirement) -> bool:
@@ -135,7 +135,7 @@ def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityT
         return one
 
     capabilities = (as_built(one) for one in tables.capabilities if is_built(one) and one.name not in options.without)
-    return CapabilityTable(capabilities), tuple(one for one in tables.hwcaps if is_built(one))
+    return CapabilityTable(tables, capabilities), HwcapTable(tables, filter(is_built, tables.hwcaps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,7 +471,7 @@ class SystemFeatures:
 
     def setup_system_capabilities(self) -> None:
         """Detect what the sanitised registers show."""
-        self.capabilities.detect_system(self._matches(None))
+        self.capabilities.detect_system(self._matches(None), self.registers)
 
     def enable_everywhere(self, online: Iterable[tuple[int, CpuId]]) -> None:
         """Enable every capability on the CPUs that are online.
@@ -538,13 +538,13 @@ class SystemFeatures:
         for erratum, register, name in _HIDDEN_BY:
             if self.has(erratum):
                 self.registers.hide(register, name)
-        self.hwcaps.setup(self._matches(None))
+        self.hwcaps.setup(self._matches(None), self.registers)
         if self.has("HAS_32BIT_EL0_DO_NOT_USE"):
             self.setup_compat_hwcaps()
 
     def setup_compat_hwcaps(self) -> None:
         """Promise hwcaps to 32-bit programs."""
-        self.hwcaps.setup_compat(self._matches(None), without_aes=self.has(_AES_ERRATUM))
+        self.hwcaps.setup_compat(self._matches(None), self.registers, without_aes=self.has(_AES_ERRATUM))
 
     def cpu_online(self, number: int, cpu: CpuId, online: list[int]) -> None:
         """Count a CPU that came online among those that run 32-bit programs."""

@@ -87,17 +87,14 @@ class SystemRegisters:
                 is_known = known is None or field.name in known
                 value = self._overridden(name, field, override, value, warn if is_known else _unsaid)
         reg.user_mask, reg.user_value = reg.table.visible_mask, reg.table.hidden_value
-        for field in reg.table.visible_by_config:
-            if self._is_visible(field):
-                reg.user_mask |= field.mask
-            else:
-                reg.user_value = field.put(reg.user_value, field.safe)
+        for option, field in reg.table.visible_by_config:
+            if option in self._config:
+                is_visible = self._config[option]
+                reg.user_mask = field.put(reg.user_mask, -is_visible)
+                reg.user_value = field.put(reg.user_value, 0 if is_visible else field.safe)
         reg.strict_mask = reg.table.strict_mask
         reg.system_value = value & reg.table.listed_mask
         self.version += 1
-
-    def _is_visible(self, field: Field) -> bool:
-        return field.visible if field.visible_if is None else self._config.get(field.visible_if, field.visible)
 
     def _overridden(self, name: str, field: Field, override: Override, value: int, warn: Warn) -> int:
         """Return a register's value with one field overridden, if the override is safe there."""
