@@ -9,7 +9,7 @@ entries of its vector lengths alone, and the log has no other lines. The lengths
 Source: arch/arm64/kernel/cpufeature.c, cpuinfo.c, setup.c, head.S.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 
 from sim.cpufeature_tables import KernelTables, kernel_tables
@@ -353,10 +353,10 @@ class CpuFeatures:
         """Log that the kernel patches its code for the features that the system has."""
         self._tell("alternatives: applying system-wide alternatives")
 
-    def cpu_online(self, number: int, hw_cpu: int, online: Mapping[int, int]) -> None:
+    def cpu_online(self, number: int, hw_cpu: int, online: Collection[int]) -> None:
         """Note that a CPU came online, which may be the first that runs 32-bit programs, or the first that does not."""
         if self.final and self.has_all:
-            self.system.cpu_online(number, self.reading(hw_cpu), sorted(online))
+            self.system.cpu_online(number, self.reading(hw_cpu), online)
 
     def cannot_go_offline(self, number: int) -> bool:
         """Return True if a CPU must stay online, so that 32-bit programs have one."""

@@ -9,7 +9,6 @@ from sim.kernel.features import field_entries, matchers, system_features, system
 from tests.conform.broken_rules import BROKEN
 from tests.conform.samples import feature_boots
 
-
 _CACHES = system_registers._safe, system_features._differing, field_entries._unmet, matchers._is_met_by
 
 

@@ -53,9 +53,7 @@ class Hwcaps:
         """Promise to 64-bit programs what the sanitised registers show."""
         self._setup(matches, registers, compat=False)
 
-    def setup_compat(
-        self, matches: Callable[[Hwcap], bool], registers: SystemRegisters, *, without_aes: bool
-    ) -> None:
+    def setup_compat(self, matches: Callable[[Hwcap], bool], registers: SystemRegisters, *, without_aes: bool) -> None:
         """Promise to 32-bit programs what the sanitised registers show."""
         self._setup(matches, registers, compat=True)
         # An erratum makes AES instructions of 32-bit programs wrong.

@@ -4,7 +4,7 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_feat
 ``check_local_cpu_capabilities``, ``setup_system_features``, ``verify_local_cpu_capabilities``).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
@@ -546,7 +546,7 @@ class SystemFeatures:
         """Promise hwcaps to 32-bit programs."""
         self.hwcaps.setup_compat(self._matches(None), self.registers, without_aes=self.has(_AES_ERRATUM))
 
-    def cpu_online(self, number: int, cpu: CpuId, online: list[int]) -> None:
+    def cpu_online(self, number: int, cpu: CpuId, online: Collection[int]) -> None:
         """Count a CPU that came online among those that run 32-bit programs."""
         if not self.options.allow_mismatched_32bit_el0:
             return
