@@ -77,9 +77,11 @@ def main() -> None:
     print(f"{LARGEST:,} CPUs boot in {seconds(partial(boot, scenario(LARGEST))):.1f} s")
     print(f"with all features {LARGEST:,} CPUs boot in {seconds(partial(boot, with_features(LARGEST))):.1f} s")
     peaks = [memory_a_cpu(partial(scenario, LARGE, guests)) for guests in (0, LARGE)]
-    for guests, peak in zip((0, LARGE), peaks, strict=True):
-        print(f"peak of traced memory at {LARGE:,} CPUs, {guests:,} guests: {peak:,.0f} bytes a CPU (less than 4,096)")
-        hold("bytes a CPU", peak, 4096)
+    for guests, limit, peak in zip((0, LARGE), (4096, 4608), peaks, strict=True):
+        print(
+            f"peak of traced memory at {LARGE:,} CPUs, {guests:,} guests: {peak:,.0f} bytes a CPU (at most {limit:,})"
+        )
+        hold("bytes a CPU", peak, limit)
     more = memory_a_cpu(partial(with_features, LARGE)) - peaks[0]
     print(f"with all features: {more:,.0f} bytes a CPU more (at most {MORE_WITH_FEATURES:,})")
     hold("bytes a CPU more", more, MORE_WITH_FEATURES)

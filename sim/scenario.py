@@ -502,7 +502,10 @@ class Scenario:
 
     def _hides(self, vector_type: VectorType) -> bool:
         """Return True if the command line hides a vector extension from the kernel."""
-        field, _, _ = ALIASES[VECTOR_TYPES[vector_type].option].partition("=")
+        option = VECTOR_TYPES[vector_type].option
+        if option not in ALIASES:
+            return option in self._hiding_options
+        field, _, _ = ALIASES[option].partition("=")
         return field in self._hidden_fields
 
     def switched_off(self, vector_type: VectorType) -> bool:

@@ -11,6 +11,7 @@ from sim.conform.conformance_rows import ConformanceRow
 from sim.explain.explanation_rows import ExplanationRecord
 from sim.explore.exploration_record import ExplorationRecord
 from sim.explore.schedule_file import SCHEDULE_VERSION, ScheduleRecord
+from sim.feature_rows import FeaturesRecord
 from sim.files import scenario_tables
 from sim.outcome_rows import OutcomeRecord
 from sim.prove.proof_rows import PromiseRow, ProofRow
@@ -20,6 +21,7 @@ from sim.study.comparison_rows import ComparisonRecord
 SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "scenario": (scenario_tables.ScenarioTable, scenario_tables.SCHEMA_VERSION, "scenario file of asymboot"),
     "outcome": (OutcomeRecord, SCHEMA_VERSION, "what asymboot run --json prints"),
+    "features": (FeaturesRecord, SCHEMA_VERSION, "what asymboot features --json prints"),
     "comparison": (ComparisonRecord, SCHEMA_VERSION, "what asymboot compare --json prints"),
     "conformance": (list[ConformanceRow], SCHEMA_VERSION, "what asymboot conform --json prints"),
     "explanation": (ExplanationRecord, SCHEMA_VERSION, "what asymboot explain --json prints"),

@@ -7,6 +7,7 @@ from sim.cli.command_group import Command
 _SCHEMAS = (
     "scenario",
     "outcome",
+    "features",
     "comparison",
     "conformance",
     "explanation",
@@ -23,9 +24,9 @@ _SCHEMAS = (
 def schema(what: str) -> None:
     """Print the JSON Schema of scenario files or of an output.
 
-    scenario and schedule are formats of files. The others are printed with --json: outcome by `run`, comparison by
-    `compare`, conformance by `conform`, explanation by `explain`, exploration by `explore`, proof by `prove`, promises
-    by `prove --all-designs`.
+    scenario and schedule are formats of files. The others are printed with --json: outcome by `run`, features by
+    `features`, comparison by `compare`, conformance by `conform`, explanation by `explain`, exploration by `explore`,
+    proof by `prove`, promises by `prove --all-designs`.
 
     Examples:
       asymboot schema > scenario.schema.json
