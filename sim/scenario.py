@@ -527,6 +527,12 @@ class Scenario:
         """True if every CPU's core states its registers, so that all features are modelled, and not lengths alone."""
         return all(one.features.core.has_all_features for one in self.topology.cpus)
 
+    @cached_property
+    def has_mixed_features(self) -> bool:
+        """True if all features are modelled, and some CPU's core or firmware is not like another's."""
+        kinds = {(id(one.features), id(one.firmware)) for one in self.topology.cpus}
+        return self.has_all_features and len(kinds) > 1
+
     @property
     def command_line(self) -> str:
         """The kernel's command line that the scenario stands for."""
