@@ -1,10 +1,10 @@
-"""A topology as a picture: clusters as nested boxes, and CPUs as squares coloured by their largest vector length."""
+"""A topology as a picture: clusters as nested boxes, and CPUs as squares coloured by core and largest vector length."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sim.plot import style
 from sim.scenario import LateBecause, Scenario
@@ -25,6 +25,15 @@ _LENGTH_COLOURS = {1: style.SKY, 2: style.BLUE, 4: style.GREEN, 8: style.ORANGE,
 _LATE_EDGES: dict[LateBecause, Literal["--", ":"]] = {LateBecause.MAXCPUS: "--", LateBecause.LISTED_LATER: ":"}
 _OTHER_COLOURS = (style.PINK, style.YELLOW)
 """The colours of other lengths, which are rare: of even and of odd VQ."""
+_CORE_COLOURS = (*_LENGTH_COLOURS.values(), *_OTHER_COLOURS)
+"""The colours of cores, by the order of their first CPUs; there are seldom more than four."""
+
+
+class _Look(NamedTuple):
+    """A CPU's colour: the name of its core, empty where some CPU's core is not known, and its largest length's VQ."""
+
+    core: str
+    vq: int
 
 
 @dataclass
@@ -45,6 +54,7 @@ class _Box:
 def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture:
     """Draw clusters and CPUs, each CPU with its logical number.
 
+    CPUs are coloured by their largest vector length or, where each has a known core, by core and length.
     The boot CPU has a bold edge. Of the late CPUs, those that firmware lists later have a dotted edge; those that
     ``maxcpus=`` leaves out, as a scenario may, have a dashed edge. Above 256 CPUs, CPUs of a cluster that are alike
     share a square, which says how many they are. Where there are more than 64 clusters, the innermost are left out.
@@ -90,7 +100,8 @@ class _Drawing:
         self._counted = len(topology.cpus) > _MAX_NUMBERED_CPUS
         self._depth = _depth(topology) if self._counted else max(len(cpu.clusters) for cpu in topology.cpus)
         self._vqs = _vqs_of(topology)
-        self.colours = _colours(topology, self._vqs)
+        self._has_cores = all(cpu.features.core.has_all_features for cpu in topology.cpus)
+        self.colours = _colours(topology, self._look)
         self._alike = Counter(map(self._kind, range(len(topology.cpus))))  # needs the depth and the late CPUs
         self.root = self._boxes()
         _measure(self.root, _MAX_WIDTH_IN - 0.3)
@@ -104,10 +115,13 @@ class _Drawing:
         deeper = any(len(cpu.clusters) > self._depth for cpu in self._topology.cpus)
         return subtitle + ("; inner clusters are left out" if deeper else "")
 
+    def _look(self, cpu: Cpu) -> _Look:
+        return _Look(cpu.features.core.name if self._has_cores else "", largest_vq(self._vqs(cpu)))
+
     def _kind(self, number: int) -> tuple[object, ...]:
         """Return the data that CPUs have in common if they share a square."""
         cpu = self._topology.logical[number]
-        return cpu.clusters[: self._depth], self._vqs(cpu), self._late.get(number), number == 0
+        return cpu.clusters[: self._depth], self._look(cpu), self._vqs(cpu), self._late.get(number), number == 0
 
     def _boxes(self) -> _Box:
         """Return the box around all boxes; where CPUs share squares, the first CPU of each kind stands for all."""
@@ -153,7 +167,7 @@ class _Drawing:
 
         left, top = corner
         because = self._late.get(number)
-        _, colour = self.colours[largest_vq(self._vqs(self._topology.logical[number]))]
+        _, colour = self.colours[self._look(self._topology.logical[number])]
         square = Rectangle(
             (left + 0.03, top + 0.03),
             _CPU_IN - 0.06,
@@ -239,14 +253,25 @@ def _vqs_of(topology: Topology) -> Callable[[Cpu], int]:
     return lambda cpu: cpu.usable_sme_vqs or 0
 
 
-def _colours(topology: Topology, vqs: Callable[[Cpu], int]) -> dict[int, tuple[str, str]]:
-    """Return the label and the colour of each largest length that a CPU has, by VQ; VQ 0 stands for no lengths."""
-    largest = sorted({largest_vq(vqs(cpu)) for cpu in topology.cpus})
-    of_sme = not any(cpu.usable_sve_vqs for cpu in topology.cpus) and largest != [0]
+def _colours(topology: Topology, look: Callable[[Cpu], _Look]) -> dict[_Look, tuple[str, str]]:
+    """Return the label and the colour of each look that a CPU has; VQ 0 stands for no lengths."""
+    looks = dict.fromkeys(look(cpu) for cpu in topology.logical)
+    of_sme = not any(cpu.usable_sve_vqs for cpu in topology.cpus) and any(one.vq for one in looks)
     extension = "SME" if of_sme else "SVE"
+    if all(one.core for one in looks):
+        return {
+            one: (
+                f"{one.core}, {extension} to {bits_from_vq(one.vq)} bits" if one.vq else one.core,
+                _CORE_COLOURS[place % len(_CORE_COLOURS)],
+            )
+            for place, one in enumerate(looks)
+        }
     return {
-        vq: (f"{extension} to {bits_from_vq(vq)} bits", _LENGTH_COLOURS.get(vq, _OTHER_COLOURS[vq % 2]))
-        if vq
+        one: (
+            f"{extension} to {bits_from_vq(one.vq)} bits",
+            _LENGTH_COLOURS.get(one.vq, _OTHER_COLOURS[one.vq % 2]),
+        )
+        if one.vq
         else (f"no {extension}", style.LIGHT)
-        for vq in largest
+        for one in sorted(looks)
     }
