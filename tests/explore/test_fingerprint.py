@@ -31,6 +31,7 @@ from sim.facts import ActionOutcome, Refused
 from sim.id_registers import Core
 from sim.kernel.features.capabilities import CapabilityTable
 from sim.kernel.features.cpu_id import CpuId
+from sim.kernel.features.hwcaps import HwcapTable
 from sim.kernel.printk import Printk
 from sim.kernel.refusal import Refusal
 from sim.latencies import Distribution, Latencies, fixed
@@ -269,7 +270,7 @@ def is_part(value: Any) -> bool:
     """Return True for what changes while a boot runs: neither a value, nor a record, nor the log."""
     return (
         type(value).__module__.startswith("sim.")
-        and not isinstance(value, tuple | Enum | Printk | Topology | CapabilityTable | msgspec.Struct)
+        and not isinstance(value, tuple | Enum | Printk | Topology | CapabilityTable | HwcapTable | msgspec.Struct)
         and not (is_dataclass(value) and vars(type(value))["__dataclass_params__"].frozen)
     )
 
@@ -366,7 +367,8 @@ def _another(value: Any) -> Any:
 def refers(value: Any) -> bool:
     """Return True for another part, whose own fields are changed, and for what is the same in a whole exploration."""
     return is_part(value) or isinstance(
-        value, Scenario | Topology | Printk | Request | KernelTables | CapabilityTable | msgspec.Struct | CpuId
+        value,
+        Scenario | Topology | Printk | Request | KernelTables | CapabilityTable | HwcapTable | msgspec.Struct | CpuId,
     )
 
 
