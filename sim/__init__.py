@@ -12,8 +12,6 @@ is first used.
 
 import lazy_loader
 
-from sim.extras import needed_by
-
 _import_public, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
@@ -23,5 +21,7 @@ def __getattr__(name: str) -> object:
     Raises:
         MissingExtra: it needs packages that are not installed.
     """
+    from sim.extras import needed_by
+
     with needed_by(f"sim.{name}"):
         return _import_public(name)

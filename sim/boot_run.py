@@ -7,7 +7,6 @@ finalisation; user space. A scenario may let KVM's initcall run beside user spac
 from sim.cause_recorder import CauseRecorder
 from sim.environment import Environment, SeededEnvironment, StepKind
 from sim.facts import CpuState, PanicFact
-from sim.feature_facts import feature_state
 from sim.kernel.printk import EventKind, HypervisorPanic, Panic, SystemHang, Words
 from sim.outcome import Outcome
 from sim.processes.guests import Guests
@@ -127,7 +126,7 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
         yield from _kvm(system)
     yield system.wait(latencies.user_space, StepKind.USER_SPACE)
     printk.event(EventKind.USER_SPACE, 0)
-    system.recorder.features_at_user_space = feature_state(system.features)
+    system.recorder.user_space_begins(system.features)
     user_space.start()
 
 

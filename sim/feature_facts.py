@@ -36,8 +36,7 @@ class RegisterState(NamedTuple):
     """The bits in which the kernel logs a difference, 0 before the first value; it may be relaxed from the table's."""
 
 
-@dataclass(frozen=True, slots=True)
-class DetectedCapability:
+class DetectedCapability(NamedTuple):
     """A capability that the system has."""
 
     entry: Capability
@@ -122,8 +121,7 @@ def _capabilities(system: SystemFeatures) -> tuple[DetectedCapability, ...]:
     return tuple(
         DetectedCapability(
             entry,
-            # The first CPU's bit stands for all early CPUs there, and is cleared by the first that lacks it.
-            None if scope_of(entry) is Scope.ALL_EARLY else capabilities.decided_by[place],
+            capabilities.decided_by[place],
             tuple(capabilities.cpus.get(place, ())),
         )
         for place, entry in capabilities.of_system()

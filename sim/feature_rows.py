@@ -17,6 +17,7 @@ from sim.kernel.cpufeature import register_values
 from sim.rows import SCHEMA_VERSION, Row
 
 _UNLISTED = "unlisted"
+_HWCAP_WORDS = ("AT_HWCAP", "AT_HWCAP2", "AT_HWCAP3")
 
 
 class FieldRow(Row, frozen=True, gc=False):
@@ -46,6 +47,27 @@ class FieldRow(Row, frozen=True, gc=False):
         return len(set(self.values)) > 1
 
 
+class RegisterRow(Row, frozen=True, gc=False):
+    """An ID register that the kernel keeps: each CPU's value beside the system's, in hexadecimal."""
+
+    register: Annotated[str, Meta(description="the ID register")]
+    values: Annotated[tuple[str, ...], Meta(description="the CPUs' own values, by logical number")]
+    sanitised: Annotated[str, Meta(description="the system's value at the end")]
+    user_value: Annotated[str, Meta(description="the value that programs read at the end")]
+    at_user_space: Annotated[
+        str | None, Meta(description="the system's value when user space began; missing if it never did")
+    ]
+    strict_mask: Annotated[str, Meta(description="the bits in which the kernel logs a difference from the boot CPU")]
+
+
+class HwcapRow(Row, frozen=True, gc=False):
+    """A feature that the kernel promises to programs."""
+
+    name: Annotated[str, Meta(description="its name in /proc/cpuinfo")]
+    word: Annotated[str, Meta(description="the entry of the auxiliary vector: AT_HWCAP, AT_HWCAP2 or AT_HWCAP3")]
+    bit: Annotated[int, Meta(description="its bit in that word")]
+
+
 class CapabilityRow(Row, frozen=True, gc=False):
     """A capability that the system has."""
 
@@ -56,6 +78,48 @@ class CapabilityRow(Row, frozen=True, gc=False):
     decided_by: Annotated[int | None, Meta(description="the CPU that decided; missing if all did together")]
     cpus: Annotated[
         tuple[int, ...] | None, Meta(description="the CPUs that have it; missing where the kernel does not count them")
+    ]
+
+
+def register_rows(facts: Facts) -> list[RegisterRow]:
+    """Return a row for each ID register that the kernel keeps, in the order in which it compares them."""
+    state, before = facts.features_at_end, facts.features_at_user_space
+    if state is None:
+        return []
+    by_cpu = register_values(facts.scenario)
+    return [
+        RegisterRow(
+            register=name,
+            values=tuple(_hex(values.get(name, 0)) for values in by_cpu),
+            sanitised=_hex(one.system_value),
+            user_value=_hex(one.user_value),
+            at_user_space=None if before is None else _hex(before.registers[name].system_value),
+            strict_mask=_hex(one.strict_mask),
+        )
+        for name, one in state.registers.items()
+    ]
+
+
+def _hex(value: int) -> str:
+    """Return a register's value as the kernel's log has it.
+
+    >>> _hex(0x11)
+    '0x00000000000011'
+    """
+    return f"{value:#016x}"
+
+
+def hwcap_rows(facts: Facts) -> list[HwcapRow]:
+    """Return a row for each feature that programs are promised, in the order of their bits."""
+    state = facts.features_at_end
+    if state is None:
+        return []
+    names = iter(state.hwcaps)
+    return [
+        HwcapRow(next(names), _HWCAP_WORDS[word], bit)
+        for word, value in enumerate(state.hwcap_words)
+        for bit in range(64)
+        if value >> bit & 1
     ]
 
 
@@ -183,12 +247,28 @@ class FeaturesRecord(msgspec.Struct, frozen=True):
     """All features of a boot, as JSON has them."""
 
     schema_version: Literal[2]
-    fields: list[FieldRow]
-    capabilities: list[CapabilityRow]
-    unused: list[UnusedRow]
-    hwcaps: tuple[str, ...]
-    vulnerabilities: Mapping[str, str]
-    taint: int
+    registers: Annotated[list[RegisterRow], Meta(description="the ID registers that the kernel keeps")]
+    fields: Annotated[list[FieldRow], Meta(description="the fields in which CPUs differ, or all of them if asked for")]
+    capabilities: Annotated[list[CapabilityRow], Meta(description="the capabilities that the system has")]
+    unused: Annotated[list[UnusedRow], Meta(description="what CPUs have and the system cannot use")]
+    hwcaps: Annotated[tuple[str, ...], Meta(description="the names of /proc/cpuinfo, in the order of their bits")]
+    hwcap_words: Annotated[tuple[str, ...], Meta(description="AT_HWCAP, AT_HWCAP2 and AT_HWCAP3, in hexadecimal")]
+    compat_hwcap_words: Annotated[
+        tuple[str, ...], Meta(description="AT_HWCAP and AT_HWCAP2 of 32-bit programs, in hexadecimal")
+    ]
+    vulnerabilities: Annotated[
+        Mapping[str, str], Meta(description="the files of /sys/devices/system/cpu/vulnerabilities")
+    ]
+    taint: Annotated[int, Meta(description="the kernel's taint, as far as CPUs cause it")]
+    tainted_by: Annotated[Mapping[int, int], Meta(description="the first CPU that caused each bit of the taint")]
+    aarch32_cpus: Annotated[
+        tuple[int, ...] | None,
+        Meta(description="the CPUs that run 32-bit programs, under allow_mismatched_32bit_el0; missing without it"),
+    ]
+    pinned_cpu: Annotated[
+        int | None, Meta(description="the CPU that must stay online, so that 32-bit programs have one")
+    ]
+    ipa_limit_bits: Annotated[int, Meta(description="KVM's limit of guests' physical addresses; 0 without KVM")]
 
 
 def features_record(facts: Facts, *, only_differing: bool = True) -> FeaturesRecord:
@@ -201,11 +281,18 @@ def features_record(facts: Facts, *, only_differing: bool = True) -> FeaturesRec
     state = facts.features_at_end
     assert state is not None
     return FeaturesRecord(
-        SCHEMA_VERSION,
-        field_rows(facts, only_differing=only_differing),
-        capability_rows(facts),
-        unused_rows(facts),
-        state.hwcaps,
-        state.vulnerabilities,
-        state.taint,
+        schema_version=SCHEMA_VERSION,
+        registers=register_rows(facts),
+        fields=field_rows(facts, only_differing=only_differing),
+        capabilities=capability_rows(facts),
+        unused=unused_rows(facts),
+        hwcaps=state.hwcaps,
+        hwcap_words=tuple(map(hex, state.hwcap_words)),
+        compat_hwcap_words=tuple(map(hex, state.compat_hwcap_words)),
+        vulnerabilities=state.vulnerabilities,
+        taint=state.taint,
+        tainted_by=state.tainted_by,
+        aarch32_cpus=state.aarch32_cpus,
+        pinned_cpu=state.pinned_cpu,
+        ipa_limit_bits=state.ipa_limit_bits,
     )

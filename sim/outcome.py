@@ -9,6 +9,19 @@ from sim import rules
 from sim.cause_recorder import Cause
 from sim.event_text import event_detail
 from sim.facts import CpuState, Facts
+from sim.feature_rows import (
+    CapabilityRow,
+    FieldRow,
+    HwcapRow,
+    RegisterRow,
+    UnusedRow,
+    capability_rows,
+    features_record,
+    field_rows,
+    hwcap_rows,
+    register_rows,
+    unused_rows,
+)
 from sim.frames import as_html, frame
 from sim.hazard_kinds import Hazard
 from sim.hazards import find_hazards
@@ -57,7 +70,13 @@ class Outcome:
 
     def _repr_html_(self) -> str:
         hazards = self.hazards[["hazard", "cpu", "sentence"]]
-        return as_html(f"{repr(self)[1:-1]}; hazards:", hazards) + as_html("CPUs", self.cpus)
+        told = as_html(f"{repr(self)[1:-1]}; hazards:", hazards) + as_html("CPUs", self.cpus)
+        if self.facts.features_at_end is None:
+            return told
+        # Frames keep tuples whole, so each CPU's value has its place in one cell.
+        fields = self.register_fields[["register", "field", "values", "sanitised", "decided_by"]]
+        capabilities = self.capabilities[["name", "description", "scope", "decided_by"]]
+        return told + as_html("Features in which CPUs differ", fields) + as_html("Capabilities", capabilities)
 
     @property
     def scenario(self) -> Scenario:
@@ -238,6 +257,7 @@ class Outcome:
             actions=self.action_rows(),
             hazards=self.hazard_rows(),
             notes=self.notes,
+            features=None if facts.features_at_end is None else features_record(facts),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -281,6 +301,33 @@ class Outcome:
     def hazards(self) -> "pd.DataFrame":
         """The hazards, worst first; columns of `HazardRow`."""
         return frame(self.hazard_rows(), HazardRow)
+
+    # Frames of CPU features: without rows where vector lengths alone are modelled
+
+    @cached_property
+    def registers(self) -> "pd.DataFrame":
+        """The ID registers that the kernel keeps; columns of `RegisterRow`."""
+        return frame(register_rows(self.facts), RegisterRow)
+
+    @cached_property
+    def register_fields(self) -> "pd.DataFrame":
+        """The fields of ID registers in which CPUs differ; columns of `FieldRow`."""
+        return frame(field_rows(self.facts), FieldRow)
+
+    @cached_property
+    def capabilities(self) -> "pd.DataFrame":
+        """The capabilities of the system; columns of `CapabilityRow`."""
+        return frame(capability_rows(self.facts), CapabilityRow)
+
+    @cached_property
+    def hwcaps(self) -> "pd.DataFrame":
+        """The features that programs are promised; columns of `HwcapRow`."""
+        return frame(hwcap_rows(self.facts), HwcapRow)
+
+    @cached_property
+    def unused_features(self) -> "pd.DataFrame":
+        """The features that CPUs have and the system cannot use; columns of `UnusedRow`."""
+        return frame(unused_rows(self.facts), UnusedRow)
 
 
 def scenario_row(scenario: Scenario) -> ScenarioRow:

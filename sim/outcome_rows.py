@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from sim.feature_rows import FeaturesRecord
 from sim.rows import Row
 
 
@@ -194,3 +195,7 @@ class OutcomeRecord(msgspec.Struct, frozen=True):
     actions: list[ActionRow]
     hazards: list[HazardRow]
     notes: list[str]
+    features: Annotated[
+        FeaturesRecord | None,
+        Meta(description="all CPU features at the end; null where vector lengths alone are modelled"),
+    ] = None

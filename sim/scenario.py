@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from sim.cpufeature_tables.feature_words import check_config, check_options
+from sim.cpufeature_tables.feature_words import ALIASES, asked_values, check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
 from sim.errors import InputError, check_printable, choice
@@ -104,6 +104,7 @@ _CHOICES: dict[str, type[StrEnum]] = {
     "kvm_init": KvmInit,
 }
 
+_FIELD_BITS = 0xF
 EL1, EL2 = 1, 2
 """The exception levels at which firmware starts CPUs."""
 PAGE_SIZES = (4096, 16384, 65536)
@@ -361,7 +362,7 @@ class Scenario:
         """
         return None if action.cpu is None else self.topology.number(action.cpu)
 
-    @property
+    @cached_property
     def active_design(self) -> Design | None:
         """The design in force, which is the chosen design or else the kernel's own; None where there is neither."""
         if self.design is not None:
@@ -422,12 +423,12 @@ class Scenario:
 
     @property
     def sve_off(self) -> bool:
-        """True if ``arm64.nosve`` is on the command line, by itself or as the design."""
+        """True if the key ``arm64_nosve`` or the design puts ``arm64.nosve`` on the command line."""
         return self.nosve or (self.active_design is not None and self.active_design.nosve)
 
     @property
     def _hiding_options(self) -> list[str]:
-        """The options of the command line that switch an extension off."""
+        """The options that keys or the design put on the command line to switch an extension off."""
         given = {"arm64.nosve": self.sve_off, "arm64.nosme": self.nosme}
         return [option for option, is_given in given.items() if is_given]
 
@@ -471,7 +472,14 @@ class Scenario:
     def _hides_vhe(self) -> bool:
         """True if the command line wants a hypervisor beside the kernel, or hides VHE by itself."""
         asks_for_hypervisor = self.kvm_mode in {KvmMode.NVHE, KvmMode.PROTECTED}
-        return asks_for_hypervisor or "id_aa64mmfr1.vh=0" in self.options.split()
+        return asks_for_hypervisor or "id_aa64mmfr1.vh" in self._hidden_fields
+
+    @cached_property
+    def _hidden_fields(self) -> frozenset[str]:
+        """The fields of ID registers that the command line sets to 0, by their names there."""
+        words, hides_both = self.command_line.split(), self.flags.nosve_hides_sme
+        asked = dict(asked_values(words, self.release.series, nosve_hides_sme=hides_both))
+        return frozenset(name for name, value in asked.items() if not value & _FIELD_BITS)
 
     def el3_traps(self, number: int, supported: Collection[VectorType]) -> VectorType | None:
         """Return the extension whose first use on a CPU, by its logical number, traps to EL3; None if there is none.
@@ -488,6 +496,8 @@ class Scenario:
             supported: the extensions that the system has so far; of the boot CPU they follow from its own.
         """
         cpu = self.topology.logical[number]
+        if not cpu.firmware.trapped:
+            return None
         for vector_type in VectorType:
             is_used = cpu.vqs(vector_type) is not None and not self._hides(vector_type)
             is_probed = vector_type in supported or (number == 0 and self.configured(vector_type))
@@ -497,8 +507,11 @@ class Scenario:
 
     def _hides(self, vector_type: VectorType) -> bool:
         """Return True if the command line hides a vector extension from the kernel."""
-        implied = ["arm64.nosme"] if self.sve_off and self.flags.nosve_hides_sme else []
-        return VECTOR_TYPES[vector_type].option in (*self._hiding_options, *implied)
+        option = VECTOR_TYPES[vector_type].option
+        if option not in ALIASES:
+            return option in self._hiding_options
+        field, _, _ = ALIASES[option].partition("=")
+        return field in self._hidden_fields
 
     def switched_off(self, vector_type: VectorType) -> bool:
         """Return True if the command line switches a vector extension off that the kernel could use."""
@@ -518,6 +531,12 @@ class Scenario:
     def has_all_features(self) -> bool:
         """True if every CPU's core states its registers, so that all features are modelled, and not lengths alone."""
         return all(one.features.core.has_all_features for one in self.topology.cpus)
+
+    @cached_property
+    def has_mixed_features(self) -> bool:
+        """True if all features are modelled, and some CPU's core or firmware is not like another's."""
+        kinds = {(id(one.features), id(one.firmware)) for one in self.topology.cpus}
+        return self.has_all_features and len(kinds) > 1
 
     @property
     def command_line(self) -> str:

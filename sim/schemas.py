@@ -11,6 +11,7 @@ from sim.conform.conformance_rows import ConformanceRow
 from sim.explain.explanation_rows import ExplanationRecord
 from sim.explore.exploration_record import ExplorationRecord
 from sim.explore.schedule_file import SCHEDULE_VERSION, ScheduleRecord
+from sim.feature_rows import FeaturesRecord
 from sim.files import scenario_tables, space_tables
 from sim.outcome_rows import OutcomeRecord
 from sim.prove.proof_rows import PromiseRow, ProofRow
@@ -23,6 +24,7 @@ SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "scenario": (scenario_tables.ScenarioTable, scenario_tables.SCHEMA_VERSION, "scenario file of asymboot"),
     "space": (space_tables.SpaceTable, space_tables.SCHEMA_VERSION, "space file of asymboot"),
     "outcome": (OutcomeRecord, SCHEMA_VERSION, "what asymboot run --json prints"),
+    "features": (FeaturesRecord, SCHEMA_VERSION, "what asymboot features --json prints"),
     "comparison": (ComparisonRecord, SCHEMA_VERSION, "what asymboot compare --json prints"),
     "variants": (VariantRecord, SCHEMA_VERSION, "what asymboot compare --by ... --json prints"),
     "difference": (DifferenceRecord, SCHEMA_VERSION, "what asymboot diff --json prints"),

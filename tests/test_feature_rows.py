@@ -1,10 +1,15 @@
 """Rows of CPU features: fields by CPU, capabilities, and what goes unused."""
 
+import json
+
+import jsonschema
+
 from sim.boot_run import boot
 from sim.facts import Facts
-from sim.feature_rows import capability_rows, features_record, field_rows, unused_rows
+from sim.feature_rows import capability_rows, features_record, field_rows, hwcap_rows, register_rows, unused_rows
 from sim.files.scenario_file import scenario_from_text
 from sim.scenario import Scenario
+from sim.schemas import schema_text
 from sim.topology import Topology
 from tests.systems import V1
 
@@ -65,3 +70,37 @@ def test_the_record_has_everything() -> None:
     assert record.taint == 4
     assert "atomics" in record.hwcaps
     assert "crc32" not in record.hwcaps
+    assert (record.tainted_by, record.pinned_cpu) == ({4: 1}, None)
+    assert [one.name for one in hwcap_rows(facts())] == list(record.hwcaps)
+
+
+def test_the_record_of_a_boot_has_its_features_as_the_schema_says() -> None:
+    told = boot(scenario_from_text(MIXED)).to_dict()
+    jsonschema.validate(told, json.loads(schema_text("outcome")))
+    jsonschema.validate(told["features"], json.loads(schema_text("features")))
+    assert boot(Scenario(Topology.of([V1]))).to_dict()["features"] is None
+
+
+def test_a_register_has_its_values_at_both_moments() -> None:
+    rows = {one.register: one for one in register_rows(facts())}
+    isar0 = rows["ID_AA64ISAR0_EL1"]
+    assert isar0.values[0] == isar0.values[1] != isar0.values[2]
+    assert int(isar0.sanitised, 16) & 0xF0000 == int(isar0.user_value, 16) & 0xF0000 == 0
+    assert isar0.at_user_space == isar0.sanitised
+
+
+def test_hwcaps_name_their_word_and_bit() -> None:
+    rows = {one.name: (one.word, one.bit) for one in hwcap_rows(facts())}
+    assert (rows["fp"], rows["cpuid"]) == (("AT_HWCAP", 0), ("AT_HWCAP", 11))
+
+
+def test_an_outcome_has_frames_of_features_and_shows_them_in_notebooks() -> None:
+    outcome, nothing = boot(scenario_from_text(MIXED)), boot(Scenario(Topology.of([V1])))
+    assert "ID_AA64PFR0_EL1" in set(outcome.registers["register"])
+    assert "CRC32" in set(outcome.register_fields["field"])
+    assert "HW_DBM" in set(outcome.capabilities["name"])
+    assert "atomics" in set(outcome.hwcaps["name"])
+    assert set(outcome.unused_features["cpu"]) == {0, 1, 2}
+    assert len(nothing.registers) == len(nothing.hwcaps) == 0
+    assert "Capabilities" in outcome._repr_html_()
+    assert "Capabilities" not in nothing._repr_html_()

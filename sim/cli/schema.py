@@ -8,6 +8,7 @@ _SCHEMAS = (
     "scenario",
     "space",
     "outcome",
+    "features",
     "comparison",
     "variants",
     "difference",
@@ -26,9 +27,9 @@ _SCHEMAS = (
 def schema(what: str) -> None:
     """Print the JSON Schema of scenario files, of space files or of an output.
 
-    scenario, space and schedule are formats of files. The others are printed with --json: outcome by `run`,
-    comparison by `compare`, variants by `compare --by`, difference by `diff`, conformance by `conform`, explanation
-    by `explain`, exploration by `explore`, proof by `prove`, promises by `prove --all-designs`.
+    scenario, space and schedule are formats of files. The others are printed with --json: outcome by `run`, features
+    by `features`, comparison by `compare`, variants by `compare --by`, difference by `diff`, conformance by `conform`,
+    explanation by `explain`, exploration by `explore`, proof by `prove`, promises by `prove --all-designs`.
 
     Examples:
       asymboot schema > scenario.schema.json

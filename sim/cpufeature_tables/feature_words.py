@@ -8,7 +8,8 @@ Documentation/admin-guide/kernel-parameters.txt.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -95,6 +96,43 @@ SWITCHES = (
     "irqchip.gicv3_pseudo_nmi=1",
 )
 """Further words that have an effect on CPU features, or are known to have none."""
+_NUMBERS_SINCE = (6, 9)
+"""The first series that takes a hexadecimal digit, with or without 0x; before, the number's form gives its base."""
+_DIGIT = re.compile(r"(?:0x)?([0-9a-f])", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"0x[0-9a-f]{1,16}|0[0-7]{0,22}|[1-9]\d{0,18}", re.IGNORECASE | re.ASCII)
+
+
+def asked_values(words: list[str], series: Series, *, nosve_hides_sme: bool) -> Iterator[tuple[str, int]]:
+    """Yield the fields that a command line names, aliases resolved, with their values; the last value of each counts.
+
+    Args:
+        words: the command line's words.
+        series: the kernel's series.
+        nosve_hides_sme: ``arm64.nosve`` stands for ``id_aa64pfr1.sme=0`` as well.
+    """
+    for word in words:
+        if ALIAS_SINCE.get(word, series) > series:
+            continue
+        also = " id_aa64pfr1.sme=0" if word == "arm64.nosve" and nosve_hides_sme else ""
+        for one in (ALIASES.get(word, word) + also).split():
+            name, _, text = one.replace("-", "_").partition("=")
+            value = _number(text, series)
+            if value is not None:
+                yield name, value
+
+
+def _number(text: str, series: Series) -> int | None:
+    """Return the value that the kernel reads; None where it is not a number, so that the word has no effect.
+
+    >>> _number("f", (6, 12)), _number("f", (6, 1)), _number("15", (6, 1))
+    (15, None, 15)
+    """
+    if series >= _NUMBERS_SINCE:
+        digit = _DIGIT.fullmatch(text)
+        return None if digit is None else int(digit[1], 16)
+    if _NUMBER.fullmatch(text) is None:
+        return None
+    return int(text, 8) if text.startswith("0") and text.isdecimal() else int(text, 0)
 
 
 def check_options(options: str) -> None:

@@ -7,7 +7,7 @@ memory of running kernels has them.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from typing import TypeVar
 
@@ -38,8 +38,8 @@ class SafeType(StrEnum):
     """Two values that differ give the field's safe value."""
 
 
-class _OfSeries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An entry of some series; empty: of all."""
+class _OfSeries(msgspec.Struct, frozen=True, eq=False, kw_only=True, forbid_unknown_fields=True):
+    """An entry of some series; empty: of all. Entries are compared by identity, so that caches find them fast."""
 
     in_series: tuple[str, ...] = msgspec.field(default=(), name="in")
 
@@ -48,7 +48,7 @@ class _OfSeries(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return not self.in_series or series in self.in_series
 
 
-class Field(_OfSeries, frozen=True, dict=True):
+class Field(_OfSeries, frozen=True, eq=False, dict=True):
     """A field of an ID register (``struct arm64_ftr_bits``)."""
 
     name: str
@@ -113,7 +113,7 @@ class Field(_OfSeries, frozen=True, dict=True):
                 return rules.lower_safe(system, cpu, self.sign, _WIDEST)
 
 
-class Register(_OfSeries, frozen=True, dict=True):
+class Register(_OfSeries, frozen=True, eq=False, dict=True):
     """An ID register and those of its fields that the kernel lists (``struct arm64_ftr_reg``)."""
 
     name: str
@@ -125,7 +125,7 @@ class Register(_OfSeries, frozen=True, dict=True):
     compared: bool = True
     """False if the kernel takes the boot CPU's value, and never looks at another CPU's."""
 
-    @property
+    @cached_property
     def is_aarch32(self) -> bool:
         """True if only CPUs that run 32-bit programs have it."""
         return not self.name.startswith("ID_AA64") and self.name.startswith(("ID_", "MVFR"))
@@ -151,12 +151,35 @@ class Register(_OfSeries, frozen=True, dict=True):
         rest = _EVERY_BIT & ~self.listed_mask if self.rest_is_strict else 0
         return rest | sum(field.mask for field in self.fields if field.strict)
 
+    @cached_property
+    def visible_mask(self) -> int:
+        """The bits that programs may read, where the configuration does not say otherwise."""
+        return sum(field.mask for field in self.fields if field.visible)
+
+    @cached_property
+    def hidden_value(self) -> int:
+        """The safe values of the fields that programs may not read, where the configuration does not say otherwise."""
+        return sum(field.put(0, field.safe) for field in self.fields if not field.visible)
+
+    @cached_property
+    def visible_by_config(self) -> tuple[tuple[str, Field], ...]:
+        """The fields that programs may read where the kernel is built so, each after its configuration option."""
+        return tuple((field.visible_if, field) for field in self.fields if field.visible_if is not None)
+
+    def safe_value(self, system: int, cpu: int) -> int:
+        """Return the system's value after a CPU with another value came."""
+        for field in self.fields:
+            old, new = field.of(system), field.of(cpu)
+            if old != new:
+                system = field.put(system, field.safe_value(old, new))
+        return system
+
     def field(self, name: str) -> Field | None:
         """Return a listed field; None if the kernel does not list it."""
         return next((one for one in self.fields if one.name == name), None)
 
 
-class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+class Requirement(msgspec.Struct, frozen=True, eq=False, kw_only=True, forbid_unknown_fields=True, dict=True):
     """Something that a matcher of the kernel's looks for in a CPU."""
 
     matcher: str = "has_user_cpuid_feature"
@@ -186,7 +209,7 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return bool(rules.in_range(value, self.min, largest, field.sign, _WIDEST))
 
 
-class Capability(Requirement, frozen=True, kw_only=True):
+class Capability(Requirement, frozen=True, eq=False, kw_only=True):
     """A capability of the kernel's (``struct arm64_cpu_capabilities``)."""
 
     name: str
@@ -228,7 +251,7 @@ class Capability(Requirement, frozen=True, kw_only=True):
         return self.name or self.description or ""
 
 
-class Hwcap(Requirement, frozen=True, kw_only=True):
+class Hwcap(Requirement, frozen=True, eq=False, kw_only=True):
     """A feature that programs are promised."""
 
     in_series: tuple[str, ...] = msgspec.field(default=(), name="in")
@@ -299,15 +322,30 @@ class KernelTables:
         capabilities = tuple(one for one in self.capabilities if one.description in descriptions)
         return KernelTables(self.series, self.page_bytes, registers, capabilities, (), self.midr_lists)
 
+    @cached_property
+    def compared(self) -> tuple[str, ...]:
+        """The registers that the kernel compares on every CPU, in its order."""
+        return tuple(name for name, one in self.registers.items() if one.compared and not one.is_aarch32)
+
+    @cached_property
+    def aarch32(self) -> tuple[str, ...]:
+        """The registers that it compares on CPUs that run 32-bit programs, in its order."""
+        return tuple(name for name, one in self.registers.items() if one.is_aarch32)
+
     def field_of(self, one: Requirement) -> Field:
         """Return the field that a matcher looks at; a field that the kernel does not list has a place of its own."""
-        assert one.register is not None
-        assert one.field is not None
-        if one.shift is not None:
-            return Field(name=one.field, shift=one.shift, width=one.width, signed=one.signed)
-        found = self.registers[one.register].field(one.field)
-        assert found is not None, one
-        return found
+        return _field_of(self, one)
+
+
+@lru_cache(maxsize=4096)
+def _field_of(tables: KernelTables, one: Requirement) -> Field:
+    assert one.register is not None
+    assert one.field is not None
+    if one.shift is not None:
+        return Field(name=one.field, shift=one.shift, width=one.width, signed=one.signed)
+    found = tables.registers[one.register].field(one.field)
+    assert found is not None, one
+    return found
 
 
 @cache

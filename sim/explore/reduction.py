@@ -130,11 +130,14 @@ class Reduction:
         return alone and pending.is_steady() and not pending.is_kvm_pending()
 
     def _counting_commutes(self) -> bool:
-        """Return True if early CPUs may be counted in any order.
+        """Return True if CPUs may be counted, or verified, in any order.
 
-        They may not if some lack an extension: only lengths that are counted before such a CPU stay in the maps.
+        They may not if some lack an extension: only lengths that are counted before such a CPU stay in the maps. Nor if
+        their features differ: a CPU narrows what later CPUs are judged by, or panics the kernel.
         """
         features, scenario = self._run.system.features, self._scenario
+        if scenario.has_mixed_features:
+            return False
         if features.final or scenario.bring_up is not BringUp.PARALLEL:
             return True
         early = [scenario.topology.logical[number] for number in scenario.early]

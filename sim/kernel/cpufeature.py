@@ -9,7 +9,7 @@ entries of its vector lengths alone, and the log has no other lines. The lengths
 Source: arch/arm64/kernel/cpufeature.c, cpuinfo.c, setup.c, head.S.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 
 from sim.cpufeature_tables import KernelTables, kernel_tables
@@ -85,6 +85,13 @@ def _lengths_alone(series: tuple[int, int], page_bytes: int) -> KernelTables:
     return kernel_tables(series, page_bytes).only(fields, [*descriptions, *_BESIDE_LENGTHS])
 
 
+@lru_cache(maxsize=64)
+def _capabilities_of_lengths(tables: KernelTables) -> dict[VectorType, str]:
+    """Return the capability that each vector type is; empty where the kernel has none."""
+    by_words = {one.description: one.label for one in tables.capabilities}
+    return {vector_type: by_words.get(traits.capability, "") for vector_type, traits in VECTOR_TYPES.items()}
+
+
 @lru_cache(maxsize=4096)
 def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, *, runs_at_el2: bool) -> CpuId:
     """Return the registers of a kind of CPU; CPUs that are alike share one reading."""
@@ -155,7 +162,7 @@ class CpuFeatures:
         """KVM's limit of guests' physical addresses; 0 before KVM is up."""
         series = scenario.release.series
         tables = (kernel_tables if self.has_all else _lengths_alone)(series, scenario.page_bytes)
-        self._readings: dict[tuple[int, int, bool], CpuId] = {}
+        self._readings: dict[tuple[int, int], CpuId] = {}
         self._known_at: int | None = None
         self._supported: tuple[VectorType, ...] = ()
         self._tell = printk.line if self.has_all else _unheard
@@ -166,10 +173,7 @@ class CpuFeatures:
             feature_options(scenario),
             Surroundings(printk.line, self._tell, self._warn, hyp.is_available, _has_threads(scenario)),
         )
-        by_words = {one.description: one.label for one in tables.capabilities}
-        self._capability_of = {
-            vector_type: by_words.get(traits.capability, "") for vector_type, traits in VECTOR_TYPES.items()
-        }
+        self._capability_of = _capabilities_of_lengths(tables)
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
@@ -186,11 +190,12 @@ class CpuFeatures:
     def reading(self, hw_cpu: int) -> CpuId:
         """Return the registers of a hardware CPU, by its logical number."""
         cpu = self._scenario.topology.logical[hw_cpu]
-        kind = id(cpu.features), id(cpu.firmware), self._scenario.runs_at_el2(hw_cpu)
-        if kind not in self._readings:
-            assumed = self._scenario.topology.assumed_registers
-            self._readings[kind] = _reading(cpu.features, cpu.firmware, assumed, runs_at_el2=kind[-1])
-        return self._readings[kind]
+        kind = id(cpu.features), id(cpu.firmware)
+        found = self._readings.get(kind)
+        if found is None:
+            assumed, runs_at_el2 = self._scenario.topology.assumed_registers, self._scenario.runs_at_el2(hw_cpu)
+            found = self._readings[kind] = _reading(cpu.features, cpu.firmware, assumed, runs_at_el2=runs_at_el2)
+        return found
 
     def supports(self, vector_type: VectorType) -> bool:
         """Return True if the system has a vector extension, as far as is known by now."""
@@ -215,7 +220,8 @@ class CpuFeatures:
     def init_cpu_features(self) -> None:
         """Take the boot CPU's registers as the system's, and log what it decides."""
         boot = self.reading(0)
-        self.system.detected_icache(0, boot)
+        if self.has_all:
+            self.system.detected_icache(0, boot)
         self.system.init_cpu_features(boot)
         self._tell("alternatives: applying boot alternatives")
         if not self.system.options.tells_mitigations_at_once:
@@ -320,7 +326,8 @@ class CpuFeatures:
         reading = self.reading(hw_cpu)
         if not self.final:
             self.system.detect_local(number, reading)
-        self.system.detected_icache(number, reading)
+        if self.has_all:
+            self.system.detected_icache(number, reading)
         self.system.store(number, reading)
         if not self.final:
             self.lengths.count(self._scenario.topology.logical[hw_cpu], self.supported())
@@ -346,10 +353,10 @@ class CpuFeatures:
         """Log that the kernel patches its code for the features that the system has."""
         self._tell("alternatives: applying system-wide alternatives")
 
-    def cpu_online(self, number: int, hw_cpu: int, online: Mapping[int, int]) -> None:
+    def cpu_online(self, number: int, hw_cpu: int, online: Collection[int]) -> None:
         """Note that a CPU came online, which may be the first that runs 32-bit programs, or the first that does not."""
         if self.final and self.has_all:
-            self.system.cpu_online(number, self.reading(hw_cpu), sorted(online))
+            self.system.cpu_online(number, self.reading(hw_cpu), online)
 
     def cannot_go_offline(self, number: int) -> bool:
         """Return True if a CPU must stay online, so that 32-bit programs have one."""

@@ -1,14 +1,14 @@
-"""A topology as a picture: clusters as nested boxes, and CPUs as squares coloured by their vector lengths."""
+"""A topology as a picture: clusters as nested boxes, and CPUs as squares coloured by core and vector lengths."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sim.plot import style
 from sim.scenario import LateBecause, Scenario
-from sim.topology import Topology
+from sim.topology import Cpu, Topology
 from sim.units import counted
 from sim.vectors import VectorType, bits_from_vq, braces, largest_vq
 
@@ -30,12 +30,24 @@ _DARK = {style.BLUE, style.RED, style.GREEN, style.GREY}
 """The colours on which text is white."""
 
 
-class _Colour(NamedTuple):
-    """The look of CPUs with a set of lengths, and its entry in the legend."""
+class _Look(NamedTuple):
+    """The look of a part of the squares of CPUs that are alike in it, and its entry in the legend."""
 
     label: str
     colour: str
-    hatch: str
+    hatch: str = ""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of each CPU's square: what decides its look, and the looks."""
+
+    key: Callable[[Cpu], str | int]
+    looks: Mapping[str | int, _Look]
+
+    def of(self, cpu: Cpu) -> _Look:
+        """Return the look of a CPU."""
+        return self.looks[self.key(cpu)]
 
 
 @dataclass
@@ -54,9 +66,10 @@ class _Box:
 
 @style.styled
 def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture:
-    """Draw clusters and CPUs, each CPU with its logical number, coloured by its lengths of SVE.
+    """Draw clusters and CPUs, each CPU with its logical number.
 
-    Where a CPU has SME, the lower half of each square has the colour of its streaming lengths, with hatching.
+    A square has a part for each kind of difference, from above: the core, where each CPU has a known core; the lengths
+    of SVE; and the lengths of SME, with hatching, where a CPU has any.
     The boot CPU has a bold edge. Of the late CPUs, those that firmware lists later have a dotted edge; those that
     ``maxcpus=`` leaves out, as a scenario may, have a dashed edge. Above 256 CPUs, CPUs of a cluster that are alike
     share a square, which says how many they are. Where there are more than 64 clusters, the innermost are left out.
@@ -65,7 +78,7 @@ def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture
     late = _late(system)
     drawing = _Drawing(topology, late)
     root = drawing.root
-    handles = [style.patch(one.label, one.colour, one.hatch) for one in drawing.colours.values()]
+    handles = [style.patch(one.label, one.colour, one.hatch) for part in drawing.parts for one in part.looks.values()]
     handles += [
         style.patch("boot CPU", style.PAPER, edgecolor=style.BLACK, linewidth=1.6),
         *(
@@ -101,10 +114,7 @@ class _Drawing:
         self._topology, self._late = topology, late
         self._counted = len(topology.cpus) > _MAX_NUMBERED_CPUS
         self._depth = _depth(topology) if self._counted else max(len(cpu.clusters) for cpu in topology.cpus)
-        self._types = [one for one in VectorType if any(cpu.usable_vqs(one) for cpu in topology.cpus)] or [
-            VectorType.SVE
-        ]
-        self.colours = {key: colour for one in self._types for key, colour in _colours(topology, one).items()}
+        self.parts = _parts(topology)
         self._alike = Counter(map(self._kind, range(len(topology.cpus))))  # needs the depth and the late CPUs
         self.root = self._boxes()
         _measure(self.root, _MAX_WIDTH_IN - 0.3)
@@ -121,8 +131,8 @@ class _Drawing:
     def _kind(self, number: int) -> tuple[object, ...]:
         """Return the data that CPUs have in common if they share a square."""
         cpu = self._topology.logical[number]
-        lengths = tuple(cpu.usable_vqs(one) for one in self._types)
-        return cpu.clusters[: self._depth], lengths, self._late.get(number), number == 0
+        looks = tuple(part.of(cpu) for part in self.parts)
+        return cpu.clusters[: self._depth], looks, self._late.get(number), number == 0
 
     def _boxes(self) -> _Box:
         """Return the box around all boxes; where CPUs share squares, the first CPU of each kind stands for all."""
@@ -168,16 +178,16 @@ class _Drawing:
 
         left, top = corner
         because = self._late.get(number)
-        cpu, part_in = self._topology.logical[number], (_CPU_IN - 0.06) / len(self._types)
-        for place, vector_type in enumerate(self._types):
-            colour = self.colours[vector_type, cpu.usable_vqs(vector_type) or 0]
+        looks = [part.of(self._topology.logical[number]) for part in self.parts]
+        part_in = (_CPU_IN - 0.06) / len(looks)
+        for place, look in enumerate(looks):
             part = Rectangle(
                 (left + 0.03, top + 0.03 + place * part_in),
                 _CPU_IN - 0.06,
                 part_in,
-                facecolor=colour.colour,
-                hatch=colour.hatch,
-                edgecolor=style.PAPER if colour.hatch else "none",
+                facecolor=look.colour,
+                hatch=look.hatch,
+                edgecolor=style.PAPER if look.hatch else "none",
                 linewidth=0.0,
             )
             axes.add_patch(part)
@@ -193,7 +203,6 @@ class _Drawing:
         axes.add_patch(edge)
         # The boot CPU is always a square of its own, with its number.
         label = f"{self._alike[self._kind(number)]:,}x" if self._counted and number else str(number)
-        upper = self.colours[self._types[0], cpu.usable_vqs(self._types[0]) or 0].colour
         axes.text(
             left + _CPU_IN / 2,
             top + 0.03 + part_in / 2,
@@ -201,7 +210,7 @@ class _Drawing:
             size=style.SMALL_PT,
             ha="center",
             va="center",
-            color=style.WHITE if upper in _DARK else style.INK,
+            color=style.WHITE if looks[0].colour in _DARK else style.INK,
         )
 
 
@@ -259,8 +268,25 @@ def _measure(box: _Box, room_in: float) -> None:
     box.height_in = height_in + line_height_in + 2 * _PAD_IN + (_NAME_IN if box.name else 0.0)
 
 
-def _colours(topology: Topology, vector_type: VectorType) -> "dict[tuple[VectorType, int], _Colour]":
-    """Return the look of each set of lengths that a CPU has, by type and set; 0 stands for no lengths.
+def _parts(topology: Topology) -> list[_Part]:
+    """Return the parts of each CPU's square, from above."""
+    parts = [_part_of_cores(topology)] if all(cpu.features.core.has_all_features for cpu in topology.cpus) else []
+    types = [one for one in VectorType if any(cpu.usable_vqs(one) for cpu in topology.cpus)]
+    parts += [_part_of_lengths(topology, one) for one in types]
+    return parts or [_part_of_lengths(topology, VectorType.SVE)]
+
+
+def _part_of_cores(topology: Topology) -> _Part:
+    """Return the part with a colour for each core, in the order of their first CPUs."""
+    names = dict.fromkeys(cpu.features.core.name for cpu in topology.logical)
+    looks: dict[str | int, _Look] = {
+        name: _Look(name, _PALETTE[place % len(_PALETTE)]) for place, name in enumerate(names)
+    }
+    return _Part(lambda cpu: cpu.features.core.name, looks)
+
+
+def _part_of_lengths(topology: Topology, vector_type: VectorType) -> _Part:
+    """Return the part with a colour for each set of lengths; 0 stands for no lengths.
 
     A set has the colour of its largest length, and sets with the same largest length differ in it and in their label.
     """
@@ -268,14 +294,14 @@ def _colours(topology: Topology, vector_type: VectorType) -> "dict[tuple[VectorT
     often = Counter(map(largest_vq, sets))
     hatch = "////" if vector_type is VectorType.SME else ""
     free = iter([one for one in _PALETTE if one not in {_of_length(vq) for vq in often}] + [style.GREY] * len(sets))
-    looks, taken = {}, set[str]()
+    looks: dict[str | int, _Look] = {}
     for vqs in sets:
         vq = largest_vq(vqs)
         told = f"to {bits_from_vq(vq)} bits" if often[vq] == 1 else f"{braces(vqs)} bits"
-        colour = style.LIGHT if not vqs else _of_length(vq) if _of_length(vq) not in taken else next(free)
-        taken.add(colour)
-        looks[vector_type, vqs] = _Colour(f"{vector_type} {told}" if vqs else f"no {vector_type}", colour, hatch)
-    return looks
+        own = style.LIGHT if not vqs else _of_length(vq)
+        colour = next(free) if own in {look.colour for look in looks.values()} else own
+        looks[vqs] = _Look(f"{vector_type} {told}" if vqs else f"no {vector_type}", colour, hatch)
+    return _Part(lambda cpu: cpu.usable_vqs(vector_type) or 0, looks)
 
 
 def _of_length(vq: int) -> str:

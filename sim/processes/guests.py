@@ -7,6 +7,7 @@ and a guest whose CPU is gone moves to the online CPU with the lowest number: bo
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import simpy
@@ -19,6 +20,14 @@ from sim.kernel.printk import EventKind, Guest, SaveLength
 from sim.processes.system import Steps, System
 from sim.scenario import Action
 from sim.vectors import bits_from_vq
+
+# Events of the same guest, and saves of the same length, share their details, so that large boots stay small.
+_detail = lru_cache(maxsize=256)(Guest)
+
+
+@lru_cache(maxsize=16)
+def _save_length(running_vq: int) -> SaveLength:
+    return SaveLength(bits_from_vq(running_vq))
 
 
 @dataclass(slots=True)
@@ -132,7 +141,7 @@ class Guests:
 
     def _round(self, guest: str, run: _GuestRun) -> Generator[Event, Any, None]:
         """Let a guest stay on a CPU once: it touches SVE, so the host's registers are saved and restored."""
-        number, detail, latencies = run.number, Guest(guest), self._system.scenario.latencies
+        number, detail, latencies = run.number, _detail(guest), self._system.scenario.latencies
         # The vector unit is that of the hardware CPU that runs under the number, which may be another CPU's.
         unit = self._system.unit(self._smp.runs[number])
         view = self._kvm.guest_view(unit)
@@ -144,7 +153,7 @@ class Guests:
         pkvm, area = self._kvm.pkvm, self._kvm.save_area
         if pkvm is not None and area is not None:
             save = pkvm.save(number, unit, self._env.now_ns)
-            self._printk.event(EventKind.SAVE, number, SaveLength(bits_from_vq(save.running_vq)))
+            self._printk.event(EventKind.SAVE, number, _save_length(save.running_vq))
             yield self._system.wait(latencies.save, StepKind.SAVE, number)
             self._printk.event(EventKind.SAVED, number)
         yield self._system.wait(latencies.guest_run, StepKind.GUEST_RUN, number) | self._leaving(number)

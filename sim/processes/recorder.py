@@ -43,6 +43,7 @@ class Recorder:
         self.booted_events: dict[int, int] = {}
         self.final_event: int | None = None
         self.features_at_user_space: FeatureState | None = None
+        self._snapshot_at_user_space: tuple[object, ...] = ()
         self.panic: PanicFact | None = None
 
     def snapshot(self, *, kvm_decided: bool) -> tuple[object, ...]:
@@ -66,6 +67,18 @@ class Recorder:
             tuple(sorted(self.states.items())),
             tuple(sorted(self.booted_events)),
         )
+
+    def user_space_begins(self, features: CpuFeatures) -> None:
+        """Record the state of all features when user space begins, where they are modelled."""
+        self.features_at_user_space = feature_state(features)
+        if features.has_all:
+            self._snapshot_at_user_space = features.snapshot()
+
+    def _features_at_end(self, features: CpuFeatures) -> FeatureState | None:
+        # Most boots change nothing after user space began, and then need no second state.
+        if features.has_all and features.snapshot() == self._snapshot_at_user_space:
+            return self.features_at_user_space
+        return feature_state(features)
 
     def lose(self, lost: Lost) -> None:
         """Record that a CPU was lost or not started, and its state."""
@@ -114,7 +127,7 @@ class Recorder:
             vectors={vector_type: copy(info) for vector_type, info in features.lengths.vl_info.items()},
             supports={vector_type: features.supports(vector_type) for vector_type in VectorType},
             features_at_user_space=self.features_at_user_space,
-            features_at_end=feature_state(features),
+            features_at_end=self._features_at_end(features),
             announced=tuple(features.lengths.announced),
             kvm_decided=kvm.decided,
             kvm_initialised=kvm.initialised,

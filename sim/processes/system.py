@@ -109,11 +109,9 @@ class System:
             self.lose(hw_cpu, LossKind.STUCK, f"it is stuck in the kernel without {stuck}")
             return True
         dies = self.features.why_dies_without_mmu(hw_cpu)
-        if dies is not None:
-            self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
-            return True
-        self.hyp.levels.add(self.scenario.el(hw_cpu))
-        dies = self.features.why_dies(hw_cpu)
+        if dies is None:
+            self.hyp.levels.add(self.scenario.el(hw_cpu))
+            dies = self.features.why_dies(hw_cpu)
         if dies is not None:
             self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
             return True

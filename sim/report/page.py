@@ -1,5 +1,6 @@
 """The pages of reports: of a boot, and of a sweep."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -10,6 +11,7 @@ from markupsafe import Markup
 
 from sim import __name__ as package
 from sim.causes.critical_path import CriticalPath
+from sim.feature_rows import CapabilityRow, FieldRow, UnusedRow, capability_rows, field_rows, unused_rows
 from sim.hazard_kinds import Hazard, HazardKind
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers, shown_saves
@@ -22,6 +24,7 @@ from sim.report.hazard_origin import Origin, origin
 from sim.report.interactive_timeline import MAX_SPANS, Lanes
 from sim.study.comparison import compare
 from sim.timeline import hazard_marks, timeline
+from sim.topology import cpu_list
 from sim.units import duration, seconds, with_unit
 
 if TYPE_CHECKING:
@@ -58,12 +61,13 @@ def _templates() -> Environment:
     )
     templates.filters["duration"] = duration
     templates.filters["seconds"] = seconds
+    templates.filters["cpu_list"] = cpu_list
     templates.filters["with_unit"] = with_unit
     return templates
 
 
 def boot_page(outcome: Outcome) -> str:
-    """Return a boot as an HTML page: hazards, timeline, log, topology, lengths, buffers, designs and events."""
+    """Return a boot as an HTML page: hazards, timeline, log, topology, lengths, features, buffers, designs, events."""
     spans_and_marks = timeline(outcome)
     spans_and_marks.marks.extend(hazard_marks(outcome))
     path = path_of(outcome)
@@ -82,6 +86,7 @@ def boot_page(outcome: Outcome) -> str:
         "events_in_all": len(outcome.facts.events),
         "topology": picture(plot_topology(outcome.scenario), repr(outcome.scenario.topology)),
         "lengths": picture(plot_lengths(outcome), "CPUs by vector lengths"),
+        "features": _features(outcome),
         "buffers": _buffers(outcome),
         "designs": _designs(outcome),
     }
@@ -168,6 +173,41 @@ def _hazards(outcome: Outcome, path: CriticalPath | None) -> list[HazardGroup]:
         HazardGroup(kind.title, [(hazard, origin(hazard, path)) for hazard in members])
         for kind, members in groupby(outcome.found, lambda hazard: hazard.kind)
     ]
+
+
+class FeatureTables(NamedTuple):
+    """What a page tells of CPU features."""
+
+    fields: list[FieldRow]
+    """The fields of ID registers in which CPUs differ."""
+    capabilities: list[CapabilityRow]
+    unused: list[UnusedRow]
+    hwcaps: tuple[str, ...]
+    vulnerabilities: Mapping[str, str]
+    taint: int
+    kinds: list[tuple[str, int, str]]
+    """The CPUs that are alike: their numbers, the first of them, and their core."""
+
+
+def _features(outcome: Outcome) -> FeatureTables | None:
+    """Return the tables of CPU features; None where vector lengths alone are modelled."""
+    facts, state = outcome.facts, outcome.facts.features_at_end
+    if state is None:
+        return None
+    alike: dict[tuple[int, int], list[int]] = {}
+    logical = outcome.scenario.topology.logical
+    for number, cpu in enumerate(logical):
+        alike.setdefault((id(cpu.features), id(cpu.firmware)), []).append(number)
+    kinds = [(cpu_list(cpus), cpus[0], logical[cpus[0]].features.core.name) for cpus in alike.values()]
+    return FeatureTables(
+        field_rows(facts),
+        capability_rows(facts),
+        unused_rows(facts)[:MAX_ROWS],
+        state.hwcaps,
+        state.vulnerabilities,
+        state.taint,
+        kinds,
+    )
 
 
 def _designs(outcome: Outcome) -> Markup | None:

@@ -37,6 +37,7 @@ from sim.causes.critical_path import WaitRow
 from sim.cli import main
 from sim.designs import DESIGNS
 from sim.errors import InputError
+from sim.feature_rows import CapabilityRow, FieldRow, HwcapRow, RegisterRow, UnusedRow
 from sim.files import scenario_tables
 from sim.files.scenario_file import scenario_from_text
 from sim.files.space_tables import GroupTable, SpaceTable
@@ -489,6 +490,11 @@ ROWS: dict[str, type[Row]] = {
     "Saves: `outcome.saves": SaveRow,
     "Actions: `outcome.actions": ActionRow,
     "Hazards: `outcome.hazards": HazardRow,
+    "ID registers: `outcome.registers": RegisterRow,
+    "Fields that differ: `outcome.register_fields": FieldRow,
+    "Capabilities: `outcome.capabilities": CapabilityRow,
+    "Hwcaps: `outcome.hwcaps": HwcapRow,
+    "Features that go unused: `outcome.unused_features": UnusedRow,
     "Waits: `critical_path(outcome).waits": WaitRow,
     "Designs compared: `comparison.designs": DesignRow,
     "Clusters compared: `comparison.clusters": ClusterRow,

@@ -31,6 +31,7 @@ from sim.facts import ActionOutcome, Refused
 from sim.id_registers import Core
 from sim.kernel.features.capabilities import CapabilityTable
 from sim.kernel.features.cpu_id import CpuId
+from sim.kernel.features.hwcaps import HwcapTable
 from sim.kernel.printk import Printk
 from sim.kernel.refusal import Refusal
 from sim.latencies import Distribution, Latencies, fixed
@@ -176,6 +177,7 @@ UNCOUNTED = {
     "Recorder.booted_events[]": "a place among the events; that the CPU was online is there",
     "Recorder.early": "tables show it, and nothing depends on it",
     "Recorder.features_at_user_space": "the past, which tables show; the features are there as they are now",
+    "Recorder._snapshot_at_user_space": "the past, as above",
     "Recorder.final_event": "a place among the events",
     "Recorder.guests[].cpu": "of visits, only the lengths that each guest saw",
     "Recorder.guests[].event": "a place among the events",
@@ -207,8 +209,8 @@ UNCOUNTED = {
     "CpuFeatures._supported": "follows from what is final and the registers, which are there",
     "Mitigations.final": "that the features are final is there",
     "SystemFeatures._nothing_differs": "a shortcut, which changes nothing",
+    "SystemFeatures._like_the_boot_cpu": "a shortcut, which changes nothing",
     "SystemFeatures._nothing_new": "a shortcut, which changes nothing",
-    "SystemRegisters._safe_values": "a shortcut, which changes nothing",
     "SystemRegisters.version": "the values are there",
     # What only tables show
     "Capabilities.decided_by": "the CPU that decided, which nothing depends on",
@@ -271,7 +273,7 @@ def is_part(value: Any) -> bool:
     """Return True for what changes while a boot runs: neither a value, nor a record, nor the log."""
     return (
         type(value).__module__.startswith("sim.")
-        and not isinstance(value, tuple | Enum | Printk | Topology | CapabilityTable | msgspec.Struct)
+        and not isinstance(value, tuple | Enum | Printk | Topology | CapabilityTable | HwcapTable | msgspec.Struct)
         and not (is_dataclass(value) and vars(type(value))["__dataclass_params__"].frozen)
     )
 
@@ -368,7 +370,8 @@ def _another(value: Any) -> Any:
 def refers(value: Any) -> bool:
     """Return True for another part, whose own fields are changed, and for what is the same in a whole exploration."""
     return is_part(value) or isinstance(
-        value, Scenario | Topology | Printk | Request | KernelTables | CapabilityTable | msgspec.Struct | CpuId
+        value,
+        Scenario | Topology | Printk | Request | KernelTables | CapabilityTable | HwcapTable | msgspec.Struct | CpuId,
     )
 
 

@@ -17,7 +17,7 @@ from sim.cli.plot import PICTURES
 from sim.errors import InputError
 from sim.explore.exploration import explore_orders
 from sim.explore.schedule_run import follow
-from sim.files.scenario_file import read_scenario
+from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space
 from sim.outcome import Outcome
@@ -382,3 +382,12 @@ def test_a_sweep_that_kept_no_rows_cannot_be_drawn(tmp_path: Path) -> None:
     run_sweep(read_space(find_space("late-cpu")), tmp_path / "out", keep=Keep.HAZARDS, jobs=1)
     with pytest.raises(InputError, match="sweep with --keep all"):
         plot_heat(tmp_path / "out", "kernel_panic")
+
+
+def test_a_topology_of_known_cores_is_coloured_by_core() -> None:
+    mixed = scenario_from_text(
+        '[topology]\ncpus = [{ core = "arm,cortex-a55" }, { core = "arm,neoverse-v1" }, { core = "arm,cortex-a55" }]\n'
+    )
+    picture = plot_topology(mixed)
+    assert_tidy(picture)
+    assert {"arm,cortex-a55", "arm,neoverse-v1, SVE to 256 bits"} <= {text for text, _ in boxes(picture)}

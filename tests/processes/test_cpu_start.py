@@ -35,6 +35,14 @@ def with_both(name: str, trapped: VectorType | None = None) -> Cpu:
         (VectorType.SVE, {"el2": False}, True),
         (VectorType.SVE, {"nosve": True}, False),
         (VectorType.SVE, {"nosme": True}, True),
+        # Words of the command line have the same effect as keys; the last word on a field counts.
+        (VectorType.SVE, {"options": "arm64.nosve"}, False),
+        (VectorType.SVE, {"options": "id_aa64pfr0.sve=0x0"}, False),
+        (VectorType.SVE, {"options": "id-aa64pfr0.sve=0"}, False),
+        (VectorType.SVE, {"options": "id_aa64pfr0.sve=0x0 id_aa64pfr0.sve=1"}, True),
+        (VectorType.SVE, {"options": "id_aa64pfr0.sve=zero"}, True),
+        (VectorType.SME, {"options": "arm64.nosve", "kernel": "6.1"}, False),
+        (VectorType.SME, {"options": "arm64.nosme"}, False),
         (VectorType.SME, {}, True),
         (VectorType.SME, {"nosme": True}, False),
         (VectorType.SME, {"nosve": True}, True),
@@ -151,6 +159,30 @@ def test_the_kernel_logs_the_level_at_which_all_cpus_started(el2: bool, line: st
 def test_the_level_of_a_cpu_counts_before_that_of_the_scenario() -> None:
     assert "CPU: All CPU(s) started at EL1" in texts(started(at("cpu0", 1), at("cpu1", 1)))
     assert "CPU: All CPU(s) started at EL2" in texts(started(at("cpu0", 2), at("cpu1", 2), el2=False))
+
+
+@pytest.mark.parametrize(
+    ("options", "hides"),
+    [
+        ("", False),
+        ("id_aa64mmfr1.vh=0", True),
+        ("id_aa64mmfr1.vh=0x0", True),
+        ("id-aa64mmfr1.vh=0", True),
+        ("id_aa64mmfr1.vh=0 id_aa64mmfr1.vh=1", False),
+    ],
+)
+def test_words_of_the_command_line_keep_the_kernel_from_running_at_el2(options: str, hides: bool) -> None:
+    assert Scenario(Topology.of([[128]]), options=options).runs_at_el2(0) is not hides
+    # A number that this kernel cannot read has no effect.
+    assert Scenario(Topology.of([[128]]), options="id_aa64mmfr1.vh=00").runs_at_el2(0)
+
+
+def test_sve_that_an_option_hides_is_denied_like_sve_that_a_key_hides() -> None:
+    def denied(**parts: Any) -> list[str]:
+        return [one.sentence for one in boot(Scenario(Topology.of([[128, 256]] * 2), **parts)).found]
+
+    assert denied(options="arm64.nosve") == denied(nosve=True) != []
+    assert denied(options="id_aa64pfr0.sve=0") == denied(nosve=True)
 
 
 def test_a_cpu_at_el1_dies_without_a_line_where_the_kernel_runs_at_el2() -> None:

@@ -53,6 +53,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "bug": boot_page(boot(read_scenario(find(Path("bug"))))),
         "phone": boot_page(boot(read_scenario(find(Path("phone"))))),
         "markup": boot_page(boot(marked_up())),
+        "features": boot_page(boot(read_scenario(find(Path("big-little"))))),
         "sweep": sweep_page(folder / "out"),
     }
     for name, page in made.items():
@@ -104,7 +105,7 @@ class Opened:
 
 @needs_browser
 @pytest.mark.parametrize(("size", "scheme"), [*SHOWN, *(pytest.param(*size, marks=pytest.mark.slow) for size in MORE)])
-@pytest.mark.parametrize("name", ["bug", "phone", "markup", "sweep"])
+@pytest.mark.parametrize("name", ["bug", "phone", "markup", "features", "sweep"])
 def test_a_page_fetches_nothing_says_nothing_and_fits(
     name: str, size: tuple[int, int], scheme: str, browser: Browser, pages: dict[str, Path]
 ) -> None:
@@ -216,6 +217,21 @@ def test_a_sweeps_columns_have_headings_in_words(pages: dict[str, Path]) -> None
     assert headings[:8] == ["design", "relay", "KVM mode", "memory", "hazard", "systems", "share", "first row"]
     assert headings[8:] == ["smallest row", "early0, bits", "early1, bits", "early2, bits", "late, bits"]
     assert "<td>out-of-bounds write</td>" in page
+
+
+def test_a_page_tells_of_features_where_they_are_modelled(pages: dict[str, Path]) -> None:
+    page = pages["features"].read_text(encoding="utf-8")
+    for words in (
+        'id="features"',
+        "ID_AA64PFR0_EL1.CSV3",
+        "arm,cortex-a76",
+        "HAS_VIRT_HOST_EXTN",
+        "asimddp",
+        "spec_store_bypass",
+        "<dt>taint</dt>",
+    ):
+        assert words in page
+    assert 'id="features"' not in pages["bug"].read_text(encoding="utf-8")
 
 
 def test_the_same_boot_gives_the_same_page() -> None:

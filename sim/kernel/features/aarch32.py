@@ -25,7 +25,7 @@ class Asymmetric32Bit:
 
         Args:
             number: the CPU.
-            online: the CPUs that are online, in ascending order.
+            online: the CPUs that are online.
             line: writes a line to the log.
             is_32bit: the CPU runs 32-bit programs.
         """
@@ -33,7 +33,7 @@ class Asymmetric32Bit:
             self.cpus.add(number)
         if (0 in self.cpus) == is_32bit or self.pinned is not None:
             return False
-        self.pinned = number if is_32bit else next(one for one in online if one in self.cpus)
+        self.pinned = number if is_32bit else min(one for one in online if one in self.cpus)
         line(
             f"CPU features: Asymmetric 32-bit EL0 support detected on CPU {number}; "
             f"CPU hot-unplug disabled on CPU {self.pinned}"

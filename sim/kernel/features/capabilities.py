@@ -8,11 +8,17 @@ Source: arch/arm64/kernel/cpufeature.c (``update_cpu_capabilities``, ``enable_cp
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sim import rules
-from sim.cpufeature_tables import Capability
+from sim.cpufeature_tables import Capability, KernelTables
 from sim.cpufeature_tables.tables import Requirement
+from sim.kernel.features.core_models import is_of_other_models
+from sim.kernel.features.field_entries import FieldEntries
+from sim.kernel.features.system_registers import SystemRegisters
 
+WITH_EFFECTS = ("HW_DBM", "HAS_AMU_EXTN", "SPECTRE_V2", "SPECTRE_V4", "SPECTRE_BHB")
+"""The capabilities whose enabling on a CPU shows in the log or in sysfs."""
 Placed = tuple[int, Capability]
 """An entry with its place among the entries."""
 
@@ -34,11 +40,13 @@ class CapabilityTable:
     """The entries of one kernel, sorted by what their types say.
 
     Args:
+        tables: the kernel's tables.
         entries: the entries that the kernel is built with, in the order of their numbers.
     """
 
-    def __init__(self, entries: Iterable[Capability]) -> None:
+    def __init__(self, tables: KernelTables, entries: Iterable[Capability]) -> None:
         self.entries = tuple(entries)
+        self.of_fields = FieldEntries(tables, self.entries)
         self.place = {one.label: place for place, one in enumerate(self.entries)}
         self.of_boot = self._having("BOOT")
         self.of_system = self._having("SYSTEM")
@@ -55,14 +63,24 @@ class CapabilityTable:
         self.boot_mask = _mask(self.of_boot)
         self.optional_late = _mask(self._having("OPTIONAL_LATE"))
         self.permitted_late = _mask(self._having("PERMITTED_LATE"))
+        self.with_effects = tuple(placed for placed in enumerate(self.entries) if placed[1].name in WITH_EFFECTS)
 
     def _having(self, *words: str) -> tuple[Placed, ...]:
         """Return the entries whose types have any of these words."""
         return tuple((place, one) for place, one in enumerate(self.entries) if not set(words).isdisjoint(one.type))
 
+    def of_other_models(self, midr: int) -> int:
+        """Return the capabilities that a core model cannot have, since their entries name other models."""
+        return _of_other_models(self, midr)
+
     def names(self, members: int) -> list[str]:
         """Return the names of a set's members."""
         return [one.label for place, one in enumerate(self.entries) if members >> place & 1]
+
+
+@lru_cache(maxsize=4096)
+def _of_other_models(table: CapabilityTable, midr: int) -> int:
+    return _mask(tuple(placed for placed in enumerate(table.entries) if is_of_other_models(midr, placed[1])))
 
 
 def _mask(entries: tuple[Placed, ...]) -> int:
@@ -98,40 +116,38 @@ class Capabilities:
         place = self.table.place.get(name)
         return place is not None and bool(self.system >> place & 1)
 
-    @property
-    def has_effects(self) -> bool:
-        """True if enabling a capability on a CPU may show, since it is of that CPU alone."""
-        return any(self.system >> place & 1 for place, _one in self.table.at_secondaries)
-
     def of_system(self) -> Iterator[Placed]:
         """Yield the capabilities that the system has, in the order of their numbers, with their places."""
         for place, one in enumerate(self.table.entries):
             if self.system >> place & 1:
                 yield place, one
 
-    def detect_boot(self, matches: Callable[[Requirement], bool]) -> None:
+    def detect_boot(self, matches: Callable[[Requirement], bool], midr: int) -> None:
         """Detect what the boot CPU decides, and what it has itself."""
-        self._detect(self.table.at_boot, 0, matches)
+        self._detect(self.table.at_boot, 0, matches, self.table.of_other_models(midr))
         self.boot = self.system & self.table.boot_mask
 
-    def detect_local(self, number: int, matches: Callable[[Requirement], bool]) -> None:
+    def detect_local(self, number: int, matches: Callable[[Requirement], bool], midr: int) -> None:
         """Detect what an early CPU has itself; what all early CPUs must have, ends with the first that lacks it."""
         for place, one in self.table.of_all_early:
             if self.system >> place & 1 and not matches(one):
                 self.system &= ~(1 << place)
-        self._detect(self.table.of_local, number, matches)
+        self._detect(self.table.of_local, number, matches, self.table.of_other_models(midr))
 
-    def detect_system(self, matches: Callable[[Requirement], bool]) -> None:
+    def detect_system(self, matches: Callable[[Requirement], bool], registers: SystemRegisters) -> None:
         """Detect what the sanitised registers show."""
-        self._detect(self.table.of_system, None, matches)
+        self._detect(self.table.of_system, None, matches, self.table.of_fields.unmet(registers))
 
-    def _detect(self, scope: tuple[Placed, ...], number: int | None, matches: Callable[[Requirement], bool]) -> None:
+    def _detect(
+        self, scope: tuple[Placed, ...], number: int | None, matches: Callable[[Requirement], bool], absent: int
+    ) -> None:
         for place, one in scope:
-            if not self.system >> place & 1 and matches(one):
+            if not (self.system | absent) >> place & 1 and matches(one):
                 if one.description is not None and one.per_cpu is None and "MATCH_ALL_EARLY" not in one.type:
                     self._line(f"CPU features: detected: {one.description}")
                 self.system |= 1 << place
-                self.decided_by[place] = number
+                # What all early CPUs must have is detected on the boot CPU, and lost with the first that lacks it.
+                self.decided_by[place] = None if "MATCH_ALL_EARLY" in one.type else number
 
     def log_counted(self, cpu_list: Callable[[list[int]], str]) -> None:
         """Log the capabilities that name CPUs, and those that all early CPUs turned out to have."""
@@ -143,32 +159,35 @@ class Capabilities:
             elif self.cpus.get(place):
                 self._line(f"CPU features: detected: {one.description} on CPU{cpu_list(self.cpus[place])}")
 
-    def verify_boot(self, matches: Callable[[Requirement], bool]) -> Conflict | None:
+    def verify_boot(self, matches: Callable[[Requirement], bool], midr: int) -> Conflict | None:
         """Judge what every secondary must share with the boot CPU, and return the first contradiction."""
-        return self._verify(self.table.of_boot, matches, _nothing)
+        return self._verify(self.table.of_boot, matches, midr, _nothing)
 
     def verify_late(
-        self, matches: Callable[[Requirement], bool], enable: Callable[[int, Capability], None]
+        self, matches: Callable[[Requirement], bool], midr: int, enable: Callable[[int, Capability], None]
     ) -> Conflict | None:
         """Judge a late CPU, and return the first contradiction.
 
         Args:
             matches: tells whether the CPU has a capability.
+            midr: the CPU's model.
             enable: called for each capability of the system's, up to the contradiction.
         """
-        return self._verify(self.table.of_late, matches, enable)
+        return self._verify(self.table.of_late, matches, midr, enable)
 
     def _verify(
         self,
         scope: tuple[Placed, ...],
         matches: Callable[[Requirement], bool],
+        midr: int,
         enable: Callable[[int, Capability], None],
     ) -> Conflict | None:
         table = self.table
+        absent = table.of_other_models(midr)
         for place, one in scope:
             bit = 1 << place
-            system, cpu = self.system & bit, bit if matches(one) else 0
-            if rules.conflicts(system, cpu, table.optional_late, table.permitted_late):
+            system, cpu = self.system & bit, bit if not absent & bit and matches(one) else 0
+            if system != cpu and rules.conflicts(system, cpu, table.optional_late, table.permitted_late):
                 return Conflict(one, bool(system))
             if system:
                 enable(place, one)

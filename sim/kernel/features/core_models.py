@@ -6,6 +6,8 @@ Source: arch/arm64/include/asm/cputype.h (``midr_is_cpu_model_range``), arch/arm
 from collections.abc import Iterable
 from functools import lru_cache
 
+from sim.cpufeature_tables.tables import Requirement
+
 MidrRange = tuple[str, str, str]
 _MODEL = 0xFF0FFFF0
 """The bits of MIDR_EL1 that name a model: implementer, architecture and part number."""
@@ -25,7 +27,8 @@ def is_in_range(midr: int, one: MidrRange) -> bool:
     return midr & _MODEL == model and lowest <= midr & _VARIANT_REVISION <= highest
 
 
-def is_in_list(midr: int, ranges: Iterable[MidrRange]) -> bool:
+@lru_cache(maxsize=4096)
+def is_in_list(midr: int, ranges: tuple[MidrRange, ...]) -> bool:
     """Return True if a model is in any of these ranges."""
     return any(is_in_range(midr, one) for one in ranges)
 
@@ -36,6 +39,15 @@ def is_mended(midr: int, revidr: int, fixed: Iterable[tuple[str, str]]) -> bool:
         midr & _VARIANT_REVISION == variant_revision and revidr & bits
         for variant_revision, bits in map(_numbers, fixed)
     )
+
+
+def is_of_other_models(midr: int, one: Requirement) -> bool:
+    """Return True if an entry of the tables names core models, and a model is none of them."""
+    if one.any_of:
+        return all(is_of_other_models(midr, each) for each in one.any_of)
+    if one.model is not None:
+        return not is_kryo(midr, one.model)
+    return bool(one.midr) and not is_in_list(midr, one.midr)
 
 
 def is_kryo(midr: int, model: str) -> bool:

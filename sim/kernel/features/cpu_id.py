@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from sim.id_registers import IdField
 from sim.kernel.features.cache_type import CTR_WORD, effective_ctr
@@ -10,7 +11,7 @@ from sim.kernel.features.system_registers import SystemRegisters
 from sim.topology import Weakness
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CpuId:
     """A CPU's registers as its core, its firmware and the scenario have them (``struct cpuinfo_arm64``)."""
 
@@ -66,12 +67,12 @@ class CpuId:
         """Return the value of a field; 0 of a register that the core does not state."""
         return field.of(self.registers.get(field.register, 0))
 
-    @property
+    @cached_property
     def has_aarch32_el0(self) -> bool:
         """True if the CPU runs 32-bit programs."""
         return self.field(EL0) == AARCH32
 
-    @property
+    @cached_property
     def has_mte(self) -> bool:
         """True if the CPU has tags in memory, so that it has GMID_EL1."""
         return self.field(MTE) >= MTE_WITH_TAGS

@@ -3,9 +3,11 @@
 Source: arch/arm64/kernel/cpufeature.c (``setup_elf_hwcaps``, ``verify_local_elf_hwcaps``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from sim.cpufeature_tables import Hwcap
+from sim.cpufeature_tables import Hwcap, KernelTables
+from sim.kernel.features.field_entries import FieldEntries
+from sim.kernel.features.system_registers import SystemRegisters
 
 _CPUID, _EVTSTRM = 1 << 11, 1 << 2
 """HWCAP_CPUID, which every kernel of the series promises, and HWCAP_EVTSTRM, which the timer's driver does."""
@@ -14,15 +16,30 @@ _COMPAT_AES = 1
 _EXTRA_NAMES = {2: "evtstrm", 11: "cpuid"}
 
 
+class HwcapTable:
+    """The hwcaps that one kernel looks for.
+
+    Args:
+        tables: the kernel's tables.
+        entries: those of their hwcaps that the kernel is built with, in its order.
+    """
+
+    def __init__(self, tables: KernelTables, entries: Iterable[Hwcap]) -> None:
+        self.entries = tuple(entries)
+        self.of_fields = FieldEntries(tables, self.entries)
+        names = {one.bit: one.cpuinfo_name for one in self.entries if one.bit is not None} | _EXTRA_NAMES
+        self.cpuinfo_names = sorted(names.items())
+
+
 class Hwcaps:
     """The hwcaps of a system.
 
     Args:
-        entries: what the kernel looks for, in its order.
+        table: what the kernel looks for.
     """
 
-    def __init__(self, entries: tuple[Hwcap, ...]) -> None:
-        self._entries = entries
+    def __init__(self, table: HwcapTable) -> None:
+        self._table = table
         self.elf = _CPUID | _EVTSTRM
         """AT_HWCAP, AT_HWCAP2 and AT_HWCAP3, 64 bits each."""
         self.compat = [_COMPAT_DEFAULT | _COMPAT_EVTSTRM, 0]
@@ -32,20 +49,22 @@ class Hwcaps:
         """Return everything that later steps depend on."""
         return self.elf, tuple(self.compat)
 
-    def setup(self, matches: Callable[[Hwcap], bool]) -> None:
+    def setup(self, matches: Callable[[Hwcap], bool], registers: SystemRegisters) -> None:
         """Promise to 64-bit programs what the sanitised registers show."""
-        for one in self._entries:
-            if not one.compat and matches(one):
-                self._promise(one)
+        self._setup(matches, registers, compat=False)
 
-    def setup_compat(self, matches: Callable[[Hwcap], bool], *, without_aes: bool) -> None:
+    def setup_compat(self, matches: Callable[[Hwcap], bool], registers: SystemRegisters, *, without_aes: bool) -> None:
         """Promise to 32-bit programs what the sanitised registers show."""
-        for one in self._entries:
-            if one.compat and matches(one):
-                self._promise(one)
+        self._setup(matches, registers, compat=True)
         # An erratum makes AES instructions of 32-bit programs wrong.
         if without_aes:
             self.compat[1] &= ~_COMPAT_AES
+
+    def _setup(self, matches: Callable[[Hwcap], bool], registers: SystemRegisters, *, compat: bool) -> None:
+        unmet = self._table.of_fields.unmet(registers)
+        for place, one in enumerate(self._table.entries):
+            if one.compat is compat and not unmet >> place & 1 and matches(one):
+                self._promise(one)
 
     def _promise(self, one: Hwcap) -> None:
         if one.compat:
@@ -60,7 +79,7 @@ class Hwcaps:
             matches: tells whether the CPU has what a promise needs.
             has_aarch32: the CPU runs 32-bit programs.
         """
-        for one in self._entries:
+        for one in self._table.entries:
             if self._is_promised(one) and (has_aarch32 or not one.compat) and not matches(one):
                 return one
         return None
@@ -76,5 +95,4 @@ class Hwcaps:
 
     def cpuinfo(self) -> list[str]:
         """Return the names in /proc/cpuinfo, in the order of their bits."""
-        names = {one.bit: one.cpuinfo_name for one in self._entries if one.bit is not None} | _EXTRA_NAMES
-        return [names[bit] for bit in sorted(names) if self.elf >> bit & 1]
+        return [name for bit, name in self._table.cpuinfo_names if self.elf >> bit & 1]

@@ -3,12 +3,11 @@
 Source: arch/arm64/kernel/idreg-override.c.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sim.cpufeature_tables import Field, KernelTables
-from sim.cpufeature_tables.feature_words import ALIAS_SINCE, ALIASES, FIELD_OPTIONS, ONE_BIT, WHOLE_REGISTERS
+from sim.cpufeature_tables.feature_words import FIELD_OPTIONS, ONE_BIT, WHOLE_REGISTERS, asked_values
 
 Series = tuple[int, int]
 _FIELD_BITS = 0xF
@@ -52,12 +51,6 @@ class Override:
         return (value & ~self.mask) | (self.value & self.mask)
 
 
-_NUMBERS_SINCE = (6, 9)
-"""The first series that takes a hexadecimal digit, with or without 0x; before, the number's form gives its base."""
-_DIGIT = re.compile(r"(?:0x)?([0-9a-f])", re.IGNORECASE | re.ASCII)
-_NUMBER = re.compile(r"0x[0-9a-f]{1,16}|0[0-7]{0,22}|[1-9]\d{0,18}", re.IGNORECASE | re.ASCII)
-
-
 def overrides(
     words: list[str], tables: KernelTables, series: Series, boot_cpu: Mapping[str, int], *, nosve_hides_sme: bool
 ) -> dict[str, Override]:
@@ -71,7 +64,7 @@ def overrides(
         nosve_hides_sme: ``arm64.nosve`` stands for ``id_aa64pfr1.sme=0`` as well.
     """
     found: dict[str, Override] = {}
-    for name, value in _asked(words, series, nosve_hides_sme=nosve_hides_sme):
+    for name, value in asked_values(words, series, nosve_hides_sme=nosve_hides_sme):
         known = FIELD_OPTIONS.get(name)
         if known is None or known.since > series:
             continue
@@ -86,33 +79,6 @@ def overrides(
         if value == 0 and name in WHOLE_REGISTERS and WHOLE_REGISTERS[name] in tables.registers:
             found[WHOLE_REGISTERS[name]] = Override(0, (1 << 64) - 1)
     return found
-
-
-def _asked(words: list[str], series: Series, *, nosve_hides_sme: bool) -> Iterator[tuple[str, int]]:
-    """Yield the fields that a command line names, aliases resolved, with their values."""
-    for word in words:
-        if ALIAS_SINCE.get(word, series) > series:
-            continue
-        also = " id_aa64pfr1.sme=0" if word == "arm64.nosve" and nosve_hides_sme else ""
-        for one in (ALIASES.get(word, word) + also).split():
-            name, _, text = one.replace("-", "_").partition("=")
-            value = _number(text, series)
-            if value is not None:
-                yield name, value
-
-
-def _number(text: str, series: Series) -> int | None:
-    """Return the value that the kernel reads; None where it is not a number, so that the word has no effect.
-
-    >>> _number("f", (6, 12)), _number("f", (6, 1)), _number("15", (6, 1))
-    (15, None, 15)
-    """
-    if series >= _NUMBERS_SINCE:
-        digit = _DIGIT.fullmatch(text)
-        return None if digit is None else int(digit[1], 16)
-    if _NUMBER.fullmatch(text) is None:
-        return None
-    return int(text, 8) if text.startswith("0") and text.isdecimal() else int(text, 0)
 
 
 def _shrink_granule(found: dict[str, Override], boot_cpu: Mapping[str, int], page_bytes: int) -> None:

@@ -8,6 +8,7 @@ Source: arch/arm64/kernel/cpufeature.c, cpu_errata.c, proton-pack.c.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol
 
 from sim.cpufeature_tables import KernelTables
@@ -105,21 +106,25 @@ class SystemSoFar(Protocol):
 Matcher = Callable[[SystemSoFar, Requirement, LocalReading | None], bool]
 
 
-def _value(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> int:
-    """Return the value of the entry's register in the scope."""
-    assert one.register is not None
-    return system.registers.read(one.register) if cpu is None else cpu.register(one.register)
-
-
 def _has_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
-    field = system.tables.field_of(one)
-    return one.is_met_by(field.of(_value(system, one, cpu)), field)
+    assert one.register is not None
+    value = system.registers.read(one.register) if cpu is None else cpu.register(one.register)
+    return _is_met_by(system.tables, one, value)
+
+
+# A boot asks the same of the same values many times, and so do the boots after it.
+@lru_cache(maxsize=16384)
+def _is_met_by(tables: KernelTables, one: Requirement, register_value: int) -> bool:
+    field = tables.field_of(one)
+    return one.is_met_by(field.of(register_value), field)
 
 
 def _has_user_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert one.register is not None
-    field, reg = system.tables.field_of(one), system.registers.regs[one.register]
-    return reg.user_mask & field.mask == field.mask and _has_cpuid_feature(system, one, cpu)
+    if not _has_cpuid_feature(system, one, cpu):
+        return False
+    mask = system.tables.field_of(one).mask
+    return system.registers.regs[one.register].user_mask & mask == mask
 
 
 def _has_extension(name: str) -> Matcher:
@@ -192,13 +197,18 @@ _ADDRESS_AUTH = tuple(f"HAS_ADDRESS_AUTH_{name}" for name in ("ARCH_QARMA5", "AR
 _GENERIC_AUTH = tuple(f"HAS_GENERIC_AUTH_{name}" for name in ("ARCH_QARMA5", "ARCH_QARMA3", "IMP_DEF"))
 
 
+@lru_cache(maxsize=256)
+def _named(tables: KernelTables, names: tuple[str, ...]) -> tuple[Requirement, ...]:
+    return tuple(one for one in tables.capabilities if one.name in names)
+
+
 def _has_address_auth_metacap(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
-    return any(one.name in _ADDRESS_AUTH and matches(system, one, cpu) for one in system.tables.capabilities)
+    return any(matches(system, one, cpu) for one in _named(system.tables, _ADDRESS_AUTH))
 
 
 def _has_generic_auth(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
     # Whatever the scope, the sanitised registers decide.
-    return any(one.name in _GENERIC_AUTH and matches(system, one, None) for one in system.tables.capabilities)
+    return any(matches(system, one, None) for one in _named(system.tables, _GENERIC_AUTH))
 
 
 _LPA2 = {4096: ((TGRAN4, 1), (TGRAN4_2, 3)), 16384: ((TGRAN16, 2), (TGRAN16_2, 3))}
@@ -319,7 +329,7 @@ _NEOVERSE_N1 = ("410fd0c0", "0", "f0000f")
 
 def _has_neoverse_n1_erratum_1542419(_system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return is_in_list(cpu.midr, [_NEOVERSE_N1]) and bool(cpu.raw_ctr & DIC)
+    return is_in_list(cpu.midr, (_NEOVERSE_N1,)) and bool(cpu.raw_ctr & DIC)
 
 
 _THUNDERX = ("430f0a10", "0", "10000f")
@@ -327,7 +337,7 @@ _THUNDERX = ("430f0a10", "0", "10000f")
 
 def _has_no_hw_prefetch(_system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    return is_in_list(cpu.midr, [_THUNDERX])
+    return is_in_list(cpu.midr, (_THUNDERX,))
 
 
 def _is_kryo_midr(_system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:

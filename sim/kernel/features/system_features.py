@@ -4,9 +4,9 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_feat
 ``check_local_cpu_capabilities``, ``setup_system_features``, ``verify_local_cpu_capabilities``).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from msgspec.structs import replace
 
@@ -17,7 +17,7 @@ from sim.kernel.features.cache_type import policy_name
 from sim.kernel.features.capabilities import Capabilities, CapabilityTable, Conflict
 from sim.kernel.features.core_models import is_in_list
 from sim.kernel.features.cpu_id import CpuId, LocalReading
-from sim.kernel.features.hwcaps import Hwcaps
+from sim.kernel.features.hwcaps import Hwcaps, HwcapTable
 from sim.kernel.features.id_fields import (
     AARCH32,
     AMU,
@@ -68,9 +68,13 @@ _16_BITS = 2
 """The value of ASIDBits and VMIDBits that means 16 bits."""
 _DIRTY_BIT = 2
 """The least value of HAFDBS with hardware management of the dirty bit."""
+_EXTENSIONS = {"MPAMIDR_EL1": MPAM, "ZCR_EL1": SVE, "SMCR_EL1": SME}
+"""Registers of an extension, with the field that tells of it."""
 _PHYSICAL_BITS = {0: 32, 1: 36, 2: 40, 3: 42, 4: 44, 5: 48, 6: 52, 7: 56}
 
 
+_COUNTED = frozenset({"HW_DBM", "HAS_AMU_EXTN"})
+"""The capabilities whose CPUs the kernel counts; the others that show do so once for CPUs that are alike."""
 _LISTED = {
     "HAS_AMU_EXTN": ("Activity Monitors Unit (AMU)", "amu_cpus"),
     "HW_DBM": ("Hardware dirty bit management", "dbm_cpus"),
@@ -116,7 +120,7 @@ class FeatureOptions:
 
 
 @lru_cache(maxsize=64)
-def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityTable, tuple[Hwcap, ...]]:
+def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityTable, HwcapTable]:
     """Return the entries of the tables that a kernel is built with."""
 
     def is_built(one: Requirement) -> bool:
@@ -131,7 +135,7 @@ def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityT
         return one
 
     capabilities = (as_built(one) for one in tables.capabilities if is_built(one) and one.name not in options.without)
-    return CapabilityTable(capabilities), tuple(one for one in tables.hwcaps if is_built(one))
+    return CapabilityTable(tables, capabilities), HwcapTable(tables, filter(is_built, tables.hwcaps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,7 @@ class SystemFeatures:
         self._boot: CpuId | None = None
         self._boot_aarch32: CpuId | None = None
         # What was found of CPUs that are alike, so that each kind is judged once: nothing later depends on it.
+        self._like_the_boot_cpu: set[tuple[CpuId, tuple[object, ...]]] = set()
         self._nothing_new: set[tuple[CpuId, tuple[object, ...]]] = set()
         self._nothing_differs: set[tuple[CpuId, tuple[object, ...]]] = set()
         self._variation_told = False
@@ -274,8 +279,7 @@ class SystemFeatures:
         return cpu.field(HAFDBS) >= _DIRTY_BIT and not is_in_list(cpu.midr, self.tables.midr_lists["broken_dbm"])
 
     def _matches(self, cpu: CpuId | None) -> Callable[[Requirement], bool]:
-        reading = None if cpu is None else LocalReading(cpu, self.registers)
-        return lambda one: matches(self, one, reading)
+        return partial(matches, self, cpu=None if cpu is None else LocalReading(cpu, self.registers))
 
     def detected_icache(self, number: int, cpu: CpuId) -> None:
         """Log the policy of a CPU's instruction cache."""
@@ -293,7 +297,7 @@ class SystemFeatures:
                 self.registers.init(name, boot.value(name), self._tell, known)
         if boot.has_aarch32_el0:
             self._boot_aarch32 = boot
-        self.capabilities.detect_boot(self._matches(boot))
+        self.capabilities.detect_boot(self._matches(boot), boot.midr)
 
     def _is_initialised(self, name: str, boot: CpuId) -> bool:
         """Return True if the boot CPU gives a register its first value."""
@@ -309,7 +313,7 @@ class SystemFeatures:
         """
         if name == "GMID_EL1":
             return cpu.has_mte
-        extension = {"MPAMIDR_EL1": MPAM, "ZCR_EL1": SVE, "SMCR_EL1": SME}.get(name)
+        extension = _EXTENSIONS.get(name)
         if extension is SME and not self.options.config.get("CONFIG_ARM64_SME", True):
             return False
         return extension is None or bool(self.registers.field(extension))
@@ -337,7 +341,13 @@ class SystemFeatures:
         """Judge what every secondary must share with the boot CPU; a CPU like that has it."""
         if cpu is self._boot:
             return None
-        return self._told(number, self.capabilities.verify_boot(self._matches(cpu)))
+        judged = cpu, self._state()
+        if judged in self._like_the_boot_cpu:
+            return None
+        conflict = self.capabilities.verify_boot(self._matches(cpu), cpu.midr)
+        if conflict is None:
+            self._like_the_boot_cpu.add(judged)
+        return self._told(number, conflict)
 
     def detect_local(self, number: int, cpu: CpuId) -> None:
         """Detect what an early CPU has itself."""
@@ -346,7 +356,7 @@ class SystemFeatures:
         before = self._state()
         if (cpu, before) in self._nothing_new:
             return
-        self.capabilities.detect_local(number, self._matches(cpu))
+        self.capabilities.detect_local(number, self._matches(cpu), cpu.midr)
         if self._state() == before:
             self._nothing_new.add((cpu, before))
 
@@ -361,7 +371,7 @@ class SystemFeatures:
         def enable(place: int, one: Capability) -> None:
             self._enable(place, one, number, reading)
 
-        conflict = self.capabilities.verify_late(self._matches(cpu), enable)
+        conflict = self.capabilities.verify_late(self._matches(cpu), cpu.midr, enable)
         if self.taint & TAINT_WARN:
             self.tainted_by.setdefault(TAINT_WARN, number)
         return self._told(number, conflict)
@@ -433,29 +443,27 @@ class SystemFeatures:
         return True
 
     def _compare(self, cpu: CpuId) -> Iterator[str]:
-        """Yield the registers that the kernel looks at on a CPU."""
-        registers = self.tables.registers.items()
-        yield from (
-            name
-            for name, one in registers
-            # A register of an extension comes after that of the extension's field, which this CPU may have changed.
-            if one.compared and not one.is_aarch32 and self._is_looked_at(name, cpu)
-        )
+        """Yield the registers that the kernel looks at on a CPU, without those that are as the boot CPU's.
+
+        The boot CPU's value changes nothing: what it had first is safe for it, and so is everything that followed.
+        """
+        differing = _differing(self.tables.compared, cpu, self._boot)
+        # A register of an extension comes after that of the extension's field, which this CPU may have changed.
+        yield from (name for name in differing if self._is_looked_at(name, cpu))
         if not cpu.has_aarch32_el0:
             return
         self._lazy_init_32bit(cpu)
         if self.registers.field(EL1) != AARCH32:
             for register, name in _RELAXED:
                 self.registers.relax(register, name)
-        yield from (name for name, one in registers if one.is_aarch32)
+        yield from _differing(self.tables.aarch32, cpu, self._boot_aarch32)
 
     def _lazy_init_32bit(self, cpu: CpuId) -> None:
         """Let the first CPU that runs 32-bit programs give the 32-bit registers their first value."""
         if self._boot_aarch32 is None and self.options.allow_mismatched_32bit_el0:
             self._boot_aarch32 = cpu
-            for name, table in self.tables.registers.items():
-                if table.is_aarch32:
-                    self.registers.init(name, cpu.value(name), self._tell)
+            for name in self.tables.aarch32:
+                self.registers.init(name, cpu.value(name), self._tell)
 
     def vulnerabilities(self) -> dict[str, str]:
         """Return what /sys/devices/system/cpu/vulnerabilities tells."""
@@ -463,7 +471,7 @@ class SystemFeatures:
 
     def setup_system_capabilities(self) -> None:
         """Detect what the sanitised registers show."""
-        self.capabilities.detect_system(self._matches(None))
+        self.capabilities.detect_system(self._matches(None), self.registers)
 
     def enable_everywhere(self, online: Iterable[tuple[int, CpuId]]) -> None:
         """Enable every capability on the CPUs that are online.
@@ -471,12 +479,17 @@ class SystemFeatures:
         Args:
             online: the CPUs, each with its registers.
         """
-        if not self.capabilities.has_effects:
+        has = self.capabilities.system
+        enabled = [(place, one) for place, one in self.capabilities.table.with_effects if has >> place & 1]
+        if not enabled:
             return
+        kinds: set[CpuId] = set()
         for number, cpu in online:
             reading = LocalReading(cpu, self.registers)
-            for place, one in self.capabilities.of_system():
-                self._enable(place, one, number, reading)
+            for place, one in enabled:
+                if one.name in _COUNTED or cpu not in kinds:
+                    self._enable(place, one, number, reading)
+            kinds.add(cpu)
 
     def _enable(self, place: int, one: Capability, number: int, cpu: LocalReading) -> None:
         """Enable a capability on a CPU: only what others can see of it is modelled."""
@@ -525,15 +538,15 @@ class SystemFeatures:
         for erratum, register, name in _HIDDEN_BY:
             if self.has(erratum):
                 self.registers.hide(register, name)
-        self.hwcaps.setup(self._matches(None))
+        self.hwcaps.setup(self._matches(None), self.registers)
         if self.has("HAS_32BIT_EL0_DO_NOT_USE"):
             self.setup_compat_hwcaps()
 
     def setup_compat_hwcaps(self) -> None:
         """Promise hwcaps to 32-bit programs."""
-        self.hwcaps.setup_compat(self._matches(None), without_aes=self.has(_AES_ERRATUM))
+        self.hwcaps.setup_compat(self._matches(None), self.registers, without_aes=self.has(_AES_ERRATUM))
 
-    def cpu_online(self, number: int, cpu: CpuId, online: list[int]) -> None:
+    def cpu_online(self, number: int, cpu: CpuId, online: Collection[int]) -> None:
         """Count a CPU that came online among those that run 32-bit programs."""
         if not self.options.allow_mismatched_32bit_el0:
             return
@@ -543,6 +556,12 @@ class SystemFeatures:
     def lacks_breakpoints(self, cpu: CpuId) -> bool:
         """Return True if a CPU has fewer breakpoints or watchpoints than the kernel resets on each CPU."""
         return cpu.field(BRPS) + 1 < self.slots[0] or cpu.field(WRPS) + 1 < self.slots[1]
+
+
+@lru_cache(maxsize=4096)
+def _differing(names: tuple[str, ...], cpu: CpuId, reference: CpuId | None) -> tuple[str, ...]:
+    """Return the registers in which a CPU is not like another; a missing CPU's are 0."""
+    return tuple(name for name in names if cpu.value(name) != (0 if reference is None else reference.value(name)))
 
 
 def _vmid_bits(vmidbits: int) -> int:

@@ -6,6 +6,7 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_ftr_reg``, ``update_cpu_ftr_r
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sim.cpufeature_tables import Field, KernelTables, Register, SafeType
 from sim.id_registers import IdField
@@ -47,7 +48,6 @@ class SystemRegisters:
         self.regs = {name: FtrReg(table) for name, table in tables.registers.items()}
         self._overrides = dict(overrides)
         self._config = config
-        self._safe_values: dict[tuple[str, int, int], int] = {}
         self.version = 0
         """The number of changes so far; two moments with one version have the same values."""
 
@@ -82,20 +82,19 @@ class SystemRegisters:
         if reg is None:
             return
         override = self._overrides.get(name)
-        for field in reg.table.fields:
-            if override is not None:
+        if override is not None:
+            for field in reg.table.fields:
                 is_known = known is None or field.name in known
                 value = self._overridden(name, field, override, value, warn if is_known else _unsaid)
-            if not self._is_visible(field):
-                reg.user_value = field.put(reg.user_value, field.safe)
-            else:
-                reg.user_mask |= field.mask
+        reg.user_mask, reg.user_value = reg.table.visible_mask, reg.table.hidden_value
+        for option, field in reg.table.visible_by_config:
+            if option in self._config:
+                is_visible = self._config[option]
+                reg.user_mask = field.put(reg.user_mask, -is_visible)
+                reg.user_value = field.put(reg.user_value, 0 if is_visible else field.safe)
         reg.strict_mask = reg.table.strict_mask
         reg.system_value = value & reg.table.listed_mask
         self.version += 1
-
-    def _is_visible(self, field: Field) -> bool:
-        return field.visible if field.visible_if is None else self._config.get(field.visible_if, field.visible)
 
     def _overridden(self, name: str, field: Field, override: Override, value: int, warn: Warn) -> int:
         """Return a register's value with one field overridden, if the override is safe there."""
@@ -123,10 +122,9 @@ class SystemRegisters:
         if reg is None:
             return ()
         old = reg.system_value
-        key = (name, old, value)
-        if key not in self._safe_values:
-            self._safe_values[key] = _safe(reg.table, old, value)
-        reg.system_value = new = self._safe_values[key]
+        if value & reg.table.listed_mask == old:
+            return ()
+        reg.system_value = new = _safe(reg.table, old, value)
         if new == old:
             return ()
         self.version += 1
@@ -157,10 +155,7 @@ def _unsaid(_line: str) -> None:
     """Drop a line on a field of which nothing is known."""
 
 
+# CPUs of a few kinds meet in every boot, so the same values are made safe again and again.
+@lru_cache(maxsize=16384)
 def _safe(table: Register, system: int, value: int) -> int:
-    """Return the safe value of a register, field by field."""
-    for field in table.fields:
-        old, new = field.of(system), field.of(value)
-        if old != new:
-            system = field.put(system, field.safe_value(old, new))
-    return system
+    return table.safe_value(system, value)

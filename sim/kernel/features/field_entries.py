@@ -1,0 +1,48 @@
+"""Entries of the tables that look at a field of the sanitised registers, sorted by register.
+
+Most entries do, and most of a boot's values were seen before: which entries a register's value rules out is computed
+once for each value.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from sim.cpufeature_tables import KernelTables
+from sim.cpufeature_tables.tables import Requirement
+from sim.kernel.features.system_registers import SystemRegisters
+
+_OF_FIELDS = frozenset({"has_cpuid_feature", "has_user_cpuid_feature", "has_sve_feature", "has_sme_feature"})
+"""The matchers that want a field's value of the system, whatever else they want."""
+
+
+class FieldEntries:
+    """The entries of one table that want a field's value, by their places.
+
+    Args:
+        tables: the kernel's tables.
+        entries: all entries, in the order of their places.
+    """
+
+    def __init__(self, tables: KernelTables, entries: Iterable[Requirement]) -> None:
+        self.tables = tables
+        self.by_register: dict[str, list[tuple[int, Requirement]]] = {}
+        for place, one in enumerate(entries):
+            if one.matcher in _OF_FIELDS and one.register is not None:
+                self.by_register.setdefault(one.register, []).append((place, one))
+
+    def unmet(self, registers: SystemRegisters) -> int:
+        """Return the places, as a set, of the entries that the sanitised registers do not meet."""
+        found = 0
+        for name in self.by_register:
+            found |= _unmet(self, name, registers.read(name))
+        return found
+
+
+@lru_cache(maxsize=16384)
+def _unmet(entries: FieldEntries, name: str, value: int) -> int:
+    found = 0
+    for place, one in entries.by_register[name]:
+        field = entries.tables.field_of(one)
+        if not one.is_met_by(field.of(value), field):
+            found |= 1 << place
+    return found
