@@ -270,17 +270,19 @@ def _measure(box: _Box, room_in: float) -> None:
 
 def _parts(topology: Topology) -> list[_Part]:
     """Return the parts of each CPU's square, from above."""
-    parts = [_part_of_cores(topology)] if all(cpu.features.core.has_all_features for cpu in topology.cpus) else []
     types = [one for one in VectorType if any(cpu.usable_vqs(one) for cpu in topology.cpus)]
-    parts += [_part_of_lengths(topology, one) for one in types]
-    return parts or [_part_of_lengths(topology, VectorType.SVE)]
+    lengths = [_part_of_lengths(topology, one) for one in types]
+    if all(cpu.features.core.has_all_features for cpu in topology.cpus):
+        return [_part_of_cores(topology, {look.colour for part in lengths for look in part.looks.values()}), *lengths]
+    return lengths or [_part_of_lengths(topology, VectorType.SVE)]
 
 
-def _part_of_cores(topology: Topology) -> _Part:
-    """Return the part with a colour for each core, in the order of their first CPUs."""
+def _part_of_cores(topology: Topology, taken: set[str]) -> _Part:
+    """Return the part with a colour for each core, in the order of their first CPUs; `taken` are lengths' colours."""
     names = dict.fromkeys(cpu.features.core.name for cpu in topology.logical)
+    palette = [one for one in _PALETTE if one not in taken]
     looks: dict[str | int, _Look] = {
-        name: _Look(name, _PALETTE[place % len(_PALETTE)]) for place, name in enumerate(names)
+        name: _Look(name, palette[place % len(palette)]) for place, name in enumerate(names)
     }
     return _Part(lambda cpu: cpu.features.core.name, looks)
 

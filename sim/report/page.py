@@ -176,7 +176,7 @@ def _hazards(outcome: Outcome, path: CriticalPath | None) -> list[HazardGroup]:
 
 
 class FeatureTables(NamedTuple):
-    """What a page tells of CPU features."""
+    """The tables of CPU features on a page."""
 
     fields: list[FieldRow]
     """The fields of ID registers in which CPUs differ."""

@@ -390,4 +390,4 @@ def test_a_topology_of_known_cores_is_coloured_by_core() -> None:
     )
     picture = plot_topology(mixed)
     assert_tidy(picture)
-    assert {"arm,cortex-a55", "arm,neoverse-v1, SVE to 256 bits"} <= {text for text, _ in boxes(picture)}
+    assert {"arm,cortex-a55", "arm,neoverse-v1", "SVE to 256 bits", "no SVE"} <= {text for text, _ in boxes(picture)}
