@@ -19,7 +19,7 @@ from sim.machine.firmware import Psci
 from sim.machine.registers import VectorUnit
 from sim.processes.freezer import Freezer
 from sim.processes.recorder import Recorder
-from sim.scenario import Fault, Scenario
+from sim.scenario import EL2, Fault, Scenario
 from sim.vectors import VectorType
 
 Steps = Generator[Event, Any, None]
@@ -118,6 +118,10 @@ class System:
             self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
             return True
         if self.scenario.runs_at_el2(0) and not self.scenario.runs_at_el2(hw_cpu):
+            if self.scenario.el(hw_cpu) == EL2:
+                words = "it lacks VHE, whose registers the kernel uses since its first patches"
+                self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, words)
+                return True
             self.lose(hw_cpu, LossKind.CANNOT_RUN_AT_EL2, "it cannot run at EL2, where the kernel does")
             return True
         return False
