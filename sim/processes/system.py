@@ -113,15 +113,14 @@ class System:
             self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
             return True
         self.hyp.levels.add(self.scenario.el(hw_cpu))
+        cannot_run_at_el2 = self.scenario.runs_at_el2(0) and not self.scenario.runs_at_el2(hw_cpu)
         dies = self.features.why_dies(hw_cpu)
+        if dies is None and cannot_run_at_el2 and self.scenario.el(hw_cpu) == EL2:
+            dies = "it lacks VHE, whose registers the kernel uses since its first patches"
         if dies is not None:
             self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
             return True
-        if self.scenario.runs_at_el2(0) and not self.scenario.runs_at_el2(hw_cpu):
-            if self.scenario.el(hw_cpu) == EL2:
-                words = "it lacks VHE, whose registers the kernel uses since its first patches"
-                self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, words)
-                return True
+        if cannot_run_at_el2:
             self.lose(hw_cpu, LossKind.CANNOT_RUN_AT_EL2, "it cannot run at EL2, where the kernel does")
             return True
         return False
