@@ -113,7 +113,7 @@ class System:
             self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
             return True
         self.hyp.levels.add(self.scenario.el(hw_cpu))
-        cannot_run_at_el2 = self.scenario.runs_at_el2(0) and not self.scenario.runs_at_el2(hw_cpu)
+        cannot_run_at_el2 = self.features.cannot_run_at_el2(hw_cpu)
         dies = self.features.why_dies(hw_cpu)
         if dies is None and cannot_run_at_el2 and self.scenario.el(hw_cpu) == EL2:
             dies = "it lacks VHE, whose registers the kernel uses since its first patches"

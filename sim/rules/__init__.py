@@ -7,7 +7,7 @@ A rule returns a set of lengths, a set whose members mean "yes", or a mask (ever
 `tests/test_rules_symbolic.py` on Z3's bit-vectors.
 """
 
-from sim.rules.bits import ARCHITECTURE_VQS, Bits, S, above, largest, one_if_any, smallest, smear, when
+from sim.rules.bits import ARCHITECTURE_VQS, Bits, M, Members, S, above, largest, one_if_any, smallest, smear, when
 from sim.rules.host_save import (
     FFR_BYTES_PER_VQ,
     HEADER_BYTES,
@@ -31,6 +31,7 @@ from sim.rules.late_cpu import (
     unsupported,
 )
 from sim.rules.register_fields import (
+    any_of,
     conflicts,
     exact,
     higher_or_zero_safe,
@@ -57,9 +58,12 @@ __all__ = [
     "Bits",
     "LateFindings",
     "LateVerdict",
+    "M",
+    "Members",
     "Reason",
     "S",
     "above",
+    "any_of",
     "below_floor",
     "buffer_bytes",
     "conflicts",

@@ -10,7 +10,8 @@ from sim.cpufeature_tables import Hwcap
 _CPUID, _EVTSTRM = 1 << 11, 1 << 2
 """HWCAP_CPUID, which every kernel of the series promises, and HWCAP_EVTSTRM, which the timer's driver does."""
 _COMPAT_DEFAULT, _COMPAT_EVTSTRM = 0x16_8096, 0x20_0000
-_COMPAT_AES = 1
+COMPAT_AES = 1
+"""The bit for AES in the second word of 32-bit programs."""
 _EXTRA_NAMES = {2: "evtstrm", 11: "cpuid"}
 
 
@@ -22,7 +23,7 @@ class Hwcaps:
     """
 
     def __init__(self, entries: tuple[Hwcap, ...]) -> None:
-        self._entries = entries
+        self.entries = entries
         self.elf = _CPUID | _EVTSTRM
         """AT_HWCAP, AT_HWCAP2 and AT_HWCAP3, 64 bits each."""
         self.compat = [_COMPAT_DEFAULT | _COMPAT_EVTSTRM, 0]
@@ -34,18 +35,18 @@ class Hwcaps:
 
     def setup(self, matches: Callable[[Hwcap], bool]) -> None:
         """Promise to 64-bit programs what the sanitised registers show."""
-        for one in self._entries:
+        for one in self.entries:
             if not one.compat and matches(one):
                 self._promise(one)
 
     def setup_compat(self, matches: Callable[[Hwcap], bool], *, without_aes: bool) -> None:
         """Promise to 32-bit programs what the sanitised registers show."""
-        for one in self._entries:
+        for one in self.entries:
             if one.compat and matches(one):
                 self._promise(one)
         # An erratum makes AES instructions of 32-bit programs wrong.
         if without_aes:
-            self.compat[1] &= ~_COMPAT_AES
+            self.compat[1] &= ~COMPAT_AES
 
     def _promise(self, one: Hwcap) -> None:
         if one.compat:
@@ -60,7 +61,7 @@ class Hwcaps:
             matches: tells whether the CPU has what a promise needs.
             has_aarch32: the CPU runs 32-bit programs.
         """
-        for one in self._entries:
+        for one in self.entries:
             if self._is_promised(one) and (has_aarch32 or not one.compat) and not matches(one):
                 return one
         return None
@@ -70,11 +71,16 @@ class Hwcaps:
             return bool(self.compat[one.word - 1] & one.mask)
         return one.bit is not None and bool(self.elf >> one.bit & 1)
 
+    @property
+    def promised(self) -> int:
+        """The entries that are promised, a bit for each."""
+        return sum(1 << place for place, one in enumerate(self.entries) if self._is_promised(one))
+
     def words(self) -> list[int]:
         """Return AT_HWCAP, AT_HWCAP2 and AT_HWCAP3."""
         return [self.elf >> 64 * word & (1 << 64) - 1 for word in range(3)]
 
     def cpuinfo(self) -> list[str]:
         """Return the names in /proc/cpuinfo, in the order of their bits."""
-        names = {one.bit: one.cpuinfo_name for one in self._entries if one.bit is not None} | _EXTRA_NAMES
+        names = {one.bit: one.cpuinfo_name for one in self.entries if one.bit is not None} | _EXTRA_NAMES
         return [names[bit] for bit in sorted(names) if self.elf >> bit & 1]

@@ -125,7 +125,7 @@ class SystemRegisters:
         old = reg.system_value
         key = (name, old, value)
         if key not in self._safe_values:
-            self._safe_values[key] = _safe(reg.table, old, value)
+            self._safe_values[key] = safe_register_value(reg.table, old, value)
         reg.system_value = new = self._safe_values[key]
         if new == old:
             return ()
@@ -157,7 +157,7 @@ def _unsaid(_line: str) -> None:
     """Drop a line on a field of which nothing is known."""
 
 
-def _safe(table: Register, system: int, value: int) -> int:
+def safe_register_value(table: Register, system: int, value: int) -> int:
     """Return the safe value of a register, field by field."""
     for field in table.fields:
         old, new = field.of(system), field.of(value)
