@@ -123,7 +123,7 @@ class Statement:
         self._bit: int | None = None
         self._exact: list[tuple[int, int]] = []
         self.of_core = tuple(truth[value] for value in lattice.own)
-        """Whether it is true of each core by itself."""
+        """The truth of the statement about each core by itself."""
         if self.constant is not None:
             return
         if lattice.is_shared(truths):

@@ -30,7 +30,7 @@ from sim.vectors import VectorType
 LOST, PANICS, REFUSED, DIFFERS, DIFFERS_IN_32_BITS, DIFFERS_IN_LENGTHS, SILENT, RUNS_32_BITS = (
     1 << place for place in range(8)
 )
-"""What a core does beside a boot CPU: the bits of `CoreModel.beside`."""
+"""The bits that tell what a core does beside a boot CPU: those of `CoreModel.beside`."""
 _LEFT_OUT = ("MPAM1_EL1", "MPAMIDR_EL1")
 _PHYSICAL_BITS_WITHOUT_LPA2 = 48
 
@@ -118,11 +118,11 @@ class Contextual:
 
     place: int
     of_system: Statement | None
-    """Whether the system has it, by its sanitised values; None where CPUs by themselves decide."""
+    """The statement that the system has it, by its sanitised values; None where CPUs by themselves decide."""
     late: Statement | None
-    """Whether a late CPU counts as having it, where the sanitised values decide even then."""
+    """The statement that a late CPU counts as having it, where the sanitised values decide even then."""
     of_cpu: CoreStatement | None
-    """Whether a CPU has it beside the CPUs before it."""
+    """The statement that a CPU has it, beside the CPUs before it."""
 
 
 def check_core(cpu: Cpu) -> None:
@@ -170,7 +170,7 @@ class CoreModel:
         """The capabilities of the system's without which each core dies as a late CPU."""
         # After this nothing is asked of the first kernel but its matchers and its registers.
         self.beside = tuple(tuple(one.bits(core) for core in range(len(cores))) for one in each)
-        """What each core does beside each boot CPU, by boot CPU and core."""
+        """The bits of each core beside each boot CPU, by boot CPU and core."""
         self.vqs = tuple(cpu.usable_sve_vqs or 0 for cpu in self.cores)
         """The SVE lengths of each core."""
         self.values, self.truths = Layout(len(cores)), Layout(len(cores))
@@ -351,11 +351,11 @@ class CoreModel:
         self.has_sve = self._statement((SVE,), lambda: bool(registers.field(SVE)))
         self.has_wide_vmids = self._statement((VMIDBITS,), lambda: self._system.verify_hyp(0, _NARROW, 0) is not None)
         self.breakpoints = [*self._at_least(BRPS), *self._at_least(WRPS)]
-        """That the CPUs share at least a number of breakpoints, or of watchpoints."""
+        """The statements that the CPUs share at least a number of breakpoints, or of watchpoints."""
         lattice = self._lattice_of((Part(PARANGE.register, PARANGE.mask),))
         bits = sorted({physical_bits(PARANGE.of(one[0])) for one in lattice.elements} | {_PHYSICAL_BITS_WITHOUT_LPA2})
         self.ranges = [(number, self._range_of(number)) for number in bits]
-        """That the system's physical addresses have at least a number of bits."""
+        """The statements that physical addresses have at least a number of bits, each with the number."""
         self.most_bits_without_lpa2 = _PHYSICAL_BITS_WITHOUT_LPA2
         self.lpa2 = self._system.capabilities.table.place.get("HAS_LPA2")
         self.kvm_has_pages = self._statement(

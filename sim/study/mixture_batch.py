@@ -25,7 +25,7 @@ class MixtureBatches:
 
     def __init__(self, space: MixtureSpace, kernel: str) -> None:
         self.space = space
-        self.model = model = CoreModel(space.cores, kernel)
+        self.model = model = CoreModel(space.cores, kernel, space.kvm_mode)
         cores = range(len(space.cores))
         capabilities, hwcaps = len(model.table.entries), len(model.hwcaps)
         self._beside = np.array(model.beside, np.uint64)

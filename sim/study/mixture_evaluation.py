@@ -34,7 +34,7 @@ class CoreBits(NamedTuple, Generic[W]):
 
 
 class Alone(NamedTuple, Generic[W]):
-    """What a system of one core has."""
+    """The capabilities and hwcaps of a system of one core."""
 
     capabilities: Wide[W]
     hwcaps: Wide[W]
@@ -54,7 +54,7 @@ class _State(Generic[W]):
 
 @dataclass(slots=True)
 class _Early(Generic[W]):
-    """What early CPUs decide."""
+    """The part of a system that early CPUs decide."""
 
     shared: Wide[W]
     """The capabilities that each early CPU has by itself."""
@@ -68,7 +68,7 @@ class _Early(Generic[W]):
 
 @dataclass(slots=True)
 class _Final(Generic[W]):
-    """What is final before user space begins."""
+    """The part of a system that is final before user space begins."""
 
     capabilities: Wide[W]
     hwcaps: Wide[W]

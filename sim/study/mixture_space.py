@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sim.errors import InputError, check_printable
 from sim.frames import as_html
 from sim.kernel_release import DEFAULT, kernel_release
-from sim.scenario import Action, Do, Scenario
+from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.study.core_model import check_core
 from sim.topology import Cpu, Topology
 from sim.units import counted
@@ -26,7 +26,9 @@ LEAST_CLUSTERS = 2
 MOST_CORES, MOST_CLUSTERS, MOST_CPUS_OF_CLUSTER = 64, 8, 64
 MOST_MIXTURES = 10**9
 """The most mixtures that a sweep visits; a larger space can be sampled."""
-BLOCK_ROWS = 1 << 15
+KVM_MODES = (KvmMode.DEFAULT, KvmMode.NVHE)
+BLOCK_ROWS = 1 << 13
+"""The largest number of mixtures in a block: its columns of 64 bits then stay in a core's cache."""
 
 
 class MixturePoint(NamedTuple):
@@ -40,11 +42,16 @@ class MixturePoint(NamedTuple):
 class MixtureBlock(NamedTuple):
     """Mixtures with the same roles."""
 
-    first: int
-    rows: int
+    numbers: NDArray[np.int64]
+    """The number of each mixture."""
     late: tuple[bool, ...]
     cores: tuple[NDArray[np.int64], ...]
     """The core of each cluster, an array with one for each row."""
+
+    @property
+    def rows(self) -> int:
+        """The number of mixtures."""
+        return len(self.numbers)
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +68,8 @@ class MixtureSpace:
     kernels: tuple[str, ...] = (DEFAULT,)
     cpus: int = 1
     """The number of CPUs of each cluster."""
+    kvm_mode: KvmMode = KvmMode.DEFAULT
+    """``kvm-arm.mode=``, default or nvhe."""
     name: str = ""
     _names: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
@@ -79,17 +88,22 @@ class MixtureSpace:
             )
         if not 1 <= self.cpus <= MOST_CPUS_OF_CLUSTER:
             raise InputError(f"cpus: is {self.cpus}: a cluster has 1 to {MOST_CPUS_OF_CLUSTER} CPUs")
+        if self.kvm_mode not in KVM_MODES:
+            raise InputError(f"kvm_mode: is {self.kvm_mode}: mixtures boot with {' or '.join(KVM_MODES)}")
+        self._check_kernels()
+        for core in self.cores:
+            try:
+                check_core(core)
+            except InputError as error:
+                raise InputError(f"core {core.name!r:.60}: {error}") from None
+
+    def _check_kernels(self) -> None:
         if not self.kernels:
             raise InputError("kernels: there is none")
         for kernel in self.kernels:
             kernel_release(kernel)
             if self.kernels.count(kernel) > 1:
                 raise InputError(f"kernels: {kernel} is there twice")
-        for core in self.cores:
-            try:
-                check_core(core)
-            except InputError as error:
-                raise InputError(f"core {core.name!r:.60}: {error}") from None
 
     def __repr__(self) -> str:
         told = f"{self.clusters} of {counted(len(self.cores), 'core')}, points {self.points:,}"
@@ -116,19 +130,19 @@ class MixtureSpace:
             roles, place = divmod(start, self.choices)
             end = min(stop, start + BLOCK_ROWS, (roles + 1) * self.choices)
             numbers = np.arange(place, place + end - start, dtype=np.int64)
-            yield MixtureBlock(start, end - start, self._late(roles), self._chosen(numbers))
+            yield MixtureBlock(numbers + roles * self.choices, self._late(roles), self._chosen(numbers))
             start = end
 
     def sample(self, points: int, seed: int) -> Iterator[MixtureBlock]:
-        """Yield points drawn with replacement, as blocks with the same roles; their numbers are not kept."""
+        """Yield points drawn with replacement, as blocks with the same roles."""
         stream = np.random.Generator(np.random.PCG64(seed))
         drawn = np.sort(stream.integers(self.points, size=points))
         roles = drawn // self.choices
         for role in np.unique(roles):
-            numbers = drawn[roles == role] % self.choices
+            numbers = drawn[roles == role]
             for first in range(0, len(numbers), BLOCK_ROWS):
                 part = numbers[first : first + BLOCK_ROWS]
-                yield MixtureBlock(-1, len(part), self._late(int(role)), self._chosen(part))
+                yield MixtureBlock(part, self._late(int(role)), self._chosen(part % self.choices))
 
     def _late(self, roles: int) -> tuple[bool, ...]:
         return tuple(bool(roles >> place & 1) for place in reversed(range(self.clusters - 1)))
@@ -174,7 +188,13 @@ class MixtureSpace:
             f"{self._names[core]}{' late' if late else ''}"
             for core, late in zip(point.cores, (False, *point.late), strict=True)
         )
-        return Scenario(Topology(tuple(cpus), any_vls=True), kernel=kernel, actions=actions, name=words[:200])
+        return Scenario(
+            Topology(tuple(cpus), any_vls=True),
+            kernel=kernel,
+            kvm_mode=self.kvm_mode,
+            actions=actions,
+            name=words[:200],
+        )
 
 
 def names_of(space: MixtureSpace, point: MixturePoint) -> Sequence[str]:

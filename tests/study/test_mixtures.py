@@ -14,11 +14,11 @@ from sim.errors import InputError
 from sim.facts import LossKind
 from sim.feature_hazards import LOSSES
 from sim.files.core_properties import complete_cores
-from sim.scenario import Scenario
+from sim.scenario import KvmMode, Scenario
 from sim.study import mixture_evaluation as outcome
 from sim.study.core_lattice import Lattice, Layout, Part, Statement
 from sim.study.mixture_batch import MixtureBatches
-from sim.study.mixture_space import MixturePoint, MixtureSpace
+from sim.study.mixture_space import KVM_MODES, MixturePoint, MixtureSpace
 from sim.study.wide_sets import Wide, WordColumn
 from sim.topology import Cpu
 from tests.examples import examples
@@ -97,13 +97,13 @@ def changed_cores(draw: st.DrawFn) -> tuple[Cpu, ...]:
     return tuple(cpus)
 
 
-@given(changed_cores(), st.sampled_from(KERNELS), st.integers(1, 3), st.data())
+@given(changed_cores(), st.sampled_from(KERNELS), st.sampled_from(KVM_MODES), st.integers(1, 3), st.data())
 @examples(2)
 def test_drawn_mixtures_are_what_their_boots_show(
-    cores: tuple[Cpu, ...], kernel: str, cpus: int, data: st.DataObject
+    cores: tuple[Cpu, ...], kernel: str, kvm_mode: KvmMode, cpus: int, data: st.DataObject
 ) -> None:
     clusters = data.draw(st.integers(2, len(cores)))
-    space = MixtureSpace(cores, clusters, (kernel,), cpus)
+    space = MixtureSpace(cores, clusters, (kernel,), cpus, kvm_mode)
     batches = MixtureBatches(space, kernel)
     for number in data.draw(st.lists(st.integers(0, space.points - 1), min_size=1, max_size=6)):
         same_as_booted(space, kernel, number, batches)
@@ -145,6 +145,7 @@ def test_capabilities_that_some_core_has_by_itself_count_as_lost() -> None:
         (CORES[:3], {"clusters": 1}, "clusters: is 1: a mixture has 2 to 8"),
         (CORES[:3], {"clusters": 4}, "cores: there are 3: 4 clusters of different cores need 4 to 64"),
         (CORES[:3], {"cpus": 0}, "cpus: is 0: a cluster has 1 to 64 CPUs"),
+        (CORES[:3], {"kvm_mode": KvmMode.PROTECTED}, "kvm_mode: is protected: mixtures boot with default or nvhe"),
         (CORES[:3], {"kernels": ()}, "kernels: there is none"),
         (CORES[:3], {"kernels": ("6.12", "6.12")}, "kernels: 6.12 is there twice"),
         (
