@@ -17,7 +17,7 @@ _COMMANDS = {
         "Show the ID registers of FILE's CPUs, field by field, and what the system makes of them.",
     ),
     "show": ("sim.cli.show:show", "Show the topology of FILE as a tree with vector lengths."),
-    "list": ("sim.cli.list:list_", "List topologies, designs, kernels, hazards and cores."),
+    "list": ("sim.cli.list:list_", "List topologies, designs, kernels, hazards, cores and properties."),
     "new": ("sim.cli.new:new", "Write a commented scenario to start from."),
     "check": ("sim.cli.check:check", "Check scenario files without booting them."),
     "import": (

@@ -38,6 +38,7 @@ from sim.rules.register_fields import (
     higher_safe,
     in_range,
     lower_safe,
+    mismatches,
 )
 from sim.rules.vector_lengths import (
     default_length,
@@ -79,6 +80,7 @@ __all__ = [
     "late_verdict",
     "limit_one_too_many",
     "lower_safe",
+    "mismatches",
     "missing",
     "one_if_any",
     "pseudo_register",

@@ -85,6 +85,21 @@ def in_range(value: S, smallest: int, largest: int, sign: int = 0, top: int = _T
     return ~(_less(ordered, none | (smallest ^ sign), top) | _less(none | (largest ^ sign), ordered, top))
 
 
+def mismatches(sanitised: S, effective: S, raw: S, strict: int, top: int = _TOP) -> S:
+    """Return a mask: every bit where a CPU's type of cache is not the system's, by CTR_EL0.
+
+    It is not if neither the register as the kernel takes it nor the register as the hardware has it equals the
+    sanitised value, in the bits that are compared.
+
+    >>> mismatches(0b01, 0b11, 0b01, 0b11), mismatches(0b01, 0b11, 0b10, 0b11)
+    (0, -1)
+
+    Source: arch/arm64/kernel/cpu_errata.c (``has_mismatched_cache_type``).
+    """
+    system = sanitised & strict
+    return any_of(_flipped(system, effective & strict), top) & any_of(_flipped(system, raw & strict), top)
+
+
 def conflicts(system: M, cpu: M, optional_late: M | int, permitted_late: M | int) -> M:
     """Return the capabilities in which a CPU that comes late contradicts the system.
 

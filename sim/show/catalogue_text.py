@@ -1,4 +1,4 @@
-"""The catalogue as text: scenarios, designs, kernels, hazards and cores, a line each."""
+"""The catalogue as text: scenarios, designs, kernels, hazards, cores and properties, a line each."""
 
 from collections.abc import Sequence
 
@@ -15,13 +15,14 @@ from sim.show.console import Layout, heading, line, table
 
 
 def show_catalogue(console: Console, parts: Sequence[str]) -> None:
-    """Print the named parts of the catalogue (topologies, designs, kernels, hazards, cores); without names, all."""
+    """Print the named parts of the catalogue (topologies, designs, kernels and so on); without names, all."""
     printers = {
         "topologies": _topologies,
         "designs": _designs,
         "kernels": _kernels,
         "hazards": _hazards,
         "cores": _cores,
+        "properties": _properties,
     }
     for index, part in enumerate(name for name in printers if name in parts or not parts):
         heading(console, part.capitalize(), first=index == 0)
@@ -95,6 +96,15 @@ def _cores(console: Console) -> None:
     rows = [(name, f"{known_core(name).midr:#010x}", _known_registers(name)) for name in core_names()]
     table(console, {"core": "wrap", "MIDR_EL1": "left", "ID registers known": "left"}, rows)
     line(console, "MIDR_EL1 is that of the best known stepping. sim/cores/ has each value with its source.")
+
+
+def _properties(console: Console) -> None:
+    from sim.prove.feature_properties import FEATURE_PROPERTIES
+    from sim.prove.properties import PROPERTIES
+
+    rows = [(one.name, "designs", one.statement) for one in PROPERTIES.values()]
+    rows += [(one.name, "CPU features", one.statement) for one in FEATURE_PROPERTIES.values()]
+    table(console, {"property": "left", "of": "left", "promise": "wrap"}, rows)
 
 
 def _known_registers(name: str) -> str:

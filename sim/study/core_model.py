@@ -184,6 +184,7 @@ class CoreModel:
     def _set_capabilities(self) -> None:
         table = self._system.capabilities.table
         self.table = table
+        self.tables = self._system.tables
         system = dict(table.of_system)
         local = dict(table.of_local)
         self.of_late = sum(1 << place for place, _one in table.of_late)

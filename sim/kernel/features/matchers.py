@@ -10,6 +10,7 @@ Source: arch/arm64/kernel/cpufeature.c, cpu_errata.c, proton-pack.c.
 from collections.abc import Callable
 from typing import Protocol
 
+from sim import rules
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
 from sim.kernel.features.cache_type import DIC, IDC
@@ -101,6 +102,8 @@ class SystemSoFar(Protocol):
         """True if some CPU's MPIDR has an affinity level 0 that is not 0."""
         ...
 
+
+_HIGHEST_BIT = 63
 
 Matcher = Callable[[SystemSoFar, Requirement, LocalReading | None], bool]
 
@@ -241,9 +244,8 @@ def _can_trap_icv_dir_el1(system: SystemSoFar, _one: Requirement, cpu: LocalRead
 
 def _has_mismatched_cache_type(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    reg = system.registers.regs["CTR_EL0"]
-    sanitised = system.registers.read("CTR_EL0") & reg.strict_mask
-    return cpu.effective_ctr & reg.strict_mask != sanitised and cpu.raw_ctr & reg.strict_mask != sanitised
+    sanitised, strict = system.registers.read("CTR_EL0"), system.registers.regs["CTR_EL0"].strict_mask
+    return bool(rules.mismatches(sanitised, cpu.effective_ctr, cpu.raw_ctr, strict, _HIGHEST_BIT))
 
 
 def _in_list(name: str) -> Matcher:
