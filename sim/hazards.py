@@ -337,9 +337,7 @@ def _cpu_lost_to_firmware(facts: Facts) -> Iterable[Hazard]:
 
 _LOSSES = {
     LossKind.STAYS_IN_SPIN_TABLE: "the kernel releases it from its spin table, and it never arrives",
-    LossKind.CANNOT_RUN_AT_EL2: (
-        "the kernel runs at EL2 (VHE), and the CPU starts at EL1 or lacks VHE: it dies without a line"
-    ),
+    LossKind.CANNOT_RUN_AT_EL2: "the kernel runs at EL2 (VHE), and the CPU starts at EL1: it dies without a line",
     LossKind.PARKS: "it arrives when the wait for it is over, finds no boot arguments, and parks",
 }
 """The sentences on losses that have no particulars."""

@@ -58,6 +58,14 @@ SHOWN = {
     "late-cpu-without-lse": {
         HazardKind.DIES_IN_PATCHED_CODE: "cpu1: it lacks the LSE atomic instructions, which the kernel uses by now"
     },
+    "late-cpu-without-mops": {
+        HazardKind.DIES_IN_PATCHED_CODE: (
+            "cpu1: it lacks the MOPS instructions, with which the kernel copies memory by now"
+        )
+    },
+    "secondary-without-vhe": {
+        HazardKind.DIES_IN_PATCHED_CODE: "cpu1: it lacks VHE, whose registers the kernel uses since its first patches"
+    },
     "late-cpu-worsens-mitigation": {
         HazardKind.MITIGATION_WORSENED: (
             "cpu2, a late CPU, lacks what a mitigation of speculation needs: the kernel warns, and is tainted"

@@ -82,3 +82,17 @@ def test_a_wide_field_needs_a_bit_above_it() -> None:
 )
 def test_conflicts_of_one_capability(system: int, cpu: int, optional: int, permitted: int, found: int) -> None:
     assert rules.conflicts(system, cpu, optional, permitted) == found
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_any_of_a_value(value: int) -> None:
+    assert bool(rules.any_of(value)) == bool(value)
+
+
+@pytest.mark.parametrize(("sanitised", "effective", "raw"), list(product((0, 1, 2, 5), repeat=3)))
+def test_a_cache_type_mismatches_if_both_values_differ_in_compared_bits(
+    sanitised: int, effective: int, raw: int
+) -> None:
+    strict = 0b011
+    found = rules.mismatches(sanitised, effective, raw, strict)
+    assert bool(found) == (effective & strict != sanitised & strict and raw & strict != sanitised & strict)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sim.scenario import Scenario
+    from sim.study.mixture_space import MixtureSpace
     from sim.study.system_space import Space
 
     Command = Callable[..., None]
@@ -192,9 +193,9 @@ def changed(scenario: "Scenario", **options: Override) -> "Scenario":
     return scenario.but(**{_NAMES.get(key, key): value for key, value in options.items() if value is not None})
 
 
-def load_space(file: Path) -> "Space":
-    """Read a space file, or a shipped space by its name."""
+def load_space(file: Path) -> "Space | MixtureSpace":
+    """Read a space file of either kind, or a shipped space by its name."""
+    from sim.files.mixture_file import read_any_space
     from sim.files.shipped_scenarios import find_space
-    from sim.files.space_file import read_space
 
-    return read_space(find_space(file))
+    return read_any_space(find_space(file))

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     "--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay, by default both in turn."
 )
 @click.option(
-    "--property", "properties", multiple=True, metavar="NAME", help="A property, by default each in turn. Repeatable."
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="NAME",
+    help="A property, by default each of designs in turn. Repeatable.",
 )
 @click.option("--cpus", type=click.IntRange(2), metavar="N", help="N CPUs, half of them late, instead of any number.")
 @click.option("--early", type=click.IntRange(1), metavar="N", help="N early CPUs.")
@@ -89,7 +93,19 @@ def prove(
       asymboot prove --design constrain-v1 -o examples
       asymboot prove --cpus 64 --property in-its-pages
       asymboot prove --all-designs
+      asymboot prove --property late-has-all --kernel 7.3
     """
+    from sim.prove.feature_properties import FEATURE_PROPERTIES
+
+    if not FEATURE_PROPERTIES.keys().isdisjoint(properties):
+        for_lengths = designs or relay or all_designs or early is not None or late is not None or cpus is not None
+        if for_lengths or not FEATURE_PROPERTIES.keys() >= set(properties):
+            raise click.UsageError(
+                f"{', '.join(FEATURE_PROPERTIES)} are about all CPU features: they go with --kernel, --timeout, "
+                "--output and --json, and with each other."
+            )
+        _features(tuple(dict.fromkeys(properties)), kernel, timeout, output=output, as_json=as_json)
+        return
     if all_designs and (designs or relay or properties or output):
         raise click.UsageError("--all-designs takes no --design, --relay, --property or --output.")
     question = _question(
@@ -191,6 +207,48 @@ def _named(
         written = [file for one in findings if (file := save_example(one, output)) is not None]
         click.echo(f"{counted(len(written), 'counterexample')} written to {output}", err=True)
     _end(question, [one.answer for one in findings], sum(not one.is_smallest for one in findings), search)
+
+
+def _features(names: tuple[str, ...], kernel: str | None, timeout: int, *, output: Path | None, as_json: bool) -> None:
+    """Prove promises about CPU features."""
+    from rich.console import Console
+
+    from sim.files.result_folder import check_room
+    from sim.files.scenario_text import save_scenario
+    from sim.kernel_release import DEFAULT
+    from sim.prove.feature_proofs import FeatureFinding, prove_features
+    from sim.prove.feature_properties import feature_property
+    from sim.prove.question import Answer
+
+    if output is not None:
+        check_room(output, ["*.toml"])
+    findings: list[FeatureFinding] = []
+    with Console(stderr=True).status("proving"), Stoppable(TO_END) as search:
+        for name in names:
+            findings += prove_features(feature_property(name), kernel or DEFAULT, longest_s=timeout)
+    if as_json:
+        import msgspec
+
+        from sim.prove.feature_rows import feature_proof_row
+
+        click.echo(msgspec.json.encode([feature_proof_row(one) for one in findings]))
+    else:
+        from sim.show.console import terminal
+        from sim.show.feature_proof_text import show_feature_findings
+
+        show_feature_findings(findings, terminal())
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        written = 0
+        for place, one in enumerate(findings):
+            for suffix, scenario in (("", one.scenario), ("-other-order", one.other)):
+                if scenario is not None:
+                    save_scenario(scenario, output / f"{one.prop.name}-{place}{suffix}.toml")
+                    written += 1
+        click.echo(f"{counted(written, 'scenario')} written to {output}", err=True)
+    search.exit_if_stopped()
+    answers = {one.answer for one in findings}
+    click.get_current_context().exit(1 if Answer.REFUTED in answers else 2 if Answer.UNKNOWN in answers else 0)
 
 
 def _every_design(question: "Question", *, as_json: bool) -> None:

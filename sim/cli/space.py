@@ -1,11 +1,15 @@
 """``asymboot space``: count the systems of a space, and estimate how long a sweep takes."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
+
+if TYPE_CHECKING:
+    from sim.study.mixture_space import MixtureSpace
 
 
 @click.command(cls=Command)
@@ -22,9 +26,13 @@ def space(file: Path, as_json: bool) -> None:
     """
     from rich.console import Console
 
+    from sim.study.mixture_space import MixtureSpace
     from sim.sweep.sweep_estimate import describe
 
     systems = options.load_space(file)
+    if isinstance(systems, MixtureSpace):
+        _show_mixtures(systems, as_json=as_json)
+        return
     with Console(stderr=True).status("measuring"):
         record = describe(systems)
     if as_json:
@@ -36,3 +44,16 @@ def space(file: Path, as_json: bool) -> None:
     from sim.show.sweep_text import show_space
 
     show_space(systems, record, terminal())
+
+
+def _show_mixtures(systems: "MixtureSpace", *, as_json: bool) -> None:
+    if as_json:
+        import msgspec
+
+        record = {"cores": [one.name for one in systems.cores], "points": systems.points, "kernels": systems.kernels}
+        click.echo(msgspec.json.encode(record))
+        return
+    from sim.show.console import terminal
+    from sim.show.mixture_text import show_mixture_space
+
+    show_mixture_space(systems, terminal())

@@ -13,6 +13,7 @@ from sim.cli.stop_signals import TO_END, Stoppable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sim.study.mixture_space import MixtureSpace
     from sim.sweep.sweep_run import Report
     from sim.sweep.sweep_summary import Summary
 
@@ -67,6 +68,7 @@ def sweep(
       asymboot sweep late-cpu -o out --symmetric --keep hazards
       asymboot sweep huge.toml -o out --sample 1000000 --seed 1
       asymboot sweep --resume out
+      asymboot sweep core-pairs -o out
     """
     from sim.sweep import sweep_run
 
@@ -85,12 +87,23 @@ def sweep(
         raise click.UsageError("FILE and --output DIR are needed, or --resume DIR.")
     if seed is not None and sample is None and replications is None:
         raise click.UsageError("--seed goes with --sample or --replications: nothing else is random.")
+    from sim.study.mixture_space import MixtureSpace
+
     read = options.load_space(file)
+    if isinstance(read, MixtureSpace):
+        given = {"--symmetric": symmetric or None, "--replications": replications, "--keep": keep}
+        given |= {"--jobs": jobs, "--scheduler": scheduler}
+        for name, value in given.items():
+            if value is not None:
+                raise click.UsageError(f"a space of mixtures of cores takes no {name}.")
+        _sweep_mixtures(read, output, sample=sample or 0, seed=seed or 0, quiet=quiet)
+        return
+    systems = read
     _swept(
         output,
         quiet,
         lambda report: sweep_run.run_sweep(
-            read,
+            systems,
             output,
             symmetric=symmetric,
             sample=sample or 0,
@@ -102,6 +115,18 @@ def sweep(
             report=report,
         ),
     )
+
+
+def _sweep_mixtures(space: "MixtureSpace", folder: Path, *, sample: int, seed: int, quiet: bool) -> None:
+    """Run a sweep over mixtures of cores, and show its summary."""
+    from sim.sweep.mixture_sweep import sweep_mixtures
+
+    found = sweep_mixtures(space, folder, sample=sample, seed=seed)
+    if not quiet:
+        from sim.show.console import terminal
+        from sim.show.mixture_text import show_mixtures
+
+        show_mixtures(found, terminal())
 
 
 def _swept(folder: Path, quiet: bool, run: "Callable[[Report | None], Summary]") -> None:

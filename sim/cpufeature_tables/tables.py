@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from sim import rules
+from sim.rules import S
 
 Series = tuple[int, int]
 _SERIES = ("6.1", "6.12", "6.16", "6.18", "7.3")
@@ -96,7 +97,7 @@ class Field(_OfSeries, frozen=True, eq=False, dict=True):
         """Return a register's value with the field replaced."""
         return (register_value & ~self.mask) | (value << self.shift & self.mask)
 
-    def safe_value(self, system: int, cpu: int) -> int:
+    def safe_value(self, system: S, cpu: S) -> S:
         """Return the system's value of the field after a CPU with another value came (``arm64_ftr_safe_value``).
 
         >>> Field(name="SVE", shift=32).safe_value(1, 0)
@@ -205,8 +206,12 @@ class Requirement(msgspec.Struct, frozen=True, eq=False, kw_only=True, forbid_un
 
     def is_met_by(self, value: int, field: Field) -> bool:
         """Return True if a field's value is one of those that the matcher looks for."""
+        return bool(self.where_met(value, field))
+
+    def where_met(self, value: S, field: Field) -> S:
+        """Return a mask: every bit where a field's value is one of those that the matcher looks for."""
         largest = field.largest if self.max is None else self.max
-        return bool(rules.in_range(value, self.min, largest, field.sign, _WIDEST))
+        return rules.in_range(value, self.min, largest, field.sign, _WIDEST)
 
 
 class Capability(Requirement, frozen=True, eq=False, kw_only=True):

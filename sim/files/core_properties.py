@@ -1,17 +1,18 @@
 """The keys of scenario files that describe a CPU's core: its registers, fields, lengths, and what firmware hides."""
 
 import difflib
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from msgspec import UNSET, UnsetType
 
-from sim.cores import GICV3, known_core, named_field
+from sim.cores import GICV3, core_names, known_core, named_field
 from sim.cores.core_table import core_of_midr, core_table
 from sim.cpufeature_tables import kernel_tables
 from sim.errors import InputError
 from sim.files.scenario_tables import CpuProperties
 from sim.files.toml_tables import at
 from sim.id_registers import QEMU_MAX, Core, IdField
+from sim.topology import Cpu
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, braces, vqs_from_bits
 
@@ -136,3 +137,20 @@ def hidden_fields(given: CpuProperties) -> tuple[IdField, ...]:
     """
     with at("hides"):
         return () if given.hides is UNSET else tuple(named_field(name) for name in given.hides)
+
+
+def cpu_of_core(name: str) -> Cpu:
+    """Return a CPU of a known core, with the lengths that the core's documents state, and named by its core.
+
+    Raises:
+        InputError: there is no such core, or its lengths are unknown.
+    """
+    core = known_core(name)
+    lengths = (lengths_of(UNSET, core, vector_type) for vector_type in (VectorType.SVE, VectorType.SME))
+    return Cpu.of(name, *lengths, core=core)
+
+
+@cache
+def complete_cores() -> tuple[Cpu, ...]:
+    """Return a CPU of each core whose ID registers are all known."""
+    return tuple(cpu_of_core(name) for name in core_names() if known_core(name).is_complete)

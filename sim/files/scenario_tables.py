@@ -348,6 +348,16 @@ class ExpectTable(Table):
         list[Annotated[str, Meta(extra_json_schema={"enum": HAZARDS})]] | UnsetType,
         Meta(description="all hazards, by the names that asymboot list hazards shows"),
     ] = UNSET
+    capabilities: Annotated[
+        list[str] | UnsetType,
+        Meta(description="capabilities that the system has at the end, by the words of the log or their names"),
+    ] = UNSET
+    hwcaps: Annotated[
+        list[str] | UnsetType, Meta(description="all hwcaps at the end, by the names in /proc/cpuinfo, in any order")
+    ] = UNSET
+    taint: Annotated[
+        Annotated[int, Meta(ge=0)] | UnsetType, Meta(description="the kernel's taint, as far as CPUs cause it")
+    ] = UNSET
     sve: Annotated[VectorExpectTable | UnsetType, Meta(description="the record of SVE lengths")] = UNSET
     sme: Annotated[VectorExpectTable | UnsetType, Meta(description="the record of SME lengths")] = UNSET
 

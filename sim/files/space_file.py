@@ -34,7 +34,16 @@ def read_space(path: Path | str) -> Space:
     """
     path = Path(path)
     with at(f"{path}"):
-        return _space(table_from_text(read_text(path, "space"), SpaceTable), path.stem)
+        return space_from_text(read_text(path, "space"), path.stem)
+
+
+def space_from_text(text: str, default_name: str = "") -> Space:
+    """Make a space from the text of a space file.
+
+    Raises:
+        InputError: the text describes an impossible space.
+    """
+    return _space(table_from_text(text, SpaceTable), default_name)
 
 
 def space_from_data(raw: dict[str, object]) -> Space:

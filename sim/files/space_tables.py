@@ -6,13 +6,14 @@ docs/sweeps.md describes them at greater length.
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from sim.files.scenario_tables import Bits, DesignTable, Lengths, Name, Table
+from sim.files.scenario_tables import Bits, DesignTable, FieldValue, Lengths, Name, RegisterValue, Table
 from sim.kernel_release import DEFAULT
 from sim.scenario import KvmMode, MemoryLayout, Relay
+from sim.study.mixture_space import LEAST_CLUSTERS, MOST_CLUSTERS, MOST_CORES, MOST_CPUS_OF_CLUSTER
 from sim.study.system_space import MOST_GROUPS, MOST_WEIGHT
-from sim.topology import MOST_CPUS
+from sim.topology import MOST_CPUS, Weakness
 
 SCHEMA_VERSION: Literal[1] = 1
 """Version of the format."""
@@ -73,3 +74,42 @@ class SpaceTable(Table):
     latencies: Annotated[
         dict[str, Any], Meta(description="how long each step takes, in timing studies; as in scenario files")
     ] = msgspec.field(default_factory=dict)
+
+
+class CoreTable(Table):
+    """A core of a space of mixtures, where it is not just as the table of cores has it."""
+
+    core: Annotated[Name, Meta(description="the core, by its compatible string")]
+    name: Annotated[Name | None, Meta(description="the core's name in tables; by default its compatible string")] = None
+    midr: Annotated[RegisterValue | UnsetType, Meta(description="MIDR_EL1")] = UNSET
+    registers: Annotated[dict[str, RegisterValue] | UnsetType, Meta(description="ID registers")] = UNSET
+    features: Annotated[dict[str, bool | FieldValue] | UnsetType, Meta(description="fields of ID registers")] = UNSET
+    gic: Annotated[Literal[2, 3] | UnsetType, Meta(description="the version of the GIC")] = UNSET
+    hides: Annotated[list[str] | UnsetType, Meta(description="fields that firmware hides")] = UNSET
+    unaffected: Annotated[list[Weakness] | UnsetType, Meta(description="weaknesses that the core lacks")] = UNSET
+
+
+class MixtureTable(Table):
+    """A space of mixtures of cores."""
+
+    cores: Annotated[
+        Literal["all"] | Annotated[list[str | CoreTable], Meta(max_length=MOST_CORES)],
+        Meta(description='the cores: "all" whose registers are known, or a list of names and tables'),
+    ]
+    schema_version: Annotated[Literal[1], Meta(description="version of this format; only 1 is allowed")] = (
+        SCHEMA_VERSION
+    )
+    name: Annotated[
+        Annotated[str, Meta(max_length=200)],
+        Meta(description="the space's name; by default the file's, without .toml"),
+    ] = ""
+    description: Annotated[str, Meta(description="for readers; the simulator does not use it")] = ""
+    clusters: Annotated[
+        int, Meta(ge=LEAST_CLUSTERS, le=MOST_CLUSTERS, description="number of clusters, each of another core")
+    ] = LEAST_CLUSTERS
+    cpus: Annotated[int, Meta(ge=1, le=MOST_CPUS_OF_CLUSTER, description="number of CPUs of each cluster")] = 1
+    kernels: Annotated[
+        Literal["recorded"] | Annotated[list[str], Meta(min_length=1)],
+        Meta(description='kernel series or releases, or "recorded": those with recorded boots'),
+    ] = msgspec.field(default_factory=lambda: [DEFAULT])
+    kvm_mode: Annotated[Literal["default", "nvhe"], Meta(description="kvm-arm.mode=")] = "default"

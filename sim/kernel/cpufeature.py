@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 
 from sim.cpufeature_tables import KernelTables, kernel_tables
+from sim.id_registers import IdField
 from sim.kernel.feature_options import feature_options, id_overrides
 from sim.kernel.features.capabilities import Conflict
 from sim.kernel.features.cpu_id import CpuId
@@ -241,6 +242,10 @@ class CpuFeatures:
             return "52-bit VAs"
         return None if own in granule else f"{page_bytes >> 10}K granule"
 
+    def cannot_run_at_el2(self, hw_cpu: int) -> bool:
+        """Return True if the kernel runs at EL2, and a CPU cannot."""
+        return self._scenario.runs_at_el2(0) and not self._scenario.runs_at_el2(hw_cpu)
+
     def why_dies_without_mmu(self, hw_cpu: int) -> str | None:
         """Return why a CPU dies in the kernel's first code, before its MMU is on; None if it does not.
 
@@ -365,6 +370,11 @@ class CpuFeatures:
     def panics_in_reset(self, hw_cpu: int) -> bool:
         """Return True if a late CPU panics the kernel when its breakpoints are reset."""
         return self.has_all and self.final and self.system.lacks_breakpoints(self.reading(hw_cpu))
+
+    @property
+    def stage_2_fields(self) -> tuple[IdField, ...]:
+        """The fields that tell whether guests can have pages of the kernel's size."""
+        return (_STAGE_2_GRANULES[self.system.tables.page_bytes],)
 
     def kvm_set_ipa_limit(self) -> bool:
         """Set KVM's limit of guests' physical addresses, log it, and return True if guests can have pages.

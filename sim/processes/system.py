@@ -19,7 +19,7 @@ from sim.machine.firmware import Psci
 from sim.machine.registers import VectorUnit
 from sim.processes.freezer import Freezer
 from sim.processes.recorder import Recorder
-from sim.scenario import Fault, Scenario
+from sim.scenario import EL2, Fault, Scenario
 from sim.vectors import VectorType
 
 Steps = Generator[Event, Any, None]
@@ -109,13 +109,18 @@ class System:
             self.lose(hw_cpu, LossKind.STUCK, f"it is stuck in the kernel without {stuck}")
             return True
         dies = self.features.why_dies_without_mmu(hw_cpu)
-        if dies is None:
-            self.hyp.levels.add(self.scenario.el(hw_cpu))
-            dies = self.features.why_dies(hw_cpu)
         if dies is not None:
             self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
             return True
-        if self.scenario.runs_at_el2(0) and not self.scenario.runs_at_el2(hw_cpu):
+        self.hyp.levels.add(self.scenario.el(hw_cpu))
+        cannot_run_at_el2 = self.features.cannot_run_at_el2(hw_cpu)
+        dies = self.features.why_dies(hw_cpu)
+        if dies is None and cannot_run_at_el2 and self.scenario.el(hw_cpu) == EL2:
+            dies = "it lacks VHE, whose registers the kernel uses since its first patches"
+        if dies is not None:
+            self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
+            return True
+        if cannot_run_at_el2:
             self.lose(hw_cpu, LossKind.CANNOT_RUN_AT_EL2, "it cannot run at EL2, where the kernel does")
             return True
         return False

@@ -10,7 +10,7 @@ from sim.vectors import POWERS_OF_TWO, VQ_MAX, SveRule
 
 @final
 class Symbol:
-    """A set, a mask or a word in any system: a bit-vector of 16 bits."""
+    """A set, a mask or a word in any system: a bit-vector of 16 bits, or of 64 where it is a register."""
 
     __slots__ = ("term",)
 
@@ -18,9 +18,9 @@ class Symbol:
         self.term = term
 
     @classmethod
-    def named(cls, name: str) -> "Symbol":
+    def named(cls, name: str, bits: int = VQ_MAX) -> "Symbol":
         """Return a variable, which may be any set."""
-        return cls(z3.BitVec(name, VQ_MAX))
+        return cls(z3.BitVec(name, bits))
 
     @classmethod
     def constant(cls, bits: int) -> "Symbol":

@@ -7,7 +7,7 @@ A rule returns a set of lengths, a set whose members mean "yes", or a mask (ever
 `tests/test_rules_symbolic.py` on Z3's bit-vectors.
 """
 
-from sim.rules.bits import ARCHITECTURE_VQS, Bits, S, above, largest, one_if_any, smallest, smear, when
+from sim.rules.bits import ARCHITECTURE_VQS, Bits, M, Members, S, above, largest, one_if_any, smallest, smear, when
 from sim.rules.host_save import (
     FFR_BYTES_PER_VQ,
     HEADER_BYTES,
@@ -31,12 +31,14 @@ from sim.rules.late_cpu import (
     unsupported,
 )
 from sim.rules.register_fields import (
+    any_of,
     conflicts,
     exact,
     higher_or_zero_safe,
     higher_safe,
     in_range,
     lower_safe,
+    mismatches,
 )
 from sim.rules.vector_lengths import (
     default_length,
@@ -57,9 +59,12 @@ __all__ = [
     "Bits",
     "LateFindings",
     "LateVerdict",
+    "M",
+    "Members",
     "Reason",
     "S",
     "above",
+    "any_of",
     "below_floor",
     "buffer_bytes",
     "conflicts",
@@ -75,6 +80,7 @@ __all__ = [
     "late_verdict",
     "limit_one_too_many",
     "lower_safe",
+    "mismatches",
     "missing",
     "one_if_any",
     "pseudo_register",

@@ -36,6 +36,17 @@ class Bits(Protocol):
 S = TypeVar("S", bound=Bits)
 
 
+class Members(Protocol):
+    """The operators of a set of which only its members matter, such as a set of capabilities of several words."""
+
+    def __and__(self, other: Self | int, /) -> Self: ...
+    def __or__(self, other: Self | int, /) -> Self: ...
+    def __invert__(self) -> Self: ...
+
+
+M = TypeVar("M", bound=Members)
+
+
 def smear(vqs: S) -> S:
     """Return every VQ up to the largest member: the lengths that a limit set to that member lets through.
 

@@ -9,13 +9,17 @@ Source: arch/arm64/kernel/cpufeature.c (``arm64_ftr_safe_value``, ``feature_matc
 ``verify_local_cpu_caps``).
 """
 
-from sim.rules.bits import S
+from sim.rules.bits import M, S
 
 _TOP = 15
 
 
-def _any(value: S, top: int) -> S:
-    """Return a mask, every bit where a value is not 0."""
+def any_of(value: S, top: int = _TOP) -> S:
+    """Return a mask: every bit where a value is not 0.
+
+    >>> any_of(4), any_of(0)
+    (-1, 0)
+    """
     return -(((value | -value) >> top) & 1)
 
 
@@ -58,7 +62,7 @@ def higher_or_zero_safe(system: S, cpu: S, top: int = _TOP) -> S:
     >>> higher_or_zero_safe(4, 5), higher_or_zero_safe(4, 0)
     (5, 0)
     """
-    return higher_safe(system, cpu, 0, top) & _any(system, top) & _any(cpu, top)
+    return higher_safe(system, cpu, 0, top) & any_of(system, top) & any_of(cpu, top)
 
 
 def exact(system: S, cpu: S, safe: int, top: int = _TOP) -> S:
@@ -67,7 +71,7 @@ def exact(system: S, cpu: S, safe: int, top: int = _TOP) -> S:
     >>> exact(3, 3, 2), exact(3, 1, 2)
     (3, 2)
     """
-    return _either(_any(_flipped(system, cpu), top), system & 0 | safe, cpu)
+    return _either(any_of(_flipped(system, cpu), top), system & 0 | safe, cpu)
 
 
 def in_range(value: S, smallest: int, largest: int, sign: int = 0, top: int = _TOP) -> S:
@@ -81,7 +85,22 @@ def in_range(value: S, smallest: int, largest: int, sign: int = 0, top: int = _T
     return ~(_less(ordered, none | (smallest ^ sign), top) | _less(none | (largest ^ sign), ordered, top))
 
 
-def conflicts(system: S, cpu: S, optional_late: S | int, permitted_late: S | int) -> S:
+def mismatches(sanitised: S, effective: S, raw: S, strict: int, top: int = _TOP) -> S:
+    """Return a mask: every bit where a CPU's type of cache is not the system's, by CTR_EL0.
+
+    It is not if neither the register as the kernel takes it nor the register as the hardware has it equals the
+    sanitised value, in the bits that are compared.
+
+    >>> mismatches(0b01, 0b11, 0b01, 0b11), mismatches(0b01, 0b11, 0b10, 0b11)
+    (0, -1)
+
+    Source: arch/arm64/kernel/cpu_errata.c (``has_mismatched_cache_type``).
+    """
+    system = sanitised & strict
+    return any_of(_flipped(system, effective & strict), top) & any_of(_flipped(system, raw & strict), top)
+
+
+def conflicts(system: M, cpu: M, optional_late: M | int, permitted_late: M | int) -> M:
     """Return the capabilities in which a CPU that comes late contradicts the system.
 
     It may lack those that are optional for a late CPU, and have those that are permitted to it.

@@ -1,4 +1,4 @@
-"""The catalogue as text: scenarios, designs, kernels, hazards and cores, a line each."""
+"""The catalogue as text: scenarios, designs, kernels, hazards, cores and properties, a line each."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,7 @@ from sim.files.space_file import read_space
 from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS, FlagFacts, Landing, kernel_flags
 from sim.kernel_release import DEFAULT, MODELLED, OLDEST, RECORDED, kernel_release
+from sim.prove.feature_properties import FEATURE_PROPERTIES
 from sim.prove.properties import PROPERTIES
 from sim.show.console import Layout, heading, line, table
 
@@ -48,11 +49,6 @@ def _spaces(console: Console) -> None:
         (stem, f"{space.cpus:,}", f"{space.points:,}", f"{len(space.settings):,}") for stem, space in spaces.items()
     ]
     table(console, {"name": "left", "CPUs": "right", "systems": "right", "settings": "right"}, rows)
-
-
-def _properties(console: Console) -> None:
-    rows = [(one.name, one.statement) for one in PROPERTIES.values()]
-    table(console, {"property": "left", "statement": "wrap"}, rows)
 
 
 def _designs(console: Console) -> None:
@@ -122,6 +118,12 @@ def _cores(console: Console) -> None:
     rows = [(name, f"{known_core(name).midr:#010x}", _known_registers(name)) for name in core_names()]
     table(console, {"core": "wrap", "MIDR_EL1": "left", "ID registers known": "left"}, rows)
     line(console, "MIDR_EL1 is that of the best known stepping. sim/cores/ has each value with its source.")
+
+
+def _properties(console: Console) -> None:
+    rows = [(one.name, "designs", one.statement) for one in PROPERTIES.values()]
+    rows += [(one.name, "CPU features", one.statement) for one in FEATURE_PROPERTIES.values()]
+    table(console, {"property": "left", "of": "left", "promise": "wrap"}, rows)
 
 
 def _known_registers(name: str) -> str:

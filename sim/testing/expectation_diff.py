@@ -11,7 +11,7 @@ from sim.files.scenario_tables import ExpectTable, VectorExpectTable
 from sim.outcome import Outcome
 from sim.units import counted, timestamp
 
-PARTS = ("cpus", "log", "hazards", "sve", "sme")
+PARTS = ("cpus", "log", "hazards", "capabilities", "hwcaps", "taint", "sve", "sme")
 """The parts of a table of expectations, in the order in which they are checked."""
 _MAX_SIMILAR, _SIMILARITY = 3, 0.6
 """The number of the log's lines that are shown as similar to a missing line, and the least similarity (0 to 1)."""
@@ -38,6 +38,8 @@ def differences(outcome: Outcome, expect: ExpectTable, part: str) -> list[str]:
             return missing_in_order(outcome, expected)
         case "hazards":
             return wrong_hazards(outcome, expected)
+        case "capabilities" | "hwcaps" | "taint":
+            return _wrong_features(outcome, part, expected)
         case _:
             return _wrong_record(outcome, part.upper(), expected)
 
@@ -69,6 +71,20 @@ def wrong_hazards(outcome: Outcome, expected: Sequence[str]) -> list[str]:
     if not missing and not unexpected:
         return []
     return [f"hazards: {len(missing)} missing, {len(unexpected)} unexpected", *missing, *unexpected]
+
+
+def _wrong_features(outcome: Outcome, part: str, expected: Sequence[str] | int) -> list[str]:
+    """Return a line for each capability, hwcap or taint that is otherwise at the end."""
+    state = outcome.facts.features_at_end
+    if state is None:
+        return [f"{part}: the boot has none: not all cores are known"]
+    if isinstance(expected, int):
+        return [] if state.taint == expected else [f"taint: expected {expected}, and it is {state.taint}"]
+    if part == "hwcaps":
+        missing = [f"- {name}: expected, and not there" for name in expected if name not in state.hwcaps]
+        return missing + [f"+ {name}: not expected, and there" for name in state.hwcaps if name not in expected]
+    has = {word for one in state.capabilities for word in (one.entry.label, one.entry.description)}
+    return [f"- {name}: expected, and not there" for name in expected if name not in has]
 
 
 def _wrong_record(outcome: Outcome, kind: str, expected: VectorExpectTable) -> list[str]:

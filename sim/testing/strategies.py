@@ -4,6 +4,7 @@ Examples shrink to the smallest system: fewer CPUs, smaller and fewer lengths, a
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from sim.extras import needed_by
 
@@ -16,10 +17,11 @@ from sim.environment import Step
 from sim.errors import choice
 from sim.explore.controlled_env import controlled_boot
 from sim.explore.findings import Schedule
+from sim.files.core_properties import complete_cores, cpu_of_core
 from sim.kernel_release import RECORDED
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
 from sim.study.system_space import legal_sets
-from sim.topology import Topology
+from sim.topology import Cpu, Topology
 from sim.vectors import POWERS_OF_TWO, SveRule, bits_from_vqs, vq_from_bits
 
 _KERNELS = ("6.11", *RECORDED)
@@ -54,6 +56,37 @@ def sme_sets(*, up_to_bits: int = 2048) -> SearchStrategy[tuple[int, ...]]:
     """
     powers = [bits for bits in bits_from_vqs(POWERS_OF_TWO) if vq_from_bits(bits) <= vq_from_bits(up_to_bits)]
     return st.sets(st.sampled_from(powers), min_size=1).map(lambda bits: tuple(sorted(bits)))
+
+
+@st.composite
+def core_mixtures(
+    draw: DrawFn,
+    *,
+    cores: Sequence[str] | None = None,
+    most_clusters: int = 3,
+    most_cpus: int = 2,
+    late: bool = True,
+) -> Topology:
+    """Draw topologies of clusters of known cores, such as Cortex-A55 beside Cortex-A76.
+
+    Args:
+        draw: given by Hypothesis.
+        cores: the cores, by compatible string; None: those whose ID registers are all known.
+        most_clusters: the largest number of clusters.
+        most_cpus: the largest number of CPUs of a cluster.
+        late: clusters after the first may come late.
+
+    Raises:
+        InputError: there is no core of a name.
+    """
+    kinds = complete_cores() if cores is None else tuple(cpu_of_core(name) for name in cores)
+    clusters = draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=most_clusters))
+    cpus: list[Cpu] = []
+    for place, kind in enumerate(clusters):
+        is_late = draw(st.booleans()) if late and place else False
+        for _ in range(draw(st.integers(1, most_cpus))):
+            cpus.append(replace(kind, name=f"cpu{len(cpus)}", late=is_late, clusters=(f"cluster{place}",)))
+    return Topology(tuple(cpus))
 
 
 @st.composite

@@ -40,7 +40,7 @@ from sim.errors import InputError
 from sim.feature_rows import CapabilityRow, FieldRow, HwcapRow, RegisterRow, UnusedRow
 from sim.files import scenario_tables
 from sim.files.scenario_file import scenario_from_text
-from sim.files.space_tables import GroupTable, SpaceTable
+from sim.files.space_tables import GroupTable, MixtureTable, SpaceTable
 from sim.frames import dtypes
 from sim.hazard_kinds import HazardKind
 from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
@@ -518,6 +518,8 @@ SWEEPS = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
 
 def test_every_key_of_a_space_file_is_documented() -> None:
     format_of_space, of_group = SWEEPS.split("Each of the `groups`:")
+    mixtures = {name for cell in _table(SWEEPS, "of mixtures") for name in cell.split(", ")}
+    assert mixtures == set(MixtureTable.__struct_fields__)
     assert set(_table(format_of_space, "key")) == set(SpaceTable.__struct_fields__)
     assert set(_table(of_group, "key")) == set(GroupTable.__struct_fields__)
 

@@ -191,7 +191,7 @@ def test_a_cpu_at_el1_dies_without_a_line_where_the_kernel_runs_at_el2() -> None
     assert on_levels(outcome) == ["SMP: Total of 1 processors activated.", *INCONSISTENT, NO_KVM]
     assert results(outcome) == [("online", None), ("failed", "EINVAL")]
     assert [hazard.sentence for hazard in outcome.found] == [
-        "cpu1: the kernel runs at EL2 (VHE), and the CPU starts at EL1 or lacks VHE: it dies without a line"
+        "cpu1: the kernel runs at EL2 (VHE), and the CPU starts at EL1: it dies without a line"
     ]
     (note,) = outcome.notes
     assert note.startswith("some CPUs start at EL1 and some at EL2: ")

@@ -18,8 +18,8 @@ from sim.files.scenario_file import read_scenario
 from sim.hazard_kinds import HazardKind
 from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.testing.assertions import assert_hazards, assert_log, assert_state
-from sim.testing.expectation_diff import PARTS
-from sim.testing.strategies import designs, scenarios, schedules, sme_sets, topologies, vl_sets
+from sim.testing.expectation_diff import PARTS, differences
+from sim.testing.strategies import core_mixtures, designs, scenarios, schedules, sme_sets, topologies, vl_sets
 from sim.topology import Topology
 from sim.vectors import SveRule, vqs_from_bits, why_not_sme, why_not_sve
 from tests.examples import examples
@@ -401,3 +401,61 @@ def test_schedules_can_be_followed_to_the_end(data: st.DataObject) -> None:
     outcome, done = follow(scenario, schedule)
     assert done == schedule
     assert not outcome.facts.left_early
+
+
+CORES = """
+schema_version = 1
+[topology]
+cpus = [{ core = "arm,cortex-a55" }, { core = "arm,cortex-a76" }]
+[kernel]
+series = "6.12"
+[expect]
+"""
+
+
+@pytest.mark.parametrize(
+    ("expect", "part", "wrong"),
+    [
+        ('capabilities = ["LSE atomic instructions", "HAS_CRC32"]', "capabilities", []),
+        ('capabilities = ["32-bit EL1 Support"]', "capabilities", ["- 32-bit EL1 Support: expected, and not there"]),
+        ("taint = 0", "taint", []),
+        ("taint = 4", "taint", ["taint: expected 4, and it is 0"]),
+        ('hwcaps = ["fp"]', "hwcaps", ["+ asimd: not expected, and there"]),
+        ('hwcaps = ["sve"]', "hwcaps", ["- sve: expected, and not there"]),
+    ],
+)
+def test_capabilities_hwcaps_and_taint_are_expected(expect: str, part: str, wrong: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "test_cores.toml"
+    file.write_text(CORES + expect, encoding="utf-8")
+    scenario, table = read_expected(file)
+    found = differences(boot_scenario(scenario), table, part)
+    assert found[: len(wrong)] == wrong
+    assert bool(found) == bool(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            CORES + 'capabilities = ["LSE atomic instruction"]',
+            "capabilities: 6.12 has no 'LSE atomic instruction': did",
+        ),
+        (CORES + 'hwcaps = ["sve3"]', "hwcaps: 6.12 has no 'sve3'"),
+        (CORES + "hwcaps = []", "hwcaps: expects nothing"),
+        (CORES.replace('core = "arm,cortex-a55"', "sve_bits = [128]") + "taint = 4", "taint: needs the core of every"),
+    ],
+)
+def test_expectations_of_features_that_no_boot_can_meet_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "test_cores.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        read_expected(file)
+    assert f"expect: {message}" in str(error.value)
+
+
+@given(core_mixtures())
+@examples(0.3)
+def test_drawn_mixtures_of_cores_boot_with_all_their_features(topology: Topology) -> None:
+    state = boot_scenario(Scenario(topology, kernel="6.12")).facts.features_at_end
+    assert state is not None
+    assert not topology.logical[0].late

@@ -12,7 +12,8 @@ from sim.kernel.features.system_registers import SystemRegisters
 _CPUID, _EVTSTRM = 1 << 11, 1 << 2
 """HWCAP_CPUID, which every kernel of the series promises, and HWCAP_EVTSTRM, which the timer's driver does."""
 _COMPAT_DEFAULT, _COMPAT_EVTSTRM = 0x16_8096, 0x20_0000
-_COMPAT_AES = 1
+COMPAT_AES = 1
+"""The bit for AES in the second word of 32-bit programs."""
 _EXTRA_NAMES = {2: "evtstrm", 11: "cpuid"}
 
 
@@ -45,6 +46,11 @@ class Hwcaps:
         self.compat = [_COMPAT_DEFAULT | _COMPAT_EVTSTRM, 0]
         """The words of 32-bit programs."""
 
+    @property
+    def entries(self) -> tuple[Hwcap, ...]:
+        """Everything that the kernel looks for, in its order."""
+        return self._table.entries
+
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
         return self.elf, tuple(self.compat)
@@ -58,7 +64,7 @@ class Hwcaps:
         self._setup(matches, registers, compat=True)
         # An erratum makes AES instructions of 32-bit programs wrong.
         if without_aes:
-            self.compat[1] &= ~_COMPAT_AES
+            self.compat[1] &= ~COMPAT_AES
 
     def _setup(self, matches: Callable[[Hwcap], bool], registers: SystemRegisters, *, compat: bool) -> None:
         unmet = self._table.of_fields.unmet(registers)
@@ -88,6 +94,11 @@ class Hwcaps:
         if one.compat:
             return bool(self.compat[one.word - 1] & one.mask)
         return one.bit is not None and bool(self.elf >> one.bit & 1)
+
+    @property
+    def promised(self) -> int:
+        """The entries that are promised, a bit for each."""
+        return sum(1 << place for place, one in enumerate(self.entries) if self._is_promised(one))
 
     def words(self) -> list[int]:
         """Return AT_HWCAP, AT_HWCAP2 and AT_HWCAP3."""

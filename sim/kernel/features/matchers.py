@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
+from sim import rules
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
 from sim.kernel.features.cache_type import DIC, IDC
@@ -103,7 +104,12 @@ class SystemSoFar(Protocol):
         ...
 
 
+_HIGHEST_BIT = 63
+
 Matcher = Callable[[SystemSoFar, Requirement, LocalReading | None], bool]
+
+OF_EXTENSIONS = {"has_sve_feature": "SVE", "has_sme_feature": "SME"}
+"""Matchers of parts of an extension, each with the extension's capability."""
 
 
 def _has_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
@@ -179,9 +185,12 @@ def _has_cache_dic(system: SystemSoFar, _one: Requirement, cpu: LocalReading | N
     return bool((system.registers.read("CTR_EL0") if cpu is None else cpu.raw_ctr) & DIC)
 
 
+CNP_ERRATA = ("WORKAROUND_NVIDIA_CARMEL_CNP", "WORKAROUND_DISABLE_CNP")
+"""The capabilities of errata that keep the system from Common not Private translations."""
+
+
 def _has_useable_cnp(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
-    errata = ("WORKAROUND_NVIDIA_CARMEL_CNP", "WORKAROUND_DISABLE_CNP")
-    return not any(system.has(name) for name in errata) and _has_cpuid_feature(system, one, cpu)
+    return not any(system.has(name) for name in CNP_ERRATA) and _has_cpuid_feature(system, one, cpu)
 
 
 def _has_address_auth_cpucap(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
@@ -245,9 +254,8 @@ def _can_trap_icv_dir_el1(system: SystemSoFar, _one: Requirement, cpu: LocalRead
 
 def _has_mismatched_cache_type(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    reg = system.registers.regs["CTR_EL0"]
-    sanitised = reg.system_value & reg.strict_mask
-    return cpu.effective_ctr & reg.strict_mask != sanitised and cpu.raw_ctr & reg.strict_mask != sanitised
+    sanitised, strict = system.registers.read("CTR_EL0"), system.registers.regs["CTR_EL0"].strict_mask
+    return bool(rules.mismatches(sanitised, cpu.effective_ctr, cpu.raw_ctr, strict, _HIGHEST_BIT))
 
 
 def _in_list(name: str) -> Matcher:
@@ -418,8 +426,7 @@ MATCHERS: dict[str, Matcher] = {
     "has_neoverse_n1_erratum_1542419": _has_neoverse_n1_erratum_1542419,
     "is_kryo_midr": _is_kryo_midr,
     "cpucap_multi_entry_cap_matches": _multi_entry,
-    "has_sve_feature": _has_extension("SVE"),
-    "has_sme_feature": _has_extension("SME"),
+    **{matcher: _has_extension(name) for matcher, name in OF_EXTENSIONS.items()},
     "has_sme_dvmsync_erratum": _has_sme_dvmsync_erratum,
     "compat_has_neon": _compat_has_neon,
 }

@@ -55,7 +55,7 @@ _RELAXED = (
     ("ID_PFR1_EL1", "ProgMod"),
 )
 """Fields of 32-bit registers whose difference means nothing where EL1 is 64-bit."""
-_HIDDEN_BY = (
+HIDDEN_BY = (
     ("WORKAROUND_SPECULATIVE_SSBS", "ID_AA64PFR1_EL1", "SSBS"),
     ("WORKAROUND_2658417", "ID_AA64ISAR1_EL1", "BF16"),
 )
@@ -63,7 +63,7 @@ _HIDDEN_BY = (
 _STATED = {field.register: (field.name,) for field in (VH, *(traits.id_field for traits in VECTOR_TYPES.values()))}
 """Fields that a CPU's lengths and its exception level tell, even where the rest of the register is unknown."""
 _KPTI = "UNMAP_KERNEL_AT_EL0"
-_AES_ERRATUM = "WORKAROUND_1742098"
+AES_ERRATUM = "WORKAROUND_1742098"
 _16_BITS = 2
 """The value of ASIDBits and VMIDBits that means 16 bits."""
 _DIRTY_BIT = 2
@@ -535,7 +535,7 @@ class SystemFeatures:
         """Make the capabilities final, and promise hwcaps."""
         self.final = self.mitigations.final = True
         self.slots = self.registers.field(BRPS) + 1, self.registers.field(WRPS) + 1
-        for erratum, register, name in _HIDDEN_BY:
+        for erratum, register, name in HIDDEN_BY:
             if self.has(erratum):
                 self.registers.hide(register, name)
         self.hwcaps.setup(self._matches(None), self.registers)
@@ -544,7 +544,7 @@ class SystemFeatures:
 
     def setup_compat_hwcaps(self) -> None:
         """Promise hwcaps to 32-bit programs."""
-        self.hwcaps.setup_compat(self._matches(None), self.registers, without_aes=self.has(_AES_ERRATUM))
+        self.hwcaps.setup_compat(self._matches(None), self.registers, without_aes=self.has(AES_ERRATUM))
 
     def cpu_online(self, number: int, cpu: CpuId, online: Collection[int]) -> None:
         """Count a CPU that came online among those that run 32-bit programs."""

@@ -1,0 +1,125 @@
+"""Space files of mixtures of cores, made into a `sim.study.mixture_space.MixtureSpace`; and back.
+
+docs/sweeps.md describes the format for users.
+"""
+
+from pathlib import Path
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from sim.cores import GICV2
+from sim.errors import InputError, check_printable
+from sim.files.core_properties import complete_cores, core_of, hidden_fields, lengths_of
+from sim.files.scenario_tables import CpuProperties
+from sim.files.space_file import space_from_text
+from sim.files.space_tables import CoreTable, MixtureTable
+from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
+from sim.kernel_release import RECORDED
+from sim.scenario import KvmMode
+from sim.study.mixture_space import MixtureSpace
+from sim.study.system_space import Space
+from sim.topology import Cpu
+from sim.vectors import VectorType
+
+
+class _Kind(msgspec.Struct):
+    """The key that only a space of mixtures has."""
+
+    cores: msgspec.Raw | object | UnsetType = UNSET
+
+
+def read_any_space(path: Path | str) -> Space | MixtureSpace:
+    """Read a space file of either kind.
+
+    Raises:
+        InputError: anything in the file is wrong; the line names the file, the place and what is allowed.
+    """
+    path = Path(path)
+    with at(f"{path}"):
+        text = read_text(path, "space")
+        if table_from_text(text, _Kind).cores is UNSET:
+            return space_from_text(text, path.stem)
+        return mixtures_of(table_from_text(text, MixtureTable), path.stem)
+
+
+def mixtures_from_data(raw: dict[str, object]) -> MixtureSpace:
+    """Make a space of mixtures from the content of a space file, as plain values.
+
+    Raises:
+        InputError: the content describes an impossible space.
+    """
+    return mixtures_of(table_from_data(raw, MixtureTable), "")
+
+
+def mixtures_of(table: MixtureTable, default_name: str) -> MixtureSpace:
+    """Make a space of mixtures from its table.
+
+    Raises:
+        InputError: the table describes an impossible space.
+    """
+    if table.cores == "all":
+        cores = complete_cores()
+    else:
+        listed = [one if isinstance(one, CoreTable) else CoreTable(core=one) for one in table.cores]
+        cores = tuple(_cpu(place, one) for place, one in enumerate(listed))
+    with at("name"):
+        check_printable("the space's name", table.name)
+    kernels = RECORDED if isinstance(table.kernels, str) else tuple(table.kernels)
+    return MixtureSpace(
+        cores, table.clusters, tuple(kernels), table.cpus, KvmMode(table.kvm_mode), table.name or default_name
+    )
+
+
+def _cpu(place: int, table: CoreTable) -> Cpu:
+    with at(f"cores[{place}]"):
+        given = CpuProperties(
+            core=table.core,
+            midr=table.midr,
+            registers=table.registers,
+            features=table.features,
+            gic=table.gic,
+            hides=table.hides,
+            unaffected=table.unaffected,
+        )
+        core = core_of(given)
+        if not core.is_complete:
+            raise InputError(
+                f"{len(core.id_registers)} of the ID registers of {core.name} are known, and a space of cores needs "
+                f"all; they are known of {', '.join(one.name for one in complete_cores())}"
+            )
+        return Cpu.of(
+            table.name or table.core,
+            lengths_of(UNSET, core, VectorType.SVE),
+            lengths_of(UNSET, core, VectorType.SME),
+            core=core,
+            hidden=hidden_fields(given),
+            unaffected=frozenset() if given.unaffected is UNSET else frozenset(given.unaffected),
+        )
+
+
+def mixtures_to_data(space: MixtureSpace) -> dict[str, object]:
+    """Return the content of a space file that describes a space of mixtures, as plain values."""
+    table = MixtureTable(
+        cores=[_core_table(cpu) for cpu in space.cores],
+        name=space.name,
+        clusters=space.clusters,
+        cpus=space.cpus,
+        kernels=list(space.kernels),
+        kvm_mode="nvhe" if space.kvm_mode is KvmMode.NVHE else "default",
+    )
+    data: dict[str, object] = msgspec.to_builtins(table)
+    return data
+
+
+def _core_table(cpu: Cpu) -> CoreTable:
+    core, firmware = cpu.features.core, cpu.firmware
+    return CoreTable(
+        core=core.name,
+        name=cpu.name,
+        midr=core.midr,
+        registers={name: hex(value) for name, value in core.changes.items()} or UNSET,
+        gic=2 if core.gic == GICV2 else 3,
+        hides=[f"{one.register}.{one.name}" for one in firmware.hidden] or UNSET,
+        unaffected=sorted(firmware.unaffected) or UNSET,
+    )

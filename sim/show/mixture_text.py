@@ -1,0 +1,120 @@
+"""Spaces of mixtures of cores and sweeps over them as text."""
+
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+
+from sim.show.console import Layout, heading, line, table
+from sim.show.sweep_text import percent
+from sim.study.mixture_evaluation import OUTCOMES
+from sim.study.mixture_space import MixtureSpace
+from sim.sweep.mixture_sweep import ExampleRow, MixtureRow, MixtureSummary
+from sim.units import counted
+
+_MOST_LOST = 5
+_HEADINGS = {
+    "refused": "refused",
+    "lost": "lost",
+    "panicked": "panics",
+    "tainted": "tainted",
+    "capabilities_lost": "caps\nlost",
+    "hwcaps_lost": "hwcaps\nlost",
+}
+
+
+def show_mixture_space(space: MixtureSpace, console: Console) -> None:
+    """Print the mixtures of a space."""
+    line(
+        console,
+        f"{space.name}: {space.clusters} clusters of {counted(len(space.cores), 'core')}, "
+        f"{counted(space.cpus, 'CPU')} each; kernels {', '.join(space.kernels)}",
+    )
+    heading(console, "Cores")
+    rows = [(one.name, f"{one.features.core.midr:#010x}") for one in space.cores]
+    table(console, {"core": "wrap", "MIDR_EL1": "left"}, rows)
+    heading(console, "Points")
+    line(console, f"{counted(space.points, 'mixture')}, each under {counted(len(space.kernels), 'kernel')}")
+
+
+def show_mixtures(summary: MixtureSummary, console: Console) -> None:
+    """Print what a sweep over mixtures found: shares by kernel and number of late clusters, and what is lost."""
+    space, record = summary.space, summary.record
+    walk = f"a sample, seed {record.seed}, of" if record.sample else "every"
+    line(
+        console,
+        f"{space.name}: {walk} mixture of {space.clusters} of {counted(len(space.cores), 'core')}: "
+        f"{record.points:,}; kvm-arm.mode={space.kvm_mode}",
+    )
+    heading(console, "Share of mixtures")
+    columns: dict[str, Layout] = {"kernels": "wrap", "late\nclusters": "right", "mixtures": "right"}
+    columns |= dict.fromkeys([*_HEADINGS.values(), "nothing"], "right")
+    rows = [
+        [_span(kernels) if place == 0 else "", *one]
+        for kernels in _alike(space, lambda kernel: str(_shares_of(summary, kernel)))
+        for place, one in enumerate(_shares_of(summary, kernels[0]))
+    ]
+    table(console, columns, rows)
+    for kernels in _alike(space, lambda kernel: str(_most_lost(summary, kernel))):
+        _show_lost(summary, kernels, console)
+    heading(console, "First mixture with each outcome")
+    columns = {"outcome": "left", "row": "right", "kernel": "left", "cores, the boot CPU's first": "wrap"}
+    first: dict[str, ExampleRow] = {}
+    for one in record.examples:
+        if one.outcome not in first or one.row < first[one.outcome].row:
+            first[one.outcome] = one
+    examples = [
+        (words.replace("\n", " "), f"{first[name].row:,}", first[name].kernel, " + ".join(first[name].cores))
+        for name, words in _HEADINGS.items()
+        if name in first
+    ]
+    table(console, columns, examples)
+    line(
+        console,
+        "refused: the kernel refuses a CPU. lost: a CPU is stuck, or dies before it can speak. panics: the system "
+        "stops. tainted: because CPUs differ. caps, hwcaps lost: a core of the mixture has by itself what the system "
+        "has not; not counted where it stops. nothing: none of these. asymboot replay boots the mixture of a row.",
+    )
+
+
+def _shares(row: MixtureRow) -> list[str]:
+    counts = [getattr(row, name) for name in (*OUTCOMES, "fine")]
+    return [f"{row.mixtures:,}", *(percent(count / row.mixtures) if count else "" for count in counts)]
+
+
+def _shares_of(summary: MixtureSummary, kernel: str) -> list[list[str]]:
+    """Return the cells of a kernel: a row for each number of late clusters, then a row for all."""
+    of_kernel = [one for one in summary.record.rows if one.kernel == kernel]
+    return [*([str(one.late_clusters), *_shares(one)] for one in of_kernel), ["any", *_shares(summary.total(kernel))]]
+
+
+def _alike(space: MixtureSpace, key: Callable[[str], str]) -> list[list[str]]:
+    """Return the kernels with equal figures, together."""
+    found: dict[str, list[str]] = {}
+    for kernel in space.kernels:
+        found.setdefault(key(kernel), []).append(kernel)
+    return list(found.values())
+
+
+def _span(kernels: Sequence[str]) -> str:
+    return ", ".join(kernels)
+
+
+def _most_lost(summary: MixtureSummary, kernel: str) -> list[tuple[str, str, int]]:
+    """Return what is most often lost under a kernel, capabilities first: kind, name and number of mixtures."""
+    return [
+        (one.kind, one.name, one.mixtures)
+        for kind in ("capability", "hwcap")
+        for one in [one for one in summary.record.lost if (one.kernel, one.kind) == (kernel, kind)][:_MOST_LOST]
+    ]
+
+
+def _show_lost(summary: MixtureSummary, kernels: Sequence[str], console: Console) -> None:
+    total = summary.total(kernels[0]).mixtures
+    lost = _most_lost(summary, kernels[0])
+    if lost:
+        heading(console, f"Most often lost under {_span(kernels)}")
+        rows = [
+            (f"hwcap {name}" if kind == "hwcap" else name, f"{times:,}", percent(times / total))
+            for kind, name, times in lost
+        ]
+        table(console, {"capability or hwcap": "wrap", "mixtures": "right", "share": "right"}, rows)
