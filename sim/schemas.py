@@ -23,6 +23,11 @@ from sim.study.variant_rows import VariantRecord
 SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "scenario": (scenario_tables.ScenarioTable, scenario_tables.SCHEMA_VERSION, "scenario file of asymboot"),
     "space": (space_tables.SpaceTable, space_tables.SCHEMA_VERSION, "space file of asymboot"),
+    "mixtures": (
+        space_tables.MixtureTable,
+        space_tables.SCHEMA_VERSION,
+        "space file of asymboot, of mixtures of cores",
+    ),
     "outcome": (OutcomeRecord, SCHEMA_VERSION, "what asymboot run --json prints"),
     "features": (FeaturesRecord, SCHEMA_VERSION, "what asymboot features --json prints"),
     "comparison": (ComparisonRecord, SCHEMA_VERSION, "what asymboot compare --json prints"),

@@ -15,8 +15,8 @@ from sim.units import counted
 def check(files: tuple[Path, ...]) -> None:
     """Check scenario files and space files without booting anything.
 
-    Each FILE gets one line. A file with [[groups]] is a space. Exits with 0 if all files are right, with 2 if any is
-    wrong.
+    Each FILE gets one line. A file with [[groups]] or cores is a space. Exits with 0 if all files are right, with 2 if
+    any is wrong.
 
     Example:
       asymboot check topologies/*.toml

@@ -7,6 +7,7 @@ from sim.cli.command_group import Command
 _SCHEMAS = (
     "scenario",
     "space",
+    "mixtures",
     "outcome",
     "features",
     "comparison",
@@ -27,9 +28,10 @@ _SCHEMAS = (
 def schema(what: str) -> None:
     """Print the JSON Schema of scenario files, of space files or of an output.
 
-    scenario, space and schedule are formats of files. The others are printed with --json: outcome by `run`, features
-    by `features`, comparison by `compare`, variants by `compare --by`, difference by `diff`, conformance by `conform`,
-    explanation by `explain`, exploration by `explore`, proof by `prove`, promises by `prove --all-designs`.
+    scenario, space, mixtures (a space of cores) and schedule are formats of files. The others are printed with --json:
+    outcome by `run`, features by `features`, comparison by `compare`, variants by `compare --by`, difference by `diff`,
+    conformance by `conform`, explanation by `explain`, exploration by `explore`, proof by `prove`, promises by `prove
+    --all-designs`.
 
     Examples:
       asymboot schema > scenario.schema.json

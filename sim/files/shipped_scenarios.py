@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sim.errors import InputError, printable
 
-_MOST_NAMES = 4
+_MOST_NAMES = 6
 """The number of names in a message."""
 
 
@@ -52,11 +52,11 @@ def find_space(path: Path) -> Path:
 
 
 def names_space(path: Path) -> bool:
-    """Return True if a path names a space: a file with groups, or a space that ships."""
+    """Return True if a path names a space: a file with groups or cores, or a space that ships."""
     if not os.path.lexists(path):
         return str(path) in {file.stem for file in shipped_spaces()}
     try:
-        return "groups" in tomllib.loads(path.read_text(encoding="utf-8"))
+        return not {"groups", "cores"}.isdisjoint(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return False  # the reader of scenarios says what is wrong
 

@@ -6,15 +6,16 @@ from rich.console import Console
 
 from sim.cores import core_names, known_core
 from sim.designs import DESIGNS, Design, LateCpu
+from sim.files.mixture_file import read_any_space
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import shipped, shipped_spaces
-from sim.files.space_file import read_space
 from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS, FlagFacts, Landing, kernel_flags
 from sim.kernel_release import DEFAULT, MODELLED, OLDEST, RECORDED, kernel_release
 from sim.prove.feature_properties import FEATURE_PROPERTIES
 from sim.prove.properties import PROPERTIES
 from sim.show.console import Layout, heading, line, table
+from sim.study.mixture_space import MixtureSpace
 
 
 def show_catalogue(console: Console, parts: Sequence[str]) -> None:
@@ -44,11 +45,15 @@ def _topologies(console: Console) -> None:
 
 
 def _spaces(console: Console) -> None:
-    spaces = {file.stem: read_space(file) for file in shipped_spaces()}
-    rows = [
-        (stem, f"{space.cpus:,}", f"{space.points:,}", f"{len(space.settings):,}") for stem, space in spaces.items()
-    ]
-    table(console, {"name": "left", "CPUs": "right", "systems": "right", "settings": "right"}, rows)
+    rows = []
+    for file in shipped_spaces():
+        space = read_any_space(file)
+        if isinstance(space, MixtureSpace):
+            kind, settings = "mixtures of cores", len(space.kernels)
+        else:
+            kind, settings = "vector lengths", len(space.settings)
+        rows.append((file.stem, kind, f"{space.points:,}", f"{settings:,}"))
+    table(console, {"name": "left", "of": "left", "systems": "right", "settings": "right"}, rows)
 
 
 def _designs(console: Console) -> None:

@@ -252,7 +252,7 @@ def test_every_schema_is_printed(asymboot: Asymboot, what: str) -> None:
     result = asymboot("schema", what)
     assert (result.exit_code, json.loads(result.stdout)["$id"]) == (
         0,
-        f"urn:asymboot:{what}:{1 if what in {'scenario', 'space'} else 2}",
+        f"urn:asymboot:{what}:{1 if what in {'scenario', 'space', 'mixtures'} else 2}",
     )
 
 
