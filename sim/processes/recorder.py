@@ -115,6 +115,7 @@ class Recorder:
             supports={vector_type: features.supports(vector_type) for vector_type in VectorType},
             features_at_user_space=self.features_at_user_space,
             features_at_end=feature_state(features),
+            feature_history=tuple(features.history.moments),
             announced=tuple(features.lengths.announced),
             kvm_decided=kvm.decided,
             kvm_initialised=kvm.initialised,

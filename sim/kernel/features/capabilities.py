@@ -82,6 +82,7 @@ class Capabilities:
         self._line = line
         self.system = 0
         """The capabilities that the system has."""
+        self._listed: tuple[int, tuple[Capability, ...]] = 0, ()
         self.boot = 0
         """Those of them that the boot CPU decided for all."""
         self.decided_by: dict[int, int | None] = {}
@@ -102,6 +103,12 @@ class Capabilities:
     def has_effects(self) -> bool:
         """True if enabling a capability on a CPU may show, since it is of that CPU alone."""
         return any(self.system >> place & 1 for place, _one in self.table.at_secondaries)
+
+    def entries(self) -> tuple[Capability, ...]:
+        """Return the entries of the capabilities that the system has, in the order of their numbers."""
+        if self._listed[0] != self.system:
+            self._listed = self.system, tuple(one for _, one in self.of_system())
+        return self._listed[1]
 
     def of_system(self) -> Iterator[Placed]:
         """Yield the capabilities that the system has, in the order of their numbers, with their places."""
