@@ -1,5 +1,7 @@
 """``asymboot report``: write a boot or a sweep as one HTML page."""
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -35,10 +37,16 @@ def report(file: Path, output: Path, **changes: options.Override) -> None:
         from sim.boot_run import boot
         from sim.report.page import boot_page
 
-        page = boot_page(boot(scenario))
+        page = boot_page(boot(scenario), _command(file, output, changes))
     from sim.files.new_file import write_new
 
     write_new(output, page)
+
+
+def _command(file: Path, output: Path, changes: Mapping[str, options.Override]) -> str:
+    """Return the command as it was given, but for the order of its options."""
+    given = [word for name, value in changes.items() if value is not None for word in (f"--{name}", str(value))]
+    return shlex.join(["asymboot", "report", str(file), *given, "-o", str(output)])
 
 
 def _check(output: Path) -> None:

@@ -1,6 +1,9 @@
 """The pages of reports: of a boot, and of a sweep."""
 
+import json
+from base64 import b64encode
 from functools import lru_cache
+from importlib.metadata import version as distribution_version
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,19 +13,25 @@ from markupsafe import Markup
 
 from sim import __name__ as package
 from sim.causes.critical_path import CriticalPath
+from sim.errors import InputError
+from sim.files.scenario_text import scenario_text
 from sim.hazard_kinds import Hazard, HazardKind
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
 from sim.plot.lengths_picture import plot_lengths
+from sim.plot.style import ON_DARK
 from sim.plot.timeline_picture import path_of, plot_boot
 from sim.plot.topology_picture import plot_topology
-from sim.report.embedded_assets import datatables, picture, plotly
+from sim.report.boot_frames import MAX_FRAMES, Frames
+from sim.report.embedded_assets import datatables, packed, picture
 from sim.report.hazard_origin import Origin, origin
 from sim.report.interactive_timeline import MAX_SPANS, Lanes
+from sim.show.console import lengths
+from sim.show.settings_text import settings
 from sim.study.comparison import compare
 from sim.timeline import hazard_marks, timeline
-from sim.units import duration, seconds, with_unit
+from sim.units import seconds, with_unit
 
 if TYPE_CHECKING:
     from sim.sweep.sweep_summary import Summary
@@ -56,18 +65,26 @@ def _templates() -> Environment:
     templates = Environment(
         loader=PackageLoader(f"{package}.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    templates.filters["duration"] = duration
+    templates.filters["lengths"] = lengths
     templates.filters["seconds"] = seconds
     templates.filters["with_unit"] = with_unit
     return templates
 
 
-def boot_page(outcome: Outcome) -> str:
-    """Return a boot as an HTML page: hazards, timeline, log, topology, lengths, buffers, designs and events."""
+def boot_page(outcome: Outcome, command: str = "") -> str:
+    """Return a boot as an HTML page: verdict, hazards, timeline, player, log, pictures, events and the scenario.
+
+    Args:
+        outcome: the outcome of a boot.
+        command: the command that writes the page, which the page shows.
+    """
     spans_and_marks = timeline(outcome)
     spans_and_marks.marks.extend(hazard_marks(outcome))
     path = path_of(outcome)
     lanes = Lanes(outcome, spans_and_marks, path) if len(spans_and_marks.spans) <= MAX_SPANS else None
+    frames = Frames(outcome, spans_and_marks, lanes)
+    shows_frames = len(frames) <= MAX_FRAMES
+    text = _scenario_text(outcome)
     page: dict[str, object] = {
         "title": outcome.scenario.name or "a boot",
         "outcome": outcome,
@@ -75,7 +92,9 @@ def boot_page(outcome: Outcome) -> str:
         "hazards": _hazards(outcome, path),
         "path": path,
         "lanes": lanes,
-        "timeline": picture(plot_boot(outcome), "the boot as lanes over time") if lanes is None else _timeline(lanes),
+        "timeline": _packed(lanes.data()) if lanes else picture(plot_boot(outcome), "the boot as lanes over time"),
+        "frames": len(frames) if shows_frames else 0,
+        "player": _packed(frames.data(MAX_ROWS)) if shows_frames else "",
         "log": outcome.facts.log[:MAX_ROWS],
         "log_lines": len(outcome.facts.log),
         "events": list(enumerate(outcome.facts.events[:MAX_ROWS])),
@@ -84,8 +103,24 @@ def boot_page(outcome: Outcome) -> str:
         "lengths": picture(plot_lengths(outcome), "CPUs by vector lengths"),
         "buffers": _buffers(outcome),
         "designs": _designs(outcome),
+        "command": command,
+        "scenario_text": text,
+        "scenario_address": f"data:text/plain;base64,{b64encode(text.encode()).decode()}",
     }
     return _render("boot.html", page)
+
+
+def _packed(data: object) -> str:
+    """Return data as packed JSON; letters beyond ASCII are escaped, so that every browser reads them alike."""
+    return packed(json.dumps(data, separators=(",", ":")))
+
+
+def _scenario_text(outcome: Outcome) -> str:
+    """Return the scenario as a file has it; empty where no file can hold it."""
+    try:
+        return scenario_text(outcome.scenario)
+    except InputError:
+        return ""
 
 
 def _buffers(outcome: Outcome) -> Markup | None:
@@ -113,7 +148,6 @@ def sweep_page(folder: Path) -> str:
         "headings": headings,
         "timings": summary.timing_rows,
         "maps": _maps(folder, summary),
-        "lanes": None,
     }
     return _render("sweep.html", page)
 
@@ -124,42 +158,27 @@ def _title(hazard: str) -> str:
 
 
 def _render(name: str, page: dict[str, object]) -> str:
-    module, style = datatables()
-    # Plotly's program is most of a page's size: a page with a picture in place of the timeline goes without.
-    program = plotly() if page["lanes"] is not None else None
-    return _templates().get_template(name).render(page, datatables=module, datatables_style=style, plotly=program)
-
-
-def _timeline(lanes: Lanes) -> str:
-    """Return the element of a timeline, which the template trusts.
-
-    Plotly escapes text that would end its script element, and `Lanes` escapes all markup in names.
-    """
-    from plotly.io import to_html
-
-    element: str = to_html(
-        lanes.figure(),
-        include_plotlyjs=False,
-        full_html=False,
-        div_id="timeline-figure",
-        config={"responsive": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
+    program, style = datatables()
+    return (
+        _templates()
+        .get_template(name)
+        .render(
+            page,
+            datatables=program,
+            datatables_style=style,
+            dark_colours=ON_DARK,
+            version=distribution_version("asymboot"),
+        )
     )
-    return element
 
 
 def _settings(outcome: Outcome) -> list[tuple[str, str]]:
     scenario = outcome.scenario
-    design = scenario.active_design
-    return [
-        ("kernel", f"Linux {scenario.kernel_words}"),
-        ("command line", scenario.command_line or "none"),
-        ("KVM", str(scenario.kvm_mode)),
-        ("design", "none" if design is None else design.name),
-        ("relay", str(scenario.relay)),
-        ("memory", str(scenario.memory)),
-        ("seed", str(scenario.seed)),
-        ("CPUs", f"{len(scenario.topology.cpus):,}, {len(outcome.facts.online):,} online at the end"),
-    ]
+    told = settings(scenario)
+    if scenario.command_line:
+        told["command line"] = scenario.command_line
+    told["CPUs"] = f"{len(scenario.topology.cpus):,}, {len(outcome.facts.online):,} online at the end"
+    return list(told.items())
 
 
 def _hazards(outcome: Outcome, path: CriticalPath | None) -> list[HazardGroup]:
