@@ -18,7 +18,7 @@ from sim.files.scenario_file import design_from, latencies_from
 from sim.files.scenario_tables import DesignTable, Lengths
 from sim.files.scenario_text import design_table, latencies_data
 from sim.files.space_tables import Choice, GroupTable, SetTable, SpaceTable
-from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
+from sim.files.toml_tables import at, read_text, table_from_data, table_from_text, text_from_data
 from sim.kernel_release import kernel_release
 from sim.study.system_space import Group, Space, legal_sets, power_of_two_sets
 from sim.vectors import bits_from_vqs, vq_from_bits, vqs_from_bits
@@ -150,6 +150,24 @@ def space_to_data(space: Space) -> dict[str, object]:
     )
     data: dict[str, object] = msgspec.to_builtins(table)
     return data
+
+
+def space_text(space: Space) -> str:
+    """Return a space as the text of a space file.
+
+    Raises:
+        InputError: no file holds it, because the text exceeds a file's limits.
+    """
+    data = _without_none(space_to_data(space))
+    assert isinstance(data, dict)
+    return text_from_data(data, SpaceTable)
+
+
+def _without_none(value: object) -> object:
+    """Return a value without the keys that hold None, which TOML cannot write."""
+    if isinstance(value, dict):
+        return {key: _without_none(content) for key, content in value.items() if content is not None}
+    return [_without_none(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _group_table(group: Group) -> GroupTable:

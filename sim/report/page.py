@@ -1,7 +1,7 @@
 """The pages of reports: of a boot, and of a sweep."""
 
 import json
-from base64 import b64encode
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version as distribution_version
 from itertools import groupby
@@ -15,7 +15,7 @@ from sim import __name__ as package
 from sim.causes.critical_path import CriticalPath
 from sim.errors import InputError
 from sim.files.scenario_text import scenario_text
-from sim.hazard_kinds import Hazard, HazardKind
+from sim.hazard_kinds import Hazard
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
@@ -40,17 +40,6 @@ MAX_ROWS = 5_000
 """The largest number of a table's rows: a page with more is slow."""
 _MAX_COMPARED_CPUS = 1_024
 """The number of CPUs above which designs are not compared: eight more boots would take long."""
-_HEADINGS = {
-    "kvm_mode": "KVM mode",
-    "share_low": "95 % interval, from",
-    "share_high": "95 % interval, to",
-    "first_row": "first row",
-    "smallest_row": "smallest row",
-    "mean_ns": "mean, ns",
-    "low_ns": "95 % interval from, ns",
-    "high_ns": "95 % interval to, ns",
-}
-"""The headings of a sweep's columns, where they are not the columns' names."""
 
 
 class HazardGroup(NamedTuple):
@@ -84,7 +73,6 @@ def boot_page(outcome: Outcome, command: str = "") -> str:
     lanes = Lanes(outcome, spans_and_marks, path) if len(spans_and_marks.spans) <= MAX_SPANS else None
     frames = Frames(outcome, spans_and_marks, lanes)
     shows_frames = len(frames) <= MAX_FRAMES
-    text = _scenario_text(outcome)
     page: dict[str, object] = {
         "title": outcome.scenario.name or "a boot",
         "outcome": outcome,
@@ -97,15 +85,13 @@ def boot_page(outcome: Outcome, command: str = "") -> str:
         "player": _packed(frames.data(MAX_ROWS)) if shows_frames else "",
         "log": outcome.facts.log[:MAX_ROWS],
         "log_lines": len(outcome.facts.log),
-        "events": list(enumerate(outcome.facts.events[:MAX_ROWS])),
+        "events": list(enumerate(outcome.event_rows()[:MAX_ROWS])),
         "events_in_all": len(outcome.facts.events),
         "topology": picture(plot_topology(outcome.scenario), repr(outcome.scenario.topology)),
         "lengths": picture(plot_lengths(outcome), "CPUs by vector lengths"),
         "buffers": _buffers(outcome),
         "designs": _designs(outcome),
-        "command": command,
-        "scenario_text": text,
-        "scenario_address": f"data:text/plain;base64,{b64encode(text.encode()).decode()}",
+        **_reproduced(lambda: scenario_text(outcome.scenario), command),
     }
     return _render("boot.html", page)
 
@@ -115,14 +101,6 @@ def _packed(data: object) -> str:
     return packed(json.dumps(data, separators=(",", ":")))
 
 
-def _scenario_text(outcome: Outcome) -> str:
-    """Return the scenario as a file has it; empty where no file can hold it."""
-    try:
-        return scenario_text(outcome.scenario)
-    except InputError:
-        return ""
-
-
 def _buffers(outcome: Outcome) -> Markup | None:
     """Return the picture of the saves beside pKVM's buffers; None where there is nothing to draw."""
     if outcome.facts.buffers is None or not shown_saves(outcome):
@@ -130,31 +108,52 @@ def _buffers(outcome: Outcome) -> Markup | None:
     return picture(plot_buffers(outcome), "the bytes that saves write, beside pKVM's buffers")
 
 
-def sweep_page(folder: Path) -> str:
-    """Return a sweep as an HTML page: hazards by setting, with heat maps if all rows were kept.
+def sweep_page(folder: Path, command: str = "") -> str:
+    """Return a sweep as an HTML page: verdict, hazards by setting, heat maps if all rows were kept, and the space.
+
+    Args:
+        folder: the sweep's folder.
+        command: the command that writes the page, which the page shows.
 
     Raises:
         InputError: the folder holds no sweep.
     """
-    from sim.sweep.sweep_summary import read_summary  # here, because the page of a boot needs no packages of sweeps
+    # Here, because the page of a boot needs no packages of sweeps.
+    from sim.files.space_file import space_text
+    from sim.report.sweep_cells import cells, headings, title
+    from sim.sweep.sweep_summary import read_summary
 
     summary = read_summary(folder)
-    headings = _HEADINGS | {f"{group.name}_sve_bits": f"{group.name}, bits" for group in summary.plan.space.groups}
+    found = summary.hazard_rows
+    settings_with = {(row["design"], row["relay"], row["kvm_mode"], row["memory"]) for row in found}
     page: dict[str, object] = {
         "title": summary.plan.space.name or folder.name,
         "summary": summary,
-        "rows": [row | {"hazard": _title(row["hazard"])} for row in summary.hazard_rows[:MAX_ROWS]],
+        "worst": title(found[0]["hazard"]) if found else "",
+        "settings_with": len(settings_with),
+        "rows": [cells(row) for row in found[:MAX_ROWS]],
         "columns": list(summary.hazards.columns),
-        "headings": headings,
-        "timings": summary.timing_rows,
+        "headings": headings(summary),
+        "timing_columns": list(summary.timing_rows[0]) if summary.timing_rows else [],
+        "timings": [cells(row) for row in summary.timing_rows],
         "maps": _maps(folder, summary),
+        **_reproduced(lambda: space_text(summary.plan.space), command),
     }
     return _render("sweep.html", page)
 
 
-def _title(hazard: str) -> str:
-    """Return the title of a hazard that is named as in files."""
-    return HazardKind[hazard.upper()].title
+def _reproduced(text_of: Callable[[], str], command: str) -> dict[str, object]:
+    """Return what a page needs so that its reader can reproduce it: the file's text, and the command.
+
+    Args:
+        text_of: returns the text; it raises an InputError where no file can hold it.
+        command: the command that writes the page.
+    """
+    try:
+        text = text_of()
+    except InputError:
+        text = ""
+    return {"command": command, "file_text": text}
 
 
 def _render(name: str, page: dict[str, object]) -> str:
@@ -198,9 +197,10 @@ def _designs(outcome: Outcome) -> Markup | None:
 def _maps(folder: Path, summary: "Summary") -> list[Markup]:
     """Return a heat map for each hazard that occurs; none unless all rows were kept."""
     from sim.plot.heat_picture import plot_heat
+    from sim.report.sweep_cells import title
     from sim.sweep.sweep_plan import Keep
 
     if summary.plan.keep is not Keep.ALL:
         return []
     names = dict.fromkeys(row["hazard"] for row in summary.hazard_rows)
-    return [picture(plot_heat(folder, name), f"share of systems with: {_title(name)}") for name in names]
+    return [picture(plot_heat(folder, name), f"share of systems with: {title(name)}") for name in names]

@@ -28,3 +28,9 @@ async function filterTables() {
     new DataTable(table, { paging: false, order: [], scrollY: "28rem", scrollCollapse: true, scrollX: true, info: true });
   }
 }
+
+// Lets the reader save the file that the page shows, if it shows one.
+function offerFile() {
+  const link = document.getElementById("reproduce-link");
+  if (link) link.href = addressOf(document.getElementById("reproduce-file").textContent, "text/plain");
+}
