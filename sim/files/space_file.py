@@ -8,7 +8,7 @@ docs/sweeps.md describes the format for users.
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -158,16 +158,17 @@ def space_text(space: Space) -> str:
     Raises:
         InputError: no file holds it, because the text exceeds a file's limits.
     """
-    data = _without_none(space_to_data(space))
-    assert isinstance(data, dict)
-    return text_from_data(data, SpaceTable)
+    data: dict[str, Any] = {key: value for key, value in space_to_data(space).items() if value not in (None, "", {})}
+    # The version and the name come first, the groups, which are long, last.
+    groups = [_stated(group) for group in data.pop("groups")]
+    first = {key: data.pop(key) for key in ("schema_version", "name")}
+    designs = [one if isinstance(one, str) else _stated(one) for one in data.pop("designs")]
+    return text_from_data(first | data | {"designs": designs, "groups": groups}, SpaceTable)
 
 
-def _without_none(value: object) -> object:
-    """Return a value without the keys that hold None, which TOML cannot write."""
-    if isinstance(value, dict):
-        return {key: _without_none(content) for key, content in value.items() if content is not None}
-    return [_without_none(one) for one in value] if isinstance(value, list | tuple) else value
+def _stated(table: dict[str, object]) -> dict[str, object]:
+    """Return a table without the keys that hold None, which TOML cannot write."""
+    return {key: value for key, value in table.items() if value is not None}
 
 
 def _group_table(group: Group) -> GroupTable:

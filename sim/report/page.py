@@ -34,6 +34,7 @@ from sim.timeline import hazard_marks, timeline
 from sim.units import seconds, with_unit
 
 if TYPE_CHECKING:
+    from sim.sweep.sweep_plan import Plan
     from sim.sweep.sweep_summary import Summary
 
 MAX_ROWS = 5_000
@@ -120,7 +121,7 @@ def sweep_page(folder: Path, command: str = "") -> str:
     """
     # Here, because the page of a boot needs no packages of sweeps.
     from sim.files.space_file import space_text
-    from sim.report.sweep_cells import cells, headings, title
+    from sim.report.sweep_cells import cells, headings, severity, title
     from sim.sweep.sweep_summary import read_summary
 
     summary = read_summary(folder)
@@ -129,7 +130,7 @@ def sweep_page(folder: Path, command: str = "") -> str:
     page: dict[str, object] = {
         "title": summary.plan.space.name or folder.name,
         "summary": summary,
-        "worst": title(found[0]["hazard"]) if found else "",
+        "worst": title(min((row["hazard"] for row in found), key=severity)) if found else "",
         "settings_with": len(settings_with),
         "rows": [cells(row) for row in found[:MAX_ROWS]],
         "columns": list(summary.hazards.columns),
@@ -137,9 +138,24 @@ def sweep_page(folder: Path, command: str = "") -> str:
         "timing_columns": list(summary.timing_rows[0]) if summary.timing_rows else [],
         "timings": [cells(row) for row in summary.timing_rows],
         "maps": _maps(folder, summary),
+        "sweeps": _sweep_command(summary.plan),
         **_reproduced(lambda: space_text(summary.plan.space), command),
     }
     return _render("sweep.html", page)
+
+
+def _sweep_command(plan: "Plan") -> str:
+    """Return the command that computes a sweep again, from the file of its space."""
+    words = ["asymboot sweep space.toml -o out", f"--keep {plan.keep}"]
+    if plan.walk == "symmetric":
+        words.append("--symmetric")
+    if plan.walk == "sample":
+        words.append(f"--sample {plan.points.points}")
+    if plan.replications:
+        words.append(f"--replications {plan.replications}")
+    if plan.seed:
+        words.append(f"--seed {plan.seed}")
+    return " ".join(words)
 
 
 def _reproduced(text_of: Callable[[], str], command: str) -> dict[str, object]:

@@ -44,6 +44,11 @@ def title(hazard: str) -> str:
     return HazardKind[hazard.upper()].title
 
 
+def severity(hazard: str) -> int:
+    """Return the rank of a hazard that is named as in files; the worst has the lowest."""
+    return HazardKind[hazard.upper()].rank
+
+
 def _cell(column: str, value: Any) -> Cell:
     if value is None or (isinstance(value, float) and isnan(value)):
         return Cell("")

@@ -21,7 +21,7 @@ function make(name, attributes, parent, text) {
 function sizes() {
   const width = Math.max(frame.clientWidth, 200);
   const longest = Math.max(...timeline.lanes.map((name) => name.length)) * LETTER + 10;
-  const left = Math.min(longest, width / 3, 200);
+  const left = Math.min(longest, width / 3, 240);
   return { width, left, plot: width - left - 8, bottom: ABOVE + LANE * timeline.lanes.length };
 }
 
