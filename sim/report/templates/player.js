@@ -19,7 +19,7 @@ const lights = boot.cpus.map((name) => {
   const light = element("li", part("cpus"));
   element("i", light);
   if (boot.cpus.length <= FEW) {
-    element("b", light, name);
+    element("strong", light, name);
     element("span", light);
   }
   return light;
