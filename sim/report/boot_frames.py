@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from sim.event_text import event_detail
 from sim.facts import CpuState, Facts
+from sim.feature_facts import FeatureState
 from sim.kernel.feature_history import KnownFeatures, KnownLengths
 from sim.outcome import Outcome
 from sim.plot.timeline_picture import COLOURS
 from sim.report.interactive_timeline import Lanes, page_colour
 from sim.show.console import lengths
 from sim.timeline import MarkKind, SpanKind, Timeline
-from sim.units import seconds, with_unit
+from sim.units import seconds, timestamp, with_unit
 from sim.vectors import bits_from_vqs
 
 MAX_FRAMES = 20_000
@@ -109,16 +110,15 @@ class Frames:
         """
         facts = self._facts
         topology = facts.scenario.topology
-        has_capabilities = facts.features_at_end is not None
         return {
             "cpus": [topology.label(number) for number in range(len(topology.cpus))],
             "states": self.states,
             "frames": self._frames(),
-            "log": [[seconds(line.time_ns), line.text] for line in facts.log[:max_lines]],
+            "log": [f"{timestamp(line.time_ns)} {line.text}" for line in facts.log[:max_lines]],
             "types": [str(one.type) for one in facts.feature_history[0].lengths] if facts.feature_history else [],
             "fields": [with_unit(f"{name}_bits" if name in _SETS else name) for name in _LENGTH_FIELDS],
             "records": [_record(known) for known in facts.feature_history],
-            "capabilities": [_capabilities(known) if has_capabilities else [] for known in facts.feature_history],
+            "capabilities": [_capabilities(known, facts.features_at_end) for known in facts.feature_history],
         }
 
     def _frames(self) -> list[list[object]]:
@@ -230,5 +230,16 @@ def _cell(name: str, value: int) -> str:
     return lengths(bits_from_vqs(value)) if name in _SETS else f"{value:,}"
 
 
-def _capabilities(known: KnownFeatures) -> list[str]:
-    return [one.description or one.name for one in known.capabilities]
+def _capabilities(known: KnownFeatures, end: FeatureState | None) -> list[str]:
+    """Return the capabilities that the kernel has words for, as the terminal does.
+
+    Where lengths alone are modelled there are none.
+
+    Args:
+        known: what is known at a moment.
+        end: the features at the end, which tell the capabilities of single CPUs that no CPU turned out to have.
+    """
+    if end is None:
+        return []
+    vacant = {one.entry.label for one in end.capabilities if one.entry.per_cpu is not None and not one.cpus}
+    return [one.description for one in known.capabilities if one.description is not None and one.label not in vacant]

@@ -33,7 +33,7 @@ const cells = boot.fields.map((field) => {
   element("th", row, field).scope = "row";
   return boot.types.map(() => element("td", row));
 });
-const lines = boot.log.map(([time, text]) => element("div", part("log"), `[${time.padStart(12)}] ${text}`));
+const lines = boot.log.map((line) => element("div", part("log"), line));
 for (const line of lines) line.hidden = true;
 
 let now = -1, playing = null;
