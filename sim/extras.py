@@ -14,7 +14,7 @@ PACKAGES = {
     "cluster": ("distributed",),
     "prove": ("z3",),
     "plot": ("matplotlib",),
-    "report": ("itables", "jinja2", "plotly"),
+    "report": ("itables", "jinja2"),
     "trace": ("perfetto",),
     "import": ("libfdt",),
     "live": ("qemu", "qemu.qmp"),  # a namespace package, of which other distributions may have parts

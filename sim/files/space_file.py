@@ -8,7 +8,7 @@ docs/sweeps.md describes the format for users.
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,7 +18,7 @@ from sim.files.scenario_file import design_from, latencies_from
 from sim.files.scenario_tables import DesignTable, Lengths
 from sim.files.scenario_text import design_table, latencies_data
 from sim.files.space_tables import Choice, GroupTable, SetTable, SpaceTable
-from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
+from sim.files.toml_tables import at, read_text, table_from_data, table_from_text, text_from_data
 from sim.kernel_release import kernel_release
 from sim.study.system_space import Group, Space, legal_sets, power_of_two_sets
 from sim.vectors import bits_from_vqs, vq_from_bits, vqs_from_bits
@@ -159,6 +159,25 @@ def space_to_data(space: Space) -> dict[str, object]:
     )
     data: dict[str, object] = msgspec.to_builtins(table)
     return data
+
+
+def space_text(space: Space) -> str:
+    """Return a space as the text of a space file.
+
+    Raises:
+        InputError: no file holds it, because the text exceeds a file's limits.
+    """
+    data: dict[str, Any] = {key: value for key, value in space_to_data(space).items() if value not in (None, "", {})}
+    # The version and the name come first, the groups, which are long, last.
+    groups = [_stated(group) for group in data.pop("groups")]
+    first = {key: data.pop(key) for key in ("schema_version", "name")}
+    designs = [one if isinstance(one, str) else _stated(one) for one in data.pop("designs")]
+    return text_from_data(first | data | {"designs": designs, "groups": groups}, SpaceTable)
+
+
+def _stated(table: dict[str, object]) -> dict[str, object]:
+    """Return a table without the keys that hold None, which TOML cannot write."""
+    return {key: value for key, value in table.items() if value is not None}
 
 
 def _group_table(group: Group) -> GroupTable:

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 
 from sim.cpufeature_tables import KernelTables, kernel_tables
 from sim.id_registers import IdField
+from sim.kernel.feature_history import FeatureHistory, KnownLengths
 from sim.kernel.feature_options import feature_options, id_overrides
 from sim.kernel.features.capabilities import Conflict
 from sim.kernel.features.cpu_id import CpuId
@@ -158,6 +159,7 @@ class CpuFeatures:
         self.has_all = scenario.has_all_features
         """True if all features are modelled, and not the lengths alone."""
         self.lengths = VectorLengths(scenario, printk)
+        self.history = FeatureHistory()
         self.final = False
         self.ipa_limit_bits = 0
         """KVM's limit of guests' physical addresses; 0 before KVM is up."""
@@ -230,6 +232,26 @@ class CpuFeatures:
         if self.has_all:
             self.system.check_boot_asid()
         self.lengths.count_boot_cpu(self._scenario.topology.logical[0], self.supported())
+        self._keep_history()
+
+    def _keep_history(self) -> None:
+        """Append the record of lengths and the capabilities to the history, if they have changed."""
+        supported = self.supported()
+        lengths = tuple(
+            KnownLengths(
+                vector_type,
+                vector_type in supported,
+                info.vq_map,
+                info.vq_partial_map,
+                info.min_vl_bytes,
+                info.max_vl_bytes,
+                info.default_vl_bytes,
+                info.max_virtualisable_vl_bytes,
+                info.max_cpu_vl_bytes,
+            )
+            for vector_type, info in self.lengths.vl_info.items()
+        )
+        self.history.keep(self._printk.now_ns, lengths, self.system.capabilities.entries())
 
     def why_stuck(self, hw_cpu: int) -> str | None:
         """Return what a CPU lacks without which it cannot even turn its MMU on; None if it has it."""
@@ -318,6 +340,7 @@ class CpuFeatures:
             return Refusal(missing.cpuinfo_name, None, Reason.LACKS_HWCAP)
         cpu, hyp_available = self._scenario.topology.logical[hw_cpu], self._hyp.is_available()
         refusal = self.lengths.verify(number, cpu, self.supported(), hyp_available=hyp_available)
+        self._keep_history()  # an announcement may have raised the maximum
         if refusal is not None:
             return refusal
         if hyp_available and self.has_all:
@@ -336,6 +359,7 @@ class CpuFeatures:
         self.system.store(number, reading)
         if not self.final:
             self.lengths.count(self._scenario.topology.logical[hw_cpu], self.supported())
+        self._keep_history()
 
     def setup_system_features(self, online: Mapping[int, int]) -> None:
         """Detect what all early CPUs share, make it final, and log it."""
@@ -353,6 +377,7 @@ class CpuFeatures:
         system.finalise()
         self.lengths.setup(self.supported())
         system.check_writeback_granule(self.reading(0))
+        self._keep_history()
 
     def patch(self) -> None:
         """Log that the kernel patches its code for the features that the system has."""

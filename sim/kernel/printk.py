@@ -114,6 +114,11 @@ class Printk:
         self.lines: list[LogLine] = []
         self.events: list[Event] = []
 
+    @property
+    def now_ns(self) -> int:
+        """The current time in nanoseconds."""
+        return self._clock()
+
     def line(self, text: str) -> None:
         """Write a line to the kernel log."""
         self.lines.append(LogLine(self._clock(), text))

@@ -204,7 +204,7 @@ def _handles(outcome: Outcome, saves: list[Save]) -> "list[Patch | Line2D]":
     if any(save.panicked for save in saves):
         handles.append(style.sign("the store that panics", "*", style.RED))
     around = "other memory" if outcome.scenario.memory is MemoryLayout.MAPPED else "unmapped memory"
-    handles.append(style.patch(around, style.PAPER, "....", edgecolor=style.GREY))
+    handles.append(style.patch(around, style.PAPER, "..", edgecolor=style.GREY))
     return handles
 
 
@@ -217,7 +217,7 @@ def _draw_memory(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_by
         [(first, end - first)],
         (row - 0.3, 0.6),
         facecolor=style.PAPER,
-        hatch="....",
+        hatch="..",
         edgecolor=style.LIGHT,
         linewidth=0,
     )

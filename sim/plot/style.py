@@ -32,7 +32,7 @@ BLACK, GREY, LIGHT, PALE, PAPER = "#1a1a1a", "#7f7f7f", "#d5d9dc", "#eceff1", "#
 INK, WHITE = "#111111", "#ffffff"
 """The colours of text on a coloured area, on light and on dark paper alike."""
 FADED_SKY = "#b9dcf2"
-_ON_DARK = {BLACK: "#e6e8ea", LIGHT: "#4a5058", PALE: "#2b3036", PAPER: "#16191d", FADED_SKY: "#1f4f6e"}
+ON_DARK = {BLACK: "#e6e8ea", LIGHT: "#4a5058", PALE: "#2b3036", PAPER: "#16191d", FADED_SKY: "#1f4f6e"}
 """The colours that differ on dark paper, each with its replacement."""
 ORANGE, SKY, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
 BLUE, RED, PINK = "#0072b2", "#d55e00", "#cc79a7"
@@ -102,7 +102,7 @@ class Picture(Figure):
         drawn = self.as_bytes("svg").decode()
         if dark:
             # matplotlib writes colours to SVG in the form in which they are given above, so replacing text is enough.
-            for light_colour, dark_colour in _ON_DARK.items():
+            for light_colour, dark_colour in ON_DARK.items():
                 drawn = drawn.replace(light_colour, dark_colour)
         return drawn
 

@@ -132,7 +132,7 @@ class _Drawing:
             # The sign lies on a piece of paper, which cuts the axis.
             paper = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6}
             axes.text(middle, bottom, "//", size=style.SMALL_PT, ha="center", va="center", color=style.GREY, bbox=paper)
-            words = _about(end_ns - start_ns)
+            words = about(end_ns - start_ns)
             if style.text_width_in(words, style.SMALL_PT) < self._in(end - start):
                 axes.annotate(
                     words,
@@ -223,7 +223,7 @@ class _Drawing:
         self._axes.plot(places, rows, drawstyle="steps-pre", color=style.BLACK, linewidth=0.9, zorder=12)
 
 
-def _about(duration_ns: int) -> str:
+def about(duration_ns: int) -> str:
     """Return a duration with two digits."""
     return duration(round(duration_ns, 2 - len(str(duration_ns))))
 

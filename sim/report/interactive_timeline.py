@@ -1,44 +1,40 @@
-"""The interactive timeline of a boot: a plotly figure with details to point at, and views to zoom to."""
+"""The interactive timeline of a boot: the data from which timeline.js draws lanes that can be zoomed and pointed at."""
 
-from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from sim.causes.critical_path import CriticalPath
 from sim.outcome import Outcome
 from sim.plot import style
 from sim.plot.picture_rows import cpu_rows
 from sim.plot.time_axis import TimeScale
-from sim.plot.timeline_picture import COLOURS, SIGNS, axis_of, moments, phases
+from sim.plot.timeline_picture import COLOURS, SIGNS, about, axis_of, moments, phases
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline
 from sim.units import duration, seconds
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import plotly.graph_objects as go
-
 MAX_SPANS = 20_000
-"""The number of spans above which the figure would be too slow for a page."""
-_LANE_PX, _AROUND_PX = 24, 150
-_TICKS, _MAX_TICKS = 9, 4_000
-"""The number of labels that fit on the axis (`MOST_TICKS` in timeline.js), and of those that a zoom can choose from."""
-_MAX_NAME_IN = 1.5
-"""The largest width of a lane's name, which leaves room for the lanes on a narrow screen."""
-_SYMBOLS = {
-    MarkKind.ALLOCATED: "triangle-down",
-    MarkKind.ALLOCATION_FAILED: "x",
-    MarkKind.DIED: "cross",
-    MarkKind.REFUSED: "x-thin-open",
-    MarkKind.PARKED: "hexagon",
-    MarkKind.NOT_STARTED: "square",
-    MarkKind.WARNED: "diamond",
-    MarkKind.PANIC: "star",
-    MarkKind.HANG: "octagon",
-    MarkKind.HAZARD: "triangle-up",
+"""The number of spans above which the timeline would be too slow for a page."""
+_MAX_TICKS = 4_000
+"""The number of labels that a zoom can choose from."""
+_DECIMALS = 4
+"""The decimals of places: the whole axis is some ten to some thousand wide."""
+_SHAPES = {
+    MarkKind.ALLOCATED: "M-5-4H5L0 5Z",
+    MarkKind.ALLOCATION_FAILED: "M-5-3-3-5 0-2 3-5 5-3 2 0 5 3 3 5 0 2-3 5-5 3-2 0Z",
+    MarkKind.DIED: "M-2-5H2V-2H5V2H2V5H-2V2H-5V-2H-2Z",
+    MarkKind.REFUSED: "M-5-4-4-5 0-1 4-5 5-4 1 0 5 4 4 5 0 1-4 5-5 4-1 0Z",
+    MarkKind.PARKED: "M-5 0-2.5-4.5H2.5L5 0 2.5 4.5H-2.5Z",
+    MarkKind.NOT_STARTED: "M-4-4H4V4H-4Z",
+    MarkKind.WARNED: "M0-5 4 0 0 5-4 0Z",
+    MarkKind.PANIC: "M0-6 1.6-2H6L2.5.7 3.8 5 0 2.4-3.8 5-2.5.7-6-2H-1.6Z",
+    MarkKind.HANG: "M-2-5H2L5-2V2L2 5H-2L-5 2V-2Z",
+    MarkKind.HAZARD: "M0-5.5 5.5 4.5H-5.5Z",
 }
+"""The outline of each kind of mark around its place, in pixels, as an SVG path."""
 _HEIGHTS = {SpanKind.ONLINE: 0.44, SpanKind.WAITED_FOR: 0.52}
 """The heights of the spans that lie below other spans, as shares of the lane's height."""
 _HEIGHT_OF_OTHERS = 0.76
+_ON_PAGE = {style.BLACK: "var(--ink)", style.LIGHT: "var(--bar)", style.PALE: "var(--pale)"}
+"""The colours that differ on dark paper, as the page's style names them."""
 
 
 class View(NamedTuple):
@@ -48,24 +44,38 @@ class View(NamedTuple):
     range: tuple[float, float]
 
 
-class Lanes:
-    """A boot's timeline as a plotly figure, with the same time axis as the picture's (`TimeScale`).
+class Key(NamedTuple):
+    """An entry of the legend: a name, a colour, and the outline of a mark; empty for a span."""
 
-    Plotly interprets some HTML elements in texts, so every name and detail is escaped. Plotly does not know the axis's
-    compressed scale: it sees places on it, and timeline.js labels them again after each zoom.
+    name: str
+    colour: str
+    shape: str = ""
+
+
+def page_colour(kind: SpanKind | MarkKind) -> str:
+    """Return the colour of a kind of span or mark, as the page's style has it."""
+    if kind is SpanKind.WAITED_FOR:
+        return "url(#hatched)"
+    colour = COLOURS[kind] if isinstance(kind, SpanKind) else SIGNS[kind][1]
+    return _ON_PAGE.get(colour, colour)
+
+
+class Lanes:
+    """The timeline of a boot, with the same lanes, colours and time axis as the picture's (`TimeScale`).
+
+    The program on the page does not know the compressed scale: it gets places on it, and labels for some of them. Names
+    and details are plain text, which the program never reads as HTML.
     """
 
     def __init__(self, outcome: Outcome, timeline: Timeline, path: CriticalPath | None) -> None:
         self._timeline, self._path = timeline, path
         self._scale = TimeScale(moments(timeline), phases(timeline))
         rows = cpu_rows(outcome.scenario.topology)
-        self._names = [
-            BOOT,
-            LOCK,
-            *(escape(style.shortened(row.label, _MAX_NAME_IN, style.SMALL_PT), quote=False) for row in rows),
-        ]
+        self._names = [BOOT, LOCK, *(row.label for row in rows)]
         self._row_of: dict[Lane, int] = {BOOT: 0, LOCK: 1}
         self._row_of |= {cpu: number for number, row in enumerate(rows, 2) for cpu in row.cpus}
+        self._span_kinds = [kind for kind in COLOURS if any(span.kind is kind for span in timeline.spans)]
+        self._mark_kinds = [kind for kind in SIGNS if any(mark.kind is kind for mark in timeline.marks)]
 
     @property
     def views(self) -> list[View]:
@@ -80,116 +90,71 @@ class Lanes:
         return View(name, (start - margin, end + margin))
 
     @property
-    def ticks(self) -> list[tuple[float, str]]:
-        """The moments that may be labelled, most important first, as places and labels."""
-        moments_ns = self._scale.by_importance()[:_MAX_TICKS]
-        return [(self._scale.place(moment), seconds(moment)) for moment in moments_ns]
+    def keys(self) -> list[Key]:
+        """The legend: the kinds of spans and marks that occur."""
+        spans = [Key(kind.value, page_colour(kind)) for kind in self._span_kinds if kind is not SpanKind.PHASE]
+        return [*spans, *(Key(kind.value, page_colour(kind), _SHAPES[kind]) for kind in self._mark_kinds)]
 
-    def figure(self) -> "go.Figure":
-        """Return the figure, without the colours of paper and text, which the page's style sets."""
-        import plotly.graph_objects as go
+    @property
+    def has_path(self) -> bool:
+        """True if the critical path is drawn."""
+        return self._path is not None
 
-        whole = self.views[0]
-        ticks = self._scale.ticks(self._scale.end / _TICKS)
-        traces = [*self._bars(), *self._path_line(), *self._signs()]
-        clear = "rgba(0,0,0,0)"  # the page's paper shows through, light or dark
-        layout: dict[str, object] = {
-            "template": "none",
-            "barmode": "overlay",
-            "height": _AROUND_PX + _LANE_PX * len(self._names),
-            "margin": {"l": 10, "r": 20, "t": 10, "b": 40},
-            "paper_bgcolor": clear,
-            "plot_bgcolor": clear,
-            "hovermode": "closest",
-            "dragmode": "zoom",
-            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-            "xaxis": {
-                "range": whole.range,
-                "tickvals": [self._scale.place(tick) for tick in ticks],
-                "ticktext": [seconds(tick) for tick in ticks],
-                "title": {"text": axis_of(self._path), "standoff": 8},
-                "zeroline": False,
-            },
-            "yaxis": {
-                "tickvals": list(range(len(self._names))),
-                "ticktext": self._names,
-                "range": [len(self._names) - 0.5, -0.5],
-                "automargin": True,
-                "fixedrange": True,  # zooming is about time: all lanes stay in view
-                "showgrid": False,
-                "zeroline": False,
-            },
+    @property
+    def axis(self) -> str:
+        """The label of the time axis."""
+        return axis_of(self._path)
+
+    def place(self, time_ns: int) -> float:
+        """Return the place of a moment on the time axis."""
+        return round(self._scale.place(time_ns), _DECIMALS)
+
+    def data(self) -> dict[str, object]:
+        """Return what timeline.js draws; spans in the order in which they are drawn."""
+        spans = sorted(self._timeline.spans, key=lambda span: self._span_kinds.index(span.kind))
+        nodes = [] if self._path is None else [self._path.graph.nodes[event] for event in self._path.events]
+        return {
+            "lanes": self._names,
+            "kinds": [
+                [page_colour(kind), _HEIGHTS.get(kind, _HEIGHT_OF_OTHERS), kind is SpanKind.PHASE]
+                for kind in self._span_kinds
+            ],
+            "spans": [
+                [
+                    self._span_kinds.index(span.kind),
+                    self._row_of[span.lane],
+                    self.place(span.start_ns),
+                    self.place(span.end_ns),
+                    span.detail if span.kind is SpanKind.PHASE else "",
+                    _of_span(span),
+                ]
+                for span in spans
+            ],
+            "shapes": [[page_colour(kind), _SHAPES[kind]] for kind in self._mark_kinds],
+            "marks": [
+                [self._mark_kinds.index(mark.kind), self._row_of[mark.lane], self.place(mark.time_ns), _of_mark(mark)]
+                for mark in self._timeline.marks
+            ],
+            # An event of the whole system has no CPU and is drawn on the boot CPU's lane.
+            "path": [[self.place(node["time_ns"]), self._row_of[node["cpu"] or 0]] for node in nodes],
+            # The moments that may be labelled, most important first.
+            "ticks": [[self.place(moment), seconds(moment)] for moment in self._scale.by_importance()[:_MAX_TICKS]],
+            "breaks": [
+                [self.place(start_ns), self.place(end_ns), about(end_ns - start_ns)]
+                for start_ns, end_ns in self._scale.breaks()
+            ],
         }
-        return go.Figure(traces, layout)
 
-    def _bars(self) -> "Iterator[go.Bar]":
-        import plotly.graph_objects as go
 
-        for kind, colour in COLOURS.items():
-            spans = [span for span in self._timeline.spans if span.kind is kind]
-            if spans:
-                starts = [self._scale.place(span.start_ns) for span in spans]
-                yield go.Bar(
-                    name=kind.value,
-                    orientation="h",
-                    base=starts,
-                    x=[self._scale.place(span.end_ns) - start for span, start in zip(spans, starts, strict=True)],
-                    y=[self._row_of[span.lane] for span in spans],
-                    width=_HEIGHTS.get(kind, _HEIGHT_OF_OTHERS),  # plotly's word for the height of a horizontal bar
-                    marker=_marker(kind, colour),
-                    text=[escape(span.detail, quote=False) if kind is SpanKind.PHASE else "" for span in spans],
-                    textposition="inside",
-                    insidetextanchor="middle",
-                    constraintext="none",
-                    hovertext=[self._of_span(span) for span in spans],
-                    hoverinfo="text",
-                    showlegend=kind is not SpanKind.PHASE,
-                )
+def _of_span(span: Span) -> str:
+    length = duration(span.end_ns - span.start_ns)
+    when = f"{seconds(span.start_ns)} to {seconds(span.end_ns)} s, {length}"
+    return "\n".join([f"{_lane_name(span.lane)}: {span.kind.value}", when, *_detail(span.detail)])
 
-    def _signs(self) -> "Iterator[go.Scatter]":
-        import plotly.graph_objects as go
 
-        for kind, (_, colour) in SIGNS.items():
-            marks = [mark for mark in self._timeline.marks if mark.kind is kind]
-            if marks:
-                yield go.Scatter(
-                    name=kind.value,
-                    mode="markers",
-                    x=[self._scale.place(mark.time_ns) for mark in marks],
-                    y=[self._row_of[mark.lane] for mark in marks],
-                    marker={
-                        "symbol": _SYMBOLS[kind],
-                        "color": colour,
-                        "size": 10,
-                        "line": {"width": 2, "color": colour},
-                    },
-                    hovertext=[self._of_mark(mark) for mark in marks],
-                    hoverinfo="text",
-                )
-
-    def _path_line(self) -> "Iterator[go.Scatter]":
-        import plotly.graph_objects as go
-
-        if self._path is not None:
-            nodes = [self._path.graph.nodes[event] for event in self._path.events]
-            yield go.Scatter(
-                name="critical path",
-                mode="lines",
-                x=[self._scale.place(node["time_ns"]) for node in nodes],
-                y=[self._row_of[node["cpu"] or 0] for node in nodes],
-                # First vertical, then horizontal, as in the picture: along the lane of the CPU that waits.
-                line={"shape": "vh", "width": 1.2, "color": "#777777"},
-                hoverinfo="skip",
-            )
-
-    def _of_span(self, span: Span) -> str:
-        length = duration(span.end_ns - span.start_ns)
-        when = f"{seconds(span.start_ns)} to {seconds(span.end_ns)} s, {length}"
-        return "<br>".join([f"{_lane_name(span.lane)}: {span.kind.value}", when, *_detail(span.detail)])
-
-    def _of_mark(self, mark: Mark) -> str:
-        when = f"{seconds(mark.time_ns)} s"
-        return "<br>".join([f"{_lane_name(mark.lane)}: {mark.kind.value}", when, *_detail(mark.detail)])
+def _of_mark(mark: Mark) -> str:
+    when = f"{seconds(mark.time_ns)} s"
+    return "\n".join([f"{_lane_name(mark.lane)}: {mark.kind.value}", when, *_detail(mark.detail)])
 
 
 def _lane_name(lane: Lane) -> str:
@@ -197,12 +162,4 @@ def _lane_name(lane: Lane) -> str:
 
 
 def _detail(detail: str) -> list[str]:
-    return [escape(detail, quote=False)] if detail else []
-
-
-def _marker(kind: SpanKind, colour: str) -> dict[str, object]:
-    """Return the filling of the bars of a kind, as in the picture."""
-    if kind is SpanKind.WAITED_FOR:
-        return {"color": "rgba(0,0,0,0)", "pattern": {"shape": "/", "fgcolor": style.ORANGE, "solidity": 0.4}}
-    bordered = kind in {SpanKind.PHASE, SpanKind.LOCK_HELD}
-    return {"color": colour, "line": {"color": style.PAPER, "width": 1 if bordered else 0}}
+    return [detail] if detail else []

@@ -1,7 +1,9 @@
 """The pages of reports: of a boot, and of a sweep."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from importlib.metadata import version as distribution_version
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,40 +13,36 @@ from markupsafe import Markup
 
 from sim import __name__ as package
 from sim.causes.critical_path import CriticalPath
+from sim.errors import InputError
 from sim.feature_rows import CapabilityRow, FieldRow, UnusedRow, capability_rows, field_rows, unused_rows
-from sim.hazard_kinds import Hazard, HazardKind
+from sim.files.scenario_text import scenario_text
+from sim.hazard_kinds import Hazard
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
 from sim.plot.lengths_picture import plot_lengths
+from sim.plot.style import ON_DARK
 from sim.plot.timeline_picture import path_of, plot_boot
 from sim.plot.topology_picture import plot_topology
-from sim.report.embedded_assets import datatables, picture, plotly
+from sim.report.boot_frames import MAX_FRAMES, Frames
+from sim.report.embedded_assets import datatables, packed, picture
 from sim.report.hazard_origin import Origin, origin
 from sim.report.interactive_timeline import MAX_SPANS, Lanes
+from sim.show.console import lengths
+from sim.show.settings_text import settings
 from sim.study.comparison import compare
 from sim.timeline import hazard_marks, timeline
 from sim.topology import cpu_list
-from sim.units import duration, seconds, with_unit
+from sim.units import seconds, with_unit
 
 if TYPE_CHECKING:
+    from sim.sweep.sweep_plan import Plan
     from sim.sweep.sweep_summary import Summary
 
 MAX_ROWS = 5_000
 """The largest number of a table's rows: a page with more is slow."""
 _MAX_COMPARED_CPUS = 1_024
 """The number of CPUs above which designs are not compared: eight more boots would take long."""
-_HEADINGS = {
-    "kvm_mode": "KVM mode",
-    "share_low": "95 % interval, from",
-    "share_high": "95 % interval, to",
-    "first_row": "first row",
-    "smallest_row": "smallest row",
-    "mean_ns": "mean, ns",
-    "low_ns": "95 % interval from, ns",
-    "high_ns": "95 % interval to, ns",
-}
-"""The headings of a sweep's columns, where they are not the columns' names."""
 
 
 class HazardGroup(NamedTuple):
@@ -59,19 +57,26 @@ def _templates() -> Environment:
     templates = Environment(
         loader=PackageLoader(f"{package}.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    templates.filters["duration"] = duration
+    templates.filters["lengths"] = lengths
     templates.filters["seconds"] = seconds
     templates.filters["cpu_list"] = cpu_list
     templates.filters["with_unit"] = with_unit
     return templates
 
 
-def boot_page(outcome: Outcome) -> str:
-    """Return a boot as an HTML page: hazards, timeline, log, topology, lengths, features, buffers, designs, events."""
+def boot_page(outcome: Outcome, command: str = "") -> str:
+    """Return a boot as an HTML page: verdict, hazards, timeline, player, log, pictures, features, events, the scenario.
+
+    Args:
+        outcome: the outcome of a boot.
+        command: the command that writes the page, which the page shows.
+    """
     spans_and_marks = timeline(outcome)
     spans_and_marks.marks.extend(hazard_marks(outcome))
     path = path_of(outcome)
     lanes = Lanes(outcome, spans_and_marks, path) if len(spans_and_marks.spans) <= MAX_SPANS else None
+    frames = Frames(outcome, spans_and_marks, lanes)
+    shows_frames = len(frames) <= MAX_FRAMES
     page: dict[str, object] = {
         "title": outcome.scenario.name or "a boot",
         "outcome": outcome,
@@ -79,18 +84,26 @@ def boot_page(outcome: Outcome) -> str:
         "hazards": _hazards(outcome, path),
         "path": path,
         "lanes": lanes,
-        "timeline": picture(plot_boot(outcome), "the boot as lanes over time") if lanes is None else _timeline(lanes),
+        "timeline": _packed(lanes.data()) if lanes else picture(plot_boot(outcome), "the boot as lanes over time"),
+        "frames": len(frames) if shows_frames else 0,
+        "player": _packed(frames.data(MAX_ROWS)) if shows_frames else "",
         "log": outcome.facts.log[:MAX_ROWS],
         "log_lines": len(outcome.facts.log),
-        "events": list(enumerate(outcome.facts.events[:MAX_ROWS])),
+        "events": list(enumerate(outcome.event_rows()[:MAX_ROWS])),
         "events_in_all": len(outcome.facts.events),
         "topology": picture(plot_topology(outcome.scenario), repr(outcome.scenario.topology)),
         "lengths": picture(plot_lengths(outcome), "CPUs by vector lengths"),
         "features": _features(outcome),
         "buffers": _buffers(outcome),
         "designs": _designs(outcome),
+        **_reproduced(lambda: scenario_text(outcome.scenario), command),
     }
     return _render("boot.html", page)
+
+
+def _packed(data: object) -> str:
+    """Return data as packed JSON; letters beyond ASCII are escaped, so that every browser reads them alike."""
+    return packed(json.dumps(data, separators=(",", ":")))
 
 
 def _buffers(outcome: Outcome) -> Markup | None:
@@ -100,71 +113,91 @@ def _buffers(outcome: Outcome) -> Markup | None:
     return picture(plot_buffers(outcome), "the bytes that saves write, beside pKVM's buffers")
 
 
-def sweep_page(folder: Path) -> str:
-    """Return a sweep as an HTML page: hazards by setting, with heat maps if all rows were kept.
+def sweep_page(folder: Path, command: str = "") -> str:
+    """Return a sweep as an HTML page: verdict, hazards by setting, heat maps if all rows were kept, and the space.
+
+    Args:
+        folder: the sweep's folder.
+        command: the command that writes the page, which the page shows.
 
     Raises:
         InputError: the folder holds no sweep.
     """
-    from sim.sweep.sweep_summary import read_summary  # here, because the page of a boot needs no packages of sweeps
+    # Here, because the page of a boot needs no packages of sweeps.
+    from sim.files.space_file import space_text
+    from sim.report.sweep_cells import cells, headings, severity, title
+    from sim.sweep.sweep_summary import read_summary
 
     summary = read_summary(folder)
-    headings = _HEADINGS | {f"{group.name}_sve_bits": f"{group.name}, bits" for group in summary.plan.space.groups}
+    found = summary.hazard_rows
+    settings_with = {(row["design"], row["relay"], row["kvm_mode"], row["memory"]) for row in found}
     page: dict[str, object] = {
         "title": summary.plan.space.name or folder.name,
         "summary": summary,
-        "rows": [row | {"hazard": _title(row["hazard"])} for row in summary.hazard_rows[:MAX_ROWS]],
+        "worst": title(min((row["hazard"] for row in found), key=severity)) if found else "",
+        "settings_with": len(settings_with),
+        "rows": [cells(row) for row in found[:MAX_ROWS]],
         "columns": list(summary.hazards.columns),
-        "headings": headings,
-        "timings": summary.timing_rows,
+        "headings": headings(summary),
+        "timing_columns": list(summary.timing_rows[0]) if summary.timing_rows else [],
+        "timings": [cells(row) for row in summary.timing_rows],
         "maps": _maps(folder, summary),
-        "lanes": None,
+        "sweeps": _sweep_command(summary.plan),
+        **_reproduced(lambda: space_text(summary.plan.space), command),
     }
     return _render("sweep.html", page)
 
 
-def _title(hazard: str) -> str:
-    """Return the title of a hazard that is named as in files."""
-    return HazardKind[hazard.upper()].title
+def _sweep_command(plan: "Plan") -> str:
+    """Return the command that computes a sweep again, from the file of its space."""
+    words = ["asymboot sweep space.toml -o out", f"--keep {plan.keep}"]
+    if plan.walk == "symmetric":
+        words.append("--symmetric")
+    if plan.walk == "sample":
+        words.append(f"--sample {plan.points.points}")
+    if plan.replications:
+        words.append(f"--replications {plan.replications}")
+    if plan.seed:
+        words.append(f"--seed {plan.seed}")
+    return " ".join(words)
+
+
+def _reproduced(text_of: Callable[[], str], command: str) -> dict[str, object]:
+    """Return what a page needs so that its reader can reproduce it: the file's text, and the command.
+
+    Args:
+        text_of: returns the text; it raises an InputError where no file can hold it.
+        command: the command that writes the page.
+    """
+    try:
+        text = text_of()
+    except InputError:
+        text = ""
+    return {"command": command, "file_text": text}
 
 
 def _render(name: str, page: dict[str, object]) -> str:
-    module, style = datatables()
-    # Plotly's program is most of a page's size: a page with a picture in place of the timeline goes without.
-    program = plotly() if page["lanes"] is not None else None
-    return _templates().get_template(name).render(page, datatables=module, datatables_style=style, plotly=program)
-
-
-def _timeline(lanes: Lanes) -> str:
-    """Return the element of a timeline, which the template trusts.
-
-    Plotly escapes text that would end its script element, and `Lanes` escapes all markup in names.
-    """
-    from plotly.io import to_html
-
-    element: str = to_html(
-        lanes.figure(),
-        include_plotlyjs=False,
-        full_html=False,
-        div_id="timeline-figure",
-        config={"responsive": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
+    program, style = datatables()
+    return (
+        _templates()
+        .get_template(name)
+        .render(
+            page,
+            datatables=program,
+            datatables_style=style,
+            dark_colours=ON_DARK,
+            version=distribution_version("asymboot"),
+        )
     )
-    return element
 
 
 def _settings(outcome: Outcome) -> list[tuple[str, str]]:
     scenario = outcome.scenario
-    design = scenario.active_design
-    return [
-        ("kernel", f"Linux {scenario.kernel_words}"),
-        ("command line", scenario.command_line or "none"),
-        ("KVM", str(scenario.kvm_mode)),
-        ("design", "none" if design is None else design.name),
-        ("relay", str(scenario.relay)),
-        ("memory", str(scenario.memory)),
-        ("seed", str(scenario.seed)),
-        ("CPUs", f"{len(scenario.topology.cpus):,}, {len(outcome.facts.online):,} online at the end"),
-    ]
+    told = settings(scenario)
+    if scenario.command_line:
+        told["command line"] = scenario.command_line
+    told["CPUs"] = f"{len(scenario.topology.cpus):,}, {len(outcome.facts.online):,} online at the end"
+    return list(told.items())
 
 
 def _hazards(outcome: Outcome, path: CriticalPath | None) -> list[HazardGroup]:
@@ -219,9 +252,10 @@ def _designs(outcome: Outcome) -> Markup | None:
 def _maps(folder: Path, summary: "Summary") -> list[Markup]:
     """Return a heat map for each hazard that occurs; none unless all rows were kept."""
     from sim.plot.heat_picture import plot_heat
+    from sim.report.sweep_cells import title
     from sim.sweep.sweep_plan import Keep
 
     if summary.plan.keep is not Keep.ALL:
         return []
     names = dict.fromkeys(row["hazard"] for row in summary.hazard_rows)
-    return [picture(plot_heat(folder, name), f"share of systems with: {_title(name)}") for name in names]
+    return [picture(plot_heat(folder, name), f"share of systems with: {title(name)}") for name in names]

@@ -141,11 +141,12 @@ def _metric_order(row: Mapping[str, Any]) -> int:
 
 def _timing_cells(row: Mapping[str, Any]) -> list[str]:
     # From a single replication, or a single sampled point, no interval can be computed: its ends are NaN.
-    interval = "" if isnan(row["low_ns"]) else f"{_ms(row['low_ns'])} to {_ms(row['high_ns'])}"
-    return [row["design"], row["relay"], row["kvm_mode"], row["memory"], _ms(row["mean_ns"]), interval]
+    interval = "" if isnan(row["low_ns"]) else f"{milliseconds(row['low_ns'])} to {milliseconds(row['high_ns'])}"
+    return [row["design"], row["relay"], row["kvm_mode"], row["memory"], milliseconds(row["mean_ns"]), interval]
 
 
-def _ms(ns: float) -> str:
+def milliseconds(ns: float) -> str:
+    """Return nanoseconds in milliseconds, with three decimals."""
     return f"{ns / _NS_PER_MS:,.3f}"
 
 

@@ -173,6 +173,7 @@ SEEDS = {"busy": 4, "late arrivals": 30, "parallel bring-up": 10, "pKVM at any t
 UNCOUNTED = {
     # The past, which only the record tells
     "ControlledEnvironment.left_early": "the run is over",
+    "FeatureHistory.moments": "the past, which pages show",
     "Recorder.actions": "actions that are over",
     "Recorder.booted_events[]": "a place among the events; that the CPU was online is there",
     "Recorder.early": "tables show it, and nothing depends on it",
@@ -207,6 +208,7 @@ UNCOUNTED = {
     "UserSpace.left[][]": "the scenario's; the number of actions that are left is there",
     "CpuFeatures._known_at": "follows from what is final and the registers, which are there",
     "CpuFeatures._supported": "follows from what is final and the registers, which are there",
+    "Capabilities._listed": "a shortcut, which changes nothing",
     "Mitigations.final": "that the features are final is there",
     "SystemFeatures._nothing_differs": "a shortcut, which changes nothing",
     "SystemFeatures._like_the_boot_cpu": "a shortcut, which changes nothing",

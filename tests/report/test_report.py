@@ -3,7 +3,10 @@
 import re
 import shutil
 from collections.abc import Iterator
+from html import escape, unescape
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -11,26 +14,47 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sim.boot_run import boot
 from sim.explore.exploration import explore_orders
 from sim.explore.schedule_run import follow
-from sim.files.scenario_file import read_scenario
+from sim.facts import CpuState
+from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space
+from sim.outcome import Outcome
 from sim.plot.timeline_picture import path_of
+from sim.report.boot_frames import Frames
 from sim.report.hazard_origin import origin
 from sim.report.page import boot_page, sweep_page
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
 from sim.sweep.sweep_plan import Keep
 from sim.sweep.sweep_run import run_sweep
+from sim.timeline import hazard_marks, timeline
 from sim.topology import Cpu, Topology, cpu
+from sim.vectors import VectorType
 from tests.command_line import Asymboot
 from tests.systems import A64FX, V1, guest, under_pkvm
 
 CHROMIUM = shutil.which("chromium")
 PATIENCE_MS = 180_000
 """The wait for a page, since a machine may be busy with much else."""
-SIZES = [(1280, 800), (768, 1024), (375, 800)]
+SIZES = [(1280, 800), (820, 1180), (390, 844)]
 SHOWN = list(zip(SIZES, ["light", "dark", "light"], strict=True))
 """The sizes and schemes in which every page is shown; `MORE` has the others."""
 MORE = list(zip(SIZES, ["dark", "light", "dark"], strict=True))
+COVERS = """[...document.querySelectorAll('.legend li')].filter(one => {
+  one.scrollIntoView({ block: 'center' });
+  const box = one.getBoundingClientRect();
+  const there = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+  return !one.contains(there) || box.right > innerWidth;
+}).map(one => one.textContent)"""
+"""The entries of the legend that something covers, or that the screen cuts off."""
+ENDS = {
+    CpuState.ONLINE: {"online"},
+    CpuState.OFFLINE: {"off"},
+    CpuState.REFUSED: {"refused"},
+    CpuState.NOT_STARTED: {"CPU_ON"},
+    CpuState.LOST: {"lost", "dies", "comes"},
+}
+"""The first words of the states in which the player leaves CPUs, by their state at the end."""
+MOST_BYTES = 1_500_000
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: make system-deps installs it")
 MARKUP = "<img src=x onerror=window.hit=1><script>window.hit=1</script><b>bold</b> &lt; {{ 7 * 7 }} $x$"
 
@@ -50,8 +74,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     space = Path(__file__).parents[2] / "topologies" / "spaces" / "late-cpu.toml"
     run_sweep(read_space(space), folder / "out", keep=Keep.ALL, jobs=1)
     made = {
-        "bug": boot_page(boot(read_scenario(find(Path("bug"))))),
-        "phone": boot_page(boot(read_scenario(find(Path("phone"))))),
+        "bug": boot_page(booted("bug")),
+        "phone": boot_page(booted("phone")),
         "markup": boot_page(boot(marked_up())),
         "features": boot_page(boot(read_scenario(find(Path("big-little"))))),
         "sweep": sweep_page(folder / "out"),
@@ -59,6 +83,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, page in made.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return {name: folder / f"{name}.html" for name in made}
+
+
+def booted(name: str) -> Outcome:
+    """The outcome of a scenario that ships."""
+    return boot(read_scenario(find(Path(name))))
 
 
 def marked_up() -> Scenario:
@@ -114,6 +143,7 @@ def test_a_page_fetches_nothing_says_nothing_and_fits(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         broken = page.evaluate("[...document.images].filter(one => !one.complete || !one.naturalWidth).length")
         assert broken == 0
+        assert page.evaluate(COVERS) == []
     assert opened.messages == []
     assert set(opened.asked) <= {"file", "data", "blob"}
 
@@ -124,9 +154,11 @@ def test_names_are_text(browser: Browser, pages: dict[str, Path]) -> None:
         assert page.inner_text("h1") == MARKUP
         assert page.title().startswith(MARKUP)
         assert page.evaluate("window.hit === undefined")
-        assert page.locator("main img:not(picture img), main b, main script:not([type])").count() == 1  # plotly's own
-        lanes = page.locator("#timeline-figure .ytick").all_text_contents()
+        assert page.locator("main img:not(picture img), main b, main script:not([type])").count() == 0
+        lanes = page.locator("#timeline-figure .lane").all_text_contents()
         assert any("<img src=x" in lane for lane in lanes)
+        page.get_by_role("button", name="to the end").click()
+        assert "<img src=x" in page.inner_text("[data-part=told]") + page.inner_text("[data-part=cpus]")
         assert "{{ 7 * 7 }}" in page.inner_text("body")
 
 
@@ -146,29 +178,120 @@ def test_the_timeline_is_zoomed_by_keyboard_and_has_details_to_point_at(
     browser: Browser, pages: dict[str, Path]
 ) -> None:
     with Opened(browser, pages["bug"]) as page:
-        whole = page.evaluate("document.getElementById('timeline-figure').layout.xaxis.range.map(Number)")
+        figure = page.locator("#timeline-figure")
+        whole = shown(page)
         page.get_by_role("button", name="user space", exact=True).focus()
         page.keyboard.press("Enter")
         page.wait_for_function("document.querySelector('button[aria-pressed=true]').textContent === 'user space'")
-        near = page.evaluate("document.getElementById('timeline-figure').layout.xaxis.range.map(Number)")
+        near = shown(page)
         assert whole[0] < near[0] < near[1] <= whole[1]
         page.get_by_role("button", name="zoom in", exact=True).press("Enter")
-        nearer = page.evaluate("document.getElementById('timeline-figure').layout.xaxis.range.map(Number)")
+        nearer = shown(page)
         assert nearer[1] - nearer[0] == pytest.approx((near[1] - near[0]) / 2)
         for _ in range(6):
-            page.get_by_role("button", name="zoom in", exact=True).press("Enter")
-            page.get_by_role("button", name="right", exact=True).press("Enter")
+            figure.press("+")
+            figure.press("ArrowRight")
         assert page.locator("button[aria-pressed=true]").count() == 0
-        far = page.evaluate("document.getElementById('timeline-figure').layout.xaxis.range.map(Number)")
+        far = shown(page)
         assert whole[0] <= far[0] < far[1] <= whole[1]
-        page.get_by_role("button", name="all", exact=True).press("Enter")
+        assert far[1] - far[0] < nearer[1] - nearer[0]
+        figure.press("Home")
         page.wait_for_function("document.querySelector('button[aria-pressed=true]').textContent === 'all'")
-        assert page.locator("#timeline-figure .xtick").count() > 3
-        bar = page.locator("#timeline-figure .barlayer .trace").nth(1).locator("path").first
-        bar.scroll_into_view_if_needed()
-        bar.hover(force=True)
-        page.wait_for_selector("#timeline-figure .hovertext")
-        assert "CPU_ON until it arrives" in str(page.text_content("#timeline-figure .hoverlayer"))
+        assert figure.locator("line.tick").count() > 3
+        assert figure.locator(".length").all_text_contents() == ["30 ms", "20 ms", "400 ms"]
+        figure.locator("rect[fill='#56b4e9']").first.hover()
+        assert page.inner_text("#timeline-tooltip") == "cpu1: CPU_ON until it arrives\n0.000100 to 0.000320 s, 220 us"
+
+
+def shown(page: Page) -> list[float]:
+    """The part of the time axis that the timeline shows."""
+    found: list[float] = page.evaluate("JSON.parse(document.getElementById('timeline-figure').dataset.range)")
+    return found
+
+
+@needs_browser
+def test_a_mouse_drags_over_what_to_zoom_to(browser: Browser, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["bug"]) as page:
+        figure = page.locator("#timeline-figure")
+        figure.scroll_into_view_if_needed()
+        whole, box = shown(page), figure.bounding_box()
+        assert box is not None
+        middle = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + box["width"] / 2, middle)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.75, middle, steps=4)
+        page.mouse.up()
+        near = shown(page)
+        assert whole[0] < near[0] < near[1] < whole[1]
+        page.mouse.dblclick(box["x"] + box["width"] / 2, middle)
+        assert shown(page) == pytest.approx(whole)
+
+
+@needs_browser
+def test_a_boot_is_watched_by_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
+    opened = Opened(browser, pages["bug"], SIZES[2], "dark")
+    with opened as page:
+        box = page.get_by_role("group", name="Player. Space plays")
+        box.focus()
+        assert box.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
+        states = page.locator("[data-part=cpus] li span")
+        assert states.all_inner_texts() == ["probing", "off"]
+        for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+            page.keyboard.press(key)
+        assert box.get_attribute("data-frame") == "1"
+        assert states.all_inner_texts() == ["online", "CPU_ON until it arrives"]
+        lines = page.locator(".player-log div:not([hidden])")
+        before = lines.count()
+        maps = page.locator("[data-part=record] tbody tr", has_text="vq_partial_map").locator("td").first
+        assert maps.inner_text() == "{128,256}"  # cpu1 is not counted yet
+        page.keyboard.press("End")
+        assert maps.inner_text() == "{128,256,512}"
+        assert lines.count() > before
+        assert states.all_inner_texts() == ["online", "online, hazard"]
+        assert page.locator("[data-part=slider]").get_attribute("aria-valuetext") == "0.451224 s, step 12 of 12"
+        page.keyboard.press("Home")
+        assert lines.count() == 3
+        page.locator("[data-part=speed]").select_option("64")
+        box.press(" ")
+        page.wait_for_selector("#player-box[data-frame='11']")
+        assert page.inner_text("[data-part=play]") == "play"  # it stops at the end
+        assert page.locator("#timeline-figure .cursor").get_attribute("visibility") == "visible"
+    assert opened.messages == []
+
+
+@needs_browser
+def test_a_boot_is_watched_by_touch(browser: Browser, pages: dict[str, Path]) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(pages["phone"].as_uri())
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="step", exact=True).tap()
+    assert page.locator("#player-box").get_attribute("data-frame") == "1"
+    for button in page.locator("#player-box button").all():
+        size = button.bounding_box()
+        assert size is not None
+        assert size["height"] >= 44
+    page.get_by_role("button", name="play", exact=True).tap()
+    page.wait_for_selector("#player-box[data-frame='3']")
+    page.get_by_role("button", name="pause", exact=True).tap()
+    page.locator("#timeline-figure rect[data-span]").first.tap()
+    assert page.inner_text("#timeline-tooltip").startswith("cpu0: online\n0.000100 to ")
+    context.close()
+
+
+@needs_browser
+def test_capabilities_fill_in_while_a_boot_is_watched(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "features.html"
+    file.write_text(boot_page(booted("big-little")), encoding="utf-8")
+    with Opened(browser, file) as page:
+        before = int(page.inner_text("[data-part=capability-count]"))
+        page.get_by_role("button", name="to the end").click()
+        after = int(page.inner_text("[data-part=capability-count]"))
+        assert before < after == page.locator("[data-part=capabilities] li").count()
 
 
 @needs_browser
@@ -188,7 +311,7 @@ def test_everything_can_be_reached_by_tab(browser: Browser, pages: dict[str, Pat
         for _ in range(60):
             page.keyboard.press("Tab")
             reached.add(page.evaluate("document.activeElement.textContent.trim()"))
-        assert {"Hazards", "Timeline", "all", "zoom in", "right", "Events"} <= reached
+        assert {"Hazards", "Timeline", "all", "zoom in", "right", "play", "step", "Events"} <= reached
 
 
 @needs_browser
@@ -197,11 +320,14 @@ def test_dark_is_dark_and_print_is_light_and_whole(browser: Browser, pages: dict
         background = "getComputedStyle(document.body).backgroundColor"
         assert page.evaluate(background) == "rgb(22, 25, 29)"
         dark = page.evaluate("document.querySelector('picture img').currentSrc")
+        ink = "getComputedStyle(document.querySelector('#timeline-figure text')).fill"
+        assert page.evaluate(ink) == "rgb(230, 232, 234)"
         page.emulate_media(media="print")
         assert page.evaluate(background) == "rgb(254, 254, 254)"
         # The browser chooses a picture's source after it has applied the style.
         page.wait_for_function("dark => document.querySelector('picture img').currentSrc !== dark", arg=dark)
         assert page.evaluate("document.querySelector('picture img').currentSrc") != dark
+        assert page.evaluate(ink) == "rgb(26, 26, 26)"
         assert not page.locator("nav").is_visible()
         body = page.locator(".dt-scroll-body").first
         assert body.evaluate("one => one.scrollHeight <= one.clientHeight + 1")
@@ -217,6 +343,86 @@ def test_a_sweeps_columns_have_headings_in_words(pages: dict[str, Path]) -> None
     assert headings[:8] == ["design", "relay", "KVM mode", "memory", "hazard", "systems", "share", "first row"]
     assert headings[8:] == ["smallest row", "early0, bits", "early1, bits", "early2, bits", "late, bits"]
     assert "<td>out-of-bounds write</td>" in page
+    assert "hazards under 9 of 16 settings, worst: kernel panic" in page
+    assert '<td data-order="0.576" class="number">57.60 %</td>' in page
+    assert 'class="number">2,000</td>' in page
+    assert "asymboot sweep space.toml -o out --keep all" in page
+
+
+@pytest.mark.parametrize("file", shipped(), ids=lambda one: one.stem)
+def test_a_page_is_small_and_reproduces_its_boot(file: Path) -> None:
+    outcome = boot(read_scenario(file))
+    page = boot_page(outcome, "asymboot report x.toml -o x.html")
+    assert len(page.encode()) <= MOST_BYTES
+    assert f">{escape(outcome.verdict)}</p>" in page
+    assert "<code>asymboot report x.toml -o x.html</code>" in page
+    assert f"asymboot {version('asymboot')} wrote this page" in page
+    text = re.search('id="reproduce-file" tabindex="0">(.*?)</pre>', page, re.DOTALL)
+    assert text is not None
+    assert scenario_from_text(unescape(text[1])) == outcome.scenario
+
+
+def test_a_page_leaves_out_settings_that_do_not_apply() -> None:
+    told = [re.findall("<dt>(.*?)</dt>", boot_page(booted(name))) for name in ("bug", "server-1024")]
+    assert told == [
+        ["kernel", "KVM mode", "design", "relay", "memory", "seed", "command line", "CPUs"],
+        ["kernel", "KVM mode", "seed", "CPUs"],
+    ]
+
+
+def test_a_scenario_that_no_file_can_hold_has_a_page() -> None:
+    page = boot_page(boot(Scenario(Topology.of([V1]), name="x" * 61)))
+    assert "No file can hold what it computed." in page
+
+
+def test_the_details_of_events_are_words() -> None:
+    page = boot_page(booted("bug"))
+    assert "<td>takes the idle task of cpu1</td>" in page
+    assert "None</td>" not in page
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["late-cpu-refused", "late-arrival", "lost-at-resume", "suspend-resume", "spin-table", "el3-traps-sve", "bug"],
+)
+def test_frames_end_in_the_states_of_the_outcome(name: str) -> None:
+    outcome = booted(name)
+    states, frames = watched(outcome)
+    for number, state in enumerate(states):
+        assert state.partition(" ")[0] in ENDS[outcome.facts.state(number)], (number, state)
+    assert frames[-1][4] == len(outcome.facts.log)
+    assert frames[-1][5] == len(outcome.facts.feature_history) - 1
+
+
+def watched(outcome: Outcome) -> tuple[list[str], list[Any]]:
+    """The states of all CPUs after the last frame, and the frames."""
+    spans = timeline(outcome)
+    spans.marks.extend(hazard_marks(outcome))
+    data: dict[str, Any] = Frames(outcome, spans, None).data(1000)
+    states = ["off" for _ in data["cpus"]]
+    for frame in data["frames"]:
+        for number, state, _ in frame[3]:
+            states[number] = data["states"][state].name
+    return states, data["frames"]
+
+
+def test_a_panic_stays_on_the_cpu_that_panicked() -> None:
+    outcome = boot(read_scenario(find(Path("bug"))).but(memory="isolated"))
+    states, _ = watched(outcome)
+    assert outcome.facts.panic is not None
+    assert states[outcome.facts.panic.cpu] == "panic"
+
+
+def test_the_history_is_what_the_simulator_counted() -> None:
+    facts = booted("bug").facts
+    maps = [(known.lengths[0].vq_map, known.lengths[0].vq_partial_map) for known in facts.feature_history]
+    assert maps == [(0b11, 0b11), (0b11, 0b1011), (0b11, 0b1011)]  # cpu1 has 512 bits too
+    last, info = facts.feature_history[-1].lengths[0], facts.vectors[VectorType.SVE]
+    assert (last.vq_map, last.max_vl_bytes, last.default_vl_bytes) == (
+        info.vq_map,
+        info.max_vl_bytes,
+        info.default_vl_bytes,
+    )
 
 
 def test_a_page_tells_of_features_where_they_are_modelled(pages: dict[str, Path]) -> None:
@@ -235,7 +441,7 @@ def test_a_page_tells_of_features_where_they_are_modelled(pages: dict[str, Path]
 
 
 def test_the_same_boot_gives_the_same_page() -> None:
-    first, second = (boot_page(boot(read_scenario(find(Path("bug"))))) for _ in range(2))
+    first, second = (boot_page(booted("bug")) for _ in range(2))
     assert first == second
 
 
@@ -262,6 +468,9 @@ def test_a_schedule_and_a_huge_system_have_pages_too(monkeypatch: pytest.MonkeyP
     page = boot_page(boot(Scenario(huge)))
     assert "The first 300 of" in page
     assert 'id="timeline-figure"' not in page
+    assert 'id="player-box"' in page
+    monkeypatch.setattr("sim.report.page.MAX_FRAMES", 10)
+    assert 'id="player-box"' not in boot_page(boot(Scenario(huge)))
 
 
 def test_the_command_writes_a_page(asymboot: Asymboot, tmp_path: Path) -> None:
@@ -278,7 +487,7 @@ def test_the_command_writes_a_page(asymboot: Asymboot, tmp_path: Path) -> None:
     assert asymboot(*words).exit_code == 0
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert "out-of-bounds write" in page
-    assert "tabba" in page
+    assert "asymboot report late-cpu-above-maximum --design tabba --relay relaxed -o" in page
 
 
 @pytest.mark.parametrize(

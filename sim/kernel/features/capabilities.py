@@ -100,6 +100,7 @@ class Capabilities:
         self._line = line
         self.system = 0
         """The capabilities that the system has."""
+        self._listed: tuple[int, tuple[Capability, ...]] = 0, ()
         self.boot = 0
         """Those of them that the boot CPU decided for all."""
         self.decided_by: dict[int, int | None] = {}
@@ -115,6 +116,12 @@ class Capabilities:
         """Return True if the system has a capability, by its name."""
         place = self.table.place.get(name)
         return place is not None and bool(self.system >> place & 1)
+
+    def entries(self) -> tuple[Capability, ...]:
+        """Return the entries of the capabilities that the system has, in the order of their numbers."""
+        if self._listed[0] != self.system:
+            self._listed = self.system, tuple(one for _, one in self.of_system())
+        return self._listed[1]
 
     def of_system(self) -> Iterator[Placed]:
         """Yield the capabilities that the system has, in the order of their numbers, with their places."""

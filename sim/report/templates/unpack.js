@@ -1,0 +1,36 @@
+// Unpacks what the page carries: text that was deflated and written in base64 (sim/report/embedded_assets.py).
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(plain).text();
+}
+
+const contentOf = (id) => unpacked(document.getElementById(id).textContent);
+const addressOf = (text, type) => URL.createObjectURL(new Blob([text], { type }));
+
+// Gives each picture its addresses: as it was drawn, and with the colours of dark paper.
+async function showPictures(darkColours) {
+  for (const image of document.querySelectorAll("img[data-svg]")) {
+    const drawn = await unpacked(image.dataset.svg);
+    let dark = drawn;
+    for (const [light, onDark] of Object.entries(darkColours)) dark = dark.replaceAll(light, onDark);
+    image.previousElementSibling.srcset = addressOf(dark, "image/svg+xml");
+    image.src = addressOf(drawn, "image/svg+xml");
+    await image.decode();
+  }
+}
+
+// Makes tables that can be filtered and sorted.
+async function filterTables() {
+  document.getElementById("tables-style").textContent = await contentOf("tables-style-data");
+  const { default: DataTable } = await import(addressOf(await contentOf("tables-program"), "text/javascript"));
+  for (const table of document.querySelectorAll("table.filtered")) {
+    new DataTable(table, { paging: false, order: [], scrollY: "28rem", scrollCollapse: true, scrollX: true, info: true });
+  }
+}
+
+// Lets the reader save the file that the page shows, if it shows one.
+function offerFile() {
+  const link = document.getElementById("reproduce-link");
+  if (link) link.href = addressOf(document.getElementById("reproduce-file").textContent, "text/plain");
+}
