@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sim import rules
-from sim.errors import InputError, choice
+from sim.arguments import checked_fields
+from sim.errors import InputError
 from sim.rules import S
 
 
@@ -103,16 +104,9 @@ class AboveMaximum(NamedTuple):
 IGNORED = AboveMaximum(announces=False, refuses=False, late_store=None)
 """Nothing is done about such a CPU."""
 
-_CHOICES: dict[str, type[StrEnum]] = {
-    "buffer_sized_by": Sizing,
-    "zcr_el2": ZcrEl2,
-    "ffr_pointer": Pointer,
-    "late_cpu": LateCpu,
-    "late_store": LateStore,
-}
-
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Design:
     """A design: a choice for each of its parts. A choice may be given as the text of its value.
 
@@ -130,10 +124,6 @@ class Design:
     """True if the kernel boots with ``arm64.nosve`` instead, so that no CPU has SVE and nothing is saved."""
     source: str = field(default="defined by the user", compare=False)
     """Where it is from, for people."""
-
-    def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            object.__setattr__(self, name, choice(choices, name, getattr(self, name)))
 
     def __repr__(self) -> str:
         return (

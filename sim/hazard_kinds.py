@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import total_ordering
 
+from sim.arguments import checked_fields
 from sim.facts import Facts
 
 
@@ -62,6 +63,7 @@ class HazardKind(Enum):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Hazard:
     """A hazard: its kind, the logical CPU, the time, a sentence with the numbers, and the event that caused it."""
 

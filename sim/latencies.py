@@ -12,6 +12,7 @@ import math
 import random
 from dataclasses import dataclass, fields
 
+from sim.arguments import checked_fields
 from sim.errors import InputError
 from sim.frames import as_html
 from sim.units import LONGEST_NS, duration, nanoseconds
@@ -34,6 +35,7 @@ _LARGEST_EXPONENT = 300.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Distribution:
     """A named distribution of durations. Parameters are in nanoseconds; sigma is a plain number.
 
@@ -57,6 +59,15 @@ class Distribution:
                 raise InputError(f"{self.name}: {parameter} must be finite, {limit} and not negative")
         if self.name == "uniform" and self.parameters[0] > self.parameters[1]:
             raise InputError("uniform: low is above high")
+
+    @classmethod
+    def from_text(cls, text: str) -> "Distribution":
+        """Return a latency that never varies, from a duration with its unit.
+
+        >>> Distribution.from_text("200us")
+        <Distribution: 200 us>
+        """
+        return cls("fixed", (nanoseconds(text),))
 
     def __str__(self) -> str:
         if self.name == "fixed":
@@ -105,10 +116,11 @@ def fixed(text: str) -> Distribution:
     >>> fixed("200us").draw_ns("any stream")
     200000
     """
-    return Distribution("fixed", (nanoseconds(text),))
+    return Distribution.from_text(text)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Latencies:
     """The duration of each step; every default is an assumption."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sim import rules
+from sim.arguments import checked
 from sim.cause_recorder import Cause
 from sim.event_text import event_detail
 from sim.facts import CpuState, Facts
@@ -44,6 +45,7 @@ class Outcome:
         causes: the cause of each event, if they were recorded.
     """
 
+    @checked
     def __init__(self, facts: Facts, causes: tuple[Cause, ...] | None = None) -> None:
         self.facts = facts
         self.causes = causes

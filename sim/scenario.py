@@ -1,16 +1,18 @@
 """A scenario: everything that a boot depends on."""
 
+import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from sim.arguments import checked_fields
 from sim.cpufeature_tables.feature_words import check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
-from sim.errors import InputError, check_printable, choice
+from sim.errors import InputError, check_printable
 from sim.frames import as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
@@ -96,14 +98,6 @@ class LateBecause(StrEnum):
     """Firmware did not start it early, or too late; it came when it was tried again, or by itself."""
 
 
-_CHOICES: dict[str, type[StrEnum]] = {
-    "kvm_mode": KvmMode,
-    "relay": Relay,
-    "memory": MemoryLayout,
-    "bring_up": BringUp,
-    "kvm_init": KvmInit,
-}
-
 EL1, EL2 = 1, 2
 """The exception levels at which firmware starts CPUs."""
 PAGE_SIZES = (4096, 16384, 65536)
@@ -113,6 +107,7 @@ MOST_STEPS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class Action:
     """An action of user space on a CPU, which is given by its name in the topology, or on the whole system.
 
@@ -134,7 +129,6 @@ class Action:
     rounds: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "do", choice(Do, "do", self.do))
         if self.cpu is None and self.do is not Do.SUSPEND:
             raise InputError(f"{self.do} concerns a CPU, and none is given")
         if self.cpu is not None and self.do is Do.SUSPEND:
@@ -171,6 +165,7 @@ EINVAL is not an answer: it stands for any of those that follow it, where a log 
 
 
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class Fault:
     """A fault of firmware when CPU_ON is called for a CPU; exactly one of its three kinds is set.
 
@@ -230,6 +225,7 @@ class Fault:
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Scenario:
     """A system, its kernel, its design, and what user space and firmware do to it.
 
@@ -276,8 +272,6 @@ class Scenario:
     name: str = ""
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            object.__setattr__(self, name, choice(choices, name, getattr(self, name)))
         if isinstance(self.design, str):
             object.__setattr__(self, "design", named(self.design))
         if self.maxcpus is not None and self.maxcpus < 1:
@@ -526,5 +520,21 @@ class Scenario:
         return " ".join(word for word in words if word)
 
     def but(self, **changes: Any) -> "Scenario":
-        """Return the same scenario with some parts changed."""
+        """Return the same scenario with some parts changed.
+
+        Args:
+            changes: the parts by name, with their new values.
+
+        Raises:
+            InputError: a scenario has no such part, or the parts contradict each other.
+
+        >>> Scenario(Topology.of([[128]]), name="one").but(kernel="6.12")
+        <Scenario 'one': CPUs 1, kernel 6.12, design constrain-v2, KVM default>
+        """
+        parts = [one.name for one in fields(self)]
+        for name in changes:
+            if name not in parts:
+                near = difflib.get_close_matches(name, parts, 1)
+                meant = f"; did you mean {near[0]!r}?" if near else ""
+                raise InputError(f"a scenario has no {name[:60]!r}: there are {', '.join(parts)}{meant}")
         return replace(self, **changes)

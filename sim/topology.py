@@ -12,8 +12,9 @@ from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Self
 
+from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import newest_registers
-from sim.errors import InputError, check_printable, choice
+from sim.errors import InputError, check_printable
 from sim.frames import as_html
 from sim.id_registers import QEMU_MAX, Core, IdField
 from sim.units import counted
@@ -141,6 +142,7 @@ def _firmware(
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Cpu:
     """One CPU: what its hardware has, and what its firmware leaves of it.
 
@@ -157,6 +159,7 @@ class Cpu:
     clusters: tuple[str, ...] = ()
 
     @classmethod
+    @checked
     def of(
         cls,
         name: str,
@@ -188,7 +191,7 @@ class Cpu:
             cptr_el3_ez=cptr_el3_ez,
             cptr_el3_esm=cptr_el3_esm,
             el=el,
-            enable_method=choice(EnableMethod, "enable_method", enable_method),
+            enable_method=enable_method,
             hidden=hidden,
             unaffected=unaffected,
         )
@@ -256,6 +259,7 @@ class Cpu:
         return self.el3_len(VectorType.SME)
 
 
+@checked
 def cpu(
     name: str,
     sve_bits: Iterable[int] | None = None,
@@ -318,6 +322,7 @@ class AssumedRegisters:
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Topology:
     """The CPUs of one system, in the order of the file; 1 to 65,536 of them.
 
@@ -337,7 +342,6 @@ class Topology:
     def __post_init__(self) -> None:
         if not 1 <= len(self.cpus) <= MOST_CPUS:
             raise InputError(f"a topology has 1 to {MOST_CPUS:,} CPUs, not {len(self.cpus):,}")
-        object.__setattr__(self, "sve_rule", choice(SveRule, "sve_rule", self.sve_rule))
         object.__setattr__(self, "_index", {})
         boot_cpu = self.boot_cpu or self.cpus[0].name
         for one in self.cpus:
@@ -375,16 +379,43 @@ class Topology:
         return as_html(repr(self)[1:-1], rows)
 
     @classmethod
+    @checked
     def of(
-        cls, sve_bits: Sequence[Iterable[int] | None], sme_bits: Sequence[Iterable[int] | None] | None = None
+        cls,
+        sve_bits: Sequence[Iterable[int] | None],
+        sme_bits: Sequence[Iterable[int] | None] | None = None,
+        *,
+        late: Iterable[int | str] = (),
     ) -> "Topology":
-        """Make a topology from each CPU's SVE (and SME) lengths in bits; the CPUs are named cpu0, cpu1, ...
+        """Make a topology from each CPU's lengths; the CPUs are named cpu0, cpu1, ...
 
-        >>> len(Topology.of([[128, 256], [128, 256, 512]]).cpus)
-        2
+        Args:
+            sve_bits: the SVE vector lengths of each CPU, in bits; None for a CPU without SVE.
+            sme_bits: the streaming vector lengths of each CPU, in bits; None for a CPU without SME. If not given, no
+                CPU has SME.
+            late: the CPUs that are left out of the early bring-up, by number or name. The boot CPU is number 0.
+
+        Raises:
+            InputError: a length is not a vector length, the architecture forbids a set, there are not as many
+                streaming sets as SVE sets, or there is no such CPU to be late.
+
+        >>> Topology.of([[128, 256], [128, 256, 512]], late=[1]).cpus
+        (<Cpu 'cpu0': SVE bits {128,256}, SME bits none>, <Cpu 'cpu1': SVE bits {128,256,512}, SME bits none, late>)
         """
         sme = sme_bits if sme_bits is not None else [None] * len(sve_bits)
-        return cls(tuple(cpu(f"cpu{n}", a, b) for n, (a, b) in enumerate(zip(sve_bits, sme, strict=True))))
+        if len(sme) != len(sve_bits):
+            sets, cpus = counted(len(sme), "set"), counted(len(sve_bits), "CPU")
+            raise InputError(f"Topology.of: sme_bits has {sets} for {cpus}: give one for each, None without SME")
+        names = [f"cpu{number}" for number in range(len(sve_bits))]
+        are_late = {f"cpu{one}" if isinstance(one, int) else one for one in late}
+        for name in sorted(are_late - set(names)):
+            raise InputError(f"Topology.of: late has {name!r:.60}: there are {_some_of(names)}")
+        return cls(
+            tuple(
+                cpu(name, sve, streaming, late=name in are_late)
+                for name, sve, streaming in zip(names, sve_bits, sme, strict=True)
+            )
+        )
 
     @cached_property
     def assumed_registers(self) -> AssumedRegisters:
@@ -446,10 +477,7 @@ class Topology:
         """
         if name not in self._index:
             names = [one.name for one in self.logical]
-            there = (
-                ", ".join(names) if len(names) <= _MOST_NAMES_SHOWN else f"{len(names):,}, {names[0]} to {names[-1]}"
-            )
-            raise InputError(f"there is no CPU {name[:60]!r}: there are {there}")
+            raise InputError(f"there is no CPU {name!r:.60}: there are {_some_of(names)}")
         return self._index[name]
 
     @property
@@ -511,6 +539,11 @@ def _check_cluster(name: str) -> None:
     check_printable("the cluster's name", name)
     if "/" in name:
         raise InputError(f"the cluster's name {name[:60]!r} has a /, which stands between clusters in what is shown")
+
+
+def _some_of(names: Sequence[str]) -> str:
+    """Return names as a list, or their number and the first and the last."""
+    return ", ".join(names) if len(names) <= _MOST_NAMES_SHOWN else f"{len(names):,}, {names[0]} to {names[-1]}"
 
 
 def _lengths(vqs: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sim.arguments import checked
 from sim.boot_run import boot
 from sim.cause_recorder import Cause
 from sim.errors import InputError
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
+@checked
 def causality(outcome: Outcome) -> "nx.DiGraph[int]":
     """Return what waited for what in a boot, as a graph of its events.
 

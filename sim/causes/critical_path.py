@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
+from sim.arguments import checked, checked_fields
 from sim.cause_recorder import Wait
 from sim.causes.causality import causality
 from sim.environment import Step, StepKind
@@ -58,6 +59,7 @@ class WaitRow(Row, frozen=True, gc=False):
 
 
 @dataclass(frozen=True)
+@checked_fields
 class CriticalPath:
     """The chain of waits that determined when an event of a boot happened."""
 
@@ -108,6 +110,7 @@ class CriticalPath:
         return as_html(self.sentence, self.waits)
 
 
+@checked
 def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
     """Return the chain of waits that determined when a boot's last event, or another, happened.
 

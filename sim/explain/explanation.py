@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.arguments import checked, checked_fields
 from sim.cores.core_table import core_of_midr
 from sim.cpufeature_tables import kernel_tables
 from sim.errors import InputError
@@ -30,6 +31,7 @@ _ARM64_WORDS = ("aarch64", "arm64", "ARM64", "AArch64")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Explanation:
     """A log, explained."""
 
@@ -73,6 +75,7 @@ class Explanation:
         return None if self.kernel is None else kernel_flags(self.kernel)
 
 
+@checked
 def explain_log(path: Path | str) -> Explanation:
     """Explain the last boot of a kernel log.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 
+from sim.arguments import checked, checked_fields
 from sim.boot_run import BootRun
 from sim.environment import Step
 from sim.explore.breadth_first import Shortest
@@ -24,6 +25,7 @@ MOST_STATES = 1_000_000
 
 
 @dataclass(repr=False)
+@checked_fields
 class Explored:
     """The result of exploring a scenario."""
 
@@ -170,6 +172,7 @@ class Exploration:
             found[what] = replace(found[what], schedule=schedule, is_shortest=is_shortest, is_minimal=is_minimal)
 
 
+@checked
 def explore_orders(
     scenario: Scenario,
     *,

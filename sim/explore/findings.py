@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
+from sim.arguments import checked_fields
 from sim.environment import Step
 from sim.frames import as_html
 from sim.hazard_kinds import HazardKind
@@ -15,6 +16,7 @@ Schedule = tuple[Step, ...]
 
 
 @dataclass(frozen=True, order=True, repr=False)
+@checked_fields
 class Deadlock:
     """A state in which no step is enabled and an agent still waits."""
 
@@ -34,6 +36,7 @@ Reached = HazardKind | Deadlock
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Found:
     """A hazard or deadlock that is reached, and a schedule that shows it."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from sim.arguments import checked, checked_fields
 from sim.environment import Step
 from sim.errors import InputError
 from sim.explore.controlled_env import controlled_boot
@@ -31,6 +32,7 @@ class Strategy(StrEnum):
 
 
 @dataclass(repr=False)
+@checked_fields
 class Sampled:
     """The result of drawn orders."""
 
@@ -135,6 +137,7 @@ class Sampling:
         return choose
 
 
+@checked
 def sample_orders(
     scenario: Scenario, strategy: Strategy | str, runs: int, *, seed: int = 0, depth: int = DEPTH
 ) -> Sampled:

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from sim.arguments import checked
 from sim.environment import Step, StepKind
 from sim.errors import InputError
 from sim.explore.controlled_env import controlled_boot
@@ -75,6 +76,7 @@ def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
     return text
 
 
+@checked
 def save_schedule(scenario: Scenario, steps: tuple[Step, ...], path: Path) -> None:
     """Write a schedule to a new file, in a folder that is made if it is missing.
 
@@ -86,6 +88,7 @@ def save_schedule(scenario: Scenario, steps: tuple[Step, ...], path: Path) -> No
     write_new(path, schedule_text(scenario, steps))
 
 
+@checked
 def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
     """Read a schedule, which must be a regular file.
 
@@ -105,6 +108,7 @@ def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
         return scenario, tuple(one.step() for one in record.steps)
 
 
+@checked
 def replay_schedule(scenario: Scenario, steps: tuple[Step, ...]) -> Outcome:
     """Run a scenario by a schedule; the run ends where the schedule ends.
 

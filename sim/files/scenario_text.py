@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from sim.arguments import checked
 from sim.cores import GICV2, known_core
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
@@ -36,6 +37,7 @@ from sim.topology import Cpu, EnableMethod, Topology
 from sim.vectors import LEN_FIELD, VectorType, bits_from_vqs
 
 
+@checked
 def scenario_text(scenario: Scenario) -> str:
     """Return a scenario as the text of a scenario file, which leaves out the defaults.
 

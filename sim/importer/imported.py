@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.arguments import checked
 from sim.boot_run import boot
 from sim.errors import InputError, printable
 from sim.files.toml_tables import at
@@ -69,6 +70,7 @@ class Imported:
         return found
 
 
+@checked
 def read_device_tree(path: Path | str, vls: Vls | None = None) -> Scenario:
     """Read a device tree as a scenario that boots its CPUs.
 
@@ -84,6 +86,7 @@ def read_device_tree(path: Path | str, vls: Vls | None = None) -> Scenario:
     return import_machine(Sources(tree=Path(path)), vls or {}).scenario
 
 
+@checked
 def read_running_machine(
     dmesg: Path | str | None = None,
     sysfs: Path | str | None = None,

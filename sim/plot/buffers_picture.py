@@ -5,6 +5,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim import rules
+from sim.arguments import checked
 from sim.facts import Buffers
 from sim.kernel.save_area import Save
 from sim.machine.memory import Extent
@@ -59,6 +60,7 @@ class Stretch(NamedTuple):
 
 
 @style.styled
+@checked
 def plot_buffers(outcome: Outcome) -> style.Picture:
     """Draw the saves of the host's registers, each beside its CPU's buffer and the memory around it, to scale.
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sim.arguments import checked
 from sim.hazard_kinds import HazardKind
 from sim.plot import style
 from sim.study.comparison import Comparison
@@ -19,6 +20,7 @@ _CORRUPTING = HazardKind.HEADER_DESTROYED
 
 
 @style.styled
+@checked
 def plot_designs(comparison: Comparison) -> style.Picture:
     """Draw a row for each design: the bytes asked for each CPU's buffer, and how often each hazard occurs.
 

@@ -4,6 +4,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from sim.arguments import checked
 from sim.errors import InputError
 from sim.hazard_kinds import HazardKind
 from sim.plot import style
@@ -31,6 +32,7 @@ _DARK_SHARE = 0.85
 
 
 @style.styled
+@checked
 def plot_heat(
     folder: Path, hazard: str, *, x: str | None = None, y: str | None = None, design: str | None = None
 ) -> style.Picture:

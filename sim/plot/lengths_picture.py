@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from sim.arguments import checked
 from sim.outcome import Outcome
 from sim.plot import style
 from sim.topology import cpu_list
@@ -37,6 +38,7 @@ class LengthRow(NamedTuple):
 
 
 @style.styled
+@checked
 def plot_lengths(outcome: Outcome) -> style.Picture:
     """Draw the vector lengths that each CPU has, all CPUs share, are hidden or missing, and the limit of guests.
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from sim.arguments import checked
 from sim.causes.critical_path import CriticalPath, critical_path
 from sim.errors import InputError
 from sim.outcome import Outcome
@@ -57,6 +58,7 @@ SIGNS = {
 
 
 @style.styled
+@checked
 def plot_boot(outcome: Outcome) -> style.Picture:
     """Draw a boot as lanes over time.
 

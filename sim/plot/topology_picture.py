@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Literal
 
+from sim.arguments import checked
 from sim.plot import style
 from sim.scenario import LateBecause, Scenario
 from sim.topology import Cpu, Topology
@@ -42,6 +43,7 @@ class _Box:
 
 
 @style.styled
+@checked
 def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture:
     """Draw clusters and CPUs, each CPU with its logical number.
 

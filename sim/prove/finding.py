@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sim.arguments import checked_fields
 from sim.frames import as_html
 from sim.hazard_kinds import HazardKind
 from sim.prove.proof_rows import ProofRow
@@ -13,6 +14,7 @@ from sim.vectors import bits_from_vqs
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Finding:
     """The answer for a property under a setting."""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from sim.arguments import checked
 from sim.designs import Design
 from sim.prove.finding import Finding
 from sim.prove.interruptible_solver import interruptible
@@ -23,6 +24,7 @@ from sim.scenario import KvmMode, Relay
 from sim.study.system_space import Setting
 
 
+@checked
 def prove_property(question: Question, setting: Setting, prop: Property, *, smallest: bool = True) -> Finding:
     """Prove a property of all systems, or refute it.
 
@@ -83,6 +85,7 @@ def _systems(question: Question, setting: Setting, early: int, late: int) -> Sym
     return SymbolicSystems(question, setting, early, late)
 
 
+@checked
 def prove_each(
     question: Question,
     designs: Iterable[Design],

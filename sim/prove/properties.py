@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sim import rules
+from sim.arguments import checked_fields
 from sim.errors import InputError
 from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
@@ -31,6 +32,7 @@ class _BrokenByCpu(Protocol):
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Property:
     """A promise that a design keeps or breaks."""
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim import __name__ as package
+from sim.arguments import checked
 from sim.causes.critical_path import CriticalPath
 from sim.hazard_kinds import Hazard, HazardKind
 from sim.outcome import Outcome
@@ -62,6 +63,7 @@ def _templates() -> Environment:
     return templates
 
 
+@checked
 def boot_page(outcome: Outcome) -> str:
     """Return a boot as an HTML page: hazards, timeline, log, topology, lengths, buffers, designs and events."""
     spans_and_marks = timeline(outcome)
@@ -89,6 +91,7 @@ def boot_page(outcome: Outcome) -> str:
     return _render("boot.html", page)
 
 
+@checked
 def sweep_page(folder: Path) -> str:
     """Return a sweep as an HTML page: hazards by setting, with heat maps if all rows were kept.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sim.arguments import checked, checked_fields
 from sim.boot_run import boot
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+@checked_fields
 class Comparison:
     """The outcomes of a scenario under each design, relay and memory.
 
@@ -58,6 +60,7 @@ class Comparison:
         return ComparisonRecord(SCHEMA_VERSION, scenario_row(self.scenario), self.design_rows, self.cluster_rows)
 
 
+@checked
 def compare(
     scenario: Scenario,
     *,

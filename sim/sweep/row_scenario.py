@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sim.arguments import checked
 from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.study.points import sets_at
@@ -9,6 +10,7 @@ from sim.sweep.sweep_folder import Folder
 from sim.sweep.timing_study import seed_of
 
 
+@checked
 def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = None) -> Scenario:
     """Return the scenario of a row of a sweep, even if its rows were not kept.
 

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sim.arguments import checked
 from sim.errors import InputError, choice
 from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
@@ -49,6 +50,7 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
+@checked
 def run_sweep(
     space: Space,
     folder: Path | str,
@@ -89,6 +91,7 @@ def run_sweep(
     return _run(Folder.create(Path(folder), plan), jobs, scheduler, report)
 
 
+@checked
 def resume_sweep(
     folder: Path | str, *, jobs: int | None = None, scheduler: str | None = None, report: Report | None = None
 ) -> Summary:

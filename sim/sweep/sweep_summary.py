@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.arguments import checked, checked_fields
 from sim.errors import InputError
 from sim.extras import needed_by
 from sim.frames import as_html
@@ -34,6 +35,7 @@ _CONFIDENCE = 0.95
 
 
 @dataclass(repr=False)
+@checked_fields
 class Summary:
     """The summary of a sweep, as far as it is done."""
 
@@ -226,6 +228,7 @@ class Summary:
             folder.write(f"{name}.parquet", file.getvalue())
 
 
+@checked
 def read_summary(folder: Path | str) -> Summary:
     """Return what a sweep found, as far as it is done.
 

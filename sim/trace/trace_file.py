@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sim.arguments import checked
 from sim.files.new_file import write_new
 from sim.outcome import Outcome
 from sim.trace.json_lines import jsonl_text
@@ -25,6 +26,7 @@ def trace_content(outcome: Outcome, trace_format: TraceFormat) -> str | bytes:
             return jsonl_text(outcome)
 
 
+@checked
 def save_trace(outcome: Outcome, path: Path, trace_format: TraceFormat | None = None) -> None:
     """Write the trace of a boot to a new file.
 
