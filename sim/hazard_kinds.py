@@ -15,7 +15,9 @@ from sim.facts import Facts
 
 @total_ordering
 class HazardKind(Enum):
-    """The hazards: for each its name in files and columns, its title for people, and its severity.
+    """The hazards: for each its name, its title for people, and its severity.
+
+    The value of a member is its name, and the only spelling in files, options, frames and JSON.
 
     The larger the severity, the worse; it orders hazards and means nothing else. Kinds compare by it, the worst first.
     """
@@ -47,7 +49,7 @@ class HazardKind(Enum):
     severity: int
 
     def __new__(cls, name_in_files: str, title: str, severity: int) -> "HazardKind":
-        """Make a member; its value is its name in files."""
+        """Make a member; its value is its name in files and outputs."""
         member = object.__new__(cls)
         member._value_ = name_in_files
         member.title, member.severity = title, severity

@@ -12,7 +12,7 @@ import math
 import random
 from dataclasses import dataclass, fields
 
-from sim.arguments import checked_fields
+from sim.arguments import checked, checked_fields
 from sim.errors import InputError
 from sim.frames import as_html
 from sim.units import LONGEST_NS, duration, nanoseconds
@@ -61,6 +61,7 @@ class Distribution:
             raise InputError("uniform: low is above high")
 
     @classmethod
+    @checked
     def from_text(cls, text: str) -> "Distribution":
         """Return a latency that never varies, from a duration with its unit.
 

@@ -58,7 +58,7 @@ class Outcome:
         return f"<Outcome{name}: {panic}{len(facts.online):,} of {cpus} online, {hazards}>"
 
     def _repr_html_(self) -> str:
-        hazards = self.hazards[["hazard", "cpu", "sentence"]]
+        hazards = self.hazards[["title", "cpu", "sentence"]]
         return as_html(f"{repr(self)[1:-1]}; hazards:", hazards) + as_html("CPUs", self.cpus)
 
     @property
@@ -179,7 +179,8 @@ class Outcome:
         return [
             HazardRow(
                 rank=one.kind.rank,
-                hazard=one.kind.title,
+                hazard=one.kind.value,
+                title=one.kind.title,
                 cpu=one.cpu,
                 time_ns=one.time_ns,
                 underrun_bytes=one.underrun_bytes,

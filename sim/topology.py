@@ -52,6 +52,7 @@ class EnableMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class Features:
     """The hardware of a CPU: its core, and a set of lengths for each vector type that it has."""
 
@@ -89,6 +90,7 @@ class Weakness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class Firmware:
     """The state in which firmware starts a CPU."""
 

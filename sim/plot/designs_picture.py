@@ -59,7 +59,7 @@ def _labels(rows: "list[DesignRow]") -> list[str]:
 
 
 def _count(row: "DesignRow", kind: HazardKind) -> int:
-    return int(getattr(row, kind.name.lower()))
+    return int(getattr(row, kind.value))
 
 
 def _draw_bars(axes: "Axes", rows: "list[DesignRow]", labels: list[str]) -> None:

@@ -132,7 +132,7 @@ def _numbers(column: "pd.Series", plan: Plan, name: str) -> "pd.Series":
 
 
 def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
-    there = [kind.name.lower() for kind in HAZARDS]
+    there = [kind.value for kind in HAZARDS]
     if hazard not in there:
         raise InputError(f"there is no hazard {hazard[:60]!r} in a sweep's rows: there are {', '.join(there)}")
     if plan.keep is not Keep.ALL:

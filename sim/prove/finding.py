@@ -60,6 +60,6 @@ def proof_row(question: Question, finding: Finding, hazards: frozenset[HazardKin
         early_sve_bits=tuple(map(bits_from_vqs, example.early)),
         late_sve_bits=tuple(map(bits_from_vqs, example.late)),
         smallest=finding.is_smallest if finding.example else None,
-        hazards=tuple(kind.title for kind in sorted(hazards)),
+        hazards=tuple(kind.value for kind in sorted(hazards)),
         shown=bool(hazards & finding.prop.hazards) if finding.example else None,
     )

@@ -117,7 +117,7 @@ def sweep_page(folder: Path) -> str:
 
 def _title(hazard: str) -> str:
     """Return the title of a hazard that is named as in files."""
-    return HazardKind[hazard.upper()].title
+    return HazardKind(hazard).title
 
 
 def _render(name: str, page: dict[str, object]) -> str:

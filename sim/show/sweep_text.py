@@ -151,7 +151,7 @@ def _ms(ns: float) -> str:
 
 def _cells(summary: Summary, row: Mapping[str, Any]) -> Iterator[str]:
     yield row["design"]
-    yield HazardKind[row["hazard"].upper()].title
+    yield HazardKind(row["hazard"]).title
     yield f"{row['systems']:,}"
     yield percent(row["share"])
     if "share_low" in row:

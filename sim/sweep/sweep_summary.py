@@ -177,7 +177,7 @@ class Summary:
                     example = tally.smallest[bit].point
                     yield {
                         **setting.row(),
-                        "hazard": kind.name.lower(),
+                        "hazard": kind.value,
                         "systems": systems,
                         "share": systems / self.systems,
                         **self._interval(systems),
@@ -206,9 +206,7 @@ class Summary:
     def _outcome_rows(self) -> Iterator[dict[str, Any]]:
         for setting, tally in zip(self.plan.space.settings, self.tallies, strict=True):
             for bits, systems in sorted(tally.words.items()):
-                hazards = {
-                    kind.name.lower(): bool(bits >> place & 1) for place, kind in enumerate(verdict_bits.HAZARDS)
-                }
+                hazards = {kind.value: bool(bits >> place & 1) for place, kind in enumerate(verdict_bits.HAZARDS)}
                 late = {name: bool(bits & bit) for name, bit in _LATE.items()}
                 yield {**setting.row(), **hazards, **late, "systems": systems}
 

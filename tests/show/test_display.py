@@ -316,10 +316,10 @@ def test_a_comparison_counts_hazards_as_boots_do() -> None:
     assert len(comparison.design_rows) == len(DESIGNS) * 2 * 3
     for row in comparison.design_rows:
         outcome = boot(scenario.but(design=row.design, relay=row.relay, memory=row.memory))
-        kinds = [hazard.kind.name.lower() for hazard in outcome.found]
+        kinds = [hazard.kind.value for hazard in outcome.found]
         counts = {name: kinds.count(name) for name in set(kinds)}
         columns = msgspec.structs.asdict(row)
-        counted = {kind.name.lower() for kind in HazardKind} & set(columns)
+        counted = {kind.value for kind in HazardKind} & set(columns)
         assert {name: columns[name] for name in counted if columns[name]} == counts
         asked = outcome.facts.buffers and outcome.facts.buffers.asked_bytes
         assert row.asked_bytes == asked
