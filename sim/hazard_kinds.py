@@ -64,6 +64,10 @@ class HazardKind(Enum):
         return 1 + sum(other.severity > self.severity for other in HazardKind)
 
 
+KINDS = {kind.value: kind for kind in HazardKind}
+"""The kinds by name."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
 class Hazard:

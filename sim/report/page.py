@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sim import __name__ as package
 from sim.arguments import checked
 from sim.causes.critical_path import CriticalPath
-from sim.hazard_kinds import Hazard, HazardKind
+from sim.hazard_kinds import KINDS, Hazard
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers
 from sim.plot.designs_picture import plot_designs
@@ -117,7 +117,7 @@ def sweep_page(folder: Path) -> str:
 
 def _title(hazard: str) -> str:
     """Return the title of a hazard that is named as in files."""
-    return HazardKind(hazard).title
+    return KINDS[hazard].title
 
 
 def _render(name: str, page: dict[str, object]) -> str:
