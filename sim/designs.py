@@ -15,6 +15,7 @@ from typing import NamedTuple
 from sim import rules
 from sim.arguments import checked_fields
 from sim.errors import InputError
+from sim.frames import FieldsShown
 from sim.rules import S
 
 
@@ -107,7 +108,7 @@ IGNORED = AboveMaximum(announces=False, refuses=False, late_store=None)
 
 @dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
-class Design:
+class Design(FieldsShown):
     """A design: a choice for each of its parts. A choice may be given as the text of its value.
 
     Raises:

@@ -11,6 +11,7 @@ from functools import total_ordering
 
 from sim.arguments import checked_fields
 from sim.facts import Facts
+from sim.frames import FieldsShown
 
 
 @total_ordering
@@ -70,7 +71,7 @@ KINDS = {kind.value: kind for kind in HazardKind}
 
 @dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
-class Hazard:
+class Hazard(FieldsShown):
     """A hazard: its kind, the logical CPU, the time, a sentence with the numbers, and the event that caused it."""
 
     kind: HazardKind

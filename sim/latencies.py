@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 
 from sim.arguments import checked, checked_fields
 from sim.errors import InputError
-from sim.frames import as_html
+from sim.frames import FieldsShown, as_html
 from sim.units import LONGEST_NS, duration, nanoseconds
 
 WAIT_NS = 5_000_000_000
@@ -36,7 +36,7 @@ _LARGEST_EXPONENT = 300.0
 
 @dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
-class Distribution:
+class Distribution(FieldsShown):
     """A named distribution of durations. Parameters are in nanoseconds; sigma is a plain number.
 
     Raises:

@@ -13,7 +13,7 @@ from sim.cpufeature_tables.feature_words import check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
 from sim.errors import InputError, check_printable
-from sim.frames import as_html
+from sim.frames import FieldsShown, as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
@@ -108,7 +108,7 @@ MOST_STEPS = 200_000
 
 @dataclass(frozen=True, slots=True)
 @checked_fields
-class Action:
+class Action(FieldsShown):
     """An action of user space on a CPU, which is given by its name in the topology, or on the whole system.
 
     Each agent performs its actions in order. The next starts when the last has ended, and not before `at_ns`
@@ -166,7 +166,7 @@ EINVAL is not an answer: it stands for any of those that follow it, where a log 
 
 @dataclass(frozen=True, slots=True)
 @checked_fields
-class Fault:
+class Fault(FieldsShown):
     """A fault of firmware when CPU_ON is called for a CPU; exactly one of its three kinds is set.
 
     A CPU's calls of CPU_ON are counted from 1, as firmware sees them: a call that pKVM's relay refuses is not among

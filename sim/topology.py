@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import newest_registers
 from sim.errors import InputError, check_printable
-from sim.frames import as_html
+from sim.frames import FieldsShown, as_html
 from sim.id_registers import QEMU_MAX, Core, IdField
 from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
@@ -73,6 +73,11 @@ class Features:
                 registers[name] = traits.id_field.put(registers.get(name, 0), 0)
         object.__setattr__(self, "id_registers", registers)
 
+    def _repr_html_(self) -> str:
+        rows = [{"field": str(one), "value": f"{_lengths(vqs)} bits"} for one, vqs in self.vqs.items()]
+        rows += [{"field": "core", "value": self.core.name}, {"field": "VHE", "value": "yes" if self.vhe else "no"}]
+        return as_html("Features", rows)
+
     def register(self, name: str) -> int:
         """Return the value of an ID register; 0 where the core does not state it."""
         return self.id_registers.get(name, 0)
@@ -91,7 +96,7 @@ class Weakness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 @checked_fields
-class Firmware:
+class Firmware(FieldsShown):
     """The state in which firmware starts a CPU."""
 
     el3_len: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
@@ -203,6 +208,21 @@ class Cpu:
         place = f" in {'/'.join(self.clusters)}" if self.clusters else ""
         sve, sme = _lengths(self.usable_sve_vqs), _lengths(self.usable_sme_vqs)
         return f"<Cpu {self.name!r}{place}: SVE bits {sve}, SME bits {sme}{', late' if self.late else ''}>"
+
+    def _repr_html_(self) -> str:
+        firmware = self.firmware
+        rows = {
+            "cluster": "/".join(self.clusters),
+            "SVE, bits": _lengths(self.sve_vqs),
+            "SVE that firmware leaves, bits": _lengths(self.usable_sve_vqs),
+            "SME, bits": _lengths(self.sme_vqs),
+            "SME that firmware leaves, bits": _lengths(self.usable_sme_vqs),
+            "core": self.features.core.name,
+            "exception level": "as the scenario says" if firmware.el is None else str(firmware.el),
+            "enabled by": str(firmware.enable_method),
+            "late": "yes" if self.late else "no",
+        }
+        return as_html(f"Cpu {self.name!r}", [{"field": name, "value": value} for name, value in rows.items()])
 
     def vqs(self, vector_type: VectorType) -> int | None:
         """Return the lengths that the hardware supports; None where it lacks the extension."""
@@ -479,7 +499,7 @@ class Topology:
         """
         if name not in self._index:
             names = [one.name for one in self.logical]
-            raise InputError(f"there is no CPU {name!r:.60}: there are {_some_of(names)}")
+            raise InputError(f"there is no CPU {str(name)[:60]!r}: there are {_some_of(names)}")
         return self._index[name]
 
     @property

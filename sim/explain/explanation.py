@@ -13,6 +13,7 @@ from sim.explain.log_findings import find
 from sim.explain.reproduction import Reproduction, reproduce
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
+from sim.frames import as_html
 from sim.importer.explained_lines import OldBootedLine, OldBootLine, OldCoreLine
 from sim.importer.kernel_of_log import release_text
 from sim.importer.log_lines import BootedLine, BootLine, Hex, ReleaseLine
@@ -25,6 +26,7 @@ from sim.importer.log_text import (
 )
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, kernel_release
+from sim.topology import cpu_list
 from sim.units import counted
 
 _ARM64_WORDS = ("aarch64", "arm64", "ARM64", "AArch64")
@@ -58,6 +60,19 @@ class Explanation:
         return (
             f"<Explanation of {self.file!r}: {counted(len(self.findings), 'finding')}, {len(self.problems)} problems>"
         )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            {
+                "severity": str(one.entry.severity),
+                "finding": one.entry.title,
+                "CPUs": cpu_list(one.cpus),
+                "lines": ", ".join(str(line.number) for line in one.lines),
+                "what happened": one.happened,
+            }
+            for one in self.findings
+        ]
+        return as_html(repr(self)[1:-1], rows)
 
     @property
     def problems(self) -> tuple[LogFinding, ...]:

@@ -6,7 +6,7 @@ from itertools import count
 
 from sim.arguments import checked_fields
 from sim.environment import Step
-from sim.frames import as_html
+from sim.frames import FieldsShown, as_html
 from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome
 from sim.units import counted
@@ -17,7 +17,7 @@ Schedule = tuple[Step, ...]
 
 @dataclass(frozen=True, order=True, repr=False)
 @checked_fields
-class Deadlock:
+class Deadlock(FieldsShown):
     """A state in which no step is enabled and an agent still waits."""
 
     waiting: tuple[str, ...]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sim.arguments import checked_fields
 from sim.errors import InputError
+from sim.frames import FieldsShown
 from sim.kernel_flags import kernel_flags
 from sim.kernel_release import DEFAULT, kernel_release
 from sim.scenario import MemoryLayout
@@ -57,7 +58,7 @@ class System(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 @checked_fields
-class Question:
+class Question(FieldsShown):
     """The systems that a proof is about; memory and rule may be given by name.
 
     Raises:

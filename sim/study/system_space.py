@@ -126,6 +126,9 @@ class Group:
         cpus = counted(self.cpus, "late CPU" if self.late else "CPU")
         return f"<Group {self.name!r}: {cpus}; any of {self._candidates()}>"
 
+    def _repr_html_(self) -> str:
+        return as_html(repr(self)[1:-1], [self.row()])
+
     def _candidates(self) -> str:
         """Return the candidates as text: all of them, or the first few and their number."""
         shown = " ".join(braces(one) if one else "none" for one in self.sets[:_MOST_SETS_SHOWN])
@@ -174,6 +177,9 @@ class Setting:
             "kvm_mode": str(self.kvm_mode),
             "memory": str(self.memory),
         }
+
+    def _repr_html_(self) -> str:
+        return as_html("Setting", [self.row()])
 
     @property
     def has_pkvm(self) -> bool:

@@ -247,7 +247,7 @@ def test_a_beginning_without_a_plan_is_begun_again(tmp_path: Path) -> None:
         ({"keep": "hazards"}, r"96,889,010,407 points are too many to keep rows of .* keep counts alone"),
         ({"replications": 1}, r"96,889,010,407 points are too many to boot under 16 settings: the most is 4,194,304"),
         ({"sample": 10**12, "keep": "all"}, r"1,000,000,000,000 points are too many to keep rows of"),
-        ({"sample": 2.5}, r"sample is 2\.5, and must be a whole number"),
+        ({"sample": 2.5}, r"^run_sweep: sample is 2\.5 \(a float\): allowed is a whole number$"),
         ({"sample": -1}, r"a sample of -1 points: allowed are 1 to"),
     ],
 )
