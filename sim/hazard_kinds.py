@@ -72,14 +72,26 @@ KINDS = {kind.value: kind for kind in HazardKind}
 @dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
 class Hazard(FieldsShown):
-    """A hazard: its kind, the logical CPU, the time, a sentence with the numbers, and the event that caused it."""
+    """A hazard: its kind, the logical CPU, the time, a sentence with the numbers, and the event that caused it.
+
+    Args:
+        kind: its kind.
+        cpu: the logical number of the CPU; None: the whole system.
+        time_ns: the time, in nanoseconds from the start of the boot.
+        sentence: a sentence with the numbers.
+        event: the place among the boot's events; None where the boot ended before there was one.
+        underrun_bytes: the bytes written below the buffer's run of pages.
+        overrun_bytes: the bytes written above it.
+
+    >>> Hazard(HazardKind.CPU_STUCK, 1, 5_000, "cpu1 is stuck", None)
+    <Hazard 15, CPU stuck in the kernel: cpu1 is stuck>
+    """
 
     kind: HazardKind
     cpu: int | None
     time_ns: int
     sentence: str
     event: int | None
-    """The place among the boot's events; None where the boot ended before there was one."""
     underrun_bytes: int = 0
     overrun_bytes: int = 0
 

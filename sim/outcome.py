@@ -43,6 +43,10 @@ class Outcome:
     Args:
         facts: everything that happened.
         causes: the cause of each event, if they were recorded.
+
+    >>> from sim import boot, read_scenario
+    >>> boot(read_scenario("bug"))
+    <Outcome of 'the bug of Linux 6.11': 2 of 2 CPUs online, 4 hazards>
     """
 
     @checked

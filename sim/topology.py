@@ -54,12 +54,21 @@ class EnableMethod(StrEnum):
 @dataclass(frozen=True, slots=True)
 @checked_fields
 class Features:
-    """The hardware of a CPU: its core, and a set of lengths for each vector type that it has."""
+    """The hardware of a CPU: its core, and a set of lengths for each vector type that it has.
+
+    Args:
+        vqs: a set of lengths (`sim.vectors`) for each vector type that the CPU has.
+        core: the core, which states the ID registers.
+        vhe: it can run a kernel at EL2; cores before Armv8.1 cannot. A core whose registers are known says so
+            itself.
+
+    >>> Features({VectorType.SVE: 0b11}).knows("ID_AA64PFR0_EL1")
+    True
+    """
 
     vqs: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
     core: Core = QEMU_MAX
     vhe: bool = True
-    """It can run a kernel at EL2; cores before Armv8.1 cannot. A core whose registers are known says so itself."""
     id_registers: Mapping[str, int] = field(init=False, compare=False, repr=False)
     """The ID registers: the core's, with 0 in the fields of vector types that the CPU lacks."""
 
@@ -97,19 +106,28 @@ class Weakness(StrEnum):
 @dataclass(frozen=True, slots=True)
 @checked_fields
 class Firmware(FieldsShown):
-    """The state in which firmware starts a CPU."""
+    """The state in which firmware starts a CPU.
+
+    Args:
+        el3_len: the LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given.
+        trapped: the vector types that it does not enable: CPTR_EL3.EZ or CPTR_EL3.ESM is 0, and the first use traps
+            to EL3.
+        el: the exception level at which the CPU starts, 1 or 2; None: that of the scenario.
+        enable_method: the way in which the kernel starts the CPU, or its name.
+        hidden: the fields of ID registers that firmware, or a hypervisor, shows as if the CPU lacked the feature.
+        unaffected: the weaknesses that firmware says the CPU does not have, or needs no help of the kernel's
+            against.
+
+    >>> Firmware(el3_len={VectorType.SVE: 1}, el=1).el
+    1
+    """
 
     el3_len: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
-    """The LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given."""
     trapped: frozenset[VectorType] = frozenset()
-    """The vector types that it does not enable: CPTR_EL3.EZ or CPTR_EL3.ESM is 0, and the first use traps to EL3."""
     el: int | None = None
-    """The exception level at which the CPU starts, 1 or 2; None: that of the scenario."""
     enable_method: EnableMethod = EnableMethod.PSCI
     hidden: tuple[IdField, ...] = ()
-    """The fields of ID registers that firmware, or a hypervisor, shows as if the CPU lacked the feature."""
     unaffected: frozenset[Weakness] = frozenset()
-    """The weaknesses that firmware says the CPU does not have, or needs no help of the kernel's against."""
 
 
 _NO_VECTORS = Features()
@@ -156,6 +174,17 @@ class Cpu:
     Firmware that sets LEN differently on different CPUs makes identical hardware asymmetric. A CPU that is `late` is
     left out of the early bring-up even where ``maxcpus=`` would include it. `clusters` is the path of clusters around
     it, outermost first. `mpidr` None: its place in the file, see `Topology.mpidr`.
+
+    Args:
+        name: the CPU's name, unique in its topology.
+        features: its hardware: core and sets of lengths.
+        firmware: the state in which firmware starts it.
+        late: True if it is left out of the early bring-up.
+        mpidr: the value of MPIDR_EL1; None: its place in the file.
+        clusters: the path of clusters around it, outermost first.
+
+    >>> cpu("big", [128, 256], clusters=("left",), late=True)
+    <Cpu 'big' in left: SVE bits {128,256}, SME bits none, late>
     """
 
     name: str
@@ -348,17 +377,24 @@ class AssumedRegisters:
 class Topology:
     """The CPUs of one system, in the order of the file; 1 to 65,536 of them.
 
+    Args:
+        cpus: the CPUs, in the order of the file.
+        boot_cpu: the boot CPU's name; the first CPU, if empty.
+        sve_rule: the architecture's rule about SVE sets, or its name.
+        any_vls: True to accept sets that the architecture forbids, as they are meant.
+
     Raises:
         InputError: no CPU or too many; a name twice; no such boot CPU; a set of lengths that the
             architecture forbids while `any_vls` is False, or one it can never be.
+
+    >>> Topology((cpu("big", [128, 256, 512]), cpu("little", [128])), boot_cpu="little").number("big")
+    1
     """
 
     cpus: tuple[Cpu, ...]
     boot_cpu: str = ""
-    """The boot CPU's name; the first CPU, if empty."""
     sve_rule: SveRule = SveRule.MULTIPLES
     any_vls: bool = False
-    """Accept sets that the architecture forbids, as they are meant."""
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

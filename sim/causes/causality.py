@@ -27,6 +27,9 @@ def causality(outcome: Outcome) -> "nx.DiGraph[int]":
 
     An outcome of `boot(scenario, causes=True)` has its causes; others are booted again to record them.
 
+    Args:
+        outcome: the outcome of `boot()`.
+
     Raises:
         InputError: the outcome is that of a schedule, which has no times.
 

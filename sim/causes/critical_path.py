@@ -61,14 +61,17 @@ class WaitRow(Row, frozen=True, gc=False):
 @dataclass(frozen=True)
 @checked_fields
 class CriticalPath:
-    """The chain of waits that determined when an event of a boot happened."""
+    """The chain of waits that determined when an event of a boot happened.
+
+    Args:
+        graph: as `causality()` made it; nodes and edges on the path are marked `critical`, the others are not.
+        events: the events on the path, in their order, as nodes of the graph.
+        total_ns: the time from the beginning to the last of them, in nanoseconds.
+    """
 
     graph: "nx.DiGraph[int]"
-    """As `causality()` made it; nodes and edges on the path are marked `critical`, the others are not."""
     events: tuple[int, ...]
-    """The events on the path, in their order, as nodes of the graph."""
     total_ns: int
-    """From the beginning to the last of them."""
 
     def rows(self) -> list[WaitRow]:
         """Return a row for each kind of wait, whichever CPUs it was for; the longest first."""

@@ -99,6 +99,15 @@ def explain_log(path: Path | str) -> Explanation:
 
     Raises:
         InputError: the file cannot be read, or is not a log of an arm64 kernel.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from sim import boot, read_scenario
+    >>> with TemporaryDirectory() as folder:
+    ...     log = Path(folder, "boot.log")
+    ...     length = log.write_text(boot(read_scenario("late-cpu-refused")).log_text)
+    ...     [one.entry.title for one in explain_log(log).problems][:1]
+    ['CPU refused for missing vector lengths']
     """
     path = Path(path)
     with at(f"{path}"):

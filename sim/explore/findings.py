@@ -18,10 +18,13 @@ Schedule = tuple[Step, ...]
 @dataclass(frozen=True, order=True, repr=False)
 @checked_fields
 class Deadlock(FieldsShown):
-    """A state in which no step is enabled and an agent still waits."""
+    """A state in which no step is enabled and an agent still waits.
+
+    Args:
+        waiting: the agents that wait, and for what, as sentences; equal sentences make equal deadlocks.
+    """
 
     waiting: tuple[str, ...]
-    """The agents that wait, and for what, as sentences; equal sentences make equal deadlocks."""
 
     @property
     def title(self) -> str:
@@ -38,17 +41,21 @@ Reached = HazardKind | Deadlock
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class Found:
-    """A hazard or deadlock that is reached, and a schedule that shows it."""
+    """A hazard or deadlock that is reached, and a schedule that shows it.
+
+    Args:
+        what: the hazard or deadlock.
+        schedule: steps that show it; it can be replayed.
+        is_shortest: True if no schedule with fewer steps shows it; False if that is not known.
+        is_minimal: True if no step of it can be left out; False if that is not known.
+        runs: the number of runs that reached it.
+    """
 
     what: Reached
     schedule: Schedule
-    """Steps that show it; it can be replayed."""
     is_shortest: bool = False
-    """True if no schedule with fewer steps shows it; False if that is not known."""
     is_minimal: bool = False
-    """True if no step of it can be left out; False if that is not known."""
     runs: int = 1
-    """The number of runs that reached it."""
 
     @property
     def length(self) -> str:

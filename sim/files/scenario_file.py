@@ -55,7 +55,7 @@ def read_scenario(path: Path | str) -> Scenario:
         InputError: anything in the file is wrong; the line names the file, the place and what is allowed.
 
     >>> read_scenario("bug")
-    <Scenario 'bug': CPUs 2, kernel 6.11, design v6.11, KVM protected, relay enforcing, actions 1>
+    <Scenario 'the bug of Linux 6.11': CPUs 2, kernel 6.11, design v6.11, KVM protected, relay enforcing, actions 1>
     """
     path = find(Path(path))
     with at(f"{path}"):

@@ -82,6 +82,16 @@ def read_device_tree(path: Path | str, vls: Vls | None = None) -> Scenario:
     Raises:
         InputError: the file is not a sound device tree of an arm64 system, or `vls` has lengths that cannot be.
         MissingExtra: the package pylibfdt is not installed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from sim import Topology, Scenario, export_text
+    >>> source = export_text(Scenario(Topology.of([[128], [128]])), "dts")
+    >>> with TemporaryDirectory() as folder:
+    ...     tree = Path(folder, "two.dts")
+    ...     length = tree.write_text(source)
+    ...     len(read_device_tree(tree, {"cpu@0": [128]}).topology.cpus)  # doctest: +SKIP
+    2
     """
     return import_machine(Sources(tree=Path(path)), vls or {}).scenario
 
@@ -106,6 +116,15 @@ def read_running_machine(
         InputError: neither log nor sysfs is given; a file is not as Linux writes it, not of arm64, or of another
             machine; or `vls` has lengths that cannot be.
         MissingExtra: a tree is given, and the package pylibfdt is not installed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from sim import boot, read_scenario
+    >>> with TemporaryDirectory() as folder:
+    ...     log = Path(folder, "boot.log")
+    ...     length = log.write_text(boot(read_scenario("late-cpu-refused")).log_text)
+    ...     read_running_machine(dmesg=log).topology
+    <Topology of 3 CPUs: SVE bits of 2 with {128,256,512}, 1 with {128}>
     """
     if dmesg is None and sysfs is None:
         raise InputError("a kernel log or a copy of sysfs must be given")

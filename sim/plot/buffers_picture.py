@@ -66,6 +66,13 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
 
     Bytes count from the start of the saving CPU's own run of pages, which begins with the header. Of more than eight
     different saves the first eight are drawn, beginning with those that write outside.
+
+    Args:
+        outcome: the outcome of `boot()`.
+
+    >>> from sim import boot, read_scenario
+    >>> plot_buffers(boot(read_scenario("bug")))  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     saves = shown_saves(outcome)
     buffers = outcome.facts.buffers

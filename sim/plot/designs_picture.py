@@ -25,6 +25,13 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     """Draw a row for each design: the bytes asked for each CPU's buffer, and how often each hazard occurs.
 
     Hazards that occur under no design are left out. Hazards that corrupt or panic are red, the others orange.
+
+    Args:
+        comparison: what `compare()` returned.
+
+    >>> from sim import compare, read_scenario
+    >>> plot_designs(compare(read_scenario("bug")))  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     rows = comparison.design_rows
     kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in rows)]

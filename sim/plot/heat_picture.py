@@ -52,6 +52,14 @@ def plot_heat(
     Raises:
         InputError: the folder holds no sweep, its rows were not kept or are not what a sweep writes, or it has no such
             column, hazard or design.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", keep="all", jobs=1)
+    ...     plot_heat(f"{folder}/out", "allocation_exceeded_silently")  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     plan = Folder.open(folder).plan
     _check(plan, folder, hazard, design)

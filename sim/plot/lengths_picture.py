@@ -44,6 +44,13 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
 
     Above 64 CPUs, CPUs that are alike share a row, and at most 64 rows are drawn. The lengths of SME stand beside those
     of SVE where some CPU has them.
+
+    Args:
+        outcome: the outcome of `boot()`.
+
+    >>> from sim import boot, read_scenario
+    >>> plot_lengths(boot(read_scenario("bug")))  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     rows = length_rows(outcome)
     # A system without any lengths still gets a panel, which says that no CPU has SVE.

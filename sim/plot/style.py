@@ -41,7 +41,7 @@ NAME_PT, TEXT_PT, SMALL_PT = 10.0, 8.0, 7.0
 PT_PER_INCH = 72
 FORMATS = ("png", "svg", "pdf")
 _DPI = 150
-_COLOURS_IN_NOTEBOOKS = 64
+_COLOURS_IN_NOTEBOOKS = 128
 _MARGIN_IN = 0.15
 _BOLD_WIDTH = 1.15
 """The width of bold text, relative to the same text in normal weight."""
@@ -82,7 +82,7 @@ class Picture(Figure):
         """Return the figure as notebooks store it: with a palette, in a third of the bytes."""
         drawn = Image.open(io.BytesIO(self.as_bytes("png"))).convert("RGB")
         file = io.BytesIO()
-        drawn.quantize(_COLOURS_IN_NOTEBOOKS).save(file, format="png", optimize=True)
+        drawn.quantize(_COLOURS_IN_NOTEBOOKS, Image.Quantize.MAXCOVERAGE).save(file, format="png", optimize=True)
         return file.getvalue()
 
     def as_bytes(self, kind: str) -> bytes:

@@ -65,6 +65,13 @@ def plot_boot(outcome: Outcome) -> style.Picture:
     The time axis is not to scale: gaps between events are drawn by their logarithm, so that 2 us and 5 s can both be
     seen. The black line is the critical path: the waits whose sum is the length of the boot. Above 256 CPUs the CPUs
     of a cluster share a lane.
+
+    Args:
+        outcome: the outcome of `boot()`.
+
+    >>> from sim import boot, read_scenario
+    >>> plot_boot(boot(read_scenario("bug")))  # doctest: +ELLIPSIS
+    <Picture size ... with 1 Axes>
     """
     return _Drawing(outcome).picture
 

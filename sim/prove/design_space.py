@@ -86,6 +86,14 @@ def prove_every_design(question: Question) -> Iterator[Promises]:
     """Prove or refute every property of every design under both relay settings.
 
     Settings with the same outcome on every system are asked about once.
+
+    Args:
+        question: the systems.
+
+    >>> from sim import Question
+    >>> promises = prove_every_design(Question(early=2, late=0, up_to_bits=256, kernel="6.12"))
+    >>> sorted(next(promises).answers)[:2]
+    ['announced', 'committed']
     """
     known: dict[OutcomeKey, dict[str, Answer]] = {}
     for relay, design in product(Relay, every_design()):

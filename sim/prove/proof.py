@@ -36,6 +36,11 @@ def prove_property(question: Question, setting: Setting, prop: Property, *, smal
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
+
+    >>> from sim import DESIGNS, PROPERTIES, KvmMode, MemoryLayout, Question, Relay, Setting
+    >>> setting = Setting(DESIGNS["tabba"], Relay.ENFORCING, KvmMode.PROTECTED, MemoryLayout.MAPPED)
+    >>> prove_property(Question(early=2, late=0, up_to_bits=256, kernel="6.12"), setting, PROPERTIES["restored"])
+    <Finding: restored of 'tabba', relay enforcing: proved>
     """
     setting = replace(setting, memory=question.memory)
     return interruptible(lambda: _prove(question, setting, prop, smallest=smallest))
@@ -94,7 +99,20 @@ def prove_each(
     *,
     kvm_mode: KvmMode = KvmMode.PROTECTED,
 ) -> Iterator[Finding]:
-    """Prove properties of designs under relay settings, one after the other: by relay, design and property."""
+    """Prove properties of designs under relay settings, one after the other: by relay, design and property.
+
+    Args:
+        question: the systems.
+        designs: the designs.
+        relays: the settings of pKVM's PSCI relay, or their names.
+        properties: the properties, of which `PROPERTIES` has all.
+        kvm_mode: ``kvm-arm.mode=``, or its name.
+
+    >>> from sim import DESIGNS, PROPERTIES, Question
+    >>> question = Question(early=2, late=0, up_to_bits=256, kernel="6.12")
+    >>> list(prove_each(question, [DESIGNS["v6.11"]], ["enforcing"], [PROPERTIES["restored"]]))
+    [<Finding: restored of 'v6.11', relay enforcing: refuted by {128} {128,256}>]
+    """
     for relay in relays:
         for design in designs:
             for prop in properties:

@@ -61,22 +61,30 @@ class System(NamedTuple):
 class Question(FieldsShown):
     """The systems that a proof is about; memory and rule may be given by name.
 
+    Args:
+        early: the number of early CPUs.
+        late: the number of late CPUs.
+        kernel: the kernel's release.
+        memory: the memory around pKVM's buffers, or its name. In mapped memory a save has the same outcome on every
+            CPU, and only the kernel can panic.
+        up_to_bits: the largest vector length of any CPU, in bits.
+        rule: the architecture's rule about SVE sets, or its name.
+        longest_s: the longest time for an answer, in seconds.
+
     Raises:
         InputError: there are too many CPUs, or too few; the largest length is not a vector length; a name is unknown.
+
+    >>> Question(early=2, up_to_bits=512, kernel="6.12")
+    <Question: 2 early and 1 late CPUs; lengths multiples-of-128 up to 512 bits; kernel 6.12, memory mapped>
     """
 
     early: int = EARLY
-    """The number of early CPUs."""
     late: int = LATE
-    """The number of late CPUs."""
     kernel: str = DEFAULT
     memory: MemoryLayout = MemoryLayout.MAPPED
-    """In mapped memory a save has the same outcome on every CPU, and only the kernel can panic."""
     up_to_bits: int = VQ_MAX * QUADWORD_BITS
-    """The largest vector length of any CPU, in bits."""
     rule: SveRule = SveRule.MULTIPLES
     longest_s: float = LONGEST_S
-    """The longest time for an answer, in seconds."""
 
     def __post_init__(self) -> None:
         if self.early < 1 or self.late < 0 or self.early + self.late > MOST_GROUPS:

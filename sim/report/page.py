@@ -65,7 +65,15 @@ def _templates() -> Environment:
 
 @checked
 def boot_page(outcome: Outcome) -> str:
-    """Return a boot as an HTML page: hazards, timeline, log, topology, lengths, buffers, designs and events."""
+    """Return a boot as an HTML page: hazards, timeline, log, topology, lengths, buffers, designs and events.
+
+    Args:
+        outcome: the outcome of `boot()`.
+
+    >>> from sim import boot, read_scenario
+    >>> boot_page(boot(read_scenario("bug"))).startswith("<!doctype html>")
+    True
+    """
     spans_and_marks = timeline(outcome)
     spans_and_marks.marks.extend(hazard_marks(outcome))
     path = path_of(outcome)
@@ -95,8 +103,19 @@ def boot_page(outcome: Outcome) -> str:
 def sweep_page(folder: Path) -> str:
     """Return a sweep as an HTML page: hazards by setting, with heat maps if all rows were kept.
 
+    Args:
+        folder: the folder of the sweep.
+
     Raises:
         InputError: the folder holds no sweep.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
+    ...     sweep_page(f"{folder}/out").startswith("<!doctype html>")
+    True
     """
     from sim.sweep.sweep_summary import read_summary  # here, because the page of a boot needs no packages of sweeps
 

@@ -33,6 +33,11 @@ class Comparison:
     """The outcomes of a scenario under each design, relay and memory.
 
     There is a row for each boot, and a row for each cluster in each boot.
+
+    Args:
+        scenario: the scenario that was compared.
+        design_rows: a row for each boot.
+        cluster_rows: a row for each cluster in each boot.
     """
 
     scenario: Scenario

@@ -83,20 +83,27 @@ GroupRow = TypedDict("GroupRow", {"group": str, "CPUs": int, "role": str, "candi
 class Group:
     """A CPU by itself, or several CPUs with equal lengths, such as a cluster.
 
+    Args:
+        name: the group's name, which its CPUs take.
+        sets: the candidate sets (`sim.vectors`); 0 stands for CPUs without SVE.
+        cpus: the number of CPUs, which all have the same set.
+        late: True if its CPUs are brought online after the kernel's capabilities are final.
+        weights: whole numbers that say how often each candidate occurs compared with the others. If not given, all
+            are 1.
+
     Raises:
         InputError: there are no candidates; a candidate is given twice or lacks 128 bits; the number of CPUs or a
             weight is out of range; the name cannot be printed, or a file could not hold it or those of the CPUs.
+
+    >>> Group("late", legal_sets(256), cpus=2, late=True)
+    <Group 'late': 2 late CPUs; any of {128} {128,256}>
     """
 
     name: str
     sets: tuple[int, ...]
-    """The candidate sets (`sim.vectors`); 0 stands for CPUs without SVE."""
     cpus: int = 1
-    """The number of CPUs, which all have the same set."""
     late: bool = False
-    """True if its CPUs are brought online after the kernel's capabilities are final."""
     weights: tuple[int, ...] = ()
-    """Whole numbers that say how often each candidate occurs compared with the others. If not given, all are 1."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
@@ -158,7 +165,17 @@ class Group:
 @dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
 class Setting:
-    """A combination of choices to boot a point under; the kernel series is the space's."""
+    """A combination of choices to boot a point under; the kernel series is the space's.
+
+    Args:
+        design: the design.
+        relay: pKVM's PSCI relay, or its name.
+        kvm_mode: ``kvm-arm.mode=``, or its name.
+        memory: the memory around pKVM's buffers, or its name.
+
+    >>> Setting(DESIGNS["tabba"], Relay.RELAXED, KvmMode.PROTECTED, MemoryLayout.MAPPED)
+    <Setting: design 'tabba', relay relaxed, KVM protected, memory mapped>
+    """
 
     design: Design
     relay: Relay
@@ -197,9 +214,22 @@ class Setting:
 class Space:
     """A space of systems and the settings to boot them under.
 
+    Args:
+        groups: the groups of CPUs; the first has the boot CPU.
+        kernel: the kernel's release.
+        designs: the designs of the settings.
+        relays: the settings of pKVM's PSCI relay, or their names.
+        kvm_modes: the modes of KVM, or their names.
+        memories: the kinds of memory around pKVM's buffers, or their names.
+        latencies: the duration of each step, in timing studies.
+        name: the space's name, for people.
+
     Raises:
         InputError: there are no settings, no groups, or too many groups or CPUs; the first group is late; a name is
             given twice.
+
+    >>> Space((Group("boot", legal_sets(512)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    <Space '': CPUs 2, points 10, settings 16, kernel 6.12>
     """
 
     groups: tuple[Group, ...]
@@ -209,7 +239,6 @@ class Space:
     kvm_modes: tuple[KvmMode, ...] = (KvmMode.PROTECTED,)
     memories: tuple[MemoryLayout, ...] = (MemoryLayout.ADJACENT,)
     latencies: Latencies = field(default_factory=Latencies)
-    """The duration of each step, in timing studies."""
     name: str = ""
 
     def __post_init__(self) -> None:

@@ -83,6 +83,13 @@ def run_sweep(
         WorkerLost: a process or a cluster's worker has gone; the parts that are done are kept.
         SchedulerGone: the scheduler does not answer; the parts that are done are kept.
         OSError: the folder cannot be written to; the parts that are done are kept.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     run_sweep(space, f"{folder}/out", jobs=1)
+    <Summary of '': 4 of 4 points, 16 settings>
     """
     if symmetric and sample:
         raise InputError("a sweep visits points up to symmetry, or a sample, not both")
@@ -108,6 +115,14 @@ def resume_sweep(
         WorkerLost: a process or a cluster's worker has gone; the parts that are done are kept.
         SchedulerGone: the scheduler does not answer; the parts that are done are kept.
         OSError: the folder cannot be written to; the parts that are done are kept.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
+    ...     resume_sweep(f"{folder}/out", jobs=1).complete
+    True
     """
     begun = Folder.open(Path(folder))
     begun.check_versions()

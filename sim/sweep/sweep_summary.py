@@ -230,8 +230,19 @@ class Summary:
 def read_summary(folder: Path | str) -> Summary:
     """Return what a sweep found, as far as it is done.
 
+    Args:
+        folder: the folder of the sweep.
+
     Raises:
         InputError: no sweep is there, or its files are not what a sweep writes.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
+    ...     read_summary(f"{folder}/out").systems
+    4
     """
     begun = Folder.open(Path(folder))
     totals = SweepTotals(begun.plan)

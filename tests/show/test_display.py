@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -88,6 +89,7 @@ def test_representations_of_large_systems_are_short() -> None:
         assert html.count("<tr") < 100
 
 
+REPORTS = Path(__file__).parents[1] / "reports"
 MARKED = replace(DESIGNS["tabba"], name=MARKUP)
 
 
@@ -152,12 +154,40 @@ SHOWN: dict[str, Callable[[Outcome, Path], Any]] = {
 }
 
 
+SHOWN |= {
+    "vector lengths": lambda outcome, _: outcome.vectors["SVE"],
+    "cpu": lambda outcome, _: outcome.scenario.topology.cpus[0],
+    "action": lambda outcome, _: outcome.scenario.actions[0],
+    "fault": lambda *_: Fault(MARKUP, answer="DENIED"),
+    "design": lambda *_: MARKED,
+    "hazard": lambda *_: sim.Hazard(sim.HazardKind.TAINTED, 1, 0, MARKUP, None),
+    "latencies": lambda *_: Latencies(),
+    "distribution": lambda *_: fixed("1ms"),
+    "features": lambda outcome, _: outcome.scenario.topology.cpus[0].features,
+    "firmware": lambda outcome, _: outcome.scenario.topology.cpus[0].firmware,
+    "group": lambda *_: marked_space().groups[0],
+    "setting": lambda *_: marked_setting(),
+    "property": lambda *_: replace(of_proofs().PROPERTIES["restored"], name=MARKUP),
+    "question": lambda *_: of_proofs().Question(),
+    "deadlock": lambda *_: Deadlock((MARKUP,)),
+    "explanation": lambda *_: replace(sim.explain_log(REPORTS / "pi5-reonline.log"), file=MARKUP),
+}
+NAMELESS = {"vector lengths", "latencies", "distribution", "features", "firmware", "question"}
+"""What holds no name that a user gave."""
+
+
+def test_every_public_object_has_a_rich_display() -> None:
+    classes = {getattr(sim, name) for name in sim.__all__ if isinstance(getattr(sim, name), type)}
+    objects = {one for one in classes if not issubclass(one, Exception | Enum)}
+    assert {one.__name__ for one in objects if not hasattr(one, "_repr_html_")} == set()
+
+
 @pytest.mark.parametrize("name", SHOWN)
 def test_notebooks_show_names_as_text(name: str, marked: Outcome, tmp_path: Path) -> None:
     html = SHOWN[name](marked, tmp_path)._repr_html_()
     assert "<table" in html
     assert "<script" not in html
-    assert "&lt;script&gt;" in html
+    assert ("&lt;script&gt;" in html) is (name not in NAMELESS)
 
 
 def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
