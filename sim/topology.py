@@ -70,7 +70,7 @@ class Features:
     core: Core = QEMU_MAX
     vhe: bool = True
     id_registers: Mapping[str, int] = field(init=False, compare=False, repr=False)
-    """The ID registers: the core's, with 0 in the fields of vector types that the CPU lacks."""
+    """The ID registers as the core states them, with 0 in the fields of vector types that the CPU lacks."""
 
     def __post_init__(self) -> None:
         registers = dict(self.core.id_registers)
