@@ -363,8 +363,8 @@ def _members(origin: Any, member: _Parameter) -> _Parameter:
     allowed = f"a {'set' if is_set else 'list'} (each: {member.allowed})"
 
     def check(value: object) -> object:
-        if type(value) is tuple and not value and not is_set:
-            return value
+        if type(value) is tuple and not is_set and all(type(one) is str for one in value) and member.check is _text:
+            return value  # most collections of a large system: the clusters of each CPU, or nothing
         # Text and dictionaries can be walked through, and never mean their letters or keys here.
         if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
             raise _Mismatch("", value, allowed)

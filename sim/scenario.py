@@ -186,8 +186,8 @@ class Fault(FieldsShown):
         cpu: the name of the CPU that is started.
         answer: CPU_ON is answered with this error, a key of `CPU_ON_ERRORS`.
         never_arrives: True if CPU_ON is accepted, and the CPU never arrives in the kernel.
-        arrives_after_ns: CPU_ON is accepted, and the CPU arrives so many nanoseconds later, instead of after the
-            usual latency.
+        arrives_after_ns: CPU_ON is accepted, and the CPU arrives this number of nanoseconds later, instead of after
+            the usual latency.
         first: the number of the first CPU_ON that it concerns.
         last: the number of the last CPU_ON that it concerns, or None if it concerns all from the first on.
 

@@ -173,7 +173,7 @@ SHOWN |= {
     "explanation": lambda *_: replace(sim.explain_log(REPORTS / "pi5-reonline.log"), file=MARKUP),
 }
 NAMELESS = {"vector lengths", "latencies", "distribution", "features", "firmware", "question"}
-"""What holds no name that a user gave."""
+"""The objects without a name that a user gave."""
 
 
 def test_every_public_object_has_a_rich_display() -> None:
