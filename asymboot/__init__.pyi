@@ -5,12 +5,14 @@ from sim import PROPERTIES as PROPERTIES
 from sim import Action as Action
 from sim import Answer as Answer
 from sim import AsymbootError as AsymbootError
+from sim import Axis as Axis
 from sim import BringUp as BringUp
 from sim import Comparison as Comparison
 from sim import Cpu as Cpu
 from sim import CriticalPath as CriticalPath
 from sim import Deadlock as Deadlock
 from sim import Design as Design
+from sim import Difference as Difference
 from sim import Distribution as Distribution
 from sim import Do as Do
 from sim import EnableMethod as EnableMethod
@@ -51,6 +53,7 @@ from sim import Summary as Summary
 from sim import SveRule as SveRule
 from sim import Topology as Topology
 from sim import TraceFormat as TraceFormat
+from sim import VariantComparison as VariantComparison
 from sim import VectorType as VectorType
 from sim import Weakness as Weakness
 from sim import WorkerLost as WorkerLost
@@ -59,8 +62,10 @@ from sim import boot as boot
 from sim import boot_page as boot_page
 from sim import causality as causality
 from sim import compare as compare
+from sim import compare_variants as compare_variants
 from sim import cpu as cpu
 from sim import critical_path as critical_path
+from sim import difference as difference
 from sim import explain_log as explain_log
 from sim import explore_orders as explore_orders
 from sim import export_text as export_text

@@ -68,11 +68,16 @@ from .scenario import Relay as Relay
 from .scenario import Scenario as Scenario
 from .study.comparison import Comparison as Comparison
 from .study.comparison import compare as compare
+from .study.outcome_difference import Difference as Difference
+from .study.outcome_difference import difference as difference
 from .study.system_space import Group as Group
 from .study.system_space import Setting as Setting
 from .study.system_space import Space as Space
 from .study.system_space import legal_sets as legal_sets
 from .study.system_space import power_of_two_sets as power_of_two_sets
+from .study.variant_comparison import VariantComparison as VariantComparison
+from .study.variant_comparison import compare_variants as compare_variants
+from .study.variants import Axis as Axis
 from .sweep.row_scenario import scenario_of_row as scenario_of_row
 from .sweep.sweep_plan import Keep as Keep
 from .sweep.sweep_run import resume_sweep as resume_sweep

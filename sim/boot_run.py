@@ -101,7 +101,8 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
         return
     printk.event(EventKind.ARRIVED, 0)
     printk.line(f"Booting Linux on physical CPU {mpidr:#012x} [{midr:#010x}]")
-    printk.line(f"Kernel command line: {system.scenario.command_line}".rstrip())
+    for line in system.scenario.banner:
+        printk.line(line)
     system.kvm.early_kvm_mode_cfg()
     yield system.wait(latencies.probe, StepKind.PROBE)
     system.features.init_cpu_features()

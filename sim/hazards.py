@@ -352,7 +352,9 @@ def _loss(one: Lost) -> str:
         case LossKind.FIRMWARE_ANSWERS | LossKind.RELAY_REFUSES:
             # Of some answers only the errno is known.
             answer = f"an error that is {one.answer}" if one.answer in Errno.__members__ else one.answer
-            return f"firmware answers {which} with {answer}"
+            stays_on = one.fault is not None and one.fault.stays_on
+            before = "firmware did not switch it off when it was taken down, and " if stays_on else "firmware "
+            return f"{before}answers {'CPU_ON' if stays_on else which} with {answer}"
         case LossKind.NEVER_ARRIVES:
             return f"firmware accepts {which}, and the CPU never arrives"
         case LossKind.EL3_TRAPS:

@@ -2,11 +2,13 @@
 
 A release is a series, a point release, a configuration and backports. Mainline's releases give each flag its default;
 point releases of stable series may have a change that their series began without, and a distribution's build has quirks
-of its own. A scenario's ``[kernel] flags`` sets any flag. This is the only place that compares versions.
+of its own. A release candidate has what landed up to it. A scenario's ``[kernel] flags`` sets any flag. This is the
+only place that compares versions.
 
 A vendor's tree, such as Android's, has the flags of mainline's series, because what else it has is unknown, and its own
-choices say nothing of other kernels. A series after the newest recorded series is taken to be like that. The defaults
-are held to the releases that were booted or read by `tests/test_kernel_flags.py`.
+choices say nothing of other kernels. A series after the newest recorded series is taken to be like that, and a note of
+the boot says so (`KernelRelease.stand_in`). The defaults are held to the releases that were booted or read by
+`tests/test_kernel_flags.py`.
 """
 
 import difflib
@@ -18,6 +20,11 @@ from sim.errors import InputError
 from sim.kernel_release import Build, KernelRelease
 
 Series = tuple[int, int]
+Landing = tuple[int, int] | tuple[int, int, int]
+"""The series in which mainline got a change and, where it is known, the first of its release candidates that has it.
+
+A change of the merge window has 1; 6.12-rc2 is (6, 12, 2).
+"""
 
 
 class Origin(StrEnum):
@@ -28,6 +35,7 @@ class Origin(StrEnum):
     BACKPORT = "backported to the stable series"
     BUILD = "this distribution's build"
     UNKNOWN = "unknown whether this tree has it: mainline's default"
+    CANDIDATE = "unknown whether this release candidate has it: as in its release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,8 @@ class FlagFacts:
     meaning: str
     """The effect of the flag where it is on, as tables show it."""
     source: str
-    mainline: tuple[tuple[Series, Series | None], ...]
-    """The series from which on, and up to which, mainline has it; None: to this day."""
+    mainline: tuple[tuple[Landing, Landing | None], ...]
+    """The changes with which mainline got it and lost it again; None: it has it to this day."""
     backports: tuple[Backport, ...]
     of_builds: Mapping[Build, tuple[Series, Series]]
     """The builds that have it, from which series on and before which, whatever mainline has."""
@@ -58,7 +66,12 @@ class FlagFacts:
         since, before = self.of_builds.get(release.build, ((0, 0), (0, 0)))
         if since <= series < before:
             return True, Origin.BUILD
-        in_mainline = any(since <= series and (before is None or series < before) for since, before in self.mainline)
+        in_mainline = any(
+            _has_landed(since, release) and not (before and _has_landed(before, release))
+            for since, before in self.mainline
+        )
+        if any(_is_unclear(one, release) for span in self.mainline for one in span if one is not None):
+            return in_mainline, Origin.CANDIDATE
         backport = next((one for one in self.backports if one.series == series), None)
         if backport is None:
             return in_mainline, Origin.MAINLINE
@@ -69,12 +82,32 @@ class FlagFacts:
         return (backport.value, Origin.BACKPORT) if has_backport else (in_mainline, Origin.MAINLINE)
 
 
+def _has_landed(landing: Landing, release: KernelRelease) -> bool:
+    """Return True if a release has a change of mainline's; where that is unclear, if its series has."""
+    in_series = landing[:2] <= release.series
+    if landing[:2] != release.series or release.candidate is None or _is_unclear(landing, release):
+        return in_series
+    return release.candidate >= landing[-1]
+
+
+def _is_unclear(landing: Landing, release: KernelRelease) -> bool:
+    """Return True if it is not known whether a release candidate has a change of its own series."""
+    if landing[:2] != release.series or release.candidate is None:
+        return False
+    if landing == release.series:  # the candidate is not known
+        return True
+    # What a tree has beyond its candidate, such as 6.10.0-rc4-00012-g1234567, may be part of the next; and -rc0, as
+    # distributions call it, is from somewhere in the merge window, which ends with -rc1.
+    is_beyond = release.build is Build.OTHER and release.candidate < landing[-1]
+    return is_beyond or (release.candidate == 0 and landing[-1] == 1)
+
+
 # The knowledge stands in the field's metadata, and the field has no default, because that depends on the release. So a
 # `KernelFlags` is made with every flag given, as `kernel_flags` does.
 def _flag(
     meaning: str,
     source: str,
-    *mainline: tuple[Series, Series | None],
+    *mainline: tuple[Landing, Landing | None],
     backports: tuple[Backport, ...] = (),
     of_builds: Mapping[Build, tuple[Series, Series]] | None = None,
 ) -> bool:
@@ -93,14 +126,14 @@ class KernelFlags:
     pseudo_registers: bool = _flag(
         "a late CPU is first compared with the sanitised pseudo registers ZCR and SMCR",
         "arch/arm64/kernel/cpufeature.c; removed by message 20230913-arm64-vec-len-cpufeature-v1-1; booted",
-        (_BEFORE, (6, 7)),
+        (_BEFORE, (6, 7, 1)),
     )
     sme: bool = _flag(
         "SME is configured; ARM64_SME depended on BROKEN for a while",
-        "arch/arm64/Kconfig, commit 81235ae0c846 and the stable releases' announcements; booted: 6.1.176 and 6.12.117 "
-        "have no SME, 6.16 has; 6.1.115 has, by a public log",
-        ((5, 19), (6, 12)),
-        ((6, 16), None),
+        "arch/arm64/Kconfig, commit 81235ae0c846 in 6.12-rc7 and the stable releases' announcements; booted: 6.1.176 "
+        "and 6.12.117 have no SME, 6.16 has; 6.1.115 has, by a public log",
+        ((5, 19), (6, 12, 7)),
+        ((6, 16, 1), None),
         backports=(
             Backport((6, 1), 117, value=False),
             Backport((6, 6), 61, value=False),
@@ -110,27 +143,27 @@ class KernelFlags:
     hyp_flavour: bool = _flag(
         "KVM's line says nVHE or hVHE",
         "arch/arm64/kvm/arm.c and the pull request of 6.9; booted: 6.12 has it, 6.1 has not",
-        ((6, 9), None),
+        ((6, 9, 1), None),
     )
     pkvm_hvhe: bool = _flag(
         "pKVM runs its hypervisor as hVHE by default on CPUs with VHE",
         "commit 5053c3f0519c and the pull request of 6.10; booted: 6.12",
-        ((6, 10), None),
+        ((6, 10, 1), None),
     )
     host_sve_buffers: bool = _flag(
         "pKVM saves the host's SVE registers to buffers",
-        "commit 66d5b53e20a6, in a pull request of fixes for 6.10; read",
-        ((6, 10), None),
+        "commit 66d5b53e20a6, in a pull request of fixes for 6.10, in 6.10-rc3; read",
+        ((6, 10, 3), None),
     )
     zcr_el2_constrained: bool = _flag(
         "ZCR_EL2 is set to the largest shared length while those registers are saved: the bug is fixed",
         "commit a9f41588a902, in 6.12-rc2; in none of 6.11.3 to 6.11.10; read",
-        ((6, 12), None),
+        ((6, 12, 2), None),
     )
     host_fpsimd_flushed: bool = _flag(
         "the host's FPSIMD, SVE and SME state is saved before a guest runs, so that no task loses registers at EL2",
-        "arch/arm64/kvm/fpsimd.c, commit fbc7e61195e2 and the stable releases' announcements; read",
-        ((6, 14), None),
+        "arch/arm64/kvm/fpsimd.c, commit fbc7e61195e2 in 6.14-rc3 and the stable releases' announcements; read",
+        ((6, 14, 3), None),
         backports=(
             Backport((6, 1), 135, value=True),
             Backport((6, 6), 85, value=True),
@@ -140,9 +173,9 @@ class KernelFlags:
     )
     eperm_is_silent: bool = _flag(
         "no line is logged where firmware answers CPU_ON with DENIED",
-        "arch/arm64/kernel/psci.c and smp.c; read: 6.12.95, 7.2 and 7.3 have it, 6.1 has not; 6.11.0 has not, by a "
-        "public log",
-        ((6, 12), None),
+        "arch/arm64/kernel/psci.c and smp.c, commit 643e12da4a49 in the pull request of 6.11; read: 6.12.95, 7.2 and "
+        "7.3 have it, 6.1 has not",
+        ((6, 11, 1), None),
     )
     hyp_panic_on_return: bool = _flag(
         "with SVE under pKVM, a CPU that went offline and comes back panics the hypervisor",
@@ -152,19 +185,19 @@ class KernelFlags:
     maxcpus_counts_online: bool = _flag(
         "maxcpus= counts CPUs that are online: where an early CPU fails, the next present CPU takes its place",
         "kernel/cpu.c (bringup_nonboot_cpus), changed in the merge window of 6.5; booted: 6.1 has it",
-        (_BEFORE, (6, 5)),
+        (_BEFORE, (6, 5, 1)),
     )
     suspend_ascends: bool = _flag(
         "the CPUs go down in ascending order when the system suspends, and not in descending order",
         "kernel/cpu.c (freeze_secondary_cpus), commit fde78e4673af in the pull request of 6.11; booted: 6.1 has it, "
         "6.12 and 7.3 have not",
-        (_BEFORE, (6, 11)),
+        (_BEFORE, (6, 11, 1)),
     )
     levels_checked_last: bool = _flag(
         "the line on the exception levels at which CPUs started comes after the lines on vector lengths",
         "arch/arm64/kernel/smp.c (smp_cpus_done), commit 075f48c924be in the pull request of 6.7; booted: 6.1 has it, "
         "6.12 has not",
-        (_BEFORE, (6, 7)),
+        (_BEFORE, (6, 7, 1)),
     )
     icv_dir_trapping: bool = _flag(
         "a late CPU is refused if hypervisor mode is not available, because a CPU started at EL1, and was before",
@@ -175,7 +208,7 @@ class KernelFlags:
     nosve_hides_sme: bool = _flag(
         "arm64.nosve switches SME off as well",
         "arch/arm64/kernel/idreg-override.c and the pull request of 6.4; booted: 6.1 has it",
-        (_BEFORE, (6, 4)),
+        (_BEFORE, (6, 4, 1)),
     )
 
     vpipt_icache: bool = _flag(
@@ -190,15 +223,15 @@ class KernelFlags:
     )
     mitigations_told_together: bool = _flag(
         "the log tells together which mitigations the command line switches off, after capabilities are final",
-        "arch/arm64/kernel/proton-pack.c (spectre_print_disabled_mitigations), a patch of October 2025, when 6.16 had "
-        "ended; booted: 6.18.15 and 7.3 do, 6.12 does not",
-        ((6, 18), None),
+        "arch/arm64/kernel/proton-pack.c (spectre_print_disabled_mitigations), commit 7f1635737823 in 6.18-rc6; "
+        "booted: 6.18.15 and 7.3 do, 6.12 does not",
+        ((6, 18, 6), None),
     )
     bhb_affects_unlisted: bool = _flag(
         "Spectre-BHB concerns every core not known to be safe, and not only the cores known to be affected",
         "arch/arm64/kernel/proton-pack.c (is_spectre_bhb_affected), commit e403e8538359 in the pull request of 6.15 "
         "and the stable releases' announcements; read: 6.12.117 has it; 6.1.11 has not, by a public log",
-        ((6, 15), None),
+        ((6, 15, 1), None),
         backports=(
             Backport((6, 1), 135, value=True),
             Backport((6, 6), 88, value=True),

@@ -118,12 +118,22 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
 def _flag_notes(scenario: Scenario) -> Iterator[str]:
     release, series = scenario.release, scenario.release.series_name
     origins = flag_origins(release, scenario.kernel_flags)
-    unknown = [name for name, origin in origins.items() if origin is Origin.UNKNOWN]
-    if unknown:
-        listed = ", ".join(f"{name} {'on' if getattr(scenario.flags, name) else 'off'}" for name in unknown)
+
+    def listed(wanted: Origin) -> str:
+        names = [name for name, origin in origins.items() if origin is wanted]
+        return ", ".join(f"{name} {'on' if getattr(scenario.flags, name) else 'off'}" for name in names)
+
+    if release.stand_in is not None:
+        yield f"nothing is known of kernel {release} itself: {release.stand_in}"
+    if unknown := listed(Origin.UNKNOWN):
         yield (
             f"kernel {release} is a vendor's, whose backports are unknown: flags that stable releases of {series} "
-            f"changed are as when {series} began ({listed})"
+            f"changed are as when {series} began ({unknown})"
+        )
+    if unknown := listed(Origin.CANDIDATE):
+        yield (
+            f"kernel {release} is a release candidate, and which candidate of {series} had some changes first is "
+            f"unknown: their flags are as in {series} ({unknown})"
         )
 
 
@@ -132,7 +142,7 @@ def _setting_notes(facts: Facts) -> Iterator[str]:
     if scenario.kernel_flags:
         yield f"the kernel is {scenario.kernel_words}, which the scenario sets"
     if scenario.topology.hypothetical:
-        yield "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
+        yield "the topology is hypothetical: no system known to us mixes CPUs with different vector lengths"
     if scenario.relay is Relay.RELAXED and scenario.has_pkvm:
         yield "the PSCI relay is relaxed: no real pKVM starts a CPU that was not online at KVM's init"
     if scenario.kvm_init is KvmInit.ANY_TIME:

@@ -86,6 +86,19 @@ class Outcome:
         return notes_of(self.facts)
 
     @property
+    def verdict(self) -> str:
+        """One line on the hazards, the worst of them, the CPUs online, and tasks that wait for ever."""
+        told = "no hazard"
+        if self.found:
+            worst = self.found[0]
+            where = "" if worst.cpu is None else f" on {self.facts.label(worst.cpu)}"
+            told = f"{counted(len(self.found), 'hazard')}, worst: {worst.kind.title}{where}"
+        told += f"; {len(self.facts.online):,} of {counted(len(self.scenario.topology.cpus), 'CPU')} online"
+        if self.facts.waiting:
+            told += f"; {counted(len(self.facts.waiting), 'task')} waiting for ever"
+        return told
+
+    @property
     def log_text(self) -> str:
         """The kernel log as text, with time stamps."""
         return "".join(f"{timestamp(line.time_ns)} {line.text}\n" for line in self.facts.log)

@@ -177,10 +177,11 @@ EINVAL is not an answer: it stands for any of those that follow it, where a log 
 @dataclass(frozen=True, slots=True)
 @checked_fields
 class Fault(FieldsShown):
-    """A fault of firmware when CPU_ON is called for a CPU; exactly one of its three kinds is set.
+    """A fault of firmware when a CPU is started or stopped; exactly one of its four kinds is set.
 
     A CPU's calls of CPU_ON are counted from 1, as firmware sees them: a call that pKVM's relay refuses is not among
-    them, and the boot CPU's first is that of its first return. The fault concerns those from `first` to `last`.
+    them, and the boot CPU's first is that of its first return. The fault concerns those from `first` to `last`; a CPU
+    that stays on, each CPU_OFF that follows one of them.
 
     Args:
         cpu: the name of the CPU that is started.
@@ -190,6 +191,8 @@ class Fault(FieldsShown):
             the usual latency.
         first: the number of the first CPU_ON that it concerns.
         last: the number of the last CPU_ON that it concerns, or None if it concerns all from the first on.
+        stays_on: True if firmware goes on reporting the CPU as on after CPU_OFF, and answers later calls with
+            ALREADY_ON.
 
     Raises:
         InputError: none or several kinds are set, the answer is unknown, the time is negative, or the numbers of its
@@ -205,13 +208,15 @@ class Fault(FieldsShown):
     arrives_after_ns: int | None = None
     first: int = 1
     last: int | None = None
+    stays_on: bool = False
 
     def __post_init__(self) -> None:
         if self.arrives_after_ns is not None and self.arrives_after_ns < 0:
             raise InputError(f"a fault of {self.cpu}: it arrives after a negative time")
-        chosen = (self.answer is not None) + self.never_arrives + (self.arrives_after_ns is not None)
+        chosen = (self.answer is not None) + self.never_arrives + (self.arrives_after_ns is not None) + self.stays_on
         if chosen != 1:
-            raise InputError(f"a fault of {self.cpu} needs exactly one of answer, never_arrives, arrives_after")
+            kinds = "answer, never_arrives, arrives_after, stays_on"
+            raise InputError(f"a fault of {self.cpu} needs exactly one of {kinds}")
         if self.answer is not None and self.answer not in CPU_ON_ERRORS:
             raise InputError(f"CPU_ON never answers {self.answer[:40]!r}: allowed are {', '.join(CPU_ON_ERRORS)}")
         if self.first < 1 or (self.last is not None and self.last < self.first):
@@ -224,7 +229,7 @@ class Fault(FieldsShown):
     @property
     def lets_arrive_in_time(self) -> bool:
         """True if the CPU arrives before the kernel gives it up."""
-        return self.arrives_after_ns is not None and self.arrives_after_ns < WAIT_NS
+        return self.stays_on or (self.arrives_after_ns is not None and self.arrives_after_ns < WAIT_NS)
 
     @property
     def is_of_every_cpu_on(self) -> bool:
@@ -335,8 +340,9 @@ class Scenario:
     def _check_faults(self) -> None:
         for fault in self.faults:
             number = self.topology.number(fault.cpu)  # raises if there is no such CPU
-            if fault.answer is not None and not self.has_hotplug(number):
-                raise InputError(f"a fault of {fault.cpu}: it waits in a spin table, where nothing is answered")
+            if (fault.answer is not None or fault.stays_on) and not self.has_hotplug(number):
+                reason = "from which it cannot be stopped" if fault.stays_on else "where nothing is answered"
+                raise InputError(f"a fault of {fault.cpu}: it waits in a spin table, {reason}")
         for fault, after in pairwise(sorted(self.faults, key=lambda one: (one.cpu, one.first))):
             if fault.cpu == after.cpu and fault.concerns(after.first):
                 raise InputError(f"two faults of {fault.cpu!r} concern the same CPU_ON, number {after.first}")
@@ -556,6 +562,11 @@ class Scenario:
             self.options,
         ]
         return " ".join(word for word in words if word)
+
+    @property
+    def banner(self) -> tuple[str, ...]:
+        """The lines of the kernel log that tell the release and the command line."""
+        return f"Linux version {self.kernel}", f"Kernel command line: {self.command_line}".rstrip()
 
     def but(self, **changes: Any) -> "Scenario":
         """Return the same scenario with some parts changed.

@@ -11,16 +11,21 @@ from sim.conform.conformance_rows import ConformanceRow
 from sim.explain.explanation_rows import ExplanationRecord
 from sim.explore.exploration_record import ExplorationRecord
 from sim.explore.schedule_file import SCHEDULE_VERSION, ScheduleRecord
-from sim.files import scenario_tables
+from sim.files import scenario_tables, space_tables
 from sim.outcome_rows import OutcomeRecord
 from sim.prove.proof_rows import PromiseRow, ProofRow
 from sim.rows import SCHEMA_VERSION
 from sim.study.comparison_rows import ComparisonRecord
+from sim.study.difference_rows import DifferenceRecord
+from sim.study.variant_rows import VariantRecord
 
 SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "scenario": (scenario_tables.ScenarioTable, scenario_tables.SCHEMA_VERSION, "scenario file of asymboot"),
+    "space": (space_tables.SpaceTable, space_tables.SCHEMA_VERSION, "space file of asymboot"),
     "outcome": (OutcomeRecord, SCHEMA_VERSION, "what asymboot run --json prints"),
     "comparison": (ComparisonRecord, SCHEMA_VERSION, "what asymboot compare --json prints"),
+    "variants": (VariantRecord, SCHEMA_VERSION, "what asymboot compare --by ... --json prints"),
+    "difference": (DifferenceRecord, SCHEMA_VERSION, "what asymboot diff --json prints"),
     "conformance": (list[ConformanceRow], SCHEMA_VERSION, "what asymboot conform --json prints"),
     "explanation": (ExplanationRecord, SCHEMA_VERSION, "what asymboot explain --json prints"),
     "exploration": (ExplorationRecord, SCHEMA_VERSION, "what asymboot explore --json prints"),

@@ -540,7 +540,7 @@ class Topology:
 
     @property
     def hypothetical(self) -> bool:
-        """True if its hardware mixes sets of vector lengths, which no shipping system does.
+        """True if its hardware mixes sets of vector lengths, which no system known to us does.
 
         Firmware may limit CPUs differently on a shipping system, so its limits do not count.
         """
@@ -550,6 +550,19 @@ class Topology:
         """Return the name of a CPU in sentences: its logical number, with the file's name if that differs."""
         name = self.logical[number].name
         return f"cpu{number}" if name == f"cpu{number}" else f"cpu{number} ({name})"
+
+    def labels(self, numbers: Sequence[int]) -> str:
+        """Return the name of several CPUs in sentences: their logical numbers, with the file's names if those differ.
+
+        Args:
+            numbers: logical numbers, ascending; at least one.
+        """
+        if len(numbers) == 1:
+            return self.label(numbers[0])
+        told = f"cpu{cpu_list(numbers)}"
+        if all(self.logical[number].name == f"cpu{number}" for number in numbers):
+            return told
+        return f"{told} ({self.logical[numbers[0]].name} to {self.logical[numbers[-1]].name})"
 
     def mpidr(self, number: int) -> int:
         """Return MPIDR_EL1 of a logical CPU: as given, else its place in the file.

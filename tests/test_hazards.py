@@ -22,7 +22,7 @@ from tests.systems import A64FX, N2, V1, booted, guest, kinds, on, under_pkvm
 FULL = [128, 256, 512, 1024, 2048]
 LATE_BY_6_S = Fault("cpu1", arrives_after_ns=6_000_000_000)
 LATE_BY_3_S = Fault("cpu2", arrives_after_ns=3_000_000_000)
-HYPOTHETICAL = "the topology is hypothetical: no shipping system mixes CPUs with different vector lengths"
+HYPOTHETICAL = "the topology is hypothetical: no system known to us mixes CPUs with different vector lengths"
 
 
 def test_hazards_are_ranked_and_printed_worst_first() -> None:

@@ -9,7 +9,7 @@ from sim.errors import InputError
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_text import scenario_text
 from sim.kernel_flags import FLAGS, Origin, flag_origins, kernel_flags
-from sim.kernel_release import kernel_release
+from sim.kernel_release import RECORDED, kernel_release
 from sim.scenario import KvmMode, Scenario
 from sim.topology import Topology
 from tests.systems import A64FX, V1, guest, texts
@@ -17,8 +17,10 @@ from tests.systems import A64FX, V1, guest, texts
 BEFORE_6_11 = {"suspend_ascends"}
 BEFORE_6_7 = BEFORE_6_11 | {"pseudo_registers", "levels_checked_last"}
 OLD = BEFORE_6_7 | {"maxcpus_counts_online"}
-BUG = {"hyp_flavour", "pkvm_hvhe", "host_sve_buffers"}
-FIXED = BUG | {"zcr_el2_constrained", "eperm_is_silent"}
+BEFORE_BUG = {"hyp_flavour", "pkvm_hvhe"}
+BUG = BEFORE_BUG | {"host_sve_buffers"}
+BUG_OF_6_11 = BUG | {"eperm_is_silent"}
+FIXED = BUG_OF_6_11 | {"zcr_el2_constrained"}
 OF_FEATURES = {
     "vpipt_icache",
     "dbm_logged_at_once",
@@ -57,9 +59,10 @@ ROOT = Path(__file__).parents[1]
         ("6.7", BEFORE_6_11 | {"sme"}),
         ("6.9", BEFORE_6_11 | {"hyp_flavour", "sme"}),
         ("6.10", BEFORE_6_11 | BUG | {"sme"}),
-        ("6.11.7", BUG | {"sme"}),
-        ("6.11", BUG),
-        ("6.12-rc1", FIXED),
+        ("6.11.7", BUG_OF_6_11 | {"sme"}),
+        ("6.11", BUG_OF_6_11),
+        ("6.12-rc2", FIXED | {"sme"}),
+        ("6.12-rc7", FIXED),
         ("6.12.20", FIXED),
         ("6.12.117+deb13-arm64", FIXED | {"host_fpsimd_flushed"}),
         ("6.12.58-android16-5", FIXED),
@@ -92,6 +95,94 @@ def test_a_release_has_its_flags_by_default(release: str, on: set[str]) -> None:
 def test_a_release_has_its_flags_of_features(release: str, on: set[str]) -> None:
     flags = kernel_flags(kernel_release(release))
     assert {name for name in OF_FEATURES if getattr(flags, name)} == on
+
+
+@pytest.mark.parametrize(
+    ("release", "on"),
+    [
+        ("6.10-rc2", BEFORE_6_11 | BEFORE_BUG | {"sme"}),
+        ("6.10-rc3", BEFORE_6_11 | BUG | {"sme"}),
+        ("6.10.0-rc2", BEFORE_6_11 | BEFORE_BUG | {"sme"}),
+        ("6.10.0-rc3-00012-g1234567", BEFORE_6_11 | BUG | {"sme"}),
+        ("6.11-rc1", BUG_OF_6_11 | {"sme"}),
+        ("6.12-rc0", BUG_OF_6_11 | {"sme"}),
+        ("6.12-rc1", BUG_OF_6_11 | {"sme"}),
+        ("6.12-rc6", FIXED | {"sme"}),
+        ("6.12~rc6+deb13-arm64", FIXED | {"sme"}),
+        ("6.14-rc2", FIXED),
+        ("6.14-rc3", FIXED | {"host_fpsimd_flushed"}),
+        ("6.16-rc1", FIXED | {"host_fpsimd_flushed", "sme"}),
+    ],
+)
+def test_a_release_candidate_has_what_came_up_to_it(release: str, on: set[str]) -> None:
+    flags = kernel_flags(kernel_release(release))
+    assert {name for name in FLAGS if getattr(flags, name)} - OF_FEATURES == on
+
+
+def test_the_bug_of_pkvm_s_buffers_is_mended_in_the_second_candidate_of_6_12() -> None:
+    scenario = Scenario(Topology.of([V1, A64FX]), kvm_mode=KvmMode.PROTECTED, actions=(guest(1),))
+    mended = {
+        name: boot(scenario.but(kernel=name)).found == [] for name in ("6.10-rc2", "6.10-rc3", "6.12-rc1", "6.12-rc2")
+    }
+    assert mended == {"6.10-rc2": True, "6.10-rc3": False, "6.12-rc1": False, "6.12-rc2": True}
+
+
+@pytest.mark.parametrize(
+    ("release", "name", "origin"),
+    [
+        ("6.19-rc4", "icv_dir_trapping", Origin.CANDIDATE),
+        ("6.19-rc4", "eperm_is_silent", Origin.MAINLINE),
+        ("6.19", "icv_dir_trapping", Origin.MAINLINE),
+        ("6.12-rc1", "zcr_el2_constrained", Origin.MAINLINE),
+        ("6.12-rc0", "zcr_el2_constrained", Origin.MAINLINE),
+        ("6.11-rc0", "eperm_is_silent", Origin.CANDIDATE),
+        # Commits after the candidate may include the fix.
+        ("6.12.0-rc1-00099-g1234567", "zcr_el2_constrained", Origin.CANDIDATE),
+        ("6.12.0-rc2-00099-g1234567", "zcr_el2_constrained", Origin.MAINLINE),
+    ],
+)
+def test_a_flag_of_a_candidate_is_known_or_said_to_be_unknown(release: str, name: str, origin: Origin) -> None:
+    assert flag_origins(kernel_release(release))[name] is origin
+
+
+def test_what_is_unknown_of_a_candidate_is_a_note() -> None:
+    def unknown(kernel: str) -> list[str]:
+        notes = boot(Scenario(Topology.of([V1]), kernel=kernel)).notes
+        return [note for note in notes if "unknown" in note or "known of" in note]
+
+    (note,) = unknown("6.19-rc4")
+    assert note == (
+        "kernel 6.19-rc4 is a release candidate, and which candidate of 6.19 had some changes first is unknown: their "
+        "flags are as in 6.19 (icv_dir_trapping on, bhb_mitigated_always off, gmid_follows_overrides on)"
+    )
+    assert unknown("6.14-rc2") == []
+
+
+@pytest.mark.parametrize(
+    ("release", "stand_in"),
+    [
+        ("99.1", "it is newer than 7.3, the newest series that is modelled, which stands for it"),
+        ("7.4-rc1", "it is newer than 7.3, the newest series that is modelled, which stands for it"),
+        ("6.20", "its series is not known, and 6.19, the series before it, stands for it"),
+        ("6.11.99", "it is newer than 6.11.11, the newest point release of 6.11 that is known, which stands for it"),
+        ("6.12.999+deb13-arm64", "it is newer than 6.12.118, the newest point release of 6.12 that is known"),
+    ],
+)
+def test_a_note_says_which_kernel_stands_for_a_release_that_is_not_known(release: str, stand_in: str) -> None:
+    notes = boot(Scenario(Topology.of([V1]), kernel=release)).notes
+    assert [note for note in notes if note.startswith(f"nothing is known of kernel {release} itself: {stand_in}")]
+
+
+@pytest.mark.parametrize(
+    "release", ["6.1", "6.1.0-50-arm64", "6.1.192", "6.12.118", "6.11.11", "7.3-rc7", "6.6.150-android15-8", *RECORDED]
+)
+def test_a_release_that_is_known_has_no_stand_in(release: str) -> None:
+    assert kernel_release(release).stand_in is None
+
+
+def test_every_backport_is_in_a_point_release_that_is_known() -> None:
+    releases = {f"{one.series[0]}.{one.series[1]}.{one.since}" for flag in FLAGS.values() for one in flag.backports}
+    assert [release for release in releases if kernel_release(release).stand_in is not None] == []
 
 
 def test_each_flag_has_a_meaning_and_a_source() -> None:

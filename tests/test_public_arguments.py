@@ -67,6 +67,8 @@ SAMPLES: tuple[object, ...] = (
     sim.Explored(),
     sim.Sampled(),
     sim.compare(SCENARIO),
+    sim.compare_variants(SCENARIO, [sim.Axis.RELAY]),
+    sim.difference(OUTCOME, SCENARIO),
     sim.critical_path(OUTCOME),
     sim.explain_log(Path(__file__).parent / "reports" / "pi5-reonline.log"),
 )

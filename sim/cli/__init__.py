@@ -12,14 +12,15 @@ from sim.cli.command_group import Commands
 _COMMANDS = {
     "run": ("sim.cli.run:run", "Boot FILE and show the outcome."),
     "compare": ("sim.cli.compare:compare", "Boot FILE under every named design, and compare the outcomes."),
+    "diff": ("sim.cli.diff:diff", "Boot two scenarios, or one under two settings, and show in what they differ."),
     "features": (
         "sim.cli.features:features",
         "Show the ID registers of FILE's CPUs, field by field, and what the system makes of them.",
     ),
     "show": ("sim.cli.show:show", "Show the topology of FILE as a tree with vector lengths."),
-    "list": ("sim.cli.list:list_", "List topologies, designs, kernels, hazards and cores."),
-    "new": ("sim.cli.new:new", "Write a commented scenario to start from."),
-    "check": ("sim.cli.check:check", "Check scenario files without booting them."),
+    "list": ("sim.cli.list:list_", "List topologies, spaces, designs, kernels, hazards, properties, cores."),
+    "new": ("sim.cli.new:new", "Write a commented scenario or space to start from."),
+    "check": ("sim.cli.check:check", "Check scenario files and space files without booting anything."),
     "import": (
         "sim.cli.import_:import_",
         "Make a scenario from the device tree FILE (a .dtb or, by way of dtc, a .dts), or from a machine that ran.",
@@ -28,7 +29,7 @@ _COMMANDS = {
         "sim.cli.explain:explain",
         "Explain what a kernel log says of CPUs, features, vector lengths, PSCI and KVM, the worst first.",
     ),
-    "schema": ("sim.cli.schema:schema", "Print the JSON Schema of scenario files or of an output."),
+    "schema": ("sim.cli.schema:schema", "Print the JSON Schema of scenario files, of space files or of an output."),
     "conform": ("sim.cli.conform:conform", "Compare the simulator with real kernels, field by field."),
     "space": ("sim.cli.space:space", "Count the systems of a space, and estimate a sweep's duration."),
     "sweep": ("sim.cli.sweep:sweep", "Compute every system of a space, or a sample of them."),
@@ -56,6 +57,7 @@ def main() -> None:
     Examples:
       asymboot run bug                  boot a scenario, show the outcome
       asymboot compare bug              boot it under every design
+      asymboot diff bug --kernel 6.12   show what another kernel changes
       asymboot sweep late-cpu -o out    compute every system of a space
       asymboot explore late-arrival     explore every order of the steps
       asymboot prove                    prove properties for all systems

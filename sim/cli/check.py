@@ -13,23 +13,37 @@ from sim.units import counted
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, type=options.SCENARIO)
 def check(files: tuple[Path, ...]) -> None:
-    """Check scenario files without booting them.
+    """Check scenario files and space files without booting anything.
 
-    Each FILE gets one line. Exits with 0 if all files are right, with 2 if any is wrong.
+    Each FILE gets one line. A file with [[groups]] is a space. Exits with 0 if all files are right, with 2 if any is
+    wrong.
 
     Example:
       asymboot check topologies/*.toml
     """
-    from sim.files.expectations import read_checked
-    from sim.files.shipped_scenarios import find
-
     wrong = False
     for file in files:
         try:
-            scenario, _ = read_checked(find(file))
+            told = _checked(file)
         except InputError as error:
             wrong = True
             click.echo(f"asymboot: {error}", err=True)
         else:
-            click.echo(f"{printable(str(file))}: ok, {counted(len(scenario.topology.cpus), 'CPU')}")
+            click.echo(f"{printable(str(file))}: ok, {told}")
     click.get_current_context().exit(2 if wrong else 0)
+
+
+def _checked(file: Path) -> str:
+    """Read a file, and return what it holds.
+
+    Raises:
+        InputError: anything in the file is wrong.
+    """
+    from sim.files.expectations import read_checked
+    from sim.files.shipped_scenarios import find, names_space
+
+    if names_space(file):
+        space = options.load_space(file)
+        return f"a space of {counted(space.points, 'system')}"
+    scenario, _ = read_checked(find(file))
+    return counted(len(scenario.topology.cpus), "CPU")

@@ -25,9 +25,9 @@ from sim.cli.command_group import Command
     "--by",
     "axes",
     multiple=True,
-    type=click.Choice(["design", "boot-cpu", "early", "kernel"]),
-    help="What differs: the design, the boot CPU, the CPUs that come early, or the kernel. May be given several times, "
-    "but for design.",
+    type=click.Choice(["boot-cpu", "early", "kernel", "kvm", "design", "relay", "memory"]),
+    help="What differs: the boot CPU, the CPUs that come early, the kernel, the KVM mode, the design, pKVM's relay, or "
+    "the memory at EL2. Given several times, every combination is booted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def compare(
@@ -41,21 +41,23 @@ def compare(
     """Boot FILE under every named design, and compare the outcomes.
 
     The table has one row for each design; the file's own design, if it defines one, is the first. With --by the rows
-    are variants of FILE instead: with a CPU of another kind as the boot CPU, with other CPUs early and the rest brought
-    up late, or under another kernel. Exits with 0 whether or not there are hazards, and with 2 if the input is wrong.
+    are variants of FILE instead, each with what differs first from the one above: with a CPU of another kind as the
+    boot CPU, with other CPUs early and the rest brought up late, or under another kernel or another setting. Exits with
+    0 whether or not there are hazards, and with 2 if the input is wrong.
 
     Examples:
       asymboot compare bug
       asymboot compare late-cpu-above-maximum --relay both
       asymboot compare bug --memory all --json
       asymboot compare big-little --by boot-cpu --by early
+      asymboot compare bug --by kernel --by kvm
     """
     from rich.console import Console
 
     from sim.scenario import MemoryLayout, Relay
     from sim.study.comparison import compare as compare_designs
 
-    if axes and axes != ("design",):
+    if axes:
         _compare_variants(file, axes, {"relay": relay, "memory": memory}, changes, as_json=as_json)
         return
     both, every = relay == "both", memory == "all"
@@ -89,8 +91,6 @@ def _compare_variants(
 
     from sim.study.variant_comparison import compare_variants
 
-    if "design" in axes:
-        raise click.UsageError("--by design does not go together with another --by.")
     if "both" in settings.values() or "all" in settings.values():
         raise click.UsageError("--relay both and --memory all compare designs, and --by compares variants.")
     scenario = options.load(file, **settings, **changes)

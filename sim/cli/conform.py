@@ -67,14 +67,14 @@ def conform(
     """Compare the simulator with real kernels, field by field.
 
     With --kernel, each system is booted under QEMU and in the simulator. FILE is a scenario file, or a list of recorded
-    boots (.json) to repeat. With --recorded, FILE is a list of recorded boots or saves, and nothing is booted. Each
-    boot has a line, followed by the fields that differ.
+    boots (.json) to repeat. With --recorded, FILE is a list of recorded boots or saves, or a folder with such lists in
+    it and below, and nothing is booted. Each boot has a line, followed by the fields that differ.
 
     Exits with 0 if all fields agree, with 1 if any differs, and with 2 if the input is wrong or QEMU could not boot
     all systems. After Ctrl-C the results so far are shown.
 
     Examples:
-      asymboot conform --recorded tests/truth/*.json
+      asymboot conform --recorded tests/truth
       asymboot conform bug phone --kernel Image
       asymboot conform --random 20 --seed 1 --kernel Image --record recorded
     """
@@ -109,7 +109,7 @@ def _recorded(files: tuple[Path, ...], *, verbose: bool, as_json: bool) -> None:
     from sim.show.console import terminal
 
     if not files:
-        raise click.UsageError("--recorded needs files of recorded runs.")
+        raise click.UsageError("--recorded needs files of recorded runs, or folders with them.")
     console = terminal()
     total: Counter[str] = Counter()
     agree: Counter[str] = Counter()

@@ -83,11 +83,13 @@ def import_(
 
 
 def _report(imported: "Imported") -> None:
-    """List unknown cores and contradictions on the standard error."""
+    """List unknown cores, CPUs that are late by inference, and contradictions on the standard error."""
     from sim.topology import cpu_list
 
     for unknown, cpus in imported.unknown.items():
         _error(f"{imported.sources.first}: {unknown}: cpu{cpu_list(cpus)}")
+    if late := imported.inferred_late:
+        _error(f"{imported.sources.first}: offline, and sysfs does not tell why: taken to be late: cpu{cpu_list(late)}")
     for sentence in imported.contradictions:
         _error(f"{imported.sources.first}: {sentence}")
 

@@ -1,4 +1,4 @@
-"""``asymboot list``: list the shipped scenarios, the designs, the kernel series, the hazards and the cores."""
+"""``asymboot list``: list what has a name: scenarios and spaces, designs, kernels, hazards, properties, cores."""
 
 import click
 
@@ -10,13 +10,13 @@ from sim.cli.command_group import Command
     "what",
     nargs=-1,
     metavar="[WHAT]...",
-    type=click.Choice(["topologies", "designs", "kernels", "hazards", "cores"]),
+    type=click.Choice(["topologies", "spaces", "designs", "kernels", "hazards", "properties", "cores"]),
 )
 def list_(what: tuple[str, ...]) -> None:
-    """List topologies, designs, kernels, hazards and cores.
+    """List topologies, spaces, designs, kernels, hazards, properties, cores.
 
-    Each has one line. WHAT limits the list to topologies, designs, kernels, hazards or cores. A name under topologies
-    may stand for FILE in other commands.
+    Each has one line. WHAT limits the list to parts of it. A name under topologies or spaces may stand for FILE in
+    other commands.
 
     Examples:
       asymboot list

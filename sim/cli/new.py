@@ -1,4 +1,4 @@
-"""``asymboot new``: write a commented scenario to start from."""
+"""``asymboot new``: write a commented scenario or space to start from."""
 
 from pathlib import Path
 
@@ -10,19 +10,21 @@ from sim.cli.command_group import Command
 
 @click.command(cls=Command)
 @click.argument("file", type=options.FILE, required=False)
-def new(file: Path | None) -> None:
-    """Write a commented scenario to start from.
+@click.option("--space", is_flag=True, help="Write a space for a sweep instead.")
+def new(file: Path | None, space: bool) -> None:
+    """Write a commented scenario or space to start from.
 
-    Without FILE the scenario is printed. FILE must not exist yet.
+    Without FILE it is printed. FILE must not exist yet.
 
     Examples:
       asymboot new mine.toml
       asymboot new > mine.toml
+      asymboot new --space systems.toml
     """
     from sim.files.new_file import write_new
     from sim.files.shipped_scenarios import template
 
     if file is None:
-        click.echo(template(), nl=False)
+        click.echo(template(space=space), nl=False)
     else:
-        write_new(file, template())
+        write_new(file, template(space=space))

@@ -184,8 +184,12 @@ def load(file: Path, **options: Override) -> "Scenario":
     from sim.files.scenario_file import read_scenario
     from sim.files.shipped_scenarios import find
 
-    changes = {_NAMES.get(key, key): value for key, value in options.items() if value is not None}
-    return read_scenario(find(file)).but(**changes)
+    return changed(read_scenario(find(file)), **options)
+
+
+def changed(scenario: "Scenario", **options: Override) -> "Scenario":
+    """Override a scenario's settings by the options that are not None."""
+    return scenario.but(**{_NAMES.get(key, key): value for key, value in options.items() if value is not None})
 
 
 def load_space(file: Path) -> "Space":

@@ -23,6 +23,7 @@ PICTURES = ("boot", "lengths", "buffers", "designs", "topology", "heat")
     "-o", "--output", type=options.FILE, metavar="FILE", required=True, help="The new .png, .svg or .pdf to write."
 )
 @options.of_scenario
+@click.option("--linear", is_flag=True, help="boot: a time axis to scale, instead of compressed gaps.")
 @click.option("--hazard", metavar="NAME", help="heat: the hazard, by its column's name, such as out_of_bounds_write.")
 @click.option("--x", metavar="COLUMN", help="heat: the horizontal axis, by default the lengths of the last group.")
 @click.option("--y", metavar="COLUMN", help="heat: the vertical axis, by default the lengths of the first group.")
@@ -32,6 +33,7 @@ def plot(
     output: Path,
     *,
     design: str | None,
+    linear: bool,
     hazard: str | None,
     x: str | None,
     y: str | None,
@@ -58,13 +60,15 @@ def plot(
 
     if picture != "heat":
         options.refuse_given({"x": x, "y": y, "hazard": hazard}, "plot heat")
+    if picture != "boot":
+        options.refuse_given({"linear": linear or None}, "plot boot")
     _check(output)
     # A heat map takes --design too, which selects settings of the sweep; no other option of a scenario applies to it.
     if picture == "heat":
         options.refuse_given(changes, "a scenario")
         drawn = _heat(file, hazard, x, y, design)
     else:
-        drawn = _of_scenario(picture, file, changes | {"design": design})
+        drawn = _of_scenario(picture, file, changes | {"design": design}, linear=linear)
     write_new(output, drawn.as_bytes(output.suffix[1:].lower()))
 
 
@@ -78,7 +82,7 @@ def _check(output: Path) -> None:
     options.check_new(output)
 
 
-def _of_scenario(picture: str, file: Path, changes: dict[str, options.Override]) -> "Picture":
+def _of_scenario(picture: str, file: Path, changes: dict[str, options.Override], *, linear: bool) -> "Picture":
     scenario = options.load(file, **changes)
     if picture == "designs":
         from sim.plot.designs_picture import plot_designs
@@ -102,7 +106,7 @@ def _of_scenario(picture: str, file: Path, changes: dict[str, options.Override])
         return plot_buffers(outcome)
     from sim.plot.timeline_picture import plot_boot
 
-    return plot_boot(outcome)
+    return plot_boot(outcome, linear=linear)
 
 
 def _heat(folder: Path, hazard: str | None, x: str | None, y: str | None, design: str | None) -> "Picture":

@@ -28,6 +28,7 @@ def replay(
     save: Path | None,
     *,
     json: bool,
+    log: bool,
     log_only: bool,
     quiet: bool,
 ) -> None:
@@ -41,7 +42,7 @@ def replay(
       asymboot replay out --row 117 --save example.toml
       asymboot replay schedules/kernel_panic.json
     """
-    form = options.only_one({"--json": json, "--log-only": log_only, "--quiet": quiet})
+    form = options.only_one({"--json": json, "--log": log, "--log-only": log_only, "--quiet": quiet})
     if source.is_dir() or row is not None:
         outcome = _of_row(source, row, replication, save)
     else:
@@ -49,7 +50,7 @@ def replay(
             if value is not None:
                 raise click.UsageError(f"{name} goes with --row and the folder of a sweep only.")
         # The lanes are text for people, like the tables; every other form stands alone.
-        outcome = _of_schedule(source, lanes=form is None)
+        outcome = _of_schedule(source, lanes=form in {None, "--log"})
     print_outcome(outcome, form)
     click.get_current_context().exit(exit_code(outcome))
 

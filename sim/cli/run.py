@@ -14,6 +14,7 @@ from sim.errors import InputError, printable
 
 if TYPE_CHECKING:
     from sim.outcome import Outcome
+    from sim.scenario import Scenario
 
 _POLL_S = 0.1
 """The time between two looks at a watched file, in seconds: a person does not notice the delay."""
@@ -21,6 +22,7 @@ _POLL_S = 0.1
 
 in_forms = options.together(
     click.option("--json", is_flag=True, help="Print the outcome as JSON."),
+    click.option("--log", is_flag=True, help="Print the kernel log even if it is long."),
     click.option("--log-only", is_flag=True, help="Print the kernel log only."),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing; the exit code is the result."),
 )
@@ -32,8 +34,12 @@ in_forms = options.together(
 @options.of_scenario
 @in_forms
 @click.option("--watch", is_flag=True, help="Run again whenever the file changes, until Ctrl-C.")
-def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **changes: options.Override) -> None:
+def run(
+    file: Path, *, json: bool, log: bool, log_only: bool, quiet: bool, watch: bool, **changes: options.Override
+) -> None:
     """Boot FILE and show the outcome.
+
+    The outcome begins with what was booted, the verdict and the hazards; the kernel log is at the end.
 
     Exits with 0 if there was no hazard and no task waits for ever, with 1 if there was, and with 2 if the input is
     wrong.
@@ -44,7 +50,7 @@ def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **chan
       asymboot run mine.toml --kernel 6.11 --kvm protected --watch
       asymboot run mine.toml --json | jq .hazards
     """
-    form = options.only_one({"--json": json, "--log-only": log_only, "--quiet": quiet})
+    form = options.only_one({"--json": json, "--log": log, "--log-only": log_only, "--quiet": quiet})
     options.only_one({"--quiet": quiet, "--watch": watch})
     if watch:
         with suppress(KeyboardInterrupt):
@@ -56,8 +62,9 @@ def run(file: Path, json: bool, log_only: bool, quiet: bool, watch: bool, **chan
 def _run(file: Path, form: str | None, changes: dict[str, options.Override]) -> int:
     from sim.boot_run import boot
 
-    outcome = boot(options.load(file, **changes))
-    print_outcome(outcome, form)
+    before = options.load(file)
+    outcome = boot(options.changed(before, **changes))
+    print_outcome(outcome, form, before)
     return exit_code(outcome)
 
 
@@ -66,19 +73,25 @@ def exit_code(outcome: "Outcome") -> int:
     return 1 if outcome.found or outcome.facts.waiting else 0
 
 
-def print_outcome(outcome: "Outcome", form: str | None) -> None:
-    """Print an outcome in the form of an option, or as tables where the form is None."""
+def print_outcome(outcome: "Outcome", form: str | None, before: "Scenario | None" = None) -> None:
+    """Print an outcome in the form of an option, or as tables where the form is None or ``--log``.
+
+    Args:
+        outcome: the outcome.
+        form: the option.
+        before: the scenario as its file has it, if options changed it.
+    """
     if form == "--json":
         import msgspec
 
         click.echo(msgspec.json.encode(outcome.record()))
     elif form == "--log-only":
         click.echo(outcome.log_text, nl=False)
-    elif form is None:
+    elif form != "--quiet":
         from sim.show.console import terminal
         from sim.show.outcome_text import show
 
-        show(outcome, terminal())
+        show(outcome, terminal(), before, with_log=form == "--log")
 
 
 def _watch(file: Path, form: str | None, changes: dict[str, options.Override]) -> None:

@@ -6,8 +6,11 @@ from sim.cli.command_group import Command
 
 _SCHEMAS = (
     "scenario",
+    "space",
     "outcome",
     "comparison",
+    "variants",
+    "difference",
     "conformance",
     "explanation",
     "exploration",
@@ -21,11 +24,11 @@ _SCHEMAS = (
 @click.command(cls=Command)
 @click.argument("what", type=click.Choice(_SCHEMAS), default="scenario")
 def schema(what: str) -> None:
-    """Print the JSON Schema of scenario files or of an output.
+    """Print the JSON Schema of scenario files, of space files or of an output.
 
-    scenario and schedule are formats of files. The others are printed with --json: outcome by `run`, comparison by
-    `compare`, conformance by `conform`, explanation by `explain`, exploration by `explore`, proof by `prove`, promises
-    by `prove --all-designs`.
+    scenario, space and schedule are formats of files. The others are printed with --json: outcome by `run`,
+    comparison by `compare`, variants by `compare --by`, difference by `diff`, conformance by `conform`, explanation
+    by `explain`, exploration by `explore`, proof by `prove`, promises by `prove --all-designs`.
 
     Examples:
       asymboot schema > scenario.schema.json

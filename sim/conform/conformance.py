@@ -74,12 +74,13 @@ def replay(record: Run) -> list[Field]:
 def replay_files(files: Iterable[Path]) -> Iterator[Conformance[Run]]:
     """Yield every run of some files with its comparison, in the files' order.
 
-    A file is read when its turn comes, so that an error in a later file does not keep the runs before it back.
+    A folder stands for every file below it whose name ends in .json, in alphabetical order. A file is read when its
+    turn comes, so that an error in a later file does not keep the runs before it back.
 
     Raises:
-        InputError: a file is wrong, holds no run, or describes an impossible system.
+        InputError: a file is wrong, holds no run, or describes an impossible system; or a folder has no such file.
     """
-    for file in files:
+    for file in (one for path in files for one in _files_at(path)):
         records = read_records(file)
         if not records:
             raise InputError(f"{file}: holds no recorded runs")
@@ -88,3 +89,13 @@ def replay_files(files: Iterable[Path]) -> Iterator[Conformance[Run]]:
                 yield Conformance(record, replay(record))
             except InputError as error:
                 raise InputError(f"{file}: {error}") from None
+
+
+def _files_at(path: Path) -> list[Path]:
+    """Return a file itself, and the files of records below a folder."""
+    if not path.is_dir():
+        return [path]
+    found = [file for file in sorted(path.rglob("*.json")) if file.is_file()]
+    if not found:
+        raise InputError(f"{path}: has no .json file below it")
+    return found

@@ -5,13 +5,16 @@ strict bit: a strict field of its table, or a bit in no field of it. Of each lis
 safe on both, and what needs a larger value is lost, for all CPUs. Nothing is lost by a bit in no field, because the
 system's value has 0 there anyway.
 
+The kernel that logged the line may be older than all tables, or unknown. The tables of another kernel then stand for
+its own: which fields are strict and what is lost is inferred, and sentences name the kernel that they are true of.
+
 Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel/cpufeature.c; booted on 6.1 to 7.3.
 """
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
-from sim.cpufeature_tables.tables import Capability, Field, Hwcap, KernelTables, unlisted_fields
+from sim.cpufeature_tables.tables import Capability, Field, Hwcap, KernelTables, Series, unlisted_fields
 
 _COUNTER_FREQUENCY = "ClockFreq"
 """The field of CNTFRQ_EL0, which tells no feature: firmware writes the frequency of the system counter to it."""
@@ -38,6 +41,8 @@ class FieldDifference:
     """Those of them that the boot CPU has, and the system does not."""
     is_alone: bool = False
     """True if no other field differs, so that the kernel logged the line for this field."""
+    stand_in: str = ""
+    """The series whose table stands for that of the log's own kernel; empty if the table is its own."""
 
     @property
     def is_strict(self) -> bool:
@@ -72,18 +77,30 @@ class FieldDifference:
     @property
     def words(self) -> str:
         """The field, its values, and what the difference of an early CPU costs the system."""
-        values = self.value_words
-        strict = "strict" if self.is_strict else "not strict"
+        values, strict = self.value_words, self._strictness
+        there = "there " if self.stand_in else ""
         if not self.is_listed:
             return f"{values}: {strict}, in no field that the kernel lists: a taint, and nothing is lost"
         if self.lost:
-            return f"{values}: {strict}; the system has {self.system} and loses {', '.join(self.lost)}"
+            return f"{values}: {strict}; {there}the system has {self.system} and loses {', '.join(self.lost)}"
         if self.field.name == _COUNTER_FREQUENCY:
             return f"{values}: {strict}: a taint, and programs that read the register here measure time wrongly"
         if not self.users:
             taint = "a taint, and " * self.is_strict
             return f"{values}: {strict}, unlisted in hwcaps and capabilities: {taint}nothing is lost"
-        return f"{values}: {strict}; the system has {self.system}, and loses nothing that it had"
+        return f"{values}: {strict}; {there}the system has {self.system}, and loses nothing that it had"
+
+    @property
+    def _strictness(self) -> str:
+        """The words on whether the kernel logs a difference of the field, and how that is known."""
+        table = f" in Linux {self.stand_in}" if self.stand_in else ""
+        if self.is_listed and not self.field.strict:
+            return (
+                f"strict, as the line shows, and not strict{table or ' in the table'}"
+                if self.is_alone
+                else (f"not strict{table}")
+            )
+        return f"strict{table}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +116,34 @@ class RegisterDifference:
     """False if no table has the register."""
     fields: tuple[FieldDifference, ...]
     """The fields that differ, from the highest bit on."""
+    is_own: bool = True
+    """False if the table stands for that of the log's own kernel, which is older or unknown."""
 
     @property
     def lost(self) -> tuple[str, ...]:
         """The hwcaps and capabilities that the system loses."""
         return tuple(dict.fromkeys(name for one in self.fields for name in one.lost))
+
+    @property
+    def suspects(self) -> tuple[FieldDifference, ...]:
+        """The strict fields, for which the kernel may have logged the line; if none is strict, all that differ."""
+        return tuple(one for one in self.fields if one.is_strict) or self.fields
+
+    @property
+    def inferred(self) -> tuple[str, ...]:
+        """Sentences on what the table says and the log's own kernel may not."""
+        sentences = []
+        if not self.is_own:
+            sentences.append(
+                f"the table of Linux {self.series} stands for that of this kernel, which is older or unknown: which "
+                "fields are strict, and what the system loses, may have been otherwise"
+            )
+        if self.fields and not any(one.is_strict for one in self.fields):
+            sentences.append(
+                f"no field that differs is strict in the table of Linux {self.series}, and in this kernel at least one "
+                "was, as the line shows"
+            )
+        return tuple(sentences)
 
 
 def register_name(logged: str, tables: KernelTables) -> str:
@@ -114,7 +154,14 @@ def register_name(logged: str, tables: KernelTables) -> str:
 
 
 def decode_difference(
-    register: str, boot_value: int, value: int, tables: KernelTables, hidden: Container[int] = ()
+    register: str,
+    boot_value: int,
+    value: int,
+    tables: KernelTables,
+    hidden: Container[int] = (),
+    *,
+    is_own: bool = True,
+    series: Series | None = None,
 ) -> RegisterDifference:
     """Decode a register that differs.
 
@@ -124,7 +171,12 @@ def decode_difference(
         value: the other CPU's value.
         tables: the kernel's tables.
         hidden: the lowest bits of the fields that the command line hides on all CPUs, so that nothing is lost by them.
+        is_own: False if the tables stand for those of the log's kernel, which is older than any or unknown.
+        series: the series of the log's kernel, if it is known.
     """
+    if series is not None:
+        capabilities = tuple(one for one in tables.capabilities if one.may_be_in(series))
+        tables = replace(tables, capabilities=capabilities)
     listed = tables.registers.get(register)
     fields = () if listed is None else listed.fields
     found = [
@@ -138,9 +190,10 @@ def decode_difference(
     ]
     differing = sorted((one for one in found if one.boot != one.cpu), key=lambda one: -one.field.shift)
     # The tables may be of a series near the kernel's own, in which a field was not strict yet, or no longer.
-    if len(differing) == 1:
-        differing = [replace(differing[0], is_alone=True)]
-    return RegisterDifference(register, boot_value, value, tables.series, listed is not None, tuple(differing))
+    stand_in = tables.series if listed is not None and not is_own else ""
+    is_alone = len(differing) == 1
+    differing = [replace(one, is_alone=is_alone, stand_in=stand_in) for one in differing]
+    return RegisterDifference(register, boot_value, value, tables.series, listed is not None, tuple(differing), is_own)
 
 
 def _mask_of(fields: tuple[Field, ...]) -> int:

@@ -203,6 +203,8 @@ class Capability(Requirement, frozen=True, kw_only=True):
     """The kernel's set of the CPUs that have it, which the log then names."""
     page_bytes: int | None = None
     """The size of pages of the kernels that have this entry; None: all have it."""
+    since: str | None = None
+    """The first series that has it, where that is known; kernels older than the tables may lack it."""
     until: str | None = None
     """The series from which on another entry takes its place, where that has no tables."""
 
@@ -210,6 +212,10 @@ class Capability(Requirement, frozen=True, kw_only=True):
         """Return the capability's number in the kernels of a series."""
         known = [key for key in self.numbers if _numbers(key) <= series]
         return self.numbers[max(known, key=_numbers) if known else min(self.numbers, key=_numbers)]
+
+    def may_be_in(self, series: Series) -> bool:
+        """Return True if a series may have the capability, as far as is known."""
+        return self.since is None or _numbers(self.since) <= series
 
     @property
     def is_of_system(self) -> bool:

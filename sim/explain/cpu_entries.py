@@ -12,6 +12,7 @@ from sim.explain.log_entries import (
     firmware,
     hardware,
     kernel,
+    user_space,
     vmm,
 )
 
@@ -36,7 +37,11 @@ _COME_EARLY = "bring the CPU up early, without `maxcpus=`: what it lacks is then
 CPU_LOST = LogEntry(
     "CPU lost",
     _FAILURE,
-    ("CPU2: failed to come online", "CPU2: failed in unknown state : 0x0"),
+    (
+        "CPU2: failed to come online",
+        "CPU2: failed in unknown state : 0x0",
+        "CPU2 failed to report alive state",
+    ),
     "started without an error, and did not come online in time",
     "The kernel had the CPU started, by PSCI or a spin-table, got no error, and waited 5 s in vain. State 0x0 means "
     "that the CPU reported nothing: it never reached the kernel, or died there before it could report.",
@@ -67,7 +72,7 @@ CPU_LOST_ON_RETURN = LogEntry(
     "CPU lost on return",
     _FAILURE,
     ("psci: CPU1 killed (polled 0 ms)", "CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"),
-    "was online before, and did not come back in time",
+    "online before, and not back in time",
     "The CPU booted once and went offline. When the kernel started it again, firmware gave no error, and the CPU did "
     "not arrive within 5 s.",
     "the CPU is gone until the next boot, and a suspended system resumes without it. The next CPU_ON is "
@@ -109,9 +114,9 @@ CPU_STUCK_ADDRESSES = LogEntry(
     "CPU without them cannot use the kernel's page tables, and loops in its first instructions.",
     "the system runs without the CPU; it stays present, and a further attempt fails with EINVAL",
     (_MIXED_CORES, configuration("CONFIG_ARM64_VA_BITS_52: a kernel for 48 bits does without")),
-    ("boot with `arm64.nolva`, which kernels from 6.12 on know",),
+    ("boot with `arm64.nolva`, which kernels from 6.9 on know",),
     "",
-    "kernel/head.S, kernel/smp.c; booted on 6.12",
+    "kernel/head.S, kernel/smp.c; booted on 6.12; the parameter: commit 68aec33f8f5a",
 )
 CPU_STUCK_GRANULE = LogEntry(
     "CPU without the kernel's page size",
@@ -367,7 +372,7 @@ CPU_ON_DENIED = LogEntry(
     _FAILURE,
     _error_lines(-1),
     "not started: firmware answered CPU_ON with DENIED",
-    "EPERM (-1) is what Linux makes of PSCI's answer DENIED. From 6.12 on the kernel logs nothing in this case.",
+    "EPERM (-1) is what Linux makes of PSCI's answer DENIED. From 6.11 on the kernel logs nothing in this case.",
     "the system runs without the CPU; a later attempt may succeed",
     (
         vmm("the virtual CPU is possible and not plugged in yet: its host denies CPU_ON until it is"),
@@ -411,6 +416,28 @@ CPU_ON_AFTER_LOSS = LogEntry(
     "docs/hazards.md#cpu-lost-to-firmware",
     "drivers/firmware/psci/psci.c; PSCI (DEN0022); booted for stuck CPUs on 6.12 and 7.3",
 )
+CPU_ON_STILL_ON = LogEntry(
+    "CPU_ON of a CPU that did not go off",
+    _FAILURE,
+    (
+        "psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)",
+        *_error_lines(-22),
+    ),
+    "went down, firmware did not say that it is off, and answered the next CPU_ON with an error",
+    "The CPU called CPU_OFF, and AFFINITY_INFO went on saying that it is on. To firmware it is on still, and the "
+    "answer to CPU_ON, ALREADY_ON, becomes EINVAL (-22).",
+    "the CPU is gone until the next boot, and may still run kernel code: kexec is not safe",
+    (
+        firmware("its CPU_OFF returns, or leaves the CPU running, or AFFINITY_INFO does not follow it"),
+        vmm("the host does not stop the virtual CPU"),
+    ),
+    (
+        "firmware's own console at the time when the CPU went down",
+        "a newer firmware; until then keep the CPU online",
+    ),
+    "docs/hazards.md#cpu-lost-to-firmware",
+    "kernel/psci.c (cpu_psci_cpu_kill), drivers/firmware/psci/psci.c (psci_to_linux_errno)",
+)
 CPU_ON_BY_RELAY = LogEntry(
     "CPU_ON refused by pKVM",
     _FAILURE,
@@ -442,6 +469,23 @@ CPU_ON_UNSUPPORTED = LogEntry(
     ("`method` and `compatible` of the node psci", "the version of PSCI that the log reports"),
     "docs/scenario-files.md#faults",
     "drivers/firmware/psci/psci.c (psci_to_linux_errno)",
+)
+CPU_WITHOUT_METHOD = LogEntry(
+    "CPU that the kernel has no way to start",
+    _FAILURE,
+    ("CPU1: failed to boot: -38",),
+    "not started: the kernel has no way to start it (ENOSYS)",
+    "ENOSYS (-38) is not an answer of firmware: PSCI's NOT_SUPPORTED becomes EOPNOTSUPP (-95). 32-bit kernels give it "
+    "where nothing on the platform starts CPUs; arm64 kernels have no such case.",
+    "the system runs without the CPU",
+    (
+        device_tree("it lists more CPUs than the machine has, as a board's tree does for an emulator with one CPU"),
+        kernel("a 32-bit kernel without the code that starts this platform's CPUs"),
+        device_tree("the node psci, or `enable-method`, is missing"),
+    ),
+    ("whether the kernel is a 32-bit kernel (`uname -m`)", "the number of CPUs that the machine really has, as `-smp`"),
+    "",
+    "arch/arm/kernel/smp.c of the whole kernel (__cpu_up); public logs",
 )
 CPU_NOT_STARTED = LogEntry(
     "CPU not started",
@@ -487,7 +531,7 @@ NO_ENABLE_METHOD = LogEntry(
     "CPU without an enable method",
     _FAILURE,
     ("/cpus/cpu@1: missing enable-method property",),
-    "{node} has no `enable-method`, so that the kernel cannot start the CPU",
+    "{nodes}: no `enable-method`, so that the kernel cannot start the CPU",
     "arm64 Linux starts CPUs by PSCI or a spin-table, as `enable-method` of each CPU's node says.",
     "the CPU is not used. For a system that shall run with one CPU it is meant so",
     (
@@ -517,7 +561,7 @@ UNSUPPORTED_METHOD = LogEntry(
 NO_BOOT_CPU = LogEntry(
     "boot CPU missing from the tables",
     _FAILURE,
-    ("missing boot CPU MPIDR, not enabling secondaries",),
+    ("Failed to find device node for boot cpu", "missing boot CPU MPIDR, not enabling secondaries"),
     "no node or table entry has the MPIDR of the CPU that boots, so the kernel uses no other CPU",
     "The kernel compares the boot CPU's MPIDR with `reg` of each CPU's node, or with the MADT.",
     "the system runs with one CPU",
@@ -528,7 +572,7 @@ NO_BOOT_CPU = LogEntry(
     ),
     ("the MPIDR in `Booting Linux on physical CPU` against `reg` of each CPU",),
     "",
-    "kernel/smp.c (smp_init_cpus)",
+    "kernel/smp.c (smp_init_cpus), kernel/cpu_ops.c (cpu_read_enable_method)",
 )
 CLIPPED = LogEntry(
     "more CPUs than the kernel uses",
@@ -549,6 +593,7 @@ NOT_OFF = LogEntry(
         "psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)",
         "CPU1: may not have shut down cleanly",
         "CPU1: cpu didn't die",
+        "CPU1: unable to kill",
         "CPU1 failed to report dead state",
     ),
     "went down, and firmware does not say that it is off",
@@ -566,8 +611,8 @@ NOT_OFF = LogEntry(
 NOT_RESUMED = LogEntry(
     "CPU missing after resume",
     _FAILURE,
-    ("Enabling non-boot CPUs ...", "CPU1: failed to come online", "Error taking CPU1 up: -5"),
-    "did not come back when the system resumed (errno {error})",
+    ("Enabling non-boot CPUs ...", "Error taking CPU1 up: -1"),
+    "was online before the system was suspended, and did not come back when it resumed (errno {error})",
     "Suspend takes down all CPUs but one, and resume brings them back. This CPU failed as it would by hotplug; the "
     "lines before say how.",
     "the system runs without the CPU, and firmware may deny the next suspend, since the CPU is not off",
@@ -576,17 +621,59 @@ NOT_RESUMED = LogEntry(
     "docs/hazards.md#cpu-lost-to-firmware",
     "kernel/cpu.c of the whole kernel (thaw_secondary_cpus)",
 )
+BUSY = LogEntry(
+    "CPU that is needed and does not go down",
+    _WARNING,
+    ("Disabling non-boot CPUs ...", "Error taking CPU1 down: -16"),
+    "could not be taken down for suspend: something needs it (EBUSY, -16)",
+    "The scheduler does not let a CPU go if the CPUs that would be left could not give all deadline tasks the time "
+    "that they were promised; it counts the reserve for normal tasks (the fair server) among it. The last CPU that is "
+    "online cannot go either, nor any CPU while the kernel has hotplug disabled. The suspend was given up.",
+    "the system does not suspend",
+    (
+        user_space("SCHED_DEADLINE tasks leave too little time on the CPUs that would remain"),
+        kernel(
+            "the scheduler's account of deadline time is wrong after CPUs went down, above all with `isolcpus=` or "
+            "exclusive cpusets, and with the threads of schedutil, which are deadline tasks. Reported for Tegra186 "
+            "before 6.14; mended by 6.15 (2ff899e35164), and posted for the stable releases of 6.14"
+        ),
+        configuration("`isolcpus=` or a cpuset leaves one CPU in a domain of its own, which then has none"),
+        kernel("it is the last CPU that is online, or a driver has disabled hotplug"),
+    ),
+    (
+        "`ps -eLo cls,cpuid,comm | grep DLN`: the deadline tasks",
+        "`isolcpus=` on the command line, and cpusets",
+        "taking the CPUs down by hand, in the same order",
+    ),
+    "docs/scenario-files.md#suspend-and-resume",
+    "kernel/cpu.c (freeze_secondary_cpus, _cpu_down), kernel/sched/deadline.c of the whole kernel; public reports",
+)
+TRUSTED_OS_STAYS = LogEntry(
+    "CPU with a trusted OS does not go down",
+    _WARNING,
+    ("Disabling non-boot CPUs ...", "Error taking CPU1 down: -1"),
+    "could not be taken down for suspend: a trusted OS lives on it (EPERM, -1)",
+    "PSCI says on which CPU a trusted OS lives that cannot move, and the kernel does not take that CPU down. The "
+    "suspend was given up. With `allow_mismatched_32bit_el0` the kernel also keeps one CPU that runs 32-bit programs.",
+    "the system does not suspend",
+    (
+        firmware("a trusted OS that does not migrate lives on another CPU than that which suspends"),
+        configuration("`allow_mismatched_32bit_el0` keeps a CPU with 32-bit programs online"),
+    ),
+    ("`psci: Trusted OS resident on physical CPU` in the log", "a newer trusted OS"),
+    "docs/scenario-files.md#suspend-and-resume",
+    "kernel/psci.c (cpu_psci_cpu_disable), kernel/cpufeature.c",
+)
 NOT_SUSPENDED = LogEntry(
     "CPU that does not go down for suspend",
     _WARNING,
-    ("Disabling non-boot CPUs ...", "Error taking CPU1 down: -16"),
+    ("Disabling non-boot CPUs ...", "Error taking CPU1 down: -95"),
     "could not be taken down for suspend (errno {error})",
     "Suspend needs all CPUs but one to go down. The suspend was given up.",
     "the system does not suspend",
     (
         device_tree("the CPU waits in a spin-table, from which no CPU can be stopped (errno -95)"),
-        firmware("a trusted OS lives on this CPU, and does not move (errno -1)"),
-        kernel("a driver does not let the CPU go (errno -16)"),
+        kernel("a driver does not let the CPU go"),
     ),
     ("the lines on this CPU just before",),
     "docs/scenario-files.md#suspend-and-resume",
@@ -643,6 +730,15 @@ LATE_ONLINE = LogEntry(
     "",
     source="kernel/smp.c (secondary_start_kernel)",
 )
+CAME_ONLINE = LogEntry(
+    "CPU came online",
+    _NORMAL,
+    ("CPU1: Booted secondary processor 0x0000000100 [0x410fd0f0]",),
+    "came online; whether early or late is not shown",
+    "The log begins too late to show whether the kernel brought the CPU up at boot, or user space later.",
+    "",
+    source="kernel/smp.c (secondary_start_kernel)",
+)
 WENT_OFFLINE = LogEntry(
     "CPU went offline",
     _NORMAL,
@@ -678,7 +774,7 @@ NEVER_STARTED = LogEntry(
     _HARMLESS,
     ("SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=8, Nodes=1", "smp: Brought up 1 node, 4 CPUs"),
     "possible, and no line tells of an attempt to start it",
-    "A possible CPU need not be present: firmware may list CPUs that can be plugged in later. From 6.12 on, a CPU_ON "
+    "A possible CPU need not be present: firmware may list CPUs that can be plugged in later. From 6.11 on, a CPU_ON "
     "that firmware denies leaves no line either.",
     "where the CPU is not there",
     (
@@ -752,6 +848,21 @@ TIMER = LogEntry(
     "",
     source="drivers/clocksource/arm_arch_timer.c (arch_timer_select_ppi); booted on 6.1, 6.12 and 7.3",
 )
+ENDS_SUSPENDED = LogEntry(
+    "log that ends in suspend",
+    _HARMLESS,
+    ("Disabling non-boot CPUs ...", "psci: CPU1 killed (polled 0 ms)"),
+    "the log ends while the system is suspended, or on its way there",
+    "The CPUs were taken down, and no line tells that they came back. The console may have been suspended as well.",
+    "if the log was taken before the system resumed; if the system never resumed, it hangs in suspend",
+    (
+        firmware("SYSTEM_SUSPEND does not return, or a wake-up does not arrive"),
+        kernel("a driver hangs when devices suspend or resume"),
+    ),
+    ("`no_console_suspend` on the command line", "/sys/power/pm_test set to `processors`, `platform` and so on"),
+    "docs/scenario-files.md#suspend-and-resume",
+    "kernel/cpu.c of the whole kernel; concluded from missing lines",
+)
 SUSPENDED = LogEntry(
     "suspend and resume",
     _NORMAL,
@@ -785,8 +896,10 @@ CPU_ENTRIES = (
     CPU_ON_DENIED,
     CPU_ON_INVALID,
     CPU_ON_AFTER_LOSS,
+    CPU_ON_STILL_ON,
     CPU_ON_BY_RELAY,
     CPU_ON_UNSUPPORTED,
+    CPU_WITHOUT_METHOD,
     CPU_NOT_STARTED,
     PSCI_CONFLICT,
     NO_CPU_ON,
@@ -798,12 +911,16 @@ CPU_ENTRIES = (
     NOT_RESUMED,
     CLIPPED,
     NOT_OFF,
+    BUSY,
+    TRUSTED_OS_STAYS,
     NOT_SUSPENDED,
     SUSPEND_GIVEN_UP,
+    ENDS_SUSPENDED,
     NEVER_STARTED,
     TRUSTED_OS,
     LEFT_BY_MAXCPUS,
     EARLY_ONLINE,
+    CAME_ONLINE,
     LATE_ONLINE,
     WENT_OFFLINE,
     BROUGHT_UP,

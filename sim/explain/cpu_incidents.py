@@ -7,7 +7,8 @@ online", "killed", "died during early boot". Lines of other CPUs may stand betwe
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sim.importer.explained_lines import ConfigurationPanicLine, PsciNotStartedLine, UncleanLine
+from sim.importer.explained_lines import ConfigurationPanicLine, NotDeadLine, PsciNotStartedLine, UncleanLine
+from sim.importer.firmware_lines import CheckerErrorLine
 from sim.importer.log_lines import (
     ConflictLine,
     CpuLine,
@@ -18,6 +19,7 @@ from sim.importer.log_lines import (
     LogLine,
     MismatchLine,
     MissingHwcapLine,
+    NotKilledLine,
     NotOnlineLine,
     NotStartedLine,
     SmallerAsidLine,
@@ -27,6 +29,7 @@ from sim.importer.log_lines import (
     WillNotBootLine,
 )
 from sim.importer.log_text import NumberedLine
+from sim.importer.suspend_lines import ResumeErrorLine
 
 _REFUSAL = (
     ConflictLine,
@@ -58,6 +61,8 @@ class CpuIncident:
     lines: list[NumberedLine] = field(default_factory=list)
     came_later: NumberedLine | None = None
     """The line that tells that the CPU came online at a later attempt."""
+    stayed_on: bool = False
+    """True if firmware did not say that the CPU was off when it went down before."""
 
     def first(self, kind: type[_L]) -> _L | None:
         """Return the first line of a kind."""
@@ -75,6 +80,16 @@ class CpuIncident:
         return self.first(NotOnlineLine) is not None
 
 
+@dataclass(slots=True)
+class NotOff:
+    """A CPU that went down, and of which firmware did not say that it is off."""
+
+    cpu: int
+    lines: list[NumberedLine]
+    came_back: bool = False
+    """True if the CPU came online later."""
+
+
 class CpuIncidents:
     """The incidents of a log, as its lines come."""
 
@@ -85,6 +100,10 @@ class CpuIncidents:
         self._online: set[int] = set()
         self._came: set[int] = set()
         """The CPUs that were online at some time."""
+        self.not_off: list[NotOff] = []
+        """The CPUs that may not be off, and that no incident followed."""
+        self._is_resuming = False
+        """True while a resume brings CPUs up, which were all online before."""
         self._at_kvm_init: set[int] | None = None
         """The CPUs that were online when pKVM was initialised; None where it was not."""
 
@@ -101,6 +120,8 @@ class CpuIncidents:
         """Take note of a CPU that came online."""
         if (incident := self._open.pop(cpu, None)) is not None:
             incident.came_later = found
+        for not_off in self.not_off:
+            not_off.came_back |= not_off.cpu == cpu
         self._online.add(cpu)
         self._came.add(cpu)
 
@@ -110,15 +131,51 @@ class CpuIncidents:
             self._refusal(found, line.cpu)
         elif isinstance(line, NotOnlineLine):
             self._not_online(found, line.cpu)
+        elif isinstance(line, UncleanLine) and line.cpu not in self._open:
+            self._may_be_on(found, line.cpu)
         elif isinstance(line, _AFTERMATH):
             (self._open.get(line.cpu) or self._begin(line.cpu)).lines.append(found)
         elif isinstance(line, _NOT_STARTED):
             self._not_started(found, line)
+        elif isinstance(line, ResumeErrorLine | CheckerErrorLine):
+            return line.direction == "up" and self._not_back(found, line.cpu)
+        elif isinstance(line, NotKilledLine | NotDeadLine):
+            self._may_be_on(found, line.cpu)
         elif isinstance(line, KilledLine):
             return self._killed(found, line.cpu)
         else:
             return False
         return True
+
+    def was_online(self, cpu: int) -> bool:
+        """Return True if a CPU was online at some time."""
+        return cpu in self._came
+
+    def suspend(self, *, is_resume: bool) -> None:
+        """Take note that all CPUs but one go down, or that they are brought up again."""
+        self._is_resuming = is_resume
+
+    def _not_back(self, found: NumberedLine, cpu: int) -> bool:
+        """Put the line on a CPU that did not come back to its incident; return False if there is none.
+
+        A resume, and the test of PSCI, bring up only what they took down.
+        """
+        if (incident := self._open.get(cpu)) is None:
+            return False
+        incident.was_online = True
+        incident.lines.append(found)
+        return True
+
+    def _may_be_on(self, found: NumberedLine, cpu: int) -> None:
+        if cpu in self._open:
+            self._open[cpu].lines.append(found)
+            return
+        current = next((one for one in self.not_off if one.cpu == cpu and not one.came_back), None)
+        if current is None:
+            self.not_off.append(NotOff(cpu, [found]))
+        else:
+            current.lines.append(found)
+        self.offline(cpu)
 
     def offline(self, cpu: int) -> None:
         """Take note of a CPU that went down."""
@@ -133,10 +190,16 @@ class CpuIncidents:
         before = self._open.get(cpu)
         incident = CpuIncident(
             cpu,
-            was_online=cpu in self._came,
+            was_online=cpu in self._came or self._is_resuming,
             was_lost=before is not None and (before.was_lost or before.error is None),
             is_under_pkvm=self._at_kvm_init is not None and cpu not in self._at_kvm_init,
         )
+        # What firmware said when the CPU went down explains its next answer, and is part of the same incident.
+        before_it = next((one for one in self.not_off if one.cpu == cpu and not one.came_back), None)
+        if before_it is not None:
+            self.not_off.remove(before_it)
+            incident.lines += before_it.lines
+            incident.stayed_on = True
         self.all.append(incident)
         self._open[cpu] = incident
         self._online.discard(cpu)
@@ -172,7 +235,7 @@ class CpuIncidents:
         incident = self._open.get(cpu)
         if incident is None or incident.error is not None:
             return False
-        if any(isinstance(one.line, KilledLine) for one in incident.lines):
+        if any(type(one.line) is KilledLine for one in incident.lines):
             return False
         incident.lines.append(found)
         return True

@@ -132,7 +132,7 @@ def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
     line = next((found.line for found in boot if isinstance(found.line, ReleaseLine)), None)
     series, kernel = (None, None) if line is None else _kernel(line)
     tables = kernel_tables(series or kernel_release(DEFAULT).series)
-    findings = tuple(find(boot, tables, is_complete=bool(boot_starts)))
+    findings = tuple(find(boot, tables, series, is_complete=bool(boot_starts)))
     is_wrong = any(not one.entry.severity.is_harmless for one in findings)
     return Explanation(
         file="-" if path is None else str(path),

@@ -36,7 +36,9 @@ class FieldRow(Row, frozen=True):
     value: Annotated[int, _described("the other CPU's value")]
     system_value: Annotated[int | None, _described("the value that the kernel uses; missing for an unlisted field")]
     listed: Annotated[bool, _described("True if the kernel's table has the field")]
-    strict: Annotated[bool, _described("True if the kernel logs a difference of the field")]
+    strict: Annotated[
+        bool, _described("True if the kernel logs a difference of the field, by the table or by the line")
+    ]
     used_by: Annotated[tuple[str, ...], _described("the hwcaps and capabilities that look at the field")]
     lost: Annotated[tuple[str, ...], _described("the hwcaps and capabilities that the system loses by it")]
 
@@ -48,6 +50,9 @@ class RegisterRow(Row, frozen=True):
     boot_value: Annotated[str, _described("the boot CPU's value, in hexadecimal")]
     value: Annotated[str, _described("the other CPU's value, in hexadecimal")]
     tables: Annotated[str | None, _described("the series whose table decoded it; missing if no table has it")]
+    inferred: Annotated[
+        bool, _described("True if the table stands for that of the log's kernel, which is older or unknown")
+    ]
     fields: Annotated[tuple[FieldRow, ...], _described("the fields that differ, the highest first")]
 
 
@@ -164,6 +169,7 @@ def _register_row(register: RegisterDifference) -> RegisterRow:
         f"{register.boot_value:#x}",
         f"{register.value:#x}",
         register.series if register.is_known else None,
+        not register.is_own,
         tuple(_field_row(field) for field in register.fields),
     )
 

@@ -64,6 +64,88 @@ SANITY_LOSS = LogEntry(
     _WHY_SANITY,
     _SANITY_SOURCE,
 )
+_BY_ANOTHER_TABLE = (
+    " The table of this kernel is not known, because it is older than 6.1, or because the log does not name it: the "
+    "table of another kernel stands for it. Fields and capabilities came and went: `32-bit EL1 Support` came in 5.8."
+)
+SANITY_TAINT_INFERRED = LogEntry(
+    "CPUs with different ID registers, in an unknown kernel",
+    _HARMLESS,
+    _SANITY,
+    "{register} differs from the boot CPU's, and Linux {table} would lose nothing by it",
+    _SANITY_MEANING + _BY_ANOTHER_TABLE,
+    "as far as that kernel's table tells. The kernel is tainted, which bug reports show and nothing else depends on",
+    _SANITY_CAUSES,
+    ("the whole log, where the kernel is only not named", "nothing, unless firmware is yours"),
+    _WHY_SANITY,
+    _SANITY_SOURCE,
+)
+SANITY_LOSS_UNKNOWN = LogEntry(
+    "CPUs with different features, in an unknown kernel",
+    _WARNING,
+    (
+        _CHECK.format("ID_AA64PFR0_EL1", "0x1301001121110222", "0x1301000021110222"),
+        "CPU features: Unsupported CPU feature variation detected.",
+    ),
+    "{register} differs from the boot CPU's, and Linux {table} would lose what not every CPU has: {lost}",
+    _SANITY_MEANING + _BY_ANOTHER_TABLE,
+    "if this kernel knows these features and uses them: no CPU then has them. Besides, the kernel is tainted",
+    _SANITY_CAUSES,
+    (
+        "`CPU features: detected:` in the log, and /proc/cpuinfo: what this kernel uses",
+        "the whole log, where the kernel is only not named",
+    ),
+    _WHY_SANITY,
+    _SANITY_SOURCE,
+)
+_NOT_COMPARED = (
+    "the difference is of no consequence. The kernel is tainted, which bug reports show and nothing else depends on"
+)
+SANITY_PMU = LogEntry(
+    "different PMU versions that the kernel should allow",
+    _HARMLESS,
+    (
+        _CHECK.format("ID_DFR0_EL1", "0x00000004011088", "0x00000005011088"),
+        "CPU features: Unsupported CPU feature variation detected.",
+    ),
+    "{register} differs in the version of the performance monitors, which this kernel is too strict about",
+    "The field tells the version of the performance monitors (PMU). Clusters may differ in it, and the kernel drives "
+    "each PMU by itself, so that a difference needs no warning. Older kernels compared the field all the same: "
+    "ID_AA64DFR0_EL1.PMUVer until commit b20d1ba3cf4b, ID_DFR0_EL1.PerfMon, which tells the same for 32-bit state, "
+    "until commit 506506cad394.",
+    _NOT_COMPARED,
+    (
+        kernel("a bug: ID_DFR0_EL1.PerfMon is strict before 6.0; mended in 6.0 and 5.15.61 (commit 506506cad394)"),
+        hardware("the cores are of two kinds, with PMUs of different versions"),
+    ),
+    ("nothing, or a kernel that has the commit",),
+    _WHY_SANITY,
+    "kernel/cpufeature.c, commits b20d1ba3cf4b and 506506cad394, the announcement of 5.15.61; booted on 6.1 to 7.3, "
+    "which log no such line",
+)
+SANITY_SMCR = LogEntry(
+    "SMCR_EL1 that the kernel should not compare",
+    _HARMLESS,
+    (
+        _CHECK.format("SMCR_EL1", "0x0000000000000f", "0x0000008000000f"),
+        "CPU features: Unsupported CPU feature variation detected.",
+    ),
+    "SMCR_EL1 differs in more than the vector length, which this kernel should not compare",
+    "SMCR_EL1 is a control register, of which the kernel wants only the vector length (LEN). It also compared the "
+    "other bits, which the kernel itself sets once it uses SME (FA64, bit 31): the boot CPU's value is from before "
+    "that, and the value of a CPU that comes back from after it.",
+    _NOT_COMPARED,
+    (kernel("a bug before 6.6: mended in 6.6 and 6.1.53 (commit 01948b09edc3)"),),
+    ("nothing, or a kernel that has the commit",),
+    _WHY_SANITY,
+    "kernel/fpsimd.c (read_smcr_features), commit 01948b09edc3, the review of 6.1.53",
+)
+KERNEL_BUGS = {
+    ("ID_DFR0_EL1", "PerfMon"): SANITY_PMU,
+    ("ID_AA64DFR0_EL1", "PMUVer"): SANITY_PMU,
+    ("SMCR_EL1", ""): SANITY_SMCR,
+}
+"""The entries of lines that are bugs of the kernel, by register and field; without a field, any."""
 SANITY_LATE = LogEntry(
     "late CPU with other ID registers",
     _WARNING,
@@ -307,7 +389,7 @@ MAXIMUM_RAISED = LogEntry(
 NO_SVE = LogEntry(
     "system without SVE",
     _NORMAL,
-    ("devtmpfs: initialized",),
+    ("CPU features: detected: Spectre-v2", "devtmpfs: initialized"),
     "the system does not use SVE",
     "The kernel names SVE in its log where all early CPUs have it. Here it did not.",
     "unless SVE is wanted",
@@ -340,6 +422,7 @@ FEATURE_ENTRIES = (
     GUESTS_LIMITED,
     NO_SHARED_LENGTH,
     SANITY_LATE,
+    SANITY_LOSS_UNKNOWN,
     SANITY_COUNTER,
     OVERRIDE_IGNORED,
     MITIGATION_OFF,
@@ -347,6 +430,9 @@ FEATURE_ENTRIES = (
     UNKNOWN_ASID,
     MAXIMUM_RAISED,
     SANITY_TAINT,
+    SANITY_TAINT_INFERRED,
+    SANITY_PMU,
+    SANITY_SMCR,
     ASYMMETRIC_32,
     OVERRIDE_NEEDLESS,
     DISABLED_ABOVE,

@@ -23,7 +23,16 @@ from sim.importer.log_lines import (
     WillNotBootLine,
 )
 
-_EPERM, _EINVAL, _EOPNOTSUPP = -1, -22, -95
+_EPERM, _EINVAL, _ENOSYS, _EOPNOTSUPP = -1, -22, -38, -95
+_OF_ERROR: dict[int, tuple[LogEntry, tuple[str, ...]]] = {
+    _EPERM: (cpu_entries.CPU_ON_DENIED, ()),
+    _EOPNOTSUPP: (cpu_entries.CPU_ON_UNSUPPORTED, ()),
+    _ENOSYS: (
+        cpu_entries.CPU_WITHOUT_METHOD,
+        ("the kernel may be a 32-bit kernel: this errno is theirs, and PSCI's answers never become it",),
+    ),
+}
+"""The entries of errors that mean the same wherever they stand, with what is inferred."""
 _DECIDING: tuple[type[LogLine], ...] = (
     ConflictLine,
     MissingHwcapLine,
@@ -110,14 +119,12 @@ def _decided_by(line: LogLine) -> LogEntry:
 
 def _not_started(incident: CpuIncident, error: int) -> tuple[LogEntry, tuple[str, ...]]:
     """Return the entry of a CPU whose CPU_ON was answered with an error, and what is inferred."""
-    if error == _EPERM:
-        return cpu_entries.CPU_ON_DENIED, ()
-    if error == _EOPNOTSUPP:
-        return cpu_entries.CPU_ON_UNSUPPORTED, ()
     if error != _EINVAL:
-        return cpu_entries.CPU_NOT_STARTED, ()
+        return _OF_ERROR.get(error, (cpu_entries.CPU_NOT_STARTED, ()))
     if incident.is_under_pkvm:
         inferred = "that pKVM answered, and not firmware, follows from its rule for CPUs that were not online"
         return cpu_entries.CPU_ON_BY_RELAY, (inferred,)
+    if incident.stayed_on:
+        return cpu_entries.CPU_ON_STILL_ON, ("that the answer was ALREADY_ON, which AFFINITY_INFO suggests",)
     entry = cpu_entries.CPU_ON_AFTER_LOSS if incident.was_lost else cpu_entries.CPU_ON_INVALID
     return entry, ("which of PSCI's answers became EINVAL is not in the log",)

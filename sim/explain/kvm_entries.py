@@ -60,14 +60,21 @@ NO_HYP_WANTED = LogEntry(
     "HYP mode wanted and not available",
     _FAILURE,
     ("KVM is not available. Ignoring kvm-arm.mode", "kvm [1]: HYP mode not available"),
-    "the command line asks for `kvm-arm.mode={mode}`, and there is no KVM, because the CPUs did not start at EL2",
+    "the command line asks for {mode}, and there is no KVM, because the CPUs did not start at EL2",
     "Every mode of KVM needs EL2, and the boot CPU entered the kernel at EL1.",
     "there is no /dev/kvm, and no pKVM",
     (
         firmware("firmware or a boot loader keeps EL2 to itself, or drops to EL1 before it starts the kernel"),
+        firmware(
+            "a hypervisor of the platform holds EL2, such as Gunyah on Qualcomm's Snapdragon: Linux is its guest even "
+            "where it looks like the host"
+        ),
         vmm("the system is a guest, and its host gives it no EL2"),
     ),
-    ("the exception level at which the boot loader starts the kernel",),
+    (
+        "the exception level at which the boot loader starts the kernel",
+        "whether firmware has a setting, or the boot loader a way, to start Linux at EL2",
+    ),
     _WHY_NO_HYP,
     "kvm/arm.c (early_kvm_mode_cfg, kvm_arm_init)",
 )
@@ -80,6 +87,21 @@ KVM_DISABLED = LogEntry(
     "asked for",
     (configuration("`kvm-arm.mode=none` is on the command line"),),
     source="kvm/arm.c; booted on 6.1 to 7.3",
+)
+NO_SLOTS = LogEntry(
+    "KVM without vectors at EL2",
+    _FAILURE,
+    ("kvm [1]: Cannot initialise vector slots",),
+    "KVM is given up, because the vectors that mitigate Spectre at EL2 could not be mapped",
+    "On CPUs that need it, the hypervisor enters through vectors at an address of their own, which it must map first.",
+    "there is no /dev/kvm",
+    (
+        kernel("a bug in mapping the vectors"),
+        configuration("too little memory is left for the hypervisor's page tables (errno -12 in the next line)"),
+    ),
+    ("the line after it, which has the errno",),
+    "",
+    "kvm/arm.c (kvm_init_vector_slots); read",
 )
 KVM_FAILED = LogEntry(
     "KVM not initialised",
@@ -214,6 +236,7 @@ KVM_ENTRIES = (
     HYP_PANIC,
     NO_HYP_MISMATCH,
     NO_HYP_WANTED,
+    NO_SLOTS,
     KVM_FAILED,
     PROTECTED_WITH_VHE,
     STAGE_TWO,

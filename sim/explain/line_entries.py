@@ -5,12 +5,13 @@ from types import MappingProxyType
 
 import msgspec
 
+from sim.errnos import Errno
 from sim.errors import printable
-from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
+from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
 from sim.explain.log_entries import LogEntry
 from sim.importer import explained_lines as explained
+from sim.importer import firmware_lines, suspend_lines
 from sim.importer import log_lines as kinds
-from sim.importer import suspend_lines
 from sim.importer.log_lines import Hex, LogLine
 
 _LONGEST_WORDS = 100
@@ -27,9 +28,17 @@ _ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
         explained.TrustedOsLine: cpu_entries.TRUSTED_OS,
         explained.NoCpuOnLine: cpu_entries.NO_CPU_ON,
         explained.NoReleaseAddressLine: cpu_entries.NO_RELEASE_ADDRESS,
-        explained.EnableMethodLine: cpu_entries.NO_ENABLE_METHOD,
         explained.UnsupportedMethodLine: cpu_entries.UNSUPPORTED_METHOD,
         explained.NoBootCpuLine: cpu_entries.NO_BOOT_CPU,
+        firmware_lines.NoBootNodeLine: cpu_entries.NO_BOOT_CPU,
+        firmware_lines.MadtFlawLine: firmware_entries.BAD_MADT,
+        firmware_lines.DisabledEntryLine: firmware_entries.DISABLED_ENTRY,
+        firmware_lines.ConduitLine: firmware_entries.NO_CONDUIT,
+        firmware_lines.StuckKexecLine: firmware_entries.NO_KEXEC,
+        firmware_lines.CheckerErrorLine: firmware_entries.CHECKER_FAILED,
+        firmware_lines.CheckerFailedLine: firmware_entries.CHECKER_FAILED,
+        firmware_lines.CheckerLine: firmware_entries.CHECKER,
+        firmware_lines.VectorSlotsLine: kvm_entries.NO_SLOTS,
         explained.ClippedLine: cpu_entries.CLIPPED,
         suspend_lines.SuspendLine: cpu_entries.SUSPENDED,
         suspend_lines.CpuIsUpLine: cpu_entries.SUSPENDED,
@@ -60,6 +69,8 @@ _ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
     }
 )
 """The kinds of lines that have the same entry wherever they stand."""
+_NOT_SUSPENDED = {-Errno.EBUSY: cpu_entries.BUSY, -Errno.EPERM: cpu_entries.TRUSTED_OS_STAYS}
+"""The entries of CPUs that do not go down for suspend, by the errno."""
 
 
 def entry_of_line(line: LogLine) -> LogEntry | None:
@@ -69,8 +80,10 @@ def entry_of_line(line: LogLine) -> LogEntry | None:
             entry = cpu_entries.STARTED_AT_EL2 if line.level == "EL2" else cpu_entries.STARTED_AT_EL1
         case kinds.VectorLengthLine():
             entry = feature_entries.VECTOR_LENGTHS if line.vl_bytes else feature_entries.NO_SHARED_LENGTH
+        case suspend_lines.ResumeErrorLine(direction="up"):
+            entry = cpu_entries.NOT_RESUMED
         case suspend_lines.ResumeErrorLine():
-            entry = cpu_entries.NOT_RESUMED if line.direction == "up" else cpu_entries.NOT_SUSPENDED
+            entry = _NOT_SUSPENDED.get(line.error, cpu_entries.NOT_SUSPENDED)
         case _:
             return _ENTRIES.get(type(line))
     return entry
@@ -82,6 +95,8 @@ def words_of_line(line: LogLine) -> dict[str, object]:
     match line:
         case kinds.VectorLengthLine():
             words["vl_bits"] = line.vl_bytes * _BITS_OF_BYTE
+        case firmware_lines.ConduitLine():
+            words["article"] = "no" if line.method is None else "an invalid"
         case explained.UnsupportedMethodLine():
             words["method_words"] = "of ACPI" if line.method is None else repr(short_words(line.method))
         case kinds.TimerLine():

@@ -1,6 +1,6 @@
 """Entries on lines of kernel logs: what they mean, whether they are harmless, what causes them, what to look at next.
 
-The entries are data, in the modules `cpu_entries`, `feature_entries`, `kvm_entries` and `crash_entries`; the page
+The entries are data, in the modules whose names end in `_entries`, but for this and those that choose; the page
 docs/log-lines.md is made of them (`sim.explain.lines_page`). `sim.explain.log_findings` chooses the entry of a line.
 """
 

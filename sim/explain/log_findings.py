@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from functools import singledispatchmethod
 
 from sim.cpufeature_tables import KernelTables
-from sim.cpufeature_tables.sanity_decoder import decode_difference, register_name
-from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
+from sim.cpufeature_tables.sanity_decoder import RegisterDifference, decode_difference, register_name
+from sim.cpufeature_tables.tables import Series
+from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
 from sim.explain.cpu_incidents import CpuIncidents
 from sim.explain.finding_collection import FindingCollection, LogFinding
 from sim.explain.incident_entries import entry_of_incident
@@ -18,23 +19,30 @@ from sim.explain.line_entries import entry_of_line, short_words, words_of_line
 from sim.explain.log_entries import LogEntry
 from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
+from sim.importer import firmware_lines, suspend_lines
 from sim.importer import log_lines as kinds
 from sim.importer.log_lines import CpuLine, LogLine, Phase
 from sim.importer.log_text import NumberedLine
+from sim.kernel_release import OLDEST
 
 _COUNTER = "CNTFRQ_EL0"
+_SAY_IT_WAS_ONLINE = (cpu_entries.CPU_LOST_ON_RETURN, cpu_entries.CPU_ON_STILL_ON, cpu_entries.CPU_ON_AFTER_LOSS)
+"""The entries whose sentences tell that a CPU was online before, or that an earlier incident tells it."""
 
 
-def find(lines: Iterable[NumberedLine], tables: KernelTables, *, is_complete: bool) -> list[LogFinding]:
+def find(
+    lines: Iterable[NumberedLine], tables: KernelTables, series: Series | None, *, is_complete: bool
+) -> list[LogFinding]:
     """Return the findings of one boot, the worst first.
 
     Args:
         lines: the boot's lines.
         tables: the tables of cpufeature that decode its registers.
+        series: the series of the kernel; None where the log does not say.
         is_complete: True if the lines begin with the kernel's first.
     """
     boot = list(lines)
-    reader = _Reader(tables, is_complete=is_complete, bring_up_end=_end_of_bring_up(boot))
+    reader = _Reader(tables, series, is_complete=is_complete, bring_up_end=_end_of_bring_up(boot))
     for line in boot:
         reader.read(line)
     return reader.finish()
@@ -50,6 +58,7 @@ def every_entry() -> Iterator[LogEntry]:
     entries = (
         *crash_entries.CRASH_ENTRIES,
         *cpu_entries.CPU_ENTRIES,
+        *firmware_entries.FIRMWARE_ENTRIES,
         *feature_entries.FEATURE_ENTRIES,
         *kvm_entries.KVM_ENTRIES,
     )
@@ -59,8 +68,9 @@ def every_entry() -> Iterator[LogEntry]:
 class _Reader:
     """A reader of one boot's lines."""
 
-    def __init__(self, tables: KernelTables, *, is_complete: bool, bring_up_end: int) -> None:
+    def __init__(self, tables: KernelTables, series: Series | None, *, is_complete: bool, bring_up_end: int) -> None:
         self._tables = tables
+        self._series = series
         self._is_complete = is_complete
         self._bring_up_end = bring_up_end
         self._found = FindingCollection()
@@ -71,6 +81,8 @@ class _Reader:
         self._lines: list[NumberedLine] = []
         self._hidden: dict[str, set[int]] = {}
         """The lowest bits of the fields that the command line overrides, by register."""
+        self._saw_bring_up = False
+        """True if the log has the beginning of the early bring-up."""
         self._crash: list[NumberedLine] = []
         """The lines of a crash that no panic has ended yet."""
         if is_complete:
@@ -97,34 +109,66 @@ class _Reader:
 
     @_read.register
     def _booted(self, line: kinds.BootedLine | explained.OldBootedLine, found: NumberedLine) -> None:
+        has_gone = self._incidents.was_online(line.cpu)
         self._incidents.online(found, line.cpu)
-        is_known = self._is_complete or self._phase is not Phase.EARLY or bool(self._bring_up_end)
-        is_early = is_known and self._phase is Phase.EARLY
-        inferred = () if is_known else ("the log begins too late to show whether a CPU came early or late",)
-        entry = cpu_entries.EARLY_ONLINE if is_early else cpu_entries.LATE_ONLINE
-        self._found.add(entry, [found], cpu=line.cpu, inferred=inferred)
+        # An excerpt shows it where it has an end of the early bring-up, or the CPU itself at an earlier time.
+        begins_early = self._is_complete or bool(self._bring_up_end) or self._saw_bring_up
+        if self._phase is not Phase.EARLY or has_gone:
+            entry = cpu_entries.LATE_ONLINE
+        else:
+            entry = cpu_entries.EARLY_ONLINE if begins_early else cpu_entries.CAME_ONLINE
+        self._found.add(entry, [found], cpu=line.cpu)
+
+    @_read.register
+    def _bringing_up(self, _line: explained.BringingUpLine, _found: NumberedLine) -> None:
+        self._saw_bring_up = True
+
+    @_read.register
+    def _suspend(self, line: suspend_lines.SuspendLine, found: NumberedLine) -> None:
+        self._incidents.suspend(is_resume=line.is_resume)
+        self._found.add(cpu_entries.SUSPENDED, [found])
+
+    @_read.register
+    def _unknown(self, _line: firmware_lines.UnknownLine, found: NumberedLine) -> None:
+        self._found.add(firmware_entries.UNKNOWN, [found], {"text": short_words(found.text)})
 
     @_read.register
     def _went_offline(self, line: kinds.KilledLine | explained.ShutdownLine, found: NumberedLine) -> None:
         self._incidents.offline(line.cpu)
         self._found.add(cpu_entries.WENT_OFFLINE, [found], cpu=line.cpu)
-        if isinstance(line, kinds.NotKilledLine):
-            self._found.add(cpu_entries.NOT_OFF, [found], cpu=line.cpu)
 
     @_read.register
     def _sanity(self, line: kinds.SanityLine, found: NumberedLine) -> None:
         register = register_name(line.register, self._tables)
-        decoded = decode_difference(register, line.boot_value, line.value, self._tables, self._hidden.get(register, ()))
-        words: dict[str, object] = {"register": register, "lost": ", ".join(decoded.lost)}
+        decoded = decode_difference(
+            register,
+            line.boot_value,
+            line.value,
+            self._tables,
+            self._hidden.get(register, ()),
+            is_own=self._series is not None and self._series >= OLDEST,
+            series=self._series,
+        )
+        words: dict[str, object] = {"register": register, "lost": ", ".join(decoded.lost), "table": decoded.series}
         if register == _COUNTER:
-            entry = feature_entries.SANITY_COUNTER
             words |= {"value": f"{line.value:,}", "boot_value": f"{line.boot_value:,}"}
-        elif not decoded.lost:
-            entry = feature_entries.SANITY_TAINT
-        else:
-            # A CPU that comes late changes the registers that programs read, and no longer what is in use.
-            entry = feature_entries.SANITY_LATE if self._phase is Phase.FINAL else feature_entries.SANITY_LOSS
-        self._found.add(entry, [found], words, cpu=line.cpu, register=decoded)
+        entry = self._entry_of_register(decoded)
+        # The line alone tells of these: no table is needed.
+        is_plain = entry is feature_entries.SANITY_COUNTER or entry in feature_entries.KERNEL_BUGS.values()
+        inferred = () if is_plain else decoded.inferred
+        self._found.add(entry, [found], words, cpu=line.cpu, inferred=inferred, register=decoded)
+
+    def _entry_of_register(self, decoded: RegisterDifference) -> LogEntry:
+        if decoded.register == _COUNTER:
+            return feature_entries.SANITY_COUNTER
+        if not decoded.lost:
+            return _entry_of_kernel_bug(decoded) or (
+                feature_entries.SANITY_TAINT if decoded.is_own else feature_entries.SANITY_TAINT_INFERRED
+            )
+        if not decoded.is_own:
+            return feature_entries.SANITY_LOSS_UNKNOWN
+        # A CPU that comes late changes the registers that programs read, and no longer what is in use.
+        return feature_entries.SANITY_LATE if self._phase is Phase.FINAL else feature_entries.SANITY_LOSS
 
     @_read.register
     def _inconsistent_modes(self, line: kinds.InconsistentModesLine, found: NumberedLine) -> None:
@@ -174,14 +218,29 @@ class _Reader:
             if entry is cpu_entries.CPU_LOST and self._levels_differ():
                 inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)
             lines, further = incident.lines, ""
+            if incident.was_online and entry not in _SAY_IT_WAS_ONLINE:
+                further = "; it was online before, went down, and did not come back"
             if incident.came_later is not None:
                 lines, further = [*lines, incident.came_later], "; came online at a later attempt"
             self._found.add(entry, lines, words, cpu=incident.cpu, inferred=inferred, further=further)
+        for not_off in self._incidents.not_off:
+            further = "; came back later" if not_off.came_back else ""
+            self._found.add(cpu_entries.NOT_OFF, not_off.lines, cpu=not_off.cpu, further=further)
         if self._crash:
             self._found.add(crash_entries.CRASH, self._crash, {"reason": _reason_of(self._crash)})
         boot = BootLines(tuple(self._lines), self._phase, frozenset(self._named), is_complete=self._is_complete)
         add_system_findings(boot, self._found, self._tables)
         return self._found.findings()
+
+
+def _entry_of_kernel_bug(decoded: RegisterDifference) -> LogEntry | None:
+    """Return the entry of a kernel bug for which alone the line was logged; None if it may have had another reason."""
+    entries = {
+        feature_entries.KERNEL_BUGS.get((decoded.register, one.field.name))
+        or feature_entries.KERNEL_BUGS.get((decoded.register, ""))
+        for one in decoded.suspects
+    }
+    return entries.pop() if len(entries) == 1 else None
 
 
 def _reason_of(crash: list[NumberedLine]) -> str:

@@ -11,6 +11,7 @@ from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import annotated_text
 
 _PLAIN_NAME = "boot"
+"""The name of a log that has no file, for the commands and for the scenario."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +38,12 @@ def reproduce(path: Path | None, raw: bytes) -> Reproduction:
     try:
         # The importer reads files. A copy is the log that was explained, even if the file has changed since.
         with TemporaryDirectory() as folder:
-            copy = Path(folder, _PLAIN_NAME if path is None else path.name)
+            copy = Path(folder, f"{_PLAIN_NAME}.log" if path is None else path.name)
             copy.write_bytes(raw)
             imported = import_machine(Sources(copy), {})
     except InputError as error:
-        return Reproduction((), "", (), str(error).rpartition(f"{_name(path)}: ")[2])
+        return Reproduction((), "", (), str(error).removeprefix(f"{copy}: "))
     return Reproduction(_commands(path), annotated_text(imported), imported.contradictions)
-
-
-def _name(path: Path | None) -> str:
-    return _PLAIN_NAME if path is None else path.name
 
 
 def _commands(path: Path | None) -> tuple[str, ...]:

@@ -1,21 +1,26 @@
 """The findings that follow from several lines of a boot together, or from lines that are missing."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sim.cpufeature_tables import KernelTables
-from sim.explain import cpu_entries, feature_entries, kvm_entries
+from sim.explain import cpu_entries, feature_entries, firmware_entries, kvm_entries
 from sim.explain.finding_collection import FindingCollection
 from sim.explain.line_entries import short_words
 from sim.importer import explained_lines as explained
 from sim.importer import log_lines as kinds
 from sim.importer.explained_lines import OverrideEffect
+from sim.importer.firmware_lines import NodeFlaw, NodeFlawLine
 from sim.importer.kernel_log import KernelCommandLine, parse_command_line
 from sim.importer.log_lines import LogLine, Phase
 from sim.importer.log_text import NumberedLine
+from sim.importer.suspend_lines import SUSPEND_KINDS, SuspendLine
 from sim.topology import MOST_CPUS
 from sim.units import counted
 from sim.vectors import VectorType
+
+if TYPE_CHECKING:
+    from sim.explain.log_entries import LogEntry
 
 _L = TypeVar("_L", bound=LogLine)
 _MOST_NAMES = 40
@@ -54,6 +59,8 @@ class BootLines:
 def add_system_findings(boot: BootLines, found: FindingCollection, tables: KernelTables) -> None:
     """Add the findings on the whole system."""
     _count_cpus(boot, found)
+    _nodes(boot, found)
+    _ends_suspended(boot, found)
     _silent_cpus(boot, found)
     _count_features(boot, found)
     _overrides(boot, found, tables)
@@ -86,6 +93,35 @@ def _silent_cpus(boot: BootLines, found: FindingCollection) -> None:
         else:
             inferred = "that no line names the CPU does not say whether it was tried"
             found.add(cpu_entries.NEVER_STARTED, shown, cpu=cpu, inferred=(inferred,))
+
+
+def _nodes(boot: BootLines, found: FindingCollection) -> None:
+    """Find the CPUs' nodes of the device tree that have the same flaw, all together."""
+    names: dict[tuple[LogEntry, str], list[str]] = {}
+    lines: dict[tuple[LogEntry, str], list[NumberedLine]] = {}
+    for numbered in boot.numbered(explained.EnableMethodLine, NodeFlawLine):
+        line = numbered.line
+        if isinstance(line, NodeFlawLine):
+            is_of_boot = line.flaw is NodeFlaw.DUPLICATE_BOOT
+            key = (firmware_entries.BAD_BOOT_NODE if is_of_boot else firmware_entries.BAD_NODE, str(line.flaw))
+            node = line.node or "a node of /cpus"
+        else:
+            assert isinstance(line, explained.EnableMethodLine)
+            key, node = (cpu_entries.NO_ENABLE_METHOD, ""), line.node
+        names.setdefault(key, []).append(short_words(node))
+        lines.setdefault(key, []).append(numbered)
+    for (entry, flaw), nodes in names.items():
+        found.add(entry, lines[entry, flaw], {"nodes": ", ".join(dict.fromkeys(nodes)), "flaw": flaw})
+
+
+def _ends_suspended(boot: BootLines, found: FindingCollection) -> None:
+    """Find that a log ends before the CPUs that a suspend took down come back."""
+    of_suspend = boot.numbered(*SUSPEND_KINDS)
+    last = of_suspend[-1] if of_suspend else None
+    if last is not None and isinstance(last.line, SuspendLine) and not last.line.is_resume:
+        after = boot.lines[boot.lines.index(last) :]
+        if all(isinstance(one.line, SuspendLine | kinds.KilledLine | explained.ShutdownLine) for one in after):
+            found.add(cpu_entries.ENDS_SUSPENDED, after)
 
 
 def _count_features(boot: BootLines, found: FindingCollection) -> None:
@@ -134,8 +170,9 @@ def _without_kvm(boot: BootLines, found: FindingCollection) -> None:
         return
     if boot.of(kinds.InconsistentModesLine):
         found.add(kvm_entries.NO_HYP_MISMATCH, lines)
-    elif mode not in {None, "none"}:
-        found.add(kvm_entries.NO_HYP_WANTED, lines, {"mode": short_words(mode or "")})
+    elif mode not in {None, "none"} or boot.of(explained.KvmModeIgnoredLine):
+        asked = f"`kvm-arm.mode={short_words(mode)}`" if mode else "a mode of KVM (`kvm-arm.mode`)"
+        found.add(kvm_entries.NO_HYP_WANTED, lines, {"mode": asked})
     else:
         found.add(kvm_entries.NO_HYP, lines)
 
@@ -148,8 +185,9 @@ def _without_sve(boot: BootLines, found: FindingCollection) -> None:
         return
     if boot.command_line.nosve:
         found.add(feature_entries.SVE_HIDDEN, boot.numbered(kinds.CommandLineLine))
-    else:
-        inferred = "no line says it: the log is complete, and silent on SVE"
+    # Every boot logs some feature. A log without any was cut, or was shortened by hand.
+    elif named or boot.of(explained.OtherFeatureLine):
+        inferred = "no line says it: the log has lines on other features, and none on SVE"
         found.add(feature_entries.NO_SVE, (), inferred=(inferred,))
 
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from msgspec import UNSET, UnsetType
 
 from sim.cores import GICV3, known_core, named_field
-from sim.cores.core_table import core_table
+from sim.cores.core_table import core_of_midr, core_table
 from sim.cpufeature_tables import kernel_tables
 from sim.errors import InputError
 from sim.files.scenario_tables import CpuProperties
@@ -36,6 +36,8 @@ def core_of(given: CpuProperties) -> Core:
     with at("core"):
         midr = None if given.midr is UNSET else _number("midr", given.midr, 32)
         core = known_core(given.core, midr, GICV3 if given.gic is UNSET else given.gic)
+        if (other := core_of_midr(core.midr)) not in {None, core.name}:
+            raise InputError(f"midr is {core.midr:#010x}, which is {other}, and not {core.name}")
     changes: dict[str, int] = {}
     for name, value in () if given.registers is UNSET else given.registers.items():
         with at(f"registers.{name[:40]}"):
@@ -98,6 +100,14 @@ def lengths_of(bits: list[int] | UnsetType, core: Core, vector_type: VectorType)
     if lengths is None or (is_known and not lengths):
         raise InputError(f"no source tells which {vector_type} lengths {core.name} has: {key} must say it, [] for none")
     return vqs_from_bits(lengths) if lengths else None
+
+
+def lacks_lengths(core: Core, vector_type: VectorType) -> bool:
+    """Return True if a CPU whose file says nothing of a vector type lacks it."""
+    try:
+        return lengths_of(UNSET, core, vector_type) is None
+    except InputError:
+        return False
 
 
 def _agreeing(given: int | None, core: Core, vector_type: VectorType) -> int | None:

@@ -259,7 +259,8 @@ def _action(index: int, table: ActionTable, topology: Topology) -> Action:
 def _fault(index: int, table: FaultTable, topology: Topology) -> Fault:
     with at(f"faults[{index}]"):
         after = None if table.arrives_after is None else nanoseconds(table.arrives_after)
-        fault = Fault(table.cpu, table.answer, table.never_arrives, after, *_cpu_ons(table.cpu_on))
+        first, last = _cpu_ons(table.cpu_on)
+        fault = Fault(table.cpu, table.answer, table.never_arrives, after, first, last, table.stays_on)
         topology.number(table.cpu)
         return fault
 

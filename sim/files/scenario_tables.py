@@ -16,6 +16,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.facts import CpuState
+from sim.files.validation_messages import HEXADECIMAL
 from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS
 from sim.kernel_release import DEFAULT
@@ -69,6 +70,7 @@ _ONE_FAULT = {
         {"required": ["answer"]},
         {"required": ["never_arrives"], "properties": {"never_arrives": {"const": True}}},
         {"required": ["arrives_after"]},
+        {"required": ["stays_on"], "properties": {"stays_on": {"const": True}}},
     ]
 }
 
@@ -77,7 +79,7 @@ Lengths = Annotated[list[Bits], Meta(extra_json_schema={"uniqueItems": True})]
 Len = Annotated[int, Meta(ge=0, le=LEN_FIELD)]
 PageBytes = Literal[4096, 16384, 65536]
 FieldValue = Annotated[int, Meta(ge=0, lt=1 << 32)]
-RegisterValue = Annotated[int, Meta(ge=0)] | Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{1,16}$")]
+RegisterValue = Annotated[int, Meta(ge=0)] | Annotated[str, Meta(pattern=HEXADECIMAL)]
 """A register's value: a number, or text in hexadecimal, since TOML has no numbers of 64 bits without a sign."""
 Level = Literal[1, 2]
 LEVELS: tuple[Level, ...] = (1, 2)
@@ -298,6 +300,9 @@ class FaultTable(Table):
         Duration | None,
         Meta(description="CPU_ON is accepted, and the CPU arrives after this time instead of cpu_on"),
     ] = None
+    stays_on: Annotated[
+        bool, Meta(description="firmware goes on reporting the CPU as on when it was taken down after that CPU_ON")
+    ] = False
 
 
 class ActionTable(Table):

@@ -15,6 +15,7 @@ from sim.arguments import checked
 from sim.cores import GICV2, known_core
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
+from sim.files.core_properties import lacks_lengths
 from sim.files.new_file import write_new
 from sim.files.scenario_tables import (
     LEVELS,
@@ -70,6 +71,7 @@ def scenario_text(scenario: Scenario) -> str:
                 answer=fault.answer,
                 never_arrives=fault.never_arrives,
                 arrives_after=None if fault.arrives_after_ns is None else _duration(fault.arrives_after_ns),
+                stays_on=fault.stays_on,
             )
             for fault in scenario.faults
         ],
@@ -106,7 +108,9 @@ def _stated(table: msgspec.Struct) -> dict[str, object]:
         # Lists and tables have a factory instead of a default: of these the empty value is left out.
         value = getattr(table, field.name)
         inner = _plain(value)
-        if value is not msgspec.UNSET and value is not None and value != field.default and inner not in ({}, []):
+        # An empty list is a statement where a missing key means something else: sve_bits = [] means no SVE.
+        is_empty = inner in ({}, []) and not (inner == [] and field.default is msgspec.UNSET)
+        if value is not msgspec.UNSET and value is not None and value != field.default and not is_empty:
             stated[field.name] = inner
     return stated
 
@@ -172,8 +176,8 @@ def _cpu(cpu: Cpu) -> CpuTable:
         gic=_gic(cpu.features.core),
         hides=[f"{field.register}.{field.name}" for field in cpu.firmware.hidden] or unstated,
         unaffected=sorted(cpu.firmware.unaffected) or unstated,
-        sve_bits=unstated if cpu.sve_vqs is None else list(bits_from_vqs(cpu.sve_vqs)),
-        sme_bits=unstated if cpu.sme_vqs is None else list(bits_from_vqs(cpu.sme_vqs)),
+        sve_bits=_bits(cpu, VectorType.SVE),
+        sme_bits=_bits(cpu, VectorType.SME),
         zcr_el3_len=unstated if cpu.zcr_el3_len == LEN_FIELD else cpu.zcr_el3_len,
         smcr_el3_len=unstated if cpu.smcr_el3_len == LEN_FIELD else cpu.smcr_el3_len,
         cptr_el3_ez=unstated if cpu.is_enabled(VectorType.SVE) else False,
@@ -183,6 +187,14 @@ def _cpu(cpu: Cpu) -> CpuTable:
         enable_method=unstated if method is EnableMethod.PSCI else method,
         late=cpu.late or unstated,
     )
+
+
+def _bits(cpu: Cpu, vector_type: VectorType) -> list[int] | msgspec.UnsetType:
+    """Return a CPU's lengths; a CPU without them says so only where its core may have them."""
+    vqs = cpu.vqs(vector_type)
+    if vqs is not None:
+        return list(bits_from_vqs(vqs))
+    return msgspec.UNSET if lacks_lengths(cpu.features.core, vector_type) else []
 
 
 def _midr(core: Core) -> str | msgspec.UnsetType:

@@ -1,8 +1,16 @@
 """The scenarios and spaces that ship, by name, and the template of a new scenario."""
 
 import os
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
+
+from sim.errors import InputError, printable
+
+_MOST_NAMES = 4
+"""The number of names in a message."""
 
 
 def folder() -> Path:
@@ -20,13 +28,13 @@ def shipped() -> list[Path]:
 def find(path: Path) -> Path:
     """Return the file that a path names: itself, or, where there is no such file, the shipped scenario of that name.
 
+    Raises:
+        InputError: it is a bare name, and neither a file nor a scenario that ships.
+
     >>> find(Path("bug")).name
     'bug.toml'
     """
-    # A link that leads nowhere counts as a file of the user's, so that the user hears of it.
-    if os.path.lexists(path):
-        return path
-    return {file.stem: file for file in shipped()}.get(str(path), path)
+    return _named(path, "scenario", shipped(), "space", shipped_spaces())
 
 
 def shipped_spaces() -> list[Path]:
@@ -35,12 +43,50 @@ def shipped_spaces() -> list[Path]:
 
 
 def find_space(path: Path) -> Path:
-    """Return the file that a path names: itself, or, where there is no such file, the shipped space of that name."""
+    """Return the file that a path names: itself, or, where there is no such file, the shipped space of that name.
+
+    Raises:
+        InputError: it is a bare name, and neither a file nor a space that ships.
+    """
+    return _named(path, "space", shipped_spaces(), "scenario", shipped())
+
+
+def names_space(path: Path) -> bool:
+    """Return True if a path names a space: a file with groups, or a space that ships."""
+    if not os.path.lexists(path):
+        return str(path) in {file.stem for file in shipped_spaces()}
+    try:
+        return "groups" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # the reader of scenarios says what is wrong
+
+
+def _named(path: Path, kind: str, files: list[Path], other_kind: str, others: list[Path]) -> Path:
+    """Return the file that a path names, which should be of a kind."""
+    # A link that leads nowhere counts as a file of the user's, so that the user hears of it.
     if os.path.lexists(path):
         return path
-    return {file.stem: file for file in shipped_spaces()}.get(str(path), path)
+    name, by_name = str(path), {file.stem: file for file in files}
+    if name in by_name:
+        return by_name[name]
+    if path.suffix or path.name != name:
+        return path  # it is meant as a file: the attempt to read it says why that fails
+    if name in {file.stem for file in others}:
+        raise InputError(f"{name} is a {other_kind}, not a {kind}; {kind}s that ship are {_some(by_name)}")
+    listed = "spaces" if kind == "space" else "topologies"
+    close = get_close_matches(name, by_name, 1)
+    hint = f"did you mean {close[0]!r}?" if close else f"`asymboot list {listed}` has those that ship"
+    raise InputError(f"{printable(name)}: there is no such file, and no {kind} of that name: {hint}")
 
 
-def template() -> str:
-    """Return the text of a commented scenario to start from."""
-    return (files("sim") / "files" / "template.toml").read_text(encoding="utf-8")
+def _some(names: Iterable[str]) -> str:
+    """Return names as a list, the first few of many."""
+    every = sorted(names)
+    shown = ", ".join(every[:_MOST_NAMES])
+    return shown if len(every) <= _MOST_NAMES else f"{shown} and {len(every) - _MOST_NAMES} more"
+
+
+def template(*, space: bool = False) -> str:
+    """Return the text of a commented scenario, or of a commented space, to start from."""
+    name = "space_template.toml" if space else "template.toml"
+    return (files("sim") / "files" / name).read_text(encoding="utf-8")

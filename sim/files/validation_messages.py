@@ -28,6 +28,8 @@ _WORDS = {
     "bytes": "bytes",
 }
 _LONGEST_VALUE = 60
+HEXADECIMAL = "^0x[0-9a-fA-F]{1,16}$"
+"""The pattern of a register's value."""
 _ANY_KEY = "[...]"
 """The validator's name for a free key, such as the name of a CPU."""
 
@@ -56,7 +58,8 @@ def in_words(message: str, raw: dict[str, object], kind: type[msgspec.Struct]) -
 def _free_values(place: str, kind: type[msgspec.Struct]) -> object:
     """Return the type of the values of a table with free keys."""
     table, _, key = place.removesuffix(_ANY_KEY).rpartition(".")
-    hint = get_type_hints(_table_at(table, kind))[key]
+    # The limits of a value are in its annotation.
+    hint = get_type_hints(_table_at(table, kind), include_extras=True)[key]
     return next(get_args(one)[1] for one in _types_in(hint) if get_origin(one) is dict)
 
 
@@ -117,6 +120,8 @@ def _expected(message: str, value: object) -> str:
     if limit := re.fullmatch(r"Expected `int` (>=|<=|<) (\d+)", message):
         most = int(limit[2]) - (limit[1] == "<")
         return f"is {value}, and must be at {'least' if limit[1] == '>=' else 'most'} {most}"
+    if message == f"Expected `str` matching regex {HEXADECIMAL!r}":
+        return f"is {value!r:.{_LONGEST_VALUE}}, and must be 0x and 1 to 16 hexadecimal digits"
     return message
 
 

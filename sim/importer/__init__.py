@@ -11,8 +11,10 @@ Each module imports only from lines above its own::
     hotplug_history, kernel_log, log_reader   evidence: a kernel log
     start_levels, register_differences        exception levels and ID registers that a log shows
     machine_evidence                          all evidence of a machine
-    cpu_lengths, scenario_from_evidence       the scenario
+    cpu_lengths, imported_cores               lengths and cores of the CPUs
+    scenario_from_evidence                    the scenario
     contradictions                            the evidence held against a boot
+    inferred_features                         settings that a log shows, found by boots
     imported                                  evidence, scenario, boot, contradictions
     provenance                                the scenario's file
 

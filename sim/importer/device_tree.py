@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sim.cores import GICV2, GICV3
 from sim.errors import InputError
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import LARGEST_FILE_BYTES, at
@@ -10,6 +11,10 @@ from sim.importer.cpu_evidence import Clusters, CpuEvidence
 from sim.importer.device_tree_cpus import CpuNode, read_clusters, read_cpus
 from sim.importer.dtc import compile_source
 from sim.importer.fdt import MAGIC, Node, damage_reported, root_of
+
+_GICV3 = ("arm,gic-v3", "arm,gic-v5")
+_GICV2 = ("arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a9-gic", "arm,cortex-a7-gic", "qcom,msm-qgic2")
+"""Compatible strings of GICs (drivers/irqchip/irq-gic.c, irq-gic-v3.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,8 @@ class DeviceTree:
     failed: tuple[CpuNode, ...]
     """The nodes that Linux leaves out because their status says that they have failed."""
     clusters: Clusters
+    gic: int | None = None
+    """The version of the GIC, 2 or 3, which stands for later versions; None where the tree does not say."""
 
     def evidence(self) -> dict[int, CpuEvidence]:
         """Return what the tree says of each CPU, by logical CPU number."""
@@ -60,7 +67,21 @@ def read_tree(path: Path) -> DeviceTree:
     with at(f"{path}"), damage_reported():
         root = _root(path)
         nodes = read_cpus(root)
-        return DeviceTree(" ".join(root.texts("model")), nodes.cpus, nodes.failed, read_clusters(root, nodes))
+        clusters, model = read_clusters(root, nodes), " ".join(root.texts("model"))
+        return DeviceTree(model, nodes.cpus, nodes.failed, clusters, _gic(root))
+
+
+def _gic(root: Node) -> int | None:
+    """Return the version of the GIC to which the tree's interrupts go."""
+    places = [root, *(node for name in ("soc", "interrupt-controller") if (node := root.child(name)) is not None)]
+    for place in places:
+        found = place.referred("interrupt-parent")
+        compatible = set(() if found is None else found.texts("compatible"))
+        if not compatible.isdisjoint(_GICV3):
+            return GICV3
+        if not compatible.isdisjoint(_GICV2):
+            return GICV2
+    return None
 
 
 def _root(path: Path) -> Node:

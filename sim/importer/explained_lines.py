@@ -127,7 +127,7 @@ class BringingUpLine(LogLine, frozen=True):
 class UncleanLine(CpuLine, frozen=True):
     """A CPU that the kernel gave up may still run."""
 
-    pattern = rf"{CPU_PREFIX}(?:may not have shut down cleanly|cpu didn't die)"
+    pattern = rf"{CPU_PREFIX}(?:may not have shut down cleanly|cpu didn't die|unable to kill)"
 
 
 class NotDeadLine(CpuLine, frozen=True):
@@ -211,6 +211,27 @@ class KptiLine(LogLine, frozen=True):
     )
     state: str
     reason: str
+
+
+class KaslrLine(LogLine, frozen=True):
+    """The kernel runs at a random address, or says why it does not."""
+
+    pattern = r"KASLR (?P<state>enabled|disabled)\b"
+    is_of_any_kernel = True
+    state: str
+
+
+class AlternativesLine(LogLine, frozen=True):
+    """The kernel patches itself for the features of its CPUs: of the boot CPU first, and then of all early CPUs."""
+
+    pattern = r"alternatives: (?P<what>applying (?:boot|system-wide) alternatives|patching kernel code)"
+    is_of_any_kernel = True
+    what: str
+
+    @property
+    def is_of_system(self) -> bool:
+        """True if the system's capabilities are known by now."""
+        return "boot" not in self.what
 
 
 class Asymmetric32Line(CpuLine, frozen=True):
@@ -401,6 +422,8 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     DisabledAboveLine,
     OverrideLine,
     KptiLine,
+    KaslrLine,
+    AlternativesLine,
     Asymmetric32Line,
     NoGranuleLine,
     MitigationOffLine,

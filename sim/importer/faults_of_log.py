@@ -1,14 +1,14 @@
 """The faults of firmware that a kernel log shows: each concerns those CPU_ONs of its CPU that went wrong.
 
 Some failures need no fault, because the system itself explains them: pKVM's relay refuses every CPU that was not online
-when KVM was initialised, and a CPU that was started and never arrived is ON_PENDING when it is asked for again.
+when KVM was initialised, a CPU that was started and never arrived is ON_PENDING when it is asked for again, and a CPU
+that did not go off is ALREADY_ON.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from sim.errnos import Errno
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.kernel_log import KernelLog
 from sim.scenario import CPU_ON_ERRORS, Fault
@@ -26,14 +26,24 @@ def faults_of_log(log: KernelLog, *, has_pkvm: bool) -> Iterator[Fault]:
         has_pkvm: KVM came up in protected mode, so that its relay is there.
     """
     early = {step.cpu for step in log.early}
-    attempts: dict[int, list[Hotplug]] = {}
+    steps_of: dict[int, list[Hotplug]] = {}
     for step in log.steps:
         # The relay does not pass its refusals on, so that firmware counts none of these calls.
         refused_by_relay = has_pkvm and step.cpu not in early and step.result is HotplugResult.NOT_STARTED
-        if step.is_attempt and not refused_by_relay:
-            attempts.setdefault(step.cpu, []).append(step)
-    for cpu, steps in sorted(attempts.items()):
-        yield from _of_cpu(cpu, steps)
+        if not refused_by_relay:
+            steps_of.setdefault(step.cpu, []).append(step)
+    for cpu, steps in sorted(steps_of.items()):
+        if calls := _calls_before_staying_on(steps):
+            yield Fault(f"cpu{cpu}", first=calls, last=calls, stays_on=True)
+        attempts = [step for step in steps if step.is_attempt]
+        # What follows on a CPU that stays on follows from that.
+        yield from _of_cpu(cpu, attempts[:calls] if calls else attempts)
+
+
+def _calls_before_staying_on(steps: Sequence[Hotplug]) -> int:
+    """Return the number of the CPU_ON after which a CPU did not go off any more; 0 if it went off."""
+    place = next((place for place, step in enumerate(steps) if step.may_be_on), 0)
+    return sum(before.is_attempt for before in steps[:place])
 
 
 def _of_cpu(cpu: int, attempts: list[Hotplug]) -> Iterator[Fault]:
@@ -52,7 +62,7 @@ def _of_cpu(cpu: int, attempts: list[Hotplug]) -> Iterator[Fault]:
 def _is_pending(step: Hotplug, attempts: list[Hotplug]) -> bool:
     """Return True if a CPU was lost before, so that firmware answers ON_PENDING by itself."""
     was_lost = any(before.result in _NEVER_ARRIVES for before in attempts[: attempts.index(step)])
-    return was_lost and step.result is HotplugResult.NOT_STARTED and step.error == -Errno.EINVAL
+    return was_lost and step.is_einval
 
 
 def _kind(step: Hotplug) -> str | None:

@@ -51,6 +51,15 @@ class Node:
         offset = self.tree.subnode_offset(self.offset, name, (_libfdt().NOTFOUND,))
         return Node(self.tree, offset) if offset >= 0 else None
 
+    def referred(self, key: str) -> "Node | None":
+        """Return the node whose phandle a property of one cell has; None where there is no such property or node."""
+        phandle = self.value(key)
+        if phandle is None or len(phandle) != _CELL_BYTES:
+            return None
+        fdt, number = _libfdt(), int.from_bytes(phandle, "big")
+        offset = self.tree.node_offset_by_phandle(number, (fdt.NOTFOUND, fdt.BADPHANDLE))
+        return Node(self.tree, offset) if offset >= 0 else None
+
     def value(self, key: str) -> bytes | None:
         """Return a property's bytes; None where the node has no such property."""
         # libfdt raises on an error, but returns the code of an error that the caller lists as expected.

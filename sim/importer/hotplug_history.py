@@ -22,6 +22,7 @@ from sim.importer.log_lines import (
     LogLine,
     MismatchLine,
     MissingHwcapLine,
+    NotKilledLine,
     NotOnlineLine,
     NotStartedLine,
     Phase,
@@ -82,13 +83,22 @@ class Hotplug(NamedTuple):
     """The kernel's words for a refusal that is not modelled."""
     error: int | None = None
     """The negative errno of a CPU that was not started."""
+    may_be_on: bool = False
+    """True if firmware did not say that a CPU which went offline is off, and did not start it again."""
 
     @property
     def is_attempt(self) -> bool:
         """True if the step began with a CPU_ON."""
         return self.result in _ATTEMPTS
 
+    @property
+    def is_einval(self) -> bool:
+        """True if firmware answered with an error that became EINVAL."""
+        return self.result is HotplugResult.NOT_STARTED and self.error == -Errno.EINVAL
+
     def __str__(self) -> str:
+        if self.may_be_on:
+            return f"{self.result}, and may be on"
         details = (self.refusal, self.other_reason or None, self.error)
         shown = next((f" ({detail})" for detail in details if detail is not None), "")
         return f"{self.result}{shown}"
@@ -208,7 +218,7 @@ class HotplugHistory:
         elif self._online is not None and line.cpu not in self._online:
             self.oddities.append(f"the log says that cpu{line.cpu} goes offline, and it is not online")
         else:
-            self._add(Hotplug(line.cpu, HotplugResult.OFFLINE))
+            self._add(Hotplug(line.cpu, HotplugResult.OFFLINE, may_be_on=isinstance(line, NotKilledLine)))
 
     @_read.register
     def _resume_error(self, line: ResumeErrorLine) -> None:
@@ -238,7 +248,16 @@ class HotplugHistory:
         else:
             self._add(Hotplug(cpu, HotplugResult.REFUSED, refusal))
 
+    def _went_off_after_all(self, cpu: int) -> None:
+        """Correct the last step of a CPU that seemed to stay on, since firmware started it again."""
+        steps = self._steps_of_phase()
+        place = max((place for place, step in enumerate(steps) if step.cpu == cpu), default=None)
+        if place is not None and steps[place].may_be_on:
+            steps[place] = steps[place]._replace(may_be_on=False)
+
     def _add(self, step: Hotplug) -> None:
+        if step.is_attempt and not step.is_einval:
+            self._went_off_after_all(step.cpu)
         if self._online is not None:
             if step.result is HotplugResult.ONLINE:
                 self._online.add(step.cpu)

@@ -15,6 +15,8 @@ from sim.files.toml_tables import at
 from sim.importer.contradictions import between_sources, with_log, with_sysfs
 from sim.importer.cpu_evidence import Clusters, CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths, Vls, lengths_of
+from sim.importer.imported_cores import ImportedCores, cores_of
+from sim.importer.inferred_features import InferredFeatures, with_inferred_features
 from sim.importer.machine_evidence import MachineEvidence, Sources, read_machine
 from sim.importer.scenario_from_evidence import as_in_a_file, linux_topology, scenario_from_log
 from sim.importer.start_levels import start_levels
@@ -52,8 +54,12 @@ class Imported:
     clusters: Clusters
     lengths: dict[int, CpuLengths]
     """By logical CPU number."""
+    cores: ImportedCores
+    """The cores, if all features are modelled."""
     sve_is_hidden: bool
     """True if the scenario has arm64.nosve because every core has SVE and the kernel had none."""
+    features: InferredFeatures
+    """The settings on CPU features that the log shows."""
     scenario: Scenario
     contradictions: tuple[str, ...]
     """Sentences on the differences between the sources, and between the sources and the model."""
@@ -68,6 +74,14 @@ class Imported:
                 alike = UnknownLengths(evidence.core_name, evidence.core is not None, str(lengths))
                 found.setdefault(alike, []).append(evidence.cpu)
         return found
+
+    @property
+    def inferred_late(self) -> tuple[int, ...]:
+        """The CPUs that are late only because sysfs alone shows them offline, which tells no reason."""
+        sysfs = self.machine.sysfs
+        if self.machine.log is not None or sysfs is None:
+            return ()
+        return tuple(cpu for cpu in sysfs.possible if cpu not in sysfs.online)
 
 
 @checked
@@ -144,6 +158,7 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
     with at(f"{named_by}"):
         cpus, clusters = machine.cpus(), machine.clusters()
         lengths = lengths_of(cpus, clusters.paths, machine, vls)
+        cores = cores_of(cpus, lengths, machine)
         levels = None if machine.log is None else start_levels(machine.log)
         topology = linux_topology(
             cpus,
@@ -153,6 +168,7 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
             levels,
             vhe=machine.has_vhe(),
             spin_tables=machine.spin_tables(),
+            cores=cores.cores,
         )
         # A user who gives lengths has said what there is; a log without SVE then contradicts the user. An early CPU
         # without SVE takes it from the whole system, so that nothing needs to hide it.
@@ -160,15 +176,21 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
         # The path "." has no stem, unlike the folder that it resolves to.
         name = printable(named_by.stem or named_by.resolve().stem)[:_LONGEST_NAME]
         scenario = _scenario(machine, topology, name, sve_is_hidden=sve_is_hidden)
+        features = InferredFeatures(scenario)
+        if machine.log is not None and cores.are_known:
+            features = with_inferred_features(scenario, machine.log)
+        found = _contradictions(machine, features.scenario, _name_of_sets(lengths, vls))
         return Imported(
             sources,
             machine,
             cpus,
             clusters,
             lengths,
+            cores,
             sve_is_hidden,
-            as_in_a_file(scenario, may_have_maxcpus=machine.may_have_maxcpus()),
-            tuple(_contradictions(machine, scenario, _name_of_sets(lengths, vls))),
+            features,
+            as_in_a_file(features.scenario, may_have_maxcpus=machine.may_have_maxcpus()),
+            (*found, *features.contradictions),
         )
 
 

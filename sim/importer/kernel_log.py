@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.log_lines import Bound, KvmLine, PanicLine, Phase
 from sim.importer.suspends import LateAction
+from sim.kernel.cpufeature import VHE
+from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
 _NOSVE = {"arm64.nosve", "id_aa64pfr0.sve=0"}
 _NOSME = {"arm64.nosme", "id_aa64pfr1.sme=0"}
 """The words that hide an extension (arch/arm64/kernel/pi/idreg-override.c)."""
 _NO_VHE = "id_aa64mmfr1.vh=0"
+_TOLD_BY_LENGTHS = {VHE, *(traits.capability for traits in VECTOR_TYPES.values())}
+"""The capabilities that a model of vector lengths alone has as well."""
 # A quoted part may hold spaces, and ends with the text where its closing quote is missing.
 _PARAMETER = re.compile(r'(?:"[^"]*+(?:"|\Z)|[^\s"])++')
 
@@ -44,7 +48,7 @@ class KernelCommandLine:
 
     def value(self, name: str) -> str | None:
         """Return a parameter's value, the last if it is given several times; None where it is not given."""
-        values = [value for given, value in self.parameters if given == _canonical(name)]
+        values = [value for given, value in self.parameters if given == canonical(name)]
         return values[-1] if values else None
 
 
@@ -62,7 +66,7 @@ def parse_command_line(text: str) -> KernelCommandLine:
     """
     parameters = _kernels_own(_PARAMETER.findall(text))
     words = _kernels_own(text.split())
-    return KernelCommandLine(tuple(map(_pair, parameters)), frozenset(map(_canonical, words)))
+    return KernelCommandLine(tuple(map(_pair, parameters)), frozenset(map(canonical, words)))
 
 
 def _kernels_own(words: list[str]) -> list[str]:
@@ -74,10 +78,11 @@ def _pair(parameter: str) -> tuple[str, str]:
     if parameter.startswith('"'):
         parameter = parameter[1:].removesuffix('"')
     name, _, value = parameter.partition("=")
-    return _canonical(name), value[1:].removesuffix('"') if value.startswith('"') else value
+    return canonical(name), value[1:].removesuffix('"') if value.startswith('"') else value
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
+    """Return a word of the command line as the kernel compares it: - and _ are the same."""
     return name.replace("-", "_")
 
 
@@ -97,6 +102,27 @@ class Variation:
     value: int
     is_late: bool
     """True if the CPU came after the kernel's capabilities were final."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFeatures:
+    """The lines of a log on CPU features besides vector lengths and registers that differ."""
+
+    detected: tuple[str, ...] = ()
+    """The capabilities that the kernel names, in its words and order, without the CPUs that it lists behind them."""
+    secondaries_before: Mapping[str, int] = field(default_factory=dict)
+    """The number of secondaries that had booted when the kernel named each capability."""
+    kaslr: bool | None = None
+    """True if the kernel says that it runs at a random address; None where it does not say."""
+    kpti: str | None = None
+    """The words of the line on forced page table isolation; None where there is none."""
+    is_complete: bool = False
+    """True if the log goes on until the system's capabilities are all told, so that a missing name is evidence."""
+
+    @property
+    def names_features(self) -> bool:
+        """True if the kernel names a capability that is not a vector extension or the use of EL2."""
+        return any(words not in _TOLD_BY_LENGTHS for words in self.detected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +172,8 @@ class KernelLog:
     """Phrases on the CPUs of the device tree that Linux does not use, and why."""
     variations: tuple[Variation, ...]
     """The registers that differ, in the order of the log."""
+    shown: ShownFeatures
+    """The other lines on CPU features."""
     hidden_fields: Mapping[str, frozenset[int]]
     """The lowest bits of the fields that the command line hides on all CPUs, by register."""
     panic: PanicLine | None

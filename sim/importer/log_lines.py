@@ -355,9 +355,9 @@ class UnsupportedLine(UnfitLine, frozen=True):
 
 
 class NotOnlineLine(CpuLine, frozen=True):
-    """A CPU did not come online within the kernel's 5 s."""
+    """A CPU did not come online within the kernel's 5 s; or within the 10 s of kernels that start CPUs in parallel."""
 
-    pattern = rf"{CPU_PREFIX}failed to come online"
+    pattern = rf"CPU(?P<cpu>{NUMBER})(?:: failed to come online| failed to report alive state)"
 
 
 class UnknownStateLine(CpuLine, frozen=True):

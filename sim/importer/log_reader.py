@@ -1,5 +1,6 @@
 """A reader of kernel logs: the last boot of a log, line by line, as facts."""
 
+import re
 from dataclasses import replace
 from functools import singledispatchmethod
 from pathlib import Path
@@ -9,14 +10,17 @@ from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.explained_lines import (
+    AlternativesLine,
     EnableMethodLine,
+    KaslrLine,
+    KptiLine,
     NoReleaseAddressLine,
     OtherFeatureLine,
     OverrideLine,
     UnsupportedMethodLine,
 )
 from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
-from sim.importer.kernel_log import KernelLog, Variation, came_online, parse_command_line
+from sim.importer.kernel_log import KernelLog, ShownFeatures, Variation, came_online, parse_command_line
 from sim.importer.log_lines import (
     BootedLine,
     BootLine,
@@ -49,6 +53,7 @@ from sim.topology import MOST_CPUS, MPIDR_AFFINITY
 from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
 
 _LONGEST_PANIC = 120
+_OF_CPUS = re.compile(r" on CPU[\d,-]+$")
 
 
 def read_kernel_log(path: Path) -> KernelLog:
@@ -110,6 +115,8 @@ class _Reader:
         self._left_out: list[str] = []
         self._variations: list[Variation] = []
         self._hidden_fields: dict[str, frozenset[int]] = {}
+        self._shown = ShownFeatures()
+        self._booted_secondaries = 0
         self._kvm: KvmLine | None = None
         self._el2: bool | None = None
         self._levels_differ = False
@@ -193,6 +200,26 @@ class _Reader:
     @_read.register
     def _other_feature(self, line: OtherFeatureLine) -> None:
         self._has_vhe |= line.feature.startswith(VHE)
+        self._names(_OF_CPUS.sub("", line.feature))
+
+    def _names(self, capability: str) -> None:
+        # A CPU that comes late does not add to the system's capabilities.
+        if self._history.phase is not Phase.FINAL:
+            name, shown = printable(capability), self._shown
+            before = {name: self._booted_secondaries, **shown.secondaries_before}
+            self._shown = replace(shown, detected=(*shown.detected, name), secondaries_before=before)
+
+    @_read.register
+    def _kaslr(self, line: KaslrLine) -> None:
+        self._shown = replace(self._shown, kaslr=line.state == "enabled")
+
+    @_read.register
+    def _kpti(self, line: KptiLine) -> None:
+        self._shown = replace(self._shown, kpti=printable(f"{line.state} by {line.reason}"))
+
+    @_read.register
+    def _alternatives(self, line: AlternativesLine) -> None:
+        self._shown = replace(self._shown, is_complete=self._shown.is_complete or line.is_of_system)
 
     @_read.register
     def _panic_line(self, line: PanicLine) -> None:
@@ -202,6 +229,7 @@ class _Reader:
     def _detected(self, line: DetectedLine) -> None:
         # The system has the extension only if the boot CPU has it. `_conclude_extensions` goes on from there.
         self._set_extension(0, line.extension, present=True)
+        self._names(line.capability)
 
     @_read.register
     def _vector_length(self, line: VectorLengthLine) -> None:
@@ -260,6 +288,7 @@ class _Reader:
 
     @_read.register
     def _booted(self, line: BootedLine) -> None:
+        self._booted_secondaries += 1
         self._identify(line.cpu, line)
 
     def _identify(self, cpu: int, line: BootLine | BootedLine) -> None:
@@ -314,6 +343,7 @@ class _Reader:
             vhe_conflicts=frozenset(self._vhe_conflicts),
             left_out=tuple(dict.fromkeys(self._left_out)),
             variations=tuple(self._variations),
+            shown=replace(self._shown, is_complete=self._shown.is_complete or bool(late)),
             hidden_fields=self._hidden_fields,
             panic=self._panic,
             oddities=(*self._oddities, *self._history.oddities),

@@ -9,6 +9,7 @@ import msgspec
 
 from sim.errors import InputError
 from sim.importer.explained_lines import EXPLAINED_KINDS, OldBootLine
+from sim.importer.firmware_lines import FIRMWARE_KINDS, UnknownLine
 from sim.importer.log_formats import Split, split_prefixes, unknown_prefix
 from sim.importer.log_lines import KINDS, BootLine, Hex, LogLine
 from sim.importer.suspend_lines import SUSPEND_KINDS
@@ -19,13 +20,13 @@ _MOST_PIECES = 16
 _NARROWEST_SCREEN = 80
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[78=>c])")
 _LINE_ENDS = re.compile(r"\r+\n?|\n\r+|[\v\f\x85\u2028\u2029]")
-ALL_KINDS = (*EXPLAINED_KINDS, *SUSPEND_KINDS, *KINDS)
+ALL_KINDS: tuple[type[LogLine], ...] = (*EXPLAINED_KINDS, *FIRMWARE_KINDS, *SUSPEND_KINDS, *KINDS, UnknownLine)
 """Every kind of line; of two whose patterns both match, the earlier counts."""
 _PATTERNS = tuple((kind, re.compile(kind.pattern)) for kind in ALL_KINDS)
 _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing"
     "|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot |Error|abling|PM: |Protected|Failed|WARNING|Unable"
-    r'|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer: cp15|Arch|"MESSAGE" ?: ?\['
+    r'|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer: cp15|Arch|KASLR |alternatives: |"MESSAGE" ?: ?\['
 )
 """The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped."""
 _UNIQUE_STAMP = re.compile(r"[1-9]\d*\.\d{6}|0\.\d*[1-9]\d*")
@@ -36,7 +37,7 @@ Lines before the kernel's clock runs are all stamped 0.
 # Lines that only these kernels log. The log of another architecture may have lines like arm64's ("smp: Brought up"), so
 # that it would otherwise be refused for a missing first line, which helps its reader little.
 _OTHER_ARCHITECTURES = {
-    "x86": re.compile(r"x86/\w+: |BIOS-e820: |smpboot: CPU\d|microcode: |RIP: 0010:"),
+    "x86": re.compile(r"x86/\w+: |x86: Booting SMP configuration|BIOS-e820: |smpboot: CPU\d|microcode: |RIP: 0010:"),
     "32-bit Arm": re.compile(
         r"CPU: ARMv[4-7] Processor \[|CPU\d+: thread -?\d+, cpu \d+, socket -?\d+, mpidr |"
         r"CPU\(s\) started in (?:SVC|HYP) mode"

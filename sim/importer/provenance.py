@@ -12,11 +12,13 @@ from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.device_tree import DeviceTree
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.imported import Imported
+from sim.importer.imported_cores import best_known_revision, revision_words
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
 from sim.importer.register_differences import register_differences
 from sim.importer.start_levels import LevelSource, start_levels
+from sim.kernel_release import kernel_release
 from sim.topology import EnableMethod, cpu_list
 
 _OF_BOOT_CPU = {
@@ -27,6 +29,7 @@ _OF_BOOT_CPU = {
 """Sentences on the boot CPU's level in a log that says that levels differ."""
 _LONGEST_TEXT = 100
 _LONGEST_RELEASE = 60
+_MOST_REGISTERS_NAMED = 6
 
 
 def annotated_text(imported: Imported) -> str:
@@ -60,9 +63,12 @@ def _cpu_lines(imported: Imported) -> Iterator[str]:
 
 def _cpu_words(imported: Imported, evidence: CpuEvidence) -> str:
     lengths = imported.lengths[evidence.cpu]
-    parts = [evidence.core_name, "/".join(imported.clusters.paths[evidence.cpu]) or "in no cluster"]
+    revision = "" if evidence.midr is None or evidence.core_of_midr is None else f" {revision_words(evidence.midr)}"
+    parts = [f"{evidence.core_name}{revision}", "/".join(imported.clusters.paths[evidence.cpu]) or "in no cluster"]
     if evidence.capacity is not None:
         parts.append(f"capacity {evidence.capacity}")
+    if evidence.cpu in imported.inferred_late:
+        parts.append("late (inferred: offline)")
     return f"{', '.join(parts)}: {_short(str(lengths))} ({_short(lengths.source)})"
 
 
@@ -78,7 +84,7 @@ def remarks(imported: Imported) -> Iterator[str]:
         folder = _short(imported.sources.sysfs.name) or "/"
         yield f"From {folder}: {len(sysfs.possible)} possible CPUs, as sysfs shows them."
         if log is None:
-            yield "sysfs does not show which CPUs came late: those that are offline are taken to be late."
+            yield from _of_offline_cpus(imported.inferred_late)
     if tree is not None:
         yield from _of_tree(imported, tree)
     if silent := [cpu.cpu for cpu in imported.cpus if cpu.mpidr is None and cpu.midr is None]:
@@ -86,11 +92,22 @@ def remarks(imported: Imported) -> Iterator[str]:
     if imported.sve_is_hidden:
         source = "cpuinfo has" if log is None else "The log has"
         yield f"{source} no SVE, and the CPUs' cores have: simulated as with arm64.nosve."
+    yield from _of_cores(imported)
     if log is not None:
-        yield from _of_registers(log)
+        yield from _of_registers(imported, log)
         yield from _of_levels(log)
         yield from _of_silent_cpus(imported, log)
-        yield from _not_as_it_was(log)
+        yield from _not_as_it_was(imported, log)
+
+
+def _of_offline_cpus(cpus: tuple[int, ...]) -> Iterator[str]:
+    if not cpus:
+        yield "Inferred: all CPUs came early, because all are online: sysfs does not tell when a CPU came."
+        return
+    yield (
+        f"Inferred: late, because sysfs shows them offline: cpu{cpu_list(cpus)}. It does not tell whether a CPU was "
+        "left out of the boot, failed to come, or went offline afterwards."
+    )
 
 
 def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
@@ -104,11 +121,48 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
     elif kernel.stands_for_older:
         older = ".".join(map(str, kernel.in_log))
         yield f"Linux {older} is older than the model, whose {kernel.release} stands for it: its lines are not judged."
+    elif (stand_in := kernel_release(kernel.release).stand_in) is not None:
+        yield f"Nothing is known of Linux {kernel.release} itself: {stand_in}."
     for name, value in kernel.flags.items():
         yield f"The kernel's flag {name} is {'on' if value else 'off'}, because the log shows it."
 
 
-def _of_registers(log: KernelLog) -> Iterator[str]:
+def _of_cores(imported: Imported) -> Iterator[str]:
+    """Yield sentences on the model of CPU features: the sources of registers, and what was inferred from the log."""
+    cores, log, features = imported.cores, imported.machine.log, imported.features
+    if not cores.are_known:
+        yield f"Vector lengths alone are modelled, and no other CPU feature: {cores.why_not}."
+        return
+    kinds = dict.fromkeys(cores.cores.values())
+    yield "All CPU features are modelled, with the values of ID registers from the table of cores."
+    for name in dict.fromkeys(core.name for core in kinds if not core.is_complete):
+        known = sorted({register for core in kinds if core.name == name for register in core.id_registers})
+        yield f"Of {name} {_known_registers(known)}; what is not known is taken to be like the other CPUs here."
+    for name in cores.without_revision:
+        revision = best_known_revision(name)
+        yield f"No source states the revision of {name}: simulated as {revision}, of which most is known."
+    if cores.like_others:
+        yield f"cpu{cpu_list(cores.like_others)} is taken to have the core of the CPU before it."
+    if cores.of_log:
+        yield f"From the log, as SANITY CHECK lines state them: values of {', '.join(sorted(cores.of_log))}."
+    yield from (f"Inferred: {sentence}." for sentence in features.reasons)
+    if log is not None and log.shown.kaslr is None and not imported.scenario.kaslr:
+        yield "The log does not say whether KASLR is on: taken to be off."
+    if features.missing:
+        yield f"The log names, and the model does not: {', '.join(features.missing)}."
+    if features.too_many:
+        yield f"The model names, and the log does not: {', '.join(features.too_many)}."
+
+
+def _known_registers(known: list[str]) -> str:
+    if not known:
+        return "no register is known"
+    if len(known) > _MOST_REGISTERS_NAMED:
+        return f"{len(known)} registers are known"
+    return f"{', '.join(known)} {'is' if len(known) == 1 else 'are'} known"
+
+
+def _of_registers(imported: Imported, log: KernelLog) -> Iterator[str]:
     """Yield sentences on ID registers that differ: which fields, and what the system loses."""
     found = register_differences(log)
     for one in found:
@@ -116,7 +170,9 @@ def _of_registers(log: KernelLog) -> Iterator[str]:
         for field in one.register.fields:
             words = field.late_words if one.is_late else field.words
             yield f"cpu{cpu_list(one.cpus)}{' (late)' if one.is_late else ''}: {register}: {words}."
-    if any(not one.is_simulated for one in found):
+    for sentence in dict.fromkeys(sentence for one in found for sentence in one.register.inferred):
+        yield f"Inferred: {sentence}."
+    if not imported.cores.are_known and any(not one.is_simulated for one in found):
         yield "CPUs of a scenario differ in having SVE or SME only: no other difference of registers is simulated."
 
 
@@ -156,11 +212,13 @@ def _of_silent_cpus(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield f"{untold}, and the command line is not in the log: taken to be left out by maxcpus=."
 
 
-def _not_as_it_was(log: KernelLog) -> Iterator[str]:
+def _not_as_it_was(imported: Imported, log: KernelLog) -> Iterator[str]:
+    lost = {fault.cpu for fault in imported.scenario.faults if fault.never_arrives}
     if log.phase is not Phase.FINAL:
         yield "The log ends before capabilities are final: what it does not mention is unknown."
     for step in log.steps:
-        if step.result is HotplugResult.REFUSED_OTHERWISE and step.cpu not in log.vhe_conflicts:
+        is_refused = step.result is HotplugResult.REFUSED_OTHERWISE and step.cpu not in log.vhe_conflicts
+        if is_refused and imported.cpus[step.cpu].name in lost:
             reason = f"something that is not modelled ({step.other_reason})"
             yield f"cpu{step.cpu} was refused for {reason}: simulated as if it never arrived."
     if log.panic is not None:

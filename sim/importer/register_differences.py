@@ -31,7 +31,9 @@ class DifferingCpus:
 
 def register_differences(log: KernelLog) -> list[DifferingCpus]:
     """Return the registers that differ, in the order of the log."""
-    tables = kernel_tables(kernel_release(modelled_kernel(log).release).series)
+    kernel = modelled_kernel(log)
+    tables = kernel_tables(kernel_release(kernel.release).series)
+    is_own = kernel.in_log is not None and not kernel.stands_for_older
     alike: dict[tuple[str, int, int, bool], set[int]] = {}
     for one in log.variations:
         key = (register_name(one.register, tables), one.boot_value, one.value, one.is_late)
@@ -39,7 +41,15 @@ def register_differences(log: KernelLog) -> list[DifferingCpus]:
     return [
         DifferingCpus(
             tuple(sorted(cpus)),
-            decode_difference(name, boot_value, value, tables, log.hidden_fields.get(name, ())),
+            decode_difference(
+                name,
+                boot_value,
+                value,
+                tables,
+                log.hidden_fields.get(name, ()),
+                is_own=is_own,
+                series=kernel.in_log,
+            ),
             is_late,
         )
         for (name, boot_value, value, is_late), cpus in alike.items()

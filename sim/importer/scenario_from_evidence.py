@@ -7,8 +7,10 @@ order at the end.
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from sim.files.toml_tables import at
+from sim.id_registers import QEMU_MAX, Core
 from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths
 from sim.importer.faults_of_log import faults_of_log
@@ -32,6 +34,7 @@ def linux_topology(
     *,
     vhe: bool = True,
     spin_tables: Container[int] = (),
+    cores: Mapping[int, Core] = MappingProxyType({}),
 ) -> Topology:
     """Return CPUs in Linux's order: a CPU's place is its logical number, and the first CPU boots.
 
@@ -43,6 +46,7 @@ def linux_topology(
         levels: the exception levels at which they started, if a log shows them.
         vhe: True if they can run a kernel at EL2.
         spin_tables: the CPUs that wait in a spin table.
+        cores: each CPU's core where all features are modelled; none where vector lengths are modelled alone.
 
     Raises:
         InputError: a length is not a vector length, or the architecture does not allow a set of lengths.
@@ -59,6 +63,7 @@ def linux_topology(
                 sme_vqs,
                 el=None if levels is None else levels.own_level(evidence.cpu),
                 vhe=vhe,
+                core=cores.get(evidence.cpu, QEMU_MAX),
                 enable_method=EnableMethod.SPIN_TABLE if evidence.cpu in spin_tables else EnableMethod.PSCI,
                 late=evidence.cpu not in early,
                 mpidr=evidence.mpidr,

@@ -15,6 +15,9 @@ from sim.errnos import Errno
 from sim.kernel.printk import KernelPanic, Printk
 from sim.topology import Topology
 
+_NOT_OFF = -110
+"""-ETIMEDOUT, by which ``cpu_psci_cpu_kill`` says that a CPU did not go off in time."""
+
 
 @dataclass(slots=True)
 class SecondaryData:
@@ -26,12 +29,14 @@ class SecondaryData:
     """``status`` is CPU_KILL_ME: the CPU refused itself."""
     panics_because: str = ""
     """``status`` is CPU_PANIC_KERNEL: why the CPU waits for the kernel's panic; empty: it does not."""
+    stays_on: bool = False
+    """Firmware goes on reporting a CPU that refused itself as on."""
     stuck: str = ""
     """``status`` is CPU_STUCK_IN_KERNEL: what the CPU does not support; empty: it is not stuck."""
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
-        return self.task, self.killed, self.panics_because, self.stuck
+        return self.task, self.killed, self.stays_on, self.panics_because, self.stuck
 
 
 class Smp:
@@ -121,8 +126,12 @@ class Smp:
         """
         self._printk.line(f"CPU{number}: failed to come online")
         data.task = None
-        if data.killed:
-            self._killed_line(number)
+        if data.killed and data.stays_on:
+            self._psci_line(number, is_off=False)
+            self._printk.line(f"CPU{number}: may not have shut down cleanly")
+            self._printk.line(f"CPU{number}: is stuck in kernel")
+        elif data.killed:
+            self._psci_line(number, is_off=True)
             self._printk.line(f"CPU{number}: died during early boot")
         elif data.panics_because:
             self._printk.line(f"Kernel panic - not syncing: CPU{number} detected unsupported configuration")
@@ -137,8 +146,17 @@ class Smp:
     def cpu_down(self, number: int) -> int:
         """Mark a CPU as offline, and return the hardware CPU that ran under the number."""
         self._online[number] = False
-        self._killed_line(number)
         return self.runs.pop(number)
 
-    def _killed_line(self, number: int) -> None:
-        self._printk.line(f"psci: CPU{number} killed (polled 0 ms)")
+    def cpu_kill(self, number: int, *, is_off: bool) -> None:
+        """Log whether a CPU that went down is off, as AFFINITY_INFO says; the kernel goes on in either case.
+
+        It asks for a tenth of a second before it says that the CPU may still be on. The model spends no time on that.
+        """
+        self._psci_line(number, is_off=is_off)
+        if not is_off:
+            self._printk.line(f"CPU{number} may not have shut down cleanly: {_NOT_OFF}")
+
+    def _psci_line(self, number: int, *, is_off: bool) -> None:
+        outcome = "killed (polled 0 ms)" if is_off else "may not have shut down cleanly (AFFINITY_INFO reports 0)"
+        self._printk.line(f"psci: CPU{number} {outcome}")

@@ -1,4 +1,4 @@
-"""Firmware as Linux calls it: PSCI CPU_ON, with the faults that a scenario gives it, and SYSTEM_SUSPEND.
+"""Firmware as Linux calls it: PSCI CPU_ON and CPU_OFF, with the faults that a scenario gives them, and SYSTEM_SUSPEND.
 
 Source: the Arm Power State Coordination Interface; drivers/firmware/psci/psci.c for the errnos.
 """
@@ -54,9 +54,19 @@ class _FaultsOfCpu:
         """Return the number of calls, up to the number after which all calls are alike."""
         return min(self.calls, self._decided_by)
 
+    @property
+    def that_stays_on(self) -> Fault | None:
+        """The first fault that keeps the CPU on when it calls CPU_OFF."""
+        return next((fault for fault in self._faults if fault.stays_on), None)
+
     def of_next_call(self) -> Fault | None:
         """Count a call of CPU_ON, and return the fault that concerns it."""
         self.calls += 1
+        return self.of_last_call
+
+    @property
+    def of_last_call(self) -> Fault | None:
+        """The fault that concerns the last CPU_ON, and the CPU_OFF that follows it."""
         place = bisect_right(self._faults, self.calls, key=_first) - 1
         return self._faults[place] if place >= 0 and self._faults[place].concerns(self.calls) else None
 
@@ -81,11 +91,14 @@ class Psci:
         self._on: set[int] = {0}
         self._released: set[int] = set()
         """The CPUs that left a spin table: PSCI knows nothing of them."""
+        self._stuck: set[int] = set()
+        """The CPUs that called CPU_OFF and stay on by a fault."""
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
         calls = tuple(of_cpu.snapshot() for of_cpu in self._faults.values())
-        return tuple(sorted(self._awaited)), tuple(sorted(self._on)), tuple(sorted(self._released)), calls
+        sets = (self._awaited, self._on, self._released, self._stuck)
+        return *(tuple(sorted(numbers)) for numbers in sets), calls
 
     def cpu_on(self, number: int) -> CpuOn:
         """Answer CPU_ON for a CPU.
@@ -102,8 +115,14 @@ class Psci:
         pending = number in self._awaited and (fault is None or fault.last is None)
         if pending or number in self._on:
             name = "ON_PENDING" if pending else "ALREADY_ON"
-            return CpuOn(CPU_ON_ERRORS[name], arrives=False, answer=CpuOnAnswer(name))
+            return CpuOn(
+                CPU_ON_ERRORS[name], arrives=False, answer=CpuOnAnswer(name), fault=self._fault_of_stuck(number)
+            )
         return self._started(number, fault)
+
+    def _fault_of_stuck(self, number: int) -> Fault | None:
+        """Return the fault that keeps a CPU on which called CPU_OFF; None if it called none."""
+        return self._faults[number].that_stays_on if number in self._stuck else None
 
     def release(self, number: int) -> CpuOn:
         """Let a CPU out of its spin table: nothing is answered, and it is not known to be on its way."""
@@ -131,6 +150,12 @@ class Psci:
         self._awaited.discard(number)
         self._on.add(number)
 
-    def off(self, number: int) -> None:
-        """Record that a CPU called CPU_OFF."""
-        self._on.discard(number)
+    def off(self, number: int) -> bool:
+        """Record that a CPU called CPU_OFF; return True if AFFINITY_INFO then says that it is off."""
+        of_cpu = self._faults.get(number)
+        fault = None if of_cpu is None or not of_cpu.calls else of_cpu.of_last_call
+        if fault is not None and fault.stays_on:
+            self._stuck.add(number)
+        else:
+            self._on.discard(number)
+        return number not in self._on

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sim import rules
 from sim.arguments import checked
+from sim.errors import InputError
 from sim.facts import Buffers
 from sim.kernel.save_area import Save
 from sim.machine.memory import Extent
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.patches import Patch
 
 _WIDTH_IN, _ROW_IN = 11.0, 0.66
+_INSET_IN = 1.6
+_INSET_BYTES = -16.0, 48.0
+"""The bytes that the magnified header is drawn with: as many as it has before it, and twice as many behind."""
 _MAX_SAVES = 8
 """The number of saves above which a picture has more rows than a page."""
 _MARGIN = 0.04
@@ -65,10 +69,14 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
     """Draw the saves of the host's registers, each beside its CPU's buffer and the memory around it, to scale.
 
     Bytes count from the start of the saving CPU's own run of pages, which begins with the header. Of more than eight
-    different saves the first eight are drawn, beginning with those that write outside.
+    different saves the first eight are drawn, beginning with those that write outside. The header, which would be too
+    small to see, is drawn once more at the right, magnified.
 
     Args:
         outcome: the outcome of `boot()`.
+
+    Raises:
+        InputError: there is nothing to draw: no buffers, or no save.
 
     >>> from sim import boot, read_scenario
     >>> plot_buffers(boot(read_scenario("bug")))  # doctest: +ELLIPSIS
@@ -77,8 +85,8 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
     saves = shown_saves(outcome)
     buffers = outcome.facts.buffers
     if buffers is None or not saves:
-        why = "no buffers for the host's SVE registers" if buffers is None else "no guest made a save"
-        return style.new_picture(_WIDTH_IN, 0.2, outcome.scenario.name or "buffers", f"there is nothing to show: {why}")
+        why = "there are no buffers for the host's SVE registers" if buffers is None else "no guest made a save"
+        raise InputError(f"buffers cannot be drawn: {why}")
     labels = [_label(outcome, save) for save in saves]
     labels_in = max(style.text_width_in(line, style.SMALL_PT) for label in labels for line in label.split("\n")) + 0.3
     handles = _handles(outcome, saves)
@@ -86,20 +94,32 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
     picture = style.new_picture(
         _WIDTH_IN, _ROW_IN * len(saves) + below_in, outcome.scenario.name or "buffers", _subtitle(outcome, buffers)
     )
-    width_in = _WIDTH_IN - labels_in - 0.35
-    axes = style.axes_at(picture, labels_in, below_in, width_in, _ROW_IN * len(saves))
+    width_in, height_in = _WIDTH_IN - labels_in - _INSET_IN - 0.6, _ROW_IN * len(saves)
     first, end = _range(saves, buffers)
-    axes.set_xlim(first, end)
-    axes.set_ylim(len(saves) - 0.5, -0.5)
+    axes = style.axes_at(picture, labels_in, below_in, width_in, height_in)
+    _draw(axes, outcome, saves, (first, end), width_in)
     axes.set_yticks(range(len(saves)), labels, parse_math=False)
-    axes.tick_params(axis="y", length=0)
-    for row, save in enumerate(saves):
-        _draw_memory(axes, outcome, save, row, width_in / (end - first))
-        _draw_save(axes, save, buffers, row)
     _label_bytes(axes, saves, buffers, (end - first) / width_in)
     axes.set_xlabel("bytes from the start of the CPU's own buffer", size=style.SMALL_PT)
+    inset = style.axes_at(picture, labels_in + width_in + 0.35, below_in, _INSET_IN, height_in)
+    _draw(inset, outcome, saves, _INSET_BYTES, _INSET_IN)
+    inset.set_yticks([])
+    inset.set_xticks([0, rules.HEADER_BYTES])
+    inset.set_xlabel("the header, magnified", size=style.SMALL_PT)
     style.legend(picture, handles, 0.15, 0.08, _WIDTH_IN - 0.3)
     return picture
+
+
+def _draw(axes: "Axes", outcome: Outcome, saves: list[Save], shown: tuple[float, float], width_in: float) -> None:
+    """Draw a row for each save, between the first and the last byte shown."""
+    buffers = outcome.facts.buffers
+    assert buffers is not None
+    axes.set_xlim(*shown)
+    axes.set_ylim(len(saves) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    for row, save in enumerate(saves):
+        _draw_memory(axes, outcome, save, row, width_in / (shown[1] - shown[0]))
+        _draw_save(axes, save, buffers, row)
 
 
 def shown_saves(outcome: Outcome) -> list[Save]:
@@ -183,7 +203,12 @@ def _range(saves: list[Save], buffers: Buffers) -> tuple[float, float]:
 
 def _handles(outcome: Outcome, saves: list[Save]) -> "list[Patch | Line2D]":
     """Return the entries of the legend."""
-    handles: list[Patch | Line2D] = [style.patch(kind.label, kind.colour) for kind in (*Part, *Written)]
+    buffers = outcome.facts.buffers
+    assert buffers is not None
+    drawn = {stretch.kind for save in saves for stretch in hits(save, buffers)}
+    handles: list[Patch | Line2D] = [
+        style.patch(kind.label, kind.colour) for kind in (*Part, *Written) if isinstance(kind, Part) or kind in drawn
+    ]
     handles.append(style.line("the CPU's own run of pages", style.BLACK))
     if any(save.panicked for save in saves):
         handles.append(style.sign("the store that panics", "*", style.RED))

@@ -43,7 +43,7 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     height_in = _ROW_IN * len(rows)
     headings_in = 0.3 + longest_in * _SLANT
     title = comparison.scenario.name or "designs"
-    subtitle = f"Linux {comparison.scenario.kernel_words}, KVM {comparison.scenario.kvm_mode}, by design"
+    subtitle = _subtitle(comparison)
     picture = style.new_picture(width_in, height_in + headings_in + 0.6, title, subtitle)
     bars = style.axes_at(picture, labels_in, 0.55, _BARS_IN, height_in)
     _draw_bars(bars, rows, labels)
@@ -54,6 +54,19 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     else:
         bars.set_title("no hazard under any design", size=style.TEXT_PT, loc="left")
     return picture
+
+
+def _subtitle(comparison: Comparison) -> str:
+    """Return the settings that all rows share."""
+    scenario, rows = comparison.scenario, comparison.design_rows
+    told = [f"Linux {scenario.kernel_words}", f"KVM {scenario.kvm_mode}"]
+    if scenario.has_pkvm:
+        relays, memories = {row.relay for row in rows}, {row.memory for row in rows}
+        told += [f"relay {one}" for one in relays if len(relays) == 1]
+        told += [f"memory {one}" for one in memories if len(memories) == 1]
+    if scenario.topology.hypothetical:
+        told.append("hypothetical: no system known to us mixes lengths like this")
+    return ", ".join(told)
 
 
 def _labels(rows: "list[DesignRow]") -> list[str]:

@@ -1,4 +1,4 @@
-"""A time axis with compressed gaps, on which steps of microseconds and waits of seconds can be seen at once.
+"""A time axis: to scale, or with compressed gaps, on which microseconds and seconds can be seen at once.
 
 A plain logarithmic axis would not do: it compresses what comes late, and a boot has short steps at its end too. So the
 gap between two neighbouring moments is compressed, wherever it lies.
@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
+_BREAK_NS = 1_000_000
+"""The length from which a compressed gap is marked as broken, in ns: a thousand times the logarithm's unit."""
 _UNIT_NS = 1_000
 """The scale of the logarithm, in ns: gaps far below 1 us are drawn to scale, longer gaps by their logarithm."""
 _MIN_PHASE_SHARE = 0.12
@@ -24,10 +26,17 @@ class TimeScale:
     Args:
         moments_ns: the moments at which something happens.
         phases_ns: the start and end of each phase; phases follow each other.
+        linear: draw time to scale instead.
     """
 
-    def __init__(self, moments_ns: Iterable[int], phases_ns: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(
+        self, moments_ns: Iterable[int], phases_ns: Sequence[tuple[int, int]] = (), *, linear: bool = False
+    ) -> None:
         self._moments_ns = sorted({0, *moments_ns})
+        self._linear = linear
+        if linear:
+            self._places = [moment / _UNIT_NS for moment in self._moments_ns]
+            return
         gaps = [(before, math.log2(1 + (after - before) / _UNIT_NS)) for before, after in pairwise(self._moments_ns)]
         factors = _factors([sum(gap for start, gap in gaps if first <= start < last) for first, last in phases_ns])
         self._places = [0.0]
@@ -48,6 +57,10 @@ class TimeScale:
         start_ns, stop_ns = self._moments_ns[index : index + 2]
         start, stop = self._places[index : index + 2]
         return start + (stop - start) * (time_ns - start_ns) / (stop_ns - start_ns)
+
+    def breaks(self) -> list[tuple[int, int]]:
+        """Return the start and the end of each compressed gap of 1 ms or more; none where time is drawn to scale."""
+        return [] if self._linear else [gap for gap in pairwise(self._moments_ns) if gap[1] - gap[0] >= _BREAK_NS]
 
     def ticks(self, distance: float) -> list[int]:
         """Return the moments to label, at least a distance apart on the axis: the most important that have room."""

@@ -11,7 +11,7 @@ from sim.plot import style
 from sim.plot.picture_rows import MAX_CPUS, cpu_rows
 from sim.plot.time_axis import TimeScale
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, hazard_marks, timeline
-from sim.units import seconds
+from sim.units import duration, seconds
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
@@ -40,6 +40,10 @@ _BORDERED = {SpanKind.PHASE, SpanKind.LOCK_HELD}
 _HALF = {SpanKind.ONLINE: 0.22, SpanKind.WAITED_FOR: 0.26}
 """Half the height of the spans that lie below other spans, as a share of the lane's height."""
 _HALF_OF_OTHERS = 0.38
+_MIN_BORDERED_IN = 0.05
+"""The width below which the narrowest bar of a lane leaves all its bars without edges, in inches."""
+_DURATIONS_IN = 0.16
+"""The room above the lanes for the durations of compressed gaps, in inches."""
 _MIN_LETTERS = 4
 """The number of letters below which the shortened name of a phase says nothing, and is left out."""
 SIGNS = {
@@ -59,47 +63,52 @@ SIGNS = {
 
 @style.styled
 @checked
-def plot_boot(outcome: Outcome) -> style.Picture:
+def plot_boot(outcome: Outcome, *, linear: bool = False) -> style.Picture:
     """Draw a boot as lanes over time.
 
     The time axis is not to scale: gaps between events are drawn by their logarithm, so that 2 us and 5 s can both be
-    seen. The black line is the critical path: the waits whose sum is the length of the boot. Above 256 CPUs the CPUs
-    of a cluster share a lane.
+    seen. A gap of 1 ms or more has a break mark on the axis, and its duration above the lanes where there is room. The
+    black line is the critical path: the waits whose sum is the length of the boot. Above 256 CPUs the CPUs of a cluster
+    share a lane.
 
     Args:
         outcome: the outcome of `boot()`.
+        linear: draw time to scale.
 
     >>> from sim import boot, read_scenario
     >>> plot_boot(boot(read_scenario("bug")))  # doctest: +ELLIPSIS
-    <Picture size ... with 1 Axes>
+    <Picture size ...>
     """
-    return _Drawing(outcome).picture
+    return _Drawing(outcome, linear=linear).picture
 
 
 class _Drawing:
     """A picture in the making: the lanes' rows, the time axis, and the axes to draw on."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, *, linear: bool) -> None:
         lanes = timeline(outcome)
         lanes.marks.extend(hazard_marks(outcome))
         rows = cpu_rows(outcome.scenario.topology)
         self._row_of: dict[Lane, int] = {BOOT: 0, LOCK: 1}
         self._row_of |= {cpu: number for number, row in enumerate(rows, 2) for cpu in row.cpus}
         self._labels = [BOOT, LOCK, *(row.label for row in rows)]
-        self._scale = TimeScale(moments(lanes), phases(lanes))
+        self._scale = TimeScale(moments(lanes), phases(lanes), linear=linear)
         path = path_of(outcome)
         self._end_ns = lanes.end_ns
-        self._axis = axis_of(path)
+        self._axis = axis_of(path, linear=linear)
         lane_in = next((height for limit, height in _HEIGHTS_IN if len(rows) <= limit), _HEIGHTS_IN[-1][1])
         # A scenario's names may be long: the lanes keep most of the width.
         labels_in = min(2.4, max(style.text_width_in(label, style.SMALL_PT) for label in self._labels)) + 0.2
-        width_in = _WIDTH_IN - labels_in - 0.35
+        self._width_in = width_in = _WIDTH_IN - labels_in - 0.35
         handles = _handles(lanes, has_path=path is not None)
         below_in = 0.55 + style.legend_height_in(handles, _WIDTH_IN - 0.3)
         height_in = lane_in * len(self._labels)
-        self.picture = style.new_picture(_WIDTH_IN, height_in + below_in, _title(outcome), _subtitle(outcome, path))
+        above_in = _DURATIONS_IN if self._scale.breaks() else 0.0
+        whole_in = height_in + below_in + above_in
+        self.picture = style.new_picture(_WIDTH_IN, whole_in, _title(outcome), _subtitle(outcome, path))
         self._axes = style.axes_at(self.picture, labels_in, below_in, width_in, height_in)
         self._prepare(labels_in, width_in)
+        self._draw_breaks()
         self._draw(lanes)
         if path is not None:
             self._draw_path(path)
@@ -120,6 +129,31 @@ class _Drawing:
             axes.axvline(self._scale.place(tick), color=style.PALE, linewidth=0.6, zorder=0)
         axes.axhline(1.5, color=style.LIGHT, linewidth=0.6)
 
+    def _draw_breaks(self) -> None:
+        """Mark the compressed gaps on the axis, with their durations above the lanes."""
+        axes = self._axes
+        for start_ns, end_ns in self._scale.breaks():
+            start, end = self._scale.place(start_ns), self._scale.place(end_ns)
+            middle, bottom = (start + end) / 2, len(self._labels) - 0.5
+            # The sign lies on a piece of paper, which cuts the axis.
+            paper = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6}
+            axes.text(middle, bottom, "//", size=style.SMALL_PT, ha="center", va="center", color=style.GREY, bbox=paper)
+            words = _about(end_ns - start_ns)
+            if style.text_width_in(words, style.SMALL_PT) < self._in(end - start):
+                axes.annotate(
+                    words,
+                    (middle, -0.5),
+                    (0, 2),
+                    textcoords="offset points",
+                    size=style.SMALL_PT,
+                    ha="center",
+                    color=style.GREY,
+                )
+
+    def _in(self, width: float) -> float:
+        """Return a width on the axis in inches."""
+        return width / (self._scale.end or 1.0) * self._width_in
+
     def _draw(self, lanes: Timeline) -> None:
         by_row: dict[tuple[int, SpanKind], list[Span]] = {}
         for span in lanes.spans:
@@ -138,13 +172,16 @@ class _Drawing:
     def _draw_spans(self, row: int, kind: SpanKind, spans: list[Span], order: int) -> None:
         half = _HALF.get(kind, _HALF_OF_OTHERS)
         hatch = _HATCHES.get(kind, "")
+        bars = list(self._merged(spans))
+        # The edges of many narrow bars would hide the bars themselves.
+        bordered = kind in _BORDERED and min(self._in(width) for _, width in bars) >= _MIN_BORDERED_IN
         self._axes.broken_barh(
-            list(self._merged(spans)),
+            bars,
             (row - half, 2 * half),
             facecolor=COLOURS[kind],
             hatch=hatch,
-            edgecolor=style.ORANGE if hatch else style.PAPER if kind in _BORDERED else "none",
-            linewidth=1.0 if kind in _BORDERED else 0.3,
+            edgecolor=style.ORANGE if hatch else style.PAPER if bordered else "none",
+            linewidth=1.0 if bordered else 0.3,
             zorder=order,
         )
 
@@ -178,8 +215,7 @@ class _Drawing:
 
     def _name_phase(self, span: Span) -> None:
         start, end = self._scale.place(span.start_ns), self._scale.place(span.end_ns)
-        width_in = (end - start) / (self._scale.end or 1) * self._axes.get_position().width * _WIDTH_IN
-        name = style.shortened(span.detail, width_in - 0.06, style.SMALL_PT)
+        name = style.shortened(span.detail, self._in(end - start) - 0.06, style.SMALL_PT)
         if len(name) >= _MIN_LETTERS:
             middle = (start + end) / 2
             self._axes.text(middle, 0, name, size=style.SMALL_PT, ha="center", va="center", zorder=15, parse_math=False)
@@ -193,11 +229,16 @@ class _Drawing:
         self._axes.plot(places, rows, drawstyle="steps-pre", color=style.BLACK, linewidth=0.9, zorder=12)
 
 
-def axis_of(path: CriticalPath | None) -> str:
+def _about(duration_ns: int) -> str:
+    """Return a duration with two digits."""
+    return duration(round(duration_ns, 2 - len(str(duration_ns))))
+
+
+def axis_of(path: CriticalPath | None, *, linear: bool = False) -> str:
     """Return the label of the time axis. A boot by a schedule has no critical path, and counts steps."""
     if path is None:
         return "steps of the schedule, with the log's timestamps: 0.000001 a step"
-    return "time in seconds, as in the log; long gaps are compressed"
+    return "time in seconds, as in the log" + ("" if linear else "; long gaps are compressed")
 
 
 def phases(lanes: Timeline) -> list[tuple[int, int]]:

@@ -1,17 +1,17 @@
-"""A topology as a picture: clusters as nested boxes, and CPUs as squares coloured by their largest vector length."""
+"""A topology as a picture: clusters as nested boxes, and CPUs as squares coloured by their vector lengths."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import ceil, sqrt
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sim.arguments import checked
 from sim.plot import style
 from sim.scenario import LateBecause, Scenario
-from sim.topology import Cpu, Topology
+from sim.topology import Topology
 from sim.units import counted
-from sim.vectors import bits_from_vq, largest_vq
+from sim.vectors import VectorType, bits_from_vq, braces, largest_vq
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,17 @@ _LENGTH_COLOURS = {1: style.SKY, 2: style.BLUE, 4: style.GREEN, 8: style.ORANGE,
 _LATE_EDGES: dict[LateBecause, Literal["--", ":"]] = {LateBecause.MAXCPUS: "--", LateBecause.LISTED_LATER: ":"}
 _OTHER_COLOURS = (style.PINK, style.YELLOW)
 """The colours of other lengths, which are rare: of even and of odd VQ."""
+_PALETTE = (*_LENGTH_COLOURS.values(), *_OTHER_COLOURS)
+_DARK = {style.BLUE, style.RED, style.GREEN, style.GREY}
+"""The colours on which text is white."""
+
+
+class _Colour(NamedTuple):
+    """The look of CPUs with a set of lengths, and its entry in the legend."""
+
+    label: str
+    colour: str
+    hatch: str
 
 
 @dataclass
@@ -45,8 +56,9 @@ class _Box:
 @style.styled
 @checked
 def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture:
-    """Draw clusters and CPUs, each CPU with its logical number.
+    """Draw clusters and CPUs, each CPU with its logical number, coloured by its lengths of SVE.
 
+    Where a CPU has SME, the lower half of each square has the colour of its streaming lengths, with hatching.
     The boot CPU has a bold edge. Of the late CPUs, those that firmware lists later have a dotted edge; those that
     ``maxcpus=`` leaves out, as a scenario may, have a dashed edge. Above 256 CPUs, CPUs of a cluster that are alike
     share a square, which says how many they are. Where there are more than 64 clusters, the innermost are left out.
@@ -63,7 +75,7 @@ def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture
     late = _late(system)
     drawing = _Drawing(topology, late)
     root = drawing.root
-    handles = [style.patch(label, colour) for label, colour in drawing.colours.values()]
+    handles = [style.patch(one.label, one.colour, one.hatch) for one in drawing.colours.values()]
     handles += [
         style.patch("boot CPU", style.PAPER, edgecolor=style.BLACK, linewidth=1.6),
         *(
@@ -99,8 +111,10 @@ class _Drawing:
         self._topology, self._late = topology, late
         self._counted = len(topology.cpus) > _MAX_NUMBERED_CPUS
         self._depth = _depth(topology) if self._counted else max(len(cpu.clusters) for cpu in topology.cpus)
-        self._vqs = _vqs_of(topology)
-        self.colours = _colours(topology, self._vqs)
+        self._types = [one for one in VectorType if any(cpu.usable_vqs(one) for cpu in topology.cpus)] or [
+            VectorType.SVE
+        ]
+        self.colours = {key: colour for one in self._types for key, colour in _colours(topology, one).items()}
         self._alike = Counter(map(self._kind, range(len(topology.cpus))))  # needs the depth and the late CPUs
         self.root = self._boxes()
         _measure(self.root, _MAX_WIDTH_IN - 0.3)
@@ -117,7 +131,8 @@ class _Drawing:
     def _kind(self, number: int) -> tuple[object, ...]:
         """Return the data that CPUs have in common if they share a square."""
         cpu = self._topology.logical[number]
-        return cpu.clusters[: self._depth], self._vqs(cpu), self._late.get(number), number == 0
+        lengths = tuple(cpu.usable_vqs(one) for one in self._types)
+        return cpu.clusters[: self._depth], lengths, self._late.get(number), number == 0
 
     def _boxes(self) -> _Box:
         """Return the box around all boxes; where CPUs share squares, the first CPU of each kind stands for all."""
@@ -163,28 +178,40 @@ class _Drawing:
 
         left, top = corner
         because = self._late.get(number)
-        _, colour = self.colours[largest_vq(self._vqs(self._topology.logical[number]))]
-        square = Rectangle(
+        cpu, part_in = self._topology.logical[number], (_CPU_IN - 0.06) / len(self._types)
+        for place, vector_type in enumerate(self._types):
+            colour = self.colours[vector_type, cpu.usable_vqs(vector_type) or 0]
+            part = Rectangle(
+                (left + 0.03, top + 0.03 + place * part_in),
+                _CPU_IN - 0.06,
+                part_in,
+                facecolor=colour.colour,
+                hatch=colour.hatch,
+                edgecolor=style.PAPER if colour.hatch else "none",
+                linewidth=0.0,
+            )
+            axes.add_patch(part)
+        edge = Rectangle(
             (left + 0.03, top + 0.03),
             _CPU_IN - 0.06,
             _CPU_IN - 0.06,
-            facecolor=colour,
+            facecolor="none",
             edgecolor=style.BLACK,
             linewidth=1.8 if number == 0 else 0.0 if because is None else 0.8,
             linestyle="-" if because is None else _LATE_EDGES[because],
         )
-        axes.add_patch(square)
+        axes.add_patch(edge)
         # The boot CPU is always a square of its own, with its number.
         label = f"{self._alike[self._kind(number)]:,}x" if self._counted and number else str(number)
-        dark = colour in {style.BLUE, style.RED, style.GREEN, style.GREY}
+        upper = self.colours[self._types[0], cpu.usable_vqs(self._types[0]) or 0].colour
         axes.text(
             left + _CPU_IN / 2,
-            top + _CPU_IN / 2,
+            top + 0.03 + part_in / 2,
             label,
             size=style.SMALL_PT,
             ha="center",
             va="center",
-            color=style.WHITE if dark else style.INK,
+            color=style.WHITE if upper in _DARK else style.INK,
         )
 
 
@@ -242,21 +269,24 @@ def _measure(box: _Box, room_in: float) -> None:
     box.height_in = height_in + line_height_in + 2 * _PAD_IN + (_NAME_IN if box.name else 0.0)
 
 
-def _vqs_of(topology: Topology) -> Callable[[Cpu], int]:
-    """Return a function from a CPU to the lengths that colour it: of SVE, or of SME where no CPU has SVE."""
-    if any(cpu.usable_sve_vqs for cpu in topology.cpus):
-        return lambda cpu: cpu.usable_sve_vqs or 0
-    return lambda cpu: cpu.usable_sme_vqs or 0
+def _colours(topology: Topology, vector_type: VectorType) -> "dict[tuple[VectorType, int], _Colour]":
+    """Return the look of each set of lengths that a CPU has, by type and set; 0 stands for no lengths.
+
+    A set has the colour of its largest length, and sets with the same largest length differ in it and in their label.
+    """
+    sets = sorted({cpu.usable_vqs(vector_type) or 0 for cpu in topology.cpus}, key=lambda vqs: (largest_vq(vqs), vqs))
+    often = Counter(map(largest_vq, sets))
+    hatch = "////" if vector_type is VectorType.SME else ""
+    free = iter([one for one in _PALETTE if one not in {_of_length(vq) for vq in often}] + [style.GREY] * len(sets))
+    looks, taken = {}, set[str]()
+    for vqs in sets:
+        vq = largest_vq(vqs)
+        told = f"to {bits_from_vq(vq)} bits" if often[vq] == 1 else f"{braces(vqs)} bits"
+        colour = style.LIGHT if not vqs else _of_length(vq) if _of_length(vq) not in taken else next(free)
+        taken.add(colour)
+        looks[vector_type, vqs] = _Colour(f"{vector_type} {told}" if vqs else f"no {vector_type}", colour, hatch)
+    return looks
 
 
-def _colours(topology: Topology, vqs: Callable[[Cpu], int]) -> dict[int, tuple[str, str]]:
-    """Return the label and the colour of each largest length that a CPU has, by VQ; VQ 0 stands for no lengths."""
-    largest = sorted({largest_vq(vqs(cpu)) for cpu in topology.cpus})
-    of_sme = not any(cpu.usable_sve_vqs for cpu in topology.cpus) and largest != [0]
-    extension = "SME" if of_sme else "SVE"
-    return {
-        vq: (f"{extension} to {bits_from_vq(vq)} bits", _LENGTH_COLOURS.get(vq, _OTHER_COLOURS[vq % 2]))
-        if vq
-        else (f"no {extension}", style.LIGHT)
-        for vq in largest
-    }
+def _of_length(vq: int) -> str:
+    return _LENGTH_COLOURS.get(vq, _OTHER_COLOURS[vq % 2])

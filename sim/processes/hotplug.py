@@ -156,7 +156,7 @@ class Hotplug:
         if self._smp.is_online(number):
             return Errno.OK
         bring_up.data.task = number
-        bring_up.data.killed = False
+        bring_up.data.killed = bring_up.data.stays_on = False
         bring_up.data.panics_because = bring_up.data.stuck = ""
         start = self._cpu_on if self._system.scenario.has_hotplug(number) else self._release
         error = yield from start(number, bring_up)
@@ -319,7 +319,7 @@ class Hotplug:
     def _refuse(self, hw_cpu: int, task: int, refusal: Refusal, bring_up: _BringUp) -> None:
         """Let a CPU die that refused itself, and record why."""
         self._smp.cpu_die_early(task, hw_cpu, bring_up.data)
-        self._system.psci.off(hw_cpu)
+        bring_up.data.stays_on = not self._system.psci.off(hw_cpu)
         event = self._printk.event(EventKind.REFUSED, task, RefusedBy(refusal.feature, refusal.reason))
         self._recorder.refused.append(Refused(self._env.now_ns, task, hw_cpu, refusal, event))
         self._recorder.states[task] = CpuState.REFUSED
@@ -359,7 +359,8 @@ class Hotplug:
             return Errno.EOPNOTSUPP
         yield self._system.wait(self._system.scenario.latencies.cpu_off, StepKind.CPU_OFF, number)
         # CPU_OFF concerns the hardware that ran under the number.
-        self._system.psci.off(self._smp.cpu_down(number))
+        is_off = self._system.psci.off(self._smp.cpu_down(number))
+        self._smp.cpu_kill(number, is_off=is_off)
         self._recorder.states[number] = CpuState.OFFLINE
         self._printk.event(EventKind.OFFLINE, number)
         return Errno.OK

@@ -13,7 +13,7 @@ from sim.arguments import checked
 from sim.causes.critical_path import CriticalPath
 from sim.hazard_kinds import KINDS, Hazard
 from sim.outcome import Outcome
-from sim.plot.buffers_picture import plot_buffers
+from sim.plot.buffers_picture import plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
 from sim.plot.lengths_picture import plot_lengths
 from sim.plot.timeline_picture import path_of, plot_boot
@@ -92,11 +92,17 @@ def boot_page(outcome: Outcome) -> str:
         "events_in_all": len(outcome.facts.events),
         "topology": picture(plot_topology(outcome.scenario), repr(outcome.scenario.topology)),
         "lengths": picture(plot_lengths(outcome), "CPUs by vector lengths"),
-        "buffers": picture(plot_buffers(outcome), "the bytes that saves write, beside pKVM's buffers"),
-        "has_buffers": outcome.facts.buffers is not None,
+        "buffers": _buffers(outcome),
         "designs": _designs(outcome),
     }
     return _render("boot.html", page)
+
+
+def _buffers(outcome: Outcome) -> Markup | None:
+    """Return the picture of the saves beside pKVM's buffers; None where there is nothing to draw."""
+    if outcome.facts.buffers is None or not shown_saves(outcome):
+        return None
+    return picture(plot_buffers(outcome), "the bytes that saves write, beside pKVM's buffers")
 
 
 @checked

@@ -7,20 +7,24 @@ from rich.console import Console
 from sim.cores import core_names, known_core
 from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.scenario_file import read_scenario
-from sim.files.shipped_scenarios import shipped
+from sim.files.shipped_scenarios import shipped, shipped_spaces
+from sim.files.space_file import read_space
 from sim.hazard_kinds import HazardKind
-from sim.kernel_flags import FLAGS, FlagFacts, kernel_flags
-from sim.kernel_release import DEFAULT, OLDEST, RECORDED, kernel_release
+from sim.kernel_flags import FLAGS, FlagFacts, Landing, kernel_flags
+from sim.kernel_release import DEFAULT, MODELLED, OLDEST, RECORDED, kernel_release
+from sim.prove.properties import PROPERTIES
 from sim.show.console import Layout, heading, line, table
 
 
 def show_catalogue(console: Console, parts: Sequence[str]) -> None:
-    """Print the named parts of the catalogue (topologies, designs, kernels, hazards, cores); without names, all."""
+    """Print the named parts of the catalogue, without names all parts."""
     printers = {
         "topologies": _topologies,
+        "spaces": _spaces,
         "designs": _designs,
         "kernels": _kernels,
         "hazards": _hazards,
+        "properties": _properties,
         "cores": _cores,
     }
     for index, part in enumerate(name for name in printers if name in parts or not parts):
@@ -35,7 +39,20 @@ def _topologies(console: Console) -> None:
         for stem, scenario in scenarios.items()
     ]
     table(console, {"name": "left", "CPUs": "right", "description": "wrap"}, rows)
-    line(console, "* hypothetical: no shipping system mixes CPUs with different vector lengths")
+    line(console, "* hypothetical: no system known to us mixes CPUs with different vector lengths")
+
+
+def _spaces(console: Console) -> None:
+    spaces = {file.stem: read_space(file) for file in shipped_spaces()}
+    rows = [
+        (stem, f"{space.cpus:,}", f"{space.points:,}", f"{len(space.settings):,}") for stem, space in spaces.items()
+    ]
+    table(console, {"name": "left", "CPUs": "right", "systems": "right", "settings": "right"}, rows)
+
+
+def _properties(console: Console) -> None:
+    rows = [(one.name, one.statement) for one in PROPERTIES.values()]
+    table(console, {"property": "left", "statement": "wrap"}, rows)
 
 
 def _designs(console: Console) -> None:
@@ -57,12 +74,16 @@ def _choices(design: Design) -> list[str]:
 
 def _kernels(console: Console) -> None:
     rows = []
-    for name in (*RECORDED[:1], "6.10", "6.11", *RECORDED[1:]):
+    for name in MODELLED:
         flags = kernel_flags(kernel_release(name))
         notes = ["recorded boots"] * (name in RECORDED) + ["the default"] * (name == DEFAULT)
         rows.append((name, flags.own_design or "no buffers yet", "used" if flags.sme else "not used", ", ".join(notes)))
     table(console, {"series": "left", "pKVM's design": "left", "SME": "left", "notes": "left"}, rows)
-    line(console, "A series stands for its newest point release; a release, such as 6.12.117, has its own backports.")
+    line(
+        console,
+        "A series stands for its newest point release; a release, such as 6.12.117, has its own backports, and a "
+        "release candidate what came up to it. A note of the boot names what is not known of a release.",
+    )
     console.print()
     for name, facts in FLAGS.items():
         line(console, f"{name}: {facts.meaning}")
@@ -80,10 +101,16 @@ def _releases(facts: FlagFacts) -> str:
     return "; ".join([*spans, *backports, *builds])
 
 
-def _span(since: tuple[int, int], before: tuple[int, int] | None) -> str:
-    first = "" if since <= OLDEST else f"from {since[0]}.{since[1]}"
-    last = "" if before is None else f"before {before[0]}.{before[1]}"
+def _span(since: Landing, before: Landing | None) -> str:
+    first = "" if since <= OLDEST else f"from {_landing(since)}"
+    last = "" if before is None else f"before {_landing(before)}"
     return f"{first} {last}".strip() or "always"
+
+
+def _landing(landing: Landing) -> str:
+    """Name the release that brought a change: the candidate if it came after the merge window."""
+    major, minor, *candidate = landing
+    return f"{major}.{minor}" + "".join(f"-rc{number}" for number in candidate if number > 1)
 
 
 def _hazards(console: Console) -> None:

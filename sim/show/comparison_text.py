@@ -14,11 +14,13 @@ from sim.study.comparison_rows import ClusterRow, DesignRow
 
 _MAX_CLUSTERS = 4
 """The number of clusters above which their host VLs are counted, and not listed by name."""
-_LEGEND = (
-    "*: the scenario's own design. late CPUs: refused, by the kernel or by pKVM's relay; warned, if the log says that "
-    "they are above the maximum. hazards: by rank, see below. bytes, pages: asked for each possible CPU's buffer. host "
-    "VL: the largest that the host can use afterwards, in bytes."
-)
+_LEGEND = {
+    "late CPUs": "refused, by the kernel or by pKVM's relay; warned, if the log says that they are above the maximum",
+    "asked,\nbytes": "for each possible CPU's buffer",
+    "pages": "in the run of that buffer",
+    "host VL,\nbytes": "the largest that the host can use afterwards",
+}
+"""The columns that need words, with what each holds."""
 
 
 def show(comparison: Comparison, console: Console) -> None:
@@ -29,20 +31,20 @@ def show(comparison: Comparison, console: Console) -> None:
     kvm = f"KVM mode {scenario.kvm_mode}" if scenario.el(0) == EL2 else "no EL2"
     settings = f"{cpus:,} possible CPUs, {_late_words(scenario)}; kernel {scenario.kernel_words}, {kvm}{hypothetical}"
     line(console, f"{scenario.name}: {settings}")
+    titles: set[str] = set()
     # The rows of one setting follow each other, as groupby() needs.
     for (relay, memory), rows in groupby(comparison.design_rows, lambda row: (row.relay, row.memory)):
         heading(console, f"relay {relay}, memory {memory}" if scenario.has_pkvm else "no pKVM: no relay, no buffers")
-        _table(console, list(rows), comparison.cluster_rows)
+        titles |= _table(console, list(rows), comparison.cluster_rows)
         # Without pKVM neither the relay nor the memory changes anything: the other tables would be the same.
         if not scenario.has_pkvm:
             break
-    line(console, _LEGEND)
-    heading(console, "Hazards by rank")
-    kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in comparison.design_rows)]
-    for kind in kinds:
-        line(console, f"{kind.rank:2} {kind.title}")
-    if not kinds:
-        line(console, "none", "green")
+    console.print()
+    if any(row.own for row in comparison.design_rows):
+        line(console, "*: the scenario's own design")
+    for title, words in _LEGEND.items():
+        if title in titles:
+            line(console, f"{title.replace(chr(10), ' ')}: {words}")
 
 
 def _late_words(scenario: Scenario) -> str:
@@ -53,20 +55,15 @@ def _late_words(scenario: Scenario) -> str:
     return words.removeprefix(", ") or "none of them late"
 
 
-def _count(row: DesignRow, kind: HazardKind) -> int:
-    return row.hazards(kind)
-
-
-def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) -> None:
-    """Print a table without the columns that would be empty."""
+def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) -> set[str]:
+    """Print a table without the columns that would be empty, and return the titles of the others."""
     columns: dict[str, tuple[Layout, list[str]]] = {
         "design": ("wrap", [row.design + "*" * row.own for row in rows]),
-        "late CPUs": ("wrap", [", ".join(_late_cpus(row)) for row in rows]),
-        "panic": ("left", [_panic(row) for row in rows]),
+        "late CPUs": ("wrap", ["\n".join(_late_cpus(row)) for row in rows]),
         "hazards": ("wrap", [_hazards(row) for row in rows]),
-        "bytes": ("right", [str(row.asked_bytes or "") for row in rows]),
+        "asked,\nbytes": ("right", [str(row.asked_bytes or "") for row in rows]),
         "pages": ("right", [str(row.pages or "") for row in rows]),
-        "host VL": ("wrap", [_host_vl(row, clusters) for row in rows]),
+        "host VL,\nbytes": ("wrap", [_host_vl(row, clusters) for row in rows]),
     }
     filled = {title: (layout, cells) for title, (layout, cells) in columns.items() if any(cells)}
     table(
@@ -74,11 +71,7 @@ def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) 
         {title: layout for title, (layout, _) in filled.items()},
         zip(*(cells for _, cells in filled.values()), strict=True),
     )
-
-
-def _panic(row: DesignRow) -> str:
-    panics = {"kernel": HazardKind.KERNEL_PANIC, "hypervisor": HazardKind.HYPERVISOR_PANIC}
-    return "".join(name for name, kind in panics.items() if row.hazards(kind))
+    return set(filled)
 
 
 def _late_cpus(row: DesignRow) -> Iterator[str]:
@@ -90,9 +83,9 @@ def _late_cpus(row: DesignRow) -> Iterator[str]:
 
 
 def _hazards(row: DesignRow) -> str:
-    """Return the ranks of a design's hazards; ``3x2`` is two hazards of rank 3."""
-    counts = {kind.rank: _count(row, kind) for kind in sorted(HazardKind)}
-    return " ".join(f"{rank}" if count == 1 else f"{rank}x{count}" for rank, count in counts.items() if count)
+    """Return the titles of a design's hazards, a line each, the worst first."""
+    counts = {kind.title: row.hazards(kind) for kind in sorted(HazardKind)}
+    return "\n".join(title if count == 1 else f"{title}: {count:,}" for title, count in counts.items() if count)
 
 
 def _host_vl(row: DesignRow, clusters: list[ClusterRow]) -> str:

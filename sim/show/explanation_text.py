@@ -71,6 +71,10 @@ def _remarks(explanation: Explanation) -> list[str]:
         remarks.append(
             "The log begins after the kernel's first line: what came before is unknown. `journalctl -k -b` may have it."
         )
+    if explanation.kernel is not None and explanation.kernel.stand_in is not None:
+        remarks.append(
+            f"Nothing is known of kernel {printable(str(explanation.kernel))} itself: {explanation.kernel.stand_in}."
+        )
     if explanation.is_older:
         remarks.append(
             "This kernel is older than 6.1, where the model begins: its lines are explained by what 6.1 does."

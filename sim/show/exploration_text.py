@@ -12,6 +12,10 @@ from sim.show.console import heading, line
 from sim.show.schedule_text import show_schedule
 from sim.units import counted
 
+_ONE_ORDER = (
+    "only one order exists, since never more than one of the CPUs and agents can act: the actions of an agent follow "
+    "each other. Give actions agents of their own to explore their orders"
+)
 _MAX_WRITTEN_OUT = 10**15
 """The count from which on a power of ten is used, since orders grow as factorials: 2.43e+18."""
 
@@ -29,6 +33,8 @@ def show_explored(scenario: Scenario, explored: Explored, console: Console) -> N
     steps = _count(explored.steps_tried, "step")
     line(console, f"{steps} tried, and {explored.steps_left_out:,} left out that are independent of these")
     _warn_of_kvm_init(scenario, console)
+    if explored.complete and explored.orders == 1:
+        line(console, _ONE_ORDER, "yellow")
     for found in in_order(explored.found.values()):
         heading(console, f"{found.what.title}: {found.length}")
         show_schedule(found.schedule, console)

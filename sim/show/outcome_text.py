@@ -1,73 +1,43 @@
-"""A boot's outcome as text: kernel log, CPUs, vector lengths, buffers, actions, hazards and notes."""
+"""A boot's outcome as text: settings, verdict, hazards, notes, CPUs, features, buffers, actions, kernel log."""
 
 from itertools import groupby
 
 from rich.console import Console
 
 from sim.outcome import Outcome
-from sim.outcome_rows import ActionRow, BufferRow, CpuRow
+from sim.outcome_rows import ActionRow, BufferRow
+from sim.scenario import Scenario
 from sim.show.console import Layout, heading, lengths, line, table
+from sim.show.cpu_table import show_cpus
 from sim.show.features_text import show_features
 from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list
+from sim.show.settings_text import show_settings
 from sim.units import counted, duration, with_unit
 
 _MAX_ALIKE = 8
 """The number of hazards of each kind, and of notes, that are shown if there are more than 32 in all."""
 
 
-def show(outcome: Outcome, console: Console) -> None:
-    """Print everything that `asymboot run` shows."""
-    heading(console, "Kernel log", first=True)
-    # The log does not go through rich, which would wrap the kernel's lines: they stay exact to the letter.
-    console.file.write(outcome.log_text)
-    _cpus(outcome, console)
+def show(outcome: Outcome, console: Console, before: Scenario | None = None, *, with_log: bool = False) -> None:
+    """Print everything that `asymboot run` shows.
+
+    Args:
+        outcome: the outcome of a boot.
+        console: the terminal.
+        before: the scenario as its file has it, if options changed it.
+        with_log: print the kernel log even if it is long.
+    """
+    show_settings(outcome.scenario, before or outcome.scenario, console)
+    console.print()
+    line(console, outcome.verdict, "bold")
+    _hazards(outcome, console)
+    _notes(outcome, console)
+    show_cpus(outcome, console)
     _record(outcome, console)
     show_features(outcome, console)
     _buffers(outcome, console)
     _actions(outcome, console)
-    _hazards(outcome, console)
-    _notes(outcome, console)
-
-
-def _cpus(outcome: Outcome, console: Console) -> None:
-    rows = outcome.cpu_rows()
-    logical = outcome.scenario.topology.logical
-    has_sme = any(row.sme_bits is not None for row in rows)
-    has_levels = len({row.el for row in rows}) > 1
-    columns: dict[str, Layout] = {"CPU": "right", "name": "wrap", "role": "wrap"}
-    if has_levels:
-        columns["EL"] = "right"
-    columns["SVE, bits"] = "wrap"
-    if has_sme:
-        columns["SME, bits"] = "wrap"
-    columns |= {"state": "left", "host max\nVL, bytes": "right"}
-
-    def alike(row: CpuRow) -> tuple[object, ...]:
-        # Nearly every CPU number is run by its own hardware, so the number itself must not keep rows apart.
-        hw_cpu = None if row.hw_cpu == row.cpu else row.hw_cpu
-        return row.role, row.late_because, hw_cpu, row.el, row.sve_bits, row.sme_bits, row.state, row.host_max_vl_bytes
-
-    cells = []
-    for clusters, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters):
-        row = members[0]
-        sme = [lengths(row.sme_bits)] if has_sme else []
-        vl = str(row.host_max_vl_bytes or "")
-        cpus = short_cpu_list([member.cpu for member in members])
-        role = row.role if row.late_because is None else f"{row.role} ({row.late_because})"
-        level = [str(row.el)] if has_levels else []
-        cells.append([cpus, _name(clusters, members), role, *level, lengths(row.sve_bits), *sme, row.state, vl])
-    heading(console, "CPUs")
-    table(console, columns, cells)
-
-
-def _name(clusters: tuple[str, ...], members: list[CpuRow]) -> str:
-    """Return the path of a CPU's clusters and its name; inside a cluster the name ``cpuN`` of CPU N is left out."""
-    first, last = members[0], members[-1]
-    if first is not last:
-        return "/".join(clusters) or f"{first.name}..{last.name}"
-    name = () if clusters and first.name == f"cpu{first.cpu}" else (first.name,)
-    hw_cpu = "" if first.hw_cpu == first.cpu else f", run by cpu{first.hw_cpu}"
-    return "/".join((*clusters, *name)) + hw_cpu
+    _log(outcome, console, whole=with_log)
 
 
 def _record(outcome: Outcome, console: Console) -> None:
@@ -127,7 +97,7 @@ def _actions(outcome: Outcome, console: Console) -> None:
         row = members[0]
         # An agent may have repeated an action on a CPU; the list has each CPU once.
         cpus = list({member.cpu for member in members if member.cpu is not None})
-        shown = f"cpu{row.cpu}" if len(members) == len(cpus) == 1 else short_cpu_list(cpus)
+        shown = outcome.facts.label(cpus[0]) if len(members) == len(cpus) == 1 else short_cpu_list(cpus)
         end = f"{row.outcome} ({row.error})" if row.error else row.outcome
         cells.append([row.agent, f"{row.do} {shown}".rstrip(), end, _durations(members)])
     table(console, columns, cells)
@@ -140,9 +110,6 @@ def _durations(rows: list[ActionRow]) -> str:
 
 
 def _hazards(outcome: Outcome, console: Console) -> None:
-    heading(console, "Hazards, worst first")
-    if not outcome.found:
-        line(console, "none", "green")
     for kind, hazards in groupby(outcome.found, lambda hazard: hazard.kind):
         members = list(hazards)
         shown = members if len(outcome.found) <= MAX_ROWS else members[:_MAX_ALIKE]
@@ -161,3 +128,12 @@ def _notes(outcome: Outcome, console: Console) -> None:
         line(console, note)
     if len(shown) < len(outcome.notes):
         line(console, f"{len(outcome.notes) - len(shown)} more; --json prints them all")
+
+
+def _log(outcome: Outcome, console: Console, *, whole: bool) -> None:
+    heading(console, "Kernel log")
+    if not whole and len(outcome.facts.log) > MAX_ROWS:
+        line(console, f"{len(outcome.facts.log):,} lines; --log prints them here, --log-only prints them alone")
+        return
+    # The log does not go through rich, which would wrap the kernel's lines: they stay exact to the letter.
+    console.file.write(outcome.log_text)

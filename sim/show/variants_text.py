@@ -2,34 +2,73 @@
 
 from rich.console import Console
 
+from sim.hazard_kinds import HazardKind
 from sim.show.console import Layout, heading, line, table
-from sim.study.variant_comparison import VariantComparison, VariantRow
+from sim.study.variant_comparison import VariantComparison
+from sim.study.variant_rows import VariantRow
 
-_AXES = {"boot_cpu": "boot CPU", "early": "early CPUs", "kernel": "kernel"}
+_AXES = {
+    "boot_cpu": "boot CPU",
+    "early": "early CPUs",
+    "kernel": "kernel",
+    "kvm": "KVM mode",
+    "design": "design",
+    "relay": "relay",
+    "memory": "memory",
+}
+_TITLES = {kind.value: kind.title for kind in HazardKind}
+_LEGEND = {
+    "online": "CPUs online at the end",
+    "refused": "CPUs that the kernel refused",
+    "lost": "CPUs that never came, or died in the kernel",
+    "capabilities\nlost": "capabilities that another variant has",
+    "hwcaps\nlost": "hwcaps that another variant has",
+    "taint": "the kernel's taint",
+    "hazards": "the number of hazards, and the worst",
+}
+"""The columns beside those of the axes, with what each holds."""
 
 
 def show_variants(comparison: VariantComparison, console: Console) -> None:
     """Print a comparison of variants."""
-    axes = [name for name in _AXES if getattr(comparison.rows[0], name) is not None]
-    heading(console, "Variants", first=True)
-    columns: dict[str, Layout] = {"": "right"}
-    columns |= {_AXES[name]: "wrap" for name in axes}
-    columns |= dict.fromkeys(["online", "refused", "lost", "caps\nlost", "hwcaps\nlost", "taint", "hazards"], "right")
-    table(console, columns, [_cells(number, row, axes) for number, row in enumerate(comparison.rows, 1)])
-    for number, row in enumerate(comparison.rows, 1):
+    rows = comparison.rows
+    axes = [name for name in _AXES if getattr(rows[0], name) is not None]
+    columns: dict[str, tuple[Layout, list[str]]] = {"": ("right", [str(number) for number in range(1, len(rows) + 1)])}
+    columns |= {_AXES[name]: ("wrap", [getattr(row, name) for row in rows]) for name in axes}
+    columns |= _outcome_columns(rows)
+    shown = {title: column for title, column in columns.items() if any(column[1])}
+    heading(console, f"Variants of {comparison.scenario.name}", first=True)
+    table(
+        console,
+        {title: layout for title, (layout, _) in shown.items()},
+        zip(*(cells for _, cells in shown.values()), strict=True),
+    )
+    for title, words in _LEGEND.items():
+        if title in shown:
+            line(console, f"{title.replace(chr(10), ' ')}: {words}")
+    for number, row in enumerate(rows, 1):
         _particulars(console, number, row)
 
 
-def _cells(number: int, row: VariantRow, axes: list[str]) -> list[str]:
-    counts = row.online, row.refused_cpus, row.lost_cpus, len(row.capabilities_lost), len(row.hwcaps_lost)
-    online, *others = (str(count or "") for count in counts)
-    taint = "" if not row.taint else str(row.taint)
-    stopped = "stopped" if row.panic is not None else online
-    return [str(number), *(getattr(row, name) for name in axes), stopped, *others, taint, str(row.hazards or "")]
+def _outcome_columns(rows: list[VariantRow]) -> dict[str, tuple[Layout, list[str]]]:
+    """Return the columns that tell the outcome of each variant; a cell is empty where there is nothing to tell."""
+    return {
+        "online": ("right", ["stopped" if row.panic is not None else str(row.online) for row in rows]),
+        "refused": ("right", [str(row.refused_cpus or "") for row in rows]),
+        "lost": ("right", [str(row.lost_cpus or "") for row in rows]),
+        "capabilities\nlost": ("right", [str(len(row.capabilities_lost) or "") for row in rows]),
+        "hwcaps\nlost": ("right", [str(len(row.hwcaps_lost) or "") for row in rows]),
+        "taint": ("right", [str(row.taint or "") for row in rows]),
+        "hazards": ("wrap", [_hazards(row) for row in rows]),
+    }
+
+
+def _hazards(row: VariantRow) -> str:
+    return f"{row.hazards}: {_TITLES[row.hazard_kinds[0]]}" if row.hazards else ""
 
 
 def _particulars(console: Console, number: int, row: VariantRow) -> None:
-    """Print what the numbers of a variant stand for."""
+    """Print what the numbers of a variant stand for, and what differs first from the variant above."""
     told = [f"refused: {one}" for one in row.refused] + [f"lost: {one}" for one in row.lost]
     if row.panic is not None:
         told.append(f"stopped: {row.panic}")
@@ -37,6 +76,10 @@ def _particulars(console: Console, number: int, row: VariantRow) -> None:
         told.append(f"capabilities lost: {', '.join(row.capabilities_lost)}")
     if row.hwcaps_lost:
         told.append(f"hwcaps lost: {' '.join(row.hwcaps_lost)}")
+    if len(row.hazard_kinds) > 1:
+        told.append(f"hazards: {', '.join(_TITLES[kind] for kind in row.hazard_kinds)}")
+    if row.differs_first is not None:
+        told.append(f"differs from variant {number - 1} (a) first: {row.differs_first}")
     if told:
         heading(console, f"Variant {number}")
         for one in told:

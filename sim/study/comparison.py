@@ -11,7 +11,7 @@ import msgspec
 
 from sim.arguments import checked, checked_fields
 from sim.boot_run import boot
-from sim.designs import DESIGNS, Design
+from sim.designs import Design
 from sim.errors import InputError
 from sim.facts import Facts
 from sim.frames import as_html, frame
@@ -20,6 +20,7 @@ from sim.outcome import Outcome, scenario_row
 from sim.rows import SCHEMA_VERSION
 from sim.scenario import MemoryLayout, Relay, Scenario
 from sim.study.comparison_rows import ClusterRow, ComparisonRecord, DesignRow
+from sim.study.variants import designs_beside
 from sim.topology import cpu_list
 from sim.units import counted
 
@@ -89,7 +90,7 @@ def compare(
     >>> compare(Scenario(Topology.of([[128], [128, 256]]), kvm_mode="protected"))
     <Comparison of '': 8 boots>
     """
-    chosen = list(designs) if designs is not None else _all_designs(scenario)
+    chosen = list(designs_beside(scenario) if designs is None else designs)
     names = Counter(design.name if isinstance(design, Design) else str(design) for design in chosen)
     for name, times in names.items():
         if times > 1:
@@ -102,12 +103,6 @@ def compare(
         design_rows.append(_design_row(outcome, own=outcome.scenario.active_design == scenario.active_design))
         cluster_rows += _cluster_rows(outcome)
     return Comparison(scenario, design_rows, cluster_rows)
-
-
-def _all_designs(scenario: Scenario) -> list[Design | str | None]:
-    """Return the named designs, after the scenario's own design if that is not among them."""
-    own = scenario.active_design
-    return [*([own] if own not in DESIGNS.values() else []), *DESIGNS.values()]
 
 
 def _design_row(outcome: Outcome, *, own: bool) -> DesignRow:

@@ -3,61 +3,41 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Literal
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING
 
-import msgspec
-from msgspec import Meta
-
+from sim.arguments import checked, checked_fields
 from sim.boot_run import boot
+from sim.errors import InputError, choice
 from sim.facts import CpuState, Facts
 from sim.frames import as_html, frame
 from sim.outcome import Outcome, scenario_row
-from sim.outcome_rows import ScenarioRow
-from sim.rows import SCHEMA_VERSION, Row
+from sim.rows import SCHEMA_VERSION
 from sim.scenario import Scenario
+from sim.study.outcome_difference import difference
+from sim.study.variant_rows import VariantRecord, VariantRow
 from sim.study.variants import Axis, Variant, variants
+from sim.topology import Topology
 from sim.units import counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+_OF_CPUS = (Axis.BOOT_CPU, Axis.EARLY)
 _RENAMED = {"GIC system register CPU interface": "GICv3 CPU interface"}
 """Capabilities that newer kernels call otherwise."""
 
 
-class VariantRow(Row, frozen=True, gc=False):
-    """The outcome of one variant of a scenario."""
-
-    boot_cpu: Annotated[str | None, Meta(description="the boot CPU; missing if variants do not differ in it")]
-    early: Annotated[str | None, Meta(description="the early CPUs; missing if variants do not differ in them")]
-    kernel: Annotated[str | None, Meta(description="the kernel; missing if variants do not differ in it")]
-    online: Annotated[int, Meta(description="CPUs that are online at the end; 0 after a panic")]
-    refused: Annotated[tuple[str, ...], Meta(description="the CPUs that the kernel refused, with the reason")]
-    refused_cpus: Annotated[int, Meta(description="the number of these CPUs")]
-    lost: Annotated[tuple[str, ...], Meta(description="the CPUs that were lost, with the reason")]
-    lost_cpus: Annotated[int, Meta(description="the number of these CPUs")]
-    panic: Annotated[str | None, Meta(description="why the system stopped; missing if it did not")]
-    capabilities_lost: Annotated[
-        tuple[str, ...], Meta(description="capabilities that another variant has, and this has not")
-    ]
-    hwcaps_lost: Annotated[tuple[str, ...], Meta(description="hwcaps that another variant has, and this has not")]
-    taint: Annotated[int | None, Meta(description="the kernel's taint; missing where lengths alone are modelled")]
-    hazards: Annotated[int, Meta(description="the number of hazards")]
-
-
-class VariantRecord(msgspec.Struct, frozen=True):
-    """A comparison of variants, as JSON has it."""
-
-    schema_version: Literal[2]
-    scenario: ScenarioRow
-    variants: list[VariantRow]
-
-
 @dataclass(frozen=True)
+@checked_fields
 class VariantComparison:
-    """The outcomes of a scenario's variants, a row each."""
+    """The outcomes of a scenario's variants, as `compare_variants()` returns them.
+
+    Args:
+        scenario: the scenario.
+        rows: a row for each variant.
+    """
 
     scenario: Scenario
     rows: list[VariantRow]
@@ -78,24 +58,44 @@ class VariantComparison:
         return VariantRecord(SCHEMA_VERSION, scenario_row(self.scenario), self.rows)
 
 
+@checked
 def compare_variants(scenario: Scenario, axes: Sequence[Axis | str]) -> VariantComparison:
     """Boot every variant of a scenario along some axes.
 
     Args:
         scenario: the scenario.
-        axes: what differs: boot-cpu, early or kernel, or several of them.
+        axes: what differs: a member of `Axis` or its name, or several of them.
+
+    Raises:
+        InputError: an axis is unknown, or there is none.
+
+    >>> from sim import Scenario, Topology
+    >>> compare_variants(Scenario(Topology.of([[128], [128, 256]]), kvm_mode="protected"), ["relay", "memory"])
+    <VariantComparison of '': 6 boots>
     """
-    booted = [(one, boot(one.scenario)) for one in variants(scenario, [Axis(axis) for axis in axes])]
+    if not axes:
+        raise InputError(f"nothing differs between variants: give one or more of {', '.join(Axis)}")
+    booted = [(one, boot(one.scenario)) for one in variants(scenario, [choice(Axis, "axis", axis) for axis in axes])]
     capabilities = [_capabilities(outcome.facts) for _, outcome in booted]
     hwcaps = [_hwcaps(outcome.facts) for _, outcome in booted]
     every_capability = dict.fromkeys(chain.from_iterable(capabilities))
     every_hwcap = dict.fromkeys(chain.from_iterable(hwcaps))
+    firsts = [None, *(_differs_first(above, one) for above, one in pairwise(booted))]
     rows = []
-    for (variant, outcome), own_capabilities, own_hwcaps in zip(booted, capabilities, hwcaps, strict=True):
+    for (variant, outcome), own_capabilities, own_hwcaps, first in zip(
+        booted, capabilities, hwcaps, firsts, strict=True
+    ):
         lost_capabilities = tuple(name for name in every_capability if name not in own_capabilities)
         lost_hwcaps = tuple(name for name in every_hwcap if name not in own_hwcaps)
-        rows.append(_row(variant, outcome, lost_capabilities, lost_hwcaps))
+        rows.append(_row(variant, outcome, lost_capabilities, lost_hwcaps, first))
     return VariantComparison(scenario, rows)
+
+
+def _differs_first(above: tuple[Variant, Outcome], one: tuple[Variant, Outcome]) -> str | None:
+    """Return what differs first between two variants; None where other CPUs boot or come early, so that much does."""
+    (variant_above, outcome_above), (variant, outcome) = above, one
+    ours, theirs = ([dict(each.labels).get(axis) for axis in _OF_CPUS] for each in (variant_above, variant))
+    return difference(outcome_above, outcome).first if ours == theirs else None
 
 
 def _capabilities(facts: Facts) -> list[str]:
@@ -107,19 +107,21 @@ def _capabilities(facts: Facts) -> list[str]:
     return [_RENAMED.get(one.description, one.description) for one in features if one.description is not None]
 
 
-def _together(told: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+def _together(topology: Topology, told: Iterable[tuple[int, str]]) -> tuple[str, ...]:
     """Return CPUs with a reason, those with the same reason together."""
-    by_reason: dict[str, list[str]] = {}
-    for label, reason in told:
-        by_reason.setdefault(reason, []).append(label)
-    return tuple(f"{', '.join(dict.fromkeys(labels))}: {reason}" for reason, labels in by_reason.items())
+    by_reason: dict[str, set[int]] = {}
+    for cpu, reason in told:
+        by_reason.setdefault(reason, set()).add(cpu)
+    return tuple(f"{topology.labels(sorted(cpus))}: {reason}" for reason, cpus in by_reason.items())
 
 
 def _hwcaps(facts: Facts) -> list[str]:
     return [] if facts.features_at_end is None else list(facts.features_at_end.hwcaps)
 
 
-def _row(variant: Variant, outcome: Outcome, capabilities: tuple[str, ...], hwcaps: tuple[str, ...]) -> VariantRow:
+def _row(
+    variant: Variant, outcome: Outcome, capabilities: tuple[str, ...], hwcaps: tuple[str, ...], first: str | None
+) -> VariantRow:
     facts, labels = outcome.facts, dict(variant.labels)
     states = [facts.state(number) for number in range(len(facts.scenario.topology.cpus))]
     has_stopped = facts.panic is not None
@@ -128,14 +130,20 @@ def _row(variant: Variant, outcome: Outcome, capabilities: tuple[str, ...], hwca
         boot_cpu=labels.get(Axis.BOOT_CPU),
         early=labels.get(Axis.EARLY),
         kernel=labels.get(Axis.KERNEL),
+        kvm=labels.get(Axis.KVM),
+        design=labels.get(Axis.DESIGN),
+        relay=labels.get(Axis.RELAY),
+        memory=labels.get(Axis.MEMORY),
         online=0 if has_stopped else len(facts.online),
-        refused=_together((facts.label(one.cpu), one.refusal.words) for one in facts.refused),
+        refused=_together(facts.scenario.topology, ((one.cpu, one.refusal.words) for one in facts.refused)),
         refused_cpus=len({one.cpu for one in facts.refused}),
-        lost=_together((facts.label(one.cpu), one.kind) for one in lost),
+        lost=_together(facts.scenario.topology, ((one.cpu, one.kind) for one in lost)),
         lost_cpus=len({one.cpu for one in lost}),
         panic=None if facts.panic is None else facts.panic.sentence,
         capabilities_lost=() if has_stopped else capabilities,
         hwcaps_lost=() if has_stopped else hwcaps,
         taint=None if facts.features_at_end is None else facts.features_at_end.taint,
         hazards=len(outcome.found),
+        hazard_kinds=tuple(dict.fromkeys(one.kind.value for one in outcome.found)),
+        differs_first=first,
     )

@@ -1,15 +1,16 @@
-"""Variants of a scenario: another boot CPU, other CPUs that come early, another kernel.
+"""Variants of a scenario: another boot CPU, other CPUs that come early, another kernel, another setting of pKVM.
 
 They answer what a platform team asks: which CPU should boot, and which may come late, so that none is refused and the
-least is lost.
+least is lost; and what a kernel engineer asks: what a setting changes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sim.kernel_release import RECORDED
-from sim.scenario import Action, Do, Scenario
+from sim.designs import DESIGNS, Design
+from sim.kernel_release import MODELLED, kernel_release
+from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Cpu, Firmware, Topology, cpu_list
 
 Label = tuple["Axis", str]
@@ -21,6 +22,10 @@ class Axis(StrEnum):
     BOOT_CPU = "boot-cpu"
     EARLY = "early"
     KERNEL = "kernel"
+    KVM = "kvm"
+    DESIGN = "design"
+    RELAY = "relay"
+    MEMORY = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,12 @@ def _label(topology: Topology, cpus: Sequence[Cpu]) -> str:
     return f"cpu{places} ({core.name})" if core.has_all_features else f"cpu{places}"
 
 
+def designs_beside(scenario: Scenario) -> list[Design | None]:
+    """Return the named designs, after the scenario's own design if that is not among them; None: it has no design."""
+    own = scenario.active_design
+    return [*([own] if own not in DESIGNS.values() else []), *DESIGNS.values()]
+
+
 def _boot_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
     for members in _kinds(scenario.topology):
         first, topology = members[0], scenario.topology
@@ -96,12 +107,37 @@ def _with_late(scenario: Scenario, late: Sequence[Cpu]) -> Scenario:
 
 
 def _kernels(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    for name in RECORDED:
+    names = dict.fromkeys([*MODELLED, scenario.kernel])
+    for name in sorted(names, key=lambda name: (kernel_release(name).series, name != scenario.kernel)):
         yield name, scenario.but(kernel=name)
+
+
+def _kvm_modes(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    for mode in KvmMode:
+        yield str(mode), scenario.but(kvm_mode=mode)
+
+
+def _designs(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    for design in designs_beside(scenario):
+        yield "none" if design is None else design.name, scenario.but(design=design)
+
+
+def _relays(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    for relay in Relay:
+        yield str(relay), scenario.but(relay=relay)
+
+
+def _memories(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
+    for memory in MemoryLayout:
+        yield str(memory), scenario.but(memory=memory)
 
 
 _CHANGES: dict[Axis, Callable[[Scenario], Iterator[tuple[str, Scenario]]]] = {
     Axis.BOOT_CPU: _boot_cpus,
     Axis.EARLY: _early_cpus,
     Axis.KERNEL: _kernels,
+    Axis.KVM: _kvm_modes,
+    Axis.DESIGN: _designs,
+    Axis.RELAY: _relays,
+    Axis.MEMORY: _memories,
 }

@@ -20,23 +20,45 @@ BUG = str(ROOT / "topologies" / "bug.toml")
 TRUTH = ROOT / "tests" / "truth"
 
 
-def test_run_shows_log_tables_and_hazards_worst_first(asymboot: Asymboot) -> None:
+def test_run_shows_settings_verdict_hazards_tables_and_log(asymboot: Asymboot) -> None:
     result = asymboot("run", BUG)
     assert result.exit_code == 1
     parts = [
-        "[    0.000420] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
+        "the bug of Linux 6.11\n2 CPUs\nkernel 6.11, KVM mode protected, design v6.11, relay enforcing, memory",
+        "4 hazards, worst: out-of-bounds write on cpu1; 2 of 2 CPUs online",
+        "out-of-bounds write: cpu1's save at 512 bits starts 1088 bytes before its\n  registers: ",
+        "allocation exceeded, nothing logged: ",
+        "Notes",
         "\nCPUs\n",
         "{128,256,512}",
         "max_virtualisable_vl, bytes",
         "1108 bytes asked for",
-        "Hazards, worst first",
-        "out-of-bounds write: cpu1's save at 512 bits starts 1088 bytes before its\n  registers: ",
-        "allocation exceeded, nothing logged: ",
-        "Notes",
+        "[    0.000000] Linux version 6.11\n",
+        "[    0.000420] CPU1: Booted secondary processor 0x0000000001 [0x000f0510]",
     ]
     places = [result.stdout.find(part) for part in parts]
     assert -1 not in places
     assert places == sorted(places)
+    assert "changed by options" not in result.stdout
+
+
+def test_run_says_what_options_changed(asymboot: Asymboot) -> None:
+    shown = asymboot("run", BUG, "--kernel", "6.12", "--relay", "enforcing").stdout
+    assert "changed by options: kernel 6.12 (the file: 6.11), design constrain-v2 (the file:\n  v6.11)\n" in shown
+
+
+def test_run_shows_a_long_log_where_asked_for(asymboot: Asymboot) -> None:
+    file = str(ROOT / "topologies" / "server-1024.toml")
+    assert "789 lines; --log prints them here" in asymboot("run", file).stdout
+    assert "SMP: Total of 768 processors activated." in asymboot("run", file, "--log").stdout
+
+
+def test_run_names_a_cpu_by_its_number_and_its_name(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "boots-cpu2.toml"
+    file.write_text(
+        "[topology]\nboot_cpu = 'cpu2'\ncpus = [{}, { late = true }, {}]\n[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n"
+    )
+    assert "online cpu2 (cpu1)" in asymboot("run", str(file)).stdout
 
 
 @pytest.mark.parametrize(
@@ -85,6 +107,19 @@ def test_conform_counts_what_agrees(asymboot: Asymboot) -> None:
     assert (boots, saves) == ("25 boots, 25 agree", "114 saves, 114 agree")
     assert (len(runs), runs[0]) == (139, "6.16/a: all 26 fields agree")
     assert all(re.fullmatch(r"\S+: all \d+ fields agree", run) for run in runs)
+
+
+def test_conform_reads_folders_and_what_is_below(asymboot: Asymboot, tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    for folder, name in ((tmp_path, "linux-6.16.json"), (below, "pkvm-saves.json")):
+        (folder / name).write_bytes((TRUTH / name).read_bytes())
+    (tmp_path / "README.md").write_text("no record")
+    result = asymboot("conform", "--recorded", str(tmp_path))
+    assert result.stdout.splitlines()[-2:] == ["25 boots, 25 agree", "114 saves, 114 agree"]
+    (tmp_path / "empty").mkdir()
+    result = asymboot("conform", "--recorded", str(tmp_path / "empty"))
+    assert (result.exit_code, result.stderr) == (2, f"asymboot: {tmp_path / 'empty'}: has no .json file below it\n")
 
 
 def test_conform_prints_what_disagrees(asymboot: Asymboot, tmp_path: Path) -> None:
@@ -217,7 +252,7 @@ def test_every_schema_is_printed(asymboot: Asymboot, what: str) -> None:
     result = asymboot("schema", what)
     assert (result.exit_code, json.loads(result.stdout)["$id"]) == (
         0,
-        f"urn:asymboot:{what}:{1 if what == 'scenario' else 2}",
+        f"urn:asymboot:{what}:{1 if what in {'scenario', 'space'} else 2}",
     )
 
 

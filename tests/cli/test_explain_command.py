@@ -25,7 +25,7 @@ def test_problems_come_with_everything_that_helps_and_the_scenario(asymboot: Asy
     assert result.exit_code == 1
     parts = [
         "pi5-reonline.log: Linux 6.12.75+rpt-rpi-2712",
-        "Problems, worst first\nCPU1: was online before, and did not come back in time [failure]\n",
+        "Problems, worst first\nCPU1: online before, and not back in time [failure]\n",
         "  line 10: CPU1: failed to come online\n",
         "  Meaning: The CPU booted once and went offline.",
         "  Harmless: no, the CPU is gone until the next boot",

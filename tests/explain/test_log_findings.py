@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.explain import cpu_entries, crash_entries, feature_entries, kvm_entries
+from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
 from sim.explain.log_entries import LogEntry
 from sim.explain.log_findings import every_entry
 from sim.importer import explained_lines, log_lines
@@ -28,6 +28,10 @@ INSTEAD: dict[str, list[str]] = {
     feature_entries.SANITY_LATE.name: [
         "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64ISAR0_EL1. Boot CPU: 0x10, CPU2: 0x0"
     ],
+    **{
+        entry.name: [HEAD[0], "Linux version 5.4.0 (gcc)", *entry.examples]
+        for entry in (feature_entries.SANITY_TAINT_INFERRED, feature_entries.SANITY_LOSS_UNKNOWN)
+    },
     cpu_entries.NOT_OFF.name: ["psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)"],
 }
 """The lines for entries whose examples are of another entry as well."""
@@ -36,18 +40,20 @@ INSTEAD: dict[str, list[str]] = {
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_an_entry_is_found_by_its_examples(entry: LogEntry) -> None:
     lines = [*BEFORE.get(entry.name, []), *INSTEAD.get(entry.name, entry.examples)]
-    assert entry.name in names(explained(*lines))
+    assert entry.name in names(explained(*lines, head=[] if entry is cpu_entries.CAME_ONLINE else None))
 
 
 BOOKKEEPING = {
+    explained_lines.AlternativesLine,
     explained_lines.BringingUpLine,
+    explained_lines.KaslrLine,
     explained_lines.OldBootLine,
     explained_lines.OldBootedLine,
     explained_lines.OldCoreLine,
     log_lines.BootLine,
     log_lines.ReleaseLine,
 }
-"""Lines that only tell where a log begins, and which kernel and which cores it is about."""
+"""Lines that only tell how far a log goes, and which kernel and which cores it is about."""
 
 
 def test_every_kind_of_line_is_in_the_examples_of_an_entry() -> None:
@@ -152,8 +158,11 @@ def test_a_log_without_its_beginning_tells_them_apart_if_it_has_the_bring_up() -
     explanation = explained(booted.format(1), *FINAL, booted.format(2), head=[])
     assert of_entry(explanation, cpu_entries.EARLY_ONLINE).cpus == (1,)
     assert of_entry(explanation, cpu_entries.LATE_ONLINE).inferred == ()
-    unknown = of_entry(explained(booted.format(1), head=[]), cpu_entries.LATE_ONLINE)
-    assert unknown.inferred == ("the log begins too late to show whether a CPU came early or late",)
+    assert names(explained(booted.format(1), head=[])) == [cpu_entries.CAME_ONLINE.name]
+    begun = explained("smp: Bringing up secondary CPUs ...", booted.format(1), head=[])
+    assert of_entry(begun, cpu_entries.EARLY_ONLINE).cpus == (1,)
+    back = explained("psci: CPU1 killed (polled 0 ms)", booted.format(1), head=[])
+    assert of_entry(back, cpu_entries.LATE_ONLINE).cpus == (1,)
 
 
 @pytest.mark.parametrize(
@@ -280,8 +289,120 @@ def test_a_cpu_that_is_missing_after_resume_is_lost_and_its_scenario_suspends() 
     ]
     early = [booted.format(1), booted.format(2), "smp: Brought up 1 node, 3 CPUs"]
     found = explained(*early, "devtmpfs: initialized", *resume)
-    lost = [cpu_entries.CPU_LOST_ON_RETURN.name, cpu_entries.NOT_RESUMED.name]
-    assert names(found)[:2] == lost
-    assert [finding.cpus for finding in found.findings[:2]] == [(1,), (1,)]
+    (lost,) = found.problems
+    assert (lost.entry, lost.cpus, len(lost.lines)) == (cpu_entries.CPU_LOST_ON_RETURN, (1,), 3)
     assert found.reproduction is not None
     assert 'actions = [\n    { do = "suspend" },\n]' in found.reproduction.scenario
+
+
+RESUMING = ["Disabling non-boot CPUs ...", "Enabling non-boot CPUs ..."]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [*RESUMING, "CPU1: failed to come online", "Error taking CPU1 up: -5"],
+        ["CPU1: failed to come online", "Error taking CPU1 up: -5"],
+        [*RESUMING, "CPU1: failed to come online     Error taking CPU1 up: -5"],
+        ["CPU1: failed to come online", "psci_checker: Error occurred (-5) while trying to power up CPU 1"],
+    ],
+)
+def test_a_cpu_that_is_to_come_back_was_online_even_if_an_excerpt_does_not_show_it(lines: list[str]) -> None:
+    found = explained("CPU: All CPU(s) started at EL2", *lines, head=[])
+    (lost,) = found.problems
+    assert (lost.entry, lost.cpus) == (cpu_entries.CPU_LOST_ON_RETURN, (1,))
+
+
+def test_a_cpu_that_is_answered_with_an_error_is_said_to_have_been_online() -> None:
+    booted = "CPU1: Booted secondary processor 0x0000000001 [0x411fd403]"
+    down = ["psci: CPU1 killed (polled 0 ms)", "psci: failed to boot CPU1 (-22)", "CPU1: failed to boot: -22"]
+    (denied,) = explained(booted, *FINAL, *down).problems
+    assert denied.happened.endswith("; it was online before, went down, and did not come back")
+
+
+NOT_OFF = [
+    "psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)",
+    "CPU1 may not have shut down cleanly: -110",
+]
+
+
+def test_a_cpu_that_does_not_go_off_and_its_next_cpu_on_are_one_incident() -> None:
+    denied = ["psci: failed to boot CPU1 (-22)", "CPU1: failed to boot: -22"]
+    (finding,) = explained(*FINAL, *NOT_OFF, *denied).problems
+    assert (finding.entry, len(finding.lines)) == (cpu_entries.CPU_ON_STILL_ON, 4)
+    found = explained(*FINAL, *NOT_OFF, "CPU1: Booted secondary processor 0x0000000001 [0x411fd403]")
+    (finding,) = found.problems
+    assert finding.entry is cpu_entries.NOT_OFF
+    assert finding.happened.endswith("; came back later")
+    assert cpu_entries.WENT_OFFLINE.name not in names(found)
+
+
+@pytest.mark.parametrize(
+    ("error", "entry"),
+    [(-16, cpu_entries.BUSY), (-1, cpu_entries.TRUSTED_OS_STAYS), (-95, cpu_entries.NOT_SUSPENDED)],
+)
+def test_why_a_cpu_does_not_go_down_depends_on_the_errno(error: int, entry: LogEntry) -> None:
+    assert entry.name in names(explained(*FINAL, f"Error taking CPU1 down: {error}"))
+
+
+def test_an_errno_that_no_arm64_kernel_logs_is_named() -> None:
+    (finding,) = explained("CPU1: failed to boot: -38").problems
+    assert finding.entry is cpu_entries.CPU_WITHOUT_METHOD
+
+
+def test_nodes_with_the_same_flaw_are_one_finding() -> None:
+    flaws = [f"/cpus/cpu@{node}: missing enable-method property" for node in (1, 2, 3)]
+    found = explained(*flaws, "/cpus/cpu@3: invalid reg property", "duplicate boot cpu reg property in DT")
+    method = of_entry(found, cpu_entries.NO_ENABLE_METHOD)
+    assert method.happened.startswith("/cpus/cpu@1, /cpus/cpu@2, /cpus/cpu@3: ")
+    assert of_entry(found, firmware_entries.BAD_NODE).happened.startswith("/cpus/cpu@3: invalid reg property")
+    assert of_entry(found, firmware_entries.BAD_BOOT_NODE).happened.startswith("a node of /cpus: ")
+
+
+def test_a_mode_of_kvm_that_is_ignored_was_wanted_even_if_the_command_line_is_not_in_the_log() -> None:
+    (finding,) = explained("KVM is not available. Ignoring kvm-arm.mode", "kvm [1]: HYP mode not available").problems
+    assert finding.entry is kvm_entries.NO_HYP_WANTED
+    assert "a mode of KVM (`kvm-arm.mode`)" in finding.happened
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "psci: [Firmware Bug]: failed to set PC mode: -3",
+        "CPU3: something went wrong, and it does not start: error 7",
+        "GICv3: CPU2: mpidr 100 has no re-distributor!",
+        "psci_checker: Missing PSCI operations, aborting tests",
+        "/cpus/cpu@1: unsupported something",
+    ],
+)
+def test_a_line_of_the_bring_up_that_is_not_known_is_listed(text: str) -> None:
+    found = explained(*FINAL, text)
+    assert [one.happened for one in found.problems] == [f"not known to this table: {text}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "psci: MIGRATE_INFO_TYPE not supported.",
+        "psci: probing for conduit method from DT.",
+        "psci: Trusted OS migration not required",
+        "psci: SMC Calling Convention v1.1",
+        "CPU features: detected: Unsupported something",
+        "GICv3: CPU0: found redistributor 0 region 0:0x00000000080a0000",
+        "usb 1-1: device descriptor read error",
+        "cpu cpu0: failed to get clock",
+    ],
+)
+def test_what_every_boot_logs_and_what_other_parts_log_is_not(text: str) -> None:
+    assert not explained(*FINAL, text).problems
+
+
+def test_a_log_that_ends_in_suspend_says_so() -> None:
+    down = ["Disabling non-boot CPUs ...", "psci: CPU1 killed (polled 0 ms)"]
+    assert cpu_entries.ENDS_SUSPENDED.name in names(explained(*FINAL, *down))
+    assert cpu_entries.ENDS_SUSPENDED.name not in names(explained(*FINAL, *down, "Enabling non-boot CPUs ..."))
+
+
+def test_a_log_without_features_says_nothing_of_sve() -> None:
+    assert feature_entries.NO_SVE.name not in names(explained(*FINAL))
+    assert feature_entries.NO_SVE.name in names(explained("CPU features: detected: Spectre-v2", *FINAL))

@@ -48,3 +48,65 @@ def test_a_taint_without_its_line_is_said_to_be_inferred() -> None:
         explained("CPU features: Unsupported CPU feature variation detected."), feature_entries.SANITY_TAINT
     )
     assert finding.inferred
+
+
+OLD = ["Booting Linux on physical CPU 0x0000000000 [0x51df805e]", "Linux version 5.4.0 (gcc)"]
+UNNAMED = ["smp: Bringing up secondary CPUs ..."]
+OF_PMU, OF_SMCR = feature_entries.SANITY_PMU, feature_entries.SANITY_SMCR
+TAINT_INFERRED, LOSS_UNKNOWN = feature_entries.SANITY_TAINT_INFERRED, feature_entries.SANITY_LOSS_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "entry"),
+    [
+        # 32-bit EL1 Support came in 5.8
+        (OLD, CHECK.format("ID_AA64PFR0_EL1", 0x11112222, 4, 0x11111112), TAINT_INFERRED),
+        ([OLD[0], "Linux version 5.10.1 (gcc)"], CHECK.format("ID_AA64PFR0_EL1", 0x22, 4, 0x12), LOSS_UNKNOWN),
+        (OLD, CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE), LOSS_UNKNOWN),
+        (UNNAMED, CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE), LOSS_UNKNOWN),
+        (OLD, CHECK.format("ID_DFR0_EL1", 0x04011088, 4, 0x05011088), OF_PMU),
+        (UNNAMED, CHECK.format("ID_DFR0_EL1", 0x04011088, 4, 0x05011088), OF_PMU),
+        (OLD, CHECK.format("ID_AA64DFR0_EL1", 0x10305106, 4, 0x10305406), OF_PMU),
+        # another strict field differs as well, for which the line is right
+        (OLD, CHECK.format("ID_DFR0_EL1", 0x04011088, 4, 0x05001088), TAINT_INFERRED),
+        (UNNAMED, CHECK.format("SMCR_EL1", 0xF, 3, 0x8000000F), OF_SMCR),
+        (
+            [OLD[0], "Linux version 6.1.10 (gcc)"],
+            CHECK.format("SMCR_EL1", 0xF, 3, 0x8000000F),
+            OF_SMCR,
+        ),
+    ],
+)
+def test_a_kernel_whose_table_is_not_known_is_not_said_to_lose_anything(
+    head: list[str], line: str, entry: LogEntry
+) -> None:
+    explanation = explained(line, head=head)
+    assert names(explanation)[:1] == [entry.name]
+
+
+def test_a_table_that_stands_for_another_is_named() -> None:
+    lines = [CHECK.format("ID_AA64PFR0_EL1", 0x11112222, cpu, 0x11111112) for cpu in (4, 5)]
+    finding = of_entry(explained(*lines, head=OLD), TAINT_INFERRED)
+    assert finding.register is not None
+    assert [field.words for field in finding.register.fields][-1] == (
+        "EL1 (bits 7:4): 2 on the boot CPU, 1 here: not strict in Linux 6.1, unlisted in hwcaps and capabilities: "
+        "nothing is lost"
+    )
+    assert finding.happened == "ID_AA64PFR0_EL1 differs from the boot CPU's, and Linux 6.1 would lose nothing by it"
+    assert [sentence.partition(",")[0] for sentence in finding.inferred] == [
+        "the table of Linux 6.1 stands for that of this kernel",
+        "no field that differs is strict in the table of Linux 6.1",
+    ]
+    loss = of_entry(explained(CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE), head=OLD), LOSS_UNKNOWN)
+    assert loss.register is not None
+    assert loss.register.fields[0].words == (
+        "SVE (bits 35:32): 1 on the boot CPU, 0 here: strict in Linux 6.1; there the system has 0 and loses hwcap sve, "
+        "capability 'Scalable Vector Extension'"
+    )
+
+
+@pytest.mark.parametrize(("entry", "release"), [(OF_PMU, "6.0 and 5.15.61"), (OF_SMCR, "6.6 and 6.1.53")])
+def test_a_bug_of_the_kernel_names_the_release_that_mends_it(entry: LogEntry, release: str) -> None:
+    assert [cause.text for cause in entry.causes if f"mended in {release} (commit " in cause.text]
+    assert entry.severity.is_harmless
+    assert of_entry(explained(*entry.examples), entry).inferred == ()

@@ -160,6 +160,9 @@ SCENARIOS = {
         faults=(Fault("cpu2", never_arrives=True, first=2),),
         actions=(suspend(agent="a"), guest(1, agent="b", rounds=2), suspend(agent="c"), off(1, agent="d")),
     ),
+    "a CPU that stays on": Scenario(
+        Topology.of([V1, V1]), faults=(Fault("cpu1", stays_on=True),), actions=(off(1), on(1))
+    ),
     "a spin table": Scenario(
         Topology((Cpu.of("cpu0"), Cpu.of("cpu1", enable_method=EnableMethod.SPIN_TABLE))), actions=(suspend(),)
     ),

@@ -93,6 +93,17 @@ def test_registers_that_no_source_tells_are_taken_from_the_others() -> None:
         ("{ core = 'arm,cortex-a55', features = { MTE = 16 } }", "", "ID_AA64PFR1_EL1.MTE has 4 bits"),
         ("{ core = 'arm,cortex-a55', features = { NONE = 1 } }", "", "unknown field 'NONE'"),
         ("{ core = 'arm,cortex-a55', midr = '0x1410fd034' }", "", "wider than 32 bits"),
+        (
+            "{ core = 'arm,cortex-a55', midr = '0x414fd0b1' }",
+            "",
+            "midr is 0x414fd0b1, which is arm,cortex-a76, and not",
+        ),
+        (
+            "{ core = 'arm,cortex-a55', registers = { ID_AA64PFR0_EL1 = '0x11111111111111111' } }",
+            "",
+            r"registers.ID_AA64PFR0_EL1: is '0x1{17}', and must be 0x and 1 to 16 hexadecimal digits",
+        ),
+        ("{ core = 'arm,cortex-a55', features = { MTE = -1 } }", "", "features.MTE: is -1, and must be at least 0"),
         ("{ core = 'arm,cortex-a55', sve_bits = [128] }", "", "arm,cortex-a55 has no SVE"),
         ("{ core = 'arm,cortex-a55', features = { SVE = 1 } }", "", "sve_bits must say"),
         (A55, "options = 'kvm-arm.mode=nvhe'", "decides on more than CPU features: set kvm_mode instead"),
@@ -112,6 +123,7 @@ def test_a_mistake_is_told_in_one_line(cpus: str, kernel: str, message: str) -> 
         "{ core = 'arm,cortex-a72', unaffected = ['spectre-v4', 'spectre-v2'] }",
         "{ core = 'arm,cortex-x4', gic = 2 }",
         "{ core = 'arm,cortex-a72', gic = 2, registers = { ID_AA64ISAR0_EL1 = '0x10000' } }",
+        "{ core = 'arm,neoverse-v1', sve_bits = [] }",
         "{ core = 'arm,neoverse-n2', registers = { MPAM1_EL1 = '0x8000000000000000' } }",
     ],
 )

@@ -283,10 +283,12 @@ def test_latencies_are_durations_or_distributions_of_them() -> None:
         ('answer = "DENIED"', Fault("b", answer="DENIED")),
         ("never_arrives = true", Fault("b", never_arrives=True)),
         ('arrives_after = "0s"', Fault("b", arrives_after_ns=0)),
+        ("stays_on = true", Fault("b", stays_on=True)),
     ],
 )
-def test_firmware_has_three_kinds_of_fault(text: str, fault: Fault) -> None:
-    assert scenario_from_text(f'{TWO_CPUS}\n[[faults]]\ncpu = "b"\n{text}').faults == (fault,)
+def test_firmware_has_four_kinds_of_fault(text: str, fault: Fault) -> None:
+    scenario = scenario_from_text(f'{TWO_CPUS}\n[[faults]]\ncpu = "b"\n{text}')
+    assert scenario.faults == scenario_from_text(scenario_text(scenario)).faults == (fault,)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim.boot_run import boot
+from sim.errors import InputError
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import find, shipped
 
@@ -48,7 +49,8 @@ def test_a_scenario_that_ships_is_found_by_name_and_a_file_comes_first(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert find(Path("bug")).name == "bug.toml"
-    assert find(Path("no-such-scenario")) == Path("no-such-scenario")
+    with pytest.raises(InputError, match="no scenario of that name"):
+        find(Path("no-such-scenario"))
     assert find(Path("./bug")) == find(Path("bug"))  # pathlib drops the leading dot
     assert find(Path("folder/bug")) == Path("folder/bug")
     Path("bug").touch()

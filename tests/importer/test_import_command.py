@@ -8,7 +8,7 @@ import pytest
 
 from sim.files.scenario_file import read_scenario
 from tests.command_line import Asymboot
-from tests.importer.machines import MACHINES, SETS, dmesg_of
+from tests.importer.machines import MACHINES, SETS, cpuinfo, dmesg_of, sysfs_of
 from tests.importer.trees import A510, BIG_LITTLE, node, saved, sve, tree
 
 
@@ -87,6 +87,12 @@ def test_import_without_contradictions_exits_with_0(asymboot: Asymboot) -> None:
     given = [f"--vl=cpu{cpu}={','.join(map(str, bits)) if bits else 'none'}" for cpu, bits in enumerate(SETS["mixed"])]
     result = asymboot("import", "--dmesg", MACHINES / "mixed" / "dmesg", *given)
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_cpus_that_are_late_by_inference_are_listed(asymboot: Asymboot, tmp_path: Path) -> None:
+    root = sysfs_of(tmp_path, cpuinfo(), possible="0-2", online="0,2")
+    result = asymboot("import", "--sysfs", root, "--vl=cpu0=128", "--vl=cpu1=128", "--vl=cpu2=128")
+    assert result.stderr == f"asymboot: {root}: offline, and sysfs does not tell why: taken to be late: cpu1\n"
 
 
 @pytest.mark.parametrize(

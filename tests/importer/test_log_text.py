@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sim.importer import explained_lines, suspend_lines
+from sim.importer import explained_lines, firmware_lines, suspend_lines
 from sim.importer.explained_lines import OverrideEffect
 from sim.importer.log_lines import (
     BootedLine,
@@ -174,6 +174,11 @@ LINES: list[tuple[str, LogLine]] = [
         "CPU features: kernel page table isolation forced ON by KASLR",
         explained_lines.KptiLine("forced ON", "KASLR"),
     ),
+    ("KASLR disabled due to lack of seed", explained_lines.KaslrLine("disabled")),
+    (
+        "alternatives: applying system-wide alternatives",
+        explained_lines.AlternativesLine("applying system-wide alternatives"),
+    ),
     (
         "CPU features: Asymmetric 32-bit EL0 support detected on CPU 4; CPU hot-unplug disabled on CPU 0",
         explained_lines.Asymmetric32Line(4, 0),
@@ -236,6 +241,35 @@ LINES: list[tuple[str, LogLine]] = [
     ("watchdog: BUG: soft lockup - CPU#3 stuck for 22s!", explained_lines.LockupLine(3)),
     ("watchdog: Watchdog detected hard LOCKUP on cpu 2", explained_lines.LockupLine(2)),
     ("SMP: failed to stop secondary CPUs 1-3", explained_lines.NotStoppedLine()),
+    ("CPU4 failed to report alive state", NotOnlineLine(4)),
+    ("CPU1: unable to kill", explained_lines.UncleanLine(1)),
+    (
+        "/cpus/cpu@3: duplicate cpu reg properties in the DT",
+        firmware_lines.NodeFlawLine(firmware_lines.NodeFlaw.DUPLICATE, "/cpus/cpu@3"),
+    ),
+    (
+        "duplicate boot cpu reg property in DT",
+        firmware_lines.NodeFlawLine(firmware_lines.NodeFlaw.DUPLICATE_BOOT),
+    ),
+    ("duplicate CPU MPIDR 0x100 in MADT", firmware_lines.MadtFlawLine("duplicate CPU MPIDR", Hex(0x100))),
+    ("duplicate boot CPU MPIDR: 0x0 in MADT", firmware_lines.MadtFlawLine("duplicate boot CPU MPIDR", Hex(0))),
+    ("skipping disabled CPU entry with 0x300 MPIDR", firmware_lines.DisabledEntryLine(Hex(0x300))),
+    ("Failed to find device node for boot cpu", firmware_lines.NoBootNodeLine()),
+    ('psci: missing "method" property', firmware_lines.ConduitLine("missing")),
+    ('psci: invalid "method" property: svc', firmware_lines.ConduitLine("invalid", "svc")),
+    ("Can't kexec: CPUs are stuck in the kernel.", firmware_lines.StuckKexecLine()),
+    (
+        "psci_checker: Error occurred (-5) while trying to power up CPU 1",
+        firmware_lines.CheckerErrorLine(1, -5, "up"),
+    ),
+    (
+        "psci_checker: Unexpected return code 0 while trying to power down TOS resident CPU 2",
+        firmware_lines.CheckerErrorLine(2, 0, "down"),
+    ),
+    ("psci_checker: 2 error(s) encountered in hotplug tests", firmware_lines.CheckerFailedLine(2, "hotplug")),
+    ("psci_checker: Starting hotplug tests", firmware_lines.CheckerLine()),
+    ("kvm [1]: Cannot initialise vector slots", firmware_lines.VectorSlotsLine()),
+    ("psci: something failed", firmware_lines.UnknownLine()),
 ]
 
 

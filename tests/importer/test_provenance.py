@@ -73,6 +73,12 @@ def test_a_log_that_does_not_say_its_kernel_is_simulated_as_the_default(tmp_path
     assert "The log does not say which kernel it is: simulated as Linux 6.18." in remarks(imported)
 
 
+def test_a_kernel_that_is_not_known_is_said_to_be_simulated_as_another(tmp_path: Path) -> None:
+    imported = imported_log(HEAD.format(cpus=1).replace("6.12.1", "7.9.0"), tmp_path, cpu0=None)
+    reason = "it is newer than 7.3, the newest series that is modelled, which stands for it"
+    assert f"Nothing is known of Linux 7.9.0 itself: {reason}." in remarks(imported)
+
+
 def test_a_panic_of_something_else_is_a_remark(tmp_path: Path) -> None:
     text = HEAD.format(cpus=1) + "Kernel panic - not syncing: VFS: Unable to mount root fs\n"
     imported = imported_log(text, tmp_path, cpu0=None)

@@ -7,7 +7,7 @@ import pytest
 from sim.importer.log_reader import parse_kernel_log
 from sim.importer.provenance import remarks
 from sim.importer.register_differences import register_differences
-from tests.importer.machines import BOOTED, HEAD, imported_log
+from tests.importer.machines import BOOTED, HEAD, UNKNOWN_CORE, imported_log
 
 CHECK = "CPU features: SANITY CHECK: Unexpected variation in SYS_{}. Boot CPU: {:#018x}, CPU{}: {:#018x}\n"
 NOT_SIMULATED = "CPUs of a scenario differ in having SVE or SME only: no other difference of registers is simulated."
@@ -83,7 +83,8 @@ def test_a_difference_is_a_remark(
 ) -> None:
     boot, cpu = values
     text = HEAD.format(cpus=2) + CHECK.format(register, boot, 1, cpu) + BOOTED.format(1)
-    told = [*remarks(imported_log(text, tmp_path))]
+    # Of a core that is not known, lengths alone are modelled.
+    told = [*remarks(imported_log(text.replace("411fd403", UNKNOWN_CORE), tmp_path))]
     (remark,) = (one for one in told if "differs from the boot CPU's" in one)
     assert remark.startswith(f"cpu1: {register} differs from the boot CPU's: ")
     assert words in remark
@@ -95,3 +96,13 @@ def test_the_remark_on_a_late_cpu_says_what_programs_see(tmp_path: Path) -> None
     (remark,) = (one for one in remarks(imported_log(text, tmp_path)) if "differs" in one)
     assert remark.startswith("cpu1 (late): ")
     assert remark.endswith("1 here: programs that read the register see 1 from then on.")
+
+
+def test_the_table_of_another_kernel_is_named_in_the_comments(tmp_path: Path) -> None:
+    line = CHECK.format("ID_AA64PFR0_EL1", 0x11112222, 1, 0x11111112)
+    found = [*remarks(imported_log(HEAD.format(cpus=2).replace("6.12.1", "5.4.0") + line, tmp_path, cpu0=None))]
+    assert not any("loses capability" in remark for remark in found)
+    assert [remark[:70] for remark in found if remark.startswith("Inferred: ")] == [
+        "Inferred: the table of Linux 6.1 stands for that of this kernel, which",
+        "Inferred: no field that differs is strict in the table of Linux 6.1, a",
+    ]

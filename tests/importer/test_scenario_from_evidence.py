@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sim import Do, KvmMode, read_running_machine
+from sim import Do, KvmMode, boot, read_running_machine
+from sim.hazard_kinds import HazardKind
 from sim.scenario import Fault
 from tests.importer.machines import BOOTED, HEAD, KILLED, MACHINES, imported_log
 
@@ -65,6 +66,9 @@ LOST = "CPU1: failed to come online\nCPU1: failed in unknown state : 0x0\n"
 DENIED = "psci: failed to boot CPU1 (-1)\nCPU1: failed to boot: -1\n"
 DENIED_AGAIN = "[   60.000001] psci: failed to boot CPU1 (-1)\n[   60.000002] CPU1: failed to boot: -1\n"
 INVALID = "psci: failed to boot CPU1 (-22)\nCPU1: failed to boot: -22\n"
+NOT_OFF = (
+    "psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)\nCPU1 may not have shut down cleanly: -110\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,11 @@ INVALID = "psci: failed to boot CPU1 (-22)\nCPU1: failed to boot: -22\n"
             KILLED.format(1) + INVALID + LOST,
             [Fault("cpu1", answer="EINVAL", first=2, last=2), Fault("cpu1", never_arrives=True, first=3, last=3)],
         ),
+        # A CPU that did not go off is ALREADY_ON; where it comes back, it went off after all.
+        (NOT_OFF, [Fault("cpu1", stays_on=True, first=1, last=1)]),
+        (NOT_OFF + INVALID, [Fault("cpu1", stays_on=True, first=1, last=1)]),
+        (NOT_OFF + BOOTED.format(1).replace("0.1", "9.1"), []),
+        (NOT_OFF + LOST, [Fault("cpu1", never_arrives=True, first=2, last=2)]),
     ],
 )
 def test_a_fault_concerns_the_cpu_on_that_went_wrong(later: str, faults: list[Fault], tmp_path: Path) -> None:
@@ -88,6 +97,16 @@ def test_a_fault_concerns_the_cpu_on_that_went_wrong(later: str, faults: list[Fa
     imported = imported_log(text + later, tmp_path, cluster0=None)
     assert list(imported.scenario.faults) == faults
     assert imported.contradictions == ()
+
+
+def test_a_cpu_that_does_not_go_off_is_reproduced_to_the_line(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=2) + BOOTED.format(1) + "smp: Brought up 1 node, 2 CPUs\n" + NOT_OFF + INVALID
+    outcome = boot(imported_log(text, tmp_path, cluster0=None).scenario)
+    lines = [line.text for line in outcome.facts.log]
+    first = lines.index("psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)")
+    assert lines[first : first + 4] == (NOT_OFF + INVALID).splitlines()
+    (lost,) = (one for one in outcome.found if one.kind is HazardKind.CPU_LOST_TO_FIRMWARE)
+    assert "did not switch it off" in lost.sentence
 
 
 def test_a_cpu_that_is_lost_and_asked_for_again_has_one_fault(tmp_path: Path) -> None:

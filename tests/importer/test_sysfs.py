@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim import InputError, read_running_machine
+from sim.importer.provenance import annotated_text
 from sim.importer.sysfs import read_sysfs
 from tests.importer.machines import MACHINES, cpuinfo, imported_machine, imported_sysfs, sysfs_of
 
@@ -57,6 +58,23 @@ def test_a_cpu_without_topology_in_the_copy_is_put_beside_another(tmp_path: Path
     texts = {f"cpu0/topology/{name}": "0" for name in ("physical_package_id", "cluster_id")}
     imported = imported_sysfs(sysfs_of(tmp_path, cpuinfo(), possible="0-1", online="0-1", **texts))
     assert [cpu.clusters for cpu in imported.scenario.topology.cpus] == [("cluster0",), ("cluster0",)]
+
+
+def test_a_cpu_that_is_late_only_because_it_is_offline_is_said_to_be_inferred(tmp_path: Path) -> None:
+    imported = imported_sysfs(sysfs_of(tmp_path, cpuinfo(), possible="0-3", online="0,2-3"))
+    assert imported.inferred_late == (1,)
+    assert [cpu.name for cpu in imported.scenario.topology.cpus if cpu.late] == ["cpu1"]
+    text = annotated_text(imported)
+    assert (
+        "# Inferred: late, because sysfs shows them offline: cpu1. It does not tell whether a CPU was left out" in text
+    )
+    assert "#   cpu1: (not named), in no cluster, late (inferred: offline): " in text
+
+
+def test_cpus_that_are_all_online_are_inferred_to_be_early(tmp_path: Path) -> None:
+    imported = imported_sysfs(sysfs_of(tmp_path, cpuinfo(), possible="0-1", online="0-1"))
+    assert imported.inferred_late == ()
+    assert "# Inferred: all CPUs came early, because all are online" in annotated_text(imported)
 
 
 def test_sysfs_that_contradicts_itself_is_a_contradiction(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
@@ -27,13 +28,14 @@ from sim.plot.lengths_picture import Cell, cell, length_rows, plot_lengths
 from sim.plot.picture_rows import cpu_rows
 from sim.plot.style import Picture, shortened, text_width_in
 from sim.plot.time_axis import TimeScale
-from sim.plot.timeline_picture import plot_boot
+from sim.plot.timeline_picture import COLOURS, plot_boot
 from sim.plot.topology_picture import plot_topology
 from sim.scenario import KvmMode, Relay, Scenario
 from sim.study.comparison import compare
 from sim.sweep.sweep_plan import Keep
 from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import read_summary
+from sim.timeline import SpanKind
 from sim.topology import Cpu, Topology, cpu
 from sim.vectors import VectorType
 from tests.command_line import Asymboot
@@ -120,9 +122,11 @@ def test_names_are_drawn_as_plain_text(picture: str) -> None:
 @pytest.mark.parametrize("file", shipped(), ids=lambda file: file.stem)
 def test_every_shipped_scenario_can_be_drawn(file: Path) -> None:
     outcome = boot(read_scenario(file))
-    for made in (plot_boot(outcome), plot_lengths(outcome), plot_buffers(outcome)):
+    for made in (plot_boot(outcome), plot_boot(outcome, linear=True), plot_lengths(outcome)):
         assert_tidy(made)
     assert_tidy(plot_topology(outcome.scenario))
+    if shown_saves(outcome):
+        assert_tidy(plot_buffers(outcome))
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
@@ -243,8 +247,49 @@ def test_the_bytes_drawn_are_those_written(memory: str) -> None:
         (under_pkvm(V1, kernel="6.12"), "no guest made a save"),
     ],
 )
-def test_a_picture_without_saves_says_why(outcome: Outcome, why: str) -> None:
-    assert why in " ".join(text for text, _ in boxes(plot_buffers(outcome)))
+def test_nothing_to_draw_is_an_error_that_says_why(outcome: Outcome, why: str) -> None:
+    with pytest.raises(InputError, match=why):
+        plot_buffers(outcome)
+
+
+def test_the_header_is_magnified_and_the_legend_lists_what_occurs() -> None:
+    texts = [text for text, _ in boxes(plot_buffers(boot(read_scenario(find(Path("bug"))))))]
+    assert "the header, magnified" in texts
+    assert Written.OVER_HEADER.label in texts
+    fixed = [text for text, _ in boxes(plot_buffers(boot(read_scenario(find(Path("bug"))).but(kernel="6.12"))))]
+    assert Written.AS_ASKED.label in fixed
+    assert not {Written.OVER_HEADER.label, Written.OUTSIDE.label, Written.IN_SLACK.label} & set(fixed)
+
+
+def test_long_gaps_have_a_break_mark_and_a_duration_unless_time_is_to_scale() -> None:
+    outcome = boot(read_scenario(find(Path("late-cpu-refused"))))
+    texts = [text for text, _ in boxes(plot_boot(outcome))]
+    assert texts.count("//") == 4
+    assert {"30 ms", "420 ms", "5 s", "1 ms"} <= set(texts)
+    assert "//" not in [text for text, _ in boxes(plot_boot(outcome, linear=True))]
+
+
+def test_the_edges_of_many_bars_do_not_hide_the_bars() -> None:
+    (lock,) = [
+        one
+        for one in plot_boot(boot(read_scenario(find(Path("server-1024"))))).axes[0].collections
+        if one.get_zorder() == 2 + list(COLOURS).index(SpanKind.LOCK_HELD)
+    ]
+    assert np.asarray(lock.get_edgecolor()).reshape(-1, 4)[:, 3].max(initial=0) == 0
+
+
+def test_cpus_that_differ_in_sme_alone_look_different() -> None:
+    labels = {text for text, _ in boxes(plot_topology(read_scenario(find(Path("sme-only")))))}
+    assert {"SVE to 128 bits", "SME to 256 bits", "SME to 512 bits", "SME to 1024 bits"} <= labels
+    alike = Topology.of([A64FX, [128, 256, 384, 512]])
+    labels = {text for text, _ in boxes(plot_topology(alike))}
+    assert {"SVE {128,256,512} bits", "SVE {128,256,384,512} bits"} <= labels
+
+
+def test_designs_are_drawn_with_the_settings_that_they_share() -> None:
+    title = " ".join(text for text, _ in boxes(plot_designs(compare(read_scenario(find(Path("bug")))))))
+    assert "relay enforcing, memory adjacent" in title
+    assert "hypothetical" in title
 
 
 def test_a_picture_of_designs_without_hazards_says_so() -> None:

@@ -69,7 +69,7 @@ def test_a_cpu_that_is_gone_looks_the_same_whatever_has_become_of_it(
     parts: dict[str, Any], faults: tuple[Fault, ...]
 ) -> None:
     outcome = started(Cpu.of("cpu0", 0b1), Cpu.of("cpu1", 0b1, **parts), Cpu.of("cpu2", 0b1), faults=faults)
-    assert texts(outcome)[2:7] == [
+    assert texts(outcome)[3:8] == [
         *("smp: Bringing up secondary CPUs ...", *LOST_LOG),
         "CPU2: Booted secondary processor 0x0000000002 [0x000f0510]",
         "smp: Brought up 1 node, 2 CPUs",

@@ -145,7 +145,7 @@ def test_a_cpu_that_refused_itself_is_off_and_does_not_keep_the_system_awake() -
     assert results(outcome) == [("failed", "EIO"), ("resumed", None)]
 
 
-@pytest.mark.parametrize(("kernel", "silent"), [("6.11", False), ("6.12", True)])
+@pytest.mark.parametrize(("kernel", "silent"), [("6.10", False), ("6.11", True)])
 def test_an_answer_of_firmware_is_an_errno_of_the_resume(kernel: str, silent: bool) -> None:
     fault = Fault("cpu1", answer="DENIED", first=2)
     outcome = booted(N2, N2, kernel=kernel, faults=(fault,), actions=(suspend(),))

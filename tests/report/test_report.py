@@ -25,6 +25,8 @@ from tests.command_line import Asymboot
 from tests.systems import A64FX, V1, guest, under_pkvm
 
 CHROMIUM = shutil.which("chromium")
+PATIENCE_MS = 180_000
+"""The wait for a page, since a machine may be busy with much else."""
 SIZES = [(1280, 800), (768, 1024), (375, 800)]
 SHOWN = list(zip(SIZES, ["light", "dark", "light"], strict=True))
 """The sizes and schemes in which every page is shown; `MORE` has the others."""
@@ -89,6 +91,7 @@ class Opened:
         self.page.on("pageerror", lambda error: self.messages.append(str(error)))
         self.page.on("dialog", lambda dialog: self.messages.append(dialog.message))
         self.page.on("request", lambda request: self.asked.append(request.url.split(":")[0]))
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.goto(file.as_uri())
         self.page.wait_for_selector("html[data-ready]", state="attached")
 

@@ -31,7 +31,9 @@ from sim.prove.properties import PROPERTIES
 from sim.rows import SCHEMA_VERSION, Row
 from sim.scenario import Fault, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.comparison import compare
+from sim.study.outcome_difference import difference
 from sim.study.system_space import Group, Setting, Space, legal_sets
+from sim.study.variant_comparison import compare_variants
 from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import Summary
 from sim.topology import Firmware, Topology, cpu
@@ -217,6 +219,9 @@ def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
         DESIGNS["tabba"],
         PROPERTIES["restored"],
         compare(scenario),
+        compare_variants(scenario, ["relay"]),
+        sim.Axis.KERNEL,
+        difference(bug, bug),
         critical_path(bug),
         space,
         space.groups[0],

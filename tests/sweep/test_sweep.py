@@ -476,7 +476,7 @@ def test_from_a_file_to_a_saved_example(asymboot: Asymboot, tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sweep", "nosuch", "-o", "out"], "No such file or directory"),
+        (["sweep", "nosuch", "-o", "out"], "nosuch: there is no such file, and no space of that name"),
         (["sweep", "mine.toml"], "FILE and --output DIR are needed, or --resume DIR"),
         (["sweep", "mine.toml", "--resume", "out"], "leave out FILE"),
         (["sweep", "mine.toml", "-o", "out", "--seed", "1"], "--seed goes with --sample or --replications"),

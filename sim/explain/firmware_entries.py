@@ -1,0 +1,158 @@
+"""Entries on CPUs that firmware's tables describe wrongly, on the kernel's test of PSCI, and on lines of no known kind.
+
+Sources: kernel/smp.c, kernel/cpu_ops.c, kernel/machine_kexec.c, drivers/firmware/psci/psci.c and psci_checker.c, read.
+"""
+
+from sim.explain.log_entries import LogEntry, Severity, configuration, device_tree, firmware, kernel, vmm
+
+_FAILURE, _WARNING, _HARMLESS, _NORMAL = Severity.FAILURE, Severity.WARNING, Severity.HARMLESS, Severity.NORMAL
+_REG = "`reg` of every node /cpus/cpu@N, and `#address-cells` of /cpus"
+
+BAD_NODE = LogEntry(
+    "CPU node that the kernel passes over",
+    _FAILURE,
+    ("/cpus/cpu@3: duplicate cpu reg properties in the DT", "/cpus/cpu@4: missing reg property"),
+    "{nodes}: {flaw}. The kernel does not use the CPU of such a node",
+    "Each CPU's node of the device tree has the CPU's MPIDR in `reg`. A node whose `reg` is missing, has bits that no "
+    "MPIDR has, or is that of a node before it is passed over; the other CPUs keep their numbers.",
+    "the system runs without the CPU: it is not possible, so that no file in sysfs can bring it up",
+    (
+        device_tree("`reg` was copied from another node, or is not the CPU's MPIDR"),
+        device_tree("`#address-cells` of /cpus does not fit `reg`"),
+        firmware("a boot loader writes the nodes, or changes them"),
+    ),
+    (_REG, "/sys/firmware/devicetree/base/cpus on the machine, which is the tree after the boot loader"),
+    "",
+    "kernel/smp.c (of_parse_and_init_cpus); read",
+)
+BAD_BOOT_NODE = LogEntry(
+    "boot CPU in the device tree twice",
+    _WARNING,
+    ("/cpus/cpu@1: duplicate boot cpu reg property in DT",),
+    "{nodes}: {flaw}. The kernel does not use the second node with the boot CPU's MPIDR",
+    "Two nodes of the device tree have the MPIDR of the CPU that boots. The kernel takes the first, and passes over "
+    "the other. Which CPU the second was meant to describe is not known.",
+    "if the second node was meant for another CPU: that CPU is not used",
+    (device_tree("`reg` was copied from the boot CPU's node"), firmware("a boot loader writes the nodes")),
+    (_REG,),
+    "",
+    "kernel/smp.c (of_parse_and_init_cpus); read",
+)
+BAD_MADT = LogEntry(
+    "CPU entry of ACPI that the kernel passes over",
+    _FAILURE,
+    (
+        "duplicate CPU MPIDR 0x100 in MADT",
+        "duplicate boot CPU MPIDR: 0x0 in MADT",
+        "skipping CPU entry with invalid MPIDR 0xffffffffffffffff",
+    ),
+    "{flaw} {mpidr}: the kernel does not use the CPU of this entry of the MADT",
+    "Each CPU's entry (GICC) of the MADT has the CPU's MPIDR. An entry whose MPIDR is not an MPIDR, or is that of an "
+    "entry before it, is passed over.",
+    "the system runs without the CPU, unless the entry is superfluous",
+    (
+        firmware("its MADT has the same MPIDR twice, or one with bits that no MPIDR has"),
+        vmm("the host writes wrong MPIDRs into the guest's MADT"),
+    ),
+    ("the MADT: `acpidump -b -n APIC` and `iasl -d apic.dat`",),
+    "",
+    "kernel/smp.c (acpi_map_gic_cpu_interface); read",
+)
+DISABLED_ENTRY = LogEntry(
+    "CPU entry of ACPI that is disabled",
+    _HARMLESS,
+    ("skipping disabled CPU entry with 0x300 MPIDR",),
+    "the MADT marks the CPU with MPIDR {mpidr} as disabled, and the kernel does not use it",
+    "Firmware lists CPUs that this model of the machine does not have, or that were switched off in its setup. The "
+    "kernel logs this in debugging only.",
+    "where the CPU is meant to be off",
+    (firmware("the CPU is fused off, or switched off in firmware's setup"),),
+    source="kernel/smp.c (acpi_map_gic_cpu_interface); read",
+)
+NO_CONDUIT = LogEntry(
+    "PSCI without a method",
+    _FAILURE,
+    ('psci: missing "method" property', 'psci: invalid "method" property: svc'),
+    "the node psci has {article} `method`, so that the kernel does not use PSCI",
+    "`method` says by which instruction firmware is called: smc, or hvc where a hypervisor answers.",
+    "no CPU but the boot CPU can be started by PSCI, and neither poweroff nor restart work by it",
+    (device_tree("`method` of the node psci is missing, or neither smc nor hvc"),),
+    ('`method = "smc"` in the node psci, or "hvc" in a guest',),
+    "",
+    "drivers/firmware/psci/psci.c (get_set_conduit_method); read",
+)
+NO_KEXEC = LogEntry(
+    "kexec refused for CPUs that cannot be stopped",
+    _WARNING,
+    ("Can't kexec: CPUs are stuck in the kernel.",),
+    "the kernel refuses to load another kernel by kexec, because CPUs run code of this kernel and cannot be stopped",
+    "A CPU that was lost or is stuck may still run this kernel's code, which kexec would overwrite. CPUs of a spin "
+    "table cannot be stopped either, and newer kernels refuse under pKVM as well. A kernel for crash dumps is loaded "
+    "all the same.",
+    "kexec does not work until the next restart",
+    (
+        firmware("a CPU did not come online, or is stuck: see above, if the log says so"),
+        device_tree("the CPUs wait in a spin-table, which has no way to stop them"),
+        configuration("`kvm-arm.mode=protected`"),
+    ),
+    ("CPUs that failed earlier in the log", "`enable-method` of the CPUs' nodes"),
+    "",
+    "kernel/machine_kexec.c (machine_kexec_prepare), kernel/smp.c (cpus_are_stuck_in_kernel); read",
+)
+CHECKER_FAILED = LogEntry(
+    "test of PSCI failed",
+    _WARNING,
+    (
+        "psci_checker: Error occurred (-16) while trying to power down CPU 2",
+        "psci_checker: 1 error(s) encountered in hotplug tests",
+    ),
+    "the kernel's test of PSCI at boot failed",
+    "With CONFIG_ARM_PSCI_CHECKER the kernel takes every CPU down and brings it up again, once it has booted, and then "
+    "suspends each of them. A CPU that does not come back stays offline.",
+    "hotplug, suspend or idle states of firmware do not work as they should",
+    (
+        firmware("its CPU_OFF, CPU_ON or CPU_SUSPEND does not work for this CPU"),
+        kernel("a CPU that could not be taken down was busy (errno -16), or a trusted OS lives on it (errno -1)"),
+    ),
+    ("the lines on this CPU just before", "taking the CPU down and up by hand"),
+    "",
+    "drivers/firmware/psci/psci_checker.c; read",
+)
+CHECKER = LogEntry(
+    "test of PSCI",
+    _NORMAL,
+    ("psci_checker: PSCI checker started using 4 CPUs", "psci_checker: Hotplug tests passed OK"),
+    "the kernel tests PSCI: it takes every CPU down and brings it up again",
+    "The kernel was built with CONFIG_ARM_PSCI_CHECKER.",
+    "",
+    source="drivers/firmware/psci/psci_checker.c; read",
+)
+UNKNOWN = LogEntry(
+    "line not known to this table",
+    _WARNING,
+    ("psci: something failed that this table does not know",),
+    "not known to this table: {text}",
+    "The line is of a part of the kernel that brings CPUs up, and its words tell of something wrong. This table has no "
+    "entry on it.",
+    "as far as its words go; read it yourself",
+    (
+        kernel(
+            "not known",
+        ),
+    ),
+    ("the kernel's source, for the words of the line", "the lines around it"),
+    "",
+    "concluded from the words of the line",
+)
+
+FIRMWARE_ENTRIES = (
+    BAD_NODE,
+    BAD_MADT,
+    NO_CONDUIT,
+    BAD_BOOT_NODE,
+    NO_KEXEC,
+    CHECKER_FAILED,
+    UNKNOWN,
+    DISABLED_ENTRY,
+    CHECKER,
+)

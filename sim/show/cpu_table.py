@@ -1,0 +1,75 @@
+"""The table of a boot's CPUs."""
+
+from rich.console import Console
+
+from sim.outcome import Outcome
+from sim.outcome_rows import CpuRow
+from sim.show.console import Layout, heading, lengths, line, table
+from sim.show.row_groups import grouped, short_cpu_list
+
+_BITS_IN_A_BYTE = 8
+
+
+def show_cpus(outcome: Outcome, console: Console) -> None:
+    """Print a table of the CPUs, without the columns that tell nothing."""
+    rows = outcome.cpu_rows()
+    logical = outcome.scenario.topology.logical
+    groups = grouped(rows, _what_it_tells, lambda row: logical[row.cpu].clusters)
+    columns: dict[str, tuple[Layout, bool, list[str]]] = {
+        "CPU": ("right", True, [short_cpu_list([row.cpu for row in members]) for _, members in groups]),
+        "name": ("wrap", any(row.name != f"cpu{row.cpu}" for row in rows), [_name(members) for _, members in groups]),
+        "cluster": ("wrap", any(row.cluster for row in rows), ["/".join(clusters) for clusters, _ in groups]),
+        "role": ("wrap", True, [_role(members[0]) for _, members in groups]),
+        "run by": (
+            "left",
+            any(row.hw_cpu != row.cpu for row in rows),
+            [outcome.facts.label(members[0].hw_cpu) for _, members in groups],
+        ),
+        "EL": ("right", len({row.el for row in rows}) > 1, [str(members[0].el) for _, members in groups]),
+        "SVE, bits": ("wrap", True, [lengths(members[0].sve_bits) for _, members in groups]),
+        "SME, bits": (
+            "wrap",
+            any(row.sme_bits is not None for row in rows),
+            [lengths(members[0].sme_bits) for _, members in groups],
+        ),
+        "state": ("left", True, [members[0].state for _, members in groups]),
+        "ZCR_EL2\nallows, bytes": (
+            "right",
+            any(row.host_max_vl_bytes for row in rows),
+            [str(members[0].host_max_vl_bytes or "") for _, members in groups],
+        ),
+    }
+    shown = {title: (layout, cells) for title, (layout, tells, cells) in columns.items() if tells}
+    heading(console, "CPUs")
+    table(
+        console,
+        {title: layout for title, (layout, _) in shown.items()},
+        zip(*(cells for _, cells in shown.values()), strict=True),
+    )
+    _explain_zcr_el2(outcome, rows, console)
+
+
+def _what_it_tells(row: CpuRow) -> tuple[object, ...]:
+    # Nearly every CPU number is run by its own hardware, so the number itself must not keep rows apart.
+    hw_cpu = None if row.hw_cpu == row.cpu else row.hw_cpu
+    return row.role, row.late_because, hw_cpu, row.el, row.sve_bits, row.sme_bits, row.state, row.host_max_vl_bytes
+
+
+def _name(members: list[CpuRow]) -> str:
+    """Return the name of a CPU, or the first and the last name of several."""
+    first, last = members[0], members[-1]
+    return first.name if first is last else f"{first.name}..{last.name}"
+
+
+def _role(row: CpuRow) -> str:
+    return row.role if row.late_because is None else f"{row.role} ({row.late_because})"
+
+
+def _explain_zcr_el2(outcome: Outcome, rows: list[CpuRow], console: Console) -> None:
+    limited = [row for row in rows if row.host_max_vl_bytes]
+    if limited:
+        line(console, "ZCR_EL2 allows: the largest VL that the host can select on the CPU at the end")
+    below = [row.cpu for row in limited if row.host_max_vl_bytes * _BITS_IN_A_BYTE < max(row.sve_bits or ())]
+    if below:
+        told = outcome.scenario.topology.labels(below)
+        line(console, f"{told}: less than the hardware has, since a save before a guest leaves its limit in ZCR_EL2")

@@ -1,0 +1,55 @@
+"""The difference between two boots as text: settings, what differs first, hazards, log lines, values."""
+
+from itertools import groupby
+
+from rich.console import Console
+
+from sim.show.console import Layout, heading, line, table
+from sim.study.difference_rows import LogDifferenceRow
+from sim.study.outcome_difference import Difference
+from sim.units import timestamp, with_unit
+
+_STYLES = {"a": "red", "b": "green"}
+_MARKS = {"a": "-", "b": "+"}
+
+
+def show_difference(difference: Difference, console: Console) -> None:
+    """Print everything that `asymboot diff` shows."""
+    for side, outcome in (("a", difference.a), ("b", difference.b)):
+        scenario = outcome.scenario
+        line(console, f"{side}: {scenario.name or 'a scenario without a name'}, kernel {scenario.kernel_words}")
+        line(console, f"   {outcome.verdict}")
+    if not difference:
+        heading(console, "Nothing differs")
+        return
+    line(console, f"they differ first: {difference.first or 'in their settings alone'}", "bold")
+    _hazards(difference, console)
+    _log(difference.log_rows, console)
+    _values(difference, console)
+
+
+def _hazards(difference: Difference, console: Console) -> None:
+    if not difference.hazard_rows:
+        return
+    heading(console, "Hazards of one of them")
+    for row in difference.hazard_rows:
+        line(console, f"{row.side}: {row.sentence}", _STYLES[row.side], len(row.side) + 1)
+
+
+def _log(rows: list[LogDifferenceRow], console: Console) -> None:
+    if not rows:
+        return
+    heading(console, "Lines of the kernel log")
+    for row in rows:
+        # A line of the kernel stays exact to the letter, so it does not go through rich, which would wrap it.
+        console.file.write(f"{_MARKS[row.side]}{timestamp(row.time_ns)} {row.text}\n")
+
+
+def _values(difference: Difference, console: Console) -> None:
+    columns: dict[str, Layout] = {"of": "wrap", "column": "wrap", "a": "wrap", "b": "wrap"}
+    for name, rows in groupby(difference.value_rows, lambda row: row.table):
+        members = list(rows)
+        heading(console, f"{name[0].upper()}{name[1:]}")
+        own = columns if any(row.of for row in members) else {key: columns[key] for key in ("column", "a", "b")}
+        cells = [{"of": row.of, "column": with_unit(row.column), "a": row.a or "", "b": row.b or ""} for row in members]
+        table(console, own, [[cell[key] for key in own] for cell in cells])

@@ -1,0 +1,203 @@
+"""The difference between two boots: settings, log, record and hazards, and what differs first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sim.arguments import checked, checked_fields
+from sim.boot_run import boot
+from sim.feature_rows import capability_rows
+from sim.frames import as_html, frame
+from sim.hazard_kinds import Hazard, HazardKind
+from sim.kernel.printk import LogLine
+from sim.outcome import Outcome, scenario_row
+from sim.rows import SCHEMA_VERSION, Row
+from sim.scenario import Scenario
+from sim.study.difference_rows import (
+    DifferenceRecord,
+    HazardDifferenceRow,
+    LogDifferenceRow,
+    ValueDifferenceRow,
+)
+from sim.units import counted, timestamp
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+@checked_fields
+class Difference:
+    """The difference between two boots, called a and b, as `difference()` returns it.
+
+    Args:
+        a: the outcome of a boot.
+        b: the outcome of the other boot.
+    """
+
+    a: Outcome
+    b: Outcome
+
+    def __repr__(self) -> str:
+        lines, hazards = counted(len(self.log_rows), "line"), counted(len(self.hazard_rows), "hazard")
+        return f"<Difference of {self.a.scenario.name!r} and {self.b.scenario.name!r}: {lines}, {hazards}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self)[1:-1], self.values) + as_html("kernel log", self.log) + as_html("", self.hazards)
+
+    def __bool__(self) -> bool:
+        return bool(self.value_rows or self.log_rows or self.hazard_rows)
+
+    @cached_property
+    def value_rows(self) -> list[ValueDifferenceRow]:
+        """The values that differ, of the settings first."""
+        a, b = _tables(self.a), _tables(self.b)
+        return [row for table in a for row in _differing_values(table, a[table], b[table])]
+
+    @cached_property
+    def log_rows(self) -> list[LogDifferenceRow]:
+        """The log lines that only one boot has, in the order of the logs; times do not count."""
+        # The settings, which have rows of their own, tell what the banners do.
+        return [row for row in _differing_lines(self.a.facts.log, self.b.facts.log) if not self._is_banner(row)]
+
+    @cached_property
+    def hazard_rows(self) -> list[HazardDifferenceRow]:
+        """The hazards that only one boot has, worst first."""
+        a, b = ({_identity(one): one for one in outcome.found} for outcome in (self.a, self.b))
+        return [
+            HazardDifferenceRow(side, one.kind.value, one.cpu, one.time_ns, one.sentence)
+            for side, own, other in (("a", a, b), ("b", b, a))
+            for identity, one in own.items()
+            if identity not in other
+        ]
+
+    def _is_banner(self, row: LogDifferenceRow) -> bool:
+        return row.text in (self.a if row.side == "a" else self.b).scenario.banner
+
+    @property
+    def first(self) -> str | None:
+        """The first difference, in one line; None if nothing differs but the settings."""
+        if self.log_rows:
+            row = min(self.log_rows, key=lambda row: (row.place, row.side))
+            return f"the log of {row.side} has {timestamp(row.time_ns)} {row.text}"
+        if self.hazard_rows:
+            hazard = min(self.hazard_rows, key=lambda row: (row.time_ns, row.side))
+            return f"{hazard.side} has a hazard: {hazard.sentence}"
+        value = next((row for row in self.value_rows if row.table != _SETTINGS), None)
+        if value is None:
+            return None
+        where = " ".join(word for word in (value.of, value.column) if word)
+        return f"{value.table}: {where} is {value.a} in a, {value.b} in b"
+
+    @cached_property
+    def log(self) -> "pd.DataFrame":
+        """The log lines that differ; columns of `LogDifferenceRow`."""
+        return frame(self.log_rows, LogDifferenceRow)
+
+    @cached_property
+    def values(self) -> "pd.DataFrame":
+        """The values that differ; columns of `ValueDifferenceRow`."""
+        return frame(self.value_rows, ValueDifferenceRow)
+
+    @cached_property
+    def hazards(self) -> "pd.DataFrame":
+        """The hazards that differ; columns of `HazardDifferenceRow`."""
+        return frame(self.hazard_rows, HazardDifferenceRow)
+
+    def record(self) -> DifferenceRecord:
+        """Return everything, as JSON has it."""
+        return DifferenceRecord(SCHEMA_VERSION, self.first, self.value_rows, self.log_rows, self.hazard_rows)
+
+
+@checked
+def difference(a: Scenario | Outcome, b: Scenario | Outcome) -> Difference:
+    """Return the difference between two boots.
+
+    Args:
+        a: a scenario, which is booted, or the outcome of a boot.
+        b: the other.
+
+    >>> from sim import Scenario, Topology
+    >>> scenario = Scenario(Topology.of([[128], [128, 256]]), kernel="6.11", kvm_mode="protected")
+    >>> difference(scenario, scenario.but(kernel="6.12")).first
+    'buffers: cpu1 save_bytes is 1108 in a, 562 in b'
+    """
+    return Difference(*(one if isinstance(one, Outcome) else boot(one) for one in (a, b)))
+
+
+_SETTINGS = "settings"
+_Value = str | int | tuple[int, ...] | dict[str, bool] | None
+_Table = dict[str, dict[str, str | None]]
+"""The rows of a table by what each is of, with the values of its columns as text."""
+
+
+def _tables(outcome: Outcome) -> dict[str, _Table]:
+    """Return the tables of an outcome that are compared."""
+    label = outcome.facts.label
+    record = outcome.record()
+    return {
+        _SETTINGS: {"": _texts(scenario_row(outcome.scenario))},
+        "vector lengths": {row.type: _texts(row) for row in record.vectors},
+        "KVM": {"": _texts(record.kvm)},
+        "capabilities": _capabilities(outcome),
+        "hwcaps": _features(outcome),
+        "CPUs": {label(row.cpu): _texts(row) for row in record.cpus},
+        "buffers": {label(row.cpu): _texts(row) for row in record.buffers},
+        "actions": {
+            f"{place}, {one.action.words}": {"outcome": one.outcome.value, "error": one.error}
+            for place, one in enumerate(outcome.facts.actions, 1)
+        },
+    }
+
+
+def _capabilities(outcome: Outcome) -> _Table:
+    # Their numbers differ between releases and mean nothing to a reader.
+    rows = capability_rows(outcome.facts)
+    return {row.description: {"decided by": row.scope} for row in rows if row.description and row.cpus != ()}
+
+
+def _features(outcome: Outcome) -> _Table:
+    state = outcome.facts.features_at_end
+    if state is None:
+        return {}
+    told: dict[str, str | None] = dict.fromkeys(state.hwcaps, "yes")
+    return {"": told | {"taint": str(state.taint)}}
+
+
+def _differing_values(table: str, a: _Table, b: _Table) -> Iterator[ValueDifferenceRow]:
+    if not a or not b:
+        if a or b:
+            yield ValueDifferenceRow(table, "", "rows", str(len(a)), str(len(b)))
+        return
+    for of in dict.fromkeys([*a, *b]):
+        own, other = a.get(of, {}), b.get(of, {})
+        for column in dict.fromkeys([*own, *other]):
+            if own.get(column) != other.get(column):
+                yield ValueDifferenceRow(table, of, column, own.get(column), other.get(column))
+
+
+def _texts(row: Row) -> dict[str, str | None]:
+    """Return a row's columns as text."""
+    return {column: _text(getattr(row, column)) for column in row.__struct_fields__}
+
+
+def _text(value: _Value) -> str | None:
+    if isinstance(value, tuple):
+        return "{" + ",".join(map(str, value)) + "}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items())
+    return None if value is None else str(value)
+
+
+def _differing_lines(a: Sequence[LogLine], b: Sequence[LogLine]) -> Iterator[LogDifferenceRow]:
+    matcher = SequenceMatcher(None, [line.text for line in a], [line.text for line in b], autojunk=False)
+    for tag, a_from, a_to, b_from, b_to in matcher.get_opcodes():
+        if tag != "equal":
+            yield from (LogDifferenceRow("a", place, a[place].time_ns, a[place].text) for place in range(a_from, a_to))
+            yield from (LogDifferenceRow("b", place, b[place].time_ns, b[place].text) for place in range(b_from, b_to))
+
+
+def _identity(hazard: Hazard) -> tuple[HazardKind, int | None, str]:
+    return hazard.kind, hazard.cpu, hazard.sentence

@@ -1,0 +1,168 @@
+"""Cores and settings of an import: when all features are modelled, and what a log adds to the table of cores."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sim.boot_run import boot
+from sim.files.scenario_file import read_scenario
+from sim.files.scenario_text import scenario_text
+from sim.importer.imported import Imported, import_machine
+from sim.importer.log_reader import parse_kernel_log
+from sim.importer.machine_evidence import Sources
+from sim.importer.provenance import annotated_text, remarks
+from tests.importer.machines import UNKNOWN_CORE, cpuinfo, imported_log, imported_machine, imported_sysfs, sysfs_of
+
+LITTLE, BIG = "410fd034", "410fd082"
+LOG = """\
+Booting Linux on physical CPU 0x0000000000 [0x{0}]
+Linux version 6.12.1 (gcc)
+Kernel command line: {2}
+CPU features: detected: ARM erratum 845719
+alternatives: applying boot alternatives
+CPU features: detected: Spectre-v2
+CPU features: detected: Spectre-v3a
+CPU features: detected: Spectre-v4
+CPU features: detected: Spectre-BHB
+CPU features: detected: ARM erratum 1742098
+CPU features: detected: ARM errata 1165522, 1319367, or 1530923
+CPU1: Booted secondary processor 0x0000000100 [0x{1}]
+smp: Brought up 1 node, 2 CPUs
+CPU: All CPU(s) started at EL2
+CPU features: detected: 32-bit EL0 Support
+CPU features: detected: 32-bit EL1 Support
+CPU features: detected: CRC32 instructions
+alternatives: applying system-wide alternatives
+kvm [1]: Hyp nVHE mode initialized successfully
+"""
+SANITY = "CPU features: SANITY CHECK: Unexpected variation in SYS_{}. Boot CPU: {:#018x}, CPU1: {:#018x}\n"
+
+
+def of_log(folder: Path, *extra: str, boot_cpu: str = LITTLE, other: str = BIG, words: str = "") -> Imported:
+    return imported_log(LOG.format(boot_cpu, other, words) + "".join(extra), folder)
+
+
+def cores(found: Imported) -> list[tuple[str, int]]:
+    """Return each CPU's core by name and MIDR; QEMU's where lengths alone are modelled."""
+    return [(cpu.features.core.name, cpu.features.core.midr) for cpu in found.scenario.topology.cpus]
+
+
+def test_cores_are_written_by_name_and_midr_and_read_back(tmp_path: Path) -> None:
+    found = of_log(tmp_path)
+    assert cores(found) == [("arm,cortex-a53", 0x410FD034), ("arm,cortex-a72", 0x410FD082)]
+    assert {cpu.features.core.gic for cpu in found.scenario.topology.cpus} == {2}
+    file = tmp_path / "written.toml"
+    file.write_text(annotated_text(found), encoding="utf-8")
+    assert boot(read_scenario(file)).log_text == boot(found.scenario).log_text
+    assert not found.features.missing + found.features.too_many + found.features.reasons
+
+
+@pytest.mark.parametrize("machine", ["bookworm", "clusters", "mixed", "nosve", "pkvm"])
+def test_an_emulators_core_may_have_anything_so_that_lengths_alone_are_modelled(machine: str) -> None:
+    found = imported_machine(machine)
+    assert not found.cores.are_known
+    assert not found.scenario.has_all_features
+
+
+def test_a_log_of_lengths_alone_gives_lengths_alone(tmp_path: Path) -> None:
+    text = "".join(line for line in LOG.splitlines(keepends=True) if "detected:" not in line)
+    found = imported_log(text.format(LITTLE, BIG, ""), tmp_path)
+    assert found.cores.why_not == "the log names no CPU feature besides those that decide on vector lengths"
+    assert not found.scenario.has_all_features
+
+
+def test_an_unknown_core_leaves_lengths_alone_and_is_named(tmp_path: Path) -> None:
+    found = of_log(tmp_path, other=UNKNOWN_CORE)
+    assert found.cores.why_not == "the table of ID registers has no core of cpu1 (of MIDR 0x410fdff0)"
+    assert found.contradictions == ()
+
+
+def test_lengths_that_a_core_cannot_have_leave_lengths_alone(tmp_path: Path) -> None:
+    found = imported_log(LOG.format(LITTLE, BIG, ""), tmp_path, None, cpu1=(128, 256))
+    assert found.cores.why_not == "cpu1 is given SVE lengths, and arm,cortex-a72 has none"
+
+
+def test_a_core_without_the_sve_that_it_may_have_says_so_in_the_file(tmp_path: Path) -> None:
+    found = imported_sysfs(sysfs_of(tmp_path, cpuinfo("0xd40", "fp asimd")), cpu0=None)
+    assert "sve_bits = []" in scenario_text(found.scenario)
+
+
+def test_sanity_lines_state_registers_of_both_cpus_and_of_cpus_that_are_alike(tmp_path: Path) -> None:
+    check = SANITY.format("ID_AA64MMFR0_EL1", 0x1122, 0x1111)
+    found = of_log(tmp_path, check)
+    assert [dict(cpu.features.core.changes) for cpu in found.scenario.topology.cpus] == [
+        {},
+        {"ID_AA64MMFR0_EL1": 0x1111},
+    ]
+    assert "From the log, as SANITY CHECK lines state them: values of ID_AA64MMFR0_EL1." in [*remarks(found)]
+
+
+def test_an_erratum_that_no_core_has_contradicts_the_log(tmp_path: Path) -> None:
+    text = LOG.format(LITTLE, BIG, "").replace("ARM erratum 845719", "ARM erratum 1418040")
+    found = imported_log(text, tmp_path)
+    assert found.contradictions == ("the log names 'ARM erratum 1418040', which none of the cores has by its MIDR",)
+    assert found.scenario.kernel_config == {"CONFIG_ARM64_ERRATUM_845719": False}
+
+
+def test_kaslr_that_is_off_and_forces_isolation_is_a_contradiction(tmp_path: Path) -> None:
+    forced = "CPU features: kernel page table isolation forced ON by KASLR\n"
+    found = of_log(tmp_path, "KASLR disabled due to lack of seed\n", forced)
+    assert "the log says that KASLR is disabled, and that page tables are isolated for it" in found.contradictions
+    assert of_log(tmp_path, forced).scenario.kaslr
+
+
+@pytest.mark.parametrize("cut", ["alternatives: applying system-wide alternatives\n", "Linux version 6.12.1 (gcc)\n"])
+def test_a_missing_name_is_no_evidence_in_a_log_that_is_cut(cut: str, tmp_path: Path) -> None:
+    text = LOG.format(LITTLE, BIG, "").replace("CPU features: detected: ARM erratum 845719\n", "").replace(cut, "")
+    assert imported_log(text, tmp_path).scenario.kernel_config == {}
+
+
+def test_every_alternative_of_an_erratum_is_switched_off(tmp_path: Path) -> None:
+    first = "ARM errata 826319, 827319, 824069, or 819472"
+    found = of_log(tmp_path, boot_cpu="410fd032")
+    assert first not in parse_kernel_log(boot(found.scenario).log_text).shown.detected
+    assert any(first in reason for reason in found.features.reasons)
+
+
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed: make system-deps")
+def test_a_cpu_that_the_model_refuses_too_needs_no_fault(tmp_path: Path) -> None:
+    refused = (
+        "CPU features: CPU2: Detected conflict for capability 98 (ARM errata 1165522, 1319367, or 1530923), System: 0, "
+        "CPU: 1\n"
+        "CPU2: will not boot\nCPU2: failed to come online\npsci: CPU2 killed (polled 0 ms)\n"
+        "CPU2: died during early boot\n"
+    )
+    # Only cpuinfo or a tree can tell the core of a CPU that never came.
+    tree = tmp_path / "board.dts"
+    nodes = "".join(
+        f'cpu@{reg:x} {{ device_type = "cpu"; compatible = "{core}"; reg = <{reg}>; enable-method = "psci"; }};'
+        for reg, core in ((0, "arm,cortex-a53"), (0x100, "arm,cortex-a53"), (0x200, "arm,cortex-a72"))
+    )
+    tree.write_text(f"/dts-v1/; / {{ cpus {{ #address-cells = <1>; #size-cells = <0>; {nodes} }}; }};")
+    text = re.sub(r"CPU features: detected: (?:Spectre|ARM err.* (?:1742098|or 1530923)).*\n", "", LOG)
+    found = imported_log(
+        text.format(LITTLE, LITTLE, "maxcpus=2") + "Run /init as init process\n" + refused, tmp_path, tree
+    )
+    assert found.cores.are_known
+    assert found.scenario.faults == ()
+    assert found.contradictions == ()
+    assert "conflict for capability" in boot(found.scenario).log_text
+    assert not any("simulated as if it never arrived" in one for one in remarks(found))
+
+
+@pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed: make system-deps")
+@pytest.mark.parametrize(("compatible", "gic"), [("arm,gic-400", 2), ("arm,gic-v3", 3), ("acme,irqs", 3)])
+def test_a_trees_interrupt_controller_is_the_gic(compatible: str, gic: int, tmp_path: Path) -> None:
+    tree = tmp_path / "board.dts"
+    tree.write_text(
+        f'/dts-v1/; / {{ interrupt-parent = <&irqs>; irqs: irqs {{ compatible = "{compatible}"; }}; cpus {{ '
+        '#address-cells = <1>; #size-cells = <0>; cpu@0 { device_type = "cpu"; compatible = "arm,cortex-a53"; '
+        "reg = <0>; }; }; };"
+    )
+    found = import_machine(Sources(tree=tree), {})
+    assert [cpu.features.core.gic for cpu in found.scenario.topology.cpus] == [gic]
+    assert "No source states the revision of arm,cortex-a53: simulated as r0p4, of which most is known." in [
+        *remarks(found)
+    ]

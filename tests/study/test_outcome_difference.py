@@ -1,0 +1,94 @@
+"""The difference between two boots: what differs first, and what does not count."""
+
+import msgspec
+import pytest
+
+from sim.boot_run import boot
+from sim.errors import InputError
+from sim.files.scenario_file import read_scenario
+from sim.files.shipped_scenarios import shipped
+from sim.scenario import Scenario
+from sim.schemas import schema_text
+from sim.study.outcome_difference import difference
+from sim.study.variant_comparison import compare_variants
+from tests.systems import A64FX, V1, on, under_pkvm
+
+FILES = {file.stem: file for file in shipped()}
+
+
+def scenario(name: str) -> Scenario:
+    return read_scenario(FILES[name])
+
+
+def test_a_boot_does_not_differ_from_itself() -> None:
+    for name in ("bug", "big-little", "late-cpu-refused"):
+        found = difference(scenario(name), boot(scenario(name)))
+        assert not found
+        assert found.first is None
+
+
+def test_settings_alone_are_no_difference_of_boots() -> None:
+    found = difference(scenario("grace"), scenario("grace").but(name="other"))
+    assert [(row.table, row.column) for row in found.value_rows] == [("settings", "name")]
+    assert found.first is None
+
+
+def test_the_fix_takes_every_hazard_away() -> None:
+    found = difference(scenario("bug"), scenario("bug").but(kernel="6.12"))
+    assert {row.side for row in found.hazard_rows} == {"a"}
+    assert found.hazard_rows[0].hazard == "out_of_bounds_write"
+    assert found.log_rows == []  # the bug is silent
+    assert found.first is not None
+    assert found.first.startswith("a has a hazard: cpu1's save at 512 bits starts 1088 bytes before")
+    values = {(row.table, row.of, row.column): (row.a, row.b) for row in found.value_rows}
+    assert values["settings", "", "design"] == ("v6.11", "constrain-v2")
+    assert values["buffers", "cpu1", "save_bytes"] == ("2200", "1108")
+
+
+def test_the_first_line_that_differs_comes_first_and_the_banner_does_not_count() -> None:
+    found = difference(scenario("late-cpu-refused"), scenario("late-cpu-refused").but(kernel="6.12"))
+    assert not any("Linux version" in row.text for row in found.log_rows)
+    late = difference(under_pkvm(V1, A64FX, maxcpus=1, actions=(on(1),)).scenario, under_pkvm(V1, A64FX).scenario)
+    assert late.first == "the log of a has [    0.000100] smp: Brought up 1 node, 1 CPU"
+
+
+def test_rows_that_one_boot_has_none_of_are_counted() -> None:
+    found = difference(scenario("bug"), scenario("bug").but(kvm_mode="nvhe"))
+    assert [(row.column, row.a, row.b) for row in found.value_rows if row.table == "buffers"] == [("rows", "2", "0")]
+
+
+def test_features_that_one_boot_has_are_told() -> None:
+    found = difference(scenario("one-cpu-without-crc32"), scenario("big-little"))
+    assert "crc32" in {row.column for row in found.value_rows if row.table == "hwcaps"}
+    assert "CRC32 instructions" in {row.of for row in found.value_rows if row.table == "capabilities"}
+
+
+def test_the_record_has_everything_and_a_schema() -> None:
+    found = difference(scenario("bug"), scenario("bug").but(kernel="6.12"))
+    record = msgspec.json.decode(msgspec.json.encode(found.record()))
+    assert record["first"] == found.first
+    assert set(record) == {"schema_version", "first", "values", "log", "hazards"}
+    assert '"first"' in schema_text("difference")
+
+
+def test_variants_say_what_differs_first_from_the_one_above() -> None:
+    rows = compare_variants(scenario("bug"), ["kernel"]).rows
+    by_kernel = {row.kernel: row for row in rows}
+    assert by_kernel["6.11"].hazards == by_kernel["6.10"].hazards == 4
+    assert by_kernel["6.11"].differs_first is None
+    assert "a has a hazard" in (by_kernel["6.12"].differs_first or "")
+    assert by_kernel["6.16"].differs_first is None
+
+
+def test_every_setting_is_an_axis() -> None:
+    rows = compare_variants(scenario("bug"), ["relay", "memory", "design", "kvm"]).rows
+    assert len(rows) == 4 * 8 * 2 * 3
+    assert {(row.kvm, row.design, row.relay, row.memory) for row in rows} >= {("nvhe", "tabba", "relaxed", "mapped")}
+    kinds = {kind for row in rows for kind in row.hazard_kinds}
+    assert {"out_of_bounds_write", "hypervisor_panic"} <= kinds
+
+
+@pytest.mark.parametrize("axes", [[], ["speed"]])
+def test_axes_are_known(axes: list[str]) -> None:
+    with pytest.raises(InputError, match="boot-cpu, early, kernel, kvm, design, relay, memory"):
+        compare_variants(scenario("bug"), axes)
