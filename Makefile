@@ -13,7 +13,7 @@ SUITES ?= bookworm trixie trixie-backports
 # What is booted; SME has its cases in linux-7.3.json, for kernels from 6.16 and QEMU from 10.0 on.
 CASES ?= tests/truth/directed/linux-6.12.json
 
-.PHONY: run test test-all mutants check docs bench conform schema log-lines machines picture format system-deps clean
+.PHONY: run test test-all mutants check docs bench conform schema log-lines machines notebooks picture format system-deps clean
 
 run: $(VENV)/base
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
@@ -72,6 +72,10 @@ log-lines: $(VENV)/ready
 # To be run when scenarios of real machines, cores or the model of features change.
 machines: $(VENV)/ready
 	$(BIN)/python -m tools.machines > docs/machines.md
+
+# What the notebooks show where they are viewed; to be run when cells, displays or pictures change.
+notebooks: $(VENV)/ready
+	$(BIN)/python -m tools.notebook_outputs
 
 # What the README shows; to be run when pictures change.
 picture: $(VENV)/ready

@@ -51,7 +51,7 @@ class Parameters(ctypes.Structure):
 
 def space() -> Space:
     """Eight CPUs of any legal set up to 512 bits."""
-    groups = tuple(Group(f"cpu{n}", (0, *legal_sets(4)), late=n >= EARLY) for n in range(EARLY + LATE))
+    groups = tuple(Group(f"cpu{n}", (0, *legal_sets(512)), late=n >= EARLY) for n in range(EARLY + LATE))
     return Space(groups, "6.12", (SETTING.design,), (SETTING.relay,), memories=(SETTING.memory,))
 
 
@@ -121,7 +121,7 @@ def all_designs(columns: Columns) -> None:
 def main() -> None:
     """Measure and print."""
     stream = np.random.default_rng(1)
-    candidates, model = np.array((0, *legal_sets(4)), np.uint16), SpaceModel(space())
+    candidates, model = np.array((0, *legal_sets(512)), np.uint16), SpaceModel(space())
     columns = [candidates[stream.integers(0, len(candidates), ROWS)] for _ in range(EARLY + LATE)]
     evaluate = CompiledWords(model, [SETTING])
     (expected,) = evaluate(columns, ROWS)

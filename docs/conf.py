@@ -37,10 +37,7 @@ nitpick_ignore_regex = [
         "py:class",
         r"sim\.(designs\.AboveMaximum|environment\.StepKind|kernel_flags\.KernelFlags|id_registers\.(Core|IdField))",
     ),
-    (
-        "py:class",
-        r"sim\.topology\.(Features|Firmware|Weakness|EnableMethod|AssumedRegisters)",
-    ),
+    ("py:class", r"sim\.topology\.AssumedRegisters|sim\.frames\.FieldsShown"),
     (
         "py:class",
         r"sim\.sweep\.(sweep_folder\.Folder|part_record\.PartRecord|sweep_totals\.SweepTotals|sweep_plan\.Plan|times_tally\.TimesTallies)",

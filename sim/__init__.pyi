@@ -6,6 +6,11 @@ from .causes.critical_path import CriticalPath as CriticalPath
 from .causes.critical_path import critical_path as critical_path
 from .designs import DESIGNS as DESIGNS
 from .designs import Design as Design
+from .designs import LateCpu as LateCpu
+from .designs import LateStore as LateStore
+from .designs import Pointer as Pointer
+from .designs import Sizing as Sizing
+from .designs import ZcrEl2 as ZcrEl2
 from .errors import AsymbootError as AsymbootError
 from .errors import InputError as InputError
 from .errors import MissingExtra as MissingExtra
@@ -74,14 +79,21 @@ from .study.variant_comparison import VariantComparison as VariantComparison
 from .study.variant_comparison import compare_variants as compare_variants
 from .study.variants import Axis as Axis
 from .sweep.row_scenario import scenario_of_row as scenario_of_row
+from .sweep.sweep_plan import Keep as Keep
 from .sweep.sweep_run import resume_sweep as resume_sweep
 from .sweep.sweep_run import run_sweep as run_sweep
 from .sweep.sweep_summary import Summary as Summary
 from .sweep.sweep_summary import read_summary as read_summary
 from .topology import Cpu as Cpu
+from .topology import EnableMethod as EnableMethod
+from .topology import Features as Features
+from .topology import Firmware as Firmware
 from .topology import Topology as Topology
+from .topology import Weakness as Weakness
 from .topology import cpu as cpu
 from .trace.trace_file import save_trace as save_trace
 from .trace.trace_formats import TraceFormat as TraceFormat
+from .vectors import SveRule as SveRule
+from .vectors import VectorType as VectorType
 
 __all__: list[str]

@@ -4,6 +4,7 @@ Its order: the boot CPU; early secondaries; final capabilities; KVM's initcall, 
 finalisation; user space. A scenario may let KVM's initcall run beside user space.
 """
 
+from sim.arguments import checked
 from sim.cause_recorder import CauseRecorder
 from sim.environment import Environment, SeededEnvironment, StepKind
 from sim.facts import CpuState, PanicFact
@@ -17,6 +18,7 @@ from sim.processes.user_space import UserSpace
 from sim.scenario import KvmInit, Scenario
 
 
+@checked
 def boot(scenario: Scenario, *, causes: bool = False) -> Outcome:
     """Boot a scenario, and run everything that happens in it.
 

@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sim import rules
-from sim.errors import InputError, choice
+from sim.arguments import checked_fields
+from sim.errors import InputError
+from sim.frames import FieldsShown
 from sim.rules import S
 
 
@@ -103,21 +105,27 @@ class AboveMaximum(NamedTuple):
 IGNORED = AboveMaximum(announces=False, refuses=False, late_store=None)
 """Nothing is done about such a CPU."""
 
-_CHOICES: dict[str, type[StrEnum]] = {
-    "buffer_sized_by": Sizing,
-    "zcr_el2": ZcrEl2,
-    "ffr_pointer": Pointer,
-    "late_cpu": LateCpu,
-    "late_store": LateStore,
-}
-
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Design:
+@checked_fields
+class Design(FieldsShown):
     """A design: a choice for each of its parts. A choice may be given as the text of its value.
+
+    Args:
+        name: the design's name.
+        buffer_sized_by: the vector length that the buffer is allocated for, or its name.
+        zcr_el2: the setting of ZCR_EL2.LEN during the save and the restore, or its name.
+        ffr_pointer: the vector length that places the pointer to FFR, or its name.
+        late_cpu: the response to a late CPU whose largest length is above ``max_cpu_vl``, or its name.
+        late_store: the effect of the store that raises ``max_cpu_vl``, or its name.
+        nosve: True if the kernel boots with ``arm64.nosve`` instead, so that no CPU has SVE and nothing is saved.
+        source: where the design was proposed, for people.
 
     Raises:
         InputError: a choice has a value that is not allowed.
+
+    >>> Design("mine", Sizing.ARCHITECTURE, ZcrEl2.ALL_ONES, Pointer.BUFFER, "silent").late_cpu
+    <LateCpu.SILENT: 'silent'>
     """
 
     name: str
@@ -127,13 +135,7 @@ class Design:
     late_cpu: LateCpu
     late_store: LateStore = LateStore.READ_ONLY
     nosve: bool = False
-    """True if the kernel boots with ``arm64.nosve`` instead, so that no CPU has SVE and nothing is saved."""
     source: str = field(default="defined by the user", compare=False)
-    """Where it is from, for people."""
-
-    def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            object.__setattr__(self, name, choice(choices, name, getattr(self, name)))
 
     def __repr__(self) -> str:
         return (

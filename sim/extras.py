@@ -13,7 +13,7 @@ PACKAGES = {
     "sweep": ("filelock", "llvmlite", "loky", "pyarrow", "scipy"),
     "cluster": ("distributed",),
     "prove": ("z3",),
-    "plot": ("matplotlib",),
+    "plot": ("matplotlib", "PIL"),
     "report": ("itables", "jinja2"),
     "trace": ("perfetto",),
     "import": ("libfdt",),

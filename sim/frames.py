@@ -1,6 +1,8 @@
 """Pandas frames made of rows, each column with the type that the row's class states; HTML tables for notebooks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from enum import Enum
 from html import escape
 from types import UnionType
 from typing import TYPE_CHECKING, get_args, get_type_hints
@@ -60,3 +62,30 @@ def as_html(title: str, rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame.from_records(list(rows))
     shown = table.to_html(index=False, max_rows=_MAX_HTML_ROWS, border=0, na_rep="") if len(table) else "<p>none</p>"
     return f"<p><b>{escape(title)}</b></p>{shown}"
+
+
+class FieldsShown:
+    """A base for dataclasses that notebooks show as a table of their fields."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        shown: list[dict[str, object]] = [
+            {"field": one.name, "value": _in_words(getattr(self, one.name))}
+            for one in fields(self)  # type: ignore[arg-type]
+            if one.repr
+        ]
+        return as_html(type(self).__name__, shown)
+
+
+def _in_words(value: object) -> str:
+    """Return a value as text for people: a choice by its value, a collection by its members."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_in_words(key)}: {_in_words(one)}" for key, one in value.items())
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return ", ".join(
+            sorted(map(_in_words, value)) if isinstance(value, (set, frozenset)) else map(_in_words, value)
+        )
+    if isinstance(value, Enum):
+        return str(value.value)
+    return "" if value is None else str(value)

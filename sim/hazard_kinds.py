@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import total_ordering
 
+from sim.arguments import checked_fields
 from sim.facts import Facts
+from sim.frames import FieldsShown
 
 
 @total_ordering
 class HazardKind(Enum):
-    """The hazards: for each its name in files and columns, its title for people, and its severity.
+    """The hazards: for each its name, its title for people, and its severity.
+
+    The value of a member is its name, and the only spelling in files, options, frames and JSON.
 
     The larger the severity, the worse; it orders hazards and means nothing else. Kinds compare by it, the worst first.
     """
@@ -46,7 +50,7 @@ class HazardKind(Enum):
     severity: int
 
     def __new__(cls, name_in_files: str, title: str, severity: int) -> "HazardKind":
-        """Make a member; its value is its name in files."""
+        """Make a member; its value is its name in files and outputs."""
         member = object.__new__(cls)
         member._value_ = name_in_files
         member.title, member.severity = title, severity
@@ -61,16 +65,33 @@ class HazardKind(Enum):
         return 1 + sum(other.severity > self.severity for other in HazardKind)
 
 
+KINDS = {kind.value: kind for kind in HazardKind}
+"""The kinds by name."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class Hazard:
-    """A hazard: its kind, the logical CPU, the time, a sentence with the numbers, and the event that caused it."""
+@checked_fields
+class Hazard(FieldsShown):
+    """A hazard: its kind, the logical CPU, the time, a sentence with the numbers, and the event that caused it.
+
+    Args:
+        kind: its kind.
+        cpu: the logical number of the CPU; None: the whole system.
+        time_ns: the time, in nanoseconds from the start of the boot.
+        sentence: a sentence with the numbers.
+        event: the place among the boot's events; None where the boot ended before there was one.
+        underrun_bytes: the bytes written below the buffer's run of pages.
+        overrun_bytes: the bytes written above it.
+
+    >>> Hazard(HazardKind.CPU_STUCK, 1, 5_000, "cpu1 is stuck", None)
+    <Hazard 15, CPU stuck in the kernel: cpu1 is stuck>
+    """
 
     kind: HazardKind
     cpu: int | None
     time_ns: int
     sentence: str
     event: int | None
-    """The place among the boot's events; None where the boot ended before there was one."""
     underrun_bytes: int = 0
     overrun_bytes: int = 0
 

@@ -12,8 +12,9 @@ import math
 import random
 from dataclasses import dataclass, fields
 
+from sim.arguments import checked, checked_fields
 from sim.errors import InputError
-from sim.frames import as_html
+from sim.frames import FieldsShown, as_html
 from sim.units import LONGEST_NS, duration, nanoseconds
 
 WAIT_NS = 5_000_000_000
@@ -34,11 +35,20 @@ _LARGEST_EXPONENT = 300.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Distribution:
+@checked_fields
+class Distribution(FieldsShown):
     """A named distribution of durations. Parameters are in nanoseconds; sigma is a plain number.
+
+    Args:
+        name: fixed, uniform, exponential or lognormal.
+        parameters: its parameters: the value; low and high; the mean; median and sigma. Durations are in
+            nanoseconds, sigma is a plain number.
 
     Raises:
         InputError: the name or the number of parameters is wrong, or a parameter is out of its range.
+
+    >>> Distribution("uniform", (100_000, 200_000))
+    <Distribution: uniform with low 100 us and high 200 us>
     """
 
     name: str
@@ -57,6 +67,16 @@ class Distribution:
                 raise InputError(f"{self.name}: {parameter} must be finite, {limit} and not negative")
         if self.name == "uniform" and self.parameters[0] > self.parameters[1]:
             raise InputError("uniform: low is above high")
+
+    @classmethod
+    @checked
+    def from_text(cls, text: str) -> "Distribution":
+        """Return a latency that never varies, from a duration with its unit.
+
+        >>> Distribution.from_text("200us")
+        <Distribution: 200 us>
+        """
+        return cls("fixed", (nanoseconds(text),))
 
     def __str__(self) -> str:
         if self.name == "fixed":
@@ -105,37 +125,44 @@ def fixed(text: str) -> Distribution:
     >>> fixed("200us").draw_ns("any stream")
     200000
     """
-    return Distribution("fixed", (nanoseconds(text),))
+    return Distribution.from_text(text)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Latencies:
-    """The duration of each step; every default is an assumption."""
+    """The duration of each step; every default is an assumption.
+
+    Args:
+        cpu_on_call: from the PSCI call CPU_ON to its answer, on the calling CPU.
+        cpu_on: from the answer of CPU_ON to the new CPU's first instruction in the kernel.
+        probe: the probing of a CPU's vector lengths and features.
+        finalise: from the last early CPU to the finalisation of the system's capabilities.
+        kvm_init: from the finalisation of capabilities to KVM's initcall.
+        pkvm_finalise: from KVM's initcall to the finalisation of pKVM, one initcall stage later.
+        user_space: from the last initcall to user space's first action.
+        sysfs_write: the pause of user space between two actions.
+        cpu_off: from the decision to take a CPU down until it is off.
+        sleep: from the call of SYSTEM_SUSPEND, with all other CPUs off, until the system wakes.
+        guest_run: the stay of a guest on a CPU between two exits.
+        save: a save, or a restore, of the host's SVE registers.
+
+    >>> Latencies(cpu_on=fixed("1ms"), probe=Distribution("exponential", (50_000,)))
+    <Latencies: cpu_on 1 ms, probe exponential with mean 50 us; the others as by default>
+    """
 
     cpu_on_call: Distribution = fixed("20us")
-    """From the PSCI call CPU_ON to its answer, on the calling CPU."""
     cpu_on: Distribution = fixed("200us")
-    """From the answer of CPU_ON to the new CPU's first instruction in the kernel."""
     probe: Distribution = fixed("100us")
-    """The probing of a CPU's vector lengths and features."""
     finalise: Distribution = fixed("300us")
-    """From the last early CPU to the finalisation of the system's capabilities."""
     kvm_init: Distribution = fixed("30ms")
-    """From the finalisation of capabilities to KVM's initcall."""
     pkvm_finalise: Distribution = fixed("20ms")
-    """From KVM's initcall to the finalisation of pKVM, one initcall stage later."""
     user_space: Distribution = fixed("400ms")
-    """From the last initcall to user space's first action."""
     sysfs_write: Distribution = fixed("1ms")
-    """The pause of user space between two actions."""
     cpu_off: Distribution = fixed("2ms")
-    """From the decision to take a CPU down until it is off."""
     sleep: Distribution = fixed("1s")
-    """From the call of SYSTEM_SUSPEND, with all other CPUs off, until the system wakes."""
     guest_run: Distribution = fixed("500us")
-    """The stay of a guest on a CPU between two exits."""
     save: Distribution = fixed("2us")
-    """A save, or a restore, of the host's SVE registers."""
 
     def __repr__(self) -> str:
         changed = (field.name for field in fields(self) if getattr(self, field.name) != field.default)

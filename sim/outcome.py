@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sim import rules
+from sim.arguments import checked
 from sim.cause_recorder import Cause
 from sim.event_text import event_detail
 from sim.facts import CpuState, Facts
@@ -55,8 +56,13 @@ class Outcome:
     Args:
         facts: everything that happened.
         causes: the cause of each event, if they were recorded.
+
+    >>> from sim import boot, read_scenario
+    >>> boot(read_scenario("bug"))
+    <Outcome of 'the bug of Linux 6.11': 2 of 2 CPUs online, 4 hazards>
     """
 
+    @checked
     def __init__(self, facts: Facts, causes: tuple[Cause, ...] | None = None) -> None:
         self.facts = facts
         self.causes = causes
@@ -69,7 +75,7 @@ class Outcome:
         return f"<Outcome{name}: {panic}{len(facts.online):,} of {cpus} online, {hazards}>"
 
     def _repr_html_(self) -> str:
-        hazards = self.hazards[["hazard", "cpu", "sentence"]]
+        hazards = self.hazards[["title", "cpu", "sentence"]]
         told = as_html(f"{repr(self)[1:-1]}; hazards:", hazards) + as_html("CPUs", self.cpus)
         if self.facts.features_at_end is None:
             return told
@@ -209,7 +215,8 @@ class Outcome:
         return [
             HazardRow(
                 rank=one.kind.rank,
-                hazard=one.kind.title,
+                hazard=one.kind.value,
+                title=one.kind.title,
                 cpu=one.cpu,
                 time_ns=one.time_ns,
                 underrun_bytes=one.underrun_bytes,

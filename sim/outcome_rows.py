@@ -133,7 +133,8 @@ class HazardRow(Row, frozen=True, gc=False):
     """A hazard; rows are worst first."""
 
     rank: Annotated[int, Meta(description="place of its kind by severity; 1 is the worst")]
-    hazard: Annotated[str, Meta(description="title")]
+    hazard: Annotated[str, Meta(description="name of its kind, as in files and columns: a value of HazardKind")]
+    title: Annotated[str, Meta(description="title of its kind, for people")]
     cpu: Annotated[int | None, Meta(description="the CPU; missing for the whole system")]
     time_ns: Annotated[int, Meta(description="time")]
     underrun_bytes: Annotated[int, Meta(description="bytes written below the buffer's run of pages")]

@@ -1,17 +1,19 @@
 """A scenario: everything that a boot depends on."""
 
+import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from sim.arguments import checked_fields
 from sim.cpufeature_tables.feature_words import ALIASES, asked_values, check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
-from sim.errors import InputError, check_printable, choice
-from sim.frames import as_html
+from sim.errors import InputError, check_printable
+from sim.frames import FieldsShown, as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
@@ -96,14 +98,6 @@ class LateBecause(StrEnum):
     """Firmware did not start it early, or too late; it came when it was tried again, or by itself."""
 
 
-_CHOICES: dict[str, type[StrEnum]] = {
-    "kvm_mode": KvmMode,
-    "relay": Relay,
-    "memory": MemoryLayout,
-    "bring_up": BringUp,
-    "kvm_init": KvmInit,
-}
-
 _FIELD_BITS = 0xF
 EL1, EL2 = 1, 2
 """The exception levels at which firmware starts CPUs."""
@@ -114,28 +108,38 @@ MOST_STEPS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+@checked_fields
+class Action(FieldsShown):
     """An action of user space on a CPU, which is given by its name in the topology, or on the whole system.
 
     Each agent performs its actions in order. The next starts when the last has ended, and not before `at_ns`
     nanoseconds after user space's start; different agents run at the same time. A guest enters `rounds` times and
     touches SVE each time.
 
+    Args:
+        do: the operation, or its name: online, offline, guest, await or suspend.
+        cpu: the CPU's name in the topology; None for `Do.SUSPEND`, which concerns the whole system.
+        at_ns: the earliest start, in nanoseconds after user space's start.
+        agent: the name of the agent that performs it.
+        guest: the name of the guest that runs; actions with the same name are visits of the same guest.
+        rounds: how often the guest enters, 1 to 1000.
+
     Raises:
         InputError: an unknown operation, a negative time, too many rounds, a name that cannot be printed, a CPU where
             there must be none, or none where there must be one.
+
+    >>> Action("guest", "cpu1", rounds=2).words
+    'guest cpu1'
     """
 
     do: Do
     cpu: str | None = None
-    """The CPU's name; None for `Do.SUSPEND`."""
     at_ns: int = 0
     agent: str = "user space"
     guest: str = "guest"
     rounds: int = 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "do", choice(Do, "do", self.do))
         if self.cpu is None and self.do is not Do.SUSPEND:
             raise InputError(f"{self.do} concerns a CPU, and none is given")
         if self.cpu is not None and self.do is Do.SUSPEND:
@@ -172,31 +176,40 @@ EINVAL is not an answer: it stands for any of those that follow it, where a log 
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+@checked_fields
+class Fault(FieldsShown):
     """A fault of firmware when a CPU is started or stopped; exactly one of its four kinds is set.
 
     A CPU's calls of CPU_ON are counted from 1, as firmware sees them: a call that pKVM's relay refuses is not among
     them, and the boot CPU's first is that of its first return. The fault concerns those from `first` to `last`; a CPU
     that stays on, each CPU_OFF that follows one of them.
 
+    Args:
+        cpu: the name of the CPU that is started.
+        answer: CPU_ON is answered with this error, a key of `CPU_ON_ERRORS`.
+        never_arrives: True if CPU_ON is accepted, and the CPU never arrives in the kernel.
+        arrives_after_ns: CPU_ON is accepted, and the CPU arrives this number of nanoseconds later, instead of after
+            the usual latency.
+        first: the number of the first CPU_ON that it concerns.
+        last: the number of the last CPU_ON that it concerns, or None if it concerns all from the first on.
+        stays_on: True if firmware goes on reporting the CPU as on after CPU_OFF, and answers later calls with
+            ALREADY_ON.
+
     Raises:
         InputError: none or several kinds are set, the answer is unknown, the time is negative, or the numbers of its
             calls do not ascend.
+
+    >>> Fault("cpu1", answer="DENIED", first=2).which
+    'CPU_ON from number 2 on'
     """
 
     cpu: str
     answer: str | None = None
-    """CPU_ON is answered with this error, a key of `CPU_ON_ERRORS`."""
     never_arrives: bool = False
-    """CPU_ON is accepted, and the CPU never arrives in the kernel."""
     arrives_after_ns: int | None = None
-    """CPU_ON is accepted, and the CPU arrives this much later, instead of after the usual latency."""
     first: int = 1
-    """The number of the first CPU_ON that it concerns."""
     last: int | None = None
-    """The number of the last CPU_ON that it concerns, or None if it concerns all from the first on."""
     stays_on: bool = False
-    """True if firmware goes on reporting the CPU as on after CPU_OFF, and answers later calls with ALREADY_ON."""
 
     def __post_init__(self) -> None:
         if self.arrives_after_ns is not None and self.arrives_after_ns < 0:
@@ -235,43 +248,65 @@ class Fault:
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Scenario:
     """A system, its kernel, its design, and what user space and firmware do to it.
 
     `design` None means the kernel's own. A named design stands for a kernel of that series with the design's patch,
     which then keeps buffers for the host's SVE registers even where the series' own pKVM does not.
 
+    Args:
+        topology: the CPUs.
+        kernel: the kernel's release, such as 6.12, 6.12.117 or 6.12.117+deb13-arm64; a series stands for its newest
+            release.
+        design: a design or its name; None: the kernel's own.
+        kernel_flags: flags (`sim.kernel_flags`) that this kernel has set otherwise than its release has by default.
+        kvm_mode: ``kvm-arm.mode=`` on the kernel's command line, or its name.
+        el2: True if the CPUs start at EL2, so that hypervisor mode is available, except those whose firmware says
+            otherwise.
+        maxcpus: the number of CPUs that are brought up early, ``maxcpus=``; None: all that are not late.
+        nosve: True if ``arm64.nosve`` is on the command line.
+        nosme: True if ``arm64.nosme`` is on the command line.
+        options: further words of the kernel's command line, on CPU features
+            (`sim.cpufeature_tables.feature_words`).
+        kaslr: True if the kernel runs at a random address, for which a boot loader has given it a seed.
+        kernel_config: configuration options that decide on CPU features, and whether this kernel is built with
+            them.
+        relay: pKVM's PSCI relay, or its name.
+        memory: the memory around pKVM's buffers at EL2, or its name.
+        page_bytes: the size of a page in bytes: 4096, 16384 or 65536.
+        allocation_fails_at: the name of the CPU for whose buffer pKVM gets no memory.
+        bring_up: the order in which early secondaries are brought up, or its name.
+        kvm_init: the time at which KVM and pKVM initialise, or its name.
+        actions: what user space does, in the order of each agent.
+        faults: the faults of firmware.
+        latencies: the duration of each step.
+        seed: the seed of random latencies and of the order of simultaneous events.
+        name: the scenario's name, for people.
+
     Raises:
         InputError: parts contradict each other, or name a CPU that the topology lacks.
+
+    >>> Scenario(Topology.of([[128, 256], [128]]), kernel="6.12", kvm_mode="protected", name="two CPUs")
+    <Scenario 'two CPUs': CPUs 2, kernel 6.12, design constrain-v2, KVM protected, relay enforcing>
     """
 
     topology: Topology
     kernel: str = DEFAULT
-    """The kernel's release, such as 6.12, 6.12.117 or 6.12.117+deb13-arm64; a series stands for its newest release."""
     design: Design | str | None = None
-    """A design or its name; the choices below may be given by name as well."""
     kernel_flags: Mapping[str, bool] = field(default_factory=dict, hash=False)
-    """Flags (`sim.kernel_flags`) that this kernel has set otherwise than its release has by default."""
     kvm_mode: KvmMode = KvmMode.DEFAULT
     el2: bool = True
-    """The CPUs start at EL2, so that hypervisor mode is available, except those whose firmware says otherwise."""
     maxcpus: int | None = None
-    """The number of CPUs that are brought up early, ``maxcpus=``; None: all that are not late."""
     nosve: bool = False
-    """``arm64.nosve``"""
     nosme: bool = False
-    """``arm64.nosme``"""
     options: str = ""
-    """Further words of the kernel's command line, on CPU features (`sim.cpufeature_tables.feature_words`)."""
     kaslr: bool = False
-    """The kernel runs at a random address, for which a boot loader has given it a seed."""
     kernel_config: Mapping[str, bool] = field(default_factory=dict, hash=False)
-    """Configuration options that decide on CPU features, and whether this kernel is built with them."""
     relay: Relay = Relay.ENFORCING
     memory: MemoryLayout = MemoryLayout.ADJACENT
     page_bytes: int = 4096
     allocation_fails_at: str | None = None
-    """The name of the CPU for whose buffer pKVM gets no memory."""
     bring_up: BringUp = BringUp.ONE_AT_A_TIME
     kvm_init: KvmInit = KvmInit.IN_ORDER
     actions: tuple[Action, ...] = ()
@@ -281,8 +316,6 @@ class Scenario:
     name: str = ""
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            object.__setattr__(self, name, choice(choices, name, getattr(self, name)))
         if isinstance(self.design, str):
             object.__setattr__(self, "design", named(self.design))
         if self.maxcpus is not None and self.maxcpus < 1:
@@ -555,5 +588,21 @@ class Scenario:
         return f"Linux version {self.kernel}", f"Kernel command line: {self.command_line}".rstrip()
 
     def but(self, **changes: Any) -> "Scenario":
-        """Return the same scenario with some parts changed."""
+        """Return the same scenario with some parts changed.
+
+        Args:
+            changes: the parts by name, with their new values.
+
+        Raises:
+            InputError: a scenario has no such part, or the parts contradict each other.
+
+        >>> Scenario(Topology.of([[128]]), name="one").but(kernel="6.12")
+        <Scenario 'one': CPUs 1, kernel 6.12, design constrain-v2, KVM default>
+        """
+        parts = [one.name for one in fields(self)]
+        for name in changes:
+            if name not in parts:
+                near = difflib.get_close_matches(name, parts, 1)
+                meant = f"; did you mean {near[0]!r}?" if near else ""
+                raise InputError(f"a scenario has no {name[:60]!r}: there are {', '.join(parts)}{meant}")
         return replace(self, **changes)

@@ -12,9 +12,10 @@ from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Self
 
+from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import newest_registers
-from sim.errors import InputError, check_printable, choice
-from sim.frames import as_html
+from sim.errors import InputError, check_printable
+from sim.frames import FieldsShown, as_html
 from sim.id_registers import QEMU_MAX, Core, IdField
 from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
@@ -51,15 +52,25 @@ class EnableMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+@checked_fields
 class Features:
-    """The hardware of a CPU: its core, and a set of lengths for each vector type that it has."""
+    """The hardware of a CPU: its core, and a set of lengths for each vector type that it has.
+
+    Args:
+        vqs: a set of lengths (`sim.vectors`) for each vector type that the CPU has.
+        core: the core, which states the ID registers.
+        vhe: it can run a kernel at EL2; cores before Armv8.1 cannot. A core whose registers are known says so
+            itself.
+
+    >>> Features({VectorType.SVE: 0b11}).knows("ID_AA64PFR0_EL1")
+    True
+    """
 
     vqs: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
     core: Core = QEMU_MAX
     vhe: bool = True
-    """It can run a kernel at EL2; cores before Armv8.1 cannot. A core whose registers are known says so itself."""
     id_registers: Mapping[str, int] = field(init=False, compare=False, repr=False)
-    """The ID registers: the core's, with 0 in the fields of vector types that the CPU lacks."""
+    """The ID registers as the core states them, with 0 in the fields of vector types that the CPU lacks."""
 
     def __post_init__(self) -> None:
         registers = dict(self.core.id_registers)
@@ -70,6 +81,11 @@ class Features:
             if vector_type not in self.vqs and (self.core.is_complete or name in registers):
                 registers[name] = traits.id_field.put(registers.get(name, 0), 0)
         object.__setattr__(self, "id_registers", registers)
+
+    def _repr_html_(self) -> str:
+        rows = [{"field": str(one), "value": f"{_lengths(vqs)} bits"} for one, vqs in self.vqs.items()]
+        rows += [{"field": "core", "value": self.core.name}, {"field": "VHE", "value": "yes" if self.vhe else "no"}]
+        return as_html("Features", rows)
 
     def register(self, name: str) -> int:
         """Return the value of an ID register; 0 where the core does not state it."""
@@ -88,20 +104,30 @@ class Weakness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Firmware:
-    """The state in which firmware starts a CPU."""
+@checked_fields
+class Firmware(FieldsShown):
+    """The state in which firmware starts a CPU.
+
+    Args:
+        el3_len: the LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given.
+        trapped: the vector types that it does not enable: CPTR_EL3.EZ or CPTR_EL3.ESM is 0, and the first use traps
+            to EL3.
+        el: the exception level at which the CPU starts, 1 or 2; None: that of the scenario.
+        enable_method: the way in which the kernel starts the CPU, or its name.
+        hidden: the fields of ID registers that firmware, or a hypervisor, shows as if the CPU lacked the feature.
+        unaffected: the weaknesses that firmware says the CPU does not have, or needs no help of the kernel's
+            against.
+
+    >>> Firmware(el3_len={VectorType.SVE: 1}, el=1).el
+    1
+    """
 
     el3_len: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
-    """The LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given."""
     trapped: frozenset[VectorType] = frozenset()
-    """The vector types that it does not enable: CPTR_EL3.EZ or CPTR_EL3.ESM is 0, and the first use traps to EL3."""
     el: int | None = None
-    """The exception level at which the CPU starts, 1 or 2; None: that of the scenario."""
     enable_method: EnableMethod = EnableMethod.PSCI
     hidden: tuple[IdField, ...] = ()
-    """The fields of ID registers that firmware, or a hypervisor, shows as if the CPU lacked the feature."""
     unaffected: frozenset[Weakness] = frozenset()
-    """The weaknesses that firmware says the CPU does not have, or needs no help of the kernel's against."""
 
 
 _NO_VECTORS = Features()
@@ -141,12 +167,24 @@ def _firmware(
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Cpu:
     """One CPU: what its hardware has, and what its firmware leaves of it.
 
     Firmware that sets LEN differently on different CPUs makes identical hardware asymmetric. A CPU that is `late` is
     left out of the early bring-up even where ``maxcpus=`` would include it. `clusters` is the path of clusters around
     it, outermost first. `mpidr` None: its place in the file, see `Topology.mpidr`.
+
+    Args:
+        name: the CPU's name, unique in its topology.
+        features: its hardware: core and sets of lengths.
+        firmware: the state in which firmware starts it.
+        late: True if it is left out of the early bring-up.
+        mpidr: the value of MPIDR_EL1; None: its place in the file.
+        clusters: the path of clusters around it, outermost first.
+
+    >>> cpu("big", [128, 256], clusters=("left",), late=True)
+    <Cpu 'big' in left: SVE bits {128,256}, SME bits none, late>
     """
 
     name: str
@@ -157,6 +195,7 @@ class Cpu:
     clusters: tuple[str, ...] = ()
 
     @classmethod
+    @checked
     def of(
         cls,
         name: str,
@@ -188,7 +227,7 @@ class Cpu:
             cptr_el3_ez=cptr_el3_ez,
             cptr_el3_esm=cptr_el3_esm,
             el=el,
-            enable_method=choice(EnableMethod, "enable_method", enable_method),
+            enable_method=enable_method,
             hidden=hidden,
             unaffected=unaffected,
         )
@@ -198,6 +237,21 @@ class Cpu:
         place = f" in {'/'.join(self.clusters)}" if self.clusters else ""
         sve, sme = _lengths(self.usable_sve_vqs), _lengths(self.usable_sme_vqs)
         return f"<Cpu {self.name!r}{place}: SVE bits {sve}, SME bits {sme}{', late' if self.late else ''}>"
+
+    def _repr_html_(self) -> str:
+        firmware = self.firmware
+        rows = {
+            "cluster": "/".join(self.clusters),
+            "SVE, bits": _lengths(self.sve_vqs),
+            "SVE that firmware leaves, bits": _lengths(self.usable_sve_vqs),
+            "SME, bits": _lengths(self.sme_vqs),
+            "SME that firmware leaves, bits": _lengths(self.usable_sme_vqs),
+            "core": self.features.core.name,
+            "exception level": "as the scenario says" if firmware.el is None else str(firmware.el),
+            "enabled by": str(firmware.enable_method),
+            "late": "yes" if self.late else "no",
+        }
+        return as_html(f"Cpu {self.name!r}", [{"field": name, "value": value} for name, value in rows.items()])
 
     def vqs(self, vector_type: VectorType) -> int | None:
         """Return the lengths that the hardware supports; None where it lacks the extension."""
@@ -256,6 +310,7 @@ class Cpu:
         return self.el3_len(VectorType.SME)
 
 
+@checked
 def cpu(
     name: str,
     sve_bits: Iterable[int] | None = None,
@@ -318,26 +373,33 @@ class AssumedRegisters:
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Topology:
     """The CPUs of one system, in the order of the file; 1 to 65,536 of them.
+
+    Args:
+        cpus: the CPUs, in the order of the file.
+        boot_cpu: the boot CPU's name; the first CPU, if empty.
+        sve_rule: the architecture's rule about SVE sets, or its name.
+        any_vls: True to accept sets that the architecture forbids, as they are meant.
 
     Raises:
         InputError: no CPU or too many; a name twice; no such boot CPU; a set of lengths that the
             architecture forbids while `any_vls` is False, or one it can never be.
+
+    >>> Topology((cpu("big", [128, 256, 512]), cpu("little", [128])), boot_cpu="little").number("big")
+    1
     """
 
     cpus: tuple[Cpu, ...]
     boot_cpu: str = ""
-    """The boot CPU's name; the first CPU, if empty."""
     sve_rule: SveRule = SveRule.MULTIPLES
     any_vls: bool = False
-    """Accept sets that the architecture forbids, as they are meant."""
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.cpus) <= MOST_CPUS:
             raise InputError(f"a topology has 1 to {MOST_CPUS:,} CPUs, not {len(self.cpus):,}")
-        object.__setattr__(self, "sve_rule", choice(SveRule, "sve_rule", self.sve_rule))
         object.__setattr__(self, "_index", {})
         boot_cpu = self.boot_cpu or self.cpus[0].name
         for one in self.cpus:
@@ -375,16 +437,43 @@ class Topology:
         return as_html(repr(self)[1:-1], rows)
 
     @classmethod
+    @checked
     def of(
-        cls, sve_bits: Sequence[Iterable[int] | None], sme_bits: Sequence[Iterable[int] | None] | None = None
+        cls,
+        sve_bits: Sequence[Iterable[int] | None],
+        sme_bits: Sequence[Iterable[int] | None] | None = None,
+        *,
+        late: Iterable[int | str] = (),
     ) -> "Topology":
-        """Make a topology from each CPU's SVE (and SME) lengths in bits; the CPUs are named cpu0, cpu1, ...
+        """Make a topology from each CPU's lengths; the CPUs are named cpu0, cpu1, ...
 
-        >>> len(Topology.of([[128, 256], [128, 256, 512]]).cpus)
-        2
+        Args:
+            sve_bits: the SVE vector lengths of each CPU, in bits; None for a CPU without SVE.
+            sme_bits: the streaming vector lengths of each CPU, in bits; None for a CPU without SME. If not given, no
+                CPU has SME.
+            late: the CPUs that are left out of the early bring-up, by number or name. The boot CPU is number 0.
+
+        Raises:
+            InputError: a length is not a vector length, the architecture forbids a set, there are not as many
+                streaming sets as SVE sets, or there is no such CPU to be late.
+
+        >>> Topology.of([[128, 256], [128, 256, 512]], late=[1]).cpus
+        (<Cpu 'cpu0': SVE bits {128,256}, SME bits none>, <Cpu 'cpu1': SVE bits {128,256,512}, SME bits none, late>)
         """
         sme = sme_bits if sme_bits is not None else [None] * len(sve_bits)
-        return cls(tuple(cpu(f"cpu{n}", a, b) for n, (a, b) in enumerate(zip(sve_bits, sme, strict=True))))
+        if len(sme) != len(sve_bits):
+            sets, cpus = counted(len(sme), "set"), counted(len(sve_bits), "CPU")
+            raise InputError(f"Topology.of: sme_bits has {sets} for {cpus}: give one for each, None without SME")
+        names = [f"cpu{number}" for number in range(len(sve_bits))]
+        are_late = {f"cpu{one}" if isinstance(one, int) else one for one in late}
+        for name in sorted(are_late - set(names)):
+            raise InputError(f"Topology.of: late has {name!r:.60}: there are {_some_of(names)}")
+        return cls(
+            tuple(
+                cpu(name, sve, streaming, late=name in are_late)
+                for name, sve, streaming in zip(names, sve_bits, sme, strict=True)
+            )
+        )
 
     @cached_property
     def assumed_registers(self) -> AssumedRegisters:
@@ -446,10 +535,7 @@ class Topology:
         """
         if name not in self._index:
             names = [one.name for one in self.logical]
-            there = (
-                ", ".join(names) if len(names) <= _MOST_NAMES_SHOWN else f"{len(names):,}, {names[0]} to {names[-1]}"
-            )
-            raise InputError(f"there is no CPU {name[:60]!r}: there are {there}")
+            raise InputError(f"there is no CPU {str(name)[:60]!r}: there are {_some_of(names)}")
         return self._index[name]
 
     @property
@@ -524,6 +610,11 @@ def _check_cluster(name: str) -> None:
     check_printable("the cluster's name", name)
     if "/" in name:
         raise InputError(f"the cluster's name {name[:60]!r} has a /, which stands between clusters in what is shown")
+
+
+def _some_of(names: Sequence[str]) -> str:
+    """Return names as a list, or their number and the first and the last."""
+    return ", ".join(names) if len(names) <= _MOST_NAMES_SHOWN else f"{len(names):,}, {names[0]} to {names[-1]}"
 
 
 def _lengths(vqs: int | None) -> str:

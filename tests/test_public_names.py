@@ -1,15 +1,27 @@
 """The stub of `sim` is the one list of public names: of Python's, of type checkers', and of the reference's."""
 
 import ast
+import inspect
+import re
+import subprocess
+import sys
+from enum import Enum
 from pathlib import Path
 
+import pytest
+
+import asymboot
 import sim
 
 STUB = Path(sim.__file__).with_suffix(".pyi")
+ALIAS_STUB = Path(asymboot.__file__).with_suffix(".pyi")
+UNITS = {"_ns": "nanoseconds", "_s": "seconds", "_bits": "bits", "_bytes": "bytes"}
+READ_ONLY = {"Explanation", "Finding", "Promises", "Property", "Summary"}
+"""The classes of results that users read and do not make; the reference documents their attributes."""
 
 
-def stub_names() -> list[str]:
-    tree = ast.parse(STUB.read_text(encoding="utf-8"))
+def stub_names(stub: Path = STUB) -> list[str]:
+    tree = ast.parse(stub.read_text(encoding="utf-8"))
     return [alias.asname or "" for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
 
 
@@ -25,3 +37,72 @@ def test_type_checkers_see_every_name() -> None:
     for node in ast.parse(STUB.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom):
             assert [alias.name for alias in node.names] == [alias.asname for alias in node.names]
+
+
+# The distribution's own name
+
+
+def test_asymboot_has_the_same_names_and_objects() -> None:
+    assert dir(asymboot) == asymboot.__all__ == sim.__all__
+    assert sorted(stub_names(ALIAS_STUB)) == sim.__all__
+    for name in sim.__all__:
+        assert getattr(asymboot, name) is getattr(sim, name)
+    assert not hasattr(asymboot, "reboot")
+
+
+def test_asymboot_is_a_command_and_imports_little() -> None:
+    command = [sys.executable, "-m", "asymboot", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told.startswith("Usage: asymboot ")
+    script = "import sys, asymboot; print('pandas' in sys.modules, 'simpy' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert told == "False False\n"
+
+
+# What help() says
+
+
+def explained() -> list[str]:
+    """Return the public functions and the public classes that users make."""
+    pytest.importorskip("z3", reason="Z3 is not installed: the public names of proofs cannot be imported")
+    named = {name: getattr(sim, name) for name in sim.__all__ if name not in READ_ONLY}
+    return [
+        name
+        for name, value in named.items()
+        if inspect.isfunction(value) or (inspect.isclass(value) and not issubclass(value, Enum | Exception))
+    ]
+
+
+def test_help_explains_each_parameter_with_its_unit() -> None:
+    for name in explained():
+        value = getattr(sim, name)
+        told = inspect.getdoc(value) or ""
+        for parameter in inspect.signature(value).parameters:
+            found = re.search(rf"^    {parameter}: (.+(?:\n {{8}}.+)*)", told, re.MULTILINE)
+            assert found, f"{name}: {parameter}"
+            for ending, unit in UNITS.items():
+                if parameter.endswith(ending):
+                    assert unit in found[1], f"{name}: {parameter} is in {unit}"
+
+
+def test_help_shows_an_example() -> None:
+    """The examples run with the modules that they are in, as doctests."""
+    # What returns them has an example.
+    without = {
+        "Comparison",
+        "CriticalPath",
+        "Deadlock",
+        "Difference",
+        "Explored",
+        "Found",
+        "Sampled",
+        "VariantComparison",
+    }
+    assert {name for name in explained() if ">>>" not in (inspect.getdoc(getattr(sim, name)) or "")} == without
+
+
+def test_every_choice_is_explained() -> None:
+    for name in sim.__all__:
+        value = getattr(sim, name)
+        if inspect.isclass(value) and issubclass(value, Enum):
+            assert len(inspect.getdoc(value) or "") > 15, name

@@ -14,7 +14,7 @@ from sim.rows import Row
 from sim.scenario import Scenario
 
 NAMED_ELSEWHERE = {
-    *(kind.name.lower() for kind in HazardKind),  # docs/hazards.md
+    *(kind.value for kind in HazardKind),  # docs/hazards.md
     *(field.name for parts in (Scenario, Design) for field in dataclasses.fields(parts)),  # docs/scenario-files.md
 }
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sim.arguments import checked
 from sim.boot_run import boot
 from sim.cause_recorder import Cause
 from sim.errors import InputError
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
+@checked
 def causality(outcome: Outcome) -> "nx.DiGraph[int]":
     """Return what waited for what in a boot, as a graph of its events.
 
@@ -24,6 +26,9 @@ def causality(outcome: Outcome) -> "nx.DiGraph[int]":
       their sum: the time between the two events, if `let_happen`.
 
     An outcome of `boot(scenario, causes=True)` has its causes; others are booted again to record them.
+
+    Args:
+        outcome: the outcome of `boot()`.
 
     Raises:
         InputError: the outcome is that of a schedule, which has no times.

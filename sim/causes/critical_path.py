@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
+from sim.arguments import checked, checked_fields
 from sim.cause_recorder import Wait
 from sim.causes.causality import causality
 from sim.environment import Step, StepKind
@@ -58,15 +59,19 @@ class WaitRow(Row, frozen=True, gc=False):
 
 
 @dataclass(frozen=True)
+@checked_fields
 class CriticalPath:
-    """The chain of waits that determined when an event of a boot happened."""
+    """The chain of waits that determined when an event of a boot happened.
+
+    Args:
+        graph: as `causality()` made it; nodes and edges on the path are marked `critical`, the others are not.
+        events: the events on the path, in their order, as nodes of the graph.
+        total_ns: the time from the beginning to the last of them, in nanoseconds.
+    """
 
     graph: "nx.DiGraph[int]"
-    """As `causality()` made it; nodes and edges on the path are marked `critical`, the others are not."""
     events: tuple[int, ...]
-    """The events on the path, in their order, as nodes of the graph."""
     total_ns: int
-    """From the beginning to the last of them."""
 
     def rows(self) -> list[WaitRow]:
         """Return a row for each kind of wait, whichever CPUs it was for; the longest first."""
@@ -108,6 +113,7 @@ class CriticalPath:
         return as_html(self.sentence, self.waits)
 
 
+@checked
 def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
     """Return the chain of waits that determined when a boot's last event, or another, happened.
 

@@ -140,7 +140,7 @@ def _question(
     from sim.kernel_release import DEFAULT
     from sim.prove import question
     from sim.scenario import MemoryLayout
-    from sim.vectors import SveRule, vq_from_bits
+    from sim.vectors import SveRule
 
     if cpus is not None:
         early, late = cpus - cpus // 2, cpus // 2
@@ -149,7 +149,7 @@ def _question(
         late=question.LATE if late is None else late,
         kernel=kernel or DEFAULT,
         memory=MemoryLayout(memory),
-        up_to_vq=vq_from_bits(up_to_bits),
+        up_to_bits=up_to_bits,
         rule=SveRule.POWERS_OF_TWO if powers_of_two else SveRule.MULTIPLES,
         longest_s=timeout,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.arguments import checked, checked_fields
 from sim.cores.core_table import core_of_midr
 from sim.cpufeature_tables import kernel_tables
 from sim.errors import InputError
@@ -12,6 +13,7 @@ from sim.explain.log_findings import find
 from sim.explain.reproduction import Reproduction, reproduce
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
+from sim.frames import as_html
 from sim.importer.explained_lines import OldBootedLine, OldBootLine, OldCoreLine
 from sim.importer.kernel_of_log import release_text
 from sim.importer.log_lines import BootedLine, BootLine, Hex, ReleaseLine
@@ -24,12 +26,14 @@ from sim.importer.log_text import (
 )
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, kernel_release
+from sim.topology import cpu_list
 from sim.units import counted
 
 _ARM64_WORDS = ("aarch64", "arm64", "ARM64", "AArch64")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Explanation:
     """A log, explained."""
 
@@ -57,6 +61,19 @@ class Explanation:
             f"<Explanation of {self.file!r}: {counted(len(self.findings), 'finding')}, {len(self.problems)} problems>"
         )
 
+    def _repr_html_(self) -> str:
+        rows = [
+            {
+                "severity": str(one.entry.severity),
+                "finding": one.entry.title,
+                "CPUs": cpu_list(one.cpus),
+                "lines": ", ".join(str(line.number) for line in one.lines),
+                "what happened": one.happened,
+            }
+            for one in self.findings
+        ]
+        return as_html(repr(self)[1:-1], rows)
+
     @property
     def problems(self) -> tuple[LogFinding, ...]:
         """The findings that are not harmless."""
@@ -73,6 +90,7 @@ class Explanation:
         return None if self.kernel is None else kernel_flags(self.kernel)
 
 
+@checked
 def explain_log(path: Path | str) -> Explanation:
     """Explain the last boot of a kernel log.
 
@@ -81,6 +99,15 @@ def explain_log(path: Path | str) -> Explanation:
 
     Raises:
         InputError: the file cannot be read, or is not a log of an arm64 kernel.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from sim import boot, read_scenario
+    >>> with TemporaryDirectory() as folder:
+    ...     log = Path(folder, "boot.log")
+    ...     length = log.write_text(boot(read_scenario("late-cpu-refused")).log_text)
+    ...     [one.entry.title for one in explain_log(log).problems][:1]
+    ['CPU refused for missing vector lengths']
     """
     path = Path(path)
     with at(f"{path}"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 
+from sim.arguments import checked, checked_fields
 from sim.boot_run import BootRun
 from sim.environment import Step
 from sim.explore.breadth_first import Shortest
@@ -24,24 +25,29 @@ MOST_STATES = 1_000_000
 
 
 @dataclass(repr=False)
+@checked_fields
 class Explored:
-    """The result of exploring a scenario."""
+    """The result of exploring a scenario.
+
+    Args:
+        states: different states in which more than one step was explored, or no step is enabled.
+        ends: different states in which no step is enabled.
+        orders: orders of the explored steps from the beginning to an end.
+        runs: runs of the scenario from its beginning.
+        steps_tried: the steps tried, each in a state.
+        steps_left_out: enabled steps that were not explored, because they are independent of those that were.
+        complete: every reachable state was covered.
+        found: the hazards and deadlocks that are reachable, each with a schedule.
+    """
 
     states: int = 0
-    """Different states in which more than one step was explored, or no step is enabled."""
     ends: int = 0
-    """Different states in which no step is enabled."""
     orders: int = 0
-    """Orders of the explored steps from the beginning to an end."""
     runs: int = 0
-    """Runs of the scenario from its beginning."""
     steps_tried: int = 0
     steps_left_out: int = 0
-    """Enabled steps that were not explored, because they are independent of those that were."""
     complete: bool = False
-    """Every reachable state was covered."""
     found: dict[Reached, Found] = field(default_factory=dict)
-    """The hazards and deadlocks that are reachable, each with a schedule."""
 
     def __repr__(self) -> str:
         covered = "every order" if self.complete else "not every order"
@@ -170,6 +176,7 @@ class Exploration:
             found[what] = replace(found[what], schedule=schedule, is_shortest=is_shortest, is_minimal=is_minimal)
 
 
+@checked
 def explore_orders(
     scenario: Scenario,
     *,

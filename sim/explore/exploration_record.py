@@ -22,7 +22,7 @@ _LARGEST_FLOAT = int(sys.float_info.max)
 class FoundRow(Row, frozen=True, gc=False):
     """A hazard or deadlock that some order of a scenario's steps reaches."""
 
-    what: Annotated[str, Meta(description="title of the hazard, or deadlock")]
+    what: Annotated[str, Meta(description="name of the hazard, or deadlock")]
     waiting: Annotated[tuple[str, ...], Meta(description="of a deadlock: the agents that wait, and for what")]
     steps: Annotated[
         tuple[StepRecord, ...], Meta(description="schedule that shows it: kind of step, CPU or agent, seat")
@@ -83,7 +83,7 @@ def sampling_record(scenario: Scenario, strategy: Strategy, sampled: Sampled) ->
 def _rows(found: Iterable[Found]) -> list[FoundRow]:
     return [
         FoundRow(
-            what="deadlock" if isinstance(one.what, Deadlock) else one.what.title,
+            what="deadlock" if isinstance(one.what, Deadlock) else one.what.value,
             waiting=one.what.waiting if isinstance(one.what, Deadlock) else (),
             steps=tuple(StepRecord.of(step) for step in one.schedule),
             shortest=one.is_shortest,

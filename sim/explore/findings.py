@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
+from sim.arguments import checked_fields
 from sim.environment import Step
-from sim.frames import as_html
+from sim.frames import FieldsShown, as_html
 from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome
 from sim.units import counted
@@ -15,11 +16,15 @@ Schedule = tuple[Step, ...]
 
 
 @dataclass(frozen=True, order=True, repr=False)
-class Deadlock:
-    """A state in which no step is enabled and an agent still waits."""
+@checked_fields
+class Deadlock(FieldsShown):
+    """A state in which no step is enabled and an agent still waits.
+
+    Args:
+        waiting: the agents that wait, and for what, as sentences; equal sentences make equal deadlocks.
+    """
 
     waiting: tuple[str, ...]
-    """The agents that wait, and for what, as sentences; equal sentences make equal deadlocks."""
 
     @property
     def title(self) -> str:
@@ -34,18 +39,23 @@ Reached = HazardKind | Deadlock
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Found:
-    """A hazard or deadlock that is reached, and a schedule that shows it."""
+    """A hazard or deadlock that is reached, and a schedule that shows it.
+
+    Args:
+        what: the hazard or deadlock.
+        schedule: steps that show it; it can be replayed.
+        is_shortest: True if no schedule with fewer steps shows it; False if that is not known.
+        is_minimal: True if no step of it can be left out; False if that is not known.
+        runs: the number of runs that reached it.
+    """
 
     what: Reached
     schedule: Schedule
-    """Steps that show it; it can be replayed."""
     is_shortest: bool = False
-    """True if no schedule with fewer steps shows it; False if that is not known."""
     is_minimal: bool = False
-    """True if no step of it can be left out; False if that is not known."""
     runs: int = 1
-    """The number of runs that reached it."""
 
     @property
     def length(self) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from sim.arguments import checked, checked_fields
 from sim.environment import Step
 from sim.errors import InputError
 from sim.explore.controlled_env import controlled_boot
@@ -31,20 +32,25 @@ class Strategy(StrEnum):
 
 
 @dataclass(repr=False)
+@checked_fields
 class Sampled:
-    """The result of drawn orders."""
+    """The result of drawn orders.
+
+    Args:
+        runs: the number of runs, each with a drawn order.
+        steps: the steps of all runs together.
+        most_steps: the most steps of a run.
+        actors: the number of CPUs and agents that took steps.
+        ends: different states in which the runs ended.
+        found: the hazards and deadlocks that were reached, each with a schedule.
+    """
 
     runs: int = 0
     steps: int = 0
-    """The steps of all runs together."""
     most_steps: int = 0
-    """The most steps of a run."""
     actors: int = 0
-    """The number of CPUs and agents that took steps."""
     ends: int = 0
-    """Different states in which the runs ended."""
     found: dict[Reached, Found] = field(default_factory=dict)
-    """The hazards and deadlocks that were reached, each with a schedule."""
 
     def __repr__(self) -> str:
         told = f"orders drawn {self.runs:,}, different ends {self.ends:,}"
@@ -135,6 +141,7 @@ class Sampling:
         return choose
 
 
+@checked
 def sample_orders(
     scenario: Scenario, strategy: Strategy | str, runs: int, *, seed: int = 0, depth: int = DEPTH
 ) -> Sampled:
@@ -150,6 +157,10 @@ def sample_orders(
 
     Raises:
         InputError: there is no such strategy, or the depth is less than 1.
+
+    >>> from sim import read_scenario
+    >>> sample_orders(read_scenario("late-arrival"), "random", 20).runs
+    20
     """
     if strategy not in list(Strategy):
         raise InputError(f"there is no strategy {strategy!r:.60}: there are {', '.join(Strategy)}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from sim.arguments import checked
 from sim.environment import Step, StepKind
 from sim.errors import InputError
 from sim.explore.controlled_env import controlled_boot
@@ -75,22 +76,48 @@ def schedule_text(scenario: Scenario, steps: tuple[Step, ...]) -> str:
     return text
 
 
+@checked
 def save_schedule(scenario: Scenario, steps: tuple[Step, ...], path: Path) -> None:
     """Write a schedule to a new file, in a folder that is made if it is missing.
+
+    Args:
+        scenario: the scenario whose steps they are.
+        steps: the schedule: what happens, in order.
+        path: the file, which must not exist.
 
     Raises:
         InputError: the file exists, or the schedule is too long for a file.
         OSError: it cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import explore_orders, read_scenario
+    >>> scenario = read_scenario("late-arrival")
+    >>> schedules = [one.schedule for one in explore_orders(scenario).found.values()]
+    >>> with TemporaryDirectory() as folder:
+    ...     save_schedule(scenario, schedules[0], f"{folder}/schedule.json")
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     write_new(path, schedule_text(scenario, steps))
 
 
+@checked
 def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
     """Read a schedule, which must be a regular file.
 
+    Args:
+        path: the schedule's file.
+
     Raises:
         InputError: the file is not a schedule, or its scenario is wrong.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import explore_orders, read_scenario, save_schedule
+    >>> scenario = read_scenario("late-arrival")
+    >>> found = min(explore_orders(scenario).found.values(), key=lambda one: len(one.schedule))
+    >>> with TemporaryDirectory() as folder:
+    ...     save_schedule(scenario, found.schedule, f"{folder}/schedule.json")
+    ...     read_schedule(f"{folder}/schedule.json") == (scenario, found.schedule)
+    True
     """
     with at(str(path)):
         raw = read_regular_file(path, MOST_BYTES, "schedule")
@@ -105,11 +132,22 @@ def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
         return scenario, tuple(one.step() for one in record.steps)
 
 
+@checked
 def replay_schedule(scenario: Scenario, steps: tuple[Step, ...]) -> Outcome:
     """Run a scenario by a schedule; the run ends where the schedule ends.
 
+    Args:
+        scenario: the scenario whose steps they are.
+        steps: the schedule: what happens, in order.
+
     Raises:
         InputError: a step of the schedule is not enabled in its turn.
+
+    >>> from sim import HazardKind, explore_orders, read_scenario
+    >>> scenario = read_scenario("late-arrival")
+    >>> found = explore_orders(scenario).found[HazardKind.SHARED_IDLE_TASK]
+    >>> replay_schedule(scenario, found.schedule).found[0].kind.title
+    'two CPUs on one idle task'
     """
     left = iter(enumerate(steps, 1))
 

@@ -1,5 +1,6 @@
 """Export of a scenario's topology to any format."""
 
+from sim.arguments import checked
 from sim.errors import choice
 from sim.export.dot import export_dot
 from sim.export.dts import export_dts
@@ -29,6 +30,7 @@ def export_scenario(scenario: Scenario, to: ExportFormat) -> Exported:
             return export_dot(scenario)
 
 
+@checked
 def export_text(scenario: Scenario, to: ExportFormat | str) -> str:
     r"""Export a scenario for another emulator or tool; the same text for the same scenario.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
+from sim.arguments import checked
 from sim.cpufeature_tables.feature_words import check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError
@@ -27,6 +28,7 @@ from sim.files.scenario_tables import (
     ScenarioTable,
     TopologyTable,
 )
+from sim.files.shipped_scenarios import find
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
 from sim.kernel_flags import kernel_flags
 from sim.kernel_release import kernel_release
@@ -42,13 +44,20 @@ DEEPEST_CLUSTER = 16
 _CPU_ONS = re.compile(r"(?P<first>[1-9]\d{0,8})?-(?P<last>[1-9]\d{0,8})?", re.ASCII)
 
 
+@checked
 def read_scenario(path: Path | str) -> Scenario:
     """Read a scenario file.
 
+    Args:
+        path: the file, or the name of a scenario that ships where there is no such file.
+
     Raises:
         InputError: anything in the file is wrong; the line names the file, the place and what is allowed.
+
+    >>> read_scenario("bug")
+    <Scenario 'the bug of Linux 6.11': CPUs 2, kernel 6.11, design v6.11, KVM protected, relay enforcing, actions 1>
     """
-    path = Path(path)
+    path = find(Path(path))
     with at(f"{path}"):
         return scenario_from_text(read_text(path, "scenario"), default_name=path.stem)
 

@@ -25,7 +25,7 @@ from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMo
 from sim.topology import LONGEST_NAME, MOST_CPUS, EnableMethod, Weakness
 from sim.vectors import LEN_FIELD, SveRule
 
-HAZARDS = [kind.name.lower() for kind in HazardKind]
+HAZARDS = [kind.value for kind in HazardKind]
 """The names of hazards in files."""
 SCHEMA_VERSION: Literal[1] = 1
 """Version of the format."""

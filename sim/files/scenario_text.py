@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from sim.arguments import checked
 from sim.cores import GICV2, known_core
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
@@ -37,11 +38,19 @@ from sim.topology import Cpu, EnableMethod, Topology
 from sim.vectors import LEN_FIELD, VectorType, bits_from_vqs
 
 
+@checked
 def scenario_text(scenario: Scenario) -> str:
     """Return a scenario as the text of a scenario file, which leaves out the defaults.
 
+    Args:
+        scenario: the scenario.
+
     Raises:
         InputError: a file cannot list its CPUs in their order, or cannot hold it, such as a name of 61 characters.
+
+    >>> from sim import Scenario, Topology
+    >>> scenario_text(Scenario(Topology.of([[128, 256]]), name="one")).splitlines()[:2]
+    ['schema_version = 1', 'name = "one"']
     """
     table = ScenarioTable(
         name=scenario.name,

@@ -12,27 +12,36 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from sim.arguments import checked
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError, check_printable
 from sim.files.scenario_file import design_from, latencies_from
 from sim.files.scenario_tables import DesignTable, Lengths
 from sim.files.scenario_text import design_table, latencies_data
+from sim.files.shipped_scenarios import find_space
 from sim.files.space_tables import Choice, GroupTable, SetTable, SpaceTable
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text, text_from_data
 from sim.kernel_release import kernel_release
 from sim.study.system_space import Group, Space, legal_sets, power_of_two_sets
-from sim.vectors import bits_from_vqs, vq_from_bits, vqs_from_bits
+from sim.vectors import bits_from_vq, bits_from_vqs, vqs_from_bits
 
 E = TypeVar("E", bound=StrEnum)
 
 
+@checked
 def read_space(path: Path | str) -> Space:
     """Read a space file.
 
+    Args:
+        path: the file, or the name of a space that ships where there is no such file.
+
     Raises:
         InputError: anything in the file is wrong; the line names the file, the place and what is allowed.
+
+    >>> read_space("clusters").cpus
+    8
     """
-    path = Path(path)
+    path = find_space(Path(path))
     with at(f"{path}"):
         return space_from_text(read_text(path, "space"), path.stem)
 
@@ -116,7 +125,7 @@ def _sets(table: GroupTable) -> tuple[tuple[int, ...], tuple[int, ...]]:
         raise InputError(f'"{table.sets}" sets need up_to_bits')
     sets = legal_sets if table.sets == "legal" else power_of_two_sets
     with at("up_to_bits"):
-        return sets(vq_from_bits(table.up_to_bits)), ()
+        return sets(table.up_to_bits), ()
 
 
 def _designs(tables: list[DesignTable | str] | None) -> Iterator[Design]:
@@ -182,11 +191,11 @@ def _stated(table: dict[str, object]) -> dict[str, object]:
 
 def _group_table(group: Group) -> GroupTable:
     # All legal sets up to some length, of which there may be 4,115, are written as "legal"; other sets are listed.
-    up_to = max(group.sets).bit_length()
+    up_to_bits = bits_from_vq(max(group.sets).bit_length())
     sets: Choice | list[SetTable | Lengths]
     bits = None
-    if set(group.weights) == {1} and up_to and group.sets == legal_sets(up_to):
-        sets, bits = "legal", up_to * 128
+    if set(group.weights) == {1} and up_to_bits and group.sets == legal_sets(up_to_bits):
+        sets, bits = "legal", up_to_bits
     else:
         sets = [
             SetTable(sve_bits=list(bits_from_vqs(vqs)), weight=weight)

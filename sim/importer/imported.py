@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.arguments import checked
 from sim.boot_run import boot
 from sim.errors import InputError, printable
 from sim.files.toml_tables import at
@@ -83,6 +84,7 @@ class Imported:
         return tuple(cpu for cpu in sysfs.possible if cpu not in sysfs.online)
 
 
+@checked
 def read_device_tree(path: Path | str, vls: Vls | None = None) -> Scenario:
     """Read a device tree as a scenario that boots its CPUs.
 
@@ -94,10 +96,21 @@ def read_device_tree(path: Path | str, vls: Vls | None = None) -> Scenario:
     Raises:
         InputError: the file is not a sound device tree of an arm64 system, or `vls` has lengths that cannot be.
         MissingExtra: the package pylibfdt is not installed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from sim import Topology, Scenario, export_text
+    >>> source = export_text(Scenario(Topology.of([[128], [128]])), "dts")
+    >>> with TemporaryDirectory() as folder:
+    ...     tree = Path(folder, "two.dts")
+    ...     length = tree.write_text(source)
+    ...     len(read_device_tree(tree, {"cpu@0": [128]}).topology.cpus)  # doctest: +SKIP
+    2
     """
     return import_machine(Sources(tree=Path(path)), vls or {}).scenario
 
 
+@checked
 def read_running_machine(
     dmesg: Path | str | None = None,
     sysfs: Path | str | None = None,
@@ -117,6 +130,15 @@ def read_running_machine(
         InputError: neither log nor sysfs is given; a file is not as Linux writes it, not of arm64, or of another
             machine; or `vls` has lengths that cannot be.
         MissingExtra: a tree is given, and the package pylibfdt is not installed.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from sim import boot, read_scenario
+    >>> with TemporaryDirectory() as folder:
+    ...     log = Path(folder, "boot.log")
+    ...     length = log.write_text(boot(read_scenario("late-cpu-refused")).log_text)
+    ...     read_running_machine(dmesg=log).topology
+    <Topology of 3 CPUs: SVE bits of 2 with {128,256,512}, 1 with {128}>
     """
     if dmesg is None and sysfs is None:
         raise InputError("a kernel log or a copy of sysfs must be given")

@@ -7,6 +7,7 @@ Source: arch/arm64/kernel/fpsimd.c (``struct vl_info``, ``vec_init_vq_map``, ``v
 from dataclasses import dataclass
 
 from sim import rules
+from sim.frames import as_html
 from sim.rules import LateFindings
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import (
@@ -55,6 +56,19 @@ class VlInfo:
             f"bytes: min_vl {self.min_vl_bytes}, max_vl {self.max_vl_bytes}, default {self.default_vl_bytes}, "
             f"max_virtualisable_vl {self.max_virtualisable_vl_bytes}, max_cpu_vl {self.max_cpu_vl_bytes}>"
         )
+
+    def _repr_html_(self) -> str:
+        sets = {"vq_map": self.vq_map, "vq_partial_map": self.vq_partial_map}
+        limits = {
+            "min_vl": self.min_vl_bytes,
+            "max_vl": self.max_vl_bytes,
+            "default_vl": self.default_vl_bytes,
+            "max_virtualisable_vl": self.max_virtualisable_vl_bytes,
+            "max_cpu_vl": self.max_cpu_vl_bytes,
+        }
+        rows = [{"field": name, "value": f"{braces(vqs)} bits"} for name, vqs in sets.items()]
+        rows += [{"field": name, "value": f"{vl_bytes} bytes"} for name, vl_bytes in limits.items()]
+        return as_html(f"vl_info of {self.type}", rows)
 
     def snapshot(self) -> tuple[int, ...]:
         """Return everything that later steps depend on."""

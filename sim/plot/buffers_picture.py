@@ -5,6 +5,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim import rules
+from sim.arguments import checked
 from sim.errors import InputError
 from sim.facts import Buffers
 from sim.kernel.save_area import Save
@@ -63,6 +64,7 @@ class Stretch(NamedTuple):
 
 
 @style.styled
+@checked
 def plot_buffers(outcome: Outcome) -> style.Picture:
     """Draw the saves of the host's registers, each beside its CPU's buffer and the memory around it, to scale.
 
@@ -70,8 +72,15 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
     different saves the first eight are drawn, beginning with those that write outside. The header, which would be too
     small to see, is drawn once more at the right, magnified.
 
+    Args:
+        outcome: the outcome of `boot()`.
+
     Raises:
         InputError: there is nothing to draw: no buffers, or no save.
+
+    >>> from sim import boot, read_scenario
+    >>> plot_buffers(boot(read_scenario("bug")))  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     saves = shown_saves(outcome)
     buffers = outcome.facts.buffers

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from sim.arguments import checked
 from sim.hazard_kinds import HazardKind
 from sim.plot import style
 from sim.study.comparison import Comparison
@@ -19,10 +20,18 @@ _CORRUPTING = HazardKind.HEADER_DESTROYED
 
 
 @style.styled
+@checked
 def plot_designs(comparison: Comparison) -> style.Picture:
     """Draw a row for each design: the bytes asked for each CPU's buffer, and how often each hazard occurs.
 
     Hazards that occur under no design are left out. Hazards that corrupt or panic are red, the others orange.
+
+    Args:
+        comparison: what `compare()` returned.
+
+    >>> from sim import compare, read_scenario
+    >>> plot_designs(compare(read_scenario("bug")))  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     rows = comparison.design_rows
     kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in rows)]
@@ -70,7 +79,7 @@ def _labels(rows: "list[DesignRow]") -> list[str]:
 
 
 def _count(row: "DesignRow", kind: HazardKind) -> int:
-    return int(getattr(row, kind.name.lower()))
+    return int(getattr(row, kind.value))
 
 
 def _draw_bars(axes: "Axes", rows: "list[DesignRow]", labels: list[str]) -> None:

@@ -4,6 +4,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from sim.arguments import checked
 from sim.errors import InputError
 from sim.hazard_kinds import HazardKind
 from sim.plot import style
@@ -31,6 +32,7 @@ _DARK_SHARE = 0.85
 
 
 @style.styled
+@checked
 def plot_heat(
     folder: Path, hazard: str, *, x: str | None = None, y: str | None = None, design: str | None = None
 ) -> style.Picture:
@@ -50,6 +52,14 @@ def plot_heat(
     Raises:
         InputError: the folder holds no sweep, its rows were not kept or are not what a sweep writes, or it has no such
             column, hazard or design.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", keep="all", jobs=1)
+    ...     plot_heat(f"{folder}/out", "allocation_exceeded_silently")  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     plan = Folder.open(folder).plan
     _check(plan, folder, hazard, design)
@@ -130,7 +140,7 @@ def _numbers(column: "pd.Series", plan: Plan, name: str) -> "pd.Series":
 
 
 def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
-    there = [kind.name.lower() for kind in HAZARDS]
+    there = [kind.value for kind in HAZARDS]
     if hazard not in there:
         raise InputError(f"there is no hazard {hazard[:60]!r} in a sweep's rows: there are {', '.join(there)}")
     if plan.keep is not Keep.ALL:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from sim.arguments import checked
 from sim.outcome import Outcome
 from sim.plot import style
 from sim.topology import cpu_list
@@ -37,11 +38,19 @@ class LengthRow(NamedTuple):
 
 
 @style.styled
+@checked
 def plot_lengths(outcome: Outcome) -> style.Picture:
     """Draw the vector lengths that each CPU has, all CPUs share, are hidden or missing, and the limit of guests.
 
     Above 64 CPUs, CPUs that are alike share a row, and at most 64 rows are drawn. The lengths of SME stand beside those
     of SVE where some CPU has them.
+
+    Args:
+        outcome: the outcome of `boot()`.
+
+    >>> from sim import boot, read_scenario
+    >>> plot_lengths(boot(read_scenario("bug")))  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     rows = length_rows(outcome)
     # A system without any lengths still gets a panel, which says that no CPU has SVE.

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from PIL import Image
 
 from sim.errors import InputError
 
@@ -40,6 +41,7 @@ NAME_PT, TEXT_PT, SMALL_PT = 10.0, 8.0, 7.0
 PT_PER_INCH = 72
 FORMATS = ("png", "svg", "pdf")
 _DPI = 150
+_COLOURS_IN_NOTEBOOKS = 128
 _MARGIN_IN = 0.15
 _BOLD_WIDTH = 1.15
 """The width of bold text, relative to the same text in normal weight."""
@@ -77,7 +79,11 @@ class Picture(Figure):
     """A figure that shows itself in a notebook, and whose files have the same bytes each time."""
 
     def _repr_png_(self) -> bytes:
-        return self.as_bytes("png")
+        """Return the figure as notebooks store it: with a palette, in a third of the bytes."""
+        drawn = Image.open(io.BytesIO(self.as_bytes("png"))).convert("RGB")
+        file = io.BytesIO()
+        drawn.quantize(_COLOURS_IN_NOTEBOOKS, Image.Quantize.MAXCOVERAGE).save(file, format="png", optimize=True)
+        return file.getvalue()
 
     def as_bytes(self, kind: str) -> bytes:
         """Return the content of a file with the figure.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from sim.arguments import checked
 from sim.causes.critical_path import CriticalPath, critical_path
 from sim.errors import InputError
 from sim.outcome import Outcome
@@ -61,6 +62,7 @@ SIGNS = {
 
 
 @style.styled
+@checked
 def plot_boot(outcome: Outcome, *, linear: bool = False) -> style.Picture:
     """Draw a boot as lanes over time.
 
@@ -70,8 +72,12 @@ def plot_boot(outcome: Outcome, *, linear: bool = False) -> style.Picture:
     share a lane.
 
     Args:
-        outcome: the outcome of a boot.
+        outcome: the outcome of `boot()`.
         linear: draw time to scale.
+
+    >>> from sim import boot, read_scenario
+    >>> plot_boot(boot(read_scenario("bug")))  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     return _Drawing(outcome, linear=linear).picture
 

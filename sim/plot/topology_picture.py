@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from sim.arguments import checked
 from sim.plot import style
 from sim.scenario import LateBecause, Scenario
 from sim.topology import Cpu, Topology
@@ -65,6 +66,7 @@ class _Box:
 
 
 @style.styled
+@checked
 def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture:
     """Draw clusters and CPUs, each CPU with its logical number.
 
@@ -73,6 +75,14 @@ def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture
     The boot CPU has a bold edge. Of the late CPUs, those that firmware lists later have a dotted edge; those that
     ``maxcpus=`` leaves out, as a scenario may, have a dashed edge. Above 256 CPUs, CPUs of a cluster that are alike
     share a square, which says how many they are. Where there are more than 64 clusters, the innermost are left out.
+
+    Args:
+        system: a topology, or a scenario, whose late CPUs are marked as well.
+        title: the picture's title; empty for none.
+
+    >>> from sim import Topology
+    >>> plot_topology(Topology.of([[128], [128, 256]]), "two CPUs")  # doctest: +ELLIPSIS
+    <Picture size ...>
     """
     topology = system if isinstance(system, Topology) else system.topology
     late = _late(system)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from sim.arguments import checked, checked_fields
 from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.frames import as_html
 from sim.prove.proof import prove_property
@@ -38,6 +39,7 @@ def every_design() -> Iterator[Design]:
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Promises:
     """The promises of one design under one relay, on every system that the question is about."""
 
@@ -79,10 +81,19 @@ class Promises:
         return _SIZINGS.index(self.design.buffer_sized_by)
 
 
+@checked
 def prove_every_design(question: Question) -> Iterator[Promises]:
     """Prove or refute every property of every design under both relay settings.
 
     Settings with the same outcome on every system are asked about once.
+
+    Args:
+        question: the systems.
+
+    >>> from sim import Question
+    >>> promises = prove_every_design(Question(early=2, late=0, up_to_bits=256, kernel="6.12"))
+    >>> sorted(next(promises).answers)[:2]
+    ['announced', 'committed']
     """
     known: dict[OutcomeKey, dict[str, Answer]] = {}
     for relay, design in product(Relay, every_design()):

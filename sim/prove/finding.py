@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sim.arguments import checked_fields
 from sim.frames import as_html
 from sim.hazard_kinds import HazardKind
 from sim.prove.proof_rows import ProofRow
@@ -13,6 +14,7 @@ from sim.vectors import bits_from_vqs
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Finding:
     """The answer for a property under a setting."""
 
@@ -58,6 +60,6 @@ def proof_row(question: Question, finding: Finding, hazards: frozenset[HazardKin
         early_sve_bits=tuple(map(bits_from_vqs, example.early)),
         late_sve_bits=tuple(map(bits_from_vqs, example.late)),
         smallest=finding.is_smallest if finding.example else None,
-        hazards=tuple(kind.title for kind in sorted(hazards)),
+        hazards=tuple(kind.value for kind in sorted(hazards)),
         shown=bool(hazards & finding.prop.hazards) if finding.example else None,
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from sim.arguments import checked
 from sim.designs import Design
 from sim.prove.finding import Finding
 from sim.prove.interruptible_solver import interruptible
@@ -23,6 +24,7 @@ from sim.scenario import KvmMode, Relay
 from sim.study.system_space import Setting
 
 
+@checked
 def prove_property(question: Question, setting: Setting, prop: Property, *, smallest: bool = True) -> Finding:
     """Prove a property of all systems, or refute it.
 
@@ -34,6 +36,11 @@ def prove_property(question: Question, setting: Setting, prop: Property, *, smal
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed.
+
+    >>> from sim import DESIGNS, PROPERTIES, KvmMode, MemoryLayout, Question, Relay, Setting
+    >>> setting = Setting(DESIGNS["tabba"], Relay.ENFORCING, KvmMode.PROTECTED, MemoryLayout.MAPPED)
+    >>> prove_property(Question(early=2, late=0, up_to_bits=256, kernel="6.12"), setting, PROPERTIES["restored"])
+    <Finding: restored of 'tabba', relay enforcing: proved>
     """
     setting = replace(setting, memory=question.memory)
     return interruptible(lambda: _prove(question, setting, prop, smallest=smallest))
@@ -83,6 +90,7 @@ def _systems(question: Question, setting: Setting, early: int, late: int) -> Sym
     return SymbolicSystems(question, setting, early, late)
 
 
+@checked
 def prove_each(
     question: Question,
     designs: Iterable[Design],
@@ -91,7 +99,20 @@ def prove_each(
     *,
     kvm_mode: KvmMode = KvmMode.PROTECTED,
 ) -> Iterator[Finding]:
-    """Prove properties of designs under relay settings, one after the other: by relay, design and property."""
+    """Prove properties of designs under relay settings, one after the other: by relay, design and property.
+
+    Args:
+        question: the systems.
+        designs: the designs.
+        relays: the settings of pKVM's PSCI relay, or their names.
+        properties: the properties, of which `PROPERTIES` has all.
+        kvm_mode: ``kvm-arm.mode=``, or its name.
+
+    >>> from sim import DESIGNS, PROPERTIES, Question
+    >>> question = Question(early=2, late=0, up_to_bits=256, kernel="6.12")
+    >>> list(prove_each(question, [DESIGNS["v6.11"]], ["enforcing"], [PROPERTIES["restored"]]))
+    [<Finding: restored of 'v6.11', relay enforcing: refuted by {128} {128,256}>]
+    """
     for relay in relays:
         for design in designs:
             for prop in properties:

@@ -24,7 +24,7 @@ class ProofRow(Row, frozen=True, gc=False):
     ]
     late_sve_bits: Annotated[tuple[tuple[int, ...], ...], Meta(description="its late CPUs' lengths")]
     smallest: Annotated[bool | None, Meta(description="no smaller system breaks it; false: the solver gave up on that")]
-    hazards: Annotated[tuple[str, ...], Meta(description="hazards of a boot of that system")]
+    hazards: Annotated[tuple[str, ...], Meta(description="names of the hazards of a boot of that system")]
     shown: Annotated[bool | None, Meta(description="one of these hazards breaks the property")]
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sim import rules
+from sim.arguments import checked_fields
 from sim.errors import InputError
+from sim.frames import as_html
 from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
 from sim.study.evaluation import Evaluation
@@ -31,6 +33,7 @@ class _BrokenByCpu(Protocol):
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Property:
     """A promise that a design keeps or breaks."""
 
@@ -42,6 +45,12 @@ class Property:
 
     def __repr__(self) -> str:
         return f"<Property {self.name!r}: {self.statement}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(
+            f"{self.name}: {self.statement}",
+            [{"a boot that breaks it shows": one.title} for one in sorted(self.hazards)],
+        )
 
 
 def _shows(*kinds: HazardKind) -> tuple[frozenset[HazardKind], Broken]:

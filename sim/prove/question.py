@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from sim.errors import InputError, choice
+from sim.arguments import checked_fields
+from sim.errors import InputError
+from sim.frames import FieldsShown
 from sim.kernel_flags import kernel_flags
 from sim.kernel_release import DEFAULT, kernel_release
 from sim.scenario import MemoryLayout
 from sim.study.system_space import MOST_GROUPS, Group, Setting, Space
-from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces
+from sim.vectors import ALL_VQS, QUADWORD_BITS, VQ_MAX, SveRule, braces, vq_from_bits
 
 EARLY, LATE = 3, 1
 """The CPUs of a system that stands for any number of them.
@@ -55,39 +57,52 @@ class System(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class Question:
+@checked_fields
+class Question(FieldsShown):
     """The systems that a proof is about; memory and rule may be given by name.
 
+    Args:
+        early: the number of early CPUs.
+        late: the number of late CPUs.
+        kernel: the kernel's release.
+        memory: the memory around pKVM's buffers, or its name. In mapped memory a save has the same outcome on every
+            CPU, and only the kernel can panic.
+        up_to_bits: the largest vector length of any CPU, in bits.
+        rule: the architecture's rule about SVE sets, or its name.
+        longest_s: the longest time for an answer, in seconds.
+
     Raises:
-        InputError: there are too many CPUs, or too few; a name is unknown.
+        InputError: there are too many CPUs, or too few; the largest length is not a vector length; a name is unknown.
+
+    >>> Question(early=2, up_to_bits=512, kernel="6.12")
+    <Question: 2 early and 1 late CPUs; lengths multiples-of-128 up to 512 bits; kernel 6.12, memory mapped>
     """
 
     early: int = EARLY
-    """The number of early CPUs."""
     late: int = LATE
-    """The number of late CPUs."""
     kernel: str = DEFAULT
     memory: MemoryLayout = MemoryLayout.MAPPED
-    """In mapped memory a save has the same outcome on every CPU, and only the kernel can panic."""
-    up_to_vq: int = VQ_MAX
-    """The largest VQ of any CPU."""
+    up_to_bits: int = VQ_MAX * QUADWORD_BITS
     rule: SveRule = SveRule.MULTIPLES
     longest_s: float = LONGEST_S
-    """The longest time for an answer, in seconds."""
 
     def __post_init__(self) -> None:
         if self.early < 1 or self.late < 0 or self.early + self.late > MOST_GROUPS:
             cpus = f"{self.early} early and {self.late} late CPUs"
             raise InputError(f"{cpus}: allowed are 1 early CPU or more, and {MOST_GROUPS} CPUs in all")
+        vq_from_bits(self.up_to_bits)  # raises if it is not a vector length
         kernel_release(self.kernel)
-        object.__setattr__(self, "memory", choice(MemoryLayout, "memory", self.memory))
-        object.__setattr__(self, "rule", choice(SveRule, "rule", self.rule))
 
     def __repr__(self) -> str:
         many = ", which stand for any number" if self.stands_for_any_number else ""
         cpus = f"{self.early} early and {self.late} late CPUs{many}"
-        sets = f"{self.rule} up to {bits_from_vq(self.up_to_vq)} bits"
+        sets = f"{self.rule} up to {self.up_to_bits} bits"
         return f"<Question: {cpus}; lengths {sets}; kernel {self.kernel}, memory {self.memory}>"
+
+    @property
+    def up_to_vq(self) -> int:
+        """The largest VQ of any CPU."""
+        return vq_from_bits(self.up_to_bits)
 
     @property
     def stands_for_any_number(self) -> bool:

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sim import __name__ as package
+from sim.arguments import checked
 from sim.causes.critical_path import CriticalPath
 from sim.errors import InputError
 from sim.feature_rows import CapabilityRow, FieldRow, UnusedRow, capability_rows, field_rows, unused_rows
@@ -64,12 +65,17 @@ def _templates() -> Environment:
     return templates
 
 
+@checked
 def boot_page(outcome: Outcome, command: str = "") -> str:
     """Return a boot as an HTML page: verdict, hazards, timeline, player, log, pictures, features, events, the scenario.
 
     Args:
         outcome: the outcome of a boot.
         command: the command that writes the page, which the page shows.
+
+    >>> from sim import boot, read_scenario
+    >>> boot_page(boot(read_scenario("bug"))).startswith("<!doctype html>")
+    True
     """
     spans_and_marks = timeline(outcome)
     spans_and_marks.marks.extend(hazard_marks(outcome))
@@ -113,6 +119,7 @@ def _buffers(outcome: Outcome) -> Markup | None:
     return picture(plot_buffers(outcome), "the bytes that saves write, beside pKVM's buffers")
 
 
+@checked
 def sweep_page(folder: Path, command: str = "") -> str:
     """Return a sweep as an HTML page: verdict, hazards by setting, heat maps if all rows were kept, and the space.
 
@@ -122,6 +129,14 @@ def sweep_page(folder: Path, command: str = "") -> str:
 
     Raises:
         InputError: the folder holds no sweep.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
+    ...     sweep_page(f"{folder}/out").startswith("<!doctype html>")
+    True
     """
     # Here, because the page of a boot needs no packages of sweeps.
     from sim.files.space_file import space_text

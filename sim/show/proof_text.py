@@ -14,7 +14,7 @@ from sim.prove.question import Answer, Question, System
 from sim.scenario import MemoryLayout, Relay
 from sim.show.console import Layout, heading, lengths, line, table
 from sim.units import counted
-from sim.vectors import bits_from_vq, bits_from_vqs
+from sim.vectors import bits_from_vqs
 
 _MARKS = {Answer.PROVED: "yes", Answer.REFUTED: "no", Answer.UNKNOWN: "?"}
 
@@ -34,7 +34,7 @@ def show_question(question: Question, console: Console) -> None:
         numbers = "or fewer"
         if question.stands_for_any_number:
             numbers = "which stand for any number of CPUs (docs/proofs.md)"
-    sets = f"every legal set up to {bits_from_vq(question.up_to_vq)} bits, {question.rule}"
+    sets = f"every legal set up to {question.up_to_bits} bits, {question.rule}"
     line(console, f"{cpus}, {numbers}; {sets}; kernel {question.kernel}, protected, memory {question.memory}")
 
 

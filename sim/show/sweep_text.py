@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from sim.hazard_kinds import HazardKind
+from sim.hazard_kinds import KINDS, HazardKind
 from sim.show.console import Layout, heading, line, table
 from sim.study.system_space import Group, Space
 from sim.sweep.space_record import SpaceRecord
@@ -152,7 +152,7 @@ def milliseconds(ns: float) -> str:
 
 def _cells(summary: Summary, row: Mapping[str, Any]) -> Iterator[str]:
     yield row["design"]
-    yield HazardKind[row["hazard"].upper()].title
+    yield KINDS[row["hazard"]].title
     yield f"{row['systems']:,}"
     yield percent(row["share"])
     if "share_low" in row:

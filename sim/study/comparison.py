@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sim.arguments import checked, checked_fields
 from sim.boot_run import boot
 from sim.designs import Design
 from sim.errors import InputError
@@ -28,10 +29,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+@checked_fields
 class Comparison:
     """The outcomes of a scenario under each design, relay and memory.
 
     There is a row for each boot, and a row for each cluster in each boot.
+
+    Args:
+        scenario: the scenario that was compared.
+        design_rows: a row for each boot.
+        cluster_rows: a row for each cluster in each boot.
     """
 
     scenario: Scenario
@@ -59,6 +66,7 @@ class Comparison:
         return ComparisonRecord(SCHEMA_VERSION, scenario_row(self.scenario), self.design_rows, self.cluster_rows)
 
 
+@checked
 def compare(
     scenario: Scenario,
     *,

@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sim.arguments import checked, checked_fields
 from sim.boot_run import boot
 from sim.feature_rows import capability_rows
 from sim.frames import as_html, frame
@@ -27,8 +28,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+@checked_fields
 class Difference:
-    """The difference between two boots, called a and b."""
+    """The difference between two boots, called a and b, as `difference()` returns it.
+
+    Args:
+        a: the outcome of a boot.
+        b: the outcome of the other boot.
+    """
 
     a: Outcome
     b: Outcome
@@ -104,6 +111,7 @@ class Difference:
         return DifferenceRecord(SCHEMA_VERSION, self.first, self.value_rows, self.log_rows, self.hazard_rows)
 
 
+@checked
 def difference(a: Scenario | Outcome, b: Scenario | Outcome) -> Difference:
     """Return the difference between two boots.
 
@@ -114,7 +122,7 @@ def difference(a: Scenario | Outcome, b: Scenario | Outcome) -> Difference:
     >>> from sim import Scenario, Topology
     >>> scenario = Scenario(Topology.of([[128], [128, 256]]), kernel="6.11", kvm_mode="protected")
     >>> difference(scenario, scenario.but(kernel="6.12")).first
-    'CPUs: cpu1 host_max_vl_bytes is 32 in a, 16 in b'
+    'buffers: cpu1 save_bytes is 1108 in a, 562 in b'
     """
     return Difference(*(one if isinstance(one, Outcome) else boot(one) for one in (a, b)))
 

@@ -15,6 +15,7 @@ from math import comb, prod
 from operator import or_
 from typing import TypedDict
 
+from sim.arguments import checked, checked_fields
 from sim.designs import DESIGNS, Design, Pointer
 from sim.errors import InputError, check_printable
 from sim.frames import as_html
@@ -24,42 +25,51 @@ from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.save_outcomes import BufferPlace, SaveSignature, save_signature
 from sim.topology import LONGEST_NAME, MOST_CPUS, Cpu, Topology
 from sim.units import counted
-from sim.vectors import ALL_VQS, VQ_MAX, SveRule, bits_from_vq, braces, why_not_sve
+from sim.vectors import ALL_VQS, VQ_MAX, SveRule, braces, vq_from_bits, why_not_sve
 
 MOST_GROUPS = 64
 MOST_WEIGHT = 1 << 32
 _MOST_SETS_SHOWN = 5
 
 
-def legal_sets(up_to_vq: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
-    """Return every set of SVE lengths that the architecture allows, up to a largest VQ, ascending as numbers.
+@checked
+def legal_sets(up_to_bits: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
+    """Return every set of SVE lengths that the architecture allows, up to a largest length, ascending as numbers.
+
+    Each set is a whole number, as `Group` takes them: bit n stands for a length of 128·(n + 1) bits.
 
     Args:
-        up_to_vq: the largest VQ that a set may have.
-        rule: the rule of the architecture.
+        up_to_bits: the largest length that a set may have, in bits: a multiple of 128 from 128 to 2048.
+        rule: the rule of the architecture, or its name.
 
-    >>> [bin(one) for one in legal_sets(4)]
+    Raises:
+        InputError: the largest length is not a vector length, or the rule is unknown.
+
+    >>> [bin(one) for one in legal_sets(512)]
     ['0b1', '0b11', '0b111', '0b1011', '0b1111']
     """
+    up_to_vq = vq_from_bits(up_to_bits)
     return tuple(vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None)
 
 
-def power_of_two_sets(up_to_vq: int) -> tuple[int, ...]:
-    """Return the sets that consist of every power of two up to a VQ, for each power of two up to a largest VQ.
+@checked
+def power_of_two_sets(up_to_bits: int) -> tuple[int, ...]:
+    """Return the sets of every power of two up to a length, for each such length up to a largest length.
 
-    The sets are ascending as numbers.
+    The sets are ascending as numbers, which are as in `legal_sets`.
 
     Args:
-        up_to_vq: the largest VQ, a power of two.
-
-    >>> [bin(one) for one in power_of_two_sets(4)]
-    ['0b1', '0b11', '0b1011']
+        up_to_bits: the largest length, in bits: 128, 256, 512, 1024 or 2048.
 
     Raises:
-        InputError: the largest VQ is not a power of two.
+        InputError: the largest length is none of these.
+
+    >>> [bin(one) for one in power_of_two_sets(512)]
+    ['0b1', '0b11', '0b1011']
     """
+    up_to_vq = vq_from_bits(up_to_bits)
     if up_to_vq & (up_to_vq - 1):
-        raise InputError(f"is {bits_from_vq(up_to_vq)}: powers of two are 128, 256, 512, 1024 and 2048")
+        raise InputError(f"is {up_to_bits}: powers of two are 128, 256, 512, 1024 and 2048")
     powers = [1 << power for power in range(up_to_vq.bit_length())]
     return tuple(sum(1 << (vq - 1) for vq in powers[:count]) for count in range(1, len(powers) + 1))
 
@@ -69,23 +79,31 @@ GroupRow = TypedDict("GroupRow", {"group": str, "CPUs": int, "role": str, "candi
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Group:
     """A CPU by itself, or several CPUs with equal lengths, such as a cluster.
+
+    Args:
+        name: the group's name, which its CPUs take.
+        sets: the candidate sets (`sim.vectors`); 0 stands for CPUs without SVE.
+        cpus: the number of CPUs, which all have the same set.
+        late: True if its CPUs are brought online after the kernel's capabilities are final.
+        weights: whole numbers that say how often each candidate occurs compared with the others. If not given, all
+            are 1.
 
     Raises:
         InputError: there are no candidates; a candidate is given twice or lacks 128 bits; the number of CPUs or a
             weight is out of range; the name cannot be printed, or a file could not hold it or those of the CPUs.
+
+    >>> Group("late", legal_sets(256), cpus=2, late=True)
+    <Group 'late': 2 late CPUs; any of {128} {128,256}>
     """
 
     name: str
     sets: tuple[int, ...]
-    """The candidate sets (`sim.vectors`); 0 stands for CPUs without SVE."""
     cpus: int = 1
-    """The number of CPUs, which all have the same set."""
     late: bool = False
-    """True if its CPUs are brought online after the kernel's capabilities are final."""
     weights: tuple[int, ...] = ()
-    """Whole numbers that say how often each candidate occurs compared with the others. If not given, all are 1."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
@@ -115,6 +133,9 @@ class Group:
         cpus = counted(self.cpus, "late CPU" if self.late else "CPU")
         return f"<Group {self.name!r}: {cpus}; any of {self._candidates()}>"
 
+    def _repr_html_(self) -> str:
+        return as_html(repr(self)[1:-1], [self.row()])
+
     def _candidates(self) -> str:
         """Return the candidates as text: all of them, or the first few and their number."""
         shown = " ".join(braces(one) if one else "none" for one in self.sets[:_MOST_SETS_SHOWN])
@@ -142,8 +163,19 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+@checked_fields
 class Setting:
-    """A combination of choices to boot a point under; the kernel series is the space's."""
+    """A combination of choices to boot a point under; the kernel series is the space's.
+
+    Args:
+        design: the design.
+        relay: pKVM's PSCI relay, or its name.
+        kvm_mode: ``kvm-arm.mode=``, or its name.
+        memory: the memory around pKVM's buffers, or its name.
+
+    >>> Setting(DESIGNS["tabba"], Relay.RELAXED, KvmMode.PROTECTED, MemoryLayout.MAPPED)
+    <Setting: design 'tabba', relay relaxed, KVM protected, memory mapped>
+    """
 
     design: Design
     relay: Relay
@@ -163,6 +195,9 @@ class Setting:
             "memory": str(self.memory),
         }
 
+    def _repr_html_(self) -> str:
+        return as_html("Setting", [self.row()])
+
     @property
     def has_pkvm(self) -> bool:
         """True if KVM comes up in protected mode."""
@@ -175,12 +210,26 @@ class Setting:
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class Space:
     """A space of systems and the settings to boot them under.
+
+    Args:
+        groups: the groups of CPUs; the first has the boot CPU.
+        kernel: the kernel's release.
+        designs: the designs of the settings.
+        relays: the settings of pKVM's PSCI relay, or their names.
+        kvm_modes: the modes of KVM, or their names.
+        memories: the kinds of memory around pKVM's buffers, or their names.
+        latencies: the duration of each step, in timing studies.
+        name: the space's name, for people.
 
     Raises:
         InputError: there are no settings, no groups, or too many groups or CPUs; the first group is late; a name is
             given twice.
+
+    >>> Space((Group("boot", legal_sets(512)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    <Space '': CPUs 2, points 10, settings 16, kernel 6.12>
     """
 
     groups: tuple[Group, ...]
@@ -190,7 +239,6 @@ class Space:
     kvm_modes: tuple[KvmMode, ...] = (KvmMode.PROTECTED,)
     memories: tuple[MemoryLayout, ...] = (MemoryLayout.ADJACENT,)
     latencies: Latencies = field(default_factory=Latencies)
-    """The duration of each step, in timing studies."""
     name: str = ""
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
+from sim.arguments import checked, checked_fields
 from sim.boot_run import boot
 from sim.errors import InputError, choice
 from sim.facts import CpuState, Facts
@@ -29,8 +30,14 @@ _RENAMED = {"GIC system register CPU interface": "GICv3 CPU interface"}
 
 
 @dataclass(frozen=True)
+@checked_fields
 class VariantComparison:
-    """The outcomes of a scenario's variants, a row each."""
+    """The outcomes of a scenario's variants, as `compare_variants()` returns them.
+
+    Args:
+        scenario: the scenario.
+        rows: a row for each variant.
+    """
 
     scenario: Scenario
     rows: list[VariantRow]
@@ -51,6 +58,7 @@ class VariantComparison:
         return VariantRecord(SCHEMA_VERSION, scenario_row(self.scenario), self.rows)
 
 
+@checked
 def compare_variants(scenario: Scenario, axes: Sequence[Axis | str]) -> VariantComparison:
     """Boot every variant of a scenario along some axes.
 
@@ -60,6 +68,10 @@ def compare_variants(scenario: Scenario, axes: Sequence[Axis | str]) -> VariantC
 
     Raises:
         InputError: an axis is unknown, or there is none.
+
+    >>> from sim import Scenario, Topology
+    >>> compare_variants(Scenario(Topology.of([[128], [128, 256]]), kvm_mode="protected"), ["relay", "memory"])
+    <VariantComparison of '': 6 boots>
     """
     if not axes:
         raise InputError(f"nothing differs between variants: give one or more of {', '.join(Axis)}")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sim.arguments import checked
 from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.study.points import sets_at
@@ -9,6 +10,7 @@ from sim.sweep.sweep_folder import Folder
 from sim.sweep.timing_study import seed_of
 
 
+@checked
 def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = None) -> Scenario:
     """Return the scenario of a row of a sweep, even if its rows were not kept.
 
@@ -19,6 +21,14 @@ def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = N
 
     Raises:
         InputError: the folder holds no sweep, or the sweep has no such row or replication.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
+    ...     scenario_of_row(f"{folder}/out", 0).topology
+    <Topology of 2 CPUs: SVE bits of 2 with {128}>
     """
     plan = Folder.open(Path(folder)).plan
     if not 0 <= row < plan.rows:

@@ -63,7 +63,7 @@ def schema(plan: Plan) -> pa.Schema:
         *(_field(name, _TEXT, what) for name, what in SETTING.items()),
         *(_field(name, pa.uint16(), what) for name, what in RECORD.items()),
         *(_field(name, pa.uint32(), what) for name, what in LATE.items()),
-        *(_field(kind.name.lower(), pa.uint32(), f"hazards: {kind.title}") for kind in verdict_bits.HAZARDS),
+        *(_field(kind.value, pa.uint32(), f"hazards: {kind.title}") for kind in verdict_bits.HAZARDS),
         *(_field(name, pa.int64(), what) for name, what in STUDY.items() if plan.replications),
     ]
     return pa.schema(fields)
@@ -82,7 +82,7 @@ def kept_rows(plan: Plan, block: Block, batch: Batch, times: Times | None = None
         columns = {name: np.repeat(values, plan.replications) for name, values in columns.items()}
         columns |= _study_columns(plan, columns["row"], times)
     if plan.keep is Keep.HAZARDS:
-        hazards = np.any([columns[kind.name.lower()] for kind in verdict_bits.HAZARDS], axis=0)
+        hazards = np.any([columns[kind.value] for kind in verdict_bits.HAZARDS], axis=0)
         columns = {name: values[hazards] for name, values in columns.items()}
     table = schema(plan)
     arrays = [_array(columns[one.name], one.type, plan.space, one.name) for one in table]
@@ -110,7 +110,7 @@ def _columns(
     for name in LATE:
         yield name, _side_by_side([getattr(one, name) for one in verdicts])
     for kind in verdict_bits.HAZARDS:
-        yield kind.name.lower(), _side_by_side([one.hazards[kind] for one in verdicts])
+        yield kind.value, _side_by_side([one.hazards[kind] for one in verdicts])
 
 
 def _study_columns(plan: Plan, rows: NDArray[np.generic], times: Times) -> dict[str, NDArray[np.generic]]:

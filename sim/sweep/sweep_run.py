@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sim.arguments import checked
 from sim.errors import InputError, choice
 from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
@@ -49,6 +50,7 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
+@checked
 def run_sweep(
     space: Space,
     folder: Path | str,
@@ -81,6 +83,13 @@ def run_sweep(
         WorkerLost: a process or a cluster's worker has gone; the parts that are done are kept.
         SchedulerGone: the scheduler does not answer; the parts that are done are kept.
         OSError: the folder cannot be written to; the parts that are done are kept.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     run_sweep(space, f"{folder}/out", jobs=1)
+    <Summary of '': 4 of 4 points, 16 settings>
     """
     if symmetric and sample:
         raise InputError("a sweep visits points up to symmetry, or a sample, not both")
@@ -89,6 +98,7 @@ def run_sweep(
     return _run(Folder.create(Path(folder), plan), jobs, scheduler, report)
 
 
+@checked
 def resume_sweep(
     folder: Path | str, *, jobs: int | None = None, scheduler: str | None = None, report: Report | None = None
 ) -> Summary:
@@ -105,6 +115,14 @@ def resume_sweep(
         WorkerLost: a process or a cluster's worker has gone; the parts that are done are kept.
         SchedulerGone: the scheduler does not answer; the parts that are done are kept.
         OSError: the folder cannot be written to; the parts that are done are kept.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
+    ...     resume_sweep(f"{folder}/out", jobs=1).complete
+    True
     """
     begun = Folder.open(Path(folder))
     begun.check_versions()

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sim.arguments import checked, checked_fields
 from sim.errors import InputError
 from sim.extras import needed_by
 from sim.frames import as_html
@@ -34,6 +35,7 @@ _CONFIDENCE = 0.95
 
 
 @dataclass(repr=False)
+@checked_fields
 class Summary:
     """The summary of a sweep, as far as it is done."""
 
@@ -175,7 +177,7 @@ class Summary:
                     example = tally.smallest[bit].point
                     yield {
                         **setting.row(),
-                        "hazard": kind.name.lower(),
+                        "hazard": kind.value,
                         "systems": systems,
                         "share": systems / self.systems,
                         **self._interval(systems),
@@ -204,9 +206,7 @@ class Summary:
     def _outcome_rows(self) -> Iterator[dict[str, Any]]:
         for setting, tally in zip(self.plan.space.settings, self.tallies, strict=True):
             for bits, systems in sorted(tally.words.items()):
-                hazards = {
-                    kind.name.lower(): bool(bits >> place & 1) for place, kind in enumerate(verdict_bits.HAZARDS)
-                }
+                hazards = {kind.value: bool(bits >> place & 1) for place, kind in enumerate(verdict_bits.HAZARDS)}
                 late = {name: bool(bits & bit) for name, bit in _LATE.items()}
                 yield {**setting.row(), **hazards, **late, "systems": systems}
 
@@ -226,11 +226,23 @@ class Summary:
             folder.write(f"{name}.parquet", file.getvalue())
 
 
+@checked
 def read_summary(folder: Path | str) -> Summary:
     """Return what a sweep found, as far as it is done.
 
+    Args:
+        folder: the folder of the sweep.
+
     Raises:
         InputError: no sweep is there, or its files are not what a sweep writes.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
+    ...     read_summary(f"{folder}/out").systems
+    4
     """
     begun = Folder.open(Path(folder))
     totals = SweepTotals(begun.plan)

@@ -26,7 +26,7 @@ def assert_hazards(outcome: Outcome, *kinds: HazardKind | str) -> None:
         InputError: there is no such kind.
     """
     __tracebackhide__ = True
-    names = [kind.name.lower() if isinstance(kind, HazardKind) else kind for kind in kinds]
+    names = [kind.value if isinstance(kind, HazardKind) else kind for kind in kinds]
     check_hazards(names)
     _fail(outcome, wrong_hazards(outcome, names))
 

@@ -63,10 +63,10 @@ def wrong_state(outcome: Outcome, name: str, state: str) -> list[str]:
 
 def wrong_hazards(outcome: Outcome, expected: Sequence[str]) -> list[str]:
     """Return a line for each missing hazard, and the sentence of each unexpected hazard; no lines if all is right."""
-    found = {hazard.kind.name.lower() for hazard in outcome.found}
+    found = {hazard.kind.value for hazard in outcome.found}
     missing = [f"- {name}: expected, and not there" for name in expected if name not in found]
     unexpected = [
-        f"+ {name}: {hazard.sentence}" for hazard in outcome.found if (name := hazard.kind.name.lower()) not in expected
+        f"+ {name}: {hazard.sentence}" for hazard in outcome.found if (name := hazard.kind.value) not in expected
     ]
     if not missing and not unexpected:
         return []

@@ -42,7 +42,7 @@ def vl_sets(*, up_to_bits: int = 2048, rule: SveRule | str = SveRule.MULTIPLES) 
         InputError: `up_to_bits` is not a vector length, or there is no such rule.
     """
     legal = sorted(
-        legal_sets(vq_from_bits(up_to_bits), choice(SveRule, "rule", rule)),
+        legal_sets(up_to_bits, choice(SveRule, "rule", rule)),
         key=lambda vqs: (vqs.bit_length(), vqs.bit_count(), vqs),
     )
     return st.sampled_from([bits_from_vqs(vqs) for vqs in legal])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sim.arguments import checked
 from sim.files.new_file import write_new
 from sim.outcome import Outcome
 from sim.trace.json_lines import jsonl_text
@@ -25,6 +26,7 @@ def trace_content(outcome: Outcome, trace_format: TraceFormat) -> str | bytes:
             return jsonl_text(outcome)
 
 
+@checked
 def save_trace(outcome: Outcome, path: Path, trace_format: TraceFormat | None = None) -> None:
     """Write the trace of a boot to a new file.
 
@@ -37,5 +39,10 @@ def save_trace(outcome: Outcome, path: Path, trace_format: TraceFormat | None = 
         InputError: the file exists, its name does not say a format, or the boot has too many CPUs for Perfetto.
         MissingExtra: the package perfetto is not installed.
         OSError: the file cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import boot, read_scenario
+    >>> with TemporaryDirectory() as folder:
+    ...     save_trace(boot(read_scenario("bug")), f"{folder}/boot.log")
     """
     write_new(path, trace_content(outcome, trace_format or format_of(path)))

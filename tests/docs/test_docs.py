@@ -527,7 +527,7 @@ def test_every_key_of_a_space_file_is_documented() -> None:
 def test_every_column_of_a_sweeps_rows_is_documented() -> None:
     told = {name for cell in _table(SWEEPS, "column") for name in cell.split(", ")}
     plan = Plan(Space((Group("<group>", (1,)),)), replications=1)
-    hazards = {kind.name.lower() for kind in verdict_bits.HAZARDS}
+    hazards = {kind.value for kind in verdict_bits.HAZARDS}
     (span,) = [one for one in told if " to " in one]
     assert {*span.split(" to ")} <= hazards
     assert (told - {span}) | hazards == set(schema(plan).names)

@@ -31,7 +31,7 @@ from sim.explore.breadth_first import Shortest
 from sim.explore.controlled_env import controlled_boot
 from sim.explore.exploration import Exploration, Explored, explore_orders
 from sim.explore.exploration_record import exploration_record
-from sim.explore.findings import Deadlock, Found, Reached, Schedule, file_names, reached
+from sim.explore.findings import Deadlock, Reached, Schedule, file_names, reached
 from sim.explore.random_orders import Strategy, sample_orders
 from sim.explore.schedule_file import (
     SCHEDULE_VERSION,
@@ -628,7 +628,9 @@ def test_one_state_is_counted_in_the_singular(asymboot: Asymboot) -> None:
 
 def test_files_of_deadlocks_are_numbered_whatever_hazards_are_called() -> None:
     hazard: Any = SimpleNamespace(value="deadlock_of_a_lock", rank=1)
-    found = [Found(what, ()) for what in (Deadlock(("b",)), hazard, Deadlock(("a",)))]
+    found: list[Any] = [
+        SimpleNamespace(what=what, schedule=()) for what in (Deadlock(("b",)), hazard, Deadlock(("a",)))
+    ]
     assert list(file_names(found)) == ["deadlock_of_a_lock.json", "deadlock_1.json", "deadlock_2.json"]
 
 
@@ -783,7 +785,7 @@ def test_json_keeps_to_its_schema(asymboot: Asymboot, strategy: str) -> None:
     told = json.loads(asymboot("explore", "late-arrival", "--strategy", strategy, "--json").stdout)
     jsonschema.Draft202012Validator(json.loads(schema_text("exploration"))).validate(told)
     assert (told["strategy"], told["complete"]) == (strategy, strategy == "exhaustive")
-    assert [one["what"] for one in told["found"]] == ["two CPUs on one idle task", "CPU lost to firmware"]
+    assert [one["what"] for one in told["found"]] == ["shared_idle_task", "cpu_lost_to_firmware"]
 
 
 @pytest.mark.parametrize(

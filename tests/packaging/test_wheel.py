@@ -58,7 +58,8 @@ def test_the_wheel_has_what_is_read_at_run_time_and_no_tests(wheel: Path) -> Non
     assert {f"sim/topologies/{file.name}" for file in shipped()} <= names
     assert {f"sim/report/templates/{file.name}" for file in (ROOT / "sim/report/templates").iterdir()} <= names
     roots = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
-    assert roots == {"sim", "asymboot_pytest.py"}
+    assert roots == {"asymboot", "sim", "asymboot_pytest.py"}
+    assert {"asymboot/__init__.pyi", "asymboot/py.typed"} <= names
 
 
 def test_scenarios_are_booted_and_listed(fresh: Path, tmp_path: Path) -> None:

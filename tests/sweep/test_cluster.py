@@ -24,8 +24,8 @@ distributed = pytest.importorskip(
 
 SPACE = Space(
     (
-        *(Group(f"early{n}", legal_sets(4)) for n in range(2)),
-        *(Group(f"late{n}", legal_sets(4), late=True) for n in range(2)),
+        *(Group(f"early{n}", legal_sets(512)) for n in range(2)),
+        *(Group(f"late{n}", legal_sets(512), late=True) for n in range(2)),
     ),
     kernel="6.12",
     designs=tuple(DESIGNS.values())[:5],

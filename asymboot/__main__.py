@@ -1,0 +1,5 @@
+"""The command line as ``python -m asymboot``."""
+
+from sim.cli import main
+
+main(prog_name="asymboot")
