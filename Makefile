@@ -48,6 +48,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.start_up
 	$(BIN)/python -m benchmarks.batch_speed
+	$(BIN)/python -m benchmarks.mixture_speed
 	$(BIN)/python -m benchmarks.sweep_speed
 	$(BIN)/python -m benchmarks.proof_speed
 	$(BIN)/python -m benchmarks.explore_speed
