@@ -49,6 +49,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.start_up
 	$(BIN)/python -m benchmarks.feature_cost
 	$(BIN)/python -m benchmarks.batch_speed
+	$(BIN)/python -m benchmarks.mixture_speed
 	$(BIN)/python -m benchmarks.sweep_speed
 	$(BIN)/python -m benchmarks.proof_speed
 	$(BIN)/python -m benchmarks.explore_speed

@@ -351,11 +351,14 @@ class CoreModel:
         self.el1_is_32_bits = self._statement((EL1,), lambda: registers.field(EL1) == AARCH32)
         self.has_sve = self._statement((SVE,), lambda: bool(registers.field(SVE)))
         self.has_wide_vmids = self._statement((VMIDBITS,), lambda: self._system.verify_hyp(0, _NARROW, 0) is not None)
-        self.breakpoints = [*self._at_least(BRPS), *self._at_least(WRPS)]
+        at_least = (*self._at_least(BRPS), *self._at_least(WRPS))
+        # A statement that is the same of all values tells no two CPUs apart.
+        self.breakpoints = [one for one in at_least if one.constant is None]
         """The statements that the CPUs share at least a number of breakpoints, or of watchpoints."""
         lattice = self._lattice_of((Part(PARANGE.register, PARANGE.mask),))
         bits = sorted({physical_bits(PARANGE.of(one[0])) for one in lattice.elements} | {_PHYSICAL_BITS_WITHOUT_LPA2})
-        self.ranges = [(number, self._range_of(number)) for number in bits]
+        ranges = ((number, self._range_of(number)) for number in bits)
+        self.ranges = [(number, reaches) for number, reaches in ranges if reaches.constant is None]
         """The statements that physical addresses have at least a number of bits, each with the number."""
         self.most_bits_without_lpa2 = _PHYSICAL_BITS_WITHOUT_LPA2
         self.lpa2 = self._system.capabilities.table.place.get("HAS_LPA2")

@@ -45,13 +45,13 @@ class MixtureBatches:
 
     def _core(self, boot: NDArray[np.int64], core: NDArray[np.int64]) -> CoreBits[WordColumn]:
         return CoreBits(
-            WordColumn(self._beside[boot, core]),
+            WordColumn(self._beside.take(boot * len(self.space.cores) + core, mode="clip")),
             _gather(self._has, core),
             _gather(self._dies_without, core),
             _gather(self._hwcaps, core),
             _gather(self._values, core),
             _gather(self._truths, core),
-            WordColumn(self._vqs[core]),
+            WordColumn(self._vqs.take(core, mode="clip")),
         )
 
     def mixture(self, block: MixtureBlock) -> Mixture[WordColumn]:
@@ -80,4 +80,4 @@ def _table(members: Sequence[int], size: int) -> list[Words]:
 
 
 def _gather(table: list[Words], core: NDArray[np.int64]) -> Wide[WordColumn]:
-    return Wide(tuple(WordColumn(word[core]) for word in table))
+    return Wide(tuple(WordColumn(word.take(core, mode="clip")) for word in table))

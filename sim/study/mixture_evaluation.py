@@ -73,6 +73,8 @@ class _Final(Generic[W]):
     capabilities: Wide[W]
     hwcaps: Wide[W]
     values: Wide[W]
+    every_vq: W
+    virtualisable_vqs: W
     ipa_limit: list[W]
     """Masks: KVM's limit is at least the number of bits of each of the model's ranges."""
 
@@ -102,7 +104,14 @@ class Mixture(Generic[W]):
         self._every = ~none
         silent = self._bit(boot.beside, core_model.SILENT)
         self._state = _State(boot.values, silent, none, none, none)
-        early = _Early(boot.has, boot_capabilities, boot.hwcaps, boot.vqs, boot.vqs, rules.smear(boot.vqs))
+        early = _Early(
+            boot.has,
+            boot_capabilities,
+            boot.hwcaps,
+            boot.vqs,
+            boot.vqs,
+            rules.smear(boot.vqs) if model.has_pseudo_registers else none,
+        )
         for core, is_late in zip(others, late, strict=True):
             if not is_late:
                 self._come_early(core, early)
@@ -114,7 +123,7 @@ class Mixture(Generic[W]):
 
     @staticmethod
     def _bit(word: W, bit: int) -> W:
-        return rules.when(word & bit)
+        return -(word >> (bit.bit_length() - 1) & 1)
 
     def _come_early(self, core: CoreBits[W], early: _Early[W]) -> None:
         model, state = self._model, self._state
@@ -131,7 +140,8 @@ class Mixture(Generic[W]):
         uncounted = ~counts
         early.vq_map = rules.shared_with(early.vq_map, core.vqs | uncounted)
         early.vq_partial_map = rules.seen_with(early.vq_partial_map, core.vqs & counts)
-        early.floor_vqs = rules.pseudo_register(early.floor_vqs, core.vqs | uncounted)
+        if model.has_pseudo_registers:
+            early.floor_vqs = rules.pseudo_register(early.floor_vqs, core.vqs | uncounted)
         self._store(core, counts)
 
     def _start(self, core: CoreBits[W], lost: W | None = None) -> W:
@@ -152,11 +162,12 @@ class Mixture(Generic[W]):
         """Make the system's values safe for a CPU, and find whether it taints the kernel."""
         model, state = self._model, self._state
         state.values = state.values.shared_where(counts, core.values)
-        differs = (
-            self._bit(core.beside, core_model.DIFFERS)
-            | (self._bit(core.beside, core_model.DIFFERS_IN_32_BITS) & model.el1_is_32_bits(state.values))
-            | (self._bit(core.beside, core_model.DIFFERS_IN_LENGTHS) & model.has_sve(state.values))
+        differs = self._bit(core.beside, core_model.DIFFERS) | (
+            self._bit(core.beside, core_model.DIFFERS_IN_32_BITS) & model.el1_is_32_bits(state.values)
         )
+        if model.has_pseudo_registers:
+            in_lengths = self._bit(core.beside, core_model.DIFFERS_IN_LENGTHS)
+            differs = differs | (in_lengths & model.has_sve(state.values))
         state.tainted = state.tainted | (differs & counts)
 
     def _finalise(self, early: _Early[W]) -> _Final[W]:
@@ -166,10 +177,18 @@ class Mixture(Generic[W]):
         found = early.local & ~model.of_all_early | (early.local & early.shared & model.of_all_early)
         found = found | (early.shared & model.of_system)
         for one in model.contextual:
-            if one.of_system is not None:
+            # A statement that is false of all values adds nothing.
+            if one.of_system is not None and one.of_system.constant is not False:
                 found = found | members_of(one.of_system(values), 1 << one.place, words)
         found = found & ~members_of(found.meets(model.errata_against_cnp), model.cnp, words)
-        return _Final(found, self._promised(early, found), values, self._ipa_limit(found))
+        return _Final(
+            found,
+            self._promised(early, found),
+            values,
+            early.vq_map & 0 | rules.ARCHITECTURE_VQS,
+            rules.virtualisable(early.vq_map, early.vq_partial_map),
+            self._ipa_limit(found),
+        )
 
     def _promised(self, early: _Early[W], capabilities: Wide[W]) -> Wide[W]:
         model = self._model
@@ -226,6 +245,8 @@ class Mixture(Generic[W]):
         for one in model.contextual:
             if one.of_cpu is not None:
                 has = has | members_of(one.of_cpu(self._state.values, core.truths), 1 << one.place, words)
+            elif one.late is not None and one.late.constant is not None:
+                has = has | 1 << one.place if one.late.constant else has & ~(1 << one.place)
             elif one.late is not None:
                 has = has & ~(1 << one.place) | members_of(one.late(self._state.values), 1 << one.place, words)
         table = model.table
@@ -242,11 +263,7 @@ class Mixture(Generic[W]):
         place = self._model.table.place.get("SVE")
         if place is None or not any(self._model.vqs):
             return self._every & 0
-        floor = early.floor_vqs if self._model.has_pseudo_registers else early.floor_vqs & 0
-        virtualisable = rules.virtualisable(early.vq_map, early.vq_partial_map)
-        findings = rules.late_findings(
-            core.vqs, early.vq_map, early.vq_map & 0 | rules.ARCHITECTURE_VQS, virtualisable, floor
-        )
+        findings = rules.late_findings(core.vqs, early.vq_map, final.every_vq, final.virtualisable_vqs, early.floor_vqs)
         return rules.late_verdict(findings, 0, 0).refused & final.capabilities.has(place)
 
     def _unfit_for_guests(self, core: CoreBits[W], final: _Final[W]) -> W:

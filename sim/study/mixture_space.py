@@ -27,6 +27,7 @@ MOST_CORES, MOST_CLUSTERS, MOST_CPUS_OF_CLUSTER = 64, 8, 64
 MOST_MIXTURES = 10**9
 """The most mixtures that a sweep visits; a larger space can be sampled."""
 KVM_MODES = (KvmMode.DEFAULT, KvmMode.NVHE)
+_MOST_COUNTED, _DRAWN_AT_ONCE = 1 << 24, 1 << 20
 BLOCK_ROWS = 1 << 13
 """The largest number of mixtures in a block: its columns of 64 bits then stay in a core's cache."""
 
@@ -44,6 +45,8 @@ class MixtureBlock(NamedTuple):
 
     numbers: NDArray[np.int64]
     """The number of each mixture."""
+    times: NDArray[np.int64]
+    """The number of times that each counts."""
     late: tuple[bool, ...]
     cores: tuple[NDArray[np.int64], ...]
     """The core of each cluster, an array with one for each row."""
@@ -130,19 +133,29 @@ class MixtureSpace:
             roles, place = divmod(start, self.choices)
             end = min(stop, start + BLOCK_ROWS, (roles + 1) * self.choices)
             numbers = np.arange(place, place + end - start, dtype=np.int64)
-            yield MixtureBlock(numbers + roles * self.choices, self._late(roles), self._chosen(numbers))
+            times = np.ones(len(numbers), np.int64)
+            yield MixtureBlock(numbers + roles * self.choices, times, self._late(roles), self._chosen(numbers))
             start = end
 
     def sample(self, points: int, seed: int) -> Iterator[MixtureBlock]:
-        """Yield points drawn with replacement, as blocks with the same roles."""
+        """Yield the mixtures of a sample with replacement, each once, with the number of times that it was drawn."""
         stream = np.random.Generator(np.random.PCG64(seed))
-        drawn = np.sort(stream.integers(self.points, size=points))
-        roles = drawn // self.choices
+        if self.points <= _MOST_COUNTED:
+            times = np.zeros(self.points, np.int64)
+            for first in range(0, points, _DRAWN_AT_ONCE):
+                drawn = stream.integers(self.points, size=min(_DRAWN_AT_ONCE, points - first))
+                times += np.bincount(drawn, minlength=self.points)
+            numbers = np.flatnonzero(times)
+            times = times[numbers]
+        else:
+            numbers, times = np.unique(stream.integers(self.points, size=points), return_counts=True)
+        roles = numbers // self.choices
         for role in np.unique(roles):
-            numbers = drawn[roles == role]
-            for first in range(0, len(numbers), BLOCK_ROWS):
-                part = numbers[first : first + BLOCK_ROWS]
-                yield MixtureBlock(part, self._late(int(role)), self._chosen(part % self.choices))
+            (places,) = np.nonzero(roles == role)
+            for first in range(0, len(places), BLOCK_ROWS):
+                part = places[first : first + BLOCK_ROWS]
+                chosen = self._chosen(numbers[part] % self.choices)
+                yield MixtureBlock(numbers[part], times[part], self._late(int(role)), chosen)
 
     def _late(self, roles: int) -> tuple[bool, ...]:
         return tuple(bool(roles >> place & 1) for place in reversed(range(self.clusters - 1)))

@@ -106,26 +106,25 @@ class _Tally:
         mixture = self.batches.mixture(block)
         lost = self.batches.lost(block, mixture)
         words = np.broadcast_to(mixture.word(lost).array, block.rows)
-        times = np.bincount(words.astype(np.intp))
-        for word in np.flatnonzero(times):
-            self.words[sum(block.late), int(word)] += int(times[word])
+        for word in np.unique(words):
+            self.words[sum(block.late), int(word)] += int(block.times[words == word].sum())
         for place in range(len(OUTCOMES)):
             shown = np.flatnonzero(words >> np.uint64(place) & np.uint64(1))
             if len(shown):
                 number = int(block.numbers[shown[0]])
                 self.first[place] = min(number, self.first.get(place, number))
         for counter, members in zip((self.capabilities, self.hwcaps), lost, strict=True):
-            counter.update(_times(members, block.rows))
+            counter.update(_times(members, block))
 
 
-def _times(members: Wide[WordColumn], rows: int) -> dict[int, int]:
-    """Return the number of rows that have each member."""
+def _times(members: Wide[WordColumn], block: MixtureBlock) -> dict[int, int]:
+    """Return the number of mixtures that have each member."""
     found: dict[int, int] = {}
     for place, word in enumerate(members.words):
-        array: NDArray[np.uint64] = np.broadcast_to(word.array, rows)
+        array: NDArray[np.uint64] = np.broadcast_to(word.array, block.rows)
         for bit in range(64):
             if int(np.bitwise_or.reduce(array)) >> bit & 1:
-                found[64 * place + bit] = int((array >> np.uint64(bit) & np.uint64(1)).sum())
+                found[64 * place + bit] = int(block.times[array >> np.uint64(bit) & np.uint64(1) != 0].sum())
     return found
 
 
