@@ -229,7 +229,7 @@ def _features(names: tuple[str, ...], kernel: str | None, timeout: int, *, outpu
     if as_json:
         import msgspec
 
-        from sim.prove.feature_rows import feature_proof_row
+        from sim.prove.feature_finding_rows import feature_proof_row
 
         click.echo(msgspec.json.encode([feature_proof_row(one) for one in findings]))
     else:

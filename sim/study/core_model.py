@@ -6,6 +6,7 @@ a boot. `tests/study/test_mixtures.py` compares mixtures with boots.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -196,7 +197,7 @@ class CoreModel:
         """The capabilities that each core has by itself, a bit for each entry."""
         self.contextual: list[Contextual] = []
         self.of_system = self.of_local = 0
-        with _Having(self._system, OF_EXTENSIONS.values()):
+        with _having(self._system, OF_EXTENSIONS.values()):
             for place, one in table.of_late:
                 if not self._is_plain(place, one, is_system=place in system):
                     continue
@@ -279,7 +280,7 @@ class CoreModel:
     def _of(self, lattice: Lattice, values: Values, one: Requirement, core: int | None) -> bool:
         """Return whether the system, or a core beside it, has an entry with some sanitised values."""
         reading = None if core is None else self._local(self._beside.readings[core])
-        with _Values(self._system, lattice, values):
+        with _with_values(self._system, lattice, values):
             return matches(self._system, one, reading)
 
     def _dies_without(self, core: int) -> int:
@@ -313,7 +314,7 @@ class CoreModel:
         self.has_hwcaps: list[int] = [0] * len(self.cores)
         self.contextual_hwcaps: list[tuple[int, Statement]] = []
         self.of_extension: dict[str, int] = {}
-        with _Having(system, OF_EXTENSIONS.values()):
+        with _having(system, OF_EXTENSIONS.values()):
             for place, one in enumerate(self.hwcaps):
                 self._set_hwcap(place, one)
             self.hidden_by = [
@@ -378,7 +379,7 @@ class CoreModel:
         lattice = self._lattice_of(tuple(Part(field.register, field.mask) for field in fields))
 
         def of(values: Values) -> bool:
-            with _Values(self._system, lattice, values):
+            with _with_values(self._system, lattice, values):
                 return holds()
 
         return Statement(self.values, lattice, of)
@@ -392,36 +393,29 @@ _NARROW = CpuId.of({}, 0, runs_at_el2=True)
 """A CPU with 8 bits of VMIDs, and the smallest range of addresses."""
 
 
-class _Having:
-    """The system with some capabilities and no others, for a while."""
-
-    def __init__(self, system: SystemFeatures, names: Iterable[str]) -> None:
-        self._capabilities = system.capabilities
-        self._before = self._capabilities.system
-        places = self._capabilities.table.place
-        self._members = sum(1 << places[name] for name in names if name in places)
-
-    def __enter__(self) -> None:
-        self._capabilities.system = self._members
-
-    def __exit__(self, *_error: object) -> None:
-        self._capabilities.system = self._before
+@contextmanager
+def _having(system: SystemFeatures, names: Iterable[str]) -> Iterator[None]:
+    """Give the system some capabilities and no others, for a while."""
+    capabilities = system.capabilities
+    before, places = capabilities.system, capabilities.table.place
+    capabilities.system = sum(1 << places[name] for name in names if name in places)
+    try:
+        yield
+    finally:
+        capabilities.system = before
 
 
-class _Values:
-    """The system with some sanitised values, for a while."""
-
-    def __init__(self, system: SystemFeatures, lattice: Lattice, values: Values) -> None:
-        self._regs = [
-            (system.registers.regs[part.register], part, value)
-            for part, value in zip(lattice.parts, values, strict=True)
-        ]
-        self._before = [reg.system_value for reg, _part, _value in self._regs]
-
-    def __enter__(self) -> None:
-        for reg, part, value in self._regs:
-            reg.system_value = reg.system_value & ~part.mask | value
-
-    def __exit__(self, *_error: object) -> None:
-        for (reg, _part, _value), before in zip(self._regs, self._before, strict=True):
-            reg.system_value = before
+@contextmanager
+def _with_values(system: SystemFeatures, lattice: Lattice, values: Values) -> Iterator[None]:
+    """Give the system some sanitised values, for a while."""
+    regs = [
+        (system.registers.regs[part.register], part, value) for part, value in zip(lattice.parts, values, strict=True)
+    ]
+    before = [reg.system_value for reg, _part, _value in regs]
+    for reg, part, value in regs:
+        reg.system_value = reg.system_value & ~part.mask | value
+    try:
+        yield
+    finally:
+        for (reg, _part, _value), value in zip(regs, before, strict=True):
+            reg.system_value = value
