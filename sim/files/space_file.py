@@ -179,7 +179,7 @@ def space_text(space: Space) -> str:
     data: dict[str, Any] = {key: value for key, value in space_to_data(space).items() if value not in (None, "", {})}
     # The version and the name come first, the groups, which are long, last.
     groups = [_stated(group) for group in data.pop("groups")]
-    first = {key: data.pop(key) for key in ("schema_version", "name")}
+    first = {key: data.pop(key) for key in ("schema_version", "name") if key in data}
     designs = [one if isinstance(one, str) else _stated(one) for one in data.pop("designs")]
     return text_from_data(first | data | {"designs": designs, "groups": groups}, SpaceTable)
 
