@@ -6,16 +6,12 @@ from rich.console import Console
 
 from sim.cores import core_names, known_core
 from sim.designs import DESIGNS, Design, LateCpu
-from sim.files.mixture_file import read_any_space
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import shipped, shipped_spaces
 from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS, FlagFacts, Landing, kernel_flags
 from sim.kernel_release import DEFAULT, MODELLED, OLDEST, RECORDED, kernel_release
-from sim.prove.feature_properties import FEATURE_PROPERTIES
-from sim.prove.properties import PROPERTIES
 from sim.show.console import Layout, heading, line, table
-from sim.study.mixture_space import MixtureSpace
 
 
 def show_catalogue(console: Console, parts: Sequence[str]) -> None:
@@ -45,6 +41,10 @@ def _topologies(console: Console) -> None:
 
 
 def _spaces(console: Console) -> None:
+    # Here, because batches need NumPy, and the other parts of the catalogue do not.
+    from sim.files.mixture_file import read_any_space
+    from sim.study.mixture_space import MixtureSpace
+
     rows = []
     for file in shipped_spaces():
         space = read_any_space(file)
@@ -126,6 +126,9 @@ def _cores(console: Console) -> None:
 
 
 def _properties(console: Console) -> None:
+    from sim.prove.feature_properties import FEATURE_PROPERTIES
+    from sim.prove.properties import PROPERTIES
+
     rows = [(one.name, "designs", one.statement) for one in PROPERTIES.values()]
     rows += [(one.name, "CPU features", one.statement) for one in FEATURE_PROPERTIES.values()]
     table(console, {"property": "left", "of": "left", "promise": "wrap"}, rows)
