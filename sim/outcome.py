@@ -243,6 +243,16 @@ class Outcome:
             for vector_type, info in self.facts.vectors.items()
         ]
 
+    def kvm_row(self) -> KvmRow:
+        """Return KVM's limits."""
+        facts = self.facts
+        return KvmRow(
+            initialised=facts.kvm_initialised,
+            kvm_sve_max_vl_bytes=facts.kvm_sve_max_vl_bytes,
+            kvm_host_sve_max_vl_bytes=facts.kvm_host_sve_max_vl_bytes,
+            offered_bits=bits_from_vqs(facts.offered_vqs),
+        )
+
     def record(self) -> OutcomeRecord:
         """Return everything, as JSON has it."""
         facts = self.facts
@@ -253,12 +263,7 @@ class Outcome:
             events=self.event_rows(),
             cpus=self.cpu_rows(),
             vectors=self.vector_rows(),
-            kvm=KvmRow(
-                initialised=facts.kvm_initialised,
-                kvm_sve_max_vl_bytes=facts.kvm_sve_max_vl_bytes,
-                kvm_host_sve_max_vl_bytes=facts.kvm_host_sve_max_vl_bytes,
-                offered_bits=bits_from_vqs(facts.offered_vqs),
-            ),
+            kvm=self.kvm_row(),
             buffers=self.buffer_rows(),
             saves=self.save_rows(),
             actions=self.action_rows(),

@@ -546,6 +546,14 @@ class Topology:
         """
         return len({(one.sve_vqs, one.sme_vqs) for one in self.cpus}) > 1
 
+    @cached_property
+    def kinds(self) -> tuple[tuple[int, ...], ...]:
+        """The CPUs that are alike in features and firmware, as logical numbers, in the order of their first CPUs."""
+        kinds: dict[tuple[int, Firmware], list[int]] = {}
+        for number, one in enumerate(self.logical):
+            kinds.setdefault((id(one.features), one.firmware), []).append(number)
+        return tuple(map(tuple, kinds.values()))
+
     def label(self, number: int) -> str:
         """Return the name of a CPU in sentences: its logical number, with the file's name if that differs."""
         name = self.logical[number].name

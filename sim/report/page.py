@@ -242,11 +242,8 @@ def _features(outcome: Outcome) -> FeatureTables | None:
     facts, state = outcome.facts, outcome.facts.features_at_end
     if state is None:
         return None
-    alike: dict[tuple[int, int], list[int]] = {}
-    logical = outcome.scenario.topology.logical
-    for number, cpu in enumerate(logical):
-        alike.setdefault((id(cpu.features), id(cpu.firmware)), []).append(number)
-    kinds = [(cpu_list(cpus), cpus[0], logical[cpus[0]].features.core.name) for cpus in alike.values()]
+    topology = outcome.scenario.topology
+    kinds = [(cpu_list(cpus), cpus[0], topology.logical[cpus[0]].features.core.name) for cpus in topology.kinds]
     return FeatureTables(
         field_rows(facts),
         capability_rows(facts),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from math import isnan
 from typing import Any, NamedTuple
 
-from sim.hazard_kinds import HazardKind
+from sim.hazard_kinds import KINDS
 from sim.show.sweep_text import milliseconds, percent
 from sim.sweep.sweep_summary import Summary
 from sim.sweep.timing_study import METRICS
@@ -41,12 +41,12 @@ def cells(row: Mapping[str, Any]) -> list[Cell]:
 
 def title(hazard: str) -> str:
     """Return the title of a hazard that is named as in files."""
-    return HazardKind[hazard.upper()].title
+    return KINDS[hazard].title
 
 
 def severity(hazard: str) -> int:
     """Return the rank of a hazard that is named as in files; the worst has the lowest."""
-    return HazardKind[hazard.upper()].rank
+    return KINDS[hazard].rank
 
 
 def _cell(column: str, value: Any) -> Cell:

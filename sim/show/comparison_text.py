@@ -1,14 +1,14 @@
 """A comparison of designs as text: a table for each relay setting and memory layout, a row for each design."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich.console import Console
 
 from sim.hazard_kinds import HazardKind
 from sim.scenario import EL2, Scenario
-from sim.show.console import Layout, heading, line, table
+from sim.show.console import Layout, heading, legend, line, table_of_columns
 from sim.study.comparison import Comparison
 from sim.study.comparison_rows import ClusterRow, DesignRow
 
@@ -42,9 +42,7 @@ def show(comparison: Comparison, console: Console) -> None:
     console.print()
     if any(row.own for row in comparison.design_rows):
         line(console, "*: the scenario's own design")
-    for title, words in _LEGEND.items():
-        if title in titles:
-            line(console, f"{title.replace(chr(10), ' ')}: {words}")
+    legend(console, _LEGEND, titles)
 
 
 def _late_words(scenario: Scenario) -> str:
@@ -57,7 +55,7 @@ def _late_words(scenario: Scenario) -> str:
 
 def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) -> set[str]:
     """Print a table without the columns that would be empty, and return the titles of the others."""
-    columns: dict[str, tuple[Layout, list[str]]] = {
+    columns: dict[str, tuple[Layout, Sequence[str]]] = {
         "design": ("wrap", [row.design + "*" * row.own for row in rows]),
         "late CPUs": ("wrap", ["\n".join(_late_cpus(row)) for row in rows]),
         "hazards": ("wrap", [_hazards(row) for row in rows]),
@@ -65,13 +63,7 @@ def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) 
         "pages": ("right", [str(row.pages or "") for row in rows]),
         "host VL,\nbytes": ("wrap", [_host_vl(row, clusters) for row in rows]),
     }
-    filled = {title: (layout, cells) for title, (layout, cells) in columns.items() if any(cells)}
-    table(
-        console,
-        {title: layout for title, (layout, _) in filled.items()},
-        zip(*(cells for _, cells in filled.values()), strict=True),
-    )
-    return set(filled)
+    return table_of_columns(console, columns)
 
 
 def _late_cpus(row: DesignRow) -> Iterator[str]:

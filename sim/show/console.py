@@ -5,7 +5,7 @@ Colour appears only on a terminal, and never with NO_COLOR. Output that does not
 
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from rich import box
@@ -70,6 +70,29 @@ def lengths(bits: Iterable[int] | None) -> str:
     # textwrap breaks lines at spaces only, so the lengths have spaces until they are wrapped.
     wrapped = textwrap.wrap(", ".join(map(str, bits)), _MAX_SET_WIDTH)
     return "{" + "\n".join(part.replace(", ", ",") for part in wrapped) + "}"
+
+
+def table_of_columns(console: Console, columns: Mapping[str, tuple[Layout, Sequence[str]]]) -> set[str]:
+    """Print a table that is given column by column, without the columns that would be empty.
+
+    Args:
+        console: the terminal.
+        columns: each column's layout and cells, by its heading.
+
+    Returns:
+        The headings of the columns that are shown.
+    """
+    shown = {title: column for title, column in columns.items() if any(column[1])}
+    layouts = {title: layout for title, (layout, _) in shown.items()}
+    table(console, layouts, zip(*(cells for _, cells in shown.values()), strict=True))
+    return set(shown)
+
+
+def legend(console: Console, words: Mapping[str, str], shown: Collection[str]) -> None:
+    """Print what columns hold, a line each, for those of them that are shown."""
+    for title, told in words.items():
+        if title in shown:
+            line(console, f"{title.replace(chr(10), ' ')}: {told}")
 
 
 def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequence[str]]) -> None:

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from sim.outcome import Outcome
 from sim.outcome_rows import CpuRow
-from sim.show.console import Layout, heading, lengths, line, table
+from sim.show.console import Layout, heading, lengths, line, table_of_columns
 from sim.show.row_groups import grouped, short_cpu_list
 
 _BITS_IN_A_BYTE = 8
@@ -39,13 +39,8 @@ def show_cpus(outcome: Outcome, console: Console) -> None:
             [str(members[0].host_max_vl_bytes or "") for _, members in groups],
         ),
     }
-    shown = {title: (layout, cells) for title, (layout, tells, cells) in columns.items() if tells}
     heading(console, "CPUs")
-    table(
-        console,
-        {title: layout for title, (layout, _) in shown.items()},
-        zip(*(cells for _, cells in shown.values()), strict=True),
-    )
+    table_of_columns(console, {title: (layout, cells) for title, (layout, tells, cells) in columns.items() if tells})
     _explain_zcr_el2(outcome, rows, console)
 
 

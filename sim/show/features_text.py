@@ -41,11 +41,8 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
 
 def _kinds(outcome: Outcome) -> list[tuple[list[int], str]]:
     """Return the CPUs that are alike, by logical number, with the name of their core."""
-    kinds: dict[object, list[int]] = {}
-    logical = outcome.scenario.topology.logical
-    for number, cpu in enumerate(logical):
-        kinds.setdefault((id(cpu.features), cpu.firmware), []).append(number)
-    return [(members, _core_name(logical[members[0]].features.core)) for members in kinds.values()]
+    topology = outcome.scenario.topology
+    return [(list(members), _core_name(topology.logical[members[0]].features.core)) for members in topology.kinds]
 
 
 def _core_name(core: Core) -> str:

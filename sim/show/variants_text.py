@@ -1,9 +1,11 @@
 """A comparison of variants as text: a table, and for each variant what was refused, lost and not there."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
-from sim.hazard_kinds import HazardKind
-from sim.show.console import Layout, heading, line, table
+from sim.hazard_kinds import KINDS
+from sim.show.console import Layout, heading, legend, line, table_of_columns
 from sim.study.variant_comparison import VariantComparison
 from sim.study.variant_rows import VariantRow
 
@@ -16,7 +18,6 @@ _AXES = {
     "relay": "relay",
     "memory": "memory",
 }
-_TITLES = {kind.value: kind.title for kind in HazardKind}
 _LEGEND = {
     "online": "CPUs online at the end",
     "refused": "CPUs that the kernel refused",
@@ -33,24 +34,18 @@ def show_variants(comparison: VariantComparison, console: Console) -> None:
     """Print a comparison of variants."""
     rows = comparison.rows
     axes = [name for name in _AXES if getattr(rows[0], name) is not None]
-    columns: dict[str, tuple[Layout, list[str]]] = {"": ("right", [str(number) for number in range(1, len(rows) + 1)])}
+    columns: dict[str, tuple[Layout, Sequence[str]]] = {
+        "": ("right", [str(number) for number in range(1, len(rows) + 1)])
+    }
     columns |= {_AXES[name]: ("wrap", [getattr(row, name) for row in rows]) for name in axes}
     columns |= _outcome_columns(rows)
-    shown = {title: column for title, column in columns.items() if any(column[1])}
     heading(console, f"Variants of {comparison.scenario.name}", first=True)
-    table(
-        console,
-        {title: layout for title, (layout, _) in shown.items()},
-        zip(*(cells for _, cells in shown.values()), strict=True),
-    )
-    for title, words in _LEGEND.items():
-        if title in shown:
-            line(console, f"{title.replace(chr(10), ' ')}: {words}")
+    legend(console, _LEGEND, table_of_columns(console, columns))
     for number, row in enumerate(rows, 1):
         _particulars(console, number, row)
 
 
-def _outcome_columns(rows: list[VariantRow]) -> dict[str, tuple[Layout, list[str]]]:
+def _outcome_columns(rows: list[VariantRow]) -> dict[str, tuple[Layout, Sequence[str]]]:
     """Return the columns that tell the outcome of each variant; a cell is empty where there is nothing to tell."""
     return {
         "online": ("right", ["stopped" if row.panic is not None else str(row.online) for row in rows]),
@@ -64,7 +59,7 @@ def _outcome_columns(rows: list[VariantRow]) -> dict[str, tuple[Layout, list[str
 
 
 def _hazards(row: VariantRow) -> str:
-    return f"{row.hazards}: {_TITLES[row.hazard_kinds[0]]}" if row.hazards else ""
+    return f"{row.hazards}: {KINDS[row.hazard_kinds[0]].title}" if row.hazards else ""
 
 
 def _particulars(console: Console, number: int, row: VariantRow) -> None:
@@ -77,7 +72,7 @@ def _particulars(console: Console, number: int, row: VariantRow) -> None:
     if row.hwcaps_lost:
         told.append(f"hwcaps lost: {' '.join(row.hwcaps_lost)}")
     if len(row.hazard_kinds) > 1:
-        told.append(f"hazards: {', '.join(_TITLES[kind] for kind in row.hazard_kinds)}")
+        told.append(f"hazards: {', '.join(KINDS[kind].title for kind in row.hazard_kinds)}")
     if row.differs_first is not None:
         told.append(f"differs from variant {number - 1} (a) first: {row.differs_first}")
     if told:

@@ -136,15 +136,14 @@ _Table = dict[str, dict[str, str | None]]
 def _tables(outcome: Outcome) -> dict[str, _Table]:
     """Return the tables of an outcome that are compared."""
     label = outcome.facts.label
-    record = outcome.record()
     return {
         _SETTINGS: {"": _texts(scenario_row(outcome.scenario))},
-        "vector lengths": {row.type: _texts(row) for row in record.vectors},
-        "KVM": {"": _texts(record.kvm)},
+        "vector lengths": {row.type: _texts(row) for row in outcome.vector_rows()},
+        "KVM": {"": _texts(outcome.kvm_row())},
         "capabilities": _capabilities(outcome),
         "hwcaps": _features(outcome),
-        "CPUs": {label(row.cpu): _texts(row) for row in record.cpus},
-        "buffers": {label(row.cpu): _texts(row) for row in record.buffers},
+        "CPUs": {label(row.cpu): _texts(row) for row in outcome.cpu_rows()},
+        "buffers": {label(row.cpu): _texts(row) for row in outcome.buffer_rows()},
         "actions": {
             f"{place}, {one.action.words}": {"outcome": one.outcome.value, "error": one.error}
             for place, one in enumerate(outcome.facts.actions, 1)
