@@ -9,8 +9,10 @@ PFR0 = 0x1301001121110222
 WITHOUT_SVE = 0x1301001021110222
 
 
-def one_field(register: str, boot: int, cpu: int, series: tuple[int, int] = (6, 12)) -> FieldDifference:
-    (field,) = decode_difference(register, boot, cpu, kernel_tables(series)).fields
+def one_field(
+    register: str, boot: int, cpu: int, series: tuple[int, int] = (6, 12), *, is_late: bool = False
+) -> FieldDifference:
+    (field,) = decode_difference(register, boot, cpu, kernel_tables(series), is_late=is_late).fields
     return field
 
 
@@ -39,14 +41,78 @@ def test_an_erratum_is_not_the_systems_to_lose() -> None:
 def test_a_field_that_alone_differs_was_strict_in_the_kernel_that_logged_it() -> None:
     field = one_field("ID_DFR0_EL1", 0x04011088, 0x05011088, (6, 1))
     assert (field.field.name, field.field.strict, field.is_strict) == ("PerfMon", False, True)
-    two = decode_difference("ID_AA64PFR0_EL1", PFR0, WITHOUT_SVE & ~(0xF << 60), kernel_tables((6, 12))).fields
+    two = decode_difference(
+        "ID_AA64PFR0_EL1", PFR0, WITHOUT_SVE & ~(0xF << 60), kernel_tables((6, 12)), is_late=False
+    ).fields
     assert [one.is_strict for one in two] == [False, True]
 
 
 def test_what_a_late_cpu_changes_is_told_by_what_programs_see() -> None:
-    assert one_field("ID_AA64ISAR0_EL1", 0x20, 0x10).late_words.endswith("see 1 from then on")
-    fa64 = one_field("SMCR_EL1", 0xF, 0x8000000F, (6, 1))
-    assert fa64.late_words == "FA64 (bit 31): 0 on the boot CPU, 1 here: a taint, and nothing changes"
+    late = one_field("ID_AA64ISAR0_EL1", 0x20, 0x10, is_late=True)
+    assert late.words.endswith("see 1 from then on")
+    assert (late.changes_reading, late.lost) == (True, ())
+    specsei = one_field("ID_AA64MMFR1_EL1", 0, 1 << 24, is_late=True)
+    assert specsei.words == (
+        "SpecSEI (bits 27:24): 0 on the boot CPU, 1 here: strict; a taint, and capabilities and hwcaps stay as they are"
+    )
+
+
+@pytest.mark.parametrize(
+    ("register", "boot", "cpu", "early", "late"),
+    [
+        ("DCZID_EL0", 4, 5, "memory is in danger", "memory is in danger"),
+        ("DCZID_EL0", 4, 4 | 1 << 4, "gets SIGILL on the other", "gets SIGILL on the other"),
+        ("ID_AA64DFR0_EL1", 5 << 12, 3 << 12, "", "resets as many breakpoints as it counted"),
+        ("ID_AA64DFR0_EL1", 3 << 12, 5 << 12, "", ""),
+        ("ID_AA64DFR0_EL1", 3 << 20, 1 << 20, "", "resets as many watchpoints as it counted"),
+        ("ID_AA64MMFR0_EL1", 5, 2, "", "refuse every CPU that comes after it"),
+        ("ID_AA64MMFR1_EL1", 0, 1 << 24, "", ""),
+    ],
+)
+def test_a_field_that_nothing_makes_up_for_is_a_danger(
+    register: str, boot: int, cpu: int, early: str, late: str
+) -> None:
+    for is_late, danger in ((False, early), (True, late)):
+        told = one_field(register, boot, cpu, is_late=is_late).danger
+        assert danger in told
+        assert bool(told) is bool(danger)
+
+
+@pytest.mark.parametrize(
+    ("register", "boot", "cpu", "lost"),
+    [
+        ("ID_AA64DFR0_EL1", 5 << 12, 3 << 12, "hardware breakpoints that the boot CPU has more"),
+        ("CTR_EL0", 1 << 28, 0, "capability 'Data cache clean to the PoU not required for I/D coherence'"),
+        ("CTR_EL0", 1 << 29, 0, "capability 'Instruction cache invalidation not required for I/D coherence'"),
+        ("CTR_EL0", 4 << 16, 3 << 16, None),
+        ("ID_AA64PFR0_EL1", 2, 1, "32-bit programs"),
+        ("ID_AA64PFR0_EL1", 1 << 56, 0, None),
+        ("ID_AA64MMFR0_EL1", 5, 2, "the boot CPU's range of physical addresses, for guests"),
+        ("ID_AA64MMFR0_EL1", 2, 5, None),
+        ("ID_AA64MMFR1_EL1", 2 << 4, 0, "VMIDs of 16 bits, of which KVM uses 8"),
+        ("ID_AA64MMFR1_EL1", 2, 0, None),
+        ("MVFR1_EL1", 1 << 8 | 1 << 12, 1 << 8, "hwcap neon of 32-bit programs"),
+    ],
+)
+def test_a_field_of_the_kernels_own_code_is_lost_where_that_code_needs_it(
+    register: str, boot: int, cpu: int, lost: str | None
+) -> None:
+    assert one_field(register, boot, cpu).lost == (() if lost is None else (lost,))
+    assert one_field(register, boot, cpu, is_late=True).lost == ()
+
+
+@pytest.mark.parametrize(
+    ("register", "boot"), [("ID_AA64PFR0_EL1", 1 << 24), ("ID_AA64ISAR1_EL1", 1 << 4), ("ID_AA64PFR1_EL1", 2 << 8)]
+)
+def test_nothing_is_lost_of_what_the_boot_cpu_decides_on(register: str, boot: int) -> None:
+    field = one_field(register, boot, 0)
+    assert [name for name in field.lost if name.startswith("capability")] == []
+    assert field.boot_decides
+    assert "a CPU without is refused before the kernel can log this line" in field.words
+
+
+def test_a_cache_type_that_differs_is_tied_to_its_capability() -> None:
+    assert "'Mismatched cache type (CTR_EL0)'" in one_field("CTR_EL0", 4 << 16, 3 << 16).words
 
 
 def test_a_signed_field_has_its_least_value_where_it_is_15() -> None:
@@ -68,12 +134,12 @@ def test_bits_without_a_name_are_told_by_fours() -> None:
 
 
 def test_a_register_that_no_table_has_is_decoded_by_bits() -> None:
-    decoded = decode_difference("MPAMIDR_EL1", 0x240000010006003F, 0, kernel_tables((6, 12)))
+    decoded = decode_difference("MPAMIDR_EL1", 0x240000010006003F, 0, kernel_tables((6, 12)), is_late=False)
     assert not decoded.is_known
     assert {field.is_listed for field in decoded.fields} == {False}
-    assert decode_difference("MPAMIDR_EL1", 0x240000010006003F, 0, kernel_tables((6, 18))).is_known
+    assert decode_difference("MPAMIDR_EL1", 0x240000010006003F, 0, kernel_tables((6, 18)), is_late=False).is_known
 
 
 def test_a_field_that_series_list_differently_has_the_series_answer() -> None:
     assert not one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 1)).is_listed
-    assert one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 12)).lost == ("capability 'HCRX_EL2 register'",)
+    assert one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 12)).boot_decides == ("capability 'HCRX_EL2 register'",)

@@ -3,7 +3,8 @@
 The kernel compares the raw values of a register on the boot CPU and on another, and logs both where they differ in a
 strict bit: a strict field of its table, or a bit in no field of it. Of each listed field it then uses the value that is
 safe on both, and what needs a larger value is lost, for all CPUs. Nothing is lost by a bit in no field, because the
-system's value has 0 there anyway.
+system's value has 0 there anyway. Nothing is lost either by a CPU that comes late, since capabilities are final then;
+what it may change, or endanger, is told.
 
 The kernel that logged the line may be older than all tables, or unknown. The tables of another kernel then stand for
 its own: which fields are strict and what is lost is inferred, and sentences name the kernel that they are true of.
@@ -14,6 +15,7 @@ Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
+from sim.cpufeature_tables.field_uses import EffectKind, FieldEffect, field_effect, matched_field
 from sim.cpufeature_tables.tables import Capability, Field, Hwcap, KernelTables, Series, unlisted_fields
 
 _COUNTER_FREQUENCY = "ClockFreq"
@@ -38,7 +40,13 @@ class FieldDifference:
     users: tuple[str, ...]
     """The hwcaps and capabilities that look at the field."""
     lost: tuple[str, ...]
-    """Those of them that the boot CPU has, and the system does not."""
+    """The things that the boot CPU has and the system does not: some of the users, or the kernel's own use."""
+    boot_decides: tuple[str, ...]
+    """The capabilities on which the boot CPU decides for all, and of which the two CPUs differ."""
+    effect: FieldEffect | None
+    """The effect that capabilities and hwcaps do not tell; None if none is known."""
+    is_late: bool
+    """True if the other CPU came late, so that capabilities were final."""
     is_alone: bool = False
     """True if no other field differs, so that the kernel logged the line for this field."""
     stand_in: str = ""
@@ -68,27 +76,53 @@ class FieldDifference:
         return f"{name}: {self.boot} on the boot CPU, {self.cpu} here"
 
     @property
-    def late_words(self) -> str:
-        """The field, its values and the effect of a late CPU's difference, which is on no capability and no hwcap."""
-        if self.is_listed and self.field.visible and self.system != self.boot:
-            return f"{self.value_words}: programs that read the register see {self.system} from then on"
-        return f"{self.value_words}: a taint, and nothing changes"
+    def changes_reading(self) -> bool:
+        """True if programs read another value of the field from the other CPU's arrival on."""
+        return self.is_late and self.is_listed and self.field.visible and self.system != self.boot
+
+    @property
+    def danger(self) -> str:
+        """The failure to expect, where all CPUs are taken to be alike in the field; empty if none is known."""
+        return self.effect.words if self.effect is not None and self.effect.kind is EffectKind.DANGER else ""
 
     @property
     def words(self) -> str:
-        """The field, its values, and what the difference of an early CPU costs the system."""
-        values, strict = self.value_words, self._strictness
-        there = "there " if self.stand_in else ""
+        """The field, its values, and what the difference costs the system."""
+        return f"{self.value_words}: {'; '.join(part for part in self._parts if part)}"
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
         if not self.is_listed:
-            return f"{values}: {strict}, in no field that the kernel lists: a taint, and nothing is lost"
+            return (f"{self._strictness}, in no field that the kernel lists: a taint, and nothing is lost",)
+        effect = "" if self.effect is None or self.effect.kind is EffectKind.LOSS else self.effect.words
+        return (self._strictness, self._of_system, self._of_boot_cpu, effect or self._without_effect)
+
+    @property
+    def _of_system(self) -> str:
+        there = "there " if self.stand_in else ""
+        if self.is_late:
+            changed = f"programs that read the register see {self.system} from then on"
+            return changed if self.changes_reading else ""
         if self.lost:
-            return f"{values}: {strict}; {there}the system has {self.system} and loses {', '.join(self.lost)}"
+            return f"{there}the system has {self.system} and loses {', '.join(self.lost)}"
+        return f"{there}the system has {self.system}, and loses nothing that it had" if self.users else ""
+
+    @property
+    def _of_boot_cpu(self) -> str:
+        if not self.boot_decides:
+            return ""
+        names = ", ".join(self.boot_decides)
+        return f"the boot CPU decides on {names}, and a CPU without is refused before the kernel can log this line"
+
+    @property
+    def _without_effect(self) -> str:
         if self.field.name == _COUNTER_FREQUENCY:
-            return f"{values}: {strict}: a taint, and programs that read the register here measure time wrongly"
-        if not self.users:
-            taint = "a taint, and " * self.is_strict
-            return f"{values}: {strict}, unlisted in hwcaps and capabilities: {taint}nothing is lost"
-        return f"{values}: {strict}; {there}the system has {self.system}, and loses nothing that it had"
+            return "a taint, and programs that read the register here measure time wrongly"
+        taint = "a taint, and " * self.is_strict
+        if self.is_late:
+            return "" if self.changes_reading else f"{taint}capabilities and hwcaps stay as they are"
+        is_told = self.users or self.lost or self.boot_decides
+        return "" if is_told else f"{taint}no hwcap and no capability depends on it"
 
     @property
     def _strictness(self) -> str:
@@ -123,6 +157,16 @@ class RegisterDifference:
     def lost(self) -> tuple[str, ...]:
         """The hwcaps and capabilities that the system loses."""
         return tuple(dict.fromkeys(name for one in self.fields for name in one.lost))
+
+    @property
+    def dangers(self) -> tuple[str, ...]:
+        """The failures to expect, where all CPUs are taken to be alike in some field."""
+        return tuple(dict.fromkeys(one.danger for one in self.fields if one.danger))
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The fields that programs read another value of since a late CPU came, with both values."""
+        return tuple(f"{one.field.name} {one.boot} to {one.system}" for one in self.fields if one.changes_reading)
 
     @property
     def suspects(self) -> tuple[FieldDifference, ...]:
@@ -160,6 +204,7 @@ def decode_difference(
     tables: KernelTables,
     hidden: Container[int] = (),
     *,
+    is_late: bool,
     is_own: bool = True,
     series: Series | None = None,
 ) -> RegisterDifference:
@@ -171,6 +216,7 @@ def decode_difference(
         value: the other CPU's value.
         tables: the kernel's tables.
         hidden: the lowest bits of the fields that the command line hides on all CPUs, so that nothing is lost by them.
+        is_late: True if the other CPU came after the kernel's capabilities were final.
         is_own: False if the tables stand for those of the log's kernel, which is older than any or unknown.
         series: the series of the log's kernel, if it is known.
     """
@@ -179,15 +225,10 @@ def decode_difference(
         tables = replace(tables, capabilities=capabilities)
     listed = tables.registers.get(register)
     fields = () if listed is None else listed.fields
-    found = [
-        _difference(register, field, (boot_value, value), tables, is_listed=True, is_hidden=field.shift in hidden)
-        for field in fields
-    ]
+    both = _TwoCpus(register, boot_value, value, tables, is_late)
+    found = [both.listed(field, is_hidden=field.shift in hidden) for field in fields]
     rest = (boot_value ^ value) & ~_mask_of(fields)
-    found += [
-        _difference(register, field, (boot_value, value), tables, is_listed=False, has_name=has_name)
-        for field, has_name in _unlisted(register, rest)
-    ]
+    found += [both.unlisted(field, has_name=has_name) for field, has_name in _unlisted(register, rest)]
     differing = sorted((one for one in found if one.boot != one.cpu), key=lambda one: -one.field.shift)
     # The tables may be of a series near the kernel's own, in which a field was not strict yet, or no longer.
     stand_in = tables.series if listed is not None and not is_own else ""
@@ -215,35 +256,54 @@ def _unlisted(register: str, differing: int) -> Iterator[tuple[Field, bool]]:
             yield nibble, False
 
 
-def _difference(
-    register: str,
-    field: Field,
-    values: tuple[int, int],
-    tables: KernelTables,
-    *,
-    is_listed: bool,
-    has_name: bool = True,
-    is_hidden: bool = False,
-) -> FieldDifference:
-    boot, cpu = (field.of(value) for value in values)
-    everything: tuple[Hwcap | Capability, ...] = (*tables.hwcaps, *tables.capabilities)
-    users = [one for one in everything if is_listed and (one.register, one.field) == (register, field.name)]
-    system = field.safe_value(boot, cpu) if is_listed else boot
-    lost = [one for one in users if not is_hidden and _is_met(one, field, boot) and not _is_met(one, field, system)]
-    return FieldDifference(field, boot, cpu, is_listed, has_name, tuple(_names(users)), tuple(_names(lost)))
+@dataclass(frozen=True, slots=True)
+class _TwoCpus:
+    """A register's values of the boot CPU and of another."""
+
+    register: str
+    boot_value: int
+    value: int
+    tables: KernelTables
+    is_late: bool
+
+    def unlisted(self, field: Field, *, has_name: bool) -> FieldDifference:
+        """Return the difference in a field that the kernel does not list."""
+        boot, cpu = field.of(self.boot_value), field.of(self.value)
+        return FieldDifference(field, boot, cpu, False, has_name, (), (), (), None, self.is_late)
+
+    def listed(self, field: Field, *, is_hidden: bool) -> FieldDifference:
+        """Return the difference in a field that the kernel lists."""
+        boot, cpu = field.of(self.boot_value), field.of(self.value)
+        system = field.safe_value(boot, cpu)
+        users: list[str] = []
+        lost: list[str] = []
+        decided: list[str] = []
+        everything: tuple[Hwcap | Capability, ...] = (*self.tables.hwcaps, *self.tables.capabilities)
+        for one in everything:
+            wanted = matched_field(one, self.register, field.name)
+            if wanted is None:
+                continue
+            users.extend(_names(one))
+            if is_hidden or not wanted.is_met_by(boot, field):
+                continue
+            if isinstance(one, Capability) and "BOOT" in one.type:
+                decided.extend(() if wanted.is_met_by(cpu, field) else _names(one))
+            elif not self.is_late and not wanted.is_met_by(system, field):
+                lost.extend(_names(one))
+        effect = field_effect(self.register, field, boot, cpu, is_late=self.is_late)
+        if effect is not None and effect.kind is EffectKind.LOSS and not is_hidden:
+            lost.append(effect.words)
+        return FieldDifference(
+            field, boot, cpu, True, True, tuple(users), tuple(lost), tuple(decided), effect, self.is_late
+        )
 
 
-def _is_met(one: Hwcap | Capability, field: Field, value: int) -> bool:
-    # Capabilities of the CPU's own, such as errata, are not the system's to lose.
-    if isinstance(one, Capability) and not one.is_of_system:
-        return False
-    return one.is_met_by(value, field)
+def _names(one: Hwcap | Capability) -> Iterator[str]:
+    """Yield a name for people: a hwcap's as /proc/cpuinfo has it, a capability's as the log has it.
 
-
-def _names(users: list[Hwcap | Capability]) -> Iterator[str]:
-    """Yield names for people: hwcaps as /proc/cpuinfo has them, capabilities as the log has them."""
-    for one in users:
-        if isinstance(one, Hwcap):
-            yield f"hwcap {one.cpuinfo_name}{' of 32-bit programs' * one.compat}"
-        elif one.is_of_system and one.description is not None:
-            yield f"capability {one.description!r}"
+    A capability of the CPU's own, such as an erratum, is not the system's to lose, and is not named.
+    """
+    if isinstance(one, Hwcap):
+        yield f"hwcap {one.cpuinfo_name}{' of 32-bit programs' * one.compat}"
+    elif one.is_of_system and one.description is not None:
+        yield f"capability {one.description!r}"

@@ -40,7 +40,15 @@ class FieldRow(Row, frozen=True):
         bool, _described("True if the kernel logs a difference of the field, by the table or by the line")
     ]
     used_by: Annotated[tuple[str, ...], _described("the hwcaps and capabilities that look at the field")]
-    lost: Annotated[tuple[str, ...], _described("the hwcaps and capabilities that the system loses by it")]
+    lost: Annotated[tuple[str, ...], _described("the hwcaps, capabilities and other uses that the system loses by it")]
+    decided_by_boot_cpu: Annotated[
+        tuple[str, ...],
+        _described("the capabilities on which the boot CPU decides, and of which the CPUs differ"),
+    ]
+    danger: Annotated[
+        str | None,
+        _described("the failure to expect, where all CPUs are taken to be alike; missing if none is known"),
+    ]
 
 
 class RegisterRow(Row, frozen=True):
@@ -176,7 +184,17 @@ def _register_row(register: RegisterDifference) -> RegisterRow:
 
 def _field_row(one: FieldDifference) -> FieldRow:
     return FieldRow(
-        one.field.name, one.bits, one.boot, one.cpu, one.system, one.is_listed, one.is_strict, one.users, one.lost
+        field=one.field.name,
+        bits=one.bits,
+        boot_value=one.boot,
+        value=one.cpu,
+        system_value=one.system,
+        listed=one.is_listed,
+        strict=one.is_strict,
+        used_by=one.users,
+        lost=one.lost,
+        decided_by_boot_cpu=one.boot_decides,
+        danger=one.danger or None,
     )
 
 

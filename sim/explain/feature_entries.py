@@ -149,8 +149,8 @@ KERNEL_BUGS = {
 SANITY_LATE = LogEntry(
     "late CPU with other ID registers",
     _WARNING,
-    _SANITY,
-    "{register} differs from the boot CPU's, and the system's value changes after programs have started: {lost}",
+    (_CHECK.format("ID_AA64ISAR1_EL1", "0x00000000110000", "0x00000000010000"), _SANITY[1]),
+    "{register} differs from the boot CPU's, and its value changes after programs have started: {changed}",
     _SANITY_MEANING
     + " A late CPU no longer changes capabilities, hwcaps and /proc/cpuinfo; a program that reads the register with "
     "MRS sees a smaller value than before.",
@@ -159,6 +159,25 @@ SANITY_LATE = LogEntry(
     ("bring the CPU up early, without `maxcpus=`",),
     _WHY_SANITY,
     "kernel/cpufeature.c (update_cpu_features); booted on 6.12 to 7.3",
+)
+SANITY_DANGER = LogEntry(
+    "CPUs that differ in what nothing makes up for",
+    _WARNING,
+    (_CHECK.format("DCZID_EL0", "0x00000000000004", "0x00000000000005"), _SANITY[1]),
+    "{register} differs from the boot CPU's, and {dangers}",
+    _SANITY_MEANING + " Some fields are used as if all CPUs were alike in them, by the kernel or by programs that read "
+    "them once: the size of the blocks that DC ZVA clears (DCZID_EL0), and, once the kernel has booted, the numbers of "
+    "breakpoints and watchpoints (ID_AA64DFR0_EL1) and the range of physical addresses that KVM gives to guests "
+    "(ID_AA64MMFR0_EL1.PARange).",
+    "it works until something depends on the field, and then fails without naming it",
+    (
+        *_SANITY_CAUSES,
+        configuration("`maxcpus=` makes a CPU late that would only cost the system a feature if it came early"),
+    ),
+    ("leave the CPUs that differ offline, or bring them up early, without `maxcpus=`", "a panic below this line"),
+    "docs/hazards.md#kernel-panic",
+    "kernel/hw_breakpoint.c (hw_breakpoint_reset), booted on 6.12 and 7.3; kernel/cpufeature.c "
+    "(verify_hyp_capabilities), booted on 6.12 and 7.3; the Arm ARM on DC ZVA, read",
 )
 SANITY_COUNTER = LogEntry(
     "CPUs with different counter frequencies",
@@ -421,6 +440,7 @@ FEATURE_ENTRIES = (
     UNVIRTUALISABLE,
     GUESTS_LIMITED,
     NO_SHARED_LENGTH,
+    SANITY_DANGER,
     SANITY_LATE,
     SANITY_LOSS_UNKNOWN,
     SANITY_COUNTER,

@@ -139,17 +139,15 @@ class _Reader:
 
     @_read.register
     def _sanity(self, line: kinds.SanityLine, found: NumberedLine) -> None:
-        register = register_name(line.register, self._tables)
-        decoded = decode_difference(
-            register,
-            line.boot_value,
-            line.value,
-            self._tables,
-            self._hidden.get(register, ()),
-            is_own=self._series is not None and self._series >= OLDEST,
-            series=self._series,
-        )
-        words: dict[str, object] = {"register": register, "lost": ", ".join(decoded.lost), "table": decoded.series}
+        decoded = self._decoded(line)
+        register = decoded.register
+        words: dict[str, object] = {
+            "register": register,
+            "lost": ", ".join(decoded.lost),
+            "changed": ", ".join(decoded.changed),
+            "dangers": "; ".join(decoded.dangers),
+            "table": decoded.series,
+        }
         if register == _COUNTER:
             words |= {"value": f"{line.value:,}", "boot_value": f"{line.boot_value:,}"}
         entry = self._entry_of_register(decoded)
@@ -158,17 +156,32 @@ class _Reader:
         inferred = () if is_plain else decoded.inferred
         self._found.add(entry, [found], words, cpu=line.cpu, inferred=inferred, register=decoded)
 
+    def _decoded(self, line: kinds.SanityLine) -> RegisterDifference:
+        register = register_name(line.register, self._tables)
+        return decode_difference(
+            register,
+            line.boot_value,
+            line.value,
+            self._tables,
+            self._hidden.get(register, ()),
+            # A CPU that comes late changes the registers that programs read, and no longer what is in use.
+            is_late=self._phase is Phase.FINAL,
+            is_own=self._series is not None and self._series >= OLDEST,
+            series=self._series,
+        )
+
     def _entry_of_register(self, decoded: RegisterDifference) -> LogEntry:
         if decoded.register == _COUNTER:
             return feature_entries.SANITY_COUNTER
-        if not decoded.lost:
-            return _entry_of_kernel_bug(decoded) or (
-                feature_entries.SANITY_TAINT if decoded.is_own else feature_entries.SANITY_TAINT_INFERRED
-            )
-        if not decoded.is_own:
-            return feature_entries.SANITY_LOSS_UNKNOWN
-        # A CPU that comes late changes the registers that programs read, and no longer what is in use.
-        return feature_entries.SANITY_LATE if self._phase is Phase.FINAL else feature_entries.SANITY_LOSS
+        if decoded.dangers:
+            return feature_entries.SANITY_DANGER
+        if decoded.changed:
+            return feature_entries.SANITY_LATE
+        if decoded.lost:
+            return feature_entries.SANITY_LOSS if decoded.is_own else feature_entries.SANITY_LOSS_UNKNOWN
+        return _entry_of_kernel_bug(decoded) or (
+            feature_entries.SANITY_TAINT if decoded.is_own else feature_entries.SANITY_TAINT_INFERRED
+        )
 
     @_read.register
     def _inconsistent_modes(self, line: kinds.InconsistentModesLine, found: NumberedLine) -> None:
@@ -203,10 +216,27 @@ class _Reader:
         if isinstance(line, explained.ConfigurationPanicLine):
             self._incidents.panic(found, line)
         elif isinstance(line, explained.IdleTaskPanicLine):
-            self._found.add(crash_entries.IDLE_TASK_PANIC, lines, {"reason": reason})
+            self._idle_task_panic(lines, reason)
         else:
             message = line.message.partition("syncing: ")[2] or "without a message"
             self._found.add(crash_entries.OTHER_PANIC, lines, {"message": short_words(message)})
+
+    def _idle_task_panic(self, lines: list[NumberedLine], reason: str) -> None:
+        last = next(
+            (one for one in reversed(self._lines) if isinstance(one.line, kinds.SanityLine | kinds.BootedLine)), None
+        )
+        if last is None or not isinstance(last.line, kinds.SanityLine):
+            self._found.add(crash_entries.IDLE_TASK_PANIC, lines, {"reason": reason})
+            return
+        # A CPU logs its SANITY CHECK lines right before it comes online, so this CPU had not.
+        decoded = self._decoded(last.line)
+        self._found.add(
+            crash_entries.IDLE_TASK_PANIC,
+            [last, *lines],
+            {"reason": reason + "".join(f": {danger}" for danger in decoded.dangers)},
+            cpu=last.line.cpu,
+            inferred=("no line names the CPU; of this CPU the last line before tells, and none that it came online",),
+        )
 
     def _levels_differ(self) -> bool:
         return any(isinstance(found.line, kinds.InconsistentModesLine) for found in self._lines)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sim.errnos import Errno
 from sim.errors import printable
+from sim.importer.explained_lines import IdleTaskPanicLine
 from sim.importer.log_lines import (
     BootedLine,
     ConflictLine,
@@ -26,6 +27,7 @@ from sim.importer.log_lines import (
     NotOnlineLine,
     NotStartedLine,
     Phase,
+    SanityLine,
     StuckLine,
     UnfitLine,
     UnsupportedLine,
@@ -45,6 +47,7 @@ class HotplugResult(StrEnum):
     """Refused for something that the simulator does not model."""
     NOT_STARTED = "is not started"
     LOST = "does not come online"
+    CRASHED = "crashes the kernel"
 
 
 class Refusal(NamedTuple):
@@ -67,6 +70,7 @@ _ATTEMPTS = {
     HotplugResult.REFUSED_OTHERWISE,
     HotplugResult.NOT_STARTED,
     HotplugResult.LOST,
+    HotplugResult.CRASHED,
 }
 """The results of a CPU_ON."""
 
@@ -132,6 +136,8 @@ class HotplugHistory:
         self._other_reasons: dict[int, str] = {}
         self._dying: set[int] = set()
         """Refused CPUs that the kernel has not killed yet."""
+        self._coming: int | None = None
+        """The CPU whose registers the kernel compared last, and which is not online yet."""
 
     @property
     def steps(self) -> list[Hotplug]:
@@ -156,10 +162,20 @@ class HotplugHistory:
     def _booted(self, line: BootedLine) -> None:
         # A CPU that comes is not dying, even if its "killed" line was lost: the next such line is a step of its own.
         self._dying.discard(line.cpu)
+        self._coming = None
         if self._online is not None and line.cpu in self._online:
             # It was taken down, and no line says so: PSCI before 0.2 logs none, and lines get lost.
             self._add(Hotplug(line.cpu, HotplugResult.OFFLINE))
         self._add(Hotplug(line.cpu, HotplugResult.ONLINE))
+
+    @_read.register
+    def _sanity(self, line: SanityLine) -> None:
+        self._coming = line.cpu
+
+    @_read.register
+    def _idle_task_panic(self, _line: IdleTaskPanicLine) -> None:
+        if self._coming is not None:
+            self._add(Hotplug(self._coming, HotplugResult.CRASHED))
 
     @_read.register
     def _conflict(self, line: ConflictLine) -> None:

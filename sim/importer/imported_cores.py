@@ -157,7 +157,7 @@ def _logged_values(log: KernelLog, cpus: Sequence[CpuEvidence]) -> dict[int, dic
         cpu = evidence.cpu
         # A CPU that came and has no line differs from the boot CPU in nothing that the kernel compares strictly.
         alike = boot if evidence.midr == cpus[0].midr else {} if cpu in came else by_midr.get(evidence.midr, {})
-        if evidence.midr is not None:
+        if evidence.midr is not None or cpu in by_cpu:
             found[cpu] = {**alike, **by_cpu.get(cpu, {})}
     return found
 

@@ -168,7 +168,7 @@ def _of_registers(imported: Imported, log: KernelLog) -> Iterator[str]:
     for one in found:
         register = f"{one.register.register} differs from the boot CPU's"
         for field in one.register.fields:
-            words = field.late_words if one.is_late else field.words
+            words = field.words
             yield f"cpu{cpu_list(one.cpus)}{' (late)' if one.is_late else ''}: {register}: {words}."
     for sentence in dict.fromkeys(sentence for one in found for sentence in one.register.inferred):
         yield f"Inferred: {sentence}."

@@ -47,6 +47,7 @@ def register_differences(log: KernelLog) -> list[DifferingCpus]:
                 value,
                 tables,
                 log.hidden_fields.get(name, ()),
+                is_late=is_late,
                 is_own=is_own,
                 series=kernel.in_log,
             ),

@@ -3,6 +3,7 @@
 import pytest
 
 from sim.explain import feature_entries
+from sim.explain.crash_entries import IDLE_TASK_PANIC
 from sim.explain.log_entries import LogEntry
 from tests.explain.logs import FINAL, explained, names, of_entry
 
@@ -89,8 +90,7 @@ def test_a_table_that_stands_for_another_is_named() -> None:
     finding = of_entry(explained(*lines, head=OLD), TAINT_INFERRED)
     assert finding.register is not None
     assert [field.words for field in finding.register.fields][-1] == (
-        "EL1 (bits 7:4): 2 on the boot CPU, 1 here: not strict in Linux 6.1, unlisted in hwcaps and capabilities: "
-        "nothing is lost"
+        "EL1 (bits 7:4): 2 on the boot CPU, 1 here: not strict in Linux 6.1; no hwcap and no capability depends on it"
     )
     assert finding.happened == "ID_AA64PFR0_EL1 differs from the boot CPU's, and Linux 6.1 would lose nothing by it"
     assert [sentence.partition(",")[0] for sentence in finding.inferred] == [
@@ -110,3 +110,30 @@ def test_a_bug_of_the_kernel_names_the_release_that_mends_it(entry: LogEntry, re
     assert [cause.text for cause in entry.causes if f"mended in {release} (commit " in cause.text]
     assert entry.severity.is_harmless
     assert of_entry(explained(*entry.examples), entry).inferred == ()
+
+
+DFR0, FEWER_BREAKPOINTS = 0x10305408, 0x10303408
+IDLE = "Kernel panic - not syncing: Attempted to kill the idle task!"
+
+
+def test_fewer_breakpoints_cost_the_system_some_or_endanger_it_by_when_the_cpu_comes() -> None:
+    line = CHECK.format("ID_AA64DFR0_EL1", DFR0, 1, FEWER_BREAKPOINTS)
+    assert feature_entries.SANITY_LOSS.name in names(explained(line))
+    assert feature_entries.SANITY_DANGER.name in names(explained(*FINAL, line))
+    more = CHECK.format("ID_AA64DFR0_EL1", FEWER_BREAKPOINTS, 1, DFR0)
+    assert feature_entries.SANITY_TAINT.name in names(explained(*FINAL, more))
+
+
+def test_a_panic_of_a_cpu_that_was_coming_up_names_the_cpu_of_the_line_before() -> None:
+    line = CHECK.format("ID_AA64DFR0_EL1", DFR0, 1, FEWER_BREAKPOINTS)
+    panic = of_entry(explained(*FINAL, line, IDLE), IDLE_TASK_PANIC)
+    assert (panic.cpus, len(panic.lines), len(panic.inferred)) == ((1,), 2, 1)
+    assert "resets as many breakpoints as it counted when it booted" in panic.happened
+    booted = "CPU1: Booted secondary processor 0x0000000100 [0x410fd4f0]"
+    assert of_entry(explained(*FINAL, line, booted, IDLE), IDLE_TASK_PANIC).cpus == ()
+
+
+def test_another_size_of_cleared_blocks_is_a_problem() -> None:
+    explanation = explained(CHECK.format("DCZID_EL0", 4, 1, 5))
+    assert feature_entries.SANITY_DANGER.name in names(explanation)
+    assert explanation.problems

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sim import Action, Do, KvmMode, Scenario, Topology, boot
+from sim import Action, Do, KvmMode, Scenario, Topology, boot, read_scenario
 from sim.importer.hotplug_history import Hotplug, HotplugResult, Refusal, hotplugs_of
 from sim.importer.log_lines import LengthsVerdict
 from sim.importer.log_reader import parse_kernel_log
@@ -181,3 +181,23 @@ def test_of_some_lines_nothing_is_known_before_the_first() -> None:
 )
 def test_a_step_says_its_reason(step: Hotplug, words: str) -> None:
     assert str(step) == words
+
+
+COMPARED = (
+    "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64DFR0_EL1. Boot CPU: 0x00000010305408, "
+    "CPU2: 0x00000010303408\n"
+)
+IDLE_TASK_PANIC = "Kernel panic - not syncing: Attempted to kill the idle task!\n"
+
+
+def test_a_cpu_crashes_the_kernel_if_it_was_compared_and_is_not_online_before_the_panic() -> None:
+    init = "Run /init as init process\n"
+    assert late(init + COMPARED + IDLE_TASK_PANIC) == [Hotplug(2, HotplugResult.CRASHED)]
+    assert late(init + COMPARED + BOOTED.format(2) + IDLE_TASK_PANIC) == [Hotplug(2, COMES)]
+    assert late(init + IDLE_TASK_PANIC) == []
+
+
+def test_a_late_cpu_that_crashes_the_kernel_is_reproduced(tmp_path: Path) -> None:
+    imported = imported_log(boot(read_scenario("fewer-breakpoints")).log_text, tmp_path)
+    assert imported.contradictions == ()
+    assert IDLE_TASK_PANIC.strip() in boot(imported.scenario).log_text

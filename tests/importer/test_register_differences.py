@@ -95,7 +95,7 @@ def test_the_remark_on_a_late_cpu_says_what_programs_see(tmp_path: Path) -> None
     text = HEAD.format(cpus=2) + "Run /init as init process\n" + CHECK.format("ID_AA64ISAR0_EL1", 0x20, 1, 0x10)
     (remark,) = (one for one in remarks(imported_log(text, tmp_path)) if "differs" in one)
     assert remark.startswith("cpu1 (late): ")
-    assert remark.endswith("1 here: programs that read the register see 1 from then on.")
+    assert remark.endswith("1 here: strict; programs that read the register see 1 from then on.")
 
 
 def test_the_table_of_another_kernel_is_named_in_the_comments(tmp_path: Path) -> None:

@@ -1,0 +1,172 @@
+"""The uses of ID fields that the tables of capabilities and hwcaps do not tell, and what a difference then costs.
+
+Most fields are only looked at by capabilities and hwcaps, whose entries name them. The fields here have a matcher of
+their own, or are read by the kernel's code, by KVM or by programs.
+
+A CPU has passed the kernel's checks when a SANITY CHECK line tells of it: what the kernel refuses, or panics for, is
+therefore no effect of a difference that is logged.
+
+Source: arch/arm64/kernel/cpufeature.c, cpu_errata.c, proton-pack.c, hw_breakpoint.c, armv8_deprecated.c, arch/arm64/mm/
+context.c, arch/arm64/kvm/reset.c and vmid.c; breakpoints, CTR_EL0 and PARange were booted on 6.1 to 7.3.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sim.cpufeature_tables.tables import Field, Requirement
+
+
+class EffectKind(StrEnum):
+    """The badness of the effect that a difference has."""
+
+    NONE = "none"
+    """Each CPU is treated by its own value, or the kernel copes with the difference."""
+    LOSS = "loss"
+    """No CPU uses something that the boot CPU has."""
+    DANGER = "danger"
+    """The kernel, or programs, take all CPUs to be alike in this, and fail where they are not."""
+
+
+class _Than(StrEnum):
+    """The side on which another CPU's value has an effect."""
+
+    LESS = "less than the boot CPU's"
+    OTHER = "other than the boot CPU's"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldEffect:
+    """The effect of a field's difference."""
+
+    kind: EffectKind
+    words: str
+    """A clause; for a loss, the thing that is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class _FieldUse:
+    """The effects of an early and of a late CPU's difference; None: it has none."""
+
+    than: _Than
+    early: FieldEffect | None
+    late: FieldEffect | None
+
+
+def _own(words: str) -> FieldEffect:
+    return FieldEffect(EffectKind.NONE, words)
+
+
+def _loss(words: str) -> FieldEffect:
+    return FieldEffect(EffectKind.LOSS, words)
+
+
+def _danger(words: str) -> FieldEffect:
+    return FieldEffect(EffectKind.DANGER, words)
+
+
+def _on_each(words: str) -> _FieldUse:
+    """Return the use of a field by which every CPU is treated on its own."""
+    return _FieldUse(_Than.OTHER, _own(words), _own(words))
+
+
+_TRAPPED = "the capability 'Mismatched cache type (CTR_EL0)': programs on this CPU read the system's value, by a trap"
+_BREAKPOINT_LOSS = "{} that the boot CPU has more"
+_BREAKPOINT_PANIC = (
+    "the kernel resets as many {} as it counted when it booted, which is an undefined instruction here: it panics"
+)
+_GRANULE = "a CPU without the kernel's size of pages is stuck before the kernel can log this line"
+_STAGE2 = _FieldUse(_Than.OTHER, _loss("KVM, in kernels with pages of this size"), None)
+_ZEROED = (
+    "memory is in danger: C libraries clear it by DC ZVA, in blocks of a size that they read once, and a program that "
+    "moves between these CPUs clears more or less than it means to"
+)
+_PROHIBITED = "a program that clears memory by DC ZVA, since one of these CPUs allows it, gets SIGILL on the other"
+
+_USES = {
+    **{
+        ("CTR_EL0", field): _on_each(_TRAPPED)
+        for field in ("bits31_31", "DIC", "IDC", "CWG", "ERG", "DminLine", "IminLine")
+    },
+    ("DCZID_EL0", "BS"): _FieldUse(_Than.OTHER, _danger(_ZEROED), _danger(_ZEROED)),
+    ("DCZID_EL0", "DZP"): _FieldUse(_Than.OTHER, _danger(_PROHIBITED), _danger(_PROHIBITED)),
+    ("ID_AA64DFR0_EL1", "BRPs"): _FieldUse(
+        _Than.LESS,
+        _loss(_BREAKPOINT_LOSS.format("hardware breakpoints")),
+        _danger(_BREAKPOINT_PANIC.format("breakpoints")),
+    ),
+    ("ID_AA64DFR0_EL1", "WRPs"): _FieldUse(
+        _Than.LESS,
+        _loss(_BREAKPOINT_LOSS.format("hardware watchpoints")),
+        _danger(_BREAKPOINT_PANIC.format("watchpoints")),
+    ),
+    ("ID_AA64DFR0_EL1", "PMUVer"): _on_each("the kernel drives each PMU by itself"),
+    ("ID_AA64DFR0_EL1", "PMSVer"): _on_each("the kernel drives each profiling unit (SPE) by itself"),
+    ("ID_AA64PFR0_EL1", "EL0"): _FieldUse(_Than.LESS, _loss("32-bit programs"), None),
+    ("ID_AA64PFR0_EL1", "CSV2"): _on_each("decides for each CPU by itself about Spectre-v2 and Spectre-BHB"),
+    ("ID_AA64PFR0_EL1", "CSV3"): _FieldUse(
+        _Than.LESS,
+        _own("if the core is not known to be safe, the kernel isolates its page tables (KPTI), which costs time"),
+        None,
+    ),
+    ("ID_AA64PFR0_EL1", "AMU"): _on_each("the kernel uses the activity monitors of the CPUs that have them"),
+    ("ID_AA64ISAR2_EL1", "CLRBHB"): _on_each("decides for each CPU by itself how Spectre-BHB is mitigated"),
+    ("ID_AA64MMFR1_EL1", "ECBHB"): _on_each("decides for each CPU by itself how Spectre-BHB is mitigated"),
+    ("ID_AA64MMFR1_EL1", "HAFDBS"): _on_each("the CPUs that can set the dirty state of pages do so, each by itself"),
+    ("ID_AA64MMFR1_EL1", "VMIDBits"): _FieldUse(_Than.LESS, _loss("VMIDs of 16 bits, of which KVM uses 8"), None),
+    ("ID_AA64MMFR0_EL1", "PARANGE"): _FieldUse(
+        _Than.LESS,
+        _loss("the boot CPU's range of physical addresses, for guests"),
+        _danger("with KVM, kernels from 6.12 on refuse every CPU that comes after it: `IPA range mismatch`"),
+    ),
+    ("ID_AA64MMFR0_EL1", "ASIDBITS"): _FieldUse(
+        _Than.OTHER,
+        _own("the boot CPU decides, and for a CPU with fewer bits the kernel panics before it can log this line"),
+        _own("the boot CPU decides, and for a CPU with fewer bits the kernel panics before it can log this line"),
+    ),
+    ("ID_AA64MMFR0_EL1", "BIGENDEL0"): _FieldUse(_Than.LESS, _loss("SETEND in 32-bit programs"), None),
+    **{("ID_AA64MMFR0_EL1", field): _on_each(_GRANULE) for field in ("TGRAN4", "TGRAN16", "TGRAN64")},
+    **{("ID_AA64MMFR0_EL1", field): _STAGE2 for field in ("TGRAN4_2", "TGRAN16_2", "TGRAN64_2")},
+    ("ID_AA64MMFR2_EL1", "VARange"): _on_each(
+        "the boot CPU decides, and a CPU without the kernel's 52-bit addresses is stuck before this line"
+    ),
+}
+
+
+def field_effect(register: str, field: Field, boot: int, cpu: int, *, is_late: bool) -> FieldEffect | None:
+    """Return the effect of a field's difference that capabilities and hwcaps do not tell; None if none is known.
+
+    Args:
+        register: the register's name.
+        field: the field.
+        boot: the boot CPU's value.
+        cpu: the other CPU's value.
+        is_late: True if the other CPU came after the kernel's capabilities were final.
+
+    >>> field_effect("DCZID_EL0", Field(name="BS", shift=0), 4, 5, is_late=False).kind
+    <EffectKind.DANGER: 'danger'>
+    """
+    use = _USES.get((register, field.name))
+    if use is None or (use.than is _Than.LESS and field.order(cpu) >= field.order(boot)):
+        return None
+    return use.late if is_late else use.early
+
+
+_SIMD = tuple(Requirement(register="MVFR1_EL1", field=name, min=1) for name in ("SIMDInt", "SIMDLS", "SIMDSP"))
+_LAST_PMUV3 = 14
+_MATCHED = {
+    "has_cache_idc": (Requirement(register="CTR_EL0", field="IDC", min=1),),
+    "has_cache_dic": (Requirement(register="CTR_EL0", field="DIC", min=1),),
+    "has_pmuv3": (Requirement(register="ID_AA64DFR0_EL1", field="PMUVer", min=1, max=_LAST_PMUV3),),
+    "compat_has_neon": _SIMD,
+}
+"""The fields that special matchers look at, all of which must have one of the values."""
+
+
+def matched_field(one: Requirement, register: str, field: str) -> Requirement | None:
+    """Return what an entry's matcher looks for in a field, by its own words or its code's; None if it does not look.
+
+    >>> matched_field(Requirement(matcher="has_cache_idc"), "CTR_EL0", "IDC").min
+    1
+    """
+    of_matcher = _MATCHED.get(one.matcher, (one,))
+    return next((each for each in of_matcher if (each.register, each.field) == (register, field)), None)
