@@ -73,6 +73,7 @@ from sim import legal_sets as legal_sets
 from sim import plot_boot as plot_boot
 from sim import plot_buffers as plot_buffers
 from sim import plot_designs as plot_designs
+from sim import plot_features as plot_features
 from sim import plot_heat as plot_heat
 from sim import plot_lengths as plot_lengths
 from sim import plot_topology as plot_topology

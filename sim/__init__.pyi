@@ -42,6 +42,7 @@ from .latencies import Latencies as Latencies
 from .outcome import Outcome as Outcome
 from .plot.buffers_picture import plot_buffers as plot_buffers
 from .plot.designs_picture import plot_designs as plot_designs
+from .plot.features_picture import plot_features as plot_features
 from .plot.heat_picture import plot_heat as plot_heat
 from .plot.lengths_picture import plot_lengths as plot_lengths
 from .plot.timeline_picture import plot_boot as plot_boot

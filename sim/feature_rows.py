@@ -239,7 +239,8 @@ def unused_rows(facts: Facts) -> list[UnusedRow]:
         for row in field_rows(facts)
         if row.sanitised is not None and row.rule.startswith(SafeType.LOWER_SAFE)
         for cpu in online
-        if row.values[facts.hw_cpu(cpu)] > row.sanitised
+        # Of the values that may be, the least is the system's: less than it no CPU has, whatever the sign.
+        if row.values[facts.hw_cpu(cpu)] != row.sanitised
     ]
 
 

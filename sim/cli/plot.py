@@ -13,7 +13,7 @@ from sim.errors import InputError
 if TYPE_CHECKING:
     from sim.plot.style import Picture
 
-PICTURES = ("boot", "lengths", "buffers", "designs", "topology", "heat")
+PICTURES = ("boot", "lengths", "features", "buffers", "designs", "topology", "heat")
 
 
 @click.command(cls=Command)
@@ -44,6 +44,7 @@ def plot(
     Pictures:
       boot      lanes over time: bring-up, verification, guests, critical path
       lengths   CPUs by vector lengths: shared, hidden, missing
+      features  fields of ID registers in which CPUs differ, and the system's
       buffers   bytes that saves write in and beside pKVM's buffers, to scale
       designs   all designs side by side
       topology  clusters and CPUs
@@ -100,6 +101,10 @@ def _of_scenario(picture: str, file: Path, changes: dict[str, options.Override],
         from sim.plot.lengths_picture import plot_lengths
 
         return plot_lengths(outcome)
+    if picture == "features":
+        from sim.plot.features_picture import plot_features
+
+        return plot_features(outcome)
     if picture == "buffers":
         from sim.plot.buffers_picture import plot_buffers
 

@@ -1,0 +1,72 @@
+"""Pictures of CPU features: the states of fields, and what can be drawn of any machine."""
+
+from pathlib import Path
+
+import pytest
+
+from sim.boot_run import boot
+from sim.errors import InputError
+from sim.feature_rows import FieldRow, field_rows
+from sim.files.scenario_file import read_scenario, scenario_from_text
+from sim.files.shipped_scenarios import shipped
+from sim.plot.features_picture import FeatureCell, feature_cell, plot_features
+from sim.scenario import Scenario
+from tests.command_line import Asymboot
+from tests.plot.tidy import assert_tidy, boxes
+
+UNLIKE = [file for file in shipped() if field_rows(boot(read_scenario(file)).facts)]
+
+
+def of_kinds(kinds: int) -> Scenario:
+    """Return a scenario of two CPUs of each kind, which differ in breakpoints and watchpoints."""
+    features = (f"{{ BRPs = {number % 15 + 1}, WRPs = {number // 15 + 1} }}" for number in range(kinds))
+    clusters = (f'{{ core = "arm,cortex-a76", count = 2, features = {one} }}' for one in features)
+    return scenario_from_text(
+        f'schema_version = 1\nname = "{kinds} kinds"\n[kernel]\nseries = "6.12"\n'
+        f"[topology]\nclusters = [{', '.join(clusters)}]\n",
+        "kinds.toml",
+    )
+
+
+@pytest.mark.parametrize("file", UNLIKE, ids=lambda file: file.stem)
+def test_every_shipped_machine_whose_cpus_differ_can_be_drawn(file: Path) -> None:
+    assert_tidy(plot_features(boot(read_scenario(file))))
+
+
+@pytest.mark.parametrize("kinds", [2, 8, 32, 128])
+def test_texts_can_be_read_whatever_the_number_of_kinds(kinds: int) -> None:
+    made = plot_features(boot(of_kinds(kinds)))
+    assert_tidy(made)
+    told = " ".join(text for text, _ in boxes(made))
+    assert (f"12 of {kinds} kinds of CPU are shown" in told) is (kinds > 12)
+
+
+def test_a_cell_says_what_the_system_makes_of_a_value() -> None:
+    by_name = {(row.register, row.field): row for row in field_rows(boot(read_scenario("rk3588")).facts)}
+    csv2, l1ip = by_name["ID_AA64PFR0_EL1", "CSV2"], by_name["CTR_EL0", "L1Ip"]
+    assert [feature_cell(csv2, value) for value in (0, 1)] == [FeatureCell.USED, FeatureCell.UNUSED]
+    assert [feature_cell(l1ip, value) for value in (2, 3)] == [FeatureCell.USED, FeatureCell.OTHER]
+    unlisted = FieldRow("ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), None, "unlisted", True, False, ())
+    assert feature_cell(unlisted, 1) is FeatureCell.UNLISTED
+
+
+def test_what_the_kernel_logs_is_marked() -> None:
+    told = [text for text, _ in boxes(plot_features(boot(of_kinds(2))))]
+    assert "ID_AA64DFR0_EL1.BRPs" in told
+    assert "lower safe, logged" in told
+
+
+@pytest.mark.parametrize(
+    ("scenario", "why"),
+    [("bug", "features are modelled where every CPU has a core"), ("imx8mm", "all CPUs have the same ID registers")],
+)
+def test_nothing_to_draw_is_an_error(scenario: str, why: str, asymboot: Asymboot, tmp_path: Path) -> None:
+    result = asymboot("plot", "features", scenario, "-o", tmp_path / "features.png")
+    assert result.exit_code == 2
+    assert why in result.stderr
+    assert not (tmp_path / "features.png").exists()
+
+
+def test_lengths_alone_have_no_picture_of_features() -> None:
+    with pytest.raises(InputError, match="nothing to draw"):
+        plot_features(boot(read_scenario("bug")))
