@@ -55,11 +55,11 @@ def vector_properties(sve_bits: Collection[int] | None, sme_bits: Collection[int
 
 
 def kernel_arguments(scenario: Scenario) -> list[str]:
-    """Return the kernel arguments of a scenario; ``maxcpus=`` keeps its late CPUs offline."""
+    """Return the kernel arguments of a scenario, its own options last; ``maxcpus=`` keeps its late CPUs offline."""
     arguments = {
         f"maxcpus={len(scenario.early_candidates[: scenario.maxcpus])}": True,
         f"kvm-arm.mode={scenario.kvm_mode}": scenario.kvm_mode is not KvmMode.DEFAULT,
         "arm64.nosve": scenario.sve_off,
         "arm64.nosme": scenario.nosme,
     }
-    return [argument for argument, is_given in arguments.items() if is_given]
+    return [*(argument for argument, is_given in arguments.items() if is_given), *scenario.options.split()]

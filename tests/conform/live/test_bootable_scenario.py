@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim import Action, Do, Fault, InputError, KvmInit, Relay, Scenario, Topology, cpu
+from sim import Action, Do, Fault, InputError, KvmInit, Relay, Scenario, Topology, cpu, read_scenario
 from sim.conform.live.bootable_scenario import bootable_scenario, omitted_parts
 from sim.conform.live.kernel_image import Image
 from sim.conform.live_cases import read_cases
@@ -35,6 +35,8 @@ def test_the_image_decides_on_kernel_design_and_relay(image: Image) -> None:
         ({"actions": tuple(Action(Do.ONLINE, "cpu2", agent=agent) for agent in "ab")}, "several agents"),
         ({"actions": (Action(Do.AWAIT, "cpu2"),)}, "await"),
         ({"allocation_fails_at": "cpu1"}, "a failing allocation"),
+        ({"topology": read_scenario("rk3588").topology}, "named cores, whose ID registers"),
+        ({"kernel_config": {"CONFIG_ARM64_SVE": False}}, "the kernel's configuration, which its image fixes"),
         ({"bring_up": "parallel"}, "in parallel"),
         ({"kvm_init": KvmInit.ANY_TIME}, "at any time"),
         (
