@@ -40,6 +40,7 @@ class FieldRow(Row, frozen=True, gc=False):
         tuple[int, ...],
         Meta(description="the CPUs whose own value is the system's, where others have more or another; may be empty"),
     ]
+    unused_by: Annotated[tuple[int, ...], Meta(description="the CPUs that have more than the system uses")]
 
     @property
     def differs(self) -> bool:
@@ -161,6 +162,7 @@ def _rows_of(name: str, register: RegisterState, values: tuple[int, ...]) -> Ite
             strict=bool(register.strict_mask & one.mask),
             visible=False,
             decided_by=(),
+            unused_by=(),
         )
 
 
@@ -169,6 +171,8 @@ def _listed_row(name: str, one: Field, register: RegisterState, values: tuple[in
     rule = f"{one.type}, signed" if one.signed else str(one.type)
     strict = bool(register.strict_mask & one.mask)
     decided_by = tuple(cpu for cpu, value in enumerate(own) if value == sanitised) if len(set(own)) > 1 else ()
+    system = one.order(sanitised)
+    unused_by = tuple(cpu for cpu, value in enumerate(own) if one.order(value) > system)
     return FieldRow(
         register=name,
         field=one.name,
@@ -179,6 +183,7 @@ def _listed_row(name: str, one: Field, register: RegisterState, values: tuple[in
         strict=strict,
         visible=one.visible,
         decided_by=decided_by,
+        unused_by=unused_by if one.type is SafeType.LOWER_SAFE else (),
     )
 
 
@@ -237,10 +242,9 @@ def unused_rows(facts: Facts) -> list[UnusedRow]:
     return [
         UnusedRow(cpu, row.register, row.field, row.values[facts.hw_cpu(cpu)], row.sanitised, row.decided_by)
         for row in field_rows(facts)
-        if row.sanitised is not None and row.rule.startswith(SafeType.LOWER_SAFE)
+        if row.sanitised is not None
         for cpu in online
-        # Of the values that may be, the least is the system's: less than it no CPU has, whatever the sign.
-        if row.values[facts.hw_cpu(cpu)] != row.sanitised
+        if facts.hw_cpu(cpu) in row.unused_by
     ]
 
 

@@ -4,7 +4,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.arguments import checked
-from sim.cpufeature_tables import SafeType
 from sim.errors import InputError
 from sim.feature_rows import FieldRow, field_rows
 from sim.outcome import Outcome
@@ -81,13 +80,13 @@ def plot_features(outcome: Outcome) -> style.Picture:
     return picture
 
 
-def feature_cell(row: FieldRow, value: int) -> FeatureCell:
-    """Return the state of a CPU's value of a field."""
+def feature_cell(row: FieldRow, cpu: int) -> FeatureCell:
+    """Return the state of a field on a CPU, by its logical number."""
     if row.sanitised is None:
         return FeatureCell.UNLISTED
-    if value == row.sanitised:
+    if row.values[cpu] == row.sanitised:
         return FeatureCell.USED
-    return FeatureCell.UNUSED if row.rule.startswith(SafeType.LOWER_SAFE) else FeatureCell.OTHER
+    return FeatureCell.UNUSED if cpu in row.unused_by else FeatureCell.OTHER
 
 
 def _rows(outcome: Outcome) -> list[FieldRow]:
@@ -116,7 +115,7 @@ def _rule(row: FieldRow) -> str:
 
 
 def _legend(rows: list[FieldRow], kinds: list[_Kind]) -> "list[Patch | Line2D]":
-    found = {feature_cell(row, row.values[kind.cpus[0]]) for row in rows for kind in kinds}
+    found = {feature_cell(row, kind.cpus[0]) for row in rows for kind in kinds}
     return [_handle(state) for state in FeatureCell if state in found]
 
 
@@ -138,8 +137,8 @@ def _draw(axes: "Axes", rows: list[FieldRow], kinds: list[_Kind]) -> None:
     for number, row in enumerate(rows):
         form = str if max(row.values) < _LARGE else hex
         for column, kind in enumerate(kinds):
-            value = row.values[kind.cpus[0]]
-            _draw_cell(axes, (column, number), feature_cell(row, value), form(value))
+            cpu = kind.cpus[0]
+            _draw_cell(axes, (column, number), feature_cell(row, cpu), form(row.values[cpu]))
         if row.sanitised is not None:
             place = len(kinds) + _SYSTEM_IN / _COLUMN_IN / 2 - 0.5
             axes.text(place, number, form(row.sanitised), size=style.TEXT_PT, weight="bold", ha="center", va="center")

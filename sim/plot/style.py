@@ -17,7 +17,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
+from matplotlib.ft2font import FT2Font, LoadFlags
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
@@ -209,7 +209,8 @@ def text_width_in(text: str, size_pt: float) -> float:
     font.set_size(size_pt, PT_PER_INCH)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        font.set_text(text)
+        # matplotlib does not hint widths when it draws: hinted, digits would be measured a tenth too narrow.
+        font.set_text(text, flags=LoadFlags.NO_HINTING)
     return float(font.get_width_height()[0]) / _FREETYPE_UNITS / PT_PER_INCH
 
 

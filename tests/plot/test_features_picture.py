@@ -44,9 +44,9 @@ def test_texts_can_be_read_whatever_the_number_of_kinds(kinds: int) -> None:
 def test_a_cell_says_what_the_system_makes_of_a_value() -> None:
     by_name = {(row.register, row.field): row for row in field_rows(boot(read_scenario("rk3588")).facts)}
     csv2, l1ip = by_name["ID_AA64PFR0_EL1", "CSV2"], by_name["CTR_EL0", "L1Ip"]
-    assert [feature_cell(csv2, value) for value in (0, 1)] == [FeatureCell.USED, FeatureCell.UNUSED]
-    assert [feature_cell(l1ip, value) for value in (2, 3)] == [FeatureCell.USED, FeatureCell.OTHER]
-    unlisted = FieldRow("ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), None, "unlisted", True, False, ())
+    assert [feature_cell(csv2, cpu) for cpu in (0, 4)] == [FeatureCell.USED, FeatureCell.UNUSED]
+    assert [feature_cell(l1ip, cpu) for cpu in (0, 4)] == [FeatureCell.USED, FeatureCell.OTHER]
+    unlisted = FieldRow("ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), None, "unlisted", True, False, (), ())
     assert feature_cell(unlisted, 1) is FeatureCell.UNLISTED
 
 

@@ -1,6 +1,7 @@
 """Tests of pictures: no text overlaps or is cut off, bytes are reproducible, and the numbers drawn are right."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -368,3 +369,12 @@ def test_a_topology_of_known_cores_is_coloured_by_core() -> None:
     picture = plot_topology(mixed)
     assert_tidy(picture)
     assert {"arm,cortex-a55", "arm,neoverse-v1", "SVE to 256 bits", "no SVE"} <= {text for text, _ in boxes(picture)}
+
+
+@pytest.mark.parametrize("cpus", [4, 16, 64, 1024])
+def test_labels_of_the_time_axis_have_a_gap_between_them(cpus: int) -> None:
+    made = plot_boot(boot(Scenario(Topology.of([[128]] * cpus), kernel="6.12")))
+    made.draw_without_rendering()
+    labels = [label.get_window_extent() for label in made.axes[0].get_xticklabels()]
+    gap_in = min(after.x0 - before.x1 for before, after in pairwise(labels)) / made.dpi
+    assert gap_in > 0.075
