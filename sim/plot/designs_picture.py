@@ -93,7 +93,7 @@ def _draw_bars(axes: "Axes", rows: "list[DesignRow]", labels: list[str]) -> None
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("bytes asked for each CPU's buffer", size=style.SMALL_PT)
     for number, row in enumerate(rows):
-        size = "none" if row.asked_bytes is None else f"{row.asked_bytes:,}"
+        size = "none" if row.asked_bytes is None else str(row.asked_bytes)
         place = (sizes[number], number)
         axes.annotate(size, place, (4, 0), textcoords="offset points", size=style.SMALL_PT, va="center")
 

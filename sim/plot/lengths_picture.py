@@ -12,6 +12,7 @@ from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, vq_from_bits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
 _MAX_ROWS, _MAX_LIST_WIDTH = 64, 24
@@ -58,9 +59,8 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
     labels_in = max(style.text_width_in(row.label, style.SMALL_PT) for row in rows) + 0.3
     widths_in = [_COLUMN_IN * max(2, len(vqs)) for vqs in columns.values()]
     width_in = max(6.0, labels_in + sum(widths_in) + 0.35 * (len(columns) - 1) + _STATE_IN + 0.2)
-    handles = [_handle(state) for state in Cell]
-    bound = style.line("guests go no further (max_virtualisable_vl)", style.BLACK)
-    below_in = style.legend_height_in([*handles, bound], width_in - 0.3) + 0.15
+    handles = _legend(outcome, rows, columns)
+    below_in = style.legend_height_in(handles, width_in - 0.3) + 0.15
     height_in = _ROW_IN * len(rows) + 0.42
     title = outcome.scenario.name or "vector lengths"
     picture = style.new_picture(width_in, height_in + below_in, title, _subtitle(outcome))
@@ -75,7 +75,7 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
         axes.annotate(
             row.state, (1, number), (6, 0), ("axes fraction", "data"), "offset points", size=style.SMALL_PT, va="center"
         )
-    style.legend(picture, [*handles, bound], 0.15, 0.08, width_in - 0.3)
+    style.legend(picture, handles, 0.15, 0.08, width_in - 0.3)
     return picture
 
 
@@ -103,6 +103,22 @@ def length_rows(outcome: Outcome) -> list[LengthRow]:
         groups.setdefault((own, str(facts.state(number)), facts.late_because(number)), []).append(number)
     members = [tuple(group) for group in groups.values()]
     return [LengthRow(_label(outcome, cpus), cpus, str(facts.state(cpus[0]))) for cpus in members[:_MAX_ROWS]]
+
+
+def _legend(outcome: Outcome, rows: list[LengthRow], columns: dict[VectorType, list[int]]) -> "list[Patch | Line2D]":
+    """Return the legend's entries: the states that occur, and the limit of guests where it is drawn."""
+    found = {state for kind, vqs in columns.items() for state, _, _ in _cells(outcome, kind, rows, vqs)}
+    handles: list[Patch | Line2D] = [_handle(state) for state in Cell if state in found]
+    if any(_limit_of_guests_vq(outcome, kind) for kind in columns):
+        handles.append(style.line("guests go no further (max_virtualisable_vl)", style.BLACK))
+    return handles
+
+
+def _limit_of_guests_vq(outcome: Outcome, kind: VectorType) -> int:
+    """Return the largest length that guests may have, as VQ; 0 where the kernel computes none, as of SME."""
+    if kind is not VectorType.SVE or not outcome.facts.supports[kind]:
+        return 0
+    return outcome.facts.vectors[kind].virtualisable_vqs.bit_length()
 
 
 def _handle(state: Cell) -> "Patch":
@@ -148,9 +164,7 @@ def _draw(axes: "Axes", outcome: Outcome, kind: VectorType, rows: list[LengthRow
     axes.set_xlabel(f"{kind}, bits" if columns else "no CPU has SVE", size=style.SMALL_PT)
     axes.xaxis.set_label_position("top")
     style.bare(axes)
-    bound_vq = outcome.facts.vectors[kind].virtualisable_vqs.bit_length()
-    # The kernel never computes max_virtualisable_vl for SME: there is no limit of guests to draw.
-    if outcome.facts.supports[kind] and kind is VectorType.SVE and bound_vq:
+    if bound_vq := _limit_of_guests_vq(outcome, kind):
         within = sum(vq <= bound_vq for vq in columns)
         axes.axvline(within - 0.5, color=style.BLACK, linewidth=1.4, clip_on=False)
 

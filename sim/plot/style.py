@@ -167,7 +167,9 @@ def bare(axes: Axes) -> None:
 
 
 def legend(figure: Figure, handles: list[Patch | Line2D], left_in: float, bottom_in: float, width_in: float) -> None:
-    """Draw a legend with its lower left corner at a place in inches, in as many columns as fit into a width."""
+    """Draw a legend with its lower left corner at a place in inches, in as many columns as fit; none if it is empty."""
+    if not handles:
+        return
     width, height = figure.get_size_inches()
     with mpl.rc_context(_STYLE):
         figure.legend(
@@ -191,6 +193,8 @@ def _legend_columns(handles: list[Patch | Line2D], width_in: float) -> int:
 
 def legend_height_in(handles: list[Patch | Line2D], width_in: float) -> float:
     """Return the height in inches of a legend of a width in inches; pictures leave that much room below their axes."""
+    if not handles:
+        return 0.0
     lines = math.ceil(len(handles) / _legend_columns(handles, width_in))
     return lines * 1.7 * SMALL_PT / PT_PER_INCH + 0.1
 

@@ -378,3 +378,13 @@ def test_labels_of_the_time_axis_have_a_gap_between_them(cpus: int) -> None:
     labels = [label.get_window_extent() for label in made.axes[0].get_xticklabels()]
     gap_in = min(after.x0 - before.x1 for before, after in pairwise(labels)) / made.dpi
     assert gap_in > 0.075
+
+
+def test_the_legend_of_lengths_lists_what_occurs() -> None:
+    def legend(name: str) -> set[str]:
+        return {text for text, _ in boxes(plot_lengths(boot(read_scenario(name))))} & set(labels)
+
+    labels = {state.value[0]: state for state in Cell}
+    assert {labels[text] for text in legend("symmetric-2048")} == {Cell.SHARED}
+    assert {labels[text] for text in legend("bug")} == {Cell.SHARED, Cell.HIDDEN, Cell.ABSENT}
+    assert Cell.MISSING in {labels[text] for text in legend("late-cpu-refused")}
