@@ -98,7 +98,8 @@ def _mistake(message: str, place: str, value: object, kind: type[msgspec.Struct]
         return f"the key {missing[1]!r} is missing"
     if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", message, re.DOTALL):
         allowed = _table_at(place, kind).__struct_fields__
-        return f"unknown key {unknown[1][:_LONGEST_VALUE]!r}{_suggestion(unknown[1], allowed)}"
+        elsewhere = next((f"; it belongs {home}" for key, home in _homes(kind) if key == unknown[1]), None)
+        return f"unknown key {unknown[1][:_LONGEST_VALUE]!r}{elsewhere or _suggestion(unknown[1], allowed)}"
     if message.startswith("Invalid enum value"):
         # Indices and "[...]", which stands for any key of a table without a class, do not change the type.
         table, _, key = re.sub(r"\[[\d.]+\]", "", place).rpartition(".")
@@ -133,6 +134,17 @@ def _in_a_file(kind: str) -> str:
 def _suggestion(key: str, allowed: tuple[str, ...]) -> str:
     close = difflib.get_close_matches(key, allowed, n=1)
     return f"; did you mean {close[0]!r}?" if close else f": allowed are {', '.join(allowed)}"
+
+
+def _homes(kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:
+    """Yield the keys of the file and of its tables, each with the words on where it belongs."""
+    for key in kind.__struct_fields__:
+        yield key, "at the top of the file, before all tables"
+    for table, hint in get_type_hints(kind).items():
+        inside = _types_in(hint)
+        of_table = next((one for one in inside if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
+        for key in () if of_table is None else of_table.__struct_fields__:
+            yield key, f"in {table}"
 
 
 def _steps(place: str) -> Iterator[str | int]:
