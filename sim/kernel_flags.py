@@ -2,8 +2,8 @@
 
 A release is a series, a point release, a configuration and backports. Mainline's releases give each flag its default;
 point releases of stable series may have a change that their series began without, and a distribution's build has quirks
-of its own. A release candidate has what landed up to it. A scenario's ``[kernel] flags`` sets any flag. This is the
-only place that compares versions.
+of its own. A release candidate has what landed up to it, and so has a tree on top of it, as far as is known. A
+scenario's ``[kernel] flags`` sets any flag. This is the only place that compares versions.
 
 A vendor's tree, such as Android's, has the flags of mainline's series, because what else it has is unknown, and its own
 choices say nothing of other kernels. A series after the newest recorded series is taken to be like that, and a note of
@@ -36,6 +36,8 @@ class Origin(StrEnum):
     BUILD = "this distribution's build"
     UNKNOWN = "unknown whether this tree has it: mainline's default"
     CANDIDATE = "unknown whether this release candidate has it: as in its release"
+    ON_CANDIDATE = "unknown whether what is on top of its release candidate has it: as in the candidate"
+    ABI = "unknown which point release it is: as in the newest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +72,28 @@ class FlagFacts:
             _has_landed(since, release) and not (before and _has_landed(before, release))
             for since, before in self.mainline
         )
-        if any(_is_unclear(one, release) for span in self.mainline for one in span if one is not None):
+        landings = [one for span in self.mainline for one in span if one is not None]
+        if any(_is_unclear(one, release) for one in landings):
             return in_mainline, Origin.CANDIDATE
+        if any(_may_be_on_top(one, release) for one in landings):
+            return in_mainline, Origin.ON_CANDIDATE
         backport = next((one for one in self.backports if one.series == series), None)
-        if backport is None:
-            return in_mainline, Origin.MAINLINE
-        if release.build is Build.OTHER:
-            return in_mainline, Origin.UNKNOWN
-        point = release.backports_up_to
-        has_backport = point is None or point >= backport.since
-        return (backport.value, Origin.BACKPORT) if has_backport else (in_mainline, Origin.MAINLINE)
+        return (in_mainline, Origin.MAINLINE) if backport is None else _with_backport(in_mainline, backport, release)
+
+
+def _with_backport(in_mainline: bool, backport: Backport, release: KernelRelease) -> tuple[bool, Origin]:
+    """Return a flag's default in a release of a stable series that got a change, and where it comes from."""
+    point = release.backports_up_to
+    if release.build is Build.OTHER:
+        return in_mainline, Origin.UNKNOWN
+    if release.build is Build.UBUNTU and (point is None or point < backport.since):
+        return in_mainline, Origin.UNKNOWN
+    if release.names_abi and point is None:
+        return backport.value, Origin.ABI
+    if release.is_stable_candidate and point == backport.since:
+        return backport.value, Origin.CANDIDATE
+    has_backport = point is None or point >= backport.since
+    return (backport.value, Origin.BACKPORT) if has_backport else (in_mainline, Origin.MAINLINE)
 
 
 def _has_landed(landing: Landing, release: KernelRelease) -> bool:
@@ -96,10 +110,15 @@ def _is_unclear(landing: Landing, release: KernelRelease) -> bool:
         return False
     if landing == release.series:  # the candidate is not known
         return True
-    # What a tree has beyond its candidate, such as 6.10.0-rc4-00012-g1234567, may be part of the next; and -rc0, as
-    # distributions call it, is from somewhere in the merge window, which ends with -rc1.
-    is_beyond = release.build is Build.OTHER and release.candidate < landing[-1]
-    return is_beyond or (release.candidate == 0 and landing[-1] == 1)
+    # -rc0, as distributions call it, is from somewhere in the merge window, which ends with -rc1.
+    return release.candidate == 0 and landing[-1] == 1
+
+
+def _may_be_on_top(landing: Landing, release: KernelRelease) -> bool:
+    """Return True if a later candidate has a change that a tree on top of a candidate may have as well."""
+    if release.build is not Build.ON_CANDIDATE or release.candidate is None:
+        return False
+    return landing[:2] == release.series != landing and release.candidate < landing[-1]
 
 
 # The knowledge stands in the field's metadata, and the field has no default, because that depends on the release. So a

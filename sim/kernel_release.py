@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sim.debian_kernels import debian_point
 from sim.errors import InputError
 
 RECORDED = ("6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3")
@@ -46,9 +47,18 @@ _RELEASE = re.compile(
     r"(?P<major>0|[1-9]\d{0,2})\.(?P<minor>0|[1-9]\d{0,2})(?:\.(?P<point>0|[1-9]\d{0,3}))?(?P<suffix>[-+~][\w.+~-]{1,60})?",
     re.ASCII,
 )
-_CANDIDATE = re.compile(r"[-~]rc(0|[1-9]\d?)(?![\d])")
-_DEBIAN = re.compile(r".*\+deb|-\d+-arm64|[-~]rc\d+-arm64")
-"""Debian's releases say so from 2025 on; before, they have a number of their own, as in 6.1.0-50-arm64."""
+_CANDIDATE = re.compile(r"(?:[-~]|-0\.|-\d{6})rc(\d{1,4})(?!\d)", re.ASCII)
+"""A release candidate: mainline's -rc1 and Debian's ~rc1; Fedora's -0.rc1 and Ubuntu's -061200rc1 of mainline."""
+_MOST_CANDIDATES = 8
+"""The number of candidates of the series of mainline with the most of them, from 6.1 on."""
+_DEBIAN = re.compile(r".*\+(deb|bpo)|[-~]rc\d+-arm64", re.ASCII)
+_DEBIAN_ABI = re.compile(r"-(?P<abi>[1-9]\d{0,3}|0\.(?:deb|bpo)[\d.]+)-(?:cloud-|rt-)?arm64(?:-16k)?", re.ASCII)
+"""Debian's releases of before 2025 have the number of an ABI, as in 6.1.0-50-arm64."""
+_UBUNTU_ABI = re.compile(
+    r"-[1-9]\d{0,3}-(?:generic|lowlatency|raspi|aws|azure|gcp|gke|gkeop|ibm|oracle|kvm|laptop|nvidia|oem|qcom|realtime"
+    r"|starfive|tegra|xilinx)(?:-[\w-]+)?",
+    re.ASCII,
+)
 
 
 class Build(StrEnum):
@@ -57,6 +67,10 @@ class Build(StrEnum):
     MAINLINE = "kernel.org's"
     """Mainline and the stable series."""
     DEBIAN = "Debian's"
+    UBUNTU = "Ubuntu's"
+    """Ubuntu's, which have the changes of the point release that they name."""
+    ON_CANDIDATE = "a tree on top of a release candidate"
+    """A release candidate with further changes, as developers, linux-next and distributions build them."""
     OTHER = "a vendor's"
     """Any other tree, such as Android's, whose changes are unknown."""
 
@@ -91,15 +105,48 @@ class KernelRelease:
     @property
     def build(self) -> Build:
         """The maker, as the suffix says."""
-        if _DEBIAN.match(self.suffix):
+        if _DEBIAN.match(self.suffix) or _DEBIAN_ABI.fullmatch(self.suffix):
             return Build.DEBIAN
-        return Build.OTHER if self.suffix and not _CANDIDATE.fullmatch(self.suffix) else Build.MAINLINE
+        if _UBUNTU_ABI.fullmatch(self.suffix):
+            return Build.UBUNTU
+        candidate = _CANDIDATE.match(self.suffix)
+        if candidate is not None and candidate[0] != self.suffix:
+            return Build.ON_CANDIDATE
+        return Build.OTHER if self.suffix and candidate is None else Build.MAINLINE
 
     @property
     def candidate(self) -> int | None:
-        """The number of a release candidate, such as 2 for -rc2; 0 for -rc0, a merge window's; None for a release."""
+        """The number of mainline's release candidate, such as 2 for 6.12-rc2, or 0 for a tree of the merge window.
+
+        None for a release, and for a candidate of a stable release, such as 6.12.5-rc1.
+        """
+        return None if self.point else self._candidate_number
+
+    @property
+    def is_stable_candidate(self) -> bool:
+        """True for a candidate of a stable release, such as 6.12.5-rc1."""
+        return bool(self.point) and self._candidate_number is not None
+
+    @property
+    def _candidate_number(self) -> int | None:
         match = _CANDIDATE.match(self.suffix)
         return None if match is None else int(match[1])
+
+    @property
+    def candidate_name(self) -> str:
+        """The release candidate that it is, or is built on, as mainline names it.
+
+        >>> kernel_release("6.12.0-rc1-next-20240930").candidate_name
+        '6.12-rc1'
+        """
+        point = f".{self.point}" if self.point else ""
+        return f"{self.series_name}{point}-rc{self._candidate_number}"
+
+    @property
+    def names_abi(self) -> bool:
+        """True if the name is that of an ABI, whose 0 is not a point release, such as 6.1.0-27-arm64."""
+        is_abi = _DEBIAN_ABI.fullmatch(self.suffix) or _UBUNTU_ABI.fullmatch(self.suffix)
+        return not self.point and is_abi is not None
 
     @property
     def stand_in(self) -> str | None:
@@ -114,22 +161,34 @@ class KernelRelease:
         if self.series not in _NEWEST_POINTS:
             known = max(series for series in _NEWEST_POINTS if series < self.series)
             return f"its series is not known, and {_series_name(known)}, the series before it, stands for it"
+        name = self.series_name
+        if (why := self._why_no_candidate()) is not None:
+            return f"{why}, and {name}{f'.{self.point}' if self.point else ''} stands for it"
         # The backports of a vendor's tree are unknown at every point release.
         point = _NEWEST_POINTS[self.series]
-        if self.point is None or self.point <= point or self.build is Build.OTHER:
+        if self.point is None or self.point <= point or self.build in {Build.UBUNTU, Build.OTHER}:
             return None
-        name = self.series_name
         return f"it is newer than {name}.{point}, the newest point release of {name} that is known, which stands for it"
+
+    def _why_no_candidate(self) -> str | None:
+        """Return why a release candidate does not exist; None if it may, and for a release."""
+        number = self._candidate_number
+        if number is not None and number > _MOST_CANDIDATES:
+            return f"its number is above {_MOST_CANDIDATES}, the most release candidates that a series had"
+        return "the candidates of a stable release begin with -rc1" if self.is_stable_candidate and not number else None
 
     @property
     def backports_up_to(self) -> int | None:
-        """The point release whose backports it has, or None for the newest.
+        """The point release whose backports it has; None for the newest, and where the name does not tell.
 
-        It is 0 for a release candidate. Debian's older releases, such as 6.1.0-50-arm64, do not say theirs.
+        It is 0 for a release candidate.
         """
         if self.candidate is not None:
             return 0
-        return None if self.suffix.startswith("-") and self.build is Build.DEBIAN else self.point
+        if not self.names_abi:
+            return self.point
+        debian = _DEBIAN_ABI.fullmatch(self.suffix)
+        return None if debian is None else debian_point(self.series, debian["abi"])
 
 
 def _series_name(series: tuple[int, int]) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from sim.facts import Facts
+from sim.flag_notes import flag_notes
 from sim.hazards import refused_cpu, refused_needlessly
 from sim.kernel.printk import EventKind
-from sim.kernel_flags import Origin, flag_origins
-from sim.scenario import KvmInit, Relay, Scenario
+from sim.scenario import KvmInit, Relay
 from sim.topology import cpu_list
 from sim.units import counted
 from sim.vectors import VectorType, braces
@@ -115,28 +115,6 @@ def _memory_notes(facts: Facts) -> Iterator[str]:
         )
 
 
-def _flag_notes(scenario: Scenario) -> Iterator[str]:
-    release, series = scenario.release, scenario.release.series_name
-    origins = flag_origins(release, scenario.kernel_flags)
-
-    def listed(wanted: Origin) -> str:
-        names = [name for name, origin in origins.items() if origin is wanted]
-        return ", ".join(f"{name} {'on' if getattr(scenario.flags, name) else 'off'}" for name in names)
-
-    if release.stand_in is not None:
-        yield f"nothing is known of kernel {release} itself: {release.stand_in}"
-    if unknown := listed(Origin.UNKNOWN):
-        yield (
-            f"kernel {release} is a vendor's, whose backports are unknown: flags that stable releases of {series} "
-            f"changed are as when {series} began ({unknown})"
-        )
-    if unknown := listed(Origin.CANDIDATE):
-        yield (
-            f"kernel {release} is a release candidate, and which candidate of {series} had some changes first is "
-            f"unknown: their flags are as in {series} ({unknown})"
-        )
-
-
 def _setting_notes(facts: Facts) -> Iterator[str]:
     scenario = facts.scenario
     if scenario.kernel_flags:
@@ -152,6 +130,6 @@ def _setting_notes(facts: Facts) -> Iterator[str]:
         # A scenario that sets the flag has a reason of its own.
         why = "" if "sme" in scenario.kernel_flags else ": ARM64_SME depends on BROKEN there"
         yield f"kernel {scenario.kernel} is not configured with SME{why}"
-    yield from _flag_notes(scenario)
+    yield from flag_notes(scenario.release, scenario.kernel_flags)
     if scenario.allocation_fails_at is not None and facts.allocation_failed_at is None:
         yield "allocation_fails_at has no effect: pKVM allocates no buffers in this boot"

@@ -49,6 +49,7 @@ ROOT = Path(__file__).parents[1]
         ("6.1.135", OLD | {"nosve_hides_sme", "host_fpsimd_flushed"}),
         ("6.1", OLD | {"nosve_hides_sme", "host_fpsimd_flushed"}),
         ("6.1.0-50-arm64", OLD | {"nosve_hides_sme", "host_fpsimd_flushed", "hyp_panic_on_return"}),
+        ("6.1.0-27-arm64", OLD | {"nosve_hides_sme", "sme", "hyp_panic_on_return"}),
         ("6.1.176+deb12", OLD | {"nosve_hides_sme", "host_fpsimd_flushed", "hyp_panic_on_return"}),
         ("6.1.131-android14-11", OLD | {"nosve_hides_sme", "sme"}),
         ("6.3", OLD | {"nosve_hides_sme", "sme"}),
@@ -63,6 +64,7 @@ ROOT = Path(__file__).parents[1]
         ("6.11", BUG_OF_6_11),
         ("6.12-rc2", FIXED | {"sme"}),
         ("6.12-rc7", FIXED),
+        ("6.12.5-rc1", FIXED),
         ("6.12.20", FIXED),
         ("6.12.117+deb13-arm64", FIXED | {"host_fpsimd_flushed"}),
         ("6.12.58-android16-5", FIXED),
@@ -108,6 +110,8 @@ def test_a_release_has_its_flags_of_features(release: str, on: set[str]) -> None
         ("6.12-rc0", BUG_OF_6_11 | {"sme"}),
         ("6.12-rc1", BUG_OF_6_11 | {"sme"}),
         ("6.12-rc6", FIXED | {"sme"}),
+        ("6.12.0-rc1+", BUG_OF_6_11 | {"sme"}),
+        ("6.10.0-rc2-dirty", BEFORE_6_11 | BEFORE_BUG | {"sme"}),
         ("6.12~rc6+deb13-arm64", FIXED | {"sme"}),
         ("6.14-rc2", FIXED),
         ("6.14-rc3", FIXED | {"host_fpsimd_flushed"}),
@@ -137,7 +141,7 @@ def test_the_bug_of_pkvm_s_buffers_is_mended_in_the_second_candidate_of_6_12() -
         ("6.12-rc0", "zcr_el2_constrained", Origin.MAINLINE),
         ("6.11-rc0", "eperm_is_silent", Origin.CANDIDATE),
         # Commits after the candidate may include the fix.
-        ("6.12.0-rc1-00099-g1234567", "zcr_el2_constrained", Origin.CANDIDATE),
+        ("6.12.0-rc1-00099-g1234567", "zcr_el2_constrained", Origin.ON_CANDIDATE),
         ("6.12.0-rc2-00099-g1234567", "zcr_el2_constrained", Origin.MAINLINE),
     ],
 )
