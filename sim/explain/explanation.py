@@ -176,7 +176,7 @@ def _cores(boot: Iterable[NumberedLine]) -> dict[int, str]:
 
 def _kernel(line: ReleaseLine) -> tuple[tuple[int, int] | None, KernelRelease | None]:
     """Return the series of a log's kernel, and its release if the model knows it."""
-    text = release_text(line.release, line.debian)
+    text = release_text(line.release, line.point_release)
     if not text:
         return None, None
     try:

@@ -136,8 +136,8 @@ class KernelLog:
     """The number of boots in the text."""
     release: str
     """Empty where the log does not say."""
-    debian: str | None
-    """The version of Debian's package, without its revision, where the kernel is Debian's and says so."""
+    point_release: str | None
+    """The point release that the kernel is built from, where the kernel is Debian's or Ubuntu's and says so."""
     command_line: KernelCommandLine
     cpus: Mapping[int, CpuEvidence]
     """The CPUs that some line names, and the boot CPU."""

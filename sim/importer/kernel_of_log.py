@@ -12,6 +12,8 @@ from sim.kernel_flags import kernel_flags
 from sim.kernel_release import DEFAULT, OLDEST, kernel_release
 from sim.vectors import VectorType
 
+_DEBIAN = re.compile(r"(-[\d.a-z]+)?(-cloud|-rt)?-arm64(-16k)?")
+"""The end of the names of Debian's kernels that do not say that they are Debian's."""
 _NUMBERS = re.compile(r"(\d{1,3})\.(\d{1,3})(?:\.\d{1,4})?")
 
 
@@ -37,22 +39,27 @@ def modelled_kernel(log: KernelLog) -> ModelledKernel:
     if numbers is None:
         return ModelledKernel(DEFAULT, None, _flags_shown(log, DEFAULT))
     in_log = int(numbers[1]), int(numbers[2])
-    release = release_text(log.release, log.debian) if in_log >= OLDEST else ".".join(map(str, OLDEST))
+    release = release_text(log.release, log.point_release) if in_log >= OLDEST else ".".join(map(str, OLDEST))
     return ModelledKernel(release, in_log, _flags_shown(log, release))
 
 
-def release_text(in_log: str, debian: str | None) -> str:
+def release_text(in_log: str, point_release: str | None) -> str:
     """Return the release of a log's "Linux version" line as `sim.kernel_release` reads it; "" if it is none.
 
-    Debian's 6.1.0-27-arm64 names the ABI, not the point release; the package's version names it.
+    Args:
+        in_log: the release in the line, which may name an ABI and not the point release, such as 6.1.0-27-arm64.
+        point_release: the point release that the line names besides; None where it names none.
     """
     numbers = _NUMBERS.match(in_log)
     if numbers is None:
         return ""
-    if debian is not None and numbers[0].endswith(".0"):
-        return f"{debian}+deb"
     suffix = re.match(r"[-+~][\w.+~-]{1,60}", in_log[len(numbers[0]) :], re.ASCII)
-    return numbers[0] + (suffix[0] if suffix else "")
+    named, tail = numbers[0], suffix[0] if suffix else ""
+    if point_release is not None and point_release.startswith(f"{numbers[1]}.{numbers[2]}."):
+        if _DEBIAN.fullmatch(tail):
+            return f"{point_release}+deb"
+        named = point_release if named.endswith(".0") else named
+    return named + tail
 
 
 def _flags_shown(log: KernelLog, release: str) -> dict[str, bool]:

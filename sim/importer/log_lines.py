@@ -94,13 +94,24 @@ class BootLine(LogLine, frozen=True):
 class ReleaseLine(LogLine, frozen=True):
     """The kernel's release, such as 6.12.117+deb13-arm64.
 
-    Debian's 6.1.0-27-arm64 does not say which point release it is; the package's version at the end of the line does.
+    A name such as 6.1.0-27-arm64 or 6.8.0-45-generic is that of an ABI and does not tell the point release. The version
+    of Debian's package at the end of the line does, and what Ubuntu writes there: (Ubuntu 6.8.0-45.45-generic 6.8.12).
     """
 
-    pattern = r"Linux version (?P<release>\d\S*)(?:.* Debian (?P<debian>\d+\.\d+\.\d+)-)?"
+    pattern = (
+        r"Linux version (?P<release>\d\S*)"
+        r"(?:.* Debian (?:\d+:)?(?P<debian>\d+\.\d+\.\d+)-"
+        r"|.*\(Ubuntu [\d.]+-[\w.~+]+-[a-z]\S* (?P<ubuntu>\d+\.\d+\.\d+)\))?"
+    )
     is_of_any_kernel = True
     release: str
     debian: str | None = None
+    ubuntu: str | None = None
+
+    @property
+    def point_release(self) -> str | None:
+        """The point release that the kernel is built from, where its maker says so."""
+        return self.debian or self.ubuntu
 
 
 class CommandLineLine(LogLine, frozen=True):

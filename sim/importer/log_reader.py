@@ -105,7 +105,7 @@ class _Reader:
         self._oddities: list[str] = []
         self._cpus: dict[int, CpuEvidence] = {}
         self._release = ""
-        self._debian: str | None = None
+        self._point_release: str | None = None
         self._command_line: list[str] = []
         self._possible: int | None = None
         self._brought_up: int | None = None
@@ -154,7 +154,7 @@ class _Reader:
 
     @_read.register
     def _release_line(self, line: ReleaseLine) -> None:
-        self._release, self._debian = line.release, line.debian
+        self._release, self._point_release = line.release, line.point_release
 
     @_read.register
     def _command_line_part(self, line: CommandLineLine) -> None:
@@ -323,7 +323,7 @@ class _Reader:
         return KernelLog(
             boots=boots,
             release=self._release,
-            debian=self._debian,
+            point_release=self._point_release,
             command_line=parse_command_line(" ".join(self._command_line)),
             cpus=self._cpus,
             possible=possible,

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from sim.errors import printable
 from sim.files.scenario_text import scenario_text
+from sim.flag_notes import as_sentence, name_notes
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.device_tree import DeviceTree
 from sim.importer.hotplug_history import HotplugResult
@@ -123,6 +124,8 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield f"Linux {older} is older than the model, whose {kernel.release} stands for it: its lines are not judged."
     elif (stand_in := kernel_release(kernel.release).stand_in) is not None:
         yield f"Nothing is known of Linux {kernel.release} itself: {stand_in}."
+    else:
+        yield from map(as_sentence, name_notes(kernel_release(kernel.release), kernel.flags))
     for name, value in kernel.flags.items():
         yield f"The kernel's flag {name} is {'on' if value else 'off'}, because the log shows it."
 

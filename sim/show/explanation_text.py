@@ -11,6 +11,7 @@ from sim.explain.explanation_rows import in_this_kernel
 from sim.explain.finding_collection import LogFinding
 from sim.explain.log_entries import Severity, harmless_text
 from sim.explain.reproduction import Reproduction
+from sim.flag_notes import as_sentence, name_notes
 from sim.importer.log_text import NumberedLine
 from sim.show.console import heading, line
 from sim.units import counted
@@ -75,6 +76,8 @@ def _remarks(explanation: Explanation) -> list[str]:
         remarks.append(
             f"Nothing is known of kernel {printable(str(explanation.kernel))} itself: {explanation.kernel.stand_in}."
         )
+    if explanation.kernel is not None:
+        remarks += map(as_sentence, name_notes(explanation.kernel))
     if explanation.is_older:
         remarks.append(
             "This kernel is older than 6.1, where the model begins: its lines are explained by what 6.1 does."

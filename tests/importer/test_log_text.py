@@ -58,6 +58,25 @@ MIDR = Hex(0x411FD403)
 LINES: list[tuple[str, LogLine]] = [
     ("Booting Linux on physical CPU 0x0000000a00 [0x411fd403]", BootLine(Hex(0xA00), MIDR)),
     ("Linux version 6.12.1-arm64 (gcc)", ReleaseLine("6.12.1-arm64")),
+    (
+        "Linux version 6.1.0-27-arm64 (b@h) (gcc-12 (Debian 12.2.0-14) 12.2.0) #1 SMP Debian 6.1.115-1 (2024-11-01)",
+        ReleaseLine("6.1.0-27-arm64", debian="6.1.115"),
+    ),
+    (
+        "Linux version 6.1.0-rpi7-rpi-v8 (gcc) #1 SMP PREEMPT Debian 1:6.1.63-1+rpt1 (2023-11-24)",
+        ReleaseLine("6.1.0-rpi7-rpi-v8", debian="6.1.63"),
+    ),
+    (
+        (
+            "Linux version 6.8.0-45-generic (b@h) (gcc-13 (Ubuntu 13.2.0-23ubuntu4) 13.2.0, GNU ld (GNU Binutils for "
+            "Ubuntu) 2.42) #45-Ubuntu SMP PREEMPT_DYNAMIC Fri Aug 30 2024 (Ubuntu 6.8.0-45.45-generic 6.8.12)"
+        ),
+        ReleaseLine("6.8.0-45-generic", ubuntu="6.8.12"),
+    ),
+    (
+        "Linux version 6.8.0-45-generic (b@h) (gcc-13 (Ubuntu 13.2.0-23ubuntu4) 13.2.0) #45-Ubuntu SMP",
+        ReleaseLine("6.8.0-45-generic"),
+    ),
     ("Kernel command line: 0x10 maxcpus=2", CommandLineLine("0x10 maxcpus=2")),
     ("SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=6, Nodes=1", PossibleLine(6)),
     ("rcu: \tRCU restricting CPUs from NR_CPUS=512 to nr_cpu_ids=6.", PossibleLine(6)),
