@@ -470,6 +470,31 @@ CPU_ON_UNSUPPORTED = LogEntry(
     "docs/scenario-files.md#faults",
     "drivers/firmware/psci/psci.c (psci_to_linux_errno)",
 )
+CALL_UNSUPPORTED = LogEntry(
+    "CPU_ON answered with NOT_SUPPORTED",
+    _FAILURE,
+    (
+        "CPU1: Booted secondary processor 0x0000000100 [0x410fd0f0]",
+        "psci: failed to boot CPU2 (-95)",
+        "CPU2: failed to boot: -95",
+    ),
+    "not started: firmware answered this call of CPU_ON with NOT_SUPPORTED, although CPU_ON started a CPU",
+    "EOPNOTSUPP (-95) is what Linux makes of PSCI's answer NOT_SUPPORTED. In the log a CPU came online, or went down "
+    "after it had: firmware has CPU_ON, and the answer was for this call only. PSCI does not list it among the answers "
+    "of CPU_ON.",
+    "the system runs without the CPU; it may come at a later attempt",
+    (
+        firmware("it gives this answer for an error of its own, such as for a CPU or a state that it does not know"),
+        vmm("the hypervisor gives this answer for some of its virtual CPUs, or at some times"),
+    ),
+    (
+        "whether the CPU comes at a second attempt, and whether it came before",
+        "whether other CPUs come back when they are taken down and brought up by hand",
+        "firmware's own console at the time of the call",
+    ),
+    "docs/scenario-files.md#faults",
+    "drivers/firmware/psci/psci.c (psci_to_linux_errno); that firmware has CPU_ON is concluded from other lines",
+)
 CPU_WITHOUT_METHOD = LogEntry(
     "CPU that the kernel has no way to start",
     _FAILURE,
@@ -726,9 +751,19 @@ LATE_ONLINE = LogEntry(
     _NORMAL,
     ("CPU1: Booted secondary processor 0x0000000100 [0x410fd0f0]",),
     "came online late, and passed the kernel's checks",
-    "User space, or a resume, brought the CPU up after the kernel's capabilities were final.",
+    "User space brought the CPU up for the first time after the kernel's capabilities were final.",
     "",
     source="kernel/smp.c (secondary_start_kernel)",
+)
+BACK_ONLINE = LogEntry(
+    "CPU came back online",
+    _NORMAL,
+    ("psci: CPU1 killed (polled 0 ms)", "CPU1: Booted secondary processor 0x0000000100 [0x410fd0f0]"),
+    "came back online, and passed the kernel's checks",
+    "The CPU was online before, and went down. User space, a resume or the kernel's test of PSCI brought it up again. "
+    "The kernel checks it as it checks a late CPU.",
+    "",
+    source="kernel/smp.c (secondary_start_kernel), kernel/cpufeature.c (check_local_cpu_capabilities)",
 )
 CAME_ONLINE = LogEntry(
     "CPU came online",
@@ -868,7 +903,8 @@ SUSPENDED = LogEntry(
     _NORMAL,
     ("Disabling non-boot CPUs ...", "Enabling non-boot CPUs ...", "CPU1 is up", "PM: suspend exit"),
     "the system suspended or resumed, and its CPUs went down or came back",
-    "Suspend takes all CPUs but one down, and resume brings them up again as late CPUs.",
+    "Suspend takes all CPUs but one down, and resume brings them up again. The kernel checks them as it checks late "
+    "CPUs.",
     "",
     more="docs/scenario-files.md#suspend-and-resume",
     source="kernel/cpu.c of the whole kernel",
@@ -899,6 +935,7 @@ CPU_ENTRIES = (
     CPU_ON_STILL_ON,
     CPU_ON_BY_RELAY,
     CPU_ON_UNSUPPORTED,
+    CALL_UNSUPPORTED,
     CPU_WITHOUT_METHOD,
     CPU_NOT_STARTED,
     PSCI_CONFLICT,
@@ -922,6 +959,7 @@ CPU_ENTRIES = (
     EARLY_ONLINE,
     CAME_ONLINE,
     LATE_ONLINE,
+    BACK_ONLINE,
     WENT_OFFLINE,
     BROUGHT_UP,
     PSCI_VERSION,

@@ -61,6 +61,8 @@ class CpuIncident:
     lines: list[NumberedLine] = field(default_factory=list)
     came_later: NumberedLine | None = None
     """The line that tells that the CPU came online at a later attempt."""
+    cpu_on_works: bool = False
+    """True if the log shows that some CPU was started, before or after."""
     stayed_on: bool = False
     """True if firmware did not say that the CPU was off when it went down before."""
 
@@ -100,15 +102,20 @@ class CpuIncidents:
         self._online: set[int] = set()
         self._came: set[int] = set()
         """The CPUs that were online at some time."""
+        self._is_started = False
+        """True if some CPU was started by another, as every CPU is but the boot CPU."""
         self.not_off: list[NotOff] = []
         """The CPUs that may not be off, and that no incident followed."""
         self._is_resuming = False
         """True while a resume brings CPUs up, which were all online before."""
+        self._is_complete = False
+        """True if the log has every CPU that came online, from the boot CPU on."""
         self._at_kvm_init: set[int] | None = None
         """The CPUs that were online when pKVM was initialised; None where it was not."""
 
     def boot_cpu(self) -> None:
         """Count the boot CPU, where the log shows that it boots."""
+        self._is_complete = True
         self._online.add(0)
         self._came.add(0)
 
@@ -118,6 +125,7 @@ class CpuIncidents:
 
     def online(self, found: NumberedLine, cpu: int) -> None:
         """Take note of a CPU that came online."""
+        self._is_started = True
         if (incident := self._open.pop(cpu, None)) is not None:
             incident.came_later = found
         for not_off in self.not_off:
@@ -148,11 +156,17 @@ class CpuIncidents:
         return True
 
     def was_online(self, cpu: int) -> bool:
-        """Return True if a CPU was online at some time."""
-        return cpu in self._came
+        """Return True if a CPU was online at some time, as every CPU was that a resume brings up."""
+        return cpu in self._came or (self._is_resuming and not self._is_complete)
+
+    def finish(self) -> list[CpuIncident]:
+        """Return the incidents, once all lines were read."""
+        for incident in self.all:
+            incident.cpu_on_works = self._is_started
+        return self.all
 
     def suspend(self, *, is_resume: bool) -> None:
-        """Take note that all CPUs but one go down, or that they are brought up again."""
+        """Take note that a resume brings CPUs up again, or that it has not begun, or is over."""
         self._is_resuming = is_resume
 
     def _not_back(self, found: NumberedLine, cpu: int) -> bool:
@@ -179,6 +193,7 @@ class CpuIncidents:
 
     def offline(self, cpu: int) -> None:
         """Take note of a CPU that went down."""
+        self._is_started |= cpu != 0
         self._online.discard(cpu)
         self._came.add(cpu)
 
@@ -190,7 +205,7 @@ class CpuIncidents:
         before = self._open.get(cpu)
         incident = CpuIncident(
             cpu,
-            was_online=cpu in self._came or self._is_resuming,
+            was_online=self.was_online(cpu),
             was_lost=before is not None and (before.was_lost or before.error is None),
             is_under_pkvm=self._at_kvm_init is not None and cpu not in self._at_kvm_init,
         )

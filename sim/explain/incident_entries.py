@@ -119,6 +119,8 @@ def _decided_by(line: LogLine) -> LogEntry:
 
 def _not_started(incident: CpuIncident, error: int) -> tuple[LogEntry, tuple[str, ...]]:
     """Return the entry of a CPU whose CPU_ON was answered with an error, and what is inferred."""
+    if error == _EOPNOTSUPP and incident.cpu_on_works:
+        return cpu_entries.CALL_UNSUPPORTED, ()
     if error != _EINVAL:
         return _OF_ERROR.get(error, (cpu_entries.CPU_NOT_STARTED, ()))
     if incident.is_under_pkvm:

@@ -109,11 +109,13 @@ class _Reader:
 
     @_read.register
     def _booted(self, line: kinds.BootedLine | explained.OldBootedLine, found: NumberedLine) -> None:
-        has_gone = self._incidents.was_online(line.cpu)
+        is_return = self._incidents.was_online(line.cpu)
         self._incidents.online(found, line.cpu)
         # An excerpt shows it where it has an end of the early bring-up, or the CPU itself at an earlier time.
         begins_early = self._is_complete or bool(self._bring_up_end) or self._saw_bring_up
-        if self._phase is not Phase.EARLY or has_gone:
+        if is_return:
+            entry = cpu_entries.BACK_ONLINE
+        elif self._phase is not Phase.EARLY:
             entry = cpu_entries.LATE_ONLINE
         else:
             entry = cpu_entries.EARLY_ONLINE if begins_early else cpu_entries.CAME_ONLINE
@@ -124,8 +126,9 @@ class _Reader:
         self._saw_bring_up = True
 
     @_read.register
-    def _suspend(self, line: suspend_lines.SuspendLine, found: NumberedLine) -> None:
-        self._incidents.suspend(is_resume=line.is_resume)
+    def _suspend(self, line: suspend_lines.SuspendLine | suspend_lines.SuspendEndLine, found: NumberedLine) -> None:
+        is_resume = isinstance(line, suspend_lines.SuspendLine) and line.is_resume
+        self._incidents.suspend(is_resume=is_resume)
         self._found.add(cpu_entries.SUSPENDED, [found])
 
     @_read.register
@@ -243,7 +246,7 @@ class _Reader:
 
     def finish(self) -> list[LogFinding]:
         """Return the findings, with those that follow from several lines or from missing lines."""
-        for incident in self._incidents.all:
+        for incident in self._incidents.finish():
             entry, words, inferred = entry_of_incident(incident, self._tables)
             if entry is cpu_entries.CPU_LOST and self._levels_differ():
                 inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)
@@ -251,7 +254,8 @@ class _Reader:
             if incident.was_online and entry not in _SAY_IT_WAS_ONLINE:
                 further = "; it was online before, went down, and did not come back"
             if incident.came_later is not None:
-                lines, further = [*lines, incident.came_later], "; came online at a later attempt"
+                came = "came back" if incident.was_online else "came online"
+                lines, further = [*lines, incident.came_later], f"; {came} at a later attempt"
             self._found.add(entry, lines, words, cpu=incident.cpu, inferred=inferred, further=further)
         for not_off in self._incidents.not_off:
             further = "; came back later" if not_off.came_back else ""

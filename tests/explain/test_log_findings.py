@@ -162,7 +162,73 @@ def test_a_log_without_its_beginning_tells_them_apart_if_it_has_the_bring_up() -
     begun = explained("smp: Bringing up secondary CPUs ...", booted.format(1), head=[])
     assert of_entry(begun, cpu_entries.EARLY_ONLINE).cpus == (1,)
     back = explained("psci: CPU1 killed (polled 0 ms)", booted.format(1), head=[])
-    assert of_entry(back, cpu_entries.LATE_ONLINE).cpus == (1,)
+    assert of_entry(back, cpu_entries.BACK_ONLINE).cpus == (1,)
+
+
+BOOTED = "CPU{0}: Booted secondary processor 0x000000000{0} [0x411fd403]"
+
+
+@pytest.mark.parametrize("kernel", [HEAD, []])
+def test_a_cpu_that_was_online_before_comes_back(kernel: list[str]) -> None:
+    lines = [
+        BOOTED.format(1),
+        *FINAL,
+        BOOTED.format(2),
+        "psci: CPU1 killed (polled 0 ms)",
+        f"[ 9.0] {BOOTED.format(1)}",
+    ]
+    explanation = explained(*lines, head=kernel)
+    assert of_entry(explanation, cpu_entries.EARLY_ONLINE).cpus == (1,)
+    assert of_entry(explanation, cpu_entries.LATE_ONLINE).cpus == (2,)
+    back = of_entry(explanation, cpu_entries.BACK_ONLINE)
+    assert (back.cpus, back.happened) == ((1,), "came back online, and passed the kernel's checks")
+
+
+def test_a_late_cpu_comes_back_as_well() -> None:
+    lines = [BOOTED.format(2), "psci: CPU2 killed (polled 0 ms)", f"[ 9.0] {BOOTED.format(2)}"]
+    explanation = explained(*FINAL, *lines)
+    assert of_entry(explanation, cpu_entries.LATE_ONLINE).cpus == (2,)
+    assert of_entry(explanation, cpu_entries.BACK_ONLINE).cpus == (2,)
+
+
+def test_every_cpu_that_a_resume_brings_up_was_online_before() -> None:
+    resume = ["Enabling non-boot CPUs ...", BOOTED.format(1), "CPU1 is up", "PM: suspend exit"]
+    cut = explained(*FINAL[1:], *resume, BOOTED.format(2), head=[])
+    assert of_entry(cut, cpu_entries.BACK_ONLINE).cpus == (1,)
+    assert of_entry(cut, cpu_entries.LATE_ONLINE).cpus == (2,)
+    # A complete log has the first arrival of every CPU.
+    whole = explained(BOOTED.format(1), *FINAL, resume[0], f"[ 9.0] {BOOTED.format(1)}", BOOTED.format(2))
+    assert of_entry(whole, cpu_entries.BACK_ONLINE).cpus == (1,)
+    assert of_entry(whole, cpu_entries.LATE_ONLINE).cpus == (2,)
+
+
+def test_a_cpu_that_failed_to_come_back_at_first_came_back_later() -> None:
+    lines = ["psci: CPU1 killed (polled 0 ms)", "CPU1: failed to boot: -1", f"[ 9.0] {BOOTED.format(1)}"]
+    finding = of_entry(explained(BOOTED.format(1), *FINAL, *lines), cpu_entries.CPU_ON_DENIED)
+    assert finding.happened.endswith("; came back at a later attempt")
+
+
+UNSUPPORTED = ["psci: failed to boot CPU2 (-95)", "CPU2: failed to boot: -95"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "entry"),
+    [
+        ([*UNSUPPORTED, *FINAL], cpu_entries.CPU_ON_UNSUPPORTED),
+        ([BOOTED.format(1), *UNSUPPORTED, *FINAL], cpu_entries.CALL_UNSUPPORTED),
+        ([*UNSUPPORTED, BOOTED.format(3), *FINAL], cpu_entries.CALL_UNSUPPORTED),
+        ([*UNSUPPORTED, *FINAL, BOOTED.format(2)], cpu_entries.CALL_UNSUPPORTED),
+        (
+            [BOOTED.format(2), *FINAL, "psci: CPU2 killed (polled 0 ms)", *UNSUPPORTED],
+            cpu_entries.CALL_UNSUPPORTED,
+        ),
+        ([*FINAL, "psci: CPU2 killed (polled 0 ms)", *UNSUPPORTED], cpu_entries.CALL_UNSUPPORTED),
+    ],
+)
+def test_firmware_has_cpu_on_where_it_started_a_cpu(lines: list[str], entry: LogEntry) -> None:
+    found = explained(*lines)
+    assert of_entry(found, entry).cpus == (2,)
+    assert {cpu_entries.CPU_ON_UNSUPPORTED.name, cpu_entries.CALL_UNSUPPORTED.name} & set(names(found)) == {entry.name}
 
 
 @pytest.mark.parametrize(
