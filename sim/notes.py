@@ -11,6 +11,8 @@ from sim.topology import cpu_list
 from sim.units import counted
 from sim.vectors import VectorType, braces
 
+_FAILED, _GIVEN_UP = "firmware had failed to start it", "the kernel had given it up"
+
 
 def notes_of(facts: Facts) -> list[str]:
     """Return the notes of a boot; each is there once."""
@@ -43,15 +45,21 @@ def _return_notes(facts: Facts) -> Iterator[str]:
     failed = {lost.cpu: lost.event for lost in reversed(facts.lost)}  # the first of each CPU
     given_up = {event.cpu: place for place, event in enumerate(facts.events) if event.kind is EventKind.GAVE_UP}
     for number in sorted(facts.booted_events):
-        if _came_after(facts, number, failed.get(number)):
-            yield f"{facts.label(number)} came online after firmware had failed to start it"
-        elif _came_after(facts, number, given_up.get(number)):
-            yield f"{facts.label(number)} came online after the kernel had given it up"
+        for place, what in ((failed.get(number), _FAILED), (given_up.get(number), _GIVEN_UP)):
+            if place is not None and _came_after(facts, number, place):
+                came = "came back online" if _went_before(facts, number, place) else "came online"
+                yield f"{facts.label(number)} {came} after {what}"
+                break
 
 
-def _came_after(facts: Facts, number: int, place: int | None) -> bool:
-    """Return True if a CPU came online, with its own hardware, after an event, if there was one."""
-    return place is not None and facts.booted_events[number] > place and facts.hw_cpu(number) == number
+def _came_after(facts: Facts, number: int, place: int) -> bool:
+    """Return True if a CPU came online, with its own hardware, after an event."""
+    return facts.booted_events[number] > place and facts.hw_cpu(number) == number
+
+
+def _went_before(facts: Facts, number: int, place: int) -> bool:
+    """Return True if a CPU had been online before an event, and had gone down."""
+    return any(event.kind is EventKind.OFFLINE and event.cpu == number for event in facts.events[:place])
 
 
 def _suspend_notes(facts: Facts) -> Iterator[str]:

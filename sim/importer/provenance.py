@@ -171,8 +171,8 @@ def _of_registers(imported: Imported, log: KernelLog) -> Iterator[str]:
     for one in found:
         register = f"{one.register.register} differs from the boot CPU's"
         for field in one.register.fields:
-            words = field.words
-            yield f"cpu{cpu_list(one.cpus)}{' (late)' if one.is_late else ''}: {register}: {words}."
+            when = " (back online)" if one.is_return else " (late)" if one.is_late else ""
+            yield f"cpu{cpu_list(one.cpus)}{when}: {register}: {field.words}."
     for sentence in dict.fromkeys(sentence for one in found for sentence in one.register.inferred):
         yield f"Inferred: {sentence}."
     if not imported.cores.are_known and any(not one.is_simulated for one in found):

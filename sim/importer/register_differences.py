@@ -21,6 +21,8 @@ class DifferingCpus:
     register: RegisterDifference
     is_late: bool
     """True if they came after the kernel's capabilities were final."""
+    is_return: bool
+    """True if they had come before, and came back after the kernel's capabilities were final."""
 
     @property
     def is_simulated(self) -> bool:
@@ -34,9 +36,11 @@ def register_differences(log: KernelLog) -> list[DifferingCpus]:
     kernel = modelled_kernel(log)
     tables = kernel_tables(kernel_release(kernel.release).series)
     is_own = kernel.in_log is not None and not kernel.stands_for_older
-    alike: dict[tuple[str, int, int, bool], set[int]] = {}
+    came_early = log.came_early | {0}
+    alike: dict[tuple[str, int, int, bool, bool], set[int]] = {}
     for one in log.variations:
-        key = (register_name(one.register, tables), one.boot_value, one.value, one.is_late)
+        is_return = one.is_late and one.cpu in came_early
+        key = (register_name(one.register, tables), one.boot_value, one.value, one.is_late, is_return)
         alike.setdefault(key, set()).add(one.cpu)
     return [
         DifferingCpus(
@@ -52,6 +56,7 @@ def register_differences(log: KernelLog) -> list[DifferingCpus]:
                 series=kernel.in_log,
             ),
             is_late,
+            is_return,
         )
-        for (name, boot_value, value, is_late), cpus in alike.items()
+        for (name, boot_value, value, is_late, is_return), cpus in alike.items()
     ]

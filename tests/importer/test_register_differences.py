@@ -44,6 +44,21 @@ def test_a_late_cpu_is_told_apart_from_early_cpus() -> None:
     ]
 
 
+def test_a_cpu_that_came_back_is_not_a_late_cpu(tmp_path: Path) -> None:
+    check = CHECK.format("ID_AA64MMFR1_EL1", 0, 1, 1 << 24)
+    down = "Run /init as init process\n[ 8.0] psci: CPU1 killed (polled 0 ms)\n"
+    log = (
+        HEAD.format(cpus=2)
+        + check
+        + BOOTED.format(1)
+        + down
+        + f"[ 9.0] {check}"
+        + BOOTED.format(1).replace("0.1", "9.1")
+    )
+    told = [one for one in remarks(imported_log(log, tmp_path)) if "ID_AA64MMFR1_EL1 differs" in one]
+    assert [one.partition(":")[0] for one in told] == ["cpu1", "cpu1 (back online)"]
+
+
 def test_older_kernels_name_registers_in_another_way() -> None:
     line = "SANITY CHECK: Unexpected variation in cntfrq. Boot CPU: 0x18cba80, CPU1: 0x0\n"
     assert registers(line) == ["(1,) CNTFRQ_EL0 ['ClockFreq'] False"]

@@ -328,6 +328,13 @@ def test_a_cpu_that_firmware_denies_at_first_may_come_later() -> None:
     assert outcome.notes == ["cpu1 came online after firmware had failed to start it"]
 
 
+def test_a_cpu_that_was_online_before_comes_back() -> None:
+    faults = (Fault("cpu1", answer="DENIED", first=2, last=2),)
+    outcome = booted(V1, V1, kernel="6.11", faults=faults, actions=(off(1), on(1), on(1)))
+    assert results(outcome) == [("offline", None), ("failed", "EPERM"), ("online", None)]
+    assert outcome.notes == ["cpu1 came back online after firmware had failed to start it"]
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "state"),
     [
