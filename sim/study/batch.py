@@ -36,7 +36,7 @@ class Batch(Systems[Column]):
     """
 
     def __init__(self, model: SpaceModel, columns: Sequence[Sets], rows: int) -> None:
-        super().__init__(model, [Column(one) for one in columns], constant)
+        super().__init__(model, [Column(one.astype(np.uint16, copy=False)) for one in columns], constant)
         self.rows = rows
 
 
@@ -44,7 +44,7 @@ class Batch(Systems[Column]):
 class Verdict:
     """The outcome of each system of a batch under one setting: late CPUs, and hazards by kind, counted."""
 
-    allocation_vqs: Sets
+    allocation_vqs: NDArray[np.uint16]
     """The length that pKVM's buffers are for, as a set of one; empty where there are no buffers."""
     late_accepted: Counts
     late_refused: Counts

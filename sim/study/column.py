@@ -4,14 +4,27 @@ numpy's own arrays have these operators too, but their types do not say that ``u
 subtraction wrap modulo 2^16, as the rules need: -1 is every bit.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Sets = NDArray[np.uint16]
-"""A set of lengths for each row, encoded as in `sim.vectors`; or one set for all rows."""
+Sets = NDArray[np.uint8 | np.uint16]
+"""A set of lengths for each row, encoded as in `sim.vectors`, in the narrowest type; or one set for all rows."""
+
+
+def narrow_sets(sets: Sequence[int]) -> Sets:
+    """Return an array of sets in the narrowest type that holds all of them: 8 bits for lengths up to 1024 bits.
+
+    Columns are read from memory no faster than they are computed with, so half the bytes take nearly half the time.
+
+    >>> narrow_sets([0b1, 0b10001011]).dtype, narrow_sets([1 << 15]).dtype
+    (dtype('uint8'), dtype('uint16'))
+    """
+    is_narrow = max(sets) <= np.iinfo(np.uint8).max
+    return np.array(sets, np.uint8) if is_narrow else np.array(sets, np.uint16)
 
 
 @final
@@ -20,7 +33,7 @@ class Column:
 
     __slots__ = ("array",)
 
-    def __init__(self, array: Sets) -> None:
+    def __init__(self, array: NDArray[np.uint16]) -> None:
         self.array = array
 
     def __and__(self, other: "Column | int", /) -> "Column":

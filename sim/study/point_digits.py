@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.study.column import Sets
+from sim.study.column import Sets, narrow_sets
 from sim.study.system_space import Group
 
 Weights = NDArray[np.uint64]
@@ -51,7 +51,7 @@ class GroupDigit:
 
     def __init__(self, place: int, group: Group) -> None:
         self.size, self.places, self.weighs = len(group.sets), [place], max(group.weights) > 1
-        self._sets, self._weights = np.array(group.sets, np.uint16), np.array(group.weights, np.uint64)
+        self._sets, self._weights = narrow_sets(group.sets), np.array(group.weights, np.uint64)
 
     def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
         """Return the column of the candidates from `start` to before `stop`, and their weights."""
@@ -107,7 +107,7 @@ class ClassDigit:
             rest -= self._starts[m - 1][combined]
             candidates.append(combined - (m - 1))
         candidates.reverse()
-        sets = np.array(self._group.sets, np.uint16)
+        sets = narrow_sets(self._group.sets)
         return [sets[one] for one in candidates], self._times(candidates)
 
     def _times(self, candidates: list[NDArray[np.int64]]) -> Weights:

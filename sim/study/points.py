@@ -17,11 +17,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from sim.errors import InputError
-from sim.study.column import Sets
+from sim.study.column import Sets, narrow_sets
 from sim.study.point_digits import MOST_SYSTEMS, ClassDigit, Digit, GroupDigit, Weights
 from sim.study.system_space import Group, Space
 
-BLOCK_ROWS = 1 << 15
+BLOCK_ROWS = 1 << 16
 """The largest number of rows in a block: its columns then stay in a core's cache."""
 MOST_POINTS = 10**12
 """The largest number of points of a walk or a sample."""
@@ -243,4 +243,4 @@ class Sample:
         """Draw a set for each row: a whole number below Σ w falls into the interval of a candidate with width w."""
         up_to = np.cumsum(np.array(group.weights, np.int64))
         drawn = np.searchsorted(up_to, stream.integers(up_to[-1], size=BLOCK_ROWS), side="right")
-        return np.array(group.sets, np.uint16)[drawn]
+        return narrow_sets(group.sets)[drawn]
