@@ -40,7 +40,7 @@ class FieldDifference:
     users: tuple[str, ...]
     """The hwcaps and capabilities that look at the field."""
     lost: tuple[str, ...]
-    """The things that the boot CPU has and the system does not: some of the users, or the kernel's own use."""
+    """Those of them that the boot CPU has and the system does not, and what the kernel's own code loses."""
     boot_decides: tuple[str, ...]
     """The capabilities on which the boot CPU decides for all, and of which the two CPUs differ."""
     effect: FieldEffect | None
