@@ -35,6 +35,10 @@ class IdField:
         return (register_value & ~self.mask) | (field_value << self.shift & self.mask)
 
 
+TDS = IdField("ICH_VTR_EL2", "TDS", shift=19, width=1)
+"""The field that tells if writes to ICV_DIR_EL1 can be trapped by themselves; the GIC's part of the core has it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Core:
     """A core model: MIDR_EL1, ID registers with everything that the core can have, and where they were read."""

@@ -556,9 +556,14 @@ class Scenario:
         return flag is None or bool(getattr(self.flags, flag))
 
     @property
+    def has_kvm(self) -> bool:
+        """True if the kernel is built with KVM."""
+        return self.kernel_config.get("CONFIG_KVM", True)
+
+    @property
     def has_pkvm(self) -> bool:
         """True if KVM comes up in protected mode, as pKVM."""
-        return self.el(0) == EL2 and self.kvm_mode is KvmMode.PROTECTED
+        return self.has_kvm and self.el(0) == EL2 and self.kvm_mode is KvmMode.PROTECTED
 
     @cached_property
     def has_all_features(self) -> bool:

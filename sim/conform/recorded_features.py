@@ -16,8 +16,7 @@ from sim.conform.run_records import release_name
 from sim.errnos import Errno
 from sim.errors import InputError
 from sim.facts import ActionOutcome, ActionResult, Facts
-from sim.id_registers import Core
-from sim.kernel.features.id_fields import TDS
+from sim.id_registers import TDS, Core
 from sim.kernel.printk import EventKind
 from sim.outcome import Outcome
 from sim.scenario import EL1, EL2, KvmMode, Scenario
@@ -90,7 +89,9 @@ def _features(one: RecordedCore, registers: Mapping[str, str]) -> Features:
         for vector_type, traits in VECTOR_TYPES.items()
         if traits.id_field.of(values.get(traits.id_field.register, 0))
     }
-    core = Core(one.core, values.get("MIDR_EL1", 0), MappingProxyType(values), "a recorded boot", has_all_features=True)
+    stated, midr = MappingProxyType(values), values.get("MIDR_EL1", 0)
+    # The emulator was given every value, even such as no hardware has.
+    core = Core(one.core, midr, stated, "a recorded boot", has_all_features=True, changes=stated)
     return Features(vqs, core)
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from sim.cores.core_table import core_table
 from sim.errors import InputError
-from sim.id_registers import Core, IdField
+from sim.id_registers import TDS, Core, IdField
 
 _STEPPING = 0x00F0_000F
 """The bits of MIDR_EL1 that tell steppings of one core apart."""
@@ -21,6 +21,7 @@ _GIC_FIELDS = {
     "ID_PFR1_EL1": IdField("ID_PFR1_EL1", "GIC", shift=28),
 }
 """The fields that tell whether the GIC has system registers: they are the machine's, and not the core's."""
+_ATOMIC = IdField("ID_AA64ISAR0_EL1", "ATOMIC", shift=20)
 _SOURCES = {
     "dump": "a dump on silicon",
     "sanity": "a SANITY CHECK line on silicon",
@@ -134,10 +135,11 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
     values = core_values(name, midr)
     is_complete = any(entry.complete for entry in _entries() if entry.core == name and entry.registers)
     sources = sorted({one.source for one in values.values()})
+    registers = {register: _with_gic(register, one.value, gic) for register, one in values.items()}
     return Core(
         name,
         midr,
-        MappingProxyType({register: _with_gic(register, one.value, gic) for register, one in values.items()}),
+        MappingProxyType(registers | _virtual_gic(registers, gic)),
         "; ".join(sources) or "no register is known to have been published",
         has_all_features=True,
         is_complete=is_complete,
@@ -149,3 +151,13 @@ def _with_gic(register: str, value: int, gic: int) -> int:
     """Return a register's value with the field of the GIC's system registers as the machine has it."""
     field = _GIC_FIELDS.get(register)
     return value if field is None else field.put(value, gic >= GICV3)
+
+
+def _virtual_gic(registers: Mapping[str, int], gic: int) -> dict[str, int]:
+    """Return ICH_VTR_EL2 as far as the kernel asks for it, which no source has the value of.
+
+    The Technical Reference Manual of Cortex-A76 describes TDS, and a public log of 7.x on Cortex-A53 shows no
+    capability that depends on it. That the cores with atomic instructions (Armv8.1) have it, and no others, is assumed.
+    """
+    has_trap = gic >= GICV3 and bool(_ATOMIC.of(registers.get(_ATOMIC.register, 0)))
+    return {TDS.register: TDS.put(0, 1)} if has_trap else {}

@@ -5,7 +5,7 @@ from functools import cache
 
 from sim.cpufeature_tables import kernel_tables, unlisted_fields
 from sim.errors import InputError
-from sim.id_registers import IdField
+from sim.id_registers import TDS, IdField
 
 _NEWEST = (99, 0)
 _ALIASES = {"AArch32_EL0": "ID_AA64PFR0_EL1.EL0", "AArch32_EL1": "ID_AA64PFR0_EL1.EL1"}
@@ -22,6 +22,7 @@ def _fields() -> dict[str, IdField]:
             continue
         for one in (*unlisted_fields(name), *register.fields):
             found[f"{name}.{one.name}"] = IdField(name, one.name, one.shift, one.width, one.signed)
+    found["ICH_VTR_EL2.TDS"] = TDS
     return found
 
 

@@ -19,7 +19,7 @@ from sim.vectors import VectorType, braces, vqs_from_bits
 _WITHOUT_AARCH32 = 1
 """The value of EL0 where only 64-bit programs run."""
 _NEWEST = (99, 0)
-_BESIDE_TABLES = ("REVIDR_EL1", "CLIDR_EL1", "MPAM1_EL1")
+_BESIDE_TABLES = ("REVIDR_EL1", "CLIDR_EL1", "MPAM1_EL1", "ICH_VTR_EL2")
 """Registers that the kernel reads without keeping a value of the system's."""
 
 

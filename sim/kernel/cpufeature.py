@@ -26,6 +26,8 @@ from sim.kernel.features.id_fields import (
     MOPS,
     PARANGE,
     S1PIE,
+    SME,
+    SVE,
     TCRX,
     TGRAN4,
     TGRAN4_2,
@@ -67,6 +69,8 @@ _GRANULES = {4096: (TGRAN4, range(8)), 16384: (TGRAN16, range(1, 16)), 65536: (T
 _WITH_LPA2 = {4096: range(1, 8), 16384: range(2, 8)}
 """The values of that field on CPUs with 52-bit addresses; the kernel's first code reads it as a signed number."""
 _STAGE_2_GRANULES = {4096: TGRAN4_2, 16384: TGRAN16_2, 65536: TGRAN64_2}
+_PARTS_OF = {"ID_AA64ZFR0_EL1": (SVE, SME), "ID_AA64SMFR0_EL1": (SME,)}
+"""The registers that tell the parts of extensions, and read as 0 where a CPU has none of the extensions (Arm ARM)."""
 _NO_STAGE_2, _LARGEST_STAGE_2 = 1, 7
 """The value of those fields without the granule at stage 2, and the largest that the kernel knows."""
 _USUAL_IPA_BITS = 40
@@ -112,6 +116,10 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
             registers[traits.len_register] = len_field(vqs)
     for field in firmware.hidden:
         registers[field.register] = field.put(registers.get(field.register, 0), -1 if field.signed else 0)
+    for name, extensions in _PARTS_OF.items():
+        is_stated = name in features.core.changes
+        if not is_stated and not any(one.of(registers.get(one.register, 0)) for one in extensions):
+            registers.pop(name, None)
     return CpuId.of(
         registers,
         features.core.midr,
@@ -338,7 +346,9 @@ class CpuFeatures:
         missing = self.system.verify_hwcaps(number, reading)
         if missing is not None:
             return Refusal(missing.cpuinfo_name, None, Reason.LACKS_HWCAP)
-        cpu, hyp_available = self._scenario.topology.logical[hw_cpu], self._hyp.is_available()
+        # Both checks of what guests need are left out of a kernel without KVM.
+        hyp_available = self._scenario.has_kvm and self._hyp.is_available()
+        cpu = self._scenario.topology.logical[hw_cpu]
         refusal = self.lengths.verify(number, cpu, self.supported(), hyp_available=hyp_available)
         self._keep_history()  # an announcement may have raised the maximum
         if refusal is not None:

@@ -6,7 +6,7 @@ from sim.cpufeature_tables import KernelTables
 from sim.kernel.features.id_override import Override, overrides
 from sim.kernel.features.mitigations import MitigationOptions
 from sim.kernel.features.system_features import FeatureOptions
-from sim.scenario import EL2, KvmMode, Scenario
+from sim.scenario import KvmMode, Scenario
 
 _ON, _OFF = {"1", "on", "y", "yes", "true"}, {"0", "off", "n", "no", "false"}
 
@@ -14,7 +14,7 @@ _ON, _OFF = {"1", "on", "y", "yes", "true"}, {"0", "off", "n", "no", "false"}
 def feature_options(scenario: Scenario) -> FeatureOptions:
     """Return what tells a scenario's kernel from others with the same tables."""
     words, flags = scenario.options.split(), scenario.flags
-    is_protected = scenario.kvm_mode is KvmMode.PROTECTED and scenario.el(0) == EL2
+    is_protected = scenario.has_pkvm
     kpti = next((word.partition("=")[2] for word in reversed(words) if word.startswith("kpti=")), "")
     return FeatureOptions(
         mitigations=MitigationOptions(

@@ -64,7 +64,7 @@ class Kvm:
         """Read ``kvm-arm.mode=``, before anything else is up."""
         # The kernel parses "none" before it asks for hypervisor mode, so "none" gives no such line.
         asked = self._scenario.kvm_mode not in {KvmMode.DEFAULT, KvmMode.NONE}
-        if asked and not self._hyp.is_available():
+        if self._scenario.has_kvm and asked and not self._hyp.is_available():
             self._printk.line("KVM is not available. Ignoring kvm-arm.mode")
 
     def kvm_arm_init(self, online: list[int], cpus: int) -> None:
@@ -75,6 +75,8 @@ class Kvm:
             cpus: the number of possible CPUs, online or not.
         """
         self.decided = True
+        if not self._scenario.has_kvm:
+            return
         if not self._hyp.is_available():
             self._printk.line("kvm [1]: HYP mode not available")
             return

@@ -8,13 +8,14 @@ scenario here is booted, and counts only if the boot shows what it is about.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import z3
 
 from sim import rules
 from sim.boot_run import boot
+from sim.cores import known_core
 from sim.cpufeature_tables import Capability, Field, KernelTables, kernel_tables
 from sim.cpufeature_tables.tables import Requirement
 from sim.facts import CpuState
@@ -31,7 +32,7 @@ from sim.prove.solver import Solver
 from sim.prove.symbols import Symbol
 from sim.scenario import Action, Do, Scenario
 from sim.study.core_model import CoreModel
-from sim.topology import Cpu, Topology
+from sim.topology import Cpu, Firmware, Topology
 
 _BITS = 64
 _TOP = _BITS - 1
@@ -169,7 +170,7 @@ def _listed(names: list[str]) -> str:
 
 def _early_order(tables: KernelTables, kernel: str, longest_s: float) -> Iterator[FeatureFinding]:
     yield from _meets(tables, kernel, longest_s)
-    yield _own_capabilities(kernel)
+    yield from _own_capabilities(tables, kernel)
     yield _cache_type(tables, kernel, longest_s)
     for subject, why, first, second in _orders(kernel):
         if _observed(first) != _observed(second):
@@ -209,11 +210,26 @@ def _kind(field: Field) -> tuple[object, ...]:
     return field.type, field.width, field.signed, field.safe
 
 
-def _own_capabilities(kernel: str) -> FeatureFinding:
-    model = CoreModel(complete_cores(), kernel)
-    count = model.of_local.bit_count() + model.of_all_early.bit_count()
+_BY_CPUS_BEFORE = {
+    "unmap_kernel_at_el0": "a model of ThunderX forces isolation off for all CPUs that come after it",
+    "needs_tx2_tvm_workaround": "the workaround is for systems whose CPUs so far all started at EL2",
+    "can_trap_icv_dir_el1": "the system must have its CPUs so far all started at EL2",
+    "has_sme_dvmsync_erratum": "the system must have SME so far",
+    "has_mismatched_cache_type": "the system's cache type so far is compared",
+}
+"""The matchers that ask for more than the CPU's own registers, and what they ask for."""
+
+
+def _own_capabilities(tables: KernelTables, kernel: str) -> Iterator[FeatureFinding]:
+    """Yield the findings on capabilities that CPUs decide on one by one: by themselves, or by the CPUs before them."""
+    own = [one for one in tables.capabilities if "LOCAL" in one.type]
+    free = [one for one in own if one.matcher not in _BY_CPUS_BEFORE]
     why = "any early CPU decides, or each of them (MATCH_ALL), by its own registers: OR and AND do not ask for an order"
-    return FeatureFinding(EARLY_ORDER, kernel, f"{count} capabilities of CPUs by themselves", Answer.PROVED, why)
+    yield FeatureFinding(EARLY_ORDER, kernel, f"{len(free)} capabilities of CPUs by themselves", Answer.PROVED, why)
+    for one in own:
+        if one.matcher in {"can_trap_icv_dir_el1", "has_sme_dvmsync_erratum"}:
+            why = f"{_BY_CPUS_BEFORE[one.matcher]}; no order that matters is known"
+            yield FeatureFinding(EARLY_ORDER, kernel, one.description or one.label, Answer.UNKNOWN, why)
 
 
 def _cache_type(tables: KernelTables, kernel: str, longest_s: float) -> FeatureFinding:
@@ -260,6 +276,21 @@ def _orders(kernel: str) -> Iterator[tuple[str, str, Scenario, Scenario]]:
         "the boot CPU decides them for all, and a CPU that differs is refused, or panics the kernel",
         _early_scenario((little, big, _with_fields(_BASE, kernel, {})), kernel),
         _early_scenario((_with_fields(_BASE, kernel, {}), little, big), kernel),
+    )
+    weak = _with_fields(_BIG, kernel, {"CSV3": 0})
+    thunder = _of_model("cavium,thunder", 0x430F0A10, weak)
+    yield (
+        "page table isolation (KPTI)",
+        _BY_CPUS_BEFORE["unmap_kernel_at_el0"],
+        _early_scenario((big, weak, thunder), kernel),
+        _early_scenario((big, thunder, weak), kernel),
+    )
+    at_el1, thunder2 = Cpu("", little.features, Firmware(el=1)), _of_model("cavium,thunder2", 0x430F0AF0, big)
+    yield (
+        "Cavium ThunderX2 erratum 219 (KVM guest sysreg trapping)",
+        _BY_CPUS_BEFORE["needs_tx2_tvm_workaround"],
+        _early_scenario((little, thunder2, at_el1), kernel, "id_aa64mmfr1.vh=0"),
+        _early_scenario((little, at_el1, thunder2), kernel, "id_aa64mmfr1.vh=0"),
     )
     without = _with_fields(_BIG, kernel, {"EL0": 1})
     yield (
@@ -411,6 +442,13 @@ def _without_neon(early: Cpu, late: Cpu, field: Field) -> tuple[tuple[Cpu, ...],
 @cache
 def _base(name: str) -> Cpu:
     return next(one for one in complete_cores() if one.name == name)
+
+
+def _of_model(name: str, midr: int, cpu: Cpu) -> Cpu:
+    """Return a CPU of another core model, with the registers of a CPU."""
+    core = cpu.features.core
+    changed = replace(known_core(name, midr), id_registers=core.id_registers, changes=core.id_registers)
+    return Cpu.of(cpu.name, cpu.sve_vqs, core=changed)
 
 
 def _with_registers(cpu: Cpu, changes: Mapping[str, int]) -> Cpu:

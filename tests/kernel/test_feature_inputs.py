@@ -6,6 +6,7 @@ import pytest
 
 from sim.boot_run import boot
 from sim.cores import known_core
+from sim.files.scenario_file import scenario_from_text
 from sim.scenario import KvmMode, Scenario
 from sim.topology import Cpu, Topology, Weakness
 from sim.vectors import vqs_from_bits
@@ -36,6 +37,10 @@ def log(topology: Topology, kernel: str, **settings: Any) -> list[str]:
         ("6.12.93", "arm,cortex-a76", False),
         ("6.12.94", "arm,cortex-a76", True),
         ("6.18", "arm,cortex-a76", False),
+        ("7.0", "arm,cortex-a76", False),
+        ("7.1.0", "arm,cortex-a76", False),
+        ("7.1.1", "arm,cortex-a76", True),
+        ("7.2", "arm,cortex-a76", True),
         ("7.3", "arm,cortex-a76", True),
         ("6.1.11", "arm,cortex-a55", True),  # by an erratum of its own, 2441007
     ],
@@ -181,3 +186,71 @@ def test_capabilities_of_single_cpus_are_told_with_a_list_since_6_7(kernel: str,
     told = log(system("arm,cortex-a710", sve_bits=[128]), kernel)
     found = [line for line in told if "Activity Monitors" in line or "dirty bit" in line]
     assert [line.removeprefix("CPU features: ").removeprefix("detected: ") for line in found] == lines
+
+
+LATE_AT_EL1 = """
+schema_version = 1
+[kernel]
+series = "7.3"
+kvm_mode = "nvhe"
+maxcpus = 1
+[topology]
+cpus = [{{ core = "arm,cortex-a76"{more} }}, {{ core = "arm,cortex-a76", el = 1{more} }}]
+[[actions]]
+do = "online"
+cpu = "cpu1"
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "is_refused"),
+    [("", True), (", features = { TDS = 0 }", False), (', registers = { ICH_VTR_EL2 = "0x80000" }', True)],
+)
+def test_a_named_core_can_trap_icv_dir_unless_it_is_said_otherwise(more: str, *, is_refused: bool) -> None:
+    lines = texts(boot(scenario_from_text(LATE_AT_EL1.format(more=more), "late.toml")))
+    assert any("(ICV_DIR_EL1 trapping), System: 1, CPU: 0" in line for line in lines) is is_refused
+
+
+def test_a_core_before_armv8_1_and_a_gicv2_have_no_trap_of_icv_dir() -> None:
+    trapping = "CPU features: detected: ICV_DIR_EL1 trapping"
+    assert trapping in log(system("arm,cortex-a76"), "7.3")
+    assert trapping not in log(system("arm,cortex-a53"), "7.3")
+    gicv2 = Topology((Cpu.of("cpu0", core=known_core("arm,cortex-a76", gic=2)),))
+    assert trapping not in log(gicv2, "7.3")
+
+
+WITHOUT_KVM = {"CONFIG_KVM": False}
+
+
+def test_a_kernel_without_kvm_logs_nothing_of_it() -> None:
+    for mode in KvmMode:
+        lines = log(system("arm,cortex-a76"), "6.12", kernel_config=WITHOUT_KVM, kvm_mode=mode)
+        assert [line for line in lines if "kvm" in line.lower() and "command line" not in line] == []
+
+
+@pytest.mark.parametrize("config", [{}, WITHOUT_KVM])
+def test_a_kernel_without_kvm_refuses_no_cpu_for_guests(config: dict[str, bool]) -> None:
+    text = """
+        schema_version = 1
+        [kernel]
+        series = "7.3"
+        [topology]
+        cpus = [{ core = "arm,neoverse-v1" }, { core = "arm,neoverse-v1", features = { VMIDBits = 0 }, late = true }]
+        [[actions]]
+        do = "online"
+        cpu = "cpu1"
+    """
+    outcome = boot(scenario_from_text(text, "vmid.toml").but(kernel_config=config))
+    assert ("CPU features: CPU1: VMID width mismatch" in texts(outcome)) is not bool(config)
+
+
+@pytest.mark.parametrize("without", ["features = { SVE = false }", 'hides = ["SVE"]'])
+def test_a_cpu_without_sve_has_no_parts_of_it(without: str) -> None:
+    text = f"""
+        schema_version = 1
+        [topology]
+        cpus = [{{ core = "arm,neoverse-n2" }}, {{ core = "arm,neoverse-n2", {without} }}]
+    """
+    lines = texts(boot(scenario_from_text(text, "sve.toml")))
+    checks = [line.partition("variation in ")[2].partition(".")[0] for line in lines if "SANITY CHECK" in line]
+    assert checks == ["SYS_ID_AA64PFR0_EL1", "SYS_ID_AA64ZFR0_EL1"]

@@ -14,6 +14,7 @@ from typing import Protocol
 from sim import rules
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
+from sim.id_registers import TDS
 from sim.kernel.features.cache_type import DIC, IDC
 from sim.kernel.features.core_models import is_in_list, is_kryo, is_mended
 from sim.kernel.features.cpu_id import LocalReading
@@ -31,7 +32,6 @@ from sim.kernel.features.id_fields import (
     SIMD_FIELDS,
     SME,
     SSBS,
-    TDS,
     TGRAN4,
     TGRAN4_2,
     TGRAN16,
