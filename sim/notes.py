@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sim.facts import Facts
+from sim.feature_notes import feature_notes
 from sim.flag_notes import flag_notes
 from sim.hazards import refused_cpu, refused_needlessly
 from sim.kernel.printk import EventKind
@@ -29,6 +30,7 @@ def notes_of(facts: Facts) -> list[str]:
         *_limit_notes(facts),
         *_memory_notes(facts),
         *_setting_notes(facts),
+        *feature_notes(facts),
     )
     return list(dict.fromkeys(told))
 

@@ -92,6 +92,11 @@ def steppings(name: str) -> tuple[int, ...]:
     return tuple(int(midr, 16) for midr, core in core_table().midrs.items() if core == name)
 
 
+def is_stepping_of(name: str, midr: int) -> bool:
+    """Return True if MIDR_EL1 has the implementer and the part number of a core, in whatever stepping."""
+    return any(not (one ^ midr) & ~_STEPPING for one in steppings(name))
+
+
 @cache
 def core_values(name: str, midr: int) -> Mapping[str, CoreValue]:
     """Return what is known of a core's ID registers, with the source of each value.

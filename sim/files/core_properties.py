@@ -5,14 +5,14 @@ from functools import cache, lru_cache
 
 from msgspec import UNSET, UnsetType
 
-from sim.cores import GICV3, core_names, known_core, named_field
+from sim.cores import GICV3, core_names, is_stepping_of, known_core, named_field
 from sim.cores.core_table import core_of_midr, core_table
 from sim.cpufeature_tables import kernel_tables
 from sim.errors import InputError
 from sim.files.scenario_tables import CpuProperties
 from sim.files.toml_tables import at
 from sim.id_registers import QEMU_MAX, Core, IdField
-from sim.topology import Cpu
+from sim.topology import VH, Cpu
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, braces, vqs_from_bits
 
@@ -37,16 +37,19 @@ def core_of(given: CpuProperties) -> Core:
     with at("core"):
         midr = None if given.midr is UNSET else _number("midr", given.midr, 32)
         core = known_core(given.core, midr, GICV3 if given.gic is UNSET else given.gic)
-        if (other := core_of_midr(core.midr)) not in {None, core.name}:
-            raise InputError(f"midr is {core.midr:#010x}, which is {other}, and not {core.name}")
+        if (other := core_of_midr(core.midr)) not in {None, core.name} or not is_stepping_of(core.name, core.midr):
+            raise InputError(f"midr is {core.midr:#010x}, which is {other or 'another core'}, and not {core.name}")
     changes: dict[str, int] = {}
     for name, value in () if given.registers is UNSET else given.registers.items():
         with at(f"registers.{name[:40]}"):
             _check_register(name)
             changes[name] = _number("the value", value, 64)
+    by_field: dict[IdField, str] = {}
     for name, value in () if given.features is UNSET else given.features.items():
         with at(f"features.{name[:40]}"):
             field = named_field(name)
+            if (first := by_field.setdefault(field, name)) != name:
+                raise InputError(f"is the same field as {first}: state it once")
             before = changes.get(field.register, core.id_registers.get(field.register, 0))
             changes[field.register] = field.put(before, _field_value(field, value))
     return _changed(core, tuple(sorted(changes.items())))
@@ -122,10 +125,18 @@ def _agreeing(given: int | None, core: Core, vector_type: VectorType) -> int | N
 
 
 def vhe_of(given: bool | UnsetType, core: Core) -> bool:
-    """Return True if a CPU can run a kernel at EL2, as the file or else the table of cores says."""
+    """Return True if a CPU can run a kernel at EL2, as the file or else the table of cores says.
+
+    Raises:
+        InputError: the file contradicts the core's ID registers.
+    """
     documented = core_table().cores.get(core.name) if core.has_all_features else None
     if given is UNSET:
         return documented is None or documented.vhe
+    is_known = core.has_all_features and (core.is_complete or VH.register in core.id_registers)
+    if is_known and bool(VH.of(core.id_registers.get(VH.register, 0))) is not given:
+        words = "true" if given else "false"
+        raise InputError(f"vhe is {words}, and {VH.register}.{VH.name} of {core.name} says otherwise")
     return given
 
 

@@ -87,6 +87,14 @@ def test_registers_that_no_source_tells_are_taken_from_the_others() -> None:
 @pytest.mark.parametrize(
     ("cpus", "kernel", "message"),
     [
+        ("{ core = 'arm,cortex-a55', midr = 5 }", "", "midr is 0x00000005, which is another core, and not arm,cortex"),
+        ("{ core = 'arm,cortex-a72', vhe = true }", "", "vhe is true, and ID_AA64MMFR1_EL1.VH of arm,cortex-a72 says"),
+        ("{ core = 'arm,cortex-a55', vhe = true, features = { VH = 0 } }", "", "vhe is true, and ID_AA64MMFR1_EL1.VH"),
+        (
+            "{ core = 'arm,cortex-a55', features = { AES = 2, 'ID_AA64ISAR0_EL1.AES' = 1 } }",
+            "",
+            "is the same field as AES: state it once",
+        ),
         ("{ core = 'arm,cortex-a59' }", "", r"cpus\[0\]: core: unknown core 'arm,cortex-a59': did you mean"),
         ("{ midr = '0x410fd034' }", "", "midr needs a core"),
         ("{ core = 'arm,cortex-a55', registers = { ID_AA64PFR9_EL1 = 1 } }", "", "unknown register: did you mean"),

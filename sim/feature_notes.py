@@ -1,0 +1,59 @@
+"""Notes on CPU features: the limits of what is known of a kernel's tables, and statements that have no effect."""
+
+from collections.abc import Iterator
+
+from sim.cpufeature_tables import KernelTables, kernel_tables
+from sim.facts import Facts
+from sim.scenario import Scenario
+
+_BY_FIRMWARE = ("spectre_v2", "spec_store_bypass")
+"""The vulnerabilities that firmware can mitigate (SMCCC_ARCH_WORKAROUND_1 and _2)."""
+_BESIDE_TABLES = ("REVIDR_EL1", "CLIDR_EL1", "MPAM1_EL1", "ICH_VTR_EL2")
+
+
+def feature_notes(facts: Facts) -> Iterator[str]:
+    """Yield the notes on CPU features; none where lengths alone are modelled."""
+    scenario = facts.scenario
+    if not scenario.has_all_features:
+        return
+    tables = kernel_tables(scenario.release.series, scenario.page_bytes)
+    series = scenario.release.series_name
+    # Where another release stands for the whole kernel, the notes on the release say so.
+    if tables.series != series and scenario.release.stand_in is None:
+        yield (
+            f"no table of Linux {series}'s CPU features is known, and that of {tables.series} stands for it: lines and "
+            "capabilities that came or went between the two are not certain"
+        )
+    yield from _without_effect(scenario, tables)
+    if _is_vulnerable(facts):
+        yield (
+            "firmware that mitigates Spectre (SMCCC_ARCH_WORKAROUND_1, _2) is not modelled: where it does, the files "
+            "of vulnerabilities name a mitigation"
+        )
+
+
+def _is_vulnerable(facts: Facts) -> bool:
+    """Return True if the kernel mitigates a vulnerability on no CPU that firmware could mitigate."""
+    state = facts.features_at_end
+    if state is None or "mitigations=off" in facts.scenario.options.split():
+        return False
+    return any(state.vulnerabilities.get(name, "").startswith("Vulnerable") for name in _BY_FIRMWARE)
+
+
+def _without_effect(scenario: Scenario, tables: KernelTables) -> Iterator[str]:
+    """Yield the notes on registers and configuration options that the series does not know."""
+    stated = {name for one in scenario.topology.cpus for name in one.features.core.changes}
+    if unknown := sorted(stated - {*tables.registers, *_BESIDE_TABLES}):
+        yield f"Linux {tables.series} does not know {', '.join(unknown)}, which a CPU states: nothing depends on it"
+    if unused := sorted(set(scenario.kernel_config) - _options(tables)):
+        yield f"nothing in Linux {tables.series} depends on {', '.join(unused)}, which the configuration states"
+
+
+def _options(tables: KernelTables) -> set[str]:
+    """Return the configuration options that a series' entries, or the kernel's own code, depend on."""
+    entries = (*tables.capabilities, *tables.hwcaps)
+    of_entries = {option for one in entries for each in (one, *one.any_of) for option in each.config}
+    of_fields = {
+        field.visible_if for register in tables.registers.values() for field in register.fields if field.visible_if
+    }
+    return of_entries | of_fields | {"CONFIG_KVM", "CONFIG_ARM64_SW_TTBR0_PAN"}
