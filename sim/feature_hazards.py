@@ -10,7 +10,8 @@ from sim.cpufeature_tables.tables import Requirement
 from sim.facts import Facts, LossKind
 from sim.hazard_kinds import Hazard, HazardKind, finds
 from sim.kernel.cpufeature import register_values
-from sim.kernel.features.id_fields import PARANGE
+from sim.kernel.features.id_fields import PARANGE, PMUVER
+from sim.kernel.features.matchers import WITHOUT_PMUV3
 from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, physical_bits
 from sim.rules import Reason
 
@@ -99,6 +100,20 @@ def _ipa_range_lowered(facts: Facts) -> Iterator[Hazard]:
             "early CPU that went"
         )
         yield _caused_by(facts, HazardKind.IPA_RANGE_LOWERED, cpu, sentence)
+
+
+@finds(HazardKind.PMU_VERSION_LOWERED)
+def _pmu_version_lowered(facts: Facts) -> Iterator[Hazard]:
+    state = facts.features_at_end
+    if state is None or not any(one.entry.matcher == "has_pmuv3" for one in state.capabilities):
+        return
+    if PMUVER.of(state.registers[PMUVER.register].system_value) in WITHOUT_PMUV3:
+        cpu = state.changed_late_by[PMUVER.register, PMUVER.shift]
+        sentence = (
+            f"{facts.label(cpu)}, a late CPU, has another version of the PMU, so that the system's is none: the kernel "
+            "refuses every CPU that comes from now on, even an early CPU that went"
+        )
+        yield _caused_by(facts, HazardKind.PMU_VERSION_LOWERED, cpu, sentence)
 
 
 @finds(HazardKind.FEATURE_LOST_TO_ONE_CPU)

@@ -32,6 +32,7 @@ class HazardKind(Enum):
     LACKS_COMMITTED_VL = "lacks_committed_vl", "CPU online that lacks a committed VL", 80
     GUEST_VLS_DIFFER = "guest_vls_differ", "guest sees different VLs on different CPUs", 70
     IPA_RANGE_LOWERED = "ipa_range_lowered", "late CPU lowers guests' address range", 67
+    PMU_VERSION_LOWERED = "pmu_version_lowered", "late CPU takes the PMU from the system", 66
     MITIGATION_WORSENED = "mitigation_worsened", "late CPU worsens a mitigation", 65
     ALLOCATION_EXCEEDED_SILENTLY = "allocation_exceeded_silently", "allocation exceeded, nothing logged", 60
     ALLOCATION_EXCEEDED_ANNOUNCED = "allocation_exceeded_announced", "allocation exceeded, announced", 50

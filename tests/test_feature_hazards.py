@@ -49,6 +49,13 @@ SHOWN = {
         ),
         HazardKind.CPU_REFUSED: "cpu1 was refused: IPA range: is less than guests were promised",
     },
+    "late-cpu-with-other-pmu": {
+        HazardKind.PMU_VERSION_LOWERED: (
+            "cpu2, a late CPU, has another version of the PMU, so that the system's is none: the kernel refuses every "
+            "CPU that comes from now on, even an early CPU that went"
+        ),
+        HazardKind.CPU_REFUSED: "cpu1 was refused: PMUv3: lacks what the system has",
+    },
     "late-cpu-with-erratum": {
         HazardKind.CPU_REFUSED: (
             "cpu2 was refused: ARM errata 1165522, 1319367, or 1530923: has what the system was set up without"
@@ -107,6 +114,13 @@ def test_a_cluster_or_one_of_two_does_not_count_as_one_cpu_that_deprives_the_oth
 
 def test_a_late_cpu_that_programs_cannot_tell_shrinks_nothing() -> None:
     assert of(f"{A55}, {A55}, {{ core = 'arm,cortex-a55', late = true }}") == []
+
+
+@pytest.mark.parametrize(("kernel", "shuts_out"), [("6.12", False), ("6.16", True), ("7.3", True)])
+def test_from_6_16_on_a_late_cpu_with_another_pmu_shuts_out_all_others(kernel: str, *, shuts_out: bool) -> None:
+    kinds = found(replace(shipped("late-cpu-with-other-pmu"), kernel=kernel))
+    assert (HazardKind.PMU_VERSION_LOWERED in kinds) is shuts_out
+    assert (HazardKind.CPU_REFUSED in kinds) is shuts_out
 
 
 def test_up_to_6_11_a_late_cpu_is_refused_before_it_can_lower_the_range() -> None:

@@ -43,6 +43,7 @@ def test_a_kind_has_a_title_for_people() -> None:
         "CPU online that lacks a committed VL",
         "guest sees different VLs on different CPUs",
         "late CPU lowers guests' address range",
+        "late CPU takes the PMU from the system",
         "late CPU worsens a mitigation",
         "allocation exceeded, nothing logged",
         "allocation exceeded, announced",

@@ -229,8 +229,12 @@ def _has_lpa2(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None)
     return bool(fields) and all(system.registers.field(field) == value for field, value in fields)
 
 
+WITHOUT_PMUV3 = (0, 15)
+"""The values of PMUVer without a PMU of the architecture: without any, or with one of the maker's own."""
+
+
 def _has_pmuv3(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
-    return system.registers.field(PMUVER) not in {0, 15}
+    return system.registers.field(PMUVER) not in WITHOUT_PMUV3
 
 
 def _has_rasv1p1(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
