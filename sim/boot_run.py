@@ -19,7 +19,7 @@ from sim.scenario import KvmInit, Scenario
 
 
 @checked
-def boot(scenario: Scenario, *, causes: bool = False) -> Outcome:
+def boot(scenario: Scenario, *, causes: bool = False, history: bool = False) -> Outcome:
     """Boot a scenario, and run everything that happens in it.
 
     The same scenario always has the same outcome. A panic of the simulated system ends its boot and is part of the
@@ -28,18 +28,37 @@ def boot(scenario: Scenario, *, causes: bool = False) -> Outcome:
     Args:
         scenario: what to boot.
         causes: record what caused each event, as `causality()` and `critical_path()` need; a boot takes longer then.
+        history: record what the kernel knew of its features at each moment, as reports show; it takes longer as well.
 
     >>> from sim import Scenario, Topology
     >>> boot(Scenario(Topology.of([[128, 256, 512], [128, 256]]))).vectors["SVE"].max_vl_bytes
     32
     """
-    if not causes:
-        return BootRun(scenario, SeededEnvironment(scenario.seed)).to_the_end()
-    recorder = CauseRecorder(scenario.seed)
-    run = BootRun(scenario, recorder)
-    # The list of events belongs to the boot, which needs its environment first. Nothing happens before it runs.
-    recorder.events = run.system.printk.events
-    return Outcome(run.to_the_end().facts, recorder.causes)
+    recorder = CauseRecorder(scenario.seed) if causes else None
+    run = BootRun(scenario, recorder or SeededEnvironment(scenario.seed))
+    if recorder is not None:
+        # The list of events belongs to the boot, which needs its environment first. Nothing happens before it runs.
+        recorder.events = run.system.printk.events
+    moments = run.system.features.watch() if history else None
+    facts = run.to_the_end().facts
+    return Outcome(
+        facts,
+        None if recorder is None else recorder.causes,
+        None if moments is None else tuple(moments),
+    )
+
+
+def booted_again(outcome: Outcome, *, causes: bool = False, history: bool = False) -> Outcome | None:
+    """Return the same boot with more of it recorded; None for the outcome of a schedule.
+
+    Args:
+        outcome: what `boot()` or a schedule ended in.
+        causes: as `boot()` takes it.
+        history: as `boot()` takes it.
+    """
+    again = boot(outcome.scenario, causes=causes, history=history)
+    # The same scenario boots in the same way, unless a schedule and not the time ordered the outcome's steps.
+    return again if again.facts.events == outcome.facts.events else None
 
 
 class BootRun:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from sim import rules
 from sim.feature_facts import FeatureState
-from sim.kernel.feature_history import KnownFeatures
 from sim.kernel.fpsimd import VlInfo
 from sim.kernel.length_records import Announced
 from sim.kernel.printk import Event, EventKind, LogLine
@@ -223,8 +222,6 @@ class Facts:
     """All features when user space began; None where it did not, and where lengths alone are modelled."""
     features_at_end: FeatureState | None
     """All features at the end; None where lengths alone are modelled."""
-    feature_history: tuple[KnownFeatures, ...]
-    """The record of lengths and the capabilities at each moment at which they changed."""
     announced: tuple[Announced, ...]
     kvm_decided: bool
     """KVM's initcall is over, whatever its result."""

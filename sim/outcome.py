@@ -26,6 +26,7 @@ from sim.feature_rows import (
 from sim.frames import as_html, frame
 from sim.hazard_kinds import Hazard
 from sim.hazards import find_hazards
+from sim.kernel.feature_history import KnownFeatures
 from sim.kernel.fpsimd import VlInfo
 from sim.notes import notes_of
 from sim.outcome_rows import (
@@ -56,6 +57,7 @@ class Outcome:
     Args:
         facts: everything that happened.
         causes: the cause of each event, if they were recorded.
+        history: the record of lengths and the capabilities at each moment at which they changed, if it was kept.
 
     >>> from sim import boot, read_scenario
     >>> boot(read_scenario("bug"))
@@ -63,9 +65,15 @@ class Outcome:
     """
 
     @checked
-    def __init__(self, facts: Facts, causes: tuple[Cause, ...] | None = None) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        causes: tuple[Cause, ...] | None = None,
+        history: tuple[KnownFeatures, ...] | None = None,
+    ) -> None:
         self.facts = facts
         self.causes = causes
+        self.history = history
 
     def __repr__(self) -> str:
         facts = self.facts

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sim.arguments import checked
-from sim.boot_run import boot
+from sim.boot_run import booted_again
 from sim.cause_recorder import Cause
 from sim.errors import InputError
 from sim.outcome import Outcome
@@ -60,8 +60,7 @@ def causality(outcome: Outcome) -> "nx.DiGraph[int]":
 
 def _causes(outcome: Outcome) -> tuple[Cause, ...]:
     """Return the cause of each event; an outcome without them is booted again."""
-    recorded = outcome if outcome.causes is not None else boot(outcome.scenario, causes=True)
-    # The same scenario boots in the same way, unless a schedule and not the time ordered the outcome's steps.
-    if recorded.causes is None or recorded.facts.events != outcome.facts.events:
+    recorded = outcome if outcome.causes is not None else booted_again(outcome, causes=True)
+    if recorded is None or recorded.causes is None:
         raise InputError("causes are known only of boots by time; this outcome is that of a schedule")
     return recorded.causes

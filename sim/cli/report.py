@@ -61,7 +61,7 @@ def _page(file: Path, output: Path, changes: dict[str, options.Override]) -> str
     from sim.boot_run import boot
     from sim.report.page import boot_page
 
-    return boot_page(boot(scenario), _command(file, output, changes))
+    return boot_page(boot(scenario, causes=True, history=True), _command(file, output, changes))
 
 
 def _command(file: Path, output: Path, changes: Mapping[str, options.Override]) -> str:

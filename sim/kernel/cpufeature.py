@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 
 from sim.cpufeature_tables import KernelTables, kernel_tables
 from sim.id_registers import IdField
-from sim.kernel.feature_history import FeatureHistory, KnownLengths
+from sim.kernel.feature_history import FeatureHistory, KnownFeatures, KnownLengths
 from sim.kernel.feature_options import feature_options, id_overrides
 from sim.kernel.features.capabilities import Conflict
 from sim.kernel.features.cpu_id import CpuId
@@ -167,7 +167,7 @@ class CpuFeatures:
         self.has_all = scenario.has_all_features
         """True if all features are modelled, and not the lengths alone."""
         self.lengths = VectorLengths(scenario, printk)
-        self.history = FeatureHistory()
+        self._history: FeatureHistory | None = None
         self.final = False
         self.ipa_limit_bits = 0
         """KVM's limit of guests' physical addresses; 0 before KVM is up."""
@@ -242,8 +242,18 @@ class CpuFeatures:
         self.lengths.count_boot_cpu(self._scenario.topology.logical[0], self.supported())
         self._keep_history()
 
+    def watch(self) -> list[KnownFeatures]:
+        """Keep a history from now on, and return the list of its moments, which grows.
+
+        Nothing that happens depends on it, and most boots do without: it takes a tenth of their time.
+        """
+        self._history = FeatureHistory()
+        return self._history.moments
+
     def _keep_history(self) -> None:
-        """Append the record of lengths and the capabilities to the history, if they have changed."""
+        """Append the record of lengths and the capabilities to the history, if it is kept and they have changed."""
+        if self._history is None:
+            return
         supported = self.supported()
         lengths = tuple(
             KnownLengths(
@@ -259,7 +269,7 @@ class CpuFeatures:
             )
             for vector_type, info in self.lengths.vl_info.items()
         )
-        self.history.keep(self._printk.now_ns, lengths, self.system.capabilities.entries())
+        self._history.keep(self._printk.now_ns, lengths, self.system.capabilities.entries())
 
     def why_stuck(self, hw_cpu: int) -> str | None:
         """Return what a CPU lacks without which it cannot even turn its MMU on; None if it has it."""

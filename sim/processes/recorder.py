@@ -128,7 +128,6 @@ class Recorder:
             supports={vector_type: features.supports(vector_type) for vector_type in VectorType},
             features_at_user_space=self.features_at_user_space,
             features_at_end=self._features_at_end(features),
-            feature_history=tuple(features.history.moments),
             announced=tuple(features.lengths.announced),
             kvm_decided=kvm.decided,
             kvm_initialised=kvm.initialised,

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import Counter
 from typing import NamedTuple
 
+from sim.boot_run import booted_again
 from sim.event_text import event_detail
 from sim.facts import CpuState, Facts
 from sim.feature_facts import FeatureState
@@ -91,7 +92,8 @@ class Frames:
 
     def __init__(self, outcome: Outcome, timeline: Timeline, lanes: Lanes | None) -> None:
         self._facts, self._timeline, self._lanes = outcome.facts, timeline, lanes
-        self._moments_ns = _moments(outcome.facts, timeline)
+        self._history = _history(outcome)
+        self._moments_ns = _moments(outcome.facts, timeline, self._history)
 
     def __len__(self) -> int:
         return len(self._moments_ns)
@@ -115,16 +117,16 @@ class Frames:
             "states": self.states,
             "frames": self._frames(),
             "log": [f"{timestamp(line.time_ns)} {line.text}" for line in facts.log[:max_lines]],
-            "types": [str(one.type) for one in facts.feature_history[0].lengths] if facts.feature_history else [],
+            "types": [str(one.type) for one in self._history[0].lengths] if self._history else [],
             "fields": [with_unit(f"{name}_bits" if name in _SETS else name) for name in _LENGTH_FIELDS],
-            "records": [_record(known) for known in facts.feature_history],
-            "capabilities": [_capabilities(known, facts.features_at_end) for known in facts.feature_history],
+            "records": [_record(known) for known in self._history],
+            "capabilities": [_capabilities(known, facts.features_at_end) for known in self._history],
         }
 
     def _frames(self) -> list[list[object]]:
         facts = self._facts
         log_ns = [line.time_ns for line in facts.log]
-        known_ns = [known.time_ns for known in facts.feature_history]
+        known_ns = [known.time_ns for known in self._history]
         told = self._told()
         changes = self._changes()
         return [
@@ -194,10 +196,16 @@ class Frames:
                 return state
 
 
-def _moments(facts: Facts, timeline: Timeline) -> list[int]:
+def _history(outcome: Outcome) -> tuple[KnownFeatures, ...]:
+    """Return a boot's history of features; an outcome without it is booted again, and that of a schedule has none."""
+    recorded = outcome if outcome.history is not None else booted_again(outcome, history=True)
+    return () if recorded is None else recorded.history or ()
+
+
+def _moments(facts: Facts, timeline: Timeline, history: tuple[KnownFeatures, ...]) -> list[int]:
     """Return the moments at which something happened, in nanoseconds, in order."""
     moments_ns = {event.time_ns for event in facts.events} | {line.time_ns for line in facts.log}
-    moments_ns |= {mark.time_ns for mark in timeline.marks} | {known.time_ns for known in facts.feature_history}
+    moments_ns |= {mark.time_ns for mark in timeline.marks} | {known.time_ns for known in history}
     return sorted(moments_ns | {timeline.end_ns})
 
 

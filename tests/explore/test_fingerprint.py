@@ -443,6 +443,7 @@ def survey(found: Survey, scenario: Scenario, seed: int) -> None:
         return draw.choice(enabled)
 
     run = controlled_boot(scenario, choose)
+    run.system.features.watch()
     run.to_the_end()
     found.look(run)
 

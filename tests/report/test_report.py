@@ -88,7 +88,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def booted(name: str) -> Outcome:
     """The outcome of a scenario that ships."""
-    return boot(read_scenario(find(Path(name))))
+    return boot(read_scenario(find(Path(name))), history=True)
 
 
 def marked_up() -> Scenario:
@@ -392,7 +392,7 @@ def test_frames_end_in_the_states_of_the_outcome(name: str) -> None:
     for number, state in enumerate(states):
         assert state.partition(" ")[0] in ENDS[outcome.facts.state(number)], (number, state)
     assert frames[-1][4] == len(outcome.facts.log)
-    assert frames[-1][5] == len(outcome.facts.feature_history) - 1
+    assert frames[-1][5] == len(outcome.history or ()) - 1
 
 
 def watched(outcome: Outcome) -> tuple[list[str], list[Any]]:
@@ -415,15 +415,22 @@ def test_a_panic_stays_on_the_cpu_that_panicked() -> None:
 
 
 def test_the_history_is_what_the_simulator_counted() -> None:
-    facts = booted("bug").facts
-    maps = [(known.lengths[0].vq_map, known.lengths[0].vq_partial_map) for known in facts.feature_history]
+    outcome = booted("bug")
+    assert outcome.history is not None
+    maps = [(known.lengths[0].vq_map, known.lengths[0].vq_partial_map) for known in outcome.history]
     assert maps == [(0b11, 0b11), (0b11, 0b1011), (0b11, 0b1011)]  # cpu1 has 512 bits too
-    last, info = facts.feature_history[-1].lengths[0], facts.vectors[VectorType.SVE]
+    last, info = outcome.history[-1].lengths[0], outcome.facts.vectors[VectorType.SVE]
     assert (last.vq_map, last.max_vl_bytes, last.default_vl_bytes) == (
         info.vq_map,
         info.max_vl_bytes,
         info.default_vl_bytes,
     )
+
+
+def test_a_boot_without_history_is_watched_by_booting_it_again() -> None:
+    plain = boot(read_scenario(find(Path("bug"))))
+    assert plain.history is None
+    assert watched(plain) == watched(booted("bug"))
 
 
 def test_a_page_tells_of_features_where_they_are_modelled(pages: dict[str, Path]) -> None:
