@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from simpy.events import NORMAL, Event, EventPriority, Process
 
-from sim.environment import SeededEnvironment, Step
+from sim.environment import SeededEnvironment, Step, StepKind
 
 
 class Wait(NamedTuple):
@@ -78,12 +78,12 @@ class CauseRecorder(SeededEnvironment):
         self._origins[event] = self._note()
         super().schedule(event, priority, delay)
 
-    def after(self, delay_ns: int, step: Step) -> Event:
+    def after(self, delay_ns: int, kind: StepKind, who: int | str) -> Event:
         """Return an event for a step that happens after a delay."""
-        event = super().after(delay_ns, step)
+        event = super().after(delay_ns, kind, who)
         # A timeout queues itself when it is made, so `schedule` has noted its cause already, without the wait.
         before, waits = self._origins[event]
-        self._origins[event] = before, (*waits, Wait(step, delay_ns))
+        self._origins[event] = before, (*waits, Wait(Step(kind, who), delay_ns))
         return event
 
     def step(self) -> None:

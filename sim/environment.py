@@ -96,13 +96,21 @@ class Environment(simpy.Environment):
     def __init__(self) -> None:
         super().__init__(initial_time=0)
 
-    @property
-    def now_ns(self) -> int:
-        """The current time in nanoseconds."""
+    def clock(self) -> int:
+        """Return the current time in nanoseconds."""
         return int(self._now)
 
-    def after(self, delay_ns: int, step: Step) -> Event:
-        """Return an event for a step that happens after a delay."""
+    now_ns = property(clock)
+    """The current time in nanoseconds."""
+
+    def after(self, delay_ns: int, kind: StepKind, who: int | str) -> Event:
+        """Return an event for a step that happens after a delay.
+
+        Args:
+            delay_ns: the delay.
+            kind: the kind of step.
+            who: the CPU, by its logical number, or the agent that takes the step.
+        """
         raise NotImplementedError
 
     def begin(self, process: Generator[Event, Any, None], agent: str) -> None:
@@ -119,11 +127,11 @@ class SeededEnvironment(Environment):
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self._tie_breaks = random.Random(f"{seed}/same-time order")  # noqa: S311 (a simulation)
+        self._tie_break = random.Random(f"{seed}/same-time order").random  # noqa: S311 (a simulation)
 
-    def after(self, delay_ns: int, step: Step) -> Event:
+    def after(self, delay_ns: int, kind: StepKind, who: int | str) -> Event:
         """Return an event for a step that happens after a delay."""
-        del step  # time alone decides here
+        del kind, who  # time alone decides here
         return self.timeout(delay_ns)
 
     def begin(self, process: Generator[Event, Any, None], agent: str) -> None:
@@ -139,7 +147,7 @@ class SeededEnvironment(Environment):
     def schedule(self, event: Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
         """Queue an event; events of the same time and priority are taken in a drawn order."""
         # SimPy's own key is the number alone. It is kept behind the drawn one, because events cannot be compared.
-        order = (self._tie_breaks.random(), next(self._eid))
+        order = (self._tie_break(), next(self._eid))
         queue: list[Any] = self._queue
         heappush(queue, (self._now + delay, priority, order, event))
 
@@ -168,8 +176,8 @@ class Completion:
         else:
             self.done += 1
 
-    def wait(self, timeout_ns: int, step: Step) -> Generator[Event, Any, None]:
-        """Wait until completed, or for a time at most, which ends with a step.
+    def wait(self, timeout_ns: int, number: int) -> Generator[Event, Any, None]:
+        """Wait for a CPU until completed, or for a time at most, after which the caller gives up.
 
         The caller cannot tell which of the two ended the wait. ``__cpu_up`` likewise ignores the result of
         ``wait_for_completion_timeout`` and looks at whether the CPU is online.
@@ -180,5 +188,5 @@ class Completion:
         self._awaited = self._env.event()
         # After a completion the timeout stays in SimPy's queue, so a run's clock goes on past the boot's last event.
         # The end of a boot is therefore the time of its last event or line (`sim.processes.recorder`).
-        yield self._awaited | self._env.after(timeout_ns, step)
+        yield self._awaited | self._env.after(timeout_ns, StepKind.GIVE_UP, number)
         self._awaited = None

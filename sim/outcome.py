@@ -267,7 +267,7 @@ class Outcome:
         return OutcomeRecord(
             schema_version=SCHEMA_VERSION,
             scenario=scenario_row(self.scenario),
-            log=[LogRow(*line) for line in facts.log],
+            log=[LogRow(line.time_ns, line.text) for line in facts.log],
             events=self.event_rows(),
             cpus=self.cpu_rows(),
             vectors=self.vector_rows(),
@@ -290,7 +290,7 @@ class Outcome:
     @cached_property
     def log(self) -> "pd.DataFrame":
         """The kernel log; columns of `LogRow`."""
-        return frame([LogRow(*line) for line in self.facts.log], LogRow)
+        return frame([LogRow(line.time_ns, line.text) for line in self.facts.log], LogRow)
 
     @cached_property
     def events(self) -> "pd.DataFrame":

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simpy.events import Event, EventPriority
 
-from sim.environment import Completion, SeededEnvironment, Step, StepKind
+from sim.environment import Completion, SeededEnvironment
 from sim.errors import InputError
 from sim.latencies import Distribution, fixed
 from sim.units import LONGEST_NS, NANOSECONDS, duration, nanoseconds, timestamp
@@ -310,7 +310,7 @@ def waits(completes_at: list[int], timeouts: list[int], seed: int = 0) -> list[i
 
     def waiter() -> Steps:
         for timeout in timeouts:
-            yield from completion.wait(timeout, Step(StepKind.GIVE_UP, 1))
+            yield from completion.wait(timeout, 1)
             log.append(env.now_ns)
 
     for at in completes_at:
@@ -345,7 +345,7 @@ def test_completions_are_counted_and_satisfy_later_waits_at_once() -> None:
     def waiter() -> Steps:
         yield env.timeout(5)
         for _ in range(3):
-            yield from completion.wait(10, Step(StepKind.GIVE_UP, 1))
+            yield from completion.wait(10, 1)
             log.append(env.now_ns)
 
     completion.complete()

@@ -41,10 +41,10 @@ class ControlledEnvironment(Environment):
         self._agents: dict[Process, str] = {}
         self.locks: list[ControlledLock] = []
 
-    def after(self, delay_ns: int, step: Step) -> Event:
+    def after(self, delay_ns: int, kind: StepKind, who: int | str) -> Event:
         """Return an event for a step that happens when it is chosen."""
         del delay_ns  # any enabled step may be next
-        event = self._awaited[step] = Event(self)
+        event = self._awaited[Step(kind, who)] = Event(self)
         event._ok, event._value = True, None  # noqa: SLF001 (as simpy.Timeout is made)
         return event
 
@@ -52,7 +52,7 @@ class ControlledEnvironment(Environment):
         """Start a process of user space when its beginning is chosen."""
 
         def begun() -> Generator[Event, Any, None]:
-            yield self.after(0, Step(StepKind.BEGIN, agent))
+            yield self.after(0, StepKind.BEGIN, agent)
             yield from process
 
         self._agents[self.process(begun())] = agent

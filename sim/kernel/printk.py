@@ -4,11 +4,16 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
+
 from sim.machine.firmware import CpuOnAnswer
 from sim.rules import Reason
 
+# A large boot has millions of lines and events. Structs are small and quickly made, and these refer to nothing that
+# could refer back to them, so that the garbage collector need not visit them.
 
-class LogLine(NamedTuple):
+
+class LogLine(msgspec.Struct, frozen=True, gc=False):
     """A line of the kernel log; `text` is without the time stamp that dmesg shows before it."""
 
     time_ns: int
@@ -89,7 +94,7 @@ class Words(NamedTuple):
 Detail = Arrival | CpuOnAnswer | RefusedBy | Allocation | Guest | SaveLength | Words
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that happened, whether or not the kernel logs it.
 
     `cpu` is a logical number, or None for the system as a whole; for `EventKind.ARRIVED`, `DIED`, `CPU_ON` and

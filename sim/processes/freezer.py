@@ -11,7 +11,7 @@ from typing import Any
 
 from simpy.events import Event
 
-from sim.environment import Environment, Step, StepKind
+from sim.environment import Environment, StepKind
 
 
 class Freezer:
@@ -40,4 +40,4 @@ class Freezer:
         """Wait until tasks are not frozen; an agent's task passes at once if they are not."""
         while self._thaw is not None:
             yield self._thaw
-            yield self._env.after(0, Step(StepKind.GO_ON, agent))
+            yield self._env.after(0, StepKind.GO_ON, agent)

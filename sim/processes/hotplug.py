@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from simpy.events import Event
 
-from sim.environment import Completion, Lock, Step, StepKind
+from sim.environment import Completion, Lock, StepKind
 from sim.errnos import Errno
 from sim.facts import CpuState, LossKind, Lost, Refused, SharedIdleTask
 from sim.kernel.printk import Arrival, EventKind, HypervisorPanic, KernelPanic, RefusedBy, SystemHang
@@ -166,7 +166,7 @@ class Hotplug:
             return error
         # The kernel ignores the result of the wait, and looks at the online set instead. A completion that another CPU
         # left behind ends the wait at once, and the bring-up then fails although its CPU is still to arrive.
-        yield from bring_up.running.wait(WAIT_NS, Step(StepKind.GIVE_UP, number))
+        yield from bring_up.running.wait(WAIT_NS, number)
         if self._smp.is_online(number):
             return Errno.OK
         error = self._smp.failed_to_come_online(number, bring_up.data)
@@ -223,7 +223,7 @@ class Hotplug:
     def _arrival(self, number: int, answer: CpuOn) -> Event:
         """Return the event of a CPU's arrival in the kernel."""
         if answer.arrives_after_ns is not None:
-            return self._env.after(answer.arrives_after_ns, Step(StepKind.LATE_ARRIVAL, number))
+            return self._env.after(answer.arrives_after_ns, StepKind.LATE_ARRIVAL, number)
         return self._system.wait(self._system.scenario.latencies.cpu_on, StepKind.CPU_ON, number)
 
     def _lose(

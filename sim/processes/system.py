@@ -43,7 +43,7 @@ class System:
         self.scenario = scenario
         self.logical = scenario.topology.logical
         self.env = env
-        self.printk = Printk(lambda: self.env.now_ns)
+        self.printk = Printk(env.clock)
         self.hyp = HypMode()
         self.features = CpuFeatures(scenario, self.printk, self.hyp)
         self.smp = Smp(scenario.topology, self.printk)
@@ -76,11 +76,11 @@ class System:
             who: the CPU, by its logical number, or the agent of user space that it concerns.
         """
         if latency.name == "fixed":
-            return self.env.after(latency.draw_ns(""), Step(kind, who))
+            return self.env.after(latency.draw_ns(""), kind, who)
         stream = Step(_STREAMS.get(kind, kind), who)
         self._draws[stream] += 1
         drawn_ns = latency.draw_ns(f"{self.scenario.seed}/{stream.kind}/{who}/{self._draws[stream]}")
-        return self.env.after(drawn_ns, Step(kind, who))
+        return self.env.after(drawn_ns, kind, who)
 
     def unit(self, hw_cpu: int) -> VectorUnit:
         """Return a hardware CPU's vector unit, which is made at its first use."""

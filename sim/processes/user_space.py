@@ -5,7 +5,7 @@ from typing import Any
 
 from simpy.events import Event
 
-from sim.environment import Step, StepKind
+from sim.environment import StepKind
 from sim.errnos import Errno
 from sim.facts import ActionOutcome, ActionResult
 from sim.processes.guests import Guests
@@ -70,9 +70,8 @@ class UserSpace:
                 yield self._system.wait(self._system.scenario.latencies.sysfs_write, StepKind.SYSFS_WRITE, name)
             # The time of an action counts from the agent's start; an action whose time has passed begins at once.
             if action.at_ns:
-                yield self._env.after(
-                    max(0, start_ns + action.at_ns - self._env.now_ns), Step(StepKind.TIME_COMES, name)
-                )
+                delay_ns = max(0, start_ns + action.at_ns - self._env.now_ns)
+                yield self._env.after(delay_ns, StepKind.TIME_COMES, name)
             yield from self._system.freezer.thawed(name)
             del left[0]
             self._underway[name] = (action, self._env.now_ns, len(self._printk.lines))
@@ -105,7 +104,7 @@ class UserSpace:
         """
         while not self._system.smp.is_online(number):
             yield self._hotplug.coming(number)
-            yield self._env.after(0, Step(StepKind.LOOK_AGAIN, name))
+            yield self._env.after(0, StepKind.LOOK_AGAIN, name)
             yield from self._system.freezer.thawed(name)
         return Errno.OK
 

@@ -33,8 +33,8 @@ def build_trace(outcome: Outcome) -> Trace:
 
 
 def _add_log(trace: Trace, track: int, outcome: Outcome) -> None:
-    for time_ns, text in outcome.facts.log:
-        trace.instant(track, time_ns, text)
+    for line in outcome.facts.log:
+        trace.instant(track, line.time_ns, line.text)
 
 
 def _add_online_counter(trace: Trace, track: int, outcome: Outcome) -> None:
