@@ -7,7 +7,8 @@ registers. Where lengths alone are modelled there is no state.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+
+import msgspec
 
 from sim.cpufeature_tables import Capability, KernelTables, Register
 from sim.kernel.cpufeature import CpuFeatures
@@ -23,7 +24,7 @@ class Scope(StrEnum):
     SYSTEM = "sanitised registers"
 
 
-class RegisterState(NamedTuple):
+class RegisterState(msgspec.Struct, frozen=True):
     """An ID register as the kernel keeps it (``struct arm64_ftr_reg``)."""
 
     table: Register
@@ -36,7 +37,7 @@ class RegisterState(NamedTuple):
     """The bits in which the kernel logs a difference, 0 before the first value; it may be relaxed from the table's."""
 
 
-class DetectedCapability(NamedTuple):
+class DetectedCapability(msgspec.Struct, frozen=True):
     """A capability that the system has."""
 
     entry: Capability

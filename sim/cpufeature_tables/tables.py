@@ -177,7 +177,12 @@ class Register(_OfSeries, frozen=True, eq=False, dict=True):
 
     def field(self, name: str) -> Field | None:
         """Return a listed field; None if the kernel does not list it."""
-        return next((one for one in self.fields if one.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        # Of two fields with one name, the first.
+        return {one.name: one for one in reversed(self.fields)}
 
 
 class Requirement(msgspec.Struct, frozen=True, eq=False, kw_only=True, forbid_unknown_fields=True, dict=True):

@@ -11,6 +11,7 @@ Source: arch/arm64/kernel/cpufeature.c, cpuinfo.c, setup.c, head.S.
 
 from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from sim.cpufeature_tables import KernelTables, kernel_tables
 from sim.id_registers import IdField
@@ -151,6 +152,15 @@ def _has_threads(scenario: Scenario) -> bool:
     return scenario.has_all_features and any(scenario.topology.mpidr(number) & _AFF0 for number in cpus)
 
 
+class FirstCode(NamedTuple):
+    """What becomes of a CPU in the kernel's first code: of the reasons, None where it gets on."""
+
+    why_stuck: str | None
+    why_dies_without_mmu: str | None
+    cannot_run_at_el2: bool
+    why_dies: str | None
+
+
 class CpuFeatures:
     """The system's features; CPUs are logical numbers.
 
@@ -169,11 +179,16 @@ class CpuFeatures:
         self.lengths = VectorLengths(scenario, printk)
         self._history: FeatureHistory | None = None
         self.final = False
+        self.judged = 0
+        """The number of times so far that CPUs were judged or features decided; where it is the same, they are too."""
         self.ipa_limit_bits = 0
         """KVM's limit of guests' physical addresses; 0 before KVM is up."""
         series = scenario.release.series
         tables = (kernel_tables if self.has_all else _lengths_alone)(series, scenario.page_bytes)
-        self._readings: dict[tuple[int, int], CpuId] = {}
+        self._readings: list[CpuId | None] = [None] * len(scenario.topology.cpus)
+        self._kinds: dict[tuple[int, int], CpuId] = {}
+        self._configured = [vector_type for vector_type in VectorType if scenario.configured(vector_type)]
+        self._first_code: dict[tuple[CpuId, int, bool], FirstCode] = {}
         self._known_at: int | None = None
         self._supported: tuple[VectorType, ...] = ()
         self._tell = printk.line if self.has_all else _unheard
@@ -199,13 +214,19 @@ class CpuFeatures:
         self._printk.event(EventKind.WARN, None, Words(words))
 
     def reading(self, hw_cpu: int) -> CpuId:
-        """Return the registers of a hardware CPU, by its logical number."""
+        """Return the registers of a hardware CPU, by its logical number; CPUs of one kind share them."""
+        found = self._readings[hw_cpu]
+        if found is None:
+            found = self._readings[hw_cpu] = self._reading_of_kind(hw_cpu)
+        return found
+
+    def _reading_of_kind(self, hw_cpu: int) -> CpuId:
         cpu = self._scenario.topology.logical[hw_cpu]
         kind = id(cpu.features), id(cpu.firmware)
-        found = self._readings.get(kind)
+        found = self._kinds.get(kind)
         if found is None:
             assumed, runs_at_el2 = self._scenario.topology.assumed_registers, self._scenario.runs_at_el2(hw_cpu)
-            found = self._readings[kind] = _reading(cpu.features, cpu.firmware, assumed, runs_at_el2=runs_at_el2)
+            found = self._kinds[kind] = _reading(cpu.features, cpu.firmware, assumed, runs_at_el2=runs_at_el2)
         return found
 
     def supports(self, vector_type: VectorType) -> bool:
@@ -218,18 +239,17 @@ class CpuFeatures:
         known_at = self.system.registers.version + self.final
         if known_at != self._known_at:
             self._known_at = known_at
-            self._supported = tuple(vector_type for vector_type in VectorType if self._is_supported(vector_type))
+            self._supported = tuple(filter(self._is_supported, self._configured))
         return self._supported
 
     def _is_supported(self, vector_type: VectorType) -> bool:
-        if not self._scenario.configured(vector_type):
-            return False
         if self.final:
             return self.system.has(self._capability_of[vector_type])
         return bool(self.system.registers.field(VECTOR_TYPES[vector_type].id_field))
 
     def init_cpu_features(self) -> None:
         """Take the boot CPU's registers as the system's, and log what it decides."""
+        self.judged += 1
         boot = self.reading(0)
         if self.has_all:
             self.system.detected_icache(0, boot)
@@ -271,6 +291,19 @@ class CpuFeatures:
         )
         self._history.keep(self._printk.now_ns, lengths, self.system.capabilities.entries())
 
+    def first_code(self, hw_cpu: int) -> FirstCode:
+        """Return what becomes of a CPU in the kernel's first code; CPUs of one kind are judged once."""
+        judged = self.reading(hw_cpu), self.system.capabilities.system, self.final
+        found = self._first_code.get(judged)
+        if found is None:
+            found = self._first_code[judged] = FirstCode(
+                self.why_stuck(hw_cpu),
+                self.why_dies_without_mmu(hw_cpu),
+                self.cannot_run_at_el2(hw_cpu),
+                self.why_dies(hw_cpu),
+            )
+        return found
+
     def why_stuck(self, hw_cpu: int) -> str | None:
         """Return what a CPU lacks without which it cannot even turn its MMU on; None if it has it."""
         if not self.has_all:
@@ -284,7 +317,7 @@ class CpuFeatures:
 
     def cannot_run_at_el2(self, hw_cpu: int) -> bool:
         """Return True if the kernel runs at EL2, and a CPU cannot."""
-        return self._scenario.runs_at_el2(0) and not self._scenario.runs_at_el2(hw_cpu)
+        return self.reading(0).runs_at_el2 and not self.reading(hw_cpu).runs_at_el2
 
     def why_dies_without_mmu(self, hw_cpu: int) -> str | None:
         """Return why a CPU dies in the kernel's first code, before its MMU is on; None if it does not.
@@ -322,15 +355,16 @@ class CpuFeatures:
 
     def verify_boot_cpu_capabilities(self, number: int, hw_cpu: int) -> Refusal | None:
         """Verify what every secondary must share with the boot CPU, and return its refusal."""
-        reading, label = self.reading(hw_cpu), self._scenario.topology.label(number)
+        self.judged += 1
+        reading = self.reading(hw_cpu)
         if self.has_all and not self.system.verify_asid(number, reading):
-            sentence = f"{label} has fewer ASIDs than the boot CPU"
+            sentence = f"{self._scenario.topology.label(number)} has fewer ASIDs than the boot CPU"
             return Refusal("ASID size", None, Reason.DIFFERS_FROM_BOOT_CPU, panics_because=sentence)
         conflict = self.system.verify_boot(number, reading)
-        return None if conflict is None else self._refusal(label, conflict, Reason.DIFFERS_FROM_BOOT_CPU)
+        return None if conflict is None else self._refusal(number, conflict, Reason.DIFFERS_FROM_BOOT_CPU)
 
-    def _refusal(self, label: str, conflict: Conflict, reason: Reason) -> Refusal:
-        one = conflict.capability
+    def _refusal(self, number: int, conflict: Conflict, reason: Reason) -> Refusal:
+        one, label = conflict.capability, self._scenario.topology.label(number)
         what = one.description or _NAMELESS.get(one.name, one.label)
         for vector_type, name in self._capability_of.items():
             if name == one.label:
@@ -348,11 +382,12 @@ class CpuFeatures:
 
     def verify_local_cpu_capabilities(self, number: int, hw_cpu: int) -> Refusal | None:
         """Verify a late CPU, and return its refusal; None where it is accepted."""
-        reading, label = self.reading(hw_cpu), self._scenario.topology.label(number)
+        self.judged += 1
+        reading = self.reading(hw_cpu)
         conflict = self.system.verify_late(number, reading)
         if conflict is not None:
             reason = Reason.LACKS_CAPABILITY if conflict.system_has else Reason.HAS_MORE
-            return self._refusal(label, conflict, reason)
+            return self._refusal(number, conflict, reason)
         missing = self.system.verify_hwcaps(number, reading)
         if missing is not None:
             return Refusal(missing.cpuinfo_name, None, Reason.LACKS_HWCAP)
@@ -371,6 +406,7 @@ class CpuFeatures:
 
     def update_cpu_features(self, number: int, hw_cpu: int) -> None:
         """Count an early secondary, or compare an accepted late CPU."""
+        self.judged += 1
         reading = self.reading(hw_cpu)
         if not self.final:
             self.system.detect_local(number, reading)
@@ -383,6 +419,7 @@ class CpuFeatures:
 
     def setup_system_features(self, online: Mapping[int, int]) -> None:
         """Detect what all early CPUs share, make it final, and log it."""
+        self.judged += 1
         system = self.system
         system.setup_system_capabilities()
         system.enable_everywhere((number, self.reading(hw_cpu)) for number, hw_cpu in sorted(online.items()))
@@ -406,6 +443,7 @@ class CpuFeatures:
     def cpu_online(self, number: int, hw_cpu: int, online: Collection[int]) -> None:
         """Note that a CPU came online, which may be the first that runs 32-bit programs, or the first that does not."""
         if self.final and self.has_all:
+            self.judged += 1
             self.system.cpu_online(number, self.reading(hw_cpu), online)
 
     def cannot_go_offline(self, number: int) -> bool:
@@ -428,6 +466,7 @@ class CpuFeatures:
 
         Source: arch/arm64/kvm/arm.c (``kvm_arm_init``), reset.c (``kvm_set_ipa_limit``).
         """
+        self.judged += 1
         system = self.system
         if any(system.has(erratum) for erratum in _DEADLOCKS_WITH_GUESTS):
             self._tell("kvm [1]: Guests without required CPU erratum workarounds can deadlock system!")

@@ -267,7 +267,7 @@ class Hotplug:
         del self._arriving[hw_cpu]
         self._system.psci.arrived(hw_cpu)
         self._system.reset_unit(hw_cpu)
-        bring_up.data.stuck = self._features.why_stuck(hw_cpu) or ""
+        bring_up.data.stuck = self._features.first_code(hw_cpu).why_stuck or ""
         if self._system.dies_at_start(hw_cpu):
             return
         task = bring_up.data.task

@@ -1,6 +1,6 @@
 """The recorder of a boot: it takes facts as they come, and freezes them at the end."""
 
-from copy import copy
+from functools import cached_property
 
 from sim.facts import (
     ActionResult,
@@ -29,7 +29,6 @@ class Recorder:
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
-        self._is_denied = any(scenario.switched_off(vector_type) for vector_type in VectorType)
         self.actions: list[ActionResult] = []
         self.guests: list[GuestVisit] = []
         self.refused: list[Refused] = []
@@ -43,8 +42,13 @@ class Recorder:
         self.booted_events: dict[int, int] = {}
         self.final_event: int | None = None
         self.features_at_user_space: FeatureState | None = None
-        self._snapshot_at_user_space: tuple[object, ...] = ()
+        self._judged_at_user_space: int | None = None
         self.panic: PanicFact | None = None
+
+    @cached_property
+    def _is_denied(self) -> bool:
+        """True if the command line denies CPUs an extension."""
+        return any(self._scenario.switched_off(vector_type) for vector_type in VectorType)
 
     def snapshot(self, *, kvm_decided: bool) -> tuple[object, ...]:
         """Return everything that later steps and hazards depend on.
@@ -71,12 +75,11 @@ class Recorder:
     def user_space_begins(self, features: CpuFeatures) -> None:
         """Record the state of all features when user space begins, where they are modelled."""
         self.features_at_user_space = feature_state(features)
-        if features.has_all:
-            self._snapshot_at_user_space = features.snapshot()
+        self._judged_at_user_space = features.judged
 
     def _features_at_end(self, features: CpuFeatures) -> FeatureState | None:
         # Most boots change nothing after user space began, and then need no second state.
-        if features.has_all and features.snapshot() == self._snapshot_at_user_space:
+        if features.judged == self._judged_at_user_space:
             return self.features_at_user_space
         return feature_state(features)
 
@@ -118,14 +121,14 @@ class Recorder:
             start_levels: the exception levels at which CPUs started.
             left_early: True if the run ended where more could have happened.
         """
-        # Records that the kernel still changes are copied, so that the facts stay as they are.
-        area = kvm.save_area
+        # Nothing changes the records any more, so that the facts take them as they are.
+        area, supported = kvm.save_area, features.supported()
         return Facts(
             scenario=self._scenario,
             log=tuple(printk.lines),
             events=tuple(printk.events),
-            vectors={vector_type: copy(info) for vector_type, info in features.lengths.vl_info.items()},
-            supports={vector_type: features.supports(vector_type) for vector_type in VectorType},
+            vectors=features.lengths.vl_info,
+            supports={vector_type: vector_type in supported for vector_type in VectorType},
             features_at_user_space=self.features_at_user_space,
             features_at_end=self._features_at_end(features),
             announced=tuple(features.lengths.announced),
@@ -149,9 +152,9 @@ class Recorder:
             early=tuple(self.early),
             counted=frozenset(self.counted),
             online=tuple(smp.online()),
-            states=dict(self.states),
-            runs=dict(smp.runs),
-            booted_events=dict(self.booted_events),
+            states=self.states,
+            runs=smp.runs,
+            booted_events=self.booted_events,
             final_event=self.final_event,
             panic=self.panic,
             end_ns=max(told[-1].time_ns for told in (printk.lines, printk.events) if told),

@@ -104,23 +104,21 @@ class System:
         if trapped is not None:
             self.lose(hw_cpu, LossKind.EL3_TRAPS, f"its first use of {trapped} traps to EL3", trapped)
             return True
-        stuck = self.features.why_stuck(hw_cpu)
-        if stuck is not None:
-            self.lose(hw_cpu, LossKind.STUCK, f"it is stuck in the kernel without {stuck}")
+        first_code = self.features.first_code(hw_cpu)
+        if first_code.why_stuck is not None:
+            self.lose(hw_cpu, LossKind.STUCK, f"it is stuck in the kernel without {first_code.why_stuck}")
             return True
-        dies = self.features.why_dies_without_mmu(hw_cpu)
-        if dies is not None:
-            self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
+        if first_code.why_dies_without_mmu is not None:
+            self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, first_code.why_dies_without_mmu)
             return True
         self.hyp.levels.add(self.scenario.el(hw_cpu))
-        cannot_run_at_el2 = self.features.cannot_run_at_el2(hw_cpu)
-        dies = self.features.why_dies(hw_cpu)
-        if dies is None and cannot_run_at_el2 and self.scenario.el(hw_cpu) == EL2:
+        dies = first_code.why_dies
+        if dies is None and first_code.cannot_run_at_el2 and self.scenario.el(hw_cpu) == EL2:
             dies = "it lacks VHE, whose registers the kernel uses since its first patches"
         if dies is not None:
             self.lose(hw_cpu, LossKind.DIES_IN_PATCHED_CODE, dies)
             return True
-        if cannot_run_at_el2:
+        if first_code.cannot_run_at_el2:
             self.lose(hw_cpu, LossKind.CANNOT_RUN_AT_EL2, "it cannot run at EL2, where the kernel does")
             return True
         return False

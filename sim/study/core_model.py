@@ -188,8 +188,8 @@ class CoreModel:
         self.tables = self._system.tables
         system = dict(table.of_system)
         local = dict(table.of_local)
-        self.of_late = sum(1 << place for place, _one in table.of_late)
-        self.of_all_early = sum(1 << place for place, _one in table.of_all_early)
+        self.of_late = table.of_late.mask
+        self.of_all_early = table.of_all_early.mask
         self.of_boot = table.boot_mask
         self.errata_against_cnp = sum(1 << table.place[name] for name in CNP_ERRATA if name in table.place)
         self.cnp = sum(1 << place for place, one in enumerate(table.entries) if one.matcher == "has_useable_cnp")

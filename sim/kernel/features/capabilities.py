@@ -14,13 +14,14 @@ from sim import rules
 from sim.cpufeature_tables import Capability, KernelTables
 from sim.cpufeature_tables.tables import Requirement
 from sim.kernel.features.core_models import is_of_other_models
+from sim.kernel.features.cpu_id import LocalReading
 from sim.kernel.features.field_entries import FieldEntries
+from sim.kernel.features.placed_entries import PlacedEntries
 from sim.kernel.features.system_registers import SystemRegisters
 
 WITH_EFFECTS = ("HW_DBM", "HAS_AMU_EXTN", "SPECTRE_V2", "SPECTRE_V4", "SPECTRE_BHB")
 """The capabilities whose enabling on a CPU shows in the log or in sysfs."""
-Placed = tuple[int, Capability]
-"""An entry with its place among the entries."""
+Placed = PlacedEntries[Capability]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,9 @@ class CapabilityTable:
         self.of_system = self._having("SYSTEM")
         self.of_all_early = self._having("MATCH_ALL_EARLY")
         self.at_boot = self._having("BOOT", "LOCAL")
-        self.of_local = tuple(placed for placed in self._having("LOCAL") if "MATCH_ALL_EARLY" not in placed[1].type)
+        self.of_local = PlacedEntries(
+            (place, one) for place, one in self._having("LOCAL") if "MATCH_ALL_EARLY" not in one.type
+        )
         self.of_late = self._having("LOCAL", "SYSTEM")
         self.counted = tuple(
             (place, one)
@@ -60,18 +63,24 @@ class CapabilityTable:
             if one.per_cpu is not None or "MATCH_ALL_EARLY" in one.type
         )
         self.at_secondaries = self._having("LOCAL")
-        self.boot_mask = _mask(self.of_boot)
-        self.optional_late = _mask(self._having("OPTIONAL_LATE"))
-        self.permitted_late = _mask(self._having("PERMITTED_LATE"))
+        self.boot_mask = self.of_boot.mask
+        self.optional_late = self._having("OPTIONAL_LATE").mask
+        self.permitted_late = self._having("PERMITTED_LATE").mask
         self.with_effects = tuple(placed for placed in enumerate(self.entries) if placed[1].name in WITH_EFFECTS)
 
-    def _having(self, *words: str) -> tuple[Placed, ...]:
+    def _having(self, *words: str) -> Placed:
         """Return the entries whose types have any of these words."""
-        return tuple((place, one) for place, one in enumerate(self.entries) if not set(words).isdisjoint(one.type))
+        return PlacedEntries(
+            (place, one) for place, one in enumerate(self.entries) if not set(words).isdisjoint(one.type)
+        )
 
     def of_other_models(self, midr: int) -> int:
         """Return the capabilities that a core model cannot have, since their entries name other models."""
         return _of_other_models(self, midr)
+
+    def absent(self, cpu: LocalReading) -> int:
+        """Return the capabilities that a CPU cannot have, by its model and its own registers."""
+        return self.of_other_models(cpu.midr) | self.of_fields.unmet(cpu.register)
 
     def names(self, members: int) -> list[str]:
         """Return the names of a set's members."""
@@ -80,11 +89,7 @@ class CapabilityTable:
 
 @lru_cache(maxsize=4096)
 def _of_other_models(table: CapabilityTable, midr: int) -> int:
-    return _mask(tuple(placed for placed in enumerate(table.entries) if is_of_other_models(midr, placed[1])))
-
-
-def _mask(entries: tuple[Placed, ...]) -> int:
-    return sum(1 << place for place, _one in entries)
+    return sum(1 << place for place, one in enumerate(table.entries) if is_of_other_models(midr, one))
 
 
 class Capabilities:
@@ -123,15 +128,15 @@ class Capabilities:
             self._listed = self.system, tuple(one for _, one in self.of_system())
         return self._listed[1]
 
-    def of_system(self) -> Iterator[Placed]:
+    def of_system(self) -> Iterator[tuple[int, Capability]]:
         """Yield the capabilities that the system has, in the order of their numbers, with their places."""
         for place, one in enumerate(self.table.entries):
             if self.system >> place & 1:
                 yield place, one
 
-    def detect_boot(self, matches: Callable[[Requirement], bool], midr: int) -> None:
+    def detect_boot(self, matches: Callable[[Requirement], bool], cpu: LocalReading) -> None:
         """Detect what the boot CPU decides, and what it has itself."""
-        self._detect(self.table.at_boot, 0, matches, self.table.of_other_models(midr))
+        self._detect(self.table.at_boot, 0, matches, self.table.absent(cpu))
         self.boot = self.system & self.table.boot_mask
 
     def detect_local(self, number: int, matches: Callable[[Requirement], bool], midr: int) -> None:
@@ -143,13 +148,11 @@ class Capabilities:
 
     def detect_system(self, matches: Callable[[Requirement], bool], registers: SystemRegisters) -> None:
         """Detect what the sanitised registers show."""
-        self._detect(self.table.of_system, None, matches, self.table.of_fields.unmet(registers))
+        self._detect(self.table.of_system, None, matches, self.table.of_fields.unmet(registers.read))
 
-    def _detect(
-        self, scope: tuple[Placed, ...], number: int | None, matches: Callable[[Requirement], bool], absent: int
-    ) -> None:
-        for place, one in scope:
-            if not (self.system | absent) >> place & 1 and matches(one):
+    def _detect(self, scope: Placed, number: int | None, matches: Callable[[Requirement], bool], absent: int) -> None:
+        for place, one in scope.without(self.system | absent):
+            if matches(one):
                 if one.description is not None and one.per_cpu is None and "MATCH_ALL_EARLY" not in one.type:
                     self._line(f"CPU features: detected: {one.description}")
                 self.system |= 1 << place
@@ -166,35 +169,36 @@ class Capabilities:
             elif self.cpus.get(place):
                 self._line(f"CPU features: detected: {one.description} on CPU{cpu_list(self.cpus[place])}")
 
-    def verify_boot(self, matches: Callable[[Requirement], bool], midr: int) -> Conflict | None:
+    def verify_boot(self, matches: Callable[[Requirement], bool], cpu: LocalReading) -> Conflict | None:
         """Judge what every secondary must share with the boot CPU, and return the first contradiction."""
-        return self._verify(self.table.of_boot, matches, midr, _nothing)
+        return self._verify(self.table.of_boot, matches, cpu, _nothing)
 
     def verify_late(
-        self, matches: Callable[[Requirement], bool], midr: int, enable: Callable[[int, Capability], None]
+        self, matches: Callable[[Requirement], bool], cpu: LocalReading, enable: Callable[[int, Capability], None]
     ) -> Conflict | None:
         """Judge a late CPU, and return the first contradiction.
 
         Args:
             matches: tells whether the CPU has a capability.
-            midr: the CPU's model.
+            cpu: the CPU.
             enable: called for each capability of the system's, up to the contradiction.
         """
-        return self._verify(self.table.of_late, matches, midr, enable)
+        return self._verify(self.table.of_late, matches, cpu, enable)
 
     def _verify(
         self,
-        scope: tuple[Placed, ...],
+        scope: Placed,
         matches: Callable[[Requirement], bool],
-        midr: int,
+        cpu: LocalReading,
         enable: Callable[[int, Capability], None],
     ) -> Conflict | None:
         table = self.table
-        absent = table.of_other_models(midr)
-        for place, one in scope:
+        absent = table.absent(cpu)
+        # What neither the system nor the CPU has is no contradiction.
+        for place, one in scope.without(absent & ~self.system):
             bit = 1 << place
-            system, cpu = self.system & bit, bit if not absent & bit and matches(one) else 0
-            if system != cpu and rules.conflicts(system, cpu, table.optional_late, table.permitted_late):
+            system, own = self.system & bit, bit if not absent & bit and matches(one) else 0
+            if system != own and rules.conflicts(system, own, table.optional_late, table.permitted_late):
                 return Conflict(one, bool(system))
             if system:
                 enable(place, one)

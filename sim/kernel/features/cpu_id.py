@@ -78,12 +78,19 @@ class CpuId:
         return self.field(MTE) >= MTE_WITH_TAGS
 
 
-@dataclass(frozen=True, slots=True)
 class LocalReading:
-    """A CPU's registers as a matcher reads them, with the command line's overrides put in."""
+    """A CPU's registers as a matcher reads them, with the command line's overrides put in.
 
-    cpu: CpuId
-    overrides: SystemRegisters
+    Args:
+        cpu: the CPU.
+        overrides: the system's registers, which know the overrides.
+    """
+
+    __slots__ = ("cpu", "overrides")
+
+    def __init__(self, cpu: CpuId, overrides: SystemRegisters) -> None:
+        self.cpu = cpu
+        self.overrides = overrides
 
     @property
     def midr(self) -> int:

@@ -1,18 +1,25 @@
-"""Entries of the tables that look at a field of the sanitised registers, sorted by register.
+"""Entries of the tables that look at a field of a register, sorted by register.
 
 Most entries do, and most of a boot's values were seen before: which entries a register's value rules out is computed
-once for each value.
+once for each value. The registers are the sanitised ones, or a CPU's own where a CPU by itself is judged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
-from sim.kernel.features.system_registers import SystemRegisters
 
-_OF_FIELDS = frozenset({"has_cpuid_feature", "has_user_cpuid_feature", "has_sve_feature", "has_sme_feature"})
-"""The matchers that want a field's value of the system, whatever else they want."""
+_OF_FIELDS = frozenset(
+    {
+        "has_cpuid_feature",
+        "has_user_cpuid_feature",
+        "has_sve_feature",
+        "has_sme_feature",
+        "has_address_auth_cpucap",
+    }
+)
+"""The matchers that want a field's value of the system or of a CPU, whatever else they want."""
 
 
 class FieldEntries:
@@ -30,11 +37,15 @@ class FieldEntries:
             if one.matcher in _OF_FIELDS and one.register is not None:
                 self.by_register.setdefault(one.register, []).append((place, one))
 
-    def unmet(self, registers: SystemRegisters) -> int:
-        """Return the places, as a set, of the entries that the sanitised registers do not meet."""
+    def unmet(self, read: Callable[[str], int]) -> int:
+        """Return the places, as a set, of the entries that some registers do not meet.
+
+        Args:
+            read: returns a register's value.
+        """
         found = 0
         for name in self.by_register:
-            found |= _unmet(self, name, registers.read(name))
+            found |= _unmet(self, name, read(name))
         return found
 
 

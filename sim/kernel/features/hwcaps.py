@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from sim.cpufeature_tables import Hwcap, KernelTables
 from sim.kernel.features.field_entries import FieldEntries
+from sim.kernel.features.placed_entries import PlacedEntries
 from sim.kernel.features.system_registers import SystemRegisters
 
 _CPUID, _EVTSTRM = 1 << 11, 1 << 2
@@ -28,6 +29,8 @@ class HwcapTable:
     def __init__(self, tables: KernelTables, entries: Iterable[Hwcap]) -> None:
         self.entries = tuple(entries)
         self.of_fields = FieldEntries(tables, self.entries)
+        self.of_64_bit = PlacedEntries((place, one) for place, one in enumerate(self.entries) if not one.compat)
+        self.of_32_bit = PlacedEntries((place, one) for place, one in enumerate(self.entries) if one.compat)
         names = {one.bit: one.cpuinfo_name for one in self.entries if one.bit is not None} | _EXTRA_NAMES
         self.cpuinfo_names = sorted(names.items())
 
@@ -57,19 +60,20 @@ class Hwcaps:
 
     def setup(self, matches: Callable[[Hwcap], bool], registers: SystemRegisters) -> None:
         """Promise to 64-bit programs what the sanitised registers show."""
-        self._setup(matches, registers, compat=False)
+        self._setup(self._table.of_64_bit, matches, registers)
 
     def setup_compat(self, matches: Callable[[Hwcap], bool], registers: SystemRegisters, *, without_aes: bool) -> None:
         """Promise to 32-bit programs what the sanitised registers show."""
-        self._setup(matches, registers, compat=True)
+        self._setup(self._table.of_32_bit, matches, registers)
         # An erratum makes AES instructions of 32-bit programs wrong.
         if without_aes:
             self.compat[1] &= ~COMPAT_AES
 
-    def _setup(self, matches: Callable[[Hwcap], bool], registers: SystemRegisters, *, compat: bool) -> None:
-        unmet = self._table.of_fields.unmet(registers)
-        for place, one in enumerate(self._table.entries):
-            if one.compat is compat and not unmet >> place & 1 and matches(one):
+    def _setup(
+        self, entries: PlacedEntries[Hwcap], matches: Callable[[Hwcap], bool], registers: SystemRegisters
+    ) -> None:
+        for _place, one in entries.without(self._table.of_fields.unmet(registers.read)):
+            if matches(one):
                 self._promise(one)
 
     def _promise(self, one: Hwcap) -> None:

@@ -70,6 +70,8 @@ _DIRTY_BIT = 2
 """The least value of HAFDBS with hardware management of the dirty bit."""
 _EXTENSIONS = {"MPAMIDR_EL1": MPAM, "ZCR_EL1": SVE, "SMCR_EL1": SME}
 """Registers of an extension, with the field that tells of it."""
+_CONDITIONAL = {"GMID_EL1", *_EXTENSIONS}
+"""The registers that the kernel does not read on every CPU."""
 _PHYSICAL_BITS = {0: 32, 1: 36, 2: 40, 3: 42, 4: 44, 5: 48, 6: 52, 7: 56}
 
 
@@ -278,8 +280,11 @@ class SystemFeatures:
     def _has_dbm(self, cpu: LocalReading) -> bool:
         return cpu.field(HAFDBS) >= _DIRTY_BIT and not is_in_list(cpu.midr, self.tables.midr_lists["broken_dbm"])
 
-    def _matches(self, cpu: CpuId | None) -> Callable[[Requirement], bool]:
-        return partial(matches, self, cpu=None if cpu is None else LocalReading(cpu, self.registers))
+    def _matches(self, cpu: LocalReading | None) -> Callable[[Requirement], bool]:
+        return partial(matches, self, cpu=cpu)
+
+    def _reading(self, cpu: CpuId) -> LocalReading:
+        return LocalReading(cpu, self.registers)
 
     def detected_icache(self, number: int, cpu: CpuId) -> None:
         """Log the policy of a CPU's instruction cache."""
@@ -291,13 +296,17 @@ class SystemFeatures:
     def init_cpu_features(self, boot: CpuId) -> None:
         """Take the boot CPU's registers as the system's, and detect what it decides."""
         self._boot = boot
+        unknown = self.options.unknown
         for name, table in self.tables.registers.items():
-            if (boot.has_aarch32_el0 or not table.is_aarch32) and self._is_initialised(name, boot):
-                known = _STATED.get(name, ()) if name in self.options.unknown else None
+            if table.is_aarch32 and not boot.has_aarch32_el0:
+                continue
+            if name not in _CONDITIONAL or self._is_initialised(name, boot):
+                known = _STATED.get(name, ()) if name in unknown else None
                 self.registers.init(name, boot.value(name), self._tell, known)
         if boot.has_aarch32_el0:
             self._boot_aarch32 = boot
-        self.capabilities.detect_boot(self._matches(boot), boot.midr)
+        reading = self._reading(boot)
+        self.capabilities.detect_boot(self._matches(reading), reading)
 
     def _is_initialised(self, name: str, boot: CpuId) -> bool:
         """Return True if the boot CPU gives a register its first value."""
@@ -344,7 +353,8 @@ class SystemFeatures:
         judged = cpu, self._state()
         if judged in self._like_the_boot_cpu:
             return None
-        conflict = self.capabilities.verify_boot(self._matches(cpu), cpu.midr)
+        reading = self._reading(cpu)
+        conflict = self.capabilities.verify_boot(self._matches(reading), reading)
         if conflict is None:
             self._like_the_boot_cpu.add(judged)
         return self._told(number, conflict)
@@ -356,22 +366,22 @@ class SystemFeatures:
         before = self._state()
         if (cpu, before) in self._nothing_new:
             return
-        self.capabilities.detect_local(number, self._matches(cpu), cpu.midr)
+        self.capabilities.detect_local(number, self._matches(self._reading(cpu)), cpu.midr)
         if self._state() == before:
             self._nothing_new.add((cpu, before))
 
     def _state(self) -> tuple[object, ...]:
         """Return what decides whether a CPU changes anything that is like a CPU before it."""
-        return self.capabilities.system, self.registers.version, self.every_cpu_started_at_el2
+        return self.capabilities.system, self.registers.version, self._surroundings.every_cpu_started_at_el2()
 
     def verify_late(self, number: int, cpu: CpuId) -> Conflict | None:
         """Judge a late CPU's capabilities."""
-        reading = LocalReading(cpu, self.registers)
+        reading = self._reading(cpu)
 
         def enable(place: int, one: Capability) -> None:
             self._enable(place, one, number, reading)
 
-        conflict = self.capabilities.verify_late(self._matches(cpu), cpu.midr, enable)
+        conflict = self.capabilities.verify_late(self._matches(reading), reading, enable)
         if self.taint & TAINT_WARN:
             self.tainted_by.setdefault(TAINT_WARN, number)
         return self._told(number, conflict)
@@ -387,7 +397,7 @@ class SystemFeatures:
 
     def verify_hwcaps(self, number: int, cpu: CpuId) -> Hwcap | None:
         """Judge a late CPU's hwcaps."""
-        missing = self.hwcaps.missing(self._matches(cpu), has_aarch32=cpu.has_aarch32_el0)
+        missing = self.hwcaps.missing(self._matches(self._reading(cpu)), has_aarch32=cpu.has_aarch32_el0)
         if missing is not None:
             self._line(f"CPU features: CPU{number}: missing HWCAP: {missing.log_name}")
         return missing
@@ -449,7 +459,7 @@ class SystemFeatures:
         """
         differing = _differing(self.tables.compared, cpu, self._boot)
         # A register of an extension comes after that of the extension's field, which this CPU may have changed.
-        yield from (name for name in differing if self._is_looked_at(name, cpu))
+        yield from (name for name in differing if name not in _CONDITIONAL or self._is_looked_at(name, cpu))
         if not cpu.has_aarch32_el0:
             return
         self._lazy_init_32bit(cpu)
@@ -485,7 +495,7 @@ class SystemFeatures:
             return
         kinds: set[CpuId] = set()
         for number, cpu in online:
-            reading = LocalReading(cpu, self.registers)
+            reading = self._reading(cpu)
             for place, one in enabled:
                 if one.name in _COUNTED or cpu not in kinds:
                     self._enable(place, one, number, reading)
@@ -505,7 +515,7 @@ class SystemFeatures:
             case "SPECTRE_V4":
                 ssbs = bool(cpu.field(SSBS))
                 self.mitigations.enable_v4(cpu, has_ssbs=ssbs)
-            case "SPECTRE_BHB" if self._matches(cpu.cpu)(one):
+            case "SPECTRE_BHB" if matches(self, one, cpu):
                 self.mitigations.enable_bhb(
                     cpu,
                     ignores_options=self.options.bhb_ignores_options,
