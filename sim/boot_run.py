@@ -7,7 +7,7 @@ finalisation; user space. A scenario may let KVM's initcall run beside user spac
 from sim.arguments import checked
 from sim.cause_recorder import CauseRecorder
 from sim.environment import Environment, SeededEnvironment, StepKind
-from sim.facts import CpuState, PanicFact
+from sim.facts import CpuState, Facts, PanicFact
 from sim.kernel.printk import EventKind, HypervisorPanic, Panic, SystemHang, Words
 from sim.outcome import Outcome
 from sim.processes.guests import Guests
@@ -40,9 +40,8 @@ def boot(scenario: Scenario, *, causes: bool = False, history: bool = False) -> 
         # The list of events belongs to the boot, which needs its environment first. Nothing happens before it runs.
         recorder.events = run.system.printk.events
     moments = run.system.features.watch() if history else None
-    facts = run.to_the_end().facts
     return Outcome(
-        facts,
+        run.finish(),
         None if recorder is None else recorder.causes,
         None if moments is None else tuple(moments),
     )
@@ -89,6 +88,10 @@ class BootRun:
 
     def to_the_end(self) -> Outcome:
         """Run everything that happens; a panic of the simulated system is an end as well."""
+        return Outcome(self.finish())
+
+    def finish(self) -> Facts:
+        """Run everything that happens, and return its facts."""
         system = self.system
         try:
             system.env.run()
@@ -96,7 +99,7 @@ class BootRun:
             self._record_panic(panic)
         # Actions that are still under way never end now; without this they would be missing from the facts.
         self.user_space.stop()
-        return Outcome(system.facts())
+        return system.facts()
 
     def _record_panic(self, panic: Panic) -> None:
         system, of_hypervisor, is_silent = (

@@ -14,7 +14,7 @@ from heapq import heappush
 from typing import Any, NamedTuple
 
 import simpy
-from simpy.events import NORMAL, Event, EventPriority
+from simpy.events import NORMAL, Event, EventPriority, Timeout
 
 
 class StepKind(StrEnum):
@@ -132,7 +132,7 @@ class SeededEnvironment(Environment):
     def after(self, delay_ns: int, kind: StepKind, who: int | str) -> Event:
         """Return an event for a step that happens after a delay."""
         del kind, who  # time alone decides here
-        return self.timeout(delay_ns)
+        return Timeout(self, delay_ns)
 
     def begin(self, process: Generator[Event, Any, None], agent: str) -> None:
         """Start a process of user space."""

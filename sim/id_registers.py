@@ -26,7 +26,7 @@ class IdField:
 
     def of(self, register_value: int) -> int:
         """Return the field's value in a register's value."""
-        value = (register_value & self.mask) >> self.shift
+        value = register_value >> self.shift & (1 << self.width) - 1
         is_negative = self.signed and value >> (self.width - 1)
         return value - (1 << self.width) if is_negative else value
 

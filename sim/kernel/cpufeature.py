@@ -188,6 +188,7 @@ class CpuFeatures:
         self._readings: list[CpuId | None] = [None] * len(scenario.topology.cpus)
         self._kinds: dict[tuple[int, int], CpuId] = {}
         self._configured = [vector_type for vector_type in VectorType if scenario.configured(vector_type)]
+        self._counted: set[CpuId] = set()
         self._first_code: dict[tuple[CpuId, int, bool], FirstCode] = {}
         self._known_at: int | None = None
         self._supported: tuple[VectorType, ...] = ()
@@ -413,7 +414,9 @@ class CpuFeatures:
         if self.has_all:
             self.system.detected_icache(number, reading)
         self.system.store(number, reading)
-        if not self.final:
+        # Counting lengths again changes nothing.
+        if not self.final and reading not in self._counted:
+            self._counted.add(reading)
             self.lengths.count(self._scenario.topology.logical[hw_cpu], self.supported())
         self._keep_history()
 

@@ -3,7 +3,7 @@
 A breaker replaces one function or value of the model by the nearest rule that is wrong, as a developer might have it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -159,7 +159,7 @@ def _no_compat_hwcaps(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Hwcaps, "missing", wrong)
 
 
-def _in_no_list(_midr: int, _ranges: Iterable[object]) -> bool:
+def _in_no_list(_tables: KernelTables, _name: str, _midr: int) -> bool:
     return False
 
 
@@ -183,7 +183,7 @@ BROKEN: dict[str, tuple[Breaker, tuple[str, ...]]] = {
         ("6.12/csv-ssbd4", "7.3/csv-kpti1"),
     ),
     "some cores have broken dirty bits": (
-        _replaced(system_features, "is_in_list", _in_no_list),
+        _replaced(system_features, "is_listed", _in_no_list),
         ("6.12/v4-late", "7.3/revidr-a53@7.3"),
     ),
     "fields of type EXACT have a fixed safe value": (

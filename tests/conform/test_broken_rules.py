@@ -5,11 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from sim.conform.conformance import replay
-from sim.kernel.features import field_entries, matchers, system_features, system_registers
+from sim.kernel.features import core_models, field_entries, system_features, system_registers
 from tests.conform.broken_rules import BROKEN
 from tests.conform.samples import feature_boots
 
-_CACHES = system_registers._safe, system_features._differing, field_entries._unmet, matchers._is_met_by
+_CACHES = (
+    system_registers._safe,
+    system_features._differing,
+    field_entries._unmet,
+    field_entries.is_met_by,
+    core_models.is_listed,
+)
 
 
 def _forget() -> None:

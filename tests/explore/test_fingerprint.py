@@ -206,6 +206,7 @@ UNCOUNTED = {
     "Guests._seats": "locks are in the environment's snapshot",
     "Hotplug._coming": "the agents that wait are there, with their actions",
     "UserSpace.left[][]": "the scenario's; the number of actions that are left is there",
+    "CpuFeatures._counted": "a shortcut, which changes nothing",
     "CpuFeatures._first_code": "a shortcut, which changes nothing",
     "CpuFeatures.judged": "tells whether features may have changed; the features are there",
     "CpuFeatures._known_at": "follows from what is final and the registers, which are there",

@@ -6,6 +6,7 @@ Source: arch/arm64/include/asm/cputype.h (``midr_is_cpu_model_range``), arch/arm
 from collections.abc import Iterable
 from functools import lru_cache
 
+from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
 
 MidrRange = tuple[str, str, str]
@@ -31,6 +32,13 @@ def is_in_range(midr: int, one: MidrRange) -> bool:
 def is_in_list(midr: int, ranges: tuple[MidrRange, ...]) -> bool:
     """Return True if a model is in any of these ranges."""
     return any(is_in_range(midr, one) for one in ranges)
+
+
+# Lists are long, and found by their names without comparing them.
+@lru_cache(maxsize=4096)
+def is_listed(tables: KernelTables, name: str, midr: int) -> bool:
+    """Return True if a model is in a list that the kernel keeps; a list that it does not keep is empty."""
+    return is_in_list(midr, tables.midr_lists.get(name, ()))
 
 
 def is_mended(midr: int, revidr: int, fixed: Iterable[tuple[str, str]]) -> bool:

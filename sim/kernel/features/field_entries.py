@@ -53,7 +53,14 @@ class FieldEntries:
 def _unmet(entries: FieldEntries, name: str, value: int) -> int:
     found = 0
     for place, one in entries.by_register[name]:
-        field = entries.tables.field_of(one)
-        if not one.is_met_by(field.of(value), field):
+        if not is_met_by(entries.tables, one, value):
             found |= 1 << place
     return found
+
+
+# A boot asks the same of the same values many times, and so do the boots after it.
+@lru_cache(maxsize=16384)
+def is_met_by(tables: KernelTables, one: Requirement, register_value: int) -> bool:
+    """Return True if the field that an entry looks at has a value that it wants, in a register's value."""
+    field = tables.field_of(one)
+    return one.is_met_by(field.of(register_value), field)

@@ -16,8 +16,9 @@ from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
 from sim.id_registers import TDS
 from sim.kernel.features.cache_type import DIC, IDC
-from sim.kernel.features.core_models import is_in_list, is_kryo, is_mended
+from sim.kernel.features.core_models import is_in_list, is_kryo, is_listed, is_mended
 from sim.kernel.features.cpu_id import LocalReading
+from sim.kernel.features.field_entries import is_met_by
 from sim.kernel.features.id_fields import (
     BBM,
     CLRBHB,
@@ -115,14 +116,7 @@ OF_EXTENSIONS = {"has_sve_feature": "SVE", "has_sme_feature": "SME"}
 def _has_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert one.register is not None
     value = system.registers.read(one.register) if cpu is None else cpu.register(one.register)
-    return _is_met_by(system.tables, one, value)
-
-
-# A boot asks the same of the same values many times, and so do the boots after it.
-@lru_cache(maxsize=16384)
-def _is_met_by(tables: KernelTables, one: Requirement, register_value: int) -> bool:
-    field = tables.field_of(one)
-    return one.is_met_by(field.of(register_value), field)
+    return is_met_by(system.tables, one, value)
 
 
 def _has_user_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
@@ -197,9 +191,10 @@ def _has_address_auth_cpucap(system: SystemSoFar, one: Requirement, cpu: LocalRe
     """Want the boot CPU's own level of an algorithm of address authentication, and no other."""
     assert cpu is not None
     assert one.register is not None
+    if not _has_cpuid_feature(system, one, cpu):
+        return False
     field = system.tables.field_of(one)
-    own, sanitised = field.of(cpu.register(one.register)), field.of(system.registers.read(one.register))
-    return one.is_met_by(own, field) and own == sanitised
+    return field.of(cpu.register(one.register)) == field.of(system.registers.read(one.register))
 
 
 _ADDRESS_AUTH = tuple(f"HAS_ADDRESS_AUTH_{name}" for name in ("ARCH_QARMA5", "ARCH_QARMA3", "IMP_DEF"))
@@ -267,8 +262,7 @@ def _in_list(name: str) -> Matcher:
 
     def matches(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
         assert cpu is not None
-        ranges = system.tables.midr_lists.get(name)
-        return ranges is not None and is_in_list(cpu.midr, ranges)
+        return is_listed(system.tables, name, cpu.midr)
 
     return matches
 

@@ -12,8 +12,9 @@ from enum import IntEnum
 
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
-from sim.kernel.features.core_models import is_in_list
+from sim.kernel.features.core_models import is_in_list, is_listed
 from sim.kernel.features.cpu_id import LocalReading
+from sim.kernel.features.field_entries import is_met_by
 from sim.kernel.features.id_fields import CLRBHB, CSV2, E0PD, ECBHB
 from sim.topology import Weakness
 
@@ -87,9 +88,8 @@ class Mitigations:
 
     def needs_kpti(self, cpu: LocalReading, one: Requirement) -> bool:
         """Return True if page tables must be isolated because of a CPU, or by the command line."""
-        field = self._tables.field_of(one)
-        csv3 = field.of(cpu.register(CSV2.register))
-        safe = is_in_list(cpu.midr, self._tables.midr_lists["kpti_safe_list"]) or one.is_met_by(csv3, field)
+        has_csv3 = is_met_by(self._tables, one, cpu.register(CSV2.register))
+        safe = is_listed(self._tables, "kpti_safe_list", cpu.midr) or has_csv3
         self.meltdown_safe &= safe
         # The erratum makes isolation impossible, whatever is asked for.
         if is_in_list(cpu.midr, _CAVIUM_27456):
@@ -124,13 +124,13 @@ class Mitigations:
 
     def enable_v2(self, cpu: LocalReading) -> None:
         """Mitigate Spectre-v2 on a CPU."""
-        listed = is_in_list(cpu.midr, self._tables.midr_lists["spectre_v2_safe_list"])
+        listed = is_listed(self._tables, "spectre_v2_safe_list", cpu.midr)
         safe = cpu.field(CSV2) or listed or Weakness.SPECTRE_V2 in cpu.unaffected
         self.v2 = self._worse(self.v2, State.UNAFFECTED if safe else State.VULNERABLE)
 
     def enable_v4(self, cpu: LocalReading, *, has_ssbs: bool) -> None:
         """Mitigate Spectre-v4 on a CPU."""
-        if is_in_list(cpu.midr, self._tables.midr_lists["spectre_v4_safe_list"]):
+        if is_listed(self._tables, "spectre_v4_safe_list", cpu.midr):
             state = State.UNAFFECTED
         elif has_ssbs and not (self._options.off or self._options.ssbd_off):
             state = State.MITIGATED
@@ -157,7 +157,7 @@ class Mitigations:
                 self._line("spectre-bhb mitigation disabled by command line option")
             state = State.VULNERABLE
         else:
-            has_loop = any(is_in_list(cpu.midr, self._tables.midr_lists.get(name, ())) for name in _BHB_LOOPS)
+            has_loop = any(is_listed(self._tables, name, cpu.midr) for name in _BHB_LOOPS)
             state = State.MITIGATED if cpu.field(ECBHB) or cpu.field(CLRBHB) or has_loop else State.VULNERABLE
         self.bhb = self._worse(self.bhb, state)
 

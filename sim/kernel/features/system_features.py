@@ -15,7 +15,7 @@ from sim.cpufeature_tables.tables import Requirement
 from sim.kernel.features.aarch32 import Asymmetric32Bit
 from sim.kernel.features.cache_type import policy_name
 from sim.kernel.features.capabilities import Capabilities, CapabilityTable, Conflict
-from sim.kernel.features.core_models import is_in_list
+from sim.kernel.features.core_models import is_listed
 from sim.kernel.features.cpu_id import CpuId, LocalReading
 from sim.kernel.features.hwcaps import Hwcaps, HwcapTable
 from sim.kernel.features.id_fields import (
@@ -278,7 +278,7 @@ class SystemFeatures:
         self._surroundings.warn(words)
 
     def _has_dbm(self, cpu: LocalReading) -> bool:
-        return cpu.field(HAFDBS) >= _DIRTY_BIT and not is_in_list(cpu.midr, self.tables.midr_lists["broken_dbm"])
+        return cpu.field(HAFDBS) >= _DIRTY_BIT and not is_listed(self.tables, "broken_dbm", cpu.midr)
 
     def _matches(self, cpu: LocalReading | None) -> Callable[[Requirement], bool]:
         return partial(matches, self, cpu=cpu)
@@ -493,12 +493,12 @@ class SystemFeatures:
         enabled = [(place, one) for place, one in self.capabilities.table.with_effects if has >> place & 1]
         if not enabled:
             return
+        counted = [(place, one) for place, one in enabled if one.name in _COUNTED]
         kinds: set[CpuId] = set()
         for number, cpu in online:
             reading = self._reading(cpu)
-            for place, one in enabled:
-                if one.name in _COUNTED or cpu not in kinds:
-                    self._enable(place, one, number, reading)
+            for place, one in counted if cpu in kinds else enabled:
+                self._enable(place, one, number, reading)
             kinds.add(cpu)
 
     def _enable(self, place: int, one: Capability, number: int, cpu: LocalReading) -> None:
