@@ -153,7 +153,7 @@ def _has_threads(scenario: Scenario) -> bool:
 
 
 class FirstCode(NamedTuple):
-    """What becomes of a CPU in the kernel's first code: of the reasons, None where it gets on."""
+    """The outcome of a CPU's way through the kernel's first code; a reason is None where the CPU gets on."""
 
     why_stuck: str | None
     why_dies_without_mmu: str | None
@@ -293,7 +293,7 @@ class CpuFeatures:
         self._history.keep(self._printk.now_ns, lengths, self.system.capabilities.entries())
 
     def first_code(self, hw_cpu: int) -> FirstCode:
-        """Return what becomes of a CPU in the kernel's first code; CPUs of one kind are judged once."""
+        """Return the outcome of a CPU in the kernel's first code; CPUs of one kind are judged once."""
         judged = self.reading(hw_cpu), self.system.capabilities.system, self.final
         found = self._first_code.get(judged)
         if found is None:

@@ -194,7 +194,7 @@ class Capabilities:
     ) -> Conflict | None:
         table = self.table
         absent = table.absent(cpu)
-        # What neither the system nor the CPU has is no contradiction.
+        # Where neither the system nor the CPU has it, they agree.
         for place, one in scope.without(absent & ~self.system):
             bit = 1 << place
             system, own = self.system & bit, bit if not absent & bit and matches(one) else 0

@@ -1,7 +1,7 @@
 """Entries of the tables that look at a field of a register, sorted by register.
 
 Most entries do, and most of a boot's values were seen before: which entries a register's value rules out is computed
-once for each value. The registers are the sanitised ones, or a CPU's own where a CPU by itself is judged.
+once for each value. The registers are sanitised, or a CPU's own where a CPU by itself is judged.
 """
 
 from collections.abc import Callable, Iterable
