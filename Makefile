@@ -13,7 +13,7 @@ SUITES ?= bookworm trixie trixie-backports
 # What is booted; SME has its cases in linux-7.3.json, for kernels from 6.16 and QEMU from 10.0 on.
 CASES ?= tests/truth/directed/linux-6.12.json
 
-.PHONY: run test test-all mutants check docs bench conform schema log-lines machines notebooks picture format system-deps clean
+.PHONY: run test test-all mutants check docs bench conform schema catalogue log-lines machines notebooks picture format system-deps clean
 
 run: $(VENV)/base
 	$(BIN)/asymboot run topologies/bug.toml || test $$? -eq 1 # 1: it found hazards, as it should
@@ -65,6 +65,10 @@ conform: system-deps
 # What editors check scenario files against; to be run when their tables change.
 schema: $(VENV)/ready
 	$(BIN)/asymboot schema > topologies/scenario.schema.json
+
+# What `asymboot list` says of scenarios and spaces; to be run when those that ship change.
+catalogue: $(VENV)/ready
+	$(BIN)/python -m tools.catalogue > topologies/catalogue.json
 
 # The page on log lines; to be run when the entries of sim/explain/ change.
 log-lines: $(VENV)/ready

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import total_ordering
+from typing import TYPE_CHECKING
 
 from sim.arguments import checked_fields
-from sim.facts import Facts
 from sim.frames import FieldsShown
+
+if TYPE_CHECKING:
+    from sim.facts import Facts
 
 
 @total_ordering
@@ -100,7 +103,7 @@ class Hazard(FieldsShown):
         return f"<Hazard {self.kind.rank}, {self.kind.title}: {self.sentence}>"
 
 
-Finder = Callable[[Facts], Iterable[Hazard]]
+Finder = Callable[["Facts"], Iterable[Hazard]]
 FINDERS: dict[HazardKind, Finder] = {}
 """The function that finds each kind."""
 

@@ -6,8 +6,7 @@ from rich.console import Console
 
 from sim.cores import core_names, known_core
 from sim.designs import DESIGNS, Design, LateCpu
-from sim.files.scenario_file import read_scenario
-from sim.files.shipped_scenarios import shipped, shipped_spaces
+from sim.files.shipped_catalogue import read_catalogue
 from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS, FlagFacts, Landing, kernel_flags
 from sim.kernel_release import DEFAULT, MODELLED, OLDEST, RECORDED, kernel_release
@@ -31,28 +30,13 @@ def show_catalogue(console: Console, parts: Sequence[str]) -> None:
 
 
 def _topologies(console: Console) -> None:
-    scenarios = {file.stem: read_scenario(file) for file in shipped()}
-    rows = [
-        (stem, f"{len(scenario.topology.cpus):,}", scenario.name + "*" * scenario.topology.hypothetical)
-        for stem, scenario in scenarios.items()
-    ]
+    rows = [(one.name, f"{one.cpus:,}", one.description + "*" * one.hypothetical) for one in read_catalogue().scenarios]
     table(console, {"name": "left", "CPUs": "right", "description": "wrap"}, rows)
     line(console, "* hypothetical: no system known to us mixes CPUs with different vector lengths")
 
 
 def _spaces(console: Console) -> None:
-    # Here, because batches need NumPy, and the other parts of the catalogue do not.
-    from sim.files.mixture_file import read_any_space
-    from sim.study.mixture_space import MixtureSpace
-
-    rows = []
-    for file in shipped_spaces():
-        space = read_any_space(file)
-        if isinstance(space, MixtureSpace):
-            kind, settings = "mixtures of cores", len(space.kernels)
-        else:
-            kind, settings = "vector lengths", len(space.settings)
-        rows.append((file.stem, kind, f"{space.points:,}", f"{settings:,}"))
+    rows = [(one.name, one.of, f"{one.systems:,}", f"{one.settings:,}") for one in read_catalogue().spaces]
     table(console, {"name": "left", "of": "left", "systems": "right", "settings": "right"}, rows)
 
 
