@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sim.errors import InputError
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import ClusterPath, Clusters, CpuEvidence, clusters_by_mpidr, merge
-from sim.importer.device_tree import DeviceTree, read_tree
 from sim.importer.kernel_log import KernelLog
 from sim.importer.log_lines import Phase
 from sim.importer.log_reader import read_kernel_log
@@ -16,6 +16,9 @@ from sim.importer.start_levels import shows_vhe
 from sim.importer.sysfs import Sysfs, read_sysfs
 from sim.topology import EnableMethod, cpu_list
 from sim.vectors import VectorType
+
+if TYPE_CHECKING:
+    from sim.importer.device_tree import DeviceTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class MachineEvidence:
 
     log: KernelLog | None
     sysfs: Sysfs | None
-    tree: DeviceTree | None
+    tree: "DeviceTree | None"
 
     def by_source(self) -> dict[str, Mapping[int, CpuEvidence]]:
         """Return what each source says of each CPU, by the source's name; the most trustworthy source comes first."""
@@ -160,7 +163,7 @@ def read_machine(sources: Sources) -> MachineEvidence:
     """
     log = None if sources.dmesg is None else _log(sources.dmesg)
     sysfs = None if sources.sysfs is None else read_sysfs(sources.sysfs)
-    tree = None if sources.tree is None else read_tree(sources.tree)
+    tree = None if sources.tree is None else _tree(sources.tree)
     if sources.tree is not None and tree is not None and log is not None and log.cpus[0].mpidr is not None:
         # The log says which CPU booted, which decides how Linux numbers the tree's CPUs.
         with at(f"{sources.tree}"):
@@ -171,3 +174,10 @@ def read_machine(sources: Sources) -> MachineEvidence:
 def _log(path: Path) -> KernelLog:
     with at(f"{path}"):
         return read_kernel_log(path)
+
+
+def _tree(path: Path) -> "DeviceTree":
+    # Here, because logs are explained without the readers of blobs and sources.
+    from sim.importer.device_tree import read_tree
+
+    return read_tree(path)

@@ -5,12 +5,12 @@ The comments are for people, and nothing reads them: `Imported` has the same kno
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from sim.errors import printable
 from sim.files.scenario_text import scenario_text
 from sim.flag_notes import as_sentence, name_notes
 from sim.importer.cpu_evidence import CpuEvidence
-from sim.importer.device_tree import DeviceTree
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.imported import Imported
 from sim.importer.imported_cores import best_known_revision, revision_words
@@ -21,6 +21,9 @@ from sim.importer.register_differences import register_differences
 from sim.importer.start_levels import LevelSource, start_levels
 from sim.kernel_release import kernel_release
 from sim.topology import EnableMethod, cpu_list
+
+if TYPE_CHECKING:
+    from sim.importer.device_tree import DeviceTree
 
 _OF_BOOT_CPU = {
     LevelSource.VHE: "The boot CPU started at {level}, where the kernel runs.",
@@ -228,7 +231,7 @@ def _not_as_it_was(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield f"The log ends in {log.panic.message!r}."
 
 
-def _of_tree(imported: Imported, tree: DeviceTree) -> Iterator[str]:
+def _of_tree(imported: Imported, tree: "DeviceTree") -> Iterator[str]:
     name = "" if imported.sources.tree is None else imported.sources.tree.name
     yield f"From {_short(name)}: {_short(tree.model) or 'without a model'}."
     for node in tree.failed:
@@ -242,7 +245,7 @@ def _of_tree(imported: Imported, tree: DeviceTree) -> Iterator[str]:
         yield "CPUs: as Linux numbers them, in the order of /cpus, if the first one boots; mpidr is reg."
 
 
-def _of_methods(tree: DeviceTree) -> Iterator[str]:
+def _of_methods(tree: "DeviceTree") -> Iterator[str]:
     """Yield sentences on CPUs that the tree gives no enable method of the kernel's: boot loaders may add it."""
     by_method: dict[str, list[int]] = {}
     for node in tree.cpus:
