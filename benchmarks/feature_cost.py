@@ -19,9 +19,9 @@ from benchmarks.timing import hold, in_turns
 BEFORE = "22e6846"
 HERE = Path(__file__).resolve().parent.parent
 ROUNDS = 5
-LENGTHS_LIMIT = 1.6
-FEATURES_LIMIT = 3.5
-START_LIMIT = 1.3
+LENGTHS_LIMIT = 1.3
+FEATURES_LIMIT = 2.5
+START_LIMIT = 1.1
 LENGTHS_ALONE = "[topology]\nclusters = [{ name = 'all', count = 8, sve_bits = [128, 256] }]\n"
 ONE_CORE = "[topology]\nclusters = [{ name = 'all', count = 8, core = 'arm,cortex-a55' }]\n"
 TWO_CORES = """[topology]
