@@ -1,10 +1,12 @@
 """``asymboot prove``: prove properties of designs for every legal system."""
 
 import itertools
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from sim.cli import options
 from sim.cli.command_group import Command
@@ -12,16 +14,25 @@ from sim.cli.stop_signals import TO_END, Stoppable
 from sim.units import counted
 
 if TYPE_CHECKING:
+    from sim.designs import Design
     from sim.prove.finding import Finding
     from sim.prove.question import Answer, Question
+    from sim.scenario import Scenario
 
 
 @click.command(cls=Command)
+@click.argument("file", metavar="[FILE]", required=False, type=options.SCENARIO)
 @click.option(
-    "--design", "designs", multiple=True, metavar="NAME", help="A named design, by default each in turn. Repeatable."
+    "--design",
+    "designs",
+    multiple=True,
+    metavar="NAME",
+    help="A named design, by default FILE's, or each in turn. Repeatable.",
 )
 @click.option(
-    "--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay, by default both in turn."
+    "--relay",
+    type=click.Choice(["enforcing", "relaxed"]),
+    help="pKVM's PSCI relay, by default FILE's, or both in turn.",
 )
 @click.option(
     "--property",
@@ -47,8 +58,7 @@ if TYPE_CHECKING:
 @click.option(
     "--memory",
     type=click.Choice(["adjacent", "isolated", "mapped"]),
-    default="mapped",
-    help="The memory around pKVM's buffers at EL2.",
+    help="The memory around pKVM's buffers at EL2, by default FILE's, or mapped.",
 )
 @options.kernel
 @click.option(
@@ -66,6 +76,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def prove(
+    file: Path | None,
     designs: tuple[str, ...],
     properties: tuple[str, ...],
     *,
@@ -75,7 +86,7 @@ def prove(
     late: int | None,
     up_to_bits: int,
     powers_of_two: bool,
-    memory: str,
+    memory: str | None,
     kernel: str | None,
     all_designs: bool,
     timeout: int,
@@ -84,12 +95,16 @@ def prove(
 ) -> None:
     """Prove properties of designs for all legal vector lengths.
 
+    Of FILE, a scenario, the design, the relay, the kernel and the memory are taken, and not its CPUs; the answers
+    then end in text for the cover letter of a patch.
+
     A property that does not hold gets the smallest system that breaks it, and that system is booted to confirm the
     hazard. Exits with 0 if all properties are proved, with 1 if any is refuted, and with 2 if the input is wrong or
     the solver gave up. After Ctrl-C the results so far are shown.
 
     Examples:
       asymboot prove
+      asymboot prove bug
       asymboot prove --design constrain-v1 -o examples
       asymboot prove --cpus 64 --property in-its-pages
       asymboot prove --all-designs
@@ -98,7 +113,7 @@ def prove(
     from sim.prove.feature_properties import FEATURE_PROPERTIES
 
     if not FEATURE_PROPERTIES.keys().isdisjoint(properties):
-        for_lengths = designs or relay or all_designs or early is not None or late is not None or cpus is not None
+        for_lengths = file or designs or relay or all_designs or not {early, late, cpus} <= {None}
         if for_lengths or not FEATURE_PROPERTIES.keys() >= set(properties):
             raise click.UsageError(
                 f"{', '.join(FEATURE_PROPERTIES)} are about all CPU features: they go with --kernel, --timeout, "
@@ -106,22 +121,44 @@ def prove(
             )
         _features(tuple(dict.fromkeys(properties)), kernel, timeout, output=output, as_json=as_json)
         return
-    if all_designs and (designs or relay or properties or output):
-        raise click.UsageError("--all-designs takes no --design, --relay, --property or --output.")
+    if all_designs and (file or designs or relay or properties or output):
+        raise click.UsageError("--all-designs takes no FILE, --design, --relay, --property or --output.")
+    scenario = None if file is None else options.load(file, kernel=kernel)
+    if scenario is not None:
+        relay, kernel = relay or str(scenario.relay), kernel or scenario.kernel
+        memory = memory or str(scenario.memory)
     question = _question(
         cpus=cpus,
         early=early,
         late=late,
         up_to_bits=up_to_bits,
         powers_of_two=powers_of_two,
-        memory=memory,
+        memory=memory or "mapped",
         kernel=kernel,
         timeout=timeout,
     )
     if all_designs:
         _every_design(question, as_json=as_json)
     else:
-        _named(question, designs, relay, properties, output=output, as_json=as_json)
+        asked = _designs(designs, scenario)
+        _of_designs(question, asked, relay, properties, output=output, as_json=as_json, ends_in_letter=bool(scenario))
+
+
+def _designs(names: tuple[str, ...], scenario: "Scenario | None") -> "list[Design]":
+    """Return the designs to ask about: those that are named, else the scenario's, else all.
+
+    Raises:
+        InputError: there is no such design, or the scenario's kernel has no buffers.
+    """
+    from sim.designs import DESIGNS
+    from sim.designs import named as named_design
+    from sim.errors import InputError
+
+    if names or scenario is None:
+        return [named_design(name) for name in dict.fromkeys(names)] or list(DESIGNS.values())
+    if scenario.active_design is None:
+        raise InputError(f"Linux {scenario.kernel} has no buffers, and the file no design: --design names one")
+    return [scenario.active_design]
 
 
 def _question(
@@ -155,19 +192,18 @@ def _question(
     )
 
 
-def _named(
+def _of_designs(
     question: "Question",
-    designs: tuple[str, ...],
+    designs: "list[Design]",
     relay: str | None,
     properties: tuple[str, ...],
     *,
     output: Path | None,
     as_json: bool,
+    ends_in_letter: bool,
 ) -> None:
     from rich.console import Console
 
-    from sim.designs import DESIGNS
-    from sim.designs import named as named_design
     from sim.files.result_folder import check_room
     from sim.prove.counterexample_boot import example_name, hazards_of, save_example
     from sim.prove.proof import prove_each
@@ -176,15 +212,14 @@ def _named(
     from sim.scenario import Relay
 
     relays = [Relay(relay)] if relay else list(Relay)
-    chosen = [named_design(name) for name in dict.fromkeys(designs)] or list(DESIGNS.values())
     asked = [named_property(name) for name in dict.fromkeys(properties)] or list(PROPERTIES.values())
     if output is not None:
         # Before proofs that may take minutes: a file of any possible counterexample must not exist yet.
-        every = itertools.product(chosen, relays, asked)
+        every = itertools.product(designs, relays, asked)
         check_room(output, (example_name(design.name, str(one), prop.name) for design, one, prop in every))
     findings: list[Finding] = []
     with Console(stderr=True).status("proving") as status, Stoppable(TO_END) as search:
-        for finding in prove_each(question, chosen, relays, asked):
+        for finding in prove_each(question, designs, relays, asked):
             status.update(f"proving: {finding.setting.design.name}, relay {finding.setting.relay}")
             findings.append(finding)
     hazards = [hazards_of(one) for one in findings]
@@ -202,11 +237,36 @@ def _named(
         console = terminal()
         show_question(question, console)
         show_findings(findings, hazards, console)
+        if ends_in_letter:
+            _show_letter(question, findings)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         written = [file for one in findings if (file := save_example(one, output)) is not None]
         click.echo(f"{counted(len(written), 'counterexample')} written to {output}", err=True)
     _end(question, [one.answer for one in findings], sum(not one.is_smallest for one in findings), search)
+
+
+def _show_letter(question: "Question", findings: "list[Finding]") -> None:
+    from importlib.metadata import version
+
+    from sim.show.cover_letter import cover_letter
+
+    click.echo(f"\nFor a cover letter\n\n{cover_letter(question, findings, version('asymboot'), _command())}")
+
+
+def _command() -> str:
+    """Return the command as it was given, without the options that say where its answers go."""
+    context = click.get_current_context()
+    words = ["asymboot", "prove", str(context.params["file"])]
+    for option in context.command.params:
+        name = option.name or ""
+        is_given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not is_given or name in {"file", "output", "as_json"}:
+            continue
+        value = context.params[name]
+        values = value if isinstance(value, tuple) else (value,)
+        words += (word for one in values for word in (option.opts[0], *([] if one is True else [str(one)])))
+    return shlex.join(words)
 
 
 def _features(names: tuple[str, ...], kernel: str | None, timeout: int, *, output: Path | None, as_json: bool) -> None:
