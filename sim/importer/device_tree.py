@@ -1,5 +1,6 @@
 """The evidence of a device tree, given as a blob (DTB) or as source (DTS)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,16 +73,34 @@ def read_tree(path: Path) -> DeviceTree:
 
 
 def _gic(root: Node) -> int | None:
-    """Return the version of the GIC to which the tree's interrupts go."""
+    """Return the version of the GIC to which the tree's interrupts go, or of the only GICs that the tree has."""
     places = [root, *(node for name in ("soc", "interrupt-controller") if (node := root.child(name)) is not None)]
     for place in places:
         found = place.referred("interrupt-parent")
-        compatible = set(() if found is None else found.texts("compatible"))
-        if not compatible.isdisjoint(_GICV3):
-            return GICV3
-        if not compatible.isdisjoint(_GICV2):
-            return GICV2
-    return None
+        version = None if found is None else _gic_version(found)
+        if version is not None:
+            return version
+    # Not every tree has interrupt-parent at one of these places.
+    versions = {_gic_version(node) for node in _interrupt_controllers(root)} - {None}
+    return versions.pop() if len(versions) == 1 else None
+
+
+def _interrupt_controllers(root: Node) -> Iterator[Node]:
+    """Yield the interrupt controllers of a tree that are not disabled."""
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        if node.value("interrupt-controller") is not None and node.texts("status") in {(), ("okay",), ("ok",)}:
+            yield node
+        nodes.extend(node.children())
+
+
+def _gic_version(node: Node) -> int | None:
+    """Return the version of a GIC, 2 or 3; None of any other interrupt controller."""
+    compatible = set(node.texts("compatible"))
+    if not compatible.isdisjoint(_GICV3):
+        return GICV3
+    return None if compatible.isdisjoint(_GICV2) else GICV2
 
 
 def _root(path: Path) -> Node:

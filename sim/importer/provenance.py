@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from sim.cores import GICV3
 from sim.errors import printable
 from sim.files.scenario_text import scenario_text
 from sim.flag_notes import as_sentence, name_notes
@@ -237,6 +238,8 @@ def _of_tree(imported: Imported, tree: "DeviceTree") -> Iterator[str]:
     for node in tree.failed:
         yield f"Left out: {_short(node.node)}, whose status is {_short(node.status)}."
     yield from _of_methods(tree)
+    if tree.gic is not None and imported.cores.are_known:
+        yield f"The tree's GIC: version {tree.gic}{' or later' if tree.gic == GICV3 else ''}."
     if in_spin_table := [node.cpu for node in tree.cpus if node.enable_method == EnableMethod.SPIN_TABLE]:
         yield f"In a spin table, and without hotplug: cpu{cpu_list(in_spin_table)}."
     if disabled := [node.cpu for node in tree.cpus if node.status not in {"", "okay", "ok"}]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim import boot, read_device_tree
+from sim.importer.device_tree import read_tree
 from sim.importer.imported import import_machine
 from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import annotated_text
@@ -181,3 +182,29 @@ def test_more_cpus_than_a_topology_has_are_refused(tmp_path: Path, monkeypatch: 
     assert MOST_CPUS > 2
     monkeypatch.setattr("sim.importer.device_tree_cpus.MOST_CPUS", 2)
     assert refusal(tmp_path, tree(*map(node, range(3)))) == "/cpus has more than 2 CPUs"
+
+
+def _with_controllers(**compatible: str) -> Tree:
+    """Return a tree without interrupt-parent, with these interrupt controllers by the names of their nodes."""
+    return tree(node(0)) | {name: {"compatible": one, "interrupt-controller": b""} for name, one in compatible.items()}
+
+
+def _gic_of(content: Tree, folder: Path) -> int | None:
+    return read_tree(saved(folder, content)).gic
+
+
+def test_a_gic_to_which_no_property_refers_is_found(tmp_path: Path) -> None:
+    assert _gic_of(_with_controllers(intc="arm,gic-400", pmic="acme,pmic"), tmp_path) == 2
+    text = annotated_text(import_machine(Sources(tree=saved(tmp_path, _with_controllers(intc="arm,gic-400"))), {}))
+    assert "gic = 2" in text
+    assert "# The tree's GIC: version 2.\n" in text
+
+
+def test_gics_of_two_versions_without_a_reference_tell_nothing(tmp_path: Path) -> None:
+    assert _gic_of(_with_controllers(one="arm,gic-400", two="arm,gic-v3"), tmp_path) is None
+
+
+def test_a_disabled_gic_is_not_the_systems(tmp_path: Path) -> None:
+    content = _with_controllers(one="arm,gic-400", two="arm,gic-v3")
+    content["one"]["status"] = "disabled"
+    assert _gic_of(content, tmp_path) == 3
