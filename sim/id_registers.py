@@ -35,6 +35,10 @@ class IdField:
         return (register_value & ~self.mask) | (field_value << self.shift & self.mask)
 
 
+EL0 = IdField("ID_AA64PFR0_EL1", "EL0", shift=0)
+GIC = IdField("ID_AA64PFR0_EL1", "GIC", shift=24)
+AARCH64_ONLY, AARCH32 = 1, 2
+"""The values of EL0 and EL1 on a CPU that runs 64-bit code there alone, and on a CPU that runs 32-bit code too."""
 TDS = IdField("ICH_VTR_EL2", "TDS", shift=19, width=1)
 """The field that tells if writes to ICV_DIR_EL1 can be trapped by themselves; the GIC's part of the core has it."""
 
@@ -55,6 +59,15 @@ class Core:
     """The registers that were given other values than the core's."""
     gic: int | None = None
     """The version of the machine's GIC, 2 or 3, where the registers were made for one; None: as they say."""
+    known_fields: Mapping[IdField, int] = field(default_factory=dict)
+    """The fields whose values are known although the rest of their register is not."""
+
+    @property
+    def lacks_aarch32(self) -> bool:
+        """True if it is known to run no 32-bit programs, so that it has none of the registers of 32-bit code."""
+        if EL0.register in self.id_registers:
+            return EL0.of(self.id_registers[EL0.register]) != AARCH32
+        return EL0 in self.known_fields and self.known_fields[EL0] != AARCH32
 
     def with_registers(self, midr: int, changes: Mapping[str, int]) -> "Core":
         """Return the core in another stepping, or with other values of some registers."""

@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Self
 
 from sim.arguments import checked, checked_fields
-from sim.cpufeature_tables import newest_registers
+from sim.cpufeature_tables import aarch32_registers, newest_registers
 from sim.errors import InputError, check_printable
 from sim.frames import FieldsShown, as_html
 from sim.id_registers import QEMU_MAX, Core, IdField
@@ -39,6 +39,7 @@ LONGEST_NAME = 60
 MPIDR_AFFINITY = 0xFF_00FF_FFFF
 """The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK): Aff3, and Aff2 to Aff0."""
 VH = IdField("ID_AA64MMFR1_EL1", "VH", shift=8)
+EVERY_BIT = (1 << 64) - 1
 _MOST_SETS_SHOWN = 4
 _MOST_NAMES_SHOWN = 8
 
@@ -92,8 +93,23 @@ class Features:
         return self.id_registers.get(name, 0)
 
     def knows(self, name: str) -> bool:
-        """Return True if the value of an ID register is known."""
-        return self.core.is_complete or name in self.id_registers
+        """Return True if the value of an ID register is known; a core without 32-bit programs lacks theirs."""
+        if self.core.is_complete or name in self.id_registers:
+            return True
+        return name in aarch32_registers() and self.core.lacks_aarch32
+
+    @property
+    def known_fields(self) -> Mapping[IdField, int]:
+        """The fields that are known of registers whose other fields are not."""
+        has = {traits.id_field: int(one in self.vqs) for one, traits in VECTOR_TYPES.items()}
+        fields = {**self.core.known_fields, **has, VH: int(self.vhe)}
+        return {one: value for one, value in fields.items() if not self.knows(one.register)}
+
+    def unknown_bits(self, name: str) -> int:
+        """Return the bits of an ID register that are unknown."""
+        if self.knows(name):
+            return 0
+        return EVERY_BIT & ~sum(one.mask for one in self.known_fields if one.register == name)
 
 
 class Weakness(StrEnum):

@@ -33,6 +33,8 @@ class DocumentedCore:
     """The extensions that the core has or may have, with lengths that are unknown."""
     vhe: bool = True
     """False if it cannot run a kernel at EL2; True where it can, or no source says that it cannot."""
+    aarch32: bool | None = None
+    """True if it runs 32-bit programs, False if it cannot; None where no source tells."""
     is_model: bool = False
     """True for a model or an emulator, whose registers are what its user asks for."""
 

@@ -11,13 +11,13 @@ import msgspec
 
 from sim.cores.core_table import core_table
 from sim.errors import InputError
-from sim.id_registers import TDS, Core, IdField
+from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, TDS, Core, IdField
 
 _STEPPING = 0x00F0_000F
 """The bits of MIDR_EL1 that tell steppings of one core apart."""
 GICV2, GICV3 = 2, 3
 _GIC_FIELDS = {
-    "ID_AA64PFR0_EL1": IdField("ID_AA64PFR0_EL1", "GIC", shift=24),
+    GIC.register: GIC,
     "ID_PFR1_EL1": IdField("ID_PFR1_EL1", "GIC", shift=28),
 }
 """The fields that tell whether the GIC has system registers: they are the machine's, and not the core's."""
@@ -149,7 +149,17 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
         has_all_features=True,
         is_complete=is_complete,
         gic=gic,
+        known_fields=MappingProxyType(_known_fields(name, gic)),
     )
+
+
+def _known_fields(name: str, gic: int) -> dict[IdField, int]:
+    """Return the fields that are known of every core of a name, whatever its registers are."""
+    documented = core_table().cores.get(name)
+    known = {GIC: int(gic >= GICV3)}
+    if documented is not None and documented.aarch32 is not None:
+        known[EL0] = AARCH32 if documented.aarch32 else AARCH64_ONLY
+    return known
 
 
 def _with_gic(register: str, value: int, gic: int) -> int:

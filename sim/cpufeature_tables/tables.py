@@ -393,6 +393,12 @@ def newest_registers() -> tuple[str, ...]:
 
 
 @cache
+def aarch32_registers() -> frozenset[str]:
+    """Return the registers of any series that only CPUs have that run 32-bit programs."""
+    return frozenset(kernel_tables((99, 0)).aarch32)
+
+
+@cache
 def every_config_option() -> frozenset[str]:
     """Return the configuration options that entries of any series depend on."""
     capabilities, hwcaps = _read("capabilities.json", Capability), _read("hwcaps.json", Hwcap)

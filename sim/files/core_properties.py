@@ -11,13 +11,11 @@ from sim.cpufeature_tables import kernel_tables
 from sim.errors import InputError
 from sim.files.scenario_tables import CpuProperties
 from sim.files.toml_tables import at
-from sim.id_registers import QEMU_MAX, Core, IdField
+from sim.id_registers import AARCH64_ONLY, QEMU_MAX, Core, IdField
 from sim.topology import VH, Cpu
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, braces, vqs_from_bits
 
-_WITHOUT_AARCH32 = 1
-"""The value of EL0 where only 64-bit programs run."""
 _NEWEST = (99, 0)
 _BESIDE_TABLES = ("REVIDR_EL1", "CLIDR_EL1", "MPAM1_EL1", "ICH_VTR_EL2")
 """Registers that the kernel reads without keeping a value of the system's."""
@@ -79,7 +77,7 @@ def _check_register(name: str) -> None:
 def _field_value(field: IdField, value: bool | int) -> int:
     """Return the value of a field: true stands for the least value with the feature, false for that without it."""
     if isinstance(value, bool):
-        without = -1 if field.signed else _WITHOUT_AARCH32 if field.name in {"EL0", "EL1"} else 0
+        without = -1 if field.signed else AARCH64_ONLY if field.name in {"EL0", "EL1"} else 0
         return without + value
     if value >> field.width:
         raise InputError(f"the value is {value}: {field.register}.{field.name} has {field.width} bits")

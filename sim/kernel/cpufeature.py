@@ -23,7 +23,6 @@ from sim.kernel.features.id_fields import (
     ATOMIC,
     CSV2,
     ECV,
-    GIC,
     MOPS,
     PARANGE,
     S1PIE,
@@ -49,7 +48,7 @@ from sim.kernel.printk import EventKind, Printk, Words
 from sim.kernel.refusal import Refusal
 from sim.rules import Reason
 from sim.scenario import Scenario
-from sim.topology import VH, AssumedRegisters, Features, Firmware, cpu_list
+from sim.topology import AssumedRegisters, Features, Firmware, cpu_list
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, len_field
 
@@ -77,8 +76,6 @@ _NO_STAGE_2, _LARGEST_STAGE_2 = 1, 7
 _USUAL_IPA_BITS = 40
 _DEADLOCKS_WITH_GUESTS = ("WORKAROUND_DEVICE_LOAD_ACQUIRE", "WORKAROUND_1508412")
 _AFF0 = 0xFF
-_GIC_WITH_REGISTERS = 3
-"""The first version of the GIC with system registers."""
 _LSE_ATOMICS = 2
 """The least value of ATOMIC with the instructions."""
 _MOST_PHYSICAL_BITS_WITHOUT_LPA2 = 48
@@ -104,13 +101,10 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
     """Return the registers of a kind of CPU; CPUs that are alike share one reading."""
     registers = dict(features.id_registers)
     if not features.core.is_complete:
-        registers = {**assumed.values, **registers}
-        if features.core.gic is not None and GIC.register not in registers:
-            registers[GIC.register] = GIC.put(0, features.core.gic >= _GIC_WITH_REGISTERS)
-        for vector_type, traits in VECTOR_TYPES.items():
-            name, has = traits.id_field.register, vector_type in features.vqs
-            registers[name] = traits.id_field.put(registers.get(name, 0), has)
-        registers[VH.register] = VH.put(registers.get(VH.register, 0), features.vhe)
+        assumable = {name: value for name, value in assumed.values.items() if not features.knows(name)}
+        registers = {**assumable, **registers}
+        for field, value in features.known_fields.items():
+            registers[field.register] = field.put(registers.get(field.register, 0), value)
     for vector_type, traits in VECTOR_TYPES.items():
         vqs = features.vqs.get(vector_type)
         if vqs:

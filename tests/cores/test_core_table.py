@@ -3,6 +3,8 @@
 import pytest
 
 from sim.cores.core_table import core_of_midr, core_table, find_core, is_arm64
+from sim.cores.known_cores import core_names, known_core
+from sim.id_registers import AARCH32, EL0
 from sim.topology import Topology, cpu
 from sim.vectors import VectorType
 
@@ -104,3 +106,18 @@ def test_a_core_may_be_arm64_unless_it_is_known_to_be_something_else(core: str) 
 )
 def test_a_core_of_another_architecture_is_not_arm64(core: str) -> None:
     assert not is_arm64(core)
+
+
+def test_what_the_table_says_of_32_bit_programs_is_what_known_registers_say() -> None:
+    known = {
+        name: one.id_registers
+        for name in core_names()
+        for one in [known_core(name)]
+        if EL0.register in one.id_registers
+    }
+    stated = {name: core.aarch32 for name, core in core_table().cores.items() if core.aarch32 is not None}
+    checked = known.keys() & stated.keys()
+    assert len(checked) >= 10
+    assert {name: EL0.of(known[name][EL0.register]) == AARCH32 for name in checked} == {
+        name: stated[name] for name in checked
+    }

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from sim.id_registers import IdField
+from sim.id_registers import AARCH32, EL0, IdField
 from sim.kernel.features.cache_type import CTR_WORD, effective_ctr
-from sim.kernel.features.id_fields import AARCH32, EL0, MTE, MTE_WITH_TAGS
+from sim.kernel.features.id_fields import MTE, MTE_WITH_TAGS
 from sim.kernel.features.system_registers import SystemRegisters
 from sim.topology import Weakness
 

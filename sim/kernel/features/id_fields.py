@@ -5,10 +5,8 @@ Source: the Arm Architecture Reference Manual.
 
 from sim.id_registers import IdField
 
-EL0 = IdField("ID_AA64PFR0_EL1", "EL0", shift=0)
 EL1 = IdField("ID_AA64PFR0_EL1", "EL1", shift=4)
 FP = IdField("ID_AA64PFR0_EL1", "FP", shift=16, signed=True)
-GIC = IdField("ID_AA64PFR0_EL1", "GIC", shift=24)
 RAS = IdField("ID_AA64PFR0_EL1", "RAS", shift=28)
 SVE = IdField("ID_AA64PFR0_EL1", "SVE", shift=32)
 MPAM = IdField("ID_AA64PFR0_EL1", "MPAM", shift=40)
@@ -51,7 +49,5 @@ SIMD_FIELDS = tuple(
     IdField("MVFR1_EL1", name, shift) for name, shift in (("SIMDLS", 8), ("SIMDInt", 12), ("SIMDSP", 16))
 )
 
-AARCH32 = 2
-"""The value of EL0 and EL1 on a CPU that runs 32-bit code there."""
 MTE_WITH_TAGS = 2
 """The least value of MTE with tags in memory."""

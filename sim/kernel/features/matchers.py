@@ -14,7 +14,7 @@ from typing import Protocol
 from sim import rules
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
-from sim.id_registers import TDS
+from sim.id_registers import GIC, TDS
 from sim.kernel.features.cache_type import DIC, IDC
 from sim.kernel.features.core_models import is_in_list, is_kryo, is_listed, is_mended
 from sim.kernel.features.cpu_id import LocalReading
@@ -24,7 +24,6 @@ from sim.kernel.features.id_fields import (
     CLRBHB,
     CSV2,
     FP,
-    GIC,
     HAS_HCR,
     MPAM,
     PMUVER,

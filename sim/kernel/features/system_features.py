@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables
 from sim.cpufeature_tables.tables import Requirement
+from sim.id_registers import AARCH32
 from sim.kernel.features.aarch32 import Asymmetric32Bit
 from sim.kernel.features.cache_type import policy_name
 from sim.kernel.features.capabilities import Capabilities, CapabilityTable, Conflict
@@ -19,7 +20,6 @@ from sim.kernel.features.core_models import is_listed
 from sim.kernel.features.cpu_id import CpuId, LocalReading
 from sim.kernel.features.hwcaps import Hwcaps, HwcapTable
 from sim.kernel.features.id_fields import (
-    AARCH32,
     AMU,
     ASIDBITS,
     BRPS,
