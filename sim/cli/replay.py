@@ -59,15 +59,9 @@ def _of_row(folder: Path, row: int | None, replication: int | None, save: Path |
     if row is None:
         raise click.UsageError("the folder of a sweep needs --row.")
     from sim.boot_run import boot
-    from sim.sweep.mixture_sweep import is_of_mixtures, scenario_of_mixture
     from sim.sweep.row_scenario import scenario_of_row
 
-    if is_of_mixtures(folder):
-        if replication is not None:
-            raise click.UsageError("--replication goes with timing studies: a sweep over mixtures of cores is none.")
-        scenario = scenario_of_mixture(folder, row)
-    else:
-        scenario = scenario_of_row(folder, row, replication=replication)
+    scenario = scenario_of_row(folder, row, replication=replication)
     if save is not None:
         from sim.files.scenario_text import save_scenario
 

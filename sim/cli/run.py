@@ -39,7 +39,9 @@ def run(
 ) -> None:
     """Boot FILE and show the outcome.
 
-    The outcome begins with what was booted, the verdict and the hazards; the kernel log is at the end.
+    FILE is a scenario file, the name of a shipped scenario, or a row of a sweep, as DIR:ROW; so it is in every command
+    that takes a scenario. The outcome begins with what was booted, the verdict and the hazards; the kernel log is at
+    the end.
 
     Exits with 0 if there was no hazard and no task waits for ever, with 1 if there was, and with 2 if the input is
     wrong.
@@ -49,10 +51,13 @@ def run(
       asymboot run bug --design constrain-v2
       asymboot run mine.toml --kernel 6.11 --kvm protected --watch
       asymboot run mine.toml --json | jq .hazards
+      asymboot run out:117
     """
     form = options.only_one({"--json": json, "--log": log, "--log-only": log_only, "--quiet": quiet})
     options.only_one({"--quiet": quiet, "--watch": watch})
     if watch:
+        if options.row_of(file) is not None:
+            raise click.UsageError("--watch goes with a file: a row of a sweep does not change.")
         with suppress(KeyboardInterrupt):
             _watch(file, form, changes)
     else:

@@ -72,7 +72,7 @@ def show_mixtures(summary: MixtureSummary, console: Console) -> None:
         console,
         "refused: the kernel refuses a CPU. lost: a CPU is stuck, or dies before it can speak. panics: the system "
         "stops. tainted: because CPUs differ. caps, hwcaps lost: a core of the mixture has by itself what the system "
-        "has not; not counted where it stops. nothing: none of these. asymboot replay boots the mixture of a row.",
+        "has not; not counted where it stops. nothing: none of these. asymboot run DIR:ROW boots the mixture of a row.",
     )
 
 

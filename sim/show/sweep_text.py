@@ -116,7 +116,7 @@ def show_summary(summary: Summary, console: Console) -> None:
     line(
         console,
         "share: of systems, by weight. smallest row: the row whose largest VL is smallest, then the row with the "
-        "fewest VLs. largest VLs: of each group in that row, in bits. asymboot replay boots the system of a row.",
+        "fewest VLs. largest VLs: of each group in that row, in bits. asymboot run DIR:ROW boots the system of a row.",
     )
 
 

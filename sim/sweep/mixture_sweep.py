@@ -69,7 +69,7 @@ class ExampleRow(Row, frozen=True, gc=False):
 
     kernel: Annotated[str, Meta(description="the kernel")]
     outcome: Annotated[str, Meta(description="the outcome")]
-    row: Annotated[int, Meta(description="the number for asymboot replay --row")]
+    row: Annotated[int, Meta(description="the number, for asymboot run DIR:ROW")]
     cores: Annotated[tuple[str, ...], Meta(description="the cores, the boot CPU's first; a late core is marked")]
 
 
@@ -281,5 +281,8 @@ def scenario_of_mixture(folder: Path | str, row: int) -> Scenario:
         InputError: there is no such sweep, or no such row.
     """
     space = read_mixtures(folder).space
+    rows = space.points * len(space.kernels)
+    if not 0 <= row < rows:
+        raise InputError(f"{folder}: there is no row {row:,}: there are {rows:,}, counted from 0")
     point, kernel = divmod(row, len(space.kernels))
     return space.scenario(space.point(point), space.kernels[kernel])

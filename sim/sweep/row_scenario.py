@@ -6,6 +6,7 @@ from sim.arguments import checked
 from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.study.points import sets_at
+from sim.sweep.mixture_sweep import is_of_mixtures, scenario_of_mixture
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.timing_study import seed_of
 
@@ -15,7 +16,7 @@ def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = N
     """Return the scenario of a row of a sweep, even if its rows were not kept.
 
     Args:
-        folder: the sweep's.
+        folder: the sweep's, over lengths or over mixtures of cores.
         row: the row's number, from 0.
         replication: in a timing study, the number of one of the row's boots, from 0: the scenario gets its seed.
 
@@ -30,12 +31,17 @@ def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = N
     ...     scenario_of_row(f"{folder}/out", 0).topology
     <Topology of 2 CPUs: SVE bits of 2 with {128}>
     """
-    plan = Folder.open(Path(folder)).plan
+    folder = Path(folder)
+    if is_of_mixtures(folder):
+        if replication is not None:
+            raise InputError(f"{folder}: there is no replication: a sweep over mixtures of cores boots nothing")
+        return scenario_of_mixture(folder, row)
+    plan = Folder.open(folder).plan
     if not 0 <= row < plan.rows:
         raise InputError(f"{folder}: there is no row {row:,}: there are {plan.rows:,}, counted from 0")
     # Rows run point by point and, within a point, setting by setting (`sim.sweep.sweep_rows`).
     point, setting = divmod(row, len(plan.space.settings))
-    name = f"{plan.space.name or Path(folder).name}, row {row}"
+    name = f"{plan.space.name or folder.name}, row {row}"
     scenario = plan.space.scenario(sets_at(plan.points, point), plan.space.settings[setting]).but(name=name)
     if replication is None:
         return scenario

@@ -53,7 +53,7 @@ def schema(plan: Plan) -> pa.Schema:
     """Return the columns of a sweep's rows; the metadata of each describes it."""
     space = plan.space
     fields = [
-        _field("row", pa.int64(), "the row's number: of asymboot replay --row"),
+        _field("row", pa.int64(), "the row's number, for asymboot run DIR:ROW"),
         _field("point", pa.int64(), "the point's number, in the order of the walk"),
         _field("weight", pa.int64(), "how often the point counts: its sets' weights, and by symmetry"),
         *(

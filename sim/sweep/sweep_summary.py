@@ -120,7 +120,7 @@ class Summary:
 
         Columns: design, relay, kvm_mode, memory, hazard; ``systems``, by weight, and their ``share``; in a sample the
         share's 95 % interval (Clopper and Pearson's), ``share_low`` and ``share_high``; ``first_row`` and
-        ``smallest_row``, for `asymboot replay`; and the smallest example's sets, ``<group>_sve_bits``.
+        ``smallest_row``, for `asymboot run DIR:ROW`; and the smallest example's sets, ``<group>_sve_bits``.
         """
         import pandas as pd
 

@@ -143,7 +143,7 @@ def _output(asymboot: Asymboot, command: Command, folder: Path) -> str:
         if word in files:
             (folder / word).write_text(files[word], encoding="utf-8")
             words.append(str(folder / word))
-        elif re.fullmatch(r"out(-\w+)?(/[\w.]+)?|boot\.[\w-]+", word):
+        elif re.fullmatch(r"out(-\w+)?(/[\w.]+|:\d+)?|boot\.[\w-]+", word):
             words.append(str(folder / word))
         elif "*" in word:
             words += sorted(str(path) for path in Path().glob(word))
@@ -173,7 +173,7 @@ def _commands_that_fill_its_folder(command: Command) -> Iterator[Command]:
         if earlier is command:
             return
         same = earlier.block.document == command.block.document
-        folders = {word.split("/")[0] for word in command.words}
+        folders = {re.split("[/:]", word)[0] for word in command.words}
         if same and "-o" in earlier.words and earlier.words[earlier.words.index("-o") + 1] in folders:
             yield earlier
 
