@@ -36,6 +36,8 @@ from sim import Latencies as Latencies
 from sim import LateStore as LateStore
 from sim import MemoryLayout as MemoryLayout
 from sim import MissingExtra as MissingExtra
+from sim import MixtureSpace as MixtureSpace
+from sim import MixtureSummary as MixtureSummary
 from sim import Outcome as Outcome
 from sim import Pointer as Pointer
 from sim import Promises as Promises
@@ -70,6 +72,7 @@ from sim import explain_log as explain_log
 from sim import explore_orders as explore_orders
 from sim import export_text as export_text
 from sim import legal_sets as legal_sets
+from sim import mixture_space as mixture_space
 from sim import plot_boot as plot_boot
 from sim import plot_buffers as plot_buffers
 from sim import plot_designs as plot_designs
@@ -82,12 +85,15 @@ from sim import prove_each as prove_each
 from sim import prove_every_design as prove_every_design
 from sim import prove_property as prove_property
 from sim import read_device_tree as read_device_tree
+from sim import read_mixture_space as read_mixture_space
+from sim import read_mixtures as read_mixtures
 from sim import read_running_machine as read_running_machine
 from sim import read_scenario as read_scenario
 from sim import read_schedule as read_schedule
 from sim import read_space as read_space
 from sim import read_summary as read_summary
 from sim import replay_schedule as replay_schedule
+from sim import resume_mixtures as resume_mixtures
 from sim import resume_sweep as resume_sweep
 from sim import run_sweep as run_sweep
 from sim import sample_orders as sample_orders
@@ -95,6 +101,7 @@ from sim import save_schedule as save_schedule
 from sim import save_trace as save_trace
 from sim import scenario_of_row as scenario_of_row
 from sim import scenario_text as scenario_text
+from sim import sweep_mixtures as sweep_mixtures
 from sim import sweep_page as sweep_page
 
 __all__: list[str]

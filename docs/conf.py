@@ -32,6 +32,7 @@ nitpick_ignore_regex = [
     ("py:class", r"sim\.(\w+\.)*(rows|\w+_rows)\..*"),
     ("py:class", r"sim\.facts\.Facts|sim\.study\.(tally\.Tally|comparison_rows\..*)|sim\.prove\.properties\.Broken"),
     ("py:class", r"sim\.(cause_recorder\.Cause|causes\.critical_path\.WaitRow|rules\..*)"),
+    ("py:class", r"sim\.study\.mixture_space\.Mixture(Block|Point)"),
     ("py:class", r"sim\.(study\.system_space\.GroupRow|scenario\.LateBecause|kernel_release\.Build)"),
     (
         "py:class",
@@ -41,7 +42,7 @@ nitpick_ignore_regex = [
     ("py:class", r"sim\.topology\.AssumedRegisters|sim\.frames\.FieldsShown"),
     (
         "py:class",
-        r"sim\.sweep\.(sweep_folder\.Folder|part_record\.PartRecord|sweep_totals\.SweepTotals|sweep_plan\.Plan|times_tally\.TimesTallies)",
+        r"sim\.sweep\.(sweep_folder\.Folder|mixture_folder\.MixtureFolder|mixture_summary\.Mixture\w+|part_record\.PartRecord|sweep_totals\.SweepTotals|sweep_plan\.Plan|times_tally\.TimesTallies)",
     ),
 ]
 

@@ -30,6 +30,8 @@ from .explore.schedule_file import replay_schedule as replay_schedule
 from .explore.schedule_file import save_schedule as save_schedule
 from .export.export_formats import ExportFormat as ExportFormat
 from .export.export_text import export_text as export_text
+from .files.mixture_file import mixture_space as mixture_space
+from .files.mixture_file import read_mixture_space as read_mixture_space
 from .files.scenario_file import read_scenario as read_scenario
 from .files.scenario_text import scenario_text as scenario_text
 from .files.space_file import read_space as read_space
@@ -69,6 +71,7 @@ from .scenario import Relay as Relay
 from .scenario import Scenario as Scenario
 from .study.comparison import Comparison as Comparison
 from .study.comparison import compare as compare
+from .study.mixture_space import MixtureSpace as MixtureSpace
 from .study.outcome_difference import Difference as Difference
 from .study.outcome_difference import difference as difference
 from .study.system_space import Group as Group
@@ -79,8 +82,12 @@ from .study.system_space import power_of_two_sets as power_of_two_sets
 from .study.variant_comparison import VariantComparison as VariantComparison
 from .study.variant_comparison import compare_variants as compare_variants
 from .study.variants import Axis as Axis
+from .sweep.mixture_summary import MixtureSummary as MixtureSummary
+from .sweep.mixture_summary import read_mixtures as read_mixtures
+from .sweep.mixture_sweep import resume_mixtures as resume_mixtures
+from .sweep.mixture_sweep import sweep_mixtures as sweep_mixtures
+from .sweep.parted_plan import Keep as Keep
 from .sweep.row_scenario import scenario_of_row as scenario_of_row
-from .sweep.sweep_plan import Keep as Keep
 from .sweep.sweep_run import resume_sweep as resume_sweep
 from .sweep.sweep_run import run_sweep as run_sweep
 from .sweep.sweep_summary import Summary as Summary

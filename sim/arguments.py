@@ -38,6 +38,7 @@ _PHRASES = {
     "Comparison": "a Comparison, which compare() returns",
     "Cpu": "a Cpu, which cpu() makes of lengths in bits",
     "Distribution": "a duration as text such as '200us', or a Distribution",
+    "MixtureSpace": "a MixtureSpace, which mixture_space() makes of cores",
     "Outcome": "an Outcome, which boot() returns",
     "Property": "a Property; PROPERTIES has them by name",
     "Scenario": "a Scenario, which read_scenario() reads from a file",

@@ -26,6 +26,7 @@ WAYS_TO_MAKE = ("of", "from_text")
 SCENARIO = sim.Scenario(sim.Topology.of([[128, 256], [128]], late=[1]), kvm_mode=sim.KvmMode.PROTECTED)
 OUTCOME = sim.boot(SCENARIO, causes=True)
 SPACE = sim.Space((sim.Group("boot", (1, 3)), sim.Group("late", (1,), late=True)))
+MIXTURES = sim.mixture_space(["arm,cortex-a55", "arm,cortex-a76"])
 STEPS = (Step(StepKind.SAVE, 1),)
 DEADLOCK = sim.Deadlock(("a waits",))
 PROPERTY = sim.PROPERTIES["restored"]
@@ -58,6 +59,8 @@ SAMPLES: tuple[object, ...] = (
     SPACE,
     SPACE.groups[0],
     SPACE.settings[0],
+    MIXTURES,
+    sim.sweep_mixtures(MIXTURES),
     sim.Question(),
     PROPERTY,
     sim.Finding(PROPERTY, SPACE.settings[0], sim.Answer.PROVED),

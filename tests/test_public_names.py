@@ -16,7 +16,7 @@ import sim
 STUB = Path(sim.__file__).with_suffix(".pyi")
 ALIAS_STUB = Path(asymboot.__file__).with_suffix(".pyi")
 UNITS = {"_ns": "nanoseconds", "_s": "seconds", "_bits": "bits", "_bytes": "bytes"}
-READ_ONLY = {"Explanation", "Finding", "Promises", "Property", "Summary"}
+READ_ONLY = {"Explanation", "Finding", "MixtureSummary", "Promises", "Property", "Summary"}
 """The classes of results that users read and do not make; the reference documents their attributes."""
 
 

@@ -9,7 +9,7 @@ from sim.cli import options
 from sim.cli.command_group import Command
 
 if TYPE_CHECKING:
-    from sim.sweep.mixture_sweep import MixtureSummary
+    from sim.sweep.mixture_summary import MixtureSummary
 
 
 @click.command(cls=Command)
@@ -25,7 +25,8 @@ def summary(folder: Path, as_json: bool) -> None:
       asymboot summary out
       asymboot summary out --json | jq '.hazards[] | select(.design == "v6.11")'
     """
-    from sim.sweep.mixture_sweep import is_of_mixtures, read_mixtures
+    from sim.sweep.mixture_folder import is_of_mixtures
+    from sim.sweep.mixture_summary import read_mixtures
     from sim.sweep.sweep_summary import read_summary
 
     if is_of_mixtures(folder):

@@ -2,7 +2,7 @@
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -13,9 +13,12 @@ from sim.cli.stop_signals import TO_END, Stoppable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sim.study.mixture_space import MixtureSpace
-    from sim.sweep.sweep_run import Report
+    from sim.sweep.mixture_summary import MixtureSummary
+    from sim.sweep.parts_run import Report
     from sim.sweep.sweep_summary import Summary
+
+F = TypeVar("F")
+"""The summary of a sweep of either kind."""
 
 
 @click.command(cls=Command)
@@ -70,8 +73,6 @@ def sweep(
       asymboot sweep --resume out
       asymboot sweep core-pairs -o out
     """
-    from sim.sweep import sweep_run
-
     if resume is not None:
         # These belong to the plan, which the folder has. --jobs and --scheduler change neither plan nor results.
         given = {"FILE": file, "--output": output, "--sample": sample, "--seed": seed, "--keep": keep}
@@ -79,59 +80,90 @@ def sweep(
         for name, value in given.items():
             if value is not None:
                 raise click.UsageError(f"--resume continues the sweep as it was begun: leave out {name}.")
-        _swept(
-            resume, quiet, lambda report: sweep_run.resume_sweep(resume, jobs=jobs, scheduler=scheduler, report=report)
-        )
+        _resume(resume, jobs, scheduler, quiet=quiet)
         return
     if file is None or output is None:
         raise click.UsageError("FILE and --output DIR are needed, or --resume DIR.")
     if seed is not None and sample is None and replications is None:
         raise click.UsageError("--seed goes with --sample or --replications: nothing else is random.")
     from sim.study.mixture_space import MixtureSpace
+    from sim.sweep.mixture_sweep import sweep_mixtures
+    from sim.sweep.sweep_run import run_sweep
 
-    read = options.load_space(file)
-    if isinstance(read, MixtureSpace):
-        given = {"--symmetric": symmetric or None, "--replications": replications, "--keep": keep}
-        given |= {"--jobs": jobs, "--scheduler": scheduler}
-        for name, value in given.items():
-            if value is not None:
+    space, drawn, kept, start = options.load_space(file), sample or 0, keep or "counts", seed or 0
+    if isinstance(space, MixtureSpace):
+        for name, is_given in {"--symmetric": symmetric, "--replications": replications is not None}.items():
+            if is_given:
                 raise click.UsageError(f"a space of mixtures of cores takes no {name}.")
-        _sweep_mixtures(read, output, sample=sample or 0, seed=seed or 0, quiet=quiet)
+        mixtures, into = space, output
+        _swept(
+            output,
+            lambda report: sweep_mixtures(
+                mixtures, into, sample=drawn, seed=start, keep=kept, jobs=jobs, scheduler=scheduler, report=report
+            ),
+            _show_mixtures,
+            quiet=quiet,
+        )
         return
-    systems = read
+    systems, into = space, output
     _swept(
         output,
-        quiet,
-        lambda report: sweep_run.run_sweep(
+        lambda report: run_sweep(
             systems,
-            output,
+            into,
             symmetric=symmetric,
-            sample=sample or 0,
-            seed=seed or 0,
-            keep=keep or "counts",
+            sample=drawn,
+            seed=start,
+            keep=kept,
             replications=replications or 0,
             jobs=jobs,
             scheduler=scheduler,
             report=report,
         ),
+        _show_lengths,
+        quiet=quiet,
     )
 
 
-def _sweep_mixtures(space: "MixtureSpace", folder: Path, *, sample: int, seed: int, quiet: bool) -> None:
-    """Run a sweep over mixtures of cores, and show its summary."""
-    from sim.sweep.mixture_sweep import sweep_mixtures
+def _resume(folder: Path, jobs: int | None, scheduler: str | None, *, quiet: bool) -> None:
+    """Continue a sweep of either kind."""
+    from sim.sweep.mixture_folder import is_of_mixtures
+    from sim.sweep.mixture_sweep import resume_mixtures
+    from sim.sweep.sweep_run import resume_sweep
 
-    found = sweep_mixtures(space, folder, sample=sample, seed=seed)
-    if not quiet:
-        from sim.show.console import terminal
-        from sim.show.mixture_text import show_mixtures
+    if is_of_mixtures(folder):
+        _swept(
+            folder,
+            lambda report: resume_mixtures(folder, jobs=jobs, scheduler=scheduler, report=report),
+            _show_mixtures,
+            quiet=quiet,
+        )
+    else:
+        _swept(
+            folder,
+            lambda report: resume_sweep(folder, jobs=jobs, scheduler=scheduler, report=report),
+            _show_lengths,
+            quiet=quiet,
+        )
 
-        show_mixtures(found, terminal())
+
+def _show_lengths(found: "Summary") -> None:
+    from sim.show.console import terminal
+    from sim.show.sweep_text import show_summary
+
+    show_summary(found, terminal())
 
 
-def _swept(folder: Path, quiet: bool, run: "Callable[[Report | None], Summary]") -> None:
+def _show_mixtures(found: "MixtureSummary") -> None:
+    from sim.show.console import terminal
+    from sim.show.mixture_text import show_mixtures
+
+    show_mixtures(found, terminal())
+
+
+def _swept(folder: Path, run: "Callable[[Report | None], F]", show: "Callable[[F], None]", *, quiet: bool) -> None:
     """Run a sweep with a progress bar, and show its summary."""
-    from sim.sweep.sweep_folder import is_sweep
+    from sim.sweep.parts_folder import is_sweep
 
     # SIGINT is named here because a second Ctrl-C must not interrupt the end of the worker processes.
     work = Stoppable((signal.SIGINT, *TO_END))
@@ -143,13 +175,10 @@ def _swept(folder: Path, quiet: bool, run: "Callable[[Report | None], Summary]")
         work.exit_if_stopped(f"what is done is kept: asymboot sweep --resume {folder} continues it")
     work.exit_if_stopped("")
     if found is not None and not quiet:
-        from sim.show.console import terminal
-        from sim.show.sweep_text import show_summary
-
-        show_summary(found, terminal())
+        show(found)
 
 
-def _with_bar(run: "Callable[[Report | None], Summary]") -> "Summary":
+def _with_bar(run: "Callable[[Report | None], F]") -> "F":
     from rich.console import Console
 
     from sim.show.sweep_text import progress_bar

@@ -3,21 +3,24 @@
 docs/sweeps.md describes the format for users.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from sim.arguments import checked
 from sim.cores import GICV2
 from sim.errors import InputError, check_printable
 from sim.files.core_properties import complete_cores, core_of, hidden_fields, lengths_of
 from sim.files.scenario_tables import CpuProperties
+from sim.files.shipped_scenarios import find_space
 from sim.files.space_file import space_from_text
 from sim.files.space_tables import CoreTable, MixtureTable
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
-from sim.kernel_release import RECORDED
+from sim.kernel_release import DEFAULT, RECORDED
 from sim.scenario import KvmMode
-from sim.study.mixture_space import MixtureSpace
+from sim.study.mixture_space import LEAST_CLUSTERS, MixtureSpace
 from sim.study.system_space import Space
 from sim.topology import Cpu
 from sim.vectors import VectorType
@@ -27,6 +30,65 @@ class _Kind(msgspec.Struct):
     """The key that only a space of mixtures has."""
 
     cores: msgspec.Raw | object | UnsetType = UNSET
+
+
+@checked
+def read_mixture_space(path: Path | str) -> MixtureSpace:
+    """Read a space file of mixtures of cores.
+
+    Args:
+        path: the file, or the name of a space that ships where there is no such file.
+
+    Raises:
+        InputError: anything in the file is wrong, or it is a space of vector lengths.
+
+    >>> read_mixture_space("core-triples").clusters
+    3
+    """
+    path = find_space(Path(path))
+    space = read_any_space(path)
+    if isinstance(space, Space):
+        raise InputError(f"{path}: is a space of vector lengths, which read_space() reads")
+    return space
+
+
+@checked
+def mixture_space(
+    cores: Sequence[str] | str = "all",
+    *,
+    clusters: int = LEAST_CLUSTERS,
+    kernels: Sequence[str] | str = (DEFAULT,),
+    cpus: int = 1,
+    kvm_mode: KvmMode = KvmMode.DEFAULT,
+    name: str = "",
+) -> MixtureSpace:
+    """Make a space of mixtures of cores that are known by name.
+
+    Args:
+        cores: the cores' compatible strings; or ``"all"``, those whose ID registers are all known.
+        clusters: the number of clusters, each of another core, 2 to 8.
+        kernels: kernel series or releases; or ``"recorded"``, those with recorded boots.
+        cpus: the number of CPUs of each cluster, 1 to 64.
+        kvm_mode: ``kvm-arm.mode=``, default or nvhe.
+        name: the space's name.
+
+    Raises:
+        InputError: an unknown core or kernel, a core of which a register is unknown, or a number out of range.
+
+    >>> mixture_space(["arm,cortex-a55", "arm,cortex-a76"], kernels=["6.12", "7.3"], name="pair")
+    <MixtureSpace 'pair': 2 of 2 cores, points 4, kernels 6.12 7.3>
+    """
+    if isinstance(cores, str) and cores != "all":
+        raise InputError(f"cores is {cores!r:.60}: allowed are names in a list, and 'all'")
+    if isinstance(kernels, str) and kernels != "recorded":
+        raise InputError(f"kernels is {kernels!r:.60}: allowed are series in a list, and 'recorded'")
+    listed = (
+        complete_cores()
+        if isinstance(cores, str)
+        else tuple(_cpu(place, CoreTable(core=one)) for place, one in enumerate(cores))
+    )
+    chosen = RECORDED if isinstance(kernels, str) else tuple(kernels)
+    return MixtureSpace(listed, clusters, chosen, cpus, kvm_mode, name)
 
 
 def read_any_space(path: Path | str) -> Space | MixtureSpace:

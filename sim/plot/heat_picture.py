@@ -10,8 +10,9 @@ from sim.hazard_kinds import HazardKind
 from sim.plot import style
 from sim.study.verdict_bits import HAZARDS
 from sim.sweep.kept_rows import read_rows
+from sim.sweep.parted_plan import Keep
 from sim.sweep.sweep_folder import Folder
-from sim.sweep.sweep_plan import Keep, Plan
+from sim.sweep.sweep_plan import Plan
 from sim.sweep.sweep_rows import RECORD, SETTING, set_as_text
 from sim.units import counted
 from sim.vectors import bits_from_vq

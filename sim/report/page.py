@@ -265,7 +265,7 @@ def _maps(folder: Path, summary: "Summary") -> list[Markup]:
     """Return a heat map for each hazard that occurs; none unless all rows were kept."""
     from sim.plot.heat_picture import plot_heat
     from sim.report.sweep_cells import title
-    from sim.sweep.sweep_plan import Keep
+    from sim.sweep.parted_plan import Keep
 
     if summary.plan.keep is not Keep.ALL:
         return []

@@ -8,7 +8,7 @@ from sim.show.console import Layout, heading, line, table
 from sim.show.sweep_text import percent
 from sim.study.mixture_evaluation import OUTCOMES
 from sim.study.mixture_space import MixtureSpace
-from sim.sweep.mixture_sweep import ExampleRow, MixtureRow, MixtureSummary
+from sim.sweep.mixture_summary import ExampleRow, MixtureRow, MixtureSummary
 from sim.units import counted
 
 _MOST_LOST = 5
@@ -39,11 +39,12 @@ def show_mixture_space(space: MixtureSpace, console: Console) -> None:
 def show_mixtures(summary: MixtureSummary, console: Console) -> None:
     """Print what a sweep over mixtures found: shares by kernel and number of late clusters, and what is lost."""
     space, record = summary.space, summary.record
+    done = f"{record.points:,}" if record.complete else f"{record.points:,} of {record.points_in_all:,}"
     walk = f"a sample, seed {record.seed}, of" if record.sample else "every"
     line(
         console,
         f"{space.name}: {walk} mixture of {space.clusters} of {counted(len(space.cores), 'core')}: "
-        f"{record.points:,}; kvm-arm.mode={space.kvm_mode}",
+        f"{done}; kvm-arm.mode={space.kvm_mode}",
     )
     heading(console, "Share of mixtures")
     columns: dict[str, Layout] = {"kernels": "wrap", "late\nclusters": "right", "mixtures": "right"}

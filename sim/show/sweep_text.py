@@ -12,16 +12,16 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from sim.hazard_kinds import KINDS, HazardKind
 from sim.show.console import Layout, heading, line, table
 from sim.study.system_space import Group, Space
+from sim.sweep.parted_plan import Walk
 from sim.sweep.space_record import SpaceRecord
-from sim.sweep.sweep_plan import Walk
 from sim.sweep.sweep_summary import Summary
 from sim.sweep.timing_study import METRICS
 from sim.units import counted
 from sim.vectors import bits_from_vq
 
 if TYPE_CHECKING:  # summaries are shown without the packages that sweeps need
-    from sim.sweep.sweep_run import Progress as SweepProgress
-    from sim.sweep.sweep_run import Report
+    from sim.sweep.parts_run import Progress as SweepProgress
+    from sim.sweep.parts_run import Report
 
 _MAX_HAZARDS_IN_BAR = 2
 _MILLION = 1_000_000

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arguments import checked_fields
 from sim.errors import InputError, check_printable
 from sim.frames import as_html
 from sim.kernel_release import DEFAULT, kernel_release
@@ -27,7 +28,8 @@ MOST_CORES, MOST_CLUSTERS, MOST_CPUS_OF_CLUSTER = 64, 8, 64
 MOST_MIXTURES = 10**9
 """The most mixtures that a sweep visits; a larger space can be sampled."""
 KVM_MODES = (KvmMode.DEFAULT, KvmMode.NVHE)
-_MOST_COUNTED, _DRAWN_AT_ONCE = 1 << 24, 1 << 20
+DRAWN_AT_ONCE = 1 << 15
+"""The number of draws of a sample that share a random stream."""
 BLOCK_ROWS = 1 << 13
 """The largest number of mixtures in a block: its columns of 64 bits then stay in a core's cache."""
 
@@ -58,21 +60,31 @@ class MixtureBlock(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
+@checked_fields
 class MixtureSpace:
-    """A space of mixtures of cores.
+    """A space of mixtures of cores: each choice and order of clusters, early or late, under each kernel.
+
+    Args:
+        cores: a CPU of each core, whose ID registers are all known; its name stands for the core.
+        clusters: the number of clusters of a mixture, each of another core, 2 to 8.
+        kernels: kernel series or releases, such as "6.12".
+        cpus: the number of CPUs of each cluster, 1 to 64.
+        kvm_mode: ``kvm-arm.mode=``, default or nvhe.
+        name: the space's name.
 
     Raises:
         InputError: there are too few cores or clusters, or too many; a name is given twice; a core is left out.
+
+    >>> from sim import mixture_space
+    >>> MixtureSpace(mixture_space("all").cores[:3], clusters=3, kernels=("6.12",))
+    <MixtureSpace '': 3 of 3 cores, points 24, kernels 6.12>
     """
 
     cores: tuple[Cpu, ...]
-    """A CPU of each core; its name stands for the core."""
     clusters: int = 2
     kernels: tuple[str, ...] = (DEFAULT,)
     cpus: int = 1
-    """The number of CPUs of each cluster."""
     kvm_mode: KvmMode = KvmMode.DEFAULT
-    """``kvm-arm.mode=``, default or nvhe."""
     name: str = ""
     _names: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
@@ -137,18 +149,13 @@ class MixtureSpace:
             yield MixtureBlock(numbers + roles * self.choices, times, self._late(roles), self._chosen(numbers))
             start = end
 
-    def sample(self, points: int, seed: int) -> Iterator[MixtureBlock]:
-        """Yield the mixtures of a sample with replacement, each once, with the number of times that it was drawn."""
-        stream = np.random.Generator(np.random.PCG64(seed))
-        if self.points <= _MOST_COUNTED:
-            times = np.zeros(self.points, np.int64)
-            for first in range(0, points, _DRAWN_AT_ONCE):
-                drawn = stream.integers(self.points, size=min(_DRAWN_AT_ONCE, points - first))
-                times += np.bincount(drawn, minlength=self.points)
-            numbers = np.flatnonzero(times)
-            times = times[numbers]
-        else:
-            numbers, times = np.unique(stream.integers(self.points, size=points), return_counts=True)
+    def sample(self, start: int, stop: int, seed: int) -> Iterator[MixtureBlock]:
+        """Yield the mixtures of the draws from number `start` to before `stop`, with replacement.
+
+        Each mixture is there once, with the number of times that it was drawn. Every `DRAWN_AT_ONCE` draws have a
+        random stream of their own, spawned from the seed: a draw does not depend on which other draws are asked for.
+        """
+        numbers, times = np.unique(self._drawn(start, stop, seed), return_counts=True)
         roles = numbers // self.choices
         for role in np.unique(roles):
             (places,) = np.nonzero(roles == role)
@@ -156,6 +163,15 @@ class MixtureSpace:
                 part = places[first : first + BLOCK_ROWS]
                 chosen = self._chosen(numbers[part] % self.choices)
                 yield MixtureBlock(numbers[part], times[part], self._late(int(role)), chosen)
+
+    def _drawn(self, start: int, stop: int, seed: int) -> NDArray[np.int64]:
+        drawn = []
+        for number in range(start // DRAWN_AT_ONCE, -(-stop // DRAWN_AT_ONCE)):
+            stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(number,))))
+            first = number * DRAWN_AT_ONCE
+            every = stream.integers(self.points, size=DRAWN_AT_ONCE)
+            drawn.append(every[max(0, start - first) : stop - first])
+        return np.concatenate(drawn)
 
     def _late(self, roles: int) -> tuple[bool, ...]:
         return tuple(bool(roles >> place & 1) for place in reversed(range(self.clusters - 1)))

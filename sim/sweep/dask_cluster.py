@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from sim.errors import AsymbootError, InputError, SchedulerGone, WorkerLost
 from sim.extras import needed_by
-from sim.sweep.sweep_part import Part, compute_part
-from sim.sweep.sweep_plan import Plan, versions
+from sim.sweep.part_computers import compute_part
+from sim.sweep.parted_plan import PartedPlan, versions
+from sim.sweep.sealed_part import Part
 from sim.sweep.workers import PARTS_AHEAD, Compute
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _REACH_S = 10
 
 
 @contextmanager
-def cluster(plan: Plan, address: str) -> Iterator[Compute]:
+def cluster(plan: PartedPlan, address: str) -> Iterator[Compute]:
     """Compute parts on the workers of a Dask cluster.
 
     Args:
@@ -62,7 +63,7 @@ def cluster(plan: Plan, address: str) -> Iterator[Compute]:
         client.close()
 
 
-def _same(plan: Plan) -> Plan:
+def _same(plan: PartedPlan) -> PartedPlan:
     return plan
 
 

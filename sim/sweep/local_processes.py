@@ -19,8 +19,9 @@ from typing import Any, ClassVar
 from loky import ProcessPoolExecutor
 
 from sim.errors import WorkerLost
-from sim.sweep.sweep_part import Part, compute_part, prepare
-from sim.sweep.sweep_plan import Plan
+from sim.sweep.part_computers import compute_part, prepare
+from sim.sweep.parted_plan import PartedPlan
+from sim.sweep.sealed_part import Part
 from sim.sweep.workers import PARTS_AHEAD, Compute
 
 _WATCH_S = 1
@@ -32,7 +33,7 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 @contextmanager
-def processes(plan: Plan, workers: int) -> Iterator[Compute]:
+def processes(plan: PartedPlan, workers: int) -> Iterator[Compute]:
     """Compute parts in processes of this machine.
 
     Raises:
@@ -102,10 +103,10 @@ def _held_handlers(held: list[int]) -> dict[signal.Signals, Handler]:
 class _Worker:
     """The state of a worker process: its initializer sets the plan, so that the plan is not sent with each part."""
 
-    plan: ClassVar[Plan]
+    plan: ClassVar[PartedPlan]
 
 
-def _begin(plan: Plan, parent: int) -> None:
+def _begin(plan: PartedPlan, parent: int) -> None:
     """Make a process ready: it leaves signals to its parent, ends with it, and has compiled before it counts."""
     # Ignored first and then let through: what arrived while this process was starting is dropped.
     for one in _TO_PARENT:

@@ -1,19 +1,12 @@
-"""The counts of one part of a sweep, as a record and as a sealed file.
-
-A file of counts may come from a stranger, with a right checksum over wrong numbers. `PartRecord.fits` therefore refuses
-every record that no part of the plan could have: what is built on records (shares, intervals, examples) need not expect
-a division by zero, a missing example or a sum beyond 64 bits.
-"""
-
-from hashlib import sha256
+"""The counts of one part of a sweep over vector lengths, as a record; `sim.sweep.sealed_part` has its file."""
 
 import msgspec
 
-from sim.errors import InputError
-from sim.files.json_record import record_from_json
 from sim.study import verdict_bits
 from sim.study.tally import Example, Tally, hazard_bits
-from sim.sweep.sweep_plan import Keep, Plan, Walk
+from sim.sweep.parted_plan import Walk
+from sim.sweep.sealed_part import CountsRecord
+from sim.sweep.sweep_plan import Plan
 from sim.sweep.times_tally import TimesRecord
 from sim.sweep.timing_study import METRICS
 from sim.vectors import VQ_MAX
@@ -22,7 +15,6 @@ _ALL_BITS = (verdict_bits.WARNED << 1) - 1
 """Every bit of a system's outcome: the last is `verdict_bits.WARNED`."""
 _MOST_LENGTHS = 0xFFFF
 """`sim.study.tally.Sizes` packs a number of lengths into 16 bits."""
-_SHA256_DIGITS = 64
 
 
 class TallyRecord(msgspec.Struct, frozen=True):
@@ -71,25 +63,17 @@ class TallyRecord(msgspec.Struct, frozen=True):
         )
 
 
-class PartRecord(msgspec.Struct, frozen=True):
+class PartRecord(CountsRecord, frozen=True):
     """The content of a part's file of counts."""
 
-    plan_sha256: str
-    part: int
     tallies: list[TallyRecord]
     """A record for each setting."""
     times: list[list[TimesRecord]]
     """In a timing study, for each setting a record for each metric; else empty."""
-    rows_sha256: str | None
-    """The checksum of the file of rows; None where no rows are kept."""
 
     def fits(self, plan: Plan, number: int) -> bool:
         """Return True if a part of this number of the plan could have this record."""
-        if (self.plan_sha256, self.part) != (plan.sha256, number):
-            return False
-        if (self.rows_sha256 is None) != (plan.keep is Keep.COUNTS):
-            return False
-        if self.rows_sha256 is not None and len(self.rows_sha256) != _SHA256_DIGITS:
+        if not self.is_part_of(plan, number):
             return False
         start, stop = plan.span(number)
         settings = len(plan.space.settings)
@@ -111,20 +95,3 @@ class PartRecord(msgspec.Struct, frozen=True):
             and all(one.fits(points, systems, sampled=plan.walk is Walk.SAMPLE) for one in records)
             for records in self.times
         )
-
-
-def seal(record: PartRecord) -> bytes:
-    """Return the record as bytes that show whether they are whole: a line with a checksum, then JSON."""
-    body = msgspec.json.encode(record) + b"\n"
-    return sha256(body).hexdigest().encode() + b"\n" + body
-
-
-def unseal(sealed: bytes) -> PartRecord | None:
-    """Return the record that was sealed, or None where the bytes are not what `seal` returned."""
-    checksum, _, body = sealed.partition(b"\n")
-    if sha256(body).hexdigest().encode() != checksum:
-        return None
-    try:
-        return record_from_json(body, PartRecord)
-    except InputError:
-        return None

@@ -6,7 +6,7 @@ from sim.arguments import checked
 from sim.errors import InputError
 from sim.scenario import Scenario
 from sim.study.points import sets_at
-from sim.sweep.mixture_sweep import is_of_mixtures, scenario_of_mixture
+from sim.sweep.mixture_folder import MixtureFolder, is_of_mixtures
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.timing_study import seed_of
 
@@ -35,7 +35,7 @@ def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = N
     if is_of_mixtures(folder):
         if replication is not None:
             raise InputError(f"{folder}: there is no replication: a sweep over mixtures of cores boots nothing")
-        return scenario_of_mixture(folder, row)
+        return _scenario_of_mixture(folder, row)
     plan = Folder.open(folder).plan
     if not 0 <= row < plan.rows:
         raise InputError(f"{folder}: there is no row {row:,}: there are {plan.rows:,}, counted from 0")
@@ -48,3 +48,13 @@ def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = N
     if not 0 <= replication < plan.replications:
         raise InputError(f"{folder}: there is no replication {replication:,}: there are {plan.replications:,}")
     return scenario.but(seed=seed_of(plan, row, replication))
+
+
+def _scenario_of_mixture(folder: Path, row: int) -> Scenario:
+    """Return the scenario of a row of a sweep over mixtures: its number is the mixture's, then the kernel's."""
+    space = MixtureFolder.open(folder).plan.space
+    rows = space.points * len(space.kernels)
+    if not 0 <= row < rows:
+        raise InputError(f"{folder}: there is no row {row:,}: there are {rows:,}, counted from 0")
+    mixture, kernel = divmod(row, len(space.kernels))
+    return space.scenario(space.point(mixture), space.kernels[kernel])

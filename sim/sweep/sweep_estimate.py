@@ -7,9 +7,10 @@ from sim.study.points import BLOCK_ROWS, MOST_POINTS
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Space
 from sim.study.tally import Sizes, Tally
+from sim.sweep.parted_plan import Walk
 from sim.sweep.space_record import SpaceRecord
 from sim.sweep.sweep_part import distinct_by_outcome, evaluator, is_compiled
-from sim.sweep.sweep_plan import Plan, Walk
+from sim.sweep.sweep_plan import Plan
 from sim.sweep.workers import usable_cores
 
 _PLACES = 4

@@ -1,8 +1,6 @@
-"""One part of a sweep, computed: its counts, and the rows that it keeps."""
+"""One part of a sweep over vector lengths, computed: its counts, and the rows that it keeps."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -14,7 +12,9 @@ from sim.study.space_model import SpaceModel
 from sim.study.system_space import Setting
 from sim.study.tally import Sizes, Tally
 from sim.sweep.part_record import PartRecord, TallyRecord
-from sim.sweep.sweep_plan import Keep, Plan
+from sim.sweep.parted_plan import Keep
+from sim.sweep.sealed_part import Part
+from sim.sweep.sweep_plan import Plan
 from sim.sweep.times_tally import TimesTallies, tally_times
 from sim.sweep.timing_study import Times, times_of
 
@@ -26,25 +26,6 @@ COMPILED_FROM = 1 << 21
 
 Evaluate = Callable[[Block], list[OutcomeBits]]
 """A function from a block's systems to their outcome bits: for each setting, one value a row, or one for all rows."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A computed part of a sweep."""
-
-    record: PartRecord
-    rows: bytes | None
-    """The rows that are kept, as a Parquet file; None where none are kept."""
-
-
-def compute_part(plan: Plan, number: int) -> Part:
-    """Compute a part of a sweep."""
-    return _part_computer(plan).part(number)
-
-
-def prepare(plan: Plan) -> None:
-    """Compile what there is to compile before the first part is computed."""
-    _part_computer(plan)
 
 
 def is_compiled(plan: Plan) -> bool:
@@ -73,13 +54,7 @@ def distinct_by_outcome(settings: Sequence[Setting]) -> list[Setting]:
     return list({outcome_key(one): one for one in reversed(settings)}.values())[::-1]
 
 
-# A worker's function gets a plan with each part, and must not compile anew each time.
-@lru_cache(maxsize=4)
-def _part_computer(plan: Plan) -> "_PartComputer":
-    return _PartComputer(plan)
-
-
-class _PartComputer:
+class PartComputer:
     """A function from parts to their counts and rows, with everything that all parts of a plan share."""
 
     def __init__(self, plan: Plan) -> None:
@@ -91,6 +66,7 @@ class _PartComputer:
         self._evaluate = evaluator(self._layout, self._settings, compiled=is_compiled(plan))
 
     def part(self, number: int) -> Part:
+        """Compute a part."""
         tallies = [Tally() for _ in self._settings]
         # Times differ between settings with equal outcomes, because each boot has a seed of its own.
         times_tallies = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
@@ -103,9 +79,8 @@ class _PartComputer:
         rows = _parquet(kept) if kept else None
         by_setting = [TallyRecord.of(tallies[kind]) for kind in self._kinds]
         by_metric = [[one.record() for one in tally.by_metric] for tally in times_tallies]
-        record = PartRecord(
-            self._plan.sha256, number, by_setting, by_metric, None if rows is None else sha256(rows).hexdigest()
-        )
+        checksum = None if rows is None else sha256(rows).hexdigest()
+        record = PartRecord(self._plan.sha256, number, checksum, by_setting, by_metric)
         return Part(record, rows)
 
     def _count(self, block: Block, tallies: list[Tally]) -> None:

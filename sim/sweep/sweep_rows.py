@@ -13,15 +13,16 @@ from sim.study.batch import Batch, Verdict, verdict
 from sim.study.column import Sets
 from sim.study.points import Block
 from sim.study.system_space import Group, Setting, Space
-from sim.sweep.sweep_plan import Keep, Plan
+from sim.sweep.parted_plan import Keep
+from sim.sweep.sweep_plan import Plan
 from sim.sweep.timing_study import METRICS, Times, seed_of
 from sim.vectors import VQ_MAX, bits_from_vq, bits_from_vqs
 
 # The index is a set of lengths: a look-up for a whole column at once.
 _LARGEST_BITS = np.array([bits_from_vq(vqs.bit_length()) for vqs in range(1 << VQ_MAX)], np.uint16)
 
-# Text repeats in many rows, so rows hold indices of a few texts.
-_TEXT = pa.dictionary(pa.int32(), pa.string())
+TEXT = pa.dictionary(pa.int32(), pa.string())
+"""The type of text, which repeats in many rows: rows hold indices of a few texts."""
 SETTING = {
     "design": "the design's name",
     "relay": "pKVM's PSCI relay: enforcing or relaxed",
@@ -53,23 +54,24 @@ def schema(plan: Plan) -> pa.Schema:
     """Return the columns of a sweep's rows; the metadata of each describes it."""
     space = plan.space
     fields = [
-        _field("row", pa.int64(), "the row's number, for asymboot run DIR:ROW"),
-        _field("point", pa.int64(), "the point's number, in the order of the walk"),
-        _field("weight", pa.int64(), "how often the point counts: its sets' weights, and by symmetry"),
+        described("row", pa.int64(), "the row's number, for asymboot run DIR:ROW"),
+        described("point", pa.int64(), "the point's number, in the order of the walk"),
+        described("weight", pa.int64(), "how often the point counts: its sets' weights, and by symmetry"),
         *(
-            _field(f"{group.name}_sve_bits", _TEXT, f"the lengths of {group.name}'s CPUs; empty: no SVE")
+            described(f"{group.name}_sve_bits", TEXT, f"the lengths of {group.name}'s CPUs; empty: no SVE")
             for group in space.groups
         ),
-        *(_field(name, _TEXT, what) for name, what in SETTING.items()),
-        *(_field(name, pa.uint16(), what) for name, what in RECORD.items()),
-        *(_field(name, pa.uint32(), what) for name, what in LATE.items()),
-        *(_field(kind.value, pa.uint32(), f"hazards: {kind.title}") for kind in verdict_bits.HAZARDS),
-        *(_field(name, pa.int64(), what) for name, what in STUDY.items() if plan.replications),
+        *(described(name, TEXT, what) for name, what in SETTING.items()),
+        *(described(name, pa.uint16(), what) for name, what in RECORD.items()),
+        *(described(name, pa.uint32(), what) for name, what in LATE.items()),
+        *(described(kind.value, pa.uint32(), f"hazards: {kind.title}") for kind in verdict_bits.HAZARDS),
+        *(described(name, pa.int64(), what) for name, what in STUDY.items() if plan.replications),
     ]
     return pa.schema(fields)
 
 
-def _field(name: str, kind: pa.DataType, what: str) -> pa.Field:
+def described(name: str, kind: pa.DataType, what: str) -> pa.Field:
+    """Return a column whose metadata describes it."""
     return pa.field(name, kind, nullable=False, metadata={"description": what})
 
 

@@ -1,53 +1,18 @@
-"""The run of a sweep: workers compute the parts of its plan into its folder, with a report after each part."""
+"""The run of a sweep over vector lengths, from its beginning or after an interruption."""
 
-from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from sim.arguments import checked
 from sim.errors import InputError, choice
-from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
 from sim.study.system_space import Space
-from sim.sweep.dask_cluster import cluster
-from sim.sweep.local_processes import processes
 from sim.sweep.part_record import PartRecord
+from sim.sweep.parted_plan import Keep, Walk
+from sim.sweep.parts_run import Progress, Report, Workers, run_parts
 from sim.sweep.sweep_folder import Folder
-from sim.sweep.sweep_plan import Keep, Plan, Walk
+from sim.sweep.sweep_plan import Plan
 from sim.sweep.sweep_summary import Summary
 from sim.sweep.sweep_totals import SweepTotals
-from sim.sweep.workers import Compute, here, usable_cores
-
-
-@dataclass
-class Progress:
-    """The progress of a sweep."""
-
-    points: int
-    """The number of points in all."""
-    done: int = 0
-    """The number of points computed, those of an earlier run among them."""
-    found_before: int = 0
-    """The number of points that an earlier run had computed."""
-    rows: int = 0
-    """The number of rows so far, by weight."""
-    rows_by_hazard: Counter[HazardKind] = field(default_factory=Counter)
-    """The number of rows so far that have each hazard, by weight."""
-
-    def add(self, record: PartRecord, points: int) -> None:
-        """Add a part with its number of points."""
-        self.done += points
-        for tally in record.tallies:
-            for bits, times in tally.outcomes:
-                self.rows += times
-                self.rows_by_hazard.update(
-                    {kind: times for place, kind in enumerate(verdict_bits.HAZARDS) if bits >> place & 1}
-                )
-
-
-Report = Callable[[Progress], None]
 
 
 @checked
@@ -95,7 +60,7 @@ def run_sweep(
         raise InputError("a sweep visits points up to symmetry, or a sample, not both")
     walk = Walk.SYMMETRIC if symmetric else Walk.SAMPLE if sample else Walk.EXHAUSTIVE
     plan = Plan(space, walk, choice(Keep, "keep", keep), sample, seed, replications)
-    return _run(Folder.create(Path(folder), plan), jobs, scheduler, report)
+    return _run(Folder.create(Path(folder), plan), Workers(jobs, scheduler), report)
 
 
 @checked
@@ -126,47 +91,24 @@ def resume_sweep(
     """
     begun = Folder.open(Path(folder))
     begun.check_versions()
-    return _run(begun, jobs, scheduler, report)
+    return _run(begun, Workers(jobs, scheduler), report)
 
 
-def _run(folder: Folder, jobs: int | None, scheduler: str | None, report: Report | None) -> Summary:
-    plan = folder.plan
-    progress, totals = Progress(plan.points.points), SweepTotals(plan)
+def _run(folder: Folder, workers: Workers, report: Report | None) -> Summary:
+    totals = SweepTotals(folder.plan)
 
-    def count(record: PartRecord) -> None:
-        start, stop = plan.span(record.part)
-        progress.add(record, stop - start)
+    def count(record: PartRecord, progress: Progress) -> None:
         totals.add(record)
+        for tally in record.tallies:
+            for bits, times in tally.outcomes:
+                progress.rows += times
+                progress.rows_by_hazard.update(
+                    {kind: times for place, kind in enumerate(verdict_bits.HAZARDS) if bits >> place & 1}
+                )
 
     # The folder is read under the lock as well: another sweep might add parts between the reading and the computing.
     with folder.locked():
-        missing = []
-        for number in range(plan.parts):
-            record = folder.part(number)
-            if record is None:
-                missing.append(number)
-            else:
-                count(record)
-        progress.found_before = progress.done
-        if report is not None:
-            report(progress)
-        if missing:
-            with _workers(plan, jobs, scheduler, len(missing)) as compute:
-                for part in compute(iter(missing)):
-                    folder.add(part)
-                    count(part.record)
-                    if report is not None:
-                        report(progress)
+        run_parts(folder, workers, count, report)
         found = Summary.of(totals, folder)
         found.write(folder)
     return found
-
-
-def _workers(plan: Plan, jobs: int | None, scheduler: str | None, parts: int) -> AbstractContextManager[Compute]:
-    if jobs is not None and jobs < 1:
-        raise InputError(f"{jobs} processes: at least 1 is needed")
-    if scheduler is not None:
-        return cluster(plan, scheduler)
-    jobs = min(jobs or usable_cores(), parts)
-    # A single part, or a single core, needs no process of its own, nor the time to start one.
-    return here(plan) if jobs == 1 else processes(plan, jobs)

@@ -14,8 +14,10 @@ from sim.frames import as_html
 from sim.study import verdict_bits
 from sim.study.points import sets_at
 from sim.study.tally import Tally
-from sim.sweep.sweep_folder import SCHEMA_VERSION, Folder
-from sim.sweep.sweep_plan import Plan, Walk
+from sim.sweep.parted_plan import Walk
+from sim.sweep.parts_folder import SCHEMA_VERSION
+from sim.sweep.sweep_folder import Folder
+from sim.sweep.sweep_plan import Plan
 from sim.sweep.sweep_totals import SweepTotals
 from sim.sweep.times_tally import TimesTallies
 from sim.sweep.timing_study import METRICS

@@ -8,8 +8,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sim.sweep.sweep_part import Part, compute_part
-from sim.sweep.sweep_plan import Plan
+from sim.sweep.part_computers import compute_part
+from sim.sweep.parted_plan import PartedPlan
+from sim.sweep.sealed_part import Part
 
 Compute = Callable[[Iterator[int]], Iterator[Part]]
 
@@ -23,6 +24,6 @@ def usable_cores() -> int:
 
 
 @contextmanager
-def here(plan: Plan) -> Iterator[Compute]:
+def here(plan: PartedPlan) -> Iterator[Compute]:
     """Compute parts in this process."""
     yield lambda parts: (compute_part(plan, part) for part in parts)

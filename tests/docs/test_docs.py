@@ -39,6 +39,7 @@ from sim.designs import DESIGNS
 from sim.errors import InputError
 from sim.feature_rows import CapabilityRow, FieldRow, HwcapRow, RegisterRow, UnusedRow
 from sim.files import scenario_tables
+from sim.files.mixture_file import mixture_space
 from sim.files.scenario_file import scenario_from_text
 from sim.files.space_tables import GroupTable, MixtureTable, SpaceTable
 from sim.frames import dtypes
@@ -50,6 +51,8 @@ from sim.scenario import CPU_ON_ERRORS
 from sim.study import verdict_bits
 from sim.study.comparison_rows import ClusterRow, DesignRow
 from sim.study.system_space import Group, Space
+from sim.sweep.mixture_plan import MixturePlan
+from sim.sweep.mixture_rows import mixture_schema
 from sim.sweep.sweep_plan import Plan
 from sim.sweep.sweep_rows import schema
 from sim.trace.boot_trace import build_trace
@@ -531,6 +534,15 @@ def test_every_column_of_a_sweeps_rows_is_documented() -> None:
     (span,) = [one for one in told if " to " in one]
     assert {*span.split(" to ")} <= hazards
     assert (told - {span}) | hazards == set(schema(plan).names)
+
+
+def test_every_column_of_the_rows_of_mixtures_is_documented() -> None:
+    told = {name for cell in _table(SWEEPS, "column of mixtures") for name in cell.split(", ")} - {"..."}
+    names = mixture_schema(MixturePlan(mixture_space(clusters=2))).names
+    (span,) = [one for one in told if " to " in one]
+    first, last = span.split(" to ")
+    outcomes = names[names.index(first) : names.index(last) + 1]
+    assert (told - {span}) | set(outcomes) == set(names)
 
 
 # docs/traces.md

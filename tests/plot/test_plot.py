@@ -30,7 +30,7 @@ from sim.plot.timeline_picture import COLOURS, plot_boot
 from sim.plot.topology_picture import plot_topology
 from sim.scenario import KvmMode, Relay, Scenario
 from sim.study.comparison import compare
-from sim.sweep.sweep_plan import Keep
+from sim.sweep.parted_plan import Keep
 from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import read_summary
 from sim.timeline import SpanKind

@@ -25,7 +25,7 @@ from sim.report.boot_frames import Frames
 from sim.report.hazard_origin import origin
 from sim.report.page import boot_page, sweep_page
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
-from sim.sweep.sweep_plan import Keep
+from sim.sweep.parted_plan import Keep
 from sim.sweep.sweep_run import run_sweep
 from sim.timeline import hazard_marks, timeline
 from sim.topology import Cpu, Topology, cpu

@@ -12,9 +12,9 @@ import pytest
 from sim.designs import DESIGNS
 from sim.errors import AsymbootError, InputError, MissingExtra, SchedulerGone, WorkerLost
 from sim.study.system_space import Group, Space, legal_sets
-from sim.sweep import dask_cluster
-from sim.sweep import sweep_plan as plans
-from sim.sweep.sweep_run import Progress, resume_sweep, run_sweep
+from sim.sweep import dask_cluster, parted_plan
+from sim.sweep.parts_run import Progress
+from sim.sweep.sweep_run import resume_sweep, run_sweep
 from sim.sweep.sweep_summary import read_summary
 from tests.command_line import Asymboot
 
@@ -38,7 +38,7 @@ PARTS = 5**4 // (ROWS // 10)
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The parent decides how large parts are; its workers do as they are told."""
-    monkeypatch.setattr(plans, "KEPT_ROWS", ROWS)
+    monkeypatch.setattr(parted_plan, "KEPT_ROWS", ROWS)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def started(count: int) -> Any:
 def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("local") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plans, "KEPT_ROWS", ROWS)
+        patch.setattr(parted_plan, "KEPT_ROWS", ROWS)
         assert run_sweep(SPACE, folder, keep="all", jobs=1).plan.parts == PARTS
     return folder
 
@@ -203,8 +203,8 @@ def test_a_scheduler_without_workers_is_told(asymboot: Asymboot, tmp_path: Path)
 
 
 def test_workers_of_another_version_are_told(monkeypatch: pytest.MonkeyPatch, cluster: Any, tmp_path: Path) -> None:
-    own = plans.versions()
-    monkeypatch.setattr(plans, "version", lambda name: {**own, "numpy": "1.0"}[name])
+    own = parted_plan.versions()
+    monkeypatch.setattr(parted_plan, "version", lambda name: {**own, "numpy": "1.0"}[name])
     line = refused(tmp_path / "out", cluster.scheduler_address)
     assert line.startswith(f"scheduler {cluster.scheduler_address!r}: tcp://127.0.0.1:")
     assert line.endswith(f" has numpy {own['numpy']}, and this is 1.0")

@@ -2,20 +2,39 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from sim.boot_run import boot
-from sim.errors import InputError
+from sim import (
+    Group,
+    InputError,
+    Keep,
+    MixtureSpace,
+    Space,
+    boot,
+    mixture_space,
+    read_mixture_space,
+    read_mixtures,
+    read_summary,
+    resume_mixtures,
+    resume_sweep,
+    run_sweep,
+    scenario_of_row,
+    sweep_mixtures,
+)
 from sim.files.mixture_file import mixtures_from_data, mixtures_to_data, read_any_space
 from sim.files.shipped_scenarios import shipped_spaces
 from sim.hazard_kinds import HazardKind
 from sim.study.mixture_batch import MixtureBatches
 from sim.study.mixture_evaluation import OUTCOMES
-from sim.study.mixture_space import MixtureSpace
-from sim.sweep.mixture_sweep import read_mixtures, scenario_of_mixture, sweep_mixtures
+from sim.sweep import mixture_plan, parted_plan
+from sim.sweep.mixture_folder import MixtureFolder
+from sim.sweep.parts_run import Progress
 from tests.command_line import Asymboot
 
 PAIR = """
@@ -54,7 +73,7 @@ def test_a_sweep_is_read_back_and_its_rows_boot(tmp_path: Path) -> None:
     assert pd.read_parquet(tmp_path / "out" / "lost.parquet").equals(summary.lost)
     example = next(one for one in summary.record.examples if one.outcome == "panicked")
     assert "big" in " ".join(example.cores)
-    outcome = boot(scenario_of_mixture(tmp_path / "out", example.row))
+    outcome = boot(scenario_of_row(tmp_path / "out", example.row))
     assert HazardKind.KERNEL_PANIC in {one.kind for one in outcome.found}
 
 
@@ -108,8 +127,245 @@ def test_the_commands_take_a_space_of_mixtures(asymboot: Asymboot, tmp_path: Pat
     assert asymboot("summary", str(out)).output == swept.output
     assert json.loads(asymboot("summary", str(out), "--json").output)["points"] == 12
     assert asymboot("replay", str(out), "--row", "0", "--log-only").output.startswith("[")
-    assert "exists already" in asymboot("sweep", str(file), "-o", str(out)).output
-    for wrong in (["--symmetric"], ["--keep", "all"], ["--jobs", "2"]):
+    assert "holds this sweep already" in asymboot("sweep", str(file), "-o", str(out)).output
+    for wrong in (["--symmetric"], ["--replications", "2"]):
         result = asymboot("sweep", str(file), "-o", str(tmp_path / "other"), *wrong)
         assert result.exit_code == 2
         assert f"takes no {wrong[0]}" in result.output
+
+
+# Parts, interruptions, rows
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of a few mixtures."""
+    monkeypatch.setattr(mixture_plan, "COUNTED_MIXTURES", 5)
+    monkeypatch.setattr(parted_plan, "KEPT_ROWS", 10)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+class Stopped(Exception):
+    """An end in the middle, as Ctrl-C is."""
+
+
+def stop_after(parts: int) -> Callable[[Progress], None]:
+    """Return a report that stops a sweep once some parts are done."""
+    reports = 0
+
+    def report(_progress: Progress) -> None:
+        nonlocal reports
+        reports += 1
+        if reports > parts:
+            raise Stopped
+
+    return report
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("keep", Keep)
+@pytest.mark.parametrize("sample", [0, 13])
+def test_an_interrupted_sweep_goes_on_to_the_same_bytes(tmp_path: Path, keep: Keep, sample: int) -> None:
+    systems = space(PAIR, tmp_path)
+    whole = sweep_mixtures(systems, tmp_path / "whole", sample=sample, seed=7, keep=keep, jobs=1)
+    assert MixtureFolder.open(tmp_path / "whole").plan.parts == 3
+    with pytest.raises(Stopped):
+        sweep_mixtures(systems, tmp_path / "out", sample=sample, seed=7, keep=keep, jobs=1, report=stop_after(1))
+    so_far = read_mixtures(tmp_path / "out")
+    assert (so_far.complete, so_far.record.points, so_far.record.points_in_all) == (False, 5, sample or 12)
+    seen: list[tuple[int, int]] = []
+    again = resume_mixtures(
+        tmp_path / "out", jobs=1, report=lambda progress: seen.append((progress.found_before, progress.done))
+    )
+    assert seen[0] == (5, 5)
+    assert again.complete
+    assert again.record == whole.record
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_counts_do_not_depend_on_parts_and_need_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    systems = space(PAIR, tmp_path)
+    whole = [sweep_mixtures(systems, sample=sample, seed=7).record for sample in (0, 13)]
+    monkeypatch.setattr(mixture_plan, "COUNTED_MIXTURES", 5)
+    for sample, expected in zip((0, 13), whole, strict=True):
+        assert sweep_mixtures(systems, sample=sample, seed=7).record == expected
+        found = sweep_mixtures(systems, tmp_path / str(sample), sample=sample, seed=7, jobs=2)
+        assert found.record == expected
+    with pytest.raises(InputError, match="keep is all, and rows are kept in a folder: name one"):
+        sweep_mixtures(systems, keep="all")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_kept_rows_are_the_mixtures_and_their_outcomes(tmp_path: Path) -> None:
+    twins = PAIR.replace('"arm,neoverse-v1"', '{ core = "arm,cortex-a76", name = "twin", features = { MTE = 2 } }')
+    systems = space(twins, tmp_path)
+    summary = sweep_mixtures(systems, tmp_path / "all", keep="all", jobs=1)
+    sweep_mixtures(systems, tmp_path / "hazards", keep="hazards", jobs=1)
+    rows = pd.read_parquet(tmp_path / "all" / "rows")
+    assert rows["row"].tolist() == list(range(systems.points * len(systems.kernels)))
+    assert set(rows["weight"]) == {1}
+    for kernel in systems.kernels:
+        of_kernel = rows[rows["kernel"] == kernel]
+        total = summary.total(kernel)
+        for name in OUTCOMES:
+            assert int(of_kernel[name].sum()) == getattr(total, name)
+    for row in rows.to_dict("records"):
+        scenario = scenario_of_row(tmp_path / "all", row["row"])
+        assert scenario.kernel == row["kernel"]
+        late = " late" if row["cluster1_late"] else ""
+        assert scenario.name == f"{row['cluster0_core']}, {row['cluster1_core']}{late}"
+    shown = rows[rows[list(OUTCOMES)].any(axis=1)]
+    kept = pd.read_parquet(tmp_path / "hazards" / "rows")
+    assert 0 < len(kept) < len(rows)
+    assert kept["row"].tolist() == shown["row"].tolist()
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_the_rows_of_a_sample_weigh_as_often_as_they_were_drawn(tmp_path: Path) -> None:
+    systems = space(PAIR, tmp_path)
+    sweep_mixtures(systems, tmp_path / "out", sample=300, seed=2, keep="all", jobs=1)
+    rows = pd.read_parquet(tmp_path / "out" / "rows")
+    assert rows.groupby("kernel", observed=True)["weight"].sum().tolist() == [300, 300]
+    assert set(rows["mixture"]) <= set(range(systems.points))
+
+
+def test_a_draw_does_not_depend_on_the_others(tmp_path: Path) -> None:
+    systems = space(PAIR, tmp_path)
+
+    def drawn(start: int, stop: int) -> Counter[int]:
+        found: Counter[int] = Counter()
+        for block in systems.sample(start, stop, 5):
+            found.update(dict(zip(block.numbers.tolist(), block.times.tolist(), strict=True)))
+        return found
+
+    assert drawn(0, 80_000) == drawn(0, 40_000) + drawn(40_000, 80_000)
+    assert drawn(0, 1).total() == 1
+
+
+WRONG: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a kernel too few": lambda content: content["tallies"].pop(),
+    "no outcomes": lambda content: content["tallies"][0].update(outcomes=[], first=[]),
+    "too many mixtures": lambda content: content["tallies"][0]["outcomes"][0].__setitem__(2, 10**30),
+    "a negative count": lambda content: content["tallies"][0]["outcomes"].append([0, 1, -1]),
+    "more late clusters than there are": lambda content: content["tallies"][0]["outcomes"][0].__setitem__(0, 2),
+    "bits that there are not": lambda content: content["tallies"][0]["outcomes"][0].__setitem__(1, 64),
+    "outcomes twice": lambda content: content["tallies"][0]["outcomes"].append(content["tallies"][0]["outcomes"][0]),
+    "no first example": lambda content: content["tallies"][0]["first"].pop(),
+    "an example elsewhere": lambda content: content["tallies"][0]["first"][0].__setitem__(1, 11),
+    "a capability lost too often": lambda content: content["tallies"][0]["capabilities"].append([0, "x", 6]),
+    "a capability that a terminal would obey": lambda content: content["tallies"][0]["hwcaps"].append([0, "\x1b[", 1]),
+    "a capability that no kernel has": lambda content: content["tallies"][0]["hwcaps"].append([10**9, "x", 1]),
+    "rows that are not kept": lambda content: content.update(rows_sha256="0" * 64),
+    "another part's number": lambda content: content.update(part=1),
+    "text for a number": lambda content: content.update(part="0"),
+}
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_part_that_no_part_could_be_is_computed_again(tmp_path: Path, wrong: str) -> None:
+    sweep_mixtures(space(PAIR, tmp_path), tmp_path / "out", jobs=1)
+    file = tmp_path / "out" / "parts" / "000000.json"
+    expected = file.read_bytes()
+    content = json.loads(expected.split(b"\n", 1)[1])
+    WRONG[wrong](content)
+    body = json.dumps(content).encode() + b"\n"
+    file.write_bytes(sha256(body).hexdigest().encode() + b"\n" + body)
+    assert read_mixtures(tmp_path / "out").record.points == 7
+    assert resume_mixtures(tmp_path / "out", jobs=1).complete
+    assert file.read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"walk": "symmetric"}, "visits all of them or a sample"),
+        ({"walk": "sample"}, "visits all of them or a sample"),
+        ({"replications": 2}, "and boots nothing"),
+        ({"part_points": 10**9}, "parts of 1,000,000,000 points are too large: the most is 1,048,576"),
+        ({"sample": -1}, "a sample of -1 points"),
+        ({"walk": "sample", "sample": 10**10}, "a sample of 10,000,000,000 points: allowed are 1 to 1,000,000,000"),
+        ({"seed": -1}, "the seed is -1"),
+        ({"keep": "most"}, "keep"),
+        ({"space": {"cores": "some"}}, "cores"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_one_line(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    sweep_mixtures(space(PAIR, tmp_path), tmp_path / "out", jobs=1)
+    file = tmp_path / "out" / "sweep.json"
+    manifest = json.loads(file.read_text())
+    manifest["plan"] |= changes
+    file.write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=rf"out/sweep\.json: .*{message}"):
+        read_mixtures(tmp_path / "out")
+
+
+def test_too_many_mixtures_are_refused_before_a_folder_is_made(tmp_path: Path) -> None:
+    every = mixture_space("all", clusters=8)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({}, "2,554,675,200 mixtures are too many: the most is 1,000,000,000; take a sample"),
+        ({"sample": 10**10}, "a sample of 10,000,000,000 points: allowed are 1 to 1,000,000,000"),
+        ({"sample": -1}, "a sample of -1 points"),
+        ({"seed": -1, "sample": 5}, "the seed is -1"),
+        ({"keep": "most"}, "keep is 'most'"),
+    ]
+    for more, message in wrong:
+        with pytest.raises(InputError, match=message):
+            sweep_mixtures(every, tmp_path / "out", **more)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sweep_of_the_other_kind_is_told_apart(asymboot: Asymboot, tmp_path: Path) -> None:
+    mixtures, lengths = tmp_path / "mixtures", tmp_path / "lengths"
+    sweep_mixtures(space(PAIR, tmp_path), mixtures, jobs=1)
+    run_sweep(Space((Group("boot", (1, 3)),)), lengths, jobs=1)
+    for use in (read_mixtures, resume_mixtures):
+        with pytest.raises(InputError, match="is a sweep over vector lengths: only a sweep over mixtures of cores has"):
+            use(lengths)
+    for other in (read_summary, resume_sweep):
+        with pytest.raises(InputError, match="is a sweep over mixtures of cores: only a sweep over vector lengths has"):
+            other(mixtures)
+    for command in (["report", "-o", "new.html"], ["plot", "heat", "--hazard", "tainted", "-o", "new.svg"]):
+        assert "is a sweep over mixtures of cores" in asymboot.refused(*command, str(mixtures))
+    assert "holds another sweep" in asymboot.refused("sweep", "core-pairs", "-o", str(mixtures))
+    assert "holds another sweep" in asymboot.refused("sweep", "core-pairs", "-o", str(lengths))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_the_command_resumes_a_sweep_over_mixtures(asymboot: Asymboot, tmp_path: Path) -> None:
+    systems = space(PAIR, tmp_path)
+    whole = asymboot(
+        "sweep", str(tmp_path / "mine.toml"), "-o", str(tmp_path / "whole"), "--keep", "all", "--jobs", "1"
+    )
+    assert whole.exit_code == 0
+    with pytest.raises(Stopped):
+        sweep_mixtures(systems, tmp_path / "out", keep="all", jobs=1, report=stop_after(2))
+    assert "10 of 12" in asymboot("summary", str(tmp_path / "out")).stdout
+    resumed = asymboot("sweep", "--resume", str(tmp_path / "out"), "--jobs", "1")
+    assert (resumed.exit_code, resumed.stdout) == (0, whole.stdout)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert "leave out --keep" in asymboot.refused("sweep", "--resume", str(tmp_path / "out"), "--keep", "all")
+
+
+# What a script needs
+
+
+def test_a_space_is_made_of_names() -> None:
+    made = mixture_space(["arm,cortex-a55", "arm,cortex-a76"], kernels=["6.12"], cpus=2, name="pair")
+    assert [core.name for core in made.cores] == ["arm,cortex-a55", "arm,cortex-a76"]
+    assert (made.points, made.cpus, made.kernels, made.name) == (4, 2, ("6.12",), "pair")
+    assert mixture_space(kernels="recorded").points == read_mixture_space("core-pairs").points
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"cores": "arm,cortex-a55"}, "allowed are names in a list, and 'all'"),
+        ({"kernels": "6.12"}, "allowed are series in a list, and 'recorded'"),
+        ({"cores": ["arm,cortex-a56", "arm,cortex-a55"]}, "cores.0.: core: unknown core 'arm,cortex-a56'"),
+    ]
+    for arguments, message in wrong:
+        with pytest.raises(InputError, match=message):
+            mixture_space(**arguments)
+    with pytest.raises(InputError, match=r"is a space of vector lengths, which read_space\(\) reads"):
+        read_mixture_space("late-cpu")

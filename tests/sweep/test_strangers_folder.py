@@ -18,7 +18,7 @@ import pytest
 from sim import Group, InputError, Space, read_summary, resume_sweep, run_sweep, scenario_of_row
 from sim.plot.heat_picture import plot_heat
 from sim.report.page import sweep_page
-from sim.sweep import part_record, sweep_folder, sweep_plan
+from sim.sweep import parted_plan, parts_folder, sealed_part, sweep_plan
 from sim.sweep.sweep_folder import Folder
 
 SPACE = Space((Group("boot", (1, 3, 11)), Group("late", (0, 1, 3), late=True)), kernel="6.12", name="strange")
@@ -28,7 +28,7 @@ PRECIOUS = "nobody's to replace\n"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a sweep of three parts, of which the last is missing."""
-    monkeypatch.setattr(sweep_plan, "KEPT_ROWS", 3 * len(SPACE.settings))
+    monkeypatch.setattr(parted_plan, "KEPT_ROWS", 3 * len(SPACE.settings))
     run_sweep(SPACE, tmp_path / "out", jobs=1, keep="all")
     for missing in ("parts/000002.json", "hazards.parquet", "outcomes.parquet"):
         (tmp_path / "out" / missing).unlink()
@@ -173,7 +173,7 @@ def changed_plan(folder: Path, **changes: Any) -> None:
     """Change the plan, with a checksum that fits."""
     manifest = json.loads((folder / "sweep.json").read_text())
     manifest["plan"] |= changes
-    encoded = msgspec.json.encode(msgspec.convert(manifest["plan"], sweep_plan.PlanRecord), order="sorted")
+    encoded = msgspec.json.encode(msgspec.convert(manifest["plan"], parted_plan.PlanRecord), order="sorted")
     manifest["plan_sha256"] = sha256(encoded).hexdigest()
     (folder / "sweep.json").write_text(json.dumps(manifest))
 
@@ -387,13 +387,13 @@ def test_a_part_is_sealed_once_and_read_once(folder: Path, monkeypatch: pytest.M
     calls: list[str] = []
 
     def counting(name: str) -> None:
-        original: Callable[[Any], Any] = getattr(part_record, name)
+        original: Callable[..., Any] = getattr(sealed_part, name)
 
-        def counted(one: object) -> object:
+        def counted(*arguments: object) -> object:
             calls.append(name)
-            return original(one)
+            return original(*arguments)
 
-        monkeypatch.setattr(sweep_folder, name, counted)
+        monkeypatch.setattr(parts_folder, name, counted)
 
     counting("seal")
     counting("unseal")

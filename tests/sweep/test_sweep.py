@@ -36,9 +36,10 @@ from sim.files.scenario_file import read_scenario
 from sim.files.space_file import space_from_data
 from sim.study import verdict_bits
 from sim.study.points import Exhaustive, sets_at
+from sim.sweep import parted_plan
 from sim.sweep import sweep_plan as planning
+from sim.sweep.parts_run import Progress
 from sim.sweep.sweep_folder import Folder
-from sim.sweep.sweep_run import Progress
 from sim.sweep.timing_study import measure
 from sim.units import nanoseconds
 from tests.command_line import Asymboot
@@ -61,7 +62,7 @@ HAZARDS = [kind.value for kind in verdict_bits.HAZARDS]
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a few points."""
     monkeypatch.setattr(planning, "COUNTED_POINTS", 10)
-    monkeypatch.setattr(planning, "KEPT_ROWS", 160)
+    monkeypatch.setattr(parted_plan, "KEPT_ROWS", 160)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,0 +1,231 @@
+"""The summary of a sweep over mixtures: the outcomes by kernel, what is lost, and examples."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+
+from sim.arguments import checked, checked_fields
+from sim.files.mixture_file import mixtures_to_data
+from sim.frames import as_html, frame
+from sim.rows import SCHEMA_VERSION, Row
+from sim.study.mixture_evaluation import OUTCOMES
+from sim.study.mixture_space import MixtureSpace
+from sim.sweep.mixture_folder import MixtureFolder
+from sim.sweep.mixture_plan import MixturePlan
+from sim.sweep.mixture_tally import MixturePartRecord, MixtureTally
+from sim.units import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class MixtureRow(Row, frozen=True, gc=False):
+    """The outcomes of the mixtures with a number of late clusters, under a kernel."""
+
+    kernel: Annotated[str, Meta(description="the kernel")]
+    late_clusters: Annotated[int, Meta(description="the number of clusters that come late")]
+    mixtures: Annotated[int, Meta(description="the number of mixtures")]
+    refused: Annotated[int, Meta(description="mixtures in which the kernel refuses a CPU")]
+    lost: Annotated[int, Meta(description="mixtures in which a CPU is stuck, or dies before it can speak")]
+    panicked: Annotated[int, Meta(description="mixtures that stop: the kernel panics, or falls silent")]
+    tainted: Annotated[int, Meta(description="mixtures in which differences between CPUs taint the kernel")]
+    capabilities_lost: Annotated[int, Meta(description="mixtures without a capability that some core has by itself")]
+    hwcaps_lost: Annotated[int, Meta(description="mixtures without a hwcap that some core has by itself")]
+    fine: Annotated[int, Meta(description="mixtures in which nothing of this happens")]
+
+
+class LostRow(Row, frozen=True, gc=False):
+    """A capability or hwcap that mixtures lack, and some core of them has by itself."""
+
+    kernel: Annotated[str, Meta(description="the kernel")]
+    kind: Annotated[str, Meta(description="capability or hwcap")]
+    name: Annotated[str, Meta(description="the words of the log, or the name in /proc/cpuinfo")]
+    mixtures: Annotated[int, Meta(description="the number of mixtures")]
+
+
+class ExampleRow(Row, frozen=True, gc=False):
+    """The first mixture with an outcome."""
+
+    kernel: Annotated[str, Meta(description="the kernel")]
+    outcome: Annotated[str, Meta(description="the outcome")]
+    row: Annotated[int, Meta(description="the number, for asymboot run DIR:ROW")]
+    cores: Annotated[tuple[str, ...], Meta(description="the cores, the boot CPU's first; a late core is marked")]
+
+
+class MixtureRecord(msgspec.Struct, frozen=True):
+    """A sweep over mixtures, as its folder and JSON have it."""
+
+    schema_version: int
+    space: dict[str, object]
+    """The space, as a space file holds it; cores are listed with everything that their file said."""
+    name: str
+    cores: list[str]
+    points: int
+    """The number of mixtures, or of draws, that were computed."""
+    points_in_all: int
+    complete: bool
+    sample: int
+    seed: int
+    rows: list[MixtureRow]
+    lost: list[LostRow]
+    examples: list[ExampleRow]
+
+
+class MixtureTotals:
+    """The tallies of the parts that were added so far, in any order."""
+
+    def __init__(self, plan: MixturePlan) -> None:
+        self.plan = plan
+        self.tallies = [MixtureTally() for _ in plan.space.kernels]
+        """One for each kernel."""
+        self.points = 0
+        """The number of mixtures, or of draws, in these parts."""
+
+    def add(self, record: MixturePartRecord) -> None:
+        """Add a part's counts."""
+        start, stop = self.plan.span(record.part)
+        self.points += stop - start
+        for tally, counts in zip(self.tallies, record.tallies, strict=True):
+            tally.merge(counts.tally())
+
+    def summary(self) -> "MixtureSummary":
+        """Return the summary of the parts that were added."""
+        return MixtureSummary(self.plan.space, _record(self))
+
+
+@dataclass(frozen=True, repr=False)
+@checked_fields
+class MixtureSummary:
+    """The outcomes of the mixtures of a space."""
+
+    space: MixtureSpace
+    record: MixtureRecord
+
+    def __repr__(self) -> str:
+        return f"<MixtureSummary of {self.space.name!r}: {counted(self.record.points, 'mixture')}>"
+
+    def _repr_html_(self) -> str:
+        return as_html(repr(self)[1:-1], self.outcomes)
+
+    @cached_property
+    def outcomes(self) -> "pd.DataFrame":
+        """The outcomes by kernel and number of late clusters; columns of `MixtureRow`."""
+        return frame(self.record.rows, MixtureRow)
+
+    @cached_property
+    def lost(self) -> "pd.DataFrame":
+        """The capabilities and hwcaps that mixtures lose; columns of `LostRow`."""
+        return frame(self.record.lost, LostRow)
+
+    @property
+    def complete(self) -> bool:
+        """True if all mixtures were computed."""
+        return self.record.complete
+
+    def total(self, kernel: str) -> MixtureRow:
+        """Return the outcomes under a kernel, whatever the number of late clusters.
+
+        Args:
+            kernel: one of the space's kernels.
+        """
+        rows = [one for one in self.record.rows if one.kernel == kernel]
+        late = max((one.late_clusters for one in rows), default=0)
+        counts = {name: sum(getattr(one, name) for one in rows) for name in _COUNTS}
+        return MixtureRow(kernel=kernel, late_clusters=late, **counts)
+
+    def write(self, folder: MixtureFolder) -> None:
+        """Write the data frames into the sweep's folder.
+
+        Raises:
+            InputError: a file is a link, or not regular.
+            OSError: a file cannot be written.
+        """
+        for name, table in {"outcomes": self.outcomes, "lost": self.lost}.items():
+            file = io.BytesIO()
+            table.to_parquet(file, index=False)
+            folder.write(f"{name}.parquet", file.getvalue())
+
+
+_COUNTS = ("mixtures", *OUTCOMES, "fine")
+
+
+def _record(totals: MixtureTotals) -> MixtureRecord:
+    plan, by_kernel = totals.plan, dict(zip(totals.plan.space.kernels, totals.tallies, strict=True))
+    return MixtureRecord(
+        SCHEMA_VERSION,
+        mixtures_to_data(plan.space),
+        plan.space.name,
+        [one.name for one in plan.space.cores],
+        totals.points,
+        plan.visited,
+        totals.points == plan.visited,
+        plan.sample,
+        plan.seed,
+        [row for kernel, tally in by_kernel.items() for row in _rows(kernel, tally)],
+        [row for kernel, tally in by_kernel.items() for row in _lost_rows(kernel, tally)],
+        [row for place, tally in enumerate(totals.tallies) for row in _examples(plan.space, place, tally)],
+    )
+
+
+def _rows(kernel: str, tally: MixtureTally) -> Iterator[MixtureRow]:
+    for late in sorted({late for late, _word in tally.words}):
+        words = {word: times for (clusters, word), times in tally.words.items() if clusters == late}
+        counts = {
+            name: sum(times for word, times in words.items() if word >> place & 1)
+            for place, name in enumerate(OUTCOMES)
+        }
+        yield MixtureRow(
+            kernel=kernel, late_clusters=late, mixtures=sum(words.values()), fine=words.get(0, 0), **counts
+        )
+
+
+def _lost_rows(kernel: str, tally: MixtureTally) -> Iterator[LostRow]:
+    for kind, lost in (("capability", tally.capabilities), ("hwcap", tally.hwcaps)):
+        # The most frequent first, then in the order of the kernel's table.
+        for (_, name), times in sorted(lost.items(), key=lambda item: (-item[1], item[0])):
+            yield LostRow(kernel=kernel, kind=kind, name=name, mixtures=times)
+
+
+def _examples(space: MixtureSpace, place: int, tally: MixtureTally) -> Iterator[ExampleRow]:
+    for bit, name in enumerate(OUTCOMES):
+        if bit in tally.first:
+            point = space.point(tally.first[bit])
+            late = (False, *point.late)
+            cores = tuple(
+                f"{space.cores[core].name}{' (late)' if is_late else ''}"
+                for core, is_late in zip(point.cores, late, strict=True)
+            )
+            row = tally.first[bit] * len(space.kernels) + place
+            yield ExampleRow(kernel=space.kernels[place], outcome=name, row=row, cores=cores)
+
+
+@checked
+def read_mixtures(folder: Path | str) -> MixtureSummary:
+    """Return what a sweep over mixtures of cores found, as far as it is done.
+
+    Args:
+        folder: the folder of the sweep.
+
+    Raises:
+        InputError: no such sweep is there, or its files are not what a sweep writes.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import read_mixture_space, sweep_mixtures
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = sweep_mixtures(read_mixture_space("core-pairs"), f"{folder}/out")
+    ...     read_mixtures(f"{folder}/out").total("6.12").mixtures
+    264
+    """
+    begun = MixtureFolder.open(Path(folder))
+    totals = MixtureTotals(begun.plan)
+    for number in range(begun.plan.parts):
+        record = begun.counted(number)
+        if record is not None:
+            totals.add(record)
+    return totals.summary()
