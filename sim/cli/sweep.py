@@ -25,6 +25,20 @@ F = TypeVar("F")
 @click.argument("file", type=options.SPACE, required=False)
 @click.option("-o", "--output", type=options.FILE, metavar="DIR", help="The new folder for the results.")
 @click.option("--resume", type=options.FILE, metavar="DIR", help="Continue the interrupted sweep in DIR.")
+@click.option(
+    "--design",
+    "designs",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A named design, or a scenario file that defines one, instead of the space's designs. Repeatable.",
+)
+@click.option(
+    "--kernel",
+    "kernels",
+    multiple=True,
+    metavar="SERIES",
+    help="A kernel series or release instead of the space's. Repeatable for mixtures of cores.",
+)
 @click.option("--symmetric", is_flag=True, help="Visit one of all points that differ only by exchanging equal CPUs.")
 @click.option(
     "--sample", type=click.IntRange(min=1), metavar="N", help="Visit N random points, drawn by their weights."
@@ -51,6 +65,8 @@ def sweep(
     output: Path | None,
     *,
     resume: Path | None,
+    designs: tuple[str, ...],
+    kernels: tuple[str, ...],
     symmetric: bool,
     sample: int | None,
     replications: int | None,
@@ -72,11 +88,13 @@ def sweep(
       asymboot sweep huge.toml -o out --sample 1000000 --seed 1
       asymboot sweep --resume out
       asymboot sweep core-pairs -o out
+      asymboot sweep late-cpu -o out --design mine.toml --design v6.11 --kernel 6.16
     """
     if resume is not None:
         # These belong to the plan, which the folder has. --jobs and --scheduler change neither plan nor results.
         given = {"FILE": file, "--output": output, "--sample": sample, "--seed": seed, "--keep": keep}
         given |= {"--symmetric": symmetric or None, "--replications": replications}
+        given |= {"--design": " ".join(designs) or None, "--kernel": " ".join(kernels) or None}
         for name, value in given.items():
             if value is not None:
                 raise click.UsageError(f"--resume continues the sweep as it was begun: leave out {name}.")
@@ -86,16 +104,18 @@ def sweep(
         raise click.UsageError("FILE and --output DIR are needed, or --resume DIR.")
     if seed is not None and sample is None and replications is None:
         raise click.UsageError("--seed goes with --sample or --replications: nothing else is random.")
+    from sim.cli.space_changes import SpaceChanges
     from sim.study.mixture_space import MixtureSpace
     from sim.sweep.mixture_sweep import sweep_mixtures
     from sim.sweep.sweep_run import run_sweep
 
+    changes = SpaceChanges(designs, kernels)
     space, drawn, kept, start = options.load_space(file), sample or 0, keep or "counts", seed or 0
     if isinstance(space, MixtureSpace):
         for name, is_given in {"--symmetric": symmetric, "--replications": replications is not None}.items():
             if is_given:
                 raise click.UsageError(f"a space of mixtures of cores takes no {name}.")
-        mixtures, into = space, output
+        mixtures, into = changes.of_mixtures(space), output
         _swept(
             output,
             lambda report: sweep_mixtures(
@@ -103,9 +123,10 @@ def sweep(
             ),
             _show_mixtures,
             quiet=quiet,
+            head=changes.said,
         )
         return
-    systems, into = space, output
+    systems, into = changes.of_lengths(space), output
     _swept(
         output,
         lambda report: run_sweep(
@@ -122,6 +143,7 @@ def sweep(
         ),
         _show_lengths,
         quiet=quiet,
+        head=changes.said,
     )
 
 
@@ -161,8 +183,15 @@ def _show_mixtures(found: "MixtureSummary") -> None:
     show_mixtures(found, terminal())
 
 
-def _swept(folder: Path, run: "Callable[[Report | None], F]", show: "Callable[[F], None]", *, quiet: bool) -> None:
-    """Run a sweep with a progress bar, and show its summary."""
+def _swept(
+    folder: Path,
+    run: "Callable[[Report | None], F]",
+    show: "Callable[[F], None]",
+    *,
+    quiet: bool,
+    head: str = "",
+) -> None:
+    """Run a sweep with a progress bar, and show its summary below the head, if there is a head."""
     from sim.sweep.parts_folder import is_sweep
 
     # SIGINT is named here because a second Ctrl-C must not interrupt the end of the worker processes.
@@ -175,6 +204,8 @@ def _swept(folder: Path, run: "Callable[[Report | None], F]", show: "Callable[[F
         work.exit_if_stopped(f"what is done is kept: asymboot sweep --resume {folder} continues it")
     work.exit_if_stopped("")
     if found is not None and not quiet:
+        if head:
+            click.echo(head)
         show(found)
 
 

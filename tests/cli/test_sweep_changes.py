@@ -1,0 +1,86 @@
+"""Designs and kernels on the command line of `asymboot sweep`, instead of those of the space."""
+
+from pathlib import Path
+
+import pytest
+
+from sim import read_mixtures, read_summary
+from tests.command_line import Asymboot
+
+DESIGN = """
+schema_version = 1
+[topology]
+cpus = [{ sve_bits = [128] }]
+[design]
+base = "tabba"
+name = "wide"
+buffer_sized_by = "architecture"
+"""
+SPACE = """
+designs = ["v6.11"]
+[[groups]]
+name = "boot"
+sets = [[128], [128, 256]]
+[[groups]]
+name = "late"
+late = true
+sets = [[128], [128, 256]]
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wide.toml").write_text(DESIGN, encoding="utf-8")
+    (tmp_path / "space.toml").write_text(SPACE, encoding="utf-8")
+    return tmp_path
+
+
+def test_designs_and_a_kernel_replace_those_of_the_space_and_the_head_says_so(asymboot: Asymboot, here: Path) -> None:
+    words = ("sweep", "space.toml", "-o", "out", "--design", "wide.toml", "--design", "tabba", "--kernel", "6.16")
+    swept = asymboot(*words, "--jobs", "1")
+    head, below = swept.stdout.split("\n", 1)
+    assert head == "instead of the space's own: designs wide.toml, tabba; kernel 6.16"
+    space = read_summary(here / "out").plan.space
+    assert [(one.name, str(one.buffer_sized_by)) for one in space.designs] == [
+        ("wide", "architecture"),
+        ("tabba", "any-early-cpu"),
+    ]
+    assert space.kernel == "6.16"
+    assert asymboot("summary", "out").stdout == below
+
+
+def test_without_them_there_is_no_head(asymboot: Asymboot, here: Path) -> None:
+    swept = asymboot("sweep", "space.toml", "-o", "out", "--jobs", "1").stdout
+    assert swept == asymboot("summary", "out").stdout
+    assert [one.name for one in read_summary(here / "out").plan.space.designs] == ["v6.11"]
+
+
+def test_kernels_replace_those_of_a_space_of_cores(asymboot: Asymboot, here: Path) -> None:
+    swept = asymboot("sweep", "core-pairs", "-o", "out", "--kernel", "6.1", "--kernel", "7.3")
+    assert swept.stdout.startswith("instead of the space's own: kernels 6.1, 7.3\ncore-pairs: ")
+    assert read_mixtures(here / "out").space.kernels == ("6.1", "7.3")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["space.toml", "--design", "tabbo"], "tabbo: there is no such file, and no scenario of that name"),
+        (["space.toml", "--design", "bug"], "bug: has no design: name a scenario file with a table [design]"),
+        (["space.toml", "--design", "tabba", "--design", "tabba"], "tabba"),
+        (["space.toml", "--kernel", "5.4"], "5.4"),
+        (["space.toml", "--kernel", "6.1", "--kernel", "6.12"], "one kernel: give --kernel once"),
+        (["core-pairs", "--design", "tabba"], "a space of mixtures of cores takes no --design"),
+        (["core-pairs", "--kernel", "6.1", "--kernel", "6.1"], "kernels: 6.1 is there twice"),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_a_mistake_is_one_line(asymboot: Asymboot, words: list[str], message: str) -> None:
+    assert message in asymboot.refused("sweep", *words, "-o", "out")
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("option", [["--design", "tabba"], ["--kernel", "6.12"]])
+def test_a_sweep_is_resumed_as_it_was_begun(asymboot: Asymboot, option: list[str]) -> None:
+    assert f"leave out {option[0]}" in asymboot.refused("sweep", "--resume", "out", *option)
