@@ -190,7 +190,7 @@ for name in sim.__all__:
 """
     extra_of = dict(line.split() for line in in_base(program).splitlines())
     by_extra = {
-        "sweep": {"resume_sweep", "run_sweep"},
+        "sweep": {"resume_mixtures", "resume_sweep", "run_sweep", "sweep_mixtures"},
         "prove": {"Promises", "prove_each", "prove_every_design", "prove_property"},
         "plot": {name for name in sim.__all__ if name.startswith("plot_")},
         "report": {"boot_page", "sweep_page"},

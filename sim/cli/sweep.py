@@ -88,7 +88,7 @@ def sweep(
       asymboot sweep huge.toml -o out --sample 1000000 --seed 1
       asymboot sweep --resume out
       asymboot sweep core-pairs -o out
-      asymboot sweep late-cpu -o out --design mine.toml --design v6.11 --kernel 6.16
+      asymboot sweep late-cpu -o out --design mine.toml --kernel 6.16
     """
     if resume is not None:
         # These belong to the plan, which the folder has. --jobs and --scheduler change neither plan nor results.

@@ -196,6 +196,7 @@ def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
     """The repr of each object is short and has no address."""
     scenario = bug.scenario
     space = Space((Group("a", legal_sets(1024)), Group("b", (1,), cpus=2, late=True)))
+    mixtures = sim.mixture_space(["arm,cortex-a55", "arm,cortex-a76"])
     found = marked_found()
     finding = of_proofs().Finding(PROPERTIES["restored"], marked_setting(), sim.Answer.PROVED)
     samples = (
@@ -226,6 +227,8 @@ def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
         space,
         space.groups[0],
         space.settings[0],
+        mixtures,
+        sim.sweep_mixtures(mixtures),
         sim.Question(),
         sim.explain_log(Path(__file__).parents[1] / "reports" / "pi5-reonline.log"),
         finding,
