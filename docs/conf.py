@@ -38,7 +38,7 @@ nitpick_ignore_regex = [
         "py:class",
         r"sim\.(designs\.AboveMaximum|environment\.StepKind|kernel_flags\.KernelFlags|id_registers\.(Core|IdField))",
     ),
-    ("py:class", r"sim\.cpufeature_tables\.field_uses\.FieldEffect"),
+    ("py:class", r"sim\.(cpufeature_tables\.field_uses\.FieldEffect|kernel\.feature_history\.KnownFeatures)"),
     ("py:class", r"sim\.topology\.AssumedRegisters|sim\.frames\.FieldsShown"),
     (
         "py:class",
