@@ -15,7 +15,7 @@ Bytes are kept only from the first store into a cell until `El2Memory.forget`, s
 no memory.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from sim.scenario import MemoryLayout
 
@@ -33,8 +33,7 @@ class UnmappedAccess(Exception):
         self.address = address
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(msgspec.Struct, frozen=True, gc=False):
     """Consecutive bytes from `first` to `last`, counted from the start of the page run of logical CPU `cpu`.
 
     `foreign` is True if they lie beside that run, in memory that belongs to no buffer.
@@ -80,9 +79,10 @@ class El2Memory:
         cell, offset = divmod(address, self._cell_bytes)
         if not 0 <= cell < self.cpus or not self._mapped_from <= offset < self._mapped_to:
             return 0
+        if offset < self._run_offset:
+            return self._run_offset - offset
         run_end = self._run_offset + self.run_bytes
-        ends = (self._run_offset, run_end, self._mapped_to)
-        return next(end for end in ends if offset < end) - offset
+        return (run_end if offset < run_end else self._mapped_to) - offset
 
     def _extent(self, address: int, count: int) -> Extent:
         """Return the extent of bytes that belong to one owner."""
