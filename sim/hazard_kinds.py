@@ -88,7 +88,7 @@ class Hazard(FieldsShown):
         overrun_bytes: the bytes written above it.
 
     >>> Hazard(HazardKind.CPU_STUCK, 1, 5_000, "cpu1 is stuck", None)
-    <Hazard 15, CPU stuck in the kernel: cpu1 is stuck>
+    <Hazard 16, CPU stuck in the kernel: cpu1 is stuck>
     """
 
     kind: HazardKind

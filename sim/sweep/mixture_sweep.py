@@ -50,7 +50,7 @@ def sweep_mixtures(
     >>> summary
     <MixtureSummary of 'core-pairs': 264 mixtures>
     >>> summary.total("7.3").panicked
-    9
+    80
     """
     plan = MixturePlan(space, choice(Keep, "keep", keep), sample, seed)
     if folder is not None:
