@@ -143,3 +143,34 @@ def test_a_register_that_no_table_has_is_decoded_by_bits() -> None:
 def test_a_field_that_series_list_differently_has_the_series_answer() -> None:
     assert not one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 1)).is_listed
     assert one_field("ID_AA64MMFR1_EL1", 1 << 40, 0, (6, 12)).boot_decides == ("capability 'HCRX_EL2 register'",)
+
+
+@pytest.mark.parametrize(
+    ("register", "boot", "cpu"),
+    [
+        ("ID_AA64PFR0_EL1", 0, 1 << 60),  # CSV3: KPTI
+        ("ID_AA64PFR0_EL1", 1 << 60, 0),
+        ("ID_AA64PFR0_EL1", 1, 2),  # EL0: a capability that the log does not name
+        ("ID_AA64MMFR1_EL1", 0, 2 << 4),  # VMIDBits: KVM
+        ("ID_AA64MMFR1_EL1", 0, 1 << 8),  # VH: VHE
+        ("ID_AA64MMFR2_EL1", 0, 1 << 60),  # E0PD
+        ("ID_AA64MMFR2_EL1", 0, 3 << 52),  # BBM
+        ("ID_AA64PFR0_EL1", 0, 1 << 40),  # MPAM
+        ("ID_AA64DFR0_EL1", 3 << 12, 5 << 12),  # BRPs
+        ("ID_AA64MMFR0_EL1", 2, 5),  # PARange
+    ],
+)
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_field_that_something_looks_at_is_never_said_to_have_no_use(
+    register: str, boot: int, cpu: int, *, is_late: bool
+) -> None:
+    for series in ((6, 1), (6, 12), (7, 3)):
+        field = one_field(register, boot, cpu, series, is_late=is_late)
+        assert field.is_used
+        assert "no capability depends" not in field.words
+
+
+def test_isolated_page_tables_are_told_whichever_cpu_needs_them() -> None:
+    assert "KPTI" in one_field("ID_AA64PFR0_EL1", 0, 1 << 60).words
+    assert "KPTI" in one_field("ID_AA64PFR0_EL1", 1 << 60, 0).words
+    assert "KPTI" in one_field("ID_AA64PFR0_EL1", 0, 1 << 60, is_late=True).words

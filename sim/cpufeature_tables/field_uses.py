@@ -104,10 +104,16 @@ _USES = {
     ("ID_AA64PFR0_EL1", "EL0"): _FieldUse(_Than.LESS, _loss("32-bit programs"), None),
     ("ID_AA64PFR0_EL1", "CSV2"): _on_each("decides for each CPU by itself about Spectre-v2 and Spectre-BHB"),
     ("ID_AA64PFR0_EL1", "CSV3"): _FieldUse(
-        _Than.LESS,
-        _own("if the core is not known to be safe, the kernel isolates its page tables (KPTI), which costs time"),
-        None,
+        _Than.OTHER,
+        _own("where it is 0, and the core is not known to be safe, the kernel isolates its page tables (KPTI)"),
+        _own("a late CPU that needs isolated page tables (KPTI) is refused where the kernel has none"),
     ),
+    ("ID_AA64PFR0_EL1", "MPAM"): _on_each("the kernel uses MPAM only if every early CPU has it"),
+    ("ID_AA64PFR1_EL1", "RAS_frac"): _on_each("kernels that know RASv1p1 use it if every early CPU has it"),
+    ("ID_AA64MMFR1_EL1", "VH"): _on_each("a kernel at EL2 (VHE) panics for a CPU without, before it can log this line"),
+    ("ID_AA64MMFR2_EL1", "BBM"): _on_each("kernels that know BBM level 3 use it if every early CPU has it"),
+    ("ID_AA64MMFR2_EL1", "NV"): _on_each("KVM has nested guests, where they are asked for, if every early CPU has it"),
+    ("MPAMIDR_EL1", "HAS_HCR"): _on_each("the kernel uses MPAM's register of guests only if every early CPU has it"),
     ("ID_AA64PFR0_EL1", "AMU"): _on_each("the kernel uses the activity monitors of the CPUs that have them"),
     ("ID_AA64ISAR2_EL1", "CLRBHB"): _on_each("decides for each CPU by itself how Spectre-BHB is mitigated"),
     ("ID_AA64MMFR1_EL1", "ECBHB"): _on_each("decides for each CPU by itself how Spectre-BHB is mitigated"),
@@ -130,6 +136,15 @@ _USES = {
         "the boot CPU decides, and a CPU without the kernel's 52-bit addresses is stuck before this line"
     ),
 }
+
+
+def has_use(register: str, field: Field) -> bool:
+    """Return True if the kernel's code, KVM or programs look at a field.
+
+    >>> has_use("ID_AA64PFR0_EL1", Field(name="CSV3", shift=60)), has_use("CTR_EL0", Field(name="L1Ip", shift=14))
+    (True, False)
+    """
+    return (register, field.name) in _USES
 
 
 def field_effect(register: str, field: Field, boot: int, cpu: int, *, is_late: bool) -> FieldEffect | None:

@@ -15,7 +15,7 @@ Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
-from sim.cpufeature_tables.field_uses import EffectKind, FieldEffect, field_effect, matched_field
+from sim.cpufeature_tables.field_uses import EffectKind, FieldEffect, field_effect, has_use, matched_field
 from sim.cpufeature_tables.tables import Capability, Field, Hwcap, KernelTables, Series, unlisted_fields
 
 _COUNTER_FREQUENCY = "ClockFreq"
@@ -46,7 +46,9 @@ class FieldDifference:
     effect: FieldEffect | None
     """The effect that capabilities and hwcaps do not tell; None if none is known."""
     is_late: bool
-    """True if the other CPU came late, so that capabilities were final."""
+    """True if the other CPU came late, or came back, so that capabilities were final."""
+    is_used: bool = False
+    """True if something looks at the field, be it a capability that has no name or is a CPU's own."""
     is_alone: bool = False
     """True if no other field differs, so that the kernel logged the line for this field."""
     stand_in: str = ""
@@ -105,7 +107,7 @@ class FieldDifference:
             return changed if self.changes_reading else ""
         if self.lost:
             return f"{there}the system has {self.system} and loses {', '.join(self.lost)}"
-        return f"{there}the system has {self.system}, and loses nothing that it had" if self.users else ""
+        return f"{there}the system has {self.system}, and loses nothing that it had" if self.is_used else ""
 
     @property
     def _of_boot_cpu(self) -> str:
@@ -121,7 +123,7 @@ class FieldDifference:
         taint = "a taint, and " * self.is_strict
         if self.is_late:
             return "" if self.changes_reading else f"{taint}capabilities and hwcaps stay as they are"
-        is_told = self.users or self.lost or self.boot_decides
+        is_told = self.is_used or self.lost or self.boot_decides
         return "" if is_told else f"{taint}no hwcap and no capability depends on it"
 
     @property
@@ -278,11 +280,13 @@ class _TwoCpus:
         users: list[str] = []
         lost: list[str] = []
         decided: list[str] = []
+        is_used = has_use(self.register, field)
         everything: tuple[Hwcap | Capability, ...] = (*self.tables.hwcaps, *self.tables.capabilities)
         for one in everything:
             wanted = matched_field(one, self.register, field.name)
             if wanted is None:
                 continue
+            is_used = True
             users.extend(_names(one))
             if is_hidden or not wanted.is_met_by(boot, field):
                 continue
@@ -294,7 +298,7 @@ class _TwoCpus:
         if effect is not None and effect.kind is EffectKind.LOSS and not is_hidden:
             lost.append(effect.words)
         return FieldDifference(
-            field, boot, cpu, True, True, tuple(users), tuple(lost), tuple(decided), effect, self.is_late
+            field, boot, cpu, True, True, tuple(users), tuple(lost), tuple(decided), effect, self.is_late, is_used
         )
 
 

@@ -142,7 +142,7 @@ LACKS_CAPABILITY = LogEntry(
         *_REFUSED,
         "CPU4: died during early boot",
     ),
-    'refused, because it lacks a capability that the system uses: "{capability}"',
+    "refused, because it lacks a capability that the system uses: {capability}",
     "Capabilities are final once the early CPUs are up, and some are final with the boot CPU. The kernel and programs "
     "rely on each of them on every CPU, so a CPU that comes later and lacks one is refused. The number of a capability "
     "differs between point releases; only its name counts.",
@@ -165,7 +165,7 @@ HAS_CAPABILITY = LogEntry(
     "CPU refused for a workaround that is not active",
     _FAILURE,
     ("CPU features: CPU4: Detected conflict for capability 82 (Spectre-v2), System: 0, CPU: 1", *_REFUSED),
-    'refused, because it needs what the system does not have active: "{capability}"',
+    "refused, because it needs what the system does not have active: {capability}",
     "The CPU needs the workaround of an erratum, or a mitigation, that no early CPU needed. The kernel applies these "
     "at boot only, and refuses a CPU that comes later and needs another.",
     _REFUSED_FOR_GOOD,
@@ -173,6 +173,28 @@ HAS_CAPABILITY = LogEntry(
     ("bring the CPU up early, without `maxcpus=`: the kernel then applies the workaround",),
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/cpufeature.c (verify_local_cpu_caps); booted on 6.1 to 7.3",
+)
+DIFFERS_FROM_BOOT_CPU = LogEntry(
+    "CPU refused for what the boot CPU decides",
+    _FAILURE,
+    ("CPU features: CPU4: Detected conflict for capability 5 ((null)), System: 1, CPU: 0", *_REFUSED),
+    "refused, because it {verb} a capability on which the boot CPU alone decides: {capability}",
+    "A few capabilities are final with the boot CPU, such as address authentication (PAC) and its algorithm. The "
+    "kernel uses what the boot CPU has, and refuses every CPU without it, whether it comes early or late. A CPU must "
+    "have the boot CPU's algorithm of address authentication, and the same level of it; the log shows (null) for it.",
+    _REFUSED_FOR_GOOD,
+    (
+        hardware("the CPU is another core than the boot CPU, or another revision of it"),
+        firmware("EL3 hides the feature on some CPUs only"),
+        _MIXED_VCPUS,
+    ),
+    (
+        "hide the feature on all CPUs: `arm64.nopauth` for address authentication",
+        "boot from a CPU without the feature: a CPU with more than the boot CPU is accepted",
+        "two CPUs with different algorithms refuse each other, whichever boots",
+    ),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/cpufeature.c (verify_local_cpu_caps, has_address_auth_cpucap); booted",
 )
 STARTED_BELOW_EL2 = LogEntry(
     "CPU refused for its exception level",
@@ -338,6 +360,20 @@ REFUSED = LogEntry(
     _REFUSED_FOR_GOOD,
     (_LATE_BY_MAXCPUS, _MIXED_CORES, _MIXED_VCPUS),
     ("the complete log: the line before says why", _COME_EARLY),
+    "docs/questions.md#why-was-my-cpu-refused",
+    "kernel/cpufeature.c (cpu_die_early)",
+)
+REFUSED_EARLY = LogEntry(
+    "early CPU refused",
+    _FAILURE,
+    ("CPU4: will not boot", "CPU4: failed to come online", "CPU4: died during early boot"),
+    "refused while the early CPUs came up, without a line that says why",
+    "The kernel compared the CPU with the boot CPU, and gave it up. Of an early CPU it only looks at what the boot CPU "
+    "alone decides, such as address authentication (PAC). The reason is logged just before, and is not in this log, or "
+    "is none that asymboot knows.",
+    _REFUSED_FOR_GOOD,
+    (hardware("the CPU is another core than the boot CPU, or another revision of it"), _MIXED_VCPUS),
+    ("the complete log: the line before says why",),
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/cpufeature.c (cpu_die_early)",
 )
@@ -919,6 +955,7 @@ CPU_ENTRIES = (
     CPU_STUCK_GRANULE,
     LACKS_CAPABILITY,
     HAS_CAPABILITY,
+    DIFFERS_FROM_BOOT_CPU,
     STARTED_BELOW_EL2,
     LACKS_HWCAP,
     LACKS_LENGTHS,
@@ -929,6 +966,7 @@ CPU_ENTRIES = (
     IPA_RANGE,
     MPAM_DIFFERS,
     REFUSED,
+    REFUSED_EARLY,
     CPU_ON_DENIED,
     CPU_ON_INVALID,
     CPU_ON_AFTER_LOSS,

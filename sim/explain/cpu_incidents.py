@@ -58,6 +58,8 @@ class CpuIncident:
     """True if an earlier attempt ended with the CPU lost, stuck or refused."""
     is_under_pkvm: bool
     """True if KVM was initialised in protected mode before, and the CPU was not online then."""
+    is_early: bool = False
+    """True if the kernel brings up the early CPUs, so that only what the boot CPU decides alone is final."""
     lines: list[NumberedLine] = field(default_factory=list)
     came_later: NumberedLine | None = None
     """The line that tells that the CPU came online at a later attempt."""

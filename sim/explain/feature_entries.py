@@ -55,7 +55,7 @@ SANITY_LOSS = LogEntry(
     ),
     "{register} differs from the boot CPU's, and the system loses what not every CPU has: {lost}",
     _SANITY_MEANING,
-    "neither the kernel nor programs use these features, on no CPU. Besides, the kernel is tainted",
+    "no CPU uses these features any more, neither for the kernel nor for programs. Besides, the kernel is tainted",
     _SANITY_CAUSES,
     (
         "whether firmware could enable the feature on all CPUs, or hides it on some",
@@ -147,16 +147,20 @@ KERNEL_BUGS = {
 }
 """The entries of lines that are bugs of the kernel, by register and field; without a field, any."""
 SANITY_LATE = LogEntry(
-    "late CPU with other ID registers",
+    "other ID registers after the boot",
     _WARNING,
     (_CHECK.format("ID_AA64ISAR1_EL1", "0x00000000110000", "0x00000000010000"), _SANITY[1]),
     "{register} differs from the boot CPU's, and its value changes after programs have started: {changed}",
     _SANITY_MEANING
-    + " A late CPU no longer changes capabilities, hwcaps and /proc/cpuinfo; a program that reads the register with "
-    "MRS sees a smaller value than before.",
+    + " A CPU that comes late, or comes back, no longer changes capabilities, hwcaps and /proc/cpuinfo; a program that "
+    "reads the register with MRS sees a smaller value than before.",
     "programs that started before and after the CPU may read different features with MRS",
-    (configuration("`maxcpus=` makes it a late CPU"), *_SANITY_CAUSES),
-    ("bring the CPU up early, without `maxcpus=`",),
+    (
+        configuration("`maxcpus=` makes it a late CPU"),
+        firmware("of a CPU that came back: it does not set the CPU up as at its first start"),
+        *_SANITY_CAUSES,
+    ),
+    ("bring a CPU up early, without `maxcpus=`, if it was not online before",),
     _WHY_SANITY,
     "kernel/cpufeature.c (update_cpu_features); booted on 6.12 to 7.3",
 )
@@ -303,10 +307,10 @@ MITIGATION_OFF = LogEntry(
     source="kernel/proton-pack.c; booted on 6.12 and 7.3",
 )
 WORSE_MITIGATION = LogEntry(
-    "late CPU weakens a mitigation",
+    "CPU that weakens a mitigation",
     _WARNING,
     ("WARNING: CPU: 1 PID: 0 at arch/arm64/kernel/proton-pack.c:64 update_mitigation_state+0x5c/0x70",),
-    "a late CPU has a mitigation in a worse state than the system",
+    "a CPU that came late, or came back, has a mitigation in a worse state than the system",
     "The state of each mitigation is settled at boot. A CPU that comes later and cannot be mitigated as well causes "
     "the warning (taint 512), even if it is refused right afterwards for another reason.",
     "if the CPU came online: the system is as vulnerable as its weakest CPU",

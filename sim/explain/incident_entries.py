@@ -1,10 +1,10 @@
 """The entry of an incident of a CPU: which of its lines decides, and what else decides."""
 
-from sim.cpufeature_tables import KernelTables
-from sim.errors import printable
+from sim.cpufeature_tables import Capability, KernelTables
+from sim.cpufeature_tables.conflicts import NAMELESS, NO_DESCRIPTION, capabilities_in_conflict
 from sim.explain import cpu_entries, crash_entries
 from sim.explain.cpu_incidents import CpuIncident
-from sim.explain.line_entries import words_of_line
+from sim.explain.line_entries import short_words, words_of_line
 from sim.explain.log_entries import LogEntry
 from sim.importer.explained_lines import ConfigurationPanicLine, UncleanLine
 from sim.importer.log_lines import (
@@ -61,7 +61,9 @@ def entry_of_incident(
         return entry, {"error": error}, inferred
     for kind in _DECIDING:
         if (line := incident.first(kind)) is not None:
-            return _decided_by(line), words_of_line(line), ()
+            if isinstance(line, ConflictLine):
+                return _of_conflict(line, incident, tables)
+            return _decided_by(line, incident), words_of_line(line), ()
     if incident.first(UncleanLine) is not None and not incident.is_given_up:
         return cpu_entries.NOT_OFF, {}, ()
     return cpu_entries.CPU_LOST_ON_RETURN if incident.was_online else cpu_entries.CPU_LOST, {}, ()
@@ -77,9 +79,7 @@ def _panic(incident: CpuIncident, tables: KernelTables) -> tuple[LogEntry, dict[
         if conflict is None or not _is_fatal(conflict, tables):
             return None
         inferred = ("the log does not have the panic, which follows a conflict of this capability",)
-    reason = (
-        "" if conflict is None else f': it {"has" if conflict.in_cpu else "lacks"} "{printable(conflict.capability)}"'
-    )
+    reason = "" if conflict is None else f": it {_verb(conflict)} {_capability_words(conflict, incident, tables)}"
     return crash_entries.CONFIGURATION_PANIC, {"reason": reason}, inferred
 
 
@@ -87,13 +87,44 @@ def _is_fatal(line: ConflictLine, tables: KernelTables) -> bool:
     return any(one.description == line.capability and _PANICS in one.type for one in tables.capabilities)
 
 
-def _decided_by(line: LogLine) -> LogEntry:
+def _of_conflict(
+    line: ConflictLine, incident: CpuIncident, tables: KernelTables
+) -> tuple[LogEntry, dict[str, object], tuple[str, ...]]:
+    """Return what `entry_of_incident` does for a CPU that was refused for a capability."""
+    found = _in_conflict(line, incident, tables)
+    if line.capability == _OF_LEVEL and not line.in_cpu:
+        entry = cpu_entries.STARTED_BELOW_EL2
+    elif incident.is_early or (found and all("BOOT" in one.type for one in found)):
+        entry = cpu_entries.DIFFERS_FROM_BOOT_CPU
+    else:
+        entry = cpu_entries.HAS_CAPABILITY if line.in_cpu else cpu_entries.LACKS_CAPABILITY
+    inferred: tuple[str, ...] = ()
+    if line.capability == NO_DESCRIPTION and found:
+        who = "an early CPU" if incident.is_early else "a CPU that comes late, or comes back,"
+        names = " or ".join(one.name for one in found)
+        inferred = (f"the log does not name the capability: for {who} it can be {names}, by Linux {tables.series}",)
+    return entry, {"verb": _verb(line), "capability": _capability_words(line, incident, tables)}, inferred
+
+
+def _in_conflict(line: ConflictLine, incident: CpuIncident, tables: KernelTables) -> tuple[Capability, ...]:
+    return capabilities_in_conflict(line.capability, tables, in_system=line.in_system, is_early=incident.is_early)
+
+
+def _verb(line: ConflictLine) -> str:
+    return "has" if line.in_cpu else "lacks"
+
+
+def _capability_words(line: ConflictLine, incident: CpuIncident, tables: KernelTables) -> str:
+    """Return a capability's description in quotes; where it has none, the words for those that it may be."""
+    if line.capability != NO_DESCRIPTION:
+        return f'"{short_words(line.capability)}"'
+    found = [NAMELESS[one.name] for one in _in_conflict(line, incident, tables)]
+    return " or ".join(found) or "a capability without a description"
+
+
+def _decided_by(line: LogLine, incident: CpuIncident) -> LogEntry:
     """Return the entry of a CPU that was refused, or is stuck, by the line that decides."""
     match line:
-        case ConflictLine(capability=capability, in_cpu=False) if capability == _OF_LEVEL:
-            entry = cpu_entries.STARTED_BELOW_EL2
-        case ConflictLine():
-            entry = cpu_entries.HAS_CAPABILITY if line.in_cpu else cpu_entries.LACKS_CAPABILITY
         case MissingHwcapLine():
             entry = cpu_entries.LACKS_HWCAP
         case LengthsLine():
@@ -113,7 +144,7 @@ def _decided_by(line: LogLine) -> LogEntry:
         case StuckLine():
             entry = cpu_entries.CPU_STUCK
         case _:
-            entry = cpu_entries.REFUSED
+            entry = cpu_entries.REFUSED_EARLY if incident.is_early else cpu_entries.REFUSED
     return entry
 
 

@@ -42,7 +42,8 @@ def find(
         is_complete: True if the lines begin with the kernel's first.
     """
     boot = list(lines)
-    reader = _Reader(tables, series, is_complete=is_complete, bring_up_end=_end_of_bring_up(boot))
+    end = _end_of_bring_up(boot)
+    reader = _Reader(tables, series, is_complete=is_complete, bring_up_end=end, early_end=end or _later_phase(boot))
     for line in boot:
         reader.read(line)
     return reader.finish()
@@ -51,6 +52,14 @@ def find(
 def _end_of_bring_up(boot: list[NumberedLine]) -> int:
     """Return the number of the line that ends the early bring-up; 0 where the log does not have it."""
     return next((found.number for found in boot if isinstance(found.line, kinds.BroughtUpLine)), 0)
+
+
+def _later_phase(boot: list[NumberedLine]) -> int:
+    """Return the number of the first line after a bring-up that began, and whose end the log lacks; 0 without any."""
+    if not any(isinstance(found.line, explained.BringingUpLine) for found in boot):
+        return 0
+    later = (found.number for found in boot if found.line.phase > Phase.EARLY)
+    return next(later, boot[-1].number + 1)
 
 
 def every_entry() -> Iterator[LogEntry]:
@@ -68,11 +77,15 @@ def every_entry() -> Iterator[LogEntry]:
 class _Reader:
     """A reader of one boot's lines."""
 
-    def __init__(self, tables: KernelTables, series: Series | None, *, is_complete: bool, bring_up_end: int) -> None:
+    def __init__(
+        self, tables: KernelTables, series: Series | None, *, is_complete: bool, bring_up_end: int, early_end: int
+    ) -> None:
         self._tables = tables
         self._series = series
         self._is_complete = is_complete
         self._bring_up_end = bring_up_end
+        self._early_end = early_end
+        """The number of the first line after the early bring-up; 0 where the log does not show that there was any."""
         self._found = FindingCollection()
         self._incidents = CpuIncidents()
         self._phase = Phase.EARLY
@@ -247,6 +260,7 @@ class _Reader:
     def finish(self) -> list[LogFinding]:
         """Return the findings, with those that follow from several lines or from missing lines."""
         for incident in self._incidents.finish():
+            incident.is_early = incident.lines[0].number < self._early_end
             entry, words, inferred = entry_of_incident(incident, self._tables)
             if entry is cpu_entries.CPU_LOST and self._levels_differ():
                 inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)

@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from sim.cpufeature_tables import KernelTables, kernel_tables
+from sim.cpufeature_tables.conflicts import NAMELESS
 from sim.id_registers import IdField
 from sim.kernel.feature_history import FeatureHistory, KnownFeatures, KnownLengths
 from sim.kernel.feature_options import feature_options, id_overrides
@@ -54,14 +55,6 @@ from sim.vectors import VectorType, len_field
 
 VHE = "Virtualization Host Extensions"
 """The words of the log for the capability to run the kernel at EL2."""
-_NAMELESS = {
-    "HAS_32BIT_EL0_DO_NOT_USE": "32-bit programs",
-    "HAS_ADDRESS_AUTH": "address authentication",
-    "HAS_GENERIC_AUTH": "generic authentication",
-    "HAS_FPSIMD": "floating point and Advanced SIMD",
-    "HAS_TCR2": "TCR2_EL1",
-}
-"""Words for capabilities that the kernel's log does not name."""
 _BESIDE_LENGTHS = (VHE, "ICV_DIR_EL1 trapping")
 """Capabilities without lengths that decide on CPUs of different exception levels, whatever their cores."""
 _GRANULES = {4096: (TGRAN4, range(8)), 16384: (TGRAN16, range(1, 16)), 65536: (TGRAN64, range(8))}
@@ -360,7 +353,7 @@ class CpuFeatures:
 
     def _refusal(self, number: int, conflict: Conflict, reason: Reason) -> Refusal:
         one, label = conflict.capability, self._scenario.topology.label(number)
-        what = one.description or _NAMELESS.get(one.name, one.label)
+        what = one.description or NAMELESS.get(one.name, one.label)
         for vector_type, name in self._capability_of.items():
             if name == one.label:
                 lacks = Reason.LACKS_EXTENSION if conflict.system_has else reason

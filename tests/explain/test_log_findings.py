@@ -13,6 +13,8 @@ ENTRIES = list(every_entry())
 BEFORE: dict[str, list[str]] = {
     cpu_entries.CPU_LOST_ON_RETURN.name: ["CPU1: Booted secondary processor 0x0000000001 [0x411fd403]", *FINAL],
     cpu_entries.CPU_ON_BY_RELAY.name: FINAL,
+    cpu_entries.DIFFERS_FROM_BOOT_CPU.name: BROUGHT_UP[:1],
+    cpu_entries.REFUSED_EARLY.name: BROUGHT_UP[:1],
     cpu_entries.LATE_ONLINE.name: FINAL,
     cpu_entries.LEFT_BY_MAXCPUS.name: ["SLUB: HWalign=64, CPUs=2, Nodes=1", *BROUGHT_UP],
     cpu_entries.NEVER_STARTED.name: [
@@ -334,6 +336,41 @@ def test_a_cpu_that_started_at_el1_is_refused_for_its_level() -> None:
     conflict = "Detected conflict for capability 38 (ICV_DIR_EL1 trapping), System: 1, CPU: 0"
     (refused,) = explained(*FINAL, f"CPU features: CPU1: {conflict}", "CPU1: will not boot").problems
     assert refused.entry is cpu_entries.STARTED_BELOW_EL2
+
+
+_NAMELESS = "CPU features: CPU1: Detected conflict for capability 5 ((null)), System: 1, CPU: 0"
+
+
+@pytest.mark.parametrize("end", [BROUGHT_UP[1:], []])
+def test_a_conflict_without_a_name_of_an_early_cpu_is_one_of_address_authentication(end: list[str]) -> None:
+    lines = [BROUGHT_UP[0], _NAMELESS, "CPU1: will not boot", *end]
+    finding = of_entry(explained(*lines), cpu_entries.DIFFERS_FROM_BOOT_CPU)
+    assert finding.happened.endswith("lacks a capability on which the boot CPU alone decides: address authentication")
+    assert finding.inferred == (
+        "the log does not name the capability: for an early CPU it can be HAS_ADDRESS_AUTH, by Linux 6.12",
+    )
+
+
+def test_a_conflict_without_a_name_of_a_late_cpu_says_which_it_may_be() -> None:
+    finding = of_entry(explained(*FINAL, _NAMELESS, "CPU1: will not boot"), cpu_entries.LACKS_CAPABILITY)
+    assert finding.happened.endswith(
+        "32-bit programs or address authentication or floating point and Advanced SIMD or TCR2_EL1"
+    )
+    assert "(null)" not in finding.happened
+
+
+@pytest.mark.parametrize("name", ["Address authentication (architected QARMA5 algorithm)", "Bogus thing"])
+def test_nothing_said_of_an_early_refusal_is_of_late_cpus(name: str) -> None:
+    conflict = f"CPU features: CPU1: Detected conflict for capability 7 ({name}), System: 1, CPU: 0"
+    for reason in ([conflict], []):
+        (finding,) = explained(BROUGHT_UP[0], *reason, "CPU1: will not boot", BROUGHT_UP[1]).problems
+        assert not any("maxcpus" in text for text in (*finding.entry.look_at, *(c.text for c in finding.entry.causes)))
+
+
+def test_the_boot_cpu_decides_for_late_cpus_as_well() -> None:
+    name = "Address authentication (IMP DEF algorithm)"
+    conflict = f"CPU features: CPU1: Detected conflict for capability 7 ({name}), System: 1, CPU: 0"
+    assert of_entry(explained(*FINAL, conflict), cpu_entries.DIFFERS_FROM_BOOT_CPU).happened.endswith(f'"{name}"')
 
 
 def test_the_worst_comes_first_and_equals_in_the_order_of_the_log() -> None:

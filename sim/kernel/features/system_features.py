@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from msgspec.structs import replace
 
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables
+from sim.cpufeature_tables.conflicts import NO_DESCRIPTION
 from sim.cpufeature_tables.tables import Requirement
 from sim.id_registers import AARCH32
 from sim.kernel.features.aarch32 import Asymmetric32Bit
@@ -391,7 +392,7 @@ class SystemFeatures:
             one, system = conflict.capability, int(conflict.system_has)
             self._line(
                 f"CPU features: CPU{number}: Detected conflict for capability {one.number(self._series)} "
-                f"({one.description or '(null)'}), System: {system}, CPU: {1 - system}"
+                f"({one.description or NO_DESCRIPTION}), System: {system}, CPU: {1 - system}"
             )
         return conflict
 
