@@ -71,7 +71,7 @@ def _options(command_line: KernelCommandLine) -> str:
     """Return the words of a command line that decide on CPU features."""
     # The reader of a log has every - as _.
     spelt = {canonical(word): word for word in (*SWITCHES, *ALIASES) if not word.startswith("kvm-arm.mode")}
-    words = (spelt.get(word, word if _is_field(word) else "") for word in sorted(command_line.words))
+    words = (spelt.get(word, word if _is_field(word) else "") for word in command_line.words)
     return " ".join(word for word in words if word and word not in _BESIDE_FEATURES)
 
 

@@ -28,8 +28,11 @@ class KernelCommandLine:
 
     parameters: tuple[tuple[str, str], ...] = ()
     """Parameters with their values, in their order."""
-    words: frozenset[str] = frozenset()
-    """The words between spaces. The parser of overrides runs first of all, and knows no quotes."""
+    words: tuple[str, ...] = ()
+    """The words between spaces, in their order: of two on one field the later counts.
+
+    The parser of overrides runs first of all, and knows no quotes.
+    """
 
     @property
     def nosve(self) -> bool:
@@ -66,7 +69,7 @@ def parse_command_line(text: str) -> KernelCommandLine:
     """
     parameters = _kernels_own(_PARAMETER.findall(text))
     words = _kernels_own(text.split())
-    return KernelCommandLine(tuple(map(_pair, parameters)), frozenset(map(canonical, words)))
+    return KernelCommandLine(tuple(map(_pair, parameters)), tuple(map(canonical, words)))
 
 
 def _kernels_own(words: list[str]) -> list[str]:

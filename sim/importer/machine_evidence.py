@@ -144,7 +144,7 @@ class MachineEvidence:
 
     def may_have_maxcpus(self) -> bool:
         """Return True if CPUs that did not come early may have been left out by ``maxcpus=``."""
-        words = frozenset[str]() if self.log is None else self.log.command_line.words
+        words = () if self.log is None else self.log.command_line.words
         return not words or any(word == "nosmp" or word.startswith("maxcpus=") for word in words)
 
     def hides_sve(self) -> bool:

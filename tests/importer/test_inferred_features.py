@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sim.boot_run import boot
-from sim.files.scenario_file import read_scenario
+from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.scenario_text import scenario_text
 from sim.importer.imported import Imported, import_machine
 from sim.importer.log_reader import parse_kernel_log
@@ -166,3 +166,23 @@ def test_a_trees_interrupt_controller_is_the_gic(compatible: str, gic: int, tmp_
     assert "No source states the revision of arm,cortex-a53: simulated as r0p4, of which most is known." in [
         *remarks(found)
     ]
+
+
+def reimported(text: str, folder: Path) -> str:
+    """Boot the scenario of a text, import its log, boot the imported scenario, and return that log."""
+    found = imported_log(text, folder)
+    file = folder / "imported.toml"
+    file.write_text(annotated_text(found), encoding="utf-8")
+    return boot(read_scenario(file)).log_text
+
+
+def without_command_line(log: str) -> list[str]:
+    return [line for line in log.splitlines() if "Kernel command line:" not in line]
+
+
+@pytest.mark.parametrize("options", ["id_aa64isar1.apa=f arm64.nopauth", "arm64.nopauth id_aa64isar1.apa=f"])
+def test_overrides_keep_their_order_since_the_later_counts(options: str, tmp_path: Path) -> None:
+    text = f'[topology]\ncpus = [{{ core = "arm,neoverse-v1" }}]\n[kernel]\nseries = "7.3"\noptions = "{options}"\n'
+    log = boot(scenario_from_text(text)).log_text
+    assert ("[7:4]: ignoring override to f" in log) == options.endswith("=f")
+    assert without_command_line(reimported(log, tmp_path)) == without_command_line(log)
