@@ -34,7 +34,7 @@ class DocumentedCore:
     vhe: bool = True
     """False if it cannot run a kernel at EL2; True where it can, or no source says that it cannot."""
     aarch32: bool | None = None
-    """True if it runs 32-bit programs, False if it cannot; None where no source tells."""
+    """True if it is assumed to run 32-bit programs, False if not to; None where that is unknown."""
     is_model: bool = False
     """True for a model or an emulator, whose registers are what its user asks for."""
 
