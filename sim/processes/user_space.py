@@ -50,10 +50,13 @@ class UserSpace:
     def stop(self) -> None:
         """Record the actions that are under way at the end of the run.
 
-        They hang for ever, unless the run ended where more could have happened.
+        They hang for ever, unless the run ended where more could have happened. The state stays as it is: an agent that
+        waits for ever has not finished.
         """
-        for agent in list(self._underway):
+        under_way = self._underway.copy()
+        for agent in under_way:
             self._finish(agent, ActionOutcome.UNDER_WAY if self._env.left_early else ActionOutcome.HUNG, None)
+        self._underway = under_way
 
     def under_way(self, agent: str) -> Action | None:
         """Return the action that an agent performs now; None between two actions."""

@@ -472,6 +472,15 @@ def test_what_can_be_reached(name: str, hazards: set[HazardKind]) -> None:
     assert explored(name).found.keys() == hazards
 
 
+def test_an_agent_that_waits_for_ever_is_not_one_that_has_finished() -> None:
+    """It has no step either, so that only what is under way tells the two states apart."""
+    actions = [*(wait_for(number, agent=f"w{number}") for number in (1, 2)), on(1), off(1), on(2), off(2)]
+    found = explore_orders(scenario(NARROW, NARROW, NARROW, early=1, actions=actions))
+    waits = [f"'w{number}' waits for cpu{number} to be online" for number in (1, 2)]
+    assert found.found.keys() == {Deadlock((waits[0],)), Deadlock((waits[1],)), Deadlock((waits[0], waits[1]))}
+    assert found.ends == 4
+
+
 def test_a_late_cpu_comes_before_or_after_a_relay_that_is_free() -> None:
     free = SCENARIOS["a relay that is there late"]
     times = replace(DRAWN, kvm_init=Distribution("exponential", (2_000_000,)), user_space=fixed("1ms"))
