@@ -177,11 +177,19 @@ _MATCHED = {
 """The fields that special matchers look at, all of which must have one of the values."""
 
 
+def matched_fields(one: Requirement) -> tuple[Requirement, ...]:
+    """Return what an entry's matcher looks for, a field each, all of which must have one of the values.
+
+    >>> [each.field for each in matched_fields(Requirement(matcher="has_cache_idc"))]
+    ['IDC']
+    """
+    return _MATCHED.get(one.matcher, (one,))
+
+
 def matched_field(one: Requirement, register: str, field: str) -> Requirement | None:
     """Return what an entry's matcher looks for in a field, by its own words or its code's; None if it does not look.
 
     >>> matched_field(Requirement(matcher="has_cache_idc"), "CTR_EL0", "IDC").min
     1
     """
-    of_matcher = _MATCHED.get(one.matcher, (one,))
-    return next((each for each in of_matcher if (each.register, each.field) == (register, field)), None)
+    return next((each for each in matched_fields(one) if (each.register, each.field) == (register, field)), None)

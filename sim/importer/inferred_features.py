@@ -6,23 +6,22 @@ it names the log's capabilities better: it mends a name, and breaks none. A name
 where the log goes on until all capabilities are told.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from sim.boot_run import boot
 from sim.cpufeature_tables import kernel_tables
 from sim.cpufeature_tables.feature_words import ALIASES, FIELD_OPTIONS, SWITCHES
 from sim.cpufeature_tables.tables import Requirement
-from sim.id_registers import Core
-from sim.importer.hotplug_history import HotplugResult
-from sim.importer.imported_cores import changed
-from sim.importer.kernel_log import KernelCommandLine, KernelLog, ShownFeatures, Variation, canonical
+from sim.id_registers import AARCH32, EL0
+from sim.importer.hotplug_history import Hotplug, HotplugResult
+from sim.importer.inferred_registers import asymmetric_32bit, registers_of_refused, replaced, with_register
+from sim.importer.kernel_log import KernelCommandLine, KernelLog, RefusedCpu, ShownFeatures, Variation, canonical
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_reader import parse_kernel_log
 from sim.kernel.features.core_models import is_in_list
 from sim.scenario import Scenario
-from sim.topology import Cpu, Features, Topology, Weakness, cpu_list
+from sim.topology import Cpu, Weakness, cpu_list
 
 _FORCED_BY_KASLR = "by KASLR"
 _PAN_EMULATION = "Privileged Access Never (PAN) using TTBR0_EL1 switching"
@@ -33,6 +32,7 @@ _BY_FIRMWARE = {"Spectre-v2": Weakness.SPECTRE_V2, "Spectre-v4": Weakness.SPECTR
 _OF_FLAGS = {"CONFIG_ARM64_SME"}
 """Options that are kernel flags (`sim.kernel_flags`), which have their own evidence."""
 _KVM = "CONFIG_KVM"
+_MISMATCHED_32BIT = "allow_mismatched_32bit_el0"
 _BESIDE_FEATURES = {"arm64.nosve", "arm64.nosme", "id_aa64pfr0.sve=0", "id_aa64pfr1.sme=0"}
 """Words of the command line that are settings of their own."""
 
@@ -59,6 +59,7 @@ def with_inferred_features(scenario: Scenario, log: KernelLog) -> InferredFeatur
         return InferredFeatures(scenario)
     search = _Search(scenario, log)
     search.kaslr()
+    search.asymmetric_32bit()
     search.registers()
     # Of a kernel that is not known, a missing name may be another release's.
     if log.shown.is_complete and log.shown.names_features and modelled_kernel(log).in_log is not None:
@@ -171,8 +172,8 @@ class _Search:
             for cpu, value in values.items():
                 # A difference in other bits is not logged, and may be there.
                 own = topology.logical[cpu].features.register(register)
-                changes[cpu] = _with_register(topology.logical[cpu], register, own & ~strict | value & strict)
-            scenario = self._scenario.but(topology=_replaced(topology, changes))
+                changes[cpu] = with_register(topology.logical[cpu], register, own & ~strict | value & strict)
+            scenario = self._scenario.but(topology=replaced(topology, changes))
             found.append((scenario, _simulated(scenario), f"{register} of {what} is taken to be {whose}"))
         scenario, simulated, words = min(found, key=lambda one: len(self._difference(one[1].shown)))
         reason = f"{words}, since the log shows no difference; the table of cores has one"
@@ -257,19 +258,74 @@ class _Search:
             return any(is_in_list(kind.core.midr, entry.midr) for kind in kinds)
         return entry.register is None or all(kind.knows(entry.register) for kind in kinds)
 
-    def refusals(self) -> None:
-        """Take faults away from CPUs that the log has refused, if the model refuses them for their features."""
-        refused = {step.cpu for step in self._log.steps if step.result is HotplugResult.REFUSED_OTHERWISE}
-        names = {self._scenario.topology.logical[cpu].name: cpu for cpu in refused}
-        without = self._scenario.but(
-            faults=tuple(fault for fault in self._scenario.faults if not (fault.never_arrives and fault.cpu in names))
-        )
-        if len(without.faults) == len(self._scenario.faults):
+    def asymmetric_32bit(self) -> None:
+        """Infer which CPUs run 32-bit programs, where the log tells that they differ in it."""
+        if self._log.shown.differs_in_32bit is not None and _MISMATCHED_32BIT not in self._scenario.options.split():
+            options = f"{self._scenario.options} {_MISMATCHED_32BIT}".strip()
+            self._scenario = self._scenario.but(options=options)
+            self._reasons.append(f"{_MISMATCHED_32BIT} is on the command line, as the line on asymmetric support shows")
+        changes = asymmetric_32bit(self._scenario, self._log.shown)
+        if not changes:
             return
-        steps = parse_kernel_log(boot(without).log_text).steps
-        by_model = {step.cpu for step in steps if step.result is HotplugResult.REFUSED_OTHERWISE} & refused
-        kept = (one for one in self._scenario.faults if one in without.faults or names[one.cpu] not in by_model)
-        self._scenario = self._scenario.but(faults=tuple(kept))
+        scenario = self._scenario.but(topology=replaced(self._scenario.topology, changes))
+        runs = [cpu for cpu, one in changes.items() if EL0.of(one.features.register(EL0.register)) == AARCH32]
+        others = [cpu for cpu in changes if cpu not in runs]
+        words = " and ".join(
+            f"cpu{cpu_list(cpus)} {verb} 32-bit programs"
+            for verb, cpus in (("runs", runs), ("does not run", others))
+            if cpus
+        )
+        self._take(scenario, _simulated(scenario), f"{words}, as the line on asymmetric 32-bit support implies")
+
+    def refusals(self) -> None:
+        """Take faults away from CPUs that the log has refused, if the model refuses them for their features.
+
+        Where it does not, registers are inferred for which it does.
+        """
+        numbers = {cpu.name: number for number, cpu in enumerate(self._scenario.topology.logical)}
+        faulty = {numbers[one.cpu] for one in self._scenario.faults if one.never_arrives}
+        refused = {cpu: step for cpu, step in _refused(self._log).items() if cpu in faulty}
+        told = {one.cpu: one for one in reversed(self._log.shown.refused)}
+        groups: dict[tuple[str, RefusedCpu | None], list[int]] = {}
+        for cpu, step in refused.items():
+            why = replace(told[cpu], cpu=0) if cpu in told else None
+            groups.setdefault((step.other_reason, why), []).append(cpu)
+        for (_, why), cpus in groups.items():
+            self._refused_alike({cpu: refused[cpu] for cpu in cpus}, [told[cpu] for cpu in cpus if why is not None])
+
+    def _refused_alike(self, steps: dict[int, Hotplug], told: list[RefusedCpu]) -> None:
+        """Let CPUs arrive that were refused for the same reason, with registers for which the model refuses them."""
+        left = steps.keys() - self._accept(steps, {})
+        # The registers of a CPU that was online at some time are those that the kernel accepted.
+        unknown = [one for one in told if one.cpu in left and one.cpu not in self._log.came]
+        for implied in registers_of_refused(self._scenario, self._tables, unknown) if unknown else ():
+            accepted = self._accept({cpu: steps[cpu] for cpu in implied.cpus if cpu in left}, implied.cpus)
+            if accepted:
+                self._reasons.append(implied.reason(accepted))
+                left -= accepted
+        modelled = self._modelled_refusals(left, {})
+        if refused_anyhow := left & modelled.keys():
+            self._scenario = self._arriving(refused_anyhow, {})
+            words = ", ".join(f"cpu{cpu} for {modelled[cpu].other_reason!r}" for cpu in sorted(refused_anyhow))
+            self._reasons.append(f"the cores are such that the model refuses, as the log for another reason, {words}")
+
+    def _accept(self, steps: dict[int, Hotplug], changes: dict[int, Cpu]) -> set[int]:
+        """Let CPUs arrive that the model, with other registers, refuses as the log does, and return them."""
+        modelled = self._modelled_refusals(steps, changes)
+        accepted = {cpu for cpu, step in steps.items() if modelled.get(cpu) == step}
+        self._scenario = self._arriving(accepted, {cpu: one for cpu, one in changes.items() if cpu in accepted})
+        return accepted
+
+    def _modelled_refusals(self, cpus: Collection[int], changes: dict[int, Cpu]) -> dict[int, Hotplug]:
+        """Return the CPUs that a boot refuses where CPUs arrive that the scenario keeps from it."""
+        return _refused(parse_kernel_log(boot(self._arriving(cpus, changes)).log_text)) if cpus else {}
+
+    def _arriving(self, cpus: Collection[int], changes: dict[int, Cpu]) -> Scenario:
+        """Return the scenario with other registers, and without faults that keep some CPUs from arriving."""
+        topology = replaced(self._scenario.topology, changes)
+        names = {topology.logical[cpu].name for cpu in cpus}
+        faults = (one for one in self._scenario.faults if not (one.never_arrives and one.cpu in names))
+        return self._scenario.but(topology=topology, faults=tuple(faults))
 
     def result(self) -> InferredFeatures:
         """Return the scenario with everything that was inferred."""
@@ -301,23 +357,11 @@ def _simulated(scenario: Scenario) -> KernelLog:
     return parse_kernel_log(boot(scenario.but(actions=())).log_text)
 
 
+def _refused(log: KernelLog) -> dict[int, Hotplug]:
+    """Return the first refusal of each CPU that was refused for what is not a vector extension."""
+    steps = (step for step in reversed(log.steps) if step.result is HotplugResult.REFUSED_OTHERWISE)
+    return {step.cpu: step for step in steps}
+
+
 def _quoted(words: list[str]) -> str:
     return ", ".join(map(repr, words))
-
-
-def _replaced(topology: Topology, changes: dict[int, Cpu]) -> Topology:
-    """Return a topology in Linux's order with some CPUs replaced, by logical number."""
-    cpus = tuple(changes.get(number, cpu) for number, cpu in enumerate(topology.logical))
-    return replace(topology, cpus=cpus)
-
-
-def _with_register(cpu: Cpu, register: str, value: int) -> Cpu:
-    core = cpu.features.core
-    core = changed(core, tuple(sorted({**core.changes, register: value}.items())))
-    return replace(cpu, features=_with_core(cpu.features, core))
-
-
-# CPUs that are alike share one object, so that each kind is judged once.
-@lru_cache(maxsize=4096)
-def _with_core(features: Features, core: Core) -> Features:
-    return replace(features, core=core)

@@ -108,6 +108,25 @@ class Variation:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedCpu:
+    """A CPU that the kernel refused for a capability, or for a hwcap that programs were promised."""
+
+    cpu: int
+    capability: str = ""
+    """The words of the log; empty for a hwcap."""
+    in_system: bool = True
+    """True if the CPU lacks what the system has, False if it has what the system lacks."""
+    is_early: bool = False
+    """True if the kernel brought up the early CPUs."""
+    number: int = 0
+    """The capability's number in the kernel that logged it, which a kernel near it has for one near it."""
+    hwcap: str = ""
+    """The name of the hwcap; empty for a capability."""
+    is_compat: bool = False
+    """True for a hwcap of 32-bit programs."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShownFeatures:
     """The lines of a log on CPU features besides vector lengths and registers that differ."""
 
@@ -119,6 +138,12 @@ class ShownFeatures:
     """True if the kernel says that it runs at a random address; None where it does not say."""
     kpti: str | None = None
     """The words of the line on forced page table isolation; None where there is none."""
+    refused: tuple[RefusedCpu, ...] = ()
+    """The CPUs that were refused for what is not a vector extension, in the order of the log."""
+    differs_in_32bit: int | None = None
+    """The first CPU that runs 32-bit programs and the boot CPU does not, or the reverse; None where none is told."""
+    kept_for_32bit: int | None = None
+    """The CPU that may no longer go offline, because it runs 32-bit programs."""
     is_complete: bool = False
     """True if the log goes on until the system's capabilities are all told, so that a missing name is evidence."""
 

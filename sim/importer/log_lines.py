@@ -262,13 +262,15 @@ class ConflictLine(CpuLine, frozen=True):
     """A CPU lacks, or has too much of, a capability that is final: the kernel refuses it, or panics."""
 
     pattern = (
-        rf"(?:CPU features: )?{CPU_PREFIX}Detected conflict for capability \d+ \((?P<capability>.{{1,80}}?)\), "
-        rf"System: (?P<in_system>[01]), CPU: (?P<in_cpu>[01])"
+        rf"(?:CPU features: )?{CPU_PREFIX}Detected conflict for capability (?P<number>{NUMBER}) "
+        rf"\((?P<capability>.{{1,80}}?)\), System: (?P<in_system>[01]), CPU: (?P<in_cpu>[01])"
     )
     capability: str
-    """The description; the number before it differs between point releases."""
+    """The description."""
     in_system: bool = True
     in_cpu: bool = False
+    number: int = 0
+    """The capability's number in this build; it differs between point releases."""
 
     @property
     def extension(self) -> VectorType | None:

@@ -11,6 +11,7 @@ from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.explained_lines import (
     AlternativesLine,
+    Asymmetric32Line,
     EnableMethodLine,
     KaslrLine,
     KptiLine,
@@ -20,7 +21,7 @@ from sim.importer.explained_lines import (
     UnsupportedMethodLine,
 )
 from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
-from sim.importer.kernel_log import KernelLog, ShownFeatures, Variation, came_online, parse_command_line
+from sim.importer.kernel_log import KernelLog, RefusedCpu, ShownFeatures, Variation, came_online, parse_command_line
 from sim.importer.log_lines import (
     BootedLine,
     BootLine,
@@ -218,6 +219,11 @@ class _Reader:
         self._shown = replace(self._shown, kpti=printable(f"{line.state} by {line.reason}"))
 
     @_read.register
+    def _asymmetric_32bit(self, line: Asymmetric32Line) -> None:
+        if self._shown.differs_in_32bit is None:
+            self._shown = replace(self._shown, differs_in_32bit=line.cpu, kept_for_32bit=line.kept)
+
+    @_read.register
     def _alternatives(self, line: AlternativesLine) -> None:
         self._shown = replace(self._shown, is_complete=self._shown.is_complete or line.is_of_system)
 
@@ -273,14 +279,21 @@ class _Reader:
     def _conflict(self, line: ConflictLine) -> None:
         if line.extension is not None:
             self._set_extension(line.cpu, line.extension, present=False)
-        elif line.capability == VHE:
+            return
+        if line.capability == VHE:
             self._vhe_conflicts.add(line.cpu)
             self._has_vhe |= line.in_system
+        is_early = self._history.phase is Phase.EARLY
+        self._refused(RefusedCpu(line.cpu, line.capability, line.in_system, is_early, line.number))
+
+    def _refused(self, one: RefusedCpu) -> None:
+        self._shown = replace(self._shown, refused=(*self._shown.refused, one))
 
     @_read.register
     def _missing_hwcap(self, line: MissingHwcapLine) -> None:
         # Programs were promised SVE2 only if all early CPUs have SVE; a late CPU without SVE is refused for that first.
         is_of_64_bits = line.table is None or "COMPAT" not in line.table
+        self._refused(RefusedCpu(line.cpu, hwcap=line.hwcap, is_compat=not is_of_64_bits))
         for extension in VectorType:
             if is_of_64_bits and line.hwcap.startswith(extension):
                 self._set_extension(0, extension, present=True)

@@ -226,8 +226,8 @@ def _not_as_it_was(imported: Imported, log: KernelLog) -> Iterator[str]:
     for step in log.steps:
         is_refused = step.result is HotplugResult.REFUSED_OTHERWISE and step.cpu not in log.vhe_conflicts
         if is_refused and imported.cpus[step.cpu].name in lost:
-            reason = f"something that is not modelled ({step.other_reason})"
-            yield f"cpu{step.cpu} was refused for {reason}: simulated as if it never arrived."
+            why_not = "which no register of its core explains" if imported.cores.are_known else "which is not modelled"
+            yield f"cpu{step.cpu} was refused for {step.other_reason}, {why_not}: simulated as if it never arrived."
     if log.panic is not None:
         yield f"The log ends in {log.panic.message!r}."
 

@@ -186,3 +186,83 @@ def test_overrides_keep_their_order_since_the_later_counts(options: str, tmp_pat
     log = boot(scenario_from_text(text)).log_text
     assert ("[7:4]: ignoring override to f" in log) == options.endswith("=f")
     assert without_command_line(reimported(log, tmp_path)) == without_command_line(log)
+
+
+ASYMMETRIC = """
+[topology]
+cpus = [
+    {{ core = "{0}", features = {{ AArch32_EL0 = {1} }} }},
+    {{ core = "{0}", features = {{ AArch32_EL0 = {1} }} }},
+    {{ core = "{2}", features = {{ AArch32_EL0 = {3} }} }},
+    {{ core = "{2}", features = {{ AArch32_EL0 = {3} }} }},
+    {{ core = "{0}", features = {{ AArch32_EL0 = {1} }} }},
+]
+[kernel]
+series = "6.12"
+maxcpus = 3
+options = "allow_mismatched_32bit_el0"
+[[actions]]
+do = "online"
+cpu = "cpu3"
+[[actions]]
+do = "online"
+cpu = "cpu4"
+"""
+
+
+@pytest.mark.parametrize(("of_boot_cpu", "of_others"), [("false", "true"), ("true", "false")])
+def test_the_cpus_of_asymmetric_32_bit_support_are_read_off_its_line(
+    of_boot_cpu: str, of_others: str, tmp_path: Path
+) -> None:
+    text = ASYMMETRIC.format("arm,cortex-a76", of_boot_cpu, "arm,cortex-a55", of_others)
+    log = boot(scenario_from_text(text)).log_text
+    assert "Asymmetric 32-bit EL0 support detected on CPU 2" in log
+    for shown in (log, log.replace("allow_mismatched_32bit_el0", "")):
+        assert without_command_line(reimported(shown, tmp_path)) == without_command_line(log)
+
+
+REFUSED = """
+[topology]
+cpus = [
+    {{ core = "{0}" }},
+    {{ core = "{0}", features = {{ {1} }} }},
+    {{ core = "{0}", features = {{ {1} }} }},
+    {{ core = "{0}" }},
+]
+[kernel]
+series = "{2}"
+{3}
+"""
+LATE = 'maxcpus = 1\n[[actions]]\ndo = "online"\ncpu = "cpu1"\n[[actions]]\ndo = "online"\ncpu = "cpu2"\n'
+
+
+@pytest.mark.parametrize(
+    ("features", "when", "inferred"),
+    [
+        ("APA = 0, API = 1", "", "cpu1-2 is taken to have ID_AA64ISAR1_EL1.APA = 0"),
+        ("APA = 2", "", "cpu1-2 is taken to have ID_AA64ISAR1_EL1.APA = 0"),
+        ("APA = 0", LATE, "cpu1-2 is taken to have ID_AA64ISAR1_EL1.APA = 0"),
+        ("GPA = 0, GPI = 1", LATE, "cpu1-2 is taken to have ID_AA64ISAR1_EL1.GPA = 0"),
+        ("ATOMIC = 2, CRC32 = 0", LATE, "cpu1-2 is taken to have ID_AA64ISAR0_EL1.CRC32 = 0"),
+        ("AES = 1", LATE, "cpu1-2 is taken to have ID_AA64ISAR0_EL1.AES = 1"),
+        ("DIC = 0", LATE, "cpu1-2 is taken to have CTR_EL0.DIC = 0"),
+        ("AArch32_EL0 = false", LATE, "cpu1-2 is taken to have ID_AA64PFR0_EL1.EL0 = 1"),
+    ],
+)
+def test_registers_of_a_refused_cpu_are_inferred_where_a_field_decides(
+    features: str, when: str, inferred: str, tmp_path: Path
+) -> None:
+    log = boot(scenario_from_text(REFUSED.format("arm,neoverse-v1", features, "7.3", when))).log_text
+    assert "CPU1: will not boot" in log
+    found = imported_log(log, tmp_path)
+    assert found.scenario.faults == ()
+    assert any(reason.startswith(inferred) for reason in found.features.reasons)
+    assert without_command_line(reimported(log, tmp_path)) == without_command_line(log)
+
+
+def test_a_refused_cpu_of_which_nothing_follows_never_arrives(tmp_path: Path) -> None:
+    log = boot(scenario_from_text(REFUSED.format("arm,neoverse-v1", "APA = 0", "7.3", ""))).log_text
+    log = log.replace("capability 5 ((null))", "capability 5 (Bogus thing)")
+    found = imported_log(log, tmp_path)
+    assert [one.cpu for one in found.scenario.faults] == ["cpu1", "cpu2"]
+    assert any("cpu1 was refused for conflict of Bogus thing, which no register" in one for one in remarks(found))

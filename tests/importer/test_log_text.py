@@ -110,7 +110,7 @@ LINES: list[tuple[str, LogLine]] = [
     ("CPU features: CPU4: missing HWCAP: SVE2", MissingHwcapLine(4, "SVE2")),
     (
         "CPU features: CPU5: Detected conflict for capability 67 (Scalable Vector Extension), System: 1, CPU: 0",
-        ConflictLine(5, "Scalable Vector Extension"),
+        ConflictLine(5, "Scalable Vector Extension", number=67),
     ),
     ("SVE: cpu3: Required vector length(s) missing", LengthsLine(3, SVE, LengthsVerdict.MISSING)),
     ("SME: cpu3: Unsupported vector length(s) present", LengthsLine(3, SME, LengthsVerdict.UNSUPPORTED)),
@@ -118,11 +118,11 @@ LINES: list[tuple[str, LogLine]] = [
     ("CPU features: CPU3: SVE: vector length support mismatch", MismatchLine(3, SVE)),
     (
         "CPU features: CPU5: Detected conflict for capability 15 (Spectre-v2), System: 0, CPU: 1",
-        ConflictLine(5, "Spectre-v2", in_system=False, in_cpu=True),
+        ConflictLine(5, "Spectre-v2", in_system=False, in_cpu=True, number=15),
     ),
     (
         "CPU5: Detected conflict for capability 3 ((null)), System: 1, CPU: 0",
-        ConflictLine(5, "(null)"),
+        ConflictLine(5, "(null)", number=3),
     ),
     ("CPU features: CPU4: missing HWCAP: KERNEL_HWCAP_SVE2", MissingHwcapLine(4, "SVE2", "KERNEL_HWCAP_")),
     ("CPU features: CPU4: missing HWCAP: SVE2", MissingHwcapLine(4, "SVE2")),
