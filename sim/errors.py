@@ -4,6 +4,8 @@ Every error of this tree carries one printable line. The command line prints it 
 catches `AsymbootError`, or the class that says what to do about it.
 """
 
+import difflib
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TypeVar
 
@@ -54,6 +56,17 @@ class EmulatorFailed(AsymbootError, RuntimeError):
 def printable(text: str) -> str:
     """Escape the characters that would upset a terminal or break a line in two, as ``ascii()`` writes them."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like another, whatever their capitals; None if none is like it.
+
+    >>> closest("id_aa64pfr0_el1", ["CTR_EL0", "ID_AA64PFR0_EL1"])
+    'ID_AA64PFR0_EL1'
+    """
+    by_small_letters = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(name.lower(), by_small_letters, n=1)
+    return by_small_letters[found[0]] if found else None
 
 
 def choice(choices: type[E], what: str, value: str) -> E:

@@ -26,13 +26,7 @@ def flag_notes(release: KernelRelease, overrides: Mapping[str, bool] | None = No
             f"changed are as when {series} began ({unknown})"
         )
     unknown = _listed(release, overrides, Origin.CANDIDATE)
-    if unknown and release.is_stable_candidate:
-        stable = f"{series}.{release.point}"
-        yield (
-            f"kernel {release} is a candidate of the stable release {stable}, and whether it has all of its changes is "
-            f"unknown: their flags are as in {stable} ({unknown})"
-        )
-    elif unknown and release.candidate and release.stand_in is None:
+    if unknown and release.candidate and not release.is_stable_candidate and release.stand_in is None:
         yield (
             f"kernel {release} is a release candidate, and which candidate of {series} had some changes first is "
             f"unknown: their flags are as in {series} ({unknown})"
@@ -40,7 +34,7 @@ def flag_notes(release: KernelRelease, overrides: Mapping[str, bool] | None = No
 
 
 def name_notes(release: KernelRelease, overrides: Mapping[str, bool] | None = None) -> Iterator[str]:
-    """Yield a note where a release's name does not tell which release it is: an ABI, or a tree between releases.
+    """Yield a note where a release's name does not tell its changes: of an ABI, a stable candidate, a tree between two.
 
     Args:
         release: the kernel's release.
@@ -51,9 +45,15 @@ def name_notes(release: KernelRelease, overrides: Mapping[str, bool] | None = No
     series = release.series_name
     if release.names_abi:
         yield _abi_note(release, overrides)
+    candidates = _listed(release, overrides, Origin.CANDIDATE)
+    if candidates and release.is_stable_candidate:
+        stable = f"{series}.{release.point}"
+        yield (
+            f"kernel {release} is a candidate of the stable release {stable}, and whether it has all of its changes is "
+            f"unknown: their flags are as in {stable} ({candidates})"
+        )
     if release.candidate == 0:
-        listed = _listed(release, overrides, Origin.CANDIDATE)
-        flags = f": their flags are as in {series} ({listed})" if listed else ""
+        flags = f": their flags are as in {series} ({candidates})" if candidates else ""
         yield (
             f"kernel {release} is not a release candidate: distributions call a tree of {series}'s merge window -rc0, "
             f"and which changes it has is unknown{flags}"

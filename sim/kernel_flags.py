@@ -11,12 +11,11 @@ the boot says so (`KernelRelease.stand_in`). The defaults are held to the releas
 `tests/test_kernel_flags.py`.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
-from sim.errors import InputError
+from sim.errors import InputError, closest
 from sim.kernel_release import Build, KernelRelease
 
 Series = tuple[int, int]
@@ -321,8 +320,8 @@ def kernel_flags(release: KernelRelease, overrides: Mapping[str, bool] | None = 
     given = dict(overrides or {})
     for name in given:
         if name not in FLAGS:
-            close = difflib.get_close_matches(name, FLAGS, n=1)
-            hint = f"did you mean {close[0]!r}? There" if close else "there"
+            close = closest(name, FLAGS)
+            hint = f"did you mean {close!r}? There" if close else "there"
             raise InputError(f"unknown kernel flag {name[:60]!r}: {hint} are {', '.join(FLAGS)}")
     return KernelFlags(**{name: given.get(name, facts.default(release)[0]) for name, facts in FLAGS.items()})
 

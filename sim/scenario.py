@@ -1,6 +1,5 @@
 """A scenario: everything that a boot depends on."""
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
@@ -12,7 +11,7 @@ from sim.arguments import checked_fields
 from sim.cpufeature_tables.feature_words import ALIASES, asked_values, check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
-from sim.errors import InputError, check_printable
+from sim.errors import InputError, check_printable, closest
 from sim.frames import FieldsShown, as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
@@ -607,7 +606,7 @@ class Scenario:
         parts = [one.name for one in fields(self)]
         for name in changes:
             if name not in parts:
-                near = difflib.get_close_matches(name, parts, 1)
-                meant = f"; did you mean {near[0]!r}?" if near else ""
+                near = closest(name, parts)
+                meant = f"; did you mean {near!r}?" if near else ""
                 raise InputError(f"a scenario has no {name[:60]!r}: there are {', '.join(parts)}{meant}")
         return replace(self, **changes)

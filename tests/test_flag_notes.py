@@ -3,7 +3,7 @@
 import pytest
 
 from sim.boot_run import boot
-from sim.flag_notes import flag_notes
+from sim.flag_notes import flag_notes, name_notes
 from sim.kernel_flags import Origin, flag_origins, kernel_flags
 from sim.kernel_release import Build, kernel_release
 from sim.scenario import Scenario
@@ -174,3 +174,8 @@ def test_a_tree_of_the_merge_window_is_not_a_release_candidate() -> None:
 @pytest.mark.parametrize("release", ["6.12-rc8", "6.12.118-rc1", "7.3-rc1", "6.12~rc6+deb13-arm64"])
 def test_a_candidate_that_may_exist_has_no_stand_in(release: str) -> None:
     assert kernel_release(release).stand_in is None
+
+
+def test_the_name_of_a_stable_candidate_is_a_note_wherever_names_are() -> None:
+    assert list(name_notes(kernel_release("6.12.21-rc1"))) == notes("6.12.21-rc1")
+    assert len(notes("6.12.21-rc1")) == 1

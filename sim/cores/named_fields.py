@@ -1,12 +1,13 @@
 """Fields of ID registers, found by the names of the Arm Architecture Reference Manual."""
 
-import difflib
 from functools import cache
 
 from sim.cpufeature_tables import kernel_tables, unlisted_fields
-from sim.errors import InputError
+from sim.errors import InputError, closest
 from sim.id_registers import TDS, IdField
 
+LISTED = "`asymboot features big-little --all`"
+"""The command that shows every register and every field."""
 _NEWEST = (99, 0)
 _ALIASES = {"AArch32_EL0": "ID_AA64PFR0_EL1.EL0", "AArch32_EL1": "ID_AA64PFR0_EL1.EL1"}
 _SUBSETS = ("ID_AA64ZFR0_EL1", "ID_AA64SMFR0_EL1", "ID_AA64FPFR0_EL1")
@@ -50,5 +51,6 @@ def named_field(name: str) -> IdField:
             f"{name!r} is a field of several registers: {', '.join(f'{o.register}.{o.name}' for o in first)}"
         )
     names = {one.name for one in fields.values()} | set(_ALIASES) | set(fields)
-    close = difflib.get_close_matches(name, sorted(names), n=1)
-    raise InputError(f"unknown field {name[:60]!r}" + (f": did you mean {close[0]!r}?" if close else ""))
+    close = closest(name, sorted(names))
+    hint = f"did you mean {close!r}?" if close else f"{LISTED} shows those that there are"
+    raise InputError(f"unknown field {name[:60]!r}: {hint}")

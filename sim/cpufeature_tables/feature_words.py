@@ -7,14 +7,13 @@ Source: arch/arm64/kernel/idreg-override.c, proton-pack.c, cpufeature.c;
 Documentation/admin-guide/kernel-parameters.txt.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from sim.cpufeature_tables.tables import every_config_option
-from sim.errors import InputError, check_printable
+from sim.errors import InputError, check_printable, closest
 
 Series = tuple[int, int]
 
@@ -110,12 +109,12 @@ def asked_values(words: list[str], series: Series, *, nosve_hides_sme: bool) -> 
         series: the kernel's series.
         nosve_hides_sme: ``arm64.nosve`` stands for ``id_aa64pfr1.sme=0`` as well.
     """
-    for word in words:
+    for word in canonical_words(words):
         if ALIAS_SINCE.get(word, series) > series:
             continue
         also = " id_aa64pfr1.sme=0" if word == "arm64.nosve" and nosve_hides_sme else ""
         for one in (ALIASES.get(word, word) + also).split():
-            name, _, text = one.replace("-", "_").partition("=")
+            name, _, text = one.partition("=")
             value = _number(text, series)
             if value is not None:
                 yield name, value
@@ -135,6 +134,21 @@ def _number(text: str, series: Series) -> int | None:
     return int(text, 8) if text.startswith("0") and text.isdecimal() else int(text, 0)
 
 
+def canonical_words(words: Iterable[str]) -> list[str]:
+    """Return the words of a command line as this module spells them: in a parameter's name, - and _ are the same.
+
+    >>> canonical_words(["arm64.no32bit-el0", "irqchip.gicv3-pseudo-nmi=1", "ssbd=force-off"])
+    ['arm64.no32bit_el0', 'irqchip.gicv3_pseudo_nmi=1', 'ssbd=force-off']
+    """
+    spelt = {_canonical(word): word for word in (*ALIASES, *SWITCHES)}
+    return [spelt.get(_canonical(word), _canonical(word)) for word in words]
+
+
+def _canonical(word: str) -> str:
+    name, equals, value = word.partition("=")
+    return name.replace("-", "_") + equals + value
+
+
 def check_options(options: str) -> None:
     """Check that every word of a command line concerns CPU features.
 
@@ -142,13 +156,13 @@ def check_options(options: str) -> None:
         InputError: a word does not, or cannot be printed.
     """
     check_printable("options", options)
-    for word in options.split():
+    for given, word in zip(options.split(), canonical_words(options.split()), strict=True):
         name, equals, value = word.replace("-", "_").partition("=")
         if name == "kvm_arm.mode":
-            raise InputError(f"options: {word[:60]!r} decides on more than CPU features: set kvm_mode instead")
+            raise InputError(f"options: {given[:60]!r} decides on more than CPU features: set kvm_mode instead")
         is_field = name in FIELD_OPTIONS and bool(equals and value)
         if not is_field and word not in ALIASES and word not in SWITCHES:
-            raise InputError(f"options: {word[:60]!r} does not concern CPU features{_hint(word, _words())}")
+            raise InputError(f"options: {given[:60]!r} does not concern CPU features{_hint(word, _words())}")
 
 
 def check_config(config: Mapping[str, bool]) -> None:
@@ -168,5 +182,5 @@ def _words() -> tuple[str, ...]:
 
 
 def _hint(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f": did you mean {close[0]!r}?" if close else ""
+    close = closest(word, known)
+    return f": did you mean {close!r}?" if close else ""

@@ -1,14 +1,14 @@
 """The keys of scenario files that describe a CPU's core: its registers, fields, lengths, and what firmware hides."""
 
-import difflib
 from functools import cache, lru_cache
 
 from msgspec import UNSET, UnsetType
 
 from sim.cores import GICV3, core_names, is_stepping_of, known_core, named_field
 from sim.cores.core_table import core_of_midr, core_table
+from sim.cores.named_fields import LISTED
 from sim.cpufeature_tables import kernel_tables
-from sim.errors import InputError
+from sim.errors import InputError, closest
 from sim.files.scenario_tables import CpuProperties
 from sim.files.toml_tables import at
 from sim.id_registers import AARCH64_ONLY, QEMU_MAX, Core, IdField
@@ -69,8 +69,8 @@ def _number(what: str, value: int | str, bits: int) -> int:
 def _check_register(name: str) -> None:
     known = (*kernel_tables(_NEWEST).registers, *_BESIDE_TABLES)
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
+        close = closest(name, known)
+        hint = f"did you mean {close!r}?" if close else f"{LISTED} shows those that there are"
         raise InputError(f"unknown register: {hint}")
 
 

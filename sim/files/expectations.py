@@ -3,14 +3,13 @@
 An expectation that no boot can fail is refused: it would look like a test and check nothing.
 """
 
-import difflib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from msgspec import UNSET, Struct, structs
 
 from sim.cpufeature_tables import kernel_tables
-from sim.errors import InputError
+from sim.errors import InputError, closest
 from sim.files.scenario_file import scenario_from_table
 from sim.files.scenario_tables import HAZARDS, ExpectTable, ScenarioTable
 from sim.files.toml_tables import at, read_text, table_from_text
@@ -56,8 +55,8 @@ def check_hazards(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in HAZARDS:
-            near = difflib.get_close_matches(name, HAZARDS, 1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
+            near = closest(name, HAZARDS)
+            meant = f"; did you mean {near!r}?" if near else ""
             raise InputError(f"there is no hazard {name[:60]!r}: there are {', '.join(HAZARDS)}{meant}")
 
 
@@ -92,8 +91,8 @@ def _check_features(expect: ExpectTable, scenario: Scenario) -> None:
     ):
         for name in names if names is not UNSET else ():
             if name not in known:
-                near = difflib.get_close_matches(name, sorted(known), 1)
-                meant = f": did you mean {near[0]!r}?" if near else ""
+                near = closest(name, sorted(known))
+                meant = f": did you mean {near!r}?" if near else ""
                 raise InputError(f"{key}: {scenario.kernel} has no {name[:60]!r}{meant}")
 
 

@@ -3,7 +3,6 @@
 docs/scenario-files.md describes the format for users.
 """
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from msgspec import UNSET
 from sim.arguments import checked
 from sim.cpufeature_tables.feature_words import check_config, check_options
 from sim.designs import DESIGNS, Design, named
-from sim.errors import InputError
+from sim.errors import InputError, closest
 from sim.files.core_properties import core_of, hidden_fields, lengths_of, vhe_of
 from sim.files.scenario_tables import (
     ActionTable,
@@ -286,8 +285,8 @@ def latencies_from(tables: Mapping[str, object]) -> Latencies:
     for name, value in tables.items():
         with at(f"latencies.{name[:60]}"):
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {close[0]!r}? There" if close else "there"
+                close = closest(name, known)
+                hint = f"did you mean {close!r}? There" if close else "there"
                 raise InputError(f"unknown latency: {hint} are {', '.join(known)}")
             stated[name] = fixed(value) if isinstance(value, str) else _distribution(value)
     return Latencies(**stated)

@@ -5,13 +5,14 @@ this module parses msgspec's messages; a message that it does not know is passed
 messages, the test of a wrong value at every place in a file notices (tests/files/test_scenario_file.py).
 """
 
-import difflib
 import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import get_args, get_origin, get_type_hints
 
 import msgspec
+
+from sim.errors import closest
 
 _WORDS = {
     "str": "text in quotes",
@@ -132,8 +133,8 @@ def _in_a_file(kind: str) -> str:
 
 
 def _suggestion(key: str, allowed: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(key, allowed, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f": allowed are {', '.join(allowed)}"
+    close = closest(key, allowed)
+    return f"; did you mean {close!r}?" if close else f": allowed are {', '.join(allowed)}"
 
 
 def _homes(kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sim.cpufeature_tables import KernelTables
+from sim.cpufeature_tables.feature_words import canonical_words
 from sim.kernel.features.id_override import Override, overrides
 from sim.kernel.features.mitigations import MitigationOptions
 from sim.kernel.features.system_features import FeatureOptions
@@ -13,7 +14,7 @@ _ON, _OFF = {"1", "on", "y", "yes", "true"}, {"0", "off", "n", "no", "false"}
 
 def feature_options(scenario: Scenario) -> FeatureOptions:
     """Return what tells a scenario's kernel from others with the same tables."""
-    words, flags = scenario.options.split(), scenario.flags
+    words, flags = canonical_words(scenario.options.split()), scenario.flags
     is_protected = scenario.has_pkvm
     kpti = next((word.partition("=")[2] for word in reversed(words) if word.startswith("kpti=")), "")
     return FeatureOptions(

@@ -181,6 +181,21 @@ def test_compare_begins_with_what_a_kernel_without_buffers_does(asymboot: Asymbo
     assert not any(row["own"] for row in others)
 
 
+@pytest.mark.parametrize("by", [[], ["--by", "kvm"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("kernel", "note"),
+    [("6.12-rc99", "nothing is known"), ("6.12.999", "nothing"), ("6.1.0-27-arm64", "6.1.115"), ("6.12", "")],
+)
+def test_compare_says_once_what_a_kernels_name_leaves_unknown(
+    by: list[str], kernel: str, note: str, asymboot: Asymboot
+) -> None:
+    text = " ".join(lines(asymboot, "compare", BUG, "--kernel", kernel, *by))
+    assert text.lower().count(
+        f"kernel {kernel} has" if "arm64" in kernel else f"nothing is known of kernel {kernel}"
+    ) == bool(note)
+    assert note.lower() in text.lower()
+
+
 def test_compare_as_json(asymboot: Asymboot) -> None:
     result = asymboot("compare", BUG, "--json", "--kernel", "6.12")
     assert result.exit_code == 0

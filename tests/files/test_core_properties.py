@@ -98,8 +98,19 @@ def test_registers_that_no_source_tells_are_taken_from_the_others() -> None:
         ("{ core = 'arm,cortex-a59' }", "", r"cpus\[0\]: core: unknown core 'arm,cortex-a59': did you mean"),
         ("{ midr = '0x410fd034' }", "", "midr needs a core"),
         ("{ core = 'arm,cortex-a55', registers = { ID_AA64PFR9_EL1 = 1 } }", "", "unknown register: did you mean"),
+        (
+            "{ core = 'arm,cortex-a55', registers = { id_aa64pfr0_el1 = 1 } }",
+            "",
+            "unknown register: did you mean 'ID_AA64PFR0_EL1'",
+        ),
+        ("{ core = 'arm,cortex-a55', registers = { X = 1 } }", "", "unknown register: `asymboot features big-little"),
+        ("{ core = 'arm,cortex-a55', features = { specsel = 1 } }", "", "'specsel': did you mean 'SpecSEI'"),
         ("{ core = 'arm,cortex-a55', features = { MTE = 16 } }", "", "ID_AA64PFR1_EL1.MTE has 4 bits"),
-        ("{ core = 'arm,cortex-a55', features = { NONE = 1 } }", "", "unknown field 'NONE'"),
+        (
+            "{ core = 'arm,cortex-a55', features = { NONE = 1 } }",
+            "",
+            "unknown field 'NONE': `asymboot features big-little --all`",
+        ),
         ("{ core = 'arm,cortex-a55', midr = '0x1410fd034' }", "", "wider than 32 bits"),
         (
             "{ core = 'arm,cortex-a55', midr = '0x414fd0b1' }",

@@ -254,3 +254,20 @@ def test_a_cpu_without_sve_has_no_parts_of_it(without: str) -> None:
     lines = texts(boot(scenario_from_text(text, "sve.toml")))
     checks = [line.partition("variation in ")[2].partition(".")[0] for line in lines if "SANITY CHECK" in line]
     assert checks == ["SYS_ID_AA64PFR0_EL1", "SYS_ID_AA64ZFR0_EL1"]
+
+
+@pytest.mark.parametrize(
+    ("word", "same"),
+    [
+        ("arm64.no32bit-el0", "arm64.no32bit_el0"),
+        ("allow-mismatched-32bit-el0", "allow_mismatched_32bit_el0"),
+        ("id-aa64pfr1.mte=0", "id_aa64pfr1.mte=0"),
+    ],
+)
+def test_a_hyphen_in_the_name_of_a_parameter_is_an_underscore(word: str, same: str) -> None:
+    text = (
+        "[topology]\ncpus = [{{ core = 'arm,neoverse-n1' }}, {{ core = 'arm,neoverse-n1', features = {{ AArch32_EL0 = "
+        "false }} }}]\n[kernel]\nseries = '6.12'\noptions = '{}'\n"
+    )
+    shown, expected = (boot(scenario_from_text(text.format(one))).log_text for one in (word, same))
+    assert shown.replace(word, same) == expected

@@ -1,0 +1,13 @@
+"""Notes on a scenario's kernel as text, for pages that show several boots."""
+
+from rich.console import Console
+
+from sim.flag_notes import as_sentence, flag_notes
+from sim.scenario import Scenario
+from sim.show.console import line
+
+
+def show_release_notes(scenario: Scenario, console: Console) -> None:
+    """Print what is unknown of a scenario's kernel, once for all boots."""
+    for note in flag_notes(scenario.release, scenario.kernel_flags):
+        line(console, as_sentence(note))
