@@ -76,8 +76,8 @@ class FeatureState:
     """AT_HWCAP, AT_HWCAP2 and AT_HWCAP3."""
     compat_hwcap_words: tuple[int, ...]
     """AT_HWCAP and AT_HWCAP2 of 32-bit programs."""
-    vulnerabilities: Mapping[str, str]
-    """The files of /sys/devices/system/cpu/vulnerabilities."""
+    vulnerabilities: Mapping[str, str | None]
+    """The files of /sys/devices/system/cpu/vulnerabilities; None where registers that are unknown decide."""
     aarch32_cpus: tuple[int, ...] | None
     """The CPUs that run 32-bit programs, under ``allow_mismatched_32bit_el0``; None without it."""
     pinned_cpu: int | None
@@ -87,8 +87,8 @@ class FeatureState:
     """The first CPU that caused each bit of the taint; none where exception levels that differ caused it."""
     changed_late_by: Mapping[tuple[str, int], int]
     """The first late CPU that changed a field of the system's value, by register and the field's lowest bit."""
-    ipa_limit_bits: int
-    """KVM's limit of guests' physical addresses; 0 where KVM is not up."""
+    ipa_limit_bits: int | None
+    """KVM's limit of guests' physical addresses; 0 where KVM is not up, None where no CPU's range is known."""
 
 
 def feature_state(features: CpuFeatures) -> FeatureState | None:

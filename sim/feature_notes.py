@@ -37,7 +37,7 @@ def _is_vulnerable(facts: Facts) -> bool:
     state = facts.features_at_end
     if state is None or "mitigations=off" in facts.scenario.options.split():
         return False
-    return any(state.vulnerabilities.get(name, "").startswith("Vulnerable") for name in _BY_FIRMWARE)
+    return any((state.vulnerabilities.get(name) or "").startswith("Vulnerable") for name in _BY_FIRMWARE)
 
 
 def _without_effect(scenario: Scenario, tables: KernelTables) -> Iterator[str]:

@@ -262,7 +262,8 @@ class FeaturesRecord(msgspec.Struct, frozen=True):
         tuple[str, ...], Meta(description="AT_HWCAP and AT_HWCAP2 of 32-bit programs, in hexadecimal")
     ]
     vulnerabilities: Annotated[
-        Mapping[str, str], Meta(description="the files of /sys/devices/system/cpu/vulnerabilities")
+        Mapping[str, str | None],
+        Meta(description="the files of /sys/devices/system/cpu/vulnerabilities; null where unknown registers decide"),
     ]
     taint: Annotated[int, Meta(description="the kernel's taint, as far as CPUs cause it")]
     tainted_by: Annotated[Mapping[int, int], Meta(description="the first CPU that caused each bit of the taint")]
@@ -273,7 +274,10 @@ class FeaturesRecord(msgspec.Struct, frozen=True):
     pinned_cpu: Annotated[
         int | None, Meta(description="the CPU that must stay online, so that 32-bit programs have one")
     ]
-    ipa_limit_bits: Annotated[int, Meta(description="KVM's limit of guests' physical addresses; 0 without KVM")]
+    ipa_limit_bits: Annotated[
+        int | None,
+        Meta(description="KVM's limit of guests' physical addresses; 0 without KVM, null if no CPU's range is known"),
+    ]
 
 
 def features_record(facts: Facts, *, only_differing: bool = True) -> FeaturesRecord:

@@ -37,6 +37,7 @@ class IdField:
 
 EL0 = IdField("ID_AA64PFR0_EL1", "EL0", shift=0)
 GIC = IdField("ID_AA64PFR0_EL1", "GIC", shift=24)
+PAN = IdField("ID_AA64MMFR1_EL1", "PAN", shift=20)
 AARCH64_ONLY, AARCH32 = 1, 2
 """The values of EL0 and EL1 on a CPU that runs 64-bit code there alone, and on a CPU that runs 32-bit code too."""
 TDS = IdField("ICH_VTR_EL2", "TDS", shift=19, width=1)

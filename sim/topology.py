@@ -501,12 +501,14 @@ class Topology:
         return AssumedRegisters(values)
 
     @cached_property
-    def unknown_registers(self) -> frozenset[str]:
-        """The ID registers of the kernels' tables whose value is known of no CPU."""
+    def unknown_bits(self) -> Mapping[str, int]:
+        """The bits of ID registers of the kernels' tables that are known of no CPU, by register."""
         if not all(one.features.core.has_all_features for one in self.cpus):
-            return frozenset()
-        kinds = dict.fromkeys(one.features for one in self.cpus)
-        return frozenset(name for name in newest_registers() if not any(kind.knows(name) for kind in kinds))
+            return {}
+        unknown = dict.fromkeys(newest_registers(), EVERY_BIT)
+        for kind in dict.fromkeys(one.features for one in self.cpus):
+            unknown = {name: left for name, bits in unknown.items() if (left := bits & kind.unknown_bits(name))}
+        return unknown
 
     def _check(self, one: Cpu) -> None:
         check_printable("the name", one.name)

@@ -11,7 +11,7 @@ import msgspec
 
 from sim.cores.core_table import core_table
 from sim.errors import InputError
-from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, TDS, Core, IdField
+from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, PAN, TDS, Core, IdField
 
 _STEPPING = 0x00F0_000F
 """The bits of MIDR_EL1 that tell steppings of one core apart."""
@@ -157,6 +157,8 @@ def _known_fields(name: str, gic: int) -> dict[IdField, int]:
     """Return the fields that are known of every core of a name, whatever its registers are."""
     documented = core_table().cores.get(name)
     known = {GIC: int(gic >= GICV3)}
+    if documented is not None and not documented.vhe:
+        known[PAN] = 0  # the table's cores without VHE are of Armv8.0, and PAN came with Armv8.1 as VHE did
     if documented is not None and documented.aarch32 is not None:
         known[EL0] = AARCH32 if documented.aarch32 else AARCH64_ONLY
     return known

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from sim.cpufeature_tables import KernelTables, kernel_tables
+from sim.cpufeature_tables import KernelTables, kernel_tables, newest_registers
 from sim.cpufeature_tables.conflicts import NAMELESS
 from sim.id_registers import IdField
 from sim.kernel.feature_history import FeatureHistory, KnownFeatures, KnownLengths
@@ -22,7 +22,6 @@ from sim.kernel.features.capabilities import Conflict
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_fields import (
     ATOMIC,
-    CSV2,
     ECV,
     MOPS,
     PARANGE,
@@ -102,7 +101,9 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
         vqs = features.vqs.get(vector_type)
         if vqs:
             registers[traits.len_register] = len_field(vqs)
+    unknown = {name: bits for name in newest_registers() if (bits := features.unknown_bits(name))}
     for field in firmware.hidden:
+        unknown[field.register] = unknown.get(field.register, 0) & ~field.mask
         registers[field.register] = field.put(registers.get(field.register, 0), -1 if field.signed else 0)
     for name, extensions in _PARTS_OF.items():
         is_stated = name in features.core.changes
@@ -114,7 +115,7 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
         runs_at_el2=runs_at_el2,
         unaffected=firmware.unaffected,
         knows_clidr=features.core.is_complete or "CLIDR_EL1" in registers,
-        knows_pfr0=features.knows(CSV2.register),
+        unknown=unknown,
     )
 
 
@@ -168,8 +169,8 @@ class CpuFeatures:
         self.final = False
         self.judged = 0
         """The number of times so far that CPUs were judged or features decided; where it is the same, they are too."""
-        self.ipa_limit_bits = 0
-        """KVM's limit of guests' physical addresses; 0 before KVM is up."""
+        self.ipa_limit_bits: int | None = 0
+        """KVM's limit of guests' physical addresses; 0 before KVM is up, None if no CPU's range is known."""
         series = scenario.release.series
         tables = (kernel_tables if self.has_all else _lengths_alone)(series, scenario.page_bytes)
         self._readings: list[CpuId | None] = [None] * len(scenario.topology.cpus)
@@ -298,6 +299,8 @@ class CpuFeatures:
             return None
         page_bytes = self.system.tables.page_bytes
         field, granule = _GRANULES[page_bytes]
+        if self.system.options.is_unknown(field):
+            return None
         own = self.reading(hw_cpu).field(field)
         if self.system.has("HAS_VA52") and own not in _WITH_LPA2.get(page_bytes, ()):
             return "52-bit VAs"
@@ -387,7 +390,7 @@ class CpuFeatures:
         if refusal is not None:
             return refusal
         if hyp_available and self.has_all:
-            unfit = self.system.verify_hyp(number, reading, self.ipa_limit_bits)
+            unfit = self.system.verify_hyp(number, reading, self.ipa_limit_bits or 0)
             if unfit is not None:
                 return Refusal(unfit, None, Reason.UNFIT_FOR_GUESTS)
         return None
@@ -468,6 +471,9 @@ class CpuFeatures:
         if granule > _LARGEST_STAGE_2:
             self._tell("kvm [1]: Unsupported value for TGRAN_2, giving up")
             return False
+        if system.options.is_unknown(PARANGE):
+            self.ipa_limit_bits = None
+            return True
         bits = physical_bits(system.registers.field(PARANGE))
         if not system.has("HAS_LPA2"):
             bits = min(bits, _MOST_PHYSICAL_BITS_WITHOUT_LPA2)

@@ -42,7 +42,7 @@ def feature_options(scenario: Scenario) -> FeatureOptions:
             **scenario.kernel_config,
         },
         emulates_pan=scenario.kernel_config.get("CONFIG_ARM64_SW_TTBR0_PAN", False),
-        unknown=scenario.topology.unknown_registers,
+        unknown=scenario.topology.unknown_bits,
         without=frozenset() if flags.icv_dir_trapping else frozenset({"HAS_ICH_HCR_EL2_TDIR"}),
         gmid_follows_overrides=flags.gmid_follows_overrides,
         compares_own_ipa_range=flags.ipa_range_of_cpu,

@@ -231,7 +231,7 @@ class FeatureTables(NamedTuple):
     capabilities: list[CapabilityRow]
     unused: list[UnusedRow]
     hwcaps: tuple[str, ...]
-    vulnerabilities: Mapping[str, str]
+    vulnerabilities: Mapping[str, str | None]
     taint: int
     kinds: list[tuple[str, int, str]]
     """The CPUs that are alike: their numbers, the first of them, and their core."""

@@ -11,6 +11,7 @@ from sim.show.console import Layout, heading, line, table
 from sim.show.row_groups import short_cpu_list
 from sim.topology import cpu_list
 
+UNKNOWN = "unknown"
 _LARGE = 10
 _TAINTS = {4: "CPU out of spec", 512: "a kernel warning"}
 
@@ -71,7 +72,7 @@ def show_features(outcome: Outcome, console: Console) -> None:
     heading(console, "Features that programs see")
     line(console, " ".join(state.hwcaps))
     for name, words in state.vulnerabilities.items():
-        line(console, f"{name}: {words}")
+        line(console, f"{name}: {words or UNKNOWN}")
     taints = [words for bit, words in _TAINTS.items() if state.taint & bit]
     line(console, f"taint: {state.taint}" + (f" ({', '.join(taints)})" if taints else ""))
     _unused(outcome, console)

@@ -86,7 +86,7 @@ def test_firmware_s_word_counts_in_sysfs() -> None:
     ).facts.features_at_end
     assert state is not None
     assert state.vulnerabilities["spec_store_bypass"] == "Not affected"
-    assert state.vulnerabilities["spectre_v2"].startswith("Mitigation: CSV2")
+    assert "Mitigation: CSV2" in str(state.vulnerabilities["spectre_v2"])
 
 
 def test_a_cpu_with_a_switch_of_its_own_is_not_asked_about() -> None:

@@ -1,7 +1,7 @@
 """A CPU as the kernel reads it: its core model, CTR_EL0 and its ID registers with the command line's overrides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from sim.id_registers import AARCH32, EL0, IdField
@@ -23,8 +23,8 @@ class CpuId:
     runs_at_el2: bool
     unaffected: frozenset[Weakness] = frozenset()
     """The weaknesses that firmware says the CPU does not have."""
-    knows_pfr0: bool = True
-    """False if ID_AA64PFR0_EL1, which tells of weaknesses, is taken to be another core's."""
+    unknown: Mapping[str, int] = field(default_factory=dict)
+    """By register, the bits that no source tells of the core: they are taken to be another core's, or 0."""
 
     @classmethod
     def of(
@@ -35,7 +35,7 @@ class CpuId:
         runs_at_el2: bool,
         unaffected: frozenset[Weakness] = frozenset(),
         knows_clidr: bool = True,
-        knows_pfr0: bool = True,
+        unknown: Mapping[str, int] | None = None,
     ) -> "CpuId":
         """Make the reading of a CPU.
 
@@ -45,7 +45,7 @@ class CpuId:
             runs_at_el2: True if the kernel runs at EL2 on it.
             unaffected: the weaknesses that firmware says it does not have.
             knows_clidr: False if CLIDR_EL1 is unknown, so that nothing can be told from it.
-            knows_pfr0: False if ID_AA64PFR0_EL1 is not the core's own, so that it tells of no weakness.
+            unknown: the bits of registers that are not the core's own; None: all are.
         """
         ctr = registers.get("CTR_EL0", 0)
         return cls(
@@ -56,7 +56,7 @@ class CpuId:
             effective_ctr(ctr, registers.get("CLIDR_EL1", 0)) if knows_clidr else ctr,
             runs_at_el2,
             unaffected,
-            knows_pfr0,
+            unknown or {},
         )
 
     def value(self, name: str) -> int:
@@ -66,6 +66,10 @@ class CpuId:
     def field(self, field: IdField) -> int:
         """Return the value of a field; 0 of a register that the core does not state."""
         return field.of(self.registers.get(field.register, 0))
+
+    def knows(self, one: IdField) -> bool:
+        """Return True if the value of a field is the core's own."""
+        return not one.mask & self.unknown.get(one.register, 0)
 
     @cached_property
     def has_aarch32_el0(self) -> bool:

@@ -276,7 +276,7 @@ def _has_bbml3(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) 
 
 def _has_spectre_v2(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    if not cpu.cpu.knows_pfr0 or Weakness.SPECTRE_V2 in cpu.unaffected:
+    if not cpu.cpu.knows(CSV2) or Weakness.SPECTRE_V2 in cpu.unaffected:
         return False
     return not cpu.field(CSV2) and not _in_list("spectre_v2_safe_list")(system, one, cpu)
 
@@ -302,7 +302,7 @@ _BHB_LISTED_FIRST = tuple(
 
 def _is_spectre_bhb_affected(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     assert cpu is not None
-    if not cpu.cpu.knows_pfr0 or cpu.field(CSV2) >= _CSV2_AGAINST_BHB:
+    if not cpu.cpu.knows(CSV2) or cpu.field(CSV2) >= _CSV2_AGAINST_BHB:
         return False
     if system.bhb_affects_unlisted:
         return not _in_list("spectre_bhb_safe_list")(system, one, cpu)

@@ -15,7 +15,7 @@ from sim.cpufeature_tables.tables import Requirement
 from sim.kernel.features.core_models import is_in_list, is_listed
 from sim.kernel.features.cpu_id import LocalReading
 from sim.kernel.features.field_entries import is_met_by
-from sim.kernel.features.id_fields import CLRBHB, CSV2, E0PD, ECBHB
+from sim.kernel.features.id_fields import CLRBHB, CSV2, CSV3, E0PD, ECBHB, SSBS
 from sim.topology import Weakness
 
 
@@ -45,6 +45,8 @@ class MitigationOptions:
     """The kernel runs at a random address."""
 
 
+MELTDOWN, SPECTRE_V2, SPEC_STORE_BYPASS = "meltdown", "spectre_v2", "spec_store_bypass"
+"""The files of /sys/devices/system/cpu/vulnerabilities that are modelled."""
 _BHB_LOOPS = tuple(f"spectre_bhb_k{count}_list" for count in (132, 38, 32, 24, 11, 8))
 _CAVIUM_27456 = (("430f0a10", "0", "100001"), ("430f0a20", "0", "0"))
 
@@ -78,23 +80,51 @@ class Mitigations:
         self.v2 = State.UNAFFECTED
         self.v4 = State.UNAFFECTED
         self.bhb = State.UNAFFECTED
+        self.unknown: set[str] = set()
+        """The files of sysfs that depend on an early CPU's registers which no source tells."""
         self.final = False
         """True once the kernel's capabilities are final."""
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
-        states = self.v2, self.v4, self.bhb
-        return self._forced, self._forced_by, self._forcing_told, self._bhb_off_told, self.meltdown_safe, *states
+        forced = self._forced, self._forced_by, self._forcing_told
+        return *forced, self._bhb_off_told, self.meltdown_safe, self.v2, self.v4, self.bhb, *sorted(self.unknown)
 
-    def needs_kpti(self, cpu: LocalReading, one: Requirement) -> bool:
-        """Return True if page tables must be isolated because of a CPU, or by the command line."""
-        has_csv3 = is_met_by(self._tables, one, cpu.register(CSV2.register))
-        safe = is_listed(self._tables, "kpti_safe_list", cpu.midr) or has_csv3
+    def note_unknown(self, cpu: LocalReading) -> None:
+        """Note what depends on registers of an early CPU that no source tells."""
+        if not self._is_listed(cpu, "kpti_safe_list") and not cpu.cpu.knows(CSV3):
+            self.unknown.add(MELTDOWN)
+        if not self._is_v2_known(cpu):
+            self.unknown.add(SPECTRE_V2)
+        if not self._is_v4_known(cpu):
+            self.unknown.add(SPEC_STORE_BYPASS)
+
+    def _is_listed(self, cpu: LocalReading, name: str) -> bool:
+        return is_listed(self._tables, name, cpu.midr)
+
+    def _is_v2_known(self, cpu: LocalReading) -> bool:
+        listed = self._is_listed(cpu, "spectre_v2_safe_list")
+        return listed or Weakness.SPECTRE_V2 in cpu.unaffected or cpu.cpu.knows(CSV2)
+
+    def _is_v4_known(self, cpu: LocalReading) -> bool:
+        is_off = (self._options.off or self._options.ssbd_off) and Weakness.SPECTRE_V4 not in cpu.unaffected
+        return is_off or self._is_listed(cpu, "spectre_v4_safe_list") or cpu.cpu.knows(SSBS)
+
+    def needs_kpti(self, cpu: LocalReading, one: Requirement, *, knows_e0pd: bool) -> bool:
+        """Return True if page tables must be isolated because of a CPU, or by the command line.
+
+        Args:
+            cpu: the CPU; a CPU whose CSV3 is unknown needs nothing.
+            one: the capability.
+            knows_e0pd: False if E0PD, on which it depends under KASLR, is known of no CPU.
+        """
+        has_csv3 = is_met_by(self._tables, one, cpu.register(CSV3.register))
+        safe = self._is_listed(cpu, "kpti_safe_list") or has_csv3 or not cpu.cpu.knows(CSV3)
         self.meltdown_safe &= safe
         # The erratum makes isolation impossible, whatever is asked for.
         if is_in_list(cpu.midr, _CAVIUM_27456):
             self._forced, self._forced_by = -1, "ARM64_WORKAROUND_CAVIUM_27456"
-        if self._options.kaslr and not self._forced and not cpu.field(E0PD):
+        if self._options.kaslr and not self._forced and knows_e0pd and not cpu.field(E0PD):
             self._forced, self._forced_by = 1, "KASLR"
         if self._options.off and not self._forced:
             self._forced, self._forced_by = -1, "mitigations=off"
@@ -123,14 +153,18 @@ class Mitigations:
             self._line("spectre-v4 mitigation disabled by command-line option")
 
     def enable_v2(self, cpu: LocalReading) -> None:
-        """Mitigate Spectre-v2 on a CPU."""
-        listed = is_listed(self._tables, "spectre_v2_safe_list", cpu.midr)
+        """Mitigate Spectre-v2 on a CPU, if it is known whether the CPU is affected."""
+        if not self._is_v2_known(cpu):
+            return
+        listed = self._is_listed(cpu, "spectre_v2_safe_list")
         safe = cpu.field(CSV2) or listed or Weakness.SPECTRE_V2 in cpu.unaffected
         self.v2 = self._worse(self.v2, State.UNAFFECTED if safe else State.VULNERABLE)
 
     def enable_v4(self, cpu: LocalReading, *, has_ssbs: bool) -> None:
-        """Mitigate Spectre-v4 on a CPU."""
-        if is_listed(self._tables, "spectre_v4_safe_list", cpu.midr):
+        """Mitigate Spectre-v4 on a CPU, if it is known how."""
+        if not self._is_v4_known(cpu):
+            return
+        if self._is_listed(cpu, "spectre_v4_safe_list"):
             state = State.UNAFFECTED
         elif has_ssbs and not (self._options.off or self._options.ssbd_off):
             state = State.MITIGATED
@@ -157,8 +191,13 @@ class Mitigations:
                 self._line("spectre-bhb mitigation disabled by command line option")
             state = State.VULNERABLE
         else:
-            has_loop = any(is_listed(self._tables, name, cpu.midr) for name in _BHB_LOOPS)
-            state = State.MITIGATED if cpu.field(ECBHB) or cpu.field(CLRBHB) or has_loop else State.VULNERABLE
+            mitigated = any(self._is_listed(cpu, name) for name in _BHB_LOOPS) or any(
+                cpu.cpu.knows(field) and cpu.field(field) for field in (ECBHB, CLRBHB)
+            )
+            if not mitigated and not (cpu.cpu.knows(ECBHB) and cpu.cpu.knows(CLRBHB)):
+                self.unknown.add(SPECTRE_V2)
+                return
+            state = State.MITIGATED if mitigated else State.VULNERABLE
         self.bhb = self._worse(self.bhb, state)
 
     def _worse(self, state: State, new: State) -> State:
@@ -170,8 +209,8 @@ class Mitigations:
             return state
         return new
 
-    def vulnerabilities(self, *, has_kpti: bool) -> dict[str, str]:
-        """Return what /sys/devices/system/cpu/vulnerabilities tells."""
+    def vulnerabilities(self, *, has_kpti: bool) -> dict[str, str | None]:
+        """Return what /sys/devices/system/cpu/vulnerabilities tells; None where registers that are unknown decide."""
         meltdown = "Not affected" if self.meltdown_safe else "Mitigation: PTI" if has_kpti else "Vulnerable"
         bhb = ("", ", BHB", ", but not BHB")[self.bhb]
         if self.v2 is State.VULNERABLE:
@@ -181,4 +220,8 @@ class Mitigations:
         else:
             spectre_v2 = f"Mitigation: CSV2{bhb}"
         v4 = ("Not affected", "Mitigation: Speculative Store Bypass disabled via prctl", "Vulnerable")[self.v4]
-        return {"meltdown": meltdown, "spectre_v2": spectre_v2, "spec_store_bypass": v4}
+        told = {MELTDOWN: meltdown, SPECTRE_V2: spectre_v2, SPEC_STORE_BYPASS: v4}
+        # The worst CPU decides: a CPU that is known to be vulnerable leaves nothing open.
+        worst = {MELTDOWN: not self.meltdown_safe}
+        worst |= {SPECTRE_V2: self.v2 is State.VULNERABLE, SPEC_STORE_BYPASS: self.v4 is State.VULNERABLE}
+        return {name: None if name in self.unknown and not worst[name] else words for name, words in told.items()}

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables
 from sim.cpufeature_tables.conflicts import NO_DESCRIPTION
 from sim.cpufeature_tables.tables import Requirement
-from sim.id_registers import AARCH32
+from sim.id_registers import AARCH32, PAN, IdField
 from sim.kernel.features.aarch32 import Asymmetric32Bit
 from sim.kernel.features.cache_type import policy_name
 from sim.kernel.features.capabilities import Capabilities, CapabilityTable, Conflict
@@ -25,6 +25,7 @@ from sim.kernel.features.id_fields import (
     ASIDBITS,
     BRPS,
     CWG,
+    E0PD,
     EL1,
     HAFDBS,
     L1IP,
@@ -44,7 +45,6 @@ from sim.kernel.features.matchers import matches
 from sim.kernel.features.mitigations import MitigationOptions, Mitigations
 from sim.kernel.features.system_registers import SystemRegisters
 from sim.topology import VH
-from sim.vector_types import VECTOR_TYPES
 
 TAINT_CPU_OUT_OF_SPEC, TAINT_WARN = 4, 512
 _RELAXED = (
@@ -61,8 +61,6 @@ HIDDEN_BY = (
     ("WORKAROUND_2658417", "ID_AA64ISAR1_EL1", "BF16"),
 )
 """Errata that hide a field from programs."""
-_STATED = {field.register: (field.name,) for field in (VH, *(traits.id_field for traits in VECTOR_TYPES.values()))}
-"""Fields that a CPU's lengths and its exception level tell, even where the rest of the register is unknown."""
 _KPTI = "UNMAP_KERNEL_AT_EL0"
 AES_ERRATUM = "WORKAROUND_1742098"
 _16_BITS = 2
@@ -98,8 +96,8 @@ class FeatureOptions:
     """Capabilities of the tables, by their names, that this release does not have."""
     emulates_pan: bool = False
     """Where CPUs lack Privileged Access Never, the kernel does without TTBR0_EL1."""
-    unknown: frozenset[str] = frozenset()
-    """Registers of which no CPU's value is known, so that nothing is said of them."""
+    unknown: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """The bits of registers that are known of no CPU, so that nothing is said of them."""
     knows_vpipt: bool = False
     """CTR_EL0.L1Ip 0 is a policy of instruction caches."""
     dbm_is_logged_at_once: bool = False
@@ -120,6 +118,10 @@ class FeatureOptions:
     """GMID_EL1 has no first value where the command line hides MTE."""
     compares_own_ipa_range: bool = False
     """A late CPU's own range of physical addresses is compared with KVM's limit, and not the system's."""
+
+    def is_unknown(self, one: IdField) -> bool:
+        """Return True if a field is known of no CPU."""
+        return bool(one.mask & self.unknown.get(one.register, 0))
 
 
 @lru_cache(maxsize=64)
@@ -220,9 +222,7 @@ class SystemFeatures:
 
     def needs_kpti(self, cpu: LocalReading, one: Requirement) -> bool:
         """Return True if page tables must be isolated."""
-        if not cpu.cpu.knows_pfr0 and self.options.mitigations.kpti is None:
-            return False
-        return self.mitigations.needs_kpti(cpu, one)
+        return self.mitigations.needs_kpti(cpu, one, knows_e0pd=not self.options.is_unknown(E0PD))
 
     def prints_32bit_el0(self) -> None:
         """Log that 32-bit programs run; the matcher does that itself, since the capability has no words."""
@@ -289,7 +289,7 @@ class SystemFeatures:
 
     def detected_icache(self, number: int, cpu: CpuId) -> None:
         """Log the policy of a CPU's instruction cache."""
-        if L1IP.register in self.options.unknown:
+        if self.options.is_unknown(L1IP):
             return
         policy = policy_name(cpu.raw_ctr, knows_vpipt=self.options.knows_vpipt)
         self._tell(f"Detected {policy} I-cache on CPU{number}")
@@ -297,13 +297,12 @@ class SystemFeatures:
     def init_cpu_features(self, boot: CpuId) -> None:
         """Take the boot CPU's registers as the system's, and detect what it decides."""
         self._boot = boot
-        unknown = self.options.unknown
+        self.mitigations.note_unknown(self._reading(boot))
         for name, table in self.tables.registers.items():
             if table.is_aarch32 and not boot.has_aarch32_el0:
                 continue
             if name not in _CONDITIONAL or self._is_initialised(name, boot):
-                known = _STATED.get(name, ()) if name in unknown else None
-                self.registers.init(name, boot.value(name), self._tell, known)
+                self.registers.init(name, boot.value(name), self._tell, self.options.unknown.get(name, 0))
         if boot.has_aarch32_el0:
             self._boot_aarch32 = boot
         reading = self._reading(boot)
@@ -367,6 +366,7 @@ class SystemFeatures:
         before = self._state()
         if (cpu, before) in self._nothing_new:
             return
+        self.mitigations.note_unknown(self._reading(cpu))
         self.capabilities.detect_local(number, self._matches(self._reading(cpu)), cpu.midr)
         if self._state() == before:
             self._nothing_new.add((cpu, before))
@@ -476,8 +476,8 @@ class SystemFeatures:
             for name in self.tables.aarch32:
                 self.registers.init(name, cpu.value(name), self._tell)
 
-    def vulnerabilities(self) -> dict[str, str]:
-        """Return what /sys/devices/system/cpu/vulnerabilities tells."""
+    def vulnerabilities(self) -> dict[str, str | None]:
+        """Return what /sys/devices/system/cpu/vulnerabilities tells; None where registers that are unknown decide."""
         return self.mitigations.vulnerabilities(has_kpti=self.has(_KPTI))
 
     def setup_system_capabilities(self) -> None:
@@ -530,7 +530,7 @@ class SystemFeatures:
 
     def print_emulated(self) -> None:
         """Log a feature that the kernel emulates, and which is not a capability."""
-        if self.options.emulates_pan and not self.has("HAS_PAN"):
+        if self.options.emulates_pan and not self.has("HAS_PAN") and not self.options.is_unknown(PAN):
             self._tell("CPU features: emulated: Privileged Access Never (PAN) using TTBR0_EL1 switching")
 
     def check_writeback_granule(self, running: CpuId) -> None:
@@ -539,7 +539,7 @@ class SystemFeatures:
         Args:
             running: the CPU that looks at its own.
         """
-        if CWG.register not in self.options.unknown and not CWG.of(running.raw_ctr):
+        if not self.options.is_unknown(CWG) and not CWG.of(running.raw_ctr):
             self._tell("CPU features: No Cache Writeback Granule information, assuming 128")
 
     def finalise(self) -> None:

@@ -4,7 +4,7 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_ftr_reg``, ``update_cpu_ftr_r
 ``relax_cpu_ftr_reg``).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -69,14 +69,14 @@ class SystemRegisters:
         override = self._overrides.get(name)
         return value if override is None else override.applied_to(value)
 
-    def init(self, name: str, value: int, warn: Warn, known: Collection[str] | None = None) -> None:
+    def init(self, name: str, value: int, warn: Warn, unknown: int = 0) -> None:
         """Give a register its first value.
 
         Args:
             name: the register.
             value: the boot CPU's value.
             warn: writes a line on an override to the log.
-            known: the fields whose value is known, so that an override of another says nothing; None: all are.
+            unknown: the bits that are known of no CPU, so that an override of them says nothing.
         """
         reg = self.regs.get(name)
         if reg is None:
@@ -84,8 +84,7 @@ class SystemRegisters:
         override = self._overrides.get(name)
         if override is not None:
             for field in reg.table.fields:
-                is_known = known is None or field.name in known
-                value = self._overridden(name, field, override, value, warn if is_known else _unsaid)
+                value = self._overridden(name, field, override, value, _unsaid if field.mask & unknown else warn)
         reg.user_mask, reg.user_value = reg.table.visible_mask, reg.table.hidden_value
         for option, field in reg.table.visible_by_config:
             if option in self._config:
