@@ -12,6 +12,7 @@ import msgspec
 
 from sim.cpufeature_tables import Capability, KernelTables, Register
 from sim.kernel.cpufeature import CpuFeatures
+from sim.kernel.features.certainty import Certainty, certainty_of
 from sim.kernel.features.system_features import SystemFeatures
 
 
@@ -89,6 +90,8 @@ class FeatureState:
     """The first late CPU that changed a field of the system's value, by register and the field's lowest bit."""
     ipa_limit_bits: int | None
     """KVM's limit of guests' physical addresses; 0 where KVM is not up, None where no CPU's range is known."""
+    certainty: Certainty
+    """The features that depend on registers which no source tells."""
 
 
 def feature_state(features: CpuFeatures) -> FeatureState | None:
@@ -114,6 +117,7 @@ def feature_state(features: CpuFeatures) -> FeatureState | None:
         tainted_by=dict(system.tainted_by),
         changed_late_by=dict(system.changed_late_by),
         ipa_limit_bits=features.ipa_limit_bits,
+        certainty=certainty_of(system, features.reading),
     )
 
 

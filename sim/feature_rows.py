@@ -4,7 +4,7 @@ They are made from the features' state at the end of a boot (`sim.feature_facts`
 Where lengths alone are modelled there are none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,11 +12,14 @@ from msgspec import Meta
 
 from sim.cpufeature_tables import Field, SafeType, unlisted_fields
 from sim.facts import Facts
-from sim.feature_facts import RegisterState
-from sim.kernel.cpufeature import register_values
+from sim.feature_facts import FeatureState, RegisterState
+from sim.kernel.cpufeature import cpu_readings
+from sim.kernel.features.cpu_id import CpuId
 from sim.rows import SCHEMA_VERSION, Row
+from sim.unknown_features import UnknownRecord, unknown_record
 
 _UNLISTED = "unlisted"
+_ASSUMED = "whether it depends on CPUs whose registers are unknown, and which are taken to be like others"
 _HWCAP_WORDS = ("AT_HWCAP", "AT_HWCAP2", "AT_HWCAP3")
 
 
@@ -26,9 +29,12 @@ class FieldRow(Row, frozen=True, gc=False):
     register: Annotated[str, Meta(description="the ID register")]
     field: Annotated[str, Meta(description="the field, by the Arm ARM's name")]
     bits: Annotated[str, Meta(description="the field's bits in the register, highest and lowest")]
-    values: Annotated[tuple[int, ...], Meta(description="the CPUs' own values, by logical number")]
+    values: Annotated[
+        tuple[int | None, ...], Meta(description="the CPUs' own values, by logical number; missing where unknown")
+    ]
     sanitised: Annotated[
-        int | None, Meta(description="the system's value at the end; missing of bits that the kernel does not list")
+        int | None,
+        Meta(description="the system's value at the end; missing where unknown, and of bits that no field lists"),
     ]
     rule: Annotated[
         str,
@@ -44,19 +50,31 @@ class FieldRow(Row, frozen=True, gc=False):
 
     @property
     def differs(self) -> bool:
-        """True if CPUs have different values."""
-        return len(set(self.values)) > 1
+        """True if CPUs are known to have different values."""
+        return len(set(self.values) - {None}) > 1
+
+    @property
+    def is_listed(self) -> bool:
+        """True if the kernel lists the field."""
+        return self.rule != _UNLISTED
 
 
 class RegisterRow(Row, frozen=True, gc=False):
     """An ID register that the kernel keeps: each CPU's value beside the system's, in hexadecimal."""
 
     register: Annotated[str, Meta(description="the ID register")]
-    values: Annotated[tuple[str, ...], Meta(description="the CPUs' own values, by logical number")]
-    sanitised: Annotated[str, Meta(description="the system's value at the end")]
-    user_value: Annotated[str, Meta(description="the value that programs read at the end")]
+    values: Annotated[
+        tuple[str | None, ...], Meta(description="the CPUs' own values, by logical number; missing where unknown")
+    ]
+    sanitised: Annotated[
+        str | None, Meta(description="the system's value at the end; missing where a CPU's is unknown")
+    ]
+    user_value: Annotated[
+        str | None, Meta(description="the value that programs read at the end; missing where a CPU's is unknown")
+    ]
     at_user_space: Annotated[
-        str | None, Meta(description="the system's value when user space began; missing if it never did")
+        str | None,
+        Meta(description="the system's value when user space began; missing if it never did, or a CPU's is unknown"),
     ]
     strict_mask: Annotated[str, Meta(description="the bits in which the kernel logs a difference from the boot CPU")]
 
@@ -67,6 +85,7 @@ class HwcapRow(Row, frozen=True, gc=False):
     name: Annotated[str, Meta(description="its name in /proc/cpuinfo")]
     word: Annotated[str, Meta(description="the entry of the auxiliary vector: AT_HWCAP, AT_HWCAP2 or AT_HWCAP3")]
     bit: Annotated[int, Meta(description="its bit in that word")]
+    assumed: Annotated[bool, Meta(description=_ASSUMED)]
 
 
 class CapabilityRow(Row, frozen=True, gc=False):
@@ -80,6 +99,7 @@ class CapabilityRow(Row, frozen=True, gc=False):
     cpus: Annotated[
         tuple[int, ...] | None, Meta(description="the CPUs that have it; missing where the kernel does not count them")
     ]
+    assumed: Annotated[bool, Meta(description=_ASSUMED)]
 
 
 def register_rows(facts: Facts) -> list[RegisterRow]:
@@ -87,18 +107,21 @@ def register_rows(facts: Facts) -> list[RegisterRow]:
     state, before = facts.features_at_end, facts.features_at_user_space
     if state is None:
         return []
-    by_cpu = register_values(facts.scenario)
-    return [
-        RegisterRow(
-            register=name,
-            values=tuple(_hex(values.get(name, 0)) for values in by_cpu),
-            sanitised=_hex(one.system_value),
-            user_value=_hex(one.user_value),
-            at_user_space=None if before is None else _hex(before.registers[name].system_value),
-            strict_mask=_hex(one.strict_mask),
-        )
-        for name, one in state.registers.items()
-    ]
+    by_cpu = cpu_readings(facts.scenario)
+    return [_register_row(name, one, by_cpu, before) for name, one in state.registers.items()]
+
+
+def _register_row(name: str, one: RegisterState, by_cpu: Sequence[CpuId], before: FeatureState | None) -> RegisterRow:
+    values = tuple(None if cpu.unknown.get(name) else _hex(cpu.registers.get(name, 0)) for cpu in by_cpu)
+    is_known = None not in values
+    return RegisterRow(
+        register=name,
+        values=values,
+        sanitised=_hex(one.system_value) if is_known else None,
+        user_value=_hex(one.user_value) if is_known else None,
+        at_user_space=None if before is None or not is_known else _hex(before.registers[name].system_value),
+        strict_mask=_hex(one.strict_mask),
+    )
 
 
 def _hex(value: int) -> str:
@@ -117,7 +140,7 @@ def hwcap_rows(facts: Facts) -> list[HwcapRow]:
         return []
     names = iter(state.hwcaps)
     return [
-        HwcapRow(next(names), _HWCAP_WORDS[word], bit)
+        HwcapRow(name := next(names), _HWCAP_WORDS[word], bit, name in state.certainty.assumed_hwcaps)
         for word, value in enumerate(state.hwcap_words)
         for bit in range(64)
         if value >> bit & 1
@@ -134,29 +157,26 @@ def field_rows(facts: Facts, *, only_differing: bool = True) -> list[FieldRow]:
     state = facts.features_at_end
     if state is None:
         return []
-    by_cpu = register_values(facts.scenario)
-    rows = (
-        row
-        for name, register in state.registers.items()
-        for row in _rows_of(name, register, tuple(values.get(name, 0) for values in by_cpu))
-    )
+    by_cpu = cpu_readings(facts.scenario)
+    rows = (row for name, register in state.registers.items() for row in _rows_of(name, register, by_cpu))
     return [row for row in rows if row.differs or not only_differing]
 
 
-def _rows_of(name: str, register: RegisterState, values: tuple[int, ...]) -> Iterator[FieldRow]:
+def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId]) -> Iterator[FieldRow]:
     listed = register.table.fields
     for one in sorted(listed, key=lambda each: -each.shift):
-        yield _listed_row(name, one, register, values)
+        yield _listed_row(name, one, register, cpus)
     rest = ~register.table.listed_mask
-    if len({value & rest for value in values}) == 1:
+    values = [None if cpu.unknown.get(name, 0) & rest else cpu.registers.get(name, 0) & rest for cpu in cpus]
+    known = [value for value in values if value is not None]
+    if len(set(known)) <= 1:
         return
-    for one in _unlisted(name, rest, values):
-        own = tuple(one.of(value & rest) for value in values)
+    for one in _unlisted(name, known):
         yield FieldRow(
             register=name,
             field=one.name,
             bits=_bits(one),
-            values=own,
+            values=tuple(None if value is None else one.of(value) for value in values),
             sanitised=None,
             rule=_UNLISTED,
             strict=bool(register.strict_mask & one.mask),
@@ -166,13 +186,16 @@ def _rows_of(name: str, register: RegisterState, values: tuple[int, ...]) -> Ite
         )
 
 
-def _listed_row(name: str, one: Field, register: RegisterState, values: tuple[int, ...]) -> FieldRow:
-    own, sanitised = tuple(one.of(value) for value in values), one.of(register.system_value)
+def _listed_row(name: str, one: Field, register: RegisterState, cpus: Sequence[CpuId]) -> FieldRow:
+    own = tuple(None if cpu.unknown.get(name, 0) & one.mask else one.of(cpu.registers.get(name, 0)) for cpu in cpus)
+    sanitised = _known_system_value(one, one.of(register.system_value), own)
     rule = f"{one.type}, signed" if one.signed else str(one.type)
     strict = bool(register.strict_mask & one.mask)
     decided_by = tuple(cpu for cpu, value in enumerate(own) if value == sanitised) if len(set(own)) > 1 else ()
-    system = one.order(sanitised)
-    unused_by = tuple(cpu for cpu, value in enumerate(own) if one.order(value) > system)
+    system = None if sanitised is None else one.order(sanitised)
+    unused_by = tuple(
+        cpu for cpu, value in enumerate(own) if system is not None and value is not None and one.order(value) > system
+    )
     return FieldRow(
         register=name,
         field=one.name,
@@ -182,16 +205,22 @@ def _listed_row(name: str, one: Field, register: RegisterState, values: tuple[in
         rule=rule,
         strict=strict,
         visible=one.visible,
-        decided_by=decided_by,
+        decided_by=() if sanitised is None else decided_by,
         unused_by=unused_by if one.type is SafeType.LOWER_SAFE else (),
     )
 
 
-def _unlisted(name: str, rest: int, values: tuple[int, ...]) -> Iterator[Field]:
-    """Yield the fields of differing bits that the kernel does not list: by name, and else four bits at a time."""
+def _known_system_value(one: Field, system: int, own: Sequence[int | None]) -> int | None:
+    """Return the system's value of a field; None where it depends on a CPU whose own is unknown."""
+    is_lowest = one.type is SafeType.LOWER_SAFE and not one.signed and system == 0 and 0 in own
+    return system if is_lowest or None not in own else None
+
+
+def _unlisted(name: str, values: Sequence[int]) -> Iterator[Field]:
+    """Yield the fields of differing bits: by name, and else four bits at a time."""
     differing = 0
     for value in values:
-        differing |= (value ^ values[0]) & rest
+        differing |= value ^ values[0]
     for one in unlisted_fields(name):
         if one.mask & differing:
             differing &= ~one.mask
@@ -220,6 +249,7 @@ def capability_rows(facts: Facts) -> list[CapabilityRow]:
             scope=str(one.scope),
             decided_by=one.decided_by,
             cpus=None if one.entry.per_cpu is None else one.cpus,
+            assumed=one.entry in state.certainty.assumed_capabilities,
         )
         for one in state.capabilities
     ]
@@ -240,11 +270,11 @@ def unused_rows(facts: Facts) -> list[UnusedRow]:
     """Return a row for each feature of each online CPU that the system cannot use."""
     online = facts.online
     return [
-        UnusedRow(cpu, row.register, row.field, row.values[facts.hw_cpu(cpu)], row.sanitised, row.decided_by)
+        UnusedRow(cpu, row.register, row.field, value, row.sanitised, row.decided_by)
         for row in field_rows(facts)
         if row.sanitised is not None
         for cpu in online
-        if facts.hw_cpu(cpu) in row.unused_by
+        if facts.hw_cpu(cpu) in row.unused_by and (value := row.values[facts.hw_cpu(cpu)]) is not None
     ]
 
 
@@ -278,6 +308,10 @@ class FeaturesRecord(msgspec.Struct, frozen=True):
         int | None,
         Meta(description="KVM's limit of guests' physical addresses; 0 without KVM, null if no CPU's range is known"),
     ]
+    unknown: Annotated[
+        UnknownRecord | None,
+        Meta(description="the features that depend on unknown registers; null where all registers are known"),
+    ]
 
 
 def features_record(facts: Facts, *, only_differing: bool = True) -> FeaturesRecord:
@@ -304,4 +338,5 @@ def features_record(facts: Facts, *, only_differing: bool = True) -> FeaturesRec
         aarch32_cpus=state.aarch32_cpus,
         pinned_cpu=state.pinned_cpu,
         ipa_limit_bits=state.ipa_limit_bits,
+        unknown=unknown_record(facts),
     )

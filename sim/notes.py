@@ -10,6 +10,7 @@ from sim.kernel.printk import EventKind
 from sim.scenario import KvmInit, Relay
 from sim.topology import cpu_list
 from sim.units import counted
+from sim.unknown_features import unknown_notes
 from sim.vectors import VectorType, braces
 
 _FAILED, _GIVEN_UP = "firmware had failed to start it", "the kernel had given it up"
@@ -31,6 +32,7 @@ def notes_of(facts: Facts) -> list[str]:
         *_memory_notes(facts),
         *_setting_notes(facts),
         *feature_notes(facts),
+        *unknown_notes(facts),
     )
     return list(dict.fromkeys(told))
 

@@ -40,6 +40,8 @@ MPIDR_AFFINITY = 0xFF_00FF_FFFF
 """The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK): Aff3, and Aff2 to Aff0."""
 VH = IdField("ID_AA64MMFR1_EL1", "VH", shift=8)
 EVERY_BIT = (1 << 64) - 1
+PARTS_OF_EXTENSIONS = {"ID_AA64ZFR0_EL1": (VectorType.SVE, VectorType.SME), "ID_AA64SMFR0_EL1": (VectorType.SME,)}
+"""The registers that tell the parts of extensions, and read as 0 where a CPU has none of the extensions (Arm ARM)."""
 _MOST_SETS_SHOWN = 4
 _MOST_NAMES_SHOWN = 8
 
@@ -93,9 +95,12 @@ class Features:
         return self.id_registers.get(name, 0)
 
     def knows(self, name: str) -> bool:
-        """Return True if the value of an ID register is known; a core without 32-bit programs lacks theirs."""
+        """Return True if the value of an ID register is known; that of an extension which the CPU lacks is 0."""
         if self.core.is_complete or name in self.id_registers:
             return True
+        extensions = PARTS_OF_EXTENSIONS.get(name)
+        if extensions is not None:
+            return not any(one in self.vqs for one in extensions)
         return name in aarch32_registers() and self.core.lacks_aarch32
 
     @property

@@ -41,9 +41,10 @@ def _checked(file: Path) -> str:
     """
     from sim.files.expectations import read_checked
     from sim.files.shipped_scenarios import find, names_space
+    from sim.unknown_features import core_words, partly_known_cores
 
     if names_space(file):
         space = options.load_space(file)
         return f"a space of {counted(space.points, 'system')}"
     scenario, _ = read_checked(find(file))
-    return counted(len(scenario.topology.cpus), "CPU")
+    return "; ".join([counted(len(scenario.topology.cpus), "CPU"), *map(core_words, partly_known_cores(scenario))])

@@ -26,8 +26,6 @@ from sim.kernel.features.id_fields import (
     MOPS,
     PARANGE,
     S1PIE,
-    SME,
-    SVE,
     TCRX,
     TGRAN4,
     TGRAN4_2,
@@ -48,7 +46,7 @@ from sim.kernel.printk import EventKind, Printk, Words
 from sim.kernel.refusal import Refusal
 from sim.rules import Reason
 from sim.scenario import Scenario
-from sim.topology import AssumedRegisters, Features, Firmware, cpu_list
+from sim.topology import PARTS_OF_EXTENSIONS, AssumedRegisters, Features, Firmware, cpu_list
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, len_field
 
@@ -61,8 +59,6 @@ _GRANULES = {4096: (TGRAN4, range(8)), 16384: (TGRAN16, range(1, 16)), 65536: (T
 _WITH_LPA2 = {4096: range(1, 8), 16384: range(2, 8)}
 """The values of that field on CPUs with 52-bit addresses; the kernel's first code reads it as a signed number."""
 _STAGE_2_GRANULES = {4096: TGRAN4_2, 16384: TGRAN16_2, 65536: TGRAN64_2}
-_PARTS_OF = {"ID_AA64ZFR0_EL1": (SVE, SME), "ID_AA64SMFR0_EL1": (SME,)}
-"""The registers that tell the parts of extensions, and read as 0 where a CPU has none of the extensions (Arm ARM)."""
 _NO_STAGE_2, _LARGEST_STAGE_2 = 1, 7
 """The value of those fields without the granule at stage 2, and the largest that the kernel knows."""
 _USUAL_IPA_BITS = 40
@@ -103,11 +99,13 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
             registers[traits.len_register] = len_field(vqs)
     unknown = {name: bits for name in newest_registers() if (bits := features.unknown_bits(name))}
     for field in firmware.hidden:
-        unknown[field.register] = unknown.get(field.register, 0) & ~field.mask
+        if field.register in unknown:
+            unknown[field.register] &= ~field.mask
         registers[field.register] = field.put(registers.get(field.register, 0), -1 if field.signed else 0)
-    for name, extensions in _PARTS_OF.items():
+    for name, extensions in PARTS_OF_EXTENSIONS.items():
         is_stated = name in features.core.changes
-        if not is_stated and not any(one.of(registers.get(one.register, 0)) for one in extensions):
+        fields = (VECTOR_TYPES[one].id_field for one in extensions)
+        if not is_stated and not any(one.of(registers.get(one.register, 0)) for one in fields):
             registers.pop(name, None)
     return CpuId.of(
         registers,
@@ -119,15 +117,18 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
     )
 
 
-def register_values(scenario: Scenario) -> list[Mapping[str, int]]:
-    """Return the ID registers of each CPU as the kernel reads them, by logical number."""
+def cpu_readings(scenario: Scenario) -> list[CpuId]:
+    """Return each CPU as the kernel reads it, by logical number."""
     topology = scenario.topology
     return [
-        _reading(
-            cpu.features, cpu.firmware, topology.assumed_registers, runs_at_el2=scenario.runs_at_el2(number)
-        ).registers
+        _reading(cpu.features, cpu.firmware, topology.assumed_registers, runs_at_el2=scenario.runs_at_el2(number))
         for number, cpu in enumerate(topology.logical)
     ]
+
+
+def register_values(scenario: Scenario) -> list[Mapping[str, int]]:
+    """Return the ID registers of each CPU as the kernel reads them, by logical number."""
+    return [one.registers for one in cpu_readings(scenario)]
 
 
 def _unheard(_text: str) -> None:

@@ -1,5 +1,6 @@
 """The CPU features of a boot: a row for each field in which CPUs differ, a column for each kind of CPU."""
 
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,8 @@ class FeatureCell(Enum):
     USED = ("the system's value is this CPU's own", style.BLUE, "")
     UNUSED = ("has more than the system uses", style.ORANGE, "////")
     OTHER = ("another value than the system's", style.LIGHT, "")
+    OPEN = ("the system's value is unknown", style.LIGHT, "....")
+    UNKNOWN = ("unknown: no source tells", style.PALE, "xxxx")
     UNLISTED = ("in no field that the kernel lists", style.PALE, "")
 
 
@@ -82,8 +85,10 @@ def plot_features(outcome: Outcome) -> style.Picture:
 
 def feature_cell(row: FieldRow, cpu: int) -> FeatureCell:
     """Return the state of a field on a CPU, by its logical number."""
+    if row.values[cpu] is None:
+        return FeatureCell.UNKNOWN
     if row.sanitised is None:
-        return FeatureCell.UNLISTED
+        return FeatureCell.OPEN if row.is_listed else FeatureCell.UNLISTED
     if row.values[cpu] == row.sanitised:
         return FeatureCell.USED
     return FeatureCell.UNUSED if cpu in row.unused_by else FeatureCell.OTHER
@@ -135,11 +140,11 @@ def _subtitle(outcome: Outcome, rows: int, kinds: int) -> str:
 
 def _draw(axes: "Axes", rows: list[FieldRow], kinds: list[_Kind]) -> None:
     for number, row in enumerate(rows):
-        form = str if max(row.values) < _LARGE else hex
+        form = _form(row)
         for column, kind in enumerate(kinds):
             cpu = kind.cpus[0]
             _draw_cell(axes, (column, number), feature_cell(row, cpu), form(row.values[cpu]))
-        if row.sanitised is not None:
+        if row.is_listed:
             place = len(kinds) + _SYSTEM_IN / _COLUMN_IN / 2 - 0.5
             axes.text(place, number, form(row.sanitised), size=style.TEXT_PT, weight="bold", ha="center", va="center")
     axes.set_xlim(-0.5, len(kinds) - 0.5 + _SYSTEM_IN / _COLUMN_IN)
@@ -151,6 +156,16 @@ def _draw(axes: "Axes", rows: list[FieldRow], kinds: list[_Kind]) -> None:
         parse_math=False,
     )
     style.bare(axes)
+
+
+def _form(row: FieldRow) -> Callable[[int | None], str]:
+    """Return how the values of a row are written: in hexadecimal if one is large, and ? if unknown."""
+    is_large = any(value is not None and value >= _LARGE for value in row.values)
+
+    def written(value: int | None) -> str:
+        return "?" if value is None else hex(value) if is_large else str(value)
+
+    return written
 
 
 def _head(kind: _Kind) -> str:

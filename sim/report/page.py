@@ -18,6 +18,7 @@ from sim.errors import InputError
 from sim.feature_rows import CapabilityRow, FieldRow, UnusedRow, capability_rows, field_rows, unused_rows
 from sim.files.scenario_text import scenario_text
 from sim.hazard_kinds import Hazard
+from sim.kernel.features.certainty import Certainty
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
@@ -232,6 +233,7 @@ class FeatureTables(NamedTuple):
     unused: list[UnusedRow]
     hwcaps: tuple[str, ...]
     vulnerabilities: Mapping[str, str | None]
+    certainty: Certainty
     taint: int
     kinds: list[tuple[str, int, str]]
     """The CPUs that are alike: their numbers, the first of them, and their core."""
@@ -250,6 +252,7 @@ def _features(outcome: Outcome) -> FeatureTables | None:
         unused_rows(facts)[:MAX_ROWS],
         state.hwcaps,
         state.vulnerabilities,
+        state.certainty,
         state.taint,
         kinds,
     )

@@ -38,6 +38,8 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
     columns |= {"system": "right", "rule": "wrap", "logged": "left", "decided by": "wrap"}
     table(console, columns, [_cells(row, [members for members, _ in kinds]) for row in rows])
     line(console, "logged: the kernel logs a SANITY CHECK line where a CPU differs from the boot CPU")
+    if any(None in row.values for row in rows):
+        line(console, "?: unknown, since no source tells the CPU's register")
 
 
 def _kinds(outcome: Outcome) -> list[tuple[list[int], str]]:
@@ -53,9 +55,13 @@ def _core_name(core: Core) -> str:
 
 def _cells(row: FieldRow, kinds: list[list[int]]) -> list[str]:
     # Small numbers read the same in both; large numbers are read in hexadecimal.
-    form = str if max(row.values) < _LARGE else hex
-    own = [form(row.values[members[0]]) for members in kinds]
-    system = "" if row.sanitised is None else form(row.sanitised)
+    form = str if max((value for value in row.values if value is not None), default=0) < _LARGE else hex
+
+    def shown(value: int | None) -> str:
+        return "?" if value is None else form(value)
+
+    own = [shown(row.values[members[0]]) for members in kinds]
+    system = shown(row.sanitised) if row.is_listed else ""
     decided = cpu_list(row.decided_by) if row.decided_by else ""
     return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]
 
@@ -69,8 +75,15 @@ def show_features(outcome: Outcome, console: Console) -> None:
     heading(console, "Capabilities")
     columns: dict[str, Layout] = {"capability": "wrap", "decided by": "left", "CPUs": "wrap"}
     table(console, columns, [_capability(row) for row in shown])
+    certainty = state.certainty
+    if certainty.unknown_capabilities:
+        line(console, f"unknown: {len(certainty.unknown_capabilities)}, which --json names")
     heading(console, "Features that programs see")
-    line(console, " ".join(state.hwcaps))
+    line(console, " ".join(name for name in state.hwcaps if name not in certainty.assumed_hwcaps))
+    if certainty.assumed_hwcaps:
+        line(console, f"assumed: {' '.join(certainty.assumed_hwcaps)}")
+    if certainty.unknown_hwcaps:
+        line(console, f"unknown: {' '.join(certainty.unknown_hwcaps)}")
     for name, words in state.vulnerabilities.items():
         line(console, f"{name}: {words or UNKNOWN}")
     taints = [words for bit, words in _TAINTS.items() if state.taint & bit]
@@ -80,6 +93,7 @@ def show_features(outcome: Outcome, console: Console) -> None:
 
 def _capability(row: CapabilityRow) -> list[str]:
     scope = row.scope if row.decided_by is None else f"{row.scope}: cpu{row.decided_by}"
+    scope += ", assumed" if row.assumed else ""
     return [row.description or row.name, scope, "" if row.cpus is None else short_cpu_list(list(row.cpus))]
 
 

@@ -1,12 +1,19 @@
 """Registers that no source tells: what a boot makes of them, and what it says of them."""
 
+import json
+
+import jsonschema
 import pytest
 
 from sim import Cpu, Outcome, Scenario, Topology, boot
 from sim.cores import known_core
 from sim.feature_facts import FeatureState
+from sim.feature_rows import field_rows, register_rows
 from sim.files.core_properties import cpu_of_core
 from sim.kernel.cpufeature import register_values
+from sim.kernel.features.certainty import Certainty
+from sim.schemas import schema_text
+from sim.unknown_features import unknown_record
 
 A510, A710, A715, X3 = (f"arm,cortex-{name}" for name in ("a510", "a710", "a715", "x3"))
 
@@ -78,3 +85,76 @@ def test_a_core_of_armv8_0_is_known_to_lack_pan() -> None:
         for core in ("Qualcomm Kryo 2xx Gold", X3)
     ]
     assert [pan in log for log in logs] == [True, False]
+
+
+def test_features_of_programs_that_no_register_tells_are_unknown() -> None:
+    certainty = state_of(booted(X3, A715)).certainty
+    assert {"aes", "atomics", "sve2", "paca", "mte"} <= set(certainty.unknown_hwcaps)
+    assert certainty.assumed_hwcaps == ()
+    names = {one.name for one in certainty.unknown_capabilities}
+    assert {"HAS_LSE_ATOMICS", "BTI", "SPECTRE_V2", "UNMAP_KERNEL_AT_EL0"} <= names
+    # Lengths, exception levels and MIDRs are known, and so is everything that they decide.
+    assert not names & {"SVE", "SME", "HAS_VIRT_HOST_EXTN", "WORKAROUND_SPECULATIVE_SSBS", "SPECTRE_V4", "SME_FA64"}
+    assert not {"fp", "asimd", "cpuid", "sve"} & set(certainty.unknown_hwcaps)
+
+
+def test_features_that_another_cores_registers_tell_are_assumed() -> None:
+    state = state_of(booted(A710, X3))
+    assert {"aes", "atomics", "sve2"} <= set(state.certainty.assumed_hwcaps) <= set(state.hwcaps)
+    assert not {"rng", "sme"} & {*state.certainty.unknown_hwcaps, *state.certainty.assumed_hwcaps}
+    assumed = {one.name for one in state.certainty.assumed_capabilities}
+    assert {"HAS_LSE_ATOMICS", "BTI"} <= assumed
+    assert state.certainty.ipa_limit_is_assumed
+    # One CPU is enough for an erratum, and the boot CPU alone decides on VHE.
+    assert not assumed & {"HAS_VIRT_HOST_EXTN", "WORKAROUND_SPECULATIVE_SSBS"}
+
+
+def test_what_the_boot_cpu_alone_decides_is_certain_where_its_registers_are_known() -> None:
+    pac = "HAS_ADDRESS_AUTH_ARCH_QARMA5"
+    known_first, unknown_first = (state_of(booted(*cores)).certainty for cores in ((A710, X3), (X3, A710)))
+    assert pac not in {one.name for one in known_first.assumed_capabilities}
+    assert pac in {one.name for one in unknown_first.assumed_capabilities}
+
+
+def test_nothing_is_uncertain_where_all_registers_are_known() -> None:
+    outcome = booted("arm,cortex-a55", "arm,cortex-a76")
+    assert state_of(outcome).certainty == Certainty()
+    assert unknown_record(outcome.facts) is None
+    assert not any("ID registers" in note for note in outcome.notes)
+
+
+def test_notes_say_how_much_is_known_and_what_is_not() -> None:
+    notes = booted(X3, X3, A715).notes
+    known = [note for note in notes if "ID registers" in note]
+    assert [note.partition("ID registers of ")[2] for note in known] == [
+        "arm,cortex-x3 (cpu0-1) are known",
+        "arm,cortex-a715 (cpu2) are known",
+    ]
+    told = next(note for note in notes if note.startswith("unknown, since it depends on unknown registers: "))
+    assert told.endswith("hwcaps, meltdown, spectre_v2, spec_store_bypass, KVM's limit of guests' addresses")
+    assert any(note.startswith("assumed, with unknown registers") for note in booted(A710, X3).notes)
+
+
+def test_rows_have_no_value_where_a_cpus_register_is_unknown() -> None:
+    outcome = booted(A710, X3)
+    rows = {f"{row.register}.{row.field}": row for row in field_rows(outcome.facts, only_differing=False)}
+    atomic, rndr = rows["ID_AA64ISAR0_EL1.ATOMIC"], rows["ID_AA64ISAR0_EL1.RNDR"]
+    assert (atomic.values, atomic.sanitised, atomic.decided_by) == ((2, None), None, ())
+    # The least value of all counts, and no CPU has less than 0.
+    assert (rndr.values, rndr.sanitised, rndr.decided_by) == ((0, None), 0, (0,))
+    assert rows["ID_AA64PFR0_EL1.SVE"].values == (1, 1)
+    assert rows["ID_AA64PFR0_EL1.EL0"].values == (2, 1)
+    registers = {row.register: row for row in register_rows(outcome.facts)}
+    isar0 = registers["ID_AA64ISAR0_EL1"]
+    assert (isar0.values[1], isar0.sanitised, isar0.user_value, isar0.at_user_space) == (None, None, None, None)
+
+
+def test_json_marks_what_is_unknown() -> None:
+    record = booted(A710, X3).to_dict()["features"]
+    jsonschema.validate(json.loads(json.dumps(record)), json.loads(schema_text("features")))
+    unknown = record["unknown"]
+    assert [one["core"] for one in unknown["cores"]] == [X3]
+    assert "aes" in unknown["assumed_hwcaps"]
+    assert record["vulnerabilities"]["spectre_v2"] is None
+    assumed = {one["name"]: one["assumed"] for one in record["capabilities"]}
+    assert (assumed["BTI"], assumed["SVE"]) == (True, False)

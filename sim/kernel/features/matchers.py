@@ -139,7 +139,8 @@ def _always(_system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) 
     return True
 
 
-def _never(_system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
+def never(_system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
+    """Match no CPU: the matcher of hardware that no model of a core has."""
     return False
 
 
@@ -196,8 +197,9 @@ def _has_address_auth_cpucap(system: SystemSoFar, one: Requirement, cpu: LocalRe
     return field.of(cpu.register(one.register)) == field.of(system.registers.read(one.register))
 
 
-_ADDRESS_AUTH = tuple(f"HAS_ADDRESS_AUTH_{name}" for name in ("ARCH_QARMA5", "ARCH_QARMA3", "IMP_DEF"))
-_GENERIC_AUTH = tuple(f"HAS_GENERIC_AUTH_{name}" for name in ("ARCH_QARMA5", "ARCH_QARMA3", "IMP_DEF"))
+ADDRESS_AUTH = tuple(f"HAS_ADDRESS_AUTH_{name}" for name in ("ARCH_QARMA5", "ARCH_QARMA3", "IMP_DEF"))
+GENERIC_AUTH = tuple(f"HAS_GENERIC_AUTH_{name}" for name in ("ARCH_QARMA5", "ARCH_QARMA3", "IMP_DEF"))
+"""The capabilities of the algorithms of authentication, each of which is enough."""
 
 
 @lru_cache(maxsize=256)
@@ -206,20 +208,20 @@ def _named(tables: KernelTables, names: tuple[str, ...]) -> tuple[Requirement, .
 
 
 def _has_address_auth_metacap(system: SystemSoFar, _one: Requirement, cpu: LocalReading | None) -> bool:
-    return any(matches(system, one, cpu) for one in _named(system.tables, _ADDRESS_AUTH))
+    return any(matches(system, one, cpu) for one in _named(system.tables, ADDRESS_AUTH))
 
 
 def _has_generic_auth(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
     # Whatever the scope, the sanitised registers decide.
-    return any(matches(system, one, None) for one in _named(system.tables, _GENERIC_AUTH))
+    return any(matches(system, one, None) for one in _named(system.tables, GENERIC_AUTH))
 
 
-_LPA2 = {4096: ((TGRAN4, 1), (TGRAN4_2, 3)), 16384: ((TGRAN16, 2), (TGRAN16_2, 3))}
+LPA2 = {4096: ((TGRAN4, 1), (TGRAN4_2, 3)), 16384: ((TGRAN16, 2), (TGRAN16_2, 3))}
 """By the size of pages: the fields of translation by the kernel and by KVM, and their values with LPA2."""
 
 
 def _has_lpa2(system: SystemSoFar, _one: Requirement, _cpu: LocalReading | None) -> bool:
-    fields = _LPA2.get(system.tables.page_bytes, ())
+    fields = LPA2.get(system.tables.page_bytes, ())
     return bool(fields) and all(system.registers.field(field) == value for field, value in fields)
 
 
@@ -382,16 +384,16 @@ MATCHERS: dict[str, Matcher] = {
     "has_useable_gicv3_cpuif": _has_cpuid_feature,
     "has_useable_gicv3_cpuif_sysregs": _has_cpuid_feature,
     "runs_at_el2": _runs_at_el2,
-    "has_nested_virt_support": _never,
-    "has_nv1": _never,
+    "has_nested_virt_support": never,
+    "has_nv1": never,
     "hvhe_possible": _hvhe_possible,
     "is_kvm_protected_mode": _is_kvm_protected_mode,
     "can_use_gic_priorities": _can_use_gic_priorities,
     "test_has_mpam": _has_mpam,
-    "test_has_gicv5_legacy": _never,
-    "has_impdef_pmuv3": _never,
-    "has_broken_gic_v3_seis": _never,
-    "need_arm_si_l1_workaround_4311569": _never,
+    "test_has_gicv5_legacy": never,
+    "has_impdef_pmuv3": never,
+    "has_broken_gic_v3_seis": never,
+    "need_arm_si_l1_workaround_4311569": never,
     "test_has_mpam_hcr": _has_mpam_hcr,
     "has_32bit_el0": _has_32bit_el0,
     "unmap_kernel_at_el0": _unmap_kernel_at_el0,

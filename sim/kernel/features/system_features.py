@@ -204,6 +204,8 @@ class SystemFeatures:
         self._nothing_differs: set[tuple[CpuId, tuple[object, ...]]] = set()
         self._variation_told = False
         self._dbm_told = False
+        self.early_kinds: dict[CpuId, None] = {}
+        """The early CPUs that have come, the boot CPU first, each kind once."""
         self.slots = 0, 0
         """The numbers of breakpoints and watchpoints that the kernel counts on, once it is up."""
 
@@ -297,7 +299,7 @@ class SystemFeatures:
     def init_cpu_features(self, boot: CpuId) -> None:
         """Take the boot CPU's registers as the system's, and detect what it decides."""
         self._boot = boot
-        self.mitigations.note_unknown(self._reading(boot))
+        self._note_early(boot)
         for name, table in self.tables.registers.items():
             if table.is_aarch32 and not boot.has_aarch32_el0:
                 continue
@@ -307,6 +309,15 @@ class SystemFeatures:
             self._boot_aarch32 = boot
         reading = self._reading(boot)
         self.capabilities.detect_boot(self._matches(reading), reading)
+
+    def _note_early(self, cpu: CpuId) -> None:
+        if cpu not in self.early_kinds:
+            self.early_kinds[cpu] = None
+            self.mitigations.note_unknown(self._reading(cpu))
+
+    def is_met(self, one: Requirement) -> bool:
+        """Return True if the sanitised registers have what an entry of the tables asks for."""
+        return self._matches(None)(one)
 
     def _is_initialised(self, name: str, boot: CpuId) -> bool:
         """Return True if the boot CPU gives a register its first value."""
@@ -366,7 +377,7 @@ class SystemFeatures:
         before = self._state()
         if (cpu, before) in self._nothing_new:
             return
-        self.mitigations.note_unknown(self._reading(cpu))
+        self._note_early(cpu)
         self.capabilities.detect_local(number, self._matches(self._reading(cpu)), cpu.midr)
         if self._state() == before:
             self._nothing_new.add((cpu, before))

@@ -1,0 +1,115 @@
+"""The features of a boot that depend on registers which no source tells, and the cores whose registers those are."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from sim.cpufeature_tables import kernel_tables
+from sim.facts import Facts
+from sim.scenario import Scenario
+from sim.topology import cpu_list
+
+
+class CoreRegisters(msgspec.Struct, frozen=True):
+    """The CPUs of a core of which not every ID register is known."""
+
+    core: Annotated[str, Meta(description="the core's name")]
+    cpus: Annotated[tuple[int, ...], Meta(description="the CPUs, by logical number")]
+    known: Annotated[int, Meta(description="the number of ID registers that are known, of those that the kernel keeps")]
+    kept: Annotated[int, Meta(description="the number of ID registers that the kernel keeps of such a CPU")]
+
+
+class UnknownRecord(msgspec.Struct, frozen=True):
+    """The features that depend on registers which no source tells."""
+
+    cores: Annotated[list[CoreRegisters], Meta(description="the cores, and how much is known of each")]
+    capabilities: Annotated[
+        tuple[str, ...], Meta(description="the capabilities of which it is unknown whether the system has them")
+    ]
+    hwcaps: Annotated[
+        tuple[str, ...], Meta(description="the names in /proc/cpuinfo of which it is unknown whether they are there")
+    ]
+    vulnerabilities: Annotated[
+        tuple[str, ...], Meta(description="the files of /sys/devices/system/cpu/vulnerabilities of unknown content")
+    ]
+    assumed_capabilities: Annotated[
+        tuple[str, ...], Meta(description="the capabilities that are there if unknown registers are as on other CPUs")
+    ]
+    assumed_hwcaps: Annotated[
+        tuple[str, ...], Meta(description="the names in /proc/cpuinfo that are there under the same condition")
+    ]
+    ipa_limit_is_assumed: Annotated[
+        bool, Meta(description="whether KVM's limit of guests' physical addresses holds under the same condition")
+    ]
+
+    @property
+    def is_empty(self) -> bool:
+        """True if no feature depends on them."""
+        told = self.capabilities, self.hwcaps, self.vulnerabilities, self.assumed_capabilities, self.assumed_hwcaps
+        return not any(told) and not self.ipa_limit_is_assumed
+
+
+def unknown_record(facts: Facts) -> UnknownRecord | None:
+    """Return the features that depend on unknown registers; None where every CPU's registers are known."""
+    state = facts.features_at_end
+    if state is None or not (cores := partly_known_cores(facts.scenario)):
+        return None
+    certainty = state.certainty
+    return UnknownRecord(
+        cores=cores,
+        capabilities=tuple(one.label for one in certainty.unknown_capabilities),
+        hwcaps=certainty.unknown_hwcaps,
+        vulnerabilities=tuple(name for name, words in state.vulnerabilities.items() if words is None),
+        assumed_capabilities=tuple(one.label for one in certainty.assumed_capabilities),
+        assumed_hwcaps=certainty.assumed_hwcaps,
+        ipa_limit_is_assumed=bool(state.ipa_limit_bits) and certainty.ipa_limit_is_assumed,
+    )
+
+
+def partly_known_cores(scenario: Scenario) -> list[CoreRegisters]:
+    """Return the cores of which not every ID register is known, and how many are; none where lengths are modelled."""
+    if not scenario.has_all_features:
+        return []
+    topology, registers = scenario.topology, kernel_tables(scenario.release.series, scenario.page_bytes).registers
+    groups: dict[tuple[str, int, int], list[int]] = {}
+    for members in topology.kinds:
+        features = topology.logical[members[0]].features
+        lacks_aarch32 = features.core.lacks_aarch32
+        kept = [name for name, one in registers.items() if not (one.is_aarch32 and lacks_aarch32)]
+        known = sum(map(features.knows, kept))
+        if known < len(kept):
+            groups.setdefault((features.core.name, known, len(kept)), []).extend(members)
+    return [
+        CoreRegisters(core, tuple(sorted(cpus)), known, kept_of_core)
+        for (core, known, kept_of_core), cpus in groups.items()
+    ]
+
+
+def core_words(one: CoreRegisters) -> str:
+    """Return a sentence on how many registers of a core are known."""
+    verb = "is" if one.known == 1 else "are"
+    return f"{one.known} of {one.kept} ID registers of {one.core} (cpu{cpu_list(one.cpus)}) {verb} known"
+
+
+def unknown_notes(facts: Facts) -> Iterator[str]:
+    """Yield notes on registers that no source tells, and on everything that depends on them."""
+    record = unknown_record(facts)
+    if record is None or record.is_empty:
+        return
+    yield from map(core_words, record.cores)
+    state = facts.features_at_end
+    no_limit = ["KVM's limit of guests' addresses"] if state is not None and state.ipa_limit_bits is None else []
+    unknown = [*_counts(record.capabilities, record.hwcaps), *record.vulnerabilities, *no_limit]
+    if unknown:
+        yield f"unknown, since it depends on unknown registers: {', '.join(unknown)}"
+    limit = ["KVM's limit of guests' addresses"] if record.ipa_limit_is_assumed else []
+    assumed = [*_counts(record.assumed_capabilities, record.assumed_hwcaps), *limit]
+    if assumed:
+        yield f"assumed, with unknown registers taken to be as on the system's other CPUs: {', '.join(assumed)}"
+
+
+def _counts(capabilities: tuple[str, ...], hwcaps: tuple[str, ...]) -> list[str]:
+    told = ((capabilities, "capability", "capabilities"), (hwcaps, "hwcap", "hwcaps"))
+    return [f"{len(names)} {one if len(names) == 1 else many}" for names, one, many in told if names]
