@@ -1,6 +1,8 @@
 """Registers that no source tells: what a boot makes of them, and what it says of them."""
 
 import json
+import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -10,10 +12,13 @@ from sim.cores import known_core
 from sim.feature_facts import FeatureState
 from sim.feature_rows import field_rows, register_rows
 from sim.files.core_properties import cpu_of_core
+from sim.files.scenario_file import read_scenario
 from sim.kernel.cpufeature import register_values
 from sim.kernel.features.certainty import Certainty
+from sim.report.page import boot_page
 from sim.schemas import schema_text
 from sim.unknown_features import unknown_record
+from tests.command_line import Asymboot
 
 A510, A710, A715, X3 = (f"arm,cortex-{name}" for name in ("a510", "a710", "a715", "x3"))
 
@@ -158,3 +163,18 @@ def test_json_marks_what_is_unknown() -> None:
     assert record["vulnerabilities"]["spectre_v2"] is None
     assumed = {one["name"]: one["assumed"] for one in record["capabilities"]}
     assert (assumed["BTI"], assumed["SVE"]) == (True, False)
+
+
+def test_tables_and_reports_mark_what_is_unknown(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "mixed.toml"
+    file.write_text("[topology]\ncpus = [{ core = 'arm,cortex-a710' }, { core = 'arm,cortex-x3' }]\n", encoding="utf-8")
+    table = asymboot("features", "--all", str(file)).stdout
+    assert re.search(r"ID_AA64ISAR0_EL1.ATOMIC +2 +\? +\?", table)
+    assert "?: unknown, since no source tells the CPU's register" in table
+    told = asymboot("run", str(file)).stdout
+    assert re.search(r"^assumed: .*\baes\b", told, re.MULTILINE)
+    assert "meltdown: unknown" in told
+    assert "of 22 ID registers of arm,cortex-x3 (cpu1) are known" in asymboot("check", str(file)).stdout
+    page = boot_page(boot(read_scenario(file)))
+    assert "<p>Assumed: " in page
+    assert "<dt>meltdown</dt><dd>unknown</dd>" in page

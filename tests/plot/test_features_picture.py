@@ -70,3 +70,21 @@ def test_nothing_to_draw_is_an_error(scenario: str, why: str, asymboot: Asymboot
 def test_lengths_alone_have_no_picture_of_features() -> None:
     with pytest.raises(InputError, match="nothing to draw"):
         plot_features(boot(read_scenario("bug")))
+
+
+def test_unknown_values_are_marked() -> None:
+    outcome = boot(
+        scenario_from_text(
+            "[topology]\n"
+            "cpus = [{ core = 'arm,cortex-a76' }, { core = 'arm,cortex-a57' }, { core = 'arm,cortex-x3' }]\n"
+            "[kernel]\nseries = '6.12'\nel2 = false\n"
+        )
+    )
+    row = next(row for row in field_rows(outcome.facts) if row.field == "ATOMIC")
+    assert (row.values, row.sanitised) == ((2, 0, None), 0)
+    assert feature_cell(row, 2) is FeatureCell.UNKNOWN
+    open_row = FieldRow("ID_AA64ISAR0_EL1", "DP", "47:44", (1, 2, None), None, "LOWER_SAFE", True, True, (), ())
+    assert feature_cell(open_row, 0) is FeatureCell.OPEN
+    made = plot_features(outcome)
+    assert_tidy(made)
+    assert "?" in {text for text, _ in boxes(made)}

@@ -32,7 +32,7 @@ _READ_BY = {
     "has_spectre_v2": (CSV2,),
     "is_spectre_bhb_affected": (CSV2,),
 }
-"""The fields that matchers read besides the field that their entry names; of TDS the field from which it is inferred."""
+"""The fields that matchers read besides the field that their entry names; TDS is inferred from ATOMIC."""
 _ANY_OF = {"has_address_auth_metacap": ADDRESS_AUTH, "has_generic_auth": GENERIC_AUTH}
 _SAFE_LISTS = {
     "has_spectre_v2": "spectre_v2_safe_list",
