@@ -94,14 +94,15 @@ class Features:
         """Return the value of an ID register; 0 where the core does not state it."""
         return self.id_registers.get(name, 0)
 
-    def knows(self, name: str) -> bool:
-        """Return True if the value of an ID register is known; that of an extension which the CPU lacks is 0."""
-        if self.core.is_complete or name in self.id_registers:
-            return True
-        extensions = PARTS_OF_EXTENSIONS.get(name)
-        if extensions is not None:
-            return not any(one in self.vqs for one in extensions)
+    def lacks(self, name: str) -> bool:
+        """Return True if a CPU is known to lack everything that an ID register tells of."""
+        if name in PARTS_OF_EXTENSIONS:
+            return not any(one in self.vqs for one in PARTS_OF_EXTENSIONS[name])
         return name in aarch32_registers() and self.core.lacks_aarch32
+
+    def knows(self, name: str) -> bool:
+        """Return True if the value of an ID register is known, as that of a register is whose extension is missing."""
+        return self.core.is_complete or name in self.id_registers or self.lacks(name)
 
     @property
     def known_fields(self) -> Mapping[IdField, int]:

@@ -76,8 +76,7 @@ def partly_known_cores(scenario: Scenario) -> list[CoreRegisters]:
     groups: dict[tuple[str, int, int], list[int]] = {}
     for members in topology.kinds:
         features = topology.logical[members[0]].features
-        lacks_aarch32 = features.core.lacks_aarch32
-        kept = [name for name, one in registers.items() if not (one.is_aarch32 and lacks_aarch32)]
+        kept = [name for name in registers if not features.lacks(name)]
         known = sum(map(features.knows, kept))
         if known < len(kept):
             groups.setdefault((features.core.name, known, len(kept)), []).extend(members)
