@@ -269,7 +269,7 @@ BROKEN: dict[str, tuple[Breaker, tuple[str, ...]]] = {
         ("7.3/retry-dead", "7.3-16k/gran16-late@16k"),
     ),
     "a core that needs it isolates page tables": (
-        _replaced(Mitigations, "needs_kpti", lambda _self, _cpu, _one: False),
+        _replaced(Mitigations, "needs_kpti", lambda _self, _cpu, _one, **_knows: False),
         ("6.12/csv-kpti0", "7.3/csv-kpti1"),
     ),
 }

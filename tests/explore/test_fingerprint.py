@@ -20,6 +20,7 @@ from simpy.resources.resource import Request
 
 from sim import rules
 from sim.boot_run import BootRun
+from sim.cores import known_core
 from sim.cpufeature_tables import KernelTables
 from sim.designs import Design
 from sim.environment import Lock, Step, StepKind
@@ -98,6 +99,9 @@ SCENARIOS = {
         ),
         kernel="6.1",
         actions=(off(1), on(2)),
+    ),
+    "a core of unknown registers": Scenario(
+        Topology((Cpu("cpu0", A55), Cpu("cpu1", Features(core=known_core("arm,cortex-x1"))))), kernel="6.12"
     ),
     "busy": Scenario(
         Topology.of(
@@ -220,6 +224,7 @@ UNCOUNTED = {
     "SystemRegisters.version": "the values are there",
     # What only tables show
     "Capabilities.decided_by": "the CPU that decided, which nothing depends on",
+    "SystemFeatures.early_kinds": "the early CPUs, by whose registers tables mark what is unknown",
     "Recorder.refused[].refusal.panics_because": "words for the reason, which is there",
     # What the scenario settles
     "Capabilities._line": "the log",
