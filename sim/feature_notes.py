@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from sim.cpufeature_tables import KernelTables, kernel_tables
+from sim.cpufeature_tables import UNKEPT_REGISTERS, KernelTables, kernel_tables
 from sim.facts import Facts
 from sim.scenario import Scenario
 
 _BY_FIRMWARE = ("spectre_v2", "spec_store_bypass")
 """The vulnerabilities that firmware can mitigate (SMCCC_ARCH_WORKAROUND_1 and _2)."""
-_BESIDE_TABLES = ("REVIDR_EL1", "CLIDR_EL1", "MPAM1_EL1", "ICH_VTR_EL2")
 
 
 def feature_notes(facts: Facts) -> Iterator[str]:
@@ -43,7 +42,7 @@ def _is_vulnerable(facts: Facts) -> bool:
 def _without_effect(scenario: Scenario, tables: KernelTables) -> Iterator[str]:
     """Yield the notes on registers and configuration options that the series does not know."""
     stated = {name for one in scenario.topology.cpus for name in one.features.core.changes}
-    if unknown := sorted(stated - {*tables.registers, *_BESIDE_TABLES}):
+    if unknown := sorted(stated - {*tables.registers, *UNKEPT_REGISTERS}):
         yield f"Linux {tables.series} does not know {', '.join(unknown)}, which a CPU states: nothing depends on it"
     if unused := sorted(set(scenario.kernel_config) - _options(tables)):
         yield f"nothing in Linux {tables.series} depends on {', '.join(unused)}, which the configuration states"

@@ -16,10 +16,12 @@ from sim.feature_facts import FeatureState, RegisterState
 from sim.kernel.cpufeature import cpu_readings
 from sim.kernel.features.cpu_id import CpuId
 from sim.rows import SCHEMA_VERSION, Row
+from sim.topology import EVERY_BIT
 from sim.unknown_features import UnknownRecord, unknown_record
 
 _UNLISTED = "unlisted"
 _ASSUMED = "whether it depends on CPUs whose registers are unknown, and which are taken to be like others"
+_LACKED_BY = "the CPUs without the register, which tells of 32-bit code"
 _HWCAP_WORDS = ("AT_HWCAP", "AT_HWCAP2", "AT_HWCAP3")
 
 
@@ -30,8 +32,10 @@ class FieldRow(Row, frozen=True, gc=False):
     field: Annotated[str, Meta(description="the field, by the Arm ARM's name")]
     bits: Annotated[str, Meta(description="the field's bits in the register, highest and lowest")]
     values: Annotated[
-        tuple[int | None, ...], Meta(description="the CPUs' own values, by logical number; missing where unknown")
+        tuple[int | None, ...],
+        Meta(description="the CPUs' own values, by logical number; missing where unknown, or without the register"),
     ]
+    lacked_by: Annotated[tuple[int, ...], Meta(description=_LACKED_BY)]
     sanitised: Annotated[
         int | None,
         Meta(description="the system's value at the end; missing where unknown, and of bits that no field lists"),
@@ -64,8 +68,10 @@ class RegisterRow(Row, frozen=True, gc=False):
 
     register: Annotated[str, Meta(description="the ID register")]
     values: Annotated[
-        tuple[str | None, ...], Meta(description="the CPUs' own values, by logical number; missing where unknown")
+        tuple[str | None, ...],
+        Meta(description="the CPUs' own values, by logical number; missing where unknown, or without the register"),
     ]
+    lacked_by: Annotated[tuple[int, ...], Meta(description=_LACKED_BY)]
     sanitised: Annotated[
         str | None, Meta(description="the system's value at the end; missing where a CPU's is unknown")
     ]
@@ -112,16 +118,27 @@ def register_rows(facts: Facts) -> list[RegisterRow]:
 
 
 def _register_row(name: str, one: RegisterState, by_cpu: Sequence[CpuId], before: FeatureState | None) -> RegisterRow:
-    values = tuple(None if cpu.unknown.get(name) else _hex(cpu.registers.get(name, 0)) for cpu in by_cpu)
-    is_known = None not in values
+    lacked_by = _lacked_by(name, by_cpu)
+    values = tuple(_value(cpu, name, EVERY_BIT) for cpu in by_cpu)
+    is_known = values.count(None) == len(lacked_by)
     return RegisterRow(
         register=name,
-        values=values,
+        values=tuple(None if value is None else _hex(value) for value in values),
+        lacked_by=lacked_by,
         sanitised=_hex(one.system_value) if is_known else None,
         user_value=_hex(one.user_value) if is_known else None,
         at_user_space=None if before is None or not is_known else _hex(before.registers[name].system_value),
         strict_mask=_hex(one.strict_mask),
     )
+
+
+def _lacked_by(name: str, cpus: Sequence[CpuId]) -> tuple[int, ...]:
+    return tuple(number for number, cpu in enumerate(cpus) if cpu.lacks(name))
+
+
+def _value(cpu: CpuId, name: str, mask: int) -> int | None:
+    """Return some bits of a CPU's register; None where one of them is unknown, or the CPU lacks the register."""
+    return None if cpu.unknown.get(name, 0) & mask or cpu.lacks(name) else cpu.registers.get(name, 0) & mask
 
 
 def _hex(value: int) -> str:
@@ -166,8 +183,7 @@ def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId]) -> Itera
     listed = register.table.fields
     for one in sorted(listed, key=lambda each: -each.shift):
         yield _listed_row(name, one, register, cpus)
-    rest = ~register.table.listed_mask
-    values = [None if cpu.unknown.get(name, 0) & rest else cpu.registers.get(name, 0) & rest for cpu in cpus]
+    values = [_value(cpu, name, EVERY_BIT & ~register.table.listed_mask) for cpu in cpus]
     known = [value for value in values if value is not None]
     if len(set(known)) <= 1:
         return
@@ -177,6 +193,7 @@ def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId]) -> Itera
             field=one.name,
             bits=_bits(one),
             values=tuple(None if value is None else one.of(value) for value in values),
+            lacked_by=_lacked_by(name, cpus),
             sanitised=None,
             rule=_UNLISTED,
             strict=bool(register.strict_mask & one.mask),
@@ -187,11 +204,13 @@ def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId]) -> Itera
 
 
 def _listed_row(name: str, one: Field, register: RegisterState, cpus: Sequence[CpuId]) -> FieldRow:
-    own = tuple(None if cpu.unknown.get(name, 0) & one.mask else one.of(cpu.registers.get(name, 0)) for cpu in cpus)
-    sanitised = _known_system_value(one, one.of(register.system_value), own)
+    lacked_by = _lacked_by(name, cpus)
+    own = tuple(None if (bits := _value(cpu, name, one.mask)) is None else one.of(bits) for cpu in cpus)
+    counted = [value for cpu, value in enumerate(own) if cpu not in lacked_by]
+    sanitised = _known_system_value(one, one.of(register.system_value), counted)
     rule = f"{one.type}, signed" if one.signed else str(one.type)
     strict = bool(register.strict_mask & one.mask)
-    decided_by = tuple(cpu for cpu, value in enumerate(own) if value == sanitised) if len(set(own)) > 1 else ()
+    decided_by = tuple(cpu for cpu, value in enumerate(own) if value == sanitised) if len(set(counted)) > 1 else ()
     system = None if sanitised is None else one.order(sanitised)
     unused_by = tuple(
         cpu for cpu, value in enumerate(own) if system is not None and value is not None and one.order(value) > system
@@ -201,6 +220,7 @@ def _listed_row(name: str, one: Field, register: RegisterState, cpus: Sequence[C
         field=one.name,
         bits=_bits(one),
         values=own,
+        lacked_by=lacked_by,
         sanitised=sanitised,
         rule=rule,
         strict=strict,

@@ -62,19 +62,33 @@ class Core:
     """The version of the machine's GIC, 2 or 3, where the registers were made for one; None: as they say."""
     known_fields: Mapping[IdField, int] = field(default_factory=dict)
     """The fields whose values are known although the rest of their register is not."""
+    stated_fields: Mapping[IdField, int] = field(default_factory=dict)
+    """Those of them that were given values, whatever the core has."""
 
     @property
     def lacks_aarch32(self) -> bool:
         """True if it is known to run no 32-bit programs, so that it has none of the registers of 32-bit code."""
-        if EL0.register in self.id_registers:
-            return EL0.of(self.id_registers[EL0.register]) != AARCH32
-        return EL0 in self.known_fields and self.known_fields[EL0] != AARCH32
+        return self.known_value(EL0) not in {AARCH32, None}
+
+    def knows(self, register: str) -> bool:
+        """Return True if the values of all of a register's fields are known."""
+        return self.is_complete or register in self.id_registers
+
+    def known_value(self, field: IdField) -> int | None:
+        """Return the value of a field; None if it is unknown."""
+        if self.knows(field.register):
+            return field.of(self.id_registers.get(field.register, 0))
+        return self.known_fields.get(field)
 
     def with_registers(self, midr: int, changes: Mapping[str, int]) -> "Core":
         """Return the core in another stepping, or with other values of some registers."""
         return replace(
             self, midr=midr, id_registers=MappingProxyType({**self.id_registers, **changes}), changes=changes
         )
+
+    def with_fields(self, stated: Mapping[IdField, int]) -> "Core":
+        """Return the core with values of some fields, of registers that are unknown otherwise."""
+        return replace(self, known_fields=MappingProxyType({**self.known_fields, **stated}), stated_fields=stated)
 
 
 QEMU_MAX = Core(

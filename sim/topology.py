@@ -5,7 +5,7 @@ follow in the file's order. `Topology.graph` gives clusters and CPUs as a networ
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -77,11 +77,11 @@ class Features:
 
     def __post_init__(self) -> None:
         registers = dict(self.core.id_registers)
-        if self.core.has_all_features and (self.core.is_complete or VH.register in registers):
-            object.__setattr__(self, "vhe", bool(VH.of(registers.get(VH.register, 0))))
+        if self.core.has_all_features and (vhe := self.core.known_value(VH)) is not None:
+            object.__setattr__(self, "vhe", bool(vhe))
         for vector_type, traits in VECTOR_TYPES.items():
             name = traits.id_field.register
-            if vector_type not in self.vqs and (self.core.is_complete or name in registers):
+            if vector_type not in self.vqs and self.core.knows(name):
                 registers[name] = traits.id_field.put(registers.get(name, 0), 0)
         object.__setattr__(self, "id_registers", registers)
 
@@ -102,14 +102,23 @@ class Features:
 
     def knows(self, name: str) -> bool:
         """Return True if the value of an ID register is known, as that of a register is whose extension is missing."""
-        return self.core.is_complete or name in self.id_registers or self.lacks(name)
+        return self.core.knows(name) or self.lacks(name)
 
     @property
     def known_fields(self) -> Mapping[IdField, int]:
         """The fields that are known of registers whose other fields are not."""
-        has = {traits.id_field: int(one in self.vqs) for one, traits in VECTOR_TYPES.items()}
-        fields = {**self.core.known_fields, **has, VH: int(self.vhe)}
+        of_core = self.core.known_fields
+        extensions = {traits.id_field: one in self.vqs for one, traits in VECTOR_TYPES.items()}
+        has = {one: of_core.get(one, 1) if is_there else 0 for one, is_there in extensions.items()}
+        fields = {**of_core, **has, VH: int(self.vhe)}
         return {one: value for one, value in fields.items() if not self.knows(one.register)}
+
+    def known_parts(self) -> Iterator[tuple[str, int, int]]:
+        """Yield a register with its value and the bits of it that are known: all, or a field's."""
+        for name, value in self.id_registers.items():
+            yield name, value, EVERY_BIT
+        for one, value in self.known_fields.items():
+            yield one.register, one.put(0, value), one.mask
 
     def unknown_bits(self, name: str) -> int:
         """Return the bits of an ID register that are unknown."""
@@ -391,7 +400,7 @@ class AssumedRegisters:
     """The values that ID registers are taken to have on CPUs whose own are unknown."""
 
     values: Mapping[str, int]
-    """By register, the value of the first CPU, in logical order, whose own is known."""
+    """By register; each field has the value of the first CPU, in logical order, whose own is known."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -501,9 +510,11 @@ class Topology:
     def assumed_registers(self) -> AssumedRegisters:
         """The values that registers are taken to have on CPUs whose own are unknown, which are those of other CPUs."""
         values: dict[str, int] = {}
+        known: dict[str, int] = {}
         for features in dict.fromkeys(one.features for one in self.logical):
-            for name, value in features.id_registers.items():
-                values.setdefault(name, value)
+            for name, value, bits in features.known_parts():
+                values[name] = values.get(name, 0) | value & bits & ~known.get(name, 0)
+                known[name] = known.get(name, 0) | bits
         return AssumedRegisters(values)
 
     @cached_property

@@ -4,6 +4,7 @@ The README beside this module says where the tables come from, and describes the
 """
 
 from sim.cpufeature_tables.tables import (
+    UNKEPT_REGISTERS,
     Capability,
     Field,
     Hwcap,
@@ -17,6 +18,7 @@ from sim.cpufeature_tables.tables import (
 )
 
 __all__ = [
+    "UNKEPT_REGISTERS",
     "Capability",
     "Field",
     "Hwcap",

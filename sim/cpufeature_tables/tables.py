@@ -386,6 +386,10 @@ def kernel_tables(series: Series, page_bytes: int = 4096) -> KernelTables:
     )
 
 
+UNKEPT_REGISTERS = ("REVIDR_EL1", "CLIDR_EL1", "MPAM1_EL1", "ICH_VTR_EL2")
+"""Registers that the kernel reads without keeping a value of the system's."""
+
+
 @cache
 def newest_registers() -> tuple[str, ...]:
     """Return the registers of the newest series with tables."""

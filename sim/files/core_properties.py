@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from sim.cores import GICV3, core_names, is_stepping_of, known_core, named_field
 from sim.cores.core_table import core_of_midr, core_table
 from sim.cores.named_fields import LISTED
-from sim.cpufeature_tables import kernel_tables
+from sim.cpufeature_tables import UNKEPT_REGISTERS, kernel_tables
 from sim.errors import InputError, closest
 from sim.files.scenario_tables import CpuProperties
 from sim.files.toml_tables import at
@@ -17,8 +17,6 @@ from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, braces, vqs_from_bits
 
 _NEWEST = (99, 0)
-_BESIDE_TABLES = ("REVIDR_EL1", "CLIDR_EL1", "MPAM1_EL1", "ICH_VTR_EL2")
-"""Registers that the kernel reads without keeping a value of the system's."""
 
 
 def core_of(given: CpuProperties) -> Core:
@@ -43,20 +41,32 @@ def core_of(given: CpuProperties) -> Core:
             _check_register(name)
             changes[name] = _number("the value", value, 64)
     by_field: dict[IdField, str] = {}
+    fields: dict[IdField, int] = {}
     for name, value in () if given.features is UNSET else given.features.items():
         with at(f"features.{name[:40]}"):
             field = named_field(name)
             if (first := by_field.setdefault(field, name)) != name:
                 raise InputError(f"is the same field as {first}: state it once")
-            before = changes.get(field.register, core.id_registers.get(field.register, 0))
-            changes[field.register] = field.put(before, _field_value(field, value))
-    return _changed(core, tuple(sorted(changes.items())))
+            number = _field_value(field, value)
+            if core.knows(field.register) or field.register in changes:
+                before = changes.get(field.register, core.id_registers.get(field.register, 0))
+                changes[field.register] = field.put(before, number)
+            else:
+                fields[field] = field.of(field.put(0, number))  # the register's other fields stay unknown
+    return _changed(core, tuple(sorted(changes.items())), tuple(fields.items()))
 
 
 # CPUs with the same keys share one core, so that the kernel sees at once that they do not differ.
 @lru_cache(maxsize=4096)
-def _changed(core: Core, changes: tuple[tuple[str, int], ...]) -> Core:
-    return core.with_registers(core.midr, dict(changes)) if changes else core
+def _changed(core: Core, changes: tuple[tuple[str, int], ...], fields: tuple[tuple[IdField, int], ...]) -> Core:
+    core = core.with_registers(core.midr, dict(changes)) if changes else core
+    return core.with_fields(dict(fields)) if fields else core
+
+
+def stated_fields(core: Core) -> dict[str, bool | int]:
+    """Return the key `features` of a core: the fields that are stated of registers that are unknown otherwise."""
+    stated = core.stated_fields.items()
+    return {f"{field.register}.{field.name}": field.put(0, value) >> field.shift for field, value in stated}
 
 
 def _number(what: str, value: int | str, bits: int) -> int:
@@ -67,7 +77,7 @@ def _number(what: str, value: int | str, bits: int) -> int:
 
 
 def _check_register(name: str) -> None:
-    known = (*kernel_tables(_NEWEST).registers, *_BESIDE_TABLES)
+    known = (*kernel_tables(_NEWEST).registers, *UNKEPT_REGISTERS)
     if name not in known:
         close = closest(name, known)
         hint = f"did you mean {close!r}?" if close else f"{LISTED} shows those that there are"
@@ -94,12 +104,12 @@ def lengths_of(bits: list[int] | UnsetType, core: Core, vector_type: VectorType)
     given = vqs_from_bits(bits) if bits is not UNSET and bits else None
     if not core.has_all_features or bits is not UNSET:
         return _agreeing(given, core, vector_type)
-    is_known = core.is_complete or field.register in core.id_registers
-    if is_known and not field.of(core.id_registers.get(field.register, 0)):
+    value = core.known_value(field)
+    if value == 0:
         return None
     documented = core_table().cores.get(core.name)
     lengths = None if documented is None else documented.lengths(vector_type)
-    if lengths is None or (is_known and not lengths):
+    if lengths is None or (value is not None and not lengths):
         raise InputError(f"no source tells which {vector_type} lengths {core.name} has: {key} must say it, [] for none")
     return vqs_from_bits(lengths) if lengths else None
 
@@ -115,8 +125,7 @@ def lacks_lengths(core: Core, vector_type: VectorType) -> bool:
 def _agreeing(given: int | None, core: Core, vector_type: VectorType) -> int | None:
     """Return lengths that a file states, if the core's ID registers allow them."""
     field = VECTOR_TYPES[vector_type].id_field
-    is_known = core.has_all_features and (core.is_complete or field.register in core.id_registers)
-    if given is not None and is_known and not field.of(core.id_registers.get(field.register, 0)):
+    if given is not None and core.has_all_features and core.known_value(field) == 0:
         key, place = f"{vector_type.lower()}_bits", f"{field.register}.{field.name}"
         raise InputError(f"{key} is {braces(given)}, and {core.name} has no {vector_type}: {place} is 0")
     return given
@@ -131,8 +140,8 @@ def vhe_of(given: bool | UnsetType, core: Core) -> bool:
     documented = core_table().cores.get(core.name) if core.has_all_features else None
     if given is UNSET:
         return documented is None or documented.vhe
-    is_known = core.has_all_features and (core.is_complete or VH.register in core.id_registers)
-    if is_known and bool(VH.of(core.id_registers.get(VH.register, 0))) is not given:
+    value = core.known_value(VH) if core.has_all_features else None
+    if value is not None and bool(value) is not given:
         words = "true" if given else "false"
         raise InputError(f"vhe is {words}, and {VH.register}.{VH.name} of {core.name} says otherwise")
     return given

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from sim.arguments import checked
 from sim.cores import GICV2
 from sim.errors import InputError, check_printable
-from sim.files.core_properties import complete_cores, core_of, hidden_fields, lengths_of
+from sim.files.core_properties import complete_cores, core_of, hidden_fields, lengths_of, stated_fields
 from sim.files.scenario_tables import CpuProperties
 from sim.files.shipped_scenarios import find_space
 from sim.files.space_file import space_from_text
@@ -181,6 +181,7 @@ def _core_table(cpu: Cpu) -> CoreTable:
         name=cpu.name,
         midr=core.midr,
         registers={name: hex(value) for name, value in core.changes.items()} or UNSET,
+        features=stated_fields(core) or UNSET,
         gic=2 if core.gic == GICV2 else 3,
         hides=[f"{one.register}.{one.name}" for one in firmware.hidden] or UNSET,
         unaffected=sorted(firmware.unaffected) or UNSET,

@@ -15,7 +15,7 @@ from sim.arguments import checked
 from sim.cores import GICV2, known_core
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
-from sim.files.core_properties import lacks_lengths
+from sim.files.core_properties import lacks_lengths, stated_fields
 from sim.files.new_file import write_new
 from sim.files.scenario_tables import (
     LEVELS,
@@ -173,6 +173,7 @@ def _cpu(cpu: Cpu) -> CpuTable:
         core=unstated if not cpu.features.core.has_all_features else cpu.features.core.name,
         midr=_midr(cpu.features.core),
         registers=unstated if not cpu.features.core.changes else _hexadecimal(cpu.features.core.changes),
+        features=stated_fields(cpu.features.core) or unstated,
         gic=_gic(cpu.features.core),
         hides=[f"{field.register}.{field.name}" for field in cpu.firmware.hidden] or unstated,
         unaffected=sorted(cpu.firmware.unaffected) or unstated,

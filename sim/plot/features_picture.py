@@ -32,6 +32,7 @@ class FeatureCell(Enum):
     OTHER = ("another value than the system's", style.LIGHT, "")
     OPEN = ("the system's value is unknown", style.LIGHT, "....")
     UNKNOWN = ("unknown: no source tells", style.PALE, "xxxx")
+    LACKED = ("no such register: the CPU runs no 32-bit code", style.PAPER, "")
     UNLISTED = ("in no field that the kernel lists", style.PALE, "")
 
 
@@ -85,6 +86,8 @@ def plot_features(outcome: Outcome) -> style.Picture:
 
 def feature_cell(row: FieldRow, cpu: int) -> FeatureCell:
     """Return the state of a field on a CPU, by its logical number."""
+    if cpu in row.lacked_by:
+        return FeatureCell.LACKED
     if row.values[cpu] is None:
         return FeatureCell.UNKNOWN
     if row.sanitised is None:
@@ -121,12 +124,7 @@ def _rule(row: FieldRow) -> str:
 
 def _legend(rows: list[FieldRow], kinds: list[_Kind]) -> "list[Patch | Line2D]":
     found = {feature_cell(row, kind.cpus[0]) for row in rows for kind in kinds}
-    return [_handle(state) for state in FeatureCell if state in found]
-
-
-def _handle(state: FeatureCell) -> "Patch":
-    label, colour, hatch = state.value
-    return style.patch(label, style.PAPER, hatch, edgecolor=colour) if hatch else style.patch(label, colour)
+    return [style.cell_patch(*state.value) for state in FeatureCell if state in found]
 
 
 def _subtitle(outcome: Outcome, rows: int, kinds: int) -> str:
@@ -143,7 +141,9 @@ def _draw(axes: "Axes", rows: list[FieldRow], kinds: list[_Kind]) -> None:
         form = _form(row)
         for column, kind in enumerate(kinds):
             cpu = kind.cpus[0]
-            _draw_cell(axes, (column, number), feature_cell(row, cpu), form(row.values[cpu]))
+            state = feature_cell(row, cpu)
+            text = "-" if state is FeatureCell.LACKED else form(row.values[cpu])
+            _draw_cell(axes, (column, number), state, text)
         if row.is_listed:
             place = len(kinds) + _SYSTEM_IN / _COLUMN_IN / 2 - 0.5
             axes.text(place, number, form(row.sanitised), size=style.TEXT_PT, weight="bold", ha="center", va="center")

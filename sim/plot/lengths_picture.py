@@ -108,7 +108,7 @@ def length_rows(outcome: Outcome) -> list[LengthRow]:
 def _legend(outcome: Outcome, rows: list[LengthRow], columns: dict[VectorType, list[int]]) -> "list[Patch | Line2D]":
     """Return the legend's entries: the states that occur, and the limit of guests where it is drawn."""
     found = {state for kind, vqs in columns.items() for state, _, _ in _cells(outcome, kind, rows, vqs)}
-    handles: list[Patch | Line2D] = [_handle(state) for state in Cell if state in found]
+    handles: list[Patch | Line2D] = [style.cell_patch(*state.value) for state in Cell if state in found]
     if any(_limit_of_guests_vq(outcome, kind) for kind in columns):
         handles.append(style.line("guests go no further (max_virtualisable_vl)", style.BLACK))
     return handles
@@ -119,11 +119,6 @@ def _limit_of_guests_vq(outcome: Outcome, kind: VectorType) -> int:
     if kind is not VectorType.SVE or not outcome.facts.supports[kind]:
         return 0
     return outcome.facts.vectors[kind].virtualisable_vqs.bit_length()
-
-
-def _handle(state: Cell) -> "Patch":
-    label, colour, hatch = state.value
-    return style.patch(label, style.PAPER, hatch, edgecolor=colour) if hatch else style.patch(label, colour)
 
 
 def _label(outcome: Outcome, cpus: tuple[int, ...]) -> str:

@@ -253,6 +253,11 @@ def patch(
     return Patch(facecolor=colour, hatch=hatch, label=label, edgecolor=edge, linewidth=linewidth, linestyle=linestyle)
 
 
+def cell_patch(label: str, colour: str, hatch: str) -> Patch:
+    """Return a legend's entry for a state of a table's cells: a hatched cell has its colour in its lines alone."""
+    return patch(label, PAPER, hatch, edgecolor=colour) if hatch else patch(label, colour)
+
+
 def sign(label: str, marker: str, colour: str) -> Line2D:
     """Return a legend's entry for a sign."""
     return Line2D([], [], linestyle="none", marker=marker, color=colour, label=label, markersize=6)

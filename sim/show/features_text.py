@@ -12,6 +12,7 @@ from sim.show.row_groups import short_cpu_list
 from sim.topology import cpu_list
 
 UNKNOWN = "unknown"
+LACKS = "-"
 _LARGE = 10
 _TAINTS = {4: "CPU out of spec", 512: "a kernel warning"}
 
@@ -38,7 +39,9 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
     columns |= {"system": "right", "rule": "wrap", "logged": "left", "decided by": "wrap"}
     table(console, columns, [_cells(row, [members for members, _ in kinds]) for row in rows])
     line(console, "logged: the kernel logs a SANITY CHECK line where a CPU differs from the boot CPU")
-    if any(None in row.values for row in rows):
+    if any(row.lacked_by for row in rows):
+        line(console, f"{LACKS}: the CPU runs no 32-bit code, and lacks the register")
+    if any(row.values.count(None) > len(row.lacked_by) for row in rows):
         line(console, "?: unknown, since no source tells the CPU's register")
 
 
@@ -49,7 +52,8 @@ def _kinds(outcome: Outcome) -> list[tuple[list[int], str]]:
 
 
 def _core_name(core: Core) -> str:
-    changed = f", with other values of {', '.join(core.changes)}" if core.changes else ""
+    others = [*core.changes, *(f"{field.register}.{field.name}" for field in core.stated_fields)]
+    changed = f", with other values of {', '.join(others)}" if others else ""
     return f"{core.name} [{core.midr:#010x}]{changed}"
 
 
@@ -60,7 +64,7 @@ def _cells(row: FieldRow, kinds: list[list[int]]) -> list[str]:
     def shown(value: int | None) -> str:
         return "?" if value is None else form(value)
 
-    own = [shown(row.values[members[0]]) for members in kinds]
+    own = [LACKS if members[0] in row.lacked_by else shown(row.values[members[0]]) for members in kinds]
     system = shown(row.sanitised) if row.is_listed else ""
     decided = cpu_list(row.decided_by) if row.decided_by else ""
     return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]

@@ -11,7 +11,7 @@ from sim.study.mixture_batch import MixtureBatches
 from sim.sweep.mixture_plan import MixturePlan
 from sim.sweep.mixture_tally import MixturePartRecord, MixtureTally, MixtureTallyRecord
 from sim.sweep.parted_plan import Keep
-from sim.sweep.sealed_part import Part
+from sim.sweep.sealed_part import Part, parquet_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,13 +34,7 @@ class MixturePartComputer:
                 from sim.sweep.mixture_rows import kept_mixtures
 
                 kept.append(kept_mixtures(self._plan, block, words))
-        rows = _parquet(kept) if kept else None
+        rows = parquet_bytes(kept) if kept else None
         checksum = None if rows is None else sha256(rows).hexdigest()
         records = [MixtureTallyRecord.of(tally) for tally in tallies]
         return Part(MixturePartRecord(self._plan.sha256, number, checksum, records), rows)
-
-
-def _parquet(tables: "list[pa.Table]") -> bytes:
-    from sim.sweep.sweep_rows import parquet
-
-    return parquet(tables)

@@ -7,13 +7,16 @@ division by zero, a missing example or a sum beyond 64 bits.
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from sim.errors import InputError
 from sim.files.json_record import record_from_json
 from sim.sweep.parted_plan import Keep, PartedPlan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SHA256_DIGITS = 64
 
@@ -42,6 +45,13 @@ class Part:
     record: CountsRecord
     rows: bytes | None
     """The rows that are kept, as a Parquet file; None where none are kept."""
+
+
+def parquet_bytes(tables: "list[pa.Table]") -> bytes:
+    """Return the kept rows of a part's blocks as a Parquet file; pyarrow loads only where rows are kept."""
+    from sim.sweep.sweep_rows import parquet
+
+    return parquet(tables)
 
 
 R = TypeVar("R", bound=CountsRecord)

@@ -13,7 +13,7 @@ from sim.study.system_space import Setting
 from sim.study.tally import Sizes, Tally
 from sim.sweep.part_record import PartRecord, TallyRecord
 from sim.sweep.parted_plan import Keep
-from sim.sweep.sealed_part import Part
+from sim.sweep.sealed_part import Part, parquet_bytes
 from sim.sweep.sweep_plan import Plan
 from sim.sweep.times_tally import TimesTallies, tally_times
 from sim.sweep.timing_study import Times, times_of
@@ -76,7 +76,7 @@ class PartComputer:
             times = self._study(block, times_tallies) if times_tallies else None
             if self._plan.keep is not Keep.COUNTS:
                 kept.append(self._rows(block, times))
-        rows = _parquet(kept) if kept else None
+        rows = parquet_bytes(kept) if kept else None
         by_setting = [TallyRecord.of(tallies[kind]) for kind in self._kinds]
         by_metric = [[one.record() for one in tally.by_metric] for tally in times_tallies]
         checksum = None if rows is None else sha256(rows).hexdigest()
@@ -97,9 +97,3 @@ class PartComputer:
         from sim.sweep.sweep_rows import kept_rows
 
         return kept_rows(self._plan, block, Batch(self._layout, block.columns, block.rows), times)
-
-
-def _parquet(tables: "list[pa.Table]") -> bytes:
-    from sim.sweep.sweep_rows import parquet
-
-    return parquet(tables)

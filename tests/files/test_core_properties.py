@@ -4,6 +4,7 @@ import pytest
 
 from sim.boot_run import boot
 from sim.errors import InputError
+from sim.feature_rows import field_rows
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_text import scenario_text
 from sim.scenario import Scenario
@@ -84,12 +85,26 @@ def test_registers_that_no_source_tells_are_taken_from_the_others() -> None:
     assert "CPU features: detected: ARM erratum 858921" in mixed
 
 
+def test_a_field_of_an_unknown_register_leaves_its_other_fields_unknown() -> None:
+    stated = "{ core = 'arm,cortex-a720', features = { 'ID_AA64ISAR0_EL1.AES' = 0 } }"
+    one = scenario(f"{stated}, {{ core = 'arm,cortex-a720' }}, {A76}", "el2 = false")
+    first = one.topology.cpus[0].features
+    assert not first.knows("ID_AA64ISAR0_EL1")
+    rows = field_rows(boot(one).facts, only_differing=False)
+    values = {row.field: row.values for row in rows if row.register == "ID_AA64ISAR0_EL1"}
+    assert values["AES"] == (0, None, 2)
+    assert values["SHA1"] == (None, None, 1)
+    # The second CPU's AES is taken to be as the first's, so that the kernel has nothing to log.
+    assert not any("SYS_ID_AA64ISAR0_EL1. Boot CPU" in line and "CPU1" in line for line in texts(boot(one)))
+
+
 @pytest.mark.parametrize(
     ("cpus", "kernel", "message"),
     [
         ("{ core = 'arm,cortex-a55', midr = 5 }", "", "midr is 0x00000005, which is another core, and not arm,cortex"),
         ("{ core = 'arm,cortex-a72', vhe = true }", "", "vhe is true, and ID_AA64MMFR1_EL1.VH of arm,cortex-a72 says"),
         ("{ core = 'arm,cortex-a55', vhe = true, features = { VH = 0 } }", "", "vhe is true, and ID_AA64MMFR1_EL1.VH"),
+        ("{ core = 'arm,cortex-a57', vhe = true, features = { VH = 0 } }", "", "vhe is true, and ID_AA64MMFR1_EL1.VH"),
         (
             "{ core = 'arm,cortex-a55', features = { AES = 2, 'ID_AA64ISAR0_EL1.AES' = 1 } }",
             "",
@@ -143,6 +158,7 @@ def test_a_mistake_is_told_in_one_line(cpus: str, kernel: str, message: str) -> 
         "{ core = 'arm,cortex-x4', gic = 2 }",
         "{ core = 'arm,cortex-a72', gic = 2, registers = { ID_AA64ISAR0_EL1 = '0x10000' } }",
         "{ core = 'arm,neoverse-v1', sve_bits = [] }",
+        "{ core = 'arm,cortex-a720', features = { 'ID_AA64ISAR0_EL1.AES' = 0, AdvSIMD = false } }",
         "{ core = 'arm,neoverse-n2', registers = { MPAM1_EL1 = '0x8000000000000000' } }",
     ],
 )

@@ -46,7 +46,7 @@ def test_a_cell_says_what_the_system_makes_of_a_value() -> None:
     csv2, l1ip = by_name["ID_AA64PFR0_EL1", "CSV2"], by_name["CTR_EL0", "L1Ip"]
     assert [feature_cell(csv2, cpu) for cpu in (0, 4)] == [FeatureCell.USED, FeatureCell.UNUSED]
     assert [feature_cell(l1ip, cpu) for cpu in (0, 4)] == [FeatureCell.USED, FeatureCell.OTHER]
-    unlisted = FieldRow("ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), None, "unlisted", True, False, (), ())
+    unlisted = FieldRow("ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), (), None, "unlisted", True, False, (), ())
     assert feature_cell(unlisted, 1) is FeatureCell.UNLISTED
 
 
@@ -72,6 +72,20 @@ def test_lengths_alone_have_no_picture_of_features() -> None:
         plot_features(boot(read_scenario("bug")))
 
 
+def test_registers_of_32_bit_code_are_not_there_without_it() -> None:
+    outcome = boot(
+        scenario_from_text(
+            "[topology]\n"
+            "cpus = [{ core = 'arm,cortex-a55' }, { core = 'arm,cortex-a76', features = { AArch32_EL0 = false } }]\n"
+            "[kernel]\nseries = '6.12'\n"
+        )
+    )
+    rows = [row for row in field_rows(outcome.facts, only_differing=False) if row.register == "ID_PFR1_EL1"]
+    assert {(row.values[1], row.lacked_by, row.differs) for row in rows} == {(None, (1,), False)}
+    assert feature_cell(rows[0], 1) is FeatureCell.LACKED
+    assert all(row.sanitised == row.values[0] for row in rows)
+
+
 def test_unknown_values_are_marked() -> None:
     outcome = boot(
         scenario_from_text(
@@ -83,7 +97,7 @@ def test_unknown_values_are_marked() -> None:
     row = next(row for row in field_rows(outcome.facts) if row.field == "ATOMIC")
     assert (row.values, row.sanitised) == ((2, 0, None), 0)
     assert feature_cell(row, 2) is FeatureCell.UNKNOWN
-    open_row = FieldRow("ID_AA64ISAR0_EL1", "DP", "47:44", (1, 2, None), None, "LOWER_SAFE", True, True, (), ())
+    open_row = FieldRow("ID_AA64ISAR0_EL1", "DP", "47:44", (1, 2, None), (), None, "LOWER_SAFE", True, True, (), ())
     assert feature_cell(open_row, 0) is FeatureCell.OPEN
     made = plot_features(outcome)
     assert_tidy(made)

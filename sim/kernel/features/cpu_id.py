@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from sim.cpufeature_tables import aarch32_registers
 from sim.id_registers import AARCH32, EL0, IdField
 from sim.kernel.features.cache_type import CTR_WORD, effective_ctr
 from sim.kernel.features.id_fields import MTE, MTE_WITH_TAGS
@@ -70,6 +71,10 @@ class CpuId:
     def knows(self, one: IdField) -> bool:
         """Return True if the value of a field is the core's own."""
         return not one.mask & self.unknown.get(one.register, 0)
+
+    def lacks(self, name: str) -> bool:
+        """Return True if the CPU is known not to have a register: the registers of 32-bit code, where it runs none."""
+        return name in aarch32_registers() and self.knows(EL0) and not self.has_aarch32_el0
 
     @cached_property
     def has_aarch32_el0(self) -> bool:
