@@ -1,4 +1,4 @@
-"""A topology as a tree: clusters, their CPUs, and each CPU's vector lengths."""
+"""A topology as a tree: clusters, their CPUs, and each CPU's core and vector lengths."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ def show_topology(scenario: Scenario, console: Console) -> None:
         cluster = root
         for name in cpu.clusters:
             cluster = cluster.inside.setdefault(name, _Cluster())
-        cluster.cpus.append((number, f"{_role(scenario, number)}, {_lengths(cpu)}"))
+        cluster.cpus.append((number, ", ".join([_role(scenario, number), *_core(cpu), _lengths(cpu)])))
     hypothetical = ", hypothetical" if topology.hypothetical else ""
     tree = Tree(Text(f"{scenario.name}: {counted(len(topology.cpus), 'CPU')}{hypothetical}"))
     _grow(tree, root, scenario, share=len(topology.cpus) > MAX_ROWS)
@@ -98,6 +98,14 @@ def _merged(clusters: Sequence[_Cluster]) -> _Cluster:
             )
         ),
     )
+
+
+def _core(cpu: Cpu) -> list[str]:
+    """Return the name of a CPU's core, and whether the file gives it other values; nothing where it states none."""
+    core = cpu.features.core
+    if not core.has_all_features:
+        return []
+    return [core.name, "with other values"] if core.changes or core.stated_fields else [core.name]
 
 
 def _lengths(cpu: Cpu) -> str:

@@ -440,4 +440,14 @@ def test_the_scenarios_own_design_comes_first() -> None:
 def test_the_tree_and_the_table_say_why_a_cpu_is_late(asymboot: Asymboot) -> None:
     assert "cpu7 (prime): late (listed later), SVE {128,256}" in asymboot("show", "phone").stdout
     assert "cpu2: late (maxcpus=), SVE {128,256,512}" in asymboot("show", "late-cpu-above-maximum").stdout
+
+
+def test_the_tree_names_cores(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "cores.toml"
+    file.write_text(
+        "[topology]\ncpus = [{ core = 'arm,cortex-a55', features = { MTE = 2 } }, { core = 'arm,cortex-a76' }]"
+    )
+    told = asymboot("show", file).stdout
+    assert "cpu0: boot, arm,cortex-a55, with other values, no SVE" in told
+    assert "cpu1: early, arm,cortex-a76, no SVE" in told
     assert "early (brought up again)" in asymboot("run", "lost-on-return").stdout
