@@ -7,6 +7,7 @@ least is lost; and what a kernel engineer asks: what a setting changes.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain, combinations
 
 from sim.designs import DESIGNS, Design
 from sim.kernel_release import MODELLED, kernel_release
@@ -14,6 +15,8 @@ from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Cpu, Firmware, Topology, cpu_list
 
 Label = tuple["Axis", str]
+_KINDS_COMBINED = 4
+"""The largest number of kinds of CPU, beside the boot CPU, of which every combination may come late."""
 
 
 class Axis(StrEnum):
@@ -88,14 +91,16 @@ def _boot_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
 
 def _early_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
     topology = scenario.topology
-    others = [cpu for cpu in topology.cpus if cpu.name != topology.boot_cpu]
     yield "all", _with_late(scenario, [])
-    kinds = [[cpu for cpu in members if cpu.name != topology.boot_cpu] for members in _kinds(topology)]
-    for members in kinds:
-        if members and len(members) < len(others):
-            yield f"all but {_label(topology, members)}", _with_late(scenario, members)
-    if others:
-        yield "the boot CPU alone", _with_late(scenario, others)
+    beside_boot = ([cpu for cpu in members if cpu.name != topology.boot_cpu] for members in _kinds(topology))
+    kinds = [members for members in beside_boot if members]
+    # Of many kinds each alone: all their combinations would be more than a table shows.
+    most = len(kinds) if len(kinds) <= _KINDS_COMBINED else 2
+    for late in chain.from_iterable(combinations(kinds, count) for count in range(1, most)):
+        label = " and ".join(_label(topology, members) for members in late)
+        yield f"all but {label}", _with_late(scenario, list(chain.from_iterable(late)))
+    if kinds:
+        yield "the boot CPU alone", _with_late(scenario, list(chain.from_iterable(kinds)))
 
 
 def _with_late(scenario: Scenario, late: Sequence[Cpu]) -> Scenario:

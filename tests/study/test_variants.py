@@ -40,6 +40,19 @@ def test_each_kind_may_come_late_and_every_late_cpu_is_brought_up() -> None:
     assert [[action.cpu for action in one.scenario.actions] for one in found] == late
 
 
+def test_every_set_of_few_kinds_may_come_late_and_each_of_many_alone() -> None:
+    def late_sets(cores: list[str]) -> list[list[int]]:
+        cpus = ", ".join(f"{{ core = 'arm,{core}' }}" for core in cores)
+        scenario = scenario_from_text(f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'")
+        found = variants(scenario, [Axis.EARLY])
+        return [[number for number, cpu in enumerate(one.scenario.topology.cpus) if cpu.late] for one in found]
+
+    three = ["cortex-a53", "cortex-a55", "cortex-a76", "cortex-a77"]
+    assert late_sets(three) == [[], [1], [2], [3], [1, 2], [1, 3], [2, 3], [1, 2, 3]]
+    five = [*three, "cortex-a72", "cortex-a73"]
+    assert late_sets(five) == [[], [1], [2], [3], [4], [5], [1, 2, 3, 4, 5]]
+
+
 def test_axes_make_a_matrix_and_the_boot_cpu_is_chosen_first() -> None:
     found = list(variants(big_little(), [Axis.KERNEL, Axis.EARLY, Axis.BOOT_CPU]))
     assert len(found) == 2 * 4 * 12
