@@ -1,23 +1,16 @@
 """The cost of CPU features: boots, start-up and imports against those before features were modelled.
 
-The older program is the commit `BEFORE`, taken out of the repository's history into a temporary folder. Both programs
-run in turns, each in a process of its own, with the packages of this environment. The best time of a boot counts.
+Both programs run in turns (`benchmarks.older_program`). The best time of a boot counts.
 """
 
-import io
-import os
-import subprocess
-import sys
-import tarfile
 import tempfile
 from functools import partial
 from pathlib import Path
 from statistics import median
 
+from benchmarks.older_program import BEFORE, HERE, older_program, python
 from benchmarks.timing import hold, in_turns
 
-BEFORE = "22e6846"
-HERE = Path(__file__).resolve().parent.parent
 ROUNDS = 5
 LENGTHS_LIMIT = 1.3
 FEATURES_LIMIT = 2.5
@@ -44,11 +37,7 @@ print(best_s)
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder) / "before"
-        archive = subprocess.run(["git", "archive", BEFORE, "sim"], cwd=HERE, check=True, stdout=subprocess.PIPE)  # noqa: S603, S607
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
-            packed.extractall(before, filter="data")
+    with older_program() as before, tempfile.TemporaryDirectory() as folder:
         files = {"lengths": LENGTHS_ALONE, "one": ONE_CORE, "two": TWO_CORES}
         for name, text in files.items():
             (Path(folder) / f"{name}.toml").write_text(text, encoding="utf-8")
@@ -83,13 +72,6 @@ def of_starts(before: Path, file: Path) -> None:
         pair = in_turns(partial(python, HERE, *words), partial(python, before, *words), calls=1, rounds=31)
         print(f"{what}: {pair.first_s * 1e3:.0f} ms; ratio to {BEFORE} {pair.ratio:.2f} (at most {START_LIMIT})")
         hold(what, pair.ratio, START_LIMIT)
-
-
-def python(program: Path, *words: str | Path) -> str:
-    """Run Python with one of the programs, and return what it printed."""
-    environment = {**os.environ, "PYTHONPATH": str(program)}
-    command = [sys.executable, "-P", *words]
-    return subprocess.run(command, check=True, env=environment, cwd="/", stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class VectorState:
 
     def same_up_to(self, other: "VectorState", vq: int) -> bool:
         """Return True if the low `vq` quadwords of every register are equal."""
-        return self.at(vq) == other.at(vq)
+        return self == other or self.at(vq) == other.at(vq)
 
 
 def register_at(byte: int, vq: int) -> int:

@@ -7,7 +7,7 @@ from itertools import product
 from sim.arguments import checked, checked_fields
 from sim.designs import Design, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.frames import as_html
-from sim.prove.proof import prove_property
+from sim.prove.proof import answers_of
 from sim.prove.proof_rows import PromiseRow
 from sim.prove.properties import PROPERTIES, SAFETY
 from sim.prove.question import Answer, Question
@@ -95,17 +95,19 @@ def prove_every_design(question: Question) -> Iterator[Promises]:
     >>> sorted(next(promises).answers)[:2]
     ['announced', 'committed']
     """
+    settings = [
+        Setting(design, relay, KvmMode.PROTECTED, question.memory) for relay, design in product(Relay, every_design())
+    ]
+    different: dict[OutcomeKey, Setting] = {}
+    for setting in settings:
+        different.setdefault(outcome_key(setting), setting)
+    answers = answers_of(question, list(different.values()), list(PROPERTIES.values()))
     known: dict[OutcomeKey, dict[str, Answer]] = {}
-    for relay, design in product(Relay, every_design()):
-        setting = Setting(design, relay, KvmMode.PROTECTED, question.memory)
+    for setting in settings:
         key = outcome_key(setting)
         if key not in known:
-            known[key] = {
-                # Only the answer is kept, so the search for the smallest example is spared.
-                name: prove_property(question, setting, prop, smallest=False).answer
-                for name, prop in PROPERTIES.items()
-            }
-        yield Promises(design, relay, known[key])
+            known[key] = dict(zip(PROPERTIES, next(answers), strict=True))
+        yield Promises(setting.design, setting.relay, known[key])
 
 
 def promise_row(one: Promises) -> PromiseRow:

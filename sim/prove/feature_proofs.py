@@ -380,9 +380,7 @@ def view_change(
     if solver.check() is not Answer.REFUTED:
         return None
     # Small values are values that cores have.
-    solver.minimise(lambda most: z3.ULE(system.term, most), (1 << field.width) - 1)
-    solver.check()
-    return solver.value(system), solver.value(own)
+    return solver.minimise_value(system), solver.minimise_value(own)
 
 
 def _users(tables: KernelTables, register: str, field: Field) -> Iterator[Requirement]:

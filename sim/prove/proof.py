@@ -10,18 +10,26 @@ CPUs.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 
 from sim.arguments import checked
 from sim.designs import Design
 from sim.prove.finding import Finding
 from sim.prove.interruptible_solver import interruptible
 from sim.prove.properties import Property
-from sim.prove.question import Question, System
+from sim.prove.question import Answer, Question, System
 from sim.prove.solver import SolverGaveUp
-from sim.prove.symbolic_systems import SymbolicSystems
+from sim.prove.symbolic_systems import SymbolicSystems, Verdict
 from sim.scenario import KvmMode, Relay
 from sim.study.system_space import Setting
+
+_CPUS_TOGETHER = 48
+"""The number of CPUs of the systems that the solver is asked about at once, under one setting or several.
+
+Of few CPUs a question about twelve settings takes about as long as one about three; of many, twelve settings take
+longer together than one by one.
+"""
 
 
 @checked
@@ -43,13 +51,39 @@ def prove_property(question: Question, setting: Setting, prop: Property, *, smal
     <Finding: restored of 'tabba', relay enforcing: proved>
     """
     setting = replace(setting, memory=question.memory)
-    return interruptible(lambda: _prove(question, setting, prop, smallest=smallest))
+    ((verdict,),) = _verdicts(question, [setting], [prop])
+    return _finding(question, setting, prop, verdict, smallest=smallest)
 
 
-def _prove(question: Question, setting: Setting, prop: Property, *, smallest: bool) -> Finding:
-    answer, found = _systems(question, setting, question.early, question.late).ask(prop)
+def _verdicts(
+    question: Question, settings: Sequence[Setting], properties: Sequence[Property]
+) -> Iterator[list[Verdict]]:
+    """Yield the answers under each setting, in the order of the properties.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    systems = _systems(question, question.early, question.late)
+
+    def ask(some: Sequence[Setting]) -> list[list[Verdict]]:
+        broken = [[systems.broken(prop, setting) for prop in properties] for setting in some]
+        verdicts = systems.ask(chain.from_iterable(broken))
+        return [[verdicts[one.get_id()] for one in of_setting] for of_setting in broken]
+
+    together = max(1, _CPUS_TOGETHER // (question.early + question.late))
+    for start in range(0, len(settings), together):
+        yield from interruptible(partial(ask, settings[start : start + together]))
+
+
+def _finding(question: Question, setting: Setting, prop: Property, verdict: Verdict, *, smallest: bool) -> Finding:
+    answer, found = verdict
     if found is None or not smallest:
         return Finding(prop, setting, answer)
+    return interruptible(lambda: _with_example(question, setting, prop, found))
+
+
+def _with_example(question: Question, setting: Setting, prop: Property, found: System) -> Finding:
+    """Return the finding on a property that a system breaks, with the smallest such system."""
     is_smallest = True
     # The property is refuted in any case: if the search gives up, the system that was found first is the example.
     try:
@@ -59,7 +93,7 @@ def _prove(question: Question, setting: Setting, prop: Property, *, smallest: bo
     space = question.space(setting, len(found.early), len(found.late))
     name = f"{setting.design.name}, relay {setting.relay}: not {prop.name}"
     scenario = space.scenario(found.early + found.late, setting).but(name=name)
-    return Finding(prop, setting, answer, found, is_smallest, scenario)
+    return Finding(prop, setting, Answer.REFUTED, found, is_smallest, scenario)
 
 
 def _smallest(question: Question, setting: Setting, prop: Property, known: System) -> System:
@@ -79,15 +113,16 @@ def _smallest_of(question: Question, setting: Setting, prop: Property, cpus: int
     """Yield the smallest systems with a number of CPUs, one for each split into early and late CPUs."""
     for late in range(min(cpus - 1, question.late) + 1):
         if cpus - late <= question.early:
-            found = _systems(question, setting, cpus - late, late).smallest(prop)
+            systems = _systems(question, cpus - late, late)
+            found = systems.smallest(systems.broken(prop, setting))
             if found is not None:
                 yield found
 
 
-# Formulas take time to build. All properties of a setting share them, and so does the search for the smallest system.
+# Formulas take time to build. All properties of a setting share them, and settings what they have in common.
 @lru_cache(maxsize=64)
-def _systems(question: Question, setting: Setting, early: int, late: int) -> SymbolicSystems:
-    return SymbolicSystems(question, setting, early, late)
+def _systems(question: Question, early: int, late: int) -> SymbolicSystems:
+    return SymbolicSystems(question, early, late)
 
 
 @checked
@@ -113,7 +148,19 @@ def prove_each(
     >>> list(prove_each(question, [DESIGNS["v6.11"]], ["enforcing"], [PROPERTIES["restored"]]))
     [<Finding: restored of 'v6.11', relay enforcing: refuted by {128} {128,256}>]
     """
-    for relay in relays:
-        for design in designs:
-            for prop in properties:
-                yield prove_property(question, Setting(design, relay, kvm_mode, question.memory), prop)
+    settings = [Setting(design, relay, kvm_mode, question.memory) for relay in relays for design in designs]
+    for setting, verdicts in zip(settings, _verdicts(question, settings, properties), strict=True):
+        for prop, verdict in zip(properties, verdicts, strict=True):
+            yield _finding(question, setting, prop, verdict, smallest=True)
+
+
+def answers_of(
+    question: Question, settings: Sequence[Setting], properties: Sequence[Property]
+) -> Iterator[list[Answer]]:
+    """Yield the answers under each setting, in the order of the properties.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed.
+    """
+    for verdicts in _verdicts(question, settings, properties):
+        yield [answer for answer, _ in verdicts]

@@ -30,7 +30,7 @@ from sim.prove import design_space, proof, solver  # noqa: E402
 from sim.prove.counterexample_boot import hazards_of  # noqa: E402
 from sim.prove.design_space import Promises, every_design, prove_every_design  # noqa: E402
 from sim.prove.finding import Finding  # noqa: E402
-from sim.prove.proof import prove_property  # noqa: E402
+from sim.prove.proof import answers_of, prove_each, prove_property  # noqa: E402
 from sim.prove.properties import PROPERTIES, Property, named  # noqa: E402
 from sim.prove.question import Answer, Question, System  # noqa: E402
 from sim.prove.symbols import Symbol, is_legal  # noqa: E402
@@ -87,13 +87,20 @@ def test_a_proof_says_what_every_system_of_three_cpus_up_to_512_bits_says(
 ) -> None:
     question = Question(*roles, kernel="6.12", memory=memory, up_to_bits=512)
     refuted = 0
-    for design, relay in product(designs, Relay):
-        one = setting(design, relay, memory)
-        for prop in PROPERTIES.values():
-            answer = prove_property(question, one, prop, smallest=False).answer
-            assert (answer is Answer.REFUTED) == any_breaks(one, prop, *roles), (design, relay, prop.name)
+    settings = [setting(design, relay, memory) for design, relay in product(designs, Relay)]
+    together = answers_of(question, settings, list(PROPERTIES.values()))
+    for one, answers in zip(settings, together, strict=True):
+        for prop, answer in zip(PROPERTIES.values(), answers, strict=True):
+            assert (answer is Answer.REFUTED) == any_breaks(one, prop, *roles), (one, prop.name)
             refuted += answer is Answer.REFUTED
     assert refuted
+
+
+def test_questions_have_the_same_answers_one_by_one_and_together() -> None:
+    found = prove_each(Question(), DESIGNS.values(), Relay, list(PROPERTIES.values()))
+    for one in found:
+        alone = prove_property(Question(), one.setting, one.prop)
+        assert (alone.answer, alone.example) == (one.answer, one.example)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +220,8 @@ def test_questions_that_cannot_be_are_refused() -> None:
 def test_a_solver_that_gives_up_is_told_and_what_was_found_is_kept(
     asymboot: Asymboot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = iter([Answer.PROVED])
+    # The first check asks about both properties at once; where it gives up, each is asked about alone.
+    answers = iter([Answer.UNKNOWN, Answer.PROVED])
     monkeypatch.setattr(solver.Solver, "check", lambda _self: next(answers, Answer.UNKNOWN))
     words = ["prove", "--design", "tabba", "--relay", "enforcing", "--property", "no-panic", "--property", "restored"]
     result = asymboot(*words)
@@ -248,13 +256,13 @@ from sim.cli import main
 from sim.prove import proof
 from tests.command_line import Asymboot
 
-def prove_and_press(*args):
-    found = one(*args)
+def find_and_press(*args, **kwargs):
+    found = one(*args, **kwargs)
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
-    proof.prove_property = one
+    proof._finding = one
     return found
 
-one, proof.prove_property = proof.prove_property, prove_and_press
+one, proof._finding = proof._finding, find_and_press
 main()
 """
 
@@ -270,7 +278,7 @@ def test_ctrl_c_shows_what_is_known() -> None:
 def test_a_folder_that_has_no_room_is_told_before_anything_is_proved(
     asymboot: Asymboot, taken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proof, "prove_property", lambda *_: pytest.fail("proved"))
+    monkeypatch.setattr(proof, "prove_each", lambda *_: pytest.fail("proved"))
     (tmp_path / "a file").touch()
     (tmp_path / "in the way").symlink_to("nowhere")
     (tmp_path / "old").mkdir()
