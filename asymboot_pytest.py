@@ -1,13 +1,10 @@
 """The pytest plugin of asymboot.
 
 pytest loads it in every project of an environment that has asymboot, and such a project may have a package ``sim`` of
-its own. So the plugin imports nothing from asymboot's ``sim`` before a test uses it.
+its own. So the plugin imports nothing from asymboot's ``sim`` before a test uses it, and little else.
 """
 
-import difflib
 import importlib.util
-import shlex
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +63,8 @@ def _is_ours(path: Path) -> bool:
     if len(raw) > _MAX_FILE_BYTES or b"topology" not in raw:
         return False
     text = raw.decode("utf-8-sig", errors="replace")
+    import tomllib
+
     try:
         return _like_a_scenario(tomllib.loads(text))
     # tomllib recurses into nested arrays, and an integer of very many digits is a ValueError.
@@ -78,6 +77,8 @@ def _is_ours(path: Path) -> bool:
 
 def _like_a_scenario(tables: "Mapping[str, object]") -> bool:
     """Return True if there are a scenario's CPUs, and a table that is called ``expect`` or nearly so."""
+    import difflib
+
     topology = tables.get("topology")
     has_cpus = isinstance(topology, dict) and ("cpus" in topology or "clusters" in topology)
     return has_cpus and bool(difflib.get_close_matches("expect", map(str.lower, tables), 1, _SIMILARITY))
@@ -141,6 +142,8 @@ class ScenarioItem(pytest.Item):
         """Return the differences, and the commands that show the whole boot and run the test again."""
         if not isinstance(excinfo.value, Unexpected):
             return super().repr_failure(excinfo, style)
+        import shlex
+
         again, shown = shlex.quote(f"{self.path}::{self.name}"), shlex.quote(str(self.path))
         return f"{excinfo.value}\n\nThe whole boot, and this test again:\n  asymboot run {shown}\n  pytest {again}"
 

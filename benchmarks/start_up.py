@@ -21,7 +21,7 @@ LIMITS = {
     "report": 20,
 }
 """The largest ratio of each command."""
-PLUGIN_LIMIT_MS = 20
+PLUGIN_LIMIT_MS = 5
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 """The environment of the commands. Bytecode is kept, as it is for users: the first call of each compiles it."""
 
