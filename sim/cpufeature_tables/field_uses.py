@@ -13,6 +13,7 @@ context.c, arch/arm64/kvm/reset.c and vmid.c; breakpoints, CTR_EL0 and PARange w
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sim.cpufeature_tables.system_values import Comparison, LoggedDifference
 from sim.cpufeature_tables.tables import Field, Requirement
 
 
@@ -28,10 +29,25 @@ class EffectKind(StrEnum):
 
 
 class _Than(StrEnum):
-    """The side on which another CPU's value has an effect."""
+    """The values of another CPU that have an effect.
 
-    LESS = "less than the boot CPU's"
+    An early CPU is compared with the boot CPU. A late CPU with less is compared with what the early CPUs left of the
+    system's value, on which the kernel settled.
+    """
+
+    LESS = "less"
     OTHER = "other than the boot CPU's"
+
+
+class _Disproof(StrEnum):
+    """A thing that a log may show, and that rules an effect out."""
+
+    CAME = "the CPU came online"
+    OTHERS_CAME = "other CPUs came online after it"
+
+    def is_in(self, line: LoggedDifference) -> bool:
+        """Return True if the log shows it."""
+        return line.came_online if self is _Disproof.CAME else line.others_came
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,10 @@ class _FieldUse:
     than: _Than
     early: FieldEffect | None
     late: FieldEffect | None
+    disproof: _Disproof | None = None
+    """The thing that shows that a late CPU does not have the effect; None: nothing can."""
+    disproved: FieldEffect | None = None
+    """The effect that is left then."""
 
 
 def _own(words: str) -> FieldEffect:
@@ -69,10 +89,17 @@ def _on_each(words: str) -> _FieldUse:
     return _FieldUse(_Than.OTHER, _own(words), _own(words))
 
 
-_TRAPPED = "the capability 'Mismatched cache type (CTR_EL0)': programs on this CPU read the system's value, by a trap"
+_MISMATCHED = "the capability 'Mismatched cache type (CTR_EL0)': programs on {} read the system's value, by a trap{}"
 _BREAKPOINT_LOSS = "{} that the boot CPU has more"
 _BREAKPOINT_PANIC = (
     "the kernel resets as many {} as it counted when it booted, which is an undefined instruction here: it panics"
+)
+_NO_BREAKPOINT_PANIC = (
+    "a kernel that resets as many {} as it counted when it booted would panic here, and this kernel did not: the CPU "
+    "came online"
+)
+_OWN_RANGE = (
+    "with KVM, kernels before 6.12 look at the CPU's own range, and refuse a CPU with less before it can log this line"
 )
 _GRANULE = "a CPU without the kernel's size of pages is stuck before the kernel can log this line"
 _STAGE2 = _FieldUse(_Than.OTHER, _loss("KVM, in kernels with pages of this size"), None)
@@ -83,21 +110,21 @@ _ZEROED = (
 _PROHIBITED = "a program that clears memory by DC ZVA, since one of these CPUs allows it, gets SIGILL on the other"
 
 _USES = {
-    **{
-        ("CTR_EL0", field): _on_each(_TRAPPED)
-        for field in ("bits31_31", "DIC", "IDC", "CWG", "ERG", "DminLine", "IminLine")
-    },
     ("DCZID_EL0", "BS"): _FieldUse(_Than.OTHER, _danger(_ZEROED), _danger(_ZEROED)),
     ("DCZID_EL0", "DZP"): _FieldUse(_Than.OTHER, _danger(_PROHIBITED), _danger(_PROHIBITED)),
     ("ID_AA64DFR0_EL1", "BRPs"): _FieldUse(
         _Than.LESS,
         _loss(_BREAKPOINT_LOSS.format("hardware breakpoints")),
         _danger(_BREAKPOINT_PANIC.format("breakpoints")),
+        _Disproof.CAME,
+        _own(_NO_BREAKPOINT_PANIC.format("breakpoints")),
     ),
     ("ID_AA64DFR0_EL1", "WRPs"): _FieldUse(
         _Than.LESS,
         _loss(_BREAKPOINT_LOSS.format("hardware watchpoints")),
         _danger(_BREAKPOINT_PANIC.format("watchpoints")),
+        _Disproof.CAME,
+        _own(_NO_BREAKPOINT_PANIC.format("watchpoints")),
     ),
     ("ID_AA64DFR0_EL1", "PMUVer"): _on_each("the kernel drives each PMU by itself"),
     ("ID_AA64DFR0_EL1", "PMSVer"): _on_each("the kernel drives each profiling unit (SPE) by itself"),
@@ -122,7 +149,12 @@ _USES = {
     ("ID_AA64MMFR0_EL1", "PARANGE"): _FieldUse(
         _Than.LESS,
         _loss("the boot CPU's range of physical addresses, for guests"),
-        _danger("with KVM, kernels from 6.12 on refuse every CPU that comes after it: `IPA range mismatch`"),
+        _danger(
+            "with KVM, kernels from 6.12 on refuse every CPU that comes after it (`IPA range mismatch`), unless an "
+            "early CPU has as small a range, which no line need show"
+        ),
+        _Disproof.OTHERS_CAME,
+        _own("kernels from 6.12 on with KVM would refuse every CPU that comes after it, and CPUs came"),
     ),
     ("ID_AA64MMFR0_EL1", "ASIDBITS"): _FieldUse(
         _Than.OTHER,
@@ -138,32 +170,75 @@ _USES = {
 }
 
 
+_CACHE_TYPE = "CTR_EL0"
+_OF_CACHE_TYPE = {"bits31_31", "DIC", "IDC", "CWG", "ERG", "DminLine", "IminLine"}
+"""The fields of CTR_EL0 whose difference makes a CPU's cache type a mismatched one."""
+_PARANGE = ("ID_AA64MMFR0_EL1", "PARANGE")
+
+
 def has_use(register: str, field: Field) -> bool:
     """Return True if the kernel's code, KVM or programs look at a field.
 
     >>> has_use("ID_AA64PFR0_EL1", Field(name="CSV3", shift=60)), has_use("CTR_EL0", Field(name="L1Ip", shift=14))
     (True, False)
     """
-    return (register, field.name) in _USES
+    return (register, field.name) in _USES or _is_of_cache_type(register, field)
 
 
-def field_effect(register: str, field: Field, boot: int, cpu: int, *, is_late: bool) -> FieldEffect | None:
+def _is_of_cache_type(register: str, field: Field) -> bool:
+    return register == _CACHE_TYPE and field.name in _OF_CACHE_TYPE
+
+
+def field_effect(
+    comparison: Comparison, field: Field, strict_mask: int, *, compares_own_range: bool | None
+) -> FieldEffect | None:
     """Return the effect of a field's difference that capabilities and hwcaps do not tell; None if none is known.
 
     Args:
-        register: the register's name.
+        comparison: the values of the register.
         field: the field.
-        boot: the boot CPU's value.
-        cpu: the other CPU's value.
-        is_late: True if the other CPU came after the kernel's capabilities were final.
+        strict_mask: the bits of the register in which a difference is logged.
+        compares_own_range: True if the kernel compares a late CPU's own PARange with KVM's limit, False if it compares
+            the system's; None if that is not known.
 
-    >>> field_effect("DCZID_EL0", Field(name="BS", shift=0), 4, 5, is_late=False).kind
+    >>> line = LoggedDifference("DCZID_EL0", 4, 5)
+    >>> block_size = Field(name="BS", shift=0)
+    >>> field_effect(Comparison(line, 4, 4), block_size, 0xF, compares_own_range=None).kind
     <EffectKind.DANGER: 'danger'>
     """
+    line, register = comparison.line, comparison.line.register
+    if _is_of_cache_type(register, field):
+        return _own(_trap_words(comparison, strict_mask))
     use = _USES.get((register, field.name))
-    if use is None or (use.than is _Than.LESS and field.order(cpu) >= field.order(boot)):
+    if use is None or not _has_effect(use.than, field, comparison):
         return None
-    return use.late if is_late else use.early
+    if not line.is_late:
+        return use.early
+    if (register, field.name) == _PARANGE and compares_own_range:
+        return _own(_OWN_RANGE)
+    return use.disproved if use.disproof is not None and use.disproof.is_in(line) else use.late
+
+
+def _has_effect(than: _Than, field: Field, comparison: Comparison) -> bool:
+    values = comparison.of(field)
+    settled = values.at_boot if comparison.line.is_late else values.boot
+    return than is _Than.OTHER or field.order(values.cpu) < field.order(settled)
+
+
+def _trap_words(comparison: Comparison, strict_mask: int) -> str:
+    """Return the CPUs on which programs read the system's CTR_EL0 by a trap: those that do not have that value.
+
+    The kernel sets the trap on the early CPUs when all of them have come, and on a late CPU before it counts that CPU.
+
+    Source: ``cpu_enable_trap_ctr_access`` of arch/arm64/kernel/cpu_errata.c.
+    """
+    line = comparison.line
+    settled = comparison.before if line.is_late else comparison.at_boot
+    is_here = bool((line.value ^ settled) & strict_mask)
+    is_on_boot_cpu = bool((line.boot_value ^ comparison.at_boot) & strict_mask)
+    if not is_here:
+        return _MISMATCHED.format("the CPUs that differ from it, such as the boot CPU,", "; this CPU has that value")
+    return _MISMATCHED.format("this CPU, and on the boot CPU," if is_on_boot_cpu else "this CPU", "")
 
 
 _SIMD = tuple(Requirement(register="MVFR1_EL1", field=name, min=1) for name in ("SIMDInt", "SIMDLS", "SIMDSP"))

@@ -2,141 +2,96 @@
 
 The kernel compares the raw values of a register on the boot CPU and on another, and logs both where they differ in a
 strict bit: a strict field of its table, or a bit in no field of it. Of each listed field it then uses the value that is
-safe on both, and what needs a larger value is lost, for all CPUs. Nothing is lost by a bit in no field, because the
-system's value has 0 there anyway. Nothing is lost either by a CPU that comes late, since capabilities are final then;
-what it may change, or endanger, is told.
+safe on all CPUs so far (`sim.cpufeature_tables.system_values`), and what needs a larger value is lost, for all CPUs.
+Nothing is lost by a bit in no field, because the system's value has 0 there anyway. Nothing is lost either by a CPU
+that comes late, since capabilities are final then; what it may change, or endanger, is told.
 
-The kernel that logged the line may be older than all tables, or unknown. The tables of another kernel then stand for
-its own: which fields are strict and what is lost is inferred, and sentences name the kernel that they are true of.
+The kernel that logged the line may have no table here: it is older than all tables, newer, between two, or unknown. The
+tables of its neighbours then stand for its own: which fields are strict and what is lost is inferred, and sentences
+name the kernels that they are true of.
 
 Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel/cpufeature.c; booted on 6.1 to 7.3.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sim.cpufeature_tables.field_uses import EffectKind, FieldEffect, field_effect, has_use, matched_field
-from sim.cpufeature_tables.tables import Capability, Field, Hwcap, KernelTables, Series, unlisted_fields
+from sim.cpufeature_tables.field_difference import FieldDifference
+from sim.cpufeature_tables.field_uses import EffectKind, field_effect, has_use, matched_field
+from sim.cpufeature_tables.system_values import Comparison, LoggedDifference, compared
+from sim.cpufeature_tables.tables import (
+    Capability,
+    Field,
+    Hwcap,
+    KernelTables,
+    Series,
+    kernel_tables,
+    series_with_tables,
+    unlisted_fields,
+)
 
-_COUNTER_FREQUENCY = "ClockFreq"
-"""The field of CNTFRQ_EL0, which tells no feature: firmware writes the frequency of the system counter to it."""
 _NIBBLE = 4
 _REGISTER_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class FieldDifference:
-    """A field of an ID register that differs between the boot CPU and another."""
+class DecodingTables:
+    """The tables that decode the registers of a log's kernel.
 
-    field: Field
-    boot: int
-    """The boot CPU's value."""
-    cpu: int
-    """The other CPU's value."""
-    is_listed: bool
-    """True if the kernel has the field in its table."""
-    has_name: bool
-    """False for bits that the architecture does not name, or that asymboot does not know."""
-    users: tuple[str, ...]
-    """The hwcaps and capabilities that look at the field."""
-    lost: tuple[str, ...]
-    """Those of them that the boot CPU has and the system does not, and what the kernel's own code loses."""
-    boot_decides: tuple[str, ...]
-    """The capabilities on which the boot CPU decides for all, and of which the two CPUs differ."""
-    effect: FieldEffect | None
-    """The effect that capabilities and hwcaps do not tell; None if none is known."""
-    is_late: bool
-    """True if the other CPU came late, or came back, so that capabilities were final."""
-    is_used: bool = False
-    """True if something looks at the field, be it a capability that has no name or is a CPU's own."""
-    is_alone: bool = False
-    """True if no other field differs, so that the kernel logged the line for this field."""
-    stand_in: str = ""
-    """The series whose table stands for that of the log's own kernel; empty if the table is its own."""
+    `tables` are the kernel's own, or those of a neighbour in its stead.
+    """
+
+    tables: KernelTables
+    series: Series | None
+    """The series of the log's kernel; None if it is unknown."""
+    newer: KernelTables | None = None
+    """The tables of the next newer series, where the kernel has none of its own and lies between two."""
+    compares_own_range: bool | None = None
+    """True if the kernel compares a late CPU's own PARange with KVM's limit, False if it compares the system's."""
 
     @property
-    def is_strict(self) -> bool:
-        """True if the kernel logs a difference of this field, as its table says or its line shows."""
-        return not self.is_listed or self.field.strict or self.is_alone
+    def register_names(self) -> tuple[str, ...]:
+        """The names of all registers."""
+        return (*self.tables.registers, *(() if self.newer is None else self.newer.registers))
 
     @property
-    def system(self) -> int | None:
-        """The value that the kernel uses for all CPUs; None for an unlisted field, of which it uses none."""
-        return self.field.safe_value(self.boot, self.cpu) if self.is_listed else None
+    def is_own(self) -> bool:
+        """True if the tables are those of the kernel's own series."""
+        return self.series is not None and f"{self.series[0]}.{self.series[1]}" == self.tables.series
 
     @property
-    def bits(self) -> str:
-        """The field's bits, as the kernel and the architecture write them."""
-        high, low = self.field.shift + self.field.width - 1, self.field.shift
-        return str(low) if high == low else f"{high}:{low}"
+    def whose(self) -> str:
+        """The kernel, as a clause behind "this kernel"; only for kernels without tables of their own."""
+        if self.series is None:
+            return "which is unknown"
+        if self.newer is not None:
+            return "which has none of its own here"
+        return "which is older" if self.series < _numbers(self.tables.series) else "which is newer"
 
-    @property
-    def value_words(self) -> str:
-        """The field and its values, in words; "here" is the other CPU."""
-        bits = f"bit {self.bits}" if self.field.width == 1 else f"bits {self.bits}"
-        name = f"{self.field.name} ({bits})" if self.has_name else self.field.name
-        return f"{name}: {self.boot} on the boot CPU, {self.cpu} here"
 
-    @property
-    def changes_reading(self) -> bool:
-        """True if programs read another value of the field from the other CPU's arrival on."""
-        return self.is_late and self.is_listed and self.field.visible and self.system != self.boot
+def decoding_tables(
+    series: Series | None, default: Series, *, compares_own_range: bool | None = None
+) -> DecodingTables:
+    """Return the tables that decode the registers of a kernel.
 
-    @property
-    def danger(self) -> str:
-        """The failure to expect, where all CPUs are taken to be alike in the field; empty if none is known."""
-        return self.effect.words if self.effect is not None and self.effect.kind is EffectKind.DANGER else ""
+    Args:
+        series: the kernel's series; None if it is unknown.
+        default: the series whose tables decode the registers of an unknown kernel.
+        compares_own_range: see `DecodingTables`.
 
-    @property
-    def words(self) -> str:
-        """The field, its values, and what the difference costs the system."""
-        return f"{self.value_words}: {'; '.join(part for part in self._parts if part)}"
+    >>> found = decoding_tables((6, 8), (6, 18))
+    >>> found.tables.series, found.newer.series
+    ('6.1', '6.12')
+    """
+    tables = kernel_tables(series or default)
+    names = series_with_tables(series)
+    newer = kernel_tables(_numbers(names[-1])) if len(names) > 1 else None
+    return DecodingTables(tables, series, newer, compares_own_range)
 
-    @property
-    def _parts(self) -> tuple[str, ...]:
-        if not self.is_listed:
-            return (f"{self._strictness}, in no field that the kernel lists: a taint, and nothing is lost",)
-        effect = "" if self.effect is None or self.effect.kind is EffectKind.LOSS else self.effect.words
-        return (self._strictness, self._of_system, self._of_boot_cpu, effect or self._without_effect)
 
-    @property
-    def _of_system(self) -> str:
-        there = "there " if self.stand_in else ""
-        if self.is_late:
-            changed = f"programs that read the register see {self.system} from then on"
-            return changed if self.changes_reading else ""
-        if self.lost:
-            return f"{there}the system has {self.system} and loses {', '.join(self.lost)}"
-        return f"{there}the system has {self.system}, and loses nothing that it had" if self.is_used else ""
-
-    @property
-    def _of_boot_cpu(self) -> str:
-        if not self.boot_decides:
-            return ""
-        names = ", ".join(self.boot_decides)
-        return f"the boot CPU decides on {names}, and a CPU without is refused before the kernel can log this line"
-
-    @property
-    def _without_effect(self) -> str:
-        if self.field.name == _COUNTER_FREQUENCY:
-            return "a taint, and programs that read the register here measure time wrongly"
-        taint = "a taint, and " * self.is_strict
-        if self.is_late:
-            return "" if self.changes_reading else f"{taint}capabilities and hwcaps stay as they are"
-        is_told = self.is_used or self.lost or self.boot_decides
-        return "" if is_told else f"{taint}no hwcap and no capability depends on it"
-
-    @property
-    def _strictness(self) -> str:
-        """The words on whether the kernel logs a difference of the field, and how that is known."""
-        table = f" in Linux {self.stand_in}" if self.stand_in else ""
-        if self.is_listed and not self.field.strict:
-            return (
-                f"strict, as the line shows, and not strict{table or ' in the table'}"
-                if self.is_alone
-                else (f"not strict{table}")
-            )
-        return f"strict{table}"
+def _numbers(series: str) -> Series:
+    major, _, minor = series.partition(".")
+    return int(major), int(minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +108,21 @@ class RegisterDifference:
     fields: tuple[FieldDifference, ...]
     """The fields that differ, from the highest bit on."""
     is_own: bool = True
-    """False if the table stands for that of the log's own kernel, which is older or unknown."""
+    """False if tables of other kernels stand for that of the log's own kernel."""
+    stand_in: str = ""
+    """A sentence on the tables that stand for the kernel's own; empty if the table is its own."""
+    told_by: tuple[str, ...] = ()
+    """The series of all tables that say the same: its own, a table that stands for it, or those on both sides of it."""
+
+    @property
+    def is_certain(self) -> bool:
+        """True if the kernel's own table tells it, or the tables on both sides of it alike."""
+        return self.is_own or len(self.told_by) > 1
+
+    @property
+    def tables_words(self) -> str:
+        """The series of the tables that tell it, in words."""
+        return " and ".join(self.told_by)
 
     @property
     def lost(self) -> tuple[str, ...]:
@@ -168,7 +137,7 @@ class RegisterDifference:
     @property
     def changed(self) -> tuple[str, ...]:
         """The fields that programs read another value of since a late CPU came, with both values."""
-        return tuple(f"{one.field.name} {one.boot} to {one.system}" for one in self.fields if one.changes_reading)
+        return tuple(f"{one.field.name} {one.before} to {one.system}" for one in self.fields if one.changes_reading)
 
     @property
     def suspects(self) -> tuple[FieldDifference, ...]:
@@ -178,12 +147,7 @@ class RegisterDifference:
     @property
     def inferred(self) -> tuple[str, ...]:
         """Sentences on what the table says and the log's own kernel may not."""
-        sentences = []
-        if not self.is_own:
-            sentences.append(
-                f"the table of Linux {self.series} stands for that of this kernel, which is older or unknown: which "
-                "fields are strict, and what the system loses, may have been otherwise"
-            )
+        sentences = [self.stand_in] if self.stand_in else []
         if self.fields and not any(one.is_strict for one in self.fields):
             sentences.append(
                 f"no field that differs is strict in the table of Linux {self.series}, and in this kernel at least one "
@@ -192,51 +156,198 @@ class RegisterDifference:
         return tuple(sentences)
 
 
-def register_name(logged: str, tables: KernelTables) -> str:
-    """Return a register's name; older kernels log it in small letters and without its exception level."""
-    if logged in tables.registers:
-        return logged
-    return {name.rpartition("_")[0].lower(): name for name in tables.registers}.get(logged.lower(), logged)
-
-
-def decode_difference(
-    register: str,
-    boot_value: int,
-    value: int,
-    tables: KernelTables,
-    hidden: Container[int] = (),
-    *,
-    is_late: bool,
-    is_own: bool = True,
-    series: Series | None = None,
-) -> RegisterDifference:
-    """Decode a register that differs.
+def register_name(logged: str, names: Collection[str]) -> str:
+    """Return a register's name; older kernels log it in small letters and without its exception level.
 
     Args:
-        register: its name.
-        boot_value: the boot CPU's value.
-        value: the other CPU's value.
-        tables: the kernel's tables.
-        hidden: the lowest bits of the fields that the command line hides on all CPUs, so that nothing is lost by them.
-        is_late: True if the other CPU came after the kernel's capabilities were final.
-        is_own: False if the tables stand for those of the log's kernel, which is older than any or unknown.
-        series: the series of the log's kernel, if it is known.
+        logged: the name in the log.
+        names: the names that tables have.
     """
-    if series is not None:
-        capabilities = tuple(one for one in tables.capabilities if one.may_be_in(series))
-        tables = replace(tables, capabilities=capabilities)
-    listed = tables.registers.get(register)
-    fields = () if listed is None else listed.fields
-    both = _TwoCpus(register, boot_value, value, tables, is_late)
-    found = [both.listed(field, is_hidden=field.shift in hidden) for field in fields]
-    rest = (boot_value ^ value) & ~_mask_of(fields)
-    found += [both.unlisted(field, has_name=has_name) for field, has_name in _unlisted(register, rest)]
-    differing = sorted((one for one in found if one.boot != one.cpu), key=lambda one: -one.field.shift)
-    # The tables may be of a series near the kernel's own, in which a field was not strict yet, or no longer.
-    stand_in = tables.series if listed is not None and not is_own else ""
-    is_alone = len(differing) == 1
-    differing = [replace(one, is_alone=is_alone, stand_in=stand_in) for one in differing]
-    return RegisterDifference(register, boot_value, value, tables.series, listed is not None, tuple(differing), is_own)
+    if logged in names:
+        return logged
+    return {name.rpartition("_")[0].lower(): name for name in names}.get(logged.lower(), logged)
+
+
+def decode_differences(
+    lines: Sequence[LoggedDifference],
+    decoding: DecodingTables,
+    hidden: Mapping[str, Container[int]] | None = None,
+) -> list[RegisterDifference]:
+    """Decode the registers that differ in a boot, each by what the lines before it left of the system's value.
+
+    Args:
+        lines: the lines of the boot, in the order of the log, with the names of `register_name`.
+        decoding: the tables.
+        hidden: the lowest bits of the fields that the command line hides on all CPUs, by register, so that nothing is
+            lost by them.
+    """
+    found = _decoded(lines, decoding.tables, decoding, hidden or {})
+    if decoding.is_own:
+        return found
+    if decoding.newer is None:
+        return [_standing_in(one, (), decoding) for one in found]
+    newer = _decoded(lines, decoding.newer, decoding, hidden or {})
+    return [_by_two_tables(*both, decoding) for both in zip(found, newer, strict=True)]
+
+
+def _decoded(
+    lines: Sequence[LoggedDifference],
+    tables: KernelTables,
+    decoding: DecodingTables,
+    hidden: Mapping[str, Container[int]],
+) -> list[RegisterDifference]:
+    return [_Decoder(one, tables, decoding, hidden).decoded() for one in compared(lines, tables)]
+
+
+def _by_two_tables(
+    older: RegisterDifference, newer: RegisterDifference, decoding: DecodingTables
+) -> RegisterDifference:
+    """Return what two tables say of a line, between whose kernels the log's is."""
+    if not older.is_known and newer.is_known:
+        return _standing_in(newer, (), decoding)
+    return _standing_in(older, (newer,) if newer.is_known else (), decoding)
+
+
+def _standing_in(
+    one: RegisterDifference, others: tuple[RegisterDifference, ...], decoding: DecodingTables
+) -> RegisterDifference:
+    """Return a register that tables of other kernels decode, with a sentence that says so."""
+    if not one.is_known:
+        return replace(one, is_own=False)
+    agreeing = [other.series for other in others if _answers(other) == _answers(one)]
+    one = replace(one, is_own=False, told_by=(one.series, *agreeing))
+    words = one.tables_words
+    stand = f"tables of Linux {words}, which agree here, stand" if agreeing else f"table of Linux {words} stands"
+    sentence = (
+        f"the {stand} for that of this kernel, {decoding.whose}: which fields are strict, and what the system loses, "
+        "may have been otherwise"
+    )
+    if others and not agreeing:
+        sentence += f", as Linux {others[0].series} has it"
+    fields = tuple(replace(field, stand_in=words) for field in one.fields)
+    return replace(one, fields=fields, stand_in=sentence)
+
+
+def _answers(one: RegisterDifference) -> list[tuple[object, ...]]:
+    """Return what a table says of each field, for the comparison with another table."""
+    return [
+        (
+            field.field.shift,
+            field.is_listed,
+            field.is_strict,
+            field.system,
+            field.lost,
+            field.boot_decides,
+            field.effect,
+        )
+        for field in one.fields
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoder:
+    """A line with the system's values, and the tables that decode it."""
+
+    comparison: Comparison
+    tables: KernelTables
+    decoding: DecodingTables
+    hidden: Mapping[str, Container[int]]
+
+    def decoded(self) -> RegisterDifference:
+        """Return the register, by these tables."""
+        line = self.comparison.line
+        listed = self.tables.registers.get(line.register)
+        fields = () if listed is None else listed.fields
+        found = [self._listed(field) for field in fields]
+        rest = (line.boot_value ^ line.value) & ~_mask_of(fields)
+        found += [
+            self._unlisted(field, has_name=has_name, is_in_table=listed is not None)
+            for field, has_name in _unlisted(line.register, rest)
+        ]
+        differing = sorted((one for one in found if one.boot != one.cpu), key=lambda one: -one.field.shift)
+        # The tables may be of a series near the kernel's own, in which a field was not strict yet, or no longer.
+        is_alone = len(differing) == 1
+        return RegisterDifference(
+            line.register,
+            line.boot_value,
+            line.value,
+            self.tables.series,
+            listed is not None,
+            tuple(replace(one, is_alone=is_alone) for one in differing),
+            told_by=(self.tables.series,),
+        )
+
+    def _unlisted(self, field: Field, *, has_name: bool, is_in_table: bool) -> FieldDifference:
+        """Return the difference in a field that the kernel does not list."""
+        values, is_late = self.comparison.of(field), self.comparison.line.is_late
+        return FieldDifference(
+            field,
+            values.boot,
+            values.cpu,
+            is_listed=False,
+            has_name=has_name,
+            users=(),
+            lost=(),
+            boot_decides=(),
+            effect=None,
+            before=values.before,
+            system=None,
+            is_late=is_late,
+            is_in_table=is_in_table,
+        )
+
+    def _listed(self, field: Field) -> FieldDifference:
+        """Return the difference in a field that the kernel lists."""
+        line, values = self.comparison.line, self.comparison.of(field)
+        register = self.tables.registers[line.register]
+        is_hidden = field.shift in self.hidden.get(line.register, ())
+        # The line of an early CPU tells what the system loses by that CPU, whatever it loses by others.
+        of_both = field.safe_value(values.boot, values.cpu)
+        is_used = has_use(line.register, field)
+        users: list[str] = []
+        lost: list[str] = []
+        decided: list[str] = []
+        for one in self._everything():
+            wanted = matched_field(one, line.register, field.name)
+            if wanted is None:
+                continue
+            is_used = True
+            users.extend(_names(one))
+            if is_hidden or not wanted.is_met_by(values.boot, field):
+                continue
+            if isinstance(one, Capability) and "BOOT" in one.type:
+                decided.extend(() if wanted.is_met_by(values.cpu, field) else _names(one))
+            elif not line.is_late and not wanted.is_met_by(of_both, field):
+                lost.extend(_names(one))
+        effect = field_effect(
+            self.comparison,
+            field,
+            register.strict_mask & register.listed_mask,
+            compares_own_range=self.decoding.compares_own_range,
+        )
+        if effect is not None and effect.kind is EffectKind.LOSS and not is_hidden:
+            lost.append(effect.words)
+        return FieldDifference(
+            field,
+            values.boot,
+            values.cpu,
+            is_listed=True,
+            has_name=True,
+            users=tuple(users),
+            lost=tuple(lost),
+            boot_decides=tuple(decided),
+            effect=effect,
+            before=values.before if line.is_late else values.boot,
+            system=field.safe_value(values.before, values.cpu) if line.is_late else values.at_boot,
+            is_late=line.is_late,
+            is_hidden=is_hidden,
+            is_used=is_used,
+        )
+
+    def _everything(self) -> Iterator[Hwcap | Capability]:
+        series = self.decoding.series
+        yield from self.tables.hwcaps
+        yield from (one for one in self.tables.capabilities if series is None or one.may_be_in(series))
 
 
 def _mask_of(fields: tuple[Field, ...]) -> int:
@@ -256,50 +367,6 @@ def _unlisted(register: str, differing: int) -> Iterator[tuple[Field, bool]]:
         nibble = Field(name=f"bits {shift + _NIBBLE - 1}:{shift}", shift=shift)
         if nibble.mask & differing:
             yield nibble, False
-
-
-@dataclass(frozen=True, slots=True)
-class _TwoCpus:
-    """A register's values of the boot CPU and of another."""
-
-    register: str
-    boot_value: int
-    value: int
-    tables: KernelTables
-    is_late: bool
-
-    def unlisted(self, field: Field, *, has_name: bool) -> FieldDifference:
-        """Return the difference in a field that the kernel does not list."""
-        boot, cpu = field.of(self.boot_value), field.of(self.value)
-        return FieldDifference(field, boot, cpu, False, has_name, (), (), (), None, self.is_late)
-
-    def listed(self, field: Field, *, is_hidden: bool) -> FieldDifference:
-        """Return the difference in a field that the kernel lists."""
-        boot, cpu = field.of(self.boot_value), field.of(self.value)
-        system = field.safe_value(boot, cpu)
-        users: list[str] = []
-        lost: list[str] = []
-        decided: list[str] = []
-        is_used = has_use(self.register, field)
-        everything: tuple[Hwcap | Capability, ...] = (*self.tables.hwcaps, *self.tables.capabilities)
-        for one in everything:
-            wanted = matched_field(one, self.register, field.name)
-            if wanted is None:
-                continue
-            is_used = True
-            users.extend(_names(one))
-            if is_hidden or not wanted.is_met_by(boot, field):
-                continue
-            if isinstance(one, Capability) and "BOOT" in one.type:
-                decided.extend(() if wanted.is_met_by(cpu, field) else _names(one))
-            elif not self.is_late and not wanted.is_met_by(system, field):
-                lost.extend(_names(one))
-        effect = field_effect(self.register, field, boot, cpu, is_late=self.is_late)
-        if effect is not None and effect.kind is EffectKind.LOSS and not is_hidden:
-            lost.append(effect.words)
-        return FieldDifference(
-            field, boot, cpu, True, True, tuple(users), tuple(lost), tuple(decided), effect, self.is_late, is_used
-        )
 
 
 def _names(one: Hwcap | Capability) -> Iterator[str]:

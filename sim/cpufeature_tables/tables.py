@@ -390,6 +390,22 @@ UNKEPT_REGISTERS = ("REVIDR_EL1", "CLIDR_EL1", "MPAM1_EL1", "ICH_VTR_EL2")
 """Registers that the kernel reads without keeping a value of the system's."""
 
 
+def series_with_tables(series: Series | None) -> tuple[str, ...]:
+    """Return the series whose tables decode the registers of a kernel: its own, or its neighbours' on both sides.
+
+    Args:
+        series: the kernel's series; None: it is unknown, and any table is as good as another.
+
+    >>> series_with_tables((6, 12)), series_with_tables((6, 8)), series_with_tables((5, 4))
+    (('6.12',), ('6.1', '6.12'), ('6.1',))
+    """
+    if series is None:
+        return ()
+    older = [one for one in _SERIES if _numbers(one) <= series]
+    newer = [one for one in _SERIES if _numbers(one) >= series]
+    return tuple(dict.fromkeys((*older[-1:], *newer[:1])))
+
+
 @cache
 def newest_registers() -> tuple[str, ...]:
     """Return the registers of the newest series with tables."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sim.arguments import checked, checked_fields
 from sim.cores.core_table import core_of_midr
-from sim.cpufeature_tables import kernel_tables
+from sim.cpufeature_tables.sanity_decoder import decoding_tables
 from sim.errors import InputError
 from sim.explain.finding_collection import LogFinding
 from sim.explain.log_findings import find
@@ -131,15 +131,19 @@ def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
     boot = lines[boot_starts[-1] :] if boot_starts else lines
     line = next((found.line for found in boot if isinstance(found.line, ReleaseLine)), None)
     series, kernel = (None, None) if line is None else _kernel(line)
-    tables = kernel_tables(series or kernel_release(DEFAULT).series)
-    findings = tuple(find(boot, tables, series, is_complete=bool(boot_starts)))
+    decoding = decoding_tables(
+        series,
+        kernel_release(DEFAULT).series,
+        compares_own_range=None if kernel is None else kernel_flags(kernel).ipa_range_of_cpu,
+    )
+    findings = tuple(find(boot, decoding, is_complete=bool(boot_starts)))
     is_wrong = any(not one.entry.severity.is_harmless for one in findings)
     return Explanation(
         file="-" if path is None else str(path),
         release="" if line is None else line.release,
         kernel=kernel,
         is_older=series is not None and series < OLDEST,
-        tables=tables.series,
+        tables=decoding.tables.series,
         boots=len(boot_starts),
         cores=_cores(boot),
         findings=findings,

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from sim.cpufeature_tables.sanity_decoder import FieldDifference, RegisterDifference
+from sim.cpufeature_tables.field_difference import FieldDifference
+from sim.cpufeature_tables.sanity_decoder import RegisterDifference
 from sim.explain.explanation import Explanation
 from sim.explain.finding_collection import LogFinding
 from sim.explain.log_entries import Cause
@@ -58,9 +59,7 @@ class RegisterRow(Row, frozen=True):
     boot_value: Annotated[str, _described("the boot CPU's value, in hexadecimal")]
     value: Annotated[str, _described("the other CPU's value, in hexadecimal")]
     tables: Annotated[str | None, _described("the series whose table decoded it; missing if no table has it")]
-    inferred: Annotated[
-        bool, _described("True if the table stands for that of the log's kernel, which is older or unknown")
-    ]
+    inferred: Annotated[bool, _described("True if it is the table of another kernel, in the stead of the log's")]
     fields: Annotated[tuple[FieldRow, ...], _described("the fields that differ, the highest first")]
 
 

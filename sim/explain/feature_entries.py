@@ -65,23 +65,23 @@ SANITY_LOSS = LogEntry(
     _SANITY_SOURCE,
 )
 _BY_ANOTHER_TABLE = (
-    " The table of this kernel is not known, because it is older than 6.1, or because the log does not name it: the "
-    "table of another kernel stands for it. Fields and capabilities came and went: `32-bit EL1 Support` came in 5.8."
+    " There is no table of this kernel's own series here, or the log does not name the kernel: tables of other kernels "
+    "stand for it. Fields and capabilities came and went: `32-bit EL1 Support` came in 5.8."
 )
 SANITY_TAINT_INFERRED = LogEntry(
-    "CPUs with different ID registers, in an unknown kernel",
+    "CPUs with different ID registers, by the table of another kernel",
     _HARMLESS,
     _SANITY,
     "{register} differs from the boot CPU's, and Linux {table} would lose nothing by it",
     _SANITY_MEANING + _BY_ANOTHER_TABLE,
-    "as far as that kernel's table tells. The kernel is tainted, which bug reports show and nothing else depends on",
+    "as far as these tables tell. The kernel is tainted, which bug reports show and nothing else depends on",
     _SANITY_CAUSES,
     ("the whole log, where the kernel is only not named", "nothing, unless firmware is yours"),
     _WHY_SANITY,
     _SANITY_SOURCE,
 )
 SANITY_LOSS_UNKNOWN = LogEntry(
-    "CPUs with different features, in an unknown kernel",
+    "CPUs with different features, by the table of another kernel",
     _WARNING,
     (
         _CHECK.format("ID_AA64PFR0_EL1", "0x1301001121110222", "0x1301000021110222"),
@@ -95,6 +95,19 @@ SANITY_LOSS_UNKNOWN = LogEntry(
         "`CPU features: detected:` in the log, and /proc/cpuinfo: what this kernel uses",
         "the whole log, where the kernel is only not named",
     ),
+    _WHY_SANITY,
+    _SANITY_SOURCE,
+)
+SANITY_UNKNOWN = LogEntry(
+    "CPUs that differ in an unknown register",
+    _WARNING,
+    (_CHECK.format("ACME_EL1", "0x00000000000001", "0x00000000000000"), _SANITY[1]),
+    "{register} differs from the boot CPU's, and what the system loses by it is not known",
+    _SANITY_MEANING + " No table of this kernel or of its neighbours has the register, so that its fields, and what "
+    "depends on them, are not known.",
+    "as far as is known: the kernel is tainted, and may have lost what not every CPU has",
+    _SANITY_CAUSES,
+    ("`CPU features: detected:` in the log, and /proc/cpuinfo: what this kernel uses",),
     _WHY_SANITY,
     _SANITY_SOURCE,
 )
@@ -447,6 +460,7 @@ FEATURE_ENTRIES = (
     SANITY_DANGER,
     SANITY_LATE,
     SANITY_LOSS_UNKNOWN,
+    SANITY_UNKNOWN,
     SANITY_COUNTER,
     OVERRIDE_IGNORED,
     MITIGATION_OFF,

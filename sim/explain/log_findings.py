@@ -8,42 +8,37 @@ from several lines together, or from missing lines.
 from collections.abc import Iterable, Iterator
 from functools import singledispatchmethod
 
-from sim.cpufeature_tables import KernelTables
-from sim.cpufeature_tables.sanity_decoder import RegisterDifference, decode_difference, register_name
-from sim.cpufeature_tables.tables import Series
+from sim.cpufeature_tables.sanity_decoder import DecodingTables, RegisterDifference
 from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
 from sim.explain.cpu_incidents import CpuIncidents
 from sim.explain.finding_collection import FindingCollection, LogFinding
 from sim.explain.incident_entries import entry_of_incident
 from sim.explain.line_entries import entry_of_line, short_words, words_of_line
 from sim.explain.log_entries import LogEntry
+from sim.explain.logged_registers import decoded_registers
 from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
 from sim.importer import firmware_lines, suspend_lines
 from sim.importer import log_lines as kinds
 from sim.importer.log_lines import CpuLine, LogLine, Phase
 from sim.importer.log_text import NumberedLine
-from sim.kernel_release import OLDEST
 
 _COUNTER = "CNTFRQ_EL0"
 _SAY_IT_WAS_ONLINE = (cpu_entries.CPU_LOST_ON_RETURN, cpu_entries.CPU_ON_STILL_ON, cpu_entries.CPU_ON_AFTER_LOSS)
 """The entries whose sentences tell that a CPU was online before, or that an earlier incident tells it."""
 
 
-def find(
-    lines: Iterable[NumberedLine], tables: KernelTables, series: Series | None, *, is_complete: bool
-) -> list[LogFinding]:
+def find(lines: Iterable[NumberedLine], decoding: DecodingTables, *, is_complete: bool) -> list[LogFinding]:
     """Return the findings of one boot, the worst first.
 
     Args:
         lines: the boot's lines.
-        tables: the tables of cpufeature that decode its registers.
-        series: the series of the kernel; None where the log does not say.
+        decoding: the tables of cpufeature that decode its registers.
         is_complete: True if the lines begin with the kernel's first.
     """
     boot = list(lines)
     end = _end_of_bring_up(boot)
-    reader = _Reader(tables, series, is_complete=is_complete, bring_up_end=end, early_end=end or _later_phase(boot))
+    reader = _Reader(boot, decoding, is_complete=is_complete, bring_up_end=end, early_end=end or _later_phase(boot))
     for line in boot:
         reader.read(line)
     return reader.finish()
@@ -78,10 +73,17 @@ class _Reader:
     """A reader of one boot's lines."""
 
     def __init__(
-        self, tables: KernelTables, series: Series | None, *, is_complete: bool, bring_up_end: int, early_end: int
+        self,
+        boot: list[NumberedLine],
+        decoding: DecodingTables,
+        *,
+        is_complete: bool,
+        bring_up_end: int,
+        early_end: int,
     ) -> None:
-        self._tables = tables
-        self._series = series
+        self._tables = decoding.tables
+        self._registers = decoded_registers(boot, decoding)
+        """The registers of SANITY CHECK lines, by the numbers of the lines."""
         self._is_complete = is_complete
         self._bring_up_end = bring_up_end
         self._early_end = early_end
@@ -92,8 +94,6 @@ class _Reader:
         self._named: set[int] = set()
         """The CPUs that some line names."""
         self._lines: list[NumberedLine] = []
-        self._hidden: dict[str, set[int]] = {}
-        """The lowest bits of the fields that the command line overrides, by register."""
         self._saw_bring_up = False
         """True if the log has the beginning of the early bring-up."""
         self._crash: list[NumberedLine] = []
@@ -155,14 +155,14 @@ class _Reader:
 
     @_read.register
     def _sanity(self, line: kinds.SanityLine, found: NumberedLine) -> None:
-        decoded = self._decoded(line)
+        decoded = self._registers[found.number]
         register = decoded.register
         words: dict[str, object] = {
             "register": register,
             "lost": ", ".join(decoded.lost),
             "changed": ", ".join(decoded.changed),
             "dangers": "; ".join(decoded.dangers),
-            "table": decoded.series,
+            "table": decoded.tables_words,
         }
         if register == _COUNTER:
             words |= {"value": f"{line.value:,}", "boot_value": f"{line.boot_value:,}"}
@@ -172,31 +172,19 @@ class _Reader:
         inferred = () if is_plain else decoded.inferred
         self._found.add(entry, [found], words, cpu=line.cpu, inferred=inferred, register=decoded)
 
-    def _decoded(self, line: kinds.SanityLine) -> RegisterDifference:
-        register = register_name(line.register, self._tables)
-        return decode_difference(
-            register,
-            line.boot_value,
-            line.value,
-            self._tables,
-            self._hidden.get(register, ()),
-            # A CPU that comes late changes the registers that programs read, and no longer what is in use.
-            is_late=self._phase is Phase.FINAL,
-            is_own=self._series is not None and self._series >= OLDEST,
-            series=self._series,
-        )
-
     def _entry_of_register(self, decoded: RegisterDifference) -> LogEntry:
         if decoded.register == _COUNTER:
             return feature_entries.SANITY_COUNTER
+        if not decoded.is_known:
+            return _entry_of_kernel_bug(decoded) or feature_entries.SANITY_UNKNOWN
         if decoded.dangers:
             return feature_entries.SANITY_DANGER
         if decoded.changed:
             return feature_entries.SANITY_LATE
         if decoded.lost:
-            return feature_entries.SANITY_LOSS if decoded.is_own else feature_entries.SANITY_LOSS_UNKNOWN
+            return feature_entries.SANITY_LOSS if decoded.is_certain else feature_entries.SANITY_LOSS_UNKNOWN
         return _entry_of_kernel_bug(decoded) or (
-            feature_entries.SANITY_TAINT if decoded.is_own else feature_entries.SANITY_TAINT_INFERRED
+            feature_entries.SANITY_TAINT if decoded.is_certain else feature_entries.SANITY_TAINT_INFERRED
         )
 
     @_read.register
@@ -204,11 +192,6 @@ class _Reader:
         timers = [one.line for one in self._lines if isinstance(one.line, kinds.TimerLine)]
         inferred = tuple(f"the boot CPU started at EL{timer.boot_level}, as its timer shows" for timer in timers[:1])
         self._found.add(cpu_entries.INCONSISTENT_MODES, [found], words_of_line(line), inferred=inferred)
-
-    @_read.register
-    def _override(self, line: explained.OverrideLine, _found: NumberedLine) -> None:
-        if line.effect.hides:
-            self._hidden.setdefault(line.register, set()).add(line.low)
 
     @_read.register
     def _kvm_ready(self, line: kinds.KvmReadyLine, found: NumberedLine) -> None:
@@ -245,7 +228,7 @@ class _Reader:
             self._found.add(crash_entries.IDLE_TASK_PANIC, lines, {"reason": reason})
             return
         # A CPU logs its SANITY CHECK lines right before it comes online, so this CPU had not.
-        decoded = self._decoded(last.line)
+        decoded = self._registers[last.number]
         self._found.add(
             crash_entries.IDLE_TASK_PANIC,
             [last, *lines],

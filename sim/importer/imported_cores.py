@@ -142,7 +142,7 @@ def _logged_values(log: KernelLog, cpus: Sequence[CpuEvidence]) -> dict[int, dic
     by_cpu: dict[int, dict[str, int]] = {}
     tables = kernel_tables(_NEWEST)
     for one in log.variations:
-        register = register_name(one.register, tables)
+        register = register_name(one.register, tables.registers)
         # A line may name a CPU that no other line does, and that is not among those that there are.
         if register in tables.registers and one.cpu < len(cpus):
             by_cpu.setdefault(0, {}).setdefault(register, int(one.boot_value))

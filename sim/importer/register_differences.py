@@ -2,10 +2,18 @@
 
 from dataclasses import dataclass
 
-from sim.cpufeature_tables import kernel_tables
-from sim.cpufeature_tables.sanity_decoder import RegisterDifference, decode_difference, register_name
-from sim.importer.kernel_log import KernelLog
+from sim.cpufeature_tables.sanity_decoder import (
+    DecodingTables,
+    RegisterDifference,
+    decode_differences,
+    decoding_tables,
+    register_name,
+)
+from sim.cpufeature_tables.system_values import LoggedDifference
+from sim.importer.hotplug_history import HotplugResult
+from sim.importer.kernel_log import KernelLog, Variation
 from sim.importer.kernel_of_log import modelled_kernel
+from sim.kernel_flags import kernel_flags
 from sim.kernel_release import kernel_release
 from sim.vector_types import VECTOR_TYPES
 
@@ -34,29 +42,32 @@ class DifferingCpus:
 def register_differences(log: KernelLog) -> list[DifferingCpus]:
     """Return the registers that differ, in the order of the log."""
     kernel = modelled_kernel(log)
-    tables = kernel_tables(kernel_release(kernel.release).series)
-    is_own = kernel.in_log is not None and not kernel.stands_for_older
+    release = kernel_release(kernel.release)
+    decoding = decoding_tables(
+        kernel.in_log,
+        release.series,
+        compares_own_range=None if kernel.in_log is None else kernel_flags(release).ipa_range_of_cpu,
+    )
+    lines = [_logged(one, log, decoding) for one in log.variations]
     came_early = log.came_early | {0}
-    alike: dict[tuple[str, int, int, bool, bool], set[int]] = {}
-    for one in log.variations:
+    alike: dict[tuple[RegisterDifference, bool, bool], set[int]] = {}
+    for one, decoded in zip(log.variations, decode_differences(lines, decoding, log.hidden_fields), strict=True):
         is_return = one.is_late and one.cpu in came_early
-        key = (register_name(one.register, tables), one.boot_value, one.value, one.is_late, is_return)
-        alike.setdefault(key, set()).add(one.cpu)
+        alike.setdefault((decoded, one.is_late, is_return), set()).add(one.cpu)
     return [
-        DifferingCpus(
-            tuple(sorted(cpus)),
-            decode_difference(
-                name,
-                boot_value,
-                value,
-                tables,
-                log.hidden_fields.get(name, ()),
-                is_late=is_late,
-                is_own=is_own,
-                series=kernel.in_log,
-            ),
-            is_late,
-            is_return,
-        )
-        for (name, boot_value, value, is_late, is_return), cpus in alike.items()
+        DifferingCpus(tuple(sorted(cpus)), decoded, is_late, is_return)
+        for (decoded, is_late, is_return), cpus in alike.items()
     ]
+
+
+def _logged(one: Variation, log: KernelLog, decoding: DecodingTables) -> LoggedDifference:
+    came = [step.cpu for step in log.steps if step.result is HotplugResult.ONLINE]
+    came_online = one.cpu in came
+    return LoggedDifference(
+        register_name(one.register, decoding.register_names),
+        one.boot_value,
+        one.value,
+        is_late=one.is_late,
+        came_online=came_online,
+        others_came=came_online and came[-1] != one.cpu,
+    )

@@ -52,7 +52,7 @@ def test_a_register_is_decoded_by_field_and_the_exit_code_is_0_where_nothing_is_
         "Harmless\nCPU2 to CPU5: ID_AA64MMFR1_EL1 differs from the boot CPU's, and the system loses\n  nothing [",
         "  and 3 lines like these\n",
         "  Cores: CPU0 arm,cortex-a720, CPU2 to CPU5 arm,cortex-a520.\n",
-        "  SpecSEI (bits 27:24): 0 on the boot CPU, 1 here: strict; a taint, and no hwcap\n",
+        "  SpecSEI (bits 27:24): 0 on the boot CPU, 1 here: strict in Linux 6.18 and 7.3;\n    a taint, and no hwcap",
         "\nNothing is wrong with the CPUs, as far as this log tells.\n",
     ):
         assert part in result.stdout
@@ -73,7 +73,7 @@ def test_what_the_system_loses_is_named(asymboot: Asymboot, tmp_path: Path) -> N
         "SVE (bits 35:32): 1 on the boot CPU, 0 here: strict; the system has 0 and loses hwcap sve, ",
         "SEL2 (bits 39:36): 1 on the boot CPU, 0 here: not strict; no hwcap and no capability depends on it",
         "TraceVer (bits 7:4): 0 on the boot CPU, 1 here: strict, in no field that the kernel lists: a taint",
-        "AES (bits 7:4): 1 on the boot CPU, 2 here: strict; the system has 1, and loses nothing that it had",
+        "AES (bits 7:4): 1 on the boot CPU, 2 here: strict; the system has 1, and loses nothing by this CPU",
         "Decoded by the table of Linux 6.12.",
     ):
         assert part in result.stdout

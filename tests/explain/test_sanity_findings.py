@@ -5,7 +5,7 @@ import pytest
 from sim.explain import feature_entries
 from sim.explain.crash_entries import IDLE_TASK_PANIC
 from sim.explain.log_entries import LogEntry
-from tests.explain.logs import FINAL, explained, names, of_entry
+from tests.explain.logs import FINAL, HEAD, explained, names, of_entry
 
 CHECK = "CPU features: SANITY CHECK: Unexpected variation in SYS_{}. Boot CPU: {:#018x}, CPU{}: {:#018x}"
 PFR0 = 0x1301001121110222
@@ -137,3 +137,58 @@ def test_another_size_of_cleared_blocks_is_a_problem() -> None:
     explanation = explained(CHECK.format("DCZID_EL0", 4, 1, 5))
     assert feature_entries.SANITY_DANGER.name in names(explanation)
     assert explanation.problems
+
+
+BOOTED = "CPU{0}: Booted secondary processor 0x0000000{0}00 [0x414fd0c1]"
+
+
+def severe(*lines: str, head: list[str] | None = None) -> list[str]:
+    return [one.happened for one in explained(*lines, head=head).problems]
+
+
+def test_a_late_cpu_is_judged_by_what_the_early_cpus_left() -> None:
+    early, late = (CHECK.format("ID_AA64DFR0_EL1", DFR0, cpu, FEWER_BREAKPOINTS) for cpu in (1, 3))
+    told = severe(FINAL[0], early, BOOTED.format(1), *FINAL[1:], late)
+    assert not [one for one in told if "it panics" in one]
+    assert [one for one in severe(*FINAL, late) if "it panics" in one]
+
+
+def test_a_cpu_that_comes_online_did_not_panic_the_kernel() -> None:
+    line = CHECK.format("ID_AA64DFR0_EL1", DFR0, 3, FEWER_BREAKPOINTS)
+    explanation = explained(*FINAL, line, BOOTED.format(3))
+    finding = of_entry(explanation, feature_entries.SANITY_TAINT)
+    assert finding.register is not None
+    assert "this kernel did not: the CPU came online" in finding.register.fields[0].words
+    assert explanation.problems == ()
+
+
+def test_an_older_kernel_is_not_said_to_refuse_all_cpus_for_their_range() -> None:
+    line = CHECK.format("ID_AA64MMFR0_EL1", 0x101125, 4, 0x101122)
+    told = {
+        version: severe(*FINAL, line, head=[HEAD[0], f"Linux version {version} (gcc)"])
+        for version in ("6.6.30", "6.12.1")
+    }
+    assert not [one for one in told["6.6.30"] if "IPA range mismatch" in one]
+    assert [one for one in told["6.12.1"] if "IPA range mismatch" in one]
+
+
+def test_a_register_that_no_table_has_is_a_finding_of_its_own() -> None:
+    finding = of_entry(explained(CHECK.format("ACME_EL1", 1, 2, 0)), feature_entries.SANITY_UNKNOWN)
+    assert finding.happened == "ACME_EL1 differs from the boot CPU's, and what the system loses by it is not known"
+
+
+@pytest.mark.parametrize(
+    ("version", "tables"), [("6.8.12", "6.1 and 6.12"), ("6.14.2", "6.12 and 6.16"), ("7.0.5", "6.18 and 7.3")]
+)
+def test_a_kernel_between_two_tables_is_said_to_be_decoded_by_both(version: str, tables: str) -> None:
+    line = CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE)
+    head = [HEAD[0], f"Linux version {version} (gcc)"]
+    finding = of_entry(explained(line, head=head), feature_entries.SANITY_LOSS)
+    assert f"the tables of Linux {tables}, which agree here, stand for that of this kernel" in finding.inferred[0]
+
+
+def test_a_kernel_between_two_tables_that_differ_is_not_said_to_lose_anything() -> None:
+    line = CHECK.format("ID_AA64MMFR1_EL1", 1 << 40, 1, 0)  # HCX, which 6.1 does not list
+    finding = of_entry(explained(line, head=[HEAD[0], "Linux version 6.8.12 (gcc)"]), TAINT_INFERRED)
+    assert finding.happened.endswith("and Linux 6.1 would lose nothing by it")
+    assert finding.inferred[0].endswith("as Linux 6.12 has it")

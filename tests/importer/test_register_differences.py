@@ -88,7 +88,7 @@ def test_what_the_command_line_hides_is_not_lost() -> None:
         (
             "ACME_EL1",
             (0, 0xA0),
-            "bits 7:4: 0 on the boot CPU, 10 here: strict, in no field that the kernel lists",
+            "bits 7:4: 0 on the boot CPU, 10 here: what depends on it is not known",
             False,
         ),
     ],
@@ -121,3 +121,23 @@ def test_the_table_of_another_kernel_is_named_in_the_comments(tmp_path: Path) ->
         "Inferred: the table of Linux 6.1 stands for that of this kernel, which",
         "Inferred: no field that differs is strict in the table of Linux 6.1, a",
     ]
+
+
+BRPS, FEWER = 0x10305408, 0x10303408
+
+
+def remarks_on(lines: str, tmp_path: Path) -> list[str]:
+    found = remarks(imported_log(HEAD.format(cpus=4) + lines, tmp_path))
+    return [one for one in found if "differs from the boot CPU's" in one]
+
+
+def test_a_late_cpu_is_compared_with_what_early_cpus_left_of_the_systems_value(tmp_path: Path) -> None:
+    early, late = (CHECK.format("ID_AA64DFR0_EL1", BRPS, cpu, FEWER) for cpu in (1, 2))
+    init = "[ 8.0] Run /init as init process\n"
+    for log, panics in (
+        (early + BOOTED.format(1) + init + late, False),
+        (BOOTED.format(1) + init + late, True),
+        # The log shows that the CPU came online, whatever the tables tell.
+        (BOOTED.format(1) + init + late + BOOTED.format(2), False),
+    ):
+        assert any("it panics" in one for one in remarks_on(log, tmp_path)) is panics

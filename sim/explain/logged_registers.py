@@ -1,0 +1,41 @@
+"""The registers of a boot's SANITY CHECK lines, decoded by all that the log shows of their CPUs."""
+
+from sim.cpufeature_tables.sanity_decoder import DecodingTables, RegisterDifference, decode_differences, register_name
+from sim.cpufeature_tables.system_values import LoggedDifference
+from sim.importer.explained_lines import OldBootedLine, OverrideLine
+from sim.importer.log_lines import BootedLine, Phase, SanityLine
+from sim.importer.log_text import NumberedLine
+
+
+def decoded_registers(boot: list[NumberedLine], decoding: DecodingTables) -> dict[int, RegisterDifference]:
+    """Return the decoded registers by the numbers of the lines.
+
+    Args:
+        boot: all lines of the boot.
+        decoding: the tables of cpufeature.
+    """
+    hidden: dict[str, set[int]] = {}
+    lines: dict[int, LoggedDifference] = {}
+    phase = Phase.EARLY
+    for index, found in enumerate(boot):
+        line = found.line
+        phase = max(phase, line.phase)
+        if isinstance(line, OverrideLine) and line.effect.hides:
+            hidden.setdefault(line.register, set()).add(line.low)
+        if isinstance(line, SanityLine):
+            came = _came_after(boot[index:])
+            lines[found.number] = LoggedDifference(
+                register_name(line.register, decoding.register_names),
+                line.boot_value,
+                line.value,
+                # A CPU that comes late changes the registers that programs read, and no longer what is in use.
+                is_late=phase is Phase.FINAL,
+                came_online=line.cpu in came,
+                others_came=line.cpu in came and came[-1] != line.cpu,
+            )
+    return dict(zip(lines, decode_differences([*lines.values()], decoding, hidden), strict=True))
+
+
+def _came_after(lines: list[NumberedLine]) -> list[int]:
+    """Return the CPUs that come online in some lines, in their order."""
+    return [found.line.cpu for found in lines if isinstance(found.line, BootedLine | OldBootedLine)]
