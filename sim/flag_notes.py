@@ -77,7 +77,7 @@ def _abi_note(release: KernelRelease, overrides: Mapping[str, bool] | None) -> s
     if listed := _listed(release, overrides, Origin.ABI):
         return f"{beginning}: flags that stable releases of {series} changed are as in the newest ({listed})"
     if listed := _listed(release, overrides, Origin.UNKNOWN):
-        return f"{beginning}: flags that stable releases of {series} changed are as when {series} began ({listed})"
+        return f"{beginning}: flags that stable releases changed are as when {series} began ({listed})"
     return f"{beginning}: no flag depends on it"
 
 

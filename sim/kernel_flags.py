@@ -77,7 +77,12 @@ class FlagFacts:
         if any(_may_be_on_top(one, release) for one in landings):
             return in_mainline, Origin.ON_CANDIDATE
         backport = next((one for one in self.backports if one.series == series), None)
-        return (in_mainline, Origin.MAINLINE) if backport is None else _with_backport(in_mainline, backport, release)
+        if backport is not None:
+            return _with_backport(in_mainline, backport, release)
+        # Ubuntu maintains series that kernel.org has given up, and takes changes from the stable releases of others.
+        may_be_ubuntus = bool(self.backports) and any(one[:2] > series for one in landings)
+        is_unknown = release.build is Build.UBUNTU and release.names_abi and may_be_ubuntus
+        return in_mainline, Origin.UNKNOWN if is_unknown else Origin.MAINLINE
 
 
 def _with_backport(in_mainline: bool, backport: Backport, release: KernelRelease) -> tuple[bool, Origin]:

@@ -52,7 +52,8 @@ def test_a_log_that_names_an_abi_alone_says_so(tmp_path: Path) -> None:
     assert told == [
         (
             "Kernel 6.11.0-19-generic has the name of an ABI, which does not tell its point release: flags that stable "
-            "releases of 6.11 changed are as when 6.11 began (sme on)."
+            "releases changed are as when 6.11 began (sme on, host_fpsimd_flushed off, bhb_affects_unlisted off, "
+            "tlbi_erratum_of_big_cores off, pie_writes_tcr2 on)."
         )
     ]
 
