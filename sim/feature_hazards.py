@@ -49,10 +49,10 @@ def _lost(facts: Facts, loss: LossKind, kind: HazardKind) -> Iterator[Hazard]:
 
 @finds(HazardKind.CPU_REFUSED)
 def _cpu_refused(facts: Facts) -> Iterator[Hazard]:
-    if facts.features_at_end is None:
-        return
+    is_of_lengths_alone = facts.features_at_end is None
     for one in facts.refused:
-        if one.refusal.reason in _BY_FEATURES:
+        # In a model of lengths alone, the hazards of lengths tell which refusals for them are harmless.
+        if one.refusal.reason in _BY_FEATURES and not (is_of_lengths_alone and one.refusal.vector_type is not None):
             sentence = f"{facts.label(one.cpu)} was refused: {one.refusal.words}"
             yield Hazard(HazardKind.CPU_REFUSED, one.cpu, one.time_ns, sentence, one.event)
 
