@@ -5,6 +5,7 @@ drivers/firmware/psci/psci.c and kernel/cpu.c of the whole kernel; boots of Debi
 """
 
 from sim.explain.log_entries import (
+    Circumstance,
     LogEntry,
     Severity,
     configuration,
@@ -25,7 +26,9 @@ _REFUSED_FOR_GOOD = (
     "with EINVAL and logs nothing"
 )
 _LATE_BY_MAXCPUS = configuration(
-    "`maxcpus=` makes it a late CPU. As an early CPU it would be counted, and the system would do without what it lacks"
+    "`maxcpus=` makes it a late CPU. As an early CPU it would be counted, and the system would do without what it "
+    "lacks",
+    Circumstance.MAXCPUS,
 )
 _LATE_BY_FIRMWARE = firmware("it reports the CPU, or starts it, after the kernel has finished with the early CPUs")
 _MIXED_CORES = hardware("the CPU is another core, or another revision of it, than the early CPUs")
@@ -34,6 +37,11 @@ _COME_EARLY = "bring the CPU up early, without `maxcpus=`: what it lacks is then
 
 # CPUs that do not come
 
+CPU_LOST_MEANING = (
+    "The kernel had the CPU started, by PSCI or a spin-table, got no error, and waited in vain: 5 s, and 1 s in "
+    "kernels from before 2020."
+)
+"""The meaning of a lost CPU's lines, where none of them tells its state."""
 CPU_LOST = LogEntry(
     "CPU lost",
     _FAILURE,
@@ -43,8 +51,8 @@ CPU_LOST = LogEntry(
         "CPU2 failed to report alive state",
     ),
     "started without an error, and did not come online in time",
-    "The kernel had the CPU started, by PSCI or a spin-table, got no error, and waited 5 s in vain. State 0x0 means "
-    "that the CPU reported nothing: it never reached the kernel, or died there before it could report.",
+    f"{CPU_LOST_MEANING} State 0x0 means that the CPU reported nothing: it never reached the kernel, or died there "
+    "before it could report.",
     "the system runs without the CPU. It stays present; firmware usually holds it to be on, and answers "
     "the next CPU_ON with an error that becomes EINVAL",
     (
@@ -54,7 +62,7 @@ CPU_LOST = LogEntry(
             "and the CPU is gone without a line"
         ),
         device_tree("`reg` of the CPU's node names another CPU, or `cpu-release-addr` another address"),
-        vmm("the host did not run the virtual CPU within 5 s"),
+        vmm("the host did not run the virtual CPU in time"),
         kernel(
             "a CPU without LSE atomics, without MOPS or started below EL2 dies in code that was patched to use them, "
             "before the check that would refuse it"
@@ -74,7 +82,7 @@ CPU_LOST_ON_RETURN = LogEntry(
     ("psci: CPU1 killed (polled 0 ms)", "CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"),
     "online before, and not back in time",
     "The CPU booted once and went offline. When the kernel started it again, firmware gave no error, and the CPU did "
-    "not arrive within 5 s.",
+    "not arrive in time.",
     "the CPU is gone until the next boot, and a suspended system resumes without it. The next CPU_ON is "
     "usually answered with an error that becomes EINVAL",
     (
@@ -95,7 +103,7 @@ CPU_STUCK = LogEntry(
     "CPU stuck in the kernel",
     _FAILURE,
     ("CPU2: failed to come online", "CPU2: is stuck in kernel"),
-    "loops inside of the kernel, where it found that it cannot go on",
+    "stuck inside of the kernel, which cannot go on there",
     "The CPU reached the kernel's first instructions and parked itself there: it lacks something that it needs before "
     "it can run anything else.",
     "the system runs without the CPU, and can no longer be replaced by kexec, because the CPU runs "
@@ -109,7 +117,7 @@ CPU_STUCK_ADDRESSES = LogEntry(
     "CPU without 52-bit addresses",
     _FAILURE,
     ("CPU2: failed to come online", "CPU2: is stuck in kernel", "CPU2: does not support 52-bit VAs"),
-    "lacks the 52-bit virtual addresses that the kernel uses",
+    "stuck for lack of the 52-bit virtual addresses that the kernel uses",
     "The kernel chose 52-bit virtual addresses, because the boot CPU has them (LPA2, or LVA with pages of 64 KiB). A "
     "CPU without them cannot use the kernel's page tables, and loops in its first instructions.",
     "the system runs without the CPU; it stays present, and a further attempt fails with EINVAL",
@@ -122,7 +130,7 @@ CPU_STUCK_GRANULE = LogEntry(
     "CPU without the kernel's page size",
     _FAILURE,
     ("CPU2: failed to come online", "CPU2: is stuck in kernel", "CPU2: does not support 4K granule"),
-    "lacks the kernel's page size ({reason})",
+    "stuck for lack of the kernel's page size ({reason})",
     "ID_AA64MMFR0_EL1 of the CPU says that it cannot translate addresses with pages of the size that this kernel was "
     "built for. It loops in the kernel's first instructions.",
     "the system runs without the CPU; it stays present, and a further attempt fails with EINVAL",
@@ -142,7 +150,7 @@ LACKS_CAPABILITY = LogEntry(
         *_REFUSED,
         "CPU4: died during early boot",
     ),
-    "refused, because it lacks a capability that the system uses: {capability}",
+    "refused for lack of a capability that the system uses: {capability}",
     "Capabilities are final once the early CPUs are up, and some are final with the boot CPU. The kernel and programs "
     "rely on each of them on every CPU, so a CPU that comes later and lacks one is refused. The number of a capability "
     "differs between point releases; only its name counts.",
@@ -165,7 +173,7 @@ HAS_CAPABILITY = LogEntry(
     "CPU refused for a workaround that is not active",
     _FAILURE,
     ("CPU features: CPU4: Detected conflict for capability 82 (Spectre-v2), System: 0, CPU: 1", *_REFUSED),
-    "refused, because it needs what the system does not have active: {capability}",
+    "refused for a need of what the system does not have active: {capability}",
     "The CPU needs the workaround of an erratum, or a mitigation, that no early CPU needed. The kernel applies these "
     "at boot only, and refuses a CPU that comes later and needs another.",
     _REFUSED_FOR_GOOD,
@@ -178,7 +186,7 @@ DIFFERS_FROM_BOOT_CPU = LogEntry(
     "CPU refused for what the boot CPU decides",
     _FAILURE,
     ("CPU features: CPU4: Detected conflict for capability 5 ((null)), System: 1, CPU: 0", *_REFUSED),
-    "refused, because it {verb} a capability on which the boot CPU alone decides: {capability}",
+    "refused for {having} a capability on which the boot CPU alone decides: {capability}",
     "A few capabilities are final with the boot CPU, such as address authentication (PAC) and its algorithm. The "
     "kernel uses what the boot CPU has, and refuses every CPU without it, whether it comes early or late. A CPU must "
     "have the boot CPU's algorithm of address authentication, and the same level of it; the log shows (null) for it.",
@@ -200,7 +208,7 @@ STARTED_BELOW_EL2 = LogEntry(
     "CPU refused for its exception level",
     _FAILURE,
     ("CPU features: CPU1: Detected conflict for capability 38 (ICV_DIR_EL1 trapping), System: 1, CPU: 0", *_REFUSED),
-    "refused, because it started at EL1, or came after a CPU that did",
+    "refused for a start at EL1, or after a CPU that started there",
     "The capability ICV_DIR_EL1 trapping belongs to systems on which every CPU so far started at EL2. KVM has its "
     "hypervisor at EL2 and could not run on the CPU. Kernels before 6.19 have no such check: there the CPU comes "
     "online, and the system hangs.",
@@ -217,7 +225,7 @@ LACKS_HWCAP = LogEntry(
     "CPU refused for a missing hwcap",
     _FAILURE,
     ("CPU features: CPU4: missing HWCAP: KERNEL_HWCAP_PMULL", *_REFUSED, "CPU4: died during early boot"),
-    "refused, because it lacks the CPU feature {hwcap}, which programs were promised",
+    "refused for lack of the CPU feature {hwcap}, which programs were promised",
     "The kernel told programs of the feature (AT_HWCAP, /proc/cpuinfo) before this CPU came, and programs may use it "
     "on any CPU. The line names the first such feature; there may be more.",
     _REFUSED_FOR_GOOD,
@@ -235,7 +243,7 @@ LACKS_LENGTHS = LogEntry(
         *_REFUSED,
         "CPU4: died during early boot",
     ),
-    "refused, because it lacks {extension} vector lengths that all early CPUs share",
+    "refused for lack of {extension} vector lengths that all early CPUs share",
     "Tasks may use every vector length that all early CPUs have. A CPU that lacks one of them could not run such a "
     "task, and is refused.",
     _REFUSED_FOR_GOOD,
@@ -258,7 +266,7 @@ UNSUPPORTED_LENGTHS = LogEntry(
         *_REFUSED,
         "CPU4: died during early boot",
     ),
-    "refused, because it has {extension} vector lengths that guests could not be kept from",
+    "refused for {extension} vector lengths that guests could not be kept from",
     "The CPU has a length that not all early CPUs have, and that lies within what guests may set. A guest that asks "
     "for it would get another length on another CPU. Lengths above the largest that guests may have do not matter. The "
     "kernel checks this where the CPUs started at EL2, even with `kvm-arm.mode=none`.",
@@ -276,7 +284,7 @@ LARGER_LENGTHS = LogEntry(
     "CPU refused for a larger vector length",
     _FAILURE,
     ("SVE: cpu4: would increase maximum VL", "CPU features: CPU4: SVE: vector length support mismatch", *_REFUSED),
-    "refused, because its largest {extension} vector length is above that of every CPU before",
+    "refused for a largest {extension} vector length above that of every CPU before",
     "No release logs this line: it is part of a patch of 2024 that refuses such a CPU under pKVM, whose buffers for "
     "the host's registers would be too small for it.",
     _REFUSED_FOR_GOOD,
@@ -289,7 +297,7 @@ LENGTHS_DIFFER = LogEntry(
     "CPU refused for its vector lengths",
     _FAILURE,
     ("CPU features: CPU4: SVE: vector length support mismatch", *_REFUSED, "CPU4: died during early boot"),
-    "refused for its {extension} vector lengths, without a line that says which",
+    "refused for {extension} vector lengths, without a line that says which",
     "The line before it, which says whether lengths are missing or too many, is not in the log. Some kernels have a "
     "check that logs no such line.",
     _REFUSED_FOR_GOOD,
@@ -310,7 +318,7 @@ VMID_WIDTH = LogEntry(
     "CPU refused for its VMIDs",
     _FAILURE,
     ("CPU features: CPU4: VMID width mismatch", *_REFUSED),
-    "refused, because it has fewer bits of VMID than KVM uses",
+    "refused for fewer bits of VMID than KVM uses",
     "KVM numbers guests with as many bits as all early CPUs have, 8 or 16. A CPU with 8 would mix up guests where 16 "
     "are in use. The kernel checks this where CPUs started at EL2.",
     _REFUSED_FOR_GOOD,
@@ -329,7 +337,9 @@ IPA_RANGE = LogEntry(
     (
         kernel(
             "6.12 and 7.3 look at the system's value instead of the CPU's: a late CPU with a smaller range comes "
-            "online, and from then on every CPU is refused, even an early CPU that comes back; 6.1 looks at the CPU"
+            "online, and from then on every CPU is refused, even an early CPU that comes back; 6.1 looks at the CPU",
+            "ipa_range_of_cpu",
+            has_flag=False,
         ),
         _LATE_BY_MAXCPUS,
         _MIXED_CORES,
@@ -342,7 +352,7 @@ MPAM_DIFFERS = LogEntry(
     "CPU refused for its MPAM",
     _FAILURE,
     ("CPU features: CPU4: MPAM PARTID/PMG max values are mismatched", *_REFUSED),
-    "refused, because its partitioning of memory and caches differs: {mismatch}",
+    "refused for another partitioning of memory and caches: {mismatch}",
     "The kernel gives tasks partition numbers that every CPU must have (MPAM).",
     _REFUSED_FOR_GOOD,
     (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE, _MIXED_CORES),
@@ -459,7 +469,7 @@ CPU_ON_STILL_ON = LogEntry(
         "psci: CPU1 may not have shut down cleanly (AFFINITY_INFO reports 0)",
         *_error_lines(-22),
     ),
-    "went down, firmware did not say that it is off, and answered the next CPU_ON with an error",
+    "went down and stayed on by what firmware said, which answered the next CPU_ON with an error",
     "The CPU called CPU_OFF, and AFFINITY_INFO went on saying that it is on. To firmware it is on still, and the "
     "answer to CPU_ON, ALREADY_ON, becomes EINVAL (-22).",
     "the CPU is gone until the next boot, and may still run kernel code: kexec is not safe",
@@ -483,7 +493,7 @@ CPU_ON_BY_RELAY = LogEntry(
     "answers INVALID_PARAMETERS, which becomes EINVAL (-22), for any other.",
     "under pKVM the CPU cannot come online. It stays present, and every attempt fails alike",
     (
-        configuration("`maxcpus=` together with `kvm-arm.mode=protected`: late CPUs cannot come"),
+        configuration("`maxcpus=` together with `kvm-arm.mode=protected`: late CPUs cannot come", Circumstance.MAXCPUS),
         firmware("the CPU was not there, or failed, when KVM was initialised"),
     ),
     ("bring all CPUs up before KVM is initialised, or do without protected mode",),
@@ -535,7 +545,7 @@ CPU_WITHOUT_METHOD = LogEntry(
     "CPU that the kernel has no way to start",
     _FAILURE,
     ("CPU1: failed to boot: -38",),
-    "not started: the kernel has no way to start it (ENOSYS)",
+    "not started: the kernel has no way for that (ENOSYS)",
     "ENOSYS (-38) is not an answer of firmware: PSCI's NOT_SUPPORTED becomes EOPNOTSUPP (-95). 32-bit kernels give it "
     "where nothing on the platform starts CPUs; arm64 kernels have no such case.",
     "the system runs without the CPU",
@@ -565,7 +575,7 @@ NO_CPU_ON = LogEntry(
     "no PSCI for a CPU that needs it",
     _FAILURE,
     ("psci: no cpu_on method, not booting CPU1",),
-    "not started: its enable method is psci, and the kernel has no PSCI",
+    "not started: the enable method is psci, and the kernel has no PSCI",
     "The kernel found no working PSCI: the node psci is missing, or its version did not fit.",
     "the CPUs with this enable method are not used",
     (
@@ -580,7 +590,7 @@ NO_RELEASE_ADDRESS = LogEntry(
     "spin-table CPU without an address",
     _FAILURE,
     ("CPU 1: missing or invalid cpu-release-addr property",),
-    "not started: its node has no `cpu-release-addr`",
+    "not started: the device tree has no `cpu-release-addr`",
     "A CPU of a spin-table waits until an address is written to a place in memory that its node names.",
     "the CPU is not used",
     (device_tree("`cpu-release-addr` is missing, or has the wrong number of cells"),),
@@ -657,7 +667,7 @@ NOT_OFF = LogEntry(
         "CPU1: unable to kill",
         "CPU1 failed to report dead state",
     ),
-    "went down, and firmware does not say that it is off",
+    "went down, and firmware does not confirm that",
     "After a CPU went down the kernel asks AFFINITY_INFO until it says that the CPU is off, for at most a tenth of a "
     "second. 0 means on, 2 means that it is on its way.",
     "where the CPU still runs kernel code: it cannot be started again, and kexec is not safe",
@@ -673,7 +683,7 @@ NOT_RESUMED = LogEntry(
     "CPU missing after resume",
     _FAILURE,
     ("Enabling non-boot CPUs ...", "Error taking CPU1 up: -1"),
-    "was online before the system was suspended, and did not come back when it resumed (errno {error})",
+    "online before the suspend, and not back after the resume (errno {error})",
     "Suspend takes down all CPUs but one, and resume brings them back. This CPU failed as it would by hotplug; the "
     "lines before say how.",
     "the system runs without the CPU, and firmware may deny the next suspend, since the CPU is not off",
@@ -686,7 +696,7 @@ BUSY = LogEntry(
     "CPU that is needed and does not go down",
     _WARNING,
     ("Disabling non-boot CPUs ...", "Error taking CPU1 down: -16"),
-    "could not be taken down for suspend: something needs it (EBUSY, -16)",
+    "needed, and could not be taken down for suspend (EBUSY, -16)",
     "The scheduler does not let a CPU go if the CPUs that would be left could not give all deadline tasks the time "
     "that they were promised; it counts the reserve for normal tasks (the fair server) among it. The last CPU that is "
     "online cannot go either, nor any CPU while the kernel has hotplug disabled. The suspend was given up.",
@@ -713,7 +723,7 @@ TRUSTED_OS_STAYS = LogEntry(
     "CPU with a trusted OS does not go down",
     _WARNING,
     ("Disabling non-boot CPUs ...", "Error taking CPU1 down: -1"),
-    "could not be taken down for suspend: a trusted OS lives on it (EPERM, -1)",
+    "home of a trusted OS, and could not be taken down for suspend (EPERM, -1)",
     "PSCI says on which CPU a trusted OS lives that cannot move, and the kernel does not take that CPU down. The "
     "suspend was given up. With `allow_mismatched_32bit_el0` the kernel also keeps one CPU that runs 32-bit programs.",
     "the system does not suspend",
@@ -844,7 +854,7 @@ NEVER_STARTED = LogEntry(
     "CPU of which the log tells nothing",
     _HARMLESS,
     ("SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=8, Nodes=1", "smp: Brought up 1 node, 4 CPUs"),
-    "possible, and no line tells of an attempt to start it",
+    "possible, and no line tells of a start",
     "A possible CPU need not be present: firmware may list CPUs that can be plugged in later. From 6.11 on, a CPU_ON "
     "that firmware denies leaves no line either.",
     "where the CPU is not there",

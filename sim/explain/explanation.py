@@ -9,8 +9,10 @@ from sim.cores.core_table import core_of_midr
 from sim.cpufeature_tables.sanity_decoder import decoding_tables
 from sim.errors import InputError
 from sim.explain.finding_collection import LogFinding
+from sim.explain.log_entries import Circumstance
 from sim.explain.log_findings import find
 from sim.explain.reproduction import Reproduction, reproduce
+from sim.explain.ruled_out import ruled_out
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.frames import as_html
@@ -53,6 +55,8 @@ class Explanation:
     """The core of each CPU that the log names, by its compatible string, else its name, else its MIDR."""
     findings: tuple[LogFinding, ...]
     """The findings, the worst first."""
+    ruled_out: frozenset[Circumstance]
+    """The things that the log shows not to be there, and with them some usual causes of findings."""
     reproduction: Reproduction | None
     """The scenario that reproduces the log; None where nothing is wrong."""
 
@@ -147,6 +151,7 @@ def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
         boots=len(boot_starts),
         cores=_cores(boot),
         findings=findings,
+        ruled_out=frozenset(ruled_out(boot)),
         reproduction=reproduce(path, raw) if is_wrong else None,
     )
 

@@ -135,12 +135,12 @@ def _log_row(one: Explanation) -> ExplainedLogRow:
         boots=one.boots,
         cores=dict(one.cores),
         problems=len(one.problems),
-        findings=tuple(_finding_row(finding, one.flags) for finding in one.findings),
+        findings=tuple(_finding_row(finding, one) for finding in one.findings),
         reproduction=None if one.reproduction is None else _reproduction_row(one.reproduction),
     )
 
 
-def _finding_row(finding: LogFinding, flags: KernelFlags | None) -> FindingRow:
+def _finding_row(finding: LogFinding, explanation: Explanation) -> FindingRow:
     entry = finding.entry
     return FindingRow(
         finding=entry.name,
@@ -148,9 +148,12 @@ def _finding_row(finding: LogFinding, flags: KernelFlags | None) -> FindingRow:
         harmless=entry.severity.is_harmless,
         cpus=finding.cpus,
         happened=finding.happened,
-        meaning=entry.meaning,
-        consequence=entry.consequence,
-        causes=tuple(CauseRow(cause.origin, cause.text, in_this_kernel(cause, flags)) for cause in entry.causes),
+        meaning=finding.meaning,
+        consequence=finding.consequence,
+        causes=tuple(
+            CauseRow(cause.origin, cause.text, in_this_kernel(cause, explanation.flags))
+            for cause in finding.causes(explanation.ruled_out)
+        ),
         look_at=entry.look_at,
         inferred=finding.inferred,
         pages=(entry.page, *((entry.more,) if entry.more else ())),

@@ -5,6 +5,7 @@ Debian's kernels where an entry says booted.
 """
 
 from sim.explain.log_entries import (
+    Circumstance,
     LogEntry,
     Severity,
     configuration,
@@ -169,7 +170,7 @@ SANITY_LATE = LogEntry(
     "reads the register with MRS sees a smaller value than before.",
     "programs that started before and after the CPU may read different features with MRS",
     (
-        configuration("`maxcpus=` makes it a late CPU"),
+        configuration("`maxcpus=` makes it a late CPU", Circumstance.MAXCPUS),
         firmware("of a CPU that came back: it does not set the CPU up as at its first start"),
         *_SANITY_CAUSES,
     ),
@@ -189,7 +190,10 @@ SANITY_DANGER = LogEntry(
     "it works until something depends on the field, and then fails without naming it",
     (
         *_SANITY_CAUSES,
-        configuration("`maxcpus=` makes a CPU late that would only cost the system a feature if it came early"),
+        configuration(
+            "`maxcpus=` makes a CPU late that would only cost the system a feature if it came early",
+            Circumstance.MAXCPUS,
+        ),
     ),
     ("leave the CPUs that differ offline, or bring them up early, without `maxcpus=`", "a panic below this line"),
     "docs/hazards.md#kernel-panic",
@@ -327,7 +331,10 @@ WORSE_MITIGATION = LogEntry(
     "The state of each mitigation is settled at boot. A CPU that comes later and cannot be mitigated as well causes "
     "the warning (taint 512), even if it is refused right afterwards for another reason.",
     "if the CPU came online: the system is as vulnerable as its weakest CPU",
-    (configuration("`maxcpus=` makes it a late CPU"), hardware("the CPU is another core than the early CPUs")),
+    (
+        configuration("`maxcpus=` makes it a late CPU", Circumstance.MAXCPUS),
+        hardware("the CPU is another core than the early CPUs"),
+    ),
     ("/sys/devices/system/cpu/vulnerabilities", "bring the CPU up early"),
     source="kernel/proton-pack.c (update_mitigation_state); booted on 6.12",
 )
@@ -335,7 +342,7 @@ UNKNOWN_ASID = LogEntry(
     "size of ASIDs unknown",
     _WARNING,
     ("CPU1: Unknown ASID size (1); assuming 8-bit",),
-    "the size of its ASIDs is {value}, which the architecture does not define; 8 bits are used",
+    "the size of ASIDs is {value}, which the architecture does not define; 8 bits are used",
     "ID_AA64MMFR0_EL1.ASIDBits is 0 for 8 bits and 2 for 16 bits.",
     "a panic follows if the boot CPU has 16 bits; on the boot CPU itself it does no harm",
     (hardware("the core's ID register is wrong"), vmm("the host shows a value that is not defined")),
@@ -413,7 +420,7 @@ MAXIMUM_RAISED = LogEntry(
     "late CPU raises the largest vector length",
     _WARNING,
     ("SVE: cpu2: increases maximum VL to 64",),
-    "has {extension} vectors of {vl_bytes} bytes, more than any CPU before",
+    "came with {extension} vectors of {vl_bytes} bytes, more than any CPU before",
     "No release logs this line: it is part of a series of 2024 that sizes pKVM's buffers by the largest length of any "
     "CPU. As posted, its store to read-only memory panics the kernel.",
     "under pKVM the CPU's registers may not fit into the buffer",

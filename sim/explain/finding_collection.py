@@ -1,10 +1,10 @@
 """A finding of a log, and the collection of findings while a log is read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sim.cpufeature_tables.sanity_decoder import RegisterDifference
-from sim.explain.log_entries import LogEntry
+from sim.explain.log_entries import Cause, Circumstance, LogEntry
 from sim.importer.log_text import NumberedLine
 
 
@@ -22,6 +22,14 @@ class LogFinding:
     """Sentences on what no line says, and was concluded."""
     register: RegisterDifference | None
     """The decoded register of SANITY CHECK lines."""
+    meaning: str
+    """The entry's, as far as the lines bear it out."""
+    consequence: str
+    """The entry's, or what the log shows instead."""
+
+    def causes(self, ruled_out: Container[Circumstance]) -> tuple[Cause, ...]:
+        """Return the usual causes that the log leaves possible."""
+        return tuple(one for one in self.entry.causes if one.needs is None or one.needs not in ruled_out)
 
 
 @dataclass(slots=True)
@@ -32,13 +40,18 @@ class _Draft:
     happened: str
     inferred: tuple[str, ...]
     register: RegisterDifference | None
+    meaning: str
+    consequence: str
     cpus: set[int] = field(default_factory=set)
     lines: dict[int, NumberedLine] = field(default_factory=dict)
 
     def finding(self) -> LogFinding:
         """Return the finding."""
         lines = tuple(self.lines[number] for number in sorted(self.lines))
-        return LogFinding(self.entry, self.happened, tuple(sorted(self.cpus)), lines, self.inferred, self.register)
+        cpus = tuple(sorted(self.cpus))
+        return LogFinding(
+            self.entry, self.happened, cpus, lines, self.inferred, self.register, self.meaning, self.consequence
+        )
 
 
 class FindingCollection:
@@ -57,6 +70,8 @@ class FindingCollection:
         inferred: tuple[str, ...] = (),
         further: str = "",
         register: RegisterDifference | None = None,
+        meaning: str = "",
+        consequence: str = "",
     ) -> None:
         """Add a finding, or its CPU and lines to a finding like it.
 
@@ -68,10 +83,13 @@ class FindingCollection:
             inferred: sentences on what was concluded.
             further: what happened afterwards, to be put behind the entry's sentence.
             register: the decoded register, of SANITY CHECK lines.
+            meaning: what stands for the entry's meaning; empty: the entry's own.
+            consequence: what stands for the entry's consequence; empty: the entry's own.
         """
         happened = entry.happened.format_map(dict(words or {})) + further
-        key = (entry.title, happened, inferred, register)
-        draft = self._drafts.setdefault(key, _Draft(entry, happened, inferred, register))
+        texts = meaning or entry.meaning, consequence or entry.consequence
+        key = (entry.title, happened, inferred, register, *texts)
+        draft = self._drafts.setdefault(key, _Draft(entry, happened, inferred, register, *texts))
         draft.lines.update((line.number, line) for line in lines)
         if cpu is not None:
             draft.cpus.add(cpu)

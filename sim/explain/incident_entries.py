@@ -103,7 +103,11 @@ def _of_conflict(
         who = "an early CPU" if incident.is_early else "a CPU that comes late, or comes back,"
         names = " or ".join(one.name for one in found)
         inferred = (f"the log does not name the capability: for {who} it can be {names}, by Linux {tables.series}",)
-    return entry, {"verb": _verb(line), "capability": _capability_words(line, incident, tables)}, inferred
+    return (
+        entry,
+        {"having": "having" if line.in_cpu else "lack of", "capability": _capability_words(line, incident, tables)},
+        inferred,
+    )
 
 
 def _in_conflict(line: ConflictLine, incident: CpuIncident, tables: KernelTables) -> tuple[Capability, ...]:

@@ -4,6 +4,7 @@ Sources: kvm/arm.c, kvm/reset.c, kvm/pkvm.c, kvm/handle_exit.c; boots of Debian'
 """
 
 from sim.explain.log_entries import (
+    Circumstance,
     LogEntry,
     Severity,
     configuration,
@@ -222,6 +223,7 @@ HYP_PANIC = LogEntry(
         kernel(
             "Debian's 6.1 panics when a CPU that was offline comes back under pKVM with SVE; 6.12 does not",
             "hyp_panic_on_return",
+            needs=Circumstance.SVE,
         ),
         kernel("a bug of the hypervisor, or something that the kernel asked it and must not"),
         firmware("firmware that changes the memory or the registers of EL2"),

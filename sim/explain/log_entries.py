@@ -48,6 +48,13 @@ class Origin(StrEnum):
     USER_SPACE = "user space"
 
 
+class Circumstance(StrEnum):
+    """A thing without which a cause is impossible, and that a log may show not to be there."""
+
+    MAXCPUS = "the command line leaves CPUs to user space"
+    SVE = "the system has SVE"
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """A usual cause of a finding."""
@@ -58,6 +65,8 @@ class Cause:
     """The kernel flag (`sim.kernel_flags`) that tells whether a kernel can have this cause; empty: any kernel."""
     has_flag: bool = True
     """The value of the flag of the kernels that can."""
+    needs: Circumstance | None = None
+    """The thing without which it is impossible; None: nothing of which a log tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +103,10 @@ class LogEntry:
         return f"docs/log-lines.md#{self.name}"
 
 
-def harmless_text(entry: LogEntry) -> str:
-    """Return the answer to whether what an entry describes is harmless."""
-    answer = "yes" if entry.severity.is_harmless else "no"
-    return f"{answer}, {entry.consequence}" if entry.consequence else answer
+def harmless_text(severity: Severity, consequence: str) -> str:
+    """Return the answer to whether a finding is harmless."""
+    answer = "yes" if severity.is_harmless else "no"
+    return f"{answer}, {consequence}" if consequence else answer
 
 
 def firmware(text: str) -> Cause:
@@ -110,14 +119,14 @@ def device_tree(text: str) -> Cause:
     return Cause(Origin.DEVICE_TREE, text)
 
 
-def configuration(text: str) -> Cause:
+def configuration(text: str, needs: Circumstance | None = None) -> Cause:
     """Return a cause in the kernel's command line or its configuration."""
-    return Cause(Origin.CONFIGURATION, text)
+    return Cause(Origin.CONFIGURATION, text, needs=needs)
 
 
-def kernel(text: str, flag: str = "", *, has_flag: bool = True) -> Cause:
+def kernel(text: str, flag: str = "", *, has_flag: bool = True, needs: Circumstance | None = None) -> Cause:
     """Return a cause in the kernel itself: a bug or a limit."""
-    return Cause(Origin.KERNEL, text, flag, has_flag)
+    return Cause(Origin.KERNEL, text, flag, has_flag, needs)
 
 
 def hardware(text: str) -> Cause:

@@ -249,11 +249,24 @@ class _Reader:
                 inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)
             lines, further = incident.lines, ""
             if incident.was_online and entry not in _SAY_IT_WAS_ONLINE:
-                further = "; it was online before, went down, and did not come back"
+                further = "; online before, went down, and did not come back"
+            consequence = ""
             if incident.came_later is not None:
                 came = "came back" if incident.was_online else "came online"
                 lines, further = [*lines, incident.came_later], f"; {came} at a later attempt"
-            self._found.add(entry, lines, words, cpu=incident.cpu, inferred=inferred, further=further)
+                consequence = f"until the CPU {came}, the system ran without it"
+            # The meaning of a state is told where a line tells the state.
+            tells_no_state = entry is cpu_entries.CPU_LOST and incident.first(kinds.UnknownStateLine) is None
+            self._found.add(
+                entry,
+                lines,
+                words,
+                cpu=incident.cpu,
+                inferred=inferred,
+                further=further,
+                meaning=cpu_entries.CPU_LOST_MEANING if tells_no_state else "",
+                consequence=consequence,
+            )
         for not_off in self._incidents.not_off:
             further = "; came back later" if not_off.came_back else ""
             self._found.add(cpu_entries.NOT_OFF, not_off.lines, cpu=not_off.cpu, further=further)

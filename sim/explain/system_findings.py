@@ -181,6 +181,8 @@ def _without_sve(boot: BootLines, found: FindingCollection) -> None:
     """Find that a complete log does not mention SVE."""
     named = {line.extension for line in boot.of(kinds.DetectedLine)}
     named |= {line.extension for line in boot.of(kinds.VectorLengthLine)}
+    # A CPU is refused for lack of SVE where the system has it.
+    named |= {line.extension for line in boot.of(kinds.ConflictLine) if line.extension is not None and line.in_system}
     if VectorType.SVE in named or boot.phase is not Phase.FINAL or not boot.is_complete:
         return
     if boot.command_line.nosve:

@@ -162,8 +162,13 @@ def _of_the_system(log: KernelLog, simulated: KernelLog, outcome: Outcome, sets:
 
 
 def _is_lost(claim: _Claim, log: KernelLog) -> bool:
-    """Return True if the log states another length of the same extension: the kernel logs all of them, or none."""
-    return claim.extension is not None and any(extension is claim.extension for extension, _ in log.vl_bytes)
+    """Return True if the log states another length of the same extension: the kernel logs all of them, or none.
+
+    A log in which a CPU is refused for lack of the extension has lost them all, since the system has it.
+    """
+    stated = {extension for extension, _ in log.vl_bytes}
+    stated |= {step.refusal.extension for step in log.steps if step.refusal is not None}
+    return claim.extension in stated
 
 
 def _kvm(line: KvmLine | None) -> str:

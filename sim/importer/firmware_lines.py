@@ -112,7 +112,7 @@ class UnknownLine(LogLine, frozen=True):
 
     pattern = (
         r"(?!psci: MIGRATE_INFO_TYPE not supported)"
-        r"(?:psci(?:_checker)?: |smp: |SMP: |CPU ?\d{1,5}:? |CPU features: |/cpus/\S{1,60}: |kvm \[1\]: "
+        r"(?:psci(?:_checker)?: |smp: |SMP: |CPU ?\d{1,5}:? |CPU: |CPU features: |/cpus/\S{1,60}: |kvm \[1\]: "
         r"|GICv3: CPU\d+: )"
         r".{0,200}?(?i:\b(?:fail|error|invalid|missing|unable|can't|cannot|could not|unsupported|mismatch|unexpected"
         r"|stuck|time[ds]? ?out|refus|conflict|duplicate|skipping|firmware bug|did ?n[o']t|has no "

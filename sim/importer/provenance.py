@@ -226,7 +226,11 @@ def _not_as_it_was(imported: Imported, log: KernelLog) -> Iterator[str]:
     for step in log.steps:
         is_refused = step.result is HotplugResult.REFUSED_OTHERWISE and step.cpu not in log.vhe_conflicts
         if is_refused and imported.cpus[step.cpu].name in lost:
-            why_not = "which no register of its core explains" if imported.cores.are_known else "which is not modelled"
+            why_not = (
+                "which no register of its core explains"
+                if imported.cores.are_known
+                else "which a model of vector lengths alone does not have"
+            )
             yield f"cpu{step.cpu} was refused for {step.other_reason}, {why_not}: simulated as if it never arrived."
     if log.panic is not None:
         yield f"The log ends in {log.panic.message!r}."

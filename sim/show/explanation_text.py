@@ -131,13 +131,13 @@ def _detailed(finding: LogFinding, explanation: Explanation, console: Console) -
         detail(f"Cores: {cores}.")
     if finding.register is not None:
         _register(finding.register, console)
-    detail(f"Meaning: {entry.meaning}")
-    detail(f"Harmless: {harmless_text(entry)}.")
+    detail(f"Meaning: {finding.meaning}")
+    detail(f"Harmless: {harmless_text(entry.severity, finding.consequence)}.")
     for remark in finding.inferred:
         detail(f"Inferred: {remark}.")
-    if entry.causes:
+    if causes := finding.causes(explanation.ruled_out):
         detail("Usual causes:")
-    for cause in entry.causes:
+    for cause in causes:
         known = {True: " (this kernel can have it)", False: " (not this kernel)", None: ""}
         detail(f"{cause.origin}: {cause.text}{known[in_this_kernel(cause, explanation.flags)]}", indent="    ")
     if entry.look_at:

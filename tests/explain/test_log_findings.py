@@ -1,9 +1,14 @@
 """Findings: every entry is found by its own examples, CPUs alike share one, and what follows from several lines."""
 
+import re
+
 import pytest
 
 from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
-from sim.explain.log_entries import LogEntry
+from sim.explain.explanation import Explanation
+from sim.explain.explanation_rows import in_this_kernel
+from sim.explain.finding_collection import LogFinding
+from sim.explain.log_entries import LogEntry, Severity
 from sim.explain.log_findings import every_entry
 from sim.importer import explained_lines, log_lines
 from sim.importer.log_text import ALL_KINDS, parse_line
@@ -88,8 +93,8 @@ def test_cpus_alike_share_a_finding_and_others_do_not() -> None:
     lines += refusal(7, "CPU features: CPU{}: missing HWCAP: SM4")
     found = [one for one in explained(*FINAL, *lines).findings if one.entry is cpu_entries.LACKS_HWCAP]
     assert [(one.cpus, one.happened) for one in found] == [
-        ((4, 5, 6), "refused, because it lacks the CPU feature SVE2, which programs were promised"),
-        ((7,), "refused, because it lacks the CPU feature SM4, which programs were promised"),
+        ((4, 5, 6), "refused for lack of the CPU feature SVE2, which programs were promised"),
+        ((7,), "refused for lack of the CPU feature SM4, which programs were promised"),
     ]
     assert [len(one.lines) for one in found] == [9, 3]
 
@@ -345,7 +350,7 @@ _NAMELESS = "CPU features: CPU1: Detected conflict for capability 5 ((null)), Sy
 def test_a_conflict_without_a_name_of_an_early_cpu_is_one_of_address_authentication(end: list[str]) -> None:
     lines = [BROUGHT_UP[0], _NAMELESS, "CPU1: will not boot", *end]
     finding = of_entry(explained(*lines), cpu_entries.DIFFERS_FROM_BOOT_CPU)
-    assert finding.happened.endswith("lacks a capability on which the boot CPU alone decides: address authentication")
+    assert finding.happened.endswith("lack of a capability on which the boot CPU alone decides: address authentication")
     assert finding.inferred == (
         "the log does not name the capability: for an early CPU it can be HAS_ADDRESS_AUTH, by Linux 6.12",
     )
@@ -420,7 +425,7 @@ def test_a_cpu_that_is_answered_with_an_error_is_said_to_have_been_online() -> N
     booted = "CPU1: Booted secondary processor 0x0000000001 [0x411fd403]"
     down = ["psci: CPU1 killed (polled 0 ms)", "psci: failed to boot CPU1 (-22)", "CPU1: failed to boot: -22"]
     (denied,) = explained(booted, *FINAL, *down).problems
-    assert denied.happened.endswith("; it was online before, went down, and did not come back")
+    assert denied.happened.endswith("; online before, went down, and did not come back")
 
 
 NOT_OFF = [
@@ -509,3 +514,79 @@ def test_a_log_that_ends_in_suspend_says_so() -> None:
 def test_a_log_without_features_says_nothing_of_sve() -> None:
     assert feature_entries.NO_SVE.name not in names(explained(*FINAL))
     assert feature_entries.NO_SVE.name in names(explained("CPU features: detected: Spectre-v2", *FINAL))
+
+
+# The log decides which parts of an entry it has
+
+
+def causes_of(finding: LogFinding, explanation: Explanation) -> str:
+    return " ".join(cause.text for cause in finding.causes(explanation.ruled_out))
+
+
+def test_a_cpu_that_came_later_is_not_said_to_be_missing() -> None:
+    refused = ["psci: failed to boot CPU1 (-1)", "CPU1: failed to boot: -1"]
+    for further, consequence in (
+        ([], "the system runs without the CPU; a later attempt may succeed"),
+        ([BOOTED.format(1)], "until the CPU came online, the system ran without it"),
+    ):
+        finding = of_entry(explained(*FINAL, *refused, *further), cpu_entries.CPU_ON_DENIED)
+        assert finding.consequence == consequence
+
+
+def test_a_state_is_explained_where_a_line_tells_it() -> None:
+    lost = ["CPU2: failed to come online", "CPU2: failed in unknown state : 0x0"]
+    for lines in (lost, lost[:1]):
+        finding = of_entry(explained(*FINAL, *lines), cpu_entries.CPU_LOST)
+        assert ("State 0x0 means" in finding.meaning) is (len(lines) > 1)
+        assert "1 s in kernels from before 2020" in finding.meaning
+
+
+@pytest.mark.parametrize(
+    ("parameters", "is_possible"), [("quiet", False), ("maxcpus=1", True), ("nosmp", True), (None, True)]
+)
+def test_maxcpus_is_a_cause_only_if_it_may_be_on_the_command_line(parameters: str | None, *, is_possible: bool) -> None:
+    line = [] if parameters is None else [f"Kernel command line: {parameters}"]
+    explanation = explained(*line, *FINAL, "CPU features: CPU1: missing HWCAP: SVE2", "CPU1: will not boot")
+    finding = of_entry(explanation, cpu_entries.LACKS_HWCAP)
+    assert ("`maxcpus=`" in causes_of(finding, explanation)) is is_possible
+
+
+@pytest.mark.parametrize(("midr", "is_possible"), [("0x411fd0c1", False), ("0x411fd401", True), ("0x410fd0f0", True)])
+def test_a_panic_of_sve_is_no_cause_on_a_core_without_it(midr: str, *, is_possible: bool) -> None:
+    head = [
+        f"Booting Linux on physical CPU 0x0000000000 [{midr}]",
+        "Linux version 6.1.0-41-arm64 (gcc) Debian 6.1.158-1",
+    ]
+    explanation = explained(*FINAL, "Kernel panic - not syncing: HYP panic:", head=head)
+    finding = of_entry(explanation, kvm_entries.HYP_PANIC)
+    assert ("under pKVM with SVE" in causes_of(finding, explanation)) is is_possible
+
+
+def test_a_conflict_of_sve_shows_that_the_system_has_it() -> None:
+    conflict = "CPU features: CPU1: Detected conflict for capability 22 (Scalable Vector Extension), System: 1, CPU: 0"
+    other = "CPU features: detected: LSE atomic instructions"
+    for lines, has_none in (([other], True), ([other, conflict], False)):
+        assert (feature_entries.NO_SVE.name in names(explained(*FINAL, *lines))) is has_none
+
+
+@pytest.mark.parametrize(("version", "is_possible"), [("6.6.30", False), ("6.12.1", True)])
+def test_the_cause_of_a_range_that_others_lowered_is_told_of_kernels_that_can_have_it(
+    version: str, *, is_possible: bool
+) -> None:
+    explanation = explained(
+        *FINAL, "CPU features: CPU1: IPA range mismatch", head=[HEAD[0], f"Linux version {version} (gcc)"]
+    )
+    (cause,) = [one for one in cpu_entries.IPA_RANGE.causes if "look at the system's value" in one.text]
+    assert in_this_kernel(cause, explanation.flags) is is_possible
+
+
+def test_an_enable_method_that_the_kernel_could_not_get_is_a_finding() -> None:
+    line = "CPU: failed to get enable method for cpu@3"
+    assert of_entry(explained(line), firmware_entries.UNKNOWN).lines[0].text == line
+
+
+def test_the_sentence_on_several_cpus_names_none_of_them_as_one() -> None:
+    of_the_system = {cpu_entries.PSCI_CONFLICT, cpu_entries.UNSUPPORTED_METHOD, cpu_entries.ENDS_SUSPENDED}
+    for entry in cpu_entries.CPU_ENTRIES:
+        if entry.severity is not Severity.NORMAL and entry not in of_the_system:
+            assert not re.search(r"\b(it|its|lacks)\b", entry.happened), entry.title

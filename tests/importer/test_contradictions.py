@@ -12,6 +12,7 @@ from tests.importer.machines import (
     HEAD,
     MACHINES,
     SETS,
+    UNKNOWN_CORE,
     cpuinfo,
     dmesg_of,
     imported_log,
@@ -206,3 +207,12 @@ def test_a_refusal_without_its_reason_agrees_with_any_reason_of_the_same_extensi
     )
     other = text.replace("CPU3: SVE: vector length support", "CPU3: SME: vector length support")
     assert len(imported_log(other, tmp_path, **vls(SETS["mixed"])).contradictions) == 1
+
+
+def test_a_refusal_for_lack_of_sve_shows_that_the_system_has_it(tmp_path: Path) -> None:
+    capability = "Detected conflict for capability 22 (Scalable Vector Extension), System: 1, CPU: 0"
+    conflict = f"[ 8.0] CPU features: CPU1: {capability}\n"
+    log = HEAD.format(cpus=2).replace("411fd403", UNKNOWN_CORE) + "[ 7.0] Run /init as init process\n"
+    found = imported_log(log + conflict, tmp_path)
+    assert found.scenario.topology.logical[0].features.register("ID_AA64PFR0_EL1") >> 32 & 0xF
+    assert found.contradictions == ()
