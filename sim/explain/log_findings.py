@@ -170,6 +170,8 @@ class _Reader:
         # The line alone tells of these: no table is needed.
         is_plain = entry is feature_entries.SANITY_COUNTER or entry in feature_entries.KERNEL_BUGS.values()
         inferred = () if is_plain else decoded.inferred
+        if not self._is_complete and entry in {feature_entries.SANITY_DANGER, feature_entries.SANITY_LATE}:
+            inferred += ("that no CPU changed the system's value before: the log begins too late to show it",)
         self._found.add(entry, [found], words, cpu=line.cpu, inferred=inferred, register=decoded)
 
     def _entry_of_register(self, decoded: RegisterDifference) -> LogEntry:

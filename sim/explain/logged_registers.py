@@ -6,6 +6,8 @@ from sim.importer.explained_lines import OldBootedLine, OverrideLine
 from sim.importer.log_lines import BootedLine, Phase, SanityLine
 from sim.importer.log_text import NumberedLine
 
+_CAME = (BootedLine, OldBootedLine)
+
 
 def decoded_registers(boot: list[NumberedLine], decoding: DecodingTables) -> dict[int, RegisterDifference]:
     """Return the decoded registers by the numbers of the lines.
@@ -17,25 +19,23 @@ def decoded_registers(boot: list[NumberedLine], decoding: DecodingTables) -> dic
     hidden: dict[str, set[int]] = {}
     lines: dict[int, LoggedDifference] = {}
     phase = Phase.EARLY
+    # The index of the last line by which each CPU comes online, and the last of these CPUs.
+    came = {found.line.cpu: index for index, found in enumerate(boot) if isinstance(found.line, _CAME)}
+    last = max(came, key=came.__getitem__, default=None)
     for index, found in enumerate(boot):
         line = found.line
         phase = max(phase, line.phase)
         if isinstance(line, OverrideLine) and line.effect.hides:
             hidden.setdefault(line.register, set()).add(line.low)
         if isinstance(line, SanityLine):
-            came = _came_after(boot[index:])
+            came_online = came.get(line.cpu, -1) > index
             lines[found.number] = LoggedDifference(
                 register_name(line.register, decoding.register_names),
                 line.boot_value,
                 line.value,
                 # A CPU that comes late changes the registers that programs read, and no longer what is in use.
                 is_late=phase is Phase.FINAL,
-                came_online=line.cpu in came,
-                others_came=line.cpu in came and came[-1] != line.cpu,
+                came_online=came_online,
+                others_came=came_online and last != line.cpu,
             )
     return dict(zip(lines, decode_differences([*lines.values()], decoding, hidden), strict=True))
-
-
-def _came_after(lines: list[NumberedLine]) -> list[int]:
-    """Return the CPUs that come online in some lines, in their order."""
-    return [found.line.cpu for found in lines if isinstance(found.line, BootedLine | OldBootedLine)]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from sim.cpufeature_tables.sanity_decoder import (
-    DecodingTables,
     RegisterDifference,
     decode_differences,
     decoding_tables,
@@ -11,7 +10,7 @@ from sim.cpufeature_tables.sanity_decoder import (
 )
 from sim.cpufeature_tables.system_values import LoggedDifference
 from sim.importer.hotplug_history import HotplugResult
-from sim.importer.kernel_log import KernelLog, Variation
+from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.kernel_flags import kernel_flags
 from sim.kernel_release import kernel_release
@@ -48,7 +47,19 @@ def register_differences(log: KernelLog) -> list[DifferingCpus]:
         release.series,
         compares_own_range=None if kernel.in_log is None else kernel_flags(release).ipa_range_of_cpu,
     )
-    lines = [_logged(one, log, decoding) for one in log.variations]
+    came = [step.cpu for step in log.steps if step.result is HotplugResult.ONLINE]
+    came_online = log.came
+    lines = [
+        LoggedDifference(
+            register_name(one.register, decoding.register_names),
+            one.boot_value,
+            one.value,
+            is_late=one.is_late,
+            came_online=one.cpu in came_online,
+            others_came=one.cpu in came_online and came[-1] != one.cpu,
+        )
+        for one in log.variations
+    ]
     came_early = log.came_early | {0}
     alike: dict[tuple[RegisterDifference, bool, bool], set[int]] = {}
     for one, decoded in zip(log.variations, decode_differences(lines, decoding, log.hidden_fields), strict=True):
@@ -58,16 +69,3 @@ def register_differences(log: KernelLog) -> list[DifferingCpus]:
         DifferingCpus(tuple(sorted(cpus)), decoded, is_late, is_return)
         for (decoded, is_late, is_return), cpus in alike.items()
     ]
-
-
-def _logged(one: Variation, log: KernelLog, decoding: DecodingTables) -> LoggedDifference:
-    came = [step.cpu for step in log.steps if step.result is HotplugResult.ONLINE]
-    came_online = one.cpu in came
-    return LoggedDifference(
-        register_name(one.register, decoding.register_names),
-        one.boot_value,
-        one.value,
-        is_late=one.is_late,
-        came_online=came_online,
-        others_came=came_online and came[-1] != one.cpu,
-    )

@@ -172,6 +172,14 @@ def test_an_older_kernel_is_not_said_to_refuse_all_cpus_for_their_range() -> Non
     assert [one for one in told["6.12.1"] if "IPA range mismatch" in one]
 
 
+def test_a_log_that_begins_late_may_lack_the_lines_of_earlier_cpus() -> None:
+    line = CHECK.format("ID_AA64ISAR0_EL1", 0x20, 3, 0x10)
+    sentence = "that no CPU changed the system's value before: the log begins too late to show it"
+    for head, is_inferred in (([], True), (HEAD, False)):
+        finding = of_entry(explained(*FINAL, line, head=head), feature_entries.SANITY_LATE)
+        assert (sentence in finding.inferred) is is_inferred
+
+
 def test_a_register_that_no_table_has_is_a_finding_of_its_own() -> None:
     finding = of_entry(explained(CHECK.format("ACME_EL1", 1, 2, 0)), feature_entries.SANITY_UNKNOWN)
     assert finding.happened == "ACME_EL1 differs from the boot CPU's, and what the system loses by it is not known"
