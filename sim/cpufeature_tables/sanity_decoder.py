@@ -15,6 +15,7 @@ Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel
 
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from sim.cpufeature_tables.field_difference import FieldDifference
 from sim.cpufeature_tables.field_uses import EffectKind, field_effect, has_use, matched_field
@@ -24,6 +25,7 @@ from sim.cpufeature_tables.tables import (
     Field,
     Hwcap,
     KernelTables,
+    Requirement,
     Series,
     kernel_tables,
     series_with_tables,
@@ -258,13 +260,14 @@ class _Decoder:
         line = self.comparison.line
         listed = self.tables.registers.get(line.register)
         fields = () if listed is None else listed.fields
-        found = [self._listed(field) for field in fields]
-        rest = (line.boot_value ^ line.value) & ~_mask_of(fields)
+        different = line.boot_value ^ line.value
+        found = [self._listed(field) for field in fields if field.mask & different]
+        rest = different & ~_mask_of(fields)
         found += [
             self._unlisted(field, has_name=has_name, is_in_table=listed is not None)
             for field, has_name in _unlisted(line.register, rest)
         ]
-        differing = sorted((one for one in found if one.boot != one.cpu), key=lambda one: -one.field.shift)
+        differing = sorted(found, key=lambda one: -one.field.shift)
         # The tables may be of a series near the kernel's own, in which a field was not strict yet, or no longer.
         is_alone = len(differing) == 1
         return RegisterDifference(
@@ -307,9 +310,8 @@ class _Decoder:
         users: list[str] = []
         lost: list[str] = []
         decided: list[str] = []
-        for one in self._everything():
-            wanted = matched_field(one, line.register, field.name)
-            if wanted is None:
+        for one, wanted in _users(self.tables, line.register, field.name):
+            if isinstance(one, Capability) and not self._may_have(one):
                 continue
             is_used = True
             users.extend(_names(one))
@@ -344,10 +346,16 @@ class _Decoder:
             is_used=is_used,
         )
 
-    def _everything(self) -> Iterator[Hwcap | Capability]:
-        series = self.decoding.series
-        yield from self.tables.hwcaps
-        yield from (one for one in self.tables.capabilities if series is None or one.may_be_in(series))
+    def _may_have(self, one: Capability) -> bool:
+        return self.decoding.series is None or one.may_be_in(self.decoding.series)
+
+
+@lru_cache(maxsize=4096)
+def _users(tables: KernelTables, register: str, field: str) -> tuple[tuple[Hwcap | Capability, Requirement], ...]:
+    """Return the entries that look at a field, each with what it looks for there."""
+    everything: tuple[Hwcap | Capability, ...] = (*tables.hwcaps, *tables.capabilities)
+    found = ((one, matched_field(one, register, field)) for one in everything)
+    return tuple((one, wanted) for one, wanted in found if wanted is not None)
 
 
 def _mask_of(fields: tuple[Field, ...]) -> int:
