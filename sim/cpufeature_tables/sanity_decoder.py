@@ -114,7 +114,7 @@ class RegisterDifference:
     stand_in: str = ""
     """A sentence on the tables that stand for the kernel's own; empty if the table is its own."""
     told_by: tuple[str, ...] = ()
-    """The series of all tables that say the same: its own, a table that stands for it, or those on both sides of it."""
+    """The series of all tables that say the same, which are its own, a table in its stead, or those on both sides."""
 
     @property
     def is_certain(self) -> bool:

@@ -66,7 +66,7 @@ class Cause:
     has_flag: bool = True
     """The value of the flag of the kernels that can."""
     needs: Circumstance | None = None
-    """The thing without which it is impossible; None: nothing of which a log tells."""
+    """The thing without which it is impossible, or None if a log tells of no such thing."""
 
 
 @dataclass(frozen=True, slots=True)
