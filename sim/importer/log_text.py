@@ -25,10 +25,14 @@ ALL_KINDS: tuple[type[LogLine], ...] = (*EXPLAINED_KINDS, *FIRMWARE_KINDS, *SUSP
 _PATTERNS = tuple((kind, re.compile(kind.pattern)) for kind in ALL_KINDS)
 _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing"
-    "|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot |Error|abling|PM: |Protected|Failed|WARNING|Unable"
-    r'|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer: cp15|Arch|KASLR |alternatives: |"MESSAGE" ?: ?\['
+    r"|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot\b|Error|abling|PM:|Protected|Failed|WARNING|Unable"
+    r"|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer:|Arch|KASLR|alternatives:|duplicate|skipping|Non-boot"
+    r'|"MESSAGE" ?: ?\['
 )
-"""The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped."""
+"""The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped.
+
+They hold no space, because a line may be wrapped at any.
+"""
 _UNIQUE_STAMP = re.compile(r"[1-9]\d*\.\d{6}|0\.\d*[1-9]\d*")
 """A stamp in microseconds other than 0, which no two equal lines share.
 
@@ -152,8 +156,16 @@ class _Message:
         """Return True if a line belongs to this message: only this message has a stamp."""
         if not self.split.is_stamped or split.is_stamped or not split.message.strip():
             return False
-        # In a log that was put together by hand a line may lack its stamp.
-        return len(self.further_pieces) < _MOST_PIECES and parse_line(split.message) is None
+        if len(self.further_pieces) == _MOST_PIECES:
+            return False
+        # In a log that was put together by hand a line may lack its stamp; or a line was wrapped where the rest of it
+        # reads like a message.
+        return parse_line(split.message) is None or self._is_completed_by(split.message)
+
+    def _is_completed_by(self, piece: str) -> bool:
+        """Return True if this message is understood only together with a further piece."""
+        so_far = " ".join(part.strip() for part in (self.split.message, *self.further_pieces))
+        return parse_line(so_far) is None and parse_line(f"{so_far} {piece.strip()}") is not None
 
     def add(self, split: Split, line: str) -> None:
         """Add the next piece, which stands on this line."""

@@ -211,6 +211,15 @@ def test_any_log_in_any_form_has_the_same_facts(data: st.DataObject) -> None:
     assert parse_kernel_log(end.join(lines)) == FACTS[name]
 
 
+def test_a_line_that_is_wrapped_behind_its_first_word_is_understood() -> None:
+    """Pin a drawn log in which "arch_timer:" and "alternatives:" stood alone on their lines."""
+    outer, caller = "I[0:      swapper/0:    0] ", "[    T1] "
+    lines = [f"{outer}{stamp} {caller}{message}" for stamp, message in MESSAGES["bookworm"]]
+    pieces = [piece for line in lines for piece in wrapped(line, 66)]
+    assert any(piece.endswith("arch_timer:") for piece in pieces)
+    assert parse_kernel_log("\r\n".join(pieces)) == FACTS["bookworm"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_encodings_change_no_facts(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "boot.log"

@@ -298,6 +298,18 @@ def test_a_line_is_understood(text: str, line: LogLine) -> None:
         assert [found.line for found in understood_lines(f"another\n{before}{text}\n")] == [line]
 
 
+@pytest.mark.parametrize(("text", "line"), LINES, ids=[text for text, _ in LINES])
+def test_a_line_is_understood_wherever_a_mail_program_wraps_it(text: str, line: LogLine) -> None:
+    words = text.split(" ")
+    for place in range(1, len(words)):
+        first, rest = " ".join(words[:place]), " ".join(words[place:])
+        if re.match(r"\d+:", rest):
+            continue  # it reads like the line number that grep prints
+        longer = "x" * 400  # without a longer line it would be a screen that cut this line
+        found = [found.line for found in understood_lines(f"[    1.000000] {first}\n{rest}\n[    2.000000] {longer}\n")]
+        assert found == [line]
+
+
 def test_every_kind_of_line_has_an_example_above() -> None:
     assert {type(line) for _, line in LINES} == set(ALL_KINDS)
 
