@@ -6,8 +6,10 @@ from pathlib import Path
 
 from sim.arguments import checked, checked_fields
 from sim.cores.core_table import core_of_midr
-from sim.cpufeature_tables.sanity_decoder import decoding_tables
+from sim.cpufeature_tables.sanity_decoder import DecodingTables, decoding_tables
+from sim.cpufeature_tables.tables import Series
 from sim.errors import InputError
+from sim.explain.earlier_boots import with_problems_of_earlier_boots
 from sim.explain.finding_collection import LogFinding
 from sim.explain.log_entries import Circumstance
 from sim.explain.log_findings import find
@@ -16,7 +18,7 @@ from sim.explain.ruled_out import ruled_out
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.frames import as_html
-from sim.importer.explained_lines import OldBootedLine, OldBootLine, OldCoreLine
+from sim.importer.explained_lines import OldBootedLine, OldCoreLine
 from sim.importer.kernel_of_log import release_text
 from sim.importer.log_lines import BootedLine, BootLine, Hex, ReleaseLine
 from sim.importer.log_text import (
@@ -26,6 +28,7 @@ from sim.importer.log_text import (
     other_architecture,
     understood_lines,
 )
+from sim.importer.logged_boots import LoggedBoot, logged_boots
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, kernel_release
 from sim.topology import cpu_list
@@ -50,7 +53,11 @@ class Explanation:
     tables: str
     """The series whose tables decode ID registers."""
     boots: int
-    """The number of boots in the log, of which the last is explained; 0 if it begins after the kernel's first line."""
+    """The number of boots in the log: the last is explained, and of the others what went wrong."""
+    begins_late: bool
+    """True if the first boot lacks its beginning."""
+    is_newest_first: bool
+    """True if the log has its last line first, and was read from its end."""
     cores: Mapping[int, str]
     """The core of each CPU that the log names, by its compatible string, else its name, else its MIDR."""
     findings: tuple[LogFinding, ...]
@@ -58,7 +65,7 @@ class Explanation:
     ruled_out: frozenset[Circumstance]
     """The things that the log shows not to be there, and with them some usual causes of findings."""
     reproduction: Reproduction | None
-    """The scenario that reproduces the log; None where nothing is wrong."""
+    """The scenario that reproduces the last boot; None where nothing is wrong with it."""
 
     def __repr__(self) -> str:
         return (
@@ -85,8 +92,8 @@ class Explanation:
 
     @property
     def is_complete(self) -> bool:
-        """True if the log has the kernel's first line."""
-        return self.boots > 0
+        """True if the log has the first line of the last boot."""
+        return self.boots > 1 or not self.begins_late
 
     @property
     def flags(self) -> KernelFlags | None:
@@ -96,7 +103,7 @@ class Explanation:
 
 @checked
 def explain_log(path: Path | str) -> Explanation:
-    """Explain the last boot of a kernel log.
+    """Explain the last boot of a kernel log, and what went wrong in earlier boots.
 
     Args:
         path: the log, as it was pasted: see docs/commands.md.
@@ -119,7 +126,7 @@ def explain_log(path: Path | str) -> Explanation:
 
 
 def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
-    """Explain the last boot of a kernel log that was read already.
+    """Explain the last boot of a kernel log that was read already, and what went wrong in earlier boots.
 
     Args:
         raw: the log.
@@ -131,16 +138,11 @@ def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
     text = log_text(raw)
     lines = list(understood_lines(text))
     _check_is_log(text, lines)
-    boot_starts = [index for index, found in enumerate(lines) if isinstance(found.line, BootLine | OldBootLine)]
-    boot = lines[boot_starts[-1] :] if boot_starts else lines
-    line = next((found.line for found in boot if isinstance(found.line, ReleaseLine)), None)
+    *earlier, boot = logged_boots(lines)
+    line = _release_line(boot)
     series, kernel = (None, None) if line is None else _kernel(line)
-    decoding = decoding_tables(
-        series,
-        kernel_release(DEFAULT).series,
-        compares_own_range=None if kernel is None else kernel_flags(kernel).ipa_range_of_cpu,
-    )
-    findings = tuple(find(boot, decoding, is_complete=bool(boot_starts)))
+    decoding = _decoding(boot)
+    findings = find(boot.lines, decoding, is_complete=boot.is_complete)
     is_wrong = any(not one.entry.severity.is_harmless for one in findings)
     return Explanation(
         file="-" if path is None else str(path),
@@ -148,10 +150,14 @@ def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
         kernel=kernel,
         is_older=series is not None and series < OLDEST,
         tables=decoding.tables.series,
-        boots=len(boot_starts),
-        cores=_cores(boot),
-        findings=findings,
-        ruled_out=frozenset(ruled_out(boot)),
+        boots=1 + len(earlier),
+        begins_late=not [*earlier, boot][0].is_complete,
+        is_newest_first=lines[0].number > lines[-1].number,
+        cores=_cores(boot.lines),
+        findings=with_problems_of_earlier_boots(
+            findings, [find(one.lines, _decoding(one), is_complete=one.is_complete) for one in earlier]
+        ),
+        ruled_out=frozenset(ruled_out(boot.lines)),
         reproduction=reproduce(path, raw) if is_wrong else None,
     )
 
@@ -171,6 +177,21 @@ def _check_is_log(text: str, lines: list[NumberedLine]) -> None:
         raise InputError("is not a log of an arm64 kernel: it has no line that only arm64 kernels log")
 
 
+def _release_line(boot: LoggedBoot) -> ReleaseLine | None:
+    return next((found.line for found in boot.lines if isinstance(found.line, ReleaseLine)), None)
+
+
+def _decoding(boot: LoggedBoot) -> DecodingTables:
+    """Return the tables that decode the registers of a boot."""
+    line = _release_line(boot)
+    series, kernel = (None, None) if line is None else _kernel(line)
+    return decoding_tables(
+        series,
+        kernel_release(DEFAULT).series,
+        compares_own_range=None if kernel is None else kernel_flags(kernel).ipa_range_of_cpu,
+    )
+
+
 def _cores(boot: Iterable[NumberedLine]) -> dict[int, str]:
     """Return the core of each CPU that came, and of the boot CPU."""
     midrs: dict[int, Hex | None] = {}
@@ -183,7 +204,7 @@ def _cores(boot: Iterable[NumberedLine]) -> dict[int, str]:
     return {cpu: core_of_midr(midr) or f"MIDR {midr:#010x}" for cpu, midr in sorted(midrs.items()) if midr is not None}
 
 
-def _kernel(line: ReleaseLine) -> tuple[tuple[int, int] | None, KernelRelease | None]:
+def _kernel(line: ReleaseLine) -> tuple[Series | None, KernelRelease | None]:
     """Return the series of a log's kernel, and its release if the model knows it."""
     text = release_text(line.release, line.point_release)
     if not text:

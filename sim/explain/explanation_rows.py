@@ -80,6 +80,9 @@ class FindingRow(Row, frozen=True):
     severity: Annotated[str, _described("panic, failure, loss, warning, harmless or normal, the worst first")]
     harmless: Annotated[bool, _described("nothing is lost by it")]
     cpus: Annotated[tuple[int, ...], _described("logical CPU numbers; empty for the whole system")]
+    earlier_boots: Annotated[
+        tuple[int, ...], _described("the boots of the file that it is of, from 1 on; empty: the last boot")
+    ]
     happened: Annotated[str, _described("what happened, to which CPUs")]
     meaning: Annotated[str, _described("what the lines mean")]
     consequence: Annotated[str, _described("what is lost, or why nothing is")]
@@ -106,13 +109,15 @@ class ExplainedLogRow(Row, frozen=True):
     file: Annotated[str, _described("the file as it was named; - for the standard input")]
     release: Annotated[str | None, _described("the kernel's release; missing where the log does not say")]
     older_than_model: Annotated[bool, _described("True for kernels before 6.1, which the model does not know")]
-    boots: Annotated[int, _described("boots in the file, the last of which is explained; 0 without a beginning")]
+    boots: Annotated[int, _described("boots in the file: the last is explained, and of the others what went wrong")]
+    begins_late: Annotated[bool, _described("True if the first boot lacks its beginning")]
+    newest_first: Annotated[bool, _described("True if the file has its last line first, and was read from its end")]
     cores: Annotated[
         dict[int, str], _described("compatible string, name or MIDR of each CPU's core, if the log has it")
     ]
     problems: Annotated[int, _described("findings that are not harmless")]
     findings: Annotated[tuple[FindingRow, ...], _described("the worst first")]
-    reproduction: Annotated[ReproductionRow | None, _described("missing where nothing is wrong")]
+    reproduction: Annotated[ReproductionRow | None, _described("missing where nothing is wrong with the last boot")]
 
 
 class ExplanationRecord(Row, frozen=True):
@@ -133,6 +138,8 @@ def _log_row(one: Explanation) -> ExplainedLogRow:
         release=one.release or None,
         older_than_model=one.is_older,
         boots=one.boots,
+        begins_late=one.begins_late,
+        newest_first=one.is_newest_first,
         cores=dict(one.cores),
         problems=len(one.problems),
         findings=tuple(_finding_row(finding, one) for finding in one.findings),
@@ -147,11 +154,12 @@ def _finding_row(finding: LogFinding, explanation: Explanation) -> FindingRow:
         severity=entry.severity,
         harmless=entry.severity.is_harmless,
         cpus=finding.cpus,
+        earlier_boots=finding.earlier_boots,
         happened=finding.happened,
         meaning=finding.meaning,
         consequence=finding.consequence,
         causes=tuple(
-            CauseRow(cause.origin, cause.text, in_this_kernel(cause, explanation.flags))
+            CauseRow(cause.origin, cause.text, in_this_kernel(cause, flags_of(finding, explanation)))
             for cause in finding.causes(explanation.ruled_out)
         ),
         look_at=entry.look_at,
@@ -160,6 +168,11 @@ def _finding_row(finding: LogFinding, explanation: Explanation) -> FindingRow:
         register=None if finding.register is None else _register_row(finding.register),
         lines=tuple(_line_row(line) for line in finding.lines),
     )
+
+
+def flags_of(finding: LogFinding, explanation: Explanation) -> KernelFlags | None:
+    """Return the flags of the kernel that a finding is of; None where it is unknown, as in earlier boots."""
+    return None if finding.earlier_boots else explanation.flags
 
 
 def in_this_kernel(cause: Cause, flags: KernelFlags | None) -> bool | None:

@@ -26,9 +26,13 @@ class LogFinding:
     """The entry's, as far as the lines bear it out."""
     consequence: str
     """The entry's, or what the log shows instead."""
+    earlier_boots: tuple[int, ...] = ()
+    """The boots of the log that it is of, by number from 1 on, if it is not of the last."""
 
     def causes(self, ruled_out: Container[Circumstance]) -> tuple[Cause, ...]:
-        """Return the usual causes that the log leaves possible."""
+        """Return the usual causes that the last boot leaves possible; of an earlier boot all."""
+        if self.earlier_boots:
+            return self.entry.causes
         return tuple(one for one in self.entry.causes if one.needs is None or one.needs not in ruled_out)
 
 
@@ -47,7 +51,7 @@ class _Draft:
 
     def finding(self) -> LogFinding:
         """Return the finding."""
-        lines = tuple(self.lines[number] for number in sorted(self.lines))
+        lines = tuple(self.lines[place] for place in sorted(self.lines))
         cpus = tuple(sorted(self.cpus))
         return LogFinding(
             self.entry, self.happened, cpus, lines, self.inferred, self.register, self.meaning, self.consequence
@@ -90,7 +94,7 @@ class FindingCollection:
         texts = meaning or entry.meaning, consequence or entry.consequence
         key = (entry.title, happened, inferred, register, *texts)
         draft = self._drafts.setdefault(key, _Draft(entry, happened, inferred, register, *texts))
-        draft.lines.update((line.number, line) for line in lines)
+        draft.lines.update((line.place, line) for line in lines)
         if cpu is not None:
             draft.cpus.add(cpu)
 
@@ -98,11 +102,11 @@ class FindingCollection:
         """Add a line to the first finding with a decoded register; return False if there is none."""
         for draft in self._drafts.values():
             if draft.register is not None:
-                draft.lines[line.number] = line
+                draft.lines[line.place] = line
                 return True
         return False
 
     def findings(self) -> list[LogFinding]:
         """Return the findings, the worst first, and among equals in the order of the log."""
         found = [draft.finding() for draft in self._drafts.values()]
-        return sorted(found, key=lambda one: (one.entry.severity.rank, one.lines[0].number if one.lines else 0))
+        return sorted(found, key=lambda one: (one.entry.severity.rank, one.lines[0].place if one.lines else 0))

@@ -45,16 +45,16 @@ def find(lines: Iterable[NumberedLine], decoding: DecodingTables, *, is_complete
 
 
 def _end_of_bring_up(boot: list[NumberedLine]) -> int:
-    """Return the number of the line that ends the early bring-up; 0 where the log does not have it."""
-    return next((found.number for found in boot if isinstance(found.line, kinds.BroughtUpLine)), 0)
+    """Return the place of the line that ends the early bring-up; 0 where the log does not have it."""
+    return next((found.place for found in boot if isinstance(found.line, kinds.BroughtUpLine)), 0)
 
 
 def _later_phase(boot: list[NumberedLine]) -> int:
-    """Return the number of the first line after a bring-up that began, and whose end the log lacks; 0 without any."""
+    """Return the place of the first line after a bring-up that began, and whose end the log lacks; 0 without any."""
     if not any(isinstance(found.line, explained.BringingUpLine) for found in boot):
         return 0
-    later = (found.number for found in boot if found.line.phase > Phase.EARLY)
-    return next(later, boot[-1].number + 1)
+    later = (found.place for found in boot if found.line.phase > Phase.EARLY)
+    return next(later, boot[-1].place + 1)
 
 
 def every_entry() -> Iterator[LogEntry]:
@@ -87,7 +87,7 @@ class _Reader:
         self._is_complete = is_complete
         self._bring_up_end = bring_up_end
         self._early_end = early_end
-        """The number of the first line after the early bring-up; 0 where the log does not show that there was any."""
+        """The place of the first line after the early bring-up; 0 where the log does not show that there was any."""
         self._found = FindingCollection()
         self._incidents = CpuIncidents()
         self._phase = Phase.EARLY
@@ -245,7 +245,7 @@ class _Reader:
     def finish(self) -> list[LogFinding]:
         """Return the findings, with those that follow from several lines or from missing lines."""
         for incident in self._incidents.finish():
-            incident.is_early = incident.lines[0].number < self._early_end
+            incident.is_early = incident.lines[0].place < self._early_end
             entry, words, inferred = entry_of_incident(incident, self._tables)
             if entry is cpu_entries.CPU_LOST and self._levels_differ():
                 inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)

@@ -1,6 +1,6 @@
 """The things that a log shows not to be there, so that no finding has them as its cause."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sim.cores.core_table import core_of_midr, find_core
 from sim.explain.log_entries import Circumstance
@@ -14,7 +14,7 @@ _LEAVE_CPUS = ("maxcpus", "nosmp", "nr_cpus")
 """The parameters by which the kernel leaves CPUs alone that user space may bring up."""
 
 
-def ruled_out(boot: list[NumberedLine]) -> Iterator[Circumstance]:
+def ruled_out(boot: Sequence[NumberedLine]) -> Iterator[Circumstance]:
     """Yield the things that the lines of a boot show not to be there."""
     command_line = [found.line.text for found in boot if isinstance(found.line, CommandLineLine)]
     parsed = parse_command_line(" ".join(command_line))

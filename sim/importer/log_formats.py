@@ -16,7 +16,7 @@ import msgspec
 
 _NAME = r"[^\W\d]{2,5}\.?"
 """The name of a day or a month in any language, such as Nov, mars or août."""
-_CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+_CLOCK = r"(?P<clock>\d\d:\d\d:\d\d(?:[.,]\d{1,9})?)"
 _ISO_DATE = r"\d{4}-\d\d-\d\d"
 _DATE = rf"(?:{_ISO_DATE}[T ]|\d\d/\d\d/\d{{4}} |(?:{_NAME} )?{_NAME} [ \d]?\d )"
 _TIME = rf"{_DATE}?{_CLOCK}(?:Z| ?[+-]\d\d:?\d\d| \d{{4}}\b)?"
@@ -61,7 +61,7 @@ FORMATS = (
         "Thu 2026-11-26 18:32:36 UTC board kernel: ",
         rf"{_NAME} {_ISO_DATE} {_CLOCK} \S{{1,8}} (?:\S+ kernel: )?",
     ),
-    _stamp("journalctl --output=short-unix", "1795717956.123456 board kernel: ", r"\d{9,11}\.\d{6} "),
+    _stamp("journalctl --output=short-unix", "1795717956.123456 board kernel: ", r"(?P<clock>\d{9,11}\.\d{6}) "),
     # It follows the time of a syslog, of the other modes of journalctl, or of logread
     _part("host and sender", "board kernel: ", rf"(?:[^\s:]+ )?(?:{_FACILITY}\.{_LEVEL} )?kernel: "),
     _stamp(
@@ -107,6 +107,8 @@ class Split(NamedTuple):
     """True if a stamp tells that a line of the log begins here."""
     seconds: str = ""
     """The kernel's own stamp."""
+    clock: str = ""
+    """The time of day, or the seconds since 1970."""
 
 
 def split_prefixes(text: str, also: re.Pattern[str] | None = None) -> list[Split]:
@@ -127,7 +129,7 @@ def split_prefixes(text: str, also: re.Pattern[str] | None = None) -> list[Split
 
 
 def _split(text: str, also: re.Pattern[str] | None) -> Split:
-    is_stamped, seconds = False, ""
+    is_stamped, seconds, clock = False, "", ""
     for _ in range(_MOST_PREFIXES):
         if (found := _next_prefix(text, also)) is None:
             break
@@ -135,12 +137,13 @@ def _split(text: str, also: re.Pattern[str] | None) -> Split:
         is_stamped |= is_stamp
         groups = match.groupdict()
         seconds = groups.get("seconds") or seconds
+        clock = groups.get("clock") or clock
         # logcat cuts a message at its first colon, and pads what stands before it.
         tag = groups.get("tag")
         text = f"{tag}: {text[match.end() :]}" if tag else text[match.end() :].lstrip(" \t")
     if _FIELD_OF_A_MESSAGE.match(text):
         return Split("", is_stamped=True)
-    return Split(text, is_stamped, seconds)
+    return Split(text, is_stamped, seconds, clock)
 
 
 def _next_prefix(text: str, also: re.Pattern[str] | None) -> tuple[re.Match[str], bool] | None:
@@ -152,7 +155,7 @@ def _next_prefix(text: str, also: re.Pattern[str] | None) -> tuple[re.Match[str]
     return None
 
 
-_FIRST_MESSAGE = "Booting Linux on physical CPU 0x"
+FIRST_MESSAGE = "Booting Linux on physical CPU 0x"
 _LONGEST_PREFIX = 200
 
 
@@ -161,7 +164,7 @@ def unknown_prefix(text: str) -> re.Pattern[str] | None:
 
     Digits stand for any digits, and white space for any white space.
     """
-    place = text.find(_FIRST_MESSAGE)
+    place = text.find(FIRST_MESSAGE)
     before = text[max(0, place - _LONGEST_PREFIX) : max(0, place)].rpartition("\n")[2]
     rest = split_prefixes(before)[-1].message.rstrip()
     if not rest:

@@ -48,6 +48,7 @@ from sim.importer.log_lines import (
     VectorLengthLine,
 )
 from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, other_kernel, understood_lines
+from sim.importer.logged_boots import logged_boots
 from sim.importer.suspends import late_actions
 from sim.kernel.cpufeature import VHE
 from sim.topology import MOST_CPUS, MPIDR_AFFINITY
@@ -73,14 +74,14 @@ def parse_kernel_log(text: str) -> KernelLog:
         InputError: see `read_kernel_log`.
     """
     lines = list(understood_lines(text))
-    boot_starts = [index for index, found in enumerate(lines) if isinstance(found.line, BootLine)]
-    if not boot_starts:
+    boots = logged_boots(lines)
+    if not boots or not isinstance(boots[-1].lines[0].line, BootLine):
         raise InputError(_reason_not_a_log(text, lines))
     reader = _Reader()
-    for found in lines[boot_starts[-1] :]:
+    for found in boots[-1].lines:
         with at(f"line {found.number}"):
             reader.read(found.line)
-    return reader.finish(boots=len(boot_starts))
+    return reader.finish(boots=len(boots))
 
 
 def _reason_not_a_log(text: str, lines: list[NumberedLine]) -> str:

@@ -12,6 +12,7 @@ from sim.importer.explained_lines import EXPLAINED_KINDS, OldBootLine
 from sim.importer.firmware_lines import FIRMWARE_KINDS, UnknownLine
 from sim.importer.log_formats import Split, split_prefixes, unknown_prefix
 from sim.importer.log_lines import KINDS, BootLine, Hex, LogLine
+from sim.importer.log_order import is_newest_first
 from sim.importer.suspend_lines import SUSPEND_KINDS
 
 _LONGEST_LINE = 4096
@@ -58,11 +59,17 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class NumberedLine(NamedTuple):
-    """A line that is understood, its number in the text, from 1 on, and the message."""
+    """A line that is understood."""
 
     number: int
+    """The number in the text, from 1 on."""
     line: LogLine
     text: str
+    """The message."""
+    seconds: str
+    """The kernel's stamp; empty where there is none."""
+    place: int
+    """The place among all lines that are understood, in order of time, from 1 on."""
 
 
 class NumberedMessage(NamedTuple):
@@ -74,12 +81,12 @@ class NumberedMessage(NamedTuple):
 
 
 def understood_lines(text: str) -> Iterator[NumberedLine]:
-    """Yield the lines of a log that are understood, without the lines that a second console repeats.
+    """Yield the lines of a log that are understood, in order of time, without those that a second console repeats.
 
     A log may hold several boots, one after the other; a line of the next boot is never taken for a repetition.
     """
     stamped: set[tuple[str, str]] = set()
-    last = ("", "")
+    last, place = ("", ""), 1
     for message in _messages(text):
         # Two consoles show the same log: every line twice in a row, or, when the second is registered, everything
         # from the beginning once more. Only a stamp tells a repetition from a line that the kernel logged again.
@@ -96,7 +103,8 @@ def understood_lines(text: str) -> Iterator[NumberedLine]:
         elif _UNIQUE_STAMP.fullmatch(message.seconds):
             stamped.add(shown)
         last = shown
-        yield NumberedLine(message.number, line, message.text)
+        yield NumberedLine(message.number, line, message.text, message.seconds, place)
+        place += 1
 
 
 def parse_line(message: str) -> LogLine | None:
@@ -176,10 +184,12 @@ class _Message:
 
 
 def _messages(text: str) -> Iterator[NumberedMessage]:
-    """Yield the messages that may be understood, each in one piece."""
+    """Yield the messages that may be understood, each in one piece, in order of time."""
     text = _LINE_ENDS.sub("\n", text)
     found = list(_wrapped(text))
     are_cut = _are_cut(set().union(*(message.widths for message in found)), text)
+    if is_newest_first([message.split for message in found]):
+        found.reverse()
     for message in found:
         pieces = [message.split.message, *message.further_pieces]
         whole = "".join(pieces) if are_cut else " ".join(piece.strip() for piece in pieces)

@@ -7,7 +7,7 @@ from rich.console import Console
 from sim.cpufeature_tables.sanity_decoder import RegisterDifference
 from sim.errors import printable
 from sim.explain.explanation import Explanation
-from sim.explain.explanation_rows import in_this_kernel
+from sim.explain.explanation_rows import flags_of, in_this_kernel
 from sim.explain.finding_collection import LogFinding
 from sim.explain.log_entries import Severity, harmless_text
 from sim.explain.reproduction import Reproduction
@@ -55,7 +55,8 @@ def show(explanation: Explanation, console: Console, *, first: bool = True) -> N
     if explanation.reproduction is not None:
         _reproduction(explanation.reproduction, console)
     else:
-        heading(console, "Nothing is wrong with the CPUs, as far as this log tells.")
+        where = " in the last boot" * bool(explanation.problems)
+        heading(console, f"Nothing is wrong with the CPUs{where}, as far as this log tells.")
 
 
 def _title(explanation: Explanation) -> str:
@@ -67,7 +68,12 @@ def _title(explanation: Explanation) -> str:
 def _remarks(explanation: Explanation) -> list[str]:
     remarks = []
     if explanation.boots > 1:
-        remarks.append(f"The last of {explanation.boots} boots in the log is explained.")
+        remarks.append(
+            f"The last of {explanation.boots} boots in the log is explained, and what went wrong in earlier boots only."
+            + " The first boot lacks its beginning." * explanation.begins_late
+        )
+    if explanation.is_newest_first:
+        remarks.append("The log has its last line first, and was read from its end.")
     if not explanation.is_complete:
         remarks.append(
             "The log begins after the kernel's first line: what came before is unknown. `journalctl -k -b` may have it."
@@ -139,7 +145,9 @@ def _detailed(finding: LogFinding, explanation: Explanation, console: Console) -
         detail("Usual causes:")
     for cause in causes:
         known = {True: " (this kernel can have it)", False: " (not this kernel)", None: ""}
-        detail(f"{cause.origin}: {cause.text}{known[in_this_kernel(cause, explanation.flags)]}", indent="    ")
+        detail(
+            f"{cause.origin}: {cause.text}{known[in_this_kernel(cause, flags_of(finding, explanation))]}", indent="    "
+        )
     if entry.look_at:
         detail(f"Next: {'; '.join(entry.look_at)}.")
     detail(f"More: {', '.join((entry.page, *([entry.more] if entry.more else [])))}")

@@ -108,8 +108,72 @@ def test_a_log_that_begins_too_late_is_explained_as_far_as_it_goes() -> None:
 def test_the_last_of_several_boots_is_explained() -> None:
     text = (REPORTS / "pi5-reonline.log").read_text() + (REPORTS / "mixed-el.log").read_text()
     explanation = explain_bytes(text.encode())
-    assert explanation.boots == 2
-    assert {one.entry for one in explanation.problems} == set(PROBLEMS["mixed-el"])
+    assert (explanation.boots, explanation.begins_late) == (2, False)
+    last = {one.entry for one in explanation.problems if not one.earlier_boots}
+    assert last == set(PROBLEMS["mixed-el"])
+
+
+def test_problems_of_earlier_boots_are_told_with_their_number() -> None:
+    text = (REPORTS / "pi5-reonline.log").read_text() + "\n".join([*HEAD, *FINAL])
+    explanation = explain_bytes(text.encode())
+    assert {one.entry: one.earlier_boots for one in explanation.problems} == dict.fromkeys(
+        PROBLEMS["pi5-reonline"], (1,)
+    )
+    lost = of_entry(explanation, cpu_entries.CPU_LOST_ON_RETURN)
+    assert lost.happened == "in boot 1 of 2, online before, and not back in time"
+    # The scenario would be that of the last boot, with which nothing is wrong.
+    assert explanation.reproduction is None
+
+
+def test_a_problem_of_every_boot_is_told_once() -> None:
+    lost = [*HEAD, "CPU1: failed to come online", *FINAL]
+    text = "\n".join([*HEAD, *FINAL, *lost, *lost, *HEAD, *FINAL])
+    (problem,) = explain_bytes(text.encode()).problems
+    assert (problem.earlier_boots, problem.cpus) == ((2, 3), (1,))
+    assert problem.happened.startswith("in boots 2-3 of 4, ")
+    (problem,) = explain_bytes("\n".join([*lost, *lost]).encode()).problems
+    assert problem.earlier_boots == ()
+
+
+def test_what_stands_above_the_first_boot_is_the_end_of_an_earlier_boot() -> None:
+    """Pin that a crash before the machine was started again is told, though a ring buffer lost how that boot began."""
+    explanation = explained(
+        "devtmpfs: initialized", "Kernel panic - not syncing: Fatal exception", *HEAD, *FINAL, head=[]
+    )
+    assert (explanation.boots, explanation.begins_late, explanation.is_complete) == (2, True, True)
+    panic = of_entry(explanation, crash_entries.OTHER_PANIC)
+    assert (panic.earlier_boots, panic.happened) == ((1,), "in boot 1 of 2, the kernel panicked: Fatal exception")
+    assert [line.number for line in panic.lines] == [2]
+
+
+def test_what_people_paste_above_a_log_is_not_a_boot() -> None:
+    explanation = explained("Linux version 6.12.1 (gcc)", "Kernel command line: quiet", *HEAD, *FINAL, head=[])
+    assert (explanation.boots, explanation.begins_late) == (1, False)
+
+
+def test_a_second_console_that_repeats_a_boot_is_not_a_boot() -> None:
+    begin = [f"[    0.000000] {line}" for line in HEAD] + ["[    0.100000] CPU1: failed to come online"]
+    text = "\n".join([*begin, *begin, *(f"[    0.200000] {line}" for line in FINAL)])
+    explanation = explain_bytes(text.encode())
+    assert explanation.boots == 1
+    (problem,) = explanation.problems
+    assert problem.earlier_boots == ()
+
+
+def test_a_log_with_its_last_line_first_is_read_from_its_end() -> None:
+    for log in (REPORTS / "pi5-reonline.log", REPORTS / "mixed-el.log"):
+        text = log.read_text()
+        reverse = "\n".join(reversed(text.splitlines()))
+        explanation, straight = explain_bytes(reverse.encode()), explain_bytes(text.encode())
+        assert (explanation.is_newest_first, straight.is_newest_first) == (True, False)
+        assert [(one.happened, one.cpus) for one in explanation.findings] == [
+            (one.happened, one.cpus) for one in straight.findings
+        ]
+        last = text.count("\n") + 1
+        for one, other in zip(explanation.findings, straight.findings, strict=True):
+            assert [(last - line.number, line.text) for line in one.lines] == [
+                (line.number, line.text) for line in other.lines
+            ]
 
 
 def test_a_kernel_before_4_17_is_explained() -> None:

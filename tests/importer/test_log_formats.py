@@ -227,6 +227,40 @@ def test_encodings_change_no_facts(encoding: str, tmp_path: Path) -> None:
     assert read_kernel_log(path) == FACTS["mixed"]
 
 
+# The order of lines and boots
+
+
+@pytest.mark.parametrize("name", LOGS)
+@pytest.mark.parametrize("form", ["the kernel's stamp", "times of day", "seconds since 1970", "neither"])
+def test_a_log_with_its_last_line_first_has_the_same_facts(name: str, form: str) -> None:
+    def before(seconds: int, stamp: str) -> str:
+        match form:
+            case "the kernel's stamp":
+                return f"Nov 26 18:32:36 board kernel: {stamp} "
+            case "times of day":
+                return f"Nov 26 18:{seconds // 60:02}:{seconds % 60:02} board kernel: "
+            case "seconds since 1970":
+                return f"{1795717956 + seconds}.123456 board kernel: "
+        return "kernel: "
+
+    lines = [f"{before(seconds, stamp)}{message}\n" for seconds, (stamp, message) in enumerate(MESSAGES[name])]
+    assert parse_kernel_log("".join(lines)) == FACTS[name]
+    assert parse_kernel_log("".join(reversed(lines))) == FACTS[name]
+
+
+def test_lines_that_change_places_do_not_reverse_a_log() -> None:
+    (stamp, message), *_ = MESSAGES["mixed"]
+    swapped = "[    5.000001] CPU1: failed in unknown state : 0x0\n[    5.000000] CPU1: failed to come online\n"
+    log = parse_kernel_log(f"{stamp} {message}\n{swapped}")
+    assert [step.cpu for step in log.early] == [1]
+
+
+def test_the_end_of_an_earlier_boot_counts_as_a_boot() -> None:
+    log = parse_kernel_log("devtmpfs: initialized\nKernel panic - not syncing: VFS\n" + LOGS["pkvm"])
+    assert log.boots == 2
+    assert log.late == FACTS["pkvm"].late
+
+
 def test_the_last_of_several_boots_counts() -> None:
     log = parse_kernel_log(LOGS["mixed"] + "\nU-Boot 2026.01\n" + LOGS["pkvm"])
     assert log.boots == 2
