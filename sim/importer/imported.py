@@ -189,7 +189,7 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
             cores,
             sve_is_hidden,
             features,
-            as_in_a_file(features.scenario, may_have_maxcpus=machine.may_have_maxcpus()),
+            as_in_a_file(features.scenario, maxcpus=machine.maxcpus(), may_have_maxcpus=machine.may_have_maxcpus()),
             (*found, *features.contradictions),
         )
 

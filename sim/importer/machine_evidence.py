@@ -117,13 +117,18 @@ class MachineEvidence:
         # says how many Linux would have tried.
         if log.phase is not Phase.EARLY:
             return {0, *(step.cpu for step in log.early)}
-        return set(range(self._maxcpus(log)))
+        limit = self.maxcpus()
+        return set(range(log.possible if limit is None else limit))
 
-    def _maxcpus(self, log: KernelLog) -> int:
-        """Return the number of CPUs that Linux brings up early: as ``maxcpus=`` says, or all that the log knows."""
-        digits = (log.command_line.value("maxcpus") or "x").lstrip("0") or "0"
+    def maxcpus(self) -> int | None:
+        """Return the limit of the early bring-up that the command line sets; None where it sets none, or is unknown."""
+        if self.log is None:
+            return None
+        if "nosmp" in self.log.command_line.words:
+            return 1
+        digits = (self.log.command_line.value("maxcpus") or "x").lstrip("0") or "0"
         if not re.fullmatch("[0-9]+", digits):
-            return log.possible
+            return None
         # A number that exceeds the CPUs may also exceed memory, and what `int` converts.
         every = len(self.cpus())
         return every if len(digits) > len(str(every)) else min(max(1, int(digits)), every)

@@ -5,10 +5,11 @@ scenario is therefore made in Linux's order, so that a boot logs what the real k
 order at the end.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from sim.boot_run import boot
 from sim.files.toml_tables import at
 from sim.id_registers import QEMU_MAX, Core
 from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
@@ -119,20 +120,47 @@ def _action(action: LateAction) -> Action:
 # As a file has it
 
 
-def as_in_a_file(scenario: Scenario, *, may_have_maxcpus: bool) -> Scenario:
+def as_in_a_file(scenario: Scenario, *, maxcpus: int | None, may_have_maxcpus: bool) -> Scenario:
     """Return a scenario in Linux's order as a file can have it: with the CPUs of each cluster together.
 
-    Late CPUs are expressed by ``maxcpus`` if their logical numbers are the last and the command line may have it, and
-    marked one by one otherwise.
+    Late CPUs are expressed by ``maxcpus`` if the kernel then tries the same CPUs early, and marked one by one otherwise.
+
+    Args:
+        scenario: the scenario, in which late CPUs are marked.
+        maxcpus: the limit that the command line sets; None where it sets none, or is unknown.
+        may_have_maxcpus: True if the command line may have a limit.
     """
     linux = scenario.topology.cpus
     topology = Topology(tuple(_by_cluster(linux, 0)), boot_cpu=linux[0].name)
-    late = [cpu.late for cpu in topology.logical]
-    early = late.count(False)
-    if not may_have_maxcpus or not any(late) or any(late[:early]):
-        return scenario.but(topology=topology)
-    plain = tuple(replace(cpu, late=False) for cpu in topology.cpus)
-    return scenario.but(topology=Topology(plain, topology.boot_cpu), maxcpus=early)
+    marked = scenario.but(topology=topology)
+    early = [number for number, cpu in enumerate(topology.logical) if not cpu.late]
+    is_limited = len(early) < len(linux) or (maxcpus is not None and maxcpus < len(linux))
+    if not may_have_maxcpus or not is_limited or early != list(range(len(early))):
+        return marked
+    plain = Topology(tuple(replace(cpu, late=False) for cpu in topology.cpus), topology.boot_cpu)
+    for limit in _limits(marked, maxcpus):
+        if _tried_early(limited := scenario.but(topology=plain, maxcpus=limit)) == len(early):
+            return limited
+    return marked
+
+
+def _limits(marked: Scenario, maxcpus: int | None) -> Iterator[int]:
+    """Yield the limits that may leave the late CPUs out, the likeliest first."""
+    if maxcpus is not None:
+        yield maxcpus
+    elif not marked.flags.maxcpus_counts_online:
+        yield len(marked.early)
+    else:
+        # An early CPU that did not come made room for the next.
+        facts = boot(marked.but(actions=())).facts
+        yield sum(number in facts.online for number in facts.early)
+
+
+def _tried_early(scenario: Scenario) -> int:
+    """Return the number of CPUs that the kernel tries to bring up early."""
+    if not scenario.flags.maxcpus_counts_online:
+        return len(scenario.early)
+    return len(boot(scenario.but(actions=())).facts.early)
 
 
 def _by_cluster(cpus: Sequence[Cpu], depth: int) -> list[Cpu]:

@@ -62,6 +62,39 @@ def test_without_el2_there_is_no_relay_to_explain_anything(level: str, tmp_path:
     assert imported.contradictions == ()
 
 
+MAXCPUS_LOG = """\
+Booting Linux on physical CPU 0x0 [0x410fd034]
+Linux version {release}
+{command_line}nr_cpu_ids={possible}
+CPU1: failed to come online
+CPU1: failed in unknown state : 0x0
+{came}smp: Brought up 1 node, {online} CPUs
+CPU: All CPU(s) started at EL1
+"""
+
+
+@pytest.mark.parametrize("possible", [4, 6])
+@pytest.mark.parametrize("command_line", ["Kernel command line: maxcpus=3\n", ""])
+@pytest.mark.parametrize(("release", "last"), [("6.1.50", 3), ("6.8.1", 2)])
+def test_maxcpus_is_that_of_the_command_line_though_an_early_cpu_failed(
+    release: str, last: int, command_line: str, possible: int, tmp_path: Path
+) -> None:
+    """Pin that up to 6.4 the next CPU comes early in the place of a CPU that failed, with the limit unchanged."""
+    came = "".join(f"CPU{cpu}: Booted secondary processor 0x{cpu} [0x410fd034]\n" for cpu in range(2, last + 1))
+    text = MAXCPUS_LOG.format(release=release, command_line=command_line, possible=possible, came=came, online=last)
+    imported = imported_log(text, tmp_path)
+    is_shown = command_line or last + 1 < possible
+    assert imported.scenario.maxcpus == (3 if is_shown else None)
+    assert not any(cpu.late for cpu in imported.scenario.topology.cpus)
+    assert imported.contradictions == ()
+    assert boot(imported.scenario).facts.early == tuple(range(last + 1))
+
+
+def test_nosmp_leaves_every_secondary_out(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=4) + "Kernel command line: nosmp\nCPU: All CPU(s) started at EL1\n"
+    assert imported_log(text, tmp_path).scenario.maxcpus == 1
+
+
 LOST = "CPU1: failed to come online\nCPU1: failed in unknown state : 0x0\n"
 DENIED = "psci: failed to boot CPU1 (-1)\nCPU1: failed to boot: -1\n"
 DENIED_AGAIN = "[   60.000001] psci: failed to boot CPU1 (-1)\n[   60.000002] CPU1: failed to boot: -1\n"
