@@ -3,7 +3,7 @@
 The comments are for people, and nothing reads them: `Imported` has the same knowledge as values.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from sim.cores import GICV3
 from sim.errors import printable
 from sim.files.scenario_text import scenario_text
 from sim.flag_notes import as_sentence, name_notes
+from sim.id_registers import Core
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.imported import Imported
@@ -141,13 +142,18 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         yield f"Vector lengths alone are modelled, and no other CPU feature: {cores.why_not}."
         return
     kinds = dict.fromkeys(cores.cores.values())
-    yield "All CPU features are modelled, with the values of ID registers from the table of cores."
+    yield _of_model(kinds)
     for name in dict.fromkeys(core.name for core in kinds if not core.is_complete):
-        known = sorted({register for core in kinds if core.name == name for register in core.id_registers})
-        yield f"Of {name} {_known_registers(known)}; what is not known is taken to be like the other CPUs here."
+        known = _registers_of(core for core in kinds if core.name == name)
+        is_told_by_others = bool(_registers_of(core for core in kinds if core.name != name) - known)
+        unknown = "what depends on unknown registers is marked as unknown in a boot"
+        rest = "what is not known is taken to be like the other CPUs here" if is_told_by_others else unknown
+        yield f"Of {name} {_known_registers(sorted(known))}; {rest}."
     for name in cores.without_revision:
         revision = best_known_revision(name)
-        yield f"No source states the revision of {name}: simulated as {revision}, of which most is known."
+        known = _registers_of(core for core in kinds if core.name == name)
+        most = ", of which most is known" * bool(known)
+        yield f"No source states the revision of {name}: simulated as {revision}{most}."
     if cores.like_others:
         yield f"cpu{cpu_list(cores.like_others)} is taken to have the core of the CPU before it."
     if cores.of_log:
@@ -161,9 +167,23 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         yield f"The model names, and the log does not: {', '.join(features.too_many)}."
 
 
+def _of_model(cores: Collection[Core]) -> str:
+    """Return a sentence on how far CPU features are modelled."""
+    if all(core.is_complete for core in cores):
+        return "All CPU features are modelled, with the values of ID registers from the table of cores."
+    if _registers_of(cores):
+        return "CPU features are modelled as far as the table of cores has the values of ID registers."
+    return "CPU features are not predicted: the table of cores has no value of an ID register of these cores."
+
+
+def _registers_of(cores: Iterable[Core]) -> set[str]:
+    """Return the ID registers of which a value is known for one of the cores."""
+    return {register for core in cores for register in core.id_registers}
+
+
 def _known_registers(known: list[str]) -> str:
     if not known:
-        return "no register is known"
+        return "no ID register is known"
     if len(known) > _MOST_REGISTERS_NAMED:
         return f"{len(known)} registers are known"
     return f"{', '.join(known)} {'is' if len(known) == 1 else 'are'} known"

@@ -123,7 +123,7 @@ def _action(action: LateAction) -> Action:
 def as_in_a_file(scenario: Scenario, *, maxcpus: int | None, may_have_maxcpus: bool) -> Scenario:
     """Return a scenario in Linux's order as a file can have it: with the CPUs of each cluster together.
 
-    Late CPUs are expressed by ``maxcpus`` if the kernel then tries the same CPUs early, and marked one by one otherwise.
+    Late CPUs are expressed by ``maxcpus`` if the kernel then tries the same CPUs early. Else they are marked.
 
     Args:
         scenario: the scenario, in which late CPUs are marked.

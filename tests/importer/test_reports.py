@@ -49,6 +49,24 @@ def test_cpuinfo_with_sme_and_without_sve_is_a_cpu_of_unknown_streaming_lengths(
     assert boot(found.scenario).facts.supports == {VectorType.SVE: False, VectorType.SME: True}
 
 
+def told_of_features(found: Imported) -> list[str]:
+    return [told for told in remarks(found) if "CPU features" in told or " is known;" in told]
+
+
+UNKNOWN = "what depends on unknown registers is marked as unknown in a boot"
+NO_REGISTER = "CPU features are not predicted: the table of cores has no value of an ID register of these cores."
+
+
+def test_of_cores_without_known_registers_no_feature_is_said_to_be_modelled() -> None:
+    apple = "Apple core, as macOS shows it to guests"
+    assert told_of_features(imported("m4-guest")) == [NO_REGISTER, f"Of {apple} no ID register is known; {UNKNOWN}."]
+    assert told_of_features(imported("sanity-other-register.log")) == [
+        "CPU features are modelled as far as the table of cores has the values of ID registers.",
+        f"Of arm,cortex-a720 ID_AA64MMFR1_EL1 is known; {UNKNOWN}.",
+        f"Of arm,cortex-a520 ID_AA64MMFR1_EL1 is known; {UNKNOWN}.",
+    ]
+
+
 def test_cpuinfo_alone_shows_no_clusters_and_no_lengths() -> None:
     found = imported("oryon-cpuinfo")
     assert {cpu.clusters for cpu in found.scenario.topology.cpus} == {()}
@@ -176,3 +194,5 @@ def test_a_tree_with_a_spin_table_has_no_hotplug() -> None:
 def test_a_64_bit_real_time_core_is_read() -> None:
     found = import_machine(Sources(tree=REPORTS / "cortex-r82.dts"), {})
     assert [evidence.core_name for evidence in found.cpus] == ["arm,cortex-r82"] * 2
+    assert "No source states the revision of arm,cortex-r82: simulated as r0p0." in remarks(found)
+    assert told_of_features(found) == [NO_REGISTER, f"Of arm,cortex-r82 no ID register is known; {UNKNOWN}."]
