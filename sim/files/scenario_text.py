@@ -15,7 +15,7 @@ from sim.arguments import checked
 from sim.cores import GICV2, known_core
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
-from sim.files.core_properties import lacks_lengths, stated_fields
+from sim.files.core_properties import lacks_lengths, stated_fields, vhe_of
 from sim.files.new_file import write_new
 from sim.files.scenario_tables import (
     LEVELS,
@@ -34,7 +34,7 @@ from sim.files.toml_tables import text_from_data
 from sim.id_registers import Core
 from sim.latencies import PARAMETERS, Distribution, Latencies
 from sim.scenario import Fault, Scenario
-from sim.topology import Cpu, EnableMethod, Topology
+from sim.topology import Cpu, EnableMethod, Features, Topology
 from sim.vectors import LEN_FIELD, VectorType, bits_from_vqs
 
 
@@ -184,10 +184,16 @@ def _cpu(cpu: Cpu) -> CpuTable:
         cptr_el3_ez=unstated if cpu.is_enabled(VectorType.SVE) else False,
         cptr_el3_esm=unstated if cpu.is_enabled(VectorType.SME) else False,
         el=next((level for level in LEVELS if level == cpu.firmware.el), unstated),
-        vhe=unstated if cpu.features.vhe or cpu.features.core.has_all_features else False,
+        vhe=_vhe(cpu.features),
         enable_method=unstated if method is EnableMethod.PSCI else method,
         late=cpu.late or unstated,
     )
+
+
+def _vhe(features: Features) -> bool | msgspec.UnsetType:
+    """Return True or False if a CPU can, or cannot, run a kernel at EL2 otherwise than its core says."""
+    by_itself = Features(features.vqs, features.core, vhe_of(msgspec.UNSET, features.core))
+    return msgspec.UNSET if by_itself.vhe is features.vhe else features.vhe
 
 
 def _bits(cpu: Cpu, vector_type: VectorType) -> list[int] | msgspec.UnsetType:

@@ -89,7 +89,9 @@ def with_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
         sets: the name that sentences give to the CPUs' sets of vector lengths.
     """
     if modelled_kernel(log).stands_for_older:
-        return  # another series stands for the log's, and says nothing of what that logs
+        # Another series stands for the log's, and says nothing of what that logs. Whether the machine boots it may say.
+        yield from _model_panics(log, outcome)
+        return
     # Both logs go through the same reader, so that a difference is one of boots and not of their wording.
     simulated = parse_kernel_log(outcome.log_text)
     yield from _of_the_system(log, simulated, outcome, sets)
@@ -98,7 +100,15 @@ def with_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
     panic = outcome.facts.panic
     if log.panic is not None and panic is None and log.panic.is_modelled:
         yield f"the log ends in {log.panic.message!r}, and the model goes on"
-    # A CPU on which the kernel would run at another level ends in a panic, which a log may lack that was cut.
+    yield from _model_panics(log, outcome)
+
+
+def _model_panics(log: KernelLog, outcome: Outcome) -> Iterator[str]:
+    """Yield the sentence on a panic that the log lacks.
+
+    A CPU on which the kernel would run at another level ends in a panic, which a log may lack that was cut.
+    """
+    panic = outcome.facts.panic
     if log.panic is None and panic is not None and not log.vhe_conflicts:
         yield f"the model ends in a panic, and the log does not: {panic.sentence}"
 
@@ -162,13 +172,13 @@ def _of_the_system(log: KernelLog, simulated: KernelLog, outcome: Outcome, sets:
 
 
 def _is_lost(claim: _Claim, log: KernelLog) -> bool:
-    """Return True if the log states another length of the same extension: the kernel logs all of them, or none.
+    """Return True if the log shows that the system has the claim's extension.
 
-    A log in which a CPU is refused for lack of the extension has lost them all, since the system has it.
+    The kernel then logs all lengths, so that a line which is not there was lost or cut.
     """
-    stated = {extension for extension, _ in log.vl_bytes}
-    stated |= {step.refusal.extension for step in log.steps if step.refusal is not None}
-    return claim.extension in stated
+    if claim.extension is None:
+        return False
+    return bool(log.cpus[0].has(claim.extension)) or any(extension is claim.extension for extension, _ in log.vl_bytes)
 
 
 def _kvm(line: KvmLine | None) -> str:

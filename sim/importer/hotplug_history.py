@@ -17,6 +17,7 @@ from sim.importer.explained_lines import IdleTaskPanicLine
 from sim.importer.log_lines import (
     BootedLine,
     ConflictLine,
+    HypMismatchLine,
     KilledLine,
     LengthsLine,
     LengthsVerdict,
@@ -28,6 +29,7 @@ from sim.importer.log_lines import (
     NotStartedLine,
     Phase,
     SanityLine,
+    SmallerAsidLine,
     StuckLine,
     UnfitLine,
     UnsupportedLine,
@@ -163,9 +165,6 @@ class HotplugHistory:
         # A CPU that comes is not dying, even if its "killed" line was lost: the next such line is a step of its own.
         self._dying.discard(line.cpu)
         self._coming = None
-        if self._online is not None and line.cpu in self._online:
-            # It was taken down, and no line says so: PSCI before 0.2 logs none, and lines get lost.
-            self._add(Hotplug(line.cpu, HotplugResult.OFFLINE))
         self._add(Hotplug(line.cpu, HotplugResult.ONLINE))
 
     @_read.register
@@ -187,6 +186,14 @@ class HotplugHistory:
     @_read.register
     def _missing_hwcap(self, line: MissingHwcapLine) -> None:
         self._other_reasons[line.cpu] = f"missing HWCAP: {printable(line.hwcap)}"
+
+    @_read.register
+    def _hyp_mismatch(self, line: HypMismatchLine) -> None:
+        self._other_reasons[line.cpu] = str(line.mismatch)
+
+    @_read.register
+    def _smaller_asid(self, line: SmallerAsidLine) -> None:
+        self._other_reasons[line.cpu] = f"smaller ASID size ({line.bits} bits, {line.boot_bits} on the boot CPU)"
 
     @_read.register
     def _lengths(self, line: LengthsLine) -> None:
@@ -272,6 +279,9 @@ class HotplugHistory:
             steps[place] = steps[place]._replace(may_be_on=False)
 
     def _add(self, step: Hotplug) -> None:
+        if step.is_attempt and self._online is not None and step.cpu in self._online:
+            # It was taken down, and no line says so: PSCI before 0.2 logs none, and lines get lost.
+            self._add(Hotplug(step.cpu, HotplugResult.OFFLINE))
         if step.is_attempt and not step.is_einval:
             self._went_off_after_all(step.cpu)
         if self._online is not None:

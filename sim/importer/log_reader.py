@@ -279,9 +279,8 @@ class _Reader:
     @_read.register
     def _conflict(self, line: ConflictLine) -> None:
         if line.extension is not None:
-            self._set_extension(line.cpu, line.extension, present=False)
-            # The system has it, and so has every early CPU.
             self._set_extension(0, line.extension, present=line.in_system)
+            self._set_extension(line.cpu, line.extension, present=not line.in_system)
             return
         if line.capability == VHE:
             self._vhe_conflicts.add(line.cpu)

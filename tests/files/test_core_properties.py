@@ -28,6 +28,15 @@ def test_cores_give_registers_lengths_and_midr() -> None:
     assert a55.features.register("ID_AA64ISAR0_EL1") == 0x100010211120
 
 
+def test_a_core_whose_registers_do_not_tell_of_vhe_keeps_it_in_a_file() -> None:
+    """Pin that the boot of an imported system is that of its file, where the log shows that the CPUs have no VHE."""
+    for key in ("", ", vhe = true", ", vhe = false"):
+        found = scenario(f"{{ core = 'arm,cortex-a77'{key} }}")
+        assert found.topology.cpus[0].features.vhe is (key != ", vhe = false")
+        assert scenario_from_text(scenario_text(found)).topology == found.topology
+    assert "vhe" not in scenario_text(scenario(f"{{ core = 'arm,cortex-a53' }}, {A76}"))
+
+
 def test_clusters_of_cores_need_no_names() -> None:
     text = "[topology]\nclusters = [{ core = 'arm,cortex-a55', count = 4 }, { core = 'arm,cortex-a76', count = 2 }]"
     topology = scenario_from_text(text).topology

@@ -6,6 +6,7 @@ import pytest
 
 from sim import Do, KvmMode, boot, read_running_machine
 from sim.hazard_kinds import HazardKind
+from sim.importer.provenance import remarks
 from sim.scenario import Fault
 from tests.importer.machines import BOOTED, HEAD, KILLED, MACHINES, imported_log
 
@@ -93,6 +94,53 @@ def test_maxcpus_is_that_of_the_command_line_though_an_early_cpu_failed(
 def test_nosmp_leaves_every_secondary_out(tmp_path: Path) -> None:
     text = HEAD.format(cpus=4) + "Kernel command line: nosmp\nCPU: All CPU(s) started at EL1\n"
     assert imported_log(text, tmp_path).scenario.maxcpus == 1
+
+
+def test_a_cpu_that_is_refused_went_offline_before_though_no_line_says_so(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=2) + BOOTED.format(1) + "smp: Brought up 1 node, 2 CPUs\nCPU1: failed to come online\n"
+    imported = imported_log(text, tmp_path, cluster0=None)
+    assert [action.do for action in imported.scenario.actions] == [Do.OFFLINE, Do.ONLINE]
+    assert imported.contradictions == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("CPU features: CPU1: VMID width mismatch", "VMID width mismatch"),
+        ("CPU features: CPU1: IPA range mismatch", "IPA range mismatch"),
+        ("CPU1: smaller ASID size(8) than boot CPU (16)", "smaller ASID size (8 bits, 16 on the boot CPU)"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_kept(line: str, reason: str, tmp_path: Path) -> None:
+    more = f"smp: Brought up 1 node, 1 CPU\n{line}\nCPU1: will not boot\nCPU1: failed to come online\n"
+    imported = imported_log(HEAD.format(cpus=2) + more, tmp_path, cluster0=None)
+    assert imported.machine.log is not None
+    assert [step.other_reason for step in imported.machine.log.late] == [reason]
+    assert f"cpu1 was refused for {reason}, which is not modelled: simulated as if it never arrived." in remarks(
+        imported
+    )
+
+
+def test_a_conflict_shows_that_the_boot_cpu_has_what_the_system_has(tmp_path: Path) -> None:
+    """Pin that the late CPU is refused, although the lines on the system's SVE were cut from the log."""
+    more = (
+        "smp: Brought up 1 node, 1 CPU\ndevtmpfs: initialized\nCPU features: CPU1: Detected conflict for capability 22 "
+        "(Scalable Vector Extension), System: 1, CPU: 0\nCPU1: will not boot\n"
+    )
+    imported = imported_log(HEAD.format(cpus=2) + more, tmp_path)
+    boot_cpu, late = imported.scenario.topology.logical
+    assert (boot_cpu.sve_vqs is not None, late.sve_vqs) == (True, None)
+    assert imported.contradictions == ()
+
+
+def test_a_model_that_panics_is_told_of_an_older_kernel_too(tmp_path: Path) -> None:
+    text = (
+        "Booting Linux on physical CPU 0x0 [0x410fd034]\nLinux version 4.19.113\nnr_cpu_ids=2\n"
+        "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64PFR0_EL1. Boot CPU: 0x2222, CPU1: 0x11112222\n"
+        "CPU1: Booted secondary processor 0x1 [0x410fd0a0]\nsmp: Brought up 1 node, 2 CPUs\n"
+    )
+    (told,) = imported_log(text, tmp_path).contradictions
+    assert told.startswith("the model ends in a panic, and the log does not: cpu1 has GIC system register CPU")
 
 
 LOST = "CPU1: failed to come online\nCPU1: failed in unknown state : 0x0\n"
