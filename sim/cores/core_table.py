@@ -51,6 +51,8 @@ class CoreTable:
 
     cores: dict[str, DocumentedCore]
     """The cores by compatible string, or by name where no device tree names the core."""
+    other_strings: dict[str, str]
+    """The keys of `cores` by other compatible strings."""
     midrs: dict[str, str]
     """The keys of `cores` by MIDR_EL1 with variant and revision 0, written as ``0x410fd030``."""
     not_arm64: frozenset[str]
@@ -71,7 +73,16 @@ def find_core(compatible: Iterable[str]) -> DocumentedCore | None:
     ()
     """
     cores = core_table().cores
-    return next((cores[name] for name in compatible if name in cores), None)
+    return next((cores[name] for name in map(core_named, compatible) if name in cores), None)
+
+
+def core_named(compatible: str) -> str:
+    """Return the name of a core in this table by a compatible string; the string itself if the table has no other.
+
+    >>> core_named("hisilicon,tsv110")
+    'HiSilicon TaiShan v110'
+    """
+    return core_table().other_strings.get(compatible, compatible)
 
 
 def core_of_midr(midr: int) -> str | None:

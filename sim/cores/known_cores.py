@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from sim.cores.core_table import core_table
+from sim.cores.core_table import core_named, core_table
 from sim.errors import InputError
 from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, PAN, TDS, Core, IdField
 
@@ -131,6 +131,7 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
     >>> hex(known_core("arm,cortex-a76").midr)
     '0x414fd0b1'
     """
+    name = core_named(name)
     known = steppings(name)
     if not known:
         close = difflib.get_close_matches(name, core_names(), n=1)

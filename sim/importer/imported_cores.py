@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sim.cores import GICV2, GICV3, core_names, known_core, steppings
-from sim.cores.core_table import core_table
+from sim.cores.core_table import core_named, core_table
 from sim.cpufeature_tables import kernel_tables
 from sim.cpufeature_tables.sanity_decoder import register_name
 from sim.id_registers import Core
@@ -95,7 +95,7 @@ def _known_name(evidence: CpuEvidence) -> str | None:
     """Return the name of a CPU's core if the table of ID registers has it; an emulator's core may have anything."""
     name = evidence.core_of_midr
     if name is None and evidence.midr is None:
-        name = next((one for one in evidence.compatible if one in core_names()), None)
+        name = next((one for one in map(core_named, evidence.compatible) if one in core_names()), None)
     if name is None or name not in core_names():
         return None
     documented = core_table().cores.get(name)

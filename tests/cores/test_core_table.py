@@ -39,6 +39,29 @@ def test_known_cores_have_legal_lengths_and_a_source() -> None:
     assert set(core_table().midrs.values()) <= set(core_table().cores)
 
 
+@pytest.mark.parametrize(
+    ("string", "midr"),
+    [
+        ("hisilicon,tsv110", 0x481FD010),
+        ("ampere,ampere1", 0xC00FAC30),
+        ("samsung,exynos-m1", 0x531F0010),
+        ("samsung,mongoose-m2", 0x534F0010),
+    ],
+)
+def test_another_string_of_a_core_names_the_core_of_its_midr(string: str, midr: int) -> None:
+    name = core_of_midr(midr)
+    assert name is not None
+    assert find_core([string]) is find_core([name])
+    assert (known_core(string).name, known_core(string).midr) == (name, known_core(name).midr)
+
+
+def test_other_strings_are_of_cores_of_the_table() -> None:
+    table = core_table()
+    assert set(table.other_strings.values()) <= set(table.cores)
+    assert not set(table.other_strings) & set(table.cores)
+    assert all(is_arm64(string) for string in table.other_strings)
+
+
 @pytest.mark.parametrize(("implementer", "parts"), PARTS.items(), ids=map(hex, PARTS))
 def test_every_core_that_linux_or_a_public_log_names_has_a_name(implementer: int, parts: str) -> None:
     midrs = [implementer << 24 | 0x10_0001 | int(part, 16) << 4 for part in parts.split()]
