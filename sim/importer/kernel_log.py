@@ -166,6 +166,8 @@ class KernelLog:
     """Empty where the log does not say."""
     point_release: str | None
     """The point release that the kernel is built from, where the kernel is Debian's or Ubuntu's and says so."""
+    page_bytes: int | None
+    """The size of a page in bytes, where a line tells it."""
     command_line: KernelCommandLine
     cpus: Mapping[int, CpuEvidence]
     """The CPUs that some line names, and the boot CPU."""

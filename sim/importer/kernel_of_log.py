@@ -10,10 +10,13 @@ from sim.importer.kernel_log import KernelLog
 from sim.importer.log_lines import KvmReadyLine
 from sim.kernel_flags import kernel_flags
 from sim.kernel_release import DEFAULT, OLDEST, kernel_release
+from sim.scenario import PAGE_SIZES
 from sim.vectors import VectorType
 
 _DEBIAN = re.compile(r"(-[\d.a-z]+)?(-cloud|-rt)?-arm64(-16k)?")
 """The end of the names of Debian's kernels that do not say that they are Debian's."""
+_PAGES = re.compile(r"[-+](16|64)k(?![a-z0-9])")
+"""The size of a page in a kernel's name, such as Debian's -arm64-16k, Android's -16k and Fedora's +64k."""
 _NUMBERS = re.compile(r"(\d{1,3})\.(\d{1,3})(?:\.\d{1,4})?")
 
 
@@ -27,6 +30,9 @@ class ModelledKernel:
     flags: dict[str, bool] = field(default_factory=dict)
     """The flags that the log shows to be set otherwise than the release has by default."""
 
+    page_bytes: int = PAGE_SIZES[0]
+    """The size of a page in bytes, as the log or else the kernel's name says."""
+
     @property
     def stands_for_older(self) -> bool:
         """True if the log's kernel is older than the model, whose oldest series stands for it."""
@@ -35,12 +41,17 @@ class ModelledKernel:
 
 def modelled_kernel(log: KernelLog) -> ModelledKernel:
     """Choose the kernel that a log's boot is simulated with."""
-    numbers = _NUMBERS.match(log.release)
+    numbers, page_bytes = _NUMBERS.match(log.release), _page_bytes(log)
     if numbers is None:
-        return ModelledKernel(DEFAULT, None, _flags_shown(log, DEFAULT))
+        return ModelledKernel(DEFAULT, None, _flags_shown(log, DEFAULT), page_bytes)
     in_log = int(numbers[1]), int(numbers[2])
     release = release_text(log.release, log.point_release) if in_log >= OLDEST else ".".join(map(str, OLDEST))
-    return ModelledKernel(release, in_log, _flags_shown(log, release))
+    return ModelledKernel(release, in_log, _flags_shown(log, release), page_bytes)
+
+
+def _page_bytes(log: KernelLog) -> int:
+    named = _PAGES.search(log.release)
+    return log.page_bytes or (int(named[1]) << 10 if named else PAGE_SIZES[0])
 
 
 def release_text(in_log: str, point_release: str | None) -> str:

@@ -335,6 +335,25 @@ class MismatchLine(CpuLine, frozen=True):
 # CPUs that come and go
 
 
+class PageSizeLine(LogLine, frozen=True):
+    """A hash table of 2^order pages, which tells the size of a page.
+
+    Source: mm/mm_init.c (``alloc_large_system_hash``).
+    """
+
+    pattern = (
+        rf"Dentry cache hash table entries: \d{{1,12}} \(order: (?P<order>{NUMBER}), (?P<table_bytes>\d{{1,13}}) bytes"
+    )
+    is_of_any_kernel = True
+    order: int
+    table_bytes: int
+
+    @property
+    def page_bytes(self) -> int:
+        """The size of a page."""
+        return self.table_bytes >> self.order
+
+
 class BootedLine(CpuLine, frozen=True):
     """A CPU is online."""
 
@@ -463,6 +482,7 @@ KINDS: tuple[type[LogLine], ...] = (
     ReleaseLine,
     CommandLineLine,
     PossibleLine,
+    PageSizeLine,
     BootedLine,
     BroughtUpLine,
     ExceptionLevelLine,

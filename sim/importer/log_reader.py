@@ -38,6 +38,7 @@ from sim.importer.log_lines import (
     KvmReadyLine,
     LogLine,
     MissingHwcapLine,
+    PageSizeLine,
     PanicLine,
     Phase,
     PossibleLine,
@@ -51,6 +52,7 @@ from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, oth
 from sim.importer.logged_boots import logged_boots
 from sim.importer.suspends import late_actions
 from sim.kernel.cpufeature import VHE
+from sim.scenario import PAGE_SIZES
 from sim.topology import MOST_CPUS, MPIDR_AFFINITY
 from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
 
@@ -109,6 +111,7 @@ class _Reader:
         self._release = ""
         self._point_release: str | None = None
         self._command_line: list[str] = []
+        self._page_bytes: int | None = None
         self._possible: int | None = None
         self._brought_up: int | None = None
         self._vl_bytes: dict[tuple[VectorType, Bound], int] = {}
@@ -182,6 +185,11 @@ class _Reader:
         # SLUB and RCU both report it: the first line counts, and the others repeat it.
         if self._possible is None:
             self._possible = line.count
+
+    @_read.register
+    def _page_size(self, line: PageSizeLine) -> None:
+        if line.page_bytes in PAGE_SIZES:
+            self._page_bytes = line.page_bytes
 
     @_read.register
     def _brought_up_line(self, line: BroughtUpLine) -> None:
@@ -339,6 +347,7 @@ class _Reader:
             boots=boots,
             release=self._release,
             point_release=self._point_release,
+            page_bytes=self._page_bytes,
             command_line=parse_command_line(" ".join(self._command_line)),
             cpus=self._cpus,
             possible=possible,

@@ -25,7 +25,7 @@ ALL_KINDS: tuple[type[LogLine], ...] = (*EXPLAINED_KINDS, *FIRMWARE_KINDS, *SUSP
 """Every kind of line; of two whose patterns both match, the earlier counts."""
 _PATTERNS = tuple((kind, re.compile(kind.pattern)) for kind in ALL_KINDS)
 _PERHAPS = re.compile(
-    "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing"
+    "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing|Dentry"
     r"|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot\b|Error|abling|PM:|Protected|Failed|WARNING|Unable"
     r"|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer:|Arch|KASLR|alternatives:|duplicate|skipping|Non-boot"
     r'|"MESSAGE" ?: ?\['

@@ -22,6 +22,7 @@ from sim.importer.log_lines import Phase
 from sim.importer.register_differences import register_differences
 from sim.importer.start_levels import LevelSource, start_levels
 from sim.kernel_release import kernel_release
+from sim.scenario import PAGE_SIZES
 from sim.topology import EnableMethod, cpu_list
 
 if TYPE_CHECKING:
@@ -131,6 +132,9 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield f"Nothing is known of Linux {kernel.release} itself: {stand_in}."
     else:
         yield from map(as_sentence, name_notes(kernel_release(kernel.release), kernel.flags))
+    if kernel.page_bytes != PAGE_SIZES[0]:
+        says = "as its name says" if log.page_bytes is None else "as the size of a hash table shows"
+        yield f"The kernel has pages of {kernel.page_bytes >> 10} KiB, {says}."
     for name, value in kernel.flags.items():
         yield f"The kernel's flag {name} is {'on' if value else 'off'}, because the log shows it."
 

@@ -88,6 +88,7 @@ def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario
         topology,
         kernel=kernel.release,
         kernel_flags=kernel.flags,
+        page_bytes=kernel.page_bytes,
         kvm_mode=_kvm_mode(log),
         el2=levels.boot == EL2,
         nosve=log.command_line.nosve,

@@ -58,6 +58,7 @@ BOOKKEEPING = {
     explained_lines.OldBootedLine,
     explained_lines.OldCoreLine,
     log_lines.BootLine,
+    log_lines.PageSizeLine,
     log_lines.ReleaseLine,
 }
 """Lines that only tell how far a log goes, and which kernel and which cores it is about."""

@@ -69,3 +69,32 @@ def test_a_developer_s_tree_is_of_its_candidate(tmp_path: Path) -> None:
     assert scenario.kernel == "6.12.0-rc1-00012-gabcdef"
     assert not scenario.flags.zcr_el2_constrained
     assert told[0].startswith("Kernel 6.12.0-rc1-00012-gabcdef may have commits on top of 6.12-rc1, which are unknown")
+
+
+DENTRIES = "Dentry cache hash table entries: 65536 (order: {order}, 524288 bytes, linear)\n"
+
+
+@pytest.mark.parametrize(
+    ("release", "line", "page_bytes", "says"),
+    [
+        ("6.12.117+deb13-arm64", "", 4096, None),
+        ("6.12.117+deb13-arm64", DENTRIES.format(order=7), 4096, None),
+        # Raspberry Pi's kernel for the Pi 5 does not say in its name that it has pages of 16 KiB.
+        ("6.12.75+rpt-rpi-2712", DENTRIES.format(order=5), 16384, "as the size of a hash table shows"),
+        ("6.19.14+deb14-arm64-16k", "", 16384, "as its name says"),
+        ("6.6.30-android15-8-gdd9c02ccfe27-ab11987101-16k", "", 16384, "as its name says"),
+        ("6.1.75-16k-android14-11", "", 16384, "as its name says"),
+        ("6.14.0-63.fc42.aarch64+64k", "", 65536, "as its name says"),
+        ("6.8.0-45-generic-64k", DENTRIES.format(order=3), 65536, "as the size of a hash table shows"),
+        ("6.12.1-16kernels", "", 4096, None),
+    ],
+)
+def test_the_size_of_a_page_is_that_of_the_log_or_of_the_kernels_name(
+    release: str, line: str, page_bytes: int, says: str | None, tmp_path: Path
+) -> None:
+    log = f"Booting Linux on physical CPU 0x0 [0x410fd0b1]\nLinux version {release} (gcc)\n{line}"
+    found = imported_log(log, tmp_path)
+    assert found.scenario.page_bytes == page_bytes
+    assert [one for one in remarks(found) if " KiB" in one] == (
+        [f"The kernel has pages of {page_bytes >> 10} KiB, {says}."] if says else []
+    )

@@ -35,6 +35,7 @@ from sim.importer.log_lines import (
     NotKilledLine,
     NotOnlineLine,
     NotStartedLine,
+    PageSizeLine,
     PanicLine,
     PossibleLine,
     ReleaseLine,
@@ -58,6 +59,7 @@ MIDR = Hex(0x411FD403)
 LINES: list[tuple[str, LogLine]] = [
     ("Booting Linux on physical CPU 0x0000000a00 [0x411fd403]", BootLine(Hex(0xA00), MIDR)),
     ("Linux version 6.12.1-arm64 (gcc)", ReleaseLine("6.12.1-arm64")),
+    ("Dentry cache hash table entries: 65536 (order: 5, 524288 bytes, linear)", PageSizeLine(5, 524288)),
     (
         "Linux version 6.1.0-27-arm64 (b@h) (gcc-12 (Debian 12.2.0-14) 12.2.0) #1 SMP Debian 6.1.115-1 (2024-11-01)",
         ReleaseLine("6.1.0-27-arm64", debian="6.1.115"),
