@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from sim.cpufeature_tables import UNKEPT_REGISTERS, KernelTables, kernel_tables
 from sim.facts import Facts
-from sim.scenario import Scenario
+from sim.scenario import EL2, Scenario
+from sim.topology import EL2_FIELD, cpu_list, lacks_el2
 
 _BY_FIRMWARE = ("spectre_v2", "spec_store_bypass")
 """The vulnerabilities that firmware can mitigate (SMCCC_ARCH_WORKAROUND_1 and _2)."""
@@ -24,6 +25,7 @@ def feature_notes(facts: Facts) -> Iterator[str]:
             "capabilities that came or went between the two are not certain"
         )
     yield from _without_effect(scenario, tables)
+    yield from _without_el2(scenario)
     if _is_vulnerable(facts):
         yield (
             "firmware that mitigates Spectre (SMCCC_ARCH_WORKAROUND_1, _2) is not modelled: where it does, the files "
@@ -46,6 +48,17 @@ def _without_effect(scenario: Scenario, tables: KernelTables) -> Iterator[str]:
         yield f"Linux {tables.series} does not know {', '.join(unknown)}, which a CPU states: nothing depends on it"
     if unused := sorted(set(scenario.kernel_config) - _options(tables)):
         yield f"nothing in Linux {tables.series} depends on {', '.join(unused)}, which the configuration states"
+
+
+def _without_el2(scenario: Scenario) -> Iterator[str]:
+    """Yield the note on CPUs that start at an exception level that their registers say they lack."""
+    topology = scenario.topology
+    cpus = [number for number, cpu in enumerate(topology.logical) if lacks_el2(cpu.features.core)]
+    if at_el2 := [number for number in cpus if scenario.el(number) == EL2]:
+        yield (
+            f"cpu{cpu_list(at_el2)}: {EL2_FIELD.register}.{EL2_FIELD.name} is 0, and the CPU starts at EL2: `el = 1` "
+            "or `el2 = false` says that there is no EL2"
+        )
 
 
 def _options(tables: KernelTables) -> set[str]:

@@ -39,6 +39,8 @@ LONGEST_NAME = 60
 MPIDR_AFFINITY = 0xFF_00FF_FFFF
 """The bits of an MPIDR that say where a CPU is (MPIDR_HWID_BITMASK): Aff3, and Aff2 to Aff0."""
 VH = IdField("ID_AA64MMFR1_EL1", "VH", shift=8)
+EL2_FIELD = IdField("ID_AA64PFR0_EL1", "EL2", shift=8)
+"""The field that is 0 on a CPU without EL2, and on a guest's virtual CPU."""
 EVERY_BIT = (1 << 64) - 1
 PARTS_OF_EXTENSIONS = {"ID_AA64ZFR0_EL1": (VectorType.SVE, VectorType.SME), "ID_AA64SMFR0_EL1": (VectorType.SME,)}
 """The registers that tell the parts of extensions, and read as 0 where a CPU has none of the extensions (Arm ARM)."""
@@ -52,6 +54,16 @@ class EnableMethod(StrEnum):
     PSCI = "psci"
     SPIN_TABLE = "spin-table"
     """The CPU waits in a loop until the kernel writes an address to memory. It cannot go back."""
+
+
+def lacks_el2(core: Core) -> bool:
+    """Return True if a core was given a register or a field that says that there is no EL2.
+
+    A core whose value the table has may be that of a guest's virtual CPU, which shows no EL2 either.
+    """
+    given = core.changes.get(EL2_FIELD.register)
+    value = core.stated_fields.get(EL2_FIELD) if given is None else EL2_FIELD.of(given)
+    return value == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from sim.errors import InputError, closest
 from sim.files.scenario_tables import CpuProperties
 from sim.files.toml_tables import at
 from sim.id_registers import AARCH64_ONLY, QEMU_MAX, Core, IdField
-from sim.topology import VH, Cpu
+from sim.scenario import EL2
+from sim.topology import EL2_FIELD, VH, Cpu, lacks_el2
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, braces, vqs_from_bits
 
@@ -54,6 +55,41 @@ def core_of(given: CpuProperties) -> Core:
             else:
                 fields[field] = field.of(field.put(0, number))  # the register's other fields stay unknown
     return _changed(core, tuple(sorted(changes.items())), tuple(fields.items()))
+
+
+def check_agreement(given: CpuProperties) -> None:
+    """Check that a table does not state a field twice, with different values.
+
+    The fields of a CPU may differ from the registers of the cluster around it, which are then refined.
+
+    Raises:
+        InputError: a register and a field of the same table disagree.
+    """
+    if given.registers is UNSET or given.features is UNSET:
+        return
+    for name, value in given.features.items():
+        with at(f"features.{name[:40]}"):
+            field = named_field(name)
+            if (whole := given.registers.get(field.register)) is None:
+                continue
+            stated, other = _field_value(field, value), field.of(_number("the register", whole, 64))
+            if stated != other:
+                raise InputError(
+                    f"{field.register}.{field.name} is {stated}, and registers.{field.register} has {other} there"
+                )
+
+
+def el_of(given: int | UnsetType, core: Core) -> int | None:
+    """Return the exception level at which a file says that firmware starts a CPU; None where it does not say.
+
+    Raises:
+        InputError: the file says EL2, and that the CPU has no EL2.
+    """
+    if given is UNSET:
+        return None
+    if given == EL2 and lacks_el2(core):
+        raise InputError(f"el is {given}, and {EL2_FIELD.register}.{EL2_FIELD.name} is 0: the CPU has no EL2")
+    return given
 
 
 # CPUs with the same keys share one core, so that the kernel sees at once that they do not differ.

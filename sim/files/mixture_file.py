@@ -12,7 +12,14 @@ from msgspec import UNSET, UnsetType
 from sim.arguments import checked
 from sim.cores import GICV2
 from sim.errors import InputError, check_printable
-from sim.files.core_properties import complete_cores, core_of, hidden_fields, lengths_of, stated_fields
+from sim.files.core_properties import (
+    check_agreement,
+    complete_cores,
+    core_of,
+    hidden_fields,
+    lengths_of,
+    stated_fields,
+)
 from sim.files.scenario_tables import CpuProperties
 from sim.files.shipped_scenarios import find_space
 from sim.files.space_file import space_from_text
@@ -144,6 +151,7 @@ def _cpu(place: int, table: CoreTable) -> Cpu:
             hides=table.hides,
             unaffected=table.unaffected,
         )
+        check_agreement(given)
         core = core_of(given)
         if not core.is_complete:
             raise InputError(

@@ -16,7 +16,7 @@ from sim.arguments import checked
 from sim.cpufeature_tables.feature_words import check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError, closest
-from sim.files.core_properties import core_of, hidden_fields, lengths_of, vhe_of
+from sim.files.core_properties import check_agreement, core_of, el_of, hidden_fields, lengths_of, vhe_of
 from sim.files.scenario_tables import (
     ActionTable,
     ClusterTable,
@@ -164,6 +164,8 @@ def _clusters(
             raise InputError(f"{place}: two clusters are named {name!r}")
     for index, cluster in enumerate(clusters):
         here = f"{place}[{index}]"
+        with at(here):
+            check_agreement(cluster)
         given = _inherited(above, cluster)
         inside = (*path, names[index])
         yield from _listed(f"{here}.count", [CpuTable()] * cluster.count, given, inside, numbers)
@@ -192,6 +194,7 @@ def _listed(
 ) -> Iterator[Cpu]:
     for index, cpu in enumerate(cpus):
         with at(f"{place}[{index}]"):
+            check_agreement(cpu)
             yield _cpu(cpu, _inherited(above, cpu), path, next(numbers, MOST_CPUS))
 
 
@@ -208,7 +211,7 @@ def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: i
         smcr_el3_len=LEN_FIELD if given.smcr_el3_len is UNSET else given.smcr_el3_len,
         cptr_el3_ez=given.cptr_el3_ez is not False,
         cptr_el3_esm=given.cptr_el3_esm is not False,
-        el=None if given.el is UNSET else given.el,
+        el=el_of(given.el, core),
         vhe=vhe_of(given.vhe, core),
         enable_method=EnableMethod.PSCI if given.enable_method is UNSET else given.enable_method,
         core=core,

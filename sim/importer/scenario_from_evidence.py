@@ -22,7 +22,7 @@ from sim.importer.log_lines import KvmReadyLine
 from sim.importer.start_levels import StartLevels, start_levels
 from sim.importer.suspends import LateAction
 from sim.scenario import EL2, Action, Do, KvmMode, Scenario
-from sim.topology import Cpu, EnableMethod, Topology
+from sim.topology import Cpu, EnableMethod, Topology, lacks_el2
 from sim.vectors import vqs_from_bits
 
 
@@ -62,7 +62,7 @@ def linux_topology(
                 evidence.name,
                 sve_vqs,
                 sme_vqs,
-                el=None if levels is None else levels.own_level(evidence.cpu),
+                el=_own_level(evidence.cpu, levels, cores.get(evidence.cpu, QEMU_MAX)),
                 vhe=vhe,
                 core=cores.get(evidence.cpu, QEMU_MAX),
                 enable_method=EnableMethod.SPIN_TABLE if evidence.cpu in spin_tables else EnableMethod.PSCI,
@@ -72,6 +72,12 @@ def linux_topology(
             )
         )
     return Topology(tuple(found))
+
+
+def _own_level(cpu: int, levels: StartLevels | None, core: Core) -> int | None:
+    """Return the level at which a CPU started; None where it is the boot CPU's, or its registers lack it."""
+    level = None if levels is None else levels.own_level(cpu)
+    return None if level == EL2 and lacks_el2(core) else level
 
 
 # From a kernel log

@@ -7,6 +7,7 @@ from sim.errors import InputError
 from sim.feature_rows import field_rows
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_text import scenario_text
+from sim.notes import notes_of
 from sim.scenario import Scenario
 from tests.systems import texts
 
@@ -35,6 +36,38 @@ def test_a_core_whose_registers_do_not_tell_of_vhe_keeps_it_in_a_file() -> None:
         assert found.topology.cpus[0].features.vhe is (key != ", vhe = false")
         assert scenario_from_text(scenario_text(found)).topology == found.topology
     assert "vhe" not in scenario_text(scenario(f"{{ core = 'arm,cortex-a53' }}, {A76}"))
+
+
+def test_a_register_and_a_field_of_it_must_agree() -> None:
+    scenario("{ core = 'arm,cortex-a76', registers = { ID_AA64PFR1_EL1 = '0x210' }, features = { MTE = 2 } }")
+    told = r"cpus\[0\]: features.MTE: ID_AA64PFR1_EL1.MTE is 2, and registers.ID_AA64PFR1_EL1 has 1 there$"
+    with pytest.raises(InputError, match=told):
+        scenario("{ core = 'arm,cortex-a76', registers = { ID_AA64PFR1_EL1 = '0x110' }, features = { MTE = 2 } }")
+    cluster = "core = 'arm,cortex-a76', registers = { ID_AA64PFR1_EL1 = '0x110' }"
+    with pytest.raises(InputError, match=r"clusters\[0\]: features.MTE: "):
+        scenario_from_text(f"[topology]\nclusters = [{{ {cluster}, features = {{ MTE = 2 }}, count = 2 }}]")
+
+
+def test_a_cpu_refines_the_registers_of_its_cluster() -> None:
+    cluster = "core = 'arm,cortex-a76', registers = { ID_AA64PFR1_EL1 = '0x110' }"
+    text = f"[topology]\nclusters = [{{ {cluster}, cpus = [{{}}, {{ features = {{ MTE = 2 }} }}] }}]"
+    found = [cpu.features.register("ID_AA64PFR1_EL1") for cpu in scenario_from_text(text).topology.cpus]
+    assert found == [0x110, 0x210]
+
+
+def test_a_cpu_without_el2_cannot_start_there() -> None:
+    without = "core = 'arm,cortex-a76', features = { EL2 = 0 }"
+    told = "el is 2, and ID_AA64PFR0_EL1.EL2 is 0: the CPU has no EL2$"
+    # Of Cortex-A65 the register is not known otherwise.
+    for core in (without, without.replace("a76", "a65")):
+        with pytest.raises(InputError, match=told):
+            scenario(f"{{ {core}, el = 2 }}")
+    # el2 of [kernel] is true by default, so that the file does not say it of this CPU.
+    note = "EL2 is 0, and the CPU starts at EL2: `el = 1` or `el2 = false` says that there is no EL2"
+    found = scenario(f"{A76}, {{ {without} }}")
+    assert f"cpu1: ID_AA64PFR0_EL1.{note}" in notes_of(boot(found).facts)
+    for found in (scenario(f"{A76}, {{ {without}, el = 1 }}"), scenario(f"{{ {without} }}", "el2 = false")):
+        assert not any("has no EL2" in one or "EL2 is 0" in one for one in notes_of(boot(found).facts))
 
 
 def test_clusters_of_cores_need_no_names() -> None:
