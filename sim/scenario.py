@@ -264,8 +264,8 @@ class Scenario:
         el2: True if the CPUs start at EL2, so that hypervisor mode is available, except those whose firmware says
             otherwise.
         maxcpus: the number of CPUs that are brought up early, ``maxcpus=``; None: all that are not late.
-        nosve: True if ``arm64.nosve`` is on the command line.
-        nosme: True if ``arm64.nosme`` is on the command line.
+        arm64_nosve: True if ``arm64.nosve`` is on the command line.
+        arm64_nosme: True if ``arm64.nosme`` is on the command line.
         options: further words of the kernel's command line, on CPU features
             (`sim.cpufeature_tables.feature_words`).
         kaslr: True if the kernel runs at a random address, for which a boot loader has given it a seed.
@@ -297,8 +297,8 @@ class Scenario:
     kvm_mode: KvmMode = KvmMode.DEFAULT
     el2: bool = True
     maxcpus: int | None = None
-    nosve: bool = False
-    nosme: bool = False
+    arm64_nosve: bool = False
+    arm64_nosme: bool = False
     options: str = ""
     kaslr: bool = False
     kernel_config: Mapping[str, bool] = field(default_factory=dict, hash=False)
@@ -456,12 +456,12 @@ class Scenario:
     @property
     def sve_off(self) -> bool:
         """True if the key ``arm64_nosve`` or the design puts ``arm64.nosve`` on the command line."""
-        return self.nosve or (self.active_design is not None and self.active_design.nosve)
+        return self.arm64_nosve or (self.active_design is not None and self.active_design.nosve)
 
     @property
     def _hiding_options(self) -> list[str]:
         """The options that keys or the design put on the command line to switch an extension off."""
-        given = {"arm64.nosve": self.sve_off, "arm64.nosme": self.nosme}
+        given = {"arm64.nosve": self.sve_off, "arm64.nosme": self.arm64_nosme}
         return [option for option, is_given in given.items() if is_given]
 
     def el(self, number: int) -> int:

@@ -66,7 +66,7 @@ def test_names_in_files_are_the_kinds_names() -> None:
 
 def test_of_one_kind_a_hazard_of_the_system_is_shown_before_those_of_cpus() -> None:
     topology = Topology((cpu("cpu0", FULL, N2), cpu("cpu1", FULL, N2)))
-    options: dict[str, Any] = {"kernel": "6.16", "design": "constrain-v1", "nosme": True}
+    options: dict[str, Any] = {"kernel": "6.16", "design": "constrain-v1", "arm64_nosme": True}
     outcome = boot(Scenario(topology, kvm_mode=KvmMode.PROTECTED, actions=(guest(1), guest(0)), **options))
     denied = [hazard.cpu for hazard in outcome.found if hazard.kind is HazardKind.HOST_DENIED_VL]
     assert denied == [None, 0, 1]
@@ -191,7 +191,7 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
         ],
     ),
     "SVE switched off": (
-        lambda: booted(V1, A64FX, nosve=True),
+        lambda: booted(V1, A64FX, arm64_nosve=True),
         [
             (
                 "host denied a VL that all CPUs have: arm64.nosve keeps the host from SVE {128,256}, which all early "
@@ -377,8 +377,8 @@ def test_memory_that_no_cpu_can_use_is_a_note() -> None:
 
 
 def test_nosve_on_the_command_line_denies_what_all_early_cpus_have() -> None:
-    assert kinds(booted(V1, A64FX, nosve=True)) == [HazardKind.HOST_DENIED_VL]
-    assert kinds(booted(V1, None, nosve=True)) == []
+    assert kinds(booted(V1, A64FX, arm64_nosve=True)) == [HazardKind.HOST_DENIED_VL]
+    assert kinds(booted(V1, None, arm64_nosve=True)) == []
 
 
 def test_five_lines_of_python_are_enough() -> None:

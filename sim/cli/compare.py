@@ -19,13 +19,13 @@ from sim.cli.command_group import Command
     help="The memory around pKVM's buffers at EL2; all: one after the other.",
 )
 @options.kernel
-@options.kvm
+@options.kvm_mode
 @options.seed
 @click.option(
     "--by",
     "axes",
     multiple=True,
-    type=click.Choice(["boot-cpu", "early", "kernel", "kvm", "design", "relay", "memory"]),
+    type=click.Choice(["boot_cpu", "early", "kernel", "kvm_mode", "design", "relay", "memory"]),
     help="What differs: the boot CPU, the CPUs that come early, the kernel, the KVM mode, the design, pKVM's relay, or "
     "the memory at EL2. Given several times, every combination is booted.",
 )
@@ -49,8 +49,8 @@ def compare(
       asymboot compare bug
       asymboot compare late-cpu-above-maximum --relay both
       asymboot compare bug --memory all --json
-      asymboot compare big-little --by boot-cpu --by early
-      asymboot compare bug --by kernel --by kvm
+      asymboot compare big-little --by boot_cpu --by early
+      asymboot compare bug --by kernel --by kvm_mode
     """
     from rich.console import Console
 

@@ -83,7 +83,7 @@ def conform(
     if recorded:
         for name in _ONLY_LIVE:
             if options.is_given(name):
-                raise click.UsageError(f"--{name} is for live boots and does not go with --recorded.")
+                raise click.UsageError(f"{options.spelt(name)} is for live boots and does not go with --recorded.")
         _recorded(files, verbose=verbose, as_json=as_json)
     elif kernel is None:
         raise click.UsageError("--kernel IMAGE or --recorded is needed.")

@@ -34,7 +34,7 @@ _ONLY_WITH = {
 )
 @click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay.")
 @options.kernel
-@options.kvm
+@options.kvm_mode
 @click.option(
     "--strategy",
     type=click.Choice(["exhaustive", "random", "pct"]),
@@ -96,7 +96,7 @@ def explore(
 
     for name, strategies in _ONLY_WITH.items():
         if options.is_given(name) and strategy not in strategies:
-            raise click.UsageError(f"--{name.replace('_', '-')} does not go with --strategy {strategy}.")
+            raise click.UsageError(f"{options.spelt(name)} does not go with --strategy {strategy}.")
     scenario = options.load(file, **changes)
     if output is not None:
         check_room(output, FILE_NAMES)  # before a search that may take hours

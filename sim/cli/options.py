@@ -79,8 +79,6 @@ class _Seconds(click.FloatRange):
 
 SECONDS = _Seconds(0)
 FILE = _Path(path_type=Path, readable=False)
-_NAMES = {"kvm": "kvm_mode"}
-"""The settings of a scenario whose options have another name."""
 _MOST_ROW_DIGITS = 18
 """The largest number of digits in the number of a row: a sweep has fewer rows."""
 
@@ -106,8 +104,8 @@ kernel = click.option(
     shell_complete=lambda _ctx, _param, typed: [CompletionItem(one) for one in RECORDED if one.startswith(typed)],
     help="The kernel series or release, such as 6.12 or 6.12.117.",
 )
-kvm = click.option(
-    "--kvm", type=click.Choice(["default", "protected", "nvhe", "none"]), help="The value of kvm-arm.mode=."
+kvm_mode = click.option(
+    "--kvm-mode", type=click.Choice(["default", "protected", "nvhe", "none"]), help="The value of kvm-arm.mode=."
 )
 seed = click.option(
     "--seed",
@@ -139,7 +137,7 @@ of_scenario = together(
     ),
     kernel,
     click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay."),
-    kvm,
+    kvm_mode,
     click.option(
         "--memory",
         type=click.Choice(["adjacent", "isolated", "mapped"]),
@@ -155,6 +153,11 @@ def is_given(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
+def spelt(name: str) -> str:
+    """Return an option as the user types it, by the name of its setting."""
+    return f"--{name.replace('_', '-')}"
+
+
 def refuse_given(asked: "Mapping[str, object]", goes_with: str) -> None:
     """Refuse options that do not apply to what the user asks for.
 
@@ -165,7 +168,7 @@ def refuse_given(asked: "Mapping[str, object]", goes_with: str) -> None:
     Raises:
         click.UsageError: any of the options was given.
     """
-    given = [f"--{name}" for name, value in asked.items() if value is not None]
+    given = [spelt(name) for name, value in asked.items() if value is not None]
     if given:
         verb = "goes" if len(given) == 1 else "go"
         raise click.UsageError(f"{' and '.join(given)} {verb} with {goes_with} only.")
@@ -217,7 +220,7 @@ def _scenario(file: Path) -> "Scenario":
 
 def changed(scenario: "Scenario", **options: Override) -> "Scenario":
     """Override a scenario's settings by the options that are not None."""
-    return scenario.but(**{_NAMES.get(key, key): value for key, value in options.items() if value is not None})
+    return scenario.but(**{key: value for key, value in options.items() if value is not None})
 
 
 def load_space(file: Path) -> "Space | MixtureSpace":

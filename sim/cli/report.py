@@ -66,7 +66,7 @@ def _page(file: Path, output: Path, changes: dict[str, options.Override]) -> str
 
 def _command(file: Path, output: Path, changes: Mapping[str, options.Override]) -> str:
     """Return the command as it was given, with the name of the page last."""
-    given = [word for name, value in changes.items() if value is not None for word in (f"--{name}", str(value))]
+    given = [word for name, value in changes.items() if value is not None for word in (options.spelt(name), str(value))]
     return shlex.join(["asymboot", "report", str(file), *given, "-o", str(output)])
 
 

@@ -49,7 +49,7 @@ def run(
     Examples:
       asymboot run bug
       asymboot run bug --design constrain-v2
-      asymboot run mine.toml --kernel 6.11 --kvm protected --watch
+      asymboot run mine.toml --kernel 6.11 --kvm-mode protected --watch
       asymboot run mine.toml --json | jq .hazards
       asymboot run out:117
     """

@@ -58,7 +58,7 @@ def _case(draw: random.Random, seed: int, number: int, release: KernelRelease) -
         kvm_mode=draw.choice(list(KvmMode)),
         el2=draw.random() >= _RARE,
         maxcpus=draw.randint(1, cpu_count),
-        nosve=draw.random() < _RARE,
+        arm64_nosve=draw.random() < _RARE,
         actions=tuple(_action(draw, cpu_count) for _ in range(draw.randint(1, _MOST_ACTIONS))),
         name=name,
     )

@@ -57,8 +57,8 @@ def boot_scenario(record: RecordedBoot) -> Scenario:
         kvm_mode=choice(KvmMode, "kvm_mode", record.kvm_mode),
         el2=record.el2,
         maxcpus=record.early,
-        nosve="arm64.nosve" in arguments,
-        nosme="arm64.nosme" in arguments,
+        arm64_nosve="arm64.nosve" in arguments,
+        arm64_nosme="arm64.nosme" in arguments,
         actions=(
             *(parse_action(text) for text in (_performed(record) if record.asked is None else record.asked)),
             *(Action(Do.GUEST, f"cpu{cpu}") for cpu in range(len(record.cpus))),

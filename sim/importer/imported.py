@@ -201,11 +201,11 @@ def _every_early_cpu_has_sve(topology: Topology) -> bool:
 def _scenario(machine: MachineEvidence, topology: Topology, name: str, *, sve_is_hidden: bool) -> Scenario:
     if machine.log is not None:
         scenario = scenario_from_log(machine.log, topology, name)
-        return scenario.but(nosve=scenario.nosve or sve_is_hidden)
+        return scenario.but(arm64_nosve=scenario.arm64_nosve or sve_is_hidden)
     # The boot CPU cannot be late. If sysfs shows it offline, user space took it down after the boot.
     boot_cpu_is_gone = machine.sysfs is not None and 0 not in machine.sysfs.online
     actions = (Action(Do.OFFLINE, topology.logical[0].name),) if boot_cpu_is_gone else ()
-    return Scenario(topology, nosve=sve_is_hidden, actions=actions, name=name)
+    return Scenario(topology, arm64_nosve=sve_is_hidden, actions=actions, name=name)
 
 
 def _name_of_sets(lengths: dict[int, CpuLengths], vls: Vls) -> str:

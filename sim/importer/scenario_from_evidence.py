@@ -97,8 +97,8 @@ def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario
         page_bytes=kernel.page_bytes,
         kvm_mode=_kvm_mode(log),
         el2=levels.boot == EL2,
-        nosve=log.command_line.nosve,
-        nosme=log.command_line.nosme,
+        arm64_nosve=log.command_line.nosve,
+        arm64_nosme=log.command_line.nosme,
         actions=tuple(map(_action, log.actions)),
         name=name,
     )

@@ -14,7 +14,7 @@ _AXES = {
     "boot_cpu": "boot CPU",
     "early": "early CPUs",
     "kernel": "kernel",
-    "kvm": "KVM mode",
+    "kvm_mode": "KVM mode",
     "design": "design",
     "relay": "relay",
     "memory": "memory",

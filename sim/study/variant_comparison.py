@@ -130,7 +130,7 @@ def _row(
         boot_cpu=labels.get(Axis.BOOT_CPU),
         early=labels.get(Axis.EARLY),
         kernel=labels.get(Axis.KERNEL),
-        kvm=labels.get(Axis.KVM),
+        kvm_mode=labels.get(Axis.KVM_MODE),
         design=labels.get(Axis.DESIGN),
         relay=labels.get(Axis.RELAY),
         memory=labels.get(Axis.MEMORY),

@@ -15,7 +15,7 @@ class VariantRow(Row, frozen=True, gc=False):
     boot_cpu: Annotated[str | None, Meta(description="the boot CPU; missing if variants do not differ in it")]
     early: Annotated[str | None, Meta(description="the early CPUs; missing if variants do not differ in them")]
     kernel: Annotated[str | None, Meta(description="the kernel; missing if variants do not differ in it")]
-    kvm: Annotated[str | None, Meta(description="kvm-arm.mode=; missing if variants do not differ in it")]
+    kvm_mode: Annotated[str | None, Meta(description="kvm-arm.mode=; missing if variants do not differ in it")]
     design: Annotated[str | None, Meta(description="the design; missing if variants do not differ in it")]
     relay: Annotated[str | None, Meta(description="pKVM's relay; missing if variants do not differ in it")]
     memory: Annotated[str | None, Meta(description="the memory at EL2; missing if variants do not differ in it")]

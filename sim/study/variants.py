@@ -22,10 +22,10 @@ _KINDS_COMBINED = 4
 class Axis(StrEnum):
     """The setting that differs between variants."""
 
-    BOOT_CPU = "boot-cpu"
+    BOOT_CPU = "boot_cpu"
     EARLY = "early"
     KERNEL = "kernel"
-    KVM = "kvm"
+    KVM_MODE = "kvm_mode"
     DESIGN = "design"
     RELAY = "relay"
     MEMORY = "memory"
@@ -141,7 +141,7 @@ _CHANGES: dict[Axis, Callable[[Scenario], Iterator[tuple[str, Scenario]]]] = {
     Axis.BOOT_CPU: _boot_cpus,
     Axis.EARLY: _early_cpus,
     Axis.KERNEL: _kernels,
-    Axis.KVM: _kvm_modes,
+    Axis.KVM_MODE: _kvm_modes,
     Axis.DESIGN: _designs,
     Axis.RELAY: _relays,
     Axis.MEMORY: _memories,

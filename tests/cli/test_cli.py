@@ -67,7 +67,7 @@ def test_run_names_a_cpu_by_its_number_and_its_name(asymboot: Asymboot, tmp_path
         ([], 1),
         (["--design", "constrain-v2"], 0),
         (["--kernel", "6.12"], 0),
-        (["--kvm", "nvhe"], 0),
+        (["--kvm-mode", "nvhe"], 0),
         (["--memory", "isolated"], 1),
         (["--relay", "relaxed", "--seed", "3"], 1),
     ],

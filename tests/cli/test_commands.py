@@ -169,7 +169,7 @@ def test_compare_takes_relay_and_memory_one_after_the_other(asymboot: Asymboot) 
 
 
 def test_without_pkvm_there_is_one_table(asymboot: Asymboot) -> None:
-    shown = lines(asymboot, "compare", BUG, "--relay", "both", "--kvm", "nvhe")
+    shown = lines(asymboot, "compare", BUG, "--relay", "both", "--kvm-mode", "nvhe")
     assert shown.count("no pKVM: no relay, no buffers") == 1
     assert not [line for line in shown if line.startswith("relay ")]
 
@@ -430,7 +430,7 @@ def completed(*words: str) -> list[str]:
 
 def test_shells_complete_commands_options_and_values() -> None:
     assert completed("c") == ["check", "compare", "conform"]
-    assert completed("run", "--k") == ["--kernel", "--kvm"]
+    assert completed("run", "--k") == ["--kernel", "--kvm-mode"]
     assert completed("run", "--design", "con") == ["constrain-v1", "constrain-v2"]
     assert completed("run", "--kernel", "6.1") == ["6.1", "6.12", "6.16", "6.17", "6.18", "6.19"]
     assert completed("run", "bu") == ["bug"]

@@ -157,7 +157,7 @@ SCENARIOS = {
     ),
     "faults of some calls": Scenario(
         Topology.of([V1, V1]),
-        nosme=True,
+        arm64_nosme=True,
         faults=(Fault("cpu1", answer="DENIED", first=2, last=3),),
         actions=(off(1), on(1), on(1, agent="other"), on(1, agent="third")),
     ),

@@ -26,7 +26,7 @@ def test_lost_parts_are_listed_on_standard_error_and_in_the_text(asymboot: Asymb
 
 
 def test_options_change_what_is_exported(asymboot: Asymboot) -> None:
-    script = asymboot("export", "bug", "--to", "qemu", "--kvm", "nvhe", "--design", "nosve").stdout
+    script = asymboot("export", "bug", "--to", "qemu", "--kvm-mode", "nvhe", "--design", "nosve").stdout
     assert "kvm-arm.mode=nvhe arm64.nosve" in script
 
 

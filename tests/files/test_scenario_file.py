@@ -112,7 +112,7 @@ def test_everything_in_a_file_arrives() -> None:
     """
     scenario = scenario_from_text(text, default_name="not used")
     assert (scenario.name, scenario.seed, scenario.kernel, scenario.maxcpus) == ("all of it", 42, "6.12", 1)
-    assert (scenario.nosve, scenario.nosme, scenario.el2, scenario.page_bytes) == (True, True, False, 16384)
+    assert (scenario.arm64_nosve, scenario.arm64_nosme, scenario.el2, scenario.page_bytes) == (True, True, False, 16384)
     assert (scenario.kvm_mode, scenario.bring_up) == (KvmMode.PROTECTED, BringUp.PARALLEL)
     assert (scenario.relay, scenario.memory) == (Relay.RELAXED, MemoryLayout.MAPPED)
     assert scenario.allocation_fails_at == "a"

@@ -48,7 +48,7 @@ def boots(draw: st.DrawFn) -> Scenario:
         kernel=draw(st.sampled_from(["6.1", "6.12", "6.18"])),
         kvm_mode=draw(st.sampled_from(KvmMode)),
         el2=draw(st.booleans()),
-        nosve=draw(st.booleans()),
+        arm64_nosve=draw(st.booleans()),
         maxcpus=draw(st.none() | st.integers(1, len(names))),
         actions=tuple(draw(st.lists(actions, max_size=5))),
     )

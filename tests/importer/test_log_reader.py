@@ -167,7 +167,7 @@ def test_the_line_on_kvm_is_kept_though_none_came_before(tmp_path: Path) -> None
     log = parse_kernel_log(text)
     assert log.kvm == KvmReadyLine("Protected hVHE ")
     scenario = imported_log(text, tmp_path).scenario
-    assert (scenario.early, [action.cpu for action in scenario.actions], scenario.nosve) == ((0,), ["cpu1"], True)
+    assert (scenario.early, [action.cpu for action in scenario.actions], scenario.arm64_nosve) == ((0,), ["cpu1"], True)
 
 
 # What each CPU has

@@ -65,7 +65,7 @@ def test_a_boot_cpu_that_went_offline_is_early_and_gone(tmp_path: Path) -> None:
 
 def test_cpuinfo_without_the_sve_of_its_cores_is_as_with_nosve(tmp_path: Path) -> None:
     imported = imported_sysfs(sysfs_of(tmp_path, cpuinfo=cpuinfo(part="0xd40", features="fp asimd")))
-    assert (imported.scenario.nosve, imported.contradictions) == (True, ())
+    assert (imported.scenario.arm64_nosve, imported.contradictions) == (True, ())
     assert imported.scenario.topology.cpus[0].sve_vqs == 0b11
     assert "cpuinfo has no SVE, and the CPUs' cores have: simulated as with arm64.nosve." in remarks(imported)
 
@@ -73,7 +73,7 @@ def test_cpuinfo_without_the_sve_of_its_cores_is_as_with_nosve(tmp_path: Path) -
 def test_a_log_without_the_sve_of_its_cores_is_as_with_nosve(tmp_path: Path) -> None:
     text = HEAD.format(cpus=1) + "smp: Brought up 1 node, 1 CPU\nRun /init as init process\n"
     imported = imported_log(text, tmp_path)
-    assert (imported.scenario.nosve, imported.scenario.topology.cpus[0].sve_vqs) == (True, 0b11)
+    assert (imported.scenario.arm64_nosve, imported.scenario.topology.cpus[0].sve_vqs) == (True, 0b11)
     assert imported.contradictions == ()
     assert "The log has no SVE, and the CPUs' cores have: simulated as with arm64.nosve." in remarks(imported)
 
@@ -81,7 +81,7 @@ def test_a_log_without_the_sve_of_its_cores_is_as_with_nosve(tmp_path: Path) -> 
 def test_a_log_without_the_sve_that_is_given_is_a_contradiction(tmp_path: Path) -> None:
     text = HEAD.format(cpus=1) + "smp: Brought up 1 node, 1 CPU\nRun /init as init process\n"
     imported = imported_log(text, tmp_path, cpu0=(128,))
-    assert not imported.scenario.nosve
+    assert not imported.scenario.arm64_nosve
     assert imported.contradictions == (
         "the log says SVE maximum nothing, the sets given imply 16 bytes",
         "the log says SVE default nothing, the sets given imply 16 bytes",

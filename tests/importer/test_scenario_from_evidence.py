@@ -27,7 +27,7 @@ def test_a_log_states_the_kernel_its_mode_the_late_cpus_and_what_user_space_did(
         (Do.ONLINE, "cpu1"),
     ]
     assert not read_running_machine(MACHINES / "clusters" / "dmesg").el2
-    assert read_running_machine(MACHINES / "nosve" / "dmesg").nosve
+    assert read_running_machine(MACHINES / "nosve" / "dmesg").arm64_nosve
     assert read_running_machine(MACHINES / "pkvm" / "dmesg").has_pkvm
     assert read_running_machine(MACHINES / "bookworm" / "dmesg").kernel == "6.1.176+deb"
 
@@ -212,7 +212,7 @@ def test_the_last_of_two_parameters_counts_as_for_linux(tmp_path: Path) -> None:
     words = "kvm-arm.mode=nvhe kvm_arm.mode=protected quiet -- arm64.nosve"
     kvm = "kvm [1]: Protected nVHE mode initialized successfully\n"
     imported = imported_log(f"{HEAD.format(cpus=1)}Kernel command line: {words}\n{kvm}", tmp_path, cpu0=None)
-    assert (imported.scenario.kvm_mode, imported.scenario.nosve) == (KvmMode.PROTECTED, False)
+    assert (imported.scenario.kvm_mode, imported.scenario.arm64_nosve) == (KvmMode.PROTECTED, False)
     assert imported.contradictions == ()
 
 

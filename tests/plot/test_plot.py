@@ -344,7 +344,10 @@ def test_the_command_draws_a_sweep(asymboot: Asymboot, swept: Path, tmp_path: Pa
         (["heat", "SWEPT", "-o", "one.png"], "a heat map needs --hazard"),
         (["heat", "SWEPT", "--hazard", "x", "-o", "one.png"], "there is no hazard 'x'"),
         (["heat", "SWEPT", "--hazard", "kernel_panic", "--x", "y", "-o", "one.png"], "there is no column 'y' to draw"),
-        (["heat", "SWEPT", "--hazard", "kernel_panic", "--kvm", "none", "-o", "one.png"], "--kvm goes with a scenario"),
+        (
+            ["heat", "SWEPT", "--hazard", "kernel_panic", "--kvm-mode", "none", "-o", "one.png"],
+            "--kvm-mode goes with a scenario",
+        ),
         (["heat", "bug", "--hazard", "kernel_panic", "-o", "one.png"], "holds no sweep"),
     ],
 )

@@ -216,7 +216,7 @@ def test_maxcpus_counts_online_cpus_up_to_6_4_and_tried_cpus_since() -> None:
 def test_nosve_switches_sme_off_as_well_in_6_1() -> None:
     def has_sme(kernel: str) -> bool:
         topology = Topology((Cpu.of("cpu0", 0b11, 0b11),))
-        lines = texts(boot(Scenario(topology, kernel=kernel, nosve=True, kernel_flags={"sme": True})))
+        lines = texts(boot(Scenario(topology, kernel=kernel, arm64_nosve=True, kernel_flags={"sme": True})))
         return any(line.startswith("SME: ") for line in lines)
 
     assert (has_sme("6.1"), has_sme("6.12")) == (False, True)
@@ -227,7 +227,7 @@ def test_only_protected_mode_with_sve_since_6_11_has_buffers() -> None:
     assert len(under_pkvm(V1, V1, kernel="6.11").buffer_rows()) == 2
     assert booted(V1, V1, kernel="6.11").buffer_rows() == []
     assert under_pkvm(None, V1, kernel="6.11").buffer_rows() == []
-    assert under_pkvm(V1, V1, kernel="6.11", nosve=True).buffer_rows() == []
+    assert under_pkvm(V1, V1, kernel="6.11", arm64_nosve=True).buffer_rows() == []
 
 
 @pytest.mark.parametrize(("el2", "mode"), [(False, "protected"), (False, "default"), (True, "none"), (False, "none")])
@@ -394,7 +394,7 @@ def test_a_length_that_only_a_cpu_that_failed_lacks_is_denied_to_the_host() -> N
     """Of the CPUs that were tried, those that came decide which lengths all early CPUs have."""
     lost = (Fault("cpu1", never_arrives=True),)
     (hazard,) = (
-        one for one in booted(V1, N2, V1, nosve=True, faults=lost).found if one.kind is HazardKind.HOST_DENIED_VL
+        one for one in booted(V1, N2, V1, arm64_nosve=True, faults=lost).found if one.kind is HazardKind.HOST_DENIED_VL
     )
     assert "keeps the host from SVE {128,256}" in hazard.sentence
 

@@ -33,8 +33,8 @@ def with_both(name: str, trapped: VectorType | None = None) -> Cpu:
     [
         (VectorType.SVE, {}, True),
         (VectorType.SVE, {"el2": False}, True),
-        (VectorType.SVE, {"nosve": True}, False),
-        (VectorType.SVE, {"nosme": True}, True),
+        (VectorType.SVE, {"arm64_nosve": True}, False),
+        (VectorType.SVE, {"arm64_nosme": True}, True),
         # Words of the command line have the same effect as keys; the last word on a field counts.
         (VectorType.SVE, {"options": "arm64.nosve"}, False),
         (VectorType.SVE, {"options": "id_aa64pfr0.sve=0x0"}, False),
@@ -44,9 +44,9 @@ def with_both(name: str, trapped: VectorType | None = None) -> Cpu:
         (VectorType.SME, {"options": "arm64.nosve", "kernel": "6.1"}, False),
         (VectorType.SME, {"options": "arm64.nosme"}, False),
         (VectorType.SME, {}, True),
-        (VectorType.SME, {"nosme": True}, False),
-        (VectorType.SME, {"nosve": True}, True),
-        (VectorType.SME, {"nosve": True, "kernel": "6.1"}, False),  # it switches SME off as well
+        (VectorType.SME, {"arm64_nosme": True}, False),
+        (VectorType.SME, {"arm64_nosve": True}, True),
+        (VectorType.SME, {"arm64_nosve": True, "kernel": "6.1"}, False),  # it switches SME off as well
         # At EL2 it makes no difference whether the kernel is built to use SME, and at EL1 it does.
         (VectorType.SME, {"kernel": "6.12"}, True),
         (VectorType.SME, {"kernel": "6.12", "el2": False}, False),
@@ -120,7 +120,7 @@ def test_a_system_that_system_silent_does_nothing_else() -> None:
 
 
 def test_arm64_nosve_denies_nothing_where_el3_does_not_enable_sve() -> None:
-    assert started(Cpu.of("cpu0", 0b11, cptr_el3_ez=False), Cpu.of("cpu1", 0b11), nosve=True).found == []
+    assert started(Cpu.of("cpu0", 0b11, cptr_el3_ez=False), Cpu.of("cpu1", 0b11), arm64_nosve=True).found == []
 
 
 def test_a_cpu_that_traps_to_el3_makes_room_where_maxcpus_counts_online_cpus() -> None:
@@ -181,8 +181,8 @@ def test_sve_that_an_option_hides_is_denied_like_sve_that_a_key_hides() -> None:
     def denied(**parts: Any) -> list[str]:
         return [one.sentence for one in boot(Scenario(Topology.of([[128, 256]] * 2), **parts)).found]
 
-    assert denied(options="arm64.nosve") == denied(nosve=True) != []
-    assert denied(options="id_aa64pfr0.sve=0") == denied(nosve=True)
+    assert denied(options="arm64.nosve") == denied(arm64_nosve=True) != []
+    assert denied(options="id_aa64pfr0.sve=0") == denied(arm64_nosve=True)
 
 
 def test_a_cpu_at_el1_dies_without_a_line_where_the_kernel_runs_at_el2() -> None:

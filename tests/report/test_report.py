@@ -506,7 +506,7 @@ def test_the_command_writes_a_page(asymboot: Asymboot, tmp_path: Path) -> None:
         (["bug"], "Missing option '-o'"),
         (["nosuch.toml", "-o", "one.html"], "nosuch.toml"),
         ([".", "-o", "one.html"], "holds no sweep"),
-        ([".", "--kvm", "none", "-o", "one.html"], "--kvm goes with a scenario only"),
+        ([".", "--kvm-mode", "none", "-o", "one.html"], "--kvm-mode goes with a scenario only"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

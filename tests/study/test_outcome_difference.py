@@ -81,14 +81,16 @@ def test_variants_say_what_differs_first_from_the_one_above() -> None:
 
 
 def test_every_setting_is_an_axis() -> None:
-    rows = compare_variants(scenario("bug"), ["relay", "memory", "design", "kvm"]).rows
+    rows = compare_variants(scenario("bug"), ["relay", "memory", "design", "kvm_mode"]).rows
     assert len(rows) == 4 * 8 * 2 * 3
-    assert {(row.kvm, row.design, row.relay, row.memory) for row in rows} >= {("nvhe", "tabba", "relaxed", "mapped")}
+    assert {(row.kvm_mode, row.design, row.relay, row.memory) for row in rows} >= {
+        ("nvhe", "tabba", "relaxed", "mapped")
+    }
     kinds = {kind for row in rows for kind in row.hazard_kinds}
     assert {"out_of_bounds_write", "hypervisor_panic"} <= kinds
 
 
 @pytest.mark.parametrize("axes", [[], ["speed"]])
 def test_axes_are_known(axes: list[str]) -> None:
-    with pytest.raises(InputError, match="boot-cpu, early, kernel, kvm, design, relay, memory"):
+    with pytest.raises(InputError, match="boot_cpu, early, kernel, kvm_mode, design, relay, memory"):
         compare_variants(scenario("bug"), axes)

@@ -60,7 +60,7 @@ def test_axes_make_a_matrix_and_the_boot_cpu_is_chosen_first() -> None:
 
 
 def test_the_platform_team_sees_what_each_choice_costs() -> None:
-    rows = compare_variants(big_little(), ["boot-cpu", "early"]).rows
+    rows = compare_variants(big_little(), ["boot_cpu", "early"]).rows
     assert [(row.online, row.refused_cpus) for row in rows] == [
         (4, 0), (4, 0), (2, 2), (2, 2), (4, 0), (2, 2), (4, 0), (2, 2),
     ]  # fmt: skip
@@ -90,7 +90,7 @@ def test_a_panic_has_no_cpu_online() -> None:
 
 
 def test_lengths_alone_are_compared_too() -> None:
-    rows = compare_variants(Scenario(Topology.of([V1, A64FX])), ["boot-cpu", "early"]).rows
+    rows = compare_variants(Scenario(Topology.of([V1, A64FX])), ["boot_cpu", "early"]).rows
     assert {row.taint for row in rows} == {None}
     assert [row.refused_cpus for row in rows] == [0, 0, 0, 1]
 

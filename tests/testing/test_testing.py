@@ -295,7 +295,7 @@ def test_assertions_pass_if_they_hold() -> None:
     assert_state(outcome, "cpu1", "refused")
     assert_log(outcome, "Bringing up", "Required vector length(s) missing", "CPU1: failed to come online")
     assert_hazards(outcome)
-    assert_hazards(under_pkvm(V1, kernel="6.12", nosve=True), HazardKind.HOST_DENIED_VL)
+    assert_hazards(under_pkvm(V1, kernel="6.12", arm64_nosve=True), HazardKind.HOST_DENIED_VL)
     assert_log(outcome)
 
 

@@ -78,7 +78,7 @@ def test_the_format_option_overrides_the_name(asymboot: Asymboot, tmp_path: Path
     [
         (["--design", "nosve"], {"design": "nosve"}),
         (["--kernel", "6.16"], {"kernel": "6.16"}),
-        (["--kvm", "none"], {"kvm_mode": "none"}),
+        (["--kvm-mode", "none"], {"kvm_mode": "none"}),
         (["--memory", "isolated"], {"memory": "isolated"}),
         (["--relay", "relaxed", "--seed", "3"], {"relay": "relaxed", "seed": 3}),
     ],

@@ -74,7 +74,7 @@ async def boot_live(identity: str, scenario: Scenario, image: Image) -> LiveBoot
         report = parse_console(machine.console)
         observed = _observed_boot(report, await _read_kernel_memory(machine, report))
         qemu = machine.version
-    switches = {"arm64.nosve": scenario.sve_off, "arm64.nosme": scenario.nosme}
+    switches = {"arm64.nosve": scenario.sve_off, "arm64.nosme": scenario.arm64_nosme}
     record = RecordedBoot(
         id=identity,
         kernel=image.release.series_name,

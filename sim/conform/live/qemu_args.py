@@ -60,6 +60,6 @@ def kernel_arguments(scenario: Scenario) -> list[str]:
         f"maxcpus={len(scenario.early_candidates[: scenario.maxcpus])}": True,
         f"kvm-arm.mode={scenario.kvm_mode}": scenario.kvm_mode is not KvmMode.DEFAULT,
         "arm64.nosve": scenario.sve_off,
-        "arm64.nosme": scenario.nosme,
+        "arm64.nosme": scenario.arm64_nosme,
     }
     return [*(argument for argument, is_given in arguments.items() if is_given), *scenario.options.split()]
