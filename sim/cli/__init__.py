@@ -70,6 +70,7 @@ def main() -> None:
       asymboot import board.dtb         make a scenario of a device tree
       asymboot explain boot.log         explain a kernel log
 
-    FILE is a scenario file, or a name that `asymboot list` shows. Commands exit with 0 on success and with 2 if the
-    input is wrong. run exits with 1 if there are hazards, and conform if a record differs.
+    FILE is a scenario file, or a name that `asymboot list` shows. "-" is the standard input wherever a file is read.
+    Commands exit with 0 on success and with 2 if the input is wrong. run exits with 1 if there are hazards, and conform
+    if a record differs.
     """

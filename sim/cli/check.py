@@ -11,14 +11,15 @@ from sim.units import counted
 
 
 @click.command(cls=Command)
-@click.argument("files", nargs=-1, required=True, type=options.SCENARIO)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=options.SCENARIO)
 def check(files: tuple[Path, ...]) -> None:
     """Check scenario files and space files without booting anything.
 
-    Each FILE gets one line. A file with [[groups]] or cores is a space. Exits with 0 if all files are right, with 2 if
-    any is wrong.
+    Each FILE gets one line. A file with [[groups]] or cores is a space.
 
-    Example:
+    Exits with 0 if all files are right, with 2 if any is wrong.
+
+    Examples:
       asymboot check topologies/*.toml
     """
     wrong = False

@@ -10,16 +10,17 @@ from sim.cli.command_group import Command
 
 @click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
+@options.design
+@options.kernel
 @click.option(
     "--relay", type=click.Choice(["enforcing", "relaxed", "both"]), help="pKVM's PSCI relay; both: one after the other."
 )
+@options.kvm_mode
 @click.option(
     "--memory",
     type=click.Choice(["adjacent", "isolated", "mapped", "all"]),
     help="The memory around pKVM's buffers at EL2; all: one after the other.",
 )
-@options.kernel
-@options.kvm_mode
 @options.seed
 @click.option(
     "--by",
@@ -42,15 +43,16 @@ def compare(
 
     The table has one row for each design; the file's own design, if it defines one, is the first. With --by the rows
     are variants of FILE instead, each with what differs first from the one above: with a CPU of another kind as the
-    boot CPU, with other CPUs early and the rest brought up late, or under another kernel or another setting. Exits with
-    0 whether or not there are hazards, and with 2 if the input is wrong.
+    boot CPU, with other CPUs early and the rest brought up late, or under another kernel or another setting.
+
+    Exits with 0 whether or not there are hazards, and with 2 if the input is wrong.
 
     Examples:
       asymboot compare bug
       asymboot compare late-cpu-above-maximum --relay both
       asymboot compare bug --memory all --json
       asymboot compare big-little --by boot_cpu --by early
-      asymboot compare bug --by kernel --by kvm_mode
+      asymboot compare bug --by kernel --by kvm_mode --design tabba
     """
     from rich.console import Console
 
@@ -60,6 +62,8 @@ def compare(
     if axes:
         _compare_variants(file, axes, {"relay": relay, "memory": memory}, changes, as_json=as_json)
         return
+    if changes["design"] is not None:
+        raise click.UsageError("--design goes with --by only: without it every design is compared.")
     both, every = relay == "both", memory == "all"
     scenario = options.load(file, relay=None if both else relay, memory=None if every else memory, **changes)
     # The spinner is on the standard error, so that it never mixes with the output, and shows on terminals only.

@@ -42,8 +42,15 @@ _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
 @click.option(
     "--design", metavar="NAME", help="The design that the kernel is patched with, by default its series' own."
 )
-@click.option("--random", type=click.IntRange(1, 100_000), metavar="N", help="Boot N random systems as well.")
-@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the random systems, by default 0.")
+@click.option(
+    "--random",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Boot N random systems as well.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, (1 << 62) - 1), metavar="N", help="Seed of the random systems, by default 0."
+)
 @click.option("--record", type=options.FILE, metavar="DIR", help="Add the boots to the recordings in DIR.")
 @click.option(
     "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Run N boots at a time, by default one for each core."
@@ -70,8 +77,8 @@ def conform(
     boots (.json) to repeat. With --recorded, FILE is a list of recorded boots or saves, or a folder with such lists in
     it and below, and nothing is booted. Each boot has a line, followed by the fields that differ.
 
-    Exits with 0 if all fields agree, with 1 if any differs, and with 2 if the input is wrong or QEMU could not boot
-    all systems. After Ctrl-C the results so far are shown.
+    Exits with 0 if all fields agree, with 1 if any differs, and with 2 if the input is wrong or QEMU could not boot all
+    systems. After Ctrl-C the results so far are shown.
 
     Examples:
       asymboot conform --recorded tests/truth

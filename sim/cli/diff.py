@@ -17,8 +17,9 @@ def diff(file_a: Path, file_b: Path | None, as_json: bool, **changes: options.Ov
     """Boot two scenarios, or one under two settings, and show in what they differ.
 
     Without B the second boot is that of A with the options; with B the options concern both. Settings, hazards, log
-    lines and values that differ are shown, and what differs first. Exits with 0 if nothing but settings differs, with 1
-    if anything does, and with 2 if the input is wrong.
+    lines and values that differ are shown, and what differs first.
+
+    Exits with 0 if nothing but settings differs, with 1 if anything does, and with 2 if the input is wrong.
 
     Examples:
       asymboot diff bug --kernel 6.12

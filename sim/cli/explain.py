@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from sim.explain.explanation import Explanation
 
-_STANDARD_INPUT = Path("-")
-
 
 @click.command(cls=Command)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=options.FILE)
@@ -64,11 +62,11 @@ def _explained(file: Path) -> "Iterator[Explanation]":
         InputError: the file is not a log, or the folder has none.
     """
     from sim.explain.explanation import explain_bytes, explain_log
-    from sim.files.bounded_read import read_standard_input
+    from sim.files.bounded_read import STANDARD_INPUT, read_standard_input
     from sim.files.toml_tables import at
     from sim.importer.log_text import LARGEST_LOG_BYTES
 
-    if file == _STANDARD_INPUT:
+    if file == STANDARD_INPUT:
         with at("-"):
             yield explain_bytes(read_standard_input(LARGEST_LOG_BYTES, "kernel log"))
     elif file.is_dir():

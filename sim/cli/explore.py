@@ -29,12 +29,7 @@ _ONLY_WITH = {
 
 @click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
-@click.option(
-    "--design", metavar="NAME", help="A named design instead of the file's; `asymboot list designs` has them."
-)
-@click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay.")
-@options.kernel
-@options.kvm_mode
+@options.of_system
 @click.option(
     "--strategy",
     type=click.Choice(["exhaustive", "random", "pct"]),
@@ -52,7 +47,11 @@ _ONLY_WITH = {
 @click.option("--seconds", type=options.SECONDS, default=math.inf, metavar="S", help="Stop after S seconds.")
 @click.option("--runs", type=click.IntRange(1), default=1000, metavar="N", help="Draw N orders, by default 1,000.")
 @click.option(
-    "--seed", type=click.IntRange(0, (1 << 62) - 1), default=0, help="Seed of the random orders, by default 0."
+    "--seed",
+    type=click.IntRange(0, (1 << 62) - 1),
+    default=0,
+    metavar="N",
+    help="Seed of the random orders, by default 0.",
 )
 @click.option(
     "--depth",
@@ -80,7 +79,7 @@ def explore(
     """Explore every order of a scenario's steps.
 
     The steps of FILE happen in every order, whatever their latencies, and each hazard and deadlock that can be reached
-    is reported with a schedule that reaches it. asymboot replay runs the file of a schedule.
+    is reported with a schedule that reaches it. `asymboot replay` runs the file of a schedule.
 
     Exits with 0 if no hazard or deadlock can be reached, with 1 if any can, and with 2 if the input is wrong or a limit
     ended the search. After Ctrl-C the results so far are shown.

@@ -23,8 +23,10 @@ from sim.export.export_formats import ExportFormat
 def export(file: Path, to: str, output: Path | None, **changes: options.Override) -> None:
     """Write a topology for another emulator or tool.
 
-    Without --output the topology of FILE is printed. Properties that the format cannot express are listed on standard
-    error. Exits with 2 if the input is wrong, or if the format cannot express a property that decides the outcome.
+    Without --output the topology of FILE is printed. Properties that the format cannot express are listed on the
+    standard error.
+
+    Exits with 0, and with 2 if the input is wrong, or if the format cannot express a property that decides the outcome.
 
     Examples:
       asymboot export bug --to qemu -o boot.sh

@@ -17,7 +17,9 @@ def features(file: Path, everything: bool, as_json: bool, **changes: options.Ove
     """Show the ID registers of FILE's CPUs, field by field, and what the system makes of them.
 
     Each field in which CPUs differ has a line: the value of each kind of CPU, the system's value, the rule that makes
-    it, whether the kernel logs the difference, and which CPUs decide. Exits with 2 if a CPU of FILE has no core.
+    it, whether the kernel logs the difference, and which CPUs decide.
+
+    Exits with 0, and with 2 if the input is wrong or a CPU of FILE has no core.
 
     Examples:
       asymboot features big-little

@@ -27,7 +27,7 @@ _TREE_SUFFIXES = {".dtb", ".dts"}
     metavar="ROOT",
     help="A folder with copies of sys/devices/system/cpu and proc/cpuinfo; / for the machine that this runs on.",
 )
-@click.option("-o", "--output", type=options.FILE, metavar="FILE.toml", help="The file to write; must not exist yet.")
+@click.option("-o", "--output", type=options.FILE, metavar="FILE.toml", help="The new file to write.")
 @click.option(
     "--vl",
     "vls",
@@ -41,13 +41,15 @@ def import_(
     """Make a scenario from the device tree FILE (a .dtb or, by way of dtc, a .dts), or from a machine that ran.
 
     A machine that ran is described by its kernel log, a copy of its sysfs, or both, and better with its device tree.
-    Contradictions between them, and between them and the model, go to the standard error; the exit code is then 1.
+    Contradictions between them, and between them and the model, go to the standard error.
 
     Without --output the scenario is printed. Vector lengths are those that --vl gives, else those that the core is
     known to have, else as few as the log implies. Unknown cores are listed on the standard error.
 
-    With a FOLDER every .dtb and .dts below it is read, and a line printed for each; no file is written. The exit code
-    is 1 if some could not be read.
+    With a FOLDER every .dtb and .dts below it is read, and a line printed for each; no file is written.
+
+    Exits with 0, with 1 if there are contradictions or if trees of a FOLDER cannot be read, and with 2 if the input is
+    wrong.
 
     Examples:
       asymboot import board.dtb -o board.toml

@@ -18,6 +18,8 @@ def list_(what: tuple[str, ...]) -> None:
     Each has one line. WHAT limits the list to parts of it. A name under topologies or spaces may stand for FILE in
     other commands.
 
+    Exits with 0, and with 2 if the input is wrong.
+
     Examples:
       asymboot list
       asymboot list designs kernels

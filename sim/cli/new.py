@@ -16,6 +16,8 @@ def new(file: Path | None, space: bool) -> None:
 
     Without FILE it is printed. FILE must not exist yet.
 
+    Exits with 0, and with 2 if the input is wrong.
+
     Examples:
       asymboot new mine.toml
       asymboot new > mine.toml

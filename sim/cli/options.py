@@ -110,6 +110,7 @@ kvm_mode = click.option(
 seed = click.option(
     "--seed",
     type=click.IntRange(0, (1 << 62) - 1),
+    metavar="N",
     help="Seed of random latencies and of the order of simultaneous events.",
 )
 
@@ -128,13 +129,14 @@ def together(*added: "Callable[[Command], Command]") -> "Callable[[Command], Com
 Override = str | int | None
 """The value of an option that overrides a setting of a scenario; None where the option was not given."""
 
-of_scenario = together(
-    click.option(
-        "--design",
-        type=click.Choice(list(DESIGNS)),
-        metavar="NAME",
-        help="A named design instead of the file's; `asymboot list designs` has them.",
-    ),
+design = click.option(
+    "--design",
+    type=click.Choice(list(DESIGNS)),
+    metavar="NAME",
+    help="A named design instead of the file's; `asymboot list designs` has them.",
+)
+of_system = together(
+    design,
     kernel,
     click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay."),
     kvm_mode,
@@ -143,8 +145,9 @@ of_scenario = together(
         type=click.Choice(["adjacent", "isolated", "mapped"]),
         help="The memory around pKVM's buffers at EL2.",
     ),
-    seed,
 )
+"""The options that override the settings of a scenario file, without the seed."""
+of_scenario = together(of_system, seed)
 """The options that override the settings of a scenario file."""
 
 

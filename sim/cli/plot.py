@@ -52,6 +52,8 @@ def plot(
 
     FILE is a scenario file. heat takes the folder DIR of a sweep that kept all rows.
 
+    Exits with 0, and with 2 if the input is wrong.
+
     Examples:
       asymboot plot boot late-cpu-refused -o boot.svg
       asymboot plot buffers bug --design v6.11 -o buffers.png

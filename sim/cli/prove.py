@@ -99,8 +99,10 @@ def prove(
     then end in text for the cover letter of a patch.
 
     A property that does not hold gets the smallest system that breaks it, and that system is booted to confirm the
-    hazard. Exits with 0 if all properties are proved, with 1 if any is refuted, and with 2 if the input is wrong or
-    the solver gave up. After Ctrl-C the results so far are shown.
+    hazard.
+
+    Exits with 0 if all properties are proved, with 1 if any is refuted, and with 2 if the input is wrong or the solver
+    gave up. After Ctrl-C the results so far are shown.
 
     Examples:
       asymboot prove

@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("source", metavar="DIR|FILE", type=options.FILE)
 @click.option(
-    "--row", type=click.IntRange(min=0), help="The number of the row, as `asymboot summary` and the rows have it."
+    "--row",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="The number of the row, as `asymboot summary` and the rows have it.",
 )
-@click.option("--replication", type=click.IntRange(min=0), help="The number of the row's boot in a timing study.")
+@click.option(
+    "--replication", type=click.IntRange(min=0), metavar="N", help="The number of the row's boot in a timing study."
+)
 @click.option("--save", type=options.FILE, metavar="FILE", help="Write the row's scenario to a new FILE.")
 @in_forms
 def replay(
@@ -34,8 +39,10 @@ def replay(
 ) -> None:
     """Boot one system of a sweep again, or run a schedule.
 
-    The system is that of --row in the sweep in DIR; FILE is a schedule that `asymboot explore` wrote. Exits with 0 if
-    there was no hazard and no task waits for ever, with 1 if there was, and with 2 if the input is wrong.
+    The system is that of --row in the sweep in DIR; FILE is a schedule that `asymboot explore` wrote.
+
+    Exits with 0 if there was no hazard and no task waits for ever, with 1 if there was, and with 2 if the input is
+    wrong.
 
     Examples:
       asymboot replay out --row 117

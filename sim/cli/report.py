@@ -23,6 +23,8 @@ def report(file: Path, output: Path, **changes: options.Override) -> None:
 
     FILE is a scenario file, DIR the folder of a sweep. The page needs no network and no other file.
 
+    Exits with 0, and with 2 if the input is wrong.
+
     Examples:
       asymboot report bug -o report.html
       asymboot report phone --relay relaxed --design tabba -o phone.html

@@ -11,6 +11,7 @@ import click
 from sim.cli import options
 from sim.cli.command_group import Command
 from sim.errors import InputError, printable
+from sim.files.bounded_read import STANDARD_INPUT
 
 if TYPE_CHECKING:
     from sim.outcome import Outcome
@@ -58,6 +59,8 @@ def run(
     if watch:
         if options.row_of(file) is not None:
             raise click.UsageError("--watch goes with a file: a row of a sweep does not change.")
+        if file == STANDARD_INPUT:
+            raise click.UsageError("--watch needs a file: the standard input can be read once only.")
         with suppress(KeyboardInterrupt):
             _watch(file, form, changes)
     else:

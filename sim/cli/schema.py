@@ -24,14 +24,16 @@ _SCHEMAS = (
 
 
 @click.command(cls=Command)
-@click.argument("what", type=click.Choice(_SCHEMAS), default="scenario")
+@click.argument("what", metavar="[WHAT]", type=click.Choice(_SCHEMAS), default="scenario")
 def schema(what: str) -> None:
     """Print the JSON Schema of scenario files, of space files or of an output.
 
-    scenario, space, mixtures (a space of cores) and schedule are formats of files. The others are printed with --json:
-    outcome by `run`, features by `features`, comparison by `compare`, variants by `compare --by`, difference by `diff`,
-    conformance by `conform`, explanation by `explain`, exploration by `explore`, proof by `prove`, promises by `prove
-    --all-designs`.
+    WHAT is scenario by default. scenario, space, mixtures (a space of cores) and schedule are formats of files. The
+    others are printed with --json: outcome by `run`, features by `features`, comparison by `compare`, variants by
+    `compare --by`, difference by `diff`, conformance by `conform`, explanation by `explain`, exploration by `explore`,
+    proof by `prove`, promises by `prove --all-designs`.
+
+    Exits with 0, and with 2 if the input is wrong.
 
     Examples:
       asymboot schema > scenario.schema.json

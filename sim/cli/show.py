@@ -15,6 +15,8 @@ def show(file: Path) -> None:
 
     Above 32 CPUs, equal neighbours share a line.
 
+    Exits with 0, and with 2 if the input is wrong.
+
     Examples:
       asymboot show phone
       asymboot show mine.toml

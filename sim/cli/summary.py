@@ -21,6 +21,8 @@ def summary(folder: Path, as_json: bool) -> None:
     DIR is the folder of the sweep, which may be unfinished. Each hazard has an example. Of a sweep over mixtures of
     cores, the outcomes are by kernel.
 
+    Exits with 0, and with 2 if the input is wrong.
+
     Examples:
       asymboot summary out
       asymboot summary out --json | jq '.hazards[] | select(.design == "v6.11")'

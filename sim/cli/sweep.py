@@ -49,7 +49,12 @@ F = TypeVar("F")
     metavar="N",
     help="Boot each point N times, for a study of its timing.",
 )
-@click.option("--seed", type=click.IntRange(0, (1 << 62) - 1), help="Seed of the sample and the boots, by default 0.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, (1 << 62) - 1),
+    metavar="N",
+    help="Seed of the sample and the boots, by default 0.",
+)
 @click.option(
     "--keep",
     type=click.Choice(["all", "hazards", "counts"]),
@@ -79,8 +84,9 @@ def sweep(
     """Compute every system of a space, or a sample of them.
 
     FILE is a space file, or the name of a shipped space. The results of all its settings go into a folder. After Ctrl-C
-    or a crash, --resume continues the sweep, and the results are the same to the byte. Exits with 0 whether or not
-    there are hazards, and with 2 if the input is wrong.
+    or a crash, --resume continues the sweep, and the results are the same to the byte.
+
+    Exits with 0 whether or not there are hazards, and with 2 if the input is wrong.
 
     Examples:
       asymboot sweep late-cpu -o out

@@ -22,8 +22,9 @@ from sim.trace.trace_formats import TraceFormat, format_of
 def trace(file: Path, output: Path | None, form: str | None, **changes: options.Override) -> None:
     """Write a boot as a Perfetto trace, a kernel log or JSON lines.
 
-    Without --output the log or the events of the boot of FILE are printed. Exits with 0 whether or not there are
-    hazards, and with 2 if the input is wrong.
+    Without --output the log or the events of the boot of FILE are printed.
+
+    Exits with 0 whether or not there are hazards, and with 2 if the input is wrong.
 
     Examples:
       asymboot trace bug -o boot.perfetto-trace

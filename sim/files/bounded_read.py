@@ -7,14 +7,21 @@ import errno
 import os
 import stat
 import sys
+from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from sim.errors import InputError
 
+LARGEST_FILE_BYTES = 8 * 1024 * 1024
+"""The largest scenario, space or device tree that is read."""
 _NEVER_WAIT = os.O_RDONLY | os.O_NONBLOCK
 """Flags that open a pipe at once. Without O_NONBLOCK, open(2) waits until the pipe has a writer."""
+
+
+STANDARD_INPUT = Path("-")
+"""The path that stands for the standard input wherever a file is read."""
 
 
 def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
@@ -23,13 +30,15 @@ def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
     A pipe without a writer counts as empty.
 
     Args:
-        path: the file, as the user named it: a link is followed.
+        path: the file, as the user named it: a link is followed; "-" is the standard input.
         most_bytes: the size above which the file is refused.
         what: what the file should hold, for the message.
 
     Raises:
         InputError: the file cannot be read, or is larger.
     """
+    if path == STANDARD_INPUT:
+        return read_standard_input(most_bytes, what)
     try:
         descriptor = os.open(path, _NEVER_WAIT)
         # A pipe that has a writer is read to its end, however slowly the writer sends.
@@ -41,7 +50,7 @@ def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
 
 
 def read_standard_input(most_bytes: int, what: str) -> bytes:
-    """Read everything that comes through the standard input.
+    """Read everything that comes through the standard input; a second call returns the same.
 
     Args:
         most_bytes: the size above which it is refused.
@@ -53,9 +62,12 @@ def read_standard_input(most_bytes: int, what: str) -> bytes:
     if sys.stdin is None:  # the shell closed it, as `<&-` does
         raise InputError("the standard input is closed")
     try:
-        return _bounded(sys.stdin.buffer, most_bytes, what)
+        raw = _read_once(sys.stdin.buffer, most_bytes + 1)
     except (OSError, ValueError) as error:
         raise _unreadable(error) from None
+    if len(raw) > most_bytes:
+        raise _too_large(most_bytes, what)
+    return raw
 
 
 def read_regular_file(path: Path, most_bytes: int, what: str) -> bytes:
@@ -120,6 +132,11 @@ def _bounded(stream: BinaryIO, most_bytes: int, what: str) -> bytes:
     if len(raw) > most_bytes:
         raise _too_large(most_bytes, what)
     return raw
+
+
+@lru_cache(maxsize=1)  # what came through a pipe cannot be read again
+def _read_once(stream: BinaryIO, most_bytes: int) -> bytes:
+    return stream.read(most_bytes)
 
 
 def _too_large(most_bytes: int, what: str) -> InputError:

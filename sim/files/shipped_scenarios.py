@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from sim.errors import InputError, printable
+from sim.files.bounded_read import LARGEST_FILE_BYTES, STANDARD_INPUT, read_at_most
 
 _MOST_NAMES = 6
 """The number of names in a message."""
@@ -53,18 +54,22 @@ def find_space(path: Path) -> Path:
 
 def names_space(path: Path) -> bool:
     """Return True if a path names a space: a file with groups or cores, or a space that ships."""
-    if not os.path.lexists(path):
+    if path != STANDARD_INPUT and not os.path.lexists(path):
         return str(path) in {file.stem for file in shipped_spaces()}
     try:
-        return not {"groups", "cores"}.isdisjoint(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        return not {"groups", "cores"}.isdisjoint(tomllib.loads(_text(path)))
+    except ValueError:
         return False  # the reader of scenarios says what is wrong
+
+
+def _text(path: Path) -> str:
+    return read_at_most(path, LARGEST_FILE_BYTES, "scenario").decode("utf-8-sig")
 
 
 def _named(path: Path, kind: str, files: list[Path], other_kind: str, others: list[Path]) -> Path:
     """Return the file that a path names, which should be of a kind."""
     # A link that leads nowhere counts as a file of the user's, so that the user hears of it.
-    if os.path.lexists(path):
+    if path == STANDARD_INPUT or os.path.lexists(path):
         return path
     name, by_name = str(path), {file.stem: file for file in files}
     if name in by_name:

@@ -15,10 +15,9 @@ import msgspec
 import tomli_w
 
 from sim.errors import InputError
-from sim.files.bounded_read import read_at_most
+from sim.files.bounded_read import LARGEST_FILE_BYTES, read_at_most
 from sim.files.validation_messages import in_words
 
-LARGEST_FILE_BYTES = 8 * 1024 * 1024
 _LEAST_INTEGER, _LARGEST_INTEGER = -(1 << 63), (1 << 63) - 1
 """The integers that TOML 1.0 asks for, those of 64 bits with their sign; tomllib reads integers of any size."""
 MOST_DOTS = 500_000

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sim.cores import GICV2, GICV3
 from sim.errors import InputError
-from sim.files.bounded_read import read_at_most
-from sim.files.toml_tables import LARGEST_FILE_BYTES, at
+from sim.files.bounded_read import LARGEST_FILE_BYTES, read_at_most
+from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import Clusters, CpuEvidence
 from sim.importer.device_tree_cpus import CpuNode, read_clusters, read_cpus
 from sim.importer.dtc import compile_source

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sim.errors import InputError
-from sim.files.bounded_read import read_regular_file
-from sim.files.toml_tables import LARGEST_FILE_BYTES, at
+from sim.files.bounded_read import LARGEST_FILE_BYTES, read_regular_file
+from sim.files.toml_tables import at
 from sim.importer.fdt import LARGEST_BLOB_BYTES
 
 _MOST_FILES = 1_000

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.errors import InputError
 from sim.files import toml_tables
+from sim.files.bounded_read import LARGEST_FILE_BYTES
 from sim.files.scenario_file import read_scenario, scenario_from_data, scenario_from_text
 from sim.files.scenario_text import scenario_text
-from sim.files.toml_tables import LARGEST_FILE_BYTES
 from sim.latencies import Distribution, Latencies, fixed
 from sim.scenario import Action, BringUp, Do, Fault, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Cpu, Topology
