@@ -98,8 +98,9 @@ class Commands(click.Group):
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         _prepare_output()
         # Python's last search for garbage looks at every object and takes a fifth of a short command's time. The system
-        # takes back the memory of a process anyway.
-        atexit.register(gc.freeze)
+        # takes back the memory of a process anyway. A caller that passes words has a process that does more.
+        if args is None:
+            atexit.register(gc.freeze)
         try:
             # In click's own standalone mode an error is several lines, with the usage, and other errors are tracebacks.
             code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
