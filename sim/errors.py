@@ -12,6 +12,9 @@ from typing import TypeVar
 LONGEST_MESSAGE = 600
 """The longest message, in characters. A longer message loses its middle: its ends say where, and what is allowed."""
 
+_VERY_LIKE = 0.75
+"""The ratio of difflib above which a name differs by a slip of the finger."""
+
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -61,11 +64,20 @@ def printable(text: str) -> str:
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most like another, whatever their capitals; None if none is like it.
 
+    A name of several words is like each of them, but less than a name with one wrong letter.
+
     >>> closest("id_aa64pfr0_el1", ["CTR_EL0", "ID_AA64PFR0_EL1"])
     'ID_AA64PFR0_EL1'
+    >>> closest("nosme", ["name", "arm64_nosme"])
+    'arm64_nosme'
     """
     by_small_letters = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(name.lower(), by_small_letters, n=1)
+    typed = name.lower()
+    found = (
+        difflib.get_close_matches(typed, by_small_letters, n=1, cutoff=_VERY_LIKE)
+        or [one for one in by_small_letters if typed in one.split("_")]
+        or difflib.get_close_matches(typed, by_small_letters, n=1)
+    )
     return by_small_letters[found[0]] if found else None
 
 

@@ -12,24 +12,15 @@ from sim.cli.command_group import Commands
 _COMMANDS = {
     "run": ("sim.cli.run:run", "Boot FILE and show the outcome."),
     "compare": ("sim.cli.compare:compare", "Boot FILE under every named design, and compare the outcomes."),
-    "diff": ("sim.cli.diff:diff", "Boot two scenarios, or one under two settings, and show in what they differ."),
-    "features": (
-        "sim.cli.features:features",
-        "Show the ID registers of FILE's CPUs, field by field, and what the system makes of them.",
-    ),
+    "diff": ("sim.cli.diff:diff", "Show how the boots of two scenarios or settings differ."),
+    "features": ("sim.cli.features:features", "Show the fields of CPUs' ID registers, and the system's values."),
     "show": ("sim.cli.show:show", "Show the topology of FILE as a tree with vector lengths."),
-    "list": ("sim.cli.list:list_", "List topologies, spaces, designs, kernels, hazards, properties, cores."),
+    "list": ("sim.cli.list:list_", "List scenarios, spaces, designs, kernels, hazards and cores."),
     "new": ("sim.cli.new:new", "Write a commented scenario or space to start from."),
     "check": ("sim.cli.check:check", "Check scenario files and space files without booting anything."),
-    "import": (
-        "sim.cli.import_:import_",
-        "Make a scenario from the device tree FILE (a .dtb or, by way of dtc, a .dts), or from a machine that ran.",
-    ),
-    "explain": (
-        "sim.cli.explain:explain",
-        "Explain what a kernel log says of CPUs, features, vector lengths, PSCI and KVM, the worst first.",
-    ),
-    "schema": ("sim.cli.schema:schema", "Print the JSON Schema of scenario files, of space files or of an output."),
+    "import": ("sim.cli.import_:import_", "Make a scenario from a device tree or from a machine that ran."),
+    "explain": ("sim.cli.explain:explain", "Explain what a kernel log says of its CPUs, the worst first."),
+    "schema": ("sim.cli.schema:schema", "Print the JSON Schema of a file's format or of an output."),
     "conform": ("sim.cli.conform:conform", "Compare the simulator with real kernels, field by field."),
     "space": ("sim.cli.space:space", "Count the systems of a space, and estimate a sweep's duration."),
     "sweep": ("sim.cli.sweep:sweep", "Compute every system of a space, or a sample of them."),
@@ -71,6 +62,7 @@ def main() -> None:
       asymboot explain boot.log         explain a kernel log
 
     FILE is a scenario file, or a name that `asymboot list` shows. "-" is the standard input wherever a file is read.
-    Commands exit with 0 on success and with 2 if the input is wrong. run exits with 1 if there are hazards, and conform
-    if a record differs.
+
+    Commands exit with 0 on success, with 1 if the answer is bad news, such as a hazard, a difference, or a property
+    that does not hold, and with 2 if the input is wrong.
     """

@@ -13,13 +13,15 @@ from sim.cli.command_group import Command
 @options.design
 @options.kernel
 @click.option(
-    "--relay", type=click.Choice(["enforcing", "relaxed", "both"]), help="pKVM's PSCI relay; both: one after the other."
+    "--relay",
+    type=click.Choice(["enforcing", "relaxed", "both"]),
+    help="pKVM's PSCI relay, by default FILE's; both: one after the other.",
 )
 @options.kvm_mode
 @click.option(
     "--memory",
     type=click.Choice(["adjacent", "isolated", "mapped", "all"]),
-    help="The memory around pKVM's buffers at EL2; all: one after the other.",
+    help="The memory around pKVM's buffers at EL2, by default FILE's; all: one after the other.",
 )
 @options.seed
 @click.option(
@@ -28,7 +30,7 @@ from sim.cli.command_group import Command
     multiple=True,
     type=click.Choice(["boot_cpu", "early", "kernel", "kvm_mode", "design", "relay", "memory"]),
     help="What differs: the boot CPU, the CPUs that come early, the kernel, the KVM mode, the design, pKVM's relay, or "
-    "the memory at EL2. Given several times, every combination is booted.",
+    "the memory at EL2. Repeatable: every combination is booted. By default every named design is.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def compare(

@@ -37,25 +37,22 @@ _ONLY_LIVE = ("kernel", "busybox", "design", "random", "seed", "record", "jobs")
 @click.option("--recorded", is_flag=True, help="Compare with recorded runs of real kernels.")
 @click.option("--kernel", type=options.FILE, metavar="IMAGE", help="Boot this arm64 kernel under QEMU.")
 @click.option(
-    "--busybox", type=options.FILE, metavar="FILE", help="The guest's busybox; by default the file beside IMAGE."
+    "--busybox", type=options.FILE, metavar="FILE", help="The guest's busybox, by default the file beside IMAGE."
 )
 @click.option(
-    "--design", metavar="NAME", help="The design that the kernel is patched with, by default its series' own."
+    "--design", metavar="NAME", help="The design that the kernel is patched with, by default that of its series."
 )
 @click.option(
-    "--random",
-    type=click.IntRange(1, 100_000),
-    metavar="N",
-    help="Boot N random systems as well.",
+    "--random", type=click.IntRange(1, 100_000), metavar="N", help="Boot N random systems as well, by default none."
 )
 @click.option(
-    "--seed", type=click.IntRange(0, (1 << 62) - 1), metavar="N", help="Seed of the random systems, by default 0."
+    "--seed", type=options.SEED, metavar="N", help="Seed of the random systems, from 0 to 2^62 - 1, by default 0."
 )
 @click.option("--record", type=options.FILE, metavar="DIR", help="Add the boots to the recordings in DIR.")
 @click.option(
     "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Run N boots at a time, by default one for each core."
 )
-@click.option("--verbose", is_flag=True, help="Show also the fields that agree, and what was left out.")
+@click.option("--verbose", is_flag=True, help="Show the fields that agree too, and what was not compared.")
 @click.option("--json", "as_json", is_flag=True, help="Print all compared fields as JSON.")
 def conform(
     files: tuple[Path, ...],

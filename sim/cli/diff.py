@@ -12,9 +12,9 @@ from sim.cli.command_group import Command
 @click.argument("file_a", metavar="A", type=options.SCENARIO)
 @click.argument("file_b", metavar="[B]", type=options.SCENARIO, required=False)
 @options.of_scenario
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
 def diff(file_a: Path, file_b: Path | None, as_json: bool, **changes: options.Override) -> None:
-    """Boot two scenarios, or one under two settings, and show in what they differ.
+    """Show how the boots of two scenarios or settings differ.
 
     Without B the second boot is that of A with the options; with B the options concern both. Settings, hazards, log
     lines and values that differ are shown, and what differs first.

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=options.FILE)
 @click.option("--json", is_flag=True, help="Print the explanations as JSON.")
 def explain(files: tuple[Path, ...], json: bool) -> None:
-    """Explain what a kernel log says of CPUs, features, vector lengths, PSCI and KVM, the worst first.
+    """Explain what a kernel log says of its CPUs, the worst first.
 
-    FILE is a log as it was pasted: the output of dmesg or journalctl in any of their modes, a syslog, a serial console,
-    a test lab's or a phone's log, a mail. "-" is the standard input; of a folder every log below it is explained.
+    Lines on CPUs, their features and vector lengths, PSCI and KVM are explained. FILE is a log as it was pasted: the
+    output of dmesg or journalctl in any of their modes, a syslog, a serial console, a test lab's or a phone's log, a
+    mail. "-" is the standard input; of a folder every log below it is explained.
 
     Exits with 0 if nothing is wrong, with 1 if there are problems, and with 2 if a FILE is not an arm64 kernel's log.
 

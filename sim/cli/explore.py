@@ -34,7 +34,7 @@ _ONLY_WITH = {
     "--strategy",
     type=click.Choice(["exhaustive", "random", "pct"]),
     default="exhaustive",
-    help="Explore all orders, or draw orders at random: step by step, or by priorities (pct).",
+    help="Explore all orders (exhaustive, the default), or draw orders: step by step (random), or by priorities (pct).",
 )
 @click.option("--no-reduction", is_flag=True, help="Explore equivalent orders as well.")
 @click.option(
@@ -44,14 +44,16 @@ _ONLY_WITH = {
     metavar="N",
     help="Visit at most N states, by default 1,000,000.",
 )
-@click.option("--seconds", type=options.SECONDS, default=math.inf, metavar="S", help="Stop after S seconds.")
+@click.option(
+    "--seconds", type=options.SECONDS, default=math.inf, metavar="S", help="Stop after S seconds, by default never."
+)
 @click.option("--runs", type=click.IntRange(1), default=1000, metavar="N", help="Draw N orders, by default 1,000.")
 @click.option(
     "--seed",
-    type=click.IntRange(0, (1 << 62) - 1),
+    type=options.SEED,
     default=0,
     metavar="N",
-    help="Seed of the random orders, by default 0.",
+    help="Seed of the random orders, from 0 to 2^62 - 1, by default 0.",
 )
 @click.option(
     "--depth",

@@ -12,6 +12,7 @@ from sim.export.export_formats import ExportFormat
 
 @click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
+@options.of_scenario
 @click.option(
     "--to",
     type=click.Choice([one.value for one in ExportFormat]),
@@ -19,7 +20,6 @@ from sim.export.export_formats import ExportFormat
     help="A shell script for QEMU, parameters for an FVP, the source of a device tree, or a graph.",
 )
 @click.option("-o", "--output", type=options.FILE, metavar="FILE", help="The new file to write.")
-@options.of_scenario
 def export(file: Path, to: str, output: Path | None, **changes: options.Override) -> None:
     """Write a topology for another emulator or tool.
 

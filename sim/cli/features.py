@@ -11,10 +11,10 @@ from sim.cli.command_group import Command
 @click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 @options.of_scenario
-@click.option("--all", "everything", is_flag=True, help="Show the fields too in which all CPUs are alike.")
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
+@click.option("--all", "everything", is_flag=True, help="Show the fields in which all CPUs are alike too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the fields as JSON.")
 def features(file: Path, everything: bool, as_json: bool, **changes: options.Override) -> None:
-    """Show the ID registers of FILE's CPUs, field by field, and what the system makes of them.
+    """Show the fields of CPUs' ID registers, and the system's values.
 
     Each field in which CPUs differ has a line: the value of each kind of CPU, the system's value, the rule that makes
     it, whether the kernel logs the difference, and which CPUs decide.

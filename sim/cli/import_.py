@@ -10,6 +10,7 @@ import click
 from sim.cli import options
 from sim.cli.command_group import Command
 from sim.errors import InputError, printable
+from sim.files.bounded_read import STANDARD_INPUT
 
 if TYPE_CHECKING:
     from sim.importer.imported import Imported
@@ -27,7 +28,6 @@ _TREE_SUFFIXES = {".dtb", ".dts"}
     metavar="ROOT",
     help="A folder with copies of sys/devices/system/cpu and proc/cpuinfo; / for the machine that this runs on.",
 )
-@click.option("-o", "--output", type=options.FILE, metavar="FILE.toml", help="The new file to write.")
 @click.option(
     "--vl",
     "vls",
@@ -35,13 +35,15 @@ _TREE_SUFFIXES = {".dtb", ".dts"}
     metavar="NAME=BITS",
     help="SVE lengths of a CPU or a cluster, in bits, whatever its core: cluster1=128,256 or cpu3=none. Repeatable.",
 )
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="The new .toml file to write.")
 def import_(
     source: Path | None, dmesg: Path | None, sysfs: Path | None, output: Path | None, vls: tuple[str, ...]
 ) -> None:
-    """Make a scenario from the device tree FILE (a .dtb or, by way of dtc, a .dts), or from a machine that ran.
+    """Make a scenario from a device tree or from a machine that ran.
 
-    A machine that ran is described by its kernel log, a copy of its sysfs, or both, and better with its device tree.
-    Contradictions between them, and between them and the model, go to the standard error.
+    The device tree is FILE: a .dtb, or a .dts, which dtc compiles. A machine that ran is described by its kernel log, a
+    copy of its sysfs, or both, and better with its device tree. Contradictions between them, and between them and the
+    model, go to the standard error.
 
     Without --output the scenario is printed. Vector lengths are those that --vl gives, else those that the core is
     known to have, else as few as the log implies. Unknown cores are listed on the standard error.
@@ -69,6 +71,8 @@ def import_(
         options.refuse_given(others, "one device tree")
         _survey(source)
         return
+    if source == dmesg == STANDARD_INPUT:
+        raise click.UsageError("the standard input is the device tree or the log: it can be read once only.")
     if output is not None:
         options.check_new(output)
     from sim.files.new_file import write_new

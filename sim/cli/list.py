@@ -13,10 +13,10 @@ from sim.cli.command_group import Command
     type=click.Choice(["topologies", "spaces", "designs", "kernels", "hazards", "properties", "cores"]),
 )
 def list_(what: tuple[str, ...]) -> None:
-    """List topologies, spaces, designs, kernels, hazards, properties, cores.
+    """List scenarios, spaces, designs, kernels, hazards and cores.
 
-    Each has one line. WHAT limits the list to parts of it. A name under topologies or spaces may stand for FILE in
-    other commands.
+    WHAT limits the list to parts of it: topologies, spaces, designs, kernels, hazards, properties, cores. A name under
+    topologies or spaces may stand for FILE in other commands.
 
     Exits with 0, and with 2 if the input is wrong.
 

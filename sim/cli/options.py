@@ -77,7 +77,19 @@ class _Seconds(click.FloatRange):
         return seconds
 
 
+class _Seed(click.ParamType[int]):
+    """A seed. Its range is in the words of the help, where click would write a number of 19 digits."""
+
+    name = "integer"
+    _range = click.IntRange(0, (1 << 62) - 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is not a whole number of the range."""
+        return self._range.convert(value, param, ctx)
+
+
 SECONDS = _Seconds(0)
+SEED = _Seed()
 FILE = _Path(path_type=Path, readable=False)
 _MOST_ROW_DIGITS = 18
 """The largest number of digits in the number of a row: a sweep has fewer rows."""
@@ -98,20 +110,27 @@ def only_one(asked: dict[str, bool]) -> str | None:
     return given[0] if given else None
 
 
+def recorded_kernels(_ctx: click.Context, _param: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the series of which boots are recorded that begin with the typed text."""
+    return [CompletionItem(one) for one in RECORDED if one.startswith(typed)]
+
+
 kernel = click.option(
     "--kernel",
     metavar="SERIES",
-    shell_complete=lambda _ctx, _param, typed: [CompletionItem(one) for one in RECORDED if one.startswith(typed)],
-    help="The kernel series or release, such as 6.12 or 6.12.117.",
+    shell_complete=recorded_kernels,
+    help="The kernel series or release, such as 6.12 or 6.12.117, by default FILE's.",
 )
 kvm_mode = click.option(
-    "--kvm-mode", type=click.Choice(["default", "protected", "nvhe", "none"]), help="The value of kvm-arm.mode=."
+    "--kvm-mode",
+    type=click.Choice(["default", "protected", "nvhe", "none"]),
+    help="kvm-arm.mode= on the kernel's command line, by default FILE's; default leaves it out.",
 )
 seed = click.option(
     "--seed",
-    type=click.IntRange(0, (1 << 62) - 1),
+    type=SEED,
     metavar="N",
-    help="Seed of random latencies and of the order of simultaneous events.",
+    help="Seed of random latencies and of the order of simultaneous events, from 0 to 2^62 - 1, by default FILE's.",
 )
 
 
@@ -133,17 +152,23 @@ design = click.option(
     "--design",
     type=click.Choice(list(DESIGNS)),
     metavar="NAME",
-    help="A named design instead of the file's; `asymboot list designs` has them.",
+    help="A named design, by default FILE's; `asymboot list designs` has them.",
 )
 of_system = together(
     design,
     kernel,
-    click.option("--relay", type=click.Choice(["enforcing", "relaxed"]), help="pKVM's PSCI relay."),
+    click.option(
+        "--relay",
+        type=click.Choice(["enforcing", "relaxed"]),
+        help="pKVM's PSCI relay, by default FILE's: enforcing refuses to start a CPU that was offline at KVM's init, "
+        "relaxed lets it start.",
+    ),
     kvm_mode,
     click.option(
         "--memory",
         type=click.Choice(["adjacent", "isolated", "mapped"]),
-        help="The memory around pKVM's buffers at EL2.",
+        help="The memory around pKVM's buffers at EL2, by default FILE's: other CPUs' buffers (adjacent), "
+        "unmapped memory (isolated), or mapped memory (mapped).",
     ),
 )
 """The options that override the settings of a scenario file, without the seed."""
@@ -216,9 +241,15 @@ def _scenario(file: Path) -> "Scenario":
     if file.is_dir():
         raise InputError(f"{file}: is a folder, and no scenario: {file}:ROW names a row of the sweep in it")
     from sim.files.scenario_file import read_scenario
-    from sim.files.shipped_scenarios import find
+    from sim.files.shipped_scenarios import find, names_space
 
-    return read_scenario(find(file))
+    found = find(file)
+    try:
+        return read_scenario(found)
+    except InputError:
+        if names_space(found):
+            raise InputError(f"{file}: is a space, not a scenario: asymboot sweep takes it") from None
+        raise
 
 
 def changed(scenario: "Scenario", **options: Override) -> "Scenario":
@@ -229,6 +260,12 @@ def changed(scenario: "Scenario", **options: Override) -> "Scenario":
 def load_space(file: Path) -> "Space | MixtureSpace":
     """Read a space file of either kind, or a shipped space by its name."""
     from sim.files.mixture_file import read_any_space
-    from sim.files.shipped_scenarios import find_space
+    from sim.files.shipped_scenarios import find_space, is_scenario
 
-    return read_any_space(find_space(file))
+    found = find_space(file)
+    try:
+        return read_any_space(found)
+    except InputError:
+        if is_scenario(found):
+            raise InputError(f"{file}: is a scenario, not a space: asymboot run takes it") from None
+        raise

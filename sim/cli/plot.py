@@ -19,14 +19,14 @@ PICTURES = ("boot", "lengths", "features", "buffers", "designs", "topology", "he
 @click.command(cls=Command)
 @click.argument("picture", type=click.Choice(PICTURES))
 @click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
-@click.option(
-    "-o", "--output", type=options.FILE, metavar="FILE", required=True, help="The new .png, .svg or .pdf to write."
-)
 @options.of_scenario
-@click.option("--linear", is_flag=True, help="boot: a time axis to scale, instead of compressed gaps.")
-@click.option("--hazard", metavar="NAME", help="heat: the hazard, by its column's name, such as out_of_bounds_write.")
+@click.option("--linear", is_flag=True, help="boot: draw time to scale, instead of compressed gaps.")
+@click.option("--hazard", metavar="NAME", help="heat: the hazard; `asymboot list hazards` has the names.")
 @click.option("--x", metavar="COLUMN", help="heat: the horizontal axis, by default the lengths of the last group.")
 @click.option("--y", metavar="COLUMN", help="heat: the vertical axis, by default the lengths of the first group.")
+@click.option(
+    "-o", "--output", type=options.FILE, metavar="FILE", required=True, help="The new .png, .svg or .pdf file to write."
+)
 def plot(
     picture: str,
     file: Path,

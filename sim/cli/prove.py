@@ -30,37 +30,46 @@ if TYPE_CHECKING:
     help="A named design, by default FILE's, or each in turn. Repeatable.",
 )
 @click.option(
+    "--kernel",
+    metavar="SERIES",
+    shell_complete=options.recorded_kernels,
+    help="The kernel series or release, such as 6.12 or 6.12.117, by default FILE's, or 6.18.",
+)
+@click.option(
     "--relay",
     type=click.Choice(["enforcing", "relaxed"]),
     help="pKVM's PSCI relay, by default FILE's, or both in turn.",
-)
-@click.option(
-    "--property",
-    "properties",
-    multiple=True,
-    metavar="NAME",
-    help="A property, by default each of designs in turn. Repeatable.",
-)
-@click.option("--cpus", type=click.IntRange(2), metavar="N", help="N CPUs, half of them late, instead of any number.")
-@click.option("--early", type=click.IntRange(1), metavar="N", help="N early CPUs.")
-@click.option("--late", type=click.IntRange(0), metavar="N", help="N late CPUs.")
-@click.option(
-    "--up-to",
-    "up_to_bits",
-    type=click.IntRange(128, 2048),
-    default=2048,
-    metavar="BITS",
-    help="The largest vector length, by default 2048.",
-)
-@click.option(
-    "--powers-of-two", is_flag=True, help="Allow powers of two only, as newer revisions of the architecture do."
 )
 @click.option(
     "--memory",
     type=click.Choice(["adjacent", "isolated", "mapped"]),
     help="The memory around pKVM's buffers at EL2, by default FILE's, or mapped.",
 )
-@options.kernel
+@click.option(
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="NAME",
+    help="A property, by default each that is about designs; `asymboot list properties` has them. Repeatable.",
+)
+@click.option("--cpus", type=click.IntRange(2), metavar="N", help="N CPUs, half of them late.")
+@click.option(
+    "--early", type=click.IntRange(1), metavar="N", help="N early CPUs, by default 3, which stand for any number."
+)
+@click.option(
+    "--late", type=click.IntRange(0), metavar="N", help="N late CPUs, by default 1, which stands for any number."
+)
+@click.option(
+    "--up-to",
+    "up_to_bits",
+    type=click.IntRange(128, 2048),
+    default=2048,
+    metavar="BITS",
+    help="The largest vector length in bits, by default 2048.",
+)
+@click.option(
+    "--powers-of-two", is_flag=True, help="Allow powers of two only, as newer revisions of the architecture do."
+)
 @click.option(
     "--all-designs", is_flag=True, help="Ask about every combination of design choices, instead of the named designs."
 )
@@ -69,12 +78,12 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 1_000_000),
     default=60,
     metavar="S",
-    help="The limit for each question, by default 60 seconds.",
+    help="The limit for each question in seconds, by default 60.",
 )
 @click.option(
     "-o", "--output", type=options.FILE, metavar="DIR", help="Write the counterexamples to DIR, as scenarios."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
 def prove(
     file: Path | None,
     designs: tuple[str, ...],

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     "--row",
     type=click.IntRange(min=0),
     metavar="N",
-    help="The number of the row, as `asymboot summary` and the rows have it.",
+    help="The number of the system's row, from 0. `asymboot summary` names rows.",
 )
 @click.option(
-    "--replication", type=click.IntRange(min=0), metavar="N", help="The number of the row's boot in a timing study."
+    "--replication",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="The number of the boot, from 0, where the sweep booted each system several times.",
 )
 @click.option("--save", type=options.FILE, metavar="FILE", help="Write the row's scenario to a new FILE.")
 @in_forms

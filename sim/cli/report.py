@@ -16,12 +16,12 @@ from sim.errors import InputError
 
 @click.command(cls=Command)
 @click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
-@click.option("-o", "--output", type=options.FILE, metavar="FILE", required=True, help="The new .html file to write.")
 @options.of_scenario
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", required=True, help="The new .html file to write.")
 def report(file: Path, output: Path, **changes: options.Override) -> None:
     """Write a boot or a sweep as one HTML page.
 
-    FILE is a scenario file, DIR the folder of a sweep. The page needs no network and no other file.
+    FILE is a scenario file, and DIR the folder of a sweep. The page needs no network and no other file.
 
     Exits with 0, and with 2 if the input is wrong.
 

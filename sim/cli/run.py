@@ -40,9 +40,9 @@ def run(
 ) -> None:
     """Boot FILE and show the outcome.
 
-    FILE is a scenario file, the name of a shipped scenario, or a row of a sweep, as DIR:ROW; so it is in every command
-    that takes a scenario. The outcome begins with what was booted, the verdict and the hazards; the kernel log is at
-    the end.
+    FILE is a scenario file, the name of a shipped scenario, or a row of a sweep, as DIR:ROW, as in every command that
+    takes a scenario. The outcome begins with what was booted, the verdict and the hazards; the kernel log is at the
+    end.
 
     Exits with 0 if there was no hazard and no task waits for ever, with 1 if there was, and with 2 if the input is
     wrong.

@@ -26,7 +26,7 @@ _SCHEMAS = (
 @click.command(cls=Command)
 @click.argument("what", metavar="[WHAT]", type=click.Choice(_SCHEMAS), default="scenario")
 def schema(what: str) -> None:
-    """Print the JSON Schema of scenario files, of space files or of an output.
+    """Print the JSON Schema of a file's format or of an output.
 
     WHAT is scenario by default. scenario, space, mixtures (a space of cores) and schedule are formats of files. The
     others are printed with --json: outcome by `run`, features by `features`, comparison by `compare`, variants by

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def space(file: Path, as_json: bool) -> None:
     """Count the systems of a space, and estimate a sweep's duration.
 
-    FILE is a space file, or the name of a shipped space. The estimate comes from a short measurement on this machine.
+    FILE is a space file, or the name of a shipped space. A space describes many systems: groups of CPUs with several
+    sets of vector lengths, or mixtures of cores. The estimate comes from a short measurement on this machine.
 
     Exits with 0, and with 2 if the input is wrong.
 

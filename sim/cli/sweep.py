@@ -23,37 +23,40 @@ F = TypeVar("F")
 
 @click.command(cls=Command)
 @click.argument("file", type=options.SPACE, required=False)
-@click.option("-o", "--output", type=options.FILE, metavar="DIR", help="The new folder for the results.")
-@click.option("--resume", type=options.FILE, metavar="DIR", help="Continue the interrupted sweep in DIR.")
 @click.option(
     "--design",
     "designs",
     multiple=True,
     metavar="NAME|FILE",
-    help="A named design, or a scenario file that defines one, instead of the space's designs. Repeatable.",
+    help="A named design, or a scenario file that defines one, by default the space's. Repeatable.",
 )
 @click.option(
     "--kernel",
     "kernels",
     multiple=True,
     metavar="SERIES",
-    help="A kernel series or release instead of the space's. Repeatable for mixtures of cores.",
+    help="A kernel series or release, by default the space's. Repeatable for mixtures of cores.",
 )
-@click.option("--symmetric", is_flag=True, help="Visit one of all points that differ only by exchanging equal CPUs.")
 @click.option(
-    "--sample", type=click.IntRange(min=1), metavar="N", help="Visit N random points, drawn by their weights."
+    "--symmetric", is_flag=True, help="Compute one of all systems that differ only by exchanging CPUs that are alike."
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Compute N random systems, drawn by their weights, by default all.",
 )
 @click.option(
     "--replications",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Boot each point N times, for a study of its timing.",
+    help="Boot each system N times, with other random latencies, by default not at all: outcomes are computed.",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, (1 << 62) - 1),
+    type=options.SEED,
     metavar="N",
-    help="Seed of the sample and the boots, by default 0.",
+    help="Seed of the sample and the boots, from 0 to 2^62 - 1, by default 0.",
 )
 @click.option(
     "--keep",
@@ -63,7 +66,9 @@ F = TypeVar("F")
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Compute in N processes, by default one for each core."
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Compute on the workers of a Dask cluster.")
+@click.option("--scheduler", metavar="ADDRESS", help="Compute on the workers of a Dask cluster, by default here.")
+@click.option("-o", "--output", type=options.FILE, metavar="DIR", help="The new folder for the results.")
+@click.option("--resume", type=options.FILE, metavar="DIR", help="Continue the interrupted sweep in DIR.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
 def sweep(
     file: Path | None,
@@ -83,8 +88,9 @@ def sweep(
 ) -> None:
     """Compute every system of a space, or a sample of them.
 
-    FILE is a space file, or the name of a shipped space. The results of all its settings go into a folder. After Ctrl-C
-    or a crash, --resume continues the sweep, and the results are the same to the byte.
+    FILE is a space file, or the name of a shipped space. A space describes many systems: groups of CPUs with several
+    sets of vector lengths, or mixtures of cores. The results of all its settings go into a folder. After Ctrl-C or a
+    crash, --resume continues the sweep, and the results are the same to the byte.
 
     Exits with 0 whether or not there are hazards, and with 2 if the input is wrong.
 

@@ -12,13 +12,13 @@ from sim.trace.trace_formats import TraceFormat, format_of
 @click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 @options.of_scenario
-@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="The new file to write.")
 @click.option(
     "--format",
     "form",
     type=click.Choice([one.value for one in TraceFormat]),
     help="By default by the suffix of --output: .perfetto-trace or .pftrace; .txt, .log or .dmesg; .jsonl.",
 )
+@click.option("-o", "--output", type=options.FILE, metavar="FILE", help="The new file to write.")
 def trace(file: Path, output: Path | None, form: str | None, **changes: options.Override) -> None:
     """Write a boot as a Perfetto trace, a kernel log or JSON lines.
 

@@ -10,7 +10,7 @@ from sim.arguments import checked
 from sim.environment import Step, StepKind
 from sim.errors import InputError
 from sim.explore.controlled_env import controlled_boot
-from sim.files.bounded_read import read_regular_file
+from sim.files.bounded_read import STANDARD_INPUT, read_at_most, read_regular_file
 from sim.files.json_record import record_from_json
 from sim.files.new_file import write_new
 from sim.files.scenario_file import scenario_from_text
@@ -102,10 +102,10 @@ def save_schedule(scenario: Scenario, steps: tuple[Step, ...], path: Path) -> No
 
 @checked
 def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
-    """Read a schedule, which must be a regular file.
+    """Read a schedule, which must be a regular file or the standard input.
 
     Args:
-        path: the schedule's file.
+        path: the schedule's file; "-" is the standard input.
 
     Raises:
         InputError: the file is not a schedule, or its scenario is wrong.
@@ -120,7 +120,8 @@ def read_schedule(path: Path) -> tuple[Scenario, tuple[Step, ...]]:
     True
     """
     with at(str(path)):
-        raw = read_regular_file(path, MOST_BYTES, "schedule")
+        read = read_at_most if path == STANDARD_INPUT else read_regular_file
+        raw = read(path, MOST_BYTES, "schedule")
         try:
             record = record_from_json(raw, ScheduleRecord)
         except InputError as error:

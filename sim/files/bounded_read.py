@@ -14,14 +14,12 @@ from typing import BinaryIO
 
 from sim.errors import InputError
 
+STANDARD_INPUT = Path("-")
+"""The path that stands for the standard input wherever a file is read."""
 LARGEST_FILE_BYTES = 8 * 1024 * 1024
 """The largest scenario, space or device tree that is read."""
 _NEVER_WAIT = os.O_RDONLY | os.O_NONBLOCK
 """Flags that open a pipe at once. Without O_NONBLOCK, open(2) waits until the pipe has a writer."""
-
-
-STANDARD_INPUT = Path("-")
-"""The path that stands for the standard input wherever a file is read."""
 
 
 def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:

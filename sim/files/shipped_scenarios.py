@@ -56,14 +56,20 @@ def names_space(path: Path) -> bool:
     """Return True if a path names a space: a file with groups or cores, or a space that ships."""
     if path != STANDARD_INPUT and not os.path.lexists(path):
         return str(path) in {file.stem for file in shipped_spaces()}
+    return not {"groups", "cores"}.isdisjoint(_keys(path))
+
+
+def is_scenario(path: Path) -> bool:
+    """Return True if a file is a scenario: it has a topology."""
+    return "topology" in _keys(path)
+
+
+def _keys(path: Path) -> set[str]:
+    """Return the keys and tables of a file; none if it cannot be read, of which the reader of the file says why."""
     try:
-        return not {"groups", "cores"}.isdisjoint(tomllib.loads(_text(path)))
-    except ValueError:
-        return False  # the reader of scenarios says what is wrong
-
-
-def _text(path: Path) -> str:
-    return read_at_most(path, LARGEST_FILE_BYTES, "scenario").decode("utf-8-sig")
+        return set(tomllib.loads(read_at_most(path, LARGEST_FILE_BYTES, "scenario").decode("utf-8-sig")))
+    except (ValueError, RecursionError):
+        return set()
 
 
 def _named(path: Path, kind: str, files: list[Path], other_kind: str, others: list[Path]) -> Path:

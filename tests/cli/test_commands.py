@@ -181,7 +181,7 @@ def test_compare_begins_with_what_a_kernel_without_buffers_does(asymboot: Asymbo
     assert not any(row["own"] for row in others)
 
 
-@pytest.mark.parametrize("by", [[], ["--by", "kvm"]], ids=" ".join)
+@pytest.mark.parametrize("by", [[], ["--by", "kvm_mode"]], ids=" ".join)
 @pytest.mark.parametrize(
     ("kernel", "note"),
     [("6.12-rc99", "nothing is known"), ("6.12.999", "nothing"), ("6.1.0-27-arm64", "6.1.115"), ("6.12", "")],

@@ -12,12 +12,20 @@ from click.testing import CliRunner, Result
 from sim.boot_run import boot
 from sim.cli import main, options
 from sim.cli.command_group import Command
+from sim.errors import InputError
+from sim.explore.exploration import explore_orders
+from sim.explore.schedule_file import save_schedule
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import folder
 
 BUG = (folder() / "bug.toml").read_bytes()
 SYSTEM = ["design", "kernel", "relay", "kvm_mode", "memory"]
 """The settings whose options a command that boots a scenario has, in this order."""
+LAST = ["--output", "--resume", "--save", "--json", "--log", "--log-only", "--quiet", "--watch"]
+"""The options on the output, which are the last in every help, in this order."""
+WITHOUT_DEFAULT = {"--output", "--resume", "--save", "--to", "--row", "--replication", "--hazard"}
+WITHOUT_DEFAULT |= {"--dmesg", "--sysfs", "--vl", "--record", "--cpus"}
+"""The options with a value that name something to read or to write, or that a command needs."""
 WITHOUT: dict[str, set[str]] = {
     "show": {*SYSTEM, "seed"},  # a topology depends on none of them
     "check": {*SYSTEM, "seed"},  # it boots nothing
@@ -33,7 +41,8 @@ OTHER_MEANING = {
     ("compare", "relay"),  # "both" compares
     ("compare", "memory"),  # "all" compares
     ("prove", "design"),  # repeatable
-    ("prove", "relay"),  # without a file both
+    ("prove", "kernel"),  # the file may be left out
+    ("prove", "relay"),
     ("prove", "memory"),
 }
 """The options that are spelt alike and have another help, because they concern something else as well."""
@@ -88,6 +97,33 @@ def test_help_has_the_same_parts_in_the_same_order(name: str) -> None:
     assert PARTS.fullmatch(text.rstrip()), text
 
 
+def options_of(name: str) -> list[click.Option]:
+    return [one for one in commands()[name].params if isinstance(one, click.Option)]
+
+
+@pytest.mark.parametrize("name", list(commands()))
+def test_options_on_settings_come_first_and_those_on_the_output_last(name: str) -> None:
+    spelt = [max(one.opts, key=len) for one in options_of(name)]
+    first = [options.spelt(one) for one in (*SYSTEM, "seed") if name not in {"conform", "sweep", "explore"}]
+    order = [one for one in first if one in spelt]
+    order += [one for one in spelt if one not in {*first, *LAST}]
+    order += [one for one in LAST if one in spelt]
+    assert spelt == order
+
+
+@pytest.mark.parametrize("name", list(commands()))
+def test_an_option_with_a_value_says_its_default(name: str) -> None:
+    needless = WITHOUT_DEFAULT | ({"--kernel"} if name == "conform" else set())  # without it nothing is booted
+    values = [one for one in options_of(name) if not one.is_flag and not needless.intersection(one.opts)]
+    silent = [one.opts[0] for one in values if "default" not in (one.help or "").lower()]
+    assert silent == []
+
+
+def test_the_help_of_all_commands_cuts_no_sentence_short() -> None:
+    listed = CliRunner().invoke(main, ["--help"]).stdout.split("Commands:\n")[1]
+    assert "..." not in listed
+
+
 @pytest.mark.parametrize("name", list(commands()))
 def test_numbers_and_files_have_a_name_in_the_help(name: str) -> None:
     command = commands()[name]
@@ -98,8 +134,33 @@ def _has_name(option: click.Option) -> bool:
     return option.is_flag or option.metavar is not None or isinstance(option.type, click.Choice)
 
 
-def test_an_old_spelling_is_told_the_new_one() -> None:
-    assert "Did you mean '--kvm-mode'?" in CliRunner().invoke(main, ["run", "bug", "--kvm", "none"]).stderr
+@pytest.mark.parametrize("name", [one for one in SCENARIO_COMMANDS if "kvm_mode" not in WITHOUT.get(one, set())])
+def test_an_old_spelling_is_told_the_new_one(name: str) -> None:
+    words = [name, *(["boot"] if name == "plot" else []), "bug", "--kvm", "none"]
+    result = CliRunner().invoke(main, words)
+    assert (result.exit_code, "Did you mean '--kvm-mode'?" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("axis", ["kvm", "boot-cpu"])
+def test_an_old_axis_is_told_the_new_one(axis: str) -> None:
+    assert (
+        "'boot_cpu', 'early', 'kernel', 'kvm_mode'" in CliRunner().invoke(main, ["compare", "bug", "--by", axis]).stderr
+    )
+
+
+def test_an_old_key_is_told_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "old.toml").write_text("topology.cpus = [{}]\nkernel.nosme = true\n")
+    assert "did you mean 'arm64_nosme'?" in CliRunner().invoke(main, ["check", str(tmp_path / "old.toml")]).stderr
+    with pytest.raises(InputError, match="did you mean 'arm64_nosme'"):
+        read_scenario("bug").but(nosme=True)
+    with pytest.raises(InputError, match="did you mean 'kvm_mode'"):
+        read_scenario("bug").but(kvm="none")
+
+
+def test_a_file_of_the_wrong_kind_is_named_as_what_it_is() -> None:
+    space, scenario = str(folder() / "spaces" / "late-cpu.toml"), str(folder() / "bug.toml")
+    assert "is a space, not a scenario" in CliRunner().invoke(main, ["run", space]).stderr
+    assert "is a scenario, not a space" in CliRunner().invoke(main, ["space", scenario]).stderr
 
 
 # "-"
@@ -149,6 +210,19 @@ def test_a_log_is_imported_through_the_standard_input() -> None:
     log = boot(read_scenario("late-cpu-refused")).log_text
     result = given(["import", "--dmesg", "-"], log.encode())
     assert (result.exit_code, "[topology]" in result.stdout) == (0, True), result.output
+
+
+def test_a_schedule_comes_through_the_standard_input(tmp_path: Path) -> None:
+    scenario = read_scenario("late-arrival")
+    found = min(explore_orders(scenario).found.values(), key=lambda one: len(one.schedule))
+    save_schedule(scenario, found.schedule, tmp_path / "schedule.json")
+    piped = given(["replay", "-"], (tmp_path / "schedule.json").read_bytes())
+    assert piped.stdout == given(["replay", str(tmp_path / "schedule.json")], b"").stdout
+
+
+def test_the_standard_input_is_not_both_a_tree_and_a_log() -> None:
+    result = given(["import", "-", "--dmesg", "-"], b"")
+    assert (result.exit_code, "it can be read once only" in result.stderr) == (2, True)
 
 
 def test_the_standard_input_is_not_watched() -> None:

@@ -800,7 +800,7 @@ def test_json_keeps_to_its_schema(asymboot: Asymboot, strategy: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["bug", "--design", "nosuch"], "unknown design 'nosuch'"),
+        (["bug", "--design", "nosuch"], "'nosuch' is not one of 'v6.11'"),
         (["bug", "--seed", "1"], "--seed does not go with --strategy exhaustive"),
         (["bug", "--strategy", "random", "--depth", "2"], "--depth does not go with --strategy random"),
         (["bug", "--strategy", "pct", "--states", "2"], "--states does not go with --strategy pct"),
