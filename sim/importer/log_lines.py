@@ -177,7 +177,7 @@ class TimerLine(LogLine, frozen=True):
 class InitcallLine(LogLine, frozen=True):
     """A line that every kernel logs some time after its capabilities are final."""
 
-    pattern = r"devtmpfs: initialized|Freeing unused kernel|Run \S+ as init process"
+    pattern = r"(?:devtmpfs: initialized|Freeing unused kernel|Run \S+ as init process)"
     is_of_any_kernel = True
     phase = Phase.FINAL
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
@@ -23,7 +24,8 @@ _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[78=>c])")
 _LINE_ENDS = re.compile(r"\r+\n?|\n\r+|[\v\f\x85\u2028\u2029]")
 ALL_KINDS: tuple[type[LogLine], ...] = (*EXPLAINED_KINDS, *FIRMWARE_KINDS, *SUSPEND_KINDS, *KINDS, UnknownLine)
 """Every kind of line; of two whose patterns both match, the earlier counts."""
-_PATTERNS = tuple((kind, re.compile(kind.pattern)) for kind in ALL_KINDS)
+_LITERAL = re.compile(r"[\w :,-]*(?![?*{])")
+"""The characters with which a pattern begins that stand for themselves; a quantified character is none of them."""
 _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing|Dentry"
     r"|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot\b|Error|abling|PM:|Protected|Failed|WARNING|Unable"
@@ -42,17 +44,15 @@ Lines before the kernel's clock runs are all stamped 0.
 # Lines that only these kernels log. The log of another architecture may have lines like arm64's ("smp: Brought up"), so
 # that it would otherwise be refused for a missing first line, which helps its reader little.
 _OTHER_ARCHITECTURES = {
-    "x86": re.compile(r"x86/\w+: |x86: Booting SMP configuration|BIOS-e820: |smpboot: CPU\d|microcode: |RIP: 0010:"),
-    "32-bit Arm": re.compile(
-        r"CPU: ARMv[4-7] Processor \[|CPU\d+: thread -?\d+, cpu \d+, socket -?\d+, mpidr |"
-        r"CPU\(s\) started in (?:SVC|HYP) mode"
-    ),
-    "RISC-V": re.compile(r"Booting Linux on hartid |riscv: |SBI specification v"),
-    "Power": re.compile(r"Linux version \S+ \([^)]*\) \(powerpc|ppc64_pft_size"),
-    "s390": re.compile(r"setup: Linux is running (?:as|under)|setup: The maximum memory size is"),
-    "MIPS or LoongArch": re.compile(r"CPU0 revision is: "),
+    "x86": r"x86/\w+: |x86: Booting SMP configuration|BIOS-e820: |smpboot: CPU\d|microcode: |RIP: 0010:",
+    "32-bit Arm": r"CPU: ARMv[4-7] Processor \[|CPU\d+: thread -?\d+, cpu \d+, socket -?\d+, mpidr |"
+    r"CPU\(s\) started in (?:SVC|HYP) mode",
+    "RISC-V": r"Booting Linux on hartid |riscv: |SBI specification v",
+    "Power": r"Linux version \S+ \([^)]*\) \(powerpc|ppc64_pft_size",
+    "s390": r"setup: Linux is running (?:as|under)|setup: The maximum memory size is",
+    "MIPS or LoongArch": r"CPU0 revision is: ",
 }
-_OLD_ARM64 = re.compile(r"Boot CPU: AArch64 Processor \[")
+_OLD_ARM64 = "Boot CPU: AArch64 Processor ["
 LARGEST_LOG_BYTES = 64 << 20
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -111,10 +111,29 @@ def parse_line(message: str) -> LogLine | None:
     """Parse a message of the kernel; None if it is of another kind."""
     if not _PERHAPS.search(message):
         return None
-    for kind, pattern in _PATTERNS:
-        if match := pattern.match(message):
+    for kind, beginning in _BEGINNINGS:
+        if message.startswith(beginning) and (match := _compiled(kind).match(message)):
             return msgspec.convert(match.groupdict(), type=kind, strict=False, dec_hook=_from_hex)
     return None
+
+
+def beginning_of(pattern: str) -> str:
+    """Return the text with which every match of a pattern begins; the pattern has no alternatives outside of groups.
+
+    >>> beginning_of(r"CPU(?P<cpu>[0-9]+): shutdown")
+    'CPU'
+    """
+    literal = _LITERAL.match(pattern)
+    return literal[0] if literal else ""
+
+
+# To compile all patterns takes longer than to read most logs, whose lines begin like few of them.
+_BEGINNINGS = tuple((kind, beginning_of(kind.pattern)) for kind in ALL_KINDS)
+
+
+@cache
+def _compiled(kind: type[LogLine]) -> re.Pattern[str]:
+    return re.compile(kind.pattern)
 
 
 def _from_hex(kind: type, text: str) -> int:
@@ -124,12 +143,12 @@ def _from_hex(kind: type, text: str) -> int:
 
 def other_architecture(text: str) -> str | None:
     """Name the architecture whose log a text is, if it is not arm64."""
-    return next((name for name, pattern in _OTHER_ARCHITECTURES.items() if pattern.search(text)), None)
+    return next((name for name, pattern in _OTHER_ARCHITECTURES.items() if re.search(pattern, text)), None)
 
 
 def other_kernel(text: str) -> str | None:
     """Name the kernel whose log a text is, if no scenario can be made of its logs."""
-    return other_architecture(text) or ("arm64 before Linux 4.17" if _OLD_ARM64.search(text) else None)
+    return other_architecture(text) or ("arm64 before Linux 4.17" if _OLD_ARM64 in text else None)
 
 
 def log_text(raw: bytes) -> str:

@@ -50,7 +50,7 @@ from sim.importer.log_lines import (
     WillNotBootLine,
 )
 from sim.importer.log_reader import parse_kernel_log
-from sim.importer.log_text import ALL_KINDS, understood_lines
+from sim.importer.log_text import ALL_KINDS, beginning_of, understood_lines
 from sim.vectors import VectorType
 from tests.importer.machines import dmesg_of
 
@@ -310,6 +310,22 @@ def test_a_line_is_understood_wherever_a_mail_program_wraps_it(text: str, line: 
         longer = "x" * 400  # without a longer line it would be a screen that cut this line
         found = [found.line for found in understood_lines(f"[    1.000000] {first}\n{rest}\n[    2.000000] {longer}\n")]
         assert found == [line]
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.__name__)
+def test_a_pattern_has_no_alternatives_outside_of_groups(kind: type[LogLine]) -> None:
+    outside = re.sub(r"\\.|\[[^]]*\]", "", kind.pattern)
+    while (inner := re.sub(r"\([^()]*\)", "", outside)) != outside:
+        outside = inner
+    assert "|" not in outside
+
+
+@pytest.mark.parametrize(
+    ("pattern", "beginning"),
+    [(r"CPU ?\d", "CPU"), ("Kernel panic - x*", "Kernel panic - "), ("(?:a|b)", ""), ("psci: no", "psci: no")],
+)
+def test_the_beginning_of_a_pattern_is_what_every_match_begins_with(pattern: str, beginning: str) -> None:
+    assert beginning_of(pattern) == beginning
 
 
 def test_every_kind_of_line_has_an_example_above() -> None:
