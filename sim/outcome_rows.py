@@ -157,6 +157,12 @@ class VectorRow(Row, frozen=True, gc=False):
     max_virtualisable_vl_bytes: Annotated[int, Meta(description="max_virtualisable_vl: a bound, which may not be a VL")]
     max_cpu_vl_bytes: Annotated[int, Meta(description="max_cpu_vl of Brown's series: the largest of any counted CPU")]
 
+    @property
+    def is_told(self) -> bool:
+        """True if tables for people have the type: the system has it, or some CPU that it counted does."""
+        # Where SVE is not supported because one early CPU lacks it, the maps keep the lengths that were counted before.
+        return self.supported or bool(self.vq_partial_map_bits)
+
 
 class ScenarioRow(Row, frozen=True, gc=False):
     """The settings of a scenario; in a comparison, design, relay and memory are the scenario's own."""

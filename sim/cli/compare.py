@@ -28,7 +28,7 @@ from sim.cli.command_group import Command
     "--by",
     "axes",
     multiple=True,
-    type=click.Choice(["boot_cpu", "early", "kernel", "kvm_mode", "design", "relay", "memory"]),
+    type=options.SettingName(["boot_cpu", "early", "kernel", "kvm_mode", "design", "relay", "memory"]),
     help="What differs: the boot CPU, the CPUs that come early, the kernel, the KVM mode, the design, pKVM's relay, or "
     "the memory at EL2. Repeatable: every combination is booted. By default every named design is.",
 )

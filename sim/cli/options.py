@@ -88,6 +88,15 @@ class _Seed(click.ParamType[int]):
         return self._range.convert(value, param, ctx)
 
 
+class SettingName(click.Choice[str]):
+    """The names of settings, spelt as in scenario files. Hyphens are accepted as well, and `kvm` for the KVM mode."""
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        """Return the name as scenario files spell it."""
+        name = str(choice).replace("-", "_")
+        return "kvm_mode" if name == "kvm" else name
+
+
 SECONDS = _Seconds(0)
 SEED = _Seed()
 FILE = _Path(path_type=Path, readable=False)
@@ -123,6 +132,7 @@ kernel = click.option(
 )
 kvm_mode = click.option(
     "--kvm-mode",
+    "--kvm",
     type=click.Choice(["default", "protected", "nvhe", "none"]),
     help="kvm-arm.mode= on the kernel's command line, by default FILE's; default leaves it out.",
 )

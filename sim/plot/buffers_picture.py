@@ -89,13 +89,13 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
         raise InputError(f"buffers cannot be drawn: {why}")
     labels = [_label(outcome, save) for save in saves]
     labels_in = max(style.text_width_in(line, style.SMALL_PT) for label in labels for line in label.split("\n")) + 0.3
-    handles = _handles(outcome, saves)
+    first, end = _range(saves, buffers)
+    handles = _handles(outcome, saves, (first, end))
     below_in = 0.55 + style.legend_height_in(handles, _WIDTH_IN - 0.3)
     picture = style.new_picture(
         _WIDTH_IN, _ROW_IN * len(saves) + below_in, outcome.scenario.name or "buffers", _subtitle(outcome, buffers)
     )
     width_in, height_in = _WIDTH_IN - labels_in - _INSET_IN - 0.6, _ROW_IN * len(saves)
-    first, end = _range(saves, buffers)
     axes = style.axes_at(picture, labels_in, below_in, width_in, height_in)
     _draw(axes, outcome, saves, (first, end), width_in)
     axes.set_yticks(range(len(saves)), labels, parse_math=False)
@@ -201,8 +201,8 @@ def _range(saves: list[Save], buffers: Buffers) -> tuple[float, float]:
     return first - margin, end + margin
 
 
-def _handles(outcome: Outcome, saves: list[Save]) -> "list[Patch | Line2D]":
-    """Return the entries of the legend."""
+def _handles(outcome: Outcome, saves: list[Save], shown: tuple[float, float]) -> "list[Patch | Line2D]":
+    """Return the entries of the legend: what occurs between the first and the last byte shown."""
     buffers = outcome.facts.buffers
     assert buffers is not None
     drawn = {stretch.kind for save in saves for stretch in hits(save, buffers)}
@@ -212,9 +212,18 @@ def _handles(outcome: Outcome, saves: list[Save]) -> "list[Patch | Line2D]":
     handles.append(style.line("the CPU's own run of pages", style.BLACK))
     if any(save.panicked for save in saves):
         handles.append(style.sign("the store that panics", "*", style.RED))
-    around = "other memory" if outcome.scenario.memory is MemoryLayout.MAPPED else "unmapped memory"
-    handles.append(style.patch(around, style.PAPER, "..", edgecolor=style.GREY))
+    if any(_buffer_bytes(outcome, save, shown) < shown[1] - shown[0] for save in saves):
+        around = "other memory" if outcome.scenario.memory is MemoryLayout.MAPPED else "unmapped memory"
+        handles.append(style.patch(around, style.PAPER, "...", edgecolor=style.GREY))
     return handles
+
+
+def _buffer_bytes(outcome: Outcome, save: Save, shown: tuple[float, float]) -> float:
+    """Return the number of the bytes shown that belong to runs of pages."""
+    buffers = outcome.facts.buffers
+    assert buffers is not None
+    stretches = memory_around(outcome, save, buffers)
+    return sum(max(0, min(one.end, shown[1]) - max(one.first, shown[0])) for one in stretches)
 
 
 def _draw_memory(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_byte: float) -> None:

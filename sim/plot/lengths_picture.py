@@ -5,6 +5,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.arguments import checked
+from sim.errors import InputError
 from sim.outcome import Outcome
 from sim.plot import style
 from sim.topology import cpu_list
@@ -49,13 +50,17 @@ def plot_lengths(outcome: Outcome) -> style.Picture:
     Args:
         outcome: the outcome of `boot()`.
 
+    Raises:
+        InputError: no CPU has SVE or SME that the kernel may use.
+
     >>> from sim import boot, read_scenario
     >>> plot_lengths(boot(read_scenario("bug")))  # doctest: +ELLIPSIS
     <Picture size ...>
     """
     rows = length_rows(outcome)
-    # A system without any lengths still gets a panel, which says that no CPU has SVE.
-    columns = {kind: vqs for kind in VectorType if (vqs := _columns(outcome, kind))} or {VectorType.SVE: []}
+    columns = shown_lengths(outcome)
+    if not columns:
+        raise InputError("lengths cannot be drawn: no CPU has SVE or SME that the kernel may use")
     labels_in = max(style.text_width_in(row.label, style.SMALL_PT) for row in rows) + 0.3
     widths_in = [_COLUMN_IN * max(2, len(vqs)) for vqs in columns.values()]
     width_in = max(6.0, labels_in + sum(widths_in) + 0.35 * (len(columns) - 1) + _STATE_IN + 0.2)
@@ -131,8 +136,12 @@ def _label(outcome: Outcome, cpus: tuple[int, ...]) -> str:
     return label if because is None else f"{label}, {outcome.facts.role(number)} ({because})"
 
 
+def shown_lengths(outcome: Outcome) -> dict[VectorType, list[int]]:
+    """Return the lengths that at least one CPU has, as VQ, of each vector type that any CPU has."""
+    return {kind: vqs for kind in VectorType if (vqs := _columns(outcome, kind))}
+
+
 def _columns(outcome: Outcome, kind: VectorType) -> list[int]:
-    """Return the lengths that at least one CPU has, as VQ."""
     vqs = 0
     for number in range(len(outcome.scenario.topology.cpus)):
         vqs |= outcome.facts.hardware(number).usable_vqs(kind) or 0
@@ -156,7 +165,7 @@ def _draw(axes: "Axes", outcome: Outcome, kind: VectorType, rows: list[LengthRow
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.xaxis.tick_top()
     axes.set_xticks(range(len(columns)), [str(bits_from_vq(vq)) for vq in columns])
-    axes.set_xlabel(f"{kind}, bits" if columns else "no CPU has SVE", size=style.SMALL_PT)
+    axes.set_xlabel(f"{kind}, bits", size=style.SMALL_PT)
     axes.xaxis.set_label_position("top")
     style.bare(axes)
     if bound_vq := _limit_of_guests_vq(outcome, kind):

@@ -6,6 +6,7 @@ player and the timeline show the same.
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sim.boot_run import booted_again
@@ -112,16 +113,23 @@ class Frames:
         """
         facts = self._facts
         topology = facts.scenario.topology
+        told = self._told_types()
         return {
             "cpus": [topology.label(number) for number in range(len(topology.cpus))],
             "states": self.states,
             "frames": self._frames(),
             "log": [f"{timestamp(line.time_ns)} {line.text}" for line in facts.log[:max_lines]],
-            "types": [str(one.type) for one in self._history[0].lengths] if self._history else [],
+            "types": [str(self._history[0].lengths[place].type) for place in told],
             "fields": [with_unit(f"{name}_bits" if name in _SETS else name) for name in _LENGTH_FIELDS],
-            "records": [_record(known) for known in self._history],
+            "records": [_record([known.lengths[place] for place in told]) for known in self._history],
             "capabilities": [_capabilities(known, facts.features_at_end) for known in self._history],
         }
+
+    def _told_types(self) -> list[int]:
+        """Return the places of the vector types that the system had at some moment, in the record."""
+        places = range(len(self._history[0].lengths)) if self._history else ()
+        had = [known.lengths for known in self._history]
+        return [place for place in places if any(one[place].supported or one[place].vq_partial_map for one in had)]
 
     def _frames(self) -> list[list[object]]:
         facts = self._facts
@@ -227,9 +235,9 @@ def _by_time(timeline: Timeline) -> tuple[_ByTime, _ByTime, dict[int, list[tuple
     return begins, ends, marks
 
 
-def _record(known: KnownFeatures) -> list[list[str]]:
+def _record(known: Sequence[KnownLengths]) -> list[list[str]]:
     """Return the cells of the record's table: a row for each field, with a cell for each vector type."""
-    return [[_cell(name, getattr(one, name)) for one in known.lengths] for name in _LENGTH_FIELDS]
+    return [[_cell(name, getattr(one, name)) for one in known] for name in _LENGTH_FIELDS]
 
 
 def _cell(name: str, value: int) -> str:

@@ -22,7 +22,7 @@ from sim.kernel.features.certainty import Certainty
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
-from sim.plot.lengths_picture import plot_lengths
+from sim.plot.lengths_picture import plot_lengths, shown_lengths
 from sim.plot.style import ON_DARK
 from sim.plot.timeline_picture import path_of, plot_boot
 from sim.plot.topology_picture import plot_topology
@@ -99,7 +99,8 @@ def boot_page(outcome: Outcome, command: str = "") -> str:
         "events": list(enumerate(outcome.event_rows()[:MAX_ROWS])),
         "events_in_all": len(outcome.facts.events),
         "topology": picture(plot_topology(outcome.scenario), repr(outcome.scenario.topology)),
-        "lengths": picture(plot_lengths(outcome), "CPUs by vector lengths"),
+        "lengths": _lengths(outcome),
+        "vectors": [row for row in outcome.vector_rows() if row.is_told],
         "features": _features(outcome),
         "buffers": _buffers(outcome),
         "designs": _designs(outcome),
@@ -111,6 +112,11 @@ def boot_page(outcome: Outcome, command: str = "") -> str:
 def _packed(data: object) -> str:
     """Return data as packed JSON; letters beyond ASCII are escaped, so that every browser reads them alike."""
     return packed(json.dumps(data, separators=(",", ":")))
+
+
+def _lengths(outcome: Outcome) -> Markup | None:
+    """Return the picture of vector lengths; None where no CPU has any."""
+    return picture(plot_lengths(outcome), "CPUs by vector lengths") if shown_lengths(outcome) else None
 
 
 def _buffers(outcome: Outcome) -> Markup | None:

@@ -42,8 +42,7 @@ def show(outcome: Outcome, console: Console, before: Scenario | None = None, *, 
 
 def _record(outcome: Outcome, console: Console) -> None:
     heading(console, "The kernel's record of vector lengths")
-    # Where SVE is not supported because one early CPU lacks it, the maps keep the lengths that were counted before.
-    rows = [row for row in outcome.vector_rows() if row.supported or row.vq_partial_map_bits]
+    rows = [row for row in outcome.vector_rows() if row.is_told]
     if not rows:
         line(console, "no vector lengths: the system has neither SVE nor SME")
         return

@@ -371,6 +371,20 @@ def test_a_page_leaves_out_settings_that_do_not_apply() -> None:
     ]
 
 
+def test_a_page_leaves_out_vector_types_that_the_system_lacks() -> None:
+    bug, plain = boot_page(booted("bug")), boot_page(booted("big-little"))
+    assert re.findall("<thead><tr><th>field</th>(.*?)</tr>", bug) == ["<th>SVE</th>"]
+    assert "No vector lengths: the system has neither SVE nor SME." in plain
+    assert "CPUs by vector lengths" not in plain
+    assert watched_types(booted("bug")) == ["SVE"]
+    assert watched_types(booted("big-little")) == []
+
+
+def watched_types(outcome: Outcome) -> object:
+    """The vector types whose record the player shows."""
+    return Frames(outcome, timeline(outcome), None).data(1)["types"]
+
+
 def test_a_scenario_that_no_file_can_hold_has_a_page() -> None:
     page = boot_page(boot(Scenario(Topology((cpu("cpu0", V1, clusters=("a",)), cpu("cpu1", V1))))))
     assert "No file can hold what it computed." in page

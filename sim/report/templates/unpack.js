@@ -29,6 +29,15 @@ async function filterTables() {
   }
 }
 
+// Fades the right edge of what goes on beyond it, until the reader has scrolled there.
+function fadeEdges() {
+  for (const box of document.querySelectorAll(".wide, .scrolled")) {
+    const fade = () => box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+    box.addEventListener("scroll", fade, { passive: true });
+    new ResizeObserver(fade).observe(box);
+  }
+}
+
 // Lets the reader save the file that the page shows, if it shows one.
 function offerFile() {
   const link = document.getElementById("reproduce-link");
