@@ -31,7 +31,7 @@ async function filterTables() {
 
 // Fades the right edge of what goes on beyond it, until the reader has scrolled there.
 function fadeEdges() {
-  for (const box of document.querySelectorAll(".wide, .scrolled")) {
+  for (const box of document.querySelectorAll(".wide, .scrolled, .dt-scroll-body")) {
     const fade = () => box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
     box.addEventListener("scroll", fade, { passive: true });
     new ResizeObserver(fade).observe(box);
