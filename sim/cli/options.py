@@ -93,7 +93,7 @@ class SettingName(click.Choice[str]):
 
     def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
         """Return the name as scenario files spell it."""
-        name = str(choice).replace("-", "_")
+        name = super().normalize_choice(choice, ctx).replace("-", "_")
         return "kvm_mode" if name == "kvm" else name
 
 

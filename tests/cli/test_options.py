@@ -136,8 +136,7 @@ def _has_name(option: click.Option) -> bool:
 
 @pytest.mark.parametrize("name", [one for one in SCENARIO_COMMANDS if "kvm_mode" not in WITHOUT.get(one, set())])
 def test_the_kvm_mode_has_a_short_option(name: str) -> None:
-    command = main.commands[name] if False else click_command(name)
-    (option,) = (one for one in command.params if one.name == "kvm_mode")
+    (option,) = (one for one in commands()[name].params if one.name == "kvm_mode")
     assert option.opts == ["--kvm-mode", "--kvm"]
 
 
