@@ -4,7 +4,6 @@ Every error of this tree carries one printable line. The command line prints it 
 catches `AsymbootError`, or the class that says what to do about it.
 """
 
-import difflib
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import TypeVar
@@ -71,6 +70,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     >>> closest("nosme", ["name", "arm64_nosme"])
     'arm64_nosme'
     """
+    import difflib
+
     by_small_letters = {one.lower(): one for one in known}
     typed = name.lower()
     found = (

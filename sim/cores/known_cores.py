@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
@@ -70,7 +70,7 @@ class CoreValue:
 
 @cache
 def _entries() -> list[_Entry]:
-    text = resources.files("sim.cores").joinpath("id_register_values.json").read_bytes()
+    text = Path(__file__).with_name("id_register_values.json").read_bytes()
     return msgspec.json.decode(text, type=list[_Entry])
 
 

@@ -3,7 +3,6 @@
 import os
 import tomllib
 from collections.abc import Iterable
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
@@ -85,6 +84,8 @@ def _named(path: Path, kind: str, files: list[Path], other_kind: str, others: li
     if name in {file.stem for file in others}:
         raise InputError(f"{name} is a {other_kind}, not a {kind}; {kind}s that ship are {_some(by_name)}")
     listed = "spaces" if kind == "space" else "topologies"
+    from difflib import get_close_matches
+
     close = get_close_matches(name, by_name, 1)
     hint = f"did you mean {close[0]!r}?" if close else f"`asymboot list {listed}` has those that ship"
     raise InputError(f"{printable(name)}: there is no such file, and no {kind} of that name: {hint}")

@@ -4,7 +4,6 @@ A scenario models all features only if it names every CPU's core. The evidence m
 kernel log must say something of features: a log that was cut to vector lengths is compared with lengths alone.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -118,6 +117,8 @@ def _of_unknown(unknown: Sequence[CpuEvidence]) -> str:
 
 
 def _suggestion(name: str) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name, core_names(), n=_MOST_SUGGESTED, cutoff=0.8)
     return f", perhaps {' or '.join(close)}" if close and name not in close else ""
 

@@ -34,7 +34,7 @@ def test_a_scenarios_own_design_kernel_relay_and_memory_are_asked_about(asymboot
 
 
 def test_options_replace_what_the_scenario_says(asymboot: Asymboot) -> None:
-    given = ("--design", "tabba", "--relay", "enforcing", "--property", "in-its-pages", "--memory", "mapped")
+    given = ("--design", "tabba", "--relay", "enforcing", "--memory", "mapped", "--property", "in-its-pages")
     result = asymboot("prove", "bug", *given)
     assert "Design tabba, relay enforcing:" in result.stdout
     assert " ".join(("Reproduce: asymboot prove bug", *given)) in result.stdout
