@@ -32,11 +32,13 @@ class ControlledEnvironment(Environment):
     Args:
         choose: picks the next step.
         late: the CPUs that may need longer than the wait for them, as logical numbers.
+        schedule: the first steps, which are known to be enabled; `choose` picks those that follow.
     """
 
-    def __init__(self, choose: Choose, late: frozenset[int]) -> None:
+    def __init__(self, choose: Choose, late: frozenset[int], schedule: Iterable[Step] = ()) -> None:
         super().__init__()
         self._choose, self.late = choose, late
+        self._ahead = iter(schedule)
         self._awaited: dict[Step, Event] = {}
         self._agents: dict[Process, str] = {}
         self.locks: list[ControlledLock] = []
@@ -117,11 +119,8 @@ class ControlledEnvironment(Environment):
     def step(self) -> None:
         """Let the next event happen: an event that follows from the last step, or else a chosen step."""
         if not self._queue:
-            enabled = self.enabled()
-            chosen = self._choose(enabled) if enabled else None
-            if chosen is None:
-                self.left_early = bool(enabled)
-                raise EmptySchedule
+            # The enabled steps are not computed where a schedule tells the next: most steps of an exploration.
+            chosen = next(self._ahead, None) or self._chosen()
             self._now += STEP_NS
             # Grants of locks are not awaited: they are found anew from the queues of the locks.
             if chosen in self._awaited:
@@ -130,6 +129,14 @@ class ControlledEnvironment(Environment):
                 lock, request = self._grants()[chosen]
                 lock.grant(request)
         super().step()
+
+    def _chosen(self) -> Step:
+        enabled = self.enabled()
+        chosen = self._choose(enabled) if enabled else None
+        if chosen is None:
+            self.left_early = bool(enabled)
+            raise EmptySchedule
+        return chosen
 
 
 def _order(step: Step) -> tuple[str, str]:
@@ -158,9 +165,9 @@ class ControlledLock(simpy.Resource):
         """Leave a request in the queue, where SimPy would grant it as soon as the lock is free."""
 
 
-def controlled_boot(scenario: Scenario, choose: Choose) -> BootRun:
-    """Return a boot whose steps are chosen, before its first step."""
-    return BootRun(scenario, ControlledEnvironment(choose, late_arrivals(scenario)))
+def controlled_boot(scenario: Scenario, choose: Choose, schedule: Iterable[Step] = ()) -> BootRun:
+    """Return a boot whose steps are chosen, before its first step; `schedule` has the first steps."""
+    return BootRun(scenario, ControlledEnvironment(choose, late_arrivals(scenario), schedule))
 
 
 def late_arrivals(scenario: Scenario) -> frozenset[int]:

@@ -28,14 +28,13 @@ class Run:
         """
         self._choices, self._goes_on = choices, goes_on
         self._taken = list(schedule)
-        self._at = 0
         self.enabled: list[Step] = []
         """The steps that are enabled after the schedule."""
         self.next: list[Step] = []
         """The enabled steps to explore."""
         self.left_out = 0
         """The number of enabled steps beyond the schedule that need not be explored."""
-        self.boot_run = controlled_boot(scenario, self._choose)
+        self.boot_run = controlled_boot(scenario, self._choose, schedule)
         self.outcome = self.boot_run.to_the_end()
 
     @property
@@ -49,14 +48,10 @@ class Run:
         return reached(self.outcome)
 
     def _choose(self, enabled: list[Step]) -> Step | None:
-        if self._at < len(self._taken):
-            self._at += 1
-            return self._taken[self._at - 1]
         self.enabled, self.next = enabled, self._choices(self.boot_run, enabled)
         self.left_out += len(enabled) - len(self.next)
         if len(self.next) > 1 or not self._goes_on:
             return None
-        self._at += 1
         self._taken.append(self.next[0])
         # Emptied: if this was the last step, nothing is enabled after it, and this method is not called again.
         self.enabled, self.next, only = [], [], self.next[0]

@@ -253,6 +253,7 @@ UNCOUNTED = {
     "VectorLengths._late_store": "the design's",
     "VectorLengths._refuses": "the design's",
     "VectorLengths.announced[].time_ns": "a time",
+    "ControlledEnvironment._ahead": "the explorer's",
     "ControlledEnvironment._choose": "the explorer's",
     "ControlledEnvironment.late": "follows from the scenario's durations",
     "Psci._faults[key]": "the scenario's",
