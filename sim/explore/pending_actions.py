@@ -32,6 +32,10 @@ class PendingActions:
         self._pending = list(self._all())
         self.down = {one.cpu for one in self._pending if one.do is Do.OFFLINE}
         """The CPUs that an agent takes down, or will, by an action of their own."""
+        self.up = {one.cpu for one in self._pending if one.do is Do.ONLINE and one.cpu is not None}
+        """The CPUs that an agent brings online, or will."""
+        self.may_arrive_late = bool(env.late)
+        """True if some CPU may arrive late in this scenario."""
         self.has_suspend = any(one.do is Do.SUSPEND for one in self._pending)
         """True if an agent suspends the system, or will."""
 
@@ -60,6 +64,10 @@ class PendingActions:
     def has_others(self, number: int, agent: str | None) -> bool:
         """Return True if another agent has a pending action on a CPU."""
         return any(one.cpu == number and one.agent != agent for one in self._pending)
+
+    def agents_on(self, number: int) -> set[str]:
+        """Return the agents that have a pending action on a CPU."""
+        return {one.agent for one in self._pending if one.cpu == number}
 
     def agent_of(self, do: Do, number: int) -> str | None:
         """Return the agent that performs an operation on a CPU now, if any."""

@@ -9,11 +9,12 @@ The reduction is sound only for hazards that depend on the final state or on one
 no reduction on random scenarios.
 """
 
-from sim import rules
 from sim.boot_run import BootRun
 from sim.designs import LateCpu, LateStore
 from sim.environment import Step, StepKind
+from sim.explore.lock_order import LockOrder
 from sim.explore.pending_actions import PendingActions
+from sim.explore.save_reach import saves_stay_apart
 from sim.scenario import BringUp, Do
 from sim.vectors import VectorType
 
@@ -116,7 +117,7 @@ class Reduction:
 
     def _guests_are_independent(self) -> bool:
         """Return True if the time of a guest's stay, on a CPU that stays online, makes no difference."""
-        return self._saves_stay_apart() and not self._pending.is_kvm_pending()
+        return saves_stay_apart(self._run) and not self._pending.is_kvm_pending()
 
     def _awaited_by(self, agent: str) -> int:
         action = self._run.user_space.under_way(agent)
@@ -168,14 +169,6 @@ class Reduction:
         guests_come = number == 0 or not self._pending.is_steady()
         return self._guests_are_independent() and not (self._pending.down and guests_come)
 
-    def _saves_stay_apart(self) -> bool:
-        """Return True if no save on any CPU can exceed its buffer, so that guests cannot meet another CPU's bytes."""
-        area = self._run.system.kvm.save_area
-        if area is None:
-            return True
-        own = (cpu.usable_vqs(VectorType.SVE) or 0 for cpu in self._scenario.topology.cpus)
-        return not any(rules.save_exceeds(vqs, area.limit_vqs, area.allocation_vqs) for vqs in own)
-
     def _lock_grants(self) -> list[Step]:
         """Return the grants of the hotplug lock, if no other process may start waiting for it meanwhile.
 
@@ -187,7 +180,9 @@ class Reduction:
             action.do in _UNDER_LOCK for agent, left in self._left.items() if agent not in waiting for action in left
         )
         quiet = self._punctual and not any(self._turns_guests_away(agent) for agent in waiting)
-        return grants if quiet and not later else []
+        if not quiet or later:
+            return []
+        return LockOrder(self._run, self._pending, self._enabled).first(grants) or grants
 
     def _turns_guests_away(self, agent: str) -> bool:
         action = self._run.user_space.under_way(agent)
@@ -219,7 +214,7 @@ class Reduction:
         depends on the probe.
         """
         pending = self._pending
-        if number in pending.down or pending.is_seat_awaited(number) or not self._saves_stay_apart():
+        if number in pending.down or pending.is_seat_awaited(number) or not saves_stay_apart(self._run):
             return None
         bringer, found = pending.agent_of(Do.ONLINE, number), []
         for agent, left in self._left.items():

@@ -444,6 +444,10 @@ class CpuFeatures:
         """Return True if a CPU must stay online, so that 32-bit programs have one."""
         return self.system.aarch32.pinned == number
 
+    def is_like_the_boot_cpu(self, hw_cpu: int) -> bool:
+        """Return True if no register that the kernel compares differs from the boot CPU's."""
+        return self.system.is_like_the_boot_cpu(self.reading(hw_cpu))
+
     def panics_in_reset(self, hw_cpu: int) -> bool:
         """Return True if a late CPU panics the kernel when its breakpoints are reset."""
         return self.has_all and self.final and self.system.lacks_breakpoints(self.reading(hw_cpu))

@@ -115,7 +115,7 @@ class Capabilities:
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
-        return self.system, self.boot, tuple((place, tuple(cpus)) for place, cpus in sorted(self.cpus.items()))
+        return self.system, self.boot, tuple((place, tuple(sorted(cpus))) for place, cpus in sorted(self.cpus.items()))
 
     def has(self, name: str) -> bool:
         """Return True if the system has a capability, by its name."""

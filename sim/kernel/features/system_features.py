@@ -370,6 +370,11 @@ class SystemFeatures:
             self._like_the_boot_cpu.add(judged)
         return self._told(number, conflict)
 
+    def is_like_the_boot_cpu(self, cpu: CpuId) -> bool:
+        """Return True if no register that the kernel compares differs from the boot CPU's."""
+        tables = self.tables
+        return not (_differing(tables.compared, cpu, self._boot) or _differing(tables.aarch32, cpu, self._boot_aarch32))
+
     def detect_local(self, number: int, cpu: CpuId) -> None:
         """Detect what an early CPU has itself."""
         if not self.capabilities.table.at_secondaries:
