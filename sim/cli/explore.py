@@ -36,7 +36,7 @@ _ONLY_WITH = {
     default="exhaustive",
     help="Explore all orders (exhaustive, the default), or draw orders: step by step (random), or by priorities (pct).",
 )
-@click.option("--no-reduction", is_flag=True, help="Explore equivalent orders as well.")
+@click.option("--no-reduction", is_flag=True, help="Explore equivalent orders and permuted states as well.")
 @click.option(
     "--states",
     type=click.IntRange(1),

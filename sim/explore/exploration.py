@@ -1,8 +1,9 @@
 """Exhaustive exploration: a worklist of states, until the whole reachable state space is covered.
 
-Visited states are not expanded again: they are told apart by their fingerprints (`sim.explore.fingerprint`). States are
-covered in the order of their shortest known schedules, as in Dijkstra's algorithm, so that no shorter schedule to a
-state is found after the state was covered.
+Visited states are not expanded again: they are told apart by their fingerprints (`sim.explore.fingerprint`), and states
+that differ by a permutation of alike CPUs are one state (`sim.explore.symmetry`). States are covered in the order of
+their shortest known schedules, as in Dijkstra's algorithm, so that no shorter schedule to a state is found after the
+state was covered.
 """
 
 import time
@@ -15,10 +16,11 @@ from sim.boot_run import BootRun
 from sim.environment import Step
 from sim.explore.breadth_first import Shortest
 from sim.explore.delta_debugging import first_shown, minimised
-from sim.explore.findings import Deadlock, Found, Reached, Schedule, found_html
+from sim.explore.findings import Deadlock, Found, Reached, Schedule, found_html, reached
 from sim.explore.fingerprint import fingerprint
 from sim.explore.reduction import Reduction
-from sim.explore.schedule_run import Run
+from sim.explore.schedule_run import Run, follow
+from sim.explore.symmetry import Symmetry
 from sim.scenario import Scenario
 
 MOST_STATES = 1_000_000
@@ -30,13 +32,15 @@ class Explored:
     """The result of exploring a scenario.
 
     Args:
-        states: different states in which more than one step was explored, or no step is enabled.
-        ends: different states in which no step is enabled.
+        states: different states in which more than one step was explored, or no step is enabled. States count up to
+            symmetry: those that differ by a permutation of alike CPUs are one state.
+        ends: different states in which no step is enabled, up to symmetry.
         orders: orders of the explored steps from the beginning to an end.
         runs: runs of the scenario from its beginning.
         steps_tried: the steps tried, each in a state.
         steps_left_out: enabled steps that were not explored, because they are independent of those that were.
         complete: every reachable state was covered.
+        alike: the groups of CPUs, by logical number, that are interchangeable; empty: no two CPUs are.
         found: the hazards and deadlocks that are reachable, each with a schedule.
     """
 
@@ -47,11 +51,13 @@ class Explored:
     steps_tried: int = 0
     steps_left_out: int = 0
     complete: bool = False
+    alike: tuple[tuple[int, ...], ...] = ()
     found: dict[Reached, Found] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         covered = "every order" if self.complete else "not every order"
-        told = f"states {self.states:,}, ends {self.ends:,}, runs {self.runs:,}"
+        states = "states up to symmetry" if self.alike else "states"
+        told = f"{states} {self.states:,}, ends {self.ends:,}, runs {self.runs:,}"
         return f"<Explored: {covered}; {told}, hazards and deadlocks {len(self.found):,}>"
 
     def _repr_html_(self) -> str:
@@ -86,24 +92,30 @@ class Exploration:
 
         Args:
             scenario: what to explore.
-            reduced: use partial-order reduction (`sim.explore.reduction`).
+            reduced: use partial-order reduction (`sim.explore.reduction`) and symmetry (`sim.explore.symmetry`).
             most_states: the most states to cover.
             longest_s: the most seconds to search.
         """
         self._scenario, self._reduced = scenario, reduced
         self._most_states, self._longest_s = most_states, longest_s
+        self._symmetry = Symmetry([])
         self._states: dict[bytes, _State] = {}
+        self._representatives: dict[bytes, bytes] = {}
         self._waiting: list[tuple[int, int, bytes]] = []
         self.explored = Explored()
 
     def run(self) -> None:
         """Cover all states, nearest first; then search for the shortest schedules."""
         until = time.monotonic() + self._longest_s
+        if self._reduced:
+            self._symmetry = Symmetry.of(self._scenario)
+            self.explored.alike = self._symmetry.numbers
         self._visit(())
         while self._waiting and self.explored.states < self._most_states and time.monotonic() < until:
             self._cover(heappop(self._waiting)[-1])
         self.explored.complete = not self._waiting
         self.explored.orders = self._orders()
+        self._permute_deadlocks(until)
         self._shorten(until)
 
     def _to_explore(self, run: BootRun, enabled: list[Step]) -> list[Step]:
@@ -114,15 +126,28 @@ class Exploration:
         run = Run(self._scenario, schedule, self._to_explore, goes_on=True)
         self.explored.runs += 1
         for what in run.reached:
-            known = self.explored.found.get(what)
-            if known is None or len(run.schedule) < len(known.schedule):
+            found = self.explored.found.get(what)
+            if found is None or len(run.schedule) < len(found.schedule):
                 self.explored.found[what] = Found(what, run.schedule)
-        key = fingerprint(run.boot_run)
-        known_state = self._states.get(key)
+        state = fingerprint(run.boot_run)
+        known = self._states.get(self._representatives.get(state, state))
+        if known is None or len(run.schedule) < len(known.schedule):
+            return self._await(state, run)
+        return self._representatives.get(state, state)
+
+    def _await(self, state: bytes, run: Run) -> bytes:
+        """Let a state wait to be covered, or rather its representative, whose fingerprint is returned."""
+        left_out, schedule = run.left_out, self._symmetry.representative(run.boot_run, run.schedule)
+        key = state
+        if schedule != run.schedule:
+            run = Run(self._scenario, schedule, self._to_explore)
+            self.explored.runs += 1
+            key = self._representatives[state] = fingerprint(run.boot_run)
+        known = self._states.get(key)
         # A shorter schedule replaces the state; its older entry in the heap is passed over when it comes up (`_cover`).
-        if known_state is None or len(run.schedule) < len(known_state.schedule):
-            self._states[key] = _State(run.schedule, run.next, run.left_out)
-            heappush(self._waiting, (len(run.schedule), self.explored.runs, key))
+        if known is None or len(schedule) < len(known.schedule):
+            self._states[key] = _State(schedule, run.next, left_out)
+            heappush(self._waiting, (len(schedule), self.explored.runs, key))
         return key
 
     def _cover(self, key: bytes) -> None:
@@ -146,6 +171,15 @@ class Exploration:
             state = self._states[key]
             orders[key] = sum(orders[after] for after in state.after) if state.next else 1
         return orders[next(iter(self._states))]  # the first state visited is the beginning
+
+    def _permute_deadlocks(self, until: float) -> None:
+        """Add the deadlocks of permuted states: their agents wait for other CPUs."""
+        waiting = [one for one in self.explored.found.values() if isinstance(one.what, Deadlock)]
+        while waiting and time.monotonic() < until:
+            for schedule in self._symmetry.neighbours(waiting.pop().schedule):
+                for what in reached(follow(self._scenario, schedule)[0]) - self.explored.found.keys():
+                    self.explored.found[what] = Found(what, schedule)
+                    waiting.append(self.explored.found[what])
 
     def _shorten(self, until: float) -> None:
         """Give each hazard the shortest schedule that shows it.
@@ -190,7 +224,7 @@ def explore_orders(
 
     Args:
         scenario: what to explore.
-        reduced: use partial-order reduction (`sim.explore.reduction`).
+        reduced: use partial-order reduction (`sim.explore.reduction`) and symmetry (`sim.explore.symmetry`).
         most_states: the most states to cover.
         longest_s: the most seconds to search.
 

@@ -39,6 +39,13 @@ class ExplorationRecord(msgspec.Struct, frozen=True):
     scenario: str
     strategy: Annotated[str, Meta(description="exhaustive, random or pct")]
     complete: Annotated[bool, Meta(description="all orders were covered")]
+    alike: Annotated[
+        tuple[tuple[int, ...], ...],
+        Meta(
+            description="groups of interchangeable CPUs, by logical number: states and ends that differ by a "
+            "permutation of them count once; empty if orders were drawn"
+        ),
+    ]
     states: Annotated[int | None, Meta(description="states covered; null if orders were drawn")]
     ends: Annotated[int, Meta(description="different states in which no step is enabled")]
     orders: Annotated[
@@ -62,6 +69,7 @@ def exploration_record(scenario: Scenario, explored: Explored) -> ExplorationRec
         scenario.name,
         "exhaustive",
         explored.complete,
+        explored.alike,
         explored.states,
         explored.ends,
         explored.orders if explored.orders <= _LARGEST else float(min(explored.orders, _LARGEST_FLOAT)),
@@ -76,7 +84,7 @@ def sampling_record(scenario: Scenario, strategy: Strategy, sampled: Sampled) ->
     found = _rows(sampled.found.values())
     runs = sampled.runs
     return ExplorationRecord(
-        SCHEMA_VERSION, scenario.name, str(strategy), False, None, sampled.ends, runs, runs, None, found
+        SCHEMA_VERSION, scenario.name, str(strategy), False, (), None, sampled.ends, runs, runs, None, found
     )
 
 

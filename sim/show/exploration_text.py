@@ -28,10 +28,12 @@ def show_explored(scenario: Scenario, explored: Explored, console: Console) -> N
     if explored.orders:
         orders = f"{_count(explored.orders, 'order')} of the steps tried"
     line(console, f"{_name(scenario)}{covered}: {orders}")
-    states = f"{_count(explored.states, 'state')}, {explored.ends:,} of them final"
-    line(console, f"{states}; {_count(explored.runs, 'run')} of the scenario")
+    states = _count(explored.states, "state") + (" up to symmetry" if explored.alike else "")
+    line(console, f"{states}, {explored.ends:,} of them final; {_count(explored.runs, 'run')} of the scenario")
     steps = _count(explored.steps_tried, "step")
     line(console, f"{steps} tried, and {explored.steps_left_out:,} left out that are independent of these")
+    for group in explored.alike:
+        line(console, f"{scenario.topology.labels(group)} are alike, so states that differ by their order are one")
     _warn_of_kvm_init(scenario, console)
     if explored.complete and explored.orders == 1:
         line(console, _ONE_ORDER, "yellow")

@@ -318,11 +318,16 @@ def slow(names: Iterable[str], *long: str) -> list[object]:
     return [pytest.param(name, marks=[pytest.mark.slow] if name in long else []) for name in names]
 
 
+def has_the_ends(few: Explored, every: Explored) -> bool:
+    """Compare the numbers of ends; those of alike CPUs count once, which `test_symmetry.py` looks at more closely."""
+    return few.ends <= every.ends if few.alike else few.ends == every.ends
+
+
 @pytest.mark.parametrize("name", slow(SCENARIOS, "guests that move"))
 def test_leaving_out_what_is_independent_loses_no_hazard_no_deadlock_and_no_end(name: str) -> None:
     few, every = explored(name), explore_orders(SCENARIOS[name], reduced=False)
     assert few.found.keys() == every.found.keys()
-    assert few.ends == every.ends
+    assert has_the_ends(few, every)
     assert few.states <= every.states
     assert few.orders <= every.orders
     assert few.complete
@@ -348,7 +353,8 @@ def test_the_same_holds_for_whatever_agents_do(data: st.DataObject) -> None:
         relay=data.draw(st.sampled_from(Relay)),
     )
     few, every = explore_orders(one), explore_orders(one, reduced=False)
-    assert (few.found.keys(), few.ends) == (every.found.keys(), every.ends)
+    assert few.found.keys() == every.found.keys()
+    assert has_the_ends(few, every)
     for what, found in few.found.items():
         assert not found.is_shortest or len(found.schedule) <= len(every.found[what].schedule)
 
@@ -472,7 +478,7 @@ def test_what_can_be_reached(name: str, hazards: set[HazardKind]) -> None:
     assert explored(name).found.keys() == hazards
 
 
-def test_an_agent_that_waits_for_ever_is_not_one_that_has_finished() -> None:
+def test_an_agent_that_waits_for_ever_has_not_finished() -> None:
     """It has no step either, so that only what is under way tells the two states apart."""
     actions = [*(wait_for(number, agent=f"w{number}") for number in (1, 2)), on(1), off(1), on(2), off(2)]
     found = explore_orders(scenario(NARROW, NARROW, NARROW, early=1, actions=actions))
@@ -494,8 +500,9 @@ def test_independent_late_cpus_need_few_states() -> None:
         actions = agents(late=numbers, guests=[0, *numbers])
         return explore_orders(scenario(*[NARROW] * (late + 1), early=1, actions=actions))
 
-    assert [of(late).ends for late in (1, 2, 3)] == [2, 4, 8]
-    assert of(3).states < 200
+    # Each guest comes before its CPU, and fails, or after it: up to symmetry, only the number of either kind counts.
+    assert [of(late).ends for late in (1, 2, 3, 6)] == [2, 3, 4, 7]
+    assert of(6).states < 150
 
 
 def test_a_limit_ends_the_search_and_what_was_found_is_kept() -> None:
@@ -522,7 +529,8 @@ def test_drawn_orders_are_among_those_explored(name: str, strategy: Strategy) ->
     one = SCENARIOS[name]
     drawn, every = sample_orders(one, strategy, 50), explored(name)
     assert drawn.found.keys() <= every.found.keys()
-    assert 1 <= drawn.ends <= every.ends
+    assert drawn.ends >= 1
+    assert drawn.ends <= every.ends or every.alike
     for what, found in drawn.found.items():
         assert what in reached(follow(one, found.schedule)[0])
         assert 1 <= found.runs <= drawn.runs == 50
