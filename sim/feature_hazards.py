@@ -76,7 +76,9 @@ def _user_view_shrinks(facts: Facts) -> Iterator[Hazard]:
         return
     for name, register in after.registers.items():
         old, new = before.registers[name].user_value, register.user_value
-        fields = [one for one in register.table.fields if one.visible and one.of(old) != one.of(new)]
+        # The first CPU that runs 32-bit programs gives their registers a first value, and hwcaps follow: no loss.
+        narrowed = [one for one in register.table.fields if (name, one.shift) in after.changed_late_by]
+        fields = [one for one in narrowed if one.visible and one.of(old) != one.of(new)]
         if fields:
             told = ", ".join(f"{one.name} {one.of(old)} to {one.of(new)}" for one in fields)
             cpu = after.changed_late_by[name, fields[0].shift]

@@ -116,6 +116,14 @@ def test_a_late_cpu_that_programs_cannot_tell_shrinks_nothing() -> None:
     assert of(f"{A55}, {A55}, {{ core = 'arm,cortex-a55', late = true }}") == []
 
 
+def test_the_first_cpu_that_runs_32_bit_programs_shrinks_nothing() -> None:
+    without, has = (f"{{ core = 'arm,cortex-a76', features = {{ AArch32_EL0 = {value} }} }}" for value in (1, 2))
+    text = f"[topology]\ncpus = [{without}, {has}]\n[kernel]\nmaxcpus = 1\noptions = 'allow_mismatched_32bit_el0'\n"
+    outcome = boot(scenario_from_text(text + "[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n"))
+    assert outcome.facts.online == (0, 1)
+    assert HazardKind.USER_VIEW_SHRINKS not in {one.kind for one in outcome.found}
+
+
 @pytest.mark.parametrize(("kernel", "shuts_out"), [("6.12", False), ("6.16", True), ("7.3", True)])
 def test_from_6_16_on_a_late_cpu_with_another_pmu_shuts_out_all_others(kernel: str, *, shuts_out: bool) -> None:
     kinds = found(replace(shipped("late-cpu-with-other-pmu"), kernel=kernel))
