@@ -104,11 +104,11 @@ class _Agents:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._programs: dict[str, list[Action]] = defaultdict(list)
-        self._cpus_of_guest: dict[str, set[int | None]] = defaultdict(set)
+        self._agents_of_guest: dict[str, set[str]] = defaultdict(set)
         for action in scenario.actions:
             self._programs[action.agent].append(action)
             if action.do is Do.GUEST:
-                self._cpus_of_guest[action.guest].add(scenario.cpu_of(action))
+                self._agents_of_guest[action.guest].add(action.agent)
         self.of_cpu = self._owners()
         """The agents of each CPU, in the order of their programs."""
 
@@ -123,15 +123,17 @@ class _Agents:
                 owners[cpu].append(agent)
         return {cpu: sorted(agents, key=self.program) for cpu, agents in owners.items() if cpu not in shared}
 
-    def program(self, agent: str) -> tuple[tuple[str, bool, int, str], ...]:
+    def program(self, agent: str) -> tuple[tuple[str, bool, int, str, int], ...]:
         """Return what an agent does, without the CPU; of times, whether there is any, since each may come at once.
 
-        A guest that stays on one CPU is as good as another such guest. A guest of several CPUs keeps its name.
+        A guest that several agents run has its name. Any other counts by its place among the guests of its agent.
         """
-        return tuple(
-            (action.do.value, bool(action.at_ns), action.rounds, self._guest(action))
-            for action in self._programs[agent]
-        )
-
-    def _guest(self, action: Action) -> str:
-        return action.guest if len(self._cpus_of_guest[action.guest]) > 1 else ""
+        places: dict[str, int] = {}
+        told = []
+        for action in self._programs[agent]:
+            name, place = "", 0
+            if action.do is Do.GUEST:
+                is_own = len(self._agents_of_guest[action.guest]) == 1
+                name, place = ("", places.setdefault(action.guest, len(places))) if is_own else (action.guest, -1)
+            told.append((action.do.value, bool(action.at_ns), action.rounds, name, place))
+        return tuple(told)

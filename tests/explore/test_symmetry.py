@@ -1,8 +1,8 @@
 """Alike CPUs, and agents that wait for one lock: no hazard, deadlock or end is lost by leaving out permutations."""
 
 import json
-import random
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,52 +19,10 @@ from sim.files.scenario_text import save_scenario
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Topology
 from tests.command_line import Asymboot
+from tests.explore.drawn_scenarios import drawn, parts
 from tests.systems import guest, off, on, suspend, wait_for
 
-NARROW, MIDDLE, WIDE = [128], [128, 256], [128, 256, 512]
-PROGRAMS = ((on,), (on,), (on,), (guest,), (guest,), (on, guest), (on, off), (off, on), (wait_for,), (wait_for, guest))
-FAULTS = (
-    Fault("cpu0", answer="DENIED", last=1),
-    Fault("cpu0", never_arrives=True),
-    Fault("cpu0", arrives_after_ns=6_000_000_000),
-)
-
-
-def drawn(seed: int) -> Scenario:
-    """A small scenario in which some CPUs are often alike, and where others break the symmetry."""
-    draw = random.Random(seed)  # noqa: S311 (a scenario)
-    kinds = [(draw.choice((NARROW, MIDDLE, WIDE)), draw.sample(PROGRAMS, draw.choice((1, 1, 2)))) for _ in range(2)]
-    of_cpu = [kinds[draw.random() < 0.25] for _ in range(draw.choice((2, 2, 3)))]  # the CPUs but for the boot CPU
-    actions: list[Action] = []
-    for number, (_, programs) in enumerate(of_cpu, 1):
-        for place, program in enumerate(programs):
-            agent = f"{'ab'[place]}{number}"
-            name = draw.choice(("guest", f"guest {number}"))
-            actions += (
-                guest(number, agent=agent, guest=name) if do is guest else do(number, agent=agent) for do in program
-            )
-    if draw.random() < 0.2:
-        actions.append(draw.choice((off, guest, on))(draw.choice((0, 0, 1)), agent="c"))
-    if draw.random() < 0.15:
-        actions.append(draw.choice((guest, wait_for, on))(draw.choice((1, 2)), agent="a1"))
-    draw.shuffle(actions)
-    faults: list[Fault] = []
-    if draw.random() < 0.3:
-        fault = draw.choice(FAULTS)
-        faults = [replace(fault, cpu=f"cpu{number}") for number in range(1, draw.choice((1, len(of_cpu))) + 1)]
-    return Scenario(
-        Topology.of([draw.choice((NARROW, MIDDLE)), *(sets for sets, _ in of_cpu)]),
-        draw.choice(("6.1", "6.11", "6.12", "6.12")),
-        design=draw.choice((None, None, "v6.11", "tabba", "brown-v1", "brown-v4", "brown-v4-meant", "constrain-v1")),
-        kvm_mode=draw.choice((KvmMode.PROTECTED, KvmMode.PROTECTED, KvmMode.DEFAULT)),
-        relay=draw.choice((Relay.RELAXED, Relay.RELAXED, Relay.ENFORCING)),
-        memory=draw.choice(tuple(MemoryLayout)),
-        maxcpus=draw.choice((1, 1, 1, 2, None)),
-        bring_up=draw.choice((BringUp.ONE_AT_A_TIME,) * 5 + (BringUp.PARALLEL,)),
-        kvm_init=draw.choice((KvmInit.IN_ORDER,) * 5 + (KvmInit.ANY_TIME,)),
-        actions=tuple(actions),
-        faults=tuple(faults),
-    )
+MIDDLE, WIDE = [128, 256], [128, 256, 512]
 
 
 class Searched(Exploration):
@@ -113,22 +71,36 @@ def is_kept(scenario: Scenario, most_states: int) -> bool | None:
         assert ends(one) == all_ends
         assert one.explored.states <= every.explored.states
         for what, found in one.explored.found.items():
+            assert what in reached(follow(scenario, found.schedule)[0])
             assert not isinstance(what, Deadlock) or len(found.schedule) == len(every.explored.found[what].schedule)
     assert symmetric.explored.orders == every.explored.orders
     return bool(few.explored.alike)
 
 
+def kept(seeds: Iterable[int], most_states: int) -> Counter[str]:
+    """Compare explorations of drawn scenarios, and count what was compared: alike CPUs, and parts of scenarios."""
+    counts: Counter[str] = Counter()
+    for scenario in map(drawn, seeds):
+        has_alike = is_kept(scenario, most_states)
+        if has_alike is not None:
+            counts.update(("compared", *parts(scenario)))
+            if has_alike:
+                counts.update(("alike", *(f"alike, {part}" for part in parts(scenario))))
+    return counts
+
+
 def test_small_scenarios_keep_everything() -> None:
-    kept = [is_kept(drawn(seed), most_states=60) for seed in range(80)]
-    assert kept.count(True) >= 8
-    assert kept.count(False) >= 15
+    counts = kept(range(80), most_states=60)
+    assert counts["alike"] >= 8
+    assert counts["compared"] - counts["alike"] >= 15
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(1000, 5000, 250))
 def test_thousands_of_small_scenarios_keep_everything(first: int) -> None:
-    kept = [is_kept(drawn(seed), most_states=100) for seed in range(first, first + 250)]
-    assert kept.count(True) >= 30
+    counts = kept(range(first, first + 250), most_states=100)
+    assert counts["alike"] >= 30
+    assert min(counts["features"], counts["faults"], counts["pKVM"], counts["alike, features"]) >= 10
 
 
 def late(*sve_bits: list[int], actions: tuple[Action, ...] = (), **more: Any) -> Scenario:
@@ -160,6 +132,11 @@ def test_early_cpus_are_alike_from_the_beginning_of_user_space_on() -> None:
 TWO = late(MIDDLE, MIDDLE)
 
 
+def guests(*names: str, on: int) -> list[Action]:
+    """Guests on one CPU, with an agent each."""
+    return [guest(on, agent=f"{place} on {on}", guest=name) for place, name in enumerate(names)]
+
+
 def alike(scenario: Scenario) -> list[tuple[int, ...]]:
     return [tuple(one.number for one in group) for group in alike_cpus(scenario)]
 
@@ -183,6 +160,18 @@ def alike(scenario: Scenario) -> list[tuple[int, ...]]:
                 actions=(*(guest(n, agent=f"{n}", guest="g") for n in (1, 2)), guest(3, agent="c", guest="h")),
             ),
             [(1, 2)],
+        ),
+        # A guest that sees other lengths later is a hazard, so it matters which guests are one.
+        (TWO.but(actions=(*guests("g", "g", on=1), *guests("g", "h", on=2))), []),
+        (TWO.but(actions=(*guests("g", "g", on=1), *guests("h", "i", on=2))), []),
+        (TWO.but(actions=(*guests("g", "h", on=1), *guests("i", "k", on=2))), [(1, 2)]),
+        (
+            TWO.but(
+                actions=tuple(
+                    guest(n, agent=f"{n}", guest=name) for n, name in ((1, "g"), (1, "g"), (2, "h"), (2, "i"))
+                )
+            ),
+            [],
         ),
         (TWO.but(faults=(Fault("cpu1", never_arrives=True),)), []),
         (TWO.but(faults=tuple(Fault(f"cpu{n}", arrives_after_ns=6_000_000_000) for n in (1, 2))), [(1, 2)]),
