@@ -51,7 +51,9 @@ class LockOrder:
         returns = self._run.system.recorder.booted_events.keys() & pending.up
         if returns and scenario.has_pkvm and scenario.flags.hyp_panic_on_return:
             return False
-        return features.final and not features.taint and all(map(features.is_like_the_boot_cpu, pending.up))
+        # A CPU that differs changes what later CPUs are judged by, and is named as the cause of what it changes.
+        differs = scenario.has_mixed_features or not all(map(features.is_like_the_boot_cpu, pending.up))
+        return features.final and not (features.taint or differs)
 
     def _can_come_first(self, agent: str) -> bool:
         """Return True if an agent's bring-up commutes with everything that may happen before it."""
