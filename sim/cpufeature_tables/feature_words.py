@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from sim.cpufeature_tables.tables import every_config_option
 from sim.errors import InputError, check_printable, closest
@@ -140,8 +141,12 @@ def canonical_words(words: Iterable[str]) -> list[str]:
     >>> canonical_words(["arm64.no32bit-el0", "irqchip.gicv3-pseudo-nmi=1", "ssbd=force-off"])
     ['arm64.no32bit_el0', 'irqchip.gicv3_pseudo_nmi=1', 'ssbd=force-off']
     """
-    spelt = {_canonical(word): word for word in (*ALIASES, *SWITCHES)}
-    return [spelt.get(_canonical(word), _canonical(word)) for word in words]
+    return [_spelt().get(one, one) for one in map(_canonical, words)]
+
+
+@cache
+def _spelt() -> Mapping[str, str]:
+    return MappingProxyType({_canonical(word): word for word in (*ALIASES, *SWITCHES)})
 
 
 def _canonical(word: str) -> str:
