@@ -5,13 +5,14 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
+from statistics import median
 
 from benchmarks.timing import hold, seconds
 from sim import Action, Cpu, Do, KvmMode, Scenario, Topology, boot
 from sim.cores import known_core
 
 SMALL, LARGE, LARGEST = 64, 16_384, 65_536
-
+MOST_GROWTH = 1.15
 
 MORE_WITH_FEATURES = 2048
 """The most bytes that a CPU may take beyond those of lengths alone, where all features are modelled."""
@@ -56,8 +57,26 @@ def watched(call: Callable[[], object]) -> tuple[Collector, float]:
     return collector, taken
 
 
+def growth() -> float:
+    """Return the time of a boot of the most CPUs over that of small boots of as many CPUs together, in turns."""
+    small, large = scenario(SMALL), scenario(LARGEST)
+    boot(small)  # imports and caches are not part of what is timed
+    return median(own_seconds(large, 1) / own_seconds(small, LARGEST // SMALL) for _ in range(5))
+
+
+def own_seconds(one: Scenario, boots: int) -> float:
+    """Return the time of boots that the process itself takes, which the machine's other work changes least."""
+    start = time.process_time()
+    for _ in range(boots):
+        boot(one)
+    return time.process_time() - start
+
+
 def main() -> None:
     """Measure and print."""
+    grown = growth()
+    print(f"time of a CPU among {LARGEST:,}, over that among {SMALL}: {grown:.2f} (at most {MOST_GROWTH})")
+    hold("time of a CPU", grown, MOST_GROWTH)
     rates = {}
     for cpus in (SMALL, LARGE):
         one = scenario(cpus)

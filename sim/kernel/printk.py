@@ -53,7 +53,8 @@ class EventKind(StrEnum):
     HANG = "hang"  # Words
 
 
-class Arrival(NamedTuple):
+# Each CPU has one: unlike a tuple it is nothing for the garbage collector to visit.
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """The idle task that an arriving CPU takes, by logical number; None: it finds no boot arguments."""
 
     task: int | None
