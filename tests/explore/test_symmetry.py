@@ -99,8 +99,9 @@ def test_small_scenarios_keep_everything() -> None:
 @pytest.mark.parametrize("first", range(1000, 5000, 250))
 def test_thousands_of_small_scenarios_keep_everything(first: int) -> None:
     counts = kept(range(first, first + 250), most_states=100)
-    assert counts["alike"] >= 30
-    assert min(counts["features"], counts["faults"], counts["pKVM"], counts["alike, features"]) >= 10
+    assert counts["alike"] >= 20
+    assert min(counts["features"], counts["faults"], counts["pKVM"]) >= 20
+    assert min(counts["alike, features"], counts["alike, faults"], counts["alike, pKVM"]) >= 1
 
 
 def late(*sve_bits: list[int], actions: tuple[Action, ...] = (), **more: Any) -> Scenario:
