@@ -117,7 +117,10 @@ class CpuProperties(Table):
     ] = UNSET
     features: Annotated[
         dict[str, bool | FieldValue] | UnsetType,
-        Meta(description="fields of ID registers with other values than the core's, by the Arm ARM's name"),
+        Meta(
+            description="fields of ID registers with other values than the core's, by the Arm ARM's name; they refine "
+            "the cluster's registers, and must agree with those of the same table"
+        ),
     ] = UNSET
     gic: Annotated[
         Literal[2, 3] | UnsetType,
@@ -146,7 +149,11 @@ class CpuProperties(Table):
         bool | UnsetType, Meta(description="firmware's CPTR_EL3.ESM; the same for streaming mode, SME")
     ] = UNSET
     el: Annotated[
-        Level | UnsetType, Meta(description="1 or 2; the exception level at which firmware starts the CPU")
+        Level | UnsetType,
+        Meta(
+            description="1 or 2; the exception level at which firmware starts the CPU; 2 is refused where registers or "
+            "features say that the CPU has no EL2"
+        ),
     ] = UNSET
     vhe: Annotated[
         bool | UnsetType, Meta(description="the CPU can run a kernel at EL2; cores before Armv8.1 cannot")

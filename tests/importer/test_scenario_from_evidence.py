@@ -116,9 +116,8 @@ def test_the_reason_of_a_refusal_is_kept(line: str, reason: str, tmp_path: Path)
     imported = imported_log(HEAD.format(cpus=2) + more, tmp_path, cluster0=None)
     assert imported.machine.log is not None
     assert [step.other_reason for step in imported.machine.log.late] == [reason]
-    assert f"cpu1 was refused for {reason}, which is not modelled: simulated as if it never arrived." in remarks(
-        imported
-    )
+    why_not = "which a model of vector lengths alone does not have"
+    assert f"cpu1 was refused for {reason}, {why_not}: simulated as if it never arrived." in remarks(imported)
 
 
 def test_a_conflict_shows_that_the_boot_cpu_has_what_the_system_has(tmp_path: Path) -> None:
