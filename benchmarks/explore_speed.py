@@ -1,27 +1,20 @@
 """The time of explorations, against the program before symmetry: late CPUs with an onlining agent and a guest each.
 
-The older program is the commit `BEFORE`, taken out of the repository's history into a temporary folder. Both programs
-run in turns, each in a process of its own, with the packages of this environment; the time is the process's own, which
-the machine's other work changes least. The older program explores 5 late CPUs with KVM's initcall at any time in
+Both programs run in turns (`benchmarks.older_program`); the time is the process's own, which the machine's other work
+changes least. The older program explores 5 late CPUs with KVM's initcall at any time in
 minutes, so it runs once, for `python -m benchmarks.explore_speed --all` alone.
 """
 
-import io
-import os
-import subprocess
 import sys
-import tarfile
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from benchmarks.older_program import BEFORE, HERE, older_program, python
 from benchmarks.timing import hold
 
-BEFORE = "22e6846"
-HERE = Path(__file__).resolve().parent.parent
 ROUNDS = 3
 MOST_STATES = 150
 # For each late CPU, its guest comes before its onlining and fails, or after it and runs: only the numbers count.
@@ -61,11 +54,7 @@ class Told(NamedTuple):
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        before = Path(folder)
-        archive = subprocess.run(["git", "archive", BEFORE, "sim"], cwd=HERE, check=True, stdout=subprocess.PIPE)  # noqa: S603, S607
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as packed:
-            packed.extractall(before, filter="data")
+    with older_program() as before:
         old = partial(explores, before, 1, 6, "in-order")
         alike, _ = of("6 late CPUs, all alike", partial(explores, HERE, 1, 6, "in-order"), old, ALIKE_LIMIT)
         hold("states of 6 late CPUs", alike.states, MOST_STATES)
@@ -94,16 +83,8 @@ def of(
 
 def explores(program: Path, kinds: int, of_kind: int, kvm_init: str) -> Told:
     """Explore in a process of its own."""
-    words = [sys.executable, "-c", EXPLORES, str(kinds), str(of_kind), kvm_init]
-    told = subprocess.run(  # noqa: S603 (its own Python, and a program)
-        words,
-        cwd=program,
-        env={**os.environ, "PYTHONPATH": str(program)},
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    taken_s, states, ends, runs = told.stdout.split()
+    told = python(program, "-c", EXPLORES, str(kinds), str(of_kind), kvm_init)
+    taken_s, states, ends, runs = told.split()
     return Told(float(taken_s), int(states), int(ends), int(runs))
 
 

@@ -58,7 +58,7 @@ def drawn(seed: int) -> Scenario:
         relay=draw.choice((Relay.RELAXED, Relay.RELAXED, Relay.ENFORCING)),
         memory=draw.choice(tuple(MemoryLayout)),
         maxcpus=draw.choice((1, 1, 1, 2, None)),
-        nosve=draw.random() < 0.05,
+        arm64_nosve=draw.random() < 0.05,
         bring_up=draw.choice((BringUp.ONE_AT_A_TIME,) * 5 + (BringUp.PARALLEL,)),
         kvm_init=draw.choice((KvmInit.IN_ORDER,) * 5 + (KvmInit.ANY_TIME,)),
         options=draw.choice(("",) * 5 + ("allow_mismatched_32bit_el0",)),
