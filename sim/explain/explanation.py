@@ -53,7 +53,7 @@ class Explanation:
     tables: str
     """The series whose tables decode ID registers."""
     boots: int
-    """The number of boots in the log: the last is explained, and of the others what went wrong."""
+    """The number of boots in the log, of which the last is explained, and of the others what went wrong."""
     begins_late: bool
     """True if the first boot lacks its beginning."""
     is_newest_first: bool

@@ -430,7 +430,7 @@ def completed(*words: str) -> list[str]:
 
 def test_shells_complete_commands_options_and_values() -> None:
     assert completed("c") == ["check", "compare", "conform"]
-    assert completed("run", "--k") == ["--kernel", "--kvm-mode"]
+    assert completed("run", "--k") == ["--kernel", "--kvm-mode", "--kvm"]
     assert completed("run", "--design", "con") == ["constrain-v1", "constrain-v2"]
     assert completed("run", "--kernel", "6.1") == ["6.1", "6.12", "6.16", "6.17", "6.18", "6.19"]
     assert completed("run", "bu") == ["bug"]
