@@ -20,7 +20,12 @@ from sim.rules import S
 
 
 class Sizing(StrEnum):
-    """The vector length that the buffer is allocated for."""
+    """The vector length that the buffer is allocated for.
+
+    >>> from sim import DESIGNS
+    >>> [name for name, design in DESIGNS.items() if design.buffer_sized_by is Sizing.SHARED]
+    ['v6.11', 'constrain-v1', 'constrain-v2', 'nosve']
+    """
 
     SHARED = "max_vl"
     """The largest length that all counted CPUs have."""
@@ -37,7 +42,12 @@ class Sizing(StrEnum):
 
 
 class ZcrEl2(StrEnum):
-    """The setting of ZCR_EL2.LEN during the save and the restore."""
+    """The setting of ZCR_EL2.LEN during the save and the restore.
+
+    >>> from sim import DESIGNS
+    >>> [name for name, design in DESIGNS.items() if design.zcr_el2 is ZcrEl2.SHARED]
+    ['constrain-v2']
+    """
 
     ALL_ONES = "all-ones"
     """LEN = 15, which lets every length of the hardware through."""
@@ -50,7 +60,12 @@ class ZcrEl2(StrEnum):
 
 
 class Pointer(StrEnum):
-    """The vector length that places the pointer to FFR in the buffer."""
+    """The vector length that places the pointer to FFR in the buffer.
+
+    >>> from sim import DESIGNS
+    >>> [name for name, design in DESIGNS.items() if design.ffr_pointer is Pointer.RDVL]
+    ['brown-v1', 'brown-v4', 'brown-v4-meant']
+    """
 
     BUFFER = "buffer"
     """The length that the buffer was allocated for, which makes the offset fixed."""
@@ -63,7 +78,12 @@ class Pointer(StrEnum):
 
 
 class LateCpu(StrEnum):
-    """The kernel's response to a late CPU whose largest vector length is above ``max_cpu_vl``."""
+    """The kernel's response to a late CPU whose largest vector length is above ``max_cpu_vl``.
+
+    >>> from sim import DESIGNS
+    >>> [name for name, design in DESIGNS.items() if design.late_cpu is LateCpu.RAISES]
+    ['brown-v4', 'brown-v4-meant']
+    """
 
     SILENT = "silent"
     """No check is made."""
@@ -81,6 +101,10 @@ class LateStore(StrEnum):
     """The effect of the store that raises ``max_cpu_vl``; it matters only where `late_cpu` is ``warned-and-raised``.
 
     ``vl_info`` is ``__ro_after_init``: as posted the store faults and the kernel panics.
+
+    >>> from sim import DESIGNS
+    >>> DESIGNS["brown-v4"].late_store
+    <LateStore.READ_ONLY: 'read-only'>
     """
 
     WORKS = "works"

@@ -18,7 +18,15 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class AsymbootError(Exception):
-    """A failure that one line explains; unprintable characters are escaped and long messages are cut."""
+    """A failure that one line explains; unprintable characters are escaped and long messages are cut.
+
+    >>> from sim import read_scenario
+    >>> try:
+    ...     read_scenario("bgu")
+    ... except AsymbootError as error:
+    ...     print(error)
+    bgu: there is no such file, and no scenario of that name: did you mean 'bug'?
+    """
 
     def __init__(self, message: str) -> None:
         if len(message) > LONGEST_MESSAGE:
@@ -27,11 +35,24 @@ class AsymbootError(Exception):
 
 
 class InputError(AsymbootError, ValueError):
-    """Something in a scenario, a file or an option is wrong."""
+    """Something in a scenario, a file or an option is wrong.
+
+    >>> from sim import Topology
+    >>> try:
+    ...     Topology.of([[384]])
+    ... except InputError as error:
+    ...     print(error)
+    cpu0: SVE lengths {384}: 128 is missing: every CPU with SVE has it
+    """
 
 
 class MissingExtra(AsymbootError, ImportError):
-    """A feature needs packages that the base installation leaves out; the message says how to install them."""
+    """A feature needs packages that the base installation leaves out; the message says how to install them.
+
+    >>> from sim import AsymbootError
+    >>> issubclass(MissingExtra, AsymbootError)
+    True
+    """
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"`{feature}` needs packages that are not installed: pip install 'asymboot[{extra}]'")
@@ -44,11 +65,21 @@ class MissingExtra(AsymbootError, ImportError):
 
 
 class WorkerLost(AsymbootError, RuntimeError):
-    """A process or a cluster's worker that computed parts of a sweep is gone."""
+    """A process or a cluster's worker that computed parts of a sweep is gone.
+
+    >>> from sim import AsymbootError
+    >>> issubclass(WorkerLost, AsymbootError)
+    True
+    """
 
 
 class SchedulerGone(AsymbootError, ConnectionError):
-    """A cluster's scheduler cannot be reached, or closed the connection."""
+    """A cluster's scheduler cannot be reached, or closed the connection.
+
+    >>> from sim import AsymbootError
+    >>> issubclass(SchedulerGone, AsymbootError)
+    True
+    """
 
 
 class EmulatorFailed(AsymbootError, RuntimeError):

@@ -24,6 +24,11 @@ class HazardKind(Enum):
     The value of a member is its name, and the only spelling in files, options, frames and JSON.
 
     The larger the severity, the worse; it orders hazards and means nothing else. Kinds compare by it, the worst first.
+
+    >>> HazardKind("kernel_panic").title
+    'kernel panic'
+    >>> HazardKind.KERNEL_PANIC.severity > HazardKind.NOT_RESTORED.severity
+    True
     """
 
     SYSTEM_SILENT = "system_silent", "the system falls silent", 140

@@ -22,7 +22,12 @@ from sim.vectors import VectorType
 
 
 class KvmMode(StrEnum):
-    """``kvm-arm.mode=`` on the kernel's command line; `DEFAULT`: the option is not given."""
+    """``kvm-arm.mode=`` on the kernel's command line; `DEFAULT`: the option is not given.
+
+    >>> from sim import boot, read_scenario
+    >>> boot(read_scenario("bug").but(kvm_mode=KvmMode.NONE)).log_text.splitlines()[-1]
+    '[    0.030720] kvm [1]: KVM disabled from command line'
+    """
 
     DEFAULT = "default"
     PROTECTED = "protected"
@@ -34,6 +39,11 @@ class Relay(StrEnum):
     """pKVM's PSCI relay: whether it refuses CPU_ON for CPUs that were not online at KVM's init.
 
     Real kernels are `ENFORCING`. `RELAXED` is the situation that the thread's warnings guard against.
+
+    >>> from sim import boot, read_scenario
+    >>> scenario = read_scenario("late-cpu-refused").but(kvm_mode="protected")
+    >>> [boot(scenario.but(relay=relay)).cpu_rows()[2].state for relay in Relay]
+    ['not started', 'refused']
     """
 
     ENFORCING = "enforcing"
@@ -45,6 +55,10 @@ class MemoryLayout(StrEnum):
 
     `ADJACENT`: as the kernel allocates them, one run of pages after the other in ascending CPU number, with nothing
     else mapped around them. `ISOLATED`: each run alone. `MAPPED`: 128 KiB of other memory on either side of each.
+
+    >>> from sim import boot, read_scenario
+    >>> [len(boot(read_scenario("bug").but(memory=memory)).hazards) for memory in MemoryLayout]
+    [4, 2, 4]
     """
 
     ADJACENT = "adjacent"
@@ -53,7 +67,12 @@ class MemoryLayout(StrEnum):
 
 
 class BringUp(StrEnum):
-    """The order in which early secondaries are brought up; Linux on arm64 brings them up one at a time."""
+    """The order in which early secondaries are brought up; Linux on arm64 brings them up one at a time.
+
+    >>> from sim import read_scenario
+    >>> read_scenario("bug").but(bring_up="parallel").bring_up is BringUp.PARALLEL
+    True
+    """
 
     ONE_AT_A_TIME = "one-at-a-time"
     PARALLEL = "parallel"
@@ -63,6 +82,10 @@ class KvmInit(StrEnum):
     """The time at which KVM and pKVM initialise.
 
     In every real kernel initcalls come before user space. `ANY_TIME` lets KVM's run beside user space.
+
+    >>> from sim import read_scenario
+    >>> read_scenario("bug").but(kvm_init="any-time").kvm_init is KvmInit.ANY_TIME
+    True
     """
 
     IN_ORDER = "in-order"
@@ -74,6 +97,10 @@ class Do(StrEnum):
 
     It writes 1 or 0 to a CPU's ``online`` file, runs a guest pinned to a CPU, waits until a CPU is online, or suspends
     the system.
+
+    >>> from sim import Action
+    >>> Action("guest", "cpu1").do is Do.GUEST
+    True
     """
 
     ONLINE = "online"

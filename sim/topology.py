@@ -49,7 +49,11 @@ _MOST_NAMES_SHOWN = 8
 
 
 class EnableMethod(StrEnum):
-    """The way in which the kernel starts a CPU and takes it down, as a device tree states it."""
+    """The way in which the kernel starts a CPU and takes it down, as a device tree states it.
+
+    >>> EnableMethod("spin-table").name
+    'SPIN_TABLE'
+    """
 
     PSCI = "psci"
     SPIN_TABLE = "spin-table"
@@ -140,7 +144,11 @@ class Features:
 
 
 class Weakness(StrEnum):
-    """A weakness of speculation on which the kernel asks firmware (SMCCC_ARCH_WORKAROUND_1 and _2)."""
+    """A weakness of speculation on which the kernel asks firmware (SMCCC_ARCH_WORKAROUND_1 and _2).
+
+    >>> [one.value for one in Weakness]
+    ['spectre-v2', 'spectre-v4']
+    """
 
     SPECTRE_V2 = "spectre-v2"
     SPECTRE_V4 = "spectre-v4"

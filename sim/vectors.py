@@ -29,14 +29,24 @@ POWERS_OF_TWO = 0b1000_0000_1000_1011
 
 
 class VectorType(StrEnum):
-    """The kernel's vector types: SVE for ordinary mode, SME for streaming mode."""
+    """The kernel's vector types: SVE for ordinary mode, SME for streaming mode.
+
+    >>> from sim import boot, read_scenario
+    >>> boot(read_scenario("bug")).vectors[VectorType.SVE].max_vl_bytes
+    32
+    """
 
     SVE = "SVE"
     SME = "SME"
 
 
 class SveRule(StrEnum):
-    """The architecture's rule about SVE sets. Both demand 128 bits and every power of two below the largest length."""
+    """The architecture's rule about SVE sets. Both demand 128 bits and every power of two below the largest length.
+
+    >>> from sim import legal_sets
+    >>> [len(list(legal_sets(512, rule))) for rule in SveRule]
+    [5, 3]
+    """
 
     MULTIPLES = "multiples-of-128"
     """Other multiples of 128 bits are optional."""

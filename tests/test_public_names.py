@@ -87,18 +87,10 @@ def test_help_explains_each_parameter_with_its_unit() -> None:
 
 def test_help_shows_an_example() -> None:
     """The examples run with the modules that they are in, as doctests."""
-    # What returns them has an example.
-    without = {
-        "Comparison",
-        "CriticalPath",
-        "Deadlock",
-        "Difference",
-        "Explored",
-        "Found",
-        "Sampled",
-        "VariantComparison",
-    }
-    assert {name for name in explained() if ">>>" not in (inspect.getdoc(getattr(sim, name)) or "")} == without
+    pytest.importorskip("z3", reason="Z3 is not installed: the public names of proofs cannot be imported")
+    named = {name: getattr(sim, name) for name in sim.__all__}
+    explained = {name: value for name, value in named.items() if inspect.isfunction(value) or inspect.isclass(value)}
+    assert [name for name, value in explained.items() if ">>>" not in (inspect.getdoc(value) or "")] == []
 
 
 def test_every_choice_is_explained() -> None:

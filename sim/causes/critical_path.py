@@ -67,6 +67,10 @@ class CriticalPath:
         graph: as `causality()` made it; nodes and edges on the path are marked `critical`, the others are not.
         events: the events on the path, in their order, as nodes of the graph.
         total_ns: the time from the beginning to the last of them, in nanoseconds.
+
+    >>> from sim import boot, critical_path, read_scenario
+    >>> critical_path(boot(read_scenario("bug"))).total_ns
+    451224000
     """
 
     graph: "nx.DiGraph[int]"

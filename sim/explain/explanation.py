@@ -40,7 +40,17 @@ _ARM64_WORDS = ("aarch64", "arm64", "ARM64", "AArch64")
 @dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
 class Explanation:
-    """A log, explained."""
+    """A log, explained.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from sim import boot, explain_log, read_scenario
+    >>> with TemporaryDirectory() as folder:
+    ...     log = Path(folder, "boot.log")
+    ...     length = log.write_text(boot(read_scenario("late-cpu-refused")).log_text)
+    ...     explain_log(log).release
+    '6.18'
+    """
 
     file: str
     """The log's file, as the user named it; "-" for the standard input."""

@@ -42,6 +42,10 @@ class Explored:
         complete: every reachable state was covered.
         alike: the groups of CPUs, by logical number, that are interchangeable; empty: no two CPUs are.
         found: the hazards and deadlocks that are reachable, each with a schedule.
+
+    >>> from sim import explore_orders, read_scenario
+    >>> explore_orders(read_scenario("late-cpu-refused"))
+    <Explored: every order; states 1, ends 1, runs 1, hazards and deadlocks 0>
     """
 
     states: int = 0

@@ -22,6 +22,9 @@ class Deadlock(FieldsShown):
 
     Args:
         waiting: the agents that wait, and for what, as sentences; equal sentences make equal deadlocks.
+
+    >>> Deadlock(("agent a waits until cpu1 is online",))
+    <Deadlock: agent a waits until cpu1 is online>
     """
 
     waiting: tuple[str, ...]
@@ -49,6 +52,10 @@ class Found:
         is_shortest: True if no schedule with fewer steps shows it; False if that is not known.
         is_minimal: True if no step of it can be left out; False if that is not known.
         runs: the number of runs that reached it.
+
+    >>> from sim import explore_orders, read_scenario
+    >>> sorted(found.what.title for found in explore_orders(read_scenario("bug")).found.values())[:2]
+    ['allocation exceeded, nothing logged', 'header destroyed']
     """
 
     what: Reached

@@ -23,7 +23,12 @@ DEPTH = 3
 
 
 class Strategy(StrEnum):
-    """The strategies by which orders are drawn."""
+    """The strategies by which orders are drawn.
+
+    >>> from sim import read_scenario, sample_orders
+    >>> sample_orders(read_scenario("bug"), strategy=Strategy.PCT, runs=10).runs
+    10
+    """
 
     RANDOM = "random"
     """Each step is drawn from the enabled steps."""
@@ -43,6 +48,10 @@ class Sampled:
         actors: the number of CPUs and agents that took steps.
         ends: different states in which the runs ended.
         found: the hazards and deadlocks that were reached, each with a schedule.
+
+    >>> from sim import read_scenario, sample_orders
+    >>> sample_orders(read_scenario("bug"), "random", runs=10)
+    <Sampled: orders drawn 10, different ends 1, hazards and deadlocks 4>
     """
 
     runs: int = 0

@@ -5,7 +5,11 @@ from enum import StrEnum
 
 
 class ExportFormat(StrEnum):
-    """A format to export a topology to."""
+    """A format to export a topology to.
+
+    >>> [one.value for one in ExportFormat]
+    ['qemu', 'fvp', 'dts', 'graphml', 'dot']
+    """
 
     QEMU = "qemu"
     """A shell script that starts QEMU and gives each CPU its lengths."""

@@ -41,7 +41,12 @@ def every_design() -> Iterator[Design]:
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class Promises:
-    """The promises of one design under one relay, on every system that the question is about."""
+    """The promises of one design under one relay, on every system that the question is about.
+
+    >>> from sim import Question, prove_every_design
+    >>> next(prove_every_design(Question(early=2, late=0, up_to_bits=256, kernel="6.12")))
+    <Promises of 'max_vl; all-ones; buffer; silent', relay enforcing: 5 of 9 kept, not safe>
+    """
 
     design: Design
     relay: Relay

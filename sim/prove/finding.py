@@ -16,7 +16,14 @@ from sim.vectors import bits_from_vqs
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class Finding:
-    """The answer for a property under a setting."""
+    """The answer for a property under a setting.
+
+    >>> from sim import DESIGNS, PROPERTIES, Question, Setting, prove_property
+    >>> question = Question(early=2, late=0, up_to_bits=256, kernel="6.12")
+    >>> setting = Setting(DESIGNS["v6.11"], "enforcing", "protected", question.memory)
+    >>> prove_property(question, setting, PROPERTIES["restored"]).example
+    <System: {128} {128,256}>
+    """
 
     prop: Property
     setting: Setting

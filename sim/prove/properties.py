@@ -35,7 +35,12 @@ class _BrokenByCpu(Protocol):
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class Property:
-    """A promise that a design keeps or breaks."""
+    """A promise that a design keeps or breaks.
+
+    >>> from sim import PROPERTIES
+    >>> PROPERTIES["restored"]
+    <Property 'restored': registers come back>
+    """
 
     name: str
     statement: str

@@ -24,7 +24,14 @@ LONGEST_S = 60
 
 
 class Answer(StrEnum):
-    """The answer to a question about a property."""
+    """The answer to a question about a property.
+
+    >>> from sim import DESIGNS, PROPERTIES, Question, Setting, prove_property
+    >>> question = Question(early=2, late=0, up_to_bits=256, kernel="6.12")
+    >>> setting = Setting(DESIGNS["v6.11"], "enforcing", "protected", question.memory)
+    >>> prove_property(question, setting, PROPERTIES["restored"]).answer is Answer.REFUTED
+    True
+    """
 
     PROVED = "proved"
     REFUTED = "refuted"

@@ -39,6 +39,10 @@ class Comparison:
         scenario: the scenario that was compared.
         design_rows: a row for each boot.
         cluster_rows: a row for each cluster in each boot.
+
+    >>> from sim import compare, read_scenario
+    >>> [row.design for row in compare(read_scenario("bug")).design_rows][:3]
+    ['v6.11', 'brown-v1', 'brown-v4']
     """
 
     scenario: Scenario

@@ -35,6 +35,11 @@ class Difference:
     Args:
         a: the outcome of a boot.
         b: the outcome of the other boot.
+
+    >>> from sim import boot, difference, read_scenario
+    >>> scenario = read_scenario("bug")
+    >>> difference(boot(scenario), boot(scenario.but(kernel="6.12")))
+    <Difference of 'the bug of Linux 6.11' and 'the bug of Linux 6.11': 0 lines, 4 hazards>
     """
 
     a: Outcome

@@ -37,6 +37,10 @@ class VariantComparison:
     Args:
         scenario: the scenario.
         rows: a row for each variant.
+
+    >>> from sim import compare_variants, read_scenario
+    >>> compare_variants(read_scenario("bug"), ["kernel"])
+    <VariantComparison of 'the bug of Linux 6.11': 12 boots>
     """
 
     scenario: Scenario

@@ -20,7 +20,12 @@ _KINDS_COMBINED = 4
 
 
 class Axis(StrEnum):
-    """The setting that differs between variants."""
+    """The setting that differs between variants.
+
+    >>> from sim import compare_variants, read_scenario
+    >>> [row.relay for row in compare_variants(read_scenario("bug"), [Axis.RELAY]).rows]
+    ['enforcing', 'relaxed']
+    """
 
     BOOT_CPU = "boot_cpu"
     EARLY = "early"

@@ -102,7 +102,16 @@ class MixtureTotals:
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class MixtureSummary:
-    """The outcomes of the mixtures of a space."""
+    """The outcomes of the mixtures of a space.
+
+    Args:
+        space: the space.
+        record: the outcomes under each kernel, as JSON has them.
+
+    >>> from sim import read_mixture_space, sweep_mixtures
+    >>> sweep_mixtures(read_mixture_space("core-pairs"))
+    <MixtureSummary of 'core-pairs': 264 mixtures>
+    """
 
     space: MixtureSpace
     record: MixtureRecord

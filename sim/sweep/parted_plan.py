@@ -28,7 +28,11 @@ def versions() -> dict[str, str]:
 
 
 class Keep(StrEnum):
-    """The rows that a sweep keeps beside its counts."""
+    """The rows that a sweep keeps beside its counts.
+
+    >>> [one.value for one in Keep]
+    ['all', 'hazards', 'counts']
+    """
 
     ALL = "all"
     HAZARDS = "hazards"

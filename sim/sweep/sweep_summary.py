@@ -39,7 +39,16 @@ _CONFIDENCE = 0.95
 @dataclass(repr=False)
 @checked_fields
 class Summary:
-    """The summary of a sweep, as far as it is done."""
+    """The summary of a sweep, as far as it is done.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from sim import Group, Space, legal_sets, run_sweep
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> with TemporaryDirectory() as folder:
+    ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
+    >>> summary
+    <Summary of '': 4 of 4 points, 16 settings>
+    """
 
     plan: Plan
     tallies: list[Tally]

@@ -7,7 +7,11 @@ from sim.errors import InputError
 
 
 class TraceFormat(StrEnum):
-    """A format of traces."""
+    """A format of traces.
+
+    >>> [one.value for one in TraceFormat]
+    ['perfetto', 'dmesg', 'jsonl']
+    """
 
     PERFETTO = "perfetto"
     """Tracks, slices, flows and counters, as Perfetto's protobuf."""
