@@ -14,13 +14,13 @@ from sim.cli.command_group import Command
 @options.kernel
 @click.option(
     "--relay",
-    type=click.Choice(["enforcing", "relaxed", "both"]),
+    type=options.Choice(["enforcing", "relaxed", "both"]),
     help="pKVM's PSCI relay, by default FILE's; both: one after the other.",
 )
 @options.kvm_mode
 @click.option(
     "--memory",
-    type=click.Choice(["adjacent", "isolated", "mapped", "all"]),
+    type=options.Choice(["adjacent", "isolated", "mapped", "all"]),
     help="The memory around pKVM's buffers at EL2, by default FILE's; all: one after the other.",
 )
 @options.seed

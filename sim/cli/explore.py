@@ -32,7 +32,7 @@ _ONLY_WITH = {
 @options.of_system
 @click.option(
     "--strategy",
-    type=click.Choice(["exhaustive", "random", "pct"]),
+    type=options.Choice(["exhaustive", "random", "pct"]),
     default="exhaustive",
     help="Explore all orders (exhaustive, the default), or draw orders: step by step (random), or by priorities (pct).",
 )

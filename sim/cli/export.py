@@ -15,7 +15,7 @@ from sim.export.export_formats import ExportFormat
 @options.of_scenario
 @click.option(
     "--to",
-    type=click.Choice([one.value for one in ExportFormat]),
+    type=options.Choice([one.value for one in ExportFormat]),
     required=True,
     help="A shell script for QEMU, parameters for an FVP, the source of a device tree, or a graph.",
 )

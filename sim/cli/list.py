@@ -2,6 +2,7 @@
 
 import click
 
+from sim.cli import options
 from sim.cli.command_group import Command
 
 
@@ -10,7 +11,7 @@ from sim.cli.command_group import Command
     "what",
     nargs=-1,
     metavar="[WHAT]...",
-    type=click.Choice(["topologies", "spaces", "designs", "kernels", "hazards", "properties", "cores"]),
+    type=options.Choice(["topologies", "spaces", "designs", "kernels", "hazards", "properties", "cores"]),
 )
 def list_(what: tuple[str, ...]) -> None:
     """List scenarios, spaces, designs, kernels, hazards and cores.

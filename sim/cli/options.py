@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from sim.designs import DESIGNS
-from sim.errors import InputError
+from sim.errors import InputError, closest
 from sim.kernel_release import RECORDED
 
 if TYPE_CHECKING:
@@ -88,7 +88,16 @@ class _Seed(click.ParamType[int]):
         return self._range.convert(value, param, ctx)
 
 
-class SettingName(click.Choice[str]):
+class Choice(click.Choice[str]):
+    """A choice of names, with a suggestion where a name is wrong."""
+
+    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
+        """Return what is allowed, and the name that is most like the wrong one."""
+        message, close = super().get_invalid_choice_message(value, ctx), closest(str(value), self.choices)
+        return message if close is None else f"{message} Did you mean {close!r}?"
+
+
+class SettingName(Choice):
     """The names of settings, spelt as in scenario files. Hyphens are accepted as well, and `kvm` for the KVM mode."""
 
     def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
@@ -133,7 +142,7 @@ kernel = click.option(
 kvm_mode = click.option(
     "--kvm-mode",
     "--kvm",
-    type=click.Choice(["default", "protected", "nvhe", "none"]),
+    type=Choice(["default", "protected", "nvhe", "none"]),
     help="kvm-arm.mode= on the kernel's command line, by default FILE's; default leaves it out.",
 )
 seed = click.option(
@@ -160,7 +169,7 @@ Override = str | int | None
 
 design = click.option(
     "--design",
-    type=click.Choice(list(DESIGNS)),
+    type=Choice(list(DESIGNS)),
     metavar="NAME",
     help="A named design, by default FILE's; `asymboot list designs` has them.",
 )
@@ -169,14 +178,14 @@ of_system = together(
     kernel,
     click.option(
         "--relay",
-        type=click.Choice(["enforcing", "relaxed"]),
+        type=Choice(["enforcing", "relaxed"]),
         help="pKVM's PSCI relay, by default FILE's: enforcing refuses to start a CPU that was offline at KVM's init, "
         "relaxed lets it start.",
     ),
     kvm_mode,
     click.option(
         "--memory",
-        type=click.Choice(["adjacent", "isolated", "mapped"]),
+        type=Choice(["adjacent", "isolated", "mapped"]),
         help="The memory around pKVM's buffers at EL2, by default FILE's: other CPUs' buffers (adjacent), "
         "unmapped memory (isolated), or mapped memory (mapped).",
     ),

@@ -17,7 +17,7 @@ PICTURES = ("boot", "lengths", "features", "buffers", "designs", "topology", "he
 
 
 @click.command(cls=Command)
-@click.argument("picture", type=click.Choice(PICTURES))
+@click.argument("picture", type=options.Choice(PICTURES))
 @click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
 @options.of_scenario
 @click.option("--linear", is_flag=True, help="boot: draw time to scale, instead of compressed gaps.")

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--relay",
-    type=click.Choice(["enforcing", "relaxed"]),
+    type=options.Choice(["enforcing", "relaxed"]),
     help="pKVM's PSCI relay, by default FILE's, or both in turn.",
 )
 @click.option(
     "--memory",
-    type=click.Choice(["adjacent", "isolated", "mapped"]),
+    type=options.Choice(["adjacent", "isolated", "mapped"]),
     help="The memory around pKVM's buffers at EL2, by default FILE's, or mapped.",
 )
 @click.option(

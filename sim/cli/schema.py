@@ -2,6 +2,7 @@
 
 import click
 
+from sim.cli import options
 from sim.cli.command_group import Command
 
 _SCHEMAS = (
@@ -24,7 +25,7 @@ _SCHEMAS = (
 
 
 @click.command(cls=Command)
-@click.argument("what", metavar="[WHAT]", type=click.Choice(_SCHEMAS), default="scenario")
+@click.argument("what", metavar="[WHAT]", type=options.Choice(_SCHEMAS), default="scenario")
 def schema(what: str) -> None:
     """Print the JSON Schema of a file's format or of an output.
 

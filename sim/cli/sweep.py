@@ -60,7 +60,7 @@ F = TypeVar("F")
 )
 @click.option(
     "--keep",
-    type=click.Choice(["all", "hazards", "counts"]),
+    type=options.Choice(["all", "hazards", "counts"]),
     help="The rows to keep beside the counts: all, those with hazards, or (by default) none.",
 )
 @click.option(

@@ -15,7 +15,7 @@ from sim.trace.trace_formats import TraceFormat, format_of
 @click.option(
     "--format",
     "form",
-    type=click.Choice([one.value for one in TraceFormat]),
+    type=options.Choice([one.value for one in TraceFormat]),
     help="By default by the suffix of --output: .perfetto-trace or .pftrace; .txt, .log or .dmesg; .jsonl.",
 )
 @click.option("-o", "--output", type=options.FILE, metavar="FILE", help="The new file to write.")
