@@ -9,8 +9,11 @@ from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
 USUAL_PAGE_BYTES = 4096
+_PAGES = {"16k": 16384, "64k": 65536}
+"""The endings of kernels' names by which they say that their pages are larger."""
 _Digits = Annotated[str, Meta(pattern="^[0-9a-f]{1,16}$")]
 
 
@@ -77,6 +80,12 @@ class FeatureSnapshot(msgspec.Struct, frozen=True, omit_defaults=True):
     user_since_boot: Mapping[str, str] = {}
     strict_masks_changed_since_boot: Mapping[str, str] = {}
 
+    def __post_init__(self) -> None:
+        # A recorder that cannot read the kernel's registers writes empty tables: every system has some.
+        if self.sanitised == {}:
+            force_setattr(self, "sanitised", None)
+            force_setattr(self, "strict_masks_changed", None)
+
     def then(self, end: "FeatureSnapshot") -> "FeatureSnapshot":
         """Return the whole state at the end, of which a record holds the changes since this state alone."""
         merged = {name: new for name in self.__struct_fields__ if (new := getattr(end, name)) not in (None, {})}
@@ -101,6 +110,13 @@ class ObservedFeatures(msgspec.Struct, frozen=True):
     """The state when user space began."""
     end: FeatureSnapshot | None = None
     """The changes of that state until the end."""
+    completed: bool = True
+    """False if the boot stopped before its end: a state without entries was not reached."""
+
+    def __post_init__(self) -> None:
+        for name in ("boot", "end"):
+            if not self.completed and getattr(self, name) == FeatureSnapshot():
+                force_setattr(self, name, None)
 
 
 class RecordedFeatures(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +126,7 @@ class RecordedFeatures(msgspec.Struct, frozen=True, kw_only=True):
     """The noun that summaries count these runs by."""
     id: str
     kernel: str
-    """The kernel series, such as 6.12."""
+    """The kernel series, such as 6.12, or 7.3-16k with pages of 16 KiB."""
     release: str = ""
     page_bytes: int = USUAL_PAGE_BYTES
     note: str = ""
@@ -125,3 +141,9 @@ class RecordedFeatures(msgspec.Struct, frozen=True, kw_only=True):
     actions: list[str]
     """The actions that user space was asked to perform."""
     observed: ObservedFeatures
+
+    def __post_init__(self) -> None:
+        series, _, pages = self.kernel.partition("-")
+        if pages in _PAGES:
+            force_setattr(self, "kernel", series)
+            force_setattr(self, "page_bytes", _PAGES[pages])
