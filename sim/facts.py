@@ -10,6 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
+import msgspec
+
 from sim import rules
 from sim.feature_facts import FeatureState
 from sim.kernel.fpsimd import VlInfo
@@ -64,8 +66,7 @@ class LossKind(StrEnum):
     TAKES_ARGUMENTS = "the CPU arrives too late and takes another's boot arguments"
 
 
-@dataclass(frozen=True, slots=True)
-class ActionResult:
+class ActionResult(msgspec.Struct, frozen=True):
     """The result of an action; the lines logged meanwhile are `log_from` up to `log_to`."""
 
     action: Action
@@ -84,8 +85,7 @@ class ActionResult:
     """The kernel's taint after it."""
 
 
-@dataclass(frozen=True, slots=True)
-class GuestVisit:
+class GuestVisit(msgspec.Struct, frozen=True):
     """A guest's stay on a CPU, with the set of lengths that it can select there."""
 
     guest: str
@@ -96,8 +96,7 @@ class GuestVisit:
     event: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """The refusal of a late CPU, under the logical number whose boot arguments it took."""
 
     time_ns: int
@@ -107,8 +106,7 @@ class Refused:
     event: int
 
 
-@dataclass(frozen=True, slots=True)
-class SharedIdleTask:
+class SharedIdleTask(msgspec.Struct, frozen=True):
     """A CPU took an idle task that another CPU runs already."""
 
     time_ns: int
@@ -119,8 +117,7 @@ class SharedIdleTask:
     event: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True):
     """A CPU that firmware, or pKVM's relay, kept from coming online."""
 
     time_ns: int
@@ -139,8 +136,7 @@ class Lost:
     """A lack that the code of the kernel cannot do without, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suspended:
+class Suspended(msgspec.Struct, frozen=True):
     """A suspend of the system that has ended, whether or not the system slept."""
 
     time_ns: int
@@ -153,8 +149,7 @@ class Suspended:
     """The CPUs that were online before it, and did not come back."""
 
 
-@dataclass(frozen=True, slots=True)
-class PanicFact:
+class PanicFact(msgspec.Struct, frozen=True):
     """The panic that stopped the system, or its hang."""
 
     time_ns: int
@@ -166,8 +161,7 @@ class PanicFact:
     """The system hangs, and logs nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Buffers:
+class Buffers(msgspec.Struct, frozen=True):
     """pKVM's buffers: one for every possible CPU, all alike."""
 
     allocation_vq: int

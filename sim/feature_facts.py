@@ -5,7 +5,6 @@ registers. Where lengths alone are modelled there is no state.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -61,8 +60,7 @@ def scope_of(entry: Capability) -> Scope:
     return Scope.BOOT if "BOOT" in entry.type else Scope.LOCAL if "LOCAL" in entry.type else Scope.SYSTEM
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureState:
+class FeatureState(msgspec.Struct, frozen=True):
     """All CPU features at one moment."""
 
     tables: KernelTables

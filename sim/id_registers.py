@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class IdField:
+
+class IdField(msgspec.Struct, frozen=True):
     """A field of an ID register, `width` bits from bit `shift` on."""
 
     register: str

@@ -4,8 +4,9 @@ What a release does is a set of flags (`sim.kernel_flags`). Boots of the series 
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from sim.debian_kernels import debian_point
 from sim.errors import InputError
@@ -75,8 +76,7 @@ class Build(StrEnum):
     """Any other tree, such as Android's, whose changes are unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class KernelRelease:
+class KernelRelease(msgspec.Struct, frozen=True):
     """A kernel release.
 
     `point` None means the newest point release of the series. `suffix` is what follows the numbers, such as -rc7,

@@ -7,15 +7,15 @@ Architecture Reference Manual (ID registers, SMCR_ELx).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from sim.id_registers import IdField
 from sim.vectors import QUADWORD_BYTES, SveRule, VectorType, why_not_sme, why_not_sve
 
 
-@dataclass(frozen=True, slots=True)
-class VectorTraits:
+class VectorTraits(msgspec.Struct, frozen=True):
     """The traits of a vector type."""
 
     id_field: IdField

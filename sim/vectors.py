@@ -41,12 +41,7 @@ class VectorType(StrEnum):
 
 
 class SveRule(StrEnum):
-    """The architecture's rule about SVE sets. Both demand 128 bits and every power of two below the largest length.
-
-    >>> from sim import legal_sets
-    >>> [len(list(legal_sets(512, rule))) for rule in SveRule]
-    [5, 3]
-    """
+    """The architecture's rule about SVE sets. Both demand 128 bits and every power of two below the largest length."""
 
     MULTIPLES = "multiples-of-128"
     """Other multiples of 128 bits are optional."""

@@ -92,7 +92,7 @@ class Choice(click.Choice[str]):
     """A choice of names, with a suggestion where a name is wrong."""
 
     def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
-        """Return what is allowed, and the name that is most like the wrong one."""
+        """Return what is allowed, and the name that is most like what was given."""
         message, close = super().get_invalid_choice_message(value, ctx), closest(str(value), self.choices)
         return message if close is None else f"{message} Did you mean {close!r}?"
 

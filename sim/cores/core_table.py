@@ -6,7 +6,6 @@ tests/cores/test_core_table.py checks the table's entries.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -22,8 +21,7 @@ _ANY_ARM = {"arm,armv8", "arm,arm-v8"}
 """Compatible strings that emulators and hypervisors give their CPUs."""
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentedCore:
+class DocumentedCore(msgspec.Struct, frozen=True):
     """A core's vector lengths in bits, and the document that states them; empty where the extension is missing."""
 
     source: str
@@ -45,8 +43,7 @@ class DocumentedCore:
         return self.sve_bits if vector_type is VectorType.SVE else self.sme_bits
 
 
-@dataclass(frozen=True, slots=True)
-class CoreTable:
+class CoreTable(msgspec.Struct, frozen=True):
     """The content of ``cores.toml``; the file's comments describe each part."""
 
     cores: dict[str, DocumentedCore]

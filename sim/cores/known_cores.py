@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -55,8 +54,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return int(self.midr, 16)
 
 
-@dataclass(frozen=True, slots=True)
-class CoreValue:
+class CoreValue(msgspec.Struct, frozen=True):
     """The value of a register of a core."""
 
     value: int

@@ -9,9 +9,10 @@ Documentation/admin-guide/kernel-parameters.txt.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+
+import msgspec
 
 from sim.cpufeature_tables.tables import every_config_option
 from sim.errors import InputError, check_printable, closest
@@ -19,8 +20,7 @@ from sim.errors import InputError, check_printable, closest
 Series = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class FieldOption:
+class FieldOption(msgspec.Struct, frozen=True):
     """A field that the command line may name, as in id_aa64pfr0.sve=0."""
 
     register: str

@@ -1,6 +1,6 @@
 """A field of an ID register that differs between two CPUs, and the words for it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from sim.cpufeature_tables.field_uses import EffectKind, FieldEffect
 from sim.cpufeature_tables.tables import Field
@@ -9,8 +9,7 @@ _COUNTER_FREQUENCY = "ClockFreq"
 """The field of CNTFRQ_EL0, which tells no feature: firmware writes the frequency of the system counter to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDifference:
+class FieldDifference(msgspec.Struct, frozen=True):
     """A field of an ID register that differs between the boot CPU and another."""
 
     field: Field

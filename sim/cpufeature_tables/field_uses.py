@@ -10,8 +10,9 @@ Source: arch/arm64/kernel/cpufeature.c, cpu_errata.c, proton-pack.c, hw_breakpoi
 context.c, arch/arm64/kvm/reset.c and vmid.c; breakpoints, CTR_EL0 and PARange were booted on 6.1 to 7.3.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from sim.cpufeature_tables.system_values import Comparison, LoggedDifference
 from sim.cpufeature_tables.tables import Field, Requirement
@@ -50,8 +51,7 @@ class _Disproof(StrEnum):
         return line.came_online if self is _Disproof.CAME else line.others_came
 
 
-@dataclass(frozen=True, slots=True)
-class FieldEffect:
+class FieldEffect(msgspec.Struct, frozen=True):
     """The effect of a field's difference."""
 
     kind: EffectKind
@@ -59,8 +59,7 @@ class FieldEffect:
     """A clause; for a loss, the thing that is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class _FieldUse:
+class _FieldUse(msgspec.Struct, frozen=True):
     """The effects of an early and of a late CPU's difference; None: it has none."""
 
     than: _Than

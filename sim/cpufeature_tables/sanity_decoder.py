@@ -14,8 +14,10 @@ Source: ``check_update_ftr_reg`` and ``update_cpu_ftr_reg`` of arch/arm64/kernel
 """
 
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from sim.cpufeature_tables.field_difference import FieldDifference
 from sim.cpufeature_tables.field_uses import EffectKind, field_effect, has_use, matched_field
@@ -36,8 +38,7 @@ _NIBBLE = 4
 _REGISTER_BITS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class DecodingTables:
+class DecodingTables(msgspec.Struct, frozen=True):
     """The tables that decode the registers of a log's kernel.
 
     `tables` are the kernel's own, or those of a neighbour in its stead.
@@ -96,8 +97,7 @@ def _numbers(series: str) -> Series:
     return int(major), int(minor)
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterDifference:
+class RegisterDifference(msgspec.Struct, frozen=True):
     """An ID register that differs between the boot CPU and another."""
 
     register: str
@@ -246,8 +246,7 @@ def _answers(one: RegisterDifference) -> list[tuple[object, ...]]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Decoder:
+class _Decoder(msgspec.Struct, frozen=True):
     """A line with the system's values, and the tables that decode it."""
 
     comparison: Comparison

@@ -11,14 +11,14 @@ Source: ``update_cpu_ftr_reg`` and ``check_update_ftr_reg`` of arch/arm64/kernel
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from sim.cpufeature_tables.tables import Field, KernelTables
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedDifference:
+class LoggedDifference(msgspec.Struct, frozen=True):
     """A SANITY CHECK line: a register of a CPU that differs from the boot CPU's, and what the log shows of the CPU."""
 
     register: str
@@ -44,8 +44,7 @@ class FieldValues(NamedTuple):
     """The system's value when all early CPUs had come, on which the kernel settled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """A SANITY CHECK line, with the system's values of the register."""
 
     line: LoggedDifference

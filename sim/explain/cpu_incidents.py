@@ -4,8 +4,9 @@ The kernel tells a refusal in up to six lines, by two CPUs, over 5 s: the reason
 online", "killed", "died during early boot". Lines of other CPUs may stand between them.
 """
 
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+import msgspec
 
 from sim.importer.explained_lines import ConfigurationPanicLine, NotDeadLine, PsciNotStartedLine, UncleanLine
 from sim.importer.firmware_lines import CheckerErrorLine
@@ -47,8 +48,7 @@ _NOT_STARTED = (NotStartedLine, PsciNotStartedLine)
 _L = TypeVar("_L", bound=LogLine)
 
 
-@dataclass(slots=True)
-class CpuIncident:
+class CpuIncident(msgspec.Struct):
     """One failed attempt to bring a CPU up."""
 
     cpu: int
@@ -60,7 +60,7 @@ class CpuIncident:
     """True if KVM was initialised in protected mode before, and the CPU was not online then."""
     is_early: bool = False
     """True if the kernel brings up the early CPUs, so that only what the boot CPU decides alone is final."""
-    lines: list[NumberedLine] = field(default_factory=list)
+    lines: list[NumberedLine] = msgspec.field(default_factory=list)
     came_later: NumberedLine | None = None
     """The line that tells that the CPU came online at a later attempt."""
     cpu_on_works: bool = False
@@ -84,8 +84,7 @@ class CpuIncident:
         return self.first(NotOnlineLine) is not None
 
 
-@dataclass(slots=True)
-class NotOff:
+class NotOff(msgspec.Struct):
     """A CPU that went down, and of which firmware did not say that it is off."""
 
     cpu: int

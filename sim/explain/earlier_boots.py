@@ -1,7 +1,8 @@
 """The findings of earlier boots of a log: a machine that crashed and was started again is explained for its crash."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sim.explain.finding_collection import LogFinding
 from sim.topology import cpu_list

@@ -1,15 +1,15 @@
 """A finding of a log, and the collection of findings while a log is read."""
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from sim.cpufeature_tables.sanity_decoder import RegisterDifference
 from sim.explain.log_entries import Cause, Circumstance, LogEntry
 from sim.importer.log_text import NumberedLine
 
 
-@dataclass(frozen=True, slots=True)
-class LogFinding:
+class LogFinding(msgspec.Struct, frozen=True):
     """A finding of a log."""
 
     entry: LogEntry
@@ -36,8 +36,7 @@ class LogFinding:
         return tuple(one for one in self.entry.causes if one.needs is None or one.needs not in ruled_out)
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(msgspec.Struct):
     """A finding that more lines may join."""
 
     entry: LogEntry
@@ -46,8 +45,8 @@ class _Draft:
     register: RegisterDifference | None
     meaning: str
     consequence: str
-    cpus: set[int] = field(default_factory=set)
-    lines: dict[int, NumberedLine] = field(default_factory=dict)
+    cpus: set[int] = msgspec.field(default_factory=set)
+    lines: dict[int, NumberedLine] = msgspec.field(default_factory=dict)
 
     def finding(self) -> LogFinding:
         """Return the finding."""

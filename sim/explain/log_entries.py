@@ -5,8 +5,9 @@ docs/log-lines.md is made of them (`sim.explain.lines_page`). `sim.explain.log_f
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Severity(StrEnum):
@@ -55,8 +56,7 @@ class Circumstance(StrEnum):
     SVE = "the system has SVE"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True):
     """A usual cause of a finding."""
 
     origin: Origin
@@ -69,8 +69,7 @@ class Cause:
     """The thing without which it is impossible, or None if a log tells of no such thing."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True):
     """An entry on one kind of finding.
 
     `happened` may name fields of the line in braces; the CPUs are named before it, and need not be named in it.

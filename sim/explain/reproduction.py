@@ -1,9 +1,10 @@
 """The scenario that reproduces a log, by way of the importer, and the commands that make and run it."""
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import msgspec
 
 from sim.errors import InputError
 from sim.importer.imported import import_machine
@@ -14,8 +15,7 @@ _PLAIN_NAME = "boot"
 """The name of a log that has no file, for the commands and for the scenario."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reproduction:
+class Reproduction(msgspec.Struct, frozen=True):
     """The scenario of a log, or the reason why there is none."""
 
     commands: tuple[str, ...]

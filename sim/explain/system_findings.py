@@ -1,7 +1,8 @@
 """The findings that follow from several lines of a boot together, or from lines that are missing."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from sim.cpufeature_tables import KernelTables
 from sim.explain import cpu_entries, feature_entries, firmware_entries, kvm_entries
@@ -30,8 +31,7 @@ _OF_OVERRIDE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class BootLines:
+class BootLines(msgspec.Struct, frozen=True):
     """All lines of a boot that are understood."""
 
     lines: tuple[NumberedLine, ...]

@@ -11,7 +11,8 @@ In the names of this module, a source's value is *stated* and the model's is *im
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from sim.cores.core_table import find_core
 from sim.importer.cpu_evidence import CpuEvidence
@@ -134,8 +135,7 @@ def with_sysfs(sysfs: Sysfs, outcome: Outcome, sets: str) -> Iterator[str]:
 # Lengths and KVM
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+class _Claim(msgspec.Struct, frozen=True):
     """A fact on the whole system that a log may state: its name, and its value in words."""
 
     name: str
@@ -204,8 +204,7 @@ def _kvm(line: KvmLine | None) -> str:
 # Single CPUs
 
 
-@dataclass(frozen=True, slots=True)
-class _Difference:
+class _Difference(msgspec.Struct, frozen=True):
     """A CPU's step in the log beside the model's, equal or not; None where there is no step."""
 
     cpu: int

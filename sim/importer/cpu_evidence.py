@@ -1,8 +1,10 @@
 """The evidence of a system's CPUs, in the form that a device tree, a kernel log and sysfs have in common."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Self
+
+import msgspec
+from msgspec.structs import replace
 
 from sim.cores.core_table import DocumentedCore, core_of_midr, find_core
 from sim.errors import printable
@@ -15,8 +17,7 @@ ClusterPath = tuple[str, ...]
 """The names of the clusters around a CPU, outermost first."""
 
 
-@dataclass(frozen=True, slots=True)
-class CpuEvidence:
+class CpuEvidence(msgspec.Struct, frozen=True):
     """The evidence of one CPU; None, or an empty value, where the source does not say."""
 
     cpu: int
@@ -27,7 +28,7 @@ class CpuEvidence:
     """The compatible strings of its node, most specific first."""
     capacity: int | None = None
     """capacity-dmips-mhz: speed for each MHz, relative to the other CPUs."""
-    extensions: Mapping[VectorType, bool] = field(default_factory=dict)
+    extensions: Mapping[VectorType, bool] = msgspec.field(default_factory=dict)
     """True where the CPU has the extension, False where it lacks it; no entry where the source does not say."""
 
     @property
@@ -82,8 +83,7 @@ def merge(sources: Iterable[Mapping[int, CpuEvidence]]) -> dict[int, CpuEvidence
     return merged
 
 
-@dataclass(frozen=True, slots=True)
-class Clusters:
+class Clusters(msgspec.Struct, frozen=True):
     """The clusters around each CPU, and the source of that knowledge."""
 
     paths: Mapping[int, ClusterPath]

@@ -7,7 +7,9 @@ and is marked as unknown wherever it is shown; docs/importing.md says so to user
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from sim.cores.core_table import DocumentedCore
 from sim.errors import InputError
@@ -27,8 +29,7 @@ Vls = Mapping[str, Iterable[int] | None]
 """SVE lengths in bits, or None for no SVE, by the name of a CPU or a cluster."""
 
 
-@dataclass(frozen=True, slots=True)
-class CpuLengths:
+class CpuLengths(msgspec.Struct, frozen=True):
     """A CPU's vector lengths in bits, None where it lacks the extension."""
 
     sve_bits: tuple[int, ...] | None

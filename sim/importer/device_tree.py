@@ -1,8 +1,10 @@
 """The evidence of a device tree, given as a blob (DTB) or as source (DTS)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from sim.cores import GICV2, GICV3
 from sim.errors import InputError
@@ -18,8 +20,7 @@ _GICV2 = ("arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a9-gic", "arm,cortex-
 """Compatible strings of GICs (drivers/irqchip/irq-gic.c, irq-gic-v3.c)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceTree:
+class DeviceTree(msgspec.Struct, frozen=True):
     """The CPUs and clusters of a device tree, by logical CPU number."""
 
     model: str

@@ -10,8 +10,10 @@ Documentation/devicetree/bindings/cpu/cpu-topology.txt.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import count, takewhile
+
+import msgspec
+from msgspec.structs import replace
 
 from sim.cores.core_table import is_arm64
 from sim.errors import InputError
@@ -25,8 +27,7 @@ _REG_BYTES = {1: 4, 2: 8}
 """The size of ``reg`` in bytes, by the value of ``#address-cells``."""
 
 
-@dataclass(frozen=True, slots=True)
-class CpuNode:
+class CpuNode(msgspec.Struct, frozen=True):
     """A CPU's node; texts are empty where the node has no such property."""
 
     cpu: int
@@ -46,8 +47,7 @@ class CpuNode:
         return self.status == "fail" or self.status.startswith("fail-")
 
 
-@dataclass(frozen=True, slots=True)
-class CpuNodes:
+class CpuNodes(msgspec.Struct, frozen=True):
     """The CPUs of a tree, and the nodes that have failed."""
 
     cpus: tuple[CpuNode, ...]
@@ -177,8 +177,7 @@ def _paths(cpu_map: Node, nodes: CpuNodes) -> dict[int, ClusterPath]:
     return paths
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     """A CPU that a cpu-map names: where it stands in the map, the clusters around it, and its phandle."""
 
     place: str

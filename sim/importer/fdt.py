@@ -3,9 +3,10 @@
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sim.errors import InputError
 from sim.extras import needed_by
@@ -21,8 +22,7 @@ _HEADER_BYTES = 40
 _CELL_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """A node of a device tree, by its offset in the blob."""
 
     tree: "FdtRo"

@@ -5,8 +5,9 @@ is compared with the boot. `sim.importer.provenance` writes the scenario's file 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from sim.arguments import checked
 from sim.boot_run import boot
@@ -27,8 +28,7 @@ _LONGEST_NAME = 200
 """The longest name that a scenario file may have, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownLengths:
+class UnknownLengths(msgspec.Struct, frozen=True):
     """A core whose vector lengths are not documented, or not all of them."""
 
     core: str
@@ -43,8 +43,7 @@ class UnknownLengths:
         return f"{core}: taken to have {self.inferred}"
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(msgspec.Struct, frozen=True):
     """A scenario, and the evidence that it was made from."""
 
     sources: Sources

@@ -5,8 +5,9 @@ kernel log must say something of features: a log that was cut to vector lengths 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+import msgspec
 
 from sim.cores import GICV2, GICV3, core_names, known_core, steppings
 from sim.cores.core_table import core_named, core_table
@@ -28,11 +29,10 @@ _MOST_SUGGESTED = 3
 _NEWEST = (99, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedCores:
+class ImportedCores(msgspec.Struct, frozen=True):
     """Each CPU's core, by logical number; none where vector lengths are modelled alone."""
 
-    cores: Mapping[int, Core] = field(default_factory=dict)
+    cores: Mapping[int, Core] = msgspec.field(default_factory=dict)
     why_not: str = ""
     """A sentence that says why only vector lengths are modelled; empty where all features are."""
     of_log: frozenset[str] = frozenset()

@@ -7,7 +7,9 @@ where the log goes on until all capabilities are told.
 """
 
 from collections.abc import Collection, Iterator, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from sim.boot_run import boot
 from sim.cpufeature_tables import kernel_tables
@@ -37,8 +39,7 @@ _BESIDE_FEATURES = {"arm64.nosve", "arm64.nosme", "id_aa64pfr0.sve=0", "id_aa64p
 """Words of the command line that are settings of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class InferredFeatures:
+class InferredFeatures(msgspec.Struct, frozen=True):
     """A scenario with the settings that a log shows, and the reasons."""
 
     scenario: Scenario
@@ -81,8 +82,7 @@ def _is_field(word: str) -> bool:
     return name in FIELD_OPTIONS and bool(value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Difference:
+class _Difference(msgspec.Struct, frozen=True):
     """The capabilities in which a log and a boot differ."""
 
     missing: frozenset[str]
@@ -288,7 +288,7 @@ class _Search:
         told = {one.cpu: one for one in reversed(self._log.shown.refused)}
         groups: dict[tuple[str, RefusedCpu | None], list[int]] = {}
         for cpu, step in refused.items():
-            why = replace(told[cpu], cpu=0) if cpu in told else None
+            why = msgspec.structs.replace(told[cpu], cpu=0) if cpu in told else None
             groups.setdefault((step.other_reason, why), []).append(cpu)
         for (_, why), cpus in groups.items():
             self._refused_alike({cpu: refused[cpu] for cpu in cpus}, [told[cpu] for cpu in cpus if why is not None])

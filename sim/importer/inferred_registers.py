@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import lru_cache
 
+import msgspec
+
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.conflicts import NAMELESS, NO_DESCRIPTION, capabilities_in_conflict
 from sim.cpufeature_tables.field_uses import matched_fields
@@ -30,8 +32,7 @@ _SAFE_FROM_1 = {
 """The matchers of weaknesses that a CPU has where a field is less."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImpliedRegisters:
+class ImpliedRegisters(msgspec.Struct, frozen=True):
     """Values of registers for which the kernel would refuse some CPUs as the log says."""
 
     cpus: dict[int, Cpu]

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.hotplug_history import Hotplug, HotplugResult
@@ -22,8 +23,7 @@ _TOLD_BY_LENGTHS = {VHE, *(traits.capability for traits in VECTOR_TYPES.values()
 _PARAMETER = re.compile(r'(?:"[^"]*+(?:"|\Z)|[^\s"])++')
 
 
-@dataclass(frozen=True, slots=True)
-class KernelCommandLine:
+class KernelCommandLine(msgspec.Struct, frozen=True):
     """The kernel's own part of a command line, as each of Linux's two parsers sees it."""
 
     parameters: tuple[tuple[str, str], ...] = ()
@@ -94,8 +94,7 @@ def came_online(steps: Iterable[Hotplug]) -> set[int]:
     return {step.cpu for step in steps if step.result is HotplugResult.ONLINE}
 
 
-@dataclass(frozen=True, slots=True)
-class Variation:
+class Variation(msgspec.Struct, frozen=True):
     """A register of a CPU that differs from the boot CPU's."""
 
     cpu: int
@@ -107,8 +106,7 @@ class Variation:
     """True if the CPU came after the kernel's capabilities were final."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedCpu:
+class RefusedCpu(msgspec.Struct, frozen=True):
     """A CPU that the kernel refused for a capability, or for a hwcap that programs were promised."""
 
     cpu: int
@@ -126,13 +124,12 @@ class RefusedCpu:
     """True for a hwcap of 32-bit programs."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShownFeatures:
+class ShownFeatures(msgspec.Struct, frozen=True):
     """The lines of a log on CPU features besides vector lengths and registers that differ."""
 
     detected: tuple[str, ...] = ()
     """The capabilities that the kernel names, in its words and order, without the CPUs that it lists behind them."""
-    secondaries_before: Mapping[str, int] = field(default_factory=dict)
+    secondaries_before: Mapping[str, int] = msgspec.field(default_factory=dict)
     """The number of secondaries that had booted when the kernel named each capability."""
     kaslr: bool | None = None
     """True if the kernel says that it runs at a random address; None where it does not say."""
@@ -153,8 +150,7 @@ class ShownFeatures:
         return any(words not in _TOLD_BY_LENGTHS for words in self.detected)
 
 
-@dataclass(frozen=True, slots=True)
-class KernelLog:
+class KernelLog(msgspec.Struct, frozen=True):
     """The facts that a log states of its last boot, as far as the log reaches.
 
     A log is evidence of what it says. `phase` decides whether the absence of a line is evidence as well.

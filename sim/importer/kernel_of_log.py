@@ -1,8 +1,9 @@
 """The kernel that a log's boot is simulated with: its release, and the flags that the log itself shows."""
 
 import re
-from dataclasses import dataclass, field
 from itertools import takewhile
+
+import msgspec
 
 from sim.errnos import Errno
 from sim.importer.hotplug_history import HotplugResult
@@ -20,14 +21,13 @@ _PAGES = re.compile(r"[-+](16|64)k(?![a-z0-9])")
 _NUMBERS = re.compile(r"(\d{1,3})\.(\d{1,3})(?:\.\d{1,4})?")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelledKernel:
+class ModelledKernel(msgspec.Struct, frozen=True):
     """The kernel that a log's boot is simulated with."""
 
     release: str
     in_log: tuple[int, int] | None
     """The series in the log, which may be older than the model; None where the log does not say."""
-    flags: dict[str, bool] = field(default_factory=dict)
+    flags: dict[str, bool] = msgspec.field(default_factory=dict)
     """The flags that the log shows to be set otherwise than the release has by default."""
 
     page_bytes: int = PAGE_SIZES[0]

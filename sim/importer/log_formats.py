@@ -9,7 +9,6 @@ formats); systemd's journal export formats; RFC 3164 and RFC 5424 (syslog); publ
 """
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -25,8 +24,7 @@ _FACILITY = r"(?:kern|user|daemon|auth|syslog|local\d)"
 _LEVEL = r"(?:emerg|alert|crit|err|error|warn|warning|notice|info|debug)"
 
 
-@dataclass(frozen=True, slots=True)
-class LogFormat:
+class LogFormat(msgspec.Struct, frozen=True):
     """A prefix of lines."""
 
     name: str

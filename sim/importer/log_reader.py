@@ -1,9 +1,10 @@
 """A reader of kernel logs: the last boot of a log, line by line, as facts."""
 
 import re
-from dataclasses import replace
 from functools import singledispatchmethod
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from sim.errors import InputError, printable
 from sim.files.bounded_read import read_at_most

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
@@ -167,16 +166,15 @@ def log_text(raw: bytes) -> str:
 # Messages, which may have been wrapped
 
 
-@dataclass(slots=True)
-class _Message:
+class _Message(msgspec.Struct):
     """A message that may be understood, and where it begins."""
 
     number: int
     split: Split
     last_width: int
     """The width of the line that its last piece stands on, in characters."""
-    further_pieces: list[str] = field(default_factory=list)
-    widths: set[int] = field(default_factory=set)
+    further_pieces: list[str] = msgspec.field(default_factory=list)
+    widths: set[int] = msgspec.field(default_factory=set)
     """The widths of the lines of all pieces but the last."""
 
     def is_continued_by(self, split: Split) -> bool:

@@ -5,7 +5,8 @@ late.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from sim.importer.explained_lines import OldBootLine
 from sim.importer.firmware_lines import UnknownLine
@@ -16,8 +17,7 @@ _NOT_OF_A_BOOT = (ReleaseLine, CommandLineLine, UnknownLine)
 """Kinds of lines that people paste above a log, from /proc/version and /proc/cmdline, or that a boot loader prints."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedBoot:
+class LoggedBoot(msgspec.Struct, frozen=True):
     """The lines of one boot that are understood."""
 
     lines: tuple[NumberedLine, ...]

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sim.errors import InputError
 from sim.files.toml_tables import at
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from sim.importer.device_tree import DeviceTree
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(msgspec.Struct, frozen=True):
     """The files and folders that are given of a machine, at least one of them."""
 
     dmesg: Path | None = None
@@ -42,8 +42,7 @@ class Sources:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class MachineEvidence:
+class MachineEvidence(msgspec.Struct, frozen=True):
     """The facts that each source states; None where it is not given."""
 
     log: KernelLog | None

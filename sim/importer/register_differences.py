@@ -1,6 +1,6 @@
 """The ID registers in which a log's CPUs differ from the boot CPU, decoded by the tables of the log's kernel."""
 
-from dataclasses import dataclass
+import msgspec
 
 from sim.cpufeature_tables.sanity_decoder import (
     RegisterDifference,
@@ -19,8 +19,7 @@ from sim.vector_types import VECTOR_TYPES
 _SIMULATED = {(traits.id_field.register, traits.id_field.name) for traits in VECTOR_TYPES.values()}
 
 
-@dataclass(frozen=True, slots=True)
-class DifferingCpus:
+class DifferingCpus(msgspec.Struct, frozen=True):
     """CPUs that differ from the boot CPU in the same way."""
 
     cpus: tuple[int, ...]

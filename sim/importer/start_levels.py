@@ -8,8 +8,9 @@ Source: arch/arm64/kernel/smp.c (``hyp_mode_check``), head.S, hyp-stub.S; driver
 (``arch_timer_select_ppi``).
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
+
+import msgspec
 
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.kernel_log import KernelLog
@@ -40,8 +41,7 @@ class LevelSource(Enum):
     """Nothing tells it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartLevels:
+class StartLevels(msgspec.Struct, frozen=True):
     """The levels at which CPUs started: the boot CPU's, and the CPUs of the other level."""
 
     boot: int

@@ -7,9 +7,10 @@ steps: the model does not know why.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import NamedTuple
+
+import msgspec
 
 from sim.importer.hotplug_history import Hotplug, HotplugResult, SuspendMark
 from sim.importer.suspend_lines import CpuIsUpLine, ResumeErrorLine, SuspendEndLine, SuspendGivenUpLine, SuspendLine
@@ -39,8 +40,7 @@ def late_actions(steps: Sequence[Hotplug], marks: Sequence[SuspendMark]) -> tupl
     return tuple(actions)
 
 
-@dataclass(slots=True)
-class _Marks:
+class _Marks(msgspec.Struct):
     """The lines on one suspend; positions are numbers of steps that come before the line."""
 
     start: int | None = None
@@ -49,7 +49,7 @@ class _Marks:
     """The position from which on CPUs come up again; None: no line shows that they do."""
     end: int | None = None
     """The position of its last line, or of the next suspend's first."""
-    returns: dict[int, int] = field(default_factory=dict)
+    returns: dict[int, int] = msgspec.field(default_factory=dict)
     """The positions of the lines that tell that a CPU came back or failed to, by CPU."""
     tells_returns: bool = False
     """True if there is a line for each CPU that came back."""

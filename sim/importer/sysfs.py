@@ -8,8 +8,9 @@ arch/arm64/kernel/cpuinfo.c.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from sim.errors import InputError
 from sim.files.bounded_read import read_at_most
@@ -27,8 +28,7 @@ _NO_CLUSTER = {-1, 0xFFFF, 0xFFFF_FFFF}
 """Values of cluster_id where the firmware describes no clusters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sysfs:
+class Sysfs(msgspec.Struct, frozen=True):
     """The facts that sysfs and cpuinfo state, by logical CPU number."""
 
     possible: tuple[int, ...]

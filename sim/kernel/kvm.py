@@ -3,7 +3,7 @@
 Source: arch/arm64/kvm/arm.c (``kvm_arm_init``, ``early_kvm_mode_cfg``), reset.c (``kvm_arm_init_sve``).
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from sim import rules
 from sim.kernel.cpufeature import CpuFeatures
@@ -16,8 +16,7 @@ from sim.scenario import KvmMode, Scenario
 from sim.vectors import VectorType, largest_vq, len_field, vl_bytes_from_vq
 
 
-@dataclass(frozen=True, slots=True)
-class GuestView:
+class GuestView(msgspec.Struct, frozen=True):
     """The set of lengths that a guest can select on a CPU, and whether the guest survives there.
 
     `killed` is True if KVM's limit is not a supported length, so the hardware runs the guest with less than KVM

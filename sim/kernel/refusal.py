@@ -1,6 +1,6 @@
 """The refusal of a CPU by the kernel."""
 
-from dataclasses import dataclass
+import msgspec
 
 from sim import rules
 from sim.rules import LateVerdict, Reason
@@ -12,8 +12,7 @@ NO_VERDICT = rules.late_verdict(rules.late_findings(0, 0, 0, 0, 0), 0, 0)
 """The verdict on the lengths of a CPU that was refused for something else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """The refusal of a CPU: by which feature, why, and the vector lengths in question, in bits."""
 
     feature: str

@@ -14,8 +14,9 @@ arch/arm64/kvm/hyp/nvhe/hyp-main.c (``__hyp_sve_save_host``).
 """
 
 import struct
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from sim import rules
 from sim.designs import Pointer
@@ -86,8 +87,7 @@ class Save(NamedTuple):
         return [extent for extent in self.touched if extent.foreign or extent.cpu != self.cpu]
 
 
-@dataclass(frozen=True, slots=True)
-class BufferSize:
+class BufferSize(msgspec.Struct, frozen=True):
     """The size of a buffer; all buffers of a boot have the same size."""
 
     asked_bytes: int

@@ -5,8 +5,9 @@ Source: the Arm Power State Coordination Interface; drivers/firmware/psci/psci.c
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from sim.errnos import Errno
 from sim.scenario import CPU_ON_ERRORS, Fault
@@ -23,8 +24,7 @@ SUCCESS = CpuOnAnswer("SUCCESS")
 """The answer to a CPU_ON that was accepted."""
 
 
-@dataclass(frozen=True, slots=True)
-class CpuOn:
+class CpuOn(msgspec.Struct, frozen=True):
     """The result of a CPU_ON: an errno, and the time of the CPU's arrival.
 
     `arrives_after_ns` is the time of arrival after the answer, in nanoseconds, or None for the scenario's latency;

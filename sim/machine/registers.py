@@ -9,8 +9,9 @@ by which a neighbour's bytes are recognised.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from sim import rules
 from sim.topology import Cpu
@@ -24,8 +25,7 @@ ZCR_EL1_OF_HOST = LEN_FIELD
 """The LEN that the host keeps in ZCR_EL1: the maximum."""
 
 
-@dataclass(frozen=True, slots=True)
-class VectorState:
+class VectorState(msgspec.Struct, frozen=True):
     """The contents of the registers at one vector length.
 
     `image` holds Z, P and FFR one after another, as a save lays them in memory.

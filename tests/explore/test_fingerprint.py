@@ -36,7 +36,6 @@ from sim.kernel.features.hwcaps import HwcapTable
 from sim.kernel.printk import Printk
 from sim.kernel.refusal import Refusal
 from sim.latencies import Distribution, Latencies, fixed
-from sim.machine.memory import Extent
 from sim.processes.guests import Guests, _GuestRun
 from sim.processes.hotplug import Hotplug, _BringUp
 from sim.processes.recorder import Recorder
@@ -338,8 +337,8 @@ def changes(value: Any) -> Iterator[tuple[str, Any]]:
 
 def names_in(value: Any) -> tuple[str, ...]:
     """Return the fields of a record; a part of a scenario has none, because it stays the same."""
-    if isinstance(value, Extent):
-        return value.__struct_fields__
+    if isinstance(value, msgspec.Struct):
+        return () if stays_the_same(value) else value.__struct_fields__
     if not is_dataclass(value) or isinstance(value, Action | Cpu | Design | Fault):
         return getattr(value, "_fields", ())
     return tuple(one.name for one in fields_of(value))
@@ -385,12 +384,14 @@ def _another(value: Any) -> Any:
 
 def refers(value: Any) -> bool:
     """Return True for another part, whose own fields are changed, and for what is the same in a whole exploration."""
-    if isinstance(value, Extent):
-        return False
-    return is_part(value) or isinstance(
-        value,
-        Scenario | Topology | Printk | Request | KernelTables | CapabilityTable | HwcapTable | msgspec.Struct | CpuId,
-    )
+    constant = Scenario | Topology | Printk | Request | KernelTables | CapabilityTable | HwcapTable | CpuId
+    return is_part(value) or isinstance(value, constant) or stays_the_same(value)
+
+
+def stays_the_same(value: Any) -> bool:
+    """Return True for an entry of the kernel's tables, and for what was logged, which nothing reads back."""
+    of_tables_or_log = ("sim.cpufeature_tables.", "sim.kernel.printk")
+    return isinstance(value, msgspec.Struct) and type(value).__module__.startswith(of_tables_or_log)
 
 
 class Survey:

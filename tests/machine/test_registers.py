@@ -1,10 +1,9 @@
 """Tests of the length that ZCR_EL1, ZCR_EL2 and ZCR_EL3 select, and of the patterns that registers hold."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sim.machine.registers import BYTES_PER_VQ, VectorState, VectorUnit, register_at
 from sim.rules import REGISTER_BYTES_PER_VQ

@@ -7,8 +7,9 @@ Source: arch/arm64/kernel/cpufeature.c (``update_cpu_capabilities``, ``enable_cp
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from sim import rules
 from sim.cpufeature_tables import Capability, KernelTables
@@ -24,8 +25,7 @@ WITH_EFFECTS = ("HW_DBM", "HAS_AMU_EXTN", "SPECTRE_V2", "SPECTRE_V4", "SPECTRE_B
 Placed = PlacedEntries[Capability]
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True):
     """A contradiction between a CPU and the system in one capability."""
 
     capability: Capability

@@ -7,7 +7,8 @@ single CPU decides, and its field is unknown.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from sim.cpufeature_tables import Capability, KernelTables
 from sim.cpufeature_tables.tables import Requirement
@@ -42,8 +43,7 @@ _SAFE_LISTS = {
 """The lists of cores for which a matcher reads no field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certainty:
+class Certainty(msgspec.Struct, frozen=True):
     """The features of a system that are not certain; nothing where every register is known."""
 
     unknown_capabilities: tuple[Capability, ...] = ()

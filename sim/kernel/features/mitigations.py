@@ -7,8 +7,9 @@ Source: arch/arm64/kernel/proton-pack.c, cpufeature.c (``unmap_kernel_at_el0``, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
+
+import msgspec
 
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.tables import Requirement
@@ -27,8 +28,7 @@ class State(IntEnum):
     VULNERABLE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class MitigationOptions:
+class MitigationOptions(msgspec.Struct, frozen=True):
     """The part of the command line that concerns mitigations."""
 
     off: bool = False

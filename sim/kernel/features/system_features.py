@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
+import msgspec
 from msgspec.structs import replace
 
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables
@@ -143,8 +144,7 @@ def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityT
     return CapabilityTable(tables, capabilities), HwcapTable(tables, filter(is_built, tables.hwcaps))
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """The log and the CPUs around a kernel's features."""
 
     line: Callable[[str], None]
