@@ -38,7 +38,10 @@ class IdField(msgspec.Struct, frozen=True):
 
 EL0 = IdField("ID_AA64PFR0_EL1", "EL0", shift=0)
 GIC = IdField("ID_AA64PFR0_EL1", "GIC", shift=24)
+L1IP = IdField("CTR_EL0", "L1Ip", shift=14, width=2)
 PAN = IdField("ID_AA64MMFR1_EL1", "PAN", shift=20)
+VIPT, PIPT = 2, 3
+"""The values of L1Ip."""
 AARCH64_ONLY, AARCH32 = 1, 2
 """The values of EL0 and EL1 on a CPU that runs 64-bit code there alone, and on a CPU that runs 32-bit code too."""
 TDS = IdField("ICH_VTR_EL2", "TDS", shift=19, width=1)

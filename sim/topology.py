@@ -133,6 +133,10 @@ class Features:
         """Yield a register with its value and the bits of it that are known: all, or a field's."""
         for name, value in self.id_registers.items():
             yield name, value, EVERY_BIT
+        # Of a core that is known, a register that is not stated is 0.
+        for name in newest_registers() if self.core.is_complete else ():
+            if name not in self.id_registers and not self.lacks(name):
+                yield name, 0, EVERY_BIT
         for one, value in self.known_fields.items():
             yield one.register, one.put(0, value), one.mask
 

@@ -8,6 +8,7 @@ tests/cores/test_core_table.py checks the table's entries.
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 import msgspec
 
@@ -52,6 +53,8 @@ class CoreTable(msgspec.Struct, frozen=True):
     """The keys of `cores` by other compatible strings."""
     midrs: dict[str, str]
     """The keys of `cores` by MIDR_EL1 with variant and revision 0, written as ``0x410fd030``."""
+    icaches: dict[str, Literal["VIPT", "PIPT"]]
+    """The policy of the instruction cache of cores whose CTR_EL0 no source tells, as public kernel logs have it."""
     not_arm64: frozenset[str]
     not_arm64_begins: tuple[str, ...]
 

@@ -10,7 +10,7 @@ import msgspec
 
 from sim.cores.core_table import core_named, core_table
 from sim.errors import InputError
-from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, PAN, TDS, Core, IdField
+from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, L1IP, PAN, PIPT, TDS, VIPT, Core, IdField
 
 _STEPPING = 0x00F0_000F
 """The bits of MIDR_EL1 that tell steppings of one core apart."""
@@ -158,6 +158,8 @@ def _known_fields(name: str, gic: int) -> dict[IdField, int]:
     known = {GIC: int(gic >= GICV3)}
     if documented is not None and not documented.vhe:
         known[PAN] = 0  # the table's cores without VHE are of Armv8.0, and PAN came with Armv8.1 as VHE did
+    if (policy := core_table().icaches.get(name)) is not None:
+        known[L1IP] = PIPT if policy == "PIPT" else VIPT
     if documented is not None and documented.aarch32 is not None:
         known[EL0] = AARCH32 if documented.aarch32 else AARCH64_ONLY
     return known

@@ -35,6 +35,10 @@ def core_of(given: CpuProperties) -> Core:
         midr = None if given.midr is UNSET else _number("midr", given.midr, 32)
         core = known_core(given.core, midr, GICV3 if given.gic is UNSET else given.gic)
         if (other := core_of_midr(core.midr)) not in {None, core.name} or not is_stepping_of(core.name, core.midr):
+            if other == core.name:
+                raise InputError(
+                    f"midr is {core.midr:#010x}, which differs from {core.name}'s in more than variant and revision"
+                )
             raise InputError(f"midr is {core.midr:#010x}, which is {other or 'another core'}, and not {core.name}")
     changes: dict[str, int] = {}
     for name, value in () if given.registers is UNSET else given.registers.items():

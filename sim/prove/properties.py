@@ -9,9 +9,10 @@ from typing import Protocol
 
 from sim import rules
 from sim.arguments import checked_fields
-from sim.errors import InputError
+from sim.errors import InputError, closest
 from sim.frames import as_html
 from sim.hazard_kinds import HazardKind
+from sim.prove.feature_properties import FEATURE_PROPERTIES
 from sim.study import verdict_bits
 from sim.study.evaluation import Evaluation
 from sim.study.systems import Record
@@ -140,5 +141,8 @@ def named(name: str) -> Property:
         InputError: there is no property of that name.
     """
     if name not in PROPERTIES:
-        raise InputError(f"unknown property {name[:60]!r}: there are {', '.join(PROPERTIES)}")
+        known = (*PROPERTIES, *FEATURE_PROPERTIES)
+        close = closest(name[:60], known)
+        hint = "" if close is None else f"; did you mean {close!r}?"
+        raise InputError(f"unknown property {name[:60]!r}: there are {', '.join(known)}{hint}")
     return PROPERTIES[name]

@@ -19,6 +19,7 @@ from sim.report.page import boot_page
 from sim.schemas import schema_text
 from sim.unknown_features import unknown_record
 from tests.command_line import Asymboot
+from tests.systems import texts
 
 A510, A710, A715, X3 = (f"arm,cortex-{name}" for name in ("a510", "a710", "a715", "x3"))
 
@@ -178,3 +179,29 @@ def test_tables_and_reports_mark_what_is_unknown(asymboot: Asymboot, tmp_path: P
     page = boot_page(boot(read_scenario(file)))
     assert "<p>Assumed: " in page
     assert "<dt>meltdown</dt><dd>unknown</dd>" in page
+
+
+def test_a_sanity_line_is_printed_only_of_a_register_that_is_known_on_both_cpus() -> None:
+    # Cortex-X2's ID_AA64PFR0_EL1 is unknown but for SVE and EL0, in which it differs from Cortex-A55.
+    outcome = booted("arm,cortex-a55", "arm,cortex-x2", kernel="6.18")
+    assert not any("SANITY CHECK" in line for line in texts(outcome))
+    assert "CPU features: Unsupported CPU feature variation detected." in texts(outcome)
+    assert outcome.facts.features_at_end is not None
+    assert outcome.facts.features_at_end.taint == 4
+
+
+def test_an_idle_late_cpu_tells_nothing_of_other_cpus() -> None:
+    # Of Cortex-A72 ID_MMFR4_EL1 is known to be 0, so that ThunderX is taken to be like it, and not like Cortex-A55.
+    early = booted("arm,cortex-a72", "cavium,thunder", el2=False).scenario
+    idle = Cpu("idle", cpu_of_core("arm,cortex-a55").features, late=True)
+    with_idle = boot(early.but(topology=Topology((*early.topology.cpus, idle))))
+    assert not any("SANITY" in line for line in texts(with_idle))
+    assert texts(with_idle)[-1] == texts(boot(early))[-1]
+
+
+def test_the_policy_of_an_icache_is_told_only_where_it_is_known() -> None:
+    told = texts(booted("arm,cortex-a55", "arm,cortex-a77", "arm,cortex-a78"))
+    assert [line for line in told if "I-cache" in line] == [
+        "Detected VIPT I-cache on CPU0",
+        "Detected PIPT I-cache on CPU2",
+    ]

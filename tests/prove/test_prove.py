@@ -333,6 +333,7 @@ def test_all_designs_are_rows_of_json(asymboot: Asymboot, monkeypatch: pytest.Mo
         (["-o", ""], "a path cannot be empty"),
         (["--design", "nosuch"], "unknown design 'nosuch'"),
         (["--property", "nosuch"], "unknown property 'nosuch'"),
+        (["--property", "late-has-al"], "did you mean 'late-has-all'?"),
         (["--cpus", "4", "--early", "2"], "--cpus takes no --early or --late"),
         (["--cpus", "65"], "33 early and 32 late CPUs: allowed are 1 early CPU or more, and 64 CPUs in all"),
         (["--up-to", "200"], "200 bits is not a vector length"),

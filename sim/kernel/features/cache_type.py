@@ -4,13 +4,14 @@ Source: arch/arm64/include/asm/cache.h (``read_cpuid_effective_cachetype``), arc
 (``cpuinfo_detect_icache_policy``).
 """
 
-from sim.kernel.features.id_fields import L1IP, LOC, LOUIS, LOUU
+from sim.id_registers import L1IP, PIPT, VIPT
+from sim.kernel.features.id_fields import LOC, LOUIS, LOUU
 
 IDC, DIC = 1 << 28, 1 << 29
 """CTR_EL0.IDC and CTR_EL0.DIC."""
 CTR_WORD = 0xFFFF_FFFF
 """The kernel keeps 32 bits of CTR_EL0; TminLine, above them, is invisible to it."""
-_POLICIES = {3: "PIPT", 2: "VIPT"}
+_POLICIES = {PIPT: "PIPT", VIPT: "VIPT"}
 
 
 def effective_ctr(ctr: int, clidr: int) -> int:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables
 from sim.cpufeature_tables.conflicts import NO_DESCRIPTION
 from sim.cpufeature_tables.tables import Requirement
-from sim.id_registers import AARCH32, PAN, IdField
+from sim.id_registers import AARCH32, L1IP, PAN, IdField
 from sim.kernel.features.aarch32 import Asymmetric32Bit
 from sim.kernel.features.cache_type import policy_name
 from sim.kernel.features.capabilities import Capabilities, CapabilityTable, Conflict
@@ -29,7 +29,6 @@ from sim.kernel.features.id_fields import (
     E0PD,
     EL1,
     HAFDBS,
-    L1IP,
     MPAM,
     MPAMEN,
     MTE,
@@ -291,7 +290,7 @@ class SystemFeatures:
 
     def detected_icache(self, number: int, cpu: CpuId) -> None:
         """Log the policy of a CPU's instruction cache."""
-        if self.options.is_unknown(L1IP):
+        if not cpu.knows(L1IP):
             return
         policy = policy_name(cpu.raw_ctr, knows_vpipt=self.options.knows_vpipt)
         self._tell(f"Detected {policy} I-cache on CPU{number}")
@@ -457,16 +456,19 @@ class SystemFeatures:
     def _is_unexpected(self, number: int, name: str, cpu: CpuId) -> bool:
         boot = self._boot_aarch32 if self.tables.registers[name].is_aarch32 else self._boot
         boot_value, own = 0 if boot is None else boot.value(name), cpu.value(name)
+        unknown = cpu.unknown.get(name, 0) | (0 if boot is None else boot.unknown.get(name, 0))
         changed = self.registers.update(name, own)
         if self.final:
             for lowest_bit in changed:
                 self.changed_late_by.setdefault((name, lowest_bit), number)
-        if not self.registers.differs(name, boot_value, own):
+        if not self.registers.differs(name, boot_value & ~unknown, own & ~unknown):
             return False
-        self._line(
-            f"CPU features: SANITY CHECK: Unexpected variation in SYS_{name}. "
-            f"Boot CPU: {boot_value:#016x}, CPU{number}: {own:#016x}"
-        )
+        # Where a known field differs, there is a line whatever the others are, and its digits are unknown.
+        if not unknown:
+            self._line(
+                f"CPU features: SANITY CHECK: Unexpected variation in SYS_{name}. "
+                f"Boot CPU: {boot_value:#016x}, CPU{number}: {own:#016x}"
+            )
         return True
 
     def _compare(self, cpu: CpuId) -> Iterator[str]:
