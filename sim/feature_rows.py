@@ -153,7 +153,7 @@ def _hex(value: int) -> str:
 def hwcap_rows(facts: Facts) -> list[HwcapRow]:
     """Return a row for each feature that programs are promised, in the order of their bits."""
     state = facts.features_at_end
-    if state is None:
+    if state is None or facts.features_at_user_space is None:
         return []
     names = iter(state.hwcaps)
     return [
@@ -306,7 +306,10 @@ class FeaturesRecord(msgspec.Struct, frozen=True):
     fields: Annotated[list[FieldRow], Meta(description="the fields in which CPUs differ, or all of them if asked for")]
     capabilities: Annotated[list[CapabilityRow], Meta(description="the capabilities that the system has")]
     unused: Annotated[list[UnusedRow], Meta(description="what CPUs have and the system cannot use")]
-    hwcaps: Annotated[tuple[str, ...], Meta(description="the names of /proc/cpuinfo, in the order of their bits")]
+    hwcaps: Annotated[
+        tuple[str, ...],
+        Meta(description="the names of /proc/cpuinfo, in the order of their bits; none if user space was not reached"),
+    ]
     hwcap_words: Annotated[tuple[str, ...], Meta(description="AT_HWCAP, AT_HWCAP2 and AT_HWCAP3, in hexadecimal")]
     compat_hwcap_words: Annotated[
         tuple[str, ...], Meta(description="AT_HWCAP and AT_HWCAP2 of 32-bit programs, in hexadecimal")
@@ -341,7 +344,7 @@ def features_record(facts: Facts, *, only_differing: bool = True) -> FeaturesRec
         facts: the facts of the boot.
         only_differing: leave out the fields in which all CPUs are alike.
     """
-    state = facts.features_at_end
+    state, has_programs = facts.features_at_end, facts.features_at_user_space is not None
     assert state is not None
     return FeaturesRecord(
         schema_version=SCHEMA_VERSION,
@@ -349,10 +352,10 @@ def features_record(facts: Facts, *, only_differing: bool = True) -> FeaturesRec
         fields=field_rows(facts, only_differing=only_differing),
         capabilities=capability_rows(facts),
         unused=unused_rows(facts),
-        hwcaps=state.hwcaps,
-        hwcap_words=tuple(map(hex, state.hwcap_words)),
-        compat_hwcap_words=tuple(map(hex, state.compat_hwcap_words)),
-        vulnerabilities=state.vulnerabilities,
+        hwcaps=state.hwcaps if has_programs else (),
+        hwcap_words=tuple(map(hex, state.hwcap_words)) if has_programs else (),
+        compat_hwcap_words=tuple(map(hex, state.compat_hwcap_words)) if has_programs else (),
+        vulnerabilities=state.vulnerabilities if has_programs else {},
         taint=state.taint,
         tainted_by=state.tainted_by,
         aarch32_cpus=state.aarch32_cpus,

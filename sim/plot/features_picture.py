@@ -11,6 +11,7 @@ from sim.outcome import Outcome
 from sim.plot import style
 from sim.topology import cpu_list
 from sim.units import counted
+from sim.unknown_features import partly_known_cores
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,7 +129,8 @@ def _legend(rows: list[FieldRow], kinds: list[_Kind]) -> "list[Patch | Line2D]":
 
 
 def _subtitle(outcome: Outcome, rows: int, kinds: int) -> str:
-    subtitle = f"Linux {outcome.scenario.kernel_words}: CPUs differ in {counted(rows, 'field')}"
+    differ = "are known to differ" if partly_known_cores(outcome.scenario) else "differ"
+    subtitle = f"Linux {outcome.scenario.kernel_words}: CPUs {differ} in {counted(rows, 'field')}"
     if rows > _MAX_ROWS:
         subtitle += f", of which {_MAX_ROWS} are shown"
     if kinds > _MAX_KINDS:

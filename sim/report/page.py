@@ -237,7 +237,8 @@ class FeatureTables(NamedTuple):
     """The fields of ID registers in which CPUs differ."""
     capabilities: list[CapabilityRow]
     unused: list[UnusedRow]
-    hwcaps: tuple[str, ...]
+    hwcaps: tuple[str, ...] | None
+    """None if user space was not reached."""
     vulnerabilities: Mapping[str, str | None]
     certainty: Certainty
     taint: int
@@ -250,14 +251,14 @@ def _features(outcome: Outcome) -> FeatureTables | None:
     facts, state = outcome.facts, outcome.facts.features_at_end
     if state is None:
         return None
-    topology = outcome.scenario.topology
+    topology, has_programs = outcome.scenario.topology, facts.features_at_user_space is not None
     kinds = [(cpu_list(cpus), cpus[0], topology.logical[cpus[0]].features.core.name) for cpus in topology.kinds]
     return FeatureTables(
         field_rows(facts),
         capability_rows(facts),
         unused_rows(facts)[:MAX_ROWS],
-        state.hwcaps,
-        state.vulnerabilities,
+        state.hwcaps if has_programs else None,
+        state.vulnerabilities if has_programs else {},
         state.certainty,
         state.taint,
         kinds,

@@ -4,12 +4,14 @@ from itertools import groupby
 
 from rich.console import Console
 
+from sim.feature_facts import FeatureState
 from sim.feature_rows import CapabilityRow, FieldRow, capability_rows, field_rows, unused_rows
 from sim.id_registers import Core
 from sim.outcome import Outcome
 from sim.show.console import Layout, heading, line, table
 from sim.show.row_groups import short_cpu_list
 from sim.topology import cpu_list
+from sim.unknown_features import core_words, partly_known_cores
 
 UNKNOWN = "unknown"
 LACKS = "-"
@@ -30,6 +32,8 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
     heading(console, "Fields of ID registers" if everything else "Fields in which CPUs differ", first=True)
     for members, name in kinds:
         line(console, f"cpu{cpu_list(members)}: {name}")
+    for core in partly_known_cores(outcome.scenario):
+        line(console, core_words(core))
     console.print()
     if not rows:
         line(console, "none: all CPUs have the same ID registers")
@@ -83,6 +87,18 @@ def show_features(outcome: Outcome, console: Console) -> None:
     if certainty.unknown_capabilities:
         line(console, f"unknown: {len(certainty.unknown_capabilities)}, which --json names")
     heading(console, "Features that programs see")
+    if outcome.facts.features_at_user_space is None:
+        line(console, "none: user space was not reached")
+    else:
+        _of_programs(state, console)
+    taints = [words for bit, words in _TAINTS.items() if state.taint & bit]
+    line(console, f"taint: {state.taint}" + (f" ({', '.join(taints)})" if taints else ""))
+    _unused(outcome, console)
+
+
+def _of_programs(state: FeatureState, console: Console) -> None:
+    """Print the hwcaps, and what sysfs says of vulnerabilities."""
+    certainty = state.certainty
     line(console, " ".join(name for name in state.hwcaps if name not in certainty.assumed_hwcaps))
     if certainty.assumed_hwcaps:
         line(console, f"assumed: {' '.join(certainty.assumed_hwcaps)}")
@@ -90,9 +106,6 @@ def show_features(outcome: Outcome, console: Console) -> None:
         line(console, f"unknown: {' '.join(certainty.unknown_hwcaps)}")
     for name, words in state.vulnerabilities.items():
         line(console, f"{name}: {words or UNKNOWN}")
-    taints = [words for bit, words in _TAINTS.items() if state.taint & bit]
-    line(console, f"taint: {state.taint}" + (f" ({', '.join(taints)})" if taints else ""))
-    _unused(outcome, console)
 
 
 def _capability(row: CapabilityRow) -> list[str]:

@@ -1,13 +1,16 @@
-"""Notes on a scenario's kernel as text, for pages that show several boots."""
+"""Notes on a scenario's kernel and its cores as text, for pages that show several boots."""
 
 from rich.console import Console
 
 from sim.flag_notes import as_sentence, flag_notes
 from sim.scenario import Scenario
 from sim.show.console import line
+from sim.unknown_features import core_words, partly_known_cores
 
 
 def show_release_notes(scenario: Scenario, console: Console) -> None:
-    """Print what is unknown of a scenario's kernel, once for all boots."""
+    """Print what is unknown of a scenario's kernel and of its cores, once for all boots."""
     for note in flag_notes(scenario.release, scenario.kernel_flags):
         line(console, as_sentence(note))
+    for core in partly_known_cores(scenario):
+        line(console, as_sentence(core_words(core)))

@@ -1,5 +1,6 @@
 """Tests of how objects are shown: by repr, in notebooks, and as frames."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
@@ -440,6 +441,21 @@ def test_the_scenarios_own_design_comes_first() -> None:
 def test_the_tree_and_the_table_say_why_a_cpu_is_late(asymboot: Asymboot) -> None:
     assert "cpu7 (prime): late (listed later), SVE {128,256}" in asymboot("show", "phone").stdout
     assert "cpu2: late (maxcpus=), SVE {128,256,512}" in asymboot("show", "late-cpu-above-maximum").stdout
+
+
+def test_tables_of_features_say_how_much_of_each_core_is_known(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "cores.toml"
+    file.write_text("[topology]\ncpus = [{ core = 'arm,cortex-a55' }, { core = 'arm,cortex-a77' }]\n")
+    known = "ID registers of arm,cortex-a77 (cpu1) are known"
+    assert known in asymboot("features", file).stdout
+    assert known in asymboot("compare", file, "--by", "boot-cpu").stdout
+    assert "known" not in asymboot("features", "rk3588").stdout
+
+
+def test_a_boot_that_panics_early_has_no_features_of_programs(asymboot: Asymboot) -> None:
+    assert "user space was not reached" in asymboot("run", "early-cpu-with-fewer-asids").stdout
+    features = json.loads(asymboot("run", "early-cpu-with-fewer-asids", "--json").stdout)["features"]
+    assert (features["hwcaps"], features["hwcap_words"], features["vulnerabilities"]) == ([], [], {})
 
 
 def test_the_tree_names_cores(asymboot: Asymboot, tmp_path: Path) -> None:
