@@ -22,9 +22,12 @@ def decoded_registers(boot: list[NumberedLine], decoding: DecodingTables) -> dic
     # The index of the last line by which each CPU comes online, and the last of these CPUs.
     came = {found.line.cpu: index for index, found in enumerate(boot) if isinstance(found.line, _CAME)}
     last = max(came, key=came.__getitem__, default=None)
+    was_online: set[int] = set()
     for index, found in enumerate(boot):
         line = found.line
         phase = max(phase, line.phase)
+        if isinstance(line, _CAME):
+            was_online.add(line.cpu)
         if isinstance(line, OverrideLine) and line.effect.hides:
             hidden.setdefault(line.register, set()).add(line.low)
         if isinstance(line, SanityLine):
@@ -34,7 +37,7 @@ def decoded_registers(boot: list[NumberedLine], decoding: DecodingTables) -> dic
                 line.boot_value,
                 line.value,
                 # A CPU that comes late changes the registers that programs read, and no longer what is in use.
-                is_late=phase is Phase.FINAL,
+                is_late=phase is not Phase.EARLY or line.cpu in was_online,
                 came_online=came_online,
                 others_came=came_online and last != line.cpu,
             )

@@ -153,6 +153,12 @@ def test_a_late_cpu_is_judged_by_what_the_early_cpus_left() -> None:
     assert [one for one in severe(*FINAL, late) if "it panics" in one]
 
 
+def test_a_cpu_is_late_once_the_early_cpus_are_counted_or_where_it_was_online_before() -> None:
+    line = CHECK.format("ID_AA64PFR0_EL1", PFR0, 1, WITHOUT_SVE)
+    for before in (["smp: Brought up 1 node, 1 CPU"], [BOOTED.format(1), "psci: CPU1 killed (polled 0 ms)"]):
+        assert feature_entries.SANITY_LATE.name in names(explained(*before, line))
+
+
 def test_a_cpu_that_comes_online_did_not_panic_the_kernel() -> None:
     line = CHECK.format("ID_AA64DFR0_EL1", DFR0, 3, FEWER_BREAKPOINTS)
     explanation = explained(*FINAL, line, BOOTED.format(3))
