@@ -94,6 +94,8 @@ class _Reader:
         self._named: set[int] = set()
         """The CPUs that some line names."""
         self._lines: list[NumberedLine] = []
+        self._suspends_cpus = False
+        """True if the log shows that CPUs went down for suspend, or came back."""
         self._saw_bring_up = False
         """True if the log has the beginning of the early bring-up."""
         self._crash: list[NumberedLine] = []
@@ -142,7 +144,10 @@ class _Reader:
     def _suspend(self, line: suspend_lines.SuspendLine | suspend_lines.SuspendEndLine, found: NumberedLine) -> None:
         is_resume = isinstance(line, suspend_lines.SuspendLine) and line.is_resume
         self._incidents.suspend(is_resume=is_resume)
-        self._found.add(cpu_entries.SUSPENDED, [found])
+        # Suspend to idle, of which a log has the end alone, takes no CPU down.
+        self._suspends_cpus |= isinstance(line, suspend_lines.SuspendLine)
+        if self._suspends_cpus:
+            self._found.add(cpu_entries.SUSPENDED, [found])
 
     @_read.register
     def _unknown(self, _line: firmware_lines.UnknownLine, found: NumberedLine) -> None:

@@ -506,6 +506,11 @@ def test_what_every_boot_logs_and_what_other_parts_log_is_not(text: str) -> None
     assert not explained(*FINAL, text).problems
 
 
+def test_suspend_to_idle_takes_no_cpu_down() -> None:
+    assert cpu_entries.SUSPENDED.name not in names(explained(*FINAL, "PM: suspend entry (s2idle)", "PM: suspend exit"))
+    assert cpu_entries.SUSPENDED.name in names(explained(*FINAL, "Disabling non-boot CPUs ...", "PM: suspend exit"))
+
+
 def test_a_log_that_ends_in_suspend_says_so() -> None:
     down = ["Disabling non-boot CPUs ...", "psci: CPU1 killed (polled 0 ms)"]
     assert cpu_entries.ENDS_SUSPENDED.name in names(explained(*FINAL, *down))
