@@ -88,8 +88,7 @@ def _outside(facts: Facts, save: Save) -> Hazard:
     )
     if save.panicked:
         where += ", had it got through"
-    under = sum(extent.bytes for extent in save.outside if _is_below(extent, save.cpu))
-    over = sum(extent.bytes for extent in save.outside) - under
+    under, over = save.underrun_bytes, save.overrun_bytes
     victims = "; ".join(_victim(facts, extent) for extent in save.outside)
     words = (
         f"save at {bits_from_vq(save.running_vq)} bits {where}: {under} {plural(under, 'byte')} "
@@ -97,12 +96,6 @@ def _outside(facts: Facts, save: Save) -> Hazard:
         f"({victims})"
     )
     return _of_save(HazardKind.OUT_OF_BOUNDS_WRITE, facts, save, words, underrun_bytes=under, overrun_bytes=over)
-
-
-def _is_below(extent: Extent, cpu: int) -> bool:
-    # Runs of pages lie in ascending order of CPU numbers.
-    # Foreign memory is counted from the start of the run that it lies beside.
-    return extent.cpu < cpu or (extent.cpu == cpu and extent.first < 0)
 
 
 def _victim(facts: Facts, extent: Extent) -> str:

@@ -50,7 +50,8 @@ def plot(
       topology  clusters and CPUs
       heat      the share of a sweep's systems that have a hazard
 
-    FILE is a scenario file. heat takes the folder DIR of a sweep that kept all rows.
+    FILE is a scenario file. heat takes the folder DIR of a sweep; columns other than the lengths of the first and of
+    the last group need a sweep that kept all rows.
 
     Exits with 0, and with 2 if the input is wrong.
 

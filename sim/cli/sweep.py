@@ -61,7 +61,9 @@ F = TypeVar("F")
 @click.option(
     "--keep",
     type=options.Choice(["all", "hazards", "counts"]),
-    help="The rows to keep beside the counts: all, those with hazards, or (by default) none.",
+    help="The rows to keep beside the counts: all, those with hazards, or (by default) none. Counts suffice for the "
+    "summary, the report, heat maps over the first and the last group, and DIR:ROW of every row; heat maps over other "
+    "columns, and tables of your own, need all.",
 )
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", help="Compute in N processes, by default one for each core."

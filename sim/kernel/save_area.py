@@ -86,6 +86,21 @@ class Save(NamedTuple):
         """The bytes that the save wrote outside its own CPU's run of pages."""
         return [extent for extent in self.touched if extent.foreign or extent.cpu != self.cpu]
 
+    @property
+    def underrun_bytes(self) -> int:
+        """The bytes that the save wrote below its own CPU's run of pages."""
+        return sum(extent.bytes for extent in self.outside if self._is_below(extent))
+
+    @property
+    def overrun_bytes(self) -> int:
+        """The bytes that the save wrote above it."""
+        return sum(extent.bytes for extent in self.outside if not self._is_below(extent))
+
+    def _is_below(self, extent: Extent) -> bool:
+        # Runs of pages lie in ascending order of CPU numbers.
+        # Foreign memory is counted from the start of the run that it lies beside.
+        return extent.cpu < self.cpu or (extent.cpu == self.cpu and extent.first < 0)
+
 
 class BufferSize(msgspec.Struct, frozen=True):
     """The size of a buffer; all buffers of a boot have the same size."""

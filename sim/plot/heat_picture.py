@@ -1,5 +1,6 @@
 """A sweep as heat maps: the share of systems with a hazard over two columns of the rows, a map for each setting."""
 
+from collections import Counter
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +15,7 @@ from sim.sweep.parted_plan import Keep
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_plan import Plan
 from sim.sweep.sweep_rows import RECORD, SETTING, set_as_text
+from sim.sweep.sweep_summary import read_summary
 from sim.units import counted
 from sim.vectors import bits_from_vq
 
@@ -43,7 +45,8 @@ def plot_heat(
     hazard, at most twelve.
 
     Args:
-        folder: the folder of a sweep that kept all of its rows.
+        folder: the folder of a sweep. The counts suffice for the lengths of the first and of the last group; for other
+            columns the sweep kept all rows.
         hazard: the name of the hazard's column, such as ``out_of_bounds_write``.
         x: the column from left to right; by default the lengths of the last group.
         y: the column from bottom to top; by default the lengths of the first group or, where there is only one group,
@@ -67,6 +70,7 @@ def plot_heat(
     groups = [f"{group.name}_sve_bits" for group in plan.space.groups]
     x = x or groups[-1]
     y = y or (groups[0] if groups[0] != x else "max_vl_bits")
+    _check_columns(plan, folder, x, y)
     maps = _maps(heat_counts(folder, hazard, x, y))
     return _draw(plan, [heat for heat in maps if design is None or heat.setting[0] == design], hazard, (x, y))
 
@@ -99,16 +103,52 @@ def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
     Columns: design, relay, kvm_mode, memory, ``x``, ``y`` (bits or counts), ``systems``, ``with_hazard``.
 
     Raises:
-        InputError: the rows have no such column, or are not what a sweep writes.
+        InputError: the sweep's parts are not what a sweep writes.
     """
+    begun = Folder.open(folder)
+    places = _cell_places(begun.plan)
+    if {x, y} <= places.keys():
+        return _from_counts(folder, hazard, places[x], places[y])
+    return rows_counts(begun, hazard, x, y)
+
+
+def _cell_places(plan: Plan) -> dict[str, int]:
+    """Return the columns that the counts know, with their places in a cell of a tally."""
+    groups = [f"{group.name}_sve_bits" for group in plan.space.groups]
+    # Where there is only one group, all early CPUs have its set, and share its largest length.
+    return {groups[0]: 0, groups[-1]: 1} if len(groups) > 1 else {groups[0]: 0, "max_vl_bits": 0}
+
+
+def _from_counts(folder: Path, hazard: str, x: int, y: int) -> "pd.DataFrame":
     import pandas as pd
 
-    begun = Folder.open(folder)
+    bit = 1 << [kind.value for kind in HAZARDS].index(hazard)
+    summary = read_summary(folder)
+    rows = []
+    for setting, tally in zip(summary.plan.space.settings, summary.tallies, strict=True):
+        systems, with_hazard = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
+        for (word, cell), times in tally.cells.items():
+            place = cell[x], cell[y]
+            systems[place] += times
+            with_hazard[place] += times if word & bit else 0
+        rows += [
+            {**setting.row(), "x": _bits(at[0]), "y": _bits(at[1]), "systems": times, "with_hazard": with_hazard[at]}
+            for at, times in sorted(systems.items())
+        ]
+    if not rows:
+        raise InputError(f"{folder}: no part of it is done yet")
+    return pd.DataFrame(rows)
+
+
+def _bits(vq: int) -> int:
+    return bits_from_vq(vq) if vq else 0
+
+
+def rows_counts(begun: Folder, hazard: str, x: str, y: str) -> "pd.DataFrame":
+    """Return what `heat_counts` returns, from the rows that a sweep kept."""
+    import pandas as pd
+
     plan = begun.plan
-    allowed = [*(f"{group.name}_sve_bits" for group in plan.space.groups), *RECORD]
-    for column in (x, y):
-        if column not in allowed:
-            raise InputError(f"{folder}: there is no column {column[:60]!r} to draw: there are {', '.join(allowed)}")
     by = [*SETTING, "x", "y"]
     # Part by part, so that the rows of a large sweep are never in memory at once.
     parts = []
@@ -119,7 +159,7 @@ def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
         )
         parts.append(rows.astype(dict.fromkeys(SETTING, "str")).groupby(by)[["weight", "with_hazard"]].sum())
     if not parts:
-        raise InputError(f"{folder}: no part of it is done yet")
+        raise InputError(f"{begun.path}: no part of it is done yet")
     every: pd.DataFrame = pd.concat(parts).groupby(level=by).sum().rename(columns={"weight": "systems"})
     return every.reset_index()
 
@@ -144,12 +184,23 @@ def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
     there = [kind.value for kind in HAZARDS]
     if hazard not in there:
         raise InputError(f"there is no hazard {hazard[:60]!r} in a sweep's rows: there are {', '.join(there)}")
-    if plan.keep is not Keep.ALL:
-        # A share is of all systems, also of those without a hazard, whose rows the other choices of --keep leave out.
-        raise InputError(f"{folder}: kept {plan.keep}, and a heat map needs all rows: sweep with --keep all")
     designs = list(dict.fromkeys(setting.design.name for setting in plan.space.settings))
     if design is not None and design not in designs:
         raise InputError(f"{folder}: has no design {design[:60]!r}: there are {', '.join(designs)}")
+
+
+def _check_columns(plan: Plan, folder: Path, x: str, y: str) -> None:
+    counts = _cell_places(plan)
+    allowed = [*(f"{group.name}_sve_bits" for group in plan.space.groups), *RECORD]
+    for column in (x, y):
+        if column not in allowed:
+            raise InputError(f"{folder}: there is no column {column[:60]!r} to draw: there are {', '.join(allowed)}")
+        if column not in counts and plan.keep is not Keep.ALL:
+            # A share is of all systems, also of those without a hazard, whose rows other choices of --keep leave out.
+            raise InputError(
+                f"{folder}: kept {plan.keep}, with which heat maps are over {' and '.join(counts)}: {column} needs all "
+                "rows: sweep with --keep all"
+            )
 
 
 def _draw(plan: Plan, maps: list[_Map], hazard: str, axes_of: tuple[str, str]) -> style.Picture:

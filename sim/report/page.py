@@ -128,7 +128,7 @@ def _buffers(outcome: Outcome) -> Markup | None:
 
 @checked
 def sweep_page(folder: Path, command: str = "") -> str:
-    """Return a sweep as an HTML page: verdict, hazards by setting, heat maps if all rows were kept, and the space.
+    """Return a sweep as an HTML page: verdict, hazards by setting, heat maps, and the space.
 
     Args:
         folder: the sweep's folder.
@@ -272,12 +272,9 @@ def _designs(outcome: Outcome) -> Markup | None:
 
 
 def _maps(folder: Path, summary: "Summary") -> list[Markup]:
-    """Return a heat map for each hazard that occurs; none unless all rows were kept."""
+    """Return a heat map for each hazard that occurs; the counts suffice, once there are any."""
     from sim.plot.heat_picture import plot_heat
     from sim.report.sweep_cells import title
-    from sim.sweep.parted_plan import Keep
 
-    if summary.plan.keep is not Keep.ALL:
-        return []
     names = dict.fromkeys(row["hazard"] for row in summary.hazard_rows)
     return [picture(plot_heat(folder, name), f"share of systems with: {title(name)}") for name in names]

@@ -1,6 +1,6 @@
 """Spaces and sweeps as text: the number of systems, the hazards found in them, and a bar that shows progress."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from math import isnan
@@ -57,6 +57,13 @@ def show_space(space: Space, record: SpaceRecord, console: Console) -> None:
         line(console, f"too many points to compute them all: at most {record.most_points:,} can be; take a sample")
     else:
         line(console, f"{_estimate(every_s)} here, with --keep counts; {_estimate(symmetric_s)} with --symmetric")
+    first, last = space.groups[0].name, space.groups[-1].name
+    over = f"{first} and {last}" if first != last else first
+    line(
+        console,
+        f"--keep counts suffices for the summary, the report, heat maps over {over}, and DIR:ROW of every row; --keep "
+        "hazards also writes the rows with hazards; --keep all writes every row, for heat maps over any column",
+    )
 
 
 def _estimate(seconds: float | None) -> str:
@@ -109,15 +116,44 @@ def show_summary(summary: Summary, console: Console) -> None:
     rows = summary.hazard_rows  # the rows of one setting follow each other, as groupby() needs
     for (relay, mode, memory), found in groupby(rows, lambda row: (row["relay"], row["kvm_mode"], row["memory"])):
         heading(console, f"relay {relay}, KVM mode {mode}, memory {memory}")
-        table(console, columns, [list(_cells(summary, row)) for row in found])
+        of_setting = list(found)
+        table(console, columns, [list(_cells(summary, row)) for row in of_setting])
+        _show_worst(summary, [row for row in of_setting if row["worst_row"] is not None], console)
     if not rows:
         line(console, "no hazards", "green")
     _show_timings(summary, console)
     line(
         console,
         "share: of systems, by weight. smallest row: the row whose largest VL is smallest, then the row with the "
-        "fewest VLs. largest VLs: of each group in that row, in bits. asymboot run DIR:ROW boots the system of a row.",
+        "fewest VLs. underrun, overrun: the most bytes that a save of any system writes below and above its buffer's "
+        "run of pages; the worst row has as many. largest VLs: of each group in that row, in bits. asymboot run "
+        "DIR:ROW boots the system of a row.",
     )
+
+
+def _show_worst(summary: Summary, rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print how far saves write out of bounds: the most bytes under each design, and the first row with that number."""
+    if not rows:
+        return
+    columns: dict[str, Layout] = {
+        "design": "wrap",
+        "underrun, bytes": "right",
+        "overrun, bytes": "right",
+        "worst row": "right",
+        "largest VLs": "wrap",
+    }
+    cells = [
+        [
+            row["design"],
+            f"{row['underrun_bytes']:,}",
+            f"{row['overrun_bytes']:,}",
+            f"{row['worst_row']:,}",
+            _largest_vls(summary, summary.sets_of(row["worst_row"] // len(summary.plan.space.settings))),
+        ]
+        for row in rows
+    ]
+    console.print()
+    table(console, columns, cells)
 
 
 def _show_timings(summary: Summary, console: Console) -> None:
@@ -159,9 +195,13 @@ def _cells(summary: Summary, row: Mapping[str, Any]) -> Iterator[str]:
         yield f"{percent(row['share_low'])} to {percent(row['share_high'])}"
     yield f"{row['first_row']:,}"
     yield f"{row['smallest_row']:,}"
+    yield _largest_vls(summary, row)
+
+
+def _largest_vls(summary: Summary, sets: Mapping[str, Any]) -> str:
     # A set is text in ascending order, such as 128,256: its largest length is the last.
-    sets = [row[f"{group.name}_sve_bits"] for group in summary.plan.space.groups]
-    yield " ".join(lengths.rpartition(",")[2] or "none" for lengths in sets)
+    every = [sets[f"{group.name}_sve_bits"] for group in summary.plan.space.groups]
+    return " ".join(lengths.rpartition(",")[2] or "none" for lengths in every)
 
 
 def percent(share: float) -> str:

@@ -147,6 +147,13 @@ class RunningLengths(NamedTuple):
     """The registers that come back differ, compared at the length of the save."""
 
 
+class OutsideBytes(NamedTuple):
+    """The bytes that a save into a buffer for one length writes outside its run of pages, by the running VQ, from 1."""
+
+    underrun_bytes: tuple[int, ...]
+    overrun_bytes: tuple[int, ...]
+
+
 SaveSignature = tuple[RunningLengths, ...]
 
 
@@ -156,12 +163,23 @@ def save_signature(place: BufferPlace, pointer: Pointer, running_vqs: int) -> Sa
     return tuple(RunningLengths(*(lengths & running_vqs for lengths in table)) for table in tables)
 
 
+def outside_bytes_at(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> OutsideBytes:
+    """Return the bytes that saves at a place write outside, for every running length."""
+    saves = _saves(place, pointer, allocation_vq)
+    return OutsideBytes(tuple(one.underrun_bytes for one in saves), tuple(one.overrun_bytes for one in saves))
+
+
+@cache
+def _saves(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> tuple[Save, ...]:
+    """Return the saves into a buffer for a VQ at each running length."""
+    return tuple(_save(place, pointer, allocation_vq, vq) for vq in range(1, VQ_MAX + 1))
+
+
 @cache
 def _lengths(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> RunningLengths:
     """Return the running lengths with which saves into a buffer for a VQ have each hazard, found by saving at each."""
     sets = [0] * len(_BITS)
-    for vq in range(1, VQ_MAX + 1):
-        save = _save(place, pointer, allocation_vq, vq)
+    for vq, save in enumerate(_saves(place, pointer, allocation_vq), 1):
         shown = (save.panicked, bool(save.outside), not save.header_intact, save.at_save_vq_restored is False)
         for hazard, is_shown in enumerate(shown):
             sets[hazard] |= is_shown << (vq - 1)

@@ -1,7 +1,7 @@
 """Tallies: the number of times that each word occurs under a setting, and examples of each hazard.
 
-Only words are counted; the counts of hazards follow from those of the words. `tests/study/test_tally.py` compares
-tallies with a count of every row.
+Words are counted by cell: by the largest lengths of the first and of the last group, which a heat map shows. The counts
+of hazards follow from those of the words. `tests/study/test_tally.py` compares tallies with a count of every row.
 """
 
 from collections import Counter
@@ -14,19 +14,12 @@ from numpy.typing import NDArray
 
 from sim.study import verdict_bits
 from sim.study.batch import OutcomeBits
+from sim.study.cell_histogram import Cell, CellHistogram, CellsOfBlock
 from sim.study.column import Sets
-from sim.study.point_digits import Weights
+from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import MOST_POINTS, Block
 from sim.study.system_space import Group, Space
 from sim.vectors import VQ_MAX
-
-_LIMB_BITS = 26
-"""Weights are added up in limbs of 26 bits, because `numpy.bincount` adds in floating point.
-
-The sum of a block's limbs is at most 2^16 rows · 2^26 = 2^42, and exact: a double has 53 bits.
-"""
-_MOST_COMPARED = 16
-"""The largest number of words that rows are compared with before all are counted."""
 
 
 class Example(NamedTuple):
@@ -45,30 +38,71 @@ _LARGEST = Example(VQ_MAX, 0xFFFF, MOST_POINTS)
 """An example that is not smaller than any point's."""
 
 
+class Worst(NamedTuple):
+    """The most bytes that a save writes outside its buffer's run of pages, and the first point with that number."""
+
+    bytes: int
+    point: int
+
+    def or_worse(self, other: "Worst | None") -> "Worst":
+        """Return the worse of two; if they are equally bad, that at the earlier point."""
+        return self if other is None or (-self.bytes, self.point) < (-other.bytes, other.point) else other
+
+
 @dataclass
 class Tally:
-    """The outcomes of some points under one setting, counted.
+    """The outcomes of some points under one setting, counted. Tallies may be merged in any order."""
 
-    Blocks must be added in ascending order: the first point that shows a hazard is kept, and of equally small examples
-    the first. Tallies of different parts may be merged in any order.
-    """
-
-    words: Counter[int] = field(default_factory=Counter)
-    """The number of times that each word of `sim.study.verdict_bits` occurs, by weight."""
+    cells: Counter[tuple[int, Cell]] = field(default_factory=Counter)
+    """The number of times that each word of `sim.study.verdict_bits` occurs in each cell, by weight."""
     first: dict[int, int] = field(default_factory=dict)
     """For each hazard's bit, the first point that shows it."""
     smallest: dict[int, Example] = field(default_factory=dict)
     """For each hazard's bit, the smallest example."""
-    _likely: tuple[int, ...] = field(default=(), init=False, repr=False, compare=False)
-    """The words of the last blocks, the last first: the next block mostly has the same."""
+    underrun: Worst | None = None
+    """The most bytes below a buffer's run of pages; None where no save writes there."""
+    overrun: Worst | None = None
+    """The most bytes above it."""
+
+    @property
+    def words(self) -> Counter[int]:
+        """The number of times that each word occurs, by weight."""
+        words: Counter[int] = Counter()
+        for (word, _), times in self.cells.items():
+            words[word] += times
+        return words
 
     def merge(self, other: "Tally") -> None:
         """Add the outcomes of other points under the same setting."""
-        self.words.update(other.words)
+        self.cells.update(other.cells)
         for bit, point in other.first.items():
             self.first[bit] = min(point, self.first.get(bit, point))
         for bit, example in other.smallest.items():
             self.smallest[bit] = min(example, self.smallest.get(bit, example))
+        if other.underrun is not None:
+            self.underrun = other.underrun.or_worse(self.underrun)
+        if other.overrun is not None:
+            self.overrun = other.overrun.or_worse(self.overrun)
+
+
+class BlockCounter:
+    """A tally under construction: it counts the blocks of some points, which must come in ascending order.
+
+    The first point that shows a hazard is kept, and of equally small or equally bad examples the first.
+
+    Args:
+        saves: what saves write outside their buffers under the setting.
+    """
+
+    def __init__(self, saves: OutsideSaves) -> None:
+        self._saves = saves
+        self._histogram = CellHistogram()
+        self._tally = Tally()
+
+    def tally(self) -> Tally:
+        """Return the tally of all blocks so far."""
+        self._tally.cells = self._histogram.counts()
+        return self._tally
 
     def add(self, block: Block, words: OutcomeBits, sizes: "Sizes") -> None:
         """Count a block.
@@ -76,25 +110,25 @@ class Tally:
         Args:
             block: the points.
             words: a word for each row, or one word for all rows.
-            sizes: the sizes of the block's systems, which all settings share.
+            sizes: the sizes and cells of the block's systems, which all settings share.
         """
-        counts = histogram(words, block, self._likely)
-        self.words.update(counts)
-        of_block = sorted(counts, key=lambda word: -counts[word])
-        self._likely = tuple(dict.fromkeys((*of_block, *self._likely)))[:_MOST_COMPARED]
-        shown = {bit for word in counts for bit in hazard_bits(word)}
-        for bit in shown - self.first.keys():
-            self.first[bit] = block.first + int(np.argmax(words & bit != 0))
+        there = self._histogram.add(words, block, sizes.cells)
+        tally, shown = self._tally, {bit for word in there for bit in hazard_bits(word)}
+        for bit in shown - tally.first.keys():
+            tally.first[bit] = block.first + int(np.argmax(words & bit != 0))
         # Most blocks have no smaller example. The bound shows that without a look at the rows; `least` looks at all
         # rows, but once for all settings.
-        larger = [bit for bit in shown if self.smallest.get(bit, _LARGEST) > sizes.bound]
-        larger = [bit for bit in larger if self.smallest.get(bit, _LARGEST) > sizes.least]
+        larger = [bit for bit in shown if tally.smallest.get(bit, _LARGEST) > sizes.bound]
+        larger = [bit for bit in larger if tally.smallest.get(bit, _LARGEST) > sizes.least]
         if larger:
             self._find_smaller(block, words, sizes, larger)
+        if verdict_bits.OUTSIDE in shown:
+            self._find_worse(block, words, sizes)
 
     def _find_smaller(self, block: Block, words: OutcomeBits, sizes: "Sizes", bits: list[int]) -> None:
         """Look for smaller examples of some hazards, among the rows smaller than the largest example so far."""
-        largest = max(self.smallest.get(bit, _LARGEST) for bit in bits)
+        smallest_so_far = self._tally.smallest
+        largest = max(smallest_so_far.get(bit, _LARGEST) for bit in bits)
         rows = sizes.below(largest.largest_vq << 16 | largest.lengths)
         if not len(rows):
             return
@@ -105,11 +139,24 @@ class Tally:
                 smallest = shown[np.argmin(keys[shown])]
                 size = int(keys[smallest])
                 example = Example(size >> 16, size & 0xFFFF, block.first + int(rows[smallest]))
-                self.smallest[bit] = min(example, self.smallest.get(bit, example))
+                smallest_so_far[bit] = min(example, smallest_so_far.get(bit, example))
+
+    def _find_worse(self, block: Block, words: OutcomeBits, sizes: "Sizes") -> None:
+        """Look for a save that writes more bytes outside than the worst so far."""
+        tally = self._tally
+        so_far = tuple(0 if one is None else one.bytes for one in (tally.underrun, tally.overrun))
+        if not self._saves.may_exceed(so_far, sizes.largest_vq):
+            return
+        rows = np.flatnonzero(np.broadcast_to(words, block.rows) & verdict_bits.OUTSIDE)
+        found = self._saves.worst(block, rows, so_far)
+        if found[0] is not None:
+            tally.underrun = Worst(found[0][0], block.first + found[0][1])
+        if found[1] is not None:
+            tally.overrun = Worst(found[1][0], block.first + found[1][1])
 
 
 class Sizes:
-    """The sizes of a block's systems: their largest VQ, then the number of lengths of all groups together.
+    """The sizes of a block's systems: their largest VQ, then the number of lengths of all groups; and their cells.
 
     Args:
         space: the space.
@@ -117,11 +164,22 @@ class Sizes:
     """
 
     def __init__(self, space: Space, block: Block) -> None:
-        self._block = block
+        self._space, self._block = space, block
         self._below: dict[int, NDArray[np.intp]] = {}
         least = [_least(group, one) for group, one in zip(space.groups, block.columns, strict=True)]
         self.bound = Example(max(vq for vq, _ in least), sum(lengths for _, lengths in least), block.first)
         """A lower bound for the block's systems, from each group's least largest VQ and least number of lengths."""
+
+    @cached_property
+    def cells(self) -> CellsOfBlock:
+        """The cells of the block's systems."""
+        return CellsOfBlock(self._block)
+
+    @cached_property
+    def largest_vq(self) -> int:
+        """An upper bound for the largest VQ of the block's systems."""
+        columns = zip(self._space.groups, self._block.columns, strict=True)
+        return max(int(one[0]).bit_length() if len(one) == 1 else group.any_vqs.bit_length() for group, one in columns)
 
     @cached_property
     def least(self) -> Example:
@@ -160,45 +218,3 @@ def _least(group: Group, column: Sets) -> tuple[int, int]:
 def hazard_bits(word: int) -> tuple[int, ...]:
     """Return the bits of a word that stand for hazards."""
     return tuple(1 << place for place in range(len(verdict_bits.HAZARDS)) if word >> place & 1)
-
-
-def histogram(words: OutcomeBits, block: Block, likely: tuple[int, ...] = ()) -> dict[int, int]:
-    """Return the number of times that each word occurs in a block, by weight.
-
-    Args:
-        words: a word for each row, or one word for all rows.
-        block: the points.
-        likely: words that probably are all there are, the most frequent first. Two thirds of the blocks of a sweep have
-            a single word, and a comparison with it takes a tenth of the time of `numpy.bincount`.
-    """
-    weights = block.weights
-    times = {int(words[0]): block.rows} if len(words) == 1 else _times(words, likely)
-    if len(weights) == 1:
-        return {word: count * int(weights[0]) for word, count in times.items()}
-    # The weights of all points fit 64 bits (`sim.study.points`), and so does a block's sum.
-    return {word: int(weights.sum()) for word in times} if len(times) == 1 else _weighted(words, weights)
-
-
-def _times(words: OutcomeBits, likely: tuple[int, ...]) -> dict[int, int]:
-    """Return the number of rows of each word."""
-    times, left = {}, len(words)
-    for word in likely:
-        if count := int(np.count_nonzero(words == word)):
-            times[word] = count
-            left -= count
-        if not left:
-            return times
-    counted = np.bincount(words)
-    return {int(word): int(counted[word]) for word in np.flatnonzero(counted)}
-
-
-def _weighted(words: OutcomeBits, weights: Weights) -> dict[int, int]:
-    """Return the sum of the weights of each word's rows, exact: Σ 2^(26 i) · (sum of the weights' limbs i)."""
-    times: Counter[int] = Counter()
-    most, shift = int(weights.max()), 0
-    while most >> shift:
-        limb = weights >> np.uint64(shift) & np.uint64((1 << _LIMB_BITS) - 1)
-        counts = np.bincount(words, limb.astype(np.float64))
-        times.update({int(word): int(counts[word]) << shift for word in np.flatnonzero(counts)})
-        shift += _LIMB_BITS
-    return dict(times)

@@ -1,9 +1,11 @@
 """The counts of one part of a sweep over vector lengths, as a record; `sim.sweep.sealed_part` has its file."""
 
+from collections import Counter
+
 import msgspec
 
 from sim.study import verdict_bits
-from sim.study.tally import Example, Tally, hazard_bits
+from sim.study.tally import Example, Tally, Worst, hazard_bits
 from sim.sweep.parted_plan import Walk
 from sim.sweep.sealed_part import CountsRecord
 from sim.sweep.sweep_plan import Plan
@@ -13,6 +15,8 @@ from sim.vectors import VQ_MAX
 
 _ALL_BITS = (verdict_bits.WARNED << 1) - 1
 """Every bit of a system's outcome: the last is `verdict_bits.WARNED`."""
+_MOST_BYTES = 0xFFFF
+"""More bytes than any save writes: the registers of 2048 bits have 8704."""
 _MOST_LENGTHS = 0xFFFF
 """`sim.study.tally.Sizes` packs a number of lengths into 16 bits."""
 
@@ -20,46 +24,65 @@ _MOST_LENGTHS = 0xFFFF
 class TallyRecord(msgspec.Struct, frozen=True):
     """The outcomes of a part's points under one setting."""
 
-    # The name in files is older than the field's.
-    outcomes: list[tuple[int, int]] = msgspec.field(name="words")
-    """Pairs of outcome bits (`sim.study.verdict_bits`) and how often they occur, by weight."""
+    outcomes: list[tuple[int, int, int, int]]
+    """Outcome bits (`sim.study.verdict_bits`), the largest VQs of the first and of the last group, and how often these
+    occur together, by weight."""
     first: list[tuple[int, int]]
     """Pairs of a hazard's bit and the first point that shows it."""
     smallest: list[tuple[int, Example]]
     """Pairs of a hazard's bit and its smallest example."""
+    underrun: Worst | None
+    """The most bytes below a buffer's run of pages, and the first point with that number."""
+    overrun: Worst | None
 
     @classmethod
     def of(cls, tally: Tally) -> "TallyRecord":
         """Return the record of a tally."""
-        return cls(sorted(tally.words.items()), sorted(tally.first.items()), sorted(tally.smallest.items()))
+        return cls(
+            sorted((bits, *cell, times) for (bits, cell), times in tally.cells.items()),
+            sorted(tally.first.items()),
+            sorted(tally.smallest.items()),
+            tally.underrun,
+            tally.overrun,
+        )
 
     def tally(self) -> Tally:
         """Return the tally that the record was made of."""
-        tally = Tally(first=dict(self.first), smallest=dict(self.smallest))
-        tally.words.update(dict(self.outcomes))
-        return tally
+        cells = Counter({(bits, (first, last)): times for bits, first, last, times in self.outcomes})
+        return Tally(cells, dict(self.first), dict(self.smallest), self.underrun, self.overrun)
 
     @property
     def systems(self) -> int:
         """The number of systems, by weight."""
-        return sum(times for _, times in self.outcomes)
+        return sum(times for *_, times in self.outcomes)
 
     def fits(self, start: int, stop: int) -> bool:
         """Return True if the points from `start` up to `stop` could have these outcomes."""
-        counts, first, smallest = dict(self.outcomes), dict(self.first), dict(self.smallest)
-        if (len(counts), len(first), len(smallest)) != (len(self.outcomes), len(self.first), len(self.smallest)):
+        cells, first, smallest = {one[:3] for one in self.outcomes}, dict(self.first), dict(self.smallest)
+        if (len(cells), len(first), len(smallest)) != (len(self.outcomes), len(self.first), len(self.smallest)):
             return False  # a key stands twice
-        if not all(0 <= bits <= _ALL_BITS and times >= 1 for bits, times in counts.items()):
+        if not all(
+            0 <= bits <= _ALL_BITS and 0 <= one <= VQ_MAX and 0 <= other <= VQ_MAX and times >= 1
+            for bits, one, other, times in self.outcomes
+        ):
             return False
-        shown = {bit for bits in counts for bit in hazard_bits(bits)}
+        shown = {bit for bits, *_ in self.outcomes for bit in hazard_bits(bits)}
         # Each hazard that occurs has a first point and a smallest example, and no other has.
         return (
             first.keys() == shown == smallest.keys()
+            and self._has_worst(start, stop, is_outside=verdict_bits.OUTSIDE in shown)
             and all(start <= point < stop for point in first.values())
             and all(
                 start <= one.point < stop and 0 <= one.largest_vq <= VQ_MAX and 0 <= one.lengths <= _MOST_LENGTHS
                 for one in smallest.values()
             )
+        )
+
+    def _has_worst(self, start: int, stop: int, *, is_outside: bool) -> bool:
+        """Return True if there are worst saves just where some save leaves its run of pages."""
+        worst = [one for one in (self.underrun, self.overrun) if one is not None]
+        return bool(worst) == is_outside and all(
+            1 <= one.bytes <= _MOST_BYTES and start <= one.point < stop for one in worst
         )
 
 

@@ -3,10 +3,11 @@
 import time
 
 from sim.errors import InputError
+from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import BLOCK_ROWS, MOST_POINTS
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Space
-from sim.study.tally import Sizes, Tally
+from sim.study.tally import BlockCounter, Sizes
 from sim.sweep.parted_plan import Walk
 from sim.sweep.space_record import SpaceRecord
 from sim.sweep.sweep_part import distinct_by_outcome, evaluator, is_compiled
@@ -43,7 +44,7 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
         return None
     points, layout, settings = plan.points, SpaceModel(plan.space), distinct_by_outcome(plan.space.settings)
     evaluate = evaluator(layout, settings, compiled=is_compiled(plan))
-    tallies = [Tally() for _ in settings]
+    tallies = [BlockCounter(OutsideSaves(layout, setting)) for setting in settings]
     measured, spent = 0, 0.0
     for place in range(_PLACES + 1):  # the first time is not measured: it fills caches
         start = points.points * max(place - 1, 0) // _PLACES

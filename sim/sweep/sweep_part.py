@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from sim.study.batch import Batch, OutcomeBits, outcome_bits
 from sim.study.evaluation import outcome_key
+from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Block
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Setting
-from sim.study.tally import Sizes, Tally
+from sim.study.tally import BlockCounter, Sizes
 from sim.sweep.part_record import PartRecord, TallyRecord
 from sim.sweep.parted_plan import Keep
 from sim.sweep.sealed_part import Part, parquet_bytes
@@ -63,11 +64,12 @@ class PartComputer:
         kinds = {outcome_key(one): kind for kind, one in enumerate(self._settings)}
         self._kinds = [kinds[outcome_key(one)] for one in plan.space.settings]
         """For each setting of the space, the place of its equal in `_settings`, which alone is evaluated."""
+        self._saves = [OutsideSaves(self._layout, one) for one in self._settings]
         self._evaluate = evaluator(self._layout, self._settings, compiled=is_compiled(plan))
 
     def part(self, number: int) -> Part:
         """Compute a part."""
-        tallies = [Tally() for _ in self._settings]
+        tallies = [BlockCounter(saves) for saves in self._saves]
         # Times differ between settings with equal outcomes, because each boot has a seed of its own.
         times_tallies = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
         kept: list[pa.Table] = []
@@ -77,13 +79,13 @@ class PartComputer:
             if self._plan.keep is not Keep.COUNTS:
                 kept.append(self._rows(block, times))
         rows = parquet_bytes(kept) if kept else None
-        by_setting = [TallyRecord.of(tallies[kind]) for kind in self._kinds]
+        by_setting = [TallyRecord.of(tallies[kind].tally()) for kind in self._kinds]
         by_metric = [[one.record() for one in tally.by_metric] for tally in times_tallies]
         checksum = None if rows is None else sha256(rows).hexdigest()
         record = PartRecord(self._plan.sha256, number, checksum, by_setting, by_metric)
         return Part(record, rows)
 
-    def _count(self, block: Block, tallies: list[Tally]) -> None:
+    def _count(self, block: Block, tallies: list[BlockCounter]) -> None:
         sizes = Sizes(self._plan.space, block)
         for outcomes, tally in zip(self._evaluate(block), tallies, strict=True):
             tally.add(block, outcomes, sizes)

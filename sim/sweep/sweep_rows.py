@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sim.study import verdict_bits
 from sim.study.batch import Batch, Verdict, verdict
 from sim.study.column import Sets
+from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Block
 from sim.study.system_space import Group, Setting, Space
 from sim.sweep.parted_plan import Keep
@@ -41,8 +42,10 @@ LATE = {
     "late_refused_by_relay": "late CPUs that pKVM's relay refused",
     "late_warned": "late CPUs whose length the log names as above the maximum",
 }
-
-
+OUTSIDE = {
+    "underrun_bytes": "the most bytes that a save writes below its buffer's run of pages",
+    "overrun_bytes": "the most bytes that a save writes above it",
+}
 STUDY = {
     "replication": "which boot of the row, from 0; only in timing studies, as what follows",
     "seed": "the boot's seed",
@@ -65,6 +68,7 @@ def schema(plan: Plan) -> pa.Schema:
         *(described(name, pa.uint16(), what) for name, what in RECORD.items()),
         *(described(name, pa.uint32(), what) for name, what in LATE.items()),
         *(described(kind.value, pa.uint32(), f"hazards: {kind.title}") for kind in verdict_bits.HAZARDS),
+        *(described(name, pa.uint32(), what) for name, what in OUTSIDE.items()),
         *(described(name, pa.int64(), what) for name, what in STUDY.items() if plan.replications),
     ]
     return pa.schema(fields)
@@ -79,7 +83,9 @@ def kept_rows(plan: Plan, block: Block, batch: Batch, times: Times | None = None
     """Return the rows of a block that a sweep keeps, in order; in a timing study, one for each boot."""
     settings = plan.space.settings
     verdicts = [verdict(batch, setting) for setting in settings]
+    outside = [OutsideSaves(batch.model, setting).of_rows(batch) for setting in settings]
     columns = dict(_columns(plan.space, block, batch, verdicts))
+    columns |= {name: _side_by_side(values) for name, values in zip(OUTSIDE, zip(*outside, strict=True), strict=True)}
     if times is not None:
         columns = {name: np.repeat(values, plan.replications) for name, values in columns.items()}
         columns |= _study_columns(plan, columns["row"], times)

@@ -100,7 +100,7 @@ def _run(folder: Folder, workers: Workers, report: Report | None) -> Summary:
     def count(record: PartRecord, progress: Progress) -> None:
         totals.add(record)
         for tally in record.tallies:
-            for bits, times in tally.outcomes:
+            for bits, *_, times in tally.outcomes:
                 progress.rows += times
                 progress.rows_by_hazard.update(
                     {kind: times for place, kind in enumerate(verdict_bits.HAZARDS) if bits >> place & 1}

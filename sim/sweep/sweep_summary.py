@@ -13,7 +13,7 @@ from sim.extras import needed_by
 from sim.frames import as_html
 from sim.study import verdict_bits
 from sim.study.points import sets_at
-from sim.study.tally import Tally
+from sim.study.tally import Tally, Worst
 from sim.sweep.parted_plan import Walk
 from sim.sweep.parts_folder import SCHEMA_VERSION
 from sim.sweep.sweep_folder import Folder
@@ -85,7 +85,7 @@ class Summary:
     def systems(self) -> int:
         """The number of systems that the points stand for, by weight."""
         # The same for every setting: a record in which settings differ does not fit (`PartRecord.fits`).
-        return sum(self.tallies[0].words.values())
+        return sum(self.tallies[0].cells.values())
 
     @cached_property
     def timings(self) -> "pd.DataFrame":
@@ -130,8 +130,11 @@ class Summary:
         """The hazards, a row for each setting and hazard that occurs.
 
         Columns: design, relay, kvm_mode, memory, hazard; ``systems``, by weight, and their ``share``; in a sample the
-        share's 95 % interval (Clopper and Pearson's), ``share_low`` and ``share_high``; ``first_row`` and
-        ``smallest_row``, for `asymboot run DIR:ROW`; and the smallest example's sets, ``<group>_sve_bits``.
+        share's 95 % interval (Clopper and Pearson's), ``share_low`` and ``share_high``; ``first_row``, ``smallest_row``
+        and ``worst_row``, for `asymboot run DIR:ROW`; of out-of-bounds writes ``underrun_bytes`` and
+        ``overrun_bytes``, the most that a save of any system writes below and above its buffer's run of pages (the
+        worst row has the larger of these; all three are missing for other hazards); and the smallest example's sets,
+        ``<group>_sve_bits``.
         """
         import pandas as pd
 
@@ -161,6 +164,7 @@ class Summary:
             **(dict.fromkeys(("share_low", "share_high"), "float64") if drawn else {}),
             "first_row": "int64",
             "smallest_row": "int64",
+            **dict.fromkeys(("worst_row", "underrun_bytes", "overrun_bytes"), "Int64"),
             **{f"{group.name}_sve_bits": "str" for group in self.plan.space.groups},
         }
 
@@ -181,9 +185,10 @@ class Summary:
 
     def _hazard_rows(self) -> Iterator[dict[str, Any]]:
         for number, (setting, tally) in enumerate(zip(self.plan.space.settings, self.tallies, strict=True)):
+            words = tally.words
             for place, kind in enumerate(verdict_bits.HAZARDS):
                 bit = 1 << place
-                systems = sum(times for bits, times in tally.words.items() if bits & bit)
+                systems = sum(times for bits, times in words.items() if bits & bit)
                 if systems:
                     example = tally.smallest[bit].point
                     yield {
@@ -194,13 +199,31 @@ class Summary:
                         **self._interval(systems),
                         "first_row": self._row(tally.first[bit], number),
                         "smallest_row": self._row(example, number),
-                        **self._sets(example),
+                        **self._worst(tally if bit == verdict_bits.OUTSIDE else Tally(), number),
+                        **self.sets_of(example),
                     }
 
     def _row(self, point: int, setting: int) -> int:
         return point * len(self.plan.space.settings) + setting
 
-    def _sets(self, point: int) -> dict[str, str]:
+    def _worst(self, tally: Tally, setting: int) -> dict[str, int | None]:
+        """Return how far saves write outside their buffers, and the row of the worst; None without such saves."""
+        if tally.underrun is None and tally.overrun is None:
+            return dict.fromkeys(("worst_row", "underrun_bytes", "overrun_bytes"))
+        under, over = (Worst(0, 0) if one is None else one for one in (tally.underrun, tally.overrun))
+        worst = max(under, over, key=lambda one: one.bytes)
+        return {
+            "worst_row": self._row(worst.point, setting),
+            "underrun_bytes": under.bytes,
+            "overrun_bytes": over.bytes,
+        }
+
+    def sets_of(self, point: int) -> dict[str, str]:
+        """Return each group's lengths at a point, as text.
+
+        Args:
+            point: the point's number in the walk.
+        """
         sets = zip(self.plan.space.groups, sets_at(self.plan.points, point), strict=True)
         return {f"{group.name}_sve_bits": ",".join(map(str, bits_from_vqs(vqs))) for group, vqs in sets}
 

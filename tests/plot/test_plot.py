@@ -21,7 +21,7 @@ from sim.files.space_file import read_space
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import Written, hits, memory_around, plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
-from sim.plot.heat_picture import heat_counts, plot_heat
+from sim.plot.heat_picture import heat_counts, plot_heat, rows_counts
 from sim.plot.lengths_picture import Cell, cell, length_rows, plot_lengths, shown_lengths
 from sim.plot.picture_rows import cpu_rows
 from sim.plot.style import Picture, shortened, text_width_in
@@ -30,7 +30,9 @@ from sim.plot.timeline_picture import COLOURS, plot_boot
 from sim.plot.topology_picture import plot_topology
 from sim.scenario import KvmMode, Relay, Scenario
 from sim.study.comparison import compare
+from sim.study.system_space import Group, Space
 from sim.sweep.parted_plan import Keep
+from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import read_summary
 from sim.timeline import SpanKind
@@ -371,10 +373,23 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sweep_that_kept_no_rows_cannot_be_drawn(tmp_path: Path) -> None:
-    run_sweep(read_space(find_space("late-cpu")), tmp_path / "out", keep=Keep.HAZARDS, jobs=1)
-    with pytest.raises(InputError, match="sweep with --keep all"):
-        plot_heat(tmp_path / "out", "kernel_panic")
+def test_counts_suffice_for_a_heat_map_over_the_first_and_the_last_group(tmp_path: Path) -> None:
+    sets = (0, 1, 3, 11)
+    groups = (Group("boot", sets[1:]), Group("early", (3, 1)), Group("last", sets, late=True, weights=(1, 2, 3, 4)))
+    for number, space in enumerate((Space(groups, "6.12"), Space((Group("boot", sets, cpus=2),), "6.12"))):
+        out = tmp_path / str(number)
+        begun = run_sweep(space, out, keep=Keep.ALL, jobs=1).plan
+        columns = ["last_sve_bits", "boot_sve_bits"] if number == 0 else ["boot_sve_bits", "max_vl_bits"]
+        for x, y in (columns, columns[::-1]):
+            for hazard in ("out_of_bounds_write", "host_denied_vl", "kernel_panic"):
+                counts, rows = heat_counts(out, hazard, x, y), rows_counts(Folder.open(out), hazard, x, y)
+                by = list(rows.columns[:-2])
+                assert counts.sort_values(by).values.tolist() == rows.sort_values(by).values.tolist()
+        assert begun.keep is Keep.ALL
+    run_sweep(Space(groups, "6.12"), tmp_path / "counts", jobs=1)
+    assert_tidy(plot_heat(tmp_path / "counts", "out_of_bounds_write"))
+    with pytest.raises(InputError, match="kept counts, with which heat maps are over boot_sve_bits and last_sve"):
+        plot_heat(tmp_path / "counts", "kernel_panic", x="early_sve_bits")
 
 
 def test_a_topology_of_known_cores_is_coloured_by_core() -> None:

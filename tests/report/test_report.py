@@ -342,7 +342,8 @@ def test_a_sweeps_columns_have_headings_in_words(pages: dict[str, Path]) -> None
     page = pages["sweep"].read_text(encoding="utf-8")
     headings = re.findall(r"<th>(.*?)</th>", page)
     assert headings[:8] == ["design", "relay", "KVM mode", "memory", "hazard", "systems", "share", "first row"]
-    assert headings[8:] == ["smallest row", "early0, bits", "early1, bits", "early2, bits", "late, bits"]
+    assert headings[8:12] == ["smallest row", "worst row", "underrun, bytes", "overrun, bytes"]
+    assert headings[12:] == ["early0, bits", "early1, bits", "early2, bits", "late, bits"]
     assert "<td>out-of-bounds write</td>" in page
     assert "hazards under 9 of 16 settings, worst: kernel panic" in page
     assert '<td data-order="0.576" class="number">57.60 %</td>' in page

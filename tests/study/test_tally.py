@@ -8,10 +8,11 @@ import pytest
 
 from sim.study import points
 from sim.study.batch import Batch, outcome_bits
+from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Exhaustive
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Group, Space
-from sim.study.tally import Example, Sizes, Tally, hazard_bits
+from sim.study.tally import BlockCounter, Example, Sizes, Tally, Worst, hazard_bits
 
 SETS = (0, 1, 3, 11, 0x8B)
 
@@ -24,11 +25,11 @@ def space_of(weights: tuple[int, ...] = ()) -> Space:
 def tallied(space: Space, spans: list[tuple[int, int]], setting: int) -> Tally:
     model, total = SpaceModel(space), Tally()
     for start, stop in spans:
-        part = Tally()
+        part = BlockCounter(OutsideSaves(model, space.settings[setting]))
         for block in Exhaustive(space).blocks(start, stop):
             batch = Batch(model, block.columns, block.rows)
             part.add(block, outcome_bits(batch, space.settings[setting]), Sizes(space, block))
-        total.merge(part)
+        total.merge(part.tally())
     return total
 
 
@@ -38,9 +39,13 @@ def row_by_row(weights: tuple[int, ...], setting: int) -> Tally:
     model, tally = SpaceModel(space), Tally()
     for point in range(space.points):
         (block,) = Exhaustive(space).blocks(point, point + 1)
-        word = int(outcome_bits(Batch(model, block.columns, 1), space.settings[setting])[0])
+        batch = Batch(model, block.columns, 1)
+        word = int(outcome_bits(batch, space.settings[setting])[0])
         sets = [int(column[0]) for column in block.columns]
-        tally.words[word] += int(block.weights[0])
+        tally.cells[word, (sets[0].bit_length(), sets[-1].bit_length())] += int(block.weights[0])
+        under, over = (int(one[0]) for one in OutsideSaves(model, space.settings[setting]).of_rows(batch))
+        tally.underrun = Worst(under, point).or_worse(tally.underrun) if under else tally.underrun
+        tally.overrun = Worst(over, point).or_worse(tally.overrun) if over else tally.overrun
         size = Example(max(vqs.bit_length() for vqs in sets), sum(vqs.bit_count() for vqs in sets), point)
         for bit in hazard_bits(word):
             tally.first.setdefault(bit, point)

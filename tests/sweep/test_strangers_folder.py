@@ -18,7 +18,10 @@ import pytest
 from sim import Group, InputError, Space, read_summary, resume_sweep, run_sweep, scenario_of_row
 from sim.plot.heat_picture import plot_heat
 from sim.report.page import sweep_page
+from sim.study import verdict_bits
+from sim.study.tally import Example, Worst
 from sim.sweep import parted_plan, parts_folder, sealed_part, sweep_plan
+from sim.sweep.part_record import TallyRecord
 from sim.sweep.sweep_folder import Folder
 
 SPACE = Space((Group("boot", (1, 3, 11)), Group("late", (0, 1, 3), late=True)), kernel="6.12", name="strange")
@@ -106,8 +109,12 @@ def test_what_a_killed_sweep_left_beside_is_replaced(folder: Path) -> None:
     assert not list(folder.rglob(".*"))
 
 
+HEAT_OF_ROWS = ("plot", "heat", "out", "--hazard", "kernel_panic", "--x", "allocation_vl_bits", "-o", "x.svg")
+
+
 def heat(folder: Path) -> object:
-    return plot_heat(folder, "kernel_panic")
+    """Draw a heat map that needs the rows."""
+    return plot_heat(folder, "kernel_panic", x="allocation_vl_bits")
 
 
 def endless(file: Path) -> None:
@@ -241,7 +248,7 @@ def shown(content: dict[str, Any]) -> dict[str, Any]:
 def set_words(words: list[list[int]]) -> Callable[[dict[str, Any]], None]:
     def change(content: dict[str, Any]) -> None:
         for tally in content["tallies"]:
-            tally |= {"words": words, "first": [], "smallest": []}
+            tally |= {"outcomes": words, "first": [], "smallest": [], "underrun": None, "overrun": None}
 
     return change
 
@@ -250,13 +257,15 @@ WRONG: dict[str, Callable[[dict[str, Any]], object]] = {
     "a tally too few": drop_tally,
     "no tallies": lambda content: content["tallies"].clear(),
     "no outcomes": set_words([]),
-    "a negative count": set_words([[0, 4], [512, -1]]),
-    "outcomes below zero": set_words([[-1, 3]]),
-    "bits that there are not": set_words([[1 << 13, 3]]),
-    "outcomes twice": set_words([[0, 1], [0, 2]]),
-    "systems too few": set_words([[0, 1]]),
-    "systems too many": set_words([[0, 10**30]]),
-    "systems that differ": lambda content: content["tallies"][0]["words"][0].__setitem__(1, 7),
+    "a negative count": set_words([[0, 1, 1, 4], [512, 1, 1, -1]]),
+    "outcomes below zero": set_words([[-1, 1, 1, 3]]),
+    "bits that there are not": set_words([[1 << 13, 1, 1, 3]]),
+    "outcomes twice": set_words([[0, 1, 1, 1], [0, 1, 1, 2]]),
+    "systems too few": set_words([[0, 1, 1, 1]]),
+    "systems too many": set_words([[0, 1, 1, 10**30]]),
+    "a length that there is not": set_words([[0, 17, 1, 3]]),
+    "a worst save where none is out of bounds": lambda content: content["tallies"][0].update(underrun=[16, 3]),
+    "systems that differ": lambda content: content["tallies"][0]["outcomes"][0].__setitem__(3, 7),
     "no first example": lambda content: shown(content)["first"].pop(),
     "no smallest example": lambda content: shown(content)["smallest"].pop(),
     "an example elsewhere": lambda content: shown(content)["first"][0].__setitem__(1, 8),
@@ -280,6 +289,25 @@ def test_a_part_that_no_part_could_be_is_computed_again(folder: Path, wrong: str
     assert len(summary.hazards) == len(summary.hazard_rows)
     assert resume_sweep(folder, jobs=1).complete
     assert (folder / "parts" / "000001.json").read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("underrun", "overrun", "fits"),
+    [
+        (Worst(16, 3), None, True),
+        (None, Worst(16, 5), True),
+        (Worst(8144, 4), Worst(1, 4), True),
+        (None, None, False),
+        (Worst(0, 3), None, False),
+        (Worst(10**6, 3), None, False),
+        (Worst(16, 2), None, False),
+        (Worst(16, 3), Worst(16, 6), False),
+    ],
+)
+def test_the_worst_save_is_one_that_a_part_can_have(underrun: Worst | None, overrun: Worst | None, fits: bool) -> None:
+    bit = verdict_bits.OUTSIDE
+    record = TallyRecord([(bit, 1, 1, 3)], [(bit, 3)], [(bit, Example(1, 1, 3))], underrun, overrun)
+    assert record.fits(3, 6) == fits
 
 
 @pytest.fixture
@@ -317,7 +345,7 @@ def test_times_that_no_boots_could_have_are_measured_again(study: Path, wrong: s
 def test_parts_that_count_more_systems_than_there_are_are_one_line(folder: Path) -> None:
     content = part(folder)
     for tally in content["tallies"]:
-        tally["words"][0][1] += 5
+        tally["outcomes"][0][3] += 5
     put(folder, content)
     for use in (read_summary, lambda one: resume_sweep(one, jobs=1)):
         with pytest.raises(InputError, match=r"out: its parts count 1[14] systems, and the space has 9"):
@@ -370,9 +398,7 @@ def test_rows_that_are_not_the_sweeps_are_one_line(
 def test_rows_that_were_cut_off_are_one_line_that_says_what_to_do(folder: Path) -> None:
     (folder / "rows" / "000001.parquet").write_bytes(b"")
     expected = "asymboot: out/rows/000001.parquet: is not what the sweep wrote: asymboot sweep --resume out computes it"
-    assert refused("plot", "heat", "out", "--hazard", "kernel_panic", "-o", "x.svg", cwd=folder.parent).startswith(
-        expected
-    )
+    assert refused(*HEAT_OF_ROWS, cwd=folder.parent).startswith(expected)
     (folder / "rows" / "000001.parquet").unlink()
     with pytest.raises(InputError, match=r"000001\.parquet: is missing: asymboot sweep --resume"):
         heat(folder)

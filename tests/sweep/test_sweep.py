@@ -102,6 +102,27 @@ def test_a_sweep_counts_what_booting_every_system_counts(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("small_parts")
+def test_the_worst_rows_write_as_many_bytes_as_the_summary_says_and_no_row_writes_more(tmp_path: Path) -> None:
+    summary = run_sweep(SPACE, tmp_path / "out", jobs=1, keep="all")
+    rows = pd.read_parquet(tmp_path / "out" / "rows")
+    settings = ["design", "relay", "kvm_mode", "memory"]
+    most = rows.groupby(settings, observed=True)[["underrun_bytes", "overrun_bytes"]].max()
+    worst = summary.hazards[summary.hazards["worst_row"].notna()]
+    assert set(worst["hazard"]) == {"out_of_bounds_write"}
+    assert len(worst) == int((most.sum(axis=1) > 0).sum()) > 0
+    for row in worst.to_dict("records"):
+        expected = most.loc[tuple(row[name] for name in settings)]
+        assert (row["underrun_bytes"], row["overrun_bytes"]) == tuple(expected)
+        found = boot(scenario_of_row(tmp_path / "out", int(row["worst_row"]))).found
+        outside = [one for one in found if one.kind.value == "out_of_bounds_write"]
+        assert max(max(one.underrun_bytes, one.overrun_bytes) for one in outside) == max(expected)
+        first = rows[(rows[settings] == [row[name] for name in settings]).all(axis=1)]
+        assert row["worst_row"] == first[first["underrun_bytes"] == max(expected)]["row"].min()
+    others = json.loads(json.dumps(summary.record()["hazards"]))
+    assert {one["hazard"] for one in others if one["worst_row"] is None}.isdisjoint({"out_of_bounds_write"})
+
+
+@pytest.mark.usefixtures("small_parts")
 def test_kept_rows_are_what_boots_show(tmp_path: Path) -> None:
     run_sweep(SPACE, tmp_path / "all", jobs=1, keep="all")
     run_sweep(SPACE, tmp_path / "hazards", jobs=1, keep="hazards")
