@@ -13,19 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim import rules
+from sim.scenario import Relay
 from sim.study import verdict_bits
 from sim.study.batch import Batch
-from sim.study.column import Sets
+from sim.study.column import Column, Sets
 from sim.study.evaluation import Evaluation
 from sim.study.points import Block
 from sim.study.save_outcomes import BufferPlace, outside_bytes_at
 from sim.study.space_model import SpaceModel, Unit
-from sim.study.system_space import Setting
+from sim.study.system_space import Group, Setting
 from sim.vectors import VQ_MAX
 
 Bytes = NDArray[np.int32]
 Found = tuple[int, int] | None
 """Bytes, and the row that has them; None where no row exceeds what was asked."""
+_FIRST_ROWS = 64
+"""The number of rows that are looked at first."""
 
 
 class _Table(NamedTuple):
@@ -45,6 +48,7 @@ class OutsideSaves:
 
     def __init__(self, model: SpaceModel, setting: Setting) -> None:
         self._model, self._setting = model, setting
+        self._reaches: dict[tuple[int, int], _Table] = {}
 
     def of_rows(self, batch: Batch) -> tuple[Bytes, Bytes]:
         """Return the most bytes that any save of each system writes below its run of pages, and above it."""
@@ -63,9 +67,18 @@ class OutsideSaves:
             np.maximum(over, np.where(leaves, table.overrun[buffers, running], 0), out=over)
         return under, over
 
-    def may_exceed(self, so_far: tuple[int, ...], largest_vq: int) -> bool:
-        """Return True if systems up to a largest VQ may have a save that writes more bytes outside than so far."""
-        return any(int(table[:, largest_vq].max()) > least for table, least in zip(self._most, so_far, strict=True))
+    def may_exceed(self, so_far: tuple[int, ...], block: Block) -> bool:
+        """Return True if systems of a block may have a save that writes more bytes outside than so far."""
+        # In most blocks the first groups, of early CPUs, have one set.
+        columns = list(zip(self._model.space.groups, block.columns, strict=True))
+        early = [int(one[0]).bit_length() for group, one in columns if len(one) == 1 and not group.late]
+        largest_vq = max(
+            int(one[0]).bit_length() if len(one) == 1 else group.any_vqs.bit_length()
+            for group, one in columns
+            if self._saves_on(group)
+        )
+        reaches = self._reach(min(early, default=VQ_MAX), max(early, default=0))
+        return any(int(reach[largest_vq]) > least for reach, least in zip(reaches, so_far, strict=True))
 
     def worst(self, block: Block, rows: NDArray[np.intp], so_far: tuple[int, ...]) -> tuple[Found, Found]:
         """Return the most bytes below and above among some rows of a block, where they exceed the bytes so far.
@@ -75,18 +88,53 @@ class OutsideSaves:
             rows: the rows to look at.
             so_far: the most bytes below and above so far.
         """
-        # A bound from the buffer's and the system's largest length leaves few rows whose CPUs must be looked at.
         batch = self._batch(block, rows)
         allocation, limit = batch.buffers(self._setting.design)
-        buffers = np.broadcast_to(_vqs(allocation.array), len(rows))
-        # No CPU runs with more than the largest length of any, or than ZCR_EL2 lets through.
-        largest = np.minimum(_vqs(reduce(or_, batch.vqs).array), _vqs(limit.array))
-        may = np.any([table[buffers, largest] > least for table, least in zip(self._most, so_far, strict=True)], axis=0)
-        rows = rows[may]
-        if not len(rows):
-            return None, None
-        under, over = self.of_rows(self._batch(block, rows))
-        return _found(under, rows, so_far[0]), _found(over, rows, so_far[1])
+        buffers = _vqs(allocation.array)
+        # No CPU runs with more than the largest length of any that is online, or than ZCR_EL2 lets through.
+        largest = np.minimum(_vqs(self._saving_vqs(batch).array), _vqs(limit.array))
+        under, over = (
+            self._worst_way(block, rows, np.broadcast_to(table[buffers, largest], len(rows)), way, so_far[way])
+            for way, table in enumerate(self._most)
+        )
+        return under, over
+
+    def _saving_vqs(self, batch: Batch) -> Column:
+        """Return the lengths of all CPUs that come online, and so save."""
+        announces, refuses, _ = self._setting.design.above_maximum(has_pkvm=self._setting.has_pkvm)
+        late = {unit.group: unit for unit in self._model.late}
+        saving = batch.none
+        for place, (group, vqs) in enumerate(zip(self._model.space.groups, batch.vqs, strict=True)):
+            if not group.late:
+                saving = saving | vqs
+            elif self._saves_on(group):
+                saving = saving | vqs & ~batch.late_verdict(late[place], announces=announces, refuses=refuses).refused
+        return saving
+
+    def _worst_way(self, block: Block, rows: NDArray[np.intp], bound: Bytes, way: int, least: int) -> Found:
+        """Return the most bytes below (way 0) or above (1), where they exceed `least`.
+
+        Args:
+            block: the points.
+            rows: the rows to look at.
+            bound: an upper bound for each of these rows.
+            way: the way.
+            least: the most bytes so far.
+        """
+        top = int(bound.max(initial=0))
+        if top <= least:
+            return None
+        # Some of the rows with the largest bound mostly reach it, and then no other row need be looked at.
+        for some in (rows[bound == top][:_FIRST_ROWS], rows[bound > least]):
+            values = self.of_rows(self._batch(block, some))[way]
+            most = int(np.argmax(values))
+            if values[most] == top:
+                break
+        return (int(values[most]), int(some[most])) if values[most] > least else None
+
+    def _saves_on(self, group: Group) -> bool:
+        """Return True if a group's CPUs may come online, and so save: an enforcing relay starts no late CPU."""
+        return not (group.late and self._setting.relay is Relay.ENFORCING)
 
     def _batch(self, block: Block, rows: NDArray[np.intp]) -> Batch:
         columns = [one if len(one) == 1 else one[rows] for one in block.columns]
@@ -116,13 +164,35 @@ class OutsideSaves:
         under, over = (np.max(each, axis=0) for each in zip(*tables, strict=True))
         return _Table(np.maximum.accumulate(under, axis=1), np.maximum.accumulate(over, axis=1))
 
+    def _reach(self, shared_at_most: int, seen_at_least: int) -> _Table:
+        """Return an upper bound for all systems up to a largest VQ, by that VQ.
+
+        Args:
+            shared_at_most: an upper bound for the largest VQ that all early CPUs share.
+            seen_at_least: a lower bound for the largest VQ of any early CPU.
+        """
+        key = shared_at_most, seen_at_least
+        if key not in self._reaches:
+            self._reaches[key] = self._reach_of(*key)
+        return self._reaches[key]
+
+    def _reach_of(self, shared_at_most: int, seen_at_least: int) -> _Table:
+        design, early = self._setting.design, [one.any_vqs for one in self._model.space.groups if not one.late]
+        lengths = [vq for vq in range(1, VQ_MAX + 1) if reduce(or_, early) >> (vq - 1) & 1]
+        reach = _Table(*np.zeros((2, VQ_MAX + 1), np.int32))
+        # Buffers and ZCR_EL2 depend on the largest shared length and on the largest length of all early CPUs.
+        for shared in (one for one in lengths if one <= shared_at_most):
+            for seen in (one for one in lengths if one >= max(shared, seen_at_least)):
+                sets = 1 << (shared - 1), 1 << (seen - 1), 1 << (seen - 1), rules.ARCHITECTURE_VQS
+                buffer = design.allocation_vqs(*sets)
+                limit = design.zcr_el2_limit(sets[0], buffer, rules.ARCHITECTURE_VQS).bit_length()
+                running = np.minimum(np.arange(VQ_MAX + 1), limit)
+                for into, most in zip(reach, self._most, strict=True):
+                    np.maximum(into, most[buffer.bit_length(), running], out=into)
+        return reach
+
 
 def _vqs(sets: Sets) -> NDArray[np.intp]:
     """Return the largest VQ of each set; 0 of an empty set."""
     # The exponent of a float is the position of the highest bit.
     return np.frexp(sets.astype(np.float32))[1].astype(np.intp)
-
-
-def _found(values: Bytes, rows: NDArray[np.intp], least: int) -> Found:
-    most = int(np.argmax(values))
-    return (int(values[most]), int(rows[most])) if values[most] > least else None

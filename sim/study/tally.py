@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sim.study import verdict_bits
 from sim.study.batch import OutcomeBits
-from sim.study.cell_histogram import Cell, CellHistogram, CellsOfBlock
+from sim.study.cell_histogram import Cell, CellHistogram, CellsOfBlock, LastColumns
 from sim.study.column import Sets
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import MOST_POINTS, Block
@@ -123,7 +123,7 @@ class BlockCounter:
         if larger:
             self._find_smaller(block, words, sizes, larger)
         if verdict_bits.OUTSIDE in shown:
-            self._find_worse(block, words, sizes)
+            self._find_worse(block, words)
 
     def _find_smaller(self, block: Block, words: OutcomeBits, sizes: "Sizes", bits: list[int]) -> None:
         """Look for smaller examples of some hazards, among the rows smaller than the largest example so far."""
@@ -141,11 +141,11 @@ class BlockCounter:
                 example = Example(size >> 16, size & 0xFFFF, block.first + int(rows[smallest]))
                 smallest_so_far[bit] = min(example, smallest_so_far.get(bit, example))
 
-    def _find_worse(self, block: Block, words: OutcomeBits, sizes: "Sizes") -> None:
+    def _find_worse(self, block: Block, words: OutcomeBits) -> None:
         """Look for a save that writes more bytes outside than the worst so far."""
         tally = self._tally
         so_far = tuple(0 if one is None else one.bytes for one in (tally.underrun, tally.overrun))
-        if not self._saves.may_exceed(so_far, sizes.largest_vq):
+        if not self._saves.may_exceed(so_far, block):
             return
         rows = np.flatnonzero(np.broadcast_to(words, block.rows) & verdict_bits.OUTSIDE)
         found = self._saves.worst(block, rows, so_far)
@@ -161,10 +161,11 @@ class Sizes:
     Args:
         space: the space.
         block: the block of its points.
+        last_columns: the cache of the last group's lengths, which all blocks share.
     """
 
-    def __init__(self, space: Space, block: Block) -> None:
-        self._space, self._block = space, block
+    def __init__(self, space: Space, block: Block, last_columns: LastColumns) -> None:
+        self._block, self._last_columns = block, last_columns
         self._below: dict[int, NDArray[np.intp]] = {}
         least = [_least(group, one) for group, one in zip(space.groups, block.columns, strict=True)]
         self.bound = Example(max(vq for vq, _ in least), sum(lengths for _, lengths in least), block.first)
@@ -173,13 +174,7 @@ class Sizes:
     @cached_property
     def cells(self) -> CellsOfBlock:
         """The cells of the block's systems."""
-        return CellsOfBlock(self._block)
-
-    @cached_property
-    def largest_vq(self) -> int:
-        """An upper bound for the largest VQ of the block's systems."""
-        columns = zip(self._space.groups, self._block.columns, strict=True)
-        return max(int(one[0]).bit_length() if len(one) == 1 else group.any_vqs.bit_length() for group, one in columns)
+        return CellsOfBlock(self._block, self._last_columns)
 
     @cached_property
     def least(self) -> Example:

@@ -3,6 +3,7 @@
 import time
 
 from sim.errors import InputError
+from sim.study.cell_histogram import LastColumns
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import BLOCK_ROWS, MOST_POINTS
 from sim.study.space_model import SpaceModel
@@ -45,12 +46,12 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
     points, layout, settings = plan.points, SpaceModel(plan.space), distinct_by_outcome(plan.space.settings)
     evaluate = evaluator(layout, settings, compiled=is_compiled(plan))
     tallies = [BlockCounter(OutsideSaves(layout, setting)) for setting in settings]
-    measured, spent = 0, 0.0
+    measured, spent, last_columns = 0, 0.0, LastColumns()
     for place in range(_PLACES + 1):  # the first time is not measured: it fills caches
         start = points.points * max(place - 1, 0) // _PLACES
         began = time.perf_counter()
         for block in points.blocks(start, min(start + BLOCK_ROWS, points.points)):
-            sizes = Sizes(plan.space, block)
+            sizes = Sizes(plan.space, block, last_columns)
             for outcomes, tally in zip(evaluate(block), tallies, strict=True):
                 tally.add(block, outcomes, sizes)
             measured += block.rows if place else 0

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sim.study.batch import Batch, OutcomeBits, outcome_bits
+from sim.study.cell_histogram import LastColumns
 from sim.study.evaluation import outcome_key
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Block
@@ -64,6 +65,7 @@ class PartComputer:
         kinds = {outcome_key(one): kind for kind, one in enumerate(self._settings)}
         self._kinds = [kinds[outcome_key(one)] for one in plan.space.settings]
         """For each setting of the space, the place of its equal in `_settings`, which alone is evaluated."""
+        self._last_columns = LastColumns()
         self._saves = [OutsideSaves(self._layout, one) for one in self._settings]
         self._evaluate = evaluator(self._layout, self._settings, compiled=is_compiled(plan))
 
@@ -86,7 +88,7 @@ class PartComputer:
         return Part(record, rows)
 
     def _count(self, block: Block, tallies: list[BlockCounter]) -> None:
-        sizes = Sizes(self._plan.space, block)
+        sizes = Sizes(self._plan.space, block, self._last_columns)
         for outcomes, tally in zip(self._evaluate(block), tallies, strict=True):
             tally.add(block, outcomes, sizes)
 

@@ -8,6 +8,7 @@ import pytest
 
 from sim.study import points
 from sim.study.batch import Batch, outcome_bits
+from sim.study.cell_histogram import LastColumns
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Exhaustive
 from sim.study.space_model import SpaceModel
@@ -23,12 +24,12 @@ def space_of(weights: tuple[int, ...] = ()) -> Space:
 
 
 def tallied(space: Space, spans: list[tuple[int, int]], setting: int) -> Tally:
-    model, total = SpaceModel(space), Tally()
+    model, total, last_columns = SpaceModel(space), Tally(), LastColumns()
     for start, stop in spans:
         part = BlockCounter(OutsideSaves(model, space.settings[setting]))
         for block in Exhaustive(space).blocks(start, stop):
             batch = Batch(model, block.columns, block.rows)
-            part.add(block, outcome_bits(batch, space.settings[setting]), Sizes(space, block))
+            part.add(block, outcome_bits(batch, space.settings[setting]), Sizes(space, block, last_columns))
         total.merge(part.tally())
     return total
 
