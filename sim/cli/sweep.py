@@ -120,7 +120,9 @@ def sweep(
         raise click.UsageError("--seed goes with --sample or --replications: nothing else is random.")
     from sim.cli.space_changes import SpaceChanges
     from sim.study.mixture_space import MixtureSpace
+    from sim.study.points import MOST_POINTS
     from sim.sweep.mixture_sweep import sweep_mixtures
+    from sim.sweep.sweep_plan import MOST_CELL_POINTS, without_cells
     from sim.sweep.sweep_run import run_sweep
 
     changes = SpaceChanges(designs, kernels)
@@ -141,6 +143,9 @@ def sweep(
         )
         return
     systems, into = changes.of_lengths(space), output
+    visited = drawn or (systems.points_up_to_symmetry if symmetric else systems.points)
+    if MOST_CELL_POINTS < visited <= MOST_POINTS and kept != "all" and not quiet:
+        click.echo(without_cells(systems, visited), err=True)
     _swept(
         output,
         lambda report: run_sweep(

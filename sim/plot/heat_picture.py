@@ -13,7 +13,7 @@ from sim.study.verdict_bits import HAZARDS
 from sim.sweep.kept_rows import read_rows
 from sim.sweep.parted_plan import Keep
 from sim.sweep.sweep_folder import Folder
-from sim.sweep.sweep_plan import Plan
+from sim.sweep.sweep_plan import Plan, without_cells
 from sim.sweep.sweep_rows import RECORD, SETTING, set_as_text
 from sim.sweep.sweep_summary import read_summary
 from sim.units import counted
@@ -114,6 +114,8 @@ def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
 
 def _cell_places(plan: Plan) -> dict[str, int]:
     """Return the columns that the counts know, with their places in a cell of a tally."""
+    if not plan.counts_cells:
+        return {}
     groups = [f"{group.name}_sve_bits" for group in plan.space.groups]
     # Where there is only one group, all early CPUs have its set, and share its largest length.
     return {groups[0]: 0, groups[-1]: 1} if len(groups) > 1 else {groups[0]: 0, "max_vl_bits": 0}
@@ -196,6 +198,8 @@ def _check_columns(plan: Plan, folder: Path, x: str, y: str) -> None:
         if column not in allowed:
             raise InputError(f"{folder}: there is no column {column[:60]!r} to draw: there are {', '.join(allowed)}")
         if column not in counts and plan.keep is not Keep.ALL:
+            if not plan.counts_cells:
+                raise InputError(f"{folder}: {without_cells(plan.space, plan.visited)}")
             # A share is of all systems, also of those without a hazard, whose rows other choices of --keep leave out.
             raise InputError(
                 f"{folder}: kept {plan.keep}, with which heat maps are over {' and '.join(counts)}: {column} needs all "

@@ -272,9 +272,12 @@ def _designs(outcome: Outcome) -> Markup | None:
 
 
 def _maps(folder: Path, summary: "Summary") -> list[Markup]:
-    """Return a heat map for each hazard that occurs; the counts suffice, once there are any."""
+    """Return a heat map for each hazard that occurs; none where the counts do not suffice and rows were not kept."""
     from sim.plot.heat_picture import plot_heat
     from sim.report.sweep_cells import title
+    from sim.sweep.parted_plan import Keep
 
+    if not summary.plan.counts_cells and summary.plan.keep is not Keep.ALL:
+        return []
     names = dict.fromkeys(row["hazard"] for row in summary.hazard_rows)
     return [picture(plot_heat(folder, name), f"share of systems with: {title(name)}") for name in names]

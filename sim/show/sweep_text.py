@@ -14,6 +14,7 @@ from sim.show.console import Layout, heading, line, table
 from sim.study.system_space import Group, Space
 from sim.sweep.parted_plan import Walk
 from sim.sweep.space_record import SpaceRecord
+from sim.sweep.sweep_plan import without_cells
 from sim.sweep.sweep_summary import Summary
 from sim.sweep.timing_study import METRICS
 from sim.units import counted
@@ -64,6 +65,8 @@ def show_space(space: Space, record: SpaceRecord, console: Console) -> None:
         f"--keep counts suffices for the summary, the report, heat maps over {over}, and DIR:ROW of every row; --keep "
         "hazards also writes the rows with hazards; --keep all writes every row, for heat maps over any column",
     )
+    if record.points > record.most_cell_points:
+        line(console, without_cells(space, record.points))
 
 
 def _estimate(seconds: float | None) -> str:

@@ -68,3 +68,9 @@ def constant(bits: int) -> Column:
     array = np.array([bits], np.uint16)
     array.flags.writeable = False  # it is shared
     return Column(array)
+
+
+def largest_vqs(sets: Sets) -> NDArray[np.intp]:
+    """Return the largest VQ of each set; 0 of an empty set."""
+    # The exponent of a float is the position of the highest bit.
+    return np.frexp(sets.astype(np.float32))[1].astype(np.intp)

@@ -7,7 +7,6 @@ are taken from saves of the engine (`sim.study.save_outcomes`), and a batch look
 
 from functools import cached_property, reduce
 from operator import or_
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,26 +15,17 @@ from sim import rules
 from sim.scenario import Relay
 from sim.study import verdict_bits
 from sim.study.batch import Batch
-from sim.study.column import Column, Sets
+from sim.study.column import largest_vqs
 from sim.study.evaluation import Evaluation
-from sim.study.points import Block
-from sim.study.save_outcomes import BufferPlace, outside_bytes_at
+from sim.study.save_outcomes import BufferPlace, outside_bytes_at, panicking_vqs_at
 from sim.study.space_model import SpaceModel, Unit
-from sim.study.system_space import Group, Setting
+from sim.study.system_space import Setting
 from sim.vectors import VQ_MAX
 
 Bytes = NDArray[np.int32]
-Found = tuple[int, int] | None
-"""Bytes, and the row that has them; None where no row exceeds what was asked."""
-_FIRST_ROWS = 64
-"""The number of rows that are looked at first."""
-
-
-class _Table(NamedTuple):
-    """Bytes by the length that the buffer is for and by the running length, both as VQs from 0."""
-
-    underrun: Bytes
-    overrun: Bytes
+"""Two rows, of the bytes below runs of pages and above them, with a column for each system."""
+Table = NDArray[np.int32]
+"""Bytes by way (0 below, 1 above), by the length that the buffer is for and by the running length, as VQs from 0."""
 
 
 class OutsideSaves:
@@ -47,152 +37,102 @@ class OutsideSaves:
     """
 
     def __init__(self, model: SpaceModel, setting: Setting) -> None:
-        self._model, self._setting = model, setting
-        self._reaches: dict[tuple[int, int], _Table] = {}
+        self.model, self.setting = model, setting
+        self._late = {unit.group: unit for unit in model.late}
+        groups = enumerate(model.space.groups)
+        self.saving = [place for place, one in groups if not (one.late and setting.relay is Relay.ENFORCING)]
+        """The places of the groups whose CPUs may come online, and so save: an enforcing relay starts no late CPU."""
 
-    def of_rows(self, batch: Batch) -> tuple[Bytes, Bytes]:
+    def of_rows(self, batch: Batch) -> Bytes:
         """Return the most bytes that any save of each system writes below its run of pages, and above it."""
-        under, over = (np.zeros(batch.rows, np.int32) for _ in range(2))
-        if not self._setting.has_saves:
-            return under, over
-        allocation, limit = batch.buffers(self._setting.design)
-        buffers = _vqs(allocation.array)
-        for unit, word in Evaluation(batch, self._setting, exact=True).by_unit.items():
-            table = self._tables[unit]
-            if not (table.underrun.any() or table.overrun.any()):
-                continue
-            leaves = word.array & verdict_bits.OUTSIDE != 0
-            running = _vqs(rules.selected(batch.vqs[unit.group], limit).array)
-            np.maximum(under, np.where(leaves, table.underrun[buffers, running], 0), out=under)
-            np.maximum(over, np.where(leaves, table.overrun[buffers, running], 0), out=over)
-        return under, over
+        found = np.zeros((2, batch.rows), np.int32)
+        if not self.setting.has_saves:
+            return found
+        allocation, limit = batch.buffers(self.setting.design)
+        for unit, word in Evaluation(batch, self.setting, exact=True).by_unit.items():
+            if self.of_units[unit].any():
+                running = rules.selected(batch.vqs[unit.group], limit)
+                leaves = word.array & verdict_bits.OUTSIDE != 0
+                written = self.of_units[unit][:, largest_vqs(allocation.array), largest_vqs(running.array)]
+                np.maximum(found, np.where(leaves, written, 0), out=found)
+        return found
 
-    def may_exceed(self, so_far: tuple[int, ...], block: Block) -> bool:
-        """Return True if systems of a block may have a save that writes more bytes outside than so far."""
-        # In most blocks the first groups, of early CPUs, have one set.
-        columns = list(zip(self._model.space.groups, block.columns, strict=True))
-        early = [int(one[0]).bit_length() for group, one in columns if len(one) == 1 and not group.late]
-        largest_vq = max(
-            int(one[0]).bit_length() if len(one) == 1 else group.any_vqs.bit_length()
-            for group, one in columns
-            if self._saves_on(group)
-        )
-        reaches = self._reach(min(early, default=VQ_MAX), max(early, default=0))
-        return any(int(reach[largest_vq]) > least for reach, least in zip(reaches, so_far, strict=True))
+    def at_most(self, batch: Batch) -> Bytes:
+        """Return an upper bound for `of_rows`, which systems reach in which nothing panics.
 
-    def worst(self, block: Block, rows: NDArray[np.intp], so_far: tuple[int, ...]) -> tuple[Found, Found]:
-        """Return the most bytes below and above among some rows of a block, where they exceed the bytes so far.
+        Where nothing panics, each CPU that comes online saves, in whatever order.
+        """
+        found = np.zeros((2, batch.rows), np.int32)
+        for place in self.saving:
+            np.maximum(found, self.of_group(batch, place), out=found)
+        return found
+
+    def of_group(self, batch: Batch, place: int) -> Bytes:
+        """Return the most bytes that a group's CPUs write where nothing panics, for each system, or for all."""
+        allocation, limit = batch.buffers(self.setting.design)
+        running = rules.selected(batch.vqs[place], limit)
+        written = self.of_groups[place][:, largest_vqs(allocation.array), largest_vqs(running.array)]
+        if place not in self._late:
+            return written
+        announces, refuses, _ = self.setting.design.above_maximum(has_pkvm=self.setting.has_pkvm)
+        verdict = batch.late_verdict(self._late[place], announces=announces, refuses=refuses)
+        return np.where(verdict.refused.array, np.int32(0), written)
+
+    def panics(self, unit: Unit, buffer: int, running: int) -> bool:
+        """Return True if a save on a unit's CPUs panics the hypervisor.
 
         Args:
-            block: the points.
-            rows: the rows to look at.
-            so_far: the most bytes below and above so far.
+            unit: the unit.
+            buffer: the VQ that the buffer is for, from 0.
+            running: the VQ that the CPU runs with, from 0.
         """
-        batch = self._batch(block, rows)
-        allocation, limit = batch.buffers(self._setting.design)
-        buffers = _vqs(allocation.array)
-        # No CPU runs with more than the largest length of any that is online, or than ZCR_EL2 lets through.
-        largest = np.minimum(_vqs(self._saving_vqs(batch).array), _vqs(limit.array))
-        under, over = (
-            self._worst_way(block, rows, np.broadcast_to(table[buffers, largest], len(rows)), way, so_far[way])
-            for way, table in enumerate(self._most)
-        )
-        return under, over
-
-    def _saving_vqs(self, batch: Batch) -> Column:
-        """Return the lengths of all CPUs that come online, and so save."""
-        announces, refuses, _ = self._setting.design.above_maximum(has_pkvm=self._setting.has_pkvm)
-        late = {unit.group: unit for unit in self._model.late}
-        saving = batch.none
-        for place, (group, vqs) in enumerate(zip(self._model.space.groups, batch.vqs, strict=True)):
-            if not group.late:
-                saving = saving | vqs
-            elif self._saves_on(group):
-                saving = saving | vqs & ~batch.late_verdict(late[place], announces=announces, refuses=refuses).refused
-        return saving
-
-    def _worst_way(self, block: Block, rows: NDArray[np.intp], bound: Bytes, way: int, least: int) -> Found:
-        """Return the most bytes below (way 0) or above (1), where they exceed `least`.
-
-        Args:
-            block: the points.
-            rows: the rows to look at.
-            bound: an upper bound for each of these rows.
-            way: the way.
-            least: the most bytes so far.
-        """
-        top = int(bound.max(initial=0))
-        if top <= least:
-            return None
-        # Some of the rows with the largest bound mostly reach it, and then no other row need be looked at.
-        for some in (rows[bound == top][:_FIRST_ROWS], rows[bound > least]):
-            values = self.of_rows(self._batch(block, some))[way]
-            most = int(np.argmax(values))
-            if values[most] == top:
-                break
-        return (int(values[most]), int(some[most])) if values[most] > least else None
-
-    def _saves_on(self, group: Group) -> bool:
-        """Return True if a group's CPUs may come online, and so save: an enforcing relay starts no late CPU."""
-        return not (group.late and self._setting.relay is Relay.ENFORCING)
-
-    def _batch(self, block: Block, rows: NDArray[np.intp]) -> Batch:
-        columns = [one if len(one) == 1 else one[rows] for one in block.columns]
-        return Batch(self._model, columns, len(rows))
+        return bool(buffer and running and self._panicking[unit][buffer - 1] >> (running - 1) & 1)
 
     @cached_property
-    def _tables(self) -> dict[Unit, _Table]:
-        return {unit: self._table(unit) for unit in self._model.units}
-
-    def _table(self, unit: Unit) -> _Table:
-        """Return the most bytes of any CPU of a unit."""
-        cpus, memory = self._model.space.cpus, self._setting.memory
-        places = {BufferPlace.of(cpu, cpus, memory) for cpu in range(unit.first, unit.first + unit.cpus)}
-        table = _Table(*np.zeros((2, VQ_MAX + 1, VQ_MAX + 1), np.int32))
-        for place in places:
-            for vq in range(1, VQ_MAX + 1):
-                for into, of_place in zip(
-                    table, outside_bytes_at(place, self._setting.design.ffr_pointer, vq), strict=True
-                ):
-                    np.maximum(into[vq, 1:], of_place, out=into[vq, 1:])
-        return table
+    def _panicking(self) -> dict[Unit, list[int]]:
+        """For each unit and each VQ that the buffer may be for, the running lengths with which its saves panic."""
+        cpus, pointer = self.model.space.cpus, self.setting.design.ffr_pointer
+        # A CPU whose save may panic is a unit of its own.
+        places = {unit: BufferPlace.of(unit.first, cpus, self.setting.memory) for unit in self.model.units}
+        vqs = range(1, VQ_MAX + 1)
+        return {unit: [panicking_vqs_at(place, pointer, vq) for vq in vqs] for unit, place in places.items()}
 
     @cached_property
-    def _most(self) -> _Table:
-        """The most bytes of any unit, at any running length up to that of the column."""
-        tables = self._tables.values()
-        under, over = (np.max(each, axis=0) for each in zip(*tables, strict=True))
-        return _Table(np.maximum.accumulate(under, axis=1), np.maximum.accumulate(over, axis=1))
-
-    def _reach(self, shared_at_most: int, seen_at_least: int) -> _Table:
-        """Return an upper bound for all systems up to a largest VQ, by that VQ.
-
-        Args:
-            shared_at_most: an upper bound for the largest VQ that all early CPUs share.
-            seen_at_least: a lower bound for the largest VQ of any early CPU.
-        """
-        key = shared_at_most, seen_at_least
-        if key not in self._reaches:
-            self._reaches[key] = self._reach_of(*key)
-        return self._reaches[key]
-
-    def _reach_of(self, shared_at_most: int, seen_at_least: int) -> _Table:
-        design, early = self._setting.design, [one.any_vqs for one in self._model.space.groups if not one.late]
-        lengths = [vq for vq in range(1, VQ_MAX + 1) if reduce(or_, early) >> (vq - 1) & 1]
-        reach = _Table(*np.zeros((2, VQ_MAX + 1), np.int32))
+    def bounds(self) -> tuple[int, int]:
+        """Upper bounds for all systems of the space, below and above: no system need be looked at once both are met."""
+        design, groups = self.setting.design, self.model.space.groups
+        any_early = reduce(or_, (one.any_vqs for one in groups if not one.late))
+        lengths = [vq for vq in range(1, VQ_MAX + 1) if any_early >> (vq - 1) & 1]
+        most = np.zeros(2, np.int32)
         # Buffers and ZCR_EL2 depend on the largest shared length and on the largest length of all early CPUs.
-        for shared in (one for one in lengths if one <= shared_at_most):
-            for seen in (one for one in lengths if one >= max(shared, seen_at_least)):
-                sets = 1 << (shared - 1), 1 << (seen - 1), 1 << (seen - 1), rules.ARCHITECTURE_VQS
-                buffer = design.allocation_vqs(*sets)
-                limit = design.zcr_el2_limit(sets[0], buffer, rules.ARCHITECTURE_VQS).bit_length()
-                running = np.minimum(np.arange(VQ_MAX + 1), limit)
-                for into, most in zip(reach, self._most, strict=True):
-                    np.maximum(into, most[buffer.bit_length(), running], out=into)
-        return reach
+        for shared, seen in ((one, other) for one in lengths for other in lengths if one <= other):
+            at_most = 1 << (seen - 1)
+            buffer = design.allocation_vqs(1 << (shared - 1), at_most, at_most, rules.ARCHITECTURE_VQS)
+            limit = design.zcr_el2_limit(1 << (shared - 1), buffer, rules.ARCHITECTURE_VQS)
+            for place in self.saving:
+                running = min(limit.bit_length(), groups[place].any_vqs.bit_length())
+                np.maximum(most, self.of_groups[place][:, buffer.bit_length(), : running + 1].max(axis=1), out=most)
+        return int(most[0]), int(most[1])
 
+    @cached_property
+    def of_groups(self) -> list[Table]:
+        """For each group, the most bytes of any of its CPUs."""
+        tables = [np.zeros((2, VQ_MAX + 1, VQ_MAX + 1), np.int32) for _ in self.model.space.groups]
+        for unit, table in self.of_units.items():
+            np.maximum(tables[unit.group], table, out=tables[unit.group])
+        return tables
 
-def _vqs(sets: Sets) -> NDArray[np.intp]:
-    """Return the largest VQ of each set; 0 of an empty set."""
-    # The exponent of a float is the position of the highest bit.
-    return np.frexp(sets.astype(np.float32))[1].astype(np.intp)
+    @cached_property
+    def of_units(self) -> dict[Unit, Table]:
+        """For each unit, the most bytes of any of its CPUs."""
+        return {unit: self._of_unit(unit) for unit in self.model.units}
+
+    def _of_unit(self, unit: Unit) -> Table:
+        """Return the most bytes of any CPU of a unit."""
+        cpus, table = self.model.space.cpus, np.zeros((2, VQ_MAX + 1, VQ_MAX + 1), np.int32)
+        of_unit = range(unit.first, unit.first + unit.cpus)
+        for place in {BufferPlace.of(cpu, cpus, self.setting.memory) for cpu in of_unit}:
+            for vq in range(1, VQ_MAX + 1):
+                written = outside_bytes_at(place, self.setting.design.ffr_pointer, vq)
+                np.maximum(table[:, vq, 1:], written, out=table[:, vq, 1:])
+        return table

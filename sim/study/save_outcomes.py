@@ -169,6 +169,11 @@ def outside_bytes_at(place: BufferPlace, pointer: Pointer, allocation_vq: int) -
     return OutsideBytes(tuple(one.underrun_bytes for one in saves), tuple(one.overrun_bytes for one in saves))
 
 
+def panicking_vqs_at(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> int:
+    """Return the running lengths, as a set, with which saves at a place panic."""
+    return _lengths(place, pointer, allocation_vq).panics
+
+
 @cache
 def _saves(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> tuple[Save, ...]:
     """Return the saves into a buffer for a VQ at each running length."""

@@ -16,9 +16,11 @@ from sim.study import verdict_bits
 from sim.study.batch import OutcomeBits
 from sim.study.cell_histogram import Cell, CellHistogram, CellsOfBlock, LastColumns
 from sim.study.column import Sets
-from sim.study.outside_bytes import OutsideSaves
+from sim.study.early_runs import EarlyRuns
 from sim.study.points import MOST_POINTS, Block
-from sim.study.system_space import Group, Space
+from sim.study.space_model import SpaceModel
+from sim.study.system_space import Group
+from sim.study.worst_save import Worst, WorstSaves
 from sim.vectors import VQ_MAX
 
 
@@ -36,17 +38,6 @@ class Example(NamedTuple):
 
 _LARGEST = Example(VQ_MAX, 0xFFFF, MOST_POINTS)
 """An example that is not smaller than any point's."""
-
-
-class Worst(NamedTuple):
-    """The most bytes that a save writes outside its buffer's run of pages, and the first point with that number."""
-
-    bytes: int
-    point: int
-
-    def or_worse(self, other: "Worst | None") -> "Worst":
-        """Return the worse of two; if they are equally bad, that at the earlier point."""
-        return self if other is None or (-self.bytes, self.point) < (-other.bytes, other.point) else other
 
 
 @dataclass
@@ -91,10 +82,10 @@ class BlockCounter:
     The first point that shows a hazard is kept, and of equally small or equally bad examples the first.
 
     Args:
-        saves: what saves write outside their buffers under the setting.
+        saves: the search for the worst saves under the setting.
     """
 
-    def __init__(self, saves: OutsideSaves) -> None:
+    def __init__(self, saves: WorstSaves) -> None:
         self._saves = saves
         self._histogram = CellHistogram()
         self._tally = Tally()
@@ -123,7 +114,7 @@ class BlockCounter:
         if larger:
             self._find_smaller(block, words, sizes, larger)
         if verdict_bits.OUTSIDE in shown:
-            self._find_worse(block, words)
+            self._find_worse(block, words, sizes.early)
 
     def _find_smaller(self, block: Block, words: OutcomeBits, sizes: "Sizes", bits: list[int]) -> None:
         """Look for smaller examples of some hazards, among the rows smaller than the largest example so far."""
@@ -141,40 +132,35 @@ class BlockCounter:
                 example = Example(size >> 16, size & 0xFFFF, block.first + int(rows[smallest]))
                 smallest_so_far[bit] = min(example, smallest_so_far.get(bit, example))
 
-    def _find_worse(self, block: Block, words: OutcomeBits) -> None:
+    def _find_worse(self, block: Block, words: OutcomeBits, early: EarlyRuns) -> None:
         """Look for a save that writes more bytes outside than the worst so far."""
         tally = self._tally
-        so_far = tuple(0 if one is None else one.bytes for one in (tally.underrun, tally.overrun))
-        if not self._saves.may_exceed(so_far, block):
-            return
-        rows = np.flatnonzero(np.broadcast_to(words, block.rows) & verdict_bits.OUTSIDE)
-        found = self._saves.worst(block, rows, so_far)
-        if found[0] is not None:
-            tally.underrun = Worst(found[0][0], block.first + found[0][1])
-        if found[1] is not None:
-            tally.overrun = Worst(found[1][0], block.first + found[1][1])
+        under, over = (0 if one is None else one.bytes for one in (tally.underrun, tally.overrun))
+        if self._saves.may_exceed(under, over):
+            worse = self._saves.find(block, words, early, under, over)
+            tally.underrun, tally.overrun = worse[0] or tally.underrun, worse[1] or tally.overrun
 
 
 class Sizes:
     """The sizes of a block's systems: their largest VQ, then the number of lengths of all groups; and their cells.
 
     Args:
-        space: the space.
+        model: what all systems of the space share.
         block: the block of its points.
-        last_columns: the cache of the last group's lengths, which all blocks share.
+        last_columns: the cache of the last group's lengths, which all blocks share; None: words are not counted by
+            cell.
     """
 
-    def __init__(self, space: Space, block: Block, last_columns: LastColumns) -> None:
-        self._block, self._last_columns = block, last_columns
+    def __init__(self, model: SpaceModel, block: Block, last_columns: LastColumns | None) -> None:
+        self._block = block
         self._below: dict[int, NDArray[np.intp]] = {}
-        least = [_least(group, one) for group, one in zip(space.groups, block.columns, strict=True)]
+        least = [_least(group, one) for group, one in zip(model.space.groups, block.columns, strict=True)]
         self.bound = Example(max(vq for vq, _ in least), sum(lengths for _, lengths in least), block.first)
         """A lower bound for the block's systems, from each group's least largest VQ and least number of lengths."""
-
-    @cached_property
-    def cells(self) -> CellsOfBlock:
+        self.cells = CellsOfBlock(block, last_columns)
         """The cells of the block's systems."""
-        return CellsOfBlock(self._block, self._last_columns)
+        self.early = EarlyRuns(model, block)
+        """The runs of rows whose early CPUs have the same sets."""
 
     @cached_property
     def least(self) -> Example:

@@ -5,7 +5,8 @@ from collections import Counter
 import msgspec
 
 from sim.study import verdict_bits
-from sim.study.tally import Example, Tally, Worst, hazard_bits
+from sim.study.tally import Example, Tally, hazard_bits
+from sim.study.worst_save import Worst
 from sim.sweep.parted_plan import Walk
 from sim.sweep.sealed_part import CountsRecord
 from sim.sweep.sweep_plan import Plan
@@ -26,7 +27,7 @@ class TallyRecord(msgspec.Struct, frozen=True):
 
     outcomes: list[tuple[int, int, int, int]]
     """Outcome bits (`sim.study.verdict_bits`), the largest VQs of the first and of the last group, and how often these
-    occur together, by weight."""
+    occur together, by weight; without cells (`Plan.counts_cells`) both lengths are 0."""
     first: list[tuple[int, int]]
     """Pairs of a hazard's bit and the first point that shows it."""
     smallest: list[tuple[int, Example]]
@@ -56,13 +57,14 @@ class TallyRecord(msgspec.Struct, frozen=True):
         """The number of systems, by weight."""
         return sum(times for *_, times in self.outcomes)
 
-    def fits(self, start: int, stop: int) -> bool:
-        """Return True if the points from `start` up to `stop` could have these outcomes."""
+    def fits(self, start: int, stop: int, *, has_cells: bool) -> bool:
+        """Return True if the points from `start` up to `stop` could have these outcomes, counted by cell or not."""
         cells, first, smallest = {one[:3] for one in self.outcomes}, dict(self.first), dict(self.smallest)
         if (len(cells), len(first), len(smallest)) != (len(self.outcomes), len(self.first), len(self.smallest)):
             return False  # a key stands twice
+        most_vq = VQ_MAX if has_cells else 0
         if not all(
-            0 <= bits <= _ALL_BITS and 0 <= one <= VQ_MAX and 0 <= other <= VQ_MAX and times >= 1
+            0 <= bits <= _ALL_BITS and 0 <= one <= most_vq and 0 <= other <= most_vq and times >= 1
             for bits, one, other, times in self.outcomes
         ):
             return False
@@ -103,7 +105,7 @@ class PartRecord(CountsRecord, frozen=True):
         systems = {one.systems for one in self.tallies}  # the same points under every setting
         return (
             len(self.tallies) == settings
-            and all(one.fits(start, stop) for one in self.tallies)
+            and all(one.fits(start, stop, has_cells=plan.counts_cells) for one in self.tallies)
             and len(systems) == 1
             # Each point weighs at least 1, and a part cannot weigh more than the whole.
             and stop - start <= min(systems) <= plan.systems

@@ -18,5 +18,8 @@ class SpaceRecord(msgspec.Struct, frozen=True):
     rows: Annotated[int, Meta(description="points times settings")]
     rows_up_to_symmetry: int
     most_points: Annotated[int, Meta(description="the largest number of points that a sweep visits")]
+    most_cell_points: Annotated[
+        int, Meta(description="the largest number of points of a sweep whose counts suffice for heat maps")
+    ]
     estimated_s: Annotated[float | None, Meta(description="duration of a sweep here, in s; null: too many points")]
     estimated_up_to_symmetry_s: float | None

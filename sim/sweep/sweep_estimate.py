@@ -4,15 +4,17 @@ import time
 
 from sim.errors import InputError
 from sim.study.cell_histogram import LastColumns
+from sim.study.early_runs import LateCandidates
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import BLOCK_ROWS, MOST_POINTS
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Space
 from sim.study.tally import BlockCounter, Sizes
+from sim.study.worst_save import WorstSaves
 from sim.sweep.parted_plan import Walk
 from sim.sweep.space_record import SpaceRecord
 from sim.sweep.sweep_part import distinct_by_outcome, evaluator, is_compiled
-from sim.sweep.sweep_plan import Plan
+from sim.sweep.sweep_plan import MOST_CELL_POINTS, Plan
 from sim.sweep.workers import usable_cores
 
 _PLACES = 4
@@ -32,6 +34,7 @@ def describe(space: Space) -> SpaceRecord:
         rows=space.points * settings,
         rows_up_to_symmetry=space.points_up_to_symmetry * settings,
         most_points=MOST_POINTS,
+        most_cell_points=MOST_CELL_POINTS,
         estimated_s=estimate_s(space, Walk.EXHAUSTIVE),
         estimated_up_to_symmetry_s=estimate_s(space, Walk.SYMMETRIC),
     )
@@ -45,13 +48,14 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
         return None
     points, layout, settings = plan.points, SpaceModel(plan.space), distinct_by_outcome(plan.space.settings)
     evaluate = evaluator(layout, settings, compiled=is_compiled(plan))
-    tallies = [BlockCounter(OutsideSaves(layout, setting)) for setting in settings]
-    measured, spent, last_columns = 0, 0.0, LastColumns()
+    candidates = LateCandidates(layout)
+    tallies = [BlockCounter(WorstSaves(OutsideSaves(layout, setting), candidates)) for setting in settings]
+    measured, spent, last_columns = 0, 0.0, LastColumns() if plan.counts_cells else None
     for place in range(_PLACES + 1):  # the first time is not measured: it fills caches
         start = points.points * max(place - 1, 0) // _PLACES
         began = time.perf_counter()
         for block in points.blocks(start, min(start + BLOCK_ROWS, points.points)):
-            sizes = Sizes(plan.space, block, last_columns)
+            sizes = Sizes(layout, block, last_columns)
             for outcomes, tally in zip(evaluate(block), tallies, strict=True):
                 tally.add(block, outcomes, sizes)
             measured += block.rows if place else 0

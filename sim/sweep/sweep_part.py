@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from sim.study.batch import Batch, OutcomeBits, outcome_bits
 from sim.study.cell_histogram import LastColumns
+from sim.study.early_runs import LateCandidates
 from sim.study.evaluation import outcome_key
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Block
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Setting
 from sim.study.tally import BlockCounter, Sizes
+from sim.study.worst_save import WorstSaves
 from sim.sweep.part_record import PartRecord, TallyRecord
 from sim.sweep.parted_plan import Keep
 from sim.sweep.sealed_part import Part, parquet_bytes
@@ -65,13 +67,15 @@ class PartComputer:
         kinds = {outcome_key(one): kind for kind, one in enumerate(self._settings)}
         self._kinds = [kinds[outcome_key(one)] for one in plan.space.settings]
         """For each setting of the space, the place of its equal in `_settings`, which alone is evaluated."""
-        self._last_columns = LastColumns()
+        self._last_columns = LastColumns() if plan.counts_cells else None
+        candidates = LateCandidates(self._layout)
         self._saves = [OutsideSaves(self._layout, one) for one in self._settings]
+        self._worst = [WorstSaves(one, candidates) for one in self._saves]
         self._evaluate = evaluator(self._layout, self._settings, compiled=is_compiled(plan))
 
     def part(self, number: int) -> Part:
         """Compute a part."""
-        tallies = [BlockCounter(saves) for saves in self._saves]
+        tallies = [BlockCounter(worst) for worst in self._worst]
         # Times differ between settings with equal outcomes, because each boot has a seed of its own.
         times_tallies = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
         kept: list[pa.Table] = []
@@ -88,7 +92,7 @@ class PartComputer:
         return Part(record, rows)
 
     def _count(self, block: Block, tallies: list[BlockCounter]) -> None:
-        sizes = Sizes(self._plan.space, block, self._last_columns)
+        sizes = Sizes(self._layout, block, self._last_columns)
         for outcomes, tally in zip(self._evaluate(block), tallies, strict=True):
             tally.add(block, outcomes, sizes)
 
@@ -100,4 +104,5 @@ class PartComputer:
     def _rows(self, block: Block, times: Times | None) -> "pa.Table":
         from sim.sweep.sweep_rows import kept_rows
 
-        return kept_rows(self._plan, block, Batch(self._layout, block.columns, block.rows), times)
+        batch, saves = Batch(self._layout, block.columns, block.rows), [self._saves[kind] for kind in self._kinds]
+        return kept_rows(self._plan, block, batch, saves, times)

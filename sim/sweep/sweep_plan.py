@@ -16,6 +16,8 @@ from sim.sweep.parted_plan import MOST_PARTS, Keep, PartedPlan, PlanRecord, Walk
 
 COUNTED_POINTS = 1 << 22
 """Points in a part where rows are only counted; more if there would be more than `MOST_PARTS` parts."""
+MOST_CELL_POINTS = 1 << 28
+"""The largest number of points that are counted by cell, for heat maps: that makes a sweep a quarter longer."""
 BOOTS = 1 << 12
 """Boots in a part of a timing study, about."""
 MOST_REPLICATIONS = 1_000_000
@@ -78,6 +80,11 @@ class Plan(PartedPlan):
         return self.points.points
 
     @property
+    def counts_cells(self) -> bool:
+        """True if outcomes are counted by cell, so that the counts suffice for heat maps."""
+        return self.visited <= MOST_CELL_POINTS
+
+    @property
     def rows(self) -> int:
         """The number of rows: one for each point and setting."""
         return self.visited * len(self.space.settings)
@@ -132,3 +139,12 @@ class Plan(PartedPlan):
             record.replications,
             record.part_points,
         )
+
+
+def without_cells(space: Space, points: int) -> str:
+    """Return one line about a sweep that does not count by cell: that no heat map can be drawn, and what to do."""
+    fewer = "--symmetric or --sample N" if space.points_up_to_symmetry <= MOST_CELL_POINTS else "--sample N"
+    return (
+        f"{points:,} points are counted without what heat maps need, as more than {MOST_CELL_POINTS:,} are: for heat "
+        f"maps sweep with {fewer}"
+    )

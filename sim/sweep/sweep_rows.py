@@ -79,11 +79,21 @@ def described(name: str, kind: pa.DataType, what: str) -> pa.Field:
     return pa.field(name, kind, nullable=False, metadata={"description": what})
 
 
-def kept_rows(plan: Plan, block: Block, batch: Batch, times: Times | None = None) -> pa.Table:
-    """Return the rows of a block that a sweep keeps, in order; in a timing study, one for each boot."""
+def kept_rows(
+    plan: Plan, block: Block, batch: Batch, saves: Sequence[OutsideSaves], times: Times | None = None
+) -> pa.Table:
+    """Return the rows of a block that a sweep keeps, in order; in a timing study, one for each boot.
+
+    Args:
+        plan: the plan.
+        block: the points.
+        batch: their systems.
+        saves: the saves outside their buffers under each setting.
+        times: in a timing study, the times of each boot.
+    """
     settings = plan.space.settings
     verdicts = [verdict(batch, setting) for setting in settings]
-    outside = [OutsideSaves(batch.model, setting).of_rows(batch) for setting in settings]
+    outside = [one.of_rows(batch) for one in saves]
     columns = dict(_columns(plan.space, block, batch, verdicts))
     columns |= {name: _side_by_side(values) for name, values in zip(OUTSIDE, zip(*outside, strict=True), strict=True)}
     if times is not None:

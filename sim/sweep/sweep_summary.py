@@ -13,7 +13,8 @@ from sim.extras import needed_by
 from sim.frames import as_html
 from sim.study import verdict_bits
 from sim.study.points import sets_at
-from sim.study.tally import Tally, Worst
+from sim.study.tally import Tally
+from sim.study.worst_save import Worst
 from sim.sweep.parted_plan import Walk
 from sim.sweep.parts_folder import SCHEMA_VERSION
 from sim.sweep.sweep_folder import Folder

@@ -42,18 +42,3 @@ def test_bytes_are_those_of_boots(memory: MemoryLayout) -> None:
             assert (int(under[row]), int(over[row])) == booted(systems, sets_at(points, row), setting)
     # Around isolated buffers nothing is mapped: the first store outside panics the hypervisor.
     assert bool(shown) == (memory is not MemoryLayout.ISOLATED)
-
-
-def test_the_worst_of_some_rows_is_that_of_all_and_only_if_it_exceeds_what_is_known() -> None:
-    systems = space(MemoryLayout.MAPPED)
-    model = SpaceModel(systems)
-    (block,) = Sample(systems, DRAWN, 4).blocks(0, DRAWN)
-    saves = OutsideSaves(model, systems.settings[0])
-    under, _ = saves.of_rows(Batch(model, block.columns, block.rows))
-    rows = under.nonzero()[0]
-    most = int(under.max())
-    assert saves.worst(block, rows, (0, 0))[0] == (most, int(under.argmax()))
-    assert saves.worst(block, rows, (most - 1, 0))[0] == (most, int(under.argmax()))
-    assert saves.worst(block, rows, (most, 0)) == (None, None)
-    assert saves.may_exceed((0, 0), block)
-    assert not saves.may_exceed((8144, 0), block)

@@ -2,18 +2,21 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 
 import pytest
 
 from sim.study import points
 from sim.study.batch import Batch, outcome_bits
-from sim.study.cell_histogram import LastColumns
+from sim.study.cell_histogram import NO_CELL, LastColumns
+from sim.study.early_runs import LateCandidates
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Exhaustive
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Group, Space
-from sim.study.tally import BlockCounter, Example, Sizes, Tally, Worst, hazard_bits
+from sim.study.tally import BlockCounter, Example, Sizes, Tally, hazard_bits
+from sim.study.worst_save import Worst, WorstSaves
 
 SETS = (0, 1, 3, 11, 0x8B)
 
@@ -23,13 +26,15 @@ def space_of(weights: tuple[int, ...] = ()) -> Space:
     return Space((*early, Group("late", SETS, late=True), Group("last", SETS, late=True)), kernel="6.12")
 
 
-def tallied(space: Space, spans: list[tuple[int, int]], setting: int) -> Tally:
-    model, total, last_columns = SpaceModel(space), Tally(), LastColumns()
+def tallied(space: Space, spans: list[tuple[int, int]], setting: int, *, by_cell: bool = True) -> Tally:
+    model, total = SpaceModel(space), Tally()
+    worst = WorstSaves(OutsideSaves(model, space.settings[setting]), LateCandidates(model))
+    last_columns = LastColumns() if by_cell else None
     for start, stop in spans:
-        part = BlockCounter(OutsideSaves(model, space.settings[setting]))
+        part = BlockCounter(worst)
         for block in Exhaustive(space).blocks(start, stop):
             batch = Batch(model, block.columns, block.rows)
-            part.add(block, outcome_bits(batch, space.settings[setting]), Sizes(space, block, last_columns))
+            part.add(block, outcome_bits(batch, space.settings[setting]), Sizes(model, block, last_columns))
         total.merge(part.tally())
     return total
 
@@ -67,6 +72,10 @@ def test_tallies_of_parts_in_any_order_are_a_count_of_every_row(
         expected = row_by_row(weights, setting)
         assert tallied(space, [(0, space.points)], setting) == expected
         assert tallied(space, spans, setting) == expected
+        without_cells = tallied(space, spans, setting, by_cell=False)
+        assert without_cells.words == expected.words
+        assert {cell for _, cell in without_cells.cells} == {NO_CELL}
+        assert replace(without_cells, cells=expected.cells) == expected
     assert sum(expected.words.values()) == sum(weights or [1] * 5) * 3 * 5 * 5
 
 

@@ -19,7 +19,8 @@ from sim import Group, InputError, Space, read_summary, resume_sweep, run_sweep,
 from sim.plot.heat_picture import plot_heat
 from sim.report.page import sweep_page
 from sim.study import verdict_bits
-from sim.study.tally import Example, Worst
+from sim.study.tally import Example
+from sim.study.worst_save import Worst
 from sim.sweep import parted_plan, parts_folder, sealed_part, sweep_plan
 from sim.sweep.part_record import TallyRecord
 from sim.sweep.sweep_folder import Folder
@@ -307,7 +308,7 @@ def test_a_part_that_no_part_could_be_is_computed_again(folder: Path, wrong: str
 def test_the_worst_save_is_one_that_a_part_can_have(underrun: Worst | None, overrun: Worst | None, fits: bool) -> None:
     bit = verdict_bits.OUTSIDE
     record = TallyRecord([(bit, 1, 1, 3)], [(bit, 3)], [(bit, Example(1, 1, 3))], underrun, overrun)
-    assert record.fits(3, 6) == fits
+    assert record.fits(3, 6, has_cells=True) == fits
 
 
 @pytest.fixture
