@@ -1,13 +1,12 @@
 """Histograms of words by cell: by the largest lengths of the first and of the last group, as a heat map shows them.
 
 Most blocks have one word, whose cells are the block's own, and most others have the words of the last blocks: rows are
-then compared with these. Otherwise a block is counted by one `numpy.bincount` over keys that have the word and the
-cell. There are few words, so each gets a small number when it occurs first: a table of all words by all cells would not
-stay in a core's cache.
+then compared with these. Otherwise a block is counted by one `numpy.bincount` over keys that have the word's place
+among the block's words, and the cell: a table of all words by all cells would not stay in a core's cache.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -105,6 +104,8 @@ class CellsOfBlock:
         self._block, self._last_columns = block, last_columns
         first, last = block.columns[0], block.columns[-1]
         has_one_first = len(first) == 1 and len(last) == block.rows
+        self.number = 1 if last_columns is None else _CELLS
+        """The number of cells."""
         self.is_plain = len(block.weights) == 1 and (last_columns is None or has_one_first)
         """True if all systems weigh the same, and agree in the first group."""
 
@@ -113,7 +114,7 @@ class CellsOfBlock:
         """The number of systems in each cell, by weight."""
         if self.is_plain and self._last is not None:
             return self._in_cells(self._last.rows)
-        return counted(self.keys, self._block, _CELLS)
+        return counted(self.keys, self._block, self.number)
 
     def count(self, mask: _Mask, rows: int) -> Times:
         """Return the number of systems of a mask in each cell, by weight; only where `is_plain`.
@@ -137,20 +138,19 @@ class CellsOfBlock:
 
     def _in_cells(self, by_last: NDArray[np.int64]) -> Times:
         """Return the numbers of rows by the last group's largest VQ, as those of systems by cell."""
-        first = 0 if self._last is None else int(self._block.columns[0][0]).bit_length()
-        times, start = np.zeros(_CELLS, np.int64), first * _VQS
-        times[start : start + len(by_last)] = by_last * np.int64(self._block.weights[0])
-        return times
+        times = by_last * np.int64(self._block.weights[0])
+        if self._last is None:
+            return times
+        cells, start = np.zeros(_CELLS, np.int64), int(self._block.columns[0][0]).bit_length() * _VQS
+        cells[start : start + _VQS] = times
+        return cells
 
 
 class CellHistogram:
     """The number of times that each word occurs in each cell, by weight, over all blocks that were added."""
 
     def __init__(self) -> None:
-        self._words: list[int] = []
-        # For each word, the first key of its cells. Key 0 to _CELLS - 1 is for words that did not occur before.
-        self._first_key = np.zeros(_WORDS, np.intp)
-        self._times = np.zeros(_CELLS, np.int64)
+        self._by_word: dict[int, Times] = {}
         self._likely: tuple[int, ...] = ()
         """The words of the last blocks, the last first: the next block mostly has the same."""
 
@@ -165,7 +165,8 @@ class CellHistogram:
         there = self._add_compared(words, cells)
         if there is None:
             there = self._add_all(words, block, cells)
-        self._likely = tuple(dict.fromkeys((*there, *self._likely)))[:_MOST_COMPARED]
+        if tuple(there) != self._likely[: len(there)]:
+            self._likely = tuple(dict.fromkeys((*there, *self._likely)))[:_MOST_COMPARED]
         return there
 
     def _add_compared(self, words: OutcomeBits, cells: CellsOfBlock) -> list[int] | None:
@@ -191,43 +192,32 @@ class CellHistogram:
         self._add_to(most, rest)
         return [most, *(word for _, word, _ in others)]
 
-    def _add_to(self, word: int, times: Times) -> None:
-        self._learn([word])
-        start = int(self._first_key[word])
-        self._times[start : start + _CELLS] += times
-
     def _add_all(self, words: OutcomeBits, block: Block, cells: CellsOfBlock) -> list[int]:
-        """Count a block by the key of each row."""
-        times = self._counted(words, block, cells)
-        if times[:_CELLS].any():
-            self._learn(np.unique(words).tolist())
-            times = self._counted(words, block, cells)
-        self._times += times
-        by_word = times.reshape(-1, _CELLS)[1:].sum(axis=1)
-        return [self._words[place] for place in np.argsort(-by_word, kind="stable") if by_word[place]]
-
-    def _counted(self, words: OutcomeBits, block: Block, cells: CellsOfBlock) -> Times:
-        keys = self._first_key.take(words, mode="clip")  # no word is out of range, so that nothing is clipped
+        """Count a block by the key of each row, which has the place of its word and its cell."""
+        rows = np.bincount(words)
+        there = np.flatnonzero(rows)
+        first_key = np.zeros(_WORDS, np.intp)
+        first_key[there] = np.arange(len(there)) * _CELLS
+        keys = first_key.take(words, mode="clip")  # no word is out of range, so that nothing is clipped
         keys += cells.keys
-        return counted(keys, block, len(self._times))
+        times = counted(keys, block, len(there) * _CELLS).reshape(-1, _CELLS)[:, : cells.number]
+        for word, of_word in zip(there.tolist(), times, strict=True):
+            self._add_to(word, of_word)
+        return sorted(there.tolist(), key=lambda word: -int(rows[word]))
 
-    def _learn(self, words: Iterable[int]) -> None:
-        """Give each word that did not occur before a number."""
-        new = [word for word in words if not self._first_key[word]]
-        if not new:
-            return
-        for word in new:
-            self._words.append(word)
-            self._first_key[word] = len(self._words) * _CELLS
-        times, self._times = self._times, np.zeros((len(self._words) + 1) * _CELLS, np.int64)
-        self._times[: len(times)] = times
+    def _add_to(self, word: int, times: Times) -> None:
+        so_far = self._by_word.get(word)
+        if so_far is None:
+            self._by_word[word] = times.copy()
+        else:
+            so_far += times
 
     def counts(self) -> Counter[tuple[int, Cell]]:
         """Return the number of times of each word in each cell in which it occurs."""
         found: Counter[tuple[int, Cell]] = Counter()
-        for key in np.flatnonzero(self._times):
-            word, cell = divmod(int(key), _CELLS)
-            found[self._words[word - 1], divmod(cell, _VQS)] = int(self._times[key])
+        for word, times in self._by_word.items():
+            for cell in np.flatnonzero(times).tolist():
+                found[word, divmod(cell, _VQS)] = int(times[cell])
         return found
 
 

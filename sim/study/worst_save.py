@@ -9,6 +9,7 @@ bound: the rows above the worst so far are then evaluated one by one, with the o
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from sim.study.batch import Batch, OutcomeBits
 from sim.study.early_runs import EarlyRun, EarlyRuns, LateCandidates, RecordKey
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Block
+from sim.study.space_model import Unit
 
 _Mask = NDArray[np.bool_]
 _BELOW, _ABOVE = range(2)
@@ -41,11 +43,11 @@ class Worst(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """The late CPUs that write a number of bytes outside, where nothing panics."""
+    """The late CPUs that write an equal number of bytes outside, where nothing panics."""
 
     bytes: int
     sets: list[tuple[int, int]]
-    """Pairs of a group's place and a set: the CPUs of the group write so many bytes if they have that set."""
+    """Pairs of a group's place and a set: the CPUs of the group write that number if they have that set."""
 
 
 class _Reach(NamedTuple):
@@ -62,6 +64,19 @@ class _Reach(NamedTuple):
         return max(self.early, self.late[0].bytes if self.late else 0)
 
 
+class _Record(NamedTuple):
+    """Everything that the kernel's record of early CPUs decides about their saves and those of late CPUs."""
+
+    buffer: int
+    """The VQ that buffers are for; 0 where there are none."""
+    limit: int
+    """Every VQ that ZCR_EL2 lets through, as a set."""
+    reaches: tuple[_Reach, _Reach]
+    """The bytes that are possible, below and above; those of the early CPUs are an upper bound."""
+    most_below: int
+    most_above: int
+
+
 class WorstSaves:
     """A search under one setting; it keeps what it learns about records, and nothing about points.
 
@@ -75,7 +90,7 @@ class WorstSaves:
         self._early = [unit for unit in self._model.units if not unit.late]
         self._first_rank = {unit.group: unit.rank for unit in sorted(self._model.late, key=lambda one: -one.rank)}
         """The rank of each late group's first CPU."""
-        self._reaches: dict[RecordKey, tuple[_Reach, _Reach]] = {}
+        self._records: dict[RecordKey, _Record] = {}
 
     def may_exceed(self, under: int, over: int) -> bool:
         """Return True if any system of the space may write more bytes below or above."""
@@ -95,13 +110,8 @@ class WorstSaves:
         words = np.broadcast_to(words, block.rows)
         if early.runs is None:
             return [self._find_by_row(block, words, way, so_far) for way, so_far in ((_BELOW, under), (_ABOVE, over))]
-        so_far = under, over
-        records = ((run, self._reach_of_record(run)) for run in early.runs)
-        possible = [
-            (run, self._reach(run))
-            for run, reaches in records
-            if any(one.most > most for one, most in zip(reaches, so_far, strict=True))
-        ]
+        so_far, records = (under, over), ((run, self._record(run)) for run in early.runs)
+        possible = [(run, self._reach(run)) for run, one in records if one.most_below > under or one.most_above > over]
         return [
             self._find_in(block, words, [(run, reach[way]) for run, reach in possible], way, so_far[way])
             for way in (_BELOW, _ABOVE)
@@ -166,19 +176,16 @@ class WorstSaves:
 
     def _reach(self, run: EarlyRun) -> tuple[_Reach, _Reach]:
         """Return the bytes that are possible beside a run's early CPUs, below and above."""
-        buffer, limit = self._buffers(run)
+        record = self._record(run)
+        buffer, limit = record.buffer, record.limit
         running = {place: rules.selected(vqs, limit).bit_length() for place, vqs in run.sets.items()}
-        turns = {unit: (run.sets[unit.group], unit.rank) for unit in self._early}
+        saves = [((run.sets[unit.group], unit.rank), unit, running[unit.group]) for unit in self._early]
         # CPUs that come after the first panic of an early CPU do not save.
-        panics = [turns[unit] for unit in self._early if self._saves.panics(unit, buffer, running[unit.group])]
-        last = min(panics, default=None)
-        early = np.zeros(2, np.int32)
-        for unit in self._early:
-            if last is None or turns[unit] <= last:
-                np.maximum(early, self._saves.of_units[unit][:, buffer, running[unit.group]], out=early)
+        last = min((turn for turn, unit, vq in saves if self._saves.panics(unit, buffer, vq)), default=None)
+        written = [self._of_early[unit][buffer][vq] for turn, unit, vq in saves if last is None or turn <= last]
         below, above = (
-            _Reach(int(most), reach.late if last is None else list(self._until(last, reach.late)))
-            for most, reach in zip(early, self._reach_of_record(run), strict=True)
+            _Reach(max(of_way), reach.late if last is None else list(self._until(last, reach.late)))
+            for of_way, reach in zip(zip(*written, strict=True), record.reaches, strict=True)
         )
         return below, above
 
@@ -188,16 +195,26 @@ class WorstSaves:
             if sets := [(place, vqs) for place, vqs in level.sets if (vqs, self._first_rank[place]) <= last]:
                 yield _Level(level.bytes, sets)
 
-    def _reach_of_record(self, run: EarlyRun) -> tuple[_Reach, _Reach]:
-        """Return what is possible with the record of a run's early CPUs; the bytes of these are an upper bound."""
-        if run.key not in self._reaches:
-            buffer, limit = self._buffers(run)
+    def _record(self, run: EarlyRun) -> _Record:
+        """Return what the record of a run's early CPUs decides."""
+        if run.key not in self._records:
+            allocation, limits = self._candidates.of(run).buffers(self._saves.setting.design)
+            buffer, limit = int(allocation.array[0]).bit_length(), int(limits.array[0])
             _, seen, _ = run.key
             running = min(seen.bit_length(), limit.bit_length())
             early = np.max([self._saves.of_groups[place][:, buffer, : running + 1] for place in run.sets], axis=(0, 2))
             below, above = (_Reach(int(most), late) for most, late in zip(early, self._late_levels(run), strict=True))
-            self._reaches[run.key] = below, above
-        return self._reaches[run.key]
+            self._records[run.key] = _Record(buffer, limit, (below, above), below.most, above.most)
+        return self._records[run.key]
+
+    @cached_property
+    def _of_early(self) -> dict[Unit, list[list[tuple[int, int]]]]:
+        """For each early unit the most bytes below and above, by the buffer's VQ and the running VQ, from 0."""
+        tables = ((unit, self._saves.of_units[unit]) for unit in self._early)
+        # Numbers of a list are had in a tenth of the time of those of an array.
+        return {
+            unit: [list(zip(*ways, strict=True)) for ways in table.swapaxes(0, 1).tolist()] for unit, table in tables
+        }
 
     def _late_levels(self, run: EarlyRun) -> list[list[_Level]]:
         batch, groups = self._candidates.of(run), self._model.space.groups
@@ -206,15 +223,10 @@ class WorstSaves:
             if groups[place].late:
                 written = np.broadcast_to(self._saves.of_group(batch, place), (2, batch.rows))
                 for by_bytes, of_way in zip(ways, written.tolist(), strict=True):
-                    # A group with fewer candidates than another has repeated its last one.
+                    # A group with fewer candidates than another repeats its last.
                     for number, vqs in zip(of_way, groups[place].sets, strict=False):
                         by_bytes[number].append((place, vqs))
         return [[_Level(*one) for one in sorted(by_bytes.items(), reverse=True) if one[0]] for by_bytes in ways]
-
-    def _buffers(self, run: EarlyRun) -> tuple[int, int]:
-        """Return the VQ that buffers are for, and every VQ that ZCR_EL2 lets through, as a set."""
-        allocation, limit = self._candidates.of(run).buffers(self._saves.setting.design)
-        return int(allocation.array[0]).bit_length(), int(limit.array[0])
 
 
 def _least(block: Block, row: int, found: Worst | None, so_far: int) -> int:
