@@ -23,8 +23,8 @@ Cell = tuple[int, int]
 """The largest VQs of the first and of the last group, 0 for groups without SVE."""
 NO_CELL: Cell = (0, 0)
 """The cell of all systems, where words are not counted by cell."""
-Times = NDArray[np.int64]
-"""The number of systems in each cell, by weight."""
+Times = NDArray[np.int64] | int
+"""The number of systems in each cell, by weight; a single number where words are not counted by cell."""
 _Mask = NDArray[np.bool_]
 
 _VQS = VQ_MAX + 1
@@ -56,7 +56,7 @@ class LastColumn:
         self._there = np.flatnonzero(self.rows)
         self._packed = np.stack([_packed(self.vqs == vq) for vq in self._there])
 
-    def count(self, mask: _Mask) -> Times:
+    def count(self, mask: _Mask) -> NDArray[np.int64]:
         """Return the number of rows of a mask with each largest VQ.
 
         Rows are bits here, so that 64 of them are compared and counted at once: twenty times as fast as to select them.
@@ -104,17 +104,17 @@ class CellsOfBlock:
         self._block, self._last_columns = block, last_columns
         first, last = block.columns[0], block.columns[-1]
         has_one_first = len(first) == 1 and len(last) == block.rows
-        self.number = 1 if last_columns is None else _CELLS
-        """The number of cells."""
+        self.by_cell = last_columns is not None
         self.is_plain = len(block.weights) == 1 and (last_columns is None or has_one_first)
         """True if all systems weigh the same, and agree in the first group."""
 
     @cached_property
     def times(self) -> Times:
         """The number of systems in each cell, by weight."""
-        if self.is_plain and self._last is not None:
-            return self._in_cells(self._last.rows)
-        return counted(self.keys, self._block, self.number)
+        if self._last_columns is None:
+            weights = self._block.weights
+            return int(weights[0]) * self._block.rows if len(weights) == 1 else int(weights.sum())
+        return self._in_cells(self._last.rows) if self.is_plain else counted(self.keys, self._block, _CELLS)
 
     def count(self, mask: _Mask, rows: int) -> Times:
         """Return the number of systems of a mask in each cell, by weight; only where `is_plain`.
@@ -123,7 +123,9 @@ class CellsOfBlock:
             mask: the rows.
             rows: their number.
         """
-        return self._in_cells(np.array([rows]) if self._last is None else self._last.count(mask))
+        if self._last_columns is None:
+            return rows * int(self._block.weights[0])
+        return self._in_cells(self._last.count(mask))
 
     @cached_property
     def keys(self) -> NDArray[np.intp]:
@@ -133,16 +135,14 @@ class CellsOfBlock:
         return largest_vqs(self._block.columns[0]) * _VQS + largest_vqs(self._block.columns[-1])
 
     @cached_property
-    def _last(self) -> LastColumn | None:
-        return None if self._last_columns is None else self._last_columns.of(self._block.columns[-1])
+    def _last(self) -> LastColumn:
+        assert self._last_columns is not None
+        return self._last_columns.of(self._block.columns[-1])
 
-    def _in_cells(self, by_last: NDArray[np.int64]) -> Times:
+    def _in_cells(self, by_last: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of rows by the last group's largest VQ, as those of systems by cell."""
-        times = by_last * np.int64(self._block.weights[0])
-        if self._last is None:
-            return times
         cells, start = np.zeros(_CELLS, np.int64), int(self._block.columns[0][0]).bit_length() * _VQS
-        cells[start : start + _VQS] = times
+        cells[start : start + _VQS] = by_last * np.int64(self._block.weights[0])
         return cells
 
 
@@ -200,24 +200,23 @@ class CellHistogram:
         first_key[there] = np.arange(len(there)) * _CELLS
         keys = first_key.take(words, mode="clip")  # no word is out of range, so that nothing is clipped
         keys += cells.keys
-        times = counted(keys, block, len(there) * _CELLS).reshape(-1, _CELLS)[:, : cells.number]
+        times = counted(keys, block, len(there) * _CELLS).reshape(-1, _CELLS)
         for word, of_word in zip(there.tolist(), times, strict=True):
-            self._add_to(word, of_word)
+            self._add_to(word, of_word if cells.by_cell else int(of_word[0]))
         return sorted(there.tolist(), key=lambda word: -int(rows[word]))
 
     def _add_to(self, word: int, times: Times) -> None:
-        so_far = self._by_word.get(word)
-        if so_far is None:
-            self._by_word[word] = times.copy()
-        else:
-            so_far += times
+        self._by_word[word] = self._by_word.get(word, 0) + times
 
     def counts(self) -> Counter[tuple[int, Cell]]:
         """Return the number of times of each word in each cell in which it occurs."""
         found: Counter[tuple[int, Cell]] = Counter()
         for word, times in self._by_word.items():
-            for cell in np.flatnonzero(times).tolist():
-                found[word, divmod(cell, _VQS)] = int(times[cell])
+            if isinstance(times, int):
+                found[word, NO_CELL] = times
+            else:
+                for cell in np.flatnonzero(times).tolist():
+                    found[word, divmod(cell, _VQS)] = int(times[cell])
         return found
 
 
@@ -234,7 +233,7 @@ def _masks(words: OutcomeBits, likely: Sequence[int]) -> list[tuple[int, int, _M
     return None
 
 
-def counted(keys: NDArray[np.intp], block: Block, size: int) -> Times:
+def counted(keys: NDArray[np.intp], block: Block, size: int) -> NDArray[np.int64]:
     """Return the number of times that each key occurs in a block, by weight.
 
     Args:
@@ -252,7 +251,7 @@ def counted(keys: NDArray[np.intp], block: Block, size: int) -> Times:
     return _weighted(keys, weights, size)
 
 
-def _weighted(keys: NDArray[np.intp], weights: Weights, size: int) -> Times:
+def _weighted(keys: NDArray[np.intp], weights: Weights, size: int) -> NDArray[np.int64]:
     """Return the sum of the weights of each key's rows, exact: Σ 2^(26 i) · (sum of the weights' limbs i)."""
     times = np.zeros(size, np.int64)
     most, shift = int(weights.max()), 0

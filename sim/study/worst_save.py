@@ -9,7 +9,6 @@ bound: the rows above the worst so far are then evaluated one by one, with the o
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +20,6 @@ from sim.study.batch import Batch, OutcomeBits
 from sim.study.early_runs import EarlyRun, EarlyRuns, LateCandidates, RecordKey
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Block
-from sim.study.space_model import Unit
 
 _Mask = NDArray[np.bool_]
 _BELOW, _ABOVE = range(2)
@@ -64,6 +62,15 @@ class _Reach(NamedTuple):
         return max(self.early, self.late[0].bytes if self.late else 0)
 
 
+class _EarlySave(NamedTuple):
+    """The saves on the CPUs of an early unit."""
+
+    turn: _Turn
+    below: int
+    above: int
+    panics: bool
+
+
 class _Record(NamedTuple):
     """Everything that the kernel's record of early CPUs decides about their saves and those of late CPUs."""
 
@@ -75,6 +82,8 @@ class _Record(NamedTuple):
     """The bytes that are possible, below and above; those of the early CPUs are an upper bound."""
     most_below: int
     most_above: int
+    early: dict[tuple[int, int], list[_EarlySave]]
+    """The saves of early groups, by the group's place and set, as far as they were asked for."""
 
 
 class WorstSaves:
@@ -87,7 +96,6 @@ class WorstSaves:
 
     def __init__(self, saves: OutsideSaves, candidates: LateCandidates) -> None:
         self._saves, self._candidates, self._model = saves, candidates, saves.model
-        self._early = [unit for unit in self._model.units if not unit.late]
         self._first_rank = {unit.group: unit.rank for unit in sorted(self._model.late, key=lambda one: -one.rank)}
         """The rank of each late group's first CPU."""
         self._records: dict[RecordKey, _Record] = {}
@@ -176,18 +184,31 @@ class WorstSaves:
 
     def _reach(self, run: EarlyRun) -> tuple[_Reach, _Reach]:
         """Return the bytes that are possible beside a run's early CPUs, below and above."""
-        record = self._record(run)
-        buffer, limit = record.buffer, record.limit
-        running = {place: rules.selected(vqs, limit).bit_length() for place, vqs in run.sets.items()}
-        saves = [((run.sets[unit.group], unit.rank), unit, running[unit.group]) for unit in self._early]
+        record, saves = self._record(run), list[_EarlySave]()
+        for group in run.sets.items():
+            if group not in record.early:
+                record.early[group] = self._early_saves(record, *group)
+            saves += record.early[group]
         # CPUs that come after the first panic of an early CPU do not save.
-        last = min((turn for turn, unit, vq in saves if self._saves.panics(unit, buffer, vq)), default=None)
-        written = [self._of_early[unit][buffer][vq] for turn, unit, vq in saves if last is None or turn <= last]
-        below, above = (
-            _Reach(max(of_way), reach.late if last is None else list(self._until(last, reach.late)))
-            for of_way, reach in zip(zip(*written, strict=True), record.reaches, strict=True)
-        )
-        return below, above
+        last = min((one.turn for one in saves if one.panics), default=None)
+        if last is not None:
+            saves = [one for one in saves if one.turn <= last]
+        below, above = (reach.late if last is None else list(self._until(last, reach.late)) for reach in record.reaches)
+        return _Reach(max(one.below for one in saves), below), _Reach(max(one.above for one in saves), above)
+
+    def _early_saves(self, record: _Record, place: int, vqs: int) -> list[_EarlySave]:
+        """Return the saves of an early group's CPUs if they have a set."""
+        running = rules.selected(vqs, record.limit).bit_length()
+        return [
+            _EarlySave(
+                (vqs, unit.rank),
+                int(self._saves.of_units[unit][_BELOW, record.buffer, running]),
+                int(self._saves.of_units[unit][_ABOVE, record.buffer, running]),
+                self._saves.panics(unit, record.buffer, running),
+            )
+            for unit in self._model.units
+            if unit.group == place
+        ]
 
     def _until(self, last: _Turn, levels: list[_Level]) -> Iterator[_Level]:
         """Yield the CPUs of some levels whose turn comes before a panic's."""
@@ -204,17 +225,8 @@ class WorstSaves:
             running = min(seen.bit_length(), limit.bit_length())
             early = np.max([self._saves.of_groups[place][:, buffer, : running + 1] for place in run.sets], axis=(0, 2))
             below, above = (_Reach(int(most), late) for most, late in zip(early, self._late_levels(run), strict=True))
-            self._records[run.key] = _Record(buffer, limit, (below, above), below.most, above.most)
+            self._records[run.key] = _Record(buffer, limit, (below, above), below.most, above.most, {})
         return self._records[run.key]
-
-    @cached_property
-    def _of_early(self) -> dict[Unit, list[list[tuple[int, int]]]]:
-        """For each early unit the most bytes below and above, by the buffer's VQ and the running VQ, from 0."""
-        tables = ((unit, self._saves.of_units[unit]) for unit in self._early)
-        # Numbers of a list are had in a tenth of the time of those of an array.
-        return {
-            unit: [list(zip(*ways, strict=True)) for ways in table.swapaxes(0, 1).tolist()] for unit, table in tables
-        }
 
     def _late_levels(self, run: EarlyRun) -> list[list[_Level]]:
         batch, groups = self._candidates.of(run), self._model.space.groups
