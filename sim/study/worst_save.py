@@ -96,6 +96,7 @@ class WorstSaves:
 
     def __init__(self, saves: OutsideSaves, candidates: LateCandidates) -> None:
         self._saves, self._candidates, self._model = saves, candidates, saves.model
+        self._has_late = any(self._model.space.groups[place].late for place in saves.saving)
         self._first_rank = {unit.group: unit.rank for unit in sorted(self._model.late, key=lambda one: -one.rank)}
         """The rank of each late group's first CPU."""
         self._records: dict[RecordKey, _Record] = {}
@@ -138,7 +139,11 @@ class WorstSaves:
             least = _least(block, run.rows.start, found, so_far)
             if reach.most > least:
                 rows = _with_panic(block, words[run.rows], run, reach, least)
-                found = self._worse(block, rows + run.rows.start, found, way=way, bound=reach.most, least=least)
+                if len(rows) and not self._has_late:
+                    # Only the order of the early CPUs matters, which the reach takes into account.
+                    found = Worst(reach.most, block.first + run.rows.start + int(rows[0])).or_worse(found)
+                else:
+                    found = self._worse(block, rows + run.rows.start, found, way=way, bound=reach.most, least=least)
         return found
 
     def _find_by_row(self, block: Block, words: OutcomeBits, way: int, so_far: int) -> Worst | None:

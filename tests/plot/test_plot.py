@@ -17,7 +17,7 @@ from sim.explore.exploration import explore_orders
 from sim.explore.schedule_run import follow
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import find, shipped
-from sim.files.space_file import read_space
+from sim.files.space_file import read_space, space_text
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import Written, hits, memory_around, plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
@@ -28,9 +28,11 @@ from sim.plot.style import Picture, shortened, text_width_in
 from sim.plot.time_axis import TimeScale
 from sim.plot.timeline_picture import COLOURS, plot_boot
 from sim.plot.topology_picture import plot_topology
+from sim.report.page import sweep_page
 from sim.scenario import KvmMode, Relay, Scenario
 from sim.study.comparison import compare
 from sim.study.system_space import Group, Space
+from sim.sweep import sweep_estimate, sweep_plan
 from sim.sweep.parted_plan import Keep
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_run import run_sweep
@@ -390,6 +392,29 @@ def test_counts_suffice_for_a_heat_map_over_the_first_and_the_last_group(tmp_pat
     assert_tidy(plot_heat(tmp_path / "counts", "out_of_bounds_write"))
     with pytest.raises(InputError, match="kept counts, with which heat maps are over boot_sve_bits and last_sve"):
         plot_heat(tmp_path / "counts", "kernel_panic", x="early_sve_bits")
+
+
+def test_counts_of_too_many_points_have_one_line_on_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asymboot: Asymboot
+) -> None:
+    monkeypatch.setattr(sweep_plan, "MOST_CELL_POINTS", 10)
+    monkeypatch.setattr(sweep_estimate, "MOST_CELL_POINTS", 10)
+    space = Space((Group("boot", (1, 3, 11)), Group("last", (0, 1, 3, 11), late=True)), "6.12")
+    run_sweep(space, tmp_path / "counts", jobs=1)
+    run_sweep(space, tmp_path / "all", keep="all", jobs=1)
+    assert_tidy(plot_heat(tmp_path / "all", "out_of_bounds_write"))
+    told = "12 points are counted without what heat maps need, as more than 10 are: for heat maps sweep with --sample N"
+    drawn = asymboot.refused("plot", "heat", tmp_path / "counts", "--hazard", "kernel_panic", "-o", tmp_path / "x.svg")
+    assert drawn == f"asymboot: {tmp_path / 'counts'}: {told}"
+    of_map = "share of systems with: "
+    assert of_map in sweep_page(tmp_path / "all")
+    assert of_map not in sweep_page(tmp_path / "counts")
+    (tmp_path / "space.toml").write_text(space_text(space), encoding="utf-8")
+    begun = asymboot("sweep", tmp_path / "space.toml", "-o", tmp_path / "begun", "--jobs", "1")
+    assert begun.stderr.splitlines()[0] == told
+    kept = asymboot("sweep", tmp_path / "space.toml", "-o", tmp_path / "kept", "--jobs", "1", "--keep", "all")
+    assert told not in kept.stderr
+    assert told in " ".join(asymboot("space", tmp_path / "space.toml").stdout.split())
 
 
 def test_a_topology_of_known_cores_is_coloured_by_core() -> None:
