@@ -161,8 +161,9 @@ class CoreModel:
     def __init__(self, cores: Sequence[Cpu], kernel: str, kvm_mode: KvmMode = KvmMode.DEFAULT) -> None:
         self.cores, self.kernel = tuple(cores), kernel
         each = [_Beside(self.cores, boot, kernel, kvm_mode) for boot in range(len(cores))]
-        self._beside = each[0]
-        self._system = each[0].system
+        # Where the boot CPU runs no 32-bit code, the registers of 32-bit code have no mask of what programs see.
+        self._beside = next((one for one in each if one.readings[one.boot].has_aarch32_el0), each[0])
+        self._system = self._beside.system
         self.has_pseudo_registers = each[0].scenario.flags.pseudo_registers
         self.compares_own_ipa_range = each[0].system.options.compares_own_ipa_range
         self.boot_capabilities = tuple(one.system.capabilities.system for one in each)

@@ -97,6 +97,22 @@ def changed_cores(draw: st.DrawFn) -> tuple[Cpu, ...]:
     return tuple(cpus)
 
 
+def test_hwcaps_of_32_bit_programs_count_beside_a_first_core_without_them() -> None:
+    by_name = {cpu.features.core.name: cpu for cpu in CORES}
+    little = by_name["arm,cortex-a35"].features.core
+    with_i8mm = little.with_registers(little.midr, {"ID_ISAR6_EL1": 1 << 24})
+    a64fx = by_name["fujitsu,a64fx"]
+    cores = (
+        Cpu.of("core0", a64fx.sve_vqs, core=a64fx.features.core),
+        Cpu.of("core1", core=little),
+        Cpu.of("core2", core=with_i8mm),
+    )
+    space = MixtureSpace(cores, 2, ("6.12",))
+    batches = MixtureBatches(space, "6.12")
+    for number in range(space.points):
+        same_as_booted(space, "6.12", number, batches)
+
+
 @given(changed_cores(), st.sampled_from(KERNELS), st.sampled_from(KVM_MODES), st.integers(1, 3), st.data())
 @examples(2)
 def test_drawn_mixtures_are_what_their_boots_show(
