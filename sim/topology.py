@@ -427,6 +427,9 @@ class AssumedRegisters:
     """By register; each field has the value of the first CPU, in logical order, whose own is known."""
 
 
+_NOTHING_ASSUMED = AssumedRegisters({})
+
+
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class Topology:
@@ -533,6 +536,8 @@ class Topology:
     @cached_property
     def assumed_registers(self) -> AssumedRegisters:
         """The values that registers are taken to have on CPUs whose own are unknown, which are those of other CPUs."""
+        if all(one.features.core.is_complete for one in self.cpus):
+            return _NOTHING_ASSUMED
         values: dict[str, int] = {}
         known: dict[str, int] = {}
         for features in dict.fromkeys(one.features for one in self.logical):

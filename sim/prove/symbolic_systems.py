@@ -34,10 +34,8 @@ class SymbolicSystems:
         self._question, self._early, self._late = question, early, late
         self._sets = [Symbol.named(f"cpu{number}") for number in range(early + late)]
         self._evaluations: dict[Setting, Evaluation[Symbol]] = {}
-        self._smallest: dict[int, System | None] = {}
-        """By the number of a condition."""
-        self._asked: list[z3.BoolRef] = []
-        """The conditions of `_smallest`, whose numbers Z3 gives to others once they are gone."""
+        self._smallest: dict[int, tuple[z3.BoolRef, System | None]] = {}
+        """By the number of a condition, which Z3 gives to another once the condition is gone: so it is kept."""
 
     def broken(self, prop: Property, setting: Setting) -> z3.BoolRef:
         """Return the condition that a system breaks a property under a setting."""
@@ -93,9 +91,8 @@ class SymbolicSystems:
         """
         number = condition.get_id()
         if number not in self._smallest:
-            self._smallest[number] = self._minimised(condition)
-            self._asked.append(condition)
-        return self._smallest[number]
+            self._smallest[number] = condition, self._minimised(condition)
+        return self._smallest[number][1]
 
     def _minimised(self, condition: z3.BoolRef) -> System | None:
         solver = self._solver(condition)

@@ -9,7 +9,7 @@ from rich.console import Console
 from sim.hazard_kinds import HazardKind
 from sim.scenario import EL2, Scenario
 from sim.show.console import Layout, heading, legend, line, table_of_columns
-from sim.show.release_notes import show_release_notes
+from sim.show.shared_notes import show_shared_notes
 from sim.study.comparison import Comparison
 from sim.study.comparison_rows import ClusterRow, DesignRow
 
@@ -32,7 +32,7 @@ def show(comparison: Comparison, console: Console) -> None:
     kvm = f"KVM mode {scenario.kvm_mode}" if scenario.el(0) == EL2 else "no EL2"
     settings = f"{cpus:,} possible CPUs, {_late_words(scenario)}; kernel {scenario.kernel_words}, {kvm}{hypothetical}"
     line(console, f"{scenario.name}: {settings}")
-    show_release_notes(scenario, console)
+    show_shared_notes(scenario, console)
     titles: set[str] = set()
     # The rows of one setting follow each other, as groupby() needs.
     for (relay, memory), rows in groupby(comparison.design_rows, lambda row: (row.relay, row.memory)):

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from sim.hazard_kinds import KINDS
 from sim.show.console import Layout, heading, legend, line, table_of_columns
-from sim.show.release_notes import show_release_notes
+from sim.show.shared_notes import show_shared_notes
 from sim.study.variant_comparison import VariantComparison
 from sim.study.variant_rows import VariantRow
 
@@ -42,7 +42,7 @@ def show_variants(comparison: VariantComparison, console: Console) -> None:
     columns |= _outcome_columns(rows)
     heading(console, f"Variants of {comparison.scenario.name}", first=True)
     if "kernel" not in axes:
-        show_release_notes(comparison.scenario, console)
+        show_shared_notes(comparison.scenario, console)
     legend(console, _LEGEND, table_of_columns(console, columns))
     for number, row in enumerate(rows, 1):
         _particulars(console, number, row)

@@ -8,7 +8,7 @@ from sim.show.console import line
 from sim.unknown_features import core_words, partly_known_cores
 
 
-def show_release_notes(scenario: Scenario, console: Console) -> None:
+def show_shared_notes(scenario: Scenario, console: Console) -> None:
     """Print what is unknown of a scenario's kernel and of its cores, once for all boots."""
     for note in flag_notes(scenario.release, scenario.kernel_flags):
         line(console, as_sentence(note))
