@@ -40,7 +40,6 @@ DIRECTED_CASES = [
     "6.1/late-refused-retried",
     "6.1/protected-early-differ",
     "6.12/late-refused-retried",
-    "6.12/suspend-late",
 ]
 
 

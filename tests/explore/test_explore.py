@@ -323,6 +323,7 @@ def has_the_ends(few: Explored, every: Explored) -> bool:
     return few.ends <= every.ends if few.alike else few.ends == every.ends
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("name", slow(SCENARIOS, "guests that move"))
 def test_leaving_out_what_is_independent_loses_no_hazard_no_deadlock_and_no_end(name: str) -> None:
     few, every = explored(name), explore_orders(SCENARIOS[name], reduced=False)
@@ -433,6 +434,7 @@ def test_a_schedule_shows_what_it_should_and_no_shorter_one_does(name: str) -> N
             assert len(every.schedules[what]) == len(found.schedule)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "name",
     slow(

@@ -89,6 +89,7 @@ def kept(seeds: Iterable[int], most_states: int) -> Counter[str]:
     return counts
 
 
+@pytest.mark.no_cover
 def test_small_scenarios_keep_everything() -> None:
     counts = kept(range(80), most_states=60)
     assert counts["alike"] >= 8
@@ -96,11 +97,12 @@ def test_small_scenarios_keep_everything() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(1000, 5000, 250))
+@pytest.mark.no_cover
+@pytest.mark.parametrize("first", range(1000, 4000, 250))
 def test_thousands_of_small_scenarios_keep_everything(first: int) -> None:
-    counts = kept(range(first, first + 250), most_states=100)
-    assert counts["alike"] >= 20
-    assert min(counts["features"], counts["faults"], counts["pKVM"]) >= 20
+    counts = kept(range(first, first + 250), most_states=40)
+    assert counts["alike"] >= 15
+    assert min(counts["features"], counts["faults"], counts["pKVM"]) >= 15
     assert min(counts["alike, features"], counts["alike, faults"], counts["alike, pKVM"]) >= 1
 
 

@@ -45,6 +45,7 @@ def deep(place: bytes, name: bytes) -> bytes:
     return struct.pack(">10I", *header) + raw[40:start] + inside + raw[start:]
 
 
+@pytest.mark.no_cover
 def test_no_depth_exhausts_the_stack(tmp_path: Path) -> None:
     root = cells(1, 0)
     assert len(read(tmp_path, deep(root, b"deep\0\0\0\0")).topology.cpus) == 1

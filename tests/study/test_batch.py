@@ -116,6 +116,7 @@ def test_saves_of_up_to_2048_bits(memory: MemoryLayout, roles: tuple[int, int], 
     assert_equal(space, points, Setting(design, Relay.RELAXED, KvmMode.PROTECTED, memory))
 
 
+@pytest.mark.no_cover
 @given(st.data())
 def test_any_system_under_any_design(data: st.DataObject) -> None:
     sets = (0, *legal_sets(2048))

@@ -59,6 +59,7 @@ def row_by_row(weights: tuple[int, ...], setting: int) -> Tally:
     return tally
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("rows", [1 << 15, 30, 1])
 @pytest.mark.parametrize("weights", [(), (1, 2, 3, 4, 5), (1 << 32, 1, 1 << 27, 7, 3)], ids=["none", "small", "large"])
 def test_tallies_of_parts_in_any_order_are_a_count_of_every_row(
