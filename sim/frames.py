@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DTYPES: dict[object, str] = {int: "int64", float: "float64", bool: "bool", str: "str"}
-_NULLABLE_DTYPES: dict[object, str] = {int: "Int64", bool: "boolean", str: "str"}
+_NULLABLE_DTYPES: dict[object, str] = {int: "Int64", float: "float64", bool: "boolean", str: "str"}
 """The types of columns in which a value may be missing."""
 _MAX_HTML_ROWS = 32
 

@@ -19,6 +19,7 @@ from sim.rows import SCHEMA_VERSION
 from sim.study.comparison_rows import ComparisonRecord
 from sim.study.difference_rows import DifferenceRecord
 from sim.study.variant_rows import VariantRecord
+from sim.sweep.summary_rows import MixtureRecord, SummaryRecord
 
 SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "scenario": (scenario_tables.ScenarioTable, scenario_tables.SCHEMA_VERSION, "scenario file of asymboot"),
@@ -39,6 +40,8 @@ SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "schedule": (ScheduleRecord, SCHEDULE_VERSION, "a schedule that asymboot explore writes"),
     "proof": (list[ProofRow], SCHEMA_VERSION, "what asymboot prove --json prints"),
     "promises": (list[PromiseRow], SCHEMA_VERSION, "what asymboot prove --all-designs --json prints"),
+    "summary": (SummaryRecord, SCHEMA_VERSION, "what asymboot summary --json prints"),
+    "mixture-summary": (MixtureRecord, SCHEMA_VERSION, "what asymboot summary --json prints of mixtures of cores"),
 }
 
 

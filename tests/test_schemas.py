@@ -11,10 +11,15 @@ import pytest
 
 from sim import schemas
 from sim.boot_run import boot
+from sim.files.mixture_file import read_mixture_space
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import folder, shipped, template
+from sim.files.space_file import read_space
 from sim.schemas import schema_text
 from sim.study.comparison import compare
+from sim.sweep.mixture_sweep import sweep_mixtures
+from sim.sweep.summary_rows import SweepHazardRow
+from sim.sweep.sweep_run import run_sweep
 from tests.docs.test_docs import WHOLE, Block
 
 SCHEMAS: dict[str, dict[str, Any]] = {what: json.loads(schema_text(what)) for what in schemas.SCHEMAS}
@@ -79,3 +84,21 @@ def test_outputs_keep_to_their_schemas(name: str) -> None:
     comparison = json.loads(msgspec.json.encode(compare(scenario).record()))
     assert valid("comparison", comparison)
     assert not valid("comparison", {**comparison, "designs": [1]})
+
+
+@pytest.mark.parametrize("sample", [0, 9])
+def test_summaries_of_sweeps_keep_to_their_schema(sample: int, tmp_path: Path) -> None:
+    summary = run_sweep(read_space("late-cpu"), tmp_path / "out", jobs=1, sample=sample)
+    record = json.loads(msgspec.json.encode(summary.record()))
+    assert valid("summary", record)
+    assert len(record["hazards"]) > 0
+    for row in record["hazards"]:
+        assert ("share_low" in row) == bool(sample)
+        columns = [name for name in row if not name.endswith("_sve_bits")]
+        assert columns == [name for name in SweepHazardRow.__struct_fields__ if name in row]
+    assert not valid("summary", {**record, "hazards": [{"hazard": "out_of_bounds_write"}]})
+
+
+def test_summaries_of_mixtures_keep_to_their_schema() -> None:
+    record = msgspec.to_builtins(sweep_mixtures(read_mixture_space("core-pairs")).record)
+    assert valid("mixture-summary", json.loads(json.dumps(record)))

@@ -8,7 +8,8 @@ from sim.show.console import Layout, heading, line, table
 from sim.show.sweep_text import percent
 from sim.study.mixture_evaluation import OUTCOMES
 from sim.study.mixture_space import MixtureSpace
-from sim.sweep.mixture_summary import ExampleRow, MixtureRow, MixtureSummary
+from sim.sweep.mixture_summary import MixtureSummary
+from sim.sweep.summary_rows import ExampleRow, MixtureRow
 from sim.units import counted
 
 _MOST_LOST = 5

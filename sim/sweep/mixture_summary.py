@@ -5,76 +5,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import msgspec
-from msgspec import Meta
+from typing import TYPE_CHECKING
 
 from sim.arguments import checked, checked_fields
 from sim.files.mixture_file import mixtures_to_data
 from sim.frames import as_html, frame
-from sim.rows import SCHEMA_VERSION, Row
+from sim.rows import SCHEMA_VERSION
 from sim.study.mixture_evaluation import OUTCOMES
 from sim.study.mixture_space import MixtureSpace
 from sim.sweep.mixture_folder import MixtureFolder
 from sim.sweep.mixture_plan import MixturePlan
 from sim.sweep.mixture_tally import MixturePartRecord, MixtureTally
+from sim.sweep.summary_rows import ExampleRow, LostRow, MixtureRecord, MixtureRow
 from sim.units import counted
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class MixtureRow(Row, frozen=True, gc=False):
-    """The outcomes of the mixtures with a number of late clusters, under a kernel."""
-
-    kernel: Annotated[str, Meta(description="the kernel")]
-    late_clusters: Annotated[int, Meta(description="the number of clusters that come late")]
-    mixtures: Annotated[int, Meta(description="the number of mixtures")]
-    refused: Annotated[int, Meta(description="mixtures in which the kernel refuses a CPU")]
-    lost: Annotated[int, Meta(description="mixtures in which a CPU is stuck, or dies before it can speak")]
-    panicked: Annotated[int, Meta(description="mixtures that stop: the kernel panics, or falls silent")]
-    tainted: Annotated[int, Meta(description="mixtures in which differences between CPUs taint the kernel")]
-    capabilities_lost: Annotated[int, Meta(description="mixtures without a capability that some core has by itself")]
-    hwcaps_lost: Annotated[int, Meta(description="mixtures without a hwcap that some core has by itself")]
-    fine: Annotated[int, Meta(description="mixtures in which nothing of this happens")]
-
-
-class LostRow(Row, frozen=True, gc=False):
-    """A capability or hwcap that mixtures lack, and some core of them has by itself."""
-
-    kernel: Annotated[str, Meta(description="the kernel")]
-    kind: Annotated[str, Meta(description="capability or hwcap")]
-    name: Annotated[str, Meta(description="the words of the log, or the name in /proc/cpuinfo")]
-    mixtures: Annotated[int, Meta(description="the number of mixtures")]
-
-
-class ExampleRow(Row, frozen=True, gc=False):
-    """The first mixture with an outcome."""
-
-    kernel: Annotated[str, Meta(description="the kernel")]
-    outcome: Annotated[str, Meta(description="the outcome")]
-    row: Annotated[int, Meta(description="the number, for asymboot run DIR:ROW")]
-    cores: Annotated[tuple[str, ...], Meta(description="the cores, the boot CPU's first; a late core is marked")]
-
-
-class MixtureRecord(msgspec.Struct, frozen=True):
-    """A sweep over mixtures, as its folder and JSON have it."""
-
-    schema_version: int
-    space: dict[str, object]
-    """The space, as a space file holds it; cores are listed with everything that their file said."""
-    name: str
-    cores: list[str]
-    points: int
-    """The number of mixtures, or of draws, that were computed."""
-    points_in_all: int
-    complete: bool
-    sample: int
-    seed: int
-    rows: list[MixtureRow]
-    lost: list[LostRow]
-    examples: list[ExampleRow]
 
 
 class MixtureTotals:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from sim.arguments import checked, checked_fields
 from sim.errors import InputError
 from sim.extras import needed_by
-from sim.frames import as_html
+from sim.frames import as_html, dtypes
+from sim.rows import SCHEMA_VERSION
 from sim.study import verdict_bits
 from sim.study.points import sets_at
 from sim.study.tally import Tally
 from sim.study.worst_save import Worst
 from sim.sweep.parted_plan import Walk
-from sim.sweep.parts_folder import SCHEMA_VERSION
+from sim.sweep.summary_rows import SweepHazardRow, SweepTimingRow
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_plan import Plan
 from sim.sweep.sweep_totals import SweepTotals
@@ -98,9 +99,8 @@ class Summary:
         """
         import pandas as pd
 
-        texts = dict.fromkeys(("design", "relay", "kvm_mode", "memory", "metric"), "str")
-        numbers = {"boots": "int64", "mean_ns": "float64", "low_ns": "float64", "high_ns": "float64"}
-        return pd.DataFrame(self.timing_rows, columns=[*texts, *numbers]).astype(texts | numbers)
+        columns = dtypes(SweepTimingRow)
+        return pd.DataFrame(self.timing_rows, columns=list(columns)).astype(columns)
 
     @cached_property
     def timing_rows(self) -> list[dict[str, Any]]:
@@ -157,20 +157,12 @@ class Summary:
 
     def _hazard_columns(self) -> dict[str, str]:
         """Return the columns of `hazards` with their types, which do not depend on the hazards found."""
-        drawn = self.plan.walk is Walk.SAMPLE
-        return {
-            **dict.fromkeys(("design", "relay", "kvm_mode", "memory", "hazard"), "str"),
-            "systems": "int64",
-            "share": "float64",
-            **(dict.fromkeys(("share_low", "share_high"), "float64") if drawn else {}),
-            "first_row": "int64",
-            "smallest_row": "int64",
-            **dict.fromkeys(("worst_row", "underrun_bytes", "overrun_bytes"), "Int64"),
-            **{f"{group.name}_sve_bits": "str" for group in self.plan.space.groups},
-        }
+        left_out = () if self.plan.walk is Walk.SAMPLE else ("share_low", "share_high")
+        columns = {name: dtype for name, dtype in dtypes(SweepHazardRow).items() if name not in left_out}
+        return columns | {f"{group.name}_sve_bits": "str" for group in self.plan.space.groups}
 
     def record(self) -> dict[str, Any]:
-        """Return everything as plain values, as JSON has it; an interval that cannot be computed is null."""
+        """Return everything as plain values, as JSON has it: a `SummaryRecord` whose hazards have their sets beside."""
         return {
             "schema_version": SCHEMA_VERSION,
             "name": self.plan.space.name,
