@@ -5,7 +5,6 @@ logical number of its MPIDR; the two differ where a late arrival took another CP
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
@@ -202,8 +201,7 @@ class CpuSets(NamedTuple):
     """A CPU that refused itself has left it."""
 
 
-@dataclass(frozen=True)  # without slots, which cached properties could not be kept in
-class Facts:
+class Facts(msgspec.Struct, frozen=True, dict=True):
     """Everything that happened in one boot."""
 
     scenario: Scenario

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
-from html import escape
 from types import UnionType
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
@@ -57,6 +56,8 @@ def as_html(title: str, rows: "Sequence[Mapping[str, object]] | pd.DataFrame") -
 
     Above 32 rows the first and the last 16 are shown.
     """
+    from html import escape
+
     import pandas as pd
 
     table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame.from_records(list(rows))

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
+import msgspec
+
 from sim.errors import InputError, closest
 from sim.kernel_release import Build, KernelRelease
 
@@ -39,8 +41,7 @@ class Origin(StrEnum):
     ABI = "unknown which point release it is: as in the newest"
 
 
-@dataclass(frozen=True, slots=True)
-class Backport:
+class Backport(msgspec.Struct, frozen=True):
     """A change of a flag within a stable series, from a point release on."""
 
     series: Series
@@ -48,8 +49,7 @@ class Backport:
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FlagFacts:
+class FlagFacts(msgspec.Struct, frozen=True):
     """The knowledge of a flag: its meaning, mainline's releases, backports, and the builds that have it."""
 
     meaning: str

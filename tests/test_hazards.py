@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import sim
 from sim.boot_run import boot
@@ -292,7 +293,7 @@ def test_where_the_kernel_saves_a_task_s_registers_first_only_the_hardware_loses
 
 def test_a_cpu_online_without_a_committed_length_is_found() -> None:
     facts = booted(A64FX, A64FX).facts
-    mixed = replace(facts, scenario=facts.scenario.but(topology=Topology.of([A64FX, V1])))
+    mixed = structs.replace(facts, scenario=facts.scenario.but(topology=Topology.of([A64FX, V1])))
     hazards = find_hazards(mixed)
     assert [(h.kind, h.cpu) for h in hazards] == [(HazardKind.LACKS_COMMITTED_VL, 1)]
     assert "{512}" in hazards[0].sentence
@@ -301,7 +302,7 @@ def test_a_cpu_online_without_a_committed_length_is_found() -> None:
 def test_a_guest_that_sees_other_lengths_elsewhere_is_found_once_a_cpu() -> None:
     facts = booted(V1, V1, kernel="6.12", actions=(guest(0),)).facts
     others = (GuestVisit("guest", 1, 0, 0b1, killed=False, event=0),) * 2
-    hazards = find_hazards(replace(facts, guests=(*facts.guests, *others)))
+    hazards = find_hazards(structs.replace(facts, guests=(*facts.guests, *others)))
     assert [(h.kind, h.cpu) for h in hazards] == [(HazardKind.GUEST_VLS_DIFFER, 1)]
 
 
@@ -362,7 +363,8 @@ def test_what_is_announced_in_the_nanosecond_of_a_save_counts() -> None:
 def test_each_byte_outside_has_its_victim(first: int, last: int, victims: str) -> None:
     facts = under_pkvm(V1, A64FX, design="v6.11", actions=(guest(1),)).facts
     save = facts.saves[0]._replace(touched=(Extent(0, first, last, foreign=False),))
-    (hazard,) = (one for one in find_hazards(replace(facts, saves=(save,))) if one.kind.title == "out-of-bounds write")
+    hazards = find_hazards(structs.replace(facts, saves=(save,)))
+    (hazard,) = (one for one in hazards if one.kind.title == "out-of-bounds write")
     assert hazard.sentence.endswith(f" above ({victims})")
     assert repr(hazard) == f"<Hazard 4, out-of-bounds write: {hazard.sentence}>"
 

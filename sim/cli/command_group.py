@@ -17,6 +17,9 @@ from click.exceptions import NoArgsIsHelpError
 from sim.errors import AsymbootError
 from sim.extras import needed_by
 
+_OBJECTS_BETWEEN_COLLECTIONS = 200_000
+"""More objects than the modules of a boot have: until then a search for garbage finds none, and takes time."""
+
 
 class Command(click.Command):
     """A command whose help keeps its blocks, and whose error names the extra that is not installed."""
@@ -100,6 +103,7 @@ class Commands(click.Group):
         # Python's last search for garbage looks at every object and takes a fifth of a short command's time. The system
         # takes back the memory of a process anyway. A caller that passes words has a process that does more.
         if args is None:
+            gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
             atexit.register(gc.freeze)
         try:
             # In click's own standalone mode an error is several lines, with the usage, and other errors are tracebacks.

@@ -1,6 +1,5 @@
 """The table of cores whose ID registers are known, in whole or in part."""
 
-import difflib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -132,6 +131,8 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
     name = core_named(name)
     known = steppings(name)
     if not known:
+        import difflib
+
         close = difflib.get_close_matches(name, core_names(), n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise InputError(f"unknown core {name[:60]!r}: {hint}asymboot list cores shows them")

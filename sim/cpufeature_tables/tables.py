@@ -5,7 +5,6 @@ memory of running kernels has them.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, cached_property, lru_cache
 from importlib import resources
@@ -303,8 +302,7 @@ class _Unlisted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     width: int = 4
 
 
-@dataclass(frozen=True, eq=False)
-class KernelTables:
+class KernelTables(msgspec.Struct, frozen=True, eq=False, dict=True):
     """The tables of one series, for one size of pages."""
 
     series: str

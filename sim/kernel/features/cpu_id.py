@@ -1,8 +1,9 @@
 """A CPU as the kernel reads it: its core model, CTR_EL0 and its ID registers with the command line's overrides."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+import msgspec
 
 from sim.cpufeature_tables import aarch32_registers
 from sim.id_registers import AARCH32, EL0, IdField
@@ -12,8 +13,7 @@ from sim.kernel.features.system_registers import SystemRegisters
 from sim.topology import Weakness
 
 
-@dataclass(frozen=True, eq=False)
-class CpuId:
+class CpuId(msgspec.Struct, frozen=True, eq=False, dict=True):
     """A CPU's registers as its core, its firmware and the scenario have them (``struct cpuinfo_arm64``)."""
 
     registers: Mapping[str, int]
@@ -24,7 +24,7 @@ class CpuId:
     runs_at_el2: bool
     unaffected: frozenset[Weakness] = frozenset()
     """The weaknesses that firmware says the CPU does not have."""
-    unknown: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, int] = msgspec.field(default_factory=dict)
     """By register, the bits that no source tells of the core: they are taken to be another core's, or 0."""
 
     @classmethod
