@@ -9,7 +9,7 @@ of pages and reaches beyond the first or the last of all buffers (`sim.study.sav
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from itertools import product
 from math import comb, prod
 from operator import or_
@@ -48,7 +48,11 @@ def legal_sets(up_to_bits: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int,
     >>> [bin(one) for one in legal_sets(512)]
     ['0b1', '0b11', '0b111', '0b1011', '0b1111']
     """
-    up_to_vq = vq_from_bits(up_to_bits)
+    return _legal_sets(vq_from_bits(up_to_bits), rule)
+
+
+@cache  # of 65,536 sets each is looked at; a plan asks for every group
+def _legal_sets(up_to_vq: int, rule: SveRule) -> tuple[int, ...]:
     return tuple(vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None)
 
 
