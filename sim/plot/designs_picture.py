@@ -46,7 +46,11 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     subtitle = _subtitle(comparison)
     picture = style.new_picture(width_in, height_in + headings_in + 0.6, title, subtitle)
     bars = style.axes_at(picture, labels_in, 0.55, _BARS_IN, height_in)
-    _draw_bars(bars, rows, labels)
+    _draw_names(bars, labels)
+    if comparison.scenario.has_pkvm:
+        _draw_bars(bars, rows)
+    else:
+        bars.set_xlabel("no pKVM, so no buffers", size=style.SMALL_PT)
     if kinds:
         left_in = labels_in + _BARS_IN + 0.6
         grid = style.axes_at(picture, left_in, 0.55, _COLUMN_IN * len(kinds), height_in)
@@ -82,15 +86,18 @@ def _count(row: "DesignRow", kind: HazardKind) -> int:
     return int(getattr(row, kind.value))
 
 
-def _draw_bars(axes: "Axes", rows: "list[DesignRow]", labels: list[str]) -> None:
-    sizes = [row.asked_bytes or 0 for row in rows]
-    axes.barh(range(len(rows)), sizes, height=0.6, color=style.SKY)
-    axes.set_xlim(0, max(1, *sizes) * 1.3)  # leaves room for the number behind the longest bar
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), labels, parse_math=False)
+def _draw_names(axes: "Axes", labels: list[str]) -> None:
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", length=0)
+
+
+def _draw_bars(axes: "Axes", rows: "list[DesignRow]") -> None:
+    sizes = [row.asked_bytes or 0 for row in rows]
+    axes.barh(range(len(rows)), sizes, height=0.6, color=style.SKY)
+    axes.set_xlim(0, max(1, *sizes) * 1.3)  # leaves room for the number behind the longest bar
     axes.set_xlabel("bytes asked for each CPU's buffer", size=style.SMALL_PT)
     for number, row in enumerate(rows):
         size = "none" if row.asked_bytes is None else str(row.asked_bytes)

@@ -286,6 +286,12 @@ def test_designs_are_drawn_with_the_settings_that_they_share() -> None:
     assert "hypothetical" in title
 
 
+def test_without_pkvm_designs_have_no_buffers_to_draw() -> None:
+    shown = [text for text, _ in boxes(plot_designs(compare(read_scenario(find(Path("late-cpu-refused"))))))]
+    assert "no pKVM, so no buffers" in shown
+    assert "none" not in shown
+
+
 def test_a_picture_of_designs_without_hazards_says_so() -> None:
     scenario = Scenario(Topology.of([V1, V1]), kernel="6.12", kvm_mode=KvmMode.PROTECTED)
     made = plot_designs(compare(scenario, designs=["brown-v1", "constrain-v2"]))
