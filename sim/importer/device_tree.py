@@ -1,5 +1,6 @@
 """The evidence of a device tree, given as a blob (DTB) or as source (DTS)."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sim.importer.cpu_evidence import Clusters, CpuEvidence
 from sim.importer.device_tree_cpus import CpuNode, read_clusters, read_cpus
 from sim.importer.dtc import compile_source
 from sim.importer.fdt import MAGIC, Node, damage_reported, root_of
+from sim.importer.log_text import is_log
 
 _GICV3 = ("arm,gic-v3", "arm,gic-v5")
 _GICV2 = ("arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a9-gic", "arm,cortex-a7-gic", "qcom,msm-qgic2")
@@ -107,5 +109,10 @@ def _gic_version(node: Node) -> int | None:
 def _root(path: Path) -> Node:
     raw = read_at_most(path, LARGEST_FILE_BYTES, "device tree")
     # The content counts, not the name: a blob that is called .dts is read as a blob.
-    is_source = path.suffix == ".dts" and not raw.startswith(MAGIC)
-    return root_of(compile_source(path) if is_source else raw)
+    if raw.startswith(MAGIC):
+        return root_of(raw)
+    if path.suffix == ".dts":
+        return root_of(compile_source(path))
+    if is_log(raw):
+        raise InputError(f"is a kernel log and not a device tree: import it with --dmesg {shlex.quote(str(path))}")
+    return root_of(raw)

@@ -163,6 +163,11 @@ def log_text(raw: bytes) -> str:
     return raw.decode(encoding, errors="replace").replace("\0", "")
 
 
+def is_log(raw: bytes) -> bool:
+    """Return True if some line of a file is understood as a line of a kernel log."""
+    return not raw.startswith(_GZIP) and next(understood_lines(log_text(raw)), None) is not None
+
+
 # Messages, which may have been wrapped
 
 

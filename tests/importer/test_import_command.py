@@ -71,6 +71,15 @@ def test_a_file_that_does_not_exist_is_refused(asymboot: Asymboot, tmp_path: Pat
     assert "No such file or directory" in asymboot.refused("import", tmp_path / "none.dtb")
 
 
+def test_a_log_that_is_given_as_a_tree_is_to_be_given_with_dmesg(asymboot: Asymboot, tmp_path: Path) -> None:
+    log = tmp_path / "boot of today.log"
+    for text in (dmesg_of("mixed"), "[    5.1] CPU1: failed to come online\n"):
+        log.write_text(text)
+        assert asymboot.refused("import", log) == (
+            f"asymboot: {log}: is a kernel log and not a device tree: import it with --dmesg '{log}'"
+        )
+
+
 def test_import_writes_the_file_lists_contradictions_and_exits_with_1(asymboot: Asymboot, tmp_path: Path) -> None:
     output = tmp_path / "machine.toml"
     mixed = MACHINES / "mixed"
