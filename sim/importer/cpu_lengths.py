@@ -65,14 +65,19 @@ def lengths_of(
     Raises:
         InputError: an entry of `vls` means no CPU, or clusters in several places.
     """
-    inferred = _inferred(machine, cpus)
-    lengths = {evidence.cpu: _of_core(evidence, inferred[evidence.cpu]) for evidence in cpus}
+    usual = _of_maximum(machine.log, cpus, {} if machine.sysfs is None else machine.sysfs.extensions)
+    lengths = {evidence.cpu: _of_core(evidence, usual) for evidence in cpus}
     lengths |= _like_the_others(lengths, cpus, machine.log)
+    given: set[int] = set()
     for name, bits in vls.items():
         sve_bits = None if bits is None else tuple(bits) or None  # an empty set means no SVE too
         for cpu in _meant(name, cpus, paths):
             # Streaming lengths are the core's own: an entry gives SVE lengths only.
             lengths[cpu] = CpuLengths(sve_bits, lengths[cpu].sme_bits, f"as given for {name}")
+            given.add(cpu)
+    if machine.log is not None:
+        open_to_inference = [one for one in cpus if one.cpu not in given and _has_unknown_sve(one)]
+        lengths |= _of_refusals(machine.log, open_to_inference, lengths)
     return lengths
 
 
@@ -163,21 +168,13 @@ def _is_unknown(core: DocumentedCore, evidence: CpuEvidence, extension: VectorTy
 # Inferred lengths
 
 
-def _inferred(machine: MachineEvidence, cpus: Sequence[CpuEvidence]) -> dict[int, CpuLengths]:
-    """Infer the lengths of every CPU: the smallest set with the log's maximum, changed where the log refuses a CPU.
-
-    Where no log states a maximum, CPUs have 128 bits if there is SVE, because every CPU with SVE supports 128 bits.
-    """
-    usual = _of_maximum(machine.log, cpus, {} if machine.sysfs is None else machine.sysfs.extensions)
-    lengths = {evidence.cpu: usual for evidence in cpus}
-    if machine.log is not None and usual.sve_bits is not None:
-        lengths |= _of_refusals(machine.log, usual.sve_bits, usual.sme_bits)
-    return lengths
-
-
 def _of_maximum(
     log: KernelLog | None, cpus: Sequence[CpuEvidence], in_cpuinfo: Mapping[VectorType, bool]
 ) -> CpuLengths:
+    """Return the lengths of a CPU whose own are unknown: the smallest set with the log's maximum.
+
+    Where no log states a maximum, CPUs have 128 bits if there is SVE, because every CPU with SVE supports 128 bits.
+    """
     sve_bits, sme_bits = (None if log is None else _up_to_maximum(log, extension) for extension in VectorType)
     if sve_bits or sme_bits:
         return CpuLengths(sve_bits, sme_bits, "unknown: as little as the log's maximum implies", is_known=False)
@@ -224,34 +221,60 @@ def _up_to_maximum(log: KernelLog, extension: VectorType) -> tuple[int, ...] | N
     return (*(bits for bits in doubles if bits < maximum), maximum)
 
 
-def _of_refusals(log: KernelLog, sve_bits: tuple[int, ...], sme_bits: tuple[int, ...] | None) -> dict[int, CpuLengths]:
+def _has_unknown_sve(evidence: CpuEvidence) -> bool:
+    return evidence.core is None or _is_unknown(evidence.core, evidence, VectorType.SVE)
+
+
+def _of_refusals(
+    log: KernelLog, cpus: Iterable[CpuEvidence], lengths: Mapping[int, CpuLengths]
+) -> dict[int, CpuLengths]:
     """Infer the lengths of each CPU that was refused for its SVE lengths: a set that is refused in the same way.
+
+    Nothing is inferred where no set is refused so, nor of a CPU that also came online, as no set of its own explains.
 
     Args:
         log: the log with the refusals.
-        sve_bits: the SVE lengths of the other CPUs, ascending.
-        sme_bits: the streaming lengths of every CPU.
+        cpus: the CPUs whose SVE lengths are unknown.
+        lengths: the lengths of every CPU.
+    """
+    shared = _shared_by_early(log, lengths)
+    if not shared:
+        return {}
+    refusals = {step.cpu: step.refusal for step in log.steps if step.result is HotplugResult.REFUSED}
+    found = {}
+    for cpu in (evidence.cpu for evidence in cpus if evidence.cpu not in log.came):
+        refusal = refusals.get(cpu)
+        if refusal is None or refusal.lacks_extension or refusal.extension is not VectorType.SVE:
+            continue
+        bits, source = _refused_set(refusal.verdict, shared)
+        if bits != shared:
+            found[cpu] = replace(lengths[cpu], sve_bits=bits, source=source, is_known=False)
+    return found
+
+
+def _shared_by_early(log: KernelLog, lengths: Mapping[int, CpuLengths]) -> tuple[int, ...]:
+    """Return the SVE lengths in bits that all CPUs have which came online early, ascending."""
+    sets = [set(lengths[cpu].sve_bits or ()) for cpu in log.came_early | {0}]
+    return tuple(sorted(set.intersection(*sets)))
+
+
+def _refused_set(verdict: LengthsVerdict | None, shared: tuple[int, ...]) -> tuple[tuple[int, ...], str]:
+    """Return a set that the kernel refuses with a verdict beside the lengths of the early CPUs, and its source.
+
+    It is the same set where there is none.
     """
     every = [bits_from_vq(vq) for vq in range(1, VQ_MAX + 1)]
-    # A CPU with a length too many: the first that the others lack, below their largest. The kernel accepts a late CPU's
-    # lengths above max_virtualisable_vl, which is the largest where early CPUs are alike.
-    lacked = [bits for bits in every if bits < sve_bits[-1] and bits not in sve_bits]
-    # No series that is modelled refuses a CPU above the maximum, so that this log contradicts the model all the same.
-    above = [bits for bits in every if bits > sve_bits[-1]]
-    sets = {
-        LengthsVerdict.UNSUPPORTED: tuple(sorted((*sve_bits, *lacked[:1]))),
-        LengthsVerdict.ABOVE_MAXIMUM: (*sve_bits, *above[:1]),
-    }
-    # A CPU that lacks a length: a subset must be legal too, and the smallest length alone always is.
-    fewer = sve_bits[:1]
-    lengths = {}
-    for step in log.steps:
-        refusal = step.refusal
-        if step.result is not HotplugResult.REFUSED or refusal is None or refusal.lacks_extension:
-            continue
-        if refusal.extension is VectorType.SVE:
-            has = fewer if refusal.verdict is None else sets.get(refusal.verdict, fewer)
-            lengths[step.cpu] = CpuLengths(
-                has, sme_bits, "unknown: so that it is refused as in the log", is_known=False
-            )
-    return lengths
+    source = "unknown: so that it is refused as in the log"
+    match verdict:
+        case LengthsVerdict.UNSUPPORTED:
+            # The first that the others lack, below their largest. The kernel accepts a late CPU's lengths above
+            # max_virtualisable_vl, which is the largest where early CPUs are alike.
+            lacked = [bits for bits in every if bits < shared[-1] and bits not in shared]
+            return tuple(sorted((*shared, *lacked[:1]))), source
+        case LengthsVerdict.ABOVE_MAXIMUM:
+            # No series that is modelled refuses a CPU above the maximum, so that this log contradicts the model.
+            above = [bits for bits in every if bits > shared[-1]]
+            return (*shared, *above[:1]), "unknown: above the others' maximum, as the log says"
+        case _:
+            # It lacks a length: a subset must be legal too, and the smallest length alone always is.
+            return shared[:1], source

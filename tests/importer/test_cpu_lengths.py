@@ -10,7 +10,7 @@ from sim.importer.imported import import_machine
 from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import annotated_text
 from sim.vectors import VectorType, bits_from_vqs
-from tests.importer.machines import HEAD, UNKNOWN_CORE, imported_log, imported_machine
+from tests.importer.machines import BOOTED, HEAD, UNKNOWN_CORE, imported_log, imported_machine
 from tests.importer.trees import BIG_LITTLE, TWO, core, node, read, refusal, saved, sve, tree
 
 TWO_SOCKETS = {f"socket{number}": {"cluster0": {"core0": core(number + 1)}} for number in (0, 1)}
@@ -144,10 +144,44 @@ def test_a_cpu_refused_above_the_maximum_is_taken_to_be_above_it(
     )
     imported = imported_log(text, tmp_path)
     assert [bits_from_vqs(cpu.sve_vqs or 0) for cpu in imported.scenario.topology.cpus] == [early, late]
+    assert (imported.lengths[1].source == "unknown: above the others' maximum, as the log says") is (early != late)
     # No series of the model has that check.
     (contradiction,) = imported.contradictions
     assert contradiction.startswith("cpu1: the log says 'is refused (SVE: would increase maximum VL)', ")
     assert contradiction.endswith("imply 'comes online'")
+
+
+REFUSED = (
+    "SVE: cpu1: Required vector length(s) missing\nCPU features: CPU1: SVE: vector length support mismatch\n"
+    "CPU1: will not boot\nCPU1: failed to come online\npsci: CPU1 killed (polled 0 ms)\n"
+)
+INFERRED = "unknown: so that it is refused as in the log"
+
+
+@pytest.mark.parametrize(
+    ("maximum", "core", "later", "is_inferred"),
+    [
+        (64, UNKNOWN_CORE, "", True),
+        # No set lacks a length of {128}.
+        (16, UNKNOWN_CORE, "", False),
+        (64, UNKNOWN_CORE, BOOTED.format(1).replace("0.1", "9.1").replace("411fd403", UNKNOWN_CORE), False),
+        # Apple M4, whose streaming lengths alone are unknown.
+        (64, "610f0520", "", False),
+    ],
+)
+def test_lengths_are_said_to_be_inferred_from_a_refusal_only_where_they_are_refused(
+    maximum: int, core: str, later: str, *, is_inferred: bool, tmp_path: Path
+) -> None:
+    text = (
+        HEAD.format(cpus=2).replace("411fd403", core)
+        + "smp: Brought up 1 node, 1 CPU\n"
+        + f"SVE: maximum available vector length {maximum} bytes per vector\n"
+        + f"SVE: default vector length {maximum} bytes per vector\n"
+    )
+    imported = imported_log(text + REFUSED + later, tmp_path)
+    assert [INFERRED in imported.lengths[cpu].source for cpu in (0, 1)] == [False, is_inferred]
+    is_refused = any(one.cpu == 1 for one in boot(imported.scenario).facts.refused)
+    assert is_refused is is_inferred
 
 
 def test_streaming_lengths_are_as_few_as_the_log_implies(tmp_path: Path) -> None:
