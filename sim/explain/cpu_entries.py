@@ -850,6 +850,18 @@ LEFT_BY_MAXCPUS = LogEntry(
     more="docs/scenario-files.md#kernel",
     source="kernel/cpu.c of the whole kernel (bringup_nonboot_cpus); booted on 6.1",
 )
+ABSENT = LogEntry(
+    "CPU kept out by the command line",
+    _NORMAL,
+    ("Kernel command line: nosmp", "Kernel command line: maxcpus=0"),
+    "kept out by `{parameter}`",
+    "`nosmp`, or `maxcpus=0`, asks for a system with one CPU: the kernel marks no other CPU as present. With "
+    "`maxcpus=1` the others are present, and come late.",
+    "user space cannot bring the CPU up either; `maxcpus=1` in its place lets it",
+    look_at=("/sys/devices/system/cpu/possible and present",),
+    more="docs/scenario-files.md#kernel",
+    source="kernel/smp.c (smp_prepare_cpus), kernel/smp.c of the whole kernel (nosmp)",
+)
 NEVER_STARTED = LogEntry(
     "CPU of which the log tells nothing",
     _HARMLESS,
@@ -1004,6 +1016,7 @@ CPU_ENTRIES = (
     NEVER_STARTED,
     TRUSTED_OS,
     LEFT_BY_MAXCPUS,
+    ABSENT,
     EARLY_ONLINE,
     CAME_ONLINE,
     LATE_ONLINE,

@@ -85,14 +85,20 @@ def _silent_cpus(boot: BootLines, found: FindingCollection) -> None:
     if not boot.is_complete or boot.phase is Phase.EARLY or came > possible - len(silent):
         return
     shown = boot.numbered(kinds.PossibleLine)[:1] + boot.numbered(kinds.BroughtUpLine)[:1]
-    maxcpus, nosmp = (boot.command_line.value(name) for name in ("maxcpus", "nosmp"))
+    limit = boot.command_line.maxcpus
     for cpu in silent:
-        if maxcpus is not None or nosmp is not None:
-            parameter = "nosmp" if maxcpus is None else f"maxcpus={short_words(maxcpus)}"
-            found.add(cpu_entries.LEFT_BY_MAXCPUS, shown, {"parameter": parameter}, cpu=cpu)
-        else:
+        if limit is None:
             inferred = "that no line names the CPU does not say whether it was tried"
             found.add(cpu_entries.NEVER_STARTED, shown, cpu=cpu, inferred=(inferred,))
+        else:
+            entry = cpu_entries.LEFT_BY_MAXCPUS if limit else cpu_entries.ABSENT
+            found.add(entry, shown, {"parameter": _limiting_parameter(boot.command_line)}, cpu=cpu)
+
+
+def _limiting_parameter(command_line: KernelCommandLine) -> str:
+    """Return the parameter that limits the early bring-up, the last of several."""
+    name, value = [pair for pair in command_line.parameters if pair[0] in {"nosmp", "maxcpus"}][-1]
+    return name if name == "nosmp" else f"maxcpus={short_words(value)}"
 
 
 def _nodes(boot: BootLines, found: FindingCollection) -> None:

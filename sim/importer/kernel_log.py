@@ -10,6 +10,7 @@ from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.log_lines import Bound, KvmLine, PanicLine, Phase
 from sim.importer.suspends import LateAction
 from sim.kernel.cpufeature import VHE
+from sim.topology import MOST_CPUS
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
@@ -19,6 +20,7 @@ _NOSME = {"arm64.nosme", "id_aa64pfr1.sme=0"}
 _NO_VHE = "id_aa64mmfr1.vh=0"
 _TOLD_BY_LENGTHS = {VHE, *(traits.capability for traits in VECTOR_TYPES.values())}
 """The capabilities that a model of vector lengths alone has as well."""
+_MOST_DIGITS = 9
 # A quoted part may hold spaces, and ends with the text where its closing quote is missing.
 _PARAMETER = re.compile(r'(?:"[^"]*+(?:"|\Z)|[^\s"])++')
 
@@ -48,6 +50,29 @@ class KernelCommandLine(msgspec.Struct, frozen=True):
     def hides_vhe(self) -> bool:
         """True if the kernel is kept at EL1, without a mode of KVM that says so."""
         return _NO_VHE in self.words
+
+    @property
+    def maxcpus(self) -> int | None:
+        """The limit of the early bring-up that ``maxcpus=`` or ``nosmp`` sets; None where none is set.
+
+        ``nosmp`` is ``maxcpus=0``, and the later of the two counts (kernel/smp.c of the whole kernel). A number that
+        exceeds every topology is cut.
+        """
+        limit = None
+        for name, value in self.parameters:
+            if name == "nosmp":
+                limit = 0
+            elif name == "maxcpus" and (digits := re.match("[0-9]+", value)):
+                limit = int(digits[0][-_MOST_DIGITS:]) if not digits[0][:-_MOST_DIGITS].strip("0") else MOST_CPUS
+        return limit
+
+    @property
+    def is_for_one_cpu(self) -> bool:
+        """True if the secondaries are not even present, so that user space cannot bring them up either.
+
+        Source: arch/arm64/kernel/smp.c (``smp_prepare_cpus``), which marks no CPU as present where the limit is 0.
+        """
+        return self.maxcpus == 0
 
     def value(self, name: str) -> str | None:
         """Return a parameter's value, the last if it is given several times; None where it is not given."""

@@ -1,6 +1,5 @@
 """The evidence of one machine, from up to three sources: its kernel log, its sysfs and its device tree."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,16 +120,8 @@ class MachineEvidence(msgspec.Struct, frozen=True):
 
     def maxcpus(self) -> int | None:
         """Return the limit of the early bring-up that the command line sets; None where it sets none, or is unknown."""
-        if self.log is None:
-            return None
-        if "nosmp" in self.log.command_line.words:
-            return 1
-        digits = (self.log.command_line.value("maxcpus") or "x").lstrip("0") or "0"
-        if not re.fullmatch("[0-9]+", digits):
-            return None
-        # A number that exceeds the CPUs may also exceed memory, and what `int` converts.
-        every = len(self.cpus())
-        return every if len(digits) > len(str(every)) else min(max(1, int(digits)), every)
+        limit = None if self.log is None else self.log.command_line.maxcpus
+        return None if limit is None else min(max(1, limit), len(self.cpus()))
 
     def has_vhe(self) -> bool:
         """Return True if the CPUs can run a kernel at EL2: as the log shows, else as the boot CPU's core can.
@@ -149,7 +140,7 @@ class MachineEvidence(msgspec.Struct, frozen=True):
     def may_have_maxcpus(self) -> bool:
         """Return True if CPUs that did not come early may have been left out by ``maxcpus=``."""
         words = () if self.log is None else self.log.command_line.words
-        return not words or any(word == "nosmp" or word.startswith("maxcpus=") for word in words)
+        return not words or self.maxcpus() is not None
 
     def hides_sve(self) -> bool:
         """Return True if the kernel has no SVE, and its command line does not say why."""

@@ -236,6 +236,12 @@ def _of_silent_cpus(imported: Imported, log: KernelLog) -> Iterator[str]:
     silent = [cpu for cpu in range(log.possible) if cpu not in tried]
     if not silent or log.phase is Phase.EARLY:
         return
+    if log.command_line.is_for_one_cpu:
+        yield (
+            f"The command line keeps cpu{cpu_list(silent)} from being present, which user space cannot change: "
+            "simulated as late, and never brought up."
+        )
+        return
     untold = f"No line tells of an attempt to start cpu{cpu_list(silent)}"
     if imported.scenario.maxcpus is None:
         yield f"{untold}: taken to be late."

@@ -22,6 +22,7 @@ BEFORE: dict[str, list[str]] = {
     cpu_entries.REFUSED_EARLY.name: BROUGHT_UP[:1],
     cpu_entries.LATE_ONLINE.name: FINAL,
     cpu_entries.LEFT_BY_MAXCPUS.name: ["SLUB: HWalign=64, CPUs=2, Nodes=1", *BROUGHT_UP],
+    cpu_entries.ABSENT.name: ["SLUB: HWalign=64, CPUs=2, Nodes=1", *BROUGHT_UP],
     cpu_entries.NEVER_STARTED.name: [
         f"CPU{cpu}: Booted secondary processor 0x000000000{cpu} [0x411fd403]" for cpu in (1, 2, 3)
     ],
@@ -243,7 +244,10 @@ def test_firmware_has_cpu_on_where_it_started_a_cpu(lines: list[str], entry: Log
     ("parameters", "entry"),
     [
         ("maxcpus=1", cpu_entries.LEFT_BY_MAXCPUS),
-        ("nosmp", cpu_entries.LEFT_BY_MAXCPUS),
+        ("nosmp maxcpus=1", cpu_entries.LEFT_BY_MAXCPUS),
+        ("nosmp", cpu_entries.ABSENT),
+        ("maxcpus=0", cpu_entries.ABSENT),
+        ("maxcpus=x", cpu_entries.NEVER_STARTED),
         ("", cpu_entries.NEVER_STARTED),
     ],
 )

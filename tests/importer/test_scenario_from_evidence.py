@@ -91,9 +91,16 @@ def test_maxcpus_is_that_of_the_command_line_though_an_early_cpu_failed(
     assert boot(imported.scenario).facts.early == tuple(range(last + 1))
 
 
-def test_nosmp_leaves_every_secondary_out(tmp_path: Path) -> None:
-    text = HEAD.format(cpus=4) + "Kernel command line: nosmp\nCPU: All CPU(s) started at EL1\n"
-    assert imported_log(text, tmp_path).scenario.maxcpus == 1
+@pytest.mark.parametrize("parameter", ["nosmp", "maxcpus=0", "maxcpus=2 nosmp"])
+def test_nosmp_keeps_every_secondary_out(parameter: str, tmp_path: Path) -> None:
+    text = HEAD.format(cpus=4) + f"Kernel command line: {parameter}\nCPU: All CPU(s) started at EL1\n"
+    imported = imported_log(text, tmp_path)
+    assert (imported.scenario.maxcpus, imported.scenario.early, imported.scenario.actions) == (1, (0,), ())
+    assert (
+        "The command line keeps cpu1-3 from being present, which user space cannot change: simulated as late, and "
+        "never brought up."
+    ) in remarks(imported)
+    assert imported.contradictions == ()
 
 
 def test_a_cpu_that_is_refused_went_offline_before_though_no_line_says_so(tmp_path: Path) -> None:
