@@ -10,10 +10,13 @@ from sim.errors import InputError
 from sim.files.toml_tables import at
 from sim.importer.cpu_evidence import ClusterPath, Clusters, CpuEvidence, clusters_by_mpidr, merge
 from sim.importer.kernel_log import KernelLog
+from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
 from sim.importer.log_reader import read_kernel_log
 from sim.importer.start_levels import shows_vhe
 from sim.importer.sysfs import Sysfs, read_sysfs
+from sim.kernel_flags import kernel_flags
+from sim.kernel_release import kernel_release
 from sim.topology import EnableMethod, cpu_list
 from sim.vectors import VectorType
 
@@ -113,10 +116,15 @@ class MachineEvidence(msgspec.Struct, frozen=True):
             return set(range(len(self.cpus()))) if self.sysfs is None else {0, *self.sysfs.online}
         # CPUs that failed early are early too. A log that ends before the bring-up's end lacks some of them: maxcpus=
         # says how many Linux would have tried.
+        tried = {0, *(step.cpu for step in log.early)}
         if log.phase is not Phase.EARLY:
-            return {0, *(step.cpu for step in log.early)}
+            return tried
         limit = self.maxcpus()
-        return set(range(log.possible if limit is None else limit))
+        if limit is None:
+            return set(range(log.possible))
+        if kernel_flags(kernel_release(modelled_kernel(log).release)).maxcpus_counts_online:
+            limit += len(tried - log.came_early - {0})
+        return tried | set(range(min(limit, log.possible)))
 
     def maxcpus(self) -> int | None:
         """Return the limit of the early bring-up that the command line sets; None where it sets none, or is unknown."""

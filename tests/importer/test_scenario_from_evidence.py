@@ -91,6 +91,19 @@ def test_maxcpus_is_that_of_the_command_line_though_an_early_cpu_failed(
     assert boot(imported.scenario).facts.early == tuple(range(last + 1))
 
 
+@pytest.mark.parametrize(("release", "early"), [("6.1.50", (0, 1, 2, 3)), ("6.8.1", (0, 1, 2))])
+def test_a_cpu_that_comes_in_the_place_of_a_lost_cpu_is_early_though_the_log_ends_before(
+    release: str, early: tuple[int, ...], tmp_path: Path
+) -> None:
+    came = "CPU2: Booted secondary processor 0x2 [0x410fd034]\n"
+    words = "Kernel command line: maxcpus=3\n"
+    text = MAXCPUS_LOG.format(release=release, command_line=words, possible=6, came=came, online=2)
+    for cut in (text.partition("smp:")[0], text.partition(came)[0]):
+        imported = imported_log(cut, tmp_path)
+        assert boot(imported.scenario).facts.early == early
+        assert imported.contradictions == ()
+
+
 @pytest.mark.parametrize("parameter", ["nosmp", "maxcpus=0", "maxcpus=2 nosmp"])
 def test_nosmp_keeps_every_secondary_out(parameter: str, tmp_path: Path) -> None:
     text = HEAD.format(cpus=4) + f"Kernel command line: {parameter}\nCPU: All CPU(s) started at EL1\n"
