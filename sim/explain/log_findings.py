@@ -20,6 +20,7 @@ from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
 from sim.importer import firmware_lines, suspend_lines
 from sim.importer import log_lines as kinds
+from sim.importer.late_cpus import LateCpus
 from sim.importer.log_lines import CpuLine, LogLine, Phase
 from sim.importer.log_text import NumberedLine
 
@@ -90,7 +91,7 @@ class _Reader:
         """The place of the first line after the early bring-up; 0 where the log does not show that there was any."""
         self._found = FindingCollection()
         self._incidents = CpuIncidents()
-        self._phase = Phase.EARLY
+        self._late_cpus = LateCpus()
         self._named: set[int] = set()
         """The CPUs that some line names."""
         self._lines: list[NumberedLine] = []
@@ -107,7 +108,7 @@ class _Reader:
     def read(self, found: NumberedLine) -> None:
         """Read the next line."""
         line = found.line
-        self._phase = max(self._phase, line.phase)
+        self._late_cpus.read(line)
         self._lines.append(found)
         if isinstance(line, CpuLine):
             self._named.add(line.cpu)
@@ -130,7 +131,7 @@ class _Reader:
         begins_early = self._is_complete or bool(self._bring_up_end) or self._saw_bring_up
         if is_return:
             entry = cpu_entries.BACK_ONLINE
-        elif self._phase is not Phase.EARLY:
+        elif self._late_cpus.phase is not Phase.EARLY:
             entry = cpu_entries.LATE_ONLINE
         else:
             entry = cpu_entries.EARLY_ONLINE if begins_early else cpu_entries.CAME_ONLINE
@@ -279,7 +280,9 @@ class _Reader:
             self._found.add(cpu_entries.NOT_OFF, not_off.lines, cpu=not_off.cpu, further=further)
         if self._crash:
             self._found.add(crash_entries.CRASH, self._crash, {"reason": _reason_of(self._crash)})
-        boot = BootLines(tuple(self._lines), self._phase, frozenset(self._named), is_complete=self._is_complete)
+        boot = BootLines(
+            tuple(self._lines), self._late_cpus.phase, frozenset(self._named), is_complete=self._is_complete
+        )
         add_system_findings(boot, self._found, self._tables)
         return self._found.findings()
 

@@ -3,7 +3,8 @@
 from sim.cpufeature_tables.sanity_decoder import DecodingTables, RegisterDifference, decode_differences, register_name
 from sim.cpufeature_tables.system_values import LoggedDifference
 from sim.importer.explained_lines import OldBootedLine, OverrideLine
-from sim.importer.log_lines import BootedLine, Phase, SanityLine
+from sim.importer.late_cpus import LateCpus
+from sim.importer.log_lines import BootedLine, SanityLine
 from sim.importer.log_text import NumberedLine
 
 _CAME = (BootedLine, OldBootedLine)
@@ -18,16 +19,13 @@ def decoded_registers(boot: list[NumberedLine], decoding: DecodingTables) -> dic
     """
     hidden: dict[str, set[int]] = {}
     lines: dict[int, LoggedDifference] = {}
-    phase = Phase.EARLY
+    late = LateCpus()
     # The index of the last line by which each CPU comes online, and the last of these CPUs.
     came = {found.line.cpu: index for index, found in enumerate(boot) if isinstance(found.line, _CAME)}
     last = max(came, key=came.__getitem__, default=None)
-    was_online: set[int] = set()
     for index, found in enumerate(boot):
         line = found.line
-        phase = max(phase, line.phase)
-        if isinstance(line, _CAME):
-            was_online.add(line.cpu)
+        late.read(line)
         if isinstance(line, OverrideLine) and line.effect.hides:
             hidden.setdefault(line.register, set()).add(line.low)
         if isinstance(line, SanityLine):
@@ -37,7 +35,7 @@ def decoded_registers(boot: list[NumberedLine], decoding: DecodingTables) -> dic
                 line.boot_value,
                 line.value,
                 # A CPU that comes late changes the registers that programs read, and no longer what is in use.
-                is_late=phase is not Phase.EARLY or line.cpu in was_online,
+                is_late=late.is_late(line.cpu),
                 came_online=came_online,
                 others_came=came_online and last != line.cpu,
             )

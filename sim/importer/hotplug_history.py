@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sim.errnos import Errno
 from sim.errors import printable
 from sim.importer.explained_lines import IdleTaskPanicLine
+from sim.importer.late_cpus import LateCpus
 from sim.importer.log_lines import (
     BootedLine,
     ConflictLine,
@@ -130,8 +131,7 @@ class HotplugHistory:
         self.suspend_marks: list[SuspendMark] = []
         self.oddities: list[str] = []
         """Sentences on lines that contradict earlier lines."""
-        self.phase = Phase.EARLY
-        """The phase that the lines so far prove."""
+        self.late_cpus = LateCpus()
         self._online = None if online is None else set(online)
         self._refusals: dict[int, Refusal] = {}
         """The reasons for refusals that are still to come."""
@@ -142,13 +142,18 @@ class HotplugHistory:
         """The CPU whose registers the kernel compared last, and which is not online yet."""
 
     @property
+    def phase(self) -> Phase:
+        """The phase that the lines so far prove."""
+        return self.late_cpus.phase
+
+    @property
     def steps(self) -> list[Hotplug]:
         """Every step, in the order of the log."""
         return [*self.early, *self.late]
 
     def read(self, line: LogLine) -> None:
         """Read the next line of the log, of whatever kind."""
-        self.phase = max(self.phase, line.phase)
+        self.late_cpus.read(line)
         self._read(line)
 
     def finish(self) -> None:

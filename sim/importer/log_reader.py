@@ -273,7 +273,7 @@ class _Reader:
 
     @_read.register
     def _sanity(self, line: SanityLine) -> None:
-        is_late = self._history.phase is not Phase.EARLY
+        is_late = self._history.late_cpus.is_late(line.cpu)
         self._variations.append(Variation(line.cpu, line.register, line.boot_value, line.value, is_late))
         if line.extension is not None:
             for cpu, value in ((0, line.boot_value), (line.cpu, line.value)):

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from sim.cpufeature_tables.sanity_decoder import decoding_tables
+from sim.explain.logged_registers import decoded_registers
 from sim.importer.log_reader import parse_kernel_log
+from sim.importer.log_text import understood_lines
 from sim.importer.provenance import remarks
 from sim.importer.register_differences import register_differences
 from tests.importer.machines import BOOTED, HEAD, UNKNOWN_CORE, imported_log
@@ -42,6 +45,21 @@ def test_a_late_cpu_is_told_apart_from_early_cpus() -> None:
         "(1,) ID_AA64MMFR1_EL1 ['SpecSEI'] False",
         "(2,) ID_AA64MMFR1_EL1 ['SpecSEI'] True",
     ]
+
+
+@pytest.mark.parametrize("gone", ["", "psci: CPU1 killed (polled 0 ms)\n"])
+def test_a_cpu_that_was_online_before_is_late_though_no_line_ends_the_bring_up(gone: str) -> None:
+    """Pin that import and explain have one definition of late CPUs."""
+    first, again = (CHECK.format("ID_AA64MMFR1_EL1", 0, 1, level << 24) for level in (1, 2))
+    lines = (first, BOOTED.format(1), gone, again, CHECK.format("ID_AA64MMFR2_EL1", 0, 2, 1 << 24))
+    assert registers(*lines) == [
+        "(1,) ID_AA64MMFR1_EL1 ['SpecSEI'] False",
+        "(1,) ID_AA64MMFR1_EL1 ['SpecSEI'] True",
+        f"(2,) ID_AA64MMFR2_EL1 ['NV'] {gone != ''}",
+    ]
+    found = list(understood_lines("".join(lines)))
+    decoded = decoded_registers(found, decoding_tables((6, 12), (6, 12), compares_own_range=None))
+    assert [one.fields[0].is_late for one in decoded.values()] == [False, True, gone != ""]
 
 
 def test_a_cpu_that_came_back_is_not_a_late_cpu(tmp_path: Path) -> None:
