@@ -138,7 +138,7 @@ def as_in_a_file(scenario: Scenario, *, maxcpus: int | None, may_have_maxcpus: b
         may_have_maxcpus: True if the command line may have a limit.
     """
     linux = scenario.topology.cpus
-    topology = Topology(tuple(_by_cluster(linux, 0)), boot_cpu=linux[0].name)
+    topology = Topology(tuple(_in_file_order(linux)), boot_cpu=linux[0].name)
     marked = scenario.but(topology=topology)
     early = [number for number, cpu in enumerate(topology.logical) if not cpu.late]
     is_limited = len(early) < len(linux) or (maxcpus is not None and maxcpus < len(linux))
@@ -168,6 +168,23 @@ def _tried_early(scenario: Scenario) -> int:
     if not scenario.flags.maxcpus_counts_online:
         return len(scenario.early)
     return len(boot(scenario.but(actions=())).facts.early)
+
+
+def _in_file_order(linux: Sequence[Cpu]) -> list[Cpu]:
+    """Put the CPUs of each cluster together, in Linux's order as far as that goes.
+
+    The boot CPU is first of all in Linux's order, and may lie in any cluster: the others order the clusters.
+    """
+    boot_cpu, *rest = linux
+    ordered = _by_cluster(rest, 0)
+    places = (
+        place
+        for depth in range(len(boot_cpu.clusters), 0, -1)
+        for place, cpu in enumerate(ordered)
+        if cpu.clusters[:depth] == boot_cpu.clusters[:depth]
+    )
+    ordered.insert(next(places, 0), boot_cpu)
+    return _by_cluster(ordered, 0)
 
 
 def _by_cluster(cpus: Sequence[Cpu], depth: int) -> list[Cpu]:

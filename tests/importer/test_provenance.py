@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from sim.files.scenario_file import scenario_from_text
 from sim.importer.imported import import_machine
 from sim.importer.machine_evidence import Sources
@@ -11,13 +13,35 @@ from tests.importer.trees import A53, A510, BIG_LITTLE, clusters, core, node, sa
 
 
 def test_a_file_has_clusters_together_and_names_keep_linux_numbers(tmp_path: Path) -> None:
-    nodes = [node(place, phandle=place + 1) for place in range(3)]
-    cpu_map = {"cluster0": {"core0": core(1), "core1": core(3)}, "cluster1": {"core0": core(2)}}
+    nodes = [node(place, phandle=place + 1) for place in range(4)]
+    cpu_map = {"cluster0": {"core0": core(1), "core1": core(2), "core2": core(4)}, "cluster1": {"core0": core(3)}}
     imported = import_machine(Sources(tree=saved(tmp_path, tree(*nodes, cpu_map=cpu_map))), {})
     topology = imported.scenario.topology
-    assert clusters(topology) == {"cpu0": "cluster0", "cpu2": "cluster0", "cpu1": "cluster1"}
-    assert [cpu.name for cpu in topology.logical] == ["cpu0", "cpu2", "cpu1"]
+    assert clusters(topology) == {"cpu0": "cluster0", "cpu1": "cluster0", "cpu3": "cluster0", "cpu2": "cluster1"}
+    assert [cpu.name for cpu in topology.logical] == ["cpu0", "cpu1", "cpu3", "cpu2"]
     assert "Linux numbers CPUs as their names do, the simulator does not" in annotated_text(imported)
+
+
+@pytest.mark.parametrize(
+    "cores_of",
+    [
+        {"cluster0": (1, 3), "cluster1": (2,)},
+        {"cluster0": (1, 4), "cluster1": (2, 3)},
+        {"cluster0": (1,), "cluster1": (2, 3, 4)},
+    ],
+)
+def test_a_boot_cpu_of_any_cluster_leaves_linux_order_as_it_is(
+    cores_of: dict[str, tuple[int, ...]], tmp_path: Path
+) -> None:
+    nodes = [node(place, phandle=place + 1) for place in range(sum(map(len, cores_of.values())))]
+    cpu_map = {
+        name: {f"core{place}": core(phandle) for place, phandle in enumerate(phandles)}
+        for name, phandles in cores_of.items()
+    }
+    imported = import_machine(Sources(tree=saved(tmp_path, tree(*nodes, cpu_map=cpu_map))), {})
+    assert [cpu.name for cpu in imported.scenario.topology.logical] == [f"cpu{number}" for number in range(len(nodes))]
+    assert "Linux numbers CPUs as their names do" not in annotated_text(imported)
+    assert scenario_from_text(annotated_text(imported)) == imported.scenario
 
 
 def test_the_file_is_the_scenario_with_comments_on_its_sources(tmp_path: Path) -> None:
