@@ -16,6 +16,7 @@ import msgspec
 
 from sim.cores.core_table import find_core
 from sim.importer.cpu_evidence import CpuEvidence
+from sim.importer.faults_of_log import simulated_error
 from sim.importer.hotplug_history import Hotplug, HotplugResult, hotplugs_of
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
@@ -241,7 +242,12 @@ def _beside(action: LateAction, steps: list[Hotplug]) -> Iterator[tuple[Hotplug,
 
 
 def _as_simulated(step: Hotplug) -> Hotplug:
-    """Return a step as it is simulated: a refusal that is not modelled is a CPU that never arrives."""
+    """Return a step as it is simulated.
+
+    A refusal that is not modelled is a CPU that never arrives, and an errno that no answer of PSCI becomes is another.
+    """
+    if step.error is not None:
+        return step._replace(error=simulated_error(step.error))
     return Hotplug(step.cpu, HotplugResult.LOST) if step.result is HotplugResult.REFUSED_OTHERWISE else step
 
 

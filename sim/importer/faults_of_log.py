@@ -3,6 +3,9 @@
 Some failures need no fault, because the system itself explains them: pKVM's relay refuses every CPU that was not online
 when KVM was initialised, a CPU that was started and never arrived is ON_PENDING when it is asked for again, and a CPU
 that did not go off is ALREADY_ON.
+
+A CPU that something else than PSCI could not start, such as ACPI's parking protocol, has the nearest fault that there
+is: `sim.importer.start_errors` says what its errno is from.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +18,8 @@ from sim.scenario import CPU_ON_ERRORS, Fault
 
 # Linux makes one errno of several answers. Reversed, so that the first of them stands for all.
 _ANSWERS = {-error: answer for answer, error in reversed(CPU_ON_ERRORS.items())}
+_NEAREST = "EINVAL"
+"""The answer that stands for an errno which no answer becomes: the CPU is not started, and the kernel knows at once."""
 _NEVER_ARRIVES = {HotplugResult.LOST, HotplugResult.REFUSED_OTHERWISE}
 
 
@@ -69,4 +74,14 @@ def _kind(step: Hotplug) -> str | None:
     """Return what firmware does wrong at an attempt: its answer, or "" if the CPU never arrives; None: nothing."""
     if step.result in _NEVER_ARRIVES:
         return ""
-    return _ANSWERS.get(step.error or 0) if step.result is HotplugResult.NOT_STARTED else None
+    return _ANSWERS.get(step.error or 0, _NEAREST) if step.result is HotplugResult.NOT_STARTED else None
+
+
+def is_of_psci(error: int) -> bool:
+    """Return True if Linux makes a negative errno of some answer of PSCI's."""
+    return error in _ANSWERS
+
+
+def simulated_error(error: int) -> int:
+    """Return the negative errno that the simulated kernel has where a log's has another."""
+    return error if is_of_psci(error) else -CPU_ON_ERRORS[_NEAREST]

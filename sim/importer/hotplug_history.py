@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sim.errnos import Errno
 from sim.errors import printable
-from sim.importer.explained_lines import IdleTaskPanicLine
+from sim.importer.explained_lines import IdleTaskPanicLine, PsciNotStartedLine
 from sim.importer.late_cpus import LateCpus
 from sim.importer.log_lines import (
     BootedLine,
@@ -34,6 +34,7 @@ from sim.importer.log_lines import (
     StuckLine,
     UnfitLine,
     UnsupportedLine,
+    WillNotBootLine,
 )
 from sim.importer.log_text import understood_lines
 from sim.importer.suspend_lines import CpuIsUpLine, ResumeErrorLine, SuspendEndLine, SuspendGivenUpLine, SuspendLine
@@ -80,6 +81,14 @@ _ATTEMPTS = {
 _REFUSALS = {HotplugResult.REFUSED, HotplugResult.REFUSED_OTHERWISE}
 
 
+class KeptOut(StrEnum):
+    """The fate of a CPU that reached the kernel and was kept out, not for vector lengths; the values are for people."""
+
+    REFUSED = "reached the kernel and was refused there for {reason}"
+    UNEXPLAINED = "reached the kernel and was refused there, and no line says why"
+    STUCK = "reached the kernel and is stuck there ({reason})"
+
+
 class Hotplug(NamedTuple):
     """A CPU that was brought up or taken down, and the result."""
 
@@ -88,6 +97,8 @@ class Hotplug(NamedTuple):
     refusal: Refusal | None = None
     other_reason: str = ""
     """The kernel's words for a refusal that is not modelled."""
+    kept_out: KeptOut = KeptOut.REFUSED
+    """The fate of a CPU with such a reason."""
     error: int | None = None
     """The negative errno of a CPU that was not started."""
     may_be_on: bool = False
@@ -97,6 +108,11 @@ class Hotplug(NamedTuple):
     def is_attempt(self) -> bool:
         """True if the step began with a CPU_ON."""
         return self.result in _ATTEMPTS
+
+    @property
+    def kept_out_words(self) -> str:
+        """The fate of a CPU that was kept out, not for vector lengths, in words."""
+        return self.kept_out.format(reason=self.other_reason)
 
     @property
     def is_einval(self) -> bool:
@@ -109,6 +125,13 @@ class Hotplug(NamedTuple):
         details = (self.refusal, self.other_reason or None, self.error)
         shown = next((f" ({detail})" for detail in details if detail is not None), "")
         return f"{self.result}{shown}"
+
+
+class _Reason(NamedTuple):
+    """A reason that is not modelled, in the kernel's words, and what it leads to."""
+
+    words: str
+    kept_out: KeptOut = KeptOut.REFUSED
 
 
 class SuspendMark(NamedTuple):
@@ -135,9 +158,13 @@ class HotplugHistory:
         self._online = None if online is None else set(online)
         self._refusals: dict[int, Refusal] = {}
         """The reasons for refusals that are still to come."""
-        self._other_reasons: dict[int, str] = {}
+        self._other_reasons: dict[int, _Reason] = {}
         self._dying: set[int] = set()
         """Refused CPUs that the kernel has not killed yet."""
+        self.answered_by_psci: set[int] = set()
+        """The CPUs of which PSCI's own line tells that CPU_ON was answered with an error."""
+        self._answers: dict[int, int] = {}
+        """The errors of PSCI's lines that the kernel's own line has not repeated yet."""
         self._coming: int | None = None
         """The CPU whose registers the kernel compared last, and which is not online yet."""
 
@@ -184,21 +211,22 @@ class HotplugHistory:
     @_read.register
     def _conflict(self, line: ConflictLine) -> None:
         if line.extension is None:
-            self._other_reasons[line.cpu] = f"conflict of {printable(line.capability)}"
+            self._other_reasons[line.cpu] = _Reason(f"conflict of {printable(line.capability)}")
         else:
             self._refusals[line.cpu] = Refusal(line.extension, lacks_extension=True)
 
     @_read.register
     def _missing_hwcap(self, line: MissingHwcapLine) -> None:
-        self._other_reasons[line.cpu] = f"missing HWCAP: {printable(line.hwcap)}"
+        self._other_reasons[line.cpu] = _Reason(f"missing HWCAP: {printable(line.hwcap)}")
 
     @_read.register
     def _hyp_mismatch(self, line: HypMismatchLine) -> None:
-        self._other_reasons[line.cpu] = str(line.mismatch)
+        self._other_reasons[line.cpu] = _Reason(str(line.mismatch))
 
     @_read.register
     def _smaller_asid(self, line: SmallerAsidLine) -> None:
-        self._other_reasons[line.cpu] = f"smaller ASID size ({line.bits} bits, {line.boot_bits} on the boot CPU)"
+        words = f"smaller ASID size ({line.bits} bits, {line.boot_bits} on the boot CPU)"
+        self._other_reasons[line.cpu] = _Reason(words)
 
     @_read.register
     def _lengths(self, line: LengthsLine) -> None:
@@ -212,7 +240,7 @@ class HotplugHistory:
     @_read.register
     def _unfit(self, line: UnfitLine) -> None:
         # "will not boot" follows every reason; `_refuse` prefers a refusal that is modelled to these words.
-        self._other_reasons.setdefault(line.cpu, printable(line.reason))
+        self._other_reasons.setdefault(line.cpu, _reason_of(line))
 
     @_read.register(StuckLine)
     @_read.register(UnsupportedLine)
@@ -222,7 +250,7 @@ class HotplugHistory:
         if result is HotplugResult.LOST or (
             result is HotplugResult.REFUSED_OTHERWISE and isinstance(line, UnsupportedLine)
         ):
-            steps[-1] = Hotplug(line.cpu, HotplugResult.REFUSED_OTHERWISE, other_reason=printable(line.reason))
+            steps[-1] = _kept_out(line.cpu, _reason_of(line))
         elif result not in _REFUSALS:
             # "failed to come online" is missing from the log.
             self._unfit(line)
@@ -236,8 +264,16 @@ class HotplugHistory:
             self._add(Hotplug(line.cpu, HotplugResult.LOST))
 
     @_read.register
-    def _not_started(self, line: NotStartedLine) -> None:
+    def _answered(self, line: PsciNotStartedLine) -> None:
         self._add(Hotplug(line.cpu, HotplugResult.NOT_STARTED, error=line.error))
+        self.answered_by_psci.add(line.cpu)
+        self._answers[line.cpu] = line.error
+
+    @_read.register
+    def _not_started(self, line: NotStartedLine) -> None:
+        # PSCI and the kernel each log a line on one attempt, PSCI first; either may be lost.
+        if self._answers.pop(line.cpu, None) != line.error:
+            self._add(Hotplug(line.cpu, HotplugResult.NOT_STARTED, error=line.error))
 
     @_read.register
     def _killed(self, line: KilledLine) -> None:
@@ -270,11 +306,11 @@ class HotplugHistory:
 
     def _refuse(self, cpu: int) -> None:
         # Both are removed: a reason explains one refusal only.
-        refusal, other_reason = self._refusals.pop(cpu, None), self._other_reasons.pop(cpu, "")
-        if refusal is None:
-            self._add(Hotplug(cpu, HotplugResult.REFUSED_OTHERWISE, other_reason=other_reason))
-        else:
+        refusal, other = self._refusals.pop(cpu, None), self._other_reasons.pop(cpu, None)
+        if refusal is not None:
             self._add(Hotplug(cpu, HotplugResult.REFUSED, refusal))
+        elif other is not None:
+            self._add(_kept_out(cpu, other))
 
     def _went_off_after_all(self, cpu: int) -> None:
         """Correct the last step of a CPU that seemed to stay on, since firmware started it again."""
@@ -284,6 +320,7 @@ class HotplugHistory:
             steps[place] = steps[place]._replace(may_be_on=False)
 
     def _add(self, step: Hotplug) -> None:
+        self._answers.pop(step.cpu, None)
         if step.is_attempt and self._online is not None and step.cpu in self._online:
             # It was taken down, and no line says so: PSCI before 0.2 logs none, and lines get lost.
             self._add(Hotplug(step.cpu, HotplugResult.OFFLINE))
@@ -298,6 +335,15 @@ class HotplugHistory:
 
     def _steps_of_phase(self) -> list[Hotplug]:
         return self.early if self.phase is Phase.EARLY else self.late
+
+
+def _reason_of(line: UnfitLine) -> _Reason:
+    is_refused = isinstance(line, WillNotBootLine)
+    return _Reason(printable(line.reason), KeptOut.UNEXPLAINED if is_refused else KeptOut.STUCK)
+
+
+def _kept_out(cpu: int, reason: _Reason) -> Hotplug:
+    return Hotplug(cpu, HotplugResult.REFUSED_OTHERWISE, other_reason=reason.words, kept_out=reason.kept_out)
 
 
 def hotplugs_of(lines: Iterable[str]) -> list[Hotplug]:

@@ -37,9 +37,13 @@ class UnknownLengths(msgspec.Struct, frozen=True):
     """True if the table has the core, though not its lengths."""
     inferred: str
     """The lengths that it is taken to have, for people."""
+    taken_for: str = ""
+    """The name of the core that the scenario has, which is another CPU's; empty where a source names the core."""
 
     def __str__(self) -> str:
         core = f"{self.core}, of unknown vector lengths" if self.is_in_table else f"unknown core {self.core}"
+        if self.taken_for:
+            core = f"core that no source names, taken to be {self.taken_for}"
         return f"{core}: taken to have {self.inferred}"
 
 
@@ -70,9 +74,14 @@ class Imported(msgspec.Struct, frozen=True):
         for evidence in self.cpus:
             lengths = self.lengths[evidence.cpu]
             if not lengths.is_known:
-                alike = UnknownLengths(evidence.core_name, evidence.core is not None, str(lengths))
+                is_in_table, taken_for = evidence.core is not None, self.taken_for(evidence.cpu)
+                alike = UnknownLengths(evidence.core_name, is_in_table, str(lengths), taken_for)
                 found.setdefault(alike, []).append(evidence.cpu)
         return found
+
+    def taken_for(self, cpu: int) -> str:
+        """Return the core that a CPU has in the scenario though no source names it; empty if one does."""
+        return self.cores.cores[cpu].name if cpu in self.cores.like_others else ""
 
     @property
     def inferred_late(self) -> tuple[int, ...]:

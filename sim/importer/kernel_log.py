@@ -219,6 +219,8 @@ class KernelLog(msgspec.Struct, frozen=True):
     """True if the kernel says that it runs at EL2 itself, or that its CPUs could."""
     vhe_conflicts: frozenset[int]
     """The CPUs on which the kernel would run at another level than on the boot CPU."""
+    answered_by_psci: frozenset[int]
+    """The CPUs of which PSCI's own line tells that CPU_ON was answered with an error."""
     left_out: tuple[str, ...]
     """Phrases on the CPUs of the device tree that Linux does not use, and why."""
     variations: tuple[Variation, ...]

@@ -366,6 +366,7 @@ class _Reader:
             boot_level=self._boot_level,
             has_vhe=self._has_vhe,
             vhe_conflicts=frozenset(self._vhe_conflicts),
+            answered_by_psci=frozenset(self._history.answered_by_psci),
             left_out=tuple(dict.fromkeys(self._left_out)),
             variations=tuple(self._variations),
             shown=replace(self._shown, is_complete=self._shown.is_complete or bool(late)),

@@ -20,6 +20,7 @@ from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
 from sim.importer.register_differences import register_differences
+from sim.importer.start_errors import unmodelled_errors
 from sim.importer.start_levels import LevelSource, start_levels
 from sim.kernel_release import kernel_release
 from sim.scenario import PAGE_SIZES
@@ -71,7 +72,9 @@ def _cpu_lines(imported: Imported) -> Iterator[str]:
 def _cpu_words(imported: Imported, evidence: CpuEvidence) -> str:
     lengths = imported.lengths[evidence.cpu]
     revision = "" if evidence.midr is None or evidence.core_of_midr is None else f" {revision_words(evidence.midr)}"
-    parts = [f"{evidence.core_name}{revision}", "/".join(imported.clusters.paths[evidence.cpu]) or "in no cluster"]
+    taken_for = imported.taken_for(evidence.cpu)
+    core = f"taken to be {taken_for}" if taken_for else f"{evidence.core_name}{revision}"
+    parts = [core, "/".join(imported.clusters.paths[evidence.cpu]) or "in no cluster"]
     if evidence.capacity is not None:
         parts.append(f"capacity {evidence.capacity}")
     if evidence.cpu in imported.inferred_late:
@@ -261,7 +264,8 @@ def _not_as_it_was(imported: Imported, log: KernelLog) -> Iterator[str]:
                 if imported.cores.are_known
                 else "which a model of vector lengths alone does not have"
             )
-            yield f"cpu{step.cpu} was refused for {step.other_reason}, {why_not}: simulated as if it never arrived."
+            yield f"cpu{step.cpu} {step.kept_out_words}, {why_not}: simulated as if it never arrived."
+    yield from unmodelled_errors(log.steps, log.answered_by_psci)
     if log.panic is not None:
         yield f"The log ends in {log.panic.message!r}."
 

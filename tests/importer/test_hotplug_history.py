@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim import Action, Do, KvmMode, Scenario, Topology, boot, read_scenario
-from sim.importer.hotplug_history import Hotplug, HotplugResult, Refusal, hotplugs_of
+from sim.importer.hotplug_history import Hotplug, HotplugResult, KeptOut, Refusal, hotplugs_of
 from sim.importer.log_lines import LengthsVerdict
 from sim.importer.log_reader import parse_kernel_log
 from sim.vectors import VectorType
@@ -74,6 +74,24 @@ def test_a_refused_cpu_that_is_killed_twice_is_a_contradiction() -> None:
     assert log.oddities == ("the log says that cpu2 goes offline, and it is not online",)
 
 
+ANSWERED = "[{0}] psci: failed to boot CPU2 (-22)\n"
+NOT_STARTED = Hotplug(2, HotplugResult.NOT_STARTED, error=-22)
+
+
+@pytest.mark.parametrize(
+    ("lines", "attempts"),
+    [
+        (ANSWERED.format("9.1"), 1),
+        (ANSWERED.format("9.1") + "CPU2: failed to boot: -22\n", 1),
+        (ANSWERED.format("9.1") + "psci: failed to boot CPU1 (-22)\nCPU2: failed to boot: -22\n", 1),
+        (ANSWERED.format("9.1") + ANSWERED.format("9.2"), 2),
+        (ANSWERED.format("9.1") + "CPU2: failed to boot: -22\n[9.2] CPU2: failed to boot: -22\n", 2),
+    ],
+)
+def test_the_line_of_psci_and_that_of_the_kernel_are_one_attempt(lines: str, attempts: int) -> None:
+    assert [step for step in late(lines) if step.cpu == 2] == [NOT_STARTED] * attempts
+
+
 def test_a_cpu_that_firmware_does_not_start_or_that_never_arrives_is_a_step() -> None:
     steps = late("CPU2: failed to boot: -22\nCPU2: failed to come online\n")
     assert steps == [Hotplug(2, HotplugResult.NOT_STARTED, error=-22), Hotplug(2, HotplugResult.LOST)]
@@ -100,17 +118,18 @@ def test_a_refusal_has_its_reason(lines: str, step: Refusal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "reason"),
+    ("lines", "reason", "kept_out"),
     [
-        ("CPU2: will not boot\n", "will not boot"),
+        ("CPU2: will not boot\n", "will not boot", KeptOut.UNEXPLAINED),
         (
             "CPU features: CPU2: Detected conflict for capability 9 (32-bit EL0 Support), System: 1, CPU: 0\n",
             "conflict of 32-bit EL0 Support",
+            KeptOut.REFUSED,
         ),
     ],
 )
-def test_a_refusal_that_is_not_modelled_keeps_the_kernels_words(lines: str, reason: str) -> None:
-    step = Hotplug(2, HotplugResult.REFUSED_OTHERWISE, other_reason=reason)
+def test_a_refusal_that_is_not_modelled_keeps_the_kernels_words(lines: str, reason: str, kept_out: KeptOut) -> None:
+    step = Hotplug(2, HotplugResult.REFUSED_OTHERWISE, other_reason=reason, kept_out=kept_out)
     assert late(f"{lines}CPU2: failed to come online\n") == [step]
 
 
@@ -127,7 +146,7 @@ def test_a_refusal_that_is_not_modelled_keeps_the_kernels_words(lines: str, reas
     ids=["stuck", "with a reason", "without the line before"],
 )
 def test_a_cpu_that_is_stuck_has_its_reason_behind_the_failure(lines: str, reason: str) -> None:
-    assert late(lines) == [Hotplug(2, HotplugResult.REFUSED_OTHERWISE, other_reason=reason)]
+    assert late(lines) == [Hotplug(2, HotplugResult.REFUSED_OTHERWISE, other_reason=reason, kept_out=KeptOut.STUCK)]
 
 
 def test_a_refused_cpu_that_is_stuck_keeps_its_reason() -> None:

@@ -265,4 +265,4 @@ def test_a_refused_cpu_of_which_nothing_follows_never_arrives(tmp_path: Path) ->
     log = log.replace("capability 5 ((null))", "capability 5 (Bogus thing)")
     found = imported_log(log, tmp_path)
     assert [one.cpu for one in found.scenario.faults] == ["cpu1", "cpu2"]
-    assert any("cpu1 was refused for conflict of Bogus thing, which no register" in one for one in remarks(found))
+    assert any("refused there for conflict of Bogus thing, which no register" in one for one in remarks(found))

@@ -108,8 +108,8 @@ def test_a_wrapped_command_line_is_read_to_its_end() -> None:
 
 def test_a_missing_hwcap_is_the_reason_of_a_refusal() -> None:
     assert (
-        "cpu4 was refused for missing HWCAP: SVE2, which a model of vector lengths alone does not have: simulated as "
-        "if it never arrived."
+        "cpu4 reached the kernel and was refused there for missing HWCAP: SVE2, which a model of vector lengths alone "
+        "does not have: simulated as if it never arrived."
     ) in remarks(imported("missing-hwcap.log"))
 
 

@@ -137,7 +137,51 @@ def test_the_reason_of_a_refusal_is_kept(line: str, reason: str, tmp_path: Path)
     assert imported.machine.log is not None
     assert [step.other_reason for step in imported.machine.log.late] == [reason]
     why_not = "which a model of vector lengths alone does not have"
-    assert f"cpu1 was refused for {reason}, {why_not}: simulated as if it never arrived." in remarks(imported)
+    told = f"cpu1 reached the kernel and was refused there for {reason}, {why_not}: simulated as if it never arrived."
+    assert told in remarks(imported)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("CPU1: is stuck in kernel", "is stuck there (is stuck in kernel)"),
+        ("CPU1: will not boot", "was refused there, and no line says why"),
+    ],
+)
+def test_a_cpu_that_reached_the_kernel_is_said_to(line: str, words: str, tmp_path: Path) -> None:
+    imported = imported_log(HEAD.format(cpus=2) + f"{line}\nCPU1: failed to come online\n", tmp_path, cluster0=None)
+    assert any(one.startswith(f"cpu1 reached the kernel and {words}, which a model") for one in remarks(imported))
+
+
+@pytest.mark.parametrize(
+    ("lines", "origin"),
+    [
+        ("CPU1: failed to boot: -6\n", "firmware had not prepared the mailbox of ACPI's parking protocol (ENXIO)"),
+        ("CPU1: failed to boot: -5\n", "the kernel could not map the mailbox of ACPI's parking protocol (EIO)"),
+        ("CPU1: failed to boot: -12\n", "no way in which mainline's arm64 kernels start CPUs gives this errno"),
+        ("CPU1: failed to boot: -38\n", "no way in which mainline's arm64 kernels start CPUs gives this errno"),
+        ("psci: failed to boot CPU1 (-5)\n", "mainline makes no answer of PSCI this errno"),
+        ("psci: failed to boot CPU1 (-5)\nCPU1: failed to boot: -5\n", "mainline makes no answer of PSCI this errno"),
+    ],
+)
+def test_a_cpu_that_something_else_than_psci_could_not_start_has_the_nearest_fault(
+    lines: str, origin: str, tmp_path: Path
+) -> None:
+    imported = imported_log(HEAD.format(cpus=2) + lines + "smp: Brought up 1 node, 1 CPU\n", tmp_path, cluster0=None)
+    assert imported.scenario.faults == (Fault("cpu1", answer="EINVAL"),)
+    assert imported.contradictions == ()
+    (told,) = [one for one in remarks(imported) if "could not be started" in one]
+    assert origin in told
+    assert "the nearest fault, an answer that becomes EINVAL (-22)" in told
+
+
+@pytest.mark.parametrize(("error", "answer"), [(-22, "EINVAL"), (-1, "DENIED"), (-95, "NOT_SUPPORTED")])
+def test_the_line_of_psci_alone_is_a_fault(error: int, answer: str, tmp_path: Path) -> None:
+    text = HEAD.format(cpus=2).replace("6.12.1", "6.10.1") + f"psci: failed to boot CPU1 ({error})\n"
+    imported = imported_log(text + "smp: Brought up 1 node, 1 CPU\n", tmp_path, cluster0=None)
+    assert imported.scenario.faults == (Fault("cpu1", answer=answer),)
+    assert imported.contradictions == ()
+    assert list(boot(imported.scenario).facts.online) == [0]
 
 
 def test_a_conflict_shows_that_the_boot_cpu_has_what_the_system_has(tmp_path: Path) -> None:

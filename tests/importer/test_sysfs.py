@@ -68,7 +68,7 @@ def test_a_cpu_that_is_late_only_because_it_is_offline_is_said_to_be_inferred(tm
     assert (
         "# Inferred: late, because sysfs shows them offline: cpu1. It does not tell whether a CPU was left out" in text
     )
-    assert "#   cpu1: (not named), in no cluster, late (inferred: offline): " in text
+    assert "#   cpu1: taken to be arm,neoverse-n1, in no cluster, late (inferred: offline): " in text
 
 
 def test_cpus_that_are_all_online_are_inferred_to_be_early(tmp_path: Path) -> None:
