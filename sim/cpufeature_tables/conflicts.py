@@ -3,6 +3,7 @@
 Source: ``verify_local_cpu_caps`` of arch/arm64/kernel/cpufeature.c; booted on 6.1 to 7.3.
 """
 
+from sim.cpufeature_tables.feature_words import FIELD_OPTIONS
 from sim.cpufeature_tables.tables import Capability, KernelTables
 
 NAMELESS = {
@@ -16,6 +17,9 @@ NAMELESS = {
 """Words for capabilities that the kernel's log does not name."""
 NO_DESCRIPTION = "(null)"
 """The kernel's words in the place of a description."""
+_HIDDEN_FIELDS = {(one.register, one.field) for one in FIELD_OPTIONS.values()}
+_HIDDEN_BY_NAME = {"HAS_ADDRESS_AUTH", "HAS_GENERIC_AUTH", "HAS_32BIT_EL0_DO_NOT_USE"}
+"""Capabilities of several fields, or of a matcher of their own, whose fields the command line can hide."""
 _ALIKE_ON_EVERY_CPU = {"has_always", "has_generic_auth"}
 """The matchers that answer for the whole system, whichever CPU they are asked for."""
 
@@ -48,3 +52,15 @@ def capabilities_in_conflict(
         and accepted not in one.type
         and ("BOOT" in one.type or not is_early)
     )
+
+
+def can_be_hidden(capability: Capability) -> bool:
+    """Return True if some kernel has a parameter that hides a capability from the boot CPU on.
+
+    >>> from sim.cpufeature_tables import kernel_tables
+    >>> some = [one for one in kernel_tables((6, 12)).capabilities if one.name in {"BTI", "HAS_PAN"}]
+    >>> [(one.name, can_be_hidden(one)) for one in some]
+    [('BTI', True), ('HAS_PAN', False)]
+    """
+    parts = (capability, *capability.any_of)
+    return capability.name in _HIDDEN_BY_NAME or any((one.register, one.field) in _HIDDEN_FIELDS for one in parts)

@@ -8,6 +8,7 @@ from sim.explain.log_entries import (
     Circumstance,
     LogEntry,
     Severity,
+    advice,
     configuration,
     device_tree,
     firmware,
@@ -25,15 +26,35 @@ _REFUSED_FOR_GOOD = (
     "the CPU is gone until the next boot. It left the set of present CPUs, so that another attempt fails "
     "with EINVAL and logs nothing"
 )
+_NEW, _BACK = Circumstance.FIRST_START, Circumstance.RETURN
 _LATE_BY_MAXCPUS = configuration(
     "`maxcpus=` makes it a late CPU. As an early CPU it would be counted, and the system would do without what it "
     "lacks",
     Circumstance.MAXCPUS,
+    Circumstance.LATE,
+    _NEW,
 )
-_LATE_BY_FIRMWARE = firmware("it reports the CPU, or starts it, after the kernel has finished with the early CPUs")
-_MIXED_CORES = hardware("the CPU is another core, or another revision of it, than the early CPUs")
-_MIXED_VCPUS = vmm("the host gives its virtual CPUs different features, or moved the guest to another machine")
-_COME_EARLY = "bring the CPU up early, without `maxcpus=`: what it lacks is then left out for all CPUs"
+_LATE_BY_FIRMWARE = firmware(
+    "it reports the CPU, or starts it, after the kernel has finished with the early CPUs", Circumstance.LATE, _NEW
+)
+_MIXED_CORES = hardware("the CPU is another core, or another revision of it, than the early CPUs", _NEW)
+_MIXED_VCPUS = vmm("the host gives its virtual CPUs different features", _NEW)
+_MOVED_GUEST = vmm("the host moved the guest to another machine after the early CPUs came", Circumstance.LATE)
+_NOT_AS_BEFORE = firmware("it does not set the CPU up as at its first start", _BACK)
+_DIFFERENT_CPUS = (_MIXED_CORES, _MIXED_VCPUS, _MOVED_GUEST, _NOT_AS_BEFORE)
+_LATE_CPUS = (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE)
+_COME_EARLY = advice(
+    "bring the CPU up early, without `maxcpus=`: what it lacks is then left out for all CPUs",
+    Circumstance.MAXCPUS,
+    Circumstance.LATE,
+    _NEW,
+)
+_WHY_LATE = advice("why the CPU comes later than the others", Circumstance.LATE, _NEW)
+_OTHER_CORE = advice("the core and its revision, against those of the early CPUs", _NEW)
+_OTHER_START = advice(
+    "what firmware, or the guest's host, does when the CPU comes back, against what it does at the first start", _BACK
+)
+_WHAT_DIFFERS = (_COME_EARLY, _WHY_LATE, _OTHER_CORE, _OTHER_START)
 
 # CPUs that do not come
 
@@ -56,25 +77,59 @@ CPU_LOST = LogEntry(
     "the system runs without the CPU. It stays present; firmware usually holds it to be on, and answers "
     "the next CPU_ON with an error that becomes EINVAL",
     (
-        firmware("it accepts CPU_ON and does not release the CPU, or sends it to another address"),
+        firmware("it accepts CPU_ON and does not release the CPU, or sends it to another address", Circumstance.PSCI),
         firmware(
             "EL3 does not enable SVE or SME on this CPU (CPTR_EL3.EZ, CPTR_EL3.ESM): the first access traps to EL3, "
-            "and the CPU is gone without a line"
+            "and the CPU is gone without a line",
+            Circumstance.VECTORS,
         ),
-        device_tree("`reg` of the CPU's node names another CPU, or `cpu-release-addr` another address"),
+        firmware("it starts the CPU at EL1, and the kernel runs at EL2 (VHE)", Circumstance.LEVELS),
+        device_tree("`reg` of the CPU's node names another CPU"),
+        device_tree("`cpu-release-addr` of the CPU's node is another address", Circumstance.SPIN_TABLE),
         vmm("the host did not run the virtual CPU in time"),
         kernel(
-            "a CPU without LSE atomics, without MOPS or started below EL2 dies in code that was patched to use them, "
-            "before the check that would refuse it"
+            "a CPU without LSE atomics or MOPS dies in code that was patched to use them, before the check that would "
+            "refuse it",
+            Circumstance.LATE,
         ),
     ),
     (
         "firmware's own console at that time: an exception at EL3 is told there only",
-        "boot with `maxcpus=1` and bring the CPUs up one by one through /sys/devices/system/cpu/cpuN/online",
+        advice(
+            "boot with `maxcpus=1` and bring the CPUs up one by one through /sys/devices/system/cpu/cpuN/online",
+            Circumstance.EARLY,
+        ),
         "a newer firmware",
     ),
     "docs/hazards.md#cpu-lost-to-firmware",
     "kernel/smp.c, Documentation/arch/arm64/booting.rst; missing instructions: booted on 6.1 to 7.3",
+)
+CPU_LOST_WITHOUT_PSCI = LogEntry(
+    "CPU lost without PSCI",
+    _FAILURE,
+    (
+        "percpu: Embedded 34 pages/cpu s100712 r8192 d30360 u139264",
+        "CPU1: failed to come online",
+        "CPU1: failed in unknown state : 0x0",
+    ),
+    "let out of a spin-table, or of ACPI's parking protocol, and did not come online in time",
+    "The log has no line on PSCI where a kernel that has PSCI logs one: CPUs wait at a place in memory that the device "
+    "tree or the MADT names. The kernel wrote there where the CPU is to begin, and waited in vain.",
+    "the system runs without the CPU",
+    (
+        firmware(
+            "the boot loader does not let the CPU wait at the place that it wrote to the device tree, or does not fit "
+            "the kernel. Reported for m1n1 on Apple M1"
+        ),
+        device_tree("`cpu-release-addr` is wrong, or the boot loader wrote another device tree than this"),
+        firmware("it starts the CPU at EL1, and the kernel runs at EL2 (VHE)", Circumstance.LEVELS),
+    ),
+    (
+        "`enable-method` and `cpu-release-addr` in /sys/firmware/devicetree/base/cpus",
+        "the boot loader's version, and whether it fits this kernel and its device tree",
+    ),
+    "docs/scenario-files.md#faults",
+    "kernel/smp_spin_table.c, kernel/smp.c; public reports; that there is no PSCI is concluded from missing lines",
 )
 CPU_LOST_ON_RETURN = LogEntry(
     "CPU lost on return",
@@ -94,7 +149,8 @@ CPU_LOST_ON_RETURN = LogEntry(
     ),
     (
         "a newer firmware or boot loader",
-        "until then keep the CPU online: no suspend, and `maxcpus=` in place of taking CPUs down",
+        "until then keep the CPU online, and do not suspend",
+        advice("`maxcpus=` in place of taking the CPU down, where it shall not run", Circumstance.SECONDARY),
     ),
     "docs/hazards.md#cpu-lost-to-firmware",
     "kernel/smp.c; public reports",
@@ -108,7 +164,7 @@ CPU_STUCK = LogEntry(
     "it can run anything else.",
     "the system runs without the CPU, and can no longer be replaced by kexec, because the CPU runs "
     "kernel code. A further attempt fails with EINVAL",
-    (_MIXED_CORES, kernel("a CPU that could not be switched off after it was refused loops as well")),
+    (*_DIFFERENT_CPUS, kernel("a CPU that could not be switched off after it was refused loops as well")),
     ("the lines after it, which say what the CPU does not support",),
     "",
     "kernel/smp.c, kernel/head.S; booted on 6.12 and 7.3",
@@ -121,7 +177,7 @@ CPU_STUCK_ADDRESSES = LogEntry(
     "The kernel chose 52-bit virtual addresses, because the boot CPU has them (LPA2, or LVA with pages of 64 KiB). A "
     "CPU without them cannot use the kernel's page tables, and loops in its first instructions.",
     "the system runs without the CPU; it stays present, and a further attempt fails with EINVAL",
-    (_MIXED_CORES, configuration("CONFIG_ARM64_VA_BITS_52: a kernel for 48 bits does without")),
+    (*_DIFFERENT_CPUS, configuration("CONFIG_ARM64_VA_BITS_52: a kernel for 48 bits does without")),
     ("boot with `arm64.nolva`, which kernels from 6.9 on know",),
     "",
     "kernel/head.S, kernel/smp.c; booted on 6.12; the parameter: commit 68aec33f8f5a",
@@ -134,7 +190,7 @@ CPU_STUCK_GRANULE = LogEntry(
     "ID_AA64MMFR0_EL1 of the CPU says that it cannot translate addresses with pages of the size that this kernel was "
     "built for. It loops in the kernel's first instructions.",
     "the system runs without the CPU; it stays present, and a further attempt fails with EINVAL",
-    (configuration("the kernel is built for a page size that not every CPU has"), _MIXED_CORES),
+    (configuration("the kernel is built for a page size that not every CPU has"), *_DIFFERENT_CPUS),
     ("a kernel with pages of 4 KiB, or of another size that all CPUs have",),
     "",
     "kernel/head.S, kernel/smp.c; booted on 7.3",
@@ -156,15 +212,17 @@ LACKS_CAPABILITY = LogEntry(
     "differs between point releases; only its name counts.",
     _REFUSED_FOR_GOOD,
     (
-        _LATE_BY_MAXCPUS,
-        _LATE_BY_FIRMWARE,
-        firmware("EL3 hides the feature on this CPU, or does not enable it there"),
-        _MIXED_CORES,
-        _MIXED_VCPUS,
+        *_LATE_CPUS,
+        firmware("it hides the feature on this CPU, or does not enable it there"),
+        *_DIFFERENT_CPUS,
     ),
     (
-        f"{_COME_EARLY}, unless the boot CPU alone decides, as on address authentication",
-        "or hide the feature from the beginning: `arm64.nosve`, `arm64.nosme`, `arm64.nobti`, `arm64.nomte` and others",
+        *_WHAT_DIFFERS,
+        advice(
+            "hide the feature from the beginning, by the parameter for it: `arm64.nosve`, `arm64.nosme`, "
+            "`arm64.nobti`, `arm64.nopauth` and others",
+            Circumstance.HIDING,
+        ),
     ),
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/cpufeature.c (verify_local_cpu_caps); booted on 6.1 to 7.3",
@@ -177,8 +235,18 @@ HAS_CAPABILITY = LogEntry(
     "The CPU needs the workaround of an erratum, or a mitigation, that no early CPU needed. The kernel applies these "
     "at boot only, and refuses a CPU that comes later and needs another.",
     _REFUSED_FOR_GOOD,
-    (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE, _MIXED_CORES, _MIXED_VCPUS),
-    ("bring the CPU up early, without `maxcpus=`: the kernel then applies the workaround",),
+    (*_LATE_CPUS, *_DIFFERENT_CPUS),
+    (
+        advice(
+            "bring the CPU up early, without `maxcpus=`: the kernel then applies the workaround",
+            Circumstance.MAXCPUS,
+            Circumstance.LATE,
+            _NEW,
+        ),
+        _WHY_LATE,
+        _OTHER_CORE,
+        _OTHER_START,
+    ),
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/cpufeature.c (verify_local_cpu_caps); booted on 6.1 to 7.3",
 )
@@ -192,12 +260,14 @@ DIFFERS_FROM_BOOT_CPU = LogEntry(
     "have the boot CPU's algorithm of address authentication, and the same level of it; the log shows (null) for it.",
     _REFUSED_FOR_GOOD,
     (
-        hardware("the CPU is another core than the boot CPU, or another revision of it"),
-        firmware("EL3 hides the feature on some CPUs only"),
+        hardware("the CPU is another core than the boot CPU, or another revision of it", _NEW),
+        firmware("it hides the feature on some CPUs only"),
         _MIXED_VCPUS,
+        _MOVED_GUEST,
+        _NOT_AS_BEFORE,
     ),
     (
-        "hide the feature on all CPUs: `arm64.nopauth` for address authentication",
+        advice("hide the feature on all CPUs: `arm64.nopauth` for address authentication", Circumstance.HIDING),
         "boot from a CPU without the feature: a CPU with more than the boot CPU is accepted",
         "two CPUs with different algorithms refuse each other, whichever boots",
     ),
@@ -229,8 +299,8 @@ LACKS_HWCAP = LogEntry(
     "The kernel told programs of the feature (AT_HWCAP, /proc/cpuinfo) before this CPU came, and programs may use it "
     "on any CPU. The line names the first such feature; there may be more.",
     _REFUSED_FOR_GOOD,
-    (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE, _MIXED_CORES, _MIXED_VCPUS),
-    (_COME_EARLY,),
+    (*_LATE_CPUS, *_DIFFERENT_CPUS),
+    _WHAT_DIFFERS,
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/cpufeature.c (verify_local_elf_hwcaps); booted on 6.1 to 7.3",
 )
@@ -249,11 +319,10 @@ LACKS_LENGTHS = LogEntry(
     _REFUSED_FOR_GOOD,
     (
         firmware("EL3 limits ZCR_EL3.LEN, or SMCR_EL3.LEN, to a smaller value on this CPU than on the others"),
-        _LATE_BY_MAXCPUS,
-        _MIXED_CORES,
-        _MIXED_VCPUS,
+        *_LATE_CPUS,
+        *_DIFFERENT_CPUS,
     ),
-    ("what firmware writes to ZCR_EL3 on each CPU", _COME_EARLY),
+    ("what firmware writes to ZCR_EL3 on each CPU", _COME_EARLY, _OTHER_START),
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/fpsimd.c (vec_verify_vq_map); booted on 6.1 to 7.3",
 )
@@ -273,10 +342,10 @@ UNSUPPORTED_LENGTHS = LogEntry(
     _REFUSED_FOR_GOOD,
     (
         firmware("EL3 limits ZCR_EL3.LEN to different values on different CPUs"),
-        _LATE_BY_MAXCPUS,
-        _MIXED_CORES,
+        *_LATE_CPUS,
+        *_DIFFERENT_CPUS,
     ),
-    ("what firmware writes to ZCR_EL3 on each CPU", _COME_EARLY),
+    ("what firmware writes to ZCR_EL3 on each CPU", _COME_EARLY, _OTHER_START),
     "docs/hazards.md#harmless-cpu-refused-by-vl",
     "kernel/fpsimd.c (vec_verify_vq_map); booted on 6.1 to 7.3",
 )
@@ -305,12 +374,13 @@ LENGTHS_DIFFER = LogEntry(
         kernel(
             "before 6.7 a CPU is refused, without a line of its own, where its largest length is below the largest of "
             "every early CPU, even if all tasks could run on it; mended by 6.7",
-            "pseudo_registers",
+            flag="pseudo_registers",
         ),
         firmware("EL3 limits ZCR_EL3.LEN, or SMCR_EL3.LEN, to different values on different CPUs"),
-        _LATE_BY_MAXCPUS,
+        *_LATE_CPUS,
+        *_DIFFERENT_CPUS,
     ),
-    ("the complete log, with warnings: `dmesg` leaves nothing out, a console may", _COME_EARLY),
+    ("the complete log, with warnings: `dmesg` leaves nothing out, a console may", _COME_EARLY, _OTHER_START),
     "docs/hazards.md#harmless-cpu-refused-by-vl",
     "kernel/cpufeature.c (verify_sve_features), message 20230913-arm64-vec-len-cpufeature-v1-1; booted on 6.1",
 )
@@ -322,8 +392,8 @@ VMID_WIDTH = LogEntry(
     "KVM numbers guests with as many bits as all early CPUs have, 8 or 16. A CPU with 8 would mix up guests where 16 "
     "are in use. The kernel checks this where CPUs started at EL2.",
     _REFUSED_FOR_GOOD,
-    (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE, _MIXED_CORES),
-    (_COME_EARLY,),
+    (*_LATE_CPUS, *_DIFFERENT_CPUS),
+    _WHAT_DIFFERS,
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/cpufeature.c (verify_hyp_capabilities); booted on 6.1 and 7.3",
 )
@@ -338,11 +408,11 @@ IPA_RANGE = LogEntry(
         kernel(
             "6.12 and 7.3 look at the system's value instead of the CPU's: a late CPU with a smaller range comes "
             "online, and from then on every CPU is refused, even an early CPU that comes back; 6.1 looks at the CPU",
-            "ipa_range_of_cpu",
+            flag="ipa_range_of_cpu",
             has_flag=False,
         ),
-        _LATE_BY_MAXCPUS,
-        _MIXED_CORES,
+        *_LATE_CPUS,
+        *_DIFFERENT_CPUS,
     ),
     ("whether a CPU with a smaller range came online before", _COME_EARLY),
     "docs/questions.md#why-was-my-cpu-refused",
@@ -355,7 +425,7 @@ MPAM_DIFFERS = LogEntry(
     "refused for another partitioning of memory and caches: {mismatch}",
     "The kernel gives tasks partition numbers that every CPU must have (MPAM).",
     _REFUSED_FOR_GOOD,
-    (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE, _MIXED_CORES),
+    (*_LATE_CPUS, *_DIFFERENT_CPUS),
     ("boot with `arm64.nompam`, which newer kernels know", _COME_EARLY),
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/cpufeature.c (verify_mpam_capabilities); read",
@@ -368,7 +438,7 @@ REFUSED = LogEntry(
     "The kernel compared the CPU with the system, and gave it up. The reason is logged just before, and is not in this "
     "log, or is none that asymboot knows.",
     _REFUSED_FOR_GOOD,
-    (_LATE_BY_MAXCPUS, _MIXED_CORES, _MIXED_VCPUS),
+    (*_LATE_CPUS, *_DIFFERENT_CPUS),
     ("the complete log: the line before says why", _COME_EARLY),
     "docs/questions.md#why-was-my-cpu-refused",
     "kernel/cpufeature.c (cpu_die_early)",
@@ -398,7 +468,7 @@ SMALLER_ASID = LogEntry(
     "has ASIDs of {bits} bits, and the boot CPU of {boot_bits}: the kernel panics",
     "The kernel numbers address spaces with as many bits as the boot CPU has, and cannot use fewer later.",
     "the machine stops",
-    (_MIXED_CORES, firmware("firmware boots the wrong CPU: from a CPU with 8 bits, CPUs with 16 are accepted")),
+    (*_DIFFERENT_CPUS, firmware("firmware boots the wrong CPU: from a CPU with 8 bits, CPUs with 16 are accepted")),
     ("boot from the CPU with the fewest bits, or leave the other out with `maxcpus=`",),
     "",
     "mm/context.c (verify_cpu_asid_bits); booted on 6.12",
@@ -421,10 +491,14 @@ CPU_ON_DENIED = LogEntry(
     "EPERM (-1) is what Linux makes of PSCI's answer DENIED. From 6.11 on the kernel logs nothing in this case.",
     "the system runs without the CPU; a later attempt may succeed",
     (
-        vmm("the virtual CPU is possible and not plugged in yet: its host denies CPU_ON until it is"),
+        vmm("the virtual CPU is possible and not plugged in yet: its host denies CPU_ON until it is", _NEW),
+        vmm("the host took the virtual CPU away while it was offline", _BACK),
         firmware("a policy of firmware or of a trusted OS keeps the CPU off"),
     ),
-    ("whether the CPU comes online later", "the host's list of virtual CPUs, and their hotplug state"),
+    (
+        advice("whether the CPU comes online later", Circumstance.MISSING),
+        "the host's list of virtual CPUs, and their hotplug state",
+    ),
     "docs/scenario-files.md#faults",
     "drivers/firmware/psci/psci.c (psci_to_linux_errno)",
 )
@@ -437,14 +511,34 @@ CPU_ON_INVALID = LogEntry(
     "does not tell apart: ALREADY_ON, ON_PENDING, INTERNAL_FAILURE, NOT_PRESENT, DISABLED.",
     "the system runs without the CPU; a further attempt usually gets the same answer",
     (
-        device_tree("`reg` of the CPU's node is not the MPIDR of a CPU that firmware knows"),
-        device_tree("the device tree has more CPUs than the machine, or `enable-method` should not be psci"),
-        firmware("it holds the CPU to be on: a reboot or kexec did not take it down, or it never left the boot loader"),
-        vmm("the guest's host started fewer virtual CPUs than its device tree or ACPI tables say"),
+        firmware("its CPU_OFF did not end, so that it holds the CPU to be on still (ALREADY_ON)", _BACK),
+        firmware("it can start each CPU only once, and does not say so", _BACK),
+        device_tree("`reg` of the CPU's node is not the MPIDR of a CPU that firmware knows", _NEW),
+        device_tree("the device tree has more CPUs than the machine, or is that of another machine", _NEW),
+        device_tree("`enable-method` should not be psci", _NEW, Circumstance.NONE_STARTED),
+        firmware(
+            "it holds the CPU to be on since before this boot: a reboot or kexec, as for a crash dump, did not take it "
+            "down, or it never left the boot loader",
+            _NEW,
+        ),
+        vmm("the guest's host started fewer virtual CPUs than its device tree or ACPI tables say", _NEW),
+        vmm(
+            "the host has two kinds of cores, and could not set the virtual CPU up on the core that it ran on. "
+            "Reported for QEMU with KVM on RK3588"
+        ),
+        kernel(
+            "pKVM answers so for every CPU that was not online when KVM was initialised",
+            Circumstance.PKVM,
+            Circumstance.LATE,
+            _NEW,
+        ),
     ),
     (
-        "`reg` of /cpus/cpu@N against the MPIDRs that firmware knows",
-        "`enable-method` and the node psci of the device tree",
+        advice("`reg` of /cpus/cpu@N against the MPIDRs that firmware knows", _NEW),
+        advice("`enable-method` and the node psci of the device tree", _NEW, Circumstance.NONE_STARTED),
+        advice("whether the CPU comes after the power was off: then firmware held it to be on", _NEW),
+        advice("firmware's own console when the CPU goes down, and when it is to come back", _BACK),
+        advice("a newer firmware; until then keep the CPU online, and do not suspend", _BACK),
     ),
     "docs/hazards.md#cpu-lost-to-firmware",
     "drivers/firmware/psci/psci.c (psci_to_linux_errno); public reports",
@@ -510,11 +604,19 @@ CPU_ON_UNSUPPORTED = LogEntry(
     (
         firmware("its PSCI has no CPU_ON, or the call does not reach it"),
         device_tree("`method` of the node psci is smc where it should be hvc, or the other way round"),
+        device_tree(
+            "the CPUs are not to be started by PSCI: the boot loader wrote another `enable-method`, and another device "
+            "tree took the place of its own. Reported for MSM8916 with lk2nd"
+        ),
         vmm("the hypervisor does not implement CPU_ON"),
     ),
-    ("`method` and `compatible` of the node psci", "the version of PSCI that the log reports"),
+    (
+        "`method` and `compatible` of the node psci, and `enable-method` of each CPU",
+        "the version of PSCI that the log reports: 65535.65535 says that nothing answers",
+        "which device tree the kernel got: the boot loader's own, or another in its place",
+    ),
     "docs/scenario-files.md#faults",
-    "drivers/firmware/psci/psci.c (psci_to_linux_errno)",
+    "drivers/firmware/psci/psci.c (psci_to_linux_errno); public reports",
 )
 CALL_UNSUPPORTED = LogEntry(
     "CPU_ON answered with NOT_SUPPORTED",
@@ -534,7 +636,7 @@ CALL_UNSUPPORTED = LogEntry(
         vmm("the hypervisor gives this answer for some of its virtual CPUs, or at some times"),
     ),
     (
-        "whether the CPU comes at a second attempt, and whether it came before",
+        advice("whether the CPU comes at a second attempt", Circumstance.MISSING),
         "whether other CPUs come back when they are taken down and brought up by hand",
         "firmware's own console at the time of the call",
     ),
@@ -547,29 +649,83 @@ CPU_WITHOUT_METHOD = LogEntry(
     ("CPU1: failed to boot: -38",),
     "not started: the kernel has no way for that (ENOSYS)",
     "ENOSYS (-38) is not an answer of firmware: PSCI's NOT_SUPPORTED becomes EOPNOTSUPP (-95). 32-bit kernels give it "
-    "where nothing on the platform starts CPUs; arm64 kernels have no such case.",
+    "where nothing on the platform starts CPUs. Of arm64 kernels only the first, of 2013, gave it, where a CPU did not "
+    "leave its spin-table within a second.",
     "the system runs without the CPU",
     (
-        device_tree("it lists more CPUs than the machine has, as a board's tree does for an emulator with one CPU"),
-        kernel("a 32-bit kernel without the code that starts this platform's CPUs"),
-        device_tree("the node psci, or `enable-method`, is missing"),
+        device_tree(
+            "it lists more CPUs than the machine has, as a board's tree does for an emulator with one CPU",
+            Circumstance.KERNEL_OF_32_BITS,
+        ),
+        kernel("a 32-bit kernel without the code that starts this platform's CPUs", Circumstance.KERNEL_OF_32_BITS),
+        kernel("a vendor's kernel, with a way of its own to start CPUs"),
     ),
-    ("whether the kernel is a 32-bit kernel (`uname -m`)", "the number of CPUs that the machine really has, as `-smp`"),
+    (
+        advice("whether the kernel is a 32-bit kernel (`uname -m`)", Circumstance.KERNEL_OF_32_BITS),
+        "the number of CPUs that the machine really has, as `-smp`",
+        "the kernel's source, for the code that starts CPUs",
+    ),
     "",
-    "arch/arm/kernel/smp.c of the whole kernel (__cpu_up); public logs",
+    "arch/arm/kernel/smp.c of the whole kernel (__cpu_up), kernel/smp_spin_table.c of 2013; public logs",
+)
+NO_MAILBOX = LogEntry(
+    "CPU that firmware did not park",
+    _FAILURE,
+    ("CPU1: failed to boot: -6",),
+    "not started: firmware had not prepared the mailbox of ACPI's parking protocol (ENXIO)",
+    "Where ACPI's tables do not say that there is PSCI, each CPU waits for its address in a mailbox of its own, the "
+    "parking protocol. Its field for the CPU's number must have all bits set before the kernel writes to it, as a sign "
+    "that the CPU waits there; it had not.",
+    "the system runs without the CPU; a further attempt gets the same error unless firmware parks the CPU meanwhile",
+    (
+        firmware(
+            "it does not park its secondary CPUs before it starts the kernel. Reported for HP Moonshot m400 (X-Gene)"
+        ),
+        firmware("the MADT's Parked Address is not that of the mailbox"),
+        firmware("a kernel before this one took the CPUs out, as before kexec: nothing parks them again"),
+    ),
+    (
+        "a newer firmware, or another way to boot: by device tree, if firmware has one",
+        "Parked Address and Parking Protocol Version in the MADT: `acpidump -b -n APIC` and `iasl -d apic.dat`",
+    ),
+    "docs/importing.md#from-a-machine-that-ran",
+    "kernel/acpi_parking_protocol.c (acpi_parking_protocol_cpu_boot); public reports",
+)
+MAILBOX_UNMAPPED = LogEntry(
+    "parking protocol whose mailbox cannot be mapped",
+    _FAILURE,
+    ("CPU1: failed to boot: -5",),
+    "not started: the kernel could not map the mailbox of ACPI's parking protocol (EIO)",
+    "Where ACPI's tables do not say that there is PSCI, each CPU waits for its address in a mailbox of its own, the "
+    "parking protocol. The kernel maps it like a device, which fails where the mailbox lies in memory that the kernel "
+    "uses itself.",
+    "the system runs without the CPU, and every attempt gets the same error",
+    (
+        firmware("the mailbox lies in memory that firmware gave to the kernel, and not in reserved memory"),
+        firmware("the MADT's Parked Address is not that of the mailbox"),
+    ),
+    ("Parked Address of the MADT against the memory map (`efi=debug`)", "a newer firmware"),
+    "docs/importing.md#from-a-machine-that-ran",
+    "kernel/acpi_parking_protocol.c (acpi_parking_protocol_cpu_boot); read",
 )
 CPU_NOT_STARTED = LogEntry(
     "CPU not started",
     _FAILURE,
     _error_lines(-19),
     "not started, with errno {error}",
-    "The method that starts CPUs gave an error that PSCI's answers do not explain: -19 (ENODEV) says that there is no "
-    "method for this CPU, -12 (ENOMEM) that the kernel could not map what it needs.",
+    "No way in which mainline's arm64 kernels start CPUs gives this error, as far as the log shows which way it is: "
+    "PSCI's answers become -1, -22 and -95, ACPI's parking protocol gives -5 and -6, and a spin-table none. What fails "
+    "while CPUs are prepared, such as -12 (ENOMEM) where a spin-table's address cannot be mapped and -19 (ENODEV) "
+    "without a method, leaves the CPU out without such a line.",
     "the system runs without the CPU",
-    (device_tree("`enable-method`, `cpu-release-addr` or the node psci is missing or wrong"),),
-    ("the device tree's nodes /cpus and psci",),
+    (
+        kernel("a vendor's kernel, with a way of its own to start CPUs, or with errors of its own"),
+        kernel("a 32-bit kernel", Circumstance.KERNEL_OF_32_BITS),
+    ),
+    ("the kernel's source, for the code that starts CPUs", "the lines just before, which may be the vendor's"),
     "docs/scenario-files.md#faults",
-    "kernel/smp.c, kernel/cpu_ops.c, kernel/smp_spin_table.c",
+    "kernel/smp.c (__cpu_up, smp_prepare_cpus), kernel/cpu_ops.c, kernel/smp_spin_table.c, "
+    "kernel/acpi_parking_protocol.c, drivers/firmware/psci/psci.c (psci_to_linux_errno)",
 )
 NO_CPU_ON = LogEntry(
     "no PSCI for a CPU that needs it",
@@ -971,6 +1127,7 @@ SUSPENDED = LogEntry(
 CPU_ENTRIES = (
     SMALLER_ASID,
     CPU_LOST,
+    CPU_LOST_WITHOUT_PSCI,
     CPU_LOST_ON_RETURN,
     CPU_STUCK,
     CPU_STUCK_ADDRESSES,
@@ -997,6 +1154,8 @@ CPU_ENTRIES = (
     CPU_ON_UNSUPPORTED,
     CALL_UNSUPPORTED,
     CPU_WITHOUT_METHOD,
+    NO_MAILBOX,
+    MAILBOX_UNMAPPED,
     CPU_NOT_STARTED,
     PSCI_CONFLICT,
     NO_CPU_ON,

@@ -11,10 +11,8 @@ from sim.cpufeature_tables.tables import Series
 from sim.errors import InputError
 from sim.explain.earlier_boots import with_problems_of_earlier_boots
 from sim.explain.finding_collection import LogFinding
-from sim.explain.log_entries import Circumstance
 from sim.explain.log_findings import find
 from sim.explain.reproduction import Reproduction, reproduce
-from sim.explain.ruled_out import ruled_out
 from sim.files.bounded_read import read_at_most
 from sim.files.toml_tables import at
 from sim.frames import as_html
@@ -72,8 +70,6 @@ class Explanation:
     """The core of each CPU that the log names, by its compatible string, else its name, else its MIDR."""
     findings: tuple[LogFinding, ...]
     """The findings, the worst first."""
-    ruled_out: frozenset[Circumstance]
-    """The things that the log shows not to be there, and with them some usual causes of findings."""
     reproduction: Reproduction | None
     """The scenario that reproduces the last boot; None where nothing is wrong with it."""
 
@@ -167,7 +163,6 @@ def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
         findings=with_problems_of_earlier_boots(
             findings, [find(one.lines, _decoding(one), is_complete=one.is_complete) for one in earlier]
         ),
-        ruled_out=frozenset(ruled_out(boot.lines)),
         reproduction=reproduce(path, raw) if is_wrong else None,
     )
 

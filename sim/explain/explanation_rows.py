@@ -160,9 +160,9 @@ def _finding_row(finding: LogFinding, explanation: Explanation) -> FindingRow:
         consequence=finding.consequence,
         causes=tuple(
             CauseRow(cause.origin, cause.text, in_this_kernel(cause, flags_of(finding, explanation)))
-            for cause in finding.causes(explanation.ruled_out)
+            for cause in finding.causes
         ),
-        look_at=entry.look_at,
+        look_at=tuple(one.text for one in finding.advice),
         inferred=finding.inferred,
         pages=(entry.page, *((entry.more,) if entry.more else ())),
         register=None if finding.register is None else _register_row(finding.register),

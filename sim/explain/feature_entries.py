@@ -8,6 +8,7 @@ from sim.explain.log_entries import (
     Circumstance,
     LogEntry,
     Severity,
+    advice,
     configuration,
     firmware,
     hardware,
@@ -31,6 +32,12 @@ _SANITY_CAUSES = (
     hardware("the cores are of two kinds, or of two revisions, as in big.LITTLE systems"),
     firmware("it sets a control bit that hides a feature on some CPUs only"),
     vmm("the host shows its guest the registers of whatever core a virtual CPU runs on"),
+)
+_LATE_BY_MAXCPUS = configuration(
+    "`maxcpus=` makes it a late CPU", Circumstance.MAXCPUS, Circumstance.LATE, Circumstance.FIRST_START
+)
+_COME_EARLY = advice(
+    "bring the CPU up early, without `maxcpus=`", Circumstance.MAXCPUS, Circumstance.LATE, Circumstance.FIRST_START
 )
 _SANITY_SOURCE = "kernel/cpufeature.c (check_update_ftr_reg, update_cpu_features); booted on 6.1 to 7.3"
 _WHY_SANITY = "docs/questions.md#why-sanity-check"
@@ -170,11 +177,11 @@ SANITY_LATE = LogEntry(
     "reads the register with MRS sees a smaller value than before.",
     "programs that started before and after the CPU may read different features with MRS",
     (
-        configuration("`maxcpus=` makes it a late CPU", Circumstance.MAXCPUS),
-        firmware("of a CPU that came back: it does not set the CPU up as at its first start"),
+        _LATE_BY_MAXCPUS,
+        firmware("it does not set the CPU up as at its first start", Circumstance.RETURN),
         *_SANITY_CAUSES,
     ),
-    ("bring a CPU up early, without `maxcpus=`, if it was not online before",),
+    (_COME_EARLY, "the CPU's registers at its first start, and when it comes back or late"),
     _WHY_SANITY,
     "kernel/cpufeature.c (update_cpu_features); booted on 6.12 to 7.3",
 )
@@ -193,9 +200,11 @@ SANITY_DANGER = LogEntry(
         configuration(
             "`maxcpus=` makes a CPU late that would only cost the system a feature if it came early",
             Circumstance.MAXCPUS,
+            Circumstance.LATE,
+            Circumstance.FIRST_START,
         ),
     ),
-    ("leave the CPUs that differ offline, or bring them up early, without `maxcpus=`", "a panic below this line"),
+    ("leave the CPUs that differ offline", _COME_EARLY, "a panic below this line"),
     "docs/hazards.md#kernel-panic",
     "kernel/hw_breakpoint.c (hw_breakpoint_reset), booted on 6.12 and 7.3; kernel/cpufeature.c "
     "(verify_hyp_capabilities), booted on 6.12 and 7.3; the Arm ARM on DC ZVA, read",
@@ -332,10 +341,11 @@ WORSE_MITIGATION = LogEntry(
     "the warning (taint 512), even if it is refused right afterwards for another reason.",
     "if the CPU came online: the system is as vulnerable as its weakest CPU",
     (
-        configuration("`maxcpus=` makes it a late CPU", Circumstance.MAXCPUS),
+        _LATE_BY_MAXCPUS,
         hardware("the CPU is another core than the early CPUs"),
+        vmm("the host moved the guest to another machine"),
     ),
-    ("/sys/devices/system/cpu/vulnerabilities", "bring the CPU up early"),
+    ("/sys/devices/system/cpu/vulnerabilities", _COME_EARLY),
     source="kernel/proton-pack.c (update_mitigation_state); booted on 6.12",
 )
 UNKNOWN_ASID = LogEntry(

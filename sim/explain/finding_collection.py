@@ -1,11 +1,11 @@
 """A finding of a log, and the collection of findings while a log is read."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from sim.cpufeature_tables.sanity_decoder import RegisterDifference
-from sim.explain.log_entries import Cause, Circumstance, LogEntry
+from sim.explain.log_entries import Advice, Cause, Circumstance, LogEntry
 from sim.importer.log_text import NumberedLine
 
 
@@ -26,14 +26,20 @@ class LogFinding(msgspec.Struct, frozen=True):
     """The entry's, as far as the lines bear it out."""
     consequence: str
     """The entry's, or what the log shows instead."""
+    ruled_out: frozenset[Circumstance]
+    """The things that the lines of its boot show not to be there, for any of its CPUs."""
     earlier_boots: tuple[int, ...] = ()
     """The boots of the log that it is of, by number from 1 on, if it is not of the last."""
 
-    def causes(self, ruled_out: Container[Circumstance]) -> tuple[Cause, ...]:
-        """Return the usual causes that the last boot leaves possible; of an earlier boot all."""
-        if self.earlier_boots:
-            return self.entry.causes
-        return tuple(one for one in self.entry.causes if one.needs is None or one.needs not in ruled_out)
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The usual causes that the log leaves possible."""
+        return tuple(one for one in self.entry.causes if self.ruled_out.isdisjoint(one.needs))
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """The things to do, or to look at, next, as far as the log does not make them pointless."""
+        return tuple(one for one in self.entry.advice if self.ruled_out.isdisjoint(one.needs))
 
 
 class _Draft(msgspec.Struct):
@@ -45,6 +51,7 @@ class _Draft(msgspec.Struct):
     register: RegisterDifference | None
     meaning: str
     consequence: str
+    ruled_out: frozenset[Circumstance]
     cpus: set[int] = msgspec.field(default_factory=set)
     lines: dict[int, NumberedLine] = msgspec.field(default_factory=dict)
 
@@ -53,14 +60,27 @@ class _Draft(msgspec.Struct):
         lines = tuple(self.lines[place] for place in sorted(self.lines))
         cpus = tuple(sorted(self.cpus))
         return LogFinding(
-            self.entry, self.happened, cpus, lines, self.inferred, self.register, self.meaning, self.consequence
+            self.entry,
+            self.happened,
+            cpus,
+            lines,
+            self.inferred,
+            self.register,
+            self.meaning,
+            self.consequence,
+            self.ruled_out,
         )
 
 
 class FindingCollection:
-    """Findings as they come; those with the same entry and words become a finding for all their CPUs."""
+    """Findings as they come; those with the same entry and words become a finding for all their CPUs.
 
-    def __init__(self) -> None:
+    Args:
+        ruled_out: the things that the boot shows not to be there, whichever CPU a finding is about.
+    """
+
+    def __init__(self, ruled_out: frozenset[Circumstance]) -> None:
+        self._ruled_out = ruled_out
         self._drafts: dict[tuple[object, ...], _Draft] = {}
 
     def add(
@@ -75,6 +95,7 @@ class FindingCollection:
         register: RegisterDifference | None = None,
         meaning: str = "",
         consequence: str = "",
+        ruled_out: frozenset[Circumstance] = frozenset(),
     ) -> None:
         """Add a finding, or its CPU and lines to a finding like it.
 
@@ -88,11 +109,15 @@ class FindingCollection:
             register: the decoded register, of SANITY CHECK lines.
             meaning: what stands for the entry's meaning; empty: the entry's own.
             consequence: what stands for the entry's consequence; empty: the entry's own.
+            ruled_out: the things that the log shows not to be there for this CPU.
         """
         happened = entry.happened.format_map(dict(words or {})) + further
         texts = meaning or entry.meaning, consequence or entry.consequence
         key = (entry.title, happened, inferred, register, *texts)
-        draft = self._drafts.setdefault(key, _Draft(entry, happened, inferred, register, *texts))
+        not_there = self._ruled_out | ruled_out
+        draft = self._drafts.setdefault(key, _Draft(entry, happened, inferred, register, *texts, not_there))
+        # A cause that is possible for one of several CPUs is a cause of the finding.
+        draft.ruled_out &= not_there
         draft.lines.update((line.place, line) for line in lines)
         if cpu is not None:
             draft.cpus.add(cpu)

@@ -1,12 +1,14 @@
 """The entry of an incident of a CPU: which of its lines decides, and what else decides."""
 
+from collections.abc import Container
+
 from sim.cpufeature_tables import Capability, KernelTables
 from sim.cpufeature_tables.conflicts import NAMELESS, NO_DESCRIPTION, capabilities_in_conflict
 from sim.explain import cpu_entries, crash_entries
 from sim.explain.cpu_incidents import CpuIncident
 from sim.explain.line_entries import short_words, words_of_line
-from sim.explain.log_entries import LogEntry
-from sim.importer.explained_lines import ConfigurationPanicLine, UncleanLine
+from sim.explain.log_entries import Circumstance, LogEntry
+from sim.importer.explained_lines import ConfigurationPanicLine, PsciNotStartedLine, UncleanLine
 from sim.importer.log_lines import (
     ConflictLine,
     DiedLine,
@@ -22,17 +24,13 @@ from sim.importer.log_lines import (
     UnsupportedLine,
     WillNotBootLine,
 )
+from sim.importer.start_errors import EIO, ENXIO
 
 _EPERM, _EINVAL, _ENOSYS, _EOPNOTSUPP = -1, -22, -38, -95
-_OF_ERROR: dict[int, tuple[LogEntry, tuple[str, ...]]] = {
-    _EPERM: (cpu_entries.CPU_ON_DENIED, ()),
-    _EOPNOTSUPP: (cpu_entries.CPU_ON_UNSUPPORTED, ()),
-    _ENOSYS: (
-        cpu_entries.CPU_WITHOUT_METHOD,
-        ("the kernel may be a 32-bit kernel: this errno is theirs, and PSCI's answers never become it",),
-    ),
-}
-"""The entries of errors that mean the same wherever they stand, with what is inferred."""
+_OF_PARKING = {ENXIO: cpu_entries.NO_MAILBOX, EIO: cpu_entries.MAILBOX_UNMAPPED}
+"""The entries of errors that ACPI's parking protocol alone gives."""
+_OF_PSCI = {_EPERM: cpu_entries.CPU_ON_DENIED, _EOPNOTSUPP: cpu_entries.CPU_ON_UNSUPPORTED}
+"""The entries of errors that PSCI alone gives, and that mean the same wherever they stand."""
 _DECIDING: tuple[type[LogLine], ...] = (
     ConflictLine,
     MissingHwcapLine,
@@ -51,22 +49,35 @@ _PANICS = "PANIC"
 
 
 def entry_of_incident(
-    incident: CpuIncident, tables: KernelTables
+    incident: CpuIncident, tables: KernelTables, not_there: Container[Circumstance]
 ) -> tuple[LogEntry, dict[str, object], tuple[str, ...]]:
-    """Return an incident's entry, the words for its sentence, and what is inferred."""
+    """Return an incident's entry, the words for its sentence, and what is inferred.
+
+    Args:
+        incident: the attempt to bring the CPU up.
+        tables: the kernel's tables.
+        not_there: the things that the boot shows not to be there.
+    """
     if (found := _panic(incident, tables)) is not None:
         return found
     if (error := incident.error) is not None:
-        entry, inferred = _not_started(incident, error)
+        entry, inferred = _not_started(incident, error, not_there)
         return entry, {"error": error}, inferred
     for kind in _DECIDING:
         if (line := incident.first(kind)) is not None:
             if isinstance(line, ConflictLine):
                 return _of_conflict(line, incident, tables)
             return _decided_by(line, incident), words_of_line(line), ()
+    return _lost(incident, not_there), {}, ()
+
+
+def _lost(incident: CpuIncident, not_there: Container[Circumstance]) -> LogEntry:
+    """Return the entry of a CPU of which no line says why it did not come."""
     if incident.first(UncleanLine) is not None and not incident.is_given_up:
-        return cpu_entries.NOT_OFF, {}, ()
-    return cpu_entries.CPU_LOST_ON_RETURN if incident.was_online else cpu_entries.CPU_LOST, {}, ()
+        return cpu_entries.NOT_OFF
+    if incident.was_online:
+        return cpu_entries.CPU_LOST_ON_RETURN
+    return cpu_entries.CPU_LOST_WITHOUT_PSCI if Circumstance.PSCI in not_there else cpu_entries.CPU_LOST
 
 
 def _panic(incident: CpuIncident, tables: KernelTables) -> tuple[LogEntry, dict[str, object], tuple[str, ...]] | None:
@@ -91,7 +102,7 @@ def _of_conflict(
     line: ConflictLine, incident: CpuIncident, tables: KernelTables
 ) -> tuple[LogEntry, dict[str, object], tuple[str, ...]]:
     """Return what `entry_of_incident` does for a CPU that was refused for a capability."""
-    found = _in_conflict(line, incident, tables)
+    found = in_conflict(line, incident, tables)
     if line.capability == _OF_LEVEL and not line.in_cpu:
         entry = cpu_entries.STARTED_BELOW_EL2
     elif incident.is_early or (found and all("BOOT" in one.type for one in found)):
@@ -110,7 +121,8 @@ def _of_conflict(
     )
 
 
-def _in_conflict(line: ConflictLine, incident: CpuIncident, tables: KernelTables) -> tuple[Capability, ...]:
+def in_conflict(line: ConflictLine, incident: CpuIncident, tables: KernelTables) -> tuple[Capability, ...]:
+    """Return the capabilities that a conflict of an incident may concern."""
     return capabilities_in_conflict(line.capability, tables, in_system=line.in_system, is_early=incident.is_early)
 
 
@@ -122,7 +134,7 @@ def _capability_words(line: ConflictLine, incident: CpuIncident, tables: KernelT
     """Return a capability's description in quotes; where it has none, the words for those that it may be."""
     if line.capability != NO_DESCRIPTION:
         return f'"{short_words(line.capability)}"'
-    found = [NAMELESS[one.name] for one in _in_conflict(line, incident, tables)]
+    found = [NAMELESS[one.name] for one in in_conflict(line, incident, tables)]
     return " or ".join(found) or "a capability without a description"
 
 
@@ -152,12 +164,27 @@ def _decided_by(line: LogLine, incident: CpuIncident) -> LogEntry:
     return entry
 
 
-def _not_started(incident: CpuIncident, error: int) -> tuple[LogEntry, tuple[str, ...]]:
-    """Return the entry of a CPU whose CPU_ON was answered with an error, and what is inferred."""
+def _not_started(
+    incident: CpuIncident, error: int, not_there: Container[Circumstance]
+) -> tuple[LogEntry, tuple[str, ...]]:
+    """Return the entry of a CPU that could not be started, and what is inferred."""
+    by_psci = incident.first(PsciNotStartedLine) is not None
+    if error in _OF_PARKING and not by_psci and Circumstance.PARKING not in not_there:
+        return _OF_PARKING[error], ("that it is the parking protocol follows from the errno, which nothing else gives",)
+    if error == _ENOSYS:
+        return cpu_entries.CPU_WITHOUT_METHOD, ()
+    if error not in {*_OF_PSCI, _EINVAL} or Circumstance.PSCI in not_there:
+        return cpu_entries.CPU_NOT_STARTED, ()
+    if error == _EINVAL:
+        return _answered_einval(incident)
+    inferred = () if by_psci else ("that firmware answered so follows from the errno: no line of PSCI's tells it",)
     if error == _EOPNOTSUPP and incident.cpu_on_works:
-        return cpu_entries.CALL_UNSUPPORTED, ()
-    if error != _EINVAL:
-        return _OF_ERROR.get(error, (cpu_entries.CPU_NOT_STARTED, ()))
+        return cpu_entries.CALL_UNSUPPORTED, inferred
+    return _OF_PSCI[error], inferred
+
+
+def _answered_einval(incident: CpuIncident) -> tuple[LogEntry, tuple[str, ...]]:
+    """Return the entry of a CPU whose CPU_ON was answered with an error that became EINVAL, and what is inferred."""
     if incident.is_under_pkvm:
         inferred = "that pKVM answered, and not firmware, follows from its rule for CPUs that were not online"
         return cpu_entries.CPU_ON_BY_RELAY, (inferred,)

@@ -199,7 +199,7 @@ HYP_PANIC_IN_SAVE = LogEntry(
         kernel(
             "6.10 and 6.11 size the buffer by the length that all CPUs share, and save at the CPU's own largest "
             "length; mended by 6.12 (a9f41588a902)",
-            "zcr_el2_constrained",
+            flag="zcr_el2_constrained",
             has_flag=False,
         ),
         firmware("EL3 limits ZCR_EL3.LEN to different values, which makes equal CPUs differ"),
@@ -222,8 +222,8 @@ HYP_PANIC = LogEntry(
     (
         kernel(
             "Debian's 6.1 panics when a CPU that was offline comes back under pKVM with SVE; 6.12 does not",
-            "hyp_panic_on_return",
-            needs=Circumstance.SVE,
+            Circumstance.SVE,
+            flag="hyp_panic_on_return",
         ),
         kernel("a bug of the hypervisor, or something that the kernel asked it and must not"),
         firmware("firmware that changes the memory or the registers of EL2"),

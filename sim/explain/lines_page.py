@@ -53,8 +53,8 @@ def _section(entry: LogEntry) -> Iterator[str]:
     yield from _item(f"**Harmless?** {answer[:1].upper()}{answer[1:]}.")
     for cause in entry.causes:
         yield from _item(f"**Cause, {cause.origin}:** {cause.text}.")
-    for hint in entry.look_at:
-        yield from _item(f"**Next:** {hint}.")
+    for hint in entry.advice:
+        yield from _item(f"**Next:** {hint.text}.")
     if entry.more:
         page, _, section = entry.more.removeprefix("docs/").partition("#")
         yield from _item(f"**More:** [{page}]({page}#{section})")

@@ -50,10 +50,29 @@ class Origin(StrEnum):
 
 
 class Circumstance(StrEnum):
-    """A thing without which a cause is impossible, and that a log may show not to be there."""
+    """A thing without which a cause is impossible or advice is pointless, and that a log may show not to be there.
+
+    `sim.explain.ruled_out` says by which lines a log shows that.
+    """
 
     MAXCPUS = "the command line leaves CPUs to user space"
+    NR_CPUS = "the command line limits the number of CPUs"
     SVE = "the system has SVE"
+    VECTORS = "the CPUs have SVE or SME"
+    LEVELS = "a CPU may have started at another exception level"
+    PSCI = "CPUs are started by PSCI"
+    SPIN_TABLE = "CPUs wait in a spin-table"
+    PARKING = "CPUs wait in ACPI's parking protocol"
+    PKVM = "KVM runs in protected mode"
+    KERNEL_OF_32_BITS = "the kernel may be a 32-bit kernel"
+    NONE_STARTED = "no CPU was started by another"
+    FIRST_START = "the CPU was not online before"
+    RETURN = "the CPU was online before"
+    EARLY = "the kernel brought the CPU up at boot"
+    LATE = "the CPU came after the early CPUs"
+    SECONDARY = "the CPU is not the boot CPU"
+    MISSING = "the CPU did not come at a later attempt"
+    HIDING = "a parameter hides the feature"
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -61,12 +80,20 @@ class Cause(msgspec.Struct, frozen=True):
 
     origin: Origin
     text: str
+    needs: tuple[Circumstance, ...] = ()
+    """The things without which it is impossible."""
     flag: str = ""
     """The kernel flag (`sim.kernel_flags`) that tells whether a kernel can have this cause; empty: any kernel."""
     has_flag: bool = True
     """The value of the flag of the kernels that can."""
-    needs: Circumstance | None = None
-    """The thing without which it is impossible, or None if a log tells of no such thing."""
+
+
+class Advice(msgspec.Struct, frozen=True):
+    """A thing to do, or to look at, next."""
+
+    text: str
+    needs: tuple[Circumstance, ...] = ()
+    """The things without which it is pointless."""
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -84,8 +111,8 @@ class LogEntry(msgspec.Struct, frozen=True):
     consequence: str
     """The loss, or the reason why there is none, as a clause behind the answer to whether it is harmless, yes or no."""
     causes: tuple[Cause, ...] = ()
-    look_at: tuple[str, ...] = ()
-    """The things to do, or to look at, next."""
+    look_at: tuple[str | Advice, ...] = ()
+    """The things to do, or to look at, next; those that always make sense as plain text."""
     more: str = ""
     """A page of the guide with more, and its section."""
     source: str = ""
@@ -95,6 +122,11 @@ class LogEntry(msgspec.Struct, frozen=True):
     def name(self) -> str:
         """The name in JSON, and the section of the page, which is the title in small letters with hyphens."""
         return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
+
+    @property
+    def advice(self) -> tuple[Advice, ...]:
+        """The things to do, or to look at, next, each with what it needs."""
+        return tuple(Advice(one) if isinstance(one, str) else one for one in self.look_at)
 
     @property
     def page(self) -> str:
@@ -108,36 +140,41 @@ def harmless_text(severity: Severity, consequence: str) -> str:
     return f"{answer}, {consequence}" if consequence else answer
 
 
-def firmware(text: str) -> Cause:
+def firmware(text: str, *needs: Circumstance) -> Cause:
     """Return a cause in firmware: at EL3, in a boot loader, or in its tables."""
-    return Cause(Origin.FIRMWARE, text)
+    return Cause(Origin.FIRMWARE, text, needs)
 
 
-def device_tree(text: str) -> Cause:
+def device_tree(text: str, *needs: Circumstance) -> Cause:
     """Return a cause in the device tree."""
-    return Cause(Origin.DEVICE_TREE, text)
+    return Cause(Origin.DEVICE_TREE, text, needs)
 
 
-def configuration(text: str, needs: Circumstance | None = None) -> Cause:
+def configuration(text: str, *needs: Circumstance) -> Cause:
     """Return a cause in the kernel's command line or its configuration."""
-    return Cause(Origin.CONFIGURATION, text, needs=needs)
+    return Cause(Origin.CONFIGURATION, text, needs)
 
 
-def kernel(text: str, flag: str = "", *, has_flag: bool = True, needs: Circumstance | None = None) -> Cause:
+def kernel(text: str, *needs: Circumstance, flag: str = "", has_flag: bool = True) -> Cause:
     """Return a cause in the kernel itself: a bug or a limit."""
-    return Cause(Origin.KERNEL, text, flag, has_flag, needs)
+    return Cause(Origin.KERNEL, text, needs, flag, has_flag)
 
 
-def hardware(text: str) -> Cause:
+def hardware(text: str, *needs: Circumstance) -> Cause:
     """Return a cause in the CPUs."""
-    return Cause(Origin.HARDWARE, text)
+    return Cause(Origin.HARDWARE, text, needs)
 
 
-def vmm(text: str) -> Cause:
+def vmm(text: str, *needs: Circumstance) -> Cause:
     """Return a cause in the host of a guest: the hypervisor, or the program that runs it."""
-    return Cause(Origin.VMM, text)
+    return Cause(Origin.VMM, text, needs)
 
 
-def user_space(text: str) -> Cause:
+def user_space(text: str, *needs: Circumstance) -> Cause:
     """Return a cause in user space."""
-    return Cause(Origin.USER_SPACE, text)
+    return Cause(Origin.USER_SPACE, text, needs)
+
+
+def advice(text: str, *needs: Circumstance) -> Advice:
+    """Return a thing to do, or to look at, that is pointless without some things."""
+    return Advice(text, needs)

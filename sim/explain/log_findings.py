@@ -14,8 +14,9 @@ from sim.explain.cpu_incidents import CpuIncidents
 from sim.explain.finding_collection import FindingCollection, LogFinding
 from sim.explain.incident_entries import entry_of_incident
 from sim.explain.line_entries import entry_of_line, short_words, words_of_line
-from sim.explain.log_entries import LogEntry
+from sim.explain.log_entries import Circumstance, LogEntry
 from sim.explain.logged_registers import decoded_registers
+from sim.explain.ruled_out import of_boot, of_cpu, of_incident
 from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
 from sim.importer import firmware_lines, suspend_lines
@@ -89,7 +90,11 @@ class _Reader:
         self._bring_up_end = bring_up_end
         self._early_end = early_end
         """The place of the first line after the early bring-up; 0 where the log does not show that there was any."""
-        self._found = FindingCollection()
+        self._late_from = next((found.place for found in boot if found.line.phase > Phase.EARLY), 0)
+        """The place of the first line that shows the early bring-up to be over; 0 without any."""
+        self._boot = boot
+        self._not_there = of_boot(boot, is_complete=is_complete)
+        self._found = FindingCollection(self._not_there)
         self._incidents = CpuIncidents()
         self._late_cpus = LateCpus()
         self._named: set[int] = set()
@@ -121,7 +126,28 @@ class _Reader:
         """Add the finding of a line that tells something by itself; pass over any other."""
         if (entry := entry_of_line(line)) is not None:
             cpu = line.cpu if isinstance(line, CpuLine) else None
-            self._found.add(entry, [found], words_of_line(line), cpu=cpu)
+            self._found.add(entry, [found], words_of_line(line), cpu=cpu, ruled_out=self._ruled_out(found))
+
+    def _ruled_out(self, found: NumberedLine) -> frozenset[Circumstance]:
+        """Return the things that the log shows not to be there for the CPU of a line, when the line comes."""
+        if not isinstance(found.line, CpuLine):
+            return frozenset()
+        cpu = found.line.cpu
+        return frozenset(
+            of_cpu(
+                cpu,
+                was_online=self._incidents.was_online(cpu),
+                is_complete=self._is_complete,
+                is_early=self._is_early(found),
+                is_late=self._is_late(found),
+            )
+        )
+
+    def _is_early(self, found: NumberedLine) -> bool:
+        return found.place < self._early_end
+
+    def _is_late(self, found: NumberedLine) -> bool:
+        return 0 < self._late_from < found.place
 
     @_read.register
     def _booted(self, line: kinds.BootedLine | explained.OldBootedLine, found: NumberedLine) -> None:
@@ -178,7 +204,8 @@ class _Reader:
         inferred = () if is_plain else decoded.inferred
         if not self._is_complete and entry in {feature_entries.SANITY_DANGER, feature_entries.SANITY_LATE}:
             inferred += ("that no CPU changed the system's value before: the log begins too late to show it",)
-        self._found.add(entry, [found], words, cpu=line.cpu, inferred=inferred, register=decoded)
+        ruled_out = self._ruled_out(found)
+        self._found.add(entry, [found], words, cpu=line.cpu, inferred=inferred, register=decoded, ruled_out=ruled_out)
 
     def _entry_of_register(self, decoded: RegisterDifference) -> LogEntry:
         if decoded.register == _COUNTER:
@@ -251,8 +278,9 @@ class _Reader:
     def finish(self) -> list[LogFinding]:
         """Return the findings, with those that follow from several lines or from missing lines."""
         for incident in self._incidents.finish():
-            incident.is_early = incident.lines[0].place < self._early_end
-            entry, words, inferred = entry_of_incident(incident, self._tables)
+            incident.is_early = self._is_early(incident.lines[0])
+            incident.is_late = self._is_late(incident.lines[0])
+            entry, words, inferred = entry_of_incident(incident, self._tables, self._not_there)
             if entry is cpu_entries.CPU_LOST and self._levels_differ():
                 inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)
             lines, further = incident.lines, ""
@@ -274,6 +302,7 @@ class _Reader:
                 further=further,
                 meaning=cpu_entries.CPU_LOST_MEANING if tells_no_state else "",
                 consequence=consequence,
+                ruled_out=of_incident(incident, self._boot, self._tables),
             )
         for not_off in self._incidents.not_off:
             further = "; came back later" if not_off.came_back else ""

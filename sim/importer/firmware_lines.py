@@ -107,11 +107,26 @@ class VectorSlotsLine(LogLine, frozen=True):
     phase = Phase.FINAL
 
 
+class PsciLine(LogLine, frozen=True):
+    """The kernel looks for PSCI in firmware's tables, and what it found."""
+
+    pattern = (
+        r"psci: (?:probing for conduit method|Using (?:standard )?PSCI|SMC Calling Convention|Trusted OS migration not"
+        r"|MIGRATE_INFO_TYPE not supported)"
+    )
+
+
+class PerCpuLine(LogLine, frozen=True):
+    """The kernel sets up memory for each CPU, right after it looked for PSCI."""
+
+    pattern = r"(?:percpu|PERCPU): Embedded \d"
+    is_of_any_kernel = True
+
+
 class UnknownLine(LogLine, frozen=True):
     """A line of the subsystems that bring CPUs up, of no known kind, whose words tell of something wrong."""
 
     pattern = (
-        r"(?!psci: MIGRATE_INFO_TYPE not supported)"
         r"(?:psci(?:_checker)?: |smp: |SMP: |CPU ?\d{1,5}:? |CPU: |CPU features: |/cpus/\S{1,60}: |kvm \[1\]: "
         r"|GICv3: CPU\d+: )"
         r".{0,200}?(?i:\b(?:fail|error|invalid|missing|unable|can't|cannot|could not|unsupported|mismatch|unexpected"
@@ -132,5 +147,7 @@ FIRMWARE_KINDS: tuple[type[LogLine], ...] = (
     CheckerFailedLine,
     CheckerLine,
     VectorSlotsLine,
+    PsciLine,
+    PerCpuLine,
 )
 """Every kind of line of this module but `UnknownLine`, which is the last of all kinds."""

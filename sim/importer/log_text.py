@@ -28,7 +28,7 @@ _LITERAL = re.compile(r"[\w :,-]*(?![?*{])")
 _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing|Dentry"
     r"|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot\b|Error|abling|PM:|Protected|Failed|WARNING|Unable"
-    r"|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer:|Arch|KASLR|alternatives:|duplicate|skipping|Non-boot"
+    r"|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer:|Arch|KASLR|alternatives:|percpu|PERCPU|duplicate|skipping|Non-boot"
     r'|"MESSAGE" ?: ?\['
 )
 """The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped.

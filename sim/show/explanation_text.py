@@ -141,15 +141,15 @@ def _detailed(finding: LogFinding, explanation: Explanation, console: Console) -
     detail(f"Harmless: {harmless_text(entry.severity, finding.consequence)}.")
     for remark in finding.inferred:
         detail(f"Inferred: {remark}.")
-    if causes := finding.causes(explanation.ruled_out):
+    if finding.causes:
         detail("Usual causes:")
-    for cause in causes:
+    for cause in finding.causes:
         known = {True: " (this kernel can have it)", False: " (not this kernel)", None: ""}
         detail(
             f"{cause.origin}: {cause.text}{known[in_this_kernel(cause, flags_of(finding, explanation))]}", indent="    "
         )
-    if entry.look_at:
-        detail(f"Next: {'; '.join(entry.look_at)}.")
+    if finding.advice:
+        detail(f"Next: {'; '.join(one.text for one in finding.advice)}.")
     detail(f"More: {', '.join((entry.page, *([entry.more] if entry.more else [])))}")
 
 

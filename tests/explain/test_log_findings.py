@@ -5,12 +5,11 @@ import re
 import pytest
 
 from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
-from sim.explain.explanation import Explanation
 from sim.explain.explanation_rows import in_this_kernel
 from sim.explain.finding_collection import LogFinding
-from sim.explain.log_entries import LogEntry, Severity
+from sim.explain.log_entries import Circumstance, LogEntry, Severity
 from sim.explain.log_findings import every_entry
-from sim.importer import explained_lines, log_lines
+from sim.importer import explained_lines, firmware_lines, log_lines
 from sim.importer.log_text import ALL_KINDS, parse_line
 from tests.explain.logs import BROUGHT_UP, FINAL, HEAD, explained, names, of_entry
 
@@ -58,6 +57,7 @@ BOOKKEEPING = {
     explained_lines.OldBootLine,
     explained_lines.OldBootedLine,
     explained_lines.OldCoreLine,
+    firmware_lines.PsciLine,
     log_lines.BootLine,
     log_lines.PageSizeLine,
     log_lines.ReleaseLine,
@@ -81,6 +81,28 @@ def test_an_entry_that_is_wrong_has_causes_and_a_hint(entry: LogEntry) -> None:
     if not entry.severity.is_harmless:
         assert entry.causes
         assert entry.look_at
+
+
+@pytest.mark.parametrize("start", [Circumstance.FIRST_START, Circumstance.RETURN])
+@pytest.mark.parametrize("time", [Circumstance.EARLY, Circumstance.LATE])
+@pytest.mark.parametrize("method", [Circumstance.PSCI, Circumstance.SPIN_TABLE, Circumstance.PARKING])
+def test_no_log_rules_every_cause_and_all_advice_out(
+    start: Circumstance, time: Circumstance, method: Circumstance
+) -> None:
+    ruled_out = set(Circumstance) - {start, time, method}
+    for entry in ENTRIES:
+        if not entry.severity.is_harmless:
+            assert any(ruled_out.isdisjoint(one.needs) for one in entry.causes), entry.title
+            assert any(ruled_out.isdisjoint(one.needs) for one in entry.advice), entry.title
+
+
+def test_what_is_said_of_maxcpus_as_a_cause_needs_it() -> None:
+    texts = [(cause.text, cause.needs) for entry in ENTRIES for cause in entry.causes]
+    texts += [(advice.text, advice.needs) for entry in ENTRIES for advice in entry.advice]
+    said = [(text, needs) for text, needs in texts if re.search("without `maxcpus=`|`maxcpus=` makes", text)]
+    assert len(said) > 20
+    assert all(Circumstance.MAXCPUS in needs for _, needs in said)
+    assert all(Circumstance.FIRST_START in needs for _, needs in said)
 
 
 # CPUs
@@ -374,7 +396,8 @@ def test_nothing_said_of_an_early_refusal_is_of_late_cpus(name: str) -> None:
     conflict = f"CPU features: CPU1: Detected conflict for capability 7 ({name}), System: 1, CPU: 0"
     for reason in ([conflict], []):
         (finding,) = explained(BROUGHT_UP[0], *reason, "CPU1: will not boot", BROUGHT_UP[1]).problems
-        assert not any("maxcpus" in text for text in (*finding.entry.look_at, *(c.text for c in finding.entry.causes)))
+        assert not any("maxcpus" in one.text for one in finding.advice)
+        assert "maxcpus" not in causes_of(finding)
 
 
 def test_the_boot_cpu_decides_for_late_cpus_as_well() -> None:
@@ -529,8 +552,8 @@ def test_a_log_without_features_says_nothing_of_sve() -> None:
 # The log decides which parts of an entry it has
 
 
-def causes_of(finding: LogFinding, explanation: Explanation) -> str:
-    return " ".join(cause.text for cause in finding.causes(explanation.ruled_out))
+def causes_of(finding: LogFinding) -> str:
+    return " ".join(cause.text for cause in finding.causes)
 
 
 def test_a_cpu_that_came_later_is_not_said_to_be_missing() -> None:
@@ -558,7 +581,7 @@ def test_maxcpus_is_a_cause_only_if_it_may_be_on_the_command_line(parameters: st
     line = [] if parameters is None else [f"Kernel command line: {parameters}"]
     explanation = explained(*line, *FINAL, "CPU features: CPU1: missing HWCAP: SVE2", "CPU1: will not boot")
     finding = of_entry(explanation, cpu_entries.LACKS_HWCAP)
-    assert ("`maxcpus=`" in causes_of(finding, explanation)) is is_possible
+    assert ("`maxcpus=`" in causes_of(finding)) is is_possible
 
 
 @pytest.mark.parametrize(("midr", "is_possible"), [("0x411fd0c1", False), ("0x411fd401", True), ("0x410fd0f0", True)])
@@ -569,7 +592,7 @@ def test_a_panic_of_sve_is_no_cause_on_a_core_without_it(midr: str, *, is_possib
     ]
     explanation = explained(*FINAL, "Kernel panic - not syncing: HYP panic:", head=head)
     finding = of_entry(explanation, kvm_entries.HYP_PANIC)
-    assert ("under pKVM with SVE" in causes_of(finding, explanation)) is is_possible
+    assert ("under pKVM with SVE" in causes_of(finding)) is is_possible
 
 
 def test_a_conflict_of_sve_shows_that_the_system_has_it() -> None:
@@ -600,3 +623,158 @@ def test_the_sentence_on_several_cpus_names_none_of_them_as_one() -> None:
     for entry in cpu_entries.CPU_ENTRIES:
         if entry.severity is not Severity.NORMAL and entry not in of_the_system:
             assert not re.search(r"\b(it|its|lacks)\b", entry.happened), entry.title
+
+
+def next_of(finding: LogFinding) -> str:
+    return " ".join(one.text for one in finding.advice)
+
+
+EINVAL = ["psci: failed to boot CPU1 (-22)", "CPU1: failed to boot: -22"]
+DOWN = "psci: CPU1 killed (polled 0 ms)"
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_new", "was_online"),
+    [
+        ([*FINAL, *EINVAL], True, False),
+        ([BOOTED.format(1), *FINAL, DOWN, *EINVAL], False, True),
+        ([*RESUMING, *EINVAL, "Error taking CPU1 up: -22"], False, True),
+    ],
+)
+def test_what_is_wrong_with_the_tables_is_no_cause_of_a_cpu_that_was_online(
+    lines: list[str], *, is_new: bool, was_online: bool
+) -> None:
+    finding = of_entry(explained(*lines), cpu_entries.CPU_ON_INVALID)
+    for words in (causes_of(finding), next_of(finding)):
+        assert ("MPIDR" in words) is is_new
+        assert ("CPU_OFF" in words or "goes down" in words) is was_online
+
+
+def test_an_excerpt_leaves_both_open() -> None:
+    finding = of_entry(explained(*EINVAL, head=[]), cpu_entries.CPU_ON_INVALID)
+    assert "MPIDR" in causes_of(finding)
+    assert "CPU_OFF" in causes_of(finding)
+
+
+def test_the_boot_cpu_was_online_even_in_an_excerpt() -> None:
+    finding = of_entry(explained("CPU0: failed to boot: -22", head=[]), cpu_entries.CPU_ON_INVALID)
+    assert "MPIDR" not in causes_of(finding)
+    lost = of_entry(explained("CPU0: failed to come online", head=[]), cpu_entries.CPU_LOST_ON_RETURN)
+    assert "maxcpus" not in next_of(lost)
+    assert "maxcpus" in next_of(
+        of_entry(explained(DOWN, "CPU1: failed to come online", head=[]), cpu_entries.CPU_LOST_ON_RETURN)
+    )
+
+
+HWCAP = ["CPU features: CPU1: missing HWCAP: SVE2", "CPU1: will not boot"]
+
+
+def test_a_cpu_that_is_refused_when_it_comes_back_cannot_come_early() -> None:
+    command_line = "Kernel command line: maxcpus=2"
+    finding = of_entry(explained(command_line, BOOTED.format(1), *FINAL, DOWN, *HWCAP), cpu_entries.LACKS_HWCAP)
+    assert [cause.text for cause in finding.causes] == [
+        "the host moved the guest to another machine after the early CPUs came",
+        "it does not set the CPU up as at its first start",
+    ]
+    assert next_of(finding).startswith("what firmware, or the guest's host, does when the CPU comes back")
+    late = of_entry(explained(command_line, *FINAL, *HWCAP), cpu_entries.LACKS_HWCAP)
+    assert "bring the CPU up early" in next_of(late)
+    assert "comes back" not in next_of(late)
+
+
+def test_a_finding_of_several_cpus_has_the_causes_of_each() -> None:
+    begin = ["Kernel command line: maxcpus=2", BOOTED.format(1), *FINAL, DOWN]
+    sanity = "CPU features: SANITY CHECK: Unexpected variation in SYS_DCZID_EL0. Boot CPU: 0x4, CPU{}: 0x5"
+    back, late = sanity.format(1), sanity.format(2)
+    for lines, cpus, may_be in (([back], (1,), False), ([back, late], (1, 2), True), ([late], (2,), True)):
+        finding = of_entry(explained(*begin, *lines), feature_entries.SANITY_DANGER)
+        assert finding.cpus == cpus
+        assert ("`maxcpus=` makes a CPU late" in causes_of(finding)) is may_be
+
+
+@pytest.mark.parametrize(
+    ("capability", "is_hideable"),
+    [
+        ("Privileged Access Never", False),
+        ("Speculative Store Bypassing Safe (SSBS)", False),
+        ("Scalable Vector Extension", True),
+        ("Bogus thing", True),
+    ],
+)
+def test_a_feature_that_no_parameter_hides_is_not_said_to_be_hideable(capability: str, *, is_hideable: bool) -> None:
+    conflict = f"CPU features: CPU1: Detected conflict for capability 29 ({capability}), System: 1, CPU: 0"
+    finding = of_entry(explained(*FINAL, conflict), cpu_entries.LACKS_CAPABILITY)
+    assert ("arm64.nosve" in next_of(finding)) is is_hideable
+
+
+LOST = ["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"]
+PERCPU = "percpu: Embedded 34 pages/cpu s100712 r8192 d30360 u139264"
+
+
+@pytest.mark.parametrize(
+    ("lines", "absent"),
+    [
+        ([*LOST, *FINAL], ("at EL1", "LSE")),
+        ([*LOST, *BROUGHT_UP], ("LSE",)),
+        ([*FINAL, *LOST], ()),
+        (["psci: CPU2 killed (polled 0 ms)", *LOST], ("cpu-release-addr",)),
+        (["Kernel command line: arm64.nosve", "psci: PSCIv1.1 detected in firmware.", *LOST], ()),
+    ],
+)
+def test_what_a_lost_cpu_cannot_have_died_of_is_no_cause(lines: list[str], absent: tuple[str, ...]) -> None:
+    words = causes_of(of_entry(explained(*lines), cpu_entries.CPU_LOST))
+    for one in ("at EL1", "LSE", "cpu-release-addr", "accepts CPU_ON", "SVE or SME"):
+        assert (one in words) is (one not in absent), one
+
+
+def test_the_advice_to_come_one_by_one_is_for_early_cpus() -> None:
+    assert "maxcpus=1" in next_of(of_entry(explained(*LOST, *FINAL), cpu_entries.CPU_LOST))
+    assert "maxcpus=1" not in next_of(of_entry(explained(*FINAL, *LOST), cpu_entries.CPU_LOST))
+
+
+def test_a_core_that_is_older_than_sve_and_sme_does_not_die_of_them() -> None:
+    old = ["Booting Linux on physical CPU 0x0000000000 [0x410fd034]", "Linux version 6.12.1 (gcc)"]
+    assert "SVE or SME" not in causes_of(of_entry(explained(*LOST, *FINAL, head=old), cpu_entries.CPU_LOST))
+
+
+@pytest.mark.parametrize(
+    ("lines", "entry"),
+    [
+        ([PERCPU, *LOST], cpu_entries.CPU_LOST_WITHOUT_PSCI),
+        (["psci: probing for conduit method from DT.", PERCPU, *LOST], cpu_entries.CPU_LOST),
+        (["psci: PSCIv1.1 detected in firmware.", PERCPU, *LOST], cpu_entries.CPU_LOST),
+        ([*LOST], cpu_entries.CPU_LOST),
+    ],
+)
+def test_a_log_that_shows_no_psci_is_of_a_spin_table(lines: list[str], entry: LogEntry) -> None:
+    assert of_entry(explained(*lines), entry).cpus == (1,)
+    assert cpu_entries.CPU_LOST_WITHOUT_PSCI.name not in names(explained(*lines, head=[]))
+
+
+@pytest.mark.parametrize(
+    ("lines", "entry", "is_inferred"),
+    [
+        (["CPU1: failed to boot: -6"], cpu_entries.NO_MAILBOX, True),
+        (["CPU1: failed to boot: -5"], cpu_entries.MAILBOX_UNMAPPED, True),
+        (["psci: PSCIv1.1 detected in firmware.", "CPU1: failed to boot: -6"], cpu_entries.CPU_NOT_STARTED, False),
+        (["psci: failed to boot CPU1 (-5)", "CPU1: failed to boot: -5"], cpu_entries.CPU_NOT_STARTED, False),
+        (["psci: failed to boot CPU1 (-12)"], cpu_entries.CPU_NOT_STARTED, False),
+        (["CPU1: failed to boot: -12"], cpu_entries.CPU_NOT_STARTED, False),
+        (["CPU1: failed to boot: -95"], cpu_entries.CPU_ON_UNSUPPORTED, True),
+        (["psci: failed to boot CPU1 (-95)"], cpu_entries.CPU_ON_UNSUPPORTED, False),
+        ([PERCPU, "CPU1: failed to boot: -95"], cpu_entries.CPU_NOT_STARTED, False),
+        ([PERCPU, "CPU1: failed to boot: -6"], cpu_entries.NO_MAILBOX, True),
+    ],
+)
+def test_what_gives_an_errno_depends_on_how_cpus_are_started(
+    lines: list[str], entry: LogEntry, *, is_inferred: bool
+) -> None:
+    finding = of_entry(explained(*lines, BROUGHT_UP[1]), entry)
+    assert (finding.cpus, bool(finding.inferred)) == ((1,), is_inferred)
+
+
+def test_a_kernel_that_names_the_core_in_its_first_line_is_not_one_of_32_bits() -> None:
+    line = "CPU1: failed to boot: -38"
+    for head, may_be in (([HEAD[0]], False), ([], True)):
+        finding = of_entry(explained(line, head=head), cpu_entries.CPU_WITHOUT_METHOD)
+        assert ("32-bit kernel" in causes_of(finding)) is may_be
