@@ -4,6 +4,7 @@ The README beside this module describes the file of values.
 """
 
 from sim.cores.known_cores import (
+    GIC_FIELDS,
     GICV2,
     GICV3,
     CoreValue,
@@ -18,6 +19,7 @@ from sim.cores.named_fields import named_field
 __all__ = [
     "GICV2",
     "GICV3",
+    "GIC_FIELDS",
     "CoreValue",
     "core_names",
     "core_values",

@@ -9,17 +9,16 @@ import msgspec
 
 from sim.cores.core_table import core_named, core_table
 from sim.errors import InputError
-from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, L1IP, PAN, PIPT, TDS, VIPT, Core, IdField
+from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, L1IP, PAN, PIPT, VIPT, Core, IdField
 
 _STEPPING = 0x00F0_000F
 """The bits of MIDR_EL1 that tell steppings of one core apart."""
 GICV2, GICV3 = 2, 3
-_GIC_FIELDS = {
+GIC_FIELDS = {
     GIC.register: GIC,
     "ID_PFR1_EL1": IdField("ID_PFR1_EL1", "GIC", shift=28),
 }
 """The fields that tell whether the GIC has system registers: they are the machine's, and not the core's."""
-_ATOMIC = IdField("ID_AA64ISAR0_EL1", "ATOMIC", shift=20)
 _SOURCES = {
     "dump": "a dump on silicon",
     "sanity": "a SANITY CHECK line on silicon",
@@ -144,7 +143,7 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
     return Core(
         name,
         midr,
-        MappingProxyType(registers | _virtual_gic(registers, gic)),
+        MappingProxyType(registers),
         "; ".join(sources) or "no register is known to have been published",
         has_all_features=True,
         is_complete=is_complete,
@@ -168,15 +167,5 @@ def _known_fields(name: str, gic: int) -> dict[IdField, int]:
 
 def _with_gic(register: str, value: int, gic: int) -> int:
     """Return a register's value with the field of the GIC's system registers as the machine has it."""
-    field = _GIC_FIELDS.get(register)
+    field = GIC_FIELDS.get(register)
     return value if field is None else field.put(value, gic >= GICV3)
-
-
-def _virtual_gic(registers: Mapping[str, int], gic: int) -> dict[str, int]:
-    """Return ICH_VTR_EL2 as far as the kernel asks for it, which no source has the value of.
-
-    The Technical Reference Manual of Cortex-A76 describes TDS, and a public log of 7.x on Cortex-A53 shows no
-    capability that depends on it. That the cores with atomic instructions (Armv8.1) have it, and no others, is assumed.
-    """
-    has_trap = gic >= GICV3 and bool(_ATOMIC.of(registers.get(_ATOMIC.register, 0)))
-    return {TDS.register: TDS.put(0, 1)} if has_trap else {}

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from sim.cpufeature_tables import KernelTables, kernel_tables, newest_registers
 from sim.cpufeature_tables.conflicts import NAMELESS
-from sim.id_registers import IdField
+from sim.id_registers import GIC, TDS, IdField
 from sim.kernel.feature_history import FeatureHistory, KnownFeatures, KnownLengths
 from sim.kernel.feature_options import feature_options, id_overrides
 from sim.kernel.features.capabilities import Conflict
@@ -93,6 +93,8 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
         registers = {**assumable, **registers}
         for field, value in features.known_fields.items():
             registers[field.register] = field.put(registers.get(field.register, 0), value)
+    if not (TDS.register in features.id_registers or TDS in features.known_fields):
+        registers[TDS.register] = TDS.put(0, _traps_icv_dir(registers))
     for vector_type, traits in VECTOR_TYPES.items():
         vqs = features.vqs.get(vector_type)
         if vqs:
@@ -115,6 +117,16 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
         knows_clidr=features.core.is_complete or "CLIDR_EL1" in registers,
         unknown=unknown,
     )
+
+
+def _traps_icv_dir(registers: Mapping[str, int]) -> bool:
+    """Return True if a CPU's GIC is taken to trap writes to ICV_DIR_EL1 by themselves, which no source tells.
+
+    The Technical Reference Manual of Cortex-A76 describes ICH_VTR_EL2.TDS, and a public log of 7.x on Cortex-A53 shows
+    no capability that depends on it. That the CPUs with atomic instructions (Armv8.1) have it, and no others, is
+    assumed.
+    """
+    return bool(GIC.of(registers.get(GIC.register, 0)) and ATOMIC.of(registers.get(ATOMIC.register, 0)))
 
 
 def cpu_readings(scenario: Scenario) -> list[CpuId]:

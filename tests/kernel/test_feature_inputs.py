@@ -211,6 +211,25 @@ def test_a_named_core_can_trap_icv_dir_unless_it_is_said_otherwise(more: str, *,
     assert any("(ICV_DIR_EL1 trapping), System: 1, CPU: 0" in line for line in lines) is is_refused
 
 
+@pytest.mark.parametrize(
+    ("cpu", "is_there"),
+    [
+        ("core = 'arm,cortex-a76'", True),
+        ("core = 'arm,cortex-a76', features = { ATOMIC = 0 }", False),
+        ("core = 'arm,cortex-a53', features = { ATOMIC = 2 }", True),
+        ("core = 'arm,cortex-a53', registers = { ID_AA64ISAR0_EL1 = '0x211120' }", True),
+        ("core = 'arm,cortex-a53', features = { ATOMIC = 2, TDS = 0 }", False),
+        ("core = 'arm,cortex-a53', gic = 2, features = { ATOMIC = 2 }", False),
+        ("core = 'arm,cortex-a78', features = { ATOMIC = 2 }", True),  # its register is unknown otherwise
+        ("core = 'arm,cortex-a78', features = { ATOMIC = 0 }", False),
+    ],
+)
+def test_the_trap_of_icv_dir_follows_the_atomic_instructions_that_the_file_states(cpu: str, *, is_there: bool) -> None:
+    text = f"schema_version = 1\n[kernel]\nseries = '7.3'\n[topology]\ncpus = [{{ {cpu} }}]"
+    lines = texts(boot(scenario_from_text(text)))
+    assert ("CPU features: detected: ICV_DIR_EL1 trapping" in lines) is is_there
+
+
 def test_a_core_before_armv8_1_and_a_gicv2_have_no_trap_of_icv_dir() -> None:
     trapping = "CPU features: detected: ICV_DIR_EL1 trapping"
     assert trapping in log(system("arm,cortex-a76"), "7.3")
