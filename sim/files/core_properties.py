@@ -1,10 +1,11 @@
 """The keys of scenario files that describe a CPU's core: its registers, fields, lengths, and what firmware hides."""
 
 from functools import cache, lru_cache
+from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from sim.cores import GICV3, core_names, is_stepping_of, known_core, named_field
+from sim.cores import GIC_FIELDS, GICV2, GICV3, core_names, is_stepping_of, known_core, named_field
 from sim.cores.core_table import core_of_midr, core_table
 from sim.cores.named_fields import LISTED
 from sim.cpufeature_tables import UNKEPT_REGISTERS, kernel_tables
@@ -24,7 +25,7 @@ def core_of(given: CpuProperties) -> Core:
     """Return the core that a CPU's keys describe.
 
     Raises:
-        InputError: an unknown core, register or field, or a value that it cannot have.
+        InputError: an unknown core, register or field, a value that it cannot have, or keys that contradict each other.
     """
     if given.core is UNSET:
         for key in ("midr", "registers", "features", "gic", "hides", "unaffected"):
@@ -58,7 +59,46 @@ def core_of(given: CpuProperties) -> Core:
                 changes[field.register] = field.put(before, number)
             else:
                 fields[field] = field.of(field.put(0, number))  # the register's other fields stay unknown
+    _check_gic(given)
+    _check_no_lengths(given)
     return _changed(core, tuple(sorted(changes.items())), tuple(fields.items()))
+
+
+def _check_gic(given: CpuProperties) -> None:
+    """Check that stated fields say that there are system registers of the GIC if the stated GIC has them."""
+    if given.gic is UNSET:
+        return
+    for field in GIC_FIELDS.values():
+        value = _stated_value(given, field)
+        if value is not None and bool(value) is not (given.gic >= GICV3):
+            what = "has" if given.gic >= GICV3 else "has no"
+            raise InputError(
+                f"gic is {given.gic}, which {what} system registers, and {field.register}.{field.name} is {value}"
+            )
+
+
+def _check_no_lengths(given: CpuProperties) -> None:
+    """Check that no stated field has an extension that an empty list of lengths denies.
+
+    An extension that the core has by itself may be missing: not every system has it.
+    """
+    lengths = {VectorType.SVE: given.sve_bits, VectorType.SME: given.sme_bits}
+    for vector_type in (one for one, bits in lengths.items() if bits == []):
+        field = VECTOR_TYPES[vector_type].id_field
+        if value := _stated_value(given, field):
+            raise InputError(
+                f"{vector_type.lower()}_bits is [], which says that there is no {vector_type}, and "
+                f"{field.register}.{field.name} is {value}"
+            )
+
+
+def _stated_value(given: CpuProperties, field: IdField) -> int | None:
+    """Return the value that keys state of a field, by its name or else in its register; None if they do not."""
+    for name, value in () if given.features is UNSET else given.features.items():
+        if named_field(name) == field:
+            return field.of(field.put(0, _field_value(field, value)))
+    whole = None if given.registers is UNSET else given.registers.get(field.register)
+    return None if whole is None else field.of(_number("the value", whole, 64))
 
 
 def check_agreement(given: CpuProperties) -> None:
@@ -103,10 +143,22 @@ def _changed(core: Core, changes: tuple[tuple[str, int], ...], fields: tuple[tup
     return core.with_fields(dict(fields)) if fields else core
 
 
-def stated_fields(core: Core) -> dict[str, bool | int]:
-    """Return the key `features` of a core: the fields that are stated of registers that are unknown otherwise."""
-    stated = core.stated_fields.items()
-    return {f"{field.register}.{field.name}": field.put(0, value) >> field.shift for field, value in stated}
+def stated_fields(cpu: Cpu) -> dict[str, bool | int] | UnsetType:
+    """Return the key `features` of a CPU: the fields that are stated of registers that are unknown otherwise."""
+    known = {**cpu.features.core.stated_fields, **cpu.features.known_fields}
+    stated = ((field, known[field]) for field in cpu.features.core.stated_fields)
+    return {f"{field.register}.{field.name}": field.put(0, value) >> field.shift for field, value in stated} or UNSET
+
+
+def stated_registers(cpu: Cpu) -> dict[str, int | str] | UnsetType:
+    """Return the key `registers` of a CPU, with 0 in the fields of extensions that it lacks, in hexadecimal."""
+    changes = cpu.features.core.changes
+    return {name: f"{cpu.features.register(name):#x}" for name in sorted(changes)} or UNSET
+
+
+def stated_gic(core: Core) -> Literal[2] | UnsetType:
+    """Return the key `gic` of a core, where it is not the default and the core's registers do not say otherwise."""
+    return 2 if core.gic == GICV2 and not any(map(core.known_value, GIC_FIELDS.values())) else UNSET
 
 
 def _number(what: str, value: int | str, bits: int) -> int:

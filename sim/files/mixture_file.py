@@ -10,7 +10,6 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sim.arguments import checked
-from sim.cores import GICV2
 from sim.errors import InputError, check_printable
 from sim.files.core_properties import (
     check_agreement,
@@ -19,6 +18,8 @@ from sim.files.core_properties import (
     hidden_fields,
     lengths_of,
     stated_fields,
+    stated_gic,
+    stated_registers,
 )
 from sim.files.scenario_tables import CpuProperties
 from sim.files.shipped_scenarios import find_space
@@ -188,9 +189,9 @@ def _core_table(cpu: Cpu) -> CoreTable:
         core=core.name,
         name=cpu.name,
         midr=core.midr,
-        registers={name: hex(value) for name, value in core.changes.items()} or UNSET,
-        features=stated_fields(core) or UNSET,
-        gic=2 if core.gic == GICV2 else 3,
+        registers=stated_registers(cpu),
+        features=stated_fields(cpu),
+        gic=stated_gic(core),
         hides=[f"{one.register}.{one.name}" for one in firmware.hidden] or UNSET,
         unaffected=sorted(firmware.unaffected) or UNSET,
     )

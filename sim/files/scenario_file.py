@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from sim.arguments import checked
+from sim.cores import named_field
 from sim.cpufeature_tables.feature_words import check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errors import InputError, closest
@@ -176,7 +177,8 @@ def _clusters(
 def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
     """Return the properties that a table states, and for the others those of the table around it.
 
-    An empty list is a statement: the CPU lacks the extension, even if its cluster has it.
+    An empty list is a statement: the CPU lacks the extension, even if its cluster has it. A register is a statement on
+    all its fields, even on those that its cluster states.
     """
     stated = {
         name: value for table in (above, own) for name in _PROPERTIES if (value := getattr(table, name)) is not UNSET
@@ -186,6 +188,10 @@ def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
         for name in ("midr", "registers", "features"):
             if getattr(own, name) is UNSET:
                 stated.pop(name, None)
+    if own.registers is not UNSET and own.features is UNSET and (fields := stated.get("features")):
+        stated["features"] = {
+            name: value for name, value in fields.items() if named_field(name).register not in own.registers
+        }
     return CpuProperties(**stated)
 
 

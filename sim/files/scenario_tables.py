@@ -119,7 +119,8 @@ class CpuProperties(Table):
         dict[str, bool | FieldValue] | UnsetType,
         Meta(
             description="fields of ID registers with other values than the core's, by the Arm ARM's name; they refine "
-            "the cluster's registers, and must agree with those of the same table"
+            "the cluster's registers, and must agree with those of the same table, with gic, and with an empty "
+            "sve_bits or sme_bits"
         ),
     ] = UNSET
     gic: Annotated[

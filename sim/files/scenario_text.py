@@ -4,18 +4,17 @@ The limit: a file lists the CPUs outside clusters first, then cluster by cluster
 be written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from sim.arguments import checked
-from sim.cores import GICV2, known_core
+from sim.cores import known_core
 from sim.designs import DESIGNS, Design
 from sim.errors import InputError
-from sim.files.core_properties import lacks_lengths, stated_fields, vhe_of
+from sim.files.core_properties import lacks_lengths, stated_fields, stated_gic, stated_registers, vhe_of
 from sim.files.new_file import write_new
 from sim.files.scenario_tables import (
     LEVELS,
@@ -172,9 +171,9 @@ def _cpu(cpu: Cpu) -> CpuTable:
         mpidr=cpu.mpidr,
         core=unstated if not cpu.features.core.has_all_features else cpu.features.core.name,
         midr=_midr(cpu.features.core),
-        registers=unstated if not cpu.features.core.changes else _hexadecimal(cpu.features.core.changes),
-        features=stated_fields(cpu.features.core) or unstated,
-        gic=_gic(cpu.features.core),
+        registers=stated_registers(cpu),
+        features=stated_fields(cpu),
+        gic=stated_gic(cpu.features.core),
         hides=[f"{field.register}.{field.name}" for field in cpu.firmware.hidden] or unstated,
         unaffected=sorted(cpu.firmware.unaffected) or unstated,
         sve_bits=_bits(cpu, VectorType.SVE),
@@ -209,15 +208,6 @@ def _midr(core: Core) -> str | msgspec.UnsetType:
     if not core.has_all_features or known_core(core.name).midr == core.midr:
         return msgspec.UNSET
     return f"{core.midr:#010x}"
-
-
-def _gic(core: Core) -> Literal[2] | msgspec.UnsetType:
-    """Return the version of the GIC where it is not the default."""
-    return 2 if core.gic == GICV2 else msgspec.UNSET
-
-
-def _hexadecimal(registers: Mapping[str, int]) -> dict[str, int | str]:
-    return {name: f"{value:#x}" for name, value in sorted(registers.items())}
 
 
 def _kernel(scenario: Scenario) -> KernelTable:

@@ -3,12 +3,15 @@
 import pytest
 
 from sim.boot_run import boot
+from sim.cores import known_core
 from sim.errors import InputError
 from sim.feature_rows import field_rows
 from sim.files.scenario_file import scenario_from_text
 from sim.files.scenario_text import scenario_text
+from sim.kernel.features.id_fields import SVE
 from sim.notes import notes_of
 from sim.scenario import Scenario
+from sim.topology import Cpu, Topology
 from tests.systems import texts
 
 
@@ -218,3 +221,77 @@ def test_a_weakness_must_be_one_on_which_firmware_is_asked() -> None:
         scenario("{ core = 'arm,cortex-a72', unaffected = ['spectre-v1'] }")
     with pytest.raises(InputError, match=r"unaffected needs a core"):
         scenario("{ unaffected = ['spectre-v4'] }")
+
+
+N1, A510 = "core = 'arm,neoverse-n1'", "core = 'arm,cortex-a510'"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "message"),
+    [
+        (
+            f"{{ {N1}, sve_bits = [], features = {{ SVE = 1 }} }}",
+            r"sve_bits is \[\], .* no SVE, and .*PFR0_EL1.SVE is 1$",
+        ),
+        (
+            f"{{ {N1}, sme_bits = [], features = {{ SME = true }} }}",
+            r"sme_bits is \[\], .* no SME, .*PFR1_EL1.SME is 1$",
+        ),
+        (f"{{ {N1}, sve_bits = [], registers = {{ ID_AA64PFR0_EL1 = '0x100000012' }} }}", r"PFR0_EL1.SVE is 1$"),
+        ("{ core = 'arm,cortex-a78', sve_bits = [], features = { SVE = 1 } }", r"PFR0_EL1.SVE is 1$"),
+        (
+            f"{{ {N1}, gic = 2, features = {{ GIC = 1 }} }}",
+            r"gic is 2, which has no system registers, .*PFR0_EL1.GIC is 1$",
+        ),
+        (
+            f"{{ {N1}, gic = 3, features = {{ GIC = 0 }} }}",
+            r"gic is 3, which has system registers, .*PFR0_EL1.GIC is 0$",
+        ),
+        (f"{{ {N1}, gic = 2, registers = {{ ID_PFR1_EL1 = '0x10010000' }} }}", r"gic is 2, .*ID_PFR1_EL1.GIC is 1$"),
+    ],
+)
+def test_keys_that_contradict_each_other_are_told_in_one_line(cpu: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        scenario(cpu)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_contradiction_between_a_cluster_and_its_cpu_is_told_too() -> None:
+    cluster = f"{N1}, features = {{ SVE = 1 }}, cpus = [{{ sve_bits = [] }}]"
+    with pytest.raises(InputError, match=r"clusters\[0\].cpus\[0\]: sve_bits is \[\]"):
+        scenario_from_text(f"[topology]\nclusters = [{{ {cluster} }}]")
+
+
+def test_an_extension_of_the_core_itself_may_be_missing() -> None:
+    for keys in (A510, f"{A510}, features = {{ CSV2 = 1 }}"):
+        found = scenario(f"{{ {keys}, sve_bits = [] }}")
+        assert found.topology.cpus[0].sve_vqs is None
+        assert scenario_from_text(scenario_text(found)).topology.cpus[0].sve_vqs is None
+
+
+def test_a_register_of_a_cpu_replaces_the_fields_of_its_cluster() -> None:
+    cpus = "{}, { registers = { ID_AA64PFR1_EL1 = '0x110' } }"
+    cluster = f"core = 'arm,cortex-a76', features = {{ MTE = 2, CRC32 = 0 }}, cpus = [{cpus}]"
+    found = scenario_from_text(f"[topology]\nclusters = [{{ {cluster} }}]").topology.cpus
+    assert [cpu.features.register("ID_AA64PFR1_EL1") for cpu in found] == [0x210, 0x110]
+    assert [cpu.features.register("ID_AA64ISAR0_EL1") >> 16 & 0xF for cpu in found] == [0, 0]
+
+
+@pytest.mark.parametrize("name", ["arm,neoverse-v1", "arm,cortex-a710"])
+def test_a_cpu_without_the_extension_that_its_registers_state_is_written_without_it(name: str) -> None:
+    """Pin that what Python can describe is written so that it can be read: registers say what the lengths say."""
+    core = known_core(name).with_registers(known_core(name).midr, {"ID_AA64PFR0_EL1": 0x1101000121110112})
+    stated = known_core("arm,cortex-a78").with_fields({SVE: 1})
+    for one in (core, stated):
+        text = scenario_text(Scenario(Topology((Cpu.of("cpu0", core=one),)), kernel="6.12"))
+        again = scenario_from_text(text).topology.cpus[0]
+        assert again.sve_vqs is None
+        assert SVE.of(again.features.register("ID_AA64PFR0_EL1")) == 0
+
+
+def test_a_gic_that_the_registers_contradict_is_not_written() -> None:
+    gicv2 = known_core("arm,cortex-a76", gic=2)
+    core = gicv2.with_registers(gicv2.midr, {"ID_AA64PFR0_EL1": 0x1100000011111112})
+    text = scenario_text(Scenario(Topology((Cpu.of("cpu0", core=core),)), kernel="6.12"))
+    assert "gic" not in text
+    assert scenario_from_text(text).topology.cpus[0].features.register("ID_AA64PFR0_EL1") == 0x1100000011111112
