@@ -65,6 +65,8 @@ class FeatureState(msgspec.Struct, frozen=True):
 
     tables: KernelTables
     """The kernel's tables."""
+    has_values: bool
+    """True unless the kernel stopped before it read the boot CPU's registers: then nothing is sanitised."""
     registers: Mapping[str, RegisterState]
     """The ID registers, in the order in which the kernel compares them."""
     capabilities: tuple[DetectedCapability, ...]
@@ -100,6 +102,7 @@ def feature_state(features: CpuFeatures) -> FeatureState | None:
     asymmetric = system.options.allow_mismatched_32bit_el0
     return FeatureState(
         tables=system.tables,
+        has_values=system.has_values,
         registers={
             name: RegisterState(reg.table, reg.system_value, reg.user_view, reg.strict_mask)
             for name, reg in system.registers.regs.items()

@@ -38,7 +38,10 @@ class FieldRow(Row, frozen=True, gc=False):
     lacked_by: Annotated[tuple[int, ...], Meta(description=_LACKED_BY)]
     sanitised: Annotated[
         int | None,
-        Meta(description="the system's value at the end; missing where unknown, and of bits that no field lists"),
+        Meta(
+            description="the system's value at the end; missing where unknown, of bits that no field lists, and if "
+            "there never was one"
+        ),
     ]
     rule: Annotated[
         str,
@@ -73,10 +76,11 @@ class RegisterRow(Row, frozen=True, gc=False):
     ]
     lacked_by: Annotated[tuple[int, ...], Meta(description=_LACKED_BY)]
     sanitised: Annotated[
-        str | None, Meta(description="the system's value at the end; missing where a CPU's is unknown")
+        str | None,
+        Meta(description="the system's value at the end; missing where a CPU's is unknown, and if there never was one"),
     ]
     user_value: Annotated[
-        str | None, Meta(description="the value that programs read at the end; missing where a CPU's is unknown")
+        str | None, Meta(description="the value that programs read at the end; missing where the system's is")
     ]
     at_user_space: Annotated[
         str | None,
@@ -114,13 +118,16 @@ def register_rows(facts: Facts) -> list[RegisterRow]:
     if state is None:
         return []
     by_cpu = cpu_readings(facts.scenario)
-    return [_register_row(name, one, by_cpu, before) for name, one in state.registers.items()]
+    registers = state.registers.items()
+    return [_register_row(name, one, by_cpu, before, has_value=state.has_values) for name, one in registers]
 
 
-def _register_row(name: str, one: RegisterState, by_cpu: Sequence[CpuId], before: FeatureState | None) -> RegisterRow:
+def _register_row(
+    name: str, one: RegisterState, by_cpu: Sequence[CpuId], before: FeatureState | None, *, has_value: bool
+) -> RegisterRow:
     lacked_by = _lacked_by(name, by_cpu)
     values = tuple(_value(cpu, name, EVERY_BIT) for cpu in by_cpu)
-    is_known = values.count(None) == len(lacked_by)
+    is_known = has_value and values.count(None) == len(lacked_by)
     return RegisterRow(
         register=name,
         values=tuple(None if value is None else _hex(value) for value in values),
@@ -175,14 +182,15 @@ def field_rows(facts: Facts, *, only_differing: bool = True) -> list[FieldRow]:
     if state is None:
         return []
     by_cpu = cpu_readings(facts.scenario)
-    rows = (row for name, register in state.registers.items() for row in _rows_of(name, register, by_cpu))
+    registers, has_values = state.registers.items(), state.has_values
+    rows = (row for name, one in registers for row in _rows_of(name, one, by_cpu, has_value=has_values))
     return [row for row in rows if row.differs or not only_differing]
 
 
-def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId]) -> Iterator[FieldRow]:
+def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId], *, has_value: bool) -> Iterator[FieldRow]:
     listed = register.table.fields
     for one in sorted(listed, key=lambda each: -each.shift):
-        yield _listed_row(name, one, register, cpus)
+        yield _listed_row(name, one, register, cpus, has_value=has_value)
     values = [_value(cpu, name, EVERY_BIT & ~register.table.listed_mask) for cpu in cpus]
     known = [value for value in values if value is not None]
     if len(set(known)) <= 1:
@@ -203,11 +211,11 @@ def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId]) -> Itera
         )
 
 
-def _listed_row(name: str, one: Field, register: RegisterState, cpus: Sequence[CpuId]) -> FieldRow:
+def _listed_row(name: str, one: Field, register: RegisterState, cpus: Sequence[CpuId], *, has_value: bool) -> FieldRow:
     lacked_by = _lacked_by(name, cpus)
     own = tuple(None if (bits := _value(cpu, name, one.mask)) is None else one.of(bits) for cpu in cpus)
     counted = [value for cpu, value in enumerate(own) if cpu not in lacked_by]
-    sanitised = _known_system_value(one, one.of(register.system_value), counted)
+    sanitised = _known_system_value(one, one.of(register.system_value), counted) if has_value else None
     rule = f"{one.type}, signed" if one.signed else str(one.type)
     strict = bool(register.strict_mask & one.mask)
     decided_by = tuple(cpu for cpu, value in enumerate(own) if value == sanitised) if len(set(counted)) > 1 else ()

@@ -104,3 +104,15 @@ def test_an_outcome_has_frames_of_features_and_shows_them_in_notebooks() -> None
     assert len(nothing.registers) == len(nothing.hwcaps) == 0
     assert "Capabilities" in outcome._repr_html_()
     assert "Capabilities" not in nothing._repr_html_()
+
+
+def test_a_kernel_that_never_starts_has_no_sanitised_values() -> None:
+    text = MIXED.replace("[kernel]", "[kernel]\npage_bytes = 16384")
+    stuck = scenario_from_text(text.replace("arm,cortex-a55", "arm,cortex-a53", 1))  # it has pages of 4 and 64 KiB
+    found = boot(stuck).facts
+    assert found.features_at_end is not None
+    assert not found.features_at_end.has_values
+    assert {(row.sanitised, row.decided_by, row.unused_by) for row in field_rows(found)} == {(None, (), ())}
+    assert {(row.sanitised, row.user_value, row.at_user_space) for row in register_rows(found)} == {(None, None, None)}
+    assert not capability_rows(found)
+    assert not unused_rows(found)

@@ -15,6 +15,7 @@ from sim.unknown_features import core_words, partly_known_cores
 
 UNKNOWN = "unknown"
 LACKS = "-"
+NEVER_BEGAN = "the kernel stopped before it read the boot CPU's ID registers"
 _LARGE = 10
 _TAINTS = {4: "CPU out of spec", 512: "a kernel warning"}
 
@@ -27,13 +28,18 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
         console: the terminal.
         everything: print the fields too in which all CPUs are alike.
     """
-    rows = field_rows(outcome.facts, only_differing=not everything)
+    rows, state = field_rows(outcome.facts, only_differing=not everything), outcome.facts.features_at_end
+    assert state is not None
     kinds = _kinds(outcome)
     heading(console, "Fields of ID registers" if everything else "Fields in which CPUs differ", first=True)
     for members, name in kinds:
         line(console, f"cpu{cpu_list(members)}: {name}")
     for core in partly_known_cores(outcome.scenario):
         line(console, core_words(core))
+    if not state.has_values:
+        line(console, f"no field has a sanitised value: {NEVER_BEGAN}")
+    elif outcome.facts.final_event is None:
+        line(console, "the kernel stopped before its capabilities were final: the system's values are those until then")
     console.print()
     if not rows:
         line(console, "none: all CPUs have the same ID registers")
@@ -41,7 +47,8 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
     columns: dict[str, Layout] = {"register.field": "left"}
     columns |= {f"cpu{cpu_list(members)}": "right" for members, _ in kinds}
     columns |= {"system": "right", "rule": "wrap", "logged": "left", "decided by": "wrap"}
-    table(console, columns, [_cells(row, [members for members, _ in kinds]) for row in rows])
+    of_kinds = [members for members, _ in kinds]
+    table(console, columns, [_cells(row, of_kinds, has_values=state.has_values) for row in rows])
     line(console, "logged: the kernel logs a SANITY CHECK line where a CPU differs from the boot CPU")
     if any(row.lacked_by for row in rows):
         line(console, f"{LACKS}: the CPU runs no 32-bit code, and lacks the register")
@@ -61,7 +68,7 @@ def _core_name(core: Core) -> str:
     return f"{core.name} [{core.midr:#010x}]{changed}"
 
 
-def _cells(row: FieldRow, kinds: list[list[int]]) -> list[str]:
+def _cells(row: FieldRow, kinds: list[list[int]], *, has_values: bool) -> list[str]:
     # Small numbers read the same in both; large numbers are read in hexadecimal.
     form = str if max((value for value in row.values if value is not None), default=0) < _LARGE else hex
 
@@ -69,7 +76,7 @@ def _cells(row: FieldRow, kinds: list[list[int]]) -> list[str]:
         return "?" if value is None else form(value)
 
     own = [LACKS if members[0] in row.lacked_by else shown(row.values[members[0]]) for members in kinds]
-    system = shown(row.sanitised) if row.is_listed else ""
+    system = shown(row.sanitised) if row.is_listed and has_values else ""
     decided = cpu_list(row.decided_by) if row.decided_by else ""
     return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]
 
@@ -82,7 +89,10 @@ def show_features(outcome: Outcome, console: Console) -> None:
     shown = [row for row in capability_rows(outcome.facts) if row.description is not None and row.cpus != ()]
     heading(console, "Capabilities")
     columns: dict[str, Layout] = {"capability": "wrap", "decided by": "left", "CPUs": "wrap"}
-    table(console, columns, [_capability(row) for row in shown])
+    if state.has_values:
+        table(console, columns, [_capability(row) for row in shown])
+    else:
+        line(console, f"none: {NEVER_BEGAN}")
     certainty = state.certainty
     if certainty.unknown_capabilities:
         line(console, f"unknown: {len(certainty.unknown_capabilities)}, which --json names")

@@ -166,7 +166,8 @@ def _features(outcome: Outcome) -> _Table:
     state = outcome.facts.features_at_end
     if state is None:
         return {}
-    told: dict[str, str | None] = dict.fromkeys(state.hwcaps, "yes")
+    has_programs = outcome.facts.features_at_user_space is not None
+    told: dict[str, str | None] = dict.fromkeys(state.hwcaps if has_programs else (), "yes")
     return {"": told | {"taint": str(state.taint)}}
 
 

@@ -208,6 +208,11 @@ class SystemFeatures:
         self.slots = 0, 0
         """The numbers of breakpoints and watchpoints that the kernel counts on, once it is up."""
 
+    @property
+    def has_values(self) -> bool:
+        """True once the boot CPU's registers have given the system's registers their first values."""
+        return self._boot is not None
+
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
         parts = self.registers, self.capabilities, self.hwcaps, self.mitigations, self.aarch32
