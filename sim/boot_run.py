@@ -116,12 +116,13 @@ class BootRun:
 
 def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     printk, latencies = system.printk, system.scenario.latencies
-    mpidr, midr = system.scenario.topology.mpidr(0), system.logical[0].features.core.midr
+    mpidr, core = system.scenario.topology.mpidr(0), system.logical[0].features.core
     # A boot CPU that starts at EL1 has logged its first lines by then, but no console shows them.
     if system.dies_at_start(0):
         return
     printk.event(EventKind.ARRIVED, 0)
-    printk.line(f"Booting Linux on physical CPU {mpidr:#012x} [{midr:#010x}]")
+    if not core.is_unknown:
+        printk.line(f"Booting Linux on physical CPU {mpidr:#012x} [{core.midr:#010x}]")
     for line in system.scenario.banner:
         printk.line(line)
     system.kvm.early_kvm_mode_cfg()

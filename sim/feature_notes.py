@@ -12,9 +12,10 @@ _BY_FIRMWARE = ("spectre_v2", "spec_store_bypass")
 
 
 def feature_notes(facts: Facts) -> Iterator[str]:
-    """Yield the notes on CPU features; none where lengths alone are modelled."""
+    """Yield the notes on CPU features; where lengths alone are modelled, the note on CPUs without a core."""
     scenario = facts.scenario
     if not scenario.has_all_features:
+        yield from _without_core(scenario)
         return
     tables = kernel_tables(scenario.release.series, scenario.page_bytes)
     series = scenario.release.series_name
@@ -30,6 +31,17 @@ def feature_notes(facts: Facts) -> Iterator[str]:
         yield (
             "firmware that mitigates Spectre (SMCCC_ARCH_WORKAROUND_1, _2) is not modelled: where it does, the files "
             "of vulnerabilities name a mitigation"
+        )
+
+
+def _without_core(scenario: Scenario) -> Iterator[str]:
+    """Yield the note on CPUs without a core in a system that has CPUs with a core."""
+    cpus = [number for number, cpu in enumerate(scenario.topology.logical) if cpu.features.core.is_unknown]
+    if cpus:
+        verb, their = ("has", "its") if len(cpus) == 1 else ("have", "their")
+        yield (
+            f"cpu{cpu_list(cpus)} {verb} no core, and other CPUs have: vector lengths alone are modelled, and no other "
+            f"feature; the log leaves out the lines that would show {their} ID registers"
         )
 
 

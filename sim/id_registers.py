@@ -70,6 +70,11 @@ class Core:
     """Those of them that were given values, whatever the core has."""
 
     @property
+    def is_unknown(self) -> bool:
+        """True if nothing is known of it but what the CPU states of its vector lengths."""
+        return self is UNKNOWN
+
+    @property
     def lacks_aarch32(self) -> bool:
         """True if it is known to run no 32-bit programs, so that it has none of the registers of 32-bit code."""
         return self.known_value(EL0) not in {AARCH32, None}
@@ -103,4 +108,7 @@ QEMU_MAX = Core(
     ),
     "QEMU's -cpu max, as the recorded boots show it (tests/truth); ID_AA64PFR1_EL1 as QEMU 10.2 has it",
 )
-"""The core of a CPU whose own is not stated."""
+"""The core of a CPU whose own is not stated, where no CPU of the system has one."""
+
+UNKNOWN = Core("unknown", 0, MappingProxyType({}), "no source", is_complete=False)
+"""The core of a CPU whose own is not stated, although the system's other CPUs state theirs."""

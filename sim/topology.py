@@ -6,7 +6,7 @@ follow in the file's order. `Topology.graph` gives clusters and CPUs as a networ
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import count
@@ -16,7 +16,7 @@ from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import aarch32_registers, newest_registers
 from sim.errors import InputError, check_printable
 from sim.frames import FieldsShown, as_html
-from sim.id_registers import QEMU_MAX, Core, IdField
+from sim.id_registers import QEMU_MAX, UNKNOWN, Core, IdField
 from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import (
@@ -459,6 +459,8 @@ class Topology:
         if not 1 <= len(self.cpus) <= MOST_CPUS:
             raise InputError(f"a topology has 1 to {MOST_CPUS:,} CPUs, not {len(self.cpus):,}")
         object.__setattr__(self, "_index", {})
+        if any(one.features.core.has_all_features for one in self.cpus):
+            object.__setattr__(self, "cpus", tuple(map(_with_unknown_core, self.cpus)))
         boot_cpu = self.boot_cpu or self.cpus[0].name
         for one in self.cpus:
             if one.name in self._index:
@@ -676,6 +678,13 @@ class Topology:
             )
             graph.add_edge(one.clusters, one.name)
         return graph
+
+
+def _with_unknown_core(cpu: Cpu) -> Cpu:
+    """Return a CPU as it is beside CPUs with cores: one without a core is then of an unknown core, and not QEMU's."""
+    if cpu.features.core is not QEMU_MAX:
+        return cpu
+    return replace(cpu, features=_features(cpu.sve_vqs, cpu.sme_vqs, UNKNOWN, vhe=cpu.features.vhe))
 
 
 def _check_cluster(name: str) -> None:

@@ -1,5 +1,7 @@
 """Notes on CPU features: tables that stand for others, statements without effect, and firmware that is not modelled."""
 
+import re
+
 import pytest
 
 from sim.boot_run import boot
@@ -50,3 +52,42 @@ def test_firmware_that_mitigates_is_said_not_to_be_modelled() -> None:
 
 def test_lengths_alone_have_no_notes_on_features() -> None:
     assert not [note for note in notes_of(boot(read_scenario("bug").but(kernel="6.6")).facts) if "CPU features" in note]
+
+
+NAMELESS = """
+schema_version = 1
+[kernel]
+series = "6.12"
+maxcpus = 2
+[topology]
+cpus = [{cpus}]
+[[actions]]
+do = "online"
+cpu = "cpu2"
+"""
+NAMED, WITHOUT = '{ core = "arm,cortex-a510" }', "{ sve_bits = [128] }"
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_beside_cpus_with_cores_nothing_is_said_of_the_registers_of_a_cpu_without_a_core(place: int) -> None:
+    cpus = [NAMED, NAMED, NAMED]
+    cpus[place] = WITHOUT
+    outcome = boot(scenario_from_text(NAMELESS.format(cpus=", ".join(cpus))))
+    told = f"cpu{place} has no core, and other CPUs have: vector lengths alone are modelled, and no other feature"
+    assert any(note.startswith(told) for note in outcome.notes)
+    assert outcome.facts.online == (0, 1, 2)
+    midrs = re.findall(r"(?:Booting Linux on physical CPU|Booted secondary processor) \w+ \[(\w+)\]", outcome.log_text)
+    assert midrs == ["0x411fd461"] * 2
+
+
+def test_without_any_core_no_note_says_that_features_are_unknown() -> None:
+    outcome = boot(scenario_from_text(NAMELESS.format(cpus=", ".join([WITHOUT] * 3))))
+    assert not any("no core" in note for note in outcome.notes)
+    assert "[0x000f0510]" in outcome.log_text
+
+
+def test_a_cpu_without_a_core_has_no_line_that_shows_its_registers() -> None:
+    cpus = f"{NAMED}, {{ sve_bits = [] }}, {NAMED}"
+    outcome = boot(scenario_from_text(NAMELESS.format(cpus=cpus)))
+    assert "SANITY CHECK" not in outcome.log_text
+    assert "Unsupported CPU feature variation detected" in outcome.log_text

@@ -87,8 +87,9 @@ class Smp:
             task: the logical number whose idle task it took.
             hw_cpu: the hardware CPU, whose own MPIDR and MIDR the log prints.
         """
-        midr = self._topology.logical[hw_cpu].features.core.midr
-        self._printk.line(f"CPU{task}: Booted secondary processor {self._topology.mpidr(hw_cpu):#012x} [{midr:#010x}]")
+        core, mpidr = self._topology.logical[hw_cpu].features.core, self._topology.mpidr(hw_cpu)
+        if not core.is_unknown:
+            self._printk.line(f"CPU{task}: Booted secondary processor {mpidr:#012x} [{core.midr:#010x}]")
         # The second of two CPUs on one idle task finds the number online. `runs` keeps the first.
         if not self._online[task]:
             self.runs[task] = hw_cpu

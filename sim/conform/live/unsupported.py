@@ -13,7 +13,9 @@ def simulator_only_parts(scenario: Scenario) -> list[str]:
         "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in scenario.topology.cpus),
         "CPUs that start at different exception levels": scenario.has_mixed_levels,
         "CPUs in spin tables": not all(map(scenario.has_hotplug, range(len(scenario.topology.cpus)))),
-        "named cores, whose ID registers QEMU's CPUs do not have": scenario.has_all_features,
+        "named cores, whose ID registers QEMU's CPUs do not have": any(
+            spec.features.core.has_all_features for spec in scenario.topology.cpus
+        ),
         "the kernel's configuration, which its image fixes": bool(scenario.kernel_config),
         "CPUs without VHE": not all(spec.features.vhe for spec in scenario.topology.cpus),
         "a failing allocation": scenario.allocation_fails_at is not None,
