@@ -290,6 +290,9 @@ LINES: list[tuple[str, LogLine]] = [
     ("psci_checker: 2 error(s) encountered in hotplug tests", firmware_lines.CheckerFailedLine(2, "hotplug")),
     ("psci_checker: Starting hotplug tests", firmware_lines.CheckerLine()),
     ("kvm [1]: Cannot initialise vector slots", firmware_lines.VectorSlotsLine()),
+    ("psci: probing for conduit method from DT.", firmware_lines.PsciLine()),
+    ("percpu: Embedded 34 pages/cpu s100712 r8192 d30360 u139264", firmware_lines.PerCpuLine()),
+    ("PERCPU: Embedded 12 pages/cpu @ffffffc0ff6c1000 s19264", firmware_lines.PerCpuLine()),
     ("psci: something failed", firmware_lines.UnknownLine()),
 ]
 
