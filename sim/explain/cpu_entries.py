@@ -808,10 +808,37 @@ CLIPPED = LogEntry(
     "{cores} CPUs are listed, and this kernel uses {most}",
     "The kernel's limit is CONFIG_NR_CPUS, or `nr_cpus=` on the command line.",
     "the CPUs above the limit are not used",
-    (configuration("CONFIG_NR_CPUS is too small"), configuration("`nr_cpus=` is on the command line")),
-    ("CONFIG_NR_CPUS and `nr_cpus=`",),
+    (
+        configuration("CONFIG_NR_CPUS is too small"),
+        configuration("`nr_cpus=` is on the command line", Circumstance.NR_CPUS),
+    ),
+    ("CONFIG_NR_CPUS", advice("`nr_cpus=`", Circumstance.NR_CPUS)),
     "",
     "kernel/smp.c (smp_init_cpus)",
+)
+CLIPPED_BY_OPTION = LogEntry(
+    "fewer CPUs by the command line",
+    _HARMLESS,
+    ("Number of cores (64) exceeds configured maximum of 1 - clipping", "Kernel command line: nr_cpus=1"),
+    "{cores} CPUs are listed, and this kernel uses {most}, as `nr_cpus=` says",
+    "`nr_cpus=` limits the CPUs that are possible. The others cannot be brought up later either. Kernels that write "
+    "crash dumps are usually given 1.",
+    "asked for",
+    (configuration("`nr_cpus=` is on the command line"),),
+    source="kernel/smp.c (smp_init_cpus), kernel/smp.c of the whole kernel (nrcpus)",
+)
+CRASH_KERNEL = LogEntry(
+    "kernel for a crash dump",
+    _NORMAL,
+    (
+        "Kernel command line: nr_cpus=1 irqpoll reset_devices",
+        "Reserving 4KB of memory at 0x000000007fdff000 for elfcorehdr",
+    ),
+    "the kernel was started to write the dump of a kernel that crashed",
+    "Such a kernel (kdump) is started by kexec on the CPU that crashed, whatever its MPIDR is, and usually runs on "
+    "that CPU alone. The other CPUs still run what the crashed kernel left them with.",
+    "",
+    source="kernel/machine_kexec.c, drivers/of/fdt.c and Documentation/admin-guide/kdump/kdump.rst of the whole kernel",
 )
 NOT_OFF = LogEntry(
     "CPU that may not be off",
@@ -1043,6 +1070,43 @@ PSCI_VERSION = LogEntry(
     "",
     source="drivers/firmware/psci/psci.c (psci_probe)",
 )
+NO_PSCI_VERSION = LogEntry(
+    "PSCI without a version",
+    _HARMLESS,
+    ("psci: PSCIv65535.65535 detected in firmware.",),
+    "firmware does not tell the version of PSCI",
+    "PSCI_VERSION was answered with NOT_SUPPORTED (-1), which the kernel shows as 65535.65535. It goes on as with PSCI "
+    "1.0, and firmware may have all that is needed.",
+    "where CPUs are started, and the system restarts and turns off",
+    (firmware("its PSCI is older than 0.2, or has CPU_ON and little else. Reported for Rockchip's"),),
+    source="drivers/firmware/psci/psci.c (psci_probe, psci_get_version); public logs",
+)
+NO_PSCI = LogEntry(
+    "no PSCI that answers",
+    _FAILURE,
+    (
+        "psci: PSCIv65535.65535 detected in firmware.",
+        *_error_lines(-95),
+    ),
+    "nothing answers the calls of PSCI, not even the call for a version",
+    "PSCI_VERSION was answered with NOT_SUPPORTED (-1), which the kernel shows as 65535.65535, and no CPU was started. "
+    "There may be no PSCI at all: what answers is whatever EL3 or EL2 does with a call that it does not know.",
+    "no CPU but the boot CPU can be used, and neither poweroff nor restart work by PSCI",
+    (
+        firmware("it has no PSCI"),
+        device_tree(
+            "a node psci that this firmware does not bear out, with `enable-method` of each CPU: a boot loader was to "
+            "change both, and another device tree took the place of its own. Reported for MSM8916 with lk2nd"
+        ),
+        device_tree("`method` of the node psci is smc where it should be hvc, or the other way round"),
+    ),
+    (
+        "which device tree the kernel got: the boot loader's own, or another in its place",
+        "`method` of the node psci, and `enable-method` of each CPU",
+    ),
+    "",
+    "drivers/firmware/psci/psci.c (psci_probe, psci_get_version); public reports",
+)
 PSCI_CONFLICT = LogEntry(
     "PSCI older than the device tree says",
     _FAILURE,
@@ -1157,6 +1221,8 @@ CPU_ENTRIES = (
     NO_MAILBOX,
     MAILBOX_UNMAPPED,
     CPU_NOT_STARTED,
+    NO_PSCI,
+    NO_PSCI_VERSION,
     PSCI_CONFLICT,
     NO_CPU_ON,
     NO_RELEASE_ADDRESS,
@@ -1166,6 +1232,8 @@ CPU_ENTRIES = (
     INCONSISTENT_MODES,
     NOT_RESUMED,
     CLIPPED,
+    CLIPPED_BY_OPTION,
+    CRASH_KERNEL,
     NOT_OFF,
     BUSY,
     TRUSTED_OS_STAYS,

@@ -323,11 +323,11 @@ DETECTED = LogEntry(
 )
 MITIGATION_OFF = LogEntry(
     "mitigation switched off",
-    _WARNING,
+    _HARMLESS,
     ("spectre-v2 mitigation disabled by command-line option",),
     "the {what} mitigation is off",
     "The command line switches a mitigation off that some CPU needs.",
-    "where programs or guests are not trusted",
+    "asked for. Programs or guests that are not trusted may read what they must not",
     (configuration("`mitigations=off`, `nospectre_v2`, `nospectre_bhb` or `ssbd=force-off`"),),
     ("/sys/devices/system/cpu/vulnerabilities",),
     source="kernel/proton-pack.c; booted on 6.12 and 7.3",

@@ -127,6 +127,45 @@ CHECKER = LogEntry(
     "",
     source="drivers/firmware/psci/psci_checker.c; read",
 )
+NO_REDISTRIBUTOR = LogEntry(
+    "CPU without a redistributor of the GIC",
+    _FAILURE,
+    ("CPU4: mpidr 100 has no re-distributor!",),
+    "without interrupts: no redistributor of the GIC has the MPIDR {mpidr}",
+    "A GICv3 has a redistributor for each CPU, which tells in GICR_TYPER whose it is. The kernel looks through the "
+    "regions that the device tree or the MADT names, and found none with this MPIDR. It brings the CPU up all the "
+    "same: neither the CPU's timer nor calls from other CPUs reach it. The kernel warns with a call trace.",
+    "what the CPU does, and what waits for it, soon hangs; if it is the boot CPU, the kernel goes no further",
+    (
+        device_tree("`reg`, `#redistributor-regions` or `redistributor-stride` of the GIC's node leave a region out"),
+        device_tree("`reg` of the CPU's node is not the CPU's MPIDR"),
+        firmware("the MADT's entries for redistributors (GICR, or GICC with GICR Base Address) are wrong"),
+        vmm("GICR_TYPER that the guest sees has another affinity than the CPU, or says Last before the last"),
+    ),
+    (
+        "the lines `found redistributor` of the other CPUs, which have each CPU's MPIDR, region and address",
+        "the GIC's node, or the MADT: `acpidump -b -n APIC` and `iasl -d apic.dat`",
+    ),
+    "",
+    "drivers/irqchip/irq-gic-v3.c of the whole kernel (gic_populate_rdist, gic_cpu_init); public reports",
+)
+REDISTRIBUTOR_CLOSED = LogEntry(
+    "CPU whose redistributor cannot be reached",
+    Severity.LOSS,
+    ("GICv3: CPU 3's redistributor is inaccessible: this CPU can't be brought online",),
+    "listed to be enabled later, and cannot come online: the kernel cannot reach the redistributor of the GIC",
+    "The MADT has the CPU as disabled but online-capable, and its redistributor in the CPU's own entry (GICC). The "
+    "kernel does not touch the redistributor of a CPU that is disabled, and refuses every attempt to bring the CPU up, "
+    "with EINVAL and without a line.",
+    "the CPU cannot be used until the next boot, even if the machine enables it meanwhile",
+    (
+        firmware("the CPU is off, or not there, and is to be plugged in: its redistributor is not always on"),
+        vmm("the host describes redistributors in GICC entries; virtual CPUs that can be plugged in need a GICR entry"),
+    ),
+    ("the MADT: `acpidump -b -n APIC` and `iasl -d apic.dat`",),
+    "",
+    "drivers/irqchip/irq-gic-v3.c of the whole kernel (gic_acpi_parse_madt_gicc, gic_check_rdist); read",
+)
 UNKNOWN = LogEntry(
     "line not known to this table",
     _WARNING,
@@ -149,6 +188,8 @@ FIRMWARE_ENTRIES = (
     BAD_NODE,
     BAD_MADT,
     NO_CONDUIT,
+    NO_REDISTRIBUTOR,
+    REDISTRIBUTOR_CLOSED,
     BAD_BOOT_NODE,
     NO_KEXEC,
     CHECKER_FAILED,

@@ -7,8 +7,9 @@ import msgspec
 from sim.cpufeature_tables import KernelTables
 from sim.explain import cpu_entries, feature_entries, firmware_entries, kvm_entries
 from sim.explain.finding_collection import FindingCollection
-from sim.explain.line_entries import short_words
+from sim.explain.line_entries import short_words, words_of_line
 from sim.importer import explained_lines as explained
+from sim.importer import firmware_lines
 from sim.importer import log_lines as kinds
 from sim.importer.explained_lines import OverrideEffect
 from sim.importer.firmware_lines import NodeFlaw, NodeFlawLine
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _L = TypeVar("_L", bound=LogLine)
 _MOST_NAMES = 40
+_OF_CRASH_KERNELS = ("reset_devices", "elfcorehdr")
+"""The parameters that kexec gives to a kernel which writes a crash dump, and to no other."""
 _OF_OVERRIDE = {
     OverrideEffect.FORCED: feature_entries.OVERRIDDEN,
     OverrideEffect.ALREADY: feature_entries.OVERRIDE_NEEDLESS,
@@ -59,6 +62,9 @@ class BootLines(msgspec.Struct, frozen=True):
 def add_system_findings(boot: BootLines, found: FindingCollection, tables: KernelTables) -> None:
     """Add the findings on the whole system."""
     _count_cpus(boot, found)
+    _clipped(boot, found)
+    _crash_kernel(boot, found)
+    _psci_version(boot, found)
     _nodes(boot, found)
     _ends_suspended(boot, found)
     _silent_cpus(boot, found)
@@ -74,6 +80,45 @@ def _count_cpus(boot: BootLines, found: FindingCollection) -> None:
     if counts := [line.count for line in boot.of(kinds.BroughtUpLine)]:
         words = {"count_words": f"{counted(max(counts), 'CPU')} online"}
         found.add(cpu_entries.BROUGHT_UP, boot.numbered(kinds.BroughtUpLine), words)
+
+
+def _clipped(boot: BootLines, found: FindingCollection) -> None:
+    """Find that there are more CPUs than the kernel uses, and whether that was asked for."""
+    command_line = boot.numbered(kinds.CommandLineLine)
+    is_asked_for = boot.command_line.value("nr_cpus") is not None
+    # On arm64 kexec tells the device tree, and not the command line, where the crashed kernel's memory is described.
+    is_inferred = not command_line and bool(boot.of(firmware_lines.ElfCoreLine))
+    inferred = ("the command line is not in the log: a kernel for a crash dump is usually given `nr_cpus=`",)
+    for numbered in boot.numbered(explained.ClippedLine):
+        words = words_of_line(numbered.line)
+        if is_asked_for:
+            found.add(cpu_entries.CLIPPED_BY_OPTION, [numbered, *command_line], words)
+        elif is_inferred:
+            found.add(cpu_entries.CLIPPED_BY_OPTION, [numbered], words, inferred=inferred)
+        else:
+            found.add(cpu_entries.CLIPPED, [numbered], words)
+
+
+def _crash_kernel(boot: BootLines, found: FindingCollection) -> None:
+    """Find that the command line is that of a kernel which writes a crash dump; a line of its own may say so too."""
+    if any(boot.command_line.value(name) is not None for name in _OF_CRASH_KERNELS):
+        found.add(cpu_entries.CRASH_KERNEL, boot.numbered(kinds.CommandLineLine))
+
+
+def _psci_version(boot: BootLines, found: FindingCollection) -> None:
+    """Find which PSCI firmware has, and whether anything answers its calls."""
+    was_started = any(line.cpu != 0 for line in boot.of(kinds.BootedLine)) or bool(boot.of(kinds.KilledLine))
+    was_refused = bool(boot.numbered(kinds.NotStartedLine, explained.PsciNotStartedLine))
+    for numbered in boot.numbered(explained.PsciVersionLine):
+        line = numbered.line
+        assert isinstance(line, explained.PsciVersionLine)
+        if not line.is_none:
+            entry = cpu_entries.PSCI_VERSION
+        elif was_refused and not was_started:
+            entry = cpu_entries.NO_PSCI
+        else:
+            entry = cpu_entries.NO_PSCI_VERSION
+        found.add(entry, [numbered], words_of_line(line))
 
 
 def _silent_cpus(boot: BootLines, found: FindingCollection) -> None:

@@ -3,12 +3,13 @@
 They change no scenario; an explanation of the log reads them, like those of `sim.importer.explained_lines`.
 
 Sources: arch/arm64/kernel/smp.c (``of_parse_and_init_cpus``, ``acpi_map_gic_cpu_interface``), cpu_ops.c,
-machine_kexec.c, arch/arm64/kvm/arm.c, drivers/firmware/psci/psci.c, psci_checker.c.
+machine_kexec.c, arch/arm64/kvm/arm.c, drivers/firmware/psci/psci.c, psci_checker.c, drivers/irqchip/irq-gic-v3.c,
+drivers/of/fdt.c, mm/percpu.c.
 """
 
 from enum import StrEnum
 
-from sim.importer.log_lines import NUMBER, REGISTER, CpuLine, Hex, LogLine, Phase
+from sim.importer.log_lines import CPU_PREFIX, NUMBER, REGISTER, CpuLine, Hex, LogLine, Phase
 
 
 class NodeFlaw(StrEnum):
@@ -116,6 +117,26 @@ class PsciLine(LogLine, frozen=True):
     )
 
 
+class NoRedistributorLine(CpuLine, frozen=True):
+    """A CPU has no redistributor of the GIC, and so no interrupts; the kernel brings it up all the same."""
+
+    pattern = rf"(?:GICv3: )?{CPU_PREFIX}mpidr (?P<mpidr>[0-9a-f]{{1,16}}) has no re-distributor!"
+    mpidr: Hex
+
+
+class ClosedRedistributorLine(CpuLine, frozen=True):
+    """A CPU is disabled in the MADT, and so is its redistributor of the GIC: the CPU can never come online."""
+
+    pattern = rf"(?:GICv3: )?CPU (?P<cpu>{NUMBER})'s redistributor is inaccessible: this CPU can't be brought online"
+
+
+class ElfCoreLine(LogLine, frozen=True):
+    """The kernel was started by kexec to write the dump of a kernel that crashed, whose memory the header describes."""
+
+    pattern = rf"(?:OF: fdt: )?Reserving {NUMBER} ?Ki?B of memory at {REGISTER} for elfcorehdr"
+    is_of_any_kernel = True
+
+
 class PerCpuLine(LogLine, frozen=True):
     """The kernel sets up memory for each CPU, right after it looked for PSCI."""
 
@@ -148,6 +169,9 @@ FIRMWARE_KINDS: tuple[type[LogLine], ...] = (
     CheckerLine,
     VectorSlotsLine,
     PsciLine,
+    NoRedistributorLine,
+    ClosedRedistributorLine,
+    ElfCoreLine,
     PerCpuLine,
 )
 """Every kind of line of this module but `UnknownLine`, which is the last of all kinds."""

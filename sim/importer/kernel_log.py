@@ -221,6 +221,8 @@ class KernelLog(msgspec.Struct, frozen=True):
     """The CPUs on which the kernel would run at another level than on the boot CPU."""
     answered_by_psci: frozenset[int]
     """The CPUs of which PSCI's own line tells that CPU_ON was answered with an error."""
+    without_redistributor: frozenset[int]
+    """The CPUs that have no redistributor of the GIC, and so no interrupts."""
     left_out: tuple[str, ...]
     """Phrases on the CPUs of the device tree that Linux does not use, and why."""
     variations: tuple[Variation, ...]

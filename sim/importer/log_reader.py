@@ -21,6 +21,7 @@ from sim.importer.explained_lines import (
     OverrideLine,
     UnsupportedMethodLine,
 )
+from sim.importer.firmware_lines import ClosedRedistributorLine, NoRedistributorLine
 from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
 from sim.importer.kernel_log import KernelLog, RefusedCpu, ShownFeatures, Variation, came_online, parse_command_line
 from sim.importer.log_lines import (
@@ -119,6 +120,7 @@ class _Reader:
         self._has_unvirtualisable = False
         self._guests_max_vl_bytes: int | None = None
         self._left_out: list[str] = []
+        self._without_redistributor: set[int] = set()
         self._variations: list[Variation] = []
         self._hidden_fields: dict[str, frozenset[int]] = {}
         self._shown = ShownFeatures()
@@ -178,6 +180,14 @@ class _Reader:
     @_read.register
     def _no_release_address(self, line: NoReleaseAddressLine) -> None:
         self._left_out.append(f"CPU {line.cpu} of the tree, whose cpu-release-addr is missing or invalid")
+
+    @_read.register
+    def _closed_redistributor(self, line: ClosedRedistributorLine) -> None:
+        self._left_out.append(f"cpu{line.cpu}, whose redistributor of the GIC it cannot reach")
+
+    @_read.register
+    def _no_redistributor(self, line: NoRedistributorLine) -> None:
+        self._without_redistributor.add(line.cpu)
 
     @_read.register
     def _possible_line(self, line: PossibleLine) -> None:
@@ -367,6 +377,7 @@ class _Reader:
             has_vhe=self._has_vhe,
             vhe_conflicts=frozenset(self._vhe_conflicts),
             answered_by_psci=frozenset(self._history.answered_by_psci),
+            without_redistributor=frozenset(self._without_redistributor),
             left_out=tuple(dict.fromkeys(self._left_out)),
             variations=tuple(self._variations),
             shown=replace(self._shown, is_complete=self._shown.is_complete or bool(late)),

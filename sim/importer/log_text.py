@@ -13,6 +13,7 @@ from sim.importer.firmware_lines import FIRMWARE_KINDS, UnknownLine
 from sim.importer.log_formats import Split, split_prefixes, unknown_prefix
 from sim.importer.log_lines import KINDS, BootLine, Hex, LogLine
 from sim.importer.log_order import is_newest_first
+from sim.importer.quoted_printable import without_quoted_printable
 from sim.importer.suspend_lines import SUSPEND_KINDS
 
 _LONGEST_LINE = 4096
@@ -28,7 +29,7 @@ _LITERAL = re.compile(r"[\w :,-]*(?![?*{])")
 _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing|Dentry"
     r"|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot\b|Error|abling|PM:|Protected|Failed|WARNING|Unable"
-    r"|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer:|Arch|KASLR|alternatives:|percpu|PERCPU|duplicate|skipping|Non-boot"
+    r"|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer:|Arch|KASLR|alternatives:|percpu|PERCPU|Reserving|OF:|duplicate|skipping|Non-boot"
     r'|"MESSAGE" ?: ?\['
 )
 """The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped.
@@ -46,7 +47,7 @@ _OTHER_ARCHITECTURES = {
     "x86": r"x86/\w+: |x86: Booting SMP configuration|BIOS-e820: |smpboot: CPU\d|microcode: |RIP: 0010:",
     "32-bit Arm": r"CPU: ARMv[4-7] Processor \[|CPU\d+: thread -?\d+, cpu \d+, socket -?\d+, mpidr |"
     r"CPU\(s\) started in (?:SVC|HYP) mode",
-    "RISC-V": r"Booting Linux on hartid |riscv: |SBI specification v",
+    "RISC-V": r"Booting Linux on hartid |riscv: |riscv_timer|SBI specification v",
     "Power": r"Linux version \S+ \([^)]*\) \(powerpc|ppc64_pft_size",
     "s390": r"setup: Linux is running (?:as|under)|setup: The maximum memory size is",
     "MIPS or LoongArch": r"CPU0 revision is: ",
@@ -158,9 +159,10 @@ def log_text(raw: bytes) -> str:
     """
     if raw.startswith(_GZIP):
         raise InputError("is compressed: give it unpacked")
-    encoding = "utf-16" if raw.startswith(_UTF_16) else "utf-8-sig"
+    if raw.startswith(_UTF_16):
+        return raw.decode("utf-16", errors="replace").replace("\0", "")
     # Without a mark at its beginning, UTF-16 of a log is its characters and zeros.
-    return raw.decode(encoding, errors="replace").replace("\0", "")
+    return without_quoted_printable(raw).decode("utf-8-sig", errors="replace").replace("\0", "")
 
 
 def is_log(raw: bytes) -> bool:

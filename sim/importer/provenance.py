@@ -265,6 +265,9 @@ def _not_as_it_was(imported: Imported, log: KernelLog) -> Iterator[str]:
                 else "which a model of vector lengths alone does not have"
             )
             yield f"cpu{step.cpu} {step.kept_out_words}, {why_not}: simulated as if it never arrived."
+    if log.without_redistributor:
+        cpus = cpu_list(sorted(log.without_redistributor))
+        yield f"cpu{cpus} has no redistributor of the GIC, and gets no interrupts: simulated as if it had one."
     yield from unmodelled_errors(log.steps, log.answered_by_psci)
     if log.panic is not None:
         yield f"The log ends in {log.panic.message!r}."

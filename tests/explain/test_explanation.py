@@ -283,6 +283,10 @@ def test_numbers_as_large_as_they_can_be_are_no_burden() -> None:
         (b"[    0.1] smpboot: CPU0: Intel(R) Xeon(R)\n[    0.2] smp: Brought up 1 node, 8 CPUs\n", "is a log of x86"),
         (b"Booting Linux on physical CPU 0x0\nCPU: ARMv7 Processor [412fc0f1]\n", "is a log of 32-bit Arm"),
         (b"Booting Linux on hartid 0\n", "is a log of RISC-V"),
+        (
+            b"riscv_timer_init_dt: Registering clocksource cpuid [0] hartid [1]\nCPU1: failed to come online\n",
+            "is a log of RISC-V",
+        ),
         (b"Linux version 6.1.0 (b@h) (powerpc64le-linux-gnu-gcc)\nppc64_pft_size    = 0x1a\n", "is a log of Power"),
         (b"setup: Linux is running as a z/VM guest\nsmp: Brought up 1 node, 2 CPUs\n", "is a log of s390"),
         (b"smp: Brought up 1 node, 2 CPUs\n", "it has no line that only arm64 kernels log"),

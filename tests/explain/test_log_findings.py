@@ -506,7 +506,7 @@ def test_a_mode_of_kvm_that_is_ignored_was_wanted_even_if_the_command_line_is_no
     [
         "psci: [Firmware Bug]: failed to set PC mode: -3",
         "CPU3: something went wrong, and it does not start: error 7",
-        "GICv3: CPU2: mpidr 100 has no re-distributor!",
+        "GICv3: CPU2: something is missing here",
         "psci_checker: Missing PSCI operations, aborting tests",
         "/cpus/cpu@1: unsupported something",
     ],
@@ -778,3 +778,84 @@ def test_a_kernel_that_names_the_core_in_its_first_line_is_not_one_of_32_bits() 
     for head, may_be in (([HEAD[0]], False), ([], True)):
         finding = of_entry(explained(line, head=head), cpu_entries.CPU_WITHOUT_METHOD)
         assert ("32-bit kernel" in causes_of(finding)) is may_be
+
+
+# What is asked for
+
+CLIPPED = "Number of cores (64) exceeds configured maximum of 1 - clipping"
+ELFCOREHDR = "OF: fdt: Reserving 64 KiB of memory at 0x00000000bfe00000 for elfcorehdr"
+
+
+@pytest.mark.parametrize(
+    ("lines", "entry"),
+    [
+        ([CLIPPED], cpu_entries.CLIPPED),
+        (["Kernel command line: quiet", CLIPPED], cpu_entries.CLIPPED),
+        ([CLIPPED, "Kernel command line: quiet nr_cpus=1"], cpu_entries.CLIPPED_BY_OPTION),
+        ([ELFCOREHDR, CLIPPED], cpu_entries.CLIPPED_BY_OPTION),
+        ([ELFCOREHDR, CLIPPED, "Kernel command line: quiet"], cpu_entries.CLIPPED),
+    ],
+)
+def test_fewer_cpus_by_the_command_line_are_asked_for(lines: list[str], entry: LogEntry) -> None:
+    explanation = explained(*lines, *FINAL)
+    finding = of_entry(explanation, entry)
+    assert bool(explanation.problems) is (entry is cpu_entries.CLIPPED)
+    has_option = "nr_cpus=" in causes_of(finding)
+    assert has_option is (entry is cpu_entries.CLIPPED_BY_OPTION or "Kernel command line: quiet" not in lines)
+
+
+def test_nr_cpus_does_not_make_a_cpu_late() -> None:
+    finding = of_entry(explained("Kernel command line: nr_cpus=2", *FINAL, *HWCAP), cpu_entries.LACKS_HWCAP)
+    assert "maxcpus" not in causes_of(finding)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_dump"),
+    [
+        ("Kernel command line: irqpoll nr_cpus=1 reset_devices", True),
+        ("Kernel command line: elfcorehdr=0x7f000000", True),
+        (ELFCOREHDR, True),
+        ("Kernel command line: crashkernel=512M", False),
+    ],
+)
+def test_a_kernel_for_a_crash_dump_is_named(line: str, *, is_dump: bool) -> None:
+    head = ["Booting Linux on physical CPU 0x0000000201 [0x413fd0c1]", "Linux version 6.6.30 (gcc)"]
+    explanation = explained(line, *FINAL, head=head)
+    assert not explanation.problems
+    assert (cpu_entries.CRASH_KERNEL.name in names(explanation)) is is_dump
+
+
+def test_a_mitigation_that_the_command_line_switches_off_is_no_problem() -> None:
+    explanation = explained(
+        "Kernel command line: mitigations=off", "spectre-v2 mitigation disabled by command-line option", *FINAL
+    )
+    assert of_entry(explanation, feature_entries.MITIGATION_OFF).consequence.startswith("asked for")
+    assert not explanation.problems
+
+
+# PSCI and the GIC
+
+NO_VERSION = "psci: PSCIv65535.65535 detected in firmware."
+
+
+@pytest.mark.parametrize(
+    ("lines", "entry"),
+    [
+        ([NO_VERSION, *FINAL], cpu_entries.NO_PSCI_VERSION),
+        ([NO_VERSION, BOOTED.format(1), *FINAL], cpu_entries.NO_PSCI_VERSION),
+        ([NO_VERSION, BOOTED.format(1), *UNSUPPORTED, *FINAL], cpu_entries.NO_PSCI_VERSION),
+        ([NO_VERSION, *UNSUPPORTED, *FINAL], cpu_entries.NO_PSCI),
+        (["psci: PSCIv1.1 detected in firmware.", *UNSUPPORTED, *FINAL], cpu_entries.PSCI_VERSION),
+    ],
+)
+def test_whether_anything_answers_psci_is_told_by_what_came_of_it(lines: list[str], entry: LogEntry) -> None:
+    of_version = {cpu_entries.NO_PSCI_VERSION, cpu_entries.NO_PSCI, cpu_entries.PSCI_VERSION}
+    assert [one.entry for one in explained(*lines).findings if one.entry in of_version] == [entry]
+
+
+def test_cpus_without_a_redistributor_are_named() -> None:
+    lines = ["CPU4: mpidr 100 has no re-distributor!", BOOTED.format(4)]
+    explanation = explained(*lines, "GICv3: CPU 3's redistributor is inaccessible: this CPU can't be brought online")
+    without = of_entry(explanation, firmware_entries.NO_REDISTRIBUTOR)
+    assert (without.cpus, without.happened[-5:]) == ((4,), "0x100")
+    assert of_entry(explanation, firmware_entries.REDISTRIBUTOR_CLOSED).cpus == (3,)

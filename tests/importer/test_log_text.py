@@ -291,8 +291,17 @@ LINES: list[tuple[str, LogLine]] = [
     ("psci_checker: Starting hotplug tests", firmware_lines.CheckerLine()),
     ("kvm [1]: Cannot initialise vector slots", firmware_lines.VectorSlotsLine()),
     ("psci: probing for conduit method from DT.", firmware_lines.PsciLine()),
+    ("psci: PSCIv65535.65535 detected in firmware.", explained_lines.PsciVersionLine("65535.65535")),
     ("percpu: Embedded 34 pages/cpu s100712 r8192 d30360 u139264", firmware_lines.PerCpuLine()),
     ("PERCPU: Embedded 12 pages/cpu @ffffffc0ff6c1000 s19264", firmware_lines.PerCpuLine()),
+    ("CPU4: mpidr 100 has no re-distributor!", firmware_lines.NoRedistributorLine(4, Hex(0x100))),
+    ("GICv3: CPU4: mpidr 8020100 has no re-distributor!", firmware_lines.NoRedistributorLine(4, Hex(0x8020100))),
+    (
+        "GICv3: CPU 3's redistributor is inaccessible: this CPU can't be brought online",
+        firmware_lines.ClosedRedistributorLine(3),
+    ),
+    ("Reserving 4KB of memory at 0x7fdff000 for elfcorehdr", firmware_lines.ElfCoreLine()),
+    ("OF: fdt: Reserving 64 KiB of memory at 0xbfe00000 for elfcorehdr", firmware_lines.ElfCoreLine()),
     ("psci: something failed", firmware_lines.UnknownLine()),
 ]
 

@@ -121,3 +121,15 @@ def test_a_log_that_is_cut_short_says_nothing_by_what_it_lacks(tmp_path: Path) -
 def test_the_order_of_sources_is_log_sysfs_tree(tmp_path: Path) -> None:
     imported = imported_log(HEAD.format(cpus=3), tmp_path, saved(tmp_path, BIG_LITTLE))
     assert [*remarks(imported)][:2] == ["From boot.log: Linux 6.12.1.", "From tiny.dtb: Tiny."]
+
+
+def test_what_the_gic_lacks_is_a_remark(tmp_path: Path) -> None:
+    lines = (
+        "GICv3: CPU 2's redistributor is inaccessible: this CPU can't be brought online\n"
+        "CPU1: mpidr 1 has no re-distributor!\n"
+    )
+    imported = imported_log(HEAD.format(cpus=3) + lines + BOOTED.format(1), tmp_path, cluster0=None)
+    told = list(remarks(imported))
+    assert "cpu1 has no redistributor of the GIC, and gets no interrupts: simulated as if it had one." in told
+    assert "Linux leaves out cpu2, whose redistributor of the GIC it cannot reach." in told
+    assert imported.contradictions == ()
