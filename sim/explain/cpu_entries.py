@@ -37,9 +37,14 @@ _LATE_BY_MAXCPUS = configuration(
 _LATE_BY_FIRMWARE = firmware(
     "it reports the CPU, or starts it, after the kernel has finished with the early CPUs", Circumstance.LATE, _NEW
 )
-_MIXED_CORES = hardware("the CPU is another core, or another revision of it, than the early CPUs", _NEW)
+_MIXED_CORES = hardware(
+    "the CPU is another core, or another revision of it, than the early CPUs", Circumstance.MIXED_CORES, _NEW
+)
 _MIXED_VCPUS = vmm("the host gives its virtual CPUs different features", _NEW)
 _MOVED_GUEST = vmm("the host moved the guest to another machine after the early CPUs came", Circumstance.LATE)
+_STARTED_AT_EL1 = firmware(
+    "it starts the CPU at EL1, and the kernel runs at EL2 (VHE)", Circumstance.LEVELS, Circumstance.VHE
+)
 _NOT_AS_BEFORE = firmware("it does not set the CPU up as at its first start", _BACK)
 _DIFFERENT_CPUS = (_MIXED_CORES, _MIXED_VCPUS, _MOVED_GUEST, _NOT_AS_BEFORE)
 _LATE_CPUS = (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE)
@@ -83,7 +88,7 @@ CPU_LOST = LogEntry(
             "and the CPU is gone without a line",
             Circumstance.VECTORS,
         ),
-        firmware("it starts the CPU at EL1, and the kernel runs at EL2 (VHE)", Circumstance.LEVELS),
+        _STARTED_AT_EL1,
         device_tree("`reg` of the CPU's node names another CPU"),
         device_tree("`cpu-release-addr` of the CPU's node is another address", Circumstance.SPIN_TABLE),
         vmm("the host did not run the virtual CPU in time"),
@@ -122,7 +127,7 @@ CPU_LOST_WITHOUT_PSCI = LogEntry(
             "the kernel. Reported for m1n1 on Apple M1"
         ),
         device_tree("`cpu-release-addr` is wrong, or the boot loader wrote another device tree than this"),
-        firmware("it starts the CPU at EL1, and the kernel runs at EL2 (VHE)", Circumstance.LEVELS),
+        _STARTED_AT_EL1,
     ),
     (
         "`enable-method` and `cpu-release-addr` in /sys/firmware/devicetree/base/cpus",
@@ -260,7 +265,9 @@ DIFFERS_FROM_BOOT_CPU = LogEntry(
     "have the boot CPU's algorithm of address authentication, and the same level of it; the log shows (null) for it.",
     _REFUSED_FOR_GOOD,
     (
-        hardware("the CPU is another core than the boot CPU, or another revision of it", _NEW),
+        hardware(
+            "the CPU is another core than the boot CPU, or another revision of it", Circumstance.MIXED_CORES, _NEW
+        ),
         firmware("it hides the feature on some CPUs only"),
         _MIXED_VCPUS,
         _MOVED_GUEST,
@@ -716,7 +723,8 @@ CPU_NOT_STARTED = LogEntry(
     "No way in which mainline's arm64 kernels start CPUs gives this error, as far as the log shows which way it is: "
     "PSCI's answers become -1, -22 and -95, ACPI's parking protocol gives -5 and -6, and a spin-table none. What fails "
     "while CPUs are prepared, such as -12 (ENOMEM) where a spin-table's address cannot be mapped and -19 (ENODEV) "
-    "without a method, leaves the CPU out without such a line.",
+    "without a method, leaves the CPU out without such a line. The kernel itself gives -95 (EOPNOTSUPP) where a CPU's "
+    "method has no code that starts it; all of mainline's have.",
     "the system runs without the CPU",
     (
         kernel("a vendor's kernel, with a way of its own to start CPUs, or with errors of its own"),
@@ -911,10 +919,18 @@ TRUSTED_OS_STAYS = LogEntry(
     "suspend was given up. With `allow_mismatched_32bit_el0` the kernel also keeps one CPU that runs 32-bit programs.",
     "the system does not suspend",
     (
-        firmware("a trusted OS that does not migrate lives on another CPU than that which suspends"),
-        configuration("`allow_mismatched_32bit_el0` keeps a CPU with 32-bit programs online"),
+        firmware(
+            "a trusted OS that does not migrate lives on another CPU than that which suspends", Circumstance.TRUSTED_OS
+        ),
+        configuration(
+            "`allow_mismatched_32bit_el0` keeps a CPU with 32-bit programs online", Circumstance.MISMATCHED_32
+        ),
+        kernel("a vendor's kernel, with a rule of its own"),
     ),
-    ("`psci: Trusted OS resident on physical CPU` in the log", "a newer trusted OS"),
+    (
+        "`psci: Trusted OS resident on physical CPU` in the log",
+        advice("a newer trusted OS", Circumstance.TRUSTED_OS),
+    ),
     "docs/scenario-files.md#suspend-and-resume",
     "kernel/psci.c (cpu_psci_cpu_disable), kernel/cpufeature.c",
 )

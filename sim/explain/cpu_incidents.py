@@ -58,8 +58,6 @@ class CpuIncident(msgspec.Struct):
     """True if an earlier attempt ended with the CPU lost, stuck or refused."""
     is_under_pkvm: bool
     """True if KVM was initialised in protected mode before, and the CPU was not online then."""
-    is_in_complete_log: bool = False
-    """True if the log has every CPU that came online before."""
     is_early: bool = False
     """True if the kernel brings up the early CPUs, so that only what the boot CPU decides alone is final."""
     is_late: bool = False
@@ -213,7 +211,6 @@ class CpuIncidents:
             was_online=self.was_online(cpu),
             was_lost=before is not None and (before.was_lost or before.error is None),
             is_under_pkvm=self._at_kvm_init is not None and cpu not in self._at_kvm_init,
-            is_in_complete_log=self._is_complete,
         )
         # What firmware said when the CPU went down explains its next answer, and is part of the same incident.
         before_it = next((one for one in self.not_off if one.cpu == cpu and not one.came_back), None)

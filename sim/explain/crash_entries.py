@@ -4,7 +4,17 @@ Sources: kernel/smp.c, kernel/hw_breakpoint.c, kernel/traps.c, mm/fault.c; kerne
 kernel/watchdog.c and kernel/rcu/tree_stall.h of the whole kernel; boots of Debian's kernels where an entry says booted.
 """
 
-from sim.explain.log_entries import LogEntry, Severity, configuration, firmware, hardware, kernel, vmm
+from sim.explain.log_entries import (
+    Circumstance,
+    LogEntry,
+    Severity,
+    advice,
+    configuration,
+    firmware,
+    hardware,
+    kernel,
+    vmm,
+)
 
 _PANIC, _FAILURE, _WARNING = Severity.PANIC, Severity.FAILURE, Severity.WARNING
 
@@ -122,11 +132,11 @@ STALL = LogEntry(
     "blocks it as well.",
     "what waits for RCU hangs",
     (
-        kernel("a CPU was lost while it was coming up: see above, if the log says so"),
+        firmware("a CPU was lost while it was coming up: see above, if the log says so", Circumstance.LOST_CPU),
         vmm("the host did not run the virtual CPU"),
         kernel("a loop with interrupts off"),
     ),
-    ("the lines below it, which name the CPU", "whether a CPU was lost before"),
+    ("the lines below it, which name the CPU", advice("whether a CPU was lost before", Circumstance.LOST_CPU)),
     "",
     "kernel/rcu/tree_stall.h of the whole kernel; after lost CPUs: booted on 6.12 and 7.3",
 )
@@ -138,11 +148,11 @@ LOCKUP = LogEntry(
     "The watchdog's task, or its interrupt, did not run on this CPU.",
     "nothing else runs on the CPU",
     (
-        kernel("a lock that a CPU holds which was lost while it was coming up"),
+        kernel("a lock that a CPU holds which was lost while it was coming up", Circumstance.LOST_CPU),
         vmm("the host did not run the virtual CPU"),
         kernel("a loop in the kernel"),
     ),
-    ("the call trace below the line", "whether a CPU was lost before"),
+    ("the call trace below the line", advice("whether a CPU was lost before", Circumstance.LOST_CPU)),
     "",
     "kernel/watchdog.c of the whole kernel",
 )

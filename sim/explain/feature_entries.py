@@ -29,7 +29,7 @@ _SANITY_MEANING = (
     "CPU for that, and uses of each listed field the value that is safe on all CPUs."
 )
 _SANITY_CAUSES = (
-    hardware("the cores are of two kinds, or of two revisions, as in big.LITTLE systems"),
+    hardware("the cores are of two kinds, or of two revisions, as in big.LITTLE systems", Circumstance.MIXED_CORES),
     firmware("it sets a control bit that hides a feature on some CPUs only"),
     vmm("the host shows its guest the registers of whatever core a virtual CPU runs on"),
 )

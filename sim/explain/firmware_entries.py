@@ -3,7 +3,17 @@
 Sources: kernel/smp.c, kernel/cpu_ops.c, kernel/machine_kexec.c, drivers/firmware/psci/psci.c and psci_checker.c, read.
 """
 
-from sim.explain.log_entries import LogEntry, Severity, configuration, device_tree, firmware, kernel, vmm
+from sim.explain.log_entries import (
+    Circumstance,
+    LogEntry,
+    Severity,
+    advice,
+    configuration,
+    device_tree,
+    firmware,
+    kernel,
+    vmm,
+)
 
 _FAILURE, _WARNING, _HARMLESS, _NORMAL = Severity.FAILURE, Severity.WARNING, Severity.HARMLESS, Severity.NORMAL
 _REG = "`reg` of every node /cpus/cpu@N, and `#address-cells` of /cpus"
@@ -91,11 +101,13 @@ NO_KEXEC = LogEntry(
     "all the same.",
     "kexec does not work until the next restart",
     (
-        firmware("a CPU did not come online, or is stuck: see above, if the log says so"),
-        device_tree("the CPUs wait in a spin-table, which has no way to stop them"),
-        configuration("`kvm-arm.mode=protected`"),
+        firmware("a CPU did not come online, or is stuck: see above, if the log says so", Circumstance.LOST_CPU),
+        device_tree("the CPUs wait in a spin-table, which has no way to stop them", Circumstance.SPIN_TABLE),
+        firmware("the CPUs wait in ACPI's parking protocol, which has no way to stop them", Circumstance.PARKING),
+        configuration("`kvm-arm.mode=protected`", Circumstance.PKVM),
+        kernel("it was built without CONFIG_HOTPLUG_CPU"),
     ),
-    ("CPUs that failed earlier in the log", "`enable-method` of the CPUs' nodes"),
+    (advice("CPUs that failed earlier in the log", Circumstance.LOST_CPU), "`enable-method` of the CPUs' nodes"),
     "",
     "kernel/machine_kexec.c (machine_kexec_prepare), kernel/smp.c (cpus_are_stuck_in_kernel); read",
 )

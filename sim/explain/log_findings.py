@@ -16,7 +16,7 @@ from sim.explain.incident_entries import entry_of_incident
 from sim.explain.line_entries import entry_of_line, short_words, words_of_line
 from sim.explain.log_entries import Circumstance, LogEntry
 from sim.explain.logged_registers import decoded_registers
-from sim.explain.ruled_out import of_boot, of_cpu, of_incident
+from sim.explain.ruled_out import of_cpu, of_incident, state_of_boot
 from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
 from sim.importer import firmware_lines, suspend_lines
@@ -28,6 +28,9 @@ from sim.importer.log_text import NumberedLine
 _COUNTER = "CNTFRQ_EL0"
 _SAY_IT_WAS_ONLINE = (cpu_entries.CPU_LOST_ON_RETURN, cpu_entries.CPU_ON_STILL_ON, cpu_entries.CPU_ON_AFTER_LOSS)
 """The entries whose sentences tell that a CPU was online before, or that an earlier incident tells it."""
+
+
+_TAKEN_FOR_ARM64 = "that the log is of an arm64 kernel: 32-bit Arm and RISC-V log the same lines"
 
 
 def find(lines: Iterable[NumberedLine], decoding: DecodingTables, *, is_complete: bool) -> list[LogFinding]:
@@ -92,9 +95,8 @@ class _Reader:
         """The place of the first line after the early bring-up; 0 where the log does not show that there was any."""
         self._late_from = next((found.place for found in boot if found.line.phase > Phase.EARLY), 0)
         """The place of the first line that shows the early bring-up to be over; 0 without any."""
-        self._boot = boot
-        self._not_there = of_boot(boot, is_complete=is_complete)
-        self._found = FindingCollection(self._not_there)
+        self._state = state_of_boot(boot, is_complete=is_complete)
+        self._found = FindingCollection(self._state.not_there)
         self._incidents = CpuIncidents()
         self._late_cpus = LateCpus()
         self._named: set[int] = set()
@@ -136,8 +138,8 @@ class _Reader:
         return frozenset(
             of_cpu(
                 cpu,
+                self._state,
                 was_online=self._incidents.was_online(cpu),
-                is_complete=self._is_complete,
                 is_early=self._is_early(found),
                 is_late=self._is_late(found),
             )
@@ -275,14 +277,20 @@ class _Reader:
     def _levels_differ(self) -> bool:
         return any(isinstance(found.line, kinds.InconsistentModesLine) for found in self._lines)
 
+    def _may_be_of_another_architecture(self) -> bool:
+        return all(found.line.is_of_any_kernel or found.line.is_taken_for_arm64 for found in self._lines)
+
     def finish(self) -> list[LogFinding]:
         """Return the findings, with those that follow from several lines or from missing lines."""
         for incident in self._incidents.finish():
             incident.is_early = self._is_early(incident.lines[0])
             incident.is_late = self._is_late(incident.lines[0])
-            entry, words, inferred = entry_of_incident(incident, self._tables, self._not_there)
-            if entry is cpu_entries.CPU_LOST and self._levels_differ():
+            entry, words, inferred = entry_of_incident(incident, self._tables, self._state.not_there)
+            may_run_at_el2 = Circumstance.VHE not in self._state.not_there
+            if entry is cpu_entries.CPU_LOST and may_run_at_el2 and self._levels_differ():
                 inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)
+            if self._may_be_of_another_architecture():
+                inferred = (*inferred, _TAKEN_FOR_ARM64)
             lines, further = incident.lines, ""
             if incident.was_online and entry not in _SAY_IT_WAS_ONLINE:
                 further = "; online before, went down, and did not come back"
@@ -302,7 +310,7 @@ class _Reader:
                 further=further,
                 meaning=cpu_entries.CPU_LOST_MEANING if tells_no_state else "",
                 consequence=consequence,
-                ruled_out=of_incident(incident, self._boot, self._tables),
+                ruled_out=of_incident(incident, self._state, self._tables),
             )
         for not_off in self._incidents.not_off:
             further = "; came back later" if not_off.came_back else ""

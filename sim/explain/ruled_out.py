@@ -4,9 +4,11 @@ A thing is ruled out by what lines say. A missing line rules a thing out only wh
 log that begins with the kernel's first line, or between two lines of which the log has both.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from sim.cores.core_table import core_of_midr, find_core
+import msgspec
+
+from sim.cores.core_table import DocumentedCore, core_of_midr, find_core
 from sim.cpufeature_tables import KernelTables
 from sim.cpufeature_tables.conflicts import can_be_hidden
 from sim.explain.cpu_incidents import CpuIncident
@@ -25,6 +27,8 @@ from sim.importer.log_lines import (
     KvmLine,
     KvmReadyLine,
     LogLine,
+    NotOnlineLine,
+    TimerLine,
 )
 from sim.importer.log_text import NumberedLine
 from sim.vectors import VectorType
@@ -33,15 +37,42 @@ _LEAVE_CPUS = ("maxcpus", "nosmp")
 """The parameters by which the kernel leaves CPUs alone that user space may bring up."""
 
 
-def of_boot(boot: Sequence[NumberedLine], *, is_complete: bool) -> frozenset[Circumstance]:
-    """Return the things that the lines of a boot show not to be there, whichever CPU a finding is about.
+class BootState(msgspec.Struct, frozen=True):
+    """The facts of a boot that rule things out."""
+
+    not_there: frozenset[Circumstance]
+    """The things that its lines show not to be there, whichever CPU a finding is about."""
+    midrs: Mapping[int, int]
+    """The MIDR of each CPU that came, and of the boot CPU."""
+    is_complete: bool
+    """True if the lines begin with the kernel's first line, so that they have every CPU that came online."""
+    tells_levels: bool
+    """True if all CPUs that were tried early started at the same exception level."""
+
+
+def state_of_boot(boot: Sequence[NumberedLine], *, is_complete: bool) -> BootState:
+    """Return the facts of a boot that rule things out.
 
     Args:
         boot: the boot's lines.
         is_complete: True if they begin with the kernel's first line.
     """
     lines = [found.line for found in boot]
-    return frozenset((*_by_command_line(lines), *_by_cores(lines), *_by_methods(lines, is_complete=is_complete)))
+    by_methods = _by_methods(lines, is_complete=is_complete)
+    return BootState(
+        frozenset((*_by_command_line(lines), *_by_cores(lines), *by_methods, *_by_level(lines))),
+        midrs=dict(_midrs(lines)),
+        is_complete=is_complete,
+        tells_levels=any(isinstance(line, ExceptionLevelLine) for line in lines),
+    )
+
+
+def _midrs(lines: Sequence[LogLine]) -> Iterator[tuple[int, int]]:
+    for line in lines:
+        if isinstance(line, BootLine | OldCoreLine):
+            yield 0, line.midr
+        elif isinstance(line, BootedLine):
+            yield line.cpu, line.midr
 
 
 def _by_command_line(lines: Sequence[LogLine]) -> Iterator[Circumstance]:
@@ -52,12 +83,23 @@ def _by_command_line(lines: Sequence[LogLine]) -> Iterator[Circumstance]:
             yield Circumstance.MAXCPUS
         if parsed.value("nr_cpus") is None:
             yield Circumstance.NR_CPUS
+        if parsed.value("allow_mismatched_32bit_el0") is None:
+            yield Circumstance.MISMATCHED_32
     if parsed.nosve:
         yield Circumstance.SVE
+    if parsed.hides_vhe:
+        yield Circumstance.VHE
 
 
 def _by_cores(lines: Sequence[LogLine]) -> Iterator[Circumstance]:
-    """Yield what an early CPU's core lacks by its documents; a core that is as old lacks what came later as well."""
+    """Yield what some CPU's core lacks by its documents.
+
+    A core without SVE takes it from the whole system; a system with a core that is older than both SVE and SME is taken
+    to have neither, and all CPUs run the kernel at the level of the boot CPU.
+    """
+    boot_core = next((_core(line.midr) for line in lines if isinstance(line, BootLine | OldCoreLine)), None)
+    if boot_core is not None and not boot_core.vhe:
+        yield Circumstance.VHE
     lacking = [_lacking(line.midr) for line in lines if isinstance(line, BootLine | BootedLine | OldCoreLine)]
     if any(VectorType.SVE in one for one in lacking):
         yield Circumstance.SVE
@@ -65,13 +107,17 @@ def _by_cores(lines: Sequence[LogLine]) -> Iterator[Circumstance]:
         yield Circumstance.VECTORS
 
 
-def _lacking(midr: int) -> set[VectorType]:
-    """Return the vector types that the core with a MIDR is known not to have."""
+def _core(midr: int) -> DocumentedCore | None:
+    """Return the core with a MIDR; None if its documents are not known, or it is an emulator's, which has anything."""
     name = core_of_midr(midr)
     core = None if name is None else find_core([name])
-    if core is None or core.is_model:
-        return set()
-    return {vector_type for vector_type in VectorType if core.lengths(vector_type) == ()}
+    return None if core is None or core.is_model else core
+
+
+def _lacking(midr: int) -> set[VectorType]:
+    """Return the vector types that the core with a MIDR is known not to have."""
+    core = _core(midr)
+    return set() if core is None else {vector_type for vector_type in VectorType if core.lengths(vector_type) == ()}
 
 
 def _by_methods(lines: Sequence[LogLine], *, is_complete: bool) -> Iterator[Circumstance]:
@@ -84,26 +130,38 @@ def _by_methods(lines: Sequence[LogLine], *, is_complete: bool) -> Iterator[Circ
         yield Circumstance.SPIN_TABLE
     if is_complete and not is_there and any(isinstance(line, PerCpuLine) for line in lines):
         yield Circumstance.PSCI
-    kvm = [line for line in lines if isinstance(line, KvmLine)]
-    if kvm and not any(isinstance(line, KvmReadyLine) and line.is_protected for line in kvm):
-        yield Circumstance.PKVM
+    if is_complete and not any(isinstance(line, NotOnlineLine) for line in lines):
+        yield Circumstance.LOST_CPU
+    if any(isinstance(line, PsciLine) and line.has_no_resident_os for line in lines):
+        yield Circumstance.TRUSTED_OS
     if any(isinstance(line, BootLine) for line in lines):
         yield Circumstance.KERNEL_OF_32_BITS
 
 
-def of_cpu(cpu: int, *, was_online: bool, is_complete: bool, is_early: bool, is_late: bool) -> Iterator[Circumstance]:
+def _by_level(lines: Sequence[LogLine]) -> Iterator[Circumstance]:
+    """Yield what the levels at which CPUs started, and KVM's own lines, show not to be."""
+    modes = [line for line in lines if isinstance(line, KvmReadyLine)]
+    if any(isinstance(line, KvmLine) for line in lines) and not any(line.is_protected for line in modes):
+        yield Circumstance.PKVM
+    levels = [line.level for line in lines if isinstance(line, ExceptionLevelLine)]
+    boot_levels = [line.boot_level for line in lines if isinstance(line, TimerLine)]
+    if "EL1" in levels or 1 in boot_levels or any(not line.shows_vhe for line in modes):
+        yield Circumstance.VHE
+
+
+def of_cpu(cpu: int, state: BootState, *, was_online: bool, is_early: bool, is_late: bool) -> Iterator[Circumstance]:
     """Yield the things that a log shows not to be there for one CPU at one time.
 
     Args:
         cpu: its logical number.
+        state: the facts of the boot.
         was_online: the CPU was online at an earlier time.
-        is_complete: the log begins with the kernel's first line, so that it has every CPU that was online.
         is_early: the kernel brings up the early CPUs at that time.
         is_late: the early bring-up is over at that time.
     """
     if was_online:
         yield Circumstance.FIRST_START
-    elif is_complete:
+    elif state.is_complete:
         yield Circumstance.RETURN
     if is_early:
         yield Circumstance.LATE
@@ -111,31 +169,26 @@ def of_cpu(cpu: int, *, was_online: bool, is_complete: bool, is_early: bool, is_
         yield Circumstance.EARLY
     if cpu == 0:
         yield Circumstance.SECONDARY
+    if 0 in state.midrs and state.midrs.get(cpu) == state.midrs[0]:
+        yield Circumstance.MIXED_CORES
 
 
-def of_incident(incident: CpuIncident, boot: Sequence[NumberedLine], tables: KernelTables) -> frozenset[Circumstance]:
+def of_incident(incident: CpuIncident, state: BootState, tables: KernelTables) -> frozenset[Circumstance]:
     """Return the things that a log shows not to be there for a CPU that did not come.
 
     Args:
         incident: the attempt to bring the CPU up.
-        boot: all lines of the boot.
+        state: the facts of the boot.
         tables: the kernel's tables.
     """
-    found = set(
-        of_cpu(
-            incident.cpu,
-            was_online=incident.was_online,
-            is_complete=incident.is_in_complete_log,
-            is_early=incident.is_early,
-            is_late=incident.is_late,
-        )
-    )
+    is_early, is_late = incident.is_early, incident.is_late
+    found = set(of_cpu(incident.cpu, state, was_online=incident.was_online, is_early=is_early, is_late=is_late))
     if incident.cpu_on_works:
         found.add(Circumstance.NONE_STARTED)
     if incident.came_later is not None:
         found.add(Circumstance.MISSING)
     # Every CPU leaves its mark before it can die: the line counts those that were tried before it.
-    if incident.is_early and any(isinstance(one.line, ExceptionLevelLine) for one in boot):
+    if is_early and state.tells_levels:
         found.add(Circumstance.LEVELS)
     conflict = incident.first(ConflictLine)
     capabilities = () if conflict is None else in_conflict(conflict, incident, tables)

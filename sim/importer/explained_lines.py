@@ -144,6 +144,7 @@ class NotDeadLine(CpuLine, frozen=True):
 class ShutdownLine(CpuLine, frozen=True):
     """A CPU is being taken down."""
 
+    is_taken_for_arm64 = True
     pattern = rf"{CPU_PREFIX}shutdown"
 
 

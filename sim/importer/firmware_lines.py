@@ -112,9 +112,15 @@ class PsciLine(LogLine, frozen=True):
     """The kernel looks for PSCI in firmware's tables, and what it found."""
 
     pattern = (
-        r"psci: (?:probing for conduit method|Using (?:standard )?PSCI|SMC Calling Convention|Trusted OS migration not"
-        r"|MIGRATE_INFO_TYPE not supported)"
+        r"psci: (?:probing for conduit method|Using (?:standard )?PSCI|SMC Calling Convention|MIGRATE_INFO_TYPE not "
+        r"supported|(?P<trusted_os>Trusted OS migration not required))"
     )
+    trusted_os: str | None = None
+
+    @property
+    def has_no_resident_os(self) -> bool:
+        """True if the line says that no trusted OS keeps a CPU from going offline."""
+        return self.trusted_os is not None
 
 
 class NoRedistributorLine(CpuLine, frozen=True):

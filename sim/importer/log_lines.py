@@ -72,6 +72,8 @@ class LogLine(msgspec.Struct, frozen=True):
     phase: ClassVar[Phase] = Phase.EARLY
     is_of_any_kernel: ClassVar[bool] = False
     """True if kernels of other architectures log the same."""
+    is_taken_for_arm64: ClassVar[bool] = False
+    """True if 32-bit Arm and RISC-V log the same, and a text with such lines alone is taken for a log of arm64."""
 
 
 class CpuLine(LogLine, frozen=True):
@@ -389,6 +391,7 @@ class UnsupportedLine(UnfitLine, frozen=True):
 class NotOnlineLine(CpuLine, frozen=True):
     """A CPU did not come online within the kernel's 5 s; or within the 10 s of kernels that start CPUs in parallel."""
 
+    is_taken_for_arm64 = True
     pattern = rf"CPU(?P<cpu>{NUMBER})(?:: failed to come online| failed to report alive state)"
 
 
@@ -408,6 +411,7 @@ class DiedLine(CpuLine, frozen=True):
 class NotStartedLine(CpuLine, frozen=True):
     """Firmware refused to start a CPU; the error is a negative errno."""
 
+    is_taken_for_arm64 = True
     pattern = rf"{CPU_PREFIX}failed to boot: (?P<error>-?{NUMBER})"
     error: int
 

@@ -859,3 +859,54 @@ def test_cpus_without_a_redistributor_are_named() -> None:
     without = of_entry(explanation, firmware_entries.NO_REDISTRIBUTOR)
     assert (without.cpus, without.happened[-5:]) == ((4,), "0x100")
     assert of_entry(explanation, firmware_entries.REDISTRIBUTOR_CLOSED).cpus == (3,)
+
+
+def test_lines_that_other_architectures_log_too_are_taken_for_arm64s() -> None:
+    for line, entry in ((LOST[0], cpu_entries.CPU_LOST), ("CPU1: failed to boot: -22", cpu_entries.CPU_ON_INVALID)):
+        excerpt, longer = explained(line, head=[]), explained(line, LOST[1], head=[])
+        assert "32-bit Arm and RISC-V log the same" in of_entry(excerpt, entry).inferred[-1]
+        assert not any("RISC-V" in one for one in longer.problems[0].inferred)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kvm [1]: Hyp nVHE mode initialized successfully",
+        "arch_timer: cp15 timer(s) running at 62.50MHz (virt).",
+        "Kernel command line: id_aa64mmfr1.vh=0",
+    ],
+)
+def test_a_kernel_that_does_not_run_at_el2_has_no_cpu_that_dies_below_it(line: str) -> None:
+    for lines, may_be in ((LOST, True), ([*LOST, line], False)):
+        assert ("at EL1" in causes_of(of_entry(explained(*lines), cpu_entries.CPU_LOST))) is may_be
+    differ = "CPU: CPUs started in inconsistent modes"
+    assert of_entry(explained(*LOST, line, differ), cpu_entries.CPU_LOST).inferred == ()
+
+
+def test_cpus_of_the_same_midr_are_not_two_kinds_of_cores() -> None:
+    sanity = "CPU features: SANITY CHECK: Unexpected variation in SYS_DCZID_EL0. Boot CPU: 0x4, CPU1: 0x5"
+    for midr, may_be in (("0x411fd403", False), ("0x411fd413", True)):
+        booted = f"CPU1: Booted secondary processor 0x0000000001 [{midr}]"
+        finding = of_entry(explained(sanity, booted, *FINAL), feature_entries.SANITY_DANGER)
+        assert ("of two kinds" in causes_of(finding)) is may_be
+
+
+def test_a_lost_cpu_is_a_cause_of_a_stall_only_if_one_was_lost() -> None:
+    stall = "rcu: INFO: rcu_sched detected stalls on CPUs/tasks:"
+    for lines, may_be in ((LOST, True), ([], False)):
+        finding = of_entry(explained(*lines, *FINAL, stall), crash_entries.STALL)
+        assert ("a CPU was lost" in causes_of(finding)) is may_be
+        assert ("whether a CPU was lost" in next_of(finding)) is may_be
+
+
+def test_a_cpu_that_must_stay_has_the_causes_that_the_log_leaves() -> None:
+    stays = "Error taking CPU1 down: -1"
+    not_resident, options = "psci: Trusted OS migration not required", "Kernel command line: quiet"
+    for lines, absent in (
+        ([], ()),
+        ([not_resident], ("trusted OS",)),
+        ([options], ("allow_mismatched",)),
+        ([not_resident, options], ("trusted OS", "allow_mismatched")),
+    ):
+        words = causes_of(of_entry(explained(*lines, *FINAL, stays), cpu_entries.TRUSTED_OS_STAYS))
+        assert [one for one in ("trusted OS", "allow_mismatched") if one not in words] == list(absent)

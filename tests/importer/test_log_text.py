@@ -291,6 +291,10 @@ LINES: list[tuple[str, LogLine]] = [
     ("psci_checker: Starting hotplug tests", firmware_lines.CheckerLine()),
     ("kvm [1]: Cannot initialise vector slots", firmware_lines.VectorSlotsLine()),
     ("psci: probing for conduit method from DT.", firmware_lines.PsciLine()),
+    (
+        "psci: Trusted OS migration not required",
+        firmware_lines.PsciLine("Trusted OS migration not required"),
+    ),
     ("psci: PSCIv65535.65535 detected in firmware.", explained_lines.PsciVersionLine("65535.65535")),
     ("percpu: Embedded 34 pages/cpu s100712 r8192 d30360 u139264", firmware_lines.PerCpuLine()),
     ("PERCPU: Embedded 12 pages/cpu @ffffffc0ff6c1000 s19264", firmware_lines.PerCpuLine()),
