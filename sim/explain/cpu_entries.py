@@ -1081,7 +1081,7 @@ PSCI_VERSION = LogEntry(
     "version of PSCI",
     _NORMAL,
     ("psci: PSCIv1.1 detected in firmware.",),
-    "firmware has PSCI {version}",
+    "firmware has PSCI {psci_version}",
     "PSCI is the interface by which the kernel starts and stops CPUs.",
     "",
     source="drivers/firmware/psci/psci.c (psci_probe)",

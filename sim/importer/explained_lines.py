@@ -53,13 +53,13 @@ class OldCoreLine(LogLine, frozen=True):
 class PsciVersionLine(LogLine, frozen=True):
     """The version of PSCI that firmware has; an answer that is not a version is shown as one of two halves."""
 
-    pattern = r"psci: PSCIv(?P<version>\d{1,5}\.\d{1,5}) detected in firmware"
-    version: str
+    pattern = r"psci: PSCIv(?P<psci_version>\d{1,5}\.\d{1,5}) detected in firmware"
+    psci_version: str
 
     @property
     def is_none(self) -> bool:
         """True if firmware answered NOT_SUPPORTED (-1) to the call for its version."""
-        return self.version == "65535.65535"
+        return self.psci_version == "65535.65535"
 
 
 class PsciConflictLine(LogLine, frozen=True):
