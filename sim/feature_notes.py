@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from sim.cpufeature_tables import UNKEPT_REGISTERS, KernelTables, kernel_tables
+from sim.cpufeature_tables import OPTIONS_OF_CODE, UNKEPT_REGISTERS, KernelTables, kernel_tables
 from sim.facts import Facts
+from sim.kernel.feature_options import feature_options
 from sim.scenario import EL2, Scenario
 from sim.topology import EL2_FIELD, cpu_list, lacks_el2
 
@@ -48,7 +49,7 @@ def _without_core(scenario: Scenario) -> Iterator[str]:
 def _is_vulnerable(facts: Facts) -> bool:
     """Return True if the kernel mitigates a vulnerability on no CPU that firmware could mitigate."""
     state = facts.features_at_end
-    if state is None or "mitigations=off" in facts.scenario.options.split():
+    if state is None or feature_options(facts.scenario).mitigations.off:
         return False
     return any((state.vulnerabilities.get(name) or "").startswith("Vulnerable") for name in _BY_FIRMWARE)
 
@@ -80,4 +81,4 @@ def _options(tables: KernelTables) -> set[str]:
     of_fields = {
         field.visible_if for register in tables.registers.values() for field in register.fields if field.visible_if
     }
-    return of_entries | of_fields | {"CONFIG_KVM", "CONFIG_ARM64_SW_TTBR0_PAN"}
+    return of_entries | of_fields | OPTIONS_OF_CODE | {"CONFIG_KVM"}

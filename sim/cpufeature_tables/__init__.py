@@ -4,6 +4,7 @@ The README beside this module says where the tables come from, and describes the
 """
 
 from sim.cpufeature_tables.tables import (
+    OPTIONS_OF_CODE,
     UNKEPT_REGISTERS,
     Capability,
     Field,
@@ -18,6 +19,7 @@ from sim.cpufeature_tables.tables import (
 )
 
 __all__ = [
+    "OPTIONS_OF_CODE",
     "UNKEPT_REGISTERS",
     "Capability",
     "Field",

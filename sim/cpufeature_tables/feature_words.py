@@ -8,9 +8,10 @@ Documentation/admin-guide/kernel-parameters.txt.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
 
@@ -18,6 +19,7 @@ from sim.cpufeature_tables.tables import every_config_option
 from sim.errors import InputError, check_printable, closest
 
 Series = tuple[int, int]
+T = TypeVar("T")
 
 
 class FieldOption(msgspec.Struct, frozen=True):
@@ -82,6 +84,7 @@ SWITCHES = (
     "allow_mismatched_32bit_el0",
     "mitigations=off",
     "mitigations=auto",
+    "mitigations=auto,nosmt",
     "nospectre_v2",
     "nospectre_bhb",
     "ssbd=force-off",
@@ -96,6 +99,8 @@ SWITCHES = (
     "irqchip.gicv3_pseudo_nmi=1",
 )
 """Further words that have an effect on CPU features, or are known to have none."""
+_BOOLEANS = frozenset({"kpti", "irqchip.gicv3_pseudo_nmi"})
+"""Parameters whose value the kernel reads as a truth value, in any of its spellings."""
 _NUMBERS_SINCE = (6, 9)
 """The first series that takes a hexadecimal digit, with or without 0x; before, the number's form gives its base."""
 _DIGIT = re.compile(r"(?:0x)?([0-9a-f])", re.IGNORECASE | re.ASCII)
@@ -135,6 +140,38 @@ def _number(text: str, series: Series) -> int | None:
     return int(text, 8) if text.startswith("0") and text.isdecimal() else int(text, 0)
 
 
+def truth_value(text: str) -> bool | None:
+    """Return the truth value that the kernel reads; None where it is none, so that the word has no effect.
+
+    Source: lib/kstrtox.c (``kstrtobool``), which looks at the first letter alone, or at the first two of on and off.
+
+    >>> truth_value("Y"), truth_value("on"), truth_value("0"), truth_value("maybe")
+    (True, True, False, None)
+    """
+    for value, beginnings in ((True, ("y", "t", "1", "on")), (False, ("n", "f", "0", "of"))):
+        if text.lower().startswith(beginnings):
+            return value
+    return None
+
+
+def last_value(words: Iterable[str], name: str, read: Callable[[str], T | None]) -> T | None:
+    """Return the last value of a parameter that the kernel can read; None if there is none.
+
+    Args:
+        words: the command line's words, as `canonical_words` returns them.
+        name: the parameter's name.
+        read: returns the value of a text; None where the kernel ignores it.
+    """
+    texts = (word.partition("=")[2] for word in words if word.startswith(f"{name}="))
+    return next((value for text in reversed(list(texts)) if (value := read(text)) is not None), None)
+
+
+def is_switch(word: str) -> bool:
+    """Return True if a word, as `canonical_words` returns it, is one of the further words that concern CPU features."""
+    name, equals, value = word.partition("=")
+    return word in SWITCHES or (bool(equals) and name in _BOOLEANS and truth_value(value) is not None)
+
+
 def canonical_words(words: Iterable[str]) -> list[str]:
     """Return the words of a command line as this module spells them: in a parameter's name, - and _ are the same.
 
@@ -166,7 +203,7 @@ def check_options(options: str) -> None:
         if name == "kvm_arm.mode":
             raise InputError(f"options: {given[:60]!r} decides on more than CPU features: set kvm_mode instead")
         is_field = name in FIELD_OPTIONS and bool(equals and value)
-        if not is_field and word not in ALIASES and word not in SWITCHES:
+        if not is_field and word not in ALIASES and not is_switch(word):
             raise InputError(f"options: {given[:60]!r} does not concern CPU features{_hint(word, _words())}")
 
 

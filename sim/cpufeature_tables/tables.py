@@ -21,10 +21,8 @@ _SERIES = ("6.1", "6.12", "6.16", "6.18", "7.3")
 _EVERY_BIT = (1 << 64) - 1
 _WIDEST = 63
 """A bit above the bits of every field, for the rules."""
-
-
-_PAN_EMULATION = "CONFIG_ARM64_SW_TTBR0_PAN"
-"""An option on which a line of the log depends, and no entry of the tables."""
+OPTIONS_OF_CODE = frozenset({"CONFIG_ARM64_SW_TTBR0_PAN", "CONFIG_UNMAP_KERNEL_AT_EL0"})
+"""The options on which lines of the log depend, and no entry of the tables."""
 
 
 class SafeType(StrEnum):
@@ -428,7 +426,7 @@ def every_config_option() -> frozenset[str]:
         for each in (one, *one.any_of)
         for option in each.config
     )
-    return frozenset((_PAN_EMULATION, *of_entries, *(option for option in fields if option is not None)))
+    return OPTIONS_OF_CODE.union(of_entries, (option for option in fields if option is not None))
 
 
 @cache

@@ -278,12 +278,16 @@ KPTI = LogEntry(
     (
         "CPU features: kernel page table isolation forced ON by KASLR",
         "CPU features: kernel page table isolation forced OFF by kpti command line option",
+        "CPU features: kernel page table isolation disabled by kernel configuration",
     ),
     "kernel page table isolation is {state} by {reason}",
     "Isolation protects cores that are vulnerable to Meltdown, and hides the kernel's random address from all others. "
-    "It is forced on by KASLR unless the CPUs have E0PD.",
-    "with isolation forced off, a core that needs it is vulnerable",
-    (configuration("KASLR, `kpti=` or `mitigations=off`"), hardware("an erratum of ThunderX forces it off")),
+    "It is forced on by KASLR unless the CPUs have E0PD. A kernel that is built without it says so.",
+    "with isolation forced off or disabled, a core that needs it is vulnerable",
+    (
+        configuration("KASLR, `kpti=`, `mitigations=off` or CONFIG_UNMAP_KERNEL_AT_EL0"),
+        hardware("an erratum of ThunderX forces it off"),
+    ),
     source="kernel/cpufeature.c (unmap_kernel_at_el0); booted on 6.12 and 7.3",
 )
 DISABLED_ABOVE = LogEntry(

@@ -13,7 +13,7 @@ import msgspec
 
 from sim.boot_run import boot
 from sim.cpufeature_tables import kernel_tables
-from sim.cpufeature_tables.feature_words import ALIASES, FIELD_OPTIONS, SWITCHES
+from sim.cpufeature_tables.feature_words import ALIASES, FIELD_OPTIONS, SWITCHES, is_switch
 from sim.cpufeature_tables.tables import Requirement
 from sim.id_registers import AARCH32, EL0
 from sim.importer.hotplug_history import Hotplug, HotplugResult
@@ -26,6 +26,8 @@ from sim.scenario import Scenario
 from sim.topology import Cpu, Weakness, cpu_list
 
 _FORCED_BY_KASLR = "by KASLR"
+_ISOLATION, _NOT_BUILT = "CONFIG_UNMAP_KERNEL_AT_EL0", "disabled by kernel configuration"
+"""The option for isolated page tables, and the words of a kernel without it."""
 _PAN_EMULATION = "Privileged Access Never (PAN) using TTBR0_EL1 switching"
 _OFF_BY_DEFAULT = {"CONFIG_ARM64_PSEUDO_NMI": "", "CONFIG_ARM64_SW_TTBR0_PAN": _PAN_EMULATION}
 """Options that Debian's kernels lack, with the capability that no table has."""
@@ -60,6 +62,7 @@ def with_inferred_features(scenario: Scenario, log: KernelLog) -> InferredFeatur
         return InferredFeatures(scenario)
     search = _Search(scenario, log)
     search.kaslr()
+    search.isolation()
     search.asymmetric_32bit()
     search.registers()
     # Of a kernel that is not known, a missing name may be another release's.
@@ -73,7 +76,7 @@ def _options(command_line: KernelCommandLine) -> str:
     """Return the words of a command line that decide on CPU features."""
     # The reader of a log has every - as _.
     spelt = {canonical(word): word for word in (*SWITCHES, *ALIASES) if not word.startswith("kvm-arm.mode")}
-    words = (spelt.get(word, word if _is_field(word) else "") for word in command_line.words)
+    words = (spelt.get(word, word if _is_field(word) or is_switch(word) else "") for word in command_line.words)
     return " ".join(word for word in words if word and word not in _BESIDE_FEATURES)
 
 
@@ -142,6 +145,12 @@ class _Search:
         scenario = self._scenario.but(kaslr=True)
         says = "the log says" if shown.kaslr else "page table isolation forced on by it shows"
         self._take(scenario, _simulated(scenario), f"KASLR is on, as {says}")
+
+    def isolation(self) -> None:
+        """Infer that the kernel is built without isolation of its page tables, as it says itself."""
+        if self._log.shown.kpti == _NOT_BUILT:
+            scenario = self._configured(_ISOLATION, is_on=False)
+            self._take(scenario, _simulated(scenario), f"{_ISOLATION} is off, as the log says")
 
     def registers(self) -> None:
         """Take registers to be alike where the table of cores has a difference that the log does not show."""

@@ -3,30 +3,35 @@
 from collections.abc import Mapping
 
 from sim.cpufeature_tables import KernelTables
-from sim.cpufeature_tables.feature_words import canonical_words
+from sim.cpufeature_tables.feature_words import canonical_words, last_value, truth_value
 from sim.kernel.features.id_override import Override, overrides
 from sim.kernel.features.mitigations import MitigationOptions
 from sim.kernel.features.system_features import FeatureOptions
 from sim.scenario import KvmMode, Scenario
 
-_ON, _OFF = {"1", "on", "y", "yes", "true"}, {"0", "off", "n", "no", "false"}
+_MITIGATIONS = {"off": True, "auto": False, "auto,nosmt": False}
+"""The values of ``mitigations=`` (kernel/cpu.c, ``mitigations_parse_cmdline``), and whether they switch them off."""
+_SSBD = {"force-on": False, "force-off": True, "kernel": False}
+"""The values of ``ssbd=`` (arch/arm64/kernel/proton-pack.c, ``parse_spectre_v4_param``), and whether they do."""
 
 
 def feature_options(scenario: Scenario) -> FeatureOptions:
     """Return what tells a scenario's kernel from others with the same tables."""
-    words, flags = canonical_words(scenario.options.split()), scenario.flags
+    words, flags, config = canonical_words(scenario.options.split()), scenario.flags, scenario.kernel_config
     is_protected = scenario.has_pkvm
-    kpti = next((word.partition("=")[2] for word in reversed(words) if word.startswith("kpti=")), "")
     return FeatureOptions(
         mitigations=MitigationOptions(
-            off="mitigations=off" in words,
+            off=bool(last_value(words, "mitigations", _MITIGATIONS.get)),
             no_spectre_v2="nospectre_v2" in words,
             no_spectre_bhb="nospectre_bhb" in words,
-            ssbd_off="ssbd=force-off" in words,
+            ssbd_off=bool(last_value(words, "ssbd", _SSBD.get)),
             kaslr=scenario.kaslr and "nokaslr" not in words,
-            kpti=True if kpti in _ON else False if kpti in _OFF else None,
+            kpti=last_value(words, "kpti", truth_value),
+            isolates=config.get("CONFIG_UNMAP_KERNEL_AT_EL0", True),
+            uses_e0pd=config.get("CONFIG_ARM64_E0PD", True),
+            knows_cavium_27456=config.get("CONFIG_CAVIUM_ERRATUM_27456", True),
         ),
-        pseudo_nmi="irqchip.gicv3_pseudo_nmi=1" in words,
+        pseudo_nmi=bool(last_value(words, "irqchip.gicv3_pseudo_nmi", truth_value)),
         protected_kvm=is_protected,
         hvhe=is_protected and flags.pkvm_hvhe,
         allow_mismatched_32bit_el0="allow_mismatched_32bit_el0" in words,
@@ -39,9 +44,9 @@ def feature_options(scenario: Scenario) -> FeatureOptions:
             "CONFIG_ARM64_SME": flags.sme,
             "CONFIG_ARM64_PSEUDO_NMI": False,
             "CONFIG_ARM64_ERRATUM_4118414": flags.tlbi_erratum_of_big_cores,
-            **scenario.kernel_config,
+            **config,
         },
-        emulates_pan=scenario.kernel_config.get("CONFIG_ARM64_SW_TTBR0_PAN", False),
+        emulates_pan=config.get("CONFIG_ARM64_SW_TTBR0_PAN", False),
         unknown=scenario.topology.unknown_bits,
         without=frozenset() if flags.icv_dir_trapping else frozenset({"HAS_ICH_HCR_EL2_TDIR"}),
         gmid_follows_overrides=flags.gmid_follows_overrides,

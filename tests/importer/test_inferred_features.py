@@ -113,6 +113,19 @@ def test_kaslr_that_is_off_and_forces_isolation_is_a_contradiction(tmp_path: Pat
     assert of_log(tmp_path, forced).scenario.kaslr
 
 
+def test_a_kernel_that_says_that_it_cannot_isolate_page_tables_is_configured_so(tmp_path: Path) -> None:
+    line = "CPU features: kernel page table isolation disabled by kernel configuration\n"
+    found = of_log(tmp_path, line)
+    assert found.scenario.kernel_config == {"CONFIG_UNMAP_KERNEL_AT_EL0": False}
+    assert "CONFIG_UNMAP_KERNEL_AT_EL0 is off, as the log says" in found.features.reasons
+    assert line.strip() in boot(found.scenario).log_text
+
+
+def test_every_spelling_of_a_parameter_is_kept(tmp_path: Path) -> None:
+    for words in ("kpti=y", "kpti=no mitigations=auto,nosmt", "irqchip.gicv3_pseudo_nmi=true"):
+        assert of_log(tmp_path, words=f"quiet {words} root=/dev/sda1").scenario.options == words
+
+
 @pytest.mark.parametrize("cut", ["alternatives: applying system-wide alternatives\n", "Linux version 6.12.1 (gcc)\n"])
 def test_a_missing_name_is_no_evidence_in_a_log_that_is_cut(cut: str, tmp_path: Path) -> None:
     text = LOG.format(LITTLE, BIG, "").replace("CPU features: detected: ARM erratum 845719\n", "").replace(cut, "")

@@ -7,6 +7,7 @@ import pytest
 from sim.boot_run import boot
 from sim.cores import known_core
 from sim.files.scenario_file import scenario_from_text
+from sim.kernel.features.id_fields import CSV3
 from sim.scenario import KvmMode, Scenario
 from sim.topology import Cpu, Topology, Weakness
 from sim.vectors import vqs_from_bits
@@ -99,6 +100,8 @@ def test_pseudo_nmi_needs_the_option_the_configuration_and_the_gic() -> None:
     asked = {"options": "irqchip.gicv3_pseudo_nmi=1"}
     lines = log(topology, "6.16", kernel_config=configured, **asked)
     assert lines.index(NMI) == lines.index("CPU features: detected: GIC system register CPU interface") + 1
+    assert NMI in log(topology, "6.16", kernel_config=configured, options="irqchip.gicv3_pseudo_nmi=y")
+    assert NMI not in log(topology, "6.16", kernel_config=configured, options="irqchip.gicv3_pseudo_nmi=off")
     assert NMI not in log(topology, "6.16", **asked)
     assert NMI not in log(topology, "6.16", kernel_config=configured)
     gicv2 = Topology((Cpu.of("cpu0", core=known_core("arm,cortex-a76", gic=2)),))
@@ -167,6 +170,88 @@ def test_a_core_of_which_nothing_is_known_has_no_weakness_of_another_s() -> None
     assert V2 in known
     assert V2 not in alone
     assert not any("KPTI" in line for line in (*known, *alone))
+
+
+ISOLATION = "CPU features: kernel page table isolation "
+
+
+@pytest.mark.parametrize(
+    ("options", "state"),
+    [
+        ("kpti=1", "ON"),
+        ("kpti=y", "ON"),
+        ("kpti=Yes", "ON"),
+        ("kpti=on", "ON"),
+        ("kpti=true", "ON"),
+        ("kpti=0", "OFF"),
+        ("kpti=n", "OFF"),
+        ("kpti=OFF", "OFF"),
+        ("kpti=false", "OFF"),
+        ("kpti=y kpti=n", "OFF"),
+        ("kpti=n kpti=y", "ON"),
+    ],
+)
+def test_a_truth_value_is_read_as_the_kernel_reads_it(options: str, state: str) -> None:
+    assert f"{ISOLATION}forced {state} by kpti command line option" in log(
+        system("arm,cortex-a76"), "6.12", options=options
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "are_off"),
+    [
+        ("mitigations=off", True),
+        ("mitigations=auto,nosmt", False),
+        ("mitigations=auto", False),
+        ("mitigations=off mitigations=auto", False),
+        ("mitigations=auto mitigations=off", True),
+    ],
+)
+def test_the_last_word_on_mitigations_counts(options: str, *, are_off: bool) -> None:
+    lines = log(system("arm,cortex-a76"), "6.12", options=options)
+    assert (f"{ISOLATION}forced OFF by mitigations=off" in lines) is are_off
+
+
+@pytest.mark.parametrize(
+    ("options", "is_off"), [("ssbd=force-off", True), ("ssbd=force-off ssbd=kernel", False), ("ssbd=force-on", False)]
+)
+def test_the_last_word_on_spectre_v4_counts(options: str, *, is_off: bool) -> None:
+    lines = log(system("arm,cortex-a76"), "6.12", options=options)
+    assert ("spectre-v4 mitigation disabled by command-line option" in lines) is is_off
+
+
+def vulnerable_to_meltdown(options: str = "", **settings: Any) -> tuple[list[str], str | None]:
+    """Return the lines on isolation, and what sysfs tells, of cores that are vulnerable."""
+    core = known_core("arm,cortex-a75").with_fields({CSV3: 0})
+    topology = Topology((Cpu.of("cpu0", core=core),))
+    outcome = boot(Scenario(topology, kernel="6.12", options=options, **settings))
+    state = outcome.facts.features_at_end
+    assert state is not None
+    return [line for line in texts(outcome) if "isolation" in line], state.vulnerabilities["meltdown"]
+
+
+def test_a_kernel_without_isolation_says_so_whatever_is_asked_for() -> None:
+    assert vulnerable_to_meltdown()[1] == "Mitigation: PTI"
+    without = {"CONFIG_UNMAP_KERNEL_AT_EL0": False}
+    for options in ("", "kpti=1", "mitigations=off"):
+        found = vulnerable_to_meltdown(options, kernel_config=without)
+        assert found == ([f"{ISOLATION}disabled by kernel configuration"], "Vulnerable")
+
+
+def test_kaslr_forces_isolation_unless_the_kernel_uses_e0pd() -> None:
+    forced = f"{ISOLATION}forced ON by KASLR"
+    assert forced not in log(system("arm,neoverse-n2"), "6.12", kaslr=True)
+    assert forced in log(system("arm,neoverse-n2"), "6.12", kaslr=True, kernel_config={"CONFIG_ARM64_E0PD": False})
+
+
+def test_thunderx_forces_isolation_off_if_the_kernel_knows_its_erratum() -> None:
+    core = known_core("arm,cortex-a76").with_registers(0x430F0A11, {})
+    topology = Topology((Cpu.of("cpu0", core=core),))
+    forced = f"{ISOLATION}forced OFF by ARM64_WORKAROUND_CAVIUM_27456"
+    assert forced in log(topology, "6.12", kaslr=True)
+    lines = log(topology, "6.12", kaslr=True, kernel_config={"CONFIG_CAVIUM_ERRATUM_27456": False})
+    assert forced not in lines
+    assert f"{ISOLATION}forced ON by KASLR" in lines
 
 
 def test_isolation_of_page_tables_is_forced_whatever_is_known() -> None:

@@ -29,7 +29,7 @@ class State(IntEnum):
 
 
 class MitigationOptions(msgspec.Struct, frozen=True):
-    """The part of the command line that concerns mitigations."""
+    """The part of the command line and of the configuration that concerns mitigations."""
 
     off: bool = False
     """``mitigations=off``"""
@@ -43,6 +43,12 @@ class MitigationOptions(msgspec.Struct, frozen=True):
     """``kpti=``; None: not given."""
     kaslr: bool = False
     """The kernel runs at a random address."""
+    isolates: bool = True
+    """The kernel is built with isolation of its page tables (``CONFIG_UNMAP_KERNEL_AT_EL0``)."""
+    uses_e0pd: bool = True
+    """``CONFIG_ARM64_E0PD``"""
+    knows_cavium_27456: bool = True
+    """``CONFIG_CAVIUM_ERRATUM_27456``"""
 
 
 MELTDOWN, SPECTRE_V2, SPEC_STORE_BYPASS = "meltdown", "spectre_v2", "spec_store_bypass"
@@ -74,7 +80,7 @@ class Mitigations:
         self._warn = warn
         self._forced = 0 if options.kpti is None else 1 if options.kpti else -1
         self._forced_by = "kpti command line option"
-        self._forcing_told = False
+        self._isolation_told = False
         self._bhb_off_told = False
         self.meltdown_safe = True
         self.v2 = State.UNAFFECTED
@@ -87,7 +93,7 @@ class Mitigations:
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
-        forced = self._forced, self._forced_by, self._forcing_told
+        forced = self._forced, self._forced_by, self._isolation_told
         return *forced, self._bhb_off_told, self.meltdown_safe, self.v2, self.v4, self.bhb, *sorted(self.unknown)
 
     def note_unknown(self, cpu: LocalReading) -> None:
@@ -121,20 +127,31 @@ class Mitigations:
         has_csv3 = is_met_by(self._tables, one, cpu.register(CSV3.register))
         safe = self._is_listed(cpu, "kpti_safe_list") or has_csv3 or not cpu.cpu.knows(CSV3)
         self.meltdown_safe &= safe
-        # The erratum makes isolation impossible, whatever is asked for.
-        if is_in_list(cpu.midr, _CAVIUM_27456):
-            self._forced, self._forced_by = -1, "ARM64_WORKAROUND_CAVIUM_27456"
-        if self._options.kaslr and not self._forced and knows_e0pd and not cpu.field(E0PD):
-            self._forced, self._forced_by = 1, "KASLR"
-        if self._options.off and not self._forced:
-            self._forced, self._forced_by = -1, "mitigations=off"
+        self._force_isolation(cpu, knows_e0pd=knows_e0pd)
+        if not self._options.isolates:
+            self._tell_isolation("disabled by kernel configuration")
+            return False
         if self._forced:
-            if not self._forcing_told:
-                on_off = "ON" if self._forced > 0 else "OFF"
-                self._line(f"CPU features: kernel page table isolation forced {on_off} by {self._forced_by}")
-                self._forcing_told = True
+            self._tell_isolation(f"forced {'ON' if self._forced > 0 else 'OFF'} by {self._forced_by}")
             return self._forced > 0
         return not safe
+
+    def _force_isolation(self, cpu: LocalReading, *, knows_e0pd: bool) -> None:
+        options = self._options
+        # The erratum makes isolation impossible, whatever is asked for.
+        if options.knows_cavium_27456 and is_in_list(cpu.midr, _CAVIUM_27456):
+            self._forced, self._forced_by = -1, "ARM64_WORKAROUND_CAVIUM_27456"
+        # E0PD hides the kernel's address as well as isolation does.
+        has_e0pd = options.uses_e0pd and bool(cpu.field(E0PD))
+        if options.kaslr and not self._forced and (knows_e0pd or not options.uses_e0pd) and not has_e0pd:
+            self._forced, self._forced_by = 1, "KASLR"
+        if options.off and not self._forced:
+            self._forced, self._forced_by = -1, "mitigations=off"
+
+    def _tell_isolation(self, words: str) -> None:
+        if not self._isolation_told:
+            self._line(f"CPU features: kernel page table isolation {words}")
+            self._isolation_told = True
 
     def print_disabled(self) -> None:
         """Log the mitigations that the command line switches off, as kernels do that tell them all at once."""
