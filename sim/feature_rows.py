@@ -4,7 +4,7 @@ They are made from the features' state at the end of a boot (`sim.feature_facts`
 Where lengths alone are modelled there are none.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +14,7 @@ from sim.cpufeature_tables import Field, SafeType, unlisted_fields
 from sim.facts import Facts
 from sim.feature_facts import FeatureState, RegisterState
 from sim.kernel.cpufeature import cpu_readings
+from sim.kernel.features.cache_type import stored_bits
 from sim.kernel.features.cpu_id import CpuId
 from sim.rows import SCHEMA_VERSION, Row
 from sim.topology import EVERY_BIT
@@ -22,6 +23,7 @@ from sim.unknown_features import UnknownRecord, unknown_record
 _UNLISTED = "unlisted"
 _ASSUMED = "whether it depends on CPUs whose registers are unknown, and which are taken to be like others"
 _LACKED_BY = "the CPUs without the register, which tells of 32-bit code"
+_TAKEN_AS = "the values that the kernel takes them for, as it does of CTR_EL0; empty where it takes them as they are"
 _HWCAP_WORDS = ("AT_HWCAP", "AT_HWCAP2", "AT_HWCAP3")
 
 
@@ -35,6 +37,7 @@ class FieldRow(Row, frozen=True, gc=False):
         tuple[int | None, ...],
         Meta(description="the CPUs' own values, by logical number; missing where unknown, or without the register"),
     ]
+    taken_as: Annotated[tuple[int | None, ...], Meta(description=_TAKEN_AS)]
     lacked_by: Annotated[tuple[int, ...], Meta(description=_LACKED_BY)]
     sanitised: Annotated[
         int | None,
@@ -57,8 +60,17 @@ class FieldRow(Row, frozen=True, gc=False):
 
     @property
     def differs(self) -> bool:
-        """True if CPUs are known to have different values."""
-        return len(set(self.values) - {None}) > 1
+        """True if CPUs are known to have different values, or values that the kernel takes for different ones."""
+        return any(len(set(values) - {None}) > 1 for values in (self.values, self.taken_as))
+
+    def taken(self, cpu: int) -> int | None:
+        """Return the value that the kernel takes a CPU's own for, by its logical number."""
+        return (self.taken_as or self.values)[cpu]
+
+    def own_text(self, cpu: int, form: Callable[[int | None], str]) -> str:
+        """Return a CPU's own value as text, with the value that the kernel takes it for where that is another."""
+        own, taken = self.values[cpu], self.taken(cpu)
+        return form(own) if own == taken else f"{form(own)} as {form(taken)}"
 
     @property
     def is_listed(self) -> bool:
@@ -74,6 +86,7 @@ class RegisterRow(Row, frozen=True, gc=False):
         tuple[str | None, ...],
         Meta(description="the CPUs' own values, by logical number; missing where unknown, or without the register"),
     ]
+    taken_as: Annotated[tuple[str | None, ...], Meta(description=_TAKEN_AS)]
     lacked_by: Annotated[tuple[int, ...], Meta(description=_LACKED_BY)]
     sanitised: Annotated[
         str | None,
@@ -127,10 +140,12 @@ def _register_row(
 ) -> RegisterRow:
     lacked_by = _lacked_by(name, by_cpu)
     values = tuple(_value(cpu, name, EVERY_BIT) for cpu in by_cpu)
+    taken = _taken(name, EVERY_BIT, by_cpu)
     is_known = has_value and values.count(None) == len(lacked_by)
     return RegisterRow(
         register=name,
-        values=tuple(None if value is None else _hex(value) for value in values),
+        values=tuple(map(_hex_or_none, values)),
+        taken_as=() if taken == values else tuple(map(_hex_or_none, taken)),
         lacked_by=lacked_by,
         sanitised=_hex(one.system_value) if is_known else None,
         user_value=_hex(one.user_value) if is_known else None,
@@ -146,6 +161,15 @@ def _lacked_by(name: str, cpus: Sequence[CpuId]) -> tuple[int, ...]:
 def _value(cpu: CpuId, name: str, mask: int) -> int | None:
     """Return some bits of a CPU's register; None where one of them is unknown, or the CPU lacks the register."""
     return None if cpu.unknown.get(name, 0) & mask or cpu.lacks(name) else cpu.registers.get(name, 0) & mask
+
+
+def _taken(name: str, mask: int, cpus: Sequence[CpuId]) -> tuple[int | None, ...]:
+    """Return some bits of each CPU's register as the kernel stores it, which of CTR_EL0 is not as it reads."""
+    return tuple(None if _value(cpu, name, mask) is None else cpu.value(name) & mask for cpu in cpus)
+
+
+def _hex_or_none(value: int | None) -> str | None:
+    return None if value is None else _hex(value)
 
 
 def _hex(value: int) -> str:
@@ -201,10 +225,11 @@ def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId], *, has_v
             field=one.name,
             bits=_bits(one),
             values=tuple(None if value is None else one.of(value) for value in values),
+            taken_as=(),
             lacked_by=_lacked_by(name, cpus),
             sanitised=None,
             rule=_UNLISTED,
-            strict=bool(register.strict_mask & one.mask),
+            strict=bool(register.strict_mask & one.mask & stored_bits(name)),
             visible=False,
             decided_by=(),
             unused_by=(),
@@ -214,20 +239,22 @@ def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId], *, has_v
 def _listed_row(name: str, one: Field, register: RegisterState, cpus: Sequence[CpuId], *, has_value: bool) -> FieldRow:
     lacked_by = _lacked_by(name, cpus)
     own = tuple(None if (bits := _value(cpu, name, one.mask)) is None else one.of(bits) for cpu in cpus)
-    counted = [value for cpu, value in enumerate(own) if cpu not in lacked_by]
+    taken = tuple(None if bits is None else one.of(bits) for bits in _taken(name, one.mask, cpus))
+    counted = [value for cpu, value in enumerate(taken) if cpu not in lacked_by]
     sanitised = _known_system_value(one, one.of(register.system_value), counted) if has_value else None
     rule = f"{one.type}, signed" if one.signed else str(one.type)
     strict = bool(register.strict_mask & one.mask)
-    decided_by = tuple(cpu for cpu, value in enumerate(own) if value == sanitised) if len(set(counted)) > 1 else ()
+    decided_by = tuple(cpu for cpu, value in enumerate(taken) if value == sanitised) if len(set(counted)) > 1 else ()
     system = None if sanitised is None else one.order(sanitised)
     unused_by = tuple(
-        cpu for cpu, value in enumerate(own) if system is not None and value is not None and one.order(value) > system
+        cpu for cpu, value in enumerate(taken) if system is not None and value is not None and one.order(value) > system
     )
     return FieldRow(
         register=name,
         field=one.name,
         bits=_bits(one),
         values=own,
+        taken_as=() if taken == own else taken,
         lacked_by=lacked_by,
         sanitised=sanitised,
         rule=rule,
@@ -302,7 +329,7 @@ def unused_rows(facts: Facts) -> list[UnusedRow]:
         for row in field_rows(facts)
         if row.sanitised is not None
         for cpu in online
-        if facts.hw_cpu(cpu) in row.unused_by and (value := row.values[facts.hw_cpu(cpu)]) is not None
+        if facts.hw_cpu(cpu) in row.unused_by and (value := row.taken(facts.hw_cpu(cpu))) is not None
     ]
 
 

@@ -116,3 +116,35 @@ def test_a_kernel_that_never_starts_has_no_sanitised_values() -> None:
     assert {(row.sanitised, row.user_value, row.at_user_space) for row in register_rows(found)} == {(None, None, None)}
     assert not capability_rows(found)
     assert not unused_rows(found)
+
+
+IDC = """
+[topology]
+cpus = [
+    { core = "arm,cortex-a76" },
+    { core = "arm,cortex-a76", registers = { CTR_EL0 = "0x9444c004" } },
+    { core = "arm,cortex-a76", registers = { CTR_EL0 = "0x48444c004" } },
+]
+[kernel]
+series = "6.12"
+"""
+
+
+def test_ctr_is_shown_as_it_reads_and_as_the_kernel_takes_it() -> None:
+    """Of a Cortex-A76, CLIDR_EL1 says that no level of cache needs cleaning, so that the kernel takes IDC for 1."""
+    found = boot(scenario_from_text(IDC)).facts
+    assert "SANITY CHECK" not in "\n".join(line.text for line in found.log)
+    rows = {row.field: row for row in field_rows(found) if row.register == "CTR_EL0"}
+    idc = rows["IDC"]
+    assert (idc.values, idc.taken_as, idc.sanitised, idc.decided_by) == ((0, 1, 0), (1, 1, 1), 1, ())
+    assert [idc.own_text(cpu, str) for cpu in range(3)] == ["0 as 1", "1", "0 as 1"]
+    # The kernel does not store TminLine, so that it cannot log a difference in it.
+    assert not rows["TminLine"].strict
+    ctr = next(row for row in register_rows(found) if row.register == "CTR_EL0")
+    assert ctr.values == ("0x0000008444c004", "0x0000009444c004", "0x0000048444c004")
+    assert ctr.taken_as == ("0x0000009444c004",) * 3
+    assert not any(row.register == "CTR_EL0" for row in unused_rows(found))
+
+
+def test_other_registers_are_taken_as_they_are() -> None:
+    assert not any(row.taken_as for row in register_rows(facts()) if row.register != "CTR_EL0")

@@ -93,7 +93,7 @@ def feature_cell(row: FieldRow, cpu: int) -> FeatureCell:
         return FeatureCell.UNKNOWN
     if row.sanitised is None:
         return FeatureCell.OPEN if row.is_listed else FeatureCell.UNLISTED
-    if row.values[cpu] == row.sanitised:
+    if row.taken(cpu) == row.sanitised:
         return FeatureCell.USED
     return FeatureCell.UNUSED if cpu in row.unused_by else FeatureCell.OTHER
 
@@ -106,6 +106,8 @@ def _rows(outcome: Outcome) -> list[FieldRow]:
     """
     if outcome.facts.features_at_end is None:
         raise InputError("features are modelled where every CPU has a core, and here a CPU has none: nothing to draw")
+    if not outcome.facts.features_at_end.has_values:
+        raise InputError("the kernel stopped before it read the boot CPU's ID registers: nothing to draw")
     rows = field_rows(outcome.facts)
     if not rows:
         raise InputError("all CPUs have the same ID registers: nothing to draw")
@@ -144,7 +146,7 @@ def _draw(axes: "Axes", rows: list[FieldRow], kinds: list[_Kind]) -> None:
         for column, kind in enumerate(kinds):
             cpu = kind.cpus[0]
             state = feature_cell(row, cpu)
-            text = "-" if state is FeatureCell.LACKED else form(row.values[cpu])
+            text = "-" if state is FeatureCell.LACKED else row.own_text(cpu, form)
             _draw_cell(axes, (column, number), state, text)
         if row.is_listed:
             place = len(kinds) + _SYSTEM_IN / _COLUMN_IN / 2 - 0.5

@@ -244,6 +244,13 @@ class FeatureTables(NamedTuple):
     taint: int
     kinds: list[tuple[str, int, str]]
     """The CPUs that are alike: their numbers, the first of them, and their core."""
+    has_values: bool
+    """False if the kernel stopped before there were system's values."""
+
+    @staticmethod
+    def written(value: int | None) -> str:
+        """Return a field's value as text."""
+        return "?" if value is None else f"{value:#x}"
 
 
 def _features(outcome: Outcome) -> FeatureTables | None:
@@ -262,6 +269,7 @@ def _features(outcome: Outcome) -> FeatureTables | None:
         state.certainty,
         state.taint,
         kinds,
+        state.has_values,
     )
 
 

@@ -50,6 +50,11 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
     of_kinds = [members for members, _ in kinds]
     table(console, columns, [_cells(row, of_kinds, has_values=state.has_values) for row in rows])
     line(console, "logged: the kernel logs a SANITY CHECK line where a CPU differs from the boot CPU")
+    if any(row.taken_as for row in rows):
+        line(
+            console,
+            "0 as 1: the kernel takes CTR_EL0.IDC for 1, since no level of cache needs cleaning, as CLIDR_EL1 says",
+        )
     if any(row.lacked_by for row in rows):
         line(console, f"{LACKS}: the CPU runs no 32-bit code, and lacks the register")
     if any(row.values.count(None) > len(row.lacked_by) for row in rows):
@@ -75,7 +80,7 @@ def _cells(row: FieldRow, kinds: list[list[int]], *, has_values: bool) -> list[s
     def shown(value: int | None) -> str:
         return "?" if value is None else form(value)
 
-    own = [LACKS if members[0] in row.lacked_by else shown(row.values[members[0]]) for members in kinds]
+    own = [LACKS if cpu in row.lacked_by else row.own_text(cpu, shown) for cpu, *_ in kinds]
     system = shown(row.sanitised) if row.is_listed and has_values else ""
     decided = cpu_list(row.decided_by) if row.decided_by else ""
     return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]

@@ -46,7 +46,7 @@ def test_a_cell_says_what_the_system_makes_of_a_value() -> None:
     csv2, l1ip = by_name["ID_AA64PFR0_EL1", "CSV2"], by_name["CTR_EL0", "L1Ip"]
     assert [feature_cell(csv2, cpu) for cpu in (0, 4)] == [FeatureCell.USED, FeatureCell.UNUSED]
     assert [feature_cell(l1ip, cpu) for cpu in (0, 4)] == [FeatureCell.USED, FeatureCell.OTHER]
-    unlisted = FieldRow("ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), (), None, "unlisted", True, False, (), ())
+    unlisted = FieldRow("ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), (), (), None, "unlisted", True, False, (), ())
     assert feature_cell(unlisted, 1) is FeatureCell.UNLISTED
 
 
@@ -65,6 +65,14 @@ def test_nothing_to_draw_is_an_error(scenario: str, why: str, asymboot: Asymboot
     assert result.exit_code == 2
     assert why in result.stderr
     assert not (tmp_path / "features.png").exists()
+
+
+def test_a_kernel_that_never_starts_has_no_picture_of_features() -> None:
+    text = "[topology]\ncpus = [{ core = 'arm,cortex-a53' }, { core = 'arm,cortex-a76' }]\n[kernel]\nseries = '6.12'\n"
+    with pytest.raises(
+        InputError, match="the kernel stopped before it read the boot CPU's ID registers: nothing to draw"
+    ):
+        plot_features(boot(scenario_from_text(text + "page_bytes = 16384")))
 
 
 def test_lengths_alone_have_no_picture_of_features() -> None:
@@ -97,7 +105,7 @@ def test_unknown_values_are_marked() -> None:
     row = next(row for row in field_rows(outcome.facts) if row.field == "ATOMIC")
     assert (row.values, row.sanitised) == ((2, 0, None), 0)
     assert feature_cell(row, 2) is FeatureCell.UNKNOWN
-    open_row = FieldRow("ID_AA64ISAR0_EL1", "DP", "47:44", (1, 2, None), (), None, "LOWER_SAFE", True, True, (), ())
+    open_row = FieldRow("ID_AA64ISAR0_EL1", "DP", "47:44", (1, 2, None), (), (), None, "LOWER_SAFE", True, True, (), ())
     assert feature_cell(open_row, 0) is FeatureCell.OPEN
     made = plot_features(outcome)
     assert_tidy(made)

@@ -463,6 +463,14 @@ def test_a_page_tells_of_features_where_they_are_modelled(pages: dict[str, Path]
     assert 'id="features"' not in pages["bug"].read_text(encoding="utf-8")
 
 
+def test_a_page_of_a_kernel_that_never_starts_has_no_system_values() -> None:
+    text = "[topology]\ncpus = [{ core = 'arm,cortex-a53' }, { core = 'arm,cortex-a76' }]\n[kernel]\nseries = '6.12'\n"
+    page = boot_page(boot(scenario_from_text(text + "page_bytes = 16384")))
+    assert "No field has a system's value: the kernel stopped before it read the boot CPU's ID registers." in page
+    assert "<td>?</td>" not in page
+    assert boot_page(boot(scenario_from_text(text))).count("the kernel stopped") == 0
+
+
 def test_the_same_boot_gives_the_same_page() -> None:
     first, second = (boot_page(booted("bug")) for _ in range(2))
     assert first == second

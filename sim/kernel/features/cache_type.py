@@ -11,6 +11,7 @@ IDC, DIC = 1 << 28, 1 << 29
 """CTR_EL0.IDC and CTR_EL0.DIC."""
 CTR_WORD = 0xFFFF_FFFF
 """The kernel keeps 32 bits of CTR_EL0; TminLine, above them, is invisible to it."""
+_EVERY_BIT = (1 << 64) - 1
 _POLICIES = {PIPT: "PIPT", VIPT: "VIPT"}
 
 
@@ -18,6 +19,11 @@ def effective_ctr(ctr: int, clidr: int) -> int:
     """Return CTR_EL0, with IDC set where CLIDR_EL1 says that no level of cache needs cleaning."""
     needs_no_cleaning = LOC.of(clidr) == 0 or LOUIS.of(clidr) == LOUU.of(clidr) == 0
     return (ctr | IDC if needs_no_cleaning else ctr) & CTR_WORD
+
+
+def stored_bits(register: str) -> int:
+    """Return the bits of an ID register that the kernel stores, and can compare."""
+    return CTR_WORD if register == "CTR_EL0" else _EVERY_BIT
 
 
 def policy_name(ctr: int, *, knows_vpipt: bool) -> str:
