@@ -11,13 +11,14 @@ In the names of this module, a source's value is *stated* and the model's is *im
 """
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import msgspec
 
 from sim.cores.core_table import find_core
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.faults_of_log import simulated_error
-from sim.importer.hotplug_history import Hotplug, HotplugResult, hotplugs_of
+from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import (
@@ -30,6 +31,7 @@ from sim.importer.log_lines import (
 )
 from sim.importer.log_reader import parse_kernel_log
 from sim.importer.machine_evidence import MachineEvidence
+from sim.importer.simulated_steps import SimulatedSteps
 from sim.importer.suspends import LateAction
 from sim.importer.sysfs import Sysfs
 from sim.outcome import Outcome
@@ -99,6 +101,7 @@ def with_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
     yield from _of_the_system(log, simulated, outcome, sets)
     yield from _of_cpus(_early_differences(log, simulated), sets)
     yield from _of_cpus(_late_differences(log, outcome), sets)
+    yield from _of_cpus(_arrival_differences(log, simulated), sets)
     panic = outcome.facts.panic
     if log.panic is not None and panic is None and log.panic.is_modelled:
         yield f"the log ends in {log.panic.message!r}, and the model goes on"
@@ -221,14 +224,25 @@ def _early_differences(log: KernelLog, simulated: KernelLog) -> Iterator[_Differ
 
 
 def _late_differences(log: KernelLog, outcome: Outcome) -> Iterator[_Difference]:
-    rows = outcome.action_rows()
+    simulated, actions = SimulatedSteps(outcome.facts), outcome.facts.actions
     for place, action in enumerate(log.actions):
-        # After a panic there are fewer rows than actions.
-        steps = hotplugs_of(rows[place].log if place < len(rows) else ())
+        # After a panic there are fewer results than actions.
+        steps = simulated.of_action(actions[place]) if place < len(actions) else []
         for stated, implied in _beside(action, steps):
             if implied is None or not _is_less_exact(stated, implied):
                 modelled = None if implied is None else _as_simulated(implied)
                 yield _Difference(stated.cpu, _as_simulated(stated), modelled)
+
+
+def _arrival_differences(log: KernelLog, simulated: KernelLog) -> Iterator[_Difference]:
+    """Yield each CPU that arrives late in the log beside the model's; of one CPU they are compared in their order."""
+    arrived = [
+        [step for step in each.sequence if step.result is HotplugResult.ARRIVED_LATE] for each in (log, simulated)
+    ]
+    for cpu in sorted({step.cpu for steps in arrived for step in steps}):
+        of_cpu = ([step for step in steps if step.cpu == cpu] for steps in arrived)
+        for one, other in zip_longest(*of_cpu):
+            yield _Difference(cpu, one, other)
 
 
 def _beside(action: LateAction, steps: list[Hotplug]) -> Iterator[tuple[Hotplug, Hotplug | None]]:

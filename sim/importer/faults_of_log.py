@@ -9,18 +9,50 @@ is: `sim.importer.start_errors` says what its errno is from.
 """
 
 from collections.abc import Iterator, Sequence
+from enum import Enum, auto
 from itertools import groupby
-from operator import itemgetter
 
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.kernel_log import KernelLog
+from sim.latencies import Latencies
 from sim.scenario import CPU_ON_ERRORS, Fault
 
 # Linux makes one errno of several answers. Reversed, so that the first of them stands for all.
-_ANSWERS = {-error: answer for answer, error in reversed(CPU_ON_ERRORS.items())}
-_NEAREST = "EINVAL"
+ANSWERS = {-error: answer for answer, error in reversed(CPU_ON_ERRORS.items())}
+"""The answer that stands for an errno."""
+NEAREST = "EINVAL"
 """The answer that stands for an errno which no answer becomes: the CPU is not started, and the kernel knows at once."""
+USUAL_NS = round(Latencies().cpu_on.parameters[0])
+"""The time in which a CPU arrives that nothing delays, in nanoseconds."""
 _NEVER_ARRIVES = {HotplugResult.LOST, HotplugResult.REFUSED_OTHERWISE}
+
+
+class CpuOnCalls:
+    """The calls of CPU_ON that reach firmware, in the order of a log.
+
+    Args:
+        log: the log.
+        has_pkvm: KVM came up in protected mode, so that its relay is there. It does not pass its refusals on, so that
+            firmware counts none of these calls.
+    """
+
+    def __init__(self, log: KernelLog, *, has_pkvm: bool) -> None:
+        self._early = {step.cpu for step in log.early}
+        self._steps = log.sequence
+        self._has_pkvm = has_pkvm
+
+    def of(self, cpu: int, place: int | None = None) -> list[Hotplug]:
+        """Return the results of the calls for a CPU, before a step or all of them."""
+        return [step for step in self._steps[:place] if step.cpu == cpu and step.is_attempt and self.reaches(step)]
+
+    def last_start(self, cpu: int, place: int) -> int | None:
+        """Return the number of the last call before a step that started a CPU, counted from 1; None if none did."""
+        calls = enumerate(self.of(cpu, place), 1)
+        return max((call for call, step in calls if step.result is not HotplugResult.NOT_STARTED), default=None)
+
+    def reaches(self, step: Hotplug) -> bool:
+        """Return True if an attempt is not refused by pKVM's relay."""
+        return not (self._has_pkvm and step.cpu not in self._early and step.result is HotplugResult.NOT_STARTED)
 
 
 def faults_of_log(log: KernelLog, *, has_pkvm: bool) -> Iterator[Fault]:
@@ -28,14 +60,12 @@ def faults_of_log(log: KernelLog, *, has_pkvm: bool) -> Iterator[Fault]:
 
     Args:
         log: the log.
-        has_pkvm: KVM came up in protected mode, so that its relay is there.
+        has_pkvm: see `CpuOnCalls`.
     """
-    early = {step.cpu for step in log.early}
+    calls_of_log = CpuOnCalls(log, has_pkvm=has_pkvm)
     steps_of: dict[int, list[Hotplug]] = {}
     for step in log.steps:
-        # The relay does not pass its refusals on, so that firmware counts none of these calls.
-        refused_by_relay = has_pkvm and step.cpu not in early and step.result is HotplugResult.NOT_STARTED
-        if not refused_by_relay:
+        if calls_of_log.reaches(step):
             steps_of.setdefault(step.cpu, []).append(step)
     for cpu, steps in sorted(steps_of.items()):
         if calls := _calls_before_staying_on(steps):
@@ -53,35 +83,52 @@ def _calls_before_staying_on(steps: Sequence[Hotplug]) -> int:
 
 def _of_cpu(cpu: int, attempts: list[Hotplug]) -> Iterator[Fault]:
     """Yield the faults of a CPU, one for each run of CPU_ONs that go wrong alike."""
-    kinds = [(number, _kind(step)) for number, step in enumerate(attempts, 1) if not _is_pending(step, attempts)]
-    for kind, run in groupby(kinds, itemgetter(1)):
-        numbers = [number for number, _ in run]
-        if kind is None:
-            continue
-        # Nothing says that a CPU which never came would come at a later attempt.
-        never_came = len(numbers) == len(kinds)
-        first, last = (1, None) if never_came else (numbers[0], numbers[-1])
-        yield Fault(f"cpu{cpu}", answer=kind or None, never_arrives=not kind, first=first, last=last)
+    kinds = {number: _kind(number, attempts) for number in range(1, len(attempts) + 1)}
+    of_firmware = {number: kind for number, kind in kinds.items() if kind is not _Kind.PENDING}
+    # Calls in a row keep their distance from their places.
+    for (kind, _), run in groupby(enumerate(of_firmware), lambda one: (of_firmware[one[1]], one[1] - one[0])):
+        numbers = [number for _, number in run]
+        # Nothing says that a CPU which failed at every attempt would come at a later one.
+        always, once = len(numbers) == len(of_firmware), len(of_firmware) == 1
+        first, last = numbers[0], numbers[-1]
+        match kind:
+            case _Kind.NEVER:
+                yield Fault(f"cpu{cpu}", never_arrives=True, first=first, last=None if once else last)
+            case _Kind.AT_LAST:
+                yield Fault(f"cpu{cpu}", arrives_after_ns=USUAL_NS, first=first, last=last)
+            case str():
+                yield Fault(f"cpu{cpu}", answer=kind, first=first, last=None if always else last)
 
 
-def _is_pending(step: Hotplug, attempts: list[Hotplug]) -> bool:
-    """Return True if a CPU was lost before, so that firmware answers ON_PENDING by itself."""
-    was_lost = any(before.result in _NEVER_ARRIVES for before in attempts[: attempts.index(step)])
-    return was_lost and step.is_einval
+class _Kind(Enum):
+    """The result of a CPU_ON, if firmware did not answer it with an error of its own."""
+
+    RIGHT = auto()
+    NEVER = auto()
+    """The CPU never arrives."""
+    PENDING = auto()
+    """Firmware answers ON_PENDING by itself, because the CPU was lost before."""
+    AT_LAST = auto()
+    """Firmware starts a CPU that was lost before, to which it would answer ON_PENDING without a fault."""
 
 
-def _kind(step: Hotplug) -> str | None:
-    """Return what firmware does wrong at an attempt: its answer, or "" if the CPU never arrives; None: nothing."""
+def _kind(number: int, attempts: list[Hotplug]) -> _Kind | str:
+    """Return the result of a CPU_ON, or firmware's answer."""
+    step, before = attempts[number - 1], attempts[: number - 1]
     if step.result in _NEVER_ARRIVES:
-        return ""
-    return _ANSWERS.get(step.error or 0, _NEAREST) if step.result is HotplugResult.NOT_STARTED else None
+        return _Kind.NEVER
+    last = next((one for one in reversed(before) if one.result is not HotplugResult.NOT_STARTED), None)
+    is_awaited = last is not None and last.result in _NEVER_ARRIVES
+    if step.result is HotplugResult.NOT_STARTED:
+        return _Kind.PENDING if is_awaited and step.is_einval else ANSWERS.get(step.error or 0, NEAREST)
+    return _Kind.AT_LAST if is_awaited else _Kind.RIGHT
 
 
 def is_of_psci(error: int) -> bool:
     """Return True if Linux makes a negative errno of some answer of PSCI's."""
-    return error in _ANSWERS
+    return error in ANSWERS
 
 
 def simulated_error(error: int) -> int:
     """Return the negative errno that the simulated kernel has where a log's has another."""
-    return error if is_of_psci(error) else -CPU_ON_ERRORS[_NEAREST]
+    return error if is_of_psci(error) else -CPU_ON_ERRORS[NEAREST]

@@ -6,9 +6,10 @@ with the same line as a CPU that user space takes down. The reader therefore kee
 the refused CPUs until their "killed" line. Any of these lines may be lost.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import singledispatchmethod
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sim.errnos import Errno
@@ -36,7 +37,6 @@ from sim.importer.log_lines import (
     UnsupportedLine,
     WillNotBootLine,
 )
-from sim.importer.log_text import understood_lines
 from sim.importer.suspend_lines import CpuIsUpLine, ResumeErrorLine, SuspendEndLine, SuspendGivenUpLine, SuspendLine
 from sim.vectors import VectorType
 
@@ -45,6 +45,8 @@ class HotplugResult(StrEnum):
     """The result of bringing a CPU up or taking it down; the values are for people."""
 
     ONLINE = "comes online"
+    ARRIVED_LATE = "arrives late, and comes online"
+    """No attempt led to it: a CPU that had been started earlier arrived, and took this number."""
     OFFLINE = "goes offline"
     REFUSED = "is refused"
     REFUSED_OTHERWISE = "is refused, not for vector lengths"
@@ -78,6 +80,11 @@ _ATTEMPTS = {
 }
 """The results of a CPU_ON."""
 
+_COMES = {HotplugResult.ONLINE, HotplugResult.ARRIVED_LATE}
+_LONGEST_START_SECONDS = 1.0
+"""The longest time that a CPU is taken to need from its arrival in the kernel until it is online."""
+_SHORTEST_RETRY_SECONDS = 0.1
+"""The shortest time that user space is taken to need until it tries a CPU again."""
 _REFUSALS = {HotplugResult.REFUSED, HotplugResult.REFUSED_OTHERWISE}
 
 
@@ -103,6 +110,15 @@ class Hotplug(NamedTuple):
     """The negative errno of a CPU that was not started."""
     may_be_on: bool = False
     """True if firmware did not say that a CPU which went offline is off, and did not start it again."""
+    is_silent: bool = False
+    """True if no line but that of a resume tells that the CPU was not started."""
+    hw_cpu: int | None = None
+    """The CPU that runs under the number, by its own number; None if it is the number's own."""
+
+    @property
+    def runs(self) -> int:
+        """The CPU that a step which brings a number online is about, by its own number."""
+        return self.cpu if self.hw_cpu is None else self.hw_cpu
 
     @property
     def is_attempt(self) -> bool:
@@ -115,6 +131,16 @@ class Hotplug(NamedTuple):
         return self.kept_out.format(reason=self.other_reason)
 
     @property
+    def comes_online(self) -> bool:
+        """True if the number is online after the step."""
+        return self.result in _COMES
+
+    @property
+    def is_late_arrival(self) -> bool:
+        """True if a CPU comes that had been started earlier, and given up."""
+        return self.result is HotplugResult.ARRIVED_LATE or self.hw_cpu is not None
+
+    @property
     def is_einval(self) -> bool:
         """True if firmware answered with an error that became EINVAL."""
         return self.result is HotplugResult.NOT_STARTED and self.error == -Errno.EINVAL
@@ -122,6 +148,8 @@ class Hotplug(NamedTuple):
     def __str__(self) -> str:
         if self.may_be_on:
             return f"{self.result}, and may be on"
+        if self.hw_cpu is not None:
+            return f"is taken by cpu{self.hw_cpu}, which arrives late"
         details = (self.refusal, self.other_reason or None, self.error)
         shown = next((f" ({detail})" for detail in details if detail is not None), "")
         return f"{self.result}{shown}"
@@ -141,21 +169,39 @@ class SuspendMark(NamedTuple):
     line: LogLine
 
 
+class LateArrival(NamedTuple):
+    """A CPU that came online without an attempt, and its position: the number of steps before it."""
+
+    position: int
+    step: Hotplug
+    is_early: bool
+    """True if the kernel brought up the early CPUs."""
+
+
 class HotplugHistory:
     """A reader of the lines on single CPUs, from the first line of a boot on.
 
     Args:
         online: the CPUs that are online before the first line; None where this is unknown.
+        own_numbers: the own number of each CPU by its MPIDR, of those CPUs that may have come under other numbers.
     """
 
-    def __init__(self, online: Iterable[int] | None) -> None:
+    def __init__(self, online: Iterable[int] | None, own_numbers: Mapping[int, int] = MappingProxyType({})) -> None:
         self.early: list[Hotplug] = []
         self.late: list[Hotplug] = []
+        self.arrivals: list[LateArrival] = []
+        self._own_numbers = own_numbers
+        self._awaited: set[int] = set()
+        """The CPUs that were started and have not come, by their own numbers."""
+        self._gave_up_at = ""
+        """The stamp of the last line that says that the kernel gave a CPU up."""
+        self._seconds = ""
         self.suspend_marks: list[SuspendMark] = []
         self.oddities: list[str] = []
         """Sentences on lines that contradict earlier lines."""
         self.late_cpus = LateCpus()
-        self._online = None if online is None else set(online)
+        self._online = set(online or ())
+        self._knows_online = online is not None
         self._refusals: dict[int, Refusal] = {}
         """The reasons for refusals that are still to come."""
         self._other_reasons: dict[int, _Reason] = {}
@@ -175,11 +221,22 @@ class HotplugHistory:
 
     @property
     def steps(self) -> list[Hotplug]:
-        """Every step, in the order of the log."""
+        """Every step, in the order of the log, but for late arrivals."""
         return [*self.early, *self.late]
 
-    def read(self, line: LogLine) -> None:
-        """Read the next line of the log, of whatever kind."""
+    @property
+    def sequence(self) -> list[Hotplug]:
+        """Every step and every late arrival, in the order of the log."""
+        steps, found = self.steps, list[Hotplug]()
+        done = 0
+        for arrival in self.arrivals:
+            found += (*steps[done : arrival.position], arrival.step)
+            done = arrival.position
+        return [*found, *steps[done:]]
+
+    def read(self, line: LogLine, seconds: str = "") -> None:
+        """Read the next line of the log, of whatever kind, with its stamp in seconds if it has one."""
+        self._seconds = seconds
         self.late_cpus.read(line)
         self._read(line)
 
@@ -197,7 +254,48 @@ class HotplugHistory:
         # A CPU that comes is not dying, even if its "killed" line was lost: the next such line is a step of its own.
         self._dying.discard(line.cpu)
         self._coming = None
-        self._add(Hotplug(line.cpu, HotplugResult.ONLINE))
+        runs = self._own_numbers.get(int(line.mpidr), line.cpu)
+        hw_cpu = None if runs == line.cpu else runs
+        if self._is_late_arrival(line.cpu, runs):
+            step = Hotplug(line.cpu, HotplugResult.ARRIVED_LATE, hw_cpu=hw_cpu)
+            is_early = self.phase is Phase.EARLY
+            self.arrivals.append(LateArrival(len(self.early) + len(self.late), step, is_early))
+            self._track(step)
+        else:
+            self._add(Hotplug(line.cpu, HotplugResult.ONLINE, hw_cpu=hw_cpu))
+
+    def _is_late_arrival(self, number: int, runs: int) -> bool:
+        """Return True if a CPU comes under a number without an attempt that brings that number up.
+
+        Args:
+            number: the logical number in the line.
+            runs: the CPU by its own number.
+        """
+        if number in self._online and runs != number:
+            return True  # two CPUs on one idle task
+        if runs not in self._awaited:
+            return False
+        if number in self._online:
+            return True
+        attempts = [step for step in self.steps if step.is_attempt]
+        # A CPU_ON that is answered with an error leaves its idle task to any CPU that arrives, even its own, to which
+        # firmware answers with EINVAL.
+        last = attempts[-1] if attempts else None
+        if last is not None and last.cpu == number and last.result is HotplugResult.NOT_STARTED:
+            return last.is_einval or runs != number
+        # A wait that is over leaves nothing but to a CPU that arrived before its end.
+        waited = next((one for one in reversed(attempts) if one.result is not HotplugResult.NOT_STARTED), None)
+        is_given_up = waited is not None and waited.cpu == number and waited.result is HotplugResult.LOST
+        return runs == number and is_given_up and self._has_just_given_up()
+
+    def _has_just_given_up(self) -> bool:
+        """Return True if the kernel gave up the last CPU just now, so that a CPU which comes had arrived before."""
+        is_early = self.phase is Phase.EARLY
+        if not (self._gave_up_at and self._seconds):
+            # The early bring-up tries each CPU once.
+            return is_early
+        passed = float(self._seconds) - float(self._gave_up_at)
+        return 0 <= passed < (_LONGEST_START_SECONDS if is_early else _SHORTEST_RETRY_SECONDS)
 
     @_read.register
     def _sanity(self, line: SanityLine) -> None:
@@ -257,6 +355,7 @@ class HotplugHistory:
 
     @_read.register
     def _not_online(self, line: NotOnlineLine) -> None:
+        self._gave_up_at = self._seconds
         if line.cpu in self._refusals or line.cpu in self._other_reasons:
             self._refuse(line.cpu)
             self._dying.add(line.cpu)
@@ -279,7 +378,7 @@ class HotplugHistory:
     def _killed(self, line: KilledLine) -> None:
         if line.cpu in self._dying:
             self._dying.discard(line.cpu)
-        elif self._online is not None and line.cpu not in self._online:
+        elif self._knows_online and line.cpu not in self._online:
             self.oddities.append(f"the log says that cpu{line.cpu} goes offline, and it is not online")
         else:
             self._add(Hotplug(line.cpu, HotplugResult.OFFLINE, may_be_on=isinstance(line, NotKilledLine)))
@@ -289,7 +388,7 @@ class HotplugHistory:
         # Newer kernels log no other line where firmware denies CPU_ON.
         if line.direction == "up" and not self._has_just_tried(line.cpu):
             lost = Hotplug(line.cpu, HotplugResult.LOST)
-            denied = Hotplug(line.cpu, HotplugResult.NOT_STARTED, error=line.error)
+            denied = Hotplug(line.cpu, HotplugResult.NOT_STARTED, error=line.error, is_silent=True)
             self._add(lost if line.error == -Errno.EIO else denied)
         self._suspend(line)
 
@@ -321,17 +420,26 @@ class HotplugHistory:
 
     def _add(self, step: Hotplug) -> None:
         self._answers.pop(step.cpu, None)
-        if step.is_attempt and self._online is not None and step.cpu in self._online:
+        if step.is_attempt and self._knows_online and step.cpu in self._online:
             # It was taken down, and no line says so: PSCI before 0.2 logs none, and lines get lost.
             self._add(Hotplug(step.cpu, HotplugResult.OFFLINE))
         if step.is_attempt and not step.is_einval:
             self._went_off_after_all(step.cpu)
-        if self._online is not None:
-            if step.result is HotplugResult.ONLINE:
-                self._online.add(step.cpu)
-            else:
-                self._online.discard(step.cpu)
+        self._track(step)
         self._steps_of_phase().append(step)
+
+    def _track(self, step: Hotplug) -> None:
+        """Take note of the CPUs that are online, and of those that were started and have not come."""
+        if step.comes_online:
+            self._online.add(step.cpu)
+            self._awaited.discard(step.runs)
+        else:
+            self._online.discard(step.cpu)
+        is_started = step.result is HotplugResult.LOST or (
+            step.result is HotplugResult.ONLINE and step.runs != step.cpu
+        )
+        if is_started:
+            self._awaited.add(step.cpu)
 
     def _steps_of_phase(self) -> list[Hotplug]:
         return self.early if self.phase is Phase.EARLY else self.late
@@ -344,11 +452,3 @@ def _reason_of(line: UnfitLine) -> _Reason:
 
 def _kept_out(cpu: int, reason: _Reason) -> Hotplug:
     return Hotplug(cpu, HotplugResult.REFUSED_OTHERWISE, other_reason=reason.words, kept_out=reason.kept_out)
-
-
-def hotplugs_of(lines: Iterable[str]) -> list[Hotplug]:
-    """Return the steps of CPUs in some lines of a log; which CPUs are online before the lines is unknown."""
-    history = HotplugHistory(online=None)
-    for found in understood_lines("\n".join(lines)):
-        history.read(found.line)
-    return history.steps

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from sim.arguments import checked
 from sim.boot_run import boot
@@ -18,6 +19,7 @@ from sim.importer.cpu_evidence import Clusters, CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths, Vls, lengths_of
 from sim.importer.imported_cores import ImportedCores, cores_of
 from sim.importer.inferred_features import InferredFeatures, with_inferred_features
+from sim.importer.late_arrivals import with_late_arrivals
 from sim.importer.machine_evidence import MachineEvidence, Sources, read_machine
 from sim.importer.scenario_from_evidence import as_in_a_file, linux_topology, scenario_from_log
 from sim.importer.start_levels import start_levels
@@ -187,6 +189,8 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
         features = InferredFeatures(scenario)
         if machine.log is not None and cores.are_known:
             features = with_inferred_features(scenario, machine.log)
+        if machine.log is not None:
+            features = replace(features, scenario=with_late_arrivals(features.scenario, machine.log))
         found = _contradictions(machine, features.scenario, _name_of_sets(lengths, vls))
         return Imported(
             sources,

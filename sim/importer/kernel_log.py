@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from sim.importer.cpu_evidence import CpuEvidence
-from sim.importer.hotplug_history import Hotplug, HotplugResult
+from sim.importer.hotplug_history import Hotplug
 from sim.importer.log_lines import Bound, KvmLine, PanicLine, Phase
 from sim.importer.suspends import LateAction
 from sim.kernel.cpufeature import VHE
@@ -115,8 +115,8 @@ def canonical(name: str) -> str:
 
 
 def came_online(steps: Iterable[Hotplug]) -> set[int]:
-    """Return the CPUs that some steps brought online."""
-    return {step.cpu for step in steps if step.result is HotplugResult.ONLINE}
+    """Return the CPUs that some steps brought online: their numbers, and the CPUs that run under these."""
+    return {cpu for step in steps if step.comes_online for cpu in (step.cpu, step.runs)}
 
 
 class Variation(msgspec.Struct, frozen=True):
@@ -202,6 +202,10 @@ class KernelLog(msgspec.Struct, frozen=True):
     """The steps after it, which are user space's."""
     actions: tuple[LateAction, ...]
     """The same steps as actions of user space: those of a suspend are one action."""
+    sequence: tuple[Hotplug, ...]
+    """All these steps in the order of the log, with the CPUs that arrived late between them; without lost lines."""
+    arrived_early: tuple[Hotplug, ...]
+    """The CPUs that arrived late, but before the early bring-up was over."""
     vl_bytes: Mapping[tuple[VectorType, Bound], int]
     """The system's vector lengths, as far as the log states them."""
     has_unvirtualisable: bool
@@ -241,9 +245,14 @@ class KernelLog(msgspec.Struct, frozen=True):
         return (*self.early, *self.late)
 
     @property
+    def has_late_arrivals(self) -> bool:
+        """True if a CPU came after the kernel had given it up."""
+        return any(step.is_late_arrival for step in self.sequence)
+
+    @property
     def came(self) -> set[int]:
         """The CPUs that were brought online at some time."""
-        return came_online(self.steps)
+        return came_online((*self.early, *self.sequence))
 
     @property
     def lacks_sve(self) -> bool:
@@ -256,4 +265,4 @@ class KernelLog(msgspec.Struct, frozen=True):
     @property
     def came_early(self) -> set[int]:
         """The CPUs that were brought online before user space."""
-        return came_online(self.early)
+        return came_online((*self.early, *self.arrived_early))

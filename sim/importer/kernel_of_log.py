@@ -81,7 +81,7 @@ def _flags_shown(log: KernelLog, release: str) -> dict[str, bool]:
         shown["sme"] = True
     if _survived_return(log) and flags.hyp_panic_on_return:
         shown["hyp_panic_on_return"] = False
-    if flags.eperm_is_silent and any(step.error == -Errno.EPERM for step in log.steps):
+    if flags.eperm_is_silent and any(step.error == -Errno.EPERM and not step.is_silent for step in log.steps):
         shown["eperm_is_silent"] = False
     ascends = _suspend_ascends(log)
     if ascends not in {None, flags.suspend_ascends}:

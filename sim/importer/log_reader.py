@@ -52,6 +52,7 @@ from sim.importer.log_lines import (
 )
 from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, other_kernel, understood_lines
 from sim.importer.logged_boots import logged_boots
+from sim.importer.own_numbers import OwnNumbers
 from sim.importer.suspends import late_actions
 from sim.kernel.cpufeature import VHE
 from sim.scenario import PAGE_SIZES
@@ -81,10 +82,10 @@ def parse_kernel_log(text: str) -> KernelLog:
     boots = logged_boots(lines)
     if not boots or not isinstance(boots[-1].lines[0].line, BootLine):
         raise InputError(_reason_not_a_log(text, lines))
-    reader = _Reader()
+    reader = _Reader(OwnNumbers(found.line for found in boots[-1].lines))
     for found in boots[-1].lines:
         with at(f"line {found.number}"):
-            reader.read(found.line)
+            reader.read(found.line, found.seconds)
     return reader.finish(boots=len(boots))
 
 
@@ -104,10 +105,14 @@ class _Reader:
 
     The lines on single CPUs go to the `HotplugHistory` as well. Conclusions from lines that are missing are drawn in
     `finish`, when all lines are known.
+
+    Args:
+        own_numbers: the own numbers of the CPUs in the boot's lines.
     """
 
-    def __init__(self) -> None:
-        self._history = HotplugHistory(online={0})
+    def __init__(self, own_numbers: OwnNumbers) -> None:
+        self._own_numbers = own_numbers.of_mpidr()
+        self._history = HotplugHistory({0}, self._own_numbers)
         self._oddities: list[str] = []
         self._cpus: dict[int, CpuEvidence] = {}
         self._release = ""
@@ -133,8 +138,8 @@ class _Reader:
         self._vhe_conflicts: set[int] = set()
         self._panic: PanicLine | None = None
 
-    def read(self, line: LogLine) -> None:
-        """Read the next line.
+    def read(self, line: LogLine, seconds: str) -> None:
+        """Read the next line, with its stamp, which is empty if it has none.
 
         Raises:
             InputError: the line says what cannot be.
@@ -142,7 +147,7 @@ class _Reader:
         if isinstance(line, CpuLine):
             self._check_number(line.cpu)
         self._read(line)
-        self._history.read(line)
+        self._history.read(line, seconds)
 
     def _check_number(self, cpu: int) -> None:
         if cpu >= MOST_CPUS:
@@ -323,7 +328,7 @@ class _Reader:
     @_read.register
     def _booted(self, line: BootedLine) -> None:
         self._booted_secondaries += 1
-        self._identify(line.cpu, line)
+        self._identify(self._own_numbers.get(int(line.mpidr), line.cpu), line)
 
     def _identify(self, cpu: int, line: BootLine | BootedLine) -> None:
         mpidr, midr = int(line.mpidr), int(line.midr)
@@ -348,12 +353,12 @@ class _Reader:
             boots: the number of boots in the text.
         """
         self._history.finish()
-        for step in self._history.steps:
-            self._cpus.setdefault(step.cpu, CpuEvidence(step.cpu))
+        for cpu in {cpu for step in self._history.sequence for cpu in (step.cpu, step.runs)}:
+            self._cpus.setdefault(cpu, CpuEvidence(cpu))
         possible = self._possible or max(self._cpus) + 1
         early = (*self._history.early, *self._unseen_early(possible))
         late = tuple(self._history.late)
-        self._conclude_extensions(came_online((*early, *late)) | {0})
+        self._conclude_extensions(came_online((*early, *self._history.sequence)) | {0})
         return KernelLog(
             boots=boots,
             release=self._release,
@@ -367,6 +372,8 @@ class _Reader:
             early=early,
             late=late,
             actions=late_actions(late, self._history.suspend_marks),
+            sequence=tuple(self._history.sequence),
+            arrived_early=tuple(one.step for one in self._history.arrivals if one.is_early),
             vl_bytes=self._vl_bytes,
             has_unvirtualisable=self._has_unvirtualisable,
             guests_max_vl_bytes=self._guests_max_vl_bytes,
@@ -392,7 +399,8 @@ class _Reader:
         The kernel counts the CPUs that it brought up. If the log shows fewer, and the CPUs that no line names are
         exactly as many as are missing, it was those; otherwise the log does not say which.
         """
-        came = {0} | came_online(self._history.early)
+        arrived = (one.step for one in self._history.arrivals if one.is_early)
+        came = {0, *(step.cpu for step in (*self._history.early, *arrived) if step.comes_online)}
         if self._brought_up in {None, len(came)}:
             return []
         self._oddities.append(

@@ -8,7 +8,7 @@ import msgspec
 
 from sim.errors import InputError
 from sim.files.toml_tables import at
-from sim.importer.cpu_evidence import ClusterPath, Clusters, CpuEvidence, clusters_by_mpidr, merge
+from sim.importer.cpu_evidence import Clusters, CpuEvidence, clusters_by_mpidr, merge
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
@@ -87,7 +87,8 @@ class MachineEvidence(msgspec.Struct, frozen=True):
     def clusters(self) -> Clusters:
         """Return the clusters: as the tree has them, else sysfs, else by the MPIDRs in the log.
 
-        A CPU that no source places is put beside the CPU before it. A copy of sysfs may lack every topology.
+        A CPU that no source places is put beside the secondary before it, or the first that is placed: the boot CPU
+        comes first whatever its cluster. A copy of sysfs may lack every topology.
         """
         cpus = self.cpus()
         if self.tree is not None:
@@ -101,10 +102,12 @@ class MachineEvidence(msgspec.Struct, frozen=True):
         unplaced = [evidence.cpu for evidence in cpus if evidence.cpu not in found.paths]
         if not unplaced:
             return found
-        paths: dict[int, ClusterPath] = {}
-        for cpu in range(len(cpus)):
-            paths[cpu] = found.paths.get(cpu, paths.get(cpu - 1, ()))
-        return Clusters(paths, f"{found.origin}; cpu{cpu_list(unplaced)} is put beside the CPU before it")
+        secondaries = (found.paths[cpu] for cpu in range(1, len(cpus)) if cpu in found.paths)
+        path = next(secondaries, found.paths.get(0, ()))
+        paths = {0: found.paths.get(0, path)}
+        for cpu in range(1, len(cpus)):
+            paths[cpu] = path = found.paths.get(cpu, path)
+        return Clusters(paths, f"{found.origin}; cpu{cpu_list(unplaced)} is put beside the secondary before it")
 
     def early(self) -> set[int]:
         """Return the CPUs that the kernel brought up before user space.

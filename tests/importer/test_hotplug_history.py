@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from sim import Action, Do, KvmMode, Scenario, Topology, boot, read_scenario
-from sim.importer.hotplug_history import Hotplug, HotplugResult, KeptOut, Refusal, hotplugs_of
+from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult, KeptOut, Refusal
 from sim.importer.log_lines import LengthsVerdict
 from sim.importer.log_reader import parse_kernel_log
+from sim.importer.log_text import understood_lines
 from sim.vectors import VectorType
 from tests.importer.machines import BOOTED, HEAD, KILLED, SETS, dmesg_of, imported_log, vls
 
@@ -176,7 +177,10 @@ def test_a_panic_in_the_middle_of_a_step_leaves_the_step_out() -> None:
 
 
 def test_of_some_lines_nothing_is_known_before_the_first() -> None:
-    assert hotplugs_of([KILLED.format(1), BOOTED.format(2)]) == [Hotplug(1, GOES), Hotplug(2, COMES)]
+    history = HotplugHistory(online=None)
+    for found in understood_lines(KILLED.format(1) + BOOTED.format(2)):
+        history.read(found.line)
+    assert history.steps == [Hotplug(1, GOES), Hotplug(2, COMES)]
 
 
 @pytest.mark.parametrize(
