@@ -93,6 +93,17 @@ class FeatureState(msgspec.Struct, frozen=True):
     certainty: Certainty
     """The features that depend on registers which no source tells."""
 
+    def shows_programs(self, register: str) -> bool:
+        """Return True if programs read the system's value of a register, and not each CPU's own.
+
+        The kernel traps reads of CTR_EL0 on CPUs that differ from the system in it, and never those of DCZID_EL0.
+
+        Source: arch/arm64/kernel/cpu_errata.c (``cpu_enable_trap_ctr_access``).
+        """
+        if register == "CTR_EL0":
+            return any(one.entry.name == "MISMATCHED_CACHE_TYPE" for one in self.capabilities)
+        return self.registers[register].table.is_emulated
+
 
 def feature_state(features: CpuFeatures) -> FeatureState | None:
     """Return the state of all features; None where lengths alone are modelled."""

@@ -9,8 +9,9 @@ from sim.cpufeature_tables import Field, KernelTables, SafeType
 from sim.cpufeature_tables.tables import Requirement
 from sim.facts import Facts, LossKind
 from sim.hazard_kinds import Hazard, HazardKind, finds
-from sim.kernel.cpufeature import register_values
-from sim.kernel.features.id_fields import PARANGE, PMUVER
+from sim.kernel.cpufeature import cpu_readings, register_values
+from sim.kernel.features.cpu_id import CpuId
+from sim.kernel.features.id_fields import BS, DZP, PARANGE, PMUVER
 from sim.kernel.features.matchers import WITHOUT_PMUV3
 from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, physical_bits
 from sim.rules import Reason
@@ -26,6 +27,7 @@ _BY_FEATURES = frozenset(
         Reason.UNFIT_FOR_GUESTS,
     }
 )
+_WORD_BYTES, _UNKNOWN_BYTES = 4, -1
 _FEW = 3
 """The least number of CPUs of which one can deprive the others."""
 
@@ -69,12 +71,53 @@ def _mitigation_worsened(facts: Facts) -> Iterator[Hazard]:
         yield _caused_by(facts, HazardKind.MITIGATION_WORSENED, cpu, sentence)
 
 
+@finds(HazardKind.ZEROED_BLOCKS_DIFFER)
+def _zeroed_blocks_differ(facts: Facts) -> Iterator[Hazard]:
+    """Yield a hazard for each size of DC ZVA that is not the boot CPU's.
+
+    Programs read DCZID_EL0 of the CPU they run on, since no kernel traps it, and C libraries do so once. The recorded
+    boots show what programs read on each CPU.
+    """
+    if facts.features_at_user_space is None:
+        return
+    readings = cpu_readings(facts.scenario)
+    boot_bytes = _zeroed_bytes(readings[0])
+    told = {boot_bytes, _UNKNOWN_BYTES}
+    for cpu in () if boot_bytes == _UNKNOWN_BYTES else sorted(facts.booted_events):
+        own_bytes = _zeroed_bytes(readings[facts.hw_cpu(cpu)])
+        if own_bytes not in told:
+            told.add(own_bytes)
+            sentence = _zeroing_words(facts.label(cpu), own_bytes, facts.label(0), boot_bytes)
+            yield _caused_by(facts, HazardKind.ZEROED_BLOCKS_DIFFER, cpu, sentence)
+
+
+def _zeroed_bytes(cpu: CpuId) -> int:
+    """Return the number of bytes that DC ZVA clears on a CPU; 0 where it is prohibited."""
+    if not (cpu.knows(DZP) and cpu.knows(BS)):
+        return _UNKNOWN_BYTES
+    return 0 if cpu.field(DZP) else _WORD_BYTES << cpu.field(BS)
+
+
+def _zeroing_words(cpu: str, own_bytes: int, boot_cpu: str, boot_bytes: int) -> str:
+    if own_bytes and boot_bytes:
+        return (
+            f"DC ZVA clears {own_bytes} bytes on {cpu}, and {boot_bytes} on {boot_cpu}: a program that moves between "
+            "them clears more or less memory than it means to"
+        )
+    allowing, prohibiting = (cpu, boot_cpu) if own_bytes else (boot_cpu, cpu)
+    return (
+        f"{prohibiting} prohibits DC ZVA, and {allowing} allows it: a program that clears memory by it gets SIGILL on "
+        f"{prohibiting}"
+    )
+
+
 @finds(HazardKind.USER_VIEW_SHRINKS)
 def _user_view_shrinks(facts: Facts) -> Iterator[Hazard]:
     before, after = facts.features_at_user_space, facts.features_at_end
     if before is None or after is None:
         return
-    for name, register in after.registers.items():
+    shown = ((name, one) for name, one in after.registers.items() if after.shows_programs(name))
+    for name, register in shown:
         old, new = before.registers[name].user_value, register.user_value
         # The first CPU that runs 32-bit programs gives their registers a first value, and hwcaps follow: no loss.
         narrowed = [one for one in register.table.fields if (name, one.shift) in after.changed_late_by]

@@ -60,7 +60,7 @@ class FieldRow(Row, frozen=True, gc=False):
 
     @property
     def differs(self) -> bool:
-        """True if CPUs are known to have different values, or values that the kernel takes for different ones."""
+        """True if CPUs are known to have different values, or values that the kernel takes for different values."""
         return any(len(set(values) - {None}) > 1 for values in (self.values, self.taken_as))
 
     def taken(self, cpu: int) -> int | None:
@@ -93,7 +93,8 @@ class RegisterRow(Row, frozen=True, gc=False):
         Meta(description="the system's value at the end; missing where a CPU's is unknown, and if there never was one"),
     ]
     user_value: Annotated[
-        str | None, Meta(description="the value that programs read at the end; missing where the system's is")
+        str | None,
+        Meta(description="the value that the kernel has for programs at the end; missing where the system's is"),
     ]
     at_user_space: Annotated[
         str | None,

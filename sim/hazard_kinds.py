@@ -38,6 +38,7 @@ class HazardKind(Enum):
     NOT_RESTORED = "not_restored", "registers or VL not restored", 100
     HEADER_DESTROYED = "header_destroyed", "header destroyed", 90
     LACKS_COMMITTED_VL = "lacks_committed_vl", "CPU online that lacks a committed VL", 80
+    ZEROED_BLOCKS_DIFFER = "zeroed_blocks_differ", "memory cleared in blocks that differ", 75
     GUEST_VLS_DIFFER = "guest_vls_differ", "guest sees different VLs on different CPUs", 70
     IPA_RANGE_LOWERED = "ipa_range_lowered", "late CPU lowers guests' address range", 67
     PMU_VERSION_LOWERED = "pmu_version_lowered", "late CPU takes the PMU from the system", 66
@@ -93,7 +94,7 @@ class Hazard(FieldsShown):
         overrun_bytes: the bytes written above it.
 
     >>> Hazard(HazardKind.CPU_STUCK, 1, 5_000, "cpu1 is stuck", None)
-    <Hazard 16, CPU stuck in the kernel: cpu1 is stuck>
+    <Hazard 17, CPU stuck in the kernel: cpu1 is stuck>
     """
 
     kind: HazardKind

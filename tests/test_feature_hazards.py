@@ -38,7 +38,14 @@ SHOWN = {
     },
     "late-cpu-changes-user-view": {
         HazardKind.USER_VIEW_SHRINKS: (
-            "cpu1, a late CPU, changes what programs read of DCZID_EL0, while hwcaps stay: BS 4 to 3"
+            "cpu1, a late CPU, changes what programs read of ID_AA64PFR1_EL1, while hwcaps stay: MTE 1 to 0"
+        ),
+        HazardKind.TAINTED: TAINTED_BY_CPU1,
+    },
+    "zeroed-blocks-differ": {
+        HazardKind.ZEROED_BLOCKS_DIFFER: (
+            "DC ZVA clears 64 bytes on cpu1, and 256 on cpu0: a program that moves between them clears more or less "
+            "memory than it means to"
         ),
         HazardKind.TAINTED: TAINTED_BY_CPU1,
     },
@@ -110,6 +117,58 @@ def test_one_cpu_of_three_or_more_that_lacks_what_the_others_have_deprives_all()
 )
 def test_a_cluster_or_one_of_two_does_not_count_as_one_cpu_that_deprives_the_others(cpus: tuple[str, ...]) -> None:
     assert HazardKind.FEATURE_LOST_TO_ONE_CPU not in {one.kind for one in of(", ".join(cpus))}
+
+
+def with_zeroing(dczid: str, more: str = "") -> str:
+    return f"{{ core = 'arm,cortex-a55', registers = {{ DCZID_EL0 = '{dczid}' }}{more} }}"
+
+
+def zeroing(cpus: str, kernel: str = "", *, actions: str = "") -> list[tuple[int | None, str]]:
+    text = f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'\n{kernel}\n{actions}"
+    outcome = boot(scenario_from_text(text))
+    return [(one.cpu, one.sentence) for one in outcome.found if one.kind is HazardKind.ZEROED_BLOCKS_DIFFER]
+
+
+MOVES = "a program that moves between them clears more or less memory than it means to"
+GETS_SIGILL = "a program that clears memory by it gets SIGILL on"
+
+
+def test_cpus_that_clear_other_blocks_are_told_once_for_each_size() -> None:
+    cpus = ", ".join(map(with_zeroing, ("0x4", "0x5", "0x4", "0x5", "0x3", "0x14")))
+    assert zeroing(cpus) == [
+        (1, f"DC ZVA clears 128 bytes on cpu1, and 64 on cpu0: {MOVES}"),
+        (4, f"DC ZVA clears 32 bytes on cpu4, and 64 on cpu0: {MOVES}"),
+        (5, f"cpu5 prohibits DC ZVA, and cpu0 allows it: {GETS_SIGILL} cpu5"),
+    ]
+
+
+def test_a_boot_cpu_may_prohibit_what_others_allow() -> None:
+    found = zeroing(f"{with_zeroing('0x14')}, {with_zeroing('0x4')}, {with_zeroing('0x15')}")
+    # The size of blocks that are prohibited means nothing.
+    assert found == [(1, f"cpu0 prohibits DC ZVA, and cpu1 allows it: {GETS_SIGILL} cpu0")]
+
+
+def test_only_cpus_that_programs_run_on_count_for_blocks() -> None:
+    cpus = f"{with_zeroing('0x4')}, {with_zeroing('0x6', ', late = true')}"
+    assert zeroing(cpus) == []
+    assert len(zeroing(cpus, actions="[[actions]]\ndo = 'online'\ncpu = 'cpu1'")) == 1
+    smaller_asid = "{ core = 'arm,cortex-a55', registers = { DCZID_EL0 = '0x5' }, features = { ASIDBits = 0 } }"
+    assert zeroing(f"{with_zeroing('0x4')}, {with_zeroing('0x5')}, {smaller_asid}") == []  # it panics the kernel
+
+
+def test_nothing_is_said_of_blocks_that_no_source_tells() -> None:
+    assert zeroing("{ core = 'arm,cortex-x3', sve_bits = [128] }, { core = 'arm,cortex-a710' }") == []
+    assert zeroing("{ core = 'arm,cortex-a710' }, { core = 'arm,cortex-x3', sve_bits = [128] }") == []
+
+
+@pytest.mark.parametrize("register", ["DCZID_EL0 = '0x3'", "CTR_EL0 = '0x84440004'"])
+def test_programs_read_some_registers_of_their_own_cpu(register: str) -> None:
+    """Pin that a late CPU changes nothing of DCZID_EL0 for programs, nor of CTR_EL0 while the kernel traps no read."""
+    late = f"{{ core = 'arm,cortex-a55', registers = {{ {register} }}, late = true }}"
+    action = "[[actions]]\ndo = 'online'\ncpu = 'cpu1'"
+    outcome = boot(scenario_from_text(f"[topology]\ncpus = [{A55}, {late}]\n[kernel]\nseries = '6.12'\n{action}"))
+    assert outcome.facts.online == (0, 1)
+    assert HazardKind.USER_VIEW_SHRINKS not in {one.kind for one in outcome.found}
 
 
 def test_a_late_cpu_that_programs_cannot_tell_shrinks_nothing() -> None:

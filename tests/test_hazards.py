@@ -42,6 +42,7 @@ def test_a_kind_has_a_title_for_people() -> None:
         "registers or VL not restored",
         "header destroyed",
         "CPU online that lacks a committed VL",
+        "memory cleared in blocks that differ",
         "guest sees different VLs on different CPUs",
         "late CPU lowers guests' address range",
         "late CPU takes the PMU from the system",
