@@ -141,8 +141,8 @@ CPU_LOST_ON_RETURN = LogEntry(
     _FAILURE,
     ("psci: CPU1 killed (polled 0 ms)", "CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"),
     "online before, and not back in time",
-    "The CPU booted once and went offline. When the kernel started it again, firmware gave no error, and the CPU did "
-    "not arrive in time.",
+    "The CPU was online before. When the kernel started it again, firmware gave no error, and the CPU did not arrive "
+    "in time.",
     "the CPU is gone until the next boot, and a suspended system resumes without it. The next CPU_ON is "
     "usually answered with an error that becomes EINVAL",
     (
@@ -159,6 +159,50 @@ CPU_LOST_ON_RETURN = LogEntry(
     ),
     "docs/hazards.md#cpu-lost-to-firmware",
     "kernel/smp.c; public reports",
+)
+_RELEASED_LATE = (
+    firmware("it releases the CPU when the kernel has given it up, 5 s after the call of CPU_ON"),
+    vmm("the host did not run the virtual CPU for 5 s"),
+)
+_LOOK_WHY_LATE = (
+    "when the kernel gave the CPU up: the line `failed to come online`",
+    "firmware's own console, and how long it takes to start a CPU; the load of a guest's host",
+)
+TOOK_PLACE = LogEntry(
+    "CPU in another CPU's place",
+    _FAILURE,
+    (
+        "CPU1: failed to come online",
+        "CPU2: Booted secondary processor 0x0000000001 [0x410fd034]",
+        "CPU2: Booted secondary processor 0x0000000002 [0x410fd034]",
+    ),
+    "given up by the kernel, came later, and runs as CPU{number}",
+    "A CPU that arrives takes the idle task of the bring-up that is under way, or was the last: the kernel has a "
+    "single record for that, and clears it only when a wait ends in vain. The line has the number of that task, and the "
+    "MPIDR of the CPU that runs it.",
+    "the kernel takes the number for another CPU than it is: with a GICv3 interrupts between CPUs go to the MPIDR that "
+    "belongs to the number. If that CPU comes as well, two CPUs run on one stack",
+    _RELEASED_LATE,
+    _LOOK_WHY_LATE,
+    "docs/hazards.md#two-cpus-on-one-idle-task",
+    "kernel/smp.c (__cpu_up, secondary_start_kernel), kernel/head.S, drivers/irqchip/irq-gic-v3.c; read",
+)
+SHARED_TASK = LogEntry(
+    "two CPUs on one idle task",
+    _FAILURE,
+    (
+        "CPU1: failed to come online",
+        "CPU2: Booted secondary processor 0x0000000001 [0x410fd034]",
+        "CPU2: Booted secondary processor 0x0000000002 [0x410fd034]",
+    ),
+    "came as CPU{number}, under which number another CPU runs already",
+    "A CPU that arrives takes the idle task of the last bring-up, even if another CPU has taken it. No line tells that "
+    "the number went offline in between, and the MPIDRs are those of two CPUs.",
+    "two CPUs run as one, on one stack: what follows cannot be foreseen, and a crash is likely",
+    _RELEASED_LATE,
+    _LOOK_WHY_LATE,
+    "docs/hazards.md#two-cpus-on-one-idle-task",
+    "kernel/smp.c (__cpu_up, secondary_start_kernel), kernel/head.S; read",
 )
 CPU_STUCK = LogEntry(
     "CPU stuck in the kernel",
@@ -1209,6 +1253,8 @@ CPU_ENTRIES = (
     CPU_LOST,
     CPU_LOST_WITHOUT_PSCI,
     CPU_LOST_ON_RETURN,
+    TOOK_PLACE,
+    SHARED_TASK,
     CPU_STUCK,
     CPU_STUCK_ADDRESSES,
     CPU_STUCK_GRANULE,

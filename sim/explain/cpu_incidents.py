@@ -63,8 +63,18 @@ class CpuIncident(msgspec.Struct):
     is_late: bool = False
     """True if the log shows that the early bring-up is over."""
     lines: list[NumberedLine] = msgspec.field(default_factory=list)
+    before: "CpuIncident | None" = None
+    """The incident of the same CPU before it, if the CPU did not come online in between."""
     came_later: NumberedLine | None = None
     """The line that tells that the CPU came online at a later attempt."""
+    arrived: NumberedLine | None = None
+    """The line that tells that the CPU came without a further attempt."""
+    took: int | None = None
+    """The number under which it came then, if another CPU's."""
+    not_waited_for: int | None = None
+    """The CPU that had come late, and so ended the wait for this CPU; None: the kernel waited."""
+    went_down: bool = False
+    """True if a line tells that a CPU which was online went down, or a suspend that took CPUs down."""
     cpu_on_works: bool = False
     """True if the log shows that some CPU was started, before or after."""
     stayed_on: bool = False
@@ -113,6 +123,10 @@ class CpuIncidents:
         """True while a resume brings CPUs up, which were all online before."""
         self._is_complete = False
         """True if the log has every CPU that came online, from the boot CPU on."""
+        self._went_down: set[int] = set()
+        """The CPUs of which a line tells that they went down."""
+        self._ended_wait: int | None = None
+        """The CPU that came late, so that the next wait is over at once."""
         self._at_kvm_init: set[int] | None = None
         """The CPUs that were online when pKVM was initialised; None where it was not."""
 
@@ -128,11 +142,33 @@ class CpuIncidents:
 
     def online(self, found: NumberedLine, cpu: int) -> None:
         """Take note of a CPU that came online."""
+        incident = self._open.get(cpu)
+        self._take_online(cpu)
+        while incident is not None:
+            incident.came_later, incident = found, incident.before
+
+    def arrived_late(self, found: NumberedLine, number: int, cpu: int) -> None:
+        """Take note of a CPU that came online after the kernel had given it up.
+
+        Args:
+            found: the line.
+            number: the number in the line, which the kernel takes to be online.
+            cpu: the CPU's own number.
+        """
+        incident = self._open.pop(cpu, None)
+        self._take_online(number)
+        self._ended_wait = cpu
+        while incident is not None:
+            incident.arrived, incident.took = found, None if number == cpu else number
+            incident = incident.before
+
+    def _take_online(self, cpu: int) -> None:
         self._is_started = True
-        if (incident := self._open.pop(cpu, None)) is not None:
-            incident.came_later = found
+        self._open.pop(cpu, None)
+        self._ended_wait = None
         for not_off in self.not_off:
             not_off.came_back |= not_off.cpu == cpu
+        self._went_down.discard(cpu)
         self._online.add(cpu)
         self._came.add(cpu)
 
@@ -179,7 +215,7 @@ class CpuIncidents:
         """
         if (incident := self._open.get(cpu)) is None:
             return False
-        incident.was_online = True
+        incident.was_online = incident.went_down = True
         incident.lines.append(found)
         return True
 
@@ -197,6 +233,7 @@ class CpuIncidents:
     def offline(self, cpu: int) -> None:
         """Take note of a CPU that went down."""
         self._is_started |= cpu != 0
+        self._went_down.add(cpu)
         self._online.discard(cpu)
         self._came.add(cpu)
 
@@ -211,6 +248,8 @@ class CpuIncidents:
             was_online=self.was_online(cpu),
             was_lost=before is not None and (before.was_lost or before.error is None),
             is_under_pkvm=self._at_kvm_init is not None and cpu not in self._at_kvm_init,
+            before=before,
+            went_down=cpu in self._went_down or self._is_resuming,
         )
         # What firmware said when the CPU went down explains its next answer, and is part of the same incident.
         before_it = next((one for one in self.not_off if one.cpu == cpu and not one.came_back), None)
@@ -233,6 +272,7 @@ class CpuIncidents:
         incident = self._open.get(cpu)
         if incident is None or incident.is_given_up or incident.error is not None:
             incident = self._begin(cpu)
+        incident.not_waited_for, self._ended_wait = self._ended_wait, None
         incident.lines.append(found)
 
     def _not_started(self, found: NumberedLine, line: NotStartedLine | PsciNotStartedLine) -> None:

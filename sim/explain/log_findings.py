@@ -10,7 +10,7 @@ from functools import singledispatchmethod
 
 from sim.cpufeature_tables.sanity_decoder import DecodingTables, RegisterDifference
 from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
-from sim.explain.cpu_incidents import CpuIncidents
+from sim.explain.cpu_incidents import CpuIncident, CpuIncidents
 from sim.explain.finding_collection import FindingCollection, LogFinding
 from sim.explain.incident_entries import entry_of_incident
 from sim.explain.line_entries import entry_of_line, short_words, words_of_line
@@ -21,15 +21,17 @@ from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
 from sim.importer import firmware_lines, suspend_lines
 from sim.importer import log_lines as kinds
-from sim.importer.late_cpus import LateCpus
+from sim.importer.hotplug_history import Hotplug, HotplugHistory
 from sim.importer.log_lines import CpuLine, LogLine, Phase
 from sim.importer.log_text import NumberedLine
+from sim.importer.own_numbers import OwnNumbers
 
 _COUNTER = "CNTFRQ_EL0"
 _SAY_IT_WAS_ONLINE = (cpu_entries.CPU_LOST_ON_RETURN, cpu_entries.CPU_ON_STILL_ON, cpu_entries.CPU_ON_AFTER_LOSS)
 """The entries whose sentences tell that a CPU was online before, or that an earlier incident tells it."""
 
 
+_WENT_DOWN = "that the CPU went down, which the kernel must take it to be before it starts it again: no line says so"
 _TAKEN_FOR_ARM64 = "that the log is of an arm64 kernel: 32-bit Arm and RISC-V log the same lines"
 
 
@@ -98,7 +100,7 @@ class _Reader:
         self._state = state_of_boot(boot, is_complete=is_complete)
         self._found = FindingCollection(self._state.not_there)
         self._incidents = CpuIncidents()
-        self._late_cpus = LateCpus()
+        self._history = HotplugHistory({0} if is_complete else None, OwnNumbers(one.line for one in boot).of_mpidr())
         self._named: set[int] = set()
         """The CPUs that some line names."""
         self._lines: list[NumberedLine] = []
@@ -115,7 +117,7 @@ class _Reader:
     def read(self, found: NumberedLine) -> None:
         """Read the next line."""
         line = found.line
-        self._late_cpus.read(line)
+        self._history.read(line, found.seconds)
         self._lines.append(found)
         if isinstance(line, CpuLine):
             self._named.add(line.cpu)
@@ -154,16 +156,41 @@ class _Reader:
     @_read.register
     def _booted(self, line: kinds.BootedLine | explained.OldBootedLine, found: NumberedLine) -> None:
         is_return = self._incidents.was_online(line.cpu)
-        self._incidents.online(found, line.cpu)
+        step = self._history.came if isinstance(line, kinds.BootedLine) else None
+        if step is not None and step.is_late_arrival:
+            self._incidents.arrived_late(found, step.cpu, step.runs)
+        else:
+            self._incidents.online(found, line.cpu)
+        if step is not None and (step.hw_cpu is not None or self._history.came_beside_another):
+            self._in_the_place_of_another(step, found)
+            return
         # An excerpt shows it where it has an end of the early bring-up, or the CPU itself at an earlier time.
         begins_early = self._is_complete or bool(self._bring_up_end) or self._saw_bring_up
         if is_return:
             entry = cpu_entries.BACK_ONLINE
-        elif self._late_cpus.phase is not Phase.EARLY:
+        elif self._history.phase is not Phase.EARLY:
             entry = cpu_entries.LATE_ONLINE
         else:
             entry = cpu_entries.EARLY_ONLINE if begins_early else cpu_entries.CAME_ONLINE
         self._found.add(entry, [found], cpu=line.cpu)
+
+    def _in_the_place_of_another(self, step: Hotplug, found: NumberedLine) -> None:
+        """Add the finding of a CPU that came under another CPU's number, or under its own beside such a CPU."""
+        booted = [one for one in self._lines[:-1] if isinstance(one.line, kinds.BootedLine)]
+        is_certain = step.hw_cpu is None or any(self._came_as_itself(one.line, step.runs) for one in booted)
+        inferred = f"that the MPIDR in line {found.number} is CPU{step.runs}'s: MPIDRs ascend with the numbers"
+        beside = [one for one in booted if isinstance(one.line, CpuLine) and one.line.cpu == step.cpu][-1:]
+        is_shared = self._history.came_beside_another
+        self._found.add(
+            cpu_entries.SHARED_TASK if is_shared else cpu_entries.TOOK_PLACE,
+            [*beside, found] if is_shared else [found],
+            {"number": step.cpu},
+            cpu=step.runs,
+            inferred=() if is_certain else (inferred,),
+        )
+
+    def _came_as_itself(self, line: LogLine, cpu: int) -> bool:
+        return isinstance(line, kinds.BootedLine) and line.cpu == cpu == self._history.own_number(line)
 
     @_read.register
     def _bringing_up(self, _line: explained.BringingUpLine, _found: NumberedLine) -> None:
@@ -280,46 +307,50 @@ class _Reader:
     def _may_be_of_another_architecture(self) -> bool:
         return all(found.line.is_of_any_kernel or found.line.is_taken_for_arm64 for found in self._lines)
 
+    def _add_incident(self, incident: CpuIncident) -> None:
+        incident.is_early = self._is_early(incident.lines[0])
+        incident.is_late = self._is_late(incident.lines[0])
+        entry, words, inferred = entry_of_incident(incident, self._tables, self._state.not_there)
+        further, consequence = _later(incident, entry)
+        # The meaning of a state is told where a line tells the state.
+        tells_no_state = entry is cpu_entries.CPU_LOST and incident.first(kinds.UnknownStateLine) is None
+        came = [one for one in (incident.came_later, incident.arrived) if one is not None]
+        self._found.add(
+            entry,
+            [*incident.lines, *came],
+            words,
+            cpu=incident.cpu,
+            inferred=tuple(self._inferred(incident, entry, inferred)),
+            further=further,
+            meaning=cpu_entries.CPU_LOST_MEANING if tells_no_state else "",
+            consequence=consequence,
+            ruled_out=of_incident(incident, self._state, self._tables),
+        )
+
+    def _inferred(self, incident: CpuIncident, entry: LogEntry, of_entry: tuple[str, ...]) -> Iterator[str]:
+        """Yield what is inferred of an incident."""
+        may_run_at_el2 = Circumstance.VHE not in self._state.not_there
+        if entry is cpu_entries.CPU_LOST and may_run_at_el2 and self._levels_differ():
+            yield "CPUs started at different exception levels, and this CPU may have died of that"
+        else:
+            yield from of_entry
+        if self._may_be_of_another_architecture():
+            yield _TAKEN_FOR_ARM64
+        if entry is cpu_entries.CPU_LOST_ON_RETURN and not incident.went_down:
+            yield _WENT_DOWN
+        if incident.not_waited_for is not None:
+            yield f"that the kernel did not wait: CPU{incident.not_waited_for}, which came late, had ended the wait"
+
     def finish(self) -> list[LogFinding]:
         """Return the findings, with those that follow from several lines or from missing lines."""
         for incident in self._incidents.finish():
-            incident.is_early = self._is_early(incident.lines[0])
-            incident.is_late = self._is_late(incident.lines[0])
-            entry, words, inferred = entry_of_incident(incident, self._tables, self._state.not_there)
-            may_run_at_el2 = Circumstance.VHE not in self._state.not_there
-            if entry is cpu_entries.CPU_LOST and may_run_at_el2 and self._levels_differ():
-                inferred = ("CPUs started at different exception levels, and this CPU may have died of that",)
-            if self._may_be_of_another_architecture():
-                inferred = (*inferred, _TAKEN_FOR_ARM64)
-            lines, further = incident.lines, ""
-            if incident.was_online and entry not in _SAY_IT_WAS_ONLINE:
-                further = "; online before, went down, and did not come back"
-            consequence = ""
-            if incident.came_later is not None:
-                came = "came back" if incident.was_online else "came online"
-                lines, further = [*lines, incident.came_later], f"; {came} at a later attempt"
-                consequence = f"until the CPU {came}, the system ran without it"
-            # The meaning of a state is told where a line tells the state.
-            tells_no_state = entry is cpu_entries.CPU_LOST and incident.first(kinds.UnknownStateLine) is None
-            self._found.add(
-                entry,
-                lines,
-                words,
-                cpu=incident.cpu,
-                inferred=inferred,
-                further=further,
-                meaning=cpu_entries.CPU_LOST_MEANING if tells_no_state else "",
-                consequence=consequence,
-                ruled_out=of_incident(incident, self._state, self._tables),
-            )
+            self._add_incident(incident)
         for not_off in self._incidents.not_off:
             further = "; came back later" if not_off.came_back else ""
             self._found.add(cpu_entries.NOT_OFF, not_off.lines, cpu=not_off.cpu, further=further)
         if self._crash:
             self._found.add(crash_entries.CRASH, self._crash, {"reason": _reason_of(self._crash)})
-        boot = BootLines(
-            tuple(self._lines), self._late_cpus.phase, frozenset(self._named), is_complete=self._is_complete
-        )
+        boot = BootLines(tuple(self._lines), self._history.phase, frozenset(self._named), is_complete=self._is_complete)
         add_system_findings(boot, self._found, self._tables)
         return self._found.findings()
 
@@ -332,6 +363,23 @@ def _entry_of_kernel_bug(decoded: RegisterDifference) -> LogEntry | None:
         for one in decoded.suspects
     }
     return entries.pop() if len(entries) == 1 else None
+
+
+def _later(incident: CpuIncident, entry: LogEntry) -> tuple[str, str]:
+    """Return what happened to the CPU besides and later, to be put behind a sentence, and the consequence of that."""
+    if incident.came_later is not None:
+        came = "came back" if incident.was_online else "came online"
+        return f"; {came} at a later attempt", f"until the CPU {came}, the system ran without it"
+    if incident.arrived is not None:
+        as_another = "" if incident.took is None else f", and runs as CPU{incident.took}"
+        gone = "until the CPU came, the system ran without it"
+        runs = f"the CPU runs as CPU{incident.took}, and the kernel does not know that"
+        further = f"; came online later, after the kernel had given it up{as_another}"
+        return further, gone if incident.took is None else runs
+    if incident.was_online and entry not in _SAY_IT_WAS_ONLINE:
+        went_down = ", went down," * incident.went_down
+        return f"; online before{went_down} and did not come back", ""
+    return "", ""
 
 
 def _reason_of(crash: list[NumberedLine]) -> str:

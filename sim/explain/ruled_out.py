@@ -185,7 +185,7 @@ def of_incident(incident: CpuIncident, state: BootState, tables: KernelTables) -
     found = set(of_cpu(incident.cpu, state, was_online=incident.was_online, is_early=is_early, is_late=is_late))
     if incident.cpu_on_works:
         found.add(Circumstance.NONE_STARTED)
-    if incident.came_later is not None:
+    if incident.came_later is not None or (incident.arrived is not None and incident.took is None):
         found.add(Circumstance.MISSING)
     # Every CPU leaves its mark before it can die: the line counts those that were tried before it.
     if is_early and state.tells_levels:

@@ -190,6 +190,10 @@ class HotplugHistory:
         self.early: list[Hotplug] = []
         self.late: list[Hotplug] = []
         self.arrivals: list[LateArrival] = []
+        self.came: Hotplug | None = None
+        """The step of the last line that says that a CPU came; None before the first."""
+        self.came_beside_another = False
+        """True if that CPU came under a number that was online."""
         self._own_numbers = own_numbers
         self._awaited: set[int] = set()
         """The CPUs that were started and have not come, by their own numbers."""
@@ -240,6 +244,10 @@ class HotplugHistory:
         self.late_cpus.read(line)
         self._read(line)
 
+    def own_number(self, line: BootedLine) -> int:
+        """Return the own number of the CPU in a line, which may be another than that in the line."""
+        return self._own_numbers.get(int(line.mpidr), line.cpu)
+
     def finish(self) -> None:
         """Conclude that CPUs are refused for which the log gives a reason, and ends before the kernel gave them up."""
         for cpu in sorted({*self._refusals, *self._other_reasons}):
@@ -254,15 +262,19 @@ class HotplugHistory:
         # A CPU that comes is not dying, even if its "killed" line was lost: the next such line is a step of its own.
         self._dying.discard(line.cpu)
         self._coming = None
-        runs = self._own_numbers.get(int(line.mpidr), line.cpu)
+        runs = self.own_number(line)
         hw_cpu = None if runs == line.cpu else runs
-        if self._is_late_arrival(line.cpu, runs):
+        is_late = self._is_late_arrival(line.cpu, runs)
+        self.came_beside_another = is_late and line.cpu in self._online
+        if is_late:
             step = Hotplug(line.cpu, HotplugResult.ARRIVED_LATE, hw_cpu=hw_cpu)
             is_early = self.phase is Phase.EARLY
             self.arrivals.append(LateArrival(len(self.early) + len(self.late), step, is_early))
             self._track(step)
         else:
-            self._add(Hotplug(line.cpu, HotplugResult.ONLINE, hw_cpu=hw_cpu))
+            step = Hotplug(line.cpu, HotplugResult.ONLINE, hw_cpu=hw_cpu)
+            self._add(step)
+        self.came = step
 
     def _is_late_arrival(self, number: int, runs: int) -> bool:
         """Return True if a CPU comes under a number without an attempt that brings that number up.

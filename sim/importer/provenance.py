@@ -106,6 +106,7 @@ def remarks(imported: Imported) -> Iterator[str]:
     if log is not None:
         yield from _of_registers(imported, log)
         yield from _of_levels(log)
+        yield from _of_late_arrivals(log)
         yield from _of_silent_cpus(imported, log)
         yield from _not_as_it_was(imported, log)
 
@@ -230,6 +231,14 @@ def _of_levels(log: KernelLog) -> Iterator[str]:
         yield f"Inferred: {others} started at {other}, as no other CPU in the log can have."
     else:
         yield f"Some of {others} started at {other}, and it is not known which: simulated as if all of them did."
+
+
+def _of_late_arrivals(log: KernelLog) -> Iterator[str]:
+    """Yield sentences on CPUs that arrived when the kernel had given them up."""
+    for cpu, number in dict.fromkeys((step.runs, step.cpu) for step in log.sequence if step.hw_cpu is not None):
+        yield f"Inferred: cpu{cpu} arrived late and runs as cpu{number}, as MPIDRs ascend with the numbers of CPUs."
+    if log.has_late_arrivals:
+        yield "The log tells in which order late CPUs came: the times of their arrival are chosen for that order."
 
 
 def _of_silent_cpus(imported: Imported, log: KernelLog) -> Iterator[str]:

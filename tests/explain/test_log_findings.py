@@ -170,6 +170,68 @@ def test_without_the_early_bring_up_nothing_is_said_of_the_relay() -> None:
     assert cpu_entries.CPU_ON_INVALID.name in names(explained(*lines, head=[]))
 
 
+def lost(cpu: int, stamp: str = "") -> list[str]:
+    return [f"{stamp}CPU{cpu}: failed to come online", f"{stamp}CPU{cpu}: failed in unknown state : 0x0"]
+
+
+def under(number: int, mpidr: int, stamp: str = "") -> str:
+    return f"{stamp}CPU{number}: Booted secondary processor {mpidr:#012x} [0x411fd403]"
+
+
+def test_a_late_cpu_that_takes_another_s_place_is_told_with_both_cpus() -> None:
+    explanation = explained(*lost(1), under(2, 0x1), BROUGHT_UP[1].replace("1 CPU", "2 CPUs"), under(2, 0x2))
+    given_up = of_entry(explanation, cpu_entries.CPU_LOST)
+    assert given_up.happened.endswith("; came online later, after the kernel had given it up, and runs as CPU2")
+    assert given_up.consequence == "the CPU runs as CPU2, and the kernel does not know that"
+    took = of_entry(explanation, cpu_entries.TOOK_PLACE)
+    assert (took.cpus, took.happened) == ((1,), "given up by the kernel, came later, and runs as CPU2")
+    assert took.inferred == ("that the MPIDR in line 5 is CPU1's: MPIDRs ascend with the numbers",)
+    shared = of_entry(explanation, cpu_entries.SHARED_TASK)
+    assert (shared.cpus, [line.text for line in shared.lines]) == ((2,), [under(2, 0x1), under(2, 0x2)])
+    assert {cpu_entries.BACK_ONLINE.name, cpu_entries.EARLY_ONLINE.name}.isdisjoint(names(explanation))
+
+
+def test_an_mpidr_that_its_own_number_had_before_is_known() -> None:
+    down = ["psci: CPU1 killed (polled 0 ms)", *lost(1, "[ 15.0] ")]
+    explanation = explained(under(1, 0x1), under(2, 0x2), *FINAL, *down, under(2, 0x1, "[ 16.0] "))
+    shared = of_entry(explanation, cpu_entries.SHARED_TASK)
+    assert (shared.cpus, shared.inferred) == ((1,), ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "came"),
+    [
+        ([*lost(1), under(1, 0x1), *BROUGHT_UP], "online later, after the kernel had given it up"),
+        (
+            [*lost(1), *FINAL, "CPU1: failed to boot: -22", under(1, 0x1)],
+            "online later, after the kernel had given it up",
+        ),
+        ([*lost(1), *FINAL, under(1, 0x1)], "online at a later attempt"),
+    ],
+)
+def test_a_cpu_that_came_without_a_further_attempt_is_said_to(lines: list[str], came: str) -> None:
+    for finding in explained(*lines).problems:
+        assert finding.happened.endswith(f"; came {came}")
+        assert finding.consequence.startswith("until the CPU came")
+
+
+def test_the_kernel_does_not_wait_for_the_cpu_after_a_late_cpu() -> None:
+    explanation = explained(*lost(1), under(1, 0x1), *lost(2), *BROUGHT_UP)
+    (of_next,) = [one for one in explanation.problems if one.cpus == (2,)]
+    assert of_next.inferred == ("that the kernel did not wait: CPU1, which came late, had ended the wait",)
+
+
+def test_that_a_lost_cpu_went_down_is_inferred_where_no_line_says_so() -> None:
+    before, gone = [under(1, 0x1), *FINAL], "psci: CPU1 killed (polled 0 ms)"
+    told, not_told = (
+        of_entry(explained(*before, *lines, *lost(1)), cpu_entries.CPU_LOST_ON_RETURN) for lines in ([gone], [])
+    )
+    assert told.inferred == ()
+    assert not_told.inferred[0].startswith("that the CPU went down")
+    denied = of_entry(explained(*before, "CPU1: failed to boot: -1"), cpu_entries.CPU_ON_DENIED)
+    assert denied.happened.endswith("; online before and did not come back")
+
+
 def test_a_cpu_that_comes_at_a_later_attempt_is_said_to() -> None:
     lines = ["CPU1: failed to boot: -1", "CPU1: Booted secondary processor 0x0000000001 [0x411fd403]"]
     finding = of_entry(explained(*FINAL, *lines), cpu_entries.CPU_ON_DENIED)

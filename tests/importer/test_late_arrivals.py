@@ -12,6 +12,7 @@ from sim.importer.imported import Imported
 from sim.importer.log_reader import parse_kernel_log
 from sim.importer.log_text import understood_lines
 from sim.importer.own_numbers import OwnNumbers
+from sim.importer.provenance import remarks
 from tests.importer.machines import HEAD, imported_log
 from tests.systems import N2, off, on, suspend
 
@@ -122,8 +123,18 @@ def of_log(lines: str, cpus: int, folder: Path) -> Scenario:
     return imported.scenario
 
 
+TAKEN = LOST.format(1) + came(2, 0x1) + BROUGHT_UP.format(2) + came(2, 0x2)
+
+
+def test_what_is_inferred_of_late_cpus_is_said(tmp_path: Path) -> None:
+    told = list(remarks(imported_log(HEAD.format(cpus=3) + TAKEN, tmp_path)))
+    assert "Inferred: cpu1 arrived late and runs as cpu2, as MPIDRs ascend with the numbers of CPUs." in told
+    (times,) = [one for one in told if one.startswith("The log tells in which order late CPUs came")]
+    assert times.endswith("the times of their arrival are chosen for that order.")
+
+
 def test_a_late_cpu_takes_the_place_of_the_next(tmp_path: Path) -> None:
-    scenario = of_log(LOST.format(1) + came(2, 0x1) + BROUGHT_UP.format(2) + came(2, 0x2), 3, tmp_path)
+    scenario = of_log(TAKEN, 3, tmp_path)
     (fault,) = scenario.faults
     assert (fault.cpu, fault.first, fault.last, scenario.actions) == ("cpu1", 1, 1, ())
     assert [scenario.topology.mpidr(cpu) for cpu in (0, 1, 2)] == [0, 1, 2]
