@@ -252,6 +252,7 @@ LACKS_CAPABILITY = LogEntry(
     _FAILURE,
     (
         "CPU features: CPU4: Detected conflict for capability 87 (Scalable Vector Extension), System: 1, CPU: 0",
+        "CPU features: CPU5: missing feature: Privileged Access Never",
         *_REFUSED,
         "CPU4: died during early boot",
     ),

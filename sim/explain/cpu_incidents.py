@@ -8,7 +8,13 @@ from typing import TypeVar
 
 import msgspec
 
-from sim.importer.explained_lines import ConfigurationPanicLine, NotDeadLine, PsciNotStartedLine, UncleanLine
+from sim.importer.explained_lines import (
+    ConfigurationPanicLine,
+    MissingFeatureLine,
+    NotDeadLine,
+    PsciNotStartedLine,
+    UncleanLine,
+)
 from sim.importer.firmware_lines import CheckerErrorLine
 from sim.importer.log_lines import (
     ConflictLine,
@@ -37,6 +43,7 @@ _REFUSAL = (
     HypMismatchLine,
     LengthsLine,
     MismatchLine,
+    MissingFeatureLine,
     MissingHwcapLine,
     SmallerAsidLine,
     WillNotBootLine,

@@ -53,12 +53,16 @@ IDLE_TASK_PANIC = LogEntry(
     (
         kernel(
             "a late CPU with fewer breakpoints or watchpoints than the early CPUs passes all checks, and then "
-            "executes an undefined instruction; booted on 7.3"
+            "executes an undefined instruction; booted on 7.3",
+            Circumstance.UNDEFINED,
         ),
         kernel(
-            "a patch of 2024 stores a larger vector length to read-only memory when a late CPU comes; no release has it"
+            "a patch of 2024 stores a larger vector length to read-only memory when a late CPU comes; no release has "
+            "it",
+            Circumstance.READ_ONLY_STORE,
         ),
-        hardware("the CPU lacks an instruction that the kernel was patched to use"),
+        hardware("the CPU lacks an instruction that the kernel was patched to use", Circumstance.UNDEFINED),
+        kernel("another bug on the way of a CPU that comes up, or that was lost before"),
     ),
     ("the first lines of the crash: what the CPU could not do, and where",),
     "docs/hazards.md#kernel-panic",
@@ -102,8 +106,14 @@ CRASH = LogEntry(
     "the kernel crashed in one of its tasks{reason}",
     "The kernel accessed what it must not, or executed what the CPU does not have, and went on without the task.",
     "locks that the task held stay locked, and what comes later in the log may follow from that",
-    (kernel("a bug"), hardware("a CPU without an instruction that the kernel uses there")),
-    ("the call trace below the line", "whether it happened on one kind of core only"),
+    (
+        kernel("a bug"),
+        hardware("a CPU without an instruction that the kernel uses there", Circumstance.UNDEFINED),
+    ),
+    (
+        "the call trace below the line",
+        advice("whether it happened on one kind of core only", Circumstance.UNDEFINED),
+    ),
     "",
     "kernel/traps.c (die), mm/fault.c",
 )

@@ -8,7 +8,7 @@ from sim.explain import cpu_entries, crash_entries
 from sim.explain.cpu_incidents import CpuIncident
 from sim.explain.line_entries import short_words, words_of_line
 from sim.explain.log_entries import Circumstance, LogEntry
-from sim.importer.explained_lines import ConfigurationPanicLine, PsciNotStartedLine, UncleanLine
+from sim.importer.explained_lines import ConfigurationPanicLine, MissingFeatureLine, PsciNotStartedLine, UncleanLine
 from sim.importer.log_lines import (
     ConflictLine,
     DiedLine,
@@ -33,6 +33,7 @@ _OF_PSCI = {_EPERM: cpu_entries.CPU_ON_DENIED, _EOPNOTSUPP: cpu_entries.CPU_ON_U
 """The entries of errors that PSCI alone gives, and that mean the same wherever they stand."""
 _DECIDING: tuple[type[LogLine], ...] = (
     ConflictLine,
+    MissingFeatureLine,
     MissingHwcapLine,
     LengthsLine,
     MismatchLine,
@@ -141,6 +142,8 @@ def _capability_words(line: ConflictLine, incident: CpuIncident, tables: KernelT
 def _decided_by(line: LogLine, incident: CpuIncident) -> LogEntry:
     """Return the entry of a CPU that was refused, or is stuck, by the line that decides."""
     match line:
+        case MissingFeatureLine():
+            entry = cpu_entries.LACKS_CAPABILITY
         case MissingHwcapLine():
             entry = cpu_entries.LACKS_HWCAP
         case LengthsLine():

@@ -105,6 +105,8 @@ def words_of_line(line: LogLine) -> dict[str, object]:
         case kinds.KvmReadyLine():
             # Before 6.9 the kernel says "Hyp mode" where later kernels say "Hyp nVHE mode".
             words["mode"] = short_words(line.mode.strip().removeprefix("Hyp").strip()) or "nVHE"
+        case explained.MissingFeatureLine():
+            words["capability"] = f'"{short_words(line.capability)}"'
         case kinds.MissingHwcapLine() if (line.table or "").startswith("COMPAT"):
             words["hwcap"] = f"{line.hwcap} of 32-bit programs"
     return words

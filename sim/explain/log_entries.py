@@ -63,6 +63,8 @@ class Circumstance(StrEnum):
     VHE = "the kernel may run at EL2"
     MIXED_CORES = "the CPU may be another core, or another revision of it, than the boot CPU"
     LOST_CPU = "a CPU did not come online in time"
+    UNDEFINED = "a CPU may have executed an instruction that it does not have"
+    READ_ONLY_STORE = "the kernel may have stored to read-only memory"
     TRUSTED_OS = "a trusted OS may live on some CPU"
     MISMATCHED_32 = "32-bit programs may run on some CPUs only"
     PSCI = "CPUs are started by PSCI"

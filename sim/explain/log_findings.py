@@ -16,7 +16,7 @@ from sim.explain.incident_entries import entry_of_incident
 from sim.explain.line_entries import entry_of_line, short_words, words_of_line
 from sim.explain.log_entries import Circumstance, LogEntry
 from sim.explain.logged_registers import decoded_registers
-from sim.explain.ruled_out import of_cpu, of_incident, state_of_boot
+from sim.explain.ruled_out import of_cpu, of_crash, of_incident, state_of_boot
 from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
 from sim.importer import firmware_lines, suspend_lines
@@ -289,7 +289,7 @@ class _Reader:
             (one for one in reversed(self._lines) if isinstance(one.line, kinds.SanityLine | kinds.BootedLine)), None
         )
         if last is None or not isinstance(last.line, kinds.SanityLine):
-            self._found.add(crash_entries.IDLE_TASK_PANIC, lines, {"reason": reason})
+            self._found.add(crash_entries.IDLE_TASK_PANIC, lines, {"reason": reason}, ruled_out=of_crash(lines))
             return
         # A CPU logs its SANITY CHECK lines right before it comes online, so this CPU had not.
         decoded = self._registers[last.number]
@@ -298,6 +298,7 @@ class _Reader:
             [last, *lines],
             {"reason": reason + "".join(f": {danger}" for danger in decoded.dangers)},
             cpu=last.line.cpu,
+            ruled_out=of_crash(lines),
             inferred=("no line names the CPU; of this CPU the last line before tells, and none that it came online",),
         )
 
@@ -349,7 +350,8 @@ class _Reader:
             further = "; came back later" if not_off.came_back else ""
             self._found.add(cpu_entries.NOT_OFF, not_off.lines, cpu=not_off.cpu, further=further)
         if self._crash:
-            self._found.add(crash_entries.CRASH, self._crash, {"reason": _reason_of(self._crash)})
+            reason, ruled_out = _reason_of(self._crash), of_crash(self._crash)
+            self._found.add(crash_entries.CRASH, self._crash, {"reason": reason}, ruled_out=ruled_out)
         boot = BootLines(tuple(self._lines), self._history.phase, frozenset(self._named), is_complete=self._is_complete)
         add_system_findings(boot, self._found, self._tables)
         return self._found.findings()

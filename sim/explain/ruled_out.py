@@ -14,7 +14,14 @@ from sim.cpufeature_tables.conflicts import can_be_hidden
 from sim.explain.cpu_incidents import CpuIncident
 from sim.explain.incident_entries import in_conflict
 from sim.explain.log_entries import Circumstance
-from sim.importer.explained_lines import OldCoreLine, PsciNotStartedLine, PsciVersionLine
+from sim.importer.explained_lines import (
+    FaultLine,
+    MissingFeatureLine,
+    OldCoreLine,
+    OopsLine,
+    PsciNotStartedLine,
+    PsciVersionLine,
+)
 from sim.importer.firmware_lines import PerCpuLine, PsciLine
 from sim.importer.kernel_log import parse_command_line
 from sim.importer.log_lines import (
@@ -149,6 +156,18 @@ def _by_level(lines: Sequence[LogLine]) -> Iterator[Circumstance]:
         yield Circumstance.VHE
 
 
+def of_crash(crash: Sequence[NumberedLine]) -> frozenset[Circumstance]:
+    """Return the things that the lines of a crash show not to be there; none if it has no lines."""
+    told = [found.line for found in crash if isinstance(found.line, FaultLine | OopsLine)]
+    if not told:
+        return frozenset()
+    is_there = {
+        Circumstance.UNDEFINED: any(isinstance(line, OopsLine) and line.is_undefined_instruction for line in told),
+        Circumstance.READ_ONLY_STORE: any(isinstance(line, FaultLine) and line.is_store_to_read_only for line in told),
+    }
+    return frozenset(thing for thing, may_be in is_there.items() if not may_be)
+
+
 def of_cpu(cpu: int, state: BootState, *, was_online: bool, is_early: bool, is_late: bool) -> Iterator[Circumstance]:
     """Yield the things that a log shows not to be there for one CPU at one time.
 
@@ -192,6 +211,8 @@ def of_incident(incident: CpuIncident, state: BootState, tables: KernelTables) -
         found.add(Circumstance.LEVELS)
     conflict = incident.first(ConflictLine)
     capabilities = () if conflict is None else in_conflict(conflict, incident, tables)
-    if capabilities and not any(map(can_be_hidden, capabilities)):
+    # No kernel that logs such a line has a parameter that hides a feature: the first came with 5.12.
+    is_too_old = incident.first(MissingFeatureLine) is not None
+    if is_too_old or (capabilities and not any(map(can_be_hidden, capabilities))):
         found.add(Circumstance.HIDING)
     return frozenset(found)

@@ -8,6 +8,7 @@ traps.c, arch/arm64/mm/context.c, fault.c, arch/arm64/kvm/arm.c, pkvm.c, handle_
 drivers/firmware/psci/psci.c, kernel/cpu.c, kernel/watchdog.c, kernel/rcu/tree_stall.h.
 """
 
+import re
 from enum import StrEnum
 
 from sim.importer.log_lines import (
@@ -156,6 +157,13 @@ class UnknownAsidLine(CpuLine, frozen=True):
 
     pattern = rf"{CPU_PREFIX}Unknown ASID size \((?P<value>{NUMBER})\); assuming 8-bit"
     value: int
+
+
+class MissingFeatureLine(CpuLine, frozen=True):
+    """A CPU of a kernel before 4.17 lacks a capability that the system uses: the kernel refuses it."""
+
+    pattern = rf"(?:CPU features: )?{CPU_PREFIX}missing feature: (?P<capability>.{{1,80}})"
+    capability: str
 
 
 class VariationLine(LogLine, frozen=True):
@@ -363,6 +371,11 @@ class FaultLine(LogLine, frozen=True):
     is_of_any_kernel = True
     fault: str
 
+    @property
+    def is_store_to_read_only(self) -> bool:
+        """True if the kernel stored to memory that it only may read."""
+        return self.fault == "write to read-only memory"
+
 
 class OopsLine(LogLine, frozen=True):
     """The kernel crashed in one of its tasks."""
@@ -370,6 +383,11 @@ class OopsLine(LogLine, frozen=True):
     pattern = r"Internal error: (?P<what>.{1,60}?)(?:: [0-9a-f]{4,16})? \[#\d+\]"
     is_of_any_kernel = True
     what: str
+
+    @property
+    def is_undefined_instruction(self) -> bool:
+        """True if a CPU met an instruction that it does not have, or that is not enabled."""
+        return re.search("undefined instruction", self.what, re.IGNORECASE) is not None
 
 
 class SErrorLine(CpuLine, frozen=True):
@@ -423,6 +441,7 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     NotDeadLine,
     ShutdownLine,
     UnknownAsidLine,
+    MissingFeatureLine,
     VariationLine,
     OtherFeatureLine,
     DisabledAboveLine,

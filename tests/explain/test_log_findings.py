@@ -972,3 +972,34 @@ def test_a_cpu_that_must_stay_has_the_causes_that_the_log_leaves() -> None:
     ):
         words = causes_of(of_entry(explained(*lines, *FINAL, stays), cpu_entries.TRUSTED_OS_STAYS))
         assert [one for one in ("trusted OS", "allow_mismatched") if one not in words] == list(absent)
+
+
+READ_ONLY = "Unable to handle kernel write to read-only memory at virtual address ffff8000802fc3dc"
+NULL = "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000"
+UNDEFINED = "Internal error: Oops - Undefined instruction: 0000000002000000 [#1] SMP"
+
+
+@pytest.mark.parametrize(
+    ("lines", "possible"),
+    [
+        ([], ["breakpoints", "read-only", "lacks an instruction"]),
+        ([READ_ONLY, "Internal error: Oops: 96000044 [#1] SMP"], ["read-only"]),
+        ([NULL, "Internal error: Oops: 96000004 [#1] SMP"], []),
+        ([UNDEFINED], ["breakpoints", "lacks an instruction"]),
+    ],
+)
+def test_a_crash_has_the_causes_of_its_kind(lines: list[str], possible: list[str]) -> None:
+    panic = "Kernel panic - not syncing: Attempted to kill the idle task!"
+    words = causes_of(of_entry(explained(*lines, panic), crash_entries.IDLE_TASK_PANIC))
+    assert [one for one in ("breakpoints", "read-only", "lacks an instruction") if one in words] == possible
+    if lines:
+        crash = of_entry(explained(*lines), crash_entries.CRASH)
+        assert ("without an instruction" in causes_of(crash)) is (UNDEFINED in lines)
+
+
+def test_a_kernel_before_4_17_says_otherwise_that_a_capability_is_missing() -> None:
+    lines = ["CPU features: CPU1: missing feature: Privileged Access Never", "CPU1: will not boot"]
+    finding = of_entry(explained(*FINAL, *lines), cpu_entries.LACKS_CAPABILITY)
+    assert finding.happened == 'refused for lack of a capability that the system uses: "Privileged Access Never"'
+    assert len(finding.lines) == 2
+    assert "arm64.nosve" not in next_of(finding)

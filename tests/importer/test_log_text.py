@@ -296,6 +296,10 @@ LINES: list[tuple[str, LogLine]] = [
         firmware_lines.PsciLine("Trusted OS migration not required"),
     ),
     ("psci: PSCIv65535.65535 detected in firmware.", explained_lines.PsciVersionLine("65535.65535")),
+    (
+        "CPU features: CPU4: missing feature: Privileged Access Never",
+        explained_lines.MissingFeatureLine(4, "Privileged Access Never"),
+    ),
     ("percpu: Embedded 34 pages/cpu s100712 r8192 d30360 u139264", firmware_lines.PerCpuLine()),
     ("PERCPU: Embedded 12 pages/cpu @ffffffc0ff6c1000 s19264", firmware_lines.PerCpuLine()),
     ("CPU4: mpidr 100 has no re-distributor!", firmware_lines.NoRedistributorLine(4, Hex(0x100))),
