@@ -27,6 +27,10 @@ _BY_FEATURES = frozenset(
         Reason.UNFIT_FOR_GUESTS,
     }
 )
+_REFUSES_ALL = (
+    "the kernel refuses every CPU that comes from now on, even an early CPU that went offline and comes back, as all but "
+    "the boot CPU do in a suspend"
+)
 _WORD_BYTES, _UNKNOWN_BYTES = 4, -1
 _FEW = 3
 """The least number of CPUs of which one can deprive the others."""
@@ -141,8 +145,7 @@ def _ipa_range_lowered(facts: Facts) -> Iterator[Hazard]:
         cpu = state.changed_late_by[PARANGE.register, PARANGE.shift]
         sentence = (
             f"{facts.label(cpu)}, a late CPU, lowers the system's range of physical addresses to {bits} bits, below "
-            f"KVM's limit of {state.ipa_limit_bits}: the kernel refuses every CPU that comes from now on, even an "
-            "early CPU that went"
+            f"KVM's limit of {state.ipa_limit_bits}: {_REFUSES_ALL}"
         )
         yield _caused_by(facts, HazardKind.IPA_RANGE_LOWERED, cpu, sentence)
 
@@ -155,8 +158,8 @@ def _pmu_version_lowered(facts: Facts) -> Iterator[Hazard]:
     if PMUVER.of(state.registers[PMUVER.register].system_value) in WITHOUT_PMUV3:
         cpu = state.changed_late_by[PMUVER.register, PMUVER.shift]
         sentence = (
-            f"{facts.label(cpu)}, a late CPU, has another version of the PMU, so that the system's is none: the kernel "
-            "refuses every CPU that comes from now on, even an early CPU that went"
+            f"{facts.label(cpu)}, a late CPU, has another version of the PMU, so that the system's is none: "
+            f"{_REFUSES_ALL}"
         )
         yield _caused_by(facts, HazardKind.PMU_VERSION_LOWERED, cpu, sentence)
 

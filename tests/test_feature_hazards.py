@@ -8,7 +8,7 @@ import pytest
 from sim.boot_run import boot
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.hazard_kinds import Hazard, HazardKind
-from sim.scenario import Scenario
+from sim.scenario import Action, Do, Scenario
 
 A55 = "{ core = 'arm,cortex-a55' }"
 WITHOUT_LSE = "{ core = 'arm,cortex-a55', features = { ATOMIC = 0 } }"
@@ -30,6 +30,10 @@ def of(cpus: str, series: str = "6.12") -> list[Hazard]:
     return list(boot(scenario_from_text(f'[topology]\ncpus = [{cpus}]\n[kernel]\nseries = "{series}"\n')).found)
 
 
+REFUSES = (
+    "the kernel refuses every CPU that comes from now on, even an early CPU that went offline and comes back, as all but "
+    "the boot CPU do in a suspend"
+)
 SHOWN = {
     "asymmetric-aarch32": {},
     "big-little": {},
@@ -51,15 +55,13 @@ SHOWN = {
     },
     "late-cpu-lowers-ipa-range": {
         HazardKind.IPA_RANGE_LOWERED: (
-            "cpu2, a late CPU, lowers the system's range of physical addresses to 40 bits, below KVM's limit of 48: "
-            "the kernel refuses every CPU that comes from now on, even an early CPU that went"
+            f"cpu2, a late CPU, lowers the system's range of physical addresses to 40 bits, below KVM's limit of 48: {REFUSES}"
         ),
         HazardKind.CPU_REFUSED: "cpu1 was refused: IPA range: is less than guests were promised",
     },
     "late-cpu-with-other-pmu": {
         HazardKind.PMU_VERSION_LOWERED: (
-            "cpu2, a late CPU, has another version of the PMU, so that the system's is none: the kernel refuses every "
-            "CPU that comes from now on, even an early CPU that went"
+            f"cpu2, a late CPU, has another version of the PMU, so that the system's is none: {REFUSES}"
         ),
         HazardKind.CPU_REFUSED: "cpu1 was refused: PMUv3: lacks what the system has",
     },
@@ -95,6 +97,14 @@ SHOWN = {
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_scenario_shows_its_hazards_and_no_others(name: str) -> None:
     assert found(shipped(name)) == SHOWN[name]
+
+
+@pytest.mark.parametrize(("name", "lost"), [("late-cpu-lowers-ipa-range", {1, 2}), ("late-cpu-with-other-pmu", {1, 2})])
+def test_a_suspend_loses_every_cpu_but_the_boot_cpu_where_the_kernel_refuses_all(name: str, lost: set[int]) -> None:
+    scenario = shipped(name)
+    outcome = boot(scenario.but(actions=(*scenario.actions[:1], Action(Do.SUSPEND))))
+    assert {one.cpu for one in outcome.facts.refused} == lost
+    assert outcome.facts.online == (0,)
 
 
 def test_one_cpu_of_three_or_more_that_lacks_what_the_others_have_deprives_all() -> None:
