@@ -48,6 +48,12 @@ def test_what_a_larger_value_of_a_field_gives_is_lost_and_no_more() -> None:
     assert (field.field.name, field.lost) == ("AES", ("hwcap pmull",))
 
 
+@pytest.mark.parametrize("series", [(6, 18), (7, 3)])
+def test_a_pmu_is_lost_by_the_bits_of_a_field_that_some_kernels_take_for_signed(series: Series) -> None:
+    fields = decoded("ID_AA64DFR0_EL1", 0x10305608, 0x10304008, series).fields
+    assert [field.lost for field in fields if field.field.name == "PMUVer"] == [("capability 'PMUv3'",)]
+
+
 def test_an_erratum_is_not_the_systems_to_lose() -> None:
     field = one_field("ID_AA64PFR0_EL1", PFR0, PFR0 & ~(0xF << 60))
     assert (field.field.name, field.field.strict, field.lost) == ("CSV3", False, ())

@@ -245,7 +245,7 @@ _LAST_PMUV3 = 14
 _MATCHED = {
     "has_cache_idc": (Requirement(register="CTR_EL0", field="IDC", min=1),),
     "has_cache_dic": (Requirement(register="CTR_EL0", field="DIC", min=1),),
-    "has_pmuv3": (Requirement(register="ID_AA64DFR0_EL1", field="PMUVer", min=1, max=_LAST_PMUV3),),
+    "has_pmuv3": (Requirement(register="ID_AA64DFR0_EL1", field="PMUVer", shift=8, min=1, max=_LAST_PMUV3),),
     "compat_has_neon": _SIMD,
 }
 """The fields that special matchers look at, all of which must have one of the values."""

@@ -212,8 +212,10 @@ class Requirement(msgspec.Struct, frozen=True, eq=False, kw_only=True, forbid_un
 
     def where_met(self, value: S, field: Field) -> S:
         """Return a mask: every bit where a field's value is one of those that the matcher looks for."""
+        # A matcher that says itself where its field is looks at the bits as it says.
+        sign = 0 if self.shift is not None and not self.signed else field.sign
         largest = field.largest if self.max is None else self.max
-        return rules.in_range(value, self.min, largest, field.sign, _WIDEST)
+        return rules.in_range(value, self.min, largest, sign, _WIDEST)
 
 
 class Capability(Requirement, frozen=True, eq=False, kw_only=True):
