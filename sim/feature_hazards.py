@@ -28,8 +28,8 @@ _BY_FEATURES = frozenset(
     }
 )
 _REFUSES_ALL = (
-    "the kernel refuses every CPU that comes from now on, even an early CPU that went offline and comes back, as all but "
-    "the boot CPU do in a suspend"
+    "the kernel refuses every CPU that comes from now on, even an early CPU that went offline and comes back, as all "
+    "but the boot CPU do in a suspend"
 )
 _WORD_BYTES, _UNKNOWN_BYTES = 4, -1
 _FEW = 3

@@ -31,8 +31,8 @@ def of(cpus: str, series: str = "6.12") -> list[Hazard]:
 
 
 REFUSES = (
-    "the kernel refuses every CPU that comes from now on, even an early CPU that went offline and comes back, as all but "
-    "the boot CPU do in a suspend"
+    "the kernel refuses every CPU that comes from now on, even an early CPU that went offline and comes back, as all "
+    "but the boot CPU do in a suspend"
 )
 SHOWN = {
     "asymmetric-aarch32": {},
@@ -55,7 +55,8 @@ SHOWN = {
     },
     "late-cpu-lowers-ipa-range": {
         HazardKind.IPA_RANGE_LOWERED: (
-            f"cpu2, a late CPU, lowers the system's range of physical addresses to 40 bits, below KVM's limit of 48: {REFUSES}"
+            "cpu2, a late CPU, lowers the system's range of physical addresses to 40 bits, below KVM's limit of 48: "
+            f"{REFUSES}"
         ),
         HazardKind.CPU_REFUSED: "cpu1 was refused: IPA range: is less than guests were promised",
     },

@@ -178,8 +178,8 @@ TOOK_PLACE = LogEntry(
     ),
     "given up by the kernel, came later, and runs as CPU{number}",
     "A CPU that arrives takes the idle task of the bring-up that is under way, or was the last: the kernel has a "
-    "single record for that, and clears it only when a wait ends in vain. The line has the number of that task, and the "
-    "MPIDR of the CPU that runs it.",
+    "single record for that, and clears it only when a wait ends in vain. The line has the number of that task, and "
+    "the MPIDR of the CPU that runs it.",
     "the kernel takes the number for another CPU than it is: with a GICv3 interrupts between CPUs go to the MPIDR that "
     "belongs to the number. If that CPU comes as well, two CPUs run on one stack",
     _RELEASED_LATE,

@@ -13,8 +13,13 @@ Each module imports only from lines above its own::
     machine_evidence                          all evidence of a machine
     cpu_lengths, imported_cores               lengths and cores of the CPUs
     scenario_from_evidence                    the scenario
-    contradictions                            the evidence held against a boot
-    inferred_features                         settings that a log shows, found by boots
+    contradictions, feature_contradictions    the evidence held against a boot
+    other_cores, deciding_fields              cores with an erratum; the fields that decide about a feature
+    field_editor, logged_cpus                 CPUs with other values of fields; the CPUs of a log
+    told_fields, inferred_registers           fields that lines on single CPUs tell, and their absence
+    named_features                            fields that the names of capabilities imply
+    refused_cpus, fitted_cpus                 registers and cores that refusals imply, tried in boots
+    inferred_features                         settings and registers that a log shows, found by boots
     imported                                  evidence, scenario, boot, contradictions
     provenance                                the scenario's file
 

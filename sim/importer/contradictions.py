@@ -18,6 +18,7 @@ import msgspec
 from sim.cores.core_table import find_core
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.faults_of_log import simulated_error
+from sim.importer.feature_contradictions import of_features
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
@@ -102,6 +103,8 @@ def with_log(log: KernelLog, outcome: Outcome, sets: str) -> Iterator[str]:
     yield from _of_cpus(_early_differences(log, simulated), sets)
     yield from _of_cpus(_late_differences(log, outcome), sets)
     yield from _of_cpus(_arrival_differences(log, simulated), sets)
+    if outcome.scenario.has_all_features:
+        yield from of_features(log, simulated)
     panic = outcome.facts.panic
     if log.panic is not None and panic is None and log.panic.is_modelled:
         yield f"the log ends in {log.panic.message!r}, and the model goes on"

@@ -65,6 +65,7 @@ def lengths_of(
     Raises:
         InputError: an entry of `vls` means no CPU, or clusters in several places.
     """
+    cpus = _as_compared(cpus, machine.log)
     usual = _of_maximum(machine.log, cpus, {} if machine.sysfs is None else machine.sysfs.extensions)
     lengths = {evidence.cpu: _of_core(evidence, usual) for evidence in cpus}
     lengths |= _like_the_others(lengths, cpus, machine.log)
@@ -79,6 +80,19 @@ def lengths_of(
         open_to_inference = [one for one in cpus if one.cpu not in given and _has_unknown_sve(one)]
         lengths |= _of_refusals(machine.log, open_to_inference, lengths)
     return lengths
+
+
+def _as_compared(cpus: Sequence[CpuEvidence], log: KernelLog | None) -> list[CpuEvidence]:
+    """Return CPUs that came without an extension that the boot CPU's core lacks: no line shows that they differ."""
+    boot_core = cpus[0].core
+    lacks = [one for one in VectorType if boot_core is not None and boot_core.lengths(one) == ()]
+    came = set() if log is None else log.came
+    found = []
+    for evidence in cpus:
+        missing = [one for one in lacks if evidence.cpu in came and evidence.has(one) is None]
+        extensions = {**evidence.extensions, **dict.fromkeys(missing, False)}
+        found.append(replace(evidence, extensions=extensions))
+    return found
 
 
 # Lengths that the user gives
@@ -144,6 +158,9 @@ def _of_core(evidence: CpuEvidence, otherwise: CpuLengths) -> CpuLengths:
         found = replace(found, sme_bits=None)
     if evidence.has(VectorType.SVE) is False:
         return CpuLengths(None, found.sme_bits, "the log shows that it has none")
+    if evidence.has(VectorType.SVE) and found.sve_bits is None and found.is_known:
+        words = "unknown: the log shows that it has SVE, and its core's document that it has none"
+        return CpuLengths((_SMALLEST_BITS,), found.sme_bits, words, is_known=False)
     return found
 
 
@@ -175,20 +192,22 @@ def _of_maximum(
 
     Where no log states a maximum, CPUs have 128 bits if there is SVE, because every CPU with SVE supports 128 bits.
     """
-    sve_bits, sme_bits = (None if log is None else _up_to_maximum(log, extension) for extension in VectorType)
-    if sve_bits or sme_bits:
-        return CpuLengths(sve_bits, sme_bits, "unknown: as little as the log's maximum implies", is_known=False)
-    has_sve, has_sme = (
+    of_log = [None if log is None else _up_to_maximum(log, extension) for extension in VectorType]
+    # Neither a log without lengths nor cpuinfo tells SME's: streaming mode has no length that every CPU supports.
+    has = [
         in_cpuinfo.get(extension, False) or any(evidence.has(extension) for evidence in cpus)
         for extension in VectorType
+    ]
+    sve_bits, sme_bits = (
+        bits or ((_SMALLEST_BITS,) if is_there else None) for bits, is_there in zip(of_log, has, strict=True)
     )
-    # Neither a log without lengths nor cpuinfo tells SME's: streaming mode has no length that every CPU supports.
-    sme = (_SMALLEST_BITS,) if has_sme else None
-    if not has_sve and not has_sme:
+    if any(of_log):
+        return CpuLengths(sve_bits, sme_bits, "unknown: as little as the log's maximum implies", is_known=False)
+    if not any(has):
         return _UNKNOWN
     sources = ("what every CPU with SVE has", "SME is there, a length is assumed")
-    source = "; ".join(words for words, is_there in zip(sources, (has_sve, has_sme), strict=True) if is_there)
-    return CpuLengths((_SMALLEST_BITS,) if has_sve else None, sme, f"unknown: {source}", is_known=False)
+    source = "; ".join(words for words, is_there in zip(sources, has, strict=True) if is_there)
+    return CpuLengths(sve_bits, sme_bits, f"unknown: {source}", is_known=False)
 
 
 def _like_the_others(

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from sim.importer.log_lines import (
     CPU_PREFIX,
+    ID_FIELDS,
     NUMBER,
     REGISTER,
     VECTOR_CAPABILITIES,
@@ -176,10 +177,12 @@ class OtherFeatureLine(LogLine, frozen=True):
     """A feature, an erratum or a mitigation that the kernel detected, besides vector extensions."""
 
     pattern = (
-        r"(?:CPU features: (?:detected(?: feature| CPU\d{1,5})?|enabling workaround for|emulated):?|detected feature:) "
-        rf"(?!{'|'.join(VECTOR_CAPABILITIES)})(?P<feature>.{{1,100}})"
+        rf"(?:CPU features: (?:detected(?: feature| CPU(?P<of_cpu>{NUMBER}))?|enabling workaround for|emulated):?"
+        rf"|detected feature:) (?!{'|'.join(VECTOR_CAPABILITIES)})(?P<feature>.{{1,100}})"
     )
     feature: str
+    of_cpu: int | None = None
+    """The CPU that has the feature, in kernels that tell it by CPU."""
 
 
 class DisabledAboveLine(LogLine, frozen=True):
@@ -215,6 +218,12 @@ class OverrideLine(LogLine, frozen=True):
     low: int
     effect: OverrideEffect
     value: Hex | None = None
+
+    @property
+    def extension(self) -> VectorType | None:
+        """The vector extension that the field tells of; None for other fields."""
+        extension, field = ID_FIELDS.get(self.register, (None, None))
+        return extension if field is not None and field.shift == self.low else None
 
 
 class KptiLine(LogLine, frozen=True):

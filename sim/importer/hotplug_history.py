@@ -141,6 +141,11 @@ class Hotplug(NamedTuple):
         return self.result is HotplugResult.ARRIVED_LATE or self.hw_cpu is not None
 
     @property
+    def is_refusal(self) -> bool:
+        """True if the kernel refused the CPU, for whatever reason."""
+        return self.result in _REFUSALS
+
+    @property
     def is_einval(self) -> bool:
         """True if firmware answered with an error that became EINVAL."""
         return self.result is HotplugResult.NOT_STARTED and self.error == -Errno.EINVAL

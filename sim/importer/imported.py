@@ -22,7 +22,7 @@ from sim.importer.inferred_features import InferredFeatures, with_inferred_featu
 from sim.importer.late_arrivals import with_late_arrivals
 from sim.importer.machine_evidence import MachineEvidence, Sources, read_machine
 from sim.importer.scenario_from_evidence import as_in_a_file, linux_topology, scenario_from_log
-from sim.importer.start_levels import start_levels
+from sim.importer.start_levels import StartLevels
 from sim.scenario import Action, Do, Scenario
 from sim.topology import Topology
 
@@ -169,7 +169,7 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
         cpus, clusters = machine.cpus(), machine.clusters()
         lengths = lengths_of(cpus, clusters.paths, machine, vls)
         cores = cores_of(cpus, lengths, machine)
-        levels = None if machine.log is None else start_levels(machine.log)
+        levels = machine.start_levels()
         topology = linux_topology(
             cpus,
             clusters.paths,
@@ -185,10 +185,10 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
         sve_is_hidden = not vls and machine.hides_sve() and _every_early_cpu_has_sve(topology)
         # The path "." has no stem, unlike the folder that it resolves to.
         name = printable(named_by.stem or named_by.resolve().stem)[:_LONGEST_NAME]
-        scenario = _scenario(machine, topology, name, sve_is_hidden=sve_is_hidden)
+        scenario = _scenario(machine, topology, levels, name, sve_is_hidden=sve_is_hidden)
         features = InferredFeatures(scenario)
-        if machine.log is not None and cores.are_known:
-            features = with_inferred_features(scenario, machine.log)
+        if machine.log is not None and levels is not None and cores.are_known:
+            features = with_inferred_features(scenario, machine.log, levels)
         if machine.log is not None:
             features = replace(features, scenario=with_late_arrivals(features.scenario, machine.log))
         found = _contradictions(machine, features.scenario, _name_of_sets(lengths, vls))
@@ -210,9 +210,11 @@ def _every_early_cpu_has_sve(topology: Topology) -> bool:
     return all(cpu.sve_vqs is not None for cpu in topology.cpus if not cpu.late)
 
 
-def _scenario(machine: MachineEvidence, topology: Topology, name: str, *, sve_is_hidden: bool) -> Scenario:
-    if machine.log is not None:
-        scenario = scenario_from_log(machine.log, topology, name)
+def _scenario(
+    machine: MachineEvidence, topology: Topology, levels: StartLevels | None, name: str, *, sve_is_hidden: bool
+) -> Scenario:
+    if machine.log is not None and levels is not None:
+        scenario = scenario_from_log(machine.log, topology, levels, name)
         return scenario.but(arm64_nosve=scenario.arm64_nosve or sve_is_hidden)
     # The boot CPU cannot be late. If sysfs shows it offline, user space took it down after the boot.
     boot_cpu_is_gone = machine.sysfs is not None and 0 not in machine.sysfs.online

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import msgspec
 
-from sim.cores import GICV2, GICV3, core_names, known_core, steppings
+from sim.cores import GICV2, GICV3, core_names, is_stepping_of, known_core, steppings
 from sim.cores.core_table import core_named, core_table
 from sim.cpufeature_tables import kernel_tables
 from sim.cpufeature_tables.sanity_decoder import register_name
@@ -18,7 +18,7 @@ from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths
 from sim.importer.kernel_log import KernelLog
 from sim.importer.machine_evidence import MachineEvidence
-from sim.kernel.features.cache_type import CTR_WORD, effective_ctr
+from sim.kernel.features.cache_type import CTR_WORD, NEEDS_CLEANING, effective_ctr
 from sim.topology import cpu_list
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
@@ -53,34 +53,43 @@ def cores_of(cpus: Sequence[CpuEvidence], lengths: Mapping[int, CpuLengths], mac
     log = machine.log
     if log is not None and not (log.shown.names_features or log.variations):
         return ImportedCores(why_not="the log names no CPU feature besides those that decide on vector lengths")
-    names = {evidence.cpu: _known_name(evidence) for evidence in cpus}
-    unseen = [evidence.cpu for evidence in cpus if evidence.midr is None and not evidence.compatible]
-    likes = _likes(cpus, unseen)
-    unknown = [evidence for evidence in cpus if names[likes.get(evidence.cpu, evidence.cpu)] is None]
-    if unknown:
-        return ImportedCores(why_not=_of_unknown(unknown))
+    has_names = log is not None and log.shown.names_features
+    names = {evidence.cpu: _known_name(evidence, log_names_features=has_names) for evidence in cpus}
+    seen = [evidence for evidence in cpus if evidence.midr is not None or evidence.compatible]
+    unseen = [evidence for evidence in cpus if evidence not in seen]
+    unknown = [evidence for evidence in seen if names[evidence.cpu] is None]
+    if unknown or not seen:
+        return ImportedCores(why_not=_of_unknown(unknown or cpus))
     values = {} if log is None else _logged_values(log, cpus)
     gic = _gic(machine)
     found: dict[int, Core] = {}
-    of_log: set[str] = set()
-    for evidence in cpus:
-        like = cpus[likes.get(evidence.cpu, evidence.cpu)]
-        name = names[like.cpu]
-        assert name is not None
-        core = known_core(name, like.midr, gic)
-        changes = _changes(core, values.get(evidence.cpu) or values.get(like.cpu) or {})
-        of_log |= changes.keys()
-        found[evidence.cpu] = core = changed(core, tuple(sorted(changes.items())))
+    for evidence in seen:
+        name = str(names[evidence.cpu])
+        found[evidence.cpu] = core = _as_stated(known_core(name, evidence.midr, gic), values.get(evidence.cpu, {}))
         if contradicted := _contradicted(core, lengths[evidence.cpu]):
             return ImportedCores(why_not=f"{evidence.name} is given {contradicted} lengths, and {name} has none")
+    for evidence in unseen:
+        core = _like_others(evidence, found, lengths[evidence.cpu])
+        found[evidence.cpu] = _as_stated(core, values.get(evidence.cpu, {}))
     return ImportedCores(
-        found,
-        of_log=frozenset(of_log),
-        like_others=tuple(unseen),
+        dict(sorted(found.items())),
+        of_log=frozenset(register for core in found.values() for register in core.changes),
+        like_others=tuple(evidence.cpu for evidence in unseen),
         without_revision=tuple(
             dict.fromkeys(str(names[one.cpu]) for one in cpus if one.midr is None and one.compatible)
         ),
     )
+
+
+def _as_stated(core: Core, values: Mapping[str, int]) -> Core:
+    """Return a core with the values that a log states."""
+    return changed(core, tuple(sorted({**core.changes, **_changes(core, values)}.items())))
+
+
+def _like_others(evidence: CpuEvidence, seen: Mapping[int, Core], lengths: CpuLengths) -> Core:
+    """Return the core of a CPU of which nothing is known: that of a CPU before it that can have its lengths."""
+    before = [core for cpu, core in sorted(seen.items(), reverse=True) if cpu < evidence.cpu] or [*seen.values()]
+    return next((core for core in before if not _contradicted(core, lengths)), before[0])
 
 
 # CPUs whose keys are the same share one core, so that each kind is judged once.
@@ -90,22 +99,20 @@ def changed(core: Core, changes: tuple[tuple[str, int], ...]) -> Core:
     return core.with_registers(core.midr, dict(changes)) if changes else core
 
 
-def _known_name(evidence: CpuEvidence) -> str | None:
-    """Return the name of a CPU's core if the table of ID registers has it; an emulator's core may have anything."""
+def _known_name(evidence: CpuEvidence, *, log_names_features: bool) -> str | None:
+    """Return the name of a CPU's core if the table of ID registers has it.
+
+    An emulator's core may have anything, which only a log that names features shows.
+    """
     name = evidence.core_of_midr
     if name is None and evidence.midr is None:
         name = next((one for one in map(core_named, evidence.compatible) if one in core_names()), None)
     if name is None or name not in core_names():
         return None
+    if evidence.midr is not None and not is_stepping_of(name, evidence.midr):
+        return None
     documented = core_table().cores.get(name)
-    return None if documented is not None and documented.is_model else name
-
-
-def _likes(cpus: Sequence[CpuEvidence], unseen: Sequence[int]) -> dict[int, int]:
-    """Return the CPU that each CPU without any evidence is taken to be like: the seen CPU before it."""
-    return {
-        cpu: max((one.cpu for one in cpus if one.cpu < cpu and one.cpu not in unseen), default=cpu) for cpu in unseen
-    }
+    return name if documented is None or not documented.is_model or log_names_features else None
 
 
 def _of_unknown(unknown: Sequence[CpuEvidence]) -> str:
@@ -146,7 +153,8 @@ def _logged_values(log: KernelLog, cpus: Sequence[CpuEvidence]) -> dict[int, dic
         register = register_name(one.register, tables.registers)
         # A line may name a CPU that no other line does, and that is not among those that there are.
         if register in tables.registers and one.cpu < len(cpus):
-            by_cpu.setdefault(0, {}).setdefault(register, int(one.boot_value))
+            compared_with = log.shown.compared_in_32bit if register in tables.aarch32 else 0
+            by_cpu.setdefault(compared_with, {}).setdefault(register, int(one.boot_value))
             by_cpu.setdefault(one.cpu, {})[register] = int(one.value)
     came = log.came | {0}
     by_midr: dict[int | None, dict[str, int]] = {}
@@ -165,7 +173,11 @@ def _logged_values(log: KernelLog, cpus: Sequence[CpuEvidence]) -> dict[int, dic
 
 def _changes(core: Core, values: Mapping[str, int]) -> dict[str, int]:
     """Return the registers that a log states otherwise than the table of cores does."""
-    return {register: value for register, value in values.items() if _as_logged(core, register) != value}
+    changes = {register: value for register, value in values.items() if _as_logged(core, register) != value}
+    ctr, clidr = changes.get("CTR_EL0"), core.id_registers.get("CLIDR_EL1")
+    if ctr is not None and clidr is not None and effective_ctr(ctr, clidr) != ctr:
+        changes["CLIDR_EL1"] = NEEDS_CLEANING
+    return changes
 
 
 def _as_logged(core: Core, register: str) -> int | None:

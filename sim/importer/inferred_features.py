@@ -6,24 +6,30 @@ it names the log's capabilities better: it mends a name, and breaks none. A name
 where the log goes on until all capabilities are told.
 """
 
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Iterator, Set
 from dataclasses import replace
 
 import msgspec
 
-from sim.boot_run import boot
 from sim.cpufeature_tables import kernel_tables
 from sim.cpufeature_tables.feature_words import ALIASES, FIELD_OPTIONS, SWITCHES, is_switch
 from sim.cpufeature_tables.tables import Requirement
-from sim.id_registers import AARCH32, EL0
-from sim.importer.hotplug_history import Hotplug, HotplugResult
-from sim.importer.inferred_registers import asymmetric_32bit, registers_of_refused, replaced, with_register
-from sim.importer.kernel_log import KernelCommandLine, KernelLog, RefusedCpu, ShownFeatures, Variation, canonical
+from sim.id_registers import AARCH32
+from sim.importer.deciding_fields import deciding_fields
+from sim.importer.field_editor import FieldEditor
+from sim.importer.fitted_cpus import FittedCpus, simulated
+from sim.importer.hotplug_history import HotplugResult
+from sim.importer.inferred_registers import asymmetric_32bit, unlogged_differences
+from sim.importer.kernel_log import KernelCommandLine, KernelLog, ShownFeatures, Variation, canonical
 from sim.importer.kernel_of_log import modelled_kernel
-from sim.importer.log_reader import parse_kernel_log
+from sim.importer.logged_cpus import LoggedCpus
+from sim.importer.named_features import AARCH32_EL0, NamedFeatures
+from sim.importer.start_levels import StartLevels
+from sim.importer.told_fields import let_lines_agree
 from sim.kernel.features.core_models import is_in_list
+from sim.kernel_release import Build
 from sim.scenario import Scenario
-from sim.topology import Cpu, Weakness, cpu_list
+from sim.topology import VH, Weakness, cpu_list
 
 _FORCED_BY_KASLR = "by KASLR"
 _ISOLATION, _NOT_BUILT = "CONFIG_UNMAP_KERNEL_AT_EL0", "disabled by kernel configuration"
@@ -55,20 +61,36 @@ class InferredFeatures(msgspec.Struct, frozen=True):
     """Sentences on what the log says and the cores cannot have."""
 
 
-def with_inferred_features(scenario: Scenario, log: KernelLog) -> InferredFeatures:
-    """Return a scenario of a log, in which all cores are known, with the settings that the log shows."""
+def with_inferred_features(scenario: Scenario, log: KernelLog, levels: StartLevels) -> InferredFeatures:
+    """Return a scenario of a log, in which all cores are known, with the settings that the log shows.
+
+    Args:
+        scenario: the scenario.
+        log: the log.
+        levels: the exception levels at which the CPUs started.
+    """
     scenario = scenario.but(options=_options(log.command_line))
     if modelled_kernel(log).stands_for_older:
         return InferredFeatures(scenario)
     search = _Search(scenario, log)
+    search.vhe(levels)
     search.kaslr()
     search.isolation()
     search.asymmetric_32bit()
-    search.registers()
     # Of a kernel that is not known, a missing name may be another release's.
-    if log.shown.is_complete and log.shown.names_features and modelled_kernel(log).in_log is not None:
+    has_names = log.shown.names_features and modelled_kernel(log).in_log is not None
+    search.told()
+    if has_names:
+        search.named(of_boot_cpu=True)
+    search.came(late=False)
+    search.registers(late=False)
+    if has_names and log.shown.is_complete:
         search.configuration()
-    search.refusals()
+        search.named(of_boot_cpu=False)
+    search.refused()
+    if log.late:
+        search.came(late=True)
+        search.registers(late=True)
     return search.result()
 
 
@@ -113,6 +135,7 @@ class _Search:
         self._reasons: list[str] = []
         self._contradictions: list[str] = []
         self._tables = kernel_tables(scenario.release.series, scenario.page_bytes)
+        self._cpus = LoggedCpus(log, scenario, self._tables)
         self._simulated = _simulated(scenario)
 
     def _try(self, scenario: Scenario, reason: str) -> bool:
@@ -131,6 +154,13 @@ class _Search:
         named, implied = frozenset(self._log.shown.detected), frozenset(shown.detected)
         # A vector extension that differs is a difference of lengths, which have their own sentences.
         return _Difference(named - implied, implied - named)
+
+    def vhe(self, levels: StartLevels) -> None:
+        """Give VHE to the CPUs that the kernel refused for it, and which are other cores than the boot CPU."""
+        editor = self._editor()
+        for cpu in levels.have_vhe:
+            editor.put(cpu, VH, 1)
+        self._take_all(editor, [])
 
     def kaslr(self) -> None:
         """Infer whether the kernel runs at a random address."""
@@ -152,41 +182,65 @@ class _Search:
             scenario = self._configured(_ISOLATION, is_on=False)
             self._take(scenario, _simulated(scenario), f"{_ISOLATION} is off, as the log says")
 
-    def registers(self) -> None:
-        """Take registers to be alike where the table of cores has a difference that the log does not show."""
+    def told(self) -> None:
+        """Take over what lines tell of single CPUs, and the range of addresses that KVM's line tells."""
+        editor = self._editor()
+        reasons = list(let_lines_agree(editor, self._log.shown, self._simulated.shown, self._tables, self._cpus))
+        self._take_all(editor, reasons)
+
+    def named(self, *, of_boot_cpu: bool) -> None:
+        """Give CPUs fields with which a boot names what the log names.
+
+        Args:
+            of_boot_cpu: True for what the boot CPU decides alone, False for the rest.
+        """
+        editor, kept = self._editor(), {AARCH32_EL0} if self._log.shown.differs_in_32bit is not None else set()
+        found = NamedFeatures(editor, self._log.shown, self._simulated.shown, self._tables, self._cpus)
+        self._take_all(editor, list(found.agree(kept, of_boot_cpu=of_boot_cpu)))
+
+    def _editor(self) -> FieldEditor:
+        return FieldEditor(self._scenario, self._tables)
+
+    def _take_all(self, editor: FieldEditor, reasons: list[str]) -> None:
+        if editor.changes():
+            self._scenario = editor.scenario()
+            self._simulated = _simulated(self._scenario)
+            self._reasons += reasons
+
+    def registers(self, *, late: bool) -> None:
+        """Take registers to be alike where the table of cores has a difference that the log does not show.
+
+        Args:
+            late: look at late CPUs too.
+        """
         if not self._log.shown.is_complete:
             return
-        stated = {(one.cpu, one.register) for one in self._log.variations}
-        alike: dict[str, dict[int, Variation]] = {}
-        for one in self._simulated.variations:
-            if (one.cpu, one.register) not in stated and one.cpu in self._log.came_early:
-                alike.setdefault(one.register, {})[one.cpu] = one
-        for register, variations in alike.items():
+        modelled = simulated(self._scenario) if late else self._simulated
+        for register, variations in unlogged_differences(self._log, modelled, self._cpus).items():
             self._take_alike(register, variations)
 
     def _take_alike(self, register: str, variations: dict[int, Variation]) -> None:
         """Take a register of some CPUs to be the boot CPU's, or the boot CPU's to be theirs if that names more."""
-        topology, first = self._scenario.topology, next(iter(variations.values()))
-        boot_kind = topology.logical[0].features
-        of_boot_cpu = [number for number, cpu in enumerate(topology.logical) if cpu.features is boot_kind]
-        cpus = f"cpu{cpu_list(sorted(variations))}"
-        choices = [
-            ({cpu: int(one.boot_value) for cpu, one in variations.items()}, cpus, "the boot CPU's"),
-            (dict.fromkeys(of_boot_cpu, int(first.value)), f"cpu{cpu_list(of_boot_cpu)}", f"{cpus}'s"),
+        first = next(iter(variations.values()))
+        groups = [
+            [cpu for cpu in self._cpus.alike(one) if not self._cpus.is_stated(cpu, register)]
+            for one in (variations, [0])
         ]
+        cpus, of_boot_cpu = (f"cpu{cpu_list(sorted(group))}" for group in groups)
+        choices = (
+            (groups[0], int(first.boot_value), f"{register} of {cpus} is taken to be the boot CPU's"),
+            (groups[1], int(first.value), f"{register} of {of_boot_cpu} is taken to be {cpus}'s"),
+        )
         found = []
-        for values, what, whose in choices:
-            strict = self._tables.registers[register].strict_mask
-            changes = {}
-            for cpu, value in values.items():
+        for group, value, words in choices:
+            editor = self._editor()
+            for cpu in group:
                 # A difference in other bits is not logged, and may be there.
-                own = topology.logical[cpu].features.register(register)
-                changes[cpu] = with_register(topology.logical[cpu], register, own & ~strict | value & strict)
-            scenario = self._scenario.but(topology=replaced(topology, changes))
-            found.append((scenario, _simulated(scenario), f"{register} of {what} is taken to be {whose}"))
-        scenario, simulated, words = min(found, key=lambda one: len(self._difference(one[1].shown)))
-        reason = f"{words}, since the log shows no difference; the table of cores has one"
-        self._take(scenario, simulated, reason)
+                editor.put_bits(cpu, register, self._tables.registers[register].strict_mask, value)
+            found.append((editor.scenario(), words))
+        tried = [(scenario, _simulated(scenario), words) for scenario, words in found]
+        scenario, shown, words = min(tried, key=lambda one: len(self._difference(one[1].shown)))
+        self._take(scenario, shown, f"{words}, since the log shows no difference; the table of cores has one")
 
     def configuration(self) -> None:
         """Infer configuration options, and weaknesses that firmware denies."""
@@ -211,14 +265,14 @@ class _Search:
 
     def _denied_before(self, words: str, weakness: Weakness) -> None:
         """Infer that firmware denies a weakness of the CPUs that came before the log names it."""
-        named, implied = (shown.secondaries_before.get(words) for shown in (self._log.shown, self._simulated.shown))
+        named, implied = (shown.named_on.get(words) for shown in (self._log.shown, self._simulated.shown))
         if named is None or implied is None or implied >= named or not self._log.shown.is_complete:
             return
         midrs = [cpu.features.core.midr for cpu in self._scenario.topology.logical]
-        before = set(midrs[: named + 1]) - {midrs[named + 1] if named + 1 < len(midrs) else 0}
+        before = set(midrs[:named]) - {midrs[named]}
         scenario = self._denied(weakness, before)
         simulated = _simulated(scenario)
-        if simulated.shown.secondaries_before.get(words) == named:
+        if simulated.shown.named_on.get(words) == named:
             cpus = cpu_list([number for number, midr in enumerate(midrs) if midr in before])
             reason = f"firmware says that cpu{cpus} do not have {words}: the log names it when later CPUs come"
             self._take(scenario, simulated, reason)
@@ -251,6 +305,11 @@ class _Search:
         for one in self._tables.capabilities:
             if one.description is None or one.description not in self._difference(self._simulated.shown).too_many:
                 continue
+            # What the tables tell of the configuration is that of Debian's kernels.
+            if self._scenario.release.build is Build.DEBIAN and (
+                one.fixed or deciding_fields(one, self._tables).fields
+            ):
+                continue
             if not one.any_of and self._is_certain(one):
                 yield from ((one.description, (option,)) for option in one.config if self._may_be_off(option))
             # Each alternative that a core here meets must go.
@@ -259,7 +318,9 @@ class _Search:
                 yield one.description, tuple(every)
 
     def _may_be_off(self, option: str) -> bool:
-        return option not in _OF_FLAGS and not (option == _KVM and self._log.kvm is not None)
+        if option in _OF_FLAGS or (option == _KVM and self._log.kvm is not None):
+            return False
+        return self._names_with(option).isdisjoint(self._log.shown.detected)
 
     def _is_certain(self, entry: Requirement) -> bool:
         kinds = [cpu.features for cpu in self._scenario.topology.cpus]
@@ -273,68 +334,42 @@ class _Search:
             options = f"{self._scenario.options} {_MISMATCHED_32BIT}".strip()
             self._scenario = self._scenario.but(options=options)
             self._reasons.append(f"{_MISMATCHED_32BIT} is on the command line, as the line on asymmetric support shows")
-        changes = asymmetric_32bit(self._scenario, self._log.shown)
+        editor = self._editor()
+        changes = asymmetric_32bit(editor, self._scenario, self._log.shown)
         if not changes:
             return
-        scenario = self._scenario.but(topology=replaced(self._scenario.topology, changes))
-        runs = [cpu for cpu, one in changes.items() if EL0.of(one.features.register(EL0.register)) == AARCH32]
+        runs = [cpu for cpu, value in changes.items() if value == AARCH32]
         others = [cpu for cpu in changes if cpu not in runs]
         words = " and ".join(
             f"cpu{cpu_list(cpus)} {verb} 32-bit programs"
             for verb, cpus in (("runs", runs), ("does not run", others))
             if cpus
         )
-        self._take(scenario, _simulated(scenario), f"{words}, as the line on asymmetric 32-bit support implies")
+        self._take_all(editor, [f"{words}, as the line on asymmetric 32-bit support implies"])
 
-    def refusals(self) -> None:
-        """Take faults away from CPUs that the log has refused, if the model refuses them for their features.
+    def came(self, *, late: bool) -> None:
+        """Let CPUs come that came in the log, and which a boot refuses.
 
-        Where it does not, registers are inferred for which it does.
+        Args:
+            late: look at the CPUs that came late, and not at the early CPUs.
         """
-        numbers = {cpu.name: number for number, cpu in enumerate(self._scenario.topology.logical)}
-        faulty = {numbers[one.cpu] for one in self._scenario.faults if one.never_arrives}
-        refused = {cpu: step for cpu, step in _refused(self._log).items() if cpu in faulty}
-        told = {one.cpu: one for one in reversed(self._log.shown.refused)}
-        groups: dict[tuple[str, RefusedCpu | None], list[int]] = {}
-        for cpu, step in refused.items():
-            why = msgspec.structs.replace(told[cpu], cpu=0) if cpu in told else None
-            groups.setdefault((step.other_reason, why), []).append(cpu)
-        for (_, why), cpus in groups.items():
-            self._refused_alike({cpu: refused[cpu] for cpu in cpus}, [told[cpu] for cpu in cpus if why is not None])
+        steps = self._log.late if late else self._log.early
+        found = FittedCpus(self._scenario, self._log, self._tables)
+        if late or not {step.cpu for step in steps if step.result is HotplugResult.ONLINE} <= self._simulated.came:
+            found.came(steps)
+            self._take_found(found)
 
-    def _refused_alike(self, steps: dict[int, Hotplug], told: list[RefusedCpu]) -> None:
-        """Let CPUs arrive that were refused for the same reason, with registers for which the model refuses them."""
-        left = steps.keys() - self._accept(steps, {})
-        # The registers of a CPU that was online at some time are those that the kernel accepted.
-        unknown = [one for one in told if one.cpu in left and one.cpu not in self._log.came]
-        for implied in registers_of_refused(self._scenario, self._tables, unknown) if unknown else ():
-            accepted = self._accept({cpu: steps[cpu] for cpu in implied.cpus if cpu in left}, implied.cpus)
-            if accepted:
-                self._reasons.append(implied.reason(accepted))
-                left -= accepted
-        modelled = self._modelled_refusals(left, {})
-        if refused_anyhow := left & modelled.keys():
-            self._scenario = self._arriving(refused_anyhow, {})
-            words = ", ".join(f"cpu{cpu} for {modelled[cpu].other_reason!r}" for cpu in sorted(refused_anyhow))
-            self._reasons.append(f"the cores are such that the model refuses, as the log for another reason, {words}")
+    def refused(self) -> None:
+        """Let CPUs arrive that the log has refused, with registers for which a boot refuses them."""
+        found = FittedCpus(self._scenario, self._log, self._tables)
+        found.refused()
+        self._take_found(found)
 
-    def _accept(self, steps: dict[int, Hotplug], changes: dict[int, Cpu]) -> set[int]:
-        """Let CPUs arrive that the model, with other registers, refuses as the log does, and return them."""
-        modelled = self._modelled_refusals(steps, changes)
-        accepted = {cpu for cpu, step in steps.items() if modelled.get(cpu) == step}
-        self._scenario = self._arriving(accepted, {cpu: one for cpu, one in changes.items() if cpu in accepted})
-        return accepted
-
-    def _modelled_refusals(self, cpus: Collection[int], changes: dict[int, Cpu]) -> dict[int, Hotplug]:
-        """Return the CPUs that a boot refuses where CPUs arrive that the scenario keeps from it."""
-        return _refused(parse_kernel_log(boot(self._arriving(cpus, changes)).log_text)) if cpus else {}
-
-    def _arriving(self, cpus: Collection[int], changes: dict[int, Cpu]) -> Scenario:
-        """Return the scenario with other registers, and without faults that keep some CPUs from arriving."""
-        topology = replaced(self._scenario.topology, changes)
-        names = {topology.logical[cpu].name for cpu in cpus}
-        faults = (one for one in self._scenario.faults if not (one.never_arrives and one.cpu in names))
-        return self._scenario.but(topology=topology, faults=tuple(faults))
+    def _take_found(self, found: FittedCpus) -> None:
+        if found.scenario is not self._scenario:
+            self._scenario = found.scenario
+            self._simulated = _simulated(self._scenario)
+            self._reasons += found.reasons
 
     def result(self) -> InferredFeatures:
         """Return the scenario with everything that was inferred."""
@@ -363,13 +398,7 @@ class _Search:
 
 
 def _simulated(scenario: Scenario) -> KernelLog:
-    return parse_kernel_log(boot(scenario.but(actions=())).log_text)
-
-
-def _refused(log: KernelLog) -> dict[int, Hotplug]:
-    """Return the first refusal of each CPU that was refused for what is not a vector extension."""
-    steps = (step for step in reversed(log.steps) if step.result is HotplugResult.REFUSED_OTHERWISE)
-    return {step.cpu: step for step in steps}
+    return simulated(scenario.but(actions=()))
 
 
 def _quoted(words: list[str]) -> str:

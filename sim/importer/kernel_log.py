@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from enum import Enum, auto
 
 import msgspec
 
 from sim.importer.cpu_evidence import CpuEvidence
+from sim.importer.explained_lines import OverrideEffect
 from sim.importer.hotplug_history import Hotplug
 from sim.importer.log_lines import Bound, KvmLine, PanicLine, Phase
 from sim.importer.suspends import LateAction
@@ -131,12 +133,27 @@ class Variation(msgspec.Struct, frozen=True):
     """True if the CPU came after the kernel's capabilities were final."""
 
 
+class Unfit(Enum):
+    """The reasons other than capabilities and hwcaps for which the kernel does not use a CPU."""
+
+    VMID = auto()
+    """It has fewer bits of VMID than KVM uses."""
+    IPA = auto()
+    """Its range of physical addresses, or the system's, is below that of KVM's guests."""
+    ASID = auto()
+    """It has fewer bits of ASID than the boot CPU."""
+    GRANULE = auto()
+    """It lacks pages of the kernel's size."""
+    ADDRESSES = auto()
+    """It lacks 52-bit virtual addresses."""
+
+
 class RefusedCpu(msgspec.Struct, frozen=True):
-    """A CPU that the kernel refused for a capability, or for a hwcap that programs were promised."""
+    """A CPU that the kernel refused, or that got stuck: for a capability, a hwcap, or for what is `unfit`."""
 
     cpu: int
     capability: str = ""
-    """The words of the log; empty for a hwcap."""
+    """The words of the log; empty where the reason is another."""
     in_system: bool = True
     """True if the CPU lacks what the system has, False if it has what the system lacks."""
     is_early: bool = False
@@ -147,6 +164,18 @@ class RefusedCpu(msgspec.Struct, frozen=True):
     """The name of the hwcap; empty for a capability."""
     is_compat: bool = False
     """True for a hwcap of 32-bit programs."""
+    unfit: Unfit | None = None
+
+
+class Override(msgspec.Struct, frozen=True):
+    """A field of the boot CPU that the command line overrides."""
+
+    register: str
+    """As the kernel logged its name, without SYS_."""
+    low: int
+    """The field's lowest bit."""
+    effect: OverrideEffect
+    value: int
 
 
 class ShownFeatures(msgspec.Struct, frozen=True):
@@ -154,8 +183,18 @@ class ShownFeatures(msgspec.Struct, frozen=True):
 
     detected: tuple[str, ...] = ()
     """The capabilities that the kernel names, in its words and order, without the CPUs that it lists behind them."""
-    secondaries_before: Mapping[str, int] = msgspec.field(default_factory=dict)
-    """The number of secondaries that had booted when the kernel named each capability."""
+    named_on: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """The CPU that was coming up when the kernel named a capability; those of all CPUs together have none."""
+    listed_on: Mapping[str, frozenset[int]] = msgspec.field(default_factory=dict)
+    """The CPUs that have a capability, where the kernel lists them."""
+    icaches: Mapping[int, str] = msgspec.field(default_factory=dict)
+    """The policy of each CPU's instruction cache, in the kernel's words."""
+    asid_sizes: Mapping[int, int] = msgspec.field(default_factory=dict)
+    """The sizes of ASIDs that the kernel does not know, as ID_AA64MMFR0_EL1.ASIDBits has them, by CPU."""
+    overrides: tuple[Override, ...] = ()
+    """The fields that the command line overrides, as far as a line tells the value."""
+    ipa_limit_bits: int | None = None
+    """KVM's limit of guests' physical addresses; None where the log does not tell it."""
     kaslr: bool | None = None
     """True if the kernel says that it runs at a random address; None where it does not say."""
     kpti: str | None = None
@@ -166,8 +205,16 @@ class ShownFeatures(msgspec.Struct, frozen=True):
     """The first CPU that runs 32-bit programs and the boot CPU does not, or the reverse; None where none is told."""
     kept_for_32bit: int | None = None
     """The CPU that may no longer go offline, because it runs 32-bit programs."""
+    boot_cpu_is_complete: bool = False
+    """True if the log goes on until the boot CPU's capabilities are all told."""
     is_complete: bool = False
     """True if the log goes on until the system's capabilities are all told, so that a missing name is evidence."""
+
+    @property
+    def compared_in_32bit(self) -> int:
+        """The CPU with whose registers of 32-bit code the others are compared: the first that runs 32-bit programs."""
+        is_of_boot_cpu = self.differs_in_32bit is None or self.differs_in_32bit != self.kept_for_32bit
+        return 0 if is_of_boot_cpu else self.differs_in_32bit or 0
 
     @property
     def names_features(self) -> bool:

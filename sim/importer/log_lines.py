@@ -62,7 +62,8 @@ REGISTER = r"0x[0-9a-f]{1,16}"
 CPU_PREFIX = rf"CPU(?P<cpu>{NUMBER}): "
 _IDENTITY = rf"(?P<mpidr>{REGISTER}) \[(?P<midr>0x[0-9a-f]{{1,8}})\]"
 VECTOR_CAPABILITIES = {traits.capability: extension for extension, traits in VECTOR_TYPES.items()}
-_ID_FIELDS = {traits.id_field.register: (extension, traits.id_field) for extension, traits in VECTOR_TYPES.items()}
+ID_FIELDS = {traits.id_field.register: (extension, traits.id_field) for extension, traits in VECTOR_TYPES.items()}
+"""The vector extensions with the fields that tell of them, by register."""
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -195,9 +196,10 @@ class PanicLine(LogLine, frozen=True):
     def is_modelled(self) -> bool:
         """True for the panics that the simulator knows; other panics have nothing to do with bringing up CPUs.
 
-        The idle task is killed by a store to read-only memory on a late CPU; the others are the hypervisor's.
+        The idle task is killed by a store to read-only memory, or by breakpoints that a late CPU lacks. A configuration
+        is unsupported if a CPU differs from the boot CPU in what all must share. The others are the hypervisor's.
         """
-        return re.search("idle task|HYP panic|hyp panic", self.message) is not None
+        return re.search("idle task|HYP panic|hyp panic|unsupported configuration", self.message) is not None
 
 
 # Features and vector lengths
@@ -214,6 +216,16 @@ class DetectedLine(LogLine, frozen=True):
     def extension(self) -> VectorType:
         """The extension whose capability it is."""
         return VECTOR_CAPABILITIES[self.capability]
+
+
+class ICacheLine(CpuLine, frozen=True):
+    """The policy of a CPU's instruction cache, which each CPU logs when the kernel stores its ID registers.
+
+    Source: arch/arm64/kernel/cpuinfo.c (``cpuinfo_detect_icache_policy``).
+    """
+
+    pattern = rf"Detected (?P<policy>[\w/]{{1,20}}) I-cache on CPU(?P<cpu>{NUMBER})"
+    policy: str
 
 
 class VectorLengthLine(LogLine, frozen=True):
@@ -250,11 +262,11 @@ class SanityLine(CpuLine, frozen=True):
     @property
     def extension(self) -> VectorType | None:
         """The vector extension that a field of the register tells of; None for other registers."""
-        return _ID_FIELDS[self.register][0] if self.register in _ID_FIELDS else None
+        return ID_FIELDS[self.register][0] if self.register in ID_FIELDS else None
 
     def has_extension(self, value: int) -> bool:
         """Return True if a CPU with this value of the register has its vector extension."""
-        return self.register in _ID_FIELDS and _ID_FIELDS[self.register][1].of(value) != 0
+        return self.register in ID_FIELDS and ID_FIELDS[self.register][1].of(value) != 0
 
 
 # Refusals. The reason comes first, and then "will not boot"
@@ -387,6 +399,11 @@ class UnsupportedLine(UnfitLine, frozen=True):
 
     pattern = rf"{CPU_PREFIX}(?P<reason>does not support .{{1,80}})"
 
+    @property
+    def is_of_addresses(self) -> bool:
+        """True if the CPU lacks 52-bit virtual addresses, False if it lacks the kernel's size of pages."""
+        return "52-bit" in self.reason
+
 
 class NotOnlineLine(CpuLine, frozen=True):
     """A CPU did not come online within the kernel's 5 s; or within the 10 s of kernels that start CPUs in parallel."""
@@ -501,6 +518,7 @@ KINDS: tuple[type[LogLine], ...] = (
     KvmFailedLine,
     InitcallLine,
     DetectedLine,
+    ICacheLine,
     SanityLine,
     ConflictLine,
     MissingHwcapLine,

@@ -1,6 +1,7 @@
 """A reader of kernel logs: the last boot of a log, line by line, as facts."""
 
 import re
+from collections.abc import Set
 from functools import singledispatchmethod
 from pathlib import Path
 
@@ -13,17 +14,30 @@ from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.explained_lines import (
     AlternativesLine,
     Asymmetric32Line,
+    BringingUpLine,
     EnableMethodLine,
+    IpaLimitLine,
     KaslrLine,
     KptiLine,
     NoReleaseAddressLine,
     OtherFeatureLine,
+    OverrideEffect,
     OverrideLine,
+    UnknownAsidLine,
     UnsupportedMethodLine,
 )
 from sim.importer.firmware_lines import ClosedRedistributorLine, NoRedistributorLine
 from sim.importer.hotplug_history import Hotplug, HotplugHistory, HotplugResult
-from sim.importer.kernel_log import KernelLog, RefusedCpu, ShownFeatures, Variation, came_online, parse_command_line
+from sim.importer.kernel_log import (
+    KernelLog,
+    Override,
+    RefusedCpu,
+    ShownFeatures,
+    Unfit,
+    Variation,
+    came_online,
+    parse_command_line,
+)
 from sim.importer.log_lines import (
     BootedLine,
     BootLine,
@@ -35,6 +49,9 @@ from sim.importer.log_lines import (
     DetectedLine,
     ExceptionLevelLine,
     GuestsLimitedLine,
+    HypMismatch,
+    HypMismatchLine,
+    ICacheLine,
     InconsistentModesLine,
     KvmLine,
     KvmReadyLine,
@@ -46,7 +63,9 @@ from sim.importer.log_lines import (
     PossibleLine,
     ReleaseLine,
     SanityLine,
+    SmallerAsidLine,
     TimerLine,
+    UnsupportedLine,
     UnvirtualisableLine,
     VectorLengthLine,
 )
@@ -60,7 +79,9 @@ from sim.topology import MOST_CPUS, MPIDR_AFFINITY
 from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
 
 _LONGEST_PANIC = 120
-_OF_CPUS = re.compile(r" on CPU[\d,-]+$")
+_OF_CPUS = re.compile(r" on CPU(?P<cpus>[\d,-]+)$")
+_RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+_UNFIT = {HypMismatch.VMID: Unfit.VMID, HypMismatch.IPA: Unfit.IPA}
 
 
 def read_kernel_log(path: Path) -> KernelLog:
@@ -100,6 +121,17 @@ def _reason_not_a_log(text: str, lines: list[NumberedLine]) -> str:
     return "is not a log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"
 
 
+def _cpus_of(text: str) -> set[int]:
+    """Return the CPUs of a list as the kernel writes it; ranges that no kernel writes are left out.
+
+    >>> sorted(_cpus_of("0-2,5"))
+    [0, 1, 2, 5]
+    """
+    ranges = [match for match in map(_RANGE.fullmatch, text.split(",")) if match is not None]
+    ends = [(int(match[1]), int(match[2] or match[1])) for match in ranges]
+    return {cpu for first, last in ends if last < MOST_CPUS for cpu in range(first, last + 1)}
+
+
 class _Reader:
     """A reader of one boot, which takes its lines one after the other.
 
@@ -129,7 +161,8 @@ class _Reader:
         self._variations: list[Variation] = []
         self._hidden_fields: dict[str, frozenset[int]] = {}
         self._shown = ShownFeatures()
-        self._booted_secondaries = 0
+        self._unplaced: list[str] = []
+        """The capabilities that were named since the last line on a CPU that comes up."""
         self._kvm: KvmLine | None = None
         self._el2: bool | None = None
         self._levels_differ = False
@@ -146,6 +179,7 @@ class _Reader:
         """
         if isinstance(line, CpuLine):
             self._check_number(line.cpu)
+            self._place_names(line.cpu)
         self._read(line)
         self._history.read(line, seconds)
 
@@ -226,14 +260,44 @@ class _Reader:
     @_read.register
     def _other_feature(self, line: OtherFeatureLine) -> None:
         self._has_vhe |= line.feature.startswith(VHE)
-        self._names(_OF_CPUS.sub("", line.feature))
+        match = _OF_CPUS.search(line.feature)
+        name = line.feature if match is None else line.feature[: match.start()]
+        self._names(name)
+        if match is not None:
+            self._lists(name, _cpus_of(match["cpus"]))
+        elif line.of_cpu is not None:
+            self._lists(name, {line.of_cpu})
 
     def _names(self, capability: str) -> None:
         # A CPU that comes late does not add to the system's capabilities.
-        if self._history.phase is not Phase.FINAL:
-            name, shown = printable(capability), self._shown
-            before = {name: self._booted_secondaries, **shown.secondaries_before}
-            self._shown = replace(shown, detected=(*shown.detected, name), secondaries_before=before)
+        if self._history.phase is Phase.FINAL:
+            return
+        name, shown = printable(capability), self._shown
+        if not shown.boot_cpu_is_complete:
+            shown = replace(shown, named_on={name: 0, **shown.named_on})
+        elif self._history.phase is Phase.EARLY:
+            self._unplaced.append(name)
+        self._shown = replace(shown, detected=(*shown.detected, name))
+
+    def _place_names(self, cpu: int) -> None:
+        """Put the capabilities named last to the CPU that comes up: it is checked before a line names it."""
+        if self._unplaced and self._history.phase is Phase.EARLY and cpu != 0:
+            named_on = {**dict.fromkeys(self._unplaced, cpu), **self._shown.named_on}
+            self._shown = replace(self._shown, named_on=named_on)
+        self._unplaced.clear()
+
+    def _lists(self, capability: str, cpus: Set[int]) -> None:
+        name = printable(capability)
+        listed = {**self._shown.listed_on, name: self._shown.listed_on.get(name, frozenset()) | cpus}
+        self._shown = replace(self._shown, listed_on=listed)
+
+    @_read.register
+    def _icache(self, line: ICacheLine) -> None:
+        self._shown = replace(self._shown, icaches={**self._shown.icaches, line.cpu: line.policy})
+
+    @_read.register
+    def _bringing_up(self, _line: BringingUpLine) -> None:
+        self._shown = replace(self._shown, boot_cpu_is_complete=True)
 
     @_read.register
     def _kaslr(self, line: KaslrLine) -> None:
@@ -250,7 +314,8 @@ class _Reader:
 
     @_read.register
     def _alternatives(self, line: AlternativesLine) -> None:
-        self._shown = replace(self._shown, is_complete=self._shown.is_complete or line.is_of_system)
+        is_complete = self._shown.is_complete or line.is_of_system
+        self._shown = replace(self._shown, boot_cpu_is_complete=True, is_complete=is_complete)
 
     @_read.register
     def _panic_line(self, line: PanicLine) -> None:
@@ -299,6 +364,13 @@ class _Reader:
         if line.effect.hides:
             hidden = self._hidden_fields.get(line.register, frozenset())
             self._hidden_fields[line.register] = hidden | {line.low}
+        if line.value is None:
+            return
+        override = Override(line.register, line.low, line.effect, int(line.value))
+        self._shown = replace(self._shown, overrides=(*self._shown.overrides, override))
+        extension = line.extension
+        if extension is not None and not line.value and line.effect.hides:
+            self._set_extension(0, extension, present=line.effect is OverrideEffect.FORCED)
 
     @_read.register
     def _conflict(self, line: ConflictLine) -> None:
@@ -326,8 +398,28 @@ class _Reader:
                 self._set_extension(line.cpu, extension, present=True)
 
     @_read.register
+    def _hyp_mismatch(self, line: HypMismatchLine) -> None:
+        if line.mismatch in _UNFIT:
+            self._refused(RefusedCpu(line.cpu, unfit=_UNFIT[line.mismatch]))
+
+    @_read.register
+    def _smaller_asid(self, line: SmallerAsidLine) -> None:
+        self._refused(RefusedCpu(line.cpu, unfit=Unfit.ASID))
+
+    @_read.register
+    def _unknown_asid(self, line: UnknownAsidLine) -> None:
+        self._shown = replace(self._shown, asid_sizes={**self._shown.asid_sizes, line.cpu: line.value})
+
+    @_read.register
+    def _unsupported(self, line: UnsupportedLine) -> None:
+        self._refused(RefusedCpu(line.cpu, unfit=Unfit.ADDRESSES if line.is_of_addresses else Unfit.GRANULE))
+
+    @_read.register
+    def _ipa_limit(self, line: IpaLimitLine) -> None:
+        self._shown = replace(self._shown, ipa_limit_bits=line.bits)
+
+    @_read.register
     def _booted(self, line: BootedLine) -> None:
-        self._booted_secondaries += 1
         self._identify(self._own_numbers.get(int(line.mpidr), line.cpu), line)
 
     def _identify(self, cpu: int, line: BootLine | BootedLine) -> None:
@@ -387,11 +479,17 @@ class _Reader:
             without_redistributor=frozenset(self._without_redistributor),
             left_out=tuple(dict.fromkeys(self._left_out)),
             variations=tuple(self._variations),
-            shown=replace(self._shown, is_complete=self._shown.is_complete or bool(late)),
+            shown=self._finished_shown(is_final=bool(late)),
             hidden_fields=self._hidden_fields,
             panic=self._panic,
             oddities=(*self._oddities, *self._history.oddities),
         )
+
+    def _finished_shown(self, *, is_final: bool) -> ShownFeatures:
+        shown = self._shown
+        # A log that names nothing of the boot CPU's may have been cut before its capabilities.
+        boot_cpu_is_complete = shown.boot_cpu_is_complete and 0 in shown.named_on.values()
+        return replace(shown, boot_cpu_is_complete=boot_cpu_is_complete, is_complete=shown.is_complete or is_final)
 
     def _unseen_early(self, possible: int) -> list[Hotplug]:
         """Conclude which CPUs came early though their lines are lost.

@@ -28,7 +28,7 @@ _LITERAL = re.compile(r"[\w :,-]*(?![?*{])")
 """The characters with which a pattern begins that stand for themselves; a quantified character is none of them."""
 _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing|Dentry"
-    r"|detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot\b|Error|abling|PM:|Protected|Failed|WARNING|Unable"
+    r"|detected|Detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot\b|Error|abling|PM:|Protected|Failed|WARNING|Unable"
     r"|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer:|Arch|KASLR|alternatives:|percpu|PERCPU|Reserving|OF:|duplicate|skipping|Non-boot"
     r'|"MESSAGE" ?: ?\['
 )

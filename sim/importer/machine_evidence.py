@@ -13,7 +13,7 @@ from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
 from sim.importer.log_reader import read_kernel_log
-from sim.importer.start_levels import shows_vhe
+from sim.importer.start_levels import StartLevels, shows_vhe, start_levels
 from sim.importer.sysfs import Sysfs, read_sysfs
 from sim.kernel_flags import kernel_flags
 from sim.kernel_release import kernel_release
@@ -137,11 +137,20 @@ class MachineEvidence(msgspec.Struct, frozen=True):
     def has_vhe(self) -> bool:
         """Return True if the CPUs can run a kernel at EL2: as the log shows, else as the boot CPU's core can.
 
-        The kernel brings up no CPU that differs from the boot CPU in this.
+        The kernel brings up no CPU that differs from the boot CPU in this; `StartLevels.have_vhe` are those it refused.
         """
-        shown = None if self.log is None else shows_vhe(self.log)
+        can_vhe = self._boot_core_can_vhe()
+        shown = None if self.log is None else shows_vhe(self.log, boot_cpu_can_vhe=can_vhe)
+        return can_vhe if shown is None else shown
+
+    def _boot_core_can_vhe(self) -> bool:
+        """Return False if the boot CPU's core is documented to lack VHE."""
         core = self.cpus()[0].core
-        return shown if shown is not None else core is None or core.vhe
+        return core is None or core.vhe
+
+    def start_levels(self) -> StartLevels | None:
+        """Return the levels at which the CPUs started; None without a log."""
+        return None if self.log is None else start_levels(self.log, boot_cpu_can_vhe=self._boot_core_can_vhe())
 
     def spin_tables(self) -> set[int]:
         """Return the CPUs that wait in a spin table, as the tree says."""

@@ -21,7 +21,7 @@ from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import Phase
 from sim.importer.register_differences import register_differences
 from sim.importer.start_errors import unmodelled_errors
-from sim.importer.start_levels import LevelSource, start_levels
+from sim.importer.start_levels import LevelSource
 from sim.kernel_release import kernel_release
 from sim.scenario import PAGE_SIZES
 from sim.topology import EnableMethod, cpu_list
@@ -105,7 +105,7 @@ def remarks(imported: Imported) -> Iterator[str]:
     yield from _of_cores(imported)
     if log is not None:
         yield from _of_registers(imported, log)
-        yield from _of_levels(log)
+        yield from _of_levels(imported, log)
         yield from _of_late_arrivals(log)
         yield from _of_silent_cpus(imported, log)
         yield from _not_as_it_was(imported, log)
@@ -150,7 +150,8 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         yield f"Vector lengths alone are modelled, and no other CPU feature: {cores.why_not}."
         return
     kinds = dict.fromkeys(cores.cores.values())
-    yield _of_model(kinds)
+    are_stated = any(cpu.features.core.stated_fields for cpu in features.scenario.topology.cpus)
+    yield _of_model(kinds, are_stated=are_stated)
     for name in dict.fromkeys(core.name for core in kinds if not core.is_complete):
         known = _registers_of(core for core in kinds if core.name == name)
         is_told_by_others = bool(_registers_of(core for core in kinds if core.name != name) - known)
@@ -162,8 +163,9 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         known = _registers_of(core for core in kinds if core.name == name)
         most = ", of which most is known" * bool(known)
         yield f"No source states the revision of {name}: simulated as {revision}{most}."
-    if cores.like_others:
-        yield f"cpu{cpu_list(cores.like_others)} is taken to have the core of the CPU before it."
+    simulated = [cpu.features.core.midr for cpu in features.scenario.topology.logical]
+    if like := [cpu for cpu in cores.like_others if simulated[cpu] == cores.cores[cpu].midr]:
+        yield f"cpu{cpu_list(like)} is taken to have the core of the CPU before it."
     if cores.of_log:
         yield f"From the log, as SANITY CHECK lines state them: values of {', '.join(sorted(cores.of_log))}."
     yield from (f"Inferred: {sentence}." for sentence in features.reasons)
@@ -175,12 +177,23 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         yield f"The model names, and the log does not: {', '.join(features.too_many)}."
 
 
-def _of_model(cores: Collection[Core]) -> str:
-    """Return a sentence on how far CPU features are modelled."""
+def _of_model(cores: Collection[Core], *, are_stated: bool) -> str:
+    """Return a sentence on how far CPU features are modelled.
+
+    Args:
+        cores: the cores, with what the table and the log's SANITY CHECK lines tell of them.
+        are_stated: True if other lines of the log tell fields of registers that are not known.
+    """
     if all(core.is_complete for core in cores):
         return "All CPU features are modelled, with the values of ID registers from the table of cores."
     if _registers_of(cores):
-        return "CPU features are modelled as far as the table of cores has the values of ID registers."
+        further = ", or the log shows fields of them" if are_stated else ""
+        return f"CPU features are modelled as far as the table of cores has the values of ID registers{further}."
+    if are_stated:
+        return (
+            "CPU features are modelled as far as the log shows fields of ID registers: the table of cores has no value "
+            "of an ID register of these cores."
+        )
     return "CPU features are not predicted: the table of cores has no value of an ID register of these cores."
 
 
@@ -211,9 +224,17 @@ def _of_registers(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield "CPUs of a scenario differ in having SVE or SME only: no other difference of registers is simulated."
 
 
-def _of_levels(log: KernelLog) -> Iterator[str]:
+def _of_levels(imported: Imported, log: KernelLog) -> Iterator[str]:
     """Yield sentences on CPUs that started at different exception levels."""
-    levels = start_levels(log)
+    levels = imported.machine.start_levels()
+    if levels is None:
+        return
+    if levels.have_vhe:
+        yield (
+            f"Inferred: cpu{cpu_list(levels.have_vhe)} is another core than the boot CPU, which has no VHE: the kernel "
+            "would run at EL2 on it, for which it panics. Nothing else is known of it."
+        )
+        return
     others, boot, other = f"cpu{cpu_list(levels.others)}", f"EL{levels.boot}", f"EL{levels.other}"
     if log.vhe_conflicts:
         yield f"Inferred: the boot CPU started at {boot} and {others} at {other}, for which the kernel panics."

@@ -19,7 +19,7 @@ from sim.importer.hotplug_history import HotplugResult
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import modelled_kernel
 from sim.importer.log_lines import KvmReadyLine
-from sim.importer.start_levels import StartLevels, start_levels
+from sim.importer.start_levels import StartLevels
 from sim.importer.suspends import LateAction
 from sim.scenario import EL2, Action, Do, KvmMode, Scenario
 from sim.topology import Cpu, EnableMethod, Topology, lacks_el2
@@ -63,7 +63,7 @@ def linux_topology(
                 sve_vqs,
                 sme_vqs,
                 el=_own_level(evidence.cpu, levels, cores.get(evidence.cpu, QEMU_MAX)),
-                vhe=vhe,
+                vhe=vhe or (levels is not None and evidence.cpu in levels.have_vhe),
                 core=cores.get(evidence.cpu, QEMU_MAX),
                 enable_method=EnableMethod.SPIN_TABLE if evidence.cpu in spin_tables else EnableMethod.PSCI,
                 late=evidence.cpu not in early,
@@ -83,13 +83,19 @@ def _own_level(cpu: int, levels: StartLevels | None, core: Core) -> int | None:
 # From a kernel log
 
 
-def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario:
+def scenario_from_log(log: KernelLog, topology: Topology, levels: StartLevels, name: str) -> Scenario:
     """Return the scenario of a log, on a topology in which late CPUs are marked as such.
+
+    Args:
+        log: the log.
+        topology: the CPUs.
+        levels: the exception levels at which they started.
+        name: the scenario's name.
 
     Raises:
         InputError: the log has more steps than a scenario may have.
     """
-    levels, kernel = start_levels(log), modelled_kernel(log)
+    kernel = modelled_kernel(log)
     scenario = Scenario(
         topology,
         kernel=kernel.release,
@@ -104,7 +110,7 @@ def scenario_from_log(log: KernelLog, topology: Topology, name: str) -> Scenario
     )
     faults = faults_of_log(log, has_pkvm=scenario.has_pkvm)
     # A CPU that dies for its level needs no fault, and must start to leave its mark.
-    dead = {f"cpu{cpu}" for cpu in levels.others if levels.are_dead}
+    dead = {f"cpu{cpu}" for cpu in levels.dead}
     return scenario.but(faults=tuple(fault for fault in faults if fault.cpu not in dead))
 
 

@@ -50,6 +50,13 @@ class StartLevels(msgspec.Struct, frozen=True):
     """The CPUs that are simulated at the other level: all that can have started there, ascending."""
     are_dead: bool = False
     """True if such CPUs cannot come online: the kernel runs at EL2 on the boot CPU, or on them, and not on both."""
+    have_vhe: tuple[int, ...] = ()
+    """The CPUs on which the kernel would run at EL2 because they have VHE, which the boot CPU's core lacks."""
+
+    @property
+    def dead(self) -> tuple[int, ...]:
+        """The CPUs that cannot come online for the level at which the kernel would run on them."""
+        return self.have_vhe or (self.others if self.are_dead else ())
 
     @property
     def other(self) -> int:
@@ -61,9 +68,16 @@ class StartLevels(msgspec.Struct, frozen=True):
         return self.other if cpu in self.others else None
 
 
-def start_levels(log: KernelLog) -> StartLevels:
-    """Return the levels at which the CPUs of a log started."""
-    boot, source = _of_boot_cpu(log)
+def start_levels(log: KernelLog, *, boot_cpu_can_vhe: bool) -> StartLevels:
+    """Return the levels at which the CPUs of a log started.
+
+    Args:
+        log: the log.
+        boot_cpu_can_vhe: False if the boot CPU's core is known to lack VHE, so that the kernel cannot run at EL2 on it.
+    """
+    boot, source = _of_boot_cpu(log, boot_cpu_can_vhe=boot_cpu_can_vhe)
+    if log.vhe_conflicts and not boot_cpu_can_vhe:
+        return StartLevels(boot, source, have_vhe=tuple(sorted(log.vhe_conflicts)))
     if log.vhe_conflicts:
         return StartLevels(boot, source, tuple(sorted(log.vhe_conflicts)), are_dead=True)
     if not log.levels_differ:
@@ -76,24 +90,24 @@ def start_levels(log: KernelLog) -> StartLevels:
     return StartLevels(boot, source, tuple(sorted(results)))
 
 
-def _of_boot_cpu(log: KernelLog) -> tuple[int, LevelSource]:
+def _of_boot_cpu(log: KernelLog, *, boot_cpu_can_vhe: bool) -> tuple[int, LevelSource]:
     if log.el2 is not None and not log.levels_differ:
         return EL2 if log.el2 else EL1, LevelSource.LINE
     if log.has_vhe:
         return EL2, LevelSource.VHE
-    if log.vhe_conflicts:
+    if log.vhe_conflicts and boot_cpu_can_vhe:
         return EL1, LevelSource.CONFLICT
     if log.boot_level is not None:
         return log.boot_level, LevelSource.TIMER
-    if log.levels_differ:
+    if log.levels_differ or log.vhe_conflicts:
         return EL2, LevelSource.ASSUMED
     # Where no line states the exception level, KVM can only complain about it.
     return EL1 if isinstance(log.kvm, KvmUnavailableLine) else EL2, LevelSource.KVM
 
 
-def shows_vhe(log: KernelLog) -> bool | None:
-    """Return True or False if a log shows whether its CPUs can run a kernel at EL2, and None if it does not show it."""
-    if log.has_vhe or log.vhe_conflicts or start_levels(log).are_dead:
+def shows_vhe(log: KernelLog, *, boot_cpu_can_vhe: bool) -> bool | None:
+    """Return True or False if a log shows whether the boot CPU can run a kernel at EL2, None if it does not show it."""
+    if log.has_vhe or start_levels(log, boot_cpu_can_vhe=boot_cpu_can_vhe).are_dead:
         return True
     if log.command_line.value("kvm-arm.mode") in _HIDES_VHE or log.command_line.hides_vhe:
         return None

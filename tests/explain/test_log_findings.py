@@ -59,6 +59,7 @@ BOOKKEEPING = {
     explained_lines.OldCoreLine,
     firmware_lines.PsciLine,
     log_lines.BootLine,
+    log_lines.ICacheLine,
     log_lines.PageSizeLine,
     log_lines.ReleaseLine,
 }

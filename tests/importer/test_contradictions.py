@@ -217,3 +217,32 @@ def test_a_refusal_for_lack_of_sve_shows_that_the_system_has_it(tmp_path: Path) 
     found = imported_log(log + conflict, tmp_path)
     assert found.scenario.topology.logical[0].features.register("ID_AA64PFR0_EL1") >> 32 & 0xF
     assert found.contradictions == ()
+
+
+CORES = """\
+Booting Linux on physical CPU 0x0000000000 [0x414fd0b1]
+Linux version 6.12.1 (gcc)
+Detected PIPT I-cache on CPU0
+CPU features: detected: Spectre-v4
+CPU1: Booted secondary processor 0x0000000001 [0x414fd0b1]
+CPU2: Booted secondary processor 0x0000000002 [0x414fd0b1]
+"""
+CHECK = (
+    "CPU features: SANITY CHECK: Unexpected variation in SYS_ID_AA64MMFR1_EL1. Boot CPU: {:#018x}, CPU{}: {:#018x}\n"
+)
+
+
+def test_lines_on_registers_that_the_model_does_not_have_are_contradictions(tmp_path: Path) -> None:
+    # The boot CPU cannot have had both values.
+    text = CORES + CHECK.format(0x10212122, 1, 0x10212120) + CHECK.format(0x10212121, 2, 0x10212120)
+    (sentence,) = imported_log(text, tmp_path).contradictions
+    assert sentence == (
+        "cpu2: the log says of ID_AA64MMFR1_EL1 0x10212120 beside 0x10212121, "
+        "the model says 0x10212120 beside 0x10212122"
+    )
+
+
+def test_a_panic_for_an_unsupported_cpu_that_the_model_does_not_have_is_a_contradiction(tmp_path: Path) -> None:
+    panic = "Kernel panic - not syncing: CPU1 detected unsupported configuration"
+    found = imported_log(HEAD.format(cpus=2) + f"CPU1: failed to come online\n{panic}\n", tmp_path, cpu0=None)
+    assert found.contradictions == (f"the log ends in {panic!r}, and the model goes on",)

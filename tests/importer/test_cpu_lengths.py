@@ -201,3 +201,20 @@ def test_sve_that_is_detected_is_there_though_no_line_says_its_lengths(tmp_path:
     head = HEAD.format(cpus=1).replace("411fd403", UNKNOWN_CORE)
     imported = imported_log(head + "CPU features: detected: Scalable Vector Extension\n", tmp_path)
     assert (imported.scenario.topology.cpus[0].sve_vqs, imported.contradictions) == (0b1, ())
+
+
+HAS_SVE = "SANITY CHECK: Unexpected variation in SYS_ID_AA64PFR0_EL1. Boot CPU: 0x11112222, CPU1: 0x111112222\n"
+
+
+def test_a_cpu_without_a_line_lacks_what_the_boot_cpus_core_lacks(tmp_path: Path) -> None:
+    # A Cortex-A55 has no SVE, and the kernel would log that a Cortex-A510 beside it has.
+    text = HEAD.format(cpus=2).replace("411fd403", "412fd050")
+    booted = "CPU1: Booted secondary processor 0x0000000001 [0x411fd461]\n"
+    assert imported_log(text + booted, tmp_path).lengths[1].sve_bits is None
+    assert imported_log(text + HAS_SVE + booted, tmp_path).lengths[1].sve_bits == (128,)
+
+
+def test_a_line_that_shows_sve_counts_more_than_a_document_without_it(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=2).replace("411fd403", "414fd0c1") + HAS_SVE
+    found = imported_log(text + "CPU1: Booted secondary processor 0x0000000001 [0x414fd0c1]\n", tmp_path).lengths[1]
+    assert (found.sve_bits, found.is_known) == ((128,), False)

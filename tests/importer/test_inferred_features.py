@@ -13,7 +13,16 @@ from sim.importer.imported import Imported, import_machine
 from sim.importer.log_reader import parse_kernel_log
 from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import annotated_text, remarks
-from tests.importer.machines import UNKNOWN_CORE, cpuinfo, imported_log, imported_machine, imported_sysfs, sysfs_of
+from tests.importer.machines import (
+    UNKNOWN_CORE,
+    cpuinfo,
+    dmesg_of,
+    imported_log,
+    imported_machine,
+    imported_sysfs,
+    sysfs_of,
+)
+from tests.importer.recorded_logs import compared
 
 LITTLE, BIG = "410fd034", "410fd082"
 LOG = """\
@@ -60,10 +69,19 @@ def test_cores_are_written_by_name_and_midr_and_read_back(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("machine", ["bookworm", "clusters", "mixed", "nosve", "pkvm"])
-def test_an_emulators_core_may_have_anything_so_that_lengths_alone_are_modelled(machine: str) -> None:
+def test_an_emulators_core_has_what_the_log_shows(machine: str) -> None:
     found = imported_machine(machine)
-    assert not found.cores.are_known
-    assert not found.scenario.has_all_features
+    assert {core.name for core in found.cores.cores.values()} == {"QEMU's -cpu max"}
+    assert found.contradictions == found.features.missing == found.features.too_many == ()
+    without_stamps = [re.sub(r"^\[[ \d.]+\] ", "", line) for line in dmesg_of(machine).splitlines()]
+    assert [line for line in compared(without_stamps) if not line.startswith("kvm")] == [
+        line for line in compared([one.text for one in boot(found.scenario).facts.log]) if not line.startswith("kvm")
+    ]
+
+
+def test_an_emulators_core_of_which_no_log_tells_leaves_lengths_alone(tmp_path: Path) -> None:
+    found = imported_sysfs(sysfs_of(tmp_path, cpuinfo("0x051").replace("0x41", "0x00")))
+    assert found.cores.why_not == "the table of ID registers has no core of cpu0 (QEMU's -cpu max)"
 
 
 def test_a_log_of_lengths_alone_gives_lengths_alone(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from sim.importer.log_lines import (
     Hex,
     HypMismatch,
     HypMismatchLine,
+    ICacheLine,
     InconsistentModesLine,
     InitcallLine,
     KilledLine,
@@ -177,7 +178,12 @@ LINES: list[tuple[str, LogLine]] = [
     ("CPU1: Unknown ASID size (1); assuming 8-bit", explained_lines.UnknownAsidLine(1, 1)),
     ("CPU features: Unsupported CPU feature variation detected.", explained_lines.VariationLine()),
     ("CPU features: detected: Spectre-v2", explained_lines.OtherFeatureLine("Spectre-v2")),
-    ("CPU features: detected CPU4: Activity Monitors Unit", explained_lines.OtherFeatureLine("Activity Monitors Unit")),
+    (
+        "CPU features: detected CPU4: Activity Monitors Unit",
+        explained_lines.OtherFeatureLine("Activity Monitors Unit", 4),
+    ),
+    ("Detected PIPT I-cache on CPU4", ICacheLine(4, "PIPT")),
+    ("Detected RESERVED/UNKNOWN I-cache on CPU0", ICacheLine(0, "RESERVED/UNKNOWN")),
     ("detected feature: 32-bit EL0 Support", explained_lines.OtherFeatureLine("32-bit EL0 Support")),
     (
         "CPU features: enabling workaround for ARM erratum 845719",

@@ -57,7 +57,12 @@ TWO_COME = BOOTED.format(1) + BOOTED.format(2)
     ],
 )
 def test_the_levels_that_a_log_shows(text: str, levels: StartLevels) -> None:
-    assert start_levels(parse_kernel_log(text)) == levels
+    assert start_levels(parse_kernel_log(text), boot_cpu_can_vhe=True) == levels
+
+
+def test_a_boot_cpu_without_vhe_need_not_have_started_at_another_level() -> None:
+    log = parse_kernel_log(log_of(TIMER.format("phys"), "CPU features: CPU1: " + CONFLICT.format(0, 1)))
+    assert start_levels(log, boot_cpu_can_vhe=False) == StartLevels(2, LevelSource.TIMER, have_vhe=(1,))
 
 
 READY = "kvm [1]: {} mode initialized successfully\n"
@@ -79,7 +84,7 @@ READY = "kvm [1]: {} mode initialized successfully\n"
     ],
 )
 def test_whether_the_cpus_can_run_a_kernel_at_el2(lines: list[str], vhe: bool | None) -> None:
-    assert shows_vhe(parse_kernel_log(log_of(*lines))) is vhe
+    assert shows_vhe(parse_kernel_log(log_of(*lines)), boot_cpu_can_vhe=True) is vhe
 
 
 def booted_as_in_the_log(text: str, folder: Path) -> Imported:

@@ -15,6 +15,10 @@ _EVERY_BIT = (1 << 64) - 1
 _POLICIES = {PIPT: "PIPT", VIPT: "VIPT"}
 
 
+NEEDS_CLEANING = LOC.put(0, 1) | LOUIS.put(0, 1) | LOUU.put(0, 1)
+"""CLIDR_EL1 of a CPU whose first level of cache needs cleaning, so that it does not imply CTR_EL0.IDC."""
+
+
 def effective_ctr(ctr: int, clidr: int) -> int:
     """Return CTR_EL0, with IDC set where CLIDR_EL1 says that no level of cache needs cleaning."""
     needs_no_cleaning = LOC.of(clidr) == 0 or LOUIS.of(clidr) == LOUU.of(clidr) == 0

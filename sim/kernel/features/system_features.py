@@ -76,7 +76,7 @@ _PHYSICAL_BITS = {0: 32, 1: 36, 2: 40, 3: 42, 4: 44, 5: 48, 6: 52, 7: 56}
 
 _COUNTED = frozenset({"HW_DBM", "HAS_AMU_EXTN"})
 """The capabilities whose CPUs the kernel counts; the others that show do so once for CPUs that are alike."""
-_LISTED = {
+LISTED_BY_CPU = {
     "HAS_AMU_EXTN": ("Activity Monitors Unit (AMU)", "amu_cpus"),
     "HW_DBM": ("Hardware dirty bit management", "dbm_cpus"),
 }
@@ -134,8 +134,8 @@ def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityT
     def as_built(one: Capability) -> Capability:
         if one.any_of:
             return replace(one, any_of=tuple(filter(is_built, one.any_of)))
-        if one.name in _LISTED and not options.dbm_is_logged_at_once:
-            description, per_cpu = _LISTED[one.name]
+        if one.name in LISTED_BY_CPU and not options.dbm_is_logged_at_once:
+            description, per_cpu = LISTED_BY_CPU[one.name]
             return replace(one, description=description, per_cpu=per_cpu)
         return one
 
