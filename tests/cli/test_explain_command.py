@@ -27,7 +27,7 @@ def test_problems_come_with_everything_that_helps_and_the_scenario(asymboot: Asy
         "pi5-reonline.log: Linux 6.12.75+rpt-rpi-2712",
         "Problems, worst first\nCPU1: online before, and not back in time [failure]\n",
         "  line 10: CPU1: failed to come online\n",
-        "  Meaning: The CPU booted once and went offline.",
+        "  Meaning: The CPU was online before. When the kernel started it again",
         "  Harmless: no, the CPU is gone until the next boot",
         "  Usual causes:\n    firmware: its CPU_OFF, or its CPU_ON of a CPU that was off, does not work:\n",
         "  Next: a newer firmware or boot loader; ",
