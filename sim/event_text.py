@@ -1,6 +1,6 @@
 """The details of events, in words."""
 
-from sim.kernel.printk import Allocation, Arrival, Event, Guest, RefusedBy, SaveLength, Words
+from sim.kernel.printk import Allocation, Arrival, Event, Guest, RefusedBy, SaveLength, Variation, Words
 from sim.machine.firmware import CpuOnAnswer
 from sim.units import plural
 
@@ -14,6 +14,8 @@ def event_detail(event: Event) -> str:
             words = f"{answer} by pKVM's relay" if by_relay else answer
         case RefusedBy(extension, reason):
             words = f"{extension}: {reason}"
+        case Variation(registers):
+            words = ", ".join(registers)
         case Allocation(buffers, run_bytes):
             words = f"{buffers} {plural(buffers, 'buffer')} of {run_bytes} bytes" if buffers else f"{run_bytes} bytes"
         case SaveLength(vl_bits):

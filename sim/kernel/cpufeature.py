@@ -42,7 +42,7 @@ from sim.kernel.features.system_features import (
 )
 from sim.kernel.hyp_mode import HypMode
 from sim.kernel.length_records import VectorLengths
-from sim.kernel.printk import EventKind, Printk, Words
+from sim.kernel.printk import EventKind, Printk, Variation, Words
 from sim.kernel.refusal import Refusal
 from sim.rules import Reason
 from sim.scenario import Scenario
@@ -199,7 +199,7 @@ class CpuFeatures:
             series,
             id_overrides(scenario, tables, self.reading(0).registers),
             feature_options(scenario),
-            Surroundings(printk.line, self._tell, self._warn, hyp.is_available, _has_threads(scenario)),
+            Surroundings(printk.line, self._tell, self._warn, self._vary, hyp.is_available, _has_threads(scenario)),
         )
         self._capability_of = _capabilities_of_lengths(tables)
 
@@ -214,6 +214,9 @@ class CpuFeatures:
 
     def _warn(self, words: str) -> None:
         self._printk.event(EventKind.WARN, None, Words(words))
+
+    def _vary(self, number: int, registers: tuple[str, ...]) -> None:
+        self._printk.event(EventKind.VARIES, number, Variation(registers))
 
     def reading(self, hw_cpu: int) -> CpuId:
         """Return the registers of a hardware CPU, by its logical number; CPUs of one kind share them."""

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
 
     ARRIVED = "arrived"  # Arrival
     DIED = "died"  # Words
+    VARIES = "varies"  # Variation
     BOOTED = "booted"
     REFUSED = "refused"  # RefusedBy
     OFFLINE = "offline"
@@ -67,6 +68,12 @@ class RefusedBy(NamedTuple):
     reason: Reason
 
 
+class Variation(NamedTuple):
+    """The registers in which the kernel finds, unexpectedly, that a CPU differs from the boot CPU."""
+
+    registers: tuple[str, ...]
+
+
 class Allocation(NamedTuple):
     """The number of buffers that were allocated, and the bytes of each; 0 buffers if that failed."""
 
@@ -92,7 +99,7 @@ class Words(NamedTuple):
     text: str
 
 
-Detail = Arrival | CpuOnAnswer | RefusedBy | Allocation | Guest | SaveLength | Words
+Detail = Arrival | CpuOnAnswer | RefusedBy | Variation | Allocation | Guest | SaveLength | Words
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

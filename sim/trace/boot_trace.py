@@ -28,6 +28,7 @@ def build_trace(outcome: Outcome) -> Trace:
     lines = timeline(outcome)
     _add_slices(trace, lanes, lines.spans)
     _add_cpu_on_calls(trace, calls, lanes, outcome)
+    _add_variations(trace, lanes, outcome)
     _add_instants(trace, lanes, lines.marks, outcome.found)
     return trace
 
@@ -117,6 +118,13 @@ def _add_cpu_on_calls(trace: Trace, track: int, lanes: dict[Lane, int], outcome:
         if call.arrival is not None:
             detail = event_detail(call.arrival)
             trace.instant(lanes[call.cpu], call.arrival.time_ns, "arrived", flow_to=flow, detail=detail)
+
+
+def _add_variations(trace: Trace, lanes: dict[Lane, int], outcome: Outcome) -> None:
+    """Add an instant for each CPU whose registers differ, unexpectedly, from the boot CPU's."""
+    for event in outcome.facts.events:
+        if event.kind is EventKind.VARIES and event.cpu is not None:
+            trace.instant(lanes[event.cpu], event.time_ns, event.kind, detail=event_detail(event))
 
 
 def _add_instants(trace: Trace, lanes: dict[Lane, int], marks: list[Mark], hazards: list[Hazard]) -> None:

@@ -129,6 +129,20 @@ def test_a_trace_shows_the_bug() -> None:
     assert read.counted["/boot of the bug of Linux 6.11/allocated by pKVM"][-1] == (30_720_000, 8192)
 
 
+def test_a_cpu_whose_registers_vary_has_an_instant_that_names_them() -> None:
+    outcome = shipped_outcome("one-cpu-without-crc32")
+    (line,) = (one for one in outcome.facts.log if "SANITY CHECK" in one.text)
+    assert "SYS_ID_AA64ISAR0_EL1. Boot CPU" in line.text
+    read = read_back(perfetto_trace(outcome))
+    found = {
+        path.rpartition("/")[2]: (time_ns, notes["detail"])
+        for path, many in read.instants.items()
+        for time_ns, name, notes in many
+        if name == "varies"
+    }
+    assert found == {"cpu3": (line.time_ns, "ID_AA64ISAR0_EL1")}
+
+
 def test_counters_have_units() -> None:
     packets = schema.Trace.FromString(perfetto_trace(booted(V1))).packet
     units = {

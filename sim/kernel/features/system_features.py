@@ -152,6 +152,8 @@ class Surroundings(msgspec.Struct, frozen=True):
     """Writes a line that tells of features besides vector lengths."""
     warn: Callable[[str], None]
     """Records a warning in the kernel's log."""
+    vary: Callable[[int, tuple[str, ...]], None]
+    """Records a CPU and the registers in which it differs, unexpectedly, from the boot CPU."""
     every_cpu_started_at_el2: Callable[[], bool]
     """Tells whether every CPU that has started so far did so at EL2."""
     has_threads: bool
@@ -452,6 +454,7 @@ class SystemFeatures:
             if self._state() == before:
                 self._nothing_differs.add((cpu, before))
             return
+        self._surroundings.vary(number, tuple(differing))
         self.taint |= TAINT_CPU_OUT_OF_SPEC
         self.tainted_by.setdefault(TAINT_CPU_OUT_OF_SPEC, number)
         if not self._variation_told:
