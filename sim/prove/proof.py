@@ -17,6 +17,7 @@ from sim.arguments import checked
 from sim.designs import Design
 from sim.prove.finding import Finding
 from sim.prove.interruptible_solver import interruptible
+from sim.prove.listed_systems import listed_systems
 from sim.prove.properties import Property
 from sim.prove.question import Answer, Question, System
 from sim.prove.solver import SolverGaveUp
@@ -103,9 +104,13 @@ def _smallest(question: Question, setting: Setting, prop: Property, known: Syste
     an example.
     """
     for cpus in range(1, question.early + question.late + 1):
-        found = list(_smallest_of(question, setting, prop, cpus))
-        if found:
-            return min(found, key=lambda system: system.size)
+        listed = listed_systems(question, cpus)
+        found = listed.smallest(setting, prop)
+        if found is None and not listed.are_all:
+            solved = _smallest_of(question, setting, prop, cpus)
+            found = min(solved, key=lambda system: system.size, default=None)
+        if found is not None:
+            return found
     return known
 
 

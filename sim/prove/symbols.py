@@ -67,5 +67,5 @@ def is_legal(vqs: Symbol, rule: SveRule, up_to_vq: int) -> z3.BoolRef:
     # The same rule as `sim.vectors.why_not_sve`, without a branch on the set: no forbidden VQ, every power of two below
     # the largest, and 128 bits. `tests/prove/test_prove.py` compares the two.
     never = ~((1 << up_to_vq) - 1) | (~POWERS_OF_TWO if rule is SveRule.POWERS_OF_TWO else 0)
-    lacking = rules.smear(vqs) & POWERS_OF_TWO & ~vqs
+    lacking = rules.lacking(vqs, POWERS_OF_TWO)
     return z3.And((~vqs & 1).is_empty(), ((vqs & never) | lacking).is_empty())

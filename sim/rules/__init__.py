@@ -43,6 +43,7 @@ from sim.rules.register_fields import (
 from sim.rules.vector_lengths import (
     default_length,
     guest_lengths,
+    lacking,
     limit_one_too_many,
     pseudo_register,
     seen_with,
@@ -75,6 +76,7 @@ __all__ = [
     "higher_or_zero_safe",
     "higher_safe",
     "in_range",
+    "lacking",
     "largest",
     "late_findings",
     "late_verdict",

@@ -8,6 +8,15 @@ Reference Manual.
 from sim.rules.bits import ARCHITECTURE_VQS, S, largest, one_if_any, smallest, smear
 
 
+def lacking(vqs: S, mandatory: int) -> S:
+    """Return the lengths that a set lacks of those that are mandatory below the largest of its members.
+
+    >>> bin(lacking(0b1001, 0b10001011))  # 256 is missing, and 1024 is above the largest
+    '0b10'
+    """
+    return smear(vqs) & mandatory & ~vqs
+
+
 def shared_with(vq_map: S, own_vqs: S) -> S:
     """Return ``vq_map`` after one more early CPU: the lengths that every counted CPU has."""
     return vq_map & own_vqs

@@ -15,6 +15,7 @@ from math import comb, prod
 from operator import or_
 from typing import TypedDict
 
+from sim import rules
 from sim.arguments import checked, checked_fields
 from sim.designs import DESIGNS, Design, Pointer
 from sim.errors import InputError, check_printable
@@ -25,7 +26,7 @@ from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.save_outcomes import BufferPlace, SaveSignature, save_signature
 from sim.topology import LONGEST_NAME, MOST_CPUS, Cpu, Topology
 from sim.units import counted
-from sim.vectors import ALL_VQS, VQ_MAX, SveRule, braces, vq_from_bits, why_not_sve
+from sim.vectors import ALL_VQS, POWERS_OF_TWO, VQ_MAX, SveRule, braces, vq_from_bits
 
 MOST_GROUPS = 64
 MOST_WEIGHT = 1 << 32
@@ -51,9 +52,12 @@ def legal_sets(up_to_bits: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int,
     return _legal_sets(vq_from_bits(up_to_bits), rule)
 
 
-@cache  # of 65,536 sets each is looked at; a plan asks for every group
+@cache  # of 32,768 sets each is looked at; a plan asks for every group
 def _legal_sets(up_to_vq: int, rule: SveRule) -> tuple[int, ...]:
-    return tuple(vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None)
+    never = 0 if rule is SveRule.MULTIPLES else ~POWERS_OF_TWO
+    # Every set has 128 bits, so the others need not be looked at.
+    with_128_bits = range(1, 1 << up_to_vq, 2)
+    return tuple(vqs for vqs in with_128_bits if not (vqs & never) | rules.lacking(vqs, POWERS_OF_TWO))
 
 
 @checked

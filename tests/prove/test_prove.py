@@ -143,6 +143,35 @@ def test_no_smaller_system_breaks_a_promise() -> None:
     assert min(systems, key=lambda one: one.size) == found.example
 
 
+class NothingListed:
+    """Systems of which none is listed, so that the solver must search."""
+
+    are_all = False
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def smallest(self, *_: object) -> None:
+        """Find nothing."""
+
+
+def test_the_solver_finds_the_same_smallest_system_as_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = list(product(["v6.11", "constrain-v1", "brown-v4-meant"], ["in-its-pages", "in-bytes-asked"]))
+    listed = [prove_property(Question(), setting(name), named(prop)).example for name, prop in settings]
+    monkeypatch.setattr(proof, "listed_systems", NothingListed)
+    proof._systems.cache_clear()
+    solved = [prove_property(Question(), setting(name), named(prop)).example for name, prop in settings]
+    assert solved == listed
+    assert None not in listed
+
+
+@pytest.mark.parametrize("up_to_bits", [128, 640, 2048])
+@pytest.mark.parametrize("rule", SveRule)
+def test_legal_sets_are_those_that_the_architecture_allows(rule: SveRule, up_to_bits: int) -> None:
+    allowed = [vqs for vqs in range(1 << up_to_bits // 128) if why_not_sve(vqs, rule) is None]
+    assert list(legal_sets(up_to_bits, rule)) == allowed
+
+
 @pytest.mark.parametrize("rule", SveRule)
 def test_legal_symbols_are_the_legal_sets(rule: SveRule) -> None:
     one = Symbol.named("one")
@@ -238,6 +267,7 @@ def test_what_was_refuted_is_kept_where_the_solver_gives_up_on_the_smallest(
 
     proof._systems.cache_clear()  # an example that another test found would need no search
     monkeypatch.setattr(solver.Solver, "minimise", give_up)
+    monkeypatch.setattr(proof, "listed_systems", NothingListed)
     words = ["prove", "--design", "v6.11", "--relay", "enforcing", "--property", "in-its-pages", "-o", str(tmp_path)]
     result = asymboot(*words)
     assert result.exit_code == 2
