@@ -247,6 +247,7 @@ def mutated(text: bytes, seed: int) -> bytes:
     return b"".join(lines)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("path", LOGS, ids=name_of)
 @pytest.mark.parametrize(
     "seeds", [range(FEW), pytest.param(range(FEW, MANY), marks=pytest.mark.slow)], ids=["few", "many"]

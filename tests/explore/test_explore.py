@@ -435,6 +435,7 @@ def test_a_schedule_shows_what_it_should_and_no_shorter_one_does(name: str) -> N
 
 
 @pytest.mark.no_cover
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     "name",
     slow(

@@ -113,6 +113,7 @@ def test_hwcaps_of_32_bit_programs_count_beside_a_first_core_without_them() -> N
         same_as_booted(space, "6.12", number, batches)
 
 
+@pytest.mark.no_cover
 @given(changed_cores(), st.sampled_from(KERNELS), st.sampled_from(KVM_MODES), st.integers(1, 3), st.data())
 @examples(2)
 def test_drawn_mixtures_are_what_their_boots_show(

@@ -86,6 +86,7 @@ def by_setting(frame: pd.DataFrame) -> dict[tuple[int, str], int]:
     return {(settings[row["design"], row["relay"]], row["hazard"]): row["systems"] for row in frame.to_dict("records")}
 
 
+@pytest.mark.no_cover
 @pytest.mark.usefixtures("small_parts")
 def test_a_sweep_counts_what_booting_every_system_counts(tmp_path: Path) -> None:
     expected = by_booting()
@@ -328,6 +329,7 @@ def test_a_replication_is_booted_again_with_its_seed(tmp_path: Path) -> None:
         scenario_of_row(tmp_path, 0, replication=3)
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 def test_intervals_cover_the_truth_where_one_point_tells_most(tmp_path: Path) -> None:
     latencies = Latencies(probe=Distribution("uniform", (0, 200_000)))
@@ -547,6 +549,7 @@ def whole(tmp_path: Path) -> dict[str, bytes]:
     return contents(tmp_path / "whole")
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 def test_a_sweep_that_is_killed_or_stopped_goes_on_to_the_same_bytes(asymboot: Asymboot, tmp_path: Path) -> None:
     running = begun(tmp_path, parts=3)
