@@ -77,6 +77,7 @@ BINARY: dict[Callable[[Any, Any], Any], Callable[[VQS, VQS], VQS]] = {
     rules.missing: lambda shared, own: shared.difference(own),
     rules.above: lambda own, counted: frozenset(vq for vq in own if vq > top(counted)),
     rules.below_floor: lambda floor, own: frozenset(vq for vq in floor if vq > top(own)),
+    rules.lacking: lambda own, mandatory: frozenset(vq for vq in mandatory if vq < top(own) and vq not in own),
     rules.pseudo_register: lambda floor, own: floor & up_to(top(own)),
     rules.selected: lambda supported, limit: only(max((vq for vq in supported if vq in limit), default=0)),
     rules.guest_lengths: lambda shared, virtualisable: frozenset(vq for vq in shared if vq in virtualisable),

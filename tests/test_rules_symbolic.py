@@ -39,6 +39,7 @@ RULES: list[Callable[..., Any]] = [
     rules.unsupported,
     rules.above,
     rules.below_floor,
+    rules.lacking,
     rules.pseudo_register,
     rules.selected,
     rules.limit_one_too_many,

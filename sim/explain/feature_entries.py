@@ -48,7 +48,8 @@ SANITY_TAINT = LogEntry(
     _SANITY,
     "{register} differs from the boot CPU's, and the system loses nothing",
     _SANITY_MEANING,
-    "no feature is lost. The kernel is tainted, which bug reports show and nothing else depends on",
+    "no feature is lost. The kernel is tainted, which bug reports show and nothing else depends on: `asymboot run` has "
+    "that as its least severe kind of hazard",
     _SANITY_CAUSES,
     ("nothing, unless firmware is yours: which core differs in which field is told above",),
     _WHY_SANITY,
@@ -82,7 +83,8 @@ SANITY_TAINT_INFERRED = LogEntry(
     _SANITY,
     "{register} differs from the boot CPU's, and Linux {table} would lose nothing by it",
     _SANITY_MEANING + _BY_ANOTHER_TABLE,
-    "as far as these tables tell. The kernel is tainted, which bug reports show and nothing else depends on",
+    "as far as these tables tell. The kernel is tainted, which bug reports show and nothing else depends on: `asymboot "
+    "run` has that as its least severe kind of hazard",
     _SANITY_CAUSES,
     ("the whole log, where the kernel is only not named", "nothing, unless firmware is yours"),
     _WHY_SANITY,

@@ -8,7 +8,7 @@ Reference Manual.
 from sim.rules.bits import ARCHITECTURE_VQS, S, largest, one_if_any, smallest, smear
 
 
-def lacking(vqs: S, mandatory: int) -> S:
+def lacking(vqs: S, mandatory: S | int) -> S:
     """Return the lengths that a set lacks of those that are mandatory below the largest of its members.
 
     >>> bin(lacking(0b1001, 0b10001011))  # 256 is missing, and 1024 is above the largest
