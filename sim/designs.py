@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sim import rules
 from sim.arguments import checked_fields
-from sim.errors import InputError
+from sim.errors import InputError, did_you_mean
 from sim.frames import FieldsShown
 from sim.rules import S
 
@@ -283,5 +283,6 @@ def named(name: str) -> Design:
         InputError: no design has that name.
     """
     if name not in DESIGNS:
-        raise InputError(f"unknown design {name[:60]!r}: there are {', '.join(DESIGNS)}")
+        hint = did_you_mean(name, DESIGNS)
+        raise InputError(f"unknown design {name[:60]!r}: there are {', '.join(DESIGNS)}{hint}")
     return DESIGNS[name]

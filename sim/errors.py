@@ -11,6 +11,7 @@ from typing import TypeVar
 LONGEST_MESSAGE = 600
 """The longest message, in characters. A longer message loses its middle: its ends say where, and what is allowed."""
 
+_LONGEST_NAME = 60
 _VERY_LIKE = 0.75
 """The ratio of difflib above which a name differs by a slip of the finger."""
 
@@ -113,6 +114,16 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return by_small_letters[found[0]] if found else None
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the end of a message on an unknown name: the known name that is most like it, or nothing.
+
+    >>> did_you_mean("protectd", ["nvhe", "protected"])
+    "; did you mean 'protected'?"
+    """
+    close = closest(name[:_LONGEST_NAME], known)
+    return "" if close is None else f"; did you mean {str(close)!r}?"
+
+
 def choice(choices: type[E], what: str, value: str) -> E:
     """Read one of several named choices.
 
@@ -128,7 +139,8 @@ def choice(choices: type[E], what: str, value: str) -> E:
         return choices(value)
     except ValueError:
         allowed = ", ".join(choices)
-        raise InputError(f"{what} is {str(value)[:60]!r}: allowed are {allowed}") from None
+        given = str(value)[:_LONGEST_NAME]
+        raise InputError(f"{what} is {given!r}: allowed are {allowed}{did_you_mean(given, choices)}") from None
 
 
 def check_printable(what: str, text: str) -> None:

@@ -129,6 +129,7 @@ EL1, EL2 = 1, 2
 """The exception levels at which firmware starts CPUs."""
 PAGE_SIZES = (4096, 16384, 65536)
 MOST_ROUNDS = 1000
+MAX_SEED = (1 << 62) - 1
 MOST_STEPS = 200_000
 """The most steps of all actions together; each round of a guest is one."""
 
@@ -348,6 +349,8 @@ class Scenario:
             raise InputError(f"maxcpus is {self.maxcpus}: it counts the boot CPU, so the least is 1")
         if self.page_bytes not in PAGE_SIZES:
             raise InputError(f"page_bytes is {self.page_bytes}: allowed are {', '.join(map(str, PAGE_SIZES))}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InputError(f"seed is {self.seed}: allowed are 0 to 2^62 - 1")
         self._check_actions()
         self._check_faults()
         if self.allocation_fails_at is not None:

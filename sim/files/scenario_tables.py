@@ -21,7 +21,7 @@ from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS
 from sim.kernel_release import DEFAULT
 from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies
-from sim.scenario import CPU_ON_ERRORS, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, MemoryLayout, Relay
+from sim.scenario import CPU_ON_ERRORS, MAX_SEED, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, MemoryLayout, Relay
 from sim.topology import LONGEST_NAME, MOST_CPUS, EnableMethod, Weakness
 from sim.vectors import LEN_FIELD, SveRule
 
@@ -386,7 +386,7 @@ class ScenarioTable(Table):
         int,
         Meta(
             ge=0,
-            lt=1 << 62,
+            le=MAX_SEED,
             description="0 to 2^62 - 1; seeds random latencies and the order of simultaneous events",
         ),
     ] = 0

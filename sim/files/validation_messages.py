@@ -12,7 +12,7 @@ from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
-from sim.errors import closest
+from sim.errors import closest, did_you_mean
 
 _WORDS = {
     "str": "text in quotes",
@@ -105,7 +105,8 @@ def _mistake(message: str, place: str, value: object, kind: type[msgspec.Struct]
         # Indices and "[...]", which stands for any key of a table without a class, do not change the type.
         table, _, key = re.sub(r"\[[\d.]+\]", "", place).rpartition(".")
         choices = _choices(get_type_hints(_table_at(table, kind))[key])
-        return f"is {value!r:.{_LONGEST_VALUE}}: allowed are {', '.join(map(str, choices))}"
+        names = [str(one) for one in choices]
+        return f"is {value!r:.{_LONGEST_VALUE}}: allowed are {', '.join(names)}{did_you_mean(str(value), names)}"
     return _expected(message, value)
 
 

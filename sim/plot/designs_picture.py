@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sim.arguments import checked
+from sim.errors import InputError
 from sim.hazard_kinds import HazardKind
 from sim.plot import style
 from sim.study.comparison import Comparison
@@ -29,6 +30,9 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     Args:
         comparison: what `compare()` returned.
 
+    Raises:
+        InputError: there is nothing to draw: neither hazards nor buffers.
+
     >>> from sim import compare, read_scenario
     >>> plot_designs(compare(read_scenario("bug")))  # doctest: +ELLIPSIS
     <Picture size ...>
@@ -37,6 +41,8 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in rows)]
     labels = _labels(rows)
     labels_in = max(style.text_width_in(label, style.SMALL_PT) for label in labels) + 0.35
+    if not (kinds or comparison.scenario.has_pkvm):
+        raise InputError("no design has a hazard or buffers of pKVM here: nothing to draw")
     # Headings are slanted: the longest heading sets the space above the grid and to its right.
     longest_in = max((style.text_width_in(kind.title, style.SMALL_PT) for kind in kinds), default=0.0)
     width_in = max(7.5, labels_in + _BARS_IN + 0.6 + _COLUMN_IN * len(kinds) + longest_in * _SLANT)

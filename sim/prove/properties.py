@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sim import rules
 from sim.arguments import checked_fields
-from sim.errors import InputError, closest
+from sim.errors import InputError, did_you_mean
 from sim.frames import as_html
 from sim.hazard_kinds import HazardKind
 from sim.prove.feature_properties import FEATURE_PROPERTIES
@@ -142,7 +142,5 @@ def named(name: str) -> Property:
     """
     if name not in PROPERTIES:
         known = (*PROPERTIES, *FEATURE_PROPERTIES)
-        close = closest(name[:60], known)
-        hint = "" if close is None else f"; did you mean {close!r}?"
-        raise InputError(f"unknown property {name[:60]!r}: there are {', '.join(known)}{hint}")
+        raise InputError(f"unknown property {name[:60]!r}: there are {', '.join(known)}{did_you_mean(name, known)}")
     return PROPERTIES[name]

@@ -1,6 +1,7 @@
 """Proofs as text for the cover letter of a patch: what was asked, of which kernel, and every answer."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from textwrap import fill, wrap
 
 from sim.designs import Design
@@ -23,7 +24,8 @@ def cover_letter(question: Question, findings: Sequence[Finding], version: str, 
         command: the command that gives the same answers.
     """
     settings = list(dict.fromkeys(finding.setting for finding in findings))
-    parts = [_asked(question, version)]
+    has_examples = any(finding.example is not None for finding in findings)
+    parts = [_asked(question, version, has_examples=has_examples)]
     for setting in settings:
         of_setting = [finding for finding in findings if finding.setting == setting]
         parts.append("\n".join([f"{_named(setting.design)}, relay {setting.relay}:", *_answers(of_setting)]))
@@ -31,7 +33,7 @@ def cover_letter(question: Question, findings: Sequence[Finding], version: str, 
     return "\n\n".join(parts)
 
 
-def _asked(question: Question, version: str) -> str:
+def _asked(question: Question, version: str, *, has_examples: bool) -> str:
     cpus = f"exactly {question.early} early and {question.late} late CPUs"
     if question.memory is MemoryLayout.MAPPED:
         cpus = f"at most {question.early} early and {question.late} late CPUs"
@@ -40,9 +42,13 @@ def _asked(question: Question, version: str) -> str:
     text = (
         f"asymboot {version} gives these answers for all systems of {cpus}, each with any legal set of SVE lengths "
         f"up to {question.up_to_bits} bits ({question.rule}), under Linux {question.kernel} with pKVM and memory "
-        f"{question.memory}. Proofs are Z3's, over asymboot's model of the kernel; each counterexample was booted in "
-        "its simulator."
+        f"{question.memory}. Proofs are Z3's, over asymboot's model of the kernel."
     )
+    if has_examples:
+        text += " Each counterexample was booted in its simulator"
+        text += "." if question.memory is MemoryLayout.MAPPED else ". It is the smallest, and may have fewer CPUs."
+    if replace(question, memory=MemoryLayout.MAPPED).stands_for_any_number and not question.stands_for_any_number:
+        text += " With --memory mapped the answers are for any number of CPUs."
     return fill(text, _WIDTH)
 
 

@@ -20,7 +20,7 @@ from sim.arguments import checked, checked_fields
 from sim.designs import DESIGNS, Design, Pointer
 from sim.errors import InputError, check_printable
 from sim.frames import as_html
-from sim.kernel_release import DEFAULT
+from sim.kernel_release import DEFAULT, kernel_release
 from sim.latencies import Latencies
 from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.save_outcomes import BufferPlace, SaveSignature, save_signature
@@ -257,6 +257,7 @@ class Space:
         if self.cpus > MOST_CPUS:
             raise InputError(f"a space has systems of at most {MOST_CPUS:,} CPUs, not {self.cpus:,}")
         check_printable("the space's name", self.name)
+        kernel_release(self.kernel)  # raises if it is none
         for what, of in (("groups", self.groups), ("designs", self.designs)):
             for name, times in Counter(one.name for one in of).items():
                 if times > 1:

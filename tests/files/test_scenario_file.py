@@ -422,7 +422,10 @@ BAD: dict[str, tuple[str, str]] = {
     # Kernel, pKVM, design
     "a series of words": (kernel('series = "banana"'), r"kernel release 'banana': write it as text such as '6\.12'"),
     "an old series": (kernel('series = "5.19"'), r"kernel 5\.19 is older than 6\.1"),
-    "an unknown mode": (kernel('kvm_mode = "protcted"'), r"^kernel\.kvm_mode: .*'protcted': .*protected, nvhe, none$"),
+    "an unknown mode": (
+        kernel('kvm_mode = "protcted"'),
+        r"^kernel\.kvm_mode: .*'protcted': .*none; did you mean 'protected'\?$",
+    ),
     "no early CPU": (kernel("maxcpus = 0"), r"^kernel\.maxcpus: is -?\d+, and must be at least 1$"),
     "an odd page": (kernel("page_bytes = 8192"), r"^kernel\.page_bytes: .*8192.*4096, 16384, 65536$"),
     "an unknown relay": (f'{TWO_CPUS}\n[pkvm]\nrelay = "off"', r"^pkvm\.relay: .*'off'"),

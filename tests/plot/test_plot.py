@@ -236,6 +236,11 @@ def test_nothing_to_draw_is_an_error_that_says_why(outcome: Outcome, why: str) -
         plot_buffers(outcome)
 
 
+def test_designs_without_hazards_and_buffers_are_nothing_to_draw() -> None:
+    with pytest.raises(InputError, match="no design has a hazard or buffers of pKVM here: nothing to draw"):
+        plot_designs(compare(read_scenario("rk3588")))
+
+
 def test_the_header_is_magnified_and_the_legend_lists_what_occurs() -> None:
     texts = [text for text, _ in boxes(plot_buffers(boot(read_scenario(find(Path("bug"))))))]
     assert "the header, magnified" in texts

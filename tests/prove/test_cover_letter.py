@@ -27,6 +27,17 @@ def test_a_letter_has_every_answer_and_fits_kernel_mail() -> None:
     assert letter.endswith("Reproduce: asymboot prove mine.toml")
 
 
+def test_a_letter_says_which_numbers_of_cpus_it_is_about(asymboot: Asymboot) -> None:
+    letter = " ".join(asymboot("prove", "bug", "--property", "in-its-pages").stdout.split())
+    assert "all systems of exactly 3 early and 1 late CPUs" in letter
+    assert "Each counterexample was booted in its simulator. It is the smallest, and may have fewer CPUs." in letter
+    assert "With --memory mapped the answers are for any number of CPUs." in letter
+    proved = ("prove", "bug", "--design", "constrain-v2", "--kernel", "6.12", "--memory", "mapped")
+    letter = asymboot(*proved, "--property", "in-its-pages").stdout
+    assert "refuted" not in letter
+    assert "counterexample was booted" not in letter
+
+
 def test_a_scenarios_own_design_kernel_relay_and_memory_are_asked_about(asymboot: Asymboot) -> None:
     rows = json.loads(asymboot("prove", "late-cpu-above-maximum", "--property", "in-its-pages", "--json").stdout)
     told = [(row["design"], row["relay"], row["kernel"], row["memory"]) for row in rows]

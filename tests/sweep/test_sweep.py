@@ -283,6 +283,11 @@ def test_a_sweep_that_would_never_end_is_refused_before_it_begins(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_space_needs_a_kernel_that_there_is() -> None:
+    with pytest.raises(InputError, match=r"^unknown kernel release '6\.1x'"):
+        Space(SPACE.groups, kernel="6.1x")
+
+
 @pytest.mark.parametrize(
     ("space", "message"),
     [
