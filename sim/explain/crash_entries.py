@@ -102,6 +102,7 @@ CRASH = LogEntry(
     (
         "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000010",
         "Internal error: Oops: 96000004 [#1] SMP",
+        "swapper/2[0]: undefined instruction: pc=ffffffc0006e77e4",
     ),
     "the kernel crashed in one of its tasks{reason}",
     "The kernel accessed what it must not, or executed what the CPU does not have, and went on without the task.",
@@ -178,6 +179,16 @@ NOT_STOPPED = LogEntry(
     "",
     "kernel/smp.c (smp_send_stop)",
 )
+STOPPED = LogEntry(
+    "CPU stopped by a panic or a restart",
+    Severity.NORMAL,
+    ("CPU1: stopping",),
+    "stopped, because the kernel panicked or restarted",
+    "A CPU that panics, or that restarts or powers off the machine, stops the others first; kernels before 2020 log a "
+    "line and a call trace for each, which is not a crash of the CPU.",
+    "",
+    source="kernel/smp.c (ipi_cpu_stop); read",
+)
 
 CRASH_ENTRIES = (
     CONFIGURATION_PANIC,
@@ -189,4 +200,5 @@ CRASH_ENTRIES = (
     STALL,
     LOCKUP,
     NOT_STOPPED,
+    STOPPED,
 )

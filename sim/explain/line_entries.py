@@ -64,6 +64,8 @@ _ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
         explained.IpaLimitLine: kvm_entries.IPA_LIMIT,
         explained.ProtectionFailedLine: kvm_entries.PROTECTION_FAILED,
         explained.SErrorLine: crash_entries.SERROR,
+        explained.StoppedLine: crash_entries.STOPPED,
+        explained.AsidsLine: feature_entries.ASIDS,
         explained.StallLine: crash_entries.STALL,
         explained.LockupLine: crash_entries.LOCKUP,
         explained.NotStoppedLine: crash_entries.NOT_STOPPED,

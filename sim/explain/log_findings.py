@@ -267,7 +267,9 @@ class _Reader:
     # Crashes: what led to a panic comes before it
 
     @_read.register
-    def _crash_line(self, _line: explained.FaultLine | explained.OopsLine, found: NumberedLine) -> None:
+    def _crash_line(
+        self, _line: explained.FaultLine | explained.OopsLine | explained.IdleUndefinedLine, found: NumberedLine
+    ) -> None:
         self._crash.append(found)
 
     @_read.register

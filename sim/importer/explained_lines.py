@@ -295,6 +295,30 @@ class RaisedMaximumLine(CpuLine, frozen=True):
     vl_bytes: int
 
 
+class AsidsLine(LogLine, frozen=True):
+    """The number of address-space identifiers; other architectures have other numbers."""
+
+    pattern = r"ASID allocator initialised with (?P<asids>128|256|32768|65536) entries"
+    asids: int
+
+
+class Arm64Line(LogLine, frozen=True):
+    """A line that tells nothing but that the kernel is of arm64: a part of a crash, or of the boot.
+
+    Other kernels have a ``dump_backtrace`` too: 32-bit Arm names its caller behind it, RISC-V its address before it.
+
+    Source: arch/arm64/mm/fault.c (``mem_abort_decode``), arch/arm64/kernel/process.c (``__show_regs``), entry.S and
+    stacktrace.c (the names in call traces), irq.c (``set_handle_irq``), armv8_deprecated.c.
+    """
+
+    pattern = (
+        r"(?:Mem abort info:|ESR = 0x[0-9a-f]{8}|EC = 0x[0-9a-f]{2}: |pstate: [0-9a-f]{8} \(|x29: [0-9a-f]{16} x28: "
+        r"|dump_backtrace\+0x"
+        r"|(?:\[<[0-9a-f]{16}>\] )?el[01][ht]?_(?:64_|32_)?(?:sync|irq|fiq|error|svc|da|ia|undef|inv|abort)\w{0,20}\+0x"
+        r"|Root (?:IRQ|FIQ) handler: |Enabled (?:setend|cp15_barrier|swp) support)"
+    )
+
+
 # KVM
 
 
@@ -411,6 +435,19 @@ class FirmwareExceptionLine(LogLine, frozen=True):
     pattern = r"Unhandled Exception (?:in EL3|from lower EL)"
 
 
+class IdleUndefinedLine(CpuLine, frozen=True):
+    """A CPU met an undefined instruction in its idle task, as older kernels log it."""
+
+    pattern = rf"swapper/(?P<cpu>{NUMBER})\[0\]: undefined instruction: pc="
+
+
+class StoppedLine(CpuLine, frozen=True):
+    """A CPU stops, because the kernel panics or restarts."""
+
+    is_of_any_kernel = True
+    pattern = rf"{CPU_PREFIX}stopping$"
+
+
 class StallLine(LogLine, frozen=True):
     """A CPU does not take part in RCU."""
 
@@ -463,6 +500,8 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     MitigationOffLine,
     WorseMitigationLine,
     RaisedMaximumLine,
+    AsidsLine,
+    Arm64Line,
     KvmModeIgnoredLine,
     ProtectedWithVheLine,
     StageTwoLine,
@@ -477,6 +516,8 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     OopsLine,
     SErrorLine,
     FirmwareExceptionLine,
+    IdleUndefinedLine,
+    StoppedLine,
     StallLine,
     LockupLine,
     NotStoppedLine,

@@ -52,6 +52,7 @@ def test_an_entry_is_found_by_its_examples(entry: LogEntry) -> None:
 
 BOOKKEEPING = {
     explained_lines.AlternativesLine,
+    explained_lines.Arm64Line,
     explained_lines.BringingUpLine,
     explained_lines.KaslrLine,
     explained_lines.OldBootLine,
@@ -370,6 +371,14 @@ def test_overrides_of_a_register_are_one_finding_with_the_names_of_fields() -> N
 )
 def test_why_hyp_mode_is_not_available_depends_on_what_came_before(before: list[str], entry: LogEntry) -> None:
     assert entry.name in names(explained(*before, "kvm [1]: HYP mode not available"))
+
+
+def test_an_undefined_instruction_in_the_idle_task_is_a_crash() -> None:
+    idle, oops = "swapper/2[0]: undefined instruction: pc=ffffffc0006e77e4", "Internal error: Oops - undefined"
+    for lines in ([idle], [idle, f"{oops} instruction: 0 [#1] PREEMPT SMP"]):
+        crash = of_entry(explained(*lines), crash_entries.CRASH)
+        assert [one.text for one in crash.lines] == lines
+        assert "without an instruction" in causes_of(crash)
 
 
 def test_a_panic_has_the_lines_of_its_crash() -> None:

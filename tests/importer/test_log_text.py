@@ -264,6 +264,25 @@ LINES: list[tuple[str, LogLine]] = [
         explained_lines.DisabledAboveLine("GIC system register CPU interface"),
     ),
     ("SError Interrupt on CPU1, code 0xbe000011 -- SError", explained_lines.SErrorLine(1)),
+    ("swapper/2[0]: undefined instruction: pc=ffffffc0006e77e4", explained_lines.IdleUndefinedLine(2)),
+    ("CPU1: stopping", explained_lines.StoppedLine(1)),
+    ("ASID allocator initialised with 32768 entries", explained_lines.AsidsLine(32768)),
+    *(
+        (text, explained_lines.Arm64Line())
+        for text in (
+            "Mem abort info:",
+            "  ESR = 0x000000008600000e",
+            "  EC = 0x21: IABT (current EL), IL = 32 bits",
+            "pstate: 60000085 (nZCv daIf -PAN -UAO -TCO BTYPE=--)",
+            "x29: ffffffc0304efcf0 x28: 0000000000000002",
+            "[<ffffffc001083dac>] el1_irq+0x6c/0xd8",
+            " el1h_64_irq+0x78/0x7c",
+            " dump_backtrace+0x108/0x21c",
+            "Root IRQ handler: aic_handle_irq",
+            "Root FIQ handler: aic_handle_fiq",
+            "Enabled setend support",
+        )
+    ),
     ("rcu: INFO: rcu_sched detected stalls on CPUs/tasks:", explained_lines.StallLine()),
     ("watchdog: BUG: soft lockup - CPU#3 stuck for 22s!", explained_lines.LockupLine(3)),
     ("watchdog: Watchdog detected hard LOCKUP on cpu 2", explained_lines.LockupLine(2)),
