@@ -1,6 +1,7 @@
 """Entries on CPUs that firmware's tables describe wrongly, on the kernel's test of PSCI, and on lines of no known kind.
 
-Sources: kernel/smp.c, kernel/cpu_ops.c, kernel/machine_kexec.c, drivers/firmware/psci/psci.c and psci_checker.c, read.
+Sources: kernel/smp.c, kernel/cpu_ops.c, kernel/machine_kexec.c, drivers/firmware/psci/psci.c and psci_checker.c,
+drivers/irqchip/irq-gic.c and irq-gic-v3.c, read.
 """
 
 from sim.explain.log_entries import (
@@ -178,6 +179,28 @@ REDISTRIBUTOR_CLOSED = LogEntry(
     "",
     "drivers/irqchip/irq-gic-v3.c of the whole kernel (gic_acpi_parse_madt_gicc, gic_check_rdist); read",
 )
+SYSTEM_REGISTERS = LogEntry(
+    "GIC described as another than its CPUs use",
+    _WARNING,
+    ("GICv3 system registers enabled, broken firmware!",),
+    "firmware's tables describe a GICv2, and the CPUs have a GICv3's system registers enabled",
+    "The device tree, or the MADT, describes a GICv2, whose CPU interface is in memory. ID_AA64PFR0_EL1 says that the "
+    "boot CPU has a GICv3's interface, and ICC_SRE_EL1.SRE stays set: it then uses system registers, and the interface "
+    "in memory need not work. The kernel warns with a call trace, is tainted (CPU_OUT_OF_SPEC), and goes on.",
+    "interrupts may not reach the CPUs, and the kernel then hangs or panics where it waits for the first",
+    (
+        device_tree("it describes a GICv2, and the machine has a GICv3"),
+        firmware("it is meant to offer a GICv2, and EL3 or EL2 left ICC_SRE_EL3 or ICC_SRE_EL2 enabled"),
+        vmm("the guest is given a GICv2, and its host or emulator leaves ICC_SRE_EL1.SRE settable"),
+    ),
+    (
+        "`compatible` of the GIC's node: arm,gic-v3, or arm,gic-400 and arm,cortex-a15-gic for a GICv2",
+        "which GIC the host or emulator gives the guest, such as `-M virt,gic-version=` of QEMU",
+    ),
+    "",
+    "drivers/irqchip/irq-gic.c of the whole kernel (gic_check_cpu_features), kernel/cpufeature.c "
+    "(has_useable_gicv3_cpuif); public reports",
+)
 UNKNOWN = LogEntry(
     "line not known to this table",
     _WARNING,
@@ -204,6 +227,7 @@ FIRMWARE_ENTRIES = (
     REDISTRIBUTOR_CLOSED,
     BAD_BOOT_NODE,
     NO_KEXEC,
+    SYSTEM_REGISTERS,
     CHECKER_FAILED,
     UNKNOWN,
     DISABLED_ENTRY,

@@ -40,6 +40,7 @@ _ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
         firmware_lines.VectorSlotsLine: kvm_entries.NO_SLOTS,
         firmware_lines.NoRedistributorLine: firmware_entries.NO_REDISTRIBUTOR,
         firmware_lines.ClosedRedistributorLine: firmware_entries.REDISTRIBUTOR_CLOSED,
+        firmware_lines.SystemRegistersLine: firmware_entries.SYSTEM_REGISTERS,
         firmware_lines.ElfCoreLine: cpu_entries.CRASH_KERNEL,
         suspend_lines.SuspendLine: cpu_entries.SUSPENDED,
         suspend_lines.CpuIsUpLine: cpu_entries.SUSPENDED,

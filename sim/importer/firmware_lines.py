@@ -3,8 +3,8 @@
 They change no scenario; an explanation of the log reads them, like those of `sim.importer.explained_lines`.
 
 Sources: arch/arm64/kernel/smp.c (``of_parse_and_init_cpus``, ``acpi_map_gic_cpu_interface``), cpu_ops.c,
-machine_kexec.c, arch/arm64/kvm/arm.c, drivers/firmware/psci/psci.c, psci_checker.c, drivers/irqchip/irq-gic-v3.c,
-drivers/of/fdt.c, mm/percpu.c.
+machine_kexec.c, arch/arm64/kvm/arm.c, drivers/firmware/psci/psci.c, psci_checker.c, drivers/irqchip/irq-gic.c,
+irq-gic-v3.c, drivers/of/fdt.c, mm/percpu.c.
 """
 
 from enum import StrEnum
@@ -136,6 +136,12 @@ class ClosedRedistributorLine(CpuLine, frozen=True):
     pattern = rf"(?:GICv3: )?CPU (?P<cpu>{NUMBER})'s redistributor is inaccessible: this CPU can't be brought online"
 
 
+class SystemRegistersLine(LogLine, frozen=True):
+    """A CPU uses the GIC's system registers, and the firmware's tables describe a GIC without."""
+
+    pattern = r"GICv3 system registers enabled, broken firmware"
+
+
 class ElfCoreLine(LogLine, frozen=True):
     """The kernel was started by kexec to write the dump of a kernel that crashed, whose memory the header describes."""
 
@@ -177,6 +183,7 @@ FIRMWARE_KINDS: tuple[type[LogLine], ...] = (
     PsciLine,
     NoRedistributorLine,
     ClosedRedistributorLine,
+    SystemRegistersLine,
     ElfCoreLine,
     PerCpuLine,
 )

@@ -373,6 +373,13 @@ def test_why_hyp_mode_is_not_available_depends_on_what_came_before(before: list[
     assert entry.name in names(explained(*before, "kvm [1]: HYP mode not available"))
 
 
+def test_the_interface_of_another_gic_is_told_of_an_excerpt() -> None:
+    line = "GICv3 system registers enabled, broken firmware!"
+    finding = of_entry(explained("NR_IRQS: 64, nr_irqs: 64", line, head=[]), firmware_entries.SYSTEM_REGISTERS)
+    assert finding.entry.severity is Severity.WARNING
+    assert "GICv2" in causes_of(finding)
+
+
 def test_an_undefined_instruction_in_the_idle_task_is_a_crash() -> None:
     idle, oops = "swapper/2[0]: undefined instruction: pc=ffffffc0006e77e4", "Internal error: Oops - undefined"
     for lines in ([idle], [idle, f"{oops} instruction: 0 [#1] PREEMPT SMP"]):

@@ -333,6 +333,7 @@ LINES: list[tuple[str, LogLine]] = [
         "GICv3: CPU 3's redistributor is inaccessible: this CPU can't be brought online",
         firmware_lines.ClosedRedistributorLine(3),
     ),
+    ("GICv3 system registers enabled, broken firmware!", firmware_lines.SystemRegistersLine()),
     ("Reserving 4KB of memory at 0x7fdff000 for elfcorehdr", firmware_lines.ElfCoreLine()),
     ("OF: fdt: Reserving 64 KiB of memory at 0xbfe00000 for elfcorehdr", firmware_lines.ElfCoreLine()),
     ("psci: something failed", firmware_lines.UnknownLine()),
