@@ -13,6 +13,7 @@ from sim.explain.log_entries import (
     firmware,
     hardware,
     kernel,
+    user_space,
     vmm,
 )
 
@@ -83,6 +84,32 @@ FIRMWARE_EXCEPTION = LogEntry(
     ("the registers that firmware prints: `esr_el3` says which exception, `elr_el3` where", "firmware's version"),
     "",
     "Trusted Firmware-A, bl31/aarch64/crash_reporting.S",
+)
+INIT_ILLEGAL = LogEntry(
+    "panic for an illegal instruction of init",
+    _PANIC,
+    ("Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000004",),
+    "the first program, init, executed an instruction that it may not (SIGILL), and the kernel panicked",
+    "The exit code is the signal that killed init: 4 is SIGILL, 0x7 SIGBUS, 0xb SIGSEGV; 0x80 is added for a core "
+    "dump. The kernel sends SIGILL for an instruction that the CPU does not have or that is not enabled. A failed "
+    "check of a signed pointer (PAC) or of a branch's target (BTI) is a SIGILL as well.",
+    "the machine stops",
+    (
+        user_space("it was built for more than the CPUs have, such as LSE atomics (armv8.1-a), SVE or PAC"),
+        vmm("the system is a guest, and its hypervisor or emulator gives it fewer features than user space needs"),
+        configuration("the kernel does not enable the feature: its option is not built in, or `arm64.no...` hides it"),
+        configuration("a 32-bit init uses SETEND, SWP or CP15 barriers, and the kernel does not emulate these"),
+        firmware("EL3 does not enable the feature, so that the kernel does not use it"),
+        user_space("a bug: a jump to what is not code, or a failed check of PAC or BTI"),
+    ),
+    (
+        "the CPUs' features: `/proc/cpuinfo` of a system that starts, or `asymboot features`",
+        "the architecture for which user space was built: `-march` and `-mcpu`, or its distribution's baseline",
+        "the instruction: `print-fatal-signals=1` on the command line, or a start with `init=` of an older build",
+    ),
+    "",
+    "kernel/exit.c and kernel/signal.c of the whole kernel, kernel/traps.c (do_el0_undef, do_el0_bti, do_el0_fpac); "
+    "public report",
 )
 OTHER_PANIC = LogEntry(
     "panic",
@@ -193,6 +220,7 @@ STOPPED = LogEntry(
 CRASH_ENTRIES = (
     CONFIGURATION_PANIC,
     IDLE_TASK_PANIC,
+    INIT_ILLEGAL,
     OTHER_PANIC,
     CRASH,
     FIRMWARE_EXCEPTION,

@@ -282,6 +282,8 @@ class _Reader:
             self._incidents.panic(found, line)
         elif isinstance(line, explained.IdleTaskPanicLine):
             self._idle_task_panic(lines, reason)
+        elif isinstance(line, explained.InitIllegalPanicLine):
+            self._found.add(crash_entries.INIT_ILLEGAL, lines)
         else:
             message = line.message.partition("syncing: ")[2] or "without a message"
             self._found.add(crash_entries.OTHER_PANIC, lines, {"message": short_words(message)})

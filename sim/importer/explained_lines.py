@@ -391,6 +391,15 @@ class IdleTaskPanicLine(PanicLine, frozen=True):
     pattern = r"(?P<message>Kernel panic - not syncing: Attempted to kill the idle task!?)"
 
 
+class InitIllegalPanicLine(PanicLine, frozen=True):
+    """A signal for an illegal instruction killed the first program; the exit code may have the bit of a core dump.
+
+    Source: kernel/exit.c (``do_exit``), kernel/signal.c (``get_signal``).
+    """
+
+    pattern = r"(?P<message>Kernel panic - not syncing: Attempted to kill init! exitcode=0x000000[08]4)"
+
+
 class HypervisorPanicLine(PanicLine, frozen=True):
     """The kernel ends because its hypervisor panicked."""
 
@@ -511,6 +520,7 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     HypPanicLine,
     ConfigurationPanicLine,
     IdleTaskPanicLine,
+    InitIllegalPanicLine,
     HypervisorPanicLine,
     FaultLine,
     OopsLine,

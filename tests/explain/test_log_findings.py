@@ -380,6 +380,21 @@ def test_the_interface_of_another_gic_is_told_of_an_excerpt() -> None:
     assert "GICv2" in causes_of(finding)
 
 
+@pytest.mark.parametrize(
+    ("code", "entry"),
+    [
+        ("00000004", crash_entries.INIT_ILLEGAL),
+        ("00000084", crash_entries.INIT_ILLEGAL),
+        ("00000007", crash_entries.OTHER_PANIC),
+        ("0000000b", crash_entries.OTHER_PANIC),
+        ("00000400", crash_entries.OTHER_PANIC),
+    ],
+)
+def test_the_signal_that_killed_init_tells_whether_it_lacked_an_instruction(code: str, entry: LogEntry) -> None:
+    (panic,) = explained(*FINAL, f"Kernel panic - not syncing: Attempted to kill init! exitcode=0x{code}").problems
+    assert panic.entry is entry
+
+
 def test_an_undefined_instruction_in_the_idle_task_is_a_crash() -> None:
     idle, oops = "swapper/2[0]: undefined instruction: pc=ffffffc0006e77e4", "Internal error: Oops - undefined"
     for lines in ([idle], [idle, f"{oops} instruction: 0 [#1] PREEMPT SMP"]):

@@ -245,6 +245,10 @@ LINES: list[tuple[str, LogLine]] = [
         explained_lines.IdleTaskPanicLine("Kernel panic - not syncing: Attempted to kill the idle task!"),
     ),
     (
+        "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000004",
+        explained_lines.InitIllegalPanicLine("Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000004"),
+    ),
+    (
         "Kernel panic - not syncing: HYP panic:",
         explained_lines.HypervisorPanicLine("Kernel panic - not syncing: HYP panic:"),
     ),
