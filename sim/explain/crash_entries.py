@@ -199,12 +199,17 @@ NOT_STOPPED = LogEntry(
     _WARNING,
     ("SMP: failed to stop secondary CPUs 1-3",),
     "some CPUs did not stop when the kernel panicked or restarted",
-    "The kernel asks all other CPUs to stop and waits for a second. These did not answer.",
+    "The CPU that panics or restarts asks all others to stop and waits for a second, and not all stopped. From 6.12 on "
+    "the line lists those that did not. Before, it lists the CPU that asks as well; and where a kernel for crash dumps "
+    "is loaded, all others, also those that stopped.",
     "for a kernel that is started by kexec, such as the kernel that writes a dump: the CPUs still run",
     (kernel("the CPUs hang with interrupts off"), configuration("pseudo-NMIs are off, so that nothing reaches them")),
-    ("`irqchip.gicv3_pseudo_nmi=1`, where the GIC allows it",),
+    (
+        "the CPU that asks, as on the line `CPU: ... PID: ...` of the panic, and the call traces of the others",
+        "`irqchip.gicv3_pseudo_nmi=1` on a GICv3: kernels from 6.7 on then stop CPUs that have interrupts off",
+    ),
     "",
-    "kernel/smp.c (smp_send_stop)",
+    "kernel/smp.c (smp_send_stop, crash_smp_send_stop, ipi_should_be_nmi); read",
 )
 STOPPED = LogEntry(
     "CPU stopped by a panic or a restart",

@@ -395,6 +395,12 @@ def test_the_signal_that_killed_init_tells_whether_it_lacked_an_instruction(code
     assert panic.entry is entry
 
 
+def test_the_list_of_cpus_that_did_not_stop_is_not_said_to_be_of_those_alone() -> None:
+    finding = of_entry(explained("SMP: failed to stop secondary CPUs 0-8"), crash_entries.NOT_STOPPED)
+    assert "Before, it lists the CPU that asks as well" in finding.meaning
+    assert "kernels from 6.7 on" in next_of(finding)
+
+
 def test_an_undefined_instruction_in_the_idle_task_is_a_crash() -> None:
     idle, oops = "swapper/2[0]: undefined instruction: pc=ffffffc0006e77e4", "Internal error: Oops - undefined"
     for lines in ([idle], [idle, f"{oops} instruction: 0 [#1] PREEMPT SMP"]):
