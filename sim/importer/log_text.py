@@ -53,7 +53,6 @@ _OTHER_ARCHITECTURES = {
     "s390": r"setup: Linux is running (?:as|under)|setup: The maximum memory size is",
     "MIPS or LoongArch": r"CPU0 revision is: ",
 }
-_OLD_ARM64 = "Boot CPU: AArch64 Processor ["
 LARGEST_LOG_BYTES = 64 << 20
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -145,11 +144,6 @@ def _from_hex(kind: type, text: str) -> int:
 def other_architecture(text: str) -> str | None:
     """Name the architecture whose log a text is, if it is not arm64."""
     return next((name for name, pattern in _OTHER_ARCHITECTURES.items() if re.search(pattern, text)), None)
-
-
-def other_kernel(text: str) -> str | None:
-    """Name the kernel whose log a text is, if no scenario can be made of its logs."""
-    return other_architecture(text) or ("arm64 before Linux 4.17" if _OLD_ARM64 in text else None)
 
 
 def log_text(raw: bytes) -> str:

@@ -633,6 +633,23 @@ def test_what_every_boot_logs_and_what_other_parts_log_is_not(text: str) -> None
     assert not explained(*FINAL, text).problems
 
 
+@pytest.mark.parametrize(
+    ("lines", "possible"),
+    [
+        (["SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=3, Nodes=1"], 3),
+        (["rcu: Adjusting geometry for rcu_fanout_leaf=16, nr_cpu_ids=1"], 1),
+        (["SLUB: HWalign=64, CPUs=4, Nodes=1", "smp: Brought up 1 node, 3 CPUs"], 4),
+        (["SLUB: HWalign=64, CPUs=3, Nodes=1", "smp: Brought up 1 node, 3 CPUs"], None),
+    ],
+)
+def test_the_number_of_possible_cpus_is_told_if_it_is_not_that_of_online_ones(
+    lines: list[str], possible: int | None
+) -> None:
+    found = [one.happened for one in explained(*lines).findings if one.entry is cpu_entries.POSSIBLE]
+    count = "1 CPU" if possible == 1 else f"{possible} CPUs"
+    assert found == ([] if possible is None else [f"the kernel knows {count}, and can bring up no more"])
+
+
 def test_suspend_to_idle_takes_no_cpu_down() -> None:
     assert cpu_entries.SUSPENDED.name not in names(explained(*FINAL, "PM: suspend entry (s2idle)", "PM: suspend exit"))
     assert cpu_entries.SUSPENDED.name in names(explained(*FINAL, "Disabling non-boot CPUs ...", "PM: suspend exit"))

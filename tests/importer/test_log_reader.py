@@ -52,6 +52,10 @@ def test_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
             "is a log of arm64 before Linux 4.17, which cannot be imported",
         ),
         (
+            "Booting Linux on physical CPU 0x0\nCPU1: Booted secondary processor [410fd034]\nBrought up 2 CPUs\n",
+            "is a log of arm64 before Linux 4.17, which cannot be imported",
+        ),
+        (
             HEAD.format(cpus=1) + "SVE: maximum available vector length 33 bytes per vector\n",
             "line 4: SVE maximum of 33 bytes: a vector has a multiple of 16 bytes, and at most 256",
         ),
