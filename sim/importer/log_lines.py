@@ -10,7 +10,7 @@ Lines that change no scenario, and that only an explanation of the log reads, ar
 
 Sources: arch/arm64/kernel/setup.c, smp.c, cpufeature.c, fpsimd.c, arch/arm64/mm/context.c, arch/arm64/kvm/arm.c,
 drivers/firmware/psci/psci.c, drivers/base/devtmpfs.c, init/main.c, kernel/smp.c, kernel/cpu.c,
-kernel/rcu/tree_plugin.h, mm/slub.c, kernel/panic.c.
+kernel/rcu/tree_plugin.h, mm/slub.c, kernel/panic.c, lib/dump_stack.c.
 """
 
 import re
@@ -115,6 +115,27 @@ class ReleaseLine(LogLine, frozen=True):
     def point_release(self) -> str | None:
         """The point release that the kernel is built from, where its maker says so."""
         return self.debian or self.ubuntu
+
+
+class UnameLine(ReleaseLine, frozen=True):
+    """The output of ``uname -a``, which people paste beside a log."""
+
+    pattern = (
+        r"Linux \S{1,64} (?P<release>\d+\.\d\S*) #\d(?:.* Debian (?:\d+:)?(?P<debian>\d+\.\d+\.\d+)-)?.*\baarch64\b"
+    )
+    is_of_any_kernel = False
+
+
+class CrashReleaseLine(ReleaseLine, frozen=True):
+    """The line above the registers and the call trace of a crash or a warning, which has the release.
+
+    Source: lib/dump_stack.c (``dump_stack_print_info``).
+    """
+
+    pattern = (
+        rf"CPU: {NUMBER} (?:UID: \d{{1,10}} )?PID: {NUMBER} Comm: .{{1,20}}? (?:Not tainted|Tainted: [A-Z ]{{1,40}}) +"
+        r"(?P<release>\d+\.\d\S*) #\d(?:.* Debian (?:\d+:)?(?P<debian>\d+\.\d+\.\d+)-)?"
+    )
 
 
 class CommandLineLine(LogLine, frozen=True):
@@ -501,6 +522,8 @@ class KvmFailedLine(KvmLine, frozen=True):
 KINDS: tuple[type[LogLine], ...] = (
     BootLine,
     ReleaseLine,
+    UnameLine,
+    CrashReleaseLine,
     CommandLineLine,
     PossibleLine,
     PageSizeLine,

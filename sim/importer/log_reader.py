@@ -209,7 +209,9 @@ class _Reader:
 
     @_read.register
     def _release_line(self, line: ReleaseLine) -> None:
-        self._release, self._point_release = line.release, line.point_release
+        # The kernel's own line comes first; a crash repeats the release, without what tells the point release.
+        if not self._release:
+            self._release, self._point_release = line.release, line.point_release
 
     @_read.register
     def _command_line_part(self, line: CommandLineLine) -> None:

@@ -208,6 +208,24 @@ def test_the_kernel_decides_on_tables_and_flags(release: str, kernel: str | None
     assert (None if explanation.kernel is None else str(explanation.kernel), explanation.tables) == (kernel, tables)
 
 
+CRASH_HEADER = "CPU: 1 UID: 0 PID: 1 Comm: init Tainted: G        W   6.18.3-custom #1"
+UNAME = "Linux board 6.16.1 #1 SMP PREEMPT Tue May 5 10:00:00 UTC 2026 aarch64 GNU/Linux"
+
+
+@pytest.mark.parametrize(
+    ("lines", "release"),
+    [
+        ([CRASH_HEADER, "  ESR = 0x000000008600000e"], "6.18.3-custom"),
+        ([UNAME, HEAD[0], *FINAL], "6.16.1"),
+        ([HEAD[0], *FINAL, UNAME], "6.16.1"),
+        ([UNAME, *HEAD, *FINAL, CRASH_HEADER], "6.12.1"),
+    ],
+)
+def test_a_log_without_its_release_has_that_of_a_crash_or_of_uname(lines: list[str], release: str) -> None:
+    explanation = explained(*lines, head=[])
+    assert (explanation.release, explanation.boots, str(explanation.kernel)) == (release, 1, release)
+
+
 @pytest.mark.parametrize(("release", "can"), [("6.11.5", True), ("6.12.1", False), ("5.15.1", None)])
 def test_a_kernel_bug_is_held_against_the_logs_kernel(release: str, can: bool | None) -> None:
     panic = "kvm [50]: nVHE hyp panic at: [<ffff800080252f28>] __kvm_nvhe___sve_save_state+0x8/0xf4!"

@@ -62,7 +62,9 @@ BOOKKEEPING = {
     log_lines.BootLine,
     log_lines.ICacheLine,
     log_lines.PageSizeLine,
+    log_lines.CrashReleaseLine,
     log_lines.ReleaseLine,
+    log_lines.UnameLine,
 }
 """Lines that only tell how far a log goes, and which kernel and which cores it is about."""
 

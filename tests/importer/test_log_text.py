@@ -13,6 +13,7 @@ from sim.importer.log_lines import (
     BroughtUpLine,
     CommandLineLine,
     ConflictLine,
+    CrashReleaseLine,
     DetectedLine,
     DiedLine,
     ExceptionLevelLine,
@@ -44,6 +45,7 @@ from sim.importer.log_lines import (
     SmallerAsidLine,
     StuckLine,
     TimerLine,
+    UnameLine,
     UnknownStateLine,
     UnsupportedLine,
     UnvirtualisableLine,
@@ -75,6 +77,19 @@ LINES: list[tuple[str, LogLine]] = [
             "Ubuntu) 2.42) #45-Ubuntu SMP PREEMPT_DYNAMIC Fri Aug 30 2024 (Ubuntu 6.8.0-45.45-generic 6.8.12)"
         ),
         ReleaseLine("6.8.0-45-generic", ubuntu="6.8.12"),
+    ),
+    (
+        "Linux pi5 6.12.75+rpt-rpi-2712 #1 SMP PREEMPT Debian 1:6.12.75-1+rpt1 (2026-03-11) aarch64 GNU/Linux",
+        UnameLine("6.12.75+rpt-rpi-2712", debian="6.12.75"),
+    ),
+    ("CPU: 0 PID: 0 Comm: swapper/0 Not tainted 5.10.110 #3", CrashReleaseLine("5.10.110")),
+    (
+        "CPU: 0 UID: 0 PID: 1 Comm: init Tainted: G                T  6.12.76-android16-6-gf091f196a7ae-dirty #1",
+        CrashReleaseLine("6.12.76-android16-6-gf091f196a7ae-dirty"),
+    ),
+    (
+        "CPU: 3 PID: 77 Comm: kworker/3:1 Tainted: G        W          6.1.0-27-arm64 #1  Debian 6.1.115-1",
+        CrashReleaseLine("6.1.0-27-arm64", debian="6.1.115"),
     ),
     (
         "Linux version 6.8.0-45-generic (b@h) (gcc-13 (Ubuntu 13.2.0-23ubuntu4) 13.2.0) #45-Ubuntu SMP",
