@@ -37,6 +37,10 @@ _PERHAPS = re.compile(
 
 They hold no space, because a line may be wrapped at any.
 """
+_PROSE = re.compile(r"`|~~~|#{1,6} |\$ |\d{1,2}\. ")
+"""The beginning of a line that no message of the kernel continues on: the end of a block of code, a heading, a prompt,
+or the number of a list. Mails are wrapped at white space, and no message has these behind any.
+"""
 _UNIQUE_STAMP = re.compile(r"[1-9]\d*\.\d{6}|0\.\d*[1-9]\d*")
 """A stamp in microseconds other than 0, which no two equal lines share.
 
@@ -182,6 +186,8 @@ class _Message(msgspec.Struct):
     def is_continued_by(self, split: Split) -> bool:
         """Return True if a line belongs to this message: only this message has a stamp."""
         if not self.split.is_stamped or split.is_stamped or not split.message.strip():
+            return False
+        if _PROSE.match(split.message):
             return False
         if len(self.further_pieces) == _MOST_PIECES:
             return False

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sim.importer.kernel_log import KernelLog
 from sim.importer.log_formats import FORMATS, LogFormat, split_prefixes
 from sim.importer.log_reader import parse_kernel_log, read_kernel_log
+from sim.importer.log_text import understood_lines
 from tests.importer.machines import MACHINES, REPORTS, dmesg_of
 
 LOGS = {
@@ -141,6 +142,12 @@ def test_a_line_whose_end_was_lost_is_followed_by_the_next() -> None:
     text = f"{first.rstrip()}[ 1677.445450]{rest}"
     assert text.count("\n") == LOGS["pi5-reonline"].count("\n") - 1
     assert parse_kernel_log(text) == FACTS["pi5-reonline"]
+
+
+@pytest.mark.parametrize("prose", ["3. Root Cause Analysis:", "```", "`", "~~~", "## Fix", "$ uname -r", "", "   "])
+def test_what_people_write_below_a_line_is_not_a_part_of_it(prose: str) -> None:
+    text = f"[    0.660641] Kernel panic - not syncing: Fatal exception\n{prose}\nand more prose\n"
+    assert [found.text for found in understood_lines(text)] == ["Kernel panic - not syncing: Fatal exception"]
 
 
 def test_a_line_without_a_stamp_that_is_a_message_by_itself_continues_nothing() -> None:
