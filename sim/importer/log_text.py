@@ -16,7 +16,8 @@ from sim.importer.log_order import is_newest_first
 from sim.importer.quoted_printable import without_quoted_printable
 from sim.importer.suspend_lines import SUSPEND_KINDS
 
-_LONGEST_LINE = 4096
+_LONGEST_LINE = 1 << 20
+"""The most characters of a line that are read, of a log that was pasted as one line."""
 _MOST_PIECES = 16
 """The largest number of pieces that a line may have been wrapped to."""
 _NARROWEST_SCREEN = 80
