@@ -18,7 +18,7 @@ from sim.files.toml_tables import at
 from sim.frames import as_html
 from sim.importer.explained_lines import OldBootedLine, OldCoreLine
 from sim.importer.kernel_of_log import release_text
-from sim.importer.log_lines import BootedLine, BootLine, Hex, ReleaseLine, UnameLine
+from sim.importer.log_lines import BootedLine, BootLine, Hex, LogLine, ReleaseLine, UnameLine
 from sim.importer.log_text import (
     LARGEST_LOG_BYTES,
     NumberedLine,
@@ -66,6 +66,8 @@ class Explanation:
     """True if the first boot lacks its beginning."""
     is_newest_first: bool
     """True if the log has its last line first, and was read from its end."""
+    is_taken_for_arm64: bool
+    """True if nothing in the log shows that the kernel is of arm64, and 32-bit Arm or RISC-V log the same lines."""
     cores: Mapping[int, str]
     """The core of each CPU that the log names, by its compatible string, else its name, else its MIDR."""
     findings: tuple[LogFinding, ...]
@@ -160,6 +162,7 @@ def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
         boots=1 + len(earlier),
         begins_late=not [*earlier, boot][0].is_complete,
         is_newest_first=lines[0].number > lines[-1].number,
+        is_taken_for_arm64=not _names_arm64(text) and all(_may_be_of_another_architecture(one.line) for one in lines),
         cores=_cores(boot.lines),
         findings=with_problems_of_earlier_boots(
             findings,
@@ -179,9 +182,16 @@ def _check_is_log(text: str, lines: list[NumberedLine]) -> None:
         raise InputError(f"is a log of {other}: logs of arm64 kernels are explained")
     if not lines:
         raise InputError("is not a log of an arm64 kernel: no line of it tells of CPUs, features, PSCI or KVM")
-    is_arm64 = any(not found.line.is_of_any_kernel for found in lines) or any(word in text for word in _ARM64_WORDS)
-    if not is_arm64:
+    if all(found.line.is_of_any_kernel for found in lines) and not _names_arm64(text):
         raise InputError("is not a log of an arm64 kernel: it has no line that only arm64 kernels log")
+
+
+def _names_arm64(text: str) -> bool:
+    return any(word in text for word in _ARM64_WORDS)
+
+
+def _may_be_of_another_architecture(line: LogLine) -> bool:
+    return line.is_of_any_kernel or line.is_taken_for_arm64
 
 
 def _release_line(lines: Iterable[NumberedLine]) -> ReleaseLine | None:

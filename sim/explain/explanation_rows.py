@@ -112,6 +112,9 @@ class ExplainedLogRow(Row, frozen=True):
     boots: Annotated[int, _described("boots in the file: the last is explained, and of the others what went wrong")]
     begins_late: Annotated[bool, _described("True if the first boot lacks its beginning")]
     newest_first: Annotated[bool, _described("True if the file has its last line first, and was read from its end")]
+    taken_for_arm64: Annotated[
+        bool, _described("True if nothing in the file shows that the kernel is of arm64: others log the same lines")
+    ]
     cores: Annotated[
         dict[int, str], _described("compatible string, name or MIDR of each CPU's core, if the log has it")
     ]
@@ -140,6 +143,7 @@ def _log_row(one: Explanation) -> ExplainedLogRow:
         boots=one.boots,
         begins_late=one.begins_late,
         newest_first=one.is_newest_first,
+        taken_for_arm64=one.is_taken_for_arm64,
         cores=dict(one.cores),
         problems=len(one.problems),
         findings=tuple(_finding_row(finding, one) for finding in one.findings),

@@ -55,6 +55,7 @@ class OldCoreLine(LogLine, frozen=True):
 class PsciVersionLine(LogLine, frozen=True):
     """The version of PSCI that firmware has; an answer that is not a version is shown as one of two halves."""
 
+    is_taken_for_arm64 = True
     pattern = r"psci: PSCIv(?P<psci_version>\d{1,5}\.\d{1,5}) detected in firmware"
     psci_version: str
 
@@ -67,12 +68,14 @@ class PsciVersionLine(LogLine, frozen=True):
 class PsciConflictLine(LogLine, frozen=True):
     """Firmware has an older PSCI than the device tree says: the kernel does not use it."""
 
+    is_taken_for_arm64 = True
     pattern = r"psci: Conflicting PSCI version detected"
 
 
 class TrustedOsLine(LogLine, frozen=True):
     """A trusted OS lives on one CPU, which can therefore not be taken down."""
 
+    is_taken_for_arm64 = True
     pattern = rf"psci: Trusted OS resident on physical CPU (?P<mpidr>{REGISTER})"
     mpidr: Hex
 

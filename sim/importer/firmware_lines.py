@@ -56,6 +56,7 @@ class NoBootNodeLine(LogLine, frozen=True):
 class ConduitLine(LogLine, frozen=True):
     """The device tree's node psci does not say by which instruction firmware is called."""
 
+    is_taken_for_arm64 = True
     pattern = r"psci: (?P<flaw>missing|invalid) \"method\" property(?:: (?P<method>.{1,40}))?"
     flaw: str
     method: str | None = None
@@ -111,6 +112,7 @@ class VectorSlotsLine(LogLine, frozen=True):
 class PsciLine(LogLine, frozen=True):
     """The kernel looks for PSCI in firmware's tables, and what it found."""
 
+    is_taken_for_arm64 = True
     pattern = (
         r"psci: (?:probing for conduit method|Using (?:standard )?PSCI|SMC Calling Convention|MIGRATE_INFO_TYPE not "
         r"supported|(?P<trusted_os>Trusted OS migration not required))"

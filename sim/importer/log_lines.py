@@ -74,7 +74,7 @@ class LogLine(msgspec.Struct, frozen=True):
     is_of_any_kernel: ClassVar[bool] = False
     """True if kernels of other architectures log the same."""
     is_taken_for_arm64: ClassVar[bool] = False
-    """True if 32-bit Arm and RISC-V log the same, and a text with such lines alone is taken for a log of arm64."""
+    """True if 32-bit Arm or RISC-V log the same, and a text with such lines alone is taken for a log of arm64."""
 
 
 class CpuLine(LogLine, frozen=True):
@@ -186,6 +186,7 @@ class TimerLine(LogLine, frozen=True):
     Source: drivers/clocksource/arm_arch_timer.c (``arch_timer_select_ppi``); booted on 6.1, 6.12 and 7.3.
     """
 
+    is_taken_for_arm64 = True
     pattern = (
         r"(?:arm_)?(?:arch_timer: )?(?:Architected )?cp15 (?:and mmio )?timer"
         r".{1,40}\((?P<timer>virt|phys|hyp-virt|hyp-phys)\b"

@@ -74,6 +74,11 @@ def _remarks(explanation: Explanation) -> list[str]:
         )
     if explanation.is_newest_first:
         remarks.append("The log has its last line first, and was read from its end.")
+    if explanation.is_taken_for_arm64:
+        remarks.append(
+            "The log is taken to be of an arm64 kernel, which no line shows: kernels of 32-bit Arm, or of RISC-V, log "
+            "the same lines."
+        )
     if not explanation.is_complete:
         remarks.append(
             "The log begins after the kernel's first line: what came before is unknown. `journalctl -k -b` may have it."

@@ -972,6 +972,20 @@ def test_whether_anything_answers_psci_is_told_by_what_came_of_it(lines: list[st
     assert [one.entry for one in explained(*lines).findings if one.entry in of_version] == [entry]
 
 
+@pytest.mark.parametrize(
+    ("proof", "is_taken"),
+    [
+        ("psci: SMC Calling Convention v1.1", True),
+        ("arch_timer: cp15 timer(s) running at 8.00MHz (phys).", True),
+        ("CPU: All CPU(s) started at EL2", False),
+        ("$ uname -m\naarch64", False),
+    ],
+)
+def test_what_32_bit_arm_logs_of_psci_shows_no_arm64(proof: str, *, is_taken: bool) -> None:
+    lines = ["psci: probing for conduit method from DT.", "psci: PSCIv1.0 detected in firmware.", proof]
+    assert explained(*lines, head=[]).is_taken_for_arm64 is is_taken
+
+
 def test_cpus_without_a_redistributor_are_named() -> None:
     lines = ["CPU4: mpidr 100 has no re-distributor!", BOOTED.format(4)]
     explanation = explained(*lines, "GICv3: CPU 3's redistributor is inaccessible: this CPU can't be brought online")
@@ -984,6 +998,7 @@ def test_lines_that_other_architectures_log_too_are_taken_for_arm64s() -> None:
     for line, entry in ((LOST[0], cpu_entries.CPU_LOST), ("CPU1: failed to boot: -22", cpu_entries.CPU_ON_INVALID)):
         excerpt, longer = explained(line, head=[]), explained(line, LOST[1], head=[])
         assert "32-bit Arm and RISC-V log the same" in of_entry(excerpt, entry).inferred[-1]
+        assert (excerpt.is_taken_for_arm64, longer.is_taken_for_arm64) == (True, False)
         assert not any("RISC-V" in one for one in longer.problems[0].inferred)
 
 
