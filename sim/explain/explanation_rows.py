@@ -78,7 +78,7 @@ class FindingRow(Row, frozen=True):
 
     finding: Annotated[str, _described("name, which is the section of docs/log-lines.md")]
     severity: Annotated[str, _described("panic, failure, loss, warning, harmless or normal, the worst first")]
-    harmless: Annotated[bool, _described("nothing is lost by it")]
+    harmless: Annotated[bool | None, _described("nothing is lost by it; missing where that is not known")]
     cpus: Annotated[tuple[int, ...], _described("logical CPU numbers; empty for the whole system")]
     earlier_boots: Annotated[
         tuple[int, ...], _described("the boots of the file that it is of, from 1 on; empty: the last boot")
@@ -156,7 +156,7 @@ def _finding_row(finding: LogFinding, explanation: Explanation) -> FindingRow:
     return FindingRow(
         finding=entry.name,
         severity=entry.severity,
-        harmless=entry.severity.is_harmless,
+        harmless=entry.is_harmless,
         cpus=finding.cpus,
         earlier_boots=finding.earlier_boots,
         happened=finding.happened,

@@ -112,6 +112,18 @@ NO_KEXEC = LogEntry(
     "",
     "kernel/machine_kexec.c (machine_kexec_prepare), kernel/smp.c (cpus_are_stuck_in_kernel); read",
 )
+SUSPEND_MODE = LogEntry(
+    "mode of idle states refused by firmware",
+    _HARMLESS,
+    ("psci: [Firmware Bug]: failed to set PC mode: -3", "psci: failed to set PC mode: -3"),
+    "firmware answers {error} to the call that sets the {mode} mode of idle states",
+    "Firmware that can leave the coordination of idle states to the system (OSI) is first set to coordinate them "
+    "itself (PC). The number is PSCI's own: -3 is DENIED, as of firmware that has OSI alone; -1 NOT_SUPPORTED, -2 "
+    "INVALID_PARAMETERS. Newer kernels call it a bug of firmware.",
+    "for CPUs that come and go: it only decides which states idle CPUs enter",
+    (firmware("it does not let the mode be set"),),
+    source="drivers/firmware/psci/psci.c (psci_set_osi_mode); read",
+)
 CHECKER_FAILED = LogEntry(
     "test of PSCI failed",
     _WARNING,
@@ -208,15 +220,11 @@ UNKNOWN = LogEntry(
     "not known to this table: {text}",
     "The line is of a part of the kernel that brings CPUs up, and its words tell of something wrong. This table has no "
     "entry on it.",
-    "as far as its words go; read it yourself",
-    (
-        kernel(
-            "not known",
-        ),
-    ),
+    "read it yourself",
+    (kernel("not known"),),
     ("the kernel's source, for the words of the line", "the lines around it"),
-    "",
-    "concluded from the words of the line",
+    is_known=False,
+    source="concluded from the words of the line",
 )
 
 FIRMWARE_ENTRIES = (
@@ -231,5 +239,6 @@ FIRMWARE_ENTRIES = (
     CHECKER_FAILED,
     UNKNOWN,
     DISABLED_ENTRY,
+    SUSPEND_MODE,
     CHECKER,
 )

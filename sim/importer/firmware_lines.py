@@ -62,6 +62,16 @@ class ConduitLine(LogLine, frozen=True):
     method: str | None = None
 
 
+class SuspendModeLine(LogLine, frozen=True):
+    """Firmware did not accept the mode of idle states: coordinated by the platform (PC) or by the system (OSI)."""
+
+    is_taken_for_arm64 = True
+    pattern = rf"psci: (?:\[Firmware Bug\]: )?failed to set (?P<mode>PC|OSI) mode: (?P<error>-?{NUMBER})"
+    mode: str
+    error: int
+    """PSCI's own error code, not an errno."""
+
+
 class StuckKexecLine(LogLine, frozen=True):
     """The kernel refuses to load another kernel by kexec, because CPUs cannot be stopped."""
 
@@ -177,6 +187,7 @@ FIRMWARE_KINDS: tuple[type[LogLine], ...] = (
     DisabledEntryLine,
     NoBootNodeLine,
     ConduitLine,
+    SuspendModeLine,
     StuckKexecLine,
     CheckerErrorLine,
     CheckerFailedLine,

@@ -143,7 +143,7 @@ def _detailed(finding: LogFinding, explanation: Explanation, console: Console) -
     if finding.register is not None:
         _register(finding.register, console)
     detail(f"Meaning: {finding.meaning}")
-    detail(f"Harmless: {harmless_text(entry.severity, finding.consequence)}.")
+    detail(f"Harmless: {harmless_text(entry, finding.consequence)}.")
     for remark in finding.inferred:
         detail(f"Inferred: {remark}.")
     if finding.causes:

@@ -7,7 +7,7 @@ import pytest
 from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
 from sim.explain.explanation_rows import in_this_kernel
 from sim.explain.finding_collection import LogFinding
-from sim.explain.log_entries import Circumstance, LogEntry, Severity
+from sim.explain.log_entries import Circumstance, LogEntry, Severity, harmless_text
 from sim.explain.log_findings import every_entry
 from sim.importer import explained_lines, firmware_lines, log_lines
 from sim.importer.log_text import ALL_KINDS, parse_line
@@ -606,7 +606,7 @@ def test_a_mode_of_kvm_that_is_ignored_was_wanted_even_if_the_command_line_is_no
 @pytest.mark.parametrize(
     "text",
     [
-        "psci: [Firmware Bug]: failed to set PC mode: -3",
+        "psci: [Firmware Bug]: failed to do something: -3",
         "CPU3: something went wrong, and it does not start: error 7",
         "GICv3: CPU2: something is missing here",
         "psci_checker: Missing PSCI operations, aborting tests",
@@ -616,6 +616,15 @@ def test_a_mode_of_kvm_that_is_ignored_was_wanted_even_if_the_command_line_is_no
 def test_a_line_of_the_bring_up_that_is_not_known_is_listed(text: str) -> None:
     found = explained(*FINAL, text)
     assert [one.happened for one in found.problems] == [f"not known to this table: {text}"]
+    assert found.problems[0].entry.is_harmless is None
+    assert harmless_text(found.problems[0].entry, "read it yourself") == "not known, read it yourself"
+
+
+def test_a_mode_of_idle_states_that_firmware_refuses_is_harmless() -> None:
+    for text in ("psci: [Firmware Bug]: failed to set PC mode: -3", "psci: failed to set PC mode: -3"):
+        finding = of_entry(explained(*FINAL, text), firmware_entries.SUSPEND_MODE)
+        assert finding.entry.is_harmless
+        assert finding.happened == "firmware answers -3 to the call that sets the PC mode of idle states"
 
 
 @pytest.mark.parametrize(

@@ -322,6 +322,8 @@ LINES: list[tuple[str, LogLine]] = [
     ("Failed to find device node for boot cpu", firmware_lines.NoBootNodeLine()),
     ('psci: missing "method" property', firmware_lines.ConduitLine("missing")),
     ('psci: invalid "method" property: svc', firmware_lines.ConduitLine("invalid", "svc")),
+    ("psci: [Firmware Bug]: failed to set PC mode: -3", firmware_lines.SuspendModeLine("PC", -3)),
+    ("psci: failed to set OSI mode: -1", firmware_lines.SuspendModeLine("OSI", -1)),
     ("Can't kexec: CPUs are stuck in the kernel.", firmware_lines.StuckKexecLine()),
     (
         "psci_checker: Error occurred (-5) while trying to power up CPU 1",
