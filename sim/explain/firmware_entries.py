@@ -124,6 +124,22 @@ SUSPEND_MODE = LogEntry(
     (firmware("it does not let the mode be set"),),
     source="drivers/firmware/psci/psci.c (psci_set_osi_mode); read",
 )
+OPTEE = LogEntry(
+    "CPU that passes through OP-TEE",
+    _NORMAL,
+    (
+        "generic_boot_cpu_on_handler:972 cpu 1: a0 0x0",
+        "init_secondary_helper:957 Secondary CPU Switching to normal world boot",
+        "Secondary CPU 2 switching to normal world boot",
+    ),
+    "OP-TEE, the trusted OS beside the kernel, starts on secondary CPUs",
+    "The lines are OP-TEE's and not the kernel's. Trusted Firmware-A enters it on every CPU that CPU_ON starts; the "
+    "second line says that OP-TEE is done, so that EL3 can start the kernel on the CPU. The numbers are OP-TEE's own, "
+    "made of the MPIDR, and need not be the kernel's. If a CPU with both lines does not come online, it was lost "
+    "behind OP-TEE; if it has the first line alone, in OP-TEE.",
+    "",
+    source="OP-TEE, core/arch/arm/kernel/boot.c (boot_cpu_on_handler, init_secondary_helper); read",
+)
 CHECKER_FAILED = LogEntry(
     "test of PSCI failed",
     _WARNING,
@@ -241,4 +257,5 @@ FIRMWARE_ENTRIES = (
     DISABLED_ENTRY,
     SUSPEND_MODE,
     CHECKER,
+    OPTEE,
 )

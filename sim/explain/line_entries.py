@@ -34,6 +34,7 @@ _ENTRIES: Mapping[type[LogLine], LogEntry] = MappingProxyType(
         firmware_lines.DisabledEntryLine: firmware_entries.DISABLED_ENTRY,
         firmware_lines.ConduitLine: firmware_entries.NO_CONDUIT,
         firmware_lines.SuspendModeLine: firmware_entries.SUSPEND_MODE,
+        firmware_lines.OpteeLine: firmware_entries.OPTEE,
         firmware_lines.StuckKexecLine: firmware_entries.NO_KEXEC,
         firmware_lines.CheckerErrorLine: firmware_entries.CHECKER_FAILED,
         firmware_lines.CheckerFailedLine: firmware_entries.CHECKER_FAILED,

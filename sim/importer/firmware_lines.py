@@ -72,6 +72,19 @@ class SuspendModeLine(LogLine, frozen=True):
     """PSCI's own error code, not an errno."""
 
 
+class OpteeLine(LogLine, frozen=True):
+    """OP-TEE starts on a secondary CPU, and lets the CPU go on to the kernel; it writes to the console itself.
+
+    Source: OP-TEE, core/arch/arm/kernel/boot.c, generic_boot.c in old releases.
+    """
+
+    is_taken_for_arm64 = True
+    pattern = (
+        r"(?:(?:generic_)?boot_cpu_on_handler:\d{1,5} cpu \d{1,4}: a0 0x"
+        r"|(?:init_secondary_helper:\d{1,5} )?Secondary CPU (?:\d{1,4} )?[Ss]witching to normal world boot)"
+    )
+
+
 class StuckKexecLine(LogLine, frozen=True):
     """The kernel refuses to load another kernel by kexec, because CPUs cannot be stopped."""
 
@@ -188,6 +201,7 @@ FIRMWARE_KINDS: tuple[type[LogLine], ...] = (
     NoBootNodeLine,
     ConduitLine,
     SuspendModeLine,
+    OpteeLine,
     StuckKexecLine,
     CheckerErrorLine,
     CheckerFailedLine,

@@ -68,6 +68,7 @@ FORMATS = (
         rf"(?:<\d{{1,3}}>)?1 {_TIME} \S+ kernel \S+ \S+ (?:-|(?:\[[^\]]*\])+) ?\ufeff?",
     ),
     _stamp("journalctl --output=export and verbose", "MESSAGE=", r"MESSAGE="),
+    _part("OP-TEE's console", "I/TC:1 0 ", r"[EIDFM]/TC: *(?:[\d?]{1,4} +){0,2}"),
     _stamp(
         "logcat -v threadtime",
         "11-26 18:32:36.123     0     0 I         : ",

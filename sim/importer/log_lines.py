@@ -134,7 +134,7 @@ class CrashReleaseLine(ReleaseLine, frozen=True):
 
     pattern = (
         rf"CPU: {NUMBER} (?:UID: \d{{1,10}} )?PID: {NUMBER} Comm: .{{1,20}}? (?:Not tainted|Tainted: [A-Z ]{{1,40}}) +"
-        r"(?P<release>\d+\.\d\S*) #\d(?:.* Debian (?:\d+:)?(?P<debian>\d+\.\d+\.\d+)-)?"
+        r"(?P<release>\d+\.\d\S*)(?:.* Debian (?:\d+:)?(?P<debian>\d+\.\d+\.\d+)-)?"
     )
 
 

@@ -31,7 +31,7 @@ _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing|Dentry"
     r"|detected|Detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot\b|Error|abling|PM:|Protected|Failed|WARNING|Unable"
     r"|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer:|Arch|KASLR|alternatives:|percpu|PERCPU|Reserving|OF:|duplicate|skipping|Non-boot"
-    r"|Mem|ESR|EC|pstate:|x29:|\bel[01]|Root|Enabled|GICv3|ASID|swapper/\d+\[0\]|dump_backtrace|\[<[0-9a-f]{16}>\]"
+    r"|Mem|ESR|EC|pstate:|x29:|\bel[01]|boot_cpu_on_handler|init_secondary_helper|Secondary|Root|Enabled|GICv3|ASID|swapper/\d+\[0\]|dump_backtrace|\[<[0-9a-f]{16}>\]"
     r'|"MESSAGE" ?: ?\['
 )
 """The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped.

@@ -620,6 +620,13 @@ def test_a_line_of_the_bring_up_that_is_not_known_is_listed(text: str) -> None:
     assert harmless_text(found.problems[0].entry, "read it yourself") == "not known, read it yourself"
 
 
+def test_secondary_cpus_that_pass_through_op_tee_are_told_once() -> None:
+    lines = [f"I/TC:{cpu} 0 Secondary CPU {cpu} switching to normal world boot" for cpu in (1, 4, 2)]
+    finding = of_entry(explained(*lines, *FINAL), firmware_entries.OPTEE)
+    assert len(finding.lines) == len(lines)
+    assert finding.cpus == ()
+
+
 def test_a_mode_of_idle_states_that_firmware_refuses_is_harmless() -> None:
     for text in ("psci: [Firmware Bug]: failed to set PC mode: -3", "psci: failed to set PC mode: -3"):
         finding = of_entry(explained(*FINAL, text), firmware_entries.SUSPEND_MODE)

@@ -82,6 +82,7 @@ LINES: list[tuple[str, LogLine]] = [
         "Linux pi5 6.12.75+rpt-rpi-2712 #1 SMP PREEMPT Debian 1:6.12.75-1+rpt1 (2026-03-11) aarch64 GNU/Linux",
         UnameLine("6.12.75+rpt-rpi-2712", debian="6.12.75"),
     ),
+    ("CPU: 0 PID: 295 Comm: sh Not tainted 4.19.133", CrashReleaseLine("4.19.133")),
     ("CPU: 0 PID: 0 Comm: swapper/0 Not tainted 5.10.110 #3", CrashReleaseLine("5.10.110")),
     (
         "CPU: 0 UID: 0 PID: 1 Comm: init Tainted: G                T  6.12.76-android16-6-gf091f196a7ae-dirty #1",
@@ -324,6 +325,10 @@ LINES: list[tuple[str, LogLine]] = [
     ('psci: invalid "method" property: svc', firmware_lines.ConduitLine("invalid", "svc")),
     ("psci: [Firmware Bug]: failed to set PC mode: -3", firmware_lines.SuspendModeLine("PC", -3)),
     ("psci: failed to set OSI mode: -1", firmware_lines.SuspendModeLine("OSI", -1)),
+    ("generic_boot_cpu_on_handler:972 cpu 1: a0 0x0", firmware_lines.OpteeLine()),
+    ("init_secondary_helper:957 Secondary CPU Switching to normal world boot", firmware_lines.OpteeLine()),
+    ("Secondary CPU 2 switching to normal world boot", firmware_lines.OpteeLine()),
+    ("boot_cpu_on_handler:1200 cpu 1: a0 0x0", firmware_lines.OpteeLine()),
     ("Can't kexec: CPUs are stuck in the kernel.", firmware_lines.StuckKexecLine()),
     (
         "psci_checker: Error occurred (-5) while trying to power up CPU 1",
