@@ -49,6 +49,7 @@ from sim.importer.log_lines import (
     CommandLineLine,
     ConflictLine,
     CpuLine,
+    CrashReleaseLine,
     DetectedLine,
     ExceptionLevelLine,
     GuestsLimitedLine,
@@ -68,6 +69,7 @@ from sim.importer.log_lines import (
     SanityLine,
     SmallerAsidLine,
     TimerLine,
+    UnameLine,
     UnsupportedLine,
     UnvirtualisableLine,
     VectorLengthLine,
@@ -209,9 +211,13 @@ class _Reader:
 
     @_read.register
     def _release_line(self, line: ReleaseLine) -> None:
-        # The kernel's own line comes first; a crash repeats the release, without what tells the point release.
+        self._release, self._point_release = line.release, line.point_release
+
+    @_read.register
+    def _release_elsewhere(self, line: CrashReleaseLine | UnameLine) -> None:
+        # The kernel's own line may tell the point release besides.
         if not self._release:
-            self._release, self._point_release = line.release, line.point_release
+            self._release_line(line)
 
     @_read.register
     def _command_line_part(self, line: CommandLineLine) -> None:
