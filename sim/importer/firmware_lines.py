@@ -148,6 +148,13 @@ class PsciLine(LogLine, frozen=True):
         return self.trusted_os is not None
 
 
+class RedistributorLine(LogLine, frozen=True):
+    """A CPU found its redistributor of the GIC, as every CPU does that comes up on a GICv3."""
+
+    is_taken_for_arm64 = True
+    pattern = r"(?:GICv3: )?CPU\d{1,5}: found redistributor [0-9a-f]{1,16} region \d"
+
+
 class NoRedistributorLine(CpuLine, frozen=True):
     """A CPU has no redistributor of the GIC, and so no interrupts; the kernel brings it up all the same."""
 
@@ -208,6 +215,7 @@ FIRMWARE_KINDS: tuple[type[LogLine], ...] = (
     CheckerLine,
     VectorSlotsLine,
     PsciLine,
+    RedistributorLine,
     NoRedistributorLine,
     ClosedRedistributorLine,
     SystemRegistersLine,

@@ -59,6 +59,7 @@ BOOKKEEPING = {
     explained_lines.OldBootedLine,
     explained_lines.OldCoreLine,
     firmware_lines.PsciLine,
+    firmware_lines.RedistributorLine,
     log_lines.BootLine,
     log_lines.ICacheLine,
     log_lines.PageSizeLine,
@@ -992,6 +993,7 @@ def test_whether_anything_answers_psci_is_told_by_what_came_of_it(lines: list[st
     ("proof", "is_taken"),
     [
         ("psci: SMC Calling Convention v1.1", True),
+        ("GICv3: CPU0: found redistributor 0 region 0:0x000000000c100000", True),
         ("arch_timer: cp15 timer(s) running at 8.00MHz (phys).", True),
         ("CPU: All CPU(s) started at EL2", False),
         ("$ uname -m\naarch64", False),

@@ -353,6 +353,7 @@ LINES: list[tuple[str, LogLine]] = [
     ),
     ("percpu: Embedded 34 pages/cpu s100712 r8192 d30360 u139264", firmware_lines.PerCpuLine()),
     ("PERCPU: Embedded 12 pages/cpu @ffffffc0ff6c1000 s19264", firmware_lines.PerCpuLine()),
+    ("GICv3: CPU0: found redistributor 0 region 0:0x000000000c100000", firmware_lines.RedistributorLine()),
     ("CPU4: mpidr 100 has no re-distributor!", firmware_lines.NoRedistributorLine(4, Hex(0x100))),
     ("GICv3: CPU4: mpidr 8020100 has no re-distributor!", firmware_lines.NoRedistributorLine(4, Hex(0x8020100))),
     (
