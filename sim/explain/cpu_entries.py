@@ -1082,6 +1082,20 @@ BROUGHT_UP = LogEntry(
     "",
     source="kernel/smp.c; kernel/smp.c of the whole kernel",
 )
+POSSIBLE = LogEntry(
+    "number of possible CPUs",
+    _NORMAL,
+    ("SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=3, Nodes=1", "rcu: Adjusting geometry, nr_cpu_ids=10"),
+    "the kernel knows {count_words}, and can bring up no more",
+    "The possible CPUs are those that the device tree or the MADT describes, as far as the kernel can use them, and up "
+    "to the most that it was built for. If the machine has more CPUs, the tables leave them out, the kernel passed "
+    "over them with a line that says why, or `nr_cpus=` leaves them out. Such a CPU is not refused, and has no file in "
+    "sysfs.",
+    "unless the machine has more CPUs",
+    (),
+    ("the nodes /cpus/cpu@N in /sys/firmware/devicetree/base/cpus, and their `status`", "`nr_cpus=`"),
+    source="kernel/smp.c (smp_init_cpus); mm/slub.c and kernel/rcu/tree.c of the whole kernel",
+)
 LEFT_BY_MAXCPUS = LogEntry(
     "CPU left offline by the command line",
     _NORMAL,
@@ -1313,6 +1327,7 @@ CPU_ENTRIES = (
     BACK_ONLINE,
     WENT_OFFLINE,
     BROUGHT_UP,
+    POSSIBLE,
     PSCI_VERSION,
     STARTED_AT_EL2,
     STARTED_AT_EL1,

@@ -13,6 +13,7 @@ from sim.explain.log_entries import (
     firmware,
     hardware,
     kernel,
+    user_space,
     vmm,
 )
 
@@ -84,6 +85,32 @@ FIRMWARE_EXCEPTION = LogEntry(
     "",
     "Trusted Firmware-A, bl31/aarch64/crash_reporting.S",
 )
+INIT_ILLEGAL = LogEntry(
+    "panic for an illegal instruction of init",
+    _PANIC,
+    ("Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000004",),
+    "the first program, init, executed an instruction that it may not (SIGILL), and the kernel panicked",
+    "The exit code is the signal that killed init: 4 is SIGILL, 0x7 SIGBUS, 0xb SIGSEGV; 0x80 is added for a core "
+    "dump. The kernel sends SIGILL for an instruction that the CPU does not have or that is not enabled. A failed "
+    "check of a signed pointer (PAC) or of a branch's target (BTI) is a SIGILL as well.",
+    "the machine stops",
+    (
+        user_space("it was built for more than the CPUs have, such as LSE atomics (armv8.1-a), SVE or PAC"),
+        vmm("the system is a guest, and its hypervisor or emulator gives it fewer features than user space needs"),
+        configuration("the kernel does not enable the feature: its option is not built in, or `arm64.no...` hides it"),
+        configuration("a 32-bit init uses SETEND, SWP or CP15 barriers, and the kernel does not emulate these"),
+        firmware("EL3 does not enable the feature, so that the kernel does not use it"),
+        user_space("a bug: a jump to what is not code, or a failed check of PAC or BTI"),
+    ),
+    (
+        "the CPUs' features: `/proc/cpuinfo` of a system that starts, or `asymboot features`",
+        "the architecture for which user space was built: `-march` and `-mcpu`, or its distribution's baseline",
+        "the instruction: `print-fatal-signals=1` on the command line, or a start with `init=` of an older build",
+    ),
+    "",
+    "kernel/exit.c and kernel/signal.c of the whole kernel, kernel/traps.c (do_el0_undef, do_el0_bti, do_el0_fpac); "
+    "public report",
+)
 OTHER_PANIC = LogEntry(
     "panic",
     _PANIC,
@@ -102,6 +129,7 @@ CRASH = LogEntry(
     (
         "Unable to handle kernel NULL pointer dereference at virtual address 0000000000000010",
         "Internal error: Oops: 96000004 [#1] SMP",
+        "swapper/2[0]: undefined instruction: pc=ffffffc0006e77e4",
     ),
     "the kernel crashed in one of its tasks{reason}",
     "The kernel accessed what it must not, or executed what the CPU does not have, and went on without the task.",
@@ -171,17 +199,33 @@ NOT_STOPPED = LogEntry(
     _WARNING,
     ("SMP: failed to stop secondary CPUs 1-3",),
     "some CPUs did not stop when the kernel panicked or restarted",
-    "The kernel asks all other CPUs to stop and waits for a second. These did not answer.",
+    "The CPU that panics or restarts asks all others to stop and waits for a second, and not all stopped. From 6.12 on "
+    "the line lists those that did not. Before, it lists the CPU that asks as well; and where a kernel for crash dumps "
+    "is loaded, all others, also those that stopped.",
     "for a kernel that is started by kexec, such as the kernel that writes a dump: the CPUs still run",
     (kernel("the CPUs hang with interrupts off"), configuration("pseudo-NMIs are off, so that nothing reaches them")),
-    ("`irqchip.gicv3_pseudo_nmi=1`, where the GIC allows it",),
+    (
+        "the CPU that asks, as on the line `CPU: ... PID: ...` of the panic, and the call traces of the others",
+        "`irqchip.gicv3_pseudo_nmi=1` on a GICv3: kernels from 6.7 on then stop CPUs that have interrupts off",
+    ),
     "",
-    "kernel/smp.c (smp_send_stop)",
+    "kernel/smp.c (smp_send_stop, crash_smp_send_stop, ipi_should_be_nmi); read",
+)
+STOPPED = LogEntry(
+    "CPU stopped by a panic or a restart",
+    Severity.NORMAL,
+    ("CPU1: stopping",),
+    "stopped, because the kernel panicked or restarted",
+    "A CPU that panics, or that restarts or powers off the machine, stops the others first; kernels before 2020 log a "
+    "line and a call trace for each, which is not a crash of the CPU.",
+    "",
+    source="kernel/smp.c (ipi_cpu_stop); read",
 )
 
 CRASH_ENTRIES = (
     CONFIGURATION_PANIC,
     IDLE_TASK_PANIC,
+    INIT_ILLEGAL,
     OTHER_PANIC,
     CRASH,
     FIRMWARE_EXCEPTION,
@@ -189,4 +233,5 @@ CRASH_ENTRIES = (
     STALL,
     LOCKUP,
     NOT_STOPPED,
+    STOPPED,
 )

@@ -18,7 +18,7 @@ from sim.files.toml_tables import at
 from sim.frames import as_html
 from sim.importer.explained_lines import OldBootedLine, OldCoreLine
 from sim.importer.kernel_of_log import release_text
-from sim.importer.log_lines import BootedLine, BootLine, Hex, ReleaseLine
+from sim.importer.log_lines import BootedLine, BootLine, Hex, LogLine, ReleaseLine, UnameLine
 from sim.importer.log_text import (
     LARGEST_LOG_BYTES,
     NumberedLine,
@@ -26,7 +26,7 @@ from sim.importer.log_text import (
     other_architecture,
     understood_lines,
 )
-from sim.importer.logged_boots import LoggedBoot, logged_boots
+from sim.importer.logged_boots import logged_boots
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, kernel_release
 from sim.topology import cpu_list
@@ -66,6 +66,8 @@ class Explanation:
     """True if the first boot lacks its beginning."""
     is_newest_first: bool
     """True if the log has its last line first, and was read from its end."""
+    is_taken_for_arm64: bool
+    """True if nothing in the log shows that the kernel is of arm64, and 32-bit Arm or RISC-V log the same lines."""
     cores: Mapping[int, str]
     """The core of each CPU that the log names, by its compatible string, else its name, else its MIDR."""
     findings: tuple[LogFinding, ...]
@@ -145,9 +147,10 @@ def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
     lines = list(understood_lines(text))
     _check_is_log(text, lines)
     *earlier, boot = logged_boots(lines)
-    line = _release_line(boot)
+    # What people paste above or below the log is about the kernel of the last boot.
+    line = _release_line(boot.lines) or _release_line(found for found in lines if isinstance(found.line, UnameLine))
     series, kernel = (None, None) if line is None else _kernel(line)
-    decoding = _decoding(boot)
+    decoding = _decoding(line)
     findings = find(boot.lines, decoding, is_complete=boot.is_complete)
     is_wrong = any(not one.entry.severity.is_harmless for one in findings)
     return Explanation(
@@ -159,9 +162,11 @@ def explain_bytes(raw: bytes, path: Path | None = None) -> Explanation:
         boots=1 + len(earlier),
         begins_late=not [*earlier, boot][0].is_complete,
         is_newest_first=lines[0].number > lines[-1].number,
+        is_taken_for_arm64=not _names_arm64(text) and all(_may_be_of_another_architecture(one.line) for one in lines),
         cores=_cores(boot.lines),
         findings=with_problems_of_earlier_boots(
-            findings, [find(one.lines, _decoding(one), is_complete=one.is_complete) for one in earlier]
+            findings,
+            [find(one.lines, _decoding(_release_line(one.lines)), is_complete=one.is_complete) for one in earlier],
         ),
         reproduction=reproduce(path, raw) if is_wrong else None,
     )
@@ -177,18 +182,24 @@ def _check_is_log(text: str, lines: list[NumberedLine]) -> None:
         raise InputError(f"is a log of {other}: logs of arm64 kernels are explained")
     if not lines:
         raise InputError("is not a log of an arm64 kernel: no line of it tells of CPUs, features, PSCI or KVM")
-    is_arm64 = any(not found.line.is_of_any_kernel for found in lines) or any(word in text for word in _ARM64_WORDS)
-    if not is_arm64:
+    if all(found.line.is_of_any_kernel for found in lines) and not _names_arm64(text):
         raise InputError("is not a log of an arm64 kernel: it has no line that only arm64 kernels log")
 
 
-def _release_line(boot: LoggedBoot) -> ReleaseLine | None:
-    return next((found.line for found in boot.lines if isinstance(found.line, ReleaseLine)), None)
+def _names_arm64(text: str) -> bool:
+    return any(word in text for word in _ARM64_WORDS)
 
 
-def _decoding(boot: LoggedBoot) -> DecodingTables:
-    """Return the tables that decode the registers of a boot."""
-    line = _release_line(boot)
+def _may_be_of_another_architecture(line: LogLine) -> bool:
+    return line.is_of_any_kernel or line.is_taken_for_arm64
+
+
+def _release_line(lines: Iterable[NumberedLine]) -> ReleaseLine | None:
+    return next((found.line for found in lines if isinstance(found.line, ReleaseLine)), None)
+
+
+def _decoding(line: ReleaseLine | None) -> DecodingTables:
+    """Return the tables that decode the registers of a boot, by the line that has its release."""
     series, kernel = (None, None) if line is None else _kernel(line)
     return decoding_tables(
         series,

@@ -78,7 +78,7 @@ class FindingRow(Row, frozen=True):
 
     finding: Annotated[str, _described("name, which is the section of docs/log-lines.md")]
     severity: Annotated[str, _described("panic, failure, loss, warning, harmless or normal, the worst first")]
-    harmless: Annotated[bool, _described("nothing is lost by it")]
+    harmless: Annotated[bool | None, _described("nothing is lost by it; missing where that is not known")]
     cpus: Annotated[tuple[int, ...], _described("logical CPU numbers; empty for the whole system")]
     earlier_boots: Annotated[
         tuple[int, ...], _described("the boots of the file that it is of, from 1 on; empty: the last boot")
@@ -112,6 +112,9 @@ class ExplainedLogRow(Row, frozen=True):
     boots: Annotated[int, _described("boots in the file: the last is explained, and of the others what went wrong")]
     begins_late: Annotated[bool, _described("True if the first boot lacks its beginning")]
     newest_first: Annotated[bool, _described("True if the file has its last line first, and was read from its end")]
+    taken_for_arm64: Annotated[
+        bool, _described("True if nothing in the file shows that the kernel is of arm64: others log the same lines")
+    ]
     cores: Annotated[
         dict[int, str], _described("compatible string, name or MIDR of each CPU's core, if the log has it")
     ]
@@ -140,6 +143,7 @@ def _log_row(one: Explanation) -> ExplainedLogRow:
         boots=one.boots,
         begins_late=one.begins_late,
         newest_first=one.is_newest_first,
+        taken_for_arm64=one.is_taken_for_arm64,
         cores=dict(one.cores),
         problems=len(one.problems),
         findings=tuple(_finding_row(finding, one) for finding in one.findings),
@@ -152,7 +156,7 @@ def _finding_row(finding: LogFinding, explanation: Explanation) -> FindingRow:
     return FindingRow(
         finding=entry.name,
         severity=entry.severity,
-        harmless=entry.severity.is_harmless,
+        harmless=entry.is_harmless,
         cpus=finding.cpus,
         earlier_boots=finding.earlier_boots,
         happened=finding.happened,

@@ -445,6 +445,17 @@ MAXIMUM_RAISED = LogEntry(
     "docs/hazards.md#kernel-panic",
     "message 20240704-kvm-arm64-fix-pkvm-sve-vl-v4-0-b6898ab23dc4; booted on a 6.12.107 built with it",
 )
+ASIDS = LogEntry(
+    "number of address-space identifiers",
+    _NORMAL,
+    ("ASID allocator initialised with 32768 entries",),
+    "the kernel has {asids} address-space identifiers (ASIDs) for programs",
+    "CPUs have 256 ASIDs, or 65,536. From 5.10 on, half of these, 128 or 32,768, says that kernel page table isolation "
+    "is on, which takes two for each program. Older kernels log the line before they know: half says that they assume "
+    "isolation.",
+    "",
+    source="mm/context.c (asids_init, asids_update_limit); read",
+)
 NO_SVE = LogEntry(
     "system without SVE",
     _NORMAL,
@@ -503,6 +514,7 @@ FEATURE_ENTRIES = (
     DETECTED,
     VECTORS_DETECTED,
     VECTOR_LENGTHS,
+    ASIDS,
     NO_SVE,
     SVE_HIDDEN,
 )

@@ -1,6 +1,7 @@
 """Entries on CPUs that firmware's tables describe wrongly, on the kernel's test of PSCI, and on lines of no known kind.
 
-Sources: kernel/smp.c, kernel/cpu_ops.c, kernel/machine_kexec.c, drivers/firmware/psci/psci.c and psci_checker.c, read.
+Sources: kernel/smp.c, kernel/cpu_ops.c, kernel/machine_kexec.c, drivers/firmware/psci/psci.c and psci_checker.c,
+drivers/irqchip/irq-gic.c and irq-gic-v3.c, read.
 """
 
 from sim.explain.log_entries import (
@@ -111,6 +112,34 @@ NO_KEXEC = LogEntry(
     "",
     "kernel/machine_kexec.c (machine_kexec_prepare), kernel/smp.c (cpus_are_stuck_in_kernel); read",
 )
+SUSPEND_MODE = LogEntry(
+    "mode of idle states refused by firmware",
+    _HARMLESS,
+    ("psci: [Firmware Bug]: failed to set PC mode: -3", "psci: failed to set PC mode: -3"),
+    "firmware answers {error} to the call that sets the {mode} mode of idle states",
+    "Firmware that can leave the coordination of idle states to the system (OSI) is first set to coordinate them "
+    "itself (PC). The number is PSCI's own: -3 is DENIED, as of firmware that has OSI alone; -1 NOT_SUPPORTED, -2 "
+    "INVALID_PARAMETERS. Newer kernels call it a bug of firmware.",
+    "for CPUs that come and go: it only decides which states idle CPUs enter",
+    (firmware("it does not let the mode be set"),),
+    source="drivers/firmware/psci/psci.c (psci_set_osi_mode); read",
+)
+OPTEE = LogEntry(
+    "CPU that passes through OP-TEE",
+    _NORMAL,
+    (
+        "generic_boot_cpu_on_handler:972 cpu 1: a0 0x0",
+        "init_secondary_helper:957 Secondary CPU Switching to normal world boot",
+        "Secondary CPU 2 switching to normal world boot",
+    ),
+    "OP-TEE, the trusted OS beside the kernel, starts on secondary CPUs",
+    "The lines are OP-TEE's and not the kernel's. Trusted Firmware-A enters it on every CPU that CPU_ON starts; the "
+    "second line says that OP-TEE is done, so that EL3 can start the kernel on the CPU. The numbers are OP-TEE's own, "
+    "made of the MPIDR, and need not be the kernel's. If a CPU with both lines does not come online, it was lost "
+    "behind OP-TEE; if it has the first line alone, in OP-TEE.",
+    "",
+    source="OP-TEE, core/arch/arm/kernel/boot.c (boot_cpu_on_handler, init_secondary_helper); read",
+)
 CHECKER_FAILED = LogEntry(
     "test of PSCI failed",
     _WARNING,
@@ -178,6 +207,28 @@ REDISTRIBUTOR_CLOSED = LogEntry(
     "",
     "drivers/irqchip/irq-gic-v3.c of the whole kernel (gic_acpi_parse_madt_gicc, gic_check_rdist); read",
 )
+SYSTEM_REGISTERS = LogEntry(
+    "GIC described as another than its CPUs use",
+    _WARNING,
+    ("GICv3 system registers enabled, broken firmware!",),
+    "firmware's tables describe a GICv2, and the CPUs have a GICv3's system registers enabled",
+    "The device tree, or the MADT, describes a GICv2, whose CPU interface is in memory. ID_AA64PFR0_EL1 says that the "
+    "boot CPU has a GICv3's interface, and ICC_SRE_EL1.SRE stays set: it then uses system registers, and the interface "
+    "in memory need not work. The kernel warns with a call trace, is tainted (CPU_OUT_OF_SPEC), and goes on.",
+    "interrupts may not reach the CPUs, and the kernel then hangs or panics where it waits for the first",
+    (
+        device_tree("it describes a GICv2, and the machine has a GICv3"),
+        firmware("it is meant to offer a GICv2, and EL3 or EL2 left ICC_SRE_EL3 or ICC_SRE_EL2 enabled"),
+        vmm("the guest is given a GICv2, and its host or emulator leaves ICC_SRE_EL1.SRE settable"),
+    ),
+    (
+        "`compatible` of the GIC's node: arm,gic-v3, or arm,gic-400 and arm,cortex-a15-gic for a GICv2",
+        "which GIC the host or emulator gives the guest, such as `-M virt,gic-version=` of QEMU",
+    ),
+    "",
+    "drivers/irqchip/irq-gic.c of the whole kernel (gic_check_cpu_features), kernel/cpufeature.c "
+    "(has_useable_gicv3_cpuif); public reports",
+)
 UNKNOWN = LogEntry(
     "line not known to this table",
     _WARNING,
@@ -185,15 +236,11 @@ UNKNOWN = LogEntry(
     "not known to this table: {text}",
     "The line is of a part of the kernel that brings CPUs up, and its words tell of something wrong. This table has no "
     "entry on it.",
-    "as far as its words go; read it yourself",
-    (
-        kernel(
-            "not known",
-        ),
-    ),
+    "read it yourself",
+    (kernel("not known"),),
     ("the kernel's source, for the words of the line", "the lines around it"),
-    "",
-    "concluded from the words of the line",
+    is_known=False,
+    source="concluded from the words of the line",
 )
 
 FIRMWARE_ENTRIES = (
@@ -204,8 +251,11 @@ FIRMWARE_ENTRIES = (
     REDISTRIBUTOR_CLOSED,
     BAD_BOOT_NODE,
     NO_KEXEC,
+    SYSTEM_REGISTERS,
     CHECKER_FAILED,
     UNKNOWN,
     DISABLED_ENTRY,
+    SUSPEND_MODE,
     CHECKER,
+    OPTEE,
 )

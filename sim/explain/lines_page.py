@@ -49,7 +49,7 @@ def _section(entry: LogEntry) -> Iterator[str]:
     yield "```\n"
     yield from _wrapped(entry.meaning)
     yield ""
-    answer = harmless_text(entry.severity, entry.consequence)
+    answer = harmless_text(entry, entry.consequence)
     yield from _item(f"**Harmless?** {answer[:1].upper()}{answer[1:]}.")
     for cause in entry.causes:
         yield from _item(f"**Cause, {cause.origin}:** {cause.text}.")

@@ -124,11 +124,18 @@ class LogEntry(msgspec.Struct, frozen=True):
     """A page of the guide with more, and its section."""
     source: str = ""
     """The kernel files that the facts are from, without arch/arm64/ at the start, and if they were booted or read."""
+    is_known: bool = True
+    """False if nothing is known of the lines but their words, and so not whether they are harmless."""
 
     @property
     def name(self) -> str:
         """The name in JSON, and the section of the page, which is the title in small letters with hyphens."""
         return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
+
+    @property
+    def is_harmless(self) -> bool | None:
+        """True if nothing is wrong; None if that is not known."""
+        return self.severity.is_harmless if self.is_known else None
 
     @property
     def advice(self) -> tuple[Advice, ...]:
@@ -141,9 +148,9 @@ class LogEntry(msgspec.Struct, frozen=True):
         return f"docs/log-lines.md#{self.name}"
 
 
-def harmless_text(severity: Severity, consequence: str) -> str:
+def harmless_text(entry: LogEntry, consequence: str) -> str:
     """Return the answer to whether a finding is harmless."""
-    answer = "yes" if severity.is_harmless else "no"
+    answer = {True: "yes", False: "no", None: "not known"}[entry.is_harmless]
     return f"{answer}, {consequence}" if consequence else answer
 
 

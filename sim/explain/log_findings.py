@@ -267,7 +267,9 @@ class _Reader:
     # Crashes: what led to a panic comes before it
 
     @_read.register
-    def _crash_line(self, _line: explained.FaultLine | explained.OopsLine, found: NumberedLine) -> None:
+    def _crash_line(
+        self, _line: explained.FaultLine | explained.OopsLine | explained.IdleUndefinedLine, found: NumberedLine
+    ) -> None:
         self._crash.append(found)
 
     @_read.register
@@ -280,6 +282,8 @@ class _Reader:
             self._incidents.panic(found, line)
         elif isinstance(line, explained.IdleTaskPanicLine):
             self._idle_task_panic(lines, reason)
+        elif isinstance(line, explained.InitIllegalPanicLine):
+            self._found.add(crash_entries.INIT_ILLEGAL, lines)
         else:
             message = line.message.partition("syncing: ")[2] or "without a message"
             self._found.add(crash_entries.OTHER_PANIC, lines, {"message": short_words(message)})

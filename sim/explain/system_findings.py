@@ -77,9 +77,14 @@ def add_system_findings(boot: BootLines, found: FindingCollection, tables: Kerne
 
 
 def _count_cpus(boot: BootLines, found: FindingCollection) -> None:
-    if counts := [line.count for line in boot.of(kinds.BroughtUpLine)]:
+    counts = [line.count for line in boot.of(kinds.BroughtUpLine)]
+    if counts:
         words = {"count_words": f"{counted(max(counts), 'CPU')} online"}
         found.add(cpu_entries.BROUGHT_UP, boot.numbered(kinds.BroughtUpLine), words)
+    possible = [line.count for line in boot.of(kinds.PossibleLine)][:1]
+    if possible and possible[0] != max(counts, default=0):
+        words = {"count_words": counted(possible[0], "CPU")}
+        found.add(cpu_entries.POSSIBLE, boot.numbered(kinds.PossibleLine)[:1], words)
 
 
 def _clipped(boot: BootLines, found: FindingCollection) -> None:

@@ -55,6 +55,7 @@ class OldCoreLine(LogLine, frozen=True):
 class PsciVersionLine(LogLine, frozen=True):
     """The version of PSCI that firmware has; an answer that is not a version is shown as one of two halves."""
 
+    is_taken_for_arm64 = True
     pattern = r"psci: PSCIv(?P<psci_version>\d{1,5}\.\d{1,5}) detected in firmware"
     psci_version: str
 
@@ -67,12 +68,14 @@ class PsciVersionLine(LogLine, frozen=True):
 class PsciConflictLine(LogLine, frozen=True):
     """Firmware has an older PSCI than the device tree says: the kernel does not use it."""
 
+    is_taken_for_arm64 = True
     pattern = r"psci: Conflicting PSCI version detected"
 
 
 class TrustedOsLine(LogLine, frozen=True):
     """A trusted OS lives on one CPU, which can therefore not be taken down."""
 
+    is_taken_for_arm64 = True
     pattern = rf"psci: Trusted OS resident on physical CPU (?P<mpidr>{REGISTER})"
     mpidr: Hex
 
@@ -295,6 +298,30 @@ class RaisedMaximumLine(CpuLine, frozen=True):
     vl_bytes: int
 
 
+class AsidsLine(LogLine, frozen=True):
+    """The number of address-space identifiers; other architectures have other numbers."""
+
+    pattern = r"ASID allocator initialised with (?P<asids>128|256|32768|65536) entries"
+    asids: int
+
+
+class Arm64Line(LogLine, frozen=True):
+    """A line that tells nothing but that the kernel is of arm64: a part of a crash, or of the boot.
+
+    Other kernels have a ``dump_backtrace`` too: 32-bit Arm names its caller behind it, RISC-V its address before it.
+
+    Source: arch/arm64/mm/fault.c (``mem_abort_decode``), arch/arm64/kernel/process.c (``__show_regs``), entry.S and
+    stacktrace.c (the names in call traces), irq.c (``set_handle_irq``), armv8_deprecated.c.
+    """
+
+    pattern = (
+        r"(?:Mem abort info:|ESR = 0x[0-9a-f]{8}|EC = 0x[0-9a-f]{2}: |pstate: [0-9a-f]{8} \(|x29: [0-9a-f]{16} x28: "
+        r"|dump_backtrace\+0x"
+        r"|(?:\[<[0-9a-f]{16}>\] )?el[01][ht]?_(?:64_|32_)?(?:sync|irq|fiq|error|svc|da|ia|undef|inv|abort)\w{0,20}\+0x"
+        r"|Root (?:IRQ|FIQ) handler: |Enabled (?:setend|cp15_barrier|swp) support)"
+    )
+
+
 # KVM
 
 
@@ -367,6 +394,15 @@ class IdleTaskPanicLine(PanicLine, frozen=True):
     pattern = r"(?P<message>Kernel panic - not syncing: Attempted to kill the idle task!?)"
 
 
+class InitIllegalPanicLine(PanicLine, frozen=True):
+    """A signal for an illegal instruction killed the first program; the exit code may have the bit of a core dump.
+
+    Source: kernel/exit.c (``do_exit``), kernel/signal.c (``get_signal``).
+    """
+
+    pattern = r"(?P<message>Kernel panic - not syncing: Attempted to kill init! exitcode=0x000000[08]4)"
+
+
 class HypervisorPanicLine(PanicLine, frozen=True):
     """The kernel ends because its hypervisor panicked."""
 
@@ -409,6 +445,19 @@ class FirmwareExceptionLine(LogLine, frozen=True):
     """Trusted Firmware-A crashed; it writes to the console itself, and every CPU that crashes writes."""
 
     pattern = r"Unhandled Exception (?:in EL3|from lower EL)"
+
+
+class IdleUndefinedLine(CpuLine, frozen=True):
+    """A CPU met an undefined instruction in its idle task, as older kernels log it."""
+
+    pattern = rf"swapper/(?P<cpu>{NUMBER})\[0\]: undefined instruction: pc="
+
+
+class StoppedLine(CpuLine, frozen=True):
+    """A CPU stops, because the kernel panics or restarts."""
+
+    is_of_any_kernel = True
+    pattern = rf"{CPU_PREFIX}stopping$"
 
 
 class StallLine(LogLine, frozen=True):
@@ -463,6 +512,8 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     MitigationOffLine,
     WorseMitigationLine,
     RaisedMaximumLine,
+    AsidsLine,
+    Arm64Line,
     KvmModeIgnoredLine,
     ProtectedWithVheLine,
     StageTwoLine,
@@ -472,11 +523,14 @@ EXPLAINED_KINDS: tuple[type[LogLine], ...] = (
     HypPanicLine,
     ConfigurationPanicLine,
     IdleTaskPanicLine,
+    InitIllegalPanicLine,
     HypervisorPanicLine,
     FaultLine,
     OopsLine,
     SErrorLine,
     FirmwareExceptionLine,
+    IdleUndefinedLine,
+    StoppedLine,
     StallLine,
     LockupLine,
     NotStoppedLine,

@@ -3,8 +3,8 @@
 They change no scenario; an explanation of the log reads them, like those of `sim.importer.explained_lines`.
 
 Sources: arch/arm64/kernel/smp.c (``of_parse_and_init_cpus``, ``acpi_map_gic_cpu_interface``), cpu_ops.c,
-machine_kexec.c, arch/arm64/kvm/arm.c, drivers/firmware/psci/psci.c, psci_checker.c, drivers/irqchip/irq-gic-v3.c,
-drivers/of/fdt.c, mm/percpu.c.
+machine_kexec.c, arch/arm64/kvm/arm.c, drivers/firmware/psci/psci.c, psci_checker.c, drivers/irqchip/irq-gic.c,
+irq-gic-v3.c, drivers/of/fdt.c, mm/percpu.c.
 """
 
 from enum import StrEnum
@@ -56,9 +56,33 @@ class NoBootNodeLine(LogLine, frozen=True):
 class ConduitLine(LogLine, frozen=True):
     """The device tree's node psci does not say by which instruction firmware is called."""
 
+    is_taken_for_arm64 = True
     pattern = r"psci: (?P<flaw>missing|invalid) \"method\" property(?:: (?P<method>.{1,40}))?"
     flaw: str
     method: str | None = None
+
+
+class SuspendModeLine(LogLine, frozen=True):
+    """Firmware did not accept the mode of idle states: coordinated by the platform (PC) or by the system (OSI)."""
+
+    is_taken_for_arm64 = True
+    pattern = rf"psci: (?:\[Firmware Bug\]: )?failed to set (?P<mode>PC|OSI) mode: (?P<error>-?{NUMBER})"
+    mode: str
+    error: int
+    """PSCI's own error code, not an errno."""
+
+
+class OpteeLine(LogLine, frozen=True):
+    """OP-TEE starts on a secondary CPU, and lets the CPU go on to the kernel; it writes to the console itself.
+
+    Source: OP-TEE, core/arch/arm/kernel/boot.c, generic_boot.c in old releases.
+    """
+
+    is_taken_for_arm64 = True
+    pattern = (
+        r"(?:(?:generic_)?boot_cpu_on_handler:\d{1,5} cpu \d{1,4}: a0 0x"
+        r"|(?:init_secondary_helper:\d{1,5} )?Secondary CPU (?:\d{1,4} )?[Ss]witching to normal world boot)"
+    )
 
 
 class StuckKexecLine(LogLine, frozen=True):
@@ -111,6 +135,7 @@ class VectorSlotsLine(LogLine, frozen=True):
 class PsciLine(LogLine, frozen=True):
     """The kernel looks for PSCI in firmware's tables, and what it found."""
 
+    is_taken_for_arm64 = True
     pattern = (
         r"psci: (?:probing for conduit method|Using (?:standard )?PSCI|SMC Calling Convention|MIGRATE_INFO_TYPE not "
         r"supported|(?P<trusted_os>Trusted OS migration not required))"
@@ -121,6 +146,13 @@ class PsciLine(LogLine, frozen=True):
     def has_no_resident_os(self) -> bool:
         """True if the line says that no trusted OS keeps a CPU from going offline."""
         return self.trusted_os is not None
+
+
+class RedistributorLine(LogLine, frozen=True):
+    """A CPU found its redistributor of the GIC, as every CPU does that comes up on a GICv3."""
+
+    is_taken_for_arm64 = True
+    pattern = r"(?:GICv3: )?CPU\d{1,5}: found redistributor [0-9a-f]{1,16} region \d"
 
 
 class NoRedistributorLine(CpuLine, frozen=True):
@@ -134,6 +166,12 @@ class ClosedRedistributorLine(CpuLine, frozen=True):
     """A CPU is disabled in the MADT, and so is its redistributor of the GIC: the CPU can never come online."""
 
     pattern = rf"(?:GICv3: )?CPU (?P<cpu>{NUMBER})'s redistributor is inaccessible: this CPU can't be brought online"
+
+
+class SystemRegistersLine(LogLine, frozen=True):
+    """A CPU uses the GIC's system registers, and the firmware's tables describe a GIC without."""
+
+    pattern = r"GICv3 system registers enabled, broken firmware"
 
 
 class ElfCoreLine(LogLine, frozen=True):
@@ -169,14 +207,18 @@ FIRMWARE_KINDS: tuple[type[LogLine], ...] = (
     DisabledEntryLine,
     NoBootNodeLine,
     ConduitLine,
+    SuspendModeLine,
+    OpteeLine,
     StuckKexecLine,
     CheckerErrorLine,
     CheckerFailedLine,
     CheckerLine,
     VectorSlotsLine,
     PsciLine,
+    RedistributorLine,
     NoRedistributorLine,
     ClosedRedistributorLine,
+    SystemRegistersLine,
     ElfCoreLine,
     PerCpuLine,
 )

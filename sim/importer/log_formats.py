@@ -68,6 +68,7 @@ FORMATS = (
         rf"(?:<\d{{1,3}}>)?1 {_TIME} \S+ kernel \S+ \S+ (?:-|(?:\[[^\]]*\])+) ?\ufeff?",
     ),
     _stamp("journalctl --output=export and verbose", "MESSAGE=", r"MESSAGE="),
+    _part("OP-TEE's console", "I/TC:1 0 ", r"[EIDFM]/TC: *(?:[\d?]{1,4} +){0,2}"),
     _stamp(
         "logcat -v threadtime",
         "11-26 18:32:36.123     0     0 I         : ",
@@ -87,8 +88,12 @@ FORMATS = (
     _part("Unisoc's kernels", "c0 0 ", r"c\d{1,3} +\d+ "),
 )
 
-_KERNELS_STAMP = re.compile(r"\[[ \d]{4}\d\.\d{6}\]")
-"""A stamp exactly as the kernel pads it: wherever it stands, a message of the kernel follows."""
+_KERNELS_STAMP = re.compile(r"\[ {0,4}\d{1,6}\.\d{6}\]")
+"""A stamp in microseconds, as the kernel pads it or as a web page does, which shows one space for several.
+
+Wherever it stands, a message of the kernel follows.
+"""
+_LONGEST_LINE = 4096
 _FIELD_OF_A_MESSAGE = re.compile(
     r'(?:_+[A-Z][A-Z_]*|PRIORITY|SYSLOG_[A-Z]+|SUBSYSTEM|DEVICE)=|"_*[A-Z][A-Z_]*" : |[{}]$'
 )
@@ -112,7 +117,8 @@ class Split(NamedTuple):
 def split_prefixes(text: str, also: re.Pattern[str] | None = None) -> list[Split]:
     """Take all prefixes off a line.
 
-    Where a serial console lost the end of a line, the next message follows on the same line, with its stamp.
+    Where a serial console lost the end of a line, or a web page shows a log as one line, the next message follows on
+    the same line, with its stamp.
 
     Args:
         text: the line, without its end.
@@ -123,7 +129,10 @@ def split_prefixes(text: str, also: re.Pattern[str] | None = None) -> list[Split
     # What stands before the first stamp of the kernel is a prefix, whether a format knows it or not.
     begins = [match.start() for match in _KERNELS_STAMP.finditer(text)] or [0]
     ends = [*begins[1:], len(text)]
-    return [_split(text[begin:end].lstrip(" \t\ufeff"), also) for begin, end in zip(begins, ends, strict=True)]
+    return [
+        _split(text[begin : min(end, begin + _LONGEST_LINE)].lstrip(" \t\ufeff"), also)
+        for begin, end in zip(begins, ends, strict=True)
+    ]
 
 
 def _split(text: str, also: re.Pattern[str] | None) -> Split:
@@ -196,6 +205,8 @@ _PRETTY_JSON = re.compile(r'\s*("MESSAGE") : (.*?),?\s*')
 
 def _message_of_json(line: str) -> str | None:
     """Return the message of a line that is a JSON object, or holds its message; None if the line is something else."""
+    if len(line) > _LONGEST_LINE:
+        return None
     if match := _JSON.fullmatch(line):
         text = match[1]
     elif match := _PRETTY_JSON.fullmatch(line):

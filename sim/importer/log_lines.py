@@ -10,7 +10,7 @@ Lines that change no scenario, and that only an explanation of the log reads, ar
 
 Sources: arch/arm64/kernel/setup.c, smp.c, cpufeature.c, fpsimd.c, arch/arm64/mm/context.c, arch/arm64/kvm/arm.c,
 drivers/firmware/psci/psci.c, drivers/base/devtmpfs.c, init/main.c, kernel/smp.c, kernel/cpu.c,
-kernel/rcu/tree_plugin.h, mm/slub.c, kernel/panic.c.
+kernel/rcu/tree_plugin.h, mm/slub.c, kernel/panic.c, lib/dump_stack.c.
 """
 
 import re
@@ -74,7 +74,7 @@ class LogLine(msgspec.Struct, frozen=True):
     is_of_any_kernel: ClassVar[bool] = False
     """True if kernels of other architectures log the same."""
     is_taken_for_arm64: ClassVar[bool] = False
-    """True if 32-bit Arm and RISC-V log the same, and a text with such lines alone is taken for a log of arm64."""
+    """True if 32-bit Arm or RISC-V log the same, and a text with such lines alone is taken for a log of arm64."""
 
 
 class CpuLine(LogLine, frozen=True):
@@ -115,6 +115,27 @@ class ReleaseLine(LogLine, frozen=True):
     def point_release(self) -> str | None:
         """The point release that the kernel is built from, where its maker says so."""
         return self.debian or self.ubuntu
+
+
+class UnameLine(ReleaseLine, frozen=True):
+    """The output of ``uname -a``, which people paste beside a log."""
+
+    pattern = (
+        r"Linux \S{1,64} (?P<release>\d+\.\d\S*) #\d(?:.* Debian (?:\d+:)?(?P<debian>\d+\.\d+\.\d+)-)?.*\baarch64\b"
+    )
+    is_of_any_kernel = False
+
+
+class CrashReleaseLine(ReleaseLine, frozen=True):
+    """The line above the registers and the call trace of a crash or a warning, which has the release.
+
+    Source: lib/dump_stack.c (``dump_stack_print_info``).
+    """
+
+    pattern = (
+        rf"CPU: {NUMBER} (?:UID: \d{{1,10}} )?PID: {NUMBER} Comm: .{{1,20}}? (?:Not tainted|Tainted: [A-Z ]{{1,40}}) +"
+        r"(?P<release>\d+\.\d\S*)(?:.* Debian (?:\d+:)?(?P<debian>\d+\.\d+\.\d+)-)?"
+    )
 
 
 class CommandLineLine(LogLine, frozen=True):
@@ -165,6 +186,7 @@ class TimerLine(LogLine, frozen=True):
     Source: drivers/clocksource/arm_arch_timer.c (``arch_timer_select_ppi``); booted on 6.1, 6.12 and 7.3.
     """
 
+    is_taken_for_arm64 = True
     pattern = (
         r"(?:arm_)?(?:arch_timer: )?(?:Architected )?cp15 (?:and mmio )?timer"
         r".{1,40}\((?P<timer>virt|phys|hyp-virt|hyp-phys)\b"
@@ -501,6 +523,8 @@ class KvmFailedLine(KvmLine, frozen=True):
 KINDS: tuple[type[LogLine], ...] = (
     BootLine,
     ReleaseLine,
+    UnameLine,
+    CrashReleaseLine,
     CommandLineLine,
     PossibleLine,
     PageSizeLine,

@@ -20,6 +20,9 @@ from sim.importer.explained_lines import (
     KaslrLine,
     KptiLine,
     NoReleaseAddressLine,
+    OldBootedLine,
+    OldBootLine,
+    OldCoreLine,
     OtherFeatureLine,
     OverrideEffect,
     OverrideLine,
@@ -46,6 +49,7 @@ from sim.importer.log_lines import (
     CommandLineLine,
     ConflictLine,
     CpuLine,
+    CrashReleaseLine,
     DetectedLine,
     ExceptionLevelLine,
     GuestsLimitedLine,
@@ -65,11 +69,12 @@ from sim.importer.log_lines import (
     SanityLine,
     SmallerAsidLine,
     TimerLine,
+    UnameLine,
     UnsupportedLine,
     UnvirtualisableLine,
     VectorLengthLine,
 )
-from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, other_kernel, understood_lines
+from sim.importer.log_text import LARGEST_LOG_BYTES, NumberedLine, log_text, other_architecture, understood_lines
 from sim.importer.logged_boots import logged_boots
 from sim.importer.own_numbers import OwnNumbers
 from sim.importer.suspends import late_actions
@@ -81,6 +86,8 @@ from sim.vectors import VQ_MAX, VectorType, vl_bytes_from_vq
 _LONGEST_PANIC = 120
 _OF_CPUS = re.compile(r" on CPU(?P<cpus>[\d,-]+)$")
 _RANGE = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+_BEFORE_4_17 = (OldBootLine, OldBootedLine, OldCoreLine)
+"""Kinds of lines of kernels whose first line names no core."""
 _UNFIT = {HypMismatch.VMID: Unfit.VMID, HypMismatch.IPA: Unfit.IPA}
 
 
@@ -112,11 +119,14 @@ def parse_kernel_log(text: str) -> KernelLog:
 
 def _reason_not_a_log(text: str, lines: list[NumberedLine]) -> str:
     """Return the most helpful reason why a text without the kernel's first line cannot be read."""
-    if other := other_kernel(text):
+    if other := other_architecture(text):
         return f"is a log of {other}, which cannot be imported"
+    is_arm64 = any(not found.line.is_of_any_kernel for found in lines)
+    if is_arm64 and any(isinstance(found.line, _BEFORE_4_17) for found in lines):
+        return "is a log of arm64 before Linux 4.17, which cannot be imported"
     if text.lstrip().startswith(("{", "[{")):
         return "is JSON, and has no kernel's messages of a boot in it: give the log as text"
-    if any(not found.line.is_of_any_kernel for found in lines):
+    if is_arm64:
         return "begins after the kernel did, and its first lines are needed: journalctl -k -b may have them"
     return "is not a log of an arm64 kernel: it has no line 'Booting Linux on physical CPU 0x... [0x...]'"
 
@@ -202,6 +212,12 @@ class _Reader:
     @_read.register
     def _release_line(self, line: ReleaseLine) -> None:
         self._release, self._point_release = line.release, line.point_release
+
+    @_read.register
+    def _release_elsewhere(self, line: CrashReleaseLine | UnameLine) -> None:
+        # The kernel's own line may tell the point release besides.
+        if not self._release:
+            self._release_line(line)
 
     @_read.register
     def _command_line_part(self, line: CommandLineLine) -> None:

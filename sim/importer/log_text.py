@@ -16,7 +16,8 @@ from sim.importer.log_order import is_newest_first
 from sim.importer.quoted_printable import without_quoted_printable
 from sim.importer.suspend_lines import SUSPEND_KINDS
 
-_LONGEST_LINE = 4096
+_LONGEST_LINE = 1 << 20
+"""The most characters of a line that are read, of a log that was pasted as one line."""
 _MOST_PIECES = 16
 """The largest number of pieces that a line may have been wrapped to."""
 _NARROWEST_SCREEN = 80
@@ -30,11 +31,16 @@ _PERHAPS = re.compile(
     "Booting|Linux|Kernel|CPU|cpu|SLUB|RCU|rcu|smp|SMP|Brought|SVE|SME|KVM|kvm|psci|devtmpfs|Freeing|Run|Number|missing|Dentry"
     r"|detected|Detected|enabling|emulated|spectre-|SANITY|Unsupported|Boot\b|Error|abling|PM:|Protected|Failed|WARNING|Unable"
     r"|Internal|Unhandled|INFO|watchdog|arm_arch|arch_timer:|Arch|KASLR|alternatives:|percpu|PERCPU|Reserving|OF:|duplicate|skipping|Non-boot"
+    r"|Mem|ESR|EC|pstate:|x29:|\bel[01]|boot_cpu_on_handler|init_secondary_helper|Secondary|Root|Enabled|GICv3|ASID|swapper/\d+\[0\]|dump_backtrace|\[<[0-9a-f]{16}>\]"
     r'|"MESSAGE" ?: ?\['
 )
 """The first words of all patterns, and messages as lists of bytes; most lines have none of them, and are skipped.
 
 They hold no space, because a line may be wrapped at any.
+"""
+_PROSE = re.compile(r"`|~~~|#{1,6} |\$ |\d{1,2}\. ")
+"""The beginning of a line that no message of the kernel continues on: the end of a block of code, a heading, a prompt,
+or the number of a list. Mails are wrapped at white space, and no message has these behind any.
 """
 _UNIQUE_STAMP = re.compile(r"[1-9]\d*\.\d{6}|0\.\d*[1-9]\d*")
 """A stamp in microseconds other than 0, which no two equal lines share.
@@ -52,7 +58,6 @@ _OTHER_ARCHITECTURES = {
     "s390": r"setup: Linux is running (?:as|under)|setup: The maximum memory size is",
     "MIPS or LoongArch": r"CPU0 revision is: ",
 }
-_OLD_ARM64 = "Boot CPU: AArch64 Processor ["
 LARGEST_LOG_BYTES = 64 << 20
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -146,11 +151,6 @@ def other_architecture(text: str) -> str | None:
     return next((name for name, pattern in _OTHER_ARCHITECTURES.items() if re.search(pattern, text)), None)
 
 
-def other_kernel(text: str) -> str | None:
-    """Name the kernel whose log a text is, if no scenario can be made of its logs."""
-    return other_architecture(text) or ("arm64 before Linux 4.17" if _OLD_ARM64 in text else None)
-
-
 def log_text(raw: bytes) -> str:
     """Return the text of a log, in whatever encoding it was saved.
 
@@ -187,6 +187,8 @@ class _Message(msgspec.Struct):
     def is_continued_by(self, split: Split) -> bool:
         """Return True if a line belongs to this message: only this message has a stamp."""
         if not self.split.is_stamped or split.is_stamped or not split.message.strip():
+            return False
+        if _PROSE.match(split.message):
             return False
         if len(self.further_pieces) == _MOST_PIECES:
             return False

@@ -74,6 +74,11 @@ def _remarks(explanation: Explanation) -> list[str]:
         )
     if explanation.is_newest_first:
         remarks.append("The log has its last line first, and was read from its end.")
+    if explanation.is_taken_for_arm64:
+        remarks.append(
+            "The log is taken to be of an arm64 kernel, which no line shows: kernels of 32-bit Arm, or of RISC-V, log "
+            "the same lines."
+        )
     if not explanation.is_complete:
         remarks.append(
             "The log begins after the kernel's first line: what came before is unknown. `journalctl -k -b` may have it."
@@ -138,7 +143,7 @@ def _detailed(finding: LogFinding, explanation: Explanation, console: Console) -
     if finding.register is not None:
         _register(finding.register, console)
     detail(f"Meaning: {finding.meaning}")
-    detail(f"Harmless: {harmless_text(entry.severity, finding.consequence)}.")
+    detail(f"Harmless: {harmless_text(entry, finding.consequence)}.")
     for remark in finding.inferred:
         detail(f"Inferred: {remark}.")
     if finding.causes:

@@ -132,6 +132,15 @@ def test_a_log_that_begins_too_late_says_so(asymboot: Asymboot, tmp_path: Path) 
     assert "No scenario can be made of this log: it begins after the kernel did" in result.stdout
 
 
+def test_a_log_that_may_be_of_32_bit_arm_says_so(asymboot: Asymboot, tmp_path: Path) -> None:
+    log = tmp_path / "psci.log"
+    for further, is_told in (("", True), ("[    0.2] CPU: All CPU(s) started at EL1\n", False)):
+        log.write_text(f"[    0.0] psci: PSCIv1.0 detected in firmware.\n{further}")
+        result = asymboot("explain", log, columns="300")
+        assert result.exit_code == 0
+        assert ("taken to be of an arm64 kernel, which no line shows" in result.stdout) is is_told
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [

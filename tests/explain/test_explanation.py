@@ -208,6 +208,24 @@ def test_the_kernel_decides_on_tables_and_flags(release: str, kernel: str | None
     assert (None if explanation.kernel is None else str(explanation.kernel), explanation.tables) == (kernel, tables)
 
 
+CRASH_HEADER = "CPU: 1 UID: 0 PID: 1 Comm: init Tainted: G        W   6.18.3-custom #1"
+UNAME = "Linux board 6.16.1 #1 SMP PREEMPT Tue May 5 10:00:00 UTC 2026 aarch64 GNU/Linux"
+
+
+@pytest.mark.parametrize(
+    ("lines", "release"),
+    [
+        ([CRASH_HEADER, "  ESR = 0x000000008600000e"], "6.18.3-custom"),
+        ([UNAME, HEAD[0], *FINAL], "6.16.1"),
+        ([HEAD[0], *FINAL, UNAME], "6.16.1"),
+        ([UNAME, *HEAD, *FINAL, CRASH_HEADER], "6.12.1"),
+    ],
+)
+def test_a_log_without_its_release_has_that_of_a_crash_or_of_uname(lines: list[str], release: str) -> None:
+    explanation = explained(*lines, head=[])
+    assert (explanation.release, explanation.boots, str(explanation.kernel)) == (release, 1, release)
+
+
 @pytest.mark.parametrize(("release", "can"), [("6.11.5", True), ("6.12.1", False), ("5.15.1", None)])
 def test_a_kernel_bug_is_held_against_the_logs_kernel(release: str, can: bool | None) -> None:
     panic = "kvm [50]: nVHE hyp panic at: [<ffff800080252f28>] __kvm_nvhe___sve_save_state+0x8/0xf4!"
@@ -303,3 +321,39 @@ def test_what_is_not_a_log_is_refused_in_one_line(raw: bytes, message: str) -> N
 def test_a_cut_log_whose_lines_any_kernel_logs_is_arm64_if_it_says_so() -> None:
     text = b"Linux version 6.12.1 (aarch64-linux-gnu-gcc)\nrcu: INFO: rcu_sched detected stalls on CPUs/tasks:\n"
     assert names(explain_bytes(text)) == [crash_entries.STALL.name]
+
+
+@pytest.mark.parametrize(
+    ("proof", "crash", "entry"),
+    [
+        (
+            "  EC = 0x21: IABT (current EL), IL = 32 bits",
+            "Internal error: Oops: 000000008600000e [#1] SMP",
+            crash_entries.CRASH,
+        ),
+        ("pstate: 40000085 (nZcv daIf -PAN -UAO)", "Internal error: Oops: 0 [#1] SMP", crash_entries.CRASH),
+        ("x29: ffffffc0304efcf0 x28: 0000000000000002", "Internal error: Oops: 0 [#1] SMP", crash_entries.CRASH),
+        ("[<ffffffc001083dac>] el1_irq+0x6c/0xd8", "CPU1: stopping", crash_entries.STOPPED),
+        (" dump_backtrace+0x108/0x21c", "Kernel panic - not syncing: Fatal exception", crash_entries.OTHER_PANIC),
+    ],
+)
+def test_a_crash_without_the_rest_of_its_log_is_arm64_if_only_arm64_prints_it_so(
+    proof: str, crash: str, entry: LogEntry
+) -> None:
+    assert names(explained(crash, proof, head=[])) == [entry.name]
+    with pytest.raises(InputError, match="it has no line that only arm64 kernels log"):
+        explained(crash, head=[])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Root IRQ handler: aic_handle_irq", "Enabled setend support", "ASID allocator initialised with 256 entries"],
+)
+def test_an_excerpt_of_a_boot_is_arm64_if_only_arm64_logs_a_line_of_it(line: str) -> None:
+    assert not explained("Kernel command line: quiet", line, head=[]).problems
+
+
+def test_the_trace_of_another_kernel_is_not_arm64() -> None:
+    for line in ("[<ffffffff80006a4a>] dump_backtrace+0x1c/0x24", " dump_backtrace from show_stack+0x10/0x14"):
+        with pytest.raises(InputError, match="it has no line that only arm64 kernels log"):
+            explained("Kernel panic - not syncing: Fatal exception", line, head=[])

@@ -7,7 +7,7 @@ import pytest
 from sim.explain import cpu_entries, crash_entries, feature_entries, firmware_entries, kvm_entries
 from sim.explain.explanation_rows import in_this_kernel
 from sim.explain.finding_collection import LogFinding
-from sim.explain.log_entries import Circumstance, LogEntry, Severity
+from sim.explain.log_entries import Circumstance, LogEntry, Severity, harmless_text
 from sim.explain.log_findings import every_entry
 from sim.importer import explained_lines, firmware_lines, log_lines
 from sim.importer.log_text import ALL_KINDS, parse_line
@@ -52,16 +52,20 @@ def test_an_entry_is_found_by_its_examples(entry: LogEntry) -> None:
 
 BOOKKEEPING = {
     explained_lines.AlternativesLine,
+    explained_lines.Arm64Line,
     explained_lines.BringingUpLine,
     explained_lines.KaslrLine,
     explained_lines.OldBootLine,
     explained_lines.OldBootedLine,
     explained_lines.OldCoreLine,
     firmware_lines.PsciLine,
+    firmware_lines.RedistributorLine,
     log_lines.BootLine,
     log_lines.ICacheLine,
     log_lines.PageSizeLine,
+    log_lines.CrashReleaseLine,
     log_lines.ReleaseLine,
+    log_lines.UnameLine,
 }
 """Lines that only tell how far a log goes, and which kernel and which cores it is about."""
 
@@ -372,6 +376,42 @@ def test_why_hyp_mode_is_not_available_depends_on_what_came_before(before: list[
     assert entry.name in names(explained(*before, "kvm [1]: HYP mode not available"))
 
 
+def test_the_interface_of_another_gic_is_told_of_an_excerpt() -> None:
+    line = "GICv3 system registers enabled, broken firmware!"
+    finding = of_entry(explained("NR_IRQS: 64, nr_irqs: 64", line, head=[]), firmware_entries.SYSTEM_REGISTERS)
+    assert finding.entry.severity is Severity.WARNING
+    assert "GICv2" in causes_of(finding)
+
+
+@pytest.mark.parametrize(
+    ("code", "entry"),
+    [
+        ("00000004", crash_entries.INIT_ILLEGAL),
+        ("00000084", crash_entries.INIT_ILLEGAL),
+        ("00000007", crash_entries.OTHER_PANIC),
+        ("0000000b", crash_entries.OTHER_PANIC),
+        ("00000400", crash_entries.OTHER_PANIC),
+    ],
+)
+def test_the_signal_that_killed_init_tells_whether_it_lacked_an_instruction(code: str, entry: LogEntry) -> None:
+    (panic,) = explained(*FINAL, f"Kernel panic - not syncing: Attempted to kill init! exitcode=0x{code}").problems
+    assert panic.entry is entry
+
+
+def test_the_list_of_cpus_that_did_not_stop_is_not_said_to_be_of_those_alone() -> None:
+    finding = of_entry(explained("SMP: failed to stop secondary CPUs 0-8"), crash_entries.NOT_STOPPED)
+    assert "Before, it lists the CPU that asks as well" in finding.meaning
+    assert "kernels from 6.7 on" in next_of(finding)
+
+
+def test_an_undefined_instruction_in_the_idle_task_is_a_crash() -> None:
+    idle, oops = "swapper/2[0]: undefined instruction: pc=ffffffc0006e77e4", "Internal error: Oops - undefined"
+    for lines in ([idle], [idle, f"{oops} instruction: 0 [#1] PREEMPT SMP"]):
+        crash = of_entry(explained(*lines), crash_entries.CRASH)
+        assert [one.text for one in crash.lines] == lines
+        assert "without an instruction" in causes_of(crash)
+
+
 def test_a_panic_has_the_lines_of_its_crash() -> None:
     lines = [
         "Unable to handle kernel write to read-only memory at virtual address ffff8000802fc3dc",
@@ -567,7 +607,7 @@ def test_a_mode_of_kvm_that_is_ignored_was_wanted_even_if_the_command_line_is_no
 @pytest.mark.parametrize(
     "text",
     [
-        "psci: [Firmware Bug]: failed to set PC mode: -3",
+        "psci: [Firmware Bug]: failed to do something: -3",
         "CPU3: something went wrong, and it does not start: error 7",
         "GICv3: CPU2: something is missing here",
         "psci_checker: Missing PSCI operations, aborting tests",
@@ -577,6 +617,22 @@ def test_a_mode_of_kvm_that_is_ignored_was_wanted_even_if_the_command_line_is_no
 def test_a_line_of_the_bring_up_that_is_not_known_is_listed(text: str) -> None:
     found = explained(*FINAL, text)
     assert [one.happened for one in found.problems] == [f"not known to this table: {text}"]
+    assert found.problems[0].entry.is_harmless is None
+    assert harmless_text(found.problems[0].entry, "read it yourself") == "not known, read it yourself"
+
+
+def test_secondary_cpus_that_pass_through_op_tee_are_told_once() -> None:
+    lines = [f"I/TC:{cpu} 0 Secondary CPU {cpu} switching to normal world boot" for cpu in (1, 4, 2)]
+    finding = of_entry(explained(*lines, *FINAL), firmware_entries.OPTEE)
+    assert len(finding.lines) == len(lines)
+    assert finding.cpus == ()
+
+
+def test_a_mode_of_idle_states_that_firmware_refuses_is_harmless() -> None:
+    for text in ("psci: [Firmware Bug]: failed to set PC mode: -3", "psci: failed to set PC mode: -3"):
+        finding = of_entry(explained(*FINAL, text), firmware_entries.SUSPEND_MODE)
+        assert finding.entry.is_harmless
+        assert finding.happened == "firmware answers -3 to the call that sets the PC mode of idle states"
 
 
 @pytest.mark.parametrize(
@@ -594,6 +650,23 @@ def test_a_line_of_the_bring_up_that_is_not_known_is_listed(text: str) -> None:
 )
 def test_what_every_boot_logs_and_what_other_parts_log_is_not(text: str) -> None:
     assert not explained(*FINAL, text).problems
+
+
+@pytest.mark.parametrize(
+    ("lines", "possible"),
+    [
+        (["SLUB: HWalign=64, Order=0-3, MinObjects=0, CPUs=3, Nodes=1"], 3),
+        (["rcu: Adjusting geometry for rcu_fanout_leaf=16, nr_cpu_ids=1"], 1),
+        (["SLUB: HWalign=64, CPUs=4, Nodes=1", "smp: Brought up 1 node, 3 CPUs"], 4),
+        (["SLUB: HWalign=64, CPUs=3, Nodes=1", "smp: Brought up 1 node, 3 CPUs"], None),
+    ],
+)
+def test_the_number_of_possible_cpus_is_told_if_it_is_not_that_of_online_ones(
+    lines: list[str], possible: int | None
+) -> None:
+    found = [one.happened for one in explained(*lines).findings if one.entry is cpu_entries.POSSIBLE]
+    count = "1 CPU" if possible == 1 else f"{possible} CPUs"
+    assert found == ([] if possible is None else [f"the kernel knows {count}, and can bring up no more"])
 
 
 def test_suspend_to_idle_takes_no_cpu_down() -> None:
@@ -916,6 +989,21 @@ def test_whether_anything_answers_psci_is_told_by_what_came_of_it(lines: list[st
     assert [one.entry for one in explained(*lines).findings if one.entry in of_version] == [entry]
 
 
+@pytest.mark.parametrize(
+    ("proof", "is_taken"),
+    [
+        ("psci: SMC Calling Convention v1.1", True),
+        ("GICv3: CPU0: found redistributor 0 region 0:0x000000000c100000", True),
+        ("arch_timer: cp15 timer(s) running at 8.00MHz (phys).", True),
+        ("CPU: All CPU(s) started at EL2", False),
+        ("$ uname -m\naarch64", False),
+    ],
+)
+def test_what_32_bit_arm_logs_of_psci_shows_no_arm64(proof: str, *, is_taken: bool) -> None:
+    lines = ["psci: probing for conduit method from DT.", "psci: PSCIv1.0 detected in firmware.", proof]
+    assert explained(*lines, head=[]).is_taken_for_arm64 is is_taken
+
+
 def test_cpus_without_a_redistributor_are_named() -> None:
     lines = ["CPU4: mpidr 100 has no re-distributor!", BOOTED.format(4)]
     explanation = explained(*lines, "GICv3: CPU 3's redistributor is inaccessible: this CPU can't be brought online")
@@ -928,6 +1016,7 @@ def test_lines_that_other_architectures_log_too_are_taken_for_arm64s() -> None:
     for line, entry in ((LOST[0], cpu_entries.CPU_LOST), ("CPU1: failed to boot: -22", cpu_entries.CPU_ON_INVALID)):
         excerpt, longer = explained(line, head=[]), explained(line, LOST[1], head=[])
         assert "32-bit Arm and RISC-V log the same" in of_entry(excerpt, entry).inferred[-1]
+        assert (excerpt.is_taken_for_arm64, longer.is_taken_for_arm64) == (True, False)
         assert not any("RISC-V" in one for one in longer.problems[0].inferred)
 
 

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.importer.explained_lines import OldBootedLine
 from sim.importer.kernel_log import KernelLog
 from sim.importer.log_formats import FORMATS, LogFormat, split_prefixes
 from sim.importer.log_reader import parse_kernel_log, read_kernel_log
+from sim.importer.log_text import understood_lines
 from tests.importer.machines import MACHINES, REPORTS, dmesg_of
 
 LOGS = {
@@ -65,6 +67,9 @@ def test_the_example_of_a_format_changes_no_facts(each: LogFormat, stamped: bool
         "2026-11-26T18:32:36,000000+00:00 ",
         "[2026-11-26T18:32:36.123Z] ",
         "[18:32:36.123] ",
+        "D/TC:1   ",
+        "E/TC:?? 0 ",
+        "I/TC: ",
         "18:32:36.123 -> ",
         "2026-11-26T18:32:36.1234567Z ",
         "26/11/2026 18:32:36 [    0.000000] ",
@@ -141,6 +146,19 @@ def test_a_line_whose_end_was_lost_is_followed_by_the_next() -> None:
     text = f"{first.rstrip()}[ 1677.445450]{rest}"
     assert text.count("\n") == LOGS["pi5-reonline"].count("\n") - 1
     assert parse_kernel_log(text) == FACTS["pi5-reonline"]
+
+
+@pytest.mark.parametrize("prose", ["3. Root Cause Analysis:", "```", "`", "~~~", "## Fix", "$ uname -r", "", "   "])
+def test_what_people_write_below_a_line_is_not_a_part_of_it(prose: str) -> None:
+    text = f"[    0.660641] Kernel panic - not syncing: Fatal exception\n{prose}\nand more prose\n"
+    assert [found.text for found in understood_lines(text)] == ["Kernel panic - not syncing: Fatal exception"]
+
+
+@pytest.mark.parametrize("padding", ["", " ", "    "])
+def test_a_log_that_was_pasted_as_one_line_is_split_at_its_stamps(padding: str) -> None:
+    lines = [f"[{padding}0.{36000 + number:06}] CPU{number}: Booted secondary processor" for number in range(1, 200)]
+    text = " ".join(lines)
+    assert [found.line for found in understood_lines(text)] == [OldBootedLine(number) for number in range(1, 200)]
 
 
 def test_a_line_without_a_stamp_that_is_a_message_by_itself_continues_nothing() -> None:

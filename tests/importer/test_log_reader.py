@@ -52,6 +52,10 @@ def test_other_encodings_are_read(encoding: str, tmp_path: Path) -> None:
             "is a log of arm64 before Linux 4.17, which cannot be imported",
         ),
         (
+            "Booting Linux on physical CPU 0x0\nCPU1: Booted secondary processor [410fd034]\nBrought up 2 CPUs\n",
+            "is a log of arm64 before Linux 4.17, which cannot be imported",
+        ),
+        (
             HEAD.format(cpus=1) + "SVE: maximum available vector length 33 bytes per vector\n",
             "line 4: SVE maximum of 33 bytes: a vector has a multiple of 16 bytes, and at most 256",
         ),
@@ -249,3 +253,12 @@ def test_cpus_that_the_kernel_counts_and_no_line_names_came_only_if_the_count_sa
     log = parse_kernel_log(text)
     assert [step.cpu for step in log.early] == [2]  # CPU 1 or CPU 3 came too: the log does not say which
     assert log.oddities == ("the log says that the number of CPUs brought up is 3, and shows 2",)
+
+
+def test_a_crash_does_not_change_what_the_kernel_says_of_its_release() -> None:
+    debian = "Linux version 6.1.0-27-arm64 (b@h) #1 SMP Debian 6.1.115-1 (2024-11-01)\n"
+    crash = "CPU: 1 PID: 5 Comm: sh Not tainted 6.1.0-27-arm64 #1\n"
+    first = HEAD.format(cpus=1).partition("\n")[0] + "\n"
+    for lines, point_release in ((debian + crash, "6.1.115"), (crash, None)):
+        log = parse_kernel_log(first + lines)
+        assert (log.release, log.point_release) == ("6.1.0-27-arm64", point_release)

@@ -13,6 +13,7 @@ from sim.importer.log_lines import (
     BroughtUpLine,
     CommandLineLine,
     ConflictLine,
+    CrashReleaseLine,
     DetectedLine,
     DiedLine,
     ExceptionLevelLine,
@@ -44,6 +45,7 @@ from sim.importer.log_lines import (
     SmallerAsidLine,
     StuckLine,
     TimerLine,
+    UnameLine,
     UnknownStateLine,
     UnsupportedLine,
     UnvirtualisableLine,
@@ -75,6 +77,20 @@ LINES: list[tuple[str, LogLine]] = [
             "Ubuntu) 2.42) #45-Ubuntu SMP PREEMPT_DYNAMIC Fri Aug 30 2024 (Ubuntu 6.8.0-45.45-generic 6.8.12)"
         ),
         ReleaseLine("6.8.0-45-generic", ubuntu="6.8.12"),
+    ),
+    (
+        "Linux pi5 6.12.75+rpt-rpi-2712 #1 SMP PREEMPT Debian 1:6.12.75-1+rpt1 (2026-03-11) aarch64 GNU/Linux",
+        UnameLine("6.12.75+rpt-rpi-2712", debian="6.12.75"),
+    ),
+    ("CPU: 0 PID: 295 Comm: sh Not tainted 4.19.133", CrashReleaseLine("4.19.133")),
+    ("CPU: 0 PID: 0 Comm: swapper/0 Not tainted 5.10.110 #3", CrashReleaseLine("5.10.110")),
+    (
+        "CPU: 0 UID: 0 PID: 1 Comm: init Tainted: G                T  6.12.76-android16-6-gf091f196a7ae-dirty #1",
+        CrashReleaseLine("6.12.76-android16-6-gf091f196a7ae-dirty"),
+    ),
+    (
+        "CPU: 3 PID: 77 Comm: kworker/3:1 Tainted: G        W          6.1.0-27-arm64 #1  Debian 6.1.115-1",
+        CrashReleaseLine("6.1.0-27-arm64", debian="6.1.115"),
     ),
     (
         "Linux version 6.8.0-45-generic (b@h) (gcc-13 (Ubuntu 13.2.0-23ubuntu4) 13.2.0) #45-Ubuntu SMP",
@@ -245,6 +261,10 @@ LINES: list[tuple[str, LogLine]] = [
         explained_lines.IdleTaskPanicLine("Kernel panic - not syncing: Attempted to kill the idle task!"),
     ),
     (
+        "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000004",
+        explained_lines.InitIllegalPanicLine("Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000004"),
+    ),
+    (
         "Kernel panic - not syncing: HYP panic:",
         explained_lines.HypervisorPanicLine("Kernel panic - not syncing: HYP panic:"),
     ),
@@ -264,6 +284,25 @@ LINES: list[tuple[str, LogLine]] = [
         explained_lines.DisabledAboveLine("GIC system register CPU interface"),
     ),
     ("SError Interrupt on CPU1, code 0xbe000011 -- SError", explained_lines.SErrorLine(1)),
+    ("swapper/2[0]: undefined instruction: pc=ffffffc0006e77e4", explained_lines.IdleUndefinedLine(2)),
+    ("CPU1: stopping", explained_lines.StoppedLine(1)),
+    ("ASID allocator initialised with 32768 entries", explained_lines.AsidsLine(32768)),
+    *(
+        (text, explained_lines.Arm64Line())
+        for text in (
+            "Mem abort info:",
+            "  ESR = 0x000000008600000e",
+            "  EC = 0x21: IABT (current EL), IL = 32 bits",
+            "pstate: 60000085 (nZCv daIf -PAN -UAO -TCO BTYPE=--)",
+            "x29: ffffffc0304efcf0 x28: 0000000000000002",
+            "[<ffffffc001083dac>] el1_irq+0x6c/0xd8",
+            " el1h_64_irq+0x78/0x7c",
+            " dump_backtrace+0x108/0x21c",
+            "Root IRQ handler: aic_handle_irq",
+            "Root FIQ handler: aic_handle_fiq",
+            "Enabled setend support",
+        )
+    ),
     ("rcu: INFO: rcu_sched detected stalls on CPUs/tasks:", explained_lines.StallLine()),
     ("watchdog: BUG: soft lockup - CPU#3 stuck for 22s!", explained_lines.LockupLine(3)),
     ("watchdog: Watchdog detected hard LOCKUP on cpu 2", explained_lines.LockupLine(2)),
@@ -284,6 +323,12 @@ LINES: list[tuple[str, LogLine]] = [
     ("Failed to find device node for boot cpu", firmware_lines.NoBootNodeLine()),
     ('psci: missing "method" property', firmware_lines.ConduitLine("missing")),
     ('psci: invalid "method" property: svc', firmware_lines.ConduitLine("invalid", "svc")),
+    ("psci: [Firmware Bug]: failed to set PC mode: -3", firmware_lines.SuspendModeLine("PC", -3)),
+    ("psci: failed to set OSI mode: -1", firmware_lines.SuspendModeLine("OSI", -1)),
+    ("generic_boot_cpu_on_handler:972 cpu 1: a0 0x0", firmware_lines.OpteeLine()),
+    ("init_secondary_helper:957 Secondary CPU Switching to normal world boot", firmware_lines.OpteeLine()),
+    ("Secondary CPU 2 switching to normal world boot", firmware_lines.OpteeLine()),
+    ("boot_cpu_on_handler:1200 cpu 1: a0 0x0", firmware_lines.OpteeLine()),
     ("Can't kexec: CPUs are stuck in the kernel.", firmware_lines.StuckKexecLine()),
     (
         "psci_checker: Error occurred (-5) while trying to power up CPU 1",
@@ -308,12 +353,14 @@ LINES: list[tuple[str, LogLine]] = [
     ),
     ("percpu: Embedded 34 pages/cpu s100712 r8192 d30360 u139264", firmware_lines.PerCpuLine()),
     ("PERCPU: Embedded 12 pages/cpu @ffffffc0ff6c1000 s19264", firmware_lines.PerCpuLine()),
+    ("GICv3: CPU0: found redistributor 0 region 0:0x000000000c100000", firmware_lines.RedistributorLine()),
     ("CPU4: mpidr 100 has no re-distributor!", firmware_lines.NoRedistributorLine(4, Hex(0x100))),
     ("GICv3: CPU4: mpidr 8020100 has no re-distributor!", firmware_lines.NoRedistributorLine(4, Hex(0x8020100))),
     (
         "GICv3: CPU 3's redistributor is inaccessible: this CPU can't be brought online",
         firmware_lines.ClosedRedistributorLine(3),
     ),
+    ("GICv3 system registers enabled, broken firmware!", firmware_lines.SystemRegistersLine()),
     ("Reserving 4KB of memory at 0x7fdff000 for elfcorehdr", firmware_lines.ElfCoreLine()),
     ("OF: fdt: Reserving 64 KiB of memory at 0xbfe00000 for elfcorehdr", firmware_lines.ElfCoreLine()),
     ("psci: something failed", firmware_lines.UnknownLine()),
