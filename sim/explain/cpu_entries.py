@@ -136,6 +136,19 @@ CPU_LOST_WITHOUT_PSCI = LogEntry(
     "docs/scenario-files.md#faults",
     "kernel/smp_spin_table.c, kernel/smp.c; public reports; that there is no PSCI is concluded from missing lines",
 )
+_BY_TEST = configuration(
+    "CONFIG_ARM_PSCI_CHECKER: at each boot the kernel itself takes every CPU down and brings it up again, as a test, "
+    "which shows the fault of firmware",
+    Circumstance.TESTED,
+)
+_KEEP_ONLINE = (
+    advice("until then keep the CPU online, and do not suspend", Circumstance.RETURN, Circumstance.TAKEN_DOWN),
+    advice(
+        "a kernel without CONFIG_ARM_PSCI_CHECKER, which does not take CPUs down by itself; firmware has the fault "
+        "still, and a CPU that is taken down, or a suspend, will show it",
+        Circumstance.TESTED,
+    ),
+)
 CPU_LOST_ON_RETURN = LogEntry(
     "CPU lost on return",
     _FAILURE,
@@ -151,11 +164,16 @@ CPU_LOST_ON_RETURN = LogEntry(
             "for Raspberry Pi 5, HiKey960, Armada 8K and guests on FT-2500"
         ),
         firmware("it does not restore what it set up for the CPU at the first start"),
+        _BY_TEST,
     ),
     (
         "a newer firmware or boot loader",
-        "until then keep the CPU online, and do not suspend",
-        advice("`maxcpus=` in place of taking the CPU down, where it shall not run", Circumstance.SECONDARY),
+        *_KEEP_ONLINE,
+        advice(
+            "`maxcpus=` in place of taking the CPU down, where it shall not run",
+            Circumstance.SECONDARY,
+            Circumstance.TAKEN_DOWN,
+        ),
     ),
     "docs/hazards.md#cpu-lost-to-firmware",
     "kernel/smp.c; public reports",
@@ -584,13 +602,15 @@ CPU_ON_INVALID = LogEntry(
             Circumstance.LATE,
             _NEW,
         ),
+        _BY_TEST,
     ),
     (
         advice("`reg` of /cpus/cpu@N against the MPIDRs that firmware knows", _NEW),
         advice("`enable-method` and the node psci of the device tree", _NEW, Circumstance.NONE_STARTED),
         advice("whether the CPU comes after the power was off: then firmware held it to be on", _NEW),
         advice("firmware's own console when the CPU goes down, and when it is to come back", _BACK),
-        advice("a newer firmware; until then keep the CPU online, and do not suspend", _BACK),
+        advice("a newer firmware", _BACK),
+        *_KEEP_ONLINE,
     ),
     "docs/hazards.md#cpu-lost-to-firmware",
     "drivers/firmware/psci/psci.c (psci_to_linux_errno); public reports",
@@ -622,10 +642,12 @@ CPU_ON_STILL_ON = LogEntry(
     (
         firmware("its CPU_OFF returns, or leaves the CPU running, or AFFINITY_INFO does not follow it"),
         vmm("the host does not stop the virtual CPU"),
+        _BY_TEST,
     ),
     (
         "firmware's own console at the time when the CPU went down",
-        "a newer firmware; until then keep the CPU online",
+        "a newer firmware",
+        *_KEEP_ONLINE,
     ),
     "docs/hazards.md#cpu-lost-to-firmware",
     "kernel/psci.c (cpu_psci_cpu_kill), drivers/firmware/psci/psci.c (psci_to_linux_errno)",
@@ -818,7 +840,14 @@ NO_ENABLE_METHOD = LogEntry(
         device_tree("`enable-method` is missing, or the boot loader usually adds it and did not"),
         vmm("a simulator or hypervisor wrote a device tree for one CPU"),
     ),
-    ('`enable-method = "psci"` and a node psci, if firmware has PSCI',),
+    (
+        '`enable-method = "psci"` and a node psci, if firmware has PSCI',
+        advice(
+            '`enable-method = "spin-table"` and `cpu-release-addr`, if firmware has no PSCI and lets the CPU wait at '
+            "that address, as Raspberry Pi's and U-Boot's do",
+            Circumstance.SPIN_TABLE,
+        ),
+    ),
     "",
     "kernel/cpu_ops.c",
 )
@@ -1069,7 +1098,8 @@ WENT_OFFLINE = LogEntry(
     _NORMAL,
     ("psci: CPU1 killed (polled 0 ms)", "CPU1: shutdown"),
     "went offline",
-    "User space, a suspend or a governor took the CPU down, and firmware confirms that it is off.",
+    "User space, a suspend, a governor or the kernel's test of PSCI took the CPU down, and firmware confirms that it "
+    "is off.",
     "",
     source="kernel/psci.c (cpu_psci_cpu_kill)",
 )

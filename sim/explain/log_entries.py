@@ -75,6 +75,8 @@ class Circumstance(StrEnum):
     NONE_STARTED = "no CPU was started by another"
     FIRST_START = "the CPU was not online before"
     RETURN = "the CPU was online before"
+    TAKEN_DOWN = "user space or a suspend took the CPU down"
+    TESTED = "the kernel's test of PSCI took the CPU down"
     EARLY = "the kernel brought the CPU up at boot"
     LATE = "the CPU came after the early CPUs"
     SECONDARY = "the CPU is not the boot CPU"

@@ -16,6 +16,7 @@ from sim.explain.incident_entries import entry_of_incident
 from sim.explain.line_entries import entry_of_line, short_words, words_of_line
 from sim.explain.log_entries import Circumstance, LogEntry
 from sim.explain.logged_registers import decoded_registers
+from sim.explain.psci_test import likely_test, time_of_boot_s
 from sim.explain.ruled_out import of_cpu, of_crash, of_incident, state_of_boot
 from sim.explain.system_findings import BootLines, add_system_findings
 from sim.importer import explained_lines as explained
@@ -27,11 +28,18 @@ from sim.importer.log_text import NumberedLine
 from sim.importer.own_numbers import OwnNumbers
 
 _COUNTER = "CNTFRQ_EL0"
+_BEFORE_LATE_S = 0.02
+"""The time of a boot, in seconds, before which no kernel is through with the early bring-up and its initcalls."""
 _SAY_IT_WAS_ONLINE = (cpu_entries.CPU_LOST_ON_RETURN, cpu_entries.CPU_ON_STILL_ON, cpu_entries.CPU_ON_AFTER_LOSS)
 """The entries whose sentences tell that a CPU was online before, or that an earlier incident tells it."""
 
 
+_BY_TEST = "; the kernel's own test of PSCI, which it makes at each boot, took it down"
 _WENT_DOWN = "that the CPU went down, which the kernel must take it to be before it starts it again: no line says so"
+_TESTED = (
+    "likely by the kernel's test of PSCI (CONFIG_ARM_PSCI_CHECKER), which takes every CPU down and up at each boot: "
+    "soon after the start, several CPUs went down and came back at once"
+)
 _TAKEN_FOR_ARM64 = "that the log is of an arm64 kernel: 32-bit Arm and RISC-V log the same lines"
 
 
@@ -106,6 +114,9 @@ class _Reader:
         self._lines: list[NumberedLine] = []
         self._suspends_cpus = False
         """True if the log shows that CPUs went down for suspend, or came back."""
+        self._likely_test = likely_test(boot)
+        self._came_back = False
+        """True if a CPU came back, so that the early bring-up is over."""
         self._saw_bring_up = False
         """True if the log has the beginning of the early bring-up."""
         self._crash: list[NumberedLine] = []
@@ -148,14 +159,15 @@ class _Reader:
         )
 
     def _is_early(self, found: NumberedLine) -> bool:
-        return found.place < self._early_end
+        return found.place < self._early_end or 0 < time_of_boot_s(found) < _BEFORE_LATE_S
 
     def _is_late(self, found: NumberedLine) -> bool:
         return 0 < self._late_from < found.place
 
     @_read.register
     def _booted(self, line: kinds.BootedLine | explained.OldBootedLine, found: NumberedLine) -> None:
-        is_return = self._incidents.was_online(line.cpu)
+        # The test brings up only what it took down.
+        is_return = self._incidents.was_online(line.cpu) or found.place in self._likely_test
         step = self._history.came if isinstance(line, kinds.BootedLine) else None
         if step is not None and step.is_late_arrival:
             self._incidents.arrived_late(found, step.cpu, step.runs)
@@ -168,11 +180,12 @@ class _Reader:
         begins_early = self._is_complete or bool(self._bring_up_end) or self._saw_bring_up
         if is_return:
             entry = cpu_entries.BACK_ONLINE
-        elif self._history.phase is not Phase.EARLY:
+            self._came_back = True
+        elif self._history.phase is not Phase.EARLY or self._came_back:
             entry = cpu_entries.LATE_ONLINE
         else:
             entry = cpu_entries.EARLY_ONLINE if begins_early else cpu_entries.CAME_ONLINE
-        self._found.add(entry, [found], cpu=line.cpu)
+        self._found.add(entry, [found], cpu=line.cpu, inferred=self._if_tested(found))
 
     def _in_the_place_of_another(self, step: Hotplug, found: NumberedLine) -> None:
         """Add the finding of a CPU that came under another CPU's number, or under its own beside such a CPU."""
@@ -212,7 +225,11 @@ class _Reader:
     @_read.register
     def _went_offline(self, line: kinds.KilledLine | explained.ShutdownLine, found: NumberedLine) -> None:
         self._incidents.offline(line.cpu)
-        self._found.add(cpu_entries.WENT_OFFLINE, [found], cpu=line.cpu)
+        self._found.add(cpu_entries.WENT_OFFLINE, [found], cpu=line.cpu, inferred=self._if_tested(found))
+
+    def _if_tested(self, found: NumberedLine) -> tuple[str, ...]:
+        """Return the inference that the kernel's test took a CPU down and up, if a line is likely to be of it."""
+        return (_TESTED,) if found.place in self._likely_test else ()
 
     @_read.register
     def _sanity(self, line: kinds.SanityLine, found: NumberedLine) -> None:
@@ -326,7 +343,7 @@ class _Reader:
             words,
             cpu=incident.cpu,
             inferred=tuple(self._inferred(incident, entry, inferred)),
-            further=further,
+            further=further + _BY_TEST * (incident.first(firmware_lines.CheckerErrorLine) is not None),
             meaning=cpu_entries.CPU_LOST_MEANING if tells_no_state else "",
             consequence=consequence,
             ruled_out=of_incident(incident, self._state, self._tables),

@@ -22,7 +22,7 @@ from sim.importer.explained_lines import (
     PsciNotStartedLine,
     PsciVersionLine,
 )
-from sim.importer.firmware_lines import PerCpuLine, PsciLine
+from sim.importer.firmware_lines import CheckerErrorLine, PerCpuLine, PsciLine
 from sim.importer.kernel_log import parse_command_line
 from sim.importer.log_lines import (
     BootedLine,
@@ -180,7 +180,7 @@ def of_cpu(cpu: int, state: BootState, *, was_online: bool, is_early: bool, is_l
     """
     if was_online:
         yield Circumstance.FIRST_START
-    elif state.is_complete:
+    elif state.is_complete or is_early:
         yield Circumstance.RETURN
     if is_early:
         yield Circumstance.LATE
@@ -202,6 +202,7 @@ def of_incident(incident: CpuIncident, state: BootState, tables: KernelTables) -
     """
     is_early, is_late = incident.is_early, incident.is_late
     found = set(of_cpu(incident.cpu, state, was_online=incident.was_online, is_early=is_early, is_late=is_late))
+    found.add(Circumstance.TESTED if incident.first(CheckerErrorLine) is None else Circumstance.TAKEN_DOWN)
     if incident.cpu_on_works:
         found.add(Circumstance.NONE_STARTED)
     if incident.came_later is not None or (incident.arrived is not None and incident.took is None):

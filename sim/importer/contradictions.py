@@ -191,13 +191,11 @@ def _is_lost(claim: _Claim, log: KernelLog) -> bool:
 def _kvm(line: KvmLine | None) -> str:
     """Return a log's state of KVM in words, for comparison too.
 
-    All modes but pKVM have the same words: kernels differ in how they name VHE and its absence.
+    Nested virtualisation, which a mode such as "VHE+NV2" names too, is not modelled.
     """
     match line:
-        case KvmReadyLine(is_protected=True):
-            return "is initialised, in protected mode"
-        case KvmReadyLine():
-            return "is initialised, not in protected mode"
+        case KvmReadyLine(mode=mode):
+            return f"is initialised as {mode.strip().removesuffix('+NV2')!r}"
         case KvmUnavailableLine():
             return "'HYP mode not available'"
         case KvmDisabledLine():

@@ -41,6 +41,10 @@ class FieldEditor:
         self._features = [cpu.features for cpu in scenario.topology.logical]
         self._values = [dict(values) for values in register_values(scenario)]
 
+    def there_is(self, cpu: int) -> bool:
+        """Return True if there is a CPU of this number: a line may name others."""
+        return cpu < len(self._values)
+
     def value(self, cpu: int, field: IdField) -> int:
         """Return the bits of a field as the kernel reads it, which are another CPU's where the core's are unknown."""
         return (self._values[cpu].get(field.register, 0) & field.mask) >> field.shift

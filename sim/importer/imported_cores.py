@@ -1,7 +1,8 @@
 """The cores of an imported system, with the registers that a log states: all CPU features are then modelled.
 
-A scenario models all features only if it names every CPU's core. The evidence must therefore tell all of them, and a
-kernel log must say something of features: a log that was cut to vector lengths is compared with lengths alone.
+A scenario models all features only if it names every CPU's core. The evidence must therefore tell the core of every CPU
+that it shows, and a kernel log that goes on until all features are known must say something of them: a log that was cut
+to vector lengths is compared with lengths alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from sim.id_registers import Core
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths
 from sim.importer.kernel_log import KernelLog
+from sim.importer.log_lines import Phase
 from sim.importer.machine_evidence import MachineEvidence
 from sim.kernel.features.cache_type import CTR_WORD, NEEDS_CLEANING, effective_ctr
 from sim.topology import cpu_list
@@ -51,7 +53,8 @@ class ImportedCores(msgspec.Struct, frozen=True):
 def cores_of(cpus: Sequence[CpuEvidence], lengths: Mapping[int, CpuLengths], machine: MachineEvidence) -> ImportedCores:
     """Return the core of every CPU, if the evidence tells all of them and contradicts none."""
     log = machine.log
-    if log is not None and not (log.shown.names_features or log.variations):
+    # A kernel names features before it has finished them all. A log that goes on beyond that was cut to other lines.
+    if log is not None and log.phase is Phase.FINAL and not (log.shown.names_features or log.variations):
         return ImportedCores(why_not="the log names no CPU feature besides those that decide on vector lengths")
     has_names = log is not None and log.shown.names_features
     names = {evidence.cpu: _known_name(evidence, log_names_features=has_names) for evidence in cpus}

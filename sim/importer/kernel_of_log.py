@@ -9,7 +9,7 @@ from sim.errnos import Errno
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.kernel_log import KernelLog
 from sim.importer.log_lines import KvmReadyLine
-from sim.kernel_flags import kernel_flags
+from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, OLDEST, kernel_release
 from sim.scenario import PAGE_SIZES
 from sim.vectors import VectorType
@@ -86,7 +86,44 @@ def _flags_shown(log: KernelLog, release: str) -> dict[str, bool]:
     ascends = _suspend_ascends(log)
     if ascends not in {None, flags.suspend_ascends}:
         shown["suspend_ascends"] = bool(ascends)
+    return shown | _flags_of_kvm(log, flags)
+
+
+def _flags_of_kvm(log: KernelLog, flags: KernelFlags) -> dict[str, bool]:
+    """Return the flags that KVM's own line shows, where they differ from the release's defaults."""
+    if not isinstance(log.kvm, KvmReadyLine):
+        return {}
+    shown = {}
+    names_flavour = log.kvm.names_flavour
+    if names_flavour not in {None, flags.hyp_flavour}:
+        shown["hyp_flavour"] = bool(names_flavour)
+    if log.kvm.is_protected and log.kvm.shows_vhe and not flags.pkvm_hvhe:
+        shown["pkvm_hvhe"] = True
+    is_told = _has_vhe(log) or log.command_line.value("arm64_sw.hvhe") == "0"
+    if log.kvm.is_protected and not log.kvm.shows_vhe and flags.pkvm_hvhe and is_told:
+        # Else the CPUs may lack VHE.
+        shown["pkvm_hvhe"] = False
     return shown
+
+
+def _has_vhe(log: KernelLog) -> bool:
+    """Return True if the boot CPU is known to have VHE: by its core, or as SVE and SME imply.
+
+    SVE is an extension of Armv8.2, and Armv8.1 has VHE wherever EL2 is (DDI 0487, FEAT_VHE and FEAT_SVE).
+    """
+    boot = log.cpus[0]
+    is_known = boot.core is not None and boot.core.vhe and not boot.core.is_model
+    return log.has_vhe or is_known or bool(log.vl_bytes) or any(map(boot.has, VectorType))
+
+
+def lacks_vhe_under_pkvm(log: KernelLog) -> bool:
+    """Return True if pKVM runs without VHE under a kernel that would use it, so that the CPUs have no VHE.
+
+    Source: arch/arm64/kernel/pi/idreg-override.c (``hvhe_filter``), commit 5053c3f0519c.
+    """
+    kernel = modelled_kernel(log)
+    is_without = isinstance(log.kvm, KvmReadyLine) and log.kvm.is_protected and not log.kvm.shows_vhe
+    return is_without and kernel_flags(kernel_release(kernel.release), kernel.flags).pkvm_hvhe
 
 
 def _uses_sme(log: KernelLog) -> bool:

@@ -500,6 +500,12 @@ class KvmReadyLine(KvmLine, frozen=True):
         """True if the mode uses VHE: VHE itself, and hVHE, which keeps the kernel at EL1."""
         return re.search(r"(?<!n)VHE", self.mode) is not None
 
+    @property
+    def names_flavour(self) -> bool | None:
+        """True if the mode says nVHE or hVHE where older kernels say less, False if it does not; None: all say so."""
+        flavours = {"Hyp": False, "Hyp nVHE": True, "Protected hVHE": True}
+        return flavours.get(self.mode.strip())
+
 
 class KvmUnavailableLine(KvmLine, frozen=True):
     """The CPUs did not start at EL2."""

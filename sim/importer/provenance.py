@@ -17,7 +17,7 @@ from sim.importer.hotplug_history import HotplugResult
 from sim.importer.imported import Imported
 from sim.importer.imported_cores import best_known_revision, revision_words
 from sim.importer.kernel_log import KernelLog
-from sim.importer.kernel_of_log import modelled_kernel
+from sim.importer.kernel_of_log import lacks_vhe_under_pkvm, modelled_kernel
 from sim.importer.log_lines import Phase
 from sim.importer.register_differences import register_differences
 from sim.importer.start_errors import unmodelled_errors
@@ -225,8 +225,10 @@ def _of_registers(imported: Imported, log: KernelLog) -> Iterator[str]:
 
 
 def _of_levels(imported: Imported, log: KernelLog) -> Iterator[str]:
-    """Yield sentences on CPUs that started at different exception levels."""
+    """Yield sentences on CPUs that started at different exception levels, and on VHE."""
     levels = imported.machine.start_levels()
+    if lacks_vhe_under_pkvm(log) and not imported.machine.has_vhe():
+        yield "Inferred: the CPUs have no VHE, as pKVM runs without it, and this kernel uses VHE where CPUs have it."
     if levels is None:
         return
     if levels.have_vhe:

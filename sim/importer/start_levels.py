@@ -14,6 +14,7 @@ import msgspec
 
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.kernel_log import KernelLog
+from sim.importer.kernel_of_log import lacks_vhe_under_pkvm
 from sim.importer.log_lines import KvmReadyLine, KvmUnavailableLine
 from sim.scenario import EL1, EL2
 
@@ -109,6 +110,8 @@ def shows_vhe(log: KernelLog, *, boot_cpu_can_vhe: bool) -> bool | None:
     """Return True or False if a log shows whether the boot CPU can run a kernel at EL2, None if it does not show it."""
     if log.has_vhe or start_levels(log, boot_cpu_can_vhe=boot_cpu_can_vhe).are_dead:
         return True
+    if lacks_vhe_under_pkvm(log):
+        return False
     if log.command_line.value("kvm-arm.mode") in _HIDES_VHE or log.command_line.hides_vhe:
         return None
     # With VHE the kernel would run at EL2 on every CPU that started there, and KVM would need no hypervisor beside it.

@@ -41,14 +41,14 @@ def let_lines_agree(
     yield from _overridden(editor, named, tables)
     policies: dict[str, list[int]] = {}
     for cpu, policy in sorted(named.icaches.items()):
-        if editor.put(cpu, L1IP, _POLICIES.get(policy, _OTHER_POLICY)):
+        if editor.there_is(cpu) and editor.put(cpu, L1IP, _POLICIES.get(policy, _OTHER_POLICY)):
             policies.setdefault(policy, []).append(cpu)
     for policy, those in policies.items():
         yield f"CTR_EL0.L1Ip of cpu{cpu_list(those)} is that of the {policy} instruction cache that the log names"
     for cpu, size in named.asid_sizes.items():
-        if editor.put(cpu, ASIDBITS, size):
+        if editor.there_is(cpu) and editor.put(cpu, ASIDBITS, size):
             yield f"ID_AA64MMFR0_EL1.ASIDBits of cpu{cpu} is {size}, as the log says"
-    if run_32bit := [cpu for cpu in sorted(cpus.run_32bit) if editor.put(cpu, EL0, AARCH32)]:
+    if run_32bit := [cpu for cpu in sorted(cpus.run_32bit) if editor.there_is(cpu) and editor.put(cpu, EL0, AARCH32)]:
         yield f"cpu{cpu_list(run_32bit)} runs 32-bit programs, since a line compares its registers of 32-bit code"
     yield from _range_of_guests(editor, named, modelled, cpus)
 

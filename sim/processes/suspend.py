@@ -1,7 +1,8 @@
 """Suspend and resume: all CPUs but one go down, the system sleeps, and the same CPUs come up again.
 
 User space is frozen meanwhile, and CPU hotplug is locked. The boot CPU stays up or, where it is offline, the online CPU
-with the lowest number. A CPU that cannot go down ends the suspend; a CPU that does not come back does not.
+with the lowest number. A CPU that cannot go down ends the suspend; a CPU that does not come back does not. Where no CPU
+is started by PSCI there is no such state, and the system suspends to idle, with all CPUs online.
 
 Source: kernel/power/suspend.c (``pm_suspend``, ``suspend_enter``), kernel/cpu.c (``freeze_secondary_cpus``,
 ``thaw_secondary_cpus``), drivers/firmware/psci/psci.c (``psci_system_suspend``). Recorded boots have the way down and
@@ -46,11 +47,12 @@ class Suspend:
 
     def run(self) -> Answer:
         """Suspend the system, and return the errno when it has resumed; one suspend at a time."""
-        self._printk.line("PM: suspend entry (deep)")
+        is_deep = self._system.scenario.has_psci
+        self._printk.line(f"PM: suspend entry ({'deep' if is_deep else 's2idle'})")
         error = Errno.EBUSY
         if not self._is_under_way:
             self._is_under_way = True
-            error = yield from self._hotplug.locked(None, self._suspend())
+            error = yield from self._hotplug.locked(None, self._suspend() if is_deep else self._idle())
             self._is_under_way = False
         self._printk.line("PM: suspend exit")
         return error
@@ -81,6 +83,24 @@ class Suspend:
         self._guests.thaw()
         self._system.freezer.thaw()
         return error
+
+    def _idle(self) -> Answer:
+        """Suspend to idle: user space is frozen, and every CPU stays online.
+
+        Without PSCI's SYSTEM_SUSPEND nothing registers operations for a suspend, and the kernel has no deeper state.
+
+        Source: kernel/power/suspend.c (``suspend_enter``, ``s2idle_loop``, ``mem_sleep_states``).
+        """
+        self._system.freezer.freeze()
+        yield from self._guests.freeze()
+        primary = self._system.smp.online()[0]
+        self._printk.event(EventKind.ASLEEP, primary)
+        yield self._system.wait(self._system.scenario.latencies.sleep, StepKind.SLEEP, primary)
+        self._printk.event(EventKind.AWAKE, primary)
+        self._system.recorder.suspends.append(Suspended(self._system.env.now_ns, None, (), ()))
+        self._guests.thaw()
+        self._system.freezer.thaw()
+        return Errno.OK
 
     def _secondaries(self, primary: int) -> Iterator[int]:
         """Yield the CPUs that go down, in the order in which they do."""

@@ -1093,3 +1093,73 @@ def test_a_kernel_before_4_17_says_otherwise_that_a_capability_is_missing() -> N
     assert finding.happened == 'refused for lack of a capability that the system uses: "Privileged Access Never"'
     assert len(finding.lines) == 2
     assert "arm64.nosve" not in next_of(finding)
+
+
+# The kernel's test of PSCI
+
+
+FAILED_TEST = "psci_checker: Error occurred ({}) while trying to power up CPU 1"
+
+
+@pytest.mark.parametrize(
+    ("lines", "entry"),
+    [
+        ([*lost(1), FAILED_TEST.format(-5)], cpu_entries.CPU_LOST_ON_RETURN),
+        (["psci: failed to boot CPU1 (-22)", FAILED_TEST.format(-22)], cpu_entries.CPU_ON_INVALID),
+    ],
+)
+def test_a_cpu_that_the_kernel_s_own_test_took_down_cannot_be_kept_online(lines: list[str], entry: LogEntry) -> None:
+    tested = of_entry(explained(*lines, head=[]), entry)
+    assert "the kernel's own test of PSCI, which it makes at each boot, took it down" in tested.happened
+    assert "CONFIG_ARM_PSCI_CHECKER" in causes_of(tested)
+    assert "a kernel without CONFIG_ARM_PSCI_CHECKER" in next_of(tested)
+    assert "keep the CPU online" not in next_of(tested)
+    by_user = of_entry(explained("psci: CPU1 killed (polled 0 ms)", *lines[:-1], head=[]), entry)
+    assert "CHECKER" not in causes_of(by_user) + next_of(by_user)
+    assert "keep the CPU online" in next_of(by_user)
+
+
+def toggled(first_s: float, step_s: float, *, one_by_one: bool = False) -> list[str]:
+    """Three CPUs of an excerpt go down and come back, and CPU4 comes."""
+    down = [f"psci: CPU{cpu} killed (polled 0 ms)" for cpu in (1, 2, 3)]
+    up = [f"CPU{cpu}: Booted secondary processor {cpu:#012x} [0x412fd050]" for cpu in (1, 2, 3, 4)]
+    lines = [line for pair in zip(down, up, strict=False) for line in pair] + up[3:] if one_by_one else down + up
+    return [f"[{first_s + step_s * place:12.6f}] {line}" for place, line in enumerate(lines)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_likely"),
+    [
+        (toggled(1.5, 0.001), True),
+        (toggled(1.5, 0.1), False),
+        (toggled(60, 0.001), False),
+        (toggled(1.5, 0.001, one_by_one=True), False),
+        (["[    1.400000] psci_checker: PSCI checker started using 5 CPUs", *toggled(1.5, 0.001)], False),
+        (["[    1.400000] Disabling non-boot CPUs ...", *toggled(1.5, 0.001)], False),
+    ],
+)
+def test_cpus_that_go_and_come_at_once_soon_after_the_start_are_likely_tested(
+    lines: list[str], *, is_likely: bool
+) -> None:
+    explanation = explained(*lines, head=[])
+    for entry in (cpu_entries.WENT_OFFLINE, cpu_entries.BACK_ONLINE):
+        inferred = " ".join(of_entry(explanation, entry).inferred)
+        assert ("CONFIG_ARM_PSCI_CHECKER" in inferred) is is_likely
+    # The test brings up only what it took down; else the early bring-up is over once a CPU has come back.
+    expected = cpu_entries.BACK_ONLINE if is_likely else cpu_entries.LATE_ONLINE
+    assert 4 in of_entry(explanation, expected).cpus
+    assert cpu_entries.CAME_ONLINE.name not in names(explanation)
+
+
+@pytest.mark.parametrize(("stamp", "is_early"), [("[    0.001399] ", True), ("[    9.001399] ", False), ("", False)])
+def test_an_attempt_right_after_the_start_is_the_cpu_s_first(stamp: str, *, is_early: bool) -> None:
+    (finding,) = explained(f"{stamp}psci: failed to boot CPU1 (-22)", head=[]).findings
+    assert ("its CPU_OFF did not end" in causes_of(finding)) is not is_early
+    assert ("keep the CPU online" in next_of(finding)) is not is_early
+
+
+def test_a_cpu_without_an_enable_method_may_wait_in_a_spin_table() -> None:
+    line = "/cpus/cpu@1: missing enable-method property"
+    assert "`cpu-release-addr`" in next_of(of_entry(explained(line), cpu_entries.NO_ENABLE_METHOD))
+    with_psci = explained("psci: PSCIv1.1 detected in firmware.", "psci: CPU2 killed (polled 0 ms)", line)
+    assert "spin-table" not in next_of(of_entry(with_psci, cpu_entries.NO_ENABLE_METHOD))

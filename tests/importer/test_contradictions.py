@@ -131,10 +131,38 @@ def test_a_panic_that_the_model_does_not_have_is_a_contradiction(tmp_path: Path)
     )
 
 
-@pytest.mark.parametrize("mode", ["Hyp mode", "Hyp nVHE mode", "VHE mode", "VHE+NV2 mode"])
-def test_whether_kvm_uses_vhe_depends_on_cpus_and_is_not_compared(mode: str, tmp_path: Path) -> None:
-    text = HEAD.format(cpus=1) + f"kvm [1]: {mode} initialized successfully\n"
+@pytest.mark.parametrize(
+    ("release", "mode"),
+    [
+        ("6.12.1", "Hyp"),
+        ("6.12.1", "Hyp nVHE"),
+        ("6.12.1", "VHE"),
+        ("6.12.1", "Protected nVHE"),
+        ("6.12.1", "Protected hVHE"),
+        ("6.6.1", "Hyp"),
+        ("6.6.1", "Hyp nVHE"),
+        ("6.6.1", "Protected nVHE"),
+        ("6.6.1", "Protected hVHE"),
+    ],
+)
+@pytest.mark.parametrize("head", [HEAD, HEAD.replace("411fd403", UNKNOWN_CORE)])
+def test_the_boot_of_a_log_has_its_mode_of_kvm(release: str, mode: str, head: str, tmp_path: Path) -> None:
+    line = f"kvm [1]: {mode} mode initialized successfully\n"
+    imported = imported_log(head.format(cpus=1).replace("6.12.1", release) + line, tmp_path, cpu0=None)
+    assert imported.contradictions == ()
+    assert line in boot(imported.scenario).log_text
+
+
+def test_nested_virtualisation_is_not_compared(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=1) + "kvm [1]: VHE+NV2 mode initialized successfully\n"
     assert imported_log(text, tmp_path, cpu0=None).contradictions == ()
+
+
+def test_another_mode_of_kvm_is_a_contradiction(tmp_path: Path) -> None:
+    text = HEAD.format(cpus=1) + "kvm [1]: Hyp hVHE mode initialized successfully\n"
+    assert imported_log(text, tmp_path, cpu0=None).contradictions == (
+        "the log says KVM is initialised as 'Hyp hVHE', the model of Linux 6.12.1 says is initialised as 'VHE'",
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,14 +176,14 @@ def test_whether_kvm_uses_vhe_depends_on_cpus_and_is_not_compared(mode: str, tmp
 def test_a_state_of_kvm_that_the_model_does_not_have_is_a_contradiction(line: str, words: str, tmp_path: Path) -> None:
     text = f"{HEAD.format(cpus=1)}CPU: All CPU(s) started at EL2\nkvm [1]: {line}\n"
     assert imported_log(text, tmp_path, cpu0=None).contradictions == (
-        f"the log says KVM {words}, the model of Linux 6.12.1 says is initialised, not in protected mode",
+        f"the log says KVM {words}, the model of Linux 6.12.1 says is initialised as 'VHE'",
     )
 
 
 def test_protected_mode_contradicts_a_command_line_that_asks_for_another(tmp_path: Path) -> None:
     line = "kvm [1]: Protected hVHE mode initialized successfully\n"
     asked = imported_log(HEAD.format(cpus=1) + "Kernel command line: kvm-arm.mode=nvhe\n" + line, tmp_path, cpu0=None)
-    words = "is initialised, in protected mode, the model of Linux 6.12.1 says is initialised, not in protected mode"
+    words = "is initialised as 'Protected hVHE', the model of Linux 6.12.1 says is initialised as 'Hyp nVHE'"
     assert asked.contradictions == (f"the log says KVM {words}",)
     lost = imported_log(HEAD.format(cpus=1) + line, tmp_path, cpu0=None)
     assert (lost.contradictions, lost.scenario.kvm_mode) == ((), KvmMode.PROTECTED)

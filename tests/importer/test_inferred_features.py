@@ -14,6 +14,7 @@ from sim.importer.log_reader import parse_kernel_log
 from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import annotated_text, remarks
 from tests.importer.machines import (
+    HEAD,
     UNKNOWN_CORE,
     cpuinfo,
     dmesg_of,
@@ -297,3 +298,10 @@ def test_a_refused_cpu_of_which_nothing_follows_never_arrives(tmp_path: Path) ->
     found = imported_log(log, tmp_path)
     assert [one.cpu for one in found.scenario.faults] == ["cpu1", "cpu2"]
     assert any("refused there for conflict of Bogus thing, which no register" in one for one in remarks(found))
+
+
+@pytest.mark.parametrize("line", ["CPU1: Unknown ASID size (1); assuming 8-bit", "Detected AIVIVT I-cache on CPU1"])
+def test_a_line_on_a_cpu_that_there_is_not_tells_nothing_of_its_registers(line: str, tmp_path: Path) -> None:
+    # Without its line on the number of CPUs, as far as the log goes, there is one.
+    text = HEAD.partition("[    0.000000] SLUB")[0] + "CPU features: detected: LSE atomic instructions\n" + line + "\n"
+    assert len(imported_log(text, tmp_path).scenario.topology.cpus) == 1

@@ -28,9 +28,9 @@ def came(number: int, mpidr: int, stamp: str = "") -> str:
 
 
 def on_cpus(text: str) -> list[str]:
-    """The messages of a log on CPUs, without their MIDRs."""
+    """The messages of a log on CPUs that come or fail to, without their MIDRs."""
     messages = (re.sub(r"^\[ *[\d.]+\] | \[0x[0-9a-f]{8}\]$", "", line) for line in text.splitlines())
-    return [message for message in messages if _CPU.search(message)]
+    return [message for message in messages if _CPU.search(message) and not message.startswith("Detected ")]
 
 
 def late(cpu: int, after_ms: float, first: int = 1, last: int | None = None) -> Fault:

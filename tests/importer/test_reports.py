@@ -12,6 +12,7 @@ from sim.importer.machine_evidence import Sources
 from sim.importer.provenance import remarks
 from sim.scenario import Action, Do, Fault, KvmMode
 from sim.vectors import VectorType
+from tests.importer.machines import HEAD, imported_log
 from tests.systems import results
 
 REPORTS = Path(__file__).parents[1] / "reports"
@@ -99,6 +100,16 @@ def test_a_cpu_that_sysfs_does_not_show_is_like_the_others() -> None:
     assert (known.sve_bits, unseen.sve_bits) == ((128, 256), (128, 256))
     assert unseen.source == "inferred: like the CPUs that are known, which are alike"
     assert boot(found.scenario).found == []
+
+
+def test_the_core_of_a_log_that_ends_early_is_in_the_scenario(tmp_path: Path) -> None:
+    lost = "CPU{0}: failed to come online\nCPU{0}: failed in unknown state : 0x0\n"
+    log = HEAD.format(cpus=3).replace("411fd403", "410fd034") + lost.format(1) + lost.format(2)
+    found = imported_log(log, tmp_path)
+    assert {cpu.features.core.name for cpu in found.scenario.topology.cpus} == {"arm,cortex-a53"}
+    assert "[0x410fd034]" in boot(found.scenario).log_text
+    assert "cpu1-2 is taken to have the core of the CPU before it." in remarks(found)
+    assert found.contradictions == ()
 
 
 def test_a_wrapped_command_line_is_read_to_its_end() -> None:

@@ -9,7 +9,7 @@ from sim.importer.imported import Imported
 from sim.importer.log_reader import parse_kernel_log
 from sim.importer.provenance import remarks
 from sim.importer.start_levels import LevelSource, StartLevels, shows_vhe, start_levels
-from tests.importer.machines import BOOTED, HEAD, imported_log
+from tests.importer.machines import BOOTED, HEAD, UNKNOWN_CORE, imported_log
 
 MIXED = "CPU: CPUs started in inconsistent modes\n"
 NO_HYP = "kvm [1]: HYP mode not available\n"
@@ -76,6 +76,7 @@ READY = "kvm [1]: {} mode initialized successfully\n"
         ([READY.format("Protected hVHE")], True),
         ([READY.format("Hyp")], False),
         ([READY.format("Hyp nVHE")], False),
+        # From 6.10 on, pKVM uses VHE where CPUs have it, and Neoverse V1 is known to.
         ([READY.format("Protected nVHE")], None),
         (["Kernel command line: kvm-arm.mode=nvhe\n", READY.format("Hyp nVHE")], None),
         (["Kernel command line: id_aa64mmfr1.vh=0\n", READY.format("Hyp")], None),
@@ -85,6 +86,23 @@ READY = "kvm [1]: {} mode initialized successfully\n"
 )
 def test_whether_the_cpus_can_run_a_kernel_at_el2(lines: list[str], vhe: bool | None) -> None:
     assert shows_vhe(parse_kernel_log(log_of(*lines)), boot_cpu_can_vhe=True) is vhe
+
+
+@pytest.mark.parametrize("word", ["", "arm64_sw.hvhe=0"])
+@pytest.mark.parametrize("release", ["6.12.1", "6.6.1"])
+@pytest.mark.parametrize("extension", ["", "SVE: maximum available vector length 32 bytes per vector\n"])
+def test_pkvm_without_vhe_is_inferred_from_cpus_or_kernel(
+    word: str, release: str, extension: str, tmp_path: Path
+) -> None:
+    text = log_of(f"Kernel command line: {word}\n", extension, READY.format("Protected nVHE"), cpus=1)
+    text = text.replace("411fd403", UNKNOWN_CORE).replace("6.12.1", release)
+    imported = imported_log(text, tmp_path)
+    has_vhe = bool(word or extension or release == "6.6.1")
+    (cpu,) = imported.scenario.topology.cpus
+    assert cpu.features.vhe is has_vhe
+    assert imported.scenario.kernel_flags == ({"pkvm_hvhe": False} if has_vhe and release == "6.12.1" else {})
+    told = "Inferred: the CPUs have no VHE, as pKVM runs without it, and this kernel uses VHE where CPUs have it."
+    assert (told in remarks(imported)) is not has_vhe
 
 
 def booted_as_in_the_log(text: str, folder: Path) -> Imported:

@@ -188,6 +188,15 @@ def test_a_cpu_of_a_spin_table_cannot_go_down() -> None:
     ]
 
 
+def test_a_system_without_psci_suspends_to_idle_with_all_cpus_online() -> None:
+    outcome = from_spin_table(0, 1, 2, 3, latencies=SLOW)
+    assert lines_of(outcome) == ["PM: suspend entry (s2idle)", "PM: suspend exit"]
+    assert results(outcome) == [("resumed", None)]
+    assert outcome.facts.online == (0, 1, 2, 3)
+    assert not any("suspend" in note for note in outcome.notes)
+    assert of(outcome, Do.SUSPEND).ended_ns - of(outcome, Do.SUSPEND).started_ns == 10_000 * MS
+
+
 def test_the_cpus_that_went_down_before_it_come_back() -> None:
     outcome = from_spin_table(1)
     assert lines_of(outcome)[2:-1] == [
