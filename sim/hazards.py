@@ -327,7 +327,13 @@ def _cpu_lost_to_firmware(facts: Facts) -> Iterable[Hazard]:
         if one.kind not in feature_hazards.LOSSES
         and not _is_of_silent_boot(facts, one)
         and not came_after(facts, one.cpu, one.event)
+        and not stands_for(one)
     )
+
+
+def stands_for(one: Lost) -> str:
+    """Return the reason for which a real kernel kept out a CPU that is only simulated as lost; empty for others."""
+    return "" if one.fault is None else one.fault.stands_for
 
 
 def came_after(facts: Facts, number: int, place: int) -> bool:

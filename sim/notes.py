@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sim.facts import Facts
 from sim.feature_notes import feature_notes
 from sim.flag_notes import flag_notes
-from sim.hazards import came_after, refused_cpu, refused_needlessly
+from sim.hazards import came_after, refused_cpu, refused_needlessly, stands_for
 from sim.kernel.printk import EventKind
 from sim.scenario import KvmInit, Relay
 from sim.topology import cpu_list
@@ -23,6 +23,7 @@ def notes_of(facts: Facts) -> list[str]:
     told = (
         *left_early,
         *_refusal_notes(facts),
+        *_substitute_notes(facts),
         *_return_notes(facts),
         *_suspend_notes(facts),
         *waiting,
@@ -43,6 +44,12 @@ def _refusal_notes(facts: Facts) -> Iterator[str]:
     for one in facts.refused:
         if not refused_needlessly(facts, one):  # a needless refusal is a hazard, which says the same
             yield f"{refused_cpu(facts, one)} was refused: {one.refusal.words}"
+
+
+def _substitute_notes(facts: Facts) -> Iterator[str]:
+    for lost in facts.lost:
+        if why := stands_for(lost):
+            yield f"{facts.label(lost.cpu)} never arrives here, in place of what a real kernel says of it: {why}"
 
 
 def _return_notes(facts: Facts) -> Iterator[str]:

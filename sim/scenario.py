@@ -221,6 +221,8 @@ class Fault(FieldsShown):
         last: the number of the last CPU_ON that it concerns, or None if it concerns all from the first on.
         stays_on: True if firmware goes on reporting the CPU as on after CPU_OFF, and answers later calls with
             ALREADY_ON.
+        stands_for: the reason, in words, for which a real kernel kept the CPU out, where the scenario does not have
+            that reason and lets the CPU never arrive instead; empty: firmware loses the CPU.
 
     Raises:
         InputError: none or several kinds are set, the answer is unknown, the time is negative, or the numbers of its
@@ -237,8 +239,11 @@ class Fault(FieldsShown):
     first: int = 1
     last: int | None = None
     stays_on: bool = False
+    stands_for: str = ""
 
     def __post_init__(self) -> None:
+        if self.stands_for and not self.never_arrives:
+            raise InputError(f"a fault of {self.cpu}: stands_for needs never_arrives")
         if self.arrives_after_ns is not None and self.arrives_after_ns < 0:
             raise InputError(f"a fault of {self.cpu}: it arrives after a negative time")
         chosen = (self.answer is not None) + self.never_arrives + (self.arrives_after_ns is not None) + self.stays_on

@@ -268,7 +268,8 @@ def _fault(index: int, table: FaultTable, topology: Topology) -> Fault:
     with at(f"faults[{index}]"):
         after = None if table.arrives_after is None else nanoseconds(table.arrives_after)
         first, last = _cpu_ons(table.cpu_on)
-        fault = Fault(table.cpu, table.answer, table.never_arrives, after, first, last, table.stays_on)
+        kinds = table.answer, table.never_arrives, after
+        fault = Fault(table.cpu, *kinds, first, last, table.stays_on, table.stands_for)
         topology.number(table.cpu)
         return fault
 

@@ -311,6 +311,13 @@ class FaultTable(Table):
     stays_on: Annotated[
         bool, Meta(description="firmware goes on reporting the CPU as on when it was taken down after that CPU_ON")
     ] = False
+    stands_for: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            description="why a real kernel kept the CPU out, which the scenario does not have: needs never_arrives",
+        ),
+    ] = ""
 
 
 class ActionTable(Table):

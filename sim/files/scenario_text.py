@@ -71,6 +71,7 @@ def scenario_text(scenario: Scenario) -> str:
                 never_arrives=fault.never_arrives,
                 arrives_after=None if fault.arrives_after_ns is None else _duration(fault.arrives_after_ns),
                 stays_on=fault.stays_on,
+                stands_for=fault.stands_for,
             )
             for fault in scenario.faults
         ],

@@ -27,6 +27,10 @@ USUAL_NS = round(Latencies().cpu_on.parameters[0])
 _NEVER_ARRIVES = {HotplugResult.LOST, HotplugResult.REFUSED_OTHERWISE}
 
 
+_LONGEST_REASON = 200
+"""The longest reason that a scenario file may have, in characters."""
+
+
 class CpuOnCalls:
     """The calls of CPU_ON that reach firmware, in the order of a log.
 
@@ -93,11 +97,19 @@ def _of_cpu(cpu: int, attempts: list[Hotplug]) -> Iterator[Fault]:
         first, last = numbers[0], numbers[-1]
         match kind:
             case _Kind.NEVER:
-                yield Fault(f"cpu{cpu}", never_arrives=True, first=first, last=None if once else last)
+                why = _why_kept_out([attempts[number - 1] for number in numbers])
+                end = None if once else last
+                yield Fault(f"cpu{cpu}", never_arrives=True, first=first, last=end, stands_for=why)
             case _Kind.AT_LAST:
                 yield Fault(f"cpu{cpu}", arrives_after_ns=USUAL_NS, first=first, last=last)
             case str():
                 yield Fault(f"cpu{cpu}", answer=kind, first=first, last=None if always else last)
+
+
+def _why_kept_out(attempts: Sequence[Hotplug]) -> str:
+    """Return why the kernel kept a CPU out that is simulated as lost; empty if it did not."""
+    is_kept_out = all(step.result is HotplugResult.REFUSED_OTHERWISE for step in attempts)
+    return attempts[0].kept_out_words[:_LONGEST_REASON] if is_kept_out else ""
 
 
 class _Kind(Enum):

@@ -207,3 +207,10 @@ def test_a_64_bit_real_time_core_is_read() -> None:
     assert [evidence.core_name for evidence in found.cpus] == ["arm,cortex-r82"] * 2
     assert "No source states the revision of arm,cortex-r82: simulated as r0p0." in remarks(found)
     assert told_of_features(found) == [NO_REGISTER, f"Of arm,cortex-r82 no ID register is known; {UNKNOWN}."]
+
+
+def test_a_cpu_that_the_kernel_refused_is_not_said_to_be_lost_to_firmware() -> None:
+    outcome = boot(imported("missing-hwcap.log").scenario)
+    assert outcome.found == []
+    why = "reached the kernel and was refused there for missing HWCAP: SVE2"
+    assert f"cpu4 never arrives here, in place of what a real kernel says of it: {why}" in outcome.notes

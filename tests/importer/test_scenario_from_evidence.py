@@ -265,6 +265,9 @@ def test_a_cpu_that_is_lost_and_asked_for_again_has_one_fault(tmp_path: Path) ->
     assert imported.contradictions == ()
 
 
+REASON = "reached the kernel and was refused there for conflict of 32-bit EL0 Support"
+
+
 def test_a_cpu_refused_for_something_that_is_not_modelled_never_arrives(tmp_path: Path) -> None:
     text = (
         HEAD.format(cpus=2)
@@ -273,7 +276,8 @@ def test_a_cpu_refused_for_something_that_is_not_modelled_never_arrives(tmp_path
         + "CPU1: died during early boot\n"
     )
     imported = imported_log(text, tmp_path, cluster0=None)
-    assert (imported.scenario.faults, imported.contradictions) == ((Fault("cpu1", never_arrives=True),), ())
+    assert imported.scenario.faults == (Fault("cpu1", never_arrives=True, stands_for=REASON),)
+    assert imported.contradictions == ()
 
 
 def test_the_last_of_two_parameters_counts_as_for_linux(tmp_path: Path) -> None:
