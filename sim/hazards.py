@@ -324,21 +324,13 @@ def _cpu_lost_to_firmware(facts: Facts) -> Iterable[Hazard]:
     return _once(
         Hazard(kind, one.cpu, one.time_ns, f"{facts.label(one.cpu)}: {_loss(one)}", one.event)
         for one in facts.lost
-        if one.kind not in feature_hazards.LOSSES
-        and not _is_of_silent_boot(facts, one)
-        and not came_after(facts, one.cpu, one.event)
-        and not stands_for(one)
+        if one.kind not in feature_hazards.LOSSES and not _is_of_silent_boot(facts, one) and not stands_for(one)
     )
 
 
 def stands_for(one: Lost) -> str:
     """Return the reason for which a real kernel kept out a CPU that is only simulated as lost; empty for others."""
     return "" if one.fault is None else one.fault.stands_for
-
-
-def came_after(facts: Facts, number: int, place: int) -> bool:
-    """Return True if a CPU came online, with its own hardware, after an event: a later attempt mended it."""
-    return facts.booted_events.get(number, -1) > place and facts.hw_cpu(number) == number
 
 
 _LOSSES = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sim.facts import Facts
 from sim.feature_notes import feature_notes
 from sim.flag_notes import flag_notes
-from sim.hazards import came_after, refused_cpu, refused_needlessly, stands_for
+from sim.hazards import refused_cpu, refused_needlessly, stands_for
 from sim.kernel.printk import EventKind
 from sim.scenario import KvmInit, Relay
 from sim.topology import cpu_list
@@ -57,10 +57,15 @@ def _return_notes(facts: Facts) -> Iterator[str]:
     given_up = {event.cpu: place for place, event in enumerate(facts.events) if event.kind is EventKind.GAVE_UP}
     for number in sorted(facts.booted_events):
         for place, what in ((failed.get(number), _FAILED), (given_up.get(number), _GIVEN_UP)):
-            if place is not None and came_after(facts, number, place):
+            if place is not None and _came_after(facts, number, place):
                 came = "came back online" if _went_before(facts, number, place) else "came online"
                 yield f"{facts.label(number)} {came} after {what}"
                 break
+
+
+def _came_after(facts: Facts, number: int, place: int) -> bool:
+    """Return True if a CPU came online, with its own hardware, after an event."""
+    return facts.booted_events[number] > place and facts.hw_cpu(number) == number
 
 
 def _went_before(facts: Facts, number: int, place: int) -> bool:

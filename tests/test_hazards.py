@@ -388,22 +388,3 @@ def test_five_lines_of_python_are_enough() -> None:
     outcome = sim.boot(sim.Scenario(sim.Topology.of([V1, A64FX]), kernel="6.11", kvm_mode=KvmMode.PROTECTED))
     assert isinstance(outcome, sim.Outcome)
     assert outcome.vectors["SVE"].max_vl_bytes == 32
-
-
-@pytest.mark.parametrize(
-    ("fault", "attempts", "found", "note"),
-    [
-        (Fault("cpu1", answer="DENIED", last=1), 1, [HazardKind.CPU_LOST_TO_FIRMWARE], None),
-        (Fault("cpu1", answer="DENIED", last=1), 2, [], "cpu1 came online after firmware had failed to start it"),
-        (Fault("cpu1", answer="DENIED"), 2, [HazardKind.CPU_LOST_TO_FIRMWARE], None),
-        (Fault("cpu1", arrives_after_ns=7_000_000_000), 2, [], "cpu1 came online after the kernel had given it up"),
-    ],
-)
-def test_a_cpu_that_a_later_attempt_brings_is_not_lost(
-    fault: Fault, attempts: int, found: list[HazardKind], note: str | None
-) -> None:
-    topology = Topology.of([[128, 256]] * 2)
-    actions = tuple(Action(Do.ONLINE, "cpu1") for _ in range(attempts))
-    outcome = boot(Scenario(topology, kernel="6.10", maxcpus=1, faults=(fault,), actions=actions))
-    assert [hazard.kind for hazard in outcome.found] == found
-    assert [one for one in outcome.notes if "came online after" in one] == ([note] if note else [])

@@ -41,7 +41,7 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     kinds = [kind for kind in HazardKind if any(_count(row, kind) for row in rows)]
     labels = _labels(rows)
     labels_in = max(style.text_width_in(label, style.SMALL_PT) for label in labels) + 0.35
-    if not (kinds or comparison.scenario.has_pkvm):
+    if not has_designs_to_draw(comparison):
         raise InputError("no design has a hazard or buffers of pKVM here: nothing to draw")
     # Headings are slanted: the longest heading sets the space above the grid and to its right.
     longest_in = max((style.text_width_in(kind.title, style.SMALL_PT) for kind in kinds), default=0.0)
@@ -64,6 +64,13 @@ def plot_designs(comparison: Comparison) -> style.Picture:
     else:
         bars.set_title("no hazard under any design", size=style.TEXT_PT, loc="left")
     return picture
+
+
+def has_designs_to_draw(comparison: Comparison) -> bool:
+    """Return True if some design has hazards, or pKVM's buffers."""
+    return comparison.scenario.has_pkvm or any(
+        _count(row, kind) for row in comparison.design_rows for kind in HazardKind
+    )
 
 
 def _subtitle(comparison: Comparison) -> str:

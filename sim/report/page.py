@@ -21,7 +21,7 @@ from sim.hazard_kinds import Hazard
 from sim.kernel.features.certainty import Certainty
 from sim.outcome import Outcome
 from sim.plot.buffers_picture import plot_buffers, shown_saves
-from sim.plot.designs_picture import plot_designs
+from sim.plot.designs_picture import has_designs_to_draw, plot_designs
 from sim.plot.lengths_picture import plot_lengths, shown_lengths
 from sim.plot.style import ON_DARK
 from sim.plot.timeline_picture import path_of, plot_boot
@@ -276,7 +276,10 @@ def _features(outcome: Outcome) -> FeatureTables | None:
 def _designs(outcome: Outcome) -> Markup | None:
     if len(outcome.scenario.topology.cpus) > _MAX_COMPARED_CPUS:
         return None
-    return picture(plot_designs(compare(outcome.scenario)), "designs side by side: bytes asked for, and hazards")
+    comparison = compare(outcome.scenario)
+    if not has_designs_to_draw(comparison):
+        return None
+    return picture(plot_designs(comparison), "designs side by side: bytes asked for, and hazards")
 
 
 def _maps(folder: Path, summary: "Summary") -> list[Markup]:
