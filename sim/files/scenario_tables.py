@@ -315,8 +315,8 @@ class FaultTable(Table):
         str,
         Meta(
             max_length=200,
-            description="beside never_arrives: why a real kernel kept the CPU out, which the scenario does not have; a note "
-            "then says so, and the CPU is not lost to firmware",
+            description="beside never_arrives: why a real kernel kept the CPU out, which the scenario does not have; a "
+            "note then says so, and the CPU is not lost to firmware",
         ),
     ] = ""
 
