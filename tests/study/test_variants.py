@@ -2,8 +2,8 @@
 
 import pytest
 
-from sim.files.scenario_file import scenario_from_text
-from sim.scenario import Scenario
+from sim.files.scenario_file import read_scenario, scenario_from_text
+from sim.scenario import Action, Do, Scenario
 from sim.study.variant_comparison import compare_variants
 from sim.study.variants import Axis, variants
 from sim.topology import Topology
@@ -87,6 +87,40 @@ def test_a_panic_has_no_cpu_online() -> None:
     assert row.online == 0
     assert row.panic is not None
     assert "GIC" in row.panic
+
+
+def actions_by_early(*actions: Action) -> dict[str, list[str]]:
+    """Return the actions of each variant along the axis of early CPUs, on three kinds of CPU, with agents."""
+    scenario = Scenario(Topology.of([[128], [128, 256], [128, 256, 512]]), actions=actions)
+    found = variants(scenario, [Axis.EARLY])
+    return {one.labels[0][1]: [f"{action.agent}: {action.words}" for action in one.scenario.actions] for one in found}
+
+
+def test_actions_stay_after_the_late_cpus_are_brought_up() -> None:
+    found = actions_by_early(Action(Do.GUEST, "cpu1"), Action(Do.GUEST, "cpu1", agent="vmm"))
+    guests = ["user space: guest cpu1", "vmm: guest cpu1"]
+    assert found["all"] == guests
+    assert found["all but cpu2"] == ["user space: online cpu2", *guests]
+    assert found["all but cpu1"] == ["user space: online cpu1", guests[0], "vmm: online cpu1", guests[1]]
+
+
+def test_a_cpu_that_the_file_brings_up_is_brought_up_as_the_file_does() -> None:
+    own = [Action(Do.AWAIT, "cpu1", agent="vmm"), Action(Do.ONLINE, "cpu1", at_ns=5), Action(Do.SUSPEND)]
+    found = actions_by_early(*own)
+    told = ["vmm: await cpu1", "user space: online cpu1", "user space: suspend"]
+    assert found["all"] == found["all but cpu1"] == told
+    assert found["the boot CPU alone"] == ["user space: online cpu2", *told]
+
+
+def test_another_axis_does_not_take_a_hazard_away() -> None:
+    bug = read_scenario("bug")
+    rows = compare_variants(bug, ["early", "memory"]).rows
+    assert [row.hazards for row in rows if row.early == "all"] == [
+        row.hazards for row in compare_variants(bug, ["memory"]).rows
+    ]
+    assert all(row.hazards for row in rows if row.early == "all")
+    late = compare_variants(bug.but(relay="relaxed"), ["early"]).rows[-1]
+    assert "out_of_bounds_write" in late.hazard_kinds
 
 
 def test_lengths_alone_are_compared_too() -> None:
