@@ -86,11 +86,13 @@ def designs_beside(scenario: Scenario) -> list[Design | None]:
 
 
 def _boot_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    for members in _kinds(scenario.topology):
-        first, topology = members[0], scenario.topology
-        cpus = tuple(replace(cpu, late=False) if cpu.name == first.name else cpu for cpu in topology.cpus)
-        changed = replace(topology, cpus=cpus, boot_cpu=first.name)
-        yield _label(topology, [first]), scenario.but(topology=changed)
+    topology = scenario.topology
+    for members in _kinds(topology):
+        # The file's own boot CPU stands for its kind, so that one variant is the boot that the file describes.
+        boots = next((cpu for cpu in members if cpu.name == topology.boot_cpu), members[0])
+        cpus = tuple(replace(cpu, late=False) if cpu.name == boots.name else cpu for cpu in topology.cpus)
+        changed = replace(topology, cpus=cpus, boot_cpu=boots.name)
+        yield _label(topology, [boots]), scenario.but(topology=changed)
 
 
 def _early_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:

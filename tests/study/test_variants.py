@@ -1,5 +1,7 @@
 """Variants of a scenario and their comparison: boot CPU, early CPUs, kernel."""
 
+from dataclasses import replace
+
 import pytest
 
 from sim.files.scenario_file import read_scenario, scenario_from_text
@@ -31,6 +33,14 @@ def test_each_kind_of_cpu_may_boot() -> None:
         ((Axis.BOOT_CPU, "cpu2 (arm,cortex-a76)"),),
     ]
     assert [one.scenario.topology.boot_cpu for one in found] == ["cpu0", "cpu2"]
+
+
+def test_the_boot_cpu_of_the_file_stands_for_its_kind() -> None:
+    own = big_little()
+    own = own.but(topology=replace(own.topology, boot_cpu="cpu3"))
+    found = list(variants(own, [Axis.BOOT_CPU]))
+    assert [one.scenario.topology.boot_cpu for one in found] == ["cpu0", "cpu3"]
+    assert found[1].scenario == own
 
 
 def test_each_kind_may_come_late_and_every_late_cpu_is_brought_up() -> None:
