@@ -97,7 +97,7 @@ def test_the_record_has_everything_and_a_schema() -> None:
     assert '"first"' in schema_text("difference")
 
 
-def test_variants_say_what_differs_first_from_the_one_above() -> None:
+def test_variants_say_what_differs_first_along_an_axis() -> None:
     rows = compare_variants(scenario("bug"), ["kernel"]).rows
     by_kernel = {row.kernel: row for row in rows}
     assert by_kernel["6.11"].hazards == by_kernel["6.10"].hazards == 4

@@ -81,6 +81,24 @@ def test_the_platform_team_sees_what_each_choice_costs() -> None:
     assert rows[2].capabilities_lost == ()
 
 
+def test_a_variant_is_compared_with_the_last_above_that_differs_in_one_axis() -> None:
+    rows = compare_variants(read_scenario("bug"), ["kernel", "memory"]).rows
+    assert [row.compared_with for row in rows[:9]] == [None, 1, 2, 1, 4, 5, 4, 7, 8]
+    by_setting = {(row.kernel, row.memory): row for row in rows}
+    # Only the memory differs from the variant just above, whose hazards another kernel does not have.
+    assert by_setting["6.11", "isolated"].differs_first is not None
+    assert by_setting["6.11", "adjacent"].differs_first is None
+    assert "a has a hazard" in (by_setting["6.12", "adjacent"].differs_first or "")
+
+
+def test_other_boot_cpus_and_early_cpus_say_what_differs_first() -> None:
+    (_, other) = compare_variants(read_scenario("boot-cpu-smaller"), ["boot_cpu"]).rows
+    assert other.differs_first is not None
+    assert "b has a hazard: cpu0 (cpu1)'s save at 256 bits stores to memory that is not mapped" in other.differs_first
+    (_, late) = compare_variants(read_scenario("bug"), ["early"]).rows
+    assert (late.compared_with, late.differs_first is None) == (1, False)
+
+
 def test_kernels_are_compared_by_what_they_make_of_the_machine() -> None:
     rows = compare_variants(big_little(), ["kernel"]).rows
     by_kernel = {row.kernel: row for row in rows}
