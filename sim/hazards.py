@@ -131,7 +131,7 @@ def _changed(facts: Facts, save: Save) -> Hazard:
     assert save.host_vq_after is not None
     before, after = bits_from_vq(save.host_vq), bits_from_vq(save.host_vq_after)
     bits = bits_from_vq(save.running_vq)
-    vl = f"; the host's vector length falls from {before} to {after} bits" if after < before else ""
+    vl = f"; the VL in force at EL1 falls from {before} to {after} bits" if after < before else ""
     how = (
         "come back changed"
         if not save.at_save_vq_restored

@@ -104,7 +104,7 @@ def _limit_notes(facts: Facts) -> Iterator[str]:
         hidden = info.vq_partial_map & ~info.vq_map
         if facts.supports[vector_type] and hidden:
             yield (
-                f"the host is limited to the {vector_type} lengths that all CPUs share, {braces(info.vq_map)}: "
+                f"tasks may use the {vector_type} lengths that all early CPUs share, {braces(info.vq_map)}: "
                 f"{braces(hidden)} is not on every early CPU"
             )
     if facts.supports[VectorType.SME] and not facts.vectors[VectorType.SME].vq_map:

@@ -80,7 +80,7 @@ class SaveRow(Row, frozen=True, gc=False):
 
     cpu: Annotated[int, Meta(description="the CPU")]
     time_ns: Annotated[int, Meta(description="time of its start")]
-    host_vl_bits: Annotated[int, Meta(description="the VL that the host ran with before")]
+    host_vl_bits: Annotated[int, Meta(description="the VL in force at EL1 before")]
     save_vl_bits: Annotated[int, Meta(description="the VL that EL2 ran with")]
     pointer_vl_bits: Annotated[int, Meta(description="the VL that placed the pointer to FFR")]
     first_byte: Annotated[
@@ -107,7 +107,7 @@ class SaveRow(Row, frozen=True, gc=False):
             "missing without a restore"
         ),
     ]
-    host_vl_after_bits: Annotated[int | None, Meta(description="the VL that the host runs with after the restore")]
+    host_vl_after_bits: Annotated[int | None, Meta(description="the VL in force at EL1 after the restore")]
 
 
 class ActionRow(Row, frozen=True, gc=False):

@@ -93,7 +93,7 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
             ),
             (
                 "registers or VL not restored: cpu1's registers, saved at 512 bits, come back changed; no task sees "
-                "it: its registers were saved before the guest ran; the host's vector length falls from 512 to 128 bits"
+                "it: its registers were saved before the guest ran; the VL in force at EL1 falls from 512 to 128 bits"
             ),
             "header destroyed: cpu1's save at 512 bits runs over its own header: zcr_el1 is lost",
             (
@@ -166,7 +166,7 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
             (
                 "registers or VL not restored: cpu0's registers, saved at 128 bits, come back without what lies above "
                 "128 bits, which tasks may use; no task sees it: its registers were saved before the guest ran; the "
-                "host's vector length falls from 2048 to 128 bits"
+                "VL in force at EL1 falls from 2048 to 128 bits"
             ),
             (
                 "host denied a VL that all CPUs have: on cpu0 ZCR_EL2 keeps the host from {256,512,1024,2048}, which "
@@ -244,7 +244,7 @@ EXAMPLES: dict[str, tuple[Callable[[], Outcome], list[str]]] = {
             ),
             (
                 "registers or VL not restored: cpu1's registers, saved at 512 bits, come back changed; no task sees "
-                "it: its registers were saved before the guest ran; the host's vector length falls from 512 to 128 bits"
+                "it: its registers were saved before the guest ran; the VL in force at EL1 falls from 512 to 128 bits"
             ),
             "header destroyed: cpu1's save at 512 bits runs over its own header: zcr_el1 is lost",
             (
@@ -282,10 +282,10 @@ def test_where_the_kernel_saves_a_task_s_registers_first_only_the_hardware_loses
         for outcome in (before, since)
     ]
     assert sentences == [
-        ("cpu1's registers, saved at 512 bits, come back changed; the host's vector length falls from 512 to 128 bits"),
+        ("cpu1's registers, saved at 512 bits, come back changed; the VL in force at EL1 falls from 512 to 128 bits"),
         (
             "cpu1's registers, saved at 512 bits, come back changed; no task sees it: its registers were saved before "
-            "the guest ran; the host's vector length falls from 512 to 128 bits"
+            "the guest ran; the VL in force at EL1 falls from 512 to 128 bits"
         ),
     ]
     assert [outcome.save_rows()[0].task_restored for outcome in (before, since)] == [False, True]

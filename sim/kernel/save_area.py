@@ -47,7 +47,7 @@ class Save(NamedTuple):
     cpu: int
     time_ns: int
     host_vq: int
-    """The VQ that the host ran with before."""
+    """The VQ in force at EL1 before."""
     running_vq: int
     """The VQ that EL2 ran with during the save."""
     pointer_vq: int
@@ -72,7 +72,7 @@ class Save(NamedTuple):
     The two differ where a design saves less than tasks use: `constrain-v1` at 2048 bits.
     """
     host_vq_after: int | None = None
-    """The VQ that the host runs with after the restore."""
+    """The VQ in force at EL1 after the restore."""
 
     @property
     def is_restored(self) -> bool | None:
@@ -257,7 +257,7 @@ class SaveArea:
         """Restore the host's registers on a CPU, and compare them with those before the save.
 
         The restore finds the registers by the same pointer rule, and writes the header's zcr_el1 back. A destroyed
-        header holds register data instead, so the host's vector length changes too.
+        header holds register data instead, so the VL in force at EL1 changes too.
 
         Args:
             number: the logical number of a CPU whose registers are saved.

@@ -5,7 +5,7 @@ from rich.console import Console
 from sim.outcome import Outcome
 from sim.outcome_rows import CpuRow
 from sim.show.console import Layout, heading, lengths, line, table_of_columns
-from sim.show.row_groups import grouped, short_cpu_list
+from sim.show.row_groups import first_to_last, grouped, short_cpu_list
 
 _BITS_IN_A_BYTE = 8
 
@@ -15,9 +15,10 @@ def show_cpus(outcome: Outcome, console: Console) -> None:
     rows = outcome.cpu_rows()
     logical = outcome.scenario.topology.logical
     groups = grouped(rows, _what_it_tells, lambda row: logical[row.cpu].clusters)
+    names = [first_to_last([row.name for row in members]) for _, members in groups]
     columns: dict[str, tuple[Layout, bool, list[str]]] = {
         "CPU": ("right", True, [short_cpu_list([row.cpu for row in members]) for _, members in groups]),
-        "name": ("wrap", any(row.name != f"cpu{row.cpu}" for row in rows), [_name(members) for _, members in groups]),
+        "name": ("wrap", any(row.name != f"cpu{row.cpu}" for row in rows), names),
         "cluster": ("wrap", any(row.cluster for row in rows), ["/".join(clusters) for clusters, _ in groups]),
         "role": ("wrap", True, [_role(members[0]) for _, members in groups]),
         "run by": (
@@ -48,12 +49,6 @@ def _what_it_tells(row: CpuRow) -> tuple[object, ...]:
     # Nearly every CPU number is run by its own hardware, so the number itself must not keep rows apart.
     hw_cpu = None if row.hw_cpu == row.cpu else row.hw_cpu
     return row.role, row.late_because, hw_cpu, row.el, row.sve_bits, row.sme_bits, row.state, row.host_max_vl_bytes
-
-
-def _name(members: list[CpuRow]) -> str:
-    """Return the name of a CPU, or the first and the last name of several."""
-    first, last = members[0], members[-1]
-    return first.name if first is last else f"{first.name}..{last.name}"
 
 
 def _role(row: CpuRow) -> str:

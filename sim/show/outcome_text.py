@@ -7,10 +7,10 @@ from rich.console import Console
 from sim.outcome import Outcome
 from sim.outcome_rows import ActionRow, BufferRow
 from sim.scenario import Scenario
-from sim.show.console import Layout, heading, lengths, line, table
+from sim.show.console import Layout, heading, lengths, line, table, table_of_columns
 from sim.show.cpu_table import show_cpus
 from sim.show.features_text import show_features
-from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list
+from sim.show.row_groups import MAX_ROWS, first_to_last, grouped, short_cpu_list
 from sim.show.settings_text import show_settings
 from sim.units import counted, duration, with_unit
 
@@ -71,14 +71,17 @@ def _buffers(outcome: Outcome, console: Console) -> None:
     def alike(row: BufferRow) -> tuple[int, ...]:
         return row.save_bytes, row.save_first_byte, row.unused_bytes
 
-    columns: dict[str, Layout] = dict.fromkeys(
-        ["CPU", "its save, bytes", "registers from byte", "unused, bytes"], "right"
-    )
-    cells = [
-        [short_cpu_list([row.cpu for row in members]), *map(str, alike(members[0]))]
-        for _, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters)
-    ]
-    table(console, columns, cells)
+    groups = [members for _, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters)]
+    cells = list(zip(*(alike(members[0]) for members in groups), strict=True))
+    # Each possible CPU has a buffer, and many never save to it.
+    titles = ["a save would need, bytes", "registers from byte", "unused, bytes"]
+    columns: dict[str, tuple[Layout, list[str]]] = {
+        "CPU": ("right", [short_cpu_list([row.cpu for row in members]) for members in groups])
+    }
+    if any(one.name != f"cpu{number}" for number, one in enumerate(logical)):
+        columns["name"] = ("wrap", [first_to_last([logical[row.cpu].name for row in members]) for members in groups])
+    columns |= {title: ("right", [str(cell) for cell in own]) for title, own in zip(titles, cells, strict=True)}
+    table_of_columns(console, columns)
 
 
 def _actions(outcome: Outcome, console: Console) -> None:

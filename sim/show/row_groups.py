@@ -50,3 +50,12 @@ def short_cpu_list(numbers: list[int]) -> str:
         return text
     cut = text.rfind(",", 0, _MAX_LIST_WIDTH)  # between two ranges, so that no number is cut in two
     return f"{text[:cut] if cut > 0 else text},...\n({len(numbers):,} CPUs)"
+
+
+def first_to_last(names: list[str]) -> str:
+    """Return the name of a CPU, or the first and the last name of several.
+
+    >>> first_to_last(["little0", "little1", "little2"])
+    'little0..little2'
+    """
+    return names[0] if len(names) == 1 else f"{names[0]}..{names[-1]}"

@@ -66,7 +66,7 @@ def _hazards(row: VariantRow) -> str:
 
 
 def _particulars(console: Console, number: int, row: VariantRow) -> None:
-    """Print what the numbers of a variant stand for, and what differs first from the variant above."""
+    """Print what the numbers of a variant stand for, and what differs first from another variant."""
     told = [f"refused: {one}" for one in row.refused] + [f"lost: {one}" for one in row.lost]
     if row.panic is not None:
         told.append(f"stopped: {row.panic}")
@@ -77,7 +77,7 @@ def _particulars(console: Console, number: int, row: VariantRow) -> None:
     if len(row.hazard_kinds) > 1:
         told.append(f"hazards: {', '.join(KINDS[kind].title for kind in row.hazard_kinds)}")
     if row.differs_first is not None:
-        told.append(f"differs from variant {number - 1} (a) first: {row.differs_first}")
+        told.append(f"differs from variant {row.compared_with} (a) first: {row.differs_first}")
     if told:
         heading(console, f"Variant {number}")
         for one in told:

@@ -9,12 +9,13 @@ from sim.rows import Row
 
 
 class LogDifferenceRow(Row, frozen=True, gc=False):
-    """A line of the kernel log that only one of two boots has, there."""
+    """A line of the kernel log that only one of two boots has, or has there."""
 
     side: Annotated[str, Meta(description="the boot that has the line: a or b")]
     place: Annotated[int, Meta(description="place of the line in that boot's log, counted from 0")]
     time_ns: Annotated[int, Meta(description="time of the line")]
     text: Annotated[str, Meta(description="the line without its timestamp")]
+    moved: Annotated[bool, Meta(description="true if the other boot has the line too, in another place of its log")]
 
 
 class ValueDifferenceRow(Row, frozen=True, gc=False):

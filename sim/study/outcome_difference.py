@@ -1,5 +1,6 @@
 """The difference between two boots: settings, log, record and hazards, and what differs first."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -10,7 +11,7 @@ from sim.arguments import checked, checked_fields
 from sim.boot_run import boot
 from sim.feature_rows import capability_rows
 from sim.frames import as_html, frame
-from sim.hazard_kinds import Hazard, HazardKind
+from sim.hazard_kinds import KINDS, Hazard, HazardKind
 from sim.kernel.printk import LogLine
 from sim.outcome import Outcome, scenario_row
 from sim.rows import SCHEMA_VERSION, Row
@@ -63,7 +64,7 @@ class Difference:
 
     @cached_property
     def log_rows(self) -> list[LogDifferenceRow]:
-        """The log lines that only one boot has, in the order of the logs; times do not count."""
+        """The log lines that only one boot has, or has there, in the order of the logs; times do not count."""
         # The settings, which have rows of their own, tell what the banners do.
         return [row for row in _differing_lines(self.a.facts.log, self.b.facts.log) if not self._is_banner(row)]
 
@@ -83,18 +84,31 @@ class Difference:
 
     @property
     def first(self) -> str | None:
-        """The first difference, in one line; None if nothing differs but the settings."""
-        if self.log_rows:
-            row = min(self.log_rows, key=lambda row: (row.place, row.side))
-            return f"the log of {row.side} has {timestamp(row.time_ns)} {row.text}"
-        if self.hazard_rows:
-            hazard = min(self.hazard_rows, key=lambda row: (row.time_ns, row.side))
-            return f"{hazard.side} has a hazard: {hazard.sentence}"
+        """The first difference, in one line; None if nothing differs but the settings.
+
+        Lines that only one log has and hazards come first, in the order of time, then values, then lines that only come
+        elsewhere. The worst hazard is named too where a line comes before it.
+        """
+        line = next((row for row in self.log_rows if not row.moved), None)
+        hazard = min(self.hazard_rows, key=lambda row: (row.time_ns, row.side), default=None)
+        if line is not None and (hazard is None or line.time_ns < hazard.time_ns):
+            told = f"the log of {line.side} has {_logged(line)}"
+            return told if hazard is None else f"{told}; {_hazard_words(self._worst)}"
+        return self._first_value_or_move if hazard is None else _hazard_words(hazard)
+
+    @property
+    def _worst(self) -> HazardDifferenceRow:
+        return min(self.hazard_rows, key=lambda row: (KINDS[row.hazard].rank, row.time_ns, row.side))
+
+    @property
+    def _first_value_or_move(self) -> str | None:
         value = next((row for row in self.value_rows if row.table != _SETTINGS), None)
-        if value is None:
-            return None
-        where = " ".join(word for word in (value.of, value.column) if word)
-        return f"{value.table}: {where} is {value.a} in a, {value.b} in b"
+        if value is not None:
+            where = " ".join(word for word in (value.of, value.column) if word)
+            return f"{value.table}: {where} is {value.a} in a, {value.b} in b"
+        # The rows are in the order of both logs, so the first side that has a line is that in which it comes earlier.
+        moved = next(iter(self.log_rows), None)
+        return None if moved is None else f"a line comes earlier in the log of {moved.side}: {_logged(moved)}"
 
     @cached_property
     def log(self) -> "pd.DataFrame":
@@ -198,10 +212,26 @@ def _text(value: _Value) -> str | None:
 
 def _differing_lines(a: Sequence[LogLine], b: Sequence[LogLine]) -> Iterator[LogDifferenceRow]:
     matcher = SequenceMatcher(None, [line.text for line in a], [line.text for line in b], autojunk=False)
+    differing: list[tuple[str, int, LogLine]] = []
     for tag, a_from, a_to, b_from, b_to in matcher.get_opcodes():
         if tag != "equal":
-            yield from (LogDifferenceRow("a", place, a[place].time_ns, a[place].text) for place in range(a_from, a_to))
-            yield from (LogDifferenceRow("b", place, b[place].time_ns, b[place].text) for place in range(b_from, b_to))
+            differing += [("a", place, a[place]) for place in range(a_from, a_to)]
+            differing += [("b", place, b[place]) for place in range(b_from, b_to)]
+    counts = {side: Counter(line.text for one, _, line in differing if one == side) for side in "ab"}
+    of_both = counts["a"] & counts["b"]
+    moved = {"a": of_both, "b": of_both.copy()}
+    for side, place, line in differing:
+        has_moved = moved[side][line.text] > 0
+        moved[side][line.text] -= has_moved
+        yield LogDifferenceRow(side, place, line.time_ns, line.text, has_moved)
+
+
+def _logged(row: LogDifferenceRow) -> str:
+    return f"{timestamp(row.time_ns)} {row.text}"
+
+
+def _hazard_words(row: HazardDifferenceRow) -> str:
+    return f"{row.side} has a hazard: {row.sentence}"
 
 
 def _identity(hazard: Hazard) -> tuple[HazardKind, int | None, str]:

@@ -1,10 +1,10 @@
 """The comparison of a scenario's variants: who comes online, what is refused, and what the system loses."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from sim.arguments import checked, checked_fields
 from sim.boot_run import boot
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_OF_CPUS = (Axis.BOOT_CPU, Axis.EARLY)
 _RENAMED = {"GIC system register CPU interface": "GICv3 CPU interface"}
 """Capabilities that newer kernels call otherwise."""
 
@@ -84,22 +83,32 @@ def compare_variants(scenario: Scenario, axes: Sequence[Axis | str]) -> VariantC
     hwcaps = [_hwcaps(outcome.facts) for _, outcome in booted]
     every_capability = dict.fromkeys(chain.from_iterable(capabilities))
     every_hwcap = dict.fromkeys(chain.from_iterable(hwcaps))
-    firsts = [None, *(_differs_first(above, one) for above, one in pairwise(booted))]
     rows = []
-    for (variant, outcome), own_capabilities, own_hwcaps, first in zip(
-        booted, capabilities, hwcaps, firsts, strict=True
+    for (variant, outcome), own_capabilities, own_hwcaps, compared in zip(
+        booted, capabilities, hwcaps, _each_compared(booted), strict=True
     ):
         lost_capabilities = tuple(name for name in every_capability if name not in own_capabilities)
         lost_hwcaps = tuple(name for name in every_hwcap if name not in own_hwcaps)
-        rows.append(_row(variant, outcome, lost_capabilities, lost_hwcaps, first))
+        rows.append(_row(variant, outcome, lost_capabilities, lost_hwcaps, compared))
     return VariantComparison(scenario, rows)
 
 
-def _differs_first(above: tuple[Variant, Outcome], one: tuple[Variant, Outcome]) -> str | None:
-    """Return what differs first between two variants; None where other CPUs boot or come early, so that much does."""
-    (variant_above, outcome_above), (variant, outcome) = above, one
-    ours, theirs = ([dict(each.labels).get(axis) for axis in _OF_CPUS] for each in (variant_above, variant))
-    return difference(outcome_above, outcome).first if ours == theirs else None
+class _Compared(NamedTuple):
+    """The last variant above that differs in one axis only, by its number from 1, and what differs first from it."""
+
+    number: int | None
+    first: str | None
+
+
+def _each_compared(booted: Sequence[tuple[Variant, Outcome]]) -> Iterator[_Compared]:
+    for place, (variant, outcome) in enumerate(booted):
+        above = (number for number in range(place, 0, -1) if _differs_in_one(booted[number - 1][0], variant))
+        number = next(above, None)
+        yield _Compared(number, None if number is None else difference(booted[number - 1][1], outcome).first)
+
+
+def _differs_in_one(a: Variant, b: Variant) -> bool:
+    return sum(own != other for own, other in zip(a.labels, b.labels, strict=True)) == 1
 
 
 def _capabilities(facts: Facts) -> list[str]:
@@ -124,7 +133,7 @@ def _hwcaps(facts: Facts) -> list[str]:
 
 
 def _row(
-    variant: Variant, outcome: Outcome, capabilities: tuple[str, ...], hwcaps: tuple[str, ...], first: str | None
+    variant: Variant, outcome: Outcome, capabilities: tuple[str, ...], hwcaps: tuple[str, ...], compared: _Compared
 ) -> VariantRow:
     facts, labels = outcome.facts, dict(variant.labels)
     states = [facts.state(number) for number in range(len(facts.scenario.topology.cpus))]
@@ -149,5 +158,6 @@ def _row(
         taint=None if facts.features_at_end is None else facts.features_at_end.taint,
         hazards=len(outcome.found),
         hazard_kinds=tuple(dict.fromkeys(one.kind.value for one in outcome.found)),
-        differs_first=first,
+        compared_with=compared.number,
+        differs_first=compared.first,
     )

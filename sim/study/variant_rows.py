@@ -32,9 +32,15 @@ class VariantRow(Row, frozen=True, gc=False):
     taint: Annotated[int | None, Meta(description="the kernel's taint; missing where lengths alone are modelled")]
     hazards: Annotated[int, Meta(description="the number of hazards")]
     hazard_kinds: Annotated[tuple[str, ...], Meta(description="their kinds, by the names of files, worst first")]
+    compared_with: Annotated[
+        int | None,
+        Meta(
+            description="number, from 1, of the last variant above that differs in one axis only; missing if none does"
+        ),
+    ]
     differs_first: Annotated[
         str | None,
-        Meta(description="what differs first from the variant above, called a; missing if nothing does, or none is"),
+        Meta(description="what differs first from that variant, called a; missing if nothing does"),
     ]
 
 

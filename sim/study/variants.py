@@ -48,8 +48,7 @@ def variants(scenario: Scenario, axes: Sequence[Axis]) -> Iterator[Variant]:
     """Yield the variants along some axes, in the order in which the axes are given.
 
     Args:
-        scenario: the scenario; along the axis of early CPUs its actions are replaced by those that bring up every late
-            CPU.
+        scenario: the scenario; along the axis of early CPUs every late CPU is brought up before its other actions.
         axes: the axes, each once.
     """
     yield from _along(Variant((), scenario), list(axes))
@@ -87,11 +86,13 @@ def designs_beside(scenario: Scenario) -> list[Design | None]:
 
 
 def _boot_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    for members in _kinds(scenario.topology):
-        first, topology = members[0], scenario.topology
-        cpus = tuple(replace(cpu, late=False) if cpu.name == first.name else cpu for cpu in topology.cpus)
-        changed = replace(topology, cpus=cpus, boot_cpu=first.name)
-        yield _label(topology, [first]), scenario.but(topology=changed)
+    topology = scenario.topology
+    for members in _kinds(topology):
+        # The file's own boot CPU stands for its kind, so that one variant is the boot that the file describes.
+        boots = next((cpu for cpu in members if cpu.name == topology.boot_cpu), members[0])
+        cpus = tuple(replace(cpu, late=False) if cpu.name == boots.name else cpu for cpu in topology.cpus)
+        changed = replace(topology, cpus=cpus, boot_cpu=boots.name)
+        yield _label(topology, [boots]), scenario.but(topology=changed)
 
 
 def _early_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
@@ -109,11 +110,31 @@ def _early_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
 
 
 def _with_late(scenario: Scenario, late: Sequence[Cpu]) -> Scenario:
-    """Return the scenario in which just these CPUs come late, one after the other."""
-    names = {cpu.name for cpu in late}
+    """Return the scenario in which just these CPUs come late, and every action stays."""
+    names = [cpu.name for cpu in late]
     cpus = tuple(replace(cpu, late=cpu.name in names) for cpu in scenario.topology.cpus)
     topology = replace(scenario.topology, cpus=cpus)
-    return scenario.but(topology=topology, maxcpus=None, actions=tuple(Action(Do.ONLINE, cpu.name) for cpu in late))
+    return scenario.but(topology=topology, maxcpus=None, actions=tuple(_with_bring_ups(scenario.actions, names)))
+
+
+def _with_bring_ups(actions: Sequence[Action], late: Sequence[str]) -> Iterator[Action]:
+    """Yield actions after others that bring up CPUs which come late, unless the actions bring them up themselves.
+
+    CPUs that no action concerns come at the beginning, one after the other. An agent brings up a CPU before its own
+    first action on it, so that it finds the CPU online whatever other agents do meanwhile.
+    """
+    first: dict[str | None, Do] = {}
+    for action in actions:
+        if action.do is not Do.AWAIT:
+            first.setdefault(action.cpu, action.do)
+    yield from (Action(Do.ONLINE, name) for name in late if name not in first)
+    to_bring_up = {name for name in late if first.get(name, Do.ONLINE) is not Do.ONLINE}
+    met: set[tuple[str, str | None]] = set()
+    for action in actions:
+        if action.cpu in to_bring_up and (action.agent, action.cpu) not in met:
+            yield Action(Do.ONLINE, action.cpu, agent=action.agent)
+        met.add((action.agent, action.cpu))
+        yield action
 
 
 def _kernels(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:

@@ -73,6 +73,13 @@ def test_many_clusters_are_put_together_level_by_level(asymboot: Asymboot, tmp_p
     assert [line.split()[:2] for line in shown.splitlines()[2:]] == [["0", "s0"], ["1-79", "s0"], ["80-83", "s1"]]
 
 
+def test_buffers_say_what_a_save_would_need_and_name_the_cpu(asymboot: Asymboot) -> None:
+    shown = asymboot("run", "phone").stdout.partition("\npKVM's buffers")[2].partition("\n\n")[0].splitlines()
+    assert shown[3] == "CPU  name   a save would need, bytes  registers from byte  unused, bytes"
+    assert shown[-1].split() == ["7", "prime", "562", "0", "0"]
+    assert "name" not in asymboot("run", BUG).stdout.partition("\npKVM's buffers")[2].partition("\n\n")[0]
+
+
 def test_many_hazards_notes_and_actions_are_counted(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "many.toml"
     actions = "".join(f"[[actions]]\ndo = 'guest'\ncpu = 'cpu{n}'\n" for n in range(1, 60))

@@ -7,7 +7,7 @@ from sim.boot_run import boot
 from sim.errors import InputError
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import shipped
-from sim.scenario import Scenario
+from sim.scenario import Action, Do, Scenario
 from sim.schemas import schema_text
 from sim.study.outcome_difference import difference
 from sim.study.variant_comparison import compare_variants
@@ -52,6 +52,32 @@ def test_the_first_line_that_differs_comes_first_and_the_banner_does_not_count()
     assert late.first == "the log of a has [    0.000100] smp: Brought up 1 node, 1 CPU"
 
 
+def test_a_line_that_both_logs_have_differs_in_its_place_alone() -> None:
+    found = difference(scenario("bug").but(kernel="6.1", actions=()), scenario("bug").but(kernel="6.10", actions=()))
+    moved = [row for row in found.log_rows if row.moved]
+    assert {row.text for row in moved} == {"CPU: All CPU(s) started at EL2"}
+    assert found.first == "the log of a has [    0.030720] kvm [1]: Protected nVHE mode initialized successfully"
+    without_kvm = scenario("bug").but(kvm_mode="none", actions=())
+    order = difference(without_kvm.but(kernel="6.1"), without_kvm.but(kernel="6.10"))
+    assert order.first == "a line comes earlier in the log of b: [    0.000420] CPU: All CPU(s) started at EL2"
+
+
+def test_the_worst_hazard_is_named_beside_the_first_line() -> None:
+    found = difference(scenario("bug"), scenario("bug").but(kernel="6.1"))
+    assert found.first is not None
+    line, hazard = found.first.split("; ", 1)
+    assert line == "the log of a has [    0.030720] kvm [1]: Protected hVHE mode initialized successfully"
+    assert hazard.startswith("a has a hazard: cpu1's save at 512 bits starts 1088 bytes before")
+
+
+def test_a_hazard_that_comes_before_every_line_is_first() -> None:
+    bug = scenario("bug")
+    late = difference(bug.but(actions=(*bug.actions, Action(Do.OFFLINE, "cpu1"))), bug.but(kernel="6.12"))
+    assert [row.text for row in late.log_rows] == ["psci: CPU1 killed (polled 0 ms)"]
+    assert late.first is not None
+    assert late.first.startswith("a has a hazard: cpu1's save at 512 bits starts 1088 bytes before")
+
+
 def test_rows_that_one_boot_has_none_of_are_counted() -> None:
     found = difference(scenario("bug"), scenario("bug").but(kvm_mode="nvhe"))
     assert [(row.column, row.a, row.b) for row in found.value_rows if row.table == "buffers"] == [("rows", "2", "0")]
@@ -71,7 +97,7 @@ def test_the_record_has_everything_and_a_schema() -> None:
     assert '"first"' in schema_text("difference")
 
 
-def test_variants_say_what_differs_first_from_the_one_above() -> None:
+def test_variants_say_what_differs_first_along_an_axis() -> None:
     rows = compare_variants(scenario("bug"), ["kernel"]).rows
     by_kernel = {row.kernel: row for row in rows}
     assert by_kernel["6.11"].hazards == by_kernel["6.10"].hazards == 4

@@ -1,9 +1,11 @@
 """Variants of a scenario and their comparison: boot CPU, early CPUs, kernel."""
 
+from dataclasses import replace
+
 import pytest
 
-from sim.files.scenario_file import scenario_from_text
-from sim.scenario import Scenario
+from sim.files.scenario_file import read_scenario, scenario_from_text
+from sim.scenario import Action, Do, Scenario
 from sim.study.variant_comparison import compare_variants
 from sim.study.variants import Axis, variants
 from sim.topology import Topology
@@ -31,6 +33,14 @@ def test_each_kind_of_cpu_may_boot() -> None:
         ((Axis.BOOT_CPU, "cpu2 (arm,cortex-a76)"),),
     ]
     assert [one.scenario.topology.boot_cpu for one in found] == ["cpu0", "cpu2"]
+
+
+def test_the_boot_cpu_of_the_file_stands_for_its_kind() -> None:
+    own = big_little()
+    own = own.but(topology=replace(own.topology, boot_cpu="cpu3"))
+    found = list(variants(own, [Axis.BOOT_CPU]))
+    assert [one.scenario.topology.boot_cpu for one in found] == ["cpu0", "cpu3"]
+    assert found[1].scenario == own
 
 
 def test_each_kind_may_come_late_and_every_late_cpu_is_brought_up() -> None:
@@ -71,6 +81,24 @@ def test_the_platform_team_sees_what_each_choice_costs() -> None:
     assert rows[2].capabilities_lost == ()
 
 
+def test_a_variant_is_compared_with_the_last_above_that_differs_in_one_axis() -> None:
+    rows = compare_variants(read_scenario("bug"), ["kernel", "memory"]).rows
+    assert [row.compared_with for row in rows[:9]] == [None, 1, 2, 1, 4, 5, 4, 7, 8]
+    by_setting = {(row.kernel, row.memory): row for row in rows}
+    # Only the memory differs from the variant just above, whose hazards another kernel does not have.
+    assert by_setting["6.11", "isolated"].differs_first is not None
+    assert by_setting["6.11", "adjacent"].differs_first is None
+    assert "a has a hazard" in (by_setting["6.12", "adjacent"].differs_first or "")
+
+
+def test_other_boot_cpus_and_early_cpus_say_what_differs_first() -> None:
+    (_, other) = compare_variants(read_scenario("boot-cpu-smaller"), ["boot_cpu"]).rows
+    assert other.differs_first is not None
+    assert "b has a hazard: cpu0 (cpu1)'s save at 256 bits stores to memory that is not mapped" in other.differs_first
+    (_, late) = compare_variants(read_scenario("bug"), ["early"]).rows
+    assert (late.compared_with, late.differs_first is None) == (1, False)
+
+
 def test_kernels_are_compared_by_what_they_make_of_the_machine() -> None:
     rows = compare_variants(big_little(), ["kernel"]).rows
     by_kernel = {row.kernel: row for row in rows}
@@ -87,6 +115,40 @@ def test_a_panic_has_no_cpu_online() -> None:
     assert row.online == 0
     assert row.panic is not None
     assert "GIC" in row.panic
+
+
+def actions_by_early(*actions: Action) -> dict[str, list[str]]:
+    """Return the actions of each variant along the axis of early CPUs, on three kinds of CPU, with agents."""
+    scenario = Scenario(Topology.of([[128], [128, 256], [128, 256, 512]]), actions=actions)
+    found = variants(scenario, [Axis.EARLY])
+    return {one.labels[0][1]: [f"{action.agent}: {action.words}" for action in one.scenario.actions] for one in found}
+
+
+def test_actions_stay_after_the_late_cpus_are_brought_up() -> None:
+    found = actions_by_early(Action(Do.GUEST, "cpu1"), Action(Do.GUEST, "cpu1", agent="vmm"))
+    guests = ["user space: guest cpu1", "vmm: guest cpu1"]
+    assert found["all"] == guests
+    assert found["all but cpu2"] == ["user space: online cpu2", *guests]
+    assert found["all but cpu1"] == ["user space: online cpu1", guests[0], "vmm: online cpu1", guests[1]]
+
+
+def test_a_cpu_that_the_file_brings_up_is_brought_up_as_the_file_does() -> None:
+    own = [Action(Do.AWAIT, "cpu1", agent="vmm"), Action(Do.ONLINE, "cpu1", at_ns=5), Action(Do.SUSPEND)]
+    found = actions_by_early(*own)
+    told = ["vmm: await cpu1", "user space: online cpu1", "user space: suspend"]
+    assert found["all"] == found["all but cpu1"] == told
+    assert found["the boot CPU alone"] == ["user space: online cpu2", *told]
+
+
+def test_another_axis_does_not_take_a_hazard_away() -> None:
+    bug = read_scenario("bug")
+    rows = compare_variants(bug, ["early", "memory"]).rows
+    assert [row.hazards for row in rows if row.early == "all"] == [
+        row.hazards for row in compare_variants(bug, ["memory"]).rows
+    ]
+    assert all(row.hazards for row in rows if row.early == "all")
+    late = compare_variants(bug.but(relay="relaxed"), ["early"]).rows[-1]
+    assert "out_of_bounds_write" in late.hazard_kinds
 
 
 def test_lengths_alone_are_compared_too() -> None:
