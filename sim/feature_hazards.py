@@ -166,19 +166,22 @@ def _pmu_version_lowered(facts: Facts) -> Iterator[Hazard]:
 
 @finds(HazardKind.FEATURE_LOST_TO_ONE_CPU)
 def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
-    counted = sorted(facts.counted)
-    if facts.features_at_user_space is None or len(counted) < _FEW:
+    counted, state = sorted(facts.counted), facts.features_at_user_space
+    if state is None or len(counted) < _FEW:
         return
-    by_cpu, tables = register_values(facts.scenario), facts.features_at_user_space.tables
-    for register, field, users in _used_fields(tables):
+    by_cpu = register_values(facts.scenario)
+    for register, field, users in _used_fields(state.tables):
         values = {cpu: field.of(by_cpu[cpu].get(register, 0)) for cpu in counted}
+        forced = state.registers[register].forced_to(field)
+        if forced is not None:
+            values[0] = forced  # the system's value began with the command line's
         loser, second, *_ = sorted(counted, key=lambda cpu: field.order(values[cpu]))
         lost = [
             name
             for name, one in users
             if one.is_met_by(values[second], field) and not one.is_met_by(values[loser], field)
         ]
-        if lost:
+        if lost and (loser != 0 or forced is None):
             sentence = f"{facts.label(loser)} alone deprives all CPUs of {', '.join(lost)} ({register}.{field.name})"
             yield _caused_by(facts, HazardKind.FEATURE_LOST_TO_ONE_CPU, loser, sentence)
 

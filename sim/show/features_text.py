@@ -15,6 +15,7 @@ from sim.unknown_features import core_words, partly_known_cores
 
 UNKNOWN = "unknown"
 LACKS = "-"
+COMMAND_LINE = "the command line"
 NEVER_BEGAN = "the kernel stopped before it read the boot CPU's ID registers"
 _LARGE = 10
 _TAINTS = {4: "CPU out of spec", 512: "a kernel warning"}
@@ -82,7 +83,7 @@ def _cells(row: FieldRow, kinds: list[list[int]], *, has_values: bool) -> list[s
 
     own = [LACKS if cpu in row.lacked_by else row.own_text(cpu, shown) for cpu, *_ in kinds]
     system = shown(row.sanitised) if row.is_listed and has_values else ""
-    decided = cpu_list(row.decided_by) if row.decided_by else ""
+    decided = COMMAND_LINE if row.forced else cpu_list(row.decided_by) if row.decided_by else ""
     return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]
 
 
@@ -147,4 +148,4 @@ def _unused(outcome: Outcome, console: Console) -> None:
 
 
 def _lost(cpus: tuple[int, ...]) -> str:
-    return f"cpu{cpu_list(cpus)}" if cpus else "the command line"
+    return f"cpu{cpu_list(cpus)}" if cpus else COMMAND_LINE
