@@ -150,6 +150,21 @@ def test_a_cpu_deprives_the_others_of_what_the_command_line_leaves() -> None:
     assert hazards[HazardKind.FEATURE_LOST_TO_ONE_CPU].startswith("cpu1 alone deprives all CPUs of hwcap mte")
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("allow_mismatched_32bit_el0", None),
+        ("", "cpu1 alone deprives all CPUs of 32-bit programs (ID_AA64PFR0_EL1.EL0)"),
+    ],
+)
+def test_one_cpu_without_aarch32_deprives_the_others_unless_the_kernel_may_mix(
+    options: str, sentence: str | None
+) -> None:
+    a76, without = "{ core = 'arm,cortex-a76' }", "{ core = 'arm,cortex-a76', features = { AArch32_EL0 = false } }"
+    hazards = of_command_line(options, f"{a76}, {without}, {a76}")
+    assert hazards.get(HazardKind.FEATURE_LOST_TO_ONE_CPU) == sentence
+
+
 def with_zeroing(dczid: str, more: str = "") -> str:
     return f"{{ core = 'arm,cortex-a55', registers = {{ DCZID_EL0 = '{dczid}' }}{more} }}"
 
