@@ -43,7 +43,8 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
         line(console, "the kernel stopped before its capabilities were final: the system's values are those until then")
     console.print()
     if not rows:
-        line(console, "none: all CPUs have the same ID registers")
+        known = ", as far as they are known" if partly_known_cores(outcome.scenario) else ""
+        line(console, f"none: all CPUs have the same ID registers{known}")
         return
     columns: dict[str, Layout] = {"register.field": "left"}
     columns |= {f"cpu{cpu_list(members)}": "right" for members, _ in kinds}
