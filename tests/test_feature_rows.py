@@ -1,16 +1,20 @@
 """Rows of CPU features: fields by CPU, capabilities, and what goes unused."""
 
 import json
+import re
+from pathlib import Path
 
 import jsonschema
 
 from sim.boot_run import boot
 from sim.facts import Facts
 from sim.feature_rows import capability_rows, features_record, field_rows, hwcap_rows, register_rows, unused_rows
-from sim.files.scenario_file import scenario_from_text
+from sim.files.scenario_file import read_scenario, scenario_from_text
+from sim.report.page import boot_page
 from sim.scenario import Scenario
 from sim.schemas import schema_text
 from sim.topology import Topology
+from tests.command_line import Asymboot
 from tests.systems import V1
 
 MIXED = """
@@ -69,6 +73,19 @@ def test_where_the_command_line_made_the_system_s_value_no_cpu_decided() -> None
         (row,) = (row for row in field_rows(found) if row.field == "MTE")
         assert (row.values, row.sanitised, row.decided_by, row.forced) == ((2, 0), 0, decided_by, forced)
         assert [(row.cpu, row.lost_by) for row in unused_rows(found)] == [(0, decided_by)]
+
+
+def test_tables_name_the_command_line_where_it_decided(asymboot: Asymboot, tmp_path: Path) -> None:
+    without_bt = "{ core = 'arm,neoverse-n2', features = { BT = 0 } }"
+    file = tmp_path / "nobti.toml"
+    file.write_text(
+        f"[topology]\ncpus = [{{ core = 'arm,neoverse-n2' }}, {without_bt}]\n"
+        "[kernel]\nseries = '6.12'\noptions = 'arm64.nobti'\n",
+        encoding="utf-8",
+    )
+    assert re.search(r"ID_AA64PFR1_EL1.BT .* the command line\n", asymboot("features", str(file)).stdout)
+    assert re.search(r"ID_AA64PFR1_EL1.BT .* the command line *\n", asymboot("run", str(file)).stdout)
+    assert boot_page(boot(read_scenario(file))).count("<td>the command line</td>") == 2
 
 
 REFUSED = """

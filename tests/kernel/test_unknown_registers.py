@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from sim import Cpu, Outcome, Scenario, Topology, boot
+from sim import Cpu, InputError, Outcome, Scenario, Topology, boot, plot_features
 from sim.cores import known_core
 from sim.feature_facts import FeatureState
 from sim.feature_rows import field_rows, register_rows
@@ -182,9 +182,12 @@ def test_registers_that_are_alike_as_far_as_they_are_known_are_not_said_to_be_th
     file.write_text(
         "[topology]\ncpus = [{ core = 'arm,cortex-a76' }, { core = 'arm,cortex-a78', late = true }]\n", encoding="utf-8"
     )
-    assert (
-        "none: all CPUs have the same ID registers, as far as they are known" in asymboot("features", str(file)).stdout
-    )
+    words = "all CPUs have the same ID registers, as far as they are known"
+    assert f"none: {words}" in asymboot("features", str(file)).stdout
+    outcome = boot(read_scenario(file))
+    assert f"None: {words}." in boot_page(outcome)
+    with pytest.raises(InputError, match=words):
+        plot_features(outcome)
 
 
 def test_rows_have_no_value_where_a_cpus_register_is_unknown() -> None:
