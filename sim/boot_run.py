@@ -132,6 +132,7 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     # No other CPU brings the boot CPU up, so what `Hotplug` records of the others is recorded here.
     system.recorder.states[0] = CpuState.ONLINE
     system.recorder.counted.add(0)
+    system.recorder.stored.add(0)
     system.recorder.booted_events[0] = printk.event(EventKind.BOOTED, 0, Words("boot CPU"))
     yield from hotplug.smp_init()
     is_checked_last = system.scenario.flags.levels_checked_last

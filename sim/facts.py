@@ -241,6 +241,8 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
     """The CPUs that the kernel tried to bring up early, the boot CPU first."""
     counted: frozenset[int]
     """The CPU hardware whose features were counted before the capabilities became final."""
+    stored: frozenset[int]
+    """The CPU hardware whose registers the system's values were made from; a CPU that was refused is not among it."""
     online: tuple[int, ...]
     states: Mapping[int, CpuState]
     """The last state of each CPU that was brought up, whether or not it came."""

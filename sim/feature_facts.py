@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from sim.cpufeature_tables import Capability, KernelTables, Register
+from sim.cpufeature_tables import Capability, Field, KernelTables, Register
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.features.certainty import Certainty, certainty_of
 from sim.kernel.features.system_features import SystemFeatures
@@ -35,6 +35,13 @@ class RegisterState(msgspec.Struct, frozen=True):
     """The value for programs."""
     strict_mask: int
     """The bits in which the kernel logs a difference, 0 before the first value; it may be relaxed from the table's."""
+    forced: tuple[int, int]
+    """The bits that the command line gives values on the boot CPU, and these values; none that the kernel ignores."""
+
+    def forced_to(self, field: Field) -> int | None:
+        """Return the value that the command line gives a field; None if it gives none."""
+        mask, value = self.forced
+        return field.of(value) if mask & field.mask == field.mask else None
 
 
 class DetectedCapability(msgspec.Struct, frozen=True):
@@ -115,7 +122,9 @@ def feature_state(features: CpuFeatures) -> FeatureState | None:
         tables=system.tables,
         has_values=system.has_values,
         registers={
-            name: RegisterState(reg.table, reg.system_value, reg.user_view, reg.strict_mask)
+            name: RegisterState(
+                reg.table, reg.system_value, reg.user_view, reg.strict_mask, system.registers.forced(name)
+            )
             for name, reg in system.registers.regs.items()
         },
         capabilities=_capabilities(system),

@@ -5,7 +5,8 @@ Each is found where all features are modelled, except for CPUs that are lost in 
 
 from collections.abc import Iterator
 
-from sim.cpufeature_tables import Field, KernelTables, SafeType
+from sim.cpufeature_tables import Capability, Field, KernelTables, SafeType
+from sim.cpufeature_tables.conflicts import NAMELESS
 from sim.cpufeature_tables.tables import Requirement
 from sim.facts import Facts, LossKind
 from sim.hazard_kinds import Hazard, HazardKind, finds
@@ -166,19 +167,24 @@ def _pmu_version_lowered(facts: Facts) -> Iterator[Hazard]:
 
 @finds(HazardKind.FEATURE_LOST_TO_ONE_CPU)
 def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
-    counted = sorted(facts.counted)
-    if facts.features_at_user_space is None or len(counted) < _FEW:
+    counted, state = sorted(facts.counted), facts.features_at_user_space
+    if state is None or len(counted) < _FEW:
         return
-    by_cpu, tables = register_values(facts.scenario), facts.features_at_user_space.tables
-    for register, field, users in _used_fields(tables):
+    by_cpu = register_values(facts.scenario)
+    # Where the command line lets 32-bit programs run on some CPUs only, the system has them in spite of a CPU.
+    in_use = {*map(_words, (one.entry for one in state.capabilities)), *map(_hwcap_words, state.hwcaps)}
+    for register, field, users in _used_fields(state.tables):
         values = {cpu: field.of(by_cpu[cpu].get(register, 0)) for cpu in counted}
+        forced = state.registers[register].forced_to(field)
+        if forced is not None:
+            values[0] = forced  # the system's value began with the command line's
         loser, second, *_ = sorted(counted, key=lambda cpu: field.order(values[cpu]))
         lost = [
             name
             for name, one in users
-            if one.is_met_by(values[second], field) and not one.is_met_by(values[loser], field)
+            if name not in in_use and one.is_met_by(values[second], field) and not one.is_met_by(values[loser], field)
         ]
-        if lost:
+        if lost and (loser != 0 or forced is None):
             sentence = f"{facts.label(loser)} alone deprives all CPUs of {', '.join(lost)} ({register}.{field.name})"
             yield _caused_by(facts, HazardKind.FEATURE_LOST_TO_ONE_CPU, loser, sentence)
 
@@ -188,14 +194,22 @@ def _used_fields(tables: KernelTables) -> Iterator[tuple[str, Field, list[tuple[
     users: dict[tuple[str, str], list[tuple[str, Requirement]]] = {}
     for one in tables.capabilities:
         if "SYSTEM" in one.type and one.register is not None and one.field is not None:
-            users.setdefault((one.register, one.field), []).append((one.description or one.name, one))
+            users.setdefault((one.register, one.field), []).append((_words(one), one))
     for hwcap in tables.hwcaps:
         if not hwcap.compat and hwcap.register is not None and hwcap.field is not None:
-            users.setdefault((hwcap.register, hwcap.field), []).append((f"hwcap {hwcap.cpuinfo_name}", hwcap))
+            users.setdefault((hwcap.register, hwcap.field), []).append((_hwcap_words(hwcap.cpuinfo_name), hwcap))
     for (register, name), found in users.items():
         field = None if register not in tables.registers else tables.registers[register].field(name)
         if field is not None and field.type is SafeType.LOWER_SAFE:
             yield register, field, found
+
+
+def _words(capability: Capability) -> str:
+    return capability.description or NAMELESS.get(capability.name, capability.name)
+
+
+def _hwcap_words(name: str) -> str:
+    return f"hwcap {name}"
 
 
 @finds(HazardKind.TAINTED)

@@ -4,7 +4,7 @@ They are made from the features' state at the end of a boot (`sim.feature_facts`
 Where lengths alone are modelled there are none.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -55,6 +55,9 @@ class FieldRow(Row, frozen=True, gc=False):
     decided_by: Annotated[
         tuple[int, ...],
         Meta(description="the CPUs whose own value is the system's, where others have more or another; may be empty"),
+    ]
+    forced: Annotated[
+        bool, Meta(description="whether the command line decided: its value is the system's, where CPUs have another")
     ]
     unused_by: Annotated[tuple[int, ...], Meta(description="the CPUs that have more than the system uses")]
 
@@ -133,16 +136,16 @@ def register_rows(facts: Facts) -> list[RegisterRow]:
         return []
     by_cpu = cpu_readings(facts.scenario)
     registers = state.registers.items()
-    return [_register_row(name, one, by_cpu, before, has_value=state.has_values) for name, one in registers]
+    return [_register_row(name, one, by_cpu, before, facts.stored) for name, one in registers]
 
 
 def _register_row(
-    name: str, one: RegisterState, by_cpu: Sequence[CpuId], before: FeatureState | None, *, has_value: bool
+    name: str, one: RegisterState, by_cpu: Sequence[CpuId], before: FeatureState | None, stored: frozenset[int]
 ) -> RegisterRow:
     lacked_by = _lacked_by(name, by_cpu)
     values = tuple(_value(cpu, name, EVERY_BIT) for cpu in by_cpu)
     taken = _taken(name, EVERY_BIT, by_cpu)
-    is_known = has_value and values.count(None) == len(lacked_by)
+    is_known = bool(stored) and all(values[cpu] is not None for cpu in stored.difference(lacked_by))
     return RegisterRow(
         register=name,
         values=tuple(map(_hex_or_none, values)),
@@ -207,15 +210,14 @@ def field_rows(facts: Facts, *, only_differing: bool = True) -> list[FieldRow]:
     if state is None:
         return []
     by_cpu = cpu_readings(facts.scenario)
-    registers, has_values = state.registers.items(), state.has_values
-    rows = (row for name, one in registers for row in _rows_of(name, one, by_cpu, has_value=has_values))
+    rows = (row for name, one in state.registers.items() for row in _rows_of(name, one, by_cpu, facts.stored))
     return [row for row in rows if row.differs or not only_differing]
 
 
-def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId], *, has_value: bool) -> Iterator[FieldRow]:
+def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId], stored: frozenset[int]) -> Iterator[FieldRow]:
     listed = register.table.fields
     for one in sorted(listed, key=lambda each: -each.shift):
-        yield _listed_row(name, one, register, cpus, has_value=has_value)
+        yield _listed_row(name, one, register, cpus, stored)
     values = [_value(cpu, name, EVERY_BIT & ~register.table.listed_mask) for cpu in cpus]
     known = [value for value in values if value is not None]
     if len(set(known)) <= 1:
@@ -233,20 +235,26 @@ def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId], *, has_v
             strict=bool(register.strict_mask & one.mask & stored_bits(name)),
             visible=False,
             decided_by=(),
+            forced=False,
             unused_by=(),
         )
 
 
-def _listed_row(name: str, one: Field, register: RegisterState, cpus: Sequence[CpuId], *, has_value: bool) -> FieldRow:
+def _listed_row(
+    name: str, one: Field, register: RegisterState, cpus: Sequence[CpuId], stored: frozenset[int]
+) -> FieldRow:
     lacked_by = _lacked_by(name, cpus)
     own = tuple(None if (bits := _value(cpu, name, one.mask)) is None else one.of(bits) for cpu in cpus)
     taken = tuple(None if bits is None else one.of(bits) for bits in _taken(name, one.mask, cpus))
-    counted = [value for cpu, value in enumerate(taken) if cpu not in lacked_by]
-    sanitised = _known_system_value(one, one.of(register.system_value), counted) if has_value else None
+    having = {cpu: value for cpu, value in enumerate(taken) if cpu not in lacked_by}
+    counted = {cpu: value for cpu, value in having.items() if cpu in stored}
+    sanitised = _known_system_value(one, one.of(register.system_value), counted.values()) if stored else None
     rule = f"{one.type}, signed" if one.signed else str(one.type)
     strict = bool(register.strict_mask & one.mask)
-    decided_by = tuple(cpu for cpu, value in enumerate(taken) if value == sanitised) if len(set(counted)) > 1 else ()
-    system = None if sanitised is None else one.order(sanitised)
+    forced = register.forced_to(one) == sanitised is not None and any(value != sanitised for value in having.values())
+    is_decided = sanitised is not None and len(set(having.values())) > 1 and not forced
+    # A register that never had a first value tells of nothing that the system could use: another register does.
+    system = None if sanitised is None or not register.strict_mask else one.order(sanitised)
     unused_by = tuple(
         cpu for cpu, value in enumerate(taken) if system is not None and value is not None and one.order(value) > system
     )
@@ -261,12 +269,13 @@ def _listed_row(name: str, one: Field, register: RegisterState, cpus: Sequence[C
         rule=rule,
         strict=strict,
         visible=one.visible,
-        decided_by=() if sanitised is None else decided_by,
+        decided_by=tuple(cpu for cpu, value in counted.items() if value == sanitised) if is_decided else (),
+        forced=forced,
         unused_by=unused_by if one.type is SafeType.LOWER_SAFE else (),
     )
 
 
-def _known_system_value(one: Field, system: int, own: Sequence[int | None]) -> int | None:
+def _known_system_value(one: Field, system: int, own: Collection[int | None]) -> int | None:
     """Return the system's value of a field; None where it depends on a CPU whose own is unknown."""
     is_lowest = one.type is SafeType.LOWER_SAFE and not one.signed and system == 0 and 0 in own
     return system if is_lowest or None not in own else None

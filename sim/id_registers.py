@@ -25,6 +25,11 @@ class IdField(msgspec.Struct, frozen=True):
         """The field's bits in the register."""
         return ((1 << self.width) - 1) << self.shift
 
+    @property
+    def hidden_value(self) -> int:
+        """The value that says that there is nothing."""
+        return -1 if self.signed else 0
+
     def of(self, register_value: int) -> int:
         """Return the field's value in a register's value."""
         value = register_value >> self.shift & (1 << self.width) - 1

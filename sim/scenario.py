@@ -519,6 +519,11 @@ class Scenario:
         return any(self.has_hotplug(number) for number in range(len(self.topology.cpus)))
 
     @cached_property
+    def starts_at_mixed_levels(self) -> bool:
+        """True if CPUs start at different exception levels."""
+        return len({self.el(number) for number in range(len(self.topology.cpus))}) > 1
+
+    @cached_property
     def has_mixed_levels(self) -> bool:
         """True if CPUs start at different exception levels, or the kernel would run at EL2 on some of them only."""
         cpus = range(len(self.topology.cpus))

@@ -430,6 +430,13 @@ class AssumedRegisters:
 _NOTHING_ASSUMED = AssumedRegisters({})
 
 
+def _read_parts(features: Features, hidden: Iterable[IdField]) -> Iterator[tuple[str, int, int]]:
+    """Yield the parts of registers that are known of a CPU as the kernel reads it: the hidden fields come first."""
+    for one in hidden:
+        yield one.register, one.put(0, one.hidden_value), one.mask
+    yield from features.known_parts()
+
+
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class Topology:
@@ -542,8 +549,8 @@ class Topology:
             return _NOTHING_ASSUMED
         values: dict[str, int] = {}
         known: dict[str, int] = {}
-        for features in dict.fromkeys(one.features for one in self.logical):
-            for name, value, bits in features.known_parts():
+        for cpu in dict.fromkeys((one.features, one.firmware.hidden) for one in self.logical):
+            for name, value, bits in _read_parts(*cpu):
                 values[name] = values.get(name, 0) | value & bits & ~known.get(name, 0)
                 known[name] = known.get(name, 0) | bits
         return AssumedRegisters(values)

@@ -1,13 +1,13 @@
 """The features of a boot that depend on registers which no source tells, and the cores whose registers those are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from sim.cpufeature_tables import kernel_tables
-from sim.facts import Facts
+from sim.facts import CpuState, Facts
 from sim.scenario import Scenario
 from sim.topology import cpu_list
 
@@ -44,11 +44,16 @@ class UnknownRecord(msgspec.Struct, frozen=True):
         bool, Meta(description="whether KVM's limit of guests' physical addresses holds under the same condition")
     ]
 
+    judged_by_assumption: Annotated[
+        tuple[int, ...],
+        Meta(description="the CPUs that came late or never, if unknown registers of theirs are as on other CPUs"),
+    ]
+
     @property
     def is_empty(self) -> bool:
         """True if no feature depends on them."""
         told = self.capabilities, self.hwcaps, self.vulnerabilities, self.assumed_capabilities, self.assumed_hwcaps
-        return not any(told) and not self.ipa_limit_is_assumed
+        return not any(told) and not self.ipa_limit_is_assumed and not self.judged_by_assumption
 
 
 def unknown_record(facts: Facts) -> UnknownRecord | None:
@@ -65,7 +70,19 @@ def unknown_record(facts: Facts) -> UnknownRecord | None:
         assumed_capabilities=tuple(one.label for one in certainty.assumed_capabilities),
         assumed_hwcaps=certainty.assumed_hwcaps,
         ipa_limit_is_assumed=bool(state.ipa_limit_bits) and certainty.ipa_limit_is_assumed,
+        judged_by_assumption=_judged_by_assumption(facts, cores),
     )
+
+
+def _judged_by_assumption(facts: Facts, cores: Iterable[CoreRegisters]) -> tuple[int, ...]:
+    """Return the CPUs of unknown registers whose fate is not told by the features of the early CPUs.
+
+    Each check of a CPU ends it or lets it go on to the next, so that the fate of such a CPU depends on its registers
+    even where the check that ends it does not.
+    """
+    partly_known = {cpu for one in cores for cpu in one.cpus}
+    tried = (cpu for cpu in facts.states if cpu and facts.hw_cpu(cpu) in partly_known)
+    return tuple(sorted(cpu for cpu in tried if facts.role(cpu) == "late" or facts.states[cpu] is not CpuState.ONLINE))
 
 
 def partly_known_cores(scenario: Scenario) -> list[CoreRegisters]:
@@ -104,7 +121,9 @@ def unknown_notes(facts: Facts) -> Iterator[str]:
     if unknown:
         yield f"unknown, since it depends on unknown registers: {', '.join(unknown)}"
     limit = ["KVM's limit of guests' addresses"] if record.ipa_limit_is_assumed else []
-    assumed = [*_counts(record.assumed_capabilities, record.assumed_hwcaps), *limit]
+    judged = record.judged_by_assumption
+    verdicts = [f"whether the kernel accepts cpu{cpu_list(judged)}"] if judged else []
+    assumed = [*_counts(record.assumed_capabilities, record.assumed_hwcaps), *limit, *verdicts]
     if assumed:
         yield f"assumed, with unknown registers taken to be as on the system's other CPUs: {', '.join(assumed)}"
 

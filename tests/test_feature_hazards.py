@@ -130,6 +130,41 @@ def test_a_cluster_or_one_of_two_does_not_count_as_one_cpu_that_deprives_the_oth
     assert HazardKind.FEATURE_LOST_TO_ONE_CPU not in {one.kind for one in of(", ".join(cpus))}
 
 
+N2 = "{ core = 'arm,neoverse-n2' }"
+N2_WITHOUT_MTE = "{ core = 'arm,neoverse-n2', features = { MTE = 0 } }"
+
+
+def of_command_line(options: str, cpus: str) -> dict[HazardKind, str]:
+    text = f'[topology]\ncpus = [{cpus}]\n[kernel]\nseries = "6.12"\noptions = "{options}"\n'
+    return found(scenario_from_text(text))
+
+
+@pytest.mark.parametrize("cpus", [(N2, N2_WITHOUT_MTE, N2), (N2_WITHOUT_MTE, N2, N2), (N2, N2, N2)])
+def test_a_cpu_deprives_the_others_of_nothing_that_the_command_line_hides(cpus: tuple[str, ...]) -> None:
+    hazards = of_command_line("arm64.nomte", ", ".join(cpus))
+    assert HazardKind.FEATURE_LOST_TO_ONE_CPU not in hazards
+
+
+def test_a_cpu_deprives_the_others_of_what_the_command_line_leaves() -> None:
+    hazards = of_command_line("id_aa64pfr1.mte=2", f"{N2}, {N2_WITHOUT_MTE}, {N2}")
+    assert hazards[HazardKind.FEATURE_LOST_TO_ONE_CPU].startswith("cpu1 alone deprives all CPUs of hwcap mte")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("allow_mismatched_32bit_el0", None),
+        ("", "cpu1 alone deprives all CPUs of 32-bit programs (ID_AA64PFR0_EL1.EL0)"),
+    ],
+)
+def test_one_cpu_without_aarch32_deprives_the_others_unless_the_kernel_may_mix(
+    options: str, sentence: str | None
+) -> None:
+    a76, without = "{ core = 'arm,cortex-a76' }", "{ core = 'arm,cortex-a76', features = { AArch32_EL0 = false } }"
+    hazards = of_command_line(options, f"{a76}, {without}, {a76}")
+    assert hazards.get(HazardKind.FEATURE_LOST_TO_ONE_CPU) == sentence
+
+
 def with_zeroing(dczid: str, more: str = "") -> str:
     return f"{{ core = 'arm,cortex-a55', registers = {{ DCZID_EL0 = '{dczid}' }}{more} }}"
 

@@ -1,16 +1,20 @@
 """Rows of CPU features: fields by CPU, capabilities, and what goes unused."""
 
 import json
+import re
+from pathlib import Path
 
 import jsonschema
 
 from sim.boot_run import boot
 from sim.facts import Facts
 from sim.feature_rows import capability_rows, features_record, field_rows, hwcap_rows, register_rows, unused_rows
-from sim.files.scenario_file import scenario_from_text
+from sim.files.scenario_file import read_scenario, scenario_from_text
+from sim.report.page import boot_page
 from sim.scenario import Scenario
 from sim.schemas import schema_text
 from sim.topology import Topology
+from tests.command_line import Asymboot
 from tests.systems import V1
 
 MIXED = """
@@ -58,6 +62,69 @@ def test_what_a_cpu_has_and_the_system_cannot_use_names_the_cpu_that_lacks_it() 
     unused = {(row.cpu, row.field): row.lost_by for row in unused_rows(facts())}
     assert unused[0, "CRC32"] == unused[1, "CRC32"] == (2,)
     assert (2, "CRC32") not in unused
+
+
+def test_where_the_command_line_made_the_system_s_value_no_cpu_decided() -> None:
+    """An override changes the boot CPU's value before any other CPU comes."""
+    without_mte = "{ core = 'arm,neoverse-n2', features = { MTE = 0 } }"
+    text = f"[topology]\ncpus = [{{ core = 'arm,neoverse-n2' }}, {without_mte}]\n[kernel]\nseries = '6.12'\n"
+    for options, decided_by, forced in (("arm64.nomte", (), True), ("id_aa64pfr1.mte=2", (1,), False)):
+        found = boot(scenario_from_text(f'{text}options = "{options}"\n')).facts
+        (row,) = (row for row in field_rows(found) if row.field == "MTE")
+        assert (row.values, row.sanitised, row.decided_by, row.forced) == ((2, 0), 0, decided_by, forced)
+        assert [(row.cpu, row.lost_by) for row in unused_rows(found)] == [(0, decided_by)]
+
+
+def test_tables_name_the_command_line_where_it_decided(asymboot: Asymboot, tmp_path: Path) -> None:
+    without_bt = "{ core = 'arm,neoverse-n2', features = { BT = 0 } }"
+    file = tmp_path / "nobti.toml"
+    file.write_text(
+        f"[topology]\ncpus = [{{ core = 'arm,neoverse-n2' }}, {without_bt}]\n"
+        "[kernel]\nseries = '6.12'\noptions = 'arm64.nobti'\n",
+        encoding="utf-8",
+    )
+    assert re.search(r"ID_AA64PFR1_EL1.BT .* the command line\n", asymboot("features", str(file)).stdout)
+    assert re.search(r"ID_AA64PFR1_EL1.BT .* the command line *\n", asymboot("run", str(file)).stdout)
+    assert boot_page(boot(read_scenario(file))).count("<td>the command line</td>") == 2
+
+
+REFUSED = """
+[topology]
+cpus = [
+    { core = "arm,cortex-a76" },
+    { core = "arm,cortex-a76", features = { DP = 0 } },
+    { core = "arm,cortex-a76", features = { CRC32 = 0, DP = 0 }, late = true },
+]
+[kernel]
+series = "6.12"
+[[actions]]
+do = "online"
+cpu = "cpu2"
+"""
+
+
+def test_a_refused_cpu_decides_nothing() -> None:
+    found = boot(scenario_from_text(REFUSED)).facts
+    assert [one.cpu for one in found.refused] == [2]
+    rows = {row.field: row for row in field_rows(found)}
+    assert (rows["DP"].sanitised, rows["DP"].decided_by) == (0, (1,))
+    assert (rows["CRC32"].sanitised, rows["CRC32"].decided_by) == (1, (0, 1))
+    assert {row.field: row.lost_by for row in unused_rows(found)} == {"DP": (1,)}
+
+
+def test_an_unknown_register_of_a_cpu_that_never_came_leaves_the_system_s_value_known() -> None:
+    text = "[topology]\ncpus = [{ core = 'arm,cortex-a76' }, { core = 'arm,cortex-a78', late = true }]\n"
+    rows = register_rows(boot(scenario_from_text(f"{text}[kernel]\nseries = '6.12'\n")).facts)
+    unknown = [row for row in rows if row.values[1] is None and row.lacked_by != (1,)]
+    assert unknown
+    assert all(row.sanitised == row.values[0] for row in unknown if not row.taken_as and row.register != "DCZID_EL0")
+
+
+def test_a_register_that_the_kernel_never_reads_takes_nothing_from_cpus() -> None:
+    """GMID_EL1 has no first value where firmware hides MTE on the boot CPU."""
+    text = "[topology]\ncpus = [{ core = 'arm,cortex-a710', hides = ['MTE'] }, { core = 'arm,cortex-a710' }]\n"
+    found = boot(scenario_from_text(f"{text}[kernel]\nseries = '6.12'\n")).facts
+    assert not any(row.register == "GMID_EL1" for row in unused_rows(found))
 
 
 def test_lengths_alone_have_no_rows() -> None:

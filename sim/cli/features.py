@@ -11,9 +11,13 @@ from sim.cli.command_group import Command
 @click.command(cls=Command)
 @click.argument("file", type=options.SCENARIO)
 @options.of_scenario
-@click.option("--all", "everything", is_flag=True, help="Show the fields in which all CPUs are alike too.")
+@click.option(
+    "--only-differing/--all",
+    default=True,
+    help="Show the fields in which CPUs differ, or also those in which all are alike.  [default: only-differing]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the fields as JSON.")
-def features(file: Path, everything: bool, as_json: bool, **changes: options.Override) -> None:
+def features(file: Path, only_differing: bool, as_json: bool, **changes: options.Override) -> None:
     """Show the fields of CPUs' ID registers, and the system's values.
 
     Each field in which CPUs differ has a line: the value of each kind of CPU, the system's value, the rule that makes
@@ -39,9 +43,9 @@ def features(file: Path, everything: bool, as_json: bool, **changes: options.Ove
 
         from sim.feature_rows import features_record
 
-        click.echo(msgspec.json.encode(features_record(outcome.facts, only_differing=not everything)))
+        click.echo(msgspec.json.encode(features_record(outcome.facts, only_differing=only_differing)))
         return
     from sim.show.console import terminal
     from sim.show.features_text import show_matrix
 
-    show_matrix(outcome, terminal(), everything=everything)
+    show_matrix(outcome, terminal(), everything=not only_differing)

@@ -3,6 +3,7 @@
 from functools import cache
 
 from sim.cpufeature_tables import kernel_tables, unlisted_fields
+from sim.cpufeature_tables.tables import aarch32_registers
 from sim.errors import InputError, closest
 from sim.id_registers import TDS, IdField
 
@@ -49,6 +50,12 @@ def named_field(name: str) -> IdField:
     if first:
         raise InputError(
             f"{name!r} is a field of several registers: {', '.join(f'{o.register}.{o.name}' for o in first)}"
+        )
+    register = name.partition(".")[0].upper()
+    if register in aarch32_registers():
+        raise InputError(
+            f"{name[:60]!r} is a field of a register of 32-bit code: only fields of 64-bit registers may be stated, "
+            f"and `registers = {{ {register} = ... }}` states the whole register"
         )
     names = {one.name for one in fields.values()} | set(_ALIASES) | set(fields)
     close = closest(name, sorted(names))

@@ -207,6 +207,15 @@ def check_options(options: str) -> None:
             raise InputError(f"options: {given[:60]!r} does not concern CPU features{_hint(word, _words())}")
 
 
+_PREFIX = "CONFIG_"
+SPECULATIVE_AT = "CONFIG_ARM64_WORKAROUND_SPECULATIVE_AT"
+_OF_SPECULATIVE_AT = frozenset(f"CONFIG_ARM64_ERRATUM_{number}" for number in (1165522, 1319367, 1530923))
+"""The options that select that option, each with cores of its own.
+
+Source: arch/arm64/Kconfig; arch/arm64/kernel/cpu_errata.c (``erratum_speculative_at_list``).
+"""
+
+
 def check_config(config: Mapping[str, bool]) -> None:
     """Check that configuration options are those that entries of the tables depend on.
 
@@ -214,8 +223,15 @@ def check_config(config: Mapping[str, bool]) -> None:
         InputError: there is no such option.
     """
     for name in config:
+        prefixed = name if name.startswith(_PREFIX) else _PREFIX + name
+        if prefixed in _OF_SPECULATIVE_AT:
+            raise InputError(
+                f"config: {name!r} decides which cores have the workaround of speculative AT instructions, and the "
+                f"tables know that list as a whole: {SPECULATIVE_AT} builds it"
+            )
         if name not in every_config_option():
-            raise InputError(f"config: no CPU feature depends on {name[:60]!r}{_hint(name, every_config_option())}")
+            hint = _hint(prefixed if prefixed in every_config_option() else name, every_config_option())
+            raise InputError(f"config: no CPU feature depends on {name[:60]!r}{hint}")
 
 
 @cache

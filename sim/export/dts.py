@@ -7,12 +7,16 @@ Documentation/devicetree/bindings/cpu/cpu-topology.txt (cpu-map).
 import re
 from collections.abc import Iterable, Iterator
 
+from sim.cores.core_table import core_table
 from sim.errors import InputError
 from sim.export.cpu_comment import describe_lengths
 from sim.export.export_formats import Exported
 from sim.scenario import Scenario
-from sim.topology import MPIDR_AFFINITY, Topology
+from sim.topology import MPIDR_AFFINITY, Cpu, Topology
 from sim.units import counted
+
+_ANY_ARM = "arm,armv8"
+"""The compatible string of CPUs whose core has none."""
 
 
 def export_dts(scenario: Scenario) -> Exported:
@@ -50,7 +54,11 @@ def _lost(scenario: Scenario) -> tuple[str, ...]:
     lost = {
         "vector lengths (in comments only)": True,
         "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in topology.cpus),
-        "CPUs that start at different exception levels": scenario.has_mixed_levels,
+        "CPUs that start at different exception levels": scenario.starts_at_mixed_levels,
+        "cores whose compatible strings are unknown": any(
+            spec.features.core.has_all_features and _compatible(spec) == _ANY_ARM for spec in topology.cpus
+        ),
+        "ID registers that are not as the core's": any(_has_other_registers(spec) for spec in topology.cpus),
         "the addresses of spin tables": not all(map(scenario.has_hotplug, range(len(topology.cpus)))),
         "late CPUs (in comments only)": len(scenario.early) < len(topology.cpus),
         "names of clusters (in comments only)": any(
@@ -60,6 +68,19 @@ def _lost(scenario: Scenario) -> tuple[str, ...]:
         "MPIDR bits outside the affinities": any((spec.mpidr or 0) & ~MPIDR_AFFINITY for spec in topology.cpus),
     }
     return tuple(what for what, is_lost in lost.items() if is_lost)
+
+
+def _compatible(cpu: Cpu) -> str:
+    """Return a CPU's compatible string: its core's name, where that is one, or the first that the table has for it."""
+    name = cpu.features.core.name
+    if re.fullmatch(r"[a-z0-9]+,[\w.-]+", name):
+        return name
+    return next((string for string, core in core_table().other_strings.items() if core == name), _ANY_ARM)
+
+
+def _has_other_registers(cpu: Cpu) -> bool:
+    core = cpu.features.core
+    return core.has_all_features and bool(core.changes or core.stated_fields or cpu.firmware.hidden)
 
 
 def _check_affinities(topology: Topology) -> None:
@@ -81,7 +102,7 @@ def _cpu_node(scenario: Scenario, cpu: int) -> Iterator[str]:
     affinity = topology.mpidr(cpu) & MPIDR_AFFINITY
     properties = [
         'device_type = "cpu";',
-        'compatible = "arm,armv8";',
+        f'compatible = "{_compatible(topology.logical[cpu])}";',
         f"reg = <{affinity >> 32:#x} {affinity & 0xFFFF_FFFF:#x}>;",
         f'enable-method = "{topology.logical[cpu].firmware.enable_method}";',
     ]

@@ -125,7 +125,10 @@ def _lost(scenario: Scenario, clusters: list[list[int]]) -> tuple[str, ...]:
         ),
         "clusters of the topology": mixed or split,
         "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in topology.cpus),
-        "CPUs that start at different exception levels": scenario.has_mixed_levels,
+        "CPUs that start at different exception levels": scenario.starts_at_mixed_levels,
+        "named cores, whose ID registers the FVP's CPUs do not have": any(
+            spec.features.core.has_all_features for spec in topology.cpus
+        ),
         "spin tables": not all(map(scenario.has_hotplug, range(len(topology.cpus)))),
         "late CPUs": len(scenario.early) < len(topology.cpus),
         "the order of CPUs": order != sorted(order),

@@ -243,7 +243,10 @@ class KernelTable(Table):
     kaslr: Annotated[bool, Meta(description="the kernel runs at a random address, with a seed from its loader")] = False
     config: Annotated[
         dict[str, bool],
-        Meta(description="configuration options that decide on CPU features, where they are not Debian's"),
+        Meta(
+            description="configuration options that decide on CPU features, where they are not Debian's; their names "
+            "begin with CONFIG_"
+        ),
     ] = {}
     kvm_mode: Annotated[KvmMode, Meta(description='kvm-arm.mode=; one of "default", "protected", "nvhe", "none"')] = (
         KvmMode.DEFAULT

@@ -103,7 +103,7 @@ def _reading(features: Features, firmware: Firmware, assumed: AssumedRegisters, 
     for field in firmware.hidden:
         if field.register in unknown:
             unknown[field.register] &= ~field.mask
-        registers[field.register] = field.put(registers.get(field.register, 0), -1 if field.signed else 0)
+        registers[field.register] = field.put(registers.get(field.register, 0), field.hidden_value)
     for name, extensions in PARTS_OF_EXTENSIONS.items():
         is_stated = name in features.core.changes
         fields = (VECTOR_TYPES[one].id_field for one in extensions)

@@ -110,7 +110,8 @@ def _rows(outcome: Outcome) -> list[FieldRow]:
         raise InputError("the kernel stopped before it read the boot CPU's ID registers: nothing to draw")
     rows = field_rows(outcome.facts)
     if not rows:
-        raise InputError("all CPUs have the same ID registers: nothing to draw")
+        known = ", as far as they are known" if partly_known_cores(outcome.scenario) else ""
+        raise InputError(f"all CPUs have the same ID registers{known}: nothing to draw")
     return rows
 
 

@@ -302,6 +302,7 @@ class Hotplug:
             return
         if not self._features.final:
             self._recorder.counted.add(hw_cpu)
+        self._recorder.stored.add(hw_cpu)
         self._features.update_cpu_features(task, hw_cpu)
         if self._features.panics_in_reset(hw_cpu):
             self._printk.line("Kernel panic - not syncing: Attempted to kill the idle task!")

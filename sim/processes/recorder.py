@@ -38,6 +38,7 @@ class Recorder:
         self.suspends: list[Suspended] = []
         self.early: list[int] = [0]
         self.counted: set[int] = set()
+        self.stored: set[int] = set()
         self.states: dict[int, CpuState] = {}
         self.booted_events: dict[int, int] = {}
         self.final_event: int | None = None
@@ -151,6 +152,7 @@ class Recorder:
             start_levels=start_levels,
             early=tuple(self.early),
             counted=frozenset(self.counted),
+            stored=frozenset(self.stored),
             online=tuple(smp.online()),
             states=self.states,
             runs=smp.runs,

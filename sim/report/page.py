@@ -36,6 +36,7 @@ from sim.study.comparison import compare
 from sim.timeline import hazard_marks, timeline
 from sim.topology import cpu_list
 from sim.units import seconds, with_unit
+from sim.unknown_features import partly_known_cores
 
 if TYPE_CHECKING:
     from sim.sweep.sweep_plan import Plan
@@ -246,6 +247,8 @@ class FeatureTables(NamedTuple):
     """The CPUs that are alike: their numbers, the first of them, and their core."""
     has_values: bool
     """False if the kernel stopped before there were system's values."""
+    partly_known: bool
+    """True if some CPU has an ID register that no source tells."""
 
     @staticmethod
     def written(value: int | None) -> str:
@@ -270,6 +273,7 @@ def _features(outcome: Outcome) -> FeatureTables | None:
         state.taint,
         kinds,
         state.has_values,
+        bool(partly_known_cores(outcome.scenario)),
     )
 
 

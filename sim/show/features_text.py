@@ -15,6 +15,7 @@ from sim.unknown_features import core_words, partly_known_cores
 
 UNKNOWN = "unknown"
 LACKS = "-"
+COMMAND_LINE = "the command line"
 NEVER_BEGAN = "the kernel stopped before it read the boot CPU's ID registers"
 _LARGE = 10
 _TAINTS = {4: "CPU out of spec", 512: "a kernel warning"}
@@ -42,7 +43,8 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
         line(console, "the kernel stopped before its capabilities were final: the system's values are those until then")
     console.print()
     if not rows:
-        line(console, "none: all CPUs have the same ID registers")
+        known = ", as far as they are known" if partly_known_cores(outcome.scenario) else ""
+        line(console, f"none: all CPUs have the same ID registers{known}")
         return
     columns: dict[str, Layout] = {"register.field": "left"}
     columns |= {f"cpu{cpu_list(members)}": "right" for members, _ in kinds}
@@ -82,7 +84,7 @@ def _cells(row: FieldRow, kinds: list[list[int]], *, has_values: bool) -> list[s
 
     own = [LACKS if cpu in row.lacked_by else row.own_text(cpu, shown) for cpu, *_ in kinds]
     system = shown(row.sanitised) if row.is_listed and has_values else ""
-    decided = cpu_list(row.decided_by) if row.decided_by else ""
+    decided = COMMAND_LINE if row.forced else cpu_list(row.decided_by) if row.decided_by else ""
     return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]
 
 
@@ -147,4 +149,4 @@ def _unused(outcome: Outcome, console: Console) -> None:
 
 
 def _lost(cpus: tuple[int, ...]) -> str:
-    return f"cpu{cpu_list(cpus)}" if cpus else "the command line"
+    return f"cpu{cpu_list(cpus)}" if cpus else COMMAND_LINE

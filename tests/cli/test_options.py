@@ -17,6 +17,7 @@ from sim.explore.exploration import explore_orders
 from sim.explore.schedule_file import save_schedule
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import folder
+from tests.command_line import Asymboot
 
 BUG = (folder() / "bug.toml").read_bytes()
 SYSTEM = ["design", "kernel", "relay", "kvm_mode", "memory"]
@@ -227,3 +228,10 @@ def test_the_standard_input_is_not_both_a_tree_and_a_log() -> None:
 def test_the_standard_input_is_not_watched() -> None:
     result = given(["run", "-", "--watch"], BUG)
     assert (result.exit_code, "--watch needs a file" in result.stderr) == (2, True)
+
+
+def test_the_fields_that_differ_may_be_asked_for_by_name(asymboot: Asymboot) -> None:
+    by_default, by_name = asymboot("features", "big-little"), asymboot("features", "big-little", "--only-differing")
+    assert by_name.stdout == by_default.stdout
+    everything = asymboot("features", "big-little", "--only-differing", "--all").stdout
+    assert "Fields of ID registers" in everything

@@ -224,6 +224,7 @@ UNCOUNTED = {
     # What only tables show
     "Capabilities.decided_by": "the CPU that decided, which nothing depends on",
     "SystemFeatures.early_kinds": "the early CPUs, by whose registers tables mark what is unknown",
+    "Recorder.stored": "the CPUs whose registers the system's values were made from, which are there",
     "Recorder.refused[].refusal.panics_because": "words for the reason, which is there",
     # What the scenario settles
     "Capabilities._line": "the log",

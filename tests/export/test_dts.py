@@ -8,8 +8,13 @@ import pytest
 
 from sim import ExportFormat, InputError, Scenario, Topology, cpu, export_text
 from sim.export.export_text import export_scenario
+from sim.files.scenario_file import scenario_from_text
 from tests.export.samples import HOSTILE, NESTED, hostile, needs, shipped
 from tests.systems import V1
+
+
+def cores(cpus: str) -> Scenario:
+    return scenario_from_text(f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'\n")
 
 
 def compiled(text: str) -> str:
@@ -65,6 +70,24 @@ def test_a_tree_nests_clusters_and_keeps_the_files_order() -> None:
         "\t\tcore0",
         "\t\t\tcpu = <&cpu2>;",
     ]
+
+
+def test_a_tree_names_cores_and_says_what_it_cannot_say_of_them() -> None:
+    a72 = "{ core = 'arm,cortex-a72' }"  # it has no VHE, and starts at EL2 like the other
+    made = export_scenario(cores(f"{{ core = 'arm,cortex-a76' }}, {a72}"), ExportFormat.DTS)
+    assert re.findall(r'compatible = "(.*)"', made.text) == ["arm,cortex-a76", "arm,cortex-a72"]
+    assert made.lost == ("vector lengths (in comments only)",)
+    other = "{ core = 'arm,cortex-a76', features = { CRC32 = 0 } }, { core = 'Qualcomm Oryon' }, { core = 'AmpereOne' }"
+    made = export_scenario(cores(other), ExportFormat.DTS)
+    assert re.findall(r'compatible = "(.*)"', made.text) == ["arm,cortex-a76", "arm,armv8", "ampere,ampere1"]
+    assert made.lost[1:] == ("cores whose compatible strings are unknown", "ID registers that are not as the core's")
+
+
+@pytest.mark.parametrize("to", [ExportFormat.FVP, ExportFormat.QEMU])
+def test_cpus_that_differ_in_vhe_start_at_one_exception_level(to: ExportFormat) -> None:
+    lost = export_scenario(cores("{ core = 'arm,cortex-a76' }, { core = 'arm,cortex-a72' }"), to).lost
+    assert not any("exception levels" in part for part in lost)
+    assert any(part.startswith("named cores") for part in lost)
 
 
 def test_comments_state_lengths() -> None:

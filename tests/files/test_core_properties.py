@@ -189,6 +189,15 @@ def test_a_field_of_an_unknown_register_leaves_its_other_fields_unknown() -> Non
         (A55, "options = 'kpti=maybe'", "'kpti=maybe' does not concern CPU features: did you mean 'kpti=1'"),
         (A55, "options = 'arm64.nomet'", "'arm64.nomet' does not concern CPU features: did you mean 'arm64.no"),
         (A55, "config = { CONFIG_ARM64_ERRATUM_84571 = false }", "no CPU feature depends on"),
+        (A55, "config = { ARM64_ERRATUM_845719 = false }", "did you mean 'CONFIG_ARM64_ERRATUM_845719'"),
+        (A55, "config = { ARM64_ERRATUM_84571 = false }", "did you mean 'CONFIG_ARM64_ERRATUM_845719'"),
+        (A55, "config = { CONFIG_ARM64_ERRATUM_1530923 = false }", "CONFIG_ARM64_WORKAROUND_SPECULATIVE_AT builds it"),
+        (A55, "config = { ARM64_ERRATUM_1319367 = false }", "CONFIG_ARM64_WORKAROUND_SPECULATIVE_AT builds it"),
+        (
+            "{ core = 'arm,cortex-a55', features = { 'ID_ISAR5_EL1.AES' = 0 } }",
+            "",
+            "`registers = { ID_ISAR5_EL1 = ... }` states the whole register",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_one_line(cpus: str, kernel: str, message: str) -> None:

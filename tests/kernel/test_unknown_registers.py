@@ -7,12 +7,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from sim import Cpu, Outcome, Scenario, Topology, boot
+from sim import Cpu, InputError, Outcome, Scenario, Topology, boot, plot_features
 from sim.cores import known_core
 from sim.feature_facts import FeatureState
 from sim.feature_rows import field_rows, register_rows
 from sim.files.core_properties import cpu_of_core
-from sim.files.scenario_file import read_scenario
+from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.kernel.cpufeature import register_values
 from sim.kernel.features.certainty import Certainty
 from sim.report.page import boot_page
@@ -139,6 +139,55 @@ def test_notes_say_how_much_is_known_and_what_is_not() -> None:
     told = next(note for note in notes if note.startswith("unknown, since it depends on unknown registers: "))
     assert told.endswith("hwcaps, meltdown, spectre_v2, spec_store_bypass, KVM's limit of guests' addresses")
     assert any(note.startswith("assumed, with unknown registers") for note in booted(A710, X3).notes)
+
+
+def with_second(second: str, core: str, hides: str = "[]") -> Outcome:
+    cpus = f"{{ core = '{core}', hides = {hides} }}, {second}"
+    return boot(scenario_from_text(f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'\n{ONLINE}"))
+
+
+ONLINE = "[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "hides"),
+    [
+        ("arm,cortex-a76", "arm,cortex-a78", "[]"),
+        ("arm,neoverse-n2", "arm,neoverse-v2", "[]"),
+        ("arm,cortex-a710", "arm,cortex-a510", "['MTE']"),
+    ],
+)
+def test_the_verdict_on_a_late_cpu_of_unknown_registers_is_said_to_be_assumed(
+    first: str, second: str, hides: str
+) -> None:
+    outcome = with_second(f"{{ core = '{second}', late = true }}", first, hides)
+    assert any(f"ID registers of {second} (cpu1)" in note for note in outcome.notes)
+    assert outcome.notes[-1].endswith("other CPUs: whether the kernel accepts cpu1")
+    record = unknown_record(outcome.facts)
+    assert record is not None
+    assert record.judged_by_assumption == (1,)
+
+
+@pytest.mark.parametrize("late", [", late = true", ""])
+def test_an_unknown_field_is_taken_to_be_as_firmware_shows_it_on_another_cpu(late: str) -> None:
+    """MTE, in which all CPUs must be like the boot CPU, panics the kernel where a CPU is known to differ."""
+    outcome = with_second(f"{{ core = 'arm,neoverse-v2'{late} }}", "arm,neoverse-n2", "['MTE']")
+    assert outcome.facts.panic is None
+
+
+def test_registers_that_are_alike_as_far_as_they_are_known_are_not_said_to_be_the_same(
+    asymboot: Asymboot, tmp_path: Path
+) -> None:
+    file = tmp_path / "late.toml"
+    file.write_text(
+        "[topology]\ncpus = [{ core = 'arm,cortex-a76' }, { core = 'arm,cortex-a78', late = true }]\n", encoding="utf-8"
+    )
+    words = "all CPUs have the same ID registers, as far as they are known"
+    assert f"none: {words}" in asymboot("features", str(file)).stdout
+    outcome = boot(read_scenario(file))
+    assert f"None: {words}." in boot_page(outcome)
+    with pytest.raises(InputError, match=words):
+        plot_features(outcome)
 
 
 def test_rows_have_no_value_where_a_cpus_register_is_unknown() -> None:

@@ -46,7 +46,9 @@ def test_a_cell_says_what_the_system_makes_of_a_value() -> None:
     csv2, l1ip = by_name["ID_AA64PFR0_EL1", "CSV2"], by_name["CTR_EL0", "L1Ip"]
     assert [feature_cell(csv2, cpu) for cpu in (0, 4)] == [FeatureCell.USED, FeatureCell.UNUSED]
     assert [feature_cell(l1ip, cpu) for cpu in (0, 4)] == [FeatureCell.USED, FeatureCell.OTHER]
-    unlisted = FieldRow("ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), (), (), None, "unlisted", True, False, (), ())
+    unlisted = FieldRow(
+        "ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), (), (), None, "unlisted", True, False, (), False, ()
+    )
     assert feature_cell(unlisted, 1) is FeatureCell.UNLISTED
 
 
@@ -105,7 +107,9 @@ def test_unknown_values_are_marked() -> None:
     row = next(row for row in field_rows(outcome.facts) if row.field == "ATOMIC")
     assert (row.values, row.sanitised) == ((2, 0, None), 0)
     assert feature_cell(row, 2) is FeatureCell.UNKNOWN
-    open_row = FieldRow("ID_AA64ISAR0_EL1", "DP", "47:44", (1, 2, None), (), (), None, "LOWER_SAFE", True, True, (), ())
+    open_row = FieldRow(
+        "ID_AA64ISAR0_EL1", "DP", "47:44", (1, 2, None), (), (), None, "LOWER_SAFE", True, True, (), False, ()
+    )
     assert feature_cell(open_row, 0) is FeatureCell.OPEN
     made = plot_features(outcome)
     assert_tidy(made)

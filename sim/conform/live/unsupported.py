@@ -11,7 +11,7 @@ def simulator_only_parts(scenario: Scenario) -> list[str]:
     parts = {
         "faults of firmware": bool(scenario.faults),
         "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in scenario.topology.cpus),
-        "CPUs that start at different exception levels": scenario.has_mixed_levels,
+        "CPUs that start at different exception levels": scenario.starts_at_mixed_levels,
         "CPUs in spin tables": not all(map(scenario.has_hotplug, range(len(scenario.topology.cpus)))),
         "named cores, whose ID registers QEMU's CPUs do not have": any(
             spec.features.core.has_all_features for spec in scenario.topology.cpus

@@ -64,6 +64,11 @@ class SystemRegisters:
         """Return the sanitised value of a field; 0 where the kernel does not list it."""
         return field.of(self.read(field.register))
 
+    def forced(self, name: str) -> tuple[int, int]:
+        """Return the bits of a register that the command line gives values, and the values."""
+        override = self._overrides.get(name)
+        return (0, 0) if override is None else (override.mask, override.value)
+
     def with_overrides(self, name: str, value: int) -> int:
         """Return what the kernel takes a CPU's register for, once the command line's values are put in."""
         override = self._overrides.get(name)
