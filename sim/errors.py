@@ -12,6 +12,7 @@ LONGEST_MESSAGE = 600
 """The longest message, in characters. A longer message loses its middle: its ends say where, and what is allowed."""
 
 _LONGEST_NAME = 60
+"""The number of characters of a name that messages show and compare."""
 _VERY_LIKE = 0.75
 """The ratio of difflib above which a name differs by a slip of the finger."""
 

@@ -208,7 +208,7 @@ def check_options(options: str) -> None:
 
 
 _PREFIX = "CONFIG_"
-SPECULATIVE_AT = "CONFIG_ARM64_WORKAROUND_SPECULATIVE_AT"
+_SPECULATIVE_AT = "CONFIG_ARM64_WORKAROUND_SPECULATIVE_AT"
 _OF_SPECULATIVE_AT = frozenset(f"CONFIG_ARM64_ERRATUM_{number}" for number in (1165522, 1319367, 1530923))
 """The options that select that option, each with cores of its own.
 
@@ -227,7 +227,7 @@ def check_config(config: Mapping[str, bool]) -> None:
         if prefixed in _OF_SPECULATIVE_AT:
             raise InputError(
                 f"config: {name!r} decides which cores have the workaround of speculative AT instructions, and the "
-                f"tables know that list as a whole: {SPECULATIVE_AT} builds it"
+                f"tables know that list as a whole: {_SPECULATIVE_AT} builds it"
             )
         if name not in every_config_option():
             hint = _hint(prefixed if prefixed in every_config_option() else name, every_config_option())

@@ -1,8 +1,8 @@
 """Suspend and resume: all CPUs but one go down, the system sleeps, and the same CPUs come up again.
 
 User space is frozen meanwhile, and CPU hotplug is locked. The boot CPU stays up or, where it is offline, the online CPU
-with the lowest number. A CPU that cannot go down ends the suspend; a CPU that does not come back does not. Where no CPU
-is started by PSCI there is no such state, and the system suspends to idle, with all CPUs online.
+with the lowest number. A CPU that cannot go down ends the suspend; a CPU that does not come back does not. A system
+without PSCI suspends to idle instead, and all CPUs stay online.
 
 Source: kernel/power/suspend.c (``pm_suspend``, ``suspend_enter``), kernel/cpu.c (``freeze_secondary_cpus``,
 ``thaw_secondary_cpus``), drivers/firmware/psci/psci.c (``psci_system_suspend``). Recorded boots have the way down and
