@@ -184,6 +184,12 @@ class Design(FieldsShown):
         }
         return rules.largest(sized_by[self.buffer_sized_by])
 
+    def save_always_fits(self, *, late: bool) -> bool:
+        """Return True if no save on an early, or on a late, CPU exceeds its buffer, whatever lengths CPUs have."""
+        if self.zcr_el2 in {ZcrEl2.SHARED, ZcrEl2.BUFFER} or self.buffer_sized_by is Sizing.ARCHITECTURE:
+            return True  # ZCR_EL2 lets nothing through for which the buffer is too small
+        return not late and self.buffer_sized_by is not Sizing.SHARED
+
     def zcr_el2_limit(self, vq_map: S, allocation_vqs: S, architecture_vqs: S) -> S:
         """Return every VQ that ZCR_EL2 lets through during the save and the restore.
 

@@ -7,8 +7,7 @@ time between columns. It remains the reference: `tests/study/test_compiled_batch
 
 import ctypes
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import final
+from functools import lru_cache, partial
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -16,57 +15,17 @@ from llvmlite import ir
 
 from sim.study.batch import OutcomeBits
 from sim.study.column import Sets, narrow_sets
+from sim.study.emitted import WIDE, Emitted, range_of_bits
 from sim.study.evaluation import Evaluation
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Setting
+from sim.study.system_space import Group, Setting
 from sim.study.systems import Systems
 
-_SET, _ROWS = ir.IntType(16), ir.IntType(64)
+_ROWS = ir.IntType(64)
 _ADDRESS = ir.IntType(8).as_pointer()
 _MOST_IN_A_LOOP = 256
 """The largest product of groups and settings in one loop: the time to compile a loop grows faster than its length."""
 _OPTIMISATION = 3
-
-
-@final
-class _Emitted:
-    """The value of the row at hand: its operators emit LLVM instructions."""
-
-    def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
-        self._builder, self.value = builder, value
-
-    def _with(self, value: ir.Value) -> "_Emitted":
-        return _Emitted(self._builder, value)
-
-    def __and__(self, other: "_Emitted | int", /) -> "_Emitted":
-        return self._with(self._builder.and_(self.value, _operand(other)))
-
-    def __or__(self, other: "_Emitted | int", /) -> "_Emitted":
-        return self._with(self._builder.or_(self.value, _operand(other)))
-
-    def __invert__(self) -> "_Emitted":
-        return self._with(self._builder.not_(self.value))
-
-    def __neg__(self) -> "_Emitted":
-        return self._with(self._builder.neg(self.value))
-
-    def __sub__(self, other: "_Emitted | int", /) -> "_Emitted":
-        return self._with(self._builder.sub(self.value, _operand(other)))
-
-    def __rshift__(self, other: int, /) -> "_Emitted":
-        # A logical shift: sets are unsigned, as in numpy's columns.
-        return self._with(self._builder.lshr(self.value, _SET(other)))
-
-    def __lshift__(self, other: int, /) -> "_Emitted":
-        return self._with(self._builder.shl(self.value, _SET(other)))
-
-    def is_below(self, other: "_Emitted", /) -> "_Emitted":
-        """Return a mask: every bit where this number is smaller than the other, else none."""
-        return self._with(self._builder.sext(self._builder.icmp_unsigned("<", self.value, other.value), _SET))
-
-
-def _operand(other: _Emitted | int) -> ir.Value:
-    return _SET(other) if isinstance(other, int) else other.value
 
 
 class CompiledWords:
@@ -115,7 +74,7 @@ class _Loop:
         self.settings = len(settings)
         module = ir.Module()
         groups = [ir.IntType(8 * narrow_sets(group.sets).itemsize) for group in model.space.groups]
-        loop = _declare(module, [*groups, *[_SET] * self.settings])
+        loop = _declare(module, [*groups, *[WIDE] * self.settings])
         _write_body(loop, model, settings)
         _write_entry(module, loop)
         self._engine = _engine(module)
@@ -175,11 +134,13 @@ def _write_body(loop: ir.Function, model: SpaceModel, settings: Sequence[Setting
     row = builder.phi(_ROWS)
     row.add_incoming(_ROWS(0), start)
     groups = len(model.space.groups)
-    read = [_Emitted(builder, _read(builder, column, row)) for column in loop.args[:groups]]
-    systems = Systems(model, read, lambda bits: _Emitted(builder, _SET(bits)))
+    read = [
+        _read(builder, column, row, group) for column, group in zip(loop.args[:groups], model.space.groups, strict=True)
+    ]
+    systems = Systems(model, read, partial(Emitted.constant, builder))
     for setting, column in zip(settings, loop.args[groups:-1], strict=True):
         word = Evaluation(systems, setting, exact=False).word
-        builder.store(word.value, builder.gep(column, [row]))
+        builder.store(word.as_kind(WIDE), builder.gep(column, [row]))
     following = builder.add(row, _ROWS(1), flags=["nuw", "nsw"])
     row.add_incoming(following, body)
     builder.cbranch(builder.icmp_unsigned("==", following, loop.args[-1]), end, body)
@@ -187,11 +148,13 @@ def _write_body(loop: ir.Function, model: SpaceModel, settings: Sequence[Setting
     builder.ret_void()
 
 
-def _read(builder: ir.IRBuilder, column: ir.Value, row: ir.Value) -> ir.Value:
-    """Read a set, and widen it to the width that the rules run at."""
+def _read(builder: ir.IRBuilder, column: ir.Value, row: ir.Value, group: Group) -> Emitted:
+    """Read the set of a group."""
     element = column.type.pointee
     found = builder.load(builder.gep(column, [row]), typ=element)
-    return found if element == _SET else builder.zext(found, _SET)
+    span = range_of_bits(0, max(group.sets)).within_16_bits()
+    # Eight bits without a sign may need nine with one.
+    return Emitted(builder, found if element == span.kind else builder.zext(found, WIDE), span)
 
 
 def _write_entry(module: ir.Module, loop: ir.Function) -> None:

@@ -7,7 +7,8 @@ boot would find. `tests/study/test_batch.py` compares every word with boots.
 
 from collections.abc import Iterator
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Generic, NamedTuple
 
 from sim import rules
@@ -65,14 +66,31 @@ class Evaluation(Generic[V]):
         above_maximum = IGNORED if setting.design.nosve else setting.design.above_maximum(has_pkvm=setting.has_pkvm)
         self._announces, self._refuses, self._late_store = above_maximum
         self._relay_refuses = setting.has_pkvm and setting.relay is Relay.ENFORCING
+        self._has_announcements = self._announces and not self._relay_refuses
 
     @cached_property
     def word(self) -> V:
         """The word of the system: the OR of all outcomes."""
-        word = self.systems.none
-        for outcome in self.outcomes:
-            word = outcome.word if word is self.systems.none else word | outcome.word
-        return word
+        words = [outcome.word for outcome in self.outcomes] if self._needs_each_unit else self._few_words()
+        return reduce(or_, words or [self.systems.none])
+
+    @property
+    def _needs_each_unit(self) -> bool:
+        """True if the word of the system needs those of all early units: for counts, announcements or panics."""
+        if self._exact or not self.setting.has_saves:
+            return True
+        may_be_announced = self._has_announcements and not self._design.save_always_fits(late=False)
+        return may_be_announced or any(self._may_panic(unit) for unit in self.systems.model.units)
+
+    def _few_words(self) -> list[V]:
+        """Return words whose OR is that of all outcomes, with those of early units in as few as can be."""
+        late = {unit: self._late_word(unit) for unit in self.systems.model.late}
+        # Where announced CPUs are refused, no save on an accepted CPU exceeds a buffer that fits all early CPUs.
+        if self._has_announcements and not self._refuses:
+            late = self._with_announced(late)
+        early = self.systems.early_save_words(self._design, self.setting.memory)
+        words = [word & self._alive for word in (*late.values(), *early)]
+        return [*words, *(outcome.word for outcome in self._of_system())]
 
     @cached_property
     def outcomes(self) -> list[UnitOutcome[V]]:
@@ -98,7 +116,7 @@ class Evaluation(Generic[V]):
         if not self.setting.has_saves:
             return late
         words = {unit: late[unit] if unit.late else self._save_word(unit) for unit in self.systems.model.units}
-        if self._announces and not self._relay_refuses:
+        if self._has_announcements:
             words = self._with_announced(words)
         return self._until_panic(words)
 
@@ -183,9 +201,7 @@ class Evaluation(Generic[V]):
 
     def _until_panic(self, words: dict[Unit, V]) -> dict[Unit, V]:
         """Return the words without the saves that a panic of the kernel or of the hypervisor forestalls."""
-        if self._kernel_panic is not None:
-            alive = ~(ordering.ever(self._kernel_panic) & verdict_bits.OF_SAVES)
-            words = {unit: word & alive for unit, word in words.items()}
+        words = {unit: word & self._alive for unit, word in words.items()}
         panicking = [unit for unit in words if self._may_panic(unit)]
         if not panicking:
             return words
@@ -194,6 +210,13 @@ class Evaluation(Generic[V]):
             panics = rules.when(words[unit] & verdict_bits.PANIC)
             panic = ordering.earliest(panic, panics, self.systems.turn(unit))
         return {unit: ordering.until(word, self.systems.turn(unit), panic) for unit, word in words.items()}
+
+    @cached_property
+    def _alive(self) -> V:
+        """The bits that words keep: no hazards of saves where the kernel panics, for that is before all guests."""
+        if self._kernel_panic is None:
+            return self.systems.every_bit
+        return ~(ordering.ever(self._kernel_panic) & verdict_bits.OF_SAVES)
 
     def _may_panic(self, unit: Unit) -> bool:
         """Return True if a save on a unit's CPUs panics in any system; without such units no order is computed."""

@@ -7,7 +7,7 @@ batch of many systems needs no bytes. `tests/study/test_save_outcomes.py` compar
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, reduce
 from operator import or_
 from typing import NamedTuple
@@ -80,6 +80,19 @@ class SaveOutcomes:
         """True if any save here may panic."""
         any_save = self.on_exceeding | self.on_exceeding_at
         return bool(any_save & PANIC) or any(case.bit == PANIC for case in self.cases)
+
+    @cached_property
+    def adds_up(self) -> bool:
+        """True if CPUs together have the hazards of one CPU with the lengths of them all.
+
+        Each condition is then that some length of a CPU is a member of a set, which does not depend on its other
+        lengths; and no panic takes the place of a restore.
+        """
+        return not (self.on_exceeding_at or self.cases or self.may_panic)
+
+    def without_exceeding(self) -> "SaveOutcomes":
+        """Return the outcomes at a place where no save exceeds its buffer."""
+        return replace(self, on_exceeding=0, on_exceeding_at=0, at_vqs=0)
 
     def word(self, own_vqs: S, limit_vqs: S, allocation_vqs: S, vq_map: S) -> S:
         """Return the hazards of a save and restore on one CPU; none where there is no buffer.

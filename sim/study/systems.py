@@ -5,7 +5,7 @@ of the other values that `sim.study.value` names. The key of each cache holds th
 depends on, and no others: settings that agree in these share the result.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, reduce
 from typing import Generic, NamedTuple
 
@@ -14,6 +14,7 @@ from sim.designs import Design, Pointer, Sizing, ZcrEl2
 from sim.rules import LateVerdict
 from sim.scenario import MemoryLayout
 from sim.study.ordering import Turn
+from sim.study.save_outcomes import SaveOutcomes
 from sim.study.space_model import SpaceModel, Unit
 from sim.study.value import V
 
@@ -51,6 +52,7 @@ class Systems(Generic[V]):
         self._verdicts: dict[tuple[int, bool, bool], LateVerdict[V]] = {}
         self._buffers: dict[tuple[Sizing, ZcrEl2], tuple[V, V]] = {}
         self._saves: dict[tuple[Unit, Pointer, MemoryLayout, Sizing, ZcrEl2], V] = {}
+        self._early_saves: dict[tuple[Pointer, MemoryLayout, Sizing, ZcrEl2], list[V]] = {}
 
     @cached_property
     def record(self) -> Record[V]:
@@ -125,6 +127,35 @@ class Systems(Generic[V]):
         key = (unit, design.ffr_pointer, memory, design.buffer_sized_by, design.zcr_el2)
         if key not in self._saves:
             allocation, limit = self.buffers(design)
-            outcomes = self.model.save_outcomes(unit, design, memory)
+            outcomes = self._outcomes(unit, design, memory)
             self._saves[key] = outcomes.word(self.vqs[unit.group], limit, allocation, self.record.vq_map)
         return self._saves[key]
+
+    def _outcomes(self, unit: Unit, design: Design, memory: MemoryLayout) -> SaveOutcomes:
+        """Return the outcomes of saves on a unit's CPUs, without those that the design never lets happen there."""
+        outcomes = self.model.save_outcomes(unit, design, memory)
+        return outcomes.without_exceeding() if design.save_always_fits(late=unit.late) else outcomes
+
+    def early_save_words(self, design: Design, memory: MemoryLayout) -> list[V]:
+        """Return words whose OR is that of the saves on all early CPUs; fewer than there are units, where it can be.
+
+        No save may panic.
+        """
+        key = (design.ffr_pointer, memory, design.buffer_sized_by, design.zcr_el2)
+        if key not in self._early_saves:
+            self._early_saves[key] = list(self._early_save_words(design, memory))
+        return self._early_saves[key]
+
+    def _early_save_words(self, design: Design, memory: MemoryLayout) -> Iterator[V]:
+        allocation, limit = self.buffers(design)
+        unions: dict[SaveOutcomes, V] = {}
+        for unit in self.model.units:
+            if unit.late:
+                continue
+            outcomes, own = self._outcomes(unit, design, memory), self.vqs[unit.group]
+            if outcomes.adds_up:
+                unions[outcomes] = unions[outcomes] | own if outcomes in unions else own
+            else:
+                yield outcomes.word(own, limit, allocation, self.record.vq_map)
+        for outcomes, vqs in unions.items():
+            yield outcomes.word(vqs, limit, allocation, self.record.vq_map)
