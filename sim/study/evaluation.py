@@ -66,7 +66,10 @@ class Evaluation(Generic[V]):
         above_maximum = IGNORED if setting.design.nosve else setting.design.above_maximum(has_pkvm=setting.has_pkvm)
         self._announces, self._refuses, self._late_store = above_maximum
         self._relay_refuses = setting.has_pkvm and setting.relay is Relay.ENFORCING
-        self._has_announcements = self._announces and not self._relay_refuses
+        # A store to read-only data panics the kernel at the first announcement, so that no guest's save follows one.
+        self._has_announced_saves = (
+            self._announces and not self._relay_refuses and self._late_store is not LateStore.READ_ONLY
+        )
 
     @cached_property
     def word(self) -> V:
@@ -79,18 +82,23 @@ class Evaluation(Generic[V]):
         """True if the word of the system needs those of all early units: for counts, announcements or panics."""
         if self._exact or not self.setting.has_saves:
             return True
-        may_be_announced = self._has_announcements and not self._design.save_always_fits(late=False)
+        may_be_announced = self._has_announced_saves and not self._design.save_always_fits(late=False)
         return may_be_announced or any(self._may_panic(unit) for unit in self.systems.model.units)
 
     def _few_words(self) -> list[V]:
-        """Return words whose OR is that of all outcomes, with those of early units in as few as can be."""
-        late = {unit: self._late_word(unit) for unit in self.systems.model.late}
+        """Return words whose OR is that of all outcomes, with the saves of as many CPUs as possible in one."""
+        units, own = self.systems.model.units, self.systems.vqs
+        online = [(unit, own[unit.group]) for unit in units if not unit.late]
         # Where announced CPUs are refused, no save on an accepted CPU exceeds a buffer that fits all early CPUs.
-        if self._has_announcements and not self._refuses:
-            late = self._with_announced(late)
-        early = self.systems.early_save_words(self._design, self.setting.memory)
-        words = [word & self._alive for word in (*late.values(), *early)]
-        return [*words, *(outcome.word for outcome in self._of_system())]
+        if self._has_announced_saves and not self._refuses:
+            late = [*self._with_announced({unit: self._late_word(unit) for unit in self.systems.model.late}).values()]
+        elif self._relay_refuses:
+            late = [self._late_word(unit) for unit in self.systems.model.late]
+        else:
+            late = [self._fate_word(unit) for unit in self.systems.model.late]
+            online += [(unit, own[unit.group] & ~self._verdict(unit).refused) for unit in self.systems.model.late]
+        saves = self.systems.joint_save_words(online, self._design, self.setting.memory)
+        return [*late, *(word & self._alive for word in saves), *(outcome.word for outcome in self._of_system())]
 
     @cached_property
     def outcomes(self) -> list[UnitOutcome[V]]:
@@ -116,7 +124,7 @@ class Evaluation(Generic[V]):
         if not self.setting.has_saves:
             return late
         words = {unit: late[unit] if unit.late else self._save_word(unit) for unit in self.systems.model.units}
-        if self._has_announcements:
+        if self._has_announced_saves:
             words = self._with_announced(words)
         return self._until_panic(words)
 
@@ -130,10 +138,20 @@ class Evaluation(Generic[V]):
         # Where the maximum was raised before, an earlier CPU was announced: the OR over the system has WARNED anyway.
         if self._late_store is LateStore.WORKS and self._exact:
             verdict = verdict._replace(announced=verdict.announced & ~self._raised_before(unit))
-        word = verdict_bits.late_word(verdict, self._save_word(unit))
-        if self._kernel_panic is not None:
-            return self._before_panic(word, self.systems.turn(unit), self._kernel_panic)
-        return word
+        return self._until_kernel_panic(verdict_bits.late_word(verdict, self._save_word(unit)), unit)
+
+    def _fate_word(self, unit: Unit) -> V:
+        """Return the word of a late unit without the hazards of its saves."""
+        # A save tells whether a refusal was needless. Without either of these only faulty CPUs are refused.
+        can_be_needless = self._refuses or self.systems.model.has_pseudo_registers
+        save = self._save_word(unit) if can_be_needless else self.systems.none
+        return self._until_kernel_panic(verdict_bits.fate_word(self._verdict(unit), save), unit)
+
+    def _until_kernel_panic(self, word: V, unit: Unit) -> V:
+        """Return the word of a late unit, without what a panic of the kernel forestalls."""
+        if self._kernel_panic is None:
+            return word
+        return self._before_panic(word, self.systems.turn(unit), self._kernel_panic)
 
     def _save_word(self, unit: Unit) -> V:
         """Return the hazards of the saves on a unit's CPUs; none in a setting without saves."""

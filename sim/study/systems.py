@@ -5,7 +5,7 @@ of the other values that `sim.study.value` names. The key of each cache holds th
 depends on, and no others: settings that agree in these share the result.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, reduce
 from typing import Generic, NamedTuple
 
@@ -52,7 +52,6 @@ class Systems(Generic[V]):
         self._verdicts: dict[tuple[int, bool, bool], LateVerdict[V]] = {}
         self._buffers: dict[tuple[Sizing, ZcrEl2], tuple[V, V]] = {}
         self._saves: dict[tuple[Unit, Pointer, MemoryLayout, Sizing, ZcrEl2], V] = {}
-        self._early_saves: dict[tuple[Pointer, MemoryLayout, Sizing, ZcrEl2], list[V]] = {}
 
     @cached_property
     def record(self) -> Record[V]:
@@ -136,26 +135,22 @@ class Systems(Generic[V]):
         outcomes = self.model.save_outcomes(unit, design, memory)
         return outcomes.without_exceeding() if design.save_always_fits(late=unit.late) else outcomes
 
-    def early_save_words(self, design: Design, memory: MemoryLayout) -> list[V]:
-        """Return words whose OR is that of the saves on all early CPUs; fewer than there are units, where it can be.
+    def joint_save_words(self, online: Iterable[tuple[Unit, V]], design: Design, memory: MemoryLayout) -> list[V]:
+        """Return words whose OR is that of the saves of some units: one for all units whose hazards add up.
 
-        No save may panic.
+        Args:
+            online: the units with their lengths, none where a unit is not online.
+            design: the design.
+            memory: the memory.
         """
-        key = (design.ffr_pointer, memory, design.buffer_sized_by, design.zcr_el2)
-        if key not in self._early_saves:
-            self._early_saves[key] = list(self._early_save_words(design, memory))
-        return self._early_saves[key]
-
-    def _early_save_words(self, design: Design, memory: MemoryLayout) -> Iterator[V]:
         allocation, limit = self.buffers(design)
         unions: dict[SaveOutcomes, V] = {}
-        for unit in self.model.units:
-            if unit.late:
-                continue
-            outcomes, own = self._outcomes(unit, design, memory), self.vqs[unit.group]
+        words = []
+        for unit, vqs in online:
+            outcomes = self._outcomes(unit, design, memory)
             if outcomes.adds_up:
-                unions[outcomes] = unions[outcomes] | own if outcomes in unions else own
+                unions[outcomes] = unions[outcomes] | vqs if outcomes in unions else vqs
             else:
-                yield outcomes.word(own, limit, allocation, self.record.vq_map)
-        for outcomes, vqs in unions.items():
-            yield outcomes.word(vqs, limit, allocation, self.record.vq_map)
+                words.append(outcomes.word(vqs, limit, allocation, self.record.vq_map))
+        joint = (outcomes.word(vqs, limit, allocation, self.record.vq_map) for outcomes, vqs in unions.items())
+        return [*words, *joint]

@@ -44,11 +44,20 @@ def late_word(verdict: LateVerdict[S], save: S) -> S:
         verdict: the verdict of its verification.
         save: the hazards of its saves, should it come online.
     """
-    accepted = ~verdict.refused
+    return (save & ~verdict.refused) | fate_word(verdict, save)
+
+
+def fate_word(verdict: LateVerdict[S], save: S) -> S:
+    """Return the word of a late CPU without the hazards of its saves, which tell whether a refusal was needless.
+
+    Args:
+        verdict: the verdict of its verification.
+        save: the hazards of its saves, should it come online.
+    """
     # A save exceeds its buffer where SILENT is set, and cuts lengths off where DENIED is.
     needlessly = rules.refused_needlessly(verdict, save & SILENT, save & DENIED)
-    own = (verdict.refused & REFUSED) | (accepted & ACCEPTED) | (verdict.announced & WARNED) | (needlessly & HARMLESS)
-    return (save & accepted) | own
+    fate = (verdict.refused & REFUSED) | (~verdict.refused & ACCEPTED)
+    return fate | (verdict.announced & WARNED) | (needlessly & HARMLESS)
 
 
 def without_restore(word: S) -> S:
