@@ -25,6 +25,9 @@ _ROWS = ir.IntType(64)
 _ADDRESS = ir.IntType(8).as_pointer()
 _MOST_IN_A_LOOP = 256
 """The largest product of groups and settings in one loop: the time to compile a loop grows faster than its length."""
+_PADDING_ROWS = 32
+"""Rows between the words of two settings, a cache line: without them all words of a row of a block, which has a power
+of two rows, would lie in the same few lines of the cache, and drive each other out."""
 _OPTIMISATION = 3
 
 
@@ -53,18 +56,19 @@ class CompiledWords:
                 An array of another type than the narrowest (`sim.study.column.narrow_sets`) is copied.
             rows: the number of rows.
         """
-        words = np.empty((self._settings, rows), np.uint16)
+        padded = np.empty((self._settings, rows + _PADDING_ROWS), np.uint16)
+        words = list(padded[:, :rows])
         if not rows:
-            return list(words)
+            return words
         # The loop reads every column at the same row, so a column of one element is written out.
         full = [_full(one, kind, rows) for one, kind in zip(columns, self._kinds, strict=True)]
         read = [_address(one) for one in full]
-        first, bytes_each = _address(words), words.itemsize * rows
+        first, bytes_each = _address(padded), padded.strides[0]
         written = [first + bytes_each * setting for setting in range(self._settings)]
         for loop in self._loops:
             loop([*read, *written[: loop.settings]], rows)
             del written[: loop.settings]
-        return list(words)
+        return words
 
 
 class _Loop:
