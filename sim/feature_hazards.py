@@ -15,19 +15,9 @@ from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_fields import BS, DZP, PARANGE, PMUVER
 from sim.kernel.features.matchers import WITHOUT_PMUV3
 from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, physical_bits
-from sim.rules import Reason
 
 LOSSES = frozenset({LossKind.STUCK, LossKind.DIES_IN_PATCHED_CODE})
 """The losses of CPUs that the kernel's own code causes."""
-_BY_FEATURES = frozenset(
-    {
-        Reason.LACKS_CAPABILITY,
-        Reason.HAS_MORE,
-        Reason.DIFFERS_FROM_BOOT_CPU,
-        Reason.LACKS_HWCAP,
-        Reason.UNFIT_FOR_GUESTS,
-    }
-)
 _REFUSES_ALL = (
     "the kernel refuses every CPU that comes from now on, even an early CPU that went offline and comes back, as all "
     "but the boot CPU do in a suspend"
@@ -52,16 +42,6 @@ def _lost(facts: Facts, loss: LossKind, kind: HazardKind) -> Iterator[Hazard]:
     for one in facts.lost:
         if one.kind is loss and (one.cpu or 0 in facts.booted_events):
             yield Hazard(kind, one.cpu, one.time_ns, f"{facts.label(one.cpu)}: {one.lacks}", one.event)
-
-
-@finds(HazardKind.CPU_REFUSED)
-def _cpu_refused(facts: Facts) -> Iterator[Hazard]:
-    is_of_lengths_alone = facts.features_at_end is None
-    for one in facts.refused:
-        # In a model of lengths alone, the hazards of lengths tell which refusals for them are harmless.
-        if one.refusal.reason in _BY_FEATURES and not (is_of_lengths_alone and one.refusal.vector_type is not None):
-            sentence = f"{facts.label(one.cpu)} was refused: {one.refusal.words}"
-            yield Hazard(HazardKind.CPU_REFUSED, one.cpu, one.time_ns, sentence, one.event)
 
 
 @finds(HazardKind.MITIGATION_WORSENED)
