@@ -362,7 +362,7 @@ class Scenario:
             self.topology.number(self.allocation_fails_at)
         check_printable("the scenario's name", self.name)
         kernel_flags(kernel_release(self.kernel), self.kernel_flags)  # raises if a name is wrong; kept by `flags`
-        check_options(self.options)
+        check_options(self.options, kernel_release(self.kernel).series)
         check_config(self.kernel_config)
 
     def _check_actions(self) -> None:
