@@ -126,9 +126,14 @@ def _ipa_range_lowered(facts: Facts) -> Iterator[Hazard]:
         cpu = state.changed_late_by[PARANGE.register, PARANGE.shift]
         sentence = (
             f"{facts.label(cpu)}, a late CPU, lowers the system's range of physical addresses to {bits} bits, below "
-            f"KVM's limit of {state.ipa_limit_bits}: {_REFUSES_ALL}"
+            f"KVM's limit of {state.ipa_limit_bits}{_refuses_all(facts)}"
         )
         yield _caused_by(facts, HazardKind.IPA_RANGE_LOWERED, cpu, sentence)
+
+
+def _refuses_all(facts: Facts) -> str:
+    """Return what follows for CPUs that come later; nothing after a panic, since none comes."""
+    return f": {_REFUSES_ALL}" if facts.panic is None else ""
 
 
 @finds(HazardKind.PMU_VERSION_LOWERED)
@@ -139,8 +144,8 @@ def _pmu_version_lowered(facts: Facts) -> Iterator[Hazard]:
     if PMUVER.of(state.registers[PMUVER.register].system_value) in WITHOUT_PMUV3:
         cpu = state.changed_late_by[PMUVER.register, PMUVER.shift]
         sentence = (
-            f"{facts.label(cpu)}, a late CPU, has another version of the PMU, so that the system's is none: "
-            f"{_REFUSES_ALL}"
+            f"{facts.label(cpu)}, a late CPU, has another version of the PMU, so that the system's is none"
+            f"{_refuses_all(facts)}"
         )
         yield _caused_by(facts, HazardKind.PMU_VERSION_LOWERED, cpu, sentence)
 

@@ -58,7 +58,7 @@ SHOWN = {
             "cpu2, a late CPU, lowers the system's range of physical addresses to 40 bits, below KVM's limit of 48: "
             f"{REFUSES}"
         ),
-        HazardKind.CPU_REFUSED: "cpu1 was refused: IPA range: is less than guests were promised",
+        HazardKind.CPU_REFUSED: "cpu1 was refused: IPA range: is less than guests would need",
     },
     "late-cpu-with-other-pmu": {
         HazardKind.PMU_VERSION_LOWERED: (
@@ -98,6 +98,29 @@ SHOWN = {
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_scenario_shows_its_hazards_and_no_others(name: str) -> None:
     assert found(shipped(name)) == SHOWN[name]
+
+
+@pytest.mark.parametrize("fields", ["PARange = 1", "PMUVer = 5"])
+def test_no_cpu_is_refused_after_a_panic(fields: str) -> None:
+    late = f"{{ core = 'arm,cortex-a76', features = {{ BRPs = 3, {fields} }}, late = true }}"
+    panics = scenario_from_text(
+        f"[topology]\ncpus = [{{ core = 'arm,cortex-a76' }}, {late}]\n[kernel]\nseries = '7.3'\n"
+        "[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n"
+    )
+    told = found(panics)
+    assert HazardKind.KERNEL_PANIC in told
+    lowered = told.get(HazardKind.IPA_RANGE_LOWERED) or told[HazardKind.PMU_VERSION_LOWERED]
+    assert lowered.endswith((" bits, below KVM's limit of 40", "so that the system's is none"))
+
+
+def test_a_refusal_without_kvm_speaks_of_no_promise() -> None:
+    cpus = "{ core = 'arm,neoverse-v1' }, { core = 'arm,neoverse-v1', features = { VMIDBits = 0 }, late = true }"
+    without = scenario_from_text(
+        f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'\nkvm_mode = 'none'\n"
+        "[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n"
+    )
+    # verify_hyp_capabilities() asks whether KVM is built in, and not whether it is up.
+    assert found(without)[HazardKind.CPU_REFUSED] == "cpu1 was refused: VMID width: is less than guests would need"
 
 
 @pytest.mark.parametrize(("name", "lost"), [("late-cpu-lowers-ipa-range", {1, 2}), ("late-cpu-with-other-pmu", {1, 2})])
