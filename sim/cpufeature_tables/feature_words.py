@@ -110,7 +110,7 @@ _INSTEAD = {
     "nr_cpus": _LEFT_OUT,
     "nosmp": _LEFT_OUT,
 }
-"""What to say instead of parameters that are likely to be tried.
+"""The advice on parameters that are likely to be tried and concern no CPU features here.
 
 Source: Documentation/admin-guide/kernel-parameters.txt; arch/arm64/kernel/smp.c (``smp_prepare_cpus``).
 """
