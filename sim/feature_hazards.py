@@ -11,10 +11,11 @@ from sim.cpufeature_tables.tables import Requirement
 from sim.facts import Facts, LossKind
 from sim.hazard_kinds import Hazard, HazardKind, finds
 from sim.kernel.cpufeature import cpu_readings, register_values
+from sim.kernel.feature_options import feature_options
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_fields import BS, DZP, PARANGE, PMUVER
 from sim.kernel.features.matchers import WITHOUT_PMUV3
-from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, physical_bits
+from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, FeatureOptions, physical_bits
 
 LOSSES = frozenset({LossKind.STUCK, LossKind.DIES_IN_PATCHED_CODE})
 """The losses of CPUs that the kernel's own code causes."""
@@ -158,7 +159,7 @@ def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
     by_cpu = register_values(facts.scenario)
     # Where the command line lets 32-bit programs run on some CPUs only, the system has them in spite of a CPU.
     in_use = {*map(_words, (one.entry for one in state.capabilities)), *map(_hwcap_words, state.hwcaps)}
-    for register, field, users in _used_fields(state.tables):
+    for register, field, users in _used_fields(state.tables, feature_options(facts.scenario)):
         values = {cpu: field.of(by_cpu[cpu].get(register, 0)) for cpu in counted}
         forced = state.registers[register].forced_to(field)
         if forced is not None:
@@ -174,13 +175,15 @@ def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
             yield _caused_by(facts, HazardKind.FEATURE_LOST_TO_ONE_CPU, loser, sentence)
 
 
-def _used_fields(tables: KernelTables) -> Iterator[tuple[str, Field, list[tuple[str, Requirement]]]]:
+def _used_fields(
+    tables: KernelTables, options: FeatureOptions
+) -> Iterator[tuple[str, Field, list[tuple[str, Requirement]]]]:
     """Yield the fields of which the smallest value counts, with the capabilities and hwcaps that need them."""
     users: dict[tuple[str, str], list[tuple[str, Requirement]]] = {}
-    for one in tables.capabilities:
+    for one in filter(options.builds, tables.capabilities):
         if "SYSTEM" in one.type and one.register is not None and one.field is not None:
             users.setdefault((one.register, one.field), []).append((_words(one), one))
-    for hwcap in tables.hwcaps:
+    for hwcap in filter(options.builds, tables.hwcaps):
         if not hwcap.compat and hwcap.register is not None and hwcap.field is not None:
             users.setdefault((hwcap.register, hwcap.field), []).append((_hwcap_words(hwcap.cpuinfo_name), hwcap))
     for (register, name), found in users.items():

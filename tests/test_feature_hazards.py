@@ -174,6 +174,16 @@ def test_a_cpu_deprives_the_others_of_what_the_command_line_leaves() -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "lost"), [("true", "LSE atomic instructions, hwcap atomics"), ("false", "hwcap atomics")]
+)
+def test_a_cpu_deprives_the_others_of_nothing_that_the_kernel_is_built_without(config: str, lost: str) -> None:
+    text = f"[topology]\ncpus = [{A55}, {WITHOUT_LSE}, {A55}]\n[kernel]\nseries = '6.12'\n"
+    hazards = found(scenario_from_text(f"{text}config = {{ CONFIG_ARM64_LSE_ATOMICS = {config} }}\n"))
+    sentence = f"cpu1 alone deprives all CPUs of {lost} (ID_AA64ISAR0_EL1.ATOMIC)"
+    assert hazards[HazardKind.FEATURE_LOST_TO_ONE_CPU] == sentence
+
+
+@pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ("allow_mismatched_32bit_el0", None),
