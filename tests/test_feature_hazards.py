@@ -273,3 +273,11 @@ def test_up_to_6_11_a_late_cpu_is_refused_before_it_can_lower_the_range() -> Non
     before = found(replace(shipped("late-cpu-lowers-ipa-range"), kernel="6.6"))
     assert HazardKind.IPA_RANGE_LOWERED not in before
     assert HazardKind.CPU_REFUSED in before
+
+
+@pytest.mark.parametrize(("fields", "panics"), [("BRPs = 4", True), ("WRPs = 2", True), ("WRPs = 3, BRPs = 5", False)])
+def test_a_late_cpu_with_one_breakpoint_or_watchpoint_less_panics(fields: str, *, panics: bool) -> None:
+    late = f"{{ core = 'arm,cortex-a76', features = {{ {fields} }}, late = true }}"
+    text = f"[topology]\ncpus = [{{ core = 'arm,cortex-a76' }}, {late}]\n[kernel]\nseries = '6.12'\n"
+    hazards = found(scenario_from_text(f"{text}[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n"))
+    assert (HazardKind.KERNEL_PANIC in hazards) is panics
