@@ -11,23 +11,14 @@ from sim.cpufeature_tables.tables import Requirement
 from sim.facts import Facts, LossKind
 from sim.hazard_kinds import Hazard, HazardKind, finds
 from sim.kernel.cpufeature import cpu_readings, register_values
+from sim.kernel.feature_options import feature_options
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_fields import BS, DZP, PARANGE, PMUVER
 from sim.kernel.features.matchers import WITHOUT_PMUV3
-from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, physical_bits
-from sim.rules import Reason
+from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, FeatureOptions, physical_bits
 
 LOSSES = frozenset({LossKind.STUCK, LossKind.DIES_IN_PATCHED_CODE})
 """The losses of CPUs that the kernel's own code causes."""
-_BY_FEATURES = frozenset(
-    {
-        Reason.LACKS_CAPABILITY,
-        Reason.HAS_MORE,
-        Reason.DIFFERS_FROM_BOOT_CPU,
-        Reason.LACKS_HWCAP,
-        Reason.UNFIT_FOR_GUESTS,
-    }
-)
 _REFUSES_ALL = (
     "the kernel refuses every CPU that comes from now on, even an early CPU that went offline and comes back, as all "
     "but the boot CPU do in a suspend"
@@ -52,16 +43,6 @@ def _lost(facts: Facts, loss: LossKind, kind: HazardKind) -> Iterator[Hazard]:
     for one in facts.lost:
         if one.kind is loss and (one.cpu or 0 in facts.booted_events):
             yield Hazard(kind, one.cpu, one.time_ns, f"{facts.label(one.cpu)}: {one.lacks}", one.event)
-
-
-@finds(HazardKind.CPU_REFUSED)
-def _cpu_refused(facts: Facts) -> Iterator[Hazard]:
-    is_of_lengths_alone = facts.features_at_end is None
-    for one in facts.refused:
-        # In a model of lengths alone, the hazards of lengths tell which refusals for them are harmless.
-        if one.refusal.reason in _BY_FEATURES and not (is_of_lengths_alone and one.refusal.vector_type is not None):
-            sentence = f"{facts.label(one.cpu)} was refused: {one.refusal.words}"
-            yield Hazard(HazardKind.CPU_REFUSED, one.cpu, one.time_ns, sentence, one.event)
 
 
 @finds(HazardKind.MITIGATION_WORSENED)
@@ -146,9 +127,14 @@ def _ipa_range_lowered(facts: Facts) -> Iterator[Hazard]:
         cpu = state.changed_late_by[PARANGE.register, PARANGE.shift]
         sentence = (
             f"{facts.label(cpu)}, a late CPU, lowers the system's range of physical addresses to {bits} bits, below "
-            f"KVM's limit of {state.ipa_limit_bits}: {_REFUSES_ALL}"
+            f"KVM's limit of {state.ipa_limit_bits}{_refuses_all(facts)}"
         )
         yield _caused_by(facts, HazardKind.IPA_RANGE_LOWERED, cpu, sentence)
+
+
+def _refuses_all(facts: Facts) -> str:
+    """Return what follows for CPUs that come later; nothing after a panic, since none comes."""
+    return f": {_REFUSES_ALL}" if facts.panic is None else ""
 
 
 @finds(HazardKind.PMU_VERSION_LOWERED)
@@ -159,8 +145,8 @@ def _pmu_version_lowered(facts: Facts) -> Iterator[Hazard]:
     if PMUVER.of(state.registers[PMUVER.register].system_value) in WITHOUT_PMUV3:
         cpu = state.changed_late_by[PMUVER.register, PMUVER.shift]
         sentence = (
-            f"{facts.label(cpu)}, a late CPU, has another version of the PMU, so that the system's is none: "
-            f"{_REFUSES_ALL}"
+            f"{facts.label(cpu)}, a late CPU, has another version of the PMU, so that the system's is none"
+            f"{_refuses_all(facts)}"
         )
         yield _caused_by(facts, HazardKind.PMU_VERSION_LOWERED, cpu, sentence)
 
@@ -173,7 +159,7 @@ def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
     by_cpu = register_values(facts.scenario)
     # Where the command line lets 32-bit programs run on some CPUs only, the system has them in spite of a CPU.
     in_use = {*map(_words, (one.entry for one in state.capabilities)), *map(_hwcap_words, state.hwcaps)}
-    for register, field, users in _used_fields(state.tables):
+    for register, field, users in _used_fields(state.tables, feature_options(facts.scenario)):
         values = {cpu: field.of(by_cpu[cpu].get(register, 0)) for cpu in counted}
         forced = state.registers[register].forced_to(field)
         if forced is not None:
@@ -189,13 +175,15 @@ def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
             yield _caused_by(facts, HazardKind.FEATURE_LOST_TO_ONE_CPU, loser, sentence)
 
 
-def _used_fields(tables: KernelTables) -> Iterator[tuple[str, Field, list[tuple[str, Requirement]]]]:
+def _used_fields(
+    tables: KernelTables, options: FeatureOptions
+) -> Iterator[tuple[str, Field, list[tuple[str, Requirement]]]]:
     """Yield the fields of which the smallest value counts, with the capabilities and hwcaps that need them."""
     users: dict[tuple[str, str], list[tuple[str, Requirement]]] = {}
-    for one in tables.capabilities:
+    for one in filter(options.builds, tables.capabilities):
         if "SYSTEM" in one.type and one.register is not None and one.field is not None:
             users.setdefault((one.register, one.field), []).append((_words(one), one))
-    for hwcap in tables.hwcaps:
+    for hwcap in filter(options.builds, tables.hwcaps):
         if not hwcap.compat and hwcap.register is not None and hwcap.field is not None:
             users.setdefault((hwcap.register, hwcap.field), []).append((_hwcap_words(hwcap.cpuinfo_name), hwcap))
     for (register, name), found in users.items():

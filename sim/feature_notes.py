@@ -64,13 +64,13 @@ def _without_effect(scenario: Scenario, tables: KernelTables) -> Iterator[str]:
 
 
 def _without_el2(scenario: Scenario) -> Iterator[str]:
-    """Yield the note on CPUs that start at an exception level that their registers say they lack."""
+    """Yield the note on CPUs that firmware is said to start at an exception level that their registers lack."""
     topology = scenario.topology
     cpus = [number for number, cpu in enumerate(topology.logical) if lacks_el2(cpu.features.core)]
     if at_el2 := [number for number in cpus if scenario.el(number) == EL2]:
         yield (
-            f"cpu{cpu_list(at_el2)}: {EL2_FIELD.register}.{EL2_FIELD.name} is 0, and the CPU starts at EL2: `el = 1` "
-            "or `el2 = false` says that there is no EL2"
+            f"cpu{cpu_list(at_el2)}: {EL2_FIELD.register}.{EL2_FIELD.name} is 0, and the CPU starts at EL2, as its "
+            "firmware is said to"
         )
 
 

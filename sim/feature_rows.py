@@ -5,13 +5,13 @@ Where lengths alone are modelled there are none.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from sim.cpufeature_tables import Field, SafeType, unlisted_fields
-from sim.facts import Facts
+from sim.facts import CpuState, Facts
 from sim.feature_facts import FeatureState, RegisterState
 from sim.kernel.cpufeature import cpu_readings
 from sim.kernel.features.cache_type import stored_bits
@@ -59,7 +59,9 @@ class FieldRow(Row, frozen=True, gc=False):
     forced: Annotated[
         bool, Meta(description="whether the command line decided: its value is the system's, where CPUs have another")
     ]
-    unused_by: Annotated[tuple[int, ...], Meta(description="the CPUs that have more than the system uses")]
+    unused_by: Annotated[
+        tuple[int, ...], Meta(description="the CPUs that have more than the system uses; none that was refused or lost")
+    ]
 
     @property
     def differs(self) -> bool:
@@ -209,16 +211,32 @@ def field_rows(facts: Facts, *, only_differing: bool = True) -> list[FieldRow]:
     state = facts.features_at_end
     if state is None:
         return []
-    by_cpu = cpu_readings(facts.scenario)
-    rows = (row for name, one in state.registers.items() for row in _rows_of(name, one, by_cpu, facts.stored))
+    cpus = _Cpus(tuple(cpu_readings(facts.scenario)), facts.stored, _gone(facts))
+    rows = (row for name, one in state.registers.items() for row in _rows_of(name, one, cpus))
     return [row for row in rows if row.differs or not only_differing]
 
 
-def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId], stored: frozenset[int]) -> Iterator[FieldRow]:
+def _gone(facts: Facts) -> frozenset[int]:
+    """Return the CPUs that run nothing at the end, and cannot come any more: those refused, and those lost."""
+    lost = (cpu for cpu in range(len(facts.scenario.topology.cpus)) if facts.state(cpu) is CpuState.LOST)
+    return frozenset({*(one.hw_cpu for one in facts.refused), *lost}) - {facts.hw_cpu(cpu) for cpu in facts.online}
+
+
+class _Cpus(NamedTuple):
+    """The CPUs of a boot, by logical number."""
+
+    readings: tuple[CpuId, ...]
+    stored: frozenset[int]
+    """Those whose registers the system's values were made from."""
+    gone: frozenset[int]
+    """Those that run nothing at the end, and cannot come any more."""
+
+
+def _rows_of(name: str, register: RegisterState, cpus: _Cpus) -> Iterator[FieldRow]:
     listed = register.table.fields
     for one in sorted(listed, key=lambda each: -each.shift):
-        yield _listed_row(name, one, register, cpus, stored)
-    values = [_value(cpu, name, EVERY_BIT & ~register.table.listed_mask) for cpu in cpus]
+        yield _listed_row(name, one, register, cpus)
+    values = [_value(cpu, name, EVERY_BIT & ~register.table.listed_mask) for cpu in cpus.readings]
     known = [value for value in values if value is not None]
     if len(set(known)) <= 1:
         return
@@ -229,7 +247,7 @@ def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId], stored: 
             bits=_bits(one),
             values=tuple(None if value is None else one.of(value) for value in values),
             taken_as=(),
-            lacked_by=_lacked_by(name, cpus),
+            lacked_by=_lacked_by(name, cpus.readings),
             sanitised=None,
             rule=_UNLISTED,
             strict=bool(register.strict_mask & one.mask & stored_bits(name)),
@@ -240,24 +258,21 @@ def _rows_of(name: str, register: RegisterState, cpus: Sequence[CpuId], stored: 
         )
 
 
-def _listed_row(
-    name: str, one: Field, register: RegisterState, cpus: Sequence[CpuId], stored: frozenset[int]
-) -> FieldRow:
-    lacked_by = _lacked_by(name, cpus)
-    own = tuple(None if (bits := _value(cpu, name, one.mask)) is None else one.of(bits) for cpu in cpus)
-    taken = tuple(None if bits is None else one.of(bits) for bits in _taken(name, one.mask, cpus))
+def _listed_row(name: str, one: Field, register: RegisterState, cpus: _Cpus) -> FieldRow:
+    lacked_by = _lacked_by(name, cpus.readings)
+    own = tuple(None if (bits := _value(cpu, name, one.mask)) is None else one.of(bits) for cpu in cpus.readings)
+    taken = tuple(None if bits is None else one.of(bits) for bits in _taken(name, one.mask, cpus.readings))
     having = {cpu: value for cpu, value in enumerate(taken) if cpu not in lacked_by}
-    counted = {cpu: value for cpu, value in having.items() if cpu in stored}
-    sanitised = _known_system_value(one, one.of(register.system_value), counted.values()) if stored else None
+    counted = {cpu: value for cpu, value in having.items() if cpu in cpus.stored}
+    sanitised = _known_system_value(one, one.of(register.system_value), counted.values()) if cpus.stored else None
     rule = f"{one.type}, signed" if one.signed else str(one.type)
     strict = bool(register.strict_mask & one.mask)
     forced = register.forced_to(one) == sanitised is not None and any(value != sanitised for value in having.values())
     is_decided = sanitised is not None and len(set(having.values())) > 1 and not forced
     # A register that never had a first value tells of nothing that the system could use: another register does.
     system = None if sanitised is None or not register.strict_mask else one.order(sanitised)
-    unused_by = tuple(
-        cpu for cpu, value in enumerate(taken) if system is not None and value is not None and one.order(value) > system
-    )
+    staying = ((cpu, value) for cpu, value in enumerate(taken) if value is not None and cpu not in cpus.gone)
+    unused_by = tuple(cpu for cpu, value in staying if system is not None and one.order(value) > system)
     return FieldRow(
         register=name,
         field=one.name,

@@ -313,6 +313,22 @@ def refused_needlessly(facts: Facts, one: Refused) -> bool:
     return bool(rules.refused_needlessly(one.refusal.verdict, exceeds, loses))
 
 
+@finds(HazardKind.CPU_REFUSED)
+def _cpu_refused(facts: Facts) -> Iterator[Hazard]:
+    for one in facts.refused:
+        if not passes_required(one):
+            sentence = f"{refused_cpu(facts, one)} was refused: {one.refusal.words}"
+            yield Hazard(HazardKind.CPU_REFUSED, one.cpu, one.time_ns, sentence, one.event)
+
+
+def passes_required(one: Refused) -> bool:
+    """Return True if a refused CPU has all that it must have, and nothing that it must not have.
+
+    Its largest length alone was in the way: a kernel without pseudo registers would accept it, or another design.
+    """
+    return bool(one.refusal.verdict.passes_required)
+
+
 def refused_cpu(facts: Facts, one: Refused) -> str:
     """Name a refused CPU, with the logical number under which it started where that is another's."""
     return facts.label(one.hw_cpu) + ("" if one.hw_cpu == one.cpu else f", started as cpu{one.cpu},")

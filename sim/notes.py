@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sim.facts import Facts
 from sim.feature_notes import feature_notes
 from sim.flag_notes import flag_notes
-from sim.hazards import refused_cpu, refused_needlessly, stands_for
+from sim.hazards import passes_required, refused_cpu, refused_needlessly, stands_for
 from sim.kernel.printk import EventKind
 from sim.scenario import KvmInit, Relay
 from sim.topology import cpu_list
@@ -42,8 +42,9 @@ def _refusal_notes(facts: Facts) -> Iterator[str]:
     for lost in facts.relay_refused:
         yield f"{facts.label(lost.cpu)} was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"
     for one in facts.refused:
-        if not refused_needlessly(facts, one):  # a needless refusal is a hazard, which says the same
-            yield f"{refused_cpu(facts, one)} was refused: {one.refusal.words}"
+        # Every other refusal is a hazard, which says the same.
+        if passes_required(one) and not refused_needlessly(facts, one):
+            yield f"{refused_cpu(facts, one)} was refused, which keeps it from harm: {one.refusal.words}"
 
 
 def _substitute_notes(facts: Facts) -> Iterator[str]:

@@ -16,7 +16,7 @@ from sim.frames import FieldsShown, as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
-from sim.topology import EnableMethod, Topology
+from sim.topology import EnableMethod, Topology, lacks_el2
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
@@ -294,8 +294,8 @@ class Scenario:
         design: a design or its name; None: the kernel's own.
         kernel_flags: flags (`sim.kernel_flags`) that this kernel has set otherwise than its release has by default.
         kvm_mode: ``kvm-arm.mode=`` on the kernel's command line, or its name.
-        el2: True if the CPUs start at EL2, so that hypervisor mode is available, except those whose firmware says
-            otherwise.
+        el2: True if the CPUs start at EL2, so that hypervisor mode is available, except those whose firmware or
+            registers say otherwise.
         maxcpus: the number of CPUs that are brought up early, ``maxcpus=``; None: all that are not late.
         arm64_nosve: True if ``arm64.nosve`` is on the command line.
         arm64_nosme: True if ``arm64.nosme`` is on the command line.
@@ -362,7 +362,7 @@ class Scenario:
             self.topology.number(self.allocation_fails_at)
         check_printable("the scenario's name", self.name)
         kernel_flags(kernel_release(self.kernel), self.kernel_flags)  # raises if a name is wrong; kept by `flags`
-        check_options(self.options)
+        check_options(self.options, kernel_release(self.kernel).series)
         check_config(self.kernel_config)
 
     def _check_actions(self) -> None:
@@ -501,8 +501,10 @@ class Scenario:
 
     def el(self, number: int) -> int:
         """Return the exception level at which a CPU starts, by its logical number."""
-        own = self.topology.logical[number].firmware.el
-        return own if own is not None else EL2 if self.el2 else EL1
+        cpu = self.topology.logical[number]
+        if cpu.firmware.el is not None:
+            return cpu.firmware.el
+        return EL2 if self.el2 and not lacks_el2(cpu.features.core) else EL1
 
     def has_hotplug(self, number: int) -> bool:
         """Return True if a CPU, by its logical number, can be taken down and brought up by user space.
@@ -536,9 +538,7 @@ class Scenario:
 
         Source: arch/arm64/kernel/hyp-stub.S (``__finalise_el2``).
         """
-        cpu = self.topology.logical[number]
-        at_el2 = self.el2 if cpu.firmware.el is None else cpu.firmware.el == EL2
-        return at_el2 and cpu.features.vhe and not self._hides_vhe
+        return self.el(number) == EL2 and self.topology.logical[number].features.vhe and not self._hides_vhe
 
     @cached_property
     def _hides_vhe(self) -> bool:

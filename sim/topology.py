@@ -561,9 +561,11 @@ class Topology:
         if not all(one.features.core.has_all_features for one in self.cpus):
             return {}
         unknown = dict.fromkeys(newest_registers(), EVERY_BIT)
-        for kind in dict.fromkeys(one.features for one in self.cpus):
-            unknown = {name: left for name, bits in unknown.items() if (left := bits & kind.unknown_bits(name))}
-        return unknown
+        for features, hidden in dict.fromkeys((one.features, one.firmware.hidden) for one in self.cpus):
+            unknown = {name: bits & features.unknown_bits(name) for name, bits in unknown.items()}
+            for one in hidden:  # what firmware hides is known
+                unknown[one.register] = unknown.get(one.register, 0) & ~one.mask
+        return {name: bits for name, bits in unknown.items() if bits}
 
     def _check(self, one: Cpu) -> None:
         check_printable("the name", one.name)

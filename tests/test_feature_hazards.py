@@ -58,7 +58,7 @@ SHOWN = {
             "cpu2, a late CPU, lowers the system's range of physical addresses to 40 bits, below KVM's limit of 48: "
             f"{REFUSES}"
         ),
-        HazardKind.CPU_REFUSED: "cpu1 was refused: IPA range: is less than guests were promised",
+        HazardKind.CPU_REFUSED: "cpu1 was refused: IPA range: is less than guests would need",
     },
     "late-cpu-with-other-pmu": {
         HazardKind.PMU_VERSION_LOWERED: (
@@ -98,6 +98,29 @@ SHOWN = {
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_scenario_shows_its_hazards_and_no_others(name: str) -> None:
     assert found(shipped(name)) == SHOWN[name]
+
+
+@pytest.mark.parametrize("fields", ["PARange = 1", "PMUVer = 5"])
+def test_no_cpu_is_refused_after_a_panic(fields: str) -> None:
+    late = f"{{ core = 'arm,cortex-a76', features = {{ BRPs = 3, {fields} }}, late = true }}"
+    panics = scenario_from_text(
+        f"[topology]\ncpus = [{{ core = 'arm,cortex-a76' }}, {late}]\n[kernel]\nseries = '7.3'\n"
+        "[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n"
+    )
+    told = found(panics)
+    assert HazardKind.KERNEL_PANIC in told
+    lowered = told.get(HazardKind.IPA_RANGE_LOWERED) or told[HazardKind.PMU_VERSION_LOWERED]
+    assert lowered.endswith((" bits, below KVM's limit of 40", "so that the system's is none"))
+
+
+def test_a_refusal_without_kvm_speaks_of_no_promise() -> None:
+    cpus = "{ core = 'arm,neoverse-v1' }, { core = 'arm,neoverse-v1', features = { VMIDBits = 0 }, late = true }"
+    without = scenario_from_text(
+        f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'\nkvm_mode = 'none'\n"
+        "[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n"
+    )
+    # verify_hyp_capabilities() asks whether KVM is built in, and not whether it is up.
+    assert found(without)[HazardKind.CPU_REFUSED] == "cpu1 was refused: VMID width: is less than guests would need"
 
 
 @pytest.mark.parametrize(("name", "lost"), [("late-cpu-lowers-ipa-range", {1, 2}), ("late-cpu-with-other-pmu", {1, 2})])
@@ -148,6 +171,16 @@ def test_a_cpu_deprives_the_others_of_nothing_that_the_command_line_hides(cpus: 
 def test_a_cpu_deprives_the_others_of_what_the_command_line_leaves() -> None:
     hazards = of_command_line("id_aa64pfr1.mte=2", f"{N2}, {N2_WITHOUT_MTE}, {N2}")
     assert hazards[HazardKind.FEATURE_LOST_TO_ONE_CPU].startswith("cpu1 alone deprives all CPUs of hwcap mte")
+
+
+@pytest.mark.parametrize(
+    ("config", "lost"), [("true", "LSE atomic instructions, hwcap atomics"), ("false", "hwcap atomics")]
+)
+def test_a_cpu_deprives_the_others_of_nothing_that_the_kernel_is_built_without(config: str, lost: str) -> None:
+    text = f"[topology]\ncpus = [{A55}, {WITHOUT_LSE}, {A55}]\n[kernel]\nseries = '6.12'\n"
+    hazards = found(scenario_from_text(f"{text}config = {{ CONFIG_ARM64_LSE_ATOMICS = {config} }}\n"))
+    sentence = f"cpu1 alone deprives all CPUs of {lost} (ID_AA64ISAR0_EL1.ATOMIC)"
+    assert hazards[HazardKind.FEATURE_LOST_TO_ONE_CPU] == sentence
 
 
 @pytest.mark.parametrize(
@@ -240,3 +273,11 @@ def test_up_to_6_11_a_late_cpu_is_refused_before_it_can_lower_the_range() -> Non
     before = found(replace(shipped("late-cpu-lowers-ipa-range"), kernel="6.6"))
     assert HazardKind.IPA_RANGE_LOWERED not in before
     assert HazardKind.CPU_REFUSED in before
+
+
+@pytest.mark.parametrize(("fields", "panics"), [("BRPs = 4", True), ("WRPs = 2", True), ("WRPs = 3, BRPs = 5", False)])
+def test_a_late_cpu_with_one_breakpoint_or_watchpoint_less_panics(fields: str, *, panics: bool) -> None:
+    late = f"{{ core = 'arm,cortex-a76', features = {{ {fields} }}, late = true }}"
+    text = f"[topology]\ncpus = [{{ core = 'arm,cortex-a76' }}, {late}]\n[kernel]\nseries = '6.12'\n"
+    hazards = found(scenario_from_text(f"{text}[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n"))
+    assert (HazardKind.KERNEL_PANIC in hazards) is panics

@@ -215,3 +215,13 @@ def test_ctr_is_shown_as_it_reads_and_as_the_kernel_takes_it() -> None:
 
 def test_other_registers_are_taken_as_they_are() -> None:
     assert not any(row.taken_as for row in register_rows(facts()) if row.register != "CTR_EL0")
+
+
+def test_a_cpu_that_was_refused_has_nothing_that_the_system_could_use() -> None:
+    cpus = "{ core = 'arm,cortex-a55', features = { CRC32 = 0 } }, { core = 'arm,cortex-a76', late = true }"
+    text = f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'\n"
+    waits = boot(scenario_from_text(text)).facts
+    refused = boot(scenario_from_text(text + "[[actions]]\ndo = 'online'\ncpu = 'cpu1'\n")).facts
+    assert [one.hw_cpu for one in refused.refused] == [1]
+    assert {cpu for row in field_rows(waits) for cpu in row.unused_by} == {1}
+    assert not any(row.unused_by for row in field_rows(refused))

@@ -313,15 +313,29 @@ def test_a_cpu_of_the_file_s_name_is_called_by_both() -> None:
     assert boot(scenario).found[0].sentence.startswith("cpu1 (prime)'s save at 512 bits starts 1088 bytes before")
 
 
-def test_what_is_by_design_is_a_note_and_no_hazard() -> None:
+def test_a_refusal_by_the_relay_is_a_note_and_no_hazard() -> None:
     relay = under_pkvm(V1, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
     assert relay.found == []
     assert relay.notes == ["cpu1 was refused by pKVM's PSCI relay, by design: it was not online at KVM's init"]
-    lacking = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
-    assert lacking.found == []
-    assert lacking.notes == ["cpu1 was refused: SVE: lacks a length that all early CPUs have {512}", HYPOTHETICAL]
-    without = booted(A64FX, None, kernel="6.12", maxcpus=1, actions=(on(1),))
-    assert without.notes == ["cpu1 was refused: SVE: lacks the extension", HYPOTHETICAL]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "why"),
+    [(V1, "lacks a length that all early CPUs have {512}"), (None, "lacks the extension")],
+)
+def test_a_late_cpu_without_what_tasks_use_is_refused(lengths: list[int] | None, why: str) -> None:
+    refused = booted(A64FX, lengths, kernel="6.12", maxcpus=1, actions=(on(1),))
+    assert kinds(refused) == [HazardKind.CPU_REFUSED]
+    assert refused.found[0].sentence == f"cpu1 was refused: SVE: {why}"
+    assert refused.notes == [HYPOTHETICAL]
+
+
+def test_a_refusal_for_the_largest_length_alone_is_a_note_where_it_prevents_harm() -> None:
+    refusing = replace(DESIGNS["brown-v1"], late_cpu=LateCpu.REFUSED)
+    late = under_pkvm(V1, A64FX, kernel="6.12", design=refusing, relay=Relay.RELAXED, maxcpus=1, actions=(on(1),))
+    assert late.found == []
+    why = "SVE: its largest length is above every counted CPU's largest (512 above 256 bits)"
+    assert late.notes[0] == f"cpu1 was refused, which keeps it from harm: {why}"
 
 
 def test_silicon_that_differs_is_hypothetical_and_firmware_is_not() -> None:

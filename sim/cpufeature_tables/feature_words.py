@@ -99,6 +99,21 @@ SWITCHES = (
     "irqchip.gicv3_pseudo_nmi=1",
 )
 """Further words that have an effect on CPU features, or are known to have none."""
+_SSBD = "no arm64 kernel reads it, and ssbd=force-off switches the mitigation of Spectre-v4 off"
+_LEFT_OUT = "leave the CPUs that it keeps out, out of the topology"
+_INSTEAD = {
+    "nospectre_v4": _SSBD,
+    "spectre_v4": _SSBD,
+    "spec_store_bypass_disable": _SSBD,
+    "spectre_v2": "no arm64 kernel reads it, and nospectre_v2 switches the mitigation of Spectre-v2 off",
+    "maxcpus": "set maxcpus instead",
+    "nr_cpus": _LEFT_OUT,
+    "nosmp": _LEFT_OUT,
+}
+"""The advice on parameters that are likely to be tried and concern no CPU features here.
+
+Source: Documentation/admin-guide/kernel-parameters.txt; arch/arm64/kernel/smp.c (``smp_prepare_cpus``).
+"""
 _BOOLEANS = frozenset({"kpti", "irqchip.gicv3_pseudo_nmi"})
 """Parameters whose value the kernel reads as a truth value, in any of its spellings."""
 _NUMBERS_SINCE = (6, 9)
@@ -191,8 +206,12 @@ def _canonical(word: str) -> str:
     return name.replace("-", "_") + equals + value
 
 
-def check_options(options: str) -> None:
+def check_options(options: str, series: Series) -> None:
     """Check that every word of a command line concerns CPU features.
+
+    Args:
+        options: the words.
+        series: the kernel's series, whose own words are suggested.
 
     Raises:
         InputError: a word does not, or cannot be printed.
@@ -204,7 +223,7 @@ def check_options(options: str) -> None:
             raise InputError(f"options: {given[:60]!r} decides on more than CPU features: set kvm_mode instead")
         is_field = name in FIELD_OPTIONS and bool(equals and value)
         if not is_field and word not in ALIASES and not is_switch(word):
-            raise InputError(f"options: {given[:60]!r} does not concern CPU features{_hint(word, _words())}")
+            raise InputError(f"options: {given[:60]!r} does not concern CPU features{_instead(word, series)}")
 
 
 _PREFIX = "CONFIG_"
@@ -231,12 +250,35 @@ def check_config(config: Mapping[str, bool]) -> None:
             )
         if name not in every_config_option():
             hint = _hint(prefixed if prefixed in every_config_option() else name, every_config_option())
-            raise InputError(f"config: no CPU feature depends on {name[:60]!r}{hint}")
+            raise InputError(f"config: no CPU feature that is modelled depends on {name[:60]!r}{hint}")
 
 
-@cache
-def _words() -> tuple[str, ...]:
-    return (*ALIASES, *SWITCHES, *(f"{name}=0" for name in FIELD_OPTIONS))
+def _instead(word: str, series: Series) -> str:
+    """Return the end of a message on a word that is not among those of CPU features: what may be meant."""
+    name = word.partition("=")[0]
+    if name in _INSTEAD:
+        return f": {_INSTEAD[name]}"
+    register, is_field, _ = name.partition(".")
+    fields = [one.rpartition(".")[2] for one in _fields_of(series) if one.partition(".")[0] == register]
+    if is_field and fields and name not in FIELD_OPTIONS:
+        major, minor = series
+        return f": of {register}, Linux {major}.{minor} takes {', '.join(fields)}"
+    return _hint(word, _words(series))
+
+
+def _fields_of(series: Series) -> list[str]:
+    return [name for name, option in FIELD_OPTIONS.items() if option.since <= series]
+
+
+def _words(series: Series) -> list[str]:
+    """Return the words that a series knows."""
+    fields = [f"{name}=" for name in _fields_of(series)]
+    aliases = [
+        alias
+        for alias, stands_for in ALIASES.items()
+        if ALIAS_SINCE.get(alias, series) <= series and all(one.startswith(tuple(fields)) for one in stands_for.split())
+    ]
+    return [*aliases, *SWITCHES, *(f"{field}0" for field in fields)]
 
 
 def _hint(word: str, known: Iterable[str]) -> str:

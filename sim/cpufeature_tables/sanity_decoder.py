@@ -117,6 +117,11 @@ class RegisterDifference(msgspec.Struct, frozen=True):
     """The series of all tables that say the same, which are its own, a table in its stead, or those on both sides."""
 
     @property
+    def differs(self) -> bool:
+        """False if the two values are equal, of which no kernel logs a line."""
+        return self.value != self.boot_value
+
+    @property
     def is_certain(self) -> bool:
         """True if the kernel's own table tells it, or the tables on both sides of it alike."""
         return self.is_own or len(self.told_by) > 1

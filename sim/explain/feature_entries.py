@@ -121,6 +121,19 @@ SANITY_UNKNOWN = LogEntry(
     _WHY_SANITY,
     _SANITY_SOURCE,
 )
+SANITY_EQUAL = LogEntry(
+    "SANITY CHECK of equal values",
+    _WARNING,
+    (_CHECK.format("ID_AA64MMFR0_EL1", "0x00000000101125", "0x00000000101125"),),
+    "the two values of {register} are equal, of which no kernel prints this line",
+    "The kernel logs the line only where the two values differ. The text is most likely not the kernel's own: it was "
+    "edited, typed off a screen, or read by a program that makes mistakes.",
+    "for what it says of this CPU: how the CPU differs, and what the system loses by it, cannot be told",
+    (kernel("if the text is its own, a tree whose check was changed: no release prints the line"),),
+    ("the log as the kernel wrote it (`dmesg`), without changes",),
+    _WHY_SANITY,
+    "kernel/cpufeature.c (check_update_ftr_reg)",
+)
 _NOT_COMPARED = (
     "the difference is of no consequence. The kernel is tainted, which bug reports show and nothing else depends on"
 )
@@ -487,6 +500,7 @@ SVE_HIDDEN = LogEntry(
 )
 
 FEATURE_ENTRIES = (
+    SANITY_EQUAL,
     SANITY_LOSS,
     UNVIRTUALISABLE,
     GUESTS_LIMITED,

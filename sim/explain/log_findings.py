@@ -235,7 +235,11 @@ class _Reader:
     def _sanity(self, line: kinds.SanityLine, found: NumberedLine) -> None:
         decoded = self._registers[found.number]
         register = decoded.register
-        words: dict[str, object] = {
+        if not decoded.differs:
+            words: dict[str, object] = {"register": register}
+            self._found.add(feature_entries.SANITY_EQUAL, [found], words, cpu=line.cpu, register=decoded)
+            return
+        words = {
             "register": register,
             "lost": ", ".join(decoded.lost),
             "changed": ", ".join(decoded.changed),

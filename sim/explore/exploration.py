@@ -45,7 +45,7 @@ class Explored:
 
     >>> from sim import explore_orders, read_scenario
     >>> explore_orders(read_scenario("late-cpu-refused"))
-    <Explored: every order; states 1, ends 1, runs 1, hazards and deadlocks 0>
+    <Explored: every order; states 1, ends 1, runs 1, hazards and deadlocks 1>
     """
 
     states: int = 0

@@ -17,6 +17,7 @@ from sim.units import counted
 
 _ANY_ARM = "arm,armv8"
 """The compatible string of CPUs whose core has none."""
+_IN_COMMENTS = "(in comments only)"
 
 
 def export_dts(scenario: Scenario) -> Exported:
@@ -30,11 +31,13 @@ def export_dts(scenario: Scenario) -> Exported:
     """
     topology = scenario.topology
     _check_affinities(topology)
+    lost = _lost(scenario)
     lines = [
         "/dts-v1/;",
         "",
         f'// "{scenario.name}": {counted(len(topology.cpus), "CPU")}, booted by cpu0.',
         "// A device tree has no vector lengths: each CPU's are in a comment.",
+        *(f"// Lost: {part}." for part in lost if _IN_COMMENTS not in part),
         "/ {",
         "\tcpus {",
         # Two cells for reg: an MPIDR's affinity has 40 bits, with Aff3 in the upper cell.
@@ -46,13 +49,16 @@ def export_dts(scenario: Scenario) -> Exported:
         "\t};",
         "};",
     ]
-    return Exported("".join(f"{line}\n" for line in lines), _lost(scenario))
+    return Exported("".join(f"{line}\n" for line in lines), lost)
 
 
 def _lost(scenario: Scenario) -> tuple[str, ...]:
     topology = scenario.topology
     lost = {
-        "vector lengths (in comments only)": True,
+        f"vector lengths {_IN_COMMENTS}": True,
+        f"variants and revisions of cores {_IN_COMMENTS}": any(
+            spec.features.core.has_all_features for spec in topology.cpus
+        ),
         "EL3 that does not enable SVE or SME": any(spec.firmware.trapped for spec in topology.cpus),
         "CPUs that start at different exception levels": scenario.starts_at_mixed_levels,
         "cores whose compatible strings are unknown": any(
@@ -60,8 +66,8 @@ def _lost(scenario: Scenario) -> tuple[str, ...]:
         ),
         "ID registers that are not as the core's": any(_has_other_registers(spec) for spec in topology.cpus),
         "the addresses of spin tables": not all(map(scenario.has_hotplug, range(len(topology.cpus)))),
-        "late CPUs (in comments only)": len(scenario.early) < len(topology.cpus),
-        "names of clusters (in comments only)": any(
+        f"late CPUs {_IN_COMMENTS}": len(scenario.early) < len(topology.cpus),
+        f"names of clusters {_IN_COMMENTS}": any(
             not re.fullmatch(r"cluster\d+", name) for spec in topology.cpus for name in spec.clusters
         ),
         f"the boot CPU, {topology.boot_cpu}, which is not the first": topology.boot_cpu != topology.cpus[0].name,
@@ -97,8 +103,9 @@ def _check_affinities(topology: Topology) -> None:
 
 
 def _cpu_node(scenario: Scenario, cpu: int) -> Iterator[str]:
-    """Yield a CPU's node, below a comment with its name, its lengths, and why it is late if it is."""
+    """Yield a CPU's node, below a comment with its name, MIDR and lengths, and why it is late if it is."""
     topology, because = scenario.topology, scenario.late_because(cpu)
+    core = topology.logical[cpu].features.core
     affinity = topology.mpidr(cpu) & MPIDR_AFFINITY
     properties = [
         'device_type = "cpu";',
@@ -107,8 +114,10 @@ def _cpu_node(scenario: Scenario, cpu: int) -> Iterator[str]:
         f'enable-method = "{topology.logical[cpu].firmware.enable_method}";',
     ]
     role = "" if because is None else f"late ({because}), "
+    # A compatible string names a core, and not which revision of it.
+    stepping = f"MIDR {core.midr:#010x}, " if core.has_all_features else ""
     yield ""
-    yield f"\t\t// {topology.label(cpu)}: {role}{describe_lengths(topology.logical[cpu])}"
+    yield f"\t\t// {topology.label(cpu)}: {role}{stepping}{describe_lengths(topology.logical[cpu])}"
     yield from _node(f"cpu{cpu}: cpu@{affinity:x}", 2, ("\t\t\t" + line for line in properties))
 
 

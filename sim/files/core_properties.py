@@ -19,6 +19,8 @@ from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, braces, vqs_from_bits
 
 _NEWEST = (99, 0)
+_KEYS_OF_REGISTERS = {"MIDR_EL1": "midr", "MPIDR_EL1": "mpidr"}
+"""The registers that keys of their own state, with the keys."""
 
 
 def core_of(given: CpuProperties) -> Core:
@@ -169,6 +171,8 @@ def _number(what: str, value: int | str, bits: int) -> int:
 
 
 def _check_register(name: str) -> None:
+    if name in _KEYS_OF_REGISTERS:
+        raise InputError(f"is not stated here: the key {_KEYS_OF_REGISTERS[name]} states it")
     known = (*kernel_tables(_NEWEST).registers, *UNKEPT_REGISTERS)
     if name not in known:
         close = closest(name, known)

@@ -104,7 +104,7 @@ def scenario_from_table(table: ScenarioTable, default_name: str) -> Scenario:
     with at("kernel.flags"):
         kernel_flags(release, kernel.flags)
     with at("kernel"):
-        check_options(kernel.options)
+        check_options(kernel.options, release.series)
         check_config(kernel.config)
     return Scenario(
         topology,

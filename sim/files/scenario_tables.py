@@ -252,7 +252,10 @@ class KernelTable(Table):
         KvmMode.DEFAULT
     )
     el2: Annotated[
-        bool, Meta(description="the CPUs start at EL2, unless el says otherwise; without it there is no KVM")
+        bool,
+        Meta(
+            description="the CPUs start at EL2, unless el says otherwise, or a CPU has none; without it there is no KVM"
+        ),
     ] = True
     page_bytes: Annotated[PageBytes, Meta(description="page size: 4096, 16384 or 65536")] = 4096
     bring_up: Annotated[BringUp, Meta(description='how early CPUs come up: "one-at-a-time" or "parallel"')] = (

@@ -116,10 +116,10 @@ def _expected(message: str, value: object) -> str:
         # TOML has no null: an optional value is simply left out, so that null is not offered.
         wanted = [_in_a_file(name) for name in kinds[1].split(" | ") if name != "null"]
         return f"must be {' or '.join(wanted)}, and is {_in_a_file(kinds[2])}"
-    if length := re.fullmatch(r"Expected `str` of length (>=|<=) (\d+)", message):
-        return f"must have at {'least' if length[1] == '>=' else 'most'} {length[2]} characters"
-    if length := re.fullmatch(r"Expected `array` of length (>=|<=) (\d+)", message):
-        return f"must have at {'least' if length[1] == '>=' else 'most'} {length[2]} entries"
+    if length := re.fullmatch(r"Expected `(str|array)` of length (>=|<=) (\d+)", message):
+        bound, number = "least" if length[2] == ">=" else "most", int(length[3])
+        parts = "characters" if length[1] == "str" else "entries"
+        return "must not be empty" if (bound, number) == ("least", 1) else f"must have at {bound} {number} {parts}"
     if limit := re.fullmatch(r"Expected `int` (>=|<=|<) (\d+)", message):
         most = int(limit[2]) - (limit[1] == "<")
         return f"is {value}, and must be at {'least' if limit[1] == '>=' else 'most'} {most}"

@@ -26,7 +26,7 @@ class Reason(StrEnum):
     HAS_MORE = "has what the system was set up without"
     DIFFERS_FROM_BOOT_CPU = "differs from the boot CPU"
     LACKS_HWCAP = "lacks a hwcap that programs were promised"
-    UNFIT_FOR_GUESTS = "is less than guests were promised"
+    UNFIT_FOR_GUESTS = "is less than guests would need"
 
 
 class LateFindings(NamedTuple, Generic[S]):

@@ -180,6 +180,8 @@ def _cores(finding: LogFinding, explanation: Explanation) -> str:
 def _register(register: RegisterDifference, console: Console) -> None:
     for field in register.fields:
         line(console, field.words, indent="  ")
+    if not register.differs:
+        return
     if register.is_known:
         line(console, f"Decoded by the table of Linux {register.series}.", indent="  ")
     else:

@@ -22,7 +22,8 @@ HAZARDS = (
 )
 """The hazards that a batch can find, in the order of their bits, lowest first.
 
-The other hazards need what a batch leaves out, such as faults of firmware (docs/sweeps.md).
+The other hazards need what a batch leaves out, such as faults of firmware (docs/sweeps.md). A refused CPU, which is a
+hazard of a boot, is a fate here: most systems with a late CPU of other lengths have one.
 """
 
 KERNEL_PANIC, PANIC, OUTSIDE, NOT_RESTORED, HEADER, SILENT, ANNOUNCED, DENIED, HARMLESS = (

@@ -186,6 +186,20 @@ def test_a_log_that_begins_late_may_lack_the_lines_of_earlier_cpus() -> None:
         assert (sentence in finding.inferred) is is_inferred
 
 
+def test_a_line_with_equal_values_is_not_decoded() -> None:
+    for register in ("ID_AA64PFR0_EL1", "CNTFRQ_EL0", "ACME_EL1"):
+        explanation = explained(
+            CHECK.format(register, PFR0, 1, PFR0), "CPU features: Unsupported CPU feature variation detected."
+        )
+        finding = of_entry(explanation, feature_entries.SANITY_EQUAL)
+        assert finding.happened == f"the two values of {register} are equal, of which no kernel prints this line"
+        assert finding.register is not None
+        assert not finding.register.fields
+        assert not finding.inferred
+        assert len(finding.lines) == 2
+        assert names(explanation) == [feature_entries.SANITY_EQUAL.name]
+
+
 def test_a_register_that_no_table_has_is_a_finding_of_its_own() -> None:
     finding = of_entry(explained(CHECK.format("ACME_EL1", 1, 2, 0)), feature_entries.SANITY_UNKNOWN)
     assert finding.happened == "ACME_EL1 differs from the boot CPU's, and what the system loses by it is not known"

@@ -464,7 +464,7 @@ def test_every_order_is_counted_and_the_shortest_deadlock_is_found(name: str) ->
     ("name", "hazards"),
     [
         ("the relay", set()),
-        ("refused", set()),
+        ("refused", {HazardKind.CPU_REFUSED}),
         ("an agent that waits", set()),
         ("parallel bring-up", set()),
         ("a store that panics", {HazardKind.KERNEL_PANIC}),

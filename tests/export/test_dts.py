@@ -76,11 +76,14 @@ def test_a_tree_names_cores_and_says_what_it_cannot_say_of_them() -> None:
     a72 = "{ core = 'arm,cortex-a72' }"  # it has no VHE, and starts at EL2 like the other
     made = export_scenario(cores(f"{{ core = 'arm,cortex-a76' }}, {a72}"), ExportFormat.DTS)
     assert re.findall(r'compatible = "(.*)"', made.text) == ["arm,cortex-a76", "arm,cortex-a72"]
-    assert made.lost == ("vector lengths (in comments only)",)
+    assert made.lost == ("vector lengths (in comments only)", "variants and revisions of cores (in comments only)")
+    assert "// cpu0: MIDR 0x414fd0b1, no SVE\n" in made.text
+    assert "// Lost" not in made.text
     other = "{ core = 'arm,cortex-a76', features = { CRC32 = 0 } }, { core = 'Qualcomm Oryon' }, { core = 'AmpereOne' }"
     made = export_scenario(cores(other), ExportFormat.DTS)
     assert re.findall(r'compatible = "(.*)"', made.text) == ["arm,cortex-a76", "arm,armv8", "ampere,ampere1"]
-    assert made.lost[1:] == ("cores whose compatible strings are unknown", "ID registers that are not as the core's")
+    assert made.lost[2:] == ("cores whose compatible strings are unknown", "ID registers that are not as the core's")
+    assert "\n// Lost: ID registers that are not as the core's.\n" in made.text
 
 
 @pytest.mark.parametrize("to", [ExportFormat.FVP, ExportFormat.QEMU])

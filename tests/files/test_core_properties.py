@@ -11,7 +11,7 @@ from sim.files.scenario_text import scenario_text
 from sim.kernel.features.id_fields import SVE
 from sim.notes import notes_of
 from sim.scenario import Scenario
-from sim.topology import Cpu, Topology
+from sim.topology import EL2_FIELD, Cpu, Topology
 from tests.systems import texts
 
 
@@ -65,12 +65,31 @@ def test_a_cpu_without_el2_cannot_start_there() -> None:
     for core in (without, without.replace("a76", "a65")):
         with pytest.raises(InputError, match=told):
             scenario(f"{{ {core}, el = 2 }}")
+    in_python = Scenario(
+        Topology(
+            (
+                Cpu.of(
+                    "a76",
+                    core=known_core("arm,cortex-a76").with_registers(0x414FD0B1, {EL2_FIELD.register: 0x11111011}),
+                    el=2,
+                ),
+            )
+        )
+    )
+    note = "cpu0: ID_AA64PFR0_EL1.EL2 is 0, and the CPU starts at EL2, as its firmware is said to"
+    assert note in notes_of(boot(in_python).facts)
+
+
+@pytest.mark.parametrize("keys", ["features = { EL2 = 0 }", "registers = { ID_AA64PFR0_EL1 = '0x1100000011110012' }"])
+@pytest.mark.parametrize("core", ["arm,cortex-a76", "arm,cortex-a65"])
+def test_a_cpu_without_el2_starts_at_el1(core: str, keys: str) -> None:
     # el2 of [kernel] is true by default, so that the file does not say it of this CPU.
-    note = "EL2 is 0, and the CPU starts at EL2: `el = 1` or `el2 = false` says that there is no EL2"
-    found = scenario(f"{A76}, {{ {without} }}")
-    assert f"cpu1: ID_AA64PFR0_EL1.{note}" in notes_of(boot(found).facts)
-    for found in (scenario(f"{A76}, {{ {without}, el = 1 }}"), scenario(f"{{ {without} }}", "el2 = false")):
-        assert not any("has no EL2" in one or "EL2 is 0" in one for one in notes_of(boot(found).facts))
+    found = scenario(f"{{ core = '{core}', {keys}, sve_bits = [], sme_bits = [] }}")
+    assert (found.el(0), found.runs_at_el2(0)) == (1, False)
+    assert "CPU: All CPU(s) started at EL1" in texts(boot(found))
+    assert not any("EL2 is 0" in one for one in boot(found).notes)
+    mixed = scenario(f"{A76}, {{ core = '{core}', {keys}, sve_bits = [], sme_bits = [] }}", "kvm_mode = 'nvhe'")
+    assert [mixed.el(number) for number in (0, 1)] == [2, 1]
 
 
 def test_clusters_of_cores_need_no_names() -> None:
@@ -188,7 +207,23 @@ def test_a_field_of_an_unknown_register_leaves_its_other_fields_unknown() -> Non
         (A55, "options = 'kvm-arm.mode=nvhe'", "decides on more than CPU features: set kvm_mode instead"),
         (A55, "options = 'kpti=maybe'", "'kpti=maybe' does not concern CPU features: did you mean 'kpti=1'"),
         (A55, "options = 'arm64.nomet'", "'arm64.nomet' does not concern CPU features: did you mean 'arm64.no"),
-        (A55, "config = { CONFIG_ARM64_ERRATUM_84571 = false }", "no CPU feature depends on"),
+        (A55, "config = { CONFIG_ARM64_ERRATUM_84571 = false }", "no CPU feature that is modelled depends on"),
+        (
+            A55,
+            "config = { CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY = false }",
+            "no CPU feature that is modelled depends on 'CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY'$",
+        ),
+        ("{ core = '' }", "", r"cpus\[0\].core: must not be empty$"),
+        ("{ core = 'arm,cortex-a55', registers = { MIDR_EL1 = 1 } }", "", "MIDR_EL1: is not stated here: the key midr"),
+        ("{ core = 'arm,cortex-a55', registers = { MPIDR_EL1 = 1 } }", "", "the key mpidr states it"),
+        (A55, "options = 'nospectre_v4'", "'nospectre_v4' does not .* features: no arm64 kernel reads it, and ssbd="),
+        (A55, "options = 'spectre_v2=off'", "features: no arm64 kernel reads it, and nospectre_v2 switches"),
+        (A55, "options = 'maxcpus=1'", "'maxcpus=1' does not concern CPU features: set maxcpus instead$"),
+        (A55, "options = 'nr_cpus=2'", "features: leave the CPUs that it keeps out, out of the topology$"),
+        (A55, "options = 'id_aa64pfr0.fp=0'", "features: of id_aa64pfr0, Linux 6.12 takes sve, el0$"),
+        (A55, "options = 'id_aa64pfr0.sv'", "features: of id_aa64pfr0, Linux 6.12 takes sve, el0$"),
+        (A55, "options = 'id_aa64pfr0.sve'", "features: did you mean 'id_aa64pfr0.sve=0'"),
+        (A55, "options = 'arm64.nompan'", "features: did you mean 'arm64.nom(op|t)"),
         (A55, "config = { ARM64_ERRATUM_845719 = false }", "did you mean 'CONFIG_ARM64_ERRATUM_845719'"),
         (A55, "config = { ARM64_ERRATUM_84571 = false }", "did you mean 'CONFIG_ARM64_ERRATUM_845719'"),
         (A55, "config = { CONFIG_ARM64_ERRATUM_1530923 = false }", "CONFIG_ARM64_WORKAROUND_SPECULATIVE_AT builds it"),

@@ -56,7 +56,7 @@ def test_a_late_cpu_is_refused_with_its_reason(
     design = REFUSING if kernel == "6.12" else None
     outcome = under_pkvm(*sets, kernel=kernel, design=design, relay=Relay.RELAXED, maxcpus=2, actions=(on(2),))
     assert texts(outcome)[-5 - len(line) :] == line + MISMATCH
-    assert outcome.notes[0] == f"cpu2 was refused: SVE: {reason}"
+    assert [one.sentence for one in outcome.found] == [f"cpu2 was refused: SVE: {reason}"]
 
 
 def test_a_cpu_that_differs_is_reported_with_both_registers_and_taints_the_kernel_once() -> None:

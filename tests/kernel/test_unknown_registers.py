@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from sim import Cpu, InputError, Outcome, Scenario, Topology, boot, plot_features
-from sim.cores import known_core
+from sim.cores import known_core, named_field
 from sim.feature_facts import FeatureState
 from sim.feature_rows import field_rows, register_rows
 from sim.files.core_properties import cpu_of_core
@@ -254,3 +254,15 @@ def test_the_policy_of_an_icache_is_told_only_where_it_is_known() -> None:
         "Detected VIPT I-cache on CPU0",
         "Detected PIPT I-cache on CPU2",
     ]
+
+
+def test_a_field_that_firmware_hides_on_a_cpu_is_known() -> None:
+    core = "core = 'arm,cortex-a77'"
+    told, hidden = (
+        scenario_from_text(f"[topology]\ncpus = [{{ {core} }}, {{ {core}{keys} }}]\n").topology
+        for keys in ("", ", hides = ['CRC32']")
+    )
+    crc32 = named_field("CRC32")
+    register, mask = crc32.register, crc32.mask
+    assert told.unknown_bits[register] & mask
+    assert hidden.unknown_bits[register] == told.unknown_bits[register] & ~mask

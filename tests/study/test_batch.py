@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sim.boot_run import boot
 from sim.designs import DESIGNS, Design, LateCpu
+from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome
 from sim.rules import buffer_bytes
 from sim.scenario import KvmMode, MemoryLayout, Relay
@@ -51,7 +52,8 @@ def of_boot(outcome: Outcome) -> dict[str, object]:
         "refused": len({one.cpu for one in facts.refused}),
         "by relay": len({one.cpu for one in facts.relay_refused}),
         "warned": len({one.cpu for one in facts.announced}),
-        "hazards": Counter(hazard.kind for hazard in outcome.found),
+        # A refused CPU is a fate in a batch, counted above, and a hazard in a boot.
+        "hazards": Counter(hazard.kind for hazard in outcome.found if hazard.kind is not HazardKind.CPU_REFUSED),
     }
 
 

@@ -34,6 +34,7 @@ from sim import (
 from sim.errors import WorkerLost
 from sim.files.scenario_file import read_scenario
 from sim.files.space_file import space_from_data
+from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
 from sim.study.points import Exhaustive, sets_at
 from sim.sweep import parted_plan
@@ -71,13 +72,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def by_booting() -> dict[tuple[int, str], int]:
-    """For each setting and hazard, how many systems have it."""
+    """For each setting and hazard of a sweep, which has refused CPUs as late CPUs' fates, how many systems have it."""
     counted: Counter[tuple[int, str]] = Counter()
     walk = Exhaustive(SPACE)
     for point in range(SPACE.points):
         for number, setting in enumerate(SPACE.settings):
             outcome = boot(SPACE.scenario(sets_at(walk, point), setting))
-            counted.update({(number, kind.value) for kind in {one.kind for one in outcome.found}})
+            kinds = {one.kind for one in outcome.found} - {HazardKind.CPU_REFUSED}
+            counted.update({(number, kind.value) for kind in kinds})
     return dict(counted)
 
 

@@ -294,7 +294,8 @@ def test_assertions_pass_if_they_hold() -> None:
     outcome = booted(A64FX, V1, kernel="6.12", maxcpus=1, actions=(on(1),))
     assert_state(outcome, "cpu1", "refused")
     assert_log(outcome, "Bringing up", "Required vector length(s) missing", "CPU1: failed to come online")
-    assert_hazards(outcome)
+    assert_hazards(outcome, HazardKind.CPU_REFUSED)
+    assert_hazards(booted(A64FX, V1, kernel="6.12", maxcpus=1))
     assert_hazards(under_pkvm(V1, kernel="6.12", arm64_nosve=True), HazardKind.HOST_DENIED_VL)
     assert_log(outcome)
 

@@ -123,24 +123,26 @@ class FeatureOptions:
         """Return True if a field is known of no CPU."""
         return bool(one.mask & self.unknown.get(one.register, 0))
 
+    def builds(self, one: Requirement) -> bool:
+        """Return True if the kernel is built with an entry of its tables."""
+        return all(self.config.get(option, True) for option in one.config)
+
 
 @lru_cache(maxsize=64)
 def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityTable, HwcapTable]:
     """Return the entries of the tables that a kernel is built with."""
 
-    def is_built(one: Requirement) -> bool:
-        return all(options.config.get(option, True) for option in one.config)
-
     def as_built(one: Capability) -> Capability:
         if one.any_of:
-            return replace(one, any_of=tuple(filter(is_built, one.any_of)))
+            return replace(one, any_of=tuple(filter(options.builds, one.any_of)))
         if one.name in LISTED_BY_CPU and not options.dbm_is_logged_at_once:
             description, per_cpu = LISTED_BY_CPU[one.name]
             return replace(one, description=description, per_cpu=per_cpu)
         return one
 
-    capabilities = (as_built(one) for one in tables.capabilities if is_built(one) and one.name not in options.without)
-    return CapabilityTable(tables, capabilities), HwcapTable(tables, filter(is_built, tables.hwcaps))
+    built = filter(options.builds, tables.capabilities)
+    capabilities = (as_built(one) for one in built if one.name not in options.without)
+    return CapabilityTable(tables, capabilities), HwcapTable(tables, filter(options.builds, tables.hwcaps))
 
 
 class Surroundings(msgspec.Struct, frozen=True):
