@@ -93,16 +93,6 @@ def agreeing(number: int) -> str:
     return f"{number:,} {'agrees' if number == 1 else 'agree'}"
 
 
-def with_unit(column: str) -> str:
-    """Return the name of a column with its unit apart.
-
-    >>> with_unit("max_vl_bytes"), with_unit("supported")
-    ('max_vl, bytes', 'supported')
-    """
-    name, _, unit = column.rpartition("_")
-    return f"{name}, {unit}" if unit in {"bits", "bytes", "ns"} else column
-
-
 def timestamp(ns: int) -> str:
     """Return a moment as the kernel's log writes it: seconds and microseconds in brackets, rounded down.
 

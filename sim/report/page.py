@@ -34,8 +34,9 @@ from sim.show.console import lengths
 from sim.show.settings_text import settings
 from sim.study.comparison import compare
 from sim.timeline import hazard_marks, timeline
+from sim.titles import title as title_of
 from sim.topology import cpu_list
-from sim.units import seconds, with_unit
+from sim.units import seconds
 from sim.unknown_features import partly_known_cores
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _templates() -> Environment:
     templates.filters["lengths"] = lengths
     templates.filters["seconds"] = seconds
     templates.filters["cpu_list"] = cpu_list
-    templates.filters["with_unit"] = with_unit
+    templates.filters["title_of"] = title_of
     return templates
 
 

@@ -19,6 +19,8 @@ _MIN_WRAPPED_WIDTH = 18
 """The smallest width to which text is wrapped, in characters; narrower text would be hard to read."""
 _COLUMN_GAP = 2
 """The space that rich puts between two columns of a table, in characters."""
+_MAX_HEADING_WIDTH = 10
+"""The width above which a heading that is wider than its column's cells takes two lines, in characters."""
 _MAX_TABLE_ROWS = 256
 
 Layout = Literal["left", "right", "wrap"]
@@ -92,7 +94,16 @@ def legend(console: Console, words: Mapping[str, str], shown: Collection[str]) -
     """Print what columns hold, a line each, for those of them that are shown."""
     for title, told in words.items():
         if title in shown:
-            line(console, f"{title.replace(chr(10), ' ')}: {told}")
+            line(console, f"{title}: {told}")
+
+
+def _in_two_lines(text: str) -> str:
+    """Break a heading at the space that is nearest to its middle, if it has a space."""
+    spaces = [place for place, letter in enumerate(text) if letter == " "]
+    if not spaces:
+        return text
+    place = min(spaces, key=lambda place: abs(2 * place - len(text)))
+    return f"{text[:place]}\n{text[place + 1 :]}"
 
 
 def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequence[str]]) -> None:
@@ -104,9 +115,11 @@ def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequen
     every_row = [[str(cell) for cell in row] for row in rows]
     shown = every_row[:_MAX_TABLE_ROWS]
     for index, (title, layout) in enumerate(columns.items()):
-        longest = max(len(part) for cell in (title, *(row[index] for row in shown)) for part in cell.split("\n"))
+        widest = max((len(part) for row in shown for part in row[index].split("\n")), default=0)
+        over = _in_two_lines(title) if len(title) > max(widest, _MAX_HEADING_WIDTH) else title
+        longest = max(widest, *map(len, over.split("\n")))
         grid.add_column(
-            title,
+            over,
             justify="right" if layout == "right" else "left",
             no_wrap=layout != "wrap",
             min_width=min(longest, _MIN_WRAPPED_WIDTH) if layout == "wrap" else longest,

@@ -4,6 +4,7 @@ from rich.console import Console
 
 from sim.scenario import EL2, Scenario
 from sim.show.console import heading, line
+from sim.titles import title
 from sim.units import counted
 
 
@@ -11,7 +12,7 @@ def settings(scenario: Scenario) -> dict[str, str]:
     """Return the settings that apply to a scenario, in words; those of pKVM are left out where it has none."""
     told = {
         "kernel": scenario.kernel_words,
-        "KVM mode": str(scenario.kvm_mode) if scenario.el(0) == EL2 else f"{scenario.kvm_mode}, but EL1",
+        title("kvm_mode"): str(scenario.kvm_mode) if scenario.el(0) == EL2 else f"{scenario.kvm_mode}, but EL1",
     }
     if scenario.has_pkvm:
         design = scenario.active_design
@@ -40,4 +41,4 @@ def show_settings(scenario: Scenario, before: Scenario, console: Console) -> Non
     if changed:
         line(console, f"changed by options: {', '.join(changed)}")
     if scenario.command_line:
-        line(console, f"command line: {scenario.command_line}")
+        line(console, f"{title('command_line')}: {scenario.command_line}")

@@ -22,6 +22,7 @@ from sim.study.difference_rows import (
     LogDifferenceRow,
     ValueDifferenceRow,
 )
+from sim.titles import title
 from sim.units import counted, timestamp
 
 if TYPE_CHECKING:
@@ -104,8 +105,8 @@ class Difference:
     def _first_value_or_move(self) -> str | None:
         value = next((row for row in self.value_rows if row.table != _SETTINGS), None)
         if value is not None:
-            where = " ".join(word for word in (value.of, value.column) if word)
-            return f"{value.table}: {where} is {value.a} in a, {value.b} in b"
+            where = ", ".join(word for word in (value.table, value.of) if word)
+            return f"{where}: {title(value.column)}: {value.a or 'none'} in a, {value.b or 'none'} in b"
         # The rows are in the order of both logs, so the first side that has a line is that in which it comes earlier.
         moved = next(iter(self.log_rows), None)
         return None if moved is None else f"a line comes earlier in the log of {moved.side}: {_logged(moved)}"
@@ -141,7 +142,7 @@ def difference(a: Scenario | Outcome, b: Scenario | Outcome) -> Difference:
     >>> from sim import Scenario, Topology
     >>> scenario = Scenario(Topology.of([[128], [128, 256]]), kernel="6.11", kvm_mode="protected")
     >>> difference(scenario, scenario.but(kernel="6.12")).first
-    'buffers: cpu1 save_bytes is 1108 in a, 562 in b'
+    'buffers, cpu1: a save would need, bytes: 1108 in a, 562 in b'
     """
     return Difference(*(one if isinstance(one, Outcome) else boot(one) for one in (a, b)))
 
