@@ -78,10 +78,12 @@ def counted(number: int, noun: str) -> str:
 def plural(number: int, noun: str) -> str:
     """Return a noun as it stands behind a number: in the plural unless the number is 1.
 
-    >>> plural(1, "byte"), plural(0, "byte")
-    ('byte', 'bytes')
+    >>> plural(1, "byte"), plural(0, "byte"), plural(2, "memory"), plural(2, "relay")
+    ('byte', 'bytes', 'memories', 'relays')
     """
-    return noun if number == 1 else f"{noun}s"
+    if number == 1:
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
 
 
 def agreeing(number: int) -> str:

@@ -233,8 +233,8 @@ class Space:
         name: the space's name, for people.
 
     Raises:
-        InputError: there are no settings, no groups, or too many groups or CPUs; the first group is late; a name is
-            given twice.
+        InputError: there are no settings, no groups, or too many groups or CPUs; the first group is late; a name or a
+            setting is given twice.
 
     >>> Space((Group("boot", legal_sets(512)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     <Space '': CPUs 2, points 10, settings 16, kernel 6.12>
@@ -262,11 +262,17 @@ class Space:
             for name, times in Counter(one.name for one in of).items():
                 if times > 1:
                     raise InputError(f"two {what} are named {name!r:.60}")
-        if not self.settings:
-            raise InputError("a space needs a design, a relay setting, a KVM mode and a memory, or more of each")
+        self._check_settings()
         # The names of groups may differ where those of CPUs do not: "a" with two CPUs and "a0" both have a CPU "a0".
         if len({name for one in self.groups for name in one.cpu_names}) < self.cpus:
             raise InputError("two CPUs have the same name: groups' CPUs are named by the group, and numbered if many")
+
+    def _check_settings(self) -> None:
+        for what, choices in (("relays", self.relays), ("kvm_modes", self.kvm_modes), ("memories", self.memories)):
+            if len(set(choices)) < len(choices):
+                raise InputError(f"{what}: one is there twice: {', '.join(choices)}")
+        if not self.settings:
+            raise InputError("a space needs a design, a relay setting, a KVM mode and a memory, or more of each")
 
     def __repr__(self) -> str:
         return (
