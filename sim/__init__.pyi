@@ -39,6 +39,7 @@ from .hazard_kinds import Hazard as Hazard
 from .hazard_kinds import HazardKind as HazardKind
 from .importer.imported import read_device_tree as read_device_tree
 from .importer.imported import read_running_machine as read_running_machine
+from .kernel.fpsimd import VlInfo as VlInfo
 from .latencies import Distribution as Distribution
 from .latencies import Latencies as Latencies
 from .outcome import Outcome as Outcome

@@ -11,7 +11,7 @@ from sim.arguments import checked_fields
 from sim.cpufeature_tables.feature_words import ALIASES, asked_values, check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
-from sim.errors import InputError, check_printable, closest
+from sim.errors import InputError, NamedChoice, check_printable, closest
 from sim.frames import FieldsShown, as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
@@ -21,7 +21,7 @@ from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
 
-class KvmMode(StrEnum):
+class KvmMode(NamedChoice):
     """``kvm-arm.mode=`` on the kernel's command line; `DEFAULT`: the option is not given.
 
     >>> from sim import boot, read_scenario
@@ -35,7 +35,7 @@ class KvmMode(StrEnum):
     NONE = "none"
 
 
-class Relay(StrEnum):
+class Relay(NamedChoice):
     """pKVM's PSCI relay: whether it refuses CPU_ON for CPUs that were not online at KVM's init.
 
     Real kernels are `ENFORCING`. `RELAXED` is the situation that the thread's warnings guard against.
@@ -50,7 +50,7 @@ class Relay(StrEnum):
     RELAXED = "relaxed"
 
 
-class MemoryLayout(StrEnum):
+class MemoryLayout(NamedChoice):
     """The memory around pKVM's buffers at EL2.
 
     `ADJACENT`: as the kernel allocates them, one run of pages after the other in ascending CPU number, with nothing
@@ -66,7 +66,7 @@ class MemoryLayout(StrEnum):
     MAPPED = "mapped"
 
 
-class BringUp(StrEnum):
+class BringUp(NamedChoice):
     """The order in which early secondaries are brought up; Linux on arm64 brings them up one at a time.
 
     >>> from sim import read_scenario
@@ -78,7 +78,7 @@ class BringUp(StrEnum):
     PARALLEL = "parallel"
 
 
-class KvmInit(StrEnum):
+class KvmInit(NamedChoice):
     """The time at which KVM and pKVM initialise.
 
     In every real kernel initcalls come before user space. `ANY_TIME` lets KVM's run beside user space.
@@ -92,7 +92,7 @@ class KvmInit(StrEnum):
     ANY_TIME = "any-time"
 
 
-class Do(StrEnum):
+class Do(NamedChoice):
     """An operation of user space.
 
     It writes 1 or 0 to a CPU's ``online`` file, runs a guest pinned to a CPU, waits until a CPU is online, or suspends
@@ -313,7 +313,7 @@ class Scenario:
         actions: what user space does, in the order of each agent.
         faults: the faults of firmware.
         latencies: the duration of each step.
-        seed: the seed of random latencies and of the order of simultaneous events.
+        seed: the seed of random latencies and of the order of simultaneous events, from 0 to 2^62 - 1.
         name: the scenario's name, for people.
 
     Raises:
