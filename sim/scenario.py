@@ -17,6 +17,7 @@ from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
 from sim.topology import EnableMethod, Topology
+from sim.units import ordinal
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
@@ -229,7 +230,7 @@ class Fault(FieldsShown):
             calls do not ascend.
 
     >>> Fault("cpu1", answer="DENIED", first=2).which
-    'CPU_ON from number 2 on'
+    'each CPU_ON from the 2nd on'
     """
 
     cpu: str
@@ -275,8 +276,10 @@ class Fault(FieldsShown):
         if self.is_of_every_cpu_on:
             return "CPU_ON"
         if self.last is None:
-            return f"CPU_ON from number {self.first} on"
-        return f"CPU_ON number {self.first}" if self.first == self.last else f"CPU_ON {self.first} to {self.last}"
+            return f"each CPU_ON from the {ordinal(self.first)} on"
+        if self.first == self.last:
+            return f"the {ordinal(self.first)} CPU_ON"
+        return f"the {ordinal(self.first)} to {ordinal(self.last)} CPU_ON"
 
 
 @dataclass(frozen=True, repr=False)

@@ -86,6 +86,16 @@ def plural(number: int, noun: str) -> str:
     return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
 
 
+def ordinal(number: int) -> str:
+    """Return the place of a thing in a row, counted from 1.
+
+    >>> [ordinal(one) for one in (1, 2, 3, 4, 11, 12, 13, 21, 112)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '112th']
+    """
+    ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 def agreeing(number: int) -> str:
     """Return a number of things that agree.
 

@@ -27,9 +27,17 @@ Layout = Literal["left", "right", "wrap"]
 """The layout of a table's column. A ``wrap`` column is set left, and its cells wrap where the terminal is narrow."""
 
 
+class _Terminal(Console):
+    """A console that leaves it to the command that the reader of its output has gone, as any other output does."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error again: rich would exit with 1, which is bad news to a script."""
+        raise  # noqa: PLE0704  rich calls this where it handles the error
+
+
 def terminal() -> Console:
     """Return a console on the standard output that reads nothing in a text as markup."""
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    return _Terminal(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def heading(console: Console, text: str, *, first: bool = False) -> None:

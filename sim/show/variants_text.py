@@ -14,7 +14,7 @@ from sim.titles import title
 _AXES = ("boot_cpu", "early", "kernel", "kvm_mode", "design", "relay", "memory")
 _LEGEND = {
     "online": "CPUs online at the end",
-    "refused": "CPUs that the kernel refused",
+    "refused": "CPUs that the kernel or pKVM's relay refused",
     "lost": "CPUs that never came, or died in the kernel",
     title("capabilities_lost"): "capabilities that another variant has",
     title("hwcaps_lost"): "hwcaps that another variant has",

@@ -276,6 +276,34 @@ def test_new_is_a_scenario_to_start_from(asymboot: Asymboot, tmp_path: Path) -> 
         assert key in file.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("name", "kind"), [("bug", "scenario"), ("late-cpu", "space")])
+def test_new_says_which_shipped_name_its_file_stands_before(
+    asymboot: Asymboot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = asymboot("new", name)
+    told = f"asymboot: {name} stands before the {kind} of that name that ships: commands take this file from now on\n"
+    assert (made.exit_code, made.stdout, made.stderr) == (0, "", told)
+    assert asymboot("new", f"{name}.toml").stderr == ""
+
+
+def test_run_says_which_maxcpus_leaves_out_the_cpus_that_firmware_lists_later(
+    asymboot: Asymboot, tmp_path: Path
+) -> None:
+    told = "listed later: cpu7 (prime); maxcpus=7 leaves out the same CPUs"
+    assert told in asymboot("run", "phone").stdout.splitlines()
+    assert "listed later:" not in asymboot("run", "late-cpu-refused").stdout  # it has maxcpus=2
+    (tmp_path / "middle.toml").write_text("topology.cpus = [{}, { late = true }, {}]\n", encoding="utf-8")
+    told = "listed later: cpu1; no maxcpus= leaves out just the late CPUs, since cpu2 is listed after them"
+    assert " ".join(asymboot("run", str(tmp_path / "middle.toml")).stdout.split()).count(told) == 1
+
+
+def test_run_begins_with_the_size_of_a_page(asymboot: Asymboot, tmp_path: Path) -> None:
+    assert "page size 4 KiB" in asymboot("run", "bug").stdout.partition("\n\n")[0].replace("\n ", "")
+    (tmp_path / "large.toml").write_text("kernel.page_bytes = 65536\ntopology.cpus = [{}]\n", encoding="utf-8")
+    assert "page size 64 KiB" in asymboot("run", str(tmp_path / "large.toml")).stdout
+
+
 def test_what_new_comments_out_is_right_too(asymboot: Asymboot) -> None:
     text = asymboot("new").stdout
     head, commented = text.partition("schema_version")[0], text.partition("schema_version")[1:]
@@ -406,6 +434,15 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout == "server of 1,024 CPUs, one socket late\n"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [["compare", "bug"], ["run", "bug", "--json"], ["list"]], ids=" ".join)
+def test_without_a_reader_a_command_ends_as_sigpipe_ends_programs_and_not_as_bad_news(words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*ASYMBOOT, *words], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + 13, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

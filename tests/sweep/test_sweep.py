@@ -299,7 +299,7 @@ def test_a_space_needs_a_kernel_that_there_is() -> None:
     ],
 )
 def test_a_space_that_no_file_holds_is_refused_before_it_begins(tmp_path: Path, space: Any, message: str) -> None:
-    with pytest.raises(InputError, match=f"out: the sweep could not be resumed: {message}"):
+    with pytest.raises(InputError, match=f"out: the file of the sweep's plan cannot hold this space: {message}"):
         run_sweep(space(), tmp_path / "out", jobs=1)
     assert not (tmp_path / "out").exists()
 
