@@ -228,6 +228,13 @@ def test_a_mouse_drags_over_what_to_zoom_to(browser: Browser, pages: dict[str, P
         assert shown(page) == pytest.approx(whole)
 
 
+def test_the_keys_of_the_timeline_and_the_player_are_on_the_page() -> None:
+    page = boot_page(boot(read_scenario("bug")))
+    shown = re.sub(r"<[^>]*>", "", page)
+    assert "Keys, after a click into this box: Space plays and pauses, left and right step" in shown
+    assert "Keys, after a click into the timeline: left and right move it" in shown
+
+
 @needs_browser
 def test_a_boot_is_watched_by_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
     opened = Opened(browser, pages["bug"], SIZES[2], "dark")
