@@ -374,8 +374,8 @@ def test_a_page_is_small_and_reproduces_its_boot(file: Path) -> None:
 def test_a_page_leaves_out_settings_that_do_not_apply() -> None:
     told = [re.findall("<dt>(.*?)</dt>", boot_page(booted(name))) for name in ("bug", "server-1024")]
     assert told == [
-        ["kernel", "KVM mode", "design", "relay", "memory", "seed", "command line", "CPUs"],
-        ["kernel", "KVM mode", "seed", "CPUs"],
+        ["kernel", "KVM mode", "design", "relay", "memory", "page size", "seed", "command line", "CPUs"],
+        ["kernel", "KVM mode", "page size", "seed", "CPUs"],
     ]
 
 

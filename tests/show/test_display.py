@@ -204,6 +204,7 @@ def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
         bug,
         bug.found[0],
         bug.found[0].kind,
+        bug.vectors["SVE"],
         scenario,
         scenario.topology,
         scenario.topology.cpus[0],
