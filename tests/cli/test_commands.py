@@ -555,3 +555,18 @@ def test_make_installs_packages_before_it_needs_them(tmp_path: Path) -> None:
     words = ["make", "--dry-run", "conform", f"VENV={tmp_path}/none"]
     told = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True).stdout
     assert 0 < told.index("apt-get install") < told.index("-m venv") < told.index("asymboot conform")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run server-1024",
+        "compare big-little --by boot_cpu --by early",
+        "compare bug --by design --by relay --by memory",
+    ],
+)
+def test_a_table_that_can_be_narrower_fits_the_terminal_and_loses_nothing(asymboot: Asymboot, words: str) -> None:
+    narrow, wide = (asymboot(*words.split(), columns=columns).stdout for columns in ("80", "200"))
+    assert max(len(line.rstrip()) for line in narrow.splitlines() if not line.startswith("[")) <= 80
+    for cell in ("refused", "listed", "allows", "out-of-bounds", "(arm,cortex-a76)"):
+        assert (cell in narrow) == (cell in wide)
