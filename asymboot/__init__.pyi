@@ -57,6 +57,7 @@ from sim import Topology as Topology
 from sim import TraceFormat as TraceFormat
 from sim import VariantComparison as VariantComparison
 from sim import VectorType as VectorType
+from sim import VlInfo as VlInfo
 from sim import Weakness as Weakness
 from sim import WorkerLost as WorkerLost
 from sim import ZcrEl2 as ZcrEl2

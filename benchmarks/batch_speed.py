@@ -26,7 +26,7 @@ from sim.study.column import Sets, narrow_sets
 from sim.study.compiled_batch import CompiledWords
 from sim.study.points import BLOCK_ROWS
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Setting, Space, legal_sets
+from sim.study.system_space import Group, Setting, Space, legal_vqs
 from sim.sweep.sweep_part import distinct_by_outcome
 
 Columns = list[Sets]
@@ -52,7 +52,7 @@ class Parameters(ctypes.Structure):
 
 def space() -> Space:
     """Eight CPUs of any legal set up to 512 bits."""
-    groups = tuple(Group(f"cpu{n}", (0, *legal_sets(512)), late=n >= EARLY) for n in range(EARLY + LATE))
+    groups = tuple(Group(f"cpu{n}", (0, *legal_vqs(512)), late=n >= EARLY) for n in range(EARLY + LATE))
     return Space(groups, "6.12", (SETTING.design,), (SETTING.relay,), memories=(SETTING.memory,))
 
 
@@ -128,7 +128,7 @@ def all_designs(columns: Columns) -> None:
 def main() -> None:
     """Measure and print."""
     stream = np.random.default_rng(1)
-    candidates, model = narrow_sets((0, *legal_sets(512))), SpaceModel(space())
+    candidates, model = narrow_sets((0, *legal_vqs(512))), SpaceModel(space())
     columns: Columns = [candidates[stream.integers(0, len(candidates), ROWS)] for _ in range(EARLY + LATE)]
     evaluate = CompiledWords(model, [SETTING])
     (expected,) = evaluate(columns, ROWS)

@@ -32,13 +32,13 @@ from .export.export_formats import ExportFormat as ExportFormat
 from .export.export_text import export_text as export_text
 from .files.mixture_file import mixture_space as mixture_space
 from .files.mixture_file import read_mixture_space as read_mixture_space
-from .files.scenario_file import read_scenario as read_scenario
 from .files.scenario_text import scenario_text as scenario_text
 from .files.space_file import read_space as read_space
 from .hazard_kinds import Hazard as Hazard
 from .hazard_kinds import HazardKind as HazardKind
 from .importer.imported import read_device_tree as read_device_tree
 from .importer.imported import read_running_machine as read_running_machine
+from .kernel.fpsimd import VlInfo as VlInfo
 from .latencies import Distribution as Distribution
 from .latencies import Latencies as Latencies
 from .outcome import Outcome as Outcome
@@ -86,6 +86,7 @@ from .sweep.mixture_summary import MixtureSummary as MixtureSummary
 from .sweep.mixture_summary import read_mixtures as read_mixtures
 from .sweep.mixture_sweep import resume_mixtures as resume_mixtures
 from .sweep.mixture_sweep import sweep_mixtures as sweep_mixtures
+from .sweep.named_scenario import read_scenario as read_scenario
 from .sweep.parted_plan import Keep as Keep
 from .sweep.row_scenario import scenario_of_row as scenario_of_row
 from .sweep.sweep_run import resume_sweep as resume_sweep

@@ -9,17 +9,16 @@ named design cites its message.
 """
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import NamedTuple
 
 from sim import rules
 from sim.arguments import checked_fields
-from sim.errors import InputError, did_you_mean
+from sim.errors import InputError, NamedChoice, did_you_mean
 from sim.frames import FieldsShown
 from sim.rules import S
 
 
-class Sizing(StrEnum):
+class Sizing(NamedChoice):
     """The vector length that the buffer is allocated for.
 
     >>> from sim import DESIGNS
@@ -41,7 +40,7 @@ class Sizing(StrEnum):
     """2048 bits, whatever the CPUs have."""
 
 
-class ZcrEl2(StrEnum):
+class ZcrEl2(NamedChoice):
     """The setting of ZCR_EL2.LEN during the save and the restore.
 
     >>> from sim import DESIGNS
@@ -59,7 +58,7 @@ class ZcrEl2(StrEnum):
     """LEN = VQ - 1 of the length that the buffer was allocated for."""
 
 
-class Pointer(StrEnum):
+class Pointer(NamedChoice):
     """The vector length that places the pointer to FFR in the buffer.
 
     >>> from sim import DESIGNS
@@ -77,7 +76,7 @@ class Pointer(StrEnum):
         return allocation_vq if self is Pointer.BUFFER else running_vq
 
 
-class LateCpu(StrEnum):
+class LateCpu(NamedChoice):
     """The kernel's response to a late CPU whose largest vector length is above ``max_cpu_vl``.
 
     >>> from sim import DESIGNS
@@ -97,7 +96,7 @@ class LateCpu(StrEnum):
     """As `WARNED`, and ``max_cpu_vl`` is raised by a store, see `LateStore`."""
 
 
-class LateStore(StrEnum):
+class LateStore(NamedChoice):
     """The effect of the store that raises ``max_cpu_vl``; it matters only where `late_cpu` is ``warned-and-raised``.
 
     ``vl_info`` is ``__ro_after_init``: as posted the store faults and the kernel panics.

@@ -139,9 +139,33 @@ def choice(choices: type[E], what: str, value: str) -> E:
     try:
         return choices(value)
     except ValueError:
-        allowed = ", ".join(choices)
-        given = str(value)[:_LONGEST_NAME]
-        raise InputError(f"{what} is {given!r}: allowed are {allowed}{did_you_mean(given, choices)}") from None
+        raise no_choice(what, value, choices) from None
+
+
+def no_choice(what: str, value: object, names: Iterable[str]) -> InputError:
+    """Return the error of a value that is none of several named choices.
+
+    >>> no_choice("relay", "relaxd", ["enforcing", "relaxed"])
+    InputError("relay is 'relaxd': allowed are enforcing, relaxed; did you mean 'relaxed'?")
+    """
+    known, given = list(names), str(value)[:_LONGEST_NAME]
+    return InputError(f"{what} is {given!r}: allowed are {', '.join(known)}{did_you_mean(given, known)}")
+
+
+class NamedChoice(StrEnum):
+    """A choice by its name, as files and options spell it; any other name is an `InputError`.
+
+    >>> from sim import Axis
+    >>> try:
+    ...     Axis("kvm")
+    ... except InputError as error:
+    ...     print(error)
+    Axis is 'kvm': allowed are boot_cpu, early, kernel, kvm_mode, design, relay, memory; did you mean 'kvm_mode'?
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise no_choice(cls.__name__, value, cls)
 
 
 def check_printable(what: str, text: str) -> None:

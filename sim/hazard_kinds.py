@@ -11,6 +11,7 @@ from functools import total_ordering
 from typing import TYPE_CHECKING
 
 from sim.arguments import checked_fields
+from sim.errors import no_choice
 from sim.frames import FieldsShown
 
 if TYPE_CHECKING:
@@ -65,6 +66,10 @@ class HazardKind(Enum):
         member._value_ = name_in_files
         member.title, member.severity = title, severity
         return member
+
+    @classmethod
+    def _missing_(cls, value: object) -> None:
+        raise no_choice(cls.__name__, value, (one.value for one in cls))
 
     def __lt__(self, other: "HazardKind") -> bool:
         return self.severity > other.severity

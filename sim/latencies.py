@@ -73,6 +73,12 @@ class Distribution(FieldsShown):
     def from_text(cls, text: str) -> "Distribution":
         """Return a latency that never varies, from a duration with its unit.
 
+        Args:
+            text: a number of at least 0 and one of the units ns, us, ms, s and min, as in "200us".
+
+        Raises:
+            InputError: the text is not a duration.
+
         >>> Distribution.from_text("200us")
         <Distribution: 200 us>
         """

@@ -99,7 +99,12 @@ class Outcome:
 
     @property
     def vectors(self) -> dict[str, VlInfo]:
-        """The kernel's record of vector lengths, by ``"SVE"`` and ``"SME"``."""
+        """The kernel's record of vector lengths, by ``"SVE"`` and ``"SME"``.
+
+        >>> from sim import boot, read_scenario
+        >>> boot(read_scenario("bug")).vectors["SVE"].vq_map_bits
+        (128, 256)
+        """
         return {str(vector_type): info for vector_type, info in self.facts.vectors.items()}
 
     @cached_property

@@ -11,17 +11,18 @@ from sim.arguments import checked_fields
 from sim.cpufeature_tables.feature_words import ALIASES, asked_values, check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
-from sim.errors import InputError, check_printable, closest
+from sim.errors import InputError, NamedChoice, check_printable, closest
 from sim.frames import FieldsShown, as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
 from sim.topology import EnableMethod, Topology, lacks_el2
+from sim.units import ordinal
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
 
-class KvmMode(StrEnum):
+class KvmMode(NamedChoice):
     """``kvm-arm.mode=`` on the kernel's command line; `DEFAULT`: the option is not given.
 
     >>> from sim import boot, read_scenario
@@ -35,7 +36,7 @@ class KvmMode(StrEnum):
     NONE = "none"
 
 
-class Relay(StrEnum):
+class Relay(NamedChoice):
     """pKVM's PSCI relay: whether it refuses CPU_ON for CPUs that were not online at KVM's init.
 
     Real kernels are `ENFORCING`. `RELAXED` is the situation that the thread's warnings guard against.
@@ -50,7 +51,7 @@ class Relay(StrEnum):
     RELAXED = "relaxed"
 
 
-class MemoryLayout(StrEnum):
+class MemoryLayout(NamedChoice):
     """The memory around pKVM's buffers at EL2.
 
     `ADJACENT`: as the kernel allocates them, one run of pages after the other in ascending CPU number, with nothing
@@ -66,7 +67,7 @@ class MemoryLayout(StrEnum):
     MAPPED = "mapped"
 
 
-class BringUp(StrEnum):
+class BringUp(NamedChoice):
     """The order in which early secondaries are brought up; Linux on arm64 brings them up one at a time.
 
     >>> from sim import read_scenario
@@ -78,7 +79,7 @@ class BringUp(StrEnum):
     PARALLEL = "parallel"
 
 
-class KvmInit(StrEnum):
+class KvmInit(NamedChoice):
     """The time at which KVM and pKVM initialise.
 
     In every real kernel initcalls come before user space. `ANY_TIME` lets KVM's run beside user space.
@@ -92,7 +93,7 @@ class KvmInit(StrEnum):
     ANY_TIME = "any-time"
 
 
-class Do(StrEnum):
+class Do(NamedChoice):
     """An operation of user space.
 
     It writes 1 or 0 to a CPU's ``online`` file, runs a guest pinned to a CPU, waits until a CPU is online, or suspends
@@ -229,7 +230,7 @@ class Fault(FieldsShown):
             calls do not ascend.
 
     >>> Fault("cpu1", answer="DENIED", first=2).which
-    'CPU_ON from number 2 on'
+    'each CPU_ON from the 2nd on'
     """
 
     cpu: str
@@ -275,8 +276,10 @@ class Fault(FieldsShown):
         if self.is_of_every_cpu_on:
             return "CPU_ON"
         if self.last is None:
-            return f"CPU_ON from number {self.first} on"
-        return f"CPU_ON number {self.first}" if self.first == self.last else f"CPU_ON {self.first} to {self.last}"
+            return f"each CPU_ON from the {ordinal(self.first)} on"
+        if self.first == self.last:
+            return f"the {ordinal(self.first)} CPU_ON"
+        return f"the {ordinal(self.first)} to {ordinal(self.last)} CPU_ON"
 
 
 @dataclass(frozen=True, repr=False)
@@ -313,7 +316,7 @@ class Scenario:
         actions: what user space does, in the order of each agent.
         faults: the faults of firmware.
         latencies: the duration of each step.
-        seed: the seed of random latencies and of the order of simultaneous events.
+        seed: the seed of random latencies and of the order of simultaneous events, from 0 to 2^62 - 1.
         name: the scenario's name, for people.
 
     Raises:

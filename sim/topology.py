@@ -7,14 +7,13 @@ follow in the file's order. `Topology.graph` gives clusters and CPUs as a networ
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Self
 
 from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import aarch32_registers, newest_registers
-from sim.errors import InputError, check_printable
+from sim.errors import InputError, NamedChoice, check_printable
 from sim.frames import FieldsShown, as_html
 from sim.id_registers import QEMU_MAX, UNKNOWN, Core, IdField
 from sim.units import counted
@@ -48,7 +47,7 @@ _MOST_SETS_SHOWN = 4
 _MOST_NAMES_SHOWN = 8
 
 
-class EnableMethod(StrEnum):
+class EnableMethod(NamedChoice):
     """The way in which the kernel starts a CPU and takes it down, as a device tree states it.
 
     >>> EnableMethod("spin-table").name
@@ -147,7 +146,7 @@ class Features:
         return EVERY_BIT & ~sum(one.mask for one in self.known_fields if one.register == name)
 
 
-class Weakness(StrEnum):
+class Weakness(NamedChoice):
     """A weakness of speculation on which the kernel asks firmware (SMCCC_ARCH_WORKAROUND_1 and _2).
 
     >>> [one.value for one in Weakness]
@@ -164,7 +163,7 @@ class Firmware(FieldsShown):
     """The state in which firmware starts a CPU.
 
     Args:
-        el3_len: the LEN fields of ZCR_EL3 and SMCR_EL3, 15 if not given.
+        el3_len: the LEN fields of ZCR_EL3 and SMCR_EL3, 0 to 15; 15 if not given.
         trapped: the vector types that it does not enable: CPTR_EL3.EZ or CPTR_EL3.ESM is 0, and the first use traps
             to EL3.
         el: the exception level at which the CPU starts, 1 or 2; None: that of the scenario.
@@ -271,7 +270,29 @@ class Cpu:
         mpidr: int | None = None,
         clusters: tuple[str, ...] = (),
     ) -> Self:
-        """Make a CPU from its sets of lengths (`sim.vectors`); None means that it lacks the extension.
+        """Make a CPU from its sets of lengths as numbers; `cpu()` makes it from lengths in bits.
+
+        Args:
+            name: the CPU's name, unique in its topology.
+            sve_vqs: SVE vector lengths as a whole number, in which bit n stands for a length of 128·(n + 1) bits;
+                None without SVE.
+            sme_vqs: streaming vector lengths in the same form; None without SME.
+            zcr_el3_len: the firmware's ZCR_EL3.LEN, 0 to 15.
+            smcr_el3_len: the firmware's SMCR_EL3.LEN, 0 to 15.
+            cptr_el3_ez: whether EL3 enables SVE.
+            cptr_el3_esm: whether EL3 enables SME.
+            el: the exception level at which it starts, 1 or 2; None: that of the scenario.
+            vhe: whether it can run a kernel at EL2.
+            enable_method: how the kernel starts it.
+            core: its core, with the values of its ID registers.
+            hidden: the fields of ID registers that firmware hides.
+            unaffected: the weaknesses that firmware says it does not have.
+            late: whether it is left out of the early bring-up.
+            mpidr: the value of MPIDR_EL1; None: its place in the file.
+            clusters: the path of clusters around it, outermost first.
+
+        Raises:
+            InputError: the architecture forbids a set, or a value is out of range.
 
         >>> Cpu.of("a64fx", 0b1011).sve_vqs
         11

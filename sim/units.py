@@ -78,10 +78,22 @@ def counted(number: int, noun: str) -> str:
 def plural(number: int, noun: str) -> str:
     """Return a noun as it stands behind a number: in the plural unless the number is 1.
 
-    >>> plural(1, "byte"), plural(0, "byte")
-    ('byte', 'bytes')
+    >>> plural(1, "byte"), plural(0, "byte"), plural(2, "memory"), plural(2, "relay")
+    ('byte', 'bytes', 'memories', 'relays')
     """
-    return noun if number == 1 else f"{noun}s"
+    if number == 1:
+        return noun
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+
+
+def ordinal(number: int) -> str:
+    """Return the place of a thing in a row, counted from 1.
+
+    >>> [ordinal(one) for one in (1, 2, 3, 4, 11, 12, 13, 21, 112)]
+    ['1st', '2nd', '3rd', '4th', '11th', '12th', '13th', '21st', '112th']
+    """
+    ending = "th" if number // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def agreeing(number: int) -> str:
@@ -91,16 +103,6 @@ def agreeing(number: int) -> str:
     ('1 agrees', '0 agree')
     """
     return f"{number:,} {'agrees' if number == 1 else 'agree'}"
-
-
-def with_unit(column: str) -> str:
-    """Return the name of a column with its unit apart.
-
-    >>> with_unit("max_vl_bytes"), with_unit("supported")
-    ('max_vl, bytes', 'supported')
-    """
-    name, _, unit = column.rpartition("_")
-    return f"{name}, {unit}" if unit in {"bits", "bytes", "ns"} else column
 
 
 def timestamp(ns: int) -> str:

@@ -12,9 +12,8 @@ Reference Manual (the sets, and how ZCR_ELx.LEN selects one).
 """
 
 from collections.abc import Iterable
-from enum import StrEnum
 
-from sim.errors import InputError
+from sim.errors import InputError, NamedChoice
 
 QUADWORD_BITS = 128
 QUADWORD_BYTES = 16
@@ -28,7 +27,7 @@ POWERS_OF_TWO = 0b1000_0000_1000_1011
 """The set of VQ 1, 2, 4, 8 and 16: 128, 256, 512, 1024 and 2048 bits."""
 
 
-class VectorType(StrEnum):
+class VectorType(NamedChoice):
     """The kernel's vector types: SVE for ordinary mode, SME for streaming mode.
 
     >>> from sim import boot, read_scenario
@@ -40,7 +39,7 @@ class VectorType(StrEnum):
     SME = "SME"
 
 
-class SveRule(StrEnum):
+class SveRule(NamedChoice):
     """The architecture's rule about SVE sets. Both demand 128 bits and every power of two below the largest length."""
 
     MULTIPLES = "multiples-of-128"

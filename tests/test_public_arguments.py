@@ -23,6 +23,8 @@ pytest.importorskip("z3", reason="Z3 is not installed: the public names of proof
 UNTYPED: Any = sim
 """The public names for calls that a type checker refuses."""
 WAYS_TO_MAKE = ("of", "from_text")
+MADE_BY_BOOTS = {sim.VlInfo}
+"""The classes of results whose objects change during a boot, and which no user makes."""
 SCENARIO = sim.Scenario(sim.Topology.of([[128, 256], [128]], late=[1]), kvm_mode=sim.KvmMode.PROTECTED)
 OUTCOME = sim.boot(SCENARIO, causes=True)
 SPACE = sim.Space((sim.Group("boot", (1, 3)), sim.Group("late", (1,), late=True)))
@@ -84,7 +86,7 @@ def public_callables() -> Iterator[tuple[str, Callable[..., Any]]]:
         value = getattr(sim, name)
         if inspect.isfunction(value):
             yield name, value
-        elif inspect.isclass(value) and not issubclass(value, (Enum, Exception)):
+        elif inspect.isclass(value) and not issubclass(value, (Enum, Exception)) and value not in MADE_BY_BOOTS:
             yield name, value
             for way in WAYS_TO_MAKE:
                 if way in vars(value) and value is not sim.Summary:
@@ -298,3 +300,38 @@ def test_the_choices_of_every_parameter_are_public() -> None:
             walk(parameter.annotation)
     public = {getattr(sim, name) for name in sim.__all__ if inspect.isclass(getattr(sim, name))}
     assert {one.__name__ for one in found - public} == set()
+
+
+# Choices
+
+
+CHOICES = [
+    value
+    for name in sim.__all__
+    if inspect.isclass(value := getattr(sim, name)) and issubclass(value, Enum) and not issubclass(value, Exception)
+]
+
+
+@pytest.mark.parametrize("kind", CHOICES, ids=lambda kind: kind.__name__)
+def test_a_choice_that_there_is_not_is_one_line_with_all_there_are(kind: type[Enum]) -> None:
+    allowed = ", ".join(str(one.value) for one in kind)
+    for wrong in ("?", "", 1, None):
+        with pytest.raises(sim.InputError, match=rf"^{kind.__name__} is '.*': allowed are {re.escape(allowed)}"):
+            kind(wrong)
+
+
+def test_a_choice_that_is_misspelt_has_a_suggestion() -> None:
+    kinds = {"Axis": {"kvm": "kvm_mode", "boot-cpu": "boot_cpu"}, "HazardKind": {"kernel_panik": "kernel_panic"}}
+    for kind, names in kinds.items():
+        for given, meant in names.items():
+            with pytest.raises(sim.InputError, match=f"did you mean '{meant}'"):
+                getattr(UNTYPED, kind)(given)
+
+
+def test_lengths_of_sets_are_in_bits_and_a_group_takes_them() -> None:
+    assert sim.legal_sets(256) == ((128,), (128, 256))
+    assert sim.power_of_two_sets(512) == ((128,), (128, 256), (128, 256, 512))
+    group = sim.Group.of("late", [*sim.legal_sets(256), None], cpus=2, late=True, weights=[1, 2, 3])
+    assert group == sim.Group("late", (1, 3, 0), 2, late=True, weights=(1, 2, 3))
+    with pytest.raises(sim.InputError, match=r"^100 bits is not a vector length"):
+        sim.Group.of("late", [[100]])

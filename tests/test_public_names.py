@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 
@@ -15,8 +16,20 @@ import sim
 
 STUB = Path(sim.__file__).with_suffix(".pyi")
 ALIAS_STUB = Path(asymboot.__file__).with_suffix(".pyi")
-UNITS = {"_ns": "nanoseconds", "_s": "seconds", "_bits": "bits", "_bytes": "bytes"}
-READ_ONLY = {"Explanation", "Finding", "MixtureSummary", "Promises", "Property", "Summary"}
+UNITS = {
+    "_ns": "nanoseconds",
+    "_s": "seconds",
+    "_bits": "bits",
+    "_bytes": "bytes",
+    "_vqs": "lengths",
+    "_len": "0 to 15",
+}
+"""The unit or the range that a parameter's explanation has, by the end of its name."""
+RANGES = {"seed": "2^62 - 1", "el": "1 or 2", "vls": "bits"}
+"""The unit or the range by the whole name."""
+WAYS = ("of", "from_text", "but")
+"""The methods of public classes that make objects."""
+READ_ONLY = {"Explanation", "Finding", "MixtureSummary", "Promises", "Property", "Summary", "VlInfo"}
 """The classes of results that users read and do not make; the reference documents their attributes."""
 
 
@@ -62,27 +75,29 @@ def test_asymboot_is_a_command_and_imports_little() -> None:
 # What help() says
 
 
-def explained() -> list[str]:
-    """Return the public functions and the public classes that users make."""
+def explained() -> dict[str, Callable[..., object]]:
+    """Return the public functions, the public classes that users make, and their methods that make objects."""
     pytest.importorskip("z3", reason="Z3 is not installed: the public names of proofs cannot be imported")
     named = {name: getattr(sim, name) for name in sim.__all__ if name not in READ_ONLY}
-    return [
-        name
+    found = {
+        name: value
         for name, value in named.items()
         if inspect.isfunction(value) or (inspect.isclass(value) and not issubclass(value, Enum | Exception))
-    ]
+    }
+    ways = {f"{name}.{way}": getattr(value, way) for name, value in found.items() for way in WAYS if way in vars(value)}
+    return found | ways
 
 
 def test_help_explains_each_parameter_with_its_unit() -> None:
-    for name in explained():
-        value = getattr(sim, name)
+    for name, value in explained().items():
         told = inspect.getdoc(value) or ""
-        for parameter in inspect.signature(value).parameters:
+        assert ">>>" in told, name
+        for parameter in set(inspect.signature(value).parameters) - {"self"}:
             found = re.search(rf"^    {parameter}: (.+(?:\n {{8}}.+)*)", told, re.MULTILINE)
             assert found, f"{name}: {parameter}"
-            for ending, unit in UNITS.items():
-                if parameter.endswith(ending):
-                    assert unit in found[1], f"{name}: {parameter} is in {unit}"
+            words = [unit for ending, unit in UNITS.items() if parameter.endswith(ending)]
+            words += [RANGES[parameter]] if parameter in RANGES else []
+            assert all(one in found[1] for one in words), f"{name}: {parameter} is in {words}"
 
 
 def test_help_shows_an_example() -> None:
@@ -91,7 +106,10 @@ def test_help_shows_an_example() -> None:
     named = {name: getattr(sim, name) for name in sim.__all__}
     explained = {name: value for name, value in named.items() if inspect.isfunction(value) or inspect.isclass(value)}
     without = [name for name, value in explained.items() if ">>>" not in (inspect.getdoc(value) or "")]
-    assert without == ["SveRule"]  # its docstring is in the schema of scenario files; legal_sets() has an example
+    # The docstring of SveRule is in the schema of scenario files, and legal_sets() has an example; a record of vector
+    # lengths comes from a boot, and the example is there.
+    assert without == ["SveRule", "VlInfo"]
+    assert ">>>" in (inspect.getdoc(sim.Outcome.vectors) or "")
 
 
 def test_every_choice_is_explained() -> None:

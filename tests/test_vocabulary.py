@@ -19,10 +19,13 @@ from sim.outcome_rows import ScenarioRow
 from sim.scenario import Scenario
 from sim.study.comparison import compare
 from sim.study.comparison_rows import DesignColumns
+from sim.study.outcome_difference import difference
 from sim.study.system_space import Group, Setting, Space
 from sim.sweep.sweep_rows import schema
 from sim.sweep.sweep_run import run_sweep
+from sim.titles import title
 from sim.topology import Topology
+from tests.command_line import Asymboot
 
 NAMES = [kind.value for kind in HazardKind]
 TITLES = {kind.title for kind in HazardKind}
@@ -124,3 +127,33 @@ def test_choices_of_a_design_are_spelt_alike_everywhere() -> None:
 def test_no_column_is_a_title() -> None:
     pages = Path(__file__).parents[1] / "docs" / "outcome.md"
     assert not {line.split("`")[1] for line in pages.read_text("utf-8").splitlines() if line.startswith("| `")} & TITLES
+
+
+# Titles for people
+
+
+def test_a_quantity_has_one_title_in_run_compare_and_diff(asymboot: Asymboot) -> None:
+    legend = f"{title('host_max_vl_bytes')}: the largest VL that the host can select at the end"
+    for command in ("run", "compare"):
+        assert legend in asymboot(command, "bug").stdout.splitlines()
+    differing = asymboot("diff", "bug", "--kernel", "6.12").stdout
+    rows = ["cpu1  ZCR_EL2 allows, bytes  64  32", "cpu1  a save would need, bytes  2200   1108"]
+    assert [line.rstrip() for line in differing.splitlines() if line.rstrip() in rows] == rows
+
+
+def test_diff_shows_titles_and_its_json_names(bug: Outcome, asymboot: Asymboot) -> None:
+    changed = ("diff", "bug", "--kernel", "6.18", "--kvm-mode", "none")
+    named = {row.column for row in difference(bug, bug.scenario.but(kernel="6.18", kvm_mode="none")).value_rows}
+    assert {"kvm_mode", "command_line"} < named
+    renamed = {one for one in named if title(one) != one}
+    shown = asymboot(*changed).stdout.partition("Settings")[2]
+    assert {one for one in renamed if one in shown.split()} == set()
+    assert all(title(one) in shown for one in named)
+    assert all(f'"{one}"' in asymboot(*changed, "--json").stdout for one in named)
+
+
+def test_a_heading_that_is_wider_than_its_cells_takes_two_lines(asymboot: Asymboot) -> None:
+    lines = asymboot("run", "bug").stdout.splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith("CPU  role"))
+    assert lines[place - 1].split() == ["ZCR_EL2"]
+    assert lines[place].split()[-2:] == ["allows,", "bytes"]

@@ -1,6 +1,7 @@
 """``asymboot check``: report what is wrong with scenario files."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,13 +10,16 @@ from sim.cli.command_group import Command
 from sim.errors import InputError, printable
 from sim.units import counted
 
+if TYPE_CHECKING:
+    from sim.scenario import Scenario
+
 
 @click.command(cls=Command)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=options.SCENARIO)
 def check(files: tuple[Path, ...]) -> None:
     """Check scenario files and space files without booting anything.
 
-    Each FILE gets one line. A file with [[groups]] or cores is a space.
+    Each FILE gets one line. A file with [[groups]] or cores is a space, and DIR:ROW is a row of a sweep.
 
     Exits with 0 if all files are right, with 2 if any is wrong.
 
@@ -42,10 +46,18 @@ def _checked(file: Path) -> str:
     """
     from sim.files.expectations import read_checked
     from sim.files.shipped_scenarios import find, names_space
-    from sim.unknown_features import core_words, partly_known_cores
+    from sim.sweep.named_scenario import row_of
 
+    if row_of(file) is not None:
+        return _told(options.load(file))
     if names_space(file):
         space = options.load_space(file)
         return f"a space of {counted(space.points, 'system')}"
     scenario, _ = read_checked(find(file))
+    return _told(scenario)
+
+
+def _told(scenario: "Scenario") -> str:
+    from sim.unknown_features import core_words, partly_known_cores
+
     return "; ".join([counted(len(scenario.topology.cpus), "CPU"), *map(core_words, partly_known_cores(scenario))])

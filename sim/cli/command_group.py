@@ -18,6 +18,8 @@ from sim.errors import AsymbootError
 from sim.extras import needed_by
 
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
+_READER_GONE = 128 + 13
+"""The exit code of a program that SIGPIPE, signal 13, ends."""
 """More objects than the modules of a boot have: until then a search for garbage finds none, and takes time."""
 
 
@@ -87,6 +89,13 @@ class Commands(click.Group):
             formatter.write_dl(
                 [(name, self._lazy.data[name].get_short_help_str(limit)) for name in self.list_commands(ctx)]
             )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. Where the reader of the output has gone, click itself would exit with 1, which is bad news."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            _cannot_write(error)
 
     def main(
         self,
@@ -160,8 +169,12 @@ def _fail(line: str) -> NoReturn:
 
 
 def _cannot_write(error: OSError) -> NoReturn:
-    """End a command whose output could not be written; if the reader has gone, as `head` does, print no error."""
+    """End a command whose output could not be written.
+
+    If the reader has gone, as `head` does, that is not an error and tells nothing of the answer: no line is printed,
+    and the exit code is that of a program which the signal SIGPIPE ends, as Ctrl-C's is that of SIGINT.
+    """
     sys.stdout = io.StringIO()  # Python flushes the output once more at its end, which would fail again
     if error.errno == errno.EPIPE:
-        sys.exit(1)
+        sys.exit(_READER_GONE)
     _fail(f"asymboot: {error.filename or 'the output'}: {error.strerror or error}")

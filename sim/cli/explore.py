@@ -53,7 +53,7 @@ _ONLY_WITH = {
     type=options.SEED,
     default=0,
     metavar="N",
-    help="Seed of the random orders, from 0 to 2^62 - 1, by default 0.",
+    help="Seed of the orders that are drawn, not FILE's, which decides nothing here, from 0 to 2^62 - 1, by default 0.",
 )
 @click.option(
     "--depth",

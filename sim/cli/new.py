@@ -6,6 +6,7 @@ import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
+from sim.errors import printable
 
 
 @click.command(cls=Command)
@@ -14,7 +15,8 @@ from sim.cli.command_group import Command
 def new(file: Path | None, space: bool) -> None:
     """Write a commented scenario or space to start from.
 
-    Without FILE it is printed. FILE must not exist yet.
+    Without FILE it is printed. FILE must not exist yet. If its name is that of a scenario or space that ships, a line
+    on the standard error says so.
 
     Exits with 0, and with 2 if the input is wrong.
 
@@ -24,9 +26,12 @@ def new(file: Path | None, space: bool) -> None:
       asymboot new --space systems.toml
     """
     from sim.files.new_file import write_new
-    from sim.files.shipped_scenarios import template
+    from sim.files.shipped_scenarios import shipped_of_name, template
 
     if file is None:
         click.echo(template(space=space), nl=False)
     else:
         write_new(file, template(space=space))
+        if shadowed := shipped_of_name(file):
+            told = f"{file} stands before the {shadowed} of that name that ships: commands take this file from now on"
+            click.echo(f"asymboot: {printable(told)}", err=True)

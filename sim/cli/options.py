@@ -1,7 +1,6 @@
 """Options and types of parameters that commands share, and functions that read what they name."""
 
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,8 +108,6 @@ class SettingName(Choice):
 SECONDS = _Seconds(0)
 SEED = _Seed()
 FILE = _Path(path_type=Path, readable=False)
-_MOST_ROW_DIGITS = 18
-"""The largest number of digits in the number of a row: a sweep has fewer rows."""
 
 
 def only_one(asked: dict[str, bool]) -> str | None:
@@ -233,16 +230,6 @@ def check_new(file: Path) -> None:
         raise InputError(f"{file.parent}: is not a folder")
 
 
-def row_of(file: Path) -> tuple[Path, int] | None:
-    """Return the folder of a sweep and the number of a row, which ``DIR:ROW`` names; None for any other path.
-
-    A file that exists is never a row.
-    """
-    folder, _, row = str(file).rpartition(":")
-    is_number = row.isascii() and row.isdigit() and len(row) <= _MOST_ROW_DIGITS
-    return (Path(folder), int(row)) if folder and is_number and not os.path.lexists(file) else None
-
-
 def load(file: Path, **options: Override) -> "Scenario":
     """Read a scenario, and override its settings by the options that are not None.
 
@@ -252,17 +239,12 @@ def load(file: Path, **options: Override) -> "Scenario":
 
 
 def _scenario(file: Path) -> "Scenario":
-    row = row_of(file)
-    if row is not None:
-        from sim.sweep.row_scenario import scenario_of_row
-
-        return scenario_of_row(*row)
     if file.is_dir():
         raise InputError(f"{file}: is a folder, and no scenario: {file}:ROW names a row of the sweep in it")
-    from sim.files.scenario_file import read_scenario
     from sim.files.shipped_scenarios import find, names_space
+    from sim.sweep.named_scenario import read_scenario, row_of
 
-    found = find(file)
+    found = file if row_of(file) is not None else find(file)
     try:
         return read_scenario(found)
     except InputError:

@@ -57,7 +57,9 @@ def run(
     form = options.only_one({"--json": json, "--log": log, "--log-only": log_only, "--quiet": quiet})
     options.only_one({"--quiet": quiet, "--watch": watch})
     if watch:
-        if options.row_of(file) is not None:
+        from sim.sweep.named_scenario import row_of
+
+        if row_of(file) is not None:
             raise click.UsageError("--watch goes with a file: a row of a sweep does not change.")
         if file == STANDARD_INPUT:
             raise click.UsageError("--watch needs a file: the standard input can be read once only.")

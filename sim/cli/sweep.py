@@ -8,6 +8,7 @@ import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
+from sim.cli.space_changes import SpaceChanges, of_space
 from sim.cli.stop_signals import TO_END, Stoppable
 
 if TYPE_CHECKING:
@@ -23,20 +24,7 @@ F = TypeVar("F")
 
 @click.command(cls=Command)
 @click.argument("file", type=options.SPACE, required=False)
-@click.option(
-    "--design",
-    "designs",
-    multiple=True,
-    metavar="NAME|FILE",
-    help="A named design, or a scenario file that defines one, by default the space's. Repeatable.",
-)
-@click.option(
-    "--kernel",
-    "kernels",
-    multiple=True,
-    metavar="SERIES",
-    help="A kernel series or release, by default the space's. Repeatable for mixtures of cores.",
-)
+@of_space
 @click.option(
     "--symmetric", is_flag=True, help="Compute one of all systems that differ only by exchanging CPUs that are alike."
 )
@@ -77,8 +65,6 @@ def sweep(
     output: Path | None,
     *,
     resume: Path | None,
-    designs: tuple[str, ...],
-    kernels: tuple[str, ...],
     symmetric: bool,
     sample: int | None,
     replications: int | None,
@@ -87,6 +73,7 @@ def sweep(
     jobs: int | None,
     scheduler: str | None,
     quiet: bool,
+    **settings: tuple[str, ...],
 ) -> None:
     """Compute every system of a space, or a sample of them.
 
@@ -103,12 +90,14 @@ def sweep(
       asymboot sweep --resume out
       asymboot sweep core-pairs -o out
       asymboot sweep late-cpu -o out --design mine.toml --kernel 6.16
+      asymboot sweep late-cpu -o out --relay relaxed --memory isolated
     """
+    changes = SpaceChanges(**settings)
     if resume is not None:
         # These belong to the plan, which the folder has. --jobs and --scheduler change neither plan nor results.
         given = {"FILE": file, "--output": output, "--sample": sample, "--seed": seed, "--keep": keep}
         given |= {"--symmetric": symmetric or None, "--replications": replications}
-        given |= {"--design": " ".join(designs) or None, "--kernel": " ".join(kernels) or None}
+        given |= dict.fromkeys(changes.given, "given")
         for name, value in given.items():
             if value is not None:
                 raise click.UsageError(f"--resume continues the sweep as it was begun: leave out {name}.")
@@ -118,14 +107,12 @@ def sweep(
         raise click.UsageError("FILE and --output DIR are needed, or --resume DIR.")
     if seed is not None and sample is None and replications is None:
         raise click.UsageError("--seed goes with --sample or --replications: nothing else is random.")
-    from sim.cli.space_changes import SpaceChanges
     from sim.study.mixture_space import MixtureSpace
     from sim.study.points import MOST_POINTS
     from sim.sweep.mixture_sweep import sweep_mixtures
     from sim.sweep.sweep_plan import MOST_CELL_POINTS, without_cells
     from sim.sweep.sweep_run import run_sweep
 
-    changes = SpaceChanges(designs, kernels)
     space, drawn, kept, start = options.load_space(file), sample or 0, keep or "counts", seed or 0
     if isinstance(space, MixtureSpace):
         for name, is_given in {"--symmetric": symmetric, "--replications": replications is not None}.items():

@@ -8,11 +8,10 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from sim.arguments import checked, checked_fields
 from sim.environment import Step
-from sim.errors import InputError
+from sim.errors import InputError, NamedChoice
 from sim.explore.controlled_env import controlled_boot
 from sim.explore.delta_debugging import first_shown, minimised
 from sim.explore.findings import Deadlock, Found, Reached, found_html, reached
@@ -22,7 +21,7 @@ from sim.scenario import Scenario
 DEPTH = 3
 
 
-class Strategy(StrEnum):
+class Strategy(NamedChoice):
     """The strategies by which orders are drawn.
 
     >>> from sim import read_scenario, sample_orders
@@ -160,7 +159,7 @@ def sample_orders(
         scenario: what to run.
         strategy: how to draw.
         runs: the number of orders.
-        seed: the seed of all draws.
+        seed: the seed of all draws, from 0 to 2^62 - 1.
         depth: with `Strategy.PCT`, priorities change at depth - 1 steps: a run reaches a finding that depends on the
             order of `depth` steps with a probability of at least 1 / (actors * most_steps ** (depth - 1)).
 

@@ -1,10 +1,11 @@
 """The formats of exports, and the result of an export."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+
+from sim.errors import NamedChoice
 
 
-class ExportFormat(StrEnum):
+class ExportFormat(NamedChoice):
     """A format to export a topology to.
 
     >>> [one.value for one in ExportFormat]

@@ -98,6 +98,14 @@ def _some(names: Iterable[str]) -> str:
     return shown if len(every) <= _MOST_NAMES else f"{shown} and {len(every) - _MOST_NAMES} more"
 
 
+def shipped_of_name(path: Path) -> str | None:
+    """Return what ships under the name that a path is, a scenario or a space; None if nothing does."""
+    for kind, shipping in (("scenario", shipped()), ("space", shipped_spaces())):
+        if str(path) in {file.stem for file in shipping}:
+            return kind
+    return None
+
+
 def template(*, space: bool = False) -> str:
     """Return the text of a commented scenario, or of a commented space, to start from."""
     name = "space_template.toml" if space else "template.toml"

@@ -22,7 +22,7 @@ from sim.files.shipped_scenarios import find_space
 from sim.files.space_tables import Choice, GroupTable, SetTable, SpaceTable
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text, text_from_data
 from sim.kernel_release import kernel_release
-from sim.study.system_space import Group, Space, legal_sets, power_of_two_sets
+from sim.study.system_space import Group, Space, legal_vqs, power_of_two_vqs
 from sim.vectors import bits_from_vq, bits_from_vqs, vqs_from_bits
 
 E = TypeVar("E", bound=StrEnum)
@@ -123,7 +123,7 @@ def _sets(table: GroupTable) -> tuple[tuple[int, ...], tuple[int, ...]]:
         return sets_of_vqs, tuple(entry.weight for entry in listed)
     if table.up_to_bits is None:
         raise InputError(f'"{table.sets}" sets need up_to_bits')
-    sets = legal_sets if table.sets == "legal" else power_of_two_sets
+    sets = legal_vqs if table.sets == "legal" else power_of_two_vqs
     with at("up_to_bits"):
         return sets(table.up_to_bits), ()
 
@@ -194,7 +194,7 @@ def _group_table(group: Group) -> GroupTable:
     up_to_bits = bits_from_vq(max(group.sets).bit_length())
     sets: Choice | list[SetTable | Lengths]
     bits = None
-    if set(group.weights) == {1} and up_to_bits and group.sets == legal_sets(up_to_bits):
+    if set(group.weights) == {1} and up_to_bits and group.sets == legal_vqs(up_to_bits):
         sets, bits = "legal", up_to_bits
     else:
         sets = [

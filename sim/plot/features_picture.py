@@ -73,6 +73,8 @@ def plot_features(outcome: Outcome) -> style.Picture:
     below_in = style.legend_height_in(handles, width_in - 0.3) + 0.15
     title = outcome.scenario.name or "CPU features"
     subtitle = _subtitle(outcome, len(rows), len(kinds))
+    if any(row.strict for row in shown):
+        subtitle += ". Logged: a difference from the boot CPU causes a SANITY CHECK line, and taints the kernel"
     picture = style.new_picture(width_in, height_in + below_in + _HEAD_IN, title, subtitle)
     axes = style.axes_at(picture, left_in, below_in, cells_in, height_in)
     _draw(axes, shown, columns)
@@ -138,7 +140,7 @@ def _subtitle(outcome: Outcome, rows: int, kinds: int) -> str:
         subtitle += f", of which {_MAX_ROWS} are shown"
     if kinds > _MAX_KINDS:
         subtitle += f"; {_MAX_KINDS} of {kinds} kinds of CPU are shown"
-    return f"{subtitle}. Logged: a difference from the boot CPU causes a SANITY CHECK line, and taints the kernel"
+    return subtitle
 
 
 def _draw(axes: "Axes", rows: list[FieldRow], kinds: list[_Kind]) -> None:

@@ -59,7 +59,7 @@ def plot_heat(
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", keep="all", jobs=1)
     ...     plot_heat(f"{folder}/out", "allocation_exceeded_silently")  # doctest: +ELLIPSIS

@@ -1,5 +1,6 @@
 """A boot as a picture: lanes of the boot's phases, the hotplug lock and each CPU, and the critical path across them."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,7 @@ _MIN_BORDERED_IN = 0.05
 """The width below which the narrowest bar of a lane leaves all its bars without edges, in inches."""
 _DURATIONS_IN = 0.16
 """The room above the lanes for the durations of compressed gaps, in inches."""
-_MIN_LETTERS = 4
-"""The number of letters below which the shortened name of a phase says nothing, and is left out."""
+_BREAK_SIGN = "//"
 SIGNS = {
     MarkKind.ALLOCATED: ("v", style.BLUE),
     MarkKind.ALLOCATION_FAILED: ("X", style.RED),
@@ -132,13 +132,15 @@ class _Drawing:
     def _draw_breaks(self) -> None:
         """Mark the compressed gaps on the axis, with their durations above the lanes."""
         axes = self._axes
-        for start_ns, end_ns in self._scale.breaks():
-            start, end = self._scale.place(start_ns), self._scale.place(end_ns)
+        for gaps in self._gaps_by_sign():
+            start, end = self._scale.place(gaps[0][0]), self._scale.place(gaps[-1][1])
             middle, bottom = (start + end) / 2, len(self._labels) - 0.5
             # The sign lies on a piece of paper, which cuts the axis.
             paper = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6}
-            axes.text(middle, bottom, "//", size=style.SMALL_PT, ha="center", va="center", color=style.GREY, bbox=paper)
-            words = about(end_ns - start_ns)
+            axes.text(
+                middle, bottom, _BREAK_SIGN, size=style.SMALL_PT, ha="center", va="center", color=style.GREY, bbox=paper
+            )
+            words = about(sum(end_ns - start_ns for start_ns, end_ns in gaps))
             if style.text_width_in(words, style.SMALL_PT) < self._in(end - start):
                 axes.annotate(
                     words,
@@ -149,6 +151,20 @@ class _Drawing:
                     ha="center",
                     color=style.GREY,
                 )
+
+    def _gaps_by_sign(self) -> list[list[tuple[int, int]]]:
+        """Return the compressed gaps; gaps whose signs would overlap are together, and share a sign."""
+        sign_in = style.text_width_in(_BREAK_SIGN, style.SMALL_PT) + 0.06
+        groups: list[list[tuple[int, int]]] = []
+        last = -math.inf
+        for gap in self._scale.breaks():
+            middle = self._in(sum(map(self._scale.place, gap)) / 2)
+            if middle - last < sign_in:
+                groups[-1].append(gap)
+            else:
+                groups.append([gap])
+            last = middle
+        return groups
 
     def _in(self, width: float) -> float:
         """Return a width on the axis in inches."""
@@ -215,10 +231,11 @@ class _Drawing:
 
     def _name_phase(self, span: Span) -> None:
         start, end = self._scale.place(span.start_ns), self._scale.place(span.end_ns)
-        name = style.shortened(span.detail, self._in(end - start) - 0.06, style.SMALL_PT)
-        if len(name) >= _MIN_LETTERS:
+        if style.text_width_in(span.detail, style.SMALL_PT) <= self._in(end - start) - 0.06:
             middle = (start + end) / 2
-            self._axes.text(middle, 0, name, size=style.SMALL_PT, ha="center", va="center", zorder=15, parse_math=False)
+            self._axes.text(
+                middle, 0, span.detail, size=style.SMALL_PT, ha="center", va="center", zorder=15, parse_math=False
+            )
 
     def _draw_path(self, path: CriticalPath) -> None:
         nodes = [path.graph.nodes[event] for event in path.events]

@@ -15,7 +15,7 @@ from sim.study.batch import Batch
 from sim.study.column import Column, narrow_sets
 from sim.study.evaluation import Evaluation
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Setting, legal_sets
+from sim.study.system_space import Setting, legal_vqs
 
 MOST_LISTED = 4096
 """The largest number of systems that are listed with the same numbers of early and late CPUs."""
@@ -54,7 +54,7 @@ class ListedSystems:
     """
 
     def __init__(self, question: Question, cpus: int) -> None:
-        sets = legal_sets(question.up_to_bits, question.rule)
+        sets = legal_vqs(question.up_to_bits, question.rule)
         all_sets = len(sets)
         while len(sets) ** cpus > MOST_LISTED:
             sets = _without_the_longest(sets)

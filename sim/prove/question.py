@@ -1,11 +1,10 @@
 """Questions: the systems that a proof is about, and the answers to it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
 from sim.arguments import checked_fields
-from sim.errors import InputError
+from sim.errors import InputError, NamedChoice
 from sim.frames import FieldsShown
 from sim.kernel_flags import kernel_flags
 from sim.kernel_release import DEFAULT, kernel_release
@@ -23,7 +22,7 @@ LONGEST_S = 60
 """The longest time for an answer by default, in seconds."""
 
 
-class Answer(StrEnum):
+class Answer(NamedChoice):
     """The answer to a question about a property.
 
     >>> from sim import DESIGNS, PROPERTIES, Question, Setting, prove_property

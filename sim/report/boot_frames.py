@@ -19,7 +19,8 @@ from sim.plot.timeline_picture import COLOURS
 from sim.report.interactive_timeline import Lanes, page_colour
 from sim.show.console import lengths
 from sim.timeline import MarkKind, SpanKind, Timeline
-from sim.units import seconds, timestamp, with_unit
+from sim.titles import title
+from sim.units import seconds, timestamp
 from sim.vectors import bits_from_vqs
 
 MAX_FRAMES = 20_000
@@ -120,7 +121,7 @@ class Frames:
             "frames": self._frames(),
             "log": [f"{timestamp(line.time_ns)} {line.text}" for line in facts.log[:max_lines]],
             "types": [str(self._history[0].lengths[place].type) for place in told],
-            "fields": [with_unit(f"{name}_bits" if name in _SETS else name) for name in _LENGTH_FIELDS],
+            "fields": [title(f"{name}_bits" if name in _SETS else name) for name in _LENGTH_FIELDS],
             "records": [_record([known.lengths[place] for place in told]) for known in self._history],
             "capabilities": [_capabilities(known, facts.features_at_end) for known in self._history],
         }

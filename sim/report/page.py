@@ -34,8 +34,9 @@ from sim.show.console import lengths
 from sim.show.settings_text import settings
 from sim.study.comparison import compare
 from sim.timeline import hazard_marks, timeline
+from sim.titles import title as title_of
 from sim.topology import cpu_list
-from sim.units import seconds, with_unit
+from sim.units import seconds
 from sim.unknown_features import partly_known_cores
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _templates() -> Environment:
     templates.filters["lengths"] = lengths
     templates.filters["seconds"] = seconds
     templates.filters["cpu_list"] = cpu_list
-    templates.filters["with_unit"] = with_unit
+    templates.filters["title_of"] = title_of
     return templates
 
 
@@ -140,7 +141,7 @@ def sweep_page(folder: Path, command: str = "") -> str:
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
     ...     sweep_page(f"{folder}/out").startswith("<!doctype html>")

@@ -9,18 +9,20 @@ from rich.console import Console
 from sim.hazard_kinds import HazardKind
 from sim.scenario import EL2, Scenario
 from sim.show.console import Layout, heading, legend, line, table_of_columns
+from sim.show.cpu_table import ALLOWED_WORDS
 from sim.show.shared_notes import show_shared_notes
 from sim.study.comparison import Comparison
 from sim.study.comparison_rows import ClusterRow, DesignRow
+from sim.titles import title
 
 _MAX_CLUSTERS = 4
-"""The number of clusters above which their host VLs are counted, and not listed by name."""
+"""The number of clusters above which their VLs are counted, and not listed by name."""
 _LEGEND = {
-    "late CPUs": "refused, by the kernel or by pKVM's relay; warned, if the log says that they are above the maximum",
-    "asked,\nbytes": "for each possible CPU's buffer",
+    title("late_cpus"): "refused, by the kernel or by pKVM's relay; warned, if the log says that they are above the "
+    "maximum",
+    title("asked_bytes"): "for each possible CPU's buffer",
     "pages": "in the run of that buffer",
-    "host VL,\nbytes": "the largest that the host can use afterwards",
-}
+} | ALLOWED_WORDS
 """The columns that need words, with what each holds."""
 
 
@@ -59,11 +61,11 @@ def _table(console: Console, rows: list[DesignRow], clusters: list[ClusterRow]) 
     """Print a table without the columns that would be empty, and return the titles of the others."""
     columns: dict[str, tuple[Layout, Sequence[str]]] = {
         "design": ("wrap", [row.design + "*" * row.own for row in rows]),
-        "late CPUs": ("wrap", ["\n".join(_late_cpus(row)) for row in rows]),
+        title("late_cpus"): ("wrap", ["\n".join(_late_cpus(row)) for row in rows]),
         "hazards": ("wrap", [_hazards(row) for row in rows]),
-        "asked,\nbytes": ("right", [str(row.asked_bytes or "") for row in rows]),
+        title("asked_bytes"): ("right", [str(row.asked_bytes or "") for row in rows]),
         "pages": ("right", [str(row.pages or "") for row in rows]),
-        "host VL,\nbytes": ("wrap", [_host_vl(row, clusters) for row in rows]),
+        title("host_max_vl_bytes"): ("wrap", [_allowed(row, clusters) for row in rows]),
     }
     return table_of_columns(console, columns)
 
@@ -79,10 +81,10 @@ def _late_cpus(row: DesignRow) -> Iterator[str]:
 def _hazards(row: DesignRow) -> str:
     """Return the titles of a design's hazards, a line each, the worst first."""
     counts = {kind.title: row.hazards(kind) for kind in sorted(HazardKind)}
-    return "\n".join(title if count == 1 else f"{title}: {count:,}" for title, count in counts.items() if count)
+    return "\n".join(name if count == 1 else f"{name}: {count:,}" for name, count in counts.items() if count)
 
 
-def _host_vl(row: DesignRow, clusters: list[ClusterRow]) -> str:
+def _allowed(row: DesignRow, clusters: list[ClusterRow]) -> str:
     """Return the host's largest VL in bytes after the boot.
 
     A single VL holds for all clusters; up to four clusters have a line each; more clusters are counted by their VL.

@@ -17,17 +17,29 @@ _MAX_SET_WIDTH = 19
 """The width of a line of a set in a table, in characters."""
 _MIN_WRAPPED_WIDTH = 18
 """The smallest width to which text is wrapped, in characters; narrower text would be hard to read."""
+_NARROW_WIDTH = 10
+"""The smallest width of a wrapped column in a table that would else be wider than the terminal, in characters."""
 _COLUMN_GAP = 2
 """The space that rich puts between two columns of a table, in characters."""
+_MAX_HEADING_WIDTH = 10
+"""The width above which a heading that is wider than its column's cells takes two lines, in characters."""
 _MAX_TABLE_ROWS = 256
 
 Layout = Literal["left", "right", "wrap"]
 """The layout of a table's column. A ``wrap`` column is set left, and its cells wrap where the terminal is narrow."""
 
 
+class _Terminal(Console):
+    """A console that leaves it to the command that the reader of its output has gone, as any other output does."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error again: rich would exit with 1, which is bad news to a script."""
+        raise  # noqa: PLE0704  rich calls this where it handles the error
+
+
 def terminal() -> Console:
     """Return a console on the standard output that reads nothing in a text as markup."""
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    return _Terminal(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def heading(console: Console, text: str, *, first: bool = False) -> None:
@@ -92,7 +104,29 @@ def legend(console: Console, words: Mapping[str, str], shown: Collection[str]) -
     """Print what columns hold, a line each, for those of them that are shown."""
     for title, told in words.items():
         if title in shown:
-            line(console, f"{title.replace(chr(10), ' ')}: {told}")
+            line(console, f"{title}: {told}")
+
+
+def _in_two_lines(text: str) -> str:
+    """Break a heading at the space that is nearest to its middle, if it has a space."""
+    spaces = [place for place, letter in enumerate(text) if letter == " "]
+    if not spaces:
+        return text
+    place = min(spaces, key=lambda place: abs(2 * place - len(text)))
+    return f"{text[:place]}\n{text[place + 1 :]}"
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Return widths of columns whose sum fits into a room, in which the least widths fit: the widest give way first.
+
+    >>> _narrowed([20, 12, 5], [6, 12, 5], 30)
+    [13, 12, 5]
+    """
+    made = list(widths)
+    while sum(made) > room:
+        wider = [place for place, width in enumerate(made) if width > least[place]]
+        made[max(wider, key=made.__getitem__)] -= 1
+    return made
 
 
 def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequence[str]]) -> None:
@@ -103,10 +137,17 @@ def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequen
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     every_row = [[str(cell) for cell in row] for row in rows]
     shown = every_row[:_MAX_TABLE_ROWS]
+    widths: list[int] = []
+    least: list[int] = []
     for index, (title, layout) in enumerate(columns.items()):
-        longest = max(len(part) for cell in (title, *(row[index] for row in shown)) for part in cell.split("\n"))
+        widest = max((len(part) for row in shown for part in row[index].split("\n")), default=0)
+        over = _in_two_lines(title) if len(title) > max(widest, _MAX_HEADING_WIDTH) else title
+        longest = max(widest, *map(len, over.split("\n")))
+        word = max(map(len, " ".join([over, *(row[index] for row in shown)]).split()), default=0)
+        widths.append(longest)
+        least.append(min(longest, max(word, _NARROW_WIDTH)) if layout == "wrap" else longest)
         grid.add_column(
-            title,
+            over,
             justify="right" if layout == "right" else "left",
             no_wrap=layout != "wrap",
             min_width=min(longest, _MIN_WRAPPED_WIDTH) if layout == "wrap" else longest,
@@ -117,8 +158,14 @@ def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequen
         grid.add_row(*(Text(cell) for cell in row))
     # rich cuts cells off to make a table fit the console. The console is as wide as the narrowest form of this table
     # while the table is printed, so that rich has nothing to cut.
-    narrowest = sum(column.min_width or 0 for column in grid.columns) + _COLUMN_GAP * len(grid.columns)
+    gaps = _COLUMN_GAP * len(grid.columns)
+    narrowest = sum(column.min_width or 0 for column in grid.columns) + gaps
     width = console.width
+    if narrowest > width >= sum(least) + gaps - _COLUMN_GAP:
+        narrowed = _narrowed(widths, least, width - gaps + _COLUMN_GAP)  # no gap follows the last column
+        for column, own in zip(grid.columns, narrowed, strict=True):
+            column.width = own
+        narrowest = sum(narrowed) + gaps
     console.width = max(width, narrowest)
     console.print(grid)
     console.width = width

@@ -4,10 +4,13 @@ from rich.console import Console
 
 from sim.outcome import Outcome
 from sim.outcome_rows import CpuRow
-from sim.show.console import Layout, heading, lengths, line, table_of_columns
+from sim.show.console import Layout, heading, legend, lengths, line, table_of_columns
 from sim.show.row_groups import first_to_last, grouped, short_cpu_list
+from sim.titles import title
 
 _BITS_IN_A_BYTE = 8
+ALLOWED_WORDS = {title("host_max_vl_bytes"): "the largest VL that the host can select at the end"}
+"""The legend of a column with the VLs that ZCR_EL2 allows."""
 
 
 def show_cpus(outcome: Outcome, console: Console) -> None:
@@ -17,31 +20,32 @@ def show_cpus(outcome: Outcome, console: Console) -> None:
     groups = grouped(rows, _what_it_tells, lambda row: logical[row.cpu].clusters)
     names = [first_to_last([row.name for row in members]) for _, members in groups]
     columns: dict[str, tuple[Layout, bool, list[str]]] = {
-        "CPU": ("right", True, [short_cpu_list([row.cpu for row in members]) for _, members in groups]),
+        title("cpu"): ("right", True, [short_cpu_list([row.cpu for row in members]) for _, members in groups]),
         "name": ("wrap", any(row.name != f"cpu{row.cpu}" for row in rows), names),
         "cluster": ("wrap", any(row.cluster for row in rows), ["/".join(clusters) for clusters, _ in groups]),
         "role": ("wrap", True, [_role(members[0]) for _, members in groups]),
-        "run by": (
+        title("hw_cpu"): (
             "left",
             any(row.hw_cpu != row.cpu for row in rows),
             [outcome.facts.label(members[0].hw_cpu) for _, members in groups],
         ),
-        "EL": ("right", len({row.el for row in rows}) > 1, [str(members[0].el) for _, members in groups]),
-        "SVE, bits": ("wrap", True, [lengths(members[0].sve_bits) for _, members in groups]),
-        "SME, bits": (
+        title("el"): ("right", len({row.el for row in rows}) > 1, [str(members[0].el) for _, members in groups]),
+        title("sve_bits"): ("wrap", True, [lengths(members[0].sve_bits) for _, members in groups]),
+        title("sme_bits"): (
             "wrap",
             any(row.sme_bits is not None for row in rows),
             [lengths(members[0].sme_bits) for _, members in groups],
         ),
         "state": ("left", True, [members[0].state for _, members in groups]),
-        "ZCR_EL2\nallows, bytes": (
+        title("host_max_vl_bytes"): (
             "right",
             any(row.host_max_vl_bytes for row in rows),
             [str(members[0].host_max_vl_bytes or "") for _, members in groups],
         ),
     }
     heading(console, "CPUs")
-    table_of_columns(console, {title: (layout, cells) for title, (layout, tells, cells) in columns.items() if tells})
+    shown = {name: (layout, cells) for name, (layout, tells, cells) in columns.items() if tells}
+    legend(console, ALLOWED_WORDS, table_of_columns(console, shown))
     _explain_zcr_el2(outcome, rows, console)
 
 
@@ -57,8 +61,6 @@ def _role(row: CpuRow) -> str:
 
 def _explain_zcr_el2(outcome: Outcome, rows: list[CpuRow], console: Console) -> None:
     limited = [row for row in rows if row.host_max_vl_bytes]
-    if limited:
-        line(console, "ZCR_EL2 allows: the largest VL that the host can select on the CPU at the end")
     below = [row.cpu for row in limited if row.host_max_vl_bytes * _BITS_IN_A_BYTE < max(row.sve_bits or ())]
     if below:
         told = outcome.scenario.topology.labels(below)

@@ -7,7 +7,8 @@ from rich.console import Console
 from sim.show.console import Layout, heading, line, table
 from sim.study.difference_rows import LogDifferenceRow
 from sim.study.outcome_difference import Difference
-from sim.units import timestamp, with_unit
+from sim.titles import title
+from sim.units import timestamp
 
 _STYLES = {"a": "red", "b": "green"}
 _MARKS = {"a": "-", "b": "+"}
@@ -51,5 +52,5 @@ def _values(difference: Difference, console: Console) -> None:
         members = list(rows)
         heading(console, f"{name[0].upper()}{name[1:]}")
         own = columns if any(row.of for row in members) else {key: columns[key] for key in ("column", "a", "b")}
-        cells = [{"of": row.of, "column": with_unit(row.column), "a": row.a or "", "b": row.b or ""} for row in members]
+        cells = [{"of": row.of, "column": title(row.column), "a": row.a or "", "b": row.b or ""} for row in members]
         table(console, own, [[cell[key] for key in own] for cell in cells])

@@ -12,7 +12,8 @@ from sim.show.cpu_table import show_cpus
 from sim.show.features_text import show_features
 from sim.show.row_groups import MAX_ROWS, first_to_last, grouped, short_cpu_list
 from sim.show.settings_text import show_settings
-from sim.units import counted, duration, with_unit
+from sim.titles import title
+from sim.units import counted, duration
 
 _MAX_ALIKE = 8
 """The number of hazards of each kind, and of notes, that are shown if there are more than 32 in all."""
@@ -48,7 +49,7 @@ def _record(outcome: Outcome, console: Console) -> None:
         return
     keys = [key for key in rows[0].__struct_fields__ if key not in {"type", "supported"}]
     columns: dict[str, Layout] = dict.fromkeys(["", *(row.type for row in rows)], "left")
-    cells = [[with_unit(key), *(_value(getattr(row, key)) for row in rows)] for key in keys]
+    cells = [[title(key), *(_value(getattr(row, key)) for row in rows)] for key in keys]
     table(console, columns, cells)
 
 
@@ -74,13 +75,13 @@ def _buffers(outcome: Outcome, console: Console) -> None:
     groups = [members for _, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters)]
     cells = list(zip(*(alike(members[0]) for members in groups), strict=True))
     # Each possible CPU has a buffer, and many never save to it.
-    titles = ["a save would need, bytes", "registers from byte", "unused, bytes"]
+    titles = [title(name) for name in ("save_bytes", "save_first_byte", "unused_bytes")]
     columns: dict[str, tuple[Layout, list[str]]] = {
-        "CPU": ("right", [short_cpu_list([row.cpu for row in members]) for members in groups])
+        title("cpu"): ("right", [short_cpu_list([row.cpu for row in members]) for members in groups])
     }
     if any(one.name != f"cpu{number}" for number, one in enumerate(logical)):
         columns["name"] = ("wrap", [first_to_last([logical[row.cpu].name for row in members]) for members in groups])
-    columns |= {title: ("right", [str(cell) for cell in own]) for title, own in zip(titles, cells, strict=True)}
+    columns |= {name: ("right", [str(cell) for cell in own]) for name, own in zip(titles, cells, strict=True)}
     table_of_columns(console, columns)
 
 

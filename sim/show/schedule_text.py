@@ -8,6 +8,13 @@ from sim.show.console import Layout, table
 
 _MAX_LANES = 12
 """The number of lanes above which a terminal is too narrow for them."""
+_IN_LANE = {
+    StepKind.LATE_ARRIVAL: "arrives late",
+    StepKind.GIVE_UP: "is given up",
+    StepKind.SYSFS_WRITE: "writes to sysfs",
+    StepKind.TIME_COMES: "its time comes",
+}
+"""The words of the steps whose own words lead over to a CPU or an agent, which a lane has in its heading."""
 _OTHERS = "other CPUs"
 """The lane that CPUs share which do nothing after the early boot."""
 
@@ -31,7 +38,7 @@ def show_schedule(schedule: Schedule, console: Console) -> None:
     rows = [
         [
             str(number),
-            *(step.words if lane == step.who else "" for lane in lanes),
+            *(_IN_LANE.get(step.kind, step.words) if lane == step.who else "" for lane in lanes),
             *("" if step.who in lanes else str(step) for _ in shared),
         ]
         for number, step in enumerate(schedule, 1)

@@ -2,8 +2,9 @@
 
 from rich.console import Console
 
-from sim.scenario import EL2, Scenario
+from sim.scenario import EL2, LateBecause, Scenario
 from sim.show.console import heading, line
+from sim.titles import title
 from sim.units import counted
 
 
@@ -11,12 +12,13 @@ def settings(scenario: Scenario) -> dict[str, str]:
     """Return the settings that apply to a scenario, in words; those of pKVM are left out where it has none."""
     told = {
         "kernel": scenario.kernel_words,
-        "KVM mode": str(scenario.kvm_mode) if scenario.el(0) == EL2 else f"{scenario.kvm_mode}, but EL1",
+        title("kvm_mode"): str(scenario.kvm_mode) if scenario.el(0) == EL2 else f"{scenario.kvm_mode}, but EL1",
     }
     if scenario.has_pkvm:
         design = scenario.active_design
         told["design"] = "none" if design is None else design.name
         told |= {"relay": str(scenario.relay), "memory": str(scenario.memory)}
+    told["page size"] = f"{scenario.page_bytes >> 10} KiB"
     told["seed"] = str(scenario.seed)
     return told
 
@@ -40,4 +42,19 @@ def show_settings(scenario: Scenario, before: Scenario, console: Console) -> Non
     if changed:
         line(console, f"changed by options: {', '.join(changed)}")
     if scenario.command_line:
-        line(console, f"command line: {scenario.command_line}")
+        line(console, f"{title('command_line')}: {scenario.command_line}")
+    listed_later = [number for number in range(cpus) if scenario.late_because(number) is LateBecause.LISTED_LATER]
+    if listed_later:
+        line(console, f"listed later: {scenario.topology.labels(listed_later)}; {_maxcpus_words(scenario)}")
+
+
+def _maxcpus_words(scenario: Scenario) -> str:
+    """Return the value of ``maxcpus=`` that leaves the late CPUs out of the early bring-up, or that there is none.
+
+    A kernel brings up the first CPUs that firmware lists, so ``maxcpus=`` leaves out the last of them and no others
+    (``setup_max_cpus`` in ``bringup_nonboot_cpus()``, kernel/cpu.c).
+    """
+    early = scenario.early
+    if early == tuple(range(len(early))):
+        return f"maxcpus={len(early)} leaves out the same CPUs"
+    return f"no maxcpus= leaves out just the late CPUs, since {scenario.topology.label(early[-1])} is listed after them"

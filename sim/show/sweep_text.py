@@ -58,6 +58,8 @@ def show_space(space: Space, record: SpaceRecord, console: Console) -> None:
         line(console, f"too many points to compute them all: at most {record.most_points:,} can be; take a sample")
     else:
         line(console, f"{_estimate(every_s)} here, with --keep counts; {_estimate(symmetric_s)} with --symmetric")
+    if record.sample:
+        line(console, f"{_estimate(record.estimated_sample_s)} here for a sample of {counted(record.sample, 'point')}")
     first, last = space.groups[0].name, space.groups[-1].name
     over = f"{first} and {last}" if first != last else first
     line(

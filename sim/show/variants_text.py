@@ -9,22 +9,15 @@ from sim.show.console import Layout, heading, legend, line, table_of_columns
 from sim.show.shared_notes import show_shared_notes
 from sim.study.variant_comparison import VariantComparison
 from sim.study.variant_rows import VariantRow
+from sim.titles import title
 
-_AXES = {
-    "boot_cpu": "boot CPU",
-    "early": "early CPUs",
-    "kernel": "kernel",
-    "kvm_mode": "KVM mode",
-    "design": "design",
-    "relay": "relay",
-    "memory": "memory",
-}
+_AXES = ("boot_cpu", "early", "kernel", "kvm_mode", "design", "relay", "memory")
 _LEGEND = {
     "online": "CPUs online at the end",
-    "refused": "CPUs that the kernel refused",
+    "refused": "CPUs that the kernel or pKVM's relay refused",
     "lost": "CPUs that never came, or died in the kernel",
-    "capabilities\nlost": "capabilities that another variant has",
-    "hwcaps\nlost": "hwcaps that another variant has",
+    title("capabilities_lost"): "capabilities that another variant has",
+    title("hwcaps_lost"): "hwcaps that another variant has",
     "taint": "the kernel's taint",
     "hazards": "the number of hazards, and the worst",
 }
@@ -38,7 +31,7 @@ def show_variants(comparison: VariantComparison, console: Console) -> None:
     columns: dict[str, tuple[Layout, Sequence[str]]] = {
         "": ("right", [str(number) for number in range(1, len(rows) + 1)])
     }
-    columns |= {_AXES[name]: ("wrap", [getattr(row, name) for row in rows]) for name in axes}
+    columns |= {title(name): ("wrap", [getattr(row, name) for row in rows]) for name in axes}
     columns |= _outcome_columns(rows)
     heading(console, f"Variants of {comparison.scenario.name}", first=True)
     if "kernel" not in axes:
@@ -54,8 +47,8 @@ def _outcome_columns(rows: list[VariantRow]) -> dict[str, tuple[Layout, Sequence
         "online": ("right", ["stopped" if row.panic is not None else str(row.online) for row in rows]),
         "refused": ("right", [str(row.refused_cpus or "") for row in rows]),
         "lost": ("right", [str(row.lost_cpus or "") for row in rows]),
-        "capabilities\nlost": ("right", [str(len(row.capabilities_lost) or "") for row in rows]),
-        "hwcaps\nlost": ("right", [str(len(row.hwcaps_lost) or "") for row in rows]),
+        title("capabilities_lost"): ("right", [str(len(row.capabilities_lost) or "") for row in rows]),
+        title("hwcaps_lost"): ("right", [str(len(row.hwcaps_lost) or "") for row in rows]),
         "taint": ("right", [str(row.taint or "") for row in rows]),
         "hazards": ("wrap", [_hazards(row) for row in rows]),
     }

@@ -1,5 +1,6 @@
 """The difference between two boots: settings, log, record and hazards, and what differs first."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from sim.study.difference_rows import (
     LogDifferenceRow,
     ValueDifferenceRow,
 )
+from sim.titles import title
 from sim.units import counted, timestamp
 
 if TYPE_CHECKING:
@@ -82,14 +84,24 @@ class Difference:
     def _is_banner(self, row: LogDifferenceRow) -> bool:
         return row.text in (self.a if row.side == "a" else self.b).scenario.banner
 
+    def _must_differ(self, row: LogDifferenceRow) -> bool:
+        """Return True for a line that only says which CPU has a number, if the boots number CPUs otherwise."""
+        return not self._are_numbered_alike and _INTRODUCES_A_CPU.match(row.text) is not None
+
+    @cached_property
+    def _are_numbered_alike(self) -> bool:
+        a, b = (outcome.scenario.topology.logical for outcome in (self.a, self.b))
+        return [one.name for one in a] == [one.name for one in b]
+
     @property
     def first(self) -> str | None:
         """The first difference, in one line; None if nothing differs but the settings.
 
         Lines that only one log has and hazards come first, in the order of time, then values, then lines that only come
-        elsewhere. The worst hazard is named too where a line comes before it.
+        elsewhere. The worst hazard is named too where a line comes before it. Lines that only say which CPU has a
+        number do not count where the numbers differ, as with another boot CPU.
         """
-        line = next((row for row in self.log_rows if not row.moved), None)
+        line = next((row for row in self.log_rows if not row.moved and not self._must_differ(row)), None)
         hazard = min(self.hazard_rows, key=lambda row: (row.time_ns, row.side), default=None)
         if line is not None and (hazard is None or line.time_ns < hazard.time_ns):
             told = f"the log of {line.side} has {_logged(line)}"
@@ -100,12 +112,16 @@ class Difference:
     def _worst(self) -> HazardDifferenceRow:
         return min(self.hazard_rows, key=lambda row: (KINDS[row.hazard].rank, row.time_ns, row.side))
 
+    def _is_comparable(self, row: ValueDifferenceRow) -> bool:
+        return self._are_numbered_alike or row.table not in _OF_NUMBERS
+
     @property
     def _first_value_or_move(self) -> str | None:
-        value = next((row for row in self.value_rows if row.table != _SETTINGS), None)
+        # A CPU that has another number has other rows, whose values say nothing.
+        value = next((row for row in self.value_rows if row.table != _SETTINGS and self._is_comparable(row)), None)
         if value is not None:
-            where = " ".join(word for word in (value.of, value.column) if word)
-            return f"{value.table}: {where} is {value.a} in a, {value.b} in b"
+            where = ", ".join(word for word in (value.table, value.of) if word)
+            return f"{where}: {title(value.column)}: {value.a or 'none'} in a, {value.b or 'none'} in b"
         # The rows are in the order of both logs, so the first side that has a line is that in which it comes earlier.
         moved = next(iter(self.log_rows), None)
         return None if moved is None else f"a line comes earlier in the log of {moved.side}: {_logged(moved)}"
@@ -141,12 +157,18 @@ def difference(a: Scenario | Outcome, b: Scenario | Outcome) -> Difference:
     >>> from sim import Scenario, Topology
     >>> scenario = Scenario(Topology.of([[128], [128, 256]]), kernel="6.11", kvm_mode="protected")
     >>> difference(scenario, scenario.but(kernel="6.12")).first
-    'buffers: cpu1 save_bytes is 1108 in a, 562 in b'
+    'buffers, cpu1: a save would need, bytes: 1108 in a, 562 in b'
     """
     return Difference(*(one if isinstance(one, Outcome) else boot(one) for one in (a, b)))
 
 
 _SETTINGS = "settings"
+_OF_NUMBERS = frozenset({"CPUs", "buffers", "actions"})
+"""The tables whose rows are of CPUs by number."""
+_INTRODUCES_A_CPU = re.compile(
+    r"Booting Linux on physical CPU |CPU\d+: Booted secondary processor |Detected \w+ I-cache on CPU\d+$"
+)
+"""The kernel's lines that tell the hardware under a CPU number."""
 _Value = str | int | tuple[int, ...] | dict[str, bool] | None
 _Table = dict[str, dict[str, str | None]]
 """The rows of a table by what each is of, with the values of its columns as text."""

@@ -7,7 +7,7 @@ of pages and reaches beyond the first or the last of all buffers (`sim.study.sav
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, reduce
 from itertools import product
@@ -26,7 +26,16 @@ from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.save_outcomes import BufferPlace, SaveSignature, save_signature
 from sim.topology import LONGEST_NAME, MOST_CPUS, Cpu, Topology
 from sim.units import counted
-from sim.vectors import ALL_VQS, POWERS_OF_TWO, VQ_MAX, SveRule, braces, vq_from_bits
+from sim.vectors import (
+    ALL_VQS,
+    POWERS_OF_TWO,
+    VQ_MAX,
+    SveRule,
+    bits_from_vqs,
+    braces,
+    vq_from_bits,
+    vqs_from_bits,
+)
 
 MOST_GROUPS = 64
 MOST_WEIGHT = 1 << 32
@@ -34,10 +43,11 @@ _MOST_SETS_SHOWN = 5
 
 
 @checked
-def legal_sets(up_to_bits: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
-    """Return every set of SVE lengths that the architecture allows, up to a largest length, ascending as numbers.
+def legal_sets(up_to_bits: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[tuple[int, ...], ...]:
+    """Return every set of SVE lengths that the architecture allows, up to a largest length, as `Group.of` takes them.
 
-    Each set is a whole number, as `Group` takes them: bit n stands for a length of 128·(n + 1) bits.
+    Each set has its lengths in bits, ascending. Sets come in the order of the numbers that have a bit for each length,
+    so that of two sets the set with the larger largest length is later.
 
     Args:
         up_to_bits: the largest length that a set may have, in bits: a multiple of 128 from 128 to 2048.
@@ -46,14 +56,23 @@ def legal_sets(up_to_bits: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int,
     Raises:
         InputError: the largest length is not a vector length, or the rule is unknown.
 
-    >>> [bin(one) for one in legal_sets(512)]
+    >>> legal_sets(384)
+    ((128,), (128, 256), (128, 256, 384))
+    """
+    return tuple(map(bits_from_vqs, legal_vqs(up_to_bits, rule)))
+
+
+def legal_vqs(up_to_bits: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[int, ...]:
+    """Return the sets of `legal_sets()` as sets of VQs, ascending as numbers.
+
+    >>> [bin(one) for one in legal_vqs(512)]
     ['0b1', '0b11', '0b111', '0b1011', '0b1111']
     """
-    return _legal_sets(vq_from_bits(up_to_bits), rule)
+    return _legal_vqs(vq_from_bits(up_to_bits), rule)
 
 
 @cache  # of 32,768 sets each is looked at; a plan asks for every group
-def _legal_sets(up_to_vq: int, rule: SveRule) -> tuple[int, ...]:
+def _legal_vqs(up_to_vq: int, rule: SveRule) -> tuple[int, ...]:
     never = 0 if rule is SveRule.MULTIPLES else ~POWERS_OF_TWO
     # Every set has 128 bits, so the others need not be looked at.
     with_128_bits = range(1, 1 << up_to_vq, 2)
@@ -61,10 +80,10 @@ def _legal_sets(up_to_vq: int, rule: SveRule) -> tuple[int, ...]:
 
 
 @checked
-def power_of_two_sets(up_to_bits: int) -> tuple[int, ...]:
+def power_of_two_sets(up_to_bits: int) -> tuple[tuple[int, ...], ...]:
     """Return the sets of every power of two up to a length, for each such length up to a largest length.
 
-    The sets are ascending as numbers, which are as in `legal_sets`.
+    Each set has its lengths in bits, ascending, as in `legal_sets`.
 
     Args:
         up_to_bits: the largest length, in bits: 128, 256, 512, 1024 or 2048.
@@ -72,7 +91,16 @@ def power_of_two_sets(up_to_bits: int) -> tuple[int, ...]:
     Raises:
         InputError: the largest length is none of these.
 
-    >>> [bin(one) for one in power_of_two_sets(512)]
+    >>> power_of_two_sets(512)
+    ((128,), (128, 256), (128, 256, 512))
+    """
+    return tuple(map(bits_from_vqs, power_of_two_vqs(up_to_bits)))
+
+
+def power_of_two_vqs(up_to_bits: int) -> tuple[int, ...]:
+    """Return the sets of `power_of_two_sets()` as sets of VQs.
+
+    >>> [bin(one) for one in power_of_two_vqs(512)]
     ['0b1', '0b11', '0b1011']
     """
     up_to_vq = vq_from_bits(up_to_bits)
@@ -89,11 +117,12 @@ GroupRow = TypedDict("GroupRow", {"group": str, "CPUs": int, "role": str, "candi
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class Group:
-    """A CPU by itself, or several CPUs with equal lengths, such as a cluster.
+    """A CPU by itself, or several CPUs with equal lengths, such as a cluster; `Group.of` makes it from lengths in bits.
 
     Args:
         name: the group's name, which its CPUs take.
-        sets: the candidate sets (`sim.vectors`); 0 stands for CPUs without SVE.
+        sets: the candidate sets as whole numbers, in which bit n stands for a length of 128·(n + 1) bits; 0 stands
+            for CPUs without SVE.
         cpus: the number of CPUs, which all have the same set.
         late: True if its CPUs are brought online after the kernel's capabilities are final.
         weights: whole numbers that say how often each candidate occurs compared with the others. If not given, all
@@ -103,7 +132,7 @@ class Group:
         InputError: there are no candidates; a candidate is given twice or lacks 128 bits; the number of CPUs or a
             weight is out of range; the name cannot be printed, or a file could not hold it or those of the CPUs.
 
-    >>> Group("late", legal_sets(256), cpus=2, late=True)
+    >>> Group.of("late", legal_sets(256), cpus=2, late=True)
     <Group 'late': 2 late CPUs; any of {128} {128,256}>
     """
 
@@ -112,6 +141,36 @@ class Group:
     cpus: int = 1
     late: bool = False
     weights: tuple[int, ...] = ()
+
+    @classmethod
+    @checked
+    def of(
+        cls,
+        name: str,
+        sets_bits: Sequence[Iterable[int] | None],
+        *,
+        cpus: int = 1,
+        late: bool = False,
+        weights: Sequence[int] = (),
+    ) -> "Group":
+        """Make a group from candidate sets of lengths in bits.
+
+        Args:
+            name: the group's name, which its CPUs take.
+            sets_bits: the candidate sets, each of lengths in bits; None stands for CPUs without SVE.
+            cpus: the number of CPUs, which all have the same set.
+            late: True if its CPUs are brought online after the kernel's capabilities are final.
+            weights: whole numbers that say how often each candidate occurs compared with the others. If not given,
+                all are 1.
+
+        Raises:
+            InputError: a length is not a vector length; or as for `Group`.
+
+        >>> Group.of("boot", [[128, 256], [128, 256, 512], None]).sets
+        (3, 11, 0)
+        """
+        sets = tuple(0 if one is None else vqs_from_bits(one) for one in sets_bits)
+        return cls(name, sets, cpus, late, tuple(weights))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
@@ -233,10 +292,10 @@ class Space:
         name: the space's name, for people.
 
     Raises:
-        InputError: there are no settings, no groups, or too many groups or CPUs; the first group is late; a name is
-            given twice.
+        InputError: there are no settings, no groups, or too many groups or CPUs; the first group is late; a name or a
+            setting is given twice.
 
-    >>> Space((Group("boot", legal_sets(512)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> Space((Group.of("boot", legal_sets(512)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
     <Space '': CPUs 2, points 10, settings 16, kernel 6.12>
     """
 
@@ -262,11 +321,17 @@ class Space:
             for name, times in Counter(one.name for one in of).items():
                 if times > 1:
                     raise InputError(f"two {what} are named {name!r:.60}")
-        if not self.settings:
-            raise InputError("a space needs a design, a relay setting, a KVM mode and a memory, or more of each")
+        self._check_settings()
         # The names of groups may differ where those of CPUs do not: "a" with two CPUs and "a0" both have a CPU "a0".
         if len({name for one in self.groups for name in one.cpu_names}) < self.cpus:
             raise InputError("two CPUs have the same name: groups' CPUs are named by the group, and numbered if many")
+
+    def _check_settings(self) -> None:
+        for what, choices in (("relays", self.relays), ("kvm_modes", self.kvm_modes), ("memories", self.memories)):
+            if len(set(choices)) < len(choices):
+                raise InputError(f"{what}: one is there twice: {', '.join(choices)}")
+        if not self.settings:
+            raise InputError("a space needs a design, a relay setting, a KVM mode and a memory, or more of each")
 
     def __repr__(self) -> str:
         return (

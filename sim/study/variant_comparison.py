@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _RENAMED = {"GIC system register CPU interface": "GICv3 CPU interface"}
 """Capabilities that newer kernels call otherwise."""
+_REFUSED_BY_RELAY = "pKVM's relay does not start a CPU that was not online at KVM's init"
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,8 @@ def _row(
     facts, labels = outcome.facts, dict(variant.labels)
     states = [facts.state(number) for number in range(len(facts.scenario.topology.cpus))]
     has_stopped = facts.panic is not None
+    refused = [(one.cpu, one.refusal.words) for one in facts.refused]
+    refused += [(one.cpu, _REFUSED_BY_RELAY) for one in facts.relay_refused]
     lost = [one for one in facts.lost if states[one.cpu] is CpuState.LOST]
     return VariantRow(
         boot_cpu=labels.get(Axis.BOOT_CPU),
@@ -148,8 +151,8 @@ def _row(
         relay=labels.get(Axis.RELAY),
         memory=labels.get(Axis.MEMORY),
         online=0 if has_stopped else len(facts.online),
-        refused=_together(facts.scenario.topology, ((one.cpu, one.refusal.words) for one in facts.refused)),
-        refused_cpus=len({one.cpu for one in facts.refused}),
+        refused=_together(facts.scenario.topology, refused),
+        refused_cpus=len({cpu for cpu, _ in refused}),
         lost=_together(facts.scenario.topology, ((one.cpu, one.kind) for one in lost)),
         lost_cpus=len({one.cpu for one in lost}),
         panic=None if facts.panic is None else facts.panic.sentence,

@@ -20,7 +20,9 @@ class VariantRow(Row, frozen=True, gc=False):
     relay: Annotated[str | None, Meta(description="pKVM's relay; missing if variants do not differ in it")]
     memory: Annotated[str | None, Meta(description="the memory at EL2; missing if variants do not differ in it")]
     online: Annotated[int, Meta(description="CPUs that are online at the end; 0 after a panic")]
-    refused: Annotated[tuple[str, ...], Meta(description="the CPUs that the kernel refused, with the reason")]
+    refused: Annotated[
+        tuple[str, ...], Meta(description="the CPUs that the kernel or pKVM's relay refused, with the reason")
+    ]
     refused_cpus: Annotated[int, Meta(description="the number of these CPUs")]
     lost: Annotated[tuple[str, ...], Meta(description="the CPUs that were lost, with the reason")]
     lost_cpus: Annotated[int, Meta(description="the number of these CPUs")]

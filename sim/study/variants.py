@@ -6,10 +6,10 @@ least is lost; and what a kernel engineer asks: what a setting changes.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import chain, combinations
 
 from sim.designs import DESIGNS, Design
+from sim.errors import NamedChoice
 from sim.kernel_release import MODELLED, kernel_release
 from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Cpu, Firmware, Topology, cpu_list
@@ -19,7 +19,7 @@ _KINDS_COMBINED = 4
 """The largest number of kinds of CPU, beside the boot CPU, of which every combination may come late."""
 
 
-class Axis(StrEnum):
+class Axis(NamedChoice):
     """The setting that differs between variants.
 
     >>> from sim import compare_variants, read_scenario

@@ -33,7 +33,7 @@ def sweep_mixtures(
         folder: the folder for the results; it is made, or is empty. None: all is computed in this process, and nothing
             is written.
         sample: the number of mixtures to draw, with replacement; 0: all.
-        seed: of the sample.
+        seed: of the sample, from 0 to 2^62 - 1.
         keep: the rows to keep beside counts; they need a folder.
         jobs: the number of processes of this machine; by default one for each core.
         scheduler: the address of a Dask cluster's scheduler: its workers compute instead. It is trusted.

@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 import msgspec
 
-from sim.errors import InputError
+from sim.errors import InputError, NamedChoice
 
 KEPT_ROWS = 1 << 19
 """Rows in a part, about, where rows are kept."""
@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("asymboot", "numpy", "pyarrow")}
 
 
-class Keep(StrEnum):
+class Keep(NamedChoice):
     """The rows that a sweep keeps beside its counts.
 
     >>> [one.value for one in Keep]

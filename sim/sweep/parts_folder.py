@@ -100,7 +100,7 @@ class PartsFolder(ABC, Generic[P, R]):
         if len(text) > _MOST_JSON_BYTES:  # it could not be read again
             raise InputError(f"{path}: the plan needs more than {_MOST_JSON_BYTES >> 20} MiB: give groups fewer sets")
         # A space made in Python may have what no file holds, such as a design with a name of 61 characters.
-        with at(f"{path}: the sweep could not be resumed"):
+        with at(f"{path}: the file of the sweep's plan cannot hold this space"):
             cls._plan_of(record_from_json(text, _Manifest).plan)
         path.mkdir(parents=True, exist_ok=True)
         folder.write(_MANIFEST, text)

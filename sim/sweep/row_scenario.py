@@ -25,7 +25,7 @@ def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = N
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
     ...     scenario_of_row(f"{folder}/out", 0).topology

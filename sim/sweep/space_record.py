@@ -23,3 +23,5 @@ class SpaceRecord(msgspec.Struct, frozen=True):
     ]
     estimated_s: Annotated[float | None, Meta(description="duration of a sweep here, in s; null: too many points")]
     estimated_up_to_symmetry_s: float | None
+    sample: Annotated[int, Meta(description="number of points of a sample that is estimated too; 0 without it")] = 0
+    estimated_sample_s: Annotated[float | None, Meta(description="duration of a sweep of the sample here, in s")] = None

@@ -23,8 +23,16 @@ COMPILE_S = 0.006
 """Time to compile for each group and setting, in seconds, about."""
 
 
-def describe(space: Space) -> SpaceRecord:
-    """Return the size of a space, and the estimated duration of a sweep of it."""
+def describe(space: Space, sample: int = 0) -> SpaceRecord:
+    """Return the size of a space, and the estimated duration of a sweep of it.
+
+    Args:
+        space: the space.
+        sample: the number of points of a sample that is estimated too; 0 for none.
+
+    Raises:
+        InputError: a sample cannot have that many points.
+    """
     settings = len(space.settings)
     return SpaceRecord(
         name=space.name,
@@ -37,6 +45,8 @@ def describe(space: Space) -> SpaceRecord:
         most_cell_points=MOST_CELL_POINTS,
         estimated_s=estimate_s(space, Walk.EXHAUSTIVE),
         estimated_up_to_symmetry_s=estimate_s(space, Walk.SYMMETRIC),
+        sample=sample,
+        estimated_sample_s=_estimate_s(Plan(space, Walk.SAMPLE, sample=sample)) if sample else None,
     )
 
 
@@ -46,6 +56,10 @@ def estimate_s(space: Space, walk: Walk) -> float | None:
         plan = Plan(space, walk)
     except InputError:
         return None
+    return _estimate_s(plan)
+
+
+def _estimate_s(plan: Plan) -> float:
     points, layout, settings = plan.points, SpaceModel(plan.space), distinct_by_outcome(plan.space.settings)
     evaluate = evaluator(layout, settings, compiled=is_compiled(plan))
     candidates = LateCandidates(layout)

@@ -36,7 +36,7 @@ def run_sweep(
         folder: the folder for the results; it is made, or is empty.
         symmetric: True: visit one point for all that differ by an exchange of interchangeable groups.
         sample: the number of points to draw, by their weights; 0: visit all points.
-        seed: of the sample, and of the boots.
+        seed: of the sample, and of the boots, from 0 to 2^62 - 1.
         keep: the rows to keep beside counts.
         replications: make it a timing study: the number of boots of every point under each setting, in SimPy.
         jobs: the number of processes of this machine; by default one for each core.
@@ -51,7 +51,7 @@ def run_sweep(
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets
-    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     run_sweep(space, f"{folder}/out", jobs=1)
     <Summary of '': 4 of 4 points, 16 settings>
@@ -83,7 +83,7 @@ def resume_sweep(
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
     ...     resume_sweep(f"{folder}/out", jobs=1).complete

@@ -20,7 +20,7 @@ from sim.explore.findings import Schedule
 from sim.files.core_properties import complete_cores, cpu_of_core
 from sim.kernel_release import RECORDED
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
-from sim.study.system_space import legal_sets
+from sim.study.system_space import legal_vqs
 from sim.topology import Cpu, Topology
 from sim.vectors import POWERS_OF_TWO, SveRule, bits_from_vqs, vq_from_bits
 
@@ -42,7 +42,7 @@ def vl_sets(*, up_to_bits: int = 2048, rule: SveRule | str = SveRule.MULTIPLES) 
         InputError: `up_to_bits` is not a vector length, or there is no such rule.
     """
     legal = sorted(
-        legal_sets(up_to_bits, choice(SveRule, "rule", rule)),
+        legal_vqs(up_to_bits, choice(SveRule, "rule", rule)),
         key=lambda vqs: (vqs.bit_length(), vqs.bit_count(), vqs),
     )
     return st.sampled_from([bits_from_vqs(vqs) for vqs in legal])

@@ -1,12 +1,11 @@
 """The formats of traces, and the endings of file names that stand for them."""
 
-from enum import StrEnum
 from pathlib import Path
 
-from sim.errors import InputError
+from sim.errors import InputError, NamedChoice
 
 
-class TraceFormat(StrEnum):
+class TraceFormat(NamedChoice):
     """A format of traces.
 
     >>> [one.value for one in TraceFormat]

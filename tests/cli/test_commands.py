@@ -75,7 +75,10 @@ def test_many_clusters_are_put_together_level_by_level(asymboot: Asymboot, tmp_p
 
 def test_buffers_say_what_a_save_would_need_and_name_the_cpu(asymboot: Asymboot) -> None:
     shown = asymboot("run", "phone").stdout.partition("\npKVM's buffers")[2].partition("\n\n")[0].splitlines()
-    assert shown[3] == "CPU  name   a save would need, bytes  registers from byte  unused, bytes"
+    assert shown[3:5] == [
+        "            a save would  registers  unused,",
+        "CPU  name    need, bytes  from byte    bytes",
+    ]
     assert shown[-1].split() == ["7", "prime", "562", "0", "0"]
     assert "name" not in asymboot("run", BUG).stdout.partition("\npKVM's buffers")[2].partition("\n\n")[0]
 
@@ -273,6 +276,34 @@ def test_new_is_a_scenario_to_start_from(asymboot: Asymboot, tmp_path: Path) -> 
         assert key in file.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("name", "kind"), [("bug", "scenario"), ("late-cpu", "space")])
+def test_new_says_which_shipped_name_its_file_stands_before(
+    asymboot: Asymboot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = asymboot("new", name)
+    told = f"asymboot: {name} stands before the {kind} of that name that ships: commands take this file from now on\n"
+    assert (made.exit_code, made.stdout, made.stderr) == (0, "", told)
+    assert asymboot("new", f"{name}.toml").stderr == ""
+
+
+def test_run_says_which_maxcpus_leaves_out_the_cpus_that_firmware_lists_later(
+    asymboot: Asymboot, tmp_path: Path
+) -> None:
+    told = "listed later: cpu7 (prime); maxcpus=7 leaves out the same CPUs"
+    assert told in asymboot("run", "phone").stdout.splitlines()
+    assert "listed later:" not in asymboot("run", "late-cpu-refused").stdout  # it has maxcpus=2
+    (tmp_path / "middle.toml").write_text("topology.cpus = [{}, { late = true }, {}]\n", encoding="utf-8")
+    told = "listed later: cpu1; no maxcpus= leaves out just the late CPUs, since cpu2 is listed after them"
+    assert " ".join(asymboot("run", str(tmp_path / "middle.toml")).stdout.split()).count(told) == 1
+
+
+def test_run_begins_with_the_size_of_a_page(asymboot: Asymboot, tmp_path: Path) -> None:
+    assert "page size 4 KiB" in asymboot("run", "bug").stdout.partition("\n\n")[0].replace("\n ", "")
+    (tmp_path / "large.toml").write_text("kernel.page_bytes = 65536\ntopology.cpus = [{}]\n", encoding="utf-8")
+    assert "page size 64 KiB" in asymboot("run", str(tmp_path / "large.toml")).stdout
+
+
 def test_what_new_comments_out_is_right_too(asymboot: Asymboot) -> None:
     text = asymboot("new").stdout
     head, commented = text.partition("schema_version")[0], text.partition("schema_version")[1:]
@@ -405,6 +436,15 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("words", [["compare", "bug"], ["run", "bug", "--json"], ["list"]], ids=" ".join)
+def test_without_a_reader_a_command_ends_as_sigpipe_ends_programs_and_not_as_bad_news(words: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*ASYMBOOT, *words], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (128 + 13, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_line() -> None:
     for words in (["run", BUG], ["run", BUG, "--json"], ["compare", BUG], ["schema"]):
@@ -515,3 +555,18 @@ def test_make_installs_packages_before_it_needs_them(tmp_path: Path) -> None:
     words = ["make", "--dry-run", "conform", f"VENV={tmp_path}/none"]
     told = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True).stdout
     assert 0 < told.index("apt-get install") < told.index("-m venv") < told.index("asymboot conform")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run server-1024",
+        "compare big-little --by boot_cpu --by early",
+        "compare bug --by design --by relay --by memory",
+    ],
+)
+def test_a_table_that_can_be_narrower_fits_the_terminal_and_loses_nothing(asymboot: Asymboot, words: str) -> None:
+    narrow, wide = (asymboot(*words.split(), columns=columns).stdout for columns in ("80", "200"))
+    assert max(len(line.rstrip()) for line in narrow.splitlines() if not line.startswith("[")) <= 80
+    for cell in ("refused", "listed", "allows", "out-of-bounds", "(arm,cortex-a76)"):
+        assert (cell in narrow) == (cell in wide)

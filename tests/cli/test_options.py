@@ -62,6 +62,10 @@ def takes_scenario(command: Command) -> bool:
     return any(one.type is options.SCENARIO for one in command.params)
 
 
+def takes_space(command: Command) -> bool:
+    return any(one.type is options.SPACE for one in command.params)
+
+
 def settings_of(command: Command) -> list[str]:
     """Return the settings that a command has options for, in the order of its help."""
     spelt = {options.spelt(name): name for name in (*SYSTEM, "seed")}
@@ -75,6 +79,11 @@ SCENARIO_COMMANDS = [name for name, command in commands().items() if takes_scena
 def test_a_command_that_boots_has_the_option_of_every_setting(name: str) -> None:
     expected = [one for one in (*SYSTEM, "seed") if one not in WITHOUT.get(name, set())]
     assert sorted(settings_of(commands()[name])) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", [name for name, command in commands().items() if takes_space(command)])
+def test_a_command_that_takes_a_space_has_the_option_of_every_setting(name: str) -> None:
+    assert settings_of(commands()[name])[: len(SYSTEM)] == SYSTEM
 
 
 def test_only_commands_that_take_a_scenario_are_exempt() -> None:
@@ -105,7 +114,7 @@ def options_of(name: str) -> list[click.Option]:
 @pytest.mark.parametrize("name", list(commands()))
 def test_options_on_settings_come_first_and_those_on_the_output_last(name: str) -> None:
     spelt = [max(one.opts, key=len) for one in options_of(name)]
-    first = [options.spelt(one) for one in (*SYSTEM, "seed") if name not in {"conform", "sweep", "explore"}]
+    first = [options.spelt(one) for one in (*SYSTEM, "seed") if name not in {"conform", "explore", "sweep"}]
     order = [one for one in first if one in spelt]
     order += [one for one in spelt if one not in {*first, *LAST}]
     order += [one for one in LAST if one in spelt]

@@ -1,5 +1,6 @@
-"""Designs and kernels on the command line of `asymboot sweep`, instead of those of the space."""
+"""Settings on the command line of `asymboot sweep` and `asymboot space`, instead of those of the space."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,49 @@ def test_designs_and_a_kernel_replace_those_of_the_space_and_the_head_says_so(as
     assert asymboot("summary", "out").stdout == below
 
 
+def test_every_setting_of_a_space_can_be_replaced(asymboot: Asymboot, here: Path) -> None:
+    settings = (
+        "--relay",
+        "relaxed",
+        "--kvm",
+        "nvhe",
+        "--kvm",
+        "protected",
+        "--memory",
+        "isolated",
+        "--memory",
+        "mapped",
+    )
+    swept = asymboot("sweep", "space.toml", "-o", "out", "--jobs", "1", *settings)
+    words = "relay relaxed; KVM modes nvhe, protected; memories isolated, mapped"
+    assert swept.stdout.startswith(f"instead of the space's own: {words}\n")
+    space = read_summary(here / "out").plan.space
+    assert (space.relays, space.kvm_modes, space.memories) == (
+        ("relaxed",),
+        ("nvhe", "protected"),
+        ("isolated", "mapped"),
+    )
+
+
+def test_an_estimate_takes_the_settings_of_a_sweep_and_a_sample(asymboot: Asymboot, here: Path) -> None:
+    settings = ("--design", "tabba", "--design", "wide.toml", "--relay", "relaxed", "--sample", "1000")
+    shown = asymboot("space", "space.toml", *settings).stdout
+    assert shown.startswith("instead of the space's own: designs tabba, wide.toml; relay relaxed\n")
+    assert "for a sample of 1,000 points" in shown
+    told = json.loads(asymboot("space", "space.toml", *settings, "--kernel", "6.16", "--json").stdout)
+    assert (told["settings"], told["sample"]) == (2, 1000)
+    assert told["estimated_sample_s"] >= 0
+    without = json.loads(asymboot("space", "space.toml", "--json").stdout)
+    assert (without["settings"], without["sample"], without["estimated_sample_s"]) == (2, 0, None)
+    assert (here / "space.toml").read_text(encoding="utf-8") == SPACE
+
+
+def test_an_estimate_of_mixtures_takes_their_settings(asymboot: Asymboot) -> None:
+    shown = asymboot("space", "core-pairs", "--kvm-mode", "nvhe", "--kernel", "6.1").stdout
+    assert shown.startswith("instead of the space's own: kernel 6.1; KVM mode nvhe\ncore-pairs: ")
+    assert "takes no --sample" in asymboot.refused("space", "core-pairs", "--sample", "3")
+
+
 def test_without_them_there_is_no_head(asymboot: Asymboot, here: Path) -> None:
     swept = asymboot("sweep", "space.toml", "-o", "out", "--jobs", "1").stdout
     assert swept == asymboot("summary", "out").stdout
@@ -71,6 +115,11 @@ def test_kernels_replace_those_of_a_space_of_cores(asymboot: Asymboot, here: Pat
         (["space.toml", "--kernel", "5.4"], "5.4"),
         (["space.toml", "--kernel", "6.1", "--kernel", "6.12"], "one kernel: give --kernel once"),
         (["core-pairs", "--design", "tabba"], "a space of mixtures of cores takes no --design"),
+        (["core-pairs", "--relay", "relaxed"], "a space of mixtures of cores takes no --relay"),
+        (["core-pairs", "--memory", "mapped"], "a space of mixtures of cores takes no --memory"),
+        (["core-pairs", "--kvm", "protected"], "kvm_mode: is protected: mixtures boot with default or nvhe"),
+        (["core-pairs", "--kvm", "nvhe", "--kvm", "default"], "one mode of KVM: give --kvm-mode once"),
+        (["space.toml", "--relay", "relaxed", "--relay", "relaxed"], "relays: one is there twice: relaxed, relaxed"),
         (["core-pairs", "--kernel", "6.1", "--kernel", "6.1"], "kernels: 6.1 is there twice"),
     ],
 )
@@ -81,6 +130,6 @@ def test_a_mistake_is_one_line(asymboot: Asymboot, words: list[str], message: st
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("option", [["--design", "tabba"], ["--kernel", "6.12"]])
+@pytest.mark.parametrize("option", [["--design", "tabba"], ["--kernel", "6.12"], ["--kvm-mode", "none"]])
 def test_a_sweep_is_resumed_as_it_was_begun(asymboot: Asymboot, option: list[str]) -> None:
     assert f"leave out {option[0]}" in asymboot.refused("sweep", "--resume", "out", *option)

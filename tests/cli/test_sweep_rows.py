@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sim import Group, Space, run_sweep, scenario_of_row
+from sim import Group, InputError, Space, read_scenario, run_sweep, scenario_of_row
 from sim.boot_run import boot
 from sim.files.mixture_file import read_any_space
 from sim.files.scenario_text import save_scenario
@@ -60,6 +60,15 @@ def test_a_row_is_a_scenario_of_every_command(
     assert shown.stdout
 
 
+def test_a_row_is_checked_and_read_in_python(asymboot: Asymboot, lengths: Path, mixtures: Path) -> None:
+    checked = asymboot("check", f"{lengths}:66", "bug", f"{mixtures}:220").stdout.splitlines()
+    assert checked == [f"{lengths}:66: ok, 2 CPUs", "bug: ok, 2 CPUs", f"{mixtures}:220: ok, 4 CPUs"]
+    assert read_scenario(f"{lengths}:66") == scenario_of_row(lengths, 66)
+    assert read_scenario(mixtures.parent / f"{mixtures.name}:220") == scenario_of_row(mixtures, 220)
+    with pytest.raises(InputError, match="there is no row 96: there are 96"):
+        read_scenario(f"{lengths}:96")
+
+
 @pytest.mark.parametrize("picture", PICTURES)
 def test_a_row_is_drawn(asymboot: Asymboot, lengths: Path, tmp_path: Path, picture: str) -> None:
     result = asymboot("plot", picture, f"{lengths}:66", "-o", tmp_path / "row.svg")
@@ -95,6 +104,7 @@ def test_a_file_whose_name_looks_like_a_row_is_a_file(
     [
         (["run", "DIR:96"], "out: there is no row 96: there are 96, counted from 0"),
         (["trace", "DIR:1000000000", "--format", "jsonl"], "there is no row 1,000,000,000: there are 96"),
+        (["check", "DIR:96"], "out: there is no row 96: there are 96, counted from 0"),
         (["run", "DIR:-1"], "out:-1: No such file or directory"),
         (["run", "DIR:" + 30 * "9"], "No such file or directory"),
         (["run", "DIR"], "out: is a folder, and no scenario: "),

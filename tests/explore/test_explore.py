@@ -641,6 +641,13 @@ def test_a_step_has_a_colon_only_where_its_cpu_or_agent_follows() -> None:
     assert not any(":" in Step(kind, 0).words for kind in StepKind)
 
 
+def test_the_words_of_a_lane_lead_over_to_nothing(asymboot: Asymboot) -> None:
+    shown = asymboot("explore", "late-arrival").stdout.splitlines()
+    assert any(line.split() == ["8", "arrives", "late"] for line in shown)
+    assert any(line.split() == ["4", "is", "given", "up"] for line in shown)
+    assert [line for line in shown if line.rstrip().endswith((" of", " for", " by"))] == []
+
+
 def test_one_state_is_counted_in_the_singular(asymboot: Asymboot) -> None:
     told = asymboot("explore", "late-arrival", "--states", "1")
     assert (told.exit_code, "1 state visited, and there are more: raise --states" in told.stderr) == (2, True)

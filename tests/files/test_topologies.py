@@ -37,7 +37,8 @@ def test_a_scenario_says_what_it_is(file: Path) -> None:
     assert "\nschema_version = 1\n" in text
     assert scenario.name != file.stem
     mixed = len({one.usable_sve_vqs for one in scenario.topology.cpus}) > 1
-    assert not mixed or "ypothetical" in text or "firmware" in text
+    assert not mixed or "ypothetical" in text or "firmware" in text.lower()
+    assert scenario.topology.hypothetical or "ypothetical." not in text
 
 
 def test_names_are_told_apart() -> None:

@@ -58,6 +58,12 @@ def test_what_the_kernel_logs_is_marked() -> None:
     assert "lower safe, logged" in told
 
 
+def test_logging_is_explained_where_a_field_is_logged_alone() -> None:
+    for name, is_logged in (("big-little", False), ("zeroed-blocks-differ", True)):
+        told = " ".join(text for text, _ in boxes(plot_features(boot(read_scenario(name)))))
+        assert ("Logged: a difference" in told, ", logged" in told) == (is_logged, is_logged)
+
+
 @pytest.mark.parametrize(
     ("scenario", "why"),
     [("bug", "features are modelled where every CPU has a core"), ("imx8mm", "all CPUs have the same ID registers")],

@@ -268,6 +268,20 @@ def test_long_gaps_have_a_break_mark_and_a_duration_unless_time_is_to_scale() ->
     assert "//" not in [text for text, _ in boxes(plot_boot(outcome, linear=True))]
 
 
+def test_gaps_whose_break_marks_would_overlap_share_a_mark_and_a_duration() -> None:
+    texts = boxes(plot_boot(boot(read_scenario(find(Path("suspend-resume"))))))
+    signs = [box for text, box in texts if text == "//"]
+    assert not any(one.overlaps(other) for one, other in pairwise(signs))
+    assert {"1 s", "5 s"} <= {text for text, _ in texts}
+
+
+@pytest.mark.parametrize("name", ["bug", "suspend-resume"])
+def test_the_name_of_a_phase_is_whole_or_left_out(name: str) -> None:
+    outcome = boot(read_scenario(find(Path(name))))
+    for picture in (plot_boot(outcome), plot_boot(outcome, linear=True)):
+        assert [text for text, _ in boxes(picture) if text.endswith(("...", "…"))] == []
+
+
 def test_the_edges_of_many_bars_do_not_hide_the_bars() -> None:
     (lock,) = [
         one

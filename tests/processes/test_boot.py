@@ -316,7 +316,7 @@ def test_a_cpu_that_boots_and_goes_offline_may_be_lost_when_it_returns() -> None
     ]
     assert outcome.cpu_rows()[1].state == "lost"
     assert [hazard.sentence for hazard in outcome.found] == [
-        "cpu1: firmware accepts CPU_ON number 2, and the CPU never arrives"
+        "cpu1: firmware accepts the 2nd CPU_ON, and the CPU never arrives"
     ]
 
 
@@ -324,7 +324,7 @@ def test_a_cpu_that_firmware_denies_at_first_may_come_later() -> None:
     faults = (Fault("cpu1", answer="DENIED", last=1),)
     outcome = booted(V1, V1, kernel="6.11", maxcpus=1, faults=faults, actions=(on(1), on(1)))
     assert results(outcome) == [("failed", "EPERM"), ("online", None)]
-    assert [hazard.sentence for hazard in outcome.found] == ["cpu1: firmware answers CPU_ON number 1 with DENIED"]
+    assert [hazard.sentence for hazard in outcome.found] == ["cpu1: firmware answers the 1st CPU_ON with DENIED"]
     assert outcome.notes == ["cpu1 came online after firmware had failed to start it"]
 
 
@@ -454,8 +454,8 @@ def test_a_fault_is_one_hazard_however_often_it_strikes() -> None:
     faults = Fault("cpu1", answer="EINVAL", first=2, last=3), Fault("cpu1", answer="DENIED", first=4)
     outcome = booted(V1, V1, faults=faults, actions=(off(1), on(1), on(1), on(1), on(1)))
     assert [hazard.sentence for hazard in outcome.found] == [
-        "cpu1: firmware answers CPU_ON 2 to 3 with an error that is EINVAL",
-        "cpu1: firmware answers CPU_ON from number 4 on with DENIED",
+        "cpu1: firmware answers the 2nd to 3rd CPU_ON with an error that is EINVAL",
+        "cpu1: firmware answers each CPU_ON from the 4th on with DENIED",
     ]
 
 

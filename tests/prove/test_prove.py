@@ -20,7 +20,7 @@ from sim.study.batch import Batch
 from sim.study.column import Sets
 from sim.study.evaluation import Evaluation
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Setting, Space, legal_sets, power_of_two_sets
+from sim.study.system_space import Group, Setting, Space, legal_vqs, power_of_two_vqs
 from sim.vectors import SveRule, why_not_sve
 from tests.command_line import Asymboot
 
@@ -35,7 +35,7 @@ from sim.prove.properties import PROPERTIES, Property, named  # noqa: E402
 from sim.prove.question import Answer, Question, System  # noqa: E402
 from sim.prove.symbols import Symbol, is_legal  # noqa: E402
 
-SMALL = legal_sets(512)
+SMALL = legal_vqs(512)
 ROLES = [(early, cpus - early) for cpus in (1, 2, 3) for early in range(1, cpus + 1)]
 
 
@@ -169,7 +169,7 @@ def test_the_solver_finds_the_same_smallest_system_as_the_list(monkeypatch: pyte
 @pytest.mark.parametrize("rule", SveRule)
 def test_legal_sets_are_those_that_the_architecture_allows(rule: SveRule, up_to_bits: int) -> None:
     allowed = [vqs for vqs in range(1 << up_to_bits // 128) if why_not_sve(vqs, rule) is None]
-    assert list(legal_sets(up_to_bits, rule)) == allowed
+    assert list(legal_vqs(up_to_bits, rule)) == allowed
 
 
 @pytest.mark.parametrize("rule", SveRule)
@@ -180,7 +180,7 @@ def test_legal_symbols_are_the_legal_sets(rule: SveRule) -> None:
         legal = z3.Solver()
         legal.add(one.term == vqs)
         assert (str(legal.check(is_legal(one, rule, 16))) == "sat") == expected, bin(vqs)
-    assert power_of_two_sets(2048)[-1] == 0x808B
+    assert power_of_two_vqs(2048)[-1] == 0x808B
 
 
 def test_what_stands_for_any_number_of_cpus() -> None:

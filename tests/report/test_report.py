@@ -228,6 +228,13 @@ def test_a_mouse_drags_over_what_to_zoom_to(browser: Browser, pages: dict[str, P
         assert shown(page) == pytest.approx(whole)
 
 
+def test_the_keys_of_the_timeline_and_the_player_are_on_the_page() -> None:
+    page = boot_page(boot(read_scenario("bug")))
+    shown = re.sub(r"<[^>]*>", "", page)
+    assert "Keys, after a click into this box: Space plays and pauses, left and right step" in shown
+    assert "Keys, after a click into the timeline: left and right move it" in shown
+
+
 @needs_browser
 def test_a_boot_is_watched_by_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
     opened = Opened(browser, pages["bug"], SIZES[2], "dark")
@@ -367,8 +374,8 @@ def test_a_page_is_small_and_reproduces_its_boot(file: Path) -> None:
 def test_a_page_leaves_out_settings_that_do_not_apply() -> None:
     told = [re.findall("<dt>(.*?)</dt>", boot_page(booted(name))) for name in ("bug", "server-1024")]
     assert told == [
-        ["kernel", "KVM mode", "design", "relay", "memory", "seed", "command line", "CPUs"],
-        ["kernel", "KVM mode", "seed", "CPUs"],
+        ["kernel", "KVM mode", "design", "relay", "memory", "page size", "seed", "command line", "CPUs"],
+        ["kernel", "KVM mode", "page size", "seed", "CPUs"],
     ]
 
 

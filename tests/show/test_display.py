@@ -33,7 +33,7 @@ from sim.rows import SCHEMA_VERSION, Row
 from sim.scenario import Fault, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.comparison import compare
 from sim.study.outcome_difference import difference
-from sim.study.system_space import Group, Setting, Space, legal_sets
+from sim.study.system_space import Group, Setting, Space, legal_vqs
 from sim.study.variant_comparison import compare_variants
 from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import Summary
@@ -118,7 +118,7 @@ def marked_setting() -> Setting:
 
 
 def marked_space() -> Space:
-    return Space((Group(MARKUP, legal_sets(256)),), designs=(MARKED,), name=MARKUP)
+    return Space((Group(MARKUP, legal_vqs(256)),), designs=(MARKED,), name=MARKUP)
 
 
 def of_proofs() -> ModuleType:
@@ -196,7 +196,7 @@ def test_notebooks_show_names_as_text(name: str, marked: Outcome, tmp_path: Path
 def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
     """The repr of each object is short and has no address."""
     scenario = bug.scenario
-    space = Space((Group("a", legal_sets(1024)), Group("b", (1,), cpus=2, late=True)))
+    space = Space((Group("a", legal_vqs(1024)), Group("b", (1,), cpus=2, late=True)))
     mixtures = sim.mixture_space(["arm,cortex-a55", "arm,cortex-a76"])
     found = marked_found()
     finding = of_proofs().Finding(PROPERTIES["restored"], marked_setting(), sim.Answer.PROVED)
@@ -204,6 +204,7 @@ def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
         bug,
         bug.found[0],
         bug.found[0].kind,
+        bug.vectors["SVE"],
         scenario,
         scenario.topology,
         scenario.topology.cpus[0],
@@ -275,7 +276,7 @@ def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
         (Group("a", (1, 0)), "<Group 'a': 1 CPU; any of {128} none>"),
         (Group("a", (1, 3), cpus=2, late=True), "<Group 'a': 2 late CPUs; any of {128} {128,256}>"),
         (
-            Group("a", legal_sets(1024)),
+            Group("a", legal_vqs(1024)),
             "<Group 'a': 1 CPU; any of {128} {128,256} {128,256,384} {128,256,512} {128,256,384,512} ..., 35 sets>",
         ),
         (marked_setting(), f"<Setting: design {MARKUP!r}, relay relaxed, KVM protected, memory mapped>"),

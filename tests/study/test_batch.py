@@ -20,13 +20,13 @@ from sim.scenario import KvmMode, MemoryLayout, Relay
 from sim.study.batch import Batch, Counts, Verdict, outcome_bits, verdict
 from sim.study.column import Column, Sets
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Setting, Space, legal_sets
+from sim.study.system_space import Group, Setting, Space, legal_vqs
 from sim.study.systems import Record
 from sim.study.verdict_bits import ACCEPTED, BY_RELAY, HAZARDS, REFUSED, WARNED
 from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
 from tests.systems import DESIGN
 
-SMALL = (0, *legal_sets(512))
+SMALL = (0, *legal_vqs(512))
 """No SVE, and every set up to 512 bits."""
 ROLES = [(early, cpus - early) for cpus in (1, 2, 3) for early in range(1, cpus + 1)]
 WARNED_OF = replace(DESIGNS["tabba"], name="tabba, and warned", late_cpu=LateCpu.WARNED)
@@ -121,7 +121,7 @@ def test_saves_of_up_to_2048_bits(memory: MemoryLayout, roles: tuple[int, int], 
 @pytest.mark.no_cover
 @given(st.data())
 def test_any_system_under_any_design(data: st.DataObject) -> None:
-    sets = (0, *legal_sets(2048))
+    sets = (0, *legal_vqs(2048))
     roles = [False, *data.draw(st.lists(st.booleans(), max_size=6))]
     groups = tuple(Group(f"g{n}", sets, data.draw(st.integers(1, 3)), late) for n, late in enumerate(roles))
     space = Space(groups, data.draw(st.sampled_from(["6.1", "6.6", "6.11", "6.18"])))

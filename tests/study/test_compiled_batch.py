@@ -12,7 +12,7 @@ from sim.scenario import KvmMode, MemoryLayout
 from sim.study.batch import Batch, outcome_bits
 from sim.study.points import Sample
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Space, legal_sets
+from sim.study.system_space import Group, Space, legal_vqs
 from tests.examples import examples
 from tests.systems import DESIGN
 
@@ -25,7 +25,7 @@ def test_compiled_words_equal_plain_ones(data: st.DataObject) -> None:
     )
     up_to = data.draw(st.sampled_from([2, 4, 8, 16]))
     sets = tuple(
-        data.draw(st.lists(st.sampled_from((0, *legal_sets(128 * up_to))), min_size=1, max_size=6, unique=True))
+        data.draw(st.lists(st.sampled_from((0, *legal_vqs(128 * up_to))), min_size=1, max_size=6, unique=True))
     )
     roles = [False, *data.draw(st.lists(st.booleans(), max_size=6))]
     groups = tuple(Group(f"g{n}", sets, data.draw(st.integers(1, 2)), late) for n, late in enumerate(roles))
@@ -47,7 +47,7 @@ def test_compiled_words_equal_plain_ones(data: st.DataObject) -> None:
 def test_many_settings_are_compiled_as_several_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = pytest.importorskip("sim.study.compiled_batch", reason="llvmlite is not installed")
     monkeypatch.setattr(compiled, "_MOST_IN_A_LOOP", 6)
-    sets = (0, *legal_sets(512))
+    sets = (0, *legal_vqs(512))
     space = Space((Group("boot", sets), Group("late", sets, late=True)), "6.12", memories=tuple(MemoryLayout))
     (block,) = Sample(space, 200, 3).blocks(0, 200)
     model = SpaceModel(space)

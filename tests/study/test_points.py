@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sim.errors import InputError
 from sim.study import point_digits, points
 from sim.study.points import Exhaustive, Points, Sample, UpToSymmetry, sets_at
-from sim.study.system_space import Group, Space, legal_sets
+from sim.study.system_space import Group, Space, legal_vqs
 from tests.examples import examples
 
 SETS = (0, 1, 3, 11)
@@ -117,8 +117,8 @@ def test_points_are_drawn_by_weight_and_groups_independently() -> None:
 
 
 def test_more_points_than_can_be_walked_through_are_refused_with_their_number_and_a_way_out() -> None:
-    many = Space(tuple(Group(f"g{n}", legal_sets(768)) for n in range(12)))
-    assert many.points == len(legal_sets(768)) ** 12
+    many = Space(tuple(Group(f"g{n}", legal_vqs(768)) for n in range(12)))
+    assert many.points == len(legal_vqs(768)) ** 12
     with pytest.raises(InputError, match=rf"{many.points:,} points are too many .* take a sample"):
         Exhaustive(many)
     with pytest.raises(InputError, match=r"the weights of all points amount to .* take a sample"):
@@ -137,6 +137,6 @@ def test_a_point_that_is_not_there_is_refused() -> None:
 
 
 def test_lengths_that_no_group_shares_with_any_other_are_walked_through_too() -> None:
-    groups = tuple(Group(f"g{n}", legal_sets(128 * (n + 1)), late=n > 0) for n in range(4))
+    groups = tuple(Group(f"g{n}", legal_vqs(128 * (n + 1)), late=n > 0) for n in range(4))
     walk = UpToSymmetry(Space(groups))
     assert walk.points == reduce(lambda so_far, one: so_far * len(one.sets), groups, 1)

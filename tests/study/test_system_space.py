@@ -11,7 +11,7 @@ from sim.designs import DESIGNS
 from sim.errors import InputError
 from sim.scenario import Do
 from sim.study.points import Exhaustive, sets_at
-from sim.study.system_space import Group, Space, legal_sets, power_of_two_sets
+from sim.study.system_space import Group, Space, legal_vqs, power_of_two_vqs
 from sim.vectors import SveRule, why_not_sve
 
 THREE = (1, 3, 11)
@@ -19,7 +19,7 @@ THREE = (1, 3, 11)
 
 @pytest.mark.parametrize("up_to_bits", [0, 1, 4, 64, 200, 2176, 1 << 20, -128])
 def test_sets_are_asked_for_up_to_a_vector_length_in_bits(up_to_bits: int) -> None:
-    for sets in (legal_sets, power_of_two_sets):
+    for sets in (legal_vqs, power_of_two_vqs):
         with pytest.raises(InputError, match=f"{up_to_bits} bits is not a vector length: allowed are multiples of 128"):
             sets(up_to_bits)
 
@@ -27,7 +27,7 @@ def test_sets_are_asked_for_up_to_a_vector_length_in_bits(up_to_bits: int) -> No
 @pytest.mark.parametrize("rule", SveRule)
 @pytest.mark.parametrize("up_to_vq", [1, 2, 3, 4, 8, 16])
 def test_legal_sets_are_exactly_those_that_the_rule_allows(up_to_vq: int, rule: SveRule) -> None:
-    legal = legal_sets(up_to_vq * 128, rule)
+    legal = legal_vqs(up_to_vq * 128, rule)
     assert list(legal) == [vqs for vqs in range(1, 1 << up_to_vq) if why_not_sve(vqs, rule) is None]
 
 

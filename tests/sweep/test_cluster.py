@@ -11,7 +11,7 @@ import pytest
 
 from sim.designs import DESIGNS
 from sim.errors import AsymbootError, InputError, MissingExtra, SchedulerGone, WorkerLost
-from sim.study.system_space import Group, Space, legal_sets
+from sim.study.system_space import Group, Space, legal_vqs
 from sim.sweep import dask_cluster, parted_plan
 from sim.sweep.parts_run import Progress
 from sim.sweep.sweep_run import resume_sweep, run_sweep
@@ -24,8 +24,8 @@ distributed = pytest.importorskip(
 
 SPACE = Space(
     (
-        *(Group(f"early{n}", legal_sets(512)) for n in range(2)),
-        *(Group(f"late{n}", legal_sets(512), late=True) for n in range(2)),
+        *(Group(f"early{n}", legal_vqs(512)) for n in range(2)),
+        *(Group(f"late{n}", legal_vqs(512), late=True) for n in range(2)),
     ),
     kernel="6.12",
     designs=tuple(DESIGNS.values())[:5],

@@ -279,7 +279,7 @@ def test_a_beginning_without_a_plan_is_begun_again(tmp_path: Path) -> None:
 def test_a_sweep_that_would_never_end_is_refused_before_it_begins(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    space = Space(tuple(Group(f"g{n}", legal_sets(640)) for n in range(13)), kernel="6.12")
+    space = Space(tuple(Group.of(f"g{n}", legal_sets(640)) for n in range(13)), kernel="6.12")
     with pytest.raises(InputError, match=message):
         run_sweep(space, tmp_path / "out", **changes)
     assert not (tmp_path / "out").exists()
@@ -301,7 +301,7 @@ def test_a_space_needs_a_kernel_that_there_is() -> None:
     ],
 )
 def test_a_space_that_no_file_holds_is_refused_before_it_begins(tmp_path: Path, space: Any, message: str) -> None:
-    with pytest.raises(InputError, match=f"out: the sweep could not be resumed: {message}"):
+    with pytest.raises(InputError, match=f"out: the file of the sweep's plan cannot hold this space: {message}"):
         run_sweep(space(), tmp_path / "out", jobs=1)
     assert not (tmp_path / "out").exists()
 
