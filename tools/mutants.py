@@ -34,10 +34,23 @@ STUDY = tuple(
     f"tests/study/test_{name}.py"
     for name in ("verdict_bits", "ordering", "evaluation", "save_outcomes", "compiled_batch", "batch")
 )
+# The tests of the model of CPU features; the recorded boots come last.
+FEATURES = (
+    "tests/kernel",
+    "tests/test_feature_hazards.py",
+    "tests/test_feature_facts.py",
+    "tests/test_feature_notes.py",
+    "tests/machine",
+    "tests/test_rules_of_fields.py",
+    "tests/study/test_mixtures.py",
+    "tests/conform/test_recorded_features.py",
+)
 TESTS = {
     "sim/rules*": ("tests/test_rules.py", "tests/test_rules_symbolic.py", "tests/kernel", *STUDY),
     "sim/machine/*.py": ("tests/machine", "tests/kernel", "tests/processes", "tests/conform/test_conform.py"),
     "sim/kernel/*.py": ("tests/kernel", "tests/test_hazards.py", "tests/processes", "tests/conform/test_conform.py"),
+    "sim/kernel/features": FEATURES,
+    "sim/feature_hazards.py": FEATURES,
     "sim/hazards*": ("tests/test_hazards.py", "tests/kernel", "tests/processes", *STUDY),
     "sim/processes/*.py": ("tests/processes", "tests/conform/test_conform.py", "tests/causes", "tests/explore"),
     "sim/study/verdict_bits.py": STUDY,

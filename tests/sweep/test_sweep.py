@@ -541,7 +541,7 @@ def begun(tmp_path: Path, *, parts: int) -> "subprocess.Popen[str]":
     running = subprocess.Popen(
         [*command, "--sample", "400000"], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    until = time.monotonic() + nanoseconds("60s") / 1e9
+    until = time.monotonic() + nanoseconds("300s") / 1e9
     while len(list((tmp_path / "out" / "parts").glob("0*.json"))) < parts:
         assert running.poll() is None
         assert time.monotonic() < until
