@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from sim.arguments import checked
 from sim.errors import InputError, check_printable
@@ -24,7 +24,7 @@ from sim.files.core_properties import (
 from sim.files.scenario_tables import CpuProperties
 from sim.files.shipped_scenarios import find_space
 from sim.files.space_file import space_from_text
-from sim.files.space_tables import CoreTable, MixtureTable
+from sim.files.space_tables import CoreTable, MixtureTable, is_of_cores
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
 from sim.kernel_release import DEFAULT, RECORDED
 from sim.scenario import KvmMode
@@ -32,12 +32,6 @@ from sim.study.mixture_space import LEAST_CLUSTERS, MixtureSpace
 from sim.study.system_space import Space
 from sim.topology import Cpu
 from sim.vectors import VectorType
-
-
-class _Kind(msgspec.Struct):
-    """The key that only a space of mixtures has."""
-
-    cores: msgspec.Raw | object | UnsetType = UNSET
 
 
 @checked
@@ -108,9 +102,9 @@ def read_any_space(path: Path | str) -> Space | MixtureSpace:
     path = Path(path)
     with at(f"{path}"):
         text = read_text(path, "space")
-        if table_from_text(text, _Kind).cores is UNSET:
-            return space_from_text(text, path.stem)
-        return mixtures_of(table_from_text(text, MixtureTable), path.stem)
+        if is_of_cores(text):
+            return mixtures_of(table_from_text(text, MixtureTable), path.stem)
+        return space_from_text(text, path.stem)
 
 
 def mixtures_from_data(raw: dict[str, object]) -> MixtureSpace:

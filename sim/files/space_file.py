@@ -19,7 +19,7 @@ from sim.files.scenario_file import design_from, latencies_from
 from sim.files.scenario_tables import DesignTable, Lengths
 from sim.files.scenario_text import design_table, latencies_data
 from sim.files.shipped_scenarios import find_space
-from sim.files.space_tables import Choice, GroupTable, SetTable, SpaceTable
+from sim.files.space_tables import Choice, GroupTable, SetTable, SpaceTable, is_of_cores
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text, text_from_data
 from sim.kernel_release import kernel_release
 from sim.study.system_space import Group, Space, legal_vqs, power_of_two_vqs
@@ -36,14 +36,18 @@ def read_space(path: Path | str) -> Space:
         path: the file, or the name of a space that ships where there is no such file.
 
     Raises:
-        InputError: anything in the file is wrong; the line names the file, the place and what is allowed.
+        InputError: anything in the file is wrong, or it is a space of mixtures of cores; the line names the file, the
+            place and what is allowed.
 
     >>> read_space("clusters").cpus
     8
     """
     path = find_space(Path(path))
     with at(f"{path}"):
-        return space_from_text(read_text(path, "space"), path.stem)
+        text = read_text(path, "space")
+        if is_of_cores(text):
+            raise InputError("is a space of mixtures of cores, which read_mixture_space() reads")
+        return space_from_text(text, path.stem)
 
 
 def space_from_text(text: str, default_name: str = "") -> Space:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from sim.files.scenario_tables import Bits, DesignTable, FieldValue, Lengths, Name, RegisterValue, Table
+from sim.files.toml_tables import table_from_text
 from sim.kernel_release import DEFAULT
 from sim.scenario import KvmMode, MemoryLayout, Relay
 from sim.study.mixture_space import LEAST_CLUSTERS, MOST_CLUSTERS, MOST_CORES, MOST_CPUS_OF_CLUSTER
@@ -89,6 +90,12 @@ class CoreTable(Table):
     unaffected: Annotated[list[Weakness] | UnsetType, Meta(description="weaknesses that the core lacks")] = UNSET
 
 
+class _Kind(msgspec.Struct):
+    """The key that only a space of mixtures has."""
+
+    cores: msgspec.Raw | object | UnsetType = UNSET
+
+
 class MixtureTable(Table):
     """A space of mixtures of cores."""
 
@@ -113,3 +120,12 @@ class MixtureTable(Table):
         Meta(description='kernel series or releases, or "recorded": those with recorded boots'),
     ] = msgspec.field(default_factory=lambda: [DEFAULT])
     kvm_mode: Annotated[Literal["default", "nvhe"], Meta(description="kvm-arm.mode=")] = "default"
+
+
+def is_of_cores(text: str) -> bool:
+    """Return True if the text of a space file is a space of mixtures of cores.
+
+    Raises:
+        InputError: the text is not TOML.
+    """
+    return table_from_text(text, _Kind).cores is not UNSET

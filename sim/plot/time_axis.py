@@ -59,8 +59,12 @@ class TimeScale:
         return start + (stop - start) * (time_ns - start_ns) / (stop_ns - start_ns)
 
     def breaks(self) -> list[tuple[int, int]]:
-        """Return the start and the end of each compressed gap of 1 ms or more; none where time is drawn to scale."""
-        return [] if self._linear else [gap for gap in pairwise(self._moments_ns) if gap[1] - gap[0] >= _BREAK_NS]
+        """Return the start and the end of each compressed gap of 1 ms or more, the longest first.
+
+        There is none where time is drawn to scale.
+        """
+        gaps = [] if self._linear else [gap for gap in pairwise(self._moments_ns) if gap[1] - gap[0] >= _BREAK_NS]
+        return sorted(gaps, key=lambda gap: (gap[0] - gap[1], gap[0]))
 
     def ticks(self, distance: float) -> list[int]:
         """Return the moments to label, at least a distance apart on the axis: the most important that have room."""

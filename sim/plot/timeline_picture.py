@@ -1,8 +1,7 @@
 """A boot as a picture: lanes of the boot's phases, the hotplug lock and each CPU, and the critical path across them."""
 
-import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim.arguments import checked
 from sim.causes.critical_path import CriticalPath, critical_path
@@ -46,6 +45,8 @@ _MIN_BORDERED_IN = 0.05
 _DURATIONS_IN = 0.16
 """The room above the lanes for the durations of compressed gaps, in inches."""
 _BREAK_SIGN = "//"
+_BESIDE = 0.36
+"""The distance of a hazard's mark from its lane's middle, in lanes, where the CPU has another mark at that moment."""
 SIGNS = {
     MarkKind.ALLOCATED: ("v", style.BLUE),
     MarkKind.ALLOCATION_FAILED: ("X", style.RED),
@@ -67,9 +68,9 @@ def plot_boot(outcome: Outcome, *, linear: bool = False) -> style.Picture:
     """Draw a boot as lanes over time.
 
     The time axis is not to scale: gaps between events are drawn by their logarithm, so that 2 us and 5 s can both be
-    seen. A gap of 1 ms or more has a break mark on the axis, and its duration above the lanes where there is room. The
-    black line is the critical path: the waits whose sum is the length of the boot. Above 256 CPUs the CPUs of a cluster
-    share a lane.
+    seen. A gap of 1 ms or more has a break mark on the axis and its duration above the lanes, where no longer gap
+    beside it takes the room. The black line is the critical path: the waits whose sum is the length of the boot. Above
+    256 CPUs the CPUs of a cluster share a lane.
 
     Args:
         outcome: the outcome of `boot()`.
@@ -131,40 +132,23 @@ class _Drawing:
 
     def _draw_breaks(self) -> None:
         """Mark the compressed gaps on the axis, with their durations above the lanes."""
-        axes = self._axes
-        for gaps in self._gaps_by_sign():
-            start, end = self._scale.place(gaps[0][0]), self._scale.place(gaps[-1][1])
-            middle, bottom = (start + end) / 2, len(self._labels) - 0.5
-            # The sign lies on a piece of paper, which cuts the axis.
-            paper = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6}
-            axes.text(
-                middle, bottom, _BREAK_SIGN, size=style.SMALL_PT, ha="center", va="center", color=style.GREY, bbox=paper
-            )
-            words = about(sum(end_ns - start_ns for start_ns, end_ns in gaps))
-            if style.text_width_in(words, style.SMALL_PT) < self._in(end - start):
-                axes.annotate(
-                    words,
-                    (middle, -0.5),
-                    (0, 2),
-                    textcoords="offset points",
-                    size=style.SMALL_PT,
-                    ha="center",
-                    color=style.GREY,
-                )
+        bottom, taken = len(self._labels) - 0.5, list[tuple[float, float]]()
+        for start_ns, end_ns in self._scale.breaks():
+            middle = (self._scale.place(start_ns) + self._scale.place(end_ns)) / 2
+            words = about(end_ns - start_ns)
+            half_in = max(style.text_width_in(one, style.SMALL_PT) for one in (words, _BREAK_SIGN)) / 2 + 0.03
+            start_in, end_in = self._in(middle) - half_in, self._in(middle) + half_in
+            # The longest gaps come first, and a gap whose words would overlap those of a longer gap goes without.
+            if all(end_in < first or start_in > last for first, last in taken):
+                taken.append((start_in, end_in))
+                self._draw_break(middle, bottom, words)
 
-    def _gaps_by_sign(self) -> list[list[tuple[int, int]]]:
-        """Return the compressed gaps; gaps whose signs would overlap are together, and share a sign."""
-        sign_in = style.text_width_in(_BREAK_SIGN, style.SMALL_PT) + 0.06
-        groups: list[list[tuple[int, int]]] = []
-        last = -math.inf
-        for gap in self._scale.breaks():
-            middle = self._in(sum(map(self._scale.place, gap)) / 2)
-            if middle - last < sign_in:
-                groups[-1].append(gap)
-            else:
-                groups.append([gap])
-            last = middle
-        return groups
+    def _draw_break(self, place: float, bottom: float, words: str) -> None:
+        # The sign lies on a piece of paper, which cuts the axis.
+        paper = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.6}
+        grey: dict[str, Any] = {"size": style.SMALL_PT, "ha": "center", "color": style.GREY}
+        self._axes.text(place, bottom, _BREAK_SIGN, va="center", bbox=paper, **grey)
+        self._axes.annotate(words, (place, -0.5), (0, 2), textcoords="offset points", **grey)
 
     def _in(self, width: float) -> float:
         """Return a width on the axis in inches."""
@@ -179,8 +163,10 @@ class _Drawing:
             for (row, spans_kind), spans in by_row.items():
                 if spans_kind is kind:
                     self._draw_spans(row, kind, spans, order)
+        told = {(mark.lane, mark.time_ns) for mark in lanes.marks if mark.kind is not MarkKind.HAZARD}
         for mark in lanes.marks:
-            self._draw_mark(mark)
+            is_beside = mark.kind is MarkKind.HAZARD and (mark.lane, mark.time_ns) in told
+            self._draw_mark(mark, _BESIDE if is_beside else 0.0)
         for span in lanes.spans:
             if span.kind is SpanKind.PHASE:
                 self._name_phase(span)
@@ -215,11 +201,11 @@ class _Drawing:
                 end = max(end, last)
         yield start, end - start
 
-    def _draw_mark(self, mark: Mark) -> None:
+    def _draw_mark(self, mark: Mark, above: float) -> None:
         marker, colour = SIGNS[mark.kind]
         self._axes.plot(
             self._scale.place(mark.time_ns),
-            self._row_of[mark.lane],
+            self._row_of[mark.lane] - above,
             linestyle="none",
             marker=marker,
             color=colour,

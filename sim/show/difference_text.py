@@ -4,6 +4,7 @@ from itertools import groupby
 
 from rich.console import Console
 
+from sim.hazard_kinds import KINDS
 from sim.show.console import Layout, heading, line, table
 from sim.study.difference_rows import LogDifferenceRow
 from sim.study.outcome_difference import Difference
@@ -34,7 +35,8 @@ def _hazards(difference: Difference, console: Console) -> None:
         return
     heading(console, "Hazards of one of them")
     for row in difference.hazard_rows:
-        line(console, f"{row.side}: {row.sentence}", _STYLES[row.side], len(row.side) + 1)
+        told = f"{row.side}: {KINDS[row.hazard].title}: {row.sentence}"
+        line(console, told, _STYLES[row.side], len(row.side) + 1)
 
 
 def _log(rows: list[LogDifferenceRow], console: Console) -> None:

@@ -55,7 +55,10 @@ def _outcome_columns(rows: list[VariantRow]) -> dict[str, tuple[Layout, Sequence
 
 
 def _hazards(row: VariantRow) -> str:
-    return f"{row.hazards}: {KINDS[row.hazard_kinds[0]].title}" if row.hazards else ""
+    if not row.hazards:
+        return ""
+    worst = KINDS[row.hazard_kinds[0]].title
+    return worst if row.hazards == 1 else f"{row.hazards}, worst: {worst}"
 
 
 def _particulars(console: Console, number: int, row: VariantRow) -> None:

@@ -63,7 +63,7 @@ class VariantComparison:
 
 
 @checked
-def compare_variants(scenario: Scenario, axes: Sequence[Axis | str]) -> VariantComparison:
+def compare_variants(scenario: Scenario, axes: Axis | str | Sequence[Axis | str]) -> VariantComparison:
     """Boot every variant of a scenario along some axes.
 
     Args:
@@ -71,7 +71,7 @@ def compare_variants(scenario: Scenario, axes: Sequence[Axis | str]) -> VariantC
         axes: what differs: a member of `Axis` or its name, or several of them.
 
     Raises:
-        InputError: an axis is unknown, or there is none.
+        InputError: an axis is unknown or named twice, or there is none.
 
     >>> from sim import Scenario, Topology
     >>> compare_variants(Scenario(Topology.of([[128], [128, 256]]), kvm_mode="protected"), ["relay", "memory"])
@@ -79,7 +79,11 @@ def compare_variants(scenario: Scenario, axes: Sequence[Axis | str]) -> VariantC
     """
     if not axes:
         raise InputError(f"nothing differs between variants: give one or more of {', '.join(Axis)}")
-    booted = [(one, boot(one.scenario)) for one in variants(scenario, [choice(Axis, "axis", axis) for axis in axes])]
+    chosen = [choice(Axis, "axis", axis) for axis in ([axes] if isinstance(axes, str) else axes)]
+    for axis in chosen:
+        if chosen.count(axis) > 1:
+            raise InputError(f"axes names {axis} twice: each axis is named once")
+    booted = [(one, boot(one.scenario)) for one in variants(scenario, chosen)]
     capabilities = [_capabilities(outcome.facts) for _, outcome in booted]
     hwcaps = [_hwcaps(outcome.facts) for _, outcome in booted]
     every_capability = dict.fromkeys(chain.from_iterable(capabilities))

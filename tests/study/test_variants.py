@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from sim.errors import InputError
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.scenario import Action, Do, Scenario
 from sim.study.variant_comparison import compare_variants
@@ -178,3 +179,11 @@ def test_a_cpu_that_the_relay_does_not_start_is_refused() -> None:
 def test_lines_that_introduce_a_cpu_are_not_what_differs_first_with_another_boot_cpu(name: str, line: str) -> None:
     (*_, other) = compare_variants(read_scenario(name), ["boot_cpu"]).rows
     assert line in (other.differs_first or "")
+
+
+def test_axes_may_be_a_single_one_and_none_of_them_twice() -> None:
+    bug = read_scenario("bug")
+    rows = compare_variants(bug, ["relay"]).rows
+    assert compare_variants(bug, "relay").rows == compare_variants(bug, Axis.RELAY).rows == rows
+    with pytest.raises(InputError, match="axes names kernel twice: each axis is named once"):
+        compare_variants(bug, ["kernel", Axis.KERNEL])

@@ -29,6 +29,7 @@ from sim import (
 )
 from sim.files.mixture_file import mixtures_from_data, mixtures_to_data, read_any_space
 from sim.files.shipped_scenarios import shipped_spaces
+from sim.files.space_file import read_space
 from sim.hazard_kinds import HazardKind
 from sim.study.mixture_batch import MixtureBatches
 from sim.study.mixture_evaluation import OUTCOMES
@@ -369,3 +370,5 @@ def test_a_space_is_made_of_names() -> None:
             mixture_space(**arguments)
     with pytest.raises(InputError, match=r"is a space of vector lengths, which read_space\(\) reads"):
         read_mixture_space("late-cpu")
+    with pytest.raises(InputError, match=r"is a space of mixtures of cores, which read_mixture_space\(\) reads"):
+        read_space("core-pairs")

@@ -92,13 +92,14 @@ function draw() {
     const steps = rest.map(([next, row]) => `V${middle(row)}H${x(next)}`).join("");
     make("path", { d: `M${x(place)} ${middle(lane)}${steps}`, class: "critical-path" }, inside);
   }
+  // The longest gaps come first; one whose words would overlap those of a longer one goes without a mark.
+  const taken = [];
   for (const [start, end, length] of timeline.breaks) {
-    const at = x((start + end) / 2);
-    if (at < left || at > left + plot) continue;
+    const at = x((start + end) / 2), half = (length.length * LETTER) / 2 + 2;
+    if (at < left || at > left + plot || taken.some(([other, room]) => Math.abs(at - other) < half + room)) continue;
+    taken.push([at, half]);
     make("path", { d: `M${at - 5} ${bottom + 4}l4-8m3 8l4-8`, class: "break" }, svg);
-    if (x(end) - x(start) > length.length * LETTER) {
-      make("text", { x: at, y: ABOVE - 5, "text-anchor": "middle", class: "length" }, inside, length);
-    }
+    make("text", { x: at, y: ABOVE - 5, "text-anchor": "middle", class: "length" }, inside, length);
   }
   timeline.marks.forEach(([shape, lane, place], number) => {
     const [fill, outline] = timeline.shapes[shape];
