@@ -250,7 +250,7 @@ def _draw_memory(axes: "Axes", outcome: Outcome, save: Save, row: int, in_per_by
             edgecolor=style.PAPER,
             linewidth=0.5,
         )
-        name = _name(stretch, save)
+        name = _name(stretch, save, outcome)
         if style.text_width_in(name, style.SMALL_PT) < (shown_end - shown_first) * in_per_byte - 0.06:
             middle = (shown_first + shown_end) / 2
             axes.text(middle, row - 0.14, name, size=style.SMALL_PT, ha="center", va="center")
@@ -270,11 +270,11 @@ def _draw_save(axes: "Axes", save: Save, buffers: Buffers, row: int) -> None:
         axes.plot(fault, row + 0.12, "*", color=style.RED, markersize=9)
 
 
-def _name(stretch: Stretch, save: Save) -> str:
+def _name(stretch: Stretch, save: Save, outcome: Outcome) -> str:
     """Return the label of a part of a buffer; a neighbour's part is labelled with its CPU."""
     if stretch.cpu == save.cpu:
         return f"{stretch.kind.label}, {stretch.end - stretch.first} bytes"
-    return f"cpu{stretch.cpu}'s {stretch.kind.label}"
+    return f"{outcome.facts.label(stretch.cpu)}'s {stretch.kind.label}"
 
 
 def _label_bytes(axes: "Axes", saves: list[Save], buffers: Buffers, bytes_per_in: float) -> None:

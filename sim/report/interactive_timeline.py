@@ -9,6 +9,7 @@ from sim.plot.picture_rows import cpu_rows
 from sim.plot.time_axis import TimeScale
 from sim.plot.timeline_picture import COLOURS, SIGNS, about, axis_of, moments, phases
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline
+from sim.topology import Topology
 from sim.units import duration, seconds
 
 MAX_SPANS = 20_000
@@ -70,7 +71,8 @@ class Lanes:
     def __init__(self, outcome: Outcome, timeline: Timeline, path: CriticalPath | None) -> None:
         self._timeline, self._path = timeline, path
         self._scale = TimeScale(moments(timeline), phases(timeline))
-        rows = cpu_rows(outcome.scenario.topology)
+        self._topology = outcome.scenario.topology
+        rows = cpu_rows(self._topology)
         self._names = [BOOT, LOCK, *(row.label for row in rows)]
         self._row_of: dict[Lane, int] = {BOOT: 0, LOCK: 1}
         self._row_of |= {cpu: number for number, row in enumerate(rows, 2) for cpu in row.cpus}
@@ -126,13 +128,18 @@ class Lanes:
                     self.place(span.start_ns),
                     self.place(span.end_ns),
                     span.detail if span.kind is SpanKind.PHASE else "",
-                    _of_span(span),
+                    _of_span(span, self._topology),
                 ]
                 for span in spans
             ],
             "shapes": [[page_colour(kind), _SHAPES[kind]] for kind in self._mark_kinds],
             "marks": [
-                [self._mark_kinds.index(mark.kind), self._row_of[mark.lane], self.place(mark.time_ns), _of_mark(mark)]
+                [
+                    self._mark_kinds.index(mark.kind),
+                    self._row_of[mark.lane],
+                    self.place(mark.time_ns),
+                    _of_mark(mark, self._topology),
+                ]
                 for mark in self._timeline.marks
             ],
             # An event of the whole system has no CPU and is drawn on the boot CPU's lane.
@@ -146,19 +153,19 @@ class Lanes:
         }
 
 
-def _of_span(span: Span) -> str:
+def _of_span(span: Span, topology: Topology) -> str:
     length = duration(span.end_ns - span.start_ns)
     when = f"{seconds(span.start_ns)} to {seconds(span.end_ns)} s, {length}"
-    return "\n".join([f"{_lane_name(span.lane)}: {span.kind.value}", when, *_detail(span.detail)])
+    return "\n".join([f"{_lane_name(span.lane, topology)}: {span.kind.value}", when, *_detail(span.detail)])
 
 
-def _of_mark(mark: Mark) -> str:
+def _of_mark(mark: Mark, topology: Topology) -> str:
     when = f"{seconds(mark.time_ns)} s"
-    return "\n".join([f"{_lane_name(mark.lane)}: {mark.kind.value}", when, *_detail(mark.detail)])
+    return "\n".join([f"{_lane_name(mark.lane, topology)}: {mark.kind.value}", when, *_detail(mark.detail)])
 
 
-def _lane_name(lane: Lane) -> str:
-    return f"cpu{lane}" if isinstance(lane, int) else lane
+def _lane_name(lane: Lane, topology: Topology) -> str:
+    return topology.label(lane) if isinstance(lane, int) else lane
 
 
 def _detail(detail: str) -> list[str]:

@@ -29,7 +29,7 @@ from sim.plot.time_axis import TimeScale
 from sim.plot.timeline_picture import COLOURS, plot_boot
 from sim.plot.topology_picture import plot_topology
 from sim.report.page import sweep_page
-from sim.scenario import KvmMode, Relay, Scenario
+from sim.scenario import Action, Do, KvmMode, Relay, Scenario
 from sim.study.comparison import compare
 from sim.study.system_space import Group, Space
 from sim.sweep import sweep_estimate, sweep_plan
@@ -234,6 +234,14 @@ def test_the_bytes_drawn_are_those_written(memory: str) -> None:
 def test_nothing_to_draw_is_an_error_that_says_why(outcome: Outcome, why: str) -> None:
     with pytest.raises(InputError, match=why):
         plot_buffers(outcome)
+
+
+def test_a_neighbours_part_of_memory_has_its_number_and_name() -> None:
+    cpus = (Cpu.of("a", 0b1), Cpu.of("boot", 0b1), Cpu.of("b", 0b1011))
+    topology = Topology(cpus, boot_cpu="boot")
+    enters = Action(Do.GUEST, "b")
+    outcome = boot(Scenario(topology, "6.11", kvm_mode=KvmMode.PROTECTED, relay=Relay.RELAXED, actions=(enters,)))
+    assert "cpu1 (a)'s slack" in [text for text, _ in boxes(plot_buffers(outcome))]
 
 
 def test_designs_without_hazards_and_buffers_are_nothing_to_draw() -> None:

@@ -328,7 +328,7 @@ def test_a_sweep_of_the_other_kind_is_told_apart(asymboot: Asymboot, tmp_path: P
         with pytest.raises(InputError, match="is a sweep over vector lengths: only a sweep over mixtures of cores has"):
             use(lengths)
     for other in (read_summary, resume_sweep):
-        with pytest.raises(InputError, match="is a sweep over mixtures of cores: only a sweep over vector lengths has"):
+        with pytest.raises(InputError, match="is a sweep over mixtures of cores: reports, rows of saves and"):
             other(mixtures)
     for command in (["report", "-o", "new.html"], ["plot", "heat", "--hazard", "tainted", "-o", "new.svg"]):
         assert "is a sweep over mixtures of cores" in asymboot.refused(*command, str(mixtures))
