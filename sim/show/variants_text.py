@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from sim.designs import Design
 from sim.hazard_kinds import KINDS
+from sim.scenario import Scenario
 from sim.show.console import Layout, heading, legend, line, table_of_columns
+from sim.show.settings_text import settings
 from sim.show.shared_notes import show_shared_notes
 from sim.study.variant_comparison import VariantComparison
 from sim.study.variant_rows import VariantRow
@@ -34,11 +37,21 @@ def show_variants(comparison: VariantComparison, console: Console) -> None:
     columns |= {title(name): ("wrap", [getattr(row, name) for row in rows]) for name in axes}
     columns |= _outcome_columns(rows)
     heading(console, f"Variants of {comparison.scenario.name}", first=True)
+    line(console, f"all: {_shared(comparison.scenario, axes)}")
     if "kernel" not in axes:
         show_shared_notes(comparison.scenario, console)
     legend(console, _LEGEND, table_of_columns(console, columns))
     for number, row in enumerate(rows, 1):
         _particulars(console, number, row)
+
+
+def _shared(scenario: Scenario, axes: list[str]) -> str:
+    """Return the settings that all variants share, in words."""
+    told = settings(scenario)
+    if "design" in told and "kernel" in axes and not isinstance(scenario.design, Design):
+        told["design"] = "each kernel's"
+    names = {title(axis) for axis in axes}
+    return ", ".join(f"{name} {value}" for name, value in told.items() if name not in names)
 
 
 def _outcome_columns(rows: list[VariantRow]) -> dict[str, tuple[Layout, Sequence[str]]]:

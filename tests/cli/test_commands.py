@@ -191,6 +191,13 @@ def test_compare_begins_with_what_a_kernel_without_buffers_does(asymboot: Asymbo
     assert not any(row["own"] for row in others)
 
 
+def test_variants_say_which_settings_they_share(asymboot: Asymboot) -> None:
+    fixed = asymboot("compare", "late-cpu-above-maximum", "--by", "kernel").stdout.split("\n    kernel")[0]
+    assert "design brown-v4, relay relaxed, memory adjacent" in fixed
+    assert "kernel 6" not in fixed
+    assert "design each kernel's" in asymboot("compare", BUG, "--by", "kernel").stdout
+
+
 @pytest.mark.parametrize("by", [[], ["--by", "kvm_mode"]], ids=" ".join)
 @pytest.mark.parametrize(
     ("kernel", "note"),
