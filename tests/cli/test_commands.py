@@ -191,6 +191,13 @@ def test_compare_begins_with_what_a_kernel_without_buffers_does(asymboot: Asymbo
     assert not any(row["own"] for row in others)
 
 
+def test_run_says_which_options_do_nothing_without_pkvm(asymboot: Asymboot) -> None:
+    words = "without effect, since there is no pKVM: --design, --relay, --memory\n"
+    options = ["--relay", "relaxed", "--design", "tabba", "--memory", "isolated"]
+    assert words in asymboot("run", "late-cpu-refused", *options).stdout
+    assert "without effect" not in asymboot("run", BUG, *options).stdout
+
+
 def test_variants_say_which_settings_they_share(asymboot: Asymboot) -> None:
     fixed = asymboot("compare", "late-cpu-above-maximum", "--by", "kernel").stdout.split("\n    kernel")[0]
     assert "design brown-v4, relay relaxed, memory adjacent" in fixed
