@@ -185,7 +185,9 @@ class Group:
         # A set has bit 0, which is 128 bits, and no bit above 2048 bits. It need not be legal otherwise.
         for vqs in self.sets:
             if vqs and not 0 < vqs & 1 <= vqs <= ALL_VQS:
-                raise InputError(f"group {self.name!r}: {braces(vqs & ALL_VQS)}: every set has 128")
+                raise InputError(
+                    f"group {self.name!r}: {braces(vqs & ALL_VQS)}: every set has 128; Group.of takes lengths in bits"
+                )
         if self.cpus < 1:
             raise InputError(f"group {self.name!r} has {self.cpus} CPUs: the least is 1")
         # The group is a cluster of scenario files, and of the plan by which a sweep is resumed.

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from sim.arguments import checked
+from sim.errors import InputError
 from sim.files import scenario_file
 from sim.scenario import Scenario
 
@@ -39,9 +40,16 @@ def row_of(file: Path) -> tuple[Path, int] | None:
 
     A file that exists is never a row.
 
+    Raises:
+        InputError: a folder is named with something behind the colon that is no row's number.
+
     >>> row_of(Path("out:117")), row_of(Path("bug"))
     ((PosixPath('out'), 117), None)
     """
     folder, _, row = str(file).rpartition(":")
+    if not folder or os.path.lexists(file):
+        return None
     is_number = row.isascii() and row.isdigit() and len(row) <= _MOST_ROW_DIGITS
-    return (Path(folder), int(row)) if folder and is_number and not os.path.lexists(file) else None
+    if not is_number and Path(folder).is_dir():
+        raise InputError(f"{file}: {row[:60]!r} is not a row's number: rows of a sweep are {folder}:0 and so on")
+    return (Path(folder), int(row)) if is_number else None
