@@ -97,6 +97,12 @@ def hazard_marks(outcome: Outcome) -> list[Mark]:
     return [Mark(lane, MarkKind.HAZARD, time_ns, ", ".join(titles)) for (lane, time_ns), titles in told.items()]
 
 
+def beside_others(marks: list[Mark]) -> list[bool]:
+    """Return for each mark True if it is a hazard's whose CPU has another mark at that moment, which it would hide."""
+    others = {(mark.lane, mark.time_ns) for mark in marks if mark.kind is not MarkKind.HAZARD}
+    return [mark.kind is MarkKind.HAZARD and (mark.lane, mark.time_ns) in others for mark in marks]
+
+
 _PHASES = {
     EventKind.CAPABILITIES_FINAL: "early CPUs",
     EventKind.KVM_INIT: "to KVM's initcall",

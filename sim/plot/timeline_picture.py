@@ -10,7 +10,19 @@ from sim.outcome import Outcome
 from sim.plot import style
 from sim.plot.picture_rows import MAX_CPUS, cpu_rows
 from sim.plot.time_axis import TimeScale
-from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, hazard_marks, timeline
+from sim.timeline import (
+    BOOT,
+    LOCK,
+    Lane,
+    Mark,
+    MarkKind,
+    Span,
+    SpanKind,
+    Timeline,
+    beside_others,
+    hazard_marks,
+    timeline,
+)
 from sim.units import duration, seconds
 
 if TYPE_CHECKING:
@@ -163,9 +175,7 @@ class _Drawing:
             for (row, spans_kind), spans in by_row.items():
                 if spans_kind is kind:
                     self._draw_spans(row, kind, spans, order)
-        told = {(mark.lane, mark.time_ns) for mark in lanes.marks if mark.kind is not MarkKind.HAZARD}
-        for mark in lanes.marks:
-            is_beside = mark.kind is MarkKind.HAZARD and (mark.lane, mark.time_ns) in told
+        for mark, is_beside in zip(lanes.marks, beside_others(lanes.marks), strict=True):
             self._draw_mark(mark, _BESIDE if is_beside else 0.0)
         for span in lanes.spans:
             if span.kind is SpanKind.PHASE:

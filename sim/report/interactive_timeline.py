@@ -8,7 +8,7 @@ from sim.plot import style
 from sim.plot.picture_rows import cpu_rows
 from sim.plot.time_axis import TimeScale
 from sim.plot.timeline_picture import COLOURS, SIGNS, about, axis_of, moments, phases
-from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline
+from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, beside_others
 from sim.topology import Topology
 from sim.units import duration, seconds
 
@@ -139,8 +139,9 @@ class Lanes:
                     self._row_of[mark.lane],
                     self.place(mark.time_ns),
                     _of_mark(mark, self._topology),
+                    is_beside,
                 ]
-                for mark in self._timeline.marks
+                for mark, is_beside in zip(self._timeline.marks, beside_others(self._timeline.marks), strict=True)
             ],
             # An event of the whole system has no CPU and is drawn on the boot CPU's lane.
             "path": [[self.place(node["time_ns"]), self._row_of[node["cpu"] or 0]] for node in nodes],

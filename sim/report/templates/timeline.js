@@ -101,11 +101,11 @@ function draw() {
     make("path", { d: `M${at - 5} ${bottom + 4}l4-8m3 8l4-8`, class: "break" }, svg);
     make("text", { x: at, y: ABOVE - 5, "text-anchor": "middle", class: "length" }, inside, length);
   }
-  timeline.marks.forEach(([shape, lane, place], number) => {
+  timeline.marks.forEach(([shape, lane, place, , above], number) => {
     const [fill, outline] = timeline.shapes[shape];
     const at = x(place);
     if (at < left - 1 || at > left + plot + 1) return;
-    make("path", { d: outline, fill, class: "mark", transform: `translate(${at} ${middle(lane)})`, "data-mark": number }, svg);
+    make("path", { d: outline, fill, class: "mark", transform: `translate(${at} ${middle(lane) - (above ? LANE * 0.36 : 0)})`, "data-mark": number }, svg);
   });
   cursor = make("line", { y1: ABOVE - 2, y2: bottom, class: "cursor", visibility: "hidden" }, svg);
   frame.querySelector("svg")?.remove();
