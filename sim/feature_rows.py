@@ -325,7 +325,7 @@ def capability_rows(facts: Facts) -> list[CapabilityRow]:
         CapabilityRow(
             number=one.entry.number(series),
             name=one.entry.name,
-            description=one.entry.description,
+            description=one.entry.words,
             scope=str(one.scope),
             decided_by=one.decided_by,
             cpus=None if one.entry.per_cpu is None else one.cpus,

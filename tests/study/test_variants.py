@@ -77,7 +77,7 @@ def test_the_platform_team_sees_what_each_choice_costs() -> None:
     assert rows[2].refused == ("cpu2-3: 32-bit programs: lacks what the system has",)
     (reason,) = rows[5].refused
     assert "1530923: has what the system was set up without" in reason
-    assert rows[0].capabilities_lost == ("32-bit EL1 Support",)
+    assert rows[0].capabilities_lost == ("32-bit EL0 Support", "32-bit EL1 Support")
     assert rows[2].capabilities_lost == ()
 
 
