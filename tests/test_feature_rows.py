@@ -73,6 +73,20 @@ def test_what_a_cpu_has_and_the_system_cannot_use_names_the_cpu_that_lacks_it() 
     assert (2, "CRC32") not in unused
 
 
+def test_32_bit_programs_are_used_where_the_kernel_lets_them_run_on_some_cpus() -> None:
+    without, late = "{ core = 'arm,cortex-a76', features = { AArch32_EL0 = 1 } }", "late = true"
+    cpus = f"{without}, {without}, {{ core = 'arm,cortex-a76' }}, {{ core = 'arm,cortex-a76', {late} }}"
+    kernel = "[kernel]\nseries = '6.12'\n"
+    online = "[[actions]]\ndo = 'online'\ncpu = 'cpu3'\n"
+
+    def of(options: str) -> list[int]:
+        outcome = boot(scenario_from_text(f"[topology]\ncpus = [{cpus}]\n{kernel}{options}{online}"))
+        return [row.cpu for row in unused_rows(outcome.facts) if row.field == "EL0"]
+
+    assert of("options = 'allow_mismatched_32bit_el0'\n") == []
+    assert of("") == [2, 3]
+
+
 def test_where_the_command_line_made_the_system_s_value_no_cpu_decided() -> None:
     """An override changes the boot CPU's value before any other CPU comes."""
     without_mte = "{ core = 'arm,neoverse-n2', features = { MTE = 0 } }"
