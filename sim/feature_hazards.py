@@ -25,7 +25,7 @@ _REFUSES_ALL = (
 )
 _WORD_BYTES, _UNKNOWN_BYTES = 4, -1
 _FEW = 3
-"""The least number of CPUs of which one can deprive the others."""
+"""The least number of CPUs of which one can deprive the others: of two that differ none is the odd one."""
 
 
 @finds(HazardKind.CPU_STUCK)

@@ -13,6 +13,7 @@ from msgspec import Meta
 from sim.cpufeature_tables import Field, SafeType, unlisted_fields
 from sim.facts import CpuState, Facts
 from sim.feature_facts import FeatureState, RegisterState
+from sim.id_registers import EL0
 from sim.kernel.cpufeature import cpu_readings
 from sim.kernel.features.cache_type import stored_bits
 from sim.kernel.features.cpu_id import CpuId
@@ -211,7 +212,8 @@ def field_rows(facts: Facts, *, only_differing: bool = True) -> list[FieldRow]:
     state = facts.features_at_end
     if state is None:
         return []
-    cpus = _Cpus(tuple(cpu_readings(facts.scenario)), facts.stored, _gone(facts))
+    mixes_32bit = state.aarch32_cpus is not None
+    cpus = _Cpus(tuple(cpu_readings(facts.scenario)), facts.stored, _gone(facts), mixes_32bit)
     rows = (row for name, one in state.registers.items() for row in _rows_of(name, one, cpus))
     return [row for row in rows if row.differs or not only_differing]
 
@@ -230,6 +232,8 @@ class _Cpus(NamedTuple):
     """Those whose registers the system's values were made from."""
     gone: frozenset[int]
     """Those that run nothing at the end, and cannot come any more."""
+    mixes_32bit: bool
+    """True if 32-bit programs run on each CPU that can run them, whatever the system's value says."""
 
 
 def _rows_of(name: str, register: RegisterState, cpus: _Cpus) -> Iterator[FieldRow]:
@@ -272,6 +276,7 @@ def _listed_row(name: str, one: Field, register: RegisterState, cpus: _Cpus) -> 
     # A register that never had a first value tells of nothing that the system could use: another register does.
     system = None if sanitised is None or not register.strict_mask else one.order(sanitised)
     staying = ((cpu, value) for cpu, value in enumerate(taken) if value is not None and cpu not in cpus.gone)
+    is_used = one.type is not SafeType.LOWER_SAFE or ((name, one.name) == (EL0.register, EL0.name) and cpus.mixes_32bit)
     unused_by = tuple(cpu for cpu, value in staying if system is not None and one.order(value) > system)
     return FieldRow(
         register=name,
@@ -286,7 +291,7 @@ def _listed_row(name: str, one: Field, register: RegisterState, cpus: _Cpus) -> 
         visible=one.visible,
         decided_by=tuple(cpu for cpu, value in counted.items() if value == sanitised) if is_decided else (),
         forced=forced,
-        unused_by=unused_by if one.type is SafeType.LOWER_SAFE else (),
+        unused_by=() if is_used else unused_by,
     )
 
 
@@ -325,7 +330,7 @@ def capability_rows(facts: Facts) -> list[CapabilityRow]:
         CapabilityRow(
             number=one.entry.number(series),
             name=one.entry.name,
-            description=one.entry.description,
+            description=one.entry.words,
             scope=str(one.scope),
             decided_by=one.decided_by,
             cpus=None if one.entry.per_cpu is None else one.cpus,

@@ -52,6 +52,9 @@ AARCH64_ONLY, AARCH32 = 1, 2
 TDS = IdField("ICH_VTR_EL2", "TDS", shift=19, width=1)
 """The field that tells if writes to ICV_DIR_EL1 can be trapped by themselves; the GIC's part of the core has it."""
 
+OF_FIRMWARE = frozenset({"CNTFRQ_EL0"})
+"""The registers that hold what firmware wrote, here the frequency of the system counter: no core tells their values."""
+
 
 @dataclass(frozen=True, eq=False)
 class Core:
@@ -64,7 +67,7 @@ class Core:
     has_all_features: bool = False
     """Its registers are stated well enough to model every feature, and not vector lengths alone."""
     is_complete: bool = True
-    """A register that is not stated reads as 0; else its value is unknown."""
+    """A register that is not stated reads as 0, unless firmware writes it; else its value is unknown."""
     changes: Mapping[str, int] = field(default_factory=dict)
     """The registers that were given other values than the core's."""
     gic: int | None = None
@@ -86,7 +89,7 @@ class Core:
 
     def knows(self, register: str) -> bool:
         """Return True if the values of all of a register's fields are known."""
-        return self.is_complete or register in self.id_registers
+        return register in self.id_registers or (self.is_complete and register not in OF_FIRMWARE)
 
     def known_value(self, field: IdField) -> int | None:
         """Return the value of a field; None if it is unknown."""

@@ -134,7 +134,7 @@ class Features:
             yield name, value, EVERY_BIT
         # Of a core that is known, a register that is not stated is 0.
         for name in newest_registers() if self.core.is_complete else ():
-            if name not in self.id_registers and not self.lacks(name):
+            if name not in self.id_registers and self.core.knows(name) and not self.lacks(name):
                 yield name, 0, EVERY_BIT
         for one, value in self.known_fields.items():
             yield one.register, one.put(0, value), one.mask
@@ -660,13 +660,33 @@ class Topology:
 
         Args:
             numbers: logical numbers, ascending; at least one.
+
+        >>> from dataclasses import replace
+        >>> own = replace(Topology.of([[128]] * 6), boot_cpu="cpu3")
+        >>> own.labels([1, 2, 4, 5]), own.labels([0, 1, 3])
+        ('cpu1-2,4-5 (cpu0 to cpu1, cpu4 to cpu5)', 'cpu0-1,3 (cpu3, cpu0, cpu2)')
         """
         if len(numbers) == 1:
             return self.label(numbers[0])
         told = f"cpu{cpu_list(numbers)}"
         if all(self.logical[number].name == f"cpu{number}" for number in numbers):
             return told
-        return f"{told} ({self.logical[numbers[0]].name} to {self.logical[numbers[-1]].name})"
+        return f"{told} ({', '.join(self._names(numbers))})"
+
+    def _names(self, numbers: Sequence[int]) -> Iterator[str]:
+        """Yield the names of CPUs in the order of their numbers, those that follow each other in the file together."""
+        runs: list[list[str]] = []
+        for name in (self.logical[number].name for number in numbers):
+            if runs and self._row[runs[-1][-1]] == self._row[name] - 1:
+                runs[-1][1:] = [name]  # a run is its first name, or its first and last
+            else:
+                runs.append([name])
+        yield from (" to ".join(ends) for ends in runs)
+
+    @cached_property
+    def _row(self) -> dict[str, int]:
+        """The place in the file of each CPU."""
+        return {one.name: row for row, one in enumerate(self.cpus)}
 
     def mpidr(self, number: int) -> int:
         """Return MPIDR_EL1 of a logical CPU: as given, else its place in the file.

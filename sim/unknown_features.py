@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from sim.cpufeature_tables import kernel_tables
 from sim.facts import CpuState, Facts
+from sim.id_registers import OF_FIRMWARE
 from sim.scenario import Scenario
 from sim.topology import cpu_list
 
@@ -86,7 +87,10 @@ def _judged_by_assumption(facts: Facts, cores: Iterable[CoreRegisters]) -> tuple
 
 
 def partly_known_cores(scenario: Scenario) -> list[CoreRegisters]:
-    """Return the cores of which not every ID register is known, and how many are; none where lengths are modelled."""
+    """Return the cores of which not every ID register is known, and how many are; none where lengths are modelled.
+
+    A core of which all registers are known but those that firmware writes is known.
+    """
     if not scenario.has_all_features:
         return []
     topology, registers = scenario.topology, kernel_tables(scenario.release.series, scenario.page_bytes).registers
@@ -94,8 +98,9 @@ def partly_known_cores(scenario: Scenario) -> list[CoreRegisters]:
     for members in topology.kinds:
         features = topology.logical[members[0]].features
         kept = [name for name in registers if not features.lacks(name)]
-        known = sum(map(features.knows, kept))
-        if known < len(kept):
+        unknown = {name for name in kept if not features.knows(name)}
+        if unknown - OF_FIRMWARE:
+            known = len(kept) - len(unknown)
             groups.setdefault((features.core.name, known, len(kept)), []).extend(members)
     return [
         CoreRegisters(core, tuple(sorted(cpus)), known, kept_of_core)

@@ -58,10 +58,33 @@ def test_a_capability_names_who_decided() -> None:
     assert "HAS_CRC32" not in rows
 
 
+def test_a_capability_that_its_matcher_logs_has_the_words_of_the_log_once() -> None:
+    text = "[topology]\ncpus = [{ core = 'arm,cortex-a76' }]\n[kernel]\nseries = '6.12'\n"
+    outcome = boot(scenario_from_text(text))
+    rows = {row.name: row for row in capability_rows(outcome.facts)}
+    assert rows["HAS_32BIT_EL0_DO_NOT_USE"].description == "32-bit EL0 Support"
+    assert rows["HAS_FPSIMD"].description is None
+    assert outcome.log_text.count("CPU features: detected: 32-bit EL0 Support") == 1
+
+
 def test_what_a_cpu_has_and_the_system_cannot_use_names_the_cpu_that_lacks_it() -> None:
     unused = {(row.cpu, row.field): row.lost_by for row in unused_rows(facts())}
     assert unused[0, "CRC32"] == unused[1, "CRC32"] == (2,)
     assert (2, "CRC32") not in unused
+
+
+def test_32_bit_programs_are_used_where_the_kernel_lets_them_run_on_some_cpus() -> None:
+    without, late = "{ core = 'arm,cortex-a76', features = { AArch32_EL0 = 1 } }", "late = true"
+    cpus = f"{without}, {without}, {{ core = 'arm,cortex-a76' }}, {{ core = 'arm,cortex-a76', {late} }}"
+    kernel = "[kernel]\nseries = '6.12'\n"
+    online = "[[actions]]\ndo = 'online'\ncpu = 'cpu3'\n"
+
+    def of(options: str) -> list[int]:
+        outcome = boot(scenario_from_text(f"[topology]\ncpus = [{cpus}]\n{kernel}{options}{online}"))
+        return [row.cpu for row in unused_rows(outcome.facts) if row.field == "EL0"]
+
+    assert of("options = 'allow_mismatched_32bit_el0'\n") == []
+    assert of("") == [2, 3]
 
 
 def test_where_the_command_line_made_the_system_s_value_no_cpu_decided() -> None:

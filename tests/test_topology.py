@@ -35,6 +35,13 @@ def test_the_first_cpu_boots_unless_another_is_named() -> None:
     assert names(topology) == ["cpu0", "cpu1"]
 
 
+def test_several_cpus_are_called_by_their_own_names_alone() -> None:
+    topology = plain(6, boot=3)
+    assert topology.labels([3, 4]) == "cpu3-4 (c2, c4)"
+    assert topology.labels([1, 2, 5]) == "cpu1-2,5 (c0 to c1, c5)"
+    assert topology.labels([0, 1, 2, 3, 4, 5]) == "cpu0-5 (c3, c0 to c2, c4 to c5)"
+
+
 @settings(deadline=None)
 @given(st.data(), st.integers(1, 30))
 def test_any_cpu_may_boot_and_the_others_keep_their_order(data: st.DataObject, count: int) -> None:

@@ -45,8 +45,9 @@ def compare(
 
     The table has one row for each design; the file's own design, if it defines one, is the first. With --by the rows
     are variants of FILE instead: with a CPU of another kind as the boot CPU, with other CPUs early and the rest brought
-    up late, before FILE's actions on them, or under another kernel or another setting. Each says what differs first
-    from the last variant above it that differs in one of these only.
+    up late, before FILE's actions on them, or under another kernel or another setting. A CPU that maxcpus= leaves out
+    because another CPU boots is brought up late too. Each says what differs first from the last variant above it that
+    differs in one of these only.
 
     Exits with 0 whether or not there are hazards, and with 2 if the input is wrong.
 

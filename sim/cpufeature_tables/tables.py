@@ -229,6 +229,8 @@ class Capability(Requirement, frozen=True, eq=False, kw_only=True):
     """Its number in the kernel's list, by series."""
     description: str | None = None
     """The words of the log; None for a capability that the kernel does not name."""
+    logged_by_matcher: str | None = None
+    """The words of the log, where no description has them and the matcher logs them itself."""
     enable: str | None = None
     """The function that runs on each CPU once the system has it."""
     per_cpu: str | None = None
@@ -253,6 +255,14 @@ class Capability(Requirement, frozen=True, eq=False, kw_only=True):
     def is_of_system(self) -> bool:
         """True if all CPUs together decide, or the boot CPU for all: not an erratum, nor a mitigation."""
         return "LOCAL" not in self.type
+
+    @property
+    def words(self) -> str | None:
+        """The words by which the log names the capability, whichever part of the kernel logs them; None: it does not.
+
+        A conflict shows the description alone, so that it has no words for what a matcher logs.
+        """
+        return self.description or self.logged_by_matcher
 
     @property
     def label(self) -> str:

@@ -83,7 +83,7 @@ def _check(expect: ExpectTable, scenario: Scenario) -> None:
 def _check_features(expect: ExpectTable, scenario: Scenario) -> None:
     """Refuse names of capabilities and hwcaps that the kernel does not know."""
     tables = kernel_tables(scenario.release.series, scenario.page_bytes)
-    capabilities = {word for one in tables.capabilities for word in (one.label, one.description) if word}
+    capabilities = {word for one in tables.capabilities for word in (one.label, one.words) if word}
     hwcaps = {one.cpuinfo_name for one in tables.hwcaps if not one.compat} | {"cpuid", "evtstrm"}
     for key, names, known in (
         ("capabilities", expect.capabilities, capabilities),

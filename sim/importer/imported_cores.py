@@ -186,7 +186,7 @@ def _changes(core: Core, values: Mapping[str, int]) -> dict[str, int]:
 def _as_logged(core: Core, register: str) -> int | None:
     """Return a register's value as a kernel would log it; None where it is unknown."""
     if register not in core.id_registers:
-        return 0 if core.is_complete else None
+        return 0 if core.knows(register) else None
     value = core.id_registers[register]
     if register != "CTR_EL0":
         return value

@@ -259,4 +259,4 @@ def _capabilities(known: KnownFeatures, end: FeatureState | None) -> list[str]:
     if end is None:
         return []
     vacant = {one.entry.label for one in end.capabilities if one.entry.per_cpu is not None and not one.cpus}
-    return [one.description for one in known.capabilities if one.description is not None and one.label not in vacant]
+    return [one.words for one in known.capabilities if one.words is not None and one.label not in vacant]

@@ -207,7 +207,7 @@ class CoreModel:
                 elif place in local:
                     self.of_local |= 1 << place
         self.features = sum(
-            1 << place for place, one in enumerate(table.entries) if one.is_of_system and one.description is not None
+            1 << place for place, one in enumerate(table.entries) if one.is_of_system and one.words is not None
         )
         """The capabilities that are features and have words, which a mixture may lose."""
 

@@ -122,7 +122,7 @@ def _capabilities(facts: Facts) -> list[str]:
     if state is None:
         return [str(vector_type) for vector_type, has in facts.supports.items() if has]
     features = (one.entry for one in state.capabilities if "LOCAL" not in one.entry.type)
-    return [_RENAMED.get(one.description, one.description) for one in features if one.description is not None]
+    return [_RENAMED.get(one.words, one.words) for one in features if one.words is not None]
 
 
 def _together(topology: Topology, told: Iterable[tuple[int, str]]) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ def variants(scenario: Scenario, axes: Sequence[Axis]) -> Iterator[Variant]:
     """Yield the variants along some axes, in the order in which the axes are given.
 
     Args:
-        scenario: the scenario; along the axis of early CPUs every late CPU is brought up before its other actions.
+        scenario: the scenario; along the axis of early CPUs every late CPU is brought up before its other actions, and
+            along that of boot CPUs every CPU that is early in the scenario and late in the variant.
         axes: the axes, each once.
     """
     yield from _along(Variant((), scenario), list(axes))
@@ -91,8 +92,15 @@ def _boot_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
         # The file's own boot CPU stands for its kind, so that one variant is the boot that the file describes.
         boots = next((cpu for cpu in members if cpu.name == topology.boot_cpu), members[0])
         cpus = tuple(replace(cpu, late=False) if cpu.name == boots.name else cpu for cpu in topology.cpus)
-        changed = replace(topology, cpus=cpus, boot_cpu=boots.name)
-        yield _label(topology, [boots]), scenario.but(topology=changed)
+        changed = scenario.but(topology=replace(topology, cpus=cpus, boot_cpu=boots.name))
+        # maxcpus= may leave out CPUs that come early in the file, the file's own boot CPU first.
+        early = _early_names(changed)
+        left_out = [name for name in _early_names(scenario) if name not in early]
+        yield _label(topology, [boots]), changed.but(actions=tuple(_with_bring_ups(scenario.actions, left_out)))
+
+
+def _early_names(scenario: Scenario) -> list[str]:
+    return [scenario.topology.logical[number].name for number in scenario.early]
 
 
 def _early_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:

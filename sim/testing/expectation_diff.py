@@ -83,7 +83,7 @@ def _wrong_features(outcome: Outcome, part: str, expected: Sequence[str] | int) 
     if part == "hwcaps":
         missing = [f"- {name}: expected, and not there" for name in expected if name not in state.hwcaps]
         return missing + [f"+ {name}: not expected, and there" for name in state.hwcaps if name not in expected]
-    has = {word for one in state.capabilities for word in (one.entry.label, one.entry.description)}
+    has = {word for one in state.capabilities for word in (one.entry.label, one.entry.words)}
     return [f"- {name}: expected, and not there" for name in expected if name not in has]
 
 

@@ -37,6 +37,28 @@ def test_cores_that_are_64_bit_only_are_not_given_32_bit_programs_by_other_cores
     assert "MVFR0_EL1" not in x3
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "values", "lines"),
+    [
+        ("", "", (None, None), 0),
+        ("", "0x14", (None, 20), 0),
+        ("0x16", "0x14", (22, 20), 1),
+        ("0x0", "0x14", (0, 20), 1),
+    ],
+)
+def test_the_frequency_that_firmware_writes_is_unknown_unless_it_is_given(
+    first: str, second: str, values: tuple[int | None, ...], lines: int
+) -> None:
+    given = [f", registers = {{ CNTFRQ_EL0 = '{one}' }}" if one else "" for one in (first, second)]
+    cpus = ", ".join(f"{{ core = 'arm,cortex-a76'{one} }}" for one in given)
+    outcome = boot(scenario_from_text(f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'\n"))
+    assert outcome.log_text.count("SANITY CHECK: Unexpected variation in SYS_CNTFRQ_EL0") == lines
+    rows = {row.register: row for row in field_rows(outcome.facts, only_differing=False)}
+    assert rows["CNTFRQ_EL0"].values == values
+    # The core is known all the same, and no feature is doubtful.
+    assert unknown_record(outcome.facts) is None
+
+
 @pytest.mark.parametrize(("core", "lacks"), [(A715, True), (X3, True), (A710, False), (A510, False)])
 def test_a_core_is_known_to_lack_32_bit_programs_where_its_manual_says_so(core: str, *, lacks: bool) -> None:
     assert known_core(core).lacks_aarch32 is lacks

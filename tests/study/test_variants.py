@@ -44,6 +44,21 @@ def test_the_boot_cpu_of_the_file_stands_for_its_kind() -> None:
     assert found[1].scenario == own
 
 
+def test_cpus_that_maxcpus_leaves_out_because_another_boots_are_brought_up() -> None:
+    cpus = ", ".join(f"{{ core = 'arm,cortex-{core}' }}" for core in ("a76", "a55", "a53"))
+    text = f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '7.3'\n"
+    online = "[[actions]]\ndo = 'online'\ncpu = 'cpu{}'\n"
+
+    def brought_up(maxcpus: int, *given: int) -> list[list[str | None]]:
+        scenario = scenario_from_text(f"{text}maxcpus = {maxcpus}\n{''.join(map(online.format, given))}")
+        found = variants(scenario, [Axis.BOOT_CPU])
+        return [[action.cpu for action in one.scenario.actions] for one in found]
+
+    assert brought_up(1, 1, 2) == [["cpu1", "cpu2"], ["cpu0", "cpu1", "cpu2"], ["cpu0", "cpu1", "cpu2"]]
+    # cpu2, which no action of the file brings up, stays out.
+    assert brought_up(2) == [[], [], ["cpu1"]]
+
+
 def test_each_kind_may_come_late_and_every_late_cpu_is_brought_up() -> None:
     found = list(variants(big_little(), [Axis.EARLY]))
     late = [[cpu.name for cpu in one.scenario.topology.cpus if cpu.late] for one in found]
@@ -78,7 +93,7 @@ def test_the_platform_team_sees_what_each_choice_costs() -> None:
     assert rows[2].refused == ("cpu2-3: 32-bit programs: lacks what the system has",)
     (reason,) = rows[5].refused
     assert "1530923: has what the system was set up without" in reason
-    assert rows[0].capabilities_lost == ("32-bit EL1 Support",)
+    assert rows[0].capabilities_lost == ("32-bit EL0 Support", "32-bit EL1 Support")
     assert rows[2].capabilities_lost == ()
 
 

@@ -64,6 +64,14 @@ def test_the_counts_are_those_of_the_mixtures(tmp_path: Path) -> None:
         assert (total.mixtures, total.fine) == (len(words), words.count(0))
 
 
+def test_32_bit_programs_are_among_what_mixtures_lose(tmp_path: Path) -> None:
+    cores = (
+        'cores = ["arm,cortex-a76", { core = "arm,cortex-a76", name = "without", features = { AArch32_EL0 = 0 } }]\n'
+    )
+    lost = sweep_mixtures(space(cores + 'kernels = ["6.12"]\n', tmp_path)).lost
+    assert "32-bit EL0 Support" in set(lost["name"])
+
+
 def test_a_sweep_is_read_back_and_its_rows_boot(tmp_path: Path) -> None:
     systems = space(PAIR, tmp_path)
     summary = sweep_mixtures(systems, tmp_path / "out")

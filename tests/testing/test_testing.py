@@ -420,6 +420,7 @@ series = "6.12"
     ("expect", "part", "wrong"),
     [
         ('capabilities = ["LSE atomic instructions", "HAS_CRC32"]', "capabilities", []),
+        ('capabilities = ["32-bit EL0 Support", "HAS_32BIT_EL0_DO_NOT_USE"]', "capabilities", []),
         ('capabilities = ["32-bit EL1 Support"]', "capabilities", ["- 32-bit EL1 Support: expected, and not there"]),
         ("taint = 0", "taint", []),
         ("taint = 4", "taint", ["taint: expected 4, and it is 0"]),

@@ -12,7 +12,7 @@ import msgspec
 
 from sim.cpufeature_tables import Capability, KernelTables
 from sim.cpufeature_tables.tables import Requirement
-from sim.id_registers import GIC, IdField
+from sim.id_registers import GIC, OF_FIRMWARE, IdField
 from sim.kernel.features.core_models import is_in_list, is_of_other_models
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_fields import ATOMIC, CSV2, HAS_HCR, MPAM, PARANGE, PMUVER, RAS, RAS_FRAC
@@ -65,7 +65,8 @@ def certainty_of(system: SystemFeatures, reading: Callable[[int], CpuId]) -> Cer
         system: the system.
         reading: returns the registers of a CPU.
     """
-    if not any(cpu.unknown for cpu in system.early_kinds):
+    # No feature depends on what firmware writes.
+    if not any(cpu.unknown.keys() - OF_FIRMWARE for cpu in system.early_kinds):
         return Certainty()
     unknown, assumed = _capabilities(system, reading)
     unknown_hwcaps, assumed_hwcaps = _hwcaps(system)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from sim import rules
-from sim.cpufeature_tables import KernelTables
+from sim.cpufeature_tables import Capability, KernelTables
 from sim.cpufeature_tables.tables import Requirement
 from sim.id_registers import GIC, TDS
 from sim.kernel.features.cache_type import DIC, IDC
@@ -55,8 +55,8 @@ class SystemSoFar(Protocol):
         """Return True if page tables must be isolated."""
         ...
 
-    def prints_32bit_el0(self) -> None:
-        """Log that 32-bit programs run."""
+    def detected(self, words: str) -> None:
+        """Log a capability that the kernel's matcher logs itself."""
         ...
 
     def dbm_seen(self, cpu: LocalReading) -> None:
@@ -152,7 +152,9 @@ def _runs_at_el2(_system: SystemSoFar, _one: Requirement, cpu: LocalReading | No
 def _has_32bit_el0(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     has_field = _has_cpuid_feature(system, one, cpu)
     if has_field and cpu is None:
-        system.prints_32bit_el0()
+        assert isinstance(one, Capability)
+        assert one.words is not None
+        system.detected(one.words)
     return has_field or system.allows_mismatched_32bit_el0
 
 

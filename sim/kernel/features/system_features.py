@@ -234,9 +234,9 @@ class SystemFeatures:
         """Return True if page tables must be isolated."""
         return self.mitigations.needs_kpti(cpu, one, knows_e0pd=not self.options.is_unknown(E0PD))
 
-    def prints_32bit_el0(self) -> None:
-        """Log that 32-bit programs run; the matcher does that itself, since the capability has no words."""
-        self._tell("CPU features: detected: 32-bit EL0 Support")
+    def detected(self, words: str) -> None:
+        """Log a capability that the kernel's matcher logs itself."""
+        self._tell(f"CPU features: detected: {words}")
 
     def dbm_seen(self, cpu: LocalReading) -> None:
         """Log that a CPU sets the dirty bit itself, in kernels that tell it at once."""
