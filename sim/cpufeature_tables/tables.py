@@ -255,6 +255,14 @@ class Capability(Requirement, frozen=True, eq=False, kw_only=True):
         return "LOCAL" not in self.type
 
     @property
+    def is_workaround(self) -> bool:
+        """True if it stands for the workaround of an erratum, by its name, or by the log's words where it has none.
+
+        Source: ``arm64_errata`` of arch/arm64/kernel/cpu_errata.c, which also has mitigations and mismatched caches.
+        """
+        return self.name.startswith("WORKAROUND_") if self.name else "errat" in (self.description or "")
+
+    @property
     def label(self) -> str:
         """The capability's name, or what is known instead."""
         return self.name or self.description or ""
