@@ -863,6 +863,23 @@ def test_what_a_lost_cpu_cannot_have_died_of_is_no_cause(lines: list[str], absen
         assert (one in words) is (one not in absent), one
 
 
+@pytest.mark.parametrize(
+    ("lines", "may_be"),
+    [
+        ([*LOST, *FINAL], True),
+        ([*FINAL, *LOST], True),
+        ([*LOST, "Kernel command line: id_aa64mmfr1.vh=0"], False),
+    ],
+)
+@pytest.mark.parametrize("without_psci", [False, True])
+def test_a_cpu_without_vhe_is_lost_on_a_kernel_that_may_use_it(
+    lines: list[str], *, may_be: bool, without_psci: bool
+) -> None:
+    entry = cpu_entries.CPU_LOST_WITHOUT_PSCI if without_psci else cpu_entries.CPU_LOST
+    found = of_entry(explained(*[PERCPU] * without_psci, *lines), entry)
+    assert ("a CPU without VHE" in causes_of(found)) is may_be
+
+
 def test_the_advice_to_come_one_by_one_is_for_early_cpus() -> None:
     assert "maxcpus=1" in next_of(of_entry(explained(*LOST, *FINAL), cpu_entries.CPU_LOST))
     assert "maxcpus=1" not in next_of(of_entry(explained(*FINAL, *LOST), cpu_entries.CPU_LOST))
