@@ -83,6 +83,8 @@ LISTED_BY_CPU = {
 """Capabilities that the log once told CPU by CPU or for the first CPU alone, and tells with a list of CPUs since."""
 
 
+_OF_FPSIMD = {"fp": "Floating-point", "asimd": "Advanced SIMD"}
+"""The features that ``fpsimd_init`` looks for, by their names in /proc/cpuinfo, with its words for them."""
 _STRICT_BOOT = ("BOOT", "PANIC")
 """``ARM64_CPUCAP_STRICT_BOOT_CPU_FEATURE``: the boot CPU decides, and the kernel panics where a CPU differs."""
 
@@ -591,6 +593,16 @@ class SystemFeatures:
         self.hwcaps.setup(self._matches(None), self.registers)
         if self.has("HAS_32BIT_EL0_DO_NOT_USE"):
             self.setup_compat_hwcaps()
+
+    def init_fpsimd(self) -> None:
+        """Log which of floating point and Advanced SIMD programs are not promised.
+
+        Source: ``fpsimd_init`` of arch/arm64/kernel/fpsimd.c, a core_initcall; read.
+        """
+        promised = self.hwcaps.cpuinfo()
+        for name, words in _OF_FPSIMD.items():
+            if name not in promised:
+                self._tell(f"{words} is not implemented")
 
     def setup_compat_hwcaps(self) -> None:
         """Promise hwcaps to 32-bit programs."""
