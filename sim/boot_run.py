@@ -143,6 +143,7 @@ def _boot_cpu(system: System, hotplug: Hotplug, user_space: UserSpace) -> Steps:
     if is_checked_last:
         system.hyp.hyp_mode_check(printk)
         system.features.patch()
+    system.features.init_fpsimd()
     for number in system.smp.online():
         system.features.cpu_online(number, system.smp.runs[number], system.smp.runs)
     system.recorder.final_event = printk.event(EventKind.CAPABILITIES_FINAL, 0)

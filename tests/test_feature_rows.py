@@ -248,3 +248,24 @@ def test_a_cpu_that_was_refused_has_nothing_that_the_system_could_use() -> None:
     assert [one.hw_cpu for one in refused.refused] == [1]
     assert {cpu for row in field_rows(waits) for cpu in row.unused_by} == {1}
     assert not any(row.unused_by for row in field_rows(refused))
+
+
+def test_a_boot_s_text_has_the_sanitised_registers_and_what_programs_read(asymboot: Asymboot, tmp_path: Path) -> None:
+    (tmp_path / "mixed.toml").write_text(MIXED)
+    shown = asymboot("run", str(tmp_path / "mixed.toml")).stdout
+    registers = shown.partition("Sanitised registers\n")[2].partition("\n\n")[0]
+    rows = [line.split() for line in registers.splitlines()[2:]]
+    state = facts().features_at_end
+    assert state is not None
+    known = {row.register: row for row in register_rows(facts()) if row.sanitised and int(row.sanitised, 16)}
+    assert [row[0] for row in rows] == list(known)
+    assert all(row[1] == known[row[0]].sanitised for row in rows)
+    read = {row[0]: row[2] for row in rows if len(row) > 2}
+    assert read == {name: row.user_value for name, row in known.items() if state.shows_programs(name)}
+    assert "ID_PFR0_EL1" in known.keys() - read.keys()
+    in_32_bits = [row[0] in state.tables.aarch32 for row in rows]
+    assert in_32_bits == sorted(in_32_bits)
+
+
+def test_a_boot_of_lengths_alone_shows_no_registers(asymboot: Asymboot) -> None:
+    assert "Sanitised registers" not in asymboot("run", "uniform").stdout

@@ -219,6 +219,8 @@ def check_options(options: str, series: Series) -> None:
     check_printable("options", options)
     for given, word in zip(options.split(), canonical_words(options.split()), strict=True):
         name, equals, value = word.replace("-", "_").partition("=")
+        if name == "kvm_arm.mode" and value == "nested":
+            raise InputError(f"options: {given[:60]!r} asks for nested virtualisation, which is not modelled")
         if name == "kvm_arm.mode":
             raise InputError(f"options: {given[:60]!r} decides on more than CPU features: set kvm_mode instead")
         is_field = name in FIELD_OPTIONS and bool(equals and value)

@@ -21,8 +21,8 @@ _SERIES = ("6.1", "6.12", "6.16", "6.18", "7.3")
 _EVERY_BIT = (1 << 64) - 1
 _WIDEST = 63
 """A bit above the bits of every field, for the rules."""
-OPTIONS_OF_CODE = frozenset({"CONFIG_ARM64_SW_TTBR0_PAN", "CONFIG_UNMAP_KERNEL_AT_EL0"})
-"""The options on which lines of the log depend, and no entry of the tables."""
+OPTIONS_OF_CODE = frozenset({"CONFIG_ARM64_BTI_KERNEL", "CONFIG_ARM64_SW_TTBR0_PAN", "CONFIG_UNMAP_KERNEL_AT_EL0"})
+"""The options on which lines of the log, or the type of a capability, depend, and no entry of the tables."""
 
 
 class SafeType(StrEnum):
@@ -263,6 +263,14 @@ class Capability(Requirement, frozen=True, eq=False, kw_only=True):
         A conflict shows the description alone, so that it has no words for what a matcher logs.
         """
         return self.description or self.logged_by_matcher
+
+    @property
+    def is_workaround(self) -> bool:
+        """True if it stands for the workaround of an erratum, by its name, or by the log's words where it has none.
+
+        Source: ``arm64_errata`` of arch/arm64/kernel/cpu_errata.c, which also has mitigations and mismatched caches.
+        """
+        return self.name.startswith("WORKAROUND_") if self.name else "errat" in (self.description or "")
 
     @property
     def label(self) -> str:

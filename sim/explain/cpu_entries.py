@@ -45,6 +45,11 @@ _MOVED_GUEST = vmm("the host moved the guest to another machine after the early 
 _STARTED_AT_EL1 = firmware(
     "it starts the CPU at EL1, and the kernel runs at EL2 (VHE)", Circumstance.LEVELS, Circumstance.VHE
 )
+_LACKS_VHE = kernel(
+    "a CPU without VHE dies in code that was patched to use its registers, because the boot CPU has it, before the "
+    "check that would panic",
+    Circumstance.VHE,
+)
 _NOT_AS_BEFORE = firmware("it does not set the CPU up as at its first start", _BACK)
 _DIFFERENT_CPUS = (_MIXED_CORES, _MIXED_VCPUS, _MOVED_GUEST, _NOT_AS_BEFORE)
 _LATE_CPUS = (_LATE_BY_MAXCPUS, _LATE_BY_FIRMWARE)
@@ -92,6 +97,7 @@ CPU_LOST = LogEntry(
         device_tree("`reg` of the CPU's node names another CPU"),
         device_tree("`cpu-release-addr` of the CPU's node is another address", Circumstance.SPIN_TABLE),
         vmm("the host did not run the virtual CPU in time"),
+        _LACKS_VHE,
         kernel(
             "a CPU without LSE atomics or MOPS dies in code that was patched to use them, before the check that would "
             "refuse it",
@@ -107,7 +113,7 @@ CPU_LOST = LogEntry(
         "a newer firmware",
     ),
     "docs/hazards.md#cpu-lost-to-firmware",
-    "kernel/smp.c, Documentation/arch/arm64/booting.rst; missing instructions: booted on 6.1 to 7.3",
+    "kernel/smp.c, Documentation/arch/arm64/booting.rst; missing instructions and VHE: booted on 6.1 to 7.3",
 )
 CPU_LOST_WITHOUT_PSCI = LogEntry(
     "CPU lost without PSCI",
@@ -128,6 +134,7 @@ CPU_LOST_WITHOUT_PSCI = LogEntry(
         ),
         device_tree("`cpu-release-addr` is wrong, or the boot loader wrote another device tree than this"),
         _STARTED_AT_EL1,
+        _LACKS_VHE,
     ),
     (
         "`enable-method` and `cpu-release-addr` in /sys/firmware/devicetree/base/cpus",

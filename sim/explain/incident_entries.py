@@ -132,11 +132,14 @@ def _verb(line: ConflictLine) -> str:
 
 
 def _capability_words(line: ConflictLine, incident: CpuIncident, tables: KernelTables) -> str:
-    """Return a capability's description in quotes; where it has none, the words for those that it may be."""
+    """Return a capability's description in quotes; where it has none, its number and words for those that it may be.
+
+    Numbers differ between builds, but in one log two numbers are two capabilities.
+    """
     if line.capability != NO_DESCRIPTION:
         return f'"{short_words(line.capability)}"'
     found = [NAMELESS[one.name] for one in in_conflict(line, incident, tables)]
-    return " or ".join(found) or "a capability without a description"
+    return f"number {line.number}, {' or '.join(found) or 'a capability without a description'}"
 
 
 def _decided_by(line: LogLine, incident: CpuIncident) -> LogEntry:

@@ -1,8 +1,11 @@
 """The cores of an imported system, with the registers that a log states: all CPU features are then modelled.
 
 A scenario models all features only if it names every CPU's core. The evidence must therefore tell the core of every CPU
-that it shows, and a kernel log that goes on until all features are known must say something of them: a log that was cut
-to vector lengths is compared with lengths alone.
+that it shows. Where it does not and there is no log, the scenario has the cores that are known. With a log it has none:
+the boot of a CPU without a core leaves out lines, with which the log could not be compared.
+
+A kernel log that goes on until all features are known must say something of them: a log that was cut to vector lengths
+is compared with lengths alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +35,7 @@ _NEWEST = (99, 0)
 
 
 class ImportedCores(msgspec.Struct, frozen=True):
-    """Each CPU's core, by logical number; none where vector lengths are modelled alone."""
+    """The cores of CPUs, by logical number, as far as they are known."""
 
     cores: Mapping[int, Core] = msgspec.field(default_factory=dict)
     why_not: str = ""
@@ -47,11 +50,11 @@ class ImportedCores(msgspec.Struct, frozen=True):
     @property
     def are_known(self) -> bool:
         """True if every CPU's core is known, so that all features are modelled."""
-        return bool(self.cores)
+        return bool(self.cores) and not self.why_not
 
 
 def cores_of(cpus: Sequence[CpuEvidence], lengths: Mapping[int, CpuLengths], machine: MachineEvidence) -> ImportedCores:
-    """Return the core of every CPU, if the evidence tells all of them and contradicts none."""
+    """Return the cores of CPUs, if the evidence contradicts none: of all of them, or of those with a known core."""
     log = machine.log
     # A kernel names features before it has finished them all. A log that goes on beyond that was cut to other lines.
     if log is not None and log.phase is Phase.FINAL and not (log.shown.names_features or log.variations):
@@ -61,16 +64,21 @@ def cores_of(cpus: Sequence[CpuEvidence], lengths: Mapping[int, CpuLengths], mac
     seen = [evidence for evidence in cpus if evidence.midr is not None or evidence.compatible]
     unseen = [evidence for evidence in cpus if evidence not in seen]
     unknown = [evidence for evidence in seen if names[evidence.cpu] is None]
-    if unknown or not seen:
-        return ImportedCores(why_not=_of_unknown(unknown or cpus))
     values = {} if log is None else _logged_values(log, cpus)
     gic = _gic(machine)
     found: dict[int, Core] = {}
     for evidence in seen:
-        name = str(names[evidence.cpu])
+        name = names[evidence.cpu]
+        if name is None:
+            continue
         found[evidence.cpu] = core = _as_stated(known_core(name, evidence.midr, gic), values.get(evidence.cpu, {}))
         if contradicted := _contradicted(core, lengths[evidence.cpu]):
             return ImportedCores(why_not=f"{evidence.name} is given {contradicted} lengths, and {name} has none")
+    without_revision = _without_revision(seen, found)
+    if unknown and log is not None:
+        return ImportedCores(why_not=_of_unknown(unknown))
+    if unknown or not seen:
+        return ImportedCores(found, why_not=_of_unknown(unknown or cpus), without_revision=without_revision)
     for evidence in unseen:
         core = _like_others(evidence, found, lengths[evidence.cpu])
         found[evidence.cpu] = _as_stated(core, values.get(evidence.cpu, {}))
@@ -78,10 +86,13 @@ def cores_of(cpus: Sequence[CpuEvidence], lengths: Mapping[int, CpuLengths], mac
         dict(sorted(found.items())),
         of_log=frozenset(register for core in found.values() for register in core.changes),
         like_others=tuple(evidence.cpu for evidence in unseen),
-        without_revision=tuple(
-            dict.fromkeys(str(names[one.cpu]) for one in cpus if one.midr is None and one.compatible)
-        ),
+        without_revision=without_revision,
     )
+
+
+def _without_revision(seen: Sequence[CpuEvidence], found: Mapping[int, Core]) -> tuple[str, ...]:
+    names = (found[evidence.cpu].name for evidence in seen if evidence.cpu in found and evidence.midr is None)
+    return tuple(dict.fromkeys(names))
 
 
 def _as_stated(core: Core, values: Mapping[str, int]) -> Core:

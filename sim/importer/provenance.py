@@ -15,7 +15,7 @@ from sim.id_registers import Core
 from sim.importer.cpu_evidence import CpuEvidence
 from sim.importer.hotplug_history import HotplugResult
 from sim.importer.imported import Imported
-from sim.importer.imported_cores import best_known_revision, revision_words
+from sim.importer.imported_cores import ImportedCores, best_known_revision, revision_words
 from sim.importer.kernel_log import KernelLog
 from sim.importer.kernel_of_log import lacks_vhe_under_pkvm, modelled_kernel
 from sim.importer.log_lines import Phase
@@ -148,6 +148,7 @@ def _of_cores(imported: Imported) -> Iterator[str]:
     cores, log, features = imported.cores, imported.machine.log, imported.features
     if not cores.are_known:
         yield f"Vector lengths alone are modelled, and no other CPU feature: {cores.why_not}."
+        yield from _of_revisions(cores)
         return
     kinds = dict.fromkeys(cores.cores.values())
     are_stated = any(cpu.features.core.stated_fields for cpu in features.scenario.topology.cpus)
@@ -158,11 +159,7 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         unknown = "what depends on unknown registers is marked as unknown in a boot"
         rest = "what is not known is taken to be like the other CPUs here" if is_told_by_others else unknown
         yield f"Of {name} {_known_registers(sorted(known))}; {rest}."
-    for name in cores.without_revision:
-        revision = best_known_revision(name)
-        known = _registers_of(core for core in kinds if core.name == name)
-        most = ", of which most is known" * bool(known)
-        yield f"No source states the revision of {name}: simulated as {revision}{most}."
+    yield from _of_revisions(cores)
     simulated = [cpu.features.core.midr for cpu in features.scenario.topology.logical]
     if like := [cpu for cpu in cores.like_others if simulated[cpu] == cores.cores[cpu].midr]:
         yield f"cpu{cpu_list(like)} is taken to have the core of the CPU before it."
@@ -175,6 +172,13 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         yield f"The log names, and the model does not: {', '.join(features.missing)}."
     if features.too_many:
         yield f"The model names, and the log does not: {', '.join(features.too_many)}."
+
+
+def _of_revisions(cores: ImportedCores) -> Iterator[str]:
+    for name in cores.without_revision:
+        known = _registers_of(core for core in cores.cores.values() if core.name == name)
+        most = ", of which most is known" * bool(known)
+        yield f"No source states the revision of {name}: simulated as {best_known_revision(name)}{most}."
 
 
 def _of_model(cores: Collection[Core], *, are_stated: bool) -> str:

@@ -449,6 +449,11 @@ class CpuFeatures:
         """Log that the kernel patches its code for the features that the system has."""
         self._tell("alternatives: applying system-wide alternatives")
 
+    def init_fpsimd(self) -> None:
+        """Log that the system has no floating point, or no Advanced SIMD, before 32-bit programs are looked after."""
+        if self.has_all:
+            self.system.init_fpsimd()
+
     def cpu_online(self, number: int, hw_cpu: int, online: Collection[int]) -> None:
         """Note that a CPU came online, which may be the first that runs 32-bit programs, or the first that does not."""
         if self.final and self.has_all:

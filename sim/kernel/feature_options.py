@@ -46,6 +46,7 @@ def feature_options(scenario: Scenario) -> FeatureOptions:
             "CONFIG_ARM64_ERRATUM_4118414": flags.tlbi_erratum_of_big_cores,
             **config,
         },
+        uses_bti=config.get("CONFIG_ARM64_BTI_KERNEL", False),
         emulates_pan=config.get("CONFIG_ARM64_SW_TTBR0_PAN", False),
         unknown=scenario.topology.unknown_bits,
         without=frozenset() if flags.icv_dir_trapping else frozenset({"HAS_ICH_HCR_EL2_TDIR"}),

@@ -125,12 +125,27 @@ def _hwcap_answer(model: CoreModel, one: Requirement, longest_s: float) -> Answe
     return Solver(longest_s, *conditions).check((promised & ~own & 1 & ~refused).term != 0)
 
 
+_BY_CPU = "the kernel uses it on each CPU that has it, and on no other"
+_WHY_OPTIONAL = {
+    "has_amu": _BY_CPU,
+    "has_hw_dbm": _BY_CPU,
+    "has_mismatched_cache_type": "the kernel traps CTR_EL0 on each CPU that differs, and on no other",
+    "has_no_fpsimd": "the kernel looks at the sanitised registers, and a CPU that has both can do without them",
+    "has_no_hw_prefetch": "a CPU that prefetches by itself can do without, and hints in the code do it no harm",
+}
+"""The reasons why a capability is optional for a late CPU, by matcher, unless it is against an erratum or an attack.
+
+Source: ``cpu_amu_enable``, ``cpu_enable_hw_dbm`` and ``has_no_fpsimd`` of arch/arm64/kernel/cpufeature.c;
+``cpu_enable_trap_ctr_access`` of arch/arm64/kernel/cpu_errata.c; arch/arm64/lib/copy_page.S.
+"""
+
+
 def _why_optional(one: Capability) -> str:
-    if one.matcher in {"has_amu", "has_hw_dbm"}:
-        return "the kernel uses it on each CPU that has it, and on no other"
+    if one.is_workaround:
+        return "the workaround of an erratum does no harm on a CPU without it"
     if one.name.startswith("SPECTRE") or one.name == "UNMAP_KERNEL_AT_EL0":
         return "a mitigation does no harm on a CPU that does not need it"
-    return "the workaround of an erratum does no harm on a CPU without it"
+    return _WHY_OPTIONAL[one.matcher]
 
 
 _LACKING: dict[str, tuple[Mapping[str, int], Mapping[str, int]]] = {

@@ -5,7 +5,7 @@ from itertools import groupby
 from rich.console import Console
 
 from sim.feature_facts import FeatureState
-from sim.feature_rows import CapabilityRow, FieldRow, capability_rows, field_rows, unused_rows
+from sim.feature_rows import CapabilityRow, FieldRow, capability_rows, field_rows, register_rows, unused_rows
 from sim.id_registers import Core
 from sim.outcome import Outcome
 from sim.show.console import Layout, heading, line, table
@@ -89,10 +89,11 @@ def _cells(row: FieldRow, kinds: list[list[int]], *, has_values: bool) -> list[s
 
 
 def show_features(outcome: Outcome, console: Console) -> None:
-    """Print what the system makes of its CPUs' features: capabilities, hwcaps, taint, and what goes unused."""
+    """Print what the system makes of CPUs' features: registers, capabilities, hwcaps, taint, and what goes unused."""
     state = outcome.facts.features_at_end
     if state is None:
         return
+    _sanitised_registers(outcome, state, console)
     shown = [row for row in capability_rows(outcome.facts) if row.description is not None and row.cpus != ()]
     heading(console, "Capabilities")
     columns: dict[str, Layout] = {"capability": "wrap", "decided by": "left", "CPUs": "wrap"}
@@ -111,6 +112,18 @@ def show_features(outcome: Outcome, console: Console) -> None:
     taints = [words for bit, words in _TAINTS.items() if state.taint & bit]
     line(console, f"taint: {state.taint}" + (f" ({', '.join(taints)})" if taints else ""))
     _unused(outcome, console)
+
+
+def _sanitised_registers(outcome: Outcome, state: FeatureState, console: Console) -> None:
+    """Print the system's values of ID registers that are known and not 0, those of 64-bit code first, as they are."""
+    cells = [
+        [row.register, row.sanitised, (row.user_value or "") if state.shows_programs(row.register) else ""]
+        for row in register_rows(outcome.facts)
+        if row.sanitised is not None and int(row.sanitised, 16)
+    ]
+    if cells:
+        heading(console, "Sanitised registers")
+        table(console, {"register": "left", "system": "right", "programs read": "right"}, cells)
 
 
 def _of_programs(state: FeatureState, console: Console) -> None:

@@ -480,7 +480,7 @@ _NAMELESS = "CPU features: CPU1: Detected conflict for capability 5 ((null)), Sy
 def test_a_conflict_without_a_name_of_an_early_cpu_is_one_of_address_authentication(end: list[str]) -> None:
     lines = [BROUGHT_UP[0], _NAMELESS, "CPU1: will not boot", *end]
     finding = of_entry(explained(*lines), cpu_entries.DIFFERS_FROM_BOOT_CPU)
-    assert finding.happened.endswith("lack of a capability on which the boot CPU alone decides: address authentication")
+    assert finding.happened.endswith("on which the boot CPU alone decides: number 5, address authentication")
     assert finding.inferred == (
         "the log does not name the capability: for an early CPU it can be HAS_ADDRESS_AUTH, by Linux 6.12",
     )
@@ -489,9 +489,21 @@ def test_a_conflict_without_a_name_of_an_early_cpu_is_one_of_address_authenticat
 def test_a_conflict_without_a_name_of_a_late_cpu_says_which_it_may_be() -> None:
     finding = of_entry(explained(*FINAL, _NAMELESS, "CPU1: will not boot"), cpu_entries.LACKS_CAPABILITY)
     assert finding.happened.endswith(
-        "32-bit programs or address authentication or floating point and Advanced SIMD or TCR2_EL1"
+        "number 5, 32-bit programs or address authentication or floating point and Advanced SIMD or TCR2_EL1"
     )
     assert "(null)" not in finding.happened
+
+
+def test_nameless_capabilities_of_two_numbers_are_two_problems() -> None:
+    conflicts = [
+        f"CPU features: CPU{cpu}: Detected conflict for capability {number} ((null)), System: 1, CPU: 0"
+        for cpu, number in ((5, 25), (6, 25), (7, 3))
+    ]
+    problems = explained(*FINAL, *conflicts).problems
+    assert [(one.entry, one.cpus) for one in problems] == [
+        (cpu_entries.LACKS_CAPABILITY, (5, 6)),
+        (cpu_entries.LACKS_CAPABILITY, (7,)),
+    ]
 
 
 @pytest.mark.parametrize("name", ["Address authentication (architected QARMA5 algorithm)", "Bogus thing"])
@@ -861,6 +873,23 @@ def test_what_a_lost_cpu_cannot_have_died_of_is_no_cause(lines: list[str], absen
     words = causes_of(of_entry(explained(*lines), cpu_entries.CPU_LOST))
     for one in ("at EL1", "LSE", "cpu-release-addr", "accepts CPU_ON", "SVE or SME"):
         assert (one in words) is (one not in absent), one
+
+
+@pytest.mark.parametrize(
+    ("lines", "may_be"),
+    [
+        ([*LOST, *FINAL], True),
+        ([*FINAL, *LOST], True),
+        ([*LOST, "Kernel command line: id_aa64mmfr1.vh=0"], False),
+    ],
+)
+@pytest.mark.parametrize("without_psci", [False, True])
+def test_a_cpu_without_vhe_is_lost_on_a_kernel_that_may_use_it(
+    lines: list[str], *, may_be: bool, without_psci: bool
+) -> None:
+    entry = cpu_entries.CPU_LOST_WITHOUT_PSCI if without_psci else cpu_entries.CPU_LOST
+    found = of_entry(explained(*[PERCPU] * without_psci, *lines), entry)
+    assert ("a CPU without VHE" in causes_of(found)) is may_be
 
 
 def test_the_advice_to_come_one_by_one_is_for_early_cpus() -> None:

@@ -205,6 +205,7 @@ def test_a_field_of_an_unknown_register_leaves_its_other_fields_unknown() -> Non
         ("{ core = 'arm,cortex-a55', sve_bits = [128] }", "", "arm,cortex-a55 has no SVE"),
         ("{ core = 'arm,cortex-a55', features = { SVE = 1 } }", "", "sve_bits must say"),
         (A55, "options = 'kvm-arm.mode=nvhe'", "decides on more than CPU features: set kvm_mode instead"),
+        (A55, "options = 'kvm-arm.mode=nested'", "'kvm-arm.mode=nested' asks for nested .* which is not modelled$"),
         (A55, "options = 'kpti=maybe'", "'kpti=maybe' does not concern CPU features: did you mean 'kpti=1'"),
         (A55, "options = 'arm64.nomet'", "'arm64.nomet' does not concern CPU features: did you mean 'arm64.no"),
         (A55, "config = { CONFIG_ARM64_ERRATUM_84571 = false }", "no CPU feature that is modelled depends on"),

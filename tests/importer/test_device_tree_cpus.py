@@ -208,3 +208,18 @@ def test_a_disabled_gic_is_not_the_systems(tmp_path: Path) -> None:
     content = _with_controllers(one="arm,gic-400", two="arm,gic-v3")
     content["one"]["status"] = "disabled"
     assert _gic_of(content, tmp_path) == 3
+
+
+def test_an_unknown_core_takes_nothing_from_the_cores_that_are_known(tmp_path: Path) -> None:
+    cores = ("arm,cortex-a55", "arm,cortex-a55", "arm,cortex-a76", "arm,cortex-a99")
+    path = saved(tmp_path, tree(*(node(place << 8, name) for place, name in enumerate(cores))))
+    text = annotated_text(imported := import_machine(Sources(tree=path), {}))
+    check(path)
+    known = [cpu.features.core.name for cpu in imported.scenario.topology.cpus if cpu.features.core.has_all_features]
+    assert known == list(cores[:3])
+    assert not imported.scenario.has_all_features
+    assert "the table of ID registers has no core of cpu3 (arm,cortex-a99, perhaps " in text
+    assert "# No source states the revision of arm,cortex-a76: simulated as r4p1, of which most is known.\n" in text
+    log = boot(imported.scenario).log_text
+    assert "[0x412fd050]" in log
+    assert "CPU3: Booted" not in log

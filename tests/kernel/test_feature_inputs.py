@@ -375,3 +375,34 @@ def test_a_hyphen_in_the_name_of_a_parameter_is_an_underscore(word: str, same: s
     )
     shown, expected = (boot(scenario_from_text(text.format(one))).log_text for one in (word, same))
     assert shown.replace(word, same) == expected
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("boot_has", [False, True])
+@pytest.mark.parametrize("in_kernel", [False, True])
+def test_a_kernel_that_uses_bti_itself_panics_where_a_cpu_differs(
+    *, in_kernel: bool, boot_has: bool, is_late: bool
+) -> None:
+    text = f"""
+        actions = [{{ do = "online", cpu = "cpu1" }}]
+        [topology]
+        cpus = [
+            {{ core = "arm,neoverse-n2", features = {{ BT = {int(boot_has)} }} }},
+            {{ core = "arm,neoverse-n2", features = {{ BT = {int(not boot_has)} }}, late = {str(is_late).lower()} }},
+        ]
+        [kernel]
+        series = "6.12"
+        config = {{ CONFIG_ARM64_BTI_KERNEL = {str(in_kernel).lower()} }}
+    """
+    outcome = boot(scenario_from_text(text, "bti.toml"))
+    lines, facts = texts(outcome), outcome.facts
+    values = f"System: {int(boot_has)}, CPU: {int(not boot_has)}"
+    conflict = f"CPU features: CPU1: Detected conflict for capability 2 (Branch Target Identification), {values}"
+    assert (conflict in lines) is (in_kernel or (is_late and boot_has))
+    assert (facts.panic is not None) is in_kernel
+    detected = "CPU features: detected: Branch Target Identification"
+    assert (detected in lines) is (boot_has and (in_kernel or is_late))
+    if detected in lines:
+        is_of_boot = lines.index(detected) < lines.index("alternatives: applying boot alternatives")
+        assert is_of_boot is in_kernel
+    assert (1 in facts.online) is not (in_kernel or (is_late and boot_has))

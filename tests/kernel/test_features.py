@@ -61,6 +61,28 @@ def test_emulation_of_pan_is_told_before_mitigations_that_are_off_and_lengths() 
     assert lines[pan + 4].startswith("SVE: ")
 
 
+@pytest.mark.parametrize("kernel", ["6.1", "6.12", "7.3"])
+@pytest.mark.parametrize(
+    ("fp", "simd", "told"),
+    [
+        (15, 15, ["Floating-point is not implemented", "Advanced SIMD is not implemented"]),
+        (0, 15, ["Advanced SIMD is not implemented"]),
+        (0, 0, []),
+    ],
+)
+def test_floating_point_that_is_missing_is_told_when_initcalls_begin(
+    kernel: str, fp: int, simd: int, told: list[str]
+) -> None:
+    pfr0 = A76[PFR0] & ~0xFF000F | fp << 16 | simd << 20
+    in_32_bits, without = {PFR0: pfr0 | 2}, {PFR0: pfr0 | 1}
+    lines = texts(cores(in_32_bits, without, kernel=kernel, options="allow_mismatched_32bit_el0", **NO_EL2))
+    assert [line for line in lines if "is not implemented" in line] == told
+    asymmetric = next(place for place, line in enumerate(lines) if "Asymmetric 32-bit EL0" in line)
+    assert lines[asymmetric - len(told) : asymmetric] == told
+    final = "CPU: All CPU(s) started at EL1", "alternatives: applying system-wide alternatives"
+    assert all(lines.index(line) < asymmetric - len(told) for line in final)
+
+
 def test_a_boot_cpu_with_an_unknown_number_of_asids_is_told_of_before_the_others_come() -> None:
     unknown = with_field(MMFR0, 4, 1)
     lines = texts(cores(unknown, unknown, kernel="6.12", options="ssbd=force-off", **NO_EL2))

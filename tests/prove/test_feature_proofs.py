@@ -91,6 +91,30 @@ def test_what_an_accepted_cpu_may_lack(findings: dict[str, list[FeatureFinding]]
             assert facts.state(1) is CpuState.ONLINE
 
 
+@pytest.mark.parametrize(("kernel", "errata"), [("6.1", 32), ("6.12", 32), ("6.16", 35), ("6.18", 35), ("7.3", 37)])
+def test_only_errata_are_called_errata(kernel: str, errata: int) -> None:
+    found = prove_features(LATE_HAS_ALL, kernel)
+    reasons = {one.why: one.subject for one in found if one.answer is Answer.REFUTED}
+    names = _named(reasons["the workaround of an erratum does no harm on a CPU without it"])
+    assert names == ["ARM erratum 834220", "ARM erratum 843419", "ARM erratum 845719", errata - 3]
+    assert _named(reasons["a mitigation does no harm on a CPU that does not need it"]) == [
+        "Spectre-v2",
+        "Spectre-v3a",
+        "Spectre-v4",
+        2,
+    ]
+    of_caches = "the kernel traps CTR_EL0 on each CPU that differs, and on no other"
+    assert reasons[of_caches] == "Mismatched cache type (CTR_EL0)"
+    of_6_1 = {"HAS_NO_FPSIMD", "Software prefetching using PRFM"}
+    assert of_6_1.intersection(reasons.values()) == (of_6_1 if kernel == "6.1" else set())
+
+
+def _named(subject: str) -> list[str | int]:
+    """Return the names of a subject, and how many more there are."""
+    shown, _, more = subject.rpartition(" and ")
+    return [*shown.split(", "), int(more.removesuffix(" more"))]
+
+
 def test_where_the_order_of_early_cpus_matters(findings: dict[str, list[FeatureFinding]]) -> None:
     found = findings[EARLY_ORDER.name]
     assert subjects(found, Answer.REFUTED) == {

@@ -83,6 +83,12 @@ LISTED_BY_CPU = {
 """Capabilities that the log once told CPU by CPU or for the first CPU alone, and tells with a list of CPUs since."""
 
 
+_OF_FPSIMD = {"fp": "Floating-point", "asimd": "Advanced SIMD"}
+"""The features that ``fpsimd_init`` looks for, by their names in /proc/cpuinfo, with its words for them."""
+_STRICT_BOOT = ("BOOT", "PANIC")
+"""``ARM64_CPUCAP_STRICT_BOOT_CPU_FEATURE``: the boot CPU decides, and the kernel panics where a CPU differs."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeatureOptions:
     """Everything besides the tables that tells one kernel's features from another's."""
@@ -94,6 +100,11 @@ class FeatureOptions:
     """Configuration options, and whether the kernel is built with them, where that is not as in the tables."""
     without: frozenset[str] = frozenset()
     """Capabilities of the tables, by their names, that this release does not have."""
+    uses_bti: bool = False
+    """``CONFIG_ARM64_BTI_KERNEL``: the kernel itself uses BTI, so that all CPUs must be like the boot CPU in it.
+
+    Source: the entry of ARM64_BTI in ``arm64_features`` of arch/arm64/kernel/cpufeature.c; read.
+    """
     emulates_pan: bool = False
     """Where CPUs lack Privileged Access Never, the kernel does without TTBR0_EL1."""
     unknown: Mapping[str, int] = field(default_factory=dict, hash=False)
@@ -138,6 +149,8 @@ def _entries(tables: KernelTables, options: FeatureOptions) -> tuple[CapabilityT
         if one.name in LISTED_BY_CPU and not options.dbm_is_logged_at_once:
             description, per_cpu = LISTED_BY_CPU[one.name]
             return replace(one, description=description, per_cpu=per_cpu)
+        if one.name == "BTI" and options.uses_bti:
+            return replace(one, type=_STRICT_BOOT)
         return one
 
     built = filter(options.builds, tables.capabilities)
@@ -580,6 +593,16 @@ class SystemFeatures:
         self.hwcaps.setup(self._matches(None), self.registers)
         if self.has("HAS_32BIT_EL0_DO_NOT_USE"):
             self.setup_compat_hwcaps()
+
+    def init_fpsimd(self) -> None:
+        """Log which of floating point and Advanced SIMD programs are not promised.
+
+        Source: ``fpsimd_init`` of arch/arm64/kernel/fpsimd.c, a core_initcall; read.
+        """
+        promised = self.hwcaps.cpuinfo()
+        for name, words in _OF_FPSIMD.items():
+            if name not in promised:
+                self._tell(f"{words} is not implemented")
 
     def setup_compat_hwcaps(self) -> None:
         """Promise hwcaps to 32-bit programs."""
