@@ -41,7 +41,7 @@ def row_of(file: Path) -> tuple[Path, int] | None:
     A file that exists is never a row.
 
     Raises:
-        InputError: a folder is named with something behind the colon that is no row's number.
+        InputError: a folder is named with something behind the colon that is not the number of a row.
 
     >>> row_of(Path("out:117")), row_of(Path("bug"))
     ((PosixPath('out'), 117), None)
