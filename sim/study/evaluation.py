@@ -98,7 +98,7 @@ class Evaluation(Generic[V]):
             late = [self._fate_word(unit) for unit in self.systems.model.late]
             online += [(unit, own[unit.group] & ~self._verdict(unit).refused) for unit in self.systems.model.late]
         saves = self.systems.joint_save_words(online, self._design, self.setting.memory)
-        return [*late, *(word & self._alive for word in saves), *(outcome.word for outcome in self._of_system())]
+        return [*late, *map(self._unless_kernel_panics, saves), *(outcome.word for outcome in self._of_system())]
 
     @cached_property
     def outcomes(self) -> list[UnitOutcome[V]]:
@@ -148,10 +148,15 @@ class Evaluation(Generic[V]):
         return self._until_kernel_panic(verdict_bits.fate_word(self._verdict(unit), save), unit)
 
     def _until_kernel_panic(self, word: V, unit: Unit) -> V:
-        """Return the word of a late unit, without what a panic of the kernel forestalls."""
-        if self._kernel_panic is None:
+        """Return the word of a late unit, without what a panic of the kernel forestalls.
+
+        The CPU whose announcement is the kernel's last is announced, and neither accepted nor refused.
+        """
+        panic, turn = self._kernel_panic, self.systems.turn(unit)
+        if panic is None:
             return word
-        return self._before_panic(word, self.systems.turn(unit), self._kernel_panic)
+        is_before, is_after = ordering.precedes(turn, panic), ordering.precedes(panic, turn)
+        return word & (is_before | (~is_after & WARNED))
 
     def _save_word(self, unit: Unit) -> V:
         """Return the hazards of the saves on a unit's CPUs; none in a setting without saves."""
@@ -167,14 +172,6 @@ class Evaluation(Generic[V]):
         if self._design.nosve:
             return LateVerdict(self.systems.none, self.systems.none, self.systems.every_bit)
         return self.systems.late_verdict(unit, announces=self._announces, refuses=self._refuses)
-
-    def _before_panic(self, word: V, turn: Turn[V], panic: Turn[V]) -> V:
-        """Return the word of a late CPU whose turn may come after a panic, or be the panic's.
-
-        The CPU whose announcement is the kernel's last is announced, and neither accepted nor refused.
-        """
-        is_before, is_after = ordering.precedes(turn, panic), ordering.precedes(panic, turn)
-        return word & (is_before | (~is_after & WARNED))
 
     @cached_property
     def _kernel_panic(self) -> Turn[V] | None:
@@ -219,7 +216,7 @@ class Evaluation(Generic[V]):
 
     def _until_panic(self, words: dict[Unit, V]) -> dict[Unit, V]:
         """Return the words without the saves that a panic of the kernel or of the hypervisor forestalls."""
-        words = {unit: word & self._alive for unit, word in words.items()}
+        words = {unit: self._unless_kernel_panics(word) for unit, word in words.items()}
         panicking = [unit for unit in words if self._may_panic(unit)]
         if not panicking:
             return words
@@ -229,12 +226,15 @@ class Evaluation(Generic[V]):
             panic = ordering.earliest(panic, panics, self.systems.turn(unit))
         return {unit: ordering.until(word, self.systems.turn(unit), panic) for unit, word in words.items()}
 
+    def _unless_kernel_panics(self, word: V) -> V:
+        """Return a word without the hazards of saves where the kernel panics, since that is before all guests."""
+        return word if self._kept_in_panic is None else word & self._kept_in_panic
+
     @cached_property
-    def _alive(self) -> V:
-        """The bits that words keep: no hazards of saves where the kernel panics, for that is before all guests."""
-        if self._kernel_panic is None:
-            return self.systems.every_bit
-        return ~(ordering.ever(self._kernel_panic) & verdict_bits.OF_SAVES)
+    def _kept_in_panic(self) -> V | None:
+        """The bits that words keep where the kernel panics, and all bits elsewhere; None where it never panics."""
+        panic = self._kernel_panic
+        return None if panic is None else ~(ordering.ever(panic) & verdict_bits.OF_SAVES)
 
     def _may_panic(self, unit: Unit) -> bool:
         """Return True if a save on a unit's CPUs panics in any system; without such units no order is computed."""
