@@ -57,7 +57,7 @@ _MIN_BORDERED_IN = 0.05
 _DURATIONS_IN = 0.16
 """The room above the lanes for the durations of compressed gaps, in inches."""
 _BREAK_SIGN = "//"
-_BESIDE = 0.36
+BESIDE = 0.36
 """The distance of a hazard's mark from its lane's middle, in lanes, where the CPU has another mark at that moment."""
 SIGNS = {
     MarkKind.ALLOCATED: ("v", style.BLUE),
@@ -176,7 +176,7 @@ class _Drawing:
                 if spans_kind is kind:
                     self._draw_spans(row, kind, spans, order)
         for mark, is_beside in zip(lanes.marks, beside_others(lanes.marks), strict=True):
-            self._draw_mark(mark, _BESIDE if is_beside else 0.0)
+            self._draw_mark(mark, BESIDE if is_beside else 0.0)
         for span in lanes.spans:
             if span.kind is SpanKind.PHASE:
                 self._name_phase(span)

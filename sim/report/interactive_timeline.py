@@ -7,7 +7,7 @@ from sim.outcome import Outcome
 from sim.plot import style
 from sim.plot.picture_rows import cpu_rows
 from sim.plot.time_axis import TimeScale
-from sim.plot.timeline_picture import COLOURS, SIGNS, about, axis_of, moments, phases
+from sim.plot.timeline_picture import BESIDE, COLOURS, SIGNS, about, axis_of, moments, phases
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, beside_others
 from sim.topology import Topology
 from sim.units import duration, seconds
@@ -139,7 +139,7 @@ class Lanes:
                     self._row_of[mark.lane],
                     self.place(mark.time_ns),
                     _of_mark(mark, self._topology),
-                    is_beside,
+                    BESIDE if is_beside else 0,
                 ]
                 for mark, is_beside in zip(self._timeline.marks, beside_others(self._timeline.marks), strict=True)
             ],

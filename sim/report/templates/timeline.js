@@ -105,7 +105,7 @@ function draw() {
     const [fill, outline] = timeline.shapes[shape];
     const at = x(place);
     if (at < left - 1 || at > left + plot + 1) return;
-    make("path", { d: outline, fill, class: "mark", transform: `translate(${at} ${middle(lane) - (above ? LANE * 0.36 : 0)})`, "data-mark": number }, svg);
+    make("path", { d: outline, fill, class: "mark", transform: `translate(${at} ${middle(lane) - LANE * above})`, "data-mark": number }, svg);
   });
   cursor = make("line", { y1: ABOVE - 2, y2: bottom, class: "cursor", visibility: "hidden" }, svg);
   frame.querySelector("svg")?.remove();
