@@ -11,7 +11,7 @@ from sim.arguments import checked_fields
 from sim.cpufeature_tables.feature_words import ALIASES, asked_values, check_config, check_options
 from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
-from sim.errors import InputError, NamedChoice, check_printable, closest
+from sim.errors import InputError, NamedChoice, check_printable, did_you_mean
 from sim.frames import FieldsShown, as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
@@ -131,6 +131,8 @@ EL1, EL2 = 1, 2
 PAGE_SIZES = (4096, 16384, 65536)
 MOST_ROUNDS = 1000
 MAX_SEED = (1 << 62) - 1
+LONGEST_REASON = 200
+"""The most characters of `Fault.stands_for` in a scenario file."""
 MOST_STEPS = 200_000
 """The most steps of all actions together; each round of a guest is one."""
 
@@ -649,7 +651,6 @@ class Scenario:
         parts = [one.name for one in fields(self)]
         for name in changes:
             if name not in parts:
-                near = closest(name, parts)
-                meant = f"; did you mean {near!r}?" if near else ""
-                raise InputError(f"a scenario has no {name[:60]!r}: there are {', '.join(parts)}{meant}")
+                there_are = f"there are {', '.join(parts)}{did_you_mean(name, parts)}"
+                raise InputError(f"a scenario has no {name[:60]!r}: {there_are}")
         return replace(self, **changes)

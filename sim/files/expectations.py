@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import UNSET, Struct, structs
 
 from sim.cpufeature_tables import kernel_tables
-from sim.errors import InputError, closest
+from sim.errors import InputError, closest, did_you_mean
 from sim.files.scenario_file import scenario_from_table
 from sim.files.scenario_tables import HAZARDS, ExpectTable, ScenarioTable
 from sim.files.toml_tables import at, read_text, table_from_text
@@ -55,9 +55,8 @@ def check_hazards(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in HAZARDS:
-            near = closest(name, HAZARDS)
-            meant = f"; did you mean {near!r}?" if near else ""
-            raise InputError(f"there is no hazard {name[:60]!r}: there are {', '.join(HAZARDS)}{meant}")
+            there_are = f"there are {', '.join(HAZARDS)}{did_you_mean(name, HAZARDS)}"
+            raise InputError(f"there is no hazard {name[:60]!r}: {there_are}")
 
 
 def _check(expect: ExpectTable, scenario: Scenario) -> None:

@@ -21,7 +21,18 @@ from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS
 from sim.kernel_release import DEFAULT
 from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies
-from sim.scenario import CPU_ON_ERRORS, MAX_SEED, MOST_ROUNDS, BringUp, Do, KvmInit, KvmMode, MemoryLayout, Relay
+from sim.scenario import (
+    CPU_ON_ERRORS,
+    LONGEST_REASON,
+    MAX_SEED,
+    MOST_ROUNDS,
+    BringUp,
+    Do,
+    KvmInit,
+    KvmMode,
+    MemoryLayout,
+    Relay,
+)
 from sim.topology import LONGEST_NAME, MOST_CPUS, EnableMethod, Weakness
 from sim.vectors import LEN_FIELD, SveRule
 
@@ -320,7 +331,7 @@ class FaultTable(Table):
     stands_for: Annotated[
         str,
         Meta(
-            max_length=200,
+            max_length=LONGEST_REASON,
             description="beside never_arrives: why a real kernel kept the CPU out, which the scenario does not have; a "
             "note then says so, and the CPU is not lost to firmware",
         ),

@@ -12,7 +12,7 @@ from typing import get_args, get_origin, get_type_hints
 
 import msgspec
 
-from sim.errors import closest, did_you_mean
+from sim.errors import did_you_mean
 
 _WORDS = {
     "str": "text in quotes",
@@ -134,8 +134,7 @@ def _in_a_file(kind: str) -> str:
 
 
 def _suggestion(key: str, allowed: tuple[str, ...]) -> str:
-    close = closest(key, allowed)
-    return f"; did you mean {close!r}?" if close else f": allowed are {', '.join(allowed)}"
+    return did_you_mean(key, allowed) or f": allowed are {', '.join(allowed)}"
 
 
 def _homes(kind: type[msgspec.Struct]) -> Iterator[tuple[str, str]]:

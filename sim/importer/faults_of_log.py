@@ -15,7 +15,7 @@ from itertools import groupby
 from sim.importer.hotplug_history import Hotplug, HotplugResult
 from sim.importer.kernel_log import KernelLog
 from sim.latencies import Latencies
-from sim.scenario import CPU_ON_ERRORS, Fault
+from sim.scenario import CPU_ON_ERRORS, LONGEST_REASON, Fault
 
 # Linux makes one errno of several answers. Reversed, so that the first of them stands for all.
 ANSWERS = {-error: answer for answer, error in reversed(CPU_ON_ERRORS.items())}
@@ -25,10 +25,6 @@ NEAREST = "EINVAL"
 USUAL_NS = round(Latencies().cpu_on.parameters[0])
 """The time in which a CPU arrives that nothing delays, in nanoseconds."""
 _NEVER_ARRIVES = {HotplugResult.LOST, HotplugResult.REFUSED_OTHERWISE}
-
-
-_LONGEST_REASON = 200
-"""The longest reason that a scenario file may have, in characters."""
 
 
 class CpuOnCalls:
@@ -109,7 +105,7 @@ def _of_cpu(cpu: int, attempts: list[Hotplug]) -> Iterator[Fault]:
 def _why_kept_out(attempts: Sequence[Hotplug]) -> str:
     """Return why the kernel kept a CPU out that is simulated as lost; empty if it did not."""
     is_kept_out = all(step.result is HotplugResult.REFUSED_OTHERWISE for step in attempts)
-    return attempts[0].kept_out_words[:_LONGEST_REASON] if is_kept_out else ""
+    return attempts[0].kept_out_words[:LONGEST_REASON] if is_kept_out else ""
 
 
 class _Kind(Enum):
