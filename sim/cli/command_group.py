@@ -18,9 +18,9 @@ from sim.errors import AsymbootError
 from sim.extras import needed_by
 
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
+"""More objects than the modules of a boot have: until then a search for garbage finds none, and takes time."""
 _READER_GONE = 128 + 13
 """The exit code of a program that SIGPIPE, signal 13, ends."""
-"""More objects than the modules of a boot have: until then a search for garbage finds none, and takes time."""
 
 
 class Command(click.Command):

@@ -1,8 +1,8 @@
 """The cores of an imported system, with the registers that a log states: all CPU features are then modelled.
 
 A scenario models all features only if it names every CPU's core. The evidence must therefore tell the core of every CPU
-that it shows. Where it does not and there is no log, the scenario has the cores that are known. With a log it has none:
-the boot of a CPU without a core leaves out lines, with which the log could not be compared.
+that it shows. Where it does not, an import without a log has the cores that are known. An import with a log has none:
+the boot of a CPU without a core leaves out lines, so that the log could not be compared with it.
 
 A kernel log that goes on until all features are known must say something of them: a log that was cut to vector lengths
 is compared with lengths alone.

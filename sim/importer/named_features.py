@@ -22,8 +22,8 @@ AARCH32_EL0 = "HAS_32BIT_EL0_DO_NOT_USE"
 _OF_LENGTHS = {traits.capability for traits in VECTOR_TYPES.values()}
 _OF_GIC = {"HAS_GICV3_CPUIF", "HAS_GIC_CPUIF_SYSREGS", "HAS_GIC_PRIO_MASKING"}
 """Capabilities that have evidence of their own."""
-_OWN_WORDS = {AARCH32_EL0: "32-bit EL0 Support", **{name: words for name, (words, _) in LISTED_BY_CPU.items()}}
-"""The words of capabilities that the tables have none for, or which the kernel lists by CPU."""
+_WORDS_OF_LISTED = {name: words for name, (words, _) in LISTED_BY_CPU.items()}
+"""The words of capabilities that the kernel lists by CPU, which the tables have as they are told once."""
 
 
 class NamedFeatures:
@@ -58,7 +58,7 @@ class NamedFeatures:
         if not (of_boot_cpu or self._modelled.is_complete):
             return  # the boot does not get as far as the log, for whatever reason
         for one in self._tables.capabilities:
-            words = _OWN_WORDS.get(one.name, one.description)
+            words = _WORDS_OF_LISTED.get(one.name, one.words)
             if words is None or words in _OF_LENGTHS or one.name in _OF_GIC or one.name in kept:
                 continue
             if ("BOOT" in one.type) is not of_boot_cpu:

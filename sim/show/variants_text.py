@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from sim.designs import Design
 from sim.hazard_kinds import KINDS
 from sim.scenario import Scenario
 from sim.show.console import Layout, heading, legend, line, table_of_columns
@@ -48,7 +47,7 @@ def show_variants(comparison: VariantComparison, console: Console) -> None:
 def _shared(scenario: Scenario, axes: list[str]) -> str:
     """Return the settings that all variants share, in words."""
     told = settings(scenario)
-    if "design" in told and "kernel" in axes and not isinstance(scenario.design, Design):
+    if "design" in told and "kernel" in axes and scenario.design is None:
         told["design"] = "each kernel's"
     names = {title(axis) for axis in axes}
     return ", ".join(f"{name} {value}" for name, value in told.items() if name not in names)
