@@ -23,9 +23,9 @@ from sim.kernel.features.system_features import AES_ERRATUM, HIDDEN_BY, SystemFe
 from sim.kernel.features.system_registers import SystemRegisters
 from sim.kernel.hyp_mode import HypMode
 from sim.kernel.printk import Printk
-from sim.scenario import KvmMode, Scenario
+from sim.scenario import EL2, KvmMode, Scenario
 from sim.study.core_lattice import CoreStatement, Lattice, Layout, Part, Statement, Values
-from sim.topology import Cpu, Topology
+from sim.topology import Cpu, Topology, lacks_el2
 from sim.vectors import VectorType
 
 LOST, PANICS, REFUSED, DIFFERS, DIFFERS_IN_32_BITS, DIFFERS_IN_LENGTHS, SILENT, RUNS_32_BITS = (
@@ -139,6 +139,8 @@ def check_core(cpu: Cpu) -> None:
             f"{known} of its ID registers are known, and a space of cores needs all; asymboot list cores shows which "
             "cores have all"
         )
+    if cpu.firmware.el not in {None, EL2} or lacks_el2(core):
+        raise InputError("it starts at EL1, which a space of cores leaves out")
     if VectorType.SME in cpu.features.vqs:
         raise InputError("it has SME, which a space of cores leaves out")
     for name in _LEFT_OUT:

@@ -20,11 +20,12 @@ from sim.study.core_lattice import Lattice, Layout, Part, Statement
 from sim.study.mixture_batch import MixtureBatches
 from sim.study.mixture_space import KVM_MODES, MixturePoint, MixtureSpace
 from sim.study.wide_sets import Wide, WordColumn
-from sim.topology import Cpu
+from sim.topology import EL2_FIELD, Cpu
 from tests.examples import examples
 
 KERNELS = ("6.1", "6.12", "6.16", "6.18", "7.3")
 CORES = complete_cores()
+WITHOUT_EL2 = CORES[0].features.core.with_registers(CORES[0].features.core.midr, {"ID_AA64PFR0_EL1": 0x1000_2022})
 
 
 def members(one: Wide[WordColumn], row: int = 0) -> int:
@@ -92,6 +93,8 @@ def changed_cores(draw: st.DrawFn) -> tuple[Cpu, ...]:
             before = changes.get(name, cpu.features.id_registers.get(name, 0))
             changes[name] = field.put(before, draw(st.integers(0, 3)))
         core = cpu.features.core
+        if EL2_FIELD.register in changes:  # a core without EL2 is refused
+            changes[EL2_FIELD.register] |= EL2_FIELD.put(0, 1)
         core = core.with_registers(core.midr, changes) if changes else core
         cpus.append(Cpu.of(f"core{number}", cpu.sve_vqs, core=core))
     return tuple(cpus)
@@ -171,6 +174,16 @@ def test_capabilities_that_some_core_has_by_itself_count_as_lost() -> None:
             "core 'a520': 1 of its ID registers are known, and a space of cores needs all",
         ),
         ((*CORES[:2], Cpu.of("max", 1)), {}, "core 'max': 0 of its ID registers are known"),
+        (
+            (*CORES[:2], Cpu.of("low", core=WITHOUT_EL2)),
+            {},
+            "core 'low': it starts at EL1, which a space of cores leaves out",
+        ),
+        (
+            (*CORES[:2], Cpu.of("low", core=CORES[3].features.core, el=1)),
+            {},
+            "core 'low': it starts at EL1, which a space of cores leaves out",
+        ),
     ],
 )
 def test_an_impossible_space_is_refused(cores: tuple[Cpu, ...], parts: dict[str, object], words: str) -> None:
