@@ -117,14 +117,13 @@ def feature_state(features: CpuFeatures) -> FeatureState | None:
     if not features.has_all:
         return None
     system = features.system
+    forced = system.registers.forced()
     asymmetric = system.options.allow_mismatched_32bit_el0
     return FeatureState(
         tables=system.tables,
         has_values=system.has_values,
         registers={
-            name: RegisterState(
-                reg.table, reg.system_value, reg.user_view, reg.strict_mask, system.registers.forced(name)
-            )
+            name: RegisterState(reg.table, reg.system_value, reg.user_view, reg.strict_mask, forced.get(name, (0, 0)))
             for name, reg in system.registers.regs.items()
         },
         capabilities=_capabilities(system),

@@ -61,7 +61,7 @@ class _Beside:
         self.features = CpuFeatures(self.scenario, printk, hyp)
         system = self.features.system
         overrides = id_overrides(self.scenario, system.tables, self.features.reading(0).registers)
-        self.registers = _Watched(system.tables, overrides, system.options.config)
+        self.registers = _Watched(system.tables, overrides, system.options.config, system.options.unknown)
         system.registers = self.registers
         self.numbers = [topology.number(one.name) for one in cores]
         self.readings = [self.features.reading(number) for number in self.numbers]

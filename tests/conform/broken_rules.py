@@ -128,7 +128,7 @@ def _hwcaps_before_capabilities(patch: pytest.MonkeyPatch) -> None:
 def _any_early_cpu_is_enough(
     self: Capabilities, number: int, matches: Callable[[Requirement], bool], midr: int
 ) -> None:
-    self._detect(self.table.at_secondaries, number, matches, self.table.of_other_models(midr))
+    self._detect(self.table.at_secondaries, number, matches, self.table.of_other_models(midr), 0)
 
 
 def _every_register(self: KernelTables) -> tuple[str, ...]:

@@ -102,6 +102,9 @@ SCENARIOS = {
     "a core of unknown registers": Scenario(
         Topology((Cpu("cpu0", A55), Cpu("cpu1", Features(core=known_core("arm,cortex-x1"))))), kernel="6.12"
     ),
+    "registers unknown of all CPUs": Scenario(
+        Topology((Cpu("cpu0", Features(core=known_core("arm,cortex-x1"))),)), kernel="6.12"
+    ),
     "busy": Scenario(
         Topology.of(
             [A64FX, A64FX, V1, [128, 256, 384, 512], [128, 256, 512, 1024]], [[128], [128], [128], [128], [128]]
@@ -248,6 +251,7 @@ UNCOUNTED = {
     "SystemFeatures.options": "the kernel's and the command line's",
     "SystemRegisters._config": "the kernel's",
     "SystemRegisters._overrides": "the command line's",
+    "SystemRegisters._unknown": "the cores'",
     "VectorLengths._announces": "the design's",
     "VectorLengths._has_pseudo_registers": "the kernel's",
     "VectorLengths._late_store": "the design's",

@@ -6,7 +6,7 @@ Source: arch/arm64/kernel/cpufeature.c (``update_cpu_capabilities``, ``enable_cp
 ``verify_local_cpu_caps``, ``setup_system_capabilities``).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import msgspec
@@ -16,7 +16,6 @@ from sim.cpufeature_tables import Capability, KernelTables
 from sim.cpufeature_tables.tables import Requirement
 from sim.kernel.features.core_models import is_of_other_models
 from sim.kernel.features.cpu_id import LocalReading
-from sim.kernel.features.field_entries import FieldEntries
 from sim.kernel.features.placed_entries import PlacedEntries
 from sim.kernel.features.system_registers import SystemRegisters
 
@@ -47,14 +46,15 @@ class CapabilityTable:
 
     def __init__(self, tables: KernelTables, entries: Iterable[Capability]) -> None:
         self.entries = tuple(entries)
-        self.of_fields = FieldEntries(tables, self.entries)
+        self._tables = tables
         self.place = {one.label: place for place, one in enumerate(self.entries)}
+        self.all = PlacedEntries(tables, enumerate(self.entries))
         self.of_boot = self._having("BOOT")
         self.of_system = self._having("SYSTEM")
         self.of_all_early = self._having("MATCH_ALL_EARLY")
         self.at_boot = self._having("BOOT", "LOCAL")
         self.of_local = PlacedEntries(
-            (place, one) for place, one in self._having("LOCAL") if "MATCH_ALL_EARLY" not in one.type
+            tables, ((place, one) for place, one in self._having("LOCAL") if "MATCH_ALL_EARLY" not in one.type)
         )
         self.of_late = self._having("LOCAL", "SYSTEM")
         self.counted = tuple(
@@ -70,17 +70,16 @@ class CapabilityTable:
 
     def _having(self, *words: str) -> Placed:
         """Return the entries whose types have any of these words."""
-        return PlacedEntries(
-            (place, one) for place, one in enumerate(self.entries) if not set(words).isdisjoint(one.type)
-        )
+        having = ((place, one) for place, one in enumerate(self.entries) if not set(words).isdisjoint(one.type))
+        return PlacedEntries(self._tables, having)
 
     def of_other_models(self, midr: int) -> int:
         """Return the capabilities that a core model cannot have, since their entries name other models."""
         return _of_other_models(self, midr)
 
-    def absent(self, cpu: LocalReading) -> int:
-        """Return the capabilities that a CPU cannot have, by its model and its own registers."""
-        return self.of_other_models(cpu.midr) | self.of_fields.unmet(cpu.register)
+    def absent(self, scope: Placed, cpu: LocalReading) -> int:
+        """Return the capabilities of a scope that a CPU cannot have, by its model and its own registers."""
+        return self.of_other_models(cpu.midr) | scope.of_fields.unmet(cpu.register)
 
     def names(self, members: int) -> list[str]:
         """Return the names of a set's members."""
@@ -125,18 +124,17 @@ class Capabilities:
     def entries(self) -> tuple[Capability, ...]:
         """Return the entries of the capabilities that the system has, in the order of their numbers."""
         if self._listed[0] != self.system:
-            self._listed = self.system, tuple(one for _, one in self.of_system())
+            self._listed = self.system, tuple(one for _, one in self.table.all.within(self.system))
         return self._listed[1]
 
-    def of_system(self) -> Iterator[tuple[int, Capability]]:
-        """Yield the capabilities that the system has, in the order of their numbers, with their places."""
-        for place, one in enumerate(self.table.entries):
-            if self.system >> place & 1:
-                yield place, one
+    def of_system(self) -> tuple[tuple[int, Capability], ...]:
+        """Return the capabilities that the system has, in the order of their numbers, with their places."""
+        return self.table.all.within(self.system)
 
     def detect_boot(self, matches: Callable[[Requirement], bool], cpu: LocalReading) -> None:
         """Detect what the boot CPU decides, and what it has itself."""
-        self._detect(self.table.at_boot, 0, matches, self.table.absent(cpu))
+        scope = self.table.at_boot
+        self._detect(scope, 0, matches, self.table.absent(scope, cpu), scope.of_fields.alone)
         self.boot = self.system & self.table.boot_mask
 
     def detect_local(self, number: int, matches: Callable[[Requirement], bool], midr: int) -> None:
@@ -144,15 +142,19 @@ class Capabilities:
         for place, one in self.table.of_all_early:
             if self.system >> place & 1 and not matches(one):
                 self.system &= ~(1 << place)
-        self._detect(self.table.of_local, number, matches, self.table.of_other_models(midr))
+        self._detect(self.table.of_local, number, matches, self.table.of_other_models(midr), 0)
 
     def detect_system(self, matches: Callable[[Requirement], bool], registers: SystemRegisters) -> None:
         """Detect what the sanitised registers show."""
-        self._detect(self.table.of_system, None, matches, self.table.of_fields.unmet(registers.read))
+        scope = self.table.of_system
+        self._detect(scope, None, matches, scope.of_fields.unmet(registers.read), scope.of_fields.alone)
 
-    def _detect(self, scope: Placed, number: int | None, matches: Callable[[Requirement], bool], absent: int) -> None:
+    def _detect(
+        self, scope: Placed, number: int | None, matches: Callable[[Requirement], bool], absent: int, present: int
+    ) -> None:
+        """Detect the capabilities of a scope; an entry that is in neither set is asked for."""
         for place, one in scope.without(self.system | absent):
-            if matches(one):
+            if present >> place & 1 or matches(one):
                 if one.description is not None and one.per_cpu is None and "MATCH_ALL_EARLY" not in one.type:
                     self._line(f"CPU features: detected: {one.description}")
                 self.system |= 1 << place
@@ -193,11 +195,12 @@ class Capabilities:
         enable: Callable[[int, Capability], None],
     ) -> Conflict | None:
         table = self.table
-        absent = table.absent(cpu)
+        absent = table.absent(scope, cpu)
         # Where neither the system nor the CPU has it, they agree.
         for place, one in scope.without(absent & ~self.system):
             bit = 1 << place
-            system, own = self.system & bit, bit if not absent & bit and matches(one) else 0
+            own = bit if not absent & bit and (scope.of_fields.alone & bit or matches(one)) else 0
+            system = self.system & bit
             if system != own and rules.conflicts(system, own, table.optional_late, table.permitted_late):
                 return Conflict(one, bool(system))
             if system:

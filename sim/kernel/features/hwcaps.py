@@ -4,9 +4,9 @@ Source: arch/arm64/kernel/cpufeature.c (``setup_elf_hwcaps``, ``verify_local_elf
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from sim.cpufeature_tables import Hwcap, KernelTables
-from sim.kernel.features.field_entries import FieldEntries
 from sim.kernel.features.placed_entries import PlacedEntries
 from sim.kernel.features.system_registers import SystemRegisters
 
@@ -28,9 +28,9 @@ class HwcapTable:
 
     def __init__(self, tables: KernelTables, entries: Iterable[Hwcap]) -> None:
         self.entries = tuple(entries)
-        self.of_fields = FieldEntries(tables, self.entries)
-        self.of_64_bit = PlacedEntries((place, one) for place, one in enumerate(self.entries) if not one.compat)
-        self.of_32_bit = PlacedEntries((place, one) for place, one in enumerate(self.entries) if one.compat)
+        places = list(enumerate(self.entries))
+        self.of_64_bit = PlacedEntries(tables, ((place, one) for place, one in places if not one.compat))
+        self.of_32_bit = PlacedEntries(tables, ((place, one) for place, one in places if one.compat))
         names = {one.bit: one.cpuinfo_name for one in self.entries if one.bit is not None} | _EXTRA_NAMES
         self.cpuinfo_names = sorted(names.items())
 
@@ -72,8 +72,10 @@ class Hwcaps:
     def _setup(
         self, entries: PlacedEntries[Hwcap], matches: Callable[[Hwcap], bool], registers: SystemRegisters
     ) -> None:
-        for _place, one in entries.without(self._table.of_fields.unmet(registers.read)):
-            if matches(one):
+        of_fields = entries.of_fields
+        absent = of_fields.unmet(registers.read) | of_fields.hidden(registers.user_mask)
+        for place, one in entries.without(absent):
+            if of_fields.alone >> place & 1 or matches(one):
                 self._promise(one)
 
     def _promise(self, one: Hwcap) -> None:
@@ -110,4 +112,9 @@ class Hwcaps:
 
     def cpuinfo(self) -> list[str]:
         """Return the names in /proc/cpuinfo, in the order of their bits."""
-        return [name for bit, name in self._table.cpuinfo_names if self.elf >> bit & 1]
+        return list(_cpuinfo(self._table, self.elf))
+
+
+@lru_cache(maxsize=1024)
+def _cpuinfo(table: HwcapTable, elf: int) -> tuple[str, ...]:
+    return tuple(name for bit, name in table.cpuinfo_names if elf >> bit & 1)

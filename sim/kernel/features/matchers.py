@@ -18,7 +18,7 @@ from sim.id_registers import GIC, TDS
 from sim.kernel.features.cache_type import DIC, IDC
 from sim.kernel.features.core_models import is_in_list, is_kryo, is_listed, is_mended
 from sim.kernel.features.cpu_id import LocalReading
-from sim.kernel.features.field_entries import is_met_by
+from sim.kernel.features.field_entries import is_met_by, is_visible
 from sim.kernel.features.id_fields import (
     BBM,
     CLRBHB,
@@ -122,8 +122,7 @@ def _has_user_cpuid_feature(system: SystemSoFar, one: Requirement, cpu: LocalRea
     assert one.register is not None
     if not _has_cpuid_feature(system, one, cpu):
         return False
-    mask = system.tables.field_of(one).mask
-    return system.registers.regs[one.register].user_mask & mask == mask
+    return is_visible(system.tables, one, system.registers.user_mask(one.register))
 
 
 def _has_extension(name: str) -> Matcher:

@@ -200,7 +200,7 @@ class SystemFeatures:
         self._line = surroundings.line
         self._tell = surroundings.tell
         self._surroundings = surroundings
-        self.registers = SystemRegisters(tables, overrides, options.config)
+        self.registers = SystemRegisters(tables, overrides, options.config, options.unknown)
         table, hwcaps = _entries(tables, options)
         self.capabilities = Capabilities(table, self._tell)
         self.hwcaps = Hwcaps(hwcaps)
@@ -325,7 +325,7 @@ class SystemFeatures:
             if table.is_aarch32 and not boot.has_aarch32_el0:
                 continue
             if name not in _CONDITIONAL or self._is_initialised(name, boot):
-                self.registers.init(name, boot.value(name), self._tell, self.options.unknown.get(name, 0))
+                self.registers.init(name, boot.value(name), self._tell)
         if boot.has_aarch32_el0:
             self._boot_aarch32 = boot
         reading = self._reading(boot)
@@ -482,8 +482,8 @@ class SystemFeatures:
         unknown = cpu.unknown.get(name, 0) | (0 if boot is None else boot.unknown.get(name, 0))
         changed = self.registers.update(name, own)
         if self.final:
-            for lowest_bit in changed:
-                self.changed_late_by.setdefault((name, lowest_bit), number)
+            for field in changed:
+                self.changed_late_by.setdefault((name, field.shift), number)
         if not self.registers.differs(name, boot_value & ~unknown, own & ~unknown):
             return False
         # Where a known field differs, there is a line whatever the others are, and its digits are unknown.

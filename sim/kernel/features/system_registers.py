@@ -42,12 +42,20 @@ class SystemRegisters:
         tables: the kernel's tables.
         overrides: the command line's values, by register.
         config: configuration options, and whether the kernel is built with them, where that is not as in the tables.
+        unknown: the bits of registers that are known of no CPU, so that an override of them says nothing.
     """
 
-    def __init__(self, tables: KernelTables, overrides: Mapping[str, Override], config: Mapping[str, bool]) -> None:
+    def __init__(
+        self,
+        tables: KernelTables,
+        overrides: Mapping[str, Override],
+        config: Mapping[str, bool],
+        unknown: Mapping[str, int],
+    ) -> None:
         self.regs = {name: FtrReg(table) for name, table in tables.registers.items()}
         self._overrides = dict(overrides)
         self._config = config
+        self._unknown = unknown
         self.version = 0
         """The number of changes so far; two moments with one version have the same values."""
 
@@ -64,40 +72,44 @@ class SystemRegisters:
         """Return the sanitised value of a field; 0 where the kernel does not list it."""
         return field.of(self.read(field.register))
 
-    def forced(self, name: str) -> tuple[int, int]:
-        """Return the bits of a register that the command line gives values, and the values."""
-        override = self._overrides.get(name)
-        return (0, 0) if override is None else (override.mask, override.value)
+    def user_mask(self, name: str) -> int:
+        """Return the bits of a register that programs may read; none of a register that the kernel does not keep."""
+        reg = self.regs.get(name)
+        return 0 if reg is None else reg.user_mask
+
+    def forced(self) -> dict[str, tuple[int, int]]:
+        """Return the bits of registers that the command line gives values, and the values."""
+        return {name: (override.mask, override.value) for name, override in self._overrides.items()}
 
     def with_overrides(self, name: str, value: int) -> int:
         """Return what the kernel takes a CPU's register for, once the command line's values are put in."""
         override = self._overrides.get(name)
         return value if override is None else override.applied_to(value)
 
-    def init(self, name: str, value: int, warn: Warn, unknown: int = 0) -> None:
+    def init(self, name: str, value: int, warn: Warn) -> None:
         """Give a register its first value.
 
         Args:
             name: the register.
             value: the boot CPU's value.
             warn: writes a line on an override to the log.
-            unknown: the bits that are known of no CPU, so that an override of them says nothing.
         """
         reg = self.regs.get(name)
         if reg is None:
             return
-        override = self._overrides.get(name)
+        table, override = reg.table, self._overrides.get(name)
         if override is not None:
-            for field in reg.table.fields:
+            unknown = self._unknown.get(name, 0)
+            for field in table.fields:
                 value = self._overridden(name, field, override, value, _unsaid if field.mask & unknown else warn)
-        reg.user_mask, reg.user_value = reg.table.visible_mask, reg.table.hidden_value
-        for option, field in reg.table.visible_by_config:
+        reg.user_mask, reg.user_value = table.visible_mask, table.hidden_value
+        for option, field in table.visible_by_config:
             if option in self._config:
                 is_visible = self._config[option]
                 reg.user_mask = field.put(reg.user_mask, -is_visible)
                 reg.user_value = field.put(reg.user_value, 0 if is_visible else field.safe)
-        reg.strict_mask = reg.table.strict_mask
-        reg.system_value = value & reg.table.listed_mask
+        reg.strict_mask = table.strict_mask
+        reg.system_value = value & table.listed_mask
         self.version += 1
 
     def _overridden(self, name: str, field: Field, override: Override, value: int, warn: Warn) -> int:
@@ -120,19 +132,15 @@ class SystemRegisters:
                 warn(f"CPU features: {bits}: already set to {asked:x}")
         return value
 
-    def update(self, name: str, value: int) -> tuple[int, ...]:
-        """Make a register's value safe for one more CPU, and return the lowest bit of each field that changed."""
+    def update(self, name: str, value: int) -> tuple[Field, ...]:
+        """Make a register's value safe for one more CPU, and return the fields that changed."""
         reg = self.regs.get(name)
         if reg is None:
             return ()
         old = reg.system_value
-        if value & reg.table.listed_mask == old:
-            return ()
-        reg.system_value = new = _safe(reg.table, old, value)
-        if new == old:
-            return ()
-        self.version += 1
-        return tuple(one.shift for one in reg.table.fields if one.of(new) != one.of(old))
+        reg.system_value, changed = _safe(reg.table, old, value)
+        self.version += bool(changed)
+        return changed
 
     def differs(self, name: str, boot_value: int, value: int) -> bool:
         """Return True if the kernel logs that a CPU's value is not the boot CPU's."""
@@ -161,5 +169,6 @@ def _unsaid(_line: str) -> None:
 
 # CPUs of a few kinds meet in every boot, so the same values are made safe again and again.
 @lru_cache(maxsize=16384)
-def _safe(table: Register, system: int, value: int) -> int:
-    return table.safe_value(system, value)
+def _safe(table: Register, system: int, value: int) -> tuple[int, tuple[Field, ...]]:
+    safe = table.safe_value(system, value)
+    return safe, tuple(one for one in table.fields if (safe ^ system) & one.mask)
