@@ -57,10 +57,11 @@ class Lattice:
             if len(found) > MOST_VALUES:
                 names = ", ".join(one.register for one in parts)
                 raise InputError(f"the cores differ in too many ways in {names}: give fewer cores")
-        self.elements = tuple(found)
-        self.below = tuple(
-            sum(1 << place for place, low in enumerate(found) if self.meet(low, high) == low) for high in found
-        )
+        below = {high: [low for low in found if self.meet(low, high) == low] for high in found}
+        self.elements = tuple(sorted(found, key=lambda value: len(below[value]), reverse=True))
+        """The values, each before those below it."""
+        places = {value: place for place, value in enumerate(self.elements)}
+        self.below = tuple(sum(1 << places[low] for low in below[value]) for value in self.elements)
         """Of each element the elements at or below it, a bit for each."""
 
     def meet(self, value: Values, other: Values) -> Values:
@@ -86,7 +87,7 @@ class Layout:
         self.members = [0] * cores
         """The bits of each core."""
         self.size = 0
-        self._placed: dict[tuple[Part, ...], tuple[int, Lattice]] = {}
+        self._placed: dict[tuple[Part, ...], int] = {}
 
     def add_bit(self, truths: Sequence[bool]) -> int:
         """Add a bit that is set for some cores, and return its place."""
@@ -96,13 +97,17 @@ class Layout:
         return self.size - 1
 
     def add_lattice(self, lattice: Lattice) -> int:
-        """Add the bits of a lattice, and return the place of the first."""
+        """Add the bits of a lattice unless it has some, and return the place of the first."""
         if lattice.parts not in self._placed:
-            for core, value in enumerate(lattice.own):
-                self.members[core] |= lattice.below[lattice.elements.index(value)] << self.size
-            self._placed[lattice.parts] = self.size, lattice
-            self.size += len(lattice.elements)
-        return self._placed[lattice.parts][0]
+            self._placed[lattice.parts] = self.add_own_lattice(lattice)
+        return self._placed[lattice.parts]
+
+    def add_own_lattice(self, lattice: Lattice) -> int:
+        """Add bits of a lattice that one statement has for itself, and return the place of the first."""
+        for core, value in enumerate(lattice.own):
+            self.members[core] |= lattice.below[lattice.elements.index(value)] << self.size
+        self.size += len(lattice.elements)
+        return self.size - len(lattice.elements)
 
 
 class Statement:
@@ -120,7 +125,7 @@ class Statement:
         self.constant = truths[0] if len(set(truths)) == 1 else None
         """True or False if it is so of all values."""
         self._bit: int | None = None
-        self._exact: list[tuple[int, int]] = []
+        self._places = self._true = 0
         self.of_core = tuple(truth[value] for value in lattice.own)
         """The truth of the statement about each core by itself."""
         if self.constant is not None:
@@ -129,24 +134,27 @@ class Statement:
             self._bit = layout.add_bit(self.of_core)
         else:
             first = layout.add_lattice(lattice)
-            self._exact = [(first + place, _above(lattice, place) << first) for place, one in enumerate(truths) if one]
+            self._places = _places(lattice, first)
+            self._true = sum(truth << first + place for place, truth in enumerate(truths))
 
     def __call__(self, members: Wide[W]) -> W:
         """Return a mask: every bit where it is true of the meet of the mixture."""
         if self._bit is not None:
             return members.has(self._bit)
-        mask = members.words[0] & 0
-        if self.constant:
-            return ~mask
-        for place, above in self._exact:
-            # The meet is the largest of the values that are told to be at or below it.
-            mask = mask | (members.has(place) & ~members.meets(above))
-        return mask
+        if self.constant is not None:
+            none = members.words[0] & 0
+            return ~none if self.constant else none
+        return _meet(members, self._places).meets(self._true)
 
 
-def _above(lattice: Lattice, place: int) -> int:
-    """Return the elements above an element, a bit for each."""
-    return sum(1 << other for other, below in enumerate(lattice.below) if below >> place & 1 and other != place)
+def _places(lattice: Lattice, first: int) -> int:
+    """Return the bits of a lattice whose first has a place."""
+    return (1 << len(lattice.elements)) - 1 << first
+
+
+def _meet(members: Wide[W], places: int) -> Wide[W]:
+    """Return the bit of the meet among the bits of a lattice: the first, since it stands before those below it."""
+    return (members & places).lowest()
 
 
 class CoreStatement:
@@ -154,25 +162,24 @@ class CoreStatement:
 
     Args:
         layout: where the bits of the values are put.
-        truths: where the bits of the cores' own statements are put.
         lattice: the values that it depends on.
         holds: tells whether it is true of a core, by its place, beside values.
     """
 
-    def __init__(self, layout: Layout, truths: Layout, lattice: Lattice, holds: Callable[[int, Values], bool]) -> None:
-        self._first = layout.add_lattice(lattice)
-        self._above = [_above(lattice, place) << self._first for place in range(len(lattice.elements))]
-        cores = range(len(lattice.own))
-        self._truths = [truths.add_bit([holds(core, value) for core in cores]) for value in lattice.elements]
+    def __init__(self, layout: Layout, lattice: Lattice, holds: Callable[[int, Values], bool]) -> None:
+        first = layout.add_own_lattice(lattice)
+        self._places = _places(lattice, first)
+        self.truths = [
+            sum(holds(core, value) << first + place for place, value in enumerate(lattice.elements))
+            for core in range(len(lattice.own))
+        ]
+        """Of each core the values beside which it is true, in the places of their bits."""
 
     def __call__(self, members: Wide[W], truths: Wide[W]) -> W:
         """Return a mask: every bit where it is true.
 
         Args:
             members: the bits of the CPUs so far.
-            truths: the bits of the core.
+            truths: the truths of the core; those of other statements have other places.
         """
-        mask = members.words[0] & 0
-        for place, (above, truth) in enumerate(zip(self._above, self._truths, strict=True)):
-            mask = mask | (truths.has(truth) & members.has(self._first + place) & ~members.meets(above))
-        return mask
+        return (_meet(members, self._places) & truths).any()

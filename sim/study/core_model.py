@@ -177,7 +177,9 @@ class CoreModel:
         """The bits of each core beside each boot CPU, by boot CPU and core."""
         self.vqs = tuple(cpu.usable_sve_vqs or 0 for cpu in self.cores)
         """The SVE lengths of each core."""
-        self.values, self.truths = Layout(len(cores)), Layout(len(cores))
+        self.values = Layout(len(cores))
+        self.truths = [0] * len(cores)
+        """The truths of each core's statements, in the places of the values' bits."""
         self._lattices: dict[tuple[Part, ...], Lattice] = {}
         self._set_capabilities()
         self._set_hwcaps()
@@ -218,9 +220,8 @@ class CoreModel:
         own, seen = self._own(one)
         if seen and not is_system:
             lattice = self._lattice(one, seen)
-            statement = CoreStatement(
-                self.values, self.truths, lattice, lambda core, values: self._of(lattice, values, one, core)
-            )
+            statement = CoreStatement(self.values, lattice, lambda core, values: self._of(lattice, values, one, core))
+            self.truths = [known | more for known, more in zip(self.truths, statement.truths, strict=True)]
             self.contextual.append(Contextual(place, None, None, statement))
             return False
         for core, truth in enumerate(own):

@@ -34,7 +34,7 @@ class MixtureBatches:
         self._dies_without = _table(model.dies_without, capabilities)
         self._hwcaps = _table(model.has_hwcaps, hwcaps)
         self._values = _table(model.values.members, model.values.size)
-        self._truths = _table(model.truths.members, model.truths.size)
+        self._truths = _table(model.truths, model.values.size)
         self._vqs = np.array(model.vqs, np.uint64)
         alone = Mixture(model, self._boot_of(np.array(cores)), [self._core(np.array(cores), np.array(cores))], [])
         self._alone_capabilities = [one.array for one in alone.capabilities.words]

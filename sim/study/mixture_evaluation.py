@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple
 from sim import rules
 from sim.study import core_model
 from sim.study.core_model import CoreModel
-from sim.study.wide_sets import W, Wide, members_of
+from sim.study.wide_sets import W, Wide
 
 REFUSED, LOST, PANICS, TAINTED, LOSES_CAPABILITIES, LOSES_HWCAPS = (1 << place for place in range(6))
 """The bits of an outcome: a CPU was refused, a CPU was lost, the system stopped, the kernel is tainted because CPUs
@@ -133,7 +133,7 @@ class Mixture(Generic[W]):
         for one in model.contextual:
             if one.of_cpu is not None:
                 mask = one.of_cpu(state.values, core.truths) & counts
-                found = found | members_of(mask, 1 << one.place, len(found.words))
+                found = found.with_members(mask, 1 << one.place)
         early.local = early.local | found
         early.hwcaps = early.hwcaps.shared_where(counts, core.hwcaps)
         # As long as every CPU has SVE; without, lengths no longer matter.
@@ -172,15 +172,14 @@ class Mixture(Generic[W]):
 
     def _finalise(self, early: _Early[W]) -> _Final[W]:
         model, values = self._model, self._state.values
-        words = len(early.shared.words)
         # What any early CPU decides is the system's, except for what all of them must have.
         found = early.local & ~model.of_all_early | (early.local & early.shared & model.of_all_early)
         found = found | (early.shared & model.of_system)
         for one in model.contextual:
             # A statement that is false of all values adds nothing.
             if one.of_system is not None and one.of_system.constant is not False:
-                found = found | members_of(one.of_system(values), 1 << one.place, words)
-        found = found & ~members_of(found.meets(model.errata_against_cnp), model.cnp, words)
+                found = found.with_members(one.of_system(values), 1 << one.place)
+        found = found.without_members(found.meets(model.errata_against_cnp), model.cnp)
         return _Final(
             found,
             self._promised(early, found),
@@ -192,22 +191,22 @@ class Mixture(Generic[W]):
 
     def _promised(self, early: _Early[W], capabilities: Wide[W]) -> Wide[W]:
         model = self._model
-        words, place = len(early.hwcaps.words), model.table.place
+        place = model.table.place
         contextual = sum(1 << one for one, _statement in model.contextual_hwcaps)
         hwcaps = early.hwcaps & ~contextual
         for one, statement in model.contextual_hwcaps:
-            hwcaps = hwcaps | members_of(statement(self._state.values), 1 << one, words)
+            hwcaps = hwcaps.with_members(statement(self._state.values), 1 << one)
         for extension, parts in model.of_extension.items():
             without = ~capabilities.has(place[extension]) if extension in place else self._every
-            hwcaps = hwcaps & ~members_of(without, parts, words)
+            hwcaps = hwcaps.without_members(without, parts)
         for erratum, hidden in model.hidden_by:
             if hidden:
-                hwcaps = hwcaps & ~members_of(capabilities.has(erratum), hidden, words)
+                hwcaps = hwcaps.without_members(capabilities.has(erratum), hidden)
         without_32_bits = ~capabilities.has(place[model.name_of_32_bits])
-        hwcaps = hwcaps & ~members_of(without_32_bits, model.of_32_bits, words)
+        hwcaps = hwcaps.without_members(without_32_bits, model.of_32_bits)
         if model.erratum_of_aes is not None:
             mask = capabilities.has(model.erratum_of_aes)
-            hwcaps = hwcaps & ~members_of(mask, model.aes_of_32_bits, words)
+            hwcaps = hwcaps.without_members(mask, model.aes_of_32_bits)
         return hwcaps | model.promised_always
 
     def _ipa_limit(self, capabilities: Wide[W]) -> list[W]:
@@ -240,15 +239,15 @@ class Mixture(Generic[W]):
         state.has_stopped = state.has_stopped | (accepted & lacks_breakpoints)
 
     def _conflicts(self, core: CoreBits[W], final: _Final[W]) -> W:
-        model, words = self._model, len(core.has.words)
-        has = core.has & ~members_of(final.capabilities.meets(model.errata_against_cnp), model.cnp, words)
+        model = self._model
+        has = core.has.without_members(final.capabilities.meets(model.errata_against_cnp), model.cnp)
         for one in model.contextual:
             if one.of_cpu is not None:
-                has = has | members_of(one.of_cpu(self._state.values, core.truths), 1 << one.place, words)
+                has = has.with_members(one.of_cpu(self._state.values, core.truths), 1 << one.place)
             elif one.late is not None and one.late.constant is not None:
                 has = has | 1 << one.place if one.late.constant else has & ~(1 << one.place)
             elif one.late is not None:
-                has = has & ~(1 << one.place) | members_of(one.late(self._state.values), 1 << one.place, words)
+                has = (has & ~(1 << one.place)).with_members(one.late(self._state.values), 1 << one.place)
         table = model.table
         found = rules.conflicts(final.capabilities, has, table.optional_late, table.permitted_late)
         return (found & model.of_late).any()

@@ -75,14 +75,25 @@ class Wide(Generic[W]):
     def _each(self, other: "Wide[W] | int") -> Iterator[tuple[W, W | int]]:
         return zip(self.words, words_of(other, len(self.words)) if isinstance(other, int) else other.words, strict=True)
 
+    # Words of a constant that change nothing cost nothing.
     def __and__(self, other: Self | int, /) -> Self:
-        return type(self)(tuple(one & two for one, two in self._each(other)))
+        return type(self)(tuple(one if two == _WORD else one & two for one, two in self._each(other)))
 
     def __or__(self, other: Self | int, /) -> Self:
-        return type(self)(tuple(one | two for one, two in self._each(other)))
+        return type(self)(tuple(one if two == 0 else one | two for one, two in self._each(other)))
 
     def __invert__(self) -> Self:
         return type(self)(tuple(~one for one in self.words))
+
+    def with_members(self, mask: W, members: int) -> Self:
+        """Return the set with some more members where a mask has every bit, and the set as it is elsewhere."""
+        parts = zip(self.words, words_of(members, len(self.words)), strict=True)
+        return type(self)(tuple(one | (mask & part) if part else one for one, part in parts))
+
+    def without_members(self, mask: W, members: int) -> Self:
+        """Return the set without some members where a mask has every bit, and the set as it is elsewhere."""
+        parts = zip(self.words, words_of(members, len(self.words)), strict=True)
+        return type(self)(tuple(one & ~(mask & part) if part else one for one, part in parts))
 
     def where(self, mask: W) -> Self:
         """Return the set where a mask has every bit, and the empty set elsewhere."""
@@ -92,6 +103,15 @@ class Wide(Generic[W]):
         """Return the members that another set shares where a mask has every bit, and the set as it is elsewhere."""
         without = ~mask
         return type(self)(tuple(one & (two | without) for one, two in zip(self.words, other.words, strict=True)))
+
+    def lowest(self) -> Self:
+        """Return the set of the lowest member alone."""
+        first, *others = self.words
+        words, lower = [first & -first], first
+        for one in others:
+            words.append(one & -one & ~rules.any_of(lower, WORD_BITS - 1))
+            lower = lower | one
+        return type(self)(tuple(words))
 
     def any(self) -> W:
         """Return a mask: every bit where the set has members."""
@@ -113,11 +133,6 @@ class Wide(Generic[W]):
                 found = one & part
                 mask = found if mask is None else mask | found
         return self.words[0] & 0 if mask is None else rules.any_of(mask, WORD_BITS - 1)
-
-
-def members_of(mask: W, members: int, words: int) -> Wide[W]:
-    """Return a set that has some members where a mask has every bit, and none elsewhere."""
-    return Wide(tuple(mask & part for part in words_of(members, words)))
 
 
 Make = Callable[[int, int], Wide[W]]
