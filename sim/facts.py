@@ -353,8 +353,7 @@ class Facts(msgspec.Struct, frozen=True, dict=True):
     def late_because(self, number: int) -> LateBecause | None:
         """Return why a CPU comes after the capabilities are final, or would; None if it came before, and stayed."""
         if number not in self._early:
-            listed_later = self.scenario.topology.logical[number].late
-            return LateBecause.LISTED_LATER if listed_later else LateBecause.MAXCPUS
+            return self.scenario.late_because(number)
         if number in self._returning:
             return LateBecause.RETURNS
         came_late = self.final_event is not None and self.booted_events.get(number, 0) > self.final_event

@@ -487,7 +487,23 @@ class Scenario:
         """Return why a CPU, by its logical number, is not brought up early; None if it is."""
         if number in self._early:
             return None
-        return LateBecause.LISTED_LATER if self.topology.logical[number].late else LateBecause.MAXCPUS
+        limit = self.maxcpus_option
+        return LateBecause.LISTED_LATER if limit is None or number < limit else LateBecause.MAXCPUS
+
+    @cached_property
+    def maxcpus_option(self) -> int | None:
+        """The value of ``maxcpus=`` on the command line; None without it.
+
+        Where the scenario gives none, and its late CPUs are the last CPUs, it is the value that leaves out just these.
+        Before 6.5 there is none if an early CPU fails, since the kernel would bring up a late CPU in its place.
+        """
+        if self.maxcpus is not None:
+            return self.maxcpus
+        early = self.early
+        if len(early) == len(self.topology.cpus) or early != tuple(range(len(early))):
+            return None
+        all_come = not self.flags.maxcpus_counts_online or all(map(self._comes_early, early[1:]))
+        return len(early) if all_come else None
 
     @cached_property
     def _early(self) -> frozenset[int]:
@@ -554,7 +570,7 @@ class Scenario:
     @cached_property
     def _hidden_fields(self) -> frozenset[str]:
         """The fields of ID registers that the command line sets to 0, by their names there."""
-        words, hides_both = self.command_line.split(), self.flags.nosve_hides_sme
+        words, hides_both = self._feature_options.split(), self.flags.nosve_hides_sme
         asked = dict(asked_values(words, self.release.series, nosve_hides_sme=hides_both))
         return frozenset(name for name, value in asked.items() if not value & _FIELD_BITS)
 
@@ -623,13 +639,14 @@ class Scenario:
     @property
     def command_line(self) -> str:
         """The kernel's command line that the scenario stands for."""
-        words = [
-            f"maxcpus={self.maxcpus}" if self.maxcpus is not None else "",
-            f"kvm-arm.mode={self.kvm_mode}" if self.kvm_mode is not KvmMode.DEFAULT else "",
-            *self._hiding_options,
-            self.options,
-        ]
-        return " ".join(word for word in words if word)
+        limit = self.maxcpus_option
+        return " ".join(filter(None, ("" if limit is None else f"maxcpus={limit}", self._feature_options)))
+
+    @property
+    def _feature_options(self) -> str:
+        """The words of the command line that decide on features."""
+        mode = "" if self.kvm_mode is KvmMode.DEFAULT else f"kvm-arm.mode={self.kvm_mode}"
+        return " ".join(filter(None, (mode, *self._hiding_options, self.options)))
 
     @property
     def banner(self) -> tuple[str, ...]:

@@ -111,9 +111,8 @@ def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture
 
 def _late(system: Scenario | Topology) -> dict[int, LateBecause]:
     """Return the CPUs that are not early, as logical numbers, and why."""
-    if isinstance(system, Topology):
-        return {number: LateBecause.LISTED_LATER for number, cpu in enumerate(system.logical) if cpu.late}
-    reasons = ((number, system.late_because(number)) for number in range(len(system.topology.cpus)))
+    scenario = Scenario(system) if isinstance(system, Topology) else system
+    reasons = ((number, scenario.late_because(number)) for number in range(len(scenario.topology.cpus)))
     return {number: because for number, because in reasons if because is not None}
 
 

@@ -48,16 +48,4 @@ def show_settings(scenario: Scenario, before: Scenario, console: Console) -> Non
         line(console, f"{title('command_line')}: {scenario.command_line}")
     listed_later = [number for number in range(cpus) if scenario.late_because(number) is LateBecause.LISTED_LATER]
     if listed_later:
-        line(console, f"listed later: {scenario.topology.labels(listed_later)}; {_maxcpus_words(scenario)}")
-
-
-def _maxcpus_words(scenario: Scenario) -> str:
-    """Return the value of ``maxcpus=`` that leaves the late CPUs out of the early bring-up, or that there is none.
-
-    A kernel brings up the first CPUs that firmware lists, so ``maxcpus=`` leaves out the last of them and no others
-    (``setup_max_cpus`` in ``bringup_nonboot_cpus()``, kernel/cpu.c).
-    """
-    early = scenario.early
-    if early == tuple(range(len(early))):
-        return f"maxcpus={len(early)} leaves out the same CPUs"
-    return f"no maxcpus= leaves out just the late CPUs, since {scenario.topology.label(early[-1])} is listed after them"
+        line(console, f"listed later: {scenario.topology.labels(listed_later)}; no maxcpus= leaves out just these CPUs")

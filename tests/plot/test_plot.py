@@ -202,8 +202,8 @@ def test_alike_neighbours_share_a_row_where_there_are_many() -> None:
     rows = length_rows(boot(read_scenario(find(Path("server-1024")))))
     assert [row.label for row in rows] == [
         "cpu0-767",
-        "cpu768,1023, late (listed later)",
-        "cpu769-1022, late (listed later)",
+        "cpu768,1023, late (maxcpus=)",
+        "cpu769-1022, late (maxcpus=)",
     ]
     assert sum(len(row.cpus) for row in rows) == 1024
 

@@ -420,7 +420,7 @@ def test_a_scenario_knows_which_cpus_a_boot_tries_early(
 
 def test_tables_say_why_a_cpu_is_late() -> None:
     early = [Cpu.of(f"cpu{number}", 1) for number in range(4)]
-    topology = Topology((*early, Cpu.of("cpu4", 1), Cpu.of("cpu5", 1, late=True)))
+    topology = Topology((*early, Cpu.of("cpu4", 1, late=True), Cpu.of("cpu5", 1)))
     faults = (Fault("cpu3", answer="DENIED", last=1),)
     outcome = boot(Scenario(topology, maxcpus=4, faults=faults, actions=(off(0), on(0), off(2), on(3), on(4), on(5))))
     assert [(row.role, row.late_because) for row in outcome.cpu_rows()] == [
@@ -429,13 +429,48 @@ def test_tables_say_why_a_cpu_is_late() -> None:
         ("early", None),  # it was taken down, and stays down
         ("early", "failed to come early"),
         ("late", "maxcpus="),
-        ("late", "listed later"),
+        ("late", "maxcpus="),
     ]
     assert [outcome.scenario.late_because(number) for number in range(6)] == [
         *[None] * 4,
         LateBecause.MAXCPUS,
-        LateBecause.LISTED_LATER,
+        LateBecause.MAXCPUS,
     ]
+
+
+SECOND_FAILS = (Fault("cpu1", answer="DENIED"),)
+
+
+@pytest.mark.parametrize(
+    ("late", "kernel", "faults", "maxcpus", "because"),
+    [
+        ({2, 3}, "6.12", (), 2, {2: LateBecause.MAXCPUS, 3: LateBecause.MAXCPUS}),
+        ({1, 3}, "6.12", (), None, {1: LateBecause.LISTED_LATER, 3: LateBecause.LISTED_LATER}),
+        ({2, 3}, "6.12", SECOND_FAILS, 2, {2: LateBecause.MAXCPUS, 3: LateBecause.MAXCPUS}),
+        # Here the kernel would bring up cpu2 in place of cpu1.
+        ({2, 3}, "6.1", SECOND_FAILS, None, {2: LateBecause.LISTED_LATER, 3: LateBecause.LISTED_LATER}),
+        (set(), "6.12", (), None, {}),
+    ],
+)
+def test_cpus_that_are_late_and_last_are_left_out_by_maxcpus(
+    late: set[int], kernel: str, faults: tuple[Fault, ...], maxcpus: int | None, because: dict[int, LateBecause]
+) -> None:
+    topology = Topology(tuple(Cpu.of(f"cpu{number}", 1, late=number in late) for number in range(4)))
+    scenario = Scenario(topology, kernel=kernel, faults=faults)
+    assert scenario.maxcpus_option == maxcpus
+    assert {number: scenario.late_because(number) for number in late} == because
+    assert ("maxcpus=" in scenario.command_line) == (maxcpus is not None)
+    # What the command line says leads to the same boot.
+    if maxcpus is not None:
+        same = scenario.but(topology=Topology(tuple(Cpu.of(f"cpu{number}", 1) for number in range(4))), maxcpus=maxcpus)
+        assert boot(same).to_dict()["log"] == boot(scenario).to_dict()["log"]
+
+
+def test_a_cpu_that_is_late_beside_a_maxcpus_is_listed_later_if_a_cpu_after_it_comes_early() -> None:
+    topology = Topology((Cpu.of("cpu0", 1), Cpu.of("cpu1", 1, late=True), Cpu.of("cpu2", 1), Cpu.of("cpu3", 1)))
+    scenario = Scenario(topology, maxcpus=2)
+    assert scenario.early == (0, 2)
+    assert [scenario.late_because(number) for number in (1, 3)] == [LateBecause.LISTED_LATER, LateBecause.MAXCPUS]
 
 
 def test_a_cpu_that_does_not_return_was_brought_up_again_all_the_same() -> None:

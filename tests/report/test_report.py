@@ -375,7 +375,7 @@ def test_a_page_leaves_out_settings_that_do_not_apply() -> None:
     told = [re.findall("<dt>(.*?)</dt>", boot_page(booted(name))) for name in ("bug", "server-1024")]
     assert told == [
         ["kernel", "KVM mode", "design", "relay", "memory", "page size", "seed", "command line", "CPUs"],
-        ["kernel", "KVM mode", "page size", "seed", "CPUs"],
+        ["kernel", "KVM mode", "page size", "seed", "command line", "CPUs"],
     ]
 
 
