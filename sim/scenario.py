@@ -16,7 +16,7 @@ from sim.frames import FieldsShown, as_html
 from sim.kernel_flags import KernelFlags, kernel_flags
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
-from sim.topology import EnableMethod, Topology, lacks_el2
+from sim.topology import Cpu, EnableMethod, Topology, lacks_el2
 from sim.units import ordinal
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
@@ -522,7 +522,13 @@ class Scenario:
 
     def el(self, number: int) -> int:
         """Return the exception level at which a CPU starts, by its logical number."""
-        cpu = self.topology.logical[number]
+        return self._levels[number]
+
+    @cached_property
+    def _levels(self) -> tuple[int, ...]:
+        return tuple(self._level(cpu) for cpu in self.topology.logical)
+
+    def _level(self, cpu: Cpu) -> int:
         if cpu.firmware.el is not None:
             return cpu.firmware.el
         return EL2 if self.el2 and not lacks_el2(cpu.features.core) else EL1

@@ -10,7 +10,7 @@ Source: arch/arm64/kernel/cpufeature.c, cpuinfo.c, setup.c, head.S.
 """
 
 from collections.abc import Collection, Mapping
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 from sim.cpufeature_tables import KernelTables, kernel_tables, newest_registers
@@ -147,6 +147,14 @@ def _unheard(_text: str) -> None:
     """Drop a line on features that are not modelled, where the lengths are modelled alone."""
 
 
+def _warn(printk: Printk, words: str) -> None:
+    printk.event(EventKind.WARN, None, Words(words))
+
+
+def _vary(printk: Printk, number: int, registers: tuple[str, ...]) -> None:
+    printk.event(EventKind.VARIES, number, Variation(registers))
+
+
 def _has_threads(scenario: Scenario) -> bool:
     """Return True if some CPU's MPIDR has an affinity level 0 that is not 0, as second threads of a core have."""
     cpus = range(len(scenario.topology.cpus))
@@ -199,7 +207,14 @@ class CpuFeatures:
             series,
             id_overrides(scenario, tables, self.reading(0).registers),
             feature_options(scenario),
-            Surroundings(printk.line, self._tell, self._warn, self._vary, hyp.is_available, _has_threads(scenario)),
+            Surroundings(
+                printk.line,
+                self._tell,
+                partial(_warn, printk),
+                partial(_vary, printk),
+                hyp.is_available,
+                _has_threads(scenario),
+            ),
         )
         self._capability_of = _capabilities_of_lengths(tables)
 
@@ -211,12 +226,6 @@ class CpuFeatures:
     def taint(self) -> int:
         """The kernel's taint, as far as features and exception levels of CPUs cause it."""
         return self.system.taint | (TAINT_CPU_OUT_OF_SPEC if self._hyp.is_mixed_at_boot else 0)
-
-    def _warn(self, words: str) -> None:
-        self._printk.event(EventKind.WARN, None, Words(words))
-
-    def _vary(self, number: int, registers: tuple[str, ...]) -> None:
-        self._printk.event(EventKind.VARIES, number, Variation(registers))
 
     def reading(self, hw_cpu: int) -> CpuId:
         """Return the registers of a hardware CPU, by its logical number; CPUs of one kind share them."""

@@ -9,7 +9,7 @@ Source: arch/arm64/kernel/smp.c (``__cpu_up``, ``secondary_start_kernel``, ``cpu
 (``__secondary_too_slow``), psci.c.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from sim.errnos import Errno
 from sim.kernel.printk import KernelPanic, Printk
@@ -19,8 +19,7 @@ _NOT_OFF = -110
 """-ETIMEDOUT, by which ``cpu_psci_cpu_kill`` says that a CPU did not go off in time."""
 
 
-@dataclass(slots=True)
-class SecondaryData:
+class SecondaryData(msgspec.Struct):
     """``secondary_data``: the arguments for the next CPU to arrive."""
 
     task: int | None = None

@@ -6,10 +6,10 @@ and a guest whose CPU is gone moves to the online CPU with the lowest number: bo
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import simpy
 from simpy.events import Event
 
@@ -30,8 +30,7 @@ def _save_length(running_vq: int) -> SaveLength:
     return SaveLength(bits_from_vq(running_vq))
 
 
-@dataclass(slots=True)
-class _GuestRun:
+class _GuestRun(msgspec.Struct):
     """The progress of an agent's guest."""
 
     number: int

@@ -8,8 +8,8 @@ Source: arch/arm64/kernel/smp.c (``__cpu_up``, ``secondary_start_kernel``), kern
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+import msgspec
 from simpy.events import Event
 
 from sim.environment import Completion, Lock, StepKind
@@ -26,8 +26,7 @@ from sim.scenario import EL1, BringUp, Fault
 from sim.vectors import VectorType
 
 
-@dataclass(slots=True)
-class _BringUp:
+class _BringUp(msgspec.Struct):
     """The state that a bring-up and the CPU it waits for share: ``secondary_data`` and ``cpu_running``.
 
     Linux has one for all CPUs; parallel bring-up, which Linux does not have on arm64, has one for each.

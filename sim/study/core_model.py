@@ -105,9 +105,9 @@ class _Beside:
         if not has_sve:
             pfr0.system_value = SVE.put(pfr0.system_value, 0)
         system.registers.version += 1
-        system.taint = 0
+        system.is_out_of_spec = False
         system.store(number, self.readings[core])
-        tainted = bool(system.taint)
+        tainted = system.is_out_of_spec
         for reg, system_value, strict_mask in self._first:
             reg.system_value, reg.strict_mask = system_value, strict_mask
         return tainted

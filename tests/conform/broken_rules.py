@@ -247,7 +247,10 @@ BROKEN: dict[str, tuple[Breaker, tuple[str, ...]]] = {
         _replaced(KernelTables, "compared", _every_register),
         ("6.12/mmfr4-6.12",),
     ),
-    "a worse mitigation is warned of": (_replaced(SystemFeatures, "_warned", _nothing), ("6.12/one-ssbs",)),
+    "a worse mitigation is warned of": (
+        _replaced(Mitigations, "_worse", lambda self, state, new: state if self.final else max(state, new)),
+        ("6.12/one-ssbs",),
+    ),
     "a cache type differs if the raw CTR_EL0 does too": (
         _matcher("has_mismatched_cache_type", _effective_ctr_differs),
         ("6.18/real-14",),

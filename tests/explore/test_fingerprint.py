@@ -291,7 +291,8 @@ def is_part(value: Any) -> bool:
     """Return True for what changes while a boot runs: neither a value, nor a record, nor the log."""
     return (
         type(value).__module__.startswith("sim.")
-        and not isinstance(value, tuple | Enum | Printk | Topology | CapabilityTable | HwcapTable | msgspec.Struct)
+        and not isinstance(value, tuple | Enum | Printk | Topology | CapabilityTable | HwcapTable)
+        and not (isinstance(value, msgspec.Struct) and value.__struct_config__.frozen)
         and not (is_dataclass(value) and vars(type(value))["__dataclass_params__"].frozen)
     )
 
@@ -300,6 +301,8 @@ def fields(part: Any) -> dict[str, Any]:
     """Return the fields of a part, but for those that SimPy gives it."""
     if isinstance(part, ControlledLock):
         return {"which": part.which, "users": part.users, "queue": part.queue}
+    if isinstance(part, msgspec.Struct):
+        return {name: getattr(part, name) for name in part.__struct_fields__}
     names = vars(part) if hasattr(part, "__dict__") else type(part).__slots__
     of_simpy = vars(simpy.Environment()) if isinstance(part, simpy.Environment) else ()
     return {name: getattr(part, name) for name in names if name not in of_simpy}

@@ -4,14 +4,14 @@ Source: arch/arm64/kernel/cpufeature.c (``enable_mismatched_32bit_el0``, ``lazy_
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+
+import msgspec
 
 
-@dataclass(slots=True)
-class Asymmetric32Bit:
+class Asymmetric32Bit(msgspec.Struct):
     """The record of CPUs that run 32-bit programs, under ``allow_mismatched_32bit_el0``."""
 
-    cpus: set[int] = field(default_factory=set)
+    cpus: set[int] = msgspec.field(default_factory=set)
     """The CPUs that were online at some time and run 32-bit programs, by logical number."""
     pinned: int | None = None
     """The CPU that can no longer be taken offline."""

@@ -4,7 +4,8 @@ Source: arch/arm64/kernel/idreg-override.c.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from sim.cpufeature_tables import Field, KernelTables
 from sim.cpufeature_tables.feature_words import FIELD_OPTIONS, ONE_BIT, WHOLE_REGISTERS, asked_values
@@ -13,8 +14,7 @@ Series = tuple[int, int]
 _FIELD_BITS = 0xF
 
 
-@dataclass(slots=True)
-class Override:
+class Override(msgspec.Struct):
     """``struct arm64_ftr_override``: the values of some fields of a register.
 
     A field whose bits are all set in `value`, and none in `mask`, was given a value that it cannot have.

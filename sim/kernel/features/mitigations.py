@@ -64,7 +64,7 @@ class Mitigations:
         tables: the kernel's tables.
         options: the command line.
         line: writes a line to the log.
-        warn: records a warning with its taint.
+        warn: records a warning.
     """
 
     def __init__(
@@ -88,13 +88,16 @@ class Mitigations:
         self.bhb = State.UNAFFECTED
         self.unknown: set[str] = set()
         """The files of sysfs that depend on an early CPU's registers which no source tells."""
+        self.has_warned = False
+        """A CPU that came late made a mitigation worse."""
         self.final = False
         """True once the kernel's capabilities are final."""
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
         forced = self._forced, self._forced_by, self._isolation_told
-        return *forced, self._bhb_off_told, self.meltdown_safe, self.v2, self.v4, self.bhb, *sorted(self.unknown)
+        states = self.meltdown_safe, self.v2, self.v4, self.bhb
+        return *forced, self._bhb_off_told, self.has_warned, *states, *sorted(self.unknown)
 
     def note_unknown(self, cpu: LocalReading) -> None:
         """Note what depends on registers of an early CPU that no source tells."""
@@ -222,6 +225,7 @@ class Mitigations:
         if new <= state:
             return state
         if self.final:
+            self.has_warned = True
             self._warn("update_mitigation_state: a CPU came that makes a mitigation worse")
             return state
         return new

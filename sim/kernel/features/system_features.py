@@ -204,10 +204,11 @@ class SystemFeatures:
         table, hwcaps = _entries(tables, options)
         self.capabilities = Capabilities(table, self._tell)
         self.hwcaps = Hwcaps(hwcaps)
-        self.mitigations = Mitigations(tables, options.mitigations, self._tell, self._warned)
+        self.mitigations = Mitigations(tables, options.mitigations, self._tell, surroundings.warn)
         self.aarch32 = Asymmetric32Bit()
         self.final = False
-        self.taint = 0
+        self.is_out_of_spec = False
+        """Some CPU differs, unexpectedly, from the boot CPU."""
         self.tainted_by: dict[int, int] = {}
         """The first CPU that caused each bit of the taint."""
         self.changed_late_by: dict[tuple[str, int], int] = {}
@@ -230,12 +231,17 @@ class SystemFeatures:
         """True once the boot CPU's registers have given the system's registers their first values."""
         return self._boot is not None
 
+    @property
+    def taint(self) -> int:
+        """The kernel's taint, as far as features cause it."""
+        return self.is_out_of_spec * TAINT_CPU_OUT_OF_SPEC | self.mitigations.has_warned * TAINT_WARN
+
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
         parts = self.registers, self.capabilities, self.hwcaps, self.mitigations, self.aarch32
         told = self._variation_told, self._dbm_told, self._boot_aarch32 is None
         first = tuple(self.tainted_by.items()), tuple(self.changed_late_by.items())
-        return self.final, self.taint, first, told, self.slots, *(part.snapshot() for part in parts)
+        return self.final, self.is_out_of_spec, first, told, self.slots, *(part.snapshot() for part in parts)
 
     # What matchers ask (`sim.kernel.features.matchers.SystemSoFar`).
 
@@ -296,10 +302,6 @@ class SystemFeatures:
     def has_threads(self) -> bool:
         """True if some CPU's MPIDR has an affinity level 0 that is not 0, as second threads of a core have."""
         return self._surroundings.has_threads
-
-    def _warned(self, words: str) -> None:
-        self.taint |= TAINT_WARN
-        self._surroundings.warn(words)
 
     def _has_dbm(self, cpu: LocalReading) -> bool:
         return cpu.field(HAFDBS) >= _DIRTY_BIT and not is_listed(self.tables, "broken_dbm", cpu.midr)
@@ -420,7 +422,7 @@ class SystemFeatures:
             self._enable(place, one, number, reading)
 
         conflict = self.capabilities.verify_late(self._matches(reading), reading, enable)
-        if self.taint & TAINT_WARN:
+        if self.mitigations.has_warned:
             self.tainted_by.setdefault(TAINT_WARN, number)
         return self._told(number, conflict)
 
@@ -470,7 +472,7 @@ class SystemFeatures:
                 self._nothing_differs.add((cpu, before))
             return
         self._surroundings.vary(number, tuple(differing))
-        self.taint |= TAINT_CPU_OUT_OF_SPEC
+        self.is_out_of_spec = True
         self.tainted_by.setdefault(TAINT_CPU_OUT_OF_SPEC, number)
         if not self._variation_told:
             self._variation_told = True

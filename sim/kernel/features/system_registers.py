@@ -5,8 +5,9 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_ftr_reg``, ``update_cpu_ftr_r
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from sim.cpufeature_tables import Field, KernelTables, Register, SafeType
 from sim.id_registers import IdField
@@ -15,8 +16,7 @@ from sim.kernel.features.id_override import Override
 Warn = Callable[[str], None]
 
 
-@dataclass(slots=True)
-class FtrReg:
+class FtrReg(msgspec.Struct):
     """``struct arm64_ftr_reg``: one register as the kernel keeps it."""
 
     table: Register
