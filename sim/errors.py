@@ -106,7 +106,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     import difflib
 
     by_small_letters = {one.lower(): one for one in known}
-    typed = name.lower()
+    typed = name[:_LONGEST_NAME].lower()
     found = (
         difflib.get_close_matches(typed, by_small_letters, n=1, cutoff=_VERY_LIKE)
         or [one for one in by_small_letters if typed in one.split("_")]
@@ -121,7 +121,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("protectd", ["nvhe", "protected"])
     "; did you mean 'protected'?"
     """
-    close = closest(name[:_LONGEST_NAME], known)
+    close = closest(name, known)
     return "" if close is None else f"; did you mean {str(close)!r}?"
 
 

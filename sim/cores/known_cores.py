@@ -8,7 +8,7 @@ from types import MappingProxyType
 import msgspec
 
 from sim.cores.core_table import core_named, core_table
-from sim.errors import InputError
+from sim.errors import InputError, closest
 from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, L1IP, PAN, PIPT, VIPT, Core, IdField
 
 _STEPPING = 0x00F0_000F
@@ -130,10 +130,8 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
     name = core_named(name)
     known = steppings(name)
     if not known:
-        import difflib
-
-        close = difflib.get_close_matches(name, core_names(), n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        close = closest(name, core_names())
+        hint = "" if close is None else f"did you mean {close!r}? "
         raise InputError(f"unknown core {name[:60]!r}: {hint}asymboot list cores shows them")
     midr = known[0] if midr is None else midr
     values = core_values(name, midr)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
-from sim.errors import InputError, printable
+from sim.errors import InputError, closest, printable
 from sim.files.bounded_read import LARGEST_FILE_BYTES, STANDARD_INPUT, read_at_most
 
 _MOST_NAMES = 6
@@ -84,10 +84,8 @@ def _named(path: Path, kind: str, files: list[Path], other_kind: str, others: li
     if name in {file.stem for file in others}:
         raise InputError(f"{name} is a {other_kind}, not a {kind}; {kind}s that ship are {_some(by_name)}")
     listed = "spaces" if kind == "space" else "topologies"
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, by_name, 1)
-    hint = f"did you mean {close[0]!r}?" if close else f"`asymboot list {listed}` has those that ship"
+    close = closest(name, by_name)
+    hint = f"`asymboot list {listed}` has those that ship" if close is None else f"did you mean {close!r}?"
     raise InputError(f"{printable(name)}: there is no such file, and no {kind} of that name: {hint}")
 
 
