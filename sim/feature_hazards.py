@@ -5,17 +5,16 @@ Each is found where all features are modelled, except for CPUs that are lost in 
 
 from collections.abc import Iterator
 
-from sim.cpufeature_tables import Capability, Field, KernelTables, SafeType
+from sim.cpufeature_tables import Capability, Hwcap
 from sim.cpufeature_tables.conflicts import NAMELESS
-from sim.cpufeature_tables.tables import Requirement
 from sim.facts import Facts, LossKind
 from sim.hazard_kinds import Hazard, HazardKind, finds
-from sim.kernel.cpufeature import cpu_readings, register_values
-from sim.kernel.feature_options import feature_options
+from sim.kernel.cpufeature import cpu_readings
+from sim.kernel.early_features import shared_early
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_fields import BS, DZP, PARANGE, PMUVER
 from sim.kernel.features.matchers import WITHOUT_PMUV3
-from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, FeatureOptions, physical_bits
+from sim.kernel.features.system_features import TAINT_CPU_OUT_OF_SPEC, TAINT_WARN, physical_bits
 
 LOSSES = frozenset({LossKind.STUCK, LossKind.DIES_IN_PATCHED_CODE})
 """The losses of CPUs that the kernel's own code causes."""
@@ -153,47 +152,34 @@ def _pmu_version_lowered(facts: Facts) -> Iterator[Hazard]:
 
 @finds(HazardKind.FEATURE_LOST_TO_ONE_CPU)
 def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
+    """Yield a hazard for what the system would have if one early CPU, of a kind of its own, did not come."""
     counted, state = sorted(facts.counted), facts.features_at_user_space
     if state is None or len(counted) < _FEW:
         return
-    by_cpu = register_values(facts.scenario)
+    readings = cpu_readings(facts.scenario)
+    of_kind: dict[CpuId, list[int]] = {}
+    for cpu in counted:
+        of_kind.setdefault(readings[cpu], []).append(cpu)
+    if len(of_kind) == 1:
+        return
     # Where the command line lets 32-bit programs run on some CPUs only, the system has them in spite of a CPU.
-    in_use = {*map(_words, (one.entry for one in state.capabilities)), *map(_hwcap_words, state.hwcaps)}
-    for register, field, users in _used_fields(state.tables, feature_options(facts.scenario)):
-        values = {cpu: field.of(by_cpu[cpu].get(register, 0)) for cpu in counted}
-        forced = state.registers[register].forced_to(field)
-        if forced is not None:
-            values[0] = forced  # the system's value began with the command line's
-        loser, second, *_ = sorted(counted, key=lambda cpu: field.order(values[cpu]))
-        lost = [
-            name
-            for name, one in users
-            if name not in in_use and one.is_met_by(values[second], field) and not one.is_met_by(values[loser], field)
-        ]
-        if lost and (loser != 0 or forced is None):
-            sentence = f"{facts.label(loser)} alone deprives all CPUs of {', '.join(lost)} ({register}.{field.name})"
+    in_use = {*(_words(one.entry) for one in state.capabilities), *map(_hwcap_words, state.hwcaps)}
+    for loser in sorted(cpus[0] for cpus in of_kind.values() if len(cpus) == 1):
+        lost: dict[str, dict[str, None]] = {}
+        for one in shared_early(facts.scenario, [cpus[0] for cpus in of_kind.values() if cpus[0] != loser]):
+            name = _words(one)
+            if name not in in_use:
+                of_field = f" ({one.register}.{one.field})" if one.register and one.field else ""
+                lost.setdefault(of_field, {})[name] = None
+        for of_field, names in lost.items():
+            sentence = f"{facts.label(loser)} alone deprives all CPUs of {', '.join(names)}{of_field}"
             yield _caused_by(facts, HazardKind.FEATURE_LOST_TO_ONE_CPU, loser, sentence)
 
 
-def _used_fields(
-    tables: KernelTables, options: FeatureOptions
-) -> Iterator[tuple[str, Field, list[tuple[str, Requirement]]]]:
-    """Yield the fields of which the smallest value counts, with the capabilities and hwcaps that need them."""
-    users: dict[tuple[str, str], list[tuple[str, Requirement]]] = {}
-    for one in filter(options.builds, tables.capabilities):
-        if "SYSTEM" in one.type and one.register is not None and one.field is not None:
-            users.setdefault((one.register, one.field), []).append((_words(one), one))
-    for hwcap in filter(options.builds, tables.hwcaps):
-        if not hwcap.compat and hwcap.register is not None and hwcap.field is not None:
-            users.setdefault((hwcap.register, hwcap.field), []).append((_hwcap_words(hwcap.cpuinfo_name), hwcap))
-    for (register, name), found in users.items():
-        field = None if register not in tables.registers else tables.registers[register].field(name)
-        if field is not None and field.type is SafeType.LOWER_SAFE:
-            yield register, field, found
-
-
-def _words(capability: Capability) -> str:
-    return capability.description or NAMELESS.get(capability.name, capability.name)
+def _words(one: Capability | Hwcap) -> str:
+    if isinstance(one, Hwcap):
+        return _hwcap_words(one.cpuinfo_name)
+    return one.description or NAMELESS.get(one.name, one.name)
 
 
 def _hwcap_words(name: str) -> str:

@@ -154,6 +154,35 @@ def test_a_cluster_or_one_of_two_does_not_count_as_one_cpu_that_deprives_the_oth
 
 
 N2 = "{ core = 'arm,neoverse-n2' }"
+
+
+@pytest.mark.parametrize(
+    ("fields", "kernel"),
+    [
+        ("NV = 0", "6.12"),  # nested virtualisation is in use only if the command line asks for it
+        ("MPAM = 0", "6.18"),  # firmware does not enable MPAM on these CPUs
+    ],
+)
+def test_a_cpu_deprives_the_others_of_nothing_that_they_have_not_by_themselves(fields: str, kernel: str) -> None:
+    other = f"{{ core = 'arm,neoverse-n2', features = {{ {fields} }} }}"
+    kinds = {one.kind for one in of(f"{N2}, {N2}, {other}", kernel)}
+    assert HazardKind.FEATURE_LOST_TO_ONE_CPU not in kinds
+
+
+@pytest.mark.parametrize(
+    ("fields", "lost"),
+    [
+        ("DIC = 0", "Instruction cache invalidation not required for I/D coherence"),
+        ("PMUVer = 0", "PMUv3"),
+        ("RAS = 1", "RASv1p1 Extension Support"),
+    ],
+)
+def test_a_cpu_deprives_the_others_of_what_a_matcher_of_its_own_looks_for(fields: str, lost: str) -> None:
+    other = f"{{ core = 'arm,neoverse-n2', features = {{ {fields} }} }}"
+    sentences = [one.sentence for one in of(f"{N2}, {N2}, {other}", "7.3")]
+    assert f"cpu2 alone deprives all CPUs of {lost}" in sentences
+
+
 N2_WITHOUT_MTE = "{ core = 'arm,neoverse-n2', features = { MTE = 0 } }"
 
 

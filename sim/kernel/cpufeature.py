@@ -155,7 +155,7 @@ def _vary(printk: Printk, number: int, registers: tuple[str, ...]) -> None:
     printk.event(EventKind.VARIES, number, Variation(registers))
 
 
-def _has_threads(scenario: Scenario) -> bool:
+def has_threads(scenario: Scenario) -> bool:
     """Return True if some CPU's MPIDR has an affinity level 0 that is not 0, as second threads of a core have."""
     cpus = range(len(scenario.topology.cpus))
     return scenario.has_all_features and any(scenario.topology.mpidr(number) & _AFF0 for number in cpus)
@@ -213,7 +213,7 @@ class CpuFeatures:
                 partial(_warn, printk),
                 partial(_vary, printk),
                 hyp.is_available,
-                _has_threads(scenario),
+                has_threads(scenario),
             ),
         )
         self._capability_of = _capabilities_of_lengths(tables)

@@ -55,6 +55,15 @@ def feature_options(scenario: Scenario) -> FeatureOptions:
     )
 
 
+def override_words(scenario: Scenario) -> list[str]:
+    """Return the words of the command line, with that which a mode of KVM stands for."""
+    words = scenario.command_line.split()
+    # A hypervisor beside the kernel was asked for by hiding VHE, until hVHE came.
+    if scenario.kvm_mode is KvmMode.PROTECTED and not scenario.flags.pkvm_hvhe:
+        words.append("id_aa64mmfr1.vh=0")
+    return words
+
+
 def id_overrides(scenario: Scenario, tables: KernelTables, boot_cpu: Mapping[str, int]) -> dict[str, Override]:
     """Return the command line's values of ID registers.
 
@@ -63,8 +72,5 @@ def id_overrides(scenario: Scenario, tables: KernelTables, boot_cpu: Mapping[str
         tables: the kernel's tables.
         boot_cpu: the boot CPU's registers.
     """
-    words = scenario.command_line.split()
-    # A hypervisor beside the kernel was asked for by hiding VHE, until hVHE came.
-    if scenario.kvm_mode is KvmMode.PROTECTED and not scenario.flags.pkvm_hvhe:
-        words.append("id_aa64mmfr1.vh=0")
+    words = override_words(scenario)
     return overrides(words, tables, scenario.release.series, boot_cpu, nosve_hides_sme=scenario.flags.nosve_hides_sme)
