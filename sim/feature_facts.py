@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from sim.cpufeature_tables import Capability, Field, KernelTables, Register
+from sim.cpufeature_tables.tables import words_of_hwcap
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.features.certainty import Certainty, certainty_of
 from sim.kernel.features.system_features import SystemFeatures
@@ -80,6 +81,8 @@ class FeatureState(msgspec.Struct, frozen=True):
     """In the order of their numbers."""
     hwcaps: tuple[str, ...]
     """The names of /proc/cpuinfo, in the order of their bits."""
+    compat_hwcaps: tuple[str, ...]
+    """The names that 32-bit programs read there; none where no CPU runs any."""
     hwcap_words: tuple[int, ...]
     """AT_HWCAP, AT_HWCAP2 and AT_HWCAP3."""
     compat_hwcap_words: tuple[int, ...]
@@ -99,6 +102,11 @@ class FeatureState(msgspec.Struct, frozen=True):
     """KVM's limit of guests' physical addresses; 0 where KVM is not up, None where no CPU's range is known."""
     certainty: Certainty
     """The features that depend on registers which no source tells."""
+
+    @property
+    def hwcaps_in_words(self) -> tuple[str, ...]:
+        """The hwcaps of all programs, each with the programs if they are 32-bit programs."""
+        return *self.hwcaps, *(words_of_hwcap(name, compat=True) for name in self.compat_hwcaps)
 
     def shows_programs(self, register: str) -> bool:
         """Return True if programs read the system's value of a register, and not each CPU's own.
@@ -128,6 +136,7 @@ def feature_state(features: CpuFeatures) -> FeatureState | None:
         },
         capabilities=_capabilities(system),
         hwcaps=tuple(system.hwcaps.cpuinfo()),
+        compat_hwcaps=tuple(system.hwcaps.compat_cpuinfo()) if system.runs_32bit_programs else (),
         hwcap_words=tuple(system.hwcaps.words()),
         compat_hwcap_words=tuple(system.hwcaps.compat),
         vulnerabilities=system.vulnerabilities(),

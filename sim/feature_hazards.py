@@ -163,12 +163,14 @@ def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
     if len(of_kind) == 1:
         return
     # Where the command line lets 32-bit programs run on some CPUs only, the system has them in spite of a CPU.
-    in_use = {*(_words(one.entry) for one in state.capabilities), *map(_hwcap_words, state.hwcaps)}
+    in_use = {*(_words(one.entry) for one in state.capabilities), *map(_hwcap_words, state.hwcaps_in_words)}
     for loser in sorted(cpus[0] for cpus in of_kind.values() if len(cpus) == 1):
         lost: dict[str, dict[str, None]] = {}
         for one in shared_early(facts.scenario, [cpus[0] for cpus in of_kind.values() if cpus[0] != loser]):
             name = _words(one)
-            if name not in in_use:
+            # Where no 32-bit programs run, a capability is lost, and none of their hwcaps.
+            counts = state.compat_hwcaps or not (isinstance(one, Hwcap) and one.compat)
+            if counts and name not in in_use:
                 of_field = f" ({one.register}.{one.field})" if one.register and one.field else ""
                 lost.setdefault(of_field, {})[name] = None
         for of_field, names in lost.items():
@@ -178,7 +180,7 @@ def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
 
 def _words(one: Capability | Hwcap) -> str:
     if isinstance(one, Hwcap):
-        return _hwcap_words(one.cpuinfo_name)
+        return _hwcap_words(one.words)
     return one.description or NAMELESS.get(one.name, one.name)
 
 

@@ -375,6 +375,10 @@ class FeaturesRecord(msgspec.Struct, frozen=True):
         tuple[str, ...],
         Meta(description="the names of /proc/cpuinfo, in the order of their bits; none if user space was not reached"),
     ]
+    compat_hwcaps: Annotated[
+        tuple[str, ...],
+        Meta(description="the names that 32-bit programs read there; none if no CPU runs any"),
+    ]
     hwcap_words: Annotated[tuple[str, ...], Meta(description="AT_HWCAP, AT_HWCAP2 and AT_HWCAP3, in hexadecimal")]
     compat_hwcap_words: Annotated[
         tuple[str, ...], Meta(description="AT_HWCAP and AT_HWCAP2 of 32-bit programs, in hexadecimal")
@@ -418,6 +422,7 @@ def features_record(facts: Facts, *, only_differing: bool = True) -> FeaturesRec
         capabilities=capability_rows(facts),
         unused=unused_rows(facts),
         hwcaps=state.hwcaps if has_programs else (),
+        compat_hwcaps=state.compat_hwcaps if has_programs else (),
         hwcap_words=tuple(map(hex, state.hwcap_words)) if has_programs else (),
         compat_hwcap_words=tuple(map(hex, state.compat_hwcap_words)) if has_programs else (),
         vulnerabilities=state.vulnerabilities if has_programs else {},

@@ -269,3 +269,58 @@ def test_a_boot_s_text_has_the_sanitised_registers_and_what_programs_read(asymbo
 
 def test_a_boot_of_lengths_alone_shows_no_registers(asymboot: Asymboot) -> None:
     assert "Sanitised registers" not in asymboot("run", "uniform").stdout
+
+
+ONE_WITHOUT_32_BIT_CRYPTO = """
+[topology]
+cpus = [
+    { core = "arm,cortex-a55" },
+    { core = "arm,cortex-a55" },
+    { core = "arm,cortex-a55", registers = { ID_ISAR5_EL1 = "0x1" } },
+]
+[kernel]
+series = "6.12"
+"""
+OF_32_BIT_PROGRAMS = "32-bit programs: half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt lpae evtstrm"
+
+
+def test_hwcaps_of_32_bit_programs_have_the_names_of_cpuinfo(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "crypto.toml"
+    file.write_text(ONE_WITHOUT_32_BIT_CRYPTO, encoding="utf-8")
+    assert OF_32_BIT_PROGRAMS in " ".join(asymboot("run", str(file)).stdout.split())
+    all_alike = boot(scenario_from_text(ONE_WITHOUT_32_BIT_CRYPTO.replace('"0x1"', '"0x11121"')))
+    record = json.loads(asymboot("features", "--json", str(file)).stdout)
+    state = all_alike.facts.features_at_end
+    assert state is not None
+    assert set(state.compat_hwcaps) - set(record["compat_hwcaps"]) == {"aes", "pmull", "sha1", "sha2", "crc32"}
+    assert record["compat_hwcaps"] == [name for name in state.compat_hwcaps if name in record["compat_hwcaps"]]
+
+
+def test_a_loss_of_32_bit_programs_is_a_hazard_and_counts_in_comparisons(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "crypto.toml"
+    file.write_text(ONE_WITHOUT_32_BIT_CRYPTO, encoding="utf-8")
+    ran = " ".join(asymboot("run", str(file)).stdout.split())
+    assert "cpu2 alone deprives all CPUs of hwcap crc32 of 32-bit programs (ID_ISAR5_EL1.CRC32)" in ran
+    told = " ".join(asymboot("compare", "--by", "early", str(file)).stdout.split())
+    assert "Variant 1 hwcaps lost: aes of 32-bit programs, pmull of 32-bit programs" in told
+    assert "cpu2: pmull of 32-bit programs: lacks a hwcap that programs were promised" in told
+    other = tmp_path / "alike.toml"
+    other.write_text(ONE_WITHOUT_32_BIT_CRYPTO.replace('"0x1"', '"0x11121"'), encoding="utf-8")
+    assert "crc32 of 32-bit programs" in asymboot("diff", str(file), str(other)).stdout
+
+
+def test_where_no_32_bit_programs_run_a_capability_is_lost_and_none_of_their_hwcaps() -> None:
+    text = ONE_WITHOUT_32_BIT_CRYPTO.replace('registers = { ID_ISAR5_EL1 = "0x1" }', "features = { EL0 = 1, EL1 = 1 }")
+    outcome = boot(scenario_from_text(text))
+    state = outcome.facts.features_at_end
+    assert state is not None
+    assert state.compat_hwcaps == ()
+    assert not any("32-bit programs (MVFR" in one.sentence for one in outcome.found)
+    assert any("deprives all CPUs of 32-bit programs" in one.sentence for one in outcome.found)
+
+
+def test_hwcaps_of_32_bit_programs_are_assumed_beside_unknown_registers(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "unknown.toml"
+    cores = "{ core = 'arm,cortex-a55' }, { core = 'arm,cortex-a75' }"
+    file.write_text(f"[topology]\ncpus = [{cores}]\n[kernel]\nseries = '6.12'\n", encoding="utf-8")
+    assert "\n32-bit programs, assumed: half thumb" in asymboot("run", str(file)).stdout

@@ -387,6 +387,6 @@ def _names(one: Hwcap | Capability) -> Iterator[str]:
     A capability of the CPU's own, such as an erratum, is not the system's to lose, and is not named.
     """
     if isinstance(one, Hwcap):
-        yield f"hwcap {one.cpuinfo_name}{' of 32-bit programs' * one.compat}"
+        yield f"hwcap {one.words}"
     elif one.is_of_system and one.description is not None:
         yield f"capability {one.description!r}"

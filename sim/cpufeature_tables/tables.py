@@ -278,6 +278,15 @@ class Capability(Requirement, frozen=True, eq=False, kw_only=True):
         return self.name or self.description or ""
 
 
+def words_of_hwcap(cpuinfo_name: str, *, compat: bool) -> str:
+    """Return the words for a feature that programs are promised.
+
+    >>> words_of_hwcap("aes", compat=True)
+    'aes of 32-bit programs'
+    """
+    return f"{cpuinfo_name} of 32-bit programs" if compat else cpuinfo_name
+
+
 class Hwcap(Requirement, frozen=True, eq=False, kw_only=True):
     """A feature that programs are promised."""
 
@@ -297,6 +306,11 @@ class Hwcap(Requirement, frozen=True, eq=False, kw_only=True):
     def cpuinfo_name(self) -> str:
         """The name in /proc/cpuinfo."""
         return self.name.lower().replace("_", "")
+
+    @property
+    def words(self) -> str:
+        """The name in /proc/cpuinfo, with the programs if they are 32-bit programs."""
+        return words_of_hwcap(self.cpuinfo_name, compat=self.compat)
 
     @property
     def log_name(self) -> str:

@@ -406,7 +406,7 @@ class CpuFeatures:
             return self._refusal(number, conflict, reason)
         missing = self.system.verify_hwcaps(number, reading)
         if missing is not None:
-            return Refusal(missing.cpuinfo_name, None, Reason.LACKS_HWCAP)
+            return Refusal(missing.words, None, Reason.LACKS_HWCAP)
         # Both checks of what guests need are left out of a kernel without KVM.
         hyp_available = self._scenario.has_kvm and self._hyp.is_available()
         cpu = self._scenario.topology.logical[hw_cpu]

@@ -33,7 +33,7 @@ class _Kernel(msgspec.Struct, frozen=True):
 def shared_early(scenario: Scenario, cpus: Sequence[int]) -> tuple[Capability | Hwcap, ...]:
     """Return the features that a system has if some CPUs of a scenario come early, and no others.
 
-    These are the capabilities that no early CPU may lack, and the hwcaps of 64-bit programs.
+    These are the capabilities that no early CPU may lack, and the hwcaps.
 
     Args:
         scenario: the scenario, of which all features are modelled.
@@ -77,7 +77,7 @@ def _of_all(system: SystemFeatures) -> list[Capability]:
 
 def _promised(system: SystemFeatures) -> list[Hwcap]:
     promised = system.hwcaps.promised
-    return [one for place, one in enumerate(system.hwcaps.entries) if promised >> place & 1 and not one.compat]
+    return [one for place, one in enumerate(system.hwcaps.entries) if promised >> place & 1]
 
 
 def _unheard(_words: str) -> None:

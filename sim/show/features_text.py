@@ -134,6 +134,9 @@ def _of_programs(state: FeatureState, console: Console) -> None:
         line(console, f"assumed: {' '.join(certainty.assumed_hwcaps)}")
     if certainty.unknown_hwcaps:
         line(console, f"unknown: {' '.join(certainty.unknown_hwcaps)}")
+    if state.compat_hwcaps:
+        assumed = ", assumed" if certainty.compat_hwcaps_are_assumed else ""
+        line(console, f"32-bit programs{assumed}: {' '.join(state.compat_hwcaps)}")
     for name, words in state.vulnerabilities.items():
         line(console, f"{name}: {words or UNKNOWN}")
 

@@ -81,7 +81,7 @@ def _particulars(console: Console, number: int, row: VariantRow) -> None:
     if row.capabilities_lost:
         told.append(f"capabilities lost: {', '.join(row.capabilities_lost)}")
     if row.hwcaps_lost:
-        told.append(f"hwcaps lost: {' '.join(row.hwcaps_lost)}")
+        told.append(f"hwcaps lost: {', '.join(row.hwcaps_lost)}")
     if len(row.hazard_kinds) > 1:
         told.append(f"hazards: {', '.join(KINDS[kind].title for kind in row.hazard_kinds)}")
     if row.differs_first is not None:

@@ -294,10 +294,12 @@ class Mixture(Generic[W]):
         capabilities, hwcaps = first
         for one in others:
             capabilities, hwcaps = capabilities | one.capabilities, hwcaps | one.hwcaps
-        runs = ~self._state.has_stopped
+        model, runs = self._model, ~self._state.has_stopped
+        # Where no 32-bit programs run, a capability is lost, and none of their hwcaps.
+        without_32_bits = ~self.capabilities.has(model.table.place[model.name_of_32_bits])
         return (
-            (capabilities & self._model.features & ~self.capabilities).where(runs),
-            (hwcaps & ~self._model.of_32_bits & ~self.hwcaps).where(runs),
+            (capabilities & model.features & ~self.capabilities).where(runs),
+            (hwcaps & ~self.hwcaps).without_members(without_32_bits, model.of_32_bits).where(runs),
         )
 
     def word(self, lost: tuple[Wide[W], Wide[W]]) -> W:

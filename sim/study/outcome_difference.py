@@ -203,7 +203,7 @@ def _features(outcome: Outcome) -> _Table:
     if state is None:
         return {}
     has_programs = outcome.facts.features_at_user_space is not None
-    told: dict[str, str | None] = dict.fromkeys(state.hwcaps if has_programs else (), "yes")
+    told: dict[str, str | None] = dict.fromkeys(state.hwcaps_in_words if has_programs else (), "yes")
     return {"": told | {"taint": str(state.taint)}}
 
 

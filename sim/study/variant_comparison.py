@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sim.arguments import checked, checked_fields
 from sim.boot_run import boot
+from sim.cpufeature_tables.tables import words_of_hwcap
 from sim.errors import InputError, choice
 from sim.facts import CpuState, Facts
+from sim.feature_facts import FeatureState
 from sim.frames import as_html, frame
 from sim.outcome import Outcome, scenario_row
 from sim.rows import SCHEMA_VERSION
@@ -85,15 +87,15 @@ def compare_variants(scenario: Scenario, axes: Axis | str | Sequence[Axis | str]
             raise InputError(f"axes names {axis} twice: each axis is named once")
     booted = [(one, boot(one.scenario)) for one in variants(scenario, chosen)]
     capabilities = [_capabilities(outcome.facts) for _, outcome in booted]
-    hwcaps = [_hwcaps(outcome.facts) for _, outcome in booted]
+    states = [outcome.facts.features_at_end for _, outcome in booted]
     every_capability = dict.fromkeys(chain.from_iterable(capabilities))
-    every_hwcap = dict.fromkeys(chain.from_iterable(hwcaps))
+    every_state = [state for state in states if state is not None]
     rows = []
-    for (variant, outcome), own_capabilities, own_hwcaps, compared in zip(
-        booted, capabilities, hwcaps, _each_compared(booted), strict=True
+    for (variant, outcome), own_capabilities, own_state, compared in zip(
+        booted, capabilities, states, _each_compared(booted), strict=True
     ):
         lost_capabilities = tuple(name for name in every_capability if name not in own_capabilities)
-        lost_hwcaps = tuple(name for name in every_hwcap if name not in own_hwcaps)
+        lost_hwcaps = _lost_hwcaps(every_state, own_state)
         rows.append(_row(variant, outcome, lost_capabilities, lost_hwcaps, compared))
     return VariantComparison(scenario, rows)
 
@@ -133,8 +135,16 @@ def _together(topology: Topology, told: Iterable[tuple[int, str]]) -> tuple[str,
     return tuple(f"{topology.labels(sorted(cpus))}: {reason}" for reason, cpus in by_reason.items())
 
 
-def _hwcaps(facts: Facts) -> list[str]:
-    return [] if facts.features_at_end is None else list(facts.features_at_end.hwcaps)
+def _lost_hwcaps(every: Iterable[FeatureState], own: FeatureState | None) -> tuple[str, ...]:
+    """Return the hwcaps that some state has and another has not, in words.
+
+    A system that runs no 32-bit programs loses a capability, and none of their hwcaps.
+    """
+    if own is None:
+        return ()
+    names = dict.fromkeys(name for state in every for name in state.hwcaps if name not in own.hwcaps)
+    compat = dict.fromkeys(name for state in every for name in state.compat_hwcaps if name not in own.compat_hwcaps)
+    return *names, *(words_of_hwcap(name, compat=True) for name in (compat if own.compat_hwcaps else ()))
 
 
 def _row(

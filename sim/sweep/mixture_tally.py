@@ -56,7 +56,7 @@ class MixtureTally:
         entries, hwcaps = batches.model.table.entries, batches.model.hwcaps
         capabilities, of_programs = (_times(members, block) for members in lost)
         self.capabilities.update({(at, entries[at].words or ""): times for at, times in capabilities.items()})
-        self.hwcaps.update({(at, hwcaps[at].cpuinfo_name): times for at, times in of_programs.items()})
+        self.hwcaps.update({(at, hwcaps[at].words): times for at, times in of_programs.items()})
         return words
 
 

@@ -54,6 +54,8 @@ class Certainty(msgspec.Struct, frozen=True):
     """The features of programs, by their names in /proc/cpuinfo, of which nothing is known."""
     assumed_hwcaps: tuple[str, ...] = ()
     """The features that programs are promised if CPUs of unknown registers are like the other CPUs."""
+    compat_hwcaps_are_assumed: bool = False
+    """True if some hwcap of 32-bit programs depends on a register that is unknown."""
     ipa_limit_is_assumed: bool = False
     """True if some CPU's range of physical addresses is unknown."""
 
@@ -70,8 +72,14 @@ def certainty_of(system: SystemFeatures, reading: Callable[[int], CpuId]) -> Cer
         return Certainty()
     unknown, assumed = _capabilities(system, reading)
     unknown_hwcaps, assumed_hwcaps = _hwcaps(system)
+    kinds = list(system.early_kinds)
     return Certainty(
-        unknown, assumed, unknown_hwcaps, assumed_hwcaps, not all(cpu.knows(PARANGE) for cpu in system.early_kinds)
+        unknown,
+        assumed,
+        unknown_hwcaps,
+        assumed_hwcaps,
+        compat_hwcaps_are_assumed=any(one.compat and _doubtful(system, one, kinds) for one in system.hwcaps.entries),
+        ipa_limit_is_assumed=not all(cpu.knows(PARANGE) for cpu in kinds),
     )
 
 

@@ -16,6 +16,18 @@ _COMPAT_DEFAULT, _COMPAT_EVTSTRM = 0x16_8096, 0x20_0000
 COMPAT_AES = 1
 """The bit for AES in the second word of 32-bit programs."""
 _EXTRA_NAMES = {2: "evtstrm", 11: "cpuid"}
+_COMPAT_EXTRA_NAMES = {
+    1: "half",
+    2: "thumb",
+    4: "fastmult",
+    7: "edsp",
+    15: "tls",
+    17: "idiva",
+    18: "idivt",
+    20: "lpae",
+    21: "evtstrm",
+}
+"""The names of the bits that every 32-bit program is promised (``compat_hwcap_str`` of cpuinfo.c)."""
 
 
 class HwcapTable:
@@ -33,6 +45,9 @@ class HwcapTable:
         self.of_32_bit = PlacedEntries(tables, ((place, one) for place, one in places if one.compat))
         names = {one.bit: one.cpuinfo_name for one in self.entries if one.bit is not None} | _EXTRA_NAMES
         self.cpuinfo_names = sorted(names.items())
+        compat = {(one.word, one.mask): one.cpuinfo_name for one in self.entries if one.compat}
+        compat |= {(1, 1 << bit): name for bit, name in _COMPAT_EXTRA_NAMES.items()}
+        self.compat_cpuinfo_names = sorted(compat.items())
 
 
 class Hwcaps:
@@ -113,6 +128,10 @@ class Hwcaps:
     def cpuinfo(self) -> list[str]:
         """Return the names in /proc/cpuinfo, in the order of their bits."""
         return list(_cpuinfo(self._table, self.elf))
+
+    def compat_cpuinfo(self) -> list[str]:
+        """Return the names that 32-bit programs read in /proc/cpuinfo, in the order of their bits."""
+        return [name for (word, mask), name in self._table.compat_cpuinfo_names if self.compat[word - 1] & mask]
 
 
 @lru_cache(maxsize=1024)

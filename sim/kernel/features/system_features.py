@@ -62,6 +62,7 @@ HIDDEN_BY = (
 )
 """Errata that hide a field from programs."""
 _KPTI = "UNMAP_KERNEL_AT_EL0"
+_32BIT_EL0 = "HAS_32BIT_EL0_DO_NOT_USE"
 AES_ERRATUM = "WORKAROUND_1742098"
 _16_BITS = 2
 """The value of ASIDBits and VMIDBits that means 16 bits."""
@@ -593,8 +594,13 @@ class SystemFeatures:
             if self.has(erratum):
                 self.registers.hide(register, name)
         self.hwcaps.setup(self._matches(None), self.registers)
-        if self.has("HAS_32BIT_EL0_DO_NOT_USE"):
+        if self.has(_32BIT_EL0):
             self.setup_compat_hwcaps()
+
+    @property
+    def runs_32bit_programs(self) -> bool:
+        """True if 32-bit programs run on some CPU, or on all."""
+        return self.has(_32BIT_EL0) or bool(self.aarch32.cpus)
 
     def init_fpsimd(self) -> None:
         """Log which of floating point and Advanced SIMD programs are not promised.
