@@ -265,6 +265,13 @@ def test_the_pseudo_register_of_lengths_keeps_its_value_when_the_system_has_lost
     assert _end(outcome).registers[PFR0].system_value >> 32 & 0xF == 0
 
 
+@pytest.mark.parametrize("kernel", ["6.12", "7.3"])
+def test_gmid_is_compared_where_both_cpus_have_tags_and_the_command_line_leaves_them(kernel: str) -> None:
+    with_tags = {**with_field(PFR1, 8, 2), "GMID_EL1": 4}
+    lines = texts(cores(with_tags, {**with_tags, "GMID_EL1": 5}, kernel=kernel, **NO_EL2))
+    assert any("SYS_GMID_EL1. Boot CPU: 0x00000000000004, CPU1: 0x00000000000005" in line for line in lines)
+
+
 def test_gmid_is_compared_if_the_cpu_itself_has_tags() -> None:
     with_tags = {**with_field(PFR1, 8, 2), "GMID_EL1": 4}
     lines = texts(cores(with_tags, {**with_tags, "GMID_EL1": 5}, kernel="6.12", options="arm64.nomte", **NO_EL2))

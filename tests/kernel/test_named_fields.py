@@ -13,6 +13,7 @@ from tests.systems import texts
 
 SERIES = ((6, 1), (6, 12), (6, 16), (6, 18), (7, 3))
 NAMED = {name: one for name, one in vars(id_fields).items() if isinstance(one, IdField)}
+NAMED |= {one.name: one for one in id_fields.SIMD_FIELDS}
 IDC = 1 << 28
 WITHOUT_AARCH32 = {"ID_AA64PFR0_EL1": A76["ID_AA64PFR0_EL1"] & ~0xF}
 # The Arm ARM's: no kernel keeps these registers, so that the tables do not have them.
