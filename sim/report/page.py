@@ -149,7 +149,7 @@ def sweep_page(folder: Path, command: str = "") -> str:
     """
     # Here, because the page of a boot needs no packages of sweeps.
     from sim.files.space_file import space_text
-    from sim.report.sweep_cells import cells, headings, severity, title
+    from sim.report.sweep_cells import hazard_table, severity, timing_table, title
     from sim.sweep.sweep_summary import read_summary
 
     summary = read_summary(folder)
@@ -160,11 +160,8 @@ def sweep_page(folder: Path, command: str = "") -> str:
         "summary": summary,
         "worst": title(min((row["hazard"] for row in found), key=severity)) if found else "",
         "settings_with": len(settings_with),
-        "rows": [cells(row) for row in found[:MAX_ROWS]],
-        "columns": list(summary.hazards.columns),
-        "headings": headings(summary),
-        "timing_columns": list(summary.timing_rows[0]) if summary.timing_rows else [],
-        "timings": [cells(row) for row in summary.timing_rows],
+        "hazards": hazard_table(summary, MAX_ROWS),
+        "timings": timing_table(summary),
         "maps": _maps(folder, summary),
         "sweeps": _sweep_command(summary.plan),
         **_reproduced(lambda: space_text(summary.plan.space), command),

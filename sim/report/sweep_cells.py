@@ -1,28 +1,30 @@
-"""The cells of a sweep's tables, formatted as in the terminal; each keeps its value, by which the table sorts."""
+"""The tables of a sweep, formatted as in the terminal; each cell keeps its value, by which the table sorts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any, NamedTuple
 
 from sim.hazard_kinds import KINDS
 from sim.show.sweep_text import milliseconds, percent
+from sim.study.system_space import Group
 from sim.sweep.sweep_summary import Summary
 from sim.sweep.timing_study import METRICS
+from sim.titles import title as title_of
 
+_SETTING = ("design", "relay", "kvm_mode", "memory")
+"""The columns that together are a setting."""
 _HEADINGS = {
-    "kvm_mode": "KVM mode",
     "share_low": "95 % interval, from",
     "share_high": "95 % interval, to",
     "first_row": "first row",
     "smallest_row": "smallest row",
     "worst_row": "worst row",
-    "underrun_bytes": "underrun, bytes",
-    "overrun_bytes": "overrun, bytes",
     "mean_ns": "mean, ms",
     "low_ns": "95 % interval from, ms",
     "high_ns": "95 % interval to, ms",
+    "lengths": "VLs of the smallest row, bits",
 }
-"""The headings of columns, where they are not the columns' names."""
+"""The headings of columns, where they are not the columns' titles."""
 
 
 class Cell(NamedTuple):
@@ -32,14 +34,30 @@ class Cell(NamedTuple):
     order: float | int | None = None
 
 
-def headings(summary: Summary) -> dict[str, str]:
-    """Return the headings of columns in words, where they are not the columns' names."""
-    return _HEADINGS | {f"{group.name}_sve_bits": f"{group.name}, bits" for group in summary.plan.space.groups}
+class SweepTable(NamedTuple):
+    """A table of a sweep: its headings, its rows, and as `same` the parts of the setting that all rows share."""
+
+    headings: list[str]
+    rows: list[list[Cell]]
+    same: dict[str, str]
 
 
-def cells(row: Mapping[str, Any]) -> list[Cell]:
-    """Return the cells of a row, whose keys are the columns."""
-    return [_cell(column, value) for column, value in row.items()]
+def hazard_table(summary: Summary, most_rows: int) -> SweepTable:
+    """Return the hazards by setting.
+
+    A space may have any number of groups, so that the lengths of all groups share a column.
+
+    Args:
+        summary: the summary of a sweep.
+        most_rows: the number of rows that the table has at most.
+    """
+    groups = summary.plan.space.groups
+    return _table([_with_lengths(row, groups) for row in summary.hazard_rows[:most_rows]])
+
+
+def timing_table(summary: Summary) -> SweepTable:
+    """Return the means of a timing study, a row for each setting and metric."""
+    return _table(summary.timing_rows)
 
 
 def title(hazard: str) -> str:
@@ -50,6 +68,24 @@ def title(hazard: str) -> str:
 def severity(hazard: str) -> int:
     """Return the rank of a hazard that is named as in files; the worst has the lowest."""
     return KINDS[hazard].rank
+
+
+def _with_lengths(row: Mapping[str, Any], groups: Sequence[Group]) -> dict[str, Any]:
+    """Return a row whose columns of lengths, one for each group, are a single column."""
+    lengths = {group.name: row[f"{group.name}_sve_bits"] for group in groups}
+    others = {column: value for column, value in row.items() if column.removesuffix("_sve_bits") not in lengths}
+    return others | {"lengths": ", ".join(f"{name} {{{bits}}}" for name, bits in lengths.items())}
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> SweepTable:
+    """Return rows as a table without the parts of the setting that have the same value in each of them."""
+    same = {column: rows[0][column] for column in _SETTING if len({row[column] for row in rows}) == 1}
+    columns = [column for column in (rows[0] if rows else ()) if column not in same]
+    return SweepTable(
+        [_HEADINGS.get(column) or title_of(column) for column in columns],
+        [[_cell(column, row[column]) for column in columns] for row in rows],
+        {title_of(column): value for column, value in same.items()},
+    )
 
 
 def _cell(column: str, value: Any) -> Cell:
@@ -63,4 +99,4 @@ def _cell(column: str, value: Any) -> Cell:
         return Cell(milliseconds(value), value)
     if isinstance(value, float):
         return Cell(percent(value), value)
-    return Cell(f"{value:,}", value) if isinstance(value, int) else Cell(str(value).replace(",", ", "))
+    return Cell(f"{value:,}", value) if isinstance(value, int) else Cell(value)

@@ -47,6 +47,11 @@ COVERS = """[...document.querySelectorAll('.legend li')].filter(one => {
   return !one.contains(there) || box.right > innerWidth;
 }).map(one => one.textContent)"""
 """The entries of the legend that something covers, or that the screen cuts off."""
+CUT = """[...document.querySelectorAll('table')].filter(one => {
+  const box = one.parentElement;
+  return one.offsetParent && box.scrollWidth > box.clientWidth;
+}).map(one => one.textContent.trim().slice(0, 200))"""
+"""The tables that are wider than the box around them."""
 ENDS = {
     CpuState.ONLINE: {"online"},
     CpuState.OFFLINE: {"off"},
@@ -142,6 +147,7 @@ def test_a_page_fetches_nothing_says_nothing_and_fits(
     opened = Opened(browser, pages[name], size, scheme)
     with opened as page:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(CUT) == []
         broken = page.evaluate("[...document.images].filter(one => !one.complete || !one.naturalWidth).length")
         assert broken == 0
         assert page.evaluate(COVERS) == []
@@ -337,9 +343,26 @@ def test_dark_is_dark_and_print_is_light_and_whole(browser: Browser, pages: dict
         assert page.evaluate("document.querySelector('picture img').currentSrc") != dark
         assert page.evaluate(ink) == "rgb(26, 26, 26)"
         assert not page.locator("nav").is_visible()
-        body = page.locator(".dt-scroll-body").first
+        body = page.locator(".dt-layout-table > div").first
         assert body.evaluate("one => one.scrollHeight <= one.clientHeight + 1")
         assert page.pdf().startswith(b"%PDF")
+
+
+@needs_browser
+def test_a_table_that_does_not_fit_shows_each_row_as_a_card(browser: Browser, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["sweep"], (390, 844)) as page:
+        table = page.locator("#hazards ~ .dt-container table")
+        first = table.locator("tbody tr").first
+        headed = "row => [...row.cells].map(one => `${one.dataset.heading}: ${one.textContent}`)"
+        assert first.evaluate(headed)[:3] == [
+            "design: v6.11",
+            "relay: enforcing",
+            "hazard: hypervisor panic",
+        ]
+        assert first.evaluate("row => getComputedStyle(row).display") == "grid"
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.wait_for_selector("#hazards ~ .dt-container table:not(.cards)")
+        assert first.evaluate("row => getComputedStyle(row).display") == "table-row"
 
 
 # Without a browser
@@ -348,9 +371,11 @@ def test_dark_is_dark_and_print_is_light_and_whole(browser: Browser, pages: dict
 def test_a_sweeps_columns_have_headings_in_words(pages: dict[str, Path]) -> None:
     page = pages["sweep"].read_text(encoding="utf-8")
     headings = re.findall(r"<th>(.*?)</th>", page)
-    assert headings[:8] == ["design", "relay", "KVM mode", "memory", "hazard", "systems", "share", "first row"]
-    assert headings[8:12] == ["smallest row", "worst row", "underrun, bytes", "overrun, bytes"]
-    assert headings[12:] == ["early0, bits", "early1, bits", "early2, bits", "late, bits"]
+    assert headings[:6] == ["design", "relay", "hazard", "systems", "share", "first row"]
+    assert headings[6:10] == ["smallest row", "worst row", "underrun, bytes", "overrun, bytes"]
+    assert headings[10:] == ["VLs of the smallest row, bits"]
+    assert "<p>Every row: KVM mode protected, memory adjacent.</p>" in page
+    assert "<td>early0 {128}, early1 {128}, early2 {128,256}, late {128}</td>" in page
     assert "<td>out-of-bounds write</td>" in page
     assert "hazards under 9 of 16 settings, worst: kernel panic" in page
     assert '<td data-order="0.576" class="number">57.60 %</td>' in page

@@ -25,13 +25,33 @@ async function filterTables() {
   document.getElementById("tables-style").textContent = await contentOf("tables-style-data");
   const { default: DataTable } = await import(addressOf(await contentOf("tables-program"), "text/javascript"));
   for (const table of document.querySelectorAll("table.filtered")) {
-    new DataTable(table, { paging: false, order: [], scrollY: "28rem", scrollCollapse: true, scrollX: true, info: true });
+    new DataTable(table, { paging: false, order: [], autoWidth: false, info: true });
+  }
+}
+
+// Shows the rows of a table as cards, each cell below its heading, wherever the columns would be wider than the box.
+function fitTables() {
+  for (const box of document.querySelectorAll(".scrolled, .dt-layout-table > div")) {
+    const table = box.querySelector("table");
+    const headings = [...table.tHead.rows[0].cells].map((heading) => heading.textContent);
+    for (const row of table.tBodies[0].rows) {
+      [...row.cells].forEach((cell, column) => (cell.dataset.heading = headings[column]));
+    }
+    let width = 0;
+    const fit = () => {
+      if (box.offsetWidth === width) return; // cards change the box's height, which is no reason to measure again
+      width = box.offsetWidth;
+      table.classList.remove("cards");
+      table.classList.toggle("cards", table.offsetWidth > box.clientWidth);
+    };
+    fit();
+    new ResizeObserver(fit).observe(box);
   }
 }
 
 // Fades the right edge of what goes on beyond it, until the reader has scrolled there.
 function fadeEdges() {
-  for (const box of document.querySelectorAll(".wide, .scrolled, .dt-scroll-body")) {
+  for (const box of document.querySelectorAll(".wide, .scrolled, .dt-layout-table > div")) {
     const fade = () => box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
     box.addEventListener("scroll", fade, { passive: true });
     new ResizeObserver(fade).observe(box);
