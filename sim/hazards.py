@@ -269,7 +269,7 @@ def _shared_by_early(facts: Facts, vector_type: VectorType) -> int:
 @finds(HazardKind.SHARED_IDLE_TASK)
 def _shared_idle_task(facts: Facts) -> Iterator[Hazard]:
     for one in facts.shared_tasks:
-        owner = "its own" if one.hw_cpu == one.task else f"cpu{one.task}'s"
+        owner = "its own" if one.hw_cpu == one.task else f"{facts.label(one.task)}'s"
         yield Hazard(
             HazardKind.SHARED_IDLE_TASK,
             one.hw_cpu,

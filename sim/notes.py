@@ -8,7 +8,6 @@ from sim.flag_notes import flag_notes
 from sim.hazards import passes_required, refused_cpu, refused_needlessly, stands_for
 from sim.kernel.printk import EventKind
 from sim.scenario import KvmInit, Relay
-from sim.topology import cpu_list
 from sim.units import counted
 from sim.unknown_features import unknown_notes
 from sim.vectors import VectorType, braces
@@ -80,7 +79,7 @@ def _suspend_notes(facts: Facts) -> Iterator[str]:
             why = "waits in a spin table, and cannot be taken down"
             yield f"the system cannot suspend: {facts.label(one.stayed_up)} {why}"
         if one.not_off:
-            cpus = "cpu" + cpu_list(one.not_off)
+            cpus = facts.scenario.topology.labels(one.not_off)
             yield f"the system cannot suspend: firmware denies SYSTEM_SUSPEND while {cpus} is not off"
         for number in one.not_back:
             yield f"{facts.label(number)} was online before the system suspended, and did not come back"
@@ -97,7 +96,7 @@ def _spin_table_notes(facts: Facts) -> Iterator[str]:
     stuck = [number for number in cpus if facts.role(number) == "late" and not facts.scenario.has_hotplug(number)]
     if stuck:
         why = "a CPU in a spin table has no online file, and comes early or not at all"
-        yield f"cpu{cpu_list(stuck)} can never come: {why}"
+        yield f"{facts.scenario.topology.labels(stuck)} can never come: {why}"
 
 
 def _limit_notes(facts: Facts) -> Iterator[str]:

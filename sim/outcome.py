@@ -139,7 +139,8 @@ class Outcome:
 
     def event_rows(self) -> list[EventRow]:
         """Return a row for each event."""
-        return [EventRow(one.time_ns, one.cpu, one.kind.value, event_detail(one)) for one in self.facts.events]
+        cpus = self.scenario.topology
+        return [EventRow(one.time_ns, one.cpu, one.kind.value, event_detail(one, cpus)) for one in self.facts.events]
 
     def cpu_rows(self) -> list[CpuRow]:
         """Return a row for each CPU, by logical number."""

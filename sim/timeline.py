@@ -11,6 +11,7 @@ from sim.event_text import event_detail
 from sim.kernel.printk import Arrival, Event, EventKind
 from sim.machine.firmware import SUCCESS
 from sim.outcome import Outcome
+from sim.topology import Topology
 
 BOOT, LOCK = "boot", "hotplug lock"
 """The lanes that do not belong to a CPU."""
@@ -81,7 +82,7 @@ class Timeline(NamedTuple):
 
 def timeline(outcome: Outcome) -> Timeline:
     """Read the spans and marks of a boot from its events; spans are ordered by their ends."""
-    reader = _Reader(outcome.facts.end_ns)
+    reader = _Reader(outcome.facts.end_ns, outcome.scenario.topology)
     for event in outcome.facts.events:
         reader.read(event)
     reader.close()
@@ -139,10 +140,11 @@ _BEGINS = {
 class _Reader:
     """A state machine that reads events in order; it holds the spans that have begun and not yet ended."""
 
-    def __init__(self, end_ns: int) -> None:
+    def __init__(self, end_ns: int, topology: Topology) -> None:
         self.spans: list[Span] = []
         self.marks: list[Mark] = []
         self.end_ns = end_ns
+        self._topology = topology
         self._phase_ns = 0
         self._open: dict[tuple[Lane, SpanKind], tuple[int, str]] = {}
         self._accepted_ns: dict[int, int] = {}
@@ -164,15 +166,16 @@ class _Reader:
             self._in_user_space = kind is EventKind.USER_SPACE
         if kind in _MARKS:
             lane = BOOT if cpu is None or kind in _OF_BOOT else cpu
-            self.marks.append(Mark(lane, _MARKS[kind], event.time_ns, event_detail(event)))
+            self.marks.append(Mark(lane, _MARKS[kind], event.time_ns, event_detail(event, self._topology)))
         if kind is EventKind.LOCK_TAKEN:
-            self._begin(LOCK, SpanKind.LOCK_HELD, event.time_ns, "for suspend" if cpu is None else f"for cpu{cpu}")
+            held_for = "suspend" if cpu is None else self._topology.label(cpu)
+            self._begin(LOCK, SpanKind.LOCK_HELD, event.time_ns, f"for {held_for}")
         elif kind is EventKind.LOCK_RELEASED:
             self._end(LOCK, SpanKind.LOCK_HELD, event.time_ns)
         if cpu is None:
             return
         if kind in _BEGINS:
-            self._begin(cpu, _BEGINS[kind], event.time_ns, event_detail(event))
+            self._begin(cpu, _BEGINS[kind], event.time_ns, event_detail(event, self._topology))
         if kind in _ENDS:
             self._end(cpu, _ENDS[kind], event.time_ns)
         self._hotplug(cpu, event)
@@ -186,7 +189,7 @@ class _Reader:
                 # A second CPU_ON fails while the first is still under way: the CPU's span goes on until it arrives.
                 if cpu not in self._accepted_ns or cpu in self._died:
                     self._end(cpu, SpanKind.CPU_ON, now_ns)
-                self.marks.append(Mark(cpu, MarkKind.NOT_STARTED, now_ns, event_detail(event)))
+                self.marks.append(Mark(cpu, MarkKind.NOT_STARTED, now_ns, event_detail(event, self._topology)))
             case EventKind.CPU_ON_ANSWERED:
                 self._accepted_ns[cpu] = now_ns
             case EventKind.ARRIVED:
@@ -230,7 +233,7 @@ class _Reader:
         if task is not None:
             self._probed_as[task] = cpu
             kind = SpanKind.VERIFYING if self._final else SpanKind.PROBING
-            self._begin(cpu, kind, event.time_ns, event_detail(event))
+            self._begin(cpu, kind, event.time_ns, event_detail(event, self._topology))
         else:
             self.marks.append(Mark(cpu, MarkKind.PARKED, event.time_ns, "no CPU waits for it any more"))
 

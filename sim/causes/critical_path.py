@@ -15,7 +15,7 @@ from sim.errors import InputError
 from sim.frames import as_html, frame
 from sim.outcome import Outcome
 from sim.rows import Row
-from sim.topology import cpu_list
+from sim.topology import Topology
 from sim.units import counted, duration
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ _OF_SYSTEM = {
     StepKind.SLEEP: "the system to wake",
 }
 _OF_CPU = {
-    StepKind.PROBE: "{}'s probing",
+    StepKind.PROBE: "the probing of {}",
     StepKind.CPU_ON_CALL: "the answer to CPU_ON for {}",
-    StepKind.CPU_ON: "{}'s CPU_ON",
+    StepKind.CPU_ON: "the CPU_ON of {}",
     StepKind.CPU_OFF: "{} to go off",
     StepKind.GUEST_RUN: "the guest on {}",
-    StepKind.SAVE: "{}'s saves and restores",
+    StepKind.SAVE: "the saves and restores of {}",
     StepKind.GIVE_UP: "{}, which did not come online",
-    StepKind.LATE_ARRIVAL: "{}'s late arrival",
+    StepKind.LATE_ARRIVAL: "the late arrival of {}",
 }
 _OF_AGENT = {
     StepKind.SYSFS_WRITE: "the pause before the next action of {}",
@@ -67,6 +67,7 @@ class CriticalPath:
         graph: as `causality()` made it; nodes and edges on the path are marked `critical`, the others are not.
         events: the events on the path, in their order, as nodes of the graph.
         total_ns: the time from the beginning to the last of them, in nanoseconds.
+        topology: the CPUs of the boot, which have the names.
 
     >>> from sim import boot, critical_path, read_scenario
     >>> critical_path(boot(read_scenario("bug"))).total_ns
@@ -76,6 +77,7 @@ class CriticalPath:
     graph: "nx.DiGraph[int]"
     events: tuple[int, ...]
     total_ns: int
+    topology: Topology
 
     def rows(self) -> list[WaitRow]:
         """Return a row for each kind of wait, whichever CPUs it was for; the longest first."""
@@ -84,7 +86,7 @@ class CriticalPath:
             waits.setdefault(_COUNTED_AS.get(wait.step.kind, wait.step.kind), []).append(wait)
         rows = [
             WaitRow(
-                waited_for=_named(kind, [wait.step for wait in alike]),
+                waited_for=self._named(kind, [wait.step for wait in alike]),
                 waited_ns=sum(wait.waited_ns for wait in alike),
                 times=len(alike),
                 share=sum(wait.waited_ns for wait in alike) / self.total_ns,
@@ -109,6 +111,16 @@ class CriticalPath:
     def _waits(self) -> Iterator[Wait]:
         for before, after in pairwise(self.events):
             yield from (wait for wait in self.graph.edges[before, after]["waits"] if wait.waited_ns)
+
+    def _named(self, kind: StepKind, steps: list[Step]) -> str:
+        """Return what steps of a kind wait for, in words."""
+        if kind in _OF_SYSTEM:
+            return _OF_SYSTEM[kind]
+        if kind in _OF_AGENT:
+            return _OF_AGENT[kind].format(" and ".join(sorted({str(step.who) for step in steps})))
+        numbers = sorted({int(step.who) for step in steps})
+        cpus = self.topology.labels(numbers) if len(numbers) <= _MOST_NAMED else f"{len(numbers):,} CPUs"
+        return _OF_CPU[kind].format(cpus)
 
     def __repr__(self) -> str:
         return f"<CriticalPath: {self.sentence}>"
@@ -143,7 +155,7 @@ def critical_path(outcome: Outcome, end: int | None = None) -> CriticalPath:
         graph.nodes[event]["critical"] = True
     for before, after in pairwise(path):
         graph.edges[before, after]["critical"] = True
-    return CriticalPath(graph, tuple(path), graph.nodes[last]["time_ns"])
+    return CriticalPath(graph, tuple(path), graph.nodes[last]["time_ns"], outcome.scenario.topology)
 
 
 def path_to(graph: "nx.DiGraph[int]", event: int) -> list[int]:
@@ -157,14 +169,3 @@ def path_to(graph: "nx.DiGraph[int]", event: int) -> list[int]:
 
 def _let_happen(graph: "nx.DiGraph[int]", event: int) -> list[int]:
     return [before for before, _, edge in graph.in_edges(event, data=True) if edge["let_happen"]]
-
-
-def _named(kind: StepKind, steps: list[Step]) -> str:
-    """Return what steps of a kind wait for, in words."""
-    if kind in _OF_SYSTEM:
-        return _OF_SYSTEM[kind]
-    if kind in _OF_AGENT:
-        return _OF_AGENT[kind].format(" and ".join(sorted({str(step.who) for step in steps})))
-    numbers = sorted({int(step.who) for step in steps})
-    cpus = f"cpu{cpu_list(numbers)}" if len(numbers) <= _MOST_NAMED else f"{len(numbers):,} CPUs"
-    return _OF_CPU[kind].format(cpus).replace("CPUs's", "CPUs'")

@@ -8,7 +8,6 @@ from sim.arguments import checked
 from sim.errors import InputError
 from sim.outcome import Outcome
 from sim.plot import style
-from sim.topology import cpu_list
 from sim.vectors import VectorType, bits_from_vq, bits_from_vqs, vq_from_bits
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-_MAX_ROWS, _MAX_LIST_WIDTH = 64, 24
+_MAX_ROWS, _MAX_LIST_WIDTH = 64, 32
 _ROW_IN, _COLUMN_IN = 0.24, 0.46
 _STATE_IN = 0.85
 _SIGN_PT = 7
@@ -128,10 +127,10 @@ def _limit_of_guests_vq(outcome: Outcome, kind: VectorType) -> int:
 
 def _label(outcome: Outcome, cpus: tuple[int, ...]) -> str:
     number = cpus[0]
-    label = outcome.scenario.topology.label(number)
-    if len(cpus) > 1:
-        label = f"cpu{cpu_list(list(cpus))}"
-        label = label if len(label) <= _MAX_LIST_WIDTH else f"{len(cpus):,} CPUs from cpu{number} on"
+    topology = outcome.scenario.topology
+    label = topology.labels(cpus)
+    if len(cpus) > 1 and len(label) > _MAX_LIST_WIDTH:
+        label = f"{len(cpus):,} CPUs, the first {topology.label(number)}"
     because = outcome.facts.late_because(number)
     return label if because is None else f"{label}, {outcome.facts.role(number)} ({because})"
 

@@ -33,7 +33,7 @@ def cpu_rows(topology: Topology) -> list[CpuRow]:
         return [CpuRow(_cluster_label(path, members), tuple(members)) for path, members in clusters.items()]
     size = ceil(len(cpus) / _MAX_ROWS)
     blocks = (cpus[start : start + size] for start in range(0, len(cpus), size))
-    return [CpuRow(f"cpu{cpu_list(list(block))}", tuple(block)) for block in blocks]
+    return [CpuRow(topology.labels(block), tuple(block)) for block in blocks]
 
 
 def _cluster_label(path: tuple[str, ...], members: list[int]) -> str:

@@ -49,11 +49,14 @@ COLOURS = {
 """The colour of each kind of span; kinds are drawn in this order, so that a kind lies above all kinds before it."""
 _HATCHES = {SpanKind.WAITED_FOR: "////"}
 _BORDERED = {SpanKind.PHASE, SpanKind.LOCK_HELD}
-_HALF = {SpanKind.ONLINE: 0.22, SpanKind.WAITED_FOR: 0.26}
-"""Half the height of the spans that lie below other spans, as a share of the lane's height."""
-_HALF_OF_OTHERS = 0.38
+HEIGHTS = {SpanKind.ONLINE: 0.44, SpanKind.WAITED_FOR: 0.52, SpanKind.SAVE: 0.40, SpanKind.RESTORE: 0.40}
+"""The heights of the spans that are lower than others, as shares of the lane's height.
+
+A save lies above its guest, and where both are narrower than a pixel the guest shows beyond the save.
+"""
+HEIGHT_OF_OTHERS = 0.76
 _MIN_BORDERED_IN = 0.05
-"""The width below which the narrowest bar of a lane leaves all its bars without edges, in inches."""
+"""The width below which a bar has no edges, in inches: the edges of many narrow bars would hide the bars."""
 _DURATIONS_IN = 0.16
 """The room above the lanes for the durations of compressed gaps, in inches."""
 _BREAK_SIGN = "//"
@@ -182,18 +185,17 @@ class _Drawing:
                 self._name_phase(span)
 
     def _draw_spans(self, row: int, kind: SpanKind, spans: list[Span], order: int) -> None:
-        half = _HALF.get(kind, _HALF_OF_OTHERS)
+        height = HEIGHTS.get(kind, HEIGHT_OF_OTHERS)
         hatch = _HATCHES.get(kind, "")
         bars = list(self._merged(spans))
-        # The edges of many narrow bars would hide the bars themselves.
-        bordered = kind in _BORDERED and min(self._in(width) for _, width in bars) >= _MIN_BORDERED_IN
+        bordered = [kind in _BORDERED and self._in(width) >= _MIN_BORDERED_IN for _, width in bars]
         self._axes.broken_barh(
             bars,
-            (row - half, 2 * half),
+            (row - height / 2, height),
             facecolor=COLOURS[kind],
             hatch=hatch,
-            edgecolor=style.ORANGE if hatch else style.PAPER if bordered else "none",
-            linewidth=1.0 if bordered else 0.3,
+            edgecolor=[style.ORANGE if hatch else style.PAPER if one else "none" for one in bordered],
+            linewidth=[1.0 if one else 0.3 for one in bordered],
             zorder=order,
         )
 
@@ -202,8 +204,10 @@ class _Drawing:
         start = end = -1.0  # no span yet: places on the axis begin at 0
         shared = len({span.lane for span in spans}) > 1
         for first, last in sorted((self._scale.place(span.start_ns), self._scale.place(span.end_ns)) for span in spans):
-            # A CPU's own spans that follow each other at once, such as two guests, stay apart.
-            if first > end or (first == end and not shared):
+            # A lane's own spans that follow each other at once, such as two holds of the lock, stay apart; where they
+            # are too narrow for edges, seams between them would only make them pale.
+            is_apart = first == end and not shared and self._in(last - first) >= _MIN_BORDERED_IN
+            if first > end or is_apart:
                 if end >= 0:
                     yield start, end - start
                 start, end = first, last

@@ -1,7 +1,7 @@
 """A topology as a picture: clusters as nested boxes, and CPUs as squares coloured by core and vector lengths."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _CPU_IN, _PAD_IN, _NAME_IN = 0.46, 0.1, 0.2
+_WIDEST_CPU_IN = 1.6
+"""The width above which the name in a CPU's rectangle is cut."""
 _MAX_WIDTH_IN = 11.0
 _MAX_NUMBERED_CPUS, _MAX_BOXES = 256, 64
 _ROUNDING_IN = 1e-6
@@ -68,7 +70,7 @@ class _Box:
 @style.styled
 @checked
 def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture:
-    """Draw clusters and CPUs, each CPU with its logical number.
+    """Draw clusters and CPUs, each CPU with its logical number, and with the file's name if that differs.
 
     A square has a part for each kind of difference, from above: the core, where each CPU has a known core; the lengths
     of SVE; and the lengths of SME, with hatching, where a CPU has any.
@@ -126,7 +128,10 @@ class _Drawing:
         self.parts = _parts(topology)
         self._alike = Counter(map(self._kind, range(len(topology.cpus))))  # needs the depth and the late CPUs
         self.root = self._boxes()
-        _measure(self.root, _MAX_WIDTH_IN - 0.3)
+        labels = [self._label(number) for number in _all_cpus(self.root)]
+        longest_in = max(style.text_width_in(label, style.SMALL_PT) for label in labels)
+        self._cpu_in = min(max(_CPU_IN, longest_in + 0.16), _WIDEST_CPU_IN)
+        _measure(self.root, _MAX_WIDTH_IN - 0.3, self._cpu_in)
 
     @property
     def subtitle(self) -> str:
@@ -158,6 +163,11 @@ class _Drawing:
             box.cpus.append(number)
         return root
 
+    def _label(self, number: int) -> str:
+        """Return the text of a square: the CPU, or the number of CPUs that it stands for."""
+        alike = self._alike[self._kind(number)] if self._counted else 1
+        return f"{alike:,}x" if alike > 1 else self._topology.label(number).removeprefix("cpu")
+
     def draw(self, axes: "Axes", box: _Box, corner: tuple[float, float]) -> None:
         """Draw a box and everything in it; `corner` is its upper left corner."""
         left, top = corner
@@ -165,9 +175,9 @@ class _Drawing:
             _outline(axes, box, corner)
             top += _NAME_IN
         left, top = left + _PAD_IN, top + _PAD_IN
-        columns = max(1, int((box.width_in - 2 * _PAD_IN + _ROUNDING_IN) / _CPU_IN))
+        columns = max(1, int((box.width_in - 2 * _PAD_IN + _ROUNDING_IN) / self._cpu_in))
         for index, number in enumerate(box.cpus):
-            self._draw_cpu(axes, number, (left + index % columns * _CPU_IN, top + index // columns * _CPU_IN))
+            self._draw_cpu(axes, number, (left + index % columns * self._cpu_in, top + index // columns * _CPU_IN))
         top += ceil(len(box.cpus) / columns) * _CPU_IN
         self._draw_inside(axes, box, (left, top))
 
@@ -192,7 +202,7 @@ class _Drawing:
         for place, look in enumerate(looks):
             part = Rectangle(
                 (left + 0.03, top + 0.03 + place * part_in),
-                _CPU_IN - 0.06,
+                self._cpu_in - 0.06,
                 part_in,
                 facecolor=look.colour,
                 hatch=look.hatch,
@@ -202,7 +212,7 @@ class _Drawing:
             axes.add_patch(part)
         edge = Rectangle(
             (left + 0.03, top + 0.03),
-            _CPU_IN - 0.06,
+            self._cpu_in - 0.06,
             _CPU_IN - 0.06,
             facecolor="none",
             edgecolor=style.BLACK,
@@ -210,17 +220,23 @@ class _Drawing:
             linestyle="-" if because is None else _LATE_EDGES[because],
         )
         axes.add_patch(edge)
-        # The boot CPU is always a square of its own, with its number.
-        label = f"{self._alike[self._kind(number)]:,}x" if self._counted and number else str(number)
         axes.text(
-            left + _CPU_IN / 2,
+            left + self._cpu_in / 2,
             top + 0.03 + part_in / 2,
-            label,
+            style.shortened(self._label(number), self._cpu_in - 0.1, style.SMALL_PT),
             size=style.SMALL_PT,
             ha="center",
             va="center",
             color=style.WHITE if looks[0].colour in _DARK else style.INK,
+            parse_math=False,
         )
+
+
+def _all_cpus(box: _Box) -> Iterator[int]:
+    """Yield the CPUs of a box and of the boxes in it, as logical numbers."""
+    yield from box.cpus
+    for inside in box.boxes.values():
+        yield from _all_cpus(inside)
 
 
 def _depth(topology: Topology) -> int:
@@ -251,21 +267,21 @@ def _outline(axes: "Axes", box: _Box, corner: tuple[float, float]) -> None:
     axes.text(left + _PAD_IN, top + _PAD_IN, name, size=style.SMALL_PT, va="top", color=style.BLACK, parse_math=False)
 
 
-def _measure(box: _Box, room_in: float) -> None:
-    """Set the sizes of a box and of the boxes in it, within a width.
+def _measure(box: _Box, room_in: float, cpu_in: float) -> None:
+    """Set the sizes of a box and of the boxes in it, within a width; `cpu_in` is the width of a CPU.
 
     A box's own CPUs form a rectangle, a little wider than high; below it its clusters lie in lines, as many in each
     line as fit.
     """
     # The sizes must be known before anything is drawn: the figure is as large as the outermost box.
     # CPUs outside clusters, if there are no clusters at all, fill the whole width.
-    columns = ceil(sqrt(len(box.cpus) * 1.6)) if box.boxes or box.name else int(room_in / _CPU_IN)
-    columns = max(1, min(columns, len(box.cpus), int((room_in - 2 * _PAD_IN) / _CPU_IN)))
-    inner_in = columns * _CPU_IN if box.cpus else 0.0
+    columns = ceil(sqrt(len(box.cpus) * 1.6)) if box.boxes or box.name else int(room_in / cpu_in)
+    columns = max(1, min(columns, len(box.cpus), int((room_in - 2 * _PAD_IN) / cpu_in)))
+    inner_in = columns * cpu_in if box.cpus else 0.0
     height_in = ceil(len(box.cpus) / columns) * _CPU_IN
     line_in = line_height_in = 0.0
     for inside in box.boxes.values():
-        _measure(inside, room_in - 2 * _PAD_IN)
+        _measure(inside, room_in - 2 * _PAD_IN, cpu_in)
         if line_in and line_in + inside.width_in > room_in - 2 * _PAD_IN:
             height_in += line_height_in
             line_in = line_height_in = 0.0

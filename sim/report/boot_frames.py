@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sim.boot_run import booted_again
-from sim.event_text import event_detail
+from sim.event_text import event_sentence
 from sim.facts import CpuState, Facts
 from sim.feature_facts import FeatureState
 from sim.kernel.feature_history import KnownFeatures, KnownLengths
@@ -151,12 +151,10 @@ class Frames:
         ]
 
     def _told(self) -> dict[int, list[str]]:
-        """Return what happened at each moment, in words: events, then hazards."""
+        """Return what happened at each moment, in sentences: events, then hazards."""
         told: dict[int, list[str]] = {}
         for event in self._facts.events:
-            where = "" if event.cpu is None else f"{self._facts.label(event.cpu)}: "
-            detail = event_detail(event)
-            told.setdefault(event.time_ns, []).append(f"{where}{event.kind}" + (f", {detail}" if detail else ""))
+            told.setdefault(event.time_ns, []).append(event_sentence(event, self._facts.scenario.topology))
         for mark in self._timeline.marks:
             if mark.kind is MarkKind.HAZARD:
                 where = f"{self._facts.label(mark.lane)}: " if isinstance(mark.lane, int) else ""

@@ -7,7 +7,7 @@ from sim.outcome import Outcome
 from sim.plot import style
 from sim.plot.picture_rows import cpu_rows
 from sim.plot.time_axis import TimeScale
-from sim.plot.timeline_picture import BESIDE, COLOURS, SIGNS, about, axis_of, moments, phases
+from sim.plot.timeline_picture import BESIDE, COLOURS, HEIGHT_OF_OTHERS, HEIGHTS, SIGNS, about, axis_of, moments, phases
 from sim.timeline import BOOT, LOCK, Lane, Mark, MarkKind, Span, SpanKind, Timeline, beside_others
 from sim.topology import Topology
 from sim.units import duration, seconds
@@ -31,9 +31,6 @@ _SHAPES = {
     MarkKind.HAZARD: "M0-5.5 5.5 4.5H-5.5Z",
 }
 """The outline of each kind of mark around its place, in pixels, as an SVG path."""
-_HEIGHTS = {SpanKind.ONLINE: 0.44, SpanKind.WAITED_FOR: 0.52}
-"""The heights of the spans that lie below other spans, as shares of the lane's height."""
-_HEIGHT_OF_OTHERS = 0.76
 _ON_PAGE = {style.BLACK: "var(--ink)", style.LIGHT: "var(--bar)", style.PALE: "var(--pale)"}
 """The colours that differ on dark paper, as the page's style names them."""
 
@@ -118,7 +115,7 @@ class Lanes:
         return {
             "lanes": self._names,
             "kinds": [
-                [page_colour(kind), _HEIGHTS.get(kind, _HEIGHT_OF_OTHERS), kind is SpanKind.PHASE]
+                [page_colour(kind), HEIGHTS.get(kind, HEIGHT_OF_OTHERS), kind is SpanKind.PHASE]
                 for kind in self._span_kinds
             ],
             "spans": [

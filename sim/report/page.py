@@ -15,6 +15,7 @@ from sim import __name__ as package
 from sim.arguments import checked
 from sim.causes.critical_path import CriticalPath
 from sim.errors import InputError
+from sim.event_text import event_sentence
 from sim.feature_rows import CapabilityRow, FieldRow, UnusedRow, capability_rows, field_rows, unused_rows
 from sim.files.scenario_text import scenario_text
 from sim.hazard_kinds import Hazard
@@ -35,7 +36,6 @@ from sim.show.settings_text import settings
 from sim.study.comparison import compare
 from sim.timeline import hazard_marks, timeline
 from sim.titles import title as title_of
-from sim.topology import cpu_list
 from sim.units import seconds
 from sim.unknown_features import partly_known_cores
 
@@ -63,7 +63,6 @@ def _templates() -> Environment:
     )
     templates.filters["lengths"] = lengths
     templates.filters["seconds"] = seconds
-    templates.filters["cpu_list"] = cpu_list
     templates.filters["title_of"] = title_of
     return templates
 
@@ -98,7 +97,9 @@ def boot_page(outcome: Outcome, command: str = "") -> str:
         "player": _packed(frames.data(MAX_ROWS)) if shows_frames else "",
         "log": outcome.facts.log[:MAX_ROWS],
         "log_lines": len(outcome.facts.log),
-        "events": list(enumerate(outcome.event_rows()[:MAX_ROWS])),
+        "events": list(enumerate(outcome.facts.events[:MAX_ROWS])),
+        "labels": outcome.scenario.topology.labels,
+        "told": lambda event: event_sentence(outcome.facts.events[event], outcome.scenario.topology),
         "events_in_all": len(outcome.facts.events),
         "topology": picture(plot_topology(outcome.scenario), repr(outcome.scenario.topology)),
         "lengths": _lengths(outcome),
@@ -260,7 +261,7 @@ def _features(outcome: Outcome) -> FeatureTables | None:
     if state is None:
         return None
     topology, has_programs = outcome.scenario.topology, facts.features_at_user_space is not None
-    kinds = [(cpu_list(cpus), cpus[0], topology.logical[cpus[0]].features.core.name) for cpus in topology.kinds]
+    kinds = [(topology.labels(cpus), cpus[0], topology.logical[cpus[0]].features.core.name) for cpus in topology.kinds]
     return FeatureTables(
         field_rows(facts),
         capability_rows(facts),

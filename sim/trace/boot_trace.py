@@ -116,7 +116,7 @@ def _add_cpu_on_calls(trace: Trace, track: int, lanes: dict[Lane, int], outcome:
         name = f"CPU_ON {outcome.facts.label(call.cpu)}"
         trace.instant(track, call.time_ns, name, flow_from=flow, answer=call.answer)
         if call.arrival is not None:
-            detail = event_detail(call.arrival)
+            detail = event_detail(call.arrival, outcome.scenario.topology)
             trace.instant(lanes[call.cpu], call.arrival.time_ns, "arrived", flow_to=flow, detail=detail)
 
 
@@ -124,7 +124,8 @@ def _add_variations(trace: Trace, lanes: dict[Lane, int], outcome: Outcome) -> N
     """Add an instant for each CPU whose registers differ, unexpectedly, from the boot CPU's."""
     for event in outcome.facts.events:
         if event.kind is EventKind.VARIES and event.cpu is not None:
-            trace.instant(lanes[event.cpu], event.time_ns, event.kind, detail=event_detail(event))
+            detail = event_detail(event, outcome.scenario.topology)
+            trace.instant(lanes[event.cpu], event.time_ns, event.kind, detail=detail)
 
 
 def _add_instants(trace: Trace, lanes: dict[Lane, int], marks: list[Mark], hazards: list[Hazard]) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sim.event_text import event_detail
+from sim.event_text import answer_text
 from sim.kernel.printk import Event, EventKind
-from sim.machine.firmware import SUCCESS
+from sim.machine.firmware import SUCCESS, CpuOnAnswer
 
 
 @dataclass(slots=True)
@@ -38,8 +38,8 @@ def cpu_on_calls(events: Iterable[Event]) -> list[CpuOnCall]:
         if event.kind is EventKind.CPU_ON:
             latest[cpu] = CpuOnCall(cpu, event.time_ns)
             calls.append(latest[cpu])
-        elif event.kind is EventKind.CPU_ON_ANSWERED:
-            latest[cpu].answer = event_detail(event)
+        elif isinstance(event.detail, CpuOnAnswer):
+            latest[cpu].answer = answer_text(event.detail)
             if event.detail == SUCCESS:
                 accepted[cpu] = latest[cpu]
         # The boot CPU arrives without a call.

@@ -1,5 +1,6 @@
 """Tests of causality and the critical path: the waits on a path sum to the time of its event."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
@@ -18,6 +19,7 @@ from sim.files.shipped_scenarios import shipped
 from sim.latencies import Distribution, Latencies, fixed
 from sim.outcome import Outcome
 from sim.scenario import Fault, Scenario
+from sim.topology import Topology
 from tests.examples import examples
 from tests.systems import A64FX, V1, booted, guest, on, small_scenarios, under_pkvm
 
@@ -64,7 +66,7 @@ def test_the_path_is_named() -> None:
         user_space=fixed("1ms"), kvm_init=fixed("1ms"), pkvm_finalise=fixed("1ms"), cpu_on=fixed("14ms")
     )
     path = critical_path(under_pkvm(V1, V1, kernel="6.12", latencies=latencies))
-    assert path.sentence == "14 ms of 17.52 ms were spent waiting for cpu1's CPU_ON"
+    assert path.sentence == "14 ms of 17.52 ms were spent waiting for the CPU_ON of cpu1"
     assert [event for event, node in path.graph.nodes(data=True) if node["critical"]] == list(path.events)
     assert sum(edge["critical"] for _, _, edge in path.graph.edges(data=True)) == len(path.events) - 1
     assert repr(path) == f"<CriticalPath: {path.sentence}>"
@@ -75,8 +77,13 @@ def test_the_path_is_named() -> None:
 
 def test_many_cpus_are_counted_and_not_listed() -> None:
     few, many = (critical_path(booted(*[V1] * cpus)).waits["waited_for"].tolist() for cpus in (4, 8))
-    assert "cpu1-3's CPU_ON" in few
-    assert "7 CPUs' CPU_ON" in many
+    assert "the CPU_ON of cpu1-3" in few
+    assert "the CPU_ON of 7 CPUs" in many
+
+
+def test_waits_have_the_names_of_cpus_beside_their_numbers() -> None:
+    topology = replace(Topology.of([V1, V1]), boot_cpu="cpu1")
+    assert "the CPU_ON of cpu1 (cpu0)" in [row.waited_for for row in critical_path(boot(Scenario(topology))).rows()]
 
 
 def test_what_a_refused_cpu_costs_is_told() -> None:

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from importlib.metadata import version
 from pathlib import Path
@@ -312,7 +313,10 @@ def test_capabilities_fill_in_while_a_boot_is_watched(browser: Browser, tmp_path
 def test_a_hazard_leads_to_its_event(browser: Browser, pages: dict[str, Path]) -> None:
     with Opened(browser, pages["bug"]) as page:
         page.locator(".hazards a").first.press("Enter")
-        assert page.locator("tr:target").inner_text().split("\t")[3].strip() == "save"
+        assert page.locator("tr:target").inner_text().split("\t")[2:] == [
+            "save",
+            "EL2 begins to save the host's registers on cpu1: 512 bits",
+        ]
         assert page.locator("tr:target").is_visible()
 
 
@@ -363,6 +367,24 @@ def test_a_table_that_does_not_fit_shows_each_row_as_a_card(browser: Browser, pa
         page.set_viewport_size({"width": 1280, "height": 800})
         page.wait_for_selector("#hazards ~ .dt-container table:not(.cards)")
         assert first.evaluate("row => getComputedStyle(row).display") == "table-row"
+
+
+@needs_browser
+def test_a_guest_that_is_narrower_than_a_pixel_can_be_seen(browser: Browser, tmp_path: Path) -> None:
+    visits = tuple(Action(Do.GUEST, "cpu1") for _ in range(300))
+    file = tmp_path / "guests.html"
+    file.write_text(boot_page(boot(replace(read_scenario("bug"), actions=visits))), encoding="utf-8")
+    with Opened(browser, file, (390, 844)) as page:
+        page.locator("#timeline-figure").scroll_into_view_if_needed()
+        guests = page.locator("#timeline-figure rect[fill='#cc79a7']")
+        assert guests.count() > 10
+        hidden = guests.evaluate_all(
+            """all => all.filter(one => {
+              const box = one.getBoundingClientRect();
+              return document.elementFromPoint(box.left + 0.5, box.top + 2).getAttribute('fill') !== '#cc79a7';
+            }).length"""
+        )
+        assert hidden == 0
 
 
 # Without a browser
@@ -423,10 +445,22 @@ def test_a_scenario_that_no_file_can_hold_has_a_page() -> None:
     assert "No file can hold what it computed." in page
 
 
-def test_the_details_of_events_are_words() -> None:
-    page = boot_page(booted("bug"))
-    assert "<td>takes the idle task of cpu1</td>" in page
+def test_events_say_what_acts_on_which_cpu_by_number_and_name() -> None:
+    # The boot CPU is the second of the file, so that numbers and names differ.
+    guests = (Action(Do.ONLINE, "cpu2"), Action(Do.GUEST, "cpu2"))
+    topology = replace(Topology.of([V1, A64FX, A64FX], late=["cpu2"]), boot_cpu="cpu1")
+    scenario = Scenario(topology, kernel="6.11", kvm_mode=KvmMode.PROTECTED, relay=Relay.RELAXED, actions=guests)
+    outcome = boot(scenario, history=True)
+    page = unescape(boot_page(outcome))
+    assert "<td>cpu1 (cpu0) arrives: takes the idle task of cpu1 (cpu0)</td>" in page
+    assert "<td>the kernel takes the hotplug lock for cpu1 (cpu0)</td>" in page
     assert "None</td>" not in page
+    told = Frames(outcome, timeline(outcome), None).data(1)["frames"]
+    assert "CPU_ON for cpu1 (cpu0) is answered: SUCCESS" in str(told)
+    assert "for cpu1 (cpu0)" in [span.detail for span in timeline(outcome).spans]
+    led = unescape(re.sub(r"\s+", " ", re.sub("<[^>]*>", "", boot_page(booted("bug")))))
+    assert "At 0.450720 s event 14 causes it: EL2 begins to save the host's registers on cpu1: 512 bits." in led
+    assert "user space begins; cpu1 enters a guest: guest." in led
 
 
 @pytest.mark.parametrize(
