@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 5_000
 """The largest number of a table's rows: a page with more is slow."""
+_LONGEST_PLAIN = 50_000
+"""The number of letters above which a block of a page is packed."""
 _MAX_COMPARED_CPUS = 1_024
 """The number of CPUs above which designs are not compared: eight more boots would take long."""
 
@@ -64,6 +66,8 @@ def _templates() -> Environment:
     templates.filters["lengths"] = lengths
     templates.filters["seconds"] = seconds
     templates.filters["title_of"] = title_of
+    templates.filters["packed"] = packed
+    templates.globals["longest_plain"] = _LONGEST_PLAIN
     return templates
 
 

@@ -8,6 +8,14 @@ async function unpacked(text) {
 const contentOf = (id) => unpacked(document.getElementById(id).textContent);
 const addressOf = (text, type) => URL.createObjectURL(new Blob([text], { type }));
 
+// Fills the blocks that are packed because they are long; their HTML is the template's, as that of any other block.
+async function fillBlocks() {
+  for (const block of document.querySelectorAll("[data-packed]")) {
+    block.innerHTML = await unpacked(block.dataset.packed);
+    block.removeAttribute("data-packed");
+  }
+}
+
 // Gives each picture its addresses: as it was drawn, and with the colours of dark paper.
 async function showPictures(darkColours) {
   for (const image of document.querySelectorAll("img[data-svg]")) {
