@@ -372,6 +372,25 @@ def test_a_table_that_does_not_fit_shows_each_row_as_a_card(browser: Browser, pa
 
 
 @needs_browser
+@pytest.mark.parametrize("name", ["bug", "phone", "features"])
+def test_words_on_a_narrow_timeline_are_whole_and_apart(browser: Browser, pages: dict[str, Path], name: str) -> None:
+    with Opened(browser, pages[name], (390, 844)) as page:
+        figure = page.locator("#timeline-figure")
+        assert [text for text in figure.locator(".name, .length").all_text_contents() if "…" in text] == []
+        assert figure.locator(".length").count() > 0
+        cut = figure.locator(".length").evaluate_all(
+            """all => {
+              const svg = all[0].ownerSVGElement.getBoundingClientRect();
+              const boxes = all.map(one => one.getBoundingClientRect()).sort((one, other) => one.left - other.left);
+              const apart = boxes.every((box, place) => place === 0 || boxes[place - 1].right < box.left);
+              return !apart || boxes.some(box => box.right > svg.right || box.left < svg.left)
+                || all.some(one => one.closest('[clip-path]'));
+            }"""
+        )
+        assert not cut
+
+
+@needs_browser
 def test_a_guest_that_is_narrower_than_a_pixel_can_be_seen(browser: Browser, tmp_path: Path) -> None:
     visits = tuple(Action(Do.GUEST, "cpu1") for _ in range(300))
     file = tmp_path / "guests.html"

@@ -5,7 +5,7 @@ const frame = document.getElementById("timeline-figure");
 const tooltip = document.getElementById("timeline-tooltip");
 const views = [...document.querySelectorAll("button[data-view]")];
 const whole = JSON.parse(views[0].dataset.view).range;
-const LANE = 24, ABOVE = 18, BELOW = 22, TICK = 82, LETTER = 6.6;
+const LANE = 24, ABOVE = 18, BELOW = 22, TICK = 82, LETTER = 6.6, MARK = 6;
 const NARROWEST = (whole[1] - whole[0]) / 1e5;
 let shown = whole;
 let cursor = null;
@@ -81,9 +81,9 @@ function draw() {
     const box = { x: from, y, width: Math.max(to - from, 1), height: LANE * share, fill, "data-span": number };
     if (bordered && to - from > 3) Object.assign(box, { stroke: "var(--paper)" });
     make("rect", box, inside);
-    if (name && to - from > 4 * LETTER) {
-      const middleX = (from + to) / 2;
-      make("text", { x: middleX, y: middle(lane) + 4, "text-anchor": "middle", class: "name" }, inside, cut(name, to - from - 4));
+    // A name is whole or left out, since a mark may lie on either end of its span; the buttons have all names.
+    if (name && name.length * LETTER <= to - from - 2 * MARK) {
+      make("text", { x: (from + to) / 2, y: middle(lane) + 4, "text-anchor": "middle", class: "name" }, inside, name);
     }
   });
   if (timeline.path.length) {
@@ -95,11 +95,13 @@ function draw() {
   // The longest gaps come first; one whose words would overlap those of a longer one goes without a mark.
   const taken = [];
   for (const [start, end, length] of timeline.breaks) {
-    const at = x((start + end) / 2), half = (length.length * LETTER) / 2 + 2;
-    if (at < left || at > left + plot || taken.some(([other, room]) => Math.abs(at - other) < half + room)) continue;
-    taken.push([at, half]);
+    const at = x((start + end) / 2), half = (length.length * LETTER) / 2 + 4;
+    if (at < left || at > left + plot) continue;
+    const wordsAt = Math.min(Math.max(at, left + half), width - half); // whole, even beside the end of the axis
+    if (taken.some(([other, room]) => Math.abs(wordsAt - other) < half + room)) continue;
+    taken.push([wordsAt, half]);
     make("path", { d: `M${at - 5} ${bottom + 4}l4-8m3 8l4-8`, class: "break" }, svg);
-    make("text", { x: at, y: ABOVE - 5, "text-anchor": "middle", class: "length" }, inside, length);
+    make("text", { x: wordsAt, y: ABOVE - 5, "text-anchor": "middle", class: "length" }, svg, length);
   }
   timeline.marks.forEach(([shape, lane, place, , above], number) => {
     const [fill, outline] = timeline.shapes[shape];
