@@ -9,7 +9,6 @@ from sim.errors import InputError
 from sim.feature_rows import FieldRow, field_rows
 from sim.outcome import Outcome
 from sim.plot import style
-from sim.topology import cpu_list
 from sim.units import counted
 from sim.unknown_features import partly_known_cores
 
@@ -20,7 +19,8 @@ if TYPE_CHECKING:
 
 _MAX_ROWS, _MAX_KINDS = 100, 12
 _ROW_IN, _COLUMN_IN, _SYSTEM_IN = 0.24, 1.0, 0.7
-_HEAD_IN = 0.45
+_HEAD_IN, _NAMES_IN = 0.45, 0.14
+"""The height of a head, and of the line in it that has the names of CPUs, where they differ from the numbers."""
 _LARGE = 10
 """The least value that is written in hexadecimal."""
 
@@ -38,9 +38,10 @@ class FeatureCell(Enum):
 
 
 class _Kind(NamedTuple):
-    """The CPUs that are alike."""
+    """The CPUs that are alike; `label` has their numbers, and their names where these differ."""
 
     cpus: tuple[int, ...]
+    label: str
     core: str
 
 
@@ -75,7 +76,8 @@ def plot_features(outcome: Outcome) -> style.Picture:
     subtitle = _subtitle(outcome, len(rows), len(kinds))
     if any(row.strict for row in shown):
         subtitle += ". Logged: a difference from the boot CPU causes a SANITY CHECK line, and taints the kernel"
-    picture = style.new_picture(width_in, height_in + below_in + _HEAD_IN, title, subtitle)
+    head_in = _HEAD_IN + (_NAMES_IN if any(" " in kind.label for kind in columns) else 0)
+    picture = style.new_picture(width_in, height_in + below_in + head_in, title, subtitle)
     axes = style.axes_at(picture, left_in, below_in, cells_in, height_in)
     _draw(axes, shown, columns)
     axes.set_yticks(range(len(shown)), labels, parse_math=False)
@@ -119,7 +121,7 @@ def _rows(outcome: Outcome) -> list[FieldRow]:
 
 def _kinds(outcome: Outcome) -> list[_Kind]:
     topology = outcome.scenario.topology
-    return [_Kind(cpus, topology.logical[cpus[0]].features.core.name) for cpus in topology.kinds]
+    return [_Kind(cpus, topology.labels(cpus), topology.logical[cpus[0]].features.core.name) for cpus in topology.kinds]
 
 
 def _rule(row: FieldRow) -> str:
@@ -176,7 +178,8 @@ def _form(row: FieldRow) -> Callable[[int | None], str]:
 
 
 def _head(kind: _Kind) -> str:
-    lines = (f"cpu{cpu_list(list(kind.cpus))}", kind.core.rpartition(",")[2])
+    numbers, space, names = kind.label.partition(" ")
+    lines = [numbers, *([names] if space else []), kind.core.rpartition(",")[2]]
     return "\n".join(style.shortened(line, _COLUMN_IN - 0.06, style.SMALL_PT) for line in lines)
 
 

@@ -71,7 +71,7 @@ def plot_heat(
     x = x or groups[-1]
     y = y or (groups[0] if groups[0] != x else "max_vl_bits")
     _check_columns(plan, folder, x, y)
-    maps = _maps(heat_counts(folder, hazard, x, y))
+    maps = _maps(plan, heat_counts(folder, hazard, x, y))
     return _draw(plan, [heat for heat in maps if design is None or heat.setting[0] == design], hazard, (x, y))
 
 
@@ -88,13 +88,16 @@ class _Map(NamedTuple):
         return any(with_hazard for _, with_hazard in self.counts.values())
 
 
-def _maps(counts: "pd.DataFrame") -> list[_Map]:
+def _maps(plan: Plan, counts: "pd.DataFrame") -> list[_Map]:
+    """Return the counts of each setting, in the order of the plan's settings, however they were counted."""
     maps: dict[tuple[str, ...], _Map] = {}
     for row in counts.to_dict("records"):
         setting = tuple(str(row[name]) for name in SETTING)
         place = int(row["x"]), int(row["y"])
         maps.setdefault(setting, _Map(setting, {})).counts[place] = int(row["systems"]), int(row["with_hazard"])
-    return list(maps.values())
+    settings = (setting.row() for setting in plan.space.settings)
+    every = (tuple(setting[name] for name in SETTING) for setting in settings)
+    return [maps[setting] for setting in every if setting in maps]
 
 
 def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":

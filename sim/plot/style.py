@@ -22,6 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
 
+from sim.arguments import checked
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class Picture(Figure):
                 drawn = drawn.replace(light_colour, dark_colour)
         return drawn
 
+    @checked
     def save(self, path: Path) -> None:
         """Write the figure to a file of the kind that the path's suffix names; replace a file that is there.
 

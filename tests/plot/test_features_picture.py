@@ -1,5 +1,6 @@
 """Pictures of CPU features: the states of fields, and what can be drawn of any machine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_a_cell_says_what_the_system_makes_of_a_value() -> None:
         "ID_AA64DFR0_EL1", "TraceVer", "7:4", (0, 1), (), (), None, "unlisted", True, False, (), False, ()
     )
     assert feature_cell(unlisted, 1) is FeatureCell.UNLISTED
+
+
+def test_heads_have_the_names_of_cpus_beside_their_numbers() -> None:
+    scenario = read_scenario("rk3588")
+    picture = plot_features(boot(replace(scenario, topology=replace(scenario.topology, boot_cpu="cpu4"))))
+    assert_tidy(picture)
+    assert {"cpu0,5-7\n(cpu4 to cpu7)\ncortex-a76", "cpu1-4\n(cpu0 to cpu3)\ncortex-a55"} <= {
+        text for text, _ in boxes(picture)
+    }
 
 
 def test_what_the_kernel_logs_is_marked() -> None:

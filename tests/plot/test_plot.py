@@ -135,6 +135,14 @@ def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
         plot_topology(Topology.of([V1])).save(tmp_path / "one.gif")
 
 
+def test_a_picture_is_saved_where_text_says(tmp_path: Path) -> None:
+    save: Any = plot_topology(Topology.of([V1])).save
+    save(f"{tmp_path}/one.svg")
+    assert "<svg" in (tmp_path / "one.svg").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="path"):
+        save(1)
+
+
 # Lanes
 
 
@@ -389,6 +397,14 @@ def test_a_heat_map_counts_as_the_summary_does(swept: Path) -> None:
     pd.testing.assert_series_equal(found.sort_index(), expected.sort_index(), check_names=False)
     assert set(by_setting["systems"]) == {read_summary(swept).systems}
     assert sorted(set(counts["x"])) == [128, 256, 384, 512]
+
+
+def test_heat_maps_are_in_the_order_of_settings_however_they_were_counted(swept: Path) -> None:
+    orders = [
+        [text for text, _ in boxes(plot_heat(swept, "out_of_bounds_write", y=y)) if "relay" in text]
+        for y in ("early0_sve_bits", "max_vl_bits")
+    ]
+    assert orders[0] == orders[1] != sorted(orders[1])
 
 
 @pytest.mark.parametrize("hazard", ["out_of_bounds_write", "harmless_cpu_refused", "hypervisor_panic"])
