@@ -8,7 +8,7 @@ Time is a whole number of nanoseconds.
 """
 
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from enum import StrEnum
 from heapq import heappush
 from typing import Any, NamedTuple
@@ -52,6 +52,8 @@ class StepKind(StrEnum):
     __hash__ = str.__hash__  # Enum's own runs Python code, and explorers look up steps all the time
 
 
+_NUMBERED = "cpu{}".format
+"""The name of a CPU where only its logical number is known."""
 _STATEMENTS = {StepKind.LOOK_AGAIN, StepKind.GO_ON, StepKind.TAKE_HOTPLUG_LOCK, StepKind.TAKE_SEAT}
 """The kinds whose words do not lead over to the CPU or agent: a colon parts the two."""
 
@@ -72,11 +74,19 @@ class Step(NamedTuple):
     @property
     def words(self) -> str:
         """The kind of step, in words; of a seat, with its CPU."""
-        return self.kind.value if self.seat is None else f"{self.kind} cpu{self.seat}"
+        return self.doing(_NUMBERED)
+
+    def doing(self, label: Callable[[int], str]) -> str:
+        """Return the kind of step, in words; of a seat, with its CPU, which `label` names by its logical number."""
+        return self.kind.value if self.seat is None else f"{self.kind} {label(self.seat)}"
+
+    def sentence(self, label: Callable[[int], str]) -> str:
+        """Return the step with its CPU or agent, in words; `label` names a CPU by its logical number."""
+        colon = ":" if self.kind in _STATEMENTS else ""
+        return f"{self.doing(label)}{colon} {label(self.who) if isinstance(self.who, int) else repr(self.who)}"
 
     def __str__(self) -> str:
-        colon = ":" if self.kind in _STATEMENTS else ""
-        return f"{self.words}{colon} {f'cpu{self.who}' if isinstance(self.who, int) else repr(self.who)}"
+        return self.sentence(_NUMBERED)
 
 
 class Lock(NamedTuple):

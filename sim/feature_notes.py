@@ -6,7 +6,7 @@ from sim.cpufeature_tables import OPTIONS_OF_CODE, UNKEPT_REGISTERS, KernelTable
 from sim.facts import Facts
 from sim.kernel.feature_options import feature_options
 from sim.scenario import EL2, Scenario
-from sim.topology import EL2_FIELD, cpu_list, lacks_el2
+from sim.topology import EL2_FIELD, lacks_el2
 
 _BY_FIRMWARE = ("spectre_v2", "spec_store_bypass")
 """The vulnerabilities that firmware can mitigate (SMCCC_ARCH_WORKAROUND_1 and _2)."""
@@ -41,8 +41,8 @@ def _without_core(scenario: Scenario) -> Iterator[str]:
     if cpus:
         verb, their = ("has", "its") if len(cpus) == 1 else ("have", "their")
         yield (
-            f"cpu{cpu_list(cpus)} {verb} no core, and other CPUs have: vector lengths alone are modelled, and no other "
-            f"feature; the log leaves out the lines that would show {their} ID registers"
+            f"{scenario.topology.labels(cpus)} {verb} no core, and other CPUs have: vector lengths alone are "
+            f"modelled, and no other feature; the log leaves out the lines that would show {their} ID registers"
         )
 
 
@@ -69,7 +69,7 @@ def _without_el2(scenario: Scenario) -> Iterator[str]:
     cpus = [number for number, cpu in enumerate(topology.logical) if lacks_el2(cpu.features.core)]
     if at_el2 := [number for number in cpus if scenario.el(number) == EL2]:
         yield (
-            f"cpu{cpu_list(at_el2)}: {EL2_FIELD.register}.{EL2_FIELD.name} is 0, and the CPU starts at EL2, as its "
+            f"{topology.labels(at_el2)}: {EL2_FIELD.register}.{EL2_FIELD.name} is 0, and the CPU starts at EL2, as its "
             "firmware is said to"
         )
 

@@ -650,10 +650,13 @@ class Topology:
             kinds.setdefault((id(one.features), one.firmware), []).append(number)
         return tuple(map(tuple, kinds.values()))
 
+    def has_own_names(self, numbers: Iterable[int]) -> bool:
+        """Return True if the file's name of any of these CPUs is not its logical number behind "cpu"."""
+        return any(self.logical[number].name != f"cpu{number}" for number in numbers)
+
     def label(self, number: int) -> str:
         """Return the name of a CPU in sentences: its logical number, with the file's name if that differs."""
-        name = self.logical[number].name
-        return f"cpu{number}" if name == f"cpu{number}" else f"cpu{number} ({name})"
+        return self.labels([number])
 
     def labels(self, numbers: Sequence[int]) -> str:
         """Return the name of several CPUs in sentences: their logical numbers, with the file's names if those differ.
@@ -666,22 +669,28 @@ class Topology:
         >>> own.labels([1, 2, 4, 5]), own.labels([0, 1, 3])
         ('cpu1-2,4-5 (cpu0 to cpu1, cpu4 to cpu5)', 'cpu0-1,3 (cpu3, cpu0, cpu2)')
         """
-        if len(numbers) == 1:
-            return self.label(numbers[0])
         told = f"cpu{cpu_list(numbers)}"
-        if all(self.logical[number].name == f"cpu{number}" for number in numbers):
-            return told
-        return f"{told} ({', '.join(self._names(numbers))})"
+        return f"{told} ({self.names(numbers)})" if self.has_own_names(numbers) else told
 
-    def _names(self, numbers: Sequence[int]) -> Iterator[str]:
-        """Yield the names of CPUs in the order of their numbers, those that follow each other in the file together."""
+    def names(self, numbers: Sequence[int]) -> str:
+        """Return the file's names of CPUs in the order of their numbers, for where the numbers stand beside them.
+
+        Those that follow each other in the file are a range.
+
+        Args:
+            numbers: logical numbers, ascending.
+
+        >>> from dataclasses import replace
+        >>> replace(Topology.of([[128]] * 6), boot_cpu="cpu3").names([0, 1, 2, 5])
+        'cpu3, cpu0 to cpu1, cpu5'
+        """
         runs: list[list[str]] = []
         for name in (self.logical[number].name for number in numbers):
             if runs and self._row[runs[-1][-1]] == self._row[name] - 1:
                 runs[-1][1:] = [name]  # a run is its first name, or its first and last
             else:
                 runs.append([name])
-        yield from (" to ".join(ends) for ends in runs)
+        return ", ".join(" to ".join(ends) for ends in runs)
 
     @cached_property
     def _row(self) -> dict[str, int]:

@@ -10,7 +10,6 @@ from sim.cpufeature_tables import kernel_tables
 from sim.facts import CpuState, Facts
 from sim.id_registers import OF_FIRMWARE
 from sim.scenario import Scenario
-from sim.topology import cpu_list
 
 
 class CoreRegisters(msgspec.Struct, frozen=True):
@@ -108,10 +107,13 @@ def partly_known_cores(scenario: Scenario) -> list[CoreRegisters]:
     ]
 
 
-def core_words(one: CoreRegisters) -> str:
-    """Return a sentence on how many registers of a core are known."""
-    verb = "is" if one.known == 1 else "are"
-    return f"{one.known} of {one.kept} ID registers of {one.core} (cpu{cpu_list(one.cpus)}) {verb} known"
+def core_sentences(scenario: Scenario) -> list[str]:
+    """Return a sentence for each partly known core: how many of its registers are known, and which CPUs have it."""
+    return [
+        f"{one.known} of {one.kept} ID registers of {one.core} on {scenario.topology.labels(one.cpus)} "
+        f"{'is' if one.known == 1 else 'are'} known"
+        for one in partly_known_cores(scenario)
+    ]
 
 
 def unknown_notes(facts: Facts) -> Iterator[str]:
@@ -119,7 +121,7 @@ def unknown_notes(facts: Facts) -> Iterator[str]:
     record = unknown_record(facts)
     if record is None or record.is_empty:
         return
-    yield from map(core_words, record.cores)
+    yield from core_sentences(facts.scenario)
     state = facts.features_at_end
     no_limit = ["KVM's limit of guests' addresses"] if state is not None and state.ipa_limit_bits is None else []
     unknown = [*_counts(record.capabilities, record.hwcaps), *record.vulnerabilities, *no_limit]
@@ -127,7 +129,7 @@ def unknown_notes(facts: Facts) -> Iterator[str]:
         yield f"unknown, since it depends on unknown registers: {', '.join(unknown)}"
     limit = ["KVM's limit of guests' addresses"] if record.ipa_limit_is_assumed else []
     judged = record.judged_by_assumption
-    verdicts = [f"whether the kernel accepts cpu{cpu_list(judged)}"] if judged else []
+    verdicts = [f"whether the kernel accepts {facts.scenario.topology.labels(judged)}"] if judged else []
     assumed = [*_counts(record.assumed_capabilities, record.assumed_hwcaps), *limit, *verdicts]
     if assumed:
         yield f"assumed, with unknown registers taken to be as on the system's other CPUs: {', '.join(assumed)}"

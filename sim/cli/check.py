@@ -58,6 +58,6 @@ def _checked(file: Path) -> str:
 
 
 def _told(scenario: "Scenario") -> str:
-    from sim.unknown_features import core_words, partly_known_cores
+    from sim.unknown_features import core_sentences
 
-    return "; ".join([counted(len(scenario.topology.cpus), "CPU"), *map(core_words, partly_known_cores(scenario))])
+    return "; ".join([counted(len(scenario.topology.cpus), "CPU"), *core_sentences(scenario)])

@@ -93,6 +93,6 @@ def _of_schedule(file: Path, *, lanes: bool) -> "Outcome":
 
         console = terminal()
         heading(console, "Schedule", first=True)
-        show_schedule(steps, console)
+        show_schedule(steps, scenario.topology, console)
         console.print()
     return outcome

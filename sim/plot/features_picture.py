@@ -1,6 +1,6 @@
 """The CPU features of a boot: a row for each field in which CPUs differ, a column for each kind of CPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,6 +9,7 @@ from sim.errors import InputError
 from sim.feature_rows import FieldRow, field_rows
 from sim.outcome import Outcome
 from sim.plot import style
+from sim.topology import Topology, cpu_list
 from sim.units import counted
 from sim.unknown_features import partly_known_cores
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 
 _MAX_ROWS, _MAX_KINDS = 100, 12
 _ROW_IN, _COLUMN_IN, _SYSTEM_IN = 0.24, 1.0, 0.7
-_HEAD_IN, _NAMES_IN = 0.45, 0.14
-"""The height of a head, and of the line in it that has the names of CPUs, where they differ from the numbers."""
+_HEAD_LINE_IN = 0.2
 _LARGE = 10
 """The least value that is written in hexadecimal."""
 
@@ -38,11 +38,10 @@ class FeatureCell(Enum):
 
 
 class _Kind(NamedTuple):
-    """The CPUs that are alike; `label` has their numbers, and their names where these differ."""
+    """The CPUs that are alike, and the lines at the head of their column."""
 
     cpus: tuple[int, ...]
-    label: str
-    core: str
+    head: tuple[str, ...]
 
 
 @style.styled
@@ -76,7 +75,7 @@ def plot_features(outcome: Outcome) -> style.Picture:
     subtitle = _subtitle(outcome, len(rows), len(kinds))
     if any(row.strict for row in shown):
         subtitle += ". Logged: a difference from the boot CPU causes a SANITY CHECK line, and taints the kernel"
-    head_in = _HEAD_IN + (_NAMES_IN if any(" " in kind.label for kind in columns) else 0)
+    head_in = 0.05 + _HEAD_LINE_IN * max(2, *(len(kind.head) for kind in columns))
     picture = style.new_picture(width_in, height_in + below_in + head_in, title, subtitle)
     axes = style.axes_at(picture, left_in, below_in, cells_in, height_in)
     _draw(axes, shown, columns)
@@ -121,7 +120,7 @@ def _rows(outcome: Outcome) -> list[FieldRow]:
 
 def _kinds(outcome: Outcome) -> list[_Kind]:
     topology = outcome.scenario.topology
-    return [_Kind(cpus, topology.labels(cpus), topology.logical[cpus[0]].features.core.name) for cpus in topology.kinds]
+    return [_Kind(cpus, tuple(_head(topology, cpus))) for cpus in topology.kinds]
 
 
 def _rule(row: FieldRow) -> str:
@@ -161,7 +160,7 @@ def _draw(axes: "Axes", rows: list[FieldRow], kinds: list[_Kind]) -> None:
     axes.xaxis.tick_top()
     axes.set_xticks(
         [*range(len(kinds)), len(kinds) + _SYSTEM_IN / _COLUMN_IN / 2 - 0.5],
-        [*(_head(kind) for kind in kinds), "system\nat the end"],
+        [*("\n".join(kind.head) for kind in kinds), "system\nat the end"],
         parse_math=False,
     )
     style.bare(axes)
@@ -177,10 +176,11 @@ def _form(row: FieldRow) -> Callable[[int | None], str]:
     return written
 
 
-def _head(kind: _Kind) -> str:
-    numbers, space, names = kind.label.partition(" ")
-    lines = [numbers, *([names] if space else []), kind.core.rpartition(",")[2]]
-    return "\n".join(style.shortened(line, _COLUMN_IN - 0.06, style.SMALL_PT) for line in lines)
+def _head(topology: Topology, cpus: tuple[int, ...]) -> Iterator[str]:
+    """Yield the numbers of CPUs, their names where those differ, and their core, as wide as a column."""
+    names = [topology.names(cpus)] if topology.has_own_names(cpus) else []
+    for line in (f"cpu{cpu_list(cpus)}", *names, topology.logical[cpus[0]].features.core.name.rpartition(",")[2]):
+        yield style.shortened(line, _COLUMN_IN - 0.06, style.SMALL_PT)
 
 
 def _draw_cell(axes: "Axes", place: tuple[int, int], state: FeatureCell, text: str) -> None:

@@ -3,7 +3,7 @@
 from math import ceil
 from typing import NamedTuple
 
-from sim.topology import Topology, cpu_list
+from sim.topology import Topology
 
 MAX_CPUS = 256
 """The number of CPUs above which the CPUs of a cluster share a row."""
@@ -30,15 +30,14 @@ def cpu_rows(topology: Topology) -> list[CpuRow]:
     for number in cpus:
         clusters.setdefault(topology.logical[number].clusters, []).append(number)
     if 1 < len(clusters) <= _MAX_ROWS:
-        return [CpuRow(_cluster_label(path, members), tuple(members)) for path, members in clusters.items()]
+        return [CpuRow(_cluster_label(topology, path, members), tuple(members)) for path, members in clusters.items()]
     size = ceil(len(cpus) / _MAX_ROWS)
     blocks = (cpus[start : start + size] for start in range(0, len(cpus), size))
     return [CpuRow(topology.labels(block), tuple(block)) for block in blocks]
 
 
-def _cluster_label(path: tuple[str, ...], members: list[int]) -> str:
-    numbers = cpu_list(members)
-    if "," in numbers:
-        numbers = f"{len(members):,} CPUs"
-        return f"{'/'.join(path)} ({numbers})" if path else numbers
-    return f"{'/'.join(path)} (cpu{numbers})" if path else f"cpu{numbers}"
+def _cluster_label(topology: Topology, path: tuple[str, ...], members: list[int]) -> str:
+    cpus = topology.labels(members)
+    if "," in cpus:  # a list of several ranges may be of any length
+        cpus = f"{len(members):,} CPUs"
+    return f"{'/'.join(path)}: {cpus}" if path else cpus

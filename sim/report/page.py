@@ -247,7 +247,7 @@ class FeatureTables(NamedTuple):
     certainty: Certainty
     taint: int
     kinds: list[tuple[str, int, str]]
-    """The CPUs that are alike: their numbers, the first of them, and their core."""
+    """The CPUs that are alike: their numbers and names, the first of them, and their core."""
     has_values: bool
     """False if the kernel stopped before there were system's values."""
     partly_known: bool

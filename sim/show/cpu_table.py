@@ -5,7 +5,7 @@ from rich.console import Console
 from sim.outcome import Outcome
 from sim.outcome_rows import CpuRow
 from sim.show.console import Layout, heading, legend, lengths, line, table_of_columns
-from sim.show.row_groups import first_to_last, grouped, short_cpu_list
+from sim.show.row_groups import grouped, short_cpu_list, short_names
 from sim.titles import title
 
 _BITS_IN_A_BYTE = 8
@@ -16,12 +16,16 @@ ALLOWED_WORDS = {title("host_max_vl_bytes"): "the largest VL that the host can s
 def show_cpus(outcome: Outcome, console: Console) -> None:
     """Print a table of the CPUs, without the columns that tell nothing."""
     rows = outcome.cpu_rows()
-    logical = outcome.scenario.topology.logical
-    groups = grouped(rows, _what_it_tells, lambda row: logical[row.cpu].clusters)
-    names = [first_to_last([row.name for row in members]) for _, members in groups]
+    topology = outcome.scenario.topology
+    groups = grouped(rows, _what_it_tells, lambda row: topology.logical[row.cpu].clusters)
+    numbers = [[row.cpu for row in members] for _, members in groups]
     columns: dict[str, tuple[Layout, bool, list[str]]] = {
-        title("cpu"): ("right", True, [short_cpu_list([row.cpu for row in members]) for _, members in groups]),
-        "name": ("wrap", any(row.name != f"cpu{row.cpu}" for row in rows), names),
+        title("cpu"): ("right", True, list(map(short_cpu_list, numbers))),
+        "name": (
+            "wrap",
+            topology.has_own_names(row.cpu for row in rows),
+            [short_names(topology, members) for members in numbers],
+        ),
         "cluster": ("wrap", any(row.cluster for row in rows), ["/".join(clusters) for clusters, _ in groups]),
         "role": ("wrap", True, [_role(members[0]) for _, members in groups]),
         title("hw_cpu"): (

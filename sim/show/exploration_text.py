@@ -39,7 +39,7 @@ def show_explored(scenario: Scenario, explored: Explored, console: Console) -> N
         line(console, _ONE_ORDER, "yellow")
     for found in in_order(explored.found.values()):
         heading(console, f"{found.what.title}: {found.length}")
-        show_schedule(found.schedule, console)
+        show_schedule(found.schedule, scenario.topology, console)
     if not explored.found:
         reached = "can be reached" if explored.complete else "was reached"
         line(console, f"no hazard and no deadlock {reached}", "green")
@@ -61,7 +61,7 @@ def show_sampled(scenario: Scenario, strategy: Strategy, depth: int, sampled: Sa
     _warn_of_kvm_init(scenario, console)
     for found in in_order(sampled.found.values()):
         heading(console, f"{found.what.title}: in {found.runs:,} of {counted(sampled.runs, 'run')}; {found.length}")
-        show_schedule(found.schedule, console)
+        show_schedule(found.schedule, scenario.topology, console)
     if not sampled.found:
         line(console, "no hazard and no deadlock was met", "green")
 

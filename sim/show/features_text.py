@@ -9,9 +9,9 @@ from sim.feature_rows import CapabilityRow, FieldRow, capability_rows, field_row
 from sim.id_registers import Core
 from sim.outcome import Outcome
 from sim.show.console import Layout, heading, line, table
-from sim.show.row_groups import short_cpu_list
-from sim.topology import cpu_list
-from sim.unknown_features import core_words, partly_known_cores
+from sim.show.row_groups import short_labels
+from sim.topology import Topology, cpu_list
+from sim.unknown_features import core_sentences, partly_known_cores
 
 UNKNOWN = "unknown"
 LACKS = "-"
@@ -31,12 +31,12 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
     """
     rows, state = field_rows(outcome.facts, only_differing=not everything), outcome.facts.features_at_end
     assert state is not None
-    kinds = _kinds(outcome)
+    topology = outcome.scenario.topology
     heading(console, "Fields of ID registers" if everything else "Fields in which CPUs differ", first=True)
-    for members, name in kinds:
-        line(console, f"cpu{cpu_list(members)}: {name}")
-    for core in partly_known_cores(outcome.scenario):
-        line(console, core_words(core))
+    for kind in topology.kinds:
+        line(console, f"{topology.labels(kind)}: {_core_name(topology.logical[kind[0]].features.core)}")
+    for sentence in core_sentences(outcome.scenario):
+        line(console, sentence)
     if not state.has_values:
         line(console, f"no field has a sanitised value: {NEVER_BEGAN}")
     elif outcome.facts.final_event is None:
@@ -47,10 +47,10 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
         line(console, f"none: all CPUs have the same ID registers{known}")
         return
     columns: dict[str, Layout] = {"register.field": "left"}
-    columns |= {f"cpu{cpu_list(members)}": "right" for members, _ in kinds}
+    # The lines above tell the names of these numbers; here they would make the table wider than a terminal.
+    columns |= {f"cpu{cpu_list(kind)}": "right" for kind in topology.kinds}
     columns |= {"system": "right", "rule": "wrap", "logged": "left", "decided by": "wrap"}
-    of_kinds = [members for members, _ in kinds]
-    table(console, columns, [_cells(row, of_kinds, has_values=state.has_values) for row in rows])
+    table(console, columns, [_cells(row, topology, has_values=state.has_values) for row in rows])
     line(console, "logged: the kernel logs a SANITY CHECK line where a CPU differs from the boot CPU")
     if any(row.taken_as for row in rows):
         line(
@@ -63,26 +63,20 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
         line(console, "?: unknown, since no source tells the CPU's register")
 
 
-def _kinds(outcome: Outcome) -> list[tuple[list[int], str]]:
-    """Return the CPUs that are alike, by logical number, with the name of their core."""
-    topology = outcome.scenario.topology
-    return [(list(members), _core_name(topology.logical[members[0]].features.core)) for members in topology.kinds]
-
-
 def _core_name(core: Core) -> str:
     others = [*core.changes, *(f"{field.register}.{field.name}" for field in core.stated_fields)]
     changed = f", with other values of {', '.join(others)}" if others else ""
     return f"{core.name} [{core.midr:#010x}]{changed}"
 
 
-def _cells(row: FieldRow, kinds: list[list[int]], *, has_values: bool) -> list[str]:
+def _cells(row: FieldRow, topology: Topology, *, has_values: bool) -> list[str]:
     # Small numbers read the same in both; large numbers are read in hexadecimal.
     form = str if max((value for value in row.values if value is not None), default=0) < _LARGE else hex
 
     def shown(value: int | None) -> str:
         return "?" if value is None else form(value)
 
-    own = [LACKS if cpu in row.lacked_by else row.own_text(cpu, shown) for cpu, *_ in kinds]
+    own = [LACKS if cpu in row.lacked_by else row.own_text(cpu, shown) for cpu, *_ in topology.kinds]
     system = shown(row.sanitised) if row.is_listed and has_values else ""
     decided = COMMAND_LINE if row.forced else cpu_list(row.decided_by) if row.decided_by else ""
     return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]
@@ -98,7 +92,7 @@ def show_features(outcome: Outcome, console: Console) -> None:
     heading(console, "Capabilities")
     columns: dict[str, Layout] = {"capability": "wrap", "decided by": "left", "CPUs": "wrap"}
     if state.has_values:
-        table(console, columns, [_capability(row) for row in shown])
+        table(console, columns, [_capability(row, outcome.scenario.topology) for row in shown])
     else:
         line(console, f"none: {NEVER_BEGAN}")
     certainty = state.certainty
@@ -141,10 +135,10 @@ def _of_programs(state: FeatureState, console: Console) -> None:
         line(console, f"{name}: {words or UNKNOWN}")
 
 
-def _capability(row: CapabilityRow) -> list[str]:
-    scope = row.scope if row.decided_by is None else f"{row.scope}: cpu{row.decided_by}"
+def _capability(row: CapabilityRow, topology: Topology) -> list[str]:
+    scope = row.scope if row.decided_by is None else f"{row.scope}: {topology.label(row.decided_by)}"
     scope += ", assumed" if row.assumed else ""
-    return [row.description or row.name, scope, "" if row.cpus is None else short_cpu_list(list(row.cpus))]
+    return [row.description or row.name, scope, short_labels(topology, row.cpus) if row.cpus else ""]
 
 
 def _unused(outcome: Outcome, console: Console) -> None:
@@ -153,16 +147,13 @@ def _unused(outcome: Outcome, console: Console) -> None:
         return
     heading(console, "What CPUs have and the system cannot use")
 
+    topology = outcome.scenario.topology
     cells = []
     for _, group in groupby(rows, lambda row: (row.register, row.field, row.value)):
         members = list(group)
-        first, cpus = members[0], cpu_list([row.cpu for row in members])
-        name = f"{first.register}.{first.field}"
-        cells.append([name, f"cpu{cpus}", str(first.value), str(first.sanitised), _lost(first.lost_by)])
-    columns: dict[str, Layout] = dict.fromkeys(["field", "CPUs"], "left")
-    columns |= {"have": "right", "system": "right", "because of": "wrap"}
+        first, cpus = members[0], topology.labels([row.cpu for row in members])
+        lost = topology.labels(first.lost_by) if first.lost_by else COMMAND_LINE
+        cells.append([f"{first.register}.{first.field}", cpus, str(first.value), str(first.sanitised), lost])
+    columns: dict[str, Layout] = {"field": "left", "CPUs": "wrap", "have": "right", "system": "right"}
+    columns["because of"] = "wrap"
     table(console, columns, cells)
-
-
-def _lost(cpus: tuple[int, ...]) -> str:
-    return f"cpu{cpu_list(cpus)}" if cpus else COMMAND_LINE

@@ -10,7 +10,7 @@ from sim.scenario import Scenario
 from sim.show.console import Layout, heading, lengths, line, table, table_of_columns
 from sim.show.cpu_table import show_cpus
 from sim.show.features_text import show_features
-from sim.show.row_groups import MAX_ROWS, first_to_last, grouped, short_cpu_list
+from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list, short_labels, short_names
 from sim.show.settings_text import show_settings
 from sim.titles import title
 from sim.units import counted, duration
@@ -61,7 +61,7 @@ def _buffers(outcome: Outcome, console: Console) -> None:
     rows = outcome.buffer_rows()
     if not rows:
         return
-    first, logical = rows[0], outcome.scenario.topology.logical  # all buffers have the same size
+    first, topology = rows[0], outcome.scenario.topology  # all buffers have the same size
     heading(console, "pKVM's buffers for the host's SVE registers")
     line(
         console,
@@ -72,15 +72,14 @@ def _buffers(outcome: Outcome, console: Console) -> None:
     def alike(row: BufferRow) -> tuple[int, ...]:
         return row.save_bytes, row.save_first_byte, row.unused_bytes
 
-    groups = [members for _, members in grouped(rows, alike, lambda row: logical[row.cpu].clusters)]
+    groups = [members for _, members in grouped(rows, alike, lambda row: topology.logical[row.cpu].clusters)]
     cells = list(zip(*(alike(members[0]) for members in groups), strict=True))
+    numbers = [[row.cpu for row in members] for members in groups]
     # Each possible CPU has a buffer, and many never save to it.
     titles = [title(name) for name in ("save_bytes", "save_first_byte", "unused_bytes")]
-    columns: dict[str, tuple[Layout, list[str]]] = {
-        title("cpu"): ("right", [short_cpu_list([row.cpu for row in members]) for members in groups])
-    }
-    if any(one.name != f"cpu{number}" for number, one in enumerate(logical)):
-        columns["name"] = ("wrap", [first_to_last([logical[row.cpu].name for row in members]) for members in groups])
+    columns: dict[str, tuple[Layout, list[str]]] = {title("cpu"): ("right", list(map(short_cpu_list, numbers)))}
+    if topology.has_own_names(range(len(topology.cpus))):
+        columns["name"] = ("wrap", [short_names(topology, members) for members in numbers])
     columns |= {name: ("right", [str(cell) for cell in own]) for name, own in zip(titles, cells, strict=True)}
     table_of_columns(console, columns)
 
@@ -100,7 +99,7 @@ def _actions(outcome: Outcome, console: Console) -> None:
         row = members[0]
         # An agent may have repeated an action on a CPU; the list has each CPU once.
         cpus = list({member.cpu for member in members if member.cpu is not None})
-        shown = outcome.facts.label(cpus[0]) if len(members) == len(cpus) == 1 else short_cpu_list(cpus)
+        shown = short_labels(outcome.scenario.topology, cpus) if cpus else ""
         end = f"{row.outcome} ({row.error})" if row.error else row.outcome
         cells.append([row.agent, f"{row.do} {shown}".rstrip(), end, _durations(members)])
     table(console, columns, cells)

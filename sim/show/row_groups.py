@@ -3,12 +3,14 @@
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from sim.topology import cpu_list
+from sim.topology import Topology, cpu_list
 
 MAX_ROWS = 32
 """The number of rows above which rows are grouped."""
 _MAX_LIST_WIDTH = 16
 """The width above which a list of CPU numbers is cut, in characters."""
+_MAX_NAMES_WIDTH = 30
+"""The width above which a list of CPUs' names is cut, in characters."""
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ def grouped(
     return [(path, members) for (path, _), members in groups.items()]
 
 
-def short_cpu_list(numbers: list[int]) -> str:
+def short_cpu_list(numbers: Sequence[int]) -> str:
     """Return CPU numbers as sysfs lists them; a long list is cut and followed by the number of CPUs.
 
     >>> short_cpu_list([0, 1, 2, 5])
@@ -52,10 +54,27 @@ def short_cpu_list(numbers: list[int]) -> str:
     return f"{text[:cut] if cut > 0 else text},...\n({len(numbers):,} CPUs)"
 
 
-def first_to_last(names: list[str]) -> str:
-    """Return the name of a CPU, or the first and the last name of several.
+def short_names(topology: Topology, numbers: Sequence[int]) -> str:
+    """Return the file's names of CPUs, for a column beside their numbers; a long list is cut.
 
-    >>> first_to_last(["little0", "little1", "little2"])
-    'little0..little2'
+    >>> from dataclasses import replace
+    >>> own = replace(Topology.of([[128]] * 20), boot_cpu="cpu2")
+    >>> short_names(own, [0, 1, 2]), short_names(own, [1, 3, 5, 7, 9, 11])
+    ('cpu2, cpu0 to cpu1', 'cpu0, cpu3, cpu5, cpu7, cpu9,...')
     """
-    return names[0] if len(names) == 1 else f"{names[0]}..{names[-1]}"
+    text = topology.names(sorted(numbers))
+    if len(text) <= _MAX_NAMES_WIDTH:
+        return text
+    cut = text.rfind(", ", 0, _MAX_NAMES_WIDTH)
+    return f"{text[:cut]},..." if cut > 0 else text
+
+
+def short_labels(topology: Topology, numbers: Sequence[int]) -> str:
+    """Return `topology.labels()` of CPUs, with long lists cut.
+
+    >>> from dataclasses import replace
+    >>> short_labels(replace(Topology.of([[128]] * 4), boot_cpu="cpu2"), [1, 2])
+    'cpu1-2 (cpu0 to cpu1)'
+    """
+    told = f"cpu{short_cpu_list(numbers)}"
+    return f"{told} ({short_names(topology, numbers)})" if topology.has_own_names(numbers) else told

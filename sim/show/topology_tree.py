@@ -10,7 +10,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from sim.scenario import Scenario
-from sim.show.row_groups import MAX_ROWS, short_cpu_list
+from sim.show.row_groups import MAX_ROWS, short_labels
 from sim.topology import Cpu, EnableMethod
 from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
@@ -61,8 +61,7 @@ def _role(scenario: Scenario, number: int) -> str:
 
 def _grow(tree: Tree, cluster: _Cluster, scenario: Scenario, *, share: bool) -> None:
     for numbers, description in _lines(cluster.cpus, share=share):
-        cpus = f"cpu{short_cpu_list(numbers)}" if len(numbers) > 1 else scenario.topology.label(numbers[0])
-        tree.add(Text(f"{cpus}: {description}"))
+        tree.add(Text(f"{short_labels(scenario.topology, numbers)}: {description}"))
     for names in _alike(cluster.inside, share=share):
         merged = _merged([cluster.inside[name] for name in names])
         clusters = f"{names[0]} to {names[-1]}: {len(names)} clusters, in all" if len(names) > 1 else f"{names[0]}:"

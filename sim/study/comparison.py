@@ -21,7 +21,6 @@ from sim.rows import SCHEMA_VERSION
 from sim.scenario import MemoryLayout, Relay, Scenario
 from sim.study.comparison_rows import ClusterRow, ComparisonRecord, DesignRow
 from sim.study.variants import designs_beside
-from sim.topology import cpu_list
 from sim.units import counted
 
 if TYPE_CHECKING:
@@ -164,6 +163,6 @@ def _clusters(facts: Facts) -> dict[str, list[int]]:
             inside.setdefault("/".join(one.clusters), []).append(number)
         else:
             outside.setdefault((one.usable_sve_vqs, facts.role(number) == "late"), []).append(number)
-    labels = {f"cpu{cpu_list(numbers)}": numbers for numbers in outside.values()}
+    labels = {facts.scenario.topology.labels(numbers): numbers for numbers in outside.values()}
     # A cluster may be named as a group of CPUs outside clusters is, for example "cpu0-3".
     return {f"{label} (no cluster)" if label in inside else label: one for label, one in labels.items()} | inside

@@ -12,7 +12,7 @@ from sim.designs import DESIGNS, Design
 from sim.errors import NamedChoice
 from sim.kernel_release import MODELLED, kernel_release
 from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
-from sim.topology import Cpu, Firmware, Topology, cpu_list
+from sim.topology import Cpu, Firmware, Topology
 
 Label = tuple["Axis", str]
 _KINDS_COMBINED = 4
@@ -74,10 +74,15 @@ def _kinds(topology: Topology) -> list[list[Cpu]]:
 
 
 def _label(topology: Topology, cpus: Sequence[Cpu]) -> str:
-    """Return the places of CPUs in the file, with their core's name where it is known."""
-    places = cpu_list([topology.cpus.index(cpu) for cpu in cpus])
+    """Return the numbers and names of CPUs that are alike, after their core's name where it is known.
+
+    Args:
+        topology: the variant's own topology, since another boot CPU gives other numbers.
+        cpus: the CPUs, in the order of the file.
+    """
+    told = topology.labels(sorted(topology.number(cpu.name) for cpu in cpus))
     core = cpus[0].features.core
-    return f"cpu{places} ({core.name})" if core.has_all_features else f"cpu{places}"
+    return f"{core.name} {told}" if core.has_all_features else told
 
 
 def designs_beside(scenario: Scenario) -> list[Design | None]:
@@ -96,7 +101,7 @@ def _boot_cpus(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
         # maxcpus= may leave out CPUs that come early in the file, the file's own boot CPU first.
         early = _early_names(changed)
         left_out = [name for name in _early_names(scenario) if name not in early]
-        yield _label(topology, [boots]), changed.but(actions=tuple(_with_bring_ups(scenario.actions, left_out)))
+        yield _label(changed.topology, [boots]), changed.but(actions=tuple(_with_bring_ups(scenario.actions, left_out)))
 
 
 def _early_names(scenario: Scenario) -> list[str]:

@@ -707,7 +707,7 @@ def test_what_does_not_go_with_a_schedule_is_refused(
 
 def lanes(*steps: Step, width: int = 400) -> list[str]:
     told = StringIO()
-    show_schedule(steps, Console(file=told, width=width, markup=False))
+    show_schedule(steps, Topology.of([[128]] * 64), Console(file=told, width=width, markup=False))
     return told.getvalue().splitlines()
 
 

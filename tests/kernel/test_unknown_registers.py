@@ -155,8 +155,8 @@ def test_notes_say_how_much_is_known_and_what_is_not() -> None:
     notes = booted(X3, X3, A715).notes
     known = [note for note in notes if "ID registers" in note]
     assert [note.partition("ID registers of ")[2] for note in known] == [
-        "arm,cortex-x3 (cpu0-1) is known",
-        "arm,cortex-a715 (cpu2) is known",
+        "arm,cortex-x3 on cpu0-1 is known",
+        "arm,cortex-a715 on cpu2 is known",
     ]
     told = next(note for note in notes if note.startswith("unknown, since it depends on unknown registers: "))
     assert told.endswith("hwcaps, meltdown, spectre_v2, spec_store_bypass, KVM's limit of guests' addresses")
@@ -183,7 +183,7 @@ def test_the_verdict_on_a_late_cpu_of_unknown_registers_is_said_to_be_assumed(
     first: str, second: str, hides: str
 ) -> None:
     outcome = with_second(f"{{ core = '{second}', late = true }}", first, hides)
-    assert any(f"ID registers of {second} (cpu1)" in note for note in outcome.notes)
+    assert any(f"ID registers of {second} on cpu1 " in note for note in outcome.notes)
     assert outcome.notes[-1].endswith("other CPUs: whether the kernel accepts cpu1")
     record = unknown_record(outcome.facts)
     assert record is not None
@@ -246,7 +246,7 @@ def test_tables_and_reports_mark_what_is_unknown(asymboot: Asymboot, tmp_path: P
     told = asymboot("run", str(file)).stdout
     assert re.search(r"^assumed: .*\baes\b", told, re.MULTILINE)
     assert "meltdown: unknown" in told
-    assert "of 21 ID registers of arm,cortex-x3 (cpu1) is known" in asymboot("check", str(file)).stdout
+    assert "of 21 ID registers of arm,cortex-x3 on cpu1 is known" in asymboot("check", str(file)).stdout
     page = boot_page(boot(read_scenario(file)))
     assert "<p>Assumed: " in page
     assert "<dt>meltdown</dt><dd>unknown</dd>" in page

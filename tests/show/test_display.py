@@ -402,7 +402,7 @@ def test_two_designs_of_one_name_are_refused() -> None:
 
 
 def test_a_cluster_named_like_a_cpu_is_distinguished() -> None:
-    topology = Topology((cpu("a", V1), cpu("b", V1, clusters=("cpu0",))))
+    topology = Topology((cpu("cpu0", V1), cpu("b", V1, clusters=("cpu0",))))
     rows = compare(Scenario(topology, kernel="6.12"), designs=["tabba"]).cluster_rows
     assert [(row.cluster, row.cpus) for row in rows] == [("cpu0 (no cluster)", 1), ("cpu0", 1)]
 
@@ -424,7 +424,7 @@ def test_the_hosts_largest_vl_is_given_for_each_cluster() -> None:
     )
     rows = compare(scenario, designs=["v6.11"]).cluster_rows
     cells = [(row.cluster, row.cpus, row.online, row.least_host_max_vl_bytes, row.host_max_vl_bytes) for row in rows]
-    assert cells == [("cpu3-4", 2, 2, 32, 32), ("little", 1, 1, 32, 32), ("big", 2, 1, 64, 64)]
+    assert cells == [("cpu3-4 (d to e)", 2, 2, 32, 32), ("little", 1, 1, 32, 32), ("big", 2, 1, 64, 64)]
 
 
 def test_after_a_panic_no_cluster_has_a_largest_vl() -> None:
@@ -447,7 +447,7 @@ def test_the_tree_and_the_table_say_why_a_cpu_is_late(asymboot: Asymboot) -> Non
 def test_tables_of_features_say_how_much_of_each_core_is_known(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "cores.toml"
     file.write_text("[topology]\ncpus = [{ core = 'arm,cortex-a55' }, { core = 'arm,cortex-a77' }]\n")
-    known = "ID registers of arm,cortex-a77 (cpu1) are known"
+    known = "ID registers of arm,cortex-a77 on cpu1 are known"
     assert known in asymboot("features", file).stdout
     assert known in asymboot("compare", file, "--by", "boot-cpu").stdout
     assert "known" not in asymboot("features", "rk3588").stdout

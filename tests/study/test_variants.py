@@ -9,7 +9,7 @@ from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.scenario import Action, Do, Scenario
 from sim.study.variant_comparison import compare_variants
 from sim.study.variants import Axis, variants
-from sim.topology import Topology
+from sim.topology import Topology, cpu
 from tests.systems import A64FX, V1
 
 BIG_LITTLE = """
@@ -30,8 +30,8 @@ def big_little() -> Scenario:
 def test_each_kind_of_cpu_may_boot() -> None:
     found = list(variants(big_little(), [Axis.BOOT_CPU]))
     assert [one.labels for one in found] == [
-        ((Axis.BOOT_CPU, "cpu0 (arm,cortex-a55)"),),
-        ((Axis.BOOT_CPU, "cpu2 (arm,cortex-a76)"),),
+        ((Axis.BOOT_CPU, "arm,cortex-a55 cpu0"),),
+        ((Axis.BOOT_CPU, "arm,cortex-a76 cpu0 (cpu2)"),),
     ]
     assert [one.scenario.topology.boot_cpu for one in found] == ["cpu0", "cpu2"]
 
@@ -42,6 +42,22 @@ def test_the_boot_cpu_of_the_file_stands_for_its_kind() -> None:
     found = list(variants(own, [Axis.BOOT_CPU]))
     assert [one.scenario.topology.boot_cpu for one in found] == ["cpu0", "cpu3"]
     assert found[1].scenario == own
+
+
+def test_labels_are_the_numbers_and_names_of_the_variants_own_boot() -> None:
+    cpus = (*(cpu(name, [128]) for name in ("m0", "m1")), *(cpu(name, [128, 256]) for name in ("m2", "m3")))
+    scenario = Scenario(Topology(cpus, boot_cpu="m2"))
+    told = [tuple(words for _, words in one.labels) for one in variants(scenario, [Axis.BOOT_CPU, Axis.EARLY])]
+    assert told == [
+        ("cpu0 (m0)", "all"),
+        ("cpu0 (m0)", "all but cpu1 (m1)"),
+        ("cpu0 (m0)", "all but cpu2-3 (m2 to m3)"),
+        ("cpu0 (m0)", "the boot CPU alone"),
+        ("cpu0 (m2)", "all"),
+        ("cpu0 (m2)", "all but cpu1-2 (m0 to m1)"),
+        ("cpu0 (m2)", "all but cpu3 (m3)"),
+        ("cpu0 (m2)", "the boot CPU alone"),
+    ]
 
 
 def test_cpus_that_maxcpus_leaves_out_because_another_boots_are_brought_up() -> None:
