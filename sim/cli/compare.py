@@ -101,6 +101,8 @@ def _compare_variants(
 
     if "both" in settings.values() or "all" in settings.values():
         raise click.UsageError("--relay both and --memory all compare designs, and --by compares variants.")
+    for axis in axes:
+        options.only_one({options.spelt(axis): (settings | changes).get(axis) is not None, f"--by {axis}": True})
     scenario = options.load(file, **settings, **changes)
     with Console(stderr=True).status("booting each variant"):
         comparison = compare_variants(scenario, axes)

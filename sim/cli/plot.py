@@ -66,6 +66,8 @@ def plot(
         options.refuse_given({"x": x, "y": y, "hazard": hazard}, "plot heat")
     if picture != "boot":
         options.refuse_given({"linear": linear or None}, "plot boot")
+    if picture == "designs" and design is not None:
+        raise click.UsageError("plot designs takes no --design: it draws every design.")
     _check(output)
     # A heat map takes --design too, which selects settings of the sweep; no other option of a scenario applies to it.
     if picture == "heat":

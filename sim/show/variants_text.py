@@ -11,6 +11,7 @@ from sim.show.settings_text import settings
 from sim.show.shared_notes import show_shared_notes
 from sim.study.variant_comparison import VariantComparison
 from sim.study.variant_rows import VariantRow
+from sim.study.variants import OF_PKVM, Axis
 from sim.titles import title
 
 _AXES = ("boot_cpu", "early", "kernel", "kvm_mode", "design", "relay", "memory")
@@ -40,6 +41,8 @@ def show_variants(comparison: VariantComparison, console: Console) -> None:
     if "kernel" not in axes:
         show_shared_notes(comparison.scenario, console)
     legend(console, _LEGEND, table_of_columns(console, columns))
+    for axis in comparison.without_effect:
+        line(console, f"{title(axis)}: nothing depends on it here{_why_not(comparison.scenario, axis, axes)}")
     for number, row in enumerate(rows, 1):
         _particulars(console, number, row)
 
@@ -51,6 +54,12 @@ def _shared(scenario: Scenario, axes: list[str]) -> str:
         told["design"] = "each kernel's"
     names = {title(axis) for axis in axes}
     return ", ".join(f"{name} {value}" for name, value in told.items() if name not in names)
+
+
+def _why_not(scenario: Scenario, axis: Axis, axes: list[str]) -> str:
+    """Return why nothing depends on a setting, where that is known."""
+    has_no_pkvm = not scenario.has_pkvm and not {Axis.KVM_MODE, Axis.KERNEL, Axis.BOOT_CPU} & set(axes)
+    return ", since there is no pKVM" if has_no_pkvm and axis in OF_PKVM else ""
 
 
 def _outcome_columns(rows: list[VariantRow]) -> dict[str, tuple[Layout, Sequence[str]]]:
@@ -86,6 +95,10 @@ def _particulars(console: Console, number: int, row: VariantRow) -> None:
         told.append(f"hazards: {', '.join(KINDS[kind].title for kind in row.hazard_kinds)}")
     if row.differs_first is not None:
         told.append(f"differs from variant {row.compared_with} (a) first: {row.differs_first}")
+        if row.worst_hazard is not None:
+            told.append(f"worst hazard of one alone: {row.worst_hazard}")
+    elif row.compared_with is not None:
+        told.append(f"nothing else differs from variant {row.compared_with}")
     if told:
         heading(console, f"Variant {number}")
         for one in told:

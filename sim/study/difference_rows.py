@@ -43,6 +43,7 @@ class DifferenceRecord(msgspec.Struct, frozen=True):
 
     schema_version: Literal[2]
     first: str | None
+    worst_hazard: str | None
     values: list[ValueDifferenceRow]
     log: list[LogDifferenceRow]
     hazards: list[HazardDifferenceRow]

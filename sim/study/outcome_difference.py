@@ -98,19 +98,30 @@ class Difference:
         """The first difference, in one line; None if nothing differs but the settings.
 
         Lines that only one log has and hazards come first, in the order of time, then values, then lines that only come
-        elsewhere. The worst hazard is named too where a line comes before it. Lines that only say which CPU has a
-        number do not count where the numbers differ, as with another boot CPU.
+        elsewhere. Lines that only say which CPU has a number do not count where the numbers differ, as with another
+        boot CPU.
         """
-        line = next((row for row in self.log_rows if not row.moved and not self._must_differ(row)), None)
-        hazard = min(self.hazard_rows, key=lambda row: (row.time_ns, row.side), default=None)
-        if line is not None and (hazard is None or line.time_ns < hazard.time_ns):
-            told = f"the log of {line.side} has {_logged(line)}"
-            return told if hazard is None else f"{told}; {_hazard_words(self._worst)}"
-        return self._first_value_or_move if hazard is None else _hazard_words(hazard)
+        row = self._first_line_or_hazard
+        if row is None:
+            return self._first_value_or_move
+        if isinstance(row, LogDifferenceRow):
+            return f"the log of {row.side} has {_logged(row)}"
+        return f"{row.side} has a hazard: {row.sentence}"
 
     @property
-    def _worst(self) -> HazardDifferenceRow:
-        return min(self.hazard_rows, key=lambda row: (KINDS[row.hazard].rank, row.time_ns, row.side))
+    def worst_hazard(self) -> str | None:
+        """The worst hazard that one boot has alone; None if there is none, or if it is what differs first."""
+        rows = self.hazard_rows
+        worst = min(rows, key=lambda row: (KINDS[row.hazard].rank, row.time_ns, row.side), default=None)
+        if worst is None or worst is self._first_line_or_hazard:
+            return None
+        return f"{worst.side}: {worst.sentence}"
+
+    @property
+    def _first_line_or_hazard(self) -> LogDifferenceRow | HazardDifferenceRow | None:
+        line = next((row for row in self.log_rows if not row.moved and not self._must_differ(row)), None)
+        hazard = min(self.hazard_rows, key=lambda row: (row.time_ns, row.side), default=None)
+        return line if line is not None and (hazard is None or line.time_ns < hazard.time_ns) else hazard
 
     def _is_comparable(self, row: ValueDifferenceRow) -> bool:
         return self._are_numbered_alike or row.table not in _OF_NUMBERS
@@ -143,7 +154,9 @@ class Difference:
 
     def record(self) -> DifferenceRecord:
         """Return everything, as JSON has it."""
-        return DifferenceRecord(SCHEMA_VERSION, self.first, self.value_rows, self.log_rows, self.hazard_rows)
+        return DifferenceRecord(
+            SCHEMA_VERSION, self.first, self.worst_hazard, self.value_rows, self.log_rows, self.hazard_rows
+        )
 
 
 @checked
@@ -250,10 +263,6 @@ def _differing_lines(a: Sequence[LogLine], b: Sequence[LogLine]) -> Iterator[Log
 
 def _logged(row: LogDifferenceRow) -> str:
     return f"{timestamp(row.time_ns)} {row.text}"
-
-
-def _hazard_words(row: HazardDifferenceRow) -> str:
-    return f"{row.side} has a hazard: {row.sentence}"
 
 
 def _identity(hazard: Hazard) -> tuple[HazardKind, int | None, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.arguments import checked, checked_fields
@@ -18,7 +18,7 @@ from sim.rows import SCHEMA_VERSION
 from sim.scenario import Scenario
 from sim.study.outcome_difference import difference
 from sim.study.variant_rows import VariantRecord, VariantRow
-from sim.study.variants import Axis, Variant, variants
+from sim.study.variants import Axis, Label, Variant, variants
 from sim.topology import Topology
 from sim.units import counted
 
@@ -39,6 +39,7 @@ class VariantComparison:
     Args:
         scenario: the scenario.
         rows: a row for each variant.
+        without_effect: the axes along which nothing differs but the setting itself.
 
     >>> from sim import compare_variants, read_scenario
     >>> compare_variants(read_scenario("bug"), ["kernel"])
@@ -47,6 +48,7 @@ class VariantComparison:
 
     scenario: Scenario
     rows: list[VariantRow]
+    without_effect: tuple[Axis, ...] = ()
 
     def __repr__(self) -> str:
         return f"<VariantComparison of {self.scenario.name!r}: {counted(len(self.rows), 'boot')}>"
@@ -61,7 +63,8 @@ class VariantComparison:
 
     def record(self) -> VariantRecord:
         """Return everything, as JSON has it."""
-        return VariantRecord(SCHEMA_VERSION, scenario_row(self.scenario), self.rows)
+        without_effect = [str(axis) for axis in self.without_effect]
+        return VariantRecord(SCHEMA_VERSION, scenario_row(self.scenario), without_effect, self.rows)
 
 
 @checked
@@ -97,21 +100,37 @@ def compare_variants(scenario: Scenario, axes: Axis | str | Sequence[Axis | str]
         lost_capabilities = tuple(name for name in every_capability if name not in own_capabilities)
         lost_hwcaps = _lost_hwcaps(every_state, own_state)
         rows.append(_row(variant, outcome, lost_capabilities, lost_hwcaps, compared))
-    return VariantComparison(scenario, rows)
+    return VariantComparison(scenario, rows, tuple(axis for axis in chosen if _is_without_effect(axis, booted)))
+
+
+def _is_without_effect(axis: Axis, booted: Sequence[tuple[Variant, Outcome]]) -> bool:
+    """Return True if variants that differ along an axis alone have outcomes that do not differ."""
+    alike: dict[frozenset[Label], list[Outcome]] = {}
+    for variant, outcome in booted:
+        others = frozenset((own, words) for own, words in variant.labels if own is not axis)
+        alike.setdefault(others, []).append(outcome)
+    pairs = [pair for outcomes in alike.values() for pair in pairwise(outcomes)]
+    return bool(pairs) and all(difference(a, b).first is None for a, b in pairs)
 
 
 class _Compared(NamedTuple):
-    """The last variant above that differs in one axis only, by its number from 1, and what differs first from it."""
+    """The last variant above that differs in one axis only, and the difference from it."""
 
     number: int | None
+    """The variant's number, from 1."""
     first: str | None
+    worst_hazard: str | None
 
 
 def _each_compared(booted: Sequence[tuple[Variant, Outcome]]) -> Iterator[_Compared]:
     for place, (variant, outcome) in enumerate(booted):
         above = (number for number in range(place, 0, -1) if _differs_in_one(booted[number - 1][0], variant))
         number = next(above, None)
-        yield _Compared(number, None if number is None else difference(booted[number - 1][1], outcome).first)
+        if number is None:
+            yield _Compared(None, None, None)
+        else:
+            differs = difference(booted[number - 1][1], outcome)
+            yield _Compared(number, differs.first, differs.worst_hazard)
 
 
 def _differs_in_one(a: Variant, b: Variant) -> bool:
@@ -177,4 +196,5 @@ def _row(
         hazard_kinds=tuple(dict.fromkeys(one.kind.value for one in outcome.found)),
         compared_with=compared.number,
         differs_first=compared.first,
+        worst_hazard=compared.worst_hazard,
     )

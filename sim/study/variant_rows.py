@@ -44,6 +44,10 @@ class VariantRow(Row, frozen=True, gc=False):
         str | None,
         Meta(description="what differs first from that variant, called a; missing if nothing does"),
     ]
+    worst_hazard: Annotated[
+        str | None,
+        Meta(description="the worst hazard that that variant, a, or this, b, has alone; missing if it differs first"),
+    ]
 
 
 class VariantRecord(msgspec.Struct, frozen=True):
@@ -51,4 +55,5 @@ class VariantRecord(msgspec.Struct, frozen=True):
 
     schema_version: Literal[2]
     scenario: ScenarioRow
+    without_effect: list[str]
     variants: list[VariantRow]

@@ -36,6 +36,10 @@ class Axis(NamedChoice):
     MEMORY = "memory"
 
 
+OF_PKVM = frozenset({Axis.DESIGN, Axis.RELAY, Axis.MEMORY})
+"""The settings that a system without pKVM does not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """A scenario with other settings, and the words for each of them."""

@@ -215,6 +215,16 @@ def test_compare_has_a_row_for_each_design(asymboot: Asymboot) -> None:
     assert not any("late CPUs:" in line for line in shown)  # the legend explains the columns shown
 
 
+def test_variants_that_are_alike_say_so_and_name_what_does_not_matter(asymboot: Asymboot) -> None:
+    shown = lines(asymboot, "compare", BUG, "--by", "relay")
+    assert "relay: nothing depends on it here" in shown
+    assert shown[-1] == "nothing else differs from variant 1"
+    idle = lines(asymboot, "compare", "late-cpu-refused", "--by", "memory")
+    assert "memory: nothing depends on it here, since there is no pKVM" in idle
+    matters = lines(asymboot, "compare", "late-cpu-behind-the-relay", "--by", "relay")
+    assert not any("depends on it" in line or "nothing else" in line for line in matters)
+
+
 def test_compare_takes_relay_and_memory_one_after_the_other(asymboot: Asymboot) -> None:
     shown = lines(asymboot, "compare", BUG, "--relay", "both", "--memory", "all")
     settings = [line for line in shown if line.startswith("relay ")]

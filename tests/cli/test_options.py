@@ -244,3 +244,18 @@ def test_the_fields_that_differ_may_be_asked_for_by_name(asymboot: Asymboot) -> 
     assert by_name.stdout == by_default.stdout
     everything = asymboot("features", "big-little", "--only-differing", "--all").stdout
     assert "Fields of ID registers" in everything
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("compare bug --by kernel --kernel 6.12", "--kernel and --by kernel do not go together."),
+        ("compare bug --by memory --by relay --relay relaxed", "--relay and --by relay do not go together."),
+        ("compare bug --by kvm --kvm none", "--kvm-mode and --by kvm_mode do not go together."),
+        ("plot designs bug --design tabba -o new.svg", "plot designs takes no --design: it draws every design."),
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_refused(asymboot: Asymboot, words: str, message: str) -> None:
+    result = asymboot(*words.split())
+    assert (result.exit_code, result.stdout, message in result.stderr) == (2, "", True)
+    assert asymboot("compare", "bug", "--by", "relay", "--kernel", "6.12").exit_code == 0

@@ -11,6 +11,8 @@ from sim.scenario import Action, Do, Scenario
 from sim.schemas import schema_text
 from sim.study.outcome_difference import difference
 from sim.study.variant_comparison import compare_variants
+from sim.study.variants import Axis
+from sim.topology import Topology
 from tests.systems import A64FX, V1, on, under_pkvm
 
 FILES = {file.stem: file for file in shipped()}
@@ -62,12 +64,23 @@ def test_a_line_that_both_logs_have_differs_in_its_place_alone() -> None:
     assert order.first == "a line comes earlier in the log of b: [    0.000420] CPU: All CPU(s) started at EL2"
 
 
-def test_the_worst_hazard_is_named_beside_the_first_line() -> None:
+def test_the_first_difference_is_one_and_the_worst_hazard_beside_it_another() -> None:
     found = difference(scenario("bug"), scenario("bug").but(kernel="6.1"))
-    assert found.first is not None
-    line, hazard = found.first.split("; ", 1)
-    assert line == "the log of a has [    0.030720] kvm [1]: Protected hVHE mode initialized successfully"
-    assert hazard.startswith("a has a hazard: cpu1's save at 512 bits starts 1088 bytes before")
+    assert found.first == "the log of a has [    0.030720] kvm [1]: Protected hVHE mode initialized successfully"
+    assert (found.worst_hazard or "").startswith("a: cpu1's save at 512 bits starts 1088 bytes before")
+    fixed = difference(scenario("bug"), scenario("bug").but(kernel="6.12"))
+    assert (fixed.first or "").startswith("a has a hazard: cpu1's save at 512 bits starts 1088 bytes before")
+    assert fixed.worst_hazard is None
+
+
+def test_axes_along_which_nothing_differs_are_without_effect() -> None:
+    found = compare_variants(scenario("bug"), ["relay", "memory"])
+    assert found.without_effect == (Axis.RELAY,)
+    assert found.record().without_effect == ["relay"]
+    assert compare_variants(scenario("late-cpu-behind-the-relay"), ["relay"]).without_effect == ()
+    # Of a single CPU there is one variant, which nothing is compared with.
+    alone = Scenario(Topology.of([[128]]), kernel="6.12")
+    assert compare_variants(alone, ["boot_cpu"]).without_effect == ()
 
 
 def test_a_hazard_that_comes_before_every_line_is_first() -> None:
@@ -93,7 +106,7 @@ def test_the_record_has_everything_and_a_schema() -> None:
     found = difference(scenario("bug"), scenario("bug").but(kernel="6.12"))
     record = msgspec.json.decode(msgspec.json.encode(found.record()))
     assert record["first"] == found.first
-    assert set(record) == {"schema_version", "first", "values", "log", "hazards"}
+    assert set(record) == {"schema_version", "first", "worst_hazard", "values", "log", "hazards"}
     assert '"first"' in schema_text("difference")
 
 
