@@ -11,12 +11,9 @@ from sim.prove.design_space import LATE_CHOICES, Promises
 from sim.prove.finding import Finding
 from sim.prove.properties import PROPERTIES, SAFETY, Property
 from sim.prove.question import Answer, Question, System
-from sim.scenario import MemoryLayout, Relay
-from sim.show.console import Layout, heading, lengths, line, table
+from sim.scenario import MemoryLayout
+from sim.show.console import Layout, heading, line, table, table_of_columns
 from sim.units import counted
-from sim.vectors import bits_from_vqs
-
-_MARKS = {Answer.PROVED: "yes", Answer.REFUTED: "no", Answer.UNKNOWN: "?"}
 
 _Example = tuple[str, System]
 """A system, and the name of the design of which it breaks a promise."""
@@ -26,10 +23,8 @@ _Broken = tuple[Finding, frozenset[HazardKind]]
 
 def show_question(question: Question, console: Console) -> None:
     """Print which systems a question is about."""
-    # Only in mapped memory does a proof for these numbers of CPUs hold for fewer CPUs too. In other memory a buffer's
-    # neighbours decide what a save hits (docs/proofs.md).
     cpus = f"{question.early} early and {question.late} late CPUs"
-    numbers = "exactly as many"
+    numbers = "exactly as many, since a buffer's neighbours decide what a save hits (docs/proofs.md)"
     if question.memory is MemoryLayout.MAPPED:
         numbers = "or fewer"
         if question.stands_for_any_number:
@@ -39,7 +34,7 @@ def show_question(question: Question, console: Console) -> None:
 
 
 def show_findings(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]], console: Console) -> None:
-    """Print whether each promise is kept under each setting, and an example of each broken promise.
+    """Print which promises are kept under each setting, and an example of each broken promise.
 
     Args:
         findings: the findings, ordered by settings.
@@ -50,21 +45,23 @@ def show_findings(findings: Sequence[Finding], hazards: Sequence[frozenset[Hazar
     for relay, of_relay in groupby(findings, lambda finding: finding.setting.relay):
         heading(console, f"relay {relay}")
         rows = [
-            [design, *_marks(of_design, properties)]
+            [design, *_answers(list(of_design), properties)]
             for design, of_design in groupby(of_relay, lambda finding: finding.setting.design.name)
         ]
-        columns: dict[str, Layout] = {"design": "wrap"}
-        columns.update((str(number), "left") for number in range(1, len(properties) + 1))
-        table(console, columns, rows)
-    _promises("Promises (yes: proved; no: refuted; ?: the solver gave up)", properties, console)
+        names, proved, refuted, unanswered = zip(*rows, strict=True)
+        columns: dict[str, tuple[Layout, Sequence[str]]] = {
+            "design": ("wrap", names),
+            "proved": ("left", proved),
+            "refuted": ("wrap", refuted),
+            "unanswered": ("wrap", unanswered),
+        }
+        table_of_columns(console, columns)
+    _promises(properties, console)
     examples = _examples(findings, hazards)
     if examples:
         heading(console, "The smallest systems that break promises, and the hazards of their boots")
-        titles = ("design", "relay", "breaks", "early CPUs", "late CPUs", "hazards")
-        example_columns: dict[str, Layout] = dict.fromkeys(titles, "left")
-        table(console, example_columns, [_cells(example, broken, properties) for example, broken in examples.items()])
-        for kind in sorted(frozenset[HazardKind]().union(*hazards)):
-            line(console, f"hazard {kind.rank}: {kind.title}")
+        for (design, system), broken in examples.items():
+            _show_example(design, system, broken, console)
         _show_exceptions(findings, hazards, console)
 
 
@@ -83,10 +80,16 @@ def _show_exceptions(findings: Sequence[Finding], hazards: Sequence[frozenset[Ha
             line(console, f"{promise}: the solver gave up on smaller examples; its example may not be the smallest")
 
 
-def _marks(findings: Iterable[Finding], properties: Sequence[Property]) -> list[str]:
-    """Return a mark for each property; an empty one where the search ended before that property's turn."""
+def _answers(findings: Sequence[Finding], properties: Sequence[Property]) -> tuple[str, str, str]:
+    """Return how many properties are proved, which are refuted, and which have no answer.
+
+    A property has no answer if the solver gave up, or if the search ended before that property's turn.
+    """
     answers = {finding.prop: finding.answer for finding in findings}
-    return [_MARKS[answers[prop]] if prop in answers else "" for prop in properties]
+    proved = list(answers.values()).count(Answer.PROVED)
+    refuted = ", ".join(prop.name for prop in properties if answers.get(prop) is Answer.REFUTED)
+    not_answered = [prop.name for prop in properties if answers.get(prop, Answer.UNKNOWN) is Answer.UNKNOWN]
+    return f"{proved} of {len(properties)}", refuted, ", ".join(not_answered)
 
 
 def _examples(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]]) -> dict[_Example, list[_Broken]]:
@@ -98,25 +101,19 @@ def _examples(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKin
     return examples
 
 
-def _cells(example: _Example, broken: list[_Broken], properties: list[Property]) -> list[str]:
-    design, system = example
-    relays = dict.fromkeys(str(finding.setting.relay) for finding, _ in broken)
-    numbers = sorted({properties.index(finding.prop) + 1 for finding, _ in broken})
-    ranks = sorted({kind.rank for _, kinds in broken for kind in kinds})
-    return [
-        design,
-        " ".join(relays) if len(relays) < len(Relay) else "both",
-        " ".join(map(str, numbers)),
-        "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.early),
-        "\n".join(lengths(bits_from_vqs(vqs)) for vqs in system.late),
-        " ".join(map(str, ranks)),
-    ]
+def _show_example(design: str, system: System, broken: list[_Broken], console: Console) -> None:
+    relays = " or ".join(dict.fromkeys(str(finding.setting.relay) for finding, _ in broken))
+    line(console, f"{design}, relay {relays}: early CPUs {system}")
+    promises = dict.fromkeys(finding.prop.name for finding, _ in broken)
+    line(console, f"breaks {', '.join(promises)}", indent="  ")
+    kinds = sorted({kind for _, kinds in broken for kind in kinds})
+    line(console, f"its boot shows {'; '.join(kind.title for kind in kinds) or 'no hazard'}", indent="  ")
 
 
-def _promises(title: str, properties: Iterable[Property], console: Console) -> None:
-    heading(console, title)
-    for number, prop in enumerate(properties, 1):
-        line(console, f"{number} {prop.name}: {prop.statement}")
+def _promises(properties: Iterable[Property], console: Console) -> None:
+    heading(console, "Promises")
+    for prop in properties:
+        line(console, f"{prop.name}: {prop.statement}")
 
 
 def show_design_space(promises: Sequence[Promises], console: Console) -> None:
@@ -144,7 +141,7 @@ def show_design_space(promises: Sequence[Promises], console: Console) -> None:
         "refuses: on some system, a harmless CPU is refused. denies: on some system, the host is denied a VL that all "
         "CPUs have.",
     )
-    _promises("Promises", [PROPERTIES[name] for name in (*SAFETY, "no-harmless-refused", "none-denied")], console)
+    _promises([PROPERTIES[name] for name in (*SAFETY, "no-harmless-refused", "none-denied")], console)
 
 
 def _alike(safe: Sequence[Promises]) -> list[list[Promises]]:

@@ -1,15 +1,19 @@
 """Proofs of a scenario's own design, and their text for a cover letter."""
 
 import json
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
 
 import pytest
 
-from sim.designs import DESIGNS
+from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.prove.proof import prove_each
 from sim.prove.properties import named
 from sim.prove.question import Question
 from sim.scenario import Relay
 from sim.show.cover_letter import cover_letter
+from sim.show.design_words import choices
 from tests.command_line import Asymboot
 
 
@@ -25,6 +29,49 @@ def test_a_letter_has_every_answer_and_fits_kernel_mail() -> None:
     assert "smallest system: early {128} {128,256}" in flat
     assert "all systems of any number of early and late CPUs" in flat
     assert letter.endswith("Reproduce: asymboot prove mine.toml")
+
+
+MINE = """
+[kernel]
+series = "6.12"
+kvm_mode = "protected"
+[pkvm]
+relay = "relaxed"
+[design]
+base = "brown-v4"
+name = "mine"
+zcr_el2 = "buffer"
+[topology]
+cpus = [{ sve_bits = [128] }]
+"""
+
+
+def test_a_letter_says_what_a_design_is_that_is_in_a_file_only(asymboot: Asymboot, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(MINE)
+    shown = asymboot("prove", str(tmp_path / "mine.toml"), "--property", "no-panic").stdout
+    letter = " ".join(shown.partition("For a cover letter")[2].split())
+    assert "Design mine, of how pKVM saves the host's SVE registers (brown-v4, changed):" in letter
+    for choice in (
+        "buffer_sized_by max_cpu_vl: the largest length of any CPU that the kernel has counted so far",
+        "zcr_el2 buffer, during save and restore: LEN is VQ - 1 of the length that the buffer is for",
+        "ffr_pointer rdvl: placed by the length that the CPU runs with at the save",
+        "late_cpu warned-and-raised, of a late CPU above max_cpu_vl: logged, comes online, and raises the maximum",
+        "late_store read-only: the variable is read-only: the store panics the kernel",
+        "Relay relaxed: pKVM starts a CPU that was offline at KVM's init, which no real kernel does.",
+        "The numbers of CPUs are exact: in this memory a save outside its buffer may panic, or hit another CPU's",
+    ):
+        assert choice in letter
+
+
+def test_each_choice_of_a_design_has_words() -> None:
+    own = DESIGNS["v6.11"]
+    for sized_by, zcr_el2, pointer in product(Sizing, ZcrEl2, Pointer):
+        changed = replace(own, buffer_sized_by=sized_by, zcr_el2=zcr_el2, ffr_pointer=pointer)
+        assert len(list(choices(changed))) == 4
+    for late_cpu, late_store in product(LateCpu, LateStore):
+        told = list(choices(replace(own, late_cpu=late_cpu, late_store=late_store)))
+        assert any(one.startswith("late_store ") for one in told) == (late_cpu is LateCpu.RAISES)
+    assert len(list(choices(DESIGNS["nosve"]))) == 1
 
 
 def test_a_letter_says_which_numbers_of_cpus_it_is_about(asymboot: Asymboot) -> None:
