@@ -15,6 +15,7 @@ from sim.kernel_release import RECORDED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from sim.designs import Design
     from sim.scenario import Scenario
     from sim.study.mixture_space import MixtureSpace
     from sim.study.system_space import Space
@@ -251,6 +252,17 @@ def _scenario(file: Path) -> "Scenario":
         if names_space(found):
             raise InputError(f"{file}: is a space, not a scenario: asymboot sweep takes it") from None
         raise
+
+
+def design_of(scenario: "Scenario") -> "Design":
+    """Return the design of a scenario: its file's own, else that of its kernel's series.
+
+    Raises:
+        InputError: the file has no design, and neither has the kernel.
+    """
+    if scenario.active_design is None:
+        raise InputError(f"Linux {scenario.kernel} has no buffers, and the file no design: --design names one")
+    return scenario.active_design
 
 
 def changed(scenario: "Scenario", **options: Override) -> "Scenario":

@@ -163,13 +163,10 @@ def _designs(names: tuple[str, ...], scenario: "Scenario | None") -> "list[Desig
     """
     from sim.designs import DESIGNS
     from sim.designs import named as named_design
-    from sim.errors import InputError
 
     if names or scenario is None:
         return [named_design(name) for name in dict.fromkeys(names)] or list(DESIGNS.values())
-    if scenario.active_design is None:
-        raise InputError(f"Linux {scenario.kernel} has no buffers, and the file no design: --design names one")
-    return [scenario.active_design]
+    return [options.design_of(scenario)]
 
 
 def _question(

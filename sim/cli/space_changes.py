@@ -8,7 +8,7 @@ import click
 
 from sim.cli import options
 from sim.designs import DESIGNS, Design
-from sim.errors import InputError, printable
+from sim.errors import InputError, did_you_mean, printable
 from sim.titles import title
 from sim.units import plural
 
@@ -22,7 +22,8 @@ of_space = options.together(
         "designs",
         multiple=True,
         metavar="NAME|FILE",
-        help="A named design, or a scenario file that defines one, by default the space's. Repeatable.",
+        help="A named design, or a scenario file for its own or its kernel's design, by default the space's. "
+        "Repeatable.",
     ),
     click.option(
         "--kernel",
@@ -142,12 +143,14 @@ class SpaceChanges:
 
 def _design(name: str) -> Design:
     """Return a named design, or that of a scenario file."""
+    from sim.files.toml_tables import at
+
     if name in DESIGNS:
         return DESIGNS[name]
     try:
-        design = options.load(Path(name)).design
+        scenario = options.load(Path(name))
     except InputError as error:
-        raise InputError(f"{error}; a design is a name ({', '.join(DESIGNS)}) or a scenario file with one") from None
-    if not isinstance(design, Design):
-        raise InputError(f"{name}: has no design: name a scenario file with a table [design], or a design")
-    return design
+        hint = did_you_mean(name, DESIGNS)
+        raise InputError(f"{error}; a design is a name ({', '.join(DESIGNS)}) or a scenario file{hint}") from None
+    with at(name):
+        return options.design_of(scenario)

@@ -100,6 +100,14 @@ def test_without_them_there_is_no_head(asymboot: Asymboot, here: Path) -> None:
     assert [one.name for one in read_summary(here / "out").plan.space.designs] == ["v6.11"]
 
 
+@pytest.mark.usefixtures("here")
+def test_a_file_without_a_design_has_that_of_its_kernel_as_for_proofs(asymboot: Asymboot) -> None:
+    asymboot("sweep", "space.toml", "-o", "out", "--design", "bug", "--jobs", "1")
+    swept = [one.name for one in read_summary(Path("out")).plan.space.designs]
+    rows = json.loads(asymboot("prove", "bug", "--property", "in-its-pages", "--json").stdout)
+    assert swept == [row["design"] for row in rows] == ["v6.11"]
+
+
 def test_kernels_replace_those_of_a_space_of_cores(asymboot: Asymboot, here: Path) -> None:
     swept = asymboot("sweep", "core-pairs", "-o", "out", "--kernel", "6.1", "--kernel", "7.3")
     assert swept.stdout.startswith("instead of the space's own: kernels 6.1, 7.3\ncore-pairs: ")
@@ -110,7 +118,8 @@ def test_kernels_replace_those_of_a_space_of_cores(asymboot: Asymboot, here: Pat
     ("words", "message"),
     [
         (["space.toml", "--design", "tabbo"], "tabbo: there is no such file, and no scenario of that name"),
-        (["space.toml", "--design", "bug"], "bug: has no design: name a scenario file with a table [design]"),
+        (["space.toml", "--design", "tabbo"], "did you mean 'tabba'?"),
+        (["space.toml", "--design", "tensor-g3"], "tensor-g3: Linux 6.1 has no buffers, and the file no"),
         (["space.toml", "--design", "tabba", "--design", "tabba"], "tabba"),
         (["space.toml", "--kernel", "5.4"], "5.4"),
         (["space.toml", "--kernel", "6.1", "--kernel", "6.12"], "one kernel: give --kernel once"),
