@@ -75,10 +75,14 @@ class Features:
     """The hardware of a CPU: its core, and a set of lengths for each vector type that it has.
 
     Args:
-        vqs: a set of lengths (`sim.vectors`) for each vector type that the CPU has.
+        vqs: the set of lengths of each vector type that the CPU has, as a whole number in which bit n stands for a
+            length of 128·(n + 1) bits, and not in bits: 0b11 is {128,256}. `cpu()` takes lengths in bits.
         core: the core, which states the ID registers.
         vhe: it can run a kernel at EL2; cores before Armv8.1 cannot. A core whose registers are known says so
             itself.
+
+    Raises:
+        InputError: a set that no CPU can have, such as one of SVE without 128 bits.
 
     >>> Features({VectorType.SVE: 0b11}).knows("ID_AA64PFR0_EL1")
     True
@@ -91,6 +95,9 @@ class Features:
     """The ID registers as the core states them, with 0 in the fields of vector types that the CPU lacks."""
 
     def __post_init__(self) -> None:
+        for vector_type, vqs in self.vqs.items():
+            if (reason := _why_no_set(vector_type, vqs)) is not None:
+                raise InputError(f"Features: vqs: {reason}; bit n of a set stands for 128·(n + 1) bits")
         registers = dict(self.core.id_registers)
         if self.core.has_all_features and (vhe := self.core.known_value(VH)) is not None:
             object.__setattr__(self, "vhe", bool(vhe))
@@ -182,6 +189,17 @@ class Firmware(FieldsShown):
     enable_method: EnableMethod = EnableMethod.PSCI
     hidden: tuple[IdField, ...] = ()
     unaffected: frozenset[Weakness] = frozenset()
+
+
+def _why_no_set(vector_type: VectorType, vqs: int) -> str | None:
+    """Return the reason why no CPU can have a set, whatever the architecture's rule about sets; None if some can."""
+    if not 0 <= vqs <= ALL_VQS:
+        return f"a set of vector lengths has bits 0 to 15, not {vqs:#x}"
+    traits = VECTOR_TYPES[vector_type]
+    # A set needs a member, and that of SVE 128 bits: the length that a register selects must exist.
+    if vqs and vqs & traits.always_in == traits.always_in:
+        return None
+    return f"{vector_type} lengths {braces(vqs)}: {traits.why_not(vqs, SveRule.MULTIPLES)}"
 
 
 _NO_VECTORS = Features()
@@ -307,6 +325,9 @@ class Cpu:
             hidden=hidden,
             unaffected=unaffected,
         )
+        for vector_type, vqs in ((VectorType.SVE, sve_vqs), (VectorType.SME, sme_vqs)):
+            if vqs is not None and (reason := _why_no_set(vector_type, vqs)) is not None:
+                raise InputError(f"{name}: {reason}")
         return cls(name, _features(sve_vqs, sme_vqs, core, vhe=vhe), firmware, late, mpidr, clusters)
 
     def __repr__(self) -> str:
@@ -601,13 +622,10 @@ class Topology:
         vqs, length, traits = one.vqs(vector_type), one.el3_len(vector_type), VECTOR_TYPES[vector_type]
         if not 0 <= length <= LEN_FIELD:
             raise InputError(f"{one.name}: {traits.el3_len_key} is {length}: the field holds 0 to {LEN_FIELD}")
-        if vqs is None:
+        if vqs is None or self.any_vls:
             return
-        if not 0 <= vqs <= ALL_VQS:
-            raise InputError(f"{one.name}: a set of vector lengths has bits 0 to 15, not {vqs:#x}")
         reason = traits.why_not(vqs, self.sve_rule)
-        # Even with `any_vls` a set needs a member, and SVE's 128 bits: the length that a register selects must exist.
-        if reason is not None and not (self.any_vls and vqs and vqs & traits.always_in == traits.always_in):
+        if reason is not None:
             raise InputError(f"{one.name}: {vector_type} lengths {braces(vqs)}: {reason}")
 
     def _check_mpidrs(self) -> None:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.errors import InputError
-from sim.topology import MOST_CPUS, Cpu, Topology, cpu, cpu_list
-from sim.vectors import SveRule, bits_from_vqs, vqs_from_bits
+from sim.topology import MOST_CPUS, Cpu, Features, Topology, cpu, cpu_list
+from sim.vectors import SveRule, VectorType, bits_from_vqs, vqs_from_bits
 
 A64FX = [128, 256, 512]
 
@@ -185,10 +185,19 @@ def test_the_newer_rule_refuses_other_multiples_of_128() -> None:
     assert Topology((odd,), sve_rule=SveRule.POWERS_OF_TWO, any_vls=True).logical == (odd,)
 
 
-@pytest.mark.parametrize("any_vls", [False, True])
 @pytest.mark.parametrize("bits", [[], [256], [256, 512]])
-def test_sve_is_never_without_128(bits: list[int], any_vls: bool) -> None:
-    assert "128 is missing" in refusal(cpu("a", bits), any_vls=any_vls)
+def test_sve_is_never_without_128(bits: list[int]) -> None:
+    with pytest.raises(InputError, match=r"^a: SVE lengths \{.*\}: 128 is missing"):
+        cpu("a", bits)
+
+
+def test_a_length_in_bits_is_no_set() -> None:
+    with pytest.raises(InputError) as refused:
+        Features({VectorType.SVE: 256})
+    assert str(refused.value) == (
+        "Features: vqs: SVE lengths {1152}: 128 is missing: every CPU with SVE has it; "
+        "bit n of a set stands for 128·(n + 1) bits"
+    )
 
 
 def test_an_illegal_sme_set_is_refused_unless_meant() -> None:
@@ -196,19 +205,15 @@ def test_an_illegal_sme_set_is_refused_unless_meant() -> None:
     assert Topology((cpu("a", sme_bits=[384]),), any_vls=True).logical[0].sme_vqs == 0b100
 
 
-@pytest.mark.parametrize("any_vls", [False, True])
-def test_sme_is_never_without_any_length(any_vls: bool) -> None:
-    assert refusal(cpu("a", sme_bits=[]), any_vls=any_vls) == "a: SME lengths {}: an empty set"
+def test_sme_is_never_without_any_length() -> None:
+    with pytest.raises(InputError, match=r"^a: SME lengths \{\}: an empty set$"):
+        cpu("a", sme_bits=[])
 
 
-@pytest.mark.parametrize(
-    "one",
-    [Cpu.of("a", sve_vqs=0x1FFFF), Cpu.of("a", sve_vqs=-1), Cpu.of("a", sme_vqs=1 << 31)],
-    ids=["17", "negative", "sme"],
-)
-def test_a_set_that_no_architecture_can_have_is_refused(one: Cpu) -> None:
-    with pytest.raises(InputError):
-        Topology((one,), any_vls=True)
+@pytest.mark.parametrize("sets", [{"sve_vqs": 0x1FFFF}, {"sve_vqs": -1}, {"sme_vqs": 1 << 31}])
+def test_a_set_that_no_architecture_can_have_is_refused(sets: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="a set of vector lengths has bits 0 to 15, not "):
+        Cpu.of("a", **sets)  # type: ignore[arg-type]  # the other parameters take no numbers
 
 
 @pytest.mark.parametrize("length", [-1, 16])

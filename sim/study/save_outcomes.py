@@ -205,7 +205,7 @@ def _lengths(place: BufferPlace, pointer: Pointer, allocation_vq: int) -> Runnin
 
 
 def _save(place: BufferPlace, pointer: Pointer, allocation_vq: int, running_vq: int) -> Save:
-    """Save and restore on a CPU that has the running length only, and ZCR_EL2 at its maximum.
+    """Save and restore on a CPU whose largest length is the running length, and ZCR_EL2 at its maximum.
 
     The limit of ZCR_EL2 decides nothing but the running length, so it need not be varied. ``vq_map`` only matters for
     `Save.committed_vq_restored`, which is not read.
@@ -219,7 +219,7 @@ def _save(place: BufferPlace, pointer: Pointer, allocation_vq: int, running_vq: 
         ffr_pointer=pointer,
         vq_map=1,
     )
-    unit = VectorUnit(Cpu.of("", 1 << (running_vq - 1)))
+    unit = VectorUnit(Cpu.of("", 1 | 1 << (running_vq - 1)))  # 128 bits are in every set
     with suppress(StoreFault):
         area.save(place.cpu, unit, time_ns=0, event=0)
         area.restore(place.cpu, unit)

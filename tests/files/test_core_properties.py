@@ -76,7 +76,7 @@ def test_a_cpu_without_el2_cannot_start_there() -> None:
             )
         )
     )
-    note = "cpu0: ID_AA64PFR0_EL1.EL2 is 0, and the CPU starts at EL2, as its firmware is said to"
+    note = "cpu0 (a76): ID_AA64PFR0_EL1.EL2 is 0, and the CPU starts at EL2, as its firmware is said to"
     assert note in notes_of(boot(in_python).facts)
 
 
