@@ -13,7 +13,7 @@ import random
 from dataclasses import dataclass, fields
 
 from sim.arguments import checked, checked_fields
-from sim.errors import InputError
+from sim.errors import InputError, did_you_mean
 from sim.frames import FieldsShown, as_html
 from sim.units import LONGEST_NS, duration, nanoseconds
 
@@ -57,7 +57,8 @@ class Distribution(FieldsShown):
     def __post_init__(self) -> None:
         wanted = PARAMETERS.get(self.name)
         if wanted is None:
-            raise InputError(f"unknown distribution {self.name[:40]!r}: there are {', '.join(PARAMETERS)}")
+            there_are = f"there are {', '.join(PARAMETERS)}{did_you_mean(self.name, PARAMETERS)}"
+            raise InputError(f"unknown distribution {self.name[:40]!r}: {there_are}")
         if len(self.parameters) != len(wanted):
             raise InputError(f"{self.name} takes {' and '.join(wanted)}")
         for parameter, value in zip(wanted, self.parameters, strict=True):

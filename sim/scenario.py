@@ -254,7 +254,8 @@ class Fault(FieldsShown):
             kinds = "answer, never_arrives, arrives_after, stays_on"
             raise InputError(f"a fault of {self.cpu} needs exactly one of {kinds}")
         if self.answer is not None and self.answer not in CPU_ON_ERRORS:
-            raise InputError(f"CPU_ON never answers {self.answer[:40]!r}: allowed are {', '.join(CPU_ON_ERRORS)}")
+            allowed = f"allowed are {', '.join(CPU_ON_ERRORS)}{did_you_mean(self.answer, CPU_ON_ERRORS)}"
+            raise InputError(f"CPU_ON never answers {self.answer[:40]!r}: {allowed}")
         if self.first < 1 or (self.last is not None and self.last < self.first):
             raise InputError(f"a fault of {self.cpu}: its calls of CPU_ON are numbered from 1 on, and ascend")
 

@@ -90,8 +90,20 @@ class Commands(click.Group):
                 [(name, self._lazy.data[name].get_short_help_str(limit)) for name in self.list_commands(ctx)]
             )
 
+    # Where the reader of the output has gone, click itself would exit with 1, which is bad news. The group's own help
+    # and version are printed while the context is made, everything else by a command.
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the words before the command, and print the help or the version where these ask for it."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except BrokenPipeError as error:
+            _cannot_write(error)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command. Where the reader of the output has gone, click itself would exit with 1, which is bad news."""
+        """Run a command."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sim.arguments import checked, checked_fields
 from sim.environment import Step
-from sim.errors import InputError, NamedChoice
+from sim.errors import InputError, NamedChoice, did_you_mean
 from sim.explore.controlled_env import controlled_boot
 from sim.explore.delta_debugging import first_shown, minimised
 from sim.explore.findings import Deadlock, Found, Reached, found_html, reached
@@ -171,7 +171,8 @@ def sample_orders(
     20
     """
     if strategy not in list(Strategy):
-        raise InputError(f"there is no strategy {strategy!r:.60}: there are {', '.join(Strategy)}")
+        there_are = f"there are {', '.join(Strategy)}{did_you_mean(strategy, Strategy)}"
+        raise InputError(f"there is no strategy {strategy!r:.60}: {there_are}")
     sampling = Sampling(scenario, Strategy(strategy), seed=seed, depth=depth)
     sampling.run(runs)
     return sampling.sampled

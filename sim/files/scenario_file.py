@@ -16,7 +16,7 @@ from sim.arguments import checked
 from sim.cores import named_field
 from sim.cpufeature_tables.feature_words import check_config, check_options
 from sim.designs import DESIGNS, Design, named
-from sim.errors import InputError, closest
+from sim.errors import InputError, closest, did_you_mean
 from sim.files.core_properties import check_agreement, core_of, el_of, hidden_fields, lengths_of, vhe_of
 from sim.files.scenario_tables import (
     ActionTable,
@@ -307,7 +307,8 @@ def _distribution(table: object) -> Distribution:
         raise InputError(f"must be a duration such as '200us' or a distribution's table, and is {table!r:.40}")
     name = str(table.get("distribution", ""))
     if name not in PARAMETERS:
-        raise InputError(f"unknown distribution {name[:40]!r}: there are {', '.join(PARAMETERS)}")
+        there_are = f"there are {', '.join(PARAMETERS)}{did_you_mean(name, PARAMETERS)}"
+        raise InputError(f"unknown distribution {name[:40]!r}: {there_are}")
     wanted = PARAMETERS[name]
     if set(table) != {"distribution", *wanted}:
         raise InputError(f"{name} takes distribution, {', '.join(wanted)}, and nothing else")

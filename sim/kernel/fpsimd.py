@@ -27,6 +27,11 @@ class VlInfo:
 
     Names that end in ``_bytes`` are VLs in bytes; the others are sets as in `sim.vectors`. ``max_cpu_vl`` is of Brown's
     series alone: the largest length of any counted CPU. It is always computed here, and only some designs use it.
+
+    >>> from sim import VectorType, boot, read_scenario
+    >>> info = boot(read_scenario("bug")).facts.vectors[VectorType.SVE]
+    >>> info.max_vl_bytes, info.max_virtualisable_vl_bytes
+    (32, 32)
     """
 
     type: VectorType

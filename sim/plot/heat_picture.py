@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.arguments import checked
-from sim.errors import InputError
+from sim.errors import InputError, did_you_mean
 from sim.hazard_kinds import HazardKind
 from sim.plot import style
 from sim.study.verdict_bits import HAZARDS
@@ -188,10 +188,12 @@ def _numbers(column: "pd.Series", plan: Plan, name: str) -> "pd.Series":
 def _check(plan: Plan, folder: Path, hazard: str, design: str | None) -> None:
     there = [kind.value for kind in HAZARDS]
     if hazard not in there:
-        raise InputError(f"there is no hazard {hazard[:60]!r} in a sweep's rows: there are {', '.join(there)}")
+        there_are = f"there are {', '.join(there)}{did_you_mean(hazard, there)}"
+        raise InputError(f"there is no hazard {hazard[:60]!r} in a sweep's rows: {there_are}")
     designs = list(dict.fromkeys(setting.design.name for setting in plan.space.settings))
     if design is not None and design not in designs:
-        raise InputError(f"{folder}: has no design {design[:60]!r}: there are {', '.join(designs)}")
+        there_are = f"there are {', '.join(designs)}{did_you_mean(design, designs)}"
+        raise InputError(f"{folder}: has no design {design[:60]!r}: {there_are}")
 
 
 def _check_columns(plan: Plan, folder: Path, x: str, y: str) -> None:
@@ -199,7 +201,8 @@ def _check_columns(plan: Plan, folder: Path, x: str, y: str) -> None:
     allowed = [*(f"{group.name}_sve_bits" for group in plan.space.groups), *RECORD]
     for column in (x, y):
         if column not in allowed:
-            raise InputError(f"{folder}: there is no column {column[:60]!r} to draw: there are {', '.join(allowed)}")
+            there_are = f"there are {', '.join(allowed)}{did_you_mean(column, allowed)}"
+            raise InputError(f"{folder}: there is no column {column[:60]!r} to draw: {there_are}")
         if column not in counts and plan.keep is not Keep.ALL:
             if not plan.counts_cells:
                 raise InputError(f"{folder}: {without_cells(plan.space, plan.visited)}")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sim.errors import InputError
+from sim.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -29,5 +29,6 @@ def feature_property(name: str) -> FeatureProperty:
         InputError: there is no promise of that name.
     """
     if name not in FEATURE_PROPERTIES:
-        raise InputError(f"unknown property {name[:60]!r}: there are {', '.join(FEATURE_PROPERTIES)}")
+        there_are = f"there are {', '.join(FEATURE_PROPERTIES)}{did_you_mean(name, FEATURE_PROPERTIES)}"
+        raise InputError(f"unknown property {name[:60]!r}: {there_are}")
     return FEATURE_PROPERTIES[name]

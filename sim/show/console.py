@@ -129,6 +129,20 @@ def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[in
     return made
 
 
+def _headings(columns: Iterable[str], widest: Sequence[int], room: int) -> list[str]:
+    """Return the headings of columns: those that are wider than their cells take two lines.
+
+    Args:
+        columns: the headings.
+        widest: the width of the widest cell of each column.
+        room: the sum of the widths that is there. Where it is enough, short headings stay in one line.
+    """
+    cells = list(zip(columns, widest, strict=True))
+    usual = [_in_two_lines(one) if len(one) > max(width, _MAX_HEADING_WIDTH) else one for one, width in cells]
+    needed = sum(max(width, *map(len, one.split("\n"))) for one, width in zip(usual, widest, strict=True))
+    return usual if needed <= room else [_in_two_lines(one) if len(one) > width else one for one, width in cells]
+
+
 def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequence[str]]) -> None:
     """Print a table of at most 256 rows; `columns` has each column's heading and layout.
 
@@ -139,9 +153,11 @@ def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequen
     shown = every_row[:_MAX_TABLE_ROWS]
     widths: list[int] = []
     least: list[int] = []
-    for index, (title, layout) in enumerate(columns.items()):
-        widest = max((len(part) for row in shown for part in row[index].split("\n")), default=0)
-        over = _in_two_lines(title) if len(title) > max(widest, _MAX_HEADING_WIDTH) else title
+    cells_in = [
+        max((len(part) for row in shown for part in row[index].split("\n")), default=0) for index in range(len(columns))
+    ]
+    headings = _headings(columns, cells_in, console.width - _COLUMN_GAP * (len(columns) - 1))
+    for index, (over, widest, layout) in enumerate(zip(headings, cells_in, columns.values(), strict=True)):
         longest = max(widest, *map(len, over.split("\n")))
         word = max(map(len, " ".join([over, *(row[index] for row in shown)]).split()), default=0)
         widths.append(longest)

@@ -511,7 +511,11 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("words", [["compare", "bug"], ["run", "bug", "--json"], ["list"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [["compare", "bug"], ["run", "bug", "--json"], ["list"], ["--help"], ["run", "--help"], ["--version"]],
+    ids=" ".join,
+)
 def test_without_a_reader_a_command_ends_as_sigpipe_ends_programs_and_not_as_bad_news(words: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
@@ -638,6 +642,7 @@ def test_make_installs_packages_before_it_needs_them(tmp_path: Path) -> None:
         "run server-1024",
         "compare big-little --by boot_cpu --by early",
         "compare bug --by design --by relay --by memory",
+        "features rk3588",
     ],
 )
 def test_a_table_that_can_be_narrower_fits_the_terminal_and_loses_nothing(asymboot: Asymboot, words: str) -> None:

@@ -486,6 +486,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "a fault of nothing": (fault('cpu = "b"'), r"^faults\[0\]: a fault of b needs exactly one of answer,"),
     "two faults in one": (fault('cpu = "b"\nnever_arrives = true\nanswer = "DENIED"'), r"^faults\[0\]: .*exactly one"),
+    "nearly an answer": (fault('cpu = "b"\nanswer = "DENID"'), r"never answers 'DENID': .*; did you mean 'DENIED'\?$"),
     "an unknown answer": (fault('cpu = "b"\nanswer = "NO"'), r"^faults\[0\]: CPU_ON never answers 'NO': .*DENIED"),
     "a fault of nobody": (
         fault('cpu = "z"\nnever_arrives = true'),

@@ -406,6 +406,11 @@ def test_the_command_draws_a_sweep(asymboot: Asymboot, swept: Path, tmp_path: Pa
         (["heat", "SWEPT", "-o", "one.png"], "a heat map needs --hazard"),
         (["heat", "SWEPT", "--hazard", "x", "-o", "one.png"], "there is no hazard 'x'"),
         (["heat", "SWEPT", "--hazard", "kernel_panic", "--x", "y", "-o", "one.png"], "there is no column 'y' to draw"),
+        (["heat", "SWEPT", "--hazard", "out_of_bound_write", "-o", "one.png"], "did you mean 'out_of_bounds_write'?"),
+        (
+            ["heat", "SWEPT", "--hazard", "kernel_panic", "--x", "late_sve_bit", "-o", "one.png"],
+            "did you mean 'late_sve",
+        ),
         (
             ["heat", "SWEPT", "--hazard", "kernel_panic", "--kvm-mode", "none", "-o", "one.png"],
             "--kvm-mode goes with a scenario",
