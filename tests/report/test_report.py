@@ -464,6 +464,26 @@ def test_a_page_is_small_and_reproduces_its_boot(file: Path) -> None:
     assert scenario_from_text(unescape(text[1])) == outcome.scenario
 
 
+def test_a_page_calls_cpus_by_number_and_name() -> None:
+    page = unescape(
+        boot_page(
+            boot(
+                scenario_from_text(
+                    "[kernel]\nseries = '6.12'\n[topology]\nboot_cpu = 'm2'\ncpus = ["
+                    "{ name = 'm0', core = 'arm,cortex-a55' }, { name = 'm1', core = 'arm,cortex-a55' }, "
+                    "{ name = 'm2', core = 'arm,cortex-a76' }]\n"
+                )
+            )
+        )
+    )
+    for told in (
+        "<th>cpu1-2 (m0 to m1), arm,cortex-a55</th>",
+        "<td>cpu1-2 (m0 to m1)</td></tr>",
+        "<tr><td>cpu0 (m2)</td><td>ID_AA64PFR0_EL1.CSV2</td>",
+    ):
+        assert told in page
+
+
 def test_a_page_leaves_out_settings_that_do_not_apply() -> None:
     told = [re.findall("<dt>(.*?)</dt>", boot_page(booted(name))) for name in ("bug", "server-1024")]
     assert told == [
