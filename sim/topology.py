@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import aarch32_registers, newest_registers
-from sim.errors import InputError, NamedChoice, check_printable, did_you_mean
+from sim.errors import InputError, NamedChoice, check_printable
 from sim.frames import FieldsShown, as_html
 from sim.id_registers import QEMU_MAX, UNKNOWN, Core, IdField
 from sim.units import counted
@@ -517,8 +517,7 @@ class Topology:
             self._index[one.name] = -1  # the numbers follow below, once the boot CPU is known to be among the names
             self._check(one)
         if boot_cpu not in self._index:
-            hint = did_you_mean(boot_cpu, [one.name for one in self.cpus])
-            raise InputError(f"the boot CPU {boot_cpu!r} is not among the CPUs{hint}")
+            raise InputError(f"the boot CPU {boot_cpu!r} is not among the CPUs")
         object.__setattr__(self, "boot_cpu", boot_cpu)
         for number, one in enumerate(self.logical):
             self._index[one.name] = number
@@ -577,8 +576,7 @@ class Topology:
         names = [f"cpu{number}" for number in range(len(sve_bits))]
         are_late = {f"cpu{one}" if isinstance(one, int) else one for one in late}
         for name in sorted(are_late - set(names)):
-            hint = did_you_mean(name, names)
-            raise InputError(f"Topology.of: late has {name!r:.60}: there are {_some_of(names)}{hint}")
+            raise InputError(f"Topology.of: late has {name!r:.60}: there are {_some_of(names)}")
         return cls(
             tuple(
                 cpu(name, sve, streaming, late=name in are_late)
@@ -651,8 +649,7 @@ class Topology:
         """
         if name not in self._index:
             names = [one.name for one in self.logical]
-            hint = did_you_mean(str(name), names)
-            raise InputError(f"there is no CPU {str(name)[:60]!r}: there are {_some_of(names)}{hint}")
+            raise InputError(f"there is no CPU {str(name)[:60]!r}: there are {_some_of(names)}")
         return self._index[name]
 
     @property
