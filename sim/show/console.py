@@ -129,17 +129,22 @@ def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[in
     return made
 
 
-def _headings(columns: Iterable[str], widest: Sequence[int], room: int) -> list[str]:
+def _headings(columns: Mapping[str, Layout], widest: Sequence[int], room: int) -> list[str]:
     """Return the headings of columns: those that are wider than their cells take two lines.
 
     Args:
-        columns: the headings.
+        columns: the headings, with each column's layout.
         widest: the width of the widest cell of each column.
-        room: the sum of the widths that is there. Where it is enough, short headings stay in one line.
+        room: the sum of the widths that is there. Where it is enough, short headings stay in one line; columns that
+            wrap can give way.
     """
     cells = list(zip(columns, widest, strict=True))
     usual = [_in_two_lines(one) if len(one) > max(width, _MAX_HEADING_WIDTH) else one for one, width in cells]
-    needed = sum(max(width, *map(len, one.split("\n"))) for one, width in zip(usual, widest, strict=True))
+    longest = [max(width, *map(len, one.split("\n"))) for one, width in zip(usual, widest, strict=True)]
+    needed = sum(
+        min(width, _NARROW_WIDTH) if layout == "wrap" else width
+        for width, layout in zip(longest, columns.values(), strict=True)
+    )
     return usual if needed <= room else [_in_two_lines(one) if len(one) > width else one for one, width in cells]
 
 
