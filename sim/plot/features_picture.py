@@ -178,7 +178,7 @@ def _form(row: FieldRow) -> Callable[[int | None], str]:
 
 def _head(topology: Topology, cpus: tuple[int, ...]) -> Iterator[str]:
     """Yield the numbers of CPUs, their names where those differ, and their core, as wide as a column."""
-    names = [topology.names(cpus)] if topology.has_own_names(cpus) else []
+    names = [f"({topology.names(cpus)})"] if topology.has_own_names(cpus) else []
     for line in (f"cpu{cpu_list(cpus)}", *names, topology.logical[cpus[0]].features.core.name.rpartition(",")[2]):
         yield style.shortened(line, _COLUMN_IN - 0.06, style.SMALL_PT)
 

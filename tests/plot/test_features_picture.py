@@ -42,16 +42,6 @@ def test_texts_can_be_read_whatever_the_number_of_kinds(kinds: int) -> None:
     assert (f"12 of {kinds} kinds of CPU are shown" in told) is (kinds > 12)
 
 
-def test_a_column_is_headed_by_the_numbers_and_the_names_of_its_cpus() -> None:
-    made = scenario_from_text(
-        "[kernel]\nseries = '6.12'\n[topology]\nboot_cpu = 'm2'\ncpus = ["
-        "{ name = 'm0', core = 'arm,cortex-a55' }, { name = 'm1', core = 'arm,cortex-a55' }, "
-        "{ name = 'm2', core = 'arm,cortex-a76' }]\n"
-    )
-    told = [text for text, _ in boxes(plot_features(boot(made)))]
-    assert {"cpu0\nm2\ncortex-a76", "cpu1-2\nm0 to m1\ncortex-a55"} <= set(told)
-
-
 def test_a_cell_says_what_the_system_makes_of_a_value() -> None:
     by_name = {(row.register, row.field): row for row in field_rows(boot(read_scenario("rk3588")).facts)}
     csv2, l1ip = by_name["ID_AA64PFR0_EL1", "CSV2"], by_name["CTR_EL0", "L1Ip"]

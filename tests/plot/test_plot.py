@@ -135,6 +135,14 @@ def test_an_unknown_kind_of_file_is_refused(tmp_path: Path) -> None:
         plot_topology(Topology.of([V1])).save(tmp_path / "one.gif")
 
 
+def test_a_picture_is_saved_where_text_says(tmp_path: Path) -> None:
+    save: Any = plot_topology(Topology.of([V1])).save
+    save(f"{tmp_path}/one.svg")
+    assert "<svg" in (tmp_path / "one.svg").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="path"):
+        save(1)
+
+
 # Lanes
 
 
@@ -142,8 +150,8 @@ def test_many_cpus_share_lanes() -> None:
     clusters = tuple(Cpu.of(f"c{n}", 1, clusters=(f"k{n // 64}",)) for n in range(1024))
     labels = [row.label for row in cpu_rows(Topology(clusters))]
     assert labels[:2] == ["k0: cpu0-63 (c0 to c63)", "k1: cpu64-127 (c64 to c127)"]
-    flat = cpu_rows(Topology(tuple(Cpu.of(f"cpu{n}", 1) for n in range(65_536))))
-    assert (len(flat), flat[0].label, flat[-1].cpus[-1]) == (64, "cpu0-1023", 65_535)
+    flat = cpu_rows(Topology(tuple(Cpu.of(f"c{n}", 1) for n in range(65_536))))
+    assert (len(flat), flat[0].label, flat[-1].cpus[-1]) == (64, "cpu0-1023 (c0 to c1023)", 65_535)
     assert len(cpu_rows(Topology.of([N2] * 256))) == 256
 
 
@@ -203,8 +211,8 @@ def test_alike_neighbours_share_a_row_where_there_are_many() -> None:
     rows = length_rows(boot(read_scenario(find(Path("server-1024")))))
     assert [row.label for row in rows] == [
         "cpu0-767",
-        "cpu768,1023, late (listed later)",
-        "cpu769-1022, late (listed later)",
+        "cpu768,1023, late (maxcpus=)",
+        "cpu769-1022, late (maxcpus=)",
     ]
     assert sum(len(row.cpus) for row in rows) == 1024
 
@@ -303,13 +311,42 @@ def test_the_name_of_a_phase_is_whole_or_left_out(name: str) -> None:
         assert [text for text, _ in boxes(picture) if text.endswith(("...", "…"))] == []
 
 
+def bars(picture: Picture, kind: SpanKind) -> Any:
+    """Return the bars of a kind that only one lane has."""
+    order = 2 + list(COLOURS).index(kind)
+    (found,) = [one for one in picture.axes[0].collections if one.get_zorder() == order]
+    return found
+
+
 def test_the_edges_of_many_bars_do_not_hide_the_bars() -> None:
-    (lock,) = [
-        one
-        for one in plot_boot(boot(read_scenario(find(Path("server-1024"))))).axes[0].collections
-        if one.get_zorder() == 2 + list(COLOURS).index(SpanKind.LOCK_HELD)
-    ]
-    assert np.asarray(lock.get_edgecolor()).reshape(-1, 4)[:, 3].max(initial=0) == 0
+    # The lock is held 767 times in a row at first, which is a single bar here, and twice for 5 s.
+    lock = bars(plot_boot(boot(read_scenario("server-1024"))), SpanKind.LOCK_HELD)
+    assert len(lock.get_paths()) == 3
+
+
+def test_time_to_scale_has_an_edge_where_user_space_begins() -> None:
+    phases = bars(plot_boot(boot(read_scenario("late-cpu-refused")), linear=True), SpanKind.PHASE)
+    edges = [bool(alpha) for alpha in np.asarray(phases.get_edgecolor())[:, 3]]
+    assert edges == [False, True, True, True]  # the early CPUs' phase is too narrow to have edges
+
+
+def test_a_save_does_not_hide_its_guest() -> None:
+    picture = plot_boot(boot(read_scenario("bug")))
+    guest, save = (bars(picture, kind).get_paths()[0].get_extents() for kind in (SpanKind.GUEST, SpanKind.SAVE))
+    assert guest.y0 < save.y0 < save.y1 < guest.y1
+
+
+def test_a_topology_has_the_names_of_cpus_beside_their_numbers() -> None:
+    named = Topology((cpu("big0", V1), cpu("cpu1", V1)), boot_cpu="cpu1")
+    picture = plot_topology(named)
+    assert_tidy(picture)
+    assert {"0 (cpu1)", "1 (big0)"} <= {text for text, _ in boxes(picture)}
+
+
+def test_many_cpus_that_do_not_follow_each_other_are_not_said_to() -> None:
+    every = tuple(cpu(f"c{number}", A64FX if number % 2 else V1) for number in range(128))
+    labels = [row.label for row in length_rows(boot(Scenario(Topology(every), kernel="6.12")))]
+    assert labels == ["64 CPUs, the first cpu0 (c0)", "64 CPUs, the first cpu1 (c1)"]
 
 
 def test_cpus_that_differ_in_sme_alone_look_different() -> None:
@@ -361,6 +398,14 @@ def test_a_heat_map_counts_as_the_summary_does(swept: Path) -> None:
     pd.testing.assert_series_equal(found.sort_index(), expected.sort_index(), check_names=False)
     assert set(by_setting["systems"]) == {read_summary(swept).systems}
     assert sorted(set(counts["x"])) == [128, 256, 384, 512]
+
+
+def test_heat_maps_are_in_the_order_of_settings_however_they_were_counted(swept: Path) -> None:
+    orders = [
+        [text for text, _ in boxes(plot_heat(swept, "out_of_bounds_write", y=y)) if "relay" in text]
+        for y in ("early0_sve_bits", "max_vl_bits")
+    ]
+    assert orders[0] == orders[1] != sorted(orders[1])
 
 
 @pytest.mark.parametrize("hazard", ["out_of_bounds_write", "harmless_cpu_refused", "hypervisor_panic"])
