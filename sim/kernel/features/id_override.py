@@ -9,8 +9,8 @@ import msgspec
 
 from sim.cpufeature_tables import Field, KernelTables
 from sim.cpufeature_tables.feature_words import FIELD_OPTIONS, ONE_BIT, WHOLE_REGISTERS, asked_values
+from sim.cpufeature_tables.tables import Series
 
-Series = tuple[int, int]
 _FIELD_BITS = 0xF
 
 
