@@ -83,8 +83,10 @@ def _abi_note(release: KernelRelease, overrides: Mapping[str, bool] | None) -> s
 
 def _listed(release: KernelRelease, overrides: Mapping[str, bool] | None, wanted: Origin) -> str:
     """Return the flags whose value comes from an origin, with their values."""
-    flags = kernel_flags(release, overrides)
     names = [name for name, origin in flag_origins(release, overrides).items() if origin is wanted]
+    if not names:
+        return ""
+    flags = kernel_flags(release, overrides)
     return ", ".join(f"{name} {'on' if getattr(flags, name) else 'off'}" for name in names)
 
 
