@@ -42,6 +42,7 @@ class IdField(msgspec.Struct, frozen=True):
 
 
 EL0 = IdField("ID_AA64PFR0_EL1", "EL0", shift=0)
+EL1 = IdField("ID_AA64PFR0_EL1", "EL1", shift=4)
 GIC = IdField("ID_AA64PFR0_EL1", "GIC", shift=24)
 L1IP = IdField("CTR_EL0", "L1Ip", shift=14, width=2)
 PAN = IdField("ID_AA64MMFR1_EL1", "PAN", shift=20)
@@ -49,11 +50,21 @@ VIPT, PIPT = 2, 3
 """The values of L1Ip."""
 AARCH64_ONLY, AARCH32 = 1, 2
 """The values of EL0 and EL1 on a CPU that runs 64-bit code there alone, and on a CPU that runs 32-bit code too."""
+
 TDS = IdField("ICH_VTR_EL2", "TDS", shift=19, width=1)
 """The field that tells if writes to ICV_DIR_EL1 can be trapped by themselves; the GIC's part of the core has it."""
 
 OF_FIRMWARE = frozenset({"CNTFRQ_EL0"})
 """The registers that hold what firmware wrote, here the frequency of the system counter: no core tells their values."""
+
+
+def implied_fields(fields: Mapping[IdField, int]) -> dict[IdField, int]:
+    """Return the fields whose values follow from those of others: a CPU without 32-bit code at EL0 has none at EL1.
+
+    Source: the Arm Architecture Reference Manual, on interprocessing: an exception level can use AArch32 only if the
+    levels below it can.
+    """
+    return {EL1: AARCH64_ONLY} if fields.get(EL0) == AARCH64_ONLY else {}
 
 
 @dataclass(frozen=True, eq=False)

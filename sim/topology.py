@@ -15,7 +15,7 @@ from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import aarch32_registers, newest_registers
 from sim.errors import InputError, NamedChoice, check_printable
 from sim.frames import FieldsShown, as_html
-from sim.id_registers import QEMU_MAX, UNKNOWN, Core, IdField
+from sim.id_registers import QEMU_MAX, UNKNOWN, Core, IdField, implied_fields
 from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import (
@@ -129,7 +129,7 @@ class Features:
     @property
     def known_fields(self) -> Mapping[IdField, int]:
         """The fields that are known of registers whose other fields are not."""
-        of_core = self.core.known_fields
+        of_core = {**implied_fields(self.core.known_fields), **self.core.known_fields}
         extensions = {traits.id_field: one in self.vqs for one, traits in VECTOR_TYPES.items()}
         has = {one: of_core.get(one, 1) if is_there else 0 for one, is_there in extensions.items()}
         fields = {**of_core, **has, VH: int(self.vhe)}

@@ -34,6 +34,8 @@ class DocumentedCore(msgspec.Struct, frozen=True):
     """False if it cannot run a kernel at EL2; True where it can, or no source says that it cannot."""
     aarch32: bool | None = None
     """True if it is assumed to run 32-bit programs, False if not to; None where that is unknown."""
+    aarch32_el1: bool | None = None
+    """True if it is assumed to run 32-bit kernels at EL1, False if not to; None where `aarch32` decides or it is unknown."""
     is_model: bool = False
     """True for a model or an emulator, whose registers are what its user asks for."""
 

@@ -9,7 +9,7 @@ import msgspec
 
 from sim.cores.core_table import core_named, core_table
 from sim.errors import InputError, closest
-from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, GIC, L1IP, PAN, PIPT, VIPT, Core, IdField
+from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, EL1, GIC, L1IP, PAN, PIPT, VIPT, Core, IdField
 
 _STEPPING = 0x00F0_000F
 """The bits of MIDR_EL1 that tell steppings of one core apart."""
@@ -160,6 +160,8 @@ def _known_fields(name: str, gic: int) -> dict[IdField, int]:
         known[L1IP] = PIPT if policy == "PIPT" else VIPT
     if documented is not None and documented.aarch32 is not None:
         known[EL0] = AARCH32 if documented.aarch32 else AARCH64_ONLY
+    if documented is not None and documented.aarch32_el1 is not None:
+        known[EL1] = AARCH32 if documented.aarch32_el1 else AARCH64_ONLY
     return known
 
 

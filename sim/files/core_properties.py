@@ -12,7 +12,7 @@ from sim.cpufeature_tables import UNKEPT_REGISTERS, kernel_tables
 from sim.errors import InputError, closest
 from sim.files.scenario_tables import CpuProperties
 from sim.files.toml_tables import at
-from sim.id_registers import AARCH64_ONLY, QEMU_MAX, Core, IdField
+from sim.id_registers import AARCH64_ONLY, QEMU_MAX, Core, IdField, implied_fields
 from sim.scenario import EL2
 from sim.topology import EL2_FIELD, VH, Cpu, lacks_el2
 from sim.vector_types import VECTOR_TYPES
@@ -48,22 +48,35 @@ def core_of(given: CpuProperties) -> Core:
         with at(f"registers.{name[:40]}"):
             _check_register(name)
             changes[name] = _number("the value", value, 64)
-    by_field: dict[IdField, str] = {}
+    stated = _fields_of(given)
+    implied = {field: value for field, value in implied_fields(stated).items() if field.register not in changes}
+    fields: dict[IdField, int] = {}
+    for field, number in (implied | stated).items():
+        if core.knows(field.register) or field.register in changes:
+            before = changes.get(field.register, core.id_registers.get(field.register, 0))
+            changes[field.register] = field.put(before, number)
+        elif field in stated:
+            fields[field] = field.of(field.put(0, number))  # the register's other fields stay unknown
+    _check_gic(given)
+    _check_no_lengths(given)
+    return _changed(core, tuple(sorted(changes.items())), tuple(fields.items()))
+
+
+def _fields_of(given: CpuProperties) -> dict[IdField, int]:
+    """Return the fields that the key `features` states.
+
+    Raises:
+        InputError: an unknown field, a field that is stated twice, or a value that is wider than the field.
+    """
+    names: dict[IdField, str] = {}
     fields: dict[IdField, int] = {}
     for name, value in () if given.features is UNSET else given.features.items():
         with at(f"features.{name[:40]}"):
             field = named_field(name)
-            if (first := by_field.setdefault(field, name)) != name:
+            if (first := names.setdefault(field, name)) != name:
                 raise InputError(f"is the same field as {first}: state it once")
-            number = _field_value(field, value)
-            if core.knows(field.register) or field.register in changes:
-                before = changes.get(field.register, core.id_registers.get(field.register, 0))
-                changes[field.register] = field.put(before, number)
-            else:
-                fields[field] = field.of(field.put(0, number))  # the register's other fields stay unknown
-    _check_gic(given)
-    _check_no_lengths(given)
-    return _changed(core, tuple(sorted(changes.items())), tuple(fields.items()))
+            fields[field] = _field_value(field, value)
+    return fields
 
 
 def _check_gic(given: CpuProperties) -> None:

@@ -12,12 +12,12 @@ from functools import cached_property
 
 from sim.cpufeature_tables.tables import Capability, Requirement
 from sim.errors import InputError
-from sim.id_registers import AARCH32, IdField
+from sim.id_registers import AARCH32, EL1, IdField
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.feature_options import id_overrides
 from sim.kernel.features.cpu_id import CpuId, LocalReading
 from sim.kernel.features.hwcaps import COMPAT_AES
-from sim.kernel.features.id_fields import BRPS, EL1, PARANGE, SVE, VMIDBITS, WRPS
+from sim.kernel.features.id_fields import BRPS, PARANGE, SVE, VMIDBITS, WRPS
 from sim.kernel.features.matchers import CNP_ERRATA, OF_EXTENSIONS, matches
 from sim.kernel.features.system_features import AES_ERRATUM, HIDDEN_BY, SystemFeatures, physical_bits
 from sim.kernel.features.system_registers import SystemRegisters

@@ -4,7 +4,7 @@ import pytest
 
 from sim.cores.core_table import core_of_midr, core_table, find_core, is_arm64
 from sim.cores.known_cores import core_names, known_core
-from sim.id_registers import AARCH32, EL0
+from sim.id_registers import AARCH32, EL0, EL1, IdField
 from sim.topology import Topology, cpu
 from sim.vectors import VectorType
 
@@ -131,16 +131,25 @@ def test_a_core_of_another_architecture_is_not_arm64(core: str) -> None:
     assert not is_arm64(core)
 
 
-def test_what_the_table_says_of_32_bit_programs_is_what_known_registers_say() -> None:
+@pytest.mark.parametrize(("field", "key"), [(EL0, "aarch32"), (EL1, "aarch32_el1")])
+def test_what_the_table_says_of_32_bit_code_is_what_known_registers_say(field: IdField, key: str) -> None:
     known = {
         name: one.id_registers
         for name in core_names()
         for one in [known_core(name)]
-        if EL0.register in one.id_registers
+        if field.register in one.id_registers
     }
-    stated = {name: core.aarch32 for name, core in core_table().cores.items() if core.aarch32 is not None}
-    checked = known.keys() & stated.keys()
+    told = {name: getattr(core, key) for name, core in core_table().cores.items()}
+    checked = [name for name in known if told[name] is not None]
     assert len(checked) >= 10
-    assert {name: EL0.of(known[name][EL0.register]) == AARCH32 for name in checked} == {
-        name: stated[name] for name in checked
+    assert {name: field.of(known[name][field.register]) == AARCH32 for name in checked} == {
+        name: told[name] for name in checked
     }
+
+
+def test_no_core_has_32_bit_kernels_without_32_bit_programs_and_those_of_arm_are_known() -> None:
+    for name, core in core_table().cores.items():
+        assert not core.aarch32_el1 or core.aarch32, name
+        assert (core.aarch32_el1 is None) or core.aarch32 is not False, f"{name}: aarch32 says it already"
+        if name.startswith("arm,") and core.aarch32:
+            assert core.aarch32_el1 is not None, name

@@ -64,6 +64,43 @@ def test_a_core_is_known_to_lack_32_bit_programs_where_its_manual_says_so(core: 
     assert known_core(core).lacks_aarch32 is lacks
 
 
+@pytest.mark.parametrize("core", ["arm,cortex-x4", "arm,cortex-a510", "arm,cortex-a78", "arm,cortex-x1"])
+def test_cores_without_32_bit_kernels_are_not_given_them_by_other_cores(core: str) -> None:
+    outcome = booted("arm,cortex-a55", core)
+    assert "32-bit EL1 Support" not in outcome.log_text
+    assert "32-bit EL1 Support" in booted("arm,cortex-a55", "arm,cortex-a75").log_text
+    # It is certain, whatever is unknown besides.
+    names = {one.name for one in state_of(outcome).certainty.unknown_capabilities}
+    assert "HAS_32BIT_EL1" not in names
+
+
+def test_a_late_core_is_refused_for_32_bit_kernels_that_it_lacks() -> None:
+    outcome = boot(
+        scenario_from_text(
+            "actions = [{ do = 'online', cpu = 'cpu1' }]\n"
+            "[topology]\ncpus = [{ core = 'arm,cortex-a55' }, { core = 'arm,cortex-a78', late = true }]\n"
+            "[kernel]\nseries = '6.12'\n"
+        )
+    )
+    conflict = "CPU1: Detected conflict for capability 4 (32-bit EL1 Support), System: 1, CPU: 0"
+    assert conflict in outcome.log_text
+
+
+@pytest.mark.parametrize(
+    ("keys", "has"),
+    [
+        ("core = 'arm,cortex-a55', features = { AArch32_EL0 = false }", False),
+        ("core = 'arm,cortex-a510', features = { AArch32_EL0 = false }", False),
+        ("core = 'Qualcomm Kryo 3xx Silver', features = { AArch32_EL0 = false }", False),
+        ("core = 'arm,cortex-a55', features = { AArch32_EL0 = false, AArch32_EL1 = true }", True),
+        ("core = 'arm,cortex-a55', registers = { ID_AA64PFR0_EL1 = '0x11112221' }", True),
+    ],
+)
+def test_a_cpu_without_32_bit_programs_has_no_32_bit_kernels_unless_they_are_stated(keys: str, *, has: bool) -> None:
+    text = f"[topology]\ncpus = [{{ core = 'arm,cortex-a55' }}, {{ {keys} }}]\n[kernel]\nseries = '6.12'\n"
+    assert ("32-bit EL1 Support" in boot(scenario_from_text(text)).log_text) is has
+
+
 def state_of(outcome: Outcome) -> FeatureState:
     state = outcome.facts.features_at_end
     assert state is not None

@@ -5,7 +5,6 @@ Source: the Arm Architecture Reference Manual.
 
 from sim.id_registers import IdField
 
-EL1 = IdField("ID_AA64PFR0_EL1", "EL1", shift=4)
 FP = IdField("ID_AA64PFR0_EL1", "FP", shift=16, signed=True)
 RAS = IdField("ID_AA64PFR0_EL1", "RAS", shift=28)
 SVE = IdField("ID_AA64PFR0_EL1", "SVE", shift=32)

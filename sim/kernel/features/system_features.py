@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables
 from sim.cpufeature_tables.conflicts import NO_DESCRIPTION
 from sim.cpufeature_tables.tables import Requirement
-from sim.id_registers import AARCH32, L1IP, PAN, IdField
+from sim.id_registers import AARCH32, EL1, L1IP, PAN, IdField
 from sim.kernel.features.aarch32 import Asymmetric32Bit
 from sim.kernel.features.cache_type import policy_name
 from sim.kernel.features.capabilities import Capabilities, CapabilityTable, Conflict
@@ -27,7 +27,6 @@ from sim.kernel.features.id_fields import (
     BRPS,
     CWG,
     E0PD,
-    EL1,
     HAFDBS,
     MPAM,
     MPAMEN,
