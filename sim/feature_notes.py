@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sim.cpufeature_tables import OPTIONS_OF_CODE, UNKEPT_REGISTERS, KernelTables, kernel_tables
+from sim.cpufeature_tables.feature_words import selected_option
 from sim.facts import Facts
 from sim.kernel.feature_options import feature_options
 from sim.scenario import EL2, Scenario
@@ -59,7 +60,17 @@ def _without_effect(scenario: Scenario, tables: KernelTables) -> Iterator[str]:
     stated = {name for one in scenario.topology.cpus for name in one.features.core.changes}
     if unknown := sorted(stated - {*tables.registers, *UNKEPT_REGISTERS}):
         yield f"Linux {tables.series} does not know {', '.join(unknown)}, which a CPU states: nothing depends on it"
-    if unused := sorted(set(scenario.kernel_config) - _options(tables)):
+    options, unused = _options(tables), []
+    for name in sorted(set(scenario.kernel_config) - options):
+        selected = selected_option(name)
+        if selected in options:
+            yield (
+                f"in Linux {tables.series} {name} selects {selected} for some cores: it has no effect where the "
+                "configuration states it, and the latter has"
+            )
+        else:
+            unused.append(name)
+    if unused:
         yield f"nothing in Linux {tables.series} depends on {', '.join(unused)}, which the configuration states"
 
 

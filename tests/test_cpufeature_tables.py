@@ -1,11 +1,14 @@
 """The tables of cpufeature: what each series lists, safe values, and that every entry's field is there."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from sim.cpufeature_tables import Field, SafeType, kernel_tables, unlisted_fields
+from sim.cpufeature_tables.feature_words import selected_option
+from sim.cpufeature_tables.tables import every_config_option
 
 SERIES = [(6, 1), (6, 12), (6, 16), (6, 18), (7, 3)]
 FOLDER = Path(__file__).parents[1] / "sim" / "cpufeature_tables"
@@ -93,3 +96,23 @@ def test_an_unlisted_field_has_a_place_of_its_own_in_some_series() -> None:
 def test_the_safe_value_of_two(field: Field, values: tuple[int, int], safe: int) -> None:
     assert field.safe_value(*values) == field.safe_value(*reversed(values)) == safe
     assert field.of(safe << field.shift) == safe
+
+
+@pytest.mark.parametrize("series", SERIES)
+def test_every_erratum_that_a_line_names_has_an_option_or_selects_one(series: tuple[int, int]) -> None:
+    for one in kernel_tables(series).capabilities:
+        if one.description is not None and one.description.startswith("ARM errat"):
+            for number in re.findall(r"\d+", one.description):
+                option = f"CONFIG_ARM64_ERRATUM_{number}"
+                assert option in every_config_option() or selected_option(option) in one.config, option
+
+
+SELECTING = """
+ARM64_ERRATUM_2457168 ARM64_ERRATUM_819472 NVIDIA_CARMEL_CNP_ERRATUM QCOM_FALKOR_ERRATUM_1009 ARM64_ERRATUM_1530923
+ARM64_ERRATUM_3117295 ARM64_ERRATUM_2139208 ARM64_ERRATUM_2224489 ARM64_ERRATUM_2054223
+"""
+
+
+def test_every_option_that_no_user_sets_has_options_that_select_it() -> None:
+    workarounds = {option for option in every_config_option() if option.startswith("CONFIG_ARM64_WORKAROUND_")}
+    assert {selected_option(f"CONFIG_{name}") for name in SELECTING.split()} == workarounds

@@ -44,6 +44,14 @@ def test_an_option_that_nothing_in_the_series_depends_on_has_no_effect() -> None
     assert "depends on" not in notes("6.12", kernel=config)
 
 
+def test_an_option_that_selects_what_the_series_depends_on_is_not_the_one_to_state() -> None:
+    config = "config = { CONFIG_ARM64_ERRATUM_2457168 = false }"
+    told = "CONFIG_ARM64_ERRATUM_2457168 selects CONFIG_ARM64_WORKAROUND_BROKEN_AMU_CONSTCNT for some cores"
+    assert told in notes("7.3", kernel=config)
+    assert "depends on" not in notes("7.3", kernel=config)
+    assert "CONFIG_ARM64_ERRATUM_2457168" not in notes("6.1", kernel=config)
+
+
 def test_firmware_that_mitigates_is_said_not_to_be_modelled() -> None:
     told = "firmware that mitigates Spectre"
     assert told in "\n".join(notes_of(boot(read_scenario("rk3399")).facts))

@@ -35,7 +35,7 @@ class DocumentedCore(msgspec.Struct, frozen=True):
     aarch32: bool | None = None
     """True if it is assumed to run 32-bit programs, False if not to; None where that is unknown."""
     aarch32_el1: bool | None = None
-    """True if it is assumed to run 32-bit kernels at EL1, False if not to; None where `aarch32` decides or it is unknown."""
+    """The same of 32-bit kernels at EL1; None too where `aarch32` is False, which excludes them."""
     is_model: bool = False
     """True for a model or an emulator, whose registers are what its user asks for."""
 

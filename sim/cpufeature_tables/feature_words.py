@@ -229,12 +229,35 @@ def check_options(options: str, series: Series) -> None:
 
 
 _PREFIX = "CONFIG_"
-_SPECULATIVE_AT = "CONFIG_ARM64_WORKAROUND_SPECULATIVE_AT"
-_OF_SPECULATIVE_AT = frozenset(f"CONFIG_ARM64_ERRATUM_{number}" for number in (1165522, 1319367, 1530923))
-"""The options that select that option, each with cores of its own.
+_SELECTED_BY = {
+    "CONFIG_ARM64_WORKAROUND_BROKEN_AMU_CONSTCNT": "ARM64_ERRATUM_2457168",
+    "CONFIG_ARM64_WORKAROUND_CLEAN_CACHE": (
+        "ARM64_ERRATUM_819472 ARM64_ERRATUM_824069 ARM64_ERRATUM_826319 ARM64_ERRATUM_827319"
+    ),
+    "CONFIG_ARM64_WORKAROUND_DISABLE_CNP": "HISILICON_ERRATUM_162100125 NVIDIA_CARMEL_CNP_ERRATUM",
+    "CONFIG_ARM64_WORKAROUND_REPEAT_TLBI_SYNC": "QCOM_FALKOR_ERRATUM_1009",
+    "CONFIG_ARM64_WORKAROUND_SPECULATIVE_AT": "ARM64_ERRATUM_1165522 ARM64_ERRATUM_1319367 ARM64_ERRATUM_1530923",
+    "CONFIG_ARM64_WORKAROUND_SPECULATIVE_UNPRIV_LOAD": "ARM64_ERRATUM_2966298 ARM64_ERRATUM_3117295",
+    "CONFIG_ARM64_WORKAROUND_TRBE_OVERWRITE_FILL_MODE": "ARM64_ERRATUM_2119858 ARM64_ERRATUM_2139208",
+    "CONFIG_ARM64_WORKAROUND_TRBE_WRITE_OUT_OF_RANGE": "ARM64_ERRATUM_2224489 ARM64_ERRATUM_2253138",
+    "CONFIG_ARM64_WORKAROUND_TSB_FLUSH_FAILURE": "ARM64_ERRATUM_2054223 ARM64_ERRATUM_2067961",
+}
+"""The options that select each option of the tables, by their names without CONFIG_.
 
-Source: arch/arm64/Kconfig; arch/arm64/kernel/cpu_errata.c (``erratum_speculative_at_list``).
+Each adds cores of its own to a list that the tables know as a whole.
+
+Source: arch/arm64/Kconfig; arch/arm64/kernel/cpu_errata.c (``erratum_speculative_at_list`` and the other lists).
 """
+
+
+def selected_option(name: str) -> str | None:
+    """Return the option of the tables that a configuration option selects; None if it selects none of them.
+
+    >>> selected_option("CONFIG_ARM64_ERRATUM_2119858")
+    'CONFIG_ARM64_WORKAROUND_TRBE_OVERWRITE_FILL_MODE'
+    """
+    own = name.removeprefix(_PREFIX)
+    return next((option for option, names in _SELECTED_BY.items() if own in names.split()), None)
 
 
 def check_config(config: Mapping[str, bool]) -> None:
@@ -244,15 +267,16 @@ def check_config(config: Mapping[str, bool]) -> None:
         InputError: there is no such option.
     """
     for name in config:
-        prefixed = name if name.startswith(_PREFIX) else _PREFIX + name
-        if prefixed in _OF_SPECULATIVE_AT:
+        if name in every_config_option():
+            continue
+        if (selected := selected_option(name)) is not None:
             raise InputError(
-                f"config: {name!r} decides which cores have the workaround of speculative AT instructions, and the "
-                f"tables know that list as a whole: {_SPECULATIVE_AT} builds it"
+                f"config: {name!r} selects {selected} for some cores, and the tables know the list of all its cores as "
+                f"a whole: state {selected} instead"
             )
-        if name not in every_config_option():
-            hint = _hint(prefixed if prefixed in every_config_option() else name, every_config_option())
-            raise InputError(f"config: no CPU feature that is modelled depends on {name[:60]!r}{hint}")
+        prefixed = name if name.startswith(_PREFIX) else _PREFIX + name
+        hint = _hint(prefixed if prefixed in every_config_option() else name, every_config_option())
+        raise InputError(f"config: no CPU feature that is modelled depends on {name[:60]!r}{hint}")
 
 
 def _instead(word: str, series: Series) -> str:

@@ -21,8 +21,15 @@ _SERIES = ("6.1", "6.12", "6.16", "6.18", "7.3")
 _EVERY_BIT = (1 << 64) - 1
 _WIDEST = 63
 """A bit above the bits of every field, for the rules."""
-OPTIONS_OF_CODE = frozenset({"CONFIG_ARM64_BTI_KERNEL", "CONFIG_ARM64_SW_TTBR0_PAN", "CONFIG_UNMAP_KERNEL_AT_EL0"})
-"""The options on which lines of the log, or the type of a capability, depend, and no entry of the tables."""
+OPTIONS_OF_CODE = frozenset(
+    {
+        "CONFIG_ARM64_BTI_KERNEL",
+        "CONFIG_ARM64_SW_TTBR0_PAN",
+        "CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY",
+        "CONFIG_UNMAP_KERNEL_AT_EL0",
+    }
+)
+"""The options on which lines, files of sysfs or the type of a capability depend, and no entry of the tables."""
 
 
 class SafeType(StrEnum):

@@ -345,9 +345,12 @@ MITIGATION_OFF = LogEntry(
     _HARMLESS,
     ("spectre-v2 mitigation disabled by command-line option",),
     "the {what} mitigation is off",
-    "The command line switches a mitigation off that some CPU needs.",
+    "The command line, or the kernel's configuration, switches a mitigation off that some CPU needs.",
     "asked for. Programs or guests that are not trusted may read what they must not",
-    (configuration("`mitigations=off`, `nospectre_v2`, `nospectre_bhb` or `ssbd=force-off`"),),
+    (
+        configuration("`mitigations=off`, `nospectre_v2`, `nospectre_bhb` or `ssbd=force-off`"),
+        configuration("for Spectre-BHB also CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY, which is off"),
+    ),
     ("/sys/devices/system/cpu/vulnerabilities",),
     source="kernel/proton-pack.c; booted on 6.12 and 7.3",
 )

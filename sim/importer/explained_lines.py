@@ -278,9 +278,9 @@ class NoGranuleLine(LogLine, frozen=True):
 
 
 class MitigationOffLine(LogLine, frozen=True):
-    """The command line disables a mitigation."""
+    """The command line, or the kernel's configuration, disables a mitigation."""
 
-    pattern = r"(?P<what>spectre-(?:v2|v4|bhb)) mitigation disabled by command[- ]line option"
+    pattern = r"(?P<what>spectre-(?:v2|v4|bhb)) mitigation disabled by (?:command[- ]line|compile time) option"
     what: str
 
 

@@ -28,6 +28,7 @@ def feature_options(scenario: Scenario) -> FeatureOptions:
             kaslr=scenario.kaslr and "nokaslr" not in words,
             kpti=last_value(words, "kpti", truth_value),
             isolates=config.get("CONFIG_UNMAP_KERNEL_AT_EL0", True),
+            mitigates_bhb=config.get("CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY", True),
             uses_e0pd=config.get("CONFIG_ARM64_E0PD", True),
             knows_cavium_27456=config.get("CONFIG_CAVIUM_ERRATUM_27456", True),
         ),

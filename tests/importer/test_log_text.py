@@ -228,6 +228,7 @@ LINES: list[tuple[str, LogLine]] = [
     ),
     ("CPU features: No Cache Writeback Granule information, assuming 128", explained_lines.NoGranuleLine(128)),
     ("spectre-v2 mitigation disabled by command-line option", explained_lines.MitigationOffLine("spectre-v2")),
+    ("spectre-bhb mitigation disabled by compile time option", explained_lines.MitigationOffLine("spectre-bhb")),
     (
         "WARNING: CPU: 1 PID: 0 at arch/arm64/kernel/proton-pack.c:64 update_mitigation_state+0x5c/0x70",
         explained_lines.WorseMitigationLine(),

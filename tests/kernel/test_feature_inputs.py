@@ -220,6 +220,28 @@ def test_the_last_word_on_spectre_v4_counts(options: str, *, is_off: bool) -> No
     assert ("spectre-v4 mitigation disabled by command-line option" in lines) is is_off
 
 
+@pytest.mark.parametrize(
+    ("kernel", "options", "line", "v2"),
+    [
+        ("6.12", "", "compile time", "Mitigation: CSV2, but not BHB"),
+        ("6.12", "nospectre_bhb", "compile time", "Mitigation: CSV2, but not BHB"),
+        # What the option decides there is not known.
+        ("7.3", "", None, None),
+    ],
+)
+def test_a_kernel_may_be_built_without_the_mitigation_of_spectre_bhb(
+    kernel: str, options: str, line: str | None, v2: str | None
+) -> None:
+    without = {"CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY": False}
+    outcome = boot(Scenario(system("arm,cortex-a76"), kernel=kernel, options=options, kernel_config=without))
+    told = [text for text in texts(outcome) if text.startswith("spectre-bhb")]
+    assert told == ([] if line is None else [f"spectre-bhb mitigation disabled by {line} option"])
+    state = outcome.facts.features_at_end
+    assert state is not None
+    assert state.vulnerabilities["spectre_v2"] == v2
+    assert BHB in texts(outcome)
+
+
 def vulnerable_to_meltdown(options: str = "", **settings: Any) -> tuple[list[str], str | None]:
     """Return the lines on isolation, and what sysfs tells, of cores that are vulnerable."""
     core = known_core("arm,cortex-a75").with_fields({CSV3: 0})

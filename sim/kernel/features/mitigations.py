@@ -31,23 +31,25 @@ class State(IntEnum):
 class MitigationOptions(msgspec.Struct, frozen=True):
     """The part of the command line and of the configuration that concerns mitigations."""
 
-    off: bool = False
+    off: bool
     """``mitigations=off``"""
-    no_spectre_v2: bool = False
+    no_spectre_v2: bool
     """``nospectre_v2``"""
-    no_spectre_bhb: bool = False
+    no_spectre_bhb: bool
     """``nospectre_bhb``"""
-    ssbd_off: bool = False
+    ssbd_off: bool
     """``ssbd=force-off``"""
-    kpti: bool | None = None
+    kpti: bool | None
     """``kpti=``; None: not given."""
-    kaslr: bool = False
+    kaslr: bool
     """The kernel runs at a random address."""
-    isolates: bool = True
+    isolates: bool
     """The kernel is built with isolation of its page tables (``CONFIG_UNMAP_KERNEL_AT_EL0``)."""
-    uses_e0pd: bool = True
+    mitigates_bhb: bool
+    """``CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY``"""
+    uses_e0pd: bool
     """``CONFIG_ARM64_E0PD``"""
-    knows_cavium_27456: bool = True
+    knows_cavium_27456: bool
     """``CONFIG_CAVIUM_ERRATUM_27456``"""
 
 
@@ -200,15 +202,21 @@ class Mitigations:
         Args:
             cpu: the CPU.
             ignores_options: a kernel of 6.18 mitigates although the command line asks it not to.
-            tells_option: the kernel logs here that the command line asks it not to.
+            tells_option: the kernel logs here that the command line or its configuration asks it not to. Kernels from
+                6.18 on do not, and it is not known what their configuration decides here (commit 165eb13e485c).
         """
         options = self._options
         if self.v2 is State.VULNERABLE:
             state = State.VULNERABLE
+        elif not (options.mitigates_bhb or tells_option):
+            self.unknown.add(SPECTRE_V2)
+            return
+        elif not options.mitigates_bhb:
+            self._tell_bhb_off("compile time")
+            state = State.VULNERABLE
         elif (options.off or options.no_spectre_bhb) and not ignores_options:
-            if tells_option and not self._bhb_off_told:
-                self._bhb_off_told = True
-                self._line("spectre-bhb mitigation disabled by command line option")
+            if tells_option:
+                self._tell_bhb_off("command line")
             state = State.VULNERABLE
         else:
             mitigated = any(self._is_listed(cpu, name) for name in _BHB_LOOPS) or any(
@@ -219,6 +227,11 @@ class Mitigations:
                 return
             state = State.MITIGATED if mitigated else State.VULNERABLE
         self.bhb = self._worse(self.bhb, state)
+
+    def _tell_bhb_off(self, what: str) -> None:
+        if not self._bhb_off_told:
+            self._bhb_off_told = True
+            self._line(f"spectre-bhb mitigation disabled by {what} option")
 
     def _worse(self, state: State, new: State) -> State:
         """Return the state after one more CPU. Once capabilities are final, a worse state is warned of and not kept."""

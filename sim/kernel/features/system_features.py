@@ -93,41 +93,41 @@ _STRICT_BOOT = ("BOOT", "PANIC")
 class FeatureOptions:
     """Everything besides the tables that tells one kernel's features from another's."""
 
-    mitigations: MitigationOptions = field(default_factory=MitigationOptions)
-    allow_mismatched_32bit_el0: bool = False
+    mitigations: MitigationOptions
+    allow_mismatched_32bit_el0: bool
     """``allow_mismatched_32bit_el0``"""
-    config: Mapping[str, bool] = field(default_factory=dict, hash=False)
+    config: Mapping[str, bool] = field(hash=False)
     """Configuration options, and whether the kernel is built with them, where that is not as in the tables."""
-    without: frozenset[str] = frozenset()
+    without: frozenset[str]
     """Capabilities of the tables, by their names, that this release does not have."""
-    uses_bti: bool = False
+    uses_bti: bool
     """``CONFIG_ARM64_BTI_KERNEL``: the kernel itself uses BTI, so that all CPUs must be like the boot CPU in it.
 
     Source: the entry of ARM64_BTI in ``arm64_features`` of arch/arm64/kernel/cpufeature.c; read.
     """
-    emulates_pan: bool = False
+    emulates_pan: bool
     """Where CPUs lack Privileged Access Never, the kernel does without TTBR0_EL1."""
-    unknown: Mapping[str, int] = field(default_factory=dict, hash=False)
+    unknown: Mapping[str, int] = field(hash=False)
     """The bits of registers that are known of no CPU, so that nothing is said of them."""
-    knows_vpipt: bool = False
+    knows_vpipt: bool
     """CTR_EL0.L1Ip 0 is a policy of instruction caches."""
-    dbm_is_logged_at_once: bool = False
+    dbm_is_logged_at_once: bool
     """The log tells of dirty bit management when the first CPU has it, without the list of CPUs."""
-    tells_mitigations_at_once: bool = True
+    tells_mitigations_at_once: bool
     """The log tells once, and together, which mitigations the command line switches off."""
-    pseudo_nmi: bool = False
+    pseudo_nmi: bool
     """``irqchip.gicv3_pseudo_nmi=1``"""
-    protected_kvm: bool = False
+    protected_kvm: bool
     """``kvm-arm.mode=protected``, and the boot CPU started at EL2."""
-    hvhe: bool = False
+    hvhe: bool
     """The same, in a kernel whose pKVM uses VHE where it can."""
-    bhb_affects_unlisted: bool = True
+    bhb_affects_unlisted: bool
     """Spectre-BHB concerns every core that is not known to be safe."""
-    bhb_ignores_options: bool = False
+    bhb_ignores_options: bool
     """Spectre-BHB is mitigated whatever the command line says."""
-    gmid_follows_overrides: bool = False
+    gmid_follows_overrides: bool
     """GMID_EL1 has no first value where the command line hides MTE."""
-    compares_own_ipa_range: bool = False
+    compares_own_ipa_range: bool
     """A late CPU's own range of physical addresses is compared with KVM's limit, and not the system's."""
 
     def is_unknown(self, one: IdField) -> bool:
