@@ -235,7 +235,9 @@ class KernelLog(msgspec.Struct, frozen=True):
     point_release: str | None
     """The point release that the kernel is built from, where the kernel is Debian's or Ubuntu's and says so."""
     page_bytes: int | None
-    """The size of a page in bytes, where a line tells it."""
+    """The size of a page in bytes, where the size of a hash table tells it."""
+    granule_bytes: int | None
+    """The size of a page in bytes, where a line tells it on a CPU that lacks it."""
     command_line: KernelCommandLine
     cpus: Mapping[int, CpuEvidence]
     """The CPUs that some line names, and the boot CPU."""

@@ -27,11 +27,12 @@ class ModelledKernel(msgspec.Struct, frozen=True):
     release: str
     in_log: tuple[int, int] | None
     """The series in the log, which may be older than the model; None where the log does not say."""
-    flags: dict[str, bool] = msgspec.field(default_factory=dict)
+    flags: dict[str, bool]
     """The flags that the log shows to be set otherwise than the release has by default."""
-
-    page_bytes: int = PAGE_SIZES[0]
+    page_bytes: int
     """The size of a page in bytes, as the log or else the kernel's name says."""
+    told_by: str
+    """The words on what tells it; empty if nothing does."""
 
     @property
     def stands_for_older(self) -> bool:
@@ -41,17 +42,22 @@ class ModelledKernel(msgspec.Struct, frozen=True):
 
 def modelled_kernel(log: KernelLog) -> ModelledKernel:
     """Choose the kernel that a log's boot is simulated with."""
-    numbers, page_bytes = _NUMBERS.match(log.release), _page_bytes(log)
+    numbers, (page_bytes, told_by) = _NUMBERS.match(log.release), _page_bytes(log)
     if numbers is None:
-        return ModelledKernel(DEFAULT, None, _flags_shown(log, DEFAULT), page_bytes)
+        return ModelledKernel(DEFAULT, None, _flags_shown(log, DEFAULT), page_bytes, told_by)
     in_log = int(numbers[1]), int(numbers[2])
     release = release_text(log.release, log.point_release) if in_log >= OLDEST else ".".join(map(str, OLDEST))
-    return ModelledKernel(release, in_log, _flags_shown(log, release), page_bytes)
+    return ModelledKernel(release, in_log, _flags_shown(log, release), page_bytes, told_by)
 
 
-def _page_bytes(log: KernelLog) -> int:
+def _page_bytes(log: KernelLog) -> tuple[int, str]:
+    """Return the size of a page in bytes, and the words on what tells it."""
+    if log.granule_bytes is not None:
+        return log.granule_bytes, "which a CPU does not support"
+    if log.page_bytes is not None:
+        return log.page_bytes, "as the size of a hash table shows"
     named = _PAGES.search(log.release)
-    return log.page_bytes or (int(named[1]) << 10 if named else PAGE_SIZES[0])
+    return (PAGE_SIZES[0], "") if named is None else (int(named[1]) << 10, "as its name says")
 
 
 def release_text(in_log: str, point_release: str | None) -> str:

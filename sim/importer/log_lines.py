@@ -60,6 +60,7 @@ NUMBER = r"(?:0|[1-9]\d{0,6})"
 _BYTES = r"(?:0|[1-9]\d{0,8})"
 REGISTER = r"0x[0-9a-f]{1,16}"
 CPU_PREFIX = rf"CPU(?P<cpu>{NUMBER}): "
+_GRANULE = re.compile(r"\b(\d{1,2})K granule")
 _IDENTITY = rf"(?P<mpidr>{REGISTER}) \[(?P<midr>0x[0-9a-f]{{1,8}})\]"
 VECTOR_CAPABILITIES = {traits.capability: extension for extension, traits in VECTOR_TYPES.items()}
 ID_FIELDS = {traits.id_field.register: (extension, traits.id_field) for extension, traits in VECTOR_TYPES.items()}
@@ -425,6 +426,12 @@ class UnsupportedLine(UnfitLine, frozen=True):
     def is_of_addresses(self) -> bool:
         """True if the CPU lacks 52-bit virtual addresses, False if it lacks the kernel's size of pages."""
         return "52-bit" in self.reason
+
+    @property
+    def granule_bytes(self) -> int | None:
+        """The kernel's size of a page, which the CPU lacks; None if it lacks something else."""
+        kib = _GRANULE.search(self.reason)
+        return None if kib is None else int(kib[1]) << 10
 
 
 class NotOnlineLine(CpuLine, frozen=True):

@@ -161,6 +161,7 @@ class _Reader:
         self._point_release: str | None = None
         self._command_line: list[str] = []
         self._page_bytes: int | None = None
+        self._granule_bytes: int | None = None
         self._possible: int | None = None
         self._brought_up: int | None = None
         self._vl_bytes: dict[tuple[VectorType, Bound], int] = {}
@@ -429,6 +430,8 @@ class _Reader:
     @_read.register
     def _unsupported(self, line: UnsupportedLine) -> None:
         self._refused(RefusedCpu(line.cpu, unfit=Unfit.ADDRESSES if line.is_of_addresses else Unfit.GRANULE))
+        if line.granule_bytes in PAGE_SIZES:
+            self._granule_bytes = line.granule_bytes
 
     @_read.register
     def _ipa_limit(self, line: IpaLimitLine) -> None:
@@ -472,6 +475,7 @@ class _Reader:
             release=self._release,
             point_release=self._point_release,
             page_bytes=self._page_bytes,
+            granule_bytes=self._granule_bytes,
             command_line=parse_command_line(" ".join(self._command_line)),
             cpus=self._cpus,
             possible=possible,

@@ -137,8 +137,7 @@ def _of_log(imported: Imported, log: KernelLog) -> Iterator[str]:
     else:
         yield from map(as_sentence, name_notes(kernel_release(kernel.release), kernel.flags))
     if kernel.page_bytes != PAGE_SIZES[0]:
-        says = "as its name says" if log.page_bytes is None else "as the size of a hash table shows"
-        yield f"The kernel has pages of {kernel.page_bytes >> 10} KiB, {says}."
+        yield f"The kernel has pages of {kernel.page_bytes >> 10} KiB, {kernel.told_by}."
     for name, value in kernel.flags.items():
         yield f"The kernel's flag {name} is {'on' if value else 'off'}, because the log shows it."
 

@@ -87,6 +87,11 @@ DENTRIES = "Dentry cache hash table entries: 65536 (order: {order}, 524288 bytes
         ("6.14.0-63.fc42.aarch64+64k", "", 65536, "as its name says"),
         ("6.8.0-45-generic-64k", DENTRIES.format(order=3), 65536, "as the size of a hash table shows"),
         ("6.12.1-16kernels", "", 4096, None),
+        ("6.12.1", "CPU1: does not support 16K granule\n", 16384, "which a CPU does not support"),
+        ("6.12.1", "CPU1: does not support 64K granule\n", 65536, "which a CPU does not support"),
+        ("6.12.1", "CPU1: does not support 4K granule\n", 4096, None),
+        ("6.12.1", "CPU1: does not support 32K granule\n", 4096, None),
+        ("6.12.1", "CPU1: does not support 52-bit VAs\n", 4096, None),
     ],
 )
 def test_the_size_of_a_page_is_that_of_the_log_or_of_the_kernels_name(

@@ -85,6 +85,8 @@ def of_cpus(found: Imported, field: IdField) -> list[int]:
         ("ASIDBits = 0", "6.12", "", "cpu2 is taken to have ID_AA64MMFR0_EL1.ASIDBits = 0"),
         ("ASIDBits = 1", "6.12", "", "ID_AA64MMFR0_EL1.ASIDBits of cpu2 is 1, as the log says"),
         ("TGRAN4 = 15", "6.12", "", "cpu2 is taken to have ID_AA64MMFR0_EL1.TGRAN4 = 15"),
+        ("TGRAN16 = 0", "7.3", "page_bytes = 16384", "cpu2 is taken to have ID_AA64MMFR0_EL1.TGRAN16 = 0"),
+        ("TGRAN64 = 15", "6.12", "page_bytes = 65536", "cpu2 is taken to have ID_AA64MMFR0_EL1.TGRAN64 = 15"),
         ("PARange = 2", "6.1", "", "cpu2 is taken to have ID_AA64MMFR0_EL1.PARange = 4"),
         ("IminLine = 3", "6.12", "", "cpu2 is taken to have CTR_EL0.IminLine = 5"),
     ],
