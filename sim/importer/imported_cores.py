@@ -147,7 +147,8 @@ def _suggestion(name: str) -> str:
 def _gic(machine: MachineEvidence) -> int:
     """Return the version of the GIC, 2 or 3: as the log shows it, else as the tree says, else 3."""
     log = machine.log
-    if log is not None and log.shown.is_complete and log.shown.names_features:
+    # The boot CPU decides about the interface alone.
+    if log is not None and (log.shown.is_complete or log.shown.boot_cpu_is_complete) and log.shown.names_features:
         return GICV3 if any(words in _GIC_INTERFACE for words in log.shown.detected) else GICV2
     return GICV3 if machine.tree is None or machine.tree.gic is None else machine.tree.gic
 

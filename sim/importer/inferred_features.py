@@ -3,7 +3,8 @@
 The cores of a machine and the release of its kernel decide most lines on features. The settings decide the rest: KASLR,
 the kernel's configuration, and weaknesses that firmware says a CPU does not have. A setting is inferred if a boot with
 it names the log's capabilities better: it mends a name, and breaks none. A name that the log lacks is evidence only
-where the log goes on until all capabilities are told.
+where the log goes on until the kernel would have named it: until a CPU is online, for what that CPU decides alone, and
+until all capabilities are told, for the rest.
 """
 
 from collections.abc import Iterator, Set
@@ -56,7 +57,7 @@ class InferredFeatures(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     """The capabilities that the log names and the scenario's boot does not."""
     too_many: tuple[str, ...] = ()
-    """The capabilities that the scenario's boot names and the log does not, although it goes on to their end."""
+    """The capabilities that the scenario's boot names and the log does not, although it goes on until they are told."""
     contradictions: tuple[str, ...] = ()
     """Sentences on what the log says and the cores cannot have."""
 
@@ -84,7 +85,7 @@ def with_inferred_features(scenario: Scenario, log: KernelLog, levels: StartLeve
         search.named(of_boot_cpu=True)
     search.came(late=False)
     search.registers(late=False)
-    if has_names and log.shown.is_complete:
+    if has_names and (log.shown.is_complete or log.shown.boot_cpu_is_complete):
         search.configuration()
         search.named(of_boot_cpu=False)
     search.refused()
@@ -153,7 +154,12 @@ class _Search:
     def _difference(self, shown: ShownFeatures) -> _Difference:
         named, implied = frozenset(self._log.shown.detected), frozenset(shown.detected)
         # A vector extension that differs is a difference of lengths, which have their own sentences.
-        return _Difference(named - implied, implied - named)
+        too_many = frozenset(words for words in implied - named if self._is_told(words, shown))
+        return _Difference(named - implied, too_many)
+
+    def _is_told(self, words: str, shown: ShownFeatures) -> bool:
+        """Return True if the log would have named a capability that a boot shows."""
+        return self._log.shown.is_complete or shown.named_on.get(words) in self._cpus.told
 
     def vhe(self, levels: StartLevels) -> None:
         """Give VHE to the CPUs that the kernel refused for it, and which are other cores than the boot CPU."""
@@ -213,7 +219,7 @@ class _Search:
         Args:
             late: look at late CPUs too.
         """
-        if not self._log.shown.is_complete:
+        if not (self._log.shown.is_complete or self._cpus.told):
             return
         modelled = simulated(self._scenario) if late else self._simulated
         for register, variations in unlogged_differences(self._log, modelled, self._cpus).items():
@@ -266,7 +272,7 @@ class _Search:
     def _denied_before(self, words: str, weakness: Weakness) -> None:
         """Infer that firmware denies a weakness of the CPUs that came before the log names it."""
         named, implied = (shown.named_on.get(words) for shown in (self._log.shown, self._simulated.shown))
-        if named is None or implied is None or implied >= named or not self._log.shown.is_complete:
+        if named is None or implied is None or implied >= named:
             return
         midrs = [cpu.features.core.midr for cpu in self._scenario.topology.logical]
         before = set(midrs[:named]) - {midrs[named]}
@@ -374,14 +380,13 @@ class _Search:
     def result(self) -> InferredFeatures:
         """Return the scenario with everything that was inferred."""
         difference = self._difference(self._simulated.shown)
-        is_complete = self._log.shown.is_complete and self._log.shown.names_features
         missing = tuple(name for name in dict.fromkeys(self._log.shown.detected) if name in difference.missing)
         too_many = tuple(name for name in dict.fromkeys(self._simulated.shown.detected) if name in difference.too_many)
         return InferredFeatures(
             self._scenario,
             tuple(self._reasons),
             missing,
-            too_many if is_complete else (),
+            too_many if self._log.shown.names_features else (),
             (*self._contradictions, *self._impossible(missing)),
         )
 

@@ -24,6 +24,8 @@ class LoggedCpus:
         """The CPUs that came online at some time, and the boot CPU."""
         self.early = sorted(self.came & (log.came_early | {0}))
         """Those of them that the system's capabilities depend on."""
+        self.told = self.came if log.shown.boot_cpu_is_complete else set[int]()
+        """The CPUs of which the log names everything that a CPU decides alone: the kernel does before it is online."""
         self._stated = set(_stated(log, tables))
         self.run_32bit = {cpu for cpu, name in self._stated if name in tables.aarch32}
         """The CPUs that run 32-bit programs, since a line compares their registers of 32-bit code."""

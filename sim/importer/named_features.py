@@ -55,7 +55,7 @@ class NamedFeatures:
             kept: the names of capabilities that other lines decide.
             of_boot_cpu: True for the capabilities that the boot CPU decides for all, False for the others.
         """
-        if not (of_boot_cpu or self._modelled.is_complete):
+        if not of_boot_cpu and self._named.is_complete and not self._modelled.is_complete:
             return  # the boot does not get as far as the log, for whatever reason
         for one in self._tables.capabilities:
             words = _WORDS_OF_LISTED.get(one.name, one.words)
@@ -97,7 +97,7 @@ class NamedFeatures:
         """Change the fields of a weakness, which the kernel names when the first CPU comes up that has it."""
         named, modelled = (shown.named_on.get(words) for shown in (self._named, self._modelled))
         if modelled is not None and (named is None or modelled < named):
-            if words not in self._named.detected and not self._is_told(one):
+            if words not in self._named.detected and not (self._is_told(one) or modelled in self._cpus.told):
                 return
             if named is not None or words not in self._named.detected:
                 before = [cpu for cpu in self._cpus.early if named is None or cpu < named]

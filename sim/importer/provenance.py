@@ -290,7 +290,8 @@ def _of_silent_cpus(imported: Imported, log: KernelLog) -> Iterator[str]:
 def _not_as_it_was(imported: Imported, log: KernelLog) -> Iterator[str]:
     lost = {fault.cpu for fault in imported.scenario.faults if fault.never_arrives}
     if log.phase is not Phase.FINAL:
-        yield "The log ends before capabilities are final: what it does not mention is unknown."
+        untold = "what it does not mention of later CPUs and of the whole system"
+        yield f"The log ends before capabilities are final: {untold} is unknown."
     for step in log.steps:
         is_refused = step.result is HotplugResult.REFUSED_OTHERWISE and step.cpu not in log.vhe_conflicts
         if is_refused and imported.cpus[step.cpu].name in lost:

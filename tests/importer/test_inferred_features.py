@@ -125,6 +125,54 @@ def test_an_erratum_that_no_core_has_contradicts_the_log(tmp_path: Path) -> None
     assert found.scenario.kernel_config == {"CONFIG_ARM64_ERRATUM_845719": False}
 
 
+PANICS = """
+[topology]
+cpus = [{{ core = "arm,cortex-a57"{0} }}, {{ core = "{1}"{0} }}, {{ core = "arm,cortex-a76"{0} }}]
+[kernel]
+series = "6.12"
+config = {{ {2} = false }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("core", "option", "is_told"),
+    [
+        # Of the boot CPU, and of a CPU that came.
+        ("arm,cortex-a57", "CONFIG_ARM64_ERRATUM_834220", True),
+        ("arm,cortex-a53", "CONFIG_ARM64_ERRATUM_845719", True),
+        # The system decides on the first, and the CPU that panics has the second: the log is not as far.
+        ("arm,cortex-a57", "CONFIG_KVM", False),
+        ("arm,cortex-a57", "CONFIG_ARM64_ERRATUM_1463225", False),
+    ],
+)
+def test_a_log_that_ends_in_a_panic_tells_of_the_cpus_that_came(
+    core: str, option: str, *, is_told: bool, tmp_path: Path
+) -> None:
+    log = boot(scenario_from_text(PANICS.format("", core, option))).log_text
+    assert "detected unsupported configuration" in log
+    found = imported_log(log, tmp_path)
+    assert found.scenario.kernel_config == ({option: False} if is_told else {})
+    assert found.features.too_many == found.features.missing == ()
+    assert boot(found.scenario).log_text.splitlines()[3:] == log.splitlines()[3:]
+
+
+def test_the_gic_of_a_log_that_ends_in_a_panic_is_known(tmp_path: Path) -> None:
+    text = PANICS.format(", gic = 2", "arm,cortex-a57", "CONFIG_ARM64_ERRATUM_834220")
+    found = imported_log(boot(scenario_from_text(text)).log_text, tmp_path)
+    assert {cpu.features.core.gic for cpu in found.scenario.topology.cpus} == {2}
+
+
+def test_registers_of_cpus_that_came_are_alike_in_a_log_that_ends_in_a_panic(tmp_path: Path) -> None:
+    keys = ("'arm,cortex-a76'", "'arm,cortex-a78ae'", "'arm,cortex-a76', features = { MTE = 2 }")
+    cpus = ", ".join(f"{{ core = {one} }}" for one in keys)
+    log = boot(scenario_from_text(f"[topology]\ncpus = [{cpus}]\n[kernel]\nseries = '6.12'\n")).log_text
+    lines = log.splitlines(keepends=True)
+    found = imported_log("".join(line for line in lines if "variation" not in line), tmp_path)
+    assert "SANITY CHECK" in log
+    assert "SANITY CHECK" not in boot(found.scenario).log_text
+    assert any(reason.endswith("the table of cores has one") for reason in found.features.reasons)
+
+
 def test_kaslr_that_is_off_and_forces_isolation_is_a_contradiction(tmp_path: Path) -> None:
     forced = "CPU features: kernel page table isolation forced ON by KASLR\n"
     found = of_log(tmp_path, "KASLR disabled due to lack of seed\n", forced)

@@ -115,7 +115,8 @@ def test_a_log_that_is_cut_short_says_nothing_by_what_it_lacks(tmp_path: Path) -
     assert imported.contradictions == ()
     assert [cpu.sve_vqs for cpu in imported.scenario.topology.cpus] == [0b11] * 4  # like the Neoverse V1 that are known
     assert imported.scenario.maxcpus is None
-    assert "The log ends before capabilities are final: what it does not mention is unknown." in remarks(imported)
+    untold = "what it does not mention of later CPUs and of the whole system"
+    assert f"The log ends before capabilities are final: {untold} is unknown." in remarks(imported)
 
 
 def test_the_order_of_sources_is_log_sysfs_tree(tmp_path: Path) -> None:
