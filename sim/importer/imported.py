@@ -25,6 +25,7 @@ from sim.importer.scenario_from_evidence import as_in_a_file, linux_topology, sc
 from sim.importer.start_levels import StartLevels
 from sim.scenario import Action, Do, Scenario
 from sim.topology import Topology
+from sim.vectors import bits_from_vqs
 
 _LONGEST_NAME = 200
 """The longest name that a scenario file may have, in characters."""
@@ -40,7 +41,7 @@ class UnknownLengths(msgspec.Struct, frozen=True):
     inferred: str
     """The lengths that it is taken to have, for people."""
     taken_for: str = ""
-    """The name of the core that the scenario has, which is another CPU's; empty where a source names the core."""
+    """The name of the core that the scenario has, which was inferred; empty where a source names the core."""
 
     def __str__(self) -> str:
         core = f"{self.core}, of unknown vector lengths" if self.is_in_table else f"unknown core {self.core}"
@@ -83,7 +84,10 @@ class Imported(msgspec.Struct, frozen=True):
 
     def taken_for(self, cpu: int) -> str:
         """Return the core that a CPU has in the scenario though no source names it; empty if one does."""
-        return self.cores.cores[cpu].name if cpu in self.cores.like_others else ""
+        if not self.cores.are_known:
+            return ""
+        name = self.features.scenario.topology.logical[cpu].features.core.name
+        return name if cpu in self.cores.like_others or name != self.cores.cores[cpu].name else ""
 
     @property
     def inferred_late(self) -> tuple[int, ...]:
@@ -191,6 +195,7 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
             features = with_inferred_features(scenario, machine.log, levels)
         if machine.log is not None:
             features = replace(features, scenario=with_late_arrivals(features.scenario, machine.log))
+        lengths |= _of_other_cores(features.scenario, cores)
         found = _contradictions(machine, features.scenario, _name_of_sets(lengths, vls))
         return Imported(
             sources,
@@ -204,6 +209,19 @@ def import_machine(sources: Sources, vls: Vls) -> Imported:
             as_in_a_file(features.scenario, maxcpus=machine.maxcpus(), may_have_maxcpus=machine.may_have_maxcpus()),
             (*found, *features.contradictions),
         )
+
+
+def _of_other_cores(scenario: Scenario, cores: ImportedCores) -> dict[int, CpuLengths]:
+    """Return the lengths of the CPUs that the log shows to be other cores than they were taken to be."""
+    found = {}
+    for cpu, core in cores.cores.items() if cores.are_known else ():
+        simulated = scenario.topology.logical[cpu]
+        if simulated.features.core.name != core.name:
+            sve_bits, sme_bits = (
+                None if vqs is None else bits_from_vqs(vqs) for vqs in (simulated.sve_vqs, simulated.sme_vqs)
+            )
+            found[cpu] = CpuLengths(sve_bits, sme_bits, "like the core that it is taken to be", is_known=False)
+    return found
 
 
 def _every_early_cpu_has_sve(topology: Topology) -> bool:

@@ -149,7 +149,7 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         yield f"Vector lengths alone are modelled, and no other CPU feature: {cores.why_not}."
         yield from _of_revisions(cores)
         return
-    kinds = dict.fromkeys(cores.cores.values())
+    kinds = dict.fromkeys(_cores_taken(imported))
     are_stated = any(cpu.features.core.stated_fields for cpu in features.scenario.topology.cpus)
     yield _of_model(kinds, are_stated=are_stated)
     for name in dict.fromkeys(core.name for core in kinds if not core.is_complete):
@@ -160,7 +160,8 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         yield f"Of {name} {_known_registers(sorted(known))}; {rest}."
     yield from _of_revisions(cores)
     simulated = [cpu.features.core.midr for cpu in features.scenario.topology.logical]
-    if like := [cpu for cpu in cores.like_others if simulated[cpu] == cores.cores[cpu].midr]:
+    have_vhe = _with_vhe_alone(imported)
+    if like := [cpu for cpu in cores.like_others if simulated[cpu] == cores.cores[cpu].midr and cpu not in have_vhe]:
         yield f"cpu{cpu_list(like)} is taken to have the core of the CPU before it."
     if cores.of_log:
         yield f"From the log, as SANITY CHECK lines state them: values of {', '.join(sorted(cores.of_log))}."
@@ -171,6 +172,14 @@ def _of_cores(imported: Imported) -> Iterator[str]:
         yield f"The log names, and the model does not: {', '.join(features.missing)}."
     if features.too_many:
         yield f"The model names, and the log does not: {', '.join(features.too_many)}."
+
+
+def _cores_taken(imported: Imported) -> Iterator[Core]:
+    """Yield the core of each CPU as the sources have it, or the other core that the log shows it to be."""
+    cpus = imported.features.scenario.topology.logical
+    for cpu, core in imported.cores.cores.items():
+        simulated = cpus[cpu].features.core
+        yield core if simulated.name == core.name else simulated
 
 
 def _of_revisions(cores: ImportedCores) -> Iterator[str]:
@@ -227,6 +236,12 @@ def _of_registers(imported: Imported, log: KernelLog) -> Iterator[str]:
         yield "CPUs of a scenario differ in having SVE or SME only: no other difference of registers is simulated."
 
 
+def _with_vhe_alone(imported: Imported) -> tuple[int, ...]:
+    """Return the CPUs of which nothing is known but VHE, and which are otherwise simulated like another CPU."""
+    levels = imported.machine.start_levels()
+    return () if levels is None else tuple(cpu for cpu in levels.have_vhe if cpu in imported.cores.like_others)
+
+
 def _of_levels(imported: Imported, log: KernelLog) -> Iterator[str]:
     """Yield sentences on CPUs that started at different exception levels, and on VHE."""
     levels = imported.machine.start_levels()
@@ -235,9 +250,11 @@ def _of_levels(imported: Imported, log: KernelLog) -> Iterator[str]:
     if levels is None:
         return
     if levels.have_vhe:
+        is_like = levels.have_vhe == _with_vhe_alone(imported)
+        simulated = ": simulated as the core of the CPU before it, with VHE" if is_like else ""
         yield (
             f"Inferred: cpu{cpu_list(levels.have_vhe)} is another core than the boot CPU, which has no VHE: the kernel "
-            "would run at EL2 on it, for which it panics. Nothing else is known of it."
+            f"would run at EL2 on it, for which it panics. Nothing else is known of it{simulated}."
         )
         return
     others, boot, other = f"cpu{cpu_list(levels.others)}", f"EL{levels.boot}", f"EL{levels.other}"

@@ -12,7 +12,7 @@ from sim.files.scenario_file import scenario_from_text
 from sim.id_registers import IdField
 from sim.importer.imported import Imported
 from sim.importer.other_cores import cores_with, listed_cores, may_have, model_decides
-from sim.importer.provenance import remarks
+from sim.importer.provenance import annotated_text, remarks
 from tests.importer.machines import imported_log
 
 LATE = """
@@ -52,6 +52,18 @@ def test_an_erratum_of_no_other_cpu_proves_another_core(tmp_path: Path) -> None:
         "arm,cortex-a77 r0p0"
     )
     assert not any("core of the CPU before it" in remark for remark in remarks(found))
+
+
+def test_comments_and_messages_have_the_core_that_a_refused_cpu_is_taken_to_be(tmp_path: Path) -> None:
+    found = refused(tmp_path, 'core = "arm,neoverse-v1"', 'core = "arm,cortex-a510"', more="")
+    words = "taken to be arm,cortex-a510, cluster0: SVE {128} (like the core that it is taken to be)"
+    assert f"#   cpu2: {words}" in annotated_text(found).splitlines()
+    assert [(str(unknown), cpus) for unknown, cpus in found.unknown.items()] == [
+        ("core that no source names, taken to be arm,cortex-a510: taken to have SVE {128}", [2])
+    ]
+    # Of a Neoverse V1 every register is known, of a Cortex-A510 none.
+    (told,) = (remark for remark in remarks(found) if "table of cores" in remark)
+    assert told.startswith("CPU features are modelled as far as the table of cores has the values of ID registers")
 
 
 def test_another_revision_of_a_core_may_have_an_erratum_that_the_others_do_not_have(tmp_path: Path) -> None:
@@ -130,7 +142,9 @@ def test_a_panic_for_vhe_beside_a_core_without_it_is_of_another_core(tmp_path: P
     assert boot(found.scenario).log_text.splitlines()[3:] == log.splitlines()[3:]
     assert found.scenario.el2
     assert [cpu.firmware.el for cpu in found.scenario.topology.cpus] == [None, None]
-    assert any("cpu1 is another core than the boot CPU, which has no VHE" in one for one in remarks(found))
+    (told,) = (one for one in remarks(found) if "the core of the CPU before it" in one)
+    assert "cpu1 is another core than the boot CPU, which has no VHE" in told
+    assert told.endswith("it: simulated as the core of the CPU before it, with VHE.")
 
 
 def test_a_cpu_that_came_has_what_the_system_has(tmp_path: Path) -> None:

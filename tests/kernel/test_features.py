@@ -247,6 +247,17 @@ def test_a_range_of_virtual_addresses_other_than_48_bits_is_impossible() -> None
     assert _forced("7.3", "id_aa64mmfr2.varange=1", {}) == ["SYS_ID_AA64MMFR2_EL1[19:16]: impossible override, ignored"]
 
 
+@pytest.mark.parametrize(
+    ("options", "effect"),
+    [
+        ("arm64.nolva id_aa64mmfr2.varange=1", "impossible override, ignored"),
+        ("id_aa64mmfr2.varange=1 arm64.nolva", "already set to 0"),
+    ],
+)
+def test_the_last_word_on_the_range_of_virtual_addresses_counts(options: str, effect: str) -> None:
+    assert _forced("7.3", options, {}) == [f"SYS_ID_AA64MMFR2_EL1[19:16]: {effect}"]
+
+
 # Registers of extensions
 
 
