@@ -280,8 +280,14 @@ class NoGranuleLine(LogLine, frozen=True):
 class MitigationOffLine(LogLine, frozen=True):
     """The command line, or the kernel's configuration, disables a mitigation."""
 
-    pattern = r"(?P<what>spectre-(?:v2|v4|bhb)) mitigation disabled by (?:command[- ]line|compile time) option"
+    pattern = r"(?P<what>spectre-(?:v2|v4|bhb)) mitigation disabled by (?P<by>command[- ]line|compile time) option"
     what: str
+    by: str
+
+    @property
+    def is_configured(self) -> bool:
+        """True if the kernel is built without the mitigation."""
+        return self.by == "compile time"
 
 
 class WorseMitigationLine(LogLine, frozen=True):

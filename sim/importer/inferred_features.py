@@ -35,6 +35,7 @@ from sim.topology import VH, Weakness, cpu_list
 _FORCED_BY_KASLR = "by KASLR"
 _ISOLATION, _NOT_BUILT = "CONFIG_UNMAP_KERNEL_AT_EL0", "disabled by kernel configuration"
 """The option for isolated page tables, and the words of a kernel without it."""
+_BHB = "CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY"
 _PAN_EMULATION = "Privileged Access Never (PAN) using TTBR0_EL1 switching"
 _OFF_BY_DEFAULT = {"CONFIG_ARM64_PSEUDO_NMI": "", "CONFIG_ARM64_SW_TTBR0_PAN": _PAN_EMULATION}
 """Options that Debian's kernels lack, with the capability that no table has."""
@@ -76,7 +77,7 @@ def with_inferred_features(scenario: Scenario, log: KernelLog, levels: StartLeve
     search = _Search(scenario, log)
     search.vhe(levels)
     search.kaslr()
-    search.isolation()
+    search.built_without()
     search.asymmetric_32bit()
     # Of a kernel that is not known, a missing name may be another release's.
     has_names = log.shown.names_features and modelled_kernel(log).in_log is not None
@@ -182,11 +183,13 @@ class _Search:
         says = "the log says" if shown.kaslr else "page table isolation forced on by it shows"
         self._take(scenario, _simulated(scenario), f"KASLR is on, as {says}")
 
-    def isolation(self) -> None:
-        """Infer that the kernel is built without isolation of its page tables, as it says itself."""
-        if self._log.shown.kpti == _NOT_BUILT:
-            scenario = self._configured(_ISOLATION, is_on=False)
-            self._take(scenario, _simulated(scenario), f"{_ISOLATION} is off, as the log says")
+    def built_without(self) -> None:
+        """Infer that the kernel is built without isolation of its page tables, or a mitigation, as it says itself."""
+        shown = self._log.shown
+        for option, is_off in ((_ISOLATION, shown.kpti == _NOT_BUILT), (_BHB, shown.is_without_bhb)):
+            if is_off:
+                scenario = self._configured(option, is_on=False)
+                self._take(scenario, _simulated(scenario), f"{option} is off, as the log says")
 
     def told(self) -> None:
         """Take over what lines tell of single CPUs, and the range of addresses that KVM's line tells."""

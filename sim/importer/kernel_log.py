@@ -199,6 +199,8 @@ class ShownFeatures(msgspec.Struct, frozen=True):
     """True if the kernel says that it runs at a random address; None where it does not say."""
     kpti: str | None = None
     """The words of the line on forced page table isolation; None where there is none."""
+    is_without_bhb: bool = False
+    """True if the kernel says that it is built without the mitigation of Spectre-BHB."""
     refused: tuple[RefusedCpu, ...] = ()
     """The CPUs that were refused for what is not a vector extension, in the order of the log."""
     differs_in_32bit: int | None = None

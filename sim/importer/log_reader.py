@@ -19,6 +19,7 @@ from sim.importer.explained_lines import (
     IpaLimitLine,
     KaslrLine,
     KptiLine,
+    MitigationOffLine,
     NoReleaseAddressLine,
     OldBootedLine,
     OldBootLine,
@@ -323,6 +324,10 @@ class _Reader:
     @_read.register
     def _kpti(self, line: KptiLine) -> None:
         self._shown = replace(self._shown, kpti=printable(f"{line.state} by {line.reason}"))
+
+    @_read.register
+    def _mitigation_off(self, line: MitigationOffLine) -> None:
+        self._shown = replace(self._shown, is_without_bhb=self._shown.is_without_bhb or line.is_configured)
 
     @_read.register
     def _asymmetric_32bit(self, line: Asymmetric32Line) -> None:

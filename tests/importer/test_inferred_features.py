@@ -125,6 +125,17 @@ def test_an_erratum_that_no_core_has_contradicts_the_log(tmp_path: Path) -> None
     assert found.scenario.kernel_config == {"CONFIG_ARM64_ERRATUM_845719": False}
 
 
+def test_a_kernel_that_says_that_it_does_not_mitigate_spectre_bhb_is_configured_so(tmp_path: Path) -> None:
+    option = "CONFIG_MITIGATE_SPECTRE_BRANCH_HISTORY"
+    kernel = f"[kernel]\nseries = '6.12'\nconfig = {{ {option} = false }}\n"
+    log = boot(scenario_from_text(f"[topology]\ncpus = [{{ core = 'arm,cortex-a76' }}]\n{kernel}")).log_text
+    found = imported_log(log, tmp_path)
+    assert found.scenario.kernel_config == {option: False}
+    assert boot(found.scenario).log_text.splitlines()[3:] == log.splitlines()[3:]
+    off = log.replace("compile time", "command line")
+    assert imported_log(off, tmp_path).scenario.kernel_config == {}
+
+
 PANICS = """
 [topology]
 cpus = [{{ core = "arm,cortex-a57"{0} }}, {{ core = "{1}"{0} }}, {{ core = "arm,cortex-a76"{0} }}]

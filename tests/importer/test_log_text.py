@@ -227,8 +227,14 @@ LINES: list[tuple[str, LogLine]] = [
         explained_lines.Asymmetric32Line(4, 0),
     ),
     ("CPU features: No Cache Writeback Granule information, assuming 128", explained_lines.NoGranuleLine(128)),
-    ("spectre-v2 mitigation disabled by command-line option", explained_lines.MitigationOffLine("spectre-v2")),
-    ("spectre-bhb mitigation disabled by compile time option", explained_lines.MitigationOffLine("spectre-bhb")),
+    (
+        "spectre-v2 mitigation disabled by command-line option",
+        explained_lines.MitigationOffLine("spectre-v2", "command-line"),
+    ),
+    (
+        "spectre-bhb mitigation disabled by compile time option",
+        explained_lines.MitigationOffLine("spectre-bhb", "compile time"),
+    ),
     (
         "WARNING: CPU: 1 PID: 0 at arch/arm64/kernel/proton-pack.c:64 update_mitigation_state+0x5c/0x70",
         explained_lines.WorseMitigationLine(),
