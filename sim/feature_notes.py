@@ -65,8 +65,8 @@ def _without_effect(scenario: Scenario, tables: KernelTables) -> Iterator[str]:
         selected = selected_option(name)
         if selected in options:
             yield (
-                f"in Linux {tables.series} {name} selects {selected} for some cores: it has no effect where the "
-                "configuration states it, and the latter has"
+                f"in Linux {tables.series} {name} selects {selected} for some cores: nothing depends on the former, "
+                "which the configuration states, and the latter is modelled"
             )
         else:
             unused.append(name)
