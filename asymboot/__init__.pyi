@@ -80,6 +80,7 @@ from sim import plot_designs as plot_designs
 from sim import plot_features as plot_features
 from sim import plot_heat as plot_heat
 from sim import plot_lengths as plot_lengths
+from sim import plot_mixtures as plot_mixtures
 from sim import plot_topology as plot_topology
 from sim import power_of_two_sets as power_of_two_sets
 from sim import prove_each as prove_each

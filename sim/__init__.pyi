@@ -47,6 +47,7 @@ from .plot.designs_picture import plot_designs as plot_designs
 from .plot.features_picture import plot_features as plot_features
 from .plot.heat_picture import plot_heat as plot_heat
 from .plot.lengths_picture import plot_lengths as plot_lengths
+from .plot.mixtures_picture import plot_mixtures as plot_mixtures
 from .plot.timeline_picture import plot_boot as plot_boot
 from .plot.topology_picture import plot_topology as plot_topology
 from .prove.design_space import Promises as Promises

@@ -21,7 +21,11 @@ PICTURES = ("boot", "lengths", "features", "buffers", "designs", "topology", "he
 @click.argument("file", metavar="FILE|DIR", type=options.SCENARIO)
 @options.of_scenario
 @click.option("--linear", is_flag=True, help="boot: draw time to scale, instead of compressed gaps.")
-@click.option("--hazard", metavar="NAME", help="heat: the hazard; `asymboot list hazards` has the names.")
+@click.option(
+    "--hazard",
+    metavar="NAME",
+    help="heat: the hazard; `asymboot list hazards` has the names. Of mixtures of cores: the outcome, such as refused.",
+)
 @click.option("--x", metavar="COLUMN", help="heat: the horizontal axis, by default the lengths of the last group.")
 @click.option("--y", metavar="COLUMN", help="heat: the vertical axis, by default the lengths of the first group.")
 @click.option(
@@ -51,7 +55,7 @@ def plot(
       heat      the share of a sweep's systems that have a hazard
 
     FILE is a scenario file. heat takes the folder DIR of a sweep; columns other than the lengths of the first and of
-    the last group need a sweep that kept all rows.
+    the last group need a sweep that kept all rows. Of mixtures of cores the axes are the boot CPU's core and another.
 
     Exits with 0, and with 2 if the input is wrong.
 
@@ -59,6 +63,7 @@ def plot(
       asymboot plot boot late-cpu-refused -o boot.svg
       asymboot plot buffers bug --design v6.11 -o buffers.png
       asymboot plot heat out --hazard out_of_bounds_write -o heat.png
+      asymboot plot heat out-pairs --hazard refused -o refused.png
     """
     from sim.files.new_file import write_new
 
@@ -121,7 +126,14 @@ def _of_scenario(picture: str, file: Path, changes: dict[str, options.Override],
 
 def _heat(folder: Path, hazard: str | None, x: str | None, y: str | None, design: str | None) -> "Picture":
     if hazard is None:
-        raise click.UsageError("a heat map needs --hazard, such as out_of_bounds_write.")
+        raise click.UsageError("a heat map needs --hazard, such as out_of_bounds_write, or refused for mixtures.")
+    from sim.sweep.mixture_folder import is_of_mixtures
+
+    if is_of_mixtures(folder):
+        options.refuse_given({"x": x, "y": y, "design": design}, "a sweep over vector lengths")
+        from sim.plot.mixtures_picture import plot_mixtures
+
+        return plot_mixtures(folder, hazard)
     from sim.plot.heat_picture import plot_heat
 
     return plot_heat(folder, hazard, x=x, y=y, design=design)

@@ -25,7 +25,7 @@ from sim.files.scenario_tables import CpuProperties
 from sim.files.shipped_scenarios import find_space
 from sim.files.space_file import space_from_text
 from sim.files.space_tables import CoreTable, MixtureTable, is_of_cores
-from sim.files.toml_tables import at, read_text, table_from_data, table_from_text
+from sim.files.toml_tables import at, read_text, table_from_data, table_from_text, text_from_data
 from sim.kernel_release import DEFAULT, RECORDED
 from sim.scenario import KvmMode
 from sim.study.mixture_space import LEAST_CLUSTERS, MixtureSpace
@@ -175,6 +175,23 @@ def mixtures_to_data(space: MixtureSpace) -> dict[str, object]:
     )
     data: dict[str, object] = msgspec.to_builtins(table)
     return data
+
+
+def mixtures_text(space: MixtureSpace) -> str:
+    """Return a space of mixtures as the text of a space file.
+
+    Raises:
+        InputError: no file holds it, because the text exceeds a file's limits.
+    """
+    data = {key: value for key, value in mixtures_to_data(space).items() if value != ""}
+    tables = [_core_table(cpu) for cpu in space.cores]
+    # A core that is just as the table of cores has it needs no table of its own.
+    known = [_core_table(_cpu(place, CoreTable(core=one.core))) for place, one in enumerate(tables)]
+    cores = [
+        one.core if one == as_known else msgspec.to_builtins(one) for one, as_known in zip(tables, known, strict=True)
+    ]
+    first = {key: data.pop(key) for key in ("schema_version", "name") if key in data}
+    return text_from_data(first | data | {"cores": cores}, MixtureTable)
 
 
 def _core_table(cpu: Cpu) -> CoreTable:

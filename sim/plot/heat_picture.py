@@ -9,6 +9,7 @@ from sim.arguments import checked
 from sim.errors import InputError, did_you_mean
 from sim.hazard_kinds import HazardKind
 from sim.plot import style
+from sim.plot.share_cells import draw_shares
 from sim.study.verdict_bits import HAZARDS
 from sim.sweep.kept_rows import read_rows
 from sim.sweep.parted_plan import Keep
@@ -22,16 +23,11 @@ from sim.vectors import bits_from_vq
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
 
 _CELL_IN, _BESIDE_IN, _BELOW_IN = 0.52, 0.95, 0.7
 _MAX_WIDTH_IN = 11.0
 _MAX_MAPS = 12
 _MAX_CELLS = 32
-_NO_SHARE_COLOUR = "#edf0f2"
-"""The colour of a share of 0; a place without systems keeps the colour of the paper."""
-_DARK_SHARE = 0.85
-"""The share above which a corrupting hazard's cell is dark enough for white text."""
 
 
 @style.styled
@@ -253,40 +249,19 @@ def _subtitle(plan: Plan, settings: int, found: int) -> str:
 
 
 def _draw_map(axes: "Axes", heat: _Map, values: tuple[list[int], list[int]], kind: HazardKind) -> None:
-    (xs, ys), colours = values, _colours(kind)
-    for (x, y), (systems, with_hazard) in heat.counts.items():
-        share = with_hazard / systems
-        column, row = xs.index(x), ys.index(y)
-        # Cells are bars: an image would be a bitmap in SVG and PDF.
-        axes.broken_barh([(column - 0.48, 0.96)], (row - 0.48, 0.96), facecolor=colours(share))
-        colour = style.WHITE if share > _DARK_SHARE and kind <= HazardKind.HEADER_DESTROYED else style.INK
-        axes.text(column, row, _percent(share), size=style.SMALL_PT, ha="center", va="center", color=colour)
+    xs, ys = values
+    shares = {
+        (xs.index(x), ys.index(y)): with_hazard / systems for (x, y), (systems, with_hazard) in heat.counts.items()
+    }
+    draw_shares(axes, shares, is_grave=kind <= HazardKind.HEADER_DESTROYED)
     axes.set_xlim(-0.5, len(xs) - 0.5)
     axes.set_ylim(-0.5, len(ys) - 0.5)
     axes.set_xticks(range(len(xs)), [_value(x) for x in xs])
     axes.set_yticks(range(len(ys)), [_value(y) for y in ys])
-    style.bare(axes)
 
 
 def _value(bits: int) -> str:
     return str(bits) if bits else "none"
-
-
-def _percent(share: float) -> str:
-    """Return a share in percent; only a share of 0 is 0, and only a share of 1 is 100."""
-    rounded = f"{100 * share:.0f}"
-    if rounded == "0" and share:
-        return "<1"
-    if rounded == "100" and share < 1:
-        return ">99"
-    return rounded
-
-
-def _colours(kind: HazardKind) -> "Colormap":
-    from matplotlib.colors import LinearSegmentedColormap
-
-    end = style.RED if kind <= HazardKind.HEADER_DESTROYED else style.ORANGE
-    return LinearSegmentedColormap.from_list("share", [_NO_SHARE_COLOUR, end])
 
 
 def _setting(setting: tuple[str, ...], maps: list[_Map]) -> str:

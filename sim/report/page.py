@@ -1,6 +1,7 @@
 """The pages of reports: of a boot, and of a sweep."""
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.metadata import version as distribution_version
@@ -40,7 +41,7 @@ from sim.units import seconds
 from sim.unknown_features import partly_known_cores
 
 if TYPE_CHECKING:
-    from sim.sweep.sweep_plan import Plan
+    from sim.sweep.parted_plan import PlanRecord
     from sim.sweep.sweep_summary import Summary
 
 MAX_ROWS = 5_000
@@ -137,6 +138,8 @@ def _buffers(outcome: Outcome) -> Markup | None:
 def sweep_page(folder: Path, command: str = "") -> str:
     """Return a sweep as an HTML page: verdict, hazards by setting, heat maps, and the space.
 
+    A sweep over mixtures of cores has its outcomes by kernel instead, and what mixtures lose.
+
     Args:
         folder: the sweep's folder.
         command: the command that writes the page, which the page shows.
@@ -155,8 +158,11 @@ def sweep_page(folder: Path, command: str = "") -> str:
     # Here, because the page of a boot needs no packages of sweeps.
     from sim.files.space_file import space_text
     from sim.report.sweep_cells import hazard_table, severity, timing_table, title
+    from sim.sweep.mixture_folder import is_of_mixtures
     from sim.sweep.sweep_summary import read_summary
 
+    if is_of_mixtures(folder):
+        return _mixtures_page(folder, command)
     summary = read_summary(folder)
     found = summary.hazard_rows
     settings_with = {(row["design"], row["relay"], row["kvm_mode"], row["memory"]) for row in found}
@@ -168,19 +174,45 @@ def sweep_page(folder: Path, command: str = "") -> str:
         "hazards": hazard_table(summary, MAX_ROWS),
         "timings": timing_table(summary),
         "maps": _maps(folder, summary),
-        "sweeps": _sweep_command(summary.plan),
+        "sweeps": _sweep_command(summary.plan.record()),
         **_reproduced(lambda: space_text(summary.plan.space), command),
     }
     return _render("sweep.html", page)
 
 
-def _sweep_command(plan: "Plan") -> str:
+def _mixtures_page(folder: Path, command: str) -> str:
+    from sim.files.mixture_file import mixtures_text
+    from sim.report.mixture_cells import lost_rows, maps, outcome_rows, verdict
+    from sim.show.mixture_text import first_examples
+    from sim.study.mixture_evaluation import OUTCOMES
+    from sim.sweep.mixture_folder import MixtureFolder
+    from sim.sweep.mixture_summary import mixture_totals
+
+    totals = mixture_totals(MixtureFolder.open(folder))
+    summary = totals.summary()
+    page: dict[str, object] = {
+        "title": summary.space.name or folder.name,
+        "summary": summary,
+        "outcomes": OUTCOMES,
+        "verdict": verdict(summary),
+        "rows": outcome_rows(summary),
+        "lost": lost_rows(summary)[:MAX_ROWS],
+        "maps": [picture(drawn, f"share of mixtures: {title_of(outcome)}") for outcome, drawn in maps(folder, summary)],
+        "examples": first_examples(summary),
+        "runs_row": lambda row: shlex.join(["asymboot", "run", f"{folder}:{row}"]),
+        "sweeps": _sweep_command(totals.plan.record()),
+        **_reproduced(lambda: mixtures_text(summary.space), command),
+    }
+    return _render("mixtures.html", page)
+
+
+def _sweep_command(plan: "PlanRecord") -> str:
     """Return the command that computes a sweep again, from the file of its space."""
     words = ["asymboot sweep space.toml -o out", f"--keep {plan.keep}"]
     if plan.walk == "symmetric":
         words.append("--symmetric")
     if plan.walk == "sample":
-        words.append(f"--sample {plan.points.points}")
+        words.append(f"--sample {plan.sample}")
     if plan.replications:
         words.append(f"--replications {plan.replications}")
     if plan.seed:

@@ -41,33 +41,28 @@ def show_mixtures(summary: MixtureSummary, console: Console) -> None:
     """Print what a sweep over mixtures found: shares by kernel and number of late clusters, and what is lost."""
     space, record = summary.space, summary.record
     done = f"{record.points:,}" if record.complete else f"{record.points:,} of {record.points_in_all:,}"
-    walk = f"a sample, seed {record.seed}, of" if record.sample else "every"
+    walk = f"a sample, seed {record.seed}, of the mixtures" if record.sample else "every mixture"
     line(
         console,
-        f"{space.name}: {walk} mixture of {space.clusters} of {counted(len(space.cores), 'core')}: "
+        f"{space.name}: {walk} of {space.clusters} of {counted(len(space.cores), 'core')}: "
         f"{done}; kvm-arm.mode={space.kvm_mode}",
     )
     heading(console, "Share of mixtures")
     columns: dict[str, Layout] = {"kernels": "wrap", "late\nclusters": "right", "mixtures": "right"}
     columns |= dict.fromkeys([*_HEADINGS.values(), "nothing"], "right")
     rows = [
-        [_span(kernels) if place == 0 else "", *one]
-        for kernels in _alike(space, lambda kernel: str(_shares_of(summary, kernel)))
-        for place, one in enumerate(_shares_of(summary, kernels[0]))
+        [_span(kernels) if place == 0 else "", late, *_shares(row)]
+        for kernels, of_kernels in shares_by_kernels(summary)
+        for place, (late, row) in enumerate(of_kernels)
     ]
     table(console, columns, rows)
     for kernels in _alike(space, lambda kernel: str(_most_lost(summary, kernel))):
         _show_lost(summary, kernels, console)
     heading(console, "First mixture with each outcome")
     columns = {"outcome": "left", "row": "right", "kernel": "left", "cores, the boot CPU's first": "wrap"}
-    first: dict[str, ExampleRow] = {}
-    for one in record.examples:
-        if one.outcome not in first or one.row < first[one.outcome].row:
-            first[one.outcome] = one
     examples = [
-        (words.replace("\n", " "), f"{first[name].row:,}", first[name].kernel, " + ".join(first[name].cores))
-        for name, words in _HEADINGS.items()
-        if name in first
+        (_HEADINGS[one.outcome].replace("\n", " "), f"{one.row:,}", one.kernel, " + ".join(one.cores))
+        for one in first_examples(summary)
     ]
     table(console, columns, examples)
     line(
@@ -83,10 +78,27 @@ def _shares(row: MixtureRow) -> list[str]:
     return [f"{row.mixtures:,}", *(percent(count / row.mixtures) if count else "" for count in counts)]
 
 
-def _shares_of(summary: MixtureSummary, kernel: str) -> list[list[str]]:
-    """Return the cells of a kernel: a row for each number of late clusters, then a row for all."""
-    of_kernel = [one for one in summary.record.rows if one.kernel == kernel]
-    return [*([str(one.late_clusters), *_shares(one)] for one in of_kernel), ["any", *_shares(summary.total(kernel))]]
+def shares_by_kernels(summary: MixtureSummary) -> list[tuple[list[str], list[tuple[str, MixtureRow]]]]:
+    """Return the outcomes by kernel; kernels with equal figures are together.
+
+    For each group of kernels there is a row for each number of late clusters, and then a row for ``any``.
+    """
+    rows = {
+        kernel: [(str(one.late_clusters), one) for one in summary.record.rows if one.kernel == kernel]
+        + [("any", summary.total(kernel))]
+        for kernel in summary.space.kernels
+    }
+    alike = _alike(summary.space, lambda kernel: str([(late, _shares(row)) for late, row in rows[kernel]]))
+    return [(kernels, rows[kernels[0]]) for kernels in alike]
+
+
+def first_examples(summary: MixtureSummary) -> list[ExampleRow]:
+    """Return the first mixture with each outcome, whatever the kernel; mixtures with fewer late clusters come first."""
+    first: dict[str, ExampleRow] = {}
+    for one in summary.record.examples:
+        if one.outcome not in first or one.row < first[one.outcome].row:
+            first[one.outcome] = one
+    return [first[name] for name in OUTCOMES if name in first]
 
 
 def _alike(space: MixtureSpace, key: Callable[[str], str]) -> list[list[str]]:

@@ -8,6 +8,7 @@ that are left, the last digit changing fastest.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from math import perm
 from typing import NamedTuple
 
@@ -138,6 +139,11 @@ class MixtureSpace:
     def points(self) -> int:
         """The number of mixtures."""
         return self.choices << (self.clusters - 1)
+
+    def span(self, kernels: Sequence[str]) -> str:
+        """Return some of the space's kernels in words: of those that follow each other the first and the last."""
+        runs = [list(run) for is_told, run in groupby(self.kernels, kernels.__contains__) if is_told]
+        return ", ".join(f"{one[0]} to {one[-1]}" if one[1:] else one[0] for one in runs)
 
     def blocks(self, start: int, stop: int) -> Iterator[MixtureBlock]:
         """Yield the points from number `start` to before `stop`, as blocks in ascending order."""

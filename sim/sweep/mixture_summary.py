@@ -177,10 +177,18 @@ def read_mixtures(folder: Path | str) -> MixtureSummary:
     ...     read_mixtures(f"{folder}/out").total("6.12").mixtures
     264
     """
-    begun = MixtureFolder.open(Path(folder))
-    totals = MixtureTotals(begun.plan)
-    for number in range(begun.plan.parts):
-        record = begun.counted(number)
+    return mixture_totals(MixtureFolder.open(Path(folder))).summary()
+
+
+def mixture_totals(folder: MixtureFolder) -> MixtureTotals:
+    """Return the tallies of the parts that a sweep has done.
+
+    Raises:
+        InputError: a part is not what a sweep writes.
+    """
+    totals = MixtureTotals(folder.plan)
+    for number in range(folder.plan.parts):
+        record = folder.counted(number)
         if record is not None:
             totals.add(record)
-    return totals.summary()
+    return totals

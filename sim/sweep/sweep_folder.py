@@ -13,7 +13,7 @@ class Folder(PartsFolder[Plan, PartRecord]):
     @classmethod
     def _plan_of(cls, record: PlanRecord) -> Plan:
         if "cores" in record.space:
-            raise InputError("is a sweep over mixtures of cores: reports, rows of saves and heat maps are of lengths")
+            raise InputError("is a sweep over mixtures of cores: only a sweep over vector lengths has this")
         return Plan.of(record)
 
     @property

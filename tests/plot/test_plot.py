@@ -15,6 +15,7 @@ from sim.cli.plot import PICTURES
 from sim.errors import InputError
 from sim.explore.exploration import explore_orders
 from sim.explore.schedule_run import follow
+from sim.files.mixture_file import mixture_space
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space, space_text
@@ -23,6 +24,7 @@ from sim.plot.buffers_picture import Written, hits, memory_around, plot_buffers,
 from sim.plot.designs_picture import plot_designs
 from sim.plot.heat_picture import heat_counts, plot_heat, rows_counts
 from sim.plot.lengths_picture import Cell, cell, length_rows, plot_lengths, shown_lengths
+from sim.plot.mixtures_picture import plot_mixtures
 from sim.plot.picture_rows import cpu_rows
 from sim.plot.style import Picture, shortened, text_width_in
 from sim.plot.time_axis import TimeScale
@@ -31,8 +33,12 @@ from sim.plot.topology_picture import plot_topology
 from sim.report.page import sweep_page
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
 from sim.study.comparison import compare
+from sim.study.mixture_evaluation import OUTCOMES
 from sim.study.system_space import Group, Space
 from sim.sweep import sweep_estimate, sweep_plan
+from sim.sweep.mixture_folder import MixtureFolder
+from sim.sweep.mixture_plan import MixturePlan
+from sim.sweep.mixture_sweep import sweep_mixtures
 from sim.sweep.parted_plan import Keep
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_run import run_sweep
@@ -412,6 +418,41 @@ def test_heat_maps_are_in_the_order_of_settings_however_they_were_counted(swept:
 def test_heat_maps_are_tidy(swept: Path, hazard: str) -> None:
     assert_tidy(plot_heat(swept, hazard))
     assert_tidy(plot_heat(swept, hazard, x="max_vl_bits", y="max_cpu_vl_bits", design="constrain-v1"))
+
+
+@pytest.fixture(scope="module")
+def mixed_cores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mixtures") / "out"
+    sweep_mixtures(mixture_space(clusters=3, kernels=["6.1", "7.3"], name="triples"), folder, jobs=1)
+    return folder
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_heat_maps_of_mixtures_are_tidy(mixed_cores: Path, outcome: str) -> None:
+    assert_tidy(plot_mixtures(mixed_cores, outcome))
+
+
+def test_a_heat_map_of_mixtures_tells_early_from_late(tmp_path: Path) -> None:
+    pair = mixture_space(["arm,cortex-a55", "arm,cortex-a76"], kernels=["6.12"])
+    sweep_mixtures(pair, tmp_path / "out", jobs=1)
+    early, late = plot_mixtures(tmp_path / "out", "refused").axes
+    assert [text.get_text() for text in early.texts] == ["0", "0", "6.12: the other core early"]
+    assert [text.get_text() for text in late.texts] == ["100", "100", "6.12: the other core late"]
+    assert plot_mixtures(tmp_path / "out", "lost").axes == []
+    begun = MixtureFolder.create(tmp_path / "begun", MixturePlan(pair))
+    with pytest.raises(InputError, match="begun: no part of it is done yet"):
+        plot_mixtures(begun.path, "refused")
+
+
+def test_the_command_draws_a_sweep_over_mixtures(asymboot: Asymboot, mixed_cores: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = ["plot", "heat", mixed_cores, "-o", tmp_path / "one.svg"]
+    assert "there is no outcome 'x' of mixtures of cores: there are refused, lost" in asymboot.refused(
+        *words, "--hazard", "x"
+    )
+    assert "--x goes with a sweep over vector lengths only" in asymboot.refused(
+        *words, "--hazard", "refused", "--x", "max_vl_bits"
+    )
+    assert asymboot(*words, "--hazard", "refused").exit_code == 0
 
 
 @pytest.mark.parametrize("picture", SCENARIO_PICTURES)

@@ -19,6 +19,7 @@ from sim.boot_run import boot
 from sim.explore.exploration import explore_orders
 from sim.explore.schedule_run import follow
 from sim.facts import CpuState
+from sim.files.mixture_file import mixture_space, mixtures_from_data
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space
@@ -26,9 +27,17 @@ from sim.outcome import Outcome
 from sim.plot.timeline_picture import path_of
 from sim.report.boot_frames import Frames
 from sim.report.hazard_origin import origin
+from sim.report.mixture_cells import verdict
 from sim.report.page import boot_page, sweep_page
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
+from sim.show.mixture_text import first_examples
+from sim.show.sweep_text import percent
+from sim.sweep.mixture_folder import MixtureFolder
+from sim.sweep.mixture_plan import MixturePlan
+from sim.sweep.mixture_summary import read_mixtures
+from sim.sweep.mixture_sweep import sweep_mixtures
 from sim.sweep.parted_plan import Keep
+from sim.sweep.row_scenario import scenario_of_row
 from sim.sweep.sweep_run import run_sweep
 from sim.timeline import hazard_marks, timeline
 from sim.topology import Cpu, Topology, cpu
@@ -88,10 +97,19 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "markup": boot_page(boot(marked_up())),
         "features": boot_page(boot(read_scenario(find(Path("big-little"))))),
         "sweep": sweep_page(folder / "out"),
+        "mixtures": mixtures_page(folder),
     }
     for name, page in made.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return {name: folder / f"{name}.html" for name in made}
+
+
+def mixtures_page(folder: Path) -> str:
+    """The report of a sweep over mixtures of cores, of which one is named by markup."""
+    cores = ["arm,cortex-a55", {"core": "arm,cortex-a76", "name": MARKUP[:60]}, "arm,neoverse-v1"]
+    space = mixtures_from_data({"name": "some cores", "cores": cores, "clusters": 3, "kernels": ["6.12", "7.3"]})
+    sweep_mixtures(space, folder / "mixtures", jobs=1)
+    return sweep_page(folder / "mixtures", "asymboot report mixtures -o sweep.html")
 
 
 def booted(name: str) -> Outcome:
@@ -143,7 +161,7 @@ class Opened:
 
 @needs_browser
 @pytest.mark.parametrize(("size", "scheme"), [*SHOWN, *(pytest.param(*size, marks=pytest.mark.slow) for size in MORE)])
-@pytest.mark.parametrize("name", ["bug", "phone", "markup", "features", "sweep"])
+@pytest.mark.parametrize("name", ["bug", "phone", "markup", "features", "sweep", "mixtures"])
 def test_a_page_fetches_nothing_says_nothing_and_fits(
     name: str, size: tuple[int, int], scheme: str, browser: Browser, pages: dict[str, Path]
 ) -> None:
@@ -449,6 +467,31 @@ def test_long_blocks_are_filled_by_the_browser(browser: Browser, tmp_path: Path)
         assert scenario_from_text(text) == booted("server-1024").scenario
         page.locator(".hazards a").first.press("Enter")
         assert "cpu768 is refused: SVE" in page.locator("tr:target").inner_text()
+
+
+def test_a_sweep_over_mixtures_has_its_outcomes_maps_and_examples(pages: dict[str, Path]) -> None:
+    page = pages["mixtures"].read_text(encoding="utf-8")
+    folder = pages["mixtures"].parent / "mixtures"
+    summary = read_mixtures(folder)
+    total = summary.total("7.3")
+    assert f"nothing happens in {total.fine} of 24 mixtures; " in page
+    assert page.count("<picture>") == len({one.outcome for one in summary.record.examples})
+    assert f"<td>{percent(total.refused / 24)}".replace(" ", "\N{NO-BREAK SPACE}") in page
+    for one in first_examples(summary):
+        assert f"<code>asymboot run {folder}:{one.row}</code>" in page
+        assert boot(scenario_of_row(folder, one.row)).scenario.kernel == one.kernel
+    assert {one.name for one in summary.record.lost} <= set(re.findall(r'<th scope="row">(.*?)</th>', page))
+    assert "asymboot sweep space.toml -o out --keep counts" in page
+    assert MARKUP[:60] not in page
+
+
+def test_the_verdict_on_mixtures_is_one_line(tmp_path: Path) -> None:
+    alike = {"cores": ["arm,cortex-a55", {"core": "arm,cortex-a55", "name": "other"}], "kernels": ["6.12"]}
+    assert verdict(sweep_mixtures(mixtures_from_data(alike))) == ("nothing happens in any of 4 mixtures", True)
+    pairs = sweep_mixtures(mixture_space(["arm,cortex-a55", "arm,cortex-a76"], kernels=["6.12", "7.3"]))
+    assert verdict(pairs).text.startswith("Linux 6.12 and every other kernel: nothing happens in ")
+    begun = MixtureFolder.create(tmp_path / "out", MixturePlan(pairs.space))
+    assert "no part of the sweep is done, so far" in sweep_page(begun.path)
 
 
 @pytest.mark.parametrize("file", shipped(), ids=lambda one: one.stem)

@@ -27,7 +27,7 @@ from sim import (
     scenario_of_row,
     sweep_mixtures,
 )
-from sim.files.mixture_file import mixtures_from_data, mixtures_to_data, read_any_space
+from sim.files.mixture_file import mixtures_from_data, mixtures_text, mixtures_to_data, read_any_space
 from sim.files.shipped_scenarios import shipped_spaces
 from sim.files.space_file import read_space
 from sim.hazard_kinds import HazardKind
@@ -35,6 +35,9 @@ from sim.study.mixture_batch import MixtureBatches
 from sim.study.mixture_evaluation import OUTCOMES
 from sim.sweep import mixture_plan, parted_plan
 from sim.sweep.mixture_folder import MixtureFolder
+from sim.sweep.mixture_part import MixturePartComputer
+from sim.sweep.mixture_plan import MixturePlan
+from sim.sweep.mixture_tally import MixturePartRecord
 from sim.sweep.parts_run import Progress
 from tests.command_line import Asymboot
 
@@ -62,6 +65,34 @@ def test_the_counts_are_those_of_the_mixtures(tmp_path: Path) -> None:
         total = summary.total(kernel)
         assert {name: getattr(total, name) for name in OUTCOMES} == {name: counts[name] for name in OUTCOMES}
         assert (total.mixtures, total.fine) == (len(words), words.count(0))
+
+
+@pytest.mark.parametrize("sample", [0, 50])
+def test_pairs_are_counted_for_each_cluster_beside_the_boot_cpus(tmp_path: Path, sample: int) -> None:
+    systems = space(PAIR + "clusters = 3\n", tmp_path)
+    computer = MixturePartComputer(MixturePlan(systems, sample=sample, seed=1))
+    record = computer.part(0).record
+    assert isinstance(record, MixturePartRecord)
+    for kernel, counted in zip(systems.kernels, record.tallies, strict=True):
+        batches, expected = MixtureBatches(systems, kernel), Counter[tuple[bool, int, int, int]]()
+        for block in systems.sample(0, sample, 1) if sample else systems.blocks(0, systems.points):
+            for row, word in enumerate(batches.words(block)):
+                boot_core, *others = (int(one[row]) for one in block.cores)
+                for other, is_late in zip(others, block.late, strict=True):
+                    expected[is_late, boot_core, other, int(word)] += int(block.times[row])
+        assert counted.tally().pairs == expected
+
+
+def test_kernels_that_follow_each_other_are_told_by_the_first_and_the_last() -> None:
+    systems = mixture_space(["arm,cortex-a55", "arm,cortex-a76"], kernels=["6.1", "6.12", "6.16", "7.3"])
+    assert systems.span(["6.1", "6.12", "6.16"]) == "6.1 to 6.16"
+    assert systems.span(["6.1", "6.16", "7.3"]) == "6.1, 6.16 to 7.3"
+    assert systems.span(["7.3"]) == "7.3"
+
+
+def test_a_sample_is_told_as_one(asymboot: Asymboot, tmp_path: Path) -> None:
+    swept = asymboot("sweep", "core-pairs", "-o", tmp_path / "out", "--sample", "9", "--seed", "3", "--jobs", "1")
+    assert swept.output.startswith("core-pairs: a sample, seed 3, of the mixtures of 2 of 12 cores: 9;")
 
 
 def test_32_bit_programs_are_among_what_mixtures_lose(tmp_path: Path) -> None:
@@ -95,12 +126,21 @@ def test_a_sample_draws_the_same_mixtures_for_a_seed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", [one for one in shipped_spaces() if "core" in one.stem], ids=lambda file: file.stem)
-def test_a_space_of_mixtures_survives_its_plain_values(file: Path) -> None:
+def test_a_space_of_mixtures_survives_its_plain_values(file: Path, tmp_path: Path) -> None:
     read = read_any_space(file)
     assert isinstance(read, MixtureSpace)
     again = mixtures_from_data(mixtures_to_data(read))
     assert mixtures_to_data(again) == mixtures_to_data(read)
+    assert mixtures_to_data(space(mixtures_text(read), tmp_path)) == mixtures_to_data(read)
     assert [one.features.id_registers for one in again.cores] == [one.features.id_registers for one in read.cores]
+
+
+def test_the_text_of_a_space_of_mixtures_names_cores_that_are_as_the_table_has_them(tmp_path: Path) -> None:
+    read = space(PAIR, tmp_path)
+    text = mixtures_text(read)
+    assert mixtures_to_data(space(text, tmp_path)) == mixtures_to_data(read)
+    assert '"arm,cortex-a55",\n' in text
+    assert '{ core = "arm,cortex-a76", name = "big"' in text
 
 
 @pytest.mark.parametrize(
@@ -265,6 +305,13 @@ WRONG: dict[str, Callable[[dict[str, Any]], object]] = {
     "outcomes twice": lambda content: content["tallies"][0]["outcomes"].append(content["tallies"][0]["outcomes"][0]),
     "no first example": lambda content: content["tallies"][0]["first"].pop(),
     "an example elsewhere": lambda content: content["tallies"][0]["first"][0].__setitem__(1, 11),
+    "no pairs": lambda content: content["tallies"][0].update(pairs=[]),
+    "a pair of one core": lambda content: content["tallies"][0]["pairs"][0].__setitem__(2, 0),
+    "a pair of a core that there is not": lambda content: content["tallies"][0]["pairs"][0].__setitem__(2, 3),
+    "a pair that comes at another time": lambda content: content["tallies"][0]["pairs"][0].__setitem__(0, True),
+    "a pair twice": lambda content: content["tallies"][0]["pairs"].extend(
+        [[*content["tallies"][0]["pairs"][0][:4], 1], [*content["tallies"][0]["pairs"].pop(0)[:4], 0]]
+    ),
     "a capability lost too often": lambda content: content["tallies"][0]["capabilities"].append([0, "x", 6]),
     "a capability that a terminal would obey": lambda content: content["tallies"][0]["hwcaps"].append([0, "\x1b[", 1]),
     "a capability that no kernel has": lambda content: content["tallies"][0]["hwcaps"].append([10**9, "x", 1]),
@@ -336,10 +383,8 @@ def test_a_sweep_of_the_other_kind_is_told_apart(asymboot: Asymboot, tmp_path: P
         with pytest.raises(InputError, match="is a sweep over vector lengths: only a sweep over mixtures of cores has"):
             use(lengths)
     for other in (read_summary, resume_sweep):
-        with pytest.raises(InputError, match="is a sweep over mixtures of cores: reports, rows of saves and"):
+        with pytest.raises(InputError, match="is a sweep over mixtures of cores: only a sweep over vector"):
             other(mixtures)
-    for command in (["report", "-o", "new.html"], ["plot", "heat", "--hazard", "tainted", "-o", "new.svg"]):
-        assert "is a sweep over mixtures of cores" in asymboot.refused(*command, str(mixtures))
     assert "holds another sweep" in asymboot.refused("sweep", "core-pairs", "-o", str(mixtures))
     assert "holds another sweep" in asymboot.refused("sweep", "core-pairs", "-o", str(lengths))
 
