@@ -17,12 +17,13 @@ from sim.kernel.features.system_features import SystemFeatures
 
 
 class Scope(StrEnum):
-    """The CPUs that decide whether the system has a capability."""
+    """The CPUs that decide whether the system has a capability, or else the command line."""
 
     BOOT = "boot CPU"
     LOCAL = "any early CPU"
     ALL_EARLY = "each early CPU"
     SYSTEM = "sanitised registers"
+    COMMAND_LINE = "command line"
 
 
 class RegisterState(msgspec.Struct, frozen=True):
@@ -54,11 +55,13 @@ class DetectedCapability(msgspec.Struct, frozen=True):
     """The logical number of the CPU that decided, or None if several CPUs did together."""
     cpus: tuple[int, ...]
     """The CPUs that have it, where the kernel counts them."""
+    by_option: bool
+    """True if the command line gives it, and the system's registers do not show it."""
 
     @property
     def scope(self) -> Scope:
-        """The CPUs that decide on it."""
-        return scope_of(self.entry)
+        """The CPUs that decided on it, or the command line."""
+        return Scope.COMMAND_LINE if self.by_option else scope_of(self.entry)
 
 
 def scope_of(entry: Capability) -> Scope:
@@ -157,6 +160,7 @@ def _capabilities(system: SystemFeatures) -> tuple[DetectedCapability, ...]:
             entry,
             capabilities.decided_by[place],
             tuple(capabilities.cpus.get(place, ())),
+            place in capabilities.by_option,
         )
         for place, entry in capabilities.of_system()
     )

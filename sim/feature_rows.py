@@ -124,7 +124,10 @@ class CapabilityRow(Row, frozen=True, gc=False):
     number: Annotated[int, Meta(description="its number in this kernel's list")]
     name: Annotated[str, Meta(description="its name in arch/arm64/tools/cpucaps, if that is known")]
     description: Annotated[str | None, Meta(description="the words of the log; missing if the log never names it")]
-    scope: Annotated[str, Meta(description="who decides: the boot CPU, any early CPU, each of them, or all together")]
+    scope: Annotated[
+        str,
+        Meta(description="who decides: the boot CPU, any early CPU, each of them, all together, or the command line"),
+    ]
     decided_by: Annotated[int | None, Meta(description="the CPU that decided; missing if all did together")]
     cpus: Annotated[
         tuple[int, ...] | None, Meta(description="the CPUs that have it; missing where the kernel does not count them")

@@ -1,7 +1,10 @@
 """Tests of the state of all CPU features that a boot keeps: when, of whom, and that lengths alone have none."""
 
+from typing import Any
+
 from sim.feature_facts import DetectedCapability, FeatureState, Scope
 from sim.outcome import Outcome
+from sim.scenario import KvmMode
 from tests.feature_systems import cores, with_field
 from tests.systems import booted, off, on
 
@@ -44,6 +47,18 @@ def test_each_capability_has_its_scope_and_the_cpu_that_decided() -> None:
         "HAS_CRC32": (Scope.SYSTEM, None),
     }
     assert _capability(start, "HW_DBM").cpus == (0, 2)
+
+
+def test_a_capability_that_no_register_shows_is_the_command_lines() -> None:
+    name, mismatched = "HAS_32BIT_EL0_DO_NOT_USE", dict[str, Any](options="allow_mismatched_32bit_el0", kernel="7.3")
+    without, _ = _states(cores(NO_AARCH32, NO_AARCH32, **mismatched))
+    assert _capability(without, name).scope is Scope.COMMAND_LINE
+    # A late CPU changes the registers afterwards, and not who decided.
+    for changes, maxcpus, actions in (({}, None, ()), (NO_AARCH32, 1, (on(1),))):
+        states = _states(cores({}, changes, **mismatched, maxcpus=maxcpus, actions=actions))
+        assert [_capability(one, name).scope for one in states] == [Scope.SYSTEM, Scope.SYSTEM]
+    protected, _ = _states(cores({}, {}, kernel="6.12", kvm_mode=KvmMode.PROTECTED))
+    assert _capability(protected, "KVM_PROTECTED_MODE").scope is Scope.COMMAND_LINE
 
 
 def test_what_all_early_cpus_must_have_is_decided_by_them_together() -> None:

@@ -84,7 +84,11 @@ def _late_has_all(_tables: KernelTables, kernel: str, longest_s: float) -> Itera
         elif place not in by_sanitised:
             proved += 1
     yield FeatureFinding(
-        LATE_HAS_ALL, kernel, f"{proved} capabilities", Answer.PROVED, "a CPU that lacks one is refused, or panics"
+        LATE_HAS_ALL,
+        kernel,
+        f"{proved} capabilities",
+        Answer.PROVED,
+        f"a CPU that lacks one is refused, or panics; 32-bit EL0 only without {_MISMATCHED}",
     )
     for why, names in optional.items():
         yield FeatureFinding(LATE_HAS_ALL, kernel, _listed(names), Answer.REFUTED, why)
@@ -92,9 +96,9 @@ def _late_has_all(_tables: KernelTables, kernel: str, longest_s: float) -> Itera
         yield _by_sanitised(table.entries[place], kernel)
     answers = [_hwcap_answer(model, one, longest_s) for one in model.hwcaps]
     answer = Answer.PROVED if set(answers) == {Answer.PROVED} else Answer.UNKNOWN
-    yield FeatureFinding(
-        LATE_HAS_ALL, kernel, f"{len(answers)} hwcaps", answer, "a CPU that lacks a hwcap in use is refused"
-    )
+    why = f"a CPU that lacks one in use is refused; those of 32-bit programs only without {_MISMATCHED}"
+    yield FeatureFinding(LATE_HAS_ALL, kernel, f"{len(answers)} hwcaps", answer, why)
+    yield _mismatched_32bit(kernel)
 
 
 def _may_lack(model: CoreModel, place: int, one: Requirement, longest_s: float) -> Answer:
@@ -173,6 +177,27 @@ def _by_sanitised(one: Capability, kernel: str) -> FeatureFinding:
         why = "the kernel looks at the sanitised registers, and not at the late CPU's own"
         return FeatureFinding(LATE_HAS_ALL, kernel, subject, Answer.REFUTED, why, scenario)
     return FeatureFinding(LATE_HAS_ALL, kernel, subject, Answer.PROVED, "the system never has it on the CPUs tried")
+
+
+_MISMATCHED = "allow_mismatched_32bit_el0"
+
+
+def _mismatched_32bit(kernel: str) -> FeatureFinding:
+    """Return the finding on the option with which a late CPU need not run 32-bit programs.
+
+    Source: arch/arm64/kernel/cpufeature.c (``has_32bit_el0`` is true of every CPU; ``verify_local_elf_hwcaps`` asks for
+    the hwcaps of 32-bit programs on CPUs that run them).
+    """
+    little, without = (_with_fields(_LITTLE, kernel, fields) for fields in ({}, {"EL0": 1}))
+    scenario = _late_scenario((little,), without, kernel, "a late CPU without 32-bit programs", _MISMATCHED)
+    subject = f"32-bit EL0 Support and hwcaps of 32-bit programs, with {_MISMATCHED}"
+    facts = boot(scenario).facts
+    state = facts.features_at_end
+    has = state is not None and any(state.compat_hwcap_words) and state.aarch32_cpus == (0,)
+    if has and facts.state(1) is CpuState.ONLINE:
+        why = "it is what the option is for: 32-bit programs run on the CPUs that can, and the kernel asks no other"
+        return FeatureFinding(LATE_HAS_ALL, kernel, subject, Answer.REFUTED, why, scenario)
+    return FeatureFinding(LATE_HAS_ALL, kernel, subject, Answer.UNKNOWN, "the CPU that was tried is not accepted")
 
 
 def _listed(names: list[str]) -> str:
@@ -494,7 +519,8 @@ def _early_scenario(cpus: tuple[Cpu, ...], kernel: str, options: str = "") -> Sc
     return Scenario(Topology(named), kernel=kernel, options=options, name="the order of early CPUs")
 
 
-def _late_scenario(early: tuple[Cpu, ...], late: Cpu, kernel: str, name: str) -> Scenario:
+def _late_scenario(early: tuple[Cpu, ...], late: Cpu, kernel: str, name: str, options: str = "") -> Scenario:
     last = f"cpu{len(early)}"
     cpus = (*(Cpu(f"cpu{place}", one.features) for place, one in enumerate(early)), Cpu(last, late.features, late=True))
-    return Scenario(Topology(cpus), kernel=kernel, actions=(Action(Do.ONLINE, last),), name=name)
+    actions = (Action(Do.ONLINE, last),)
+    return Scenario(Topology(cpus), kernel=kernel, options=options, actions=actions, name=name)

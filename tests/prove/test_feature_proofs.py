@@ -91,6 +91,23 @@ def test_what_an_accepted_cpu_may_lack(findings: dict[str, list[FeatureFinding]]
             assert facts.state(1) is CpuState.ONLINE
 
 
+@pytest.mark.parametrize("kernel", ["6.1", "7.3"])
+def test_one_option_lets_a_late_cpu_lack_32_bit_programs(kernel: str) -> None:
+    option = "allow_mismatched_32bit_el0"
+    found = prove_features(LATE_HAS_ALL, kernel)
+    assert [one.subject.split()[1] for one in found if one.why.endswith(f"without {option}")] == [
+        "capabilities",
+        "hwcaps",
+    ]
+    (shown,) = [one.scenario for one in found if one.subject.endswith(option)]
+    assert shown is not None
+    assert boot(shown.but(options="")).facts.state(1) is CpuState.REFUSED
+    state = boot(shown).facts.features_at_end
+    assert state is not None
+    assert "HAS_32BIT_EL0_DO_NOT_USE" in {one.entry.name for one in state.capabilities}
+    assert (any(state.compat_hwcap_words), state.aarch32_cpus) == (True, (0,))
+
+
 @pytest.mark.parametrize(("kernel", "errata"), [("6.1", 32), ("6.12", 32), ("6.16", 35), ("6.18", 35), ("7.3", 37)])
 def test_only_errata_are_called_errata(kernel: str, errata: int) -> None:
     found = prove_features(LATE_HAS_ALL, kernel)

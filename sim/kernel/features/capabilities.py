@@ -109,6 +109,8 @@ class Capabilities:
         """Those of them that the boot CPU decided for all."""
         self.decided_by: dict[int, int | None] = {}
         """The logical number of the CPU that decided each, by its place; None: all of them together."""
+        self.by_option = frozenset[int]()
+        """The places of those that the command line gives the system."""
         self.cpus: dict[int, list[int]] = {}
         """The CPUs that have a capability which the kernel counts by CPU, by its place."""
 

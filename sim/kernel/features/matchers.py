@@ -436,3 +436,10 @@ MATCHERS: dict[str, Matcher] = {
 def matches(system: SystemSoFar, one: Requirement, cpu: LocalReading | None) -> bool:
     """Return True if a CPU, or for None the system by its sanitised registers, has what an entry asks for."""
     return MATCHERS[one.matcher](system, one, cpu)
+
+
+def is_by_option(system: SystemSoFar, one: Requirement) -> bool:
+    """Return True if the command line gives the system a capability that its sanitised registers do not show."""
+    if one.matcher == "has_32bit_el0":
+        return not _has_cpuid_feature(system, one, None)
+    return one.matcher == "is_kvm_protected_mode"

@@ -40,7 +40,7 @@ from sim.kernel.features.id_fields import (
     WRPS,
 )
 from sim.kernel.features.id_override import Override
-from sim.kernel.features.matchers import matches
+from sim.kernel.features.matchers import is_by_option, matches
 from sim.kernel.features.mitigations import MitigationOptions, Mitigations
 from sim.kernel.features.system_registers import SystemRegisters
 from sim.topology import VH
@@ -526,6 +526,8 @@ class SystemFeatures:
     def setup_system_capabilities(self) -> None:
         """Detect what the sanitised registers show."""
         self.capabilities.detect_system(self._matches(None), self.registers)
+        found = self.capabilities.of_system()
+        self.capabilities.by_option = frozenset(place for place, one in found if is_by_option(self, one))
 
     def enable_everywhere(self, online: Iterable[tuple[int, CpuId]]) -> None:
         """Enable every capability on the CPUs that are online.
