@@ -211,7 +211,7 @@ def _listed(names: list[str]) -> str:
 
 def _early_order(tables: KernelTables, kernel: str, longest_s: float) -> Iterator[FeatureFinding]:
     yield from _meets(tables, kernel, longest_s)
-    yield from _own_capabilities(tables, kernel)
+    yield from _own_capabilities(tables, kernel, longest_s)
     yield _cache_type(tables, kernel, longest_s)
     for subject, why, first, second in _orders(kernel):
         if _observed(first) != _observed(second):
@@ -261,16 +261,44 @@ _BY_CPUS_BEFORE = {
 """The matchers that ask for more than the CPU's own registers, and what they ask for."""
 
 
-def _own_capabilities(tables: KernelTables, kernel: str) -> Iterator[FeatureFinding]:
+def _own_capabilities(tables: KernelTables, kernel: str, longest_s: float) -> Iterator[FeatureFinding]:
     """Yield the findings on capabilities that CPUs decide on one by one: by themselves, or by the CPUs before them."""
     own = [one for one in tables.capabilities if "LOCAL" in one.type]
     free = [one for one in own if one.matcher not in _BY_CPUS_BEFORE]
     why = "any early CPU decides, or each of them (MATCH_ALL), by its own registers: OR and AND do not ask for an order"
     yield FeatureFinding(EARLY_ORDER, kernel, f"{len(free)} capabilities of CPUs by themselves", Answer.PROVED, why)
     for one in own:
-        if one.matcher in {"can_trap_icv_dir_el1", "has_sme_dvmsync_erratum"}:
+        subject = one.description or one.label
+        if one.matcher == "can_trap_icv_dir_el1":
+            why = "each early CPU must have it (MATCH_ALL), and the CPU that did not start at EL2 fails by itself"
+            yield FeatureFinding(EARLY_ORDER, kernel, subject, _starts_commute(longest_s), why)
+        elif one.matcher == "has_sme_dvmsync_erratum":
             why = f"{_BY_CPUS_BEFORE[one.matcher]}; no order that matters is known"
-            yield FeatureFinding(EARLY_ORDER, kernel, one.description or one.label, Answer.UNKNOWN, why)
+            yield FeatureFinding(EARLY_ORDER, kernel, subject, Answer.UNKNOWN, why)
+
+
+def _starts_commute(longest_s: float) -> Answer:
+    """Answer whether two CPUs may change places where each must have a capability for which all so far start at EL2.
+
+    Any order is a number of such changes of neighbours. A CPU that starts elsewhere clears the flag before its own
+    capabilities are asked for.
+
+    Source: arch/arm64/kernel/head.S (``set_cpu_boot_mode_flag``); cpufeature.c (``can_trap_icv_dir_el1``, which asks
+    ``is_hyp_mode_available``; ``update_cpu_capabilities`` of ARM64_CPUCAP_MATCH_ALL_EARLY_CPUS).
+    """
+    names = ("all so far at EL2", "all so far have it", "one at EL2", "one has it", "other at EL2", "other has it")
+    at_el2, has, *cpus = (Symbol.named(name, _BITS) for name in names)
+    one, other = (cpus[0], cpus[1]), (cpus[2], cpus[3])
+
+    def after(*order: tuple[Symbol, Symbol]) -> tuple[Symbol, Symbol]:
+        all_at_el2, all_have = at_el2, has
+        for starts_at_el2, own in order:
+            all_at_el2 = all_at_el2 & starts_at_el2
+            all_have = all_have & all_at_el2 & own
+        return all_at_el2, all_have
+
+    pairs = zip(after(one, other), after(other, one), strict=True)
+    return Solver(longest_s).check(z3.Or(*(first.term != second.term for first, second in pairs)))
 
 
 def _cache_type(tables: KernelTables, kernel: str, longest_s: float) -> FeatureFinding:

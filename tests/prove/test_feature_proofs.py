@@ -13,6 +13,7 @@ from sim.facts import CpuState
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.scenario_text import scenario_text
 from sim.hazard_kinds import HazardKind
+from sim.id_registers import TDS
 from sim.prove.feature_proofs import FeatureFinding, is_meet, prove_features, view_change
 from sim.prove.feature_properties import (
     EARLY_ORDER,
@@ -24,6 +25,7 @@ from sim.prove.feature_properties import (
 from sim.prove.properties import PROPERTIES
 from sim.prove.question import Answer
 from tests.command_line import Asymboot
+from tests.feature_systems import cores
 
 TABLES = kernel_tables((7, 3))
 FIELDS = {(f.type, f.width, f.signed, f.safe): f for register in TABLES.registers.values() for f in register.fields}
@@ -142,13 +144,26 @@ def test_where_the_order_of_early_cpus_matters(findings: dict[str, list[FeatureF
         "page table isolation (KPTI)",
         "Cavium ThunderX2 erratum 219 (KVM guest sysreg trapping)",
     }
-    assert {"325 fields of 42 registers", "Mismatched cache type (CTR_EL0)"} <= subjects(found, Answer.PROVED)
-    assert {"ICV_DIR_EL1 trapping", "C1-Pro SME DVMSync early acknowledgement"} == subjects(found, Answer.UNKNOWN)
+    proved = {"325 fields of 42 registers", "Mismatched cache type (CTR_EL0)", "ICV_DIR_EL1 trapping"}
+    assert proved <= subjects(found, Answer.PROVED)
+    assert {"C1-Pro SME DVMSync early acknowledgement"} == subjects(found, Answer.UNKNOWN)
     first = next(one for one in found if one.subject.startswith("taint"))
     assert first.scenario is not None
     assert first.other is not None
     taints = [boot(one).facts.features_at_end for one in (first.scenario, first.other)]
     assert [None if one is None else one.taint for one in taints] == [4, 0]
+
+
+def test_icv_dir_el1_is_trapped_where_every_cpu_started_at_el2_in_any_order() -> None:
+    def is_trapped(el: tuple[int, ...], traps: tuple[int, ...]) -> bool:
+        changes = ({TDS.register: TDS.put(0, one)} for one in traps)
+        # With VHE, a CPU that started at EL1 beside others panics the kernel.
+        state = cores(*changes, el=el, kernel="7.3", options="id_aa64mmfr1.vh=0").facts.features_at_end
+        assert state is not None
+        return "HAS_ICH_HCR_EL2_TDIR" in {one.entry.name for one in state.capabilities}
+
+    for el, traps in product(product((1, 2), repeat=3), product((0, 1), repeat=3)):
+        assert is_trapped(el, traps) is (set(el) == {2} and set(traps) == {1})
 
 
 def test_which_registers_an_accepted_cpu_changes(findings: dict[str, list[FeatureFinding]]) -> None:
