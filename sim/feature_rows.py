@@ -13,13 +13,14 @@ from msgspec import Meta
 from sim.cpufeature_tables import Field, SafeType, unlisted_fields
 from sim.facts import CpuState, Facts
 from sim.feature_facts import FeatureState, RegisterState
-from sim.id_registers import EL0
+from sim.id_registers import EL0, IdField
 from sim.kernel.cpufeature import cpu_readings
 from sim.kernel.features.cache_type import stored_bits
 from sim.kernel.features.cpu_id import CpuId
 from sim.rows import SCHEMA_VERSION, Row
-from sim.topology import EVERY_BIT
+from sim.topology import EVERY_BIT, EnableMethod, Firmware, Topology
 from sim.unknown_features import UnknownRecord, unknown_record
+from sim.vectors import VectorType, bits_from_vq, bits_from_vqs
 
 _UNLISTED = "unlisted"
 _ASSUMED = "whether it depends on CPUs whose registers are unknown, and which are taken to be like others"
@@ -341,6 +342,56 @@ def capability_rows(facts: Facts) -> list[CapabilityRow]:
         )
         for one in state.capabilities
     ]
+
+
+class CpuKind(NamedTuple):
+    """The CPUs that are alike in features and firmware."""
+
+    cpus: tuple[int, ...]
+    """Their logical numbers."""
+    words: str
+    """Their core, and everything that tells them from other CPUs of the core."""
+
+
+def cpu_kinds(topology: Topology) -> list[CpuKind]:
+    """Return the kinds of CPUs, in the order of their first CPUs."""
+    of_kinds = [topology.logical[cpus[0]] for cpus in topology.kinds]
+    kinds = []
+    for cpus, one in zip(topology.kinds, of_kinds, strict=True):
+        core = one.features.core
+        others = [*core.changes, *map(_field_name, core.stated_fields)]
+        parts = [f"{core.name} [{core.midr:#010x}]"]
+        if others:
+            parts.append(f"with other values of {', '.join(others)}")
+        if any(other.features.vqs != one.features.vqs for other in of_kinds if other.features.core == core):
+            parts.append(_lengths(one.features.vqs))
+        kinds.append(CpuKind(cpus, ", ".join([*parts, *_of_firmware(one.firmware)])))
+    return kinds
+
+
+def _field_name(field: IdField) -> str:
+    return f"{field.register}.{field.name}"
+
+
+def _lengths(vqs: Mapping[VectorType, int]) -> str:
+    told = (f"{kind} of {', '.join(map(str, bits_from_vqs(lengths)))} bits" for kind, lengths in vqs.items())
+    return " and ".join(told) or "without vectors"
+
+
+def _of_firmware(firmware: Firmware) -> Iterator[str]:
+    """Yield the parts of a CPU's firmware that are not as usual, in words."""
+    if firmware.hidden:
+        yield f"firmware hides {', '.join(map(_field_name, firmware.hidden))}"
+    if firmware.trapped:
+        yield f"firmware traps {', '.join(sorted(map(str, firmware.trapped)))}"
+    for kind, length in firmware.el3_len.items():
+        yield f"firmware limits {kind} to {bits_from_vq(length + 1)} bits"
+    if firmware.unaffected:
+        yield f"firmware says that it lacks {', '.join(sorted(map(str, firmware.unaffected)))}"
+    if firmware.el is not None:
+        yield f"started at EL{firmware.el}"
+    if firmware.enable_method is not EnableMethod.PSCI:
+        yield f"started by {firmware.enable_method}"
 
 
 class UnusedRow(Row, frozen=True, gc=False):

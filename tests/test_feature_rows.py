@@ -8,7 +8,15 @@ import jsonschema
 
 from sim.boot_run import boot
 from sim.facts import Facts
-from sim.feature_rows import capability_rows, features_record, field_rows, hwcap_rows, register_rows, unused_rows
+from sim.feature_rows import (
+    capability_rows,
+    cpu_kinds,
+    features_record,
+    field_rows,
+    hwcap_rows,
+    register_rows,
+    unused_rows,
+)
 from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.report.page import boot_page
 from sim.scenario import Scenario
@@ -41,6 +49,43 @@ def test_each_field_that_differs_has_its_values_its_rule_and_who_decided() -> No
     assert (csv3.values, csv3.strict, csv3.rule) == ((0, 1, 0), False, "LOWER_SAFE")
     unlisted = rows["ID_AA64MMFR1_EL1.SpecSEI"]
     assert (unlisted.values, unlisted.sanitised) == ((0, 1, 0), 1)
+
+
+KINDS = """
+[topology]
+cpus = [
+    { core = "arm,neoverse-v1" },
+    { core = "arm,neoverse-v1", hides = ["RNDR"], features = { RAS = 1 } },
+    { core = "arm,neoverse-v1", zcr_el3_len = 0, el = 1, enable_method = "spin-table" },
+    { core = "arm,neoverse-v1", cptr_el3_ez = false, unaffected = ["spectre-v2"] },
+    { core = "arm,neoverse-v1", sve_bits = [128] },
+    { core = "arm,cortex-a76" },
+]
+"""
+
+
+def test_each_kind_of_cpu_says_what_tells_it_from_the_others_of_its_core() -> None:
+    kinds = cpu_kinds(scenario_from_text(KINDS).topology)
+    v1, both = "arm,neoverse-v1 [0x411fd402], ", "SVE of 128, 256 bits"
+    assert [kind.cpus for kind in kinds] == [(0,), (1,), (2,), (3,), (4,), (5,)]
+    assert [kind.words for kind in kinds] == [
+        f"{v1}{both}",
+        "arm,neoverse-v1 [0x411fd402], with other values of ID_AA64PFR0_EL1, firmware hides ID_AA64ISAR0_EL1.RNDR",
+        f"{v1}{both}, firmware limits SVE to 128 bits, started at EL1, started by spin-table",
+        f"{v1}{both}, firmware traps SVE, firmware says that it lacks spectre-v2",
+        f"{v1}SVE of 128 bits",
+        "arm,cortex-a76 [0x414fd0b1]",
+    ]
+
+
+def test_the_matrix_and_the_report_name_the_field_that_firmware_hides(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "one.toml"
+    file.write_text(
+        '[topology]\ncpus = [{ core = "arm,neoverse-n2" }, { core = "arm,neoverse-n2", hides = ["RNDR"] }]\n'
+    )
+    words = "arm,neoverse-n2 [0x410fd493], firmware hides ID_AA64ISAR0_EL1.RNDR"
+    assert f"cpu1: {words}\n" in asymboot("features", file).output
+    assert f"<th>cpu1, {words}</th>" in boot_page(boot(read_scenario(file)))
 
 
 def test_fields_that_are_alike_are_there_on_demand() -> None:

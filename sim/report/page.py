@@ -17,7 +17,16 @@ from sim.arguments import checked
 from sim.causes.critical_path import CriticalPath
 from sim.errors import InputError
 from sim.event_text import event_sentence
-from sim.feature_rows import CapabilityRow, FieldRow, UnusedRow, capability_rows, field_rows, unused_rows
+from sim.feature_rows import (
+    CapabilityRow,
+    CpuKind,
+    FieldRow,
+    UnusedRow,
+    capability_rows,
+    cpu_kinds,
+    field_rows,
+    unused_rows,
+)
 from sim.files.scenario_text import scenario_text
 from sim.hazard_kinds import Hazard
 from sim.kernel.features.certainty import Certainty
@@ -278,8 +287,8 @@ class FeatureTables(NamedTuple):
     vulnerabilities: Mapping[str, str | None]
     certainty: Certainty
     taint: int
-    kinds: list[tuple[str, int, str]]
-    """The CPUs that are alike: their numbers and names, the first of them, and their core."""
+    kinds: list[CpuKind]
+    """The CPUs that are alike."""
     has_values: bool
     """False if the kernel stopped before there were system's values."""
     partly_known: bool
@@ -296,8 +305,7 @@ def _features(outcome: Outcome) -> FeatureTables | None:
     facts, state = outcome.facts, outcome.facts.features_at_end
     if state is None:
         return None
-    topology, has_programs = outcome.scenario.topology, facts.features_at_user_space is not None
-    kinds = [(topology.labels(cpus), cpus[0], topology.logical[cpus[0]].features.core.name) for cpus in topology.kinds]
+    has_programs = facts.features_at_user_space is not None
     return FeatureTables(
         field_rows(facts),
         capability_rows(facts),
@@ -306,7 +314,7 @@ def _features(outcome: Outcome) -> FeatureTables | None:
         state.vulnerabilities if has_programs else {},
         state.certainty,
         state.taint,
-        kinds,
+        cpu_kinds(outcome.scenario.topology),
         state.has_values,
         bool(partly_known_cores(outcome.scenario)),
     )

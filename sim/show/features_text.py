@@ -5,8 +5,15 @@ from itertools import groupby
 from rich.console import Console
 
 from sim.feature_facts import FeatureState
-from sim.feature_rows import CapabilityRow, FieldRow, capability_rows, field_rows, register_rows, unused_rows
-from sim.id_registers import Core
+from sim.feature_rows import (
+    CapabilityRow,
+    FieldRow,
+    capability_rows,
+    cpu_kinds,
+    field_rows,
+    register_rows,
+    unused_rows,
+)
 from sim.outcome import Outcome
 from sim.show.console import Layout, heading, line, table
 from sim.show.row_groups import short_labels
@@ -32,9 +39,10 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
     rows, state = field_rows(outcome.facts, only_differing=not everything), outcome.facts.features_at_end
     assert state is not None
     topology = outcome.scenario.topology
+    kinds = cpu_kinds(topology)
     heading(console, "Fields of ID registers" if everything else "Fields in which CPUs differ", first=True)
-    for kind in topology.kinds:
-        line(console, f"{topology.labels(kind)}: {_core_name(topology.logical[kind[0]].features.core)}")
+    for kind in kinds:
+        line(console, f"{topology.labels(kind.cpus)}: {kind.words}")
     for sentence in core_sentences(outcome.scenario):
         line(console, sentence)
     if not state.has_values:
@@ -48,9 +56,10 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
         return
     columns: dict[str, Layout] = {"register.field": "left"}
     # The lines above tell the names of these numbers; here they would make the table wider than a terminal.
-    columns |= {f"cpu{cpu_list(kind)}": "right" for kind in topology.kinds}
+    columns |= {f"cpu{cpu_list(kind.cpus)}": "right" for kind in kinds}
     columns |= {"system": "right", "rule": "wrap", "logged": "left", "decided by": "wrap"}
-    table(console, columns, [_cells(row, topology, has_values=state.has_values) for row in rows])
+    firsts = [kind.cpus[0] for kind in kinds]
+    table(console, columns, [_cells(row, firsts, has_values=state.has_values) for row in rows])
     line(console, "logged: the kernel logs a SANITY CHECK line where a CPU differs from the boot CPU")
     if any(row.taken_as for row in rows):
         line(
@@ -63,20 +72,14 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
         line(console, "?: unknown, since no source tells the CPU's register")
 
 
-def _core_name(core: Core) -> str:
-    others = [*core.changes, *(f"{field.register}.{field.name}" for field in core.stated_fields)]
-    changed = f", with other values of {', '.join(others)}" if others else ""
-    return f"{core.name} [{core.midr:#010x}]{changed}"
-
-
-def _cells(row: FieldRow, topology: Topology, *, has_values: bool) -> list[str]:
+def _cells(row: FieldRow, cpus: list[int], *, has_values: bool) -> list[str]:
     # Small numbers read the same in both; large numbers are read in hexadecimal.
     form = str if max((value for value in row.values if value is not None), default=0) < _LARGE else hex
 
     def shown(value: int | None) -> str:
         return "?" if value is None else form(value)
 
-    own = [LACKS if cpu in row.lacked_by else row.own_text(cpu, shown) for cpu, *_ in topology.kinds]
+    own = [LACKS if cpu in row.lacked_by else row.own_text(cpu, shown) for cpu in cpus]
     system = shown(row.sanitised) if row.is_listed and has_values else ""
     decided = COMMAND_LINE if row.forced else cpu_list(row.decided_by) if row.decided_by else ""
     return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]
