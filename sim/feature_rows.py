@@ -133,7 +133,20 @@ class CapabilityRow(Row, frozen=True, gc=False):
     cpus: Annotated[
         tuple[int, ...] | None, Meta(description="the CPUs that have it; missing where the kernel does not count them")
     ]
+    refused: Annotated[
+        tuple[int, ...], Meta(description="those of them that the kernel refused afterwards, and still counts")
+    ]
     assumed: Annotated[bool, Meta(description=_ASSUMED)]
+
+    def cpus_text(self, form: Callable[[list[int]], str]) -> str:
+        """Return the CPUs that have it as text, the refused CPUs apart; empty where the kernel does not count them.
+
+        Args:
+            form: writes a list of CPUs.
+        """
+        accepted = [cpu for cpu in self.cpus or () if cpu not in self.refused]
+        refused = f"refused: {form(list(self.refused))}" if self.refused else ""
+        return "; ".join(filter(None, (form(accepted) if accepted else "", refused)))
 
 
 def register_rows(facts: Facts) -> list[RegisterRow]:
@@ -338,6 +351,7 @@ def capability_rows(facts: Facts) -> list[CapabilityRow]:
             scope=str(one.scope),
             decided_by=one.decided_by,
             cpus=None if one.entry.per_cpu is None else one.cpus,
+            refused=tuple(cpu for cpu in one.cpus if facts.state(cpu) is CpuState.REFUSED),
             assumed=one.entry in state.certainty.assumed_capabilities,
         )
         for one in state.capabilities

@@ -21,7 +21,7 @@ from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.report.page import boot_page
 from sim.scenario import Scenario
 from sim.schemas import schema_text
-from sim.topology import Topology
+from sim.topology import Topology, cpu_list
 from tests.command_line import Asymboot
 from tests.systems import V1
 
@@ -49,6 +49,29 @@ def test_each_field_that_differs_has_its_values_its_rule_and_who_decided() -> No
     assert (csv3.values, csv3.strict, csv3.rule) == ((0, 1, 0), False, "LOWER_SAFE")
     unlisted = rows["ID_AA64MMFR1_EL1.SpecSEI"]
     assert (unlisted.values, unlisted.sanitised) == ((0, 1, 0), 1)
+
+
+COUNTED = """
+[topology]
+cpus = [{ core = "arm,cortex-a520" }, { core = "arm,cortex-a720", late = true }]
+[kernel]
+series = "6.12"
+[[actions]]
+do = "online"
+cpu = "cpu1"
+"""
+
+
+def test_a_refused_cpu_that_the_kernel_still_counts_is_told_apart(asymboot: Asymboot, tmp_path: Path) -> None:
+    # cpu_enable_hw_dbm() comes before the conflict of a capability with a higher number.
+    (tmp_path / "one.toml").write_text(COUNTED)
+    refused = boot(read_scenario(tmp_path / "one.toml"))
+    row = next(one for one in capability_rows(refused.facts) if one.name == "HW_DBM")
+    assert (row.cpus, row.refused) == ((0, 1), (1,))
+    assert row.cpus_text(cpu_list) == "0; refused: 1"
+    assert "0; refused: 1" in asymboot("run", tmp_path / "one.toml").output
+    assert "<td>0; refused: 1</td>" in boot_page(refused)
+    assert {one.refused for one in capability_rows(facts())} == {()}
 
 
 KINDS = """

@@ -1,5 +1,6 @@
 """CPU features as text: fields by CPU, capabilities, hwcaps, and what CPUs have that the system cannot use."""
 
+from functools import partial
 from itertools import groupby
 
 from rich.console import Console
@@ -141,7 +142,7 @@ def _of_programs(state: FeatureState, console: Console) -> None:
 def _capability(row: CapabilityRow, topology: Topology) -> list[str]:
     scope = row.scope if row.decided_by is None else f"{row.scope}: {topology.label(row.decided_by)}"
     scope += ", assumed" if row.assumed else ""
-    return [row.description or row.name, scope, short_labels(topology, row.cpus) if row.cpus else ""]
+    return [row.description or row.name, scope, row.cpus_text(partial(short_labels, topology))]
 
 
 def _unused(outcome: Outcome, console: Console) -> None:
