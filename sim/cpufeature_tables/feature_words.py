@@ -118,6 +118,7 @@ _BOOLEANS = frozenset({"kpti", "irqchip.gicv3_pseudo_nmi"})
 """Parameters whose value the kernel reads as a truth value, in any of its spellings."""
 _NUMBERS_SINCE = (6, 9)
 """The first series that takes a hexadecimal digit, with or without 0x; before, the number's form gives its base."""
+_NAME_OF_FIELD = re.compile(r"id_aa64[a-z0-9]+\.\w+", re.ASCII)
 _DIGIT = re.compile(r"(?:0x)?([0-9a-f])", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"0x[0-9a-f]{1,16}|0[0-7]{0,22}|[1-9]\d{0,18}", re.IGNORECASE | re.ASCII)
 
@@ -224,6 +225,10 @@ def check_options(options: str, series: Series) -> None:
         if name == "kvm_arm.mode":
             raise InputError(f"options: {given[:60]!r} decides on more than CPU features: set kvm_mode instead")
         is_field = name in FIELD_OPTIONS and bool(equals and value)
+        if _NAME_OF_FIELD.fullmatch(name) and name not in FIELD_OPTIONS:
+            raise InputError(
+                f"options: {given[:60]!r}: the kernel has no override of that field{_other_fields(word, series)}"
+            )
         if not is_field and word not in ALIASES and not is_switch(word):
             raise InputError(f"options: {given[:60]!r} does not concern CPU features{_instead(word, series)}")
 
@@ -284,12 +289,18 @@ def _instead(word: str, series: Series) -> str:
     name = word.partition("=")[0]
     if name in _INSTEAD:
         return f": {_INSTEAD[name]}"
-    register, is_field, _ = name.partition(".")
-    fields = [one.rpartition(".")[2] for one in _fields_of(series) if one.partition(".")[0] == register]
-    if is_field and fields and name not in FIELD_OPTIONS:
-        major, minor = series
-        return f": of {register}, Linux {major}.{minor} takes {', '.join(fields)}"
     return _hint(word, _words(series))
+
+
+def _other_fields(word: str, series: Series) -> str:
+    """Return the end of a message on a field without an override: those of the register, or a field of that name."""
+    register, _, field = word.partition("=")[0].partition(".")
+    taken = [one.partition(".") for one in _fields_of(series)]
+    of_register = [name for other, _, name in taken if other == register]
+    if of_register:
+        major, minor = series
+        return f": of {register}, Linux {major}.{minor} takes {', '.join(of_register)}"
+    return _hint(word, [f"{other}.{name}=0" for other, _, name in taken if name == field])
 
 
 def _fields_of(series: Series) -> list[str]:

@@ -62,16 +62,19 @@ def sme_sets(*, up_to_bits: int = 2048) -> SearchStrategy[tuple[int, ...]]:
 def core_mixtures(
     draw: DrawFn,
     *,
-    cores: Sequence[str] | None = None,
+    cores: Sequence[str | Cpu] | None = None,
     most_clusters: int = 3,
     most_cpus: int = 2,
     late: bool = True,
 ) -> Topology:
     """Draw topologies of clusters of known cores, such as Cortex-A55 beside Cortex-A76.
 
+    No field of a core is changed: a core with other registers, or whose firmware hides some, is given as a CPU.
+
     Args:
         draw: given by Hypothesis.
-        cores: the cores, by compatible string; None: those whose ID registers are all known.
+        cores: the cores, by compatible string, or as a CPU, such as a scenario file describes; None: those whose ID
+            registers are all known.
         most_clusters: the largest number of clusters.
         most_cpus: the largest number of CPUs of a cluster.
         late: clusters after the first may come late.
@@ -79,7 +82,9 @@ def core_mixtures(
     Raises:
         InputError: there is no core of a name.
     """
-    kinds = complete_cores() if cores is None else tuple(cpu_of_core(name) for name in cores)
+    kinds = (
+        complete_cores() if cores is None else tuple(one if isinstance(one, Cpu) else cpu_of_core(one) for one in cores)
+    )
     clusters = draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=most_clusters))
     cpus: list[Cpu] = []
     for place, kind in enumerate(clusters):

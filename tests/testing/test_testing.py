@@ -14,7 +14,7 @@ from sim.boot_run import boot as boot_scenario
 from sim.errors import InputError
 from sim.explore.schedule_run import follow
 from sim.files.expectations import read_expected
-from sim.files.scenario_file import read_scenario
+from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.hazard_kinds import HazardKind
 from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.testing.assertions import assert_hazards, assert_log, assert_state
@@ -455,6 +455,14 @@ def test_expectations_of_features_that_no_boot_can_meet_are_refused(text: str, m
     with pytest.raises(InputError) as error:
         read_expected(file)
     assert f"expect: {message}" in str(error.value)
+
+
+def test_mixtures_are_drawn_of_cpus_with_fields_of_their_own() -> None:
+    text = '[topology]\ncpus = [{ core = "arm,cortex-a55", features = { MTE = 2 }, hides = ["AES"] }]\n'
+    changed = scenario_from_text(text).topology.cpus[0]
+    topology = find(core_mixtures(cores=[changed, "arm,cortex-a76"]), lambda drawn: len(drawn.kinds) > 1)
+    alike = [cpu for cpu in topology.cpus if cpu.features.core.name == "arm,cortex-a55"]
+    assert {(cpu.features, cpu.firmware) for cpu in alike} == {(changed.features, changed.firmware)}
 
 
 @given(core_mixtures())
