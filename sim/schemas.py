@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from sim.conform.conformance_rows import ConformanceRow
+from sim.cores.core_rows import CoreRow
 from sim.explain.explanation_rows import ExplanationRecord
 from sim.explore.exploration_record import ExplorationRecord
 from sim.explore.schedule_file import SCHEDULE_VERSION, ScheduleRecord
@@ -34,6 +35,7 @@ SCHEMAS: dict[str, tuple[Any, int, str]] = {
     "comparison": (ComparisonRecord, SCHEMA_VERSION, "what asymboot compare --json prints"),
     "variants": (VariantRecord, SCHEMA_VERSION, "what asymboot compare --by ... --json prints"),
     "difference": (DifferenceRecord, SCHEMA_VERSION, "what asymboot diff --json prints"),
+    "cores": (list[CoreRow], SCHEMA_VERSION, "what asymboot list cores --json prints"),
     "conformance": (list[ConformanceRow], SCHEMA_VERSION, "what asymboot conform --json prints"),
     "explanation": (ExplanationRecord, SCHEMA_VERSION, "what asymboot explain --json prints"),
     "exploration": (ExplorationRecord, SCHEMA_VERSION, "what asymboot explore --json prints"),

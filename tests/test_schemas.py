@@ -11,6 +11,7 @@ import pytest
 
 from sim import schemas
 from sim.boot_run import boot
+from sim.cores import core_values
 from sim.files.mixture_file import read_mixture_space
 from sim.files.scenario_file import read_scenario
 from sim.files.shipped_scenarios import folder, shipped, template
@@ -20,6 +21,7 @@ from sim.study.comparison import compare
 from sim.sweep.mixture_sweep import sweep_mixtures
 from sim.sweep.summary_rows import SweepHazardRow
 from sim.sweep.sweep_run import run_sweep
+from tests.command_line import Asymboot
 from tests.docs.test_docs import WHOLE, Block
 
 SCHEMAS: dict[str, dict[str, Any]] = {what: json.loads(schema_text(what)) for what in schemas.SCHEMAS}
@@ -97,6 +99,20 @@ def test_summaries_of_sweeps_keep_to_their_schema(sample: int, tmp_path: Path) -
         columns = [name for name in row if not name.endswith("_sve_bits")]
         assert columns == [name for name in SweepHazardRow.__struct_fields__ if name in row]
     assert not valid("summary", {**record, "hazards": [{"hazard": "out_of_bounds_write"}]})
+
+
+def test_the_list_of_cores_keeps_to_its_schema(asymboot: Asymboot) -> None:
+    rows = json.loads(asymboot("list", "cores", "--json").output)
+    assert valid("cores", rows)
+    cores = {row["core"]: row for row in rows}
+    assert cores["fujitsu,a64fx"]["sve_bits"] == [128, 256, 512]
+    assert cores["arm,c1-nano"]["sve_bits"] is None
+    assert cores["arm,cortex-a55"]["sve_bits"] == []
+    pfr0 = next(one for one in cores["arm,cortex-a76"]["registers"] if one["register"] == "ID_AA64PFR0_EL1")
+    known = core_values("arm,cortex-a76", int(cores["arm,cortex-a76"]["midr"], 16))["ID_AA64PFR0_EL1"]
+    assert (int(pfr0["value"], 16), pfr0["source"]) == (known.value, known.source)
+    for words in (["list", "--json"], ["list", "kernels", "--json"], ["list", "cores", "kernels", "--json"]):
+        assert "--json goes with asymboot list cores only" in asymboot.refused(*words)
 
 
 def test_summaries_of_mixtures_keep_to_their_schema() -> None:

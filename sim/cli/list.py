@@ -13,7 +13,8 @@ from sim.cli.command_group import Command
     metavar="[WHAT]...",
     type=options.Choice(["topologies", "spaces", "designs", "kernels", "hazards", "properties", "cores"]),
 )
-def list_(what: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="cores: print everything that is known of them as JSON.")
+def list_(what: tuple[str, ...], *, as_json: bool) -> None:
     """List scenarios, spaces, designs, kernels, hazards and cores.
 
     WHAT limits the list to parts of it: topologies, spaces, designs, kernels, hazards, properties, cores. A name under
@@ -24,7 +25,17 @@ def list_(what: tuple[str, ...]) -> None:
     Examples:
       asymboot list
       asymboot list designs kernels
+      asymboot list cores --json | jq '.[] | select(.has_all_registers).core'
     """
+    if as_json:
+        if what != ("cores",):
+            raise click.UsageError("--json goes with asymboot list cores only.")
+        import msgspec
+
+        from sim.cores.core_rows import core_rows
+
+        click.echo(msgspec.json.encode(core_rows()))
+        return
     from sim.show.catalogue_text import show_catalogue
     from sim.show.console import terminal
 

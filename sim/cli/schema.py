@@ -14,6 +14,7 @@ _SCHEMAS = (
     "comparison",
     "variants",
     "difference",
+    "cores",
     "conformance",
     "explanation",
     "exploration",
@@ -33,9 +34,9 @@ def schema(what: str) -> None:
 
     WHAT is scenario by default. scenario, space, mixtures (a space of cores) and schedule are formats of files. The
     others are printed with --json: outcome by `run`, features by `features`, comparison by `compare`, variants by
-    `compare --by`, difference by `diff`, conformance by `conform`, explanation by `explain`, exploration by `explore`,
-    proof by `prove`, promises by `prove --all-designs`, summary and mixture-summary by `summary` of a sweep over
-    lengths or over mixtures of cores.
+    `compare --by`, difference by `diff`, cores by `list cores`, conformance by `conform`, explanation by `explain`,
+    exploration by `explore`, proof by `prove`, promises by `prove --all-designs`, summary and mixture-summary by
+    `summary` of a sweep over lengths or over mixtures of cores.
 
     Exits with 0, and with 2 if the input is wrong.
 

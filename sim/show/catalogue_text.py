@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from sim.cores import core_names, known_core
+from sim.cores.core_rows import CoreRow, core_rows
 from sim.designs import DESIGNS, Design, LateCpu
 from sim.files.shipped_catalogue import read_catalogue
 from sim.hazard_kinds import HazardKind
@@ -104,9 +104,31 @@ def _hazards(console: Console) -> None:
 
 
 def _cores(console: Console) -> None:
-    rows = [(name, f"{known_core(name).midr:#010x}", _known_registers(name)) for name in core_names()]
-    table(console, {"core": "wrap", "MIDR_EL1": "left", "ID registers known": "left"}, rows)
-    line(console, "MIDR_EL1 is that of the best known stepping. sim/cores/ has each value with its source.")
+    rows = [(one.core, f"{int(one.midr, 16):#010x}", _lengths(one), _registers(one)) for one in core_rows()]
+    columns: dict[str, Layout] = {"core": "wrap", "MIDR_EL1": "left"}
+    table(console, columns | {"vector lengths, bits": "left", "ID registers known": "left"}, rows)
+    line(
+        console,
+        "MIDR_EL1 is that of the best known stepping. --json has each register's value, and the sources of values and "
+        "of lengths.",
+    )
+
+
+def _lengths(core: CoreRow) -> str:
+    """Return the lengths of the vector types that a core has or may have."""
+    lengths = {"SVE": core.sve_bits, "SME": core.sme_bits}
+    if set(lengths.values()) == {None}:
+        return "unknown"
+    told = (
+        f"{kind} {'unknown' if bits is None else ', '.join(map(str, bits))}"
+        for kind, bits in lengths.items()
+        if bits != ()
+    )
+    return "; ".join(told) or "none"
+
+
+def _registers(core: CoreRow) -> str:
+    return "all" if core.has_all_registers else str(len(core.registers) or "none")
 
 
 def _properties(console: Console) -> None:
@@ -116,8 +138,3 @@ def _properties(console: Console) -> None:
     rows = [(one.name, "designs", one.statement) for one in PROPERTIES.values()]
     rows += [(one.name, "CPU features", one.statement) for one in FEATURE_PROPERTIES.values()]
     table(console, {"property": "left", "of": "left", "promise": "wrap"}, rows)
-
-
-def _known_registers(name: str) -> str:
-    core = known_core(name)
-    return "all" if core.is_complete else str(len(core.id_registers) or "none")

@@ -309,6 +309,13 @@ def test_list_of_some(asymboot: Asymboot) -> None:
     assert [line for line in shown if line in {"Topologies", "Designs", "Kernels", "Hazards"}] == ["Designs", "Kernels"]
 
 
+def test_the_list_of_cores_has_their_lengths(asymboot: Asymboot) -> None:
+    cores = {line.split()[0]: line.split(maxsplit=2)[2] for line in lines(asymboot, "list", "cores") if "0x" in line}
+    assert cores["fujitsu,a64fx"].split("  ")[0] == "SVE 128, 256, 512"
+    assert cores["arm,cortex-a55"].split() == ["none", "all"]
+    assert cores["arm,c1-nano"].split() == ["unknown", "none"]
+
+
 def test_names_that_are_listed_stand_for_files(asymboot: Asymboot) -> None:
     assert asymboot("run", "bug").stdout == asymboot("run", BUG).stdout
     assert "did you mean 'bug'?" in asymboot.refused("run", "bugs")
