@@ -28,8 +28,9 @@ def verdict(summary: MixtureSummary) -> Verdict:
     totals = [summary.total(kernel) for kernel in summary.space.kernels]
     worst = min(totals, key=lambda row: (row.fine, [-getattr(row, name) for name in _GRAVEST_FIRST]))
     if not worst.mixtures:
-        return Verdict("no part of the sweep is done", is_good=False)
+        return Verdict("no part of the sweep is done: asymboot sweep --resume computes it", is_good=False)
     mixtures = counted(worst.mixtures, "drawn mixture" if summary.record.sample else "mixture")
+    mixtures += "" if summary.complete else " so far"
     if worst.fine == worst.mixtures:
         return Verdict(f"nothing happens in any of {mixtures}", is_good=True)
     counts = [f"{title(name)} {getattr(worst, name):,}" for name in _GRAVEST_FIRST if getattr(worst, name)]
