@@ -3,7 +3,7 @@
 from collections import Counter
 from math import ceil
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sim.arguments import checked
 from sim.errors import InputError
@@ -15,6 +15,9 @@ from sim.sweep.mixture_summary import MixtureTotals, mixture_totals
 from sim.sweep.mixture_tally import MixtureTally
 from sim.titles import title
 from sim.units import counted
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _CELL_IN, _ROW_IN, _BESIDE_IN, _ABOVE_IN, _BELOW_IN = 0.32, 0.24, 0.2, 0.4, 0.3
 _MAX_WIDTH_IN = 11.0
@@ -95,8 +98,7 @@ def _shares(tally: MixtureTally, bit: int, *, is_late: bool) -> Shares:
 
 
 def _draw(totals: MixtureTotals, outcome: str) -> style.Picture:
-    space = totals.plan.space
-    found = _kernels(totals, outcome)
+    space, found = totals.plan.space, _kernels(totals, outcome)
     maps = [
         (f"{space.span(one.names)}: the other core {when}", shares)
         for one in found
@@ -117,21 +119,21 @@ def _draw(totals: MixtureTotals, outcome: str) -> style.Picture:
         left_in, bottom_in = column * whole_in + label_in + 0.2, (lines - 1 - line) * map_in + label_in + _BELOW_IN
         axes = style.axes_at(picture, left_in, bottom_in, width_in, height_in)
         draw_shares(axes, shares, is_grave=outcome in _GRAVE)
-        axes.set_xlim(-0.5, len(names) - 0.5)
-        axes.set_ylim(len(names) - 0.5, -0.5)  # the first core is at the top
-        axes.set_xticks(range(len(names)), names, rotation=90)
-        axes.set_yticks(range(len(names)), names)
-        room_in = whole_in - _BESIDE_IN
-        # Over the labels too, which begin left of the axes.
-        axes.text(
-            -label_in / width_in,
-            1 + 0.12 / height_in,
-            style.shortened(words, room_in, style.SMALL_PT),
-            size=style.SMALL_PT,
-            transform=axes.transAxes,
-        )
-        axes.set_xlabel("other core", size=style.SMALL_PT)
+        _label(axes, names)
+        shown = style.shortened(words, whole_in - _BESIDE_IN, style.SMALL_PT)
+        # The words begin above the labels, which are left of the axes.
+        place = -label_in / width_in, 1 + 0.12 / height_in
+        axes.text(*place, shown, size=style.SMALL_PT, transform=axes.transAxes)
     return picture
+
+
+def _label(axes: "Axes", names: list[str]) -> None:
+    places = range(len(names))
+    axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.set_ylim(len(names) - 0.5, -0.5)  # the first core is at the top
+    axes.set_xticks(places, names, rotation=90)
+    axes.set_yticks(places, names)
+    axes.set_xlabel("other core", size=style.SMALL_PT)
 
 
 def _subtitle(totals: MixtureTotals, found: list[_Kernels]) -> str:
