@@ -225,6 +225,7 @@ UNCOUNTED = {
     "SystemFeatures._nothing_new": "a shortcut, which changes nothing",
     "SystemRegisters.version": "the values are there",
     # What only tables show
+    "Capabilities.by_option": "what the command line decided alone, which nothing depends on",
     "Capabilities.decided_by": "the CPU that decided, which nothing depends on",
     "SystemFeatures.early_kinds": "the early CPUs, by whose registers tables mark what is unknown",
     "Recorder.stored": "the CPUs whose registers the system's values were made from, which are there",
