@@ -423,7 +423,7 @@ def cpu(
     late: bool = False,
     clusters: tuple[str, ...] = (),
 ) -> Cpu:
-    """Make a CPU from lengths in bits; None means that it lacks the extension.
+    """Make a CPU from lengths in bits; None, and no lengths, mean that it lacks the extension.
 
     Args:
         name: the CPU's name, unique in its topology.
@@ -447,8 +447,8 @@ def cpu(
     """
     return Cpu.of(
         name,
-        None if sve_bits is None else vqs_from_bits(sve_bits),
-        None if sme_bits is None else vqs_from_bits(sme_bits),
+        None if sve_bits is None else vqs_from_bits(sve_bits) or None,
+        None if sme_bits is None else vqs_from_bits(sme_bits) or None,
         zcr_el3_len=zcr_el3_len,
         smcr_el3_len=smcr_el3_len,
         cptr_el3_ez=cptr_el3_ez,
@@ -557,9 +557,9 @@ class Topology:
         """Make a topology from each CPU's lengths; the CPUs are named cpu0, cpu1, ...
 
         Args:
-            sve_bits: the SVE vector lengths of each CPU, in bits; None for a CPU without SVE.
-            sme_bits: the streaming vector lengths of each CPU, in bits; None for a CPU without SME. If not given, no
-                CPU has SME.
+            sve_bits: the SVE vector lengths of each CPU, in bits; None, or no lengths, for a CPU without SVE.
+            sme_bits: the streaming vector lengths of each CPU, in bits; None, or no lengths, for a CPU without SME. If
+                not given, no CPU has SME.
             late: the CPUs that are left out of the early bring-up, by number or name. The boot CPU is number 0.
 
         Raises:

@@ -28,6 +28,18 @@ class VlInfo:
     Names that end in ``_bytes`` are VLs in bytes; the others are sets as in `sim.vectors`. ``max_cpu_vl`` is of Brown's
     series alone: the largest length of any counted CPU. It is always computed here, and only some designs use it.
 
+    Args:
+        type: SVE or SME.
+        vq_map: the lengths that every counted CPU has, as a set.
+        vq_partial_map: the lengths that some counted CPU has, as a set.
+        max_cpu_vqs: a set whose largest member is ``max_cpu_vl``.
+        pseudo_register_vqs: every VQ up to the smallest of the early CPUs' largest lengths, as a set.
+        virtualisable_vqs: every VQ up to ``max_virtualisable_vl``, as a set.
+        min_vl_bytes: the smallest VL, in bytes.
+        max_vl_bytes: the largest VL that every counted CPU has, in bytes.
+        max_virtualisable_vl_bytes: the largest VL for guests, in bytes.
+        default_vl_bytes: the VL that tasks start with, in bytes.
+
     >>> from sim import VectorType, boot, read_scenario
     >>> info = boot(read_scenario("bug")).facts.vectors[VectorType.SVE]
     >>> info.max_vl_bytes, info.max_virtualisable_vl_bytes
@@ -36,20 +48,14 @@ class VlInfo:
 
     type: VectorType
     vq_map: int = 0
-    """The lengths that every counted CPU has."""
     vq_partial_map: int = 0
-    """The lengths that some counted CPU has."""
     max_cpu_vqs: int = 0
-    """A set whose largest member is ``max_cpu_vl``."""
     pseudo_register_vqs: int = 0
-    """Every VQ up to the smallest of the early CPUs' largest lengths."""
     virtualisable_vqs: int = 0
-    """Every VQ up to ``max_virtualisable_vl``."""
     min_vl_bytes: int = 0
     max_vl_bytes: int = 0
     max_virtualisable_vl_bytes: int = 0
     default_vl_bytes: int = 0
-    """The VL that tasks start with."""
 
     def __post_init__(self) -> None:
         initial = VECTOR_TYPES[self.type].initial_vl_bytes

@@ -38,6 +38,12 @@ class _BrokenByCpu(Protocol):
 class Property:
     """A promise that a design keeps or breaks.
 
+    Args:
+        name: its name, as `asymboot list properties` has it.
+        statement: the promise, in words.
+        hazards: the hazards of which a boot that breaks it shows at least one.
+        broken: the condition that a system breaks it, over every value of its lengths.
+
     >>> from sim import PROPERTIES
     >>> PROPERTIES["restored"]
     <Property 'restored': registers come back>
@@ -46,7 +52,6 @@ class Property:
     name: str
     statement: str
     hazards: frozenset[HazardKind]
-    """A boot that breaks the promise shows at least one of these."""
     broken: Broken
 
     def __repr__(self) -> str:

@@ -157,7 +157,7 @@ class Group:
 
         Args:
             name: the group's name, which its CPUs take.
-            sets_bits: the candidate sets, each of lengths in bits; None stands for CPUs without SVE.
+            sets_bits: the candidate sets, each of lengths in bits; None, or no lengths, stands for CPUs without SVE.
             cpus: the number of CPUs, which all have the same set.
             late: True if its CPUs are brought online after the kernel's capabilities are final.
             weights: whole numbers that say how often each candidate occurs compared with the others. If not given,
