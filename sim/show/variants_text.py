@@ -65,9 +65,9 @@ def _why_not(scenario: Scenario, axis: Axis, axes: list[str]) -> str:
 def _outcome_columns(rows: list[VariantRow]) -> dict[str, tuple[Layout, Sequence[str]]]:
     """Return the columns that tell the outcome of each variant; a cell is empty where there is nothing to tell."""
     return {
-        "online": ("right", ["stopped" if row.panic is not None else str(row.online) for row in rows]),
-        "refused": ("right", [str(row.refused_cpus or "") for row in rows]),
-        "lost": ("right", [str(row.lost_cpus or "") for row in rows]),
+        "online": ("right", ["stopped" if row.panic is not None else f"{row.online:,}" for row in rows]),
+        "refused": ("right", [f"{row.refused_cpus:,}" if row.refused_cpus else "" for row in rows]),
+        "lost": ("right", [f"{row.lost_cpus:,}" if row.lost_cpus else "" for row in rows]),
         title("capabilities_lost"): ("right", [str(len(row.capabilities_lost) or "") for row in rows]),
         title("hwcaps_lost"): ("right", [str(len(row.hwcaps_lost) or "") for row in rows]),
         "taint": ("right", [str(row.taint or "") for row in rows]),
