@@ -266,8 +266,13 @@ def design_of(scenario: "Scenario") -> "Design":
 
 
 def changed(scenario: "Scenario", **options: Override) -> "Scenario":
-    """Override a scenario's settings by the options that are not None."""
-    return scenario.but(**{key: value for key, value in options.items() if value is not None})
+    """Override a scenario's settings by the options that are not None, and say which of these do nothing."""
+    made = scenario.but(**{key: value for key, value in options.items() if value is not None})
+    idle = [name for name in ("design", "relay", "memory") if getattr(made, name) != getattr(scenario, name)]
+    if idle and not made.has_pkvm:
+        told = ", ".join(f"--{name}" for name in idle)
+        click.echo(f"asymboot: without effect, since there is no pKVM: {told}", err=True)
+    return made
 
 
 def load_space(file: Path) -> "Space | MixtureSpace":

@@ -41,9 +41,6 @@ def show_settings(scenario: Scenario, before: Scenario, console: Console) -> Non
     ]
     if changed:
         line(console, f"changed by options: {', '.join(changed)}")
-    idle = [name for name in ("design", "relay", "memory") if getattr(scenario, name) != getattr(before, name)]
-    if idle and not scenario.has_pkvm:
-        line(console, f"without effect, since there is no pKVM: {', '.join(f'--{name}' for name in idle)}")
     if scenario.command_line:
         line(console, f"{title('command_line')}: {scenario.command_line}")
     listed_later = [number for number in range(cpus) if scenario.late_because(number) is LateBecause.LISTED_LATER]

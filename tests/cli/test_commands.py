@@ -249,11 +249,15 @@ def test_compare_begins_with_what_a_kernel_without_buffers_does(asymboot: Asymbo
     assert not any(row["own"] for row in others)
 
 
-def test_run_says_which_options_do_nothing_without_pkvm(asymboot: Asymboot) -> None:
-    words = "without effect, since there is no pKVM: --design, --relay, --memory\n"
+@pytest.mark.parametrize("command", [["run"], ["run", "--json"], ["explore"], ["diff"], ["trace", "-o", "out.pftrace"]])
+def test_commands_say_which_options_do_nothing_without_pkvm(
+    asymboot: Asymboot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = "asymboot: without effect, since there is no pKVM: --design, --relay, --memory\n"
     options = ["--relay", "relaxed", "--design", "tabba", "--memory", "isolated"]
-    assert words in asymboot("run", "late-cpu-refused", *options).stdout
-    assert "without effect" not in asymboot("run", BUG, *options).stdout
+    assert words in asymboot(*command, "late-cpu-refused", *options).stderr
+    assert "without effect" not in asymboot(*command, "bug", *options).stderr
 
 
 def test_variants_say_which_settings_they_share(asymboot: Asymboot) -> None:

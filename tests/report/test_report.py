@@ -520,7 +520,7 @@ def test_a_page_calls_cpus_by_number_and_name() -> None:
         )
     )
     for told in (
-        "<th>cpu1-2 (m0 to m1), arm,cortex-a55 [0x411fd050]</th>",
+        "<th>cpu1-2 (m0 to m1), arm,cortex-a55 [0x412fd050]</th>",
         "<td>cpu1-2 (m0 to m1)</td></tr>",
         "<tr><td>cpu0 (m2)</td><td>ID_AA64PFR0_EL1.CSV2</td>",
     ):
