@@ -611,6 +611,10 @@ class Topology:
 
     def _check(self, one: Cpu) -> None:
         check_printable("the name", one.name)
+        if not 1 <= len(one.name) <= LONGEST_NAME:
+            raise InputError(
+                f"the name {one.name!r:.80} has {len(one.name)} characters: a name has 1 to {LONGEST_NAME}"
+            )
         if one.firmware.el not in {None, 1, 2}:
             raise InputError(f"{one.name}: el is {one.firmware.el}: a CPU starts at exception level 1 or 2")
         for cluster in one.clusters:

@@ -155,6 +155,13 @@ def test_a_streaming_length_is_left_even_below_the_smallest(length: int, left: t
     assert bits_from_vqs(one.usable_sme_vqs or 0) == left
 
 
+@pytest.mark.parametrize("name", ["", "x" * 61])
+def test_a_name_has_1_to_60_characters_as_in_files(name: str) -> None:
+    words = f"the name '{name}'"[:60]
+    with pytest.raises(InputError, match=f"^{words}.* has {len(name)} characters: a name has 1 to 60$"):
+        Topology((cpu(name),))
+
+
 def test_no_lengths_mean_that_a_cpu_lacks_the_extension_as_in_files() -> None:
     assert Topology.of([[128], []], [[], [128]]) == Topology.of([[128], None], [None, [128]])
 
