@@ -19,7 +19,8 @@ def diff(file_a: Path, file_b: Path | None, as_json: bool, **changes: options.Ov
     Without B the second boot is that of A with the options; with B the options concern both. Settings, hazards, log
     lines and values that differ are shown, and what differs first.
 
-    Exits with 0 if nothing but settings differs, with 1 if anything does, and with 2 if the input is wrong.
+    Exits with 0 if nothing differs but settings, and log lines that repeat them or introduce CPUs under other numbers,
+    with 1 if anything else does, and with 2 if the input is wrong.
 
     Examples:
       asymboot diff bug --kernel 6.12

@@ -7,7 +7,7 @@ from rich.console import Console
 from sim.hazard_kinds import KINDS
 from sim.show.console import Layout, heading, line, table
 from sim.study.difference_rows import LogDifferenceRow
-from sim.study.outcome_difference import Difference
+from sim.study.outcome_difference import INTRODUCTIONS, SETTINGS, Difference
 from sim.titles import title
 from sim.units import timestamp
 
@@ -24,10 +24,15 @@ def show_difference(difference: Difference, console: Console) -> None:
     if not difference:
         heading(console, "Nothing differs")
         return
-    line(console, f"they differ first: {difference.first or 'in their settings alone'}", "bold")
+    line(console, f"they differ first: {difference.first or _nothing_first(difference)}", "bold")
     _hazards(difference, console)
     _log(difference.log_rows, console)
     _values(difference, console)
+
+
+def _nothing_first(difference: Difference) -> str:
+    lines = f" and {INTRODUCTIONS}" if difference.has_introductions else ""
+    return f"in their settings{lines} alone"
 
 
 def _hazards(difference: Difference, console: Console) -> None:
@@ -56,3 +61,5 @@ def _values(difference: Difference, console: Console) -> None:
         own = columns if any(row.of for row in members) else {key: columns[key] for key in ("column", "a", "b")}
         cells = [{"of": row.of, "column": title(row.column), "a": row.a or "", "b": row.b or ""} for row in members]
         table(console, own, [[cell[key] for key in own] for cell in cells])
+        if name == SETTINGS and difference.has_lines_left_out:
+            line(console, "Log lines that repeat settings (Linux version, command line) are left out.")

@@ -9,7 +9,7 @@ from sim.rows import Row
 
 
 class LogDifferenceRow(Row, frozen=True, gc=False):
-    """A line of the kernel log that only one of two boots has, or has there."""
+    """A log line that only one of two boots has, or has there; lines that repeat a setting are left out."""
 
     side: Annotated[str, Meta(description="the boot that has the line: a or b")]
     place: Annotated[int, Meta(description="place of the line in that boot's log, counted from 0")]

@@ -67,8 +67,12 @@ class Difference:
     @cached_property
     def log_rows(self) -> list[LogDifferenceRow]:
         """The log lines that only one boot has, or has there, in the order of the logs; times do not count."""
-        # The settings, which have rows of their own, tell what the banners do.
-        return [row for row in _differing_lines(self.a.facts.log, self.b.facts.log) if not self._is_banner(row)]
+        return [row for row in self._all_log_rows if not self._is_banner(row)]
+
+    @property
+    def has_lines_left_out(self) -> bool:
+        """True if lines differ that only repeat a setting, as the kernel's banner does: settings have own rows."""
+        return len(self.log_rows) < len(self._all_log_rows)
 
     @cached_property
     def hazard_rows(self) -> list[HazardDifferenceRow]:
@@ -80,6 +84,10 @@ class Difference:
             for identity, one in own.items()
             if identity not in other
         ]
+
+    @cached_property
+    def _all_log_rows(self) -> list[LogDifferenceRow]:
+        return list(_differing_lines(self.a.facts.log, self.b.facts.log))
 
     def _is_banner(self, row: LogDifferenceRow) -> bool:
         return row.text in (self.a if row.side == "a" else self.b).scenario.banner
@@ -99,8 +107,22 @@ class Difference:
 
         Lines that only one log has and hazards come first, in the order of time, then values, then lines that only come
         elsewhere. Lines that only say which CPU has a number do not count where the numbers differ, as with another
-        boot CPU.
+        boot CPU, and the sentence says so.
         """
+        first = self._first_that_counts
+        return f"apart from {INTRODUCTIONS}, {first}" if first and self.has_introductions else first
+
+    @property
+    def has_introductions(self) -> bool:
+        """True if lines that introduce CPUs differ, which do not count as the first difference."""
+        return len(self._counted_log_rows) < len(self.log_rows)
+
+    @cached_property
+    def _counted_log_rows(self) -> list[LogDifferenceRow]:
+        return [row for row in self.log_rows if not self._must_differ(row)]
+
+    @property
+    def _first_that_counts(self) -> str | None:
         row = self._first_line_or_hazard
         if row is None:
             return self._first_value_or_move
@@ -119,7 +141,7 @@ class Difference:
 
     @property
     def _first_line_or_hazard(self) -> LogDifferenceRow | HazardDifferenceRow | None:
-        line = next((row for row in self.log_rows if not row.moved and not self._must_differ(row)), None)
+        line = next((row for row in self._counted_log_rows if not row.moved), None)
         hazard = min(self.hazard_rows, key=lambda row: (row.time_ns, row.side), default=None)
         return line if line is not None and (hazard is None or line.time_ns < hazard.time_ns) else hazard
 
@@ -129,12 +151,12 @@ class Difference:
     @property
     def _first_value_or_move(self) -> str | None:
         # A CPU that has another number has other rows, whose values say nothing.
-        value = next((row for row in self.value_rows if row.table != _SETTINGS and self._is_comparable(row)), None)
+        value = next((row for row in self.value_rows if row.table != SETTINGS and self._is_comparable(row)), None)
         if value is not None:
             where = ", ".join(word for word in (value.table, value.of) if word)
             return f"{where}: {title(value.column)}: {value.a or 'none'} in a, {value.b or 'none'} in b"
         # The rows are in the order of both logs, so the first side that has a line is that in which it comes earlier.
-        moved = next(iter(self.log_rows), None)
+        moved = next(iter(self._counted_log_rows), None)
         return None if moved is None else f"a line comes earlier in the log of {moved.side}: {_logged(moved)}"
 
     @cached_property
@@ -175,13 +197,14 @@ def difference(a: Scenario | Outcome, b: Scenario | Outcome) -> Difference:
     return Difference(*(one if isinstance(one, Outcome) else boot(one) for one in (a, b)))
 
 
-_SETTINGS = "settings"
+SETTINGS = "settings"
 _OF_NUMBERS = frozenset({"CPUs", "buffers", "actions"})
 """The tables whose rows are of CPUs by number."""
 _INTRODUCES_A_CPU = re.compile(
     r"Booting Linux on physical CPU |CPU\d+: Booted secondary processor |Detected \w+ I-cache on CPU\d+$"
 )
 """The kernel's lines that tell the hardware under a CPU number."""
+INTRODUCTIONS = "the lines that introduce CPUs"
 _Value = str | int | tuple[int, ...] | dict[str, bool] | None
 _Table = dict[str, dict[str, str | None]]
 """The rows of a table by what each is of, with the values of its columns as text."""
@@ -191,7 +214,7 @@ def _tables(outcome: Outcome) -> dict[str, _Table]:
     """Return the tables of an outcome that are compared."""
     label = outcome.facts.label
     return {
-        _SETTINGS: {"": _texts(scenario_row(outcome.scenario))},
+        SETTINGS: {"": _texts(scenario_row(outcome.scenario))},
         "vector lengths": {row.type: _texts(row) for row in outcome.vector_rows()},
         "KVM": {"": _texts(outcome.kvm_row())},
         "capabilities": _capabilities(outcome),

@@ -150,6 +150,18 @@ def test_diff_shows_the_first_difference_and_exits_as_diff_does(asymboot: Asymbo
     assert asymboot("diff", BUG).exit_code == 2
 
 
+def test_diff_says_which_log_lines_it_leaves_out_and_which_do_not_count(asymboot: Asymboot, tmp_path: Path) -> None:
+    left_out = "Log lines that repeat settings (Linux version, command line) are left out."
+    assert left_out in asymboot("diff", BUG, "--kernel", "6.18").stdout
+    assert left_out not in asymboot("diff", BUG, "--relay", "relaxed").stdout
+    files = [tmp_path / "a.toml", tmp_path / "b.toml"]
+    for file in files:
+        file.write_text(f"[topology]\nboot_cpu = '{file.stem}'\ncpus = [{{ name = 'a' }}, {{ name = 'b' }}]\n")
+    result = asymboot("diff", *map(str, files))
+    assert "they differ first: in their settings and the lines that introduce CPUs alone" in result.stdout
+    assert result.exit_code == 0
+
+
 def test_diff_shows_lines_of_the_kernel_log_as_they_are(asymboot: Asymboot) -> None:
     shown = asymboot("diff", str(folder() / "late-cpu-refused.toml"), "--kernel", "6.1").stdout.splitlines()
     assert "-[    0.451040] SVE: cpu2: Required vector length(s) missing" in shown

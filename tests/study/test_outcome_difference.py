@@ -1,5 +1,7 @@
 """The difference between two boots: what differs first, and what does not count."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -52,6 +54,24 @@ def test_the_first_line_that_differs_comes_first_and_the_banner_does_not_count()
     assert not any("Linux version" in row.text for row in found.log_rows)
     late = difference(under_pkvm(V1, A64FX, maxcpus=1, actions=(on(1),)).scenario, under_pkvm(V1, A64FX).scenario)
     assert late.first == "the log of a has [    0.000100] smp: Brought up 1 node, 1 CPU"
+
+
+def test_lines_that_introduce_cpus_do_not_count_and_are_said_not_to() -> None:
+    bug = scenario("bug").but(actions=())
+    three, two = Topology.of([[128], [128, 256], [128]]), Topology.of([[128], [128, 256]])
+    found = difference(bug.but(topology=three), bug.but(topology=replace(two, boot_cpu="cpu1")))
+    assert found.log_rows[0].text.startswith("Booting Linux on physical CPU ")
+    assert (found.first or "").startswith("apart from the lines that introduce CPUs, the log of a has [")
+    alike = Topology.of([[128], [128]])
+    alone = difference(bug.but(topology=alike), bug.but(topology=replace(alike, boot_cpu="cpu1")))
+    assert alone.first is None
+    assert alone.has_introductions
+
+
+def test_lines_that_repeat_a_setting_are_said_to_be_left_out() -> None:
+    assert difference(scenario("bug"), scenario("bug").but(kernel="6.18")).has_lines_left_out
+    assert difference(scenario("bug"), scenario("bug").but(kvm_mode="nvhe")).has_lines_left_out
+    assert not difference(scenario("bug"), scenario("bug").but(relay="relaxed")).has_lines_left_out
 
 
 def test_a_line_that_both_logs_have_differs_in_its_place_alone() -> None:
