@@ -192,7 +192,7 @@ def _register(register: RegisterDifference, console: Console) -> None:
 
 
 def _reproduction(one: Reproduction, console: Console) -> None:
-    heading(console, "The scenario that reproduces it")
+    heading(console, "A scenario to start from" if one.differences else "The scenario that reproduces it")
     if one.missing:
         line(console, f"No scenario can be made of this log: it {printable(one.missing)}.")
         return

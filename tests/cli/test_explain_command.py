@@ -45,6 +45,19 @@ def test_problems_come_with_everything_that_helps_and_the_scenario(asymboot: Asy
     assert places == sorted(places)
 
 
+def test_a_scenario_that_does_not_reproduce_a_log_is_one_to_start_from(asymboot: Asymboot, tmp_path: Path) -> None:
+    log = tmp_path / "panic.log"
+    log.write_text(
+        "Booting Linux on physical CPU 0x0000000000 [0x411fd403]\nLinux version 6.11.5 (gcc)\n"
+        "smp: Brought up 1 node, 1 CPU\nCPU: All CPU(s) started at EL2\n"
+        "Kernel panic - not syncing: HYP panic:\n"
+    )
+    result = asymboot("explain", log, columns="200")
+    assert "\nA scenario to start from\n" in result.stdout
+    assert "\nNot reproduced: the log ends in 'Kernel panic" in result.stdout
+    assert "The scenario that reproduces it" not in result.stdout
+
+
 def test_a_register_is_decoded_by_field_and_the_exit_code_is_0_where_nothing_is_wrong(asymboot: Asymboot) -> None:
     result = asymboot("explain", SANITY)
     assert result.exit_code == 0
