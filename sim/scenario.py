@@ -424,8 +424,12 @@ class Scenario:
     @property
     def kernel_words(self) -> str:
         """The kernel with the flags that the scenario sets, such as "6.12 with sme on"."""
-        changes = ", ".join(f"{name} {'on' if value else 'off'}" for name, value in sorted(self.kernel_flags.items()))
-        return f"{self.kernel} with {changes}" if changes else self.kernel
+        return f"{self.kernel} with {self.flag_words}" if self.kernel_flags else self.kernel
+
+    @property
+    def flag_words(self) -> str:
+        """The flags that the scenario sets, such as "sme on, zcr_el2_constrained off"."""
+        return ", ".join(f"{name} {'on' if value else 'off'}" for name, value in sorted(self.kernel_flags.items()))
 
     def cpu_of(self, action: Action) -> int | None:
         """Return the logical number of the CPU that an action concerns; None if it concerns the whole system.

@@ -68,7 +68,9 @@ if TYPE_CHECKING:
     help="The largest vector length in bits, by default 2048.",
 )
 @click.option(
-    "--powers-of-two", is_flag=True, help="Allow powers of two only, as newer revisions of the architecture do."
+    "--powers-of-two",
+    is_flag=True,
+    help="Allow powers of two only, as newer revisions of the architecture do, and as FILE's sve_rule may.",
 )
 @click.option(
     "--all-designs", is_flag=True, help="Ask about every combination of design choices, instead of the named designs."
@@ -104,8 +106,8 @@ def prove(
 ) -> None:
     """Prove properties of designs for all legal vector lengths.
 
-    Of FILE, a scenario, the design, the relay, the kernel and the memory are taken, and not its CPUs; the answers
-    then end in text for the cover letter of a patch.
+    Of FILE, a scenario, the design, the relay, the kernel, the memory and the rule about SVE lengths are taken, and not
+    its CPUs; the answers then end in text for the cover letter of a patch.
 
     A property that does not hold gets the smallest system that breaks it, and that system is booted to confirm the
     hazard.
@@ -136,8 +138,11 @@ def prove(
         raise click.UsageError("--all-designs takes no FILE, --design, --relay, --property or --output.")
     scenario = None if file is None else options.load(file, kernel=kernel)
     if scenario is not None:
+        from sim.vectors import SveRule
+
         relay, kernel = relay or str(scenario.relay), kernel or scenario.kernel
         memory = memory or str(scenario.memory)
+        powers_of_two = powers_of_two or scenario.topology.sve_rule is SveRule.POWERS_OF_TWO
     question = _question(
         cpus=cpus,
         early=early,
@@ -152,7 +157,22 @@ def prove(
         _every_design(question, as_json=as_json)
     else:
         asked = _designs(designs, scenario)
-        _of_designs(question, asked, relay, properties, output=output, as_json=as_json, ends_in_letter=bool(scenario))
+        flags = None if scenario is None else _flags_told(scenario, is_named=bool(designs))
+        if scenario is not None and not scenario.has_pkvm:
+            click.echo(f"asymboot: {file} has no pKVM: asked as if kvm-arm.mode=protected", err=True)
+        _of_designs(question, asked, relay, properties, output=output, as_json=as_json, flags=flags)
+
+
+def _flags_told(scenario: "Scenario", *, is_named: bool) -> str:
+    """Return what a proof takes of the kernel flags that a scenario sets; empty if it sets none."""
+    if not scenario.kernel_flags:
+        return ""
+    has_own_design = is_named or scenario.design is not None
+    use = "do not count" if has_own_design else "decide on the design alone"
+    return (
+        f"The scenario has kernel {scenario.kernel_words}. Here such flags {use}; the proof is otherwise of the kernel "
+        "as released."
+    )
 
 
 def _designs(names: tuple[str, ...], scenario: "Scenario | None") -> "list[Design]":
@@ -208,8 +228,12 @@ def _of_designs(
     *,
     output: Path | None,
     as_json: bool,
-    ends_in_letter: bool,
+    flags: str | None,
 ) -> None:
+    """Prove properties of designs, and show the answers.
+
+    `flags` is what the proof takes of a scenario's kernel flags, or None: without a scenario there is no letter.
+    """
     from rich.console import Console
 
     from sim.files.result_folder import check_room
@@ -236,17 +260,21 @@ def _of_designs(
 
         from sim.prove.finding import proof_row
 
+        if flags:
+            click.echo(f"asymboot: {flags}", err=True)
         rows = [proof_row(question, one, kinds) for one, kinds in zip(findings, hazards, strict=True)]
         click.echo(msgspec.json.encode(rows))
     else:
-        from sim.show.console import terminal
+        from sim.show.console import line, terminal
         from sim.show.proof_text import show_findings, show_question
 
         console = terminal()
         show_question(question, console)
+        if flags:
+            line(console, flags)
         show_findings(findings, hazards, console)
-        if ends_in_letter:
-            _show_letter(question, findings)
+        if flags is not None:
+            _show_letter(question, findings, flags)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         written = [file for one in findings if (file := save_example(one, output)) is not None]
@@ -254,12 +282,13 @@ def _of_designs(
     _end(question, [one.answer for one in findings], sum(not one.is_smallest for one in findings), search)
 
 
-def _show_letter(question: "Question", findings: "list[Finding]") -> None:
+def _show_letter(question: "Question", findings: "list[Finding]", flags: str) -> None:
     from importlib.metadata import version
 
     from sim.show.cover_letter import cover_letter
 
-    click.echo(f"\nFor a cover letter\n\n{cover_letter(question, findings, version('asymboot'), _command())}")
+    letter = cover_letter(question, findings, version("asymboot"), _command(), flags)
+    click.echo(f"\nFor a cover letter\n\n{letter}")
 
 
 def _command() -> str:

@@ -29,7 +29,7 @@ _WHY_EXACT = (
 )
 
 
-def cover_letter(question: Question, findings: Sequence[Finding], version: str, command: str) -> str:
+def cover_letter(question: Question, findings: Sequence[Finding], version: str, command: str, flags: str = "") -> str:
     """Return the answers of a proof as plain text, with lines of at most 72 characters.
 
     Args:
@@ -37,10 +37,11 @@ def cover_letter(question: Question, findings: Sequence[Finding], version: str, 
         findings: the findings, ordered by settings.
         version: asymboot's version.
         command: the command that gives the same answers.
+        flags: what the proof takes of the kernel flags that the scenario sets, in sentences; empty if it sets none.
     """
     settings = list(dict.fromkeys(finding.setting for finding in findings))
     has_examples = any(finding.example is not None for finding in findings)
-    parts = [_asked(question, version, has_examples=has_examples)]
+    parts = [_asked(question, version, flags, has_examples=has_examples)]
     parts += [_design(design) for design in dict.fromkeys(setting.design for setting in settings)]
     parts += [_item(f"Relay {relay}: {_RELAY[relay]}.") for relay in dict.fromkeys(one.relay for one in settings)]
     for setting in settings:
@@ -50,7 +51,7 @@ def cover_letter(question: Question, findings: Sequence[Finding], version: str, 
     return "\n\n".join(parts)
 
 
-def _asked(question: Question, version: str, *, has_examples: bool) -> str:
+def _asked(question: Question, version: str, flags: str, *, has_examples: bool) -> str:
     cpus = f"exactly {question.early} early and {question.late} late CPUs"
     if question.memory is MemoryLayout.MAPPED:
         cpus = f"at most {question.early} early and {question.late} late CPUs"
@@ -63,6 +64,8 @@ def _asked(question: Question, version: str, *, has_examples: bool) -> str:
         "online before the kernel's capabilities are final, late CPUs come afterwards. Proofs are Z3's, over "
         "asymboot's model of the kernel."
     )
+    if flags:
+        text += f" {flags}"
     if has_examples:
         text += " Each counterexample was booted in its simulator"
         text += "." if question.memory is MemoryLayout.MAPPED else ". It is the smallest, and may have fewer CPUs."

@@ -98,6 +98,39 @@ def test_options_replace_what_the_scenario_says(asymboot: Asymboot) -> None:
     assert " ".join(("Reproduce: asymboot prove bug", *given)) in result.stdout
 
 
+PLAIN = """
+kernel = {{ series = "6.12", flags = {{ {flags} }} }}
+topology = {{ sve_rule = "{rule}", cpus = [{{ sve_bits = [128] }}] }}
+"""
+
+
+def test_flags_that_the_scenario_sets_are_told(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "flags.toml"
+    file.write_text(PLAIN.format(flags="zcr_el2_constrained = false", rule="multiples-of-128"))
+    asked = ("prove", str(file), "--property", "in-its-pages")
+    header, _, letter = asymboot(*asked).stdout.partition("For a cover letter")
+    for part in (header, letter):
+        flat = " ".join(part.split())
+        assert "The scenario has kernel 6.12 with zcr_el2_constrained off." in flat
+        assert "Here such flags decide on the design alone; the proof is otherwise of the kernel as released." in flat
+    assert "Design v6.11" in letter
+    assert "Here such flags do not count;" in " ".join(asymboot(*asked, "--design", "tabba").stdout.split())
+    machine = asymboot(*asked, "--json")
+    assert "zcr_el2_constrained off" in machine.stderr
+    assert json.loads(machine.stdout)[0]["design"] == "v6.11"
+
+
+def test_a_scenario_without_pkvm_is_said_to_have_none_and_its_rule_is_taken(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "plain.toml"
+    for rule in ("multiples-of-128", "powers-of-two"):
+        file.write_text(PLAIN.format(flags="", rule=rule))
+        result = asymboot("prove", str(file), "--property", "no-panic", columns="300")
+        assert f"every legal set up to 2048 bits, {rule};" in result.stdout
+        assert "plain.toml has no pKVM: asked as if kvm-arm.mode=protected\n" in result.stderr
+        assert "such flags" not in result.stdout
+    assert "has no pKVM" not in asymboot("prove", "bug", "--property", "no-panic").stderr
+
+
 def test_without_a_scenario_there_is_no_letter(asymboot: Asymboot) -> None:
     assert "cover letter" not in asymboot("prove", "--design", "constrain-v2", "--property", "in-its-pages").stdout
 
