@@ -53,7 +53,9 @@ def _checked(file: Path) -> str:
     if names_space(file):
         space = options.load_space(file)
         return f"a space of {counted(space.points, 'system')}"
-    scenario, _ = read_checked(find(file))
+    found = find(file)
+    with options.reading(file, "scenario", found):
+        scenario, _ = read_checked(found)
     return _told(scenario)
 
 

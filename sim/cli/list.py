@@ -1,9 +1,22 @@
 """``asymboot list``: list what has a name: scenarios and spaces, designs, kernels, hazards, properties, cores."""
 
+from pathlib import Path
+
 import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
+
+
+class _Part(options.Choice):
+    """A part of the list. The name of a scenario or a space, which stands in the list, is told as what it is."""
+
+    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
+        """Return what is allowed, and what else the name is."""
+        from sim.files.shipped_scenarios import kind_of, wrong_kind
+
+        message, kind = super().get_invalid_choice_message(value, ctx), kind_of(Path(str(value)))
+        return message if kind is None else f"{wrong_kind(str(value), kind, 'part of the list')}. {message}"
 
 
 @click.command("list", cls=Command)
@@ -11,7 +24,7 @@ from sim.cli.command_group import Command
     "what",
     nargs=-1,
     metavar="[WHAT]...",
-    type=options.Choice(["topologies", "spaces", "designs", "kernels", "hazards", "properties", "cores"]),
+    type=_Part(["topologies", "spaces", "designs", "kernels", "hazards", "properties", "cores"]),
 )
 @click.option("--json", "as_json", is_flag=True, help="cores: print everything that is known of them as JSON.")
 def list_(what: tuple[str, ...], *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """Options and types of parameters that commands share, and functions that read what they name."""
 
 import math
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from sim.errors import InputError, closest
 from sim.kernel_release import RECORDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from sim.designs import Design
     from sim.scenario import Scenario
@@ -242,16 +243,35 @@ def load(file: Path, **options: Override) -> "Scenario":
 def _scenario(file: Path) -> "Scenario":
     if file.is_dir():
         raise InputError(f"{file}: is a folder, and no scenario: {file}:ROW names a row of the sweep in it")
-    from sim.files.shipped_scenarios import find, names_space
+    from sim.files.shipped_scenarios import find
     from sim.sweep.named_scenario import read_scenario, row_of
 
     found = file if row_of(file) is not None else find(file)
-    try:
+    with reading(file, "scenario", found):
         return read_scenario(found)
-    except InputError:
-        if names_space(found):
-            raise InputError(f"{file}: is a space, not a scenario: asymboot sweep takes it") from None
-        raise
+
+
+@contextmanager
+def reading(file: Path, wanted: str, found: Path | None = None) -> "Iterator[None]":
+    """Say what a file is that cannot be read, if it is of another kind than the command reads.
+
+    Args:
+        file: the file as it was named.
+        wanted: the kind that is read.
+        found: the file that is read, where its name is not its path, as of what ships.
+
+    Raises:
+        InputError: the file is of another kind, and the message names a command that takes it; or what the reader said.
+    """
+    try:
+        yield
+    except (InputError, OSError):
+        from sim.files.shipped_scenarios import kind_of, wrong_kind
+
+        kind = kind_of(found or file)
+        if kind is None or kind == wanted:
+            raise
+        raise InputError(wrong_kind(file, kind, wanted)) from None
 
 
 def design_of(scenario: "Scenario") -> "Design":
@@ -278,12 +298,8 @@ def changed(scenario: "Scenario", **options: Override) -> "Scenario":
 def load_space(file: Path) -> "Space | MixtureSpace":
     """Read a space file of either kind, or a shipped space by its name."""
     from sim.files.mixture_file import read_any_space
-    from sim.files.shipped_scenarios import find_space, is_scenario
+    from sim.files.shipped_scenarios import find_space
 
     found = find_space(file)
-    try:
+    with reading(file, "space", found):
         return read_any_space(found)
-    except InputError:
-        if is_scenario(found):
-            raise InputError(f"{file}: is a scenario, not a space: asymboot run takes it") from None
-        raise

@@ -129,7 +129,9 @@ def _heat(folder: Path, hazard: str | None, x: str | None, y: str | None, design
         raise click.UsageError("a heat map needs --hazard, such as out_of_bounds_write, or refused for mixtures.")
     from sim.sweep.mixture_folder import is_of_mixtures
 
-    if is_of_mixtures(folder):
+    with options.reading(folder, "sweep"):
+        has_mixtures = is_of_mixtures(folder)
+    if has_mixtures:
         options.refuse_given({"x": x, "y": y, "design": design}, "a sweep over vector lengths")
         from sim.plot.mixtures_picture import plot_mixtures
 

@@ -84,7 +84,8 @@ def _of_schedule(file: Path, *, lanes: bool) -> "Outcome":
     from sim.explore.schedule_file import read_schedule, replay_schedule
     from sim.files.toml_tables import at
 
-    scenario, steps = read_schedule(file)
+    with options.reading(file, "schedule"):
+        scenario, steps = read_schedule(file)
     with at(str(file)):
         outcome = replay_schedule(scenario, steps)
     if lanes:

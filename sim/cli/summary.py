@@ -31,7 +31,9 @@ def summary(folder: Path, as_json: bool) -> None:
     from sim.sweep.mixture_summary import read_mixtures
     from sim.sweep.sweep_summary import read_summary
 
-    if is_of_mixtures(folder):
+    with options.reading(folder, "sweep"):
+        has_mixtures = is_of_mixtures(folder)
+    if has_mixtures:
         _show_mixtures(read_mixtures(folder), as_json=as_json)
         return
     found = read_summary(folder)

@@ -1,5 +1,6 @@
 """The scenarios and spaces that ship, by name, and the template of a new scenario."""
 
+import json
 import os
 import tomllib
 from collections.abc import Iterable
@@ -11,6 +12,10 @@ from sim.files.bounded_read import LARGEST_FILE_BYTES, STANDARD_INPUT, read_at_m
 
 _MOST_NAMES = 6
 """The number of names in a message."""
+_OF_SPACES = frozenset({"groups", "cores"})
+"""The tables of which every space has one."""
+_TAKEN_BY = {"scenario": "run", "space": "sweep", "schedule": "replay"}
+"""A command that takes a file of each kind."""
 
 
 def folder() -> Path:
@@ -55,18 +60,36 @@ def names_space(path: Path) -> bool:
     """Return True if a path names a space: a file with groups or cores, or a space that ships."""
     if path != STANDARD_INPUT and not os.path.lexists(path):
         return str(path) in {file.stem for file in shipped_spaces()}
-    return not {"groups", "cores"}.isdisjoint(_keys(path))
+    return not _keys(path).isdisjoint(_OF_SPACES)
 
 
-def is_scenario(path: Path) -> bool:
-    """Return True if a file is a scenario: it has a topology."""
-    return "topology" in _keys(path)
+def kind_of(path: Path) -> str | None:
+    """Return what a path names, "scenario", "space" or "schedule", by its content or as what ships; None if neither."""
+    if path != STANDARD_INPUT and not os.path.lexists(path):
+        return shipped_of_name(path)
+    keys = _keys(path)
+    if "topology" in keys:
+        return "scenario"
+    if not keys.isdisjoint(_OF_SPACES):
+        return "space"
+    return "schedule" if keys >= {"scenario", "steps"} else None
+
+
+def wrong_kind(name: Path | str, kind: str, wanted: str) -> str:
+    """Return the message on a name or file of one kind where another is wanted, with a command that takes it.
+
+    >>> wrong_kind("bug", "scenario", "space")
+    'bug is a scenario, not a space: asymboot run takes it'
+    """
+    return f"{printable(str(name))} is a {kind}, not a {wanted}: asymboot {_TAKEN_BY[kind]} takes it"
 
 
 def _keys(path: Path) -> set[str]:
-    """Return the keys and tables of a file; none if it cannot be read, of which the reader of the file says why."""
+    """Return the keys and tables of a file, TOML or JSON; none if it cannot be read: the file's reader says why."""
     try:
-        return set(tomllib.loads(read_at_most(path, LARGEST_FILE_BYTES, "scenario").decode("utf-8-sig")))
+        text = read_at_most(path, LARGEST_FILE_BYTES, "scenario").decode("utf-8-sig")
+        # No TOML begins with a brace.
+        return set(json.loads(text) if text.startswith("{") else tomllib.loads(text))
     except (ValueError, RecursionError):
         return set()
 
@@ -82,7 +105,7 @@ def _named(path: Path, kind: str, files: list[Path], other_kind: str, others: li
     if path.suffix or path.name != name:
         return path  # it is meant as a file: the attempt to read it says why that fails
     if name in {file.stem for file in others}:
-        raise InputError(f"{name} is a {other_kind}, not a {kind}; {kind}s that ship are {_some(by_name)}")
+        raise InputError(f"{wrong_kind(name, other_kind, kind)}; {kind}s that ship are {_some(by_name)}")
     listed = "spaces" if kind == "space" else "topologies"
     close = closest(name, by_name)
     hint = f"`asymboot list {listed}` has those that ship" if close is None else f"did you mean {close!r}?"

@@ -106,15 +106,33 @@ def test_many_hazards_notes_and_actions_are_counted(asymboot: Asymboot, tmp_path
         (["run", "bgu"], "bgu: there is no such file, and no scenario of that name: did you mean 'bug'?"),
         (
             ["space", "bug"],
-            "bug is a scenario, not a space; spaces that ship are clusters, core-pairs",
+            "bug is a scenario, not a space: asymboot run takes it; spaces that ship are clusters, core-pairs",
         ),
-        (["plot", "boot", "refusal", "-o", "x.png"], "refusal is a space, not a scenario; scenarios that ship are"),
+        (
+            ["plot", "boot", "refusal", "-o", "x.png"],
+            "refusal is a space, not a scenario: asymboot sweep takes it; scenarios that ship are",
+        ),
+        (["list", "bug"], "bug is a scenario, not a part of the list: asymboot run takes it. 'bug' is not one of"),
+        (["summary", "bug"], "bug is a scenario, not a sweep: asymboot run takes it"),
+        (["summary", "late-cpu"], "late-cpu is a space, not a sweep: asymboot sweep takes it"),
+        (["replay", "bug"], "bug is a scenario, not a schedule: asymboot run takes it"),
         (["sweep", "clustres", "-o", "x"], "no space of that name: did you mean 'clusters'?"),
         (["check", "nosuch.toml"], "nosuch.toml: No such file or directory"),
     ],
 )
 def test_a_wrong_name_is_told_with_the_right_one(asymboot: Asymboot, words: list[str], message: str) -> None:
     assert message in asymboot.refused(*words)
+
+
+def test_a_schedule_is_told_as_what_it_is(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "one.json"
+    file.write_text('{"schema_version": 2, "scenario": "", "steps": []}')
+    for words in (["run"], ["check"], ["plot", "boot", "-o", str(tmp_path / "x.png")]):
+        told = f"asymboot: {file} is a schedule, not a scenario: asymboot replay takes it"
+        assert asymboot.refused(*words, str(file)) == told
+    assert "is a schedule, not a space: asymboot replay" in asymboot.refused("space", str(file))
+    file.write_text('{"steps": 1}')
+    assert "is not TOML" in asymboot.refused("run", str(file))
 
 
 def test_spaces_are_listed_written_checked_and_have_a_schema(asymboot: Asymboot, tmp_path: Path) -> None:

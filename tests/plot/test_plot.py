@@ -501,7 +501,7 @@ def test_the_command_draws_a_sweep(asymboot: Asymboot, swept: Path, tmp_path: Pa
             ["heat", "SWEPT", "--hazard", "kernel_panic", "--kvm-mode", "none", "-o", "one.png"],
             "--kvm-mode goes with a scenario",
         ),
-        (["heat", "bug", "--hazard", "kernel_panic", "-o", "one.png"], "holds no sweep"),
+        (["heat", "bug", "--hazard", "kernel_panic", "-o", "one.png"], "bug is a scenario, not a sweep"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
