@@ -214,7 +214,7 @@ def _draw(plan: Plan, maps: list[_Map], hazard: str, axes_of: tuple[str, str]) -
     found = [heat for heat in maps if heat.has_hazard]
     shown = found[:_MAX_MAPS]
     title = f"{plan.space.name or 'sweep'}: {kind.title}"
-    subtitle = _subtitle(plan, len(maps), len(found))
+    subtitle = _subtitle(plan, maps, len(found))
     if not shown:
         return style.new_picture(6.0, 0.2, title, subtitle)
     xs, ys = (sorted({place[axis] for heat in shown for place in heat.counts}) for axis in (0, 1))
@@ -241,10 +241,15 @@ def _draw(plan: Plan, maps: list[_Map], hazard: str, axes_of: tuple[str, str]) -
     return picture
 
 
-def _subtitle(plan: Plan, settings: int, found: int) -> str:
-    subtitle = f"share of systems in percent, Linux {plan.space.kernel}"
-    if found < settings:
-        subtitle += f"; it occurs under {found} of {counted(settings, 'setting')}"
+def _subtitle(plan: Plan, maps: list[_Map], found: int) -> str:
+    what = "systems"
+    if plan.sample:
+        # Of a sweep that is not complete, the draws that are done.
+        draws = sum(systems for systems, _ in maps[0].counts.values())
+        what = f"a sample of {counted(draws, 'draw')}"
+    subtitle = f"share of {what} in percent, Linux {plan.space.kernel}"
+    if found < len(maps):
+        subtitle += f"; it occurs under {found} of {counted(len(maps), 'setting')}"
     return subtitle + (f", of which {_MAX_MAPS} are shown" if found > _MAX_MAPS else "")
 
 

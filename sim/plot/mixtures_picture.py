@@ -138,7 +138,8 @@ def _label(axes: "Axes", names: list[str]) -> None:
 
 def _subtitle(totals: MixtureTotals, found: list[_Kernels]) -> str:
     kernels, with_outcome = totals.plan.space.kernels, sum(len(one.names) for one in found)
-    told = "share of mixtures in percent: the boot CPU's core from top to bottom, another core from left to right"
+    what = f"a sample of {counted(totals.points, 'draw')}" if totals.plan.sample else "mixtures"
+    told = f"share of {what} in percent: the boot CPU's core from top to bottom, another core from left to right"
     if with_outcome < len(kernels):
         told += f"; it occurs under {with_outcome} of {counted(len(kernels), 'kernel')}"
     return told + (f"; {_MAX_MAPS} of {2 * len(found)} maps are shown" if 2 * len(found) > _MAX_MAPS else "")

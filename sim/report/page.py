@@ -167,6 +167,7 @@ def sweep_page(folder: Path, command: str = "") -> str:
     # Here, because the page of a boot needs no packages of sweeps.
     from sim.files.space_file import space_text
     from sim.report.sweep_cells import hazard_table, severity, timing_table, title
+    from sim.show.sweep_text import visited
     from sim.sweep.mixture_folder import is_of_mixtures
     from sim.sweep.sweep_summary import read_summary
 
@@ -178,6 +179,8 @@ def sweep_page(folder: Path, command: str = "") -> str:
     page: dict[str, object] = {
         "title": summary.plan.space.name or folder.name,
         "summary": summary,
+        "visited": visited(summary),
+        "is_sample": bool(summary.plan.sample),
         "worst": title(min((row["hazard"] for row in found), key=severity)) if found else "",
         "settings_with": len(settings_with),
         "hazards": hazard_table(summary, MAX_ROWS),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sim.hazard_kinds import KINDS
 from sim.show.sweep_text import milliseconds, percent
-from sim.study.system_space import Group
+from sim.sweep.parted_plan import Walk
 from sim.sweep.sweep_summary import Summary
 from sim.sweep.timing_study import METRICS
 from sim.titles import title as title_of
@@ -22,7 +22,8 @@ _HEADINGS = {
     "mean_ns": "mean, ms",
     "low_ns": "95 % interval from, ms",
     "high_ns": "95 % interval to, ms",
-    "lengths": "VLs of the smallest row, bits",
+    "smallest": "VLs of the smallest row, bits",
+    "worst": "VLs of the worst row, bits",
 }
 """The headings of columns, where they are not the columns' titles."""
 
@@ -45,14 +46,17 @@ class SweepTable(NamedTuple):
 def hazard_table(summary: Summary, most_rows: int) -> SweepTable:
     """Return the hazards by setting.
 
-    A space may have any number of groups, so that the lengths of all groups share a column.
+    A space may have any number of groups, so that the lengths of all groups share a column. In a sample, what is
+    counted are draws.
 
     Args:
         summary: the summary of a sweep.
         most_rows: the number of rows that the table has at most.
     """
-    groups = summary.plan.space.groups
-    return _table([_with_lengths(row, groups) for row in summary.hazard_rows[:most_rows]])
+    table = _table([_with_lengths(row, summary) for row in summary.hazard_rows[:most_rows]])
+    if summary.plan.walk is not Walk.SAMPLE:
+        return table
+    return table._replace(headings=["draws" if heading == "systems" else heading for heading in table.headings])
 
 
 def timing_table(summary: Summary) -> SweepTable:
@@ -70,11 +74,17 @@ def severity(hazard: str) -> int:
     return KINDS[hazard].rank
 
 
-def _with_lengths(row: Mapping[str, Any], groups: Sequence[Group]) -> dict[str, Any]:
-    """Return a row whose columns of lengths, one for each group, are a single column."""
-    lengths = {group.name: row[f"{group.name}_sve_bits"] for group in groups}
-    others = {column: value for column, value in row.items() if column.removesuffix("_sve_bits") not in lengths}
-    return others | {"lengths": ", ".join(f"{name} {{{bits}}}" for name, bits in lengths.items())}
+def _with_lengths(row: Mapping[str, Any], summary: Summary) -> dict[str, Any]:
+    """Return a row whose columns of lengths, one for each group, are a single one; and one for the worst row."""
+    of_groups = {f"{group.name}_sve_bits" for group in summary.plan.space.groups}
+    others = {column: value for column, value in row.items() if column not in of_groups}
+    worst = None if row["worst_row"] is None else _lengths(summary.sets_of_row(row["worst_row"]), summary)
+    return others | {"smallest": _lengths(row, summary), "worst": worst}
+
+
+def _lengths(sets: Mapping[str, Any], summary: Summary) -> str:
+    names = [group.name for group in summary.plan.space.groups]
+    return ", ".join(f"{name} {{{sets[f'{name}_sve_bits']}}}" for name in names)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> SweepTable:

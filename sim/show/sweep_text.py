@@ -102,20 +102,11 @@ def rounded_duration(seconds: float) -> str:
 def show_summary(summary: Summary, console: Console) -> None:
     """Print everything that `asymboot summary` shows: hazards by design and relay, with shares and examples."""
     plan = summary.plan
-    walk = {
-        Walk.EXHAUSTIVE: "every point",
-        Walk.SYMMETRIC: "up to symmetry",
-        Walk.SAMPLE: f"a sample, seed {plan.seed}",
-    }
-    points = (
-        counted(summary.points, "point")
-        if summary.complete
-        else f"{summary.points:,} of {counted(plan.points.points, 'point')}"
-    )
-    systems = f", which stand for {counted(summary.systems, 'system')}" if plan.walk is Walk.SYMMETRIC else ""
-    line(console, f"{plan.space.name}: {walk[plan.walk]}: {points}{systems}; kernel {plan.space.kernel}")
-    columns: dict[str, Layout] = {"design": "wrap", "hazard": "wrap", "systems": "right", "share": "right"}
-    if plan.walk is Walk.SAMPLE:
+    is_sample = plan.walk is Walk.SAMPLE
+    line(console, f"{plan.space.name}: {visited(summary)}; kernel {plan.space.kernel}")
+    what = "draws" if is_sample else "systems"
+    columns: dict[str, Layout] = {"design": "wrap", "hazard": "wrap", what: "right", "share": "right"}
+    if is_sample:
         columns["95 % interval"] = "left"
     columns |= {"first row": "right", "smallest row": "right", "largest VLs": "wrap"}
     rows = summary.hazard_rows  # the rows of one setting follow each other, as groupby() needs
@@ -129,11 +120,27 @@ def show_summary(summary: Summary, console: Console) -> None:
     _show_timings(summary, console)
     line(
         console,
-        "share: of systems, by weight. smallest row: the row whose largest VL is smallest, then the row with the "
-        "fewest VLs. underrun, overrun: the most bytes that a save of any system writes below and above its buffer's "
-        "run of pages; the worst row has as many. largest VLs: of each group in that row, in bits. asymboot run "
-        "DIR:ROW boots the system of a row.",
+        f"share: of {what}{'' if is_sample else ', by weight'}. smallest row: the row whose largest VL is smallest, "
+        "then the row with the fewest VLs. underrun, overrun: the most bytes that a save of any system writes below "
+        "and above its buffer's run of pages; the worst row has as many. largest VLs: of each group in that row, in "
+        "bits. asymboot run DIR:ROW boots the system of a row."
+        + (" Of a sample, all rows are of draws: a point that no draw met is not counted." if is_sample else ""),
     )
+
+
+def visited(summary: Summary) -> str:
+    """Return the points that a sweep visited, as far as it is done: all of them, or draws from them."""
+    plan = summary.plan
+    what = "draw" if plan.walk is Walk.SAMPLE else "point"
+    wanted = counted(plan.visited, what)
+    done = wanted if summary.complete else f"{summary.points:,} of {wanted}"
+    match plan.walk:
+        case Walk.EXHAUSTIVE:
+            return f"every point: {done}"
+        case Walk.SYMMETRIC:
+            return f"up to symmetry: {done}, which stand for {counted(summary.systems, 'system')}"
+        case Walk.SAMPLE:
+            return f"a sample, seed {plan.seed}: {done} from {counted(plan.space.points, 'point')}"
 
 
 def _show_worst(summary: Summary, rows: Sequence[Mapping[str, Any]], console: Console) -> None:
@@ -153,7 +160,7 @@ def _show_worst(summary: Summary, rows: Sequence[Mapping[str, Any]], console: Co
             f"{row['underrun_bytes']:,}",
             f"{row['overrun_bytes']:,}",
             f"{row['worst_row']:,}",
-            _largest_vls(summary, summary.sets_of(row["worst_row"] // len(summary.plan.space.settings))),
+            _largest_vls(summary, summary.sets_of_row(row["worst_row"])),
         ]
         for row in rows
     ]

@@ -220,6 +220,14 @@ class Summary:
         sets = zip(self.plan.space.groups, sets_at(self.plan.points, point), strict=True)
         return {f"{group.name}_sve_bits": ",".join(map(str, bits_from_vqs(vqs))) for group, vqs in sets}
 
+    def sets_of_row(self, row: int) -> dict[str, str]:
+        """Return each group's lengths in a row, as text.
+
+        Args:
+            row: the row's number, such as that of the worst.
+        """
+        return self.sets_of(row // len(self.plan.space.settings))
+
     def _interval(self, systems: int) -> dict[str, float]:
         """Return the ends of the share's confidence interval, in a sample."""
         if self.plan.walk is not Walk.SAMPLE:

@@ -75,6 +75,13 @@ def test_every_setting_of_a_space_can_be_replaced(asymboot: Asymboot, here: Path
     )
 
 
+def test_a_sample_is_told_as_draws(asymboot: Asymboot, here: Path) -> None:
+    swept = asymboot("sweep", "space.toml", "-o", "out", "--jobs", "1", "--sample", "50", "--seed", "2").stdout
+    points = read_summary(here / "out").plan.space.points
+    assert f": a sample, seed 2: 50 draws from {points} points; kernel " in swept
+    assert "share: of draws. smallest row: " in swept
+
+
 def test_an_estimate_takes_the_settings_of_a_sweep_and_a_sample(asymboot: Asymboot, here: Path) -> None:
     settings = ("--design", "tabba", "--design", "wide.toml", "--relay", "relaxed", "--sample", "1000")
     shown = asymboot("space", "space.toml", *settings).stdout

@@ -420,6 +420,16 @@ def test_heat_maps_are_tidy(swept: Path, hazard: str) -> None:
     assert_tidy(plot_heat(swept, hazard, x="max_vl_bits", y="max_cpu_vl_bits", design="constrain-v1"))
 
 
+def test_heat_maps_of_a_sample_say_so(tmp_path: Path) -> None:
+    space = Space((Group("boot", (1, 3)), Group("last", (1, 11), late=True)), "6.12")
+    run_sweep(space, tmp_path / "out", sample=50, jobs=1)
+    shown = [text for text, _ in boxes(plot_heat(tmp_path / "out", "out_of_bounds_write"))]
+    assert any(text.startswith("share of a sample of 50 draws in percent, Linux 6.12") for text in shown)
+    sweep_mixtures(mixture_space(["arm,cortex-a55", "arm,cortex-a76"]), tmp_path / "mixed", sample=9, jobs=1)
+    shown = [text for text, _ in boxes(plot_mixtures(tmp_path / "mixed", "refused"))]
+    assert any(text.startswith("share of a sample of 9 draws in percent: the boot CPU's core") for text in shown)
+
+
 @pytest.fixture(scope="module")
 def mixed_cores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mixtures") / "out"

@@ -32,6 +32,7 @@ from sim.report.page import boot_page, sweep_page
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
 from sim.show.mixture_text import first_examples
 from sim.show.sweep_text import percent
+from sim.study.system_space import Group, Space
 from sim.sweep.mixture_folder import MixtureFolder
 from sim.sweep.mixture_plan import MixturePlan
 from sim.sweep.mixture_summary import read_mixtures
@@ -39,9 +40,10 @@ from sim.sweep.mixture_sweep import sweep_mixtures
 from sim.sweep.parted_plan import Keep
 from sim.sweep.row_scenario import scenario_of_row
 from sim.sweep.sweep_run import run_sweep
+from sim.sweep.sweep_summary import read_summary
 from sim.timeline import hazard_marks, timeline
 from sim.topology import Cpu, Topology, cpu
-from sim.vectors import VectorType
+from sim.vectors import VectorType, bits_from_vqs
 from tests.command_line import Asymboot
 from tests.systems import A64FX, V1, guest, under_pkvm
 
@@ -434,7 +436,9 @@ def test_a_sweeps_columns_have_headings_in_words(pages: dict[str, Path]) -> None
     headings = re.findall(r"<th>(.*?)</th>", page)
     assert headings[:6] == ["design", "relay", "hazard", "systems", "share", "first row"]
     assert headings[6:10] == ["smallest row", "worst row", "underrun, bytes", "overrun, bytes"]
-    assert headings[10:] == ["VLs of the smallest row, bits"]
+    assert headings[10:] == ["VLs of the smallest row, bits", "VLs of the worst row, bits"]
+    assert "<dd>every point: 625 points</dd>" in page
+    assert "draw" not in re.sub(r"<script.*?</script>|<style.*?</style>", "", page, flags=re.DOTALL)
     assert "<p>Every row: KVM mode protected, memory adjacent.</p>" in page
     assert "<td>early0 {128}, early1 {128}, early2 {128,256}, late {128}</td>" in page
     assert "<td>out-of-bounds write</td>" in page
@@ -442,6 +446,34 @@ def test_a_sweeps_columns_have_headings_in_words(pages: dict[str, Path]) -> None
     assert '<td data-order="0.576" class="number">57.60 %</td>' in page
     assert 'class="number">2,000</td>' in page
     assert "asymboot sweep space.toml -o out --keep all" in page
+
+
+def test_the_worst_row_of_a_sweep_has_its_lengths(pages: dict[str, Path]) -> None:
+    page = pages["sweep"].read_text(encoding="utf-8")
+    summary = read_summary(pages["sweep"].parent / "out")
+    worst = next(row["worst_row"] for row in summary.hazard_rows if row["worst_row"] is not None)
+    booted = scenario_of_row(pages["sweep"].parent / "out", worst).topology.cpus
+    shown = re.search(rf'<td data-order="{worst}" class="number">.*?<td>[^<]*</td><td>([^<]*)</td></tr>', page)
+    assert shown is not None
+    lengths = re.findall(r"\{(.*?)\}", shown[1])
+    assert lengths == [",".join(map(str, bits_from_vqs(one.vqs(VectorType.SVE) or 0))) for one in booted]
+
+
+def test_a_report_of_a_sample_says_what_it_counts(tmp_path: Path) -> None:
+    space = Space((Group.of("boot", [[128], [128, 256]]), Group.of("late", [[128], [128, 512]], late=True)), "6.11")
+    run_sweep(space, tmp_path / "out", sample=50, seed=3, jobs=1)
+    page = sweep_page(tmp_path / "out")
+    assert "<dd>a sample, seed 3: 50 draws from 4 points</dd>" in page
+    assert "<th>draws</th>" in page
+    assert "<th>systems</th>" not in page
+    assert "All numbers are of the draws: a point that no draw met is not counted" in page
+    assert re.search(r"hazards under \d+ of 16 settings, worst: [a-z ]+ in a sample<", page)
+    pairs = mixture_space(["arm,cortex-a55", "arm,cortex-a76"])
+    sweep_mixtures(pairs, tmp_path / "mixed", sample=9, seed=3, jobs=1)
+    mixed = sweep_page(tmp_path / "mixed")
+    assert f"<dd>9 of 9 draws from {pairs.points} mixtures, seed 3</dd>" in mixed
+    assert "<th>draws</th>" in mixed
+    assert "<th>mixtures</th>" not in mixed
 
 
 def filled(page: str) -> str:
