@@ -61,11 +61,19 @@ _MAX_COMPARED_CPUS = 1_024
 """The number of CPUs above which designs are not compared: eight more boots would take long."""
 
 
+class ShownHazard(NamedTuple):
+    """A hazard with its origin, and as `tells` whether it is the first of its event, which tells what led to it."""
+
+    hazard: Hazard
+    origin: Origin | None
+    tells: bool
+
+
 class HazardGroup(NamedTuple):
-    """The hazards of a kind, each with its origin."""
+    """The hazards of a kind."""
 
     title: str
-    members: list[tuple[Hazard, Origin | None]]
+    members: list[ShownHazard]
 
 
 @lru_cache(maxsize=1)
@@ -271,9 +279,15 @@ def _settings(outcome: Outcome) -> list[tuple[str, str]]:
 
 
 def _hazards(outcome: Outcome, path: CriticalPath | None) -> list[HazardGroup]:
+    first: dict[int | None, Hazard] = {}
+    for hazard in outcome.found:
+        first.setdefault(hazard.event, hazard)
     # Hazards are sorted by kind, worst first, as groupby() needs.
     return [
-        HazardGroup(kind.title, [(hazard, origin(hazard, path)) for hazard in members])
+        HazardGroup(
+            kind.title,
+            [ShownHazard(hazard, origin(hazard, path), hazard is first[hazard.event]) for hazard in members],
+        )
         for kind, members in groupby(outcome.found, lambda hazard: hazard.kind)
     ]
 

@@ -696,6 +696,18 @@ def test_every_hazard_comes_with_its_event(file: Path) -> None:
         assert hazard.cpu is None or event.cpu == hazard.cpu
 
 
+@pytest.mark.parametrize("file", shipped(), ids=lambda one: one.stem)
+def test_the_causes_of_an_event_are_told_once(file: Path) -> None:
+    outcome = boot(read_scenario(file))
+    told = re.findall(
+        r'<p class="origin">At [0-9.]+ s\s+(?:<a href="#event-\d+">)?event (\d+)(?:</a>)?\s+causes it(:|,)',
+        boot_page(outcome),
+    )
+    assert [int(event) for event, _ in told] == [hazard.event for hazard in outcome.found]
+    full = [event for event, sign in told if sign == ":"]
+    assert full == list(dict.fromkeys(event for event, _ in told))
+
+
 def test_a_schedule_and_a_huge_system_have_pages_too(monkeypatch: pytest.MonkeyPatch) -> None:
     scenario = under_pkvm(V1, A64FX, kernel="6.11", actions=(guest(1),)).scenario
     (found, *_) = explore_orders(scenario).found.values()
