@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font, LoadFlags
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from sim.arguments import checked
@@ -79,6 +80,11 @@ _METADATA: Mapping[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"Crea
 class Picture(Figure):
     """A figure that shows itself in a notebook, and whose files have the same bytes each time."""
 
+    title = ""
+    subtitle = ""
+    untitled_in = 0.0
+    """The height in inches without the title and the subtitle, which are at the top."""
+
     def _repr_png_(self) -> bytes:
         """Return the figure as notebooks store it: with a palette, in a third of the bytes."""
         drawn = Image.open(io.BytesIO(self.as_bytes("png"))).convert("RGB")
@@ -113,6 +119,23 @@ class Picture(Figure):
                 drawn = drawn.replace(light_colour, dark_colour)
         return drawn
 
+    def untitled_svg(self) -> str:
+        """Return the figure as SVG without the title and the subtitle, which a page has as text of its own.
+
+        What stands above `untitled_in` is left out.
+        """
+        file = io.BytesIO()
+        above = [text for text in self.texts if text.get_position()[1] * self.get_size_inches()[1] > self.untitled_in]
+        for text in above:
+            text.set_visible(False)
+        box = Bbox([[0, 0], [self.get_size_inches()[0], self.untitled_in]])
+        with mpl.rc_context(_STYLE), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")
+            self.savefig(file, format="svg", dpi=_DPI, metadata=_METADATA["svg"], bbox_inches=box)
+        for text in above:
+            text.set_visible(True)
+        return file.getvalue().decode()
+
     @checked
     def save(self, path: Path) -> None:
         """Write the figure to a file of the kind that the path's suffix names; replace a file that is there.
@@ -137,6 +160,7 @@ def new_picture(width_in: float, height_in: float, title: str, subtitle: str = "
         line_in = {NAME_PT: 1.5 * NAME_PT / PT_PER_INCH, TEXT_PT: 1.5 * TEXT_PT / PT_PER_INCH}
         above_in = 0.1 + len(titles) * line_in[NAME_PT] + len(subtitles) * line_in[TEXT_PT]
         figure = Picture(figsize=(width_in, height_in + above_in))
+        figure.title, figure.subtitle, figure.untitled_in = title, subtitle, height_in
         FigureCanvasAgg(figure)  # not through pyplot, which keeps every figure alive until it is closed
         top_in = height_in + above_in - 0.1
         for line, size in [*((line, NAME_PT) for line in titles), *((line, TEXT_PT) for line in subtitles)]:

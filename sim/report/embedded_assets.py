@@ -27,19 +27,25 @@ def packed(content: str | bytes) -> str:
 def picture(drawn: Picture, alt: str) -> Markup:
     """Return the element of a picture, which unpack.js fills, on dark paper where the reader's screen is dark.
 
+    Its title and subtitle are text of the page, whose lines break as the screen needs it.
+
     Args:
         drawn: the picture.
         alt: a description for readers who do not see it.
     """
-    width_in, height_in = drawn.get_size_inches()
+    width = round(drawn.get_size_inches()[0] * _PX_PER_IN)
     return Markup(
-        '<picture><source media="screen and (prefers-color-scheme: dark)">'
-        '<img alt="{alt}" width="{width}" height="{height}" data-svg="{svg}"></picture>'
+        "<figure><figcaption><strong>{title}</strong> {subtitle}</figcaption>"
+        '<div class="wide"><picture><source media="screen and (prefers-color-scheme: dark)">'
+        '<img alt="{alt}" width="{width}" height="{height}" style="--drawn: {width}px" data-svg="{svg}">'
+        "</picture></div></figure>"
     ).format(
-        svg=packed(drawn.as_svg()),
+        title=drawn.title,
+        subtitle=drawn.subtitle,
+        svg=packed(drawn.untitled_svg()),
         alt=alt,
-        width=round(width_in * _PX_PER_IN),
-        height=round(height_in * _PX_PER_IN),
+        width=width,
+        height=round(drawn.untitled_in * _PX_PER_IN),
     )
 
 

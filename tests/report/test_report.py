@@ -179,6 +179,33 @@ def test_a_page_fetches_nothing_says_nothing_and_fits(
 
 
 @needs_browser
+@pytest.mark.parametrize("name", ["bug", "phone", "features", "sweep", "mixtures"])
+def test_pictures_shrink_to_the_screen_as_far_as_they_can_be_read(
+    name: str, browser: Browser, pages: dict[str, Path]
+) -> None:
+    for size in SIZES:
+        with Opened(browser, pages[name], size) as page:
+            widths = page.locator("figure img").evaluate_all(
+                "all => all.map(one => [one.clientWidth, one.closest('.wide').clientWidth, +one.getAttribute('width')])"
+            )
+            assert widths
+            for shown, box, drawn in widths:
+                assert shown == pytest.approx(min(drawn, max(box, 0.6 * drawn)), abs=1)
+            titles = page.locator("figcaption")
+            assert titles.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
+
+
+def test_titles_of_pictures_are_text_of_the_page(pages: dict[str, Path]) -> None:
+    page = pages["bug"].read_text(encoding="utf-8")
+    drawn = [decompress(b64decode(one)).decode() for one in re.findall('data-svg="([^"]*)"', page)]
+    titles = re.findall("<figcaption><strong>(.*?)</strong> (.*?)</figcaption>", page)
+    assert len(titles) == len(drawn) == 4
+    assert "hypothetical: no system known to us mixes lengths like this" in titles[-1][1]
+    for (title, _), svg in zip(titles, drawn, strict=True):
+        assert f"<!-- {title} -->" not in svg
+
+
+@needs_browser
 def test_names_are_text(browser: Browser, pages: dict[str, Path]) -> None:
     with Opened(browser, pages["markup"]) as page:
         assert page.inner_text("h1") == MARKUP
