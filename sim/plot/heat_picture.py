@@ -61,14 +61,34 @@ def plot_heat(
     ...     plot_heat(f"{folder}/out", "allocation_exceeded_silently")  # doctest: +ELLIPSIS
     <Picture size ...>
     """
+    return draw_heat(folder, hazard, (x, y), design, _MAX_WIDTH_IN)
+
+
+@style.styled
+def draw_heat(
+    folder: Path, hazard: str, columns: tuple[str | None, str | None], design: str | None, most_in: float
+) -> style.Picture:
+    """Draw what `plot_heat` draws, at most so many inches wide, but at least as wide as one map.
+
+    Args:
+        folder: the folder of a sweep.
+        hazard: the name of the hazard's column.
+        columns: the columns from left to right and from bottom to top; None: as `plot_heat` has by default.
+        design: the design to draw; None: every one.
+        most_in: the width in inches.
+
+    Raises:
+        InputError: as `plot_heat`.
+    """
     plan = Folder.open(folder).plan
     _check(plan, folder, hazard, design)
+    x, y = columns
     groups = [f"{group.name}_sve_bits" for group in plan.space.groups]
     x = x or groups[-1]
     y = y or (groups[0] if groups[0] != x else "max_vl_bits")
     _check_columns(plan, folder, x, y)
     maps = _maps(plan, heat_counts(folder, hazard, x, y))
-    return _draw(plan, [heat for heat in maps if design is None or heat.setting[0] == design], hazard, (x, y))
+    return _draw(plan, [heat for heat in maps if design is None or heat.setting[0] == design], hazard, (x, y), most_in)
 
 
 class _Map(NamedTuple):
@@ -209,7 +229,7 @@ def _check_columns(plan: Plan, folder: Path, x: str, y: str) -> None:
             )
 
 
-def _draw(plan: Plan, maps: list[_Map], hazard: str, axes_of: tuple[str, str]) -> style.Picture:
+def _draw(plan: Plan, maps: list[_Map], hazard: str, axes_of: tuple[str, str], most_in: float) -> style.Picture:
     kind = HazardKind[hazard.upper()]
     found = [heat for heat in maps if heat.has_hazard]
     shown = found[:_MAX_MAPS]
@@ -221,7 +241,7 @@ def _draw(plan: Plan, maps: list[_Map], hazard: str, axes_of: tuple[str, str]) -
     if max(len(xs), len(ys)) > _MAX_CELLS:
         raise InputError(f"a heat map has at most {_MAX_CELLS} values a side, and these are {len(xs)} by {len(ys)}")
     width_in, height_in = max(1.9, _CELL_IN * len(xs)), 0.62 * _CELL_IN * len(ys)
-    columns = max(1, min(len(shown), int((_MAX_WIDTH_IN - 0.2) / (width_in + _BESIDE_IN))))
+    columns = max(1, min(len(shown), int((most_in - 0.2) / (width_in + _BESIDE_IN))))
     lines = ceil(len(shown) / columns)
     whole_in = max(6.0, columns * (width_in + _BESIDE_IN) + 0.3)
     picture = style.new_picture(whole_in, lines * (height_in + _BELOW_IN) + 0.25, title, subtitle)

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 5_000
 """The largest number of a table's rows: a page with more is slow."""
+_MAPS_IN = 6.3
+"""The width of heat maps in inches: two maps of four lengths a side, which on the screen of a phone can be read."""
 _LONGEST_PLAIN = 50_000
 """The number of letters above which a block of a page is packed."""
 _MAX_COMPARED_CPUS = 1_024
@@ -348,11 +350,14 @@ def _designs(outcome: Outcome) -> Markup | None:
 
 def _maps(folder: Path, summary: "Summary") -> list[Markup]:
     """Return a heat map for each hazard that occurs; none where the counts do not suffice and rows were not kept."""
-    from sim.plot.heat_picture import plot_heat
+    from sim.plot.heat_picture import draw_heat
     from sim.report.sweep_cells import title
     from sim.sweep.parted_plan import Keep
 
     if not summary.plan.counts_cells and summary.plan.keep is not Keep.ALL:
         return []
     names = dict.fromkeys(row["hazard"] for row in summary.hazard_rows)
-    return [picture(plot_heat(folder, name), f"share of systems with: {title(name)}") for name in names]
+    return [
+        picture(draw_heat(folder, name, (None, None), None, _MAPS_IN), f"share of systems with: {title(name)}")
+        for name in names
+    ]

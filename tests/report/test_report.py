@@ -190,9 +190,17 @@ def test_pictures_shrink_to_the_screen_as_far_as_they_can_be_read(
             )
             assert widths
             for shown, box, drawn in widths:
-                assert shown == pytest.approx(min(drawn, max(box, 0.6 * drawn)), abs=1)
+                assert shown == pytest.approx(min(drawn, max(box, 0.58 * drawn)), abs=1)
             titles = page.locator("figcaption")
             assert titles.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
+
+
+@needs_browser
+def test_heat_maps_fit_on_a_phone(browser: Browser, pages: dict[str, Path]) -> None:
+    with Opened(browser, pages["sweep"], (390, 844)) as page:
+        boxes = page.locator("#maps ~ figure .wide")
+        assert boxes.count() > 3
+        assert boxes.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
 
 
 def test_titles_of_pictures_are_text_of_the_page(pages: dict[str, Path]) -> None:
