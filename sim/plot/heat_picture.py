@@ -68,13 +68,13 @@ def plot_heat(
 def draw_heat(
     folder: Path, hazard: str, columns: tuple[str | None, str | None], design: str | None, most_in: float
 ) -> style.Picture:
-    """Draw what `plot_heat` draws, at most so many inches wide, but at least as wide as one map.
+    """Draw what `plot_heat` draws, within a width, or as wide as one map.
 
     Args:
         folder: the folder of a sweep.
         hazard: the name of the hazard's column.
         columns: the columns from left to right and from bottom to top; None: as `plot_heat` has by default.
-        design: the design to draw; None: every one.
+        design: the design to draw; None: all designs.
         most_in: the width in inches.
 
     Raises:
