@@ -23,7 +23,6 @@ _HEADINGS = {
     "low_ns": "95 % interval from, ms",
     "high_ns": "95 % interval to, ms",
     "smallest": "VLs of the smallest row, bits",
-    "worst": "VLs of the worst row, bits",
 }
 """The headings of columns, where they are not the columns' titles."""
 
@@ -75,11 +74,13 @@ def severity(hazard: str) -> int:
 
 
 def _with_lengths(row: Mapping[str, Any], summary: Summary) -> dict[str, Any]:
-    """Return a row whose columns of lengths, one for each group, are a single one; and one for the worst row."""
+    """Return a row whose columns of lengths, one for each group, are a single one; the worst row's follow there."""
     of_groups = {f"{group.name}_sve_bits" for group in summary.plan.space.groups}
     others = {column: value for column, value in row.items() if column not in of_groups}
-    worst = None if row["worst_row"] is None else _lengths(summary.sets_of_row(row["worst_row"]), summary)
-    return others | {"smallest": _lengths(row, summary), "worst": worst}
+    told = _lengths(row, summary)
+    if row["worst_row"] not in {None, row["smallest_row"]}:
+        told += f"; worst: {_lengths(summary.sets_of_row(row['worst_row']), summary)}"
+    return others | {"smallest": told}
 
 
 def _lengths(sets: Mapping[str, Any], summary: Summary) -> str:
