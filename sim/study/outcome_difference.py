@@ -71,7 +71,7 @@ class Difference:
 
     @property
     def has_lines_left_out(self) -> bool:
-        """True if lines differ that only repeat a setting, as the kernel's banner does: settings have own rows."""
+        """True if lines differ that only repeat a setting, such as the banner of the kernel."""
         return len(self.log_rows) < len(self._all_log_rows)
 
     @cached_property
