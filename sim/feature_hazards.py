@@ -10,7 +10,7 @@ from sim.cpufeature_tables.conflicts import NAMELESS
 from sim.facts import Facts, LossKind
 from sim.hazard_kinds import Hazard, HazardKind, finds
 from sim.kernel.cpufeature import cpu_readings
-from sim.kernel.early_features import shared_early
+from sim.kernel.early_features import EarlyFeatures
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_fields import BS, DZP, PARANGE, PMUVER
 from sim.kernel.features.matchers import WITHOUT_PMUV3
@@ -156,17 +156,17 @@ def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
     counted, state = sorted(facts.counted), facts.features_at_user_space
     if state is None or len(counted) < _FEW:
         return
-    readings = cpu_readings(facts.scenario)
+    early = EarlyFeatures(facts.scenario)
     of_kind: dict[CpuId, list[int]] = {}
     for cpu in counted:
-        of_kind.setdefault(readings[cpu], []).append(cpu)
+        of_kind.setdefault(early.readings[cpu], []).append(cpu)
     if len(of_kind) == 1:
         return
     # Where the command line lets 32-bit programs run on some CPUs only, the system has them in spite of a CPU.
     in_use = {*(_words(one.entry) for one in state.capabilities), *map(_hwcap_words, state.hwcaps_in_words)}
     for loser in sorted(cpus[0] for cpus in of_kind.values() if len(cpus) == 1):
         lost: dict[str, dict[str, None]] = {}
-        for one in shared_early(facts.scenario, [cpus[0] for cpus in of_kind.values() if cpus[0] != loser]):
+        for one in early.shared([cpus[0] for cpus in of_kind.values() if cpus[0] != loser]):
             name = _words(one)
             # Where no 32-bit programs run, a capability is lost, and none of their hwcaps.
             counts = state.compat_hwcaps or not (isinstance(one, Hwcap) and one.compat)

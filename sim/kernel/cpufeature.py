@@ -143,7 +143,7 @@ def register_values(scenario: Scenario) -> list[Mapping[str, int]]:
     return [one.registers for one in cpu_readings(scenario)]
 
 
-def _unheard(_text: str) -> None:
+def unheard(_text: str) -> None:
     """Drop a line on features that are not modelled, where the lengths are modelled alone."""
 
 
@@ -201,7 +201,7 @@ class CpuFeatures:
         self._first_code: dict[tuple[CpuId, int, bool], FirstCode] = {}
         self._known_at: int | None = None
         self._supported: tuple[VectorType, ...] = ()
-        self._tell = printk.line if self.has_all else _unheard
+        self._tell = printk.line if self.has_all else unheard
         self.system = SystemFeatures(
             tables,
             series,

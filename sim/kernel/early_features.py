@@ -7,7 +7,7 @@ import msgspec
 
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables, kernel_tables
 from sim.cpufeature_tables.tables import Series
-from sim.kernel.cpufeature import cpu_readings, has_threads
+from sim.kernel.cpufeature import cpu_readings, has_threads, unheard
 from sim.kernel.feature_options import feature_options, override_words
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_override import overrides
@@ -24,41 +24,48 @@ class _Kernel(msgspec.Struct, frozen=True):
     words: tuple[str, ...]
     """The words of the command line, of which some give registers values."""
     nosve_hides_sme: bool
-    at_el2: bool
-    """Every CPU starts at EL2."""
     has_threads: bool
 
 
-def shared_early(scenario: Scenario, cpus: Sequence[int]) -> tuple[Capability | Hwcap, ...]:
-    """Return the features that a system has if some CPUs of a scenario come early, and no others.
-
-    These are the capabilities that no early CPU may lack, and the hwcaps.
+class EarlyFeatures:
+    """The features that a system has if some CPUs of a scenario come early, and no others.
 
     Args:
         scenario: the scenario, of which all features are modelled.
-        cpus: the CPUs, by the logical numbers of their hardware; the first boots, and none is refused.
     """
-    series, readings = scenario.release.series, cpu_readings(scenario)
-    kernel = _Kernel(
-        kernel_tables(series, scenario.page_bytes),
-        series,
-        feature_options(scenario),
-        tuple(override_words(scenario)),
-        scenario.flags.nosve_hides_sme,
-        all(scenario.el(cpu) == EL2 for cpu in cpus),
-        has_threads(scenario),
-    )
-    return _shared_early(kernel, tuple(dict.fromkeys(readings[cpu] for cpu in cpus)))
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self.readings = cpu_readings(scenario)
+        """Each CPU as the kernel reads it, by the logical number of its hardware."""
+        series = scenario.release.series
+        self._kernel = _Kernel(
+            kernel_tables(series, scenario.page_bytes),
+            series,
+            feature_options(scenario),
+            tuple(override_words(scenario)),
+            scenario.flags.nosve_hides_sme,
+            has_threads(scenario),
+        )
+
+    def shared(self, cpus: Sequence[int]) -> tuple[Capability | Hwcap, ...]:
+        """Return the capabilities that no early CPU may lack, and the hwcaps.
+
+        Args:
+            cpus: the CPUs, by the logical numbers of their hardware; the first boots, and none is refused.
+        """
+        at_el2 = all(self._scenario.el(cpu) == EL2 for cpu in cpus)
+        return _shared(self._kernel, tuple(dict.fromkeys(self.readings[cpu] for cpu in cpus)), at_el2=at_el2)
 
 
 # The same CPUs meet in every end of an exploration, and in every variant of a comparison.
 @lru_cache(maxsize=4096)
-def _shared_early(kernel: _Kernel, readings: tuple[CpuId, ...]) -> tuple[Capability | Hwcap, ...]:
+def _shared(kernel: _Kernel, readings: tuple[CpuId, ...], *, at_el2: bool) -> tuple[Capability | Hwcap, ...]:
     boot, *others = readings
     hide = overrides(
         list(kernel.words), kernel.tables, kernel.series, boot.registers, nosve_hides_sme=kernel.nosve_hides_sme
     )
-    surroundings = Surroundings(_unheard, _unheard, _unheard, _unrecorded, lambda: kernel.at_el2, kernel.has_threads)
+    surroundings = Surroundings(unheard, unheard, unheard, _unrecorded, lambda: at_el2, kernel.has_threads)
     system = SystemFeatures(kernel.tables, kernel.series, hide, kernel.options, surroundings)
     system.init_cpu_features(boot)
     for number, reading in enumerate(others, 1):
@@ -77,10 +84,6 @@ def _of_all(system: SystemFeatures) -> list[Capability]:
 def _promised(system: SystemFeatures) -> list[Hwcap]:
     promised = system.hwcaps.promised
     return [one for place, one in enumerate(system.hwcaps.entries) if promised >> place & 1]
-
-
-def _unheard(_words: str) -> None:
-    """Drop a line or a warning: nothing boots."""
 
 
 def _unrecorded(_cpu: int, _registers: tuple[str, ...]) -> None:

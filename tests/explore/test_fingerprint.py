@@ -218,7 +218,6 @@ UNCOUNTED = {
     "CpuFeatures.judged": "tells whether features may have changed; the features are there",
     "CpuFeatures._known_at": "follows from what is final and the registers, which are there",
     "CpuFeatures._supported": "follows from what is final and the registers, which are there",
-    "Capabilities._listed": "a shortcut, which changes nothing",
     "Mitigations.final": "that the features are final is there",
     "SystemFeatures._nothing_differs": "a shortcut, which changes nothing",
     "SystemFeatures._like_the_boot_cpu": "a shortcut, which changes nothing",

@@ -104,7 +104,6 @@ class Capabilities:
         self._line = line
         self.system = 0
         """The capabilities that the system has."""
-        self._listed: tuple[int, tuple[Capability, ...]] = 0, ()
         self.boot = 0
         """Those of them that the boot CPU decided for all."""
         self.decided_by: dict[int, int | None] = {}
@@ -125,9 +124,7 @@ class Capabilities:
 
     def entries(self) -> tuple[Capability, ...]:
         """Return the entries of the capabilities that the system has, in the order of their numbers."""
-        if self._listed[0] != self.system:
-            self._listed = self.system, tuple(one for _, one in self.table.all.within(self.system))
-        return self._listed[1]
+        return tuple(one for _place, one in self.of_system())
 
     def of_system(self) -> tuple[tuple[int, Capability], ...]:
         """Return the capabilities that the system has, in the order of their numbers, with their places."""
