@@ -162,6 +162,34 @@ class SeededEnvironment(Environment):
         heappush(queue, (self._now + delay, priority, order, event))
 
 
+class Until(Event):
+    """An event that happens when a step does, unless it is cut short before.
+
+    SimPy's own condition of several events asks all of them at each, and collects their values, which nobody needs.
+
+    Args:
+        env: the environment.
+        step: the step, as `Environment.after` returns it.
+    """
+
+    def __init__(self, env: Environment, step: Event) -> None:
+        super().__init__(env)
+        self._step = step
+        step.callbacks.append(self._end)
+
+    def _end(self, _step: Event) -> None:
+        if not self.triggered:
+            self.succeed()
+
+    def cut_short(self) -> None:
+        """Let it happen now; what happened already stays as it is."""
+        if self.triggered:
+            return
+        # Nothing follows from the step any more, and whoever looks at what is awaited must not take it for awaited.
+        self._step.callbacks.remove(self._end)
+        self.succeed()
+
+
 class Completion:
     """The kernel's completion: it counts, so a completion that came before the wait satisfies the next wait.
 
@@ -173,7 +201,7 @@ class Completion:
     def __init__(self, env: Environment) -> None:
         self._env = env
         self.done = 0
-        self._awaited: Event | None = None
+        self._awaited: Until | None = None
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on."""
@@ -182,7 +210,7 @@ class Completion:
     def complete(self) -> None:
         """Wake the process that waits, or let the next wait end at once."""
         if self._awaited is not None and not self._awaited.triggered:
-            self._awaited.succeed()
+            self._awaited.cut_short()
         else:
             self.done += 1
 
@@ -195,8 +223,8 @@ class Completion:
         if self.done:
             self.done -= 1
             return
-        self._awaited = self._env.event()
         # After a completion the timeout stays in SimPy's queue, so a run's clock goes on past the boot's last event.
         # The end of a boot is therefore the time of its last event or line (`sim.processes.recorder`).
-        yield self._awaited | self._env.after(timeout_ns, StepKind.GIVE_UP, number)
+        self._awaited = Until(self._env, self._env.after(timeout_ns, StepKind.GIVE_UP, number))
+        yield self._awaited
         self._awaited = None

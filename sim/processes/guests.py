@@ -13,7 +13,7 @@ import msgspec
 import simpy
 from simpy.events import Event
 
-from sim.environment import Lock, StepKind
+from sim.environment import Lock, StepKind, Until
 from sim.errnos import Errno
 from sim.facts import ActionOutcome, GuestVisit
 from sim.kernel.printk import EventKind, Guest, SaveLength
@@ -55,36 +55,32 @@ class Guests:
         self._env = system.env
         self._kvm = system.kvm
         self._seats: dict[int, simpy.Resource] = {}
-        self._going_down: dict[int, Event] = {}
+        self._told_to_leave: set[int] = set()
+        """The CPUs that guests may not be on: they are taken down, or the system suspends."""
+        self._stays: dict[int, Until] = {}
+        """The time that the guest of each CPU still has there, if its registers are in place."""
         self._runs: dict[str, _GuestRun] = {}
 
     def snapshot(self) -> tuple[object, ...]:
         """Return everything that later steps depend on; locks and awaited steps are the environment's."""
-        # Whether a guest waits for an event is a step of the environment's: an event that is not triggered is nothing.
-        leaving = tuple(sorted(number for number in self._going_down if self._is_going_down(number)))
+        # The time that a guest still has on its CPU is a step of the environment's.
+        leaving = tuple(sorted(self._told_to_leave))
         runs = tuple(sorted((agent, run.number, run.rounds, run.killed) for agent, run in self._runs.items()))
         return leaving, runs
 
-    def _leaving(self, number: int) -> Event:
-        """Return the event that tells guests to leave a CPU: triggered while the CPU is taken down."""
-        return self._going_down.setdefault(number, self._env.event())
-
-    def _is_going_down(self, number: int) -> bool:
-        """Return True if a CPU's guests were told to leave it."""
-        event = self._going_down.get(number)
-        return event is not None and event.triggered
-
-    def _stays(self, number: int) -> bool:
+    def _may_enter(self, number: int) -> bool:
         """Return True if a CPU is online and is not being taken down."""
-        return self._smp.is_online(number) and not self._is_going_down(number)
+        return self._smp.is_online(number) and number not in self._told_to_leave
 
     def leave(self, number: int) -> None:
         """Tell a CPU's guests to leave it. The caller then takes the seat, which it gets when they have left."""
-        self._leaving(number).succeed()
+        self._told_to_leave.add(number)
+        if number in self._stays:
+            self._stays[number].cut_short()
 
     def left(self, number: int) -> None:
         """Forget that guests were told to leave a CPU, which is offline now, so that they may enter once it is back."""
-        del self._going_down[number]
+        self._told_to_leave.remove(number)
 
     def freeze(self) -> Steps:
         """Make all guests leave their CPUs, and wait until they have; the caller holds the hotplug lock.
@@ -101,8 +97,7 @@ class Guests:
 
     def thaw(self) -> None:
         """Let guests enter their CPUs again."""
-        for number in [one for one in self._going_down if self._is_going_down(one)]:
-            self.left(number)
+        self._told_to_leave.clear()
 
     def seat(self, number: int) -> simpy.Resource:
         """Return the lock that a guest holds while it is on a CPU."""
@@ -128,12 +123,12 @@ class Guests:
             with self.seat(run.number).request() as seat:
                 yield seat
                 # The CPU may have gone while the guest waited for the seat.
-                if self._stays(run.number):
+                if self._may_enter(run.number):
                     yield from self._round(action.guest, run)
                     run.rounds += 1
             yield from self._system.freezer.thawed(action.agent)
             # Another CPU is always online: the last CPU cannot be taken down.
-            if not (run.is_over(action.rounds) or self._stays(run.number)):
+            if not (run.is_over(action.rounds) or self._may_enter(run.number)):
                 run.number = next(online for online in self._smp.online() if online != run.number)
         del self._runs[action.agent]
         return ActionOutcome.KILLED if run.killed else ActionOutcome.RAN, Errno.OK
@@ -155,7 +150,12 @@ class Guests:
             self._printk.event(EventKind.SAVE, number, _save_length(save.running_vq))
             yield self._system.wait(latencies.save, StepKind.SAVE, number)
             self._printk.event(EventKind.SAVED, number)
-        yield self._system.wait(latencies.guest_run, StepKind.GUEST_RUN, number) | self._leaving(number)
+        whole_stay = self._system.wait(latencies.guest_run, StepKind.GUEST_RUN, number)
+        stay = self._stays[number] = Until(self._env, whole_stay)
+        if number in self._told_to_leave:
+            stay.cut_short()
+        yield stay
+        del self._stays[number]
         self._printk.event(EventKind.GUEST_LEAVES, number, detail)
         if area is not None:
             area.restore(number, unit)

@@ -211,6 +211,8 @@ UNCOUNTED = {
     "UserSpace._underway[]": "the scenario's action, and when it began; that it is under way is there",
     # What is there elsewhere
     "Guests._seats": "locks are in the environment's snapshot",
+    "Guests._stays": "awaited steps are in the environment's snapshot",
+    "Until._step": "awaited steps are in the environment's snapshot",
     "Hotplug._coming": "the agents that wait are there, with their actions",
     "UserSpace.left[][]": "the scenario's; the number of actions that are left is there",
     "CpuFeatures._counted": "a shortcut, which changes nothing",
@@ -283,6 +285,7 @@ UNCOUNTED = {
     "SaveArea.limit_vqs": "follows from the design, vq_map and KVM's limit for the host",
     "SaveArea.size": "follows from KVM's limit for the host, which is there",
 }
+_SIMPY = simpy.Environment()
 BROKEN = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 """The errors of a snapshot of a state that cannot be."""
 
@@ -304,7 +307,7 @@ def fields(part: Any) -> dict[str, Any]:
     if isinstance(part, msgspec.Struct):
         return {name: getattr(part, name) for name in part.__struct_fields__}
     names = vars(part) if hasattr(part, "__dict__") else type(part).__slots__
-    of_simpy = vars(simpy.Environment()) if isinstance(part, simpy.Environment) else ()
+    of_simpy = () if not isinstance(part, simpy.Environment | simpy.Event) else (*vars(_SIMPY), *vars(_SIMPY.event()))
     return {name: getattr(part, name) for name in names if name not in of_simpy}
 
 
@@ -603,11 +606,11 @@ def guests_that_keep_a_list(self: Guests, action: Action, number: int) -> Any:
     while len(rounds) < action.rounds:
         with self.seat(run.number).request() as seat:
             yield seat
-            if self._stays(run.number):
+            if self._may_enter(run.number):
                 yield from self._round(action.guest, run)
                 rounds.append(number)
                 run.rounds = len(rounds)
-        if len(rounds) < action.rounds and not self._stays(run.number):
+        if len(rounds) < action.rounds and not self._may_enter(run.number):
             run.number = next(online for online in self._smp.online() if online != run.number)
     del self._runs[action.agent]
     return ActionOutcome.RAN, Errno.OK
