@@ -514,12 +514,12 @@ class Scenario:
     def _early(self) -> frozenset[int]:
         return frozenset(self.early)
 
-    @property
+    @cached_property
     def sve_off(self) -> bool:
         """True if the key ``arm64_nosve`` or the design puts ``arm64.nosve`` on the command line."""
         return self.arm64_nosve or (self.active_design is not None and self.active_design.nosve)
 
-    @property
+    @cached_property
     def _hiding_options(self) -> list[str]:
         """The options that keys or the design put on the command line to switch an extension off."""
         given = {"arm64.nosve": self.sve_off, "arm64.nosme": self.arm64_nosme}
@@ -647,13 +647,13 @@ class Scenario:
         kinds = {(id(one.features), id(one.firmware)) for one in self.topology.cpus}
         return self.has_all_features and len(kinds) > 1
 
-    @property
+    @cached_property
     def command_line(self) -> str:
         """The kernel's command line that the scenario stands for."""
         limit = self.maxcpus_option
         return " ".join(filter(None, ("" if limit is None else f"maxcpus={limit}", self._feature_options)))
 
-    @property
+    @cached_property
     def _feature_options(self) -> str:
         """The words of the command line that decide on features."""
         mode = "" if self.kvm_mode is KvmMode.DEFAULT else f"kvm-arm.mode={self.kvm_mode}"

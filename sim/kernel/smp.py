@@ -86,8 +86,9 @@ class Smp:
             task: the logical number whose idle task it took.
             hw_cpu: the hardware CPU, whose own MPIDR and MIDR the log prints.
         """
-        core, mpidr = self._topology.logical[hw_cpu].features.core, self._topology.mpidr(hw_cpu)
+        core = self._topology.logical[hw_cpu].features.core
         if not core.is_unknown:
+            mpidr = self._topology.mpidr(hw_cpu)
             self._printk.line(f"CPU{task}: Booted secondary processor {mpidr:#012x} [{core.midr:#010x}]")
         # The second of two CPUs on one idle task finds the number online. `runs` keeps the first.
         if not self._online[task]:

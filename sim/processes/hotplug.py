@@ -266,9 +266,10 @@ class Hotplug:
         del self._arriving[hw_cpu]
         self._system.psci.arrived(hw_cpu)
         self._system.reset_unit(hw_cpu)
-        bring_up.data.stuck = self._features.first_code(hw_cpu).why_stuck or ""
         if self._system.dies_at_start(hw_cpu):
+            bring_up.data.stuck = self._features.first_code(hw_cpu).why_stuck or ""
             return
+        bring_up.data.stuck = ""
         task = bring_up.data.task
         arrived = self._printk.event(EventKind.ARRIVED, hw_cpu, Arrival(task))
         if task is None:

@@ -5,7 +5,6 @@ Source: arch/arm64/kernel/cpufeature.c (``init_cpu_features``, ``update_cpu_feat
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 
 import msgspec
@@ -89,14 +88,13 @@ _STRICT_BOOT = ("BOOT", "PANIC")
 """``ARM64_CPUCAP_STRICT_BOOT_CPU_FEATURE``: the boot CPU decides, and the kernel panics where a CPU differs."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureOptions:
+class FeatureOptions(msgspec.Struct, frozen=True):
     """Everything besides the tables that tells one kernel's features from another's."""
 
     mitigations: MitigationOptions
     allow_mismatched_32bit_el0: bool
     """``allow_mismatched_32bit_el0``"""
-    config: Mapping[str, bool] = field(hash=False)
+    config: Mapping[str, bool]
     """Configuration options, and whether the kernel is built with them, where that is not as in the tables."""
     without: frozenset[str]
     """Capabilities of the tables, by their names, that this release does not have."""
@@ -107,7 +105,7 @@ class FeatureOptions:
     """
     emulates_pan: bool
     """Where CPUs lack Privileged Access Never, the kernel does without TTBR0_EL1."""
-    unknown: Mapping[str, int] = field(hash=False)
+    unknown: Mapping[str, int]
     """The bits of registers that are known of no CPU, so that nothing is said of them."""
     knows_vpipt: bool
     """CTR_EL0.L1Ip 0 is a policy of instruction caches."""
@@ -129,6 +127,10 @@ class FeatureOptions:
     """GMID_EL1 has no first value where the command line hides MTE."""
     compares_own_ipa_range: bool
     """A late CPU's own range of physical addresses is compared with KVM's limit, and not the system's."""
+
+    # Mappings have no hash. Kernels that differ in these fields are the most.
+    def __hash__(self) -> int:
+        return hash((self.mitigations, self.without, self.dbm_is_logged_at_once, self.protected_kvm))
 
     def is_unknown(self, one: IdField) -> bool:
         """Return True if a field is known of no CPU."""
