@@ -7,7 +7,7 @@ memory of running kernels has them.
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from functools import cache, cached_property, lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -487,5 +487,5 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 @cache
 def _read(file: str, kind: type[_T]) -> list[_T]:
-    text = resources.files("sim.cpufeature_tables").joinpath(file).read_bytes()
+    text = Path(__file__).with_name(file).read_bytes()
     return msgspec.json.decode(text, type=list[kind])  # type: ignore[valid-type]

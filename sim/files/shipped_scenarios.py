@@ -1,11 +1,11 @@
 """The scenarios and spaces that ship, by name, and the template of a new scenario."""
 
-import json
 import os
 import tomllib
 from collections.abc import Iterable
-from importlib.resources import files
 from pathlib import Path
+
+import msgspec
 
 from sim.errors import InputError, closest, printable
 from sim.files.bounded_read import LARGEST_FILE_BYTES, STANDARD_INPUT, read_at_most
@@ -20,7 +20,7 @@ _TAKEN_BY = {"scenario": "run", "space": "sweep", "schedule": "replay"}
 
 def folder() -> Path:
     """Return the folder of the scenarios that ship: inside the installed package, or beside it in the repository."""
-    package = Path(str(files("sim")))
+    package = Path(__file__).parents[1]
     inside = package / "topologies"
     return inside if inside.is_dir() else package.parent / "topologies"
 
@@ -89,7 +89,7 @@ def _keys(path: Path) -> set[str]:
     try:
         text = read_at_most(path, LARGEST_FILE_BYTES, "scenario").decode("utf-8-sig")
         # No TOML begins with a brace.
-        return set(json.loads(text) if text.startswith("{") else tomllib.loads(text))
+        return set(msgspec.json.decode(text) if text.startswith("{") else tomllib.loads(text))
     except (ValueError, RecursionError):
         return set()
 
@@ -130,4 +130,4 @@ def shipped_of_name(path: Path) -> str | None:
 def template(*, space: bool = False) -> str:
     """Return the text of a commented scenario, or of a commented space, to start from."""
     name = "space_template.toml" if space else "template.toml"
-    return (files("sim") / "files" / name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import tomli_w
 
 from sim.errors import InputError
 from sim.files.bounded_read import LARGEST_FILE_BYTES, read_at_most
@@ -73,6 +72,8 @@ def text_from_data(raw: dict[str, object], kind: type[msgspec.Struct]) -> str:
     Raises:
         InputError: no file holds them: the table's class forbids them, or the text exceeds a file's limits.
     """
+    import tomli_w
+
     table_from_data(raw, kind)
     text = tomli_w.dumps(raw)
     _check_dots(text)
