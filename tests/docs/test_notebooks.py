@@ -47,6 +47,7 @@ def pixels(picture: str) -> Any:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB"), float) / 255
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.notebook
 @every_notebook

@@ -41,6 +41,7 @@ def test_the_same_scenario_gives_the_same_text(to: ExportFormat) -> None:
     assert export_text(shipped("bug"), to) == export_text(shipped("bug"), to)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("to", "cpus"), [("dts", 65_536), ("dot", 65_536), ("graphml", 8_192)])
 def test_a_large_system_is_exported(to: str, cpus: int) -> None:
     assert f"cpu{cpus - 1}" in export_text(large(cpus), to)

@@ -72,6 +72,7 @@ def test_an_import_logs_what_the_recorded_boot_logged(record_id: str, tmp_path: 
     assert contradictions == ()
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.parametrize("record_id", sorted(feature_boots().keys() - {*ONE_OF_EACH_KIND, *WITHOUT_LINES}))
 def test_every_other_recorded_boot_agrees_or_is_known_not_to(record_id: str, tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def breaking(one: Setting, prop: Property, early: int, late: int) -> Sets:
 DRAWN = random.Random(1).sample(list(every_design()), 5)  # noqa: S311
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("memory", "designs"),
     [

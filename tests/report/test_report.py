@@ -174,25 +174,20 @@ def test_a_page_fetches_nothing_says_nothing_and_fits(
         broken = page.evaluate("[...document.images].filter(one => !one.complete || !one.naturalWidth).length")
         assert broken == 0
         assert page.evaluate(COVERS) == []
+        pictures_shrink_to_the_screen_as_far_as_they_can_be_read(page)
     assert opened.messages == []
     assert set(opened.asked) <= {"file", "data", "blob"}
 
 
-@needs_browser
-@pytest.mark.parametrize("name", ["bug", "phone", "features", "sweep", "mixtures"])
-def test_pictures_shrink_to_the_screen_as_far_as_they_can_be_read(
-    name: str, browser: Browser, pages: dict[str, Path]
-) -> None:
-    for size in SIZES:
-        with Opened(browser, pages[name], size) as page:
-            widths = page.locator("figure img").evaluate_all(
-                "all => all.map(one => [one.clientWidth, one.closest('.wide').clientWidth, +one.getAttribute('width')])"
-            )
-            assert widths
-            for shown, box, drawn in widths:
-                assert shown == pytest.approx(min(drawn, max(box, 0.58 * drawn)), abs=1)
-            titles = page.locator("figcaption")
-            assert titles.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
+def pictures_shrink_to_the_screen_as_far_as_they_can_be_read(page: Page) -> None:
+    widths = page.locator("figure img").evaluate_all(
+        "all => all.map(one => [one.clientWidth, one.closest('.wide').clientWidth, +one.getAttribute('width')])"
+    )
+    assert widths
+    for shown, box, drawn in widths:
+        assert shown == pytest.approx(min(drawn, max(box, 0.58 * drawn)), abs=1)
+    titles = page.locator("figcaption")
+    assert titles.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
 
 
 @needs_browser
@@ -572,6 +567,16 @@ def test_a_page_is_small_and_reproduces_its_boot(file: Path) -> None:
     text = re.search('id="reproduce-file" tabindex="0">(.*?)</pre>', filled(page), re.DOTALL)
     assert text is not None
     assert scenario_from_text(unescape(text[1])) == outcome.scenario
+    the_causes_of_an_event_are_told_once(page, outcome)
+
+
+def the_causes_of_an_event_are_told_once(page: str, outcome: Outcome) -> None:
+    told = re.findall(
+        r'<p class="origin">At [0-9.]+ s\s+(?:<a href="#event-\d+">)?event (\d+)(?:</a>)?\s+causes it(:|,)', page
+    )
+    assert [int(event) for event, _ in told] == [hazard.event for hazard in outcome.found]
+    full = [event for event, sign in told if sign == ":"]
+    assert full == list(dict.fromkeys(event for event, _ in told))
 
 
 def test_a_page_calls_cpus_by_number_and_name() -> None:
@@ -729,18 +734,6 @@ def test_every_hazard_comes_with_its_event(file: Path) -> None:
         event = outcome.facts.events[found.event]
         assert event.time_ns <= hazard.time_ns
         assert hazard.cpu is None or event.cpu == hazard.cpu
-
-
-@pytest.mark.parametrize("file", shipped(), ids=lambda one: one.stem)
-def test_the_causes_of_an_event_are_told_once(file: Path) -> None:
-    outcome = boot(read_scenario(file))
-    told = re.findall(
-        r'<p class="origin">At [0-9.]+ s\s+(?:<a href="#event-\d+">)?event (\d+)(?:</a>)?\s+causes it(:|,)',
-        boot_page(outcome),
-    )
-    assert [int(event) for event, _ in told] == [hazard.event for hazard in outcome.found]
-    full = [event for event, sign in told if sign == ":"]
-    assert full == list(dict.fromkeys(event for event, _ in told))
 
 
 def test_a_schedule_and_a_huge_system_have_pages_too(monkeypatch: pytest.MonkeyPatch) -> None:

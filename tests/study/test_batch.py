@@ -95,6 +95,7 @@ def assert_equal(space: Space, points: list[tuple[int, ...]], setting: Setting) 
             assert bound == info.max_virtualisable_vl_bytes
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("roles", ROLES, ids=lambda roles: f"{roles[0]} early, {roles[1]} late")
 @pytest.mark.parametrize("relay", Relay)
 @pytest.mark.parametrize("design", [*DESIGNS.values(), WARNED_OF], ids=lambda design: design.name)
@@ -107,6 +108,7 @@ def test_every_system_of_three_cpus_up_to_512_bits(
     assert_equal(space_of(*roles, kernel), points, setting)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("roles", [(3, 0), (2, 1)], ids=lambda roles: f"{roles[0]} early, {roles[1]} late")
 @pytest.mark.parametrize("memory", MemoryLayout)
 @pytest.mark.parametrize("design", DESIGNS.values(), ids=lambda design: design.name)
