@@ -165,7 +165,8 @@ class SeededEnvironment(Environment):
 class Until(Event):
     """An event that happens when a step does, unless it is cut short before.
 
-    SimPy's own condition of several events asks all of them at each, and collects their values, which nobody needs.
+    SimPy's own condition of several events asks all of them at each, and collects their values, which no process here
+    uses.
 
     Args:
         env: the environment.
@@ -185,7 +186,7 @@ class Until(Event):
         """Let it happen now; what happened already stays as it is."""
         if self.triggered:
             return
-        # Nothing follows from the step any more, and whoever looks at what is awaited must not take it for awaited.
+        # Nothing follows from the step any more: an explorer must not take it for awaited.
         self._step.callbacks.remove(self._end)
         self.succeed()
 
