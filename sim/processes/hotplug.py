@@ -124,11 +124,11 @@ class Hotplug:
 
     def online(self, number: int) -> Answer:
         """Bring a CPU online under the hotplug lock."""
-        return (yield from self.locked(number, self.bring_up(number)))
+        return self.locked(number, self.bring_up(number))
 
     def offline(self, number: int) -> Answer:
         """Take a CPU offline under the hotplug lock."""
-        return (yield from self.locked(number, self._cpu_down(number)))
+        return self.locked(number, self._cpu_down(number))
 
     def locked(self, number: int | None, steps: Answer) -> Answer:
         """Run steps under the hotplug lock; they do not begin before the lock is taken.
