@@ -331,6 +331,20 @@ def kernel_flags(release: KernelRelease, overrides: Mapping[str, bool] | None = 
     return KernelFlags(**{name: given.get(name, facts.default(release)[0]) for name, facts in FLAGS.items()})
 
 
+def kernel_words(kernel: str, overrides: Mapping[str, bool]) -> str:
+    """Return a kernel with the flags that are set, such as "6.12 with sme on"."""
+    return f"{kernel} with {flag_words(overrides)}" if overrides else kernel
+
+
+def flag_words(overrides: Mapping[str, bool]) -> str:
+    """Return the flags that are set.
+
+    >>> flag_words({"zcr_el2_constrained": False, "sme": True})
+    'sme on, zcr_el2_constrained off'
+    """
+    return ", ".join(f"{name} {'on' if value else 'off'}" for name, value in sorted(overrides.items()))
+
+
 def flag_origins(release: KernelRelease, overrides: Mapping[str, bool] | None = None) -> dict[str, Origin]:
     """Return where the value of each flag comes from, by its name."""
     given = overrides or {}

@@ -13,7 +13,7 @@ from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
 from sim.errors import InputError, NamedChoice, check_printable, did_you_mean
 from sim.frames import FieldsShown, as_html
-from sim.kernel_flags import KernelFlags, kernel_flags
+from sim.kernel_flags import KernelFlags, flag_words, kernel_flags, kernel_words
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
 from sim.topology import Cpu, EnableMethod, Topology, lacks_el2
@@ -424,12 +424,12 @@ class Scenario:
     @property
     def kernel_words(self) -> str:
         """The kernel with the flags that the scenario sets, such as "6.12 with sme on"."""
-        return f"{self.kernel} with {self.flag_words}" if self.kernel_flags else self.kernel
+        return kernel_words(self.kernel, self.kernel_flags)
 
     @property
     def flag_words(self) -> str:
         """The flags that the scenario sets, such as "sme on, zcr_el2_constrained off"."""
-        return ", ".join(f"{name} {'on' if value else 'off'}" for name, value in sorted(self.kernel_flags.items()))
+        return flag_words(self.kernel_flags)
 
     def cpu_of(self, action: Action) -> int | None:
         """Return the logical number of the CPU that an action concerns; None if it concerns the whole system.

@@ -25,13 +25,14 @@ from sim.vectors import (
 class VlInfo:
     """``vl_info``: the lengths that the system's CPUs support, for one vector type.
 
-    Names that end in ``_bytes`` are VLs in bytes; the others are sets as in `sim.vectors`. ``max_cpu_vl`` is of Brown's
+    Names that end in ``_bytes`` are VLs in bytes, in ``_bits`` lengths in bits. The others are sets as
+    the kernel's bitmaps have them, in which bit n stands for a length of 128·(n + 1) bits. ``max_cpu_vl`` is of Brown's
     series alone: the largest length of any counted CPU. It is always computed here, and only some designs use it.
 
     Args:
         type: SVE or SME.
-        vq_map: the lengths that every counted CPU has, as a set.
-        vq_partial_map: the lengths that some counted CPU has, as a set.
+        vq_map: the lengths that every counted CPU has, as a set; `vq_map_bits` has them in bits.
+        vq_partial_map: the lengths that some counted CPU has, as a set; `vq_partial_map_bits` has them in bits.
         max_cpu_vqs: a set whose largest member is ``max_cpu_vl``.
         pseudo_register_vqs: every VQ up to the smallest of the early CPUs' largest lengths, as a set.
         virtualisable_vqs: every VQ up to ``max_virtualisable_vl``, as a set.
@@ -42,8 +43,8 @@ class VlInfo:
 
     >>> from sim import VectorType, boot, read_scenario
     >>> info = boot(read_scenario("bug")).facts.vectors[VectorType.SVE]
-    >>> info.max_vl_bytes, info.max_virtualisable_vl_bytes
-    (32, 32)
+    >>> info.max_vl_bytes, info.max_virtualisable_vl_bytes, info.vq_map_bits
+    (32, 32, (128, 256))
     """
 
     type: VectorType

@@ -10,7 +10,6 @@ from sim.prove.properties import Property
 from sim.prove.question import Answer, Question, System
 from sim.scenario import Scenario
 from sim.study.system_space import Setting
-from sim.vectors import bits_from_vqs
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,14 +57,15 @@ def proof_row(question: Question, finding: Finding, hazards: frozenset[HazardKin
         design=finding.setting.design.name,
         relay=str(finding.setting.relay),
         kernel=question.kernel,
+        kernel_flags=dict(question.kernel_flags),
         memory=str(question.memory),
         early_cpus=question.early,
         late_cpus=question.late,
         any_number=question.stands_for_any_number,
         property=finding.prop.name,
         answer=str(finding.answer),
-        early_sve_bits=tuple(map(bits_from_vqs, example.early)),
-        late_sve_bits=tuple(map(bits_from_vqs, example.late)),
+        early_sve_bits=example.early_sve_bits,
+        late_sve_bits=example.late_sve_bits,
         smallest=finding.is_smallest if finding.example else None,
         hazards=tuple(kind.value for kind in sorted(hazards)),
         shown=bool(hazards & finding.prop.hazards) if finding.example else None,

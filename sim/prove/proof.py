@@ -91,9 +91,9 @@ def _with_example(question: Question, setting: Setting, prop: Property, found: S
         found = _smallest(question, setting, prop, found)
     except SolverGaveUp:
         is_smallest = False
-    space = question.space(setting, len(found.early), len(found.late))
+    space = question.space(setting, len(found.early_vqs), len(found.late_vqs))
     name = f"{setting.design.name}, relay {setting.relay}: not {prop.name}"
-    scenario = space.scenario(found.early + found.late, setting).but(name=name)
+    scenario = space.scenario(found.early_sve_bits + found.late_sve_bits, setting).but(name=name)
     return Finding(prop, setting, Answer.REFUTED, found, is_smallest, scenario)
 
 

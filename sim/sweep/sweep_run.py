@@ -51,7 +51,7 @@ def run_sweep(
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets
-    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     run_sweep(space, f"{folder}/out", jobs=1)
     <Summary of '': 4 of 4 points, 16 settings>
@@ -83,7 +83,7 @@ def resume_sweep(
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
     ...     resume_sweep(f"{folder}/out", jobs=1).complete
