@@ -260,7 +260,11 @@ class Fault(FieldsShown):
             raise InputError(f"a fault of {self.cpu}: its calls of CPU_ON are numbered from 1 on, and ascend")
 
     def concerns(self, cpu_on: int) -> bool:
-        """Return True if the fault concerns a CPU_ON, which is given by its number."""
+        """Return True if the fault concerns a CPU_ON, which is given by its number.
+
+        Args:
+            cpu_on: the number of the CPU_ON call of that CPU, counted from 1.
+        """
         return self.first <= cpu_on and (self.last is None or cpu_on <= self.last)
 
     @property
@@ -434,6 +438,9 @@ class Scenario:
     def cpu_of(self, action: Action) -> int | None:
         """Return the logical number of the CPU that an action concerns; None if it concerns the whole system.
 
+        Args:
+            action: an action of the scenario.
+
         Raises:
             InputError: the topology has no such CPU.
         """
@@ -489,7 +496,11 @@ class Scenario:
         return frozenset(fault.cpu for fault in in_vain)
 
     def late_because(self, number: int) -> LateBecause | None:
-        """Return why a CPU, by its logical number, is not brought up early; None if it is."""
+        """Return why a CPU, by its logical number, is not brought up early; None if it is.
+
+        Args:
+            number: the CPU's logical number.
+        """
         if number in self._early:
             return None
         limit = self.maxcpus_option
@@ -526,7 +537,11 @@ class Scenario:
         return [option for option, is_given in given.items() if is_given]
 
     def el(self, number: int) -> int:
-        """Return the exception level at which a CPU starts, by its logical number."""
+        """Return the exception level at which a CPU starts, by its logical number.
+
+        Args:
+            number: the CPU's logical number.
+        """
         return self._levels[number]
 
     @cached_property
@@ -544,6 +559,9 @@ class Scenario:
         A CPU that waits in a spin table has no ``online`` file.
 
         Source: arch/arm64/kernel/setup.c (``topology_init``), smp_spin_table.c, which has no way to stop a CPU.
+
+        Args:
+            number: the CPU's logical number.
         """
         return self.topology.logical[number].firmware.enable_method is EnableMethod.PSCI
 
@@ -569,6 +587,9 @@ class Scenario:
         The CPU must start there and have VHE, and the command line must not ask for a hypervisor beside the kernel.
 
         Source: arch/arm64/kernel/hyp-stub.S (``__finalise_el2``).
+
+        Args:
+            number: the CPU's logical number.
         """
         return self.el(number) == EL2 and self.topology.logical[number].features.vhe and not self._hides_vhe
 
@@ -618,11 +639,19 @@ class Scenario:
         return field in self._hidden_fields
 
     def switched_off(self, vector_type: VectorType) -> bool:
-        """Return True if the command line switches a vector extension off that the kernel could use."""
+        """Return True if the command line switches a vector extension off that the kernel could use.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         return self._hides(vector_type) and self.configured(vector_type)
 
     def configured(self, vector_type: VectorType) -> bool:
-        """Return True if the kernel is built to use a vector extension."""
+        """Return True if the kernel is built to use a vector extension.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         flag = VECTOR_TYPES[vector_type].flag
         return flag is None or bool(getattr(self.flags, flag))
 

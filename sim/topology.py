@@ -6,7 +6,7 @@ follow in the file's order. `Topology.graph` gives clusters and CPUs as a networ
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import aarch32_registers, newest_registers
 from sim.errors import InputError, NamedChoice, check_printable
-from sim.frames import FieldsShown, as_html
+from sim.frames import FieldsShown, as_html, in_words
 from sim.id_registers import QEMU_MAX, UNKNOWN, Core, IdField, implied_fields
 from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
@@ -91,7 +91,7 @@ class Features:
     core: Core = QEMU_MAX
     vhe: bool = True
     vqs: Mapping[VectorType, int] = field(init=False, compare=False)
-    """The lengths of each vector type as the kernel's bitmaps have them: bit n stands for 128·(n + 1) bits."""
+    """The sets of lengths as the kernel's bitmaps have them, in which bit n stands for 128·(n + 1) bits."""
     id_registers: Mapping[str, int] = field(init=False, compare=False)
     """The ID registers as the core states them, with 0 in the fields of vector types that the CPU lacks."""
 
@@ -122,17 +122,29 @@ class Features:
         return as_html("Features", rows)
 
     def register(self, name: str) -> int:
-        """Return the value of an ID register; 0 where the core does not state it."""
+        """Return the value of an ID register; 0 where the core does not state it.
+
+        Args:
+            name: the register, such as ``ID_AA64PFR0_EL1``.
+        """
         return self.id_registers.get(name, 0)
 
     def lacks(self, name: str) -> bool:
-        """Return True if a CPU is known to lack everything that an ID register tells of."""
+        """Return True if a CPU is known to lack everything that an ID register tells of.
+
+        Args:
+            name: the register, such as ``ID_AA64ZFR0_EL1``.
+        """
         if name in PARTS_OF_EXTENSIONS:
             return not any(one in self.vqs for one in PARTS_OF_EXTENSIONS[name])
         return name in aarch32_registers() and self.core.lacks_aarch32
 
     def knows(self, name: str) -> bool:
-        """Return True if the value of an ID register is known, as that of a register is whose extension is missing."""
+        """Return True if the value of an ID register is known, as that of a register is whose extension is missing.
+
+        Args:
+            name: the register, such as ``ID_AA64PFR0_EL1``.
+        """
         return self.core.knows(name) or self.lacks(name)
 
     @property
@@ -156,7 +168,11 @@ class Features:
             yield one.register, one.put(0, value), one.mask
 
     def unknown_bits(self, name: str) -> int:
-        """Return the bits of an ID register that are unknown."""
+        """Return the bits of an ID register that are unknown.
+
+        Args:
+            name: the register, such as ``ID_AA64PFR0_EL1``.
+        """
         if self.knows(name):
             return 0
         return EVERY_BIT & ~sum(one.mask for one in self.known_fields if one.register == name)
@@ -173,7 +189,7 @@ class Weakness(NamedChoice):
     SPECTRE_V4 = "spectre-v4"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
 class Firmware(FieldsShown):
     """The state in which firmware starts a CPU.
@@ -188,8 +204,8 @@ class Firmware(FieldsShown):
         unaffected: the weaknesses that firmware says the CPU does not have, or needs no help of the kernel's
             against.
 
-    >>> Firmware(el3_len={VectorType.SVE: 1}, el=1).el
-    1
+    >>> Firmware(el3_len={VectorType.SVE: 1}, el=1)
+    <Firmware: el3_len SVE: 1, el 1>
     """
 
     el3_len: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
@@ -198,6 +214,14 @@ class Firmware(FieldsShown):
     enable_method: EnableMethod = EnableMethod.PSCI
     hidden: tuple[IdField, ...] = ()
     unaffected: frozenset[Weakness] = frozenset()
+
+    def __repr__(self) -> str:
+        stated = [
+            f"{one.name} {in_words(value)}"
+            for one in fields(self)
+            if (value := getattr(self, one.name)) and value is not EnableMethod.PSCI
+        ]
+        return f"<Firmware: {', '.join(stated) or 'no limits'}>"
 
 
 def _why_no_set(vector_type: VectorType, vqs: int) -> str | None:
@@ -315,19 +339,35 @@ class Cpu:
         return _in_bits(self.usable_sme_vqs)
 
     def vqs(self, vector_type: VectorType) -> int | None:
-        """Return the lengths that the hardware supports, as a set; None where it lacks the extension."""
+        """Return the lengths that the hardware supports, as a set; None where it lacks the extension.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         return self.features.vqs.get(vector_type)
 
     def el3_len(self, vector_type: VectorType) -> int:
-        """Return the LEN field of the firmware's ZCR_EL3 or SMCR_EL3."""
+        """Return the LEN field of the firmware's ZCR_EL3 or SMCR_EL3.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         return self.firmware.el3_len.get(vector_type, LEN_FIELD)
 
     def is_enabled(self, vector_type: VectorType) -> bool:
-        """Return True if EL3 lets lower levels use a vector type: CPTR_EL3.EZ, or CPTR_EL3.ESM, is 1."""
+        """Return True if EL3 lets lower levels use a vector type: CPTR_EL3.EZ, or CPTR_EL3.ESM, is 1.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         return vector_type not in self.firmware.trapped
 
     def usable_vqs(self, vector_type: VectorType) -> int | None:
-        """Return the lengths that firmware lets the kernel find, as a set; None where the CPU lacks the extension."""
+        """Return the lengths that firmware lets the kernel find, as a set; None where the CPU lacks the extension.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         vqs = self.features.vqs.get(vector_type)
         if vqs is None:
             return None
@@ -404,7 +444,7 @@ def cpu(
         el: the exception level at which it starts, 1 or 2; None: that of the scenario.
         vhe: whether it can run a kernel at EL2.
         enable_method: how the kernel starts it.
-        core: its core, with the values of its ID registers.
+        core: its core, which has the values of its ID registers, such as ``sim.cores.known_core("arm,cortex-a76")``.
         hidden: the fields of ID registers that firmware hides.
         unaffected: the weaknesses that firmware says it does not have.
         late: whether it is left out of the early bring-up.
@@ -623,6 +663,9 @@ class Topology:
     def number(self, name: str) -> int:
         """Return the logical number of the CPU of a name.
 
+        Args:
+            name: the CPU's name.
+
         Raises:
             InputError: no CPU has the name.
         """
@@ -648,11 +691,19 @@ class Topology:
         return tuple(map(tuple, kinds.values()))
 
     def has_own_names(self, numbers: Iterable[int]) -> bool:
-        """Return True if the file's name of any of these CPUs is not its logical number behind "cpu"."""
+        """Return True if the file's name of any of these CPUs is not its logical number behind "cpu".
+
+        Args:
+            numbers: logical numbers of CPUs.
+        """
         return any(self.logical[number].name != f"cpu{number}" for number in numbers)
 
     def label(self, number: int) -> str:
-        """Return the name of a CPU in sentences: its logical number, with the file's name if that differs."""
+        """Return the name of a CPU in sentences: its logical number, with the file's name if that differs.
+
+        Args:
+            number: the CPU's logical number.
+        """
         return self.labels([number])
 
     def labels(self, numbers: Sequence[int]) -> str:
@@ -698,6 +749,9 @@ class Topology:
         """Return MPIDR_EL1 of a logical CPU: as given, else its place in the file.
 
         Of the place, Aff0 is the lowest eight bits and Aff1 the next eight; `MOST_CPUS` do not need more.
+
+        Args:
+            number: the CPU's logical number.
         """
         one = self.logical[number]
         return one.mpidr if one.mpidr is not None else self._place[one.name]

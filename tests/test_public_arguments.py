@@ -90,7 +90,7 @@ def public_callables() -> Iterator[tuple[str, Callable[..., Any]]]:
         elif inspect.isclass(value) and not issubclass(value, (Enum, Exception)) and value not in MADE_BY_BOOTS:
             yield name, value
             for way in WAYS_TO_MAKE:
-                if way in vars(value) and value is not sim.Summary:
+                if way in vars(value):
                     yield f"{name}.{way}", getattr(value, way)
 
 

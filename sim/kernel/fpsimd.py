@@ -33,9 +33,9 @@ class VlInfo:
         type: SVE or SME.
         vq_map: the lengths that every counted CPU has, as a set; `vq_map_bits` has them in bits.
         vq_partial_map: the lengths that some counted CPU has, as a set; `vq_partial_map_bits` has them in bits.
-        max_cpu_vqs: a set whose largest member is ``max_cpu_vl``.
-        pseudo_register_vqs: every VQ up to the smallest of the early CPUs' largest lengths, as a set.
-        virtualisable_vqs: every VQ up to ``max_virtualisable_vl``, as a set.
+        max_cpu_vqs: a set of lengths, of which the largest is ``max_cpu_vl``.
+        pseudo_register_vqs: every multiple of 128 up to the smallest of the early CPUs' largest lengths, as a set.
+        virtualisable_vqs: all lengths up to ``max_virtualisable_vl``, as a set.
         min_vl_bytes: the smallest VL, in bytes.
         max_vl_bytes: the largest VL that every counted CPU has, in bytes.
         max_virtualisable_vl_bytes: the largest VL for guests, in bytes.
@@ -104,7 +104,11 @@ class VlInfo:
         return bits_from_vqs(self.vq_partial_map)
 
     def vec_init_vq_map(self, own_vqs: int) -> None:
-        """Count the boot CPU."""
+        """Count the boot CPU.
+
+        Args:
+            own_vqs: the CPU's lengths, as a set.
+        """
         self.vq_map = self.vq_partial_map = self.max_cpu_vqs = own_vqs
         self.pseudo_register_vqs = rules.smear(own_vqs)
 
@@ -112,6 +116,9 @@ class VlInfo:
         """Count an early secondary.
 
         The result does not depend on the order in which CPUs are counted: the rules are AND and OR.
+
+        Args:
+            own_vqs: the CPU's lengths, as a set.
         """
         self.vq_map = rules.shared_with(self.vq_map, own_vqs)
         self.vq_partial_map = rules.seen_with(self.vq_partial_map, own_vqs)

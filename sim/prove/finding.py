@@ -17,6 +17,14 @@ from sim.study.system_space import Setting
 class Finding:
     """The answer for a property under a setting.
 
+    Args:
+        prop: the property.
+        setting: the setting.
+        answer: the answer, or its name.
+        example: a system that breaks the property, if it is refuted and an example was asked for.
+        is_smallest: True if no smaller system breaks it; False where the solver gave up on the search for it.
+        scenario: the scenario of the example.
+
     >>> from sim import DESIGNS, PROPERTIES, Question, Setting, prove_property
     >>> question = Question(early=2, late=0, up_to_bits=256, kernel="6.12")
     >>> setting = Setting(DESIGNS["v6.11"], "enforcing", "protected", question.memory)
@@ -28,11 +36,8 @@ class Finding:
     setting: Setting
     answer: Answer
     example: System | None = None
-    """A system that breaks the property, if it is refuted and an example was asked for."""
     is_smallest: bool = True
-    """True if no smaller system breaks it; false where the solver gave up on the search for it."""
     scenario: Scenario | None = None
-    """The scenario of the example."""
 
     def __repr__(self) -> str:
         example = "" if self.example is None else f" by {self.example}"

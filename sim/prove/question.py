@@ -138,7 +138,13 @@ class Question(FieldsShown):
         return enough and self.memory is MemoryLayout.MAPPED and not has_pseudo_registers
 
     def space(self, setting: Setting, early: int, late: int) -> Space:
-        """Return the space of all systems with these numbers of CPUs, under one setting."""
+        """Return the space of all systems with these numbers of CPUs, under one setting.
+
+        Args:
+            setting: the setting.
+            early: the number of early CPUs.
+            late: the number of late CPUs.
+        """
         # Only the union of the candidates matters to a proof: they are symbols, and never listed.
         candidates = ((QUADWORD_BITS,), bits_from_vqs(ALL_VQS))
         cpus = [Group("boot" if not n else f"early{n}", candidates) for n in range(early)]

@@ -11,7 +11,7 @@ from sim.sweep.parted_plan import Keep, Walk
 from sim.sweep.parts_run import Progress, Report, Workers, run_parts
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_plan import Plan
-from sim.sweep.sweep_summary import Summary
+from sim.sweep.sweep_summary import Summary, summary_of
 from sim.sweep.sweep_totals import SweepTotals
 
 
@@ -109,6 +109,6 @@ def _run(folder: Folder, workers: Workers, report: Report | None) -> Summary:
     # The folder is read under the lock as well: another sweep might add parts between the reading and the computing.
     with folder.locked():
         run_parts(folder, workers, count, report)
-        found = Summary.of(totals, folder)
+        found = summary_of(totals, folder)
         found.write(folder)
     return found
