@@ -1,5 +1,6 @@
 """Tests of pictures: no text overlaps or is cut off, bytes are reproducible, and the numbers drawn are right."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space, space_text
 from sim.outcome import Outcome
+from sim.plot import style
 from sim.plot.buffers_picture import Written, hits, memory_around, plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
 from sim.plot.heat_picture import heat_counts, plot_heat, rows_counts
@@ -105,6 +107,46 @@ def test_names_are_drawn_as_plain_text(picture: str) -> None:
     made = drawn(picture, scenario)
     assert_tidy(made)
     assert "$x_1^{2}$" in " ".join(text for text, _ in boxes(made))
+
+
+# Letters that the font lacks
+
+HIRAGANA = "の"
+"""A letter that DejaVu Sans lacks and STIXGeneral has, which matplotlib brings along."""
+
+
+@pytest.fixture
+def fallbacks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Draw with these fallback fonts alone, whatever is installed."""
+    monkeypatch.setitem(style._STYLE, "font.family", style._families(request.param))
+    style._font.cache_clear()
+    style.text_width_in.cache_clear()
+    yield
+    style._font.cache_clear()
+    style.text_width_in.cache_clear()
+
+
+@pytest.mark.usefixtures("fallbacks")
+@pytest.mark.parametrize("fallbacks", [()], indirect=True)
+def test_letters_that_no_font_has_are_told_in_one_line(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "names.toml"
+    file.write_text(f'topology = {{ cpus = [{{ name = "{HIRAGANA}\U0001f9ff" }}, {{ name = "Zoë" }}] }}')
+    letters = f"{HIRAGANA} \U0001f9ff"
+    told = f"asymboot: no font of pictures has {letters}, which are boxes: install a font such as Noto Sans CJK\n"
+    for kind in ("png", "svg"):
+        assert asymboot("plot", "topology", file, "-o", tmp_path / f"names.{kind}").stderr == told
+    assert asymboot("report", file, "-o", tmp_path / "names.html").stderr == told
+    with pytest.warns(style.MissingGlyphs, match=HIRAGANA):
+        plot_topology(read_scenario(file)).save(tmp_path / "names.pdf")
+
+
+@pytest.mark.usefixtures("fallbacks")
+@pytest.mark.parametrize("fallbacks", [("A Font Of Nowhere", "STIXGeneral")], indirect=True)
+def test_a_letter_that_the_font_lacks_is_drawn_in_a_fallback_that_is_installed() -> None:
+    assert style.without_glyph(f"a{HIRAGANA}\n\U0001f9ff") == "\U0001f9ff"
+    picture = plot_topology(Scenario(Topology((cpu(HIRAGANA, V1),))))
+    assert picture.as_bytes("png")  # a warning would be an error
+    assert style.text_width_in(HIRAGANA, 10) > 0
 
 
 @pytest.mark.parametrize("file", shipped(), ids=lambda file: file.stem)
