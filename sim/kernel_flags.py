@@ -18,10 +18,9 @@ from enum import StrEnum
 import msgspec
 
 from sim.errors import InputError, closest
-from sim.kernel_release import Build, KernelRelease
+from sim.kernel_release import Build, KernelRelease, Series
 
-Series = tuple[int, int]
-Landing = tuple[int, int] | tuple[int, int, int]
+Landing = Series | tuple[int, int, int]
 """The series in which mainline got a change and, where it is known, the first of its release candidates that has it.
 
 A change of the merge window has 1; 6.12-rc2 is (6, 12, 2).

@@ -17,7 +17,7 @@ from sim.kernel_flags import KernelFlags, flag_words, kernel_flags, kernel_words
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
 from sim.topology import Cpu, EnableMethod, Topology, lacks_el2
-from sim.units import ordinal
+from sim.units import MAX_SEED, ordinal
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
@@ -130,7 +130,6 @@ EL1, EL2 = 1, 2
 """The exception levels at which firmware starts CPUs."""
 PAGE_SIZES = (4096, 16384, 65536)
 MOST_ROUNDS = 1000
-MAX_SEED = (1 << 62) - 1
 LONGEST_REASON = 200
 """The most characters of `Fault.stands_for` in a scenario file."""
 MOST_STEPS = 200_000

@@ -7,7 +7,6 @@ from pathlib import Path
 from sim.arguments import checked, checked_fields
 from sim.cores.core_table import core_of_midr
 from sim.cpufeature_tables.sanity_decoder import DecodingTables, decoding_tables
-from sim.cpufeature_tables.tables import Series
 from sim.errors import InputError
 from sim.explain.earlier_boots import with_problems_of_earlier_boots
 from sim.explain.finding_collection import LogFinding
@@ -28,7 +27,7 @@ from sim.importer.log_text import (
 )
 from sim.importer.logged_boots import logged_boots
 from sim.kernel_flags import KernelFlags, kernel_flags
-from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, kernel_release
+from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, Series, kernel_release
 from sim.topology import cpu_list
 from sim.units import counted
 

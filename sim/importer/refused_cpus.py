@@ -14,7 +14,7 @@ from itertools import takewhile
 import msgspec
 
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables
-from sim.cpufeature_tables.conflicts import NAMELESS, NO_DESCRIPTION, capabilities_in_conflict
+from sim.cpufeature_tables.conflicts import NO_DESCRIPTION, capabilities_in_conflict
 from sim.cpufeature_tables.tables import Requirement
 from sim.errors import printable
 from sim.id_registers import Core, IdField
@@ -147,7 +147,7 @@ class Refusals:
         capabilities = tuple(sorted(capabilities, key=lambda one: abs(one.number(series) - why.number)))
         is_named = why.capability != NO_DESCRIPTION
         words = f"capability {printable(why.capability)!r}"
-        return [(one, words if is_named else NAMELESS[one.name]) for one in capabilities]
+        return [(one, words if is_named else one.words_for_people) for one in capabilities]
 
     # Fields that decide
 
