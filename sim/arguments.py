@@ -36,11 +36,13 @@ _NOUNS: dict[object, str] = {
 }
 _PHRASES = {
     "Comparison": "a Comparison, which compare() returns",
+    "Core": "a Core, which sim.cores.known_core() returns by its name",
     "Cpu": "a Cpu, which cpu() makes of lengths in bits",
+    "Design": "a Design, or the name of one of DESIGNS",
     "Distribution": "a duration as text such as '200us', or a Distribution",
     "MixtureSpace": "a MixtureSpace, which mixture_space() makes of cores",
     "Outcome": "an Outcome, which boot() returns",
-    "Property": "a Property; PROPERTIES has them by name",
+    "Property": "a Property, or the name of one of PROPERTIES",
     "Scenario": "a Scenario, which read_scenario() reads from a file",
     "Space": "a Space, which read_space() reads from a file",
     "Topology": "a Topology, which Topology.of() makes of lengths in bits",

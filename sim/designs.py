@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sim import rules
-from sim.arguments import checked_fields
+from sim.arguments import checked, checked_fields
 from sim.errors import InputError, NamedChoice, did_you_mean
 from sim.frames import FieldsShown
 from sim.rules import S
@@ -159,6 +159,22 @@ class Design(FieldsShown):
     late_store: LateStore = LateStore.READ_ONLY
     nosve: bool = False
     source: str = field(default="defined by the user", compare=False)
+
+    @classmethod
+    @checked
+    def from_text(cls, text: str) -> "Design":
+        """Return a design by its name; a parameter that takes a design takes its name as well.
+
+        Args:
+            text: the name, one of `DESIGNS`.
+
+        Raises:
+            InputError: no design has that name.
+
+        >>> Design.from_text("tabba").buffer_sized_by
+        <Sizing.EARLY: 'any-early-cpu'>
+        """
+        return named(text)
 
     def __repr__(self) -> str:
         return (

@@ -178,6 +178,20 @@ def test_lists_become_tuples_and_names_choices() -> None:
     assert sim.Space(SPACE.groups, relays=["relaxed"]).relays == (sim.Relay.RELAXED,)  # type: ignore[arg-type]
 
 
+def test_names_become_designs_and_properties() -> None:
+    setting = UNTYPED.Setting("tabba", "relaxed", "protected", "mapped")
+    assert setting.design is sim.DESIGNS["tabba"]
+    assert UNTYPED.Space(SPACE.groups, designs=["tabba"]).designs == (sim.DESIGNS["tabba"],)
+    question = sim.Question(early=2, late=0, up_to_bits=256)
+    assert UNTYPED.prove_property(question, setting, "restored").prop is PROPERTY
+    with pytest.raises(sim.InputError, match=r"^designs: unknown design 'taba': .*; did you mean 'tabba'\?$"):
+        UNTYPED.Space(SPACE.groups, designs=["taba"])
+    with pytest.raises(sim.InputError, match=r"^prop: unknown property 'restord': .*; did you mean 'restored'\?$"):
+        UNTYPED.prove_property(question, setting, "restord")
+    with pytest.raises(sim.InputError, match=r"^prop: property 'early-order' is about CPU features"):
+        UNTYPED.prove_property(question, setting, "early-order")
+
+
 def test_numbers_of_numpy_are_numbers() -> None:
     made = SCENARIO.but(seed=np.int64(3), el2=np.bool_(True))
     assert type(made.seed) is int

@@ -40,7 +40,7 @@ def prove_property(question: Question, setting: Setting, prop: Property, *, smal
     Args:
         question: the systems.
         setting: the design, the relay, the KVM mode; its memory is the question's.
-        prop: the property.
+        prop: the property, or its name.
         smallest: True: search for the smallest system that breaks the property. False: give no example.
 
     Raises:

@@ -242,7 +242,7 @@ class Setting:
     """A combination of choices to boot a point under; the kernel series is the space's.
 
     Args:
-        design: the design.
+        design: the design, or its name.
         relay: pKVM's PSCI relay, or its name.
         kvm_mode: ``kvm-arm.mode=``, or its name.
         memory: the memory around pKVM's buffers, or its name.
@@ -291,7 +291,7 @@ class Space:
     Args:
         groups: the groups of CPUs; the first has the boot CPU.
         kernel: the kernel's release.
-        designs: the designs of the settings.
+        designs: the designs of the settings, or their names.
         relays: the settings of pKVM's PSCI relay, or their names.
         kvm_modes: the modes of KVM, or their names.
         memories: the kinds of memory around pKVM's buffers, or their names.
