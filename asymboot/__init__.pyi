@@ -38,6 +38,7 @@ from sim import MemoryLayout as MemoryLayout
 from sim import MissingExtra as MissingExtra
 from sim import MixtureSpace as MixtureSpace
 from sim import MixtureSummary as MixtureSummary
+from sim import NamedSets as NamedSets
 from sim import Outcome as Outcome
 from sim import Pointer as Pointer
 from sim import Promises as Promises

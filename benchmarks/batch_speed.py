@@ -26,7 +26,7 @@ from sim.study.column import Sets, narrow_sets
 from sim.study.compiled_batch import CompiledWords
 from sim.study.points import BLOCK_ROWS
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Setting, Space, legal_vqs
+from sim.study.system_space import Group, Setting, Space, legal_sets, legal_vqs
 from sim.sweep.sweep_part import distinct_by_outcome
 
 Columns = list[Sets]
@@ -52,7 +52,7 @@ class Parameters(ctypes.Structure):
 
 def space() -> Space:
     """Eight CPUs of any legal set up to 512 bits."""
-    groups = tuple(Group(f"cpu{n}", (0, *legal_vqs(512)), late=n >= EARLY) for n in range(EARLY + LATE))
+    groups = tuple(Group(f"cpu{n}", (None, *legal_sets(512)), late=n >= EARLY) for n in range(EARLY + LATE))
     return Space(groups, "6.12", (SETTING.design,), (SETTING.relay,), memories=(SETTING.memory,))
 
 

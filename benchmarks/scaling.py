@@ -8,7 +8,7 @@ from functools import partial
 from statistics import median
 
 from benchmarks.timing import hold, seconds
-from sim import Action, Cpu, Do, KvmMode, Scenario, Topology, boot
+from sim import Action, Do, KvmMode, Scenario, Topology, boot, cpu
 from sim.cores import known_core
 
 SMALL, LARGE, LARGEST = 64, 16_384, 65_536
@@ -21,7 +21,7 @@ MORE_WITH_FEATURES = 2048
 def with_features(cpus: int) -> Scenario:
     """Return the same scenario with cores of two kinds, so that all features are modelled."""
     cores = known_core("arm,cortex-a55"), known_core("arm,cortex-a76")
-    topology = Topology(tuple(Cpu.of(f"cpu{number}", core=cores[number % 2]) for number in range(cpus)))
+    topology = Topology(tuple(cpu(f"cpu{number}", core=cores[number % 2]) for number in range(cpus)))
     return Scenario(topology, kvm_mode=KvmMode.PROTECTED)
 
 

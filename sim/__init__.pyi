@@ -76,6 +76,7 @@ from .study.mixture_space import MixtureSpace as MixtureSpace
 from .study.outcome_difference import Difference as Difference
 from .study.outcome_difference import difference as difference
 from .study.system_space import Group as Group
+from .study.system_space import NamedSets as NamedSets
 from .study.system_space import Setting as Setting
 from .study.system_space import Space as Space
 from .study.system_space import legal_sets as legal_sets

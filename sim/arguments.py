@@ -36,17 +36,20 @@ _NOUNS: dict[object, str] = {
 }
 _PHRASES = {
     "Comparison": "a Comparison, which compare() returns",
+    "Core": "a Core, which sim.cores.known_core() returns by its name",
     "Cpu": "a Cpu, which cpu() makes of lengths in bits",
+    "Design": "a Design, or the name of one of DESIGNS",
     "Distribution": "a duration as text such as '200us', or a Distribution",
     "MixtureSpace": "a MixtureSpace, which mixture_space() makes of cores",
     "Outcome": "an Outcome, which boot() returns",
-    "Property": "a Property; PROPERTIES has them by name",
+    "Property": "a Property, or the name of one of PROPERTIES",
     "Scenario": "a Scenario, which read_scenario() reads from a file",
     "Space": "a Space, which read_space() reads from a file",
     "Topology": "a Topology, which Topology.of() makes of lengths in bits",
 }
 """The values of classes in words that tell the way to one, by the name of the class."""
 _LONGEST_VALUE = 60
+_LONGEST_KEY = 40
 
 
 class _Mismatch(Exception):
@@ -342,6 +345,11 @@ def _collection(origin: Any, of: tuple[Any, ...], name: str) -> _Parameter:
     return _instance(origin, "a function" if origin is Callable else _article(origin.__name__), name)
 
 
+def _key(key: object) -> str:
+    """Return a key of a dictionary as a message shows it: a choice by its name."""
+    return repr(key.value if isinstance(key, StrEnum) else key)[:_LONGEST_KEY]
+
+
 def _mapping(keys: _Parameter, values: _Parameter) -> _Parameter:
     allowed = f"a dictionary of {keys.allowed} to {values.allowed}"
 
@@ -349,7 +357,7 @@ def _mapping(keys: _Parameter, values: _Parameter) -> _Parameter:
         if not isinstance(value, Mapping):
             raise _Mismatch("", value, allowed)
         made = {
-            _inside(f"'s key {key!r:.40}", keys, key): _inside(f"[{key!r:.40}]", values, one)
+            _inside(f"'s key {_key(key)}", keys, key): _inside(f"[{_key(key)}]", values, one)
             for key, one in value.items()
         }
         unchanged = all(made.get(key, made) is one for key, one in value.items())

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sim import rules
-from sim.arguments import checked_fields
+from sim.arguments import checked, checked_fields
 from sim.errors import InputError, NamedChoice, did_you_mean
 from sim.frames import FieldsShown
 from sim.rules import S
@@ -160,6 +160,22 @@ class Design(FieldsShown):
     nosve: bool = False
     source: str = field(default="defined by the user", compare=False)
 
+    @classmethod
+    @checked
+    def from_text(cls, text: str) -> "Design":
+        """Return a design by its name; a parameter that takes a design takes its name as well.
+
+        Args:
+            text: the name, one of `DESIGNS`.
+
+        Raises:
+            InputError: no design has that name.
+
+        >>> Design.from_text("tabba").buffer_sized_by
+        <Sizing.EARLY: 'any-early-cpu'>
+        """
+        return named(text)
+
     def __repr__(self) -> str:
         return (
             f"<Design {self.name!r}: buffer sized by {self.buffer_sized_by}, ZCR_EL2 {self.zcr_el2}, FFR pointer by "
@@ -171,9 +187,9 @@ class Design(FieldsShown):
 
         Args:
             vq_map: the lengths that every counted CPU has.
-            max_cpu_vqs: a set whose largest member is ``max_cpu_vl``.
+            max_cpu_vqs: a set of lengths, of which the largest is ``max_cpu_vl``.
             early_vqs: the lengths that at least one early CPU has.
-            architecture_vqs: `sim.rules.ARCHITECTURE_VQS`, as a set of the same kind.
+            architecture_vqs: all lengths of the architecture, `sim.rules.ARCHITECTURE_VQS`, as a set of the same kind.
         """
         sized_by = {
             Sizing.SHARED: vq_map,
@@ -184,7 +200,11 @@ class Design(FieldsShown):
         return rules.largest(sized_by[self.buffer_sized_by])
 
     def save_always_fits(self, *, late: bool) -> bool:
-        """Return True if no save on an early, or on a late, CPU exceeds its buffer, whatever lengths CPUs have."""
+        """Return True if no save on an early, or on a late, CPU exceeds its buffer, whatever lengths CPUs have.
+
+        Args:
+            late: True to ask about saves on late CPUs, False about those on early CPUs.
+        """
         if self.zcr_el2 in {ZcrEl2.SHARED, ZcrEl2.BUFFER} or self.buffer_sized_by is Sizing.ARCHITECTURE:
             return True  # ZCR_EL2 lets nothing through for which the buffer is too small
         return not late and self.buffer_sized_by is not Sizing.SHARED
@@ -195,7 +215,7 @@ class Design(FieldsShown):
         Args:
             vq_map: the lengths that every counted CPU has.
             allocation_vqs: the length that the buffers are allocated for, as a set with one member.
-            architecture_vqs: `sim.rules.ARCHITECTURE_VQS`, as a set of the same kind.
+            architecture_vqs: all lengths of the architecture, `sim.rules.ARCHITECTURE_VQS`, as a set of the same kind.
         """
         match self.zcr_el2:
             case ZcrEl2.ALL_ONES:
@@ -208,7 +228,11 @@ class Design(FieldsShown):
                 return rules.smear(allocation_vqs)
 
     def above_maximum(self, *, has_pkvm: bool) -> AboveMaximum:
-        """Return what the kernel does about a late CPU above the maximum, with or without pKVM."""
+        """Return what the kernel does about a late CPU above the maximum, with or without pKVM.
+
+        Args:
+            has_pkvm: True if KVM comes up in protected mode.
+        """
         if self.late_cpu is LateCpu.SILENT or (self.late_cpu is LateCpu.REFUSED_UNDER_PKVM and not has_pkvm):
             return IGNORED
         return AboveMaximum(

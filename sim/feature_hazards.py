@@ -6,7 +6,6 @@ Each is found where all features are modelled, except for CPUs that are lost in 
 from collections.abc import Iterator
 
 from sim.cpufeature_tables import Capability, Hwcap
-from sim.cpufeature_tables.conflicts import NAMELESS
 from sim.facts import Facts, LossKind
 from sim.hazard_kinds import Hazard, HazardKind, finds
 from sim.kernel.cpufeature import cpu_readings
@@ -181,7 +180,7 @@ def _feature_lost_to_one_cpu(facts: Facts) -> Iterator[Hazard]:
 def _words(one: Capability | Hwcap) -> str:
     if isinstance(one, Hwcap):
         return _hwcap_words(one.words)
-    return one.description or NAMELESS.get(one.name, one.name)
+    return one.words_for_people
 
 
 def _hwcap_words(name: str) -> str:

@@ -72,21 +72,19 @@ class FieldsShown:
 
     def _repr_html_(self) -> str:
         shown: list[dict[str, object]] = [
-            {"field": one.name, "value": _in_words(getattr(self, one.name))}
+            {"field": one.name, "value": in_words(getattr(self, one.name))}
             for one in fields(self)  # type: ignore[arg-type]
             if one.repr
         ]
         return as_html(type(self).__name__, shown)
 
 
-def _in_words(value: object) -> str:
+def in_words(value: object) -> str:
     """Return a value as text for people: a choice by its value, a collection by its members."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{_in_words(key)}: {_in_words(one)}" for key, one in value.items())
+        return ", ".join(f"{in_words(key)}: {in_words(one)}" for key, one in value.items())
     if isinstance(value, Collection) and not isinstance(value, str):
-        return ", ".join(
-            sorted(map(_in_words, value)) if isinstance(value, (set, frozenset)) else map(_in_words, value)
-        )
+        return ", ".join(sorted(map(in_words, value)) if isinstance(value, (set, frozenset)) else map(in_words, value))
     if isinstance(value, Enum):
         return str(value.value)
     return "" if value is None else str(value)

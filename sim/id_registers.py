@@ -67,7 +67,7 @@ def implied_fields(fields: Mapping[IdField, int]) -> dict[IdField, int]:
     return {EL1: AARCH64_ONLY} if fields.get(EL0) == AARCH64_ONLY else {}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Core:
     """A core model: MIDR_EL1, ID registers with everything that the core can have, and where they were read."""
 
@@ -87,6 +87,9 @@ class Core:
     """The fields whose values are known although the rest of their register is not."""
     stated_fields: Mapping[IdField, int] = field(default_factory=dict)
     """Those of them that were given values, whatever the core has."""
+
+    def __repr__(self) -> str:
+        return f"<Core {self.name!r}>"
 
     @property
     def is_unknown(self) -> bool:

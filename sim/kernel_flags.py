@@ -18,10 +18,9 @@ from enum import StrEnum
 import msgspec
 
 from sim.errors import InputError, closest
-from sim.kernel_release import Build, KernelRelease
+from sim.kernel_release import Build, KernelRelease, Series
 
-Series = tuple[int, int]
-Landing = tuple[int, int] | tuple[int, int, int]
+Landing = Series | tuple[int, int, int]
 """The series in which mainline got a change and, where it is known, the first of its release candidates that has it.
 
 A change of the merge window has 1; 6.12-rc2 is (6, 12, 2).
@@ -329,6 +328,20 @@ def kernel_flags(release: KernelRelease, overrides: Mapping[str, bool] | None = 
             hint = f"did you mean {close!r}? There" if close else "there"
             raise InputError(f"unknown kernel flag {name[:60]!r}: {hint} are {', '.join(FLAGS)}")
     return KernelFlags(**{name: given.get(name, facts.default(release)[0]) for name, facts in FLAGS.items()})
+
+
+def kernel_words(kernel: str, overrides: Mapping[str, bool]) -> str:
+    """Return a kernel with the flags that are set, such as "6.12 with sme on"."""
+    return f"{kernel} with {flag_words(overrides)}" if overrides else kernel
+
+
+def flag_words(overrides: Mapping[str, bool]) -> str:
+    """Return the flags that are set.
+
+    >>> flag_words({"zcr_el2_constrained": False, "sme": True})
+    'sme on, zcr_el2_constrained off'
+    """
+    return ", ".join(f"{name} {'on' if value else 'off'}" for name, value in sorted(overrides.items()))
 
 
 def flag_origins(release: KernelRelease, overrides: Mapping[str, bool] | None = None) -> dict[str, Origin]:

@@ -11,6 +11,8 @@ import msgspec
 from sim.debian_kernels import debian_point
 from sim.errors import InputError
 
+Series = tuple[int, int]
+"""A series of kernels, such as (6, 12)."""
 RECORDED = ("6.1", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2", "7.3")
 MODELLED = (*RECORDED[:1], "6.10", "6.11", *RECORDED[1:])
 """The series that differ for vector lengths or pKVM, or of which boots are recorded."""
@@ -93,7 +95,7 @@ class KernelRelease(msgspec.Struct, frozen=True):
         return f"{self.series_name}{point}{self.suffix}"
 
     @property
-    def series(self) -> tuple[int, int]:
+    def series(self) -> Series:
         """The series as two numbers, which compare as series do."""
         return self.major, self.minor
 
@@ -191,7 +193,7 @@ class KernelRelease(msgspec.Struct, frozen=True):
         return None if debian is None else debian_point(self.series, debian["abi"])
 
 
-def _series_name(series: tuple[int, int]) -> str:
+def _series_name(series: Series) -> str:
     return f"{series[0]}.{series[1]}"
 
 

@@ -110,7 +110,11 @@ class Distribution(FieldsShown):
         return min(math.ceil(longest), LONGEST_NS)
 
     def draw_ns(self, stream: str) -> int:
-        """Return a duration in whole nanoseconds, at most a year: the first draw of the stream of that name."""
+        """Return a duration in whole nanoseconds, at most a year: the first draw of the stream of that name.
+
+        Args:
+            stream: the name of the stream of random numbers whose first draw it is.
+        """
         if self.name == "fixed":
             return int(self.parameters[0])  # an int stays exact, where a float would lose what exceeds 53 bits
         generator = random.Random(stream)  # noqa: S311 (a simulation, not a secret)

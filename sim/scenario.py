@@ -13,11 +13,11 @@ from sim.designs import DESIGNS, Design, named
 from sim.errnos import Errno
 from sim.errors import InputError, NamedChoice, check_printable, did_you_mean
 from sim.frames import FieldsShown, as_html
-from sim.kernel_flags import KernelFlags, kernel_flags
+from sim.kernel_flags import KernelFlags, flag_words, kernel_flags, kernel_words
 from sim.kernel_release import DEFAULT, KernelRelease, kernel_release
 from sim.latencies import WAIT_NS, Latencies
 from sim.topology import Cpu, EnableMethod, Topology, lacks_el2
-from sim.units import ordinal
+from sim.units import MAX_SEED, ordinal
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType
 
@@ -130,7 +130,6 @@ EL1, EL2 = 1, 2
 """The exception levels at which firmware starts CPUs."""
 PAGE_SIZES = (4096, 16384, 65536)
 MOST_ROUNDS = 1000
-MAX_SEED = (1 << 62) - 1
 LONGEST_REASON = 200
 """The most characters of `Fault.stands_for` in a scenario file."""
 MOST_STEPS = 200_000
@@ -260,7 +259,11 @@ class Fault(FieldsShown):
             raise InputError(f"a fault of {self.cpu}: its calls of CPU_ON are numbered from 1 on, and ascend")
 
     def concerns(self, cpu_on: int) -> bool:
-        """Return True if the fault concerns a CPU_ON, which is given by its number."""
+        """Return True if the fault concerns a CPU_ON, which is given by its number.
+
+        Args:
+            cpu_on: the number of the CPU_ON call of that CPU, counted from 1.
+        """
         return self.first <= cpu_on and (self.last is None or cpu_on <= self.last)
 
     @property
@@ -424,15 +427,18 @@ class Scenario:
     @property
     def kernel_words(self) -> str:
         """The kernel with the flags that the scenario sets, such as "6.12 with sme on"."""
-        return f"{self.kernel} with {self.flag_words}" if self.kernel_flags else self.kernel
+        return kernel_words(self.kernel, self.kernel_flags)
 
     @property
     def flag_words(self) -> str:
         """The flags that the scenario sets, such as "sme on, zcr_el2_constrained off"."""
-        return ", ".join(f"{name} {'on' if value else 'off'}" for name, value in sorted(self.kernel_flags.items()))
+        return flag_words(self.kernel_flags)
 
     def cpu_of(self, action: Action) -> int | None:
         """Return the logical number of the CPU that an action concerns; None if it concerns the whole system.
+
+        Args:
+            action: an action of the scenario.
 
         Raises:
             InputError: the topology has no such CPU.
@@ -489,7 +495,11 @@ class Scenario:
         return frozenset(fault.cpu for fault in in_vain)
 
     def late_because(self, number: int) -> LateBecause | None:
-        """Return why a CPU, by its logical number, is not brought up early; None if it is."""
+        """Return why a CPU, by its logical number, is not brought up early; None if it is.
+
+        Args:
+            number: the CPU's logical number.
+        """
         if number in self._early:
             return None
         limit = self.maxcpus_option
@@ -526,7 +536,11 @@ class Scenario:
         return [option for option, is_given in given.items() if is_given]
 
     def el(self, number: int) -> int:
-        """Return the exception level at which a CPU starts, by its logical number."""
+        """Return the exception level at which a CPU starts, by its logical number.
+
+        Args:
+            number: the CPU's logical number.
+        """
         return self._levels[number]
 
     @cached_property
@@ -544,6 +558,9 @@ class Scenario:
         A CPU that waits in a spin table has no ``online`` file.
 
         Source: arch/arm64/kernel/setup.c (``topology_init``), smp_spin_table.c, which has no way to stop a CPU.
+
+        Args:
+            number: the CPU's logical number.
         """
         return self.topology.logical[number].firmware.enable_method is EnableMethod.PSCI
 
@@ -569,6 +586,9 @@ class Scenario:
         The CPU must start there and have VHE, and the command line must not ask for a hypervisor beside the kernel.
 
         Source: arch/arm64/kernel/hyp-stub.S (``__finalise_el2``).
+
+        Args:
+            number: the CPU's logical number.
         """
         return self.el(number) == EL2 and self.topology.logical[number].features.vhe and not self._hides_vhe
 
@@ -618,11 +638,19 @@ class Scenario:
         return field in self._hidden_fields
 
     def switched_off(self, vector_type: VectorType) -> bool:
-        """Return True if the command line switches a vector extension off that the kernel could use."""
+        """Return True if the command line switches a vector extension off that the kernel could use.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         return self._hides(vector_type) and self.configured(vector_type)
 
     def configured(self, vector_type: VectorType) -> bool:
-        """Return True if the kernel is built to use a vector extension."""
+        """Return True if the kernel is built to use a vector extension.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         flag = VECTOR_TYPES[vector_type].flag
         return flag is None or bool(getattr(self.flags, flag))
 

@@ -6,20 +6,19 @@ follow in the file's order. `Topology.graph` gives clusters and CPUs as a networ
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import aarch32_registers, newest_registers
 from sim.errors import InputError, NamedChoice, check_printable
-from sim.frames import FieldsShown, as_html
+from sim.frames import FieldsShown, as_html, in_words
 from sim.id_registers import QEMU_MAX, UNKNOWN, Core, IdField, implied_fields
 from sim.units import counted
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import (
-    ALL_VQS,
     LEN_FIELD,
     SveRule,
     VectorType,
@@ -69,35 +68,41 @@ def lacks_el2(core: Core) -> bool:
     return value == 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
 class Features:
     """The hardware of a CPU: its core, and a set of lengths for each vector type that it has.
 
     Args:
-        vqs: the set of lengths of each vector type that the CPU has, as a whole number in which bit n stands for a
-            length of 128·(n + 1) bits, and not in bits: 0b11 is {128,256}. `cpu()` takes lengths in bits.
+        lengths_bits: the vector lengths of each vector type that the CPU has, in bits.
         core: the core, which states the ID registers.
         vhe: it can run a kernel at EL2; cores before Armv8.1 cannot. A core whose registers are known says so
             itself.
 
     Raises:
-        InputError: a set that no CPU can have, such as one of SVE without 128 bits.
+        InputError: a length is not a vector length, or a set that no CPU can have, such as one of SVE without 128
+            bits.
 
-    >>> Features({VectorType.SVE: 0b11}).knows("ID_AA64PFR0_EL1")
-    True
+    >>> Features({VectorType.SVE: [128, 256]})
+    <Features: SVE bits {128,256}, SME bits none, core 'max'>
     """
 
-    vqs: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
+    lengths_bits: Mapping[VectorType, Sequence[int]] = field(default_factory=dict, hash=False)
     core: Core = QEMU_MAX
     vhe: bool = True
-    id_registers: Mapping[str, int] = field(init=False, compare=False, repr=False)
+    vqs: Mapping[VectorType, int] = field(init=False, compare=False)
+    """The sets of lengths as the kernel's bitmaps have them, in which bit n stands for 128·(n + 1) bits."""
+    id_registers: Mapping[str, int] = field(init=False, compare=False)
     """The ID registers as the core states them, with 0 in the fields of vector types that the CPU lacks."""
 
     def __post_init__(self) -> None:
-        for vector_type, vqs in self.vqs.items():
+        sets = {vector_type: vqs_from_bits(lengths) for vector_type, lengths in self.lengths_bits.items()}
+        for vector_type, vqs in sets.items():
             if (reason := _why_no_set(vector_type, vqs)) is not None:
-                raise InputError(f"Features: vqs: {reason}; bit n of a set stands for 128·(n + 1) bits")
+                raise InputError(f"{vector_type} lengths {braces(vqs)}: {reason}")
+        object.__setattr__(self, "vqs", sets)
+        in_order = {vector_type: bits_from_vqs(vqs) for vector_type, vqs in sets.items()}
+        object.__setattr__(self, "lengths_bits", in_order)
         registers = dict(self.core.id_registers)
         if self.core.has_all_features and (vhe := self.core.known_value(VH)) is not None:
             object.__setattr__(self, "vhe", bool(vhe))
@@ -107,23 +112,39 @@ class Features:
                 registers[name] = traits.id_field.put(registers.get(name, 0), 0)
         object.__setattr__(self, "id_registers", registers)
 
+    def __repr__(self) -> str:
+        sets = ", ".join(f"{one} bits {_lengths(self.vqs.get(one))}" for one in VectorType)
+        return f"<Features: {sets}, core {self.core.name!r}>"
+
     def _repr_html_(self) -> str:
         rows = [{"field": str(one), "value": f"{_lengths(vqs)} bits"} for one, vqs in self.vqs.items()]
         rows += [{"field": "core", "value": self.core.name}, {"field": "VHE", "value": "yes" if self.vhe else "no"}]
         return as_html("Features", rows)
 
     def register(self, name: str) -> int:
-        """Return the value of an ID register; 0 where the core does not state it."""
+        """Return the value of an ID register; 0 where the core does not state it.
+
+        Args:
+            name: the register, such as ``ID_AA64PFR0_EL1``.
+        """
         return self.id_registers.get(name, 0)
 
     def lacks(self, name: str) -> bool:
-        """Return True if a CPU is known to lack everything that an ID register tells of."""
+        """Return True if a CPU is known to lack everything that an ID register tells of.
+
+        Args:
+            name: the register, such as ``ID_AA64ZFR0_EL1``.
+        """
         if name in PARTS_OF_EXTENSIONS:
             return not any(one in self.vqs for one in PARTS_OF_EXTENSIONS[name])
         return name in aarch32_registers() and self.core.lacks_aarch32
 
     def knows(self, name: str) -> bool:
-        """Return True if the value of an ID register is known, as that of a register is whose extension is missing."""
+        """Return True if the value of an ID register is known, as that of a register is whose extension is missing.
+
+        Args:
+            name: the register, such as ``ID_AA64PFR0_EL1``.
+        """
         return self.core.knows(name) or self.lacks(name)
 
     @property
@@ -147,7 +168,11 @@ class Features:
             yield one.register, one.put(0, value), one.mask
 
     def unknown_bits(self, name: str) -> int:
-        """Return the bits of an ID register that are unknown."""
+        """Return the bits of an ID register that are unknown.
+
+        Args:
+            name: the register, such as ``ID_AA64PFR0_EL1``.
+        """
         if self.knows(name):
             return 0
         return EVERY_BIT & ~sum(one.mask for one in self.known_fields if one.register == name)
@@ -164,7 +189,7 @@ class Weakness(NamedChoice):
     SPECTRE_V4 = "spectre-v4"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
 class Firmware(FieldsShown):
     """The state in which firmware starts a CPU.
@@ -179,8 +204,8 @@ class Firmware(FieldsShown):
         unaffected: the weaknesses that firmware says the CPU does not have, or needs no help of the kernel's
             against.
 
-    >>> Firmware(el3_len={VectorType.SVE: 1}, el=1).el
-    1
+    >>> Firmware(el3_len={VectorType.SVE: 1}, el=1)
+    <Firmware: el3_len SVE: 1, el 1>
     """
 
     el3_len: Mapping[VectorType, int] = field(default_factory=dict, hash=False)
@@ -190,16 +215,22 @@ class Firmware(FieldsShown):
     hidden: tuple[IdField, ...] = ()
     unaffected: frozenset[Weakness] = frozenset()
 
+    def __repr__(self) -> str:
+        stated = [
+            f"{one.name} {in_words(value)}"
+            for one in fields(self)
+            if (value := getattr(self, one.name)) and value is not EnableMethod.PSCI
+        ]
+        return f"<Firmware: {', '.join(stated) or 'no limits'}>"
+
 
 def _why_no_set(vector_type: VectorType, vqs: int) -> str | None:
     """Return the reason why no CPU can have a set, whatever the architecture's rule about sets; None if some can."""
-    if not 0 <= vqs <= ALL_VQS:
-        return f"a set of vector lengths has bits 0 to 15, not {vqs:#x}"
     traits = VECTOR_TYPES[vector_type]
     # A set needs a member, and that of SVE 128 bits: the length that a register selects must exist.
     if vqs and vqs & traits.always_in == traits.always_in:
         return None
-    return f"{vector_type} lengths {braces(vqs)}: {traits.why_not(vqs, SveRule.MULTIPLES)}"
+    return traits.why_not(vqs, SveRule.MULTIPLES)
 
 
 _NO_VECTORS = Features()
@@ -211,7 +242,8 @@ _NO_LIMITS = Firmware()
 @lru_cache(maxsize=4096)
 def _features(sve_vqs: int | None, sme_vqs: int | None, core: Core, *, vhe: bool) -> Features:
     given = {VectorType.SVE: sve_vqs, VectorType.SME: sme_vqs}
-    return Features({vector_type: vqs for vector_type, vqs in given.items() if vqs is not None}, core, vhe)
+    sets = {vector_type: bits_from_vqs(vqs) for vector_type, vqs in given.items() if vqs is not None}
+    return Features(sets, core, vhe)
 
 
 @lru_cache(maxsize=256)
@@ -245,7 +277,7 @@ class Cpu:
 
     Firmware that sets LEN differently on different CPUs makes identical hardware asymmetric. A CPU that is `late` is
     left out of the early bring-up even where ``maxcpus=`` would include it. `clusters` is the path of clusters around
-    it, outermost first. `mpidr` None: its place in the file, see `Topology.mpidr`.
+    it, outermost first. `mpidr` None: its place in the file, see `Topology.mpidr`. `cpu()` makes a CPU from its parts.
 
     Args:
         name: the CPU's name, unique in its topology.
@@ -265,70 +297,6 @@ class Cpu:
     late: bool = False
     mpidr: int | None = None
     clusters: tuple[str, ...] = ()
-
-    @classmethod
-    @checked
-    def of(
-        cls,
-        name: str,
-        sve_vqs: int | None = None,
-        sme_vqs: int | None = None,
-        *,
-        zcr_el3_len: int = LEN_FIELD,
-        smcr_el3_len: int = LEN_FIELD,
-        cptr_el3_ez: bool = True,
-        cptr_el3_esm: bool = True,
-        el: int | None = None,
-        vhe: bool = True,
-        enable_method: EnableMethod = EnableMethod.PSCI,
-        core: Core = QEMU_MAX,
-        hidden: tuple[IdField, ...] = (),
-        unaffected: frozenset[Weakness] = frozenset(),
-        late: bool = False,
-        mpidr: int | None = None,
-        clusters: tuple[str, ...] = (),
-    ) -> Self:
-        """Make a CPU from its sets of lengths as numbers; `cpu()` makes it from lengths in bits.
-
-        Args:
-            name: the CPU's name, unique in its topology.
-            sve_vqs: SVE vector lengths as a whole number, in which bit n stands for a length of 128·(n + 1) bits;
-                None without SVE.
-            sme_vqs: streaming vector lengths in the same form; None without SME.
-            zcr_el3_len: the firmware's ZCR_EL3.LEN, 0 to 15.
-            smcr_el3_len: the firmware's SMCR_EL3.LEN, 0 to 15.
-            cptr_el3_ez: whether EL3 enables SVE.
-            cptr_el3_esm: whether EL3 enables SME.
-            el: the exception level at which it starts, 1 or 2; None: that of the scenario.
-            vhe: whether it can run a kernel at EL2.
-            enable_method: how the kernel starts it.
-            core: its core, with the values of its ID registers.
-            hidden: the fields of ID registers that firmware hides.
-            unaffected: the weaknesses that firmware says it does not have.
-            late: whether it is left out of the early bring-up.
-            mpidr: the value of MPIDR_EL1; None: its place in the file.
-            clusters: the path of clusters around it, outermost first.
-
-        Raises:
-            InputError: the architecture forbids a set, or a value is out of range.
-
-        >>> Cpu.of("a64fx", 0b1011).sve_vqs
-        11
-        """
-        firmware = _firmware(
-            zcr_el3_len,
-            smcr_el3_len,
-            cptr_el3_ez=cptr_el3_ez,
-            cptr_el3_esm=cptr_el3_esm,
-            el=el,
-            enable_method=enable_method,
-            hidden=hidden,
-            unaffected=unaffected,
-        )
-        for vector_type, vqs in ((VectorType.SVE, sve_vqs), (VectorType.SME, sme_vqs)):
-            if vqs is not None and (reason := _why_no_set(vector_type, vqs)) is not None:
-                raise InputError(f"{name}: {reason}")
-        return cls(name, _features(sve_vqs, sme_vqs, core, vhe=vhe), firmware, late, mpidr, clusters)
 
     def __repr__(self) -> str:
         place = f" in {'/'.join(self.clusters)}" if self.clusters else ""
@@ -350,20 +318,56 @@ class Cpu:
         }
         return as_html(f"Cpu {self.name!r}", [{"field": name, "value": value} for name, value in rows.items()])
 
+    @property
+    def sve_bits(self) -> tuple[int, ...] | None:
+        """The SVE lengths that the hardware supports, in bits; None without SVE."""
+        return _in_bits(self.sve_vqs)
+
+    @property
+    def sme_bits(self) -> tuple[int, ...] | None:
+        """The streaming lengths that the hardware supports, in bits; None without SME."""
+        return _in_bits(self.sme_vqs)
+
+    @property
+    def usable_sve_bits(self) -> tuple[int, ...] | None:
+        """The SVE lengths that firmware lets the kernel find, in bits; None without SVE."""
+        return _in_bits(self.usable_sve_vqs)
+
+    @property
+    def usable_sme_bits(self) -> tuple[int, ...] | None:
+        """The streaming lengths that firmware lets the kernel find, in bits; None without SME."""
+        return _in_bits(self.usable_sme_vqs)
+
     def vqs(self, vector_type: VectorType) -> int | None:
-        """Return the lengths that the hardware supports; None where it lacks the extension."""
+        """Return the lengths that the hardware supports, as a set; None where it lacks the extension.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         return self.features.vqs.get(vector_type)
 
     def el3_len(self, vector_type: VectorType) -> int:
-        """Return the LEN field of the firmware's ZCR_EL3 or SMCR_EL3."""
+        """Return the LEN field of the firmware's ZCR_EL3 or SMCR_EL3.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         return self.firmware.el3_len.get(vector_type, LEN_FIELD)
 
     def is_enabled(self, vector_type: VectorType) -> bool:
-        """Return True if EL3 lets lower levels use a vector type: CPTR_EL3.EZ, or CPTR_EL3.ESM, is 1."""
+        """Return True if EL3 lets lower levels use a vector type: CPTR_EL3.EZ, or CPTR_EL3.ESM, is 1.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         return vector_type not in self.firmware.trapped
 
     def usable_vqs(self, vector_type: VectorType) -> int | None:
-        """Return the lengths that firmware lets the kernel find; None where the hardware lacks the extension."""
+        """Return the lengths that firmware lets the kernel find, as a set; None where the CPU lacks the extension.
+
+        Args:
+            vector_type: the vector type, or its name.
+        """
         vqs = self.features.vqs.get(vector_type)
         if vqs is None:
             return None
@@ -375,22 +379,22 @@ class Cpu:
 
     @property
     def sve_vqs(self) -> int | None:
-        """The SVE lengths that the hardware supports; None without SVE."""
+        """The SVE lengths that the hardware supports, as a set; None without SVE."""
         return self.vqs(VectorType.SVE)
 
     @property
     def sme_vqs(self) -> int | None:
-        """The streaming lengths that the hardware supports; None without SME."""
+        """The streaming lengths that the hardware supports, as a set; None without SME."""
         return self.vqs(VectorType.SME)
 
     @property
     def usable_sve_vqs(self) -> int | None:
-        """The SVE lengths that firmware lets the kernel find; None without SVE."""
+        """The SVE lengths that firmware lets the kernel find, as a set; None without SVE."""
         return self.usable_vqs(VectorType.SVE)
 
     @property
     def usable_sme_vqs(self) -> int | None:
-        """The streaming lengths that firmware lets the kernel find; None without SME.
+        """The streaming lengths that firmware lets the kernel find, as a set; None without SME.
 
         A streaming length is always selected: where LEN lets none through, it is the smallest.
         """
@@ -420,7 +424,11 @@ def cpu(
     el: int | None = None,
     vhe: bool = True,
     enable_method: EnableMethod = EnableMethod.PSCI,
+    core: Core = QEMU_MAX,
+    hidden: tuple[IdField, ...] = (),
+    unaffected: frozenset[Weakness] = frozenset(),
     late: bool = False,
+    mpidr: int | None = None,
     clusters: tuple[str, ...] = (),
 ) -> Cpu:
     """Make a CPU from lengths in bits; None, and no lengths, mean that it lacks the extension.
@@ -436,29 +444,36 @@ def cpu(
         el: the exception level at which it starts, 1 or 2; None: that of the scenario.
         vhe: whether it can run a kernel at EL2.
         enable_method: how the kernel starts it.
+        core: its core, which has the values of its ID registers, such as ``sim.cores.known_core("arm,cortex-a76")``.
+        hidden: the fields of ID registers that firmware hides.
+        unaffected: the weaknesses that firmware says it does not have.
         late: whether it is left out of the early bring-up.
+        mpidr: the value of MPIDR_EL1; None: its place in the file.
         clusters: the path of clusters around it, outermost first.
 
     Raises:
-        InputError: a length is not a multiple of 128 from 128 to 2048, or is given twice.
+        InputError: a length is not a multiple of 128 from 128 to 2048, or is given twice; no CPU can have a set, or a
+            value is out of range.
 
-    >>> cpu("a64fx", [128, 256, 512]).sve_vqs
-    11
+    >>> cpu("a64fx", [128, 256, 512])
+    <Cpu 'a64fx': SVE bits {128,256,512}, SME bits none>
     """
-    return Cpu.of(
-        name,
-        None if sve_bits is None else vqs_from_bits(sve_bits) or None,
-        None if sme_bits is None else vqs_from_bits(sme_bits) or None,
-        zcr_el3_len=zcr_el3_len,
-        smcr_el3_len=smcr_el3_len,
+    firmware = _firmware(
+        zcr_el3_len,
+        smcr_el3_len,
         cptr_el3_ez=cptr_el3_ez,
         cptr_el3_esm=cptr_el3_esm,
         el=el,
-        vhe=vhe,
         enable_method=enable_method,
-        late=late,
-        clusters=clusters,
+        hidden=hidden,
+        unaffected=unaffected,
     )
+    try:
+        sve_vqs, sme_vqs = (None if bits is None else vqs_from_bits(bits) or None for bits in (sve_bits, sme_bits))
+        features = _features(sve_vqs, sme_vqs, core, vhe=vhe)
+    except InputError as error:
+        raise InputError(f"{name:.{LONGEST_NAME}}: {error}") from None
+    return Cpu(name, features, firmware, late, mpidr, clusters)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -648,6 +663,9 @@ class Topology:
     def number(self, name: str) -> int:
         """Return the logical number of the CPU of a name.
 
+        Args:
+            name: the CPU's name.
+
         Raises:
             InputError: no CPU has the name.
         """
@@ -673,11 +691,19 @@ class Topology:
         return tuple(map(tuple, kinds.values()))
 
     def has_own_names(self, numbers: Iterable[int]) -> bool:
-        """Return True if the file's name of any of these CPUs is not its logical number behind "cpu"."""
+        """Return True if the file's name of any of these CPUs is not its logical number behind "cpu".
+
+        Args:
+            numbers: logical numbers of CPUs.
+        """
         return any(self.logical[number].name != f"cpu{number}" for number in numbers)
 
     def label(self, number: int) -> str:
-        """Return the name of a CPU in sentences: its logical number, with the file's name if that differs."""
+        """Return the name of a CPU in sentences: its logical number, with the file's name if that differs.
+
+        Args:
+            number: the CPU's logical number.
+        """
         return self.labels([number])
 
     def labels(self, numbers: Sequence[int]) -> str:
@@ -723,6 +749,9 @@ class Topology:
         """Return MPIDR_EL1 of a logical CPU: as given, else its place in the file.
 
         Of the place, Aff0 is the lowest eight bits and Aff1 the next eight; `MOST_CPUS` do not need more.
+
+        Args:
+            number: the CPU's logical number.
         """
         one = self.logical[number]
         return one.mpidr if one.mpidr is not None else self._place[one.name]
@@ -753,8 +782,8 @@ class Topology:
                 one.name,
                 kind="cpu",
                 number=number,
-                sve_bits=None if one.sve_vqs is None else bits_from_vqs(one.sve_vqs),
-                sme_bits=None if one.sme_vqs is None else bits_from_vqs(one.sme_vqs),
+                sve_bits=one.sve_bits,
+                sme_bits=one.sme_bits,
                 late=one.late,
             )
             graph.add_edge(one.clusters, one.name)
@@ -777,6 +806,10 @@ def _check_cluster(name: str) -> None:
 def _some_of(names: Sequence[str]) -> str:
     """Return names as a list, or their number and the first and the last."""
     return ", ".join(names) if len(names) <= _MOST_NAMES_SHOWN else f"{len(names):,}, {names[0]} to {names[-1]}"
+
+
+def _in_bits(vqs: int | None) -> tuple[int, ...] | None:
+    return None if vqs is None else bits_from_vqs(vqs)
 
 
 def _lengths(vqs: int | None) -> str:

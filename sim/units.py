@@ -15,6 +15,9 @@ NANOSECONDS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_0
 LONGEST_NS = 365 * 24 * 3600 * NANOSECONDS["s"]
 """The longest duration that a scenario may state, a year: anything longer is taken for a mistake."""
 
+MAX_SEED = (1 << 62) - 1
+"""The largest seed of a scenario, a sweep or a draw of durations."""
+
 _DURATION = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([a-zµ]+)\s*")
 
 

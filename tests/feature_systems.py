@@ -9,7 +9,7 @@ from sim.id_registers import Core
 from sim.outcome import Outcome
 from sim.scenario import Scenario
 from sim.topology import Cpu, Features, Firmware, Topology
-from sim.vectors import VectorType
+from sim.vectors import VectorType, bits_from_vqs
 
 A76 = MappingProxyType(
     {
@@ -70,7 +70,7 @@ def cores(*changes: Changes, el: tuple[int, ...] = (), vqs: int = 0, **parts: An
     cpus = []
     for number, change in enumerate(changes):
         registers = {**A76, **change}
-        lengths = {VectorType.SVE: vqs} if vqs and registers["ID_AA64PFR0_EL1"] >> 32 & 15 else {}
+        lengths = {VectorType.SVE: bits_from_vqs(vqs)} if vqs and registers["ID_AA64PFR0_EL1"] >> 32 & 15 else {}
         core = Core("a76", registers["MIDR_EL1"], MappingProxyType(registers), "test", has_all_features=True)
         cpus.append(Cpu(f"cpu{number}", Features(lengths, core), Firmware(el=el[number] if el else None)))
     return boot(Scenario(Topology(tuple(cpus)), **parts))

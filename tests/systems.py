@@ -1,5 +1,6 @@
 """Small systems for tests: a boot in one call, and what it said in few words."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,8 +10,10 @@ from sim.boot_run import boot
 from sim.hazard_kinds import HazardKind
 from sim.outcome import Outcome
 from sim.scenario import Action, BringUp, Do, KvmMode, Relay, Scenario
+from sim.study.system_space import Group, Setting, Space
 from sim.testing.strategies import designs
-from sim.topology import Topology
+from sim.topology import Cpu, Topology, cpu
+from sim.vectors import bits_from_vqs
 
 A64FX = [128, 256, 512]
 V1 = [128, 256]
@@ -46,6 +49,22 @@ def booted(*sve_bits: list[int] | None, **parts: Any) -> Outcome:
 
 def under_pkvm(*sve_bits: list[int] | None, **parts: Any) -> Outcome:
     return booted(*sve_bits, kvm_mode=KvmMode.PROTECTED, **parts)
+
+
+def cpu_of(name: str, sve_vqs: int | None = None, sme_vqs: int | None = None, **parts: Any) -> Cpu:
+    """Make a CPU from its sets of lengths as the kernel's bitmaps have them."""
+    sve, sme = (None if vqs is None else bits_from_vqs(vqs) for vqs in (sve_vqs, sme_vqs))
+    return cpu(name, sve, sme, **parts)
+
+
+def group_of(name: str, sets_vqs: Iterable[int], *parts: Any, **more: Any) -> Group:
+    """Make a group from its candidate sets as the kernel's bitmaps have them."""
+    return Group(name, tuple(map(bits_from_vqs, sets_vqs)), *parts, **more)
+
+
+def point_of(space: Space, sets_vqs: Iterable[int], setting: Setting) -> Scenario:
+    """Return the scenario of a point of a space by its sets as the kernel's bitmaps have them."""
+    return space.scenario([bits_from_vqs(vqs) for vqs in sets_vqs], setting)
 
 
 @st.composite

@@ -17,6 +17,7 @@ from sim.environment import Step, StepKind
 from sim.latencies import fixed
 from sim.study.tally import Tally
 from sim.sweep.sweep_plan import Plan
+from tests.systems import group_of
 
 pytest.importorskip("z3", reason="Z3 is not installed: the public names of proofs cannot be imported")
 
@@ -27,7 +28,7 @@ MADE_BY_BOOTS = {sim.VlInfo}
 """The classes of results whose objects change during a boot, and which no user makes."""
 SCENARIO = sim.Scenario(sim.Topology.of([[128, 256], [128]], late=[1]), kvm_mode=sim.KvmMode.PROTECTED)
 OUTCOME = sim.boot(SCENARIO, causes=True)
-SPACE = sim.Space((sim.Group("boot", (1, 3)), sim.Group("late", (1,), late=True)))
+SPACE = sim.Space((group_of("boot", (1, 3)), group_of("late", (1,), late=True)))
 MIXTURES = sim.mixture_space(["arm,cortex-a55", "arm,cortex-a76"])
 STEPS = (Step(StepKind.SAVE, 1),)
 DEADLOCK = sim.Deadlock(("a waits",))
@@ -89,7 +90,7 @@ def public_callables() -> Iterator[tuple[str, Callable[..., Any]]]:
         elif inspect.isclass(value) and not issubclass(value, (Enum, Exception)) and value not in MADE_BY_BOOTS:
             yield name, value
             for way in WAYS_TO_MAKE:
-                if way in vars(value) and value is not sim.Summary:
+                if way in vars(value):
                     yield f"{name}.{way}", getattr(value, way)
 
 
@@ -175,6 +176,20 @@ def test_lists_become_tuples_and_names_choices() -> None:
     assert SCENARIO.but(actions=actions).actions == tuple(actions)
     assert SCENARIO.but(memory="mapped").memory is sim.MemoryLayout.MAPPED
     assert sim.Space(SPACE.groups, relays=["relaxed"]).relays == (sim.Relay.RELAXED,)  # type: ignore[arg-type]
+
+
+def test_names_become_designs_and_properties() -> None:
+    setting = UNTYPED.Setting("tabba", "relaxed", "protected", "mapped")
+    assert setting.design is sim.DESIGNS["tabba"]
+    assert UNTYPED.Space(SPACE.groups, designs=["tabba"]).designs == (sim.DESIGNS["tabba"],)
+    question = sim.Question(early=2, late=0, up_to_bits=256)
+    assert UNTYPED.prove_property(question, setting, "restored").prop is PROPERTY
+    with pytest.raises(sim.InputError, match=r"^designs: unknown design 'taba': .*; did you mean 'tabba'\?$"):
+        UNTYPED.Space(SPACE.groups, designs=["taba"])
+    with pytest.raises(sim.InputError, match=r"^prop: unknown property 'restord': .*; did you mean 'restored'\?$"):
+        UNTYPED.prove_property(question, setting, "restord")
+    with pytest.raises(sim.InputError, match=r"^prop: property 'early-order' is about CPU features"):
+        UNTYPED.prove_property(question, setting, "early-order")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -331,7 +346,31 @@ def test_a_choice_that_is_misspelt_has_a_suggestion() -> None:
 def test_lengths_of_sets_are_in_bits_and_a_group_takes_them() -> None:
     assert sim.legal_sets(256) == ((128,), (128, 256))
     assert sim.power_of_two_sets(512) == ((128,), (128, 256), (128, 256, 512))
-    group = sim.Group.of("late", [*sim.legal_sets(256), None], cpus=2, late=True, weights=[1, 2, 3])
-    assert group == sim.Group("late", (1, 3, 0), 2, late=True, weights=(1, 2, 3))
+    group = sim.Group("late", [*sim.legal_sets(256), None], cpus=2, late=True, weights=[1, 2, 3])
+    assert group == group_of("late", (1, 3, 0), cpus=2, late=True, weights=(1, 2, 3))
     with pytest.raises(sim.InputError, match=r"^100 bits is not a vector length"):
-        sim.Group.of("late", [[100]])
+        sim.Group("late", [[100]])
+    assert sim.cpu("a", sim.boot(SCENARIO).vectors["SVE"].vq_map_bits).sve_bits == (128, 256)
+
+
+def test_a_group_takes_the_sets_that_have_a_name_in_space_files() -> None:
+    legal = sim.Group("late", "legal", up_to_bits=512)  # type: ignore[arg-type]
+    assert legal == sim.Group("late", sim.legal_sets(512)) == dataclasses.replace(legal)
+    powers = sim.Group("late", sim.NamedSets.POWERS_OF_TWO, up_to_bits=512)
+    assert powers.sets == sim.power_of_two_sets(512)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"sets": "legall"}, "sets is 'legall': allowed are legal, powers-of-two; did you mean 'legal'?"),
+        ({"sets": "legal"}, '"legal" sets need up_to_bits'),
+        ({"sets": "legal", "up_to_bits": 100}, "up_to_bits: 100 bits is not a vector length"),
+        ({"sets": [[128]], "up_to_bits": 128}, 'up_to_bits goes with "legal" or "powers-of-two" sets, not with a list'),
+        ({"sets": [3]}, "Group: sets[0] is 3 (a whole number): allowed is a list (each: a whole number) or None"),
+        ({"sets": [[256]]}, "group 'e': {256}: every set has 128"),
+    ],
+)
+def test_sets_that_a_group_does_not_take_are_one_line(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(sim.InputError, match=f"^{re.escape(message)}"):
+        sim.Group("e", **arguments)

@@ -21,7 +21,7 @@ UNITS = {
     "_s": "seconds",
     "_bits": "bits",
     "_bytes": "bytes",
-    "_vqs": "lengths",
+    "_vqs": "length",
     "_len": "0 to 15",
 }
 """The unit or the range that a parameter's explanation has, by the end of its name."""
@@ -29,8 +29,8 @@ RANGES = {"seed": "2^62 - 1", "el": "1 or 2", "vls": "bits"}
 """The unit or the range by the whole name."""
 WAYS = ("of", "from_text", "but")
 """The methods of public classes that make objects."""
-READ_ONLY = {"Explanation", "Finding", "MixtureSummary", "Promises", "Property", "Summary", "VlInfo"}
-"""The classes of results that users read and do not make; the reference documents their attributes."""
+LONGEST_DEFAULT = 80
+"""The most characters of a parameter's default in what help() shows."""
 
 
 def stub_names(stub: Path = STUB) -> list[str]:
@@ -76,9 +76,9 @@ def test_asymboot_is_a_command_and_imports_little() -> None:
 
 
 def explained() -> dict[str, Callable[..., object]]:
-    """Return the public functions, the public classes that users make, and their methods that make objects."""
+    """Return the public functions, the public classes, and their methods that make objects."""
     pytest.importorskip("z3", reason="Z3 is not installed: the public names of proofs cannot be imported")
-    named = {name: getattr(sim, name) for name in sim.__all__ if name not in READ_ONLY}
+    named = {name: getattr(sim, name) for name in sim.__all__}
     found = {
         name: value
         for name, value in named.items()
@@ -88,16 +88,43 @@ def explained() -> dict[str, Callable[..., object]]:
     return found | ways
 
 
+def methods() -> dict[str, Callable[..., object]]:
+    """Return the public methods of the public classes."""
+    classes = {name: value for name, value in explained().items() if inspect.isclass(value)}
+    return {
+        f"{name}.{method}": getattr(value, method)
+        for name, value in classes.items()
+        for method in vars(value)
+        if not method.startswith("_") and callable(getattr(value, method, None))
+    }
+
+
+def assert_parameters_explained(name: str, value: Callable[..., object]) -> None:
+    told = inspect.getdoc(value) or ""
+    for parameter in set(inspect.signature(value).parameters) - {"self"}:
+        found = re.search(rf"^    {parameter}: (.+(?:\n {{8}}.+)*)", told, re.MULTILINE)
+        assert found, f"{name}: {parameter}"
+        words = [unit for ending, unit in UNITS.items() if parameter.endswith(ending)]
+        words += [RANGES[parameter]] if parameter in RANGES else []
+        assert all(one in found[1] for one in words), f"{name}: {parameter} is in {words}"
+
+
 def test_help_explains_each_parameter_with_its_unit() -> None:
     for name, value in explained().items():
-        told = inspect.getdoc(value) or ""
-        assert ">>>" in told, name
-        for parameter in set(inspect.signature(value).parameters) - {"self"}:
-            found = re.search(rf"^    {parameter}: (.+(?:\n {{8}}.+)*)", told, re.MULTILINE)
-            assert found, f"{name}: {parameter}"
-            words = [unit for ending, unit in UNITS.items() if parameter.endswith(ending)]
-            words += [RANGES[parameter]] if parameter in RANGES else []
-            assert all(one in found[1] for one in words), f"{name}: {parameter} is in {words}"
+        assert ">>>" in (inspect.getdoc(value) or ""), name
+        assert_parameters_explained(name, value)
+
+
+def test_help_explains_each_parameter_of_a_method() -> None:
+    assert len(methods()) > 60
+    for name, value in methods().items():
+        assert_parameters_explained(name, value)
+
+
+def test_help_shows_short_defaults() -> None:
+    for name, value in explained().items():
+        for parameter in inspect.signature(value).parameters.values():
+            assert len(repr(parameter.default)) <= LONGEST_DEFAULT, f"{name}: {parameter}"
 
 
 def test_help_shows_an_example() -> None:

@@ -9,7 +9,7 @@ from sim.cpufeature_tables.sanity_decoder import (
     decoding_tables,
 )
 from sim.cpufeature_tables.system_values import LoggedDifference
-from sim.cpufeature_tables.tables import Series
+from sim.kernel_release import Series
 
 PFR0 = 0x1301001121110222
 WITHOUT_SVE = 0x1301001021110222

@@ -12,8 +12,8 @@ from sim.files.shipped_scenarios import shipped
 from sim.outcome import Outcome
 from sim.scenario import Fault, KvmInit, Relay, Scenario
 from sim.timeline import BOOT, LOCK, Lane, MarkKind, SpanKind, timeline
-from sim.topology import Cpu, EnableMethod, Topology
-from tests.systems import A64FX, V1, guest, off, on, small_scenarios, under_pkvm
+from sim.topology import EnableMethod, Topology
+from tests.systems import A64FX, V1, cpu_of, guest, off, on, small_scenarios, under_pkvm
 
 
 def spans(outcome: Outcome, lane: Lane) -> list[tuple[str, int, int]]:
@@ -75,7 +75,7 @@ def test_a_cpu_that_is_asked_for_again_while_it_is_on_its_way_stays_so() -> None
 
 
 def test_a_cpu_that_traps_to_el3_dies_and_is_waited_for() -> None:
-    topology = Topology((Cpu.of("cpu0", 1), Cpu.of("cpu1", 1, cptr_el3_ez=False)))
+    topology = Topology((cpu_of("cpu0", 1), cpu_of("cpu1", 1, cptr_el3_ez=False)))
     outcome = boot(Scenario(topology, actions=(on(1),)))
     assert [(one[0], one[2] - one[1]) for one in spans(outcome, 1)] == [
         (SpanKind.CPU_ON, 220_000),
@@ -87,7 +87,7 @@ def test_a_cpu_that_traps_to_el3_dies_and_is_waited_for() -> None:
 
 
 def test_a_cpu_is_on_its_way_from_its_spin_table() -> None:
-    cpus = (Cpu.of(f"cpu{number}", 1, enable_method=EnableMethod.SPIN_TABLE) for number in range(2))
+    cpus = (cpu_of(f"cpu{number}", 1, enable_method=EnableMethod.SPIN_TABLE) for number in range(2))
     outcome = boot(Scenario(Topology(tuple(cpus))))
     assert [one[0] for one in spans(outcome, 1)] == [SpanKind.RELEASED, SpanKind.PROBING, SpanKind.ONLINE]
     assert spans(outcome, 1)[0][1:] == (100_000, 320_000)

@@ -1,5 +1,7 @@
 """Tests of topologies: numbering, clusters, the lengths that firmware leaves, and refused input."""
 
+from dataclasses import replace
+
 import networkx as nx
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from sim.errors import InputError
 from sim.topology import MOST_CPUS, Cpu, Features, Topology, cpu, cpu_list
 from sim.vectors import SveRule, VectorType, bits_from_vqs, vqs_from_bits
+from tests.systems import cpu_of
 
 A64FX = [128, 256, 512]
 
@@ -60,7 +63,7 @@ def test_a_cpu_keeps_its_mpidr_whoever_boots() -> None:
 
 
 def test_a_given_mpidr_is_kept() -> None:
-    assert Topology((cpu("a"), Cpu.of("b", mpidr=0x80000100))).mpidr(1) == 0x80000100
+    assert Topology((cpu("a"), cpu_of("b", mpidr=0x80000100))).mpidr(1) == 0x80000100
 
 
 def test_equal_cpus_in_equal_order_are_equal_topologies() -> None:
@@ -174,7 +177,7 @@ def test_a_cpu_without_an_extension_has_no_set_rather_than_an_empty_one() -> Non
 @settings(deadline=None)
 @given(st.integers(0, 0xFFFF), st.integers(0, 15))
 def test_what_firmware_leaves_is_what_fits_its_len(vqs: int, length: int) -> None:
-    one = Cpu.of("a", vqs | 1, zcr_el3_len=length)
+    one = cpu_of("a", vqs | 1, zcr_el3_len=length)
     kept = bits_from_vqs(one.usable_sve_vqs or 0)
     assert kept == tuple(bits for bits in bits_from_vqs(vqs | 1) if bits <= 128 * (length + 1))
     assert kept[0] == 128
@@ -202,13 +205,22 @@ def test_sve_is_never_without_128(bits: list[int]) -> None:
         cpu("a", bits)
 
 
-def test_a_length_in_bits_is_no_set() -> None:
-    with pytest.raises(InputError) as refused:
-        Features({VectorType.SVE: 256})
-    assert str(refused.value) == (
-        "Features: vqs: SVE lengths {1152}: 128 is missing: every CPU with SVE has it; "
-        "bit n of a set stands for 128·(n + 1) bits"
-    )
+def test_features_take_lengths_in_bits() -> None:
+    made = Features({VectorType.SVE: [256, 128]})
+    assert (made.lengths_bits, made.vqs) == ({VectorType.SVE: (128, 256)}, {VectorType.SVE: 0b11})
+    assert replace(made, vhe=False).lengths_bits == made.lengths_bits
+    with pytest.raises(
+        InputError, match=r"^Features: lengths_bits\['SVE'\] is 3 \(a whole number\): allowed is a list"
+    ):
+        Features({VectorType.SVE: 3})  # type: ignore[dict-item]
+    with pytest.raises(InputError, match=r"^SVE lengths \{256\}: 128 is missing: every CPU with SVE has it"):
+        Features({VectorType.SVE: [256]})
+
+
+def test_a_cpus_lengths_are_in_bits() -> None:
+    one = cpu("a", [128, 256, 512], [256], zcr_el3_len=1)
+    assert (one.sve_bits, one.usable_sve_bits, one.sme_bits) == ((128, 256, 512), (128, 256), (256,))
+    assert cpu("a").usable_sve_bits is None
 
 
 def test_an_illegal_sme_set_is_refused_unless_meant() -> None:
@@ -218,13 +230,13 @@ def test_an_illegal_sme_set_is_refused_unless_meant() -> None:
 
 def test_sme_is_never_without_any_length() -> None:
     with pytest.raises(InputError, match=r"SME lengths \{\}: an empty set"):
-        Cpu.of("a", sme_vqs=0)
+        Features({VectorType.SME: []})
 
 
-@pytest.mark.parametrize("sets", [{"sve_vqs": 0x1FFFF}, {"sve_vqs": -1}, {"sme_vqs": 1 << 31}])
-def test_a_set_that_no_architecture_can_have_is_refused(sets: dict[str, int]) -> None:
-    with pytest.raises(InputError, match="a set of vector lengths has bits 0 to 15, not "):
-        Cpu.of("a", **sets)  # type: ignore[arg-type]  # the other parameters take no numbers
+@pytest.mark.parametrize("bits", [0, -128, 2176, 100])
+def test_a_length_that_no_architecture_has_is_refused(bits: int) -> None:
+    with pytest.raises(InputError, match=f"^a: {bits} bits is not a vector length: allowed are multiples of 128"):
+        cpu("a", [128, bits])
 
 
 @pytest.mark.parametrize("length", [-1, 16])
@@ -238,7 +250,7 @@ def test_two_cpus_of_one_name_are_refused() -> None:
 
 
 def test_two_cpus_of_one_mpidr_are_refused() -> None:
-    assert "MPIDR" in refusal(Cpu.of("a", mpidr=1), Cpu.of("b", mpidr=1))
+    assert "MPIDR" in refusal(cpu_of("a", mpidr=1), cpu_of("b", mpidr=1))
 
 
 def test_an_unknown_boot_cpu_is_refused() -> None:

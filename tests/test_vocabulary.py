@@ -20,12 +20,13 @@ from sim.scenario import Scenario
 from sim.study.comparison import compare
 from sim.study.comparison_rows import DesignColumns
 from sim.study.outcome_difference import difference
-from sim.study.system_space import Group, Setting, Space
+from sim.study.system_space import Setting, Space
 from sim.sweep.sweep_rows import schema
 from sim.sweep.sweep_run import run_sweep
 from sim.titles import title
 from sim.topology import Topology
 from tests.command_line import Asymboot
+from tests.systems import group_of
 
 NAMES = [kind.value for kind in HazardKind]
 TITLES = {kind.title for kind in HazardKind}
@@ -87,13 +88,13 @@ def test_proofs_spell_hazards_by_name() -> None:
     from sim.prove.question import Question
 
     question = Question(early=2, late=0, up_to_bits=256, kernel="6.12")
-    setting = Space((Group("a", (1,)),)).settings[0]
+    setting = Space((group_of("a", (1,)),)).settings[0]
     row = proof_row(question, prove_property(question, setting, PROPERTIES["restored"]), frozenset(HazardKind))
     assert set(row.hazards) == set(NAMES)
 
 
 def test_sweeps_spell_hazards_by_name(tmp_path: Path) -> None:
-    space = Space((Group("a", (1, 3)), Group("b", (1, 3, 11), late=True)), kernel="6.12")
+    space = Space((group_of("a", (1, 3)), group_of("b", (1, 3, 11), late=True)), kernel="6.12")
     summary = run_sweep(space, tmp_path / "out", jobs=1)
     named = set(schema(summary.plan).names)
     assert named.isdisjoint(TITLES)
@@ -108,7 +109,7 @@ def test_sweeps_spell_hazards_by_name(tmp_path: Path) -> None:
 def test_settings_are_spelt_alike_everywhere() -> None:
     scenario = Scenario(Topology.of([[128]]))
     assert {one.name for one in dataclasses.fields(Setting)} == SETTINGS
-    assert set(Space((Group("a", (1,)),)).settings[0].row()) == SETTINGS
+    assert set(Space((group_of("a", (1,)),)).settings[0].row()) == SETTINGS
     assert {one.name for one in dataclasses.fields(scenario)} >= SETTINGS
     assert columns(ScenarioRow) >= SETTINGS
     assert columns(DesignColumns) >= SETTINGS - {"kvm_mode"}

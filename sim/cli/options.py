@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from sim.designs import DESIGNS
 from sim.errors import InputError, closest
 from sim.kernel_release import RECORDED
+from sim.units import MAX_SEED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -82,7 +83,7 @@ class _Seed(click.ParamType[int]):
     """A seed. Its range is in the words of the help, where click would write a number of 19 digits."""
 
     name = "integer"
-    _range = click.IntRange(0, (1 << 62) - 1)
+    _range = click.IntRange(0, MAX_SEED)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse what is not a whole number of the range."""

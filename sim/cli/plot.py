@@ -7,7 +7,7 @@ import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
-from sim.cli.quiet_matplotlib import quiet_matplotlib
+from sim.cli.quiet_matplotlib import glyphs_told, quiet_matplotlib
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def plot(
         drawn = _heat(file, hazard, x, y, design)
     else:
         drawn = _of_scenario(picture, file, changes | {"design": design}, linear=linear)
-    write_new(output, drawn.as_bytes(output.suffix[1:].lower()))
+    with glyphs_told():
+        content = drawn.as_bytes(output.suffix[1:].lower())
+    write_new(output, content)
 
 
 def _check(output: Path) -> None:

@@ -14,6 +14,8 @@ from sim.cli.stop_signals import TO_END, Stoppable
 from sim.units import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sim.designs import Design
     from sim.prove.finding import Finding
     from sim.prove.question import Answer, Question
@@ -106,8 +108,8 @@ def prove(
 ) -> None:
     """Prove properties of designs for all legal vector lengths.
 
-    Of FILE, a scenario, the design, the relay, the kernel, the memory and the rule about SVE lengths are taken, and not
-    its CPUs; the answers then end in text for the cover letter of a patch.
+    Of FILE, a scenario, the design, the relay, the kernel with its flags, the memory and the rule about SVE lengths are
+    taken, and not its CPUs; the answers then end in text for the cover letter of a patch.
 
     A property that does not hold gets the smallest system that breaks it, and that system is booted to confirm the
     hazard.
@@ -151,28 +153,26 @@ def prove(
         powers_of_two=powers_of_two,
         memory=memory or "mapped",
         kernel=kernel,
+        flags={} if scenario is None else scenario.kernel_flags,
         timeout=timeout,
     )
     if all_designs:
         _every_design(question, as_json=as_json)
     else:
         asked = _designs(designs, scenario)
-        flags = None if scenario is None else _flags_told(scenario, is_named=bool(designs))
         if scenario is not None and not scenario.has_pkvm:
-            click.echo(f"asymboot: {file} has no pKVM: asked as if kvm-arm.mode=protected", err=True)
-        _of_designs(question, asked, relay, properties, output=output, as_json=as_json, flags=flags)
+            click.echo(f"asymboot: {file} has no pKVM: asked as if {_without_pkvm(scenario)}", err=True)
+        _of_designs(question, asked, relay, properties, output=output, as_json=as_json, has_letter=file is not None)
 
 
-def _flags_told(scenario: "Scenario", *, is_named: bool) -> str:
-    """Return what a proof takes of the kernel flags that a scenario sets; empty if it sets none."""
-    if not scenario.kernel_flags:
-        return ""
-    has_own_design = is_named or scenario.design is not None
-    use = "do not count" if has_own_design else "decide on the design alone"
-    return (
-        f"The scenario has kernel {scenario.kernel_words}. Here such flags {use}; the proof is otherwise of the kernel "
-        "as released."
-    )
+def _without_pkvm(scenario: "Scenario") -> str:
+    """Return what a proof supposes of a scenario that has no pKVM, in place of what the scenario has."""
+    from sim.scenario import EL2, KvmMode
+
+    supposed = [] if scenario.has_kvm else ["its kernel had KVM"]
+    supposed += [] if scenario.el(0) == EL2 else ["its boot CPU started at EL2"]
+    supposed += [] if scenario.kvm_mode is KvmMode.PROTECTED else ["it had kvm-arm.mode=protected"]
+    return " and ".join(supposed)
 
 
 def _designs(names: tuple[str, ...], scenario: "Scenario | None") -> "list[Design]":
@@ -198,6 +198,7 @@ def _question(
     powers_of_two: bool,
     memory: str,
     kernel: str | None,
+    flags: "Mapping[str, bool]",
     timeout: int,
 ) -> "Question":
     if cpus is not None and (early is not None or late is not None):
@@ -217,6 +218,7 @@ def _question(
         up_to_bits=up_to_bits,
         rule=SveRule.POWERS_OF_TWO if powers_of_two else SveRule.MULTIPLES,
         longest_s=timeout,
+        kernel_flags=flags,
     )
 
 
@@ -228,12 +230,9 @@ def _of_designs(
     *,
     output: Path | None,
     as_json: bool,
-    flags: str | None,
+    has_letter: bool,
 ) -> None:
-    """Prove properties of designs, and show the answers.
-
-    `flags` is what the proof takes of a scenario's kernel flags, or None: without a scenario there is no letter.
-    """
+    """Prove properties of designs, and show the answers, with text for a cover letter if the question is a file's."""
     from rich.console import Console
 
     from sim.files.result_folder import check_room
@@ -260,21 +259,17 @@ def _of_designs(
 
         from sim.prove.finding import proof_row
 
-        if flags:
-            click.echo(f"asymboot: {flags}", err=True)
         rows = [proof_row(question, one, kinds) for one, kinds in zip(findings, hazards, strict=True)]
         click.echo(msgspec.json.encode(rows))
     else:
-        from sim.show.console import line, terminal
+        from sim.show.console import terminal
         from sim.show.proof_text import show_findings, show_question
 
         console = terminal()
         show_question(question, console)
-        if flags:
-            line(console, flags)
         show_findings(findings, hazards, console)
-        if flags is not None:
-            _show_letter(question, findings, flags)
+        if has_letter:
+            _show_letter(question, findings)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
         written = [file for one in findings if (file := save_example(one, output)) is not None]
@@ -282,12 +277,12 @@ def _of_designs(
     _end(question, [one.answer for one in findings], sum(not one.is_smallest for one in findings), search)
 
 
-def _show_letter(question: "Question", findings: "list[Finding]", flags: str) -> None:
+def _show_letter(question: "Question", findings: "list[Finding]") -> None:
     from importlib.metadata import version
 
     from sim.show.cover_letter import cover_letter
 
-    letter = cover_letter(question, findings, version("asymboot"), _command(), flags)
+    letter = cover_letter(question, findings, version("asymboot"), _command())
     click.echo(f"\nFor a cover letter\n\n{letter}")
 
 

@@ -10,7 +10,7 @@ import click
 
 from sim.cli import options
 from sim.cli.command_group import Command
-from sim.cli.quiet_matplotlib import quiet_matplotlib
+from sim.cli.quiet_matplotlib import glyphs_told, quiet_matplotlib
 from sim.errors import InputError
 
 
@@ -31,7 +31,7 @@ def report(file: Path, output: Path, **changes: options.Override) -> None:
       asymboot report out -o sweep.html
     """
     _check(output)
-    with _no_collection():
+    with _no_collection(), glyphs_told():
         page = _page(file, output, changes)
     from sim.files.new_file import write_new
 

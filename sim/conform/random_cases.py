@@ -10,8 +10,8 @@ from sim.conform.live_cases import Case
 from sim.kernel_flags import kernel_flags
 from sim.kernel_release import KernelRelease
 from sim.scenario import Action, Do, KvmMode, Scenario
-from sim.topology import Cpu, Topology
-from sim.vectors import VQ_MAX, bits_from_vq, vqs_from_bits
+from sim.topology import Topology, cpu
+from sim.vectors import VQ_MAX, bits_from_vq
 
 _CPU_COUNTS = (2, 5)
 """The fewest and the most CPUs of a case; with fewer than two none could be late."""
@@ -42,14 +42,14 @@ def _case(draw: random.Random, seed: int, number: int, release: KernelRelease) -
     cpu_count = draw.randint(*_CPU_COUNTS)
     with_sme = kernel_flags(release).sme and draw.random() < _SME_SHARE
     # Few sets for many CPUs: otherwise hardly any two CPUs would be alike, and every late CPU would be refused.
-    sve_sets = [_sve_vqs(draw) for _ in range(draw.randint(1, 3))]
+    sve_sets = [_sve_bits(draw) for _ in range(draw.randint(1, 3))]
     cpus = tuple(
-        Cpu.of(
-            f"cpu{cpu}",
+        cpu(
+            f"cpu{number}",
             None if not with_sme and draw.random() < _RARE else draw.choice(sve_sets),
-            _sme_vqs(draw) if with_sme else None,
+            _sme_bits(draw) if with_sme else None,
         )
-        for cpu in range(cpu_count)
+        for number in range(cpu_count)
     )
     name = f"random-{seed}-{number}"
     scenario = Scenario(
@@ -65,18 +65,18 @@ def _case(draw: random.Random, seed: int, number: int, release: KernelRelease) -
     return Case(name, scenario)
 
 
-def _sve_vqs(draw: random.Random) -> int:
+def _sve_bits(draw: random.Random) -> tuple[int, ...]:
     """Draw a legal set: every power of two up to its largest length, and each other length with probability 1/4."""
     # The largest length is a power of two in 21 of 32 sets; drawn from 1 to 16 alone it would be in 10 of 32.
     largest = draw.choice([draw.choice(_POWERS_OF_TWO), draw.randint(1, VQ_MAX)])
     optional = [vq for vq in range(1, largest) if draw.random() < 1 / 4]
     mandatory = [vq for vq in _POWERS_OF_TWO if vq < largest]
-    return vqs_from_bits(bits_from_vq(vq) for vq in {largest, *optional, *mandatory})
+    return tuple(bits_from_vq(vq) for vq in {largest, *optional, *mandatory})
 
 
-def _sme_vqs(draw: random.Random) -> int:
+def _sme_bits(draw: random.Random) -> tuple[int, ...]:
     """Draw a legal set: any powers of two, at least one."""
-    return vqs_from_bits(bits_from_vq(vq) for vq in draw.sample(_POWERS_OF_TWO, draw.randint(1, len(_POWERS_OF_TWO))))
+    return tuple(bits_from_vq(vq) for vq in draw.sample(_POWERS_OF_TWO, draw.randint(1, len(_POWERS_OF_TWO))))
 
 
 def _action(draw: random.Random, cpu_count: int) -> Action:

@@ -22,7 +22,7 @@ from sim.outcome import Outcome
 from sim.scenario import EL1, EL2, KvmMode, Scenario
 from sim.topology import Cpu, Features, Firmware, Topology, cpu_list
 from sim.vector_types import VECTOR_TYPES
-from sim.vectors import VectorType
+from sim.vectors import VectorType, bits_from_vqs
 
 _GIC = {TDS.register: TDS.put(0, 1)}
 """The registers of QEMU's GIC, which are not among those of the records."""
@@ -84,15 +84,15 @@ def _cpus(record: RecordedFeatures) -> Iterator[Cpu]:
 def _features(one: RecordedCore, registers: Mapping[str, str]) -> Features:
     values = {**_GIC, **{name: int(value, 16) for name, value in registers.items()}}
     lengths = {vector_type: values.pop(name, 0) for vector_type, name in _LENGTHS.items()}
-    vqs = {
-        vector_type: lengths[vector_type] or _SHORTEST
+    lengths_bits = {
+        vector_type: bits_from_vqs(lengths[vector_type] or _SHORTEST)
         for vector_type, traits in VECTOR_TYPES.items()
         if traits.id_field.of(values.get(traits.id_field.register, 0))
     }
     stated, midr = MappingProxyType(values), values.get("MIDR_EL1", 0)
     # The emulator was given every value, even such as no hardware has.
     core = Core(one.core, midr, stated, "a recorded boot", has_all_features=True, changes=stated)
-    return Features(vqs, core)
+    return Features(lengths_bits, core)
 
 
 def compare_features(record: RecordedFeatures, outcome: Outcome) -> Iterator[Field]:

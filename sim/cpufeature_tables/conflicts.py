@@ -4,17 +4,8 @@ Source: ``verify_local_cpu_caps`` of arch/arm64/kernel/cpufeature.c; booted on 6
 """
 
 from sim.cpufeature_tables.feature_words import FIELD_OPTIONS
-from sim.cpufeature_tables.tables import Capability, KernelTables
+from sim.cpufeature_tables.tables import NAMELESS, Capability, KernelTables
 
-NAMELESS = {
-    "HAS_32BIT_EL0_DO_NOT_USE": "32-bit programs",
-    "HAS_ADDRESS_AUTH": "address authentication",
-    "HAS_GENERIC_AUTH": "generic authentication",
-    "HAS_FPSIMD": "floating point and Advanced SIMD",
-    "HAS_NO_FPSIMD": "the lack of floating point and Advanced SIMD",
-    "HAS_TCR2": "TCR2_EL1",
-}
-"""Words for capabilities that the kernel's log does not name."""
 NO_DESCRIPTION = "(null)"
 """The kernel's words in the place of a description."""
 _HIDDEN_FIELDS = {(one.register, one.field) for one in FIELD_OPTIONS.values()}

@@ -17,8 +17,8 @@ import msgspec
 
 from sim.cpufeature_tables.tables import every_config_option
 from sim.errors import InputError, check_printable, closest
+from sim.kernel_release import Series
 
-Series = tuple[int, int]
 T = TypeVar("T")
 
 

@@ -28,11 +28,11 @@ from sim.cpufeature_tables.tables import (
     Hwcap,
     KernelTables,
     Requirement,
-    Series,
     kernel_tables,
     series_with_tables,
     unlisted_fields,
 )
+from sim.kernel_release import Series
 
 _NIBBLE = 4
 _REGISTER_BITS = 64

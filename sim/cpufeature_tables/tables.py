@@ -13,9 +13,9 @@ from typing import TypeVar
 import msgspec
 
 from sim import rules
+from sim.kernel_release import Series
 from sim.rules import S
 
-Series = tuple[int, int]
 _SERIES = ("6.1", "6.12", "6.16", "6.18", "7.3")
 """The series that the files are of, oldest first."""
 _EVERY_BIT = (1 << 64) - 1
@@ -30,6 +30,15 @@ OPTIONS_OF_CODE = frozenset(
     }
 )
 """The options on which lines, files of sysfs or the type of a capability depend, and no entry of the tables."""
+NAMELESS = {
+    "HAS_32BIT_EL0_DO_NOT_USE": "32-bit programs",
+    "HAS_ADDRESS_AUTH": "address authentication",
+    "HAS_GENERIC_AUTH": "generic authentication",
+    "HAS_FPSIMD": "floating point and Advanced SIMD",
+    "HAS_NO_FPSIMD": "the lack of floating point and Advanced SIMD",
+    "HAS_TCR2": "TCR2_EL1",
+}
+"""Words for capabilities that the kernel's log does not name."""
 
 
 class SafeType(StrEnum):
@@ -278,6 +287,11 @@ class Capability(Requirement, frozen=True, eq=False, kw_only=True):
         Source: ``arm64_errata`` of arch/arm64/kernel/cpu_errata.c, which also has mitigations and mismatched caches.
         """
         return self.name.startswith("WORKAROUND_") if self.name else "errat" in (self.description or "")
+
+    @property
+    def words_for_people(self) -> str:
+        """The log's description, or words of our own for a capability that has none, or its name."""
+        return self.description or NAMELESS.get(self.name, self.label)
 
     @property
     def label(self) -> str:

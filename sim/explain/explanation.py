@@ -7,7 +7,6 @@ from pathlib import Path
 from sim.arguments import checked, checked_fields
 from sim.cores.core_table import core_of_midr
 from sim.cpufeature_tables.sanity_decoder import DecodingTables, decoding_tables
-from sim.cpufeature_tables.tables import Series
 from sim.errors import InputError
 from sim.explain.earlier_boots import with_problems_of_earlier_boots
 from sim.explain.finding_collection import LogFinding
@@ -28,7 +27,7 @@ from sim.importer.log_text import (
 )
 from sim.importer.logged_boots import logged_boots
 from sim.kernel_flags import KernelFlags, kernel_flags
-from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, kernel_release
+from sim.kernel_release import DEFAULT, OLDEST, KernelRelease, Series, kernel_release
 from sim.topology import cpu_list
 from sim.units import counted
 
@@ -38,7 +37,23 @@ _ARM64_WORDS = ("aarch64", "arm64", "ARM64", "AArch64")
 @dataclass(frozen=True, slots=True, repr=False)
 @checked_fields
 class Explanation:
-    """A log, explained.
+    """A log, explained, as `explain_log()` returns it.
+
+    Args:
+        file: the log's file, as the user named it; "-" for the standard input.
+        release: the kernel's release, as the log has it; empty where it does not say.
+        kernel: the release as asymboot knows it; None where the log does not say, or the kernel is older than the
+            model.
+        is_older: True if the kernel is older than the model's oldest.
+        tables: the series whose tables decode ID registers.
+        boots: the number of boots in the log, of which the last is explained, and of the others what went wrong.
+        begins_late: True if the first boot lacks its beginning.
+        is_newest_first: True if the log has its last line first, and was read from its end.
+        is_taken_for_arm64: True if nothing in the log shows that the kernel is of arm64, and 32-bit Arm or RISC-V log
+            the same lines.
+        cores: the core of each CPU that the log names, by its compatible string, else its name, else its MIDR.
+        findings: the findings, the worst first.
+        reproduction: the scenario that reproduces the last boot; None where nothing is wrong with it.
 
     >>> from tempfile import TemporaryDirectory
     >>> from pathlib import Path
@@ -51,29 +66,17 @@ class Explanation:
     """
 
     file: str
-    """The log's file, as the user named it; "-" for the standard input."""
     release: str
-    """The kernel's release, as the log has it; empty where it does not say."""
     kernel: KernelRelease | None
-    """The release as asymboot knows it; None where the log does not say, or the kernel is older than the model."""
     is_older: bool
-    """True if the kernel is older than the model's oldest."""
     tables: str
-    """The series whose tables decode ID registers."""
     boots: int
-    """The number of boots in the log, of which the last is explained, and of the others what went wrong."""
     begins_late: bool
-    """True if the first boot lacks its beginning."""
     is_newest_first: bool
-    """True if the log has its last line first, and was read from its end."""
     is_taken_for_arm64: bool
-    """True if nothing in the log shows that the kernel is of arm64, and 32-bit Arm or RISC-V log the same lines."""
     cores: Mapping[int, str]
-    """The core of each CPU that the log names, by its compatible string, else its name, else its MIDR."""
     findings: tuple[LogFinding, ...]
-    """The findings, the worst first."""
     reproduction: Reproduction | None
-    """The scenario that reproduces the last boot; None where nothing is wrong with it."""
 
     def __repr__(self) -> str:
         return (

@@ -3,7 +3,7 @@
 from collections.abc import Container
 
 from sim.cpufeature_tables import Capability, KernelTables
-from sim.cpufeature_tables.conflicts import NAMELESS, NO_DESCRIPTION, capabilities_in_conflict
+from sim.cpufeature_tables.conflicts import NO_DESCRIPTION, capabilities_in_conflict
 from sim.explain import cpu_entries, crash_entries
 from sim.explain.cpu_incidents import CpuIncident
 from sim.explain.line_entries import short_words, words_of_line
@@ -138,7 +138,7 @@ def _capability_words(line: ConflictLine, incident: CpuIncident, tables: KernelT
     """
     if line.capability != NO_DESCRIPTION:
         return f'"{short_words(line.capability)}"'
-    found = [NAMELESS[one.name] for one in in_conflict(line, incident, tables)]
+    found = [one.words_for_people for one in in_conflict(line, incident, tables)]
     return f"number {line.number}, {' or '.join(found) or 'a capability without a description'}"
 
 

@@ -1,5 +1,6 @@
 """The keys of scenario files that describe a CPU's core: its registers, fields, lengths, and what firmware hides."""
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Literal
 
@@ -14,7 +15,7 @@ from sim.files.scenario_tables import CpuProperties
 from sim.files.toml_tables import at
 from sim.id_registers import AARCH64_ONLY, QEMU_MAX, Core, IdField, implied_fields
 from sim.scenario import EL2
-from sim.topology import EL2_FIELD, VH, Cpu, lacks_el2
+from sim.topology import EL2_FIELD, VH, Cpu, cpu, lacks_el2
 from sim.vector_types import VECTOR_TYPES
 from sim.vectors import VectorType, braces, vqs_from_bits
 
@@ -203,14 +204,14 @@ def _field_value(field: IdField, value: bool | int) -> int:
     return value
 
 
-def lengths_of(bits: list[int] | UnsetType, core: Core, vector_type: VectorType) -> int | None:
-    """Return a CPU's lengths of a vector type as a set; None where it lacks the extension.
+def lengths_of(bits: list[int] | UnsetType, core: Core, vector_type: VectorType) -> Sequence[int] | None:
+    """Return a CPU's lengths of a vector type, in bits; None where it lacks the extension.
 
     Raises:
         InputError: the lengths contradict the core's ID registers, or are unknown.
     """
     field, key = VECTOR_TYPES[vector_type].id_field, f"{vector_type.lower()}_bits"
-    given = vqs_from_bits(bits) if bits is not UNSET and bits else None
+    given = bits if bits is not UNSET and bits else None
     if not core.has_all_features or bits is not UNSET:
         return _agreeing(given, core, vector_type)
     value = core.known_value(field)
@@ -220,7 +221,7 @@ def lengths_of(bits: list[int] | UnsetType, core: Core, vector_type: VectorType)
     lengths = None if documented is None else documented.lengths(vector_type)
     if lengths is None or (value is not None and not lengths):
         raise InputError(f"no source tells which {vector_type} lengths {core.name} has: {key} must say it, [] for none")
-    return vqs_from_bits(lengths) if lengths else None
+    return lengths or None
 
 
 def lacks_lengths(core: Core, vector_type: VectorType) -> bool:
@@ -231,12 +232,12 @@ def lacks_lengths(core: Core, vector_type: VectorType) -> bool:
         return False
 
 
-def _agreeing(given: int | None, core: Core, vector_type: VectorType) -> int | None:
+def _agreeing(given: Sequence[int] | None, core: Core, vector_type: VectorType) -> Sequence[int] | None:
     """Return lengths that a file states, if the core's ID registers allow them."""
     field = VECTOR_TYPES[vector_type].id_field
     if given is not None and core.has_all_features and core.known_value(field) == 0:
         key, place = f"{vector_type.lower()}_bits", f"{field.register}.{field.name}"
-        raise InputError(f"{key} is {braces(given)}, and {core.name} has no {vector_type}: {place} is 0")
+        raise InputError(f"{key} is {braces(vqs_from_bits(given))}, and {core.name} has no {vector_type}: {place} is 0")
     return given
 
 
@@ -274,7 +275,7 @@ def cpu_of_core(name: str) -> Cpu:
     """
     core = known_core(name)
     lengths = (lengths_of(UNSET, core, vector_type) for vector_type in (VectorType.SVE, VectorType.SME))
-    return Cpu.of(name, *lengths, core=core)
+    return cpu(name, *lengths, core=core)
 
 
 @cache

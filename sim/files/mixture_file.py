@@ -30,7 +30,7 @@ from sim.kernel_release import DEFAULT, RECORDED
 from sim.scenario import KvmMode
 from sim.study.mixture_space import LEAST_CLUSTERS, MixtureSpace
 from sim.study.system_space import Space
-from sim.topology import Cpu
+from sim.topology import Cpu, cpu
 from sim.vectors import VectorType
 
 
@@ -87,7 +87,7 @@ def mixture_space(
     listed = (
         complete_cores()
         if isinstance(cores, str)
-        else tuple(_cpu(place, CoreTable(core=one)) for place, one in enumerate(cores))
+        else tuple(_cpu_of(place, CoreTable(core=one)) for place, one in enumerate(cores))
     )
     chosen = RECORDED if isinstance(kernels, str) else tuple(kernels)
     return MixtureSpace(listed, clusters, chosen, cpus, kvm_mode, name)
@@ -126,7 +126,7 @@ def mixtures_of(table: MixtureTable, default_name: str) -> MixtureSpace:
         cores = complete_cores()
     else:
         listed = [one if isinstance(one, CoreTable) else CoreTable(core=one) for one in table.cores]
-        cores = tuple(_cpu(place, one) for place, one in enumerate(listed))
+        cores = tuple(_cpu_of(place, one) for place, one in enumerate(listed))
     with at("name"):
         check_printable("the space's name", table.name)
     kernels = RECORDED if isinstance(table.kernels, str) else tuple(table.kernels)
@@ -135,7 +135,7 @@ def mixtures_of(table: MixtureTable, default_name: str) -> MixtureSpace:
     )
 
 
-def _cpu(place: int, table: CoreTable) -> Cpu:
+def _cpu_of(place: int, table: CoreTable) -> Cpu:
     with at(f"cores[{place}]"):
         given = CpuProperties(
             core=table.core,
@@ -153,7 +153,7 @@ def _cpu(place: int, table: CoreTable) -> Cpu:
                 f"{len(core.id_registers)} of the ID registers of {core.name} are known, and a space of cores needs "
                 f"all; they are known of {', '.join(one.name for one in complete_cores())}"
             )
-        return Cpu.of(
+        return cpu(
             table.name or table.core,
             lengths_of(UNSET, core, VectorType.SVE),
             lengths_of(UNSET, core, VectorType.SME),
@@ -186,7 +186,7 @@ def mixtures_text(space: MixtureSpace) -> str:
     data = {key: value for key, value in mixtures_to_data(space).items() if value != ""}
     tables = [_core_table(cpu) for cpu in space.cores]
     # A core that is just as the table of cores has it needs no table of its own.
-    known = [_core_table(_cpu(place, CoreTable(core=one.core))) for place, one in enumerate(tables)]
+    known = [_core_table(_cpu_of(place, CoreTable(core=one.core))) for place, one in enumerate(tables)]
     cores = [
         one.core if one == as_known else msgspec.to_builtins(one) for one, as_known in zip(tables, known, strict=True)
     ]

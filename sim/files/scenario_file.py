@@ -34,7 +34,7 @@ from sim.kernel_flags import kernel_flags
 from sim.kernel_release import kernel_release
 from sim.latencies import PARAMETERS, Distribution, Latencies, fixed
 from sim.scenario import Action, Do, Fault, Scenario
-from sim.topology import MOST_CPUS, Cpu, EnableMethod, Topology
+from sim.topology import MOST_CPUS, Cpu, EnableMethod, Topology, cpu
 from sim.units import nanoseconds
 from sim.vectors import LEN_FIELD, VectorType
 
@@ -198,18 +198,18 @@ def _inherited(above: CpuProperties, own: CpuProperties) -> CpuProperties:
 def _listed(
     place: str, cpus: list[CpuTable], above: CpuProperties, path: tuple[str, ...], numbers: Iterator[int]
 ) -> Iterator[Cpu]:
-    for index, cpu in enumerate(cpus):
+    for index, table in enumerate(cpus):
         with at(f"{place}[{index}]"):
-            check_agreement(cpu)
-            yield _cpu(cpu, _inherited(above, cpu), path, next(numbers, MOST_CPUS))
+            check_agreement(table)
+            yield _cpu_of(table, _inherited(above, table), path, next(numbers, MOST_CPUS))
 
 
-def _cpu(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: int) -> Cpu:
+def _cpu_of(table: CpuTable, given: CpuProperties, path: tuple[str, ...], number: int) -> Cpu:
     # Refused at the first CPU too many, before the rest of a huge count is made.
     if number >= MOST_CPUS:
         raise InputError(f"a topology has at most {MOST_CPUS:,} CPUs")
     core = core_of(given)
-    return Cpu.of(
+    return cpu(
         table.name or f"cpu{number}",
         lengths_of(given.sve_bits, core, VectorType.SVE),
         lengths_of(given.sme_bits, core, VectorType.SME),

@@ -24,7 +24,6 @@ from sim.latencies import LARGEST_SIGMA, PARAMETERS, Latencies
 from sim.scenario import (
     CPU_ON_ERRORS,
     LONGEST_REASON,
-    MAX_SEED,
     MOST_ROUNDS,
     BringUp,
     Do,
@@ -34,6 +33,7 @@ from sim.scenario import (
     Relay,
 )
 from sim.topology import LONGEST_NAME, MOST_CPUS, EnableMethod, Weakness
+from sim.units import MAX_SEED
 from sim.vectors import LEN_FIELD, SveRule
 
 HAZARDS = [kind.value for kind in HazardKind]

@@ -5,7 +5,7 @@ be written.
 """
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import msgspec
@@ -192,7 +192,7 @@ def _cpu(cpu: Cpu) -> CpuTable:
 
 def _vhe(features: Features) -> bool | msgspec.UnsetType:
     """Return True or False if a CPU can, or cannot, run a kernel at EL2 otherwise than its core says."""
-    by_itself = Features(features.vqs, features.core, vhe_of(msgspec.UNSET, features.core))
+    by_itself = replace(features, vhe=vhe_of(msgspec.UNSET, features.core))
     return msgspec.UNSET if by_itself.vhe is features.vhe else features.vhe
 
 

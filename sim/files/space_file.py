@@ -19,11 +19,12 @@ from sim.files.scenario_file import design_from, latencies_from
 from sim.files.scenario_tables import DesignTable, Lengths
 from sim.files.scenario_text import design_table, latencies_data
 from sim.files.shipped_scenarios import find_space
-from sim.files.space_tables import Choice, GroupTable, SetTable, SpaceTable, is_of_cores
+from sim.files.space_tables import GroupTable, SetTable, SpaceTable, is_of_cores
 from sim.files.toml_tables import at, read_text, table_from_data, table_from_text, text_from_data
+from sim.kernel_flags import kernel_flags
 from sim.kernel_release import kernel_release
-from sim.study.system_space import Group, Space, legal_vqs, power_of_two_vqs
-from sim.vectors import bits_from_vq, bits_from_vqs, vqs_from_bits
+from sim.study.system_space import Group, NamedSets, Space, legal_vqs
+from sim.vectors import bits_from_vq, bits_from_vqs
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -71,12 +72,15 @@ def space_from_data(raw: dict[str, object]) -> Space:
 def _space(table: SpaceTable, default_name: str) -> Space:
     groups = [group for index, entry in enumerate(table.groups) for group in _groups(f"groups[{index}]", entry)]
     with at("kernel"):
-        kernel_release(table.kernel)
+        release = kernel_release(table.kernel)
+    with at("kernel_flags"):
+        kernel_flags(release, table.kernel_flags)
     with at("name"):
         check_printable("the space's name", table.name)
     return Space(
         tuple(_boot_first(groups, table.boot)),
         kernel=table.kernel,
+        kernel_flags=table.kernel_flags,
         designs=tuple(_designs(table.designs)),
         relays=_distinct("relays", table.relays),
         kvm_modes=_distinct("kvm_modes", table.kvm_modes),
@@ -114,22 +118,15 @@ def _groups(place: str, table: GroupTable) -> Iterator[Group]:
         sets, weights = _sets(table)
         for number in range(table.count):
             name = table.name if table.count == 1 else f"{table.name}{number}"
-            yield Group(name, sets, table.cpus, table.late, weights)
+            yield Group(name, sets, table.cpus, table.late, weights, table.up_to_bits)
 
 
-def _sets(table: GroupTable) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return a group's candidate sets of VQs, 0 without SVE, and their weights; no weights: all are equal."""
-    if isinstance(table.sets, list):
-        if table.up_to_bits is not None:
-            raise InputError('up_to_bits goes with "legal" or "powers-of-two" sets, not with a list')
-        listed = [entry if isinstance(entry, SetTable) else SetTable(sve_bits=entry) for entry in table.sets]
-        sets_of_vqs = tuple(vqs_from_bits(entry.sve_bits) if entry.sve_bits else 0 for entry in listed)
-        return sets_of_vqs, tuple(entry.weight for entry in listed)
-    if table.up_to_bits is None:
-        raise InputError(f'"{table.sets}" sets need up_to_bits')
-    sets = legal_vqs if table.sets == "legal" else power_of_two_vqs
-    with at("up_to_bits"):
-        return sets(table.up_to_bits), ()
+def _sets(table: GroupTable) -> tuple[list[Lengths] | NamedSets, tuple[int, ...]]:
+    """Return a group's candidate sets, and their weights; no weights: all are equal."""
+    if isinstance(table.sets, NamedSets):
+        return table.sets, ()
+    listed = [entry if isinstance(entry, SetTable) else SetTable(sve_bits=entry) for entry in table.sets]
+    return [entry.sve_bits for entry in listed], tuple(entry.weight for entry in listed)
 
 
 def _designs(tables: list[DesignTable | str] | None) -> Iterator[Design]:
@@ -161,6 +158,7 @@ def space_to_data(space: Space) -> dict[str, object]:
     table = SpaceTable(
         name=space.name,
         kernel=space.kernel,
+        kernel_flags=dict(space.kernel_flags),
         designs=[
             design.name if DESIGNS.get(design.name) == design else design_table(design) for design in space.designs
         ],
@@ -195,14 +193,14 @@ def _stated(table: dict[str, object]) -> dict[str, object]:
 
 def _group_table(group: Group) -> GroupTable:
     # All legal sets up to some length, of which there may be 4,115, are written as "legal"; other sets are listed.
-    up_to_bits = bits_from_vq(max(group.sets).bit_length())
-    sets: Choice | list[SetTable | Lengths]
+    up_to_bits = bits_from_vq(max(group.sets_vqs).bit_length())
+    sets: NamedSets | list[SetTable | Lengths]
     bits = None
-    if set(group.weights) == {1} and up_to_bits and group.sets == legal_vqs(up_to_bits):
-        sets, bits = "legal", up_to_bits
+    if set(group.weights) == {1} and up_to_bits and group.sets_vqs == legal_vqs(up_to_bits):
+        sets, bits = NamedSets.LEGAL, up_to_bits
     else:
         sets = [
             SetTable(sve_bits=list(bits_from_vqs(vqs)), weight=weight)
-            for vqs, weight in zip(group.sets, group.weights, strict=True)
+            for vqs, weight in zip(group.sets_vqs, group.weights, strict=True)
         ]
     return GroupTable(name=group.name, sets=sets, up_to_bits=bits, cpus=group.cpus, late=group.late)

@@ -13,13 +13,11 @@ from sim.files.toml_tables import table_from_text
 from sim.kernel_release import DEFAULT
 from sim.scenario import KvmMode, MemoryLayout, Relay
 from sim.study.mixture_space import LEAST_CLUSTERS, MOST_CLUSTERS, MOST_CORES, MOST_CPUS_OF_CLUSTER
-from sim.study.system_space import MOST_GROUPS, MOST_WEIGHT
+from sim.study.system_space import MOST_GROUPS, MOST_WEIGHT, NamedSets
 from sim.topology import MOST_CPUS, Weakness
 
 SCHEMA_VERSION: Literal[1] = 1
 """Version of the format."""
-
-Choice = Literal["legal", "powers-of-two"]
 
 
 class SetTable(Table):
@@ -34,7 +32,7 @@ class GroupTable(Table):
 
     name: Annotated[Name, Meta(description="the group's name; of several groups, the part before their numbers")]
     sets: Annotated[
-        Choice | list[SetTable | Lengths],
+        NamedSets | list[SetTable | Lengths],
         Meta(description='"legal", "powers-of-two", or a list of sets: lists of lengths, or tables with a weight'),
     ]
     up_to_bits: Annotated[
@@ -63,6 +61,9 @@ class SpaceTable(Table):
         str | None, Meta(description="the group that holds the boot CPU; by default the first early group")
     ] = None
     kernel: Annotated[str, Meta(description='kernel series or release, from "6.1" on')] = DEFAULT
+    kernel_flags: Annotated[
+        dict[str, bool], Meta(description="kernel flags that are set otherwise than in the release, by name")
+    ] = msgspec.field(default_factory=dict)
     designs: Annotated[
         Annotated[list[DesignTable | str], Meta(min_length=1)] | None,
         Meta(description="names of designs, or tables as in scenario files; by default all named designs"),

@@ -1,6 +1,6 @@
 """Cores that have an erratum or a weakness by their MIDR_EL1, for CPUs of which a log shows that they have it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sim.cores import core_names, is_stepping_of, known_core, steppings
 from sim.cores.core_table import core_of_midr, core_table
@@ -11,7 +11,7 @@ from sim.importer.imported_cores import revision_words
 from sim.kernel.features.core_models import is_in_list, is_kryo, is_listed, is_mended
 from sim.topology import Features
 from sim.vector_types import VECTOR_TYPES
-from sim.vectors import vqs_from_bits
+from sim.vectors import QUADWORD_BITS, VectorType
 
 _LISTS = {"has_spectre_v3a": "spectre_v3a_unsafe_list", "has_bbml2_noabort": "supports_bbml2_noabort_list"}
 _SAFE_LISTS = {
@@ -26,7 +26,7 @@ _OF_MODEL = {"is_affected_midr_range", "is_affected_midr_range_list", "is_kryo_m
 _NEOVERSE_N1 = {"has_neoverse_n1_erratum_1542419": (("410fd0c0", "0", "f0000f"),)}
 _IMPLEMENTER = 0xFF00_0000
 _EVERY_REVISION = 0x00F0_000F
-_ONE_LENGTH = 1
+_ONE_LENGTH = (QUADWORD_BITS,)
 
 
 def asks_for_model(one: Requirement) -> bool:
@@ -127,13 +127,13 @@ def listed_cores(one: Requirement, tables: KernelTables) -> list[str]:
 def features_of(core: Core, like: Features) -> Features:
     """Return the hardware of a CPU of another core, with the lengths of a CPU where no document tells its own."""
     documented = core_table().cores.get(core.name)
-    vqs = {}
+    lengths: dict[VectorType, Sequence[int]] = {}
     for vector_type, traits in VECTOR_TYPES.items():
         value = core.known_value(traits.id_field)
         bits = None if documented is None else documented.lengths(vector_type)
         if value == 0 or bits == ():
             continue
-        own = like.vqs.get(vector_type) if bits is None else vqs_from_bits(bits)
+        own = like.lengths_bits.get(vector_type) if bits is None else bits
         if own is not None or value:
-            vqs[vector_type] = own or _ONE_LENGTH
-    return Features(vqs, core, like.vhe)
+            lengths[vector_type] = own or _ONE_LENGTH
+    return Features(lengths, core, like.vhe)

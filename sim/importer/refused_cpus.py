@@ -14,7 +14,7 @@ from itertools import takewhile
 import msgspec
 
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables
-from sim.cpufeature_tables.conflicts import NAMELESS, NO_DESCRIPTION, capabilities_in_conflict
+from sim.cpufeature_tables.conflicts import NO_DESCRIPTION, capabilities_in_conflict
 from sim.cpufeature_tables.tables import Requirement
 from sim.errors import printable
 from sim.id_registers import Core, IdField
@@ -35,7 +35,17 @@ from sim.importer.other_cores import (
 )
 from sim.importer.told_fields import PHYSICAL_BITS
 from sim.kernel.cpufeature import VHE
-from sim.kernel.features.id_fields import ASIDBITS, IMIN_LINE, PARANGE, REVIDR, TGRAN4, TGRAN16, TGRAN64, VMIDBITS
+from sim.kernel.features.id_fields import (
+    ASIDBITS,
+    IMIN_LINE,
+    PARANGE,
+    PMUVER,
+    REVIDR,
+    TGRAN4,
+    TGRAN16,
+    TGRAN64,
+    VMIDBITS,
+)
 from sim.kernel.features.system_features import LISTED_BY_CPU, physical_bits
 from sim.scenario import EL1, Scenario
 from sim.topology import cpu_list
@@ -46,6 +56,8 @@ _GRANULES = {4096: (TGRAN4, 15), 16384: (TGRAN16, 0), 65536: (TGRAN64, 15)}
 """By the size of pages: the granule's field, and its value on CPUs without the granule."""
 _WITHOUT_LPA2 = {4096: 0, 16384: 1}
 """The values of that field on CPUs with the granule, and without 52-bit addresses."""
+_PMU_VERSIONS = (5, 4)
+"""Two values of PMUVer: PMUv3 as of Armv8.4 and as of Armv8.1."""
 _AMU = "HAS_AMU_EXTN"
 _OF_LEVEL = "HAS_ICH_HCR_EL2_TDIR"
 """The capability that a CPU lacks if it started at EL1."""
@@ -129,6 +141,8 @@ class Refusals:
                 yield self._at_el1(words)
             if one.matcher == "has_mismatched_cache_type":
                 yield self._of_cache_type(words)
+            if one.matcher == "has_pmuv3" and self._why.in_system:
+                yield from self._of_pmu()
             yield from self._of_fields(one, words, further)
             if asks_for_model(one) and not self._why.in_system:
                 yield from self._of_cores(one, words)
@@ -147,7 +161,7 @@ class Refusals:
         capabilities = tuple(sorted(capabilities, key=lambda one: abs(one.number(series) - why.number)))
         is_named = why.capability != NO_DESCRIPTION
         words = f"capability {printable(why.capability)!r}"
-        return [(one, words if is_named else NAMELESS[one.name]) for one in capabilities]
+        return [(one, words if is_named else one.words_for_people) for one in capabilities]
 
     # Fields that decide
 
@@ -234,6 +248,26 @@ class Refusals:
         cause = f"cpu{cpus[0]} is taken to have {words}, which lowered the system's range of addresses when it came"
         limits = "below KVM's limit of guests' addresses, for which the kernel refuses every CPU from then on"
         yield Implied(editor.scenario(), lambda refused: f"{cause} {limits}, {refused} among them")
+
+    def _of_pmu(self) -> Iterator[Implied]:
+        """Yield another version of the PMU for the CPU that came before the CPUs.
+
+        The kernel looks for PMUv3 in the system's registers, where two versions make none. A CPU is compared before its
+        registers count, so that the CPU that changed the system's came itself.
+        """
+        cpus, editor = self._came_last(), FieldEditor(self._scenario, self._tables)
+        if not cpus:
+            return
+        value = next(one for one in _PMU_VERSIONS if one != editor.value(0, PMUVER))
+        fields = self._change(cpus, partial(editor.put, field=PMUVER, value=value))
+        if fields:
+            cause = (
+                f"cpu{cpus[0]} is taken to have {next(iter(fields))}, which took the PMU from the system when it came"
+            )
+            yield Implied(
+                editor.scenario(),
+                lambda refused: f"{cause}: the kernel refuses every CPU from then on, {refused} among them",
+            )
 
     def _came_last(self) -> list[int]:
         """Return the CPU that came last before the first of these was refused."""

@@ -10,7 +10,6 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sim.boot_run import boot
-from sim.files.toml_tables import at
 from sim.id_registers import QEMU_MAX, Core
 from sim.importer.cpu_evidence import ClusterPath, CpuEvidence
 from sim.importer.cpu_lengths import CpuLengths
@@ -22,8 +21,7 @@ from sim.importer.log_lines import KvmReadyLine
 from sim.importer.start_levels import StartLevels
 from sim.importer.suspends import LateAction
 from sim.scenario import EL2, Action, Do, KvmMode, Scenario
-from sim.topology import Cpu, EnableMethod, Topology, lacks_el2
-from sim.vectors import vqs_from_bits
+from sim.topology import Cpu, EnableMethod, Topology, cpu, lacks_el2
 
 
 def linux_topology(
@@ -55,13 +53,11 @@ def linux_topology(
     found = []
     for evidence in cpus:
         has = lengths[evidence.cpu]
-        with at(evidence.name):
-            sve_vqs, sme_vqs = (None if bits is None else vqs_from_bits(bits) for bits in (has.sve_bits, has.sme_bits))
         found.append(
-            Cpu.of(
+            cpu(
                 evidence.name,
-                sve_vqs,
-                sme_vqs,
+                has.sve_bits,
+                has.sme_bits,
                 el=_own_level(evidence.cpu, levels, cores.get(evidence.cpu, QEMU_MAX)),
                 vhe=vhe or (levels is not None and evidence.cpu in levels.have_vhe),
                 core=cores.get(evidence.cpu, QEMU_MAX),
@@ -197,11 +193,11 @@ def _by_cluster(cpus: Sequence[Cpu], depth: int) -> list[Cpu]:
     """Put the CPUs of each cluster together, after those that lie in no cluster of this depth."""
     ordered: list[Cpu] = []
     clusters: dict[str, list[Cpu]] = {}
-    for cpu in cpus:
-        if len(cpu.clusters) == depth:
-            ordered.append(cpu)
+    for one in cpus:
+        if len(one.clusters) == depth:
+            ordered.append(one)
         else:
-            clusters.setdefault(cpu.clusters[depth], []).append(cpu)
+            clusters.setdefault(one.clusters[depth], []).append(one)
     for members in clusters.values():
         ordered += _by_cluster(members, depth + 1)
     return ordered

@@ -14,7 +14,6 @@ from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 from sim.cpufeature_tables import KernelTables, kernel_tables, newest_registers
-from sim.cpufeature_tables.conflicts import NAMELESS
 from sim.id_registers import GIC, TDS, IdField
 from sim.kernel.feature_history import FeatureHistory, KnownFeatures, KnownLengths
 from sim.kernel.feature_options import feature_options, id_overrides
@@ -381,7 +380,7 @@ class CpuFeatures:
 
     def _refusal(self, number: int, conflict: Conflict, reason: Reason) -> Refusal:
         one, label = conflict.capability, self._scenario.topology.label(number)
-        what = one.description or NAMELESS.get(one.name, one.label)
+        what = one.words_for_people
         for vector_type, name in self._capability_of.items():
             if name == one.label:
                 lacks = Reason.LACKS_EXTENSION if conflict.system_has else reason

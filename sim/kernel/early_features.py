@@ -6,12 +6,12 @@ from functools import lru_cache
 import msgspec
 
 from sim.cpufeature_tables import Capability, Hwcap, KernelTables, kernel_tables
-from sim.cpufeature_tables.tables import Series
 from sim.kernel.cpufeature import cpu_readings, has_threads, unheard
 from sim.kernel.feature_options import feature_options, override_words
 from sim.kernel.features.cpu_id import CpuId
 from sim.kernel.features.id_override import overrides
 from sim.kernel.features.system_features import FeatureOptions, Surroundings, SystemFeatures
+from sim.kernel_release import Series
 from sim.scenario import EL2, Scenario
 
 

@@ -25,16 +25,17 @@ from sim.vectors import (
 class VlInfo:
     """``vl_info``: the lengths that the system's CPUs support, for one vector type.
 
-    Names that end in ``_bytes`` are VLs in bytes; the others are sets as in `sim.vectors`. ``max_cpu_vl`` is of Brown's
+    Names that end in ``_bytes`` are VLs in bytes, in ``_bits`` lengths in bits. The others are sets as
+    the kernel's bitmaps have them, in which bit n stands for a length of 128·(n + 1) bits. ``max_cpu_vl`` is of Brown's
     series alone: the largest length of any counted CPU. It is always computed here, and only some designs use it.
 
     Args:
         type: SVE or SME.
-        vq_map: the lengths that every counted CPU has, as a set.
-        vq_partial_map: the lengths that some counted CPU has, as a set.
-        max_cpu_vqs: a set whose largest member is ``max_cpu_vl``.
-        pseudo_register_vqs: every VQ up to the smallest of the early CPUs' largest lengths, as a set.
-        virtualisable_vqs: every VQ up to ``max_virtualisable_vl``, as a set.
+        vq_map: the lengths that every counted CPU has, as a set; `vq_map_bits` has them in bits.
+        vq_partial_map: the lengths that some counted CPU has, as a set; `vq_partial_map_bits` has them in bits.
+        max_cpu_vqs: a set of lengths, of which the largest is ``max_cpu_vl``.
+        pseudo_register_vqs: every multiple of 128 up to the smallest of the early CPUs' largest lengths, as a set.
+        virtualisable_vqs: all lengths up to ``max_virtualisable_vl``, as a set.
         min_vl_bytes: the smallest VL, in bytes.
         max_vl_bytes: the largest VL that every counted CPU has, in bytes.
         max_virtualisable_vl_bytes: the largest VL for guests, in bytes.
@@ -42,8 +43,8 @@ class VlInfo:
 
     >>> from sim import VectorType, boot, read_scenario
     >>> info = boot(read_scenario("bug")).facts.vectors[VectorType.SVE]
-    >>> info.max_vl_bytes, info.max_virtualisable_vl_bytes
-    (32, 32)
+    >>> info.max_vl_bytes, info.max_virtualisable_vl_bytes, info.vq_map_bits
+    (32, 32, (128, 256))
     """
 
     type: VectorType
@@ -103,7 +104,11 @@ class VlInfo:
         return bits_from_vqs(self.vq_partial_map)
 
     def vec_init_vq_map(self, own_vqs: int) -> None:
-        """Count the boot CPU."""
+        """Count the boot CPU.
+
+        Args:
+            own_vqs: the CPU's lengths, as a set.
+        """
         self.vq_map = self.vq_partial_map = self.max_cpu_vqs = own_vqs
         self.pseudo_register_vqs = rules.smear(own_vqs)
 
@@ -111,6 +116,9 @@ class VlInfo:
         """Count an early secondary.
 
         The result does not depend on the order in which CPUs are counted: the rules are AND and OR.
+
+        Args:
+            own_vqs: the CPU's lengths, as a set.
         """
         self.vq_map = rules.shared_with(self.vq_map, own_vqs)
         self.vq_partial_map = rules.seen_with(self.vq_partial_map, own_vqs)

@@ -55,7 +55,7 @@ def plot_heat(
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", keep="all", jobs=1)
     ...     plot_heat(f"{folder}/out", "allocation_exceeded_silently")  # doctest: +ELLIPSIS
@@ -194,7 +194,7 @@ def _numbers(column: "pd.Series", plan: Plan, name: str) -> "pd.Series":
     if name in RECORD:
         return column
     group = next(one for one in plan.space.groups if f"{one.name}_sve_bits" == name)
-    largest = {set_as_text(vqs): bits_from_vq(vqs.bit_length()) if vqs else 0 for vqs in group.sets}
+    largest = {set_as_text(vqs): bits_from_vq(vqs.bit_length()) if vqs else 0 for vqs in group.sets_vqs}
     numbers = column.astype("str").map(largest)
     if numbers.isna().any():
         raise InputError(f"the rows of the sweep have sets in {name} that its space has not")
@@ -267,7 +267,7 @@ def _subtitle(plan: Plan, maps: list[_Map], found: int) -> str:
         # Of a sweep that is not complete, the draws that are done.
         draws = sum(systems for systems, _ in maps[0].counts.values())
         what = f"a sample of {counted(draws, 'draw')}"
-    subtitle = f"share of {what} in percent, Linux {plan.space.kernel}"
+    subtitle = f"share of {what} in percent, Linux {plan.space.kernel_words}"
     if found < len(maps):
         subtitle += f"; it occurs under {found} of {counted(len(maps), 'setting')}"
     return subtitle + (f", of which {_MAX_MAPS} are shown" if found > _MAX_MAPS else "")

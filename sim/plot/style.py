@@ -7,19 +7,21 @@ The colours are Okabe and Ito's, which people with any kind of colour vision tel
 import io
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font, LoadFlags
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
@@ -47,9 +49,40 @@ _COLOURS_IN_NOTEBOOKS = 128
 _MARGIN_IN = 0.15
 _BOLD_WIDTH = 1.15
 """The width of bold text, relative to the same text in normal weight."""
+_MOST_LETTERS_SHOWN = 8
 _FREETYPE_UNITS = 64
 """FreeType measures text in 64ths of a pixel."""
+_FONT = "DejaVu Sans"
+_FALLBACK_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Arial Unicode MS",
+    "Noto Sans",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Unifont",
+)
+"""The fonts for letters of names that the font lacks, such as Chinese characters, where they are installed."""
+
+
+def _families(fallbacks: Sequence[str]) -> list[str]:
+    """Return the font, and those of its fallbacks that are installed."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return [_FONT, *(one for one in fallbacks if one in installed)]
+
+
 _STYLE: "dict[RcKeyType, object]" = {
+    "font.family": _families(_FALLBACK_FONTS),
     "text.parse_math": False,
     "font.size": TEXT_PT,
     "axes.spines.top": False,
@@ -75,6 +108,10 @@ styled = mpl.rc_context(_STYLE)
 """A decorator for functions that draw: pictures look alike whatever matplotlib settings the caller has."""
 # Without the date of their making, files of the same picture have the same bytes.
 _METADATA: Mapping[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+
+
+class MissingGlyphs(UserWarning):
+    """A picture has letters that no known font has."""
 
 
 class Picture(Figure):
@@ -103,11 +140,20 @@ class Picture(Figure):
         """
         if kind not in FORMATS:
             raise InputError(f"there is no {kind[:20]!r}: pictures are {', '.join(FORMATS)}")
+        return self._file(kind)
+
+    def _file(self, kind: str, box: Bbox | None = None) -> bytes:
+        """Return the content of a file with the figure, or with what lies in a box in inches."""
         file = io.BytesIO()
-        # A name may have letters that the font lacks. They are drawn as boxes, and matplotlib need not warn of them.
         with mpl.rc_context(_STYLE), warnings.catch_warnings():
+            # matplotlib has a warning of several lines for each letter that no font has.
             warnings.filterwarnings("ignore", "Glyph .* missing")
-            self.savefig(file, format=kind, dpi=_DPI, metadata=_METADATA[kind])
+            self.savefig(file, format=kind, dpi=_DPI, metadata=_METADATA[kind], bbox_inches=box)
+        texts = "".join(text.get_text() for text in cast("list[Text]", self.findobj(Text)))
+        if missing := without_glyph(texts):
+            shown = f"{' '.join(missing[:_MOST_LETTERS_SHOWN])}{' ...' if len(missing) > _MOST_LETTERS_SHOWN else ''}"
+            told = f"no font of pictures has {shown}, which are boxes: install a font such as Noto Sans CJK"
+            warnings.warn(told, MissingGlyphs, stacklevel=3)
         return file.getvalue()
 
     def as_svg(self, *, dark: bool = False) -> str:
@@ -124,17 +170,14 @@ class Picture(Figure):
 
         What stands above `untitled_in` is left out.
         """
-        file = io.BytesIO()
         above = [text for text in self.texts if text.get_position()[1] * self.get_size_inches()[1] > self.untitled_in]
         for text in above:
             text.set_visible(False)
         box = Bbox([[0, 0], [self.get_size_inches()[0], self.untitled_in]])
-        with mpl.rc_context(_STYLE), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")
-            self.savefig(file, format="svg", dpi=_DPI, metadata=_METADATA["svg"], bbox_inches=box)
+        drawn = self._file("svg", box)
         for text in above:
             text.set_visible(True)
-        return file.getvalue().decode()
+        return drawn.decode()
 
     @checked
     def save(self, path: Path) -> None:
@@ -225,9 +268,22 @@ def legend_height_in(handles: list[Patch | Line2D], width_in: float) -> float:
     return lines * 1.7 * SMALL_PT / PT_PER_INCH + 0.1
 
 
+def _paths() -> list[str]:
+    """Return the files of the font and of its fallbacks."""
+    families = cast("list[str]", _STYLE["font.family"])
+    return [font_manager.findfont(FontProperties(family=[one])) for one in families]
+
+
 @lru_cache(maxsize=1)
 def _font() -> FT2Font:
-    return font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    return font_manager.get_font(_paths())
+
+
+def without_glyph(text: str) -> str:
+    """Return the letters of a text that neither the font nor its fallbacks have, each once, in order."""
+    fonts = [font_manager.get_font(path) for path in _paths()]
+    letters = (letter for letter in dict.fromkeys(text) if letter.isprintable())
+    return "".join(letter for letter in letters if not any(font.get_char_index(ord(letter)) for font in fonts))
 
 
 @lru_cache(maxsize=4096)

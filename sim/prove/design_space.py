@@ -43,6 +43,11 @@ def every_design() -> Iterator[Design]:
 class Promises:
     """The promises of one design under one relay, on every system that the question is about.
 
+    Args:
+        design: the design.
+        relay: pKVM's PSCI relay, or its name.
+        answers: the answer for each property, by the property's name.
+
     >>> from sim import Question, prove_every_design
     >>> next(prove_every_design(Question(early=2, late=0, up_to_bits=256, kernel="6.12")))
     <Promises of 'max_vl; all-ones; buffer; silent', relay enforcing: 5 of 9 kept, not safe>
@@ -51,7 +56,6 @@ class Promises:
     design: Design
     relay: Relay
     answers: dict[str, Answer]
-    """The answer for each property, by name."""
 
     def __repr__(self) -> str:
         kept = sum(answer is Answer.PROVED for answer in self.answers.values())

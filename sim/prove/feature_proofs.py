@@ -518,13 +518,13 @@ def _of_model(name: str, midr: int, cpu: Cpu) -> Cpu:
     """Return a CPU of another core model, with the registers of a CPU."""
     core = cpu.features.core
     changed = replace(known_core(name, midr), id_registers=core.id_registers, changes=core.id_registers)
-    return Cpu.of(cpu.name, cpu.sve_vqs, core=changed)
+    return replace(cpu, features=replace(cpu.features, core=changed))
 
 
 def _with_registers(cpu: Cpu, changes: Mapping[str, int]) -> Cpu:
     core = cpu.features.core
     changed = core.with_registers(core.midr, {**core.changes, **changes})
-    return Cpu.of(cpu.name, cpu.sve_vqs, core=changed)
+    return replace(cpu, features=replace(cpu.features, core=changed))
 
 
 def _with_fields(name: str, kernel: str, fields: Mapping[str, int]) -> Cpu:

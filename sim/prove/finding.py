@@ -10,13 +10,20 @@ from sim.prove.properties import Property
 from sim.prove.question import Answer, Question, System
 from sim.scenario import Scenario
 from sim.study.system_space import Setting
-from sim.vectors import bits_from_vqs
 
 
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class Finding:
     """The answer for a property under a setting.
+
+    Args:
+        prop: the property.
+        setting: the setting.
+        answer: the answer, or its name.
+        example: a system that breaks the property, if it is refuted and an example was asked for.
+        is_smallest: True if no smaller system breaks it; False where the solver gave up on the search for it.
+        scenario: the scenario of the example.
 
     >>> from sim import DESIGNS, PROPERTIES, Question, Setting, prove_property
     >>> question = Question(early=2, late=0, up_to_bits=256, kernel="6.12")
@@ -29,11 +36,8 @@ class Finding:
     setting: Setting
     answer: Answer
     example: System | None = None
-    """A system that breaks the property, if it is refuted and an example was asked for."""
     is_smallest: bool = True
-    """True if no smaller system breaks it; false where the solver gave up on the search for it."""
     scenario: Scenario | None = None
-    """The scenario of the example."""
 
     def __repr__(self) -> str:
         example = "" if self.example is None else f" by {self.example}"
@@ -58,14 +62,15 @@ def proof_row(question: Question, finding: Finding, hazards: frozenset[HazardKin
         design=finding.setting.design.name,
         relay=str(finding.setting.relay),
         kernel=question.kernel,
+        kernel_flags=dict(question.kernel_flags),
         memory=str(question.memory),
         early_cpus=question.early,
         late_cpus=question.late,
         any_number=question.stands_for_any_number,
         property=finding.prop.name,
         answer=str(finding.answer),
-        early_sve_bits=tuple(map(bits_from_vqs, example.early)),
-        late_sve_bits=tuple(map(bits_from_vqs, example.late)),
+        early_sve_bits=example.early_sve_bits,
+        late_sve_bits=example.late_sve_bits,
         smallest=finding.is_smallest if finding.example else None,
         hazards=tuple(kind.value for kind in sorted(hazards)),
         shown=bool(hazards & finding.prop.hazards) if finding.example else None,

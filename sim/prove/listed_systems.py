@@ -29,7 +29,7 @@ class _Split:
         listed = (System(chosen[:early], chosen[early:]) for chosen in product(sets, repeat=early + late))
         self._systems = sorted(listed, key=lambda one: one.size)
         self._columns = [
-            narrow_sets(column) for column in zip(*(one.early + one.late for one in self._systems), strict=True)
+            narrow_sets(column) for column in zip(*(one.early_vqs + one.late_vqs for one in self._systems), strict=True)
         ]
         self._evaluations: dict[Setting, Evaluation[Column]] = {}
 

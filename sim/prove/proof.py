@@ -40,7 +40,7 @@ def prove_property(question: Question, setting: Setting, prop: Property, *, smal
     Args:
         question: the systems.
         setting: the design, the relay, the KVM mode; its memory is the question's.
-        prop: the property.
+        prop: the property, or its name.
         smallest: True: search for the smallest system that breaks the property. False: give no example.
 
     Raises:
@@ -91,9 +91,9 @@ def _with_example(question: Question, setting: Setting, prop: Property, found: S
         found = _smallest(question, setting, prop, found)
     except SolverGaveUp:
         is_smallest = False
-    space = question.space(setting, len(found.early), len(found.late))
+    space = question.space(setting, len(found.early_vqs), len(found.late_vqs))
     name = f"{setting.design.name}, relay {setting.relay}: not {prop.name}"
-    scenario = space.scenario(found.early + found.late, setting).but(name=name)
+    scenario = space.scenario(found.early_sve_bits + found.late_sve_bits, setting).but(name=name)
     return Finding(prop, setting, Answer.REFUTED, found, is_smallest, scenario)
 
 

@@ -13,6 +13,7 @@ class ProofRow(Row, frozen=True, gc=False):
     design: str
     relay: str
     kernel: str
+    kernel_flags: Annotated[dict[str, bool], Meta(description="kernel flags that are set otherwise than in it")]
     memory: str
     early_cpus: Annotated[int, Meta(description="number of early CPUs in the question")]
     late_cpus: Annotated[int, Meta(description="number of late CPUs in the question")]

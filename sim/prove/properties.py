@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sim import rules
-from sim.arguments import checked_fields
+from sim.arguments import checked, checked_fields
 from sim.errors import InputError, did_you_mean
 from sim.frames import as_html
 from sim.hazard_kinds import HazardKind
@@ -53,6 +53,22 @@ class Property:
     statement: str
     hazards: frozenset[HazardKind]
     broken: Broken
+
+    @classmethod
+    @checked
+    def from_text(cls, text: str) -> "Property":
+        """Return a property by its name; a parameter that takes a property takes its name as well.
+
+        Args:
+            text: the name, one of `PROPERTIES`.
+
+        Raises:
+            InputError: no property of designs has that name.
+
+        >>> Property.from_text("restored")
+        <Property 'restored': registers come back>
+        """
+        return named(text)
 
     def __repr__(self) -> str:
         return f"<Property {self.name!r}: {self.statement}>"
@@ -143,8 +159,12 @@ def named(name: str) -> Property:
     """Find a property by its name.
 
     Raises:
-        InputError: there is no property of that name.
+        InputError: there is no property of that name, or it is about CPU features and not about designs.
     """
+    if name in FEATURE_PROPERTIES:
+        raise InputError(
+            f"property {name!r} is about CPU features, and not about designs: asymboot prove asks about it"
+        )
     if name not in PROPERTIES:
         known = (*PROPERTIES, *FEATURE_PROPERTIES)
         raise InputError(f"unknown property {name[:60]!r}: there are {', '.join(known)}{did_you_mean(name, known)}")

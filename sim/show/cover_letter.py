@@ -5,6 +5,7 @@ from dataclasses import replace
 from textwrap import fill
 
 from sim.designs import Design
+from sim.kernel_flags import FLAGS
 from sim.prove.finding import Finding
 from sim.prove.question import Answer, Question
 from sim.scenario import MemoryLayout, Relay
@@ -29,7 +30,7 @@ _WHY_EXACT = (
 )
 
 
-def cover_letter(question: Question, findings: Sequence[Finding], version: str, command: str, flags: str = "") -> str:
+def cover_letter(question: Question, findings: Sequence[Finding], version: str, command: str) -> str:
     """Return the answers of a proof as plain text, with lines of at most 72 characters.
 
     Args:
@@ -37,11 +38,10 @@ def cover_letter(question: Question, findings: Sequence[Finding], version: str, 
         findings: the findings, ordered by settings.
         version: asymboot's version.
         command: the command that gives the same answers.
-        flags: what the proof takes of the kernel flags that the scenario sets, in sentences; empty if it sets none.
     """
     settings = list(dict.fromkeys(finding.setting for finding in findings))
     has_examples = any(finding.example is not None for finding in findings)
-    parts = [_asked(question, version, flags, has_examples=has_examples)]
+    parts = [_asked(question, version, has_examples=has_examples)]
     parts += [_design(design) for design in dict.fromkeys(setting.design for setting in settings)]
     parts += [_item(f"Relay {relay}: {_RELAY[relay]}.") for relay in dict.fromkeys(one.relay for one in settings)]
     for setting in settings:
@@ -51,7 +51,7 @@ def cover_letter(question: Question, findings: Sequence[Finding], version: str, 
     return "\n\n".join(parts)
 
 
-def _asked(question: Question, version: str, flags: str, *, has_examples: bool) -> str:
+def _asked(question: Question, version: str, *, has_examples: bool) -> str:
     cpus = f"exactly {question.early} early and {question.late} late CPUs"
     if question.memory is MemoryLayout.MAPPED:
         cpus = f"at most {question.early} early and {question.late} late CPUs"
@@ -60,12 +60,13 @@ def _asked(question: Question, version: str, flags: str, *, has_examples: bool) 
     text = (
         f"asymboot {version}, a simulator of asymmetric SMP boot on arm64, gives these answers for all systems of "
         f"{cpus}, each with any legal set of SVE lengths up to {question.up_to_bits} bits ({question.rule}), under "
-        f"Linux {question.kernel} with pKVM and memory {question.memory}: {_MEMORY[question.memory]}. Early CPUs are "
-        "online before the kernel's capabilities are final, late CPUs come afterwards. Proofs are Z3's, over "
-        "asymboot's model of the kernel."
+        f"Linux {question.kernel_words}{',' if question.kernel_flags else ''} with pKVM and memory {question.memory}: "
+        f"{_MEMORY[question.memory]}. Early CPUs are online before the kernel's capabilities are final, late CPUs come "
+        "afterwards. Proofs are Z3's, over asymboot's model of the kernel."
     )
-    if flags:
-        text += f" {flags}"
+    if question.kernel_flags:
+        meanings = (f"{name} says that {FLAGS[name].meaning}" for name in sorted(question.kernel_flags))
+        text += f" Of the flags of the kernel, {'; '.join(meanings)}."
     if has_examples:
         text += " Each counterexample was booted in its simulator"
         text += "." if question.memory is MemoryLayout.MAPPED else ". It is the smallest, and may have fewer CPUs."

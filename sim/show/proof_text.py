@@ -30,7 +30,7 @@ def show_question(question: Question, console: Console) -> None:
         if question.stands_for_any_number:
             numbers = "which stand for any number of CPUs (docs/proofs.md)"
     sets = f"every legal set up to {question.up_to_bits} bits, {question.rule}"
-    line(console, f"{cpus}, {numbers}; {sets}; kernel {question.kernel}, protected, memory {question.memory}")
+    line(console, f"{cpus}, {numbers}; {sets}; kernel {question.kernel_words}, protected, memory {question.memory}")
 
 
 def show_findings(findings: Sequence[Finding], hazards: Sequence[frozenset[HazardKind]], console: Console) -> None:

@@ -34,7 +34,8 @@ def show_space(space: Space, record: SpaceRecord, console: Console) -> None:
     """Print everything that `asymboot space` shows."""
     line(
         console,
-        f"{space.name}: {counted(space.cpus, 'CPU')} in {counted(len(space.groups), 'group')}; kernel {space.kernel}",
+        f"{space.name}: {counted(space.cpus, 'CPU')} in {counted(len(space.groups), 'group')}; "
+        f"kernel {space.kernel_words}",
     )
     heading(console, "Groups")
     columns: dict[str, Layout] = {
@@ -45,7 +46,7 @@ def show_space(space: Space, record: SpaceRecord, console: Console) -> None:
         "largest VL, bits": "right",
     }
     rows = [
-        (group.name, _role(group), f"{group.cpus:,}", f"{len(group.sets):,}", _largest_bits(group.any_vqs))
+        (group.name, _role(group), f"{group.cpus:,}", f"{len(group.sets_vqs):,}", _largest_bits(group.any_vqs))
         for group in space.groups
     ]
     table(console, columns, rows)
@@ -103,7 +104,7 @@ def show_summary(summary: Summary, console: Console) -> None:
     """Print everything that `asymboot summary` shows: hazards by design and relay, with shares and examples."""
     plan = summary.plan
     is_sample = plan.walk is Walk.SAMPLE
-    line(console, f"{plan.space.name}: {visited(summary)}; kernel {plan.space.kernel}")
+    line(console, f"{plan.space.name}: {visited(summary)}; kernel {plan.space.kernel_words}")
     what = "draws" if is_sample else "systems"
     columns: dict[str, Layout] = {"design": "wrap", "hazard": "wrap", what: "right", "share": "right"}
     if is_sample:

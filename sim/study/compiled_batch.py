@@ -46,7 +46,7 @@ class CompiledWords:
 
     def __init__(self, model: SpaceModel, settings: Sequence[Setting]) -> None:
         self._settings = len(settings)
-        self._kinds = [narrow_sets(group.sets).dtype for group in model.space.groups]
+        self._kinds = [narrow_sets(group.sets_vqs).dtype for group in model.space.groups]
         in_a_loop = max(1, _MOST_IN_A_LOOP // len(model.space.groups))
         starts = range(0, self._settings, in_a_loop)
         self._loops = [_Loop(model, settings[start : start + in_a_loop]) for start in starts]
@@ -83,7 +83,7 @@ class _Loop:
     def __init__(self, model: SpaceModel, settings: Sequence[Setting]) -> None:
         self.settings = len(settings)
         module = ir.Module()
-        groups = [ir.IntType(8 * narrow_sets(group.sets).itemsize) for group in model.space.groups]
+        groups = [ir.IntType(8 * narrow_sets(group.sets_vqs).itemsize) for group in model.space.groups]
         loop = _declare(module, [*groups, *[WIDE] * self.settings])
         _write_body(loop, model, settings)
         _write_entry(module, loop)
@@ -154,7 +154,7 @@ def _read(builder: ir.IRBuilder, column: ir.Value, row: ir.Value, group: Group) 
     """Read the set of a group."""
     element = column.type.pointee
     found = builder.load(builder.gep(column, [row]), typ=element)
-    span = range_of_bits(0, max(group.sets)).within_16_bits()
+    span = range_of_bits(0, max(group.sets_vqs)).within_16_bits()
     # Eight bits without a sign may need nine with one.
     return Emitted(builder, found if element == span.kind else builder.zext(found, WIDE), span)
 

@@ -72,7 +72,7 @@ class LateCandidates:
 
     def __init__(self, model: SpaceModel) -> None:
         self._model = model
-        late = {place: group.sets for place, group in enumerate(model.space.groups) if group.late}
+        late = {place: group.sets_vqs for place, group in enumerate(model.space.groups) if group.late}
         self._rows = max(map(len, late.values()), default=1)
         # A group with fewer candidates repeats the last.
         self._columns = {

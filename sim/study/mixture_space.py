@@ -141,12 +141,21 @@ class MixtureSpace:
         return self.choices << (self.clusters - 1)
 
     def span(self, kernels: Sequence[str]) -> str:
-        """Return some of the space's kernels in words: of those that follow each other the first and the last."""
+        """Return some of the space's kernels in words: of those that follow each other the first and the last.
+
+        Args:
+            kernels: the kernels' releases.
+        """
         runs = [list(run) for is_told, run in groupby(self.kernels, kernels.__contains__) if is_told]
         return ", ".join(f"{one[0]} to {one[-1]}" if one[1:] else one[0] for one in runs)
 
     def blocks(self, start: int, stop: int) -> Iterator[MixtureBlock]:
-        """Yield the points from number `start` to before `stop`, as blocks in ascending order."""
+        """Yield the points from number `start` to before `stop`, as blocks in ascending order.
+
+        Args:
+            start: the number of the first mixture, from 0.
+            stop: the number after the last mixture.
+        """
         while start < stop:
             roles, place = divmod(start, self.choices)
             end = min(stop, start + BLOCK_ROWS, (roles + 1) * self.choices)
@@ -160,6 +169,11 @@ class MixtureSpace:
 
         Each mixture is there once, with the number of times that it was drawn. Every `DRAWN_AT_ONCE` draws have a
         random stream of their own, spawned from the seed: a draw does not depend on which other draws are asked for.
+
+        Args:
+            start: the number of the first draw, from 0.
+            stop: the number after the last draw.
+            seed: the seed of the draws, 0 to 2^62 - 1.
         """
         numbers, times = np.unique(self._drawn(start, stop, seed), return_counts=True)
         roles = numbers // self.choices
@@ -200,6 +214,9 @@ class MixtureSpace:
     def point(self, number: int) -> MixturePoint:
         """Return a mixture by its number.
 
+        Args:
+            number: the mixture's number, from 0.
+
         Raises:
             InputError: there is no such mixture.
         """
@@ -209,7 +226,12 @@ class MixtureSpace:
         return MixturePoint(tuple(int(one[0]) for one in block.cores), block.late)
 
     def scenario(self, point: MixturePoint, kernel: str) -> Scenario:
-        """Return the scenario of a mixture: late CPUs are brought online one after the other, in order."""
+        """Return the scenario of a mixture: late CPUs are brought online one after the other, in order.
+
+        Args:
+            point: the mixture, as `point()` returns it.
+            kernel: the kernel's release.
+        """
         cpus: list[Cpu] = []
         for core, is_late in zip(point.cores, (False, *point.late), strict=True):
             one = self.cores[core]

@@ -50,8 +50,8 @@ class GroupDigit:
     """The digit of a group by itself: a value is a candidate set."""
 
     def __init__(self, place: int, group: Group) -> None:
-        self.size, self.places, self.weighs = len(group.sets), [place], max(group.weights) > 1
-        self._sets, self._weights = narrow_sets(group.sets), np.array(group.weights, np.uint64)
+        self.size, self.places, self.weighs = len(group.sets_vqs), [place], max(group.weights) > 1
+        self._sets, self._weights = narrow_sets(group.sets_vqs), np.array(group.weights, np.uint64)
 
     def values(self, start: int, stop: int) -> tuple[list[Sets], Weights]:
         """Return the column of the candidates from `start` to before `stop`, and their weights."""
@@ -74,12 +74,12 @@ class ClassDigit:
 
     def __init__(self, places: Sequence[int], group: Group) -> None:
         self.places, self._group = places, group
-        self.size = comb(len(group.sets) + len(places) - 1, len(places))
+        self.size = comb(len(group.sets_vqs) + len(places) - 1, len(places))
         self.weighs = len(places) > 1 or max(group.weights) > 1
         # _starts[m - 1][c] is C(c, m): the first number whose largest combined candidate, c(m-1) + m - 1, is c. Numbers
         # too large for any walk are cut off, to fit 64 bits.
         self._starts = [
-            np.array([min(comb(c, m), MOST_SYSTEMS) for c in range(len(group.sets) + m)], np.int64)
+            np.array([min(comb(c, m), MOST_SYSTEMS) for c in range(len(group.sets_vqs) + m)], np.int64)
             for m in range(1, len(places) + 1)
         ]
 
@@ -107,7 +107,7 @@ class ClassDigit:
             rest -= self._starts[m - 1][combined]
             candidates.append(combined - (m - 1))
         candidates.reverse()
-        sets = narrow_sets(self._group.sets)
+        sets = narrow_sets(self._group.sets_vqs)
         return [sets[one] for one in candidates], self._times(candidates)
 
     def _times(self, candidates: list[NDArray[np.int64]]) -> Weights:

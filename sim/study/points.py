@@ -243,4 +243,4 @@ class Sample:
         """Draw a set for each row: a whole number below Σ w falls into the interval of a candidate with width w."""
         up_to = np.cumsum(np.array(group.weights, np.int64))
         drawn = np.searchsorted(up_to, stream.integers(up_to[-1], size=BLOCK_ROWS), side="right")
-        return narrow_sets(group.sets)[drawn]
+        return narrow_sets(group.sets_vqs)[drawn]

@@ -19,8 +19,8 @@ from sim.machine.registers import VectorUnit
 from sim.rules import ARCHITECTURE_VQS, S, when
 from sim.scenario import MemoryLayout, Scenario
 from sim.study.verdict_bits import DENIED, HEADER, NOT_RESTORED, OUTSIDE, PANIC, SILENT, without_restore
-from sim.topology import Cpu
-from sim.vectors import VQ_MAX
+from sim.topology import cpu
+from sim.vectors import VQ_MAX, bits_from_vqs
 
 REACH = 3
 """The number of page runs beyond its own that a save is taken to reach, below or above.
@@ -219,7 +219,7 @@ def _save(place: BufferPlace, pointer: Pointer, allocation_vq: int, running_vq: 
         ffr_pointer=pointer,
         vq_map=1,
     )
-    unit = VectorUnit(Cpu.of("", 1 | 1 << (running_vq - 1)))  # 128 bits are in every set
+    unit = VectorUnit(cpu("", bits_from_vqs(1 | 1 << (running_vq - 1))))  # 128 bits are in every set
     with suppress(StoreFault):
         area.save(place.cpu, unit, time_ns=0, event=0)
         area.restore(place.cpu, unit)

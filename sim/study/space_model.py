@@ -11,8 +11,6 @@ from itertools import groupby
 from operator import itemgetter
 
 from sim.designs import Design, Pointer
-from sim.kernel_flags import kernel_flags
-from sim.kernel_release import kernel_release
 from sim.scenario import MemoryLayout
 from sim.study.save_outcomes import BufferPlace, SaveOutcomes, save_outcomes_at
 from sim.study.system_space import Space
@@ -44,7 +42,7 @@ class SpaceModel:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self.has_pseudo_registers = kernel_flags(kernel_release(space.kernel)).pseudo_registers
+        self.has_pseudo_registers = space.flags.pseudo_registers
         self.units = tuple(self._units())
         self.late = tuple(unit for unit in self.units if unit.late)
         self._save_outcomes = {

@@ -7,7 +7,7 @@ of pages and reaches beyond the first or the last of all buffers (`sim.study.sav
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, reduce
 from itertools import product
@@ -18,16 +18,16 @@ from typing import TypedDict
 from sim import rules
 from sim.arguments import checked, checked_fields
 from sim.designs import DESIGNS, Design, Pointer
-from sim.errors import InputError, check_printable
+from sim.errors import InputError, NamedChoice, check_printable
 from sim.frames import as_html
+from sim.kernel_flags import KernelFlags, kernel_flags, kernel_words
 from sim.kernel_release import DEFAULT, kernel_release
 from sim.latencies import Latencies
 from sim.scenario import Action, Do, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.save_outcomes import BufferPlace, SaveSignature, save_signature
-from sim.topology import LONGEST_NAME, MOST_CPUS, Cpu, Topology
+from sim.topology import LONGEST_NAME, MOST_CPUS, Cpu, Topology, cpu
 from sim.units import counted
 from sim.vectors import (
-    ALL_VQS,
     POWERS_OF_TWO,
     VQ_MAX,
     SveRule,
@@ -44,7 +44,7 @@ _MOST_SETS_SHOWN = 5
 
 @checked
 def legal_sets(up_to_bits: int, rule: SveRule = SveRule.MULTIPLES) -> tuple[tuple[int, ...], ...]:
-    """Return every set of SVE lengths that the architecture allows, up to a largest length, as `Group.of` takes them.
+    """Return every set of SVE lengths that the architecture allows, up to a largest length, as `Group` takes them.
 
     Each set has its lengths in bits, ascending. Sets come in the order of the numbers that have a bit for each length,
     so that of two sets the set with the larger largest length is later.
@@ -114,89 +114,94 @@ GroupRow = TypedDict("GroupRow", {"group": str, "CPUs": int, "role": str, "candi
 """A group as a row of a table."""
 
 
+class NamedSets(NamedChoice):
+    """The candidate sets of a group that have a name; they are up to a largest length.
+
+    >>> Group("late", NamedSets.POWERS_OF_TWO, up_to_bits=512).sets
+    ((128,), (128, 256), (128, 256, 512))
+    """
+
+    LEGAL = "legal"
+    """Every set that the architecture allows, as `legal_sets()` returns them."""
+    POWERS_OF_TWO = "powers-of-two"
+    """The sets of every power of two up to a length, as `power_of_two_sets()` returns them."""
+
+
 @dataclass(frozen=True, repr=False)
 @checked_fields
 class Group:
-    """A CPU by itself, or several CPUs with equal lengths, such as a cluster; `Group.of` makes it from lengths in bits.
+    """A CPU by itself, or several CPUs with equal lengths, such as a cluster.
 
     Args:
         name: the group's name, which its CPUs take.
-        sets: the candidate sets as whole numbers, in which bit n stands for a length of 128·(n + 1) bits; 0 stands
-            for CPUs without SVE.
+        sets: the candidate sets, each of lengths in bits; None, or no lengths, stands for CPUs without SVE. Or
+            ``legal`` or ``powers-of-two``, which need `up_to_bits`.
         cpus: the number of CPUs, which all have the same set.
         late: True if its CPUs are brought online after the kernel's capabilities are final.
         weights: whole numbers that say how often each candidate occurs compared with the others. If not given, all
             are 1.
+        up_to_bits: the largest length of ``legal`` or ``powers-of-two`` sets, in bits. `sets` holds the sets
+            themselves afterwards.
 
     Raises:
-        InputError: there are no candidates; a candidate is given twice or lacks 128 bits; the number of CPUs or a
-            weight is out of range; the name cannot be printed, or a file could not hold it or those of the CPUs.
+        InputError: there are no candidates; a candidate is given twice or lacks 128 bits; a length is not a vector
+            length; the number of CPUs or a weight is out of range; the name cannot be printed, or a file could not
+            hold it or those of the CPUs.
 
-    >>> Group.of("late", legal_sets(256), cpus=2, late=True)
-    <Group 'late': 2 late CPUs; any of {128} {128,256}>
+    >>> Group("late", [[128], [128, 256], None], cpus=2, late=True)
+    <Group 'late': 2 late CPUs; any of {128} {128,256} none>
+    >>> Group("boot", "legal", up_to_bits=256).sets
+    ((128,), (128, 256))
     """
 
     name: str
-    sets: tuple[int, ...]
+    sets: Sequence[Iterable[int] | None] | NamedSets
     cpus: int = 1
     late: bool = False
-    weights: tuple[int, ...] = ()
-
-    @classmethod
-    @checked
-    def of(
-        cls,
-        name: str,
-        sets_bits: Sequence[Iterable[int] | None],
-        *,
-        cpus: int = 1,
-        late: bool = False,
-        weights: Sequence[int] = (),
-    ) -> "Group":
-        """Make a group from candidate sets of lengths in bits.
-
-        Args:
-            name: the group's name, which its CPUs take.
-            sets_bits: the candidate sets, each of lengths in bits; None, or no lengths, stands for CPUs without SVE.
-            cpus: the number of CPUs, which all have the same set.
-            late: True if its CPUs are brought online after the kernel's capabilities are final.
-            weights: whole numbers that say how often each candidate occurs compared with the others. If not given,
-                all are 1.
-
-        Raises:
-            InputError: a length is not a vector length; or as for `Group`.
-
-        >>> Group.of("boot", [[128, 256], [128, 256, 512], None]).sets
-        (3, 11, 0)
-        """
-        sets = tuple(0 if one is None else vqs_from_bits(one) for one in sets_bits)
-        return cls(name, sets, cpus, late, tuple(weights))
+    weights: Sequence[int] = ()
+    up_to_bits: int | None = None
+    sets_vqs: tuple[int, ...] = field(init=False, compare=False)
+    """The candidate sets as numbers in which bit n stands for a length of 128·(n + 1) bits; 0 without SVE."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sets", tuple(int(one) for one in self.sets))
-        object.__setattr__(self, "weights", tuple(int(one) for one in self.weights))
         if not self.name:
             raise InputError("a group has no name")
         check_printable("the group's name", self.name)
-        if not self.sets:
-            raise InputError(f"group {self.name!r} has no candidate sets")
-        if len(set(self.sets)) < len(self.sets):
-            raise InputError(f"group {self.name!r} has a candidate set twice")
-        # A set has bit 0, which is 128 bits, and no bit above 2048 bits. It need not be legal otherwise.
-        for vqs in self.sets:
-            if vqs and not 0 < vqs & 1 <= vqs <= ALL_VQS:
-                raise InputError(
-                    f"group {self.name!r}: {braces(vqs & ALL_VQS)}: every set has 128; Group.of takes lengths in bits"
-                )
-        if self.cpus < 1:
-            raise InputError(f"group {self.name!r} has {self.cpus} CPUs: the least is 1")
         # The group is a cluster of scenario files, and of the plan by which a sweep is resumed.
         if len(longest := self._last_cpu_name) > LONGEST_NAME:
             raise InputError(f"the name {longest!r} has {len(longest)} characters: the most is {LONGEST_NAME}")
-        if not self.weights:
-            object.__setattr__(self, "weights", (1,) * len(self.sets))
-        if len(self.weights) != len(self.sets) or not all(1 <= one <= MOST_WEIGHT for one in self.weights):
+        if self.cpus < 1:
+            raise InputError(f"group {self.name!r} has {self.cpus} CPUs: the least is 1")
+        object.__setattr__(self, "sets_vqs", self._given_vqs())
+        object.__setattr__(self, "sets", tuple(map(bits_from_vqs, self.sets_vqs)))
+        object.__setattr__(self, "up_to_bits", None)
+        self._check_sets()
+        object.__setattr__(self, "weights", tuple(self.weights) or (1,) * len(self.sets_vqs))
+        if len(self.weights) != len(self.sets_vqs) or not all(1 <= one <= MOST_WEIGHT for one in self.weights):
             raise InputError(f"group {self.name!r} needs a weight from 1 to {MOST_WEIGHT:,} for each candidate set")
+
+    def _given_vqs(self) -> tuple[int, ...]:
+        """Return the candidate sets as numbers: those of a list, or those that a name stands for."""
+        if not isinstance(self.sets, NamedSets):
+            if self.up_to_bits is not None:
+                raise InputError('up_to_bits goes with "legal" or "powers-of-two" sets, not with a list')
+            return tuple(0 if one is None else vqs_from_bits(one) for one in self.sets)
+        if self.up_to_bits is None:
+            raise InputError(f'"{self.sets}" sets need up_to_bits')
+        try:
+            return legal_vqs(self.up_to_bits) if self.sets is NamedSets.LEGAL else power_of_two_vqs(self.up_to_bits)
+        except InputError as error:
+            raise InputError(f"up_to_bits: {error}") from None
+
+    def _check_sets(self) -> None:
+        if not self.sets_vqs:
+            raise InputError(f"group {self.name!r} has no candidate sets")
+        if len(set(self.sets_vqs)) < len(self.sets_vqs):
+            raise InputError(f"group {self.name!r} has a candidate set twice")
+        # A set has bit 0, which is 128 bits. It need not be legal otherwise.
+        for vqs in self.sets_vqs:
+            if vqs and not vqs & 1:
+                raise InputError(f"group {self.name!r}: {braces(vqs)}: every set has 128")
 
     def __repr__(self) -> str:
         cpus = counted(self.cpus, "late CPU" if self.late else "CPU")
@@ -207,8 +212,8 @@ class Group:
 
     def _candidates(self) -> str:
         """Return the candidates as text: all of them, or the first few and their number."""
-        shown = " ".join(braces(one) if one else "none" for one in self.sets[:_MOST_SETS_SHOWN])
-        return shown if len(self.sets) <= _MOST_SETS_SHOWN else f"{shown} ..., {len(self.sets):,} sets"
+        shown = " ".join(braces(one) if one else "none" for one in self.sets_vqs[:_MOST_SETS_SHOWN])
+        return shown if len(self.sets_vqs) <= _MOST_SETS_SHOWN else f"{shown} ..., {len(self.sets_vqs):,} sets"
 
     def row(self) -> GroupRow:
         """Return the group as a row of a table."""
@@ -228,7 +233,7 @@ class Group:
     @cached_property
     def any_vqs(self) -> int:
         """The lengths that occur in any candidate set, as a set."""
-        return reduce(or_, self.sets)
+        return reduce(or_, self.sets_vqs)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -237,7 +242,7 @@ class Setting:
     """A combination of choices to boot a point under; the kernel series is the space's.
 
     Args:
-        design: the design.
+        design: the design, or its name.
         relay: pKVM's PSCI relay, or its name.
         kvm_mode: ``kvm-arm.mode=``, or its name.
         memory: the memory around pKVM's buffers, or its name.
@@ -286,18 +291,19 @@ class Space:
     Args:
         groups: the groups of CPUs; the first has the boot CPU.
         kernel: the kernel's release.
-        designs: the designs of the settings.
+        designs: the designs of the settings, or their names.
         relays: the settings of pKVM's PSCI relay, or their names.
         kvm_modes: the modes of KVM, or their names.
         memories: the kinds of memory around pKVM's buffers, or their names.
         latencies: the duration of each step, in timing studies.
         name: the space's name, for people.
+        kernel_flags: kernel flags that are set otherwise than in the release, by name, as in scenario files.
 
     Raises:
         InputError: there are no settings, no groups, or too many groups or CPUs; the first group is late; a name or a
             setting is given twice.
 
-    >>> Space((Group.of("boot", legal_sets(512)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> Space((Group("boot", legal_sets(512)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     <Space '': CPUs 2, points 10, settings 16, kernel 6.12>
     """
 
@@ -309,6 +315,7 @@ class Space:
     memories: tuple[MemoryLayout, ...] = (MemoryLayout.ADJACENT,)
     latencies: Latencies = field(default_factory=Latencies)
     name: str = ""
+    kernel_flags: Mapping[str, bool] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.groups) <= MOST_GROUPS:
@@ -318,7 +325,7 @@ class Space:
         if self.cpus > MOST_CPUS:
             raise InputError(f"a space has systems of at most {MOST_CPUS:,} CPUs, not {self.cpus:,}")
         check_printable("the space's name", self.name)
-        kernel_release(self.kernel)  # raises if it is none
+        kernel_flags(kernel_release(self.kernel), self.kernel_flags)  # raises if there is no such release or flag
         for what, of in (("groups", self.groups), ("designs", self.designs)):
             for name, times in Counter(one.name for one in of).items():
                 if times > 1:
@@ -338,12 +345,22 @@ class Space:
     def __repr__(self) -> str:
         return (
             f"<Space {self.name!r}: CPUs {self.cpus:,}, points {self.points:,}, settings {len(self.settings):,}, "
-            f"kernel {self.kernel}>"
+            f"kernel {self.kernel_words}>"
         )
 
     def _repr_html_(self) -> str:
         groups = as_html(repr(self)[1:-1], [one.row() for one in self.groups])
         return groups + as_html("Settings", [one.row() for one in self.settings])
+
+    @cached_property
+    def flags(self) -> KernelFlags:
+        """The kernel's flags, which are its release's defaults with `kernel_flags` applied."""
+        return kernel_flags(kernel_release(self.kernel), self.kernel_flags)
+
+    @property
+    def kernel_words(self) -> str:
+        """The kernel with the flags that are set, such as "6.12 with pseudo_registers on"."""
+        return kernel_words(self.kernel, self.kernel_flags)
 
     @property
     def cpus(self) -> int:
@@ -353,7 +370,7 @@ class Space:
     @property
     def points(self) -> int:
         """The number of points."""
-        return prod(len(one.sets) for one in self.groups)
+        return prod(len(one.sets_vqs) for one in self.groups)
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
@@ -411,23 +428,25 @@ class Space:
 
         A class of m groups with n candidates has C(n + m - 1, m) multisets.
 
-        >>> pair = tuple(Group(name, (1, 3, 11)) for name in ("boot", "a", "b"))
+        >>> pair = tuple(Group(name, legal_sets(384)) for name in ("boot", "a", "b"))
         >>> Space(pair).points, Space(pair).points_up_to_symmetry
         (27, 18)
         """
-        return prod(comb(len(self.groups[places[0]].sets) + len(places) - 1, len(places)) for places in self.classes)
+        return prod(
+            comb(len(self.groups[places[0]].sets_vqs) + len(places) - 1, len(places)) for places in self.classes
+        )
 
-    def scenario(self, sets: Sequence[int], setting: Setting) -> Scenario:
+    def scenario(self, sets_bits: Sequence[Iterable[int]], setting: Setting) -> Scenario:
         """Return the scenario of a point: late CPUs are brought online, then a guest visits every online CPU.
 
         Both happen in the order of the sets, the smaller number first, then of `order`. The outcome therefore does not
         depend on the numbering of interchangeable groups.
 
         Args:
-            sets: the set of each group, in the order of the groups.
+            sets_bits: the lengths of each group's CPUs, in bits, in the order of the groups; none for CPUs without SVE.
             setting: the setting to boot the point under.
         """
-        cpus = tuple(self._cpus(sets))
+        cpus = tuple(self._cpus(sets_bits))
         # Sorting is stable, so CPUs with equal sets stay in the order of `order`.
         order = sorted(self.order, key=lambda number: cpus[number].sve_vqs or 0)
         late = [Action(Do.ONLINE, cpus[number].name) for number in order if cpus[number].late]
@@ -435,6 +454,7 @@ class Space:
         return Scenario(
             Topology(cpus, any_vls=True),
             kernel=self.kernel,
+            kernel_flags=self.kernel_flags,
             design=setting.design,
             kvm_mode=setting.kvm_mode,
             relay=setting.relay,
@@ -444,9 +464,10 @@ class Space:
             name=self.name,
         )
 
-    def _cpus(self, sets: Sequence[int]) -> Iterator[Cpu]:
+    def _cpus(self, sets_bits: Sequence[Iterable[int]]) -> Iterator[Cpu]:
         """Yield the CPUs of a point; groups are clusters if any has several CPUs."""
         has_clusters = any(one.cpus > 1 for one in self.groups)
-        for one, vqs in zip(self.groups, sets, strict=True):
+        for one, bits in zip(self.groups, sets_bits, strict=True):
+            lengths = tuple(bits)
             for name in one.cpu_names:
-                yield Cpu.of(name, vqs or None, late=one.late, clusters=(one.name,) if has_clusters else ())
+                yield cpu(name, lengths, late=one.late, clusters=(one.name,) if has_clusters else ())

@@ -191,7 +191,7 @@ def _least(group: Group, column: Sets) -> tuple[int, int]:
 
     Where the group's set varies within the block, all its candidates count: the result is a lower bound.
     """
-    sets = (int(column[0]),) if len(column) == 1 else group.sets
+    sets = (int(column[0]),) if len(column) == 1 else group.sets_vqs
     return min(one.bit_length() for one in sets), min(one.bit_count() for one in sets)
 
 

@@ -241,7 +241,7 @@ class WorstSaves:
                 written = np.broadcast_to(self._saves.of_group(batch, place), (2, batch.rows))
                 for by_bytes, of_way in zip(ways, written.tolist(), strict=True):
                     # A group with fewer candidates than another repeats its last.
-                    for number, vqs in zip(of_way, groups[place].sets, strict=False):
+                    for number, vqs in zip(of_way, groups[place].sets_vqs, strict=False):
                         by_bytes[number].append((place, vqs))
         return [[_Level(*one) for one in sorted(by_bytes.items(), reverse=True) if one[0]] for by_bytes in ways]
 

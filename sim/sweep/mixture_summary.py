@@ -97,6 +97,9 @@ class MixtureSummary:
     def write(self, folder: MixtureFolder) -> None:
         """Write the data frames into the sweep's folder.
 
+        Args:
+            folder: the sweep's folder.
+
         Raises:
             InputError: a file is a link, or not regular.
             OSError: a file cannot be written.

@@ -13,13 +13,12 @@ from importlib.metadata import version
 import msgspec
 
 from sim.errors import InputError, NamedChoice
+from sim.units import MAX_SEED
 
 KEPT_ROWS = 1 << 19
 """Rows in a part, about, where rows are kept."""
 MOST_PARTS = 1 << 14
 """The most parts of a sweep: each has a file, or two, in the folder."""
-MOST_SEED = (1 << 62) - 1
-"""The largest seed that a scenario file takes."""
 
 
 def versions() -> dict[str, str]:
@@ -100,7 +99,7 @@ class PartedPlan(ABC):
     def _check_sample(self, most: int) -> None:
         if self.sample < 0:
             raise InputError(f"a sample of {self.sample:,} points: allowed are 1 to {most:,}")
-        if not 0 <= self.seed <= MOST_SEED:
+        if not 0 <= self.seed <= MAX_SEED:
             raise InputError(f"the seed is {self.seed}: allowed are 0 to 2^62 - 1")
 
     def _check_parts(self, what: str, less: str) -> None:

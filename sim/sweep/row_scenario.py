@@ -9,6 +9,7 @@ from sim.study.points import sets_at
 from sim.sweep.mixture_folder import MixtureFolder, is_of_mixtures
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.timing_study import seed_of
+from sim.vectors import bits_from_vqs
 
 
 @checked
@@ -25,7 +26,7 @@ def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = N
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
     ...     scenario_of_row(f"{folder}/out", 0).topology
@@ -42,7 +43,8 @@ def scenario_of_row(folder: Path | str, row: int, *, replication: int | None = N
     # Rows run point by point and, within a point, setting by setting (`sim.sweep.sweep_rows`).
     point, setting = divmod(row, len(plan.space.settings))
     name = f"{plan.space.name or folder.name}, row {row}"
-    scenario = plan.space.scenario(sets_at(plan.points, point), plan.space.settings[setting]).but(name=name)
+    sets = map(bits_from_vqs, sets_at(plan.points, point))
+    scenario = plan.space.scenario(tuple(sets), plan.space.settings[setting]).but(name=name)
     if replication is None:
         return scenario
     if not 0 <= replication < plan.replications:

@@ -165,9 +165,9 @@ def _array(values: NDArray[np.generic], kind: pa.DataType, space: Space, name: s
 def _sets_as_text(sets: Sets, group: Group) -> pa.Array:
     """Return sets as text: indices into the group's candidates, in their order."""
     # A binary search needs sorted candidates. `order` leads from a place among these back to the group's order.
-    order = np.argsort(np.array(group.sets, np.uint16))
-    places = order[np.searchsorted(np.array(group.sets, np.uint16)[order], sets)]
-    return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), list(map(set_as_text, group.sets)))
+    order = np.argsort(np.array(group.sets_vqs, np.uint16))
+    places = order[np.searchsorted(np.array(group.sets_vqs, np.uint16)[order], sets)]
+    return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), list(map(set_as_text, group.sets_vqs)))
 
 
 def set_as_text(vqs: int) -> str:

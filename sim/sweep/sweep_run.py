@@ -11,7 +11,7 @@ from sim.sweep.parted_plan import Keep, Walk
 from sim.sweep.parts_run import Progress, Report, Workers, run_parts
 from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_plan import Plan
-from sim.sweep.sweep_summary import Summary
+from sim.sweep.sweep_summary import Summary, summary_of
 from sim.sweep.sweep_totals import SweepTotals
 
 
@@ -51,7 +51,7 @@ def run_sweep(
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets
-    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     run_sweep(space, f"{folder}/out", jobs=1)
     <Summary of '': 4 of 4 points, 16 settings>
@@ -83,7 +83,7 @@ def resume_sweep(
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
     ...     resume_sweep(f"{folder}/out", jobs=1).complete
@@ -109,6 +109,6 @@ def _run(folder: Folder, workers: Workers, report: Report | None) -> Summary:
     # The folder is read under the lock as well: another sweep might add parts between the reading and the computing.
     with folder.locked():
         run_parts(folder, workers, count, report)
-        found = Summary.of(totals, folder)
+        found = summary_of(totals, folder)
         found.write(folder)
     return found

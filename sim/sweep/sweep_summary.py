@@ -41,11 +41,17 @@ _CONFIDENCE = 0.95
 @dataclass(repr=False)
 @checked_fields
 class Summary:
-    """The summary of a sweep, as far as it is done.
+    """The summary of a sweep, as far as it is done, as `run_sweep()` and `read_summary()` return it.
+
+    Args:
+        plan: what the sweep computes, with its space.
+        tallies: the counts of outcomes, one for each setting of the space.
+        points: the number of points that were computed, less than all while parts are missing.
+        times: in a timing study the sums of times in nanoseconds, one for each setting; else empty.
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
     >>> summary
@@ -54,27 +60,8 @@ class Summary:
 
     plan: Plan
     tallies: list[Tally]
-    """One for each setting of the space."""
     points: int
-    """The number of points that were computed, less than all while parts are missing."""
     times: list[TimesTallies]
-    """In a timing study, one for each setting."""
-
-    @classmethod
-    def of(cls, totals: SweepTotals, folder: Folder) -> "Summary":
-        """Return the summary of the parts that were added up.
-
-        Raises:
-            InputError: they count more systems than the plan has, although each of them is possible by itself.
-        """
-        # Before the first part there is no mean to state.
-        found = cls(totals.plan, totals.tallies, totals.points, totals.times if totals.points else [])
-        if found.systems > found.plan.systems or (found.complete and found.systems != found.plan.systems):
-            raise InputError(
-                f"{folder.path}: its parts count {counted(found.systems, 'system')}, and the space has "
-                f"{found.plan.systems:,}"
-            )
-        return found
 
     def __repr__(self) -> str:
         told = f"{self.points:,} of {counted(self.plan.points.points, 'point')}"
@@ -248,6 +235,9 @@ class Summary:
     def write(self, folder: Folder) -> None:
         """Write the data frames into the sweep's folder.
 
+        Args:
+            folder: the sweep's folder.
+
         Raises:
             InputError: a file is a link, or not regular.
             OSError: a file cannot be written.
@@ -259,6 +249,22 @@ class Summary:
             file = io.BytesIO()
             frame.to_parquet(file, index=False)
             folder.write(f"{name}.parquet", file.getvalue())
+
+
+def summary_of(totals: SweepTotals, folder: Folder) -> Summary:
+    """Return the summary of the parts that were added up.
+
+    Raises:
+        InputError: they count more systems than the plan has, although each of them is possible by itself.
+    """
+    # Before the first part there is no mean to state.
+    found = Summary(totals.plan, totals.tallies, totals.points, totals.times if totals.points else [])
+    if found.systems > found.plan.systems or (found.complete and found.systems != found.plan.systems):
+        raise InputError(
+            f"{folder.path}: its parts count {counted(found.systems, 'system')}, and the space has "
+            f"{found.plan.systems:,}"
+        )
+    return found
 
 
 @checked
@@ -273,7 +279,7 @@ def read_summary(folder: Path | str) -> Summary:
 
     >>> from tempfile import TemporaryDirectory
     >>> from sim import Group, Space, legal_sets, run_sweep
-    >>> space = Space((Group.of("boot", legal_sets(256)), Group.of("late", legal_sets(256), late=True)), kernel="6.12")
+    >>> space = Space((Group("boot", legal_sets(256)), Group("late", legal_sets(256), late=True)), kernel="6.12")
     >>> with TemporaryDirectory() as folder:
     ...     summary = run_sweep(space, f"{folder}/out", jobs=1)
     ...     read_summary(f"{folder}/out").systems
@@ -285,4 +291,4 @@ def read_summary(folder: Path | str) -> Summary:
         record = begun.counted(number)
         if record is not None:
             totals.add(record)
-    return Summary.of(totals, begun)
+    return summary_of(totals, begun)

@@ -14,6 +14,7 @@ from sim.kernel.printk import EventKind
 from sim.outcome import Outcome
 from sim.study.points import Block
 from sim.sweep.sweep_plan import Plan
+from sim.vectors import bits_from_vqs
 
 METRICS = {
     "all_online_ns": "time until the last CPU that comes online is online, from power-on",
@@ -57,7 +58,7 @@ def times_of(plan: Plan, block: Block) -> Times:
     times = np.empty((block.rows * len(settings), plan.replications, len(METRICS)), np.int64)
     for place, sets in enumerate(_sets(block)):
         for number, setting in enumerate(settings):
-            scenario = plan.space.scenario(sets, setting)
+            scenario = plan.space.scenario([bits_from_vqs(one) for one in sets], setting)
             row = (block.first + place) * len(settings) + number
             for replication in range(plan.replications):
                 outcome = boot(scenario.but(seed=seed_of(plan, row, replication)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sim import Group, InputError, Space, read_scenario, run_sweep, scenario_of_row
+from sim import InputError, Space, read_scenario, run_sweep, scenario_of_row
 from sim.boot_run import boot
 from sim.files.mixture_file import read_any_space
 from sim.files.scenario_text import save_scenario
@@ -13,6 +13,7 @@ from sim.files.shipped_scenarios import find_space
 from sim.study.mixture_space import MixtureSpace
 from sim.sweep.mixture_sweep import sweep_mixtures
 from tests.command_line import Asymboot
+from tests.systems import group_of
 
 COMMANDS = (
     ["run", "FILE", "--json"],
@@ -33,7 +34,7 @@ PICTURES = ("boot", "lengths", "designs", "topology")
 def lengths(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a sweep that kept no rows."""
     folder = tmp_path_factory.mktemp("lengths") / "out"
-    run_sweep(Space((Group("boot", (1, 3)), Group("late", (0, 1, 3), late=True)), name="pair"), folder, jobs=1)
+    run_sweep(Space((group_of("boot", (1, 3)), group_of("late", (0, 1, 3), late=True)), name="pair"), folder, jobs=1)
     return folder
 
 

@@ -50,7 +50,7 @@ from sim.rows import Row
 from sim.scenario import CPU_ON_ERRORS
 from sim.study import verdict_bits
 from sim.study.comparison_rows import ClusterRow, DesignRow
-from sim.study.system_space import Group, Space
+from sim.study.system_space import Space
 from sim.sweep.mixture_plan import MixturePlan
 from sim.sweep.mixture_rows import mixture_schema
 from sim.sweep.sweep_plan import Plan
@@ -58,6 +58,7 @@ from sim.sweep.sweep_rows import schema
 from sim.trace.boot_trace import build_trace
 from sim.trace.trace_formats import BY_SUFFIX
 from tests.command_line import Asymboot
+from tests.systems import group_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -529,7 +530,7 @@ def test_every_key_of_a_space_file_is_documented() -> None:
 
 def test_every_column_of_a_sweeps_rows_is_documented() -> None:
     told = {name for cell in _table(SWEEPS, "column") for name in cell.split(", ")}
-    plan = Plan(Space((Group("<group>", (1,)),)), replications=1)
+    plan = Plan(Space((group_of("<group>", (1,)),)), replications=1)
     hazards = {kind.value for kind in verdict_bits.HAZARDS}
     (span,) = [one for one in told if " to " in one]
     assert {*span.split(" to ")} <= hazards

@@ -212,12 +212,12 @@ from sim.id_registers import QEMU_MAX, Core
 from sim.topology import Cpu, Features
 from sim.vectors import VectorType
 
-def with_svx(vqs):
+def with_svx(*lengths_bits):
     value = QEMU_MAX.id_registers["ID_AA64PFR1_EL1"] | 1 << 40
     registers = QEMU_MAX.id_registers | {"ID_AA64PFR1_EL1": value}
-    return Features({VectorType.SVX: vqs}, Core("x", 0x410FD0B0, MappingProxyType(registers), "a test"))
+    return Features({VectorType.SVX: lengths_bits}, Core("x", 0x410FD0B0, MappingProxyType(registers), "a test"))
 
-cpus = (Cpu("cpu0", with_svx(0b11)), Cpu("cpu1", with_svx(0b1), late=True), Cpu("cpu2", late=True))
+cpus = (Cpu("cpu0", with_svx(128, 256)), Cpu("cpu1", with_svx(128), late=True), Cpu("cpu2", late=True))
 outcome = boot(Scenario(Topology(cpus), actions=tuple(Action("online", name) for name in ("cpu1", "cpu2"))))
 print(*(text for text in outcome.log["text"] if "SVX:" in text or "capability" in text), sep="\\n")
 outcome.record()

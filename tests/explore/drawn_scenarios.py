@@ -11,7 +11,7 @@ from sim.designs import DESIGNS
 from sim.id_registers import Core
 from sim.scenario import Action, BringUp, Do, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Cpu, EnableMethod, Topology, Weakness
-from tests.systems import guest, off, on, suspend, wait_for
+from tests.systems import cpu_of, guest, off, on, suspend, wait_for
 
 LENGTHS = (None, 0b1, 0b11, 0b11, 0b1011, 0b1011)
 PROGRAMS = (
@@ -82,7 +82,7 @@ def _kind(draw: random.Random, core: str | None) -> Kind:
     ):
         if draw.random() < chance:
             more[name] = draw.choice(values)
-    return lambda name, late: Cpu.of(name, sve_vqs, late=late, **more)
+    return lambda name, late: cpu_of(name, sve_vqs, late=late, **more)
 
 
 def _changed(draw: random.Random, core: Core) -> Core:

@@ -50,10 +50,10 @@ from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout,
 from sim.schemas import schema_text
 from sim.show.exploration_text import show_explored
 from sim.show.schedule_text import show_schedule
-from sim.topology import Cpu, Topology
+from sim.topology import Topology
 from tests.command_line import Asymboot
 from tests.examples import examples
-from tests.systems import guest, off, on, suspend, wait_for
+from tests.systems import cpu_of, guest, off, on, suspend, wait_for
 
 SCHEDULES = jsonschema.Draft202012Validator(json.loads(schema_text("schedule")))
 WIDE, NARROW = [128, 256, 512], [128]
@@ -137,7 +137,7 @@ SCENARIOS = {
         NARROW,
         early=1,
         actions=[on(1, agent="a"), on(1, agent="b"), on(2, agent="c"), guest(0, agent="d")],
-    ).but(topology=Topology((Cpu.of("cpu0", 1), Cpu.of("cpu1", 1, cptr_el3_ez=False), Cpu.of("cpu2", 1)))),
+    ).but(topology=Topology((cpu_of("cpu0", 1), cpu_of("cpu1", 1, cptr_el3_ez=False), cpu_of("cpu2", 1)))),
     "a CPU at another exception level": scenario(
         NARROW,
         NARROW,
@@ -148,11 +148,11 @@ SCENARIOS = {
         kvm_init=KvmInit.ANY_TIME,
     ).but(
         topology=Topology(
-            (Cpu.of("cpu0", 1, vhe=False), Cpu.of("cpu1", 1, vhe=False, el=1), Cpu.of("cpu2", 1, vhe=False))
+            (cpu_of("cpu0", 1, vhe=False), cpu_of("cpu1", 1, vhe=False, el=1), cpu_of("cpu2", 1, vhe=False))
         )
     ),
     "a CPU that contradicts the boot CPU": scenario(NARROW, NARROW, early=1, actions=[on(1), guest(0, agent="b")]).but(
-        topology=Topology((Cpu.of("cpu0", 1, vhe=False), Cpu.of("cpu1", 1))), kvm_mode=KvmMode.DEFAULT
+        topology=Topology((cpu_of("cpu0", 1, vhe=False), cpu_of("cpu1", 1))), kvm_mode=KvmMode.DEFAULT
     ),
     "an arrival after the second CPU_ON": scenario(
         NARROW,

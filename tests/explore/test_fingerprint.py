@@ -43,7 +43,7 @@ from sim.rules import Reason
 from sim.scenario import Action, BringUp, Fault, KvmInit, KvmMode, MemoryLayout, Relay, Scenario
 from sim.topology import Cpu, EnableMethod, Features, Topology
 from sim.vectors import VectorType
-from tests.systems import A64FX, N2, V1, guest, off, on, suspend, wait_for
+from tests.systems import A64FX, N2, V1, cpu_of, guest, off, on, suspend, wait_for
 
 LATE = Latencies(cpu_on=fixed("6s"))
 """Every CPU may arrive after the wait for it has ended."""
@@ -172,7 +172,7 @@ SCENARIOS = {
         Topology.of([V1, V1]), faults=(Fault("cpu1", stays_on=True),), actions=(off(1), on(1))
     ),
     "a spin table": Scenario(
-        Topology((Cpu.of("cpu0"), Cpu.of("cpu1", enable_method=EnableMethod.SPIN_TABLE))), actions=(suspend(),)
+        Topology((cpu_of("cpu0"), cpu_of("cpu1", enable_method=EnableMethod.SPIN_TABLE))), actions=(suspend(),)
     ),
 }
 SEEDS = {"busy": 4, "late arrivals": 30, "parallel bring-up": 10, "pKVM at any time": 6, "suspends": 4}

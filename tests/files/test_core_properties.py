@@ -11,8 +11,8 @@ from sim.files.scenario_text import scenario_text
 from sim.kernel.features.id_fields import SVE
 from sim.notes import notes_of
 from sim.scenario import Scenario
-from sim.topology import EL2_FIELD, Cpu, Topology
-from tests.systems import texts
+from sim.topology import EL2_FIELD, Topology
+from tests.systems import cpu_of, texts
 
 
 def scenario(cpus: str, kernel: str = "") -> Scenario:
@@ -68,7 +68,7 @@ def test_a_cpu_without_el2_cannot_start_there() -> None:
     in_python = Scenario(
         Topology(
             (
-                Cpu.of(
+                cpu_of(
                     "a76",
                     core=known_core("arm,cortex-a76").with_registers(0x414FD0B1, {EL2_FIELD.register: 0x11111011}),
                     el=2,
@@ -336,7 +336,7 @@ def test_a_cpu_without_the_extension_that_its_registers_state_is_written_without
     core = known_core(name).with_registers(known_core(name).midr, {"ID_AA64PFR0_EL1": 0x1101000121110112})
     stated = known_core("arm,cortex-a78").with_fields({SVE: 1})
     for one in (core, stated):
-        text = scenario_text(Scenario(Topology((Cpu.of("cpu0", core=one),)), kernel="6.12"))
+        text = scenario_text(Scenario(Topology((cpu_of("cpu0", core=one),)), kernel="6.12"))
         again = scenario_from_text(text).topology.cpus[0]
         assert again.sve_vqs is None
         assert SVE.of(again.features.register("ID_AA64PFR0_EL1")) == 0
@@ -345,6 +345,6 @@ def test_a_cpu_without_the_extension_that_its_registers_state_is_written_without
 def test_a_gic_that_the_registers_contradict_is_not_written() -> None:
     gicv2 = known_core("arm,cortex-a76", gic=2)
     core = gicv2.with_registers(gicv2.midr, {"ID_AA64PFR0_EL1": 0x1100000011111112})
-    text = scenario_text(Scenario(Topology((Cpu.of("cpu0", core=core),)), kernel="6.12"))
+    text = scenario_text(Scenario(Topology((cpu_of("cpu0", core=core),)), kernel="6.12"))
     assert "gic" not in text
     assert scenario_from_text(text).topology.cpus[0].features.register("ID_AA64PFR0_EL1") == 0x1100000011111112

@@ -24,6 +24,7 @@ from sim.topology import Cpu, Topology
 from sim.vectors import SveRule
 from tests.command_line import Asymboot
 from tests.examples import examples
+from tests.systems import cpu_of
 
 TOPOLOGIES = Path(__file__).parents[2] / "topologies"
 TWO_CPUS = """
@@ -63,7 +64,7 @@ def test_every_file_that_comes_with_the_simulator_can_be_read(file: Path) -> Non
 def test_the_shortest_file_is_an_ordinary_boot() -> None:
     scenario = scenario_from_text("[topology]\ncpus = [{}]")
     assert scenario == Scenario(scenario.topology)
-    assert scenario.topology.cpus == (Cpu.of("cpu0"),)
+    assert scenario.topology.cpus == (cpu_of("cpu0"),)
 
 
 def test_everything_in_a_file_arrives() -> None:
@@ -125,8 +126,8 @@ def test_everything_in_a_file_arrives() -> None:
     )
     assert scenario.topology.sve_rule is SveRule.POWERS_OF_TWO
     assert scenario.topology.logical == (
-        Cpu.of("b", 0b1, mpidr=0x100, cptr_el3_ez=False),
-        Cpu.of("a", 0b11, 0b1000, zcr_el3_len=0, smcr_el3_len=3, late=True),
+        cpu_of("b", 0b1, mpidr=0x100, cptr_el3_ez=False),
+        cpu_of("a", 0b11, 0b1000, zcr_el3_len=0, smcr_el3_len=3, late=True),
     )
 
 
@@ -371,8 +372,8 @@ BAD: dict[str, tuple[str, str]] = {
     "256 missing": (one_cpu("sve_bits = [128, 512]"), r"^topology: cpu0: SVE lengths \{128,512\}: 256 is missing"),
     "three missing": (one_cpu("sve_bits = [128, 2048]"), r"cpu0: .*: 256, 512, 1024 are missing: .*power of two"),
     "128 missing": (one_cpu("sve_bits = [256]"), r"cpu0: SVE lengths \{256\}: 128 is missing"),
-    "no multiple": (one_cpu("sve_bits = [128, 200]"), r"^topology: cpus\[0\]: 200 bits .*multiples of 128"),
-    "a length twice": (one_cpu("sve_bits = [128, 128]"), r"^topology: cpus\[0\]: 128 bits is given twice$"),
+    "no multiple": (one_cpu("sve_bits = [128, 200]"), r"^topology: cpus\[0\]: cpu0: 200 bits .*multiples of 128"),
+    "a length twice": (one_cpu("sve_bits = [128, 128]"), r"^topology: cpus\[0\]: cpu0: 128 bits is given twice$"),
     "too short": (
         one_cpu("sve_bits = [64]"),
         r"^topology\.cpus\[0\]\.sve_bits\[0\]: is -?\d+, and must be at least 128$",
@@ -736,7 +737,7 @@ def test_a_scenario_that_no_file_holds_is_not_written(
     monkeypatch: pytest.MonkeyPatch, names: Iterable[str], vqs: int, message: str
 ) -> None:
     monkeypatch.setattr(toml_tables, "LARGEST_FILE_BYTES", 1 << 20)
-    scenario = Scenario(Topology(tuple(Cpu.of(name, vqs) for name in names)))
+    scenario = Scenario(Topology(tuple(cpu_of(name, vqs) for name in names)))
     with pytest.raises(InputError, match=message):
         scenario_text(scenario)
 

@@ -8,7 +8,7 @@ from sim.boot_run import boot
 from sim.cores import known_core
 from sim.cpufeature_tables import kernel_tables
 from sim.cpufeature_tables.tables import Requirement
-from sim.files.scenario_file import scenario_from_text
+from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.id_registers import IdField
 from sim.importer.imported import Imported
 from sim.importer.other_cores import cores_with, listed_cores, may_have, model_decides
@@ -83,6 +83,7 @@ def test_what_the_kernel_looks_at_before_is_as_in_the_system(tmp_path: Path) -> 
     assert "ID_AA64ISAR0_EL1.ATOMIC = 2" in sentence
 
 
+PMUVER = IdField("ID_AA64DFR0_EL1", "PMUVer", shift=8)
 PARANGE = IdField("ID_AA64MMFR0_EL1", "PARange", shift=0)
 
 
@@ -117,6 +118,20 @@ def test_the_range_that_refuses_every_cpu_is_that_of_the_cpu_that_came_last(tmp_
     assert of_cpus(found, PARANGE) == [5, 5, 4]
     assert found.scenario.faults == ()
     assert any(reason.startswith("cpu2 is taken to have ID_AA64MMFR0_EL1.P") for reason in found.features.reasons)
+
+
+def test_a_pmu_that_refuses_every_cpu_differs_on_the_cpu_that_came_last(tmp_path: Path) -> None:
+    log = boot(read_scenario("late-cpu-with-other-pmu")).log_text
+    found = imported_log(log, tmp_path)
+    assert of_cpus(found, PMUVER) == [4, 4, 5]
+    assert found.scenario.faults == ()
+    again = boot(found.scenario).log_text
+    assert [line for line in again.splitlines() if line not in log.splitlines()] == []
+    assert any(
+        reason.startswith("cpu2 is taken to have ID_AA64DFR0_EL1.PMUVer = 5, which took the PMU from the system")
+        for reason in found.features.reasons
+    )
+    assert found.contradictions == ()
 
 
 def test_a_refusal_tells_of_the_cpus_that_came(tmp_path: Path) -> None:

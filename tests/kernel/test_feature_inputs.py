@@ -9,9 +9,9 @@ from sim.cores import known_core
 from sim.files.scenario_file import scenario_from_text
 from sim.kernel.features.id_fields import CSV3
 from sim.scenario import KvmMode, Scenario
-from sim.topology import Cpu, Topology, Weakness
+from sim.topology import Topology, Weakness
 from sim.vectors import vqs_from_bits
-from tests.systems import texts
+from tests.systems import cpu_of, texts
 
 TLBI = "CPU features: detected: Broken broadcast TLBI completion"
 BHB = "CPU features: detected: Spectre-BHB"
@@ -22,7 +22,7 @@ NMI = "CPU features: detected: IRQ priority masking"
 def system(*names: str, cpus: int = 2, sve_bits: list[int] | None = None, **properties: Any) -> Topology:
     sve = vqs_from_bits(sve_bits) if sve_bits else None
     cores = [known_core(name) for name in names for _ in range(cpus)]
-    return Topology(tuple(Cpu.of(f"cpu{n}", sve, core=core, **properties) for n, core in enumerate(cores)))
+    return Topology(tuple(cpu_of(f"cpu{n}", sve, core=core, **properties) for n, core in enumerate(cores)))
 
 
 def log(topology: Topology, kernel: str, **settings: Any) -> list[str]:
@@ -68,7 +68,7 @@ def test_an_alternative_can_be_configured_out() -> None:
 )
 def test_spectre_bhb_concerned_listed_cores_before_it_concerned_all(kernel: str, midr: int, *, is_there: bool) -> None:
     core = known_core("arm,cortex-a76").with_registers(midr, {})
-    topology = Topology((Cpu.of("cpu0", core=core),))
+    topology = Topology((cpu_of("cpu0", core=core),))
     assert (BHB in log(topology, kernel)) is is_there
 
 
@@ -104,7 +104,7 @@ def test_pseudo_nmi_needs_the_option_the_configuration_and_the_gic() -> None:
     assert NMI not in log(topology, "6.16", kernel_config=configured, options="irqchip.gicv3_pseudo_nmi=off")
     assert NMI not in log(topology, "6.16", **asked)
     assert NMI not in log(topology, "6.16", kernel_config=configured)
-    gicv2 = Topology((Cpu.of("cpu0", core=known_core("arm,cortex-a76", gic=2)),))
+    gicv2 = Topology((cpu_of("cpu0", core=known_core("arm,cortex-a76", gic=2)),))
     assert NMI not in log(gicv2, "6.16", kernel_config=configured, **asked)
 
 
@@ -112,7 +112,7 @@ def test_pseudo_nmi_needs_the_option_the_configuration_and_the_gic() -> None:
 def test_mpam_is_there_if_firmware_enabled_it(kernel: str, enabled: int, *, is_there: bool) -> None:
     core = known_core("arm,neoverse-n2")
     core = core.with_registers(core.midr, {"MPAM1_EL1": enabled << 63, "MPAMIDR_EL1": 1 << 17})
-    topology = Topology((Cpu.of("cpu0", vqs_from_bits([128]), core=core),))
+    topology = Topology((cpu_of("cpu0", vqs_from_bits([128]), core=core),))
     told = [line for line in log(topology, kernel) if "Memory Partitioning" in line]
     assert bool([line for line in told if line.endswith("Monitoring")]) is is_there
 
@@ -135,14 +135,14 @@ def test_an_unknown_cache_level_id_register_says_nothing() -> None:
     line = "CPU features: detected: Data cache clean to the PoU not required for I/D coherence"
     assert line not in log(system("arm,cortex-a73"), "6.12")
     known = known_core("arm,cortex-a73").with_registers(0x410FD092, {"CLIDR_EL1": 0x82000023})
-    assert line in log(Topology((Cpu.of("cpu0", core=known),)), "6.12")
+    assert line in log(Topology((cpu_of("cpu0", core=known),)), "6.12")
 
 
 def test_the_gic_is_the_machine_s_and_known_where_no_register_is() -> None:
     line = "CPU features: detected: GICv3 CPU interface"
     assert line in log(system("arm,cortex-x4", sve_bits=[128]), "6.18")
     core = known_core("arm,cortex-x4", gic=2)
-    assert line not in log(Topology((Cpu.of("cpu0", vqs_from_bits([128]), core=core),)), "6.18")
+    assert line not in log(Topology((cpu_of("cpu0", vqs_from_bits([128]), core=core),)), "6.18")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_kernel_may_be_built_without_the_mitigation_of_spectre_bhb(
 def vulnerable_to_meltdown(options: str = "", **settings: Any) -> tuple[list[str], str | None]:
     """Return the lines on isolation, and what sysfs tells, of cores that are vulnerable."""
     core = known_core("arm,cortex-a75").with_fields({CSV3: 0})
-    topology = Topology((Cpu.of("cpu0", core=core),))
+    topology = Topology((cpu_of("cpu0", core=core),))
     outcome = boot(Scenario(topology, kernel="6.12", options=options, **settings))
     state = outcome.facts.features_at_end
     assert state is not None
@@ -268,7 +268,7 @@ def test_kaslr_forces_isolation_unless_the_kernel_uses_e0pd() -> None:
 
 def test_thunderx_forces_isolation_off_if_the_kernel_knows_its_erratum() -> None:
     core = known_core("arm,cortex-a76").with_registers(0x430F0A11, {})
-    topology = Topology((Cpu.of("cpu0", core=core),))
+    topology = Topology((cpu_of("cpu0", core=core),))
     forced = f"{ISOLATION}forced OFF by ARM64_WORKAROUND_CAVIUM_27456"
     assert forced in log(topology, "6.12", kaslr=True)
     lines = log(topology, "6.12", kaslr=True, kernel_config={"CONFIG_CAVIUM_ERRATUM_27456": False})
@@ -341,7 +341,7 @@ def test_a_core_before_armv8_1_and_a_gicv2_have_no_trap_of_icv_dir() -> None:
     trapping = "CPU features: detected: ICV_DIR_EL1 trapping"
     assert trapping in log(system("arm,cortex-a76"), "7.3")
     assert trapping not in log(system("arm,cortex-a53"), "7.3")
-    gicv2 = Topology((Cpu.of("cpu0", core=known_core("arm,cortex-a76", gic=2)),))
+    gicv2 = Topology((cpu_of("cpu0", core=known_core("arm,cortex-a76", gic=2)),))
     assert trapping not in log(gicv2, "7.3")
 
 

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from sim.machine.registers import BYTES_PER_VQ, VectorState, VectorUnit, register_at
 from sim.rules import REGISTER_BYTES_PER_VQ
-from sim.topology import Cpu, cpu
+from sim.topology import cpu
 from sim.vectors import bits_from_vqs
+from tests.systems import cpu_of
 
 A64FX = [128, 256, 512]
 ALL_POWERS = [128, 256, 512, 1024, 2048]
@@ -94,7 +95,7 @@ def test_selection_agrees_with_a_search_through_the_lengths(
     lengths: set[int], el3: int, el1: int, el2: int, asked: int
 ) -> None:
     supported = {1, *lengths}
-    one = VectorUnit(Cpu.of("a", sum(1 << (vq - 1) for vq in supported), zcr_el3_len=el3))
+    one = VectorUnit(cpu_of("a", sum(1 << (vq - 1) for vq in supported), zcr_el3_len=el3))
     one.write_zcr_el1(el1)
     one.write_zcr_el2(el2)
     assert one.vq_at_el2() == max(vq for vq in supported if vq - 1 <= min(el2 % 16, el3))

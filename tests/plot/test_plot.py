@@ -1,5 +1,6 @@
 """Tests of pictures: no text overlaps or is cut off, bytes are reproducible, and the numbers drawn are right."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space, space_text
 from sim.outcome import Outcome
+from sim.plot import style
 from sim.plot.buffers_picture import Written, hits, memory_around, plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
 from sim.plot.heat_picture import heat_counts, plot_heat, rows_counts
@@ -34,7 +36,7 @@ from sim.report.page import sweep_page
 from sim.scenario import Action, Do, KvmMode, Relay, Scenario
 from sim.study.comparison import compare
 from sim.study.mixture_evaluation import OUTCOMES
-from sim.study.system_space import Group, Space
+from sim.study.system_space import Space
 from sim.sweep import sweep_estimate, sweep_plan
 from sim.sweep.mixture_folder import MixtureFolder
 from sim.sweep.mixture_plan import MixturePlan
@@ -44,11 +46,11 @@ from sim.sweep.sweep_folder import Folder
 from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import read_summary
 from sim.timeline import SpanKind
-from sim.topology import Cpu, Topology, cpu
+from sim.topology import Topology, cpu
 from sim.vectors import VectorType
 from tests.command_line import Asymboot
 from tests.plot.tidy import assert_tidy, boxes
-from tests.systems import A64FX, N2, V1, guest, off, on, under_pkvm
+from tests.systems import A64FX, N2, V1, cpu_of, group_of, guest, off, on, under_pkvm
 
 UNTRUSTED = "$x_1^{2}$ \\frac <b>&amp; {} %s 日本 " + "long " * 30
 
@@ -107,6 +109,46 @@ def test_names_are_drawn_as_plain_text(picture: str) -> None:
     assert "$x_1^{2}$" in " ".join(text for text, _ in boxes(made))
 
 
+# Letters that the font lacks
+
+HIRAGANA = "の"
+"""A letter that DejaVu Sans lacks and STIXGeneral has, which matplotlib brings along."""
+
+
+@pytest.fixture
+def fallbacks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Draw with these fallback fonts alone, whatever is installed."""
+    monkeypatch.setitem(style._STYLE, "font.family", style._families(request.param))
+    style._font.cache_clear()
+    style.text_width_in.cache_clear()
+    yield
+    style._font.cache_clear()
+    style.text_width_in.cache_clear()
+
+
+@pytest.mark.usefixtures("fallbacks")
+@pytest.mark.parametrize("fallbacks", [()], indirect=True)
+def test_letters_that_no_font_has_are_told_in_one_line(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "names.toml"
+    file.write_text(f'topology = {{ cpus = [{{ name = "{HIRAGANA}\U0001f9ff" }}, {{ name = "Zoë" }}] }}')
+    letters = f"{HIRAGANA} \U0001f9ff"
+    told = f"asymboot: no font of pictures has {letters}, which are boxes: install a font such as Noto Sans CJK\n"
+    for kind in ("png", "svg"):
+        assert asymboot("plot", "topology", file, "-o", tmp_path / f"names.{kind}").stderr == told
+    assert asymboot("report", file, "-o", tmp_path / "names.html").stderr == told
+    with pytest.warns(style.MissingGlyphs, match=HIRAGANA):
+        plot_topology(read_scenario(file)).save(tmp_path / "names.pdf")
+
+
+@pytest.mark.usefixtures("fallbacks")
+@pytest.mark.parametrize("fallbacks", [("A Font Of Nowhere", "STIXGeneral")], indirect=True)
+def test_a_letter_that_the_font_lacks_is_drawn_in_a_fallback_that_is_installed() -> None:
+    assert style.without_glyph(f"a{HIRAGANA}\n\U0001f9ff") == "\U0001f9ff"
+    picture = plot_topology(Scenario(Topology((cpu(HIRAGANA, V1),))))
+    assert picture.as_bytes("png")  # a warning would be an error
+    assert style.text_width_in(HIRAGANA, 10) > 0
+
+
 @pytest.mark.parametrize("file", shipped(), ids=lambda file: file.stem)
 def test_every_shipped_scenario_can_be_drawn(file: Path) -> None:
     outcome = boot(read_scenario(file))
@@ -153,16 +195,16 @@ def test_a_picture_is_saved_where_text_says(tmp_path: Path) -> None:
 
 
 def test_many_cpus_share_lanes() -> None:
-    clusters = tuple(Cpu.of(f"c{n}", 1, clusters=(f"k{n // 64}",)) for n in range(1024))
+    clusters = tuple(cpu_of(f"c{n}", 1, clusters=(f"k{n // 64}",)) for n in range(1024))
     labels = [row.label for row in cpu_rows(Topology(clusters))]
     assert labels[:2] == ["k0: cpu0-63 (c0 to c63)", "k1: cpu64-127 (c64 to c127)"]
-    flat = cpu_rows(Topology(tuple(Cpu.of(f"c{n}", 1) for n in range(65_536))))
+    flat = cpu_rows(Topology(tuple(cpu_of(f"c{n}", 1) for n in range(65_536))))
     assert (len(flat), flat[0].label, flat[-1].cpus[-1]) == (64, "cpu0-1023 (c0 to c1023)", 65_535)
     assert len(cpu_rows(Topology.of([N2] * 256))) == 256
 
 
 def test_the_largest_system_gives_a_picture_of_bounded_height() -> None:
-    made = plot_boot(boot(Scenario(Topology(tuple(Cpu.of(f"c{n}", 1) for n in range(65_536))), maxcpus=1)))
+    made = plot_boot(boot(Scenario(Topology(tuple(cpu_of(f"c{n}", 1) for n in range(65_536))), maxcpus=1)))
     assert made.get_size_inches()[1] < 30
 
 
@@ -252,7 +294,7 @@ def test_nothing_to_draw_is_an_error_that_says_why(outcome: Outcome, why: str) -
 
 
 def test_a_neighbours_part_of_memory_has_its_number_and_name() -> None:
-    cpus = (Cpu.of("a", 0b1), Cpu.of("boot", 0b1), Cpu.of("b", 0b1011))
+    cpus = (cpu_of("a", 0b1), cpu_of("boot", 0b1), cpu_of("b", 0b1011))
     topology = Topology(cpus, boot_cpu="boot")
     enters = Action(Do.GUEST, "b")
     outcome = boot(Scenario(topology, "6.11", kvm_mode=KvmMode.PROTECTED, relay=Relay.RELAXED, actions=(enters,)))
@@ -421,7 +463,7 @@ def test_heat_maps_are_tidy(swept: Path, hazard: str) -> None:
 
 
 def test_heat_maps_of_a_sample_say_so(tmp_path: Path) -> None:
-    space = Space((Group("boot", (1, 3)), Group("last", (1, 11), late=True)), "6.12")
+    space = Space((group_of("boot", (1, 3)), group_of("last", (1, 11), late=True)), "6.12")
     run_sweep(space, tmp_path / "out", sample=50, jobs=1)
     shown = [text for text, _ in boxes(plot_heat(tmp_path / "out", "out_of_bounds_write"))]
     assert any(text.startswith("share of a sample of 50 draws in percent, Linux 6.12") for text in shown)
@@ -524,8 +566,12 @@ def test_bad_input_is_one_line_and_exit_code_2(
 
 def test_counts_suffice_for_a_heat_map_over_the_first_and_the_last_group(tmp_path: Path) -> None:
     sets = (0, 1, 3, 11)
-    groups = (Group("boot", sets[1:]), Group("early", (3, 1)), Group("last", sets, late=True, weights=(1, 2, 3, 4)))
-    for number, space in enumerate((Space(groups, "6.12"), Space((Group("boot", sets, cpus=2),), "6.12"))):
+    groups = (
+        group_of("boot", sets[1:]),
+        group_of("early", (3, 1)),
+        group_of("last", sets, late=True, weights=(1, 2, 3, 4)),
+    )
+    for number, space in enumerate((Space(groups, "6.12"), Space((group_of("boot", sets, cpus=2),), "6.12"))):
         out = tmp_path / str(number)
         begun = run_sweep(space, out, keep=Keep.ALL, jobs=1).plan
         columns = ["last_sve_bits", "boot_sve_bits"] if number == 0 else ["boot_sve_bits", "max_vl_bits"]
@@ -546,7 +592,7 @@ def test_counts_of_too_many_points_have_one_line_on_what_to_do(
 ) -> None:
     monkeypatch.setattr(sweep_plan, "MOST_CELL_POINTS", 10)
     monkeypatch.setattr(sweep_estimate, "MOST_CELL_POINTS", 10)
-    space = Space((Group("boot", (1, 3, 11)), Group("last", (0, 1, 3, 11), late=True)), "6.12")
+    space = Space((group_of("boot", (1, 3, 11)), group_of("last", (0, 1, 3, 11), late=True)), "6.12")
     run_sweep(space, tmp_path / "counts", jobs=1)
     run_sweep(space, tmp_path / "all", keep="all", jobs=1)
     assert_tidy(plot_heat(tmp_path / "all", "out_of_bounds_write"))

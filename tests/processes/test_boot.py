@@ -17,11 +17,11 @@ from sim.kernel.printk import EventKind
 from sim.latencies import WAIT_NS, Distribution, Latencies, fixed
 from sim.processes.system import System
 from sim.scenario import BringUp, Fault, KvmMode, LateBecause, Relay, Scenario
-from sim.topology import Cpu, Topology
+from sim.topology import Topology
 from sim.units import nanoseconds
 from sim.vectors import VectorType
 from tests.examples import examples
-from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, texts, under_pkvm, wait_for
+from tests.systems import A64FX, N2, V1, booted, cpu_of, guest, kinds, off, on, results, texts, under_pkvm, wait_for
 
 SETS = st.sampled_from([N2, V1, A64FX, [128, 256, 384], [128, 256, 384, 512], [128, 256, 512, 1024]])
 
@@ -63,7 +63,7 @@ def test_one_cpu_is_enough() -> None:
 
 
 def test_any_cpu_of_the_file_may_boot_and_logs_use_logical_numbers() -> None:
-    topology = Topology((Cpu.of("little", 0b11), Cpu.of("big", 0b1011)), boot_cpu="big")
+    topology = Topology((cpu_of("little", 0b11), cpu_of("big", 0b1011)), boot_cpu="big")
     outcome = boot(Scenario(topology))
     assert [row.name for row in outcome.cpu_rows()] == ["big", "little"]
     assert "CPU1: Booted secondary processor 0x0000000000 [0x000f0510]" in texts(outcome)
@@ -178,7 +178,7 @@ def test_the_pkvm_relay_refuses_whoever_was_not_online_at_init() -> None:
 
 
 def test_a_late_cpu_is_left_out_of_the_early_bring_up() -> None:
-    topology = Topology((Cpu.of("cpu0", 0b11), Cpu.of("prime", 0b1011, late=True), Cpu.of("cpu2", 0b11)))
+    topology = Topology((cpu_of("cpu0", 0b11), cpu_of("prime", 0b1011, late=True), cpu_of("cpu2", 0b11)))
     outcome = boot(Scenario(topology, actions=(on(0),)))
     assert outcome.facts.online == (0, 2)
     assert [row.role for row in outcome.cpu_rows()] == ["boot", "late", "early"]
@@ -215,7 +215,7 @@ def test_maxcpus_counts_online_cpus_up_to_6_4_and_tried_cpus_since() -> None:
 
 def test_nosve_switches_sme_off_as_well_in_6_1() -> None:
     def has_sme(kernel: str) -> bool:
-        topology = Topology((Cpu.of("cpu0", 0b11, 0b11),))
+        topology = Topology((cpu_of("cpu0", 0b11, 0b11),))
         lines = texts(boot(Scenario(topology, kernel=kernel, arm64_nosve=True, kernel_flags={"sme": True})))
         return any(line.startswith("SME: ") for line in lines)
 
@@ -384,7 +384,7 @@ def test_a_cpu_that_comes_early_makes_no_room(fault: Fault) -> None:
 
 
 def test_a_cpu_that_firmware_lists_later_takes_no_place_that_is_free() -> None:
-    topology = Topology((Cpu.of("cpu0", 1), Cpu.of("cpu1", 1), Cpu.of("cpu2", 1, late=True), Cpu.of("cpu3", 1)))
+    topology = Topology((cpu_of("cpu0", 1), cpu_of("cpu1", 1), cpu_of("cpu2", 1, late=True), cpu_of("cpu3", 1)))
     lost = (Fault("cpu1", never_arrives=True),)
     outcome = boot(Scenario(topology, kernel=COUNTS_ONLINE, maxcpus=2, faults=lost))
     assert (outcome.facts.online, outcome.facts.early, outcome.scenario.early) == ((0, 3), (0, 1, 3), (0, 1, 3))
@@ -412,15 +412,15 @@ EARLY_FAULTS = st.dictionaries(st.integers(0, 4), st.sampled_from(["DENIED", "ne
 def test_a_scenario_knows_which_cpus_a_boot_tries_early(
     faults: dict[int, str], maxcpus: int, late: set[int], kernel: str
 ) -> None:
-    topology = Topology(tuple(Cpu.of(f"cpu{number}", 1, late=number in late) for number in range(5)))
+    topology = Topology(tuple(cpu_of(f"cpu{number}", 1, late=number in late) for number in range(5)))
     made = tuple(made_fault(f"cpu{number}", what) for number, what in faults.items())
     outcome = boot(Scenario(topology, kernel=kernel, maxcpus=maxcpus, faults=made))
     assert outcome.facts.early == outcome.scenario.early
 
 
 def test_tables_say_why_a_cpu_is_late() -> None:
-    early = [Cpu.of(f"cpu{number}", 1) for number in range(4)]
-    topology = Topology((*early, Cpu.of("cpu4", 1, late=True), Cpu.of("cpu5", 1)))
+    early = [cpu_of(f"cpu{number}", 1) for number in range(4)]
+    topology = Topology((*early, cpu_of("cpu4", 1, late=True), cpu_of("cpu5", 1)))
     faults = (Fault("cpu3", answer="DENIED", last=1),)
     outcome = boot(Scenario(topology, maxcpus=4, faults=faults, actions=(off(0), on(0), off(2), on(3), on(4), on(5))))
     assert [(row.role, row.late_because) for row in outcome.cpu_rows()] == [
@@ -455,19 +455,19 @@ SECOND_FAILS = (Fault("cpu1", answer="DENIED"),)
 def test_cpus_that_are_late_and_last_are_left_out_by_maxcpus(
     late: set[int], kernel: str, faults: tuple[Fault, ...], maxcpus: int | None, because: dict[int, LateBecause]
 ) -> None:
-    topology = Topology(tuple(Cpu.of(f"cpu{number}", 1, late=number in late) for number in range(4)))
+    topology = Topology(tuple(cpu_of(f"cpu{number}", 1, late=number in late) for number in range(4)))
     scenario = Scenario(topology, kernel=kernel, faults=faults)
     assert scenario.maxcpus_option == maxcpus
     assert {number: scenario.late_because(number) for number in late} == because
     assert ("maxcpus=" in scenario.command_line) == (maxcpus is not None)
     # What the command line says leads to the same boot.
     if maxcpus is not None:
-        same = scenario.but(topology=Topology(tuple(Cpu.of(f"cpu{number}", 1) for number in range(4))), maxcpus=maxcpus)
+        same = scenario.but(topology=Topology(tuple(cpu_of(f"cpu{number}", 1) for number in range(4))), maxcpus=maxcpus)
         assert boot(same).to_dict()["log"] == boot(scenario).to_dict()["log"]
 
 
 def test_a_cpu_that_is_late_beside_a_maxcpus_is_listed_later_if_a_cpu_after_it_comes_early() -> None:
-    topology = Topology((Cpu.of("cpu0", 1), Cpu.of("cpu1", 1, late=True), Cpu.of("cpu2", 1), Cpu.of("cpu3", 1)))
+    topology = Topology((cpu_of("cpu0", 1), cpu_of("cpu1", 1, late=True), cpu_of("cpu2", 1), cpu_of("cpu3", 1)))
     scenario = Scenario(topology, maxcpus=2)
     assert scenario.early == (0, 2)
     assert [scenario.late_because(number) for number in (1, 3)] == [LateBecause.LISTED_LATER, LateBecause.MAXCPUS]
@@ -649,7 +649,7 @@ def test_a_cpu_that_the_relay_refused_was_not_started() -> None:
 
 
 def test_who_takes_a_refused_cpu_s_idle_task_runs_under_its_number() -> None:
-    topology = Topology((Cpu.of("cpu0", 0b11), Cpu.of("cpu1", 0b1, late=True), Cpu.of("cpu2", 0b11, late=True)))
+    topology = Topology((cpu_of("cpu0", 0b11), cpu_of("cpu1", 0b1, late=True), cpu_of("cpu2", 0b11, late=True)))
     late = Fault("cpu2", arrives_after_ns=nanoseconds("5001300us"))
     latencies = Latencies(probe=fixed("500us"))
     outcome = boot(Scenario(topology, actions=(on(2), on(1), guest(1)), faults=(late,), latencies=latencies))
@@ -661,7 +661,7 @@ def test_who_takes_a_refused_cpu_s_idle_task_runs_under_its_number() -> None:
 
 
 def test_a_buffer_s_row_tells_of_the_hardware_that_saves_to_it() -> None:
-    topology = Topology((Cpu.of("cpu0", 0b11), Cpu.of("cpu1", 0b1, late=True), Cpu.of("cpu2", 0b1011, late=True)))
+    topology = Topology((cpu_of("cpu0", 0b11), cpu_of("cpu1", 0b1, late=True), cpu_of("cpu2", 0b1011, late=True)))
     late = Fault("cpu2", arrives_after_ns=nanoseconds("5001300us"))
     outcome = boot(
         Scenario(

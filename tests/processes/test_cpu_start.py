@@ -11,7 +11,7 @@ from sim.outcome import Outcome
 from sim.scenario import Fault, Scenario
 from sim.topology import Cpu, EnableMethod, Topology
 from sim.vectors import VectorType
-from tests.systems import guest, kinds, off, on, results, texts, wait_for
+from tests.systems import cpu_of, guest, kinds, off, on, results, texts, wait_for
 
 LOST_LOG = ["CPU1: failed to come online", "CPU1: failed in unknown state : 0x0"]
 COUNTS_ONLINE = "6.4"
@@ -25,7 +25,7 @@ def started(*cpus: Cpu, **parts: Any) -> Outcome:
 def with_both(name: str, trapped: VectorType | None = None) -> Cpu:
     """Return a CPU with SVE and SME, of which EL3 does not enable one."""
     enabled = {one: one is not trapped for one in VectorType}
-    return Cpu.of(name, 0b11, 0b11, cptr_el3_ez=enabled[VectorType.SVE], cptr_el3_esm=enabled[VectorType.SME])
+    return cpu_of(name, 0b11, 0b11, cptr_el3_ez=enabled[VectorType.SVE], cptr_el3_esm=enabled[VectorType.SME])
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_cpu_dies_when_its_first_use_of_an_extension_traps_to_el3(
 def test_a_cpu_that_is_gone_looks_the_same_whatever_has_become_of_it(
     parts: dict[str, Any], faults: tuple[Fault, ...]
 ) -> None:
-    outcome = started(Cpu.of("cpu0", 0b1), Cpu.of("cpu1", 0b1, **parts), Cpu.of("cpu2", 0b1), faults=faults)
+    outcome = started(cpu_of("cpu0", 0b1), cpu_of("cpu1", 0b1, **parts), cpu_of("cpu2", 0b1), faults=faults)
     assert texts(outcome)[3:8] == [
         *("smp: Bringing up secondary CPUs ...", *LOST_LOG),
         "CPU2: Booted secondary processor 0x0000000002 [0x000f0510]",
@@ -85,20 +85,20 @@ def test_a_cpu_that_is_gone_looks_the_same_whatever_has_become_of_it(
 
 
 def test_a_cpu_without_the_extension_does_not_use_it() -> None:
-    outcome = started(Cpu.of("cpu0", None, cptr_el3_ez=False), Cpu.of("cpu1", 1, cptr_el3_ez=False, late=True))
+    outcome = started(cpu_of("cpu0", None, cptr_el3_ez=False), cpu_of("cpu1", 1, cptr_el3_ez=False, late=True))
     assert outcome.facts.online == (0,)
     assert outcome.found == []
 
 
 def test_at_el1_a_cpu_is_probed_only_if_the_system_has_the_extension() -> None:
-    trapped = Cpu.of("cpu1", 0b11, cptr_el3_ez=False)
-    assert started(Cpu.of("cpu0"), trapped, el2=False).facts.online == (0, 1)
-    assert started(Cpu.of("cpu0"), trapped).facts.online == (0,)
+    trapped = cpu_of("cpu1", 0b11, cptr_el3_ez=False)
+    assert started(cpu_of("cpu0"), trapped, el2=False).facts.online == (0, 1)
+    assert started(cpu_of("cpu0"), trapped).facts.online == (0,)
 
 
 def test_a_late_cpu_that_traps_to_el3_is_lost_and_on_already() -> None:
-    trapped = Cpu.of("cpu1", 1, cptr_el3_ez=False)
-    outcome = started(Cpu.of("cpu0", 1), trapped, maxcpus=1, actions=(on(1), on(1)))
+    trapped = cpu_of("cpu1", 1, cptr_el3_ez=False)
+    outcome = started(cpu_of("cpu0", 1), trapped, maxcpus=1, actions=(on(1), on(1)))
     assert results(outcome) == [("failed", "EIO"), ("failed", "EINVAL")]
     assert [row.detail for row in outcome.event_rows() if row.kind in {"died", "CPU_ON answered"}] == [
         "SUCCESS",
@@ -113,18 +113,18 @@ def test_a_late_cpu_that_traps_to_el3_is_lost_and_on_already() -> None:
 
 
 def test_a_system_that_system_silent_does_nothing_else() -> None:
-    outcome = started(Cpu.of("cpu0", 1, cptr_el3_ez=False), Cpu.of("cpu1", 1), actions=(on(1), guest(0)))
+    outcome = started(cpu_of("cpu0", 1, cptr_el3_ez=False), cpu_of("cpu1", 1), actions=(on(1), guest(0)))
     assert [(row.kind, row.cpu) for row in outcome.event_rows()] == [("died", 0)]
     assert [row.state for row in outcome.cpu_rows()] == ["lost", "offline"]
     assert outcome.facts.actions == ()
 
 
 def test_arm64_nosve_denies_nothing_where_el3_does_not_enable_sve() -> None:
-    assert started(Cpu.of("cpu0", 0b11, cptr_el3_ez=False), Cpu.of("cpu1", 0b11), arm64_nosve=True).found == []
+    assert started(cpu_of("cpu0", 0b11, cptr_el3_ez=False), cpu_of("cpu1", 0b11), arm64_nosve=True).found == []
 
 
 def test_a_cpu_that_traps_to_el3_makes_room_where_maxcpus_counts_online_cpus() -> None:
-    cpus = Cpu.of("cpu0", 1), Cpu.of("cpu1", 1, cptr_el3_ez=False), Cpu.of("cpu2", 1)
+    cpus = cpu_of("cpu0", 1), cpu_of("cpu1", 1, cptr_el3_ez=False), cpu_of("cpu2", 1)
     outcome = started(*cpus, kernel=COUNTS_ONLINE, maxcpus=2)
     assert (outcome.facts.online, outcome.facts.early, outcome.scenario.early) == ((0, 2), (0, 1, 2), (0, 1, 2))
 
@@ -137,7 +137,7 @@ NO_KVM = "kvm [1]: HYP mode not available"
 
 
 def at(name: str, el: int | None = None, *, vhe: bool = True, sve_vqs: int | None = None, late: bool = False) -> Cpu:
-    return Cpu.of(name, sve_vqs, el=el, vhe=vhe, late=late)
+    return cpu_of(name, sve_vqs, el=el, vhe=vhe, late=late)
 
 
 def on_levels(outcome: Outcome) -> list[str]:
@@ -150,7 +150,7 @@ def test_the_kernel_logs_the_level_at_which_all_cpus_started(el2: bool, line: st
     total = "SMP: Total of 2 processors activated."
     lengths = ["SVE: maximum available vector length 16 bytes per vector"]
     lengths.append("SVE: default vector length 16 bytes per vector")
-    pair = Cpu.of("cpu0", 1), Cpu.of("cpu1", 1)
+    pair = cpu_of("cpu0", 1), cpu_of("cpu1", 1)
     before, since = (on_levels(started(*pair, kernel=kernel, el2=el2)) for kernel in ("6.6", "6.7"))
     assert before[:4] == [total, *lengths, started_at]
     assert since[:4] == [total, started_at, *lengths]
@@ -296,7 +296,7 @@ def test_the_check_for_guests_lengths_ends_when_hypervisor_mode_is_no_longer_ava
     ]
     alone = started(cpus[0], cpus[1], maxcpus=1, kernel="6.12", actions=(on(1),))
     assert results(alone) == [("failed", "EIO")]
-    mixed = started(cpus[0], cpus[2], Cpu.of("cpu1", 0b1111, vhe=False), maxcpus=2, kernel="6.12", actions=(on(2),))
+    mixed = started(cpus[0], cpus[2], cpu_of("cpu1", 0b1111, vhe=False), maxcpus=2, kernel="6.12", actions=(on(2),))
     assert results(mixed) == [("online", None)]
 
 
@@ -319,7 +319,7 @@ def test_tables_show_the_levels_where_they_differ() -> None:
 
 
 def spinning(number: int, *, late: bool = False) -> Cpu:
-    return Cpu.of(f"cpu{number}", 1, enable_method=EnableMethod.SPIN_TABLE, late=late)
+    return cpu_of(f"cpu{number}", 1, enable_method=EnableMethod.SPIN_TABLE, late=late)
 
 
 def test_a_cpu_leaves_its_spin_table_without_an_answer() -> None:
@@ -354,7 +354,7 @@ def test_a_cpu_in_a_spin_table_that_is_left_out_cannot_come() -> None:
 
 
 def test_psci_and_spin_tables_live_beside_each_other() -> None:
-    outcome = started(spinning(0), Cpu.of("cpu1", 1), spinning(2), actions=(off(1), off(2), on(1)))
+    outcome = started(spinning(0), cpu_of("cpu1", 1), spinning(2), actions=(off(1), off(2), on(1)))
     assert results(outcome) == [("offline", None), ("failed", "ENOENT"), ("online", None)]
     assert outcome.notes == []
 
@@ -380,5 +380,5 @@ def test_pkvm_needs_psci() -> None:
     lines = ["kvm [1]: Cannot initialize protected mode without PSCI", "kvm [1]: error initializing Hyp mode: -19"]
     alone = started(spinning(0), spinning(1), kvm_mode="protected", kernel="6.12")
     assert [line for line in texts(alone) if line.startswith("kvm [")] == lines
-    beside = started(spinning(0), Cpu.of("cpu1", 1), kvm_mode="protected", kernel="6.12")
+    beside = started(spinning(0), cpu_of("cpu1", 1), kvm_mode="protected", kernel="6.12")
     assert "kvm [1]: Protected hVHE mode initialized successfully" in texts(beside)

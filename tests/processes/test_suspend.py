@@ -13,8 +13,23 @@ from sim.latencies import Latencies, fixed
 from sim.outcome import Outcome
 from sim.scenario import Action, Do, Fault, KvmMode, LateBecause, Scenario
 from sim.timeline import LOCK, SpanKind, timeline
-from sim.topology import Cpu, EnableMethod, Topology
-from tests.systems import A64FX, N2, V1, booted, guest, kinds, off, on, results, suspend, texts, under_pkvm, wait_for
+from sim.topology import EnableMethod, Topology
+from tests.systems import (
+    A64FX,
+    N2,
+    V1,
+    booted,
+    cpu_of,
+    guest,
+    kinds,
+    off,
+    on,
+    results,
+    suspend,
+    texts,
+    under_pkvm,
+    wait_for,
+)
 
 MS = 1_000_000
 SLOW = Latencies(sleep=fixed("10s"))
@@ -33,7 +48,7 @@ def of(outcome: Outcome, do: Do, agent: str = "user space") -> ActionResult:
 def from_spin_table(*numbers: int, of: int = 4, **parts: Any) -> Outcome:
     """Boot CPUs of which some wait in a spin table, and suspend the system."""
     methods = [EnableMethod.SPIN_TABLE if number in numbers else EnableMethod.PSCI for number in range(of)]
-    cpus = tuple(Cpu.of(f"cpu{number}", 0b1, enable_method=method) for number, method in enumerate(methods))
+    cpus = tuple(cpu_of(f"cpu{number}", 0b1, enable_method=method) for number, method in enumerate(methods))
     return boot(Scenario(Topology(cpus), actions=(suspend(),), **parts))
 
 
@@ -162,7 +177,7 @@ def test_a_cpu_that_arrives_when_the_next_comes_back_takes_its_arguments() -> No
 
 
 def test_a_core_at_el1_costs_every_cpu_that_comes_back() -> None:
-    cpus = [Cpu.of("a", vhe=False), Cpu.of("b", vhe=False), Cpu.of("c", vhe=False, el=1, late=True)]
+    cpus = [cpu_of("a", vhe=False), cpu_of("b", vhe=False), cpu_of("c", vhe=False, el=1, late=True)]
     outcome = boot(Scenario(Topology(tuple(cpus)), kernel="7.3", actions=(Action(Do.ONLINE, "c"), suspend())))
     assert results(outcome) == [("failed", "EIO"), ("resumed", None)]
     assert outcome.facts.state(1) is CpuState.REFUSED

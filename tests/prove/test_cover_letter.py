@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
+from sim.files.scenario_file import read_scenario
 from sim.prove.proof import prove_each
 from sim.prove.properties import named
 from sim.prove.question import Question
@@ -104,31 +105,58 @@ topology = {{ sve_rule = "{rule}", cpus = [{{ sve_bits = [128] }}] }}
 """
 
 
-def test_flags_that_the_scenario_sets_are_told(asymboot: Asymboot, tmp_path: Path) -> None:
+def test_the_flags_that_a_scenario_sets_are_those_of_the_proof(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "flags.toml"
-    file.write_text(PLAIN.format(flags="zcr_el2_constrained = false", rule="multiples-of-128"))
-    asked = ("prove", str(file), "--property", "in-its-pages")
-    header, _, letter = asymboot(*asked).stdout.partition("For a cover letter")
+    told = {}
+    for value in ("true", "false"):
+        file.write_text(
+            PLAIN.format(flags=f"zcr_el2_constrained = false, pseudo_registers = {value}", rule="powers-of-two")
+        )
+        told[value] = asymboot("prove", str(file), "--property", "no-harmless-refused", "--memory", "mapped").stdout
+    header, _, letter = told["true"].partition("For a cover letter")
     for part in (header, letter):
-        flat = " ".join(part.split())
-        assert "The scenario has kernel 6.12 with zcr_el2_constrained off." in flat
-        assert "Here such flags decide on the design alone; the proof is otherwise of the kernel as released." in flat
+        assert "6.12 with pseudo_registers on, zcr_el2_constrained off," in " ".join(part.split())
+    assert "pseudo_registers says that a late CPU is first compared with" in " ".join(letter.split())
     assert "Design v6.11" in letter
-    assert "Here such flags do not count;" in " ".join(asymboot(*asked, "--design", "tabba").stdout.split())
-    machine = asymboot(*asked, "--json")
-    assert "zcr_el2_constrained off" in machine.stderr
-    assert json.loads(machine.stdout)[0]["design"] == "v6.11"
+    # The answers for a kernel with pseudo registers are not for any number of CPUs (docs/proofs.md).
+    assert ["any number" in one for one in told.values()] == [False, True]
 
 
-def test_a_scenario_without_pkvm_is_said_to_have_none_and_its_rule_is_taken(asymboot: Asymboot, tmp_path: Path) -> None:
+def test_the_flags_of_a_proof_are_in_its_rows_and_its_scenarios(asymboot: Asymboot, tmp_path: Path) -> None:
+    file, examples = tmp_path / "flags.toml", tmp_path / "examples"
+    file.write_text(PLAIN.format(flags="pseudo_registers = true", rule="multiples-of-128"))
+    asked = ("prove", str(file), "--property", "no-harmless-refused", "--up-to", "512", "--relay", "relaxed")
+    (row,) = json.loads(asymboot(*asked, "--json", "-o", str(examples)).stdout)
+    assert (row["design"], row["answer"], row["shown"]) == ("constrain-v2", "refuted", True)
+    assert row["kernel_flags"] == {"pseudo_registers": True}
+    (example,) = examples.iterdir()
+    assert read_scenario(example).kernel_flags == {"pseudo_registers": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "supposed"),
+    [
+        ("", "it had kvm-arm.mode=protected"),
+        (', kvm_mode = "protected", el2 = false', "its boot CPU started at EL2"),
+        (", el2 = false", "its boot CPU started at EL2 and it had kvm-arm.mode=protected"),
+    ],
+)
+def test_a_scenario_without_pkvm_is_told_what_is_supposed(
+    asymboot: Asymboot, tmp_path: Path, changes: str, supposed: str
+) -> None:
+    file = tmp_path / "plain.toml"
+    file.write_text(f'kernel = {{ series = "6.12"{changes} }}\ntopology = {{ cpus = [{{ sve_bits = [128] }}] }}')
+    result = asymboot("prove", str(file), "--property", "no-panic")
+    assert f"plain.toml has no pKVM: asked as if {supposed}\n" in result.stderr
+    assert "has no pKVM" not in asymboot("prove", "bug", "--property", "no-panic").stderr
+
+
+def test_a_scenarios_rule_is_taken(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "plain.toml"
     for rule in ("multiples-of-128", "powers-of-two"):
         file.write_text(PLAIN.format(flags="", rule=rule))
         result = asymboot("prove", str(file), "--property", "no-panic", columns="300")
         assert f"every legal set up to 2048 bits, {rule};" in result.stdout
-        assert "plain.toml has no pKVM: asked as if kvm-arm.mode=protected\n" in result.stderr
-        assert "such flags" not in result.stdout
-    assert "has no pKVM" not in asymboot("prove", "bug", "--property", "no-panic").stderr
 
 
 def test_without_a_scenario_there_is_no_letter(asymboot: Asymboot) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -21,9 +22,10 @@ from sim.study.batch import Batch
 from sim.study.column import Sets
 from sim.study.evaluation import Evaluation
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Setting, Space, legal_vqs, power_of_two_vqs
+from sim.study.system_space import Setting, Space, legal_vqs, power_of_two_vqs
 from sim.vectors import SveRule, why_not_sve
 from tests.command_line import Asymboot
+from tests.systems import group_of
 
 z3 = pytest.importorskip("z3", reason="Z3 is not installed: the extra asymboot[prove] is not tested")
 
@@ -48,7 +50,9 @@ def setting(design: str | Design, relay: Relay = Relay.RELAXED, memory: MemoryLa
 @cache
 def batch_of(early: int, late: int, memory: MemoryLayout) -> Batch:
     """All systems of `early` and `late` CPUs over lengths up to 512 bits."""
-    groups = [Group(f"early{n}", SMALL) for n in range(early)] + [Group(f"l{n}", SMALL, late=True) for n in range(late)]
+    groups = [group_of(f"early{n}", SMALL) for n in range(early)] + [
+        group_of(f"l{n}", SMALL, late=True) for n in range(late)
+    ]
     designs = (*DESIGNS.values(), *every_design())
     points = list(product(SMALL, repeat=early + late))
     columns = [np.array(column, np.uint16) for column in zip(*points, strict=True)]
@@ -103,6 +107,32 @@ def test_questions_have_the_same_answers_one_by_one_and_together() -> None:
     for one in found:
         alone = prove_property(Question(), one.setting, one.prop)
         assert (alone.answer, alone.example) == (one.answer, one.example)
+
+
+def test_kernel_flags_decide_as_the_releases_that_have_them() -> None:
+    prop = named("no-harmless-refused")
+    for kernel, flags in (("6.6", {}), ("6.12", {"pseudo_registers": True})):
+        question = Question(early=2, up_to_bits=512, kernel=kernel, kernel_flags=flags)
+        found = prove_property(question, setting("tabba"), prop)
+        assert str(found.example) == "{128,256,384} {128,256,512} and late {128,256}"
+        assert not replace(question, early=3).stands_for_any_number
+        assert hazards_of(found) & prop.hazards
+    for kernel, flags in (("6.12", {}), ("6.6", {"pseudo_registers": False})):
+        question = Question(up_to_bits=512, kernel=kernel, kernel_flags=flags)
+        assert question.stands_for_any_number
+        assert prove_property(question, setting("tabba"), prop).answer is Answer.PROVED
+
+
+@pytest.mark.parametrize("is_flushed", [True, False])
+def test_an_example_shows_what_its_kernel_flags_make_of_it(is_flushed: bool) -> None:
+    question = Question(
+        early=2, late=0, up_to_bits=256, kernel="6.12", kernel_flags={"host_fpsimd_flushed": is_flushed}
+    )
+    for prop in PROPERTIES.values():
+        found = prove_property(question, setting("v6.11"), prop)
+        assert found.scenario is None or hazards_of(found) & prop.hazards, prop.name
+    with pytest.raises(InputError, match="unknown kernel flag 'pseudo_register': did you mean 'pseudo_registers'"):
+        Question(kernel_flags={"pseudo_register": True})
 
 
 @pytest.mark.parametrize(

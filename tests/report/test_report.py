@@ -42,10 +42,10 @@ from sim.sweep.row_scenario import scenario_of_row
 from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import read_summary
 from sim.timeline import hazard_marks, timeline
-from sim.topology import Cpu, Topology, cpu
+from sim.topology import Topology, cpu
 from sim.vectors import VectorType, bits_from_vqs
 from tests.command_line import Asymboot
-from tests.systems import A64FX, V1, guest, under_pkvm
+from tests.systems import A64FX, V1, cpu_of, guest, under_pkvm
 
 CHROMIUM = shutil.which("chromium")
 PATIENCE_MS = 180_000
@@ -490,7 +490,7 @@ def test_the_worst_row_of_a_sweep_has_its_lengths(pages: dict[str, Path]) -> Non
 
 
 def test_a_report_of_a_sample_says_what_it_counts(tmp_path: Path) -> None:
-    space = Space((Group.of("boot", [[128], [128, 256]]), Group.of("late", [[128], [128, 512]], late=True)), "6.11")
+    space = Space((Group("boot", [[128], [128, 256]]), Group("late", [[128], [128, 512]], late=True)), "6.11")
     run_sweep(space, tmp_path / "out", sample=50, seed=3, jobs=1)
     page = sweep_page(tmp_path / "out")
     assert "<dd>a sample, seed 3: 50 draws from 4 points</dd>" in page
@@ -742,7 +742,7 @@ def test_a_schedule_and_a_huge_system_have_pages_too(monkeypatch: pytest.MonkeyP
     assert "critical path" not in boot_page(follow(scenario, found.schedule)[0])
     monkeypatch.setattr("sim.report.page.MAX_SPANS", 400)
     monkeypatch.setattr("sim.report.page.MAX_ROWS", 300)
-    huge = Topology(tuple(Cpu.of(f"c{number}", 1) for number in range(101)))
+    huge = Topology(tuple(cpu_of(f"c{number}", 1) for number in range(101)))
     page = boot_page(boot(Scenario(huge)))
     assert "The first 300 of" in page
     assert 'id="timeline-figure"' not in page

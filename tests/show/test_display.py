@@ -33,14 +33,14 @@ from sim.rows import SCHEMA_VERSION, Row
 from sim.scenario import Fault, KvmMode, MemoryLayout, Relay, Scenario
 from sim.study.comparison import compare
 from sim.study.outcome_difference import difference
-from sim.study.system_space import Group, Setting, Space, legal_vqs
+from sim.study.system_space import Setting, Space, legal_vqs
 from sim.study.variant_comparison import compare_variants
 from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import Summary
 from sim.topology import Firmware, Topology, cpu
 from sim.vectors import VectorType
 from tests.command_line import Asymboot
-from tests.systems import A64FX, N2, V1, booted, guest, on, under_pkvm, wait_for
+from tests.systems import A64FX, N2, V1, booted, group_of, guest, on, under_pkvm, wait_for
 
 FRAMES: dict[str, type[Row]] = {
     "log": LogRow,
@@ -118,7 +118,7 @@ def marked_setting() -> Setting:
 
 
 def marked_space() -> Space:
-    return Space((Group(MARKUP, legal_vqs(256)),), designs=(MARKED,), name=MARKUP)
+    return Space((group_of(MARKUP, legal_vqs(256)),), designs=(MARKED,), name=MARKUP)
 
 
 def of_proofs() -> ModuleType:
@@ -147,7 +147,9 @@ SHOWN: dict[str, Callable[[Outcome, Path], Any]] = {
     ),
     "space": lambda *_: marked_space(),
     "summary": lambda _, folder: run_sweep(
-        replace(marked_space(), groups=(Group("a", (1, 3)), Group("b", (1, 3), late=True))), folder / "out", jobs=1
+        replace(marked_space(), groups=(group_of("a", (1, 3)), group_of("b", (1, 3), late=True))),
+        folder / "out",
+        jobs=1,
     ),
     "finding": lambda *_: of_proofs().Finding(PROPERTIES["restored"], marked_setting(), sim.Answer.REFUTED),
     "promises": lambda *_: of_proofs().Promises(MARKED, Relay.RELAXED, dict.fromkeys(PROPERTIES, sim.Answer.PROVED)),
@@ -196,7 +198,7 @@ def test_notebooks_show_names_as_text(name: str, marked: Outcome, tmp_path: Path
 def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
     """The repr of each object is short and has no address."""
     scenario = bug.scenario
-    space = Space((Group("a", legal_vqs(1024)), Group("b", (1,), cpus=2, late=True)))
+    space = Space((group_of("a", legal_vqs(1024)), group_of("b", (1,), cpus=2, late=True)))
     mixtures = sim.mixture_space(["arm,cortex-a55", "arm,cortex-a76"])
     found = marked_found()
     finding = of_proofs().Finding(PROPERTIES["restored"], marked_setting(), sim.Answer.PROVED)
@@ -273,15 +275,15 @@ def test_every_public_object_has_a_readable_repr(bug: Outcome) -> None:
             Found(Deadlock(("a", "b")), (Step(StepKind.SAVE, 1),)),
             "<Found: deadlock: a; b: 1 step, perhaps not all needed>",
         ),
-        (Group("a", (1, 0)), "<Group 'a': 1 CPU; any of {128} none>"),
-        (Group("a", (1, 3), cpus=2, late=True), "<Group 'a': 2 late CPUs; any of {128} {128,256}>"),
+        (group_of("a", (1, 0)), "<Group 'a': 1 CPU; any of {128} none>"),
+        (group_of("a", (1, 3), cpus=2, late=True), "<Group 'a': 2 late CPUs; any of {128} {128,256}>"),
         (
-            Group("a", legal_vqs(1024)),
+            group_of("a", legal_vqs(1024)),
             "<Group 'a': 1 CPU; any of {128} {128,256} {128,256,384} {128,256,512} {128,256,384,512} ..., 35 sets>",
         ),
         (marked_setting(), f"<Setting: design {MARKUP!r}, relay relaxed, KVM protected, memory mapped>"),
         (
-            Space((Group("a", (1, 3)),), kernel="6.12", name="one"),
+            Space((group_of("a", (1, 3)),), kernel="6.12", name="one"),
             "<Space 'one': CPUs 1, points 2, settings 16, kernel 6.12>",
         ),
     ],

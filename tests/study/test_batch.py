@@ -20,11 +20,11 @@ from sim.scenario import KvmMode, MemoryLayout, Relay
 from sim.study.batch import Batch, Counts, Verdict, outcome_bits, verdict
 from sim.study.column import Column, Sets
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Setting, Space, legal_vqs
+from sim.study.system_space import Setting, Space, legal_vqs
 from sim.study.systems import Record
 from sim.study.verdict_bits import ACCEPTED, BY_RELAY, HAZARDS, REFUSED, WARNED
 from sim.vectors import VectorType, largest_vq, vl_bytes_from_vq
-from tests.systems import DESIGN
+from tests.systems import DESIGN, group_of, point_of
 
 SMALL = (0, *legal_vqs(512))
 """No SVE, and every set up to 512 bits."""
@@ -33,8 +33,8 @@ WARNED_OF = replace(DESIGNS["tabba"], name="tabba, and warned", late_cpu=LateCpu
 
 
 def space_of(early: int, late: int, kernel: str, sets: tuple[int, ...] = SMALL, **more: Any) -> Space:
-    groups = [Group(f"early{n}", sets) for n in range(early)]
-    groups += [Group(f"late{n}", sets, late=True) for n in range(late)]
+    groups = [group_of(f"early{n}", sets) for n in range(early)]
+    groups += [group_of(f"late{n}", sets, late=True) for n in range(late)]
     return Space(tuple(groups), kernel, **more)
 
 
@@ -85,7 +85,7 @@ def assert_equal(space: Space, points: list[tuple[int, ...]], setting: Setting) 
     assert_words_agree(found, np.broadcast_to(outcome_bits(batch, setting), batch.rows))
     record = Record[Column](*(Column(np.broadcast_to(part.array, batch.rows)) for part in batch.record))
     for row, point in enumerate(points):
-        outcome = boot(space.scenario(point, setting))
+        outcome = boot(point_of(space, point, setting))
         assert of_batch(found, row) == of_boot(outcome), (point, setting)
         if outcome.facts.supports[VectorType.SVE]:
             info = outcome.vectors["SVE"]
@@ -108,6 +108,13 @@ def test_every_system_of_three_cpus_up_to_512_bits(
     assert_equal(space_of(*roles, kernel), points, setting)
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_kernel_flags_are_those_of_the_space(value: bool) -> None:
+    space = replace(space_of(2, 1, "6.12"), kernel_flags={"pseudo_registers": value})
+    points = list(product(SMALL, repeat=3))
+    assert_equal(space, points, Setting(DESIGNS["tabba"], Relay.RELAXED, KvmMode.PROTECTED, MemoryLayout.ADJACENT))
+
+
 @pytest.mark.no_cover
 @pytest.mark.parametrize("roles", [(3, 0), (2, 1)], ids=lambda roles: f"{roles[0]} early, {roles[1]} late")
 @pytest.mark.parametrize("memory", MemoryLayout)
@@ -125,7 +132,7 @@ def test_saves_of_up_to_2048_bits(memory: MemoryLayout, roles: tuple[int, int], 
 def test_any_system_under_any_design(data: st.DataObject) -> None:
     sets = (0, *legal_vqs(2048))
     roles = [False, *data.draw(st.lists(st.booleans(), max_size=6))]
-    groups = tuple(Group(f"g{n}", sets, data.draw(st.integers(1, 3)), late) for n, late in enumerate(roles))
+    groups = tuple(group_of(f"g{n}", sets, data.draw(st.integers(1, 3)), late) for n, late in enumerate(roles))
     space = Space(groups, data.draw(st.sampled_from(["6.1", "6.6", "6.11", "6.18"])))
     few = data.draw(st.lists(st.sampled_from(sets), min_size=1, max_size=3))
     point = st.tuples(*[st.sampled_from(few)] * len(groups))
@@ -147,7 +154,11 @@ def test_any_system_under_any_design(data: st.DataObject) -> None:
 
 
 def test_clusters_share_a_set() -> None:
-    groups = (Group("little", SMALL, cpus=2), Group("big", SMALL, cpus=3), Group("prime", SMALL, cpus=2, late=True))
+    groups = (
+        group_of("little", SMALL, cpus=2),
+        group_of("big", SMALL, cpus=3),
+        group_of("prime", SMALL, cpus=2, late=True),
+    )
     space = Space(groups, kernel="6.12")
     for setting in space.settings:
         assert_equal(space, [(3, 11, 11), (11, 3, 15), (1, 1, 11), (1, 15, 1)], setting)
@@ -165,7 +176,7 @@ def test_clusters_share_a_set() -> None:
 def test_a_space_up_to_symmetry_has_the_totals_of_the_full_one(
     memory: MemoryLayout, sets: tuple[int, ...], groups: list[tuple[int, bool]]
 ) -> None:
-    named = (Group(f"g{n}", sets, cpus, late) for n, (cpus, late) in enumerate(groups))
+    named = (group_of(f"g{n}", sets, cpus, late) for n, (cpus, late) in enumerate(groups))
     space = Space(tuple(named), kernel="6.12", memories=(memory,))
     points = list(product(sets, repeat=len(groups)))
     times = Counter(tuple(point) for point in map(partial(representative, space), points))

@@ -12,9 +12,9 @@ from sim.scenario import KvmMode, MemoryLayout
 from sim.study.batch import Batch, outcome_bits
 from sim.study.points import Sample
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Space, legal_vqs
+from sim.study.system_space import Space, legal_vqs
 from tests.examples import examples
-from tests.systems import DESIGN
+from tests.systems import DESIGN, group_of
 
 
 @examples(0.4)
@@ -28,7 +28,7 @@ def test_compiled_words_equal_plain_ones(data: st.DataObject) -> None:
         data.draw(st.lists(st.sampled_from((0, *legal_vqs(128 * up_to))), min_size=1, max_size=6, unique=True))
     )
     roles = [False, *data.draw(st.lists(st.booleans(), max_size=6))]
-    groups = tuple(Group(f"g{n}", sets, data.draw(st.integers(1, 2)), late) for n, late in enumerate(roles))
+    groups = tuple(group_of(f"g{n}", sets, data.draw(st.integers(1, 2)), late) for n, late in enumerate(roles))
     memory, mode = data.draw(st.sampled_from(MemoryLayout)), data.draw(st.sampled_from(KvmMode))
     drawn = data.draw(st.lists(DESIGN, min_size=1, max_size=4) | st.just(list(DESIGNS.values())))
     designs = [replace(design, name=f"drawn {number}") for number, design in enumerate(drawn)]
@@ -48,7 +48,7 @@ def test_many_settings_are_compiled_as_several_loops(monkeypatch: pytest.MonkeyP
     compiled = pytest.importorskip("sim.study.compiled_batch", reason="llvmlite is not installed")
     monkeypatch.setattr(compiled, "_MOST_IN_A_LOOP", 6)
     sets = (0, *legal_vqs(512))
-    space = Space((Group("boot", sets), Group("late", sets, late=True)), "6.12", memories=tuple(MemoryLayout))
+    space = Space((group_of("boot", sets), group_of("late", sets, late=True)), "6.12", memories=tuple(MemoryLayout))
     (block,) = Sample(space, 200, 3).blocks(0, 200)
     model = SpaceModel(space)
     plain = Batch(model, block.columns, block.rows)

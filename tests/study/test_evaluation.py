@@ -12,8 +12,9 @@ from sim.scenario import KvmMode, MemoryLayout, Relay
 from sim.study.batch import Batch, outcome_bits, verdict
 from sim.study.evaluation import outcome_key
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Setting, Space
+from sim.study.system_space import Setting, Space
 from tests.study.test_batch import SMALL, assert_equal, columns, space_of
+from tests.systems import group_of
 
 LATE_CHOICES = (
     (LateCpu.WARNED, LateStore.SKIPPED),
@@ -43,7 +44,7 @@ def test_saves_between_every_two_lengths(pointer: Pointer, memory: MemoryLayout)
         buffer = 1 | 1 << (allocation_vq - 1)
         points.append((buffer, buffer | 1 << (running_vq - 1), buffer))
     sets = tuple(sorted({vqs for point in points for vqs in point}))
-    groups = tuple(Group(name, sets) for name in ("boot", "wide", "last"))
+    groups = tuple(group_of(name, sets) for name in ("boot", "wide", "last"))
     space = Space(groups, "6.12", (design,), (Relay.RELAXED,), memories=(memory,))
     assert_equal(space, points, setting)
 
@@ -55,7 +56,7 @@ def settings() -> list[Setting]:
 
 def test_settings_with_one_key_have_one_word() -> None:
     space = Space(
-        (Group("boot", SMALL), Group("early", SMALL), Group("late", SMALL, late=True)),
+        (group_of("boot", SMALL), group_of("early", SMALL), group_of("late", SMALL, late=True)),
         "6.12",
         kvm_modes=(KvmMode.PROTECTED, KvmMode.NVHE),
         memories=tuple(MemoryLayout),
@@ -77,7 +78,7 @@ def words_of(space: Space, points: list[tuple[int, ...]]) -> dict[Setting, list[
 @pytest.mark.parametrize("early", [65_534, 65_535])
 def test_the_last_of_the_most_cpus_can_panic_the_kernel(early: int) -> None:
     """Its set has every length, and its rank among CPUs every bit, as that of a panic that never happens has."""
-    groups = (Group("early", (1,), cpus=early), Group("late", (0xFFFF,), late=True))
+    groups = (group_of("early", (1,), cpus=early), group_of("late", (0xFFFF,), late=True))
     space = Space(
         groups, "6.12", (DESIGNS["brown-v4"],), (Relay.RELAXED,), (KvmMode.PROTECTED,), (MemoryLayout.MAPPED,)
     )

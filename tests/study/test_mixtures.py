@@ -22,6 +22,7 @@ from sim.study.mixture_space import KVM_MODES, MixturePoint, MixtureSpace
 from sim.study.wide_sets import Wide, WordColumn
 from sim.topology import EL2_FIELD, Cpu
 from tests.examples import examples
+from tests.systems import cpu_of
 
 PROMISED_ALWAYS = {"cpuid", "evtstrm"} | {
     f"{name} of 32-bit programs"
@@ -100,7 +101,7 @@ def changed_cores(draw: st.DrawFn) -> tuple[Cpu, ...]:
         if EL2_FIELD.register in changes:  # a core without EL2 is refused
             changes[EL2_FIELD.register] |= EL2_FIELD.put(0, 1)
         core = core.with_registers(core.midr, changes) if changes else core
-        cpus.append(Cpu.of(f"core{number}", cpu.sve_vqs, core=core))
+        cpus.append(cpu_of(f"core{number}", cpu.sve_vqs, core=core))
     return tuple(cpus)
 
 
@@ -110,9 +111,9 @@ def test_hwcaps_of_32_bit_programs_count_beside_a_first_core_without_them() -> N
     with_i8mm = little.with_registers(little.midr, {"ID_ISAR6_EL1": 1 << 24})
     a64fx = by_name["fujitsu,a64fx"]
     cores = (
-        Cpu.of("core0", a64fx.sve_vqs, core=a64fx.features.core),
-        Cpu.of("core1", core=little),
-        Cpu.of("core2", core=with_i8mm),
+        cpu_of("core0", a64fx.sve_vqs, core=a64fx.features.core),
+        cpu_of("core1", core=little),
+        cpu_of("core2", core=with_i8mm),
     )
     space = MixtureSpace(cores, 2, ("6.12",))
     batches = MixtureBatches(space, "6.12")
@@ -173,18 +174,18 @@ def test_capabilities_that_some_core_has_by_itself_count_as_lost() -> None:
         (CORES[:3], {"kernels": ()}, "kernels: there is none"),
         (CORES[:3], {"kernels": ("6.12", "6.12")}, "kernels: 6.12 is there twice"),
         (
-            (*CORES[:2], Cpu.of("a520", core=known_core("arm,cortex-a520"))),
+            (*CORES[:2], cpu_of("a520", core=known_core("arm,cortex-a520"))),
             {},
             "core 'a520': 1 of its ID registers are known, and a space of cores needs all",
         ),
-        ((*CORES[:2], Cpu.of("max", 1)), {}, "core 'max': 0 of its ID registers are known"),
+        ((*CORES[:2], cpu_of("max", 1)), {}, "core 'max': 0 of its ID registers are known"),
         (
-            (*CORES[:2], Cpu.of("low", core=WITHOUT_EL2)),
+            (*CORES[:2], cpu_of("low", core=WITHOUT_EL2)),
             {},
             "core 'low': it starts at EL1, which a space of cores leaves out",
         ),
         (
-            (*CORES[:2], Cpu.of("low", core=CORES[3].features.core, el=1)),
+            (*CORES[:2], cpu_of("low", core=CORES[3].features.core, el=1)),
             {},
             "core 'low': it starts at EL1, which a space of cores leaves out",
         ),

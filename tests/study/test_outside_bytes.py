@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from sim import DESIGNS, Group, KvmMode, MemoryLayout, Pointer, Relay, Setting, Space, boot
+from sim import DESIGNS, KvmMode, MemoryLayout, Pointer, Relay, Setting, Space, boot
 from sim.hazard_kinds import HazardKind
 from sim.study.batch import Batch
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Sample, sets_at
 from sim.study.space_model import SpaceModel
+from tests.systems import group_of, point_of
 
 SETS = (0, 1, 3, 11, 0x8B, 0x808B)
 RUNNING = replace(DESIGNS["v6.11"], name="running", ffr_pointer=Pointer.RDVL)
@@ -18,13 +19,17 @@ DRAWN = 60
 
 
 def space(memory: MemoryLayout) -> Space:
-    groups = (Group("boot", SETS[1:]), Group("early", SETS[1:], cpus=4), Group("late", SETS, late=True, cpus=3))
+    groups = (
+        group_of("boot", SETS[1:]),
+        group_of("early", SETS[1:], cpus=4),
+        group_of("late", SETS, late=True, cpus=3),
+    )
     designs = (DESIGNS["v6.11"], DESIGNS["tabba"], DESIGNS["constrain-v1"], RUNNING)
     return Space(groups, "6.12", designs, (Relay.RELAXED,), (KvmMode.PROTECTED, KvmMode.NVHE), (memory,))
 
 
 def booted(systems: Space, sets: tuple[int, ...], setting: Setting) -> tuple[int, int]:
-    found = [one for one in boot(systems.scenario(sets, setting)).found if one.kind is HazardKind.OUT_OF_BOUNDS_WRITE]
+    found = [one for one in boot(point_of(systems, sets, setting)).found if one.kind is HazardKind.OUT_OF_BOUNDS_WRITE]
     return max((one.underrun_bytes for one in found), default=0), max((one.overrun_bytes for one in found), default=0)
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sim.errors import InputError
 from sim.study import point_digits, points
 from sim.study.points import Exhaustive, Points, Sample, UpToSymmetry, sets_at
-from sim.study.system_space import Group, Space, legal_vqs
+from sim.study.system_space import Space, legal_vqs
 from tests.examples import examples
+from tests.systems import group_of
 
 SETS = (0, 1, 3, 11)
 
@@ -47,7 +48,7 @@ def spaces(draw: st.DrawFn) -> Space:
         sets = tuple(draw(st.lists(st.sampled_from(SETS), min_size=1, max_size=3, unique=True)))
         weights = tuple(draw(st.sampled_from([1, 2, 5])) for _ in sets)
         late = number > 0 and draw(st.booleans())
-        groups.append(Group(f"g{number}", sets, draw(st.integers(1, 2)), late, weights))
+        groups.append(group_of(f"g{number}", sets, draw(st.integers(1, 2)), late, weights))
     return Space(tuple(groups), kernel="6.12")
 
 
@@ -59,7 +60,7 @@ def test_a_walk_through_all_points_is_the_product_of_the_candidates(
     assert block_rows
     expected = [
         (tuple(vqs for vqs, _ in point), prod(weight for _, weight in point))
-        for point in product(*(zip(one.sets, one.weights, strict=True) for one in space.groups))
+        for point in product(*(zip(one.sets_vqs, one.weights, strict=True) for one in space.groups))
     ]
     walk = Exhaustive(space)
     start = data.draw(st.integers(0, space.points))
@@ -93,13 +94,13 @@ def alike(space: Space, sets: tuple[int, ...]) -> tuple[object, ...]:
 
 
 def test_up_to_symmetry_small_candidates_come_first() -> None:
-    space = Space((Group("boot", (1,)), *(Group(f"late{n}", SETS, late=True) for n in range(3))), kernel="6.12")
+    space = Space((group_of("boot", (1,)), *(group_of(f"late{n}", SETS, late=True) for n in range(3))), kernel="6.12")
     largest = [max(sets) for sets, _ in listed(UpToSymmetry(space), 0, space.points_up_to_symmetry)]
     assert largest == sorted(largest)
 
 
 def test_a_drawn_point_is_the_same_whatever_is_asked_for_beside_it() -> None:
-    space = Space((Group("boot", SETS, weights=(1, 2, 3, 4)), Group("late", (1, 3), late=True)))
+    space = Space((group_of("boot", SETS, weights=(1, 2, 3, 4)), group_of("late", (1, 3), late=True)))
     sample = Sample(space, 100_000, 1)
     every = list(listed(sample, 0, sample.points))
     assert list(listed(sample, 40_000, 70_000)) == every[40_000:70_000]
@@ -110,26 +111,26 @@ def test_a_drawn_point_is_the_same_whatever_is_asked_for_beside_it() -> None:
 
 
 def test_points_are_drawn_by_weight_and_groups_independently() -> None:
-    space = Space((Group("boot", SETS, weights=(1, 2, 3, 4)), Group("late", (1, 3), late=True)))
+    space = Space((group_of("boot", SETS, weights=(1, 2, 3, 4)), group_of("late", (1, 3), late=True)))
     drawn = Counter(sets for sets, _ in listed(Sample(space, 100_000, 3), 0, 100_000))
     for (boot, weight), late in product(zip(SETS, (1, 2, 3, 4), strict=True), (1, 3)):
         assert drawn[boot, late] == pytest.approx(100_000 * weight / 20, rel=0.05)
 
 
 def test_more_points_than_can_be_walked_through_are_refused_with_their_number_and_a_way_out() -> None:
-    many = Space(tuple(Group(f"g{n}", legal_vqs(768)) for n in range(12)))
+    many = Space(tuple(group_of(f"g{n}", legal_vqs(768)) for n in range(12)))
     assert many.points == len(legal_vqs(768)) ** 12
     with pytest.raises(InputError, match=rf"{many.points:,} points are too many .* take a sample"):
         Exhaustive(many)
     with pytest.raises(InputError, match=r"the weights of all points amount to .* take a sample"):
-        UpToSymmetry(Space(tuple(Group(f"g{n}", (1,), weights=(1 << 32,)) for n in range(3))))
+        UpToSymmetry(Space(tuple(group_of(f"g{n}", (1,), weights=(1 << 32,)) for n in range(3))))
     for points_ in (0, 10**12 + 1):
         with pytest.raises(InputError, match=r"allowed are 1 to 1,000,000,000,000"):
             Sample(many, points_, 0)
 
 
 def test_a_point_that_is_not_there_is_refused() -> None:
-    walk = Exhaustive(Space((Group("a", SETS), Group("b", SETS))))
+    walk = Exhaustive(Space((group_of("a", SETS), group_of("b", SETS))))
     assert sets_at(walk, 15) == (11, 11)
     for number in (-1, 16):
         with pytest.raises(InputError, match="there are 16, counted from 0"):
@@ -137,6 +138,6 @@ def test_a_point_that_is_not_there_is_refused() -> None:
 
 
 def test_lengths_that_no_group_shares_with_any_other_are_walked_through_too() -> None:
-    groups = tuple(Group(f"g{n}", legal_vqs(128 * (n + 1)), late=n > 0) for n in range(4))
+    groups = tuple(group_of(f"g{n}", legal_vqs(128 * (n + 1)), late=n > 0) for n in range(4))
     walk = UpToSymmetry(Space(groups))
     assert walk.points == reduce(lambda so_far, one: so_far * len(one.sets), groups, 1)

@@ -18,8 +18,8 @@ from sim.study.save_outcomes import (
     save_signature,
 )
 from sim.study.verdict_bits import DENIED, HEADER, NOT_RESTORED, OUTSIDE, PANIC, SILENT
-from sim.topology import Cpu
 from tests.study.columns import ints, random_columns
+from tests.systems import cpu_of
 
 ALL = 0xFFFF
 VQS = range(1, 17)
@@ -38,7 +38,7 @@ def saved(place: BufferPlace, pointer: Pointer, allocation_vq: int, running_vq: 
         ffr_pointer=pointer,
         vq_map=vqs,
     )
-    unit = VectorUnit(Cpu.of("cpu", vqs))
+    unit = VectorUnit(cpu_of("cpu", vqs))
     try:
         area.save(place.cpu, unit, time_ns=0, event=0)
         area.restore(place.cpu, unit)

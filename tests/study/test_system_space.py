@@ -13,6 +13,7 @@ from sim.scenario import Do
 from sim.study.points import Exhaustive, sets_at
 from sim.study.system_space import Group, Space, legal_vqs, power_of_two_vqs
 from sim.vectors import SveRule, why_not_sve
+from tests.systems import group_of, point_of
 
 THREE = (1, 3, 11)
 
@@ -34,10 +35,10 @@ def test_legal_sets_are_exactly_those_that_the_rule_allows(up_to_vq: int, rule: 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 2), st.sampled_from([THREE, (1, 3)])), min_size=1, max_size=5))
 def test_counts_are_those_of_listing_everything(kinds: list[tuple[bool, int, tuple[int, ...]]]) -> None:
-    groups = [Group("boot", THREE)]
-    groups += [Group(f"g{n}", sets, cpus, late) for n, (late, cpus, sets) in enumerate(kinds)]
+    groups = [group_of("boot", THREE)]
+    groups += [group_of(f"g{n}", sets, cpus, late) for n, (late, cpus, sets) in enumerate(kinds)]
     space = Space(tuple(groups))
-    points = list(product(*(one.sets for one in space.groups)))
+    points = list(product(*(one.sets_vqs for one in space.groups)))
     assert len(points) == space.points
     walk = Exhaustive(space)
     assert [sets_at(walk, point) for point in range(space.points)] == points
@@ -47,13 +48,13 @@ def test_counts_are_those_of_listing_everything(kinds: list[tuple[bool, int, tup
 
 def test_a_points_scenario_goes_by_sets_then_by_numbers() -> None:
     groups = (
-        Group("boot", THREE),
-        Group("pair", THREE, cpus=2),
-        Group("x", THREE, late=True),
-        Group("y", THREE, late=True),
+        group_of("boot", THREE),
+        group_of("pair", THREE, cpus=2),
+        group_of("x", THREE, late=True),
+        group_of("y", THREE, late=True),
     )
     space = Space(groups, kernel="6.12")
-    scenario = space.scenario((3, 11, 11, 1), space.settings[0])
+    scenario = point_of(space, (3, 11, 11, 1), space.settings[0])
     assert [one.name for one in scenario.topology.cpus] == ["boot", "pair0", "pair1", "x", "y"]
     done = [(action.do, action.cpu) for action in scenario.actions]
     assert done[:2] == [(Do.ONLINE, "y"), (Do.ONLINE, "x")]
@@ -63,24 +64,24 @@ def test_a_points_scenario_goes_by_sets_then_by_numbers() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Group("a", ()), "has no candidate sets"),
-        (lambda: Group("a", (1, 1)), "a candidate set twice"),
-        (lambda: Group("a", (1,), cpus=0), "the least is 1"),
-        (lambda: Group("a", (1, 3), weights=(1,)), "a weight from 1 to 4,294,967,296 for each"),
-        (lambda: Group("a", (1, 3), weights=(1, 0)), "a weight from 1 to 4,294,967,296 for each"),
-        (lambda: Group("", (1,)), "a group has no name"),
-        (lambda: Group("a\nb", (1,)), "cannot be printed"),
-        (lambda: Group("a" * 61, (1,)), "has 61 characters: the most is 60"),
-        (lambda: Group("a" * 60, (1,), cpus=2), "a1' has 61 characters: the most is 60"),
-        (lambda: Group("a", (1, 3), weights=(1, 1 << 33)), "a weight from 1 to 4,294,967,296 for each"),
-        (lambda: Space((Group("a", (1,)),), name="p\nq"), "cannot be printed"),
-        (lambda: Space((Group("a", (1,)),), designs=()), "a space needs a design"),
-        (lambda: Space((Group("a", (1,)),), designs=(DESIGNS["tabba"],) * 2), "two designs are named 'tabba'"),
+        (lambda: group_of("a", ()), "has no candidate sets"),
+        (lambda: group_of("a", (1, 1)), "a candidate set twice"),
+        (lambda: group_of("a", (1,), cpus=0), "the least is 1"),
+        (lambda: group_of("a", (1, 3), weights=(1,)), "a weight from 1 to 4,294,967,296 for each"),
+        (lambda: group_of("a", (1, 3), weights=(1, 0)), "a weight from 1 to 4,294,967,296 for each"),
+        (lambda: group_of("", (1,)), "a group has no name"),
+        (lambda: group_of("a\nb", (1,)), "cannot be printed"),
+        (lambda: group_of("a" * 61, (1,)), "has 61 characters: the most is 60"),
+        (lambda: group_of("a" * 60, (1,), cpus=2), "a1' has 61 characters: the most is 60"),
+        (lambda: group_of("a", (1, 3), weights=(1, 1 << 33)), "a weight from 1 to 4,294,967,296 for each"),
+        (lambda: Space((group_of("a", (1,)),), name="p\nq"), "cannot be printed"),
+        (lambda: Space((group_of("a", (1,)),), designs=()), "a space needs a design"),
+        (lambda: Space((group_of("a", (1,)),), designs=(DESIGNS["tabba"],) * 2), "two designs are named 'tabba'"),
         (lambda: Space(()), "1 to 64 groups, not 0"),
-        (lambda: Space((Group("a", (1,), late=True),)), "the first group holds the boot CPU"),
-        (lambda: Space((Group("a", (1,)), Group("a", (1,)))), "two groups are named 'a'"),
-        (lambda: Space((Group("a", (1,), cpus=70_000),)), "at most 65,536 CPUs, not 70,000"),
-        (lambda: sets_at(Exhaustive(Space((Group("a", THREE),))), 3), "there is no point 3: there are 3"),
+        (lambda: Space((group_of("a", (1,), late=True),)), "the first group holds the boot CPU"),
+        (lambda: Space((group_of("a", (1,)), group_of("a", (1,)))), "two groups are named 'a'"),
+        (lambda: Space((group_of("a", (1,), cpus=70_000),)), "at most 65,536 CPUs, not 70,000"),
+        (lambda: sets_at(Exhaustive(Space((group_of("a", THREE),))), 3), "there is no point 3: there are 3"),
     ],
 )
 def test_what_cannot_be_is_refused(make: object, message: str) -> None:
@@ -89,6 +90,6 @@ def test_what_cannot_be_is_refused(make: object, message: str) -> None:
 
 
 def test_lists_and_numpy_numbers_are_taken() -> None:
-    group = Group("a", [np.uint16(1), 3], weights=[np.int64(2), 1])  # type: ignore[arg-type]
-    assert group == Group("a", (1, 3), weights=(2, 1))
-    assert {type(one) for one in (*group.sets, *group.weights)} == {int}
+    group = Group("a", [np.array([128, 256]), [np.uint16(128)]], weights=[np.int64(2), 1])  # type: ignore[list-item]
+    assert group == group_of("a", (3, 1), weights=(2, 1))
+    assert {type(one) for one in (*group.sets_vqs, *group.weights)} == {int}

@@ -14,16 +14,17 @@ from sim.study.early_runs import LateCandidates
 from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Exhaustive
 from sim.study.space_model import SpaceModel
-from sim.study.system_space import Group, Space
+from sim.study.system_space import Space
 from sim.study.tally import BlockCounter, Example, Sizes, Tally, hazard_bits
 from sim.study.worst_save import Worst, WorstSaves
+from tests.systems import group_of
 
 SETS = (0, 1, 3, 11, 0x8B)
 
 
 def space_of(weights: tuple[int, ...] = ()) -> Space:
-    early = (Group("boot", SETS, weights=weights), Group("early", (11, 1, 3)))
-    return Space((*early, Group("late", SETS, late=True), Group("last", SETS, late=True)), kernel="6.12")
+    early = (group_of("boot", SETS, weights=weights), group_of("early", (11, 1, 3)))
+    return Space((*early, group_of("late", SETS, late=True), group_of("last", SETS, late=True)), kernel="6.12")
 
 
 def tallied(space: Space, spans: list[tuple[int, int]], setting: int, *, by_cell: bool = True) -> Tally:
@@ -89,6 +90,6 @@ def test_tallies_of_parts_in_any_order_are_a_count_of_every_row(
 
 
 def test_a_batch_that_is_all_alike_is_counted_by_weight() -> None:
-    space = Space((Group("boot", (3, 1), weights=(5, 7)),), kernel="6.12")
+    space = Space((group_of("boot", (3, 1), weights=(5, 7)),), kernel="6.12")
     assert tallied(space, [(0, 2)], 0).words == Counter({0: 12})
     assert isinstance(tallied(space, [(0, 2)], 0).words[0], int)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim import DESIGNS, Group, KvmMode, MemoryLayout, Pointer, Relay, Setting, Space, boot
+from sim import DESIGNS, KvmMode, MemoryLayout, Pointer, Relay, Setting, Space, boot
 from sim.hazard_kinds import HazardKind
 from sim.study import early_runs, verdict_bits, worst_save
 from sim.study.batch import Batch, outcome_bits
@@ -15,6 +15,7 @@ from sim.study.outside_bytes import OutsideSaves
 from sim.study.points import Exhaustive, Points, Sample, UpToSymmetry, sets_at
 from sim.study.space_model import SpaceModel
 from sim.study.worst_save import Worst, WorstSaves
+from tests.systems import group_of, point_of
 
 SETS = (0, 1, 3, 7, 11, 0x8B, 0x808B, 0x7F, 0xFFFF)
 RUNNING = replace(DESIGNS["v6.11"], name="running", ffr_pointer=Pointer.RDVL)
@@ -25,7 +26,7 @@ def drawn_space(seed: int) -> Space:
     """Draw a space of a few hundred points at most; CPUs at both ends of the buffers may panic."""
     draw = random.Random(seed)  # noqa: S311 (a choice, not a secret)
     groups = [
-        Group(
+        group_of(
             f"g{number}",
             tuple(draw.sample(SETS, draw.randint(1, 4))),
             cpus=draw.choice((1, 1, 2, 5)),
@@ -82,7 +83,7 @@ def test_the_search_finds_the_first_row_with_the_most_bytes(
 
 
 def worst_of_boot(space: Space, sets: tuple[int, ...], setting: Setting) -> list[int]:
-    found = [one for one in boot(space.scenario(sets, setting)).found if one.kind is HazardKind.OUT_OF_BOUNDS_WRITE]
+    found = [one for one in boot(point_of(space, sets, setting)).found if one.kind is HazardKind.OUT_OF_BOUNDS_WRITE]
     return [
         max((one.underrun_bytes for one in found), default=0),
         max((one.overrun_bytes for one in found), default=0),

@@ -11,12 +11,13 @@ import pytest
 
 from sim.designs import DESIGNS
 from sim.errors import AsymbootError, InputError, MissingExtra, SchedulerGone, WorkerLost
-from sim.study.system_space import Group, Space, legal_vqs
+from sim.study.system_space import Space, legal_vqs
 from sim.sweep import dask_cluster, parted_plan
 from sim.sweep.parts_run import Progress
 from sim.sweep.sweep_run import resume_sweep, run_sweep
 from sim.sweep.sweep_summary import read_summary
 from tests.command_line import Asymboot
+from tests.systems import group_of
 
 distributed = pytest.importorskip(
     "distributed", reason="Dask is not installed: the extra asymboot[cluster] is not tested"
@@ -24,8 +25,8 @@ distributed = pytest.importorskip(
 
 SPACE = Space(
     (
-        *(Group(f"early{n}", legal_vqs(512)) for n in range(2)),
-        *(Group(f"late{n}", legal_vqs(512), late=True) for n in range(2)),
+        *(group_of(f"early{n}", legal_vqs(512)) for n in range(2)),
+        *(group_of(f"late{n}", legal_vqs(512), late=True) for n in range(2)),
     ),
     kernel="6.12",
     designs=tuple(DESIGNS.values())[:5],

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from sim import (
-    Group,
     InputError,
     Keep,
     MixtureSpace,
@@ -40,6 +39,7 @@ from sim.sweep.mixture_plan import MixturePlan
 from sim.sweep.mixture_tally import MixturePartRecord
 from sim.sweep.parts_run import Progress
 from tests.command_line import Asymboot
+from tests.systems import group_of
 
 PAIR = """
 cores = ["arm,cortex-a55", { core = "arm,cortex-a76", name = "big", features = { MTE = 2 } }, "arm,neoverse-v1"]
@@ -378,7 +378,7 @@ def test_too_many_mixtures_are_refused_before_a_folder_is_made(tmp_path: Path) -
 def test_a_sweep_of_the_other_kind_is_told_apart(asymboot: Asymboot, tmp_path: Path) -> None:
     mixtures, lengths = tmp_path / "mixtures", tmp_path / "lengths"
     sweep_mixtures(space(PAIR, tmp_path), mixtures, jobs=1)
-    run_sweep(Space((Group("boot", (1, 3)),)), lengths, jobs=1)
+    run_sweep(Space((group_of("boot", (1, 3)),)), lengths, jobs=1)
     for use in (read_mixtures, resume_mixtures):
         with pytest.raises(InputError, match="is a sweep over vector lengths: only a sweep over mixtures of cores has"):
             use(lengths)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sim import Group, InputError, Space, read_summary, resume_sweep, run_sweep, scenario_of_row
+from sim import InputError, Space, read_summary, resume_sweep, run_sweep, scenario_of_row
 from sim.plot.heat_picture import plot_heat
 from sim.report.page import sweep_page
 from sim.study import verdict_bits
@@ -24,8 +24,9 @@ from sim.study.worst_save import Worst
 from sim.sweep import parted_plan, parts_folder, sealed_part, sweep_plan
 from sim.sweep.part_record import TallyRecord
 from sim.sweep.sweep_folder import Folder
+from tests.systems import group_of
 
-SPACE = Space((Group("boot", (1, 3, 11)), Group("late", (0, 1, 3), late=True)), kernel="6.12", name="strange")
+SPACE = Space((group_of("boot", (1, 3, 11)), group_of("late", (0, 1, 3), late=True)), kernel="6.12", name="strange")
 PRECIOUS = "nobody's to replace\n"
 
 

@@ -23,6 +23,7 @@ from sim import (
     Group,
     InputError,
     Latencies,
+    Relay,
     Space,
     boot,
     legal_sets,
@@ -33,7 +34,7 @@ from sim import (
 )
 from sim.errors import WorkerLost
 from sim.files.scenario_file import read_scenario
-from sim.files.space_file import space_from_data
+from sim.files.space_file import space_from_data, space_to_data
 from sim.hazard_kinds import HazardKind
 from sim.study import verdict_bits
 from sim.study.points import Exhaustive, sets_at
@@ -44,14 +45,15 @@ from sim.sweep.sweep_folder import Folder
 from sim.sweep.timing_study import measure
 from sim.units import nanoseconds
 from tests.command_line import Asymboot
+from tests.systems import group_of, point_of
 
 SETS = (1, 3, 11)
 SPACE = Space(
     (
-        Group("boot", SETS),
-        Group("early", SETS),
-        Group("late", (0, *SETS), late=True),
-        Group("last", (0, *SETS), late=True),
+        group_of("boot", SETS),
+        group_of("early", SETS),
+        group_of("late", (0, *SETS), late=True),
+        group_of("last", (0, *SETS), late=True),
     ),
     kernel="6.12",
     name="small",
@@ -77,7 +79,7 @@ def by_booting() -> dict[tuple[int, str], int]:
     walk = Exhaustive(SPACE)
     for point in range(SPACE.points):
         for number, setting in enumerate(SPACE.settings):
-            outcome = boot(SPACE.scenario(sets_at(walk, point), setting))
+            outcome = boot(point_of(SPACE, sets_at(walk, point), setting))
             kinds = {one.kind for one in outcome.found} - {HazardKind.CPU_REFUSED}
             counted.update({(number, kind.value) for kind in kinds})
     return dict(counted)
@@ -279,7 +281,7 @@ def test_a_beginning_without_a_plan_is_begun_again(tmp_path: Path) -> None:
 def test_a_sweep_that_would_never_end_is_refused_before_it_begins(
     tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    space = Space(tuple(Group.of(f"g{n}", legal_sets(640)) for n in range(13)), kernel="6.12")
+    space = Space(tuple(Group(f"g{n}", legal_sets(640)) for n in range(13)), kernel="6.12")
     with pytest.raises(InputError, match=message):
         run_sweep(space, tmp_path / "out", **changes)
     assert not (tmp_path / "out").exists()
@@ -307,7 +309,7 @@ def test_a_space_that_no_file_holds_is_refused_before_it_begins(tmp_path: Path, 
 
 
 def test_many_cpus_alike_are_walked_through_up_to_symmetry(tmp_path: Path) -> None:
-    space = Space(tuple(Group(f"g{n}", (1, 3)) for n in range(40)), kernel="6.12", designs=(DESIGNS["v6.11"],))
+    space = Space(tuple(group_of(f"g{n}", (1, 3)) for n in range(40)), kernel="6.12", designs=(DESIGNS["v6.11"],))
     found = run_sweep(space, tmp_path, symmetric=True, jobs=1)
     assert found.points < 100
     assert found.systems == 2**40
@@ -315,7 +317,7 @@ def test_many_cpus_alike_are_walked_through_up_to_symmetry(tmp_path: Path) -> No
 
 def test_frames_have_the_same_types_whatever_is_found(tmp_path: Path) -> None:
     some = run_sweep(SPACE, tmp_path / "some", jobs=1)
-    none = run_sweep(Space((Group("boot", (1,)),), "6.12", (DESIGNS["constrain-v2"],)), tmp_path / "none", jobs=1)
+    none = run_sweep(Space((group_of("boot", (1,)),), "6.12", (DESIGNS["constrain-v2"],)), tmp_path / "none", jobs=1)
     assert len(none.hazards) == 0
     shared = [str(name) for name in none.hazards if not str(name).endswith("_sve_bits")]
     assert none.hazards[shared].dtypes.astype(str).tolist() == some.hazards[shared].dtypes.astype(str).tolist()
@@ -340,7 +342,7 @@ def test_a_replication_is_booted_again_with_its_seed(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_intervals_cover_the_truth_where_one_point_tells_most(tmp_path: Path) -> None:
     latencies = Latencies(probe=Distribution("uniform", (0, 200_000)))
-    groups = (Group("boot", (1,)), Group("early", SETS, weights=(1_000_000, 1, 1)))
+    groups = (group_of("boot", (1,)), group_of("early", SETS, weights=(1_000_000, 1, 1)))
     space = Space(groups, "6.12", SPACE.designs[:1], SPACE.relays[:1], latencies=latencies)
     truth, inside = None, 0
     for seed in range(40):
@@ -448,6 +450,20 @@ def test_a_killed_worker_is_one_line_and_costs_nothing_that_was_done(tmp_path: P
 def test_what_cannot_be_asked_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         run_sweep(SPACE, tmp_path / "out", **changes)
+
+
+def test_a_sweep_keeps_the_kernel_flags_of_its_space(tmp_path: Path) -> None:
+    flags = {"pseudo_registers": True}
+    groups = tuple(Group(f"g{n}", legal_sets(512), late=n == 2) for n in range(3))
+    space = Space(groups, "6.12", (DESIGNS["tabba"],), (Relay.RELAXED,), kernel_flags=flags)
+    assert space_from_data(space_to_data(space)) == space
+    summary = run_sweep(space, tmp_path / "out", jobs=1)
+    smallest_rows = dict(zip(summary.hazards["hazard"], summary.hazards["smallest_row"], strict=True))
+    scenario = scenario_of_row(tmp_path / "out", smallest_rows["harmless_cpu_refused"])
+    assert scenario.kernel_flags == flags
+    assert HazardKind.HARMLESS_CPU_REFUSED in {one.kind for one in boot(scenario).found}
+    with pytest.raises(InputError, match=r"^kernel_flags: unknown kernel flag 'pseudo': "):
+        space_from_data(space_to_data(space) | {"kernel_flags": {"pseudo": True}})
 
 
 def test_a_sample_has_shares_with_intervals_around_the_truth(tmp_path: Path) -> None:

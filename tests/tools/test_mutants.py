@@ -1,11 +1,12 @@
 """Runs of mutation testing that have nothing to test."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from tools import mutants
+from tools import mutants, mutations
 
 
 @pytest.mark.parametrize("every_one_is_equivalent", [True, False])
@@ -20,6 +21,18 @@ def test_no_mutant_at_all_is_an_error_in_one_line(
     result = CliRunner().invoke(mutants.main, ["--only", "sim/a" if every_one_is_equivalent else "nothing"])
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert result.stderr.startswith("tools.mutants: no mutant to test: ")
+
+
+def test_every_equivalent_mutant_is_a_mutant_of_the_source_as_it_is() -> None:
+    listed = tomllib.loads((mutants.ROOT / mutants.EQUIVALENT).read_text(encoding="utf-8"))["equivalent"]
+    by_file: dict[str, set[str]] = {}
+    for one in listed:
+        file, _, key = one["mutant"].partition(": ")
+        by_file.setdefault(file, set()).add(key)
+    for file, keys in by_file.items():
+        source = (mutants.ROOT / file).read_text(encoding="utf-8")
+        assert keys - {one.key for one in mutations.mutants(source)} == set(), file
+    assert sum(map(len, by_file.values())) == len(listed)
 
 
 @pytest.mark.parametrize("option", ["--count", "--jobs"])

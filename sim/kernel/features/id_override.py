@@ -9,7 +9,7 @@ import msgspec
 
 from sim.cpufeature_tables import Field, KernelTables
 from sim.cpufeature_tables.feature_words import FIELD_OPTIONS, ONE_BIT, WHOLE_REGISTERS, asked_values
-from sim.cpufeature_tables.tables import Series
+from sim.kernel_release import Series
 
 _FIELD_BITS = 0xF
 
