@@ -288,11 +288,16 @@ def design_of(scenario: "Scenario") -> "Design":
 def changed(scenario: "Scenario", **options: Override) -> "Scenario":
     """Override a scenario's settings by the options that are not None, and say which of these do nothing."""
     made = scenario.but(**{key: value for key, value in options.items() if value is not None})
-    idle = [name for name in ("design", "relay", "memory") if getattr(made, name) != getattr(scenario, name)]
-    if idle and not made.has_pkvm:
-        told = ", ".join(f"--{name}" for name in idle)
-        click.echo(f"asymboot: without effect, since there is no pKVM: {told}", err=True)
+    idle = without_effect(scenario, made)
+    if idle:
+        click.echo(f"asymboot: without effect, since there is no pKVM: {', '.join(map(spelt, idle))}", err=True)
     return made
+
+
+def without_effect(scenario: "Scenario", made: "Scenario") -> list[str]:
+    """Return the settings in which two scenarios differ and which do nothing in the second: it has no pKVM."""
+    of_pkvm = () if made.has_pkvm else ("design", "relay", "memory")
+    return [name for name in of_pkvm if getattr(made, name) != getattr(scenario, name)]
 
 
 def load_space(file: Path) -> "Space | MixtureSpace":
