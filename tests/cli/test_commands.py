@@ -124,6 +124,37 @@ def test_a_wrong_name_is_told_with_the_right_one(asymboot: Asymboot, words: list
     assert message in asymboot.refused(*words)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run FOLDER", "is a folder; a scenario is a .toml file"),
+        ("check FOLDER", "is a folder; a scenario is a .toml file"),
+        ("space FOLDER", "is a folder; a space is a .toml file"),
+        ("import --dmesg FOLDER", "is a folder; a kernel log is a file"),
+        ("summary FOLDER", "holds no sweep: there is no sweep.json"),
+        (
+            "summary FOLDER/nosuch",
+            "there is no such folder of a sweep: `asymboot sweep SPACE -o FOLDER/nosuch` makes one",
+        ),
+        ("summary FOLDER/owt", "there is no such folder of a sweep: did you mean 'out'?"),
+    ],
+)
+def test_a_folder_is_told_apart_from_what_is_wanted(
+    asymboot: Asymboot, words: str, message: str, tmp_path: Path
+) -> None:
+    if "owt" in words:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "sweep.json").touch()
+    refused = asymboot.refused(*words.replace("FOLDER", str(tmp_path)).split())
+    assert f"{tmp_path}" in refused
+    assert message.replace("FOLDER", str(tmp_path)) in refused
+
+
+def test_a_scenario_on_the_standard_input_is_no_schedule(asymboot: Asymboot) -> None:
+    result = asymboot("replay", "-", typed=Path(BUG).read_text())
+    assert result.stderr == "asymboot: - is a scenario, not a schedule: asymboot run takes it\n"
+
+
 def test_a_schedule_is_told_as_what_it_is(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "one.json"
     file.write_text('{"schema_version": 2, "scenario": "", "steps": []}')
