@@ -110,4 +110,5 @@ def _cell(column: str, value: Any) -> Cell:
         return Cell(milliseconds(value), value)
     if isinstance(value, float):
         return Cell(percent(value), value)
-    return Cell(f"{value:,}", value) if isinstance(value, int) else Cell(value)
+    # Bytes read as in the kernel's own messages and in hazards' sentences.
+    return Cell(f"{value:,}" if isinstance(value, int) and not column.endswith("_bytes") else str(value), value)

@@ -158,8 +158,8 @@ def _show_worst(summary: Summary, rows: Sequence[Mapping[str, Any]], console: Co
     cells = [
         [
             row["design"],
-            f"{row['underrun_bytes']:,}",
-            f"{row['overrun_bytes']:,}",
+            str(row["underrun_bytes"]),
+            str(row["overrun_bytes"]),
             f"{row['worst_row']:,}",
             _largest_vls(summary, summary.sets_of_row(row["worst_row"])),
         ]

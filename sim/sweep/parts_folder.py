@@ -260,7 +260,7 @@ def _manifest_in(path: Path) -> _Manifest:
 
 
 def _no_sweep(path: Path) -> str:
-    """Return why a path is no sweep's folder, with the sweep beside it whose name is most like its own."""
+    """Return why a path is not the folder of a sweep, with the sweep beside it whose name is most like its own."""
     if path.exists():
         return f"holds no sweep: there is no {_MANIFEST}"
     beside = [one.parent.name for one in path.absolute().parent.glob(f"*/{_MANIFEST}")]

@@ -63,6 +63,8 @@ def test_of_a_sweep_of_every_system_and_of_times(asymboot: Asymboot, tmp_path: P
         ["sweep", "late-cpu", "--sample", "3", "--replications", "2", "--jobs", "1", "-o", str(times)],
     ):
         assert too_wide(asymboot(*words).stdout) == []
+    # Bytes are written as in the sentences on hazards, counts with a comma.
+    assert re.search(r"^tabba +1616 +0 ", asymboot("summary", every).stdout, re.MULTILINE)
 
 
 def test_of_the_lists(asymboot: Asymboot) -> None:
