@@ -30,8 +30,8 @@ def dtypes(row: type[Row]) -> dict[str, str]:
 
 def _dtype(hint: object) -> str:
     if isinstance(hint, UnionType):
-        of_values = next(member for member in get_args(hint) if member is not type(None))
-        return _NULLABLE_DTYPES.get(of_values, "object")
+        first, *others = (member for member in get_args(hint) if member is not type(None))
+        return "object" if others else _NULLABLE_DTYPES.get(first, "object")
     return _DTYPES.get(hint, "object")
 
 

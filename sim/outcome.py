@@ -1,5 +1,6 @@
 """The outcome of a boot: log, events, CPUs, buffers, saves, hazards, as rows and as pandas frames."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -267,12 +268,17 @@ class Outcome:
             offered_bits=bits_from_vqs(facts.offered_vqs),
         )
 
-    def record(self) -> OutcomeRecord:
-        """Return everything, as JSON has it."""
+    def record(self, without_effect: Sequence[str] = ()) -> OutcomeRecord:
+        """Return everything, as JSON has it.
+
+        Args:
+            without_effect: the settings that options changed and that do nothing.
+        """
         facts = self.facts
         return OutcomeRecord(
             schema_version=SCHEMA_VERSION,
             scenario=scenario_row(self.scenario),
+            without_effect=tuple(without_effect),
             log=[LogRow(line.time_ns, line.text) for line in facts.log],
             events=self.event_rows(),
             cpus=self.cpu_rows(),

@@ -192,6 +192,10 @@ class OutcomeRecord(msgspec.Struct, frozen=True):
 
     schema_version: Literal[2]
     scenario: ScenarioRow
+    without_effect: Annotated[
+        tuple[str, ...],
+        Meta(description="the settings that options changed and on which nothing depends, since there is no pKVM"),
+    ]
     log: list[LogRow]
     events: list[EventRow]
     cpus: list[CpuRow]

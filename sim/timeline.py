@@ -62,6 +62,11 @@ class Span(NamedTuple):
     end_ns: int
     detail: str = ""
 
+    @property
+    def takes_time(self) -> bool:
+        """True if the span can be seen: of no length it is only the beginning and the end of something."""
+        return self.end_ns > self.start_ns
+
 
 class Mark(NamedTuple):
     """A moment on a lane."""

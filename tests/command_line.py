@@ -13,10 +13,16 @@ class Asymboot:
     An exception that the command does not handle fails the test.
     """
 
-    def __call__(self, *words: str | Path, columns: str = "80") -> Result:
-        """Run it with these words, for an output that is not a terminal; `columns` is the variable COLUMNS."""
+    def __call__(self, *words: str | Path, columns: str = "80", typed: str | None = None) -> Result:
+        """Run it with these words, for an output that is not a terminal.
+
+        Args:
+            words: the words of the command.
+            columns: the variable COLUMNS.
+            typed: the text on the standard input.
+        """
         env = {"COLUMNS": columns, "FORCE_COLOR": None, "TTY_COMPATIBLE": None}
-        return CliRunner().invoke(main, [str(word) for word in words], env=env, catch_exceptions=False)
+        return CliRunner().invoke(main, [str(word) for word in words], typed, env=env, catch_exceptions=False)
 
     def refused(self, *words: str | Path) -> str:
         """Return the one line that bad input gets, with exit code 2 and nothing on the standard output."""

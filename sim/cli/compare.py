@@ -30,7 +30,8 @@ from sim.cli.command_group import Command
     multiple=True,
     type=options.SettingName(["boot_cpu", "early", "kernel", "kvm_mode", "design", "relay", "memory"]),
     help="What differs: the boot CPU, the CPUs that come early, the kernel, the KVM mode, the design, pKVM's relay, or "
-    "the memory at EL2. Repeatable: every combination is booted. By default every named design is.",
+    "the memory at EL2. Repeatable: every combination is booted, and the outcomes make a matrix. By default every "
+    "named design is.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON.")
 def compare(

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from sim.designs import DESIGNS
 from sim.errors import InputError, closest
+from sim.files.bounded_read import STANDARD_INPUT
 from sim.kernel_release import RECORDED
 from sim.units import MAX_SEED
 
@@ -233,6 +234,20 @@ def check_new(file: Path) -> None:
         raise InputError(f"{file.parent}: is not a folder")
 
 
+_SAVED = Path("scenario.toml")
+"""The name of the file of a scenario that came through the standard input, in the command that repeats a command."""
+
+
+def named(file: Path) -> Path:
+    """Return the file that a command names so that others can run it: the standard input has to be saved."""
+    return _SAVED if file == STANDARD_INPUT else file
+
+
+def saved_first(file: Path, command: str) -> str:
+    """Return a command, after the advice to save what came through the standard input."""
+    return f"save the scenario as {_SAVED}, then: {command}" if file == STANDARD_INPUT else command
+
+
 def load(file: Path, **options: Override) -> "Scenario":
     """Read a scenario, and override its settings by the options that are not None.
 
@@ -242,10 +257,14 @@ def load(file: Path, **options: Override) -> "Scenario":
 
 
 def _scenario(file: Path) -> "Scenario":
-    if file.is_dir():
-        raise InputError(f"{file}: is a folder, and no scenario: {file}:ROW names a row of the sweep in it")
     from sim.files.shipped_scenarios import find
     from sim.sweep.named_scenario import read_scenario, row_of
+
+    if file.is_dir():
+        from sim.sweep.parts_folder import is_sweep
+
+        if is_sweep(file):
+            raise InputError(f"{file}: is a folder, and no scenario: {file}:ROW names a row of the sweep in it")
 
     found = file if row_of(file) is not None else find(file)
     with reading(file, "scenario", found):
@@ -289,11 +308,16 @@ def design_of(scenario: "Scenario") -> "Design":
 def changed(scenario: "Scenario", **options: Override) -> "Scenario":
     """Override a scenario's settings by the options that are not None, and say which of these do nothing."""
     made = scenario.but(**{key: value for key, value in options.items() if value is not None})
-    idle = [name for name in ("design", "relay", "memory") if getattr(made, name) != getattr(scenario, name)]
-    if idle and not made.has_pkvm:
-        told = ", ".join(f"--{name}" for name in idle)
-        click.echo(f"asymboot: without effect, since there is no pKVM: {told}", err=True)
+    idle = without_effect(scenario, made)
+    if idle:
+        click.echo(f"asymboot: without effect, since there is no pKVM: {', '.join(map(spelt, idle))}", err=True)
     return made
+
+
+def without_effect(scenario: "Scenario", made: "Scenario") -> list[str]:
+    """Return the settings in which two scenarios differ and which do nothing in the second: it has no pKVM."""
+    of_pkvm = () if made.has_pkvm else ("design", "relay", "memory")
+    return [name for name in of_pkvm if getattr(made, name) != getattr(scenario, name)]
 
 
 def load_space(file: Path) -> "Space | MixtureSpace":

@@ -289,7 +289,8 @@ def _show_letter(question: "Question", findings: "list[Finding]") -> None:
 def _command() -> str:
     """Return the command as it was given, without the options that say where its answers go."""
     context = click.get_current_context()
-    words = ["asymboot", "prove", str(context.params["file"])]
+    file = context.params["file"]
+    words = ["asymboot", "prove", str(options.named(file))]
     for option in context.command.params:
         name = option.name or ""
         is_given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
@@ -298,7 +299,7 @@ def _command() -> str:
         value = context.params[name]
         values = value if isinstance(value, tuple) else (value,)
         words += (word for one in values for word in (option.opts[0], *([] if one is True else [str(one)])))
-    return shlex.join(words)
+    return options.saved_first(file, shlex.join(words))
 
 
 def _features(names: tuple[str, ...], kernel: str | None, timeout: int, *, output: Path | None, as_json: bool) -> None:

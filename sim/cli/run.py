@@ -94,7 +94,8 @@ def print_outcome(outcome: "Outcome", form: str | None, before: "Scenario | None
     if form == "--json":
         import msgspec
 
-        click.echo(msgspec.json.encode(outcome.record()))
+        idle = options.without_effect(before or outcome.scenario, outcome.scenario)
+        click.echo(msgspec.json.encode(outcome.record(without_effect=idle)))
     elif form == "--log-only":
         click.echo(outcome.log_text, nl=False)
     elif form != "--quiet":

@@ -18,6 +18,8 @@ STANDARD_INPUT = Path("-")
 """The path that stands for the standard input wherever a file is read."""
 LARGEST_FILE_BYTES = 8 * 1024 * 1024
 """The largest scenario, space or device tree that is read."""
+_FORMS = {"scenario": "a .toml file", "space": "a .toml file", "schedule": "a .json file"}
+"""The form of what users write or keep, for the message on a folder in its place; everything else is a file."""
 _NEVER_WAIT = os.O_RDONLY | os.O_NONBLOCK
 """Flags that open a pipe at once. Without O_NONBLOCK, open(2) waits until the pipe has a writer."""
 
@@ -44,7 +46,7 @@ def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
         with os.fdopen(descriptor, "rb") as stream:
             return _bounded(stream, most_bytes, what)
     except (OSError, ValueError) as error:
-        raise _unreadable(error) from None
+        raise _unreadable(error, what) from None
 
 
 def read_standard_input(most_bytes: int, what: str) -> bytes:
@@ -60,9 +62,9 @@ def read_standard_input(most_bytes: int, what: str) -> bytes:
     if sys.stdin is None:  # the shell closed it, as `<&-` does
         raise InputError("the standard input is closed")
     try:
-        raw = _read_once(sys.stdin.buffer, most_bytes + 1)
+        raw = _read_again(sys.stdin.buffer, most_bytes + 1)
     except (OSError, ValueError) as error:
-        raise _unreadable(error) from None
+        raise _unreadable(error, what) from None
     if len(raw) > most_bytes:
         raise _too_large(most_bytes, what)
     return raw
@@ -83,7 +85,7 @@ def read_regular_file(path: Path, most_bytes: int, what: str) -> bytes:
         with _regular(os.open(path, _NEVER_WAIT), most_bytes, what) as stream:
             return _bounded(stream, most_bytes, what)
     except (OSError, ValueError) as error:
-        raise _unreadable(error) from None
+        raise _unreadable(error, what) from None
 
 
 def open_regular_file(name: str, folder_descriptor: int, most_bytes: int, what: str) -> BufferedReader:
@@ -106,7 +108,7 @@ def open_regular_file(name: str, folder_descriptor: int, most_bytes: int, what: 
     except OSError as error:
         if error.errno == errno.ELOOP:  # O_NOFOLLOW met a link
             raise InputError("is a symbolic link") from None
-        raise _unreadable(error) from None
+        raise _unreadable(error, what) from None
 
 
 def _regular(descriptor: int, most_bytes: int, what: str) -> BufferedReader:
@@ -133,15 +135,25 @@ def _bounded(stream: BinaryIO, most_bytes: int, what: str) -> bytes:
 
 
 @lru_cache(maxsize=1)  # what came through a pipe cannot be read again
-def _read_once(stream: BinaryIO, most_bytes: int) -> bytes:
-    return stream.read(most_bytes)
+def _read_before(_stream: BinaryIO) -> bytearray:
+    return bytearray()
+
+
+def _read_again(stream: BinaryIO, most_bytes: int) -> bytes:
+    """Return the first bytes of a stream, those that were read before among them."""
+    kept = _read_before(stream)
+    if len(kept) < most_bytes:
+        kept += stream.read(most_bytes - len(kept))
+    return bytes(kept[:most_bytes])
 
 
 def _too_large(most_bytes: int, what: str) -> InputError:
     return InputError(f"is larger than {most_bytes >> 20:,} MiB, which no {what} needs")
 
 
-def _unreadable(error: OSError | ValueError) -> InputError:
+def _unreadable(error: OSError | ValueError, what: str) -> InputError:
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"is a folder; a {what} is {_FORMS.get(what, 'a file')}")
     # A ValueError is an InputError that was raised on the way, or Python's own for a path with a NUL.
     if isinstance(error, InputError):
         return error

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-_WIDTH_IN, _ROW_IN = 11.0, 0.66
+_ROW_IN = 0.66
 _INSET_IN = 1.6
 _INSET_BYTES = -16.0, 48.0
 """The bytes that the magnified header is drawn with: as many as it has before it, and twice as many behind."""
@@ -65,7 +65,7 @@ class Stretch(NamedTuple):
 
 @style.styled
 @checked
-def plot_buffers(outcome: Outcome) -> style.Picture:
+def plot_buffers(outcome: Outcome, width_in: float = 11.0) -> style.Picture:
     """Draw the saves of the host's registers, each beside its CPU's buffer and the memory around it, to scale.
 
     Bytes count from the start of the saving CPU's own run of pages, which begins with the header. Of more than eight
@@ -74,6 +74,7 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
 
     Args:
         outcome: the outcome of `boot()`.
+        width_in: the width of the picture in inches, at least 5.
 
     Raises:
         InputError: there is nothing to draw: no buffers, or no save.
@@ -91,22 +92,22 @@ def plot_buffers(outcome: Outcome) -> style.Picture:
     labels_in = max(style.text_width_in(line, style.SMALL_PT) for label in labels for line in label.split("\n")) + 0.3
     first, end = _range(saves, buffers)
     handles = _handles(outcome, saves, (first, end))
-    below_in = 0.55 + style.legend_height_in(handles, _WIDTH_IN - 0.3)
+    below_in = 0.55 + style.legend_height_in(handles, width_in - 0.3)
     picture = style.new_picture(
-        _WIDTH_IN, _ROW_IN * len(saves) + below_in, outcome.scenario.name or "buffers", _subtitle(outcome, buffers)
+        width_in, _ROW_IN * len(saves) + below_in, outcome.scenario.name or "buffers", _subtitle(outcome, buffers)
     )
-    width_in, height_in = _WIDTH_IN - labels_in - _INSET_IN - 0.6, _ROW_IN * len(saves)
-    axes = style.axes_at(picture, labels_in, below_in, width_in, height_in)
-    _draw(axes, outcome, saves, (first, end), width_in)
+    bars_in, height_in = width_in - labels_in - _INSET_IN - 0.6, _ROW_IN * len(saves)
+    axes = style.axes_at(picture, labels_in, below_in, bars_in, height_in)
+    _draw(axes, outcome, saves, (first, end), bars_in)
     axes.set_yticks(range(len(saves)), labels, parse_math=False)
-    _label_bytes(axes, saves, buffers, (end - first) / width_in)
+    _label_bytes(axes, saves, buffers, (end - first) / bars_in)
     axes.set_xlabel("bytes from the start of the CPU's own buffer", size=style.SMALL_PT)
-    inset = style.axes_at(picture, labels_in + width_in + 0.35, below_in, _INSET_IN, height_in)
+    inset = style.axes_at(picture, labels_in + bars_in + 0.35, below_in, _INSET_IN, height_in)
     _draw(inset, outcome, saves, _INSET_BYTES, _INSET_IN)
     inset.set_yticks([])
     inset.set_xticks([0, rules.HEADER_BYTES])
     inset.set_xlabel("the header, magnified", size=style.SMALL_PT)
-    style.legend(picture, handles, 0.15, 0.08, _WIDTH_IN - 0.3)
+    style.legend(picture, handles, 0.15, 0.08, width_in - 0.3)
     return picture
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sim.study.comparison_rows import DesignRow
 
 _ROW_IN, _BARS_IN, _COLUMN_IN = 0.28, 2.0, 0.5
+_LEAST_BARS_IN, _USUAL_IN = 0.8, 7.5
 _SLANT = 0.71
 """The height, and the width, of a heading that is set at 45 degrees, relative to its length: sin 45° = cos 45°."""
 _CORRUPTING = HazardKind.HEADER_DESTROYED
@@ -22,13 +23,14 @@ _CORRUPTING = HazardKind.HEADER_DESTROYED
 
 @style.styled
 @checked
-def plot_designs(comparison: Comparison) -> style.Picture:
+def plot_designs(comparison: Comparison, width_in: float = 11.0) -> style.Picture:
     """Draw a row for each design: the bytes asked for each CPU's buffer, and how often each hazard occurs.
 
     Hazards that occur under no design are left out. Hazards that corrupt or panic are red, the others orange.
 
     Args:
         comparison: what `compare()` returned.
+        width_in: the width above which the bars give way, in inches.
 
     Raises:
         InputError: there is nothing to draw: neither hazards nor buffers.
@@ -45,20 +47,22 @@ def plot_designs(comparison: Comparison) -> style.Picture:
         raise InputError("no design has a hazard or buffers of pKVM here: nothing to draw")
     # Headings are slanted: the longest heading sets the space above the grid and to its right.
     longest_in = max((style.text_width_in(kind.title, style.SMALL_PT) for kind in kinds), default=0.0)
-    width_in = max(7.5, labels_in + _BARS_IN + 0.6 + _COLUMN_IN * len(kinds) + longest_in * _SLANT)
+    beside_in = labels_in + 0.6 + _COLUMN_IN * len(kinds) + longest_in * _SLANT
+    bars_in = min(_BARS_IN, max(_LEAST_BARS_IN, width_in - beside_in))
+    drawn_in = max(min(_USUAL_IN, width_in), beside_in + bars_in)
     height_in = _ROW_IN * len(rows)
     headings_in = 0.3 + longest_in * _SLANT
     title = comparison.scenario.name or "designs"
     subtitle = _subtitle(comparison)
-    picture = style.new_picture(width_in, height_in + headings_in + 0.6, title, subtitle)
-    bars = style.axes_at(picture, labels_in, 0.55, _BARS_IN, height_in)
+    picture = style.new_picture(drawn_in, height_in + headings_in + 0.6, title, subtitle)
+    bars = style.axes_at(picture, labels_in, 0.55, bars_in, height_in)
     _draw_names(bars, labels)
     if comparison.scenario.has_pkvm:
         _draw_bars(bars, rows)
     else:
         bars.set_xlabel("no pKVM, so no buffers", size=style.SMALL_PT)
     if kinds:
-        left_in = labels_in + _BARS_IN + 0.6
+        left_in = labels_in + bars_in + 0.6
         grid = style.axes_at(picture, left_in, 0.55, _COLUMN_IN * len(kinds), height_in)
         _draw_grid(grid, rows, kinds)
     else:

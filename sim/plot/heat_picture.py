@@ -3,7 +3,7 @@
 from collections import Counter
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sim.arguments import checked
 from sim.errors import InputError, did_you_mean
@@ -91,6 +91,10 @@ def draw_heat(
     return _draw(plan, [heat for heat in maps if design is None or heat.setting[0] == design], hazard, (x, y), most_in)
 
 
+Counts = list[dict[str, Any]]
+"""Rows of counts. They are no frame: from counts alone, a report with heat maps is written without pandas."""
+
+
 class _Map(NamedTuple):
     """The counts under one setting."""
 
@@ -104,10 +108,10 @@ class _Map(NamedTuple):
         return any(with_hazard for _, with_hazard in self.counts.values())
 
 
-def _maps(plan: Plan, counts: "pd.DataFrame") -> list[_Map]:
+def _maps(plan: Plan, counts: Counts) -> list[_Map]:
     """Return the counts of each setting, in the order of the plan's settings, however they were counted."""
     maps: dict[tuple[str, ...], _Map] = {}
-    for row in counts.to_dict("records"):
+    for row in counts:
         setting = tuple(str(row[name]) for name in SETTING)
         place = int(row["x"]), int(row["y"])
         maps.setdefault(setting, _Map(setting, {})).counts[place] = int(row["systems"]), int(row["with_hazard"])
@@ -116,10 +120,10 @@ def _maps(plan: Plan, counts: "pd.DataFrame") -> list[_Map]:
     return [maps[setting] for setting in every if setting in maps]
 
 
-def heat_counts(folder: Path, hazard: str, x: str, y: str) -> "pd.DataFrame":
+def heat_counts(folder: Path, hazard: str, x: str, y: str) -> Counts:
     """Count systems by weight, and those with a hazard, for each setting and place of a heat map.
 
-    Columns: design, relay, kvm_mode, memory, ``x``, ``y`` (bits or counts), ``systems``, ``with_hazard``.
+    A row has the keys design, relay, kvm_mode, memory, ``x``, ``y`` (bits or counts), ``systems``, ``with_hazard``.
 
     Raises:
         InputError: the sweep's parts are not what a sweep writes.
@@ -140,12 +144,10 @@ def _cell_places(plan: Plan) -> dict[str, int]:
     return {groups[0]: 0, groups[-1]: 1} if len(groups) > 1 else {groups[0]: 0, "max_vl_bits": 0}
 
 
-def _from_counts(folder: Path, hazard: str, x: int, y: int) -> "pd.DataFrame":
-    import pandas as pd
-
+def _from_counts(folder: Path, hazard: str, x: int, y: int) -> Counts:
     bit = 1 << [kind.value for kind in HAZARDS].index(hazard)
     summary = read_summary(folder)
-    rows = []
+    rows: Counts = []
     for setting, tally in zip(summary.plan.space.settings, summary.tallies, strict=True):
         systems, with_hazard = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
         for (word, cell), times in tally.cells.items():
@@ -158,14 +160,14 @@ def _from_counts(folder: Path, hazard: str, x: int, y: int) -> "pd.DataFrame":
         ]
     if not rows:
         raise InputError(f"{folder}: no part of it is done yet")
-    return pd.DataFrame(rows)
+    return rows
 
 
 def _bits(vq: int) -> int:
     return bits_from_vq(vq) if vq else 0
 
 
-def rows_counts(begun: Folder, hazard: str, x: str, y: str) -> "pd.DataFrame":
+def rows_counts(begun: Folder, hazard: str, x: str, y: str) -> Counts:
     """Return what `heat_counts` returns, from the rows that a sweep kept."""
     import pandas as pd
 
@@ -182,7 +184,7 @@ def rows_counts(begun: Folder, hazard: str, x: str, y: str) -> "pd.DataFrame":
     if not parts:
         raise InputError(f"{begun.path}: no part of it is done yet")
     every: pd.DataFrame = pd.concat(parts).groupby(level=by).sum().rename(columns={"weight": "systems"})
-    return every.reset_index()
+    return [{str(name): value for name, value in row.items()} for row in every.reset_index().to_dict("records")]
 
 
 def _numbers(column: "pd.Series", plan: Plan, name: str) -> "pd.Series":

@@ -297,7 +297,7 @@ def _subtitle(outcome: Outcome, path: CriticalPath | None) -> str:
 
 def _handles(lanes: Timeline, *, has_path: bool) -> "list[Patch | Line2D]":
     """Return the entries of the legend: the kinds of spans and marks that occur."""
-    span_kinds = {span.kind for span in lanes.spans} - {SpanKind.PHASE}
+    span_kinds = {span.kind for span in lanes.spans if span.takes_time} - {SpanKind.PHASE}
     mark_kinds = {mark.kind for mark in lanes.marks}
     handles: list[Patch | Line2D] = [
         style.patch(kind.value, colour, _HATCHES.get(kind, ""), edgecolor=style.ORANGE if kind in _HATCHES else None)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _CPU_IN, _PAD_IN, _NAME_IN = 0.46, 0.1, 0.2
 _WIDEST_CPU_IN = 1.6
 """The width above which the name in a CPU's rectangle is cut."""
-_MAX_WIDTH_IN = 11.0
 _MAX_NUMBERED_CPUS, _MAX_BOXES = 256, 64
 _ROUNDING_IN = 1e-6
 """A width that sums to a little less than it should, since sums of floats are rounded, still holds its squares."""
@@ -69,7 +68,7 @@ class _Box:
 
 @style.styled
 @checked
-def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture:
+def plot_topology(system: Scenario | Topology, title: str = "", width_in: float = 11.0) -> style.Picture:
     """Draw clusters and CPUs, each CPU with its logical number, and with the file's name if that differs.
 
     A square has a part for each kind of difference, from above: the core, where each CPU has a known core; the lengths
@@ -81,6 +80,7 @@ def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture
     Args:
         system: a topology, or a scenario, whose late CPUs are marked as well.
         title: the picture's title; empty for none.
+        width_in: the largest width of the picture in inches.
 
     >>> from sim import Topology
     >>> plot_topology(Topology.of([[128], [128, 256]]), "two CPUs")  # doctest: +ELLIPSIS
@@ -88,7 +88,7 @@ def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture
     """
     topology = system if isinstance(system, Topology) else system.topology
     late = _late(system)
-    drawing = _Drawing(topology, late)
+    drawing = _Drawing(topology, late, width_in)
     root = drawing.root
     handles = [style.patch(one.label, one.colour, one.hatch) for part in drawing.parts for one in part.looks.values()]
     handles += [
@@ -98,16 +98,16 @@ def plot_topology(system: Scenario | Topology, title: str = "") -> style.Picture
             for because in sorted(set(late.values()))
         ),
     ]
-    width_in = max(5.0, root.width_in + 0.3)
-    below_in = style.legend_height_in([*handles], width_in - 0.3) + 0.2
+    drawn_in = max(5.0, root.width_in + 0.3)
+    below_in = style.legend_height_in([*handles], drawn_in - 0.3) + 0.2
     name = "" if isinstance(system, Topology) else system.name
-    picture = style.new_picture(width_in, root.height_in + below_in, title or name or "topology", drawing.subtitle)
+    picture = style.new_picture(drawn_in, root.height_in + below_in, title or name or "topology", drawing.subtitle)
     axes = style.axes_at(picture, 0.15, below_in, root.width_in, root.height_in)
     axes.set_xlim(0, root.width_in)
     axes.set_ylim(root.height_in, 0)
     axes.axis("off")
     drawing.draw(axes, root, (0.0, 0.0))
-    style.legend(picture, [*handles], 0.15, 0.08, width_in - 0.3)
+    style.legend(picture, [*handles], 0.15, 0.08, drawn_in - 0.3)
     return picture
 
 
@@ -121,7 +121,7 @@ def _late(system: Scenario | Topology) -> dict[int, LateBecause]:
 class _Drawing:
     """A drawing of a topology: the boxes, the squares in them, and their colours."""
 
-    def __init__(self, topology: Topology, late: Mapping[int, LateBecause]) -> None:
+    def __init__(self, topology: Topology, late: Mapping[int, LateBecause], width_in: float) -> None:
         self._topology, self._late = topology, late
         self._counted = len(topology.cpus) > _MAX_NUMBERED_CPUS
         self._depth = _depth(topology) if self._counted else max(len(cpu.clusters) for cpu in topology.cpus)
@@ -131,7 +131,7 @@ class _Drawing:
         labels = [self._label(number) for number in _all_cpus(self.root)]
         longest_in = max(style.text_width_in(label, style.SMALL_PT) for label in labels)
         self._cpu_in = min(max(_CPU_IN, longest_in + 0.16), _WIDEST_CPU_IN)
-        _measure(self.root, _MAX_WIDTH_IN - 0.3, self._cpu_in)
+        _measure(self.root, width_in - 0.3, self._cpu_in)
 
     @property
     def subtitle(self) -> str:

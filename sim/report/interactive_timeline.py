@@ -91,7 +91,8 @@ class Lanes:
     @property
     def keys(self) -> list[Key]:
         """The legend: the kinds of spans and marks that occur."""
-        spans = [Key(kind.value, page_colour(kind)) for kind in self._span_kinds if kind is not SpanKind.PHASE]
+        seen = {span.kind for span in self._timeline.spans if span.takes_time} - {SpanKind.PHASE}
+        spans = [Key(kind.value, page_colour(kind)) for kind in self._span_kinds if kind in seen]
         return [*spans, *(Key(kind.value, page_colour(kind), _SHAPES[kind]) for kind in self._mark_kinds)]
 
     @property

@@ -38,7 +38,7 @@ from sim.plot.style import ON_DARK
 from sim.plot.timeline_picture import path_of, plot_boot
 from sim.plot.topology_picture import plot_topology
 from sim.report.boot_frames import MAX_FRAMES, Frames
-from sim.report.embedded_assets import datatables, packed, picture
+from sim.report.embedded_assets import NARROW_IN, datatables, packed, picture
 from sim.report.hazard_origin import Origin, origin
 from sim.report.interactive_timeline import MAX_SPANS, Lanes
 from sim.show.console import lengths
@@ -57,8 +57,8 @@ MAX_ROWS = 5_000
 """The largest number of a table's rows: a page with more is slow."""
 _MAPS_IN = 6.3
 """The width of heat maps in inches: two maps of four lengths a side, which on the screen of a phone can be read."""
-_LONGEST_PLAIN = 50_000
-"""The number of letters above which a block of a page is packed."""
+_LONGEST_PLAIN = 60_000
+"""The number of letters above which a block of a page is packed, which a browser without JavaScript does not show."""
 _MAX_COMPARED_CPUS = 1_024
 """The number of CPUs above which designs are not compared: eight more boots would take long."""
 
@@ -125,7 +125,7 @@ def boot_page(outcome: Outcome, command: str = "") -> str:
         "labels": outcome.scenario.topology.labels,
         "told": lambda event: event_sentence(outcome.facts.events[event], outcome.scenario.topology),
         "events_in_all": len(outcome.facts.events),
-        "topology": picture(plot_topology(outcome.scenario), repr(outcome.scenario.topology)),
+        "topology": picture(plot_topology(outcome.scenario, width_in=NARROW_IN), repr(outcome.scenario.topology)),
         "lengths": _lengths(outcome),
         "vectors": [row for row in outcome.vector_rows() if row.is_told],
         "features": _features(outcome),
@@ -150,7 +150,8 @@ def _buffers(outcome: Outcome) -> Markup | None:
     """Return the picture of the saves beside pKVM's buffers; None where there is nothing to draw."""
     if outcome.facts.buffers is None or not shown_saves(outcome):
         return None
-    return picture(plot_buffers(outcome), "the bytes that saves write, beside pKVM's buffers")
+    alt = "the bytes that saves write, beside pKVM's buffers"
+    return picture(plot_buffers(outcome), alt, narrow=plot_buffers(outcome, width_in=NARROW_IN))
 
 
 @checked
@@ -345,7 +346,7 @@ def _designs(outcome: Outcome) -> Markup | None:
     comparison = compare(outcome.scenario)
     if not has_designs_to_draw(comparison):
         return None
-    return picture(plot_designs(comparison), "designs side by side: bytes asked for, and hazards")
+    return picture(plot_designs(comparison, width_in=NARROW_IN), "designs side by side: bytes asked for, and hazards")
 
 
 def _maps(folder: Path, summary: "Summary") -> list[Markup]:

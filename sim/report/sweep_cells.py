@@ -102,12 +102,13 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> SweepTable:
 def _cell(column: str, value: Any) -> Cell:
     if value is None or (isinstance(value, float) and isnan(value)):
         return Cell("")
-    if column == "hazard":
-        return Cell(title(value))
-    if column == "metric":
-        return Cell(METRICS[value])
+    if column in {"hazard", "metric"}:
+        return Cell(title(value) if column == "hazard" else METRICS[value])
     if column.endswith("_ns"):
         return Cell(milliseconds(value), value)
     if isinstance(value, float):
         return Cell(percent(value), value)
-    return Cell(f"{value:,}", value) if isinstance(value, int) else Cell(value)
+    if not isinstance(value, int):
+        return Cell(value)
+    # Bytes read as in the kernel's own messages and in hazards' sentences.
+    return Cell(str(value) if column.endswith("_bytes") else f"{value:,}", value)

@@ -8,9 +8,10 @@ from rich.console import Console
 
 from sim.hazard_kinds import HazardKind
 from sim.scenario import EL2, Scenario
-from sim.show.console import Layout, heading, legend, line, table_of_columns
+from sim.show.console import heading, legend, line
 from sim.show.cpu_table import ALLOWED_WORDS
 from sim.show.shared_notes import show_shared_notes
+from sim.show.tables import Layout, table_of_columns
 from sim.study.comparison import Comparison
 from sim.study.comparison_rows import ClusterRow, DesignRow
 from sim.titles import title
@@ -87,7 +88,8 @@ def _hazards(row: DesignRow) -> str:
 def _allowed(row: DesignRow, clusters: list[ClusterRow]) -> str:
     """Return the host's largest VL in bytes after the boot.
 
-    A single VL holds for all clusters; up to four clusters have a line each; more clusters are counted by their VL.
+    A single VL holds for all clusters. Else each VL has a line, with the names of its clusters if there are up to four
+    clusters, and with their number if there are more.
     Inside a cluster the VL may be a range, such as ``16-32``.
     """
     by_vl: dict[str, list[str]] = {}
@@ -98,5 +100,5 @@ def _allowed(row: DesignRow, clusters: list[ClusterRow]) -> str:
     if len(by_vl) <= 1:
         return "".join(by_vl)
     if sum(map(len, by_vl.values())) <= _MAX_CLUSTERS:
-        return "\n".join(f"{cluster} {vl}" for vl, members in by_vl.items() for cluster in members)
+        return "\n".join(f"{', '.join(members)} {vl}" for vl, members in by_vl.items())
     return "\n".join(f"{vl} on {len(members)} clusters" for vl, members in by_vl.items())

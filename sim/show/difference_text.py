@@ -5,9 +5,10 @@ from itertools import groupby
 from rich.console import Console
 
 from sim.hazard_kinds import KINDS
-from sim.show.console import Layout, heading, line, table
-from sim.study.difference_rows import LogDifferenceRow
-from sim.study.outcome_difference import INTRODUCTIONS, SETTINGS, Difference
+from sim.show.console import heading, line
+from sim.show.tables import Layout, table
+from sim.study.difference_rows import LogDifferenceRow, Value
+from sim.study.outcome_difference import INTRODUCTIONS, SETTINGS, Difference, value_text
 from sim.titles import title
 from sim.units import timestamp
 
@@ -59,7 +60,11 @@ def _values(difference: Difference, console: Console) -> None:
         members = list(rows)
         heading(console, f"{name[0].upper()}{name[1:]}")
         own = columns if any(row.of for row in members) else {key: columns[key] for key in ("column", "a", "b")}
-        cells = [{"of": row.of, "column": title(row.column), "a": row.a or "", "b": row.b or ""} for row in members]
+        cells = [{"of": row.of, "column": title(row.column), "a": _shown(row.a), "b": _shown(row.b)} for row in members]
         table(console, own, [[cell[key] for key in own] for cell in cells])
         if name == SETTINGS and difference.has_lines_left_out:
             line(console, "Log lines that repeat settings (Linux version, command line) are left out.")
+
+
+def _shown(value: Value) -> str:
+    return "" if value is None else value_text(value)

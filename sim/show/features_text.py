@@ -16,8 +16,9 @@ from sim.feature_rows import (
     unused_rows,
 )
 from sim.outcome import Outcome
-from sim.show.console import Layout, heading, line, table
+from sim.show.console import heading, line
 from sim.show.row_groups import short_labels
+from sim.show.tables import Layout, table
 from sim.topology import Topology, cpu_list
 from sim.unknown_features import core_sentences, partly_known_cores
 
@@ -55,7 +56,7 @@ def show_matrix(outcome: Outcome, console: Console, *, everything: bool) -> None
         known = ", as far as they are known" if partly_known_cores(outcome.scenario) else ""
         line(console, f"none: all CPUs have the same ID registers{known}")
         return
-    columns: dict[str, Layout] = {"register.field": "left"}
+    columns: dict[str, Layout] = {"register.field": "path"}
     # The lines above tell the names of these numbers; here they would make the table wider than a terminal.
     columns |= {f"cpu{cpu_list(kind.cpus)}": "right" for kind in kinds}
     columns |= {"system": "right", "rule": "wrap", "logged": "left", "decided by": "wrap"}
@@ -158,6 +159,6 @@ def _unused(outcome: Outcome, console: Console) -> None:
         first, cpus = members[0], topology.labels([row.cpu for row in members])
         lost = topology.labels(first.lost_by) if first.lost_by else COMMAND_LINE
         cells.append([f"{first.register}.{first.field}", cpus, str(first.value), str(first.sanitised), lost])
-    columns: dict[str, Layout] = {"field": "left", "CPUs": "wrap", "have": "right", "system": "right"}
+    columns: dict[str, Layout] = {"field": "path", "CPUs": "wrap", "have": "right", "system": "right"}
     columns["because of"] = "wrap"
     table(console, columns, cells)

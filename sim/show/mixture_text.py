@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
-from sim.show.console import Layout, heading, line, table
+from sim.show.console import heading, line
+from sim.show.row_groups import spans
 from sim.show.sweep_text import percent
+from sim.show.tables import Layout, table
 from sim.study.mixture_evaluation import OUTCOMES
 from sim.study.mixture_space import MixtureSpace
 from sim.sweep.mixture_summary import MixtureSummary
@@ -13,6 +15,9 @@ from sim.sweep.summary_rows import ExampleRow, MixtureRow
 from sim.units import counted
 
 _MOST_LOST = 5
+_NONE = percent(0)
+_MAX_NAMED = 2
+"""The number of kernels in a row above which a range stands for them."""
 _HEADINGS = {
     "refused": "refused",
     "lost": "lost",
@@ -28,8 +33,9 @@ def show_mixture_space(space: MixtureSpace, console: Console) -> None:
     line(
         console,
         f"{space.name}: {space.clusters} clusters of {counted(len(space.cores), 'core')}, "
-        f"{counted(space.cpus, 'CPU')} each; kernels {', '.join(space.kernels)}",
+        f"{counted(space.cpus, 'CPU')} each",
     )
+    line(console, f"kernels {', '.join(space.kernels)}")
     heading(console, "Cores")
     rows = [(one.name, f"{one.features.core.midr:#010x}") for one in space.cores]
     table(console, {"core": "wrap", "MIDR_EL1": "left"}, rows)
@@ -47,13 +53,14 @@ def show_mixtures(summary: MixtureSummary, console: Console) -> None:
         f"{space.name}: {walk} of {space.clusters} of {counted(len(space.cores), 'core')}: "
         f"{done}; kvm-arm.mode={space.kvm_mode}",
     )
-    heading(console, "Share of mixtures")
-    columns: dict[str, Layout] = {"kernels": "wrap", "late\nclusters": "right", "mixtures": "right"}
+    line(console, f"kernels {', '.join(space.kernels)}")
+    heading(console, "Share of mixtures, in %")
+    columns: dict[str, Layout] = {"kernels": "over", "late\nclusters": "right", "mixtures": "right"}
     columns |= dict.fromkeys([*_HEADINGS.values(), "nothing"], "right")
     rows = [
-        [_span(kernels) if place == 0 else "", late, *_shares(row)]
+        [spans(space.kernels, kernels, _MAX_NAMED), late, *_shares(row)]
         for kernels, of_kernels in shares_by_kernels(summary)
-        for place, (late, row) in enumerate(of_kernels)
+        for late, row in of_kernels
     ]
     table(console, columns, rows)
     for kernels in _alike(space, lambda kernel: str(_most_lost(summary, kernel))):
@@ -75,7 +82,10 @@ def show_mixtures(summary: MixtureSummary, console: Console) -> None:
 
 def _shares(row: MixtureRow) -> list[str]:
     counts = [getattr(row, name) for name in (*OUTCOMES, "fine")]
-    return [f"{row.mixtures:,}", *(percent(count / row.mixtures) if count else "" for count in counts)]
+    return [
+        f"{row.mixtures:,}",
+        *(percent(count / row.mixtures).removesuffix(" %") if count else "" for count in counts),
+    ]
 
 
 def shares_by_kernels(summary: MixtureSummary) -> list[tuple[list[str], list[tuple[str, MixtureRow]]]]:
@@ -109,10 +119,6 @@ def _alike(space: MixtureSpace, key: Callable[[str], str]) -> list[list[str]]:
     return list(found.values())
 
 
-def _span(kernels: Sequence[str]) -> str:
-    return ", ".join(kernels)
-
-
 def _most_lost(summary: MixtureSummary, kernel: str) -> list[tuple[str, str, int]]:
     """Return what is most often lost under a kernel, capabilities first: kind, name and number of mixtures."""
     return [
@@ -126,7 +132,7 @@ def _show_lost(summary: MixtureSummary, kernels: Sequence[str], console: Console
     total = summary.total(kernels[0]).mixtures
     lost = _most_lost(summary, kernels[0])
     if lost:
-        heading(console, f"Most often lost under {_span(kernels)}")
+        heading(console, f"Most often lost under {spans(summary.space.kernels, kernels, _MAX_NAMED)}")
         rows = [
             (f"hwcap {name}" if kind == "hwcap" else name, f"{times:,}", percent(times / total))
             for kind, name, times in lost

@@ -7,11 +7,12 @@ from rich.console import Console
 from sim.outcome import Outcome
 from sim.outcome_rows import ActionRow, BufferRow
 from sim.scenario import Scenario
-from sim.show.console import Layout, heading, lengths, line, table, table_of_columns
+from sim.show.console import heading, lengths, line
 from sim.show.cpu_table import show_cpus
 from sim.show.features_text import show_features
 from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list, short_labels, short_names
 from sim.show.settings_text import show_settings
+from sim.show.tables import Layout, table, table_of_columns
 from sim.titles import title
 from sim.units import counted, duration
 

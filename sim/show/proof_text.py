@@ -12,7 +12,8 @@ from sim.prove.finding import Finding
 from sim.prove.properties import PROPERTIES, SAFETY, Property
 from sim.prove.question import Answer, Question, System
 from sim.scenario import MemoryLayout
-from sim.show.console import Layout, heading, line, table, table_of_columns
+from sim.show.console import heading, line
+from sim.show.tables import Layout, table, table_of_columns
 from sim.units import counted
 
 _Example = tuple[str, System]

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from sim.hazard_kinds import KINDS, HazardKind
-from sim.show.console import Layout, heading, line, table
+from sim.show.console import heading, line
+from sim.show.tables import Layout, table
 from sim.study.system_space import Group, Space
 from sim.sweep.parted_plan import Walk
 from sim.sweep.space_record import SpaceRecord
@@ -106,7 +107,7 @@ def show_summary(summary: Summary, console: Console) -> None:
     is_sample = plan.walk is Walk.SAMPLE
     line(console, f"{plan.space.name}: {visited(summary)}; kernel {plan.space.kernel_words}")
     what = "draws" if is_sample else "systems"
-    columns: dict[str, Layout] = {"design": "wrap", "hazard": "wrap", what: "right", "share": "right"}
+    columns: dict[str, Layout] = {"design": "over", "hazard": "wrap", what: "right", "share": "right"}
     if is_sample:
         columns["95 % interval"] = "left"
     columns |= {"first row": "right", "smallest row": "right", "largest VLs": "wrap"}
@@ -158,8 +159,8 @@ def _show_worst(summary: Summary, rows: Sequence[Mapping[str, Any]], console: Co
     cells = [
         [
             row["design"],
-            f"{row['underrun_bytes']:,}",
-            f"{row['overrun_bytes']:,}",
+            str(row["underrun_bytes"]),
+            str(row["overrun_bytes"]),
             f"{row['worst_row']:,}",
             _largest_vls(summary, summary.sets_of_row(row["worst_row"])),
         ]

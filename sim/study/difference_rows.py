@@ -7,6 +7,9 @@ from msgspec import Meta
 
 from sim.rows import Row
 
+Value = int | bool | str | tuple[int | str, ...] | None
+"""A value of a setting or of an outcome."""
+
 
 class LogDifferenceRow(Row, frozen=True, gc=False):
     """A log line that only one of two boots has, or has there; lines that repeat a setting are left out."""
@@ -24,8 +27,8 @@ class ValueDifferenceRow(Row, frozen=True, gc=False):
     table: Annotated[str, Meta(description="the table of the outcome that has the value")]
     of: Annotated[str, Meta(description="the row, such as a CPU or a vector type; empty where there is one row")]
     column: Annotated[str, Meta(description="the column")]
-    a: Annotated[str | None, Meta(description="the value in boot a; missing where it has no such row")]
-    b: Annotated[str | None, Meta(description="the value in boot b")]
+    a: Annotated[Value, Meta(description="the value in boot a; missing where it has no such row")]
+    b: Annotated[Value, Meta(description="the value in boot b")]
 
 
 class HazardDifferenceRow(Row, frozen=True, gc=False):

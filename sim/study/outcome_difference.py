@@ -21,6 +21,7 @@ from sim.study.difference_rows import (
     DifferenceRecord,
     HazardDifferenceRow,
     LogDifferenceRow,
+    Value,
     ValueDifferenceRow,
 )
 from sim.titles import title
@@ -154,7 +155,7 @@ class Difference:
         value = next((row for row in self.value_rows if row.table != SETTINGS and self._is_comparable(row)), None)
         if value is not None:
             where = ", ".join(word for word in (value.table, value.of) if word)
-            return f"{where}: {title(value.column)}: {value.a or 'none'} in a, {value.b or 'none'} in b"
+            return f"{where}: {title(value.column)}: {value_text(value.a)} in a, {value_text(value.b)} in b"
         # The rows are in the order of both logs, so the first side that has a line is that in which it comes earlier.
         moved = next(iter(self._counted_log_rows), None)
         return None if moved is None else f"a line comes earlier in the log of {moved.side}: {_logged(moved)}"
@@ -205,22 +206,21 @@ _INTRODUCES_A_CPU = re.compile(
 )
 """The kernel's lines that tell the hardware under a CPU number."""
 INTRODUCTIONS = "the lines that introduce CPUs"
-_Value = str | int | tuple[int, ...] | dict[str, bool] | None
-_Table = dict[str, dict[str, str | None]]
-"""The rows of a table by what each is of, with the values of its columns as text."""
+_Table = dict[str, dict[str, Value]]
+"""The rows of a table by what each is of, with the values of its columns."""
 
 
 def _tables(outcome: Outcome) -> dict[str, _Table]:
     """Return the tables of an outcome that are compared."""
     label = outcome.facts.label
     return {
-        SETTINGS: {"": _texts(scenario_row(outcome.scenario))},
-        "vector lengths": {row.type: _texts(row) for row in outcome.vector_rows()},
-        "KVM": {"": _texts(outcome.kvm_row())},
+        SETTINGS: {"": _values(scenario_row(outcome.scenario))},
+        "vector lengths": {row.type: _values(row) for row in outcome.vector_rows()},
+        "KVM": {"": _values(outcome.kvm_row())},
         "capabilities": _capabilities(outcome),
         "hwcaps": _features(outcome),
-        "CPUs": {label(row.cpu): _texts(row) for row in outcome.cpu_rows()},
-        "buffers": {label(row.cpu): _texts(row) for row in outcome.buffer_rows()},
+        "CPUs": {label(row.cpu): _values(row) for row in outcome.cpu_rows()},
+        "buffers": {label(row.cpu): _values(row) for row in outcome.buffer_rows()},
         "actions": {
             f"{place}, {one.action.words}": {"outcome": one.outcome.value, "error": one.error}
             for place, one in enumerate(outcome.facts.actions, 1)
@@ -239,14 +239,14 @@ def _features(outcome: Outcome) -> _Table:
     if state is None:
         return {}
     has_programs = outcome.facts.features_at_user_space is not None
-    told: dict[str, str | None] = dict.fromkeys(state.hwcaps_in_words if has_programs else (), "yes")
-    return {"": told | {"taint": str(state.taint)}}
+    told: dict[str, Value] = dict.fromkeys(state.hwcaps_in_words if has_programs else (), "yes")
+    return {"": told | {"taint": state.taint}}
 
 
 def _differing_values(table: str, a: _Table, b: _Table) -> Iterator[ValueDifferenceRow]:
     if not a or not b:
         if a or b:
-            yield ValueDifferenceRow(table, "", "rows", str(len(a)), str(len(b)))
+            yield ValueDifferenceRow(table, "", "rows", len(a), len(b))
         return
     for of in dict.fromkeys([*a, *b]):
         own, other = a.get(of, {}), b.get(of, {})
@@ -255,17 +255,24 @@ def _differing_values(table: str, a: _Table, b: _Table) -> Iterator[ValueDiffere
                 yield ValueDifferenceRow(table, of, column, own.get(column), other.get(column))
 
 
-def _texts(row: Row) -> dict[str, str | None]:
-    """Return a row's columns as text."""
-    return {column: _text(getattr(row, column)) for column in row.__struct_fields__}
+def _values(row: Row) -> dict[str, Value]:
+    """Return a row's columns, with flags in words."""
+    values = {column: getattr(row, column) for column in row.__struct_fields__}
+    return {
+        column: ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else value
+        for column, value in values.items()
+    }
 
 
-def _text(value: _Value) -> str | None:
+def value_text(value: Value) -> str:
+    """Return a value in words; a set of lengths in braces.
+
+    >>> value_text((128, 256)), value_text(None), value_text(0)
+    ('{128,256}', 'none', '0')
+    """
     if isinstance(value, tuple):
         return "{" + ",".join(map(str, value)) + "}"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {one}" for key, one in value.items())
-    return None if value is None else str(value)
+    return "none" if value is None else str(value)
 
 
 def _differing_lines(a: Sequence[LogLine], b: Sequence[LogLine]) -> Iterator[LogDifferenceRow]:

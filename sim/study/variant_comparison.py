@@ -31,6 +31,19 @@ _RENAMED = {"GIC system register CPU interface": "GICv3 CPU interface"}
 _REFUSED_BY_RELAY = "pKVM's relay does not start a CPU that was not online at KVM's init"
 
 
+class VariantStep(NamedTuple):
+    """Two variants that differ in one axis only, where that axis goes from a setting to the next, and what differs."""
+
+    axis: Axis
+    a: int
+    """The number of the variant with the earlier setting, from 1."""
+    b: int
+    first: str | None
+    """The first difference between these two; None: nothing differs."""
+    worst_hazard: str | None
+    """The worst hazard that only one variant has; None: there is none, or it is the first difference."""
+
+
 @dataclass(frozen=True)
 @checked_fields
 class VariantComparison:
@@ -40,6 +53,7 @@ class VariantComparison:
         scenario: the scenario.
         rows: a row for each variant.
         without_effect: the axes along which nothing differs but the setting itself.
+        steps: what differs first between each two variants that are neighbours along an axis.
 
     >>> from sim import compare_variants, read_scenario
     >>> compare_variants(read_scenario("bug"), ["kernel"])
@@ -49,6 +63,7 @@ class VariantComparison:
     scenario: Scenario
     rows: list[VariantRow]
     without_effect: tuple[Axis, ...] = ()
+    steps: tuple[VariantStep, ...] = ()
 
     def __repr__(self) -> str:
         return f"<VariantComparison of {self.scenario.name!r}: {counted(len(self.rows), 'boot')}>"
@@ -93,48 +108,36 @@ def compare_variants(scenario: Scenario, axes: Axis | str | Sequence[Axis | str]
     states = [outcome.facts.features_at_end for _, outcome in booted]
     every_capability = dict.fromkeys(chain.from_iterable(capabilities))
     every_state = [state for state in states if state is not None]
+    steps = [step for axis in chosen for step in _steps(axis, booted)]
+    # Of the steps to a variant, the last begins at the last variant above it that differs in one axis only.
+    compared = {step.b: step for step in sorted(steps, key=lambda step: step.a)}
     rows = []
-    for (variant, outcome), own_capabilities, own_state, compared in zip(
-        booted, capabilities, states, _each_compared(booted), strict=True
+    for number, ((variant, outcome), own_capabilities, own_state) in enumerate(
+        zip(booted, capabilities, states, strict=True), 1
     ):
         lost_capabilities = tuple(name for name in every_capability if name not in own_capabilities)
         lost_hwcaps = _lost_hwcaps(every_state, own_state)
-        rows.append(_row(variant, outcome, lost_capabilities, lost_hwcaps, compared))
-    return VariantComparison(scenario, rows, tuple(axis for axis in chosen if _is_without_effect(axis, booted)))
+        rows.append(_row(variant, outcome, lost_capabilities, lost_hwcaps, compared.get(number)))
+    without_effect = tuple(axis for axis in chosen if _is_without_effect(axis, steps))
+    return VariantComparison(scenario, rows, without_effect, tuple(steps))
 
 
-def _is_without_effect(axis: Axis, booted: Sequence[tuple[Variant, Outcome]]) -> bool:
-    """Return True if variants that differ along an axis alone have outcomes that do not differ."""
-    alike: dict[frozenset[Label], list[Outcome]] = {}
-    for variant, outcome in booted:
+def _steps(axis: Axis, booted: Sequence[tuple[Variant, Outcome]]) -> Iterator[VariantStep]:
+    """Yield each two variants that differ in an axis only, and are neighbours along it."""
+    alike: dict[frozenset[Label], list[int]] = {}
+    for number, (variant, _) in enumerate(booted, 1):
         others = frozenset((own, words) for own, words in variant.labels if own is not axis)
-        alike.setdefault(others, []).append(outcome)
-    pairs = [pair for outcomes in alike.values() for pair in pairwise(outcomes)]
-    return bool(pairs) and all(difference(a, b).first is None for a, b in pairs)
+        alike.setdefault(others, []).append(number)
+    for numbers in alike.values():
+        for a, b in pairwise(numbers):
+            differs = difference(booted[a - 1][1], booted[b - 1][1])
+            yield VariantStep(axis, a, b, differs.first, differs.worst_hazard)
 
 
-class _Compared(NamedTuple):
-    """The last variant above that differs in one axis only, and the difference from it."""
-
-    number: int | None
-    """The variant's number, from 1."""
-    first: str | None
-    worst_hazard: str | None
-
-
-def _each_compared(booted: Sequence[tuple[Variant, Outcome]]) -> Iterator[_Compared]:
-    for place, (variant, outcome) in enumerate(booted):
-        above = (number for number in range(place, 0, -1) if _differs_in_one(booted[number - 1][0], variant))
-        number = next(above, None)
-        if number is None:
-            yield _Compared(None, None, None)
-        else:
-            differs = difference(booted[number - 1][1], outcome)
-            yield _Compared(number, differs.first, differs.worst_hazard)
-
-
-def _differs_in_one(a: Variant, b: Variant) -> bool:
-    return sum(own != other for own, other in zip(a.labels, b.labels, strict=True)) == 1
+def _is_without_effect(axis: Axis, steps: Sequence[VariantStep]) -> bool:
+    """Return True if variants that differ along an axis alone have outcomes that do not differ."""
+    firsts = [step.first for step in steps if step.axis is axis]
+    return bool(firsts) and not any(firsts)
 
 
 def _capabilities(facts: Facts) -> list[str]:
@@ -167,7 +170,11 @@ def _lost_hwcaps(every: Iterable[FeatureState], own: FeatureState | None) -> tup
 
 
 def _row(
-    variant: Variant, outcome: Outcome, capabilities: tuple[str, ...], hwcaps: tuple[str, ...], compared: _Compared
+    variant: Variant,
+    outcome: Outcome,
+    capabilities: tuple[str, ...],
+    hwcaps: tuple[str, ...],
+    compared: VariantStep | None,
 ) -> VariantRow:
     facts, labels = outcome.facts, dict(variant.labels)
     states = [facts.state(number) for number in range(len(facts.scenario.topology.cpus))]
@@ -194,7 +201,7 @@ def _row(
         taint=None if facts.features_at_end is None else facts.features_at_end.taint,
         hazards=len(outcome.found),
         hazard_kinds=tuple(dict.fromkeys(one.kind.value for one in outcome.found)),
-        compared_with=compared.number,
-        differs_first=compared.first,
-        worst_hazard=compared.worst_hazard,
+        compared_with=compared and compared.a,
+        differs_first=compared and compared.first,
+        worst_hazard=compared and compared.worst_hazard,
     )

@@ -18,7 +18,7 @@ from typing import Generic, Self, TypeVar
 
 import msgspec
 
-from sim.errors import InputError
+from sim.errors import InputError, closest
 from sim.extras import needed_by
 from sim.files.guarded_folder import GuardedFolder, new_name
 from sim.files.json_record import record_from_json
@@ -250,13 +250,23 @@ def _manifest_in(path: Path) -> _Manifest:
     try:
         raw = GuardedFolder(path).read(_MANIFEST, _MOST_JSON_BYTES, "plan of a sweep")
     except FileNotFoundError:
-        raise InputError(f"{path}: holds no sweep: there is no {_MANIFEST}") from None
+        raise InputError(f"{path}: {_no_sweep(path)}") from None
     with at(f"{path / _MANIFEST}"):
         # The version by itself first: another version's manifest may have other fields.
         version = record_from_json(raw, _Version).schema_version
         if version != SCHEMA_VERSION:
             raise InputError(f"is of version {version}, and this program reads {SCHEMA_VERSION}")
         return record_from_json(raw, _Manifest)
+
+
+def _no_sweep(path: Path) -> str:
+    """Return why a path is not the folder of a sweep, with the sweep beside it whose name is most like its own."""
+    if path.exists():
+        return f"holds no sweep: there is no {_MANIFEST}"
+    beside = [one.parent.name for one in path.absolute().parent.glob(f"*/{_MANIFEST}")]
+    close = closest(path.name, beside)
+    told = f"`asymboot sweep SPACE -o {path}` makes one" if close is None else f"did you mean {close!r}?"
+    return f"there is no such folder of a sweep: {told}"
 
 
 def space_of(path: Path) -> dict[str, object]:

@@ -124,6 +124,37 @@ def test_a_wrong_name_is_told_with_the_right_one(asymboot: Asymboot, words: list
     assert message in asymboot.refused(*words)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run FOLDER", "is a folder; a scenario is a .toml file"),
+        ("check FOLDER", "is a folder; a scenario is a .toml file"),
+        ("space FOLDER", "is a folder; a space is a .toml file"),
+        ("import --dmesg FOLDER", "is a folder; a kernel log is a file"),
+        ("summary FOLDER", "holds no sweep: there is no sweep.json"),
+        (
+            "summary FOLDER/nosuch",
+            "there is no such folder of a sweep: `asymboot sweep SPACE -o FOLDER/nosuch` makes one",
+        ),
+        ("summary FOLDER/owt", "there is no such folder of a sweep: did you mean 'out'?"),
+    ],
+)
+def test_a_folder_is_told_apart_from_what_is_wanted(
+    asymboot: Asymboot, words: str, message: str, tmp_path: Path
+) -> None:
+    if "owt" in words:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "sweep.json").touch()
+    refused = asymboot.refused(*words.replace("FOLDER", str(tmp_path)).split())
+    assert f"{tmp_path}" in refused
+    assert message.replace("FOLDER", str(tmp_path)) in refused
+
+
+def test_a_scenario_on_the_standard_input_is_no_schedule(asymboot: Asymboot) -> None:
+    result = asymboot("replay", "-", typed=Path(BUG).read_text())
+    assert result.stderr == "asymboot: - is a scenario, not a schedule: asymboot run takes it\n"
+
+
 def test_a_schedule_is_told_as_what_it_is(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "one.json"
     file.write_text('{"schema_version": 2, "scenario": "", "steps": []}')
@@ -255,6 +286,44 @@ def test_variants_that_are_alike_say_so_and_name_what_does_not_matter(asymboot: 
     assert not any("depends on it" in line or "nothing else" in line for line in matters)
 
 
+def test_variants_along_several_axes_make_a_matrix(asymboot: Asymboot) -> None:
+    shown = asymboot("compare", BUG, "--by", "kernel", "--by", "kvm_mode", "--by", "memory", "--by", "relay").stdout
+    head, _, rest = shown.partition("\nOutcomes\n")
+    outcomes, _, steps = rest.partition("\nWhat differs first between neighbours, a and b\n")
+    (adjacent, isolated) = head.split("\n\n")[1:]
+    assert "relay: nothing depends on it here" in head
+    assert adjacent.splitlines()[0] == "memory adjacent, mapped"
+    assert [line.split() for line in isolated.splitlines()[-2:]] == [
+        ["6.1,", "6.12", "to", "7.3", "A", "2", "online", "A", "2", "online"],
+        ["6.10,", "6.11", "A", "2", "online", "C", "stopped,", "2", "hazards"],
+    ]
+    assert [line[:2] for line in outcomes.splitlines() if line[1:2] == ":"] == ["A:", "B:", "C:"]
+    assert "C: stopped: cpu1's save at 512 bits stores to memory that is not mapped" in outcomes
+    told = " ".join(steps.split())
+    # The difference is the same under every relay, which is not named; it depends on the mode and on the memory.
+    assert "kernel 6.11 (a) and 6.12 (b), KVM mode protected; memory mapped: a has a hazard: cpu1's save at" in told
+    assert "relay" not in told
+
+
+def test_boot_cpu_and_early_cpus_are_one_side_of_a_matrix(asymboot: Asymboot) -> None:
+    words = ["--by", "boot_cpu", "--by", "early", "--by", "kvm_mode"]
+    shown = asymboot("compare", "late-cpu-at-el1", *words, columns="200").stdout
+    assert "By boot CPU / early CPUs and KVM mode" in shown
+    assert re.search(r"^cpu0 / all but cpu3 +B  stopped", shown, re.MULTILINE)
+    assert "\nearly CPUs all (a) and all but cpu1-2 (b)" in shown
+
+
+def test_clusters_that_are_left_the_same_lengths_are_told_together(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "mixed.toml"
+    sets = {"one": "[128, 256]", "two": "[128, 256, 512]", "three": "[128, 256]"}
+    clusters = ", ".join(f"{{ name = '{name}', count = 1, sve_bits = {bits} }}" for name, bits in sets.items())
+    guests = "".join(f"[[actions]]\ndo = 'guest'\ncpu = 'cpu{n}'\n" for n in range(3))
+    kernel = "[kernel]\nseries = '6.11'\nkvm_mode = 'protected'\n"
+    file.write_text(f"[topology]\nclusters = [{clusters}]\n{kernel}{guests}")
+    shown = asymboot("compare", file, columns="200").stdout
+    assert re.search(r"one, three 32\n +two 64\n", shown)
+
+
 def test_compare_takes_relay_and_memory_one_after_the_other(asymboot: Asymboot) -> None:
     shown = lines(asymboot, "compare", BUG, "--relay", "both", "--memory", "all")
     settings = [line for line in shown if line.startswith("relay ")]
@@ -288,6 +357,22 @@ def test_commands_say_which_options_do_nothing_without_pkvm(
     options = ["--relay", "relaxed", "--design", "tabba", "--memory", "isolated"]
     assert words in asymboot(*command, "late-cpu-refused", *options).stderr
     assert "without effect" not in asymboot(*command, "bug", *options).stderr
+
+
+def test_json_names_the_options_that_do_nothing(asymboot: Asymboot) -> None:
+    words = ["--relay", "relaxed", "--memory", "isolated", "--seed", "3"]
+    idle, of_pkvm = (
+        json.loads(asymboot("run", name, *words, "--json").stdout)["without_effect"]
+        for name in ("late-cpu-refused", "bug")
+    )
+    assert idle == ["relay", "memory"]
+    assert of_pkvm == []
+
+
+def test_numbers_in_differences_are_numbers(asymboot: Asymboot) -> None:
+    found = json.loads(asymboot("diff", "late-cpu-above-maximum", "--design", "v6.11", "--json").stdout)
+    buffers = next(row for row in found["values"] if row["table"] == "buffers")
+    assert all(isinstance(buffers[side], int) for side in "ab")
 
 
 def test_variants_say_which_settings_they_share(asymboot: Asymboot) -> None:

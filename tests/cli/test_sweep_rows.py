@@ -110,7 +110,7 @@ def test_a_file_whose_name_looks_like_a_row_is_a_file(
         (["run", "DIR:" + 30 * "9"], "is not a row's number"),
         (["run", "DIR"], "out: is a folder, and no scenario: "),
         (["plot", "boot", "DIR", "-o", "new.png"], "out: is a folder, and no scenario: "),
-        (["run", "nosuch:1"], "nosuch: holds no sweep: there is no sweep.json"),
+        (["run", "nosuch:1"], "nosuch: there is no such folder of a sweep"),
         (["run", "DIR:1", "--watch"], "--watch goes with a file: a row of a sweep does not change"),
         (["features", "DIR:1"], "features are modelled where every CPU has a core"),
     ],

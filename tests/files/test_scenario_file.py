@@ -571,7 +571,7 @@ def test_the_file_is_named_before_what_is_wrong_with_it(tmp_path: Path) -> None:
 
 def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
     assert refusal_of_file(tmp_path / "none.toml") == f"{tmp_path / 'none.toml'}: No such file or directory"
-    assert refusal_of_file(tmp_path) == f"{tmp_path}: Is a directory"
+    assert refusal_of_file(tmp_path) == f"{tmp_path}: is a folder; a scenario is a .toml file"
 
 
 def test_a_path_may_be_text() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from sim.files.scenario_file import read_scenario, scenario_from_text
 from sim.files.shipped_scenarios import find, shipped
 from sim.files.space_file import read_space, space_text
 from sim.outcome import Outcome
-from sim.plot import style
+from sim.plot import style, timeline_picture
 from sim.plot.buffers_picture import Written, hits, memory_around, plot_buffers, shown_saves
 from sim.plot.designs_picture import plot_designs
 from sim.plot.heat_picture import heat_counts, plot_heat, rows_counts
@@ -43,9 +44,10 @@ from sim.sweep.mixture_plan import MixturePlan
 from sim.sweep.mixture_sweep import sweep_mixtures
 from sim.sweep.parted_plan import Keep
 from sim.sweep.sweep_folder import Folder
+from sim.sweep.sweep_rows import SETTING
 from sim.sweep.sweep_run import run_sweep
 from sim.sweep.sweep_summary import read_summary
-from sim.timeline import SpanKind
+from sim.timeline import Span, SpanKind, Timeline
 from sim.topology import Topology, cpu
 from sim.vectors import VectorType
 from tests.command_line import Asymboot
@@ -438,7 +440,7 @@ def find_space(name: str) -> Path:
 
 
 def test_a_heat_map_counts_as_the_summary_does(swept: Path) -> None:
-    counts = heat_counts(swept, "out_of_bounds_write", "late_sve_bits", "early0_sve_bits")
+    counts = pd.DataFrame(heat_counts(swept, "out_of_bounds_write", "late_sve_bits", "early0_sve_bits"))
     by_setting = counts.groupby(["design", "relay"])[["systems", "with_hazard"]].sum()
     hazards = read_summary(swept).hazards
     expected = hazards[hazards["hazard"] == "out_of_bounds_write"].set_index(["design", "relay"])["systems"]
@@ -578,8 +580,8 @@ def test_counts_suffice_for_a_heat_map_over_the_first_and_the_last_group(tmp_pat
         for x, y in (columns, columns[::-1]):
             for hazard in ("out_of_bounds_write", "host_denied_vl", "kernel_panic"):
                 counts, rows = heat_counts(out, hazard, x, y), rows_counts(Folder.open(out), hazard, x, y)
-                by = list(rows.columns[:-2])
-                assert counts.sort_values(by).values.tolist() == rows.sort_values(by).values.tolist()
+                by = itemgetter(*SETTING, "x", "y")
+                assert sorted(counts, key=by) == sorted(rows, key=by)
         assert begun.keep is Keep.ALL
     run_sweep(Space(groups, "6.12"), tmp_path / "counts", jobs=1)
     assert_tidy(plot_heat(tmp_path / "counts", "out_of_bounds_write"))
@@ -631,6 +633,25 @@ def test_labels_of_the_time_axis_have_a_gap_between_them(cpus: int) -> None:
 def test_lengths_that_no_cpu_has_are_not_drawn() -> None:
     with pytest.raises(InputError, match="lengths cannot be drawn: no CPU has SVE or SME"):
         plot_lengths(boot(read_scenario("big-little")))
+
+
+def test_the_legend_of_a_boot_leaves_out_what_takes_no_time() -> None:
+    guests = [Span(0, SpanKind.GUEST, 5, 5), Span(0, SpanKind.ONLINE, 0, 9)]
+    handles = timeline_picture._handles(Timeline(guests, [], 9), has_path=False)
+    assert [one.get_label() for one in handles] == ["online"]
+
+
+def test_pictures_are_as_narrow_as_is_asked() -> None:
+    bug = boot(read_scenario(find(Path("bug"))))
+    many = Topology(tuple(cpu(f"cpu{n}", [128], clusters=(f"cluster{n // 16}",)) for n in range(64)))
+    pictures = (
+        plot_buffers(bug, width_in=6.3),
+        plot_designs(compare(bug.scenario), width_in=6.3),
+        plot_topology(many, width_in=6.3),
+    )
+    for picture in pictures:
+        assert_tidy(picture)
+        assert picture.get_size_inches()[0] <= 6.35
 
 
 def test_the_legend_of_lengths_lists_what_occurs() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from sim.designs import DESIGNS, LateCpu, LateStore, Pointer, Sizing, ZcrEl2
 from sim.files.scenario_file import read_scenario
+from sim.files.shipped_scenarios import folder
 from sim.prove.proof import prove_each
 from sim.prove.properties import named
 from sim.prove.question import Question
@@ -90,6 +91,13 @@ def test_a_scenarios_own_design_kernel_relay_and_memory_are_asked_about(asymboot
     rows = json.loads(asymboot("prove", "late-cpu-above-maximum", "--property", "in-its-pages", "--json").stdout)
     told = [(row["design"], row["relay"], row["kernel"], row["memory"]) for row in rows]
     assert told == [("brown-v4", "relaxed", "6.12", "adjacent")]
+
+
+def test_a_letter_on_a_typed_scenario_says_to_save_it(asymboot: Asymboot) -> None:
+    bug = (folder() / "bug.toml").read_text()
+    result = asymboot("prove", "-", "--property", "no-panic", "--kernel", "6.12", typed=bug)
+    saved = "Reproduce: save the scenario as scenario.toml, then: asymboot prove scenario.toml"
+    assert f"{saved} --kernel 6.12 --property no-panic" in result.stdout
 
 
 def test_options_replace_what_the_scenario_says(asymboot: Asymboot) -> None:

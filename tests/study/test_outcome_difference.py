@@ -46,7 +46,7 @@ def test_the_fix_takes_every_hazard_away() -> None:
     assert found.first.startswith("a has a hazard: cpu1's save at 512 bits starts 1088 bytes before")
     values = {(row.table, row.of, row.column): (row.a, row.b) for row in found.value_rows}
     assert values["settings", "", "design"] == ("v6.11", "constrain-v2")
-    assert values["buffers", "cpu1", "save_bytes"] == ("2200", "1108")
+    assert values["buffers", "cpu1", "save_bytes"] == (2200, 1108)
 
 
 def test_the_first_line_that_differs_comes_first_and_the_banner_does_not_count() -> None:
@@ -113,7 +113,7 @@ def test_a_hazard_that_comes_before_every_line_is_first() -> None:
 
 def test_rows_that_one_boot_has_none_of_are_counted() -> None:
     found = difference(scenario("bug"), scenario("bug").but(kvm_mode="nvhe"))
-    assert [(row.column, row.a, row.b) for row in found.value_rows if row.table == "buffers"] == [("rows", "2", "0")]
+    assert [(row.column, row.a, row.b) for row in found.value_rows if row.table == "buffers"] == [("rows", 2, 0)]
 
 
 def test_features_that_one_boot_has_are_told() -> None:

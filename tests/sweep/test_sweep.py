@@ -529,14 +529,14 @@ def test_from_a_file_to_a_saved_example(asymboot: Asymboot, tmp_path: Path, monk
         (["sweep", "mine.toml", "-o", "out", "--seed", "1"], "--seed goes with --sample or --replications"),
         (["sweep", "mine.toml", "-o", "full", "--sample", "2", "--symmetric"], "not both"),
         (["sweep", "mine.toml", "-o", "mine.toml"], "is not a folder"),
-        (["sweep", "--resume", "nothing"], "nothing: holds no sweep"),
+        (["sweep", "--resume", "nothing"], "nothing: there is no such folder of a sweep"),
         (
             ["sweep", "huge.toml", "-o", "out"],
             "points are too many to walk through",
         ),
         (["space", "empty.toml"], "empty.toml: the key 'groups' is missing"),
-        (["summary", "nothing"], "nothing: holds no sweep"),
-        (["replay", "nothing", "--row", "1"], "nothing: holds no sweep"),
+        (["summary", "nothing"], "nothing: there is no such folder of a sweep"),
+        (["replay", "nothing", "--row", "1"], "nothing: there is no such folder of a sweep"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

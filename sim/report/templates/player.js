@@ -5,6 +5,7 @@ const player = document.getElementById("player-box");
 const part = (name) => player.querySelector(`[data-part="${name}"]`);
 const slider = part("slider"), playButton = part("play"), speed = part("speed");
 const last = boot.frames.length - 1;
+const MOST_NAMED = 8;
 const FEW = 64; // the number of CPUs up to which each has its name beside its light
 
 function element(name, parent, text = "", className = "") {
@@ -70,6 +71,14 @@ function showRecord(place, before) {
   part("capability-count").textContent = `${names.length}`;
 }
 
+// The CPUs that change in a frame, where there are too many lights for a name beside each.
+function acting(changes) {
+  if (boot.cpus.length <= FEW || !changes.length) return "";
+  const named = changes.slice(0, MOST_NAMED).map(([cpu, state]) => `${boot.cpus[cpu]} ${boot.states[state][0]}`);
+  const more = changes.length - named.length;
+  return `. Now: ${named.join(", ")}${more ? ` and ${more.toLocaleString("en")} more` : ""}`;
+}
+
 function goTo(frame) {
   const target = Math.min(Math.max(frame, 0), last);
   if (target < now) restart();
@@ -90,7 +99,7 @@ function goTo(frame) {
   const counts = new Map();
   for (const state of states) counts.set(state, (counts.get(state) ?? 0) + 1);
   const summary = [...counts].sort(([a], [b]) => b - a).map(([state, count]) => `${count.toLocaleString("en")} ${boot.states[state][0]}`);
-  part("counts").textContent = summary.join(", ");
+  part("counts").textContent = summary.join(", ") + acting(boot.frames[now][3]);
   part("time").textContent = `${time} s`;
   part("told").textContent = told.length ? told.join("; ") : "the kernel logs";
   slider.value = now;

@@ -33,8 +33,26 @@ async function filterTables() {
   document.getElementById("tables-style").textContent = await contentOf("tables-style-data");
   const { default: DataTable } = await import(addressOf(await contentOf("tables-program"), "text/javascript"));
   for (const table of document.querySelectorAll("table.filtered")) {
-    new DataTable(table, { paging: false, order: [], autoWidth: false, info: true });
+    offerOrders(table, new DataTable(table, { paging: false, order: [], autoWidth: false, info: true }));
   }
+}
+
+// Lets the reader sort a table whose rows are shown as cards (fitTables), since cards have no headings to click.
+function offerOrders(table, program) {
+  const label = document.createElement("label");
+  label.className = "sorter";
+  label.textContent = "sorted by ";
+  const choice = label.appendChild(document.createElement("select"));
+  choice.add(new Option("its own order", ""));
+  [...table.tHead.rows[0].cells].forEach((heading, column) => {
+    choice.add(new Option(heading.textContent, `${column} asc`));
+    choice.add(new Option(`${heading.textContent}, from the end`, `${column} desc`));
+  });
+  choice.addEventListener("change", () => {
+    const [column, direction] = choice.value.split(" ");
+    program.order(choice.value ? [[Number(column), direction]] : []).draw();
+  });
+  table.closest(".dt-layout-table").before(label);
 }
 
 // Shows the rows of a table as cards, each cell below its heading, wherever the columns would be wider than the box.
