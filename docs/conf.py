@@ -32,7 +32,7 @@ nitpick_ignore_regex = [
     ("py:class", r"sim\.(\w+\.)*(rows|\w+_rows)\..*"),
     ("py:class", r"sim\.facts\.Facts|sim\.study\.(tally\.Tally|comparison_rows\..*)|sim\.prove\.properties\.Broken"),
     ("py:class", r"sim\.(cause_recorder\.Cause|causes\.critical_path\.WaitRow|rules\..*)"),
-    ("py:class", r"sim\.study\.mixture_space\.Mixture(Block|Point)"),
+    ("py:class", r"sim\.study\.(mixture_space\.Mixture(Block|Point)|variant_comparison\.VariantStep)"),
     ("py:class", r"sim\.(study\.system_space\.GroupRow|scenario\.LateBecause|kernel_release\.Build)"),
     (
         "py:class",

@@ -92,7 +92,7 @@ def draw_heat(
 
 
 Counts = list[dict[str, Any]]
-"""Rows of counts. They are no frame: from counts alone, a report with heat maps is written without pandas."""
+"""Rows of counts, as plain values: from counts alone, a report with heat maps is written without pandas."""
 
 
 class _Map(NamedTuple):

@@ -11,7 +11,7 @@ from sim.hazard_kinds import HazardKind
 from sim.kernel_flags import FLAGS, FlagFacts, Landing, kernel_flags
 from sim.kernel_release import DEFAULT, MODELLED, OLDEST, RECORDED, kernel_release
 from sim.show.console import heading, line
-from sim.show.tables import Layout, table
+from sim.show.table_forms import Layout, table
 
 
 def show_catalogue(console: Console, parts: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from sim.scenario import EL2, Scenario
 from sim.show.console import heading, legend, line
 from sim.show.cpu_table import ALLOWED_WORDS
 from sim.show.shared_notes import show_shared_notes
-from sim.show.tables import Layout, table_of_columns
+from sim.show.table_forms import Layout, table_of_columns
 from sim.study.comparison import Comparison
 from sim.study.comparison_rows import ClusterRow, DesignRow
 from sim.titles import title

@@ -6,7 +6,7 @@ from sim.outcome import Outcome
 from sim.outcome_rows import CpuRow
 from sim.show.console import heading, legend, lengths, line
 from sim.show.row_groups import grouped, short_cpu_list, short_names
-from sim.show.tables import Layout, table_of_columns
+from sim.show.table_forms import Layout, table_of_columns
 from sim.titles import title
 
 _BITS_IN_A_BYTE = 8

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from sim.hazard_kinds import KINDS
 from sim.show.console import heading, line
-from sim.show.tables import Layout, table
+from sim.show.table_forms import Layout, table
 from sim.study.difference_rows import LogDifferenceRow, Value
 from sim.study.outcome_difference import INTRODUCTIONS, SETTINGS, Difference, value_text
 from sim.titles import title

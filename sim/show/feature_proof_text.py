@@ -7,7 +7,7 @@ from rich.console import Console
 from sim.prove.feature_proofs import FeatureFinding
 from sim.prove.feature_properties import FEATURE_PROPERTIES
 from sim.show.console import heading, line
-from sim.show.tables import Layout, table
+from sim.show.table_forms import Layout, table
 
 _COLUMNS: dict[str, Layout] = {"answer": "left", "of": "wrap", "because": "wrap"}
 

@@ -18,7 +18,7 @@ from sim.feature_rows import (
 from sim.outcome import Outcome
 from sim.show.console import heading, line
 from sim.show.row_groups import short_labels
-from sim.show.tables import Layout, table
+from sim.show.table_forms import Layout, table
 from sim.topology import Topology, cpu_list
 from sim.unknown_features import core_sentences, partly_known_cores
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from sim.show.console import heading, line
 from sim.show.row_groups import spans
 from sim.show.sweep_text import percent
-from sim.show.tables import Layout, table
+from sim.show.table_forms import Layout, table
 from sim.study.mixture_evaluation import OUTCOMES
 from sim.study.mixture_space import MixtureSpace
 from sim.sweep.mixture_summary import MixtureSummary

@@ -12,7 +12,7 @@ from sim.show.cpu_table import show_cpus
 from sim.show.features_text import show_features
 from sim.show.row_groups import MAX_ROWS, grouped, short_cpu_list, short_labels, short_names
 from sim.show.settings_text import show_settings
-from sim.show.tables import Layout, table, table_of_columns
+from sim.show.table_forms import Layout, table, table_of_columns
 from sim.titles import title
 from sim.units import counted, duration
 

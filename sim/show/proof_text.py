@@ -13,7 +13,7 @@ from sim.prove.properties import PROPERTIES, SAFETY, Property
 from sim.prove.question import Answer, Question, System
 from sim.scenario import MemoryLayout
 from sim.show.console import heading, line
-from sim.show.tables import Layout, table, table_of_columns
+from sim.show.table_forms import Layout, table, table_of_columns
 from sim.units import counted
 
 _Example = tuple[str, System]

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from sim.environment import StepKind
 from sim.explore.findings import Schedule
-from sim.show.tables import Layout, table
+from sim.show.table_forms import Layout, table
 from sim.topology import Topology
 
 _MAX_LANES = 12

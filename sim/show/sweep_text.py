@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from sim.hazard_kinds import KINDS, HazardKind
 from sim.show.console import heading, line
-from sim.show.tables import Layout, table
+from sim.show.table_forms import Layout, table
 from sim.study.system_space import Group, Space
 from sim.sweep.parted_plan import Walk
 from sim.sweep.space_record import SpaceRecord

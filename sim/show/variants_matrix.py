@@ -14,7 +14,7 @@ from rich.console import Console
 from sim.hazard_kinds import KINDS
 from sim.show.console import heading, line
 from sim.show.row_groups import spans
-from sim.show.tables import Layout, fitted, table
+from sim.show.table_forms import Layout, fitted, table
 from sim.study.variant_comparison import VariantComparison, VariantStep
 from sim.study.variant_rows import VariantRow
 from sim.study.variants import Axis

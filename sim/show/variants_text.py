@@ -9,7 +9,7 @@ from sim.scenario import Scenario
 from sim.show.console import heading, legend, line
 from sim.show.settings_text import settings
 from sim.show.shared_notes import show_shared_notes
-from sim.show.tables import Layout, table_of_columns
+from sim.show.table_forms import Layout, table_of_columns
 from sim.show.variants_matrix import dimensions, show_matrix
 from sim.study.variant_comparison import VariantComparison
 from sim.study.variant_rows import VariantRow
@@ -47,11 +47,12 @@ def show_variants(comparison: VariantComparison, console: Console) -> None:
     if Axis.KERNEL not in axes:
         show_shared_notes(comparison.scenario, console)
     for axis in comparison.without_effect:
-        line(console, f"{title(axis)}: nothing depends on it here{_why_not(comparison.scenario, axis, axes)}")
+        shown = f"; {getattr(rows[0], axis.value)} is shown" if axis in idle else ""
+        line(console, f"{title(axis)}: nothing depends on it here{_why_not(comparison.scenario, axis, axes)}{shown}")
     if len(along) > 1:
         show_matrix(comparison, numbers, along, _outcome, console)
     else:
-        _show_list(rows, numbers, axes, console)
+        _show_list(rows, numbers, [axis for axis in axes if axis not in idle], console)
 
 
 def _show_list(rows: Sequence[VariantRow], numbers: Sequence[int], axes: Sequence[Axis], console: Console) -> None:

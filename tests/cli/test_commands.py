@@ -280,6 +280,13 @@ def test_variants_that_are_alike_say_so_and_name_what_does_not_matter(asymboot: 
     shown = lines(asymboot, "compare", BUG, "--by", "relay")
     assert "relay: nothing depends on it here" in shown
     assert shown[-1] == "nothing else differs from variant 1"
+    several = lines(asymboot, "compare", BUG, "--by", "relay", "--by", "memory")
+    assert "relay: nothing depends on it here; enforcing is shown" in several
+    assert [line.split()[:2] for line in several if re.match("[123]  ", line)] == [
+        ["1", "adjacent"],
+        ["2", "isolated"],
+        ["3", "mapped"],
+    ]
     idle = lines(asymboot, "compare", "late-cpu-refused", "--by", "memory")
     assert "memory: nothing depends on it here, since there is no pKVM" in idle
     matters = lines(asymboot, "compare", "late-cpu-behind-the-relay", "--by", "relay")

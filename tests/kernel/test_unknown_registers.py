@@ -277,7 +277,7 @@ def test_json_marks_what_is_unknown() -> None:
 def test_tables_and_reports_mark_what_is_unknown(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "mixed.toml"
     file.write_text("[topology]\ncpus = [{ core = 'arm,cortex-a710' }, { core = 'arm,cortex-x3' }]\n", encoding="utf-8")
-    table = asymboot("features", "--all", str(file)).stdout
+    table = asymboot("features", "--all", str(file), columns="120").stdout
     assert re.search(r"ID_AA64ISAR0_EL1.ATOMIC +2 +\? +\?", table)
     assert "?: unknown, since no source tells the CPU's register" in table
     told = asymboot("run", str(file)).stdout

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -530,6 +531,13 @@ def test_the_worst_row_of_a_sweep_has_its_lengths(pages: dict[str, Path]) -> Non
     assert shown is not None
     lengths = re.findall(r"\{(.*?)\}", shown[1])
     assert lengths == [",".join(map(str, bits_from_vqs(one.vqs(VectorType.SVE) or 0))) for one in booted]
+
+
+def test_heat_maps_of_counts_need_no_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = Space((Group("early", (1, 3)), Group("late", (1, 3), late=True)), "6.11", relays=(Relay.RELAXED,))
+    run_sweep(space, tmp_path / "out", jobs=1)
+    monkeypatch.setitem(sys.modules, "pandas", None)  # whose import takes half as long as all pictures
+    assert "<figure>" in sweep_page(tmp_path / "out")
 
 
 def test_a_report_of_a_sample_says_what_it_counts(tmp_path: Path) -> None:
