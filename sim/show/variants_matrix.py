@@ -7,6 +7,7 @@ full below. What differs between neighbours along an axis follows, with the sett
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from string import ascii_uppercase
 
 from rich.console import Console
@@ -25,6 +26,8 @@ _MOST_SETTINGS = 3
 """The number of settings that are named singly where they make no rectangle."""
 _BETWEEN = " / "
 """The sign between the boot CPU and the early CPUs where these are one dimension."""
+_NO_VARIANT = "-"
+"""The cell of settings that do not go together, such as an early kernel's design with a later kernel."""
 _Grid = tuple[tuple[str, ...], ...]
 """The cells of a table, row by row."""
 _Block = tuple[str, dict[str, Layout], list[list[str]]]
@@ -100,6 +103,8 @@ def show_matrix(
     shown = {place: f"{letter}  {_brief(by_letter[letter])}" for place, letter in cells.items()}
     _show_tables(along, shown, console)
     heading(console, "Outcomes")
+    if len(cells) < prod(len(one.values) for one in along):
+        line(console, f"{_NO_VARIANT}: there is no such variant")
     for letter in letters.values():
         row = by_letter[letter]
         told = [*([] if row.panic is not None else [_online(row)]), *particulars(row)]
@@ -170,7 +175,8 @@ def _blocks(along: Sequence[Dimension], down: Dimension, across: Dimension, cell
     for setting in product(*(one.values for one in others)):
         fixed = dict(zip(others, setting, strict=True))
         places = [[fixed | {down: row, across: column} for column in across.values] for row in down.values]
-        grid = tuple(tuple(cells[tuple(place[one] for one in along)] for place in row) for row in places)
+        keys = ((tuple(place[one] for one in along) for place in row) for row in places)
+        grid = tuple(tuple(cells.get(key, _NO_VARIANT) for key in row) for row in keys)
         grids.setdefault(grid, []).append(setting)
     for grid, settings in grids.items():
         words = _settings(others, settings) if others else f"By {down.title} and {across.title}"

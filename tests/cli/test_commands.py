@@ -312,6 +312,13 @@ def test_variants_along_several_axes_make_a_matrix(asymboot: Asymboot) -> None:
     assert "relay" not in told
 
 
+def test_settings_that_do_not_go_together_are_a_dash_in_a_matrix(asymboot: Asymboot) -> None:
+    shown = asymboot("compare", BUG, "--by", "kernel", "--by", "kvm_mode", "--by", "design").stdout
+    # Kernels before 6.10 save by none of the designs, which later kernels cannot.
+    assert re.search(r"^none +A  2 online +-$", shown, re.MULTILINE)
+    assert "-: there is no such variant" in shown
+
+
 def test_boot_cpu_and_early_cpus_are_one_side_of_a_matrix(asymboot: Asymboot) -> None:
     words = ["--by", "boot_cpu", "--by", "early", "--by", "kvm_mode"]
     shown = asymboot("compare", "late-cpu-at-el1", *words, columns="200").stdout
