@@ -109,10 +109,9 @@ class FieldEditor:
 
     def copy_lengths(self, cpu: int, vector_type: VectorType) -> None:
         """Give a CPU the boot CPU's lengths of a vector type."""
-        features, lengths_bits = self._features[cpu], self._features[0].lengths_bits.get(vector_type)
-        if lengths_bits is not None and vector_type not in features.lengths_bits:
-            both = {**features.lengths_bits, vector_type: lengths_bits}
-            self._features[cpu] = replace(features, lengths_bits=both)
+        features, lengths = self._features[cpu], self._features[0].lengths_bits.get(vector_type)
+        if lengths is not None and vector_type not in features.lengths_bits:
+            self._features[cpu] = replace(features, lengths_bits={**features.lengths_bits, vector_type: lengths})
 
     def agree(self, cpu: int, one: Requirement, *, has: bool) -> dict[IdField, int]:
         """Let a CPU agree with the system about an entry: as the boot CPU does, else by the nearest values.

@@ -436,16 +436,24 @@ class Space:
             comb(len(self.groups[places[0]].sets_vqs) + len(places) - 1, len(places)) for places in self.classes
         )
 
-    def scenario(self, sets_bits: Sequence[Iterable[int]], setting: Setting) -> Scenario:
+    @checked
+    def scenario(self, sets_bits: Sequence[Iterable[int] | None], setting: Setting) -> Scenario:
         """Return the scenario of a point: late CPUs are brought online, then a guest visits every online CPU.
 
         Both happen in the order of the sets, the smaller number first, then of `order`. The outcome therefore does not
         depend on the numbering of interchangeable groups.
 
         Args:
-            sets_bits: the lengths of each group's CPUs, in bits, in the order of the groups; none for CPUs without SVE.
+            sets_bits: the lengths of each group's CPUs, in bits, in the order of the groups; None, or no
+                lengths, for CPUs without SVE.
             setting: the setting to boot the point under.
+
+        Raises:
+            InputError: a length is not a vector length, or there are not as many sets as groups.
         """
+        if len(sets_bits) != len(self.groups):
+            sets, groups = counted(len(sets_bits), "set"), counted(len(self.groups), "group")
+            raise InputError(f"Space.scenario: sets_bits has {sets} for {groups}: give one for each")
         cpus = tuple(self._cpus(sets_bits))
         # Sorting is stable, so CPUs with equal sets stay in the order of `order`.
         order = sorted(self.order, key=lambda number: cpus[number].sve_vqs or 0)
@@ -464,10 +472,10 @@ class Space:
             name=self.name,
         )
 
-    def _cpus(self, sets_bits: Sequence[Iterable[int]]) -> Iterator[Cpu]:
+    def _cpus(self, sets_bits: Sequence[Iterable[int] | None]) -> Iterator[Cpu]:
         """Yield the CPUs of a point; groups are clusters if any has several CPUs."""
         has_clusters = any(one.cpus > 1 for one in self.groups)
         for one, bits in zip(self.groups, sets_bits, strict=True):
-            lengths = tuple(bits)
+            lengths = () if bits is None else tuple(bits)
             for name in one.cpu_names:
                 yield cpu(name, lengths, late=one.late, clusters=(one.name,) if has_clusters else ())

@@ -89,6 +89,16 @@ def test_what_cannot_be_is_refused(make: object, message: str) -> None:
         make()  # type: ignore[operator]
 
 
+def test_a_point_is_given_by_a_set_for_each_group() -> None:
+    space = Space((Group("a", [[128, 256]]), Group("b", [[128], None], late=True)))
+    cpus = space.scenario([[128, 256], None], space.settings[0]).topology.cpus
+    assert [one.sve_bits for one in cpus] == [(128, 256), None]
+    with pytest.raises(InputError, match=r"^Space.scenario: sets_bits has 1 set for 2 groups: give one for each$"):
+        space.scenario([[128]], space.settings[0])
+    with pytest.raises(InputError, match=r"^Space.scenario: sets_bits\[0\] is 3 \(a whole number\): allowed is a list"):
+        space.scenario([3, 1], space.settings[0])  # type: ignore[list-item]
+
+
 def test_lists_and_numpy_numbers_are_taken() -> None:
     group = Group("a", [np.array([128, 256]), [np.uint16(128)]], weights=[np.int64(2), 1])  # type: ignore[list-item]
     assert group == group_of("a", (3, 1), weights=(2, 1))
