@@ -83,7 +83,7 @@ def _cells(row: FieldRow, cpus: list[int], *, has_values: bool) -> list[str]:
 
     own = [LACKS if cpu in row.lacked_by else row.own_text(cpu, shown) for cpu in cpus]
     system = shown(row.sanitised) if row.is_listed and has_values else ""
-    decided = COMMAND_LINE if row.forced else cpu_list(row.decided_by) if row.decided_by else ""
+    decided = COMMAND_LINE if row.forced else f"cpu{cpu_list(row.decided_by)}" if row.decided_by else ""
     return [f"{row.register}.{row.field}", *own, system, row.rule, "yes" if row.strict else "no", decided]
 
 

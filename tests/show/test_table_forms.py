@@ -1,6 +1,9 @@
 """Tests of the forms of tables: the plainest that fits is taken, and nothing is ever cut off."""
 
+import re
+
 from sim.show.table_forms import Form, Layout, fitted
+from tests.command_line import Asymboot
 
 ROWS = [
     ["v6.11", "out-of-bounds write", "1,250", "57.60 %", "socket0/cluster1"],
@@ -72,3 +75,8 @@ def test_a_single_row_keeps_its_cells() -> None:
 def test_a_terminal_that_is_too_narrow_gets_longer_lines() -> None:
     form = form_at(4)
     assert "out-of-bounds write" in "\n".join(form.rows())
+
+
+def test_the_matrix_of_features_calls_the_cpus_that_decide_by_their_names(asymboot: Asymboot) -> None:
+    shown = asymboot("features", "big-little").stdout
+    assert re.search(r"^CTR_EL0\.L1Ip .* no +cpu0-3$", shown, re.MULTILINE)
