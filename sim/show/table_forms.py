@@ -15,8 +15,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from sim.show.console import line
@@ -76,37 +78,32 @@ class Form:
         """The width of the columns beside each other, in characters."""
         return sum(self.widths) + _GAP * (len(self.widths) - 1)
 
-    @property
-    def head(self) -> list[str]:
-        """The lines of the headings, bottom aligned."""
-        parts = [_wrapped(column.heading, width) for column, width in zip(self.columns, self.widths, strict=True)]
-        tallest = max(map(len, parts))
-        return self._lines([[""] * (tallest - len(part)) + part for part in parts])
-
-    def rows(self) -> Iterator[str]:
-        """Yield the lines of the rows, with the lines above and below them."""
-        above = ""
+    def parts(self) -> Iterator[Table | Text]:
+        """Yield the table as rich prints it: the headings, then rows and the lines above and below them."""
+        grid, above = self._grid(headings=True), ""
         for number in range(len(self.columns[0].cells)):
             if self.over and self.over[number] != above:
                 above = self.over[number]
-                yield above
+                yield from (grid, Text(above))
+                grid = self._grid(headings=False)
             beside = zip(self.columns, self.widths, strict=True)
-            yield from self._lines([_wrapped(column.cells[number], width) for column, width in beside])
+            grid.add_row(*(Text(_wrapped(column.cells[number], width)) for column, width in beside))
             told = "; ".join(
                 f"{one.heading} {one.cells[number]}".replace("\n", " ") for one in self.below if one.cells[number]
             )
             if told:
-                yield from (f"{_INDENT * 2}{part}" for part in _wrapped(told, self.width - 2 * len(_INDENT)))
+                below = _wrapped(told, self.width - 2 * len(_INDENT)).replace("\n", "\n" + _INDENT * 2)
+                yield from (grid, Text(_INDENT * 2 + below))
+                grid = self._grid(headings=False)
+        yield grid
 
-    def _lines(self, cells: Sequence[Sequence[str]]) -> list[str]:
-        lines = []
-        for number in range(max(map(len, cells))):
-            parts = [
-                _padded(own[number] if number < len(own) else "", width, column.layout)
-                for own, width, column in zip(cells, self.widths, self.columns, strict=True)
-            ]
-            lines.append((" " * _GAP).join(parts).rstrip())
-        return lines
+    def _grid(self, *, headings: bool) -> Table:
+        """Return a table of rich's without rows."""
+        grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, show_header=headings)
+        for column, width in zip(self.columns, self.widths, strict=True):
+            justify: Literal["left", "right"] = "right" if column.layout == "right" else "left"
+            grid.add_column(_wrapped(column.heading, width), justify=justify, no_wrap=True, width=width)
+        return grid
 
 
 def table_of_columns(console: Console, columns: Mapping[str, tuple[Layout, Sequence[str]]]) -> set[str]:
@@ -131,11 +128,11 @@ def table(console: Console, columns: Mapping[str, Layout], rows: Iterable[Sequen
     form = fitted(columns, every_row[:_MAX_TABLE_ROWS], console.width)
     if form.said:
         line(console, f"in every row: {', '.join(f'{heading} {cell}' for heading, cell in form.said.items())}")
-    rule = ("-" if console.options.ascii_only else "─") * form.width
-    lines = [*form.head, rule, *form.rows()]
-    printed = Text("\n".join(lines))
-    printed.stylize("bold", 0, sum(len(one) + 1 for one in form.head))
-    console.print(printed, soft_wrap=True)  # it has the terminal's width already
+    # rich cuts what is wider than the console, which even the narrowest form may be.
+    width, console.width = console.width, max(console.width, form.width + _GAP)
+    for part in form.parts():
+        console.print(part)
+    console.width = width
     more = len(every_row) - _MAX_TABLE_ROWS
     if more > 0:
         line(console, f"{more:,} more rows; --json prints them all")
@@ -148,12 +145,8 @@ def fitted(columns: Mapping[str, Layout], rows: Sequence[Sequence[str]], width: 
     >>> form = fitted({"field": "path", "value": "right", "logged": "left"}, rows, 16)
     >>> form.said
     {'logged': 'no'}
-    >>> for line in [*form.head, *form.rows()]:
-    ...     print(line)
-    field   value
-    ID_PFR0_EL1
-      CSV2      1
-      RAS       0
+    >>> form.over, form.columns[0].cells
+    (('ID_PFR0_EL1', 'ID_PFR0_EL1'), ['  CSV2', '  RAS'])
     """
     cells = list(zip(*rows, strict=True)) or [()] * len(columns)
     given = Form(tuple(Column(*named, own) for named, own in zip(columns.items(), cells, strict=True)))
@@ -268,11 +261,13 @@ def _with_short_heading(column: Column, width: int) -> Column:
     return replace(column, heading=f"{column.heading[:middle]}\n{column.heading[middle + 1 :]}")
 
 
-def _wrapped(cell: str, width: int) -> list[str]:
-    """Return a cell's lines: they end at spaces, or else inside of words that are longer than a line.
+def _wrapped(cell: str, width: int) -> str:
+    r"""Return a cell whose lines end at spaces, or else inside of words that are longer than a line.
+
+    rich breaks such words at any letter.
 
     >>> _wrapped("cpu0 of socket0/cluster1", 12)
-    ['cpu0 of', 'socket0/', 'cluster1']
+    'cpu0 of\nsocket0/\ncluster1'
     """
     lines: list[str] = []
     for text in cell.split("\n"):
@@ -288,9 +283,4 @@ def _wrapped(cell: str, width: int) -> list[str]:
                     made = indent
                 made += piece
         lines.append(made.rstrip())
-    return lines
-
-
-def _padded(text: str, width: int, layout: Layout) -> str:
-    room = " " * (width - cell_len(text))
-    return room + text if layout == "right" else text + room
+    return "\n".join(lines)
