@@ -12,7 +12,7 @@ from functools import cached_property
 
 from sim.cpufeature_tables.tables import Capability, Requirement
 from sim.errors import InputError
-from sim.id_registers import AARCH32, EL1, IdField
+from sim.id_registers import AARCH32, EL0, EL1, IdField
 from sim.kernel.cpufeature import CpuFeatures
 from sim.kernel.feature_options import id_overrides
 from sim.kernel.features.cpu_id import CpuId, LocalReading
@@ -141,6 +141,9 @@ def check_core(cpu: Cpu) -> None:
         )
     if cpu.firmware.el not in {None, EL2} or lacks_el2(core):
         raise InputError("it starts at EL1, which a space of cores leaves out")
+    # The kernel takes a reserved value for 32-bit programs where it compares CPUs, and for none where it reads one.
+    if EL0.of(cpu.features.register(EL0.register)) > AARCH32:
+        raise InputError("its ID_AA64PFR0_EL1.EL0 is a reserved value, which a space of cores leaves out")
     if VectorType.SME in cpu.features.vqs:
         raise InputError("it has SME, which a space of cores leaves out")
     for name in _LEFT_OUT:

@@ -14,6 +14,7 @@ from sim.errors import InputError
 from sim.facts import LossKind
 from sim.feature_hazards import LOSSES
 from sim.files.core_properties import complete_cores
+from sim.id_registers import AARCH32, EL0
 from sim.scenario import KvmMode, Scenario
 from sim.study import mixture_evaluation as outcome
 from sim.study.core_lattice import Lattice, Layout, Part, Statement
@@ -30,6 +31,9 @@ PROMISED_ALWAYS = {"cpuid", "evtstrm"} | {
 }
 KERNELS = ("6.1", "6.12", "6.16", "6.18", "7.3")
 CORES = complete_cores()
+WITH_RESERVED_EL0 = CORES[3].features.core.with_registers(
+    1, {EL0.register: EL0.put(CORES[3].features.register(EL0.register), 3)}
+)
 WITHOUT_EL2 = CORES[0].features.core.with_registers(CORES[0].features.core.midr, {"ID_AA64PFR0_EL1": 0x1000_2022})
 
 
@@ -98,8 +102,9 @@ def changed_cores(draw: st.DrawFn) -> tuple[Cpu, ...]:
             before = changes.get(name, cpu.features.id_registers.get(name, 0))
             changes[name] = field.put(before, draw(st.integers(0, 3)))
         core = cpu.features.core
-        if EL2_FIELD.register in changes:  # a core without EL2 is refused
-            changes[EL2_FIELD.register] |= EL2_FIELD.put(0, 1)
+        if EL2_FIELD.register in changes:  # a core without EL2 is refused, and a reserved value of EL0
+            changed = changes[EL2_FIELD.register] | EL2_FIELD.put(0, 1)
+            changes[EL2_FIELD.register] = EL0.put(changed, min(EL0.of(changed), AARCH32))
         core = core.with_registers(core.midr, changes) if changes else core
         cpus.append(cpu_of(f"core{number}", cpu.sve_vqs, core=core))
     return tuple(cpus)
@@ -188,6 +193,11 @@ def test_capabilities_that_some_core_has_by_itself_count_as_lost() -> None:
             (*CORES[:2], cpu_of("low", core=CORES[3].features.core, el=1)),
             {},
             "core 'low': it starts at EL1, which a space of cores leaves out",
+        ),
+        (
+            (*CORES[:2], cpu_of("three", core=WITH_RESERVED_EL0)),
+            {},
+            "core 'three': its ID_AA64PFR0_EL1.EL0 is a reserved value",
         ),
     ],
 )
