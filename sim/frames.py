@@ -6,6 +6,8 @@ from enum import Enum
 from types import UnionType
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
+from msgspec import UnsetType
+
 from sim.rows import SCHEMA_VERSION, Row
 
 if TYPE_CHECKING:
@@ -23,6 +25,14 @@ def dtypes(row: type[Row]) -> dict[str, str]:
     >>> from sim.outcome_rows import HazardRow
     >>> dtypes(HazardRow)["cpu"]
     'Int64'
+
+    A field that may be left out has the type of its values; one whose values have several types is an ``object``.
+
+    >>> class Interval(Row):
+    ...     low: float | UnsetType
+    ...     value: int | str | None
+    >>> dtypes(Interval)
+    {'low': 'float64', 'value': 'object'}
     """
     # get_type_hints leaves out the descriptions that `Annotated` adds to the types.
     return {name: _dtype(hint) for name, hint in get_type_hints(row).items()}
@@ -30,7 +40,7 @@ def dtypes(row: type[Row]) -> dict[str, str]:
 
 def _dtype(hint: object) -> str:
     if isinstance(hint, UnionType):
-        first, *others = (member for member in get_args(hint) if member is not type(None))
+        first, *others = (member for member in get_args(hint) if member not in {type(None), UnsetType})
         return "object" if others else _NULLABLE_DTYPES.get(first, "object")
     return _DTYPES.get(hint, "object")
 
