@@ -327,6 +327,14 @@ def test_boot_cpu_and_early_cpus_are_one_side_of_a_matrix(asymboot: Asymboot) ->
     assert "\nearly CPUs all (a) and all but cpu1-2 (b)" in shown
 
 
+def test_settings_that_share_a_row_of_a_matrix_are_told_apart(asymboot: Asymboot) -> None:
+    words = ["--by", "boot_cpu", "--by", "early", "--by", "kvm_mode"]
+    shown = asymboot("compare", "big-little", *words).stdout
+    # A name takes several lines, so a line's end does not end it.
+    assert re.search(r"^cpu0 / all;", shown, re.MULTILINE)
+    assert "\ncapabilities lost: those that another variant has\n" in shown
+
+
 def test_clusters_that_are_left_the_same_lengths_are_told_together(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "mixed.toml"
     sets = {"one": "[128, 256]", "two": "[128, 256, 512]", "three": "[128, 256]"}
