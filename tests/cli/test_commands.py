@@ -335,6 +335,13 @@ def test_settings_that_share_a_row_of_a_matrix_are_told_apart(asymboot: Asymboot
     assert "\ncapabilities lost: those that another variant has\n" in shown
 
 
+def test_variants_by_kernel_name_the_flags_that_the_scenario_sets(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "flags.toml"
+    file.write_text("[topology]\ncpus = [{}, {}]\n[kernel]\nflags = { sme = true }\n")
+    assert "all: kernel with sme on, KVM mode default" in asymboot("compare", file, "--by", "kernel").stdout
+    assert "kernel with" not in asymboot("compare", BUG, "--by", "kernel").stdout
+
+
 def test_clusters_that_are_left_the_same_lengths_are_told_together(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "mixed.toml"
     sets = {"one": "[128, 256]", "two": "[128, 256, 512]", "three": "[128, 256]"}
