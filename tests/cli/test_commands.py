@@ -342,6 +342,16 @@ def test_variants_by_kernel_name_the_flags_that_the_scenario_sets(asymboot: Asym
     assert "kernel with" not in asymboot("compare", BUG, "--by", "kernel").stdout
 
 
+def test_a_difference_tells_no_value_that_neither_boot_has(asymboot: Asymboot) -> None:
+    shown = asymboot("diff", "one-cpu-without-crc32", BUG).stdout
+    assert not re.search(r"^cpu[0-9]+ +cluster *$", shown, re.MULTILINE)
+
+
+def test_the_verdicts_of_a_difference_are_indented_whole(asymboot: Asymboot) -> None:
+    verdict = asymboot("diff", "phone", BUG, columns="40").stdout.partition("\nb: ")[2].partition("\nthey differ")[0]
+    assert all(line.startswith("   ") for line in verdict.splitlines()[1:])
+
+
 def test_clusters_that_are_left_the_same_lengths_are_told_together(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "mixed.toml"
     sets = {"one": "[128, 256]", "two": "[128, 256, 512]", "three": "[128, 256]"}
