@@ -449,6 +449,10 @@ def test_compare_as_json(asymboot: Asymboot) -> None:
 # list, show, new, check, schema
 
 
+def test_scenarios_are_listed_by_that_name_too(asymboot: Asymboot) -> None:
+    assert asymboot("list", "scenarios").stdout == asymboot("list", "topologies").stdout
+
+
 def test_list_has_everything_a_line_each(asymboot: Asymboot) -> None:
     shown = lines(asymboot, "list")
     assert max(map(len, shown)) <= 80
