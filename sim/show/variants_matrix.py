@@ -197,7 +197,7 @@ def _folded(grid: _Grid, down: Dimension, across: Dimension) -> tuple[dict[str, 
     for value, own in zip(down.values, zip(*columns, strict=True), strict=True):
         rows.setdefault(own, []).append(value)
     titles: dict[str, Layout] = {down.title: "wrap"}
-    titles |= {f"{across.title}\n" + across.words(own).replace(", ", "\n"): "wrap" for own in columns.values()}
+    titles |= {f"{across.title}\n" + across.words(own).replace(", ", ",\n"): "wrap" for own in columns.values()}
     return titles, [[down.words(values).replace("; ", ";\n"), *own] for own, values in rows.items()]
 
 

@@ -327,11 +327,13 @@ def test_boot_cpu_and_early_cpus_are_one_side_of_a_matrix(asymboot: Asymboot) ->
     assert "\nearly CPUs all (a) and all but cpu1-2 (b)" in shown
 
 
-def test_settings_that_share_a_row_of_a_matrix_are_told_apart(asymboot: Asymboot) -> None:
+def test_settings_that_share_a_row_or_a_column_of_a_matrix_are_told_apart(asymboot: Asymboot) -> None:
     words = ["--by", "boot_cpu", "--by", "early", "--by", "kvm_mode"]
     shown = asymboot("compare", "big-little", *words).stdout
     # A name takes several lines, so a line's end does not end it.
     assert re.search(r"^cpu0 / all;", shown, re.MULTILINE)
+    headings = asymboot("compare", BUG, "--by", "memory", "--by", "kernel").stdout
+    assert re.search(r"^ +adjacent, +memory$", headings, re.MULTILINE)
     assert "\ncapabilities lost: those that another variant has\n" in shown
 
 
