@@ -9,7 +9,15 @@ from sim.cli.command_group import Command
 
 
 class _Part(options.Choice):
-    """A part of the list. The name of a scenario or a space, which stands in the list, is told as what it is."""
+    """A part of the list. The name of a scenario or a space, which stands in the list, is told as what it is.
+
+    Topologies are scenarios, and may be called so.
+    """
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        """Return the name of the part."""
+        name = super().normalize_choice(choice, ctx)
+        return "topologies" if name == "scenarios" else name
 
     def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
         """Return what is allowed, and what else the name is."""
@@ -30,8 +38,8 @@ class _Part(options.Choice):
 def list_(what: tuple[str, ...], *, as_json: bool) -> None:
     """List scenarios, spaces, designs, kernels, hazards and cores.
 
-    WHAT limits the list to parts of it: topologies, spaces, designs, kernels, hazards, properties, cores. A name under
-    topologies or spaces may stand for FILE in other commands.
+    WHAT limits the list to parts of it: topologies (or scenarios), spaces, designs, kernels, hazards, properties,
+    cores. A name under topologies or spaces may stand for FILE in other commands.
 
     Exits with 0, and with 2 if the input is wrong.
 

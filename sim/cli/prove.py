@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sim.prove.question import Answer, Question
     from sim.scenario import Scenario
 
+_MOST_BITS = 2048
+"""The largest vector length that the architecture allows, in bits."""
+
 
 @click.command(cls=Command)
 @click.argument("file", metavar="[FILE]", required=False, type=options.SCENARIO)
@@ -64,8 +67,8 @@ if TYPE_CHECKING:
 @click.option(
     "--up-to",
     "up_to_bits",
-    type=click.IntRange(128, 2048),
-    default=2048,
+    type=click.IntRange(128, _MOST_BITS),
+    default=_MOST_BITS,
     metavar="BITS",
     help="The largest vector length in bits, by default 2048.",
 )
@@ -128,11 +131,11 @@ def prove(
     from sim.prove.feature_properties import FEATURE_PROPERTIES
 
     if not FEATURE_PROPERTIES.keys().isdisjoint(properties):
-        for_lengths = file or designs or relay or all_designs or not {early, late, cpus} <= {None}
-        if for_lengths or not FEATURE_PROPERTIES.keys() >= set(properties):
+        of_designs = file or designs or relay or memory or all_designs or not {early, late, cpus} <= {None}
+        if of_designs or powers_of_two or up_to_bits != _MOST_BITS or not FEATURE_PROPERTIES.keys() >= set(properties):
             raise click.UsageError(
-                f"{', '.join(FEATURE_PROPERTIES)} are about all CPU features: they go with --kernel, --timeout, "
-                "--output and --json, and with each other."
+                f"{', '.join(FEATURE_PROPERTIES)} are about all CPU features: they take no FILE, and go with --kernel, "
+                "--timeout, --output and --json, and with each other."
             )
         _features(tuple(dict.fromkeys(properties)), kernel, timeout, output=output, as_json=as_json)
         return

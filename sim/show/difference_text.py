@@ -21,7 +21,7 @@ def show_difference(difference: Difference, console: Console) -> None:
     for side, outcome in (("a", difference.a), ("b", difference.b)):
         scenario = outcome.scenario
         line(console, f"{side}: {scenario.name or 'a scenario without a name'}, kernel {scenario.kernel_words}")
-        line(console, f"   {outcome.verdict}")
+        line(console, outcome.verdict, indent="   ")
     if not difference:
         heading(console, "Nothing differs")
         return
@@ -56,7 +56,9 @@ def _log(rows: list[LogDifferenceRow], console: Console) -> None:
 
 def _values(difference: Difference, console: Console) -> None:
     columns: dict[str, Layout] = {"of": "wrap", "column": "wrap", "a": "wrap", "b": "wrap"}
-    for name, rows in groupby(difference.value_rows, lambda row: row.table):
+    # What a CPU of one boot lacks says nothing where the other boot has no such CPU.
+    told = [row for row in difference.value_rows if _shown(row.a) != _shown(row.b)]
+    for name, rows in groupby(told, lambda row: row.table):
         members = list(rows)
         heading(console, f"{name[0].upper()}{name[1:]}")
         own = columns if any(row.of for row in members) else {key: columns[key] for key in ("column", "a", "b")}

@@ -56,12 +56,18 @@ def show_mixtures(summary: MixtureSummary, console: Console) -> None:
     line(console, f"kernels {', '.join(space.kernels)}")
     heading(console, "Share of mixtures, in %")
     columns: dict[str, Layout] = {"kernels": "over", "late\nclusters": "right", "mixtures": "right"}
-    columns |= dict.fromkeys([*_HEADINGS.values(), "nothing"], "right")
+    columns |= dict.fromkeys(_HEADINGS.values(), "right")
     rows = [
         [spans(space.kernels, kernels, _MAX_NAMED), late, *_shares(row)]
         for kernels, of_kernels in shares_by_kernels(summary)
         for late, row in of_kernels
     ]
+    # "In every row: nothing none" would say nothing.
+    has_nothing = any(row[-1] for row in rows)
+    if has_nothing:
+        columns["nothing"] = "right"
+    else:
+        rows = [row[:-1] for row in rows]
     table(console, columns, rows)
     for kernels in _alike(space, lambda kernel: str(_most_lost(summary, kernel))):
         _show_lost(summary, kernels, console)
@@ -72,11 +78,12 @@ def show_mixtures(summary: MixtureSummary, console: Console) -> None:
         for one in first_examples(summary)
     ]
     table(console, columns, examples)
+    nothing = "nothing: none of these. " if has_nothing else ""
     line(
         console,
         "refused: the kernel refuses a CPU. lost: a CPU is stuck, or dies before it can speak. panics: the system "
         "stops. tainted: because CPUs differ. caps, hwcaps lost: a core of the mixture has by itself what the system "
-        "has not; not counted where it stops. nothing: none of these. asymboot run DIR:ROW boots the mixture of a row.",
+        f"has not; not counted where it stops. {nothing}asymboot run DIR:ROW boots the mixture of a row.",
     )
 
 

@@ -28,6 +28,8 @@ _BETWEEN = " / "
 """The sign between the boot CPU and the early CPUs where these are one dimension."""
 _NO_VARIANT = "-"
 """The cell of settings that do not go together, such as an early kernel's design with a later kernel."""
+_LOST = ("capabilities_lost", "hwcaps_lost")
+"""The lists of what another variant has, as columns."""
 _Grid = tuple[tuple[str, ...], ...]
 """The cells of a table, row by row."""
 _Block = tuple[str, dict[str, Layout], list[list[str]]]
@@ -112,6 +114,9 @@ def show_matrix(
             kinds = ", ".join(KINDS[kind].title for kind in row.hazard_kinds)
             told.append(f"{counted(row.hazards, 'hazard')}: {kinds}")
         line(console, f"{letter}: {'; '.join(told)}")
+    lost = [title(name) for name in _LOST if any(getattr(row, name) for row in by_letter.values())]
+    if lost:
+        line(console, f"{', '.join(lost)}: those that another variant has")
     heading(console, "What differs first between neighbours, a and b")
     for told_once in _steps(comparison.steps, rows, along):
         line(console, told_once)
@@ -192,8 +197,8 @@ def _folded(grid: _Grid, down: Dimension, across: Dimension) -> tuple[dict[str, 
     for value, own in zip(down.values, zip(*columns, strict=True), strict=True):
         rows.setdefault(own, []).append(value)
     titles: dict[str, Layout] = {down.title: "wrap"}
-    titles |= {f"{across.title}\n" + across.words(own).replace(", ", "\n"): "wrap" for own in columns.values()}
-    return titles, [[down.words(values).replace("; ", "\n"), *own] for own, values in rows.items()]
+    titles |= {f"{across.title}\n" + across.words(own).replace(", ", ",\n"): "wrap" for own in columns.values()}
+    return titles, [[down.words(values).replace("; ", ";\n"), *own] for own, values in rows.items()]
 
 
 def _settings(along: Sequence[Dimension], settings: Sequence[tuple[str, ...]]) -> str:

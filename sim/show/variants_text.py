@@ -72,7 +72,10 @@ def _shared(scenario: Scenario, axes: Sequence[Axis]) -> str:
     if "design" in told and Axis.KERNEL in axes and scenario.design is None:
         told["design"] = "each kernel's"
     names = {title(axis) for axis in axes}
-    return ", ".join(f"{name} {value}" for name, value in told.items() if name not in names)
+    shared = {name: value for name, value in told.items() if name not in names}
+    if Axis.KERNEL in axes and scenario.kernel_flags:
+        shared = {"kernel with": scenario.flag_words} | shared
+    return ", ".join(f"{name} {value}" for name, value in shared.items())
 
 
 def _why_not(scenario: Scenario, axis: Axis, axes: Sequence[Axis]) -> str:

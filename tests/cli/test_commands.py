@@ -327,6 +327,33 @@ def test_boot_cpu_and_early_cpus_are_one_side_of_a_matrix(asymboot: Asymboot) ->
     assert "\nearly CPUs all (a) and all but cpu1-2 (b)" in shown
 
 
+def test_settings_that_share_a_row_or_a_column_of_a_matrix_are_told_apart(asymboot: Asymboot) -> None:
+    words = ["--by", "boot_cpu", "--by", "early", "--by", "kvm_mode"]
+    shown = asymboot("compare", "big-little", *words).stdout
+    # A name takes several lines, so a line's end does not end it.
+    assert re.search(r"^cpu0 / all;", shown, re.MULTILINE)
+    headings = asymboot("compare", BUG, "--by", "memory", "--by", "kernel").stdout
+    assert re.search(r"^ +adjacent, +memory$", headings, re.MULTILINE)
+    assert "\ncapabilities lost: those that another variant has\n" in shown
+
+
+def test_variants_by_kernel_name_the_flags_that_the_scenario_sets(asymboot: Asymboot, tmp_path: Path) -> None:
+    file = tmp_path / "flags.toml"
+    file.write_text("[topology]\ncpus = [{}, {}]\n[kernel]\nflags = { sme = true }\n")
+    assert "all: kernel with sme on, KVM mode default" in asymboot("compare", file, "--by", "kernel").stdout
+    assert "kernel with" not in asymboot("compare", BUG, "--by", "kernel").stdout
+
+
+def test_a_difference_tells_no_value_that_neither_boot_has(asymboot: Asymboot) -> None:
+    shown = asymboot("diff", "one-cpu-without-crc32", BUG).stdout
+    assert not re.search(r"^cpu[0-9]+ +cluster *$", shown, re.MULTILINE)
+
+
+def test_the_verdicts_of_a_difference_are_indented_whole(asymboot: Asymboot) -> None:
+    verdict = asymboot("diff", "phone", BUG, columns="40").stdout.partition("\nb: ")[2].partition("\nthey differ")[0]
+    assert all(line.startswith("   ") for line in verdict.splitlines()[1:])
+
+
 def test_clusters_that_are_left_the_same_lengths_are_told_together(asymboot: Asymboot, tmp_path: Path) -> None:
     file = tmp_path / "mixed.toml"
     sets = {"one": "[128, 256]", "two": "[128, 256, 512]", "three": "[128, 256]"}
@@ -422,6 +449,10 @@ def test_compare_as_json(asymboot: Asymboot) -> None:
 
 
 # list, show, new, check, schema
+
+
+def test_scenarios_are_listed_by_that_name_too(asymboot: Asymboot) -> None:
+    assert asymboot("list", "scenarios").stdout == asymboot("list", "topologies").stdout
 
 
 def test_list_has_everything_a_line_each(asymboot: Asymboot) -> None:

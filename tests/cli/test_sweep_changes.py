@@ -121,6 +121,12 @@ def test_kernels_replace_those_of_a_space_of_cores(asymboot: Asymboot, here: Pat
     assert read_mixtures(here / "out").space.kernels == ("6.1", "7.3")
 
 
+@pytest.mark.usefixtures("here")
+def test_a_sweep_in_which_every_mixture_has_an_outcome_has_no_column_for_nothing(asymboot: Asymboot) -> None:
+    asymboot("sweep", "core-triples", "-o", "out", "--sample", "4", "--seed", "1", "--kernel", "6.12", "--jobs", "1")
+    assert "nothing" not in asymboot("summary", "out").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

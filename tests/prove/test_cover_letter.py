@@ -176,7 +176,10 @@ def test_without_a_scenario_there_is_no_letter(asymboot: Asymboot) -> None:
     [
         (("bug", "--kernel", "6.1"), "Linux 6.1 has no buffers, and the file no design: --design names one"),
         (("bug", "--all-designs"), "--all-designs takes no FILE"),
-        (("bug", "--property", "early-order"), "are about all CPU features"),
+        (("bug", "--property", "early-order"), "are about all CPU features: they take no FILE"),
+        (("--memory", "mapped", "--property", "early-order"), "are about all CPU features"),
+        (("--up-to", "256", "--property", "early-order"), "are about all CPU features"),
+        (("--powers-of-two", "--property", "early-order"), "are about all CPU features"),
         (("late-cpu",), "late-cpu"),
     ],
 )
