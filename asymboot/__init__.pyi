@@ -73,6 +73,7 @@ from sim import difference as difference
 from sim import explain_log as explain_log
 from sim import explore_orders as explore_orders
 from sim import export_text as export_text
+from sim import known_core as known_core
 from sim import legal_sets as legal_sets
 from sim import mixture_space as mixture_space
 from sim import plot_boot as plot_boot

@@ -4,6 +4,7 @@ from .boot_run import boot as boot
 from .causes.causality import causality as causality
 from .causes.critical_path import CriticalPath as CriticalPath
 from .causes.critical_path import critical_path as critical_path
+from .cores.known_cores import known_core as known_core
 from .designs import DESIGNS as DESIGNS
 from .designs import Design as Design
 from .designs import LateCpu as LateCpu

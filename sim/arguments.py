@@ -36,7 +36,7 @@ _NOUNS: dict[object, str] = {
 }
 _PHRASES = {
     "Comparison": "a Comparison, which compare() returns",
-    "Core": "a Core, which sim.cores.known_core() returns by its name",
+    "Core": "a Core, which known_core() returns by its name",
     "Cpu": "a Cpu, which cpu() makes of lengths in bits",
     "Design": "a Design, or the name of one of DESIGNS",
     "Distribution": "a duration as text such as '200us', or a Distribution",

@@ -26,7 +26,7 @@ def dtypes(row: type[Row]) -> dict[str, str]:
     >>> dtypes(HazardRow)["cpu"]
     'Int64'
 
-    A field that may be left out has the type of its values; one whose values have several types is an ``object``.
+    A field that may be left out has the type of its values; a field of values of several types is an ``object``.
 
     >>> class Interval(Row):
     ...     low: float | UnsetType

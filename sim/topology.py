@@ -444,7 +444,7 @@ def cpu(
         el: the exception level at which it starts, 1 or 2; None: that of the scenario.
         vhe: whether it can run a kernel at EL2.
         enable_method: how the kernel starts it.
-        core: its core, which has the values of its ID registers, such as ``sim.cores.known_core("arm,cortex-a76")``.
+        core: its core, which has the values of its ID registers, such as ``known_core("arm,cortex-a76")``.
         hidden: the fields of ID registers that firmware hides.
         unaffected: the weaknesses that firmware says it does not have.
         late: whether it is left out of the early bring-up.

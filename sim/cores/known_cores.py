@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from sim.arguments import checked
 from sim.cores.core_table import core_named, core_table
 from sim.errors import InputError, closest
 from sim.id_registers import AARCH32, AARCH64_ONLY, EL0, EL1, GIC, L1IP, PAN, PIPT, VIPT, Core, IdField
@@ -113,6 +114,7 @@ def core_values(name: str, midr: int) -> Mapping[str, CoreValue]:
 
 
 @cache
+@checked
 def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
     """Return a core of the table, as a machine with some interrupt controller shows it.
 
@@ -126,6 +128,12 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
 
     >>> hex(known_core("arm,cortex-a76").midr)
     '0x414fd0b1'
+
+    A CPU has it, and a system such CPUs:
+
+    >>> from sim import Topology, cpu
+    >>> Topology((cpu("cpu0", core=known_core("arm,cortex-a55")), cpu("cpu1", core=known_core("arm,cortex-a76"))))
+    <Topology: CPUs 2>
     """
     name = core_named(name)
     known = steppings(name)

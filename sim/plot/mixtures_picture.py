@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from sim.arguments import checked
-from sim.errors import InputError
+from sim.errors import InputError, did_you_mean
 from sim.plot import style
 from sim.plot.share_cells import draw_shares
 from sim.study.mixture_evaluation import OUTCOMES
@@ -65,7 +65,9 @@ def plot_mixtures(folder: Path, outcome: str) -> style.Picture:
     """
     begun = MixtureFolder.open(folder)
     if outcome not in OUTCOMES:
-        raise InputError(f"there is no outcome {outcome[:60]!r} of mixtures of cores: there are {', '.join(OUTCOMES)}")
+        hint = did_you_mean(outcome.replace(" ", "_"), OUTCOMES)
+        there_are = f"there are {', '.join(OUTCOMES)}{hint}"
+        raise InputError(f"there is no outcome {outcome[:60]!r} of mixtures of cores: {there_are}")
     if len(begun.plan.space.cores) > MAX_CORES:
         raise InputError(f"a heat map has at most {MAX_CORES} cores, and these are {len(begun.plan.space.cores)}")
     totals = mixture_totals(begun)

@@ -24,6 +24,8 @@ from sim.units import counted
 
 _MOST_SETTINGS = 3
 """The number of settings that are named singly where they make no rectangle."""
+_MOST_DIFFERENCES = 24
+"""The number of differences between neighbours that are told."""
 _BETWEEN = " / "
 """The sign between the boot CPU and the early CPUs where these are one dimension."""
 _NO_VARIANT = "-"
@@ -118,8 +120,11 @@ def show_matrix(
     if lost:
         line(console, f"{', '.join(lost)}: those that another variant has")
     heading(console, "What differs first between neighbours, a and b")
-    for told_once in _steps(comparison.steps, rows, along):
+    differences = list(_steps(comparison.steps, rows, along))
+    for told_once in differences[:_MOST_DIFFERENCES]:
         line(console, told_once)
+    if (more := len(differences) - _MOST_DIFFERENCES) > 0:
+        line(console, f"{more:,} more differences; --json has them all, and fewer axes or values fewer of them")
 
 
 def _outcome(row: VariantRow) -> tuple[object, ...]:

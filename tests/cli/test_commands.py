@@ -319,6 +319,16 @@ def test_settings_that_do_not_go_together_are_a_dash_in_a_matrix(asymboot: Asymb
     assert "-: there is no such variant" in shown
 
 
+def test_so_many_differences_are_told_that_they_can_be_read(asymboot: Asymboot) -> None:
+    shown = asymboot(
+        "compare", "late-cpu-refused", "--by", "kernel", "--by", "kvm_mode", "--by", "design", "--by", "early"
+    )
+    _, _, told = shown.stdout.partition("What differs first between neighbours, a and b\n")
+    (last,) = (line for line in told.splitlines() if "more differences" in line)
+    assert re.match(r"\d+ more differences; --json has them all", last)
+    assert len(re.findall(r"^\S.* \(a\)", told, re.MULTILINE)) <= 24
+
+
 def test_boot_cpu_and_early_cpus_are_one_side_of_a_matrix(asymboot: Asymboot) -> None:
     words = ["--by", "boot_cpu", "--by", "early", "--by", "kvm_mode"]
     shown = asymboot("compare", "late-cpu-at-el1", *words, columns="200").stdout
@@ -333,7 +343,7 @@ def test_settings_that_share_a_row_or_a_column_of_a_matrix_are_told_apart(asymbo
     # A name takes several lines, so a line's end does not end it.
     assert re.search(r"^cpu0 / all;", shown, re.MULTILINE)
     headings = asymboot("compare", BUG, "--by", "memory", "--by", "kernel").stdout
-    assert re.search(r"^ +adjacent, +memory$", headings, re.MULTILINE)
+    assert re.search(r"^ +adjacent, +memory *$", headings, re.MULTILINE)
     assert "\ncapabilities lost: those that another variant has\n" in shown
 
 

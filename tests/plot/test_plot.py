@@ -503,6 +503,7 @@ def test_the_command_draws_a_sweep_over_mixtures(asymboot: Asymboot, mixed_cores
     assert "there is no outcome 'x' of mixtures of cores: there are refused, lost" in asymboot.refused(
         *words, "--hazard", "x"
     )
+    assert "did you mean 'panicked'?" in asymboot.refused(*words, "--hazard", "panics")
     assert "--x goes with a sweep over vector lengths only" in asymboot.refused(
         *words, "--hazard", "refused", "--x", "max_vl_bits"
     )
