@@ -133,7 +133,7 @@ def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
 
     >>> from sim import Topology, cpu
     >>> Topology((cpu("cpu0", core=known_core("arm,cortex-a55")), cpu("cpu1", core=known_core("arm,cortex-a76"))))
-    <Topology: CPUs 2>
+    <Topology of 2 CPUs: SVE bits of 2 with none>
     """
     name = core_named(name)
     known = steppings(name)
