@@ -210,10 +210,12 @@ class Completion:
 
     def complete(self) -> None:
         """Wake the process that waits, or let the next wait end at once."""
-        if self._awaited is not None and not self._awaited.triggered:
-            self._awaited.cut_short()
-        else:
+        awaited, self._awaited = self._awaited, None
+        if awaited is None:
             self.done += 1
+        else:
+            # The time may be over already. The process looks only when it goes on, and then takes this completion.
+            awaited.cut_short()
 
     def wait(self, timeout_ns: int, number: int) -> Generator[Event, Any, None]:
         """Wait for a CPU until completed, or for a time at most, after which the caller gives up.
@@ -226,6 +228,6 @@ class Completion:
             return
         # After a completion the timeout stays in SimPy's queue, so a run's clock goes on past the boot's last event.
         # The end of a boot is therefore the time of its last event or line (`sim.processes.recorder`).
-        self._awaited = Until(self._env, self._env.after(timeout_ns, StepKind.GIVE_UP, number))
-        yield self._awaited
+        awaited = self._awaited = Until(self._env, self._env.after(timeout_ns, StepKind.GIVE_UP, number))
+        yield awaited
         self._awaited = None

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simpy.events import Event, EventPriority
 
+from sim.boot_run import boot
 from sim.environment import Completion, SeededEnvironment
 from sim.errors import InputError
+from sim.files.scenario_file import scenario_from_text
 from sim.latencies import Distribution, fixed
 from sim.units import LONGEST_NS, NANOSECONDS, duration, nanoseconds, timestamp
 
@@ -373,3 +375,17 @@ def test_no_wait_outlasts_its_timeout_and_no_completion_serves_twice(
     lasted = [end - start for start, end in zip([0, *log], log, strict=False)]
     assert all(0 <= wait <= timeout for wait, timeout in zip(lasted, timeouts, strict=True))
     assert sum(wait < timeout for wait, timeout in zip(lasted, timeouts, strict=True)) <= len(completes_at)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_completion_in_the_moment_of_the_timeout_is_not_left_for_the_next_wait(seed: int) -> None:
+    # cpu1 comes online as the wait for it ends. Whichever is first, a bring-up that finds it online ends its wait.
+    text = """
+    kernel = { maxcpus = 1 }
+    topology = { cpus = [{ sve_bits = [128] }, { sve_bits = [128] }, { sve_bits = [128] }] }
+    latencies = { probe = "1ms" }
+    faults = [{ cpu = "cpu1", arrives_after = "4999ms" }]
+    actions = [{ do = "online", cpu = "cpu1" }, { do = "online", cpu = "cpu2" }]
+    """
+    first, second = boot(scenario_from_text(text).but(seed=seed)).facts.actions
+    assert first.outcome == second.outcome
