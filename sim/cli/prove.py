@@ -12,6 +12,7 @@ from sim.cli import options
 from sim.cli.command_group import Command
 from sim.cli.stop_signals import TO_END, Stoppable
 from sim.units import counted
+from sim.vectors import VQ_MAX, bits_from_vq
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sim.prove.question import Answer, Question
     from sim.scenario import Scenario
 
-_MOST_BITS = 2048
+_MOST_BITS = bits_from_vq(VQ_MAX)
 """The largest vector length that the architecture allows, in bits."""
 
 

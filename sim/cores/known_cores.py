@@ -113,8 +113,8 @@ def core_values(name: str, midr: int) -> Mapping[str, CoreValue]:
     return MappingProxyType(found)
 
 
-@cache
 @checked
+@cache
 def known_core(name: str, midr: int | None = None, gic: int = GICV3) -> Core:
     """Return a core of the table, as a machine with some interrupt controller shows it.
 

@@ -55,8 +55,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 5_000
 """The largest number of a table's rows: a page with more is slow."""
-_MAPS_IN = 6.3
-"""The width of heat maps in inches: two maps of four lengths a side, which on the screen of a phone can be read."""
 _LONGEST_PLAIN = 60_000
 """The number of letters above which a block of a page is packed, which a browser without JavaScript does not show."""
 _MAX_COMPARED_CPUS = 1_024
@@ -359,6 +357,6 @@ def _maps(folder: Path, summary: "Summary") -> list[Markup]:
         return []
     names = dict.fromkeys(row["hazard"] for row in summary.hazard_rows)
     return [
-        picture(draw_heat(folder, name, (None, None), None, _MAPS_IN), f"share of systems with: {title(name)}")
+        picture(draw_heat(folder, name, (None, None), None, NARROW_IN), f"share of systems with: {title(name)}")
         for name in names
     ]

@@ -5,17 +5,15 @@ from collections.abc import Callable, Sequence
 from rich.console import Console
 
 from sim.show.console import heading, line
-from sim.show.row_groups import spans
-from sim.show.sweep_text import percent
+from sim.show.sweep_text import percent, percentage
 from sim.show.table_forms import Layout, table
 from sim.study.mixture_evaluation import OUTCOMES
 from sim.study.mixture_space import MixtureSpace
 from sim.sweep.mixture_summary import MixtureSummary
 from sim.sweep.summary_rows import ExampleRow, MixtureRow
-from sim.units import counted
+from sim.units import counted, spans
 
 _MOST_LOST = 5
-_NONE = percent(0)
 _MAX_NAMED = 2
 """The number of kernels in a row above which a range stands for them."""
 _HEADINGS = {
@@ -91,7 +89,7 @@ def _shares(row: MixtureRow) -> list[str]:
     counts = [getattr(row, name) for name in (*OUTCOMES, "fine")]
     return [
         f"{row.mixtures:,}",
-        *(percent(count / row.mixtures).removesuffix(" %") if count else "" for count in counts),
+        *(percentage(count / row.mixtures) if count else "" for count in counts),
     ]
 
 

@@ -41,22 +41,6 @@ def grouped(
     return [(path, members) for (path, _), members in groups.items()]
 
 
-def spans(every: Sequence[str], some: Sequence[str], most_named: int) -> str:
-    """Return some of several names in words: a range stands for more than a number of them that follow each other.
-
-    >>> spans(["6.1", "6.6", "6.10", "6.11", "6.12"], ["6.1", "6.10", "6.11", "6.12"], 2)
-    '6.1, 6.10 to 6.12'
-    """
-    place = {name: number for number, name in enumerate(every)}
-    runs: list[list[str]] = []
-    for name in some:
-        if runs and place[name] == place[runs[-1][-1]] + 1:
-            runs[-1].append(name)
-        else:
-            runs.append([name])
-    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > most_named else ", ".join(run) for run in runs)
-
-
 def short_cpu_list(numbers: Sequence[int]) -> str:
     """Return CPU numbers as sysfs lists them; a long list is cut and followed by the number of CPUs.
 

@@ -224,12 +224,17 @@ def percent(share: float) -> str:
     >>> percent(0.25), percent(1e-9), percent(1 - 1e-9), percent(1)
     ('25.00 %', '<0.01 %', '>99.99 %', '100.00 %')
     """
+    return f"{percentage(share)} %"
+
+
+def percentage(share: float) -> str:
+    """Return the number that `percent` has before its sign, for columns whose heading has the sign."""
     rounded = f"{100 * share:.2f}"
     if rounded == "0.00" and share:
-        return "<0.01 %"
+        return "<0.01"
     if rounded == "100.00" and share < 1:
-        return ">99.99 %"
-    return f"{rounded} %"
+        return ">99.99"
+    return rounded
 
 
 @contextmanager

@@ -14,13 +14,12 @@ from rich.console import Console
 
 from sim.hazard_kinds import KINDS
 from sim.show.console import heading, line
-from sim.show.row_groups import spans
 from sim.show.table_forms import Layout, fitted, table
 from sim.study.variant_comparison import VariantComparison, VariantStep
 from sim.study.variant_rows import VariantRow
 from sim.study.variants import Axis
 from sim.titles import title
-from sim.units import counted
+from sim.units import counted, spans
 
 _MOST_SETTINGS = 3
 """The number of settings that are named singly where they make no rectangle."""

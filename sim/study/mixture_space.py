@@ -8,7 +8,6 @@ that are left, the last digit changing fastest.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
 from math import perm
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ from sim.kernel_release import DEFAULT, kernel_release
 from sim.scenario import Action, Do, KvmMode, Scenario
 from sim.study.core_model import check_core
 from sim.topology import Cpu, Topology
-from sim.units import counted
+from sim.units import counted, spans
 
 LEAST_CLUSTERS = 2
 MOST_CORES, MOST_CLUSTERS, MOST_CPUS_OF_CLUSTER = 64, 8, 64
@@ -146,8 +145,7 @@ class MixtureSpace:
         Args:
             kernels: the kernels' releases.
         """
-        runs = [list(run) for is_told, run in groupby(self.kernels, kernels.__contains__) if is_told]
-        return ", ".join(f"{one[0]} to {one[-1]}" if one[1:] else one[0] for one in runs)
+        return spans(self.kernels, [one for one in self.kernels if one in kernels], 1)
 
     def blocks(self, start: int, stop: int) -> Iterator[MixtureBlock]:
         """Yield the points from number `start` to before `stop`, as blocks in ascending order.
