@@ -62,6 +62,13 @@ class Points(Protocol):
         """Yield the points from number `start` to before `stop`, as blocks in ascending order."""
         ...
 
+    def blocks_to_count(self, start: int, stop: int) -> Iterator[Block]:
+        """Yield as few of these blocks as have the same counts, and the same first example of everything, as all.
+
+        Of blocks that differ only by an exchange of interchangeable groups it is the first, with the weight of all.
+        """
+        ...
+
 
 def sets_at(points: Points, number: int) -> tuple[int, ...]:
     """Return each group's set of lengths at a point.
@@ -73,6 +80,20 @@ def sets_at(points: Points, number: int) -> tuple[int, ...]:
         raise InputError(f"there is no point {number:,}: there are {points.points:,}, counted from 0")
     block = next(points.blocks(number, number + 1))
     return tuple(int(column[0]) for column in block.columns)
+
+
+class _Span(NamedTuple):
+    """The place of a block in a walk, or of a part of one: the points from number `start` to before `end`."""
+
+    turn: int
+    value: int
+    """The first value of the middle digit."""
+    values: int
+    """The number of its values."""
+    first: int
+    """The number of the whole block's first point."""
+    start: int
+    end: int
 
 
 class _Walk:
@@ -115,6 +136,24 @@ class _Walk:
 
         Blocks begin at fixed numbers. The first and the last may be parts of such blocks.
         """
+        return map(self._block, self._spans(start, stop))
+
+    def blocks_to_count(self, start: int, stop: int) -> Iterator[Block]:
+        """Yield as few of these blocks as have the same counts, and the same first example of everything, as all."""
+        alike: dict[object, list[_Span]] = {}
+        for span in self._spans(start, stop):
+            rows = span.start - span.first, span.end - span.first
+            alike.setdefault((self._kind(span.turn), span.value, rows), []).append(span)
+        for spans in alike.values():
+            block = self._block(spans[0])
+            yield block._replace(weights=block.weights * np.uint64(len(spans))) if len(spans) > 1 else block
+
+    def _kind(self, turn: int) -> object:
+        """Return a key that is equal for turns whose points differ only by an exchange of interchangeable groups."""
+        return turn
+
+    def _spans(self, start: int, stop: int) -> Iterator[_Span]:
+        """Yield the places of the blocks from a point to before another."""
         middle, step = self._digits[self._middle], self._middle_values
         turn_rows = middle.size * self._inner_rows
         while start < stop:
@@ -123,11 +162,12 @@ class _Walk:
             values = min(step, middle.size - value)
             first = turn * turn_rows + value * self._inner_rows
             end = min(stop, first + values * self._inner_rows)
-            yield self._block(turn, value, values, first).part(start - first, end - first)
+            yield _Span(turn, value, values, first, start, end)
             start = end
 
-    def _block(self, turn: int, value: int, values: int, first: int) -> Block:
-        """Return the block of a turn that begins at a value of the middle digit and has some of its values."""
+    def _block(self, span: _Span) -> Block:
+        """Return the block, or the part of one, at a place."""
+        turn, value, values, first, start, end = span
         columns: dict[int, Sets] = {}
         weights = np.ones(1, np.uint64)
         for digit, at in self._outer(turn):
@@ -142,7 +182,8 @@ class _Walk:
         columns |= {place: one[:rows] for place, one in self._inner.items()}
         if self._has_weights:
             weights = weights * np.repeat(times, self._inner_rows) * self._inner_weights[:rows]
-        return Block(first, rows, tuple(columns[place] for place in range(len(columns))), weights)
+        block = Block(first, rows, tuple(columns[place] for place in range(len(columns))), weights)
+        return block.part(start - first, end - first)
 
     def _outer(self, turn: int) -> Iterator[tuple[Digit, int]]:
         """Yield the outer digits with their values in a turn, the last digit first."""
@@ -193,6 +234,11 @@ class Exhaustive(_Walk):
     def __init__(self, space: Space) -> None:
         super().__init__(space, [GroupDigit(place, group) for place, group in enumerate(space.groups)])
 
+    def _kind(self, turn: int) -> object:
+        """Return the outer digits' values, those of interchangeable groups in ascending order."""
+        at = {place: value for digit, value in self._outer(turn) for place in digit.places}
+        return tuple(tuple(sorted(at[place] for place in places if place in at)) for places in self.space.classes)
+
 
 class UpToSymmetry(_Walk):
     """One point for all points that differ only by an exchange of interchangeable groups.
@@ -233,6 +279,8 @@ class Sample:
             end = min(stop, first + BLOCK_ROWS)
             yield self._block(number).part(start - first, end - first)
             start = end
+
+    blocks_to_count = blocks
 
     def _block(self, number: int) -> Block:
         stream = np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=(number,))))

@@ -171,8 +171,10 @@ class Sizes:
     @cached_property
     def key(self) -> NDArray[np.uint32]:
         """The size of each row's system as a number: 2^16 · (largest VQ) + (number of lengths)."""
-        any_vqs, lengths = np.zeros(1, np.uint16), np.zeros(1, np.uint32)
-        for column in self._block.columns:
+        columns = self._block.columns
+        # The narrowest types, since a block's time goes into memory. A type grows with a column of a wider one.
+        any_vqs, lengths = np.zeros(1, np.uint8), np.zeros(1, np.min_scalar_type(VQ_MAX * len(columns)))
+        for column in columns:
             any_vqs = any_vqs | column
             lengths = lengths + np.bitwise_count(column)
         # The exponent of a float is the position of the highest bit.

@@ -76,5 +76,8 @@ def _estimate_s(plan: Plan) -> float:
         spent += time.perf_counter() - began if place else 0
     if points.points <= measured:
         return spent  # all points were measured, on this core; processes would not start sooner
+    # Of blocks that are alike a sweep that only counts computes one.
+    start, stop = plan.span(plan.parts // 2)
+    share = sum(block.rows for block in points.blocks_to_count(start, stop)) / (stop - start)
     compiling_s = COMPILE_S * len(plan.space.groups) * len(settings) if is_compiled(plan) else 0
-    return points.points * spent / measured / min(usable_cores(), plan.parts) + compiling_s
+    return points.points * share * spent / measured / min(usable_cores(), plan.parts) + compiling_s

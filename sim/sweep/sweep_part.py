@@ -1,6 +1,6 @@
 """One part of a sweep over vector lengths, computed: its counts, and the rows that it keeps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -79,7 +79,7 @@ class PartComputer:
         # Times differ between settings with equal outcomes, because each boot has a seed of its own.
         times_tallies = [TimesTallies() for _ in self._plan.space.settings] if self._plan.replications else []
         kept: list[pa.Table] = []
-        for block in self._plan.points.blocks(*self._plan.span(number)):
+        for block in self._blocks(number):
             self._count(block, tallies)
             times = self._study(block, times_tallies) if times_tallies else None
             if self._plan.keep is not Keep.COUNTS:
@@ -90,6 +90,12 @@ class PartComputer:
         checksum = None if rows is None else sha256(rows).hexdigest()
         record = PartRecord(self._plan.sha256, number, checksum, by_setting, by_metric)
         return Part(record, rows)
+
+    def _blocks(self, number: int) -> Iterator[Block]:
+        """Return the blocks of a part: all of them where points are kept or booted, else as few as have its counts."""
+        plan = self._plan
+        each_counts = plan.keep is not Keep.COUNTS or plan.replications
+        return (plan.points.blocks if each_counts else plan.points.blocks_to_count)(*plan.span(number))
 
     def _count(self, block: Block, tallies: list[BlockCounter]) -> None:
         sizes = Sizes(self._layout, block, self._last_columns)

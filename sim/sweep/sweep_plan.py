@@ -14,7 +14,7 @@ from sim.study.system_space import Space
 from sim.sweep import parted_plan
 from sim.sweep.parted_plan import MOST_PARTS, Keep, PartedPlan, PlanRecord, Walk
 
-COUNTED_POINTS = 1 << 22
+COUNTED_POINTS = 1 << 24
 """Points in a part where rows are only counted; more if there would be more than `MOST_PARTS` parts."""
 MOST_CELL_POINTS = 1 << 28
 """The largest number of points that are counted by cell, for heat maps: that makes a sweep a quarter longer."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sim.errors import InputError
 from sim.study import point_digits, points
-from sim.study.points import Exhaustive, Points, Sample, UpToSymmetry, sets_at
+from sim.study.points import Block, Exhaustive, Points, Sample, UpToSymmetry, sets_at
 from sim.study.system_space import Space, legal_vqs
 from tests.examples import examples
 from tests.systems import group_of
@@ -35,10 +35,15 @@ def listed(walk: Points, start: int, stop: int) -> Iterator[tuple[tuple[int, ...
     for block in walk.blocks(start, stop):
         assert block.first == at
         at += block.rows
-        columns = [np.broadcast_to(column, block.rows).tolist() for column in block.columns]
-        weights = np.broadcast_to(block.weights, block.rows).tolist()
-        yield from zip(zip(*columns, strict=True), weights, strict=True)
+        yield from rows_of(block)
     assert at == stop
+
+
+def rows_of(block: Block) -> Iterator[tuple[tuple[int, ...], int]]:
+    """The sets and the weight of each row of a block."""
+    columns = [np.broadcast_to(column, block.rows).tolist() for column in block.columns]
+    weights = np.broadcast_to(block.weights, block.rows).tolist()
+    yield from zip(zip(*columns, strict=True), weights, strict=True)
 
 
 @st.composite
@@ -66,6 +71,31 @@ def test_a_walk_through_all_points_is_the_product_of_the_candidates(
     start = data.draw(st.integers(0, space.points))
     stop = data.draw(st.integers(start, space.points))
     assert list(listed(walk, start, stop)) == expected[start:stop]
+
+
+@settings(examples(0.3), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(spaces(), st.sampled_from([Exhaustive, UpToSymmetry]), st.data())
+def test_blocks_to_count_are_the_first_of_those_that_are_alike_with_the_weight_of_all(
+    block_rows: int, space: Space, walk_of: type[Exhaustive | UpToSymmetry], data: st.DataObject
+) -> None:
+    assert block_rows
+    walk = walk_of(space)
+    start = data.draw(st.integers(0, walk.points))
+    stop = data.draw(st.integers(start, walk.points))
+    every, few = list(walk.blocks(start, stop)), list(walk.blocks_to_count(start, stop))
+    places = [(one.first, one.rows) for one in few]
+    assert places == sorted(set(places))
+    assert set(places) <= {(one.first, one.rows) for one in every}
+    assert weights_of(space, few) == weights_of(space, every)
+
+
+def weights_of(space: Space, blocks: list[Block]) -> Counter[tuple[object, ...]]:
+    """The weights of all points of some blocks, points that are alike together."""
+    found: Counter[tuple[object, ...]] = Counter()
+    for block in blocks:
+        for sets, weight in rows_of(block):
+            found[alike(space, sets)] += weight
+    return found
 
 
 @settings(examples(0.3), suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -12,7 +13,7 @@ from sim.study.batch import Batch, outcome_bits
 from sim.study.cell_histogram import NO_CELL, LastColumns
 from sim.study.early_runs import LateCandidates
 from sim.study.outside_bytes import OutsideSaves
-from sim.study.points import Exhaustive
+from sim.study.points import Block, Exhaustive, Points
 from sim.study.space_model import SpaceModel
 from sim.study.system_space import Space
 from sim.study.tally import BlockCounter, Example, Sizes, Tally, hazard_bits
@@ -20,6 +21,7 @@ from sim.study.worst_save import Worst, WorstSaves
 from tests.systems import group_of
 
 SETS = (0, 1, 3, 11, 0x8B)
+Blocks = Callable[[Points, int, int], Iterator[Block]]
 
 
 def space_of(weights: tuple[int, ...] = ()) -> Space:
@@ -27,13 +29,23 @@ def space_of(weights: tuple[int, ...] = ()) -> Space:
     return Space((*early, group_of("late", SETS, late=True), group_of("last", SETS, late=True)), kernel="6.12")
 
 
-def tallied(space: Space, spans: list[tuple[int, int]], setting: int, *, by_cell: bool = True) -> Tally:
+def every_block(points: Points, start: int, stop: int) -> Iterator[Block]:
+    return points.blocks(start, stop)
+
+
+def distinct_blocks(points: Points, start: int, stop: int) -> Iterator[Block]:
+    return points.blocks_to_count(start, stop)
+
+
+def tallied(
+    space: Space, spans: list[tuple[int, int]], setting: int, *, by_cell: bool = True, blocks: Blocks = every_block
+) -> Tally:
     model, total = SpaceModel(space), Tally()
     worst = WorstSaves(OutsideSaves(model, space.settings[setting]), LateCandidates(model))
     last_columns = LastColumns() if by_cell else None
     for start, stop in spans:
         part = BlockCounter(worst)
-        for block in Exhaustive(space).blocks(start, stop):
+        for block in blocks(Exhaustive(space), start, stop):
             batch = Batch(model, block.columns, block.rows)
             part.add(block, outcome_bits(batch, space.settings[setting]), Sizes(model, block, last_columns))
         total.merge(part.tally())
@@ -87,6 +99,29 @@ def test_tallies_of_parts_in_any_order_are_a_count_of_every_row(
             assert {cell for _, cell in without_cells.cells} == {NO_CELL}
             assert replace(without_cells, cells=expected.cells) == expected
     assert sum(expected.words.values()) == sum(weights or [1] * 5) * 3 * 5 * 5
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("rows", [1 << 15, 12, 7, 1])
+@pytest.mark.parametrize("weights", [(), (1, 3, 2)])
+def test_of_blocks_that_differ_by_an_exchange_of_groups_one_is_counted_for_all(
+    monkeypatch: pytest.MonkeyPatch, rows: int, weights: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(points, "BLOCK_ROWS", rows)
+    early = [group_of(f"early{n}", (0x8B, 1, 11), weights=weights) for n in range(4)]
+    late = [group_of(f"late{n}", (11, 0x8B, 1), late=True) for n in range(2)]
+    space = Space((group_of("boot", (1, 11)), *early, *late), kernel="6.12")
+    assert any(len(places) > 1 and places[-1] < 5 for places in space.classes), "early groups that are interchangeable"
+    half = space.points // 2 + 5
+    for setting in range(0, len(space.settings), 2):
+        for spans in ([(0, space.points)], [(0, half), (half, space.points)]):
+            for by_cell in (True, False):
+                expected = tallied(space, spans, setting, by_cell=by_cell)
+                assert tallied(space, spans, setting, by_cell=by_cell, blocks=distinct_blocks) == expected
+    all_rows, few_rows = (
+        sum(one.rows for one in blocks(Exhaustive(space), 0, space.points)) for blocks in (every_block, distinct_blocks)
+    )
+    assert few_rows < all_rows if rows < 1 << 15 else few_rows == all_rows == space.points
 
 
 def test_a_batch_that_is_all_alike_is_counted_by_weight() -> None:
