@@ -6,7 +6,7 @@ among the block's words, and the cell: a table of all words by all cells would n
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -26,12 +26,16 @@ NO_CELL: Cell = (0, 0)
 Times = NDArray[np.int64] | int
 """The number of systems in each cell, by weight; a single number where words are not counted by cell."""
 _Mask = NDArray[np.bool_]
+_Bits = NDArray[np.uint64]
+"""A mask with a bit for each row, the last word filled with zeros."""
 
 _VQS = VQ_MAX + 1
 _CELLS = _VQS * _VQS
 _WORDS = verdict_bits.WARNED << 1
 _MOST_COMPARED = 16
 """The largest number of words that rows are compared with before all are counted."""
+_MOST_WEIGHTS, _LARGEST_WEIGHT = 16, 1 << 16
+"""The most weights in a block, and the largest, for which the rows of each weight are counted by themselves."""
 _MOST_COLUMNS = 4
 """The number of columns that are kept: a turn of a walk has blocks of two lengths, and a part begins within one."""
 _LIMB_BITS = 26
@@ -56,18 +60,18 @@ class LastColumn:
         self._there = np.flatnonzero(self.rows)
         self._packed = np.stack([_packed(self.vqs == vq) for vq in self._there])
 
-    def count(self, mask: _Mask) -> NDArray[np.int64]:
+    def count(self, mask: _Bits) -> NDArray[np.int64]:
         """Return the number of rows of a mask with each largest VQ.
 
         Rows are bits here, so that 64 of them are compared and counted at once: twenty times as fast as to select them.
         """
         times = np.zeros(_VQS, np.int64)
-        times[self._there] = np.bitwise_count(self._packed & _packed(mask)).sum(axis=1, dtype=np.uint32)
+        times[self._there] = np.bitwise_count(self._packed & mask).sum(axis=1, dtype=np.uint32)
         return times
 
 
-def _packed(mask: _Mask) -> NDArray[np.uint64]:
-    """Return a mask as bits, with as many zeros at the end as fill the last word."""
+def _packed(mask: _Mask) -> _Bits:
+    """Return a mask as bits."""
     packed = np.packbits(mask)
     words = np.zeros(-(-len(packed) // 8), np.uint64)
     words.view(np.uint8)[: len(packed)] = packed
@@ -102,11 +106,25 @@ class CellsOfBlock:
 
     def __init__(self, block: Block, last_columns: LastColumns | None) -> None:
         self._block, self._last_columns = block, last_columns
-        first, last = block.columns[0], block.columns[-1]
-        has_one_first = len(first) == 1 and len(last) == block.rows
         self.by_cell = last_columns is not None
-        self.is_plain = len(block.weights) == 1 and (last_columns is None or has_one_first)
-        """True if all systems weigh the same, and agree in the first group."""
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """True if the systems agree in the first group, and have few weights: then a mask of rows can be counted."""
+        first, last = self._block.columns[0], self._block.columns[-1]
+        has_one_first = len(first) == 1 and len(last) == self._block.rows
+        return self._by_weight is not None and (has_one_first or not self.by_cell)
+
+    @cached_property
+    def _by_weight(self) -> list[tuple[int, _Bits | None]] | None:
+        """Each weight with the rows that have it, None for all rows; None if there are too many weights."""
+        weights = self._block.weights
+        if len(weights) == 1:
+            return [(int(weights[0]), None)]
+        if weights.max() > _LARGEST_WEIGHT:
+            return None
+        there = np.flatnonzero(np.bincount(weights.astype(np.intp))).tolist()
+        return [(one, _packed(weights == one)) for one in there] if len(there) <= _MOST_WEIGHTS else None
 
     @cached_property
     def times(self) -> Times:
@@ -114,7 +132,13 @@ class CellsOfBlock:
         if self._last_columns is None:
             weights = self._block.weights
             return int(weights[0]) * self._block.rows if len(weights) == 1 else int(weights.sum())
-        return self._in_cells(self._last.rows) if self.is_plain else counted(self.keys, self._block, _CELLS)
+        if not self.is_plain:
+            return counted(self.keys, self._block, _CELLS)
+        assert self._by_weight is not None
+        by_weight = (
+            (weight, self._last.rows if rows is None else self._last.count(rows)) for weight, rows in self._by_weight
+        )
+        return self._in_cells(by_weight)
 
     def count(self, mask: _Mask, rows: int) -> Times:
         """Return the number of systems of a mask in each cell, by weight; only where `is_plain`.
@@ -123,9 +147,16 @@ class CellsOfBlock:
             mask: the rows.
             rows: their number.
         """
-        if self._last_columns is None:
-            return rows * int(self._block.weights[0])
-        return self._in_cells(self._last.count(mask))
+        assert self._by_weight is not None
+        if not self.by_cell and len(self._by_weight) == 1:
+            return rows * self._by_weight[0][0]
+        bits = _packed(mask)
+        of_weights = (
+            (weight, bits if of_weight is None else bits & of_weight) for weight, of_weight in self._by_weight
+        )
+        if self.by_cell:
+            return self._in_cells((weight, self._last.count(here)) for weight, here in of_weights)
+        return sum(weight * int(np.bitwise_count(here).sum()) for weight, here in of_weights)
 
     @cached_property
     def keys(self) -> NDArray[np.intp]:
@@ -139,10 +170,11 @@ class CellsOfBlock:
         assert self._last_columns is not None
         return self._last_columns.of(self._block.columns[-1])
 
-    def _in_cells(self, by_last: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the numbers of rows by the last group's largest VQ, as those of systems by cell."""
+    def _in_cells(self, by_weight: Iterable[tuple[int, NDArray[np.int64]]]) -> NDArray[np.int64]:
+        """Return the number of systems in each cell, from the rows of each weight by the last group's largest VQ."""
         cells, start = np.zeros(_CELLS, np.int64), int(self._block.columns[0][0]).bit_length() * _VQS
-        cells[start : start + _VQS] = by_last * np.int64(self._block.weights[0])
+        for weight, by_last in by_weight:
+            cells[start : start + _VQS] += by_last * np.int64(weight)
         return cells
 
 
