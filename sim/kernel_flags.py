@@ -14,6 +14,7 @@ the boot says so (`KernelRelease.stand_in`). The defaults are held to the releas
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -327,7 +328,12 @@ def kernel_flags(release: KernelRelease, overrides: Mapping[str, bool] | None = 
             close = closest(name, FLAGS)
             hint = f"did you mean {close!r}? There" if close else "there"
             raise InputError(f"unknown kernel flag {name[:60]!r}: {hint} are {', '.join(FLAGS)}")
-    return KernelFlags(**{name: given.get(name, facts.default(release)[0]) for name, facts in FLAGS.items()})
+    return KernelFlags(**{**_defaults(release), **given})
+
+
+@lru_cache(maxsize=64)
+def _defaults(release: KernelRelease) -> dict[str, bool]:
+    return {name: facts.default(release)[0] for name, facts in FLAGS.items()}
 
 
 def kernel_words(kernel: str, overrides: Mapping[str, bool]) -> str:

@@ -11,6 +11,8 @@ from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sim.arguments import checked, checked_fields
 from sim.cpufeature_tables import aarch32_registers, newest_registers
 from sim.errors import InputError, NamedChoice, check_printable
@@ -476,8 +478,7 @@ def cpu(
     return Cpu(name, features, firmware, late, mpidr, clusters)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class AssumedRegisters:
+class AssumedRegisters(msgspec.Struct, frozen=True, eq=False):
     """The values that ID registers are taken to have on CPUs whose own are unknown."""
 
     values: Mapping[str, int]

@@ -415,8 +415,7 @@ def kernel_tables(series: Series, page_bytes: int = 4096) -> KernelTables:
     name = next((one for one in reversed(_SERIES) if _numbers(one) <= series), _SERIES[0])
     registers = {
         one.name: msgspec.structs.replace(one, fields=tuple(each for each in one.fields if each.is_in(name)))
-        for one in _read("registers.json", Register)
-        if one.is_in(name)
+        for one in _registers(name)
     }
     capabilities = [
         one
@@ -460,13 +459,13 @@ def series_with_tables(series: Series | None) -> tuple[str, ...]:
 @cache
 def newest_registers() -> tuple[str, ...]:
     """Return the registers of the newest series with tables."""
-    return tuple(kernel_tables((99, 0)).registers)
+    return tuple(one.name for one in _registers(_SERIES[-1]))
 
 
 @cache
 def aarch32_registers() -> frozenset[str]:
     """Return the registers of any series that only CPUs have that run 32-bit programs."""
-    return frozenset(kernel_tables((99, 0)).aarch32)
+    return frozenset(one.name for one in _registers(_SERIES[-1]) if one.is_aarch32)
 
 
 @cache
@@ -491,6 +490,11 @@ def unlisted_fields(register: str) -> tuple[Field, ...]:
     return tuple(Field(name=one.name, shift=one.shift, width=one.width) for one in found)
 
 
+def _registers(series: str) -> list[Register]:
+    return [one for one in _read("registers.json", Register) if one.is_in(series)]
+
+
+@cache
 def _numbers(series: str) -> Series:
     major, _, minor = series.partition(".")
     return int(major), int(minor)

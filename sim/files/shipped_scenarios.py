@@ -39,7 +39,7 @@ def find(path: Path) -> Path:
     >>> find(Path("bug")).name
     'bug.toml'
     """
-    return _named(path, "scenario", shipped(), "space", shipped_spaces())
+    return _named(path, "scenario", folder(), "space", folder() / "spaces")
 
 
 def shipped_spaces() -> list[Path]:
@@ -53,7 +53,7 @@ def find_space(path: Path) -> Path:
     Raises:
         InputError: it is a bare name, and neither a file nor a space that ships.
     """
-    return _named(path, "space", shipped_spaces(), "scenario", shipped())
+    return _named(path, "space", folder() / "spaces", "scenario", folder())
 
 
 def names_space(path: Path) -> bool:
@@ -94,17 +94,17 @@ def _keys(path: Path) -> set[str]:
         return set()
 
 
-def _named(path: Path, kind: str, files: list[Path], other_kind: str, others: list[Path]) -> Path:
-    """Return the file that a path names, which should be of a kind."""
+def _named(path: Path, kind: str, files: Path, other_kind: str, others: Path) -> Path:
+    """Return the file that a path names, which should be of a kind; the folders have what ships of either kind."""
     # A link that leads nowhere counts as a file of the user's, so that the user hears of it.
     if path == STANDARD_INPUT or os.path.lexists(path):
         return path
-    name, by_name = str(path), {file.stem: file for file in files}
+    name, by_name = str(path), {file.stem: file for file in files.glob("*.toml")}
     if name in by_name:
         return by_name[name]
     if path.suffix or path.name != name:
         return path  # it is meant as a file: the attempt to read it says why that fails
-    if name in {file.stem for file in others}:
+    if name in {file.stem for file in others.glob("*.toml")}:
         raise InputError(f"{wrong_kind(name, other_kind, kind)}; {kind}s that ship are {_some(by_name)}")
     listed = "spaces" if kind == "space" else "topologies"
     close = closest(name, by_name)

@@ -4,7 +4,7 @@ Source: arch/arm64/kernel/fpsimd.c (``struct vl_info``, ``vec_init_vq_map``, ``v
 ``vec_verify_vq_map``, ``sve_setup``, ``sme_setup``).
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from sim import rules
 from sim.frames import as_html
@@ -21,8 +21,7 @@ from sim.vectors import (
 )
 
 
-@dataclass(slots=True, repr=False)
-class VlInfo:
+class VlInfo(msgspec.Struct):
     """``vl_info``: the lengths that the system's CPUs support, for one vector type.
 
     Names that end in ``_bytes`` are VLs in bytes, in ``_bits`` lengths in bits. The others are sets as

@@ -12,9 +12,10 @@ Nothing is ever cut off: a terminal that is too narrow for a single column gets 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import msgspec
+from msgspec.structs import replace
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
@@ -46,8 +47,7 @@ _INDENT = "  "
 _MAX_TABLE_ROWS = 256
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column of a table: its heading, its layout and a cell for each row."""
 
     heading: str
@@ -55,8 +55,7 @@ class Column:
     cells: Sequence[str]
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """A form of a table.
 
     Args:
@@ -68,7 +67,7 @@ class Form:
     """
 
     columns: tuple[Column, ...]
-    said: dict[str, str] = field(default_factory=dict)
+    said: dict[str, str] = {}
     over: tuple[str, ...] = ()
     below: tuple[Column, ...] = ()
     widths: tuple[int, ...] = ()
