@@ -10,7 +10,7 @@ Time is a whole number of nanoseconds.
 import random
 from collections.abc import Callable, Generator
 from enum import StrEnum
-from heapq import heappush
+from heapq import heapify, heappush
 from typing import Any, NamedTuple
 
 import simpy
@@ -123,6 +123,9 @@ class Environment(simpy.Environment):
         """
         raise NotImplementedError
 
+    def forget(self, step: Event) -> None:
+        """Take note that nothing waits for a step any more."""
+
     def begin(self, process: Generator[Event, Any, None], agent: str) -> None:
         """Start a process of user space."""
         raise NotImplementedError
@@ -138,11 +141,23 @@ class SeededEnvironment(Environment):
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._tie_break = random.Random(f"{seed}/same-time order").random  # noqa: S311 (a simulation)
+        self._forgotten: set[Event] = set()
 
     def after(self, delay_ns: int, kind: StepKind, who: int | str) -> Event:
         """Return an event for a step that happens after a delay."""
         del kind, who  # time alone decides here
         return Timeout(self, delay_ns)
+
+    def forget(self, step: Event) -> None:
+        """Take steps that nothing waits for out of the queue, once they are most of it.
+
+        A boot would otherwise carry a wait of 5 s for each CPU along, and every event would take longer to queue.
+        """
+        self._forgotten.add(step)
+        if 2 * len(self._forgotten) > len(self._queue):
+            self._queue = [entry for entry in self._queue if entry[-1] not in self._forgotten]
+            heapify(self._queue)
+            self._forgotten.clear()
 
     def begin(self, process: Generator[Event, Any, None], agent: str) -> None:
         """Start a process of user space."""
@@ -175,7 +190,7 @@ class Until(Event):
 
     def __init__(self, env: Environment, step: Event) -> None:
         super().__init__(env)
-        self._step = step
+        self._env, self._step = env, step
         step.callbacks.append(self._end)
 
     def _end(self, _step: Event) -> None:
@@ -188,6 +203,7 @@ class Until(Event):
             return
         # Nothing follows from the step any more: an explorer must not take it for awaited.
         self._step.callbacks.remove(self._end)
+        self._env.forget(self._step)
         self.succeed()
 
 
@@ -226,7 +242,7 @@ class Completion:
         if self.done:
             self.done -= 1
             return
-        # After a completion the timeout stays in SimPy's queue, so a run's clock goes on past the boot's last event.
+        # After a completion the timeout may stay in SimPy's queue, so a run's clock goes on past the boot's last event.
         # The end of a boot is therefore the time of its last event or line (`sim.processes.recorder`).
         awaited = self._awaited = Until(self._env, self._env.after(timeout_ns, StepKind.GIVE_UP, number))
         yield awaited
