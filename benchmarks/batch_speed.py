@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.timing import hold, in_turns, seconds
+from benchmarks.timing import hold, hold_at_least, in_turns, measured, seconds
 from sim.designs import DESIGNS
 from sim.scenario import KvmMode, MemoryLayout, Relay
 from sim.study import verdict_bits
@@ -36,6 +36,8 @@ EARLY, LATE = 4, 4
 SETTING = Setting(DESIGNS["v6.11"], Relay.RELAXED, KvmMode.PROTECTED, MemoryLayout.MAPPED)
 SOURCES = Path(__file__).parent / "c"
 ROUNDS = 7
+LEAST_OF_COPYING = 0.4
+MOST_SETTINGS_OVER_ONE = 2.7
 
 
 class Parameters(ctypes.Structure):
@@ -96,8 +98,7 @@ def against_c(compiled: Callable[[], None], model: SpaceModel, columns: Columns,
     if shutil.which("gcc") is None:
         print("!!! no gcc: the comparison with C is left out")
         return
-    # The README promises speeds as multiples of C's; `hold` takes the time as a multiple of C's, which is the inverse.
-    limits = {"row_by_row": (["-fno-tree-vectorize"], 1 / 2), "columns": ([], 1)}
+    limits = {"row_by_row": (["-fno-tree-vectorize"], 20), "columns": ([], 1)}
     with TemporaryDirectory() as folder:
         for name, (options, limit) in limits.items():
             out = np.zeros(ROWS, np.uint16)
@@ -107,9 +108,9 @@ def against_c(compiled: Callable[[], None], model: SpaceModel, columns: Columns,
             pair = in_turns(compiled, call, calls=1, rounds=ROUNDS)
             print(
                 f"c/{name}.c: {ROWS / pair.second_s / 1e6:,.0f} million systems a second; "
-                f"ours {1 / pair.ratio:.2f} times as many (at least {1 / limit:g})"
+                f"ours {1 / pair.ratio:.2f} times as many (at least {limit})"
             )
-            hold(f"time over that of {name}", pair.ratio, limit)
+            hold_at_least(f"speed against {name}", 1 / pair.ratio, limit)
 
 
 def all_designs(columns: Columns) -> None:
@@ -120,9 +121,11 @@ def all_designs(columns: Columns) -> None:
     for design in DESIGNS.values():
         alone = CompiledWords(model, [replace(SETTING, design=design)])
         pair = in_turns(every, partial(by_blocks, alone, columns), calls=1, rounds=ROUNDS)
-        print(f"{len(settings)} settings: {pair.ratio:.2f} times the cost of {design.name} alone, relay relaxed")
-        if design.name == "brown-v4":
-            hold("all named designs over one", pair.ratio, 3)
+        is_dearest = design.name == "brown-v4"
+        limit = f" (at most {MOST_SETTINGS_OVER_ONE})" if is_dearest else ""
+        print(f"{len(settings)} settings: {pair.ratio:.2f} times the cost of {design.name} alone, relay relaxed{limit}")
+        if is_dearest:
+            hold("all settings over the dearest", pair.ratio, MOST_SETTINGS_OVER_ONE)
 
 
 def main() -> None:
@@ -145,12 +148,13 @@ def main() -> None:
     print(f"in one call, as the C programs have it: {at_once / 1e6:,.0f} million systems a second")
     print(
         f"columns read and written: {touched * rate / 1e9:.1f} GB/s; copying memory: {copied / 1e9:.1f} GB/s; "
-        f"{touched * rate / copied:.0%}"
+        f"{touched * rate / copied:.0%} (at least {LEAST_OF_COPYING:.0%})"
     )
+    hold_at_least("bytes read and written, against copying", touched * rate / copied, LEAST_OF_COPYING)
     print(f"plain numpy: {in_turns(plain, compiled, calls=1, rounds=ROUNDS).ratio:.1f} times as long")
     all_designs(columns)
     against_c(compiled, model, columns, expected)
 
 
 if __name__ == "__main__":
-    main()
+    measured(main)

@@ -13,7 +13,7 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.older_program import BEFORE, HERE, older_program, python
-from benchmarks.timing import hold
+from benchmarks.timing import hold, measured
 
 ROUNDS = 3
 MOST_STATES = 150
@@ -89,4 +89,4 @@ def explores(program: Path, kinds: int, of_kind: int, kvm_init: str) -> Told:
 
 
 if __name__ == "__main__":
-    main()
+    measured(main)

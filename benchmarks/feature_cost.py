@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.older_program import BEFORE, HERE, older_program, python
-from benchmarks.timing import hold, in_turns
+from benchmarks.timing import hold, in_turns, measured
 
 ROUNDS = 5
 LENGTHS_LIMIT = 1.3
@@ -75,4 +75,4 @@ def of_starts(before: Path, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    measured(main)

@@ -6,7 +6,7 @@ four CPUs, under all its settings. Both count nothing: they compute the outcome 
 
 from pathlib import Path
 
-from benchmarks.timing import hold, in_turns
+from benchmarks.timing import hold, in_turns, measured
 from sim.files.core_properties import complete_cores
 from sim.files.space_file import read_space
 from sim.study.batch import Batch, outcome_bits
@@ -46,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    measured(main)

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.older_program import BEFORE, HERE, older_program, python
-from benchmarks.timing import hold, in_turns
+from benchmarks.timing import hold, in_turns, measured
 from sim.designs import DESIGNS
 from sim.prove.proof import prove_property
 from sim.prove.properties import PROPERTIES
@@ -82,4 +82,4 @@ def of_many_cpus() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    measured(main)

@@ -26,10 +26,26 @@ def seconds(call: Callable[[], object], calls: int = 1) -> float:
     return (time.perf_counter() - start) / calls
 
 
+_EXCEEDED: list[str] = []
+
+
 def hold(what: str, figure: float, limit: float) -> None:
-    """End with exit code 1 if a figure is above its limit."""
+    """Note that a figure is above its limit; `measured` says so in the end."""
     if figure > limit:
-        raise SystemExit(f"{what}: {figure:.2f} is above the limit of {limit:g}")
+        _EXCEEDED.append(f"{what}: {figure:.2f} is above the limit of {limit:g}")
+
+
+def hold_at_least(what: str, figure: float, limit: float) -> None:
+    """Note that a figure is below its limit; `measured` says so in the end."""
+    if figure < limit:
+        _EXCEEDED.append(f"{what}: {figure:.2f} is below the limit of {limit:g}")
+
+
+def measured(main: Callable[[], None]) -> None:
+    """Measure everything, then end with exit code 1 if some figure did not keep its limit."""
+    main()
+    if _EXCEEDED:
+        raise SystemExit("\n".join(_EXCEEDED))
 
 
 def in_turns(first: Callable[[], object], second: Callable[[], object], *, calls: int, rounds: int) -> Pair:
