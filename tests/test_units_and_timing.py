@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simpy.events import Event, EventPriority
 
 from sim.boot_run import boot
-from sim.environment import Completion, SeededEnvironment
+from sim.environment import Completion, SeededEnvironment, StepKind, Until
 from sim.errors import InputError
 from sim.files.scenario_file import scenario_from_text
 from sim.latencies import Distribution, fixed
@@ -295,6 +295,42 @@ def test_the_clock_counts_whole_nanoseconds_from_0() -> None:
     env.run(until=LONGEST_NS)
     assert env.now_ns == LONGEST_NS
     assert isinstance(env.now_ns, int)
+
+
+# Waits that are cut short
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9) | st.none()), max_size=12))
+def test_a_wait_ends_when_its_step_happens_or_when_it_is_cut_short_if_that_is_before(
+    waits: list[tuple[int, int | None]],
+) -> None:
+    env = SeededEnvironment(0)
+    ended: dict[int, int] = {}
+
+    def process(number: int, wait: Until) -> Steps:
+        yield wait
+        ended[number] = env.now_ns
+
+    def cut(wait: Until, after_ns: int) -> Steps:
+        yield env.timeout(after_ns)
+        wait.cut_short()
+
+    for number, (step_ns, cut_ns) in enumerate(waits):
+        wait = Until(env, env.after(step_ns, StepKind.GIVE_UP, number))
+        env.process(process(number, wait))
+        if cut_ns is not None:
+            env.process(cut(wait, cut_ns))
+    env.run()
+    assert ended == {number: step if cut is None else min(step, cut) for number, (step, cut) in enumerate(waits)}
+
+
+def test_waits_that_were_cut_short_leave_the_queue() -> None:
+    env = SeededEnvironment(0)
+    for number in range(1000):
+        Until(env, env.after(5 * SECOND, StepKind.GIVE_UP, number)).cut_short()
+        env.run(until=env.now_ns + 1)
+    assert len(env._queue) < 3
 
 
 # Completion
