@@ -145,7 +145,7 @@ def of_gain(sweeps: Sweeps, one_s: float, two_s: float) -> None:
 
 
 def of_symmetry(sweeps: Sweeps) -> None:
-    """Sweep up to symmetry, with the counts for heat maps, which so many points without symmetry have not."""
+    """Sweep up to symmetry, with the counts for heat maps, which more than 2^28 points do not have."""
     alike = sweeps.run("alike", "--symmetric", "--jobs", "2")
     full, few = read_summary(sweeps.folder / "two-0"), read_summary(sweeps.folder / "alike")
     assert full.hazards["systems"].tolist() == few.hazards["systems"].tolist()

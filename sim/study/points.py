@@ -82,6 +82,10 @@ def sets_at(points: Points, number: int) -> tuple[int, ...]:
     return tuple(int(column[0]) for column in block.columns)
 
 
+_Kind = tuple[tuple[int, ...], ...]
+"""The values of a turn's digits, those of interchangeable groups together."""
+
+
 class _Span(NamedTuple):
     """The place of a block in a walk, or of a part of one: the points from number `start` to before `end`."""
 
@@ -140,17 +144,17 @@ class _Walk:
 
     def blocks_to_count(self, start: int, stop: int) -> Iterator[Block]:
         """Yield as few of these blocks as have the same counts, and the same first example of everything, as all."""
-        alike: dict[object, list[_Span]] = {}
+        alike: dict[tuple[_Kind, int, int, int], list[_Span]] = {}
         for span in self._spans(start, stop):
-            rows = span.start - span.first, span.end - span.first
-            alike.setdefault((self._kind(span.turn), span.value, rows), []).append(span)
+            key = self._kind(span.turn), span.value, span.start - span.first, span.end - span.first
+            alike.setdefault(key, []).append(span)
         for spans in alike.values():
             block = self._block(spans[0])
             yield block._replace(weights=block.weights * np.uint64(len(spans))) if len(spans) > 1 else block
 
-    def _kind(self, turn: int) -> object:
+    def _kind(self, turn: int) -> _Kind:
         """Return a key that is equal for turns whose points differ only by an exchange of interchangeable groups."""
-        return turn
+        return ((turn,),)
 
     def _spans(self, start: int, stop: int) -> Iterator[_Span]:
         """Yield the places of the blocks from a point to before another."""
@@ -234,7 +238,7 @@ class Exhaustive(_Walk):
     def __init__(self, space: Space) -> None:
         super().__init__(space, [GroupDigit(place, group) for place, group in enumerate(space.groups)])
 
-    def _kind(self, turn: int) -> object:
+    def _kind(self, turn: int) -> _Kind:
         """Return the outer digits' values, those of interchangeable groups in ascending order."""
         at = {place: value for digit, value in self._outer(turn) for place in digit.places}
         return tuple(tuple(sorted(at[place] for place in places if place in at)) for places in self.space.classes)
